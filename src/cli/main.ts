@@ -1,0 +1,67 @@
+#!/usr/bin/env node
+import { enableCompileCache } from 'node:module';
+import { caretLines, MeshmockError } from '../plan/error.ts';
+
+const oldestNode = 24;
+
+const help = `meshmock: a mock service for exploring a service mesh
+
+  meshmock up            a mesh of five services on this machine
+  meshmock serve         one service
+  meshmock plan TEXT     a plan from any form to any other: path, json, curl, grpcurl
+
+Each takes --help.`;
+
+const usageExitCode = 2;
+
+/** Commands are loaded when they are called for: each needs other things, and starting is to be quick. */
+async function run(command: string | undefined, args: readonly string[]): Promise<void> {
+  const wantsHelp = args.includes('--help') || args.includes('-h');
+  switch (command) {
+    case 'serve': {
+      const { serve, serveHelp } = await import('./serve.ts');
+      return wantsHelp ? print(serveHelp) : serve(args);
+    }
+    case 'up': {
+      const { up, upHelp } = await import('./up.ts');
+      return wantsHelp ? print(upHelp) : up(args);
+    }
+    case 'plan': {
+      const { plan, planHelp } = await import('./plan.ts');
+      return wantsHelp ? print(planHelp) : print(await plan(args));
+    }
+    case undefined:
+    case 'help':
+    case '--help':
+    case '-h':
+      return print(help);
+    case '--version': {
+      const { programVersion } = await import('./serve.ts');
+      return print(programVersion());
+    }
+    default:
+      throw new MeshmockError('usage', `"${command}" is no command: there are up, serve and plan`);
+  }
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function fail(error: unknown): void {
+  if (error instanceof MeshmockError) {
+    const lines = error.place === undefined ? [] : caretLines(error.place);
+    process.stderr.write(`${[`meshmock: ${error.message}`, ...lines].join('\n')}\n`);
+    process.exitCode = usageExitCode;
+  } else {
+    process.stderr.write(`meshmock: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+if (Number(process.versions.node.split('.')[0]) < oldestNode) {
+  fail(new MeshmockError('usage', `Node ${oldestNode} or later is needed, this is ${process.version}; npx and npm run the one that is installed here`));
+} else {
+  enableCompileCache();
+  run(process.argv[2], process.argv.slice(3)).catch(fail);
+}

@@ -1,0 +1,2 @@
+export const planHelp = '';
+export async function plan(_args: readonly string[]): Promise<string> { return ''; }

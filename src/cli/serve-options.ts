@@ -1,0 +1,97 @@
+import { hostname } from 'node:os';
+import { parseConnectTo } from '../execute/connect-to.ts';
+import { MeshmockError } from '../plan/error.ts';
+import { deepestPlan } from '../plan/plan.ts';
+import { parseDurationMs } from '../plan/quantity.ts';
+import { type ListenAddress, parseAddress } from '../serve/address.ts';
+import { type LogLevel, logLevels } from '../serve/logger.ts';
+import type { ServiceOptions } from '../serve/start-service.ts';
+import { type Parsed, parseOptions } from './options.ts';
+
+const text = (value: string): string => value;
+
+function label(value: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(value)) return value;
+  throw new MeshmockError('usage', `"${value}" is no name: expected letters, digits, ".", "_" and "-"`);
+}
+
+function count(most: number): (value: string) => number {
+  return (value) => {
+    if (/^\d{1,9}$/.test(value) && Number(value) <= most) return Number(value);
+    throw new MeshmockError('usage', `"${value}" is no number from 0 to ${most}`);
+  };
+}
+
+function durationMs(value: string): number {
+  const parsed = parseDurationMs(value);
+  if (parsed !== undefined && parsed > 0) return parsed;
+  throw new MeshmockError('usage', `"${value}" is no duration such as 15s or 500ms`);
+}
+
+export function parseLogLevel(value: string): LogLevel {
+  const level = logLevels.find((known) => known === value);
+  if (level !== undefined) return level;
+  throw new MeshmockError('usage', `"${value}" is no level: expected ${logLevels.join(', ')}`);
+}
+
+export const serveSchema = {
+  name: { parse: label, value: 'NAME', help: 'name of the service; the host name if not given' },
+  serviceVersion: { parse: label, default: 'v1', value: 'VERSION', help: 'version of the service' },
+  http: { parse: parseAddress, default: ':8080', value: 'ADDRESS', help: 'where HTTP listens; port 0 is any free one', aliases: ['-listenAddress'] },
+  grpc: { parse: parseAddress, default: ':9090', value: 'ADDRESS', help: 'where gRPC listens; behind `-listenAddress`, its port + 1010' },
+  connectTo: {
+    parse: parseConnectTo,
+    value: 'HOST:PORT:ADDR:PORT',
+    help: 'dial another address and keep the host name, as with curl; the same HOST:PORT again adds an address, taken in turn',
+    repeatable: true,
+  },
+  forwardHeader: { parse: text, value: 'NAME', help: 'forward this header too, beside those of traces and routing', repeatable: true },
+  deadline: { parse: durationMs, default: '15s', value: 'DURATION', help: 'longest time for one request' },
+  maxCalls: { parse: count(1_000_000), default: '1000', value: 'N', help: 'most calls that one request may cause, all services together' },
+  maxDepth: { parse: count(deepestPlan), default: '50', value: 'N', help: 'longest chain of calls' },
+  logLevel: { parse: parseLogLevel, default: 'info', value: 'LEVEL', help: `one of ${logLevels.join(', ')}; each request is a line at info` },
+  pod: { parse: text, value: 'NAME', help: 'shown in replies; the host name if not given' },
+  namespace: { parse: text, value: 'NAME', help: 'shown in replies' },
+  node: { parse: text, value: 'NAME', help: 'shown in replies' },
+  zone: { parse: text, value: 'NAME', help: 'shown in replies' },
+} as const;
+
+export interface ServeSettings extends ServiceOptions {
+  readonly logLevel: LogLevel;
+}
+
+/** @throws MeshmockError `usage` */
+export function readServeSettings(args: readonly string[], env: NodeJS.ProcessEnv): ServeSettings {
+  const parsed = parseOptions(serveSchema, args, env);
+  const [stray] = parsed.positionals;
+  if (stray !== undefined) throw new MeshmockError('usage', `"${stray}" is no flag (--help lists the flags)`);
+  const { values } = parsed;
+  return {
+    identity: {
+      service: values.name ?? hostname(),
+      version: values.serviceVersion,
+      pod: values.pod ?? hostname(),
+      ...(values.namespace === undefined ? {} : { namespace: values.namespace }),
+      ...(values.node === undefined ? {} : { node: values.node }),
+      ...(values.zone === undefined ? {} : { zone: values.zone }),
+    },
+    http: values.http,
+    grpc: grpcAddress(parsed),
+    connectTo: values.connectTo,
+    forwardHeaders: values.forwardHeader,
+    limits: { deadlineMs: values.deadline, maxCalls: values.maxCalls, maxDepth: values.maxDepth },
+    logLevel: values.logLevel,
+  };
+}
+
+/** From an HTTP port to the gRPC port beside it: 8080 has 9090, so 8081 has 9091. */
+export const grpcPortOffset = 1010;
+
+/** Whoever starts a second instance with servicemock's one flag gets a second gRPC port without asking. */
+function grpcAddress({ values, given }: Parsed<typeof serveSchema>): ListenAddress {
+  const isChosen = given.has('grpc') || given.has('MESHMOCK_GRPC');
+  if (isChosen || !given.has('listenAddress')) return values.grpc;
+  const { host, port } = values.http;
+  const isFree = port === 0 || port + grpcPortOffset > 65_535;
+  return { host, port: isFree ? 0 : port + grpcPortOffset };
+}

@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { startTracing } from '../telemetry/start.ts';
+import { formatAddress } from '../serve/address.ts';
+import { helpOf } from './options.ts';
+import { readServeSettings, serveSchema } from './serve-options.ts';
+
+export const serveHelp = `meshmock serve: one service
+
+${helpOf(serveSchema)}
+
+Each flag has a variable, such as MESHMOCK_SERVICE_VERSION. OTEL_* variables keep their standard meaning:
+spans are on when one of them names an exporter or an endpoint.`;
+
+/** What a service started by `meshmock up` tells it. */
+export interface ReadyMessage {
+  readonly ready: { readonly http: string; readonly grpc: string };
+}
+
+/** The version of the program, not of the service. */
+export function programVersion(): string {
+  const file = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(file) as { version: string }).version;
+}
+
+/**
+ * Runs one service until a signal ends it.
+ *
+ * @throws MeshmockError `usage`
+ */
+export async function serve(args: readonly string[]): Promise<void> {
+  const settings = readServeSettings(args, process.env);
+  // First, and the servers only then: instrumentation must be there before what it instruments is loaded.
+  const tracing = await startTracing(settings.identity, programVersion());
+  const [{ startService }, { createLogger }] = await Promise.all([import('../serve/start-service.ts'), import('../serve/logger.ts')]);
+  const running = await startService(settings, tracing, createLogger(settings.identity, settings.logLevel));
+  const http = formatAddress(running.http);
+  const grpc = formatAddress(running.grpc);
+  stopOnSignal(() => running.stop());
+  if (process.send === undefined) {
+    const { service, version } = settings.identity;
+    process.stdout.write(`${service} ${version} is ready: http ${http} grpc ${grpc}\n`);
+  } else {
+    process.send({ ready: { http, grpc } } satisfies ReadyMessage);
+  }
+}
+
+/** The first signal, or the end of the `meshmock up` that started it, stops the service; a second one does not wait. */
+function stopOnSignal(stop: () => Promise<void>): void {
+  let stopping = false;
+  const onEnd = (): void => {
+    if (stopping) return;
+    stopping = true;
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        process.stderr.write(`meshmock: ${String(error)}\n`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', onEnd);
+  process.on('SIGINT', onEnd);
+  process.on('disconnect', onEnd);
+}

@@ -1,0 +1,2 @@
+export const upHelp = '';
+export async function up(_args: readonly string[]): Promise<void> {}

@@ -1,0 +1,63 @@
+import { MeshmockError } from '../plan/error.ts';
+import type { PlanLimits } from '../plan/plan.ts';
+import type { Headers } from '../reply/evidence.ts';
+
+/** Headers that carry what is left of a cascade's limits from hop to hop. A client sets them to lower the limits. */
+export const allowanceHeaders = {
+  deadlineMs: 'x-meshmock-deadline-ms',
+  calls: 'x-meshmock-calls',
+  depth: 'x-meshmock-depth',
+} as const;
+
+/** What a service allows one request. */
+export interface Limits extends PlanLimits {
+  readonly deadlineMs: number;
+}
+
+export const defaultDeadlineMs = 15_000;
+
+/** What one request may still take: never more than the service allows, nor than its caller had left. */
+export interface Allowance extends PlanLimits {
+  /** On the clock of `performance.now()`. */
+  readonly deadlineAt: number;
+}
+
+/**
+ * Reads what the caller leaves of its limits.
+ *
+ * @param timeoutMs what the protocol itself says of the deadline, if anything
+ * @param now when the request arrived, on the clock of `performance.now()`
+ * @throws MeshmockError `invalid_header`
+ */
+export function readAllowance(headers: Headers, limits: Limits, timeoutMs: number | undefined, now: number): Allowance {
+  const deadlineMs = Math.min(limits.deadlineMs, readNumber(headers, allowanceHeaders.deadlineMs), timeoutMs ?? Number.POSITIVE_INFINITY);
+  return {
+    deadlineAt: now + deadlineMs,
+    maxCalls: Math.min(limits.maxCalls, readNumber(headers, allowanceHeaders.calls)),
+    maxDepth: Math.min(limits.maxDepth, readNumber(headers, allowanceHeaders.depth)),
+  };
+}
+
+/** Whether a request comes from outside the cascade: no meshmock called it. */
+export function isEntry(headers: Headers): boolean {
+  return headers[allowanceHeaders.depth] === undefined && headers[allowanceHeaders.calls] === undefined;
+}
+
+function readNumber(headers: Headers, name: string): number {
+  const text = headers[name];
+  if (text === undefined) return Number.POSITIVE_INFINITY;
+  if (!/^\d{1,9}(?:\.\d{1,3})?$/.test(text)) {
+    throw new MeshmockError('invalid_header', `${name}: expected a number, found "${text.slice(0, 40)}"`);
+  }
+  return Number(text);
+}
+
+const longestMarginMs = 25;
+
+/**
+ * What the callee of a call gets of the time that its caller waits: less a margin for the way back,
+ * so that of two that run out of time the inner one says so and its answer still arrives.
+ */
+export function calleeTimeoutMs(waitMs: number): number {
+  return Math.max(0, waitMs - Math.min(longestMarginMs, waitMs * 0.02));
+}

@@ -1,0 +1,59 @@
+import type { Scheme } from '../plan/plan.ts';
+import type { Headers } from '../reply/evidence.ts';
+import type { CallError, RawReply, Reply } from '../reply/reply.ts';
+
+/** Where a call goes and what it carries: all that a client of either protocol needs. */
+export interface OutgoingCall {
+  readonly scheme: Scheme;
+  /** `host:port` as the user named it: the `Host` header, `:authority`, and what TLS verifies. */
+  readonly authority: string;
+  /** What is dialled, which `--connect-to` may have changed. */
+  readonly dial: Address;
+  readonly method: string;
+  /** What the callee is to do. */
+  readonly path: string;
+  readonly headers: Headers;
+  readonly timeoutMs: number;
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** How a call ended. A call that failed is data as well. */
+export type CallAnswer =
+  | { readonly kind: 'reply'; readonly status: number; readonly grpcStatus?: string; readonly headers: Headers; readonly reply: Reply | RawReply }
+  | {
+      readonly kind: 'foreign';
+      readonly status: number;
+      readonly grpcStatus?: string;
+      readonly headers: Headers;
+      readonly body: string;
+      /** Set when `body` is only the first part. */
+      readonly bodyBytes?: number;
+    }
+  | { readonly kind: 'failed'; readonly error: CallError };
+
+/** The port through which the executor calls. Its implementations hold the connections. */
+export interface Client {
+  /**
+   * Makes one call. Never rejects.
+   *
+   * @param signal ends the call at once; its reason is the `CallError` to give back
+   */
+  call(call: OutgoingCall, signal: AbortSignal): Promise<CallAnswer>;
+  /** Ends all connections, once the calls under way have ended. */
+  close(): Promise<void>;
+}
+
+/** The first part of a foreign body that is shown, in bytes. */
+export const shownBodyBytes = 2048;
+
+/** A reply may not be larger, in bytes. */
+export const largestReplyBytes = 64 * 1024 * 1024;
+
+/** What a call ends with when its signal is aborted. */
+export function abortedAnswer(signal: AbortSignal): CallAnswer {
+  return { kind: 'failed', error: signal.reason as CallError };
+}

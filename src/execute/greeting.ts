@@ -1,0 +1,20 @@
+import type { Reply } from '../reply/reply.ts';
+import type { IncomingRequest } from './incoming.ts';
+import type { Service } from './service.ts';
+
+/** What a person gets who asks a service for `/`: who it is, and commands that work from where they stand. */
+export function greeting(service: Service, request: IncomingRequest): Pick<Reply, 'body' | 'try'> {
+  const { service: name, version } = service.identity;
+  const host = request.headers.host ?? 'localhost:8080';
+  const [first = host, second = first, third = second] = service.peers;
+  return {
+    body: `This is ${name} ${version}, a meshmock. It calls whom the URL names and answers with what happened.`,
+    try: [
+      `curl -g '${host}/@${first}/hello'`,
+      `curl -g '${host}/@${first},${second}/hello'`,
+      `curl -g '${host}/@${first}|${second}/@${third}/hello'`,
+      `curl -g '${host}/@${first}[end-user=jason]/@grpc:${second.replace(/:8080$/, '')}/hello' -H 'Accept: text/plain'`,
+      `curl -g '${host}/-/plan/@${first}|${second}/hello'`,
+    ],
+  };
+}

@@ -1,0 +1,44 @@
+import type { Protocol, Reply, RequestSeen } from '../reply/reply.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
+import type { Limits } from './allowance.ts';
+import type { Client } from './client.ts';
+import type { Dialler } from './connect-to.ts';
+import type { HeaderForwarder } from './forwarded-headers.ts';
+
+/** Who a service is, as its replies show it. */
+export interface Identity extends Pick<Reply, 'pod' | 'namespace' | 'node' | 'zone'> {
+  readonly service: string;
+  readonly version: string;
+}
+
+/** What all requests of one service share. */
+export interface Service {
+  readonly identity: Identity;
+  readonly limits: Limits;
+  readonly forwarder: HeaderForwarder;
+  readonly dialler: Dialler;
+  readonly clients: Readonly<Record<Protocol, Client>>;
+  readonly tracing: Tracing;
+  /** Services that a person who asks for `/` can be told to call. */
+  readonly peers: readonly string[];
+  /** Told of every request when it is answered. */
+  readonly onAnswer: (answered: Answered) => void;
+}
+
+/** One request, for the log. */
+export interface Answered {
+  readonly request: RequestSeen;
+  readonly status: number;
+  readonly durationMs: number;
+  readonly traceId: string | undefined;
+  readonly requestId: string | undefined;
+  /** What went wrong here: an error of the request, or calls that nobody answered. */
+  readonly problem: string | undefined;
+}
+
+/** The value of `x-meshmock`, which every answer of ours carries: an answer without it is somebody else's. */
+export function signature({ service, version }: Identity): string {
+  return `${service}/${version}`;
+}
+
+export const signatureHeader = 'x-meshmock';

@@ -1,0 +1,20 @@
+// Original file: proto/meshmock/v1/meshmock.proto
+
+
+export interface CallOptions {
+  'timeoutMs'?: (number | string);
+  'method'?: (string);
+  'retries'?: (number);
+  'concurrency'?: (number);
+  '_timeoutMs'?: "timeoutMs";
+  '_method'?: "method";
+  '_retries'?: "retries";
+  '_concurrency'?: "concurrency";
+}
+
+export interface CallOptions__Output {
+  'timeoutMs'?: (number);
+  'method'?: (string);
+  'retries'?: (number);
+  'concurrency'?: (number);
+}

@@ -1,0 +1,42 @@
+// Original file: proto/meshmock/v1/meshmock.proto
+
+import type { CallerMesh as _meshmock_v1_CallerMesh, CallerMesh__Output as _meshmock_v1_CallerMesh__Output } from '../../meshmock/v1/CallerMesh.ts';
+import type { Reply as _meshmock_v1_Reply, Reply__Output as _meshmock_v1_Reply__Output } from '../../meshmock/v1/Reply.ts';
+import type { CallError as _meshmock_v1_CallError, CallError__Output as _meshmock_v1_CallError__Output } from '../../meshmock/v1/CallError.ts';
+
+export interface CallResult {
+  'target'?: (string);
+  'scheme'?: (string);
+  'stage'?: (number);
+  'status'?: (number);
+  'grpcStatus'?: (string);
+  'startMs'?: (number | string);
+  'durationMs'?: (number | string);
+  'answeredBy'?: (string);
+  'mesh'?: (_meshmock_v1_CallerMesh | null);
+  'reply'?: (_meshmock_v1_Reply | null);
+  'error'?: (_meshmock_v1_CallError | null);
+  'headers'?: ({[key: string]: string});
+  'body'?: (string);
+  'bodyBytes'?: (number);
+  '_stage'?: "stage";
+  '_startMs'?: "startMs";
+  '_durationMs'?: "durationMs";
+}
+
+export interface CallResult__Output {
+  'target'?: (string);
+  'scheme'?: (string);
+  'stage'?: (number);
+  'status'?: (number);
+  'grpcStatus'?: (string);
+  'startMs'?: (number);
+  'durationMs'?: (number);
+  'answeredBy'?: (string);
+  'mesh'?: (_meshmock_v1_CallerMesh__Output);
+  'reply'?: (_meshmock_v1_Reply__Output);
+  'error'?: (_meshmock_v1_CallError__Output);
+  'headers'?: ({[key: string]: string});
+  'body'?: (string);
+  'bodyBytes'?: (number);
+}

@@ -1,0 +1,34 @@
+// Original file: proto/meshmock/v1/meshmock.proto
+
+import type { Delay as _meshmock_v1_Delay, Delay__Output as _meshmock_v1_Delay__Output } from '../../meshmock/v1/Delay.ts';
+import type { Header as _meshmock_v1_Header, Header__Output as _meshmock_v1_Header__Output } from '../../meshmock/v1/Header.ts';
+import type { Condition as _meshmock_v1_Condition, Condition__Output as _meshmock_v1_Condition__Output } from '../../meshmock/v1/Condition.ts';
+
+export interface Directive {
+  'delay'?: (_meshmock_v1_Delay | null);
+  'status'?: (number);
+  'grpcStatus'?: (string);
+  'close'?: (boolean);
+  'hang'?: (boolean);
+  'sizeBytes'?: (number);
+  'body'?: (string);
+  'header'?: (_meshmock_v1_Header | null);
+  'cpuMs'?: (number | string);
+  'memoryBytes'?: (number);
+  'conditions'?: (_meshmock_v1_Condition)[];
+  'behaviour'?: "delay"|"status"|"grpcStatus"|"close"|"hang"|"sizeBytes"|"body"|"header"|"cpuMs"|"memoryBytes";
+}
+
+export interface Directive__Output {
+  'delay'?: (_meshmock_v1_Delay__Output);
+  'status'?: (number);
+  'grpcStatus'?: (string);
+  'close'?: (boolean);
+  'hang'?: (boolean);
+  'sizeBytes'?: (number);
+  'body'?: (string);
+  'header'?: (_meshmock_v1_Header__Output);
+  'cpuMs'?: (number);
+  'memoryBytes'?: (number);
+  'conditions'?: (_meshmock_v1_Condition__Output)[];
+}

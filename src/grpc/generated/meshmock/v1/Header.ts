@@ -1,0 +1,12 @@
+// Original file: proto/meshmock/v1/meshmock.proto
+
+
+export interface Header {
+  'name'?: (string);
+  'value'?: (string);
+}
+
+export interface Header__Output {
+  'name'?: (string);
+  'value'?: (string);
+}

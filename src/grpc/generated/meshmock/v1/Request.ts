@@ -1,0 +1,16 @@
+// Original file: proto/meshmock/v1/meshmock.proto
+
+
+export interface Request {
+  'protocol'?: (string);
+  'method'?: (string);
+  'uri'?: (string);
+  'headers'?: ({[key: string]: string});
+}
+
+export interface Request__Output {
+  'protocol'?: (string);
+  'method'?: (string);
+  'uri'?: (string);
+  'headers'?: ({[key: string]: string});
+}

@@ -1,0 +1,42 @@
+import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
+import { protoPath as healthProtoPath } from 'grpc-health-check';
+import protobuf from 'protobufjs';
+import descriptor, { type IDescriptorProto, type IFileDescriptorProto } from 'protobufjs/ext/descriptor/index.js';
+import { protoFile, protoRoot } from './codec.ts';
+
+/**
+ * What reflection shows: our service and health, with the names of the proto files.
+ *
+ * protobufjs leaves out what clients that build the types, such as grpcurl, insist on or show wrong: the name of
+ * a map field's entry type, the names in JSON, and that a field is `optional` (descriptor.proto says of each how).
+ */
+export function reflectedDefinition(): PackageDefinition {
+  const definition = loadSync([protoFile, healthProtoPath], { includeDirs: [protoRoot], keepCase: true });
+  for (const entry of Object.values(definition)) {
+    const { fileDescriptorProtos } = entry;
+    if (Array.isArray(fileDescriptorProtos)) entry.fileDescriptorProtos = fileDescriptorProtos.map(mend) as never;
+  }
+  return definition;
+}
+
+function mend(bytes: Buffer): Buffer {
+  const file = descriptor.FileDescriptorProto.decode(bytes) as IFileDescriptorProto;
+  for (const message of file.messageType ?? []) mendMessage(message);
+  return Buffer.from(descriptor.FileDescriptorProto.encode(file).finish());
+}
+
+function mendMessage(message: IDescriptorProto): void {
+  for (const nested of message.nestedType ?? []) {
+    mendMessage(nested);
+    if (nested.options?.mapEntry !== true) continue;
+    for (const field of message.field ?? []) {
+      if (field.typeName === nested.name) field.typeName = `${nested.name}Entry`;
+    }
+    nested.name = `${nested.name}Entry`;
+  }
+  for (const field of message.field ?? []) {
+    field.jsonName = protobuf.util.camelCase(field.name ?? '');
+    const oneof = message.oneofDecl?.[field.oneofIndex ?? -1];
+    if (Object.hasOwn(field, 'oneofIndex') && oneof?.name?.startsWith('_')) Object.assign(field, { proto3Optional: true });
+  }
+}

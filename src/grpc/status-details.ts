@@ -1,0 +1,59 @@
+import { Metadata, type StatusObject } from '@grpc/grpc-js';
+import protobuf from 'protobufjs';
+import { pruneReply } from '../reply/prune.ts';
+import type { Reply } from '../reply/reply.ts';
+import { grpcCodeOf, grpcStatusOf } from '../reply/status.ts';
+import type { GrpcStatusName } from '../plan/plan.ts';
+import { decodeReplyMessage, encodeReplyMessage } from './codec.ts';
+
+/** The trailer in which rich errors travel (grpc.io/docs/guides/error, the richer error model). */
+const detailsTrailer = 'grpc-status-details-bin';
+const typeUrl = 'type.googleapis.com/meshmock.v1.Reply';
+
+/**
+ * In a request: how many bytes of details the caller can take. Clients of other languages stop at 8 KiB of
+ * headers in all (gRPC core's default), so they get less; a meshmock takes what fits under Envoy's 60 KiB.
+ */
+export const detailsLimitHeader = 'x-meshmock-details-bytes';
+export const ownDetailsBytes = 36 * 1024;
+const othersDetailsBytes = 4 * 1024;
+
+/** google/rpc/status.proto, with google.protobuf.Any. */
+const Any = new protobuf.Type('Any')
+  .add(new protobuf.Field('typeUrl', 1, 'string'))
+  .add(new protobuf.Field('value', 2, 'bytes'));
+const Status = new protobuf.Type('Status')
+  .add(new protobuf.Field('code', 1, 'int32'))
+  .add(new protobuf.Field('message', 2, 'string'))
+  .add(new protobuf.Field('details', 3, 'Any', 'repeated'))
+  .add(Any);
+
+/** The details that a caller can take, from what its request says. */
+export function detailsLimitOf(header: string | undefined): number {
+  const bytes = Number(header);
+  return Number.isInteger(bytes) && bytes > 0 ? Math.min(bytes, ownDetailsBytes) : othersDetailsBytes;
+}
+
+/** A reply of status 400 or more as a gRPC status: the tree is in the details, pruned to so many bytes. */
+export function errorStatusOf(reply: Reply, limitBytes: number, metadata: Metadata): Partial<StatusObject> {
+  const name = (reply.grpcStatus ?? grpcStatusOf(reply.status)) as GrpcStatusName;
+  const code = grpcCodeOf(name);
+  const details = reply.error?.message ?? `${reply.service} answers with status ${reply.status}`;
+  const value = encodeReplyMessage(pruneReply(reply, (pruned) => encodeReplyMessage(pruned).length <= limitBytes));
+  const status = Status.encode(Status.create({ code, message: details, details: [{ typeUrl, value }] })).finish();
+  metadata.set(detailsTrailer, Buffer.from(status));
+  return { code, details, metadata };
+}
+
+/** The reply in the details of a gRPC status, if a meshmock put one there. */
+export function replyInDetails(metadata: Metadata): Reply | undefined {
+  const [bytes] = metadata.get(detailsTrailer);
+  if (!Buffer.isBuffer(bytes)) return undefined;
+  try {
+    const status = Status.toObject(Status.decode(bytes)) as { details?: { typeUrl?: string; value?: Uint8Array }[] };
+    const detail = status.details?.find((any) => any.typeUrl === typeUrl);
+    return detail?.value === undefined ? undefined : decodeReplyMessage(Buffer.from(detail.value));
+  } catch {
+    return undefined;
+  }
+}

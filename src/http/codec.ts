@@ -1,0 +1,49 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import accepts from 'accepts';
+import type { FastifyRequest } from 'fastify';
+import { isEntry } from '../execute/allowance.ts';
+import type { Headers } from '../reply/evidence.ts';
+import { encodeReply, readReply } from '../reply/json.ts';
+import type { RawReply, Reply } from '../reply/reply.ts';
+import { renderText } from '../reply/text.ts';
+
+/** Headers as the executor has them: one string for each name. Node has made the names lower case. */
+export function plainHeaders(headers: IncomingHttpHeaders): Headers {
+  const plain: Record<string, string> = {};
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) plain[name] = typeof value === 'string' ? value : value.join(', ');
+  }
+  return plain;
+}
+
+/** The path and query of a request target as they came (RFC 9112 section 3.2: a proxy may be sent the absolute form). */
+export function pathOfTarget(target: string): string {
+  if (target.startsWith('/') || target === '*') return target;
+  const path = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i, '');
+  return path.startsWith('/') ? path : `/${path}`;
+}
+
+export interface EncodedReply {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+const json = 'application/json; charset=utf-8';
+const text = 'text/plain; charset=utf-8';
+
+/** Writes a reply in the form that the request accepts: JSON unless it prefers plain text. */
+export function encode(reply: Reply<RawReply>, { raw: request }: FastifyRequest): EncodedReply {
+  const { accept } = request.headers;
+  // What every hop of ours sends: not worth negotiating.
+  if (accept === 'application/json') return { contentType: json, body: encodeReply(reply) };
+  const type = accepts(request).type(['application/json', 'text/plain']);
+  if (type === 'text/plain') return { contentType: text, body: renderText(readReply(reply)) };
+  const body = isForReading(request.headers) ? JSON.stringify(readReply(reply), undefined, 2) : encodeReply(reply);
+  return { contentType: json, body: `${body}\n` };
+}
+
+/** A person with curl reads the JSON as it comes: it is indented for them. */
+function isForReading(headers: IncomingHttpHeaders): boolean {
+  return /^(?:curl|Wget)\//.test(headers['user-agent'] ?? '') && isEntry(plainHeaders(headers));
+}

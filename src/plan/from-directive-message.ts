@@ -1,0 +1,109 @@
+import { FieldReader } from './field-reader.ts';
+import * as fields from './fields.ts';
+import { type Behaviour, type Condition, type Delay, grpcStatusNames, type Header } from './plan.ts';
+
+const behaviourFields = [
+  'delay',
+  'status',
+  'grpcStatus',
+  'close',
+  'hang',
+  'sizeBytes',
+  'body',
+  'header',
+  'cpuMs',
+  'memoryBytes',
+] as const;
+
+const conditionFields = ['share', 'exactShare', 'attemptBelow', 'attempt', 'version', 'pod', 'zone'] as const;
+
+/** @throws MeshmockError `invalid_plan` with the path of the field */
+export function behaviourFrom(
+  message: unknown,
+  field: string,
+  headerFrom: (message: unknown, field: string) => Header,
+): { reader: FieldReader; behaviour: Behaviour } {
+  const reader = new FieldReader(message, field, [...behaviourFields, 'conditions']);
+  return { reader, behaviour: readBehaviour(reader, headerFrom) };
+}
+
+function readBehaviour(reader: FieldReader, headerFrom: (message: unknown, field: string) => Header): Behaviour {
+  const name = reader.only(behaviourFields);
+  switch (name) {
+    case 'delay':
+      return { kind: name, delay: delayFrom(reader.value(name), reader.at(name)) };
+    case 'status':
+      return { kind: name, status: reader.checked(name, reader.number(name) ?? 0, fields.statusProblem) };
+    case 'grpcStatus': {
+      const grpcStatus = grpcStatusNames.find((known) => known === reader.string(name));
+      if (grpcStatus === undefined) throw reader.refuse(name, `one of ${grpcStatusNames.join(', ')}`);
+      return { kind: 'grpc-status', grpcStatus };
+    }
+    case 'close':
+    case 'hang':
+      if (reader.value(name) !== true) throw reader.refuse(name, 'true');
+      return { kind: name };
+    case 'sizeBytes':
+      return { kind: 'size', bytes: reader.checked(name, reader.number(name) ?? 0, fields.sizeProblem) };
+    case 'memoryBytes':
+      return { kind: 'memory', bytes: reader.checked(name, reader.number(name) ?? 0, fields.sizeProblem) };
+    case 'body':
+      return { kind: name, text: reader.checked(name, reader.string(name) ?? '', fields.textProblem) };
+    case 'header':
+      return { kind: name, header: headerFrom(reader.value(name), reader.at(name)) };
+    case 'cpuMs':
+      return { kind: 'cpu', durationMs: reader.checked(name, reader.number(name) ?? 0, fields.durationProblem) };
+  }
+}
+
+function delayFrom(message: unknown, field: string): Delay {
+  const reader = new FieldReader(message, field, ['fixedMs', 'range', 'percentiles']);
+  const name = reader.only(['fixedMs', 'range', 'percentiles']);
+  switch (name) {
+    case 'fixedMs':
+      return { kind: 'fixed', delayMs: reader.checked(name, reader.number(name) ?? 0, fields.durationProblem) };
+    case 'range': {
+      const range = new FieldReader(reader.value(name), reader.at(name), ['minMs', 'maxMs']);
+      const minMs = range.checked('minMs', range.number('minMs') ?? 0, fields.durationProblem);
+      const maxMs = range.checked('maxMs', range.number('maxMs') ?? 0, fields.durationProblem);
+      if (maxMs < minMs) throw range.refuse('maxMs', 'no less than minMs');
+      return { kind: 'uniform', minMs, maxMs };
+    }
+    case 'percentiles': {
+      const list = new FieldReader(reader.value(name), reader.at(name), ['points']);
+      const points = list.list('points', (item, at) => {
+        const point = new FieldReader(item, at, ['percentile', 'delayMs']);
+        const delayMs = point.checked('delayMs', point.number('delayMs') ?? 0, fields.durationProblem);
+        return { percentile: point.number('percentile') ?? 0, delayMs };
+      });
+      return { kind: name, points: list.checked('points', points, fields.percentilesProblem) };
+    }
+  }
+}
+
+/** @throws MeshmockError `invalid_plan` with the path of the field */
+export function conditionFrom(message: unknown, field: string): Condition {
+  const reader = new FieldReader(message, field, conditionFields);
+  const name = reader.only(conditionFields);
+  switch (name) {
+    case 'share':
+      return { kind: name, share: reader.checked(name, reader.number(name) ?? 0, fields.shareProblem) };
+    case 'exactShare': {
+      const share = new FieldReader(reader.value(name), reader.at(name), ['hits', 'of']);
+      const [hits, of] = [share.number('hits') ?? 0, share.number('of') ?? 0];
+      const problem = fields.oneInProblem(hits, of);
+      if (problem !== undefined) throw share.refuse('hits', problem);
+      return { kind: 'one-in', hits, of };
+    }
+    case 'attemptBelow':
+      return { kind: 'attempt-below', attempt: reader.checked(name, reader.number(name) ?? 0, fields.attemptProblem) };
+    case 'attempt':
+      return { kind: name, attempt: reader.checked(name, reader.number(name) ?? 0, fields.attemptProblem) };
+    case 'version':
+      return { kind: name, version: reader.checked(name, reader.string(name) ?? '', fields.labelProblem) };
+    case 'pod':
+      return { kind: name, pod: reader.checked(name, reader.string(name) ?? '', fields.labelProblem) };
+    case 'zone':
+      return { kind: name, zone: reader.checked(name, reader.string(name) ?? '', fields.labelProblem) };
+  }
+}

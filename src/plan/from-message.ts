@@ -1,0 +1,118 @@
+import { MeshmockError } from './error.ts';
+import * as fields from './fields.ts';
+import { checkCount } from './measure.ts';
+import { behaviourFrom, conditionFrom } from './from-directive-message.ts';
+import { FieldReader } from './field-reader.ts';
+import {
+  type Call,
+  type CallOptions,
+  type Directive,
+  deepestPlan,
+  defaultPlanLimits,
+  defaultPorts,
+  type Plan,
+  type PlanLimits,
+  type Stage,
+  schemes,
+} from './plan.ts';
+
+/**
+ * Reads a plan from its message: decoded protobuf, or JSON that anyone wrote.
+ *
+ * @throws MeshmockError `invalid_plan` or `limit_exceeded`, with the path of the field
+ */
+export function fromMessage(message: unknown, limits: PlanLimits = defaultPlanLimits): Plan {
+  const plan = new MessageReader(Math.min(limits.maxDepth, deepestPlan)).plan(message, 'plan', 0, false);
+  checkCount(plan, limits);
+  return plan;
+}
+
+class MessageReader {
+  private readonly maxDepth: number;
+
+  constructor(maxDepth: number) {
+    this.maxDepth = maxDepth;
+  }
+
+  /** `nested`: whether the path of this plan stands in parentheses, where those of a URI must balance. */
+  plan(message: unknown, field: string, depth: number, nested: boolean): Plan {
+    const reader = new FieldReader(message, field, ['directives', 'stages', 'then', 'uri']);
+    const directives = reader.list('directives', (item, at) => this.directive(item, at));
+    const uri = reader.string('uri') ?? '';
+    if (!reader.has('stages')) {
+      if (reader.has('then')) throw reader.refuse('then', 'stages beside it: "then" is what their callees get');
+      return { kind: 'answer', directives, uri: checkUri(uri === '' && directives.length === 0 ? '/' : uri, reader, nested) };
+    }
+    if (uri !== '') throw reader.refuse('uri', 'no uri beside stages: what the callees get is "then"');
+    if (depth >= this.maxDepth) {
+      throw new MeshmockError('limit_exceeded', `${field}: the plan is deeper than the ${this.maxDepth} calls that are allowed`, { field });
+    }
+    const stages = reader.list('stages', (item, at) => this.stage(item, at, depth));
+    if (stages.length === 0) throw reader.refuse('stages', 'at least one stage');
+    return { kind: 'calls', directives, stages, then: this.then(reader, depth, nested) };
+  }
+
+  private then(reader: FieldReader, depth: number, nested: boolean): Plan | undefined {
+    return reader.has('then') ? this.plan(reader.value('then'), reader.at('then'), depth + 1, nested) : undefined;
+  }
+
+  private stage(message: unknown, field: string, depth: number): Stage {
+    const reader = new FieldReader(message, field, ['calls']);
+    const calls = reader.list('calls', (item, at) => this.call(item, at, depth));
+    if (calls.length === 0) throw reader.refuse('calls', 'at least one call');
+    return calls;
+  }
+
+  private call(message: unknown, field: string, depth: number): Call {
+    const reader = new FieldReader(message, field, ['scheme', 'host', 'port', 'times', 'headers', 'options', 'then']);
+    const name = reader.string('scheme') || 'http';
+    const scheme = schemes.find((known) => known === name);
+    if (scheme === undefined) throw reader.refuse('scheme', `one of ${schemes.join(', ')}`);
+    return {
+      scheme,
+      host: reader.checked('host', reader.string('host') ?? '', fields.hostProblem),
+      port: reader.checked('port', reader.number('port') || defaultPorts[scheme], fields.portProblem),
+      times: reader.checked('times', reader.number('times') || 1, fields.timesProblem),
+      headers: reader.list('headers', (item, at) => headerFrom(item, at)),
+      options: reader.has('options') ? optionsFrom(reader.value('options'), reader.at('options')) : {},
+      then: this.then(reader, depth, true),
+    };
+  }
+
+  private directive(message: unknown, field: string): Directive {
+    const { reader, behaviour } = behaviourFrom(message, field, headerFrom);
+    return { ...behaviour, conditions: reader.list('conditions', (item, at) => conditionFrom(item, at)) };
+  }
+}
+
+function headerFrom(message: unknown, field: string): Call['headers'][number] {
+  const reader = new FieldReader(message, field, ['name', 'value']);
+  return {
+    name: reader.checked('name', (reader.string('name') ?? '').toLowerCase(), fields.headerNameProblem),
+    value: reader.checked('value', reader.string('value') ?? '', fields.headerValueProblem),
+  };
+}
+
+function optionsFrom(message: unknown, field: string): CallOptions {
+  const reader = new FieldReader(message, field, ['timeoutMs', 'method', 'retries', 'concurrency']);
+  const timeoutMs = reader.number('timeoutMs');
+  const method = reader.string('method');
+  const retries = reader.number('retries');
+  const concurrency = reader.number('concurrency');
+  return {
+    ...(timeoutMs === undefined ? {} : { timeoutMs: reader.checked('timeoutMs', timeoutMs, fields.timeoutProblem) }),
+    ...(method === undefined ? {} : { method: reader.checked('method', method, fields.methodProblem) }),
+    ...(retries === undefined ? {} : { retries: reader.checked('retries', retries, fields.retriesProblem) }),
+    ...(concurrency === undefined ? {} : { concurrency: reader.checked('concurrency', concurrency, fields.concurrencyProblem) }),
+  };
+}
+
+function checkUri(uri: string, reader: FieldReader, nested: boolean): string {
+  if (uri === '') return uri;
+  if (!uri.startsWith('/')) throw reader.refuse('uri', '"/" at its start');
+  if (fields.beginsPlan(uri)) throw reader.refuse('uri', 'a uri that does not begin like a plan itself');
+  const bad = fields.badUriOffset(uri);
+  if (bad >= 0) throw reader.refuse('uri', `a visible character at offset ${bad}, anything else percent-encoded`);
+  if (nested && !fields.balancesParentheses(uri)) throw reader.refuse('uri', 'parentheses that balance, below a call with a continuation of its own');
+  return uri;
+}

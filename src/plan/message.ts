@@ -1,0 +1,51 @@
+import type { CallOptions, Header } from './plan.ts';
+
+/**
+ * A plan as `meshmock.v1.Plan` has it, which is protobuf's JSON mapping too: what is empty or default is absent.
+ * `grpc/codec.ts` holds it against the types generated from the proto file.
+ */
+export interface PlanMessage {
+  directives?: DirectiveMessage[];
+  stages?: StageMessage[];
+  then?: PlanMessage;
+  uri?: string;
+}
+export interface StageMessage {
+  calls?: CallMessage[];
+}
+export interface CallMessage {
+  scheme?: string;
+  host?: string;
+  port?: number;
+  times?: number;
+  headers?: Partial<Header>[];
+  options?: CallOptions;
+  then?: PlanMessage;
+}
+export interface DirectiveMessage {
+  delay?: DelayMessage;
+  status?: number;
+  grpcStatus?: string;
+  close?: boolean;
+  hang?: boolean;
+  sizeBytes?: number;
+  body?: string;
+  header?: Partial<Header>;
+  cpuMs?: number;
+  memoryBytes?: number;
+  conditions?: ConditionMessage[];
+}
+export interface DelayMessage {
+  fixedMs?: number;
+  range?: { minMs?: number; maxMs?: number };
+  percentiles?: { points?: { percentile?: number; delayMs?: number }[] };
+}
+export interface ConditionMessage {
+  share?: number;
+  exactShare?: { hits?: number; of?: number };
+  attemptBelow?: number;
+  attempt?: number;
+  version?: string;
+  pod?: string;
+  zone?: string;
+}

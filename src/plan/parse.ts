@@ -1,0 +1,231 @@
+import { Cursor } from './cursor.ts';
+import { MeshmockError } from './error.ts';
+import * as fields from './fields.ts';
+import { checkCount } from './measure.ts';
+import { parseDirective } from './parse-directive.ts';
+import { parseHeader } from './parse-header.ts';
+import {
+  type Call,
+  type CallOptions,
+  type Directive,
+  deepestPlan,
+  defaultPlanLimits,
+  defaultPorts,
+  type Header,
+  type Plan,
+  type PlanLimits,
+  type Scheme,
+  type Stage,
+  schemes,
+} from './plan.ts';
+import { parseDurationMs } from './quantity.ts';
+
+/**
+ * Reads a path of the plan language (the grammar is in `ARCHITECTURE.md`).
+ * Takes time linear in the length of the text, whatever it holds.
+ *
+ * @throws MeshmockError `invalid_plan` with the offset and what was expected there;
+ *   `limit_exceeded` at the call that is too deep, or at the first call of a plan that makes too many.
+ */
+export function parsePath(text: string, limits: PlanLimits = defaultPlanLimits): Plan {
+  const cursor = new Cursor(text);
+  const plan = new PlanParser(cursor, Math.min(limits.maxDepth, deepestPlan)).plan(0, false);
+  if (!cursor.atEnd) throw cursor.fail('"/", "," or "|"');
+  checkCount(plan, limits, text);
+  return plan;
+}
+
+interface Level {
+  readonly directives: Directive[];
+  readonly stages: Stage[];
+}
+
+class PlanParser {
+  private readonly cursor: Cursor;
+  private readonly maxDepth: number;
+
+  constructor(cursor: Cursor, maxDepth: number) {
+    this.cursor = cursor;
+    this.maxDepth = maxDepth;
+  }
+
+  /** A chain of groups is read in a loop; only a continuation in parentheses goes deeper into the stack. */
+  plan(depth: number, nested: boolean): Plan {
+    const levels: Level[] = [];
+    let last: Plan | undefined;
+    do {
+      const directives = this.directives(nested);
+      if (this.takeStart('@')) {
+        levels.push({ directives, stages: this.group(depth + levels.length + 1) });
+      } else {
+        last = { kind: 'answer', directives, uri: this.uri(directives.length > 0, nested) };
+      }
+    } while (last === undefined && this.goesOn(nested));
+    return levels.reduceRight<Plan | undefined>((then, level) => ({ kind: 'calls', ...level, then }), last) as Plan;
+  }
+
+  private goesOn(nested: boolean): boolean {
+    if (this.cursor.atEnd) return false;
+    if (nested && this.cursor.peek() === ')') return false;
+    if (this.cursor.peek() === '/') return true;
+    if (this.cursor.peek() === '?') throw this.cursor.fail('"/" before the query: what the callee gets begins with a slash');
+    throw this.cursor.fail('"/", "," or "|"');
+  }
+
+  private directives(nested: boolean): Directive[] {
+    const directives: Directive[] = [];
+    while (this.takeStart('~')) directives.push(parseDirective(this.cursor, nested));
+    return directives;
+  }
+
+  /** Steps over `/@` or `/~`, also behind a second slash: an ingress that rewrites a prefix leaves two. */
+  private takeStart(mark: '@' | '~'): boolean {
+    const behind = this.cursor.behind(`/${mark}`) ?? this.cursor.behind(`//${mark}`);
+    if (behind === undefined) return false;
+    this.cursor.offset = behind;
+    return true;
+  }
+
+  private uri(mayBeEmpty: boolean, nested: boolean): string {
+    const { cursor } = this;
+    const start = cursor.offset;
+    if (cursor.atEnd || (nested && cursor.peek() === ')')) {
+      if (mayBeEmpty) return '';
+      throw cursor.fail('"/"');
+    }
+    if (cursor.peek() !== '/') throw cursor.fail('"/"');
+    const slashWidth = cursor.width();
+    const end = nested ? this.closingParenthesis() : cursor.text.length;
+    const uri = `/${cursor.text.slice(start + slashWidth, end)}`;
+    const bad = fields.badUriOffset(uri);
+    if (bad >= 0) throw cursor.fail('a visible character, anything else percent-encoded', start + slashWidth - 1 + bad);
+    cursor.offset = end;
+    return uri;
+  }
+
+  /** Where a URI in parentheses ends: parentheses of its own must balance. */
+  private closingParenthesis(): number {
+    const { cursor } = this;
+    let open = 0;
+    let offset = cursor.offset;
+    while (offset < cursor.text.length) {
+      const char = cursor.peek(offset);
+      if (char === '(') open++;
+      if (char === ')' && open-- === 0) return offset;
+      offset += cursor.width(offset);
+    }
+    return offset;
+  }
+
+  private group(depth: number): Stage[] {
+    if (depth > this.maxDepth) {
+      const place = { text: this.cursor.text, offset: this.cursor.offset, expected: `at most ${this.maxDepth} calls in a chain` };
+      throw new MeshmockError('limit_exceeded', `the plan is deeper than the ${this.maxDepth} calls that are allowed`, { place });
+    }
+    const stages: Stage[] = [];
+    do {
+      const calls = [this.call(depth)];
+      while (this.cursor.take('|')) calls.push(this.call(depth));
+      stages.push(calls);
+    } while (this.cursor.take(','));
+    return stages;
+  }
+
+  private call(depth: number): Call {
+    const scheme = this.scheme();
+    const host = this.host();
+    const port = this.cursor.take(':') ? this.number(5, fields.portProblem) : defaultPorts[scheme];
+    const times = this.cursor.take('*') ? this.number(9, fields.timesProblem) : 1;
+    const headers: Header[] = [];
+    let options: CallOptions = {};
+    for (;;) {
+      if (this.cursor.peek() === '[') headers.push(parseHeader(this.cursor));
+      else if (this.cursor.take(';')) options = this.option(options);
+      else break;
+    }
+    return { scheme, host, port, times, headers, options, then: this.ownContinuation(depth) };
+  }
+
+  private scheme(): Scheme {
+    const { cursor } = this;
+    const start = cursor.offset;
+    const word = cursor.takeWhile(/[a-z]+/y);
+    const scheme = schemes.find((name) => name === word);
+    if (scheme === undefined || !cursor.take(':')) {
+      cursor.offset = start;
+      return 'http';
+    }
+    if (cursor.peek() === '/') throw cursor.fail(`a host directly behind "${scheme}:", without slashes`);
+    if (/^\d/.test(cursor.peek()) && /^\d+(?![A-Za-z0-9._-])/.test(cursor.text.slice(cursor.offset, cursor.offset + 8))) {
+      throw cursor.fail(`a host behind "${scheme}:" (a service of that name is written ${scheme}:${scheme}:PORT)`);
+    }
+    return scheme;
+  }
+
+  private host(): string {
+    const { cursor } = this;
+    const start = cursor.offset;
+    if (cursor.take('[')) {
+      const host = cursor.takeWhile(/[0-9A-Fa-f:.]+/y);
+      if (!host.includes(':')) throw cursor.fail('an IPv6 address', start);
+      this.checked(host, fields.hostProblem, start);
+      if (!cursor.take(']')) throw cursor.fail('"]" behind the IPv6 address');
+      return host;
+    }
+    return this.checked(cursor.takeWhile(/[A-Za-z0-9._-]+/y), fields.hostProblem, start);
+  }
+
+  private number(digits: number, problemOf: (value: number) => string | undefined): number {
+    const start = this.cursor.offset;
+    return this.checked(wholeNumber(this.cursor.takeWhile(/\d+/y), digits), problemOf, start);
+  }
+
+  private checked<T>(value: T, problemOf: (value: T) => string | undefined, offset: number): T {
+    const problem = problemOf(value);
+    if (problem !== undefined) throw this.cursor.fail(problem, offset);
+    return value;
+  }
+
+  private option(options: CallOptions): CallOptions {
+    const { cursor } = this;
+    const start = cursor.offset;
+    const name = cursor.takeWhile(/[a-z-]+/y);
+    if (!isOptionName(name)) throw cursor.fail(`an option: ${optionNames.join(', ')}`, start);
+    if (options[keyOfOption[name]] !== undefined) throw cursor.fail(`${name} once`, start);
+    if (!cursor.take('=')) throw cursor.fail(`"=" and a value for ${name}`);
+    const at = cursor.offset;
+    const value = cursor.takeWhile(/[A-Za-z0-9._-]+/y);
+    switch (name) {
+      case 'timeout': {
+        const timeoutMs = parseDurationMs(value) ?? Number.NaN;
+        return { ...options, timeoutMs: this.checked(timeoutMs, fields.timeoutProblem, at) };
+      }
+      case 'method':
+        return { ...options, method: this.checked(value, fields.methodProblem, at) };
+      case 'retries':
+        return { ...options, retries: this.checked(wholeNumber(value, 4), fields.retriesProblem, at) };
+      case 'concurrency':
+        return { ...options, concurrency: this.checked(wholeNumber(value, 4), fields.concurrencyProblem, at) };
+    }
+  }
+
+  private ownContinuation(depth: number): Plan | undefined {
+    const { cursor } = this;
+    if (!cursor.take('(')) return undefined;
+    if (cursor.peek() !== '/') throw cursor.fail('"/" at the start of what this call alone gets');
+    const plan = this.plan(depth, true);
+    if (!cursor.take(')')) throw cursor.fail('")"');
+    return plan;
+  }
+}
+
+const keyOfOption = { timeout: 'timeoutMs', method: 'method', retries: 'retries', concurrency: 'concurrency' } as const;
+const optionNames = Object.keys(keyOfOption);
+
+function isOptionName(name: string): name is keyof typeof keyOfOption {
+  return Object.hasOwn(keyOfOption, name);
+}
+
+function wholeNumber(text: string, digits: number): number {
+  return /^\d+$/.test(text) && text.length <= digits ? Number(text) : Number.NaN;
+}

@@ -1,0 +1,86 @@
+import type { CallMessage, ConditionMessage, DelayMessage, DirectiveMessage, PlanMessage } from './message.ts';
+import { type Behaviour, type Call, type Condition, type Delay, type Directive, defaultPorts, type Plan } from './plan.ts';
+
+/** Writes a plan as its message. */
+export function toMessage(plan: Plan): PlanMessage {
+  const directives = plan.directives.length > 0 ? { directives: plan.directives.map(directiveToMessage) } : {};
+  if (plan.kind === 'answer') return plan.uri === '' ? directives : { ...directives, uri: plan.uri };
+  const stages = plan.stages.map((stage) => ({ calls: stage.map(callToMessage) }));
+  return { ...directives, stages, ...thenToMessage(plan.then) };
+}
+
+function thenToMessage(then: Plan | undefined): { then?: PlanMessage } {
+  return then === undefined ? {} : { then: toMessage(then) };
+}
+
+function callToMessage(call: Call): CallMessage {
+  return {
+    ...(call.scheme === 'http' ? {} : { scheme: call.scheme }),
+    host: call.host,
+    ...(call.port === defaultPorts[call.scheme] ? {} : { port: call.port }),
+    ...(call.times === 1 ? {} : { times: call.times }),
+    ...(call.headers.length === 0 ? {} : { headers: [...call.headers] }),
+    ...(Object.keys(call.options).length === 0 ? {} : { options: call.options }),
+    ...thenToMessage(call.then),
+  };
+}
+
+function directiveToMessage({ conditions, ...directive }: Directive): DirectiveMessage {
+  const message = behaviourToMessage(directive);
+  return conditions.length === 0 ? message : { ...message, conditions: conditions.map(conditionToMessage) };
+}
+
+function behaviourToMessage(behaviour: Behaviour): DirectiveMessage {
+  switch (behaviour.kind) {
+    case 'delay':
+      return { delay: delayToMessage(behaviour.delay) };
+    case 'status':
+      return { status: behaviour.status };
+    case 'grpc-status':
+      return { grpcStatus: behaviour.grpcStatus };
+    case 'close':
+      return { close: true };
+    case 'hang':
+      return { hang: true };
+    case 'size':
+      return { sizeBytes: behaviour.bytes };
+    case 'body':
+      return { body: behaviour.text };
+    case 'header':
+      return { header: behaviour.header };
+    case 'cpu':
+      return { cpuMs: behaviour.durationMs };
+    case 'memory':
+      return { memoryBytes: behaviour.bytes };
+  }
+}
+
+function delayToMessage(delay: Delay): DelayMessage {
+  switch (delay.kind) {
+    case 'fixed':
+      return { fixedMs: delay.delayMs };
+    case 'uniform':
+      return { range: { minMs: delay.minMs, maxMs: delay.maxMs } };
+    case 'percentiles':
+      return { percentiles: { points: [...delay.points] } };
+  }
+}
+
+function conditionToMessage(condition: Condition): ConditionMessage {
+  switch (condition.kind) {
+    case 'share':
+      return { share: condition.share };
+    case 'one-in':
+      return { exactShare: { hits: condition.hits, of: condition.of } };
+    case 'attempt-below':
+      return { attemptBelow: condition.attempt };
+    case 'attempt':
+      return { attempt: condition.attempt };
+    case 'version':
+      return { version: condition.version };
+    case 'pod':
+      return { pod: condition.pod };
+    case 'zone':
+      return { zone: condition.zone };
+  }
+}

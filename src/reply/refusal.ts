@@ -1,0 +1,13 @@
+import { caretLines, type MeshmockError } from '../plan/error.ts';
+import type { RequestError } from './reply.ts';
+
+/** An error as a reply shows it. */
+export function requestError(error: MeshmockError): RequestError {
+  const { code, message, place, field } = error;
+  return {
+    code,
+    message,
+    ...(place === undefined ? {} : { offset: place.offset, expected: place.expected, caret: caretLines(place) }),
+    ...(field === undefined ? {} : { field }),
+  };
+}

@@ -1,0 +1,105 @@
+/**
+ * What a service answers, as `meshmock.v1.Reply` has it; this object is protobuf's JSON mapping of it as well.
+ * `grpc/codec.ts` holds these types against the generated ones. What is empty is absent.
+ *
+ * `Raw` is how a child's reply may stand in it besides as an object: `RawReply` while it is only passed on,
+ * `never` once everything is read.
+ */
+export interface Reply<Raw = never> {
+  service: string;
+  version?: string;
+  pod?: string;
+  namespace?: string;
+  node?: string;
+  zone?: string;
+  request?: RequestSeen;
+  /** HTTP status, over gRPC too. */
+  status: number;
+  grpcStatus?: string;
+  body?: string;
+  try?: string[];
+  durationMs?: number;
+  traceId?: string;
+  mesh?: CalleeMesh;
+  error?: RequestError;
+  prunedCalls?: number;
+  calls?: CallResult<Raw>[];
+}
+
+export interface RequestSeen {
+  protocol: Protocol;
+  method: string;
+  uri: string;
+  headers?: Record<string, string>;
+}
+
+export type Protocol = 'http' | 'grpc';
+
+/** One edge, seen by its caller. Times are relative to the reply it stands in. */
+export interface CallResult<Raw = never> {
+  target: string;
+  scheme: string;
+  stage?: number;
+  status?: number;
+  grpcStatus?: string;
+  startMs?: number;
+  durationMs?: number;
+  answeredBy: AnsweredBy;
+  mesh?: CallerMesh;
+  error?: CallError;
+  headers?: Record<string, string>;
+  body?: string;
+  bodyBytes?: number;
+  reply?: Reply<Raw> | Raw;
+}
+
+/** A meshmock, anything else, or no answer at all. */
+export type AnsweredBy = 'service' | 'foreign' | 'nobody';
+
+/** A child's reply in JSON as it came: passed on without being read. */
+export class RawReply {
+  readonly json: string;
+
+  constructor(json: string) {
+    this.json = json;
+  }
+}
+
+export interface CalleeMesh {
+  attempt?: number;
+  requestId?: string;
+  peerIdentity?: string;
+  ownIdentity?: string;
+}
+
+export interface CallerMesh {
+  proxy?: string;
+  upstreamMs?: number;
+}
+
+export type CallErrorCode =
+  | 'refused'
+  | 'reset'
+  | 'timeout'
+  | 'dns'
+  | 'unreachable'
+  | 'tls'
+  | 'canceled'
+  | 'too_large'
+  | 'protocol';
+
+/** Why a call got no answer. */
+export interface CallError {
+  code: CallErrorCode;
+  message: string;
+}
+
+/** Why a request was not carried out. */
+export interface RequestError {
+  code: string;
+  message: string;
+  offset?: number;
+  expected?: string;
+  caret?: string[];
+  field?: string;
+}

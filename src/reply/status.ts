@@ -1,0 +1,93 @@
+import type { ErrorCode } from '../plan/error.ts';
+import { type GrpcStatusName, grpcStatusNames } from '../plan/plan.ts';
+import type { CallResult } from './reply.ts';
+
+/** The HTTP status of every error of our own; over gRPC it is mapped on by `grpcStatusOf`. */
+export const statusOfError: Readonly<Record<ErrorCode, number>> = {
+  invalid_plan: 400,
+  limit_exceeded: 400,
+  invalid_header: 400,
+  bad_request: 400,
+  usage: 400,
+  not_found: 404,
+  header_too_large: 431,
+  canceled: 499,
+  internal: 500,
+  unsupported: 501,
+  deadline_exceeded: 504,
+};
+
+/** The one table between the protocols: googleapis' `google/rpc/code.proto` says which HTTP status each code is. */
+const httpStatuses: Readonly<Record<GrpcStatusName, number>> = {
+  OK: 200,
+  CANCELLED: 499,
+  UNKNOWN: 500,
+  INVALID_ARGUMENT: 400,
+  DEADLINE_EXCEEDED: 504,
+  NOT_FOUND: 404,
+  ALREADY_EXISTS: 409,
+  PERMISSION_DENIED: 403,
+  RESOURCE_EXHAUSTED: 429,
+  FAILED_PRECONDITION: 400,
+  ABORTED: 409,
+  OUT_OF_RANGE: 400,
+  UNIMPLEMENTED: 501,
+  INTERNAL: 500,
+  UNAVAILABLE: 503,
+  DATA_LOSS: 500,
+  UNAUTHENTICATED: 401,
+};
+
+/** Where several codes share a status, or a status has none: what stands for it on the way back. */
+const grpcStatuses: Readonly<Record<number, GrpcStatusName>> = {
+  400: 'INVALID_ARGUMENT',
+  401: 'UNAUTHENTICATED',
+  403: 'PERMISSION_DENIED',
+  404: 'NOT_FOUND',
+  408: 'DEADLINE_EXCEEDED',
+  409: 'ABORTED',
+  412: 'FAILED_PRECONDITION',
+  429: 'RESOURCE_EXHAUSTED',
+  431: 'RESOURCE_EXHAUSTED',
+  499: 'CANCELLED',
+  500: 'INTERNAL',
+  501: 'UNIMPLEMENTED',
+  502: 'UNAVAILABLE',
+  503: 'UNAVAILABLE',
+  504: 'DEADLINE_EXCEEDED',
+};
+
+/** The gRPC status that an HTTP status maps to. */
+export function grpcStatusOf(status: number): GrpcStatusName {
+  if (status < 400) return 'OK';
+  return grpcStatuses[status] ?? (status < 500 ? 'FAILED_PRECONDITION' : 'UNKNOWN');
+}
+
+/** The HTTP status that a gRPC status, by its number, maps to. */
+export function httpStatusOf(code: number): { status: number; grpcStatus: GrpcStatusName } {
+  const grpcStatus = grpcStatusNames[code] ?? 'UNKNOWN';
+  return { status: httpStatuses[grpcStatus], grpcStatus };
+}
+
+/** The number of a gRPC status. */
+export function grpcCodeOf(name: GrpcStatusName): number {
+  return grpcStatusNames.indexOf(name);
+}
+
+/**
+ * What the calls of a service make of its own status: 502 if one failed, else 504 if one timed out, else 200.
+ * A foreign server's 4xx, or its not knowing `Call`, is an answer and no failure.
+ */
+export function statusOfCalls(calls: readonly CallResult<unknown>[]): 200 | 502 | 504 {
+  const outcomes = calls.map(outcomeOf);
+  if (outcomes.includes('failed')) return 502;
+  return outcomes.includes('timed out') ? 504 : 200;
+}
+
+function outcomeOf(call: CallResult<unknown>): 'ok' | 'failed' | 'timed out' {
+  if (call.error !== undefined) return call.error.code === 'timeout' ? 'timed out' : 'failed';
+  const status = call.status ?? 200;
+  if (status === 504) return 'timed out';
+  const bad = call.answeredBy === 'service' ? status >= 400 : status >= 500 && call.grpcStatus !== 'UNIMPLEMENTED';
+  return bad ? 'failed' : 'ok';
+}

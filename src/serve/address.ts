@@ -1,0 +1,26 @@
+import { MeshmockError } from '../plan/error.ts';
+
+/** Where a server listens. An empty host means every address of the machine, port 0 any free one. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * Reads `HOST:PORT`, `:PORT` or `PORT`; an IPv6 address stands in brackets.
+ *
+ * @throws MeshmockError `usage`
+ */
+export function parseAddress(text: string): ListenAddress {
+  const [, v6, name = '', digits] = /^(?:\[([0-9a-fA-F:.]+)\]:|([^:[\]]*):)?(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (digits === undefined || port > 65_535) {
+    throw new MeshmockError('usage', `"${text}" is no address: expected HOST:PORT, :PORT or PORT, such as localhost:8080`);
+  }
+  return { host: v6 ?? name, port };
+}
+
+/** `HOST:PORT`, as a person types it. */
+export function formatAddress({ host, port }: ListenAddress): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

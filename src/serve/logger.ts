@@ -1,0 +1,24 @@
+import { pino } from 'pino';
+import type { Answered, Identity } from '../execute/service.ts';
+
+export const logLevels = ['silent', 'error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export interface Logger {
+  /** One line for a request: at `warn` when something went wrong at this service itself, else at `info`. */
+  answered(answered: Answered): void;
+  info(message: string): void;
+}
+
+/** Logs to standard output, one JSON object a line. */
+export function createLogger({ service, version }: Identity, level: LogLevel): Logger {
+  const log = pino({ level, base: { service, version }, formatters: { level: (label) => ({ level: label }) } });
+  return {
+    answered({ request: { protocol, method, uri }, problem, ...facts }) {
+      const line = { protocol, method, uri, ...facts };
+      if (problem === undefined) log.info(line, 'answered');
+      else log.warn({ ...line, problem }, 'answered with a problem');
+    },
+    info: (message) => log.info(message),
+  };
+}

@@ -1,0 +1,133 @@
+import { type Server, ServerCredentials } from '@grpc/grpc-js';
+import type { FastifyInstance } from 'fastify';
+import type { Limits } from '../execute/allowance.ts';
+import { type ConnectTo, Dialler } from '../execute/connect-to.ts';
+import { HeaderForwarder } from '../execute/forwarded-headers.ts';
+import type { Identity, Service } from '../execute/service.ts';
+import { createGrpcClient } from '../grpc/client.ts';
+import { createGrpcServer } from '../grpc/server.ts';
+import { createHttpClient } from '../http/client.ts';
+import { createHttpServer } from '../http/server.ts';
+import { MeshmockError } from '../plan/error.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
+import { formatAddress, type ListenAddress } from './address.ts';
+import type { Logger } from './logger.ts';
+
+export interface ServiceOptions {
+  readonly identity: Identity;
+  readonly http: ListenAddress;
+  readonly grpc: ListenAddress;
+  readonly connectTo: readonly ConnectTo[];
+  readonly forwardHeaders: readonly string[];
+  readonly limits: Limits;
+}
+
+export interface RunningService {
+  /** Where it really listens. */
+  readonly http: ListenAddress;
+  readonly grpc: ListenAddress;
+  /** Ends it in order: unready, the requests under way, the clients, the spans. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the servers of one service.
+ *
+ * @param tracing started before: what it instruments must not be loaded yet
+ * @throws MeshmockError `usage` when an address cannot be listened on
+ */
+export async function startService(options: ServiceOptions, tracing: Tracing, logger: Logger): Promise<RunningService> {
+  const clients = { http: createHttpClient(), grpc: createGrpcClient() };
+  const service: Service = {
+    identity: options.identity,
+    limits: options.limits,
+    forwarder: new HeaderForwarder(options.forwardHeaders),
+    dialler: new Dialler(options.connectTo),
+    clients,
+    tracing,
+    peers: peersOf(options),
+    onAnswer: (answered) => logger.answered(answered),
+  };
+  const http = createHttpServer(service);
+  const grpc = createGrpcServer(service);
+  const stop = async (): Promise<void> => {
+    http.drain();
+    grpc.drain();
+    await Promise.all([http.app.close(), shutDown(grpc.server, options.limits.deadlineMs)]);
+    await Promise.all([clients.http.close(), clients.grpc.close()]);
+    await tracing.stop();
+  };
+  try {
+    const httpPort = await listenHttp(http.app, options.http);
+    const grpcPort = await listenGrpc(grpc.server, options.grpc);
+    return { http: { ...options.http, port: httpPort }, grpc: { ...options.grpc, port: grpcPort }, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The services that `--connect-to` names, for the greeting. */
+function peersOf({ connectTo, identity }: ServiceOptions): string[] {
+  const names = new Set(connectTo.map(({ host }) => host).filter((host) => host !== '' && host !== identity.service));
+  return [...names];
+}
+
+/** Every address of the machine: IPv6 and with it IPv4, or IPv4 alone where there is no IPv6. */
+const everyHost = ['::', '0.0.0.0'];
+
+async function listenHttp(app: FastifyInstance, { host, port }: ListenAddress): Promise<number> {
+  return listen('http', { host, port }, async (bindHost) => {
+    await app.listen({ host: bindHost, port });
+    const bound = app.server.address();
+    return typeof bound === 'object' && bound !== null ? bound.port : port;
+  });
+}
+
+async function listenGrpc(server: Server, { host, port }: ListenAddress): Promise<number> {
+  return listen(
+    'grpc',
+    { host, port },
+    (bindHost) =>
+      new Promise((resolve, reject) => {
+        server.bindAsync(formatAddress({ host: bindHost, port }), ServerCredentials.createInsecure(), (error, bound) =>
+          error === null ? resolve(bound) : reject(error),
+        );
+      }),
+  );
+}
+
+async function listen(flag: 'http' | 'grpc', address: ListenAddress, bind: (host: string) => Promise<number>): Promise<number> {
+  const hosts = address.host === '' ? everyHost : [address.host];
+  for (const host of hosts) {
+    try {
+      return await bind(host);
+    } catch (error) {
+      const { message } = error as Error;
+      if (/EAFNOSUPPORT|EADDRNOTAVAIL/.test(message) && host !== hosts.at(-1)) continue;
+      throw new MeshmockError('usage', problemOf(flag, address, message));
+    }
+  }
+  throw new MeshmockError('usage', `--${flag}: no address to listen on`);
+}
+
+function problemOf(flag: 'http' | 'grpc', address: ListenAddress, message: string): string {
+  if (/EADDRINUSE/.test(message)) {
+    return `port ${address.port} is taken: give another with --${flag}, such as --${flag} :${address.port + 1}, or :0 for any free one`;
+  }
+  return `cannot listen on ${formatAddress(address)} (--${flag}): ${message}`;
+}
+
+/** Waits for the calls under way, as long as one may take at most. */
+function shutDown(server: Server, longestMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, longestMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,132 @@
+import {
+  type Attributes,
+  context,
+  defaultTextMapGetter,
+  defaultTextMapSetter,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
+import { authorityOf } from '../plan/plan.ts';
+import type { CallFacts, CallOutcome, RequestFacts, RequestOutcome, RequestTrace, Tracing } from './tracing.ts';
+
+const grpcMethod = 'meshmock.v1.MeshMock/Call';
+/** Every plan is one route: names of spans and metrics stay few. */
+const httpRoute = '/*';
+
+/** gRPC statuses that are the server's fault (OpenTelemetry semantic conventions, RPC spans). */
+const grpcServerErrors = new Set(['UNKNOWN', 'DEADLINE_EXCEEDED', 'UNIMPLEMENTED', 'INTERNAL', 'UNAVAILABLE', 'DATA_LOSS']);
+
+/** Tracing with spans of our own, through the OpenTelemetry API. */
+export function spanTracing(version: string, stop: () => Promise<void>): Tracing {
+  const tracer = trace.getTracer('meshmock', version);
+  return {
+    startRequest(facts) {
+      const parent = propagation.extract(ROOT_CONTEXT, facts.headers, defaultTextMapGetter);
+      const name = facts.protocol === 'http' ? `${facts.method} ${httpRoute}` : grpcMethod;
+      const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes: serverAttributes(facts) }, parent);
+      const current = trace.setSpan(parent, span);
+      return {
+        traceId: span.spanContext().traceId,
+        describe: (attributes) => void span.setAttributes(attributes),
+        run: (action) => context.with(current, action),
+        startCall: startCall(current),
+        end: (outcome) => endServerSpan(span, facts, outcome),
+      } satisfies RequestTrace;
+    },
+    stop,
+  };
+
+  function startCall(parent: ReturnType<typeof trace.setSpan>): RequestTrace['startCall'] {
+    return (facts) => {
+      const isHttp = isHttpCall(facts);
+      const name = isHttp ? methodOf(facts) : grpcMethod;
+      const span = tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes: clientAttributes(facts, isHttp) }, parent);
+      const current = trace.setSpan(parent, span);
+      const headers: Record<string, string> = {};
+      propagation.inject(current, headers, defaultTextMapSetter);
+      return {
+        headers,
+        run: (action) => context.with(current, action),
+        end: (outcome) => endClientSpan(span, isHttp, outcome),
+      };
+    };
+  }
+}
+
+function isHttpCall({ call: { scheme } }: CallFacts): boolean {
+  return scheme === 'http' || scheme === 'https';
+}
+
+function methodOf({ call }: CallFacts): string {
+  return call.options.method ?? 'GET';
+}
+
+function serverAttributes({ protocol, method, uri, headers }: RequestFacts): Attributes {
+  if (protocol === 'grpc') return { 'rpc.system.name': 'grpc', 'rpc.method': grpcMethod, ...serverAddress(headers[':authority']) };
+  const [path = '', query] = uri.split(/\?(.*)/s);
+  return {
+    'http.request.method': method,
+    'http.route': httpRoute,
+    'url.scheme': headers['x-forwarded-proto'] ?? 'http',
+    'url.path': path,
+    ...(query === undefined ? {} : { 'url.query': query }),
+    ...(headers['user-agent'] === undefined ? {} : { 'user_agent.original': headers['user-agent'] }),
+    ...serverAddress(headers.host),
+  };
+}
+
+function serverAddress(authority: string | undefined): Attributes {
+  const [, host, port] = /^(.*?)(?::(\d+))?$/.exec(authority ?? '') ?? [];
+  if (!host) return {};
+  return { 'server.address': host, ...(port === undefined ? {} : { 'server.port': Number(port) }) };
+}
+
+function clientAttributes(facts: CallFacts, isHttp: boolean): Attributes {
+  const { call, path, stage, budgetLeft } = facts;
+  return {
+    ...(isHttp
+      ? { 'http.request.method': methodOf(facts), 'url.full': `${call.scheme}://${authorityOf(call)}${path}` }
+      : { 'rpc.system.name': 'grpc', 'rpc.method': grpcMethod }),
+    'server.address': call.host,
+    'server.port': call.port,
+    'meshmock.target': authorityOf(call),
+    'meshmock.stage': stage,
+    'meshmock.budget_left': budgetLeft,
+  };
+}
+
+/** A server's 4xx leaves the status unset: the client was wrong, not the server (semantic conventions, HTTP spans). */
+function endServerSpan(span: Span, { protocol }: RequestFacts, { status, grpcStatus, error }: RequestOutcome): void {
+  if (error !== undefined) span.setAttribute('meshmock.error', error);
+  if (protocol === 'http') {
+    span.setAttribute('http.response.status_code', status);
+    if (status >= 500) fail(span, String(status));
+  } else {
+    span.setAttribute('rpc.response.status_code', grpcStatus);
+    if (grpcServerErrors.has(grpcStatus)) fail(span, grpcStatus);
+  }
+  span.end();
+}
+
+function endClientSpan(span: Span, isHttp: boolean, { status, grpcStatus, error }: CallOutcome): void {
+  if (error !== undefined) {
+    span.setAttribute('meshmock.error', error);
+    fail(span, error);
+  } else if (isHttp) {
+    if (status !== undefined) span.setAttribute('http.response.status_code', status);
+    if (status !== undefined && status >= 400) fail(span, String(status));
+  } else if (grpcStatus !== undefined) {
+    span.setAttribute('rpc.response.status_code', grpcStatus);
+    if (grpcStatus !== 'OK') fail(span, grpcStatus);
+  }
+  span.end();
+}
+
+function fail(span: Span, type: string): void {
+  span.setAttribute('error.type', type);
+  span.setStatus({ code: SpanStatusCode.ERROR });
+}

@@ -1,0 +1,74 @@
+import type { Identity } from '../execute/service.ts';
+import { type Tracing, verbatimTracing } from './tracing.ts';
+
+type Environment = Record<string, string | undefined>;
+
+/** Variables of the OpenTelemetry specification that say where telemetry goes. */
+const endpointNames = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_TRACES_EXPORTER'];
+
+/** Whether a standard variable asks for spans: one that names an exporter or an endpoint, and none that forbids them. */
+export function wantsSpans(env: Environment): boolean {
+  if (env.OTEL_SDK_DISABLED?.toLowerCase() === 'true' || env.OTEL_TRACES_EXPORTER === 'none') return false;
+  return endpointNames.some((name) => (env[name] ?? '') !== '');
+}
+
+/**
+ * What we set where the environment says nothing. The queue of the specification's default loses two spans of three
+ * as soon as a collector takes half a second to answer; and nobody wants to wait five seconds for a trace.
+ */
+const defaults: Readonly<Record<string, string>> = {
+  OTEL_BSP_MAX_QUEUE_SIZE: '65536',
+  OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '4096',
+  OTEL_BSP_SCHEDULE_DELAY: '1000',
+};
+
+/**
+ * Starts the OpenTelemetry pipeline if the environment asks for it. To be called before anything that may be
+ * instrumented is imported. Without it, nothing of the SDK is even loaded.
+ */
+export async function startTracing(identity: Identity, programVersion: string, env: Environment = process.env): Promise<Tracing> {
+  if (!wantsSpans(env)) return verbatimTracing;
+  for (const name in defaults) env[name] ??= defaults[name];
+  if (!/(?:^|,)\s*service\.name=/.test(env.OTEL_RESOURCE_ATTRIBUTES ?? '')) env.OTEL_SERVICE_NAME ??= identity.service;
+  env.OTEL_RESOURCE_ATTRIBUTES = [...resourceOf(identity), env.OTEL_RESOURCE_ATTRIBUTES ?? []].flat().join(',');
+  const [{ NodeSDK }, { spanTracing }, { MeshPropagator }, instrumentations] = await Promise.all([
+    import('@opentelemetry/sdk-node'),
+    import('./spans.ts'),
+    import('./propagation.ts'),
+    loadInstrumentations(env),
+  ]);
+  const sdk = new NodeSDK({
+    instrumentations,
+    ...(env.OTEL_PROPAGATORS ? {} : { textMapPropagator: new MeshPropagator() }),
+  });
+  sdk.start();
+  return spanTracing(programVersion, () => sdk.shutdown());
+}
+
+/** What the environment's own attributes, which come later, may replace. */
+function resourceOf({ version, pod, namespace, node }: Identity): string[] {
+  const attributes = {
+    'service.version': version,
+    'service.instance.id': pod,
+    'k8s.namespace.name': namespace,
+    'k8s.node.name': node,
+  };
+  return Object.entries(attributes).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`]));
+}
+
+/** Our own hops have spans made by hand, and what the rest of these make is noise in a mesh's traces. */
+const offUnlessNamed = ['http', 'undici', 'grpc', 'net', 'dns', 'fs'];
+
+/** The instrumentations are loaded only where something can come of them: they are the slowest part of the start. */
+async function loadInstrumentations(env: Environment): Promise<import('@opentelemetry/sdk-node').NodeSDKConfiguration['instrumentations']> {
+  const named = env.OTEL_NODE_ENABLED_INSTRUMENTATIONS ?? '';
+  const silent = env.OTEL_METRICS_EXPORTER === 'none' && env.OTEL_LOGS_EXPORTER === 'none';
+  if (silent && named === '') return [];
+  const { getNodeAutoInstrumentations } = await import('@opentelemetry/auto-instrumentations-node');
+  if (named !== '') return [getNodeAutoInstrumentations()];
+  return [
+    getNodeAutoInstrumentations(
+      Object.fromEntries(offUnlessNamed.map((name) => [`@opentelemetry/instrumentation-${name}`, { enabled: false }])),
+    ),
+  ];
+}

@@ -60,7 +60,12 @@ function fail(error: unknown): void {
 }
 
 if (Number(process.versions.node.split('.')[0]) < oldestNode) {
-  fail(new MeshmockError('usage', `Node ${oldestNode} or later is needed, this is ${process.version}; npx and npm run the one that is installed here`));
+  fail(
+    new MeshmockError(
+      'usage',
+      `Node ${oldestNode} or later is needed, this is ${process.version}; npx and npm run the one that is installed here`,
+    ),
+  );
 } else {
   enableCompileCache();
   run(process.argv[2], process.argv.slice(3)).catch(fail);

@@ -18,13 +18,14 @@ export interface Option<T> {
 
 export type Schema = Readonly<Record<string, Option<unknown>>>;
 
-type ValueOf<O> = O extends Option<infer T>
-  ? O extends { readonly repeatable: true }
-    ? readonly T[]
-    : O extends { readonly default: string }
-      ? T
-      : T | undefined
-  : never;
+type ValueOf<O> =
+  O extends Option<infer T>
+    ? O extends { readonly repeatable: true }
+      ? readonly T[]
+      : O extends { readonly default: string }
+        ? T
+        : T | undefined
+    : never;
 
 export type Values<S extends Schema> = { readonly [Name in keyof S]: ValueOf<S[Name]> };
 
@@ -36,8 +37,10 @@ export interface Parsed<S extends Schema> {
   readonly given: ReadonlySet<string>;
 }
 
-export const flagOf = (name: string): string => `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-export const variableOf = (name: string): string => `MESHMOCK_${flagOf(name).slice(2).replaceAll('-', '_').toUpperCase()}`;
+export const flagOf = (name: string): string =>
+  `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+export const variableOf = (name: string): string =>
+  `MESHMOCK_${flagOf(name).slice(2).replaceAll('-', '_').toUpperCase()}`;
 
 /**
  * Reads the settings of a command: a flag before its environment variable before its default.
@@ -70,15 +73,26 @@ function named(name: string, text: string, option: Option<unknown>): unknown {
   }
 }
 
-function readFlags(schema: Schema, args: readonly string[], given: Set<string>): { flags: Map<string, string[]>; positionals: string[] } {
+function readFlags(
+  schema: Schema,
+  args: readonly string[],
+  given: Set<string>,
+): { flags: Map<string, string[]>; positionals: string[] } {
   const names = new Map<string, string>();
   for (const [name, { aliases = [] }] of Object.entries(schema)) {
-    for (const flag of [flagOf(name), ...aliases.filter((alias) => alias.startsWith('-'))]) names.set(flag.replace(/^-+/, ''), name);
+    for (const flag of [flagOf(name), ...aliases.filter((alias) => alias.startsWith('-'))])
+      names.set(flag.replace(/^-+/, ''), name);
   }
-  const options = Object.fromEntries([...names.keys()].map((flag) => [flag, { type: 'string', multiple: true } as const]));
+  const options = Object.fromEntries(
+    [...names.keys()].map((flag) => [flag, { type: 'string', multiple: true } as const]),
+  );
   const flags = new Map<string, string[]>();
   try {
-    const { values, positionals } = parseArgs({ args: args.map((arg) => withTwoDashes(arg, names)), options, allowPositionals: true });
+    const { values, positionals } = parseArgs({
+      args: args.map((arg) => withTwoDashes(arg, names)),
+      options,
+      allowPositionals: true,
+    });
     for (const [flag, texts] of Object.entries(values)) {
       const name = names.get(flag) ?? flag;
       given.add(flag);
@@ -86,7 +100,10 @@ function readFlags(schema: Schema, args: readonly string[], given: Set<string>):
     }
     return { flags, positionals };
   } catch (error) {
-    throw new MeshmockError('usage', `${(error as Error).message.replace(/\. To specify.*$/s, '')} (--help lists the flags)`);
+    throw new MeshmockError(
+      'usage',
+      `${(error as Error).message.replace(/\. To specify.*$/s, '')} (--help lists the flags)`,
+    );
   }
 }
 
@@ -107,7 +124,9 @@ function readVariable(name: string, option: Option<unknown>, env: NodeJS.Process
 
 /** The settings of a command for its `--help`. */
 export function helpOf(schema: Schema): string {
-  const rows = Object.entries(schema).map(([name, option]) => [`${flagOf(name)} ${option.value}`, describe(option)] as const);
+  const rows = Object.entries(schema).map(
+    ([name, option]) => [`${flagOf(name)} ${option.value}`, describe(option)] as const,
+  );
   const width = Math.max(...rows.map(([flag]) => flag.length));
   return rows.map(([flag, help]) => `  ${flag.padEnd(width)}  ${help}`).join('\n');
 }
@@ -122,6 +141,9 @@ export function tableOf(schema: Schema): string {
 }
 
 function describe(option: Option<unknown>): string {
-  const more = [option.default === undefined ? '' : `default ${option.default}`, option.repeatable ? 'repeatable' : ''].filter((text) => text !== '');
+  const more = [
+    option.default === undefined ? '' : `default ${option.default}`,
+    option.repeatable ? 'repeatable' : '',
+  ].filter((text) => text !== '');
   return more.length === 0 ? option.help : `${option.help} (${more.join(', ')})`;
 }

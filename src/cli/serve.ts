@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { startTracing } from '../telemetry/start.ts';
 import { formatAddress } from '../serve/address.ts';
+import { startTracing } from '../telemetry/start.ts';
 import { helpOf } from './options.ts';
 import { readServeSettings, serveSchema } from './serve-options.ts';
 
@@ -31,7 +31,10 @@ export async function serve(args: readonly string[]): Promise<void> {
   const settings = readServeSettings(args, process.env);
   // First, and the servers only then: instrumentation must be there before what it instruments is loaded.
   const tracing = await startTracing(settings.identity, programVersion());
-  const [{ startService }, { createLogger }] = await Promise.all([import('../serve/start-service.ts'), import('../serve/logger.ts')]);
+  const [{ startService }, { createLogger }] = await Promise.all([
+    import('../serve/start-service.ts'),
+    import('../serve/logger.ts'),
+  ]);
   const running = await startService(settings, tracing, createLogger(settings.identity, settings.logLevel));
   const http = formatAddress(running.http);
   const grpc = formatAddress(running.grpc);

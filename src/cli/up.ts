@@ -1,2 +1,171 @@
-export const upHelp = '';
-export async function up(_args: readonly string[]): Promise<void> {}
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { MeshmockError } from '../plan/error.ts';
+import { formatAddress, type ListenAddress } from '../serve/address.ts';
+import { wantsSpans } from '../telemetry/start.ts';
+import { helpOf, parseOptions } from './options.ts';
+import { choosePorts, type NamedPort } from './ports.ts';
+import type { ReadyMessage } from './serve.ts';
+import { upSchema } from './up-options.ts';
+
+export const upHelp = `meshmock up: a mesh of five services on this machine, each a process, dialling each other by name
+
+${helpOf(upSchema)}`;
+
+const names = ['gateway', 'service1', 'service2', 'service3', 'service4'];
+
+const otlpPort = 4318;
+
+interface Member {
+  readonly name: string;
+  readonly http: ListenAddress;
+  readonly grpc: ListenAddress;
+}
+
+/**
+ * Runs the mesh until a signal ends it.
+ *
+ * @throws MeshmockError `usage` when a port is taken
+ */
+export async function up(args: readonly string[]): Promise<void> {
+  const { values, positionals } = parseOptions(upSchema, args, process.env);
+  if (positionals[0] !== undefined)
+    throw new MeshmockError('usage', `"${positionals[0]}" is no flag (--help lists the flags)`);
+  const members = await placeMembers(values.http, values.grpc);
+  const telemetry = await chooseTelemetry();
+  const children = members.map((member) => startMember(member, members, values.logLevel, telemetry.env));
+  const stopped = stopTogether(children);
+  await Promise.race([Promise.all(children.map((child, index) => ready(child, names[index] ?? ''))), stopped]);
+  process.stdout.write(`${introduction(members, telemetry.line)}\n`);
+  await stopped;
+}
+
+async function placeMembers(http: ListenAddress, grpc: ListenAddress): Promise<Member[]> {
+  const httpPorts = await choosePorts(portsFor('--http', http));
+  const grpcPorts = await choosePorts(portsFor('--grpc', grpc));
+  return names.map((name, index) => ({
+    name,
+    http: { ...http, port: httpPorts[index] ?? 0 },
+    grpc: { ...grpc, port: grpcPorts[index] ?? 0 },
+  }));
+}
+
+function portsFor(flag: string, first: ListenAddress): NamedPort[] {
+  return names.map((name, index) => ({
+    flag,
+    name,
+    host: first.host,
+    port: first.port === 0 ? 0 : first.port + index,
+  }));
+}
+
+function startMember(
+  member: Member,
+  members: readonly Member[],
+  logLevel: string,
+  env: NodeJS.ProcessEnv,
+): ChildProcess {
+  const routes = members.flatMap(({ name, http, grpc }) => [
+    `${name}:8080:${dialHost(http)}:${http.port}`,
+    `${name}:9090:${dialHost(grpc)}:${grpc.port}`,
+  ]);
+  const args = [
+    ...['serve', '--name', member.name, '--pod', `${member.name}-1`, '--log-level', logLevel],
+    ...['--http', formatAddress(member.http), '--grpc', formatAddress(member.grpc)],
+    ...routes.flatMap((route) => ['--connect-to', route]),
+  ];
+  const main = fileURLToPath(new URL(`./main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url));
+  return spawn(process.execPath, [...process.execArgv, main, ...args], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env,
+  });
+}
+
+/** A service that listens everywhere, or on both addresses of localhost, is dialled on loopback. */
+function dialHost({ host }: ListenAddress): string {
+  if (host === '' || host === '0.0.0.0' || host === 'localhost') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/** Resolves when the service listens; rejects when it ends before. */
+async function ready(child: ChildProcess, name: string): Promise<void> {
+  const stop = new AbortController();
+  try {
+    await Promise.race([
+      once(child, 'message', { signal: stop.signal }) as Promise<[ReadyMessage]>,
+      once(child, 'exit', { signal: stop.signal }).then(([code]) => {
+        throw new MeshmockError('usage', `${name} did not start (exit code ${code}): what it wrote stands above`);
+      }),
+    ]);
+  } finally {
+    stop.abort();
+  }
+}
+
+/** One signal ends all of them, and the end of one ends the others. */
+async function stopTogether(children: readonly ChildProcess[]): Promise<void> {
+  const ends = children.map((child) => once(child, 'exit'));
+  const stop = (): void => {
+    for (const child of children) child.kill('SIGTERM');
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  await Promise.race(ends);
+  stop();
+  await Promise.all(ends);
+}
+
+/** Spans go where the environment says; else to a collector on this machine, if one listens. */
+async function chooseTelemetry(): Promise<{ env: NodeJS.ProcessEnv; line: string }> {
+  // Each service has its own name.
+  const { OTEL_SERVICE_NAME: _one, ...env } = process.env;
+  if (wantsSpans(env)) return { env, line: 'Spans go where the OTEL_* variables say.' };
+  if (env.OTEL_SDK_DISABLED !== undefined || env.OTEL_TRACES_EXPORTER !== undefined || !(await listens(otlpPort))) {
+    return {
+      env,
+      line: `No spans: nothing listens for OTLP at localhost:${otlpPort}. Start a Jaeger, then this again.`,
+    };
+  }
+  const endpoint = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${otlpPort}`,
+    OTEL_METRICS_EXPORTER: 'none',
+    OTEL_LOGS_EXPORTER: 'none',
+  };
+  return {
+    env: { ...endpoint, ...env },
+    line: `Spans go to localhost:${otlpPort}. With Jaeger, look at http://localhost:16686/trace/ and the traceId of an answer.`,
+  };
+}
+
+async function listens(port: number): Promise<boolean> {
+  const socket = connect({ host: '127.0.0.1', port });
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(500) });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+function introduction(members: readonly Member[], telemetryLine: string): string {
+  const shown = (address: ListenAddress): string => `localhost:${address.port}`;
+  const entry = shown(members[0]?.http ?? { host: '', port: 0 });
+  const grpcEntry = shown(members[0]?.grpc ?? { host: '', port: 0 });
+  return [
+    ...members.map(({ name, http, grpc }) => `${name.padEnd(10)}http ${shown(http)}  grpc ${shown(grpc)}`),
+    '',
+    'Try:',
+    `  curl -g '${entry}/@service1/hello'`,
+    `  curl -g '${entry}/@service1|service2/@service3/hello' -H 'Accept: text/plain'`,
+    `  curl -g '${entry}/@service1[end-user=jason],service2/hello'`,
+    `  curl -g '${entry}/@service1|service2:8080[end-user=jason]/@grpc:service3,service4/hello'`,
+    `  grpcurl -plaintext -d '{"path":"/@service1/@service2/"}' ${grpcEntry} meshmock.v1.MeshMock/Call`,
+    '',
+    telemetryLine,
+    'Ctrl-C ends it all.',
+  ].join('\n');
+}

@@ -30,7 +30,11 @@ export interface Allowance extends PlanLimits {
  * @throws MeshmockError `invalid_header`
  */
 export function readAllowance(headers: Headers, limits: Limits, timeoutMs: number | undefined, now: number): Allowance {
-  const deadlineMs = Math.min(limits.deadlineMs, readNumber(headers, allowanceHeaders.deadlineMs), timeoutMs ?? Number.POSITIVE_INFINITY);
+  const deadlineMs = Math.min(
+    limits.deadlineMs,
+    readNumber(headers, allowanceHeaders.deadlineMs),
+    timeoutMs ?? Number.POSITIVE_INFINITY,
+  );
   return {
     deadlineAt: now + deadlineMs,
     maxCalls: Math.min(limits.maxCalls, readNumber(headers, allowanceHeaders.calls)),

@@ -75,11 +75,15 @@ function readPlan(source: PlanSource, limits: Allowance): Plan {
 function answerAlone(service: Service, request: IncomingRequest, uri: string): Work {
   const { service: name, version } = service.identity;
   if (uri === '/' && isEntry(request.headers)) return { status: 200, ...greeting(service, request) };
-  return { status: 200, body: `${name} ${version} answers ${request.protocol === 'http' ? request.method : 'Call'} ${uri}` };
+  return {
+    status: 200,
+    body: `${name} ${version} answers ${request.protocol === 'http' ? request.method : 'Call'} ${uri}`,
+  };
 }
 
+/** A request that is refused is its sender's problem, who is told; one of ours, or a call without an answer, is the log's. */
 function problemOf(reply: Reply<RawReply>): string | undefined {
-  if (reply.error !== undefined) return `${reply.error.code}: ${reply.error.message}`;
+  if (reply.error !== undefined) return reply.status < 500 ? undefined : `${reply.error.code}: ${reply.error.message}`;
   const failed = reply.calls?.filter(({ error }) => error !== undefined) ?? [];
   if (failed.length === 0) return undefined;
   return failed.map(({ target, error }) => `${target} ${error?.code}: ${error?.message}`).join('; ');

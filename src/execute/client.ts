@@ -23,7 +23,13 @@ export interface Address {
 
 /** How a call ended. A call that failed is data as well. */
 export type CallAnswer =
-  | { readonly kind: 'reply'; readonly status: number; readonly grpcStatus?: string; readonly headers: Headers; readonly reply: Reply | RawReply }
+  | {
+      readonly kind: 'reply';
+      readonly status: number;
+      readonly grpcStatus?: string;
+      readonly headers: Headers;
+      readonly reply: Reply | RawReply;
+    }
   | {
       readonly kind: 'foreign';
       readonly status: number;

@@ -68,7 +68,11 @@ function planSteps(allowance: Allowance, plan: CallsPlan): Step[][] {
 function stopSignal({ request, allowance }: Run): { signal: AbortSignal; dispose: () => void } {
   const controller = new AbortController();
   const onGone = () => controller.abort({ code: 'canceled', message: 'the caller has gone' } satisfies CallError);
-  const onDeadline = () => controller.abort({ code: 'timeout', message: 'no answer until the deadline of the whole request' } satisfies CallError);
+  const onDeadline = () =>
+    controller.abort({
+      code: 'timeout',
+      message: 'no answer until the deadline of the whole request',
+    } satisfies CallError);
   const timer = setTimeout(onDeadline, Math.max(0, allowance.deadlineAt - performance.now()));
   request.signal.addEventListener('abort', onGone, { once: true });
   if (request.signal.aborted) onGone();
@@ -81,7 +85,12 @@ function stopSignal({ request, allowance }: Run): { signal: AbortSignal; dispose
   };
 }
 
-async function runStep(run: Run, step: Step, forwarded: Readonly<Record<string, string>>, stop: AbortSignal): Promise<CallResult<RawReply>> {
+async function runStep(
+  run: Run,
+  step: Step,
+  forwarded: Readonly<Record<string, string>>,
+  stop: AbortSignal,
+): Promise<CallResult<RawReply>> {
   const startedAt = performance.now();
   const answer = stop.aborted
     ? ({ kind: 'failed', error: stop.reason as CallError } as const)
@@ -148,10 +157,15 @@ function protocolOf({ scheme }: Call): Protocol {
   return scheme === 'grpc' || scheme === 'grpcs' ? 'grpc' : 'http';
 }
 
-async function withTimeout(stop: AbortSignal, timeoutMs: number, call: (signal: AbortSignal) => Promise<CallAnswer>): Promise<CallAnswer> {
+async function withTimeout(
+  stop: AbortSignal,
+  timeoutMs: number,
+  call: (signal: AbortSignal) => Promise<CallAnswer>,
+): Promise<CallAnswer> {
   const controller = new AbortController();
   const onStop = () => controller.abort(stop.reason);
-  const onTimeout = () => controller.abort({ code: 'timeout', message: `no answer within ${timeoutMs} ms` } satisfies CallError);
+  const onTimeout = () =>
+    controller.abort({ code: 'timeout', message: `no answer within ${timeoutMs} ms` } satisfies CallError);
   const timer = setTimeout(onTimeout, timeoutMs);
   stop.addEventListener('abort', onStop, { once: true });
   try {
@@ -168,7 +182,9 @@ function answerFacts(answer: CallAnswer): Pick<CallResult, 'status' | 'grpcStatu
   return { status, ...(grpcStatus === undefined ? {} : { grpcStatus }) };
 }
 
-function answerParts(answer: CallAnswer): Pick<CallResult<RawReply>, 'answeredBy' | 'mesh' | 'error' | 'reply' | 'headers' | 'body' | 'bodyBytes'> {
+function answerParts(
+  answer: CallAnswer,
+): Pick<CallResult<RawReply>, 'answeredBy' | 'mesh' | 'error' | 'reply' | 'headers' | 'body' | 'bodyBytes'> {
   if (answer.kind === 'failed') return { answeredBy: 'nobody', error: answer.error };
   const mesh = callerMesh(answer.headers);
   const seen = mesh === undefined ? {} : { mesh };

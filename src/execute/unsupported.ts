@@ -9,7 +9,10 @@ import type { Plan } from '../plan/plan.ts';
 export function refuseUnsupported(plan: Plan): void {
   const name = unsupportedIn(plan);
   if (name === undefined) return;
-  throw new MeshmockError('unsupported', `"${name}" is part of the plan language, but this version of meshmock does not carry it out yet`);
+  throw new MeshmockError(
+    'unsupported',
+    `"${name}" is part of the plan language, but this version of meshmock does not carry it out yet`,
+  );
 }
 
 function unsupportedIn(plan: Plan): string | undefined {

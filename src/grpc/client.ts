@@ -1,6 +1,13 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { Client as Channel, credentials, Metadata, type ServiceError, status as statusCodes } from '@grpc/grpc-js';
-import { abortedAnswer, type CallAnswer, type Client, largestReplyBytes, type OutgoingCall, shownBodyBytes } from '../execute/client.ts';
+import {
+  abortedAnswer,
+  type CallAnswer,
+  type Client,
+  largestReplyBytes,
+  type OutgoingCall,
+  shownBodyBytes,
+} from '../execute/client.ts';
 import type { CallErrorCode, Reply } from '../reply/reply.ts';
 import { httpStatusOf } from '../reply/status.ts';
 import { callErrorOf } from './call-error.ts';

@@ -28,15 +28,20 @@ function mend(bytes: Buffer): Buffer {
 function mendMessage(message: IDescriptorProto): void {
   for (const nested of message.nestedType ?? []) {
     mendMessage(nested);
-    if (nested.options?.mapEntry !== true) continue;
-    for (const field of message.field ?? []) {
-      if (field.typeName === nested.name) field.typeName = `${nested.name}Entry`;
-    }
-    nested.name = `${nested.name}Entry`;
+    if (nested.options?.mapEntry === true) renameEntry(message, nested);
   }
   for (const field of message.field ?? []) {
     field.jsonName = protobuf.util.camelCase(field.name ?? '');
-    const oneof = message.oneofDecl?.[field.oneofIndex ?? -1];
-    if (Object.hasOwn(field, 'oneofIndex') && oneof?.name?.startsWith('_')) Object.assign(field, { proto3Optional: true });
+    // A oneof that protobufjs made up for one optional field has its name behind an underscore.
+    const oneof = Object.hasOwn(field, 'oneofIndex') ? message.oneofDecl?.[field.oneofIndex ?? 0] : undefined;
+    if (oneof?.name?.startsWith('_')) Object.assign(field, { proto3Optional: true });
   }
+}
+
+function renameEntry(message: IDescriptorProto, entry: IDescriptorProto): void {
+  const name = `${entry.name}Entry`;
+  for (const field of message.field ?? []) {
+    if (field.typeName === entry.name) field.typeName = name;
+  }
+  entry.name = name;
 }

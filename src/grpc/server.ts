@@ -1,8 +1,8 @@
 import { Metadata, Server, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
-import { answer } from '../execute/answer.ts';
 import { calleeTimeoutMs } from '../execute/allowance.ts';
+import { answer } from '../execute/answer.ts';
 import { largestReplyBytes } from '../execute/client.ts';
 import type { PlanSource } from '../execute/incoming.ts';
 import { type Service, signature, signatureHeader } from '../execute/service.ts';

@@ -1,9 +1,9 @@
-import { Metadata, type StatusObject } from '@grpc/grpc-js';
+import type { Metadata, StatusObject } from '@grpc/grpc-js';
 import protobuf from 'protobufjs';
+import type { GrpcStatusName } from '../plan/plan.ts';
 import { pruneReply } from '../reply/prune.ts';
 import type { Reply } from '../reply/reply.ts';
 import { grpcCodeOf, grpcStatusOf } from '../reply/status.ts';
-import type { GrpcStatusName } from '../plan/plan.ts';
 import { decodeReplyMessage, encodeReplyMessage } from './codec.ts';
 
 /** The trailer in which rich errors travel (grpc.io/docs/guides/error, the richer error model). */

@@ -1,10 +1,17 @@
 import { Agent, type Dispatcher } from 'undici';
-import { abortedAnswer, type CallAnswer, type Client, largestReplyBytes, type OutgoingCall, shownBodyBytes } from '../execute/client.ts';
+import {
+  abortedAnswer,
+  type CallAnswer,
+  type Client,
+  largestReplyBytes,
+  type OutgoingCall,
+  shownBodyBytes,
+} from '../execute/client.ts';
 import { signatureHeader } from '../execute/service.ts';
 import type { Headers } from '../reply/evidence.ts';
 import { RawReply } from '../reply/reply.ts';
-import { plainHeaders } from './codec.ts';
 import { callErrorOf } from './call-error.ts';
+import { plainHeaders } from './codec.ts';
 import { isOwnPath } from './own-paths.ts';
 
 /** A foreign body is read this far to keep its connection; a longer one costs the connection. */
@@ -15,7 +22,13 @@ const readForeignBytes = 64 * 1024;
  * services call each other in turn, the outer calls holding every connection that the inner ones wait for.
  */
 export function createHttpClient(): Client {
-  const agent = new Agent({ allowH2: false, pipelining: 1, headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 60_000 } });
+  const agent = new Agent({
+    allowH2: false,
+    pipelining: 1,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: { timeout: 60_000 },
+  });
   return {
     call: (call, signal) => new Promise((resolve) => new Exchange(call, signal, resolve).start(agent)),
     close: () => agent.close(),
@@ -42,7 +55,10 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   start(agent: Agent): void {
-    if (this.signal.aborted) return this.onAbort();
+    if (this.signal.aborted) {
+      this.onAbort();
+      return;
+    }
     this.signal.addEventListener('abort', this.onAbort, { once: true });
     const { scheme, authority, dial, method, path, headers } = this.call;
     const host = dial.host.includes(':') ? `[${dial.host}]` : dial.host;
@@ -66,7 +82,11 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (this.settled) controller.abort(new Error('the call has ended'));
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Dispatcher.ResponseData['headers']): void {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Dispatcher.ResponseData['headers'],
+  ): void {
     if (status < 200) return;
     this.status = status;
     this.headers = plainHeaders(headers);
@@ -76,7 +96,10 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.bytes += chunk.length;
     if (this.isReply && this.bytes > largestReplyBytes) {
-      this.settle({ kind: 'failed', error: { code: 'too_large', message: `the reply is larger than ${largestReplyBytes} bytes` } });
+      this.settle({
+        kind: 'failed',
+        error: { code: 'too_large', message: `the reply is larger than ${largestReplyBytes} bytes` },
+      });
       controller.abort(new Error('too large'));
     } else if (!this.isReply && this.bytes > readForeignBytes) {
       this.settle(this.foreign(Number(this.headers['content-length'] ?? this.bytes)));
@@ -87,9 +110,12 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    if (!this.isReply) return this.settle(this.foreign(this.bytes));
-    const json = Buffer.concat(this.chunks).toString();
-    this.settle({ kind: 'reply', status: this.status, headers: this.headers, reply: new RawReply(json) });
+    if (this.isReply) {
+      const json = Buffer.concat(this.chunks).toString();
+      this.settle({ kind: 'reply', status: this.status, headers: this.headers, reply: new RawReply(json) });
+    } else {
+      this.settle(this.foreign(this.bytes));
+    }
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {

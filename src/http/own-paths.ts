@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Service } from '../execute/service.ts';
-import { formatPath } from '../plan/format.ts';
 import { MeshmockError } from '../plan/error.ts';
+import { formatPath } from '../plan/format.ts';
 import { countCalls, depthOf } from '../plan/measure.ts';
 import { parsePath } from '../plan/parse.ts';
 import { toMessage } from '../plan/to-message.ts';
@@ -31,14 +31,22 @@ export function addOwnPaths(app: FastifyInstance, service: Service, isReady: () 
   app.get(planPath, (request, reply) => {
     const path = pathOfTarget(request.originalUrl).slice(planPath.length) || '/';
     const { status, explanation } = explain(path, service);
-    return reply.code(status).type('application/json; charset=utf-8').send(`${JSON.stringify(explanation, undefined, 2)}\n`);
+    return reply
+      .code(status)
+      .type('application/json; charset=utf-8')
+      .send(`${JSON.stringify(explanation, undefined, 2)}\n`);
   });
 }
 
 function explain(path: string, service: Service): { status: number; explanation: object } {
   try {
     const plan = parsePath(path, service.limits);
-    const explanation = { path: formatPath(plan), calls: countCalls(plan), depth: depthOf(plan), plan: toMessage(plan) };
+    const explanation = {
+      path: formatPath(plan),
+      calls: countCalls(plan),
+      depth: depthOf(plan),
+      plan: toMessage(plan),
+    };
     return { status: 200, explanation };
   } catch (error) {
     if (!(error instanceof MeshmockError)) throw error;

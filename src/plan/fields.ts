@@ -44,8 +44,10 @@ export function timesProblem(times: number): string | undefined {
 /** What both an HTTP field (RFC 9110 section 5.1) and gRPC metadata can be called, in lower case, and the user's to set. */
 export function headerNameProblem(name: string): string | undefined {
   if (!/^[0-9a-z_.-]+$/.test(name)) return 'the name of a header: letters, digits, "-", "_" and "."';
-  if (reservedHeaders.has(name) || name.startsWith('grpc-')) return `a header other than ${name}, which the call sets itself`;
-  if (name.startsWith('x-meshmock')) return `a header other than ${name}: what begins with x-meshmock travels by itself`;
+  if (reservedHeaders.has(name) || name.startsWith('grpc-'))
+    return `a header other than ${name}, which the call sets itself`;
+  if (name.startsWith('x-meshmock'))
+    return `a header other than ${name}: what begins with x-meshmock travels by itself`;
   return undefined;
 }
 
@@ -87,7 +89,9 @@ export function retriesProblem(retries: number): string | undefined {
 }
 
 export function concurrencyProblem(concurrency: number): string | undefined {
-  return Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 1000 ? undefined : 'a number from 1 to 1000';
+  return Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 1000
+    ? undefined
+    : 'a number from 1 to 1000';
 }
 
 /** In ms: not negative, at most a day, no finer than a microsecond. */

@@ -52,14 +52,19 @@ function isScheme({ host, port }: Call): boolean {
 /** Encoded is what would end the value, and what proxies on the way rewrite (`|`, a dot segment) or cut off. */
 function formatHeader({ name, value }: Header): string {
   const safe = value
-    .replaceAll(/[^\x21-\x7e]|[%\]|\\"<>^`{}#?]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+    .replaceAll(
+      /[^\x21-\x7e]|[%\]|\\"<>^`{}#?]/g,
+      (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+    )
     .replaceAll(/\/(?=\.)/g, '%2F');
   return `[${name}=${safe}]`;
 }
 
 /** Writes a directive with its conditions, as it stands behind `/~`. */
 export function formatDirective(directive: Directive): string {
-  return formatBehaviour(directive) + directive.conditions.map((condition) => `:${formatCondition(condition)}`).join('');
+  return (
+    formatBehaviour(directive) + directive.conditions.map((condition) => `:${formatCondition(condition)}`).join('')
+  );
 }
 
 function formatBehaviour(directive: Directive): string {

@@ -1,8 +1,8 @@
 import { MeshmockError } from './error.ts';
-import * as fields from './fields.ts';
-import { checkCount } from './measure.ts';
-import { behaviourFrom, conditionFrom } from './from-directive-message.ts';
 import { FieldReader } from './field-reader.ts';
+import * as fields from './fields.ts';
+import { behaviourFrom, conditionFrom } from './from-directive-message.ts';
+import { checkCount } from './measure.ts';
 import {
   type Call,
   type CallOptions,
@@ -41,11 +41,19 @@ class MessageReader {
     const uri = reader.string('uri') ?? '';
     if (!reader.has('stages')) {
       if (reader.has('then')) throw reader.refuse('then', 'stages beside it: "then" is what their callees get');
-      return { kind: 'answer', directives, uri: checkUri(uri === '' && directives.length === 0 ? '/' : uri, reader, nested) };
+      return {
+        kind: 'answer',
+        directives,
+        uri: checkUri(uri === '' && directives.length === 0 ? '/' : uri, reader, nested),
+      };
     }
     if (uri !== '') throw reader.refuse('uri', 'no uri beside stages: what the callees get is "then"');
     if (depth >= this.maxDepth) {
-      throw new MeshmockError('limit_exceeded', `${field}: the plan is deeper than the ${this.maxDepth} calls that are allowed`, { field });
+      throw new MeshmockError(
+        'limit_exceeded',
+        `${field}: the plan is deeper than the ${this.maxDepth} calls that are allowed`,
+        { field },
+      );
     }
     const stages = reader.list('stages', (item, at) => this.stage(item, at, depth));
     if (stages.length === 0) throw reader.refuse('stages', 'at least one stage');
@@ -103,7 +111,9 @@ function optionsFrom(message: unknown, field: string): CallOptions {
     ...(timeoutMs === undefined ? {} : { timeoutMs: reader.checked('timeoutMs', timeoutMs, fields.timeoutProblem) }),
     ...(method === undefined ? {} : { method: reader.checked('method', method, fields.methodProblem) }),
     ...(retries === undefined ? {} : { retries: reader.checked('retries', retries, fields.retriesProblem) }),
-    ...(concurrency === undefined ? {} : { concurrency: reader.checked('concurrency', concurrency, fields.concurrencyProblem) }),
+    ...(concurrency === undefined
+      ? {}
+      : { concurrency: reader.checked('concurrency', concurrency, fields.concurrencyProblem) }),
   };
 }
 
@@ -113,6 +123,7 @@ function checkUri(uri: string, reader: FieldReader, nested: boolean): string {
   if (fields.beginsPlan(uri)) throw reader.refuse('uri', 'a uri that does not begin like a plan itself');
   const bad = fields.badUriOffset(uri);
   if (bad >= 0) throw reader.refuse('uri', `a visible character at offset ${bad}, anything else percent-encoded`);
-  if (nested && !fields.balancesParentheses(uri)) throw reader.refuse('uri', 'parentheses that balance, below a call with a continuation of its own');
+  if (nested && !fields.balancesParentheses(uri))
+    throw reader.refuse('uri', 'parentheses that balance, below a call with a continuation of its own');
   return uri;
 }

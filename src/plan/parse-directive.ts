@@ -1,10 +1,28 @@
 import { type Cursor, decodeStructure } from './cursor.ts';
-import { attemptProblem, labelProblem, oneInProblem, percentilesProblem, shareProblem, statusProblem } from './fields.ts';
+import {
+  attemptProblem,
+  labelProblem,
+  oneInProblem,
+  percentilesProblem,
+  shareProblem,
+  statusProblem,
+} from './fields.ts';
 import { decodePercent, parseHeader } from './parse-header.ts';
 import { type Behaviour, type Condition, type Delay, type Directive, grpcStatusNames } from './plan.ts';
 import { parseDurationMs, parseSizeBytes } from './quantity.ts';
 
-export const directiveNames = ['delay', 'status', 'grpc-status', 'close', 'hang', 'size', 'body', 'header', 'cpu', 'memory'] as const;
+export const directiveNames = [
+  'delay',
+  'status',
+  'grpc-status',
+  'close',
+  'hang',
+  'size',
+  'body',
+  'header',
+  'cpu',
+  'memory',
+] as const;
 
 type DirectiveName = (typeof directiveNames)[number];
 
@@ -28,23 +46,38 @@ export function parseDirective(cursor: Cursor, nested: boolean): Directive {
 }
 
 function parseBehaviour(cursor: Cursor, name: DirectiveName, nested: boolean): Behaviour {
-  if (name === 'close' || name === 'hang') return { kind: name };
-  if (name === 'header') {
-    if (cursor.peek() !== '[') throw cursor.fail('"[" and a header such as [name=value]');
-    return { kind: name, header: parseHeader(cursor) };
+  switch (name) {
+    case 'close':
+    case 'hang':
+      return { kind: name };
+    case 'header':
+      if (cursor.peek() !== '[') throw cursor.fail('"[" and a header such as [name=value]');
+      return { kind: name, header: parseHeader(cursor) };
+    case 'body':
+      takeEquals(cursor, name);
+      return { kind: name, text: takeBody(cursor, nested) };
+    default:
+      takeEquals(cursor, name);
+      return parseWithValue(cursor, name, nested);
   }
+}
+
+function takeEquals(cursor: Cursor, name: DirectiveName): void {
   if (!cursor.take('=')) throw cursor.fail(`"=" and a value for ${name}`);
+}
+
+function parseWithValue(
+  cursor: Cursor,
+  name: Exclude<DirectiveName, 'close' | 'hang' | 'header' | 'body'>,
+  nested: boolean,
+): Behaviour {
   const at = cursor.offset;
-  if (name === 'body') return { kind: name, text: takeBody(cursor, nested) };
   const value = takeValue(cursor, nested);
   switch (name) {
     case 'delay':
       return { kind: name, delay: parseDelay(cursor, value, at) };
-    case 'cpu': {
-      const durationMs = parseDurationMs(value);
-      if (durationMs === undefined) throw cursor.fail('a duration such as 50ms', at);
-      return { kind: name, durationMs };
-    }
+    case 'cpu':
+      return { kind: name, durationMs: present(parseDurationMs(value), cursor, at, 'a duration such as 50ms') };
     case 'status': {
       const status = /^\d{3}$/.test(value) ? Number(value) : Number.NaN;
       const problem = statusProblem(status);
@@ -52,17 +85,18 @@ function parseBehaviour(cursor: Cursor, name: DirectiveName, nested: boolean): B
       return { kind: name, status };
     }
     case 'grpc-status': {
-      const grpcStatus = grpcStatusNames.find((known) => known === value);
-      if (grpcStatus === undefined) throw cursor.fail(`a gRPC status such as ${grpcStatusNames[14]}`, at);
-      return { kind: name, grpcStatus };
+      const known = grpcStatusNames.find((status) => status === value);
+      return { kind: name, grpcStatus: present(known, cursor, at, 'a gRPC status such as UNAVAILABLE') };
     }
     case 'size':
-    case 'memory': {
-      const bytes = parseSizeBytes(value);
-      if (bytes === undefined) throw cursor.fail('a size such as 10KB or 1MiB', at);
-      return { kind: name, bytes };
-    }
+    case 'memory':
+      return { kind: name, bytes: present(parseSizeBytes(value), cursor, at, 'a size such as 10KB or 1MiB') };
   }
+}
+
+function present<T>(value: T | undefined, cursor: Cursor, at: number, expected: string): T {
+  if (value === undefined) throw cursor.fail(expected, at);
+  return value;
 }
 
 function parseDelay(cursor: Cursor, value: string, at: number): Delay {
@@ -77,7 +111,8 @@ function parseDelay(cursor: Cursor, value: string, at: number): Delay {
     return { kind: 'percentiles', points };
   }
   const [first, second, ...more] = value.split('-').map(parseDurationMs);
-  if (first === undefined || more.length > 0) throw cursor.fail('a delay such as 100ms, 50ms-200ms or p50=10ms,p99=1s', at);
+  if (first === undefined || more.length > 0)
+    throw cursor.fail('a delay such as 100ms, 50ms-200ms or p50=10ms,p99=1s', at);
   if (!value.includes('-')) return { kind: 'fixed', delayMs: first };
   if (second === undefined || second < first) throw cursor.fail('a range such as 50ms-200ms', at);
   return { kind: 'uniform', minMs: first, maxMs: second };
@@ -93,7 +128,12 @@ function parseCondition(cursor: Cursor, nested: boolean): Condition {
   return condition;
 }
 
-function readCondition(text: string): { condition?: Condition; problem?: string | undefined } {
+interface ReadCondition {
+  readonly condition?: Condition;
+  readonly problem?: string | undefined;
+}
+
+function readCondition(text: string): ReadCondition {
   if (/^(?:\d{1,3}|\d?\.\d{1,6})$/.test(text)) {
     return { condition: { kind: 'share', share: Number(text) }, problem: shareProblem(Number(text)) };
   }
@@ -102,21 +142,21 @@ function readCondition(text: string): { condition?: Condition; problem?: string 
     const condition = { kind: 'one-in', hits: Number(hits), of: Number(of) } as const;
     return { condition, problem: oneInProblem(condition.hits, condition.of) };
   }
-  const [, name, sign, value = ''] = /^(attempt|version|pod|zone)(<|=)(.*)$/.exec(text) ?? [];
-  switch (name) {
-    case 'attempt': {
-      const attempt = /^\d{1,4}$/.test(value) ? Number(value) : Number.NaN;
-      return { condition: { kind: sign === '<' ? 'attempt-below' : 'attempt', attempt }, problem: attemptProblem(attempt) };
-    }
-    case 'version':
-      return sign === '=' ? { condition: { kind: name, version: value }, problem: labelProblem(value) } : {};
-    case 'pod':
-      return sign === '=' ? { condition: { kind: name, pod: value }, problem: labelProblem(value) } : {};
-    case 'zone':
-      return sign === '=' ? { condition: { kind: name, zone: value }, problem: labelProblem(value) } : {};
-    default:
-      return {};
+  const [, sign, number] = /^attempt(<|=)(\d{1,4})$/.exec(text) ?? [];
+  if (sign !== undefined) {
+    const attempt = Number(number);
+    return {
+      condition: { kind: sign === '<' ? 'attempt-below' : 'attempt', attempt },
+      problem: attemptProblem(attempt),
+    };
   }
+  const [, name, value = ''] = /^(version|pod|zone)=(.*)$/.exec(text) ?? [];
+  return name === undefined ? {} : { condition: labelCondition(name, value), problem: labelProblem(value) };
+}
+
+function labelCondition(name: string, value: string): Condition {
+  if (name === 'version') return { kind: 'version', version: value };
+  return name === 'pod' ? { kind: 'pod', pod: value } : { kind: 'zone', zone: value };
 }
 
 /** A value without text of the user's: encoded structure means the same as plain. */
@@ -130,11 +170,11 @@ function takeValue(cursor: Cursor, nested: boolean): string {
 function takeBody(cursor: Cursor, nested: boolean): string {
   const start = cursor.offset;
   const body = cursor.takeWhile(nested ? /[^/:)?#\s]+/y : /[^/:?#\s]+/y);
-  if (cursor.peek() === '?' || cursor.peek() === '#') throw cursor.fail('":", "/" or the end (a "?" in a body is written %3F)');
+  if (cursor.peek() === '?' || cursor.peek() === '#')
+    throw cursor.fail('":", "/" or the end (a "?" in a body is written %3F)');
   return body === '' ? '' : decodePercent(cursor, start, cursor.offset);
 }
 
 function endsValue(char: string, nested: boolean): boolean {
   return char === '/' || char === ':' || (nested && char === ')');
 }
-

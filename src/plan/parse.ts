@@ -68,7 +68,8 @@ class PlanParser {
     if (this.cursor.atEnd) return false;
     if (nested && this.cursor.peek() === ')') return false;
     if (this.cursor.peek() === '/') return true;
-    if (this.cursor.peek() === '?') throw this.cursor.fail('"/" before the query: what the callee gets begins with a slash');
+    if (this.cursor.peek() === '?')
+      throw this.cursor.fail('"/" before the query: what the callee gets begins with a slash');
     throw this.cursor.fail('"/", "," or "|"');
   }
 
@@ -119,8 +120,14 @@ class PlanParser {
 
   private group(depth: number): Stage[] {
     if (depth > this.maxDepth) {
-      const place = { text: this.cursor.text, offset: this.cursor.offset, expected: `at most ${this.maxDepth} calls in a chain` };
-      throw new MeshmockError('limit_exceeded', `the plan is deeper than the ${this.maxDepth} calls that are allowed`, { place });
+      const place = {
+        text: this.cursor.text,
+        offset: this.cursor.offset,
+        expected: `at most ${this.maxDepth} calls in a chain`,
+      };
+      throw new MeshmockError('limit_exceeded', `the plan is deeper than the ${this.maxDepth} calls that are allowed`, {
+        place,
+      });
     }
     const stages: Stage[] = [];
     do {
@@ -156,7 +163,10 @@ class PlanParser {
       return 'http';
     }
     if (cursor.peek() === '/') throw cursor.fail(`a host directly behind "${scheme}:", without slashes`);
-    if (/^\d/.test(cursor.peek()) && /^\d+(?![A-Za-z0-9._-])/.test(cursor.text.slice(cursor.offset, cursor.offset + 8))) {
+    if (
+      /^\d/.test(cursor.peek()) &&
+      /^\d+(?![A-Za-z0-9._-])/.test(cursor.text.slice(cursor.offset, cursor.offset + 8))
+    ) {
       throw cursor.fail(`a host behind "${scheme}:" (a service of that name is written ${scheme}:${scheme}:PORT)`);
     }
     return scheme;

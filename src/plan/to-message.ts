@@ -1,5 +1,13 @@
 import type { CallMessage, ConditionMessage, DelayMessage, DirectiveMessage, PlanMessage } from './message.ts';
-import { type Behaviour, type Call, type Condition, type Delay, type Directive, defaultPorts, type Plan } from './plan.ts';
+import {
+  type Behaviour,
+  type Call,
+  type Condition,
+  type Delay,
+  type Directive,
+  defaultPorts,
+  type Plan,
+} from './plan.ts';
 
 /** Writes a plan as its message. */
 export function toMessage(plan: Plan): PlanMessage {

@@ -3,7 +3,8 @@ import type { CalleeMesh, CallerMesh } from './reply.ts';
 /** Header names in lower case, several values of one name joined by a comma. */
 export type Headers = Readonly<Record<string, string>>;
 
-const secretNames = /^(?:authorization|proxy-authorization|cookie|set-cookie|jwt|x-api-key|x-forwarded-authorization)$|token|secret|password|credential/;
+const secretNames =
+  /^(?:authorization|proxy-authorization|cookie|set-cookie|jwt|x-api-key|x-forwarded-authorization)$|token|secret|password|credential/;
 
 /** The headers as a reply may show them: the values of secrets are left out. */
 export function shownHeaders(headers: Headers): Record<string, string> {

@@ -24,6 +24,11 @@ export function readReply(reply: Reply<RawReply>): Reply {
 function readCall(call: CallResult<RawReply>): CallResult {
   const { reply, ...own } = call;
   if (reply === undefined) return own;
-  // A meshmock wrote it: a foreign answer never becomes a RawReply.
-  return { ...own, reply: reply instanceof RawReply ? (JSON.parse(reply.json) as Reply) : readReply(reply) };
+  if (!(reply instanceof RawReply)) return { ...own, reply: readReply(reply) };
+  try {
+    // A meshmock wrote it: what is not signed by one never becomes a RawReply.
+    return { ...own, reply: JSON.parse(reply.json) as Reply };
+  } catch {
+    return { ...own, answeredBy: 'foreign', body: reply.json.slice(0, 2048), bodyBytes: Buffer.byteLength(reply.json) };
+  }
 }

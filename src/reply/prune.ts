@@ -34,5 +34,8 @@ function depthOf(reply: Reply): number {
 }
 
 function countCalls(reply: Reply): number {
-  return (reply.calls ?? []).reduce((sum, call) => sum + 1 + (call.reply === undefined ? 0 : countCalls(call.reply)), 0);
+  return (reply.calls ?? []).reduce(
+    (sum, call) => sum + 1 + (call.reply === undefined ? 0 : countCalls(call.reply)),
+    0,
+  );
 }

@@ -15,7 +15,10 @@ export function parseAddress(text: string): ListenAddress {
   const [, v6, name = '', digits] = /^(?:\[([0-9a-fA-F:.]+)\]:|([^:[\]]*):)?(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
   if (digits === undefined || port > 65_535) {
-    throw new MeshmockError('usage', `"${text}" is no address: expected HOST:PORT, :PORT or PORT, such as localhost:8080`);
+    throw new MeshmockError(
+      'usage',
+      `"${text}" is no address: expected HOST:PORT, :PORT or PORT, such as localhost:8080`,
+    );
   }
   return { host: v6 ?? name, port };
 }

@@ -97,7 +97,11 @@ async function listenGrpc(server: Server, { host, port }: ListenAddress): Promis
   );
 }
 
-async function listen(flag: 'http' | 'grpc', address: ListenAddress, bind: (host: string) => Promise<number>): Promise<number> {
+async function listen(
+  flag: 'http' | 'grpc',
+  address: ListenAddress,
+  bind: (host: string) => Promise<number>,
+): Promise<number> {
   const hosts = address.host === '' ? everyHost : [address.host];
   for (const host of hosts) {
     try {

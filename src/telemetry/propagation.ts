@@ -1,4 +1,10 @@
-import { type Context, createContextKey, type TextMapGetter, type TextMapPropagator, type TextMapSetter } from '@opentelemetry/api';
+import {
+  type Context,
+  createContextKey,
+  type TextMapGetter,
+  type TextMapPropagator,
+  type TextMapSetter,
+} from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { B3InjectEncoding, B3Propagator } from '@opentelemetry/propagator-b3';
 
@@ -19,7 +25,9 @@ export class MeshPropagator implements TextMapPropagator {
   };
 
   extract(context: Context, carrier: unknown, getter: TextMapGetter): Context {
-    const arrived = (['single', 'multi'] as const).filter((format) => getter.get(carrier, format === 'single' ? 'b3' : 'x-b3-traceid') !== undefined);
+    const arrived = (['single', 'multi'] as const).filter(
+      (format) => getter.get(carrier, format === 'single' ? 'b3' : 'x-b3-traceid') !== undefined,
+    );
     const extracted = this.w3c.extract(this.b3.multi.extract(context, carrier, getter), carrier, getter);
     return extracted.setValue(arrivedKey, arrived);
   }

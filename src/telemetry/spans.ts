@@ -18,7 +18,14 @@ const grpcMethod = 'meshmock.v1.MeshMock/Call';
 const httpRoute = '/*';
 
 /** gRPC statuses that are the server's fault (OpenTelemetry semantic conventions, RPC spans). */
-const grpcServerErrors = new Set(['UNKNOWN', 'DEADLINE_EXCEEDED', 'UNIMPLEMENTED', 'INTERNAL', 'UNAVAILABLE', 'DATA_LOSS']);
+const grpcServerErrors = new Set([
+  'UNKNOWN',
+  'DEADLINE_EXCEEDED',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+]);
 
 /** Tracing with spans of our own, through the OpenTelemetry API. */
 export function spanTracing(version: string, stop: () => Promise<void>): Tracing {
@@ -44,7 +51,11 @@ export function spanTracing(version: string, stop: () => Promise<void>): Tracing
     return (facts) => {
       const isHttp = isHttpCall(facts);
       const name = isHttp ? methodOf(facts) : grpcMethod;
-      const span = tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes: clientAttributes(facts, isHttp) }, parent);
+      const span = tracer.startSpan(
+        name,
+        { kind: SpanKind.CLIENT, attributes: clientAttributes(facts, isHttp) },
+        parent,
+      );
       const current = trace.setSpan(parent, span);
       const headers: Record<string, string> = {};
       propagation.inject(current, headers, defaultTextMapSetter);
@@ -66,7 +77,8 @@ function methodOf({ call }: CallFacts): string {
 }
 
 function serverAttributes({ protocol, method, uri, headers }: RequestFacts): Attributes {
-  if (protocol === 'grpc') return { 'rpc.system.name': 'grpc', 'rpc.method': grpcMethod, ...serverAddress(headers[':authority']) };
+  if (protocol === 'grpc')
+    return { 'rpc.system.name': 'grpc', 'rpc.method': grpcMethod, ...serverAddress(headers[':authority']) };
   const [path = '', query] = uri.split(/\?(.*)/s);
   return {
     'http.request.method': method,

@@ -26,7 +26,11 @@ const defaults: Readonly<Record<string, string>> = {
  * Starts the OpenTelemetry pipeline if the environment asks for it. To be called before anything that may be
  * instrumented is imported. Without it, nothing of the SDK is even loaded.
  */
-export async function startTracing(identity: Identity, programVersion: string, env: Environment = process.env): Promise<Tracing> {
+export async function startTracing(
+  identity: Identity,
+  programVersion: string,
+  env: Environment = process.env,
+): Promise<Tracing> {
   if (!wantsSpans(env)) return verbatimTracing;
   for (const name in defaults) env[name] ??= defaults[name];
   if (!/(?:^|,)\s*service\.name=/.test(env.OTEL_RESOURCE_ATTRIBUTES ?? '')) env.OTEL_SERVICE_NAME ??= identity.service;
@@ -53,14 +57,18 @@ function resourceOf({ version, pod, namespace, node }: Identity): string[] {
     'k8s.namespace.name': namespace,
     'k8s.node.name': node,
   };
-  return Object.entries(attributes).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`]));
+  return Object.entries(attributes).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
+  );
 }
 
 /** Our own hops have spans made by hand, and what the rest of these make is noise in a mesh's traces. */
 const offUnlessNamed = ['http', 'undici', 'grpc', 'net', 'dns', 'fs'];
 
 /** The instrumentations are loaded only where something can come of them: they are the slowest part of the start. */
-async function loadInstrumentations(env: Environment): Promise<import('@opentelemetry/sdk-node').NodeSDKConfiguration['instrumentations']> {
+async function loadInstrumentations(
+  env: Environment,
+): Promise<import('@opentelemetry/sdk-node').NodeSDKConfiguration['instrumentations']> {
   const named = env.OTEL_NODE_ENABLED_INSTRUMENTATIONS ?? '';
   const silent = env.OTEL_METRICS_EXPORTER === 'none' && env.OTEL_LOGS_EXPORTER === 'none';
   if (silent && named === '') return [];

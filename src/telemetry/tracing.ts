@@ -1,6 +1,6 @@
+import type { Call } from '../plan/plan.ts';
 import type { Headers } from '../reply/evidence.ts';
 import type { Protocol } from '../reply/reply.ts';
-import type { Call } from '../plan/plan.ts';
 
 /** What a SERVER span is told when a request arrives. */
 export interface RequestFacts {
@@ -72,7 +72,9 @@ export const contextHeaders: readonly string[] = [
 /** Tracing without spans: the context of the caller is passed on as it came. */
 export const verbatimTracing: Tracing = {
   startRequest({ headers }) {
-    const copied = Object.fromEntries(contextHeaders.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])));
+    const copied = Object.fromEntries(
+      contextHeaders.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])),
+    );
     const call: CallTrace = { headers: copied, run: (action) => action(), end() {} };
     return {
       traceId: traceIdOf(headers),

@@ -14,18 +14,34 @@ import {
 } from '../../src/plan/plan.ts';
 
 const label = fc.stringMatching(/^[A-Za-z0-9._-]{1,12}$/);
-const durationMs = fc.oneof(fc.nat(100_000), fc.nat(5_000_000).map((us) => us / 1000));
-const bytes = fc.oneof(fc.nat(4_294_967_295), fc.nat(4000).map((kb) => kb * 1000), fc.nat(4000).map((k) => k * 1024));
+const durationMs = fc.oneof(
+  fc.nat(100_000),
+  fc.nat(5_000_000).map((us) => us / 1000),
+);
+const bytes = fc.oneof(
+  fc.nat(4_294_967_295),
+  fc.nat(4000).map((kb) => kb * 1000),
+  fc.nat(4000).map((k) => k * 1024),
+);
 
 const host = fc.oneof(
   { weight: 6, arbitrary: fc.stringMatching(/^[a-z][a-z0-9-]{0,8}[a-z0-9]$/) },
-  { weight: 1, arbitrary: fc.constantFrom('http', 'grpc', 'https', 'grpcs', 'localhost', 'a.b.c.', 'x_y.svc.cluster.local') },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('http', 'grpc', 'https', 'grpcs', 'localhost', 'a.b.c.', 'x_y.svc.cluster.local'),
+  },
   { weight: 1, arbitrary: fc.ipV4() },
   { weight: 1, arbitrary: fc.ipV6().filter((address) => hostProblem(address) === undefined) },
 );
 
 const uriText = fc
-  .array(fc.oneof(fc.constantFrom(...'/@~,|:*[]();=<?&%.-%7C%29%28%40'.split('')), fc.stringMatching(/^[\x21\x22\x24-\x7e]{1,4}$/)), { maxLength: 12 })
+  .array(
+    fc.oneof(
+      fc.constantFrom(...'/@~,|:*[]();=<?&%.-%7C%29%28%40'.split('')),
+      fc.stringMatching(/^[\x21\x22\x24-\x7e]{1,4}$/),
+    ),
+    { maxLength: 12 },
+  )
   .map((parts) => `/${parts.join('')}`)
   .filter((uri) => !beginsPlan(uri));
 
@@ -38,14 +54,21 @@ const header: fc.Arbitrary<Header> = fc
 
 const delay = fc.oneof(
   durationMs.map((delayMs) => ({ kind: 'fixed', delayMs }) as const),
-  fc.tuple(durationMs, durationMs).map(([a, b]) => ({ kind: 'uniform', minMs: Math.min(a, b), maxMs: Math.max(a, b) }) as const),
-  fc.uniqueArray(fc.nat(99_999).map((n) => (n + 1) / 1000), { minLength: 1, maxLength: 4 }).map(
-    (percentiles) =>
-      ({
-        kind: 'percentiles',
-        points: percentiles.sort((a, b) => a - b).map((percentile, index) => ({ percentile, delayMs: index * 10 })),
-      }) as const,
-  ),
+  fc
+    .tuple(durationMs, durationMs)
+    .map(([a, b]) => ({ kind: 'uniform', minMs: Math.min(a, b), maxMs: Math.max(a, b) }) as const),
+  fc
+    .uniqueArray(
+      fc.nat(99_999).map((n) => (n + 1) / 1000),
+      { minLength: 1, maxLength: 4 },
+    )
+    .map(
+      (percentiles) =>
+        ({
+          kind: 'percentiles',
+          points: percentiles.sort((a, b) => a - b).map((percentile, index) => ({ percentile, delayMs: index * 10 })),
+        }) as const,
+    ),
 );
 
 const behaviour: fc.Arbitrary<Behaviour> = fc.oneof(
@@ -101,7 +124,14 @@ const everyCall: PlanParts['call'] = fc
     fc.array(header, { maxLength: 2 }),
     fc.oneof({ weight: 2, arbitrary: fc.constant({}) }, options),
   )
-  .map(([scheme, name, port, times, headers, all]) => ({ scheme, host: name, port: port ?? defaultPorts[scheme], times, headers, options: all }));
+  .map(([scheme, name, port, times, headers, all]) => ({
+    scheme,
+    host: name,
+    port: port ?? defaultPorts[scheme],
+    times,
+    headers,
+    options: all,
+  }));
 
 export const everything: PlanParts = {
   directives: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, fc.array(directive, { maxLength: 2 })),
@@ -112,15 +142,25 @@ export const everything: PlanParts = {
 /** Plans of a few levels, in every form that the parts and the grammar allow. */
 export function arbitraryPlan(parts: PlanParts, depth = 3, nested = false): fc.Arbitrary<Plan> {
   const uri = nested ? parts.uri.filter(balancesParentheses) : parts.uri;
-  const answer = fc
-    .tuple(parts.directives, uri, fc.boolean())
-    .map(([directives, text, empty]): Plan => ({ kind: 'answer', directives, uri: empty && directives.length > 0 ? '' : text }));
+  const answer = fc.tuple(parts.directives, uri, fc.boolean()).map(
+    ([directives, text, empty]): Plan => ({
+      kind: 'answer',
+      directives,
+      uri: empty && directives.length > 0 ? '' : text,
+    }),
+  );
   if (depth === 0) return answer;
   const call = fc
-    .tuple(parts.call, fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, arbitraryPlan(parts, depth - 1, true)))
+    .tuple(
+      parts.call,
+      fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, arbitraryPlan(parts, depth - 1, true)),
+    )
     .map(([edge, then]): Call => ({ ...edge, then }));
   const stages = fc.array(fc.array(call, { minLength: 1, maxLength: 2 }), { minLength: 1, maxLength: 2 });
-  const then = fc.oneof({ weight: 1, arbitrary: fc.constant(undefined) }, { weight: 4, arbitrary: arbitraryPlan(parts, depth - 1, nested) });
+  const then = fc.oneof(
+    { weight: 1, arbitrary: fc.constant(undefined) },
+    { weight: 4, arbitrary: arbitraryPlan(parts, depth - 1, nested) },
+  );
   const calls = fc
     .tuple(parts.directives, stages, then)
     .map(([directives, all, rest]): Plan => ({ kind: 'calls', directives, stages: all, then: rest }));

@@ -32,9 +32,35 @@ test('10,000 generated plans are the same after message, JSON and back', () => {
   );
 });
 
-const alphabet = ['/@', '/~', '//@', '%40', '%2C', '%5B', '%5D', '%', '%2', ...'/@~,|:*[]();=<?#abc019.-_ \u00e9\u{1f600}'];
-const fragments = ['delay=1s', 'status=503', ':0.3', '1in3', 'attempt<3', 'grpc:', 'http:', ';timeout=2s', ';method=', '[::1]', '*9', 'header[a=b]'];
-const random = fc.array(fc.constantFrom(...alphabet, ...fragments), { maxLength: 30 }).map((parts) => `/${parts.join('')}`);
+const alphabet = [
+  '/@',
+  '/~',
+  '//@',
+  '%40',
+  '%2C',
+  '%5B',
+  '%5D',
+  '%',
+  '%2',
+  ...'/@~,|:*[]();=<?#abc019.-_ \u00e9\u{1f600}',
+];
+const fragments = [
+  'delay=1s',
+  'status=503',
+  ':0.3',
+  '1in3',
+  'attempt<3',
+  'grpc:',
+  'http:',
+  ';timeout=2s',
+  ';method=',
+  '[::1]',
+  '*9',
+  'header[a=b]',
+];
+const random = fc
+  .array(fc.constantFrom(...alphabet, ...fragments), { maxLength: 30 })
+  .map((parts) => `/${parts.join('')}`);
 const mutated = fc
   .tuple(arbitraryPlan(everything, 2), fc.nat(), fc.nat(3), fc.constantFrom(...alphabet, ''))
   .map(([plan, at, cut, insert]) => {

@@ -1,0 +1,131 @@
+import { MeshmockError } from '../plan/error.ts';
+import { formatPath } from '../plan/format.ts';
+import { fromMessage } from '../plan/from-message.ts';
+import { parsePath } from '../plan/parse.ts';
+import type { Plan } from '../plan/plan.ts';
+import { toMessage } from '../plan/to-message.ts';
+import { formatAddress, type ListenAddress, parseAddress } from '../serve/address.ts';
+import { grpcPortOffset } from './serve-options.ts';
+import { quoteWord, splitWords } from './shell-words.ts';
+
+export const planForms = ['path', 'json', 'curl', 'grpcurl'] as const;
+export type PlanForm = (typeof planForms)[number];
+
+/** A plan, and what a command around it said besides. */
+export interface Command {
+  readonly form: PlanForm;
+  readonly plan: Plan;
+  /** The HTTP address of the service that is to carry it out, if the command named one. */
+  readonly http?: ListenAddress;
+  /** Of the first request only, as `Name: value`. */
+  readonly headers: readonly string[];
+}
+
+const method = 'meshmock.v1.MeshMock/Call';
+
+/**
+ * Reads a plan in any form.
+ *
+ * @throws MeshmockError with the offset, the field, or the part of a command that is not understood
+ */
+export function readCommand(text: string): Command {
+  const trimmed = text.trim();
+  if (trimmed.startsWith('{')) return { form: 'json', plan: planOfJson(trimmed), headers: [] };
+  const [program] = /^(?:curl|grpcurl)(?=\s)/.exec(trimmed) ?? [];
+  if (program === 'curl') return readCurl(splitWords(trimmed).slice(1));
+  if (program === 'grpcurl') return readGrpcurl(splitWords(trimmed).slice(1));
+  return trimmed.startsWith('/')
+    ? { form: 'path', plan: parsePath(trimmed), headers: [] }
+    : { ...readUrl(trimmed), form: 'path', headers: [] };
+}
+
+function planOfJson(text: string): Plan {
+  let message: unknown;
+  try {
+    message = JSON.parse(text);
+  } catch (error) {
+    throw new MeshmockError('usage', `this is no JSON: ${(error as Error).message}`);
+  }
+  const request = message as { path?: unknown; plan?: unknown };
+  if (typeof request.path === 'string') return parsePath(request.path);
+  return fromMessage(request.plan ?? message);
+}
+
+function readUrl(url: string): { plan: Plan; http: ListenAddress } {
+  const [, authority = '', path = ''] = /^(?:https?:\/\/)?([^/]*)(.*)$/s.exec(url) ?? [];
+  return { plan: parsePath(path || '/'), http: parseAddress(/:\d+$/.test(authority) ? authority : `${authority}:80`) };
+}
+
+const curlFlags = new Set(['-g', '--globoff', '-s', '--silent', '-S', '-i', '-v', '-k', '--path-as-is']);
+
+function readCurl(words: readonly string[]): Command {
+  const { headers, positionals } = readFlags('curl', words, curlFlags, ['-H', '--header']);
+  const [url, more] = positionals;
+  if (url === undefined || more !== undefined) throw new MeshmockError('usage', 'curl: expected exactly one URL');
+  return { form: 'curl', ...readUrl(url), headers };
+}
+
+function readGrpcurl(words: readonly string[]): Command {
+  const { headers, data, positionals } = readFlags(
+    'grpcurl',
+    words,
+    new Set(['-plaintext', '-v']),
+    ['-H', '-rpc-header'],
+    '-d',
+  );
+  const [address, called] = positionals;
+  if (address === undefined || called !== method)
+    throw new MeshmockError('usage', `grpcurl: expected HOST:PORT ${method}`);
+  if (data === undefined) throw new MeshmockError('usage', 'grpcurl: expected -d with the request');
+  const { host, port } = parseAddress(address);
+  return { form: 'grpcurl', plan: planOfJson(data), http: { host, port: port - grpcPortOffset }, headers };
+}
+
+/** Anything else of a command would be lost on the way into a plan: it is refused. */
+function readFlags(
+  program: string,
+  words: readonly string[],
+  plain: ReadonlySet<string>,
+  headerFlags: readonly string[],
+  dataFlag?: string,
+): { headers: string[]; data?: string; positionals: string[] } {
+  const headers: string[] = [];
+  const positionals: string[] = [];
+  let data: string | undefined;
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index] ?? '';
+    if (headerFlags.includes(word)) headers.push(words[++index] ?? '');
+    else if (word === dataFlag) data = words[++index] ?? '';
+    else if (!word.startsWith('-')) positionals.push(word);
+    else if (!plain.has(word) && !isCluster(word, plain))
+      throw new MeshmockError('usage', `${program} ${word} cannot be kept in a plan: leave it out`);
+  }
+  return { headers, positionals, ...(data === undefined ? {} : { data }) };
+}
+
+/** Single letters together, such as `-sg`. */
+function isCluster(word: string, plain: ReadonlySet<string>): boolean {
+  return /^-[A-Za-z]{2,}$/.test(word) && [...word.slice(1)].every((letter) => plain.has(`-${letter}`));
+}
+
+const standardAddress: ListenAddress = { host: 'localhost', port: 8080 };
+
+/** Writes a plan in one of its forms. */
+export function writeCommand({ plan, http = standardAddress, headers }: Command, form: PlanForm): string {
+  const path = formatPath(plan);
+  const headerWords = headers.map((header) => ` -H ${quoteWord(header)}`).join('');
+  switch (form) {
+    case 'path':
+      return path;
+    case 'json':
+      return JSON.stringify(toMessage(plan), undefined, 2);
+    case 'curl': {
+      const asIs = /\/\.{1,2}(?:\/|$)/.test(path) ? ' --path-as-is' : '';
+      return `curl -g${asIs}${headerWords} ${quoteWord(formatAddress(http) + path)}`;
+    }
+    case 'grpcurl': {
+      const grpc = { host: http.host, port: http.port + grpcPortOffset };
+      return `grpcurl -plaintext${headerWords} -d ${quoteWord(JSON.stringify({ path }))} ${formatAddress(grpc)} ${method}`;
+    }
+  }
+}

@@ -1,0 +1,13 @@
+import { parseAddress } from '../serve/address.ts';
+import { parseLogLevel } from './serve-options.ts';
+
+export const upSchema = {
+  http: {
+    parse: parseAddress,
+    default: 'localhost:8080',
+    value: 'ADDRESS',
+    help: 'where the gateway listens for HTTP; the services have the ports behind it',
+  },
+  grpc: { parse: parseAddress, default: 'localhost:9090', value: 'ADDRESS', help: 'the same for gRPC' },
+  logLevel: { parse: parseLogLevel, default: 'warn', value: 'LEVEL', help: 'how much the services log' },
+} as const;

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { parseConnectTo } from '../execute/connect-to.ts';
+import { Dialler, parseConnectTo } from '../execute/connect-to.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { deepestPlan } from '../plan/plan.ts';
 import { parseDurationMs } from '../plan/quantity.ts';
@@ -103,7 +103,7 @@ export function readServeSettings(args: readonly string[], env: NodeJS.ProcessEn
     },
     http: values.http,
     grpc: grpcAddress(parsed),
-    connectTo: values.connectTo,
+    dialler: new Dialler(values.connectTo),
     forwardHeaders: values.forwardHeader,
     limits: { deadlineMs: values.deadline, maxCalls: values.maxCalls, maxDepth: values.maxDepth },
     logLevel: values.logLevel,

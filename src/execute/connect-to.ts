@@ -31,11 +31,23 @@ function bare(host: string): string {
 
 /** Says which address to dial for a host and port: entries for the same pair are taken in turn. */
 export class Dialler {
-  private readonly routes: { readonly entries: readonly ConnectTo[]; turn: number }[] = [];
+  private readonly routes: { readonly entries: ConnectTo[]; turn: number }[] = [];
 
   constructor(entries: readonly ConnectTo[] = []) {
-    const grouped = Map.groupBy(entries, ({ host, port }) => `${host}:${port}`);
-    for (const same of grouped.values()) this.routes.push({ entries: same, turn: 0 });
+    for (const entry of entries) this.add(entry);
+  }
+
+  /** Adds an entry behind those there are. */
+  add(entry: ConnectTo): void {
+    const same = this.routes.find(({ entries: [first] }) => first?.host === entry.host && first.port === entry.port);
+    if (same === undefined) this.routes.push({ entries: [entry], turn: 0 });
+    else same.entries.push(entry);
+  }
+
+  /** The names that have entries, each once. */
+  get hosts(): readonly string[] {
+    const names = this.routes.map(({ entries: [first] }) => first?.host ?? '');
+    return [...new Set(names)].filter((name) => name !== '');
   }
 
   /** The first pair that matches counts, as with curl. */

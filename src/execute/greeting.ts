@@ -6,7 +6,8 @@ import type { Service } from './service.ts';
 export function greeting(service: Service, request: IncomingRequest): Pick<Reply, 'body' | 'try'> {
   const { service: name, version } = service.identity;
   const host = request.headers.host ?? 'localhost:8080';
-  const [first = host, second = first, third = second] = service.peers;
+  const peers = service.dialler.hosts.filter((peer) => peer !== name);
+  const [first = host, second = first, third = second] = peers;
   return {
     body: `This is ${name} ${version}, a meshmock. It calls whom the URL names and answers with what happened.`,
     try: [

@@ -19,8 +19,6 @@ export interface Service {
   readonly dialler: Dialler;
   readonly clients: Readonly<Record<Protocol, Client>>;
   readonly tracing: Tracing;
-  /** Services that a person who asks for `/` can be told to call. */
-  readonly peers: readonly string[];
   /** Told of every request when it is answered. */
   readonly onAnswer: (answered: Answered) => void;
 }

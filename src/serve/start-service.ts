@@ -1,7 +1,7 @@
 import { type Server, ServerCredentials } from '@grpc/grpc-js';
 import type { FastifyInstance } from 'fastify';
 import type { Limits } from '../execute/allowance.ts';
-import { type ConnectTo, Dialler } from '../execute/connect-to.ts';
+import type { Dialler } from '../execute/connect-to.ts';
 import { HeaderForwarder } from '../execute/forwarded-headers.ts';
 import type { Identity, Service } from '../execute/service.ts';
 import { createGrpcClient } from '../grpc/client.ts';
@@ -17,7 +17,7 @@ export interface ServiceOptions {
   readonly identity: Identity;
   readonly http: ListenAddress;
   readonly grpc: ListenAddress;
-  readonly connectTo: readonly ConnectTo[];
+  readonly dialler: Dialler;
   readonly forwardHeaders: readonly string[];
   readonly limits: Limits;
 }
@@ -42,21 +42,22 @@ export async function startService(options: ServiceOptions, tracing: Tracing, lo
     identity: options.identity,
     limits: options.limits,
     forwarder: new HeaderForwarder(options.forwardHeaders),
-    dialler: new Dialler(options.connectTo),
+    dialler: options.dialler,
     clients,
     tracing,
-    peers: peersOf(options),
     onAnswer: (answered) => logger.answered(answered),
   };
   const http = createHttpServer(service);
   const grpc = createGrpcServer(service);
-  const stop = async (): Promise<void> => {
+  const stopOnce = async (): Promise<void> => {
     http.drain();
     grpc.drain();
     await Promise.all([http.app.close(), shutDown(grpc.server, options.limits.deadlineMs)]);
     await Promise.all([clients.http.close(), clients.grpc.close()]);
     await tracing.stop();
   };
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopped ??= stopOnce());
   try {
     const httpPort = await listenHttp(http.app, options.http);
     const grpcPort = await listenGrpc(grpc.server, options.grpc);
@@ -65,12 +66,6 @@ export async function startService(options: ServiceOptions, tracing: Tracing, lo
     await stop();
     throw error;
   }
-}
-
-/** The services that `--connect-to` names, for the greeting. */
-function peersOf({ connectTo, identity }: ServiceOptions): string[] {
-  const names = new Set(connectTo.map(({ host }) => host).filter((host) => host !== '' && host !== identity.service));
-  return [...names];
 }
 
 /** Every address of the machine: IPv6 and with it IPv4, or IPv4 alone where there is no IPv6. */

@@ -1,5 +1,8 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Identity } from '../execute/service.ts';
 import { type Tracing, verbatimTracing } from './tracing.ts';
+
+const lastExportMs = 5000;
 
 type Environment = Record<string, string | undefined>;
 
@@ -13,13 +16,15 @@ export function wantsSpans(env: Environment): boolean {
 }
 
 /**
- * What we set where the environment says nothing. The queue of the specification's default loses two spans of three
- * as soon as a collector takes half a second to answer; and nobody wants to wait five seconds for a trace.
+ * What we set where the environment says nothing. The specification's default queue loses two spans of three as soon
+ * as a collector takes half a second to answer; and nobody wants to wait five seconds for a trace.
  */
 const defaults: Readonly<Record<string, string>> = {
   OTEL_BSP_MAX_QUEUE_SIZE: '65536',
   OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '4096',
   OTEL_BSP_SCHEDULE_DELAY: '1000',
+  // The detector of processes would put the whole command line into every batch.
+  OTEL_NODE_RESOURCE_DETECTORS: 'env,host',
 };
 
 /**
@@ -46,7 +51,14 @@ export async function startTracing(
     ...(env.OTEL_PROPAGATORS ? {} : { textMapPropagator: new MeshPropagator() }),
   });
   sdk.start();
-  return spanTracing(programVersion, () => sdk.shutdown());
+  return spanTracing(programVersion, () => withinTime(sdk.shutdown()));
+}
+
+/** A collector that does not answer must not keep a service from ending. */
+async function withinTime(exported: Promise<void>): Promise<void> {
+  const late = setTimeout(lastExportMs, 'late', { ref: false });
+  const outcome = await Promise.race([exported.catch((error: Error) => error.message), late]);
+  if (outcome !== undefined) process.stderr.write(`meshmock: the last spans were not exported: ${outcome}\n`);
 }
 
 /** What the environment's own attributes, which come later, may replace. */

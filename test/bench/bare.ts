@@ -1,0 +1,48 @@
+/** The two servers that a hop is held against, each a process: `leaf` answers, `relay` passes on what a leaf answers. */
+import http from 'node:http';
+import { Agent } from 'undici';
+
+const [role, target = ''] = process.argv.slice(2);
+
+const leafReply = JSON.stringify({
+  service: 'leaf',
+  version: 'v1',
+  pod: 'leaf-1',
+  status: 200,
+  body: 'hello',
+  durationMs: 0.1,
+});
+
+const agent = new Agent({ allowH2: false, pipelining: 1 });
+
+const server = http.createServer((request, response) => {
+  if (role === 'leaf') {
+    // Signed, so that a meshmock takes it for one of its own and embeds it as it comes.
+    response.setHeader('x-meshmock', 'leaf/v1').setHeader('content-type', 'application/json').end(leafReply);
+    return;
+  }
+  agent.dispatch(
+    { origin: target, path: request.url ?? '/', method: 'GET', headers: { accept: 'application/json' } },
+    {
+      onRequestStart() {},
+      onResponseStart(_controller, status, headers) {
+        response.writeHead(status, { 'content-type': String(headers['content-type']) });
+      },
+      onResponseData(_controller, chunk) {
+        response.write(chunk);
+      },
+      onResponseEnd() {
+        response.end();
+      },
+      onResponseError() {
+        response.writeHead(502).end();
+      },
+    },
+  );
+});
+
+server.listen(0, '127.0.0.1', () => {
+  const address = server.address();
+  process.send?.({ ready: { http: `127.0.0.1:${typeof address === 'object' ? address?.port : 0}` } });
+});
+process.on('disconnect', () => process.exit(0));

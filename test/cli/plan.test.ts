@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { planForms, readCommand, writeCommand } from '../../src/cli/plan-forms.ts';
+import { quoteWord, splitWords } from '../../src/cli/shell-words.ts';
+import { arbitraryPlan, everything } from '../plan/arbitrary-plan.ts';
+import { runProgram } from '../program.ts';
+
+test('1,000 plans are the same in every form and back', () => {
+  fc.assert(
+    fc.property(arbitraryPlan(everything, 2), fc.constantFrom(...planForms), (plan, form) => {
+      const command = { form, plan, headers: [] };
+      assert.deepEqual(readCommand(writeCommand(command, form)).plan, plan);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('words are split as a shell splits them', () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ minLength: 1 })), (words) => {
+      assert.deepEqual(splitWords(words.map(quoteWord).join(' ')), words);
+    }),
+  );
+  assert.deepEqual(splitWords(String.raw`a "b \" \$ \n c"'d' e\ f`), ['a', String.raw`b " $ \n cd`, 'e f']);
+  assert.deepEqual(splitWords('a \\\n  b'), ['a', 'b']);
+  assert.deepEqual(splitWords("''"), ['']);
+});
+
+test('a curl command keeps its address and headers as a grpcurl command, and the other way round', () => {
+  const curl = `curl -g -H 'end-user: jason' 'localhost:8081/@a|b/x'`;
+  const grpcurl = `grpcurl -plaintext -H 'end-user: jason' -d '{"path":"/@a|b/x"}' localhost:9091 meshmock.v1.MeshMock/Call`;
+  assert.equal(writeCommand(readCommand(curl), 'grpcurl'), grpcurl);
+  assert.equal(writeCommand(readCommand(grpcurl), 'curl'), curl);
+});
+
+test('the program converts, from standard input too', async () => {
+  const { stdout } = await runProgram(['plan', '/@a,b|grpc:c:9090/x', '--as', 'json']);
+  assert.deepEqual(JSON.parse(stdout), {
+    stages: [{ calls: [{ host: 'a' }] }, { calls: [{ host: 'b' }, { scheme: 'grpc', host: 'c' }] }],
+    then: { uri: '/x' },
+  });
+  assert.equal((await runProgram(['plan', '-'], stdout)).stdout, '/@a,b|grpc:c/x\n');
+});
+
+for (const [text, message] of [
+  [
+    '/@a[b',
+    'meshmock: at offset 3: expected "]" somewhere behind this bracket, found "["\n/@a[b\n   ^ expected "]" somewhere behind this bracket\n',
+  ],
+  ['{"stages":[{}]}', 'meshmock: plan.stages[0].calls: expected at least one call\n'],
+  ['curl -o file localhost:8080/x', 'meshmock: curl -o cannot be kept in a plan: leave it out\n'],
+  ["curl 'localhost:8080/x", "meshmock: a ' in the command is not closed\n"],
+] as const) {
+  test(`refuses ${text}`, async () => {
+    const { code, stderr } = await runProgram(['plan', text]);
+    assert.equal(code, 2);
+    assert.equal(stderr, message);
+  });
+}

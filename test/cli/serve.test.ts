@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runProgram, startProgram, startServe } from '../program.ts';
+import { callHttp, sendHttp, startForeign } from '../running-mesh.ts';
+
+test('-listenAddress runs a second instance beside the first, and they reach each other', async () => {
+  await using first = await startServe('first');
+  // With Go's single dash, as servicemock's users type it; gRPC finds a port of its own.
+  await using second = startProgram(['serve', '--name', 'second', '-listenAddress', 'localhost:0']);
+  const [, port] = await second.printed(/is ready: http localhost:(\d+) grpc localhost:\d+/);
+  const reply = await callHttp(Number(port), `/@localhost:${first.httpPort}/hi`);
+  assert.equal(reply.calls?.[0]?.reply?.service, 'first');
+  assert.equal(reply.calls?.[0]?.reply?.request?.uri, '/hi');
+});
+
+test('settings come from flags, then from the environment', async () => {
+  const env = {
+    MESHMOCK_SERVICE_VERSION: 'v7',
+    MESHMOCK_NAMESPACE: 'shop',
+    MESHMOCK_ZONE: 'eu-1a',
+    MESHMOCK_NODE: 'n1',
+    MESHMOCK_POD: 'p',
+  };
+  await using program = await startServe('app', ['--zone', 'eu-1b'], env);
+  const reply = await callHttp(program.httpPort, '/x');
+  const { service, version, pod, namespace, node, zone } = reply;
+  assert.deepEqual(
+    { service, version, pod, namespace, node, zone },
+    { service: 'app', version: 'v7', pod: 'p', namespace: 'shop', node: 'n1', zone: 'eu-1b' },
+  );
+});
+
+test('a taken port is an error that names the port and the flag', async () => {
+  await using first = await startServe('first');
+  for (const [flag, port] of [
+    ['--http', first.httpPort],
+    ['--grpc', first.grpcPort],
+  ] as const) {
+    const other = flag === '--http' ? '--grpc' : '--http';
+    const { code, stderr } = await runProgram(['serve', flag, `127.0.0.1:${port}`, other, '127.0.0.1:0']);
+    assert.equal(code, 2);
+    assert.match(stderr, new RegExp(`port ${port} is taken.*${flag}`));
+  }
+});
+
+for (const [args, message] of [
+  [['serve', '--nmae', 'x'], /'--nmae'/],
+  [['serve', '--http', 'here'], /--http: "here" is no address/],
+  [['serve', '--connect-to', 'a:b'], /--connect-to: .*HOST:PORT:ADDR:PORT/],
+  [['serve', '--deadline', 'soon'], /--deadline: "soon" is no duration/],
+  [['serve', '--max-depth', '9999'], /--max-depth/],
+  [['serve', 'extra'], /"extra" is no flag/],
+  [['sreve'], /"sreve" is no command/],
+] as const) {
+  test(`refuses ${args.join(' ')}`, async () => {
+    const { code, stderr } = await runProgram(args);
+    assert.equal(code, 2);
+    assert.match(stderr, message);
+    assert.doesNotMatch(stderr, /\n {4}at /);
+  });
+}
+
+test('each request is one line of JSON, with the trace id', async () => {
+  await using program = await startServe('app');
+  await callHttp(program.httpPort, '/x', { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' });
+  const [line] = await program.printed(/\{.*"msg":"answered".*\}/);
+  const { level, service, uri, status, traceId } = JSON.parse(line);
+  assert.deepEqual(
+    { level, service, uri, status, traceId },
+    { level: 'info', service: 'app', uri: '/x', status: 200, traceId: '0af7651916cd43dd8448eb211c80319c' },
+  );
+});
+
+test('SIGTERM drains: the request under way is answered, its connection closed, then the process ends', async () => {
+  await using program = await startServe('app');
+  await using slow = await startForeign((_request, response) => setTimeout(() => response.end('late'), 500));
+  const underWay = sendHttp(program.httpPort, `/@127.0.0.1:${slow.port}/x`);
+  while (slow.open === 0) await sleep(5);
+  program.child.kill('SIGTERM');
+  const answer = await underWay;
+  assert.equal(answer.status, 200);
+  assert.equal(answer.headers.connection, 'close');
+  assert.equal(await program.exited(), 0);
+});
+
+test('the probes answer, and other paths of the own prefix are not found', async () => {
+  await using program = await startServe('app');
+  assert.equal((await sendHttp(program.httpPort, '/-/healthy')).status, 200);
+  assert.equal((await sendHttp(program.httpPort, '/-/ready?x=1')).status, 200);
+  const missing = await sendHttp(program.httpPort, '/-/redy');
+  assert.equal(missing.status, 404);
+  assert.match(missing.body, /\/-\/healthy/);
+  assert.equal(missing.headers['x-meshmock'], 'app/v1');
+  assert.equal(missing.headers['x-content-type-options'], 'nosniff');
+});
+
+test('a person who asks for / learns who answers and what to try; the URLs work', async () => {
+  await using program = await startServe('app');
+  const port = program.httpPort;
+  const { body } = await sendHttp(port, '/', { headers: { host: `127.0.0.1:${port}`, 'user-agent': 'curl/8.0' } });
+  assert.ok(body.startsWith('{\n  "service": "app"'));
+  const { try: commands = [] } = JSON.parse(body) as { try?: string[] };
+  assert.equal(commands.length, 5);
+  for (const command of commands.filter((each) => !each.includes('grpc:'))) {
+    const [, path = ''] = /'127\.0\.0\.1:\d+(\/[^']*)'/.exec(command) ?? [];
+    assert.equal((await sendHttp(port, path)).status, 200, command);
+  }
+});

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Dialler, parseConnectTo } from '../../src/execute/connect-to.ts';
+
+const dialler = (...texts: string[]): Dialler => new Dialler(texts.map(parseConnectTo));
+
+test('an entry changes the address of its host and port only', () => {
+  const one = dialler('service1:8080:127.0.0.1:8081');
+  assert.deepEqual(one.dial('service1', 8080), { host: '127.0.0.1', port: 8081 });
+  assert.deepEqual(one.dial('SERVICE1', 8080), { host: '127.0.0.1', port: 8081 });
+  assert.deepEqual(one.dial('service1', 8081), { host: 'service1', port: 8081 });
+  assert.deepEqual(one.dial('service2', 8080), { host: 'service2', port: 8080 });
+});
+
+test('empty parts match any, and keep what is asked for', () => {
+  assert.deepEqual(dialler('::127.0.0.1:').dial('any', 1234), { host: '127.0.0.1', port: 1234 });
+  assert.deepEqual(dialler('a:::15001').dial('a', 80), { host: 'a', port: 15001 });
+  assert.deepEqual(dialler(':80:b:81').dial('a', 80), { host: 'b', port: 81 });
+});
+
+test('the same host and port again adds an address, taken in turn', () => {
+  const two = dialler('a:80:127.0.0.1:1', 'a:80:127.0.0.1:2');
+  assert.deepEqual(
+    [1, 2, 3].map(() => two.dial('a', 80).port),
+    [1, 2, 1],
+  );
+});
+
+test('IPv6 addresses stand in brackets', () => {
+  assert.deepEqual(dialler('[::1]:80:[fd00::2]:81').dial('::1', 80), { host: 'fd00::2', port: 81 });
+});
+
+for (const text of ['a', 'a:80', 'a:80:b', 'a:x:b:1', 'a:80:b:1:2', '::1:80:b:1']) {
+  test(`refuses "${text}"`, () => {
+    assert.throws(() => parseConnectTo(text), /HOST:PORT:ADDR:PORT/);
+  });
+}

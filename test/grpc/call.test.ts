@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, credentials, Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
+import { callMethod } from '../../src/grpc/codec.ts';
+import { callGrpc, callHttp, type RunningMesh, startForeign, startMesh, treeOf } from '../running-mesh.ts';
+
+suite('Call over gRPC', () => {
+  let mesh: RunningMesh;
+  before(async () => {
+    mesh = await startMesh(['gateway', 'service1', 'service2']);
+  });
+  after(() => mesh[Symbol.asyncDispose]());
+
+  const gateway = (request: object, options = {}) => callGrpc(mesh.grpcPort('gateway'), request, options);
+
+  test('an answer is signed', async () => {
+    const { metadata, reply } = await gateway({ path: '/x' });
+    assert.deepEqual(metadata.get('x-meshmock'), ['gateway/v1']);
+    assert.equal(reply?.body, 'gateway v1 answers Call /x');
+  });
+
+  test('metadata are headers, and secrets are redacted', async () => {
+    const { reply } = await gateway(
+      { path: '/@grpc:service1/@service2/x' },
+      { headers: { 'end-user': 'jason', authorization: 'Bearer x', other: 'stays' } },
+    );
+    const [first] = reply?.calls ?? [];
+    const [second] = first?.reply?.calls ?? [];
+    for (const received of [first?.reply?.request?.headers, second?.reply?.request?.headers]) {
+      assert.equal(received?.['end-user'], 'jason');
+      assert.equal(received?.authorization, '[redacted]');
+      assert.equal(received?.other, undefined);
+    }
+  });
+
+  test('an empty request is an error that says what to send', async () => {
+    const { code, details } = await gateway({});
+    assert.equal(code, status.INVALID_ARGUMENT);
+    assert.match(details, /\{"path"/);
+  });
+
+  /** Sends bytes as they are, and gives the error that comes back. */
+  async function sendBytes(request: Buffer): Promise<{ code: number; details: string }> {
+    const client = new Client(`127.0.0.1:${mesh.grpcPort('gateway')}`, credentials.createInsecure());
+    const bytes = (buffer: Buffer): Buffer => buffer;
+    try {
+      return await new Promise((resolve, reject) => {
+        client.makeUnaryRequest(`/${callMethod}`, bytes, bytes, request, new Metadata(), {}, (failure) =>
+          failure === null ? reject(new Error('answered')) : resolve(failure),
+        );
+      });
+    } finally {
+      client.close();
+    }
+  }
+
+  test('bytes that are no request are an error', async () => {
+    const error = await sendBytes(Buffer.from([0x0a, 0xff]));
+    assert.equal(error.code, status.INVALID_ARGUMENT);
+    assert.match(error.details, /no meshmock\.v1\.CallRequest/);
+  });
+
+  test('a path that is no plan is INVALID_ARGUMENT with offset and caret in the details', async () => {
+    const { code, reply } = await gateway({ path: '/@service1[x/' });
+    assert.equal(code, status.INVALID_ARGUMENT);
+    assert.equal(reply?.error?.offset, 10);
+    assert.equal(reply?.error?.caret?.length, 2);
+  });
+
+  test('a plan that is none is INVALID_ARGUMENT with the path of the field', async () => {
+    const { code, reply } = await gateway({ plan: { stages: [{ calls: [{ host: 'a' }, { host: 'b b' }] }] } });
+    assert.equal(code, status.INVALID_ARGUMENT);
+    assert.equal(reply?.error?.field, 'plan.stages[0].calls[1].host');
+  });
+
+  test('a message nested 5,000 deep is an error', async () => {
+    // Field 3 of a Plan is `then`, field 1 of a CallRequest the plan: both length-delimited.
+    const wrap = (field: number, inner: Buffer): Buffer =>
+      Buffer.concat([Buffer.from([field * 8 + 2, ...varint(inner.length)]), inner]);
+    let plan: Buffer = Buffer.alloc(0);
+    for (let depth = 0; depth < 5000; depth++) plan = wrap(3, plan);
+    const error = await sendBytes(wrap(1, plan));
+    assert.equal(error.code, status.INVALID_ARGUMENT);
+    assert.equal((await gateway({ path: '/x' })).code, status.OK);
+  });
+
+  test('a failed call is a gRPC status, and the tree stands in its details', async () => {
+    const { code, reply } = await gateway({ path: '/@grpc:service1/@grpc:127.0.0.1:1|grpc:service2/x' });
+    assert.equal(code, status.UNAVAILABLE);
+    assert.equal(reply?.status, 502);
+    const [first] = reply?.calls ?? [];
+    assert.equal(first?.grpcStatus, 'UNAVAILABLE');
+    const [refused, whole] = first?.reply?.calls ?? [];
+    assert.equal(refused?.error?.code, 'refused');
+    assert.equal(whole?.reply?.service, 'service2');
+  });
+
+  test('a service that comes back is reached at the next call', async () => {
+    await using other = await startMesh(['late']);
+    const port = other.grpcPort('late');
+    await other.services.get('late')?.stop();
+    const { reply: refused } = await gateway({ path: `/@grpc:127.0.0.1:${port}/x` });
+    assert.equal(refused?.calls?.[0]?.error?.code, 'refused');
+    const server = new Server();
+    await new Promise((resolve) => server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), resolve));
+    try {
+      const { reply } = await gateway({ path: `/@grpc:127.0.0.1:${port}/x` });
+      assert.equal(reply?.calls?.[0]?.answeredBy, 'foreign');
+    } finally {
+      server.forceShutdown();
+    }
+  });
+
+  test('a gRPC server without Call is no error: its status and what it says are shown', async () => {
+    const server = new Server();
+    const port = await new Promise<number>((resolve) =>
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (_error, bound) => resolve(bound)),
+    );
+    try {
+      const reply = await callHttp(mesh.httpPort('gateway'), `/@grpc:127.0.0.1:${port}/x`);
+      const [call] = reply.calls ?? [];
+      assert.equal(reply.status, 200);
+      assert.equal(call?.answeredBy, 'foreign');
+      assert.equal(call?.grpcStatus, 'UNIMPLEMENTED');
+      assert.equal(call?.status, 501);
+      assert.match(call?.body ?? '', /does not implement/);
+    } finally {
+      server.forceShutdown();
+    }
+  });
+
+  test('a details tree that a caller cannot take is pruned and says so; a meshmock takes more', async () => {
+    const leaves = Array.from({ length: 60 }, () => 'service2').join('|');
+    const { reply } = await gateway({ path: `/@grpc:service1/@${leaves}|127.0.0.1:1/x` });
+    const [first] = reply?.calls ?? [];
+    assert.equal(first?.reply?.status, 502);
+    assert.equal(first?.reply?.prunedCalls, 61);
+    const overHttp = await callHttp(mesh.httpPort('gateway'), `/@grpc:service1/@${leaves}|127.0.0.1:1/x`);
+    assert.equal(overHttp.calls?.[0]?.reply?.calls?.length, 61);
+  });
+
+  test('the deadline of the protocol counts', async () => {
+    await using slow = await startForeign(() => {});
+    const startedAt = performance.now();
+    const { code, reply } = await gateway({ path: `/@grpc:service1/@127.0.0.1:${slow.port}/x` }, { deadlineMs: 600 });
+    assert.ok(performance.now() - startedAt < 700);
+    assert.equal(code, status.DEADLINE_EXCEEDED);
+    assert.ok(reply !== undefined);
+    assert.equal(treeOf(reply), `gateway(service1(127.0.0.1:${slow.port}))`);
+  });
+
+  test('a caller that cancels ends the calls below', async () => {
+    await using slow = await startForeign(() => {});
+    const target = `127.0.0.1:${slow.port}`;
+    const sent = callGrpc(
+      mesh.grpcPort('gateway'),
+      { path: `/@grpc:service1|grpc:service2/@${target}|${target}/x` },
+      { deadlineMs: 300 },
+    );
+    while (slow.open < 4) await sleep(5);
+    await sent;
+    await sleep(100);
+    assert.equal(slow.open, 0);
+  });
+
+  test('health says SERVING, for the server and for the service', async () => {
+    const { loadPackageDefinition } = await import('@grpc/grpc-js');
+    const { loadSync } = await import('@grpc/proto-loader');
+    const { protoPath } = await import('grpc-health-check');
+    // biome-ignore lint/suspicious/noExplicitAny: what grpc-js makes of a proto file at run time has no type
+    const { grpc: loaded } = loadPackageDefinition(loadSync(protoPath)) as any;
+    const client = new loaded.health.v1.Health(`127.0.0.1:${mesh.grpcPort('gateway')}`, credentials.createInsecure());
+    try {
+      for (const service of ['', 'meshmock.v1.MeshMock']) {
+        const answer = await new Promise((resolve, reject) =>
+          client.Check({ service }, (error: Error | null, response: unknown) =>
+            error === null ? resolve(response) : reject(error),
+          ),
+        );
+        assert.equal((answer as { status: number }).status, 1);
+      }
+    } finally {
+      client.close();
+    }
+  });
+});
+
+function varint(value: number): number[] {
+  return value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))];
+}

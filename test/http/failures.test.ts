@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict';
+import type http from 'node:http';
+import net from 'node:net';
+import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { callHttp, type RunningMesh, sendHttp, startForeign, startMesh, treeOf } from '../running-mesh.ts';
+
+suite('what goes wrong over HTTP', () => {
+  let mesh: RunningMesh;
+  before(async () => {
+    mesh = await startMesh(['gateway', 'service1', 'service2', 'service3']);
+  });
+  after(() => mesh[Symbol.asyncDispose]());
+
+  const gateway = (path: string, headers: http.OutgoingHttpHeaders = {}) =>
+    callHttp(mesh.httpPort('gateway'), path, headers);
+
+  test('a text that starts like a plan and is not one is refused with offset and caret, and nothing is called', async () => {
+    const before = mesh.arrivals.length;
+    const reply = await gateway('/@service1,service2|/x');
+    assert.equal(reply.status, 400);
+    assert.equal(reply.error?.code, 'invalid_plan');
+    assert.equal(reply.error?.offset, 20);
+    assert.deepEqual(reply.error?.caret, [
+      '/@service1,service2|/x',
+      `${' '.repeat(20)}^ expected the name or address of a host`,
+    ]);
+    assert.deepEqual(
+      mesh.arrivals.slice(before).map(({ service }) => service),
+      ['gateway'],
+    );
+  });
+
+  test('a directive is refused by name, not left out, wherever in the plan it stands', async () => {
+    for (const path of [
+      '/~delay=1s/x',
+      '/@service1/~delay=1s/x',
+      '/@service1(/~delay=1s)',
+      '/@service1*3/x',
+      '/@service1;retries=2/x',
+    ]) {
+      const before = mesh.arrivals.length;
+      const reply = await gateway(path);
+      assert.equal(reply.status, 501);
+      assert.match(reply.error?.message ?? '', /"(?:~delay|\*3|;retries)"/);
+      assert.equal(mesh.arrivals.length, before + 1);
+    }
+  });
+
+  test('a call to nobody is refused or unknown to DNS, its siblings are whole, the status is 502', async () => {
+    const reply = await gateway('/@127.0.0.1:1|nosuchhost.invalid|service1/@service2/x');
+    assert.equal(reply.status, 502);
+    const [refused, unknown, whole] = reply.calls ?? [];
+    assert.equal(refused?.error?.code, 'refused');
+    assert.equal(refused?.answeredBy, 'nobody');
+    assert.equal(unknown?.error?.code, 'dns');
+    assert.ok(whole?.reply !== undefined);
+    assert.equal(treeOf(whole.reply), 'service1(service2)');
+  });
+
+  test('every stage runs, after a failed one too', async () => {
+    const reply = await gateway('/@127.0.0.1:1,service1/x');
+    assert.deepEqual(
+      reply.calls?.map(({ answeredBy }) => answeredBy),
+      ['nobody', 'service'],
+    );
+  });
+
+  test('a connection that is cut is a reset', async () => {
+    await using foreign = await startForeign((request) => request.socket.resetAndDestroy());
+    const reply = await gateway(`/@127.0.0.1:${foreign.port}/x`);
+    assert.equal(reply.calls?.[0]?.error?.code, 'reset');
+    assert.equal(reply.status, 502);
+  });
+
+  test('a server that does not speak HTTP is a protocol error', async () => {
+    const server = net.createServer((socket) => socket.end('220 mail.example.com ESMTP\r\n'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const reply = await gateway(`/@127.0.0.1:${(server.address() as net.AddressInfo).port}/x`);
+      assert.equal(reply.calls?.[0]?.error?.code, 'protocol');
+    } finally {
+      server.close();
+    }
+  });
+
+  test('a foreign server is no error: its status, headers and the first part of its body are shown', async () => {
+    await using foreign = await startForeign((request, response) => {
+      response.writeHead(request.url === '/small' ? 418 : 200, { 'x-who': 'foreign', 'set-cookie': 'secret=1' });
+      response.end(request.url === '/small' ? 'I am a teapot' : 'x'.repeat(200_000));
+    });
+    const reply = await gateway(`/@127.0.0.1:${foreign.port}(/small),127.0.0.1:${foreign.port}(/large)`);
+    const [small, large] = reply.calls ?? [];
+    assert.equal(reply.status, 200);
+    assert.equal(small?.answeredBy, 'foreign');
+    assert.equal(small?.status, 418);
+    assert.equal(small?.body, 'I am a teapot');
+    assert.equal(small?.headers?.['x-who'], 'foreign');
+    assert.equal(small?.headers?.['set-cookie'], '[redacted]');
+    assert.equal(small?.bodyBytes, undefined);
+    assert.equal(large?.body?.length, 2048);
+    assert.ok((large?.bodyBytes ?? 0) > 64 * 1024);
+  });
+
+  test('a foreign 5xx fails the call: 502', async () => {
+    await using foreign = await startForeign((_request, response) => response.writeHead(503).end('no'));
+    const reply = await gateway(`/@127.0.0.1:${foreign.port}/x`);
+    assert.equal(reply.status, 502);
+    assert.equal(reply.calls?.[0]?.status, 503);
+  });
+
+  test('a call that does not answer in its own time is a timeout: 504, and the siblings are whole', async () => {
+    await using slow = await startForeign(() => {});
+    const startedAt = performance.now();
+    const reply = await gateway(`/@127.0.0.1:${slow.port};timeout=150ms|service1/x`);
+    assert.ok(performance.now() - startedAt < 1000);
+    assert.equal(reply.status, 504);
+    assert.equal(reply.calls?.[0]?.error?.code, 'timeout');
+    assert.equal(reply.calls?.[1]?.reply?.service, 'service1');
+  });
+
+  test('the deadline holds for the whole: the innermost call times out, and the tree still arrives', async () => {
+    await using slow = await startForeign(() => {});
+    const startedAt = performance.now();
+    const reply = await gateway(`/@service1/@service2/@127.0.0.1:${slow.port}/x`, { 'x-meshmock-deadline-ms': '500' });
+    const tookMs = performance.now() - startedAt;
+    assert.ok(tookMs > 400 && tookMs < 600, `took ${tookMs} ms`);
+    assert.equal(reply.status, 504);
+    assert.equal(treeOf(reply), `gateway(service1(service2(127.0.0.1:${slow.port})))`);
+    const innermost = reply.calls?.[0]?.reply?.calls?.[0]?.reply?.calls?.[0];
+    assert.equal(innermost?.error?.code, 'timeout');
+  });
+
+  test('what is left of time, calls and depth shrinks at every hop', async () => {
+    const reply = await gateway('/@service1/@service2/x', { 'x-meshmock-calls': '10', 'x-meshmock-depth': '3' });
+    const first = reply.calls?.[0]?.reply;
+    const second = first?.calls?.[0]?.reply;
+    assert.deepEqual(
+      [first, second].map((each) => each?.request?.headers?.['x-meshmock-depth']),
+      ['2', '1'],
+    );
+    assert.deepEqual(
+      [first, second].map((each) => each?.request?.headers?.['x-meshmock-calls']),
+      ['9', '8'],
+    );
+    const deadlines = [first, second].map((each) => Number(each?.request?.headers?.['x-meshmock-deadline-ms']));
+    assert.ok(
+      deadlines[0] !== undefined && deadlines[1] !== undefined && deadlines[1] < deadlines[0] && deadlines[0] < 15_000,
+    );
+  });
+
+  test('a client can lower the limits, not raise them', async () => {
+    const before = mesh.arrivals.length;
+    const calls = await gateway('/@service1|service2/@service3/x', { 'x-meshmock-calls': '3' });
+    assert.equal(calls.error?.message, 'the plan makes 4 calls, 3 are allowed');
+    const depth = await gateway('/@service1/@service2/x', { 'x-meshmock-depth': '1' });
+    assert.equal(depth.error?.code, 'limit_exceeded');
+    assert.equal(depth.error?.offset, 12);
+    const raised = await gateway(`/@service1${'|service1'.repeat(1000)}/x`, { 'x-meshmock-calls': '5000' });
+    assert.equal(raised.status, 400);
+    const wrong = await gateway('/@service1/x', { 'x-meshmock-calls': 'many' });
+    assert.equal(wrong.error?.code, 'invalid_header');
+    assert.equal(mesh.arrivals.length, before + 4);
+  });
+
+  test('a client that goes away ends all calls below within 100 ms', async () => {
+    await using slow = await startForeign(() => {});
+    const target = `127.0.0.1:${slow.port}`;
+    const leaves = Array.from({ length: 25 }, () => target).join('|');
+    const client = new AbortController();
+    const sent = sendHttp(mesh.httpPort('gateway'), `/@service1|service2/@${leaves}/x`, { signal: client.signal });
+    while (slow.open < 50) await sleep(5);
+    client.abort();
+    await assert.rejects(sent);
+    await sleep(100);
+    assert.equal(slow.open, 0);
+  });
+
+  test('re-entrant chains are all answered: a service that calls itself 40 deep, and two that call each other, 64 at once', async () => {
+    const self = `${'/@gateway'.repeat(40)}/end`;
+    const pair = `${'/@service1/@service2'.repeat(20)}/end`;
+    const answers = await Promise.all(Array.from({ length: 64 }, (_, index) => gateway(index % 2 === 0 ? self : pair)));
+    assert.deepEqual(
+      answers.filter(({ status }) => status !== 200),
+      [],
+    );
+  });
+
+  const hostile: readonly (readonly [string, string, number])[] = [
+    ['a path of 2,000 characters of garbage', `/@${'%(|,[;*~'.repeat(250)}`, 400],
+    ['a plan of depth 10,000', '/@a'.repeat(10_000), 400],
+    ['parentheses 7,000 deep', '/@a(/@a'.repeat(7000), 400],
+  ];
+  for (const [name, path, status] of hostile) {
+    test(`${name} gets a clear error`, async () => {
+      const answer = await sendHttp(mesh.httpPort('gateway'), path);
+      const { error } = JSON.parse(answer.body) as { error: { message: string; offset: number } };
+      assert.equal(answer.status, status);
+      assert.ok(error.offset >= 0 && error.offset <= path.length);
+      assert.ok(error.message.length < 300);
+      assert.equal((await gateway('/@service1/x')).status, 200);
+    });
+  }
+
+  test('headers beyond the limit are refused with 431 and a reason', async () => {
+    const answer = await sendHttp(mesh.httpPort('gateway'), '/', {
+      headers: { 'x-large': 'x'.repeat(1_000_000) },
+    }).catch((error: Error) => error);
+    assert.ok(!(answer instanceof Error), String(answer));
+    assert.equal(answer.status, 431);
+    assert.match(answer.body, /header_too_large/);
+    assert.match(String(answer.headers['x-meshmock']), /^gateway\/v1$/);
+  });
+
+  test('a path of 30,000 characters passes', async () => {
+    const reply = await gateway(`/@service1/${'x'.repeat(30_000)}`);
+    assert.equal(reply.calls?.[0]?.reply?.request?.uri.length, 30_001);
+  });
+
+  test('what is no HTTP is answered as such', async () => {
+    const answer = await new Promise<string>((resolve) => {
+      const socket = net.connect(mesh.httpPort('gateway'), '127.0.0.1', () => socket.write('NONSENSE\r\n\r\n'));
+      let text = '';
+      socket.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+      });
+      socket.on('close', () => resolve(text));
+    });
+    assert.match(answer, /^HTTP\/1\.1 400 .*bad_request/s);
+  });
+});

@@ -1,0 +1,110 @@
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** One span as it was received over OTLP/HTTP in JSON (opentelemetry-proto, trace.proto). */
+export interface ReceivedSpan {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId: string | undefined;
+  readonly name: string;
+  readonly kind: 'SERVER' | 'CLIENT' | 'other';
+  readonly service: string;
+  readonly isError: boolean;
+  readonly attributes: Readonly<Record<string, string | number>>;
+}
+
+export interface OtlpReceiver extends AsyncDisposable {
+  /** What `OTEL_*` variables a process needs to send here. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly spans: readonly ReceivedSpan[];
+  /** Waits until a trace has so many spans, or longer for none: then gives what there is. */
+  trace(traceId: string, count: number): Promise<readonly ReceivedSpan[]>;
+}
+
+interface OtlpValue {
+  readonly stringValue?: string;
+  readonly intValue?: number | string;
+  readonly doubleValue?: number;
+}
+interface OtlpAttribute {
+  readonly key: string;
+  readonly value: OtlpValue;
+}
+interface OtlpSpan {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly name: string;
+  readonly kind: number;
+  readonly status?: { readonly code?: number };
+  readonly attributes?: readonly OtlpAttribute[];
+}
+interface OtlpRequest {
+  readonly resourceSpans: readonly {
+    readonly resource: { readonly attributes: readonly OtlpAttribute[] };
+    readonly scopeSpans: readonly { readonly spans: readonly OtlpSpan[] }[];
+  }[];
+}
+
+const longestWaitMs = 15_000;
+
+/** Starts an OTLP endpoint that keeps the spans it gets. */
+export async function startOtlpReceiver(): Promise<OtlpReceiver> {
+  const spans: ReceivedSpan[] = [];
+  const server = http.createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    if (request.url === '/v1/traces')
+      spans.push(...readSpans(JSON.parse(Buffer.concat(chunks).toString()) as OtlpRequest));
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const trace = (traceId: string): ReceivedSpan[] => spans.filter((span) => span.traceId === traceId);
+  return {
+    spans,
+    env: {
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      OTEL_METRICS_EXPORTER: 'none',
+      OTEL_LOGS_EXPORTER: 'none',
+      OTEL_BSP_SCHEDULE_DELAY: '50',
+    },
+    async trace(traceId, count) {
+      const until = performance.now() + longestWaitMs;
+      while (trace(traceId).length < count && performance.now() < until) await sleep(20);
+      return trace(traceId);
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+const kinds: Readonly<Record<number, ReceivedSpan['kind']>> = { 2: 'SERVER', 3: 'CLIENT' };
+const errorStatus = 2;
+
+function readSpans({ resourceSpans }: OtlpRequest): ReceivedSpan[] {
+  return resourceSpans.flatMap(({ resource, scopeSpans }) => {
+    const service = String(readAttributes(resource.attributes)['service.name']);
+    return scopeSpans
+      .flatMap(({ spans }) => spans)
+      .map((span) => ({
+        traceId: span.traceId,
+        spanId: span.spanId,
+        parentSpanId: span.parentSpanId || undefined,
+        name: span.name,
+        kind: kinds[span.kind] ?? 'other',
+        service,
+        isError: span.status?.code === errorStatus,
+        attributes: readAttributes(span.attributes ?? []),
+      }));
+  });
+}
+
+function readAttributes(attributes: readonly OtlpAttribute[]): Record<string, string | number> {
+  return Object.fromEntries(
+    attributes.map(({ key, value }) => [key, value.stringValue ?? value.doubleValue ?? Number(value.intValue)]),
+  );
+}

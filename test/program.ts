@@ -1,0 +1,97 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const longestStartMs = 30_000;
+
+export interface Program extends AsyncDisposable {
+  readonly child: ChildProcess;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Waits until standard output matches. */
+  printed(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Waits for the end; gives the exit code. */
+  exited(): Promise<number | null>;
+}
+
+/** The environment of the tests without what would change how the program behaves. */
+export function cleanEnv(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(?:OTEL_|MESHMOCK_|PROXYURL$|SERVERCONT|NODE_TEST)/.test(name)),
+  );
+}
+
+/** Starts the built program, as a person does. */
+export function startProgram(args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
+  const child = spawn(process.execPath, [main, ...args], {
+    env: { ...cleanEnv(), ...env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const exit = once(child, 'close').then(([code]) => code as number | null);
+  return {
+    child,
+    get stdout() {
+      return stdout;
+    },
+    get stderr() {
+      return stderr;
+    },
+    async printed(pattern) {
+      const signal = AbortSignal.timeout(longestStartMs);
+      for (;;) {
+        const match = pattern.exec(stdout);
+        if (match !== null) return match;
+        if (child.exitCode !== null)
+          throw new Error(`ended with ${child.exitCode} before it printed ${pattern}: ${stdout}${stderr}`);
+        await Promise.race([once(child.stdout, 'data', { signal }), exit]);
+      }
+    },
+    exited: () => exit,
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+      await exit;
+    },
+  };
+}
+
+/** Runs the program to its end. */
+export async function runProgram(
+  args: readonly string[],
+  input?: string,
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const program = startProgram(args);
+  program.child.stdin?.end(input);
+  const code = await program.exited();
+  return { code, stdout: program.stdout, stderr: program.stderr };
+}
+
+export interface ServedProgram extends Program {
+  readonly httpPort: number;
+  readonly grpcPort: number;
+}
+
+/** Starts `meshmock serve` on free ports and waits until it is ready. */
+export async function startServe(
+  name: string,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<ServedProgram> {
+  const program = startProgram(
+    ['serve', '--name', name, '--http', '127.0.0.1:0', '--grpc', '127.0.0.1:0', ...args],
+    env,
+  );
+  const [, http, grpc] = await program.printed(/is ready: http \S+:(\d+) grpc \S+:(\d+)/);
+  return Object.defineProperties(program, {
+    httpPort: { value: Number(http) },
+    grpcPort: { value: Number(grpc) },
+  }) as ServedProgram;
+}

@@ -1,0 +1,228 @@
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { defaultDeadlineMs, type Limits } from '../src/execute/allowance.ts';
+import { Dialler } from '../src/execute/connect-to.ts';
+import type { Answered } from '../src/execute/service.ts';
+import { callMethod, decodeReplyMessage, protoFile, protoRoot } from '../src/grpc/codec.ts';
+import { replyInDetails } from '../src/grpc/status-details.ts';
+import { defaultPlanLimits } from '../src/plan/plan.ts';
+import type { Reply } from '../src/reply/reply.ts';
+import type { Logger } from '../src/serve/logger.ts';
+import { type RunningService, startService } from '../src/serve/start-service.ts';
+import { verbatimTracing } from '../src/telemetry/tracing.ts';
+
+/** One request as a service answered it, and when, on the clock of `performance.now()`. */
+export interface Arrival extends Answered {
+  readonly service: string;
+  readonly arrivedAt: number;
+  readonly answeredAt: number;
+}
+
+export interface RunningMesh extends AsyncDisposable {
+  readonly services: ReadonlyMap<string, RunningService>;
+  readonly dialler: Dialler;
+  /** Every request that was answered, in the order of the answers. */
+  readonly arrivals: readonly Arrival[];
+  httpPort(name: string): number;
+  grpcPort(name: string): number;
+}
+
+/** Starts services in this process, on free ports, dialling each other by name. */
+export async function startMesh(
+  names: readonly string[],
+  limits: Partial<Limits> = {},
+  forwardHeaders: string[] = [],
+): Promise<RunningMesh> {
+  const dialler = new Dialler();
+  const arrivals: Arrival[] = [];
+  const services = new Map<string, RunningService>();
+  for (const name of names) {
+    const logger: Logger = {
+      answered(answered) {
+        const answeredAt = performance.now();
+        arrivals.push({ ...answered, service: name, answeredAt, arrivedAt: answeredAt - answered.durationMs });
+      },
+      info() {},
+    };
+    const address = { host: '127.0.0.1', port: 0 };
+    const running = await startService(
+      {
+        identity: { service: name, version: 'v1', pod: `${name}-1` },
+        http: address,
+        grpc: address,
+        dialler,
+        forwardHeaders,
+        limits: { deadlineMs: defaultDeadlineMs, ...defaultPlanLimits, ...limits },
+      },
+      verbatimTracing,
+      logger,
+    );
+    services.set(name, running);
+    dialler.add({ host: name, port: '8080', toHost: '127.0.0.1', toPort: String(running.http.port) });
+    dialler.add({ host: name, port: '9090', toHost: '127.0.0.1', toPort: String(running.grpc.port) });
+  }
+  return {
+    services,
+    dialler,
+    arrivals,
+    httpPort: (name) => services.get(name)?.http.port ?? 0,
+    grpcPort: (name) => services.get(name)?.grpc.port ?? 0,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...services.values()].map((service) => service.stop()));
+    },
+  };
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** Sends a request with its target byte for byte: no URL class, no pool. */
+export function sendHttp(
+  port: number,
+  path: string,
+  {
+    method = 'GET',
+    headers = {},
+    signal,
+    body,
+  }: { method?: string; headers?: http.OutgoingHttpHeaders; signal?: AbortSignal; body?: string } = {},
+): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
+    const request = http.request(
+      {
+        host: '127.0.0.1',
+        port,
+        path,
+        method,
+        headers: { ...length, ...headers },
+        agent: false,
+        insecureHTTPParser: true,
+        ...(signal === undefined ? {} : { signal }),
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: Buffer.concat(chunks).toString(),
+          }),
+        );
+      },
+    );
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+/** Sends a path over HTTP and reads the reply. */
+export async function callHttp(port: number, path: string, headers: http.OutgoingHttpHeaders = {}): Promise<Reply> {
+  const { body } = await sendHttp(port, path, { headers: { accept: 'application/json', ...headers } });
+  return JSON.parse(body) as Reply;
+}
+
+export interface GrpcAnswer {
+  readonly code: number;
+  readonly details: string;
+  readonly metadata: Metadata;
+  /** From the message, or from the status details. */
+  readonly reply: Reply | undefined;
+}
+
+const definition = loadSync(protoFile, { includeDirs: [protoRoot] })['meshmock.v1.MeshMock'] as unknown as {
+  Call: { requestSerialize(request: object): Buffer };
+};
+
+/** Sends a `CallRequest` over gRPC. */
+export async function callGrpc(
+  port: number,
+  request: object,
+  { headers = {}, deadlineMs = 20_000 }: { headers?: Record<string, string>; deadlineMs?: number } = {},
+): Promise<GrpcAnswer> {
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 });
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+  try {
+    return await new Promise<GrpcAnswer>((resolve) => {
+      let initial = new Metadata();
+      const call = client.makeUnaryRequest(
+        `/${callMethod}`,
+        definition.Call.requestSerialize,
+        decodeReplyMessage,
+        request,
+        metadata,
+        { deadline: Date.now() + deadlineMs },
+        (error: ServiceError | null, reply?: Reply) => {
+          if (error === null) resolve({ code: 0, details: '', metadata: initial, reply });
+          else
+            resolve({
+              code: error.code,
+              details: error.details,
+              metadata: error.metadata,
+              reply: replyInDetails(error.metadata),
+            });
+        },
+      );
+      call.on('metadata', (received: Metadata) => {
+        initial = received;
+      });
+    });
+  } finally {
+    client.close();
+  }
+}
+
+export interface ForeignServer extends AsyncDisposable {
+  readonly port: number;
+  readonly requests: readonly {
+    readonly url: string;
+    readonly headers: http.IncomingHttpHeaders;
+    readonly arrivedAt: number;
+  }[];
+  /** How many of its requests are under way. */
+  readonly open: number;
+}
+
+/** A plain HTTP server that is no meshmock. */
+export async function startForeign(handler: http.RequestListener): Promise<ForeignServer> {
+  const requests: { url: string; headers: http.IncomingHttpHeaders; arrivedAt: number }[] = [];
+  let open = 0;
+  const server = http.createServer((request, response) => {
+    requests.push({ url: request.url ?? '', headers: request.headers, arrivedAt: performance.now() });
+    open++;
+    response.once('close', () => open--);
+    handler(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    requests,
+    get open() {
+      return open;
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** The targets of a reply's tree with their own, in the order of the plan: `a(b,c)`. */
+export function treeOf(reply: Reply): string {
+  const calls = (reply.calls ?? []).map((call) => (call.reply === undefined ? call.target : treeOf(call.reply)));
+  return calls.length === 0 ? reply.service : `${reply.service}(${calls.join(',')})`;
+}
+
+/** The replies of a tree without calls, in the order of the plan. */
+export function leavesOf(reply: Reply): Reply[] {
+  const below = (reply.calls ?? []).flatMap((call) => (call.reply === undefined ? [] : leavesOf(call.reply)));
+  return reply.calls === undefined ? [reply] : below;
+}

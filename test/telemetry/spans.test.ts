@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { after, before, suite, test } from 'node:test';
+import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../otlp-receiver.ts';
+import { type ServedProgram, startServe } from '../program.ts';
+import { callGrpc, callHttp, startForeign } from '../running-mesh.ts';
+
+const id = (bytes: number): string => randomBytes(bytes).toString('hex');
+
+suite('spans, received over OTLP', () => {
+  let receiver: OtlpReceiver;
+  let leaf: ServedProgram;
+  let gateway: ServedProgram;
+  before(async () => {
+    receiver = await startOtlpReceiver();
+    leaf = await startServe('leaf', [], receiver.env);
+    const routes = [`leaf:8080:127.0.0.1:${leaf.httpPort}`, `leaf:9090:127.0.0.1:${leaf.grpcPort}`];
+    gateway = await startServe(
+      'gateway',
+      routes.flatMap((route) => ['--connect-to', route]),
+      receiver.env,
+    );
+  });
+  after(async () => {
+    await gateway[Symbol.asyncDispose]();
+    await leaf[Symbol.asyncDispose]();
+    await receiver[Symbol.asyncDispose]();
+  });
+
+  /** The spans of gateway → leaf, from the root down. */
+  async function chain(traceId: string): Promise<ReceivedSpan[]> {
+    const spans = await receiver.trace(traceId, 3);
+    assert.equal(spans.length, 3);
+    const root = spans.find(({ service, kind }) => service === 'gateway' && kind === 'SERVER');
+    const client = spans.find(({ parentSpanId }) => parentSpanId === root?.spanId);
+    const server = spans.find(({ parentSpanId }) => parentSpanId === client?.spanId);
+    assert.ok(root !== undefined && client !== undefined && server !== undefined);
+    assert.deepEqual(
+      [client.service, client.kind, server.service, server.kind],
+      ['gateway', 'CLIENT', 'leaf', 'SERVER'],
+    );
+    return [root, client, server];
+  }
+
+  test('an HTTP hop has one SERVER and one CLIENT span, named and described by the conventions', async () => {
+    const { traceId = '' } = await callHttp(gateway.httpPort, '/@leaf/hello?a=1');
+    const [root, client, server] = await chain(traceId);
+    assert.equal(root?.parentSpanId, undefined);
+    assert.deepEqual([root?.name, client?.name, server?.name], ['GET /*', 'GET', 'GET /*']);
+    assert.equal(server?.attributes['url.path'], '/hello');
+    assert.equal(server?.attributes['url.query'], 'a=1');
+    assert.equal(server?.attributes['http.route'], '/*');
+    assert.equal(server?.attributes['http.response.status_code'], 200);
+    assert.equal(client?.attributes['url.full'], 'http://leaf:8080/hello?a=1');
+    assert.equal(client?.attributes['server.address'], 'leaf');
+    assert.equal(client?.attributes['meshmock.stage'], 0);
+    assert.equal(client?.attributes['meshmock.target'], 'leaf:8080');
+    assert.equal(client?.attributes['meshmock.budget_left'], 999);
+    assert.equal(server?.attributes['meshmock.budget_left'], 999);
+  });
+
+  test('a gRPC hop too', async () => {
+    const { reply } = await callGrpc(gateway.grpcPort, { path: '/@grpc:leaf/hello' });
+    const [root, client, server] = await chain(reply?.traceId ?? '');
+    for (const span of [root, client, server]) {
+      assert.equal(span?.name, 'meshmock.v1.MeshMock/Call');
+      assert.equal(span?.attributes['rpc.system.name'], 'grpc');
+      assert.equal(span?.attributes['rpc.response.status_code'], 'OK');
+    }
+  });
+
+  test('a call that nobody answers has an error on its span, and on that of the service', async () => {
+    const { traceId = '' } = await callHttp(gateway.httpPort, '/@127.0.0.1:1/x');
+    const spans = await receiver.trace(traceId, 2);
+    const client = spans.find(({ kind }) => kind === 'CLIENT');
+    assert.equal(client?.attributes['error.type'], 'refused');
+    assert.equal(client?.attributes['meshmock.error'], 'refused');
+    assert.deepEqual(
+      spans.map(({ isError }) => isError),
+      [true, true],
+    );
+  });
+
+  test('a refused plan leaves the SERVER span without an error: the client was wrong', async () => {
+    const { traceId = '' } = await callHttp(gateway.httpPort, '/@(');
+    const [span] = await receiver.trace(traceId, 1);
+    assert.equal(span?.isError, false);
+    assert.equal(span?.attributes['meshmock.error'], 'invalid_plan');
+  });
+
+  /** What the leaf's side of the wire got: the headers of a server behind one hop. */
+  async function sentOn(headers: Record<string, string>): Promise<Record<string, string | undefined>> {
+    await using foreign = await startForeign((_request, response) => response.end());
+    await callHttp(gateway.httpPort, `/@127.0.0.1:${foreign.port}/x`, headers);
+    return foreign.requests[0]?.headers as Record<string, string | undefined>;
+  }
+
+  test('W3C alone goes on as W3C alone, in the same trace', async () => {
+    const [traceId, spanId] = [id(16), id(8)];
+    const sent = await sentOn({ traceparent: `00-${traceId}-${spanId}-01`, tracestate: 'a=b' });
+    assert.match(sent.traceparent ?? '', new RegExp(`^00-${traceId}-(?!${spanId})[0-9a-f]{16}-01$`));
+    assert.equal(sent.tracestate, 'a=b');
+    assert.equal(sent.b3, undefined);
+    assert.equal(sent['x-b3-traceid'], undefined);
+    const spans = await receiver.trace(traceId, 2);
+    assert.equal(spans.find(({ kind }) => kind === 'SERVER')?.parentSpanId, spanId);
+  });
+
+  test('B3 single is read, and goes on in its form and as W3C, of one span', async () => {
+    const [traceId, spanId] = [id(16), id(8)];
+    const sent = await sentOn({ b3: `${traceId}-${spanId}-1` });
+    const [, parent] = /^00-[0-9a-f]{32}-([0-9a-f]{16})-01$/.exec(sent.traceparent ?? '') ?? [];
+    assert.equal(sent.b3, `${traceId}-${parent}-1`);
+    assert.equal(sent['x-b3-traceid'], undefined);
+    assert.equal((await receiver.trace(traceId, 2)).find(({ kind }) => kind === 'SERVER')?.parentSpanId, spanId);
+  });
+
+  test('B3 multi is read, and goes on in its form and as W3C, of one span', async () => {
+    const [traceId, spanId] = [id(16), id(8)];
+    const sent = await sentOn({
+      'x-b3-traceid': traceId,
+      'x-b3-spanid': spanId,
+      'x-b3-sampled': '1',
+      'x-b3-parentspanid': id(8),
+    });
+    const [, parent] = /^00-[0-9a-f]{32}-([0-9a-f]{16})-01$/.exec(sent.traceparent ?? '') ?? [];
+    assert.equal(sent['x-b3-traceid'], traceId);
+    assert.equal(sent['x-b3-spanid'], parent);
+    assert.equal(sent['x-b3-parentspanid'], undefined);
+    assert.equal(sent.b3, undefined);
+  });
+
+  test('of both, W3C wins, and no stale B3 goes on', async () => {
+    const [w3c, b3] = [id(16), id(16)];
+    const sent = await sentOn({
+      traceparent: `00-${w3c}-${id(8)}-01`,
+      b3: `${b3}-${id(8)}-1`,
+      'x-b3-traceid': b3,
+      'x-b3-spanid': id(8),
+    });
+    assert.ok(sent.traceparent?.includes(w3c));
+    assert.ok(sent.b3?.startsWith(w3c));
+    assert.equal(sent['x-b3-traceid'], w3c);
+    assert.equal((await receiver.trace(w3c, 2)).length, 2);
+    assert.equal(receiver.spans.filter(({ traceId }) => traceId === b3).length, 0);
+  });
+
+  test('a malformed context begins a new trace', async () => {
+    const sent = await sentOn({ traceparent: '00-zz-01' });
+    assert.match(sent.traceparent ?? '', /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+  });
+
+  test('an unsampled request stays unsampled: no span, and the decision goes on', async () => {
+    const traceId = id(16);
+    const sent = await sentOn({ traceparent: `00-${traceId}-${id(8)}-00` });
+    assert.match(sent.traceparent ?? '', new RegExp(`^00-${traceId}-[0-9a-f]{16}-00$`));
+    const after_ = await callHttp(gateway.httpPort, '/@leaf/x');
+    await receiver.trace(after_.traceId ?? '', 3);
+    assert.equal(receiver.spans.filter((span) => span.traceId === traceId).length, 0);
+  });
+
+  test('service.name is what the environment says', async () => {
+    const own = await startServe('app', [], {
+      ...receiver.env,
+      OTEL_SERVICE_NAME: 'app.shop',
+      OTEL_RESOURCE_ATTRIBUTES: 'service.version=v9',
+    });
+    const { traceId = '' } = await callHttp(own.httpPort, '/x');
+    // Ended at once: what is in the queue is exported after the drain.
+    own.child.kill('SIGTERM');
+    assert.equal(await own.exited(), 0);
+    const [span] = await receiver.trace(traceId, 1);
+    assert.equal(span?.service, 'app.shop');
+  });
+
+  test('a collector that is gone does not keep a service from ending', async () => {
+    const own = await startServe('app', [], { ...receiver.env, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' });
+    await callHttp(own.httpPort, '/x');
+    own.child.kill('SIGTERM');
+    assert.equal(await own.exited(), 0);
+  });
+});

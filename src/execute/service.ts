@@ -1,15 +1,9 @@
-import type { Protocol, Reply, RequestSeen } from '../reply/reply.ts';
+import type { Identity, Protocol, RequestSeen } from '../reply/reply.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { Limits } from './allowance.ts';
 import type { Client } from './client.ts';
 import type { Dialler } from './connect-to.ts';
 import type { HeaderForwarder } from './forwarded-headers.ts';
-
-/** Who a service is, as its replies show it. */
-export interface Identity extends Pick<Reply, 'pod' | 'namespace' | 'node' | 'zone'> {
-  readonly service: string;
-  readonly version: string;
-}
 
 /** What all requests of one service share. */
 export interface Service {

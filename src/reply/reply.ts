@@ -26,6 +26,12 @@ export interface Reply<Raw = never> {
   calls?: CallResult<Raw>[];
 }
 
+/** Who a service is, as its replies show it. */
+export interface Identity extends Pick<Reply, 'pod' | 'namespace' | 'node' | 'zone'> {
+  readonly service: string;
+  readonly version: string;
+}
+
 export interface RequestSeen {
   protocol: Protocol;
   method: string;

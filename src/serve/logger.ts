@@ -1,5 +1,6 @@
 import { pino } from 'pino';
-import type { Answered, Identity } from '../execute/service.ts';
+import type { Answered } from '../execute/service.ts';
+import type { Identity } from '../reply/reply.ts';
 
 export const logLevels = ['silent', 'error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof logLevels)[number];

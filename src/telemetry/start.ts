@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import type { Identity } from '../execute/service.ts';
+import type { Identity } from '../reply/reply.ts';
 import { type Tracing, verbatimTracing } from './tracing.ts';
 
 const lastExportMs = 5000;

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { caretLines, MeshmockError } from '../../src/plan/error.ts';
+import { formatPath } from '../../src/plan/format.ts';
+import { parsePath } from '../../src/plan/parse.ts';
+
+/** Runs and gives the error. */
+function errorOf(text: string): MeshmockError {
+  try {
+    parsePath(text);
+  } catch (error) {
+    if (error instanceof MeshmockError) return error;
+    throw error;
+  }
+  throw new Error(`${text} was read as a plan`);
+}
+
+// Texts beside what they mean, as the canonical path.
+const canonical: readonly (readonly [string, string])[] = [
+  ['/', '/'],
+  ['/x', '/x'],
+  ['/service/calls/@service3/', '/service/calls/@service3/'],
+  ['/@a', '/@a'],
+  ['/@a/', '/@a/'],
+  ['/@a:8080/x', '/@a/x'],
+  ['/@grpc:a:9090/x', '/@grpc:a/x'],
+  ['/@https:a:443/x', '/@https:a/x'],
+  ['/@grpcs:a:443/x', '/@grpcs:a/x'],
+  ['/@http:a/x', '/@a/x'],
+  ['/@http:http:81/x', '/@http:http:81/x'],
+  ['/@grpc/x', '/@grpc/x'],
+  ['/@a*1/x', '/@a/x'],
+  ['/@a*20;concurrency=4[x=y];retries=0/x', '/@a*20[x=y];retries=0;concurrency=4/x'],
+  ['/@a;timeout=2000ms/x', '/@a;timeout=2s/x'],
+  ['/@a;timeout=0.25s/x', '/@a;timeout=250ms/x'],
+  ['/@a[End-User=Jason]/', '/@a[end-user=Jason]/'],
+  ['/@a[x=%41%2f..]/', '/@a[x=A%2F..]/'],
+  ['/@a[x=|]/', '/@a[x=%7C]/'],
+  ['/@[::1]:81/', '/@[::1]:81/'],
+  ['/@%5B::1%5D/', '/@[::1]/'],
+  ['/@a%5Bx%3Dy%5D%2Cb%7Cc%3A81%2Fx', '/@a[x=y],b|c:81/x'],
+  ['//@a//@b//x', '/@a/@b//x'],
+  ['//~close//@a', '/~close/@a'],
+  ['/%2F%40a', '/@a'],
+  ['/@a(/@c/x)|b(/@d/y)', '/@a(/@c/x)|b(/@d/y)'],
+  ['/@a%28/x%29/y', '/@a(/x)/y'],
+  ['/@a(/x(1)(2))/y', '/@a(/x(1)(2))/y'],
+  ['/~delay=100ms/x', '/~delay=100ms/x'],
+  ['/~delay=50ms-0.2s:0.30:version=v2', '/~delay=50ms-200ms:0.3:version=v2'],
+  ['/~delay=p50=10ms%2Cp99=1s/x', '/~delay=p50=10ms,p99=1s/x'],
+  ['/~status=503:attempt%3C3/x', '/~status=503:attempt<3/x'],
+  ['/~status=503:1in3:attempt=1:pod=a-1:zone=eu/x', '/~status=503:1in3:attempt=1:pod=a-1:zone=eu/x'],
+  [
+    '/~grpc-status=UNAVAILABLE/~hang/~size=10000B/~memory=1024KiB',
+    '/~grpc-status=UNAVAILABLE/~hang/~size=10KB/~memory=1MiB',
+  ],
+  ['/~body=a%2Fb%20%3A/~header[a=b]/~cpu=50ms/@a/~close', '/~body=a%2Fb%20%3A/~header[a=b]/~cpu=50ms/@a/~close'],
+];
+
+for (const [text, path] of canonical) {
+  test(`${text} means ${path}`, () => {
+    assert.equal(formatPath(parsePath(text)), path);
+  });
+}
+
+// Texts beside the offset of what is wrong, and a part of what was expected.
+const wrong: readonly (readonly [string, number, string])[] = [
+  ['', 0, '"/"'],
+  ['x', 0, '"/"'],
+  ['/@', 2, 'host'],
+  ['/@/x', 2, 'host'],
+  ['/@a,', 4, 'host'],
+  ['/@a||b', 4, 'host'],
+  ['/@-a/', 2, 'host of letters'],
+  ['/@a..b/', 2, 'host of letters'],
+  ['/@1234/', 2, 'not a number alone'],
+  ['/@http:8080/', 7, 'http:http:PORT'],
+  ['/@http://a/', 7, 'without slashes'],
+  ['/@a:/', 4, 'port'],
+  ['/@a:0/', 4, 'port'],
+  ['/@a:65536/', 4, 'port'],
+  ['/@a:99999999999/', 4, 'port'],
+  ['/@[::g]/', 5, '"]"'],
+  ['/@[1:2]/', 2, 'IPv6'],
+  ['/@[::1/', 6, '"]"'],
+  ['/@a*/', 4, 'times'],
+  ['/@a*0/', 4, 'times'],
+  ['/@a[b/', 3, '"]"'],
+  ['/@a[b]/', 5, '"="'],
+  ['/@a[=c]/', 4, 'name of a header'],
+  ['/@a[b c=d]/', 4, 'name of a header'],
+  ['/@a[host =d]/', 4, 'name of a header'],
+  ['/@a[content-length=0]/', 4, 'content-length'],
+  ['/@a[x-meshmock-depth=9]/', 4, 'travels by itself'],
+  ['/@a[b=%zz]/', 7, 'hexadecimal'],
+  ['/@a[b=%0d%0aevil:1]/', 6, 'printable'],
+  ['/@a[b=%C3%28]/', 6, 'UTF-8'],
+  ['/@a;/', 4, 'an option'],
+  ['/@a;timeuot=1s/', 4, 'timeout, method'],
+  ['/@a;timeout/', 11, '"="'],
+  ['/@a;timeout=2/', 12, 'duration'],
+  ['/@a;timeout=0s/', 12, 'duration'],
+  ['/@a;method=get/', 11, 'method'],
+  ['/@a;method=CONNECT/', 11, 'method'],
+  ['/@a;retries=-1/', 12, 'number'],
+  ['/@a;concurrency=0/', 16, 'number'],
+  ['/@a;retries=1;retries=2/', 14, 'once'],
+  ['/@a(x)/', 4, '"/"'],
+  ['/@a(/x', 6, '")"'],
+  ['/@a(/@b', 7, '")"'],
+  ['/@a(/x)y', 7, '"/"'],
+  ['/@a?x=1', 3, 'before the query'],
+  ['/@a/x y', 5, 'visible'],
+  ['/@a/x#y', 5, 'visible'],
+  ['/~', 2, 'a directive'],
+  ['/~dealy=1s/x', 2, 'delay'],
+  ['/~delay/x', 7, '"="'],
+  ['/~delay=1/x', 8, 'a delay'],
+  ['/~delay=2s-1s/x', 8, 'a range'],
+  ['/~delay=p99=1s,p50=2s/x', 8, 'rise'],
+  ['/~delay=p50=2s,p99=1s/x', 8, 'no shorter'],
+  ['/~status=99/x', 9, 'status'],
+  ['/~grpc-status=503/x', 14, 'gRPC status'],
+  ['/~size=ten/x', 7, 'size'],
+  ['/~close=1/x', 7, 'condition'],
+  ['/~status=503:/x', 13, 'a condition'],
+  ['/~status=503:1.5/x', 13, 'share'],
+  ['/~status=503:0/x', 13, 'share'],
+  ['/~status=503:4in3/x', 13, 'share'],
+  ['/~status=503:attempt>3/x', 13, 'a condition'],
+  ['/~body=a?b/x', 8, '%3F'],
+  ['/~header=a/x', 8, '"["'],
+];
+
+for (const [text, offset, expected] of wrong) {
+  test(`${text} is wrong at ${offset}`, () => {
+    const { code, place } = errorOf(text);
+    assert.equal(code, 'invalid_plan');
+    assert.equal(place?.offset, offset);
+    assert.ok(place.expected.includes(expected), place.expected);
+  });
+}
+
+test('a plan that is too deep or makes too many calls is refused where it does', () => {
+  const deep = errorOf('/@a'.repeat(51));
+  assert.deepEqual([deep.code, deep.place?.offset], ['limit_exceeded', 152]);
+  const nested = errorOf('/@a(/@a'.repeat(26));
+  assert.equal(nested.code, 'limit_exceeded');
+  const many = errorOf(`/@a*10${'/@b*10'.repeat(3)}/x`);
+  assert.equal(many.message, 'the plan makes 11110 calls, 1000 are allowed');
+});
+
+test('the caret stands under the offset, in a window of a long text', () => {
+  const place = { text: `/@${'a'.repeat(500)}(${'b'.repeat(500)}`, offset: 502, expected: 'x' };
+  const [shown, caret] = caretLines(place);
+  assert.equal(shown[caret.indexOf('^')], '(');
+  assert.ok(shown.length < 80);
+  assert.deepEqual(caretLines({ text: '/@\u{1f600}', offset: 2, expected: 'x' }), ['/@??', '  ^ expected x']);
+});
+
+test('reading takes time linear in the text', () => {
+  const shapes = [
+    (n: number) => `/@a${'[a=b]'.repeat(n)}`,
+    (n: number) => `/@a(/${'('.repeat(n)}`,
+    (n: number) => `/@a(/${'%28'.repeat(n)}`,
+    (n: number) => `/@a${'%5Ba=b%5D'.repeat(n)}`,
+    (n: number) => '/~status=503'.repeat(n),
+    (n: number) => `/~status=503${':0.3'.repeat(n)}`,
+    (n: number) => `/@${'a,'.repeat(n)}a`,
+    (n: number) => `/@a[a=${'%20'.repeat(n)}]`,
+    (n: number) => `/@a${'[a=b'.repeat(n)}`,
+  ];
+  for (const shape of shapes) {
+    const text = shape(100_000);
+    const startedAt = performance.now();
+    try {
+      parsePath(text, { maxCalls: Number.POSITIVE_INFINITY, maxDepth: 50 });
+    } catch (error) {
+      assert.ok(error instanceof MeshmockError);
+    }
+    // Quadratic time would be minutes.
+    assert.ok(performance.now() - startedAt < 5000, text.slice(0, 20));
+  }
+});

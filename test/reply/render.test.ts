@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { encodeReply, readReply } from '../../src/reply/json.ts';
+import { pruneReply } from '../../src/reply/prune.ts';
+import { RawReply, type Reply } from '../../src/reply/reply.ts';
+import { renderText } from '../../src/reply/text.ts';
+
+const leaf: Reply = { service: 'leaf', version: 'v2', pod: 'leaf-1', status: 200, body: 'hello', durationMs: 2 };
+
+const tree: Reply<RawReply> = {
+  service: 'gateway',
+  version: 'v1',
+  request: { protocol: 'http', method: 'GET', uri: '/@leaf,gone|web/x', headers: { a: 'b' } },
+  status: 502,
+  durationMs: 24,
+  traceId: '0af7651916cd43dd8448eb211c80319c',
+  calls: [
+    {
+      target: 'leaf:9090',
+      scheme: 'grpc',
+      stage: 0,
+      status: 200,
+      grpcStatus: 'OK',
+      startMs: 0,
+      durationMs: 12,
+      answeredBy: 'service',
+      mesh: { proxy: 'envoy', upstreamMs: 3 },
+      reply: new RawReply(
+        JSON.stringify({
+          ...leaf,
+          mesh: { attempt: 2, peerIdentity: 'spiffe://c/ns/a/sa/gateway', ownIdentity: 'spiffe://c/ns/a/sa/leaf' },
+        }),
+      ),
+    },
+    {
+      target: 'gone:8080',
+      scheme: 'http',
+      stage: 1,
+      startMs: 12,
+      durationMs: 6,
+      answeredBy: 'nobody',
+      error: { code: 'refused', message: 'connect ECONNREFUSED 127.0.0.1:1' },
+    },
+    {
+      target: 'web:80',
+      scheme: 'http',
+      stage: 1,
+      status: 404,
+      startMs: 12,
+      durationMs: 12,
+      answeredBy: 'foreign',
+      body: '<h1>Not here</h1>\n…',
+    },
+  ],
+};
+
+test('the text is a tree of who, status, time and a bar of it; an error stands on its line', () => {
+  assert.equal(
+    renderText(readReply(tree)),
+    `GET /@leaf,gone|web/x
+gateway v1           502      24.0 ms  ████████████████████████
+├─ leaf v2 (leaf-1)  200      12.0 ms  ████████████············  grpc · attempt 2 · mTLS gateway→leaf · envoy, upstream 3 ms
+├─ gone:8080         refused   6.0 ms  ············██████······  connect ECONNREFUSED 127.0.0.1:1
+└─ web:80            404      12.0 ms  ············████████████  foreign: <h1>Not here</h1>
+
+trace 0af7651916cd43dd8448eb211c80319c
+`,
+  );
+});
+
+test('a child that came as JSON stands in the answer as it came', () => {
+  const raw = '{"service":"leaf", "status":200,"unknown":[1]}';
+  const reply: Reply<RawReply> = {
+    service: 'a',
+    status: 200,
+    calls: [{ target: 'leaf:8080', scheme: 'http', answeredBy: 'service', reply: new RawReply(raw) }],
+  };
+  const encoded = encodeReply(reply);
+  assert.ok(encoded.includes(raw));
+  assert.deepEqual(JSON.parse(encoded), JSON.parse(JSON.stringify(readReply(reply))));
+});
+
+test('what is signed and no JSON is shown as foreign', () => {
+  const reply = readReply({
+    service: 'a',
+    status: 200,
+    calls: [{ target: 'b:1', scheme: 'http', answeredBy: 'service', reply: new RawReply('{"broken') }],
+  });
+  assert.deepEqual(reply.calls?.[0], {
+    target: 'b:1',
+    scheme: 'http',
+    answeredBy: 'foreign',
+    body: '{"broken',
+    bodyBytes: 8,
+  });
+});
+
+test('pruning takes away headers, then levels from below, and says how many calls that were', () => {
+  const whole = readReply(tree);
+  const deep: Reply = { ...whole, calls: [{ target: 'x:1', scheme: 'http', answeredBy: 'service', reply: whole }] };
+  const size = (reply: Reply): number => JSON.stringify(reply).length;
+  assert.equal(
+    pruneReply(deep, () => true),
+    deep,
+  );
+  const withoutHeaders = pruneReply(deep, (reply) => size(reply) < size(deep));
+  assert.equal(withoutHeaders.request?.headers, undefined);
+  assert.equal(withoutHeaders.calls?.[0]?.reply?.calls?.length, 3);
+  const oneLevel = pruneReply(deep, (reply) => size(reply) < 700);
+  assert.equal(oneLevel.calls?.[0]?.reply?.prunedCalls, 3);
+  const root = pruneReply(deep, (reply) => size(reply) < 300);
+  assert.equal(root.prunedCalls, 4);
+  const least = pruneReply(deep, () => false);
+  assert.equal(least.service, 'gateway');
+});

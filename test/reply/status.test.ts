@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { grpcStatusNames } from '../../src/plan/plan.ts';
+import type { CallResult } from '../../src/reply/reply.ts';
+import { grpcCodeOf, grpcStatusOf, httpStatusOf, statusOfCalls } from '../../src/reply/status.ts';
+
+const call = (fields: Partial<CallResult>): CallResult => ({
+  target: 'a:8080',
+  scheme: 'http',
+  answeredBy: 'service',
+  ...fields,
+});
+const failed = (code: 'refused' | 'timeout'): CallResult =>
+  call({ answeredBy: 'nobody', error: { code, message: '' } });
+
+const rows: readonly (readonly [string, CallResult[], number])[] = [
+  ['no calls', [], 200],
+  ['answers', [call({ status: 200 }), call({ status: 201 })], 200],
+  ['a refused call', [call({ status: 200 }), failed('refused')], 502],
+  ['a call that timed out', [call({ status: 200 }), failed('timeout')], 504],
+  ['one of each', [failed('timeout'), failed('refused')], 502],
+  ['a callee below whom something failed', [call({ status: 502 })], 502],
+  ['a callee below whom something timed out', [call({ status: 504 })], 504],
+  ['a service that refuses', [call({ status: 404 })], 502],
+  ['a foreign 404', [call({ status: 404, answeredBy: 'foreign' })], 200],
+  ['a foreign 503', [call({ status: 503, answeredBy: 'foreign' })], 502],
+  ['a gRPC server without Call', [call({ status: 501, grpcStatus: 'UNIMPLEMENTED', answeredBy: 'foreign' })], 200],
+];
+
+for (const [name, calls, status] of rows) {
+  test(`${name}: ${status}`, () => {
+    assert.equal(statusOfCalls(calls), status);
+  });
+}
+
+test('an HTTP status that stands for a gRPC status comes back as one that maps to it again', () => {
+  for (const [code, name] of grpcStatusNames.entries()) {
+    const { status, grpcStatus } = httpStatusOf(code);
+    assert.equal(grpcStatus, name);
+    assert.equal(grpcCodeOf(name), code);
+    assert.equal(httpStatusOf(grpcCodeOf(grpcStatusOf(status))).status, status);
+  }
+});
+
+test('every HTTP status has a gRPC status, and none below 400 is an error', () => {
+  for (let status = 200; status < 600; status++) {
+    assert.equal(grpcStatusOf(status) === 'OK', status < 400);
+  }
+});

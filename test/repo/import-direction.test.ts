@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+
+const root = path.join(import.meta.dirname, '../../src');
+
+/** Which rooms each room may import from, besides itself. ARCHITECTURE.md draws it. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  plan: [],
+  reply: ['plan'],
+  telemetry: ['plan', 'reply'],
+  execute: ['plan', 'reply', 'telemetry'],
+  http: ['plan', 'reply', 'execute'],
+  grpc: ['plan', 'reply', 'execute'],
+  serve: ['plan', 'reply', 'execute', 'telemetry', 'http', 'grpc'],
+  cli: ['plan', 'reply', 'execute', 'telemetry', 'serve'],
+};
+
+/** Rooms that are pure: no sockets, no files, no packages. */
+const pure = ['plan', 'reply'];
+
+interface Import {
+  readonly file: string;
+  readonly room: string;
+  readonly from: string;
+}
+
+const imports: readonly Import[] = globSync('**/*.ts', { cwd: root }).flatMap((file) => {
+  const text = readFileSync(path.join(root, file), 'utf8');
+  const found = text.matchAll(/(?:\bfrom\s+|\bimport\s*\(?\s*)'([^']+)'/g);
+  return [...found].map(([, from = '']) => ({ file, room: file.split(path.sep)[0] ?? '', from }));
+});
+
+test('every file stands in a room, and there are imports to check', () => {
+  assert.deepEqual(
+    imports.filter(({ room }) => !(room in allowed)),
+    [],
+  );
+  assert.ok(imports.length > 100);
+});
+
+test('rooms import in one direction', () => {
+  const wrong = imports.filter(({ file, room, from }) => {
+    if (!from.startsWith('.')) return false;
+    const [target = ''] = path.relative(root, path.resolve(root, path.dirname(file), from)).split(path.sep);
+    return target !== room && target !== '..' && !allowed[room]?.includes(target);
+  });
+  assert.deepEqual(wrong, []);
+});
+
+test('plan and reply are pure: they import nothing but themselves and each other', () => {
+  assert.deepEqual(
+    imports.filter(({ room, from }) => pure.includes(room) && !from.startsWith('.')),
+    [],
+  );
+});

@@ -18,8 +18,8 @@ import { detailsLimitHeader, detailsLimitOf, errorStatusOf } from './status-deta
 
 export interface GrpcServer {
   readonly server: Server;
-  /** From now on the health service says NOT_SERVING. */
-  drain(): void;
+  /** Answers what is under way, for as long as that may take at most, then closes. From the start health says NOT_SERVING. */
+  stop(longestMs: number): Promise<void>;
 }
 
 type Call = ServerUnaryCall<DecodedRequest, Reply>;
@@ -49,9 +49,10 @@ export function createGrpcServer(service: Service): GrpcServer {
   health.addToServer(server);
   return {
     server,
-    drain() {
+    stop(longestMs) {
       health.setStatus('', 'NOT_SERVING');
       health.setStatus(serviceName, 'NOT_SERVING');
+      return shutDown(server, longestMs);
     },
   };
 }
@@ -106,4 +107,17 @@ function goneSignal(call: Call): AbortSignal {
   call.once('cancelled', () => controller.abort());
   if (call.cancelled) controller.abort();
   return controller.signal;
+}
+
+function shutDown(server: Server, longestMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, longestMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }

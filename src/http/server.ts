@@ -18,13 +18,13 @@ const planRoute = '/plan';
 
 export interface HttpServer {
   readonly app: FastifyInstance;
-  /** From now on answers end their connections, and the readiness probe says so. */
-  drain(): void;
+  /** Answers what is under way, each the last of its connection, then closes. From the start the readiness probe fails. */
+  stop(): Promise<void>;
 }
 
 /** Makes the HTTP server of a service; it does not listen yet. */
 export function createHttpServer(service: Service): HttpServer {
-  const state = { draining: false };
+  const open = new OpenRequests();
   const app = Fastify({
     http: { maxHeaderSize: maxHeaderBytes, keepAliveTimeout: 0 },
     // A plan is no route: it is handed on as it came, whatever characters it has.
@@ -48,7 +48,8 @@ export function createHttpServer(service: Service): HttpServer {
   });
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header(signatureHeader, signature(service.identity)).header('x-content-type-options', 'nosniff');
-    if (state.draining) reply.header('connection', 'close');
+    if (open.draining) reply.header('connection', 'close');
+    open.add(reply);
     done();
   });
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
@@ -59,7 +60,7 @@ export function createHttpServer(service: Service): HttpServer {
     const message = `${request.originalUrl} is no path of the service's own: there are /-/healthy, /-/ready and /-/plan/…`;
     return refuse(service, request, reply, new MeshmockError('not_found', message));
   });
-  addOwnPaths(app, service, () => !state.draining);
+  addOwnPaths(app, service, () => !open.draining);
   app.route({
     method: app.supportedMethods,
     url: planRoute,
@@ -76,10 +77,39 @@ export function createHttpServer(service: Service): HttpServer {
   });
   return {
     app,
-    drain() {
-      state.draining = true;
+    async stop() {
+      const closed = app.close();
+      await open.drain();
+      // What is left has sent no request, and would be waited for until it does.
+      app.server.closeAllConnections();
+      await closed;
     },
   };
+}
+
+/** The requests under way. */
+class OpenRequests {
+  draining = false;
+  private count = 0;
+  private readonly drained = Promise.withResolvers<void>();
+
+  add(reply: FastifyReply): void {
+    this.count++;
+    reply.raw.once('close', () => {
+      this.count--;
+      this.resolveWhenDrained();
+    });
+  }
+
+  drain(): Promise<void> {
+    this.draining = true;
+    this.resolveWhenDrained();
+    return this.drained.promise;
+  }
+
+  private resolveWhenDrained(): void {
+    if (this.draining && this.count === 0) this.drained.resolve();
+  }
 }
 
 /** Aborted when the connection closes before the answer is out. */

@@ -51,9 +51,7 @@ export async function startService(options: ServiceOptions, tracing: Tracing, lo
   const http = createHttpServer(service);
   const grpc = createGrpcServer(service);
   const stopOnce = async (): Promise<void> => {
-    http.drain();
-    grpc.drain();
-    await Promise.all([http.app.close(), shutDown(grpc.server, options.limits.deadlineMs)]);
+    await Promise.all([http.stop(), grpc.stop(options.limits.deadlineMs)]);
     await Promise.all([clients.http.close(), clients.grpc.close()]);
     await tracing.stop();
   };
@@ -116,18 +114,4 @@ function problemOf(flag: 'http' | 'grpc', address: ListenAddress, message: strin
     return `port ${address.port} is taken: give another with --${flag}, such as --${flag} :${address.port + 1}, or :0 for any free one`;
   }
   return `cannot listen on ${formatAddress(address)} (--${flag}): ${message}`;
-}
-
-/** Waits for the calls under way, as long as one may take at most. */
-function shutDown(server: Server, longestMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      server.forceShutdown();
-      resolve();
-    }, longestMs);
-    server.tryShutdown(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

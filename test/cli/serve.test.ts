@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runProgram, startProgram, startServe } from '../program.ts';
@@ -106,4 +108,16 @@ test('a person who asks for / learns who answers and what to try; the URLs work'
     const [, path = ''] = /'127\.0\.0\.1:\d+(\/[^']*)'/.exec(command) ?? [];
     assert.equal((await sendHttp(port, path)).status, 200, command);
   }
+});
+
+test('a connection that never sends a request does not keep a service from ending', async () => {
+  await using program = await startServe('app');
+  const socket = net.connect(program.httpPort, '127.0.0.1');
+  await once(socket, 'connect');
+  await callHttp(program.httpPort, '/x');
+  const startedAt = performance.now();
+  program.child.kill('SIGTERM');
+  assert.equal(await program.exited(), 0);
+  assert.ok(performance.now() - startedAt < 5000);
+  socket.destroy();
 });

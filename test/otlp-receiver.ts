@@ -18,6 +18,8 @@ export interface OtlpReceiver extends AsyncDisposable {
   /** What `OTEL_*` variables a process needs to send here. */
   readonly env: Readonly<Record<string, string>>;
   readonly spans: readonly ReceivedSpan[];
+  /** The bodies of what came for logs, as text. */
+  readonly logs: readonly string[];
   /** Waits until a trace has so many spans, or longer for none: then gives what there is. */
   trace(traceId: string, count: number): Promise<readonly ReceivedSpan[]>;
 }
@@ -52,17 +54,20 @@ const longestWaitMs = 15_000;
 /** Starts an OTLP endpoint that keeps the spans it gets. */
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
+  const logs: string[] = [];
   const server = http.createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    if (request.url === '/v1/traces')
-      spans.push(...readSpans(JSON.parse(Buffer.concat(chunks).toString()) as OtlpRequest));
+    const body = Buffer.concat(chunks).toString();
+    if (request.url === '/v1/traces') spans.push(...readSpans(JSON.parse(body) as OtlpRequest));
+    if (request.url === '/v1/logs') logs.push(body);
     response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const trace = (traceId: string): ReceivedSpan[] => spans.filter((span) => span.traceId === traceId);
   return {
     spans,
+    logs,
     env: {
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
       OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',

@@ -4,7 +4,7 @@ import { MeshmockError } from '../plan/error.ts';
 import { deepestPlan } from '../plan/plan.ts';
 import { parseDurationMs } from '../plan/quantity.ts';
 import { type ListenAddress, parseAddress } from '../serve/address.ts';
-import { type LogLevel, logLevels } from '../serve/logger.ts';
+import { type LogLevel, logLevels } from '../serve/log-level.ts';
 import type { ServiceOptions } from '../serve/start-service.ts';
 import { type Parsed, parseOptions } from './options.ts';
 

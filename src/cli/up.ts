@@ -36,10 +36,19 @@ export async function up(args: readonly string[]): Promise<void> {
   const members = await placeMembers(values.http, values.grpc);
   const telemetry = await chooseTelemetry();
   const children = members.map((member) => startMember(member, members, values.logLevel, telemetry.env));
-  const stopped = stopTogether(children);
-  await Promise.race([Promise.all(children.map((child, index) => ready(child, names[index] ?? ''))), stopped]);
-  process.stdout.write(`${introduction(members, telemetry.line)}\n`);
-  await stopped;
+  const ends = Promise.all(children.map((child) => once(child, 'exit')));
+  const stop = stopper(children);
+  try {
+    await Promise.all(children.map((child, index) => ready(child, names[index] ?? '')));
+  } catch (error) {
+    stop();
+    await ends;
+    throw error;
+  }
+  process.stdout.write(`${introduction(members, children, telemetry.line)}\n`);
+  for (const [index, child] of children.entries())
+    child.once('exit', () => stop.isStopping() || say(`${names[index]} has ended; the others go on`));
+  await ends;
 }
 
 async function placeMembers(http: ListenAddress, grpc: ListenAddress): Promise<Member[]> {
@@ -104,17 +113,23 @@ async function ready(child: ChildProcess, name: string): Promise<void> {
   }
 }
 
-/** One signal ends all of them, and the end of one ends the others. */
-async function stopTogether(children: readonly ChildProcess[]): Promise<void> {
-  const ends = children.map((child) => once(child, 'exit'));
+/** Ends all services together, when called or at the first signal. One that is stopped (SIGSTOP) is woken to end. */
+function stopper(children: readonly ChildProcess[]): { (): void; isStopping(): boolean } {
+  let stopping = false;
   const stop = (): void => {
-    for (const child of children) child.kill('SIGTERM');
+    stopping = true;
+    for (const child of children) {
+      child.kill('SIGTERM');
+      child.kill('SIGCONT');
+    }
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
-  await Promise.race(ends);
-  stop();
-  await Promise.all(ends);
+  return Object.assign(stop, { isStopping: () => stopping });
+}
+
+function say(line: string): void {
+  process.stderr.write(`meshmock: ${line}\n`);
 }
 
 /** Spans go where the environment says; else to a collector on this machine, if one listens. */
@@ -151,12 +166,15 @@ async function listens(port: number): Promise<boolean> {
   }
 }
 
-function introduction(members: readonly Member[], telemetryLine: string): string {
+function introduction(members: readonly Member[], children: readonly ChildProcess[], telemetryLine: string): string {
   const shown = (address: ListenAddress): string => `localhost:${address.port}`;
   const entry = shown(members[0]?.http ?? { host: '', port: 0 });
   const grpcEntry = shown(members[0]?.grpc ?? { host: '', port: 0 });
   return [
-    ...members.map(({ name, http, grpc }) => `${name.padEnd(10)}http ${shown(http)}  grpc ${shown(grpc)}`),
+    ...members.map(
+      ({ name, http, grpc }, index) =>
+        `${name.padEnd(10)}http ${shown(http)}  grpc ${shown(grpc)}  pid ${children[index]?.pid}`,
+    ),
     '',
     'Try:',
     `  curl -g '${entry}/@service1/hello'`,

@@ -37,9 +37,16 @@ export async function answer(service: Service, request: IncomingRequest): Promis
     ...(calls === undefined ? {} : { calls }),
   };
   const { status, error } = reply;
+  const answered = {
+    request: seen,
+    status,
+    durationMs,
+    traceId: trace.traceId,
+    requestId: mesh.requestId,
+    problem: problemOf(reply),
+  };
+  trace.run(() => service.onAnswer(answered));
   trace.end({ status, grpcStatus: grpcStatusOf(status), ...(error === undefined ? {} : { error: error.code }) });
-  const requestId = mesh.requestId ?? undefined;
-  service.onAnswer({ request: seen, status, durationMs, traceId: trace.traceId, requestId, problem: problemOf(reply) });
   return reply;
 }
 

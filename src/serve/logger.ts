@@ -1,9 +1,7 @@
 import { pino } from 'pino';
 import type { Answered } from '../execute/service.ts';
 import type { Identity } from '../reply/reply.ts';
-
-export const logLevels = ['silent', 'error', 'warn', 'info', 'debug'] as const;
-export type LogLevel = (typeof logLevels)[number];
+import type { LogLevel } from './log-level.ts';
 
 export interface Logger {
   /** One line for a request: at `warn` when something went wrong at this service itself, else at `info`. */

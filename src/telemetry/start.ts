@@ -77,6 +77,14 @@ function resourceOf({ version, pod, namespace, node }: Identity): string[] {
 /** Our own hops have spans made by hand, and what the rest of these make is noise in a mesh's traces. */
 const offUnlessNamed = ['http', 'undici', 'grpc', 'net', 'dns', 'fs'];
 
+/** What of our imports has an instrumentation. */
+const instrumentedModules = [
+  'pino',
+  'undici',
+  '@grpc/grpc-js',
+  ...['http', 'https', 'net', 'dns', 'fs'].flatMap((name) => [name, `node:${name}`]),
+];
+
 /** The instrumentations are loaded only where something can come of them: they are the slowest part of the start. */
 async function loadInstrumentations(
   env: Environment,
@@ -84,7 +92,12 @@ async function loadInstrumentations(
   const named = env.OTEL_NODE_ENABLED_INSTRUMENTATIONS ?? '';
   const silent = env.OTEL_METRICS_EXPORTER === 'none' && env.OTEL_LOGS_EXPORTER === 'none';
   if (silent && named === '') return [];
-  const { getNodeAutoInstrumentations } = await import('@opentelemetry/auto-instrumentations-node');
+  const [{ getNodeAutoInstrumentations }, { register }] = await Promise.all([
+    import('@opentelemetry/auto-instrumentations-node'),
+    import('import-in-the-middle/register-hooks.mjs'),
+  ]);
+  // Without it, what ES modules import is silently not instrumented.
+  register({ include: instrumentedModules });
   if (named !== '') return [getNodeAutoInstrumentations()];
   return [
     getNodeAutoInstrumentations(

@@ -173,6 +173,15 @@ suite('spans, received over OTLP', () => {
     assert.equal(span?.service, 'app.shop');
   });
 
+  test('logs go where the environment says, with the ids of their span', async () => {
+    const own = await startServe('app', [], { ...receiver.env, OTEL_LOGS_EXPORTER: 'otlp' });
+    const { traceId = '' } = await callHttp(own.httpPort, '/x');
+    own.child.kill('SIGTERM');
+    assert.equal(await own.exited(), 0);
+    const [span] = await receiver.trace(traceId, 1);
+    assert.match(receiver.logs.join('\n'), new RegExp(`"traceId":"${traceId}","spanId":"${span?.spanId}"`));
+  });
+
   test('a collector that is gone does not keep a service from ending', async () => {
     const own = await startServe('app', [], { ...receiver.env, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' });
     await callHttp(own.httpPort, '/x');

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { parsePath } from '../../src/plan/parse.ts';
+import { toMessage } from '../../src/plan/to-message.ts';
+import type { Reply } from '../../src/reply/reply.ts';
+import { callHttp, type RunningMesh, startMesh, treeOf } from '../running-mesh.ts';
+import { type Grpcurl, grpcurl } from './tools.ts';
+
+const method = 'meshmock.v1.MeshMock/Call';
+
+suite('grpcurl, with no proto file', { timeout: 240_000 }, () => {
+  let mesh: RunningMesh;
+  let run: Grpcurl;
+  let address: string;
+  before(async () => {
+    run = grpcurl();
+    mesh = await startMesh(['gateway', 'service1', 'service2', 'service3', 'service4']);
+    mesh.dialler.add({ host: '', port: '8081', toHost: '127.0.0.1', toPort: String(mesh.httpPort('service2')) });
+    address = `127.0.0.1:${mesh.grpcPort('gateway')}`;
+  });
+  after(() => mesh[Symbol.asyncDispose]());
+
+  test('lists, describes, checks the health', async () => {
+    assert.deepEqual((await run(address, 'list')).stdout.split('\n').filter(Boolean), [
+      'grpc.health.v1.Health',
+      'meshmock.v1.MeshMock',
+    ]);
+    const { stdout } = await run(address, 'describe', 'meshmock.v1.MeshMock');
+    assert.match(stdout, /rpc Call \( \.meshmock\.v1\.CallRequest \) returns \( \.meshmock\.v1\.Reply \);/);
+    const reply = (await run(address, 'describe', 'meshmock.v1.Reply')).stdout;
+    assert.match(reply, /optional double duration_ms = 11;/);
+    const request = (await run(address, 'describe', 'meshmock.v1.Request')).stdout;
+    assert.match(request, /map<string, string> headers = 4;/);
+    assert.match((await run(address, 'grpc.health.v1.Health/Check')).stdout, /"status": "SERVING"/);
+  });
+
+  const paths = [
+    '/service/calls/@service3/',
+    '/@service1/the-end',
+    '/@service1:8081/the-end',
+    '/@service1/@service2/@service3/',
+    '/@service1/service2',
+    '/@service1,service2/uri-reuse/',
+    '/@service1|service2/uri-reuse/',
+    '/@service1|service2/@service3|service4/uri/',
+    '/@service1[n1=v1]/@service2:8081[n2=v2][n3=v3]/',
+    '/@grpc:service1/@service2|grpc:service3/x',
+    '/@service1(/@grpc:service3/x)|service2(/@service4/y)',
+  ];
+  for (const path of paths) {
+    test(`${path} as a path and as a plan answers as over HTTP`, async () => {
+      const overHttp = treeOf(await callHttp(mesh.httpPort('gateway'), path));
+      for (const request of [{ path }, { plan: toMessage(parsePath(path)) }]) {
+        const { stdout, stderr } = await run('-d', JSON.stringify(request), address, method);
+        assert.equal(stderr, '');
+        assert.equal(treeOf(JSON.parse(stdout) as Reply), overHttp);
+      }
+    });
+  }
+
+  test('the JSON is the same as over HTTP: camel case, numbers, zeros of what was measured', async () => {
+    const { stdout } = await run('-d', '{"path":"/@service1/x"}', address, method);
+    const [call] = (JSON.parse(stdout) as Reply).calls ?? [];
+    const [httpCall] = (await callHttp(mesh.httpPort('gateway'), '/@service1/x')).calls ?? [];
+    assert.deepEqual(Object.keys(call ?? {}).sort(), Object.keys(httpCall ?? {}).sort());
+    assert.equal(call?.stage, 0);
+    assert.equal(typeof call?.durationMs, 'number');
+  });
+
+  test('a failure is a gRPC status with the tree in its details', async () => {
+    const { code, stderr } = await run('-d', '{"path":"/@service1/@127.0.0.1:1/x"}', address, method);
+    assert.notEqual(code, 0);
+    assert.match(stderr, /Code: Unavailable/);
+    assert.match(stderr, /"@type": "type\.googleapis\.com\/meshmock\.v1\.Reply"/);
+    assert.match(stderr, /"code": "refused"/);
+  });
+});

@@ -26,7 +26,7 @@ export interface HttpServer {
 export function createHttpServer(service: Service): HttpServer {
   const open = new OpenRequests();
   const app = Fastify({
-    http: { maxHeaderSize: maxHeaderBytes, keepAliveTimeout: 0 },
+    http: { maxHeaderSize: maxHeaderBytes },
     // A plan is no route: it is handed on as it came, whatever characters it has.
     rewriteUrl: (request) => {
       const path = pathOfTarget(request.url ?? '/');

@@ -50,7 +50,7 @@ export function startProgram(args: readonly string[], env: Readonly<Record<strin
       for (;;) {
         const match = pattern.exec(stdout);
         if (match !== null) return match;
-        if (child.exitCode !== null)
+        if (child.exitCode !== null || child.signalCode !== null)
           throw new Error(`ended with ${child.exitCode} before it printed ${pattern}: ${stdout}${stderr}`);
         await Promise.race([once(child.stdout, 'data', { signal }), exit]);
       }

@@ -5,10 +5,10 @@ import { loadSync } from '@grpc/proto-loader';
 import { defaultDeadlineMs, type Limits } from '../src/execute/allowance.ts';
 import { Dialler } from '../src/execute/connect-to.ts';
 import type { Answered } from '../src/execute/service.ts';
-import { callMethod, decodeReplyMessage, protoFile, protoRoot } from '../src/grpc/codec.ts';
+import { decodeReplyMessage, protoFile, protoRoot } from '../src/grpc/codec.ts';
 import { replyInDetails } from '../src/grpc/status-details.ts';
 import { defaultPlanLimits } from '../src/plan/plan.ts';
-import type { Reply } from '../src/reply/reply.ts';
+import { callMethod, type Reply } from '../src/reply/reply.ts';
 import type { Logger } from '../src/serve/logger.ts';
 import { type RunningService, startService } from '../src/serve/start-service.ts';
 import { verbatimTracing } from '../src/telemetry/tracing.ts';
@@ -44,7 +44,6 @@ export async function startMesh(
         const answeredAt = performance.now();
         arrivals.push({ ...answered, service: name, answeredAt, arrivedAt: answeredAt - answered.durationMs });
       },
-      info() {},
     };
     const address = { host: '127.0.0.1', port: 0 };
     const running = await startService(

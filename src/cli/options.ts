@@ -37,8 +37,10 @@ export interface Parsed<S extends Schema> {
   readonly given: ReadonlySet<string>;
 }
 
+/** The flag of a setting, from its name in the schema. */
 export const flagOf = (name: string): string =>
   `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+/** The environment variable of a setting. */
 export const variableOf = (name: string): string =>
   `MESHMOCK_${flagOf(name).slice(2).replaceAll('-', '_').toUpperCase()}`;
 
@@ -49,11 +51,13 @@ export const variableOf = (name: string): string =>
  */
 export function parseOptions<S extends Schema>(schema: S, args: readonly string[], env: NodeJS.ProcessEnv): Parsed<S> {
   const given = new Set<string>();
-  const { flags, positionals } = readFlags(schema, args, given);
+  const { flags, positionals } = readFlags(schema, args);
   const values: Record<string, unknown> = {};
   for (const [name, option] of Object.entries(schema)) {
-    const texts = flags.get(name) ?? readVariable(name, option, env, given);
-    const parse = (text: string): unknown => named(name, text, option);
+    const found = flags.get(name) ?? readVariable(name, option, env);
+    given.add(found.source);
+    const { texts } = found;
+    const parse = (text: string): unknown => named(found.source, text, option);
     if (option.repeatable) values[name] = texts.map(parse);
     else values[name] = mapDefined(texts.at(-1) ?? option.default, parse);
   }
@@ -65,61 +69,57 @@ function mapDefined<T>(text: string | undefined, map: (text: string) => T): T | 
 }
 
 /** Adds to what is wrong with a value which setting it was for. */
-function named(name: string, text: string, option: Option<unknown>): unknown {
+function named(source: string, text: string, option: Option<unknown>): unknown {
   try {
     return option.parse(text);
   } catch (error) {
-    throw new MeshmockError('usage', `${flagOf(name)}: ${(error as Error).message}`);
+    throw new MeshmockError('usage', `${source}: ${(error as Error).message}`);
   }
 }
 
-function readFlags(
-  schema: Schema,
-  args: readonly string[],
-  given: Set<string>,
-): { flags: Map<string, string[]>; positionals: string[] } {
-  const names = new Map<string, string>();
+interface Found {
+  /** The flag or variable, as a person wrote it; empty when there was none. */
+  readonly source: string;
+  readonly texts: readonly string[];
+}
+
+function readFlags(schema: Schema, args: readonly string[]): { flags: Map<string, Found>; positionals: string[] } {
+  // By the flag without its dashes: the setting, and the flag as it is written.
+  const names = new Map<string, { readonly name: string; readonly written: string }>();
   for (const [name, { aliases = [] }] of Object.entries(schema)) {
-    for (const flag of [flagOf(name), ...aliases.filter((alias) => alias.startsWith('-'))])
-      names.set(flag.replace(/^-+/, ''), name);
+    const written = [flagOf(name), ...aliases.filter((alias) => alias.startsWith('-'))];
+    for (const flag of written) names.set(flag.replace(/^-+/, ''), { name, written: flag });
   }
   const options = Object.fromEntries(
     [...names.keys()].map((flag) => [flag, { type: 'string', multiple: true } as const]),
   );
-  const flags = new Map<string, string[]>();
+  const flags = new Map<string, Found>();
   try {
-    const { values, positionals } = parseArgs({
-      args: args.map((arg) => withTwoDashes(arg, names)),
-      options,
-      allowPositionals: true,
-    });
-    for (const [flag, texts] of Object.entries(values)) {
-      const name = names.get(flag) ?? flag;
-      given.add(flag);
-      flags.set(name, [...(flags.get(name) ?? []), ...((texts ?? []) as string[])]);
+    const known = args.map((arg) => withTwoDashes(arg, names));
+    const { values, positionals } = parseArgs({ args: known, options, allowPositionals: true });
+    for (const [flag, texts = []] of Object.entries(values)) {
+      const { name, written } = names.get(flag) ?? { name: flag, written: flag };
+      flags.set(name, { source: written, texts: [...(flags.get(name)?.texts ?? []), ...(texts as string[])] });
     }
     return { flags, positionals };
   } catch (error) {
-    throw new MeshmockError(
-      'usage',
-      `${(error as Error).message.replace(/\. To specify.*$/s, '')} (--help lists the flags)`,
-    );
+    const message = (error as Error).message.replace(/\. To specify.*$/s, '');
+    throw new MeshmockError('usage', `${message} (--help lists the flags)`);
   }
 }
 
 /** Go's flags, which servicemock's users know, have one dash: `-listenAddress localhost:8081`. */
-function withTwoDashes(arg: string, names: ReadonlyMap<string, string>): string {
+function withTwoDashes(arg: string, names: ReadonlyMap<string, unknown>): string {
   const [, flag] = /^-([A-Za-z][A-Za-z-]+)(?:=|$)/.exec(arg) ?? [];
   return flag !== undefined && names.has(flag) ? `-${arg}` : arg;
 }
 
-function readVariable(name: string, option: Option<unknown>, env: NodeJS.ProcessEnv, given: Set<string>): string[] {
+function readVariable(name: string, option: Option<unknown>, env: NodeJS.ProcessEnv): Found {
   const aliases = option.aliases?.filter((alias) => !alias.startsWith('-')) ?? [];
-  const variable = [variableOf(name), ...aliases].find((candidate) => (env[candidate] ?? '') !== '');
-  const text = variable === undefined ? undefined : env[variable];
-  if (text === undefined || variable === undefined) return [];
-  given.add(variable);
-  return option.repeatable ? text.split(/\s+/).filter((part) => part !== '') : [text];
+  const source = [variableOf(name), ...aliases].find((candidate) => (env[candidate] ?? '') !== '') ?? '';
+  const text = env[source];
+  if (text === undefined) return { source, texts: [] };
+  return { source, texts: option.repeatable ? text.split(/\s+/).filter((part) => part !== '') : [text] };
 }
 
 /** The settings of a command for its `--help`. */

@@ -4,8 +4,9 @@ import { fromMessage } from '../plan/from-message.ts';
 import { parsePath } from '../plan/parse.ts';
 import type { Plan } from '../plan/plan.ts';
 import { toMessage } from '../plan/to-message.ts';
+import { callMethod as method } from '../reply/reply.ts';
 import { formatAddress, type ListenAddress, parseAddress } from '../serve/address.ts';
-import { grpcPortOffset } from './serve-options.ts';
+import { besideHttp, grpcPortOffset } from './serve-options.ts';
 import { quoteWord, splitWords } from './shell-words.ts';
 
 export const planForms = ['path', 'json', 'curl', 'grpcurl'] as const;
@@ -17,11 +18,11 @@ export interface Command {
   readonly plan: Plan;
   /** The HTTP address of the service that is to carry it out, if the command named one. */
   readonly http?: ListenAddress;
+  /** Whether it is reached over TLS. */
+  readonly isTls?: boolean;
   /** Of the first request only, as `Name: value`. */
   readonly headers: readonly string[];
 }
-
-const method = 'meshmock.v1.MeshMock/Call';
 
 /**
  * Reads a plan in any form.
@@ -46,14 +47,23 @@ function planOfJson(text: string): Plan {
   } catch (error) {
     throw new MeshmockError('usage', `this is no JSON: ${(error as Error).message}`);
   }
-  const request = message as { path?: unknown; plan?: unknown };
-  if (typeof request.path === 'string') return parsePath(request.path);
-  return fromMessage(request.plan ?? message);
+  const { path, plan } = (message ?? {}) as { path?: unknown; plan?: unknown };
+  // A request has one of them; what `/-/plan` prints has both, which say the same.
+  if (plan !== undefined) return fromMessage(plan);
+  return typeof path === 'string' ? parsePath(path) : fromMessage(message);
 }
 
-function readUrl(url: string): { plan: Plan; http: ListenAddress } {
-  const [, authority = '', path = ''] = /^(?:https?:\/\/)?([^/]*)(.*)$/s.exec(url) ?? [];
-  return { plan: parsePath(path || '/'), http: parseAddress(/:\d+$/.test(authority) ? authority : `${authority}:80`) };
+function readUrl(url: string): { plan: Plan; http: ListenAddress; isTls: boolean } {
+  const [, scheme, authority = '', path = ''] = /^(?:(https?):\/\/)?([^/]*)(.*)$/s.exec(url) ?? [];
+  const isTls = scheme === 'https';
+  if (scheme === undefined && !/[.:]|^localhost$/.test(authority)) {
+    throw new MeshmockError(
+      'usage',
+      `"${url}" is neither a path, which begins with "/", nor a URL such as localhost:8080/…`,
+    );
+  }
+  const address = /:\d+$/.test(authority) ? authority : `${authority}:${isTls ? 443 : 80}`;
+  return { plan: parsePath(path || '/'), http: parseAddress(address), isTls };
 }
 
 const curlFlags = new Set(['-g', '--globoff', '-s', '--silent', '-S', '-i', '-v', '-k', '--path-as-is']);
@@ -77,8 +87,10 @@ function readGrpcurl(words: readonly string[]): Command {
   if (address === undefined || called !== method)
     throw new MeshmockError('usage', `grpcurl: expected HOST:PORT ${method}`);
   if (data === undefined) throw new MeshmockError('usage', 'grpcurl: expected -d with the request');
+  const isTls = !words.includes('-plaintext');
   const { host, port } = parseAddress(address);
-  return { form: 'grpcurl', plan: planOfJson(data), http: { host, port: port - grpcPortOffset }, headers };
+  const http = { host, port: isTls || port <= grpcPortOffset ? port : port - grpcPortOffset };
+  return { form: 'grpcurl', plan: planOfJson(data), http, isTls, headers };
 }
 
 /** Anything else of a command would be lost on the way into a plan: it is refused. */
@@ -111,7 +123,10 @@ function isCluster(word: string, plain: ReadonlySet<string>): boolean {
 const standardAddress: ListenAddress = { host: 'localhost', port: 8080 };
 
 /** Writes a plan in one of its forms. */
-export function writeCommand({ plan, http = standardAddress, headers }: Command, form: PlanForm): string {
+export function writeCommand(
+  { plan, http = standardAddress, isTls = false, headers }: Command,
+  form: PlanForm,
+): string {
   const path = formatPath(plan);
   const headerWords = headers.map((header) => ` -H ${quoteWord(header)}`).join('');
   switch (form) {
@@ -121,11 +136,11 @@ export function writeCommand({ plan, http = standardAddress, headers }: Command,
       return JSON.stringify(toMessage(plan), undefined, 2);
     case 'curl': {
       const asIs = /\/\.{1,2}(?:\/|$)/.test(path) ? ' --path-as-is' : '';
-      return `curl -g${asIs}${headerWords} ${quoteWord(formatAddress(http) + path)}`;
+      return `curl -g${asIs}${headerWords} ${quoteWord((isTls ? 'https://' : '') + formatAddress(http) + path)}`;
     }
     case 'grpcurl': {
-      const grpc = { host: http.host, port: http.port + grpcPortOffset };
-      return `grpcurl -plaintext${headerWords} -d ${quoteWord(JSON.stringify({ path }))} ${formatAddress(grpc)} ${method}`;
+      const grpc = isTls ? http : besideHttp(http);
+      return `grpcurl${isTls ? '' : ' -plaintext'}${headerWords} -d ${quoteWord(JSON.stringify({ path }))} ${formatAddress(grpc)} ${method}`;
     }
   }
 }

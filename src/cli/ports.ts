@@ -28,6 +28,7 @@ export async function choosePorts(ports: readonly NamedPort[]): Promise<number[]
 }
 
 async function hold({ flag, name, host, port }: NamedPort): Promise<Server> {
+  if (port > 65_535) throw new MeshmockError('usage', `there is no port ${port} for ${name}: begin lower with ${flag}`);
   const server = createServer();
   server.listen({ port, exclusive: true, ...(host === '' ? {} : { host }) });
   try {

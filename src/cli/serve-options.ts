@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { Dialler, parseConnectTo } from '../execute/connect-to.ts';
 import { MeshmockError } from '../plan/error.ts';
+import { headerNameProblem } from '../plan/fields.ts';
 import { deepestPlan } from '../plan/plan.ts';
 import { parseDurationMs } from '../plan/quantity.ts';
 import { type ListenAddress, parseAddress } from '../serve/address.ts';
@@ -28,6 +29,14 @@ function durationMs(value: string): number {
   throw new MeshmockError('usage', `"${value}" is no duration such as 15s or 500ms`);
 }
 
+function headerName(value: string): string {
+  const name = value.toLowerCase();
+  const problem = headerNameProblem(name);
+  if (problem !== undefined) throw new MeshmockError('usage', `"${value}": expected ${problem}`);
+  return name;
+}
+
+/** @throws MeshmockError `usage` */
 export function parseLogLevel(value: string): LogLevel {
   const level = logLevels.find((known) => known === value);
   if (level !== undefined) return level;
@@ -57,7 +66,7 @@ export const serveSchema = {
     repeatable: true,
   },
   forwardHeader: {
-    parse: text,
+    parse: headerName,
     value: 'NAME',
     help: 'forward this header too, beside those of traces and routing',
     repeatable: true,
@@ -115,9 +124,13 @@ export const grpcPortOffset = 1010;
 
 /** Whoever starts a second instance with servicemock's one flag gets a second gRPC port without asking. */
 function grpcAddress({ values, given }: Parsed<typeof serveSchema>): ListenAddress {
-  const isChosen = given.has('grpc') || given.has('MESHMOCK_GRPC');
-  if (isChosen || !given.has('listenAddress')) return values.grpc;
-  const { host, port } = values.http;
+  const isChosen = given.has('--grpc') || given.has('MESHMOCK_GRPC');
+  if (isChosen || !given.has('-listenAddress')) return values.grpc;
+  return besideHttp(values.http);
+}
+
+/** The gRPC address beside an HTTP address: any free port beside any free port. */
+export function besideHttp({ host, port }: ListenAddress): ListenAddress {
   const isFree = port === 0 || port + grpcPortOffset > 65_535;
   return { host, port: isFree ? 0 : port + grpcPortOffset };
 }

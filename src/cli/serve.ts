@@ -42,17 +42,26 @@ export async function serve(args: readonly string[]): Promise<void> {
   if (process.send === undefined) {
     const { service, version } = settings.identity;
     process.stdout.write(`${service} ${version} is ready: http ${http} grpc ${grpc}\n`);
-  } else {
-    process.send({ ready: { http, grpc } } satisfies ReadyMessage);
+  } else if (process.connected) {
+    process.send({ ready: { http, grpc } } satisfies ReadyMessage, () => {});
   }
 }
 
-/** The first signal, or the end of the `meshmock up` that started it, stops the service; a second one does not wait. */
+/** One Ctrl-C may arrive twice, from the terminal and through npm: that is no second signal yet. */
+export const sameSignalMs = 500;
+
+/**
+ * The first signal, or the end of the `meshmock up` that started it, stops the service; a second one does not wait.
+ * Under `up` Ctrl-C is for `up` to pass on.
+ */
 function stopOnSignal(stop: () => Promise<void>): void {
-  let stopping = false;
+  let stoppingSince: number | undefined;
   const onEnd = (): void => {
-    if (stopping) return;
-    stopping = true;
+    if (stoppingSince !== undefined) {
+      if (performance.now() - stoppingSince > sameSignalMs) process.exit(1);
+      return;
+    }
+    stoppingSince = performance.now();
     stop().then(
       () => process.exit(0),
       (error: unknown) => {
@@ -62,6 +71,7 @@ function stopOnSignal(stop: () => Promise<void>): void {
     );
   };
   process.on('SIGTERM', onEnd);
-  process.on('SIGINT', onEnd);
-  process.on('disconnect', onEnd);
+  process.on('SIGINT', process.connected ? () => {} : onEnd);
+  process.on('disconnect', () => stoppingSince ?? onEnd());
+  if (process.send !== undefined && !process.connected) onEnd();
 }

@@ -8,6 +8,6 @@ export const upSchema = {
     value: 'ADDRESS',
     help: 'where the gateway listens for HTTP; the services have the ports behind it',
   },
-  grpc: { parse: parseAddress, default: 'localhost:9090', value: 'ADDRESS', help: 'the same for gRPC' },
+  grpc: { parse: parseAddress, value: 'ADDRESS', help: 'the same for gRPC; the HTTP port + 1010 if not given' },
   logLevel: { parse: parseLogLevel, default: 'warn', value: 'LEVEL', help: 'how much the services log' },
 } as const;

@@ -3,11 +3,13 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { MeshmockError } from '../plan/error.ts';
+import { defaultPorts } from '../plan/plan.ts';
 import { formatAddress, type ListenAddress } from '../serve/address.ts';
 import { wantsSpans } from '../telemetry/start.ts';
 import { helpOf, parseOptions } from './options.ts';
 import { choosePorts, type NamedPort } from './ports.ts';
-import type { ReadyMessage } from './serve.ts';
+import { type ReadyMessage, sameSignalMs } from './serve.ts';
+import { besideHttp } from './serve-options.ts';
 import { upSchema } from './up-options.ts';
 
 export const upHelp = `meshmock up: a mesh of five services on this machine, each a process, dialling each other by name
@@ -31,9 +33,10 @@ interface Member {
  */
 export async function up(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseOptions(upSchema, args, process.env);
+  const { http, grpc = besideHttp(http) } = values;
   if (positionals[0] !== undefined)
     throw new MeshmockError('usage', `"${positionals[0]}" is no flag (--help lists the flags)`);
-  const members = await placeMembers(values.http, values.grpc);
+  const members = await placeMembers(http, grpc);
   const telemetry = await chooseTelemetry();
   const children = members.map((member) => startMember(member, members, values.logLevel, telemetry.env));
   const ends = Promise.all(children.map((child) => once(child, 'exit')));
@@ -76,9 +79,11 @@ function startMember(
   logLevel: string,
   env: NodeJS.ProcessEnv,
 ): ChildProcess {
+  // A service has one port for each protocol here, whichever is asked for.
   const routes = members.flatMap(({ name, http, grpc }) => [
-    `${name}:8080:${dialHost(http)}:${http.port}`,
-    `${name}:9090:${dialHost(grpc)}:${grpc.port}`,
+    `${name}:${defaultPorts.grpc}:${dialHost(grpc)}:${grpc.port}`,
+    `${name}:${grpc.port}:${dialHost(grpc)}:${grpc.port}`,
+    `${name}::${dialHost(http)}:${http.port}`,
   ]);
   const args = [
     ...['serve', '--name', member.name, '--pod', `${member.name}-1`, '--log-level', logLevel],
@@ -113,19 +118,21 @@ async function ready(child: ChildProcess, name: string): Promise<void> {
   }
 }
 
-/** Ends all services together, when called or at the first signal. One that is stopped (SIGSTOP) is woken to end. */
+/** Ends all services together, when called or at the first signal; a later one does not wait. */
 function stopper(children: readonly ChildProcess[]): { (): void; isStopping(): boolean } {
-  let stopping = false;
+  let stoppingSince: number | undefined;
   const stop = (): void => {
-    stopping = true;
+    const isLater = stoppingSince !== undefined && performance.now() - stoppingSince > sameSignalMs;
+    stoppingSince ??= performance.now();
     for (const child of children) {
-      child.kill('SIGTERM');
+      child.kill(isLater ? 'SIGKILL' : 'SIGTERM');
+      // One that is stopped (SIGSTOP) has to be woken to end.
       child.kill('SIGCONT');
     }
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
-  return Object.assign(stop, { isStopping: () => stopping });
+  return Object.assign(stop, { isStopping: () => stoppingSince !== undefined });
 }
 
 function say(line: string): void {

@@ -31,7 +31,9 @@ export type CallAnswer =
       readonly reply: Reply | RawReply;
     }
   | {
-      readonly kind: 'foreign';
+      readonly kind: 'other';
+      /** Whether a meshmock signed it all the same: its own paths, or the answer to HEAD. */
+      readonly isSigned: boolean;
       readonly status: number;
       readonly grpcStatus?: string;
       readonly headers: Headers;
@@ -49,12 +51,9 @@ export interface Client {
    * @param signal ends the call at once; its reason is the `CallError` to give back
    */
   call(call: OutgoingCall, signal: AbortSignal): Promise<CallAnswer>;
-  /** Ends all connections, once the calls under way have ended. */
+  /** Ends all connections. No call is under way any more. */
   close(): Promise<void>;
 }
-
-/** The first part of a foreign body that is shown, in bytes. */
-export const shownBodyBytes = 2048;
 
 /** A reply may not be larger, in bytes. */
 export const largestReplyBytes = 64 * 1024 * 1024;

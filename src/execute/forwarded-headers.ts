@@ -1,12 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import type { Headers } from '../reply/evidence.ts';
+import type { Protocol } from '../reply/reply.ts';
 
 /**
  * What a service passes on of a request's headers to every service it calls, unchanged: baggage, the contexts of
  * tracers other than ours, and what meshes route by. The context of the trace itself is `telemetry`'s.
  */
 const forwardedNames: readonly string[] = [
-  'x-request-id',
   'baggage',
   'x-datadog-trace-id',
   'x-datadog-parent-id',
@@ -36,14 +35,15 @@ export class HeaderForwarder {
     this.names = [...new Set([...forwardedNames, ...more.map((name) => name.toLowerCase())])];
   }
 
-  /** The headers to forward; `x-request-id` is made when the request has none. */
-  pick(headers: Headers): Record<string, string> {
+  /** The headers to forward, of a request that came by this protocol, and the request's id. */
+  pick(headers: Headers, protocol: Protocol, requestId: string): Record<string, string> {
     const picked: Record<string, string> = {};
     for (const name of this.names) {
       const value = headers[name];
       if (value !== undefined) picked[name] = value;
     }
-    picked['x-request-id'] ??= randomUUID();
-    return picked;
+    // Over gRPC it is the name of the caller's library, which every hop sets anew.
+    if (protocol === 'grpc') delete picked['user-agent'];
+    return { ...picked, 'x-request-id': requestId };
   }
 }

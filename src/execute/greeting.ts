@@ -6,6 +6,7 @@ import type { Service } from './service.ts';
 export function greeting(service: Service, request: IncomingRequest): Pick<Reply, 'body' | 'try'> {
   const { service: name, version } = service.identity;
   const host = request.headers.host ?? 'localhost:8080';
+  const hostName = host.replace(/:\d+$/, '');
   const peers = service.dialler.hosts.filter((peer) => peer !== name);
   const [first = host, second = first, third = second] = peers;
   return {
@@ -14,7 +15,7 @@ export function greeting(service: Service, request: IncomingRequest): Pick<Reply
       `curl -g '${host}/@${first}/hello'`,
       `curl -g '${host}/@${first},${second}/hello'`,
       `curl -g '${host}/@${first}|${second}/@${third}/hello'`,
-      `curl -g '${host}/@${first}[end-user=jason]/@grpc:${second.replace(/:8080$/, '')}/hello' -H 'Accept: text/plain'`,
+      `curl -g '${host}/@${first}[end-user=jason]/@grpc:${peers[1] ?? peers[0] ?? `${hostName}:${service.grpcPort()}`}/hello' -H 'Accept: text/plain'`,
       `curl -g '${host}/-/plan/@${first}|${second}/hello'`,
     ],
   };

@@ -1,3 +1,4 @@
+import type { MeshmockError } from '../plan/error.ts';
 import type { Headers } from '../reply/evidence.ts';
 import type { Protocol } from '../reply/reply.ts';
 
@@ -18,4 +19,6 @@ export interface IncomingRequest {
 /** The plan in the form it came. */
 export type PlanSource =
   | { readonly kind: 'path'; readonly path: string }
-  | { readonly kind: 'message'; readonly message: unknown };
+  | { readonly kind: 'message'; readonly message: unknown }
+  /** What came was neither. */
+  | { readonly kind: 'unreadable'; readonly error: MeshmockError };

@@ -1,7 +1,7 @@
 import { formatPath } from '../plan/format.ts';
 import { countBelow } from '../plan/measure.ts';
 import { authorityOf, type Call, type CallsPlan, sharedContinuation } from '../plan/plan.ts';
-import { callerMesh, shownHeaders } from '../reply/evidence.ts';
+import { callerMesh, shownHeaders, shownUri } from '../reply/evidence.ts';
 import type { CallError, CallResult, Protocol, RawReply } from '../reply/reply.ts';
 import type { RequestTrace } from '../telemetry/tracing.ts';
 import { type Allowance, allowanceHeaders, calleeTimeoutMs } from './allowance.ts';
@@ -10,13 +10,19 @@ import type { IncomingRequest } from './incoming.ts';
 import { roundMs } from './round.ts';
 import type { Service } from './service.ts';
 
-/** One request while its plan is carried out. */
-export interface Run {
+/** One request, and what was made of it when it arrived. */
+export interface Received {
   readonly service: Service;
   readonly request: IncomingRequest;
   readonly trace: RequestTrace;
-  readonly allowance: Allowance;
+  readonly requestId: string;
+  /** On the clock of `performance.now()`. */
   readonly arrivedAt: number;
+}
+
+/** One request while its plan is carried out. */
+export interface Run extends Received {
+  readonly allowance: Allowance;
 }
 
 /** One call of a plan, with what it may take. */
@@ -34,7 +40,7 @@ interface Step {
  * @returns the results in the order of the plan, whatever finished first. Every stage runs; a failed call is a result too.
  */
 export async function runStages(run: Run, plan: CallsPlan): Promise<CallResult<RawReply>[]> {
-  const forwarded = run.service.forwarder.pick(run.request.headers);
+  const forwarded = run.service.forwarder.pick(run.request.headers, run.request.protocol, run.requestId);
   const results: CallResult<RawReply>[] = [];
   const stop = stopSignal(run);
   try {
@@ -114,7 +120,7 @@ async function makeCall(
   leftMs: number,
 ): Promise<CallAnswer> {
   const timeoutMs = Math.min(leftMs, call.options.timeoutMs ?? Number.POSITIVE_INFINITY);
-  const callTrace = trace.startCall({ call, path, stage, budgetLeft: budget });
+  const callTrace = trace.startCall({ call, path: shownUri(path), stage, budgetLeft: budget });
   const outgoing = {
     scheme: call.scheme,
     authority: authorityOf(call),
@@ -143,14 +149,20 @@ async function makeCall(
     ...(grpcStatus === undefined ? {} : { grpcStatus }),
     ...(answer.kind === 'failed' ? { error: answer.error.code } : {}),
   });
-  return answer;
+  return withHint(answer, service);
+}
+
+/** Where names are only known through `--connect-to`, a name that is not is mostly misspelt. */
+function withHint(answer: CallAnswer, { dialler: { hosts } }: Service): CallAnswer {
+  if (answer.kind !== 'failed' || answer.error.code !== 'dns' || hosts.length === 0) return answer;
+  const { code, message } = answer.error;
+  return { kind: 'failed', error: { code, message: `${message} (known here: ${hosts.join(', ')})` } };
 }
 
 /** A header that is given twice for one call is sent as one list, as RFC 9110 section 5.3 allows. */
 function ownHeaders({ headers }: Call): Record<string, string> {
-  const own: Record<string, string> = {};
-  for (const { name, value } of headers) own[name] = own[name] === undefined ? value : `${own[name]}, ${value}`;
-  return own;
+  const values = Map.groupBy(headers, ({ name }) => name);
+  return Object.fromEntries([...values].map(([name, same]) => [name, same.map(({ value }) => value).join(', ')]));
 }
 
 function protocolOf({ scheme }: Call): Protocol {
@@ -189,9 +201,9 @@ function answerParts(
   const mesh = callerMesh(answer.headers);
   const seen = mesh === undefined ? {} : { mesh };
   if (answer.kind === 'reply') return { answeredBy: 'service', ...seen, reply: answer.reply };
-  const { headers, body, bodyBytes } = answer;
+  const { isSigned, headers, body, bodyBytes } = answer;
   return {
-    answeredBy: 'foreign',
+    answeredBy: isSigned ? 'service' : 'foreign',
     ...seen,
     headers: shownHeaders(headers),
     ...(body === '' ? {} : { body }),

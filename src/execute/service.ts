@@ -13,6 +13,8 @@ export interface Service {
   readonly dialler: Dialler;
   readonly clients: Readonly<Record<Protocol, Client>>;
   readonly tracing: Tracing;
+  /** Where gRPC listens, once it does. */
+  readonly grpcPort: () => number;
   /** Told of every request when it is answered. */
   readonly onAnswer: (answered: Answered) => void;
 }
@@ -23,7 +25,7 @@ export interface Answered {
   readonly status: number;
   readonly durationMs: number;
   readonly traceId: string | undefined;
-  readonly requestId: string | undefined;
+  readonly requestId: string;
   /** What went wrong here: an error of the request, or calls that nobody answered. */
   readonly problem: string | undefined;
 }

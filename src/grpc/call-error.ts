@@ -12,19 +12,22 @@ const patterns: readonly (readonly [RegExp, CallErrorCode])[] = [
   [/ECONNRESET|EPIPE|connection dropped|socket hang up|RST_STREAM|goaway|closed/i, 'reset'],
 ];
 
-/** Why no answer came; undefined when the status does not look made up: then a server sent it. */
+/** Why no answer came; undefined when the status is none that grpc-js makes up: then a server sent it, without trailers. */
 export function callErrorOf({ code, details }: ServiceError): CallError | undefined {
+  const message = details.replace(/ Resolution note: $/, '');
   switch (code) {
     case status.DEADLINE_EXCEEDED:
-      return { code: 'timeout', message: details };
+      return { code: 'timeout', message };
     case status.CANCELLED:
-      return { code: 'canceled', message: details };
+      return { code: 'canceled', message };
     case status.RESOURCE_EXHAUSTED:
-      return /larger than max|max/i.test(details) ? { code: 'too_large', message: details } : undefined;
+      return /larger than max/i.test(details) ? { code: 'too_large', message } : undefined;
     case status.UNAVAILABLE:
     case status.INTERNAL: {
       const known = patterns.find(([pattern]) => pattern.test(details));
-      return { code: known?.[1] ?? 'protocol', message: details };
+      if (known !== undefined) return { code: known[1], message };
+      const hint = /protocol error/i.test(details) ? 'no gRPC is spoken there, perhaps HTTP: ' : '';
+      return { code: 'protocol', message: hint + message };
     }
     default:
       return undefined;

@@ -1,17 +1,18 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { Client as Channel, credentials, Metadata, type ServiceError, status as statusCodes } from '@grpc/grpc-js';
+import { Client as Channel, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import {
   abortedAnswer,
   type CallAnswer,
   type Client,
   largestReplyBytes,
   type OutgoingCall,
-  shownBodyBytes,
 } from '../execute/client.ts';
-import type { CallErrorCode, Reply } from '../reply/reply.ts';
+import { signatureHeader } from '../execute/service.ts';
+import type { Headers } from '../reply/evidence.ts';
+import { type CallErrorCode, callMethod, type Reply, shownBodyBytes } from '../reply/reply.ts';
 import { httpStatusOf } from '../reply/status.ts';
 import { callErrorOf } from './call-error.ts';
-import { callMethod, decodeReplyMessage, encodeRequest, headersOf, metadataOf } from './codec.ts';
+import { decodeReplyMessage, encodeRequest, headersOf, metadataOf } from './codec.ts';
 import { detailsLimitHeader, ownDetailsBytes, replyInDetails } from './status-details.ts';
 
 const mostChannels = 500;
@@ -30,33 +31,46 @@ export function createGrpcClient(): Client {
   };
 }
 
-class Channels {
-  private readonly channels = new Map<string, Channel>();
+interface Lease {
+  readonly channel: Channel;
+  /** Gives it back; a channel that could not connect would answer from memory for a while, so it is not kept. */
+  release(isBroken: boolean): void;
+}
 
-  get(call: OutgoingCall): { key: string; channel: Channel } {
+class Channels {
+  private readonly entries = new Map<string, { readonly channel: Channel; users: number }>();
+
+  lease(call: OutgoingCall): Lease {
     const target = targetOf(call);
     const key = `${call.scheme} ${target} ${call.authority}`;
-    const known = this.channels.get(key);
-    const channel = known ?? openChannel(call, target);
+    const entry = this.entries.get(key) ?? { channel: openChannel(call, target), users: 0 };
+    entry.users++;
     // The one that was not used for the longest time comes first.
-    this.channels.delete(key);
-    this.channels.set(key, channel);
-    const [oldest] = this.channels.keys();
-    if (this.channels.size > mostChannels && oldest !== undefined) this.drop(oldest);
-    return { key, channel };
+    this.entries.delete(key);
+    this.entries.set(key, entry);
+    if (this.entries.size > mostChannels) this.dropIdle();
+    return {
+      channel: entry.channel,
+      release: (isBroken) => {
+        entry.users--;
+        if (isBroken && this.entries.get(key) === entry) this.entries.delete(key);
+        if (entry.users === 0 && this.entries.get(key) !== entry) entry.channel.close();
+      },
+    };
   }
 
-  /** A channel that could not connect would answer from memory for a while: the next call gets a new one. */
-  drop(key: string, only?: Channel): void {
-    const channel = this.channels.get(key);
-    if (channel === undefined || (only !== undefined && only !== channel)) return;
-    this.channels.delete(key);
-    channel.close();
+  private dropIdle(): void {
+    for (const [key, { channel, users }] of this.entries) {
+      if (users > 0) continue;
+      this.entries.delete(key);
+      channel.close();
+      return;
+    }
   }
 
   close(): void {
-    for (const channel of this.channels.values()) channel.close();
-    this.channels.clear();
+    for (const { channel } of this.entries.values()) channel.close();
+    this.entries.clear();
   }
 }
 
@@ -76,9 +90,22 @@ function openChannel({ scheme, authority }: OutgoingCall, target: string): Chann
   });
 }
 
-function makeCall(channels: Channels, outgoing: OutgoingCall, signal: AbortSignal): Promise<CallAnswer> {
-  if (signal.aborted) return Promise.resolve(abortedAnswer(signal));
-  const { key, channel } = channels.get(outgoing);
+async function makeCall(channels: Channels, outgoing: OutgoingCall, signal: AbortSignal): Promise<CallAnswer> {
+  if (signal.aborted) return abortedAnswer(signal);
+  let lease: Lease | undefined;
+  let answer: CallAnswer;
+  try {
+    lease = channels.lease(outgoing);
+    answer = await callOn(lease.channel, outgoing, signal);
+  } catch (error) {
+    // What grpc-js throws before it calls: a target or metadata that it does not take.
+    answer = { kind: 'failed', error: { code: 'protocol', message: (error as Error).message } };
+  }
+  lease?.release(answer.kind === 'failed' && !stillConnected.has(answer.error.code));
+  return answer;
+}
+
+function callOn(channel: Channel, outgoing: OutgoingCall, signal: AbortSignal): Promise<CallAnswer> {
   const metadata = metadataOf(outgoing.headers);
   metadata.set(detailsLimitHeader, String(ownDetailsBytes));
   const { host } = outgoing.headers;
@@ -96,11 +123,7 @@ function makeCall(channels: Channels, outgoing: OutgoingCall, signal: AbortSigna
       { path: outgoing.path },
       metadata,
       options,
-      (error, reply) => {
-        const answer = error === null ? okAnswer(initial, reply) : errorAnswer(error, initial);
-        if (answer.kind === 'failed' && !stillConnected.has(answer.error.code)) channels.drop(key, channel);
-        settle(answer);
-      },
+      (error, reply) => settle(error === null ? okAnswer(initial, reply) : errorAnswer(error, initial)),
     );
     call.on('metadata', (received) => {
       initial = received;
@@ -115,18 +138,28 @@ function makeCall(channels: Channels, outgoing: OutgoingCall, signal: AbortSigna
 
 function okAnswer(metadata: Metadata, reply: Reply | undefined): CallAnswer {
   const headers = headersOf(metadata);
-  if (reply?.service === undefined) return { kind: 'foreign', status: 200, grpcStatus: 'OK', headers, body: '' };
-  return { kind: 'reply', status: reply.status, grpcStatus: 'OK', headers, reply };
+  if (reply?.service !== undefined) return { kind: 'reply', status: reply.status, grpcStatus: 'OK', headers, reply };
+  return { kind: 'other', isSigned: isSigned(headers), status: 200, grpcStatus: 'OK', headers, body: '' };
 }
 
 function errorAnswer(error: ServiceError, initial: Metadata): CallAnswer {
-  const headers = { ...headersOf(initial), ...headersOf(error.metadata) };
   const reply = replyInDetails(error.metadata);
+  const headers = { ...headersOf(initial), ...headersOf(error.metadata) };
   const { status, grpcStatus } = httpStatusOf(error.code);
   if (reply !== undefined) return { kind: 'reply', status: reply.status, grpcStatus, headers, reply };
-  if (Object.keys(headers).length === 0 && error.code !== statusCodes.OK) {
-    const failure = callErrorOf(error);
-    if (failure !== undefined) return { kind: 'failed', error: failure };
-  }
-  return { kind: 'foreign', status, grpcStatus, headers, body: error.details.slice(0, shownBodyBytes) };
+  // A status that a server sent comes with trailers; one that grpc-js made up has none.
+  const failure = Object.keys(error.metadata.getMap()).length === 0 ? callErrorOf(error) : undefined;
+  if (failure !== undefined) return { kind: 'failed', error: failure };
+  return {
+    kind: 'other',
+    isSigned: isSigned(headers),
+    status,
+    grpcStatus,
+    headers,
+    body: error.details.slice(0, shownBodyBytes),
+  };
+}
+
+function isSigned(headers: Headers): boolean {
+  return headers[signatureHeader] !== undefined;
 }

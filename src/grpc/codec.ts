@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { Metadata } from '@grpc/grpc-js';
 import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
+import protobuf from 'protobufjs';
 import type { PlanMessage } from '../plan/message.ts';
+import { deepestPlan } from '../plan/plan.ts';
 import type { Headers } from '../reply/evidence.ts';
 import type { Reply } from '../reply/reply.ts';
 import type { CallRequest__Output } from './generated/meshmock/v1/CallRequest.ts';
@@ -9,10 +11,14 @@ import type { Plan__Output } from './generated/meshmock/v1/Plan.ts';
 import type { Reply as ReplyMessage } from './generated/meshmock/v1/Reply.ts';
 
 export const serviceName = 'meshmock.v1.MeshMock';
-export const callMethod = `${serviceName}/Call`;
 
 export const protoRoot = fileURLToPath(new URL('../../proto', import.meta.url));
 export const protoFile = 'meshmock/v1/meshmock.proto';
+
+// A plan takes three nested messages for each of its levels, a reply two: protobufjs stops at 100 by itself.
+const deepestMessage = 3 * deepestPlan + 10;
+protobuf.util.recursionLimit = deepestMessage;
+protobuf.Reader.recursionLimit = deepestMessage;
 
 const packageDefinition = loadSync(protoFile, { includeDirs: [protoRoot], longs: Number, enums: String });
 
@@ -26,7 +32,9 @@ const { Call } = packageDefinition[serviceName] as unknown as CallDefinition;
 type Same<A, B extends A> = B;
 export type Checked = [Same<PlanMessage, Plan__Output>, Same<ReplyMessage, Reply>];
 
+/** Encodes a request, always as a path. */
 export const encodeRequest = (request: { path: string }): Buffer => Call.requestSerialize(request);
+/** Encodes a reply whose children have all been read. */
 export const encodeReplyMessage = (reply: Reply): Buffer => Call.responseSerialize(reply);
 
 /** Decodes a reply; its closed sets are trusted to be what a meshmock writes. */
@@ -35,6 +43,7 @@ export const decodeReplyMessage = (bytes: Buffer): Reply => Call.responseDeseria
 /** A request that could not be decoded is data: the handler answers it with what is wrong. */
 export type DecodedRequest = { readonly request: CallRequest__Output } | { readonly undecodable: string };
 
+/** Decodes a request, or says why that cannot be done. Never throws. */
 export function decodeRequest(bytes: Buffer): DecodedRequest {
   try {
     return { request: Call.requestDeserialize(bytes) };

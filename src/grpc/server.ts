@@ -1,4 +1,5 @@
-import { Metadata, Server, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import { setTimeout } from 'node:timers/promises';
+import { Metadata, Server, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { calleeTimeoutMs } from '../execute/allowance.ts';
@@ -9,10 +10,8 @@ import { type Service, signature, signatureHeader } from '../execute/service.ts'
 import { MeshmockError } from '../plan/error.ts';
 import type { Headers } from '../reply/evidence.ts';
 import { readReply } from '../reply/json.ts';
-import { requestError } from '../reply/refusal.ts';
-import type { Reply } from '../reply/reply.ts';
-import { statusOfError } from '../reply/status.ts';
-import { callMethod, type DecodedRequest, decodeRequest, encodeReplyMessage, headersOf, serviceName } from './codec.ts';
+import { callMethod } from '../reply/reply.ts';
+import { type DecodedRequest, decodeRequest, encodeReplyMessage, headersOf, serviceName } from './codec.ts';
 import { reflectedDefinition } from './reflection.ts';
 import { detailsLimitHeader, detailsLimitOf, errorStatusOf } from './status-details.ts';
 
@@ -22,14 +21,18 @@ export interface GrpcServer {
   stop(longestMs: number): Promise<void>;
 }
 
-type Call = ServerUnaryCall<DecodedRequest, Reply>;
+type Call = ServerUnaryCall<DecodedRequest, Buffer>;
+
+/** A request carries a plan, and may be as large as one may be over HTTP. */
+const largestRequestBytes = 64 * 1024;
 
 /** Makes the gRPC server of a service, with reflection and health; it does not listen yet. */
 export function createGrpcServer(service: Service): GrpcServer {
   const server = new Server({
-    'grpc.max_receive_message_length': largestReplyBytes,
+    'grpc.max_receive_message_length': largestRequestBytes,
     'grpc.max_send_message_length': largestReplyBytes,
   });
+  const open = new OpenCalls();
   const definition = {
     Call: {
       path: `/${callMethod}`,
@@ -37,61 +40,90 @@ export function createGrpcServer(service: Service): GrpcServer {
       responseStream: false,
       requestSerialize: () => Buffer.alloc(0),
       requestDeserialize: decodeRequest,
-      responseSerialize: encodeReplyMessage,
+      responseSerialize: (encoded: Buffer) => encoded,
       responseDeserialize: () => ({}),
     },
   } as const;
   server.addService(definition, {
-    Call: (call: Call, respond: sendUnaryData<Reply>) => void handle(service, call, respond),
+    Call: (call: Call, respond: sendUnaryData<Buffer>) => void open.track(handle(service, call, respond)),
   });
   new ReflectionService(reflectedDefinition()).addToServer(server);
   const health = new HealthImplementation({ '': 'SERVING', [serviceName]: 'SERVING' });
   health.addToServer(server);
   return {
     server,
-    stop(longestMs) {
+    async stop(longestMs) {
       health.setStatus('', 'NOT_SERVING');
       health.setStatus(serviceName, 'NOT_SERVING');
-      return shutDown(server, longestMs);
+      const shutDown = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      await Promise.race([open.ended(), setTimeout(longestMs, undefined, { ref: false })]);
+      // Streams that watch the health would be waited for until their clients end them.
+      await Promise.race([shutDown, setTimeout(lastAnswersMs, undefined, { ref: false })]);
+      server.forceShutdown();
     },
   };
 }
 
-async function handle(service: Service, call: Call, respond: sendUnaryData<Reply>): Promise<void> {
-  const headers: Headers = { ':authority': call.getHost(), ...headersOf(call.metadata) };
-  const plan = planOf(call.request);
-  const timeoutMs = timeLeftMs(call);
-  const reply =
-    plan instanceof MeshmockError
-      ? { ...service.identity, status: statusOfError[plan.code], error: requestError(plan) }
-      : readReply(
-          await answer(service, {
-            protocol: 'grpc',
-            method: callMethod,
-            plan,
-            headers,
-            ...(timeoutMs === undefined ? {} : { timeoutMs }),
-            signal: goneSignal(call),
-          }),
-        );
-  const metadata = new Metadata();
-  metadata.set(signatureHeader, signature(service.identity));
-  if (reply.status >= 400) {
-    respond(errorStatusOf(reply, detailsLimitOf(headers[detailsLimitHeader]), metadata));
-  } else {
-    call.sendMetadata(metadata);
-    respond(null, reply);
+/** How long answers that are on their way may still take. */
+const lastAnswersMs = 200;
+
+/** The calls under way. */
+class OpenCalls {
+  private readonly calls = new Set<Promise<void>>();
+
+  async track(call: Promise<void>): Promise<void> {
+    this.calls.add(call);
+    await call;
+    this.calls.delete(call);
+  }
+
+  async ended(): Promise<void> {
+    while (this.calls.size > 0) await Promise.all(this.calls);
   }
 }
 
-function planOf(decoded: DecodedRequest): PlanSource | MeshmockError {
+/** Answers one call. Never rejects. */
+async function handle(service: Service, call: Call, respond: sendUnaryData<Buffer>): Promise<void> {
+  const metadata = new Metadata();
+  metadata.set(signatureHeader, signature(service.identity));
+  try {
+    const headers: Headers = { ':authority': call.getHost(), ...headersOf(call.metadata) };
+    const timeoutMs = timeLeftMs(call);
+    const answered = await answer(service, {
+      protocol: 'grpc',
+      method: callMethod,
+      plan: planOf(call.request),
+      headers,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      signal: goneSignal(call),
+    });
+    const reply = readReply(answered);
+    if (reply.status >= 400) {
+      respond(errorStatusOf(reply, detailsLimitOf(headers[detailsLimitHeader]), metadata));
+    } else {
+      const encoded = encodeReplyMessage(reply);
+      call.sendMetadata(metadata);
+      respond(null, encoded);
+    }
+  } catch (error) {
+    respond({
+      code: status.INTERNAL,
+      details: `the reply cannot be sent over gRPC: ${(error as Error).message}`,
+      metadata,
+    });
+  }
+}
+
+function planOf(decoded: DecodedRequest): PlanSource {
   if ('undecodable' in decoded) {
-    return new MeshmockError('bad_request', `this is no meshmock.v1.CallRequest: ${decoded.undecodable}`);
+    const message = `this is no meshmock.v1.CallRequest: ${decoded.undecodable}`;
+    return { kind: 'unreadable', error: new MeshmockError('bad_request', message) };
   }
   const { path, plan } = decoded.request;
   if (path !== undefined) return { kind: 'path', path };
   if (plan) return { kind: 'message', message: plan };
-  return new MeshmockError('bad_request', 'the request is empty: give {"path": "/@service1/hello"} or {"plan": {…}}');
+  const message = 'the request is empty: give {"path": "/@service1/hello"} or {"plan": {…}}';
+  return { kind: 'unreadable', error: new MeshmockError('bad_request', message) };
 }
 
 /** The deadline that the caller set, less what the way back takes. */
@@ -107,17 +139,4 @@ function goneSignal(call: Call): AbortSignal {
   call.once('cancelled', () => controller.abort());
   if (call.cancelled) controller.abort();
   return controller.signal;
-}
-
-function shutDown(server: Server, longestMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      server.forceShutdown();
-      resolve();
-    }, longestMs);
-    server.tryShutdown(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

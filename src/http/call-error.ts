@@ -24,8 +24,7 @@ export function callErrorOf(error: Error): CallError {
   // Several addresses were tried: each failed by itself, and the first says enough.
   const first: Error & { code?: string } = error instanceof AggregateError ? (error.errors[0] as Error) : error;
   const code = first.code ?? '';
-  return {
-    code: codes[code] ?? (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code) ? 'tls' : 'protocol'),
-    message: first.message,
-  };
+  if (code.startsWith('HPE_')) return { code: 'protocol', message: `no HTTP is spoken there: ${first.message}` };
+  const isTls = /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code);
+  return { code: codes[code] ?? (isTls ? 'tls' : 'protocol'), message: first.message };
 }

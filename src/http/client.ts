@@ -1,15 +1,15 @@
-import { Agent, type Dispatcher } from 'undici';
+import type { Socket } from 'node:net';
+import { Agent, buildConnector, type Dispatcher } from 'undici';
 import {
   abortedAnswer,
   type CallAnswer,
   type Client,
   largestReplyBytes,
   type OutgoingCall,
-  shownBodyBytes,
 } from '../execute/client.ts';
 import { signatureHeader } from '../execute/service.ts';
 import type { Headers } from '../reply/evidence.ts';
-import { RawReply } from '../reply/reply.ts';
+import { RawReply, shownBodyBytes } from '../reply/reply.ts';
 import { callErrorOf } from './call-error.ts';
 import { plainHeaders } from './codec.ts';
 import { isOwnPath } from './own-paths.ts';
@@ -17,21 +17,35 @@ import { isOwnPath } from './own-paths.ts';
 /** A foreign body is read this far to keep its connection; a longer one costs the connection. */
 const readForeignBytes = 64 * 1024;
 
+const longestConnectMs = 60_000;
+
 /**
  * The HTTP client. One pool for each origin and no bound on its connections: a bounded pool deadlocks as soon as
  * services call each other in turn, the outer calls holding every connection that the inner ones wait for.
  */
 export function createHttpClient(): Client {
+  const connect = buildConnector({ timeout: longestConnectMs, allowH2: false });
+  // undici dials within `dispatch`, for the call that is being dispatched: so a call knows its socket before it is connected.
+  let dispatching: Exchange | undefined;
   const agent = new Agent({
     allowH2: false,
     pipelining: 1,
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: { timeout: 60_000 },
+    connect: (options, callback) => {
+      const socket = connect(options, callback) as unknown as Socket;
+      dispatching?.onDialling(socket);
+      return socket;
+    },
   });
   return {
-    call: (call, signal) => new Promise((resolve) => new Exchange(call, signal, resolve).start(agent)),
-    close: () => agent.close(),
+    call: (call, signal) =>
+      new Promise((resolve) => {
+        dispatching = new Exchange(call, signal, resolve);
+        dispatching.start(agent);
+        dispatching = undefined;
+      }),
+    close: () => agent.destroy(),
   };
 }
 
@@ -41,6 +55,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   private readonly signal: AbortSignal;
   private readonly resolve: (answer: CallAnswer) => void;
   private controller: Dispatcher.DispatchController | undefined;
+  private dialling: Socket | undefined;
   private settled = false;
   private status = 0;
   private headers: Headers = {};
@@ -77,7 +92,12 @@ class Exchange implements Dispatcher.DispatchHandler {
     }
   }
 
+  onDialling(socket: Socket): void {
+    this.dialling = socket;
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.dialling = undefined;
     this.controller = controller;
     if (this.settled) controller.abort(new Error('the call has ended'));
   }
@@ -90,7 +110,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (status < 200) return;
     this.status = status;
     this.headers = plainHeaders(headers);
-    this.isReply = isReply(this.headers, this.call.path);
+    this.isReply = isReply(this.headers, this.call);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -102,7 +122,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       });
       controller.abort(new Error('too large'));
     } else if (!this.isReply && this.bytes > readForeignBytes) {
-      this.settle(this.foreign(Number(this.headers['content-length'] ?? this.bytes)));
+      this.settle(this.other(Number(this.headers['content-length'] ?? this.bytes)));
       controller.abort(new Error('read enough'));
     } else {
       this.chunks.push(chunk);
@@ -110,11 +130,12 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    if (this.isReply) {
-      const json = Buffer.concat(this.chunks).toString();
+    const json = this.isReply ? Buffer.concat(this.chunks).toString() : '';
+    // Passed on as it is, so it must at least have the outline of a reply, or it would spoil the whole answer.
+    if (this.isReply && /^\{\s*"service":/.test(json) && /\}\s*$/.test(json.slice(-100))) {
       this.settle({ kind: 'reply', status: this.status, headers: this.headers, reply: new RawReply(json) });
     } else {
-      this.settle(this.foreign(this.bytes));
+      this.settle(this.other(this.bytes));
     }
   }
 
@@ -122,15 +143,17 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.settle({ kind: 'failed', error: callErrorOf(error) });
   }
 
-  private foreign(bytes: number): CallAnswer {
+  private other(bytes: number): CallAnswer {
     const shown = Buffer.concat(this.chunks).subarray(0, shownBodyBytes).toString();
-    const answer = { kind: 'foreign', status: this.status, headers: this.headers, body: shown } as const;
+    const isSigned = this.headers[signatureHeader] !== undefined;
+    const answer = { kind: 'other', isSigned, status: this.status, headers: this.headers, body: shown } as const;
     return bytes > shownBodyBytes ? { ...answer, bodyBytes: bytes } : answer;
   }
 
   private readonly onAbort = (): void => {
     this.settle(abortedAnswer(this.signal));
     this.controller?.abort(new Error('the call has ended'));
+    this.dialling?.destroy();
   };
 
   private settle(answer: CallAnswer): void {
@@ -141,8 +164,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-/** What a meshmock says of its own paths is a text, not a reply. */
-function isReply(headers: Headers, path: string): boolean {
-  const json = headers['content-type']?.startsWith('application/json') === true;
-  return json && headers[signatureHeader] !== undefined && !isOwnPath(path);
+/** What a meshmock says of its own paths, or to HEAD, is no reply; nor is what somebody on the way has compressed. */
+function isReply(headers: Headers, { method, path }: OutgoingCall): boolean {
+  const json =
+    headers['content-type']?.startsWith('application/json') === true && headers['content-encoding'] === undefined;
+  return json && headers[signatureHeader] !== undefined && method !== 'HEAD' && !isOwnPath(path);
 }

@@ -19,7 +19,7 @@ export function isOwnPath(path: string): boolean {
 
 /** The route of an own path: without the plan behind `/-/plan`, which no router should read, and without a query. */
 export function ownRoute(path: string): string {
-  return path === planPath || path.startsWith(`${planPath}/`) ? planPath : path.replace(/\?.*$/, '');
+  return /^\/-\/plan(?:[/?]|$)/.test(path) ? planPath : path.replace(/\?.*$/, '');
 }
 
 /** Adds the probes, and `/-/plan/…`, which explains a plan without calling anybody. */
@@ -29,7 +29,9 @@ export function addOwnPaths(app: FastifyInstance, service: Service, isReady: () 
     isReady() ? reply.type('text/plain').send('ready\n') : reply.code(503).type('text/plain').send('draining\n'),
   );
   app.get(planPath, (request, reply) => {
-    const path = pathOfTarget(request.originalUrl).slice(planPath.length) || '/';
+    const path = pathOfTarget(request.originalUrl)
+      .slice(planPath.length)
+      .replace(/^(?!\/)/, '/');
     const { status, explanation } = explain(path, service);
     return reply
       .code(status)

@@ -7,7 +7,6 @@ export type ErrorCode =
   | 'header_too_large'
   | 'bad_request'
   | 'not_found'
-  | 'deadline_exceeded'
   | 'canceled'
   | 'usage'
   | 'internal';

@@ -3,6 +3,7 @@
  * Every check gives what was expected instead, or undefined when the value is right.
  */
 
+import type { Scheme } from './plan.ts';
 import { isDurationMs, largestSizeBytes } from './quantity.ts';
 
 /** Names that HTTP, gRPC or meshmock itself sets: a plan that set them would break the call. */
@@ -23,7 +24,7 @@ const reservedHeaders = new Set([
 /** A DNS name (RFC 1123, with the underscores that Kubernetes' users have) or an address. IPv6 has no brackets here. */
 export function hostProblem(host: string): string | undefined {
   if (host.includes(':')) {
-    return URL.canParse(`http://[${host}]/`) ? undefined : 'an IPv6 address';
+    return /^[0-9A-Fa-f:.]+$/.test(host) && URL.canParse(`http://[${host}]/`) ? undefined : 'an IPv6 address';
   }
   if (host === '') return 'the name or address of a host';
   if (host.length > 253) return 'a host of at most 253 characters';
@@ -33,10 +34,12 @@ export function hostProblem(host: string): string | undefined {
   return right ? undefined : 'a host of letters, digits, "-" and "."';
 }
 
+/** A port of TCP. */
 export function portProblem(port: number): string | undefined {
   return Number.isInteger(port) && port >= 1 && port <= 65_535 ? undefined : 'a port from 1 to 65535';
 }
 
+/** How often a call is made. */
 export function timesProblem(times: number): string | undefined {
   return Number.isInteger(times) && times >= 1 && times <= 999_999_999 ? undefined : 'how many times, 1 or more';
 }
@@ -51,9 +54,17 @@ export function headerNameProblem(name: string): string | undefined {
   return undefined;
 }
 
-/** Printable ASCII: what both HTTP/1.1 and gRPC metadata carry unchanged. */
-export function headerValueProblem(value: string): string | undefined {
+/** Printable ASCII: what both HTTP/1.1 and gRPC metadata carry unchanged. `host` is an authority. */
+export function headerValueProblem(name: string, value: string): string | undefined {
+  if (name === 'host' && !/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/.test(value))
+    return 'a host, or HOST:PORT';
   return /^[\x20-\x7e]*$/.test(value) ? undefined : 'a header value of printable ASCII characters';
+}
+
+/** gRPC's library writes this one itself: a plan that set it would be ignored. */
+export function callHeaderProblem(scheme: Scheme, name: string): string | undefined {
+  const isGrpc = scheme === 'grpc' || scheme === 'grpcs';
+  return isGrpc && name === 'user-agent' ? 'a header other than user-agent, which gRPC sets itself' : undefined;
 }
 
 /** A token in upper case, such as POST. CONNECT is no request to a service. */
@@ -66,28 +77,34 @@ export function labelProblem(label: string): string | undefined {
   return /^[A-Za-z0-9._-]{1,253}$/.test(label) ? undefined : 'a value of letters, digits, ".", "_" and "-"';
 }
 
+/** Attempts are counted from 1. */
 export function attemptProblem(attempt: number): string | undefined {
   return Number.isInteger(attempt) && attempt >= 1 && attempt <= 1000 ? undefined : 'an attempt from 1 to 1000';
 }
 
+/** A share of all requests. */
 export function shareProblem(share: number): string | undefined {
   const right = share > 0 && share <= 1 && share === Math.round(share * 1e6) / 1e6;
   return right ? undefined : 'a share over 0 and up to 1, with at most 6 decimals';
 }
 
+/** An exact share: `hits` of every `of` requests. */
 export function oneInProblem(hits: number, of: number): string | undefined {
   const right = Number.isInteger(hits) && Number.isInteger(of) && hits >= 1 && hits <= of && of <= 1_000_000;
   return right ? undefined : 'an exact share such as 1in3';
 }
 
+/** A final HTTP status. */
 export function statusProblem(status: number): string | undefined {
   return Number.isInteger(status) && status >= 200 && status <= 599 ? undefined : 'a status from 200 to 599';
 }
 
+/** How often a failed call is tried again. */
 export function retriesProblem(retries: number): string | undefined {
   return Number.isInteger(retries) && retries >= 0 && retries <= 1000 ? undefined : 'a number from 0 to 1000';
 }
 
+/** How many of a repeated call run at once. */
 export function concurrencyProblem(concurrency: number): string | undefined {
   return Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 1000
     ? undefined
@@ -99,10 +116,14 @@ export function durationProblem(durationMs: number): string | undefined {
   return isDurationMs(durationMs) ? undefined : 'milliseconds from 0 to a day';
 }
 
+/** In ms, as a duration, and not nothing. */
 export function timeoutProblem(timeoutMs: number): string | undefined {
-  return isDurationMs(timeoutMs) && timeoutMs > 0 ? undefined : 'a duration such as 2s or 500ms';
+  return isDurationMs(timeoutMs) && timeoutMs > 0
+    ? undefined
+    : 'a duration such as 2s or 500ms (us, ms, s or m; over 0, up to a day)';
 }
 
+/** In bytes. */
 export function sizeProblem(bytes: number): string | undefined {
   return Number.isInteger(bytes) && bytes >= 0 && bytes <= largestSizeBytes ? undefined : 'a number of bytes';
 }
@@ -125,13 +146,14 @@ export function percentilesProblem(points: readonly { percentile: number; delayM
 }
 
 const firstPlain = 0x21;
-const lastByte = 0xff;
+const numberSign = 0x23;
+const lastPlain = 0x7e;
 
 /** Index of the first character that cannot stand in a request target as it is; -1 when all can. */
 export function badUriOffset(uri: string): number {
   for (let index = 0; index < uri.length; index++) {
     const code = uri.charCodeAt(index);
-    if (code < firstPlain || code === 0x7f || code > lastByte || code === 0x23) return index;
+    if (code < firstPlain || code > lastPlain || code === numberSign) return index;
   }
   return -1;
 }

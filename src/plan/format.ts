@@ -46,7 +46,7 @@ function formatCall(call: Call): string {
 
 /** A host named like a scheme needs the scheme in front as soon as a port follows it. */
 function isScheme({ host, port }: Call): boolean {
-  return host in defaultPorts && port !== defaultPorts.http;
+  return Object.hasOwn(defaultPorts, host) && port !== defaultPorts.http;
 }
 
 /** Encoded is what would end the value, and what proxies on the way rewrite (`|`, a dot segment) or cut off. */

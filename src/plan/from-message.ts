@@ -10,8 +10,10 @@ import {
   deepestPlan,
   defaultPlanLimits,
   defaultPorts,
+  type Header,
   type Plan,
   type PlanLimits,
+  type Scheme,
   type Stage,
   schemes,
 } from './plan.ts';
@@ -19,10 +21,10 @@ import {
 /**
  * Reads a plan from its message: decoded protobuf, or JSON that anyone wrote.
  *
- * @throws MeshmockError `invalid_plan` or `limit_exceeded`, with the path of the field
+ * @throws MeshmockError `invalid_plan` with the path of the field; `limit_exceeded`
  */
 export function fromMessage(message: unknown, limits: PlanLimits = defaultPlanLimits): Plan {
-  const plan = new MessageReader(Math.min(limits.maxDepth, deepestPlan)).plan(message, 'plan', 0, false);
+  const plan = new MessageReader(limits).plan(message, 'plan', 0, false);
   checkCount(plan, limits);
   return plan;
 }
@@ -30,8 +32,12 @@ export function fromMessage(message: unknown, limits: PlanLimits = defaultPlanLi
 class MessageReader {
   private readonly maxDepth: number;
 
-  constructor(maxDepth: number) {
-    this.maxDepth = maxDepth;
+  private readonly maxCalls: number;
+  private calls = 0;
+
+  constructor(limits: PlanLimits) {
+    this.maxDepth = Math.min(limits.maxDepth, deepestPlan);
+    this.maxCalls = limits.maxCalls;
   }
 
   /** `nested`: whether the path of this plan stands in parentheses, where those of a URI must balance. */
@@ -72,6 +78,10 @@ class MessageReader {
   }
 
   private call(message: unknown, field: string, depth: number): Call {
+    if (++this.calls > this.maxCalls) {
+      const problem = `${field}: the plan makes more than the ${this.maxCalls} calls that are allowed`;
+      throw new MeshmockError('limit_exceeded', problem, { field });
+    }
     const reader = new FieldReader(message, field, ['scheme', 'host', 'port', 'times', 'headers', 'options', 'then']);
     const name = reader.string('scheme') || 'http';
     const scheme = schemes.find((known) => known === name);
@@ -81,7 +91,7 @@ class MessageReader {
       host: reader.checked('host', reader.string('host') ?? '', fields.hostProblem),
       port: reader.checked('port', reader.number('port') || defaultPorts[scheme], fields.portProblem),
       times: reader.checked('times', reader.number('times') || 1, fields.timesProblem),
-      headers: reader.list('headers', (item, at) => headerFrom(item, at)),
+      headers: reader.list('headers', (item, at) => callHeaderFrom(item, at, scheme)),
       options: reader.has('options') ? optionsFrom(reader.value('options'), reader.at('options')) : {},
       then: this.then(reader, depth, true),
     };
@@ -93,12 +103,19 @@ class MessageReader {
   }
 }
 
-function headerFrom(message: unknown, field: string): Call['headers'][number] {
+function headerFrom(message: unknown, field: string): Header {
   const reader = new FieldReader(message, field, ['name', 'value']);
-  return {
-    name: reader.checked('name', (reader.string('name') ?? '').toLowerCase(), fields.headerNameProblem),
-    value: reader.checked('value', reader.string('value') ?? '', fields.headerValueProblem),
-  };
+  const name = reader.checked('name', (reader.string('name') ?? '').toLowerCase(), fields.headerNameProblem);
+  const value = reader.checked('value', reader.string('value') ?? '', (text) => fields.headerValueProblem(name, text));
+  return { name, value };
+}
+
+function callHeaderFrom(message: unknown, field: string, scheme: Scheme): Header {
+  const header = headerFrom(message, field);
+  new FieldReader(message, field, ['name', 'value']).checked('name', header.name, (name) =>
+    fields.callHeaderProblem(scheme, name),
+  );
+  return header;
 }
 
 function optionsFrom(message: unknown, field: string): CallOptions {

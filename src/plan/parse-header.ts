@@ -13,7 +13,7 @@ export function parseHeader(cursor: Cursor): Header {
   const encoded = cursor.width() === 3;
   const from = start + cursor.width();
   const end = encoded ? findEncodedEnd(text, from) : text.indexOf(']', from);
-  if (end < 0) throw cursor.fail('"]" somewhere behind this bracket', start);
+  if (end < 0) throw cursor.fail('"]" to close the bracket that opens here', start);
   const data = text.slice(from, end);
   const equals = /=|%3d/i.exec(data);
   if (equals === null) throw cursor.fail('"=" between the header\'s name and its value', end);
@@ -22,7 +22,7 @@ export function parseHeader(cursor: Cursor): Header {
   if (nameProblem !== undefined) throw cursor.fail(nameProblem, from);
   const valueAt = from + equals.index + equals[0].length;
   const value = decodePercent(cursor, valueAt, end);
-  const valueProblem = headerValueProblem(value);
+  const valueProblem = headerValueProblem(name, value);
   if (valueProblem !== undefined) throw cursor.fail(valueProblem, valueAt);
   cursor.offset = end + (text[end] === ']' ? 1 : 3);
   return { name, value };

@@ -21,7 +21,7 @@ import {
 import { parseDurationMs } from './quantity.ts';
 
 /**
- * Reads a path of the plan language (the grammar is in `ARCHITECTURE.md`).
+ * Reads a path of the plan language (the grammar is in the README).
  * Takes time linear in the length of the text, whatever it holds.
  *
  * @throws MeshmockError `invalid_plan` with the offset and what was expected there;
@@ -29,7 +29,7 @@ import { parseDurationMs } from './quantity.ts';
  */
 export function parsePath(text: string, limits: PlanLimits = defaultPlanLimits): Plan {
   const cursor = new Cursor(text);
-  const plan = new PlanParser(cursor, Math.min(limits.maxDepth, deepestPlan)).plan(0, false);
+  const plan = new PlanParser(cursor, limits).plan(0, false);
   if (!cursor.atEnd) throw cursor.fail('"/", "," or "|"');
   checkCount(plan, limits, text);
   return plan;
@@ -44,9 +44,13 @@ class PlanParser {
   private readonly cursor: Cursor;
   private readonly maxDepth: number;
 
-  constructor(cursor: Cursor, maxDepth: number) {
+  private readonly maxCalls: number;
+  private calls = 0;
+
+  constructor(cursor: Cursor, limits: PlanLimits) {
     this.cursor = cursor;
-    this.maxDepth = maxDepth;
+    this.maxDepth = Math.min(limits.maxDepth, deepestPlan);
+    this.maxCalls = limits.maxCalls;
   }
 
   /** A chain of groups is read in a loop; only a continuation in parentheses goes deeper into the stack. */
@@ -119,16 +123,7 @@ class PlanParser {
   }
 
   private group(depth: number): Stage[] {
-    if (depth > this.maxDepth) {
-      const place = {
-        text: this.cursor.text,
-        offset: this.cursor.offset,
-        expected: `at most ${this.maxDepth} calls in a chain`,
-      };
-      throw new MeshmockError('limit_exceeded', `the plan is deeper than the ${this.maxDepth} calls that are allowed`, {
-        place,
-      });
-    }
+    if (depth > this.maxDepth) throw this.limit(`at most ${this.maxDepth} calls in a chain`);
     const stages: Stage[] = [];
     do {
       const calls = [this.call(depth)];
@@ -138,19 +133,36 @@ class PlanParser {
     return stages;
   }
 
+  private limit(expected: string): MeshmockError {
+    const { text, offset } = this.cursor;
+    return new MeshmockError('limit_exceeded', `the plan is too large: expected ${expected}`, {
+      place: { text, offset, expected },
+    });
+  }
+
   private call(depth: number): Call {
+    // Each call of the text is made at least once: no need to read on to know that they are too many.
+    if (++this.calls > this.maxCalls) throw this.limit(`at most ${this.maxCalls} calls`);
     const scheme = this.scheme();
     const host = this.host();
-    const port = this.cursor.take(':') ? this.number(5, fields.portProblem) : defaultPorts[scheme];
+    const port = this.cursor.take(':') ? this.port(host) : defaultPorts[scheme];
     const times = this.cursor.take('*') ? this.number(9, fields.timesProblem) : 1;
     const headers: Header[] = [];
     let options: CallOptions = {};
     for (;;) {
-      if (this.cursor.peek() === '[') headers.push(parseHeader(this.cursor));
+      if (this.cursor.peek() === '[') headers.push(this.header(scheme));
       else if (this.cursor.take(';')) options = this.option(options);
       else break;
     }
     return { scheme, host, port, times, headers, options, then: this.ownContinuation(depth) };
+  }
+
+  private header(scheme: Scheme): Header {
+    const start = this.cursor.offset;
+    const header = parseHeader(this.cursor);
+    const problem = fields.callHeaderProblem(scheme, header.name);
+    if (problem !== undefined) throw this.cursor.fail(problem, start);
+    return header;
   }
 
   private scheme(): Scheme {
@@ -163,11 +175,12 @@ class PlanParser {
       return 'http';
     }
     if (cursor.peek() === '/') throw cursor.fail(`a host directly behind "${scheme}:", without slashes`);
-    if (
-      /^\d/.test(cursor.peek()) &&
-      /^\d+(?![A-Za-z0-9._-])/.test(cursor.text.slice(cursor.offset, cursor.offset + 8))
-    ) {
-      throw cursor.fail(`a host behind "${scheme}:" (a service of that name is written ${scheme}:${scheme}:PORT)`);
+    const behind = cursor.offset;
+    if (cursor.takeWhile(/\d+(?![A-Za-z0-9._-])/y) !== '') {
+      throw cursor.fail(
+        `a host behind "${scheme}:" (a service of that name is written ${scheme}:${scheme}:PORT)`,
+        behind,
+      );
     }
     return scheme;
   }
@@ -183,6 +196,13 @@ class PlanParser {
       return host;
     }
     return this.checked(cursor.takeWhile(/[A-Za-z0-9._-]+/y), fields.hostProblem, start);
+  }
+
+  private port(host: string): number {
+    if (/^[a-z]$/i.test(this.cursor.peek())) {
+      throw this.cursor.fail(`a port, or one of ${schemes.join(', ')} in place of "${host}"`);
+    }
+    return this.number(5, fields.portProblem);
   }
 
   private number(digits: number, problemOf: (value: number) => string | undefined): number {

@@ -1,6 +1,7 @@
 /** How a call is made: the protocol, and whether over TLS. */
 export type Scheme = 'http' | 'https' | 'grpc' | 'grpcs';
 
+/** Every scheme there is. */
 export const schemes: readonly Scheme[] = ['http', 'https', 'grpc', 'grpcs'];
 
 /** The port of a call that names none. */
@@ -128,8 +129,8 @@ export interface PlanLimits {
 /** The limits of a service that is told nothing else. */
 export const defaultPlanLimits: PlanLimits = { maxCalls: 1000, maxDepth: 50 };
 
-/** No plan may be deeper, whatever a service allows: reading one takes stack for each level. */
-export const deepestPlan = 1000;
+/** No plan may be deeper, whatever a service allows: a plan and its reply take stack for each level. */
+export const deepestPlan = 200;
 
 /** What the callees of a plan that have no continuation of their own are to do. */
 export function sharedContinuation(plan: CallsPlan): Plan {

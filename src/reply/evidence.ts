@@ -3,14 +3,20 @@ import type { CalleeMesh, CallerMesh } from './reply.ts';
 /** Header names in lower case, several values of one name joined by a comma. */
 export type Headers = Readonly<Record<string, string>>;
 
-const secretNames =
-  /^(?:authorization|proxy-authorization|cookie|set-cookie|jwt|x-api-key|x-forwarded-authorization)$|token|secret|password|credential/;
+const secretNames = /^(?:cookie|set-cookie)$|authorization|jwt|oidc|api-?key|token|secret|password|credential/;
 
 /** The headers as a reply may show them: the values of secrets are left out. */
 export function shownHeaders(headers: Headers): Record<string, string> {
   const shown: Record<string, string> = {};
   for (const name in headers) shown[name] = secretNames.test(name) ? '[redacted]' : (headers[name] ?? '');
   return shown;
+}
+
+/** A path as a reply may show it: without the values of secret headers that a plan in it sets. */
+export function shownUri(uri: string): string {
+  return uri.replaceAll(/\[([\w.-]+)=[^\]]*\]/g, (header, name: string) =>
+    secretNames.test(name.toLowerCase()) ? `[${name}=redacted]` : header,
+  );
 }
 
 /** What the callee can tell of the mesh from the request's headers. */
@@ -51,5 +57,9 @@ function lastElement(certificates = ''): string {
 }
 
 function pairOf(element: string, key: string): string | undefined {
-  return new RegExp(`(?:^|;)${key}="?([^;"]*)`, 'i').exec(element)?.[1];
+  // Subjects are quoted and may hold anything: pairs are told apart outside quotes only.
+  for (const [, name, quoted, plain] of element.matchAll(/([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^;"]*))(?:;|$)/gy)) {
+    if (name?.toLowerCase() === key.toLowerCase()) return quoted ?? plain;
+  }
+  return undefined;
 }

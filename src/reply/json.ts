@@ -1,4 +1,4 @@
-import { type CallResult, RawReply, type Reply } from './reply.ts';
+import { type CallResult, RawReply, type Reply, shownBodyBytes } from './reply.ts';
 
 /** Writes a reply as JSON. A child that came as JSON is put in as it came. */
 export function encodeReply(reply: Reply<RawReply>): string {
@@ -25,10 +25,31 @@ function readCall(call: CallResult<RawReply>): CallResult {
   const { reply, ...own } = call;
   if (reply === undefined) return own;
   if (!(reply instanceof RawReply)) return { ...own, reply: readReply(reply) };
+  const read = parseReply(reply.json);
+  return read === undefined ? { ...own, body: reply.json.slice(0, shownBodyBytes) } : { ...own, reply: read };
+}
+
+/** Whoever signs can send anything: undefined when it is no reply. */
+function parseReply(json: string): Reply | undefined {
   try {
-    // A meshmock wrote it: what is not signed by one never becomes a RawReply.
-    return { ...own, reply: JSON.parse(reply.json) as Reply };
+    const value: unknown = JSON.parse(json);
+    return isReply(value) ? value : undefined;
   } catch {
-    return { ...own, answeredBy: 'foreign', body: reply.json.slice(0, 2048), bodyBytes: Buffer.byteLength(reply.json) };
+    return undefined;
   }
+}
+
+/** Whether what is read of a reply without a further look has the types of one. */
+function isReply(value: unknown): value is Reply {
+  if (typeof value !== 'object' || value === null) return false;
+  const { service, status, calls = [] } = value as Partial<Record<keyof Reply, unknown>>;
+  return typeof service === 'string' && typeof status === 'number' && Array.isArray(calls) && calls.every(isCall);
+}
+
+function isCall(value: unknown): value is CallResult {
+  if (typeof value !== 'object' || value === null) return false;
+  const { target, scheme, answeredBy, reply } = value as Partial<Record<keyof CallResult, unknown>>;
+  return (
+    [target, scheme, answeredBy].every((text) => typeof text === 'string') && (reply === undefined || isReply(reply))
+  );
 }

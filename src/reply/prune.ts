@@ -1,41 +1,56 @@
-import type { Reply } from './reply.ts';
+import type { CallResult, Reply } from './reply.ts';
+import { isFailed } from './status.ts';
 
 /**
- * Shortens a reply until it fits: first without request headers below the root, then with ever fewer levels of calls.
- * A reply whose calls are left out says how many they were.
+ * Shortens a reply until it fits. What goes first is what a reader of a failure misses least: headers and bodies, then
+ * what is below calls that went well, then ever more levels from below. A reply whose calls are left out says how many.
  */
 export function pruneReply(reply: Reply, fits: (reply: Reply) => boolean): Reply {
   if (fits(reply)) return reply;
-  for (let levels = depthOf(reply); levels >= 0; levels--) {
-    const pruned = cut(reply, levels);
-    if (fits(pruned)) return pruned;
-  }
-  const { calls: _calls, request: _request, ...own } = cut(reply, 0);
-  return own;
+  const slim = withoutHeaders(reply);
+  const shorter = [slim, withoutSuccesses(slim)];
+  for (let levels = depthOf(slim) - 1; levels >= 0; levels--) shorter.push(cut(withoutSuccesses(slim), levels));
+  const fitting = shorter.find(fits);
+  if (fitting !== undefined) return fitting;
+  const { request: _request, ...least } = cut(slim, 0);
+  return least;
 }
 
-/** Without headers, and with so many levels of calls. */
+/** The same for each call of a reply that has a reply below it, and the call itself. */
+function mapCalls(reply: Reply, map: (call: CallResult) => CallResult): Reply {
+  return reply.calls === undefined ? reply : { ...reply, calls: reply.calls.map(map) };
+}
+
+function withoutHeaders(reply: Reply): Reply {
+  const { request, ...own } = mapCalls(reply, ({ headers: _headers, body: _body, reply: below, ...call }) =>
+    below === undefined ? call : { ...call, reply: withoutHeaders(below) },
+  );
+  if (request === undefined) return own;
+  const { headers: _headers, ...seen } = request;
+  return { ...own, request: seen };
+}
+
+function withoutSuccesses(reply: Reply): Reply {
+  return mapCalls(reply, (call) => {
+    if (call.reply === undefined) return call;
+    return { ...call, reply: isFailed(call) ? withoutSuccesses(call.reply) : cut(call.reply, 0) };
+  });
+}
+
+/** With so many levels of calls. */
 function cut(reply: Reply, levels: number): Reply {
+  if (levels > 0)
+    return mapCalls(reply, (call) =>
+      call.reply === undefined ? call : { ...call, reply: cut(call.reply, levels - 1) },
+    );
   const { calls, ...own } = reply;
-  if (own.request !== undefined) {
-    const { headers: _headers, ...request } = own.request;
-    own.request = request;
-  }
-  if (calls === undefined) return own;
-  if (levels === 0) return { ...own, prunedCalls: (own.prunedCalls ?? 0) + countCalls(reply) };
-  return {
-    ...own,
-    calls: calls.map((call) => (call.reply === undefined ? call : { ...call, reply: cut(call.reply, levels - 1) })),
-  };
+  return calls === undefined ? own : { ...own, prunedCalls: countCalls(reply) };
 }
 
 function depthOf(reply: Reply): number {
   return Math.max(0, ...(reply.calls ?? []).map((call) => 1 + (call.reply === undefined ? 0 : depthOf(call.reply))));
 }
 
-function countCalls(reply: Reply): number {
-  return (reply.calls ?? []).reduce(
-    (sum, call) => sum + 1 + (call.reply === undefined ? 0 : countCalls(call.reply)),
-    0,
-  );
+function countCalls({ calls = [], prunedCalls = 0 }: Reply): number {
+  return calls.reduce((sum, { reply }) => sum + 1 + (reply === undefined ? 0 : countCalls(reply)), prunedCalls);
 }

@@ -59,6 +59,12 @@ export interface CallResult<Raw = never> {
   reply?: Reply<Raw> | Raw;
 }
 
+/** The first part of a body that is no reply, as much as is shown of it. */
+export const shownBodyBytes = 2048;
+
+/** The one method of the gRPC service, as it stands in paths, spans and commands. */
+export const callMethod = 'meshmock.v1.MeshMock/Call';
+
 /** A meshmock, anything else, or no answer at all. */
 export type AnsweredBy = 'service' | 'foreign' | 'nobody';
 

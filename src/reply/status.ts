@@ -14,7 +14,6 @@ export const statusOfError: Readonly<Record<ErrorCode, number>> = {
   canceled: 499,
   internal: 500,
   unsupported: 501,
-  deadline_exceeded: 504,
 };
 
 /** The one table between the protocols: googleapis' `google/rpc/code.proto` says which HTTP status each code is. */
@@ -82,6 +81,11 @@ export function statusOfCalls(calls: readonly CallResult<unknown>[]): 200 | 502 
   const outcomes = calls.map(outcomeOf);
   if (outcomes.includes('failed')) return 502;
   return outcomes.includes('timed out') ? 504 : 200;
+}
+
+/** Whether a call counts as failed or timed out. */
+export function isFailed(call: CallResult<unknown>): boolean {
+  return outcomeOf(call) !== 'ok';
 }
 
 function outcomeOf(call: CallResult<unknown>): 'ok' | 'failed' | 'timed out' {

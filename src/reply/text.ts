@@ -19,11 +19,12 @@ export function renderText(reply: Reply): string {
     ...(request === undefined ? [] : [`${request.method} ${request.uri}`]),
     ...drawRows(rows),
     ...(error === undefined ? [] : ['', error.message, ...(error.caret ?? [])]),
-    ...(body === undefined ? [] : ['', body]),
+    ...(body === undefined ? [] : ['', ...body.split('\n')]),
     ...(reply.try ?? []).map((command) => `  ${command}`),
     ...(traceId === undefined ? [] : ['', `trace ${traceId}`]),
   ];
-  return `${lines.join('\n')}\n`;
+  // What others wrote must not steer the terminal.
+  return lines.map((line) => `${line.replaceAll(/\p{Cc}/gu, '�')}\n`).join('');
 }
 
 function rootRow(reply: Reply): Row {
@@ -67,7 +68,8 @@ function callRow(call: CallResult, branch: string, parentStartMs: number): Row {
               : `${call.scheme} ${call.grpcStatus}`,
           ]),
       ...(error === undefined ? [] : [error.message]),
-      ...(call.answeredBy === 'foreign' ? [`foreign: ${firstLine(call.body ?? '')}`] : []),
+      ...(call.answeredBy === 'foreign' ? ['foreign'] : []),
+      ...(call.body === undefined ? [] : [firstLine(call.body)]),
       ...calleeNotes(reply?.mesh),
       ...proxyNote(call),
       ...(reply?.error === undefined ? [] : [reply.error.message]),

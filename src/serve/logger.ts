@@ -6,7 +6,6 @@ import type { LogLevel } from './log-level.ts';
 export interface Logger {
   /** One line for a request: at `warn` when something went wrong at this service itself, else at `info`. */
   answered(answered: Answered): void;
-  info(message: string): void;
 }
 
 /** Logs to standard output, one JSON object a line. */
@@ -18,6 +17,5 @@ export function createLogger({ service, version }: Identity, level: LogLevel): L
       if (problem === undefined) log.info(line, 'answered');
       else log.warn({ ...line, problem }, 'answered with a problem');
     },
-    info: (message) => log.info(message),
   };
 }

@@ -1,4 +1,4 @@
-import { type Server, ServerCredentials } from '@grpc/grpc-js';
+import { logVerbosity, type Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
 import type { FastifyInstance } from 'fastify';
 import type { Limits } from '../execute/allowance.ts';
 import type { Dialler } from '../execute/connect-to.ts';
@@ -38,6 +38,8 @@ export interface RunningService {
  * @throws MeshmockError `usage` when an address cannot be listened on
  */
 export async function startService(options: ServiceOptions, tracing: Tracing, logger: Logger): Promise<RunningService> {
+  // What it would write is in the errors that it gives as well.
+  setLogVerbosity(logVerbosity.NONE);
   const clients = { http: createHttpClient(), grpc: createGrpcClient() };
   const service: Service = {
     identity: options.identity,
@@ -46,12 +48,15 @@ export async function startService(options: ServiceOptions, tracing: Tracing, lo
     dialler: options.dialler,
     clients,
     tracing,
+    grpcPort: () => grpcPort,
     onAnswer: (answered) => logger.answered(answered),
   };
+  let grpcPort = options.grpc.port;
   const http = createHttpServer(service);
   const grpc = createGrpcServer(service);
+  const longestMs = options.limits.deadlineMs;
   const stopOnce = async (): Promise<void> => {
-    await Promise.all([http.stop(), grpc.stop(options.limits.deadlineMs)]);
+    await Promise.all([http.stop(longestMs), grpc.stop(longestMs)]);
     await Promise.all([clients.http.close(), clients.grpc.close()]);
     await tracing.stop();
   };
@@ -59,7 +64,8 @@ export async function startService(options: ServiceOptions, tracing: Tracing, lo
   const stop = (): Promise<void> => (stopped ??= stopOnce());
   try {
     const httpPort = await listenHttp(http.app, options.http);
-    const grpcPort = await listenGrpc(grpc.server, options.grpc);
+    grpcPort = await listenGrpc(grpc.server, options.grpc);
+    http.setReady();
     return { http: { ...options.http, port: httpPort }, grpc: { ...options.grpc, port: grpcPort }, stop };
   } catch (error) {
     await stop();

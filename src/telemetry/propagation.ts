@@ -4,10 +4,13 @@ import {
   type TextMapGetter,
   type TextMapPropagator,
   type TextMapSetter,
+  trace,
 } from '@opentelemetry/api';
-import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import { suppressTracing, W3CTraceContextPropagator } from '@opentelemetry/core';
 import { B3InjectEncoding, B3Propagator } from '@opentelemetry/propagator-b3';
 
+/** Where the headers stand that say no to sampling without naming a trace (B3, "deny"). */
+const denyKey = createContextKey('meshmock b3 deny');
 const arrivedKey = createContextKey('meshmock b3 formats that arrived');
 
 type B3Format = 'single' | 'multi';
@@ -29,10 +32,20 @@ export class MeshPropagator implements TextMapPropagator {
       (format) => getter.get(carrier, format === 'single' ? 'b3' : 'x-b3-traceid') !== undefined,
     );
     const extracted = this.w3c.extract(this.b3.multi.extract(context, carrier, getter), carrier, getter);
+    const deny =
+      getter.get(carrier, 'b3') === '0'
+        ? 'b3'
+        : getter.get(carrier, 'x-b3-sampled') === '0'
+          ? 'x-b3-sampled'
+          : undefined;
+    if (deny !== undefined && trace.getSpanContext(extracted) === undefined)
+      return suppressTracing(extracted).setValue(denyKey, deny);
     return extracted.setValue(arrivedKey, arrived);
   }
 
   inject(context: Context, carrier: unknown, setter: TextMapSetter): void {
+    const deny = context.getValue(denyKey);
+    if (typeof deny === 'string') setter.set(carrier, deny, '0');
     this.w3c.inject(context, carrier, setter);
     for (const format of (context.getValue(arrivedKey) as B3Format[] | undefined) ?? []) {
       this.b3[format].inject(context, carrier, setter);

@@ -11,9 +11,9 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { authorityOf } from '../plan/plan.ts';
+import { callMethod as grpcMethod } from '../reply/reply.ts';
 import type { CallFacts, CallOutcome, RequestFacts, RequestOutcome, RequestTrace, Tracing } from './tracing.ts';
 
-const grpcMethod = 'meshmock.v1.MeshMock/Call';
 /** Every plan is one route: names of spans and metrics stay few. */
 const httpRoute = '/*';
 

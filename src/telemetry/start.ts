@@ -2,17 +2,24 @@ import { setTimeout } from 'node:timers/promises';
 import type { Identity } from '../reply/reply.ts';
 import { type Tracing, verbatimTracing } from './tracing.ts';
 
-const lastExportMs = 5000;
+const lastExportMs = 3000;
 
 type Environment = Record<string, string | undefined>;
 
-/** Variables of the OpenTelemetry specification that say where telemetry goes. */
-const endpointNames = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_TRACES_EXPORTER'];
+type Signal = 'TRACES' | 'METRICS' | 'LOGS';
 
-/** Whether a standard variable asks for spans: one that names an exporter or an endpoint, and none that forbids them. */
+/** Whether a standard variable asks for a signal: one that names its exporter or an endpoint, and none that forbids it. */
+function wants(signal: Signal, env: Environment): boolean {
+  const exporter = env[`OTEL_${signal}_EXPORTER`] ?? '';
+  if (env.OTEL_SDK_DISABLED?.toLowerCase() === 'true' || exporter === 'none') return false;
+  return [exporter, env.OTEL_EXPORTER_OTLP_ENDPOINT, env[`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`]].some(
+    (value) => value,
+  );
+}
+
+/** Whether a standard variable asks for spans. */
 export function wantsSpans(env: Environment): boolean {
-  if (env.OTEL_SDK_DISABLED?.toLowerCase() === 'true' || env.OTEL_TRACES_EXPORTER === 'none') return false;
-  return endpointNames.some((name) => (env[name] ?? '') !== '');
+  return wants('TRACES', env);
 }
 
 /**
@@ -36,7 +43,7 @@ export async function startTracing(
   programVersion: string,
   env: Environment = process.env,
 ): Promise<Tracing> {
-  if (!wantsSpans(env)) return verbatimTracing;
+  if (!(['TRACES', 'METRICS', 'LOGS'] as const).some((signal) => wants(signal, env))) return verbatimTracing;
   for (const name in defaults) env[name] ??= defaults[name];
   if (!/(?:^|,)\s*service\.name=/.test(env.OTEL_RESOURCE_ATTRIBUTES ?? '')) env.OTEL_SERVICE_NAME ??= identity.service;
   env.OTEL_RESOURCE_ATTRIBUTES = [...resourceOf(identity), env.OTEL_RESOURCE_ATTRIBUTES ?? []].flat().join(',');
@@ -51,14 +58,21 @@ export async function startTracing(
     ...(env.OTEL_PROPAGATORS ? {} : { textMapPropagator: new MeshPropagator() }),
   });
   sdk.start();
-  return spanTracing(programVersion, () => withinTime(sdk.shutdown()));
+  const stop = (): Promise<void> => withinTime(identity.service, sdk.shutdown());
+  return wantsSpans(env) ? spanTracing(programVersion, stop) : { ...verbatimTracing, stop };
 }
 
 /** A collector that does not answer must not keep a service from ending. */
-async function withinTime(exported: Promise<void>): Promise<void> {
-  const late = setTimeout(lastExportMs, 'late', { ref: false });
-  const outcome = await Promise.race([exported.catch((error: Error) => error.message), late]);
-  if (outcome !== undefined) process.stderr.write(`meshmock: the last spans were not exported: ${outcome}\n`);
+async function withinTime(service: string, exported: Promise<void>): Promise<void> {
+  const late = setTimeout(lastExportMs, `no answer within ${lastExportMs} ms`, { ref: false });
+  const problem = await Promise.race([
+    exported.then(
+      () => undefined,
+      (error: Error) => error.message,
+    ),
+    late,
+  ]);
+  if (problem !== undefined) process.stderr.write(`meshmock: ${service}: not all telemetry was exported: ${problem}\n`);
 }
 
 /** What the environment's own attributes, which come later, may replace. */

@@ -46,7 +46,7 @@ test('the program converts, from standard input too', async () => {
 for (const [text, message] of [
   [
     '/@a[b',
-    'meshmock: at offset 3: expected "]" somewhere behind this bracket, found "["\n/@a[b\n   ^ expected "]" somewhere behind this bracket\n',
+    'meshmock: at offset 3: expected "]" to close the bracket that opens here, found "["\n/@a[b\n   ^ expected "]" to close the bracket that opens here\n',
   ],
   ['{"stages":[{}]}', 'meshmock: plan.stages[0].calls: expected at least one call\n'],
   ['curl -o file localhost:8080/x', 'meshmock: curl -o cannot be kept in a plan: leave it out\n'],

@@ -81,7 +81,7 @@ suite('headers that are passed on, without spans', () => {
     const reply = await callHttp(mesh.httpPort('gateway'), '/x', {
       'x-envoy-attempt-count': '2',
       'x-forwarded-client-cert':
-        'By=spiffe://cluster.local/ns/a/sa/edge,By=spiffe://cluster.local/ns/a/sa/server;Hash=1;Subject="CN=a,b;c";URI=spiffe://cluster.local/ns/a/sa/client',
+        'By=spiffe://cluster.local/ns/a/sa/edge,By=spiffe://cluster.local/ns/a/sa/server;Hash=1;Subject="CN=a,b;URI=spiffe://evil;c";URI=spiffe://cluster.local/ns/a/sa/client',
     });
     assert.deepEqual(reply.mesh, {
       attempt: 2,

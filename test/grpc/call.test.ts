@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, credentials, Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
-import { callMethod } from '../../src/grpc/codec.ts';
+import { encodeRequest } from '../../src/grpc/codec.ts';
+import { callMethod } from '../../src/reply/reply.ts';
 import { callGrpc, callHttp, type RunningMesh, startForeign, startMesh, treeOf } from '../running-mesh.ts';
 
 suite('Call over gRPC', () => {
@@ -150,18 +151,56 @@ suite('Call over gRPC', () => {
     assert.equal(treeOf(reply), `gateway(service1(127.0.0.1:${slow.port}))`);
   });
 
-  test('a caller that cancels ends the calls below', async () => {
+  test('a caller that cancels ends the calls below, in every service', async () => {
     await using slow = await startForeign(() => {});
     const target = `127.0.0.1:${slow.port}`;
-    const sent = callGrpc(
-      mesh.grpcPort('gateway'),
-      { path: `/@grpc:service1|grpc:service2/@${target}|${target}/x` },
-      { deadlineMs: 300 },
+    const client = new Client(`127.0.0.1:${mesh.grpcPort('gateway')}`, credentials.createInsecure());
+    const ended = Promise.withResolvers<void>();
+    const path = `/@grpc:service1|grpc:service2/@${target}|${target}/x`;
+    const call = client.makeUnaryRequest(
+      `/${callMethod}`,
+      encodeRequest,
+      (bytes) => bytes,
+      { path },
+      () => ended.resolve(),
     );
-    while (slow.open < 4) await sleep(5);
-    await sent;
-    await sleep(100);
-    assert.equal(slow.open, 0);
+    try {
+      while (slow.open < 4) await sleep(5);
+      call.cancel();
+      await ended.promise;
+      await sleep(100);
+      assert.equal(slow.open, 0);
+    } finally {
+      client.close();
+    }
+  });
+
+  test('a failure at the end of the longest chain comes back whole, or pruned, and the services live on', async () => {
+    const chain = `${'/@grpc:gateway'.repeat(49)}/@gateway|127.0.0.1:1/x`;
+    const { code, reply } = await gateway({ path: chain });
+    assert.equal(code, status.UNAVAILABLE);
+    assert.equal(reply?.service, 'gateway');
+    const overHttp = await callHttp(mesh.httpPort('gateway'), `${'/@grpc:gateway'.repeat(49)}/@gateway/x`);
+    assert.equal(overHttp.status, 200);
+    const nested = `${'/@grpc:gateway('.repeat(40)}/x${')'.repeat(40)}`;
+    const { plan } = (await callHttp(mesh.httpPort('gateway'), `/-/plan${nested}`)) as unknown as { plan: object };
+    assert.equal((await gateway({ plan })).code, status.OK);
+  });
+
+  test('more targets at once than channels are kept are all called', async () => {
+    mesh.dialler.add({ host: '', port: '7777', toHost: '127.0.0.1', toPort: String(mesh.grpcPort('service1')) });
+    const targets = Array.from({ length: 700 }, (_, index) => `grpc:host${index}:7777`).join('|');
+    const reply = await callHttp(mesh.httpPort('gateway'), `/@${targets}/x`);
+    assert.deepEqual(
+      reply.calls?.filter(({ error }) => error !== undefined),
+      [],
+    );
+  });
+
+  test('a plan from a message cannot smuggle another plan into a host', async () => {
+    const { code, reply } = await gateway({ plan: { stages: [{ calls: [{ scheme: 'grpc', host: '::1]:1/x?:' }] }] } });
+    assert.equal(code, status.INVALID_ARGUMENT);
+    assert.equal(reply?.error?.field, 'plan.stages[0].calls[0].host');
   });
 
   test('health says SERVING, for the server and for the service', async () => {

@@ -186,6 +186,71 @@ suite('what goes wrong over HTTP', () => {
     );
   });
 
+  test("a caller who has gone is nobody's problem: 499, and no warning", async () => {
+    await using slow = await startForeign(() => {});
+    const client = new AbortController();
+    const before = mesh.arrivals.length;
+    const sent = sendHttp(mesh.httpPort('gateway'), `/@127.0.0.1:${slow.port}/x`, { signal: client.signal });
+    while (slow.open < 1) await sleep(5);
+    client.abort();
+    await assert.rejects(sent);
+    while (mesh.arrivals.length === before) await sleep(5);
+    const [answered] = mesh.arrivals.slice(before);
+    assert.deepEqual([answered?.status, answered?.problem], [499, undefined]);
+  });
+
+  test('whoever signs can send anything: the answer stays JSON and the siblings are whole', async () => {
+    for (const body of ['5', '', '{"broken', '{"calls":5}', 'null']) {
+      await using forger = await startForeign((_request, response) => {
+        response.writeHead(200, { 'x-meshmock': 'x/1', 'content-type': 'application/json' }).end(body);
+      });
+      for (const accept of ['application/json', '*/*']) {
+        const reply = await gateway(`/@127.0.0.1:${forger.port}|service1/x`, { accept });
+        assert.equal(reply.calls?.[0]?.body, body === '' ? undefined : body);
+        assert.equal(reply.calls?.[1]?.reply?.service, 'service1');
+      }
+    }
+  });
+
+  test('HEAD, own paths and other content types of a meshmock are signed answers without a reply', async () => {
+    const reply = await gateway('/@service1;method=HEAD|service1(/-/healthy)|service1[accept=text/plain]/x');
+    assert.equal(reply.status, 200);
+    assert.deepEqual(
+      reply.calls?.map(({ answeredBy }) => answeredBy),
+      ['service', 'service', 'service'],
+    );
+    assert.deepEqual(
+      reply.calls?.map(({ body }) => body?.split('\n')[0]),
+      [undefined, 'healthy', 'GET /x'],
+    );
+  });
+
+  test('names that objects have are headers like any other', async () => {
+    await using foreign = await startForeign((_request, response) => response.end());
+    await gateway(`/@127.0.0.1:${foreign.port}[constructor=x][tostring=y]/x`);
+    assert.equal(foreign.requests[0]?.headers.constructor, 'x');
+  });
+
+  test('secrets in a path are not shown', async () => {
+    await using foreign = await startForeign((_request, response) => response.end());
+    const reply = await gateway(`/@service1/@127.0.0.1:${foreign.port}[authorization=Bearer%20s3cret][a=b]/x`);
+    assert.equal(foreign.requests[0]?.headers.authorization, 'Bearer s3cret');
+    assert.doesNotMatch(JSON.stringify(reply), /s3cret/);
+    assert.match(reply.request?.uri ?? '', /\[authorization=redacted\]\[a=b\]/);
+  });
+
+  test('every answer is signed, whatever was asked', async () => {
+    for (const [path, headers] of [
+      ['/-/%zz', {}],
+      ['/-/x', {}],
+      ['/x', { expect: 'something' }],
+      ['/-/healthy', {}],
+    ] as const) {
+      const { headers: answered } = await sendHttp(mesh.httpPort('gateway'), path, { headers });
+      assert.equal(answered['x-meshmock'], 'gateway/v1', path);
+    }
+  });
+
   const hostile: readonly (readonly [string, string, number])[] = [
     ['a path of 2,000 characters of garbage', `/@${'%(|,[;*~'.repeat(250)}`, 400],
     ['a plan of depth 10,000', '/@a'.repeat(10_000), 400],

@@ -25,7 +25,7 @@ const bytes = fc.oneof(
 );
 
 const host = fc.oneof(
-  { weight: 6, arbitrary: fc.stringMatching(/^[a-z][a-z0-9-]{0,8}[a-z0-9]$/) },
+  { weight: 6, arbitrary: fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,12}[a-z]$/) },
   {
     weight: 1,
     arbitrary: fc.constantFrom('http', 'grpc', 'https', 'grpcs', 'localhost', 'a.b.c.', 'x_y.svc.cluster.local'),

@@ -61,7 +61,7 @@ test('the text is a tree of who, status, time and a bar of it; an error stands o
 gateway v1           502      24.0 ms  ████████████████████████
 ├─ leaf v2 (leaf-1)  200      12.0 ms  ████████████············  grpc · attempt 2 · mTLS gateway→leaf · envoy, upstream 3 ms
 ├─ gone:8080         refused   6.0 ms  ············██████······  connect ECONNREFUSED 127.0.0.1:1
-└─ web:80            404      12.0 ms  ············████████████  foreign: <h1>Not here</h1>
+└─ web:80            404      12.0 ms  ············████████████  foreign · <h1>Not here</h1>
 
 trace 0af7651916cd43dd8448eb211c80319c
 `,
@@ -80,36 +80,59 @@ test('a child that came as JSON stands in the answer as it came', () => {
   assert.deepEqual(JSON.parse(encoded), JSON.parse(JSON.stringify(readReply(reply))));
 });
 
-test('what is signed and no JSON is shown as foreign', () => {
-  const reply = readReply({
-    service: 'a',
-    status: 200,
-    calls: [{ target: 'b:1', scheme: 'http', answeredBy: 'service', reply: new RawReply('{"broken') }],
-  });
-  assert.deepEqual(reply.calls?.[0], {
-    target: 'b:1',
-    scheme: 'http',
-    answeredBy: 'foreign',
-    body: '{"broken',
-    bodyBytes: 8,
-  });
+test('what is signed and is no reply is shown as a body, and spoils nothing', () => {
+  for (const body of [
+    '{"broken',
+    '5',
+    'null',
+    '{"calls":5}',
+    '{"service":"a","status":200,"calls":[5]}',
+    '{"service":"a","status":200,"calls":[{}]}',
+  ]) {
+    const reply = readReply({
+      service: 'a',
+      status: 200,
+      calls: [{ target: 'b:1', scheme: 'http', answeredBy: 'service', reply: new RawReply(body) }],
+    });
+    assert.deepEqual(reply.calls?.[0], { target: 'b:1', scheme: 'http', answeredBy: 'service', body });
+  }
 });
 
-test('pruning takes away headers, then levels from below, and says how many calls that were', () => {
+test('what others wrote does not steer the terminal', () => {
+  const call = { target: 'b:1', scheme: 'http', answeredBy: 'foreign', body: 'a\u001b[2Jb' } as const;
+  const text = renderText({ service: 'a', status: 200, calls: [call] });
+  assert.ok(text.includes('a�[2Jb'));
+});
+
+test('pruning takes away headers, then what went well, then levels from below, and says how many calls that were', () => {
   const whole = readReply(tree);
-  const deep: Reply = { ...whole, calls: [{ target: 'x:1', scheme: 'http', answeredBy: 'service', reply: whole }] };
+  const good: Reply = {
+    service: 'good',
+    status: 200,
+    calls: [{ target: 'x:1', scheme: 'http', status: 200, answeredBy: 'service', reply: leaf }],
+  };
+  const deep: Reply = {
+    ...whole,
+    calls: [
+      { target: 'bad:1', scheme: 'http', status: 502, answeredBy: 'service', reply: whole },
+      { target: 'good:1', scheme: 'http', status: 200, answeredBy: 'service', reply: good },
+    ],
+  };
   const size = (reply: Reply): number => JSON.stringify(reply).length;
   assert.equal(
     pruneReply(deep, () => true),
     deep,
   );
-  const withoutHeaders = pruneReply(deep, (reply) => size(reply) < size(deep));
-  assert.equal(withoutHeaders.request?.headers, undefined);
-  assert.equal(withoutHeaders.calls?.[0]?.reply?.calls?.length, 3);
+  const slim = pruneReply(deep, (reply) => size(reply) < size(deep));
+  assert.equal(slim.request?.headers, undefined);
+  assert.equal(slim.calls?.[0]?.reply?.calls?.length, 3);
+  assert.equal(slim.calls?.[1]?.reply?.calls?.length, 1);
+  const failures = pruneReply(deep, (reply) => size(reply) < size(slim));
+  assert.equal(failures.calls?.[0]?.reply?.calls?.[1]?.error?.code, 'refused');
+  assert.equal(failures.calls?.[1]?.reply?.prunedCalls, 1);
   const oneLevel = pruneReply(deep, (reply) => size(reply) < 700);
   assert.equal(oneLevel.calls?.[0]?.reply?.prunedCalls, 3);
   const root = pruneReply(deep, (reply) => size(reply) < 300);
-  assert.equal(root.prunedCalls, 4);
-  const least = pruneReply(deep, () => false);
-  assert.equal(least.service, 'gateway');
+  assert.equal(root.prunedCalls, 6);
+  assert.equal(pruneReply(deep, () => false).service, 'gateway');
 });

@@ -150,6 +150,18 @@ suite('spans, received over OTLP', () => {
     assert.match(sent.traceparent ?? '', /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
   });
 
+  test('a request that denies sampling without a trace, as B3 can, has no span, and the denial goes on', async () => {
+    for (const headers of [{ b3: '0' }, { 'x-b3-sampled': '0' }]) {
+      const sent = await sentOn(headers);
+      assert.equal(sent.b3 ?? sent['x-b3-sampled'], '0');
+      assert.equal(sent.traceparent, undefined);
+      await callHttp(gateway.httpPort, '/@leaf/denied', headers);
+    }
+    const next = await callHttp(gateway.httpPort, '/@leaf/x');
+    await receiver.trace(next.traceId ?? '', 3);
+    assert.equal(receiver.spans.filter(({ attributes }) => attributes['url.path'] === '/denied').length, 0);
+  });
+
   test('an unsampled request stays unsampled: no span, and the decision goes on', async () => {
     const traceId = id(16);
     const sent = await sentOn({ traceparent: `00-${traceId}-${id(8)}-00` });

@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify';
 export class OpenRequests {
   draining = false;
   private readonly replies = new Set<FastifyReply>();
-  private readonly drained = Promise.withResolvers<void>();
+  private readonly onEmpty: (() => void)[] = [];
 
   add(reply: FastifyReply): void {
     this.replies.add(reply);
@@ -12,14 +12,17 @@ export class OpenRequests {
     reply.raw.once('close', () => this.onEnded(reply));
   }
 
-  /** From now on answers end their connections. Resolves when all are out. */
-  drain(): Promise<void> {
+  /** From now on answers end their connections. */
+  drain(): void {
     this.draining = true;
     for (const reply of this.replies) {
       if (!reply.raw.headersSent) reply.header('connection', 'close');
     }
-    this.resolveWhenDrained();
-    return this.drained.promise;
+  }
+
+  /** Resolves when all answers are out. */
+  async ended(): Promise<void> {
+    while (this.replies.size > 0) await new Promise<void>((resolve) => this.onEmpty.push(resolve));
   }
 
   /** An answer that has ended may still lie in the socket's buffer: closing would cut it off. */
@@ -40,10 +43,7 @@ export class OpenRequests {
 
   private remove(reply: FastifyReply): void {
     this.replies.delete(reply);
-    this.resolveWhenDrained();
-  }
-
-  private resolveWhenDrained(): void {
-    if (this.draining && this.replies.size === 0) this.drained.resolve();
+    if (this.replies.size > 0) return;
+    for (const resolve of this.onEmpty.splice(0)) resolve();
   }
 }

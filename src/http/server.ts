@@ -52,7 +52,13 @@ export function createHttpServer(service: Service): HttpServer {
       ready = true;
     },
     async stop(longestMs) {
-      await Promise.race([open.drain(), setTimeout(longestMs, undefined, { ref: false })]);
+      open.drain();
+      // Connections that callers keep open get their last answer: closing them at once would reset what is on its way.
+      const connections = await new Promise<number>((resolve) =>
+        app.server.getConnections((_error, count) => resolve(count)),
+      );
+      if (connections > 0) await setTimeout(lastRequestsMs);
+      await Promise.race([open.ended(), setTimeout(longestMs, undefined, { ref: false })]);
       const closed = app.close();
       // What is left has sent no request, and would be waited for until it does.
       app.server.closeAllConnections();
@@ -60,6 +66,9 @@ export function createHttpServer(service: Service): HttpServer {
     },
   };
 }
+
+/** How long callers may still use their connections once a server is to end. */
+const lastRequestsMs = 200;
 
 function createApp(service: Service): FastifyInstance {
   const app = Fastify({

@@ -161,6 +161,7 @@ function withHint(answer: CallAnswer, { dialler: { hosts } }: Service): CallAnsw
 
 /** A header that is given twice for one call is sent as one list, as RFC 9110 section 5.3 allows. */
 function ownHeaders({ headers }: Call): Record<string, string> {
+  if (headers.length === 0) return {};
   const values = Map.groupBy(headers, ({ name }) => name);
   return Object.fromEntries([...values].map(([name, same]) => [name, same.map(({ value }) => value).join(', ')]));
 }

@@ -14,6 +14,7 @@ export function shownHeaders(headers: Headers): Record<string, string> {
 
 /** A path as a reply may show it: without the values of secret headers that a plan in it sets. */
 export function shownUri(uri: string): string {
+  if (!uri.includes('[')) return uri;
   return uri.replaceAll(/\[([\w.-]+)=[^\]]*\]/g, (header, name: string) =>
     secretNames.test(name.toLowerCase()) ? `[${name}=redacted]` : header,
   );

@@ -3,47 +3,42 @@ import type { FastifyReply } from 'fastify';
 /** The requests under way, so that a server can end when they are answered. */
 export class OpenRequests {
   draining = false;
-  private readonly replies = new Set<FastifyReply>();
-  private readonly onEmpty: (() => void)[] = [];
+  private count = 0;
+  private readonly onNone: (() => void)[] = [];
 
   add(reply: FastifyReply): void {
-    this.replies.add(reply);
-    if (this.draining) reply.header('connection', 'close');
-    reply.raw.once('close', () => this.onEnded(reply));
+    this.count++;
+    reply.raw.once('close', () => this.onClosed(reply));
   }
 
-  /** From now on answers end their connections. */
-  drain(): void {
-    this.draining = true;
-    for (const reply of this.replies) {
-      if (!reply.raw.headersSent) reply.header('connection', 'close');
-    }
+  /** To be called before an answer goes out: one of a server that is to end is the last of its connection. */
+  closeWhenDraining(reply: FastifyReply): void {
+    if (this.draining) reply.header('connection', 'close');
   }
 
   /** Resolves when all answers are out. */
   async ended(): Promise<void> {
-    while (this.replies.size > 0) await new Promise<void>((resolve) => this.onEmpty.push(resolve));
+    while (this.count > 0) await new Promise<void>((resolve) => this.onNone.push(resolve));
   }
 
   /** An answer that has ended may still lie in the socket's buffer: closing would cut it off. */
-  private onEnded(reply: FastifyReply): void {
+  private onClosed(reply: FastifyReply): void {
     const { socket } = reply.request.raw;
     if (socket.destroyed || socket.writableLength === 0) {
-      this.remove(reply);
-    } else {
-      const onOut = (): void => {
-        socket.off('drain', onOut);
-        socket.off('close', onOut);
-        this.remove(reply);
-      };
-      socket.once('drain', onOut);
-      socket.once('close', onOut);
+      this.remove();
+      return;
     }
+    const onOut = (): void => {
+      socket.off('drain', onOut);
+      socket.off('close', onOut);
+      this.remove();
+    };
+    socket.once('drain', onOut);
+    socket.once('close', onOut);
   }
 
-  private remove(reply: FastifyReply): void {
-    this.replies.delete(reply);
-    if (this.replies.size > 0) return;
-    for (const resolve of this.onEmpty.splice(0)) resolve();
+  private remove(): void {
+    if (--this.count > 0) return;
+    for (const resolve of this.onNone.splice(0)) resolve();
   }
 }

@@ -27,6 +27,7 @@ export function createHttpServer(service: Service): HttpServer {
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header(signatureHeader, signature(service.identity)).header('x-content-type-options', 'nosniff');
     open.add(reply);
+    open.closeWhenDraining(reply);
     done();
   });
   addRefusals(app, service);
@@ -42,6 +43,7 @@ export function createHttpServer(service: Service): HttpServer {
         headers: plainHeaders(request.headers),
         signal: goneSignal(reply),
       });
+      open.closeWhenDraining(reply);
       const { contentType, body } = encode(answered, request);
       return reply.code(answered.status).header('content-type', contentType).send(body);
     },
@@ -52,7 +54,7 @@ export function createHttpServer(service: Service): HttpServer {
       ready = true;
     },
     async stop(longestMs) {
-      open.drain();
+      open.draining = true;
       // Connections that callers keep open get their last answer: closing them at once would reset what is on its way.
       const connections = await new Promise<number>((resolve) =>
         app.server.getConnections((_error, count) => resolve(count)),

@@ -54,6 +54,13 @@ export class Cursor {
     return offset;
   }
 
+  /** The value itself, unless there is a problem with it: then that is what was expected at the offset. */
+  check<T>(value: T, problemOf: (value: T) => string | undefined, offset: number): T {
+    const problem = problemOf(value);
+    if (problem !== undefined) throw this.fail(problem, offset);
+    return value;
+  }
+
   /** An error at an offset, by default here: what was expected there, and what was found. */
   fail(expected: string, offset = this.offset): MeshmockError {
     const found = offset < this.text.length ? `${JSON.stringify(this.text[offset])}` : 'the end';

@@ -8,10 +8,11 @@ import {
   statusProblem,
 } from './fields.ts';
 import { decodePercent, parseHeader } from './parse-header.ts';
+import { wholeNumber } from './parse-option.ts';
 import { type Behaviour, type Condition, type Delay, type Directive, grpcStatusNames } from './plan.ts';
 import { parseDurationMs, parseSizeBytes } from './quantity.ts';
 
-export const directiveNames = [
+const directiveNames = [
   'delay',
   'status',
   'grpc-status',
@@ -78,12 +79,8 @@ function parseWithValue(
       return { kind: name, delay: parseDelay(cursor, value, at) };
     case 'cpu':
       return { kind: name, durationMs: present(parseDurationMs(value), cursor, at, 'a duration such as 50ms') };
-    case 'status': {
-      const status = /^\d{3}$/.test(value) ? Number(value) : Number.NaN;
-      const problem = statusProblem(status);
-      if (problem !== undefined) throw cursor.fail(problem, at);
-      return { kind: name, status };
-    }
+    case 'status':
+      return { kind: name, status: cursor.check(wholeNumber(value, 3), statusProblem, at) };
     case 'grpc-status': {
       const known = grpcStatusNames.find((status) => status === value);
       return { kind: name, grpcStatus: present(known, cursor, at, 'a gRPC status such as UNAVAILABLE') };

@@ -18,12 +18,10 @@ export function parseHeader(cursor: Cursor): Header {
   const equals = /=|%3d/i.exec(data);
   if (equals === null) throw cursor.fail('"=" between the header\'s name and its value', end);
   const name = data.slice(0, equals.index).toLowerCase();
-  const nameProblem = headerNameProblem(name);
-  if (nameProblem !== undefined) throw cursor.fail(nameProblem, from);
+  cursor.check(name, headerNameProblem, from);
   const valueAt = from + equals.index + equals[0].length;
   const value = decodePercent(cursor, valueAt, end);
-  const valueProblem = headerValueProblem(name, value);
-  if (valueProblem !== undefined) throw cursor.fail(valueProblem, valueAt);
+  cursor.check(value, (text) => headerValueProblem(name, text), valueAt);
   cursor.offset = end + (text[end] === ']' ? 1 : 3);
   return { name, value };
 }

@@ -4,6 +4,7 @@ import * as fields from './fields.ts';
 import { checkCount } from './measure.ts';
 import { parseDirective } from './parse-directive.ts';
 import { parseHeader } from './parse-header.ts';
+import { parseOption, wholeNumber } from './parse-option.ts';
 import {
   type Call,
   type CallOptions,
@@ -18,7 +19,6 @@ import {
   type Stage,
   schemes,
 } from './plan.ts';
-import { parseDurationMs } from './quantity.ts';
 
 /**
  * Reads a path of the plan language (the grammar is in the README).
@@ -151,7 +151,7 @@ class PlanParser {
     let options: CallOptions = {};
     for (;;) {
       if (this.cursor.peek() === '[') headers.push(this.header(scheme));
-      else if (this.cursor.take(';')) options = this.option(options);
+      else if (this.cursor.take(';')) options = parseOption(this.cursor, options);
       else break;
     }
     return { scheme, host, port, times, headers, options, then: this.ownContinuation(depth) };
@@ -160,8 +160,7 @@ class PlanParser {
   private header(scheme: Scheme): Header {
     const start = this.cursor.offset;
     const header = parseHeader(this.cursor);
-    const problem = fields.callHeaderProblem(scheme, header.name);
-    if (problem !== undefined) throw this.cursor.fail(problem, start);
+    this.cursor.check(header.name, (name) => fields.callHeaderProblem(scheme, name), start);
     return header;
   }
 
@@ -191,11 +190,11 @@ class PlanParser {
     if (cursor.take('[')) {
       const host = cursor.takeWhile(/[0-9A-Fa-f:.]+/y);
       if (!host.includes(':')) throw cursor.fail('an IPv6 address', start);
-      this.checked(host, fields.hostProblem, start);
+      cursor.check(host, fields.hostProblem, start);
       if (!cursor.take(']')) throw cursor.fail('"]" behind the IPv6 address');
       return host;
     }
-    return this.checked(cursor.takeWhile(/[A-Za-z0-9._-]+/y), fields.hostProblem, start);
+    return cursor.check(cursor.takeWhile(/[A-Za-z0-9._-]+/y), fields.hostProblem, start);
   }
 
   private port(host: string): number {
@@ -207,36 +206,7 @@ class PlanParser {
 
   private number(digits: number, problemOf: (value: number) => string | undefined): number {
     const start = this.cursor.offset;
-    return this.checked(wholeNumber(this.cursor.takeWhile(/\d+/y), digits), problemOf, start);
-  }
-
-  private checked<T>(value: T, problemOf: (value: T) => string | undefined, offset: number): T {
-    const problem = problemOf(value);
-    if (problem !== undefined) throw this.cursor.fail(problem, offset);
-    return value;
-  }
-
-  private option(options: CallOptions): CallOptions {
-    const { cursor } = this;
-    const start = cursor.offset;
-    const name = cursor.takeWhile(/[a-z-]+/y);
-    if (!isOptionName(name)) throw cursor.fail(`an option: ${optionNames.join(', ')}`, start);
-    if (options[keyOfOption[name]] !== undefined) throw cursor.fail(`${name} once`, start);
-    if (!cursor.take('=')) throw cursor.fail(`"=" and a value for ${name}`);
-    const at = cursor.offset;
-    const value = cursor.takeWhile(/[A-Za-z0-9._-]+/y);
-    switch (name) {
-      case 'timeout': {
-        const timeoutMs = parseDurationMs(value) ?? Number.NaN;
-        return { ...options, timeoutMs: this.checked(timeoutMs, fields.timeoutProblem, at) };
-      }
-      case 'method':
-        return { ...options, method: this.checked(value, fields.methodProblem, at) };
-      case 'retries':
-        return { ...options, retries: this.checked(wholeNumber(value, 4), fields.retriesProblem, at) };
-      case 'concurrency':
-        return { ...options, concurrency: this.checked(wholeNumber(value, 4), fields.concurrencyProblem, at) };
-    }
+    return this.cursor.check(wholeNumber(this.cursor.takeWhile(/\d+/y), digits), problemOf, start);
   }
 
   private ownContinuation(depth: number): Plan | undefined {
@@ -247,15 +217,4 @@ class PlanParser {
     if (!cursor.take(')')) throw cursor.fail('")"');
     return plan;
   }
-}
-
-const keyOfOption = { timeout: 'timeoutMs', method: 'method', retries: 'retries', concurrency: 'concurrency' } as const;
-const optionNames = Object.keys(keyOfOption);
-
-function isOptionName(name: string): name is keyof typeof keyOfOption {
-  return Object.hasOwn(keyOfOption, name);
-}
-
-function wholeNumber(text: string, digits: number): number {
-  return /^\d+$/.test(text) && text.length <= digits ? Number(text) : Number.NaN;
 }

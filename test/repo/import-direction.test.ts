@@ -55,3 +55,19 @@ test('plan and reply are pure: they import nothing but themselves and each other
     [],
   );
 });
+
+test('execute opens no socket: the clients behind its port do', () => {
+  const sockets = /^(?:node:(?:net|http|https|http2|tls|dgram|dns)|undici|fastify|@grpc\/.*)$/;
+  assert.deepEqual(
+    imports.filter(({ room, from }) => room === 'execute' && sockets.test(from)),
+    [],
+  );
+});
+
+test('the OpenTelemetry SDK is loaded only where spans are on', () => {
+  const known = new Set(['telemetry/spans.ts', 'telemetry/propagation.ts', 'telemetry/start.ts']);
+  assert.deepEqual(
+    imports.filter(({ file, from }) => from.startsWith('@opentelemetry/') && !known.has(file)),
+    [],
+  );
+});

@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { Client as Channel, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { Client as Channel, connectivityState, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import {
   abortedAnswer,
   type CallAnswer,
@@ -101,8 +101,13 @@ async function makeCall(channels: Channels, outgoing: OutgoingCall, signal: Abor
     // What grpc-js throws before it calls: a target or metadata that it does not take.
     answer = { kind: 'failed', error: { code: 'protocol', message: (error as Error).message } };
   }
-  lease?.release(answer.kind === 'failed' && !stillConnected.has(answer.error.code));
+  lease?.release(answer.kind === 'failed' && isBroken(lease.channel, answer.error.code));
   return answer;
+}
+
+/** A channel that is still connecting when its last call has ended is not to go on with it. */
+function isBroken(channel: Channel, code: CallErrorCode): boolean {
+  return !stillConnected.has(code) || channel.getChannel().getConnectivityState(false) !== connectivityState.READY;
 }
 
 function callOn(channel: Channel, outgoing: OutgoingCall, signal: AbortSignal): Promise<CallAnswer> {

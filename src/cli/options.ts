@@ -55,7 +55,7 @@ export function parseOptions<S extends Schema>(schema: S, args: readonly string[
   const values: Record<string, unknown> = {};
   for (const [name, option] of Object.entries(schema)) {
     const found = flags.get(name) ?? readVariable(name, option, env);
-    given.add(found.source);
+    if (found.source !== '') given.add(found.source);
     const { texts } = found;
     const parse = (text: string): unknown => named(found.source, text, option);
     if (option.repeatable) values[name] = texts.map(parse);

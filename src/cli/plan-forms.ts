@@ -49,7 +49,7 @@ function planOfJson(text: string): Plan {
   }
   const { path, plan } = (message ?? {}) as { path?: unknown; plan?: unknown };
   // A request has one of them; what `/-/plan` prints has both, which say the same.
-  if (plan !== undefined) return fromMessage(plan);
+  if (plan !== undefined && plan !== null) return fromMessage(plan);
   return typeof path === 'string' ? parsePath(path) : fromMessage(message);
 }
 

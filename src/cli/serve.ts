@@ -9,7 +9,7 @@ export const serveHelp = `meshmock serve: one service
 ${helpOf(serveSchema)}
 
 Each flag has a variable, such as MESHMOCK_SERVICE_VERSION. OTEL_* variables keep their standard meaning:
-spans are on when one of them names an exporter or an endpoint.`;
+spans are on when one of them names an exporter or an endpoint for traces.`;
 
 /** What a service started by `meshmock up` tells it. */
 export interface ReadyMessage {

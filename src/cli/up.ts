@@ -44,8 +44,10 @@ export async function up(args: readonly string[]): Promise<void> {
   try {
     await Promise.all(children.map((child, index) => ready(child, names[index] ?? '')));
   } catch (error) {
+    const wasStopping = stop.isStopping();
     stop();
     await ends;
+    if (wasStopping) return;
     throw error;
   }
   process.stdout.write(`${introduction(members, children, telemetry.line)}\n`);
@@ -79,7 +81,7 @@ function startMember(
   logLevel: string,
   env: NodeJS.ProcessEnv,
 ): ChildProcess {
-  // A service has one port for each protocol here, whichever is asked for.
+  // Over HTTP a service answers on any port that is asked for; it has only one.
   const routes = members.flatMap(({ name, http, grpc }) => [
     `${name}:${defaultPorts.grpc}:${dialHost(grpc)}:${grpc.port}`,
     `${name}:${grpc.port}:${dialHost(grpc)}:${grpc.port}`,
@@ -144,7 +146,10 @@ async function chooseTelemetry(): Promise<{ env: NodeJS.ProcessEnv; line: string
   // Each service has its own name.
   const { OTEL_SERVICE_NAME: _one, ...env } = process.env;
   if (wantsSpans(env)) return { env, line: 'Spans go where the OTEL_* variables say.' };
-  if (env.OTEL_SDK_DISABLED !== undefined || env.OTEL_TRACES_EXPORTER !== undefined || !(await listens(otlpPort))) {
+  if (env.OTEL_SDK_DISABLED !== undefined || env.OTEL_TRACES_EXPORTER !== undefined) {
+    return { env, line: 'No spans: an OTEL_* variable says so.' };
+  }
+  if (!(await listens(otlpPort))) {
     return {
       env,
       line: `No spans: nothing listens for OTLP at localhost:${otlpPort}. Start a Jaeger, then this again.`,
@@ -156,7 +161,7 @@ async function chooseTelemetry(): Promise<{ env: NodeJS.ProcessEnv; line: string
     OTEL_LOGS_EXPORTER: 'none',
   };
   return {
-    env: { ...endpoint, ...env },
+    env: { ...env, ...endpoint },
     line: `Spans go to localhost:${otlpPort}. With Jaeger, look at http://localhost:16686/trace/ and the traceId of an answer.`,
   };
 }

@@ -1,7 +1,7 @@
 import { formatPath } from '../plan/format.ts';
 import { countBelow } from '../plan/measure.ts';
 import { authorityOf, type Call, type CallsPlan, sharedContinuation } from '../plan/plan.ts';
-import { callerMesh, shownHeaders, shownUri } from '../reply/evidence.ts';
+import { callerMesh, shownHeaders } from '../reply/evidence.ts';
 import type { CallError, CallResult, Protocol, RawReply } from '../reply/reply.ts';
 import type { RequestTrace } from '../telemetry/tracing.ts';
 import { type Allowance, allowanceHeaders, calleeTimeoutMs } from './allowance.ts';
@@ -120,7 +120,7 @@ async function makeCall(
   leftMs: number,
 ): Promise<CallAnswer> {
   const timeoutMs = Math.min(leftMs, call.options.timeoutMs ?? Number.POSITIVE_INFINITY);
-  const callTrace = trace.startCall({ call, path: shownUri(path), stage, budgetLeft: budget });
+  const callTrace = trace.startCall({ call, path, stage, budgetLeft: budget });
   const outgoing = {
     scheme: call.scheme,
     authority: authorityOf(call),

@@ -48,23 +48,25 @@ class Channels {
     // The one that was not used for the longest time comes first.
     this.entries.delete(key);
     this.entries.set(key, entry);
-    if (this.entries.size > mostChannels) this.dropIdle();
+    this.dropIdle();
     return {
       channel: entry.channel,
       release: (isBroken) => {
         entry.users--;
         if (isBroken && this.entries.get(key) === entry) this.entries.delete(key);
         if (entry.users === 0 && this.entries.get(key) !== entry) entry.channel.close();
+        this.dropIdle();
       },
     };
   }
 
   private dropIdle(): void {
+    if (this.entries.size <= mostChannels) return;
     for (const [key, { channel, users }] of this.entries) {
       if (users > 0) continue;
       this.entries.delete(key);
       channel.close();
-      return;
+      if (this.entries.size <= mostChannels) return;
     }
   }
 

@@ -32,6 +32,9 @@ const { Call } = packageDefinition[serviceName] as unknown as CallDefinition;
 type Same<A, B extends A> = B;
 export type Checked = [Same<PlanMessage, Plan__Output>, Same<ReplyMessage, Reply>];
 
+/** A request carries a plan, and may be as large as one may be over HTTP. */
+export const largestRequestBytes = 64 * 1024;
+
 /** Encodes a request, always as a path. */
 export const encodeRequest = (request: { path: string }): Buffer => Call.requestSerialize(request);
 /** Encodes a reply whose children have all been read. */
@@ -45,6 +48,7 @@ export type DecodedRequest = { readonly request: CallRequest__Output } | { reado
 
 /** Decodes a request, or says why that cannot be done. Never throws. */
 export function decodeRequest(bytes: Buffer): DecodedRequest {
+  if (bytes.length > largestRequestBytes) return { undecodable: `it is larger than ${largestRequestBytes} bytes` };
   try {
     return { request: Call.requestDeserialize(bytes) };
   } catch (error) {

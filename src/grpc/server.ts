@@ -11,7 +11,14 @@ import { MeshmockError } from '../plan/error.ts';
 import type { Headers } from '../reply/evidence.ts';
 import { readReply } from '../reply/json.ts';
 import { callMethod } from '../reply/reply.ts';
-import { type DecodedRequest, decodeRequest, encodeReplyMessage, headersOf, serviceName } from './codec.ts';
+import {
+  type DecodedRequest,
+  decodeRequest,
+  encodeReplyMessage,
+  headersOf,
+  largestRequestBytes,
+  serviceName,
+} from './codec.ts';
 import { reflectedDefinition } from './reflection.ts';
 import { detailsLimitHeader, detailsLimitOf, errorStatusOf } from './status-details.ts';
 
@@ -23,13 +30,11 @@ export interface GrpcServer {
 
 type Call = ServerUnaryCall<DecodedRequest, Buffer>;
 
-/** A request carries a plan, and may be as large as one may be over HTTP. */
-const largestRequestBytes = 64 * 1024;
-
 /** Makes the gRPC server of a service, with reflection and health; it does not listen yet. */
 export function createGrpcServer(service: Service): GrpcServer {
   const server = new Server({
-    'grpc.max_receive_message_length': largestRequestBytes,
+    // What is larger than a request may be is refused by our own error, up to what is too large to look at.
+    'grpc.max_receive_message_length': 16 * largestRequestBytes,
     'grpc.max_send_message_length': largestReplyBytes,
   });
   const open = new OpenCalls();

@@ -153,7 +153,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   private readonly onAbort = (): void => {
     this.settle(abortedAnswer(this.signal));
     this.controller?.abort(new Error('the call has ended'));
-    this.dialling?.destroy();
+    // With an error: else undici waits for ever for the connection.
+    this.dialling?.destroy(new Error('the call has ended'));
   };
 
   private settle(answer: CallAnswer): void {

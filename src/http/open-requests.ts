@@ -8,7 +8,7 @@ export class OpenRequests {
 
   add(reply: FastifyReply): void {
     this.count++;
-    reply.raw.once('close', () => this.onClosed(reply));
+    reply.raw.once('close', () => this.remove());
   }
 
   /** To be called before an answer goes out: one of a server that is to end is the last of its connection. */
@@ -19,22 +19,6 @@ export class OpenRequests {
   /** Resolves when all answers are out. */
   async ended(): Promise<void> {
     while (this.count > 0) await new Promise<void>((resolve) => this.onNone.push(resolve));
-  }
-
-  /** An answer that has ended may still lie in the socket's buffer: closing would cut it off. */
-  private onClosed(reply: FastifyReply): void {
-    const { socket } = reply.request.raw;
-    if (socket.destroyed || socket.writableLength === 0) {
-      this.remove();
-      return;
-    }
-    const onOut = (): void => {
-      socket.off('drain', onOut);
-      socket.off('close', onOut);
-      this.remove();
-    };
-    socket.once('drain', onOut);
-    socket.once('close', onOut);
   }
 
   private remove(): void {

@@ -1,4 +1,5 @@
 import http from 'node:http';
+import net from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { answer } from '../execute/answer.ts';
@@ -60,6 +61,8 @@ export function createHttpServer(service: Service): HttpServer {
         app.server.getConnections((_error, count) => resolve(count)),
       );
       if (connections > 0) await setTimeout(lastRequestsMs);
+      // Only the listener: what http.Server.close does besides would cut off answers that lie in a socket's buffer.
+      net.Server.prototype.close.call(app.server);
       await Promise.race([open.ended(), setTimeout(longestMs, undefined, { ref: false })]);
       const closed = app.close();
       // What is left has sent no request, and would be waited for until it does.

@@ -12,12 +12,21 @@ export function shownHeaders(headers: Headers): Record<string, string> {
   return shown;
 }
 
-/** A path as a reply may show it: without the values of secret headers that a plan in it sets. */
+/** A path as a reply may show it: of the secret headers that a plan in it sets, the values are starred out. */
 export function shownUri(uri: string): string {
-  if (!uri.includes('[')) return uri;
-  return uri.replaceAll(/\[([\w.-]+)=[^\]]*\]/g, (header, name: string) =>
-    secretNames.test(name.toLowerCase()) ? `[${name}=redacted]` : header,
-  );
+  const opening = /(\[|%5b)([^=\]%[]{1,64})(?:=|%3d)/gi;
+  let shown = '';
+  let from = 0;
+  for (let match = opening.exec(uri); match !== null; match = opening.exec(uri)) {
+    if (!secretNames.test(match[2]?.toLowerCase() ?? '')) continue;
+    const at = opening.lastIndex;
+    const closing = match[1] === '[' ? uri.indexOf(']', at) : at + uri.slice(at).search(/\]|%5d/i);
+    const end = closing < at ? uri.length : closing;
+    shown += uri.slice(from, at) + '*'.repeat(end - at);
+    from = end;
+    opening.lastIndex = end;
+  }
+  return shown + uri.slice(from);
 }
 
 /** What the callee can tell of the mesh from the request's headers. */

@@ -1,3 +1,4 @@
+import { isReply } from './check.ts';
 import { type CallResult, RawReply, type Reply, shownBodyBytes } from './reply.ts';
 
 /** Writes a reply as JSON. A child that came as JSON is put in as it came. */
@@ -26,7 +27,9 @@ function readCall(call: CallResult<RawReply>): CallResult {
   if (reply === undefined) return own;
   if (!(reply instanceof RawReply)) return { ...own, reply: readReply(reply) };
   const read = parseReply(reply.json);
-  return read === undefined ? { ...own, body: reply.json.slice(0, shownBodyBytes) } : { ...own, reply: read };
+  if (read !== undefined) return { ...own, reply: read };
+  const bytes = new TextEncoder().encode(reply.json).length;
+  return { ...own, body: reply.json.slice(0, shownBodyBytes), ...(bytes > shownBodyBytes ? { bodyBytes: bytes } : {}) };
 }
 
 /** Whoever signs can send anything: undefined when it is no reply. */
@@ -37,19 +40,4 @@ function parseReply(json: string): Reply | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Whether what is read of a reply without a further look has the types of one. */
-function isReply(value: unknown): value is Reply {
-  if (typeof value !== 'object' || value === null) return false;
-  const { service, status, calls = [] } = value as Partial<Record<keyof Reply, unknown>>;
-  return typeof service === 'string' && typeof status === 'number' && Array.isArray(calls) && calls.every(isCall);
-}
-
-function isCall(value: unknown): value is CallResult {
-  if (typeof value !== 'object' || value === null) return false;
-  const { target, scheme, answeredBy, reply } = value as Partial<Record<keyof CallResult, unknown>>;
-  return (
-    [target, scheme, answeredBy].every((text) => typeof text === 'string') && (reply === undefined || isReply(reply))
-  );
 }

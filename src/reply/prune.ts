@@ -12,7 +12,7 @@ export function pruneReply(reply: Reply, fits: (reply: Reply) => boolean): Reply
   for (let levels = depthOf(slim) - 1; levels >= 0; levels--) shorter.push(cut(withoutSuccesses(slim), levels));
   const fitting = shorter.find(fits);
   if (fitting !== undefined) return fitting;
-  const { request: _request, ...least } = cut(slim, 0);
+  const { request: _request, mesh: _mesh, body: _body, try: _try, ...least } = cut(slim, 0);
   return least;
 }
 
@@ -22,8 +22,10 @@ function mapCalls(reply: Reply, map: (call: CallResult) => CallResult): Reply {
 }
 
 function withoutHeaders(reply: Reply): Reply {
-  const { request, ...own } = mapCalls(reply, ({ headers: _headers, body: _body, reply: below, ...call }) =>
-    below === undefined ? call : { ...call, reply: withoutHeaders(below) },
+  const { request, ...own } = mapCalls(
+    reply,
+    ({ headers: _headers, body: _body, bodyBytes: _bytes, reply: below, ...call }) =>
+      below === undefined ? call : { ...call, reply: withoutHeaders(below) },
   );
   if (request === undefined) return own;
   const { headers: _headers, ...seen } = request;

@@ -1,4 +1,5 @@
 import { caretLines, type MeshmockError } from '../plan/error.ts';
+import { shownUri } from './evidence.ts';
 import type { RequestError } from './reply.ts';
 
 /** An error as a reply shows it. */
@@ -7,7 +8,13 @@ export function requestError(error: MeshmockError): RequestError {
   return {
     code,
     message,
-    ...(place === undefined ? {} : { offset: place.offset, expected: place.expected, caret: caretLines(place) }),
+    ...(place === undefined
+      ? {}
+      : {
+          offset: place.offset,
+          expected: place.expected,
+          caret: caretLines({ ...place, text: shownUri(place.text) }),
+        }),
     ...(field === undefined ? {} : { field }),
   };
 }

@@ -3,6 +3,7 @@ import {
   context,
   defaultTextMapGetter,
   defaultTextMapSetter,
+  isSpanContextValid,
   propagation,
   ROOT_CONTEXT,
   type Span,
@@ -11,6 +12,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { authorityOf } from '../plan/plan.ts';
+import { shownUri } from '../reply/evidence.ts';
 import { callMethod as grpcMethod } from '../reply/reply.ts';
 import type { CallFacts, CallOutcome, RequestFacts, RequestOutcome, RequestTrace, Tracing } from './tracing.ts';
 
@@ -37,7 +39,7 @@ export function spanTracing(version: string, stop: () => Promise<void>): Tracing
       const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes: serverAttributes(facts) }, parent);
       const current = trace.setSpan(parent, span);
       return {
-        traceId: span.spanContext().traceId,
+        traceId: isSpanContextValid(span.spanContext()) ? span.spanContext().traceId : undefined,
         describe: (attributes) => void span.setAttributes(attributes),
         run: (action) => context.with(current, action),
         startCall: startCall(current),
@@ -101,7 +103,7 @@ function clientAttributes(facts: CallFacts, isHttp: boolean): Attributes {
   const { call, path, stage, budgetLeft } = facts;
   return {
     ...(isHttp
-      ? { 'http.request.method': methodOf(facts), 'url.full': `${call.scheme}://${authorityOf(call)}${path}` }
+      ? { 'http.request.method': methodOf(facts), 'url.full': `${call.scheme}://${authorityOf(call)}${shownUri(path)}` }
       : { 'rpc.system.name': 'grpc', 'rpc.method': grpcMethod }),
     'server.address': call.host,
     'server.port': call.port,

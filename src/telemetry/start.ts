@@ -6,7 +6,8 @@ const lastExportMs = 3000;
 
 type Environment = Record<string, string | undefined>;
 
-type Signal = 'TRACES' | 'METRICS' | 'LOGS';
+const signals = ['TRACES', 'METRICS', 'LOGS'] as const;
+type Signal = (typeof signals)[number];
 
 /** Whether a standard variable asks for a signal: one that names its exporter or an endpoint, and none that forbids it. */
 function wants(signal: Signal, env: Environment): boolean {
@@ -43,7 +44,10 @@ export async function startTracing(
   programVersion: string,
   env: Environment = process.env,
 ): Promise<Tracing> {
-  if (!(['TRACES', 'METRICS', 'LOGS'] as const).some((signal) => wants(signal, env))) return verbatimTracing;
+  const unwanted = signals.filter((signal) => !wants(signal, env));
+  if (unwanted.length === signals.length) return verbatimTracing;
+  for (const signal of unwanted) env[`OTEL_${signal}_EXPORTER`] = 'none';
+  const hasSpans = wantsSpans(env);
   for (const name in defaults) env[name] ??= defaults[name];
   if (!/(?:^|,)\s*service\.name=/.test(env.OTEL_RESOURCE_ATTRIBUTES ?? '')) env.OTEL_SERVICE_NAME ??= identity.service;
   env.OTEL_RESOURCE_ATTRIBUTES = [...resourceOf(identity), env.OTEL_RESOURCE_ATTRIBUTES ?? []].flat().join(',');
@@ -59,7 +63,7 @@ export async function startTracing(
   });
   sdk.start();
   const stop = (): Promise<void> => withinTime(identity.service, sdk.shutdown());
-  return wantsSpans(env) ? spanTracing(programVersion, stop) : { ...verbatimTracing, stop };
+  return hasSpans ? spanTracing(programVersion, stop) : { ...verbatimTracing, stop };
 }
 
 /** A collector that does not answer must not keep a service from ending. */

@@ -155,7 +155,7 @@ suite('spans, received over OTLP', () => {
       const sent = await sentOn(headers);
       assert.equal(sent.b3 ?? sent['x-b3-sampled'], '0');
       assert.equal(sent.traceparent, undefined);
-      await callHttp(gateway.httpPort, '/@leaf/denied', headers);
+      assert.equal((await callHttp(gateway.httpPort, '/@leaf/denied', headers)).traceId, undefined);
     }
     const next = await callHttp(gateway.httpPort, '/@leaf/x');
     await receiver.trace(next.traceId ?? '', 3);

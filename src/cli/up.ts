@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { MeshmockError } from '../plan/error.ts';
 import { defaultPorts } from '../plan/plan.ts';
+import { callMethod } from '../reply/reply.ts';
 import { formatAddress, type ListenAddress } from '../serve/address.ts';
 import { wantsSpans } from '../telemetry/start.ts';
 import { helpOf, parseOptions } from './options.ts';
@@ -193,7 +194,7 @@ function introduction(members: readonly Member[], children: readonly ChildProces
     `  curl -g '${entry}/@service1|service2/@service3/hello' -H 'Accept: text/plain'`,
     `  curl -g '${entry}/@service1[end-user=jason],service2/hello'`,
     `  curl -g '${entry}/@service1|service2:8080[end-user=jason]/@grpc:service3,service4/hello'`,
-    `  grpcurl -plaintext -d '{"path":"/@service1/@service2/"}' ${grpcEntry} meshmock.v1.MeshMock/Call`,
+    `  grpcurl -plaintext -d '{"path":"/@service1/@service2/"}' ${grpcEntry} ${callMethod}`,
     '',
     telemetryLine,
     'Ctrl-C ends it all.',

@@ -43,7 +43,7 @@ export function readAllowance(headers: Headers, limits: Limits, timeoutMs: numbe
 }
 
 /** Whether a request comes from outside the cascade: no meshmock called it. */
-export function isEntry(headers: Headers): boolean {
+export function isEntry(headers: Readonly<Record<string, unknown>>): boolean {
   return headers[allowanceHeaders.depth] === undefined && headers[allowanceHeaders.calls] === undefined;
 }
 

@@ -1,12 +1,13 @@
 import { formatPath } from '../plan/format.ts';
 import { countBelow } from '../plan/measure.ts';
-import { authorityOf, type Call, type CallsPlan, sharedContinuation } from '../plan/plan.ts';
+import { authorityOf, type Call, type CallsPlan, isGrpc, methodOf, sharedContinuation } from '../plan/plan.ts';
 import { callerMesh, shownHeaders } from '../reply/evidence.ts';
-import type { CallError, CallResult, Protocol, RawReply } from '../reply/reply.ts';
+import type { CallError, CallResult, RawReply } from '../reply/reply.ts';
 import type { RequestTrace } from '../telemetry/tracing.ts';
 import { type Allowance, allowanceHeaders, calleeTimeoutMs } from './allowance.ts';
 import type { CallAnswer } from './client.ts';
 import type { IncomingRequest } from './incoming.ts';
+import { type LimitedSignal, limitedSignal } from './limited-signal.ts';
 import { roundMs } from './round.ts';
 import type { Service } from './service.ts';
 
@@ -70,25 +71,14 @@ function planSteps(allowance: Allowance, plan: CallsPlan): Step[][] {
   );
 }
 
-/** Ends every call of a request when its deadline passes or its caller goes; the reason is a `CallError`. */
-function stopSignal({ request, allowance }: Run): { signal: AbortSignal; dispose: () => void } {
-  const controller = new AbortController();
-  const onGone = () => controller.abort({ code: 'canceled', message: 'the caller has gone' } satisfies CallError);
-  const onDeadline = () =>
-    controller.abort({
-      code: 'timeout',
-      message: 'no answer until the deadline of the whole request',
-    } satisfies CallError);
-  const timer = setTimeout(onDeadline, Math.max(0, allowance.deadlineAt - performance.now()));
-  request.signal.addEventListener('abort', onGone, { once: true });
-  if (request.signal.aborted) onGone();
-  return {
-    signal: controller.signal,
-    dispose() {
-      clearTimeout(timer);
-      request.signal.removeEventListener('abort', onGone);
-    },
-  };
+/** Ends every call of a request when its deadline passes or its caller goes. */
+function stopSignal({ request, allowance }: Run): LimitedSignal {
+  return limitedSignal(
+    request.signal,
+    allowance.deadlineAt - performance.now(),
+    () => ({ code: 'canceled', message: 'the caller has gone' }),
+    () => ({ code: 'timeout', message: 'no answer until the deadline of the whole request' }),
+  );
 }
 
 async function runStep(
@@ -125,7 +115,7 @@ async function makeCall(
     scheme: call.scheme,
     authority: authorityOf(call),
     dial: service.dialler.dial(call.host, call.port),
-    method: call.options.method ?? 'GET',
+    method: methodOf(call),
     path,
     headers: {
       ...forwarded,
@@ -137,7 +127,7 @@ async function makeCall(
     },
     timeoutMs,
   };
-  const client = service.clients[protocolOf(call)];
+  const client = service.clients[isGrpc(call.scheme) ? 'grpc' : 'http'];
   const answer = await callTrace.run(() =>
     timeoutMs < leftMs
       ? withTimeout(stop, timeoutMs, (signal) => client.call(outgoing, signal))
@@ -166,26 +156,21 @@ function ownHeaders({ headers }: Call): Record<string, string> {
   return Object.fromEntries([...values].map(([name, same]) => [name, same.map(({ value }) => value).join(', ')]));
 }
 
-function protocolOf({ scheme }: Call): Protocol {
-  return scheme === 'grpc' || scheme === 'grpcs' ? 'grpc' : 'http';
-}
-
 async function withTimeout(
   stop: AbortSignal,
   timeoutMs: number,
   call: (signal: AbortSignal) => Promise<CallAnswer>,
 ): Promise<CallAnswer> {
-  const controller = new AbortController();
-  const onStop = () => controller.abort(stop.reason);
-  const onTimeout = () =>
-    controller.abort({ code: 'timeout', message: `no answer within ${timeoutMs} ms` } satisfies CallError);
-  const timer = setTimeout(onTimeout, timeoutMs);
-  stop.addEventListener('abort', onStop, { once: true });
+  const limited = limitedSignal(
+    stop,
+    timeoutMs,
+    () => stop.reason as CallError,
+    () => ({ code: 'timeout', message: `no answer within ${timeoutMs} ms` }),
+  );
   try {
-    return await call(controller.signal);
+    return await call(limited.signal);
   } finally {
-    clearTimeout(timer);
-    stop.removeEventListener('abort', onStop);
+    limited.dispose();
   }
 }
 

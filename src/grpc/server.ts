@@ -7,6 +7,7 @@ import { answer } from '../execute/answer.ts';
 import { largestReplyBytes } from '../execute/client.ts';
 import type { PlanSource } from '../execute/incoming.ts';
 import { type Service, signature, signatureHeader } from '../execute/service.ts';
+import { UnderWay } from '../execute/under-way.ts';
 import { MeshmockError } from '../plan/error.ts';
 import type { Headers } from '../reply/evidence.ts';
 import { readReply } from '../reply/json.ts';
@@ -37,7 +38,7 @@ export function createGrpcServer(service: Service): GrpcServer {
     'grpc.max_receive_message_length': 16 * largestRequestBytes,
     'grpc.max_send_message_length': largestReplyBytes,
   });
-  const open = new OpenCalls();
+  const underWay = new UnderWay();
   const definition = {
     Call: {
       path: `/${callMethod}`,
@@ -50,7 +51,10 @@ export function createGrpcServer(service: Service): GrpcServer {
     },
   } as const;
   server.addService(definition, {
-    Call: (call: Call, respond: sendUnaryData<Buffer>) => void open.track(handle(service, call, respond)),
+    Call: (call: Call, respond: sendUnaryData<Buffer>) => {
+      underWay.begin();
+      void handle(service, call, respond).finally(() => underWay.end());
+    },
   });
   new ReflectionService(reflectedDefinition()).addToServer(server);
   const health = new HealthImplementation({ '': 'SERVING', [serviceName]: 'SERVING' });
@@ -61,7 +65,7 @@ export function createGrpcServer(service: Service): GrpcServer {
       health.setStatus('', 'NOT_SERVING');
       health.setStatus(serviceName, 'NOT_SERVING');
       const shutDown = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-      await Promise.race([open.ended(), setTimeout(longestMs, undefined, { ref: false })]);
+      await underWay.ended(longestMs);
       // Streams that watch the health would be waited for until their clients end them.
       await Promise.race([shutDown, setTimeout(lastAnswersMs, undefined, { ref: false })]);
       server.forceShutdown();
@@ -71,21 +75,6 @@ export function createGrpcServer(service: Service): GrpcServer {
 
 /** How long answers that are on their way may still take. */
 const lastAnswersMs = 200;
-
-/** The calls under way. */
-class OpenCalls {
-  private readonly calls = new Set<Promise<void>>();
-
-  async track(call: Promise<void>): Promise<void> {
-    this.calls.add(call);
-    await call;
-    this.calls.delete(call);
-  }
-
-  async ended(): Promise<void> {
-    while (this.calls.size > 0) await Promise.all(this.calls);
-  }
-}
 
 /** Answers one call. Never rejects. */
 async function handle(service: Service, call: Call, respond: sendUnaryData<Buffer>): Promise<void> {

@@ -110,7 +110,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (status < 200) return;
     this.status = status;
     this.headers = plainHeaders(headers);
-    this.isReply = isReply(this.headers, this.call);
+    this.isReply = carriesReply(this.headers, this.call);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -166,7 +166,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 }
 
 /** What a meshmock says of its own paths, or to HEAD, is no reply; nor is what somebody on the way has compressed. */
-function isReply(headers: Headers, { method, path }: OutgoingCall): boolean {
+function carriesReply(headers: Headers, { method, path }: OutgoingCall): boolean {
   const json =
     headers['content-type']?.startsWith('application/json') === true && headers['content-encoding'] === undefined;
   return json && headers[signatureHeader] !== undefined && method !== 'HEAD' && !isOwnPath(path);

@@ -45,5 +45,5 @@ export function encode(reply: Reply<RawReply>, { raw: request }: FastifyRequest)
 
 /** A person with curl reads the JSON as it comes: it is indented for them. */
 function isForReading(headers: IncomingHttpHeaders): boolean {
-  return /^(?:curl|Wget)\//.test(headers['user-agent'] ?? '') && isEntry(plainHeaders(headers));
+  return /^(?:curl|Wget)\//.test(headers['user-agent'] ?? '') && isEntry(headers);
 }

@@ -4,8 +4,8 @@ import { setTimeout } from 'node:timers/promises';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { answer } from '../execute/answer.ts';
 import { type Service, signature, signatureHeader } from '../execute/service.ts';
+import { UnderWay } from '../execute/under-way.ts';
 import { encode, pathOfTarget, plainHeaders } from './codec.ts';
-import { OpenRequests } from './open-requests.ts';
 import { addOwnPaths, isOwnPath, ownRoute } from './own-paths.ts';
 import { addRefusals, maxHeaderBytes, refuseFramework, refuseUnreadable } from './refusals.ts';
 
@@ -22,17 +22,23 @@ export interface HttpServer {
 
 /** Makes the HTTP server of a service; it does not listen yet. */
 export function createHttpServer(service: Service): HttpServer {
-  const open = new OpenRequests();
+  const underWay = new UnderWay();
   let ready = false;
+  let draining = false;
+  /** Every answer of a server that is to end is the last of its connection. */
+  const closeWhenDraining = (reply: FastifyReply): void => {
+    if (draining) reply.header('connection', 'close');
+  };
   const app = createApp(service);
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header(signatureHeader, signature(service.identity)).header('x-content-type-options', 'nosniff');
-    open.add(reply);
-    open.closeWhenDraining(reply);
+    underWay.begin();
+    reply.raw.once('close', () => underWay.end());
+    closeWhenDraining(reply);
     done();
   });
   addRefusals(app, service);
-  addOwnPaths(app, service, () => ready && !open.draining);
+  addOwnPaths(app, service, () => ready && !draining);
   app.route({
     method: app.supportedMethods,
     url: planRoute,
@@ -44,7 +50,7 @@ export function createHttpServer(service: Service): HttpServer {
         headers: plainHeaders(request.headers),
         signal: goneSignal(reply),
       });
-      open.closeWhenDraining(reply);
+      closeWhenDraining(reply);
       const { contentType, body } = encode(answered, request);
       return reply.code(answered.status).header('content-type', contentType).send(body);
     },
@@ -55,7 +61,7 @@ export function createHttpServer(service: Service): HttpServer {
       ready = true;
     },
     async stop(longestMs) {
-      open.draining = true;
+      draining = true;
       // Connections that callers keep open get their last answer: closing them at once would reset what is on its way.
       const connections = await new Promise<number>((resolve) =>
         app.server.getConnections((_error, count) => resolve(count)),
@@ -63,7 +69,7 @@ export function createHttpServer(service: Service): HttpServer {
       if (connections > 0) await setTimeout(lastRequestsMs);
       // Only the listener: what http.Server.close does besides would cut off answers that lie in a socket's buffer.
       net.Server.prototype.close.call(app.server);
-      await Promise.race([open.ended(), setTimeout(longestMs, undefined, { ref: false })]);
+      await underWay.ended(longestMs);
       const closed = app.close();
       // What is left has sent no request, and would be waited for until it does.
       app.server.closeAllConnections();

@@ -3,7 +3,7 @@
  * Every check gives what was expected instead, or undefined when the value is right.
  */
 
-import type { Scheme } from './plan.ts';
+import { isGrpc, type Scheme } from './plan.ts';
 import { isDurationMs, largestSizeBytes } from './quantity.ts';
 
 /** Names that HTTP, gRPC or meshmock itself sets: a plan that set them would break the call. */
@@ -63,8 +63,7 @@ export function headerValueProblem(name: string, value: string): string | undefi
 
 /** gRPC's library writes this one itself: a plan that set it would be ignored. */
 export function callHeaderProblem(scheme: Scheme, name: string): string | undefined {
-  const isGrpc = scheme === 'grpc' || scheme === 'grpcs';
-  return isGrpc && name === 'user-agent' ? 'a header other than user-agent, which gRPC sets itself' : undefined;
+  return isGrpc(scheme) && name === 'user-agent' ? 'a header other than user-agent, which gRPC sets itself' : undefined;
 }
 
 /** A token in upper case, such as POST. CONNECT is no request to a service. */

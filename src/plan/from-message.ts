@@ -98,24 +98,20 @@ class MessageReader {
   }
 
   private directive(message: unknown, field: string): Directive {
-    const { reader, behaviour } = behaviourFrom(message, field, headerFrom);
+    const { reader, behaviour } = behaviourFrom(message, field, (header, at) => headerFrom(header, at));
     return { ...behaviour, conditions: reader.list('conditions', (item, at) => conditionFrom(item, at)) };
   }
 }
 
-function headerFrom(message: unknown, field: string): Header {
+function headerFrom(message: unknown, field: string, nameProblem = fields.headerNameProblem): Header {
   const reader = new FieldReader(message, field, ['name', 'value']);
-  const name = reader.checked('name', (reader.string('name') ?? '').toLowerCase(), fields.headerNameProblem);
+  const name = reader.checked('name', (reader.string('name') ?? '').toLowerCase(), nameProblem);
   const value = reader.checked('value', reader.string('value') ?? '', (text) => fields.headerValueProblem(name, text));
   return { name, value };
 }
 
 function callHeaderFrom(message: unknown, field: string, scheme: Scheme): Header {
-  const header = headerFrom(message, field);
-  new FieldReader(message, field, ['name', 'value']).checked('name', header.name, (name) =>
-    fields.callHeaderProblem(scheme, name),
-  );
-  return header;
+  return headerFrom(message, field, (name) => fields.headerNameProblem(name) ?? fields.callHeaderProblem(scheme, name));
 }
 
 function optionsFrom(message: unknown, field: string): CallOptions {

@@ -1,20 +1,16 @@
 import { MeshmockError } from './error.ts';
-import type { Call, CallsPlan, Plan, PlanLimits } from './plan.ts';
+import type { CallsPlan, Plan, PlanLimits } from './plan.ts';
 
 /** The calls that the whole cascade of a plan makes at most: repeats and retries count each. */
 export function countCalls(plan: Plan): number {
   if (plan.kind === 'answer') return 0;
-  const shared = plan.then === undefined ? 0 : countCalls(plan.then);
-  let count = 0;
-  for (const stage of plan.stages) {
-    for (const call of stage) count += countCall(call, shared);
-  }
-  return count;
-}
-
-function countCall(call: Call, shared: number): number {
-  const below = call.then === undefined ? shared : countCalls(call.then);
-  return call.times * (1 + (call.options.retries ?? 0)) * (1 + below);
+  const below = countBelow(plan);
+  return plan.stages
+    .flat()
+    .reduce(
+      (sum, { times, options }, index) => sum + times * (1 + (options.retries ?? 0)) * (1 + (below[index] ?? 0)),
+      0,
+    );
 }
 
 /** What each call of a plan needs of the call budget below itself, in the order of the plan's calls. */

@@ -43,7 +43,6 @@ interface Level {
 class PlanParser {
   private readonly cursor: Cursor;
   private readonly maxDepth: number;
-
   private readonly maxCalls: number;
   private calls = 0;
 

@@ -12,6 +12,11 @@ export const defaultPorts: Readonly<Record<Scheme, number>> = {
   grpcs: 443,
 };
 
+/** Whether calls of a scheme speak gRPC; the others speak HTTP. */
+export function isGrpc(scheme: Scheme): boolean {
+  return scheme === 'grpc' || scheme === 'grpcs';
+}
+
 /** What one service is to do with one request: behave, then call others or answer by itself. */
 export type Plan = AnswerPlan | CallsPlan;
 
@@ -140,4 +145,9 @@ export function sharedContinuation(plan: CallsPlan): Plan {
 /** `host:port` as it stands in a `Host` header, an IPv6 address in brackets. */
 export function authorityOf({ host, port }: Pick<Call, 'host' | 'port'>): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The HTTP method of a call. */
+export function methodOf({ options }: Call): string {
+  return options.method ?? 'GET';
 }

@@ -1,53 +1,97 @@
 import type { Reply } from './reply.ts';
 
-/** The types of a message's fields: a name for plain values, a function for messages, a list of one for repeated ones. */
-type Shape = 'string' | 'number' | 'map' | (() => Fields) | readonly ['string' | (() => Fields)];
-type Fields = Readonly<Record<string, Shape>>;
+/** The type of a field: a plain value, a message that stands in itself by its name, any other by what it holds. */
+type Shape = 'string' | 'number' | 'strings' | 'map' | 'reply' | 'calls' | Message;
 
-const mesh = (): Fields => ({ attempt: 'number', requestId: 'string', peerIdentity: 'string', ownIdentity: 'string' });
-const callerMesh = (): Fields => ({ proxy: 'string', upstreamMs: 'number' });
-const callError = (): Fields => ({ code: 'string', message: 'string' });
-const request = (): Fields => ({ protocol: 'string', method: 'string', uri: 'string', headers: 'map' });
-const error = (): Fields => ({
-  ...callError(),
-  offset: 'number',
-  expected: 'string',
-  caret: ['string'],
-  field: 'string',
-});
-const call = (): Fields => ({
-  ...{ target: 'string', scheme: 'string', stage: 'number', status: 'number', grpcStatus: 'string', startMs: 'number' },
-  ...{ durationMs: 'number', answeredBy: 'string', mesh: callerMesh, reply, error: callError, headers: 'map' },
-  ...{ body: 'string', bodyBytes: 'number' },
-});
-const reply = (): Fields => ({
-  ...{ service: 'string', version: 'string', pod: 'string', namespace: 'string', node: 'string', zone: 'string' },
-  ...{ request, status: 'number', grpcStatus: 'string', body: 'string', durationMs: 'number', traceId: 'string' },
-  ...{ mesh, calls: [call], error, try: ['string'], prunedCalls: 'number' },
-});
+/** The types of the fields that a message may have, and the names of those it must have. */
+interface Message {
+  readonly fields: { readonly [name: string]: Shape };
+  readonly needed: readonly string[];
+}
 
-const needed: ReadonlyMap<Shape, readonly string[]> = new Map<Shape, readonly string[]>([
-  [reply, ['service', 'status']],
-  [call, ['target', 'scheme', 'answeredBy']],
-  [callError, ['code', 'message']],
-  [error, ['code', 'message']],
-]);
+const anything: Message = { needed: [], fields: {} };
+const callError: Message = { needed: ['code', 'message'], fields: { code: 'string', message: 'string' } };
+
+const call: Message = {
+  needed: ['target', 'scheme', 'answeredBy'],
+  fields: {
+    target: 'string',
+    scheme: 'string',
+    stage: 'number',
+    status: 'number',
+    grpcStatus: 'string',
+    startMs: 'number',
+    durationMs: 'number',
+    answeredBy: 'string',
+    mesh: { needed: [], fields: { proxy: 'string', upstreamMs: 'number' } },
+    reply: 'reply',
+    error: callError,
+    headers: 'map',
+    body: 'string',
+    bodyBytes: 'number',
+  },
+};
+
+const reply: Message = {
+  needed: ['service', 'status'],
+  fields: {
+    service: 'string',
+    version: 'string',
+    pod: 'string',
+    namespace: 'string',
+    node: 'string',
+    zone: 'string',
+    request: { needed: [], fields: { protocol: 'string', method: 'string', uri: 'string', headers: 'map' } },
+    status: 'number',
+    grpcStatus: 'string',
+    body: 'string',
+    durationMs: 'number',
+    traceId: 'string',
+    mesh: {
+      needed: [],
+      fields: { attempt: 'number', requestId: 'string', peerIdentity: 'string', ownIdentity: 'string' },
+    },
+    calls: 'calls',
+    error: {
+      needed: callError.needed,
+      fields: { ...callError.fields, offset: 'number', expected: 'string', caret: 'strings', field: 'string' },
+    },
+    try: 'strings',
+    prunedCalls: 'number',
+  },
+};
 
 /** Whether a value that came from elsewhere has the types of a reply, all the way down. */
 export function isReply(value: unknown): value is Reply {
-  return fits(value, reply);
+  return isMessage(value, reply);
 }
 
-function fits(value: unknown, shape: Shape): boolean {
-  if (shape === 'string' || shape === 'number') return typeof value === shape;
-  if (typeof shape === 'object') return Array.isArray(value) && value.every((item) => fits(item, shape[0]));
+/** Fields that are not known are no error: a newer version may have written them. */
+function isMessage(value: unknown, { needed, fields }: Message): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  const entries = Object.entries(value);
-  if (shape === 'map') return entries.every(([, text]) => typeof text === 'string');
-  if (needed.get(shape)?.some((name) => !Object.hasOwn(value, name))) return false;
-  const fields = shape();
-  return entries.every(([name, field]) => {
-    const fieldShape = Object.hasOwn(fields, name) ? fields[name] : undefined;
-    return fieldShape === undefined || fits(field, fieldShape);
+  if (!needed.every((name) => Object.hasOwn(value, name))) return false;
+  return Object.entries(value).every(([name, field]) => {
+    const shape = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    return shape === undefined || fits(field, shape);
   });
+}
+
+const isString = (value: unknown): boolean => typeof value === 'string';
+
+function fits(value: unknown, shape: Shape): boolean {
+  switch (shape) {
+    case 'string':
+    case 'number':
+      return typeof value === shape;
+    case 'strings':
+      return Array.isArray(value) && value.every(isString);
+    case 'map':
+      return isMessage(value, anything) && Object.values(value as object).every(isString);
+    case 'reply':
+      return isMessage(value, reply);
+    case 'calls':
+      return Array.isArray(value) && value.every((item) => isMessage(item, call));
+    default:
+      return isMessage(value, shape);
+  }
 }

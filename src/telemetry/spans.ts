@@ -11,7 +11,7 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
-import { authorityOf } from '../plan/plan.ts';
+import { authorityOf, isGrpc, methodOf } from '../plan/plan.ts';
 import { shownUri } from '../reply/evidence.ts';
 import { callMethod as grpcMethod } from '../reply/reply.ts';
 import type { CallFacts, CallOutcome, RequestFacts, RequestOutcome, RequestTrace, Tracing } from './tracing.ts';
@@ -51,8 +51,8 @@ export function spanTracing(version: string, stop: () => Promise<void>): Tracing
 
   function startCall(parent: ReturnType<typeof trace.setSpan>): RequestTrace['startCall'] {
     return (facts) => {
-      const isHttp = isHttpCall(facts);
-      const name = isHttp ? methodOf(facts) : grpcMethod;
+      const isHttp = !isGrpc(facts.call.scheme);
+      const name = isHttp ? methodOf(facts.call) : grpcMethod;
       const span = tracer.startSpan(
         name,
         { kind: SpanKind.CLIENT, attributes: clientAttributes(facts, isHttp) },
@@ -68,14 +68,6 @@ export function spanTracing(version: string, stop: () => Promise<void>): Tracing
       };
     };
   }
-}
-
-function isHttpCall({ call: { scheme } }: CallFacts): boolean {
-  return scheme === 'http' || scheme === 'https';
-}
-
-function methodOf({ call }: CallFacts): string {
-  return call.options.method ?? 'GET';
 }
 
 function serverAttributes({ protocol, method, uri, headers }: RequestFacts): Attributes {
@@ -103,7 +95,10 @@ function clientAttributes(facts: CallFacts, isHttp: boolean): Attributes {
   const { call, path, stage, budgetLeft } = facts;
   return {
     ...(isHttp
-      ? { 'http.request.method': methodOf(facts), 'url.full': `${call.scheme}://${authorityOf(call)}${shownUri(path)}` }
+      ? {
+          'http.request.method': methodOf(facts.call),
+          'url.full': `${call.scheme}://${authorityOf(call)}${shownUri(path)}`,
+        }
       : { 'rpc.system.name': 'grpc', 'rpc.method': grpcMethod }),
     'server.address': call.host,
     'server.port': call.port,

@@ -136,3 +136,9 @@ test('pruning takes away headers, then what went well, then levels from below, a
   assert.equal(root.prunedCalls, 6);
   assert.equal(pruneReply(deep, () => false).service, 'gateway');
 });
+
+test('a reply of a newer version, with fields that are not known, is a reply', () => {
+  const json = '{"service":"a","status":200,"newer":{"x":1},"mesh":{"newer":[1]},"calls":[]}';
+  const call = { target: 'a:1', scheme: 'http', answeredBy: 'service', reply: new RawReply(json) } as const;
+  assert.deepEqual(readReply({ service: 'b', status: 200, calls: [call] }).calls?.[0]?.reply, JSON.parse(json));
+});

@@ -56,12 +56,13 @@ function readNumber(headers: Headers, name: string): number {
   return Number(text);
 }
 
-const longestMarginMs = 25;
+const longestMarginMs = 50;
+const marginShare = 0.05;
 
 /**
  * What the callee of a call gets of the time that its caller waits: less a margin for the way back,
  * so that of two that run out of time the inner one says so and its answer still arrives.
  */
 export function calleeTimeoutMs(waitMs: number): number {
-  return Math.max(0, waitMs - Math.min(longestMarginMs, waitMs * 0.02));
+  return Math.max(0, waitMs - Math.min(longestMarginMs, waitMs * marginShare));
 }

@@ -2,12 +2,11 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import { defaultDeadlineMs, type Limits } from '../src/execute/allowance.ts';
 import { Dialler } from '../src/execute/connect-to.ts';
 import type { Answered } from '../src/execute/service.ts';
 import { decodeReplyMessage, protoFile, protoRoot } from '../src/grpc/codec.ts';
 import { replyInDetails } from '../src/grpc/status-details.ts';
-import { defaultPlanLimits } from '../src/plan/plan.ts';
+import { defaultPlanLimits, type PlanLimits } from '../src/plan/plan.ts';
 import { callMethod, type Reply } from '../src/reply/reply.ts';
 import type { Logger } from '../src/serve/logger.ts';
 import { type RunningService, startService } from '../src/serve/start-service.ts';
@@ -32,7 +31,7 @@ export interface RunningMesh extends AsyncDisposable {
 /** Starts services in this process, on free ports, dialling each other by name. */
 export async function startMesh(
   names: readonly string[],
-  limits: Partial<Limits> = {},
+  limits: Partial<PlanLimits> = {},
   forwardHeaders: string[] = [],
 ): Promise<RunningMesh> {
   const dialler = new Dialler();
@@ -53,7 +52,10 @@ export async function startMesh(
         grpc: address,
         dialler,
         forwardHeaders,
-        limits: { deadlineMs: defaultDeadlineMs, ...defaultPlanLimits, ...limits },
+        limits: { ...defaultPlanLimits, ...limits },
+        role: { kind: 'mock' },
+        behaviour: [],
+        seed: 'test',
       },
       verbatimTracing,
       logger,

@@ -6,8 +6,9 @@ const oldestNode = 24;
 
 const help = `meshmock: a mock service for exploring a service mesh
 
-  meshmock up            a mesh of five services on this machine
+  meshmock up [MESH]     a mesh of services on this machine: demo, octopus, or a YAML file
   meshmock serve         one service
+  meshmock call URL      sends a plan, prints the tree, checks what is expected of it
   meshmock plan TEXT     a plan from any form to any other: path, json, curl, grpcurl
 
 Each takes --help.`;
@@ -26,6 +27,10 @@ async function run(command: string | undefined, args: readonly string[]): Promis
       const { up, upHelp } = await import('./up.ts');
       return wantsHelp ? print(upHelp) : up(args);
     }
+    case 'call': {
+      const { call, callHelp } = await import('./call.ts');
+      return wantsHelp ? print(callHelp) : call(args);
+    }
     case 'plan': {
       const { plan, planHelp } = await import('./plan.ts');
       return wantsHelp ? print(planHelp) : print(await plan(args));
@@ -40,7 +45,7 @@ async function run(command: string | undefined, args: readonly string[]): Promis
       return print(programVersion());
     }
     default:
-      throw new MeshmockError('usage', `"${command}" is no command: there are up, serve and plan`);
+      throw new MeshmockError('usage', `"${command}" is no command: there are up, serve, call and plan`);
   }
 }
 

@@ -1,8 +1,15 @@
 import { parseArgs } from 'node:util';
 import { MeshmockError } from '../plan/error.ts';
 
+/** A flag without a value. */
+export interface Switch {
+  readonly isSwitch: true;
+  readonly help: string;
+}
+
 /** One setting: from it come the flag, the environment variable, the default, the type and its row of the README. */
 export interface Option<T> {
+  readonly isSwitch?: never;
   /** Reads the text of a flag or variable. @throws MeshmockError `usage` */
   readonly parse: (text: string) => T;
   /** Its value as text when nothing is said; absent when it may stay unset. */
@@ -16,10 +23,11 @@ export interface Option<T> {
   readonly aliases?: readonly string[];
 }
 
-export type Schema = Readonly<Record<string, Option<unknown>>>;
+export type Schema = Readonly<Record<string, Option<unknown> | Switch>>;
 
-type ValueOf<O> =
-  O extends Option<infer T>
+type ValueOf<O> = O extends Switch
+  ? boolean
+  : O extends Option<infer T>
     ? O extends { readonly repeatable: true }
       ? readonly T[]
       : O extends { readonly default: string }
@@ -54,6 +62,10 @@ export function parseOptions<S extends Schema>(schema: S, args: readonly string[
   const { flags, positionals } = readFlags(schema, args);
   const values: Record<string, unknown> = {};
   for (const [name, option] of Object.entries(schema)) {
+    if (option.isSwitch) {
+      values[name] = flags.has(name);
+      continue;
+    }
     const found = flags.get(name) ?? readVariable(name, option, env);
     if (found.source !== '') given.add(found.source);
     const { texts } = found;
@@ -68,12 +80,17 @@ function mapDefined<T>(text: string | undefined, map: (text: string) => T): T | 
   return text === undefined ? undefined : map(text);
 }
 
-/** Adds to what is wrong with a value which setting it was for. */
-function named(source: string, text: string, option: Option<unknown>): unknown {
+/**
+ * Reads the text of a setting.
+ *
+ * @throws MeshmockError `usage`, which says which setting it was for
+ */
+export function named<T>(source: string, text: string, { parse }: Pick<Option<T>, 'parse'>): T {
   try {
-    return option.parse(text);
+    return parse(text);
   } catch (error) {
-    throw new MeshmockError('usage', `${source}: ${(error as Error).message}`);
+    const { message, place } = error as MeshmockError;
+    throw new MeshmockError('usage', `${source}: ${message}`, place === undefined ? {} : { place });
   }
 }
 
@@ -86,13 +103,15 @@ interface Found {
 function readFlags(schema: Schema, args: readonly string[]): { flags: Map<string, Found>; positionals: string[] } {
   // By the flag without its dashes: the setting, and the flag as it is written.
   const names = new Map<string, { readonly name: string; readonly written: string }>();
-  for (const [name, { aliases = [] }] of Object.entries(schema)) {
-    const written = [flagOf(name), ...aliases.filter((alias) => alias.startsWith('-'))];
-    for (const flag of written) names.set(flag.replace(/^-+/, ''), { name, written: flag });
+  const options: Record<string, { type: 'string' | 'boolean'; multiple: true }> = {};
+  for (const [name, option] of Object.entries(schema)) {
+    const aliases = option.isSwitch ? [] : (option.aliases ?? []);
+    for (const written of [flagOf(name), ...aliases.filter((alias) => alias.startsWith('-'))]) {
+      const flag = written.replace(/^-+/, '');
+      names.set(flag, { name, written });
+      options[flag] = { type: option.isSwitch ? 'boolean' : 'string', multiple: true };
+    }
   }
-  const options = Object.fromEntries(
-    [...names.keys()].map((flag) => [flag, { type: 'string', multiple: true } as const]),
-  );
   const flags = new Map<string, Found>();
   try {
     const known = args.map((arg) => withTwoDashes(arg, names));
@@ -125,14 +144,14 @@ function readVariable(name: string, option: Option<unknown>, env: NodeJS.Process
 /** The settings of a command for its `--help`. */
 export function helpOf(schema: Schema): string {
   const rows = Object.entries(schema).map(
-    ([name, option]) => [`${flagOf(name)} ${option.value}`, describe(option)] as const,
+    ([name, option]) => [option.isSwitch ? flagOf(name) : `${flagOf(name)} ${option.value}`, describe(option)] as const,
   );
   const width = Math.max(...rows.map(([flag]) => flag.length));
   return rows.map(([flag, help]) => `  ${flag.padEnd(width)}  ${help}`).join('\n');
 }
 
 /** The settings of a command as the README's table. */
-export function tableOf(schema: Schema): string {
+export function tableOf(schema: Readonly<Record<string, Option<unknown>>>): string {
   const rows = Object.entries(schema).map(([name, option]) => {
     const names = [`\`${flagOf(name)} ${option.value}\``, ...(option.aliases ?? []).map((alias) => `\`${alias}\``)];
     return `| ${names.join(', ')} | \`${variableOf(name)}\` | ${option.default === undefined ? '' : `\`${option.default}\``} | ${option.help} |`;
@@ -140,7 +159,8 @@ export function tableOf(schema: Schema): string {
   return ['| flag | variable | default | |', '|---|---|---|---|', ...rows].join('\n');
 }
 
-function describe(option: Option<unknown>): string {
+function describe(option: Option<unknown> | Switch): string {
+  if (option.isSwitch) return option.help;
   const more = [
     option.default === undefined ? '' : `default ${option.default}`,
     option.repeatable ? 'repeatable' : '',

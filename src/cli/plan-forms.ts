@@ -2,7 +2,7 @@ import { MeshmockError } from '../plan/error.ts';
 import { formatPath } from '../plan/format.ts';
 import { fromMessage } from '../plan/from-message.ts';
 import { parsePath } from '../plan/parse.ts';
-import type { Plan } from '../plan/plan.ts';
+import { noLimits, type Plan } from '../plan/plan.ts';
 import { toMessage } from '../plan/to-message.ts';
 import { callMethod as method } from '../reply/reply.ts';
 import { formatAddress, type ListenAddress, parseAddress } from '../serve/address.ts';
@@ -36,7 +36,7 @@ export function readCommand(text: string): Command {
   if (program === 'curl') return readCurl(splitWords(trimmed).slice(1));
   if (program === 'grpcurl') return readGrpcurl(splitWords(trimmed).slice(1));
   return trimmed.startsWith('/')
-    ? { form: 'path', plan: parsePath(trimmed), headers: [] }
+    ? { form: 'path', plan: parsePath(trimmed, noLimits), headers: [] }
     : { ...readUrl(trimmed), form: 'path', headers: [] };
 }
 
@@ -49,8 +49,8 @@ function planOfJson(text: string): Plan {
   }
   const { path, plan } = (message ?? {}) as { path?: unknown; plan?: unknown };
   // A request has one of them; what `/-/plan` prints has both, which say the same.
-  if (plan !== undefined && plan !== null) return fromMessage(plan);
-  return typeof path === 'string' ? parsePath(path) : fromMessage(message);
+  if (plan !== undefined && plan !== null) return fromMessage(plan, noLimits);
+  return typeof path === 'string' ? parsePath(path, noLimits) : fromMessage(message, noLimits);
 }
 
 function readUrl(url: string): { plan: Plan; http: ListenAddress; isTls: boolean } {
@@ -63,7 +63,7 @@ function readUrl(url: string): { plan: Plan; http: ListenAddress; isTls: boolean
     );
   }
   const address = /:\d+$/.test(authority) ? authority : `${authority}:${isTls ? 443 : 80}`;
-  return { plan: parsePath(path || '/'), http: parseAddress(address), isTls };
+  return { plan: parsePath(path || '/', noLimits), http: parseAddress(address), isTls };
 }
 
 const curlFlags = new Set(['-g', '--globoff', '-s', '--silent', '-S', '-i', '-v', '-k', '--path-as-is']);

@@ -1,32 +1,23 @@
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Dialler, parseConnectTo } from '../execute/connect-to.ts';
+import { parseUpstream, type Role } from '../execute/role.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { headerNameProblem } from '../plan/fields.ts';
-import { deepestPlan } from '../plan/plan.ts';
-import { parseDurationMs } from '../plan/quantity.ts';
+import { parseDirectives } from '../plan/parse.ts';
+import { type Directive, deepestPlan, defaultPlanLimits, type PlanLimits } from '../plan/plan.ts';
+import { formatDurationMs, formatSizeBytes } from '../plan/quantity.ts';
 import { type ListenAddress, parseAddress } from '../serve/address.ts';
 import { type LogLevel, logLevels } from '../serve/log-level.ts';
 import type { ServiceOptions } from '../serve/start-service.ts';
-import { type Parsed, parseOptions } from './options.ts';
+import { durationMs, sizeBytes, wholeNumber } from './option-values.ts';
+import { named, type Parsed, parseOptions, type Values } from './options.ts';
 
 const text = (value: string): string => value;
 
 function label(value: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(value)) return value;
   throw new MeshmockError('usage', `"${value}" is no name: expected letters, digits, ".", "_" and "-"`);
-}
-
-function count(most: number): (value: string) => number {
-  return (value) => {
-    if (/^\d{1,9}$/.test(value) && Number(value) <= most) return Number(value);
-    throw new MeshmockError('usage', `"${value}" is no number from 0 to ${most}`);
-  };
-}
-
-function durationMs(value: string): number {
-  const parsed = parseDurationMs(value);
-  if (parsed !== undefined && parsed > 0) return parsed;
-  throw new MeshmockError('usage', `"${value}" is no duration such as 15s or 500ms`);
 }
 
 function headerName(value: string): string {
@@ -71,14 +62,64 @@ export const serveSchema = {
     help: 'forward this header too, beside those of traces and routing',
     repeatable: true,
   },
-  deadline: { parse: durationMs, default: '15s', value: 'DURATION', help: 'longest time for one request' },
+  behaviour: {
+    parse: text,
+    value: 'DIRECTIVES',
+    help: 'done with every request, such as `/~delay=200ms/~status=503:0.1`',
+  },
+  seed: {
+    parse: text,
+    value: 'TEXT',
+    help: 'makes what directives leave to chance the same in every run; any if not given',
+  },
+  upstream: {
+    parse: parseUpstream,
+    value: 'URL',
+    help: "be Octopus's proxy: pass on what this upstream says",
+    aliases: ['PROXYURL'],
+  },
+  content: {
+    parse: text,
+    value: 'TEXT',
+    help: "be Octopus's webserver: answer with this text",
+    aliases: ['SERVERCONTENT', 'SERVERCONTNET'],
+  },
+  deadline: {
+    parse: durationMs,
+    default: formatDurationMs(defaultPlanLimits.deadlineMs),
+    value: 'DURATION',
+    help: 'longest time for one request, and longest delay',
+  },
   maxCalls: {
-    parse: count(1_000_000),
-    default: '1000',
+    parse: wholeNumber(0, 1_000_000),
+    default: String(defaultPlanLimits.maxCalls),
     value: 'N',
     help: 'most calls that one request may cause, all services together',
   },
-  maxDepth: { parse: count(deepestPlan), default: '50', value: 'N', help: 'longest chain of calls' },
+  maxDepth: {
+    parse: wholeNumber(0, deepestPlan),
+    default: String(defaultPlanLimits.maxDepth),
+    value: 'N',
+    help: 'longest chain of calls',
+  },
+  maxCpu: {
+    parse: durationMs,
+    default: formatDurationMs(defaultPlanLimits.maxCpuMs),
+    value: 'DURATION',
+    help: 'most CPU time that `~cpu` may ask for',
+  },
+  maxSize: {
+    parse: sizeBytes,
+    default: formatSizeBytes(defaultPlanLimits.maxSizeBytes),
+    value: 'SIZE',
+    help: 'largest body that `~size` may ask for',
+  },
+  maxMemory: {
+    parse: sizeBytes,
+    default: formatSizeBytes(defaultPlanLimits.maxMemoryBytes),
+    value: 'SIZE',
+    help: 'most memory that `~memory` may ask for, and that all requests hold together',
+  },
   logLevel: {
     parse: parseLogLevel,
     default: 'info',
@@ -101,6 +142,14 @@ export function readServeSettings(args: readonly string[], env: NodeJS.ProcessEn
   const [stray] = parsed.positionals;
   if (stray !== undefined) throw new MeshmockError('usage', `"${stray}" is no flag (--help lists the flags)`);
   const { values } = parsed;
+  const limits: PlanLimits = {
+    deadlineMs: values.deadline,
+    maxCalls: values.maxCalls,
+    maxDepth: values.maxDepth,
+    maxCpuMs: values.maxCpu,
+    maxSizeBytes: values.maxSize,
+    maxMemoryBytes: values.maxMemory,
+  };
   return {
     identity: {
       service: values.name ?? hostname(),
@@ -114,9 +163,24 @@ export function readServeSettings(args: readonly string[], env: NodeJS.ProcessEn
     grpc: grpcAddress(parsed),
     dialler: new Dialler(values.connectTo),
     forwardHeaders: values.forwardHeader,
-    limits: { deadlineMs: values.deadline, maxCalls: values.maxCalls, maxDepth: values.maxDepth },
+    limits,
+    role: roleOf(values),
+    behaviour: behaviourOf(values.behaviour, limits),
+    seed: values.seed ?? randomUUID(),
     logLevel: values.logLevel,
   };
+}
+
+function roleOf({ upstream, content }: Values<typeof serveSchema>): Role {
+  if (upstream !== undefined && content !== undefined)
+    throw new MeshmockError('usage', '--upstream makes a proxy, --content a webserver: give one of them');
+  if (upstream !== undefined) return { kind: 'proxy', upstream };
+  return content === undefined ? { kind: 'mock' } : { kind: 'webserver', content };
+}
+
+function behaviourOf(directives: string | undefined, limits: PlanLimits): readonly Directive[] {
+  if (directives === undefined) return [];
+  return named('--behaviour', directives, { parse: (value) => parseDirectives(value, limits) });
 }
 
 /** From an HTTP port to the gRPC port beside it: 8080 has 9090, so 8081 has 9091. */

@@ -6,8 +6,13 @@ export const upSchema = {
     parse: parseAddress,
     default: 'localhost:8080',
     value: 'ADDRESS',
-    help: 'where the gateway listens for HTTP; the services have the ports behind it',
+    help: 'where the first service listens for HTTP; the others have the ports behind it',
   },
   grpc: { parse: parseAddress, value: 'ADDRESS', help: 'the same for gRPC; the HTTP port + 1010 if not given' },
   logLevel: { parse: parseLogLevel, default: 'warn', value: 'LEVEL', help: 'how much the services log' },
+  seed: {
+    parse: (text: string) => text,
+    value: 'TEXT',
+    help: 'makes what directives leave to chance the same in every run',
+  },
 } as const;

@@ -9,13 +9,6 @@ export const allowanceHeaders = {
   depth: 'x-meshmock-depth',
 } as const;
 
-/** What a service allows one request. */
-export interface Limits extends PlanLimits {
-  readonly deadlineMs: number;
-}
-
-export const defaultDeadlineMs = 15_000;
-
 /** What one request may still take: never more than the service allows, nor than its caller had left. */
 export interface Allowance extends PlanLimits {
   /** On the clock of `performance.now()`. */
@@ -29,13 +22,19 @@ export interface Allowance extends PlanLimits {
  * @param now when the request arrived, on the clock of `performance.now()`
  * @throws MeshmockError `invalid_header`
  */
-export function readAllowance(headers: Headers, limits: Limits, timeoutMs: number | undefined, now: number): Allowance {
+export function readAllowance(
+  headers: Headers,
+  limits: PlanLimits,
+  timeoutMs: number | undefined,
+  now: number,
+): Allowance {
   const deadlineMs = Math.min(
     limits.deadlineMs,
     readNumber(headers, allowanceHeaders.deadlineMs),
     timeoutMs ?? Number.POSITIVE_INFINITY,
   );
   return {
+    ...limits,
     deadlineAt: now + deadlineMs,
     maxCalls: Math.min(limits.maxCalls, readNumber(headers, allowanceHeaders.calls)),
     maxDepth: Math.min(limits.maxDepth, readNumber(headers, allowanceHeaders.depth)),

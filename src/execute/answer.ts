@@ -3,73 +3,165 @@ import { MeshmockError } from '../plan/error.ts';
 import { formatPath } from '../plan/format.ts';
 import { fromMessage } from '../plan/from-message.ts';
 import { parsePath } from '../plan/parse.ts';
-import type { Plan } from '../plan/plan.ts';
+import type { Directive, Header, Plan } from '../plan/plan.ts';
 import { calleeMesh, shownHeaders, shownUri } from '../reply/evidence.ts';
 import { requestError } from '../reply/refusal.ts';
-import type { RawReply, Reply, RequestSeen } from '../reply/reply.ts';
+import { type CallResult, type RawReply, type Reply, type RequestSeen, shownBodyBytes } from '../reply/reply.ts';
 import { grpcStatusOf, statusOfCalls, statusOfError } from '../reply/status.ts';
 import { type Allowance, isEntry, readAllowance } from './allowance.ts';
+import { type Behaved, behave } from './behave.ts';
+import { largestForeignBytes } from './client.ts';
 import { greeting } from './greeting.ts';
 import type { IncomingRequest, PlanSource } from './incoming.ts';
+import { type LimitedSignal, limitedSignal } from './limited-signal.ts';
+import { proxyPlan, proxyText, type Role, webserverDirectives, webserverText } from './role.ts';
 import { roundMs } from './round.ts';
-import { type Received, runStages } from './run-stages.ts';
+import { type Received, type Run, runStages } from './run-stages.ts';
 import type { Service } from './service.ts';
-import { refuseUnsupported } from './unsupported.ts';
 
-/** Carries out one request, whatever protocol it came by, and gives the reply to encode. Never rejects. */
-export async function answer(service: Service, request: IncomingRequest): Promise<Reply<RawReply>> {
+/** What a server is to do with a request. */
+export type Answer =
+  | {
+      readonly kind: 'reply';
+      readonly reply: Reply<RawReply>;
+      /** Headers that directives ask for. */
+      readonly headers: readonly Header[];
+      /** Whether who asks for no JSON gets the body alone, as from the servers that a role stands for. */
+      readonly isPlain: boolean;
+    }
+  /** The connection is to be reset, without an answer. */
+  | { readonly kind: 'reset' };
+
+/** Carries out one request, whatever protocol it came by, and says how to answer it. Never rejects. */
+export async function answer(service: Service, request: IncomingRequest): Promise<Answer> {
   const arrivedAt = performance.now();
   const { protocol, method, headers } = request;
   const requestId = headers['x-request-id'] ?? randomUUID();
   const seen: RequestSeen = { protocol, method, uri: shownUri(pathOf(request.plan)), headers: shownHeaders(headers) };
   const trace = service.tracing.startRequest({ protocol, method, uri: seen.uri, headers });
-  const work = await trace.run(() => carryOut({ service, request, trace, requestId, arrivedAt }, seen));
+  const behaved: Behaved = { done: [], headers: [], releases: [] };
+  const mesh = calleeMesh(headers);
+  const received = { service, request, trace, requestId, arrivedAt };
+  const work = await trace.run(() => carryOut(received, seen, behaved, mesh.attempt ?? 1));
+  for (const release of behaved.releases) release();
   const durationMs = roundMs(performance.now() - arrivedAt);
   const { traceId } = trace;
-  const mesh = calleeMesh(headers);
-  const { calls, ...done } = work;
+  const log = (status: number | undefined, problem: string | undefined): void =>
+    trace.run(() =>
+      service.onAnswer({
+        request: seen,
+        ...(status === undefined ? {} : { status }),
+        durationMs,
+        traceId,
+        requestId,
+        problem,
+      }),
+    );
+  if (work === 'reset') {
+    log(undefined, undefined);
+    trace.end({ error: 'reset' });
+    return { kind: 'reset' };
+  }
+  const { calls, isPlain, ...done } = work;
   const reply: Reply<RawReply> = {
     ...service.identity,
     request: seen,
     ...done,
+    ...(behaved.done.length === 0 ? {} : { behaviour: behaved.done }),
     durationMs,
     ...(traceId === undefined ? {} : { traceId }),
     ...(Object.keys(mesh).length === 0 ? {} : { mesh }),
     ...(calls === undefined ? {} : { calls }),
   };
-  const { status, error } = reply;
-  trace.run(() =>
-    service.onAnswer({ request: seen, status, durationMs, traceId, requestId, problem: problemOf(reply) }),
-  );
-  trace.end({ status, grpcStatus: grpcStatusOf(status), ...(error === undefined ? {} : { error: error.code }) });
-  return reply;
+  const { status, grpcStatus = grpcStatusOf(status), error } = reply;
+  log(status, problemOf(reply));
+  trace.end({ status, grpcStatus, ...(error === undefined ? {} : { error: error.code }) });
+  return { kind: 'reply', reply, headers: behaved.headers, isPlain };
 }
 
 function pathOf(plan: PlanSource): string {
   return plan.kind === 'path' ? plan.path : '';
 }
 
-type Work = Pick<Reply<RawReply>, 'status' | 'body' | 'try' | 'error' | 'calls'>;
+interface Work extends Pick<Reply<RawReply>, 'status' | 'grpcStatus' | 'body' | 'try' | 'error' | 'calls'> {
+  readonly isPlain: boolean;
+}
 
-async function carryOut(received: Received, seen: RequestSeen): Promise<Work> {
+async function carryOut(
+  received: Received,
+  seen: RequestSeen,
+  behaved: Behaved,
+  attempt: number,
+): Promise<Work | 'reset'> {
   const { service, request, trace, arrivedAt } = received;
   try {
     const allowance = readAllowance(request.headers, service.limits, request.timeoutMs, arrivedAt);
     const plan = readPlan(request.plan, allowance);
     if (request.plan.kind === 'message') seen.uri = shownUri(formatPath(plan));
-    refuseUnsupported(plan);
     trace.describe({ 'meshmock.budget_left': allowance.maxCalls, 'meshmock.depth_left': allowance.maxDepth });
-    if (plan.kind === 'answer') return answerAlone(service, request, plan.uri || '/');
-    const calls = await runStages({ ...received, allowance }, plan);
-    if (request.signal.aborted) return { ...refused(new MeshmockError('canceled', 'the caller has gone')), calls };
-    return { status: statusOfCalls(calls), calls };
+    const run: Run = { ...received, allowance, shownBodyBytes };
+    const directives = [...service.behaviour, ...plan.directives, ...roleDirectives(service.role, plan)];
+    if (directives.length === 0 && plan.kind === 'answer' && service.role.kind !== 'proxy')
+      return answerAlone(run, plan.uri || '/', behaved);
+    const stop = stopSignal(run);
+    try {
+      await behave(service, directives, { identity: service.identity, attempt }, behaved, stop.signal);
+      if (behaved.isReset === true) return 'reset';
+      return await work(run, plan, behaved, stop.signal);
+    } finally {
+      stop.dispose();
+    }
   } catch (thrown) {
     return refused(thrown instanceof MeshmockError ? thrown : new MeshmockError('internal', String(thrown)));
   }
 }
 
+/** What is left of a plan when its directives have been carried out. */
+async function work(run: Run, plan: Plan, behaved: Behaved, stop: AbortSignal): Promise<Work> {
+  const { role } = run.service;
+  const isFault = (behaved.status ?? 200) >= 400;
+  if (plan.kind === 'calls') {
+    if (isFault) return { ...told(behaved), isPlain: false };
+    const calls = await runStages(run, plan, stop);
+    return { ...calledWork(run, calls, behaved), isPlain: false };
+  }
+  if (role.kind !== 'proxy' || isFault) return answerAlone(run, plan.uri || '/', behaved);
+  const calls = await runStages(
+    { ...run, shownBodyBytes: largestForeignBytes },
+    proxyPlan(role.upstream, plan.uri),
+    stop,
+  );
+  const { status, ...rest } = calledWork(run, calls, behaved);
+  return { status, body: calls.map(proxyText).join(''), ...rest, isPlain: true };
+}
+
+/** What directives say of the answer. */
+function told({ status = 200, grpcStatus, body }: Behaved): Pick<Work, 'status' | 'grpcStatus' | 'body'> {
+  return {
+    status,
+    ...(grpcStatus === undefined || grpcStatus === grpcStatusOf(status) ? {} : { grpcStatus }),
+    ...(body === undefined ? {} : { body }),
+  };
+}
+
+function calledWork({ request }: Run, calls: CallResult<RawReply>[], behaved: Behaved): Omit<Work, 'isPlain'> {
+  if (request.signal.aborted) return { ...refused(new MeshmockError('canceled', 'the caller has gone')), calls };
+  const status = statusOfCalls(calls);
+  return { ...told(behaved), ...(status === 200 ? {} : { status }), calls };
+}
+
+/** Ends the delays and calls of a request when its deadline passes or its caller goes. */
+function stopSignal({ request, allowance }: Run): LimitedSignal {
+  return limitedSignal(
+    request.signal,
+    allowance.deadlineAt - performance.now(),
+    () => ({ code: 'canceled', message: 'the caller has gone' }),
+    () => ({ code: 'timeout', message: 'no answer until the deadline of the whole request' }),
+  );
+}
+
 function refused(error: MeshmockError): Work {
-  return { status: statusOfError[error.code], error: requestError(error) };
+  return { status: statusOfError[error.code], error: requestError(error), isPlain: false };
 }
 
 function readPlan(source: PlanSource, limits: Allowance): Plan {
@@ -83,13 +175,23 @@ function readPlan(source: PlanSource, limits: Allowance): Plan {
   }
 }
 
-function answerAlone(service: Service, request: IncomingRequest, uri: string): Work {
-  const { service: name, version } = service.identity;
-  if (uri === '/' && isEntry(request.headers)) return { status: 200, ...greeting(service, request) };
-  return {
-    status: 200,
-    body: `${name} ${version} answers ${request.protocol === 'http' ? request.method : 'Call'} ${uri}`,
-  };
+function roleDirectives(role: Role, plan: Plan): readonly Directive[] {
+  return role.kind === 'webserver' && plan.kind === 'answer' ? webserverDirectives(plan.uri) : [];
+}
+
+function answerAlone({ service, request }: Run, uri: string, behaved: Behaved): Work {
+  const { identity, role } = service;
+  const { status, ...rest } = told(behaved);
+  if (role.kind !== 'mock') {
+    const hostname = identity.pod ?? identity.service;
+    const body = role.kind === 'webserver' ? { body: webserverText(role.content, uri, hostname, status) } : {};
+    return { status, ...body, ...rest, isPlain: true };
+  }
+  if (uri === '/' && behaved.done.length === 0 && isEntry(request.headers))
+    return { status, ...greeting(service, request), isPlain: false };
+  const method = request.protocol === 'http' ? request.method : 'Call';
+  const body = `${identity.service} ${identity.version} answers ${method} ${uri}`;
+  return { status, body, ...rest, isPlain: false };
 }
 
 /** A request that is refused is its sender's problem, who is told; one of ours, or a call without an answer, is the log's. */

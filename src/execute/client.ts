@@ -37,9 +37,10 @@ export type CallAnswer =
       readonly status: number;
       readonly grpcStatus?: string;
       readonly headers: Headers;
+      /** Its first part, up to `largestForeignBytes`. */
       readonly body: string;
-      /** Set when `body` is only the first part. */
-      readonly bodyBytes?: number;
+      /** How long it is in all. */
+      readonly bodyBytes: number;
     }
   | { readonly kind: 'failed'; readonly error: CallError };
 
@@ -57,6 +58,9 @@ export interface Client {
 
 /** A reply may not be larger, in bytes. */
 export const largestReplyBytes = 64 * 1024 * 1024;
+
+/** So much is read of a body that is no reply. */
+export const largestForeignBytes = 64 * 1024;
 
 /** What a call ends with when its signal is aborted. */
 export function abortedAnswer(signal: AbortSignal): CallAnswer {

@@ -1,14 +1,24 @@
+import type { Directive, PlanLimits } from '../plan/plan.ts';
 import type { Identity, Protocol, RequestSeen } from '../reply/reply.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
-import type { Limits } from './allowance.ts';
+import type { Chance } from './chance.ts';
 import type { Client } from './client.ts';
 import type { Dialler } from './connect-to.ts';
+import type { CpuBurner } from './cpu-burner.ts';
 import type { HeaderForwarder } from './forwarded-headers.ts';
+import type { MemoryHold } from './memory-hold.ts';
+import type { Role } from './role.ts';
 
 /** What all requests of one service share. */
 export interface Service {
   readonly identity: Identity;
-  readonly limits: Limits;
+  readonly limits: PlanLimits;
+  readonly role: Role;
+  /** What it does with every request, before what the request asks for. */
+  readonly behaviour: readonly Directive[];
+  readonly chance: Chance;
+  readonly burner: CpuBurner;
+  readonly memory: MemoryHold;
   readonly forwarder: HeaderForwarder;
   readonly dialler: Dialler;
   readonly clients: Readonly<Record<Protocol, Client>>;
@@ -22,7 +32,8 @@ export interface Service {
 /** One request, for the log. */
 export interface Answered {
   readonly request: RequestSeen;
-  readonly status: number;
+  /** Absent when the connection was reset instead. */
+  readonly status?: number;
   readonly durationMs: number;
   readonly traceId: string | undefined;
   readonly requestId: string;

@@ -9,7 +9,7 @@ import {
 } from '../execute/client.ts';
 import { signatureHeader } from '../execute/service.ts';
 import type { Headers } from '../reply/evidence.ts';
-import { type CallErrorCode, callMethod, type Reply, shownBodyBytes } from '../reply/reply.ts';
+import { type CallErrorCode, callMethod, type Reply } from '../reply/reply.ts';
 import { httpStatusOf } from '../reply/status.ts';
 import { callErrorOf } from './call-error.ts';
 import { decodeReplyMessage, encodeRequest, headersOf, metadataOf } from './codec.ts';
@@ -146,7 +146,7 @@ function callOn(channel: Channel, outgoing: OutgoingCall, signal: AbortSignal): 
 function okAnswer(metadata: Metadata, reply: Reply | undefined): CallAnswer {
   const headers = headersOf(metadata);
   if (reply?.service !== undefined) return { kind: 'reply', status: reply.status, grpcStatus: 'OK', headers, reply };
-  return { kind: 'other', isSigned: isSigned(headers), status: 200, grpcStatus: 'OK', headers, body: '' };
+  return { kind: 'other', isSigned: isSigned(headers), status: 200, grpcStatus: 'OK', headers, body: '', bodyBytes: 0 };
 }
 
 function errorAnswer(error: ServiceError, initial: Metadata): CallAnswer {
@@ -163,7 +163,8 @@ function errorAnswer(error: ServiceError, initial: Metadata): CallAnswer {
     status,
     grpcStatus,
     headers,
-    body: error.details.slice(0, shownBodyBytes),
+    body: error.details,
+    bodyBytes: Buffer.byteLength(error.details),
   };
 }
 

@@ -4,18 +4,16 @@ import {
   abortedAnswer,
   type CallAnswer,
   type Client,
+  largestForeignBytes,
   largestReplyBytes,
   type OutgoingCall,
 } from '../execute/client.ts';
 import { signatureHeader } from '../execute/service.ts';
 import type { Headers } from '../reply/evidence.ts';
-import { RawReply, shownBodyBytes } from '../reply/reply.ts';
+import { RawReply } from '../reply/reply.ts';
 import { callErrorOf } from './call-error.ts';
 import { plainHeaders } from './codec.ts';
 import { isOwnPath } from './own-paths.ts';
-
-/** A foreign body is read this far to keep its connection; a longer one costs the connection. */
-const readForeignBytes = 64 * 1024;
 
 const longestConnectMs = 60_000;
 
@@ -121,7 +119,9 @@ class Exchange implements Dispatcher.DispatchHandler {
         error: { code: 'too_large', message: `the reply is larger than ${largestReplyBytes} bytes` },
       });
       controller.abort(new Error('too large'));
-    } else if (!this.isReply && this.bytes > readForeignBytes) {
+    } else if (!this.isReply && this.bytes > largestForeignBytes) {
+      // A longer one costs its connection.
+      this.chunks.push(chunk);
       this.settle(this.other(Number(this.headers['content-length'] ?? this.bytes)));
       controller.abort(new Error('read enough'));
     } else {
@@ -144,10 +144,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   private other(bytes: number): CallAnswer {
-    const shown = Buffer.concat(this.chunks).subarray(0, shownBodyBytes).toString();
+    const body = Buffer.concat(this.chunks).subarray(0, largestForeignBytes).toString();
     const isSigned = this.headers[signatureHeader] !== undefined;
-    const answer = { kind: 'other', isSigned, status: this.status, headers: this.headers, body: shown } as const;
-    return bytes > shownBodyBytes ? { ...answer, bodyBytes: bytes } : answer;
+    return { kind: 'other', isSigned, status: this.status, headers: this.headers, body, bodyBytes: bytes };
   }
 
   private readonly onAbort = (): void => {

@@ -32,11 +32,21 @@ export interface EncodedReply {
 const json = 'application/json; charset=utf-8';
 const text = 'text/plain; charset=utf-8';
 
-/** Writes a reply in the form that the request accepts: JSON unless it prefers plain text. */
-export function encode(reply: Reply<RawReply>, { raw: request }: FastifyRequest): EncodedReply {
+/**
+ * Writes a reply in the form that the request accepts: JSON unless it prefers plain text.
+ *
+ * @param isPlain whether who does not ask for JSON gets the body alone
+ */
+export function encode(reply: Reply<RawReply>, { raw: request }: FastifyRequest, isPlain = false): EncodedReply {
   const { accept } = request.headers;
   // What every hop of ours sends: not worth negotiating.
   if (accept === 'application/json') return { contentType: json, body: encodeReply(reply) };
+  if (
+    isPlain &&
+    reply.body !== undefined &&
+    accepts(request).type(['text/plain', 'application/json']) !== 'application/json'
+  )
+    return { contentType: text, body: reply.body };
   const type = accepts(request).type(['application/json', 'text/plain']);
   if (type === 'text/plain') return { contentType: text, body: renderText(readReply(reply)) };
   const body = isForReading(request.headers) ? JSON.stringify(readReply(reply), undefined, 2) : encodeReply(reply);

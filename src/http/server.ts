@@ -5,6 +5,7 @@ import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { answer } from '../execute/answer.ts';
 import { type Service, signature, signatureHeader } from '../execute/service.ts';
 import { UnderWay } from '../execute/under-way.ts';
+import { headerFields } from '../plan/plan.ts';
 import { encode, pathOfTarget, plainHeaders } from './codec.ts';
 import { addOwnPaths, isOwnPath, ownRoute } from './own-paths.ts';
 import { addRefusals, maxHeaderBytes, refuseFramework, refuseUnreadable } from './refusals.ts';
@@ -50,9 +51,18 @@ export function createHttpServer(service: Service): HttpServer {
         headers: plainHeaders(request.headers),
         signal: goneSignal(reply),
       });
+      if (answered.kind === 'reset') {
+        reply.hijack();
+        request.raw.socket.resetAndDestroy();
+        return reply;
+      }
       closeWhenDraining(reply);
-      const { contentType, body } = encode(answered, request);
-      return reply.code(answered.status).header('content-type', contentType).send(body);
+      const { contentType, body } = encode(answered.reply, request, answered.isPlain);
+      return reply
+        .code(answered.reply.status)
+        .headers(headerFields(answered.headers))
+        .header('content-type', contentType)
+        .send(body);
     },
   });
   return {

@@ -61,6 +61,17 @@ export class Cursor {
     return value;
   }
 
+  /** An error at an offset, by default here: what a plan may ask for at most. */
+  limit(expected: string, offset = this.offset): MeshmockError {
+    return new MeshmockError(
+      'limit_exceeded',
+      `at offset ${offset}: the plan asks for too much: expected ${expected}`,
+      {
+        place: { text: this.text, offset, expected },
+      },
+    );
+  }
+
   /** An error at an offset, by default here: what was expected there, and what was found. */
   fail(expected: string, offset = this.offset): MeshmockError {
     const found = offset < this.text.length ? `${JSON.stringify(this.text[offset])}` : 'the end';

@@ -2,12 +2,13 @@
 export type ErrorCode =
   | 'invalid_plan'
   | 'limit_exceeded'
-  | 'unsupported'
   | 'invalid_header'
   | 'header_too_large'
   | 'bad_request'
   | 'not_found'
   | 'canceled'
+  | 'deadline_exceeded'
+  | 'overloaded'
   | 'usage'
   | 'internal';
 

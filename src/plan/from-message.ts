@@ -2,7 +2,7 @@ import { MeshmockError } from './error.ts';
 import { FieldReader } from './field-reader.ts';
 import * as fields from './fields.ts';
 import { behaviourFrom, conditionFrom } from './from-directive-message.ts';
-import { checkCount } from './measure.ts';
+import { behaviourLimitProblem, checkCount } from './measure.ts';
 import {
   type Call,
   type CallOptions,
@@ -30,14 +30,13 @@ export function fromMessage(message: unknown, limits: PlanLimits = defaultPlanLi
 }
 
 class MessageReader {
+  private readonly limits: PlanLimits;
   private readonly maxDepth: number;
-
-  private readonly maxCalls: number;
   private calls = 0;
 
   constructor(limits: PlanLimits) {
+    this.limits = limits;
     this.maxDepth = Math.min(limits.maxDepth, deepestPlan);
-    this.maxCalls = limits.maxCalls;
   }
 
   /** `nested`: whether the path of this plan stands in parentheses, where those of a URI must balance. */
@@ -78,8 +77,8 @@ class MessageReader {
   }
 
   private call(message: unknown, field: string, depth: number): Call {
-    if (++this.calls > this.maxCalls) {
-      const problem = `${field}: the plan makes more than the ${this.maxCalls} calls that are allowed`;
+    if (++this.calls > this.limits.maxCalls) {
+      const problem = `${field}: the plan makes more than the ${this.limits.maxCalls} calls that are allowed`;
       throw new MeshmockError('limit_exceeded', problem, { field });
     }
     const reader = new FieldReader(message, field, ['scheme', 'host', 'port', 'times', 'headers', 'options', 'then']);
@@ -99,6 +98,8 @@ class MessageReader {
 
   private directive(message: unknown, field: string): Directive {
     const { reader, behaviour } = behaviourFrom(message, field, (header, at) => headerFrom(header, at));
+    const tooMuch = behaviourLimitProblem(behaviour, this.limits);
+    if (tooMuch !== undefined) throw new MeshmockError('limit_exceeded', `${field}: expected ${tooMuch}`, { field });
     return { ...behaviour, conditions: reader.list('conditions', (item, at) => conditionFrom(item, at)) };
   }
 }

@@ -1,16 +1,17 @@
 import { MeshmockError } from './error.ts';
-import type { CallsPlan, Plan, PlanLimits } from './plan.ts';
+import type { Behaviour, Call, CallsPlan, Delay, Plan, PlanLimits } from './plan.ts';
+import { formatDurationMs, formatSizeBytes } from './quantity.ts';
 
 /** The calls that the whole cascade of a plan makes at most: repeats and retries count each. */
 export function countCalls(plan: Plan): number {
   if (plan.kind === 'answer') return 0;
   const below = countBelow(plan);
-  return plan.stages
-    .flat()
-    .reduce(
-      (sum, { times, options }, index) => sum + times * (1 + (options.retries ?? 0)) * (1 + (below[index] ?? 0)),
-      0,
-    );
+  return plan.stages.flat().reduce((sum, call, index) => sum + countAttempts(call) * (1 + (below[index] ?? 0)), 0);
+}
+
+/** How often one call of a plan is made at most, all its repeats and their retries. */
+export function countAttempts({ times, options }: Call): number {
+  return times * (1 + (options.retries ?? 0));
 }
 
 /** What each call of a plan needs of the call budget below itself, in the order of the plan's calls. */
@@ -41,4 +42,44 @@ export function checkCount(plan: Plan, limits: PlanLimits, text?: string): void 
   const message = `the plan makes ${calls} calls, ${limits.maxCalls} are allowed`;
   const offset = Math.max(0, text?.search(/@|%40/) ?? 0);
   throw new MeshmockError('limit_exceeded', message, text === undefined ? {} : { place: { text, offset, expected } });
+}
+
+/** What a behaviour should have kept to, for a person to read; undefined when it is within the limits. */
+export function behaviourLimitProblem(behaviour: Behaviour, limits: PlanLimits): string | undefined {
+  switch (behaviour.kind) {
+    case 'delay':
+      return longestOf(behaviour.delay) <= limits.deadlineMs
+        ? undefined
+        : `a delay within the deadline, at most ${formatDurationMs(limits.deadlineMs)}`;
+    case 'cpu':
+      return behaviour.durationMs <= limits.maxCpuMs
+        ? undefined
+        : `at most ${formatDurationMs(limits.maxCpuMs)} of CPU time`;
+    case 'size':
+      return behaviour.bytes <= limits.maxSizeBytes
+        ? undefined
+        : `a size of at most ${formatSizeBytes(limits.maxSizeBytes)}`;
+    case 'memory':
+      return behaviour.bytes <= limits.maxMemoryBytes
+        ? undefined
+        : `at most ${formatSizeBytes(limits.maxMemoryBytes)} of memory`;
+    case 'status':
+    case 'grpc-status':
+    case 'close':
+    case 'hang':
+    case 'body':
+    case 'header':
+      return undefined;
+  }
+}
+
+function longestOf(delay: Delay): number {
+  switch (delay.kind) {
+    case 'fixed':
+      return delay.delayMs;
+    case 'uniform':
+      return delay.maxMs;
+    case 'percentiles':
+      return delay.points.at(-1)?.delayMs ?? 0;
+  }
 }

@@ -7,9 +7,17 @@ import {
   shareProblem,
   statusProblem,
 } from './fields.ts';
+import { behaviourLimitProblem } from './measure.ts';
 import { decodePercent, parseHeader } from './parse-header.ts';
 import { wholeNumber } from './parse-option.ts';
-import { type Behaviour, type Condition, type Delay, type Directive, grpcStatusNames } from './plan.ts';
+import {
+  type Behaviour,
+  type Condition,
+  type Delay,
+  type Directive,
+  grpcStatusNames,
+  type PlanLimits,
+} from './plan.ts';
 import { parseDurationMs, parseSizeBytes } from './quantity.ts';
 
 const directiveNames = [
@@ -30,14 +38,17 @@ type DirectiveName = (typeof directiveNames)[number];
 /**
  * Reads `name[=value]*(:condition)`, the cursor standing behind `/~`.
  *
- * @throws MeshmockError `invalid_plan`
+ * @throws MeshmockError `invalid_plan`; `limit_exceeded` at a value that asks for too much
  */
-export function parseDirective(cursor: Cursor, nested: boolean): Directive {
+export function parseDirective(cursor: Cursor, nested: boolean, limits: PlanLimits): Directive {
   const start = cursor.offset;
   const word = cursor.takeWhile(/[a-z-]+/y);
   const name = directiveNames.find((known) => known === word);
   if (name === undefined) throw cursor.fail(`a directive: ${directiveNames.join(', ')}`, start);
+  const valueAt = cursor.offset + cursor.width();
   const behaviour = parseBehaviour(cursor, name, nested);
+  const tooMuch = behaviourLimitProblem(behaviour, limits);
+  if (tooMuch !== undefined) throw cursor.limit(tooMuch, valueAt);
   const conditions: Condition[] = [];
   while (cursor.take(':')) conditions.push(parseCondition(cursor, nested));
   if (!cursor.atEnd && cursor.peek() !== '/' && !(nested && cursor.peek() === ')')) {

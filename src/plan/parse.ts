@@ -1,5 +1,4 @@
 import { Cursor } from './cursor.ts';
-import { MeshmockError } from './error.ts';
 import * as fields from './fields.ts';
 import { checkCount } from './measure.ts';
 import { parseDirective } from './parse-directive.ts';
@@ -35,6 +34,19 @@ export function parsePath(text: string, limits: PlanLimits = defaultPlanLimits):
   return plan;
 }
 
+/**
+ * Reads directives alone, such as `/~delay=200ms/~status=503:0.1`.
+ *
+ * @throws MeshmockError as `parsePath` does
+ */
+export function parseDirectives(text: string, limits: PlanLimits = defaultPlanLimits): readonly Directive[] {
+  const plan = parsePath(text, limits);
+  if (plan.kind === 'answer' && plan.uri === '') return plan.directives;
+  const cursor = new Cursor(text);
+  const start = plan.kind === 'calls' ? text.search(/\/(?:@|%40)/) : text.length - plan.uri.length;
+  throw cursor.fail('directives alone, such as /~delay=200ms/~status=503:0.1', Math.max(0, start));
+}
+
 interface Level {
   readonly directives: Directive[];
   readonly stages: Stage[];
@@ -42,14 +54,14 @@ interface Level {
 
 class PlanParser {
   private readonly cursor: Cursor;
+  private readonly limits: PlanLimits;
   private readonly maxDepth: number;
-  private readonly maxCalls: number;
   private calls = 0;
 
   constructor(cursor: Cursor, limits: PlanLimits) {
     this.cursor = cursor;
+    this.limits = limits;
     this.maxDepth = Math.min(limits.maxDepth, deepestPlan);
-    this.maxCalls = limits.maxCalls;
   }
 
   /** A chain of groups is read in a loop; only a continuation in parentheses goes deeper into the stack. */
@@ -78,7 +90,7 @@ class PlanParser {
 
   private directives(nested: boolean): Directive[] {
     const directives: Directive[] = [];
-    while (this.takeStart('~')) directives.push(parseDirective(this.cursor, nested));
+    while (this.takeStart('~')) directives.push(parseDirective(this.cursor, nested, this.limits));
     return directives;
   }
 
@@ -122,7 +134,7 @@ class PlanParser {
   }
 
   private group(depth: number): Stage[] {
-    if (depth > this.maxDepth) throw this.limit(`at most ${this.maxDepth} calls in a chain`);
+    if (depth > this.maxDepth) throw this.cursor.limit(`at most ${this.maxDepth} calls in a chain`);
     const stages: Stage[] = [];
     do {
       const calls = [this.call(depth)];
@@ -132,16 +144,9 @@ class PlanParser {
     return stages;
   }
 
-  private limit(expected: string): MeshmockError {
-    const { text, offset } = this.cursor;
-    return new MeshmockError('limit_exceeded', `the plan is too large: expected ${expected}`, {
-      place: { text, offset, expected },
-    });
-  }
-
   private call(depth: number): Call {
     // Each call of the text is made at least once: no need to read on to know that they are too many.
-    if (++this.calls > this.maxCalls) throw this.limit(`at most ${this.maxCalls} calls`);
+    if (++this.calls > this.limits.maxCalls) throw this.cursor.limit(`at most ${this.limits.maxCalls} calls`);
     const scheme = this.scheme();
     const host = this.host();
     const port = this.cursor.take(':') ? this.port(host) : defaultPorts[scheme];

@@ -125,14 +125,41 @@ export const grpcStatusNames = [
 
 export type GrpcStatusName = (typeof grpcStatusNames)[number];
 
-/** Bounds that a plan must keep. `maxCalls` counts every call of the whole cascade, `maxDepth` its longest chain. */
+/** Bounds that a plan must keep. */
 export interface PlanLimits {
+  /** Every call of the whole cascade. */
   readonly maxCalls: number;
+  /** Its longest chain of calls. */
   readonly maxDepth: number;
+  /** How long a request may take in all: no delay may be longer. */
+  readonly deadlineMs: number;
+  /** CPU time of one directive. */
+  readonly maxCpuMs: number;
+  /** A body that a directive asks for. */
+  readonly maxSizeBytes: number;
+  /** Memory that a directive asks for, and that all requests of a service hold at once. */
+  readonly maxMemoryBytes: number;
 }
 
 /** The limits of a service that is told nothing else. */
-export const defaultPlanLimits: PlanLimits = { maxCalls: 1000, maxDepth: 50 };
+export const defaultPlanLimits: PlanLimits = {
+  maxCalls: 1000,
+  maxDepth: 50,
+  deadlineMs: 15_000,
+  maxCpuMs: 5000,
+  maxSizeBytes: 10_000_000,
+  maxMemoryBytes: 256_000_000,
+};
+
+/** Allows whatever can be written: for whoever only reads a plan and does not carry it out. */
+export const noLimits: PlanLimits = {
+  maxCalls: Number.POSITIVE_INFINITY,
+  maxDepth: Number.POSITIVE_INFINITY,
+  deadlineMs: Number.POSITIVE_INFINITY,
+  maxCpuMs: Number.POSITIVE_INFINITY,
+  maxSizeBytes: Number.POSITIVE_INFINITY,
+  maxMemoryBytes: Number.POSITIVE_INFINITY,
+};
 
 /** No plan may be deeper, whatever a service allows: a plan and its reply take stack for each level. */
 export const deepestPlan = 200;
@@ -145,6 +172,13 @@ export function sharedContinuation(plan: CallsPlan): Plan {
 /** `host:port` as it stands in a `Host` header, an IPv6 address in brackets. */
 export function authorityOf({ host, port }: Pick<Call, 'host' | 'port'>): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Headers by their names. One that is given twice is sent as one list, as RFC 9110 section 5.3 allows. */
+export function headerFields(headers: readonly Header[]): Record<string, string> {
+  if (headers.length === 0) return {};
+  const values = Map.groupBy(headers, ({ name }) => name);
+  return Object.fromEntries([...values].map(([name, same]) => [name, same.map(({ value }) => value).join(', ')]));
 }
 
 /** The HTTP method of a call. */

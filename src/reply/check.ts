@@ -1,7 +1,7 @@
 import type { Reply } from './reply.ts';
 
 /** The type of a field: a plain value, a message that stands in itself by its name, any other by what it holds. */
-type Shape = 'string' | 'number' | 'strings' | 'map' | 'reply' | 'calls' | Message;
+type Shape = 'string' | 'number' | 'strings' | 'map' | 'counts' | 'reply' | 'call' | 'calls' | 'samples' | Message;
 
 /** The types of the fields that a message may have, and the names of those it must have. */
 interface Message {
@@ -11,6 +11,27 @@ interface Message {
 
 const anything: Message = { needed: [], fields: {} };
 const callError: Message = { needed: ['code', 'message'], fields: { code: 'string', message: 'string' } };
+
+const latencyMs: Message = {
+  needed: ['min', 'mean', 'p50', 'p90', 'p95', 'p99', 'max'],
+  fields: { min: 'number', mean: 'number', p50: 'number', p90: 'number', p95: 'number', p99: 'number', max: 'number' },
+};
+
+const sample: Message = { needed: ['is', 'index', 'call'], fields: { is: 'strings', index: 'number', call: 'call' } };
+
+const summary: Message = {
+  needed: ['count'],
+  fields: {
+    count: 'number',
+    byStatus: 'counts',
+    byVersion: 'counts',
+    byPod: 'counts',
+    byAttempt: 'counts',
+    byAnswer: 'counts',
+    latencyMs,
+    samples: 'samples',
+  },
+};
 
 const call: Message = {
   needed: ['target', 'scheme', 'answeredBy'],
@@ -29,6 +50,8 @@ const call: Message = {
     headers: 'map',
     body: 'string',
     bodyBytes: 'number',
+    attempts: 'strings',
+    summary,
   },
 };
 
@@ -45,6 +68,7 @@ const reply: Message = {
     status: 'number',
     grpcStatus: 'string',
     body: 'string',
+    behaviour: 'strings',
     durationMs: 'number',
     traceId: 'string',
     mesh: {
@@ -77,6 +101,7 @@ function isMessage(value: unknown, { needed, fields }: Message): boolean {
 }
 
 const isString = (value: unknown): boolean => typeof value === 'string';
+const isNumber = (value: unknown): boolean => typeof value === 'number';
 
 function fits(value: unknown, shape: Shape): boolean {
   switch (shape) {
@@ -87,10 +112,16 @@ function fits(value: unknown, shape: Shape): boolean {
       return Array.isArray(value) && value.every(isString);
     case 'map':
       return isMessage(value, anything) && Object.values(value as object).every(isString);
+    case 'counts':
+      return isMessage(value, anything) && Object.values(value as object).every(isNumber);
     case 'reply':
       return isMessage(value, reply);
+    case 'call':
+      return isMessage(value, call);
     case 'calls':
       return Array.isArray(value) && value.every((item) => isMessage(item, call));
+    case 'samples':
+      return Array.isArray(value) && value.every((item) => isMessage(item, sample));
     default:
       return isMessage(value, shape);
   }

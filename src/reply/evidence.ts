@@ -29,16 +29,26 @@ export function shownUri(uri: string): string {
   return shown + uri.slice(from);
 }
 
+/** Which attempt a call of ours is, from 1, as its caller says. */
+export const attemptHeader = 'x-meshmock-attempt';
+
 /** What the callee can tell of the mesh from the request's headers. */
 export function calleeMesh(headers: Headers): CalleeMesh {
-  const attempt = Number(headers['x-envoy-attempt-count']);
+  const attempt = attemptOf(headers);
   const certificate = lastElement(headers['x-forwarded-client-cert']);
   return {
-    ...(Number.isInteger(attempt) && attempt > 0 ? { attempt } : {}),
+    ...(attempt === undefined ? {} : { attempt }),
     ...optional('requestId', headers['x-request-id']),
     ...optional('peerIdentity', pairOf(certificate, 'URI')),
     ...optional('ownIdentity', pairOf(certificate, 'By')),
   };
+}
+
+/** A proxy counts its own attempts, and begins anew with each of the caller's: the higher of the two counts. */
+function attemptOf(headers: Headers): number | undefined {
+  const attempts = [headers['x-envoy-attempt-count'], headers[attemptHeader]].map(Number);
+  const known = attempts.filter((attempt) => Number.isInteger(attempt) && attempt > 0);
+  return known.length === 0 ? undefined : Math.max(...known);
 }
 
 /** What the caller can tell of the mesh from the answer's headers. */

@@ -1,4 +1,4 @@
-import type { CallResult, Reply } from './reply.ts';
+import type { CallResult, Reply, Summary } from './reply.ts';
 import { isFailed } from './status.ts';
 
 /**
@@ -12,7 +12,7 @@ export function pruneReply(reply: Reply, fits: (reply: Reply) => boolean): Reply
   for (let levels = depthOf(slim) - 1; levels >= 0; levels--) shorter.push(cut(withoutSuccesses(slim), levels));
   const fitting = shorter.find(fits);
   if (fitting !== undefined) return fitting;
-  const { request: _request, mesh: _mesh, body: _body, try: _try, ...least } = cut(slim, 0);
+  const { request: _request, mesh: _mesh, body: _body, try: _try, behaviour: _behaviour, ...least } = cut(slim, 0);
   return least;
 }
 
@@ -22,21 +22,36 @@ function mapCalls(reply: Reply, map: (call: CallResult) => CallResult): Reply {
 }
 
 function withoutHeaders(reply: Reply): Reply {
-  const { request, ...own } = mapCalls(
-    reply,
-    ({ headers: _headers, body: _body, bodyBytes: _bytes, reply: below, ...call }) =>
-      below === undefined ? call : { ...call, reply: withoutHeaders(below) },
-  );
+  const { request, ...own } = mapCalls(reply, callWithoutHeaders);
   if (request === undefined) return own;
   const { headers: _headers, ...seen } = request;
   return { ...own, request: seen };
 }
 
+function callWithoutHeaders(call: CallResult): CallResult {
+  const { headers: _headers, body: _body, bodyBytes: _bytes, reply, summary, ...own } = call;
+  return {
+    ...own,
+    ...(reply === undefined ? {} : { reply: withoutHeaders(reply) }),
+    ...(summary === undefined ? {} : { summary: withSamples(summary, callWithoutHeaders) }),
+  };
+}
+
+function withSamples({ samples = [], ...counts }: Summary, map: (call: CallResult) => CallResult): Summary {
+  return { ...counts, samples: samples.map((sample) => ({ ...sample, call: map(sample.call) })) };
+}
+
 function withoutSuccesses(reply: Reply): Reply {
   return mapCalls(reply, (call) => {
+    if (call.summary !== undefined) return withoutSamples(call);
     if (call.reply === undefined) return call;
     return { ...call, reply: isFailed(call) ? withoutSuccesses(call.reply) : cut(call.reply, 0) };
   });
+}
+
+function withoutSamples({ summary = { count: 0 }, ...call }: CallResult): CallResult {
+  const { samples: _samples, ...counts } = summary;
+  return { ...call, summary: counts };
 }
 
 /** With so many levels of calls. */

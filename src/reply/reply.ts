@@ -17,6 +17,7 @@ export interface Reply<Raw = never> {
   status: number;
   grpcStatus?: string;
   body?: string;
+  behaviour?: string[];
   try?: string[];
   durationMs?: number;
   traceId?: string;
@@ -56,8 +57,50 @@ export interface CallResult<Raw = never> {
   headers?: Record<string, string>;
   body?: string;
   bodyBytes?: number;
+  attempts?: string[];
   reply?: Reply<Raw> | Raw;
+  summary?: Summary<Raw>;
 }
+
+/** What came of a call that was made many times. */
+export interface Summary<Raw = never> {
+  count: number;
+  /** Adds up to `count`: a call without an answer counts by the code of its error. */
+  byStatus?: Counts;
+  /** Of the answers that are replies. */
+  byVersion?: Counts;
+  /** Of the answers that are replies. */
+  byPod?: Counts;
+  /** Adds up to `count`: the attempt that the callee saw, else how often the caller tried. */
+  byAttempt?: Counts;
+  /** Adds up to `count`. */
+  byAnswer?: Counts;
+  latencyMs?: LatencyMs;
+  /** The first call, the slowest and the first that failed: one may be several of them. */
+  samples?: Sample<Raw>[];
+}
+
+/** How often there was each value. */
+export type Counts = Record<string, number>;
+
+export interface LatencyMs {
+  min: number;
+  mean: number;
+  p50: number;
+  p90: number;
+  p95: number;
+  p99: number;
+  max: number;
+}
+
+export interface Sample<Raw = never> {
+  is: SampleReason[];
+  /** Which of the calls it was, from 0. */
+  index: number;
+  call: CallResult<Raw>;
+}
+
+export type SampleReason = 'first' | 'slowest' | 'first_failed';
 
 /** The first part of a body that is no reply, as much as is shown of it. */
 export const shownBodyBytes = 2048;

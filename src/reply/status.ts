@@ -13,7 +13,8 @@ export const statusOfError: Readonly<Record<ErrorCode, number>> = {
   header_too_large: 431,
   canceled: 499,
   internal: 500,
-  unsupported: 501,
+  overloaded: 503,
+  deadline_exceeded: 504,
 };
 
 /** The one table between the protocols: googleapis' `google/rpc/code.proto` says which HTTP status each code is. */
@@ -78,17 +79,23 @@ export function grpcCodeOf(name: GrpcStatusName): number {
  * A foreign server's 4xx, or its not knowing `Call`, is an answer and no failure.
  */
 export function statusOfCalls(calls: readonly CallResult<unknown>[]): 200 | 502 | 504 {
-  const outcomes = calls.map(outcomeOf);
+  const outcomes = calls.map(verdictOf);
   if (outcomes.includes('failed')) return 502;
   return outcomes.includes('timed out') ? 504 : 200;
 }
 
 /** Whether a call counts as failed or timed out. */
 export function isFailed(call: CallResult<unknown>): boolean {
-  return outcomeOf(call) !== 'ok';
+  return verdictOf(call) !== 'ok';
 }
 
-function outcomeOf(call: CallResult<unknown>): 'ok' | 'failed' | 'timed out' {
+/** What a call came to, in a word: its status, or the code of its error. */
+export function outcomeOf({ error, status }: CallResult<unknown>): string {
+  return error?.code ?? String(status ?? '');
+}
+
+/** How bad a call's end is: `failed` counts before `timed out`. */
+export function verdictOf(call: CallResult<unknown>): 'ok' | 'failed' | 'timed out' {
   if (call.error !== undefined) return call.error.code === 'timeout' ? 'timed out' : 'failed';
   const status = call.status ?? 200;
   if (status === 504) return 'timed out';

@@ -1,4 +1,5 @@
-import type { CalleeMesh, CallResult, Reply } from './reply.ts';
+import type { CalleeMesh, CallResult, Counts, Reply, Summary } from './reply.ts';
+import { outcomeOf } from './status.ts';
 
 /** One line of the tree, before the columns are aligned. Times are from the root's beginning. */
 interface Row {
@@ -11,20 +12,32 @@ interface Row {
 
 const barWidth = 24;
 
+/** How a piece of text is to be seen, where there are colours. */
+export type Style = 'good' | 'notice' | 'bad' | 'faint';
+
+/** Puts a piece of text into a style. */
+export type Paint = (style: Style, text: string) => string;
+
+const plain: Paint = (_style, text) => text;
+
 /** Draws a reply for a terminal: a tree of who answered what, how long it took, and when in the whole that was. */
-export function renderText(reply: Reply): string {
+export function renderText(reply: Reply, paint = plain): string {
   const { request, traceId, error, body } = reply;
   const rows = [rootRow(reply), ...rowsOf(reply, '', 0)];
   const lines = [
-    ...(request === undefined ? [] : [`${request.method} ${request.uri}`]),
-    ...drawRows(rows),
-    ...(error === undefined ? [] : ['', error.message, ...(error.caret ?? [])]),
-    ...(body === undefined ? [] : ['', ...body.split('\n')]),
-    ...(reply.try ?? []).map((command) => `  ${command}`),
-    ...(traceId === undefined ? [] : ['', `trace ${traceId}`]),
+    ...(request === undefined ? [] : [printable(`${request.method} ${request.uri}`)]),
+    ...drawRows(rows, paint),
+    ...(error === undefined ? [] : ['', ...[error.message, ...(error.caret ?? [])].map(printable)]),
+    ...(body === undefined ? [] : ['', ...body.split('\n').map(printable)]),
+    ...(reply.try ?? []).map((command) => `  ${printable(command)}`),
+    ...(traceId === undefined ? [] : ['', printable(`trace ${traceId}`)]),
   ];
-  // What others wrote must not steer the terminal.
-  return lines.map((line) => `${line.replaceAll(/\p{Cc}/gu, '�')}\n`).join('');
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+/** What others wrote must not steer the terminal. */
+export function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, '�');
 }
 
 function rootRow(reply: Reply): Row {
@@ -34,7 +47,7 @@ function rootRow(reply: Reply): Row {
     outcome: String(reply.status),
     startMs: 0,
     durationMs,
-    notes: [...calleeNotes(reply.mesh), ...prunedNote(reply)],
+    notes: [...calleeNotes(reply.mesh), ...behaviourNote(reply), ...prunedNote(reply)],
   };
 }
 
@@ -51,31 +64,38 @@ function rowsOf(reply: Reply, indent: string, startMs: number): Row[] {
 }
 
 function callRow(call: CallResult, branch: string, parentStartMs: number): Row {
-  const { reply, error, status, startMs = 0, durationMs = 0 } = call;
-  const name = reply === undefined ? call.target : nameOf(reply);
+  const { reply, summary, startMs = 0, durationMs = 0 } = call;
+  const repeated = summary === undefined ? '' : ` *${summary.count}`;
+  const name = reply === undefined ? call.target + repeated : nameOf(reply);
   return {
     label:
       branch + (reply === undefined || call.target.startsWith(`${reply.service}:`) ? name : `${call.target} → ${name}`),
-    outcome: error?.code ?? String(status ?? ''),
+    outcome: outcomeOf(call),
     startMs: parentStartMs + startMs,
     durationMs,
-    notes: [
-      ...(call.scheme === 'http'
-        ? []
-        : [
-            call.grpcStatus === undefined || call.grpcStatus === 'OK'
-              ? call.scheme
-              : `${call.scheme} ${call.grpcStatus}`,
-          ]),
-      ...(error === undefined ? [] : [error.message]),
-      ...(call.answeredBy === 'foreign' ? ['foreign'] : []),
-      ...(call.body === undefined ? [] : [firstLine(call.body)]),
-      ...calleeNotes(reply?.mesh),
-      ...proxyNote(call),
-      ...(reply?.error === undefined ? [] : [reply.error.message]),
-      ...(reply === undefined ? [] : prunedNote(reply)),
-    ],
+    notes: callNotes(call),
   };
+}
+
+function callNotes(call: CallResult): string[] {
+  const { reply, error, summary } = call;
+  return [
+    ...(call.scheme === 'http'
+      ? []
+      : [
+          call.grpcStatus === undefined || call.grpcStatus === 'OK' ? call.scheme : `${call.scheme} ${call.grpcStatus}`,
+        ]),
+    ...(error === undefined ? [] : [error.message]),
+    ...(call.answeredBy === 'foreign' ? ['foreign'] : []),
+    ...(call.body === undefined ? [] : [firstLine(call.body)]),
+    ...(summary === undefined ? [] : summaryNotes(summary)),
+    ...(call.attempts === undefined ? [] : [`tried ${call.attempts.join(', ')}`]),
+    ...calleeNotes(reply?.mesh),
+    ...proxyNote(call),
+    ...(reply === undefined ? [] : behaviourNote(reply)),
+    ...(reply?.error === undefined ? [] : [reply.error.message]),
+    ...(reply === undefined ? [] : prunedNote(reply)),
+  ];
 }
 
 function nameOf({ service, version, pod }: Reply): string {
@@ -95,6 +115,36 @@ function proxyNote({ mesh }: CallResult): string[] {
   return [mesh.upstreamMs === undefined ? mesh.proxy : `${mesh.proxy}, upstream ${mesh.upstreamMs} ms`];
 }
 
+function behaviourNote({ behaviour = [] }: Reply): string[] {
+  return behaviour.length === 0 ? [] : [behaviour.map((directive) => `~${directive}`).join(' ')];
+}
+
+/** Values of which there are more than can be read are only counted. */
+const mostShownValues = 8;
+
+/** The counts and latencies of a repeated call. */
+export function summaryNotes({ byStatus, byVersion, byPod, byAttempt, latencyMs }: Summary): string[] {
+  const attempts = Object.keys(byAttempt ?? {}).some((attempt) => attempt !== '1')
+    ? countsNote('attempt ', byAttempt)
+    : [];
+  return [
+    ...countsNote('', byStatus),
+    ...countsNote('', byVersion),
+    ...countsNote('', byPod, 'pods'),
+    ...attempts,
+    ...(latencyMs === undefined
+      ? []
+      : [`p50 ${latencyMs.p50} p90 ${latencyMs.p90} p99 ${latencyMs.p99} max ${latencyMs.max} ms`]),
+  ];
+}
+
+function countsNote(prefix: string, counts: Counts = {}, plural = 'values'): string[] {
+  const entries = Object.entries(counts);
+  if (entries.length === 0) return [];
+  if (entries.length > mostShownValues) return [`${entries.length} ${plural}`];
+  return [entries.map(([value, count]) => `${prefix}${value} ×${count}`).join(', ')];
+}
+
 function prunedNote({ prunedCalls }: Reply): string[] {
   return prunedCalls === undefined ? [] : [`${prunedCalls} calls below left out`];
 }
@@ -109,7 +159,13 @@ function firstLine(body: string): string {
   return line.length > 60 ? `${line.slice(0, 59)}…` : line;
 }
 
-function drawRows(rows: readonly Row[]): string[] {
+function drawRows(unsafe: readonly Row[], paint: Paint): string[] {
+  const rows = unsafe.map((row) => ({
+    ...row,
+    label: printable(row.label),
+    outcome: printable(row.outcome),
+    note: printable(row.notes.join(' · ')),
+  }));
   const totalMs = rows[0]?.durationMs ?? 0;
   const labelWidth = Math.max(...rows.map(({ label }) => label.length));
   const outcomeWidth = Math.max(...rows.map(({ outcome }) => outcome.length));
@@ -118,12 +174,17 @@ function drawRows(rows: readonly Row[]): string[] {
   return rows.map((row, index) => {
     const columns = [
       row.label.padEnd(labelWidth),
-      row.outcome.padEnd(outcomeWidth),
+      paint(styleOf(row.outcome), row.outcome) + ' '.repeat(outcomeWidth - row.outcome.length),
       times[index]?.padStart(timeWidth),
       bar(row, totalMs),
     ];
-    return `${columns.join('  ')}  ${row.notes.join(' · ')}`.trimEnd();
+    return row.note === '' ? columns.join('  ') : `${columns.join('  ')}  ${paint('faint', row.note)}`;
   });
+}
+
+function styleOf(outcome: string): Style {
+  if (/^[23]/.test(outcome)) return 'good';
+  return outcome.startsWith('4') ? 'notice' : 'bad';
 }
 
 /** When it ran, on the scale of the whole: at least one block, never beyond the end. */

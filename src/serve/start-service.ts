@@ -1,14 +1,20 @@
-import { logVerbosity, type Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
+import { once } from 'node:events';
+import type { AddressInfo, Server } from 'node:net';
+import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import type { FastifyInstance } from 'fastify';
-import type { Limits } from '../execute/allowance.ts';
+import { Chance } from '../execute/chance.ts';
 import type { Dialler } from '../execute/connect-to.ts';
+import { CpuBurner } from '../execute/cpu-burner.ts';
 import { HeaderForwarder } from '../execute/forwarded-headers.ts';
+import { MemoryHold } from '../execute/memory-hold.ts';
+import type { Role } from '../execute/role.ts';
 import type { Service } from '../execute/service.ts';
 import { createGrpcClient } from '../grpc/client.ts';
 import { createGrpcServer } from '../grpc/server.ts';
 import { createHttpClient } from '../http/client.ts';
 import { createHttpServer } from '../http/server.ts';
 import { MeshmockError } from '../plan/error.ts';
+import type { Directive, PlanLimits } from '../plan/plan.ts';
 import type { Identity } from '../reply/reply.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import { formatAddress, type ListenAddress } from './address.ts';
@@ -20,7 +26,12 @@ export interface ServiceOptions {
   readonly grpc: ListenAddress;
   readonly dialler: Dialler;
   readonly forwardHeaders: readonly string[];
-  readonly limits: Limits;
+  readonly limits: PlanLimits;
+  readonly role: Role;
+  /** What it does with every request. */
+  readonly behaviour: readonly Directive[];
+  /** What is left to chance comes out the same with the same seed, for pods of the same name. */
+  readonly seed: string;
 }
 
 export interface RunningService {
@@ -44,6 +55,11 @@ export async function startService(options: ServiceOptions, tracing: Tracing, lo
   const service: Service = {
     identity: options.identity,
     limits: options.limits,
+    role: options.role,
+    behaviour: options.behaviour,
+    chance: new Chance(`${options.seed} ${options.identity.pod}`),
+    burner: new CpuBurner(),
+    memory: new MemoryHold(options.limits.maxMemoryBytes),
     forwarder: new HeaderForwarder(options.forwardHeaders),
     dialler: options.dialler,
     clients,
@@ -57,14 +73,14 @@ export async function startService(options: ServiceOptions, tracing: Tracing, lo
   const longestMs = options.limits.deadlineMs;
   const stopOnce = async (): Promise<void> => {
     await Promise.all([http.stop(longestMs), grpc.stop(longestMs)]);
-    await Promise.all([clients.http.close(), clients.grpc.close()]);
+    await Promise.all([clients.http.close(), clients.grpc.close(), service.burner.stop()]);
     await tracing.stop();
   };
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopped ??= stopOnce());
   try {
     const httpPort = await listenHttp(http.app, options.http);
-    grpcPort = await listenGrpc(grpc.server, options.grpc);
+    grpcPort = await listenGrpc(grpc.listener, options.grpc);
     http.setReady();
     return { http: { ...options.http, port: httpPort }, grpc: { ...options.grpc, port: grpcPort }, stop };
   } catch (error) {
@@ -84,17 +100,12 @@ async function listenHttp(app: FastifyInstance, { host, port }: ListenAddress): 
   });
 }
 
-async function listenGrpc(server: Server, { host, port }: ListenAddress): Promise<number> {
-  return listen(
-    'grpc',
-    { host, port },
-    (bindHost) =>
-      new Promise((resolve, reject) => {
-        server.bindAsync(formatAddress({ host: bindHost, port }), ServerCredentials.createInsecure(), (error, bound) =>
-          error === null ? resolve(bound) : reject(error),
-        );
-      }),
-  );
+async function listenGrpc(listener: Server, { host, port }: ListenAddress): Promise<number> {
+  return listen('grpc', { host, port }, async (bindHost) => {
+    listener.listen({ host: bindHost, port });
+    await once(listener, 'listening');
+    return (listener.address() as AddressInfo).port;
+  });
 }
 
 async function listen(

@@ -92,12 +92,13 @@ function serverAddress(authority: string | undefined): Attributes {
 }
 
 function clientAttributes(facts: CallFacts, isHttp: boolean): Attributes {
-  const { call, path, stage, budgetLeft } = facts;
+  const { call, path, stage, budgetLeft, attempt } = facts;
   return {
     ...(isHttp
       ? {
           'http.request.method': methodOf(facts.call),
           'url.full': `${call.scheme}://${authorityOf(call)}${shownUri(path)}`,
+          ...(attempt === 1 ? {} : { 'http.request.resend_count': attempt - 1 }),
         }
       : { 'rpc.system.name': 'grpc', 'rpc.method': grpcMethod }),
     'server.address': call.host,
@@ -105,13 +106,16 @@ function clientAttributes(facts: CallFacts, isHttp: boolean): Attributes {
     'meshmock.target': authorityOf(call),
     'meshmock.stage': stage,
     'meshmock.budget_left': budgetLeft,
+    ...(attempt === 1 ? {} : { 'meshmock.attempt': attempt }),
   };
 }
 
 /** A server's 4xx leaves the status unset: the client was wrong, not the server (semantic conventions, HTTP spans). */
 function endServerSpan(span: Span, { protocol }: RequestFacts, { status, grpcStatus, error }: RequestOutcome): void {
   if (error !== undefined) span.setAttribute('meshmock.error', error);
-  if (protocol === 'http') {
+  if (status === undefined || grpcStatus === undefined) {
+    fail(span, error ?? 'reset');
+  } else if (protocol === 'http') {
     span.setAttribute('http.response.status_code', status);
     if (status >= 500) fail(span, String(status));
   } else {

@@ -12,8 +12,9 @@ export interface RequestFacts {
 
 /** What a SERVER span is told when the request is answered. */
 export interface RequestOutcome {
-  readonly status: number;
-  readonly grpcStatus: string;
+  /** Absent when the connection was reset instead. */
+  readonly status?: number;
+  readonly grpcStatus?: string;
   /** A code of our own, when the request was not carried out. */
   readonly error?: string;
 }
@@ -24,6 +25,8 @@ export interface CallFacts {
   readonly path: string;
   readonly stage: number;
   readonly budgetLeft: number;
+  /** From 1. */
+  readonly attempt: number;
 }
 
 /** What a CLIENT span is told when a call has ended. */

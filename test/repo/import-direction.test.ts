@@ -9,16 +9,17 @@ const root = path.join(import.meta.dirname, '../../src');
 const allowed: Readonly<Record<string, readonly string[]>> = {
   plan: [],
   reply: ['plan'],
+  expect: ['plan', 'reply'],
   telemetry: ['plan', 'reply'],
   execute: ['plan', 'reply', 'telemetry'],
   http: ['plan', 'reply', 'execute'],
   grpc: ['plan', 'reply', 'execute'],
   serve: ['plan', 'reply', 'execute', 'telemetry', 'http', 'grpc'],
-  cli: ['plan', 'reply', 'execute', 'telemetry', 'serve'],
+  cli: ['plan', 'reply', 'expect', 'execute', 'telemetry', 'http', 'grpc', 'serve'],
 };
 
 /** Rooms that are pure: no sockets, no files, no packages. */
-const pure = ['plan', 'reply'];
+const pure = ['plan', 'reply', 'expect'];
 
 interface Import {
   readonly file: string;
@@ -49,7 +50,7 @@ test('rooms import in one direction', () => {
   assert.deepEqual(wrong, []);
 });
 
-test('plan and reply are pure: they import nothing but themselves and each other', () => {
+test('plan, reply and expect are pure: they import nothing but themselves and each other', () => {
   assert.deepEqual(
     imports.filter(({ room, from }) => pure.includes(room) && !from.startsWith('.')),
     [],

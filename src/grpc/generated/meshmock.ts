@@ -17,11 +17,14 @@ import type { Directive as _meshmock_v1_Directive, Directive__Output as _meshmoc
 import type { Error as _meshmock_v1_Error, Error__Output as _meshmock_v1_Error__Output } from './meshmock/v1/Error.ts';
 import type { ExactShare as _meshmock_v1_ExactShare, ExactShare__Output as _meshmock_v1_ExactShare__Output } from './meshmock/v1/ExactShare.ts';
 import type { Header as _meshmock_v1_Header, Header__Output as _meshmock_v1_Header__Output } from './meshmock/v1/Header.ts';
+import type { Latency as _meshmock_v1_Latency, Latency__Output as _meshmock_v1_Latency__Output } from './meshmock/v1/Latency.ts';
 import type { MeshMockClient as _meshmock_v1_MeshMockClient, MeshMockDefinition as _meshmock_v1_MeshMockDefinition } from './meshmock/v1/MeshMock.ts';
 import type { Plan as _meshmock_v1_Plan, Plan__Output as _meshmock_v1_Plan__Output } from './meshmock/v1/Plan.ts';
 import type { Reply as _meshmock_v1_Reply, Reply__Output as _meshmock_v1_Reply__Output } from './meshmock/v1/Reply.ts';
 import type { Request as _meshmock_v1_Request, Request__Output as _meshmock_v1_Request__Output } from './meshmock/v1/Request.ts';
+import type { Sample as _meshmock_v1_Sample, Sample__Output as _meshmock_v1_Sample__Output } from './meshmock/v1/Sample.ts';
 import type { Stage as _meshmock_v1_Stage, Stage__Output as _meshmock_v1_Stage__Output } from './meshmock/v1/Stage.ts';
+import type { Summary as _meshmock_v1_Summary, Summary__Output as _meshmock_v1_Summary__Output } from './meshmock/v1/Summary.ts';
 
 type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
   new(...args: ConstructorParameters<Constructor>): Subtype;
@@ -46,11 +49,14 @@ export interface ProtoGrpcType {
       Error: MessageTypeDefinition<_meshmock_v1_Error, _meshmock_v1_Error__Output>
       ExactShare: MessageTypeDefinition<_meshmock_v1_ExactShare, _meshmock_v1_ExactShare__Output>
       Header: MessageTypeDefinition<_meshmock_v1_Header, _meshmock_v1_Header__Output>
+      Latency: MessageTypeDefinition<_meshmock_v1_Latency, _meshmock_v1_Latency__Output>
       MeshMock: SubtypeConstructor<typeof grpc.Client, _meshmock_v1_MeshMockClient> & { service: _meshmock_v1_MeshMockDefinition }
       Plan: MessageTypeDefinition<_meshmock_v1_Plan, _meshmock_v1_Plan__Output>
       Reply: MessageTypeDefinition<_meshmock_v1_Reply, _meshmock_v1_Reply__Output>
       Request: MessageTypeDefinition<_meshmock_v1_Request, _meshmock_v1_Request__Output>
+      Sample: MessageTypeDefinition<_meshmock_v1_Sample, _meshmock_v1_Sample__Output>
       Stage: MessageTypeDefinition<_meshmock_v1_Stage, _meshmock_v1_Stage__Output>
+      Summary: MessageTypeDefinition<_meshmock_v1_Summary, _meshmock_v1_Summary__Output>
     }
   }
 }

@@ -3,6 +3,7 @@
 import type { CallerMesh as _meshmock_v1_CallerMesh, CallerMesh__Output as _meshmock_v1_CallerMesh__Output } from '../../meshmock/v1/CallerMesh.ts';
 import type { Reply as _meshmock_v1_Reply, Reply__Output as _meshmock_v1_Reply__Output } from '../../meshmock/v1/Reply.ts';
 import type { CallError as _meshmock_v1_CallError, CallError__Output as _meshmock_v1_CallError__Output } from '../../meshmock/v1/CallError.ts';
+import type { Summary as _meshmock_v1_Summary, Summary__Output as _meshmock_v1_Summary__Output } from '../../meshmock/v1/Summary.ts';
 
 export interface CallResult {
   'target'?: (string);
@@ -19,6 +20,8 @@ export interface CallResult {
   'headers'?: ({[key: string]: string});
   'body'?: (string);
   'bodyBytes'?: (number);
+  'attempts'?: (string)[];
+  'summary'?: (_meshmock_v1_Summary | null);
   '_stage'?: "stage";
   '_startMs'?: "startMs";
   '_durationMs'?: "durationMs";
@@ -39,4 +42,6 @@ export interface CallResult__Output {
   'headers'?: ({[key: string]: string});
   'body'?: (string);
   'bodyBytes'?: (number);
+  'attempts'?: (string)[];
+  'summary'?: (_meshmock_v1_Summary__Output);
 }

@@ -23,6 +23,7 @@ export interface Reply {
   'error'?: (_meshmock_v1_Error | null);
   'try'?: (string)[];
   'prunedCalls'?: (number);
+  'behaviour'?: (string)[];
   '_durationMs'?: "durationMs";
 }
 
@@ -44,4 +45,5 @@ export interface Reply__Output {
   'error'?: (_meshmock_v1_Error__Output);
   'try'?: (string)[];
   'prunedCalls'?: (number);
+  'behaviour'?: (string)[];
 }

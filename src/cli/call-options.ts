@@ -1,0 +1,96 @@
+import { parseConnectTo } from '../execute/connect-to.ts';
+import type { Expectation } from '../expect/expectation.ts';
+import { parseExpectation } from '../expect/parse.ts';
+import { MeshmockError } from '../plan/error.ts';
+import { headerNameProblem, headerValueProblem } from '../plan/fields.ts';
+import { formatPath } from '../plan/format.ts';
+import { parsePath } from '../plan/parse.ts';
+import { defaultPorts, type Header, noLimits, type Scheme } from '../plan/plan.ts';
+import { type ListenAddress, parseAddress } from '../serve/address.ts';
+import { durationMs, wholeNumber } from './option-values.ts';
+import { parseOptions, type Values } from './options.ts';
+import { readCommand } from './plan-forms.ts';
+import { grpcPortOffset } from './serve-options.ts';
+
+export const callSchema = {
+  expect: {
+    parse: parseExpectation,
+    value: 'EXPECTATION',
+    help: "what must hold of the answers, such as 'reviews status = 200'",
+    repeatable: true,
+  },
+  repeat: { parse: wholeNumber(1, 1_000_000), default: '1', value: 'N', help: 'send the request N times' },
+  concurrency: { parse: wholeNumber(1, 1000), default: '1', value: 'N', help: 'so many of them at once' },
+  header: { parse: parseHeader, value: "'NAME: VALUE'", help: 'send this header', repeatable: true },
+  retryUntil: {
+    parse: durationMs,
+    value: 'DURATION',
+    help: 'do it all again until every expectation holds, for so long at most',
+  },
+  timeout: { parse: durationMs, default: '20s', value: 'DURATION', help: 'longest time to wait for one answer' },
+  json: { isSwitch: true, help: 'print JSON: the call with its reply, the summary, the expectations' },
+  junit: { parse: (text: string) => text, value: 'FILE', help: 'write the expectations as JUnit XML too' },
+  connectTo: {
+    parse: parseConnectTo,
+    value: 'HOST:PORT:ADDR:PORT',
+    help: 'dial another address and keep the host name, as with curl',
+    repeatable: true,
+  },
+} as const;
+
+export interface CallSettings extends Omit<Values<typeof callSchema>, 'header'> {
+  readonly target: Target;
+  readonly headers: readonly Header[];
+  readonly expectations: readonly Expectation[];
+}
+
+/** Whom to ask, and what for. */
+export interface Target {
+  readonly scheme: Scheme;
+  readonly address: ListenAddress;
+  readonly path: string;
+}
+
+/** @throws MeshmockError `usage`, or what is wrong with the plan */
+export function readCallSettings(args: readonly string[]): CallSettings {
+  const { values, positionals } = parseOptions(callSchema, args, {});
+  const [url, more] = positionals;
+  if (url === undefined || more !== undefined)
+    throw new MeshmockError('usage', 'expected one URL (quote it: the shell reads | and ( itself)');
+  const { target, headers } = readTarget(url);
+  return { ...values, target, headers: [...headers, ...values.header], expectations: values.expect };
+}
+
+/** Reads a path, a URL, `grpc:HOST:PORT/PATH`, or a command for curl or grpcurl. */
+function readTarget(text: string): { target: Target; headers: readonly Header[] } {
+  const [, scheme, authority = '', path = ''] = /^(grpcs?):(?:\/\/)?([^/]*)(.*)$/s.exec(text) ?? [];
+  if (scheme === 'grpc' || scheme === 'grpcs') {
+    const address = parseAddress(/:\d+$/.test(authority) ? authority : `${authority}:${defaultPorts[scheme]}`);
+    return { target: { scheme, address, path: formatPath(parsePath(path || '/', noLimits)) }, headers: [] };
+  }
+  const {
+    form,
+    plan,
+    isTls = false,
+    http = { host: 'localhost', port: defaultPorts.http },
+    headers,
+  } = readCommand(text);
+  const isGrpc = form === 'grpcurl';
+  const address = isGrpc && !isTls ? { ...http, port: http.port + grpcPortOffset } : http;
+  const target = {
+    scheme: isGrpc ? (isTls ? 'grpcs' : 'grpc') : isTls ? 'https' : 'http',
+    address,
+    path: formatPath(plan),
+  } as const;
+  return { target, headers: headers.map(parseHeader) };
+}
+
+function parseHeader(text: string): Header {
+  const [, name = '', value = ''] = /^([^:]*):\s*(.*?)\s*$/.exec(text) ?? [];
+  const lower = name.toLowerCase();
+  // What travels between meshmocks may be sent too: it lowers the limits of a request.
+  const problem =
+    (lower.startsWith('x-meshmock-') ? undefined : headerNameProblem(lower)) ?? headerValueProblem(lower, value);
+  if (problem !== undefined) throw new MeshmockError('usage', `"${text}": expected ${problem}, as 'NAME: VALUE'`);
+  return { name: lower, value };
+}

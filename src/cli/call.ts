@@ -1,0 +1,123 @@
+import { writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import type { Client } from '../execute/client.ts';
+import type { Verdict } from '../expect/check.ts';
+import { MeshmockError } from '../plan/error.ts';
+import { printable, renderText, summaryNotes } from '../reply/text.ts';
+import { type CallSettings, callSchema, readCallSettings } from './call-options.ts';
+import { callRound, openClient, type Round } from './call-round.ts';
+import { junitXml } from './junit.ts';
+import { helpOf } from './options.ts';
+import { paintOutput } from './paint.ts';
+import { Progress } from './progress.ts';
+import { programVersion } from './serve.ts';
+
+export const callHelp = `meshmock call URL: sends a plan, prints the tree of what happened, checks expectations
+
+URL is a path (sent to localhost:8080), a URL, grpc:HOST:PORT/PATH, or a command for curl or grpcurl.
+
+${helpOf(callSchema)}
+
+An expectation is  [not] [SERVICE | CALLER->SERVICE]  and one of
+  status|version|pod|attempt|answered-by|mtls|peer  = VALUE          of every call
+  status|version|pod|attempt|answered-by|mtls|peer  VALUE = 10% ± 4%  of so many calls
+  latency min|mean|p50|p90|p95|p99|max < 200ms
+  calls = 3
+
+Exit code: 0, 1 when an expectation does not hold, 2 when the command is wrong, 3 when nobody answers.`;
+
+const exitCodes = { passed: 0, failed: 1, unreachable: 3 } as const;
+
+const betweenRoundsMs = 500;
+
+/** The last round, and how many there were. */
+interface Rounds extends Round {
+  readonly rounds: number;
+}
+
+/**
+ * Sends a request, prints what came of it, and sets the exit code.
+ *
+ * @throws MeshmockError `usage`, or what is wrong with the plan
+ */
+export async function call(args: readonly string[]): Promise<void> {
+  const settings = readCallSettings(args);
+  const client = await openClient(settings);
+  const startedAt = performance.now();
+  try {
+    const round = await roundsUntilPassed(settings, client);
+    report(settings, round, performance.now() - startedAt);
+    process.exitCode = exitCodes[outcomeOf(round)];
+  } finally {
+    await client.close();
+  }
+}
+
+async function roundsUntilPassed(settings: CallSettings, client: Client): Promise<Rounds> {
+  const { repeat, retryUntil = 0 } = settings;
+  const userAgent = `meshmock/${programVersion()}`;
+  const endsAt = performance.now() + retryUntil;
+  let rounds = 1;
+  let answers = 0;
+  const progress = new Progress(process.stderr, () => {
+    const again = rounds > 1 ? `, round ${rounds}` : '';
+    return `meshmock: ${answers} of ${repeat} answers${again}`;
+  });
+  try {
+    for (;;) {
+      answers = 0;
+      const round = await callRound(settings, client, userAgent, () => answers++);
+      const leftMs = endsAt - performance.now();
+      if (outcomeOf(round) === 'passed' || leftMs <= 0) return { ...round, rounds };
+      await setTimeout(Math.min(betweenRoundsMs, leftMs));
+      rounds++;
+    }
+  } finally {
+    progress.stop();
+  }
+}
+
+function outcomeOf({ isAnswered, verdicts }: Round): keyof typeof exitCodes {
+  if (!isAnswered) return 'unreachable';
+  return verdicts.every(({ passed }) => passed) ? 'passed' : 'failed';
+}
+
+function report(settings: CallSettings, round: Rounds, durationMs: number): void {
+  const { target, json, junit } = settings;
+  const { call, summary, verdicts, isAnswered } = round;
+  const problem = isAnswered ? undefined : `${call.target} does not answer: ${call.error?.message}`;
+  if (junit !== undefined) writeJunit(junit, junitXml(`meshmock call ${target.path}`, verdicts, durationMs, problem));
+  if (json) {
+    const passed = outcomeOf(round) === 'passed';
+    process.stdout.write(`${JSON.stringify({ call, summary, expectations: verdicts, passed }, undefined, 2)}\n`);
+  } else {
+    process.stdout.write(textOf(round, durationMs));
+  }
+  if (problem !== undefined) process.stderr.write(`meshmock: ${problem}\n`);
+}
+
+function writeJunit(file: string, xml: string): void {
+  try {
+    writeFileSync(file, xml);
+  } catch (error) {
+    throw new MeshmockError('usage', `--junit: ${(error as Error).message}`);
+  }
+}
+
+function textOf({ call, summary, verdicts, isAnswered, rounds }: Rounds, durationMs: number): string {
+  if (!isAnswered) return '';
+  const repeated = summary === undefined ? '' : `${summary.count} requests: ${summaryNotes(summary).join(' · ')}\n\n`;
+  const { reply, status, answeredBy, body = '' } = call;
+  const tree =
+    reply === undefined
+      ? `${call.target} answers ${status}${answeredBy === 'foreign' ? ', and is no meshmock' : ''}\n${body.split('\n').map(printable).join('\n')}\n`
+      : renderText(reply, paintOutput);
+  const checked = verdicts.map(verdictLines).join('');
+  const after = rounds === 1 ? '' : `after ${rounds} rounds, ${(durationMs / 1000).toFixed(1)} s\n`;
+  return repeated + tree + (checked === '' ? '' : `\n${checked}`) + after;
+}
+
+function verdictLines({ expectation, passed, seen }: Verdict): string {
+  const word = passed ? paintOutput('good', 'pass') : paintOutput('bad', 'FAIL');
+  return `${word}  ${printable(expectation)}\n      seen: ${printable(seen)}\n`;
+}

@@ -1,0 +1,24 @@
+import { MeshmockError } from '../plan/error.ts';
+import { parseDurationMs, parseSizeBytes } from '../plan/quantity.ts';
+
+/** @throws MeshmockError `usage` */
+export function durationMs(value: string): number {
+  const parsed = parseDurationMs(value);
+  if (parsed !== undefined && parsed > 0) return parsed;
+  throw new MeshmockError('usage', `"${value}" is no duration such as 15s or 500ms`);
+}
+
+/** @throws MeshmockError `usage` */
+export function sizeBytes(value: string): number {
+  const bytes = parseSizeBytes(value);
+  if (bytes !== undefined) return bytes;
+  throw new MeshmockError('usage', `"${value}" is no size such as 10MB or 512KiB`);
+}
+
+/** Reads a whole number within bounds. @throws MeshmockError `usage` */
+export function wholeNumber(least: number, most: number): (value: string) => number {
+  return (value) => {
+    if (/^\d{1,9}$/.test(value) && Number(value) >= least && Number(value) <= most) return Number(value);
+    throw new MeshmockError('usage', `"${value}" is no number from ${least} to ${most}`);
+  };
+}

@@ -1,0 +1,98 @@
+import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
+import { MeshmockError } from '../plan/error.ts';
+import { formatDirective } from '../plan/format.ts';
+import { type Directive, type GrpcStatusName, grpcStatusNames, type Header } from '../plan/plan.ts';
+import { shownUri } from '../reply/evidence.ts';
+import type { CallError } from '../reply/reply.ts';
+import { httpStatusOf } from '../reply/status.ts';
+import { allHold, type Circumstances } from './conditions.ts';
+import { drawDelayMs } from './delay.ts';
+import { roundMs } from './round.ts';
+import type { Service } from './service.ts';
+
+/** What the directives of a request have made of its answer. */
+export interface Behaved {
+  /** What was done, as directives without conditions; a delay as long as it was. */
+  readonly done: string[];
+  readonly headers: Header[];
+  /** Gives back what is held. To be called when the answer is made. */
+  readonly releases: (() => void)[];
+  status?: number;
+  grpcStatus?: GrpcStatusName;
+  body?: string;
+  /** The connection is to be reset, without an answer. */
+  isReset?: true;
+}
+
+/**
+ * Carries out directives in their order, those whose conditions hold. A status of 400 and more, or a reset, is the last.
+ *
+ * @param behaved is added to, so that what was done before an error is known
+ * @throws MeshmockError `deadline_exceeded` or `canceled` when the signal is aborted, `overloaded`
+ */
+export async function behave(
+  { chance, burner, memory }: Service,
+  directives: readonly Directive[],
+  circumstances: Circumstances,
+  behaved: Behaved,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const [index, directive] of directives.entries()) {
+    // Two that read the same are two.
+    const key = (): string => `${index} ${formatDirective(directive)}`;
+    if (!allHold(directive.conditions, key, circumstances, chance)) continue;
+    try {
+      await carryOut(directive, key);
+    } catch (error) {
+      throw signal.aborted ? stoppedError(signal) : error;
+    }
+    if (behaved.isReset === true || (behaved.status ?? 0) >= 400) return;
+  }
+
+  async function carryOut(directive: Directive, key: () => string): Promise<void> {
+    behaved.done.push(shownUri(formatDirective({ ...directive, conditions: [] })));
+    switch (directive.kind) {
+      case 'delay': {
+        const delayMs = drawDelayMs(directive.delay, key, chance);
+        behaved.done.splice(-1, 1, `delay=${roundMs(delayMs)}ms`);
+        // Node's timers know whole milliseconds, and make one of none.
+        if (delayMs > 0) await setTimeout(Math.ceil(delayMs), undefined, { signal });
+        return;
+      }
+      case 'status':
+        behaved.status = directive.status;
+        delete behaved.grpcStatus;
+        return;
+      case 'grpc-status':
+        Object.assign(behaved, httpStatusOf(grpcStatusNames.indexOf(directive.grpcStatus)));
+        return;
+      case 'close':
+        behaved.isReset = true;
+        return;
+      case 'hang':
+        if (!signal.aborted) await once(signal, 'abort');
+        throw stoppedError(signal);
+      case 'size':
+        behaved.body = 'x'.repeat(directive.bytes);
+        return;
+      case 'body':
+        behaved.body = directive.text;
+        return;
+      case 'header':
+        behaved.headers.push(directive.header);
+        return;
+      case 'cpu':
+        await burner.burn(directive.durationMs, signal);
+        return;
+      case 'memory':
+        behaved.releases.push(await memory.take(directive.bytes));
+        return;
+    }
+  }
+}
+
+function stoppedError(signal: AbortSignal): MeshmockError {
+  const { code, message } = signal.reason as CallError;
+  return new MeshmockError(code === 'timeout' ? 'deadline_exceeded' : 'canceled', message);
+}

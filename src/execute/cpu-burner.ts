@@ -1,0 +1,62 @@
+import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+
+const threadFile = new URL(import.meta.url.endsWith('.ts') ? './burn.ts' : './burn.js', import.meta.url);
+
+/** Burns CPU time in threads of its own, one for each core at most, so that the service goes on answering. */
+export class CpuBurner {
+  private readonly idle: Worker[] = [];
+  private readonly waiting: (() => void)[] = [];
+  private free = availableParallelism();
+
+  /** Keeps one core busy for so much CPU time. Rejects with the signal's reason when it is aborted before. */
+  async burn(cpuMs: number, signal: AbortSignal): Promise<void> {
+    await this.acquire(signal);
+    const worker = this.idle.pop() ?? new Worker(threadFile);
+    try {
+      worker.ref();
+      worker.postMessage(cpuMs);
+      await once(worker, 'message', { signal });
+      worker.unref();
+      this.idle.push(worker);
+    } catch (error) {
+      // In the middle of its loop it hears nothing: the thread has to go.
+      void worker.terminate();
+      throw signal.aborted ? signal.reason : error;
+    } finally {
+      this.release();
+    }
+  }
+
+  /** Ends the threads. */
+  async stop(): Promise<void> {
+    await Promise.all(this.idle.splice(0).map((worker) => worker.terminate()));
+  }
+
+  private async acquire(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) throw signal.reason;
+    if (this.free > 0) {
+      this.free--;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = (): void => {
+        this.waiting.splice(this.waiting.indexOf(onTurn), 1);
+        reject(signal.reason);
+      };
+      const onTurn = (): void => {
+        signal.removeEventListener('abort', onAbort);
+        resolve();
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.waiting.push(onTurn);
+    });
+  }
+
+  private release(): void {
+    const next = this.waiting.shift();
+    if (next === undefined) this.free++;
+    else next();
+  }
+}

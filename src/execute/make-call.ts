@@ -1,0 +1,143 @@
+import { authorityOf, type Call, headerFields, isGrpc, methodOf } from '../plan/plan.ts';
+import { attemptHeader, callerMesh, shownHeaders } from '../reply/evidence.ts';
+import type { CallError, CallResult, RawReply } from '../reply/reply.ts';
+import { isFailed, outcomeOf } from '../reply/status.ts';
+import { allowanceHeaders, calleeTimeoutMs } from './allowance.ts';
+import { abortedAnswer, type CallAnswer } from './client.ts';
+import { limitedSignal } from './limited-signal.ts';
+import { roundMs } from './round.ts';
+import type { Run } from './run-stages.ts';
+import type { Service } from './service.ts';
+
+/** One call of a plan, with what it may take. */
+export interface Step {
+  readonly call: Call;
+  readonly path: string;
+  readonly stage: number;
+  /** How many calls the callee may make in its turn, each time it is called. */
+  readonly budget: number;
+  /** The headers that the service passes on with each of its calls. */
+  readonly forwarded: Readonly<Record<string, string>>;
+}
+
+/**
+ * Makes one call, and again while it fails and may be retried.
+ *
+ * @param stop ends it at once; its reason is a `CallError`
+ * @returns what the last attempt came to, over the time of all of them
+ */
+export async function makeCall(run: Run, step: Step, stop: AbortSignal): Promise<CallResult<RawReply>> {
+  const startedAt = performance.now();
+  const { retries = 0 } = step.call.options;
+  const outcomes: string[] = [];
+  let result: CallResult<RawReply>;
+  do {
+    const answer = await makeAttempt(run, step, stop, outcomes.length + 1);
+    result = {
+      target: authorityOf(step.call),
+      scheme: step.call.scheme,
+      stage: step.stage,
+      ...answerFacts(answer),
+      startMs: roundMs(startedAt - run.arrivedAt),
+      durationMs: roundMs(performance.now() - startedAt),
+      ...answerParts(answer, run.shownBodyBytes),
+    };
+    outcomes.push(outcomeOf(result));
+  } while (outcomes.length <= retries && isFailed(result) && !stop.aborted);
+  return outcomes.length > 1 ? { ...result, attempts: outcomes } : result;
+}
+
+async function makeAttempt(
+  { service, trace, allowance }: Run,
+  { call, path, stage, budget, forwarded }: Step,
+  stop: AbortSignal,
+  attempt: number,
+): Promise<CallAnswer> {
+  if (stop.aborted) return abortedAnswer(stop);
+  const leftMs = allowance.deadlineAt - performance.now();
+  const timeoutMs = Math.min(leftMs, call.options.timeoutMs ?? Number.POSITIVE_INFINITY);
+  const callTrace = trace.startCall({ call, path, stage, budgetLeft: budget, attempt });
+  const outgoing = {
+    scheme: call.scheme,
+    authority: authorityOf(call),
+    dial: service.dialler.dial(call.host, call.port),
+    method: methodOf(call),
+    path,
+    headers: {
+      ...forwarded,
+      ...callTrace.headers,
+      [allowanceHeaders.deadlineMs]: calleeTimeoutMs(timeoutMs).toFixed(3),
+      [allowanceHeaders.calls]: String(budget),
+      [allowanceHeaders.depth]: String(allowance.maxDepth - 1),
+      ...(call.options.retries === undefined ? {} : { [attemptHeader]: String(attempt) }),
+      ...headerFields(call.headers),
+    },
+    timeoutMs,
+  };
+  const client = service.clients[isGrpc(call.scheme) ? 'grpc' : 'http'];
+  const answer = await callTrace.run(() =>
+    timeoutMs < leftMs
+      ? withTimeout(stop, timeoutMs, (signal) => client.call(outgoing, signal))
+      : client.call(outgoing, stop),
+  );
+  callTrace.end({
+    ...answerFacts(answer),
+    ...(answer.kind === 'failed' ? { error: answer.error.code } : {}),
+  });
+  return withHint(answer, service);
+}
+
+/** Where names are only known through `--connect-to`, a name that is not is mostly misspelt. */
+function withHint(answer: CallAnswer, { dialler: { hosts } }: Service): CallAnswer {
+  if (answer.kind !== 'failed' || answer.error.code !== 'dns' || hosts.length === 0) return answer;
+  const { code, message } = answer.error;
+  return { kind: 'failed', error: { code, message: `${message} (known here: ${hosts.join(', ')})` } };
+}
+
+async function withTimeout(
+  stop: AbortSignal,
+  timeoutMs: number,
+  call: (signal: AbortSignal) => Promise<CallAnswer>,
+): Promise<CallAnswer> {
+  const limited = limitedSignal(
+    stop,
+    timeoutMs,
+    () => stop.reason as CallError,
+    () => ({ code: 'timeout', message: `no answer within ${timeoutMs} ms` }),
+  );
+  try {
+    return await call(limited.signal);
+  } finally {
+    limited.dispose();
+  }
+}
+
+/** The statuses of an answer. */
+export function answerFacts(answer: CallAnswer): Pick<CallResult, 'status' | 'grpcStatus'> {
+  if (answer.kind === 'failed') return {};
+  const { status, grpcStatus } = answer;
+  return { status, ...(grpcStatus === undefined ? {} : { grpcStatus }) };
+}
+
+/** What an answer brought, as a call's result shows it: so much of a body that is no reply. */
+export function answerParts(
+  answer: CallAnswer,
+  shownBytes: number,
+): Pick<CallResult<RawReply>, 'answeredBy' | 'mesh' | 'error' | 'reply' | 'headers' | 'body' | 'bodyBytes'> {
+  if (answer.kind === 'failed') return { answeredBy: 'nobody', error: answer.error };
+  const mesh = callerMesh(answer.headers);
+  const seen = mesh === undefined ? {} : { mesh };
+  if (answer.kind === 'reply') return { answeredBy: 'service', ...seen, reply: answer.reply };
+  const { isSigned, headers, body, bodyBytes } = answer;
+  return {
+    answeredBy: isSigned ? 'service' : 'foreign',
+    ...seen,
+    headers: shownHeaders(headers),
+    ...(body === '' ? {} : { body: bodyBytes > shownBytes ? firstBytes(body, shownBytes) : body }),
+    ...(bodyBytes > shownBytes ? { bodyBytes } : {}),
+  };
+}
+
+function firstBytes(text: string, bytes: number): string {
+  return Buffer.from(text).subarray(0, bytes).toString();
+}

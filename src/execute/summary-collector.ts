@@ -1,0 +1,119 @@
+import { createHistogram } from 'node:perf_hooks';
+import { parseReply } from '../reply/json.ts';
+import { type CallResult, type Counts, type LatencyMs, RawReply, type Sample, type Summary } from '../reply/reply.ts';
+import { outcomeOf, verdictOf } from '../reply/status.ts';
+import { roundMs } from './round.ts';
+
+/** So many values are told apart in each count; what comes after them is counted together. */
+const mostValues = 1000;
+export const otherValues = '(others)';
+
+const percentiles = [50, 90, 95, 99] as const;
+
+interface Kept {
+  readonly index: number;
+  readonly call: CallResult<RawReply>;
+}
+
+/** Counts the results of one call that is made many times. What it takes does not grow with their number. */
+export class SummaryCollector {
+  private count = 0;
+  private totalMs = 0;
+  private minMs = Number.POSITIVE_INFINITY;
+  private maxMs = 0;
+  /** Of microseconds, since it counts whole numbers; to three digits. */
+  private readonly latencyUs = createHistogram({ lowest: 1, highest: 3_600_000_000, figures: 3 });
+  private readonly byStatus = new ValueCounter();
+  private readonly byVersion = new ValueCounter();
+  private readonly byPod = new ValueCounter();
+  private readonly byAttempt = new ValueCounter();
+  private readonly byAnswer = new ValueCounter();
+  private first: Kept | undefined;
+  private slowest: Kept | undefined;
+  private firstFailed: Kept | undefined;
+  private firstTimedOut: Kept | undefined;
+
+  /** Adds the result of one call. */
+  add(index: number, call: CallResult<RawReply>): void {
+    const { durationMs = 0 } = call;
+    const kept = { index, call };
+    if (index <= (this.first?.index ?? index)) this.first = kept;
+    if (this.count === 0 || durationMs > this.maxMs) this.slowest = kept;
+    const verdict = verdictOf(call);
+    if (verdict === 'failed' && index <= (this.firstFailed?.index ?? index)) this.firstFailed = kept;
+    if (verdict === 'timed out' && index <= (this.firstTimedOut?.index ?? index)) this.firstTimedOut = kept;
+    this.count++;
+    this.totalMs += durationMs;
+    this.minMs = Math.min(this.minMs, durationMs);
+    this.maxMs = Math.max(this.maxMs, durationMs);
+    this.latencyUs.record(Math.max(1, Math.round(durationMs * 1000)));
+    this.countValues(call);
+  }
+
+  private countValues(call: CallResult<RawReply>): void {
+    const { reply, attempts = [''], answeredBy } = call;
+    const read = reply instanceof RawReply ? parseReply(reply.json) : reply;
+    this.byStatus.add(outcomeOf(call));
+    this.byAnswer.add(answeredBy);
+    this.byAttempt.add(String(read?.mesh?.attempt ?? attempts.length));
+    if (read?.version !== undefined) this.byVersion.add(read.version);
+    if (read?.pod !== undefined) this.byPod.add(read.pod);
+  }
+
+  /** The first call that failed; else the first that timed out; else the first. There must be one. */
+  get worst(): CallResult<RawReply> {
+    const worst = this.firstFailed ?? this.firstTimedOut ?? this.first;
+    if (worst === undefined) throw new Error('no call was made');
+    return worst.call;
+  }
+
+  /** What there is so far. */
+  summary(): Summary<RawReply> {
+    return {
+      count: this.count,
+      byStatus: this.byStatus.counts(),
+      byVersion: this.byVersion.counts(),
+      byPod: this.byPod.counts(),
+      byAttempt: this.byAttempt.counts(),
+      byAnswer: this.byAnswer.counts(),
+      latencyMs: this.latencyMs(),
+      samples: this.samples(),
+    };
+  }
+
+  private latencyMs(): LatencyMs {
+    const [p50 = 0, p90 = 0, p95 = 0, p99 = 0] = percentiles.map((percentile) => {
+      const valueMs = this.latencyUs.percentile(percentile) / 1000;
+      return roundMs(Math.min(this.maxMs, Math.max(this.minMs, valueMs)));
+    });
+    return { min: this.minMs, mean: roundMs(this.totalMs / this.count), p50, p90, p95, p99, max: this.maxMs };
+  }
+
+  private samples(): Sample<RawReply>[] {
+    const reasons = [
+      ['first', this.first],
+      ['slowest', this.slowest],
+      ['first_failed', this.firstFailed ?? this.firstTimedOut],
+    ] as const;
+    const samples: Sample<RawReply>[] = [];
+    for (const [is, kept] of reasons) {
+      const same = samples.find(({ index }) => index === kept?.index);
+      if (same !== undefined) same.is.push(is);
+      else if (kept !== undefined) samples.push({ is: [is], ...kept });
+    }
+    return samples;
+  }
+}
+
+class ValueCounter {
+  private readonly values = new Map<string, number>();
+
+  add(value: string): void {
+    const key = this.values.has(value) || this.values.size < mostValues ? value : otherValues;
+    this.values.set(key, (this.values.get(key) ?? 0) + 1);
+  }
+
+  counts(): Counts {
+    return Object.fromEntries([...this.values].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+}

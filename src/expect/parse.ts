@@ -1,0 +1,195 @@
+import { MeshmockError } from '../plan/error.ts';
+import { parseDurationMs } from '../plan/quantity.ts';
+import {
+  type Amount,
+  type Claim,
+  type Comparison,
+  comparisons,
+  type Edge,
+  type Expectation,
+  type Fact,
+  facts,
+  type Statistic,
+  statistics,
+} from './expectation.ts';
+
+interface Token {
+  readonly text: string;
+  readonly offset: number;
+}
+
+/** Facts of which one value comes before or after another. */
+const ordered: readonly Fact[] = ['status', 'attempt'];
+
+const claimWords: readonly string[] = [...facts, 'latency', 'calls'];
+
+/**
+ * Reads an expectation, such as `reviews version v2 = 10% ± 4%`.
+ *
+ * @throws MeshmockError `usage` with the offset and what was expected there
+ */
+export function parseExpectation(text: string): Expectation {
+  return new ExpectationParser(text).expectation();
+}
+
+class ExpectationParser {
+  private readonly text: string;
+  private readonly tokens: readonly Token[];
+  private index = 0;
+
+  constructor(text: string) {
+    this.text = text;
+    const found = text.matchAll(/->|→|[<>!]?=|[<>]|±|\+\/?-|(?:(?!->)[^\s=!<>±+→])+|\S/g);
+    this.tokens = [...found].map((match) => ({ text: match[0], offset: match.index }));
+  }
+
+  expectation(): Expectation {
+    const isNegated = this.peek() === 'not' && this.peek(1) !== undefined && !comparisonAt(this.peek(1));
+    if (isNegated) this.index++;
+    const edge = this.edge();
+    const claim = this.claim();
+    if (this.peek() !== undefined) throw this.fail('the end');
+    return { text: this.text, isNegated, edge, claim };
+  }
+
+  private edge(): Edge {
+    const isArrow = this.peek(1) === '->' || this.peek(1) === '→';
+    if (isArrow) {
+      const from = this.name();
+      this.index++;
+      return { kind: 'calls', from, to: this.name() };
+    }
+    // A service may be called as a fact is: what stands before a fact is a service.
+    if (!claimWords.includes(this.peek(1) ?? '')) return { kind: 'root' };
+    const to = this.name();
+    return to === 'root' ? { kind: 'root' } : { kind: 'calls', from: undefined, to };
+  }
+
+  private name(): string {
+    const name = this.peek() ?? '';
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) throw this.fail('the name of a service');
+    this.index++;
+    return name;
+  }
+
+  private claim(): Claim {
+    const word = this.peek() ?? '';
+    if (word === 'latency') {
+      this.index++;
+      const statistic = this.oneOf<Statistic>(statistics);
+      return { kind: 'latency', statistic, amount: this.amount(['ms']) };
+    }
+    if (word === 'calls') {
+      this.index++;
+      return { kind: 'calls', amount: this.amount(['calls']) };
+    }
+    if (!claimWords.includes(word) && this.peek(1) !== undefined && this.index === 0 && !comparisonAt(this.peek(1)))
+      throw this.fail(`one of ${claimWords.join(', ')}`, this.index + 1);
+    const fact = this.oneOf<Fact>(facts, claimWords);
+    if (!comparisonAt(this.peek())) {
+      const value = this.value(fact);
+      return { kind: 'share', fact, value, amount: this.amount(['percent', 'calls']) };
+    }
+    const at = this.index;
+    const comparison = this.comparison();
+    if (comparison !== '=' && comparison !== '!=' && !ordered.includes(fact))
+      throw this.fail(`= or !=: a ${fact} has no order`, at);
+    return { kind: 'each', fact, comparison, value: this.value(fact) };
+  }
+
+  private value(fact: Fact): string {
+    const value = this.peek() ?? '';
+    const problem = valueProblem(fact, value);
+    if (problem !== undefined) throw this.fail(problem);
+    this.index++;
+    return value;
+  }
+
+  private comparison(): Comparison {
+    return this.oneOf<Comparison>(comparisons);
+  }
+
+  private amount(units: readonly Amount['unit'][]): Amount {
+    const at = this.index;
+    const comparison = this.comparison();
+    const { unit, value } = this.number(units);
+    if (!['±', '+-', '+/-'].includes(this.peek() ?? '')) return { comparison, unit, value, tolerance: 0 };
+    if (comparison !== '=' && comparison !== '!=') throw this.fail('= or != where there is a tolerance', at);
+    this.index++;
+    return { comparison, unit, value, tolerance: this.number([unit]).value };
+  }
+
+  private number(units: readonly Amount['unit'][]): { unit: Amount['unit']; value: number } {
+    const text = this.peek() ?? '';
+    for (const unit of units) {
+      const value = numberIn(unit, text);
+      if (value !== undefined) {
+        this.index++;
+        return { unit, value };
+      }
+    }
+    throw this.fail(units.map((unit) => unitNames[unit]).join(' or '));
+  }
+
+  private oneOf<T extends string>(known: readonly T[], shown: readonly string[] = known): T {
+    const found = known.find((text) => text === this.peek());
+    if (found === undefined) throw this.fail(`one of ${shown.join(', ')}`);
+    this.index++;
+    return found;
+  }
+
+  private peek(ahead = 0): string | undefined {
+    return this.tokens[this.index + ahead]?.text;
+  }
+
+  private fail(expected: string, index = this.index): MeshmockError {
+    const token = this.tokens[index];
+    const offset = token?.offset ?? this.text.length;
+    const found = token === undefined ? 'the end' : `"${token.text}"`;
+    return new MeshmockError('usage', `at offset ${offset}: expected ${expected}, found ${found}`, {
+      place: { text: this.text, offset, expected },
+    });
+  }
+}
+
+const unitNames: Readonly<Record<Amount['unit'], string>> = {
+  percent: 'a percentage such as 10%',
+  ms: 'a duration such as 200ms',
+  calls: 'a number of calls',
+};
+
+function comparisonAt(text: string | undefined): boolean {
+  return comparisons.some((comparison) => comparison === text);
+}
+
+function numberIn(unit: Amount['unit'], text: string): number | undefined {
+  switch (unit) {
+    case 'percent':
+      return /^\d{1,3}(?:\.\d{1,3})?%$/.test(text) && Number.parseFloat(text) <= 100
+        ? Number.parseFloat(text)
+        : undefined;
+    case 'ms':
+      return parseDurationMs(text);
+    case 'calls':
+      return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+  }
+}
+
+function valueProblem(fact: Fact, value: string): string | undefined {
+  switch (fact) {
+    case 'status':
+      return /^(?:[1-5]\d\d|[a-z_]+)$/.test(value) ? undefined : 'a status such as 503, or an error such as timeout';
+    case 'attempt':
+      return /^[1-9]\d{0,3}$/.test(value) ? undefined : 'the number of an attempt, from 1';
+    case 'mtls':
+      return value === 'yes' || value === 'no' ? undefined : 'yes or no';
+    case 'answered-by':
+      return ['service', 'proxy', 'foreign', 'nobody'].includes(value)
+        ? undefined
+        : 'one of service, proxy, foreign, nobody';
+    case 'version':
+    case 'pod':
+    case 'peer':
+      return /^[A-Za-z0-9][A-Za-z0-9._:/-]*$/.test(value) ? undefined : `the value of a ${fact}`;
+  }
+}

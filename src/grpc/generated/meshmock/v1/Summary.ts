@@ -1,0 +1,26 @@
+// Original file: proto/meshmock/v1/meshmock.proto
+
+import type { Latency as _meshmock_v1_Latency, Latency__Output as _meshmock_v1_Latency__Output } from '../../meshmock/v1/Latency.ts';
+import type { Sample as _meshmock_v1_Sample, Sample__Output as _meshmock_v1_Sample__Output } from '../../meshmock/v1/Sample.ts';
+
+export interface Summary {
+  'count'?: (number);
+  'byStatus'?: ({[key: string]: number});
+  'byVersion'?: ({[key: string]: number});
+  'byPod'?: ({[key: string]: number});
+  'byAttempt'?: ({[key: string]: number});
+  'byAnswer'?: ({[key: string]: number});
+  'latencyMs'?: (_meshmock_v1_Latency | null);
+  'samples'?: (_meshmock_v1_Sample)[];
+}
+
+export interface Summary__Output {
+  'count'?: (number);
+  'byStatus'?: ({[key: string]: number});
+  'byVersion'?: ({[key: string]: number});
+  'byPod'?: ({[key: string]: number});
+  'byAttempt'?: ({[key: string]: number});
+  'byAnswer'?: ({[key: string]: number});
+  'latencyMs'?: (_meshmock_v1_Latency__Output);
+  'samples'?: (_meshmock_v1_Sample__Output)[];
+}

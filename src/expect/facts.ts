@@ -19,7 +19,7 @@ export function factOf(call: CallResult, fact: Fact): string {
     case 'answered-by':
       return answeredBy;
     case 'mtls':
-      return reply === undefined ? none : reply.mesh?.peerIdentity === undefined ? 'no' : 'yes';
+      return reply === undefined ? noValue : reply.mesh?.peerIdentity === undefined ? 'no' : 'yes';
     case 'peer':
       return reply?.mesh?.peerIdentity ?? noValue;
   }

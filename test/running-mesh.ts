@@ -9,7 +9,7 @@ import { replyInDetails } from '../src/grpc/status-details.ts';
 import { defaultPlanLimits, type PlanLimits } from '../src/plan/plan.ts';
 import { callMethod, type Reply } from '../src/reply/reply.ts';
 import type { Logger } from '../src/serve/logger.ts';
-import { type RunningService, startService } from '../src/serve/start-service.ts';
+import { type RunningService, type ServiceOptions, startService } from '../src/serve/start-service.ts';
 import { verbatimTracing } from '../src/telemetry/tracing.ts';
 
 /** One request as a service answered it, and when, on the clock of `performance.now()`. */
@@ -28,16 +28,28 @@ export interface RunningMesh extends AsyncDisposable {
   grpcPort(name: string): number;
 }
 
+/** A pod of a mesh, when it is more than its name: several of one name are taken in turn. */
+export type PodOptions = { readonly name: string; readonly version?: string; readonly pod?: string } & Partial<
+  Pick<ServiceOptions, 'role' | 'behaviour' | 'seed'>
+> & { readonly zone?: string };
+
 /** Starts services in this process, on free ports, dialling each other by name. */
 export async function startMesh(
-  names: readonly string[],
+  pods: readonly (string | PodOptions)[],
   limits: Partial<PlanLimits> = {},
   forwardHeaders: string[] = [],
 ): Promise<RunningMesh> {
   const dialler = new Dialler();
   const arrivals: Arrival[] = [];
   const services = new Map<string, RunningService>();
-  for (const name of names) {
+  for (const options of pods) {
+    const {
+      name,
+      version = 'v1',
+      pod = `${name}-1`,
+      zone,
+      ...more
+    } = typeof options === 'string' ? { name: options } : options;
     const logger: Logger = {
       answered(answered) {
         const answeredAt = performance.now();
@@ -47,7 +59,7 @@ export async function startMesh(
     const address = { host: '127.0.0.1', port: 0 };
     const running = await startService(
       {
-        identity: { service: name, version: 'v1', pod: `${name}-1` },
+        identity: { service: name, version, pod, ...(zone === undefined ? {} : { zone }) },
         http: address,
         grpc: address,
         dialler,
@@ -56,11 +68,12 @@ export async function startMesh(
         role: { kind: 'mock' },
         behaviour: [],
         seed: 'test',
+        ...more,
       },
       verbatimTracing,
       logger,
     );
-    services.set(name, running);
+    services.set(services.has(name) ? pod : name, running);
     dialler.add({ host: name, port: '8080', toHost: '127.0.0.1', toPort: String(running.http.port) });
     dialler.add({ host: name, port: '9090', toHost: '127.0.0.1', toPort: String(running.grpc.port) });
   }

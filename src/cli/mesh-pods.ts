@@ -7,6 +7,8 @@ import { choosePorts, type NamedPort } from './ports.ts';
 export interface Pod {
   readonly service: string;
   readonly name: string;
+  /** What a person calls it: its service, when that has no other pod. */
+  readonly title: string;
   /** The names that it answers to: its service's, and its version's when there are several. */
   readonly hosts: readonly string[];
   readonly version: VersionEntry;
@@ -23,17 +25,19 @@ export async function placePods(mesh: MeshFile, http: ListenAddress, grpc: Liste
   const pods = mesh.services.flatMap(({ name: service, versions }) =>
     versions.flatMap((version) => {
       const subset = versions.length > 1 ? `${service}-${version.version}` : service;
+      const isOnly = versions.length === 1 && version.replicas === 1;
       return Array.from({ length: version.replicas }, (_, index) => ({
         service,
         name: `${subset}-${index + 1}`,
+        title: isOnly ? service : `${subset}-${index + 1}`,
         hosts: [...new Set([service, subset])],
         version,
       }));
     }),
   );
-  const names = pods.map(({ name }) => name);
-  const httpPorts = await choosePorts(portsFrom('--http', http, names));
-  const grpcPorts = await choosePorts(portsFrom('--grpc', grpc, names));
+  const titles = pods.map(({ title }) => title);
+  const httpPorts = await choosePorts(portsFrom('--http', http, titles));
+  const grpcPorts = await choosePorts(portsFrom('--grpc', grpc, titles));
   return pods.map((pod, index) => ({
     ...pod,
     http: { ...http, port: httpPorts[index] ?? 0 },

@@ -45,7 +45,7 @@ export async function up(args: readonly string[]): Promise<void> {
   const ends = Promise.all(children.map((child) => once(child, 'exit')));
   const stop = stopper(children);
   try {
-    await Promise.all(children.map((child, index) => ready(child, pods[index]?.name ?? '')));
+    await Promise.all(children.map((child, index) => ready(child, pods[index]?.title ?? '')));
   } catch (error) {
     const wasStopping = stop.isStopping();
     stop();
@@ -55,7 +55,7 @@ export async function up(args: readonly string[]): Promise<void> {
   }
   process.stdout.write(`${introduction(pods, children, telemetry.line)}\n`);
   for (const [index, child] of children.entries())
-    child.once('exit', () => stop.isStopping() || say(`${pods[index]?.name} has ended; the others go on`));
+    child.once('exit', () => stop.isStopping() || say(`${pods[index]?.title} has ended; the others go on`));
   await ends;
 }
 
@@ -110,12 +110,12 @@ function say(line: string): void {
 }
 
 function introduction(pods: readonly Pod[], children: readonly ChildProcess[], telemetryLine: string): string {
-  const width = Math.max(10, ...pods.map(({ name }) => name.length + 2));
+  const width = Math.max(10, ...pods.map(({ title }) => title.length + 2));
   const [entry] = pods;
   return [
     ...pods.map(
-      ({ name, service, http, grpc }, index) =>
-        `${(isAlone(service, pods) ? service : name).padEnd(width)}http localhost:${http.port}  grpc localhost:${grpc.port}  pid ${children[index]?.pid}`,
+      ({ title, http, grpc }, index) =>
+        `${title.padEnd(width)}http localhost:${http.port}  grpc localhost:${grpc.port}  pid ${children[index]?.pid}`,
     ),
     '',
     'Try:',
@@ -126,21 +126,18 @@ function introduction(pods: readonly Pod[], children: readonly ChildProcess[], t
   ].join('\n');
 }
 
-function isAlone(service: string, pods: readonly Pod[]): boolean {
-  return pods.filter((pod) => pod.service === service).length === 1;
-}
-
 /** Commands that work on this mesh as they stand. */
 function commandsFor(entry: Pod, pods: readonly Pod[]): string[] {
   const at = `localhost:${entry.http.port}`;
   const asText = "-H 'Accept: text/plain'";
-  const [first, second = first, third = second] = [...new Set(pods.map(({ service }) => service))].slice(1);
+  const others = new Set(pods.filter(({ service }) => service !== entry.service).map(({ service }) => service));
+  const [first, second = first, third = second] = others;
   if (first === undefined) return [`curl -g '${at}/hello'`];
-  const replicated = [...new Set(pods.map(({ service }) => service))].filter((service) => !isAlone(service, pods));
+  const replicated = new Set(pods.filter(({ service, title }) => title !== service).map(({ service }) => service));
   return [
     ...(entry.version.settings.upstream === undefined ? [] : [`curl '${at}/'`]),
     `curl -g '${at}/@${first}/hello'`,
-    ...replicated.map((service) => `curl -g '${at}/@${service}*60/hello' ${asText}`),
+    ...[...replicated].map((service) => `curl -g '${at}/@${service}*60/hello' ${asText}`),
     ...(second === first
       ? []
       : [

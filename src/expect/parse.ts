@@ -92,8 +92,9 @@ class ExpectationParser {
     }
     const at = this.index;
     const comparison = this.comparison();
-    if (comparison !== '=' && comparison !== '!=' && !ordered.includes(fact))
-      throw this.fail(`= or !=: a ${fact} has no order`, at);
+    const isOrder = comparison !== '=' && comparison !== '!=';
+    if (isOrder && !ordered.includes(fact)) throw this.fail(`= or !=: a ${fact} has no order`, at);
+    if (isOrder && Number.isNaN(Number(this.peek()))) throw this.fail(`a number behind ${comparison}`);
     return { kind: 'each', fact, comparison, value: this.value(fact) };
   }
 

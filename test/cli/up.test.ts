@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 import { runProgram, startProgram } from '../program.ts';
-import { callGrpc, callHttp, treeOf } from '../running-mesh.ts';
+import { callGrpc, callHttp, sendHttp, treeOf } from '../running-mesh.ts';
 
 const anyPorts = ['up', '--http', '127.0.0.1:0', '--grpc', '127.0.0.1:0'];
 
@@ -61,4 +64,78 @@ test('a taken port is an error that names the port, the service and the flag', a
   } finally {
     taken.close();
   }
+});
+
+test('octopus: a hundred requests to the proxy reach both versions and all six pods in turn, in the words of the classic', async () => {
+  await using up = startProgram(['up', 'octopus', ...anyPorts.slice(1)], { OTEL_SDK_DISABLED: 'true' });
+  await up.printed(/Ctrl-C ends it all/);
+  const [, port] = /proxy +http localhost:(\d+)/.exec(up.stdout) ?? [];
+  const counts = new Map<string, number>();
+  for (let index = 0; index < 102; index++) {
+    const { status, body } = await sendHttp(Number(port), '/');
+    assert.equal(status, 200);
+    const [, version, pod] =
+      /^Proxying value: WebServer (V[12]) requested from \/ on (webserver-v[12]-[123]) with code 200 - Took \d+ milliseconds$/.exec(
+        body,
+      ) ?? assert.fail(body);
+    assert.equal(pod?.includes(version?.toLowerCase() ?? '?'), true);
+    counts.set(pod ?? '', (counts.get(pod ?? '') ?? 0) + 1);
+  }
+  assert.deepEqual([...counts.values()], [17, 17, 17, 17, 17, 17]);
+  const bodies = await Promise.all(Array.from({ length: 60 }, () => sendHttp(Number(port), '/failsometimes')));
+  // One in three of each of the six pods.
+  assert.ok(Math.abs(bodies.filter(({ body }) => body.includes('with code 500')).length - 20) <= 6);
+});
+
+test('a file: pods of several versions in turn, each version by a name of its own, over both protocols, with a seed', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'meshmock-'));
+  const file = path.join(folder, 'mesh.yaml');
+  try {
+    await writeFile(
+      file,
+      `services:
+  - name: front
+  - name: reviews
+    versions:
+      - version: v1
+        replicas: 2
+      - {version: v2, behaviour: "/~status=503:0.5", zone: eu-1a}
+`,
+    );
+    const seen: unknown[] = [];
+    for (let run = 0; run < 2; run++) {
+      await using up = startProgram(['up', file, '--seed', 'one', ...anyPorts.slice(1)], { OTEL_SDK_DISABLED: 'true' });
+      await up.printed(/Ctrl-C ends it all/);
+      const [, port] = /front +http localhost:(\d+)/.exec(up.stdout) ?? [];
+      for (const scheme of ['http', 'grpc']) {
+        const { calls } = await callHttp(Number(port), `/@${scheme}:reviews*12,${scheme}:reviews-v2*4/x`);
+        assert.deepEqual(
+          calls?.map(({ summary }) => [summary?.byVersion, summary?.byPod]),
+          [
+            [
+              { v1: 8, v2: 4 },
+              { 'reviews-v1-1': 4, 'reviews-v1-2': 4, 'reviews-v2-1': 4 },
+            ],
+            [{ v2: 4 }, { 'reviews-v2-1': 4 }],
+          ],
+        );
+      }
+      const statuses: number[] = [];
+      for (let index = 0; index < 20; index++) {
+        const { calls } = await callHttp(Number(port), '/@reviews-v2/x');
+        statuses.push(calls?.[0]?.status ?? 0);
+        assert.equal(calls?.[0]?.reply?.zone, 'eu-1a');
+      }
+      seen.push(statuses);
+    }
+    assert.deepEqual(seen[0], seen[1]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('a wrong file says where and what', async () => {
+  const { code, stderr } = await runProgram(['up', 'no-such-file.yaml']);
+  assert.equal(code, 2);
+  assert.match(stderr, /"no-such-file.yaml" is neither demo or octopus nor a file: ENOENT/);
 });

@@ -31,22 +31,6 @@ suite('what goes wrong over HTTP', () => {
     );
   });
 
-  test('a directive is refused by name, not left out, wherever in the plan it stands', async () => {
-    for (const path of [
-      '/~delay=1s/x',
-      '/@service1/~delay=1s/x',
-      '/@service1(/~delay=1s)',
-      '/@service1*3/x',
-      '/@service1;retries=2/x',
-    ]) {
-      const before = mesh.arrivals.length;
-      const reply = await gateway(path);
-      assert.equal(reply.status, 501);
-      assert.match(reply.error?.message ?? '', /"(?:~delay|\*3|;retries)"/);
-      assert.equal(mesh.arrivals.length, before + 1);
-    }
-  });
-
   test('a call to nobody is refused or unknown to DNS, its siblings are whole, the status is 502', async () => {
     const reply = await gateway('/@127.0.0.1:1|nosuchhost.invalid|service1/@service2/x');
     assert.equal(reply.status, 502);

@@ -69,6 +69,33 @@ suite('spans, received over OTLP', () => {
     }
   });
 
+  test('each attempt of a retried and each call of a repeated one has a span of its own', async () => {
+    const retried = await callHttp(gateway.httpPort, '/@leaf;retries=2/~status=503:attempt<3/x');
+    const attempts = (await receiver.trace(retried.traceId ?? '', 7)).filter(({ kind }) => kind === 'CLIENT');
+    assert.deepEqual(
+      attempts
+        .map(({ isError, attributes }) => [isError, attributes['http.request.resend_count'] ?? 0])
+        .sort(([, a], [, b]) => Number(a) - Number(b)),
+      [
+        [true, 0],
+        [true, 1],
+        [false, 2],
+      ],
+    );
+    const repeated = await callHttp(gateway.httpPort, '/@grpc:leaf*5;concurrency=2/x');
+    const spans = await receiver.trace(repeated.traceId ?? '', 11);
+    assert.deepEqual([spans.length, new Set(spans.map(({ parentSpanId }) => parentSpanId)).size], [11, 7]);
+  });
+
+  test('a request whose connection is reset has an error and no status', async () => {
+    const { traceId = '' } = await callHttp(gateway.httpPort, '/@leaf/~close/x');
+    const server = (await receiver.trace(traceId, 3)).find(({ service }) => service === 'leaf');
+    assert.deepEqual(
+      [server?.isError, server?.attributes['error.type'], server?.attributes['http.response.status_code']],
+      [true, 'reset', undefined],
+    );
+  });
+
   test('a call that nobody answers has an error on its span, and on that of the service', async () => {
     const { traceId = '' } = await callHttp(gateway.httpPort, '/@127.0.0.1:1/x');
     const spans = await receiver.trace(traceId, 2);

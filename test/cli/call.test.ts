@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import { parseDirectives } from '../../src/plan/parse.ts';
+import { runProgram, startProgram } from '../program.ts';
+import { type RunningMesh, startForeign, startMesh } from '../running-mesh.ts';
+
+suite('meshmock call', () => {
+  let mesh: RunningMesh;
+  let entry: string;
+  before(async () => {
+    mesh = await startMesh([
+      'gateway',
+      { name: 'reviews', version: 'v1', pod: 'reviews-1' },
+      { name: 'reviews', version: 'v2', pod: 'reviews-2', behaviour: parseDirectives('/~delay=20ms') },
+    ]);
+    entry = `localhost:${mesh.httpPort('gateway')}`;
+  });
+  after(() => mesh[Symbol.asyncDispose]());
+
+  test('prints the tree, without colour where there is no terminal, and exits with 0', async () => {
+    const { code, stdout, stderr } = await runProgram(['call', `${entry}/@reviews/x`]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^GET \/@reviews\/x\ngateway v1 \(gateway-1\) +200 .*\n└─ reviews v\d \(reviews-\d\) +200 /);
+    assert.equal(stdout.includes('\x1b'), false);
+    assert.equal(stderr, '');
+  });
+
+  test('paints where colours are forced, and not with NO_COLOR', async () => {
+    await using painted = startProgram(['call', `${entry}/~status=503/x`], { FORCE_COLOR: '1' });
+    await painted.exited();
+    assert.ok(painted.stdout.includes('\x1b[31m503\x1b[39m'), painted.stdout);
+    await using bare = startProgram(['call', `${entry}/x`], { NO_COLOR: '1' });
+    await bare.exited();
+    assert.equal(bare.stdout.includes('\x1b'), false);
+  });
+
+  test('calls over gRPC, and what a curl or grpcurl command says', async () => {
+    const grpc = `localhost:${mesh.grpcPort('gateway')}`;
+    for (const url of [
+      `grpc:${grpc}/@reviews/x`,
+      `grpc://${grpc}/@reviews/x`,
+      `http://${entry}/@reviews/x`,
+      `curl -sg -H 'end-user: jason' '${entry}/@reviews/x'`,
+    ]) {
+      const { code, stdout } = await runProgram(['call', url]);
+      assert.equal(code, 0, url);
+      assert.match(stdout, /└─ reviews v\d/, url);
+    }
+  });
+
+  test('sends headers', async () => {
+    const { code } = await runProgram(['call', `${entry}/@reviews/h`, '--header', 'End-User: jason']);
+    assert.equal(code, 0);
+    const seen = mesh.arrivals.find(({ service, request }) => service === 'reviews' && request.uri === '/h');
+    assert.equal(seen?.request.headers?.['end-user'], 'jason');
+  });
+
+  test('prints each expectation with what was seen; 1 when one does not hold', async () => {
+    const args = ['call', `${entry}/@reviews*10/x`, '--expect', 'reviews version v2 = 50% ± 2%'];
+    const passed = await runProgram(args);
+    assert.equal(passed.code, 0, passed.stdout);
+    assert.match(passed.stdout, /^pass {2}reviews version v2 = 50% ± 2%\n {6}seen: v1 ×5 \(50%\), v2 ×5 \(50%\)$/m);
+    const failed = await runProgram([...args, '--expect', 'reviews latency max < 15ms', '--expect', 'status = 200']);
+    assert.equal(failed.code, 1);
+    assert.match(failed.stdout, /^FAIL {2}reviews latency max < 15ms\n {6}seen: max [\d.]+ ms of 10 calls$/m);
+    assert.match(failed.stdout, /^pass {2}status = 200$/m);
+  });
+
+  test('repeats the request, so many at once, and counts', async () => {
+    const count = mesh.arrivals.length;
+    const { code, stdout } = await runProgram([
+      ...['call', `${entry}/@reviews/~status=503:version=v2/x`, '--repeat', '20', '--concurrency', '4'],
+      ...[
+        '--expect',
+        'status 502 = 50%',
+        '--expect',
+        'reviews calls = 20',
+        '--expect',
+        'gateway->reviews pod reviews-2 = 10',
+      ],
+    ]);
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /^20 requests: 200 ×10, 502 ×10 · v1 ×20 · gateway-1 ×20 · p50 /);
+    assert.match(stdout, /reviews v2 \(reviews-2\) +503/);
+    assert.equal(mesh.arrivals.length - count, 40);
+  });
+
+  test('prints JSON: the call with its reply, the summary, the expectations', async () => {
+    const { stdout } = await runProgram([
+      'call',
+      `${entry}/@reviews/x`,
+      '--repeat',
+      '2',
+      '--json',
+      '--expect',
+      'status = 201',
+    ]);
+    const printed = JSON.parse(stdout) as Record<string, never>;
+    assert.deepEqual(Object.keys(printed), ['call', 'summary', 'expectations', 'passed']);
+    assert.equal(printed.passed, false);
+    assert.deepEqual(printed.expectations, [{ expectation: 'status = 201', passed: false, seen: '200 ×2 (100%)' }]);
+  });
+
+  test('tries again until every expectation holds, or the time is over', async () => {
+    await using own = await startMesh([{ name: 'slow', behaviour: parseDirectives('/~status=503:0.75') }]);
+    const args = ['call', `localhost:${own.httpPort('slow')}/x`, '--expect', 'status = 200'];
+    const passed = await runProgram([...args, '--retry-until', '20s']);
+    assert.equal(passed.code, 0, passed.stdout);
+    const startedAt = performance.now();
+    const failed = await runProgram([...args.slice(0, -1), 'status = 201', '--retry-until', '1s']);
+    assert.equal(failed.code, 1);
+    assert.match(failed.stdout, /after [2-4] rounds, 1\.\d s\n$/);
+    assert.ok(performance.now() - startedAt > 1000);
+  });
+
+  test('writes JUnit XML that reads back, whatever stands in an expectation', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'meshmock-'));
+    try {
+      const file = path.join(folder, 'junit.xml');
+      const expectations = ['gateway->reviews status = 200', 'status < 200', 'not status = 200'];
+      const { code } = await runProgram([
+        ...['call', `${entry}/@reviews/x?a=1&b="2"`.replaceAll('"', '%22'), '--junit', file],
+        ...expectations.flatMap((text) => ['--expect', text]),
+      ]);
+      assert.equal(code, 1);
+      const xml = await readFile(file, 'utf8');
+      assert.match(
+        xml,
+        /<testsuite name="meshmock call \/@reviews\/x\?a=1&amp;b=%222%22" tests="3" failures="2" errors="0"/,
+      );
+      assert.match(xml, /name="gateway-&gt;reviews status = 200"/);
+      assert.match(xml, /name="status &lt; 200" [^>]*>\n +<failure message="seen: 200 ×1 \(100%\)"\/>/);
+      const unreachable = await runProgram(['call', 'localhost:1/x', '--junit', file, '--expect', 'status = 200']);
+      assert.equal(unreachable.code, 3);
+      assert.match(
+        await readFile(file, 'utf8'),
+        /failures="0" errors="1"[\s\S]*<error message="localhost:1 does not answer: /,
+      );
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test('who does not answer is 3, over both protocols', async () => {
+    for (const url of ['localhost:1/x', 'grpc:localhost:1/x', 'http://no-such-host.invalid/x']) {
+      const { code, stderr } = await runProgram(['call', url, '--expect', 'status = 200']);
+      assert.equal(code, 3, url);
+      assert.match(stderr, /^meshmock: \S+ does not answer: /);
+    }
+    await using silent = await startForeign(() => {});
+    const { code, stderr } = await runProgram(['call', `localhost:${silent.port}/x`, '--timeout', '200ms']);
+    assert.deepEqual(
+      [code, stderr],
+      [3, `meshmock: localhost:${silent.port} does not answer: no answer within 200 ms\n`],
+    );
+  });
+
+  test('a server that is no meshmock is shown as it is, and its status can be expected', async () => {
+    await using foreign = await startForeign((_request, response) => {
+      response.statusCode = 418;
+      response.end('teapot\x1b[2J');
+    });
+    const { code, stdout } = await runProgram([
+      'call',
+      `localhost:${foreign.port}/x`,
+      '--expect',
+      'status = 418',
+      '--expect',
+      'answered-by = foreign',
+    ]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^localhost:\d+ answers 418, and is no meshmock\nteapot�\[2J\n/);
+  });
+
+  const misuses: [args: string[], message: RegExp][] = [
+    [[], /expected one URL/],
+    [['/x', '/y'], /expected one URL/],
+    [['/@a|/x'], /at offset 4: expected the name or address of a host, found "\/"\n\/@a\|\/x\n {4}\^ expected/],
+    [
+      ['/x', '--expect', 'reviews statuss = 200'],
+      /--expect: at offset 8: expected one of status, version.*\nreviews statuss = 200\n {8}\^ expected/,
+    ],
+    [['/x', '--repeat', '0'], /--repeat: "0" is no number from 1 to 1000000/],
+    [['/x', '--header', 'no colon'], /--header: "no colon": expected the name of a header/],
+    [['/x', '--retry-until', 'soon'], /--retry-until: "soon" is no duration/],
+    [['/x', '--no-such'], /Unknown option '--no-such'/],
+  ];
+  for (const [args, message] of misuses) {
+    test(`${args.join(' ') || 'no argument'} is 2 and says why`, async () => {
+      const { code, stderr, stdout } = await runProgram(['call', ...args]);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, message);
+    });
+  }
+});

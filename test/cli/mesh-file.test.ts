@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type MeshFile, parseMeshFile } from '../../src/cli/mesh-file.ts';
+import { namedMeshes, readMesh } from '../../src/cli/meshes.ts';
+import { MeshmockError } from '../../src/plan/error.ts';
+
+test('reads services, versions and what all versions share', () => {
+  const text = `# a comment
+services:
+  - name: frontend
+    upstream: http://reviews
+  - name: reviews
+    behaviour: /~delay=10ms
+    replicas: 2
+    versions:
+      - version: v1
+      - {version: "1.10", replicas: 3, behaviour: "/~status=503:0.1", zone: eu-1a}
+`;
+  assert.deepEqual(parseMeshFile(text, 'mesh.yaml'), {
+    services: [
+      { name: 'frontend', versions: [{ version: 'v1', replicas: 1, settings: { upstream: 'http://reviews' } }] },
+      {
+        name: 'reviews',
+        versions: [
+          { version: 'v1', replicas: 2, settings: { behaviour: '/~delay=10ms' } },
+          { version: '1.10', replicas: 3, settings: { behaviour: '/~status=503:0.1', zone: 'eu-1a' } },
+        ],
+      },
+    ],
+  } satisfies MeshFile);
+});
+
+test('the meshes that have a name are files like any other', () => {
+  assert.deepEqual(Object.keys(namedMeshes), ['demo', 'octopus']);
+  const pods = (name: string): number =>
+    readMesh(name)
+      .services.flatMap(({ versions }) => versions)
+      .reduce((sum, { replicas }) => sum + replicas, 0);
+  assert.deepEqual([pods('demo'), pods('octopus')], [5, 7]);
+});
+
+const wrong: [text: string, place: string, message: RegExp][] = [
+  ['', '1:1', /expected a list under "services:"/],
+  ['hello', '1:1', /expected a list under "services:"/],
+  ['services: 3', '1:11', /expected a list with at least one entry/],
+  ['services: []', '1:11', /expected a list with at least one entry/],
+  ['service:\n  - name: a', '1:1', /expected one of services/],
+  ['services:\n  - nam: a', '2:5', /expected one of name, versions, version/],
+  ['services:\n  - replicas: 2', '2:5', /expected a name/],
+  ['services:\n  - name: a b', '2:11', /expected a value of letters/],
+  ['services:\n  - name: a\n    replicas: 0', '3:15', /expected a number of replicas from 1 to 50/],
+  ['services:\n  - name: a\n    replicas: many', '3:15', /expected a number of replicas/],
+  ['services:\n  - name: a\n    replicas: 51', '3:15', /expected a number of replicas/],
+  [
+    'services:\n  - {name: a, replicas: 30}\n  - {name: b, replicas: 30}',
+    '1:1',
+    /expected at most 50 pods in all, found 60/,
+  ],
+  ['services:\n  - name: a\n  - name: a', '3:5', /expected another name: there is a service a already/],
+  ['services:\n  - name: a\n    behaviour: /~dela=1s', '3:16', /at offset 2: expected a directive/],
+  ['services:\n  - name: a\n    behaviour: /x', '3:16', /expected directives alone/],
+  ['services:\n  - name: a\n    upstream: b', '3:15', /no URL of an upstream/],
+  ['services:\n  - name: a\n    versions:\n      - replicas: 1', '4:9', /expected a version such as "version: v1"/],
+  ['services:\n  - name: a\n    versions: v1', '3:15', /expected a list/],
+  ['services:\n  - name: a\n   replicas: 1', '3:1', /this is no YAML/],
+  ['services:\n  - name: [a', '2:13', /this is no YAML/],
+];
+for (const [text, place, message] of wrong) {
+  test(`refuses ${JSON.stringify(text)} at ${place}`, () => {
+    assert.throws(
+      () => parseMeshFile(text, 'mesh.yaml'),
+      (error) => {
+        assert.ok(error instanceof MeshmockError);
+        assert.equal(error.code, 'usage');
+        assert.ok(error.message.startsWith(`mesh.yaml:${place}: `), error.message);
+        assert.match(error.message, message);
+        return true;
+      },
+    );
+  });
+}
+
+test('what is neither a mesh nor a file is told so', () => {
+  assert.throws(() => readMesh('octopuss'), /"octopuss" is neither demo or octopus nor a file: ENOENT/);
+});

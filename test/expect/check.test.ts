@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Check } from '../../src/expect/check.ts';
+import { parseExpectation } from '../../src/expect/parse.ts';
+import type { CallResult, Reply } from '../../src/reply/reply.ts';
+
+function call(target: string, facts: Partial<CallResult> = {}, reply?: Partial<Reply>): CallResult {
+  const service = target.split('.')[0] ?? '';
+  const answered =
+    reply === undefined ? {} : { reply: { service, status: 200, version: 'v1', pod: `${service}-1`, ...reply } };
+  return {
+    target: `${target}:8080`,
+    scheme: 'http',
+    status: 200,
+    answeredBy: 'service',
+    durationMs: 5,
+    ...answered,
+    ...facts,
+  };
+}
+
+/** A gateway that calls reviews ten times, one of them v2 and 503, and ratings below each; details is not reached. */
+const identity = 'spiffe://cluster.local/ns/default/sa/gateway';
+const tree: CallResult = call(
+  'gateway',
+  {},
+  {
+    calls: [
+      ...Array.from({ length: 9 }, (_, index) =>
+        call(
+          'reviews.default.svc.cluster.local',
+          { durationMs: index + 1 },
+          {
+            mesh: { peerIdentity: identity, attempt: index === 0 ? 2 : 1 },
+            calls: [call('ratings', {}, {})],
+          },
+        ),
+      ),
+      call(
+        'reviews',
+        { status: 503, durationMs: 100 },
+        { version: 'v2', pod: 'reviews-2', status: 503, mesh: { peerIdentity: identity } },
+      ),
+      {
+        target: 'details:8080',
+        scheme: 'http',
+        answeredBy: 'nobody',
+        error: { code: 'refused', message: 'no' },
+        durationMs: 1,
+      },
+    ],
+  },
+);
+
+const repeatedCall: CallResult = {
+  target: 'reviews:8080',
+  scheme: 'http',
+  answeredBy: 'service',
+  status: 503,
+  summary: {
+    count: 100,
+    byStatus: { 200: 90, 503: 9, reset: 1 },
+    byVersion: { v1: 90, v2: 9 },
+    byPod: { 'reviews-1': 90, 'reviews-2': 9 },
+    byAttempt: { 1: 100 },
+    byAnswer: { service: 99, nobody: 1 },
+    latencyMs: { min: 1, mean: 3, p50: 2, p90: 5, p95: 8, p99: 20, max: 90 },
+    samples: [{ is: ['first'], index: 0, call: call('reviews', {}, { calls: [call('ratings', {}, {})] }) }],
+  },
+};
+const repeated = call('gateway', {}, { calls: [repeatedCall] });
+const repeatedTwice = call('gateway', {}, { calls: [repeatedCall, repeatedCall] });
+
+const rows: [tree: CallResult, text: string, passed: boolean, seen: RegExp][] = [
+  [tree, 'status = 200', true, /^200 ×1 \(100%\)$/],
+  [tree, 'reviews status = 200', false, /^200 ×9 \(90%\), 503 ×1 \(10%\)$/],
+  [tree, 'reviews status < 504', true, /./],
+  [tree, 'reviews status < 503', false, /./],
+  [tree, 'reviews status 503 = 10%', true, /./],
+  [tree, 'reviews status 503 = 1', true, /./],
+  [tree, 'reviews status 503 = 14% ± 4%', true, /./],
+  [tree, 'reviews status 503 = 14.1% ± 4%', false, /./],
+  [tree, 'reviews version v2 = 10% ± 4%', true, /^v1 ×9 \(90%\), v2 ×1 \(10%\)$/],
+  [tree, 'reviews version v3 = 0%', true, /./],
+  [tree, 'reviews version = v1', false, /./],
+  [tree, 'reviews pod reviews = 100%', true, /./],
+  [tree, 'reviews attempt 2 = 1', true, /^1 ×9 \(90%\), 2 ×1 \(10%\)$/],
+  [tree, 'reviews attempt <= 2', true, /./],
+  [tree, 'reviews mtls = yes', true, /^yes ×10/],
+  [tree, 'ratings mtls = no', true, /^no ×9/],
+  [tree, 'details mtls = no', false, /^\(none\) ×1/],
+  [tree, 'reviews peer = gateway', true, /./],
+  [tree, `reviews peer = ${identity}`, true, /./],
+  [tree, 'reviews peer = productpage', false, /./],
+  [tree, 'details status = refused', true, /^refused ×1/],
+  [tree, 'details status < 500', false, /./],
+  [tree, 'details answered-by = nobody', true, /./],
+  [tree, 'details version = v1', false, /^\(none\) ×1/],
+  [tree, 'ratings calls = 9', true, /^9 calls$/],
+  [tree, 'reviews->ratings calls = 9', true, /./],
+  [tree, 'gateway->ratings calls = 0', true, /./],
+  [tree, 'gateway->ratings status = 200', false, /^no call to ratings from gateway; called were reviews/],
+  [tree, 'not gateway->ratings status = 200', false, /^no call/],
+  [tree, 'reviews latency max = 100ms', true, /^max 100 ms of 10 calls$/],
+  [tree, 'reviews latency p90 = 9ms', true, /./],
+  [tree, 'reviews latency p50 < 5ms', false, /^p50 5 ms/],
+  [tree, 'reviews latency mean = 14.5ms', true, /./],
+  [tree, 'nobody status = 200', false, /^no call to nobody; called were reviews/],
+  [repeated, 'reviews version v2 = 10% ± 2%', true, /^\(none\) ×1 \(1%\), v1 ×90 \(90%\), v2 ×9 \(9%\)$/],
+  [repeated, 'reviews status reset = 1', true, /./],
+  [repeated, 'reviews latency p99 = 20ms', true, /of 100 calls/],
+  [repeated, 'reviews calls = 100', true, /./],
+  [repeated, 'reviews mtls = no', false, /a repeated call \(\*N\) does not count the mtls; use --repeat/],
+  [repeated, 'not reviews mtls = no', false, /use --repeat/],
+  [repeated, 'ratings status = 200', false, /below a repeated call \(\*N\) there are samples only; use --repeat$/],
+  [repeatedTwice, 'reviews latency p99 = 20ms', false, /cannot be joined/],
+  [repeatedTwice, 'reviews status 503 = 18', true, /./],
+];
+for (const [seen, text, passed, pattern] of rows) {
+  test(`${text} ${passed ? 'passes' : 'fails'}`, () => {
+    const check = new Check(parseExpectation(text));
+    check.observe(seen);
+    const verdict = check.verdict();
+    assert.deepEqual([verdict.expectation, verdict.passed], [text, passed], verdict.seen);
+    assert.match(verdict.seen, pattern);
+  });
+}
+
+test('what passes fails when it is negated, and the reverse, wherever something was seen', () => {
+  for (const [seen, text, passed, pattern] of rows.filter(
+    ([, , , { source }]) => !/no call|--repeat|joined|only/.test(source),
+  )) {
+    if (text.startsWith('not ')) continue;
+    const check = new Check(parseExpectation(`not ${text}`));
+    check.observe(seen);
+    assert.equal(check.verdict().passed, !passed, `${text} ${pattern}`);
+  }
+});
+
+test('several answers are counted together', () => {
+  const check = new Check(parseExpectation('reviews version v2 = 10%'));
+  for (let index = 0; index < 50; index++) check.observe(tree);
+  assert.deepEqual(check.verdict(), {
+    expectation: 'reviews version v2 = 10%',
+    passed: true,
+    seen: 'v1 ×450 (90%), v2 ×50 (10%)',
+  });
+});

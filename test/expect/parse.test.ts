@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Expectation } from '../../src/expect/expectation.ts';
+import { parseExpectation } from '../../src/expect/parse.ts';
+import { MeshmockError } from '../../src/plan/error.ts';
+
+const root = { kind: 'root' } as const;
+const to = (name: string, from?: string): Expectation['edge'] => ({ kind: 'calls', from, to: name });
+const amount = (
+  comparison: '=' | '!=' | '<' | '<=' | '>' | '>=',
+  unit: 'percent' | 'ms' | 'calls',
+  value: number,
+  tolerance = 0,
+) => ({ comparison, unit, value, tolerance }) as const;
+
+const rows: [text: string, edge: Expectation['edge'], claim: Expectation['claim'], isNegated?: boolean][] = [
+  ['status = 200', root, { kind: 'each', fact: 'status', comparison: '=', value: '200' }],
+  ['root status<500', root, { kind: 'each', fact: 'status', comparison: '<', value: '500' }],
+  ['reviews status != timeout', to('reviews'), { kind: 'each', fact: 'status', comparison: '!=', value: 'timeout' }],
+  [
+    'reviews version v2 = 10% ± 4%',
+    to('reviews'),
+    { kind: 'share', fact: 'version', value: 'v2', amount: amount('=', 'percent', 10, 4) },
+  ],
+  [
+    'reviews version v2=10%+-4%',
+    to('reviews'),
+    { kind: 'share', fact: 'version', value: 'v2', amount: amount('=', 'percent', 10, 4) },
+  ],
+  [
+    'reviews version v2 = 10% +/- 4.5%',
+    to('reviews'),
+    { kind: 'share', fact: 'version', value: 'v2', amount: amount('=', 'percent', 10, 4.5) },
+  ],
+  ['a->b pod b-1 >= 3', to('b', 'a'), { kind: 'share', fact: 'pod', value: 'b-1', amount: amount('>=', 'calls', 3) }],
+  ['a → b.ns.svc calls = 2 ± 1', to('b.ns.svc', 'a'), { kind: 'calls', amount: amount('=', 'calls', 2, 1) }],
+  [
+    'not reviews latency p99 < 1.5s',
+    to('reviews'),
+    { kind: 'latency', statistic: 'p99', amount: amount('<', 'ms', 1500) },
+    true,
+  ],
+  ['latency mean = 100ms ± 20ms', root, { kind: 'latency', statistic: 'mean', amount: amount('=', 'ms', 100, 20) }],
+  ['reviews mtls = yes', to('reviews'), { kind: 'each', fact: 'mtls', comparison: '=', value: 'yes' }],
+  [
+    'reviews peer = spiffe://cluster.local/ns/a/sa/b',
+    to('reviews'),
+    { kind: 'each', fact: 'peer', comparison: '=', value: 'spiffe://cluster.local/ns/a/sa/b' },
+  ],
+  [
+    'reviews answered-by = proxy',
+    to('reviews'),
+    { kind: 'each', fact: 'answered-by', comparison: '=', value: 'proxy' },
+  ],
+  ['attempt <= 3', root, { kind: 'each', fact: 'attempt', comparison: '<=', value: '3' }],
+  ['status status = 200', to('status'), { kind: 'each', fact: 'status', comparison: '=', value: '200' }],
+  ['calls calls = 1', to('calls'), { kind: 'calls', amount: amount('=', 'calls', 1) }],
+];
+for (const [text, edge, claim, isNegated = false] of rows) {
+  test(`reads "${text}"`, () => {
+    assert.deepEqual(parseExpectation(text), { text, isNegated, edge, claim });
+  });
+}
+
+const wrong: [text: string, offset: number, expected: RegExp][] = [
+  ['', 0, /^one of status, version/],
+  ['reviews', 0, /^one of status, version/],
+  ['reviews colour = red', 8, /^one of status, version/],
+  ['reviews status', 14, /^a status such as 503/],
+  ['reviews status 200', 18, /^one of =, !=/],
+  ['reviews status = ', 17, /^a status/],
+  ['reviews status = 99', 17, /^a status/],
+  ['reviews status = 200 foo', 21, /^the end/],
+  ['reviews status < timeout', 17, /^a number behind </],
+  ['reviews version < v2', 16, /^= or !=: a version has no order/],
+  ['reviews version v2 = 200%', 21, /^a percentage such as 10% or a number of calls/],
+  ['reviews version v2 > 10% ± 2%', 19, /^= or != where there is a tolerance/],
+  ['reviews version v2 = 10% ± 2', 27, /^a percentage/],
+  ['reviews latency p98 < 3ms', 16, /^one of min, mean/],
+  ['reviews latency p99 < 3', 22, /^a duration/],
+  ['reviews mtls = maybe', 15, /^yes or no/],
+  ['reviews answered-by = me', 22, /^one of service/],
+  ['a -> -> status = 200', 5, /^the name of a service/],
+  ['reviews calls < 3%', 16, /^a number of calls/],
+  ['not', 0, /^one of status/],
+];
+for (const [text, offset, expected] of wrong) {
+  test(`refuses "${text}" at offset ${offset}`, () => {
+    assert.throws(
+      () => parseExpectation(text),
+      (error) => {
+        assert.ok(error instanceof MeshmockError);
+        assert.deepEqual([error.code, error.place?.offset], ['usage', offset], error.message);
+        assert.match(error.place?.expected ?? '', expected);
+        return true;
+      },
+    );
+  });
+}

@@ -1,0 +1,351 @@
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { formatDirective } from '../../src/plan/format.ts';
+import { parseDirectives } from '../../src/plan/parse.ts';
+import type { Directive } from '../../src/plan/plan.ts';
+import { grpcStatusNames } from '../../src/plan/plan.ts';
+import type { CallResult, Reply } from '../../src/reply/reply.ts';
+import { httpStatusOf } from '../../src/reply/status.ts';
+import { callGrpc, callHttp, type RunningMesh, sendHttp, startMesh } from '../running-mesh.ts';
+
+/** Who hangs is waited for as long. */
+const hangMs = 120;
+
+/** Every directive, in each of its forms. */
+const directives = [
+  'delay=20ms',
+  'delay=10ms-20ms',
+  'delay=p50=5ms,p99=20ms',
+  'status=503',
+  'status=404',
+  'status=202',
+  'grpc-status=UNAVAILABLE',
+  'grpc-status=DATA_LOSS',
+  'grpc-status=OK',
+  'close',
+  'hang',
+  'size=10B',
+  'body=told',
+  'header[a=b]',
+  'cpu=5ms',
+  'memory=1MB',
+];
+
+/** What a caller should see of a service that carries out directives: a model of a few lines. */
+interface Expected {
+  status: number;
+  grpcStatus?: string;
+  body: string | undefined;
+  error?: 'reset' | 'deadline_exceeded';
+  leastMs: number;
+  done: string[];
+}
+
+function expectedOf(given: readonly Directive[], uri: string, protocol: string): Expected {
+  const expected: Expected = {
+    status: 200,
+    body: `b v1 answers ${protocol === 'http' ? 'GET' : 'Call'} ${uri}`,
+    leastMs: 0,
+    done: [],
+  };
+  for (const directive of given) {
+    expected.done.push(formatDirective(directive));
+    switch (directive.kind) {
+      case 'delay':
+        if (directive.delay.kind === 'fixed') expected.leastMs += directive.delay.delayMs;
+        if (directive.delay.kind === 'uniform') expected.leastMs += directive.delay.minMs;
+        break;
+      case 'status':
+        expected.status = directive.status;
+        delete expected.grpcStatus;
+        break;
+      case 'grpc-status':
+        Object.assign(expected, httpStatusOf(grpcStatusNames.indexOf(directive.grpcStatus)));
+        break;
+      case 'close':
+        return { ...expected, error: 'reset' };
+      case 'hang':
+        return {
+          ...expected,
+          status: 504,
+          grpcStatus: 'DEADLINE_EXCEEDED',
+          body: undefined,
+          error: 'deadline_exceeded',
+        };
+      case 'size':
+        expected.body = 'x'.repeat(directive.bytes);
+        break;
+      case 'body':
+        expected.body = directive.text;
+        break;
+      case 'cpu':
+        expected.leastMs += directive.durationMs;
+        break;
+      case 'header':
+      case 'memory':
+        break;
+    }
+    if (expected.status >= 400) return expected;
+  }
+  return expected;
+}
+
+/** A delay that is drawn is shown as long as it was. */
+const withoutDelays = (done: readonly string[] = []): string[] =>
+  done.map((text) => text.replace(/^delay=.*/, 'delay'));
+
+function assertSeen(call: CallResult, expected: Expected, scheme: string): void {
+  if (expected.error === 'reset') {
+    assert.deepEqual([call.answeredBy, call.error?.code, call.reply], ['nobody', 'reset', undefined]);
+    return;
+  }
+  const { reply } = call;
+  assert.ok(reply !== undefined);
+  assert.deepEqual(
+    [call.status, reply.status, reply.body, reply.error?.code],
+    [expected.status, expected.status, expected.body, expected.error],
+  );
+  assert.deepEqual(withoutDelays(reply.behaviour), withoutDelays(expected.done));
+  assert.ok((reply.durationMs ?? 0) >= expected.leastMs - 1, `${reply.durationMs} ms`);
+  if (scheme === 'grpc' && expected.grpcStatus !== undefined) assert.equal(call.grpcStatus, expected.grpcStatus);
+}
+
+suite('directives', () => {
+  let mesh: RunningMesh;
+  before(async () => {
+    mesh = await startMesh(['a', { name: 'b', pod: 'b-7d4b9', zone: 'eu-1a' }]);
+  });
+  after(() => mesh[Symbol.asyncDispose]());
+
+  /** What `a` sees of `b`, over a connection that nobody else uses: a reset would end it for others too. */
+  async function seen(scheme: string, path: string): Promise<CallResult> {
+    const deadlineMs = path.includes('hang') ? hangMs : 10_000;
+    const reply = await callHttp(mesh.httpPort('a'), `/@${scheme}:b${path}`, { 'x-meshmock-deadline-ms': deadlineMs });
+    const [call] = reply.calls ?? [];
+    assert.ok(call !== undefined, JSON.stringify(reply));
+    return call;
+  }
+
+  for (const scheme of ['http', 'grpc']) {
+    for (const first of directives) {
+      test(`${first} alone and before each other one, over ${scheme}`, async () => {
+        for (const rest of [[], ...directives.map((second) => [second])]) {
+          const path = [first, ...rest].map((directive) => `/~${directive}`).join('');
+          const expected = expectedOf(parseDirectives(path), '/x', scheme);
+          const call = await seen(scheme, `${path}/x`);
+          try {
+            assertSeen(call, expected, scheme);
+          } catch (error) {
+            throw new Error(`${path}: ${JSON.stringify(call)}`, { cause: error });
+          }
+        }
+      });
+    }
+  }
+
+  test('a directive with a continuation is done before the calls, and a fault calls nobody', async () => {
+    const slow = await callHttp(mesh.httpPort('a'), '/~delay=30ms/@b/x');
+    assert.ok((slow.calls?.[0]?.startMs ?? 0) >= 29);
+    const sick = await callHttp(mesh.httpPort('a'), '/~status=418/@b/never');
+    assert.deepEqual([sick.status, sick.calls], [418, undefined]);
+    assert.ok(!mesh.arrivals.some(({ request }) => request.uri === '/never'));
+    const own = await callHttp(mesh.httpPort('a'), '/~status=202/@b/x');
+    assert.equal(own.status, 202);
+    const failed = await callHttp(mesh.httpPort('a'), '/~status=202/@b/~status=500/x');
+    assert.equal(failed.status, 502);
+  });
+
+  test('headers of the answer are headers over HTTP and metadata over gRPC, of an error too', async () => {
+    const { headers } = await sendHttp(mesh.httpPort('b'), '/~header[a=1]/~header[a=2]/~header[x-b=%5D]/~status=503/x');
+    assert.deepEqual([headers.a, headers['x-b']], ['1, 2', ']']);
+    for (const path of ['/~header[a=b]/x', '/~header[a=b]/~status=503/x']) {
+      const { metadata } = await callGrpc(mesh.grpcPort('b'), { path });
+      assert.deepEqual(metadata.get('a'), ['b'], path);
+    }
+  });
+
+  test('gRPC sees the status that was asked for, and UNAVAILABLE when the connection is reset', async () => {
+    const codeOf = async (path: string): Promise<number> => (await callGrpc(mesh.grpcPort('b'), { path })).code;
+    for (const [code, name] of grpcStatusNames.entries()) {
+      assert.equal(await codeOf(`/~grpc-status=${name}/x`), code, name);
+    }
+    assert.equal(await codeOf('/~status=503/x'), grpcStatusNames.indexOf('UNAVAILABLE'));
+    assert.equal(await codeOf('/~close/x'), grpcStatusNames.indexOf('UNAVAILABLE'));
+  });
+
+  test('a reset is a reset: no byte of an answer over HTTP', async () => {
+    await assert.rejects(sendHttp(mesh.httpPort('b'), '/~close/x'), { code: 'ECONNRESET' });
+  });
+
+  test('a status without a body is an answer of the service', async () => {
+    for (const status of [204, 205, 304]) {
+      const call = await seen('http', `/~status=${status}/x`);
+      assert.deepEqual([call.status, call.answeredBy], [status, 'service']);
+      assert.equal((await seen('grpc', `/~status=${status}/x`)).status, status);
+    }
+  });
+
+  test('burning CPU time leaves the health checks alone, and the machine its other cores', async () => {
+    const burning = callHttp(mesh.httpPort('b'), '/~cpu=500ms/x');
+    const answers: number[] = [];
+    for (let index = 0; index < 10; index++) {
+      const startedAt = performance.now();
+      const { status } = await sendHttp(mesh.httpPort('b'), '/-/healthy');
+      assert.equal(status, 200);
+      answers.push(performance.now() - startedAt);
+    }
+    const { durationMs = 0 } = await burning;
+    assert.ok(durationMs >= 499, String(durationMs));
+    assert.ok(Math.max(...answers) < 250, String(answers));
+  });
+
+  test('who burns or hangs for a caller who goes away stops', async () => {
+    for (const path of ['/~cpu=5s/x?gone', '/~hang/x?gone', '/~delay=10s/x?gone']) {
+      const gone = AbortSignal.timeout(100);
+      await assert.rejects(sendHttp(mesh.httpPort('b'), path, { signal: gone }));
+      const deadline = performance.now() + 2000;
+      while (!mesh.arrivals.some(({ request }) => request.uri === path)) {
+        assert.ok(performance.now() < deadline, path);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      assert.equal(mesh.arrivals.find(({ request }) => request.uri === path)?.status, 499);
+    }
+  });
+
+  test('memory is held while the request lasts and given back with the answer', async () => {
+    const before = process.memoryUsage().arrayBuffers;
+    const held = callHttp(mesh.httpPort('b'), '/~memory=100MB/~delay=200ms/x');
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    assert.ok(process.memoryUsage().arrayBuffers - before > 90_000_000);
+    await held;
+    assert.ok(process.memoryUsage().arrayBuffers - before < 20_000_000);
+  });
+
+  test('memory beyond what all requests may hold is refused, and the others keep theirs', async () => {
+    const paths = Array.from({ length: 4 }, () => callHttp(mesh.httpPort('b'), '/~memory=100MB/~delay=300ms/x'));
+    const replies = await Promise.all(paths);
+    const statuses = replies.map(({ status }) => status).sort();
+    assert.deepEqual(statuses, [200, 200, 503, 503]);
+    assert.equal(replies.find(({ status }) => status === 503)?.error?.code, 'overloaded');
+  });
+
+  const tooMuch: [path: string, offset: number][] = [
+    ['/~delay=20s/x', 8],
+    ['/@b/~delay=1s-16s/x', 11],
+    ['/@b/~delay=p50=1s,p99=16s/x', 11],
+    ['/~delay=1ms/~cpu=6s/x', 17],
+    ['/~size=11MB/x', 7],
+    ['/@b(/~memory=1GB/x)', 13],
+  ];
+  for (const [path, offset] of tooMuch) {
+    test(`refuses ${path} at offset ${offset}, and calls nobody`, async () => {
+      const count = mesh.arrivals.length;
+      const { status, error, calls } = await callHttp(mesh.httpPort('a'), path);
+      assert.deepEqual([status, error?.code, error?.offset, calls], [400, 'limit_exceeded', offset, undefined]);
+      assert.equal(mesh.arrivals.length, count + 1);
+    });
+  }
+});
+
+/** Every condition, and whether it holds for pod b-7d4b9 of version v1 in zone eu-1a at the first attempt. */
+const conditions: [condition: string, holds: boolean][] = [
+  ['attempt<3', true],
+  ['attempt<1', false],
+  ['attempt=1', true],
+  ['attempt=2', false],
+  ['version=v1', true],
+  ['version=v2', false],
+  ['pod=b-7', true],
+  ['pod=c', false],
+  ['zone=eu-1a', true],
+  ['zone=eu-1', false],
+];
+
+suite('conditions', () => {
+  let mesh: RunningMesh;
+  before(async () => {
+    mesh = await startMesh(['a', { name: 'b', pod: 'b-7d4b9', zone: 'eu-1a' }]);
+  });
+  after(() => mesh[Symbol.asyncDispose]());
+
+  async function statusesOf(scheme: string, path: string, times: number): Promise<Record<string, number>> {
+    const { calls } = await callHttp(mesh.httpPort('a'), `/@${scheme}:b*${times};concurrency=8${path}`);
+    return calls?.[0]?.summary?.byStatus ?? {};
+  }
+
+  for (const scheme of ['http', 'grpc']) {
+    for (const [first, holds] of conditions) {
+      test(`:${first} alone and with each other one, over ${scheme}`, async () => {
+        for (const [second, alsoHolds] of [['', true] as const, ...conditions]) {
+          const path = `/~status=503:${first}${second === '' ? '' : `:${second}`}/x`;
+          const { calls } = await callHttp(mesh.httpPort('a'), `/@${scheme}:b${path}`);
+          assert.equal(calls?.[0]?.status, holds && alsoHolds ? 503 : 200, path);
+        }
+      });
+    }
+
+    test(`shares alone, together, and only of the requests for which the other conditions hold, over ${scheme}`, async () => {
+      const rows: [condition: string, hits: number][] = [
+        ['0.3', 12],
+        ['1in4', 10],
+        ['3in4', 30],
+        ['1', 40],
+        ['0.5:1in2', 10],
+        ['1in4:0.3', 3],
+        ...conditions.map(([condition, holds]): [string, number] => [`0.3:${condition}`, holds ? 12 : 0]),
+        ...conditions.map(([condition, holds]): [string, number] => [`${condition}:1in4`, holds ? 10 : 0]),
+      ];
+      for (const [condition, hits] of rows) {
+        const byStatus = await statusesOf(scheme, `/~status=503:${condition}/${scheme}`, 40);
+        assert.deepEqual([byStatus['503'] ?? 0, byStatus['200'] ?? 0], [hits, 40 - hits], condition);
+      }
+    });
+
+    test(`over 1,000 requests at 64 at once 0.3 is 300 and 1in3 is 333, give or take one, over ${scheme}`, async () => {
+      for (const [share, hits] of [
+        ['0.3', 300],
+        ['1in3', 333],
+      ] as const) {
+        const { calls } = await callHttp(
+          mesh.httpPort('a'),
+          `/@${scheme}:b*1000;concurrency=64/~status=503:${share}/many-${scheme}`,
+        );
+        const count = calls?.[0]?.summary?.byStatus?.['503'] ?? 0;
+        assert.ok(Math.abs(count - hits) <= 1, `${share}: ${count}`);
+      }
+    });
+  }
+
+  test('attempts of a proxy are attempts', async () => {
+    const path = '/~status=503:attempt<3/x';
+    const statusAt = async (attempt: number): Promise<Reply> =>
+      callHttp(mesh.httpPort('b'), path, { 'x-envoy-attempt-count': String(attempt) });
+    assert.deepEqual([(await statusAt(2)).status, (await statusAt(3)).status], [503, 200]);
+    assert.equal((await statusAt(3)).mesh?.attempt, 3);
+  });
+});
+
+suite('a behaviour of the service itself', () => {
+  test('is done for every request, before what the request asks for, over both protocols', async () => {
+    await using mesh = await startMesh([
+      'a',
+      { name: 'b', behaviour: parseDirectives('/~header[own=1]/~status=503:1in2:version=v1') },
+    ]);
+    for (const scheme of ['http', 'grpc']) {
+      const { calls } = await callHttp(mesh.httpPort('a'), `/@${scheme}:b*10/~body=asked/x`);
+      assert.deepEqual(calls?.[0]?.summary?.byStatus, { 200: 5, 503: 5 });
+    }
+    assert.equal((await sendHttp(mesh.httpPort('b'), '/-/healthy')).status, 200);
+  });
+
+  test('comes out the same with the same seed, and otherwise with another', async () => {
+    const statuses = async (seed: string): Promise<number[]> => {
+      await using mesh = await startMesh([{ name: 'b', seed, behaviour: parseDirectives('/~status=503:0.4') }]);
+      const seen: number[] = [];
+      for (let index = 0; index < 40; index++) seen.push((await callHttp(mesh.httpPort('b'), '/x')).status);
+      return seen;
+    };
+    assert.deepEqual(await statuses('one'), await statuses('one'));
+    assert.notDeepEqual(await statuses('one'), await statuses('two'));
+  });
+});

@@ -1,22 +1,54 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, before, suite, test } from 'node:test';
+import { namedMeshes } from '../../src/cli/meshes.ts';
 import { tableOf } from '../../src/cli/options.ts';
 import { serveSchema } from '../../src/cli/serve-options.ts';
-import { startProgram } from '../program.ts';
-import { examplesOf, masked, readReadme, run } from './readme.ts';
+import { directiveRowsOf, examplesOf, type Meshes, masked, readReadme, run, seenOf, startMeshes } from './readme.ts';
 
-test('what the README shows is what its commands print (npm run readme writes it)', async () => {
-  await using up = startProgram(['up', '--http', 'localhost:0', '--grpc', 'localhost:0', '--log-level', 'silent'], {
-    OTEL_SDK_DISABLED: 'true',
+suite('what the README shows is so (npm run readme writes it)', () => {
+  let meshes: Meshes & AsyncDisposable;
+  before(async () => {
+    meshes = await startMeshes();
   });
-  const [, port] = await up.printed(/gateway +http localhost:(\d+)[\s\S]*Ctrl-C/);
+  after(() => meshes[Symbol.asyncDispose]());
+
   const examples = examplesOf(readReadme());
-  assert.ok(examples.length > 15);
-  for (const { command, output } of examples) {
-    assert.equal(masked(await run(command, Number(port))), masked(output), command);
-  }
+
+  test('its commands print what it says', async () => {
+    assert.ok(examples.length > 25);
+    for (const { command, output } of examples) {
+      assert.equal(masked((await run(command, meshes)).output), masked(output), command);
+    }
+  });
+
+  test('its directives do what the table says, over both protocols', async () => {
+    const rows = directiveRowsOf(readReadme());
+    assert.ok(rows.length > 20);
+    for (const row of rows) {
+      assert.deepEqual((await seenOf(row, meshes)).map(masked), row.seen.map(masked), row.path);
+    }
+  });
+
+  test('each of its expectations that passes fails when it is negated, and says what was seen', async () => {
+    let negated = 0;
+    for (const { command } of examples.filter(({ output }) => /^pass/m.test(output) && !/^FAIL/m.test(output))) {
+      for (const [, text = ''] of command.matchAll(/--expect '([^']*)'/g)) {
+        const opposite = text.startsWith('not ') ? text.slice('not '.length) : `not ${text}`;
+        const alone = command.replaceAll(/ --expect '[^']*'/g, '');
+        const { code, output } = await run(`${alone} --expect '${opposite}'`, meshes);
+        assert.equal(code, 1, opposite);
+        assert.match(output, /^FAIL {2}.*\n {6}seen: .+/m, opposite);
+        negated++;
+      }
+    }
+    assert.ok(negated > 10);
+  });
 });
 
 test("the README's table of settings is that of the program", () => {
   assert.ok(readReadme().includes(tableOf(serveSchema)));
+});
+
+test('the README shows the octopus mesh as it is', () => {
+  assert.ok(readReadme().includes(`\`\`\`yaml\n${namedMeshes.octopus}\`\`\``));
 });

@@ -25,7 +25,7 @@ export const callSchema = {
   retryUntil: {
     parse: durationMs,
     value: 'DURATION',
-    help: 'do it all again until every expectation holds, for so long at most',
+    help: 'do it all again until every expectation holds, for about so long at most',
   },
   timeout: { parse: durationMs, default: '20s', value: 'DURATION', help: 'longest time to wait for one answer' },
   json: { isSwitch: true, help: 'print JSON: the call with its reply, the summary, the expectations' },
@@ -58,15 +58,19 @@ export function readCallSettings(args: readonly string[]): CallSettings {
   if (url === undefined || more !== undefined)
     throw new MeshmockError('usage', 'expected one URL (quote it: the shell reads | and ( itself)');
   const { target, headers } = readTarget(url);
+  if (target.address.host === '') throw new MeshmockError('usage', `"${url}" names no host: such as localhost${url}`);
   return { ...values, target, headers: [...headers, ...values.header], expectations: values.expect };
 }
 
 /** Reads a path, a URL, `grpc:HOST:PORT/PATH`, or a command for curl or grpcurl. */
 function readTarget(text: string): { target: Target; headers: readonly Header[] } {
-  const [, scheme, authority = '', path = ''] = /^(grpcs?):(?:\/\/)?([^/]*)(.*)$/s.exec(text) ?? [];
+  const [, scheme, authority = '', path = ''] = /^(grpcs?):(?:\/\/)?([^/?]*)(.*)$/s.exec(text) ?? [];
   if (scheme === 'grpc' || scheme === 'grpcs') {
     const address = parseAddress(/:\d+$/.test(authority) ? authority : `${authority}:${defaultPorts[scheme]}`);
-    return { target: { scheme, address, path: formatPath(parsePath(path || '/', noLimits)) }, headers: [] };
+    return {
+      target: { scheme, address, path: formatPath(parsePath(path.replace(/^(?!\/)/, '/'), noLimits)) },
+      headers: [],
+    };
   }
   const {
     form,

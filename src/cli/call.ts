@@ -1,8 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { openSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '../execute/client.ts';
 import type { Verdict } from '../expect/check.ts';
 import { MeshmockError } from '../plan/error.ts';
+import { shownUri } from '../reply/evidence.ts';
+import type { CallResult } from '../reply/reply.ts';
 import { printable, renderText, summaryNotes } from '../reply/text.ts';
 import { type CallSettings, callSchema, readCallSettings } from './call-options.ts';
 import { callRound, openClient, type Round } from './call-round.ts';
@@ -28,7 +30,10 @@ Exit code: 0, 1 when an expectation does not hold, 2 when the command is wrong, 
 
 const exitCodes = { passed: 0, failed: 1, unreachable: 3 } as const;
 
-const betweenRoundsMs = 500;
+const longestPauseMs = 500;
+const leastPauseMs = 50;
+/** A round may not outlast the time that there is for all by more: so long it waits for an answer at least. */
+const leastRoundMs = 1000;
 
 /** The last round, and how many there were. */
 interface Rounds extends Round {
@@ -42,11 +47,12 @@ interface Rounds extends Round {
  */
 export async function call(args: readonly string[]): Promise<void> {
   const settings = readCallSettings(args);
+  const junit = settings.junit === undefined ? undefined : openJunit(settings.junit);
   const client = await openClient(settings);
   const startedAt = performance.now();
   try {
     const round = await roundsUntilPassed(settings, client);
-    report(settings, round, performance.now() - startedAt);
+    report(settings, round, performance.now() - startedAt, junit);
     process.exitCode = exitCodes[outcomeOf(round)];
   } finally {
     await client.close();
@@ -54,9 +60,9 @@ export async function call(args: readonly string[]): Promise<void> {
 }
 
 async function roundsUntilPassed(settings: CallSettings, client: Client): Promise<Rounds> {
-  const { repeat, retryUntil = 0 } = settings;
+  const { repeat, retryUntil } = settings;
   const userAgent = `meshmock/${programVersion()}`;
-  const endsAt = performance.now() + retryUntil;
+  const endsAt = performance.now() + (retryUntil ?? 0);
   let rounds = 1;
   let answers = 0;
   const progress = new Progress(process.stderr, () => {
@@ -66,10 +72,12 @@ async function roundsUntilPassed(settings: CallSettings, client: Client): Promis
   try {
     for (;;) {
       answers = 0;
-      const round = await callRound(settings, client, userAgent, () => answers++);
+      const mostMs = retryUntil === undefined ? settings.timeout : Math.max(leastRoundMs, endsAt - performance.now());
+      const timeout = Math.min(settings.timeout, mostMs);
+      const round = await callRound({ ...settings, timeout }, client, userAgent, () => answers++);
       const leftMs = endsAt - performance.now();
-      if (outcomeOf(round) === 'passed' || leftMs <= 0) return { ...round, rounds };
-      await setTimeout(Math.min(betweenRoundsMs, leftMs));
+      if (outcomeOf(round) === 'passed' || leftMs < leastPauseMs) return { ...round, rounds };
+      await setTimeout(Math.min(longestPauseMs, leftMs / 2));
       rounds++;
     }
   } finally {
@@ -78,15 +86,21 @@ async function roundsUntilPassed(settings: CallSettings, client: Client): Promis
 }
 
 function outcomeOf({ isAnswered, verdicts }: Round): keyof typeof exitCodes {
-  if (!isAnswered) return 'unreachable';
-  return verdicts.every(({ passed }) => passed) ? 'passed' : 'failed';
+  // That nobody answers may be just what is expected.
+  const passed = verdicts.every(({ passed: holds }) => holds);
+  if (!isAnswered && !(passed && verdicts.length > 0)) return 'unreachable';
+  return passed ? 'passed' : 'failed';
 }
 
-function report(settings: CallSettings, round: Rounds, durationMs: number): void {
-  const { target, json, junit } = settings;
-  const { call, summary, verdicts, isAnswered } = round;
-  const problem = isAnswered ? undefined : `${call.target} does not answer: ${call.error?.message}`;
-  if (junit !== undefined) writeJunit(junit, junitXml(`meshmock call ${target.path}`, verdicts, durationMs, problem));
+function report(settings: CallSettings, round: Rounds, durationMs: number, junit: number | undefined): void {
+  const { target, json } = settings;
+  const { call, summary, verdicts } = round;
+  const problem = call.error === undefined ? undefined : `${call.target} does not answer: ${call.error.message}`;
+  const isUnreachable = outcomeOf(round) === 'unreachable';
+  if (junit !== undefined) {
+    const suite = `meshmock call ${shownUri(target.path)}`;
+    writeFileSync(junit, junitXml(suite, verdicts, durationMs, isUnreachable ? problem : undefined));
+  }
   if (json) {
     const passed = outcomeOf(round) === 'passed';
     process.stdout.write(`${JSON.stringify({ call, summary, expectations: verdicts, passed }, undefined, 2)}\n`);
@@ -96,25 +110,33 @@ function report(settings: CallSettings, round: Rounds, durationMs: number): void
   if (problem !== undefined) process.stderr.write(`meshmock: ${problem}\n`);
 }
 
-function writeJunit(file: string, xml: string): void {
+/** Before anything is sent: a file that cannot be written must not cost the result. */
+function openJunit(file: string): number {
   try {
-    writeFileSync(file, xml);
+    return openSync(file, 'w');
   } catch (error) {
     throw new MeshmockError('usage', `--junit: ${(error as Error).message}`);
   }
 }
 
-function textOf({ call, summary, verdicts, isAnswered, rounds }: Rounds, durationMs: number): string {
-  if (!isAnswered) return '';
-  const repeated = summary === undefined ? '' : `${summary.count} requests: ${summaryNotes(summary).join(' · ')}\n\n`;
-  const { reply, status, answeredBy, body = '' } = call;
-  const tree =
-    reply === undefined
-      ? `${call.target} answers ${status}${answeredBy === 'foreign' ? ', and is no meshmock' : ''}\n${body.split('\n').map(printable).join('\n')}\n`
-      : renderText(reply, paintOutput);
-  const checked = verdicts.map(verdictLines).join('');
+function textOf({ call, summary, verdicts, rounds }: Rounds, durationMs: number): string {
+  const parts = [
+    summary === undefined ? '' : `${summary.count} requests: ${summaryNotes(summary).join(' · ')}\n`,
+    answerText(call),
+    verdicts.map(verdictLines).join(''),
+  ];
   const after = rounds === 1 ? '' : `after ${rounds} rounds, ${(durationMs / 1000).toFixed(1)} s\n`;
-  return repeated + tree + (checked === '' ? '' : `\n${checked}`) + after;
+  return parts.filter((part) => part !== '').join('\n') + after;
+}
+
+function answerText({ target, reply, status, error, answeredBy, body = '' }: CallResult): string {
+  if (reply !== undefined) return renderText(reply, paintOutput);
+  if (error !== undefined) return '';
+  const lines = [
+    `${target} answers ${status}${answeredBy === 'foreign' ? ', and is no meshmock' : ''}`,
+    ...body.split('\n'),
+  ];
+  return lines.map((line) => `${printable(line)}\n`).join('');
 }
 
 function verdictLines({ expectation, passed, seen }: Verdict): string {

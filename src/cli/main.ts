@@ -14,6 +14,8 @@ const help = `meshmock: a mock service for exploring a service mesh
 Each takes --help.`;
 
 const usageExitCode = 2;
+/** An error of ours (sysexits.h, EX_SOFTWARE): no expectation that failed. */
+const internalExitCode = 70;
 
 /** Commands are loaded when they are called for: each needs other things, and starting is to be quick. */
 async function run(command: string | undefined, args: readonly string[]): Promise<void> {
@@ -60,9 +62,14 @@ function fail(error: unknown): void {
     process.exitCode = usageExitCode;
   } else {
     process.stderr.write(`meshmock: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-    process.exitCode = 1;
+    process.exitCode = internalExitCode;
   }
 }
+
+// Whoever reads what is printed may stop early, as `head` does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
 
 if (Number(process.versions.node.split('.')[0]) < oldestNode) {
   fail(

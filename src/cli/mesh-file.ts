@@ -1,8 +1,18 @@
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type Range } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type Range,
+} from 'yaml';
 import { parseUpstream } from '../execute/role.ts';
 import { MeshmockError } from '../plan/error.ts';
-import { labelProblem } from '../plan/fields.ts';
 import { parseDirectives } from '../plan/parse.ts';
+import { label } from './option-values.ts';
 
 /** A mesh of `meshmock up`: its services, each with the versions that stand behind its name. */
 export interface MeshFile {
@@ -45,10 +55,9 @@ export function parseMeshFile(text: string, file: string): MeshFile {
   return new MeshFileReader(text, file).mesh();
 }
 
-function label(value: string): string {
-  const problem = labelProblem(value);
-  if (problem !== undefined) throw new MeshmockError('usage', `expected ${problem}`);
-  return value;
+/** The name of one version of a service: the service's own, when there is no other version. */
+export function subsetName(service: string, { version }: VersionEntry, versions: readonly VersionEntry[]): string {
+  return versions.length > 1 ? `${service}-${version}` : service;
 }
 
 type Fields = ReadonlyMap<string, Node>;
@@ -57,27 +66,38 @@ class MeshFileReader {
   private readonly text: string;
   private readonly file: string;
   private readonly lines = new LineCounter();
+  private readonly document: Document.Parsed;
 
   constructor(text: string, file: string) {
     this.text = text;
     this.file = file;
+    // Everything is text, so that a version 1.10 stays one.
+    this.document = parseDocument(text, { lineCounter: this.lines, prettyErrors: false, schema: 'failsafe' });
   }
 
   mesh(): MeshFile {
-    const document = parseDocument(this.text, { lineCounter: this.lines, prettyErrors: false });
-    const [error] = document.errors;
+    const [error] = this.document.errors;
     if (error !== undefined) throw this.fail(error.pos[0], `this is no YAML: ${error.message}`);
     const services = this.list(
-      this.fields(document.contents, ['services'], 'a list under "services:"').get('services'),
+      this.fields(this.document.contents, ['services'], 'a list under "services:"').get('services'),
     );
     const entries = services.map((node) => this.service(node));
-    const names = entries.map(({ name }) => name);
-    const doubled = names.findIndex((name, index) => names.indexOf(name) < index);
-    if (doubled >= 0)
-      throw this.failAt(services[doubled], `another name: there is a service ${names[doubled]} already`);
+    this.checkNames(entries, services);
     const pods = entries.flatMap(({ versions }) => versions).reduce((sum, { replicas }) => sum + replicas, 0);
     if (pods > mostPods) throw this.fail(0, `expected at most ${mostPods} pods in all, found ${pods}`);
     return { services: entries };
+  }
+
+  /** By each name exactly one service is reached, whatever the case of its letters; versions have names as well. */
+  private checkNames(entries: readonly ServiceEntry[], nodes: readonly Node[]): void {
+    const taken = new Set<string>();
+    for (const [index, { name, versions }] of entries.entries()) {
+      const subsets = versions.map((version) => subsetName(name, version, versions));
+      for (const host of versions.length > 1 ? [name, ...subsets] : subsets) {
+        if (taken.has(host.toLowerCase())) throw this.failAt(nodes[index], `another name: ${host} is there already`);
+        taken.add(host.toLowerCase());
+      }
+    }
   }
 
   private service(node: Node): ServiceEntry {
@@ -109,6 +129,11 @@ class MeshFileReader {
           return value;
         });
     }
+    if (settings.upstream !== undefined && settings.content !== undefined)
+      throw this.failAt(
+        fields.get('content') ?? fields.get('upstream'),
+        'one of upstream (a proxy) and content (a webserver)',
+      );
     const version = fields.get('version');
     const replicas = fields.get('replicas');
     return {
@@ -126,18 +151,20 @@ class MeshFileReader {
 
   /** The text of a scalar, if the check takes it. */
   private checked(node: Node, check: (value: string) => string, expected = 'a single value'): string {
-    if (!isScalar(node) || node.value === null || node.value === '') throw this.failAt(node, expected);
+    const scalar = this.resolved(node);
+    if (!isScalar(scalar) || scalar.value === '') throw this.failAt(node, expected);
     try {
-      return check(String(node.value));
+      return check(String(scalar.value));
     } catch (error) {
       throw this.fail((node.range as Range)[0], (error as Error).message);
     }
   }
 
   private fields(node: Node | null | undefined, known: readonly string[], expected: string): Fields {
-    if (!isMap(node)) throw this.failAt(node, expected);
+    const map = this.resolved(node);
+    if (!isMap(map)) throw this.failAt(node, expected);
     const fields = new Map<string, Node>();
-    for (const { key, value } of node.items) {
+    for (const { key, value } of map.items) {
       const name = isScalar(key) ? String(key.value) : '';
       if (!known.includes(name)) throw this.failAt(key as Node, `one of ${known.join(', ')}`);
       if (value === null) throw this.failAt(key as Node, `a value for ${name}`);
@@ -147,8 +174,14 @@ class MeshFileReader {
   }
 
   private list(node: Node | undefined): readonly Node[] {
-    if (!isSeq(node) || node.items.length === 0) throw this.failAt(node, 'a list with at least one entry');
-    return node.items as Node[];
+    const list = this.resolved(node);
+    if (!isSeq(list) || list.items.length === 0) throw this.failAt(node, 'a list with at least one entry');
+    return list.items as Node[];
+  }
+
+  /** What an alias (`*name`) stands for. */
+  private resolved(node: Node | null | undefined): Node | null | undefined {
+    return isAlias(node) ? node.resolve(this.document) : node;
   }
 
   private failAt(node: Node | null | undefined, expected: string): MeshmockError {
@@ -157,7 +190,7 @@ class MeshFileReader {
 
   private fail(offset: number, message: string, expected?: string): MeshmockError {
     const { line, col } = this.lines.linePos(Math.min(offset, this.text.length));
-    const text = this.text.split('\n')[line - 1] ?? '';
+    const text = this.text.split(/\r?\n/)[line - 1] ?? '';
     const where = expected === undefined ? {} : { place: { text, offset: col - 1, expected } };
     return new MeshmockError('usage', `${this.file}:${line}:${col}: ${message}`, where);
   }

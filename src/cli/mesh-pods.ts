@@ -1,6 +1,6 @@
 import { defaultPorts } from '../plan/plan.ts';
 import { formatAddress, type ListenAddress } from '../serve/address.ts';
-import type { MeshFile, VersionEntry } from './mesh-file.ts';
+import { type MeshFile, subsetName, type VersionEntry } from './mesh-file.ts';
 import { choosePorts, type NamedPort } from './ports.ts';
 
 /** One process of a mesh on this machine. */
@@ -24,7 +24,7 @@ export interface Pod {
 export async function placePods(mesh: MeshFile, http: ListenAddress, grpc: ListenAddress): Promise<Pod[]> {
   const pods = mesh.services.flatMap(({ name: service, versions }) =>
     versions.flatMap((version) => {
-      const subset = versions.length > 1 ? `${service}-${version.version}` : service;
+      const subset = subsetName(service, version, versions);
       const isOnly = versions.length === 1 && version.replicas === 1;
       return Array.from({ length: version.replicas }, (_, index) => ({
         service,
@@ -36,12 +36,12 @@ export async function placePods(mesh: MeshFile, http: ListenAddress, grpc: Liste
     }),
   );
   const titles = pods.map(({ title }) => title);
-  const httpPorts = await choosePorts(portsFrom('--http', http, titles));
-  const grpcPorts = await choosePorts(portsFrom('--grpc', grpc, titles));
+  // All at once: one found free must not be found again.
+  const ports = await choosePorts([...portsFrom('--http', http, titles), ...portsFrom('--grpc', grpc, titles)]);
   return pods.map((pod, index) => ({
     ...pod,
-    http: { ...http, port: httpPorts[index] ?? 0 },
-    grpc: { ...grpc, port: grpcPorts[index] ?? 0 },
+    http: { ...http, port: ports[index] ?? 0 },
+    grpc: { ...grpc, port: ports[pods.length + index] ?? 0 },
   }));
 }
 
@@ -78,6 +78,6 @@ export function serveArguments({ service, name, version, http, grpc }: Pod): str
   return [
     ...['serve', '--name', service, '--service-version', version.version, '--pod', name],
     ...['--http', formatAddress(http), '--grpc', formatAddress(grpc)],
-    ...Object.entries(version.settings).flatMap(([flag, value]) => [`--${flag}`, value]),
+    ...Object.entries(version.settings).map(([flag, value]) => `--${flag}=${value}`),
   ];
 }

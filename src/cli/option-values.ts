@@ -1,6 +1,12 @@
 import { MeshmockError } from '../plan/error.ts';
 import { parseDurationMs, parseSizeBytes } from '../plan/quantity.ts';
 
+/** The name of a service, version, pod or zone. @throws MeshmockError `usage` */
+export function label(value: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(value)) return value;
+  throw new MeshmockError('usage', `"${value}" is no name: expected letters, digits, ".", "_" and "-"`);
+}
+
 /** @throws MeshmockError `usage` */
 export function durationMs(value: string): number {
   const parsed = parseDurationMs(value);

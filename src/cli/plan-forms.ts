@@ -54,7 +54,7 @@ function planOfJson(text: string): Plan {
 }
 
 function readUrl(url: string): { plan: Plan; http: ListenAddress; isTls: boolean } {
-  const [, scheme, authority = '', path = ''] = /^(?:(https?):\/\/)?([^/]*)(.*)$/s.exec(url) ?? [];
+  const [, scheme, authority = '', path = ''] = /^(?:(https?):\/\/)?([^/?]*)(.*)$/s.exec(url) ?? [];
   const isTls = scheme === 'https';
   if (scheme === undefined && !/[.:]|^localhost$/.test(authority)) {
     throw new MeshmockError(
@@ -63,7 +63,7 @@ function readUrl(url: string): { plan: Plan; http: ListenAddress; isTls: boolean
     );
   }
   const address = /:\d+$/.test(authority) ? authority : `${authority}:${isTls ? 443 : 80}`;
-  return { plan: parsePath(path || '/', noLimits), http: parseAddress(address), isTls };
+  return { plan: parsePath(path.replace(/^(?!\/)/, '/'), noLimits), http: parseAddress(address), isTls };
 }
 
 const curlFlags = new Set(['-g', '--globoff', '-s', '--silent', '-S', '-i', '-v', '-k', '--path-as-is']);

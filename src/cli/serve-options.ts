@@ -10,15 +10,10 @@ import { formatDurationMs, formatSizeBytes } from '../plan/quantity.ts';
 import { type ListenAddress, parseAddress } from '../serve/address.ts';
 import { type LogLevel, logLevels } from '../serve/log-level.ts';
 import type { ServiceOptions } from '../serve/start-service.ts';
-import { durationMs, sizeBytes, wholeNumber } from './option-values.ts';
-import { named, type Parsed, parseOptions, type Values } from './options.ts';
+import { durationMs, label, sizeBytes, wholeNumber } from './option-values.ts';
+import { named, type Option, type Parsed, parseOptions, type Values, variableOf } from './options.ts';
 
 const text = (value: string): string => value;
-
-function label(value: string): string {
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(value)) return value;
-  throw new MeshmockError('usage', `"${value}" is no name: expected letters, digits, ".", "_" and "-"`);
-}
 
 function headerName(value: string): string {
   const name = value.toLowerCase();
@@ -181,6 +176,29 @@ function roleOf({ upstream, content }: Values<typeof serveSchema>): Role {
 function behaviourOf(directives: string | undefined, limits: PlanLimits): readonly Directive[] {
   if (directives === undefined) return [];
   return named('--behaviour', directives, { parse: (value) => parseDirectives(value, limits) });
+}
+
+/** What belongs to one pod: variables for it are not for others that it starts. */
+const ownSettings = [
+  'name',
+  'serviceVersion',
+  'http',
+  'grpc',
+  'pod',
+  'zone',
+  'connectTo',
+  'behaviour',
+  'upstream',
+  'content',
+] as const;
+
+/** The environment without the settings of one service, for services that get theirs by flags. */
+export function withoutOwnSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const own = ownSettings.flatMap((name) => {
+    const { aliases = [] }: Option<unknown> = serveSchema[name];
+    return [variableOf(name), ...aliases];
+  });
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !own.includes(name)));
 }
 
 /** From an HTTP port to the gRPC port beside it: 8080 has 9090, so 8081 has 9091. */

@@ -7,7 +7,7 @@ import { type Pod, placePods, routesTo, serveArguments } from './mesh-pods.ts';
 import { readMesh } from './meshes.ts';
 import { helpOf, parseOptions } from './options.ts';
 import { type ReadyMessage, sameSignalMs } from './serve.ts';
-import { besideHttp } from './serve-options.ts';
+import { besideHttp, withoutOwnSettings } from './serve-options.ts';
 import { upSchema } from './up-options.ts';
 import { chooseTelemetry } from './up-telemetry.ts';
 
@@ -39,9 +39,10 @@ export async function up(args: readonly string[]): Promise<void> {
   if (more !== undefined) throw new MeshmockError('usage', `"${more}" is one too many: expected one mesh, or none`);
   const pods = await placePods(readMesh(name), http, grpc);
   const telemetry = await chooseTelemetry();
+  const env = withoutOwnSettings(telemetry.env);
   const routes = routesTo(pods);
   const common = ['--log-level', values.logLevel, ...(values.seed === undefined ? [] : ['--seed', values.seed])];
-  const children = pods.map((pod) => startPod(pod, routes, common, telemetry.env));
+  const children = pods.map((pod) => startPod(pod, routes, common, env));
   const ends = Promise.all(children.map((child) => once(child, 'exit')));
   const stop = stopper(children);
   try {
@@ -65,7 +66,7 @@ function startPod(
   common: readonly string[],
   env: NodeJS.ProcessEnv,
 ): ChildProcess {
-  const args = [...serveArguments(pod), ...common, ...routes.flatMap((route) => ['--connect-to', route])];
+  const args = [...serveArguments(pod), ...common, ...routes.map((route) => `--connect-to=${route}`)];
   const main = fileURLToPath(new URL(`./main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url));
   return spawn(process.execPath, [...process.execArgv, main, ...args], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

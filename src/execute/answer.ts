@@ -3,7 +3,7 @@ import { MeshmockError } from '../plan/error.ts';
 import { formatPath } from '../plan/format.ts';
 import { fromMessage } from '../plan/from-message.ts';
 import { parsePath } from '../plan/parse.ts';
-import type { Directive, Header, Plan } from '../plan/plan.ts';
+import type { CallsPlan, Directive, Header, Plan } from '../plan/plan.ts';
 import { calleeMesh, shownHeaders, shownUri } from '../reply/evidence.ts';
 import { requestError } from '../reply/refusal.ts';
 import { type CallResult, type RawReply, type Reply, type RequestSeen, shownBodyBytes } from '../reply/reply.ts';
@@ -14,7 +14,7 @@ import { largestForeignBytes } from './client.ts';
 import { greeting } from './greeting.ts';
 import type { IncomingRequest, PlanSource } from './incoming.ts';
 import { type LimitedSignal, limitedSignal } from './limited-signal.ts';
-import { proxyPlan, proxyText, type Role, webserverDirectives, webserverText } from './role.ts';
+import { proxyErrorText, proxyPlan, proxyText, type Role, webserverDirectives, webserverText } from './role.ts';
 import { roundMs } from './round.ts';
 import { type Received, type Run, runStages } from './run-stages.ts';
 import type { Service } from './service.ts';
@@ -125,12 +125,18 @@ async function work(run: Run, plan: Plan, behaved: Behaved, stop: AbortSignal): 
     const calls = await runStages(run, plan, stop);
     return { ...calledWork(run, calls, behaved), isPlain: false };
   }
-  if (role.kind !== 'proxy' || isFault) return answerAlone(run, plan.uri || '/', behaved);
-  const calls = await runStages(
-    { ...run, shownBodyBytes: largestForeignBytes },
-    proxyPlan(role.upstream, plan.uri),
-    stop,
-  );
+  if (role.kind === 'proxy' && !isFault) return passOn(run, proxyPlan(role.upstream, plan.uri || '/'), behaved, stop);
+  return answerAlone(run, plan.uri || '/', behaved);
+}
+
+/** Calls the upstream of a proxy. The caller's plan has not counted that call: what is left must suffice for it. */
+async function passOn(run: Run, plan: CallsPlan, behaved: Behaved, stop: AbortSignal): Promise<Work> {
+  const { maxCalls, maxDepth } = run.allowance;
+  if (maxCalls < 1 || maxDepth < 1) {
+    const message = `the caller left this proxy ${maxCalls} calls and ${maxDepth} hops: it needs one of each for its upstream`;
+    throw new MeshmockError('limit_exceeded', message);
+  }
+  const calls = await runStages({ ...run, shownBodyBytes: largestForeignBytes }, plan, stop);
   const { status, ...rest } = calledWork(run, calls, behaved);
   return { status, body: calls.map(proxyText).join(''), ...rest, isPlain: true };
 }
@@ -179,19 +185,29 @@ function roleDirectives(role: Role, plan: Plan): readonly Directive[] {
   return role.kind === 'webserver' && plan.kind === 'answer' ? webserverDirectives(plan.uri) : [];
 }
 
-function answerAlone({ service, request }: Run, uri: string, behaved: Behaved): Work {
-  const { identity, role } = service;
+function answerAlone(run: Run, uri: string, behaved: Behaved): Work {
+  const { service, request } = run;
   const { status, ...rest } = told(behaved);
-  if (role.kind !== 'mock') {
-    const hostname = identity.pod ?? identity.service;
-    const body = role.kind === 'webserver' ? { body: webserverText(role.content, uri, hostname, status) } : {};
-    return { status, ...body, ...rest, isPlain: true };
-  }
+  if (service.role.kind !== 'mock')
+    return { status, body: roleText(run, service.role, uri, status), ...rest, isPlain: true };
   if (uri === '/' && behaved.done.length === 0 && isEntry(request.headers))
     return { status, ...greeting(service, request), isPlain: false };
+  const { service: name, version } = service.identity;
   const method = request.protocol === 'http' ? request.method : 'Call';
-  const body = `${identity.service} ${identity.version} answers ${method} ${uri}`;
-  return { status, body, ...rest, isPlain: false };
+  return { status, body: `${name} ${version} answers ${method} ${uri}`, ...rest, isPlain: false };
+}
+
+/** What a webserver says, or a proxy that is told not to call. */
+function roleText(
+  { service, arrivedAt }: Run,
+  role: Exclude<Role, { kind: 'mock' }>,
+  uri: string,
+  status: number,
+): string {
+  const { pod, service: name } = service.identity;
+  return role.kind === 'webserver'
+    ? webserverText(role.content, uri, pod ?? name, status)
+    : proxyErrorText(`status ${status}`, performance.now() - arrivedAt);
 }
 
 /** A request that is refused is its sender's problem, who is told; one of ours, or a call without an answer, is the log's. */

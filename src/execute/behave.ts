@@ -45,7 +45,9 @@ export async function behave(
     try {
       await carryOut(directive, key);
     } catch (error) {
-      throw signal.aborted ? stoppedError(signal) : error;
+      if (signal.aborted) throw stoppedError(signal);
+      behaved.done.pop();
+      throw error;
     }
     if (behaved.isReset === true || (behaved.status ?? 0) >= 400) return;
   }

@@ -1,4 +1,4 @@
-/** So many sequences are kept; the one that began first makes room. */
+/** So many sequences are kept; the one that was not drawn from for the longest time makes room. */
 const mostSequences = 10_000;
 
 const goldenRatio = (Math.sqrt(5) - 1) / 2;
@@ -11,7 +11,8 @@ const goldenRatio = (Math.sqrt(5) - 1) / 2;
  */
 export class Chance {
   private readonly seed: string;
-  private readonly sequences = new Map<string, { readonly salt: number; drawn: number }>();
+  /** By a hash: keys may be long. */
+  private readonly sequences = new Map<number, { readonly salt: number; drawn: number }>();
 
   constructor(seed: string) {
     this.seed = seed;
@@ -37,12 +38,14 @@ export class Chance {
   }
 
   private next(key: string): { salt: number; index: number } {
-    let sequence = this.sequences.get(key);
-    if (sequence === undefined) {
-      sequence = { salt: hash(`${this.seed} ${key}`), drawn: 0 };
-      this.sequences.set(key, sequence);
-      const [oldest = ''] = this.sequences.keys();
-      if (this.sequences.size > mostSequences) this.sequences.delete(oldest);
+    const salt = hash(`${this.seed} ${key}`);
+    const name = (salt >>> 0) * 2 ** 21 + (hash(`${key} ${this.seed}`) >>> 11);
+    const sequence = this.sequences.get(name) ?? { salt, drawn: 0 };
+    this.sequences.delete(name);
+    this.sequences.set(name, sequence);
+    if (this.sequences.size > mostSequences) {
+      const [longestUnused = name] = this.sequences.keys();
+      this.sequences.delete(longestUnused);
     }
     return { salt: sequence.salt, index: sequence.drawn++ };
   }

@@ -22,7 +22,7 @@ export class MemoryHold {
   async take(bytes: number): Promise<() => void> {
     if (this.heldBytes + bytes > this.limitBytes) {
       const held = `${formatSizeBytes(this.heldBytes)} of ${formatSizeBytes(this.limitBytes)}`;
-      throw new MeshmockError('overloaded', `no memory of ${formatSizeBytes(bytes)} left: other requests hold ${held}`);
+      throw new MeshmockError('overloaded', `no memory of ${formatSizeBytes(bytes)} left: requests hold ${held}`);
     }
     const buffer = new ArrayBuffer(bytes);
     this.heldBytes += bytes;

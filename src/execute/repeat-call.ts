@@ -1,4 +1,5 @@
 import type { CallError, CallResult, RawReply } from '../reply/reply.ts';
+import { isFailed } from '../reply/status.ts';
 import { makeCall, type Step } from './make-call.ts';
 import { roundMs } from './round.ts';
 import type { Run } from './run-stages.ts';
@@ -20,20 +21,20 @@ export async function repeatCall(run: Run, step: Step, stop: AbortSignal): Promi
     }
   };
   await Promise.all(Array.from({ length: Math.min(times, options.concurrency ?? 1) }, callInTurn));
-  const { reply: _reply, attempts: _attempts, ...standing } = collector.worst;
   const summary = collector.summary();
-  const cutOff: { error?: CallError } =
-    summary.count < times && stop.aborted ? { error: cutOffError(stop, summary.count, times) } : {};
+  const unmade = times - summary.count;
   return {
-    ...standing,
-    ...cutOff,
+    ...standingFor(collector.worst, unmade > 0 ? (stop.reason as CallError) : undefined),
     startMs: roundMs(startedAt - run.arrivedAt),
     durationMs: roundMs(performance.now() - startedAt),
-    summary,
+    summary: unmade > 0 ? { ...summary, unmade } : summary,
   };
 }
 
-function cutOffError(stop: AbortSignal, made: number, times: number): CallError {
-  const { code, message } = stop.reason as CallError;
-  return { code, message: `${message}: ${made} of ${times} calls were made` };
+/** What stands for all of them. That the rest was not made is an error, when there is no worse. */
+function standingFor(worst: CallResult<RawReply>, cutOff: CallError | undefined): CallResult<RawReply> {
+  const { reply: _reply, attempts: _attempts, headers: _headers, body: _body, bodyBytes: _bytes, ...standing } = worst;
+  if (cutOff === undefined || isFailed(worst)) return standing;
+  const { status: _status, grpcStatus: _grpcStatus, mesh: _mesh, ...call } = standing;
+  return { ...call, answeredBy: 'nobody', error: cutOff };
 }

@@ -55,13 +55,24 @@ export function proxyPlan({ scheme, host, port, path }: Upstream, uri: string): 
 
 /** What the proxy prints: mcasperson/NodejsProxy's index.js, to the letter. */
 export function proxyText(call: CallResult<RawReply>): string {
-  const took = ` - Took ${Math.round(call.durationMs ?? 0)} milliseconds`;
-  return call.error === undefined ? `Proxying value: ${textOf(call)}${took}` : `Error: ${call.error.message}${took}`;
+  const { error, durationMs = 0 } = call;
+  return error === undefined
+    ? `Proxying value: ${textOf(call)}${took(durationMs)}`
+    : proxyErrorText(error.message, durationMs);
+}
+
+/** The same, when there is nothing to pass on. */
+export function proxyErrorText(message: string, durationMs: number): string {
+  return `Error: ${message}${took(durationMs)}`;
+}
+
+function took(durationMs: number): string {
+  return ` - Took ${Math.round(durationMs)} milliseconds`;
 }
 
 /** What the upstream said: a meshmock's own words, or its whole reply when that has none. */
-function textOf({ reply, body = '' }: CallResult<RawReply>): string {
-  if (reply === undefined) return body;
+function textOf({ reply, body = '', bodyBytes }: CallResult<RawReply>): string {
+  if (reply === undefined) return bodyBytes === undefined ? body : `${body}… (the first part of ${bodyBytes} bytes)`;
   const read = reply instanceof RawReply ? parseReply(reply.json) : (reply as Reply);
   return read?.body ?? (reply instanceof RawReply ? reply.json : JSON.stringify(reply));
 }

@@ -41,9 +41,7 @@ export interface Answered {
   readonly problem: string | undefined;
 }
 
-/** The value of `x-meshmock`, which every answer of ours carries: an answer without it is somebody else's. */
+/** The value of `x-meshmock`. */
 export function signature({ service, version }: Identity): string {
   return `${service}/${version}`;
 }
-
-export const signatureHeader = 'x-meshmock';

@@ -1,4 +1,5 @@
 import { createHistogram } from 'node:perf_hooks';
+import { signedVersion } from '../reply/evidence.ts';
 import { parseReply } from '../reply/json.ts';
 import { type CallResult, type Counts, type LatencyMs, RawReply, type Sample, type Summary } from '../reply/reply.ts';
 import { outcomeOf, verdictOf } from '../reply/status.ts';
@@ -56,7 +57,8 @@ export class SummaryCollector {
     this.byStatus.add(outcomeOf(call));
     this.byAnswer.add(answeredBy);
     this.byAttempt.add(String(read?.mesh?.attempt ?? attempts.length));
-    if (read?.version !== undefined) this.byVersion.add(read.version);
+    const version = read?.version ?? signedVersion(call);
+    if (version !== undefined) this.byVersion.add(version);
     if (read?.pod !== undefined) this.byPod.add(read.pod);
   }
 

@@ -1,6 +1,6 @@
 import type { CallResult, Counts, Reply } from '../reply/reply.ts';
 import type { Amount, Claim, Edge, Expectation } from './expectation.ts';
-import { compares, countsOf, factOf, inOrder, noValue } from './facts.ts';
+import { compares, countsOf, factOf, inOrder } from './facts.ts';
 import { Latencies } from './latencies.ts';
 
 /** What became of an expectation. */
@@ -11,17 +11,25 @@ export interface Verdict {
   readonly seen: string;
 }
 
-/** The value of calls that were only counted, by something else. */
-const untold = '(not counted)';
+/** `holds` is undefined when what was seen cannot tell: then neither the expectation nor its negation passes. */
+interface Judgement {
+  readonly holds: boolean | undefined;
+  readonly seen: string;
+}
 
 /** Holds one expectation against any number of answers. It keeps counts and times, not answers. */
 export class Check {
   private readonly expectation: Expectation;
+  /** By value, of the calls that told it. */
   private readonly counts = new Map<string, number>();
   private readonly latencies = new Latencies();
   private readonly called = new Set<string>();
-  private readonly repeated = new Set<string>();
+  /** Calls of the edge there were. */
   private total = 0;
+  /** Of them, those that told what is claimed about: nobody's version can be known. */
+  private told = 0;
+  /** Why there may have been more calls of the edge than were seen. */
+  private hidden: string | undefined;
 
   constructor(expectation: Expectation) {
     this.expectation = expectation;
@@ -29,116 +37,136 @@ export class Check {
 
   /** Looks at one answer: the call that was made to get it, with all that is below. */
   observe(root: CallResult): void {
-    if (this.expectation.edge.kind === 'root') this.add(root);
-    else this.walk(root, this.expectation.edge);
+    const { edge } = this.expectation;
+    if (edge.kind === 'root') this.add(root);
+    else this.walk(root.reply, 'root', edge, (call) => this.add(call));
   }
 
-  private walk({ reply, summary }: CallResult, edge: Extract<Edge, { kind: 'calls' }>): void {
-    if (summary !== undefined) {
-      for (const sample of summary.samples ?? []) namesBelow(sample.call.reply, this.repeated);
+  /**
+   * Visits every call of the edge below a reply.
+   *
+   * @param host by which the caller was called
+   */
+  private walk(reply: Reply | undefined, host: string, edge: CallsEdge, visit: (call: CallResult) => void): void {
+    const { calls = [], prunedCalls = 0, service = '' } = reply ?? {};
+    if (prunedCalls > 0)
+      this.hidden = `${prunedCalls} calls were left out of the answer, to fit into gRPC's status; call over HTTP`;
+    const isFrom = edge.from === undefined || isNamed(host, edge.from) || service === edge.from;
+    for (const call of calls) {
+      const target = call.target.replace(/:\d+$/, '');
+      this.called.add(target);
+      if (isFrom && (isNamed(target, edge.to) || call.reply?.service === edge.to)) visit(call);
+      this.walk(call.reply, target, edge, visit);
+      for (const sample of call.summary?.samples ?? []) this.walk(sample.call.reply, target, edge, () => this.hide());
     }
-    for (const call of reply?.calls ?? []) {
-      const host = hostOf(call);
-      this.called.add(host);
-      const isMeant = isNamed(host, edge.to) || answererOf(call) === edge.to;
-      if (isMeant && (edge.from === undefined || edge.from === reply?.service)) this.add(call);
-      this.walk(call, edge);
-    }
+  }
+
+  private hide(): void {
+    this.hidden = 'below a repeated call (*N) there are samples only; use --repeat';
   }
 
   private add(call: CallResult): void {
     const { claim } = this.expectation;
-    const { summary } = call;
-    this.total += summary?.count ?? 1;
-    if (claim.kind === 'latency') {
-      if (summary === undefined) this.latencies.add(call.durationMs ?? 0);
-      else this.latencies.addSummary(summary);
+    const { summary, answeredBy } = call;
+    const count = summary?.count ?? 1;
+    this.total += count;
+    switch (claim.kind) {
+      case 'calls':
+        return;
+      case 'latency':
+        if (summary !== undefined) this.latencies.addSummary(summary);
+        else if (answeredBy !== 'nobody') this.latencies.add(call.durationMs ?? 0);
+        return;
+      case 'each':
+      case 'share':
+        if (summary === undefined) this.addCounts(singleCount(factOf(call, claim.fact)));
+        else if (countsOf(summary, claim.fact) === undefined)
+          this.hidden = `a repeated call (*N) does not count the ${claim.fact}; use --repeat`;
+        else this.addCounts(countsOf(summary, claim.fact));
     }
-    if (claim.kind !== 'each' && claim.kind !== 'share') return;
-    if (summary === undefined) this.count(factOf(call, claim.fact), 1);
-    else this.addCounts(countsOf(call, claim.fact), summary.count);
   }
 
-  private addCounts(counts: Counts | undefined, total: number): void {
-    let left = total;
-    for (const [value, count] of Object.entries(counts ?? {})) {
-      this.count(value, count);
-      left -= count;
+  private addCounts(counts: Counts = {}): void {
+    for (const [value, count] of Object.entries(counts)) {
+      this.counts.set(value, (this.counts.get(value) ?? 0) + count);
+      this.told += count;
     }
-    if (left > 0) this.count(counts === undefined ? untold : noValue, left);
-  }
-
-  private count(value: string, count: number): void {
-    this.counts.set(value, (this.counts.get(value) ?? 0) + count);
   }
 
   /** What became of the expectation, by the answers so far. */
   verdict(): Verdict {
     const { text, isNegated, claim } = this.expectation;
     const { holds, seen } = this.judge(claim);
-    return { expectation: text, passed: holds === undefined ? false : holds !== isNegated, seen };
+    const note = this.hidden === undefined ? '' : `; ${this.hidden}`;
+    return { expectation: text, passed: holds === undefined ? false : holds !== isNegated, seen: seen + note };
   }
 
-  /** `holds` is undefined when nothing was seen that could tell: then neither the expectation nor its negation passes. */
-  private judge(claim: Claim): { holds: boolean | undefined; seen: string } {
-    if (claim.kind === 'calls') return { holds: satisfies(this.total, claim.amount), seen: `${this.total} calls` };
-    if (this.total === 0) return { holds: undefined, seen: this.nothing() };
-    if (claim.kind === 'latency') {
-      const valueMs = this.latencies.statistic(claim.statistic);
-      const seen =
-        valueMs === undefined
-          ? 'several repeated calls (*N), whose percentiles cannot be joined'
-          : `${claim.statistic} ${valueMs} ms of ${this.total} calls`;
-      return { holds: valueMs === undefined ? undefined : satisfies(valueMs, claim.amount), seen };
+  private judge(claim: Claim): Judgement {
+    // What was not seen may differ: only one counterexample is enough.
+    const unless = (holds: boolean): boolean | undefined => (this.hidden === undefined ? holds : undefined);
+    switch (claim.kind) {
+      case 'calls':
+        return { holds: unless(satisfies(this.total, claim.amount)), seen: `${this.total} calls` };
+      case 'latency':
+        return this.judgeLatency(claim, unless);
+      case 'each': {
+        if (this.told === 0) return this.nothing();
+        const holds = [...this.counts.keys()].every((value) =>
+          compares(claim.fact, value, claim.comparison, claim.value),
+        );
+        return { holds: holds ? unless(holds) : holds, seen: this.seenCounts() };
+      }
+      case 'share': {
+        if (this.told === 0) return this.nothing();
+        const hits = [...this.counts]
+          .filter(([value]) => compares(claim.fact, value, '=', claim.value))
+          .reduce((sum, [, count]) => sum + count, 0);
+        const amount = claim.amount.unit === 'percent' ? (100 * hits) / this.told : hits;
+        return { holds: unless(satisfies(amount, claim.amount)), seen: this.seenCounts() };
+      }
     }
-    const seen = this.seenCounts();
-    if (this.counts.has(untold))
-      return { holds: undefined, seen: `${seen}: a repeated call (*N) does not count the ${claim.fact}; use --repeat` };
-    const entries = [...this.counts];
-    if (claim.kind === 'each')
-      return { holds: entries.every(([value]) => compares(claim.fact, value, claim.comparison, claim.value)), seen };
-    const hits = entries
-      .filter(([value]) => compares(claim.fact, value, '=', claim.value))
-      .reduce((sum, [, count]) => sum + count, 0);
-    return { holds: satisfies(claim.amount.unit === 'percent' ? (100 * hits) / this.total : hits, claim.amount), seen };
+  }
+
+  private judgeLatency(
+    { statistic, amount }: Extract<Claim, { kind: 'latency' }>,
+    unless: (holds: boolean) => boolean | undefined,
+  ): Judgement {
+    const { count } = this.latencies;
+    if (count === 0) return this.nothing();
+    const valueMs = this.latencies.statistic(statistic);
+    if (valueMs === undefined)
+      return { holds: undefined, seen: `percentiles of several repeated calls (*N), which cannot be joined` };
+    return { holds: unless(satisfies(valueMs, amount)), seen: `${statistic} ${valueMs} ms of ${count} calls` };
   }
 
   private seenCounts(): string {
     const entries = [...this.counts].sort(([a], [b]) => (a < b ? -1 : 1));
-    return entries
-      .map(([value, count]) => `${value} ×${count} (${Number(((100 * count) / this.total).toFixed(1))}%)`)
-      .join(', ');
+    const shares = entries.map(
+      ([value, count]) => `${value} ×${count} (${Number(((100 * count) / this.told).toFixed(1))}%)`,
+    );
+    const untold = this.total - this.told;
+    return shares.join(', ') + (untold > 0 ? `; ${untold} of ${this.total} calls did not tell` : '');
   }
 
-  private nothing(): string {
+  private nothing(): Judgement {
     const { edge } = this.expectation;
-    if (edge.kind === 'root') return 'no answer';
+    if (this.total > 0) return { holds: undefined, seen: `${this.total} calls, of which none told` };
+    if (edge.kind === 'root') return { holds: undefined, seen: 'no answer' };
     const meant = edge.from === undefined ? edge.to : `${edge.to} from ${edge.from}`;
-    if (this.repeated.has(edge.to))
-      return `no call to ${meant} that was kept: below a repeated call (*N) there are samples only; use --repeat`;
-    return `no call to ${meant}; called were ${this.called.size === 0 ? 'none' : [...this.called].join(', ')}`;
+    const called = this.called.size === 0 ? 'none' : [...this.called].join(', ');
+    return { holds: undefined, seen: `no call to ${meant}; called were ${called}` };
   }
 }
 
-/** The service that answered a call, by its own word. */
-function answererOf({ reply }: CallResult): string | undefined {
-  return reply?.service;
-}
-
-function hostOf({ target }: CallResult): string {
-  return target.replace(/:\d+$/, '');
-}
+type CallsEdge = Extract<Edge, { kind: 'calls' }>;
 
 /** A name may be written short: `reviews` is `reviews.default.svc.cluster.local` too. */
 function isNamed(host: string, name: string): boolean {
   return host === name || host.startsWith(`${name}.`);
 }
 
-function namesBelow(reply: Reply | undefined, names: Set<string>): void {
-  for (const call of reply?.calls ?? []) {
-    names.add(hostOf(call));
-    namesBelow(call.reply, names);
-  }
+function singleCount(value: string | undefined): Counts {
+  return value === undefined ? {} : { [value]: 1 };
 }
 
 /** For what floating point makes of percentages. */

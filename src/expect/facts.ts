@@ -1,43 +1,42 @@
-import type { CallResult, Counts } from '../reply/reply.ts';
+import { signedVersion } from '../reply/evidence.ts';
+import type { CallResult, Counts, Summary } from '../reply/reply.ts';
 import { outcomeOf } from '../reply/status.ts';
 import type { Comparison, Fact } from './expectation.ts';
 
-/** The value of calls that have none, such as the version of whom nobody reached. */
-export const noValue = '(none)';
-
-/** What a call shows of a fact. */
-export function factOf(call: CallResult, fact: Fact): string {
+/** What a call tells of a fact; undefined when it cannot, since nobody answered, or nobody who would know. */
+export function factOf(call: CallResult, fact: Fact): string | undefined {
   const { reply, attempts = [''], answeredBy } = call;
   switch (fact) {
     case 'status':
       return outcomeOf(call);
-    case 'version':
-    case 'pod':
-      return reply?.[fact] ?? noValue;
-    case 'attempt':
-      return String(reply?.mesh?.attempt ?? attempts.length);
     case 'answered-by':
       return answeredBy;
+    case 'version':
+      return reply?.version ?? signedVersion(call);
+    case 'pod':
+      return reply?.pod;
+    case 'attempt':
+      return answeredBy === 'nobody' ? undefined : String(reply?.mesh?.attempt ?? attempts.length);
     case 'mtls':
-      return reply === undefined ? noValue : reply.mesh?.peerIdentity === undefined ? 'no' : 'yes';
+      return reply === undefined ? undefined : reply.mesh?.peerIdentity === undefined ? 'no' : 'yes';
     case 'peer':
-      return reply?.mesh?.peerIdentity ?? noValue;
+      return reply === undefined ? undefined : (reply.mesh?.peerIdentity ?? 'none');
   }
 }
 
-/** What a repeated call has counted of a fact; undefined when it has not. */
-export function countsOf({ summary }: CallResult, fact: Fact): Counts | undefined {
+/** What a repeated call has counted of a fact; undefined when it does not count it. */
+export function countsOf(summary: Summary, fact: Fact): Counts | undefined {
   switch (fact) {
     case 'status':
-      return summary?.byStatus ?? {};
+      return summary.byStatus ?? {};
     case 'version':
-      return summary?.byVersion ?? {};
+      return summary.byVersion ?? {};
     case 'pod':
-      return summary?.byPod ?? {};
+      return summary.byPod ?? {};
     case 'attempt':
-      return summary?.byAttempt ?? {};
+      return summary.byAttempt ?? {};
     case 'answered-by':
-      return summary?.byAnswer ?? {};
+      return summary.byAnswer ?? {};
     case 'mtls':
     case 'peer':
       return undefined;

@@ -1,7 +1,7 @@
 import type { LatencyMs, Summary } from '../reply/reply.ts';
 import type { Statistic } from './expectation.ts';
 
-/** The times of calls, single ones and those of repeated calls. */
+/** The times of calls that were answered: single ones, and repeated ones as their summaries have them. */
 export class Latencies {
   private readonly singleMs: number[] = [];
   private readonly summaries: { readonly count: number; readonly latencyMs: LatencyMs }[] = [];
@@ -10,16 +10,34 @@ export class Latencies {
     this.singleMs.push(durationMs);
   }
 
-  addSummary({ count, latencyMs }: Summary): void {
-    if (latencyMs !== undefined) this.summaries.push({ count, latencyMs });
+  addSummary({ count, byAnswer, latencyMs }: Summary): void {
+    if (latencyMs !== undefined && byAnswer?.nobody !== count) this.summaries.push({ count, latencyMs });
   }
 
-  /** In ms; undefined when it cannot be told, since percentiles of several repeated calls cannot be joined. */
+  /** Of how many calls. */
+  get count(): number {
+    return this.summaries.reduce((sum, { count }) => sum + count, this.singleMs.length);
+  }
+
+  /** In ms, of at least one call; undefined when it cannot be told: percentiles of several summaries cannot be joined. */
   statistic(statistic: Statistic): number | undefined {
     const [summary] = this.summaries;
     if (summary === undefined) return statisticOf(this.singleMs, statistic);
-    const isOnly = this.summaries.length === 1 && this.singleMs.length === 0;
-    return isOnly ? summary.latencyMs[statistic] : undefined;
+    if (this.summaries.length === 1 && this.singleMs.length === 0) return summary.latencyMs[statistic];
+    switch (statistic) {
+      case 'min':
+      case 'max':
+        return Math[statistic](...this.singleMs, ...this.summaries.map(({ latencyMs }) => latencyMs[statistic]));
+      case 'mean': {
+        const totalMs = this.summaries.reduce(
+          (sum, { count, latencyMs }) => sum + count * latencyMs.mean,
+          sumOf(this.singleMs),
+        );
+        return toTenth(totalMs / this.count);
+      }
+      default:
+        return undefined;
+    }
   }
 }
 
@@ -31,11 +49,19 @@ function statisticOf(durationsMs: readonly number[], statistic: Statistic): numb
     case 'max':
       return sorted.at(-1);
     case 'mean':
-      return Math.round((10 * sorted.reduce((sum, value) => sum + value, 0)) / sorted.length) / 10;
+      return toTenth(sumOf(sorted) / sorted.length);
     default: {
       // The nearest rank: so many per cent of the values are at most as large.
       const percentile = Number(statistic.slice(1));
       return sorted[Math.ceil((percentile / 100) * sorted.length) - 1];
     }
   }
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}
+
+function toTenth(valueMs: number): number {
+  return Math.round(10 * valueMs) / 10;
 }

@@ -1,5 +1,6 @@
 import { MeshmockError } from '../plan/error.ts';
 import { parseDurationMs } from '../plan/quantity.ts';
+import { callErrorCodes } from '../reply/reply.ts';
 import {
   type Amount,
   type Claim,
@@ -179,7 +180,9 @@ function numberIn(unit: Amount['unit'], text: string): number | undefined {
 function valueProblem(fact: Fact, value: string): string | undefined {
   switch (fact) {
     case 'status':
-      return /^(?:[1-5]\d\d|[a-z_]+)$/.test(value) ? undefined : 'a status such as 503, or an error such as timeout';
+      return /^(?:[1-5]\d\d|600)$/.test(value) || callErrorCodes.some((code) => code === value)
+        ? undefined
+        : `a status from 100 to 600, or one of ${callErrorCodes.join(', ')}`;
     case 'attempt':
       return /^[1-9]\d{0,3}$/.test(value) ? undefined : 'the number of an attempt, from 1';
     case 'mtls':

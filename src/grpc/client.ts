@@ -7,18 +7,17 @@ import {
   largestReplyBytes,
   type OutgoingCall,
 } from '../execute/client.ts';
-import { signatureHeader } from '../execute/service.ts';
-import type { Headers } from '../reply/evidence.ts';
+import { type Headers, signatureHeader } from '../reply/evidence.ts';
 import { type CallErrorCode, callMethod, type Reply } from '../reply/reply.ts';
 import { httpStatusOf } from '../reply/status.ts';
 import { callErrorOf } from './call-error.ts';
-import { decodeReplyMessage, encodeRequest, headersOf, metadataOf } from './codec.ts';
+import { decodeReplyMessage, encodeRequest, headersOf, metadataOf, resetTrailer } from './codec.ts';
 import { detailsLimitHeader, ownDetailsBytes, replyInDetails } from './status-details.ts';
 
 const mostChannels = 500;
 
 /** Failures that say nothing of the connection. */
-const stillConnected: ReadonlySet<CallErrorCode> = new Set(['timeout', 'canceled', 'too_large']);
+const stillConnected: ReadonlySet<CallErrorCode> = new Set(['timeout', 'canceled', 'too_large', 'reset']);
 
 /** The gRPC client: one channel for each address and authority. */
 export function createGrpcClient(): Client {
@@ -150,6 +149,8 @@ function okAnswer(metadata: Metadata, reply: Reply | undefined): CallAnswer {
 }
 
 function errorAnswer(error: ServiceError, initial: Metadata): CallAnswer {
+  if (error.metadata.get(resetTrailer).length > 0)
+    return { kind: 'failed', error: { code: 'reset', message: error.details } };
   const reply = replyInDetails(error.metadata);
   const headers = { ...headersOf(initial), ...headersOf(error.metadata) };
   const { status, grpcStatus } = httpStatusOf(error.code);

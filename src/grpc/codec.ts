@@ -56,6 +56,12 @@ export function decodeRequest(bytes: Buffer): DecodedRequest {
   }
 }
 
+/**
+ * In the trailers of a call that is to be seen as reset, by a caller that is a meshmock: others see UNAVAILABLE alone.
+ * A real reset would take the calls along that share its connection.
+ */
+export const resetTrailer = 'x-meshmock-reset';
+
 /** Metadata as headers: binary values are base64, as they are on the wire. */
 export function headersOf(metadata: Metadata): Headers {
   const headers: Record<string, string> = {};

@@ -39,7 +39,7 @@ function mendMessage(message: IDescriptorProto): void {
 }
 
 function renameEntry(message: IDescriptorProto, entry: IDescriptorProto): void {
-  const name = `${entry.name}Entry`;
+  const name = `${entry.name?.replaceAll(/_(.)/g, (_all, letter: string) => letter.toUpperCase())}Entry`;
   for (const field of message.field ?? []) {
     if (field.typeName === entry.name) field.typeName = name;
   }

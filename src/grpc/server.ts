@@ -1,17 +1,16 @@
-import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
-import { Metadata, Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
+import { Metadata, Server, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { calleeTimeoutMs } from '../execute/allowance.ts';
 import { answer } from '../execute/answer.ts';
 import { largestReplyBytes } from '../execute/client.ts';
 import type { PlanSource } from '../execute/incoming.ts';
-import { type Service, signature, signatureHeader } from '../execute/service.ts';
+import { type Service, signature } from '../execute/service.ts';
 import { UnderWay } from '../execute/under-way.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { headerFields } from '../plan/plan.ts';
-import type { Headers } from '../reply/evidence.ts';
+import { type Headers, signatureHeader } from '../reply/evidence.ts';
 import { readReply } from '../reply/json.ts';
 import { callMethod } from '../reply/reply.ts';
 import {
@@ -20,14 +19,15 @@ import {
   encodeReplyMessage,
   headersOf,
   largestRequestBytes,
+  metadataOf,
+  resetTrailer,
   serviceName,
 } from './codec.ts';
 import { reflectedDefinition } from './reflection.ts';
 import { detailsLimitHeader, detailsLimitOf, errorStatusOf } from './status-details.ts';
 
 export interface GrpcServer {
-  /** Takes connections once it listens. */
-  readonly listener: NetServer;
+  readonly server: Server;
   /** Answers what is under way, for as long as that may take at most, then closes. From the start health says NOT_SERVING. */
   stop(longestMs: number): Promise<void>;
 }
@@ -56,28 +56,17 @@ export function createGrpcServer(service: Service): GrpcServer {
   server.addService(definition, {
     Call: (call: Call, respond: sendUnaryData<Buffer>) => {
       underWay.begin();
-      void handle(service, call, respond, (peer) => sockets.get(peer)?.resetAndDestroy()).finally(() => underWay.end());
+      void handle(service, call, respond).finally(() => underWay.end());
     },
-  });
-  // Connections are accepted here, and not by grpc-js, so that one can be reset.
-  const sockets = new Map<string, Socket>();
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const listener = createServer({ noDelay: true }, (socket) => {
-    // As `getPeer` names it.
-    const peer = `${socket.remoteAddress}:${socket.remotePort}`;
-    sockets.set(peer, socket);
-    socket.once('close', () => sockets.delete(peer));
-    injector.injectConnection(socket);
   });
   new ReflectionService(reflectedDefinition()).addToServer(server);
   const health = new HealthImplementation({ '': 'SERVING', [serviceName]: 'SERVING' });
   health.addToServer(server);
   return {
-    listener,
+    server,
     async stop(longestMs) {
       health.setStatus('', 'NOT_SERVING');
       health.setStatus(serviceName, 'NOT_SERVING');
-      listener.close();
       const shutDown = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       await underWay.ended(longestMs);
       // Streams that watch the health would be waited for until their clients end them.
@@ -87,16 +76,13 @@ export function createGrpcServer(service: Service): GrpcServer {
   };
 }
 
+const resetDetails = 'connection reset, as the plan has it';
+
 /** How long answers that are on their way may still take. */
 const lastAnswersMs = 200;
 
 /** Answers one call. Never rejects. */
-async function handle(
-  service: Service,
-  call: Call,
-  respond: sendUnaryData<Buffer>,
-  resetConnection: (peer: string) => void,
-): Promise<void> {
+async function handle(service: Service, call: Call, respond: sendUnaryData<Buffer>): Promise<void> {
   const metadata = new Metadata();
   metadata.set(signatureHeader, signature(service.identity));
   try {
@@ -111,10 +97,10 @@ async function handle(
       signal: goneSignal(call),
     });
     if (answered.kind === 'reset') {
-      resetConnection(call.getPeer());
+      respond({ code: status.UNAVAILABLE, details: resetDetails, metadata: metadataOf({ [resetTrailer]: '1' }) });
       return;
     }
-    for (const [name, value] of Object.entries(headerFields(answered.headers))) metadata.set(name, value);
+    metadata.merge(metadataOf(headerFields(answered.headers)));
     const reply = readReply(answered.reply);
     if (reply.status >= 400) {
       respond(errorStatusOf(reply, detailsLimitOf(headers[detailsLimitHeader]), metadata));

@@ -8,8 +8,7 @@ import {
   largestReplyBytes,
   type OutgoingCall,
 } from '../execute/client.ts';
-import { signatureHeader } from '../execute/service.ts';
-import type { Headers } from '../reply/evidence.ts';
+import { type Headers, signatureHeader } from '../reply/evidence.ts';
 import { RawReply } from '../reply/reply.ts';
 import { callErrorOf } from './call-error.ts';
 import { plainHeaders } from './codec.ts';

@@ -1,8 +1,9 @@
 import http from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Service, signature, signatureHeader } from '../execute/service.ts';
+import { type Service, signature } from '../execute/service.ts';
 import { MeshmockError } from '../plan/error.ts';
+import { signatureHeader } from '../reply/evidence.ts';
 import { requestError } from '../reply/refusal.ts';
 import type { Reply } from '../reply/reply.ts';
 import { statusOfError } from '../reply/status.ts';

@@ -3,9 +3,10 @@ import net from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { answer } from '../execute/answer.ts';
-import { type Service, signature, signatureHeader } from '../execute/service.ts';
+import { type Service, signature } from '../execute/service.ts';
 import { UnderWay } from '../execute/under-way.ts';
 import { headerFields } from '../plan/plan.ts';
+import { signatureHeader } from '../reply/evidence.ts';
 import { encode, pathOfTarget, plainHeaders } from './codec.ts';
 import { addOwnPaths, isOwnPath, ownRoute } from './own-paths.ts';
 import { addRefusals, maxHeaderBytes, refuseFramework, refuseUnreadable } from './refusals.ts';
@@ -58,11 +59,20 @@ export function createHttpServer(service: Service): HttpServer {
       }
       closeWhenDraining(reply);
       const { contentType, body } = encode(answered.reply, request, answered.isPlain);
-      return reply
-        .code(answered.reply.status)
-        .headers(headerFields(answered.headers))
-        .header('content-type', contentType)
-        .send(body);
+      const { status } = answered.reply;
+      const cookies = answered.headers.filter(({ name }) => name === 'set-cookie');
+      return (
+        reply
+          .code(status)
+          .headers(headerFields(answered.headers.filter((header) => !cookies.includes(header))))
+          // The one header that is no list (RFC 9110 section 5.3).
+          .header(
+            'set-cookie',
+            cookies.map(({ value }) => value),
+          )
+          .header('content-type', contentType)
+          .send(status === resetContent ? '' : body)
+      );
     },
   });
   return {
@@ -87,6 +97,9 @@ export function createHttpServer(service: Service): HttpServer {
     },
   };
 }
+
+/** Has no content (RFC 9110 section 15.3.6); of the others without, Node knows by itself. */
+const resetContent = 205;
 
 /** How long callers may still use their connections once a server is to end. */
 const lastRequestsMs = 200;

@@ -48,7 +48,7 @@ export function caretLines({ text, offset, expected }: TextPlace): [string, stri
   const to = Math.min(text.length, offset + shownAround);
   const before = from > 0 ? '…' : '';
   const after = to < text.length ? '…' : '';
-  const shown = text.slice(from, to).replaceAll(/[^\x20-\x7e]/g, '?');
+  const shown = text.slice(from, to).replaceAll(/[^\x20-\x7e\xa1-\xff→]/g, '?');
   const caret = `${' '.repeat(before.length + offset - from)}^ expected ${expected}`;
   return [before + shown + after, caret];
 }

@@ -81,6 +81,11 @@ export function attemptProblem(attempt: number): string | undefined {
   return Number.isInteger(attempt) && attempt >= 1 && attempt <= 1000 ? undefined : 'an attempt from 1 to 1000';
 }
 
+/** There is none below the first. */
+export function attemptBelowProblem(attempt: number): string | undefined {
+  return attempt === 1 ? 'an attempt from 2, since there is none before the first' : attemptProblem(attempt);
+}
+
 /** A share of all requests. */
 export function shareProblem(share: number): string | undefined {
   const right = share > 0 && share <= 1 && share === Math.round(share * 1e6) / 1e6;

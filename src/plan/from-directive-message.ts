@@ -96,7 +96,10 @@ export function conditionFrom(message: unknown, field: string): Condition {
       return { kind: 'one-in', hits, of };
     }
     case 'attemptBelow':
-      return { kind: 'attempt-below', attempt: reader.checked(name, reader.number(name) ?? 0, fields.attemptProblem) };
+      return {
+        kind: 'attempt-below',
+        attempt: reader.checked(name, reader.number(name) ?? 0, fields.attemptBelowProblem),
+      };
     case 'attempt':
       return { kind: name, attempt: reader.checked(name, reader.number(name) ?? 0, fields.attemptProblem) };
     case 'version':

@@ -1,4 +1,4 @@
-import { MeshmockError } from './error.ts';
+import { MeshmockError, type TextPlace } from './error.ts';
 import type { Behaviour, Call, CallsPlan, Delay, Plan, PlanLimits } from './plan.ts';
 import { formatDurationMs, formatSizeBytes } from './quantity.ts';
 
@@ -34,14 +34,35 @@ export function depthOf(plan: Plan): number {
   return deepest + 1;
 }
 
-/** @throws MeshmockError `limit_exceeded` when the plan makes more calls than allowed. */
-export function checkCount(plan: Plan, limits: PlanLimits, text?: string): void {
+/**
+ * @param placeOf where in a text a call stands, if there is a text
+ * @throws MeshmockError `limit_exceeded` when the plan makes more calls than allowed, at the call that is too many
+ */
+export function checkCount(
+  plan: Plan,
+  limits: PlanLimits,
+  placeOf?: (call: Call) => Omit<TextPlace, 'expected'>,
+): void {
   const calls = countCalls(plan);
-  if (calls <= limits.maxCalls) return;
-  const expected = `a plan of at most ${limits.maxCalls} calls`;
+  if (calls <= limits.maxCalls || plan.kind === 'answer') return;
   const message = `the plan makes ${calls} calls, ${limits.maxCalls} are allowed`;
-  const offset = Math.max(0, text?.search(/@|%40/) ?? 0);
-  throw new MeshmockError('limit_exceeded', message, text === undefined ? {} : { place: { text, offset, expected } });
+  const expected = `a plan of at most ${limits.maxCalls} calls`;
+  const place = placeOf?.(firstTooMany(plan, limits.maxCalls));
+  throw new MeshmockError('limit_exceeded', message, place === undefined ? {} : { place: { ...place, expected } });
+}
+
+/** The call at which the calls become too many, read from the left; the one that multiplies them comes before those below. */
+function firstTooMany(plan: CallsPlan, maxCalls: number): Call {
+  const below = countBelow(plan);
+  const calls = plan.stages.flat();
+  let left = maxCalls;
+  for (const [index, call] of calls.entries()) {
+    const continuation = call.then ?? plan.then;
+    if ((below[index] ?? 0) > maxCalls && continuation?.kind === 'calls') return firstTooMany(continuation, maxCalls);
+    left -= countAttempts(call) * (1 + (below[index] ?? 0));
+    if (left < 0) return call;
+  }
+  return calls[0] as Call;
 }
 
 /** What a behaviour should have kept to, for a person to read; undefined when it is within the limits. */

@@ -1,5 +1,6 @@
 import { type Cursor, decodeStructure } from './cursor.ts';
 import {
+  attemptBelowProblem,
   attemptProblem,
   labelProblem,
   oneInProblem,
@@ -155,7 +156,7 @@ function readCondition(text: string): ReadCondition {
     const attempt = Number(number);
     return {
       condition: { kind: sign === '<' ? 'attempt-below' : 'attempt', attempt },
-      problem: attemptProblem(attempt),
+      problem: sign === '<' ? attemptBelowProblem(attempt) : attemptProblem(attempt),
     };
   }
   const [, name, value = ''] = /^(version|pod|zone)=(.*)$/.exec(text) ?? [];

@@ -28,10 +28,7 @@ import {
  */
 export function parsePath(text: string, limits: PlanLimits = defaultPlanLimits): Plan {
   const cursor = new Cursor(text);
-  const plan = new PlanParser(cursor, limits).plan(0, false);
-  if (!cursor.atEnd) throw cursor.fail('"/", "," or "|"');
-  checkCount(plan, limits, text);
-  return plan;
+  return new PlanParser(cursor, limits).whole();
 }
 
 /**
@@ -40,11 +37,10 @@ export function parsePath(text: string, limits: PlanLimits = defaultPlanLimits):
  * @throws MeshmockError as `parsePath` does
  */
 export function parseDirectives(text: string, limits: PlanLimits = defaultPlanLimits): readonly Directive[] {
-  const plan = parsePath(text, limits);
-  if (plan.kind === 'answer' && plan.uri === '') return plan.directives;
   const cursor = new Cursor(text);
-  const start = plan.kind === 'calls' ? text.search(/\/(?:@|%40)/) : text.length - plan.uri.length;
-  throw cursor.fail('directives alone, such as /~delay=200ms/~status=503:0.1', Math.max(0, start));
+  const directives = new PlanParser(cursor, limits).directives(false);
+  if (directives.length > 0 && cursor.atEnd) return directives;
+  throw cursor.fail('directives alone, such as /~delay=200ms/~status=503:0.1');
 }
 
 interface Level {
@@ -57,6 +53,8 @@ class PlanParser {
   private readonly limits: PlanLimits;
   private readonly maxDepth: number;
   private calls = 0;
+  /** Where each call begins. */
+  private readonly offsets = new Map<Call, number>();
 
   constructor(cursor: Cursor, limits: PlanLimits) {
     this.cursor = cursor;
@@ -64,8 +62,16 @@ class PlanParser {
     this.maxDepth = Math.min(limits.maxDepth, deepestPlan);
   }
 
+  /** Reads the text to its end. */
+  whole(): Plan {
+    const plan = this.plan(0, false);
+    if (!this.cursor.atEnd) throw this.cursor.fail('"/", "," or "|"');
+    checkCount(plan, this.limits, (call) => ({ text: this.cursor.text, offset: this.offsets.get(call) ?? 0 }));
+    return plan;
+  }
+
   /** A chain of groups is read in a loop; only a continuation in parentheses goes deeper into the stack. */
-  plan(depth: number, nested: boolean): Plan {
+  private plan(depth: number, nested: boolean): Plan {
     const levels: Level[] = [];
     let last: Plan | undefined;
     do {
@@ -88,7 +94,7 @@ class PlanParser {
     throw this.cursor.fail('"/", "," or "|"');
   }
 
-  private directives(nested: boolean): Directive[] {
+  directives(nested: boolean): Directive[] {
     const directives: Directive[] = [];
     while (this.takeStart('~')) directives.push(parseDirective(this.cursor, nested, this.limits));
     return directives;
@@ -147,6 +153,7 @@ class PlanParser {
   private call(depth: number): Call {
     // Each call of the text is made at least once: no need to read on to know that they are too many.
     if (++this.calls > this.limits.maxCalls) throw this.cursor.limit(`at most ${this.limits.maxCalls} calls`);
+    const start = this.cursor.offset;
     const scheme = this.scheme();
     const host = this.host();
     const port = this.cursor.take(':') ? this.port(host) : defaultPorts[scheme];
@@ -158,7 +165,9 @@ class PlanParser {
       else if (this.cursor.take(';')) options = parseOption(this.cursor, options);
       else break;
     }
-    return { scheme, host, port, times, headers, options, then: this.ownContinuation(depth) };
+    const call = { scheme, host, port, times, headers, options, then: this.ownContinuation(depth) };
+    this.offsets.set(call, start);
+    return call;
   }
 
   private header(scheme: Scheme): Header {

@@ -23,6 +23,7 @@ const summary: Message = {
   needed: ['count'],
   fields: {
     count: 'number',
+    unmade: 'number',
     byStatus: 'counts',
     byVersion: 'counts',
     byPod: 'counts',

@@ -1,4 +1,4 @@
-import type { CalleeMesh, CallerMesh } from './reply.ts';
+import type { CalleeMesh, CallerMesh, CallResult } from './reply.ts';
 
 /** Header names in lower case, several values of one name joined by a comma. */
 export type Headers = Readonly<Record<string, string>>;
@@ -29,6 +29,14 @@ export function shownUri(uri: string): string {
   return shown + uri.slice(from);
 }
 
+/** `SERVICE/VERSION`, which every answer of ours carries: an answer without it is somebody else's. */
+export const signatureHeader = 'x-meshmock';
+
+/** The version of a meshmock whose answer is no reply, from its signature. */
+export function signedVersion({ answeredBy, headers }: CallResult<unknown>): string | undefined {
+  return answeredBy === 'service' ? headers?.[signatureHeader]?.split('/')[1] : undefined;
+}
+
 /** Which attempt a call of ours is, from 1, as its caller says. */
 export const attemptHeader = 'x-meshmock-attempt';
 
@@ -46,8 +54,10 @@ export function calleeMesh(headers: Headers): CalleeMesh {
 
 /** A proxy counts its own attempts, and begins anew with each of the caller's: the higher of the two counts. */
 function attemptOf(headers: Headers): number | undefined {
-  const attempts = [headers['x-envoy-attempt-count'], headers[attemptHeader]].map(Number);
-  const known = attempts.filter((attempt) => Number.isInteger(attempt) && attempt > 0);
+  const attempts = [headers['x-envoy-attempt-count'], headers[attemptHeader]].map((text = '') =>
+    /^\d{1,9}$/.test(text) ? Number(text) : 0,
+  );
+  const known = attempts.filter((attempt) => attempt > 0);
   return known.length === 0 ? undefined : Math.max(...known);
 }
 

@@ -42,32 +42,52 @@ function withSamples({ samples = [], ...counts }: Summary, map: (call: CallResul
 }
 
 function withoutSuccesses(reply: Reply): Reply {
-  return mapCalls(reply, (call) => {
-    if (call.summary !== undefined) return withoutSamples(call);
-    if (call.reply === undefined) return call;
-    return { ...call, reply: isFailed(call) ? withoutSuccesses(call.reply) : cut(call.reply, 0) };
-  });
+  return mapCalls(reply, callWithoutSuccesses);
 }
 
-function withoutSamples({ summary = { count: 0 }, ...call }: CallResult): CallResult {
-  const { samples: _samples, ...counts } = summary;
-  return { ...call, summary: counts };
+function callWithoutSuccesses(call: CallResult): CallResult {
+  const { reply, summary } = call;
+  if (summary !== undefined) {
+    const failed = (summary.samples ?? []).filter((sample) => isFailed(sample.call));
+    return { ...call, summary: withSamples({ ...summary, samples: failed }, callWithoutSuccesses) };
+  }
+  if (reply === undefined) return call;
+  return { ...call, reply: isFailed(call) ? withoutSuccesses(reply) : cut(reply, 0) };
 }
 
 /** With so many levels of calls. */
 function cut(reply: Reply, levels: number): Reply {
-  if (levels > 0)
-    return mapCalls(reply, (call) =>
-      call.reply === undefined ? call : { ...call, reply: cut(call.reply, levels - 1) },
-    );
+  if (levels > 0) return mapCalls(reply, (call) => cutCall(call, levels - 1));
   const { calls, ...own } = reply;
   return calls === undefined ? own : { ...own, prunedCalls: countCalls(reply) };
 }
 
+function cutCall({ reply, summary, ...call }: CallResult, levels: number): CallResult {
+  return {
+    ...call,
+    ...(reply === undefined ? {} : { reply: cut(reply, levels) }),
+    ...(summary === undefined ? {} : { summary: cutSummary(summary, levels) }),
+  };
+}
+
+function cutSummary(summary: Summary, levels: number): Summary {
+  if (levels > 0) return withSamples(summary, (call) => cutCall(call, levels - 1));
+  const { samples: _samples, ...counts } = summary;
+  return counts;
+}
+
 function depthOf(reply: Reply): number {
-  return Math.max(0, ...(reply.calls ?? []).map((call) => 1 + (call.reply === undefined ? 0 : depthOf(call.reply))));
+  return Math.max(0, ...(reply.calls ?? []).map((call) => 1 + depthBelow(call)));
+}
+
+function depthBelow({ reply, summary }: CallResult): number {
+  if (reply !== undefined) return depthOf(reply);
+  return Math.max(0, ...(summary?.samples ?? []).map((sample) => 1 + depthBelow(sample.call)));
 }
 
 function countCalls({ calls = [], prunedCalls = 0 }: Reply): number {
-  return calls.reduce((sum, { reply }) => sum + 1 + (reply === undefined ? 0 : countCalls(reply)), prunedCalls);
+  return calls.reduce(
+    (sum, { reply, summary }) => sum + (summary?.count ?? 1) + (reply === undefined ? 0 : countCalls(reply)),
+    prunedCalls,
+  );
 }

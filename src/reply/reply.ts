@@ -65,6 +65,8 @@ export interface CallResult<Raw = never> {
 /** What came of a call that was made many times. */
 export interface Summary<Raw = never> {
   count: number;
+  /** Those that were not made any more, since the time was over. */
+  unmade?: number;
   /** Adds up to `count`: a call without an answer counts by the code of its error. */
   byStatus?: Counts;
   /** Of the answers that are replies. */
@@ -132,16 +134,19 @@ export interface CallerMesh {
   upstreamMs?: number;
 }
 
-export type CallErrorCode =
-  | 'refused'
-  | 'reset'
-  | 'timeout'
-  | 'dns'
-  | 'unreachable'
-  | 'tls'
-  | 'canceled'
-  | 'too_large'
-  | 'protocol';
+export const callErrorCodes = [
+  'refused',
+  'reset',
+  'timeout',
+  'dns',
+  'unreachable',
+  'tls',
+  'canceled',
+  'too_large',
+  'protocol',
+] as const;
+
+export type CallErrorCode = (typeof callErrorCodes)[number];
 
 /** Why a call got no answer. */
 export interface CallError {

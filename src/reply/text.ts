@@ -123,11 +123,12 @@ function behaviourNote({ behaviour = [] }: Reply): string[] {
 const mostShownValues = 8;
 
 /** The counts and latencies of a repeated call. */
-export function summaryNotes({ byStatus, byVersion, byPod, byAttempt, latencyMs }: Summary): string[] {
+export function summaryNotes({ unmade, byStatus, byVersion, byPod, byAttempt, latencyMs }: Summary): string[] {
   const attempts = Object.keys(byAttempt ?? {}).some((attempt) => attempt !== '1')
     ? countsNote('attempt ', byAttempt)
     : [];
   return [
+    ...(unmade === undefined ? [] : [`${unmade} not made`]),
     ...countsNote('', byStatus),
     ...countsNote('', byVersion),
     ...countsNote('', byPod, 'pods'),

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
-import type { AddressInfo, Server } from 'node:net';
-import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
+import { logVerbosity, type Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
 import type { FastifyInstance } from 'fastify';
 import { Chance } from '../execute/chance.ts';
 import type { Dialler } from '../execute/connect-to.ts';
@@ -80,7 +78,7 @@ export async function startService(options: ServiceOptions, tracing: Tracing, lo
   const stop = (): Promise<void> => (stopped ??= stopOnce());
   try {
     const httpPort = await listenHttp(http.app, options.http);
-    grpcPort = await listenGrpc(grpc.listener, options.grpc);
+    grpcPort = await listenGrpc(grpc.server, options.grpc);
     http.setReady();
     return { http: { ...options.http, port: httpPort }, grpc: { ...options.grpc, port: grpcPort }, stop };
   } catch (error) {
@@ -100,12 +98,17 @@ async function listenHttp(app: FastifyInstance, { host, port }: ListenAddress): 
   });
 }
 
-async function listenGrpc(listener: Server, { host, port }: ListenAddress): Promise<number> {
-  return listen('grpc', { host, port }, async (bindHost) => {
-    listener.listen({ host: bindHost, port });
-    await once(listener, 'listening');
-    return (listener.address() as AddressInfo).port;
-  });
+async function listenGrpc(server: Server, { host, port }: ListenAddress): Promise<number> {
+  return listen(
+    'grpc',
+    { host, port },
+    (bindHost) =>
+      new Promise((resolve, reject) => {
+        server.bindAsync(formatAddress({ host: bindHost, port }), ServerCredentials.createInsecure(), (error, bound) =>
+          error === null ? resolve(bound) : reject(error),
+        );
+      }),
+  );
 }
 
 async function listen(

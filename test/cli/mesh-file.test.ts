@@ -10,11 +10,11 @@ services:
   - name: frontend
     upstream: http://reviews
   - name: reviews
-    behaviour: /~delay=10ms
+    behaviour: &slow /~delay=10ms
     replicas: 2
     versions:
       - version: v1
-      - {version: "1.10", replicas: 3, behaviour: "/~status=503:0.1", zone: eu-1a}
+      - {version: 1.10, replicas: 3, behaviour: "/~status=503:0.1", zone: eu-1a}
 `;
   assert.deepEqual(parseMeshFile(text, 'mesh.yaml'), {
     services: [
@@ -47,7 +47,7 @@ const wrong: [text: string, place: string, message: RegExp][] = [
   ['service:\n  - name: a', '1:1', /expected one of services/],
   ['services:\n  - nam: a', '2:5', /expected one of name, versions, version/],
   ['services:\n  - replicas: 2', '2:5', /expected a name/],
-  ['services:\n  - name: a b', '2:11', /expected a value of letters/],
+  ['services:\n  - name: a b', '2:11', /no name: expected letters/],
   ['services:\n  - name: a\n    replicas: 0', '3:15', /expected a number of replicas from 1 to 50/],
   ['services:\n  - name: a\n    replicas: many', '3:15', /expected a number of replicas/],
   ['services:\n  - name: a\n    replicas: 51', '3:15', /expected a number of replicas/],
@@ -56,7 +56,23 @@ const wrong: [text: string, place: string, message: RegExp][] = [
     '1:1',
     /expected at most 50 pods in all, found 60/,
   ],
-  ['services:\n  - name: a\n  - name: a', '3:5', /expected another name: there is a service a already/],
+  ['services:\n  - name: a\n  - name: a', '3:5', /expected another name: a is there already/],
+  [
+    'services:\n  - name: rev\n    versions: [{version: v1}, {version: v2}]\n  - name: Rev-v1',
+    '4:5',
+    /expected another name: Rev-v1 is there already/,
+  ],
+  [
+    'services:\n  - name: a\n    versions: [{version: v1}, {version: v1}]',
+    '2:5',
+    /expected another name: a-v1 is there already/,
+  ],
+  [
+    'services:\n  - name: a\n    upstream: http://b\n    versions: [{version: v1, content: c}]',
+    '4:39',
+    /expected one of upstream \(a proxy\) and content/,
+  ],
+  ['services:\n  - name: -a', '2:11', /no name/],
   ['services:\n  - name: a\n    behaviour: /~dela=1s', '3:16', /at offset 2: expected a directive/],
   ['services:\n  - name: a\n    behaviour: /x', '3:16', /expected directives alone/],
   ['services:\n  - name: a\n    upstream: b', '3:15', /no URL of an upstream/],

@@ -71,6 +71,16 @@ const repeatedCall: CallResult = {
 const repeated = call('gateway', {}, { calls: [repeatedCall] });
 const repeatedTwice = call('gateway', {}, { calls: [repeatedCall, repeatedCall] });
 
+const both = call('gateway', {}, { calls: [repeatedCall, call('ratings', {}, {})] });
+const pruned = call('gateway', {}, { calls: [call('reviews', {}, { prunedCalls: 3 })] });
+const subset = call(
+  'gateway',
+  {},
+  {
+    calls: [call('reviews-v2', {}, { service: 'reviews', calls: [call('ratings', {}, {})] })],
+  },
+);
+
 const rows: [tree: CallResult, text: string, passed: boolean, seen: RegExp][] = [
   [tree, 'status = 200', true, /^200 ×1 \(100%\)$/],
   [tree, 'reviews status = 200', false, /^200 ×9 \(90%\), 503 ×1 \(10%\)$/],
@@ -88,14 +98,18 @@ const rows: [tree: CallResult, text: string, passed: boolean, seen: RegExp][] = 
   [tree, 'reviews attempt <= 2', true, /./],
   [tree, 'reviews mtls = yes', true, /^yes ×10/],
   [tree, 'ratings mtls = no', true, /^no ×9/],
-  [tree, 'details mtls = no', false, /^\(none\) ×1/],
+  [tree, 'details mtls = no', false, /^1 calls, of which none told$/],
+  [tree, 'not details mtls = yes', false, /none told/],
+  [tree, 'not details latency p99 < 1s', false, /none told/],
+  [tree, 'details version v2 = 0%', false, /none told/],
+  [tree, 'details attempt = 1', false, /none told/],
   [tree, 'reviews peer = gateway', true, /./],
   [tree, `reviews peer = ${identity}`, true, /./],
   [tree, 'reviews peer = productpage', false, /./],
   [tree, 'details status = refused', true, /^refused ×1/],
   [tree, 'details status < 500', false, /./],
   [tree, 'details answered-by = nobody', true, /./],
-  [tree, 'details version = v1', false, /^\(none\) ×1/],
+  [tree, 'details version = v1', false, /none told/],
   [tree, 'ratings calls = 9', true, /^9 calls$/],
   [tree, 'reviews->ratings calls = 9', true, /./],
   [tree, 'gateway->ratings calls = 0', true, /./],
@@ -106,13 +120,25 @@ const rows: [tree: CallResult, text: string, passed: boolean, seen: RegExp][] = 
   [tree, 'reviews latency p50 < 5ms', false, /^p50 5 ms/],
   [tree, 'reviews latency mean = 14.5ms', true, /./],
   [tree, 'nobody status = 200', false, /^no call to nobody; called were reviews/],
-  [repeated, 'reviews version v2 = 10% ± 2%', true, /^\(none\) ×1 \(1%\), v1 ×90 \(90%\), v2 ×9 \(9%\)$/],
+  [repeated, 'reviews version v2 = 10% ± 2%', true, /^v1 ×90 \(90.9%\), v2 ×9 \(9.1%\); 1 of 100 calls did not tell$/],
   [repeated, 'reviews status reset = 1', true, /./],
   [repeated, 'reviews latency p99 = 20ms', true, /of 100 calls/],
   [repeated, 'reviews calls = 100', true, /./],
   [repeated, 'reviews mtls = no', false, /a repeated call \(\*N\) does not count the mtls; use --repeat/],
   [repeated, 'not reviews mtls = no', false, /use --repeat/],
   [repeated, 'ratings status = 200', false, /below a repeated call \(\*N\) there are samples only; use --repeat$/],
+  [repeated, 'ratings calls = 0', false, /^0 calls; below a repeated call/],
+  [repeated, 'not ratings calls = 5', false, /use --repeat$/],
+  [repeated, 'gateway->ratings calls = 0', true, /./],
+  [both, 'ratings status = 200', false, /^200 ×1 \(100%\); below a repeated call/],
+  [both, 'ratings status = 404', false, /./],
+  [both, 'not ratings status = 404', true, /200 ×1 \(100%\); below/],
+  [pruned, 'ratings calls = 0', false, /3 calls were left out of the answer/],
+  [repeatedTwice, 'reviews latency max = 90ms', true, /./],
+  [repeatedTwice, 'reviews latency mean = 3ms', true, /./],
+  [tree, 'root->reviews calls = 10', true, /./],
+  [subset, 'reviews-v2->ratings status = 200', true, /./],
+  [subset, 'reviews->ratings status = 200', true, /./],
   [repeatedTwice, 'reviews latency p99 = 20ms', false, /cannot be joined/],
   [repeatedTwice, 'reviews status 503 = 18', true, /./],
 ];
@@ -128,7 +154,7 @@ for (const [seen, text, passed, pattern] of rows) {
 
 test('what passes fails when it is negated, and the reverse, wherever something was seen', () => {
   for (const [seen, text, passed, pattern] of rows.filter(
-    ([, , , { source }]) => !/no call|--repeat|joined|only/.test(source),
+    ([, , , { source }]) => !/no call|none told|--repeat|joined|left out|below/.test(source),
   )) {
     if (text.startsWith('not ')) continue;
     const check = new Check(parseExpectation(`not ${text}`));

@@ -93,6 +93,28 @@ suite('the Octopus proxy and webservers', () => {
     for (const { body: text } of failed) assert.match(text, /with code 500 - Took \d+ milliseconds$/);
   });
 
+  test('a proxy that is told to fail says so in the words of a failure', async () => {
+    const { status, body } = await get('proxy', '/~status=503/x');
+    assert.equal(status, 503);
+    assert.match(body, /^Error: status 503 - Took \d+ milliseconds$/);
+  });
+
+  test('a proxy that is left no call for its upstream refuses, and sends nothing', async () => {
+    const count = mesh.arrivals.length;
+    for (const name of ['x-meshmock-calls', 'x-meshmock-depth']) {
+      const reply = await callHttp(mesh.httpPort('proxy'), '/x', { [name]: '0' });
+      assert.deepEqual([reply.status, reply.error?.code, reply.calls], [400, 'limit_exceeded', undefined]);
+    }
+    assert.equal(mesh.arrivals.length, count + 2);
+  });
+
+  test('a body that is too long to be passed on whole says so', async () => {
+    await using upstream = await startForeign((_request, response) => response.end('x'.repeat(100_000)));
+    await using own = await startMesh([{ name: 'proxy', ...proxy(`http://127.0.0.1:${upstream.port}`) }]);
+    const { body } = await sendHttp(own.httpPort('proxy'), '/');
+    assert.match(body, /^Proxying value: x{65536}… \(the first part of \d+ bytes\) - Took/);
+  });
+
   test('who asks for JSON gets the same facts as a reply, over gRPC too', async () => {
     const reply = await callHttp(mesh.httpPort('proxy'), '/x');
     assert.match(

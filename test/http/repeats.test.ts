@@ -156,10 +156,18 @@ suite('repeats', () => {
   });
 
   test('more calls than the budget has are refused before anything is called, each repeat and retry counted', async () => {
-    for (const path of ['/@b*1001/x', '/@b*501;retries=1/x', '/@c*334/@b*2/x', '/@b*999999999/x', '/@c/@b/@c*1000/x']) {
+    for (const path of [
+      '/@b*1001/x',
+      '/@b*501;retries=1/x',
+      '/@c*334/@b*2/x',
+      '/@b*999999999/x',
+      '/~body=a@b/@c/@b/@c,b*1000/x',
+    ]) {
       const count = mesh.arrivals.length;
       const { status, error, calls } = await callHttp(mesh.httpPort('a'), path);
       assert.deepEqual([status, error?.code, calls], [400, 'limit_exceeded', undefined], path);
+      // At the call that is too many.
+      assert.equal(error?.offset, path.startsWith('/~') ? 20 : 2, path);
       assert.equal(mesh.arrivals.length, count + 1, path);
     }
     const { status } = await callHttp(mesh.httpPort('a'), '/@c*333;concurrency=20/@b*2/x');
@@ -168,12 +176,26 @@ suite('repeats', () => {
 
   test('what the deadline cuts off is said, and what was made is counted', async () => {
     const reply = await callHttp(mesh.httpPort('a'), '/@b*100/~delay=50ms/x', { 'x-meshmock-deadline-ms': 400 });
-    const [call] = reply.calls ?? [];
-    const { count, byStatus } = summaryOf(reply);
+    const { count, unmade = 0, byStatus } = summaryOf(reply);
+    assert.equal(count + unmade, 100);
     assert.ok(count > 2 && count < 20, String(count));
     assert.equal(sum(byStatus), count);
     assert.equal(reply.status, 504);
-    assert.match(call?.error?.message ?? '', new RegExp(`: ${count} of 100 calls were made$`));
+    assert.equal(reply.calls?.[0]?.error?.code ?? 'timeout', 'timeout');
+  });
+
+  test('a call that failed before the deadline cut off the rest stands for all: 502', async () => {
+    const reply = await callHttp(mesh.httpPort('a'), '/@b*100/~delay=30ms/~status=503:1in2/x', {
+      'x-meshmock-deadline-ms': 400,
+    });
+    const [call] = reply.calls ?? [];
+    assert.deepEqual([reply.status, call?.status, call?.error, call?.answeredBy], [502, 503, undefined, 'service']);
+    assert.ok((summaryOf(reply).unmade ?? 0) > 80);
+  });
+
+  test('the version of an answer without a body is that of its signature', async () => {
+    const reply = await callHttp(mesh.httpPort('a'), '/@b*6/~status=204/x');
+    assert.deepEqual([summaryOf(reply).byStatus, summaryOf(reply).byVersion], [{ 204: 6 }, { v1: 4, v2: 2 }]);
   });
 
   test('as text it is one line: the counts, the versions, the pods, the latencies', async () => {

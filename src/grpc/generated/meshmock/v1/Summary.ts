@@ -12,6 +12,7 @@ export interface Summary {
   'byAnswer'?: ({[key: string]: number});
   'latencyMs'?: (_meshmock_v1_Latency | null);
   'samples'?: (_meshmock_v1_Sample)[];
+  'unmade'?: (number);
 }
 
 export interface Summary__Output {
@@ -23,4 +24,5 @@ export interface Summary__Output {
   'byAnswer'?: ({[key: string]: number});
   'latencyMs'?: (_meshmock_v1_Latency__Output);
   'samples'?: (_meshmock_v1_Sample__Output)[];
+  'unmade'?: (number);
 }

@@ -9,7 +9,7 @@ import { httpStatusOf } from '../../src/reply/status.ts';
 import { callGrpc, callHttp, type RunningMesh, sendHttp, startMesh } from '../running-mesh.ts';
 
 /** Who hangs is waited for as long. */
-const hangMs = 120;
+const hangMs = 1000;
 
 /** Every directive, in each of its forms. */
 const directives = [
@@ -110,21 +110,21 @@ function assertSeen(call: CallResult, expected: Expected, scheme: string): void 
   if (scheme === 'grpc' && expected.grpcStatus !== undefined) assert.equal(call.grpcStatus, expected.grpcStatus);
 }
 
-suite('directives', () => {
+/** What `a` sees of `b`. */
+async function seenOf(mesh: RunningMesh, scheme: string, path: string): Promise<CallResult> {
+  const deadlineMs = path.includes('hang') ? hangMs : 10_000;
+  const reply = await callHttp(mesh.httpPort('a'), `/@${scheme}:b${path}`, { 'x-meshmock-deadline-ms': deadlineMs });
+  const [call] = reply.calls ?? [];
+  assert.ok(call !== undefined, JSON.stringify(reply));
+  return call;
+}
+
+suite('directives alone and in pairs', { concurrency: 8 }, () => {
   let mesh: RunningMesh;
   before(async () => {
     mesh = await startMesh(['a', { name: 'b', pod: 'b-7d4b9', zone: 'eu-1a' }]);
   });
   after(() => mesh[Symbol.asyncDispose]());
-
-  /** What `a` sees of `b`, over a connection that nobody else uses: a reset would end it for others too. */
-  async function seen(scheme: string, path: string): Promise<CallResult> {
-    const deadlineMs = path.includes('hang') ? hangMs : 10_000;
-    const reply = await callHttp(mesh.httpPort('a'), `/@${scheme}:b${path}`, { 'x-meshmock-deadline-ms': deadlineMs });
-    const [call] = reply.calls ?? [];
-    assert.ok(call !== undefined, JSON.stringify(reply));
-    return call;
-  }
 
   for (const scheme of ['http', 'grpc']) {
     for (const first of directives) {
@@ -132,7 +132,7 @@ suite('directives', () => {
         for (const rest of [[], ...directives.map((second) => [second])]) {
           const path = [first, ...rest].map((directive) => `/~${directive}`).join('');
           const expected = expectedOf(parseDirectives(path), '/x', scheme);
-          const call = await seen(scheme, `${path}/x`);
+          const call = await seenOf(mesh, scheme, `${path}/x`);
           try {
             assertSeen(call, expected, scheme);
           } catch (error) {
@@ -142,6 +142,14 @@ suite('directives', () => {
       });
     }
   }
+});
+
+suite('directives', () => {
+  let mesh: RunningMesh;
+  before(async () => {
+    mesh = await startMesh(['a', { name: 'b', pod: 'b-7d4b9', zone: 'eu-1a' }]);
+  });
+  after(() => mesh[Symbol.asyncDispose]());
 
   test('a directive with a continuation is done before the calls, and a fault calls nobody', async () => {
     const slow = await callHttp(mesh.httpPort('a'), '/~delay=30ms/@b/x');
@@ -191,9 +199,9 @@ suite('directives', () => {
 
   test('a status without a body is an answer of the service', async () => {
     for (const status of [204, 205, 304]) {
-      const call = await seen('http', `/~status=${status}/x`);
+      const call = await seenOf(mesh, 'http', `/~status=${status}/x`);
       assert.deepEqual([call.status, call.answeredBy, call.body], [status, 'service', undefined]);
-      assert.equal((await seen('grpc', `/~status=${status}/x`)).status, status);
+      assert.equal((await seenOf(mesh, 'grpc', `/~status=${status}/x`)).status, status);
     }
   });
 

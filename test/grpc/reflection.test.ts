@@ -9,7 +9,7 @@ const entryNameOf = (field: string): string =>
 
 test('the entry types of map fields have the names that clients insist on', () => {
   const files = Object.values(reflectedDefinition()).flatMap(({ fileDescriptorProtos }) =>
-    (fileDescriptorProtos as Buffer[]).map(
+    ((fileDescriptorProtos ?? []) as Buffer[]).map(
       (bytes) => descriptor.FileDescriptorProto.decode(bytes) as IFileDescriptorProto,
     ),
   );
@@ -21,7 +21,7 @@ test('the entry types of map fields have the names that clients insist on', () =
   const maps = ['by_status', 'by_version', 'by_pod', 'by_attempt', 'by_answer'];
   assert.deepEqual(entries(summary), maps.map(entryNameOf));
   for (const map of maps) {
-    const field = summary.field?.find(({ name }) => name === map);
-    assert.equal(field?.typeName?.split('.').at(-1), entryNameOf(map));
+    const typeName: string = summary.field?.find(({ name }) => name === map)?.typeName ?? '';
+    assert.equal(typeName.split('.').at(-1), entryNameOf(map));
   }
 });

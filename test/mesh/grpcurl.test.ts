@@ -67,6 +67,19 @@ suite('grpcurl, with no proto file', { timeout: 240_000 }, () => {
     assert.equal(typeof call?.durationMs, 'number');
   });
 
+  test('directives, repeats and retries: statuses, metadata, counts', async () => {
+    const call = (path: string, ...flags: string[]): ReturnType<typeof run> =>
+      run(...flags, '-d', JSON.stringify({ path }), address, method);
+    assert.match((await call('/~grpc-status=RESOURCE_EXHAUSTED/x')).stderr, /Code: ResourceExhausted/);
+    assert.match((await call('/~close/x')).stderr, /Code: Unavailable/);
+    assert.match((await call('/~header[x-cache=hit]/x', '-v')).stdout, /^x-cache: hit$/m);
+    const { calls } = JSON.parse((await call('/@grpc:service1*20;concurrency=4/x')).stdout) as Reply;
+    assert.deepEqual(calls?.[0]?.summary?.byStatus, { 200: 20 });
+    const failed = await call('/@service1*20;concurrency=4;retries=1/~status=503:0.25/x');
+    assert.match(failed.stderr, /Code: Unavailable/);
+    assert.match(failed.stderr, /"byStatus": \{\s*"200": 1\d,\s*"503": \d/);
+  });
+
   test('a failure is a gRPC status with the tree in its details', async () => {
     const { code, stderr } = await run('-d', '{"path":"/@service1/@127.0.0.1:1/x"}', address, method);
     assert.notEqual(code, 0);

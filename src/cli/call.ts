@@ -5,6 +5,7 @@ import type { Verdict } from '../expect/check.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { shownUri } from '../reply/evidence.ts';
 import type { CallResult } from '../reply/reply.ts';
+import { isFailed } from '../reply/status.ts';
 import { printable, renderText, summaryNotes } from '../reply/text.ts';
 import { type CallSettings, callSchema, readCallSettings } from './call-options.ts';
 import { callRound, openClient, type Round } from './call-round.ts';
@@ -98,7 +99,7 @@ function report(settings: CallSettings, round: Rounds, durationMs: number, junit
   const problem = call.error === undefined ? undefined : `${call.target} does not answer: ${call.error.message}`;
   const isUnreachable = outcomeOf(round) === 'unreachable';
   if (junit !== undefined) {
-    const suite = `meshmock call ${shownUri(target.path)}`;
+    const suite = `meshmock call ${call.target}${shownUri(target.path)}`;
     writeFileSync(junit, junitXml(suite, verdicts, durationMs, isUnreachable ? problem : undefined));
   }
   if (json) {
@@ -122,7 +123,7 @@ function openJunit(file: string): number {
 function textOf({ call, summary, verdicts, rounds }: Rounds, durationMs: number): string {
   const parts = [
     summary === undefined ? '' : `${summary.count} requests: ${summaryNotes(summary).join(' · ')}\n`,
-    answerText(call),
+    `${summary === undefined ? '' : `${isFailed(call) ? 'The first that failed' : 'The first'}:\n`}${answerText(call)}`,
     verdicts.map(verdictLines).join(''),
   ];
   const after = rounds === 1 ? '' : `after ${rounds} rounds, ${(durationMs / 1000).toFixed(1)} s\n`;

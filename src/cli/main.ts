@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import { enableCompileCache } from 'node:module';
+// Not by name: an old Node, which is told so below, would fail at the import.
+import module from 'node:module';
 import { caretLines, MeshmockError } from '../plan/error.ts';
 
 const oldestNode = 24;
@@ -79,6 +80,6 @@ if (Number(process.versions.node.split('.')[0]) < oldestNode) {
     ),
   );
 } else {
-  enableCompileCache();
+  module.enableCompileCache();
   run(process.argv[2], process.argv.slice(3)).catch(fail);
 }

@@ -10,7 +10,7 @@ import {
   type Range,
 } from 'yaml';
 import { parseUpstream } from '../execute/role.ts';
-import { MeshmockError } from '../plan/error.ts';
+import { MeshmockError, type TextPlace } from '../plan/error.ts';
 import { parseDirectives } from '../plan/parse.ts';
 import { label } from './option-values.ts';
 
@@ -105,6 +105,8 @@ class MeshFileReader {
     const name = this.checked(fields.get('name') ?? node, label, fields.has('name') ? undefined : 'a name');
     const common = this.pods(fields, {});
     const versions = fields.get('versions');
+    if (versions !== undefined && fields.has('version'))
+      throw this.failAt(fields.get('version'), 'either version or versions, which have their own');
     if (versions === undefined) return { name, versions: [{ version: 'v1', replicas: 1, ...common }] };
     return {
       name,
@@ -156,7 +158,8 @@ class MeshFileReader {
     try {
       return check(String(scalar.value));
     } catch (error) {
-      throw this.fail((node.range as Range)[0], (error as Error).message);
+      const { message, place } = error as MeshmockError;
+      throw this.fail((node.range as Range)[0], message, place);
     }
   }
 
@@ -175,7 +178,8 @@ class MeshFileReader {
 
   private list(node: Node | undefined): readonly Node[] {
     const list = this.resolved(node);
-    if (!isSeq(list) || list.items.length === 0) throw this.failAt(node, 'a list with at least one entry');
+    if (!isSeq(list) || list.items.length === 0)
+      throw this.failAt(node, 'a list with at least one entry, such as "- name: a"');
     return list.items as Node[];
   }
 
@@ -185,13 +189,14 @@ class MeshFileReader {
   }
 
   private failAt(node: Node | null | undefined, expected: string): MeshmockError {
-    return this.fail(node?.range?.[0] ?? 0, `expected ${expected}`, expected);
-  }
-
-  private fail(offset: number, message: string, expected?: string): MeshmockError {
+    const offset = node?.range?.[0] ?? 0;
     const { line, col } = this.lines.linePos(Math.min(offset, this.text.length));
     const text = this.text.split(/\r?\n/)[line - 1] ?? '';
-    const where = expected === undefined ? {} : { place: { text, offset: col - 1, expected } };
-    return new MeshmockError('usage', `${this.file}:${line}:${col}: ${message}`, where);
+    return this.fail(offset, `expected ${expected}`, { text, offset: col - 1, expected });
+  }
+
+  private fail(offset: number, message: string, place?: TextPlace): MeshmockError {
+    const { line, col } = this.lines.linePos(Math.min(offset, this.text.length));
+    return new MeshmockError('usage', `${this.file}:${line}:${col}: ${message}`, place === undefined ? {} : { place });
   }
 }

@@ -39,6 +39,7 @@ export async function serve(args: readonly string[]): Promise<void> {
   const http = formatAddress(running.http);
   const grpc = formatAddress(running.grpc);
   stopOnSignal(() => running.stop());
+  if (process.send === undefined) endWithNpx();
   if (process.send === undefined) {
     const { service, version } = settings.identity;
     process.stdout.write(`${service} ${version} is ready: http ${http} grpc ${grpc}\n`);
@@ -46,6 +47,18 @@ export async function serve(args: readonly string[]): Promise<void> {
     process.send({ ready: { http, grpc } } satisfies ReadyMessage, () => {});
   }
 }
+
+/**
+ * Ends this process as a signal would when npx, which passes none on, has gone: its shell is the parent.
+ * Started by anything else, a process may well outlive its parent, as under nohup.
+ */
+export function endWithNpx(): void {
+  if (process.env.npm_command !== 'exec') return;
+  const parent = process.ppid;
+  setInterval(() => process.ppid === parent || process.kill(process.pid, 'SIGTERM'), parentCheckMs).unref();
+}
+
+const parentCheckMs = 500;
 
 /** One Ctrl-C may arrive twice, from the terminal and through npm: that is no second signal yet. */
 export const sameSignalMs = 500;

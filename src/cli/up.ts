@@ -6,7 +6,7 @@ import { callMethod } from '../reply/reply.ts';
 import { type Pod, placePods, routesTo, serveArguments } from './mesh-pods.ts';
 import { readMesh } from './meshes.ts';
 import { helpOf, parseOptions } from './options.ts';
-import { type ReadyMessage, sameSignalMs } from './serve.ts';
+import { endWithNpx, type ReadyMessage, sameSignalMs } from './serve.ts';
 import { besideHttp, withoutOwnSettings } from './serve-options.ts';
 import { upSchema } from './up-options.ts';
 import { chooseTelemetry } from './up-telemetry.ts';
@@ -45,6 +45,7 @@ export async function up(args: readonly string[]): Promise<void> {
   const children = pods.map((pod) => startPod(pod, routes, common, env));
   const ends = Promise.all(children.map((child) => once(child, 'exit')));
   const stop = stopper(children);
+  endWithNpx();
   try {
     await Promise.all(children.map((child, index) => ready(child, pods[index]?.title ?? '')));
   } catch (error) {
@@ -123,7 +124,7 @@ function introduction(pods: readonly Pod[], children: readonly ChildProcess[], t
     ...(entry === undefined ? [] : commandsFor(entry, pods)).map((command) => `  ${command}`),
     '',
     telemetryLine,
-    'Ctrl-C ends it all.',
+    `Ctrl-C ends it all, or kill ${process.pid}.`,
   ].join('\n');
 }
 

@@ -56,12 +56,20 @@ function readNumber(headers: Headers, name: string): number {
 }
 
 const longestMarginMs = 50;
+const usualMarginMs = 20;
 const marginShare = 0.05;
+/** Of a time so short that the usual margin would take most of it. */
+const largestMarginShare = 0.25;
 
 /**
  * What the callee of a call gets of the time that its caller waits: less a margin for the way back,
  * so that of two that run out of time the inner one says so and its answer still arrives.
  */
 export function calleeTimeoutMs(waitMs: number): number {
-  return Math.max(0, waitMs - Math.min(longestMarginMs, waitMs * marginShare));
+  const marginMs = Math.min(
+    longestMarginMs,
+    Math.max(usualMarginMs, waitMs * marginShare),
+    waitMs * largestMarginShare,
+  );
+  return Math.max(0, waitMs - marginMs);
 }

@@ -1,22 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { MeshmockError } from '../plan/error.ts';
-import { formatPath } from '../plan/format.ts';
-import { fromMessage } from '../plan/from-message.ts';
-import { parsePath } from '../plan/parse.ts';
-import type { CallsPlan, Directive, Header, Plan } from '../plan/plan.ts';
+import type { Header } from '../plan/plan.ts';
 import { calleeMesh, shownHeaders, shownUri } from '../reply/evidence.ts';
-import { requestError } from '../reply/refusal.ts';
-import { type CallResult, type RawReply, type Reply, type RequestSeen, shownBodyBytes } from '../reply/reply.ts';
-import { grpcStatusOf, statusOfCalls, statusOfError } from '../reply/status.ts';
-import { type Allowance, isEntry, readAllowance } from './allowance.ts';
-import { type Behaved, behave } from './behave.ts';
-import { largestForeignBytes } from './client.ts';
-import { greeting } from './greeting.ts';
+import type { RawReply, Reply, RequestSeen } from '../reply/reply.ts';
+import { grpcStatusOf } from '../reply/status.ts';
+import type { Behaved } from './behave.ts';
+import { carryOut } from './carry-out.ts';
 import type { IncomingRequest, PlanSource } from './incoming.ts';
-import { type LimitedSignal, limitedSignal } from './limited-signal.ts';
-import { proxyErrorText, proxyPlan, proxyText, type Role, webserverDirectives, webserverText } from './role.ts';
 import { roundMs } from './round.ts';
-import { type Received, type Run, runStages } from './run-stages.ts';
 import type { Service } from './service.ts';
 
 /** What a server is to do with a request. */
@@ -81,133 +71,6 @@ export async function answer(service: Service, request: IncomingRequest): Promis
 
 function pathOf(plan: PlanSource): string {
   return plan.kind === 'path' ? plan.path : '';
-}
-
-interface Work extends Pick<Reply<RawReply>, 'status' | 'grpcStatus' | 'body' | 'try' | 'error' | 'calls'> {
-  readonly isPlain: boolean;
-}
-
-async function carryOut(
-  received: Received,
-  seen: RequestSeen,
-  behaved: Behaved,
-  attempt: number,
-): Promise<Work | 'reset'> {
-  const { service, request, trace, arrivedAt } = received;
-  try {
-    const allowance = readAllowance(request.headers, service.limits, request.timeoutMs, arrivedAt);
-    const plan = readPlan(request.plan, allowance);
-    if (request.plan.kind === 'message') seen.uri = shownUri(formatPath(plan));
-    trace.describe({ 'meshmock.budget_left': allowance.maxCalls, 'meshmock.depth_left': allowance.maxDepth });
-    const run: Run = { ...received, allowance, shownBodyBytes };
-    const directives = [...service.behaviour, ...plan.directives, ...roleDirectives(service.role, plan)];
-    if (directives.length === 0 && plan.kind === 'answer' && service.role.kind !== 'proxy')
-      return answerAlone(run, plan.uri || '/', behaved);
-    const stop = stopSignal(run);
-    try {
-      await behave(service, directives, { identity: service.identity, attempt }, behaved, stop.signal);
-      if (behaved.isReset === true) return 'reset';
-      return await work(run, plan, behaved, stop.signal);
-    } finally {
-      stop.dispose();
-    }
-  } catch (thrown) {
-    return refused(thrown instanceof MeshmockError ? thrown : new MeshmockError('internal', String(thrown)));
-  }
-}
-
-/** What is left of a plan when its directives have been carried out. */
-async function work(run: Run, plan: Plan, behaved: Behaved, stop: AbortSignal): Promise<Work> {
-  const { role } = run.service;
-  const isFault = (behaved.status ?? 200) >= 400;
-  if (plan.kind === 'calls') {
-    if (isFault) return { ...told(behaved), isPlain: false };
-    const calls = await runStages(run, plan, stop);
-    return { ...calledWork(run, calls, behaved), isPlain: false };
-  }
-  if (role.kind === 'proxy' && !isFault) return passOn(run, proxyPlan(role.upstream, plan.uri || '/'), behaved, stop);
-  return answerAlone(run, plan.uri || '/', behaved);
-}
-
-/** Calls the upstream of a proxy. The caller's plan has not counted that call: what is left must suffice for it. */
-async function passOn(run: Run, plan: CallsPlan, behaved: Behaved, stop: AbortSignal): Promise<Work> {
-  const { maxCalls, maxDepth } = run.allowance;
-  if (maxCalls < 1 || maxDepth < 1) {
-    const message = `the caller left this proxy ${maxCalls} calls and ${maxDepth} hops: it needs one of each for its upstream`;
-    throw new MeshmockError('limit_exceeded', message);
-  }
-  const calls = await runStages({ ...run, shownBodyBytes: largestForeignBytes }, plan, stop);
-  const { status, ...rest } = calledWork(run, calls, behaved);
-  return { status, body: calls.map(proxyText).join(''), ...rest, isPlain: true };
-}
-
-/** What directives say of the answer. */
-function told({ status = 200, grpcStatus, body }: Behaved): Pick<Work, 'status' | 'grpcStatus' | 'body'> {
-  return {
-    status,
-    ...(grpcStatus === undefined || grpcStatus === grpcStatusOf(status) ? {} : { grpcStatus }),
-    ...(body === undefined ? {} : { body }),
-  };
-}
-
-function calledWork({ request }: Run, calls: CallResult<RawReply>[], behaved: Behaved): Omit<Work, 'isPlain'> {
-  if (request.signal.aborted) return { ...refused(new MeshmockError('canceled', 'the caller has gone')), calls };
-  const status = statusOfCalls(calls);
-  return { ...told(behaved), ...(status === 200 ? {} : { status }), calls };
-}
-
-/** Ends the delays and calls of a request when its deadline passes or its caller goes. */
-function stopSignal({ request, allowance }: Run): LimitedSignal {
-  return limitedSignal(
-    request.signal,
-    allowance.deadlineAt - performance.now(),
-    () => ({ code: 'canceled', message: 'the caller has gone' }),
-    () => ({ code: 'timeout', message: 'no answer until the deadline of the whole request' }),
-  );
-}
-
-function refused(error: MeshmockError): Work {
-  return { status: statusOfError[error.code], error: requestError(error), isPlain: false };
-}
-
-function readPlan(source: PlanSource, limits: Allowance): Plan {
-  switch (source.kind) {
-    case 'path':
-      return parsePath(source.path, limits);
-    case 'message':
-      return fromMessage(source.message, limits);
-    case 'unreadable':
-      throw source.error;
-  }
-}
-
-function roleDirectives(role: Role, plan: Plan): readonly Directive[] {
-  return role.kind === 'webserver' && plan.kind === 'answer' ? webserverDirectives(plan.uri) : [];
-}
-
-function answerAlone(run: Run, uri: string, behaved: Behaved): Work {
-  const { service, request } = run;
-  const { status, ...rest } = told(behaved);
-  if (service.role.kind !== 'mock')
-    return { status, body: roleText(run, service.role, uri, status), ...rest, isPlain: true };
-  if (uri === '/' && behaved.done.length === 0 && isEntry(request.headers))
-    return { status, ...greeting(service, request), isPlain: false };
-  const { service: name, version } = service.identity;
-  const method = request.protocol === 'http' ? request.method : 'Call';
-  return { status, body: `${name} ${version} answers ${method} ${uri}`, ...rest, isPlain: false };
-}
-
-/** What a webserver says, or a proxy that is told not to call. */
-function roleText(
-  { service, arrivedAt }: Run,
-  role: Exclude<Role, { kind: 'mock' }>,
-  uri: string,
-  status: number,
-): string {
-  const { pod, service: name } = service.identity;
-  return role.kind === 'webserver'
-    ? webserverText(role.content, uri, pod ?? name, status)
-    : proxyErrorText(`status ${status}`, performance.now() - arrivedAt);
 }
 
 /** A request that is refused is its sender's problem, who is told; one of ours, or a call without an answer, is the log's. */

@@ -1,4 +1,4 @@
-import type { CallResult, Counts, Reply } from '../reply/reply.ts';
+import type { CallResult, Counts, Reply, Summary } from '../reply/reply.ts';
 import type { Amount, Claim, Edge, Expectation } from './expectation.ts';
 import { compares, countsOf, factOf, inOrder } from './facts.ts';
 import { Latencies } from './latencies.ts';
@@ -38,8 +38,13 @@ export class Check {
   /** Looks at one answer: the call that was made to get it, with all that is below. */
   observe(root: CallResult): void {
     const { edge } = this.expectation;
-    if (edge.kind === 'root') this.add(root);
-    else this.walk(root.reply, 'root', edge, (call) => this.add(call));
+    if (edge.kind === 'root') {
+      this.add(root);
+      return;
+    }
+    // The request itself is a call to the first service, by whoever sends it.
+    if (edge.from === undefined && root.reply?.service === edge.to) this.add(root);
+    this.walk(root.reply, 'root', edge, (call) => this.add(call));
   }
 
   /**
@@ -55,10 +60,16 @@ export class Check {
     for (const call of calls) {
       const target = call.target.replace(/:\d+$/, '');
       this.called.add(target);
-      if (isFrom && (isNamed(target, edge.to) || call.reply?.service === edge.to)) visit(call);
+      if (isFrom && (isNamed(target, edge.to) || answererOf(call) === edge.to)) visit(call);
       this.walk(call.reply, target, edge, visit);
-      for (const sample of call.summary?.samples ?? []) this.walk(sample.call.reply, target, edge, () => this.hide());
+      if (call.summary !== undefined) this.walkSamples(call.summary, target, edge);
     }
+  }
+
+  /** Samples say whom a repeated call leads to, not how often. Without the first of them, not even that. */
+  private walkSamples({ samples = [] }: Summary, target: string, edge: CallsEdge): void {
+    if (!samples.some(({ is }) => is.includes('first'))) this.hide();
+    for (const { call } of samples) this.walk(call.reply, target, edge, () => this.hide());
   }
 
   private hide(): void {
@@ -97,8 +108,12 @@ export class Check {
   verdict(): Verdict {
     const { text, isNegated, claim } = this.expectation;
     const { holds, seen } = this.judge(claim);
-    const note = this.hidden === undefined ? '' : `; ${this.hidden}`;
-    return { expectation: text, passed: holds === undefined ? false : holds !== isNegated, seen: seen + note };
+    const notes = [this.hidden !== undefined && this.total === 0 ? undefined : seen, this.hidden];
+    return {
+      expectation: text,
+      passed: holds === undefined ? false : holds !== isNegated,
+      seen: notes.filter((note) => note !== undefined).join('; '),
+    };
   }
 
   private judge(claim: Claim): Judgement {
@@ -106,7 +121,10 @@ export class Check {
     const unless = (holds: boolean): boolean | undefined => (this.hidden === undefined ? holds : undefined);
     switch (claim.kind) {
       case 'calls':
-        return { holds: unless(satisfies(this.total, claim.amount)), seen: `${this.total} calls` };
+        return {
+          holds: unless(satisfies(this.total, claim.amount)),
+          seen: this.total === 0 ? this.notCalled() : countOf(this.total),
+        };
       case 'latency':
         return this.judgeLatency(claim, unless);
       case 'each': {
@@ -136,7 +154,7 @@ export class Check {
     const valueMs = this.latencies.statistic(statistic);
     if (valueMs === undefined)
       return { holds: undefined, seen: `percentiles of several repeated calls (*N), which cannot be joined` };
-    return { holds: unless(satisfies(valueMs, amount)), seen: `${statistic} ${valueMs} ms of ${count} calls` };
+    return { holds: unless(satisfies(valueMs, amount)), seen: `${statistic} ${valueMs} ms of ${countOf(count)}` };
   }
 
   private seenCounts(): string {
@@ -149,13 +167,26 @@ export class Check {
   }
 
   private nothing(): Judgement {
-    const { edge } = this.expectation;
-    if (this.total > 0) return { holds: undefined, seen: `${this.total} calls, of which none told` };
-    if (edge.kind === 'root') return { holds: undefined, seen: 'no answer' };
-    const meant = edge.from === undefined ? edge.to : `${edge.to} from ${edge.from}`;
-    const called = this.called.size === 0 ? 'none' : [...this.called].join(', ');
-    return { holds: undefined, seen: `no call to ${meant}; called were ${called}` };
+    if (this.total > 0) return { holds: undefined, seen: `${countOf(this.total)}, of which none told` };
+    return { holds: undefined, seen: this.notCalled() };
   }
+
+  /** With who was called: a name that is misspelt is never called either. */
+  private notCalled(): string {
+    const { edge } = this.expectation;
+    if (edge.kind === 'root') return 'no answer';
+    const meant = edge.from === undefined ? edge.to : `${edge.to} from ${edge.from}`;
+    return `no call to ${meant}; ${this.called.size === 0 ? 'nobody was called' : `called were ${[...this.called].join(', ')}`}`;
+  }
+}
+
+function countOf(calls: number): string {
+  return calls === 1 ? '1 call' : `${calls} calls`;
+}
+
+/** The service that answered, by its own word. */
+function answererOf({ reply, summary }: CallResult): string | undefined {
+  return reply?.service ?? summary?.samples?.find(({ call }) => call.reply !== undefined)?.call.reply?.service;
 }
 
 type CallsEdge = Extract<Edge, { kind: 'calls' }>;

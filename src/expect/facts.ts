@@ -55,7 +55,12 @@ export function compares(fact: Fact, seen: string, comparison: Comparison, value
   }
 }
 
-function equals(fact: Fact, seen: string, value: string): boolean {
+function equals(fact: Fact, seen: string, values: string): boolean {
+  return values.split('|').some((value) => equalsOne(fact, seen, value));
+}
+
+function equalsOne(fact: Fact, seen: string, value: string): boolean {
+  if (value.endsWith('xx')) return /^\dxx$/.test(value) && seen.length === 3 && seen[0] === value[0];
   if (fact === 'pod') return seen.startsWith(value);
   // An identity may be written by its account alone.
   if (fact === 'peer') return seen === value || seen.split('/').at(-1) === value;

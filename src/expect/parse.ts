@@ -101,8 +101,10 @@ class ExpectationParser {
 
   private value(fact: Fact): string {
     const value = this.peek() ?? '';
-    const problem = valueProblem(fact, value);
-    if (problem !== undefined) throw this.fail(problem);
+    for (const alternative of value.split('|')) {
+      const problem = valueProblem(fact, alternative);
+      if (problem !== undefined) throw this.fail(problem);
+    }
     this.index++;
     return value;
   }
@@ -180,9 +182,9 @@ function numberIn(unit: Amount['unit'], text: string): number | undefined {
 function valueProblem(fact: Fact, value: string): string | undefined {
   switch (fact) {
     case 'status':
-      return /^(?:[1-5]\d\d|600)$/.test(value) || callErrorCodes.some((code) => code === value)
+      return /^(?:[1-5](?:\d\d|xx)|600)$/.test(value) || callErrorCodes.some((code) => code === value)
         ? undefined
-        : `a status from 100 to 600, or one of ${callErrorCodes.join(', ')}`;
+        : `a status such as 503 or 5xx, or one of ${callErrorCodes.join(', ')}`;
     case 'attempt':
       return /^[1-9]\d{0,3}$/.test(value) ? undefined : 'the number of an attempt, from 1';
     case 'mtls':

@@ -72,9 +72,16 @@ export class Cursor {
     );
   }
 
+  /** What a person sees at an offset: the character that shapes the plan there, or all up to the next. */
+  private wordAt(offset: number): string {
+    const [word = this.text[offset] ?? ''] =
+      /^[^/@~,|:*[\]();?#]{1,30}/.exec(this.text.slice(offset, offset + 30)) ?? [];
+    return word;
+  }
+
   /** An error at an offset, by default here: what was expected there, and what was found. */
   fail(expected: string, offset = this.offset): MeshmockError {
-    const found = offset < this.text.length ? `${JSON.stringify(this.text[offset])}` : 'the end';
+    const found = offset < this.text.length ? JSON.stringify(this.wordAt(offset)) : 'the end';
     return new MeshmockError('invalid_plan', `at offset ${offset}: expected ${expected}, found ${found}`, {
       place: { text: this.text, offset, expected },
     });

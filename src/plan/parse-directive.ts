@@ -95,7 +95,7 @@ function parseWithValue(
       return { kind: name, status: cursor.check(wholeNumber(value, 3), statusProblem, at) };
     case 'grpc-status': {
       const known = grpcStatusNames.find((status) => status === value);
-      return { kind: name, grpcStatus: present(known, cursor, at, 'a gRPC status such as UNAVAILABLE') };
+      return { kind: name, grpcStatus: present(known, cursor, at, 'a gRPC status in upper case, such as UNAVAILABLE') };
     }
     case 'size':
     case 'memory':
@@ -123,7 +123,7 @@ function parseDelay(cursor: Cursor, value: string, at: number): Delay {
   if (first === undefined || more.length > 0)
     throw cursor.fail('a delay such as 100ms, 50ms-200ms or p50=10ms,p99=1s', at);
   if (!value.includes('-')) return { kind: 'fixed', delayMs: first };
-  if (second === undefined || second < first) throw cursor.fail('a range such as 50ms-200ms', at);
+  if (second === undefined || second < first) throw cursor.fail('a range that rises, such as 50ms-200ms', at);
   return { kind: 'uniform', minMs: first, maxMs: second };
 }
 

@@ -36,6 +36,7 @@ interface Expected {
   status: number;
   grpcStatus?: string;
   body: string | undefined;
+  hasOwnBody?: true;
   error?: 'reset' | 'deadline_exceeded';
   leastMs: number;
   done: string[];
@@ -73,9 +74,11 @@ function expectedOf(given: readonly Directive[], uri: string, protocol: string):
           error: 'deadline_exceeded',
         };
       case 'size':
+        expected.hasOwnBody = true;
         expected.body = 'x'.repeat(directive.bytes);
         break;
       case 'body':
+        expected.hasOwnBody = true;
         expected.body = directive.text;
         break;
       case 'cpu':
@@ -85,7 +88,10 @@ function expectedOf(given: readonly Directive[], uri: string, protocol: string):
       case 'memory':
         break;
     }
-    if (expected.status >= 400) return expected;
+    if (expected.status >= 400) {
+      if (!expected.hasOwnBody) expected.body += ` with ${expected.status}, as told`;
+      return expected;
+    }
   }
   return expected;
 }

@@ -5,12 +5,11 @@ import { MeshmockError } from '../plan/error.ts';
 import { headerNameProblem, headerValueProblem } from '../plan/fields.ts';
 import { formatPath } from '../plan/format.ts';
 import { parsePath } from '../plan/parse.ts';
-import { defaultPorts, type Header, noLimits, type Scheme } from '../plan/plan.ts';
+import { defaultPorts, type Header, noLimits, type Plan, type Scheme } from '../plan/plan.ts';
 import { type ListenAddress, parseAddress } from '../serve/address.ts';
-import { durationMs, wholeNumber } from './option-values.ts';
+import { durationMs, text, wholeNumber } from './option-values.ts';
 import { parseOptions, type Values } from './options.ts';
 import { readCommand } from './plan-forms.ts';
-import { grpcPortOffset } from './serve-options.ts';
 
 export const callSchema = {
   expect: {
@@ -29,7 +28,7 @@ export const callSchema = {
   },
   timeout: { parse: durationMs, default: '20s', value: 'DURATION', help: 'longest time to wait for one answer' },
   json: { isSwitch: true, help: 'print JSON: the call with its reply, the summary, the expectations' },
-  junit: { parse: (text: string) => text, value: 'FILE', help: 'write the expectations as JUnit XML too' },
+  junit: { parse: text, value: 'FILE', help: 'write the expectations as JUnit XML too' },
   connectTo: {
     parse: parseConnectTo,
     value: 'HOST:PORT:ADDR:PORT',
@@ -48,6 +47,8 @@ export interface CallSettings extends Omit<Values<typeof callSchema>, 'header'> 
 export interface Target {
   readonly scheme: Scheme;
   readonly address: ListenAddress;
+  readonly plan: Plan;
+  /** The plan's canonical path. */
   readonly path: string;
 }
 
@@ -67,26 +68,24 @@ function readTarget(text: string): { target: Target; headers: readonly Header[] 
   const [, scheme, authority = '', path = ''] = /^(grpcs?):(?:\/\/)?([^/?]*)(.*)$/s.exec(text) ?? [];
   if (scheme === 'grpc' || scheme === 'grpcs') {
     const address = parseAddress(/:\d+$/.test(authority) ? authority : `${authority}:${defaultPorts[scheme]}`);
-    return {
-      target: { scheme, address, path: formatPath(parsePath(path.replace(/^(?!\/)/, '/'), noLimits)) },
-      headers: [],
-    };
+    return { target: targetOf(scheme, address, parsePath(path.replace(/^(?!\/)/, '/'), noLimits)), headers: [] };
   }
   const {
-    form,
     plan,
     isTls = false,
     http = { host: 'localhost', port: defaultPorts.http },
+    grpc,
     headers,
   } = readCommand(text);
-  const isGrpc = form === 'grpcurl';
-  const address = isGrpc && !isTls ? { ...http, port: http.port + grpcPortOffset } : http;
-  const target = {
-    scheme: isGrpc ? (isTls ? 'grpcs' : 'grpc') : isTls ? 'https' : 'http',
-    address,
-    path: formatPath(plan),
-  } as const;
+  const target =
+    grpc === undefined
+      ? targetOf(isTls ? 'https' : 'http', http, plan)
+      : targetOf(isTls ? 'grpcs' : 'grpc', grpc, plan);
   return { target, headers: headers.map(parseHeader) };
+}
+
+function targetOf(scheme: Scheme, address: ListenAddress, plan: Plan): Target {
+  return { scheme, address, plan, path: formatPath(plan) };
 }
 
 function parseHeader(text: string): Header {

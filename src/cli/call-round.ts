@@ -1,14 +1,13 @@
-import type { CallAnswer, Client, OutgoingCall } from '../execute/client.ts';
-import { largestForeignBytes } from '../execute/client.ts';
+import { callWithin } from '../execute/call-within.ts';
+import { type Client, largestForeignBytes, type OutgoingCall } from '../execute/client.ts';
 import { Dialler } from '../execute/connect-to.ts';
-import { limitedSignal } from '../execute/limited-signal.ts';
 import { answerFacts, answerParts } from '../execute/make-call.ts';
 import { roundMs } from '../execute/round.ts';
 import { SummaryCollector } from '../execute/summary-collector.ts';
-import { Check, type Verdict } from '../expect/check.ts';
+import { Check, expectsNoAnswer, type Verdict } from '../expect/check.ts';
 import { authorityOf, headerFields, isGrpc } from '../plan/plan.ts';
 import { readCall } from '../reply/json.ts';
-import type { CallError, CallResult, Summary } from '../reply/reply.ts';
+import type { CallResult, Summary } from '../reply/reply.ts';
 import type { CallSettings } from './call-options.ts';
 
 /** What all requests of one round came to. */
@@ -20,6 +19,8 @@ export interface Round {
   readonly verdicts: readonly Verdict[];
   /** Whether anybody answered at all. */
   readonly isAnswered: boolean;
+  /** Whether it is expected that nobody does. */
+  readonly isExpected: boolean;
 }
 
 /** Opens the client for the target's protocol. */
@@ -42,7 +43,7 @@ export async function callRound(
   const { repeat, concurrency, expectations } = settings;
   const send = sender(settings, client, userAgent);
   const collector = new SummaryCollector();
-  const checks = expectations.map((expectation) => new Check(expectation));
+  const checks = expectations.map((expectation) => new Check(expectation, settings.target.plan));
   let next = 0;
   let isAnswered = false;
   const sendInTurn = async (): Promise<void> => {
@@ -62,6 +63,7 @@ export async function callRound(
     summary: repeat === 1 ? undefined : (collector.summary() as Summary),
     verdicts: checks.map((check) => check.verdict()),
     isAnswered,
+    isExpected: expectations.some(expectsNoAnswer),
   };
 }
 
@@ -90,14 +92,4 @@ function sender(settings: CallSettings, client: Client, userAgent: string): () =
       ...answerParts(answer, largestForeignBytes),
     });
   };
-}
-
-async function callWithin(client: Client, outgoing: OutgoingCall, parent: AbortSignal): Promise<CallAnswer> {
-  const timedOut = (): CallError => ({ code: 'timeout', message: `no answer within ${outgoing.timeoutMs} ms` });
-  const limited = limitedSignal(parent, outgoing.timeoutMs, timedOut, timedOut);
-  try {
-    return await client.call(outgoing, limited.signal);
-  } finally {
-    limited.dispose();
-  }
 }

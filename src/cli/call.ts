@@ -1,4 +1,4 @@
-import { openSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '../execute/client.ts';
 import type { Verdict } from '../expect/check.ts';
@@ -48,12 +48,12 @@ interface Rounds extends Round {
  */
 export async function call(args: readonly string[]): Promise<void> {
   const settings = readCallSettings(args);
-  const junit = settings.junit === undefined ? undefined : openJunit(settings.junit);
+  if (settings.junit !== undefined) checkJunit(settings.junit);
   const client = await openClient(settings);
   const startedAt = performance.now();
   try {
     const round = await roundsUntilPassed(settings, client);
-    report(settings, round, performance.now() - startedAt, junit);
+    report(settings, round, performance.now() - startedAt);
     process.exitCode = exitCodes[outcomeOf(round)];
   } finally {
     await client.close();
@@ -86,15 +86,14 @@ async function roundsUntilPassed(settings: CallSettings, client: Client): Promis
   }
 }
 
-function outcomeOf({ isAnswered, verdicts }: Round): keyof typeof exitCodes {
-  // That nobody answers may be just what is expected.
+function outcomeOf({ isAnswered, isExpected, verdicts }: Round): keyof typeof exitCodes {
   const passed = verdicts.every(({ passed: holds }) => holds);
-  if (!isAnswered && !(passed && verdicts.length > 0)) return 'unreachable';
+  if (!isAnswered && !(passed && isExpected)) return 'unreachable';
   return passed ? 'passed' : 'failed';
 }
 
-function report(settings: CallSettings, round: Rounds, durationMs: number, junit: number | undefined): void {
-  const { target, json } = settings;
+function report(settings: CallSettings, round: Rounds, durationMs: number): void {
+  const { target, json, junit } = settings;
   const { call, summary, verdicts } = round;
   const problem = call.error === undefined ? undefined : `${call.target} does not answer: ${call.error.message}`;
   const isUnreachable = outcomeOf(round) === 'unreachable';
@@ -111,10 +110,10 @@ function report(settings: CallSettings, round: Rounds, durationMs: number, junit
   if (problem !== undefined) process.stderr.write(`meshmock: ${problem}\n`);
 }
 
-/** Before anything is sent: a file that cannot be written must not cost the result. */
-function openJunit(file: string): number {
+/** Before anything is sent: a file that cannot be written must not cost the result. What is in it stays till then. */
+function checkJunit(file: string): void {
   try {
-    return openSync(file, 'w');
+    closeSync(openSync(file, 'a'));
   } catch (error) {
     throw new MeshmockError('usage', `--junit: ${(error as Error).message}`);
   }

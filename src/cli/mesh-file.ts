@@ -11,7 +11,9 @@ import {
 } from 'yaml';
 import { parseUpstream } from '../execute/role.ts';
 import { MeshmockError, type TextPlace } from '../plan/error.ts';
+import { hostProblem } from '../plan/fields.ts';
 import { parseDirectives } from '../plan/parse.ts';
+import { noLimits } from '../plan/plan.ts';
 import { label } from './option-values.ts';
 
 /** A mesh of `meshmock up`: its services, each with the versions that stand behind its name. */
@@ -37,7 +39,8 @@ const mostPods = 50;
 
 /** What a service or a version may say of its pods, handed on to `meshmock serve`. */
 const settingChecks: Readonly<Record<string, (value: string) => unknown>> = {
-  behaviour: (value) => parseDirectives(value),
+  // Its limits are its own, and it checks them.
+  behaviour: (value) => parseDirectives(value, noLimits),
   content: (value) => value,
   upstream: parseUpstream,
   zone: (value) => label(value),
@@ -94,6 +97,8 @@ class MeshFileReader {
     for (const [index, { name, versions }] of entries.entries()) {
       const subsets = versions.map((version) => subsetName(name, version, versions));
       for (const host of versions.length > 1 ? [name, ...subsets] : subsets) {
+        const problem = hostProblem(host);
+        if (problem !== undefined) throw this.failAt(nodes[index], `${problem}, as which others call it`);
         if (taken.has(host.toLowerCase())) throw this.failAt(nodes[index], `another name: ${host} is there already`);
         taken.add(host.toLowerCase());
       }

@@ -1,6 +1,9 @@
 import { MeshmockError } from '../plan/error.ts';
 import { parseDurationMs, parseSizeBytes } from '../plan/quantity.ts';
 
+/** Any text, as it is. */
+export const text = (value: string): string => value;
+
 /** The name of a service, version, pod or zone. @throws MeshmockError `usage` */
 export function label(value: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(value)) return value;

@@ -18,6 +18,8 @@ export interface Command {
   readonly plan: Plan;
   /** The HTTP address of the service that is to carry it out, if the command named one. */
   readonly http?: ListenAddress;
+  /** The gRPC address, if the command named that one. */
+  readonly grpc?: ListenAddress;
   /** Whether it is reached over TLS. */
   readonly isTls?: boolean;
   /** Of the first request only, as `Name: value`. */
@@ -90,7 +92,7 @@ function readGrpcurl(words: readonly string[]): Command {
   const isTls = !words.includes('-plaintext');
   const { host, port } = parseAddress(address);
   const http = { host, port: isTls || port <= grpcPortOffset ? port : port - grpcPortOffset };
-  return { form: 'grpcurl', plan: planOfJson(data), http, isTls, headers };
+  return { form: 'grpcurl', plan: planOfJson(data), http, grpc: { host, port }, isTls, headers };
 }
 
 /** Anything else of a command would be lost on the way into a plan: it is refused. */

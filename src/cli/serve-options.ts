@@ -10,10 +10,8 @@ import { formatDurationMs, formatSizeBytes } from '../plan/quantity.ts';
 import { type ListenAddress, parseAddress } from '../serve/address.ts';
 import { type LogLevel, logLevels } from '../serve/log-level.ts';
 import type { ServiceOptions } from '../serve/start-service.ts';
-import { durationMs, label, sizeBytes, wholeNumber } from './option-values.ts';
+import { durationMs, label, sizeBytes, text, wholeNumber } from './option-values.ts';
 import { named, type Option, type Parsed, parseOptions, type Values, variableOf } from './options.ts';
-
-const text = (value: string): string => value;
 
 function headerName(value: string): string {
   const name = value.toLowerCase();

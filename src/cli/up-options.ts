@@ -1,4 +1,5 @@
 import { parseAddress } from '../serve/address.ts';
+import { text } from './option-values.ts';
 import { parseLogLevel } from './serve-options.ts';
 
 export const upSchema = {
@@ -11,7 +12,7 @@ export const upSchema = {
   grpc: { parse: parseAddress, value: 'ADDRESS', help: 'the same for gRPC; the HTTP port + 1010 if not given' },
   logLevel: { parse: parseLogLevel, default: 'warn', value: 'LEVEL', help: 'how much the services log' },
   seed: {
-    parse: (text: string) => text,
+    parse: text,
     value: 'TEXT',
     help: 'makes what directives leave to chance the same in every run',
   },

@@ -15,6 +15,7 @@ import type { PlanSource } from './incoming.ts';
 import { type LimitedSignal, limitedSignal } from './limited-signal.ts';
 import { proxyErrorText, proxyPlan, proxyText, type Role, webserverDirectives, webserverText } from './role.ts';
 import { type Received, type Run, runStages } from './run-stages.ts';
+import type { Service } from './service.ts';
 
 /** What came of a request: what its reply says of it. */
 export interface Work extends Pick<Reply<RawReply>, 'status' | 'grpcStatus' | 'body' | 'try' | 'error' | 'calls'> {
@@ -42,12 +43,13 @@ export async function carryOut(
     if (request.plan.kind === 'message') seen.uri = shownUri(formatPath(plan));
     trace.describe({ 'meshmock.budget_left': allowance.maxCalls, 'meshmock.depth_left': allowance.maxDepth });
     const run: Run = { ...received, allowance, shownBodyBytes };
-    const directives = [...service.behaviour, ...plan.directives, ...roleDirectives(service.role, plan)];
+    const directives = directivesOf(service, plan);
     if (directives.length === 0 && plan.kind === 'answer' && service.role.kind !== 'proxy')
       return answerAlone(run, plan.uri || '/', behaved);
     const stop = stopSignal(run);
     try {
-      await behave(service, directives, { identity: service.identity, attempt }, behaved, stop.signal);
+      if (directives.length > 0)
+        await behave(service, directives, { identity: service.identity, attempt }, behaved, stop.signal);
       if (behaved.isReset === true) return 'reset';
       return await work(run, plan, behaved, stop.signal);
     } finally {
@@ -124,8 +126,11 @@ function readPlan(source: PlanSource, limits: Allowance): Plan {
   }
 }
 
-function roleDirectives(role: Role, plan: Plan): readonly Directive[] {
-  return role.kind === 'webserver' && plan.kind === 'answer' ? webserverDirectives(plan.uri) : [];
+/** Its own come first. */
+function directivesOf({ behaviour, role }: Service, plan: Plan): readonly Directive[] {
+  if (behaviour.length === 0 && role.kind === 'mock') return plan.directives;
+  const ofRole = role.kind === 'webserver' && plan.kind === 'answer' ? webserverDirectives(plan.uri) : [];
+  return [...behaviour, ...plan.directives, ...ofRole];
 }
 
 function answerAlone(run: Run, uri: string, behaved: Behaved): Work {

@@ -1,10 +1,10 @@
 import { authorityOf, type Call, headerFields, isGrpc, methodOf } from '../plan/plan.ts';
 import { attemptHeader, callerMesh, shownHeaders } from '../reply/evidence.ts';
-import type { CallError, CallResult, RawReply } from '../reply/reply.ts';
+import type { CallResult, RawReply } from '../reply/reply.ts';
 import { isFailed, outcomeOf } from '../reply/status.ts';
 import { allowanceHeaders, calleeTimeoutMs } from './allowance.ts';
+import { callWithin } from './call-within.ts';
 import { abortedAnswer, type CallAnswer } from './client.ts';
-import { limitedSignal } from './limited-signal.ts';
 import { roundMs } from './round.ts';
 import type { Run } from './run-stages.ts';
 import type { Service } from './service.ts';
@@ -27,64 +27,73 @@ export interface Step {
  * @returns what the last attempt came to, over the time of all of them
  */
 export async function makeCall(run: Run, step: Step, stop: AbortSignal): Promise<CallResult<RawReply>> {
+  const { retries } = step.call.options;
   const startedAt = performance.now();
-  const { retries = 0 } = step.call.options;
-  const outcomes: string[] = [];
-  let result: CallResult<RawReply>;
-  do {
-    const answer = await makeAttempt(run, step, stop, outcomes.length + 1);
-    result = {
-      target: authorityOf(step.call),
-      scheme: step.call.scheme,
-      stage: step.stage,
-      ...answerFacts(answer),
-      startMs: roundMs(startedAt - run.arrivedAt),
-      durationMs: roundMs(performance.now() - startedAt),
-      ...answerParts(answer, run.shownBodyBytes),
-    };
+  let result = await makeAttempt(run, step, stop, 1, startedAt);
+  if (retries === undefined) return result;
+  const outcomes = [outcomeOf(result)];
+  while (outcomes.length <= retries && isFailed(result) && !stop.aborted) {
+    result = await makeAttempt(run, step, stop, outcomes.length + 1, startedAt);
     outcomes.push(outcomeOf(result));
-  } while (outcomes.length <= retries && isFailed(result) && !stop.aborted);
+  }
   return outcomes.length > 1 ? { ...result, attempts: outcomes } : result;
 }
 
 async function makeAttempt(
-  { service, trace, allowance }: Run,
-  { call, path, stage, budget, forwarded }: Step,
+  run: Run,
+  step: Step,
   stop: AbortSignal,
   attempt: number,
-): Promise<CallAnswer> {
-  if (stop.aborted) return abortedAnswer(stop);
+  startedAt: number,
+): Promise<CallResult<RawReply>> {
+  if (stop.aborted) return resultOf(run, step, abortedAnswer(stop), startedAt);
+  const { service, trace, allowance } = run;
+  const { call, path, stage, budget, forwarded } = step;
   const leftMs = allowance.deadlineAt - performance.now();
   const timeoutMs = Math.min(leftMs, call.options.timeoutMs ?? Number.POSITIVE_INFINITY);
   const callTrace = trace.startCall({ call, path, stage, budgetLeft: budget, attempt });
+  const headers: Record<string, string> = {
+    ...forwarded,
+    ...callTrace.headers,
+    [allowanceHeaders.deadlineMs]: calleeTimeoutMs(timeoutMs).toFixed(3),
+    [allowanceHeaders.calls]: String(budget),
+    [allowanceHeaders.depth]: String(allowance.maxDepth - 1),
+    ...headerFields(call.headers),
+  };
+  if (call.options.retries !== undefined) headers[attemptHeader] = String(attempt);
+  const dial = service.dialler.dial(call.host, call.port);
   const outgoing = {
     scheme: call.scheme,
     authority: authorityOf(call),
-    dial: service.dialler.dial(call.host, call.port),
+    dial,
     method: methodOf(call),
     path,
-    headers: {
-      ...forwarded,
-      ...callTrace.headers,
-      [allowanceHeaders.deadlineMs]: calleeTimeoutMs(timeoutMs).toFixed(3),
-      [allowanceHeaders.calls]: String(budget),
-      [allowanceHeaders.depth]: String(allowance.maxDepth - 1),
-      ...(call.options.retries === undefined ? {} : { [attemptHeader]: String(attempt) }),
-      ...headerFields(call.headers),
-    },
+    headers,
     timeoutMs,
   };
   const client = service.clients[isGrpc(call.scheme) ? 'grpc' : 'http'];
   const answer = await callTrace.run(() =>
-    timeoutMs < leftMs
-      ? withTimeout(stop, timeoutMs, (signal) => client.call(outgoing, signal))
-      : client.call(outgoing, stop),
+    timeoutMs < leftMs ? callWithin(client, outgoing, stop) : client.call(outgoing, stop),
   );
-  callTrace.end({
+  callTrace.end({ ...answerFacts(answer), ...(answer.kind === 'failed' ? { error: answer.error.code } : {}) });
+  return resultOf(run, step, withHint(answer, service), startedAt);
+}
+
+function resultOf(
+  { arrivedAt, shownBodyBytes }: Run,
+  { call, stage }: Step,
+  answer: CallAnswer,
+  startedAt: number,
+): CallResult<RawReply> {
+  return {
+    target: authorityOf(call),
+    scheme: call.scheme,
+    stage,
     ...answerFacts(answer),
-    ...(answer.kind === 'failed' ? { error: answer.error.code } : {}),
-  });
-  return withHint(answer, service);
+    startMs: roundMs(startedAt - arrivedAt),
+    durationMs: roundMs(performance.now() - startedAt),
+    ...answerParts(answer, shownBodyBytes),
+  };
 }
 
 /** Where names are only known through `--connect-to`, a name that is not is mostly misspelt. */
@@ -92,24 +101,6 @@ function withHint(answer: CallAnswer, { dialler: { hosts } }: Service): CallAnsw
   if (answer.kind !== 'failed' || answer.error.code !== 'dns' || hosts.length === 0) return answer;
   const { code, message } = answer.error;
   return { kind: 'failed', error: { code, message: `${message} (known here: ${hosts.join(', ')})` } };
-}
-
-async function withTimeout(
-  stop: AbortSignal,
-  timeoutMs: number,
-  call: (signal: AbortSignal) => Promise<CallAnswer>,
-): Promise<CallAnswer> {
-  const limited = limitedSignal(
-    stop,
-    timeoutMs,
-    () => stop.reason as CallError,
-    () => ({ code: 'timeout', message: `no answer within ${timeoutMs} ms` }),
-  );
-  try {
-    return await call(limited.signal);
-  } finally {
-    limited.dispose();
-  }
 }
 
 /** The statuses of an answer. */

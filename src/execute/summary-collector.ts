@@ -1,13 +1,20 @@
 import { createHistogram } from 'node:perf_hooks';
 import { signedVersion } from '../reply/evidence.ts';
 import { parseReply } from '../reply/json.ts';
-import { type CallResult, type Counts, type LatencyMs, RawReply, type Sample, type Summary } from '../reply/reply.ts';
+import {
+  type CallResult,
+  type Counts,
+  type LatencyMs,
+  otherValues,
+  RawReply,
+  type Sample,
+  type Summary,
+} from '../reply/reply.ts';
 import { outcomeOf, verdictOf } from '../reply/status.ts';
 import { roundMs } from './round.ts';
 
 /** So many values are told apart in each count; what comes after them is counted together. */
 const mostValues = 1000;
-export const otherValues = '(others)';
 
 const percentiles = [50, 90, 95, 99] as const;
 

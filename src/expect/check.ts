@@ -1,7 +1,9 @@
-import type { CallResult, Counts, Reply, Summary } from '../reply/reply.ts';
-import type { Amount, Claim, Edge, Expectation } from './expectation.ts';
+import type { Plan } from '../plan/plan.ts';
+import { type CallResult, type Counts, otherValues } from '../reply/reply.ts';
+import type { Amount, Claim, Expectation } from './expectation.ts';
 import { compares, countsOf, factOf, inOrder } from './facts.ts';
 import { Latencies } from './latencies.ts';
+import { type SeenCall, walkCalls } from './walk.ts';
 
 /** What became of an expectation. */
 export interface Verdict {
@@ -17,9 +19,10 @@ interface Judgement {
   readonly seen: string;
 }
 
-/** Holds one expectation against any number of answers. It keeps counts and times, not answers. */
+/** Holds one expectation against any number of answers to one plan. It keeps counts and times, not answers. */
 export class Check {
   private readonly expectation: Expectation;
+  private readonly plan: Plan;
   /** By value, of the calls that told it. */
   private readonly counts = new Map<string, number>();
   private readonly latencies = new Latencies();
@@ -28,11 +31,13 @@ export class Check {
   private total = 0;
   /** Of them, those that told what is claimed about: nobody's version can be known. */
   private told = 0;
-  /** Why there may have been more calls of the edge than were seen. */
+  /** Why there may have been more calls of the edge than were seen, or why what was seen is not enough. */
   private hidden: string | undefined;
 
-  constructor(expectation: Expectation) {
+  /** @param plan what the service that is asked first is to do */
+  constructor(expectation: Expectation, plan: Plan) {
     this.expectation = expectation;
+    this.plan = plan;
   }
 
   /** Looks at one answer: the call that was made to get it, with all that is below. */
@@ -44,61 +49,38 @@ export class Check {
     }
     // The request itself is a call to the first service, by whoever sends it.
     if (edge.from === undefined && root.reply?.service === edge.to) this.add(root);
-    this.walk(root.reply, 'root', edge, (call) => this.add(call));
+    walkCalls(root, this.plan, edge, {
+      onCall: (seen) => this.meet(seen),
+      onHidden: (reason) => {
+        this.hidden = reason;
+      },
+    });
   }
 
-  /**
-   * Visits every call of the edge below a reply.
-   *
-   * @param host by which the caller was called
-   */
-  private walk(reply: Reply | undefined, host: string, edge: CallsEdge, visit: (call: CallResult) => void): void {
-    const { calls = [], prunedCalls = 0, service = '' } = reply ?? {};
-    if (prunedCalls > 0)
-      this.hidden = `${prunedCalls} calls were left out of the answer, to fit into gRPC's status; call over HTTP`;
-    const isFrom = edge.from === undefined || isNamed(host, edge.from) || service === edge.from;
-    for (const call of calls) {
-      const target = call.target.replace(/:\d+$/, '');
-      this.called.add(target);
-      if (isFrom && (isNamed(target, edge.to) || answererOf(call) === edge.to)) visit(call);
-      this.walk(call.reply, target, edge, visit);
-      if (call.summary !== undefined) this.walkSamples(call.summary, target, edge);
-    }
-  }
-
-  /** Samples say whom a repeated call leads to, not how often. Without the first of them, not even that. */
-  private walkSamples({ samples = [] }: Summary, target: string, edge: CallsEdge): void {
-    if (!samples.some(({ is }) => is.includes('first'))) this.hide();
-    for (const { call } of samples) this.walk(call.reply, target, edge, () => this.hide());
-  }
-
-  private hide(): void {
-    this.hidden = 'below a repeated call (*N) there are samples only; use --repeat';
+  private meet({ host, isMeant, call }: SeenCall): void {
+    this.called.add(host);
+    if (isMeant) this.add(call);
   }
 
   private add(call: CallResult): void {
     const { claim } = this.expectation;
-    const { summary, answeredBy } = call;
-    const count = summary?.count ?? 1;
-    this.total += count;
-    switch (claim.kind) {
-      case 'calls':
-        return;
-      case 'latency':
-        if (summary !== undefined) this.latencies.addSummary(summary);
-        else if (answeredBy !== 'nobody') this.latencies.add(call.durationMs ?? 0);
-        return;
-      case 'each':
-      case 'share':
-        if (summary === undefined) this.addCounts(singleCount(factOf(call, claim.fact)));
-        else if (countsOf(summary, claim.fact) === undefined)
-          this.hidden = `a repeated call (*N) does not count the ${claim.fact}; use --repeat`;
-        else this.addCounts(countsOf(summary, claim.fact));
+    const { summary } = call;
+    this.total += summary?.count ?? 1;
+    if (claim.kind === 'latency') this.latencies.add(call);
+    if (claim.kind !== 'each' && claim.kind !== 'share') return;
+    if (summary === undefined) {
+      this.addCounts(singleCount(factOf(call, claim.fact)));
+      return;
     }
+    const counts = countsOf(summary, claim.fact);
+    if (counts === undefined)
+      this.hidden = `a repeated call (*N) does not tell the ${claim.fact} of each; use --repeat`;
+    else this.addCounts(counts);
   }
 
-  private addCounts(counts: Counts = {}): void {
+  private addCounts(counts: Counts): void {
     for (const [value, count] of Object.entries(counts)) {
+      if (value === otherValues) continue;
       this.counts.set(value, (this.counts.get(value) ?? 0) + count);
       this.told += count;
     }
@@ -117,44 +99,60 @@ export class Check {
   }
 
   private judge(claim: Claim): Judgement {
-    // What was not seen may differ: only one counterexample is enough.
-    const unless = (holds: boolean): boolean | undefined => (this.hidden === undefined ? holds : undefined);
     switch (claim.kind) {
       case 'calls':
         return {
-          holds: unless(satisfies(this.total, claim.amount)),
+          holds: this.unlessHidden(satisfies(this.total, claim.amount)),
           seen: this.total === 0 ? this.notCalled() : countOf(this.total),
         };
       case 'latency':
-        return this.judgeLatency(claim, unless);
-      case 'each': {
-        if (this.told === 0) return this.nothing();
-        const holds = [...this.counts.keys()].every((value) =>
-          compares(claim.fact, value, claim.comparison, claim.value),
-        );
-        return { holds: holds ? unless(holds) : holds, seen: this.seenCounts() };
-      }
-      case 'share': {
-        if (this.told === 0) return this.nothing();
-        const hits = [...this.counts]
-          .filter(([value]) => compares(claim.fact, value, '=', claim.value))
-          .reduce((sum, [, count]) => sum + count, 0);
-        const amount = claim.amount.unit === 'percent' ? (100 * hits) / this.told : hits;
-        return { holds: unless(satisfies(amount, claim.amount)), seen: this.seenCounts() };
-      }
+        return this.judgeLatency(claim);
+      case 'each':
+        return this.judgeEach(claim);
+      case 'share':
+        return this.judgeShare(claim);
     }
   }
 
-  private judgeLatency(
-    { statistic, amount }: Extract<Claim, { kind: 'latency' }>,
-    unless: (holds: boolean) => boolean | undefined,
-  ): Judgement {
-    const { count } = this.latencies;
-    if (count === 0) return this.nothing();
+  private judgeLatency({ statistic, amount }: Extract<Claim, { kind: 'latency' }>): Judgement {
+    if (this.total === 0) return { holds: undefined, seen: this.notCalled() };
+    const { unanswered } = this.latencies;
+    // How long they would have taken, nobody knows.
+    if (unanswered > 0) return { holds: undefined, seen: `${unanswered} of ${countOf(this.total)} had no answer` };
     const valueMs = this.latencies.statistic(statistic);
     if (valueMs === undefined)
-      return { holds: undefined, seen: `percentiles of several repeated calls (*N), which cannot be joined` };
-    return { holds: unless(satisfies(valueMs, amount)), seen: `${statistic} ${valueMs} ms of ${countOf(count)}` };
+      return { holds: undefined, seen: 'percentiles of several repeated calls (*N), which cannot be joined' };
+    return {
+      holds: this.unlessHidden(satisfies(valueMs, amount)),
+      seen: `${statistic} ${valueMs} ms of ${countOf(this.total)}`,
+    };
+  }
+
+  private judgeEach({ fact, comparison, value }: Extract<Claim, { kind: 'each' }>): Judgement {
+    if (this.told === 0) return this.nothing();
+    const holds = [...this.counts.keys()].every((seen) => compares(fact, seen, comparison, value));
+    // One counterexample is enough, whatever the others are.
+    const isCertain = !holds || this.told === this.total;
+    return {
+      holds: holds && isCertain ? this.unlessHidden(true) : isCertain ? holds : undefined,
+      seen: this.seenCounts(),
+    };
+  }
+
+  private judgeShare({ fact, value, amount }: Extract<Claim, { kind: 'share' }>): Judgement {
+    if (this.told === 0) return this.nothing();
+    const hits = [...this.counts]
+      .filter(([seen]) => compares(fact, seen, '=', value))
+      .reduce((sum, [, count]) => sum + count, 0);
+    const seen = this.seenCounts();
+    if (amount.unit === 'percent')
+      return { holds: this.unlessHidden(satisfies((100 * hits) / this.told, amount)), seen };
+    const holds = sameWithin(hits, hits + this.total - this.told, amount);
+    return { holds: holds === undefined ? undefined : this.unlessHidden(holds), seen };
+  }
+
+  private unlessHidden(holds: boolean): boolean | undefined {
+    return this.hidden === undefined ? holds : undefined;
   }
 
   private seenCounts(): string {
@@ -163,7 +161,7 @@ export class Check {
       ([value, count]) => `${value} ×${count} (${Number(((100 * count) / this.told).toFixed(1))}%)`,
     );
     const untold = this.total - this.told;
-    return shares.join(', ') + (untold > 0 ? `; ${untold} of ${this.total} calls did not tell` : '');
+    return shares.join(', ') + (untold > 0 ? `; ${untold} of ${countOf(this.total)} did not tell` : '');
   }
 
   private nothing(): Judgement {
@@ -180,24 +178,29 @@ export class Check {
   }
 }
 
+/** Whether an expectation is about a request that nobody answers: then that nobody does is no failure to reach anybody. */
+export function expectsNoAnswer({ edge, claim, isNegated }: Expectation): boolean {
+  if (edge.kind !== 'root' || isNegated || claim.kind !== 'each' || claim.comparison !== '=') return false;
+  return claim.fact === 'answered-by'
+    ? claim.value === 'nobody'
+    : claim.fact === 'status' && /^[a-z]/.test(claim.value);
+}
+
 function countOf(calls: number): string {
   return calls === 1 ? '1 call' : `${calls} calls`;
 }
 
-/** The service that answered, by its own word. */
-function answererOf({ reply, summary }: CallResult): string | undefined {
-  return reply?.service ?? summary?.samples?.find(({ call }) => call.reply !== undefined)?.call.reply?.service;
-}
-
-type CallsEdge = Extract<Edge, { kind: 'calls' }>;
-
-/** A name may be written short: `reviews` is `reviews.default.svc.cluster.local` too. */
-function isNamed(host: string, name: string): boolean {
-  return host === name || host.startsWith(`${name}.`);
-}
-
 function singleCount(value: string | undefined): Counts {
   return value === undefined ? {} : { [value]: 1 };
+}
+
+/** Whether an amount is satisfied, when all that is known is that it lies between two; undefined when that depends. */
+function sameWithin(least: number, most: number, amount: Amount): boolean | undefined {
+  const holds = satisfies(least, amount);
+  const isBetween = least < amount.value && amount.value < most;
+  return satisfies(most, amount) !== holds || satisfies(isBetween ? amount.value : least, amount) !== holds
+    ? undefined
+    : holds;
 }
 
 /** For what floating point makes of percentages. */

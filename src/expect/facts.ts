@@ -34,7 +34,8 @@ export function countsOf(summary: Summary, fact: Fact): Counts | undefined {
     case 'pod':
       return summary.byPod ?? {};
     case 'attempt':
-      return summary.byAttempt ?? {};
+      // Calls without an answer are counted too, and did not tell.
+      return summary.byAnswer?.nobody === undefined ? (summary.byAttempt ?? {}) : undefined;
     case 'answered-by':
       return summary.byAnswer ?? {};
     case 'mtls':

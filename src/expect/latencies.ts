@@ -1,22 +1,21 @@
-import type { LatencyMs, Summary } from '../reply/reply.ts';
+import type { CallResult, LatencyMs } from '../reply/reply.ts';
 import type { Statistic } from './expectation.ts';
 
-/** The times of calls that were answered: single ones, and repeated ones as their summaries have them. */
+/** The times of calls: single ones, and repeated ones as their summaries have them. */
 export class Latencies {
   private readonly singleMs: number[] = [];
   private readonly summaries: { readonly count: number; readonly latencyMs: LatencyMs }[] = [];
+  /** How many calls had no answer, whatever they took. */
+  unanswered = 0;
 
-  add(durationMs: number): void {
-    this.singleMs.push(durationMs);
-  }
-
-  addSummary({ count, byAnswer, latencyMs }: Summary): void {
-    if (latencyMs !== undefined && byAnswer?.nobody !== count) this.summaries.push({ count, latencyMs });
-  }
-
-  /** Of how many calls. */
-  get count(): number {
-    return this.summaries.reduce((sum, { count }) => sum + count, this.singleMs.length);
+  add({ summary, durationMs = 0, answeredBy }: CallResult): void {
+    if (summary?.latencyMs !== undefined) {
+      this.summaries.push({ count: summary.count, latencyMs: summary.latencyMs });
+      this.unanswered += summary.byAnswer?.nobody ?? 0;
+    } else {
+      this.singleMs.push(durationMs);
+      if (answeredBy === 'nobody') this.unanswered++;
+    }
   }
 
   /** In ms, of at least one call; undefined when it cannot be told: percentiles of several summaries cannot be joined. */
@@ -24,21 +23,28 @@ export class Latencies {
     const [summary] = this.summaries;
     if (summary === undefined) return statisticOf(this.singleMs, statistic);
     if (this.summaries.length === 1 && this.singleMs.length === 0) return summary.latencyMs[statistic];
+    const parts = [
+      ...this.summaries,
+      ...(this.singleMs.length === 0 ? [] : [{ count: this.singleMs.length, latencyMs: extremesOf(this.singleMs) }]),
+    ];
     switch (statistic) {
       case 'min':
+        return Math.min(...parts.map(({ latencyMs }) => latencyMs.min));
       case 'max':
-        return Math[statistic](...this.singleMs, ...this.summaries.map(({ latencyMs }) => latencyMs[statistic]));
+        return Math.max(...parts.map(({ latencyMs }) => latencyMs.max));
       case 'mean': {
-        const totalMs = this.summaries.reduce(
-          (sum, { count, latencyMs }) => sum + count * latencyMs.mean,
-          sumOf(this.singleMs),
-        );
-        return toTenth(totalMs / this.count);
+        const count = parts.reduce((sum, part) => sum + part.count, 0);
+        return toTenth(parts.reduce((sum, part) => sum + part.count * part.latencyMs.mean, 0) / count);
       }
       default:
         return undefined;
     }
   }
+}
+
+function extremesOf(durationsMs: readonly number[]): Pick<LatencyMs, 'min' | 'mean' | 'max'> {
+  const of = (statistic: Statistic): number => statisticOf(durationsMs, statistic) ?? 0;
+  return { min: of('min'), mean: of('mean'), max: of('max') };
 }
 
 function statisticOf(durationsMs: readonly number[], statistic: Statistic): number | undefined {
@@ -49,17 +55,13 @@ function statisticOf(durationsMs: readonly number[], statistic: Statistic): numb
     case 'max':
       return sorted.at(-1);
     case 'mean':
-      return toTenth(sumOf(sorted) / sorted.length);
+      return toTenth(sorted.reduce((sum, value) => sum + value, 0) / sorted.length);
     default: {
       // The nearest rank: so many per cent of the values are at most as large.
       const percentile = Number(statistic.slice(1));
       return sorted[Math.ceil((percentile / 100) * sorted.length) - 1];
     }
   }
-}
-
-function sumOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0);
 }
 
 function toTenth(valueMs: number): number {

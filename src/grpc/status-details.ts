@@ -18,6 +18,9 @@ export const detailsLimitHeader = 'x-meshmock-details-bytes';
 export const ownDetailsBytes = 36 * 1024;
 const othersDetailsBytes = 4 * 1024;
 
+/** Of the message of a status, in characters: it stands in the headers twice. */
+const longestMessage = 1000;
+
 /** google/rpc/status.proto, with google.protobuf.Any. */
 const Any = new protobuf.Type('Any')
   .add(new protobuf.Field('typeUrl', 1, 'string'))
@@ -38,7 +41,10 @@ export function detailsLimitOf(header: string | undefined): number {
 export function errorStatusOf(reply: Reply, limitBytes: number, metadata: Metadata): Partial<StatusObject> {
   const name = (reply.grpcStatus ?? grpcStatusOf(reply.status)) as GrpcStatusName;
   const code = grpcCodeOf(name);
-  const details = reply.error?.message ?? `${reply.service} answers with status ${reply.status}`;
+  const details = (reply.error?.message ?? `${reply.service} answers with status ${reply.status}`).slice(
+    0,
+    longestMessage,
+  );
   const value = encodeReplyMessage(pruneReply(reply, (pruned) => encodeReplyMessage(pruned).length <= limitBytes));
   const status = Status.encode(Status.create({ code, message: details, details: [{ typeUrl, value }] })).finish();
   metadata.set(detailsTrailer, Buffer.from(status));

@@ -5,7 +5,7 @@ import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { answer } from '../execute/answer.ts';
 import { type Service, signature } from '../execute/service.ts';
 import { UnderWay } from '../execute/under-way.ts';
-import { headerFields } from '../plan/plan.ts';
+import { type Header, headerFields } from '../plan/plan.ts';
 import { signatureHeader } from '../reply/evidence.ts';
 import { encode, pathOfTarget, plainHeaders } from './codec.ts';
 import { addOwnPaths, isOwnPath, ownRoute } from './own-paths.ts';
@@ -60,19 +60,11 @@ export function createHttpServer(service: Service): HttpServer {
       closeWhenDraining(reply);
       const { contentType, body } = encode(answered.reply, request, answered.isPlain);
       const { status } = answered.reply;
-      const cookies = answered.headers.filter(({ name }) => name === 'set-cookie');
-      return (
-        reply
-          .code(status)
-          .headers(headerFields(answered.headers.filter((header) => !cookies.includes(header))))
-          // The one header that is no list (RFC 9110 section 5.3).
-          .header(
-            'set-cookie',
-            cookies.map(({ value }) => value),
-          )
-          .header('content-type', contentType)
-          .send(status === resetContent ? '' : body)
-      );
+      if (answered.headers.length > 0) addHeaders(reply, answered.headers);
+      return reply
+        .code(status)
+        .header('content-type', contentType)
+        .send(status === resetContent ? '' : body);
     },
   });
   return {
@@ -96,6 +88,17 @@ export function createHttpServer(service: Service): HttpServer {
       await closed;
     },
   };
+}
+
+function addHeaders(reply: FastifyReply, headers: readonly Header[]): void {
+  // The one header that is no list (RFC 9110 section 5.3).
+  const cookies = headers.filter(({ name }) => name === 'set-cookie');
+  reply.headers(headerFields(headers.filter((header) => !cookies.includes(header))));
+  if (cookies.length > 0)
+    reply.header(
+      'set-cookie',
+      cookies.map(({ value }) => value),
+    );
 }
 
 /** Has no content (RFC 9110 section 15.3.6); of the others without, Node knows by itself. */

@@ -24,12 +24,15 @@ import {
  * @throws MeshmockError `invalid_plan` with the path of the field; `limit_exceeded`
  */
 export function fromMessage(message: unknown, limits: PlanLimits = defaultPlanLimits): Plan {
-  const plan = new MessageReader(limits).plan(message, 'plan', 0, false);
-  checkCount(plan, limits);
+  const reader = new MessageReader(limits);
+  const plan = reader.plan(message, 'plan', 0, false);
+  checkCount(plan, limits, (call) => ({ field: reader.fields.get(call) ?? 'plan' }));
   return plan;
 }
 
 class MessageReader {
+  /** The path of each call. */
+  readonly fields = new Map<Call, string>();
   private readonly limits: PlanLimits;
   private readonly maxDepth: number;
   private calls = 0;
@@ -85,7 +88,7 @@ class MessageReader {
     const name = reader.string('scheme') || 'http';
     const scheme = schemes.find((known) => known === name);
     if (scheme === undefined) throw reader.refuse('scheme', `one of ${schemes.join(', ')}`);
-    return {
+    const call = {
       scheme,
       host: reader.checked('host', reader.string('host') ?? '', fields.hostProblem),
       port: reader.checked('port', reader.number('port') || defaultPorts[scheme], fields.portProblem),
@@ -94,6 +97,8 @@ class MessageReader {
       options: reader.has('options') ? optionsFrom(reader.value('options'), reader.at('options')) : {},
       then: this.then(reader, depth, true),
     };
+    this.fields.set(call, field);
+    return call;
   }
 
   private directive(message: unknown, field: string): Directive {

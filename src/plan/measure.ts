@@ -1,4 +1,4 @@
-import { MeshmockError, type TextPlace } from './error.ts';
+import { MeshmockError } from './error.ts';
 import type { Behaviour, Call, CallsPlan, Delay, Plan, PlanLimits } from './plan.ts';
 import { formatDurationMs, formatSizeBytes } from './quantity.ts';
 
@@ -35,31 +35,40 @@ export function depthOf(plan: Plan): number {
 }
 
 /**
- * @param placeOf where in a text a call stands, if there is a text
+ * @param whereIs where a call stands in what the plan was read from
  * @throws MeshmockError `limit_exceeded` when the plan makes more calls than allowed, at the call that is too many
  */
-export function checkCount(
-  plan: Plan,
-  limits: PlanLimits,
-  placeOf?: (call: Call) => Omit<TextPlace, 'expected'>,
-): void {
+export function checkCount(plan: Plan, limits: PlanLimits, whereIs: (call: Call) => CallPlace): void {
   const calls = countCalls(plan);
   if (calls <= limits.maxCalls || plan.kind === 'answer') return;
-  const message = `the plan makes ${calls} calls, ${limits.maxCalls} are allowed`;
+  const shown = calls < mostShownCalls ? String(calls) : `more than ${mostShownCalls}`;
+  const message = `the plan makes ${shown} calls, ${limits.maxCalls} are allowed`;
+  const { text, offset, field } = whereIs(firstTooMany(plan, limits.maxCalls));
   const expected = `a plan of at most ${limits.maxCalls} calls`;
-  const place = placeOf?.(firstTooMany(plan, limits.maxCalls));
-  throw new MeshmockError('limit_exceeded', message, place === undefined ? {} : { place: { ...place, expected } });
+  throw new MeshmockError(
+    'limit_exceeded',
+    field === undefined ? message : `${field}: ${message}`,
+    field === undefined ? { place: { text: text ?? '', offset: offset ?? 0, expected } } : { field },
+  );
 }
 
-/** The call at which the calls become too many, read from the left; the one that multiplies them comes before those below. */
+const mostShownCalls = 1_000_000_000;
+
+/** The place of a call: in a text, or in a message. */
+export type CallPlace =
+  | { readonly text: string; readonly offset: number; readonly field?: never }
+  | { readonly field: string; readonly text?: never; readonly offset?: never };
+
+/** The call at which the calls become too many, read from the left: the one that multiplies them, if one alone does. */
 function firstTooMany(plan: CallsPlan, maxCalls: number): Call {
   const below = countBelow(plan);
   const calls = plan.stages.flat();
   let left = maxCalls;
   for (const [index, call] of calls.entries()) {
+    const needed = below[index] ?? 0;
     const continuation = call.then ?? plan.then;
-    if ((below[index] ?? 0) > maxCalls && continuation?.kind === 'calls') return firstTooMany(continuation, maxCalls);
-    left -= countAttempts(call) * (1 + (below[index] ?? 0));
+    if (needed > left - 1 && left > 0 && continuation?.kind === 'calls') return firstTooMany(continuation, left - 1);
+    left -= countAttempts(call) * (1 + needed);
     if (left < 0) return call;
   }
   return calls[0] as Call;

@@ -1,6 +1,6 @@
 import { Cursor } from './cursor.ts';
 import * as fields from './fields.ts';
-import { checkCount } from './measure.ts';
+import { checkCount, countCalls } from './measure.ts';
 import { parseDirective } from './parse-directive.ts';
 import { parseHeader } from './parse-header.ts';
 import { parseOption, wholeNumber } from './parse-option.ts';
@@ -12,6 +12,7 @@ import {
   defaultPlanLimits,
   defaultPorts,
   type Header,
+  noLimits,
   type Plan,
   type PlanLimits,
   type Scheme,
@@ -53,8 +54,8 @@ class PlanParser {
   private readonly limits: PlanLimits;
   private readonly maxDepth: number;
   private calls = 0;
-  /** Where each call begins. */
-  private readonly offsets = new Map<Call, number>();
+  /** Where each call begins, when that is asked for. */
+  private offsets: Map<Call, number> | undefined;
 
   constructor(cursor: Cursor, limits: PlanLimits) {
     this.cursor = cursor;
@@ -66,8 +67,17 @@ class PlanParser {
   whole(): Plan {
     const plan = this.plan(0, false);
     if (!this.cursor.atEnd) throw this.cursor.fail('"/", "," or "|"');
-    checkCount(plan, this.limits, (call) => ({ text: this.cursor.text, offset: this.offsets.get(call) ?? 0 }));
+    if (countCalls(plan) > this.limits.maxCalls)
+      new PlanParser(new Cursor(this.cursor.text), noLimits).refuse(this.limits);
     return plan;
+  }
+
+  /** Reads once more, a plan that makes too many calls, to find the place: what is in order need not know places. */
+  private refuse(limits: PlanLimits): void {
+    const offsets = new Map<Call, number>();
+    this.offsets = offsets;
+    const plan = this.plan(0, false);
+    checkCount(plan, limits, (call) => ({ text: this.cursor.text, offset: offsets.get(call) ?? 0 }));
   }
 
   /** A chain of groups is read in a loop; only a continuation in parentheses goes deeper into the stack. */
@@ -166,7 +176,7 @@ class PlanParser {
       else break;
     }
     const call = { scheme, host, port, times, headers, options, then: this.ownContinuation(depth) };
-    this.offsets.set(call, start);
+    this.offsets?.set(call, start);
     return call;
   }
 

@@ -13,7 +13,8 @@ export function pruneReply(reply: Reply, fits: (reply: Reply) => boolean): Reply
   const fitting = shorter.find(fits);
   if (fitting !== undefined) return fitting;
   const { request: _request, mesh: _mesh, body: _body, try: _try, behaviour: _behaviour, ...least } = cut(slim, 0);
-  return least;
+  const { error } = least;
+  return error === undefined ? least : { ...least, error: { code: error.code, message: error.message.slice(0, 1000) } };
 }
 
 /** The same for each call of a reply that has a reply below it, and the call itself. */
@@ -48,8 +49,10 @@ function withoutSuccesses(reply: Reply): Reply {
 function callWithoutSuccesses(call: CallResult): CallResult {
   const { reply, summary } = call;
   if (summary !== undefined) {
-    const failed = (summary.samples ?? []).filter((sample) => isFailed(sample.call));
-    return { ...call, summary: withSamples({ ...summary, samples: failed }, callWithoutSuccesses) };
+    const { samples = [], ...counts } = summary;
+    const failed = samples.filter((sample) => isFailed(sample.call));
+    if (failed.length === 0) return { ...call, summary: counts };
+    return { ...call, summary: withSamples({ ...counts, samples: failed }, callWithoutSuccesses) };
   }
   if (reply === undefined) return call;
   return { ...call, reply: isFailed(call) ? withoutSuccesses(reply) : cut(reply, 0) };

@@ -69,7 +69,7 @@ export interface Summary<Raw = never> {
   unmade?: number;
   /** Adds up to `count`: a call without an answer counts by the code of its error. */
   byStatus?: Counts;
-  /** Of the answers that are replies. */
+  /** Of the answers of meshmocks. */
   byVersion?: Counts;
   /** Of the answers that are replies. */
   byPod?: Counts;
@@ -81,6 +81,9 @@ export interface Summary<Raw = never> {
   /** The first call, the slowest and the first that failed: one may be several of them. */
   samples?: Sample<Raw>[];
 }
+
+/** In counts: all values beyond those that are told apart. */
+export const otherValues = '(others)';
 
 /** How often there was each value. */
 export type Counts = Record<string, number>;

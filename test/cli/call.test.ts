@@ -44,6 +44,7 @@ suite('meshmock call', () => {
       `grpc://${grpc}/@reviews/x`,
       `http://${entry}/@reviews/x`,
       `curl -sg -H 'end-user: jason' '${entry}/@reviews/x'`,
+      `grpcurl -plaintext -d '{"path":"/@reviews/x"}' ${grpc} meshmock.v1.MeshMock/Call`,
     ]) {
       const { code, stdout } = await runProgram(['call', url]);
       assert.equal(code, 0, url);
@@ -163,6 +164,10 @@ suite('meshmock call', () => {
       ...['call', `${entry}/~close/x`, '--expect', 'status = reset', '--expect', 'answered-by = nobody'],
     ]);
     assert.deepEqual([code, stdout.startsWith('pass  status = reset\n')], [0, true], stdout);
+    for (const expectation of ['status != 200', 'not status = 200', 'reviews calls = 0']) {
+      const { code: silence } = await runProgram(['call', 'localhost:1/@reviews/x', '--expect', expectation]);
+      assert.equal(silence, 3, expectation);
+    }
     const other = await runProgram(['call', `${entry}/~close/x`, '--expect', 'status = timeout']);
     assert.equal(other.code, 3);
     assert.match(other.stdout, /^FAIL {2}status = timeout\n {6}seen: reset ×1/);

@@ -73,6 +73,8 @@ const wrong: [text: string, place: string, message: RegExp][] = [
     /expected one of upstream \(a proxy\) and content/,
   ],
   ['services:\n  - name: -a', '2:11', /no name/],
+  ['services:\n  - name: 123', '2:5', /expected the name of a host, not a number alone, as which others call it/],
+  ['services:\n  - {name: a, version: v1, versions: [{version: v2}]}', '2:24', /expected either version or versions/],
   ['services:\n  - name: a\n    behaviour: /~dela=1s', '3:16', /at offset 2: expected a directive/],
   ['services:\n  - name: a\n    behaviour: /x', '3:16', /expected directives alone/],
   ['services:\n  - name: a\n    upstream: b', '3:15', /no URL of an upstream/],

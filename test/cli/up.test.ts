@@ -67,7 +67,9 @@ test('a taken port is an error that names the port, the service and the flag', a
 });
 
 test('octopus: a hundred requests to the proxy reach both versions and all six pods in turn, in the words of the classic', async () => {
-  await using up = startProgram(['up', 'octopus', ...anyPorts.slice(1)], { OTEL_SDK_DISABLED: 'true' });
+  // What is set for one service in this shell is not for all that are started from it.
+  const others = { PROXYURL: 'http://127.0.0.1:1', MESHMOCK_BEHAVIOUR: '/~status=500', MESHMOCK_POD: 'other' };
+  await using up = startProgram(['up', 'octopus', ...anyPorts.slice(1)], { OTEL_SDK_DISABLED: 'true', ...others });
   await up.printed(/Ctrl-C ends it all/);
   const [, port] = /proxy +http localhost:(\d+)/.exec(up.stdout) ?? [];
   const counts = new Map<string, number>();

@@ -37,11 +37,11 @@ suite('retries', () => {
     test(`a call without an answer is tried again, each attempt with a timeout of its own, over ${scheme}`, async () => {
       const reset = await callHttp(mesh.httpPort('a'), `/@${scheme}:b;retries=1/~close:attempt=1/x`);
       assert.deepEqual([reset.status, reset.calls?.[0]?.attempts], [200, ['reset', '200']]);
-      const slow = await callHttp(mesh.httpPort('a'), `/@${scheme}:b;timeout=150ms;retries=2/~delay=10s:attempt<3/x`);
+      const slow = await callHttp(mesh.httpPort('a'), `/@${scheme}:b;timeout=400ms;retries=2/~delay=10s:attempt<3/x`);
       const [call] = slow.calls ?? [];
       assert.equal(slow.status, 200);
       assert.equal(call?.attempts?.length, 3);
-      assert.ok((call?.durationMs ?? 0) >= 250);
+      assert.ok((call?.durationMs ?? 0) >= 700);
     });
   }
 
@@ -60,7 +60,7 @@ suite('retries', () => {
       'x-meshmock-deadline-ms': 400,
     });
     assert.ok(status === 504 || status === 502);
-    assert.ok((calls?.[0]?.attempts?.length ?? 0) < 10);
+    assert.ok((calls?.[0]?.attempts?.length ?? 0) < 20);
     assert.ok(performance.now() - startedAt < 1500);
   });
 });
@@ -137,6 +137,7 @@ suite('repeats', () => {
     // Each of the three pods has its own count of what it was asked.
     assert.equal(sum(byStatus), 8);
     assert.equal(sum(byAttempt), 8);
+    assert.ok((byStatus?.reset ?? 0) > 0);
     assert.equal(byStatus?.reset, byAnswer?.nobody);
     assert.equal(sum(byVersion), byAnswer?.service);
     const refused = await callHttp(mesh.httpPort('a'), '/@127.0.0.1:1*3/x');
@@ -181,7 +182,9 @@ suite('repeats', () => {
     assert.ok(count > 2 && count < 20, String(count));
     assert.equal(sum(byStatus), count);
     assert.equal(reply.status, 504);
-    assert.equal(reply.calls?.[0]?.error?.code ?? 'timeout', 'timeout');
+    const [call] = reply.calls ?? [];
+    // Of the two deadlines the callee's may pass first, which says so, or the caller's.
+    assert.ok(call?.status === 504 || call?.error?.code === 'timeout', JSON.stringify(call));
   });
 
   test('a call that failed before the deadline cut off the rest stands for all: 502', async () => {

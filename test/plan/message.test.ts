@@ -71,3 +71,18 @@ test('a message that is too deep is refused before the stack ends', () => {
     (error: unknown) => error instanceof MeshmockError && error.code === 'limit_exceeded',
   );
 });
+
+test('too many calls are refused at the field of the call that is too many', () => {
+  const call = (host: string, times: number): object => ({ host, times });
+  const fieldOf = (stages: object[], then?: object): string | undefined => {
+    try {
+      fromMessage({ stages: [{ calls: stages }], ...(then === undefined ? {} : { then }) });
+    } catch (error) {
+      return (error as MeshmockError).field;
+    }
+    return undefined;
+  };
+  assert.equal(fieldOf([call('a', 1), call('b', 1000)]), 'plan.stages[0].calls[1]');
+  assert.equal(fieldOf([call('a', 1)], { stages: [{ calls: [call('b', 1000)] }] }), 'plan.then.stages[0].calls[0]');
+  assert.equal(fieldOf([call('a', 1), call('b', 999)]), undefined);
+});

@@ -183,3 +183,27 @@ test('reading takes time linear in the text', () => {
     assert.ok(performance.now() - startedAt < 5000, text.slice(0, 20));
   }
 });
+
+const tooMany: [path: string, offset: number | undefined][] = [
+  ['/@a*1000/x', undefined],
+  ['/@a*1001/x', 2],
+  ['/@a/@b*999/x', undefined],
+  ['/@a/@b*1000/x', 5],
+  ['/@a,b/@c*499/x', undefined],
+  ['/@a,b/@c*500/x', 7],
+  ['/@a,b/@c*1000/x', 7],
+  ['/@a*500/@b/x', undefined],
+  ['/@a*501/@b/x', 2],
+  ['/~body=@@/@a(/@b*1000/x)|c/y', 15],
+  ['/@a*999999999/@b*999999999/@c*999999999/x', 28],
+];
+for (const [path, offset] of tooMany) {
+  test(`${path} ${offset === undefined ? 'is just allowed' : `makes too many calls, at offset ${offset}`}`, () => {
+    if (offset === undefined) assert.ok(parsePath(path));
+    else {
+      const { code, place, message } = errorOf(path);
+      assert.deepEqual([code, place?.offset], ['limit_exceeded', offset]);
+      assert.match(message, /^the plan makes (?:\d+|more than 1000000000) calls, 1000 are allowed$/);
+    }
+  });
+}

@@ -26,11 +26,16 @@ export interface Step {
  * @param stop ends it at once; its reason is a `CallError`
  * @returns what the last attempt came to, over the time of all of them
  */
-export async function makeCall(run: Run, step: Step, stop: AbortSignal): Promise<CallResult<RawReply>> {
+export function makeCall(run: Run, step: Step, stop: AbortSignal): Promise<CallResult<RawReply>> {
   const { retries } = step.call.options;
+  return retries === undefined
+    ? makeAttempt(run, step, stop, 1, performance.now())
+    : makeAttempts(run, step, stop, retries);
+}
+
+async function makeAttempts(run: Run, step: Step, stop: AbortSignal, retries: number): Promise<CallResult<RawReply>> {
   const startedAt = performance.now();
   let result = await makeAttempt(run, step, stop, 1, startedAt);
-  if (retries === undefined) return result;
   const outcomes = [outcomeOf(result)];
   while (outcomes.length <= retries && isFailed(result) && !stop.aborted) {
     result = await makeAttempt(run, step, stop, outcomes.length + 1, startedAt);

@@ -60,6 +60,6 @@ function planSteps({ service, request, requestId, allowance }: Run, plan: CallsP
   );
 }
 
-async function runStep(run: Run, step: Step, stop: AbortSignal): Promise<CallResult<RawReply>> {
+function runStep(run: Run, step: Step, stop: AbortSignal): Promise<CallResult<RawReply>> {
   return step.call.times === 1 ? makeCall(run, step, stop) : repeatCall(run, step, stop);
 }

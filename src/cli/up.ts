@@ -143,7 +143,7 @@ function commandsFor(entry: Pod, pods: readonly Pod[]): string[] {
     ...(second === first
       ? []
       : [
-          `curl -g '${at}/@${first}|${second}/@${third}/hello' ${asText}`,
+          `curl -g '${at}/@${first}|${second}/@grpc:${third}/hello' ${asText}`,
           `curl -g '${at}/@${first}[end-user=jason],${second}/hello'`,
         ]),
     `curl -g '${at}/@${first};retries=2/~status=503:attempt<3/hello' ${asText}`,

@@ -24,7 +24,7 @@ export const callSchema = {
   retryUntil: {
     parse: durationMs,
     value: 'DURATION',
-    help: 'do it all again until every expectation holds, for about so long at most',
+    help: 'do it all again until every expectation holds; after so long no round is begun any more',
   },
   timeout: { parse: durationMs, default: '20s', value: 'DURATION', help: 'longest time to wait for one answer' },
   json: { isSwitch: true, help: 'print JSON: the call with its reply, the summary, the expectations' },

@@ -33,8 +33,6 @@ const exitCodes = { passed: 0, failed: 1, unreachable: 3 } as const;
 
 const longestPauseMs = 500;
 const leastPauseMs = 50;
-/** A round may not outlast the time that there is for all by more: so long it waits for an answer at least. */
-const leastRoundMs = 1000;
 
 /** The last round, and how many there were. */
 interface Rounds extends Round {
@@ -73,9 +71,7 @@ async function roundsUntilPassed(settings: CallSettings, client: Client): Promis
   try {
     for (;;) {
       answers = 0;
-      const mostMs = retryUntil === undefined ? settings.timeout : Math.max(leastRoundMs, endsAt - performance.now());
-      const timeout = Math.min(settings.timeout, mostMs);
-      const round = await callRound({ ...settings, timeout }, client, userAgent, () => answers++);
+      const round = await callRound(settings, client, userAgent, () => answers++);
       const leftMs = endsAt - performance.now();
       if (outcomeOf(round) === 'passed' || leftMs < leastPauseMs) return { ...round, rounds };
       await setTimeout(Math.min(longestPauseMs, leftMs / 2));

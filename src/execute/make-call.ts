@@ -1,10 +1,10 @@
 import { authorityOf, type Call, headerFields, isGrpc, methodOf } from '../plan/plan.ts';
 import { attemptHeader, callerMesh, shownHeaders } from '../reply/evidence.ts';
-import type { CallResult, RawReply } from '../reply/reply.ts';
+import type { CallError, CallResult, RawReply } from '../reply/reply.ts';
 import { isFailed, outcomeOf } from '../reply/status.ts';
 import { allowanceHeaders, calleeTimeoutMs } from './allowance.ts';
 import { callWithin } from './call-within.ts';
-import { abortedAnswer, type CallAnswer } from './client.ts';
+import type { CallAnswer } from './client.ts';
 import { roundMs } from './round.ts';
 import type { Run } from './run-stages.ts';
 import type { Service } from './service.ts';
@@ -51,7 +51,7 @@ async function makeAttempt(
   attempt: number,
   startedAt: number,
 ): Promise<CallResult<RawReply>> {
-  if (stop.aborted) return resultOf(run, step, abortedAnswer(stop), startedAt);
+  if (stop.aborted) return resultOf(run, step, notMade(stop), startedAt);
   const { service, trace, allowance } = run;
   const { call, path, stage, budget, forwarded } = step;
   const leftMs = allowance.deadlineAt - performance.now();
@@ -82,6 +82,10 @@ async function makeAttempt(
   );
   callTrace.end({ ...answerFacts(answer), ...(answer.kind === 'failed' ? { error: answer.error.code } : {}) });
   return resultOf(run, step, withHint(answer, service), startedAt);
+}
+
+function notMade(stop: AbortSignal): CallAnswer {
+  return { kind: 'failed', error: { code: 'not_made', message: (stop.reason as CallError).message } };
 }
 
 function resultOf(

@@ -11,11 +11,12 @@ import { SummaryCollector } from './summary-collector.ts';
  */
 export async function repeatCall(run: Run, step: Step, stop: AbortSignal): Promise<CallResult<RawReply>> {
   const { times, options } = step.call;
+  if (stop.aborted) return makeCall(run, step, stop);
   const startedAt = performance.now();
   const collector = new SummaryCollector();
   let next = 0;
   const callInTurn = async (): Promise<void> => {
-    while (next < times && !(stop.aborted && next > 0)) {
+    while (next < times && !stop.aborted) {
       const index = next++;
       collector.add(index, await makeCall(run, step, stop));
     }

@@ -1,5 +1,5 @@
 import { createHistogram } from 'node:perf_hooks';
-import { signedVersion } from '../reply/evidence.ts';
+import { signedService, signedVersion } from '../reply/evidence.ts';
 import { parseReply } from '../reply/json.ts';
 import {
   type CallResult,
@@ -32,6 +32,7 @@ export class SummaryCollector {
   /** Of microseconds, since it counts whole numbers; to three digits. */
   private readonly latencyUs = createHistogram({ lowest: 1, highest: 3_600_000_000, figures: 3 });
   private readonly byStatus = new ValueCounter();
+  private readonly byService = new ValueCounter();
   private readonly byVersion = new ValueCounter();
   private readonly byPod = new ValueCounter();
   private readonly byAttempt = new ValueCounter();
@@ -64,6 +65,8 @@ export class SummaryCollector {
     this.byStatus.add(outcomeOf(call));
     this.byAnswer.add(answeredBy);
     this.byAttempt.add(String(read?.mesh?.attempt ?? attempts.length));
+    const service = read?.service ?? signedService(call);
+    if (service !== undefined) this.byService.add(service);
     const version = read?.version ?? signedVersion(call);
     if (version !== undefined) this.byVersion.add(version);
     if (read?.pod !== undefined) this.byPod.add(read.pod);
@@ -81,6 +84,7 @@ export class SummaryCollector {
     return {
       count: this.count,
       byStatus: this.byStatus.counts(),
+      byService: this.byService.counts(),
       byVersion: this.byVersion.counts(),
       byPod: this.byPod.counts(),
       byAttempt: this.byAttempt.counts(),

@@ -1,4 +1,5 @@
 import type { Plan } from '../plan/plan.ts';
+import { signedService } from '../reply/evidence.ts';
 import type { CallErrorCode, CallResult, Reply } from '../reply/reply.ts';
 import type { Edge } from './expectation.ts';
 
@@ -20,66 +21,134 @@ export interface Visitor {
 }
 
 /** Errors after which nobody can have begun to carry out a plan. */
-const neverArrived: ReadonlySet<CallErrorCode> = new Set(['refused', 'dns', 'unreachable', 'tls']);
+const neverArrived: ReadonlySet<string> = new Set<CallErrorCode>(['refused', 'dns', 'unreachable', 'tls', 'not_made']);
 
-/** Visits every call below an answer, and says where the plan could have led to calls of the edge that are not shown. */
+/**
+ * Visits every call of an answer, the request itself included, and says where calls of the edge may not be shown:
+ * where the plan leads to some and the answer does not tell, or where it does not tell who was called.
+ *
+ * @param plan what the service that is asked first is to do
+ */
 export function walkCalls(root: CallResult, plan: Plan, edge: CallsEdge, visitor: Visitor): void {
+  const { reply, error } = root;
+  // The request itself is a call to the first service, by whoever sends it. Only an answer tells who that is.
+  const service = reply?.service ?? signedService(root);
+  if (edge.from === undefined && service === edge.to) visitor.onCall({ host: edge.to, isMeant: true, call: root });
+  if (service === undefined && !neverArrived.has(error?.code ?? ''))
+    visitor.onHidden(
+      `who was asked first is not known of an answer (${error?.code ?? root.status}) that is no meshmock's`,
+    );
   walkBelow(root, 'root', plan, edge, visitor);
 }
 
 function walkBelow(call: CallResult, host: string, plan: Plan | undefined, edge: CallsEdge, visitor: Visitor): void {
   const { reply } = call;
   const reason = hiddenReason(call);
-  if (reason !== undefined && plan !== undefined && mayReach(plan, host, edge)) visitor.onHidden(reason);
+  if (reason !== undefined && mayHide(call, host, plan, edge)) visitor.onHidden(reason);
   if (reply === undefined) return;
   const planned = plan?.kind === 'calls' ? plan.stages.flat() : [];
   const shared = plan?.kind === 'calls' ? plan.then : undefined;
   const isFrom = edge.from === undefined || isNamed(host, edge.from) || reply.service === edge.from;
   for (const [index, below] of (reply.calls ?? []).entries()) {
-    const target = below.target.replace(/:\d+$/, '');
-    const isMeant = isFrom && (isNamed(target, edge.to) || answererOf(below) === edge.to);
-    visitor.onCall({ host: target, isMeant, call: below });
-    walkBelow(below, target, planned[index]?.then ?? shared, edge, visitor);
+    visitCall(below, isFrom, edge, visitor);
+    walkBelow(below, hostOf(below), planned[index]?.then ?? shared, edge, visitor);
   }
 }
 
-/** Why an answer does not show all that was done below a call. */
+function visitCall(call: CallResult, isFrom: boolean, { to }: CallsEdge, visitor: Visitor): void {
+  if (call.error?.code === 'not_made') return;
+  const host = hostOf(call);
+  const meaning = isFrom ? meaningOf(call, host, to) : 'other';
+  visitor.onCall({ host, isMeant: meaning === 'meant', call });
+  if (meaning === 'perhaps') visitor.onHidden(`whether a call to ${host} was one to ${to} is not known`);
+}
+
+/** Whether calls of the edge may stand in what an answer does not show: by the plan, or by what is seen of such answers. */
+function mayHide(call: CallResult, host: string, plan: Plan | undefined, edge: CallsEdge): boolean {
+  const { reply, summary } = call;
+  if (reply?.prunedCalls !== undefined || mayReach(plan, [host, reply?.service ?? host], edge)) return true;
+  // Who calls others without a plan, as a proxy does.
+  const shown = [reply, ...(summary?.samples ?? []).map((sample) => sample.call.reply)];
+  return shown.some((seen) => leadsTo(seen, edge));
+}
+
+/** Why an answer does not show all that may have been done below a call. */
 function hiddenReason({ reply, summary, error, answeredBy, attempts }: CallResult): string | undefined {
+  const outcomes = attempts ?? Object.keys(summary?.byStatus ?? {});
+  if (outcomes.length > 0 && outcomes.every((outcome) => neverArrived.has(outcome))) return undefined;
   if (summary !== undefined) return 'below a repeated call (*N) nothing is counted; use --repeat';
   if (attempts !== undefined) return 'of a call that was tried again, only the last attempt is shown';
-  if ((reply?.prunedCalls ?? 0) > 0)
-    return `${reply?.prunedCalls} calls were left out of the answer, to fit into gRPC's status; call over HTTP`;
-  if (reply !== undefined) return undefined;
-  if (error === undefined)
-    return answeredBy === 'service' ? 'of an answer without a reply, nothing below is known' : undefined;
+  if (reply !== undefined)
+    return reply.prunedCalls === undefined
+      ? undefined
+      : `${reply.prunedCalls} calls were left out of the answer, to fit into gRPC's status; call over HTTP`;
+  if (error === undefined) return `what is below an answer without a reply (by ${answeredBy}) is not known`;
   return neverArrived.has(error.code)
     ? undefined
     : `what is below a call without an answer (${error.code}) is not known`;
 }
 
-/** Whether a service that is called by this name can make calls of the edge, itself or through others, by its plan. */
-function mayReach(plan: Plan, host: string, { from, to }: CallsEdge): boolean {
-  const names = [...namesIn(plan)];
-  const reachesFrom = from === undefined || [host, ...names].some((name) => mayBe(name, from));
-  return reachesFrom && names.some((name) => mayBe(name, to));
+/** Whether a service by one of these names may make calls of the edge by its plan, itself or through others. */
+function mayReach(plan: Plan | undefined, names: readonly string[], edge: CallsEdge): boolean {
+  if (plan?.kind !== 'calls') return false;
+  return pairsOf(plan, names).some(
+    ([from, to]) => (edge.from === undefined || from === 'root' || mayBe(from, edge.from)) && mayBe(to, edge.to),
+  );
 }
 
-const namesOfPlans = new WeakMap<Plan, ReadonlySet<string>>();
+type Pair = readonly [from: string, to: string];
 
-/** Every host that a plan names, at any depth. Continuations are shared: each is looked at once. */
-function namesIn(plan: Plan): ReadonlySet<string> {
-  const known = namesOfPlans.get(plan);
-  if (known !== undefined) return known;
-  const names = new Set<string>();
-  if (plan.kind === 'calls') {
-    const calls = plan.stages.flat();
-    for (const { host } of calls) names.add(host);
-    for (const then of [plan.then, ...calls.map((call) => call.then)]) {
-      for (const name of then === undefined ? [] : namesIn(then)) names.add(name);
+/** Who calls whom by a plan, each pair once. A continuation is shared: it is looked at once for each who gets it. */
+function pairsOf(plan: Plan, names: readonly string[]): readonly Pair[] {
+  const pairs = new Map<string, Pair>();
+  const seen = new Map<Plan, Set<string>>();
+  const visit = (current: Plan, from: string): void => {
+    const visited = seen.get(current) ?? new Set();
+    if (current.kind !== 'calls' || visited.has(from)) return;
+    seen.set(current, visited.add(from));
+    for (const { host, then } of current.stages.flat()) {
+      pairs.set(`${from} ${host}`, [from, host]);
+      const continuation = then ?? current.then;
+      if (continuation !== undefined) visit(continuation, host);
     }
-  }
-  namesOfPlans.set(plan, names);
-  return names;
+  };
+  for (const name of names) visit(plan, name);
+  return [...pairs.values()];
+}
+
+/** Whether calls of the edge are seen below a reply, whatever its plan. */
+function leadsTo(reply: Reply | undefined, edge: CallsEdge): boolean {
+  return (reply?.calls ?? []).some(
+    (call) =>
+      ((edge.from === undefined || reply?.service === edge.from) &&
+        meaningOf(call, hostOf(call), edge.to) !== 'other') ||
+      leadsTo(call.reply, edge),
+  );
+}
+
+/** Whether a call is one to a service: by the name that was called, or else by that which it answers with. */
+function meaningOf(call: CallResult, host: string, to: string): 'meant' | 'perhaps' | 'other' {
+  if (isNamed(host, to)) return 'meant';
+  const services = answeringServices(call);
+  if (services.length === 0) return mayBe(host, to) || isUnknown(call, host) ? 'perhaps' : 'other';
+  if (!services.includes(to)) return 'other';
+  return services.length === 1 ? 'meant' : 'perhaps';
+}
+
+/** The services that answered a call, by their own word. */
+function answeringServices(call: CallResult): readonly string[] {
+  if (call.summary?.byService !== undefined) return Object.keys(call.summary.byService);
+  const service = call.reply?.service ?? signedService(call);
+  return service === undefined ? [] : [service];
+}
+
+/** An address that did not answer may be anybody's. */
+function isUnknown({ error }: CallResult, host: string): boolean {
+  return /^[\d.]+$|^\[/.test(host) && error !== undefined && !neverArrived.has(error.code);
+}
+
+function hostOf({ target }: CallResult): string {
+  return target.replace(/:\d+$/, '');
 }
 
 /** A name may be written short: `reviews` is `reviews.default.svc.cluster.local` too. */
@@ -87,16 +156,8 @@ function isNamed(host: string, name: string): boolean {
   return host === name || host.startsWith(`${name}.`);
 }
 
-/** The pods of one version have a name of their own, and answer with that of the service. */
+/** The pods of one version have a name of their own, and answer with that of the service; letters are the same to DNS. */
 function mayBe(host: string, name: string): boolean {
-  return isNamed(host, name) || host.startsWith(`${name}-`);
-}
-
-/** The service that answered, by its own word. */
-function answererOf({ reply, summary }: CallResult): string | undefined {
-  return reply?.service ?? answeredSample(summary?.samples)?.service;
-}
-
-function answeredSample(samples: readonly { readonly call: CallResult }[] = []): Reply | undefined {
-  return samples.find(({ call }) => call.reply !== undefined)?.call.reply;
+  const [lower, wanted] = [host.toLowerCase(), name.toLowerCase()];
+  return isNamed(lower, wanted) || lower.startsWith(`${wanted}-`);
 }

@@ -25,6 +25,7 @@ const summary: Message = {
     count: 'number',
     unmade: 'number',
     byStatus: 'counts',
+    byService: 'counts',
     byVersion: 'counts',
     byPod: 'counts',
     byAttempt: 'counts',

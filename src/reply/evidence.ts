@@ -33,8 +33,17 @@ export function shownUri(uri: string): string {
 export const signatureHeader = 'x-meshmock';
 
 /** The version of a meshmock whose answer is no reply, from its signature. */
-export function signedVersion({ answeredBy, headers }: CallResult<unknown>): string | undefined {
-  return answeredBy === 'service' ? headers?.[signatureHeader]?.split('/')[1] : undefined;
+export function signedVersion(call: CallResult<unknown>): string | undefined {
+  return signatureOf(call)?.[1];
+}
+
+/** The name of a meshmock whose answer is no reply, from its signature. */
+export function signedService(call: CallResult<unknown>): string | undefined {
+  return signatureOf(call)?.[0];
+}
+
+function signatureOf({ answeredBy, headers }: CallResult<unknown>): string[] | undefined {
+  return answeredBy === 'service' ? headers?.[signatureHeader]?.split('/') : undefined;
 }
 
 /** Which attempt a call of ours is, from 1, as its caller says. */

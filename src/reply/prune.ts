@@ -12,7 +12,7 @@ export function pruneReply(reply: Reply, fits: (reply: Reply) => boolean): Reply
   for (let levels = depthOf(slim) - 1; levels >= 0; levels--) shorter.push(cut(withoutSuccesses(slim), levels));
   const fitting = shorter.find(fits);
   if (fitting !== undefined) return fitting;
-  const { request: _request, mesh: _mesh, body: _body, try: _try, behaviour: _behaviour, ...least } = cut(slim, 0);
+  const { request: _request, body: _body, try: _try, behaviour: _behaviour, ...least } = cut(slim, 0);
   const { error } = least;
   return error === undefined ? least : { ...least, error: { code: error.code, message: error.message.slice(0, 1000) } };
 }
@@ -22,8 +22,11 @@ function mapCalls(reply: Reply, map: (call: CallResult) => CallResult): Reply {
   return reply.calls === undefined ? reply : { ...reply, calls: reply.calls.map(map) };
 }
 
+const mostBodyLength = 1000;
+
 function withoutHeaders(reply: Reply): Reply {
-  const { request, ...own } = mapCalls(reply, callWithoutHeaders);
+  const { request, body = '', ...rest } = mapCalls(reply, callWithoutHeaders);
+  const own = body === '' || body.length > mostBodyLength ? rest : { ...rest, body };
   if (request === undefined) return own;
   const { headers: _headers, ...seen } = request;
   return { ...own, request: seen };

@@ -70,6 +70,8 @@ export interface Summary<Raw = never> {
   /** Adds up to `count`: a call without an answer counts by the code of its error. */
   byStatus?: Counts;
   /** Of the answers of meshmocks. */
+  byService?: Counts;
+  /** Of the answers of meshmocks. */
   byVersion?: Counts;
   /** Of the answers that are replies. */
   byPod?: Counts;
@@ -147,6 +149,7 @@ export const callErrorCodes = [
   'canceled',
   'too_large',
   'protocol',
+  'not_made',
 ] as const;
 
 export type CallErrorCode = (typeof callErrorCodes)[number];

@@ -96,7 +96,8 @@ export function outcomeOf({ error, status }: CallResult<unknown>): string {
 
 /** How bad a call's end is: `failed` counts before `timed out`. */
 export function verdictOf(call: CallResult<unknown>): 'ok' | 'failed' | 'timed out' {
-  if (call.error !== undefined) return call.error.code === 'timeout' ? 'timed out' : 'failed';
+  if (call.error !== undefined)
+    return call.error.code === 'timeout' || call.error.code === 'not_made' ? 'timed out' : 'failed';
   const status = call.status ?? 200;
   if (status === 504) return 'timed out';
   const bad = call.answeredBy === 'service' ? status >= 400 : status >= 500 && call.grpcStatus !== 'UNIMPLEMENTED';

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import { parseUpstream } from '../../src/execute/role.ts';
 import { parseDirectives } from '../../src/plan/parse.ts';
 import { runProgram, startProgram } from '../program.ts';
 import { type RunningMesh, startForeign, startMesh } from '../running-mesh.ts';
@@ -233,4 +234,62 @@ suite('meshmock call', () => {
       assert.match(stderr, message);
     });
   }
+});
+
+/** What really happens in each is clear from the plan; no answer shows it all. */
+const notShown: [path: string, expectation: string][] = [
+  ['/@reviews*10/@leaf/x', 'leaf calls = 0'],
+  ['/@reviews;retries=2/@leaf/~status=503/x', 'leaf calls = 3'],
+  ['/@reviews;method=HEAD/@leaf/x', 'leaf calls = 0'],
+  ['/@proxy*3/x', 'leaf calls = 0'],
+  ['/@proxy*3/x', 'proxy->leaf calls = 0'],
+  ['/@sick-proxy;retries=3/x', 'sick calls = 3'],
+  ['/@reviews*60/~status=503:1in3/@leaf/~size=50KB/x', 'leaf calls = 0'],
+  ['/~close:1in2/x', 'gateway calls = 5'],
+  ['/@reviews|leaf/~close/x', 'not reviews version = v3'],
+  ['/@leaf*10/~close:0.5/x', 'leaf latency p50 < 1s'],
+];
+
+suite('meshmock call of what no answer shows', () => {
+  let mesh: RunningMesh;
+  before(async () => {
+    mesh = await startMesh([
+      'gateway',
+      { name: 'reviews', version: 'v1', pod: 'reviews-1' },
+      { name: 'reviews', version: 'v2', pod: 'reviews-2' },
+      'leaf',
+      { name: 'sick', behaviour: parseDirectives('/~status=503:1in2') },
+      { name: 'proxy', role: { kind: 'proxy', upstream: parseUpstream('http://leaf:8080') } },
+      { name: 'sick-proxy', role: { kind: 'proxy', upstream: parseUpstream('http://sick:8080') } },
+    ]);
+  });
+  after(() => mesh[Symbol.asyncDispose]());
+
+  for (const [path, expectation] of notShown) {
+    test(`${path}: neither "${expectation}" nor its opposite passes`, async () => {
+      const opposite = expectation.startsWith('not ') ? expectation.slice('not '.length) : `not ${expectation}`;
+      for (const url of [
+        `localhost:${mesh.httpPort('gateway')}${path}`,
+        `grpc:localhost:${mesh.grpcPort('gateway')}${path}`,
+      ]) {
+        const args = ['call', url, '--repeat', '2', '--expect', expectation, '--expect', opposite];
+        const { code, stdout } = await runProgram(args);
+        assert.equal(code, 1, stdout);
+        assert.equal(stdout.match(/^FAIL/gm)?.length, 2, stdout);
+      }
+    });
+  }
+
+  test('what an answer shows is enough for what it is enough for', async () => {
+    const { code, stdout } = await runProgram([
+      ...['call', `localhost:${mesh.httpPort('gateway')}/@reviews;retries=2/~status=503:attempt<2/@leaf/x`],
+      ...['--expect', 'leaf calls >= 1', '--expect', 'not leaf calls = 0', '--expect', 'reviews->gateway calls = 0'],
+    ]);
+    assert.equal(code, 0, stdout);
+    const refused = await runProgram([
+      ...['call', `localhost:${mesh.httpPort('gateway')}/@127.0.0.1:1;retries=2/@leaf/x`],
+      ...['--expect', 'leaf calls = 0', '--expect', 'not leaf calls > 0'],
+    ]);
+    assert.equal(refused.code, 0, refused.stdout);
+  });
 });

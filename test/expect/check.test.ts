@@ -76,7 +76,19 @@ const repeatedTwice = call('gateway', {}, { calls: [repeatedCall, repeatedCall] 
 const answeredCall = { ...repeatedCall, summary: { ...(repeatedCall.summary as Summary), byAnswer: { service: 100 } } };
 const answeredOnly = call('gateway', {}, { calls: [answeredCall] });
 const answeredTwice = call('gateway', {}, { calls: [answeredCall, answeredCall] });
-const repeatedSubset = call('gateway', {}, { calls: [{ ...repeatedCall, target: 'reviews-v2:8080' }] });
+const repeatedSubset = call(
+  'gateway',
+  {},
+  {
+    calls: [
+      {
+        ...repeatedCall,
+        target: 'reviews-v2:8080',
+        summary: { ...(repeatedCall.summary as Summary), byService: { reviews: 99 } },
+      },
+    ],
+  },
+);
 const both = call('gateway', {}, { calls: [repeatedCall, call('ratings', {}, {})] });
 const pruned = call('gateway', {}, { calls: [call('reviews', {}, { prunedCalls: 3 })] });
 const subset = call(
@@ -168,6 +180,9 @@ const rows: [tree: CallResult, text: string, passed: boolean, seen: RegExp][] = 
   [repeated, 'gateway->ratings calls = 0', true, /./],
   [both, 'ratings status = 200', false, /^200 ×1 \(100%\); below a repeated call/],
   [both, 'ratings status = 404', false, /./],
+  [both, 'ratings calls >= 1', true, /./],
+  [both, 'not ratings calls = 0', true, /./],
+  [both, 'ratings status 200 >= 1', true, /./],
   [both, 'not ratings status = 404', true, /200 ×1 \(100%\); below/],
   [pruned, 'ratings calls = 0', false, /3 calls were left out of the answer/],
   [answeredTwice, 'reviews latency max = 90ms', true, /./],
@@ -190,7 +205,7 @@ const rows: [tree: CallResult, text: string, passed: boolean, seen: RegExp][] = 
   [late, 'reviews status = timeout', true, /./],
   [late, 'reviews latency p99 < 1s', false, /^1 of 1 call had no answer$/],
   [refused, 'ratings calls = 0', true, /./],
-  [headless, 'ratings calls = 0', false, /of an answer without a reply, nothing below is known/],
+  [headless, 'ratings calls = 0', false, /what is below an answer without a reply \(by service\) is not known/],
   [headless, 'reviews version = v1', true, /./],
   [tried, 'ratings calls = 0', false, /only the last attempt is shown/],
   [manyPods, 'reviews pod p-2 = 0', false, /500 of 1000 calls did not tell/],

@@ -13,6 +13,7 @@ export interface Summary {
   'latencyMs'?: (_meshmock_v1_Latency | null);
   'samples'?: (_meshmock_v1_Sample)[];
   'unmade'?: (number);
+  'byService'?: ({[key: string]: number});
 }
 
 export interface Summary__Output {
@@ -25,4 +26,5 @@ export interface Summary__Output {
   'latencyMs'?: (_meshmock_v1_Latency__Output);
   'samples'?: (_meshmock_v1_Sample__Output)[];
   'unmade'?: (number);
+  'byService'?: ({[key: string]: number});
 }

@@ -116,18 +116,19 @@ function checkJunit(file: string): void {
 }
 
 function textOf({ call, summary, verdicts, rounds }: Rounds, durationMs: number): string {
+  const title = summary === undefined ? '' : `${isFailed(call) ? 'The first that failed' : 'The first'}:\n`;
   const parts = [
     summary === undefined ? '' : `${summary.count} requests: ${summaryNotes(summary).join(' · ')}\n`,
-    `${summary === undefined ? '' : `${isFailed(call) ? 'The first that failed' : 'The first'}:\n`}${answerText(call)}`,
+    // That there was no answer is said on standard error.
+    call.error === undefined ? title + answerText(call) : '',
     verdicts.map(verdictLines).join(''),
   ];
   const after = rounds === 1 ? '' : `after ${rounds} rounds, ${(durationMs / 1000).toFixed(1)} s\n`;
   return parts.filter((part) => part !== '').join('\n') + after;
 }
 
-function answerText({ target, reply, status, error, answeredBy, body = '' }: CallResult): string {
+function answerText({ target, reply, status, answeredBy, body = '' }: CallResult): string {
   if (reply !== undefined) return renderText(reply, paintOutput);
-  if (error !== undefined) return '';
   const lines = [
     `${target} answers ${status}${answeredBy === 'foreign' ? ', and is no meshmock' : ''}`,
     ...body.split('\n'),

@@ -33,6 +33,32 @@ test('settings come from flags, then from the environment', async () => {
   );
 });
 
+test("Octopus's variables make its proxy and its webserver", async () => {
+  for (const variable of ['SERVERCONTENT', 'SERVERCONTNET', 'MESHMOCK_CONTENT']) {
+    await using webserver = await startServe('webserver', ['--pod', 'web-1'], { [variable]: 'Hello world' });
+    await using proxy = await startServe('proxy', [], { PROXYURL: `http://127.0.0.1:${webserver.httpPort}/` });
+    const { body } = await sendHttp(proxy.httpPort, '/a');
+    assert.match(
+      body,
+      /^Proxying value: Hello world requested from \/a on web-1 with code 200 - Took \d+ milliseconds$/,
+      variable,
+    );
+  }
+});
+
+test('a behaviour and its seed come from the environment too', async () => {
+  const env = { MESHMOCK_BEHAVIOUR: '/~status=503:0.5/~header[a=b]', MESHMOCK_SEED: 'one', MESHMOCK_POD: 'p' };
+  const runs: number[][] = [];
+  for (let run = 0; run < 2; run++) {
+    await using program = await startServe('app', [], env);
+    const statuses: number[] = [];
+    for (let index = 0; index < 16; index++) statuses.push((await sendHttp(program.httpPort, '/x')).status);
+    runs.push(statuses);
+  }
+  assert.deepEqual(runs[0], runs[1]);
+  assert.equal(runs[0]?.filter((status) => status === 503).length, 8);
+});
+
 test('a taken port is an error that names the port and the flag', async () => {
   await using first = await startServe('first');
   for (const [flag, port] of [
@@ -52,6 +78,11 @@ for (const [args, message] of [
   [['serve', '--connect-to', 'a:b'], /--connect-to: .*HOST:PORT:ADDR:PORT/],
   [['serve', '--deadline', 'soon'], /--deadline: "soon" is no duration/],
   [['serve', '--max-depth', '9999'], /--max-depth/],
+  [['serve', '--behaviour', '/~dealy=1s'], /--behaviour: at offset 2: .*\n\/~dealy=1s\n {2}\^ expected a directive/],
+  [['serve', '--behaviour', '/~delay=20s'], /--behaviour: .* at most 15s\n/],
+  [['serve', '--upstream', 'webserver'], /--upstream: "webserver" is no URL of an upstream/],
+  [['serve', '--upstream', 'http://a', '--content', 'b'], /give one of them/],
+  [['serve', '--max-size', '1'], /--max-size: "1" is no size/],
   [['serve', 'extra'], /"extra" is no flag/],
   [['sreve'], /"sreve" is no command/],
 ] as const) {

@@ -4,12 +4,11 @@ import { parseExpectation } from '../expect/parse.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { headerNameProblem, headerValueProblem } from '../plan/fields.ts';
 import { formatPath } from '../plan/format.ts';
-import { parsePath } from '../plan/parse.ts';
-import { defaultPorts, type Header, noLimits, type Plan, type Scheme } from '../plan/plan.ts';
-import { type ListenAddress, parseAddress } from '../serve/address.ts';
+import { defaultPorts, type Header, type Plan, type Scheme } from '../plan/plan.ts';
+import type { ListenAddress } from '../serve/address.ts';
 import { durationMs, text, wholeNumber } from './option-values.ts';
 import { parseOptions, type Values } from './options.ts';
-import { readCommand } from './plan-forms.ts';
+import { readAuthority, readCommand } from './plan-forms.ts';
 
 export const callSchema = {
   expect: {
@@ -67,8 +66,8 @@ export function readCallSettings(args: readonly string[]): CallSettings {
 function readTarget(text: string): { target: Target; headers: readonly Header[] } {
   const [, scheme, authority = '', path = ''] = /^(grpcs?):(?:\/\/)?([^/?]*)(.*)$/s.exec(text) ?? [];
   if (scheme === 'grpc' || scheme === 'grpcs') {
-    const address = parseAddress(/:\d+$/.test(authority) ? authority : `${authority}:${defaultPorts[scheme]}`);
-    return { target: targetOf(scheme, address, parsePath(path.replace(/^(?!\/)/, '/'), noLimits)), headers: [] };
+    const { plan, address } = readAuthority(authority, path, defaultPorts[scheme]);
+    return { target: targetOf(scheme, address, plan), headers: [] };
   }
   const {
     plan,

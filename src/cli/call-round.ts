@@ -1,6 +1,7 @@
 import { callWithin } from '../execute/call-within.ts';
 import { type Client, largestForeignBytes, type OutgoingCall } from '../execute/client.ts';
 import { Dialler } from '../execute/connect-to.ts';
+import { inTurn } from '../execute/in-turn.ts';
 import { answerFacts, answerParts } from '../execute/make-call.ts';
 import { roundMs } from '../execute/round.ts';
 import { SummaryCollector } from '../execute/summary-collector.ts';
@@ -42,25 +43,24 @@ export async function callRound(
 ): Promise<Round> {
   const { repeat, concurrency, expectations } = settings;
   const send = sender(settings, client, userAgent);
-  const collector = new SummaryCollector();
+  const collector = new SummaryCollector<never>();
   const checks = expectations.map((expectation) => new Check(expectation, settings.target.plan));
-  let next = 0;
   let isAnswered = false;
-  const sendInTurn = async (): Promise<void> => {
-    while (next < repeat) {
-      const index = next++;
+  await inTurn(
+    repeat,
+    concurrency,
+    () => true,
+    async (index) => {
       const call = await send();
       isAnswered ||= call.answeredBy !== 'nobody';
       collector.add(index, call);
       for (const check of checks) check.observe(call);
       onAnswer();
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(repeat, concurrency) }, sendInTurn));
+    },
+  );
   return {
-    // Each was read before it was added.
-    call: collector.worst as CallResult,
-    summary: repeat === 1 ? undefined : (collector.summary() as Summary),
+    call: collector.worst,
+    summary: repeat === 1 ? undefined : collector.summary(),
     verdicts: checks.map((check) => check.verdict()),
     isAnswered,
     isExpected: expectations.some(expectsNoAnswer),

@@ -14,7 +14,7 @@ import { MeshmockError, type TextPlace } from '../plan/error.ts';
 import { hostProblem } from '../plan/fields.ts';
 import { parseDirectives } from '../plan/parse.ts';
 import { noLimits } from '../plan/plan.ts';
-import { label } from './option-values.ts';
+import { label, text } from './option-values.ts';
 
 /** A mesh of `meshmock up`: its services, each with the versions that stand behind its name. */
 export interface MeshFile {
@@ -41,9 +41,9 @@ const mostPods = 50;
 const settingChecks: Readonly<Record<string, (value: string) => unknown>> = {
   // Its limits are its own, and it checks them.
   behaviour: (value) => parseDirectives(value, noLimits),
-  content: (value) => value,
+  content: text,
   upstream: parseUpstream,
-  zone: (value) => label(value),
+  zone: label,
 };
 
 const podFields = ['version', 'replicas', ...Object.keys(settingChecks)];
@@ -151,7 +151,7 @@ class MeshFileReader {
   }
 
   private replicas(node: Node): number {
-    const value = Number(this.checked(node, (text) => text));
+    const value = Number(this.checked(node, text));
     if (Number.isInteger(value) && value >= 1 && value <= mostPods) return value;
     throw this.failAt(node, `a number of replicas from 1 to ${mostPods}`);
   }
@@ -195,13 +195,17 @@ class MeshFileReader {
 
   private failAt(node: Node | null | undefined, expected: string): MeshmockError {
     const offset = node?.range?.[0] ?? 0;
-    const { line, col } = this.lines.linePos(Math.min(offset, this.text.length));
+    const { line, col } = this.placeOf(offset);
     const text = this.text.split(/\r?\n/)[line - 1] ?? '';
     return this.fail(offset, `expected ${expected}`, { text, offset: col - 1, expected });
   }
 
+  private placeOf(offset: number): { line: number; col: number } {
+    return this.lines.linePos(Math.min(offset, this.text.length));
+  }
+
   private fail(offset: number, message: string, place?: TextPlace): MeshmockError {
-    const { line, col } = this.lines.linePos(Math.min(offset, this.text.length));
+    const { line, col } = this.placeOf(offset);
     return new MeshmockError('usage', `${this.file}:${line}:${col}: ${message}`, place === undefined ? {} : { place });
   }
 }

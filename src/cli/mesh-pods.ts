@@ -1,5 +1,5 @@
-import { defaultPorts } from '../plan/plan.ts';
-import { formatAddress, type ListenAddress } from '../serve/address.ts';
+import { authorityOf, defaultPorts } from '../plan/plan.ts';
+import type { ListenAddress } from '../serve/address.ts';
 import { type MeshFile, subsetName, type VersionEntry } from './mesh-file.ts';
 import { choosePorts, type NamedPort } from './ports.ts';
 
@@ -70,14 +70,14 @@ export function routesTo(pods: readonly Pod[]): string[] {
 /** A service that listens everywhere, or on both addresses of localhost, is dialled on loopback. */
 function dialled({ host, port }: ListenAddress): string {
   const isLoopback = host === '' || host === '0.0.0.0' || host === 'localhost';
-  return formatAddress({ host: isLoopback ? '127.0.0.1' : host, port });
+  return authorityOf({ host: isLoopback ? '127.0.0.1' : host, port });
 }
 
 /** The arguments of `meshmock serve` for a pod, but for the routes. */
 export function serveArguments({ service, name, version, http, grpc }: Pod): string[] {
   return [
     ...['serve', '--name', service, '--service-version', version.version, '--pod', name],
-    ...['--http', formatAddress(http), '--grpc', formatAddress(grpc)],
+    ...['--http', authorityOf(http), '--grpc', authorityOf(grpc)],
     ...Object.entries(version.settings).map(([flag, value]) => `--${flag}=${value}`),
   ];
 }

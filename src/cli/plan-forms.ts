@@ -2,10 +2,10 @@ import { MeshmockError } from '../plan/error.ts';
 import { formatPath } from '../plan/format.ts';
 import { fromMessage } from '../plan/from-message.ts';
 import { parsePath } from '../plan/parse.ts';
-import { noLimits, type Plan } from '../plan/plan.ts';
+import { authorityOf, noLimits, type Plan } from '../plan/plan.ts';
 import { toMessage } from '../plan/to-message.ts';
 import { callMethod as method } from '../reply/reply.ts';
-import { formatAddress, type ListenAddress, parseAddress } from '../serve/address.ts';
+import { type ListenAddress, parseAddress } from '../serve/address.ts';
 import { besideHttp, grpcPortOffset } from './serve-options.ts';
 import { quoteWord, splitWords } from './shell-words.ts';
 
@@ -64,8 +64,14 @@ function readUrl(url: string): { plan: Plan; http: ListenAddress; isTls: boolean
       `"${url}" is neither a path, which begins with "/", nor a URL such as localhost:8080/…`,
     );
   }
-  const address = /:\d+$/.test(authority) ? authority : `${authority}:${isTls ? 443 : 80}`;
-  return { plan: parsePath(path.replace(/^(?!\/)/, '/'), noLimits), http: parseAddress(address), isTls };
+  const { plan, address } = readAuthority(authority, path, isTls ? 443 : 80);
+  return { plan, http: address, isTls };
+}
+
+/** Reads what a URL has behind its scheme. @throws MeshmockError as `parseAddress` and `parsePath` do */
+export function readAuthority(authority: string, path: string, port: number): { plan: Plan; address: ListenAddress } {
+  const address = /:\d+$/.test(authority) ? authority : `${authority}:${port}`;
+  return { plan: parsePath(path.replace(/^(?!\/)/, '/'), noLimits), address: parseAddress(address) };
 }
 
 const curlFlags = new Set(['-g', '--globoff', '-s', '--silent', '-S', '-i', '-v', '-k', '--path-as-is']);
@@ -138,11 +144,11 @@ export function writeCommand(
       return JSON.stringify(toMessage(plan), undefined, 2);
     case 'curl': {
       const asIs = /\/\.{1,2}(?:\/|$)/.test(path) ? ' --path-as-is' : '';
-      return `curl -g${asIs}${headerWords} ${quoteWord((isTls ? 'https://' : '') + formatAddress(http) + path)}`;
+      return `curl -g${asIs}${headerWords} ${quoteWord((isTls ? 'https://' : '') + authorityOf(http) + path)}`;
     }
     case 'grpcurl': {
       const grpc = isTls ? http : besideHttp(http);
-      return `grpcurl${isTls ? '' : ' -plaintext'}${headerWords} -d ${quoteWord(JSON.stringify({ path }))} ${formatAddress(grpc)} ${method}`;
+      return `grpcurl${isTls ? '' : ' -plaintext'}${headerWords} -d ${quoteWord(JSON.stringify({ path }))} ${authorityOf(grpc)} ${method}`;
     }
   }
 }

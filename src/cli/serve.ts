@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { formatAddress } from '../serve/address.ts';
+import { authorityOf } from '../plan/plan.ts';
 import { startTracing } from '../telemetry/start.ts';
 import { helpOf } from './options.ts';
 import { readServeSettings, serveSchema } from './serve-options.ts';
@@ -36,11 +36,11 @@ export async function serve(args: readonly string[]): Promise<void> {
     import('../serve/logger.ts'),
   ]);
   const running = await startService(settings, tracing, createLogger(settings.identity, settings.logLevel));
-  const http = formatAddress(running.http);
-  const grpc = formatAddress(running.grpc);
+  const http = authorityOf(running.http);
+  const grpc = authorityOf(running.grpc);
   stopOnSignal(() => running.stop());
-  if (process.send === undefined) endWithNpx();
   if (process.send === undefined) {
+    endWithNpx();
     const { service, version } = settings.identity;
     process.stdout.write(`${service} ${version} is ready: http ${http} grpc ${grpc}\n`);
   } else if (process.connected) {

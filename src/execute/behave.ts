@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { MeshmockError } from '../plan/error.ts';
 import { formatDirective } from '../plan/format.ts';
-import { type Directive, type GrpcStatusName, grpcStatusNames, type Header } from '../plan/plan.ts';
+import type { Directive, GrpcStatusName, Header } from '../plan/plan.ts';
 import { shownUri } from '../reply/evidence.ts';
 import type { CallError } from '../reply/reply.ts';
-import { httpStatusOf } from '../reply/status.ts';
+import { grpcCodeOf, httpStatusOf } from '../reply/status.ts';
 import { allHold, type Circumstances } from './conditions.ts';
 import { drawDelayMs } from './delay.ts';
 import { roundMs } from './round.ts';
@@ -67,7 +67,7 @@ export async function behave(
         delete behaved.grpcStatus;
         return;
       case 'grpc-status':
-        Object.assign(behaved, httpStatusOf(grpcStatusNames.indexOf(directive.grpcStatus)));
+        Object.assign(behaved, httpStatusOf(grpcCodeOf(directive.grpcStatus)));
         return;
       case 'close':
         behaved.isReset = true;

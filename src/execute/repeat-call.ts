@@ -1,5 +1,6 @@
 import type { CallError, CallResult, RawReply } from '../reply/reply.ts';
 import { isFailed } from '../reply/status.ts';
+import { inTurn } from './in-turn.ts';
 import { makeCall, type Step } from './make-call.ts';
 import { roundMs } from './round.ts';
 import type { Run } from './run-stages.ts';
@@ -14,14 +15,12 @@ export async function repeatCall(run: Run, step: Step, stop: AbortSignal): Promi
   if (stop.aborted) return makeCall(run, step, stop);
   const startedAt = performance.now();
   const collector = new SummaryCollector();
-  let next = 0;
-  const callInTurn = async (): Promise<void> => {
-    while (next < times && !stop.aborted) {
-      const index = next++;
-      collector.add(index, await makeCall(run, step, stop));
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(times, options.concurrency ?? 1) }, callInTurn));
+  await inTurn(
+    times,
+    options.concurrency ?? 1,
+    () => !stop.aborted,
+    async (index) => collector.add(index, await makeCall(run, step, stop)),
+  );
   const summary = collector.summary();
   const unmade = times - summary.count;
   return {

@@ -1,8 +1,8 @@
 import { MeshmockError } from '../plan/error.ts';
 import * as fields from '../plan/fields.ts';
 import { type CallsPlan, type Directive, defaultPorts, type Scheme, schemes } from '../plan/plan.ts';
-import { parseReply } from '../reply/json.ts';
-import { type CallResult, RawReply, type Reply } from '../reply/reply.ts';
+import { openReply } from '../reply/json.ts';
+import { type CallResult, RawReply } from '../reply/reply.ts';
 
 /** What a service is besides a mock: how it answers a path that is no plan. */
 export type Role =
@@ -73,8 +73,7 @@ function took(durationMs: number): string {
 /** What the upstream said: a meshmock's own words, or its whole reply when that has none. */
 function textOf({ reply, body = '', bodyBytes }: CallResult<RawReply>): string {
   if (reply === undefined) return bodyBytes === undefined ? body : `${body}… (the first part of ${bodyBytes} bytes)`;
-  const read = reply instanceof RawReply ? parseReply(reply.json) : (reply as Reply);
-  return read?.body ?? (reply instanceof RawReply ? reply.json : JSON.stringify(reply));
+  return openReply(reply)?.body ?? (reply instanceof RawReply ? reply.json : JSON.stringify(reply));
 }
 
 /** What the webserver prints: mcasperson/NodeJSWebServer's index.js, to the letter. */

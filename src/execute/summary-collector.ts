@@ -1,12 +1,12 @@
 import { createHistogram } from 'node:perf_hooks';
 import { signedService, signedVersion } from '../reply/evidence.ts';
-import { parseReply } from '../reply/json.ts';
+import { openReply } from '../reply/json.ts';
 import {
   type CallResult,
   type Counts,
   type LatencyMs,
   otherValues,
-  RawReply,
+  type RawReply,
   type Sample,
   type Summary,
 } from '../reply/reply.ts';
@@ -18,13 +18,17 @@ const mostValues = 1000;
 
 const percentiles = [50, 90, 95, 99] as const;
 
-interface Kept {
+interface Kept<Raw> {
   readonly index: number;
-  readonly call: CallResult<RawReply>;
+  readonly call: CallResult<Raw>;
 }
 
-/** Counts the results of one call that is made many times. What it takes does not grow with their number. */
-export class SummaryCollector {
+/**
+ * Counts the results of one call that is made many times. What it takes does not grow with their number.
+ *
+ * `Raw` is how their replies may stand in them besides as objects, as in `Reply`.
+ */
+export class SummaryCollector<Raw extends RawReply = RawReply> {
   private count = 0;
   private totalMs = 0;
   private minMs = Number.POSITIVE_INFINITY;
@@ -37,13 +41,13 @@ export class SummaryCollector {
   private readonly byPod = new ValueCounter();
   private readonly byAttempt = new ValueCounter();
   private readonly byAnswer = new ValueCounter();
-  private first: Kept | undefined;
-  private slowest: Kept | undefined;
-  private firstFailed: Kept | undefined;
-  private firstTimedOut: Kept | undefined;
+  private first: Kept<Raw> | undefined;
+  private slowest: Kept<Raw> | undefined;
+  private firstFailed: Kept<Raw> | undefined;
+  private firstTimedOut: Kept<Raw> | undefined;
 
   /** Adds the result of one call. */
-  add(index: number, call: CallResult<RawReply>): void {
+  add(index: number, call: CallResult<Raw>): void {
     const { durationMs = 0 } = call;
     const kept = { index, call };
     if (index <= (this.first?.index ?? index)) this.first = kept;
@@ -59,9 +63,9 @@ export class SummaryCollector {
     this.countValues(call);
   }
 
-  private countValues(call: CallResult<RawReply>): void {
+  private countValues(call: CallResult<Raw>): void {
     const { reply, attempts = [''], answeredBy } = call;
-    const read = reply instanceof RawReply ? parseReply(reply.json) : reply;
+    const read = reply === undefined ? undefined : openReply(reply);
     this.byStatus.add(outcomeOf(call));
     this.byAnswer.add(answeredBy);
     this.byAttempt.add(String(read?.mesh?.attempt ?? attempts.length));
@@ -73,14 +77,14 @@ export class SummaryCollector {
   }
 
   /** The first call that failed; else the first that timed out; else the first. There must be one. */
-  get worst(): CallResult<RawReply> {
+  get worst(): CallResult<Raw> {
     const worst = this.firstFailed ?? this.firstTimedOut ?? this.first;
     if (worst === undefined) throw new Error('no call was made');
     return worst.call;
   }
 
   /** What there is so far. */
-  summary(): Summary<RawReply> {
+  summary(): Summary<Raw> {
     return {
       count: this.count,
       byStatus: this.byStatus.counts(),
@@ -102,13 +106,13 @@ export class SummaryCollector {
     return { min: this.minMs, mean: roundMs(this.totalMs / this.count), p50, p90, p95, p99, max: this.maxMs };
   }
 
-  private samples(): Sample<RawReply>[] {
+  private samples(): Sample<Raw>[] {
     const reasons = [
       ['first', this.first],
       ['slowest', this.slowest],
       ['first_failed', this.firstFailed ?? this.firstTimedOut],
     ] as const;
-    const samples: Sample<RawReply>[] = [];
+    const samples: Sample<Raw>[] = [];
     for (const [is, kept] of reasons) {
       const same = samples.find(({ index }) => index === kept?.index);
       if (same !== undefined) same.is.push(is);

@@ -129,12 +129,10 @@ export class Check {
   private judgeEach({ fact, comparison, value }: Extract<Claim, { kind: 'each' }>): Judgement {
     if (this.told === 0) return this.nothing();
     const holds = [...this.counts.keys()].every((seen) => compares(fact, seen, comparison, value));
+    const seen = this.seenCounts();
     // One counterexample is enough, whatever the others are.
-    const isCertain = !holds || this.told === this.total;
-    return {
-      holds: holds && isCertain ? this.unlessHidden(true) : isCertain ? holds : undefined,
-      seen: this.seenCounts(),
-    };
+    if (!holds) return { holds, seen };
+    return { holds: this.told === this.total ? this.unlessHidden(true) : undefined, seen };
   }
 
   private judgeShare({ fact, value, amount }: Extract<Claim, { kind: 'share' }>): Judgement {

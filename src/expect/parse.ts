@@ -93,9 +93,8 @@ class ExpectationParser {
     }
     const at = this.index;
     const comparison = this.comparison();
-    const isOrder = comparison !== '=' && comparison !== '!=';
-    if (isOrder && !ordered.includes(fact)) throw this.fail(`= or !=: a ${fact} has no order`, at);
-    if (isOrder && Number.isNaN(Number(this.peek()))) throw this.fail(`a number behind ${comparison}`);
+    if (isOrder(comparison) && !ordered.includes(fact)) throw this.fail(`= or !=: a ${fact} has no order`, at);
+    if (isOrder(comparison) && Number.isNaN(Number(this.peek()))) throw this.fail(`a number behind ${comparison}`);
     return { kind: 'each', fact, comparison, value: this.value(fact) };
   }
 
@@ -118,7 +117,7 @@ class ExpectationParser {
     const comparison = this.comparison();
     const { unit, value } = this.number(units);
     if (!['±', '+-', '+/-'].includes(this.peek() ?? '')) return { comparison, unit, value, tolerance: 0 };
-    if (comparison !== '=' && comparison !== '!=') throw this.fail('= or != where there is a tolerance', at);
+    if (isOrder(comparison)) throw this.fail('= or != where there is a tolerance', at);
     this.index++;
     return { comparison, unit, value, tolerance: this.number([unit]).value };
   }
@@ -161,6 +160,10 @@ const unitNames: Readonly<Record<Amount['unit'], string>> = {
   ms: 'a duration such as 200ms',
   calls: 'a number of calls',
 };
+
+function isOrder(comparison: Comparison): boolean {
+  return comparison !== '=' && comparison !== '!=';
+}
 
 function comparisonAt(text: string | undefined): boolean {
   return comparisons.some((comparison) => comparison === text);

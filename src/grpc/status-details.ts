@@ -1,7 +1,7 @@
 import type { Metadata, StatusObject } from '@grpc/grpc-js';
 import protobuf from 'protobufjs';
 import type { GrpcStatusName } from '../plan/plan.ts';
-import { pruneReply } from '../reply/prune.ts';
+import { mostTextLength, pruneReply } from '../reply/prune.ts';
 import type { Reply } from '../reply/reply.ts';
 import { grpcCodeOf, grpcStatusOf } from '../reply/status.ts';
 import { decodeReplyMessage, encodeReplyMessage } from './codec.ts';
@@ -17,9 +17,6 @@ const typeUrl = 'type.googleapis.com/meshmock.v1.Reply';
 export const detailsLimitHeader = 'x-meshmock-details-bytes';
 export const ownDetailsBytes = 36 * 1024;
 const othersDetailsBytes = 4 * 1024;
-
-/** Of the message of a status, in characters: it stands in the headers twice. */
-const longestMessage = 1000;
 
 /** google/rpc/status.proto, with google.protobuf.Any. */
 const Any = new protobuf.Type('Any')
@@ -43,7 +40,7 @@ export function errorStatusOf(reply: Reply, limitBytes: number, metadata: Metada
   const code = grpcCodeOf(name);
   const details = (reply.error?.message ?? `${reply.service} answers with status ${reply.status}`).slice(
     0,
-    longestMessage,
+    mostTextLength,
   );
   const value = encodeReplyMessage(pruneReply(reply, (pruned) => encodeReplyMessage(pruned).length <= limitBytes));
   const status = Status.encode(Status.create({ code, message: details, details: [{ typeUrl, value }] })).finish();

@@ -112,6 +112,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.bytes += chunk.length;
+    this.chunks.push(chunk);
     if (this.isReply && this.bytes > largestReplyBytes) {
       this.settle({
         kind: 'failed',
@@ -120,11 +121,8 @@ class Exchange implements Dispatcher.DispatchHandler {
       controller.abort(new Error('too large'));
     } else if (!this.isReply && this.bytes > largestForeignBytes) {
       // A longer one costs its connection.
-      this.chunks.push(chunk);
       this.settle(this.other(Number(this.headers['content-length'] ?? this.bytes)));
       controller.abort(new Error('read enough'));
-    } else {
-      this.chunks.push(chunk);
     }
   }
 

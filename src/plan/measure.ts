@@ -34,30 +34,23 @@ export function depthOf(plan: Plan): number {
   return deepest + 1;
 }
 
+/** Where an error lies, as `MeshmockError` takes it. */
+type Where = NonNullable<ConstructorParameters<typeof MeshmockError>[2]>;
+
 /**
- * @param whereIs where a call stands in what the plan was read from
+ * @param whereIs where a call stands in what the plan was read from, and what was expected there
  * @throws MeshmockError `limit_exceeded` when the plan makes more calls than allowed, at the call that is too many
  */
-export function checkCount(plan: Plan, limits: PlanLimits, whereIs: (call: Call) => CallPlace): void {
+export function checkCount(plan: Plan, limits: PlanLimits, whereIs: (call: Call, expected: string) => Where): void {
   const calls = countCalls(plan);
   if (calls <= limits.maxCalls || plan.kind === 'answer') return;
   const shown = calls < mostShownCalls ? String(calls) : `more than ${mostShownCalls}`;
   const message = `the plan makes ${shown} calls, ${limits.maxCalls} are allowed`;
-  const { text, offset, field } = whereIs(firstTooMany(plan, limits.maxCalls));
-  const expected = `a plan of at most ${limits.maxCalls} calls`;
-  throw new MeshmockError(
-    'limit_exceeded',
-    field === undefined ? message : `${field}: ${message}`,
-    field === undefined ? { place: { text: text ?? '', offset: offset ?? 0, expected } } : { field },
-  );
+  const where = whereIs(firstTooMany(plan, limits.maxCalls), `a plan of at most ${limits.maxCalls} calls`);
+  throw new MeshmockError('limit_exceeded', where.field === undefined ? message : `${where.field}: ${message}`, where);
 }
 
 const mostShownCalls = 1_000_000_000;
-
-/** The place of a call: in a text, or in a message. */
-export type CallPlace =
-  | { readonly text: string; readonly offset: number; readonly field?: never }
-  | { readonly field: string; readonly text?: never; readonly offset?: never };
 
 /** The call at which the calls become too many, read from the left: the one that multiplies them, if one alone does. */
 function firstTooMany(plan: CallsPlan, maxCalls: number): Call {

@@ -77,7 +77,9 @@ class PlanParser {
     const offsets = new Map<Call, number>();
     this.offsets = offsets;
     const plan = this.plan(0, false);
-    checkCount(plan, limits, (call) => ({ text: this.cursor.text, offset: offsets.get(call) ?? 0 }));
+    checkCount(plan, limits, (call, expected) => ({
+      place: { text: this.cursor.text, offset: offsets.get(call) ?? 0, expected },
+    }));
   }
 
   /** A chain of groups is read in a loop; only a continuation in parentheses goes deeper into the stack. */

@@ -169,7 +169,7 @@ export function sharedContinuation(plan: CallsPlan): Plan {
   return plan.then ?? { kind: 'answer', directives: [], uri: '/' };
 }
 
-/** `host:port` as it stands in a `Host` header, an IPv6 address in brackets. */
+/** `host:port` as it stands in a `Host` header and as a person types it, an IPv6 address in brackets. */
 export function authorityOf({ host, port }: Pick<Call, 'host' | 'port'>): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -50,8 +50,13 @@ function readSummary({ samples, ...counts }: Summary<RawReply>): Summary {
   return { ...counts, samples: samples.map((sample) => ({ ...sample, call: readCall(sample.call) })) };
 }
 
+/** A child's own fields, whether it came as JSON or not; undefined when it is no reply. */
+export function openReply(reply: Reply<RawReply> | RawReply): Reply<RawReply> | undefined {
+  return reply instanceof RawReply ? parseReply(reply.json) : reply;
+}
+
 /** Reads the JSON of a reply. Whoever signs can send anything: undefined when it is no reply. */
-export function parseReply(json: string): Reply | undefined {
+function parseReply(json: string): Reply | undefined {
   try {
     const value: unknown = JSON.parse(json);
     return isReply(value) ? value : undefined;

@@ -14,7 +14,9 @@ export function pruneReply(reply: Reply, fits: (reply: Reply) => boolean): Reply
   if (fitting !== undefined) return fitting;
   const { request: _request, body: _body, try: _try, behaviour: _behaviour, ...least } = cut(slim, 0);
   const { error } = least;
-  return error === undefined ? least : { ...least, error: { code: error.code, message: error.message.slice(0, 1000) } };
+  return error === undefined
+    ? least
+    : { ...least, error: { code: error.code, message: error.message.slice(0, mostTextLength) } };
 }
 
 /** The same for each call of a reply that has a reply below it, and the call itself. */
@@ -22,11 +24,12 @@ function mapCalls(reply: Reply, map: (call: CallResult) => CallResult): Reply {
   return reply.calls === undefined ? reply : { ...reply, calls: reply.calls.map(map) };
 }
 
-const mostBodyLength = 1000;
+/** Of one text, in characters, where everything has to fit into headers. */
+export const mostTextLength = 1000;
 
 function withoutHeaders(reply: Reply): Reply {
   const { request, body = '', ...rest } = mapCalls(reply, callWithoutHeaders);
-  const own = body === '' || body.length > mostBodyLength ? rest : { ...rest, body };
+  const own = body === '' || body.length > mostTextLength ? rest : { ...rest, body };
   if (request === undefined) return own;
   const { headers: _headers, ...seen } = request;
   return { ...own, request: seen };

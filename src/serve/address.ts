@@ -22,8 +22,3 @@ export function parseAddress(text: string): ListenAddress {
   }
   return { host: v6 ?? name, port };
 }
-
-/** `HOST:PORT`, as a person types it. */
-export function formatAddress({ host, port }: ListenAddress): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
-}

@@ -12,10 +12,10 @@ import { createGrpcServer } from '../grpc/server.ts';
 import { createHttpClient } from '../http/client.ts';
 import { createHttpServer } from '../http/server.ts';
 import { MeshmockError } from '../plan/error.ts';
-import type { Directive, PlanLimits } from '../plan/plan.ts';
+import { authorityOf, type Directive, type PlanLimits } from '../plan/plan.ts';
 import type { Identity } from '../reply/reply.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
-import { formatAddress, type ListenAddress } from './address.ts';
+import type { ListenAddress } from './address.ts';
 import type { Logger } from './logger.ts';
 
 export interface ServiceOptions {
@@ -104,7 +104,7 @@ async function listenGrpc(server: Server, { host, port }: ListenAddress): Promis
     { host, port },
     (bindHost) =>
       new Promise((resolve, reject) => {
-        server.bindAsync(formatAddress({ host: bindHost, port }), ServerCredentials.createInsecure(), (error, bound) =>
+        server.bindAsync(authorityOf({ host: bindHost, port }), ServerCredentials.createInsecure(), (error, bound) =>
           error === null ? resolve(bound) : reject(error),
         );
       }),
@@ -133,5 +133,5 @@ function problemOf(flag: 'http' | 'grpc', address: ListenAddress, message: strin
   if (/EADDRINUSE/.test(message)) {
     return `port ${address.port} is taken: give another with --${flag}, such as --${flag} :${address.port + 1}, or :0 for any free one`;
   }
-  return `cannot listen on ${formatAddress(address)} (--${flag}): ${message}`;
+  return `cannot listen on ${authorityOf(address)} (--${flag}): ${message}`;
 }

@@ -60,8 +60,8 @@ export async function startMesh(
     const running = await startService(
       {
         identity: { service: name, version, pod, ...(zone === undefined ? {} : { zone }) },
-        http: address,
-        grpc: address,
+        http: [address],
+        grpc: [address],
         dialler,
         forwardHeaders,
         limits: { ...defaultPlanLimits, ...limits },
@@ -74,15 +74,15 @@ export async function startMesh(
       logger,
     );
     services.set(services.has(name) ? pod : name, running);
-    dialler.add({ host: name, port: '8080', toHost: '127.0.0.1', toPort: String(running.http.port) });
-    dialler.add({ host: name, port: '9090', toHost: '127.0.0.1', toPort: String(running.grpc.port) });
+    dialler.add({ host: name, port: '8080', toHost: '127.0.0.1', toPort: String(running.http[0]?.port) });
+    dialler.add({ host: name, port: '9090', toHost: '127.0.0.1', toPort: String(running.grpc[0]?.port) });
   }
   return {
     services,
     dialler,
     arrivals,
-    httpPort: (name) => services.get(name)?.http.port ?? 0,
-    grpcPort: (name) => services.get(name)?.grpc.port ?? 0,
+    httpPort: (name) => services.get(name)?.http[0]?.port ?? 0,
+    grpcPort: (name) => services.get(name)?.grpc[0]?.port ?? 0,
     async [Symbol.asyncDispose]() {
       await Promise.all([...services.values()].map((service) => service.stop()));
     },

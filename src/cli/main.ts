@@ -10,6 +10,7 @@ const help = `meshmock: a mock service for exploring a service mesh
   meshmock up [MESH]     a mesh of services on this machine: demo, octopus, or a YAML file
   meshmock serve         one service
   meshmock call URL      sends a plan, prints the tree, checks what is expected of it
+  meshmock istio up      a real Istio on this machine, without a cluster
   meshmock plan TEXT     a plan from any form to any other: path, json, curl, grpcurl
 
 Each takes --help.`;
@@ -34,6 +35,10 @@ async function run(command: string | undefined, args: readonly string[]): Promis
       const { call, callHelp } = await import('./call.ts');
       return wantsHelp ? print(callHelp) : call(args);
     }
+    case 'istio': {
+      const { istio, istioHelp } = await import('./istio.ts');
+      return wantsHelp ? print(istioHelp) : istio(args);
+    }
     case 'plan': {
       const { plan, planHelp } = await import('./plan.ts');
       return wantsHelp ? print(planHelp) : print(await plan(args));
@@ -48,7 +53,7 @@ async function run(command: string | undefined, args: readonly string[]): Promis
       return print(programVersion());
     }
     default:
-      throw new MeshmockError('usage', `"${command}" is no command: there are up, serve, call and plan`);
+      throw new MeshmockError('usage', `"${command}" is no command: there are up, serve, call, istio and plan`);
   }
 }
 

@@ -70,10 +70,14 @@ export function parseOptions<S extends Schema>(schema: S, args: readonly string[
     if (found.source !== '') given.add(found.source);
     const { texts } = found;
     const parse = (text: string): unknown => named(found.source, text, option);
-    if (option.repeatable) values[name] = texts.map(parse);
+    if (option.repeatable) values[name] = (texts.length > 0 ? texts : defaultsOf(option)).map(parse);
     else values[name] = mapDefined(texts.at(-1) ?? option.default, parse);
   }
   return { values: values as Values<S>, positionals, given };
+}
+
+function defaultsOf(option: Option<unknown>): readonly string[] {
+  return option.default === undefined ? [] : [option.default];
 }
 
 function mapDefined<T>(text: string | undefined, map: (text: string) => T): T | undefined {
@@ -129,7 +133,7 @@ function readFlags(schema: Schema, args: readonly string[]): { flags: Map<string
 
 /** Go's flags, which servicemock's users know, have one dash: `-listenAddress localhost:8081`. */
 function withTwoDashes(arg: string, names: ReadonlyMap<string, unknown>): string {
-  const [, flag] = /^-([A-Za-z][A-Za-z-]+)(?:=|$)/.exec(arg) ?? [];
+  const [, flag] = /^-([A-Za-z][A-Za-z-]*)(?:=|$)/.exec(arg) ?? [];
   return flag !== undefined && names.has(flag) ? `-${arg}` : arg;
 }
 

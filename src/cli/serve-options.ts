@@ -35,6 +35,7 @@ export const serveSchema = {
     default: ':8080',
     value: 'ADDRESS',
     help: 'where HTTP listens; port 0 is any free one',
+    repeatable: true,
     aliases: ['-listenAddress'],
   },
   grpc: {
@@ -42,6 +43,7 @@ export const serveSchema = {
     default: ':9090',
     value: 'ADDRESS',
     help: 'where gRPC listens; behind `-listenAddress`, its port + 1010',
+    repeatable: true,
   },
   connectTo: {
     parse: parseConnectTo,
@@ -153,7 +155,7 @@ export function readServeSettings(args: readonly string[], env: NodeJS.ProcessEn
       ...(values.zone === undefined ? {} : { zone: values.zone }),
     },
     http: values.http,
-    grpc: grpcAddress(parsed),
+    grpc: grpcAddresses(parsed),
     dialler: new Dialler(values.connectTo),
     forwardHeaders: values.forwardHeader,
     limits,
@@ -203,10 +205,10 @@ export function withoutOwnSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 export const grpcPortOffset = 1010;
 
 /** Whoever starts a second instance with servicemock's one flag gets a second gRPC port without asking. */
-function grpcAddress({ values, given }: Parsed<typeof serveSchema>): ListenAddress {
+function grpcAddresses({ values, given }: Parsed<typeof serveSchema>): readonly ListenAddress[] {
   const isChosen = given.has('--grpc') || given.has('MESHMOCK_GRPC');
   if (isChosen || !given.has('-listenAddress')) return values.grpc;
-  return besideHttp(values.http);
+  return values.http.map(besideHttp);
 }
 
 /** The gRPC address beside an HTTP address: any free port beside any free port. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { parseConnectTo } from '../execute/connect-to.ts';
 import { authorityOf } from '../plan/plan.ts';
 import { startTracing } from '../telemetry/start.ts';
 import { helpOf } from './options.ts';
@@ -14,6 +15,11 @@ spans are on when one of them names an exporter or an endpoint for traces.`;
 /** What a service started by `meshmock up` tells it. */
 export interface ReadyMessage {
   readonly ready: { readonly http: string; readonly grpc: string };
+}
+
+/** Other entries of `--connect-to`, from whoever started the service, in the place of those it has. */
+export interface RoutesMessage {
+  readonly connectTo: readonly string[];
 }
 
 /** The version of the program, not of the service. */
@@ -36,14 +42,15 @@ export async function serve(args: readonly string[]): Promise<void> {
     import('../serve/logger.ts'),
   ]);
   const running = await startService(settings, tracing, createLogger(settings.identity, settings.logLevel));
-  const http = authorityOf(running.http);
-  const grpc = authorityOf(running.grpc);
+  const http = running.http.map(authorityOf).join(', ');
+  const grpc = running.grpc.map(authorityOf).join(', ');
   stopOnSignal(() => running.stop());
   if (process.send === undefined) {
     endWithNpx();
     const { service, version } = settings.identity;
     process.stdout.write(`${service} ${version} is ready: http ${http} grpc ${grpc}\n`);
   } else if (process.connected) {
+    process.on('message', ({ connectTo }: RoutesMessage) => settings.dialler.replace(connectTo.map(parseConnectTo)));
     process.send({ ready: { http, grpc } } satisfies ReadyMessage, () => {});
   }
 }

@@ -31,9 +31,15 @@ function bare(host: string): string {
 
 /** Says which address to dial for a host and port: entries for the same pair are taken in turn. */
 export class Dialler {
-  private readonly routes: { readonly entries: ConnectTo[]; turn: number }[] = [];
+  private routes: { readonly entries: ConnectTo[]; turn: number }[] = [];
 
   constructor(entries: readonly ConnectTo[] = []) {
+    this.replace(entries);
+  }
+
+  /** Puts entries in the place of those there are. */
+  replace(entries: readonly ConnectTo[]): void {
+    this.routes = [];
     for (const entry of entries) this.add(entry);
   }
 

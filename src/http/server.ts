@@ -16,6 +16,8 @@ const planRoute = '/plan';
 
 export interface HttpServer {
   readonly app: FastifyInstance;
+  /** Serves the connections of another listener as well, and closes it in the end. */
+  serveAlso(listener: net.Server): void;
   /** From now on the readiness probe succeeds. */
   setReady(): void;
   /** Answers what is under way, each the last of its connection, then closes. From the start the readiness probe fails. */
@@ -32,6 +34,7 @@ export function createHttpServer(service: Service): HttpServer {
     if (draining) reply.header('connection', 'close');
   };
   const app = createApp(service);
+  const listeners: net.Server[] = [app.server];
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header(signatureHeader, signature(service.identity)).header('x-content-type-options', 'nosniff');
     underWay.begin();
@@ -69,18 +72,21 @@ export function createHttpServer(service: Service): HttpServer {
   });
   return {
     app,
+    serveAlso(listener) {
+      // Connections may be handed to an HTTP server (Node, event `connection` of http.Server).
+      listener.on('connection', (socket) => app.server.emit('connection', socket));
+      listeners.push(listener);
+    },
     setReady() {
       ready = true;
     },
     async stop(longestMs) {
       draining = true;
       // Connections that callers keep open get their last answer: closing them at once would reset what is on its way.
-      const connections = await new Promise<number>((resolve) =>
-        app.server.getConnections((_error, count) => resolve(count)),
-      );
-      if (connections > 0) await setTimeout(lastRequestsMs);
-      // Only the listener: what http.Server.close does besides would cut off answers that lie in a socket's buffer.
-      net.Server.prototype.close.call(app.server);
+      const counts = await Promise.all(listeners.map(connectionsOf));
+      if (counts.some((connections) => connections > 0)) await setTimeout(lastRequestsMs);
+      // Only the listeners: what http.Server.close does besides would cut off answers that lie in a socket's buffer.
+      for (const listener of listeners) net.Server.prototype.close.call(listener);
       await underWay.ended(longestMs);
       const closed = app.close();
       // What is left has sent no request, and would be waited for until it does.
@@ -88,6 +94,10 @@ export function createHttpServer(service: Service): HttpServer {
       await closed;
     },
   };
+}
+
+function connectionsOf(listener: net.Server): Promise<number> {
+  return new Promise((resolve) => listener.getConnections((_error, count) => resolve(count)));
 }
 
 function addHeaders(reply: FastifyReply, headers: readonly Header[]): void {

@@ -1,5 +1,6 @@
+import { once } from 'node:events';
+import net from 'node:net';
 import { logVerbosity, type Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
-import type { FastifyInstance } from 'fastify';
 import { Chance } from '../execute/chance.ts';
 import type { Dialler } from '../execute/connect-to.ts';
 import { CpuBurner } from '../execute/cpu-burner.ts';
@@ -10,7 +11,7 @@ import type { Service } from '../execute/service.ts';
 import { createGrpcClient } from '../grpc/client.ts';
 import { createGrpcServer } from '../grpc/server.ts';
 import { createHttpClient } from '../http/client.ts';
-import { createHttpServer } from '../http/server.ts';
+import { createHttpServer, type HttpServer } from '../http/server.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { authorityOf, type Directive, type PlanLimits } from '../plan/plan.ts';
 import type { Identity } from '../reply/reply.ts';
@@ -20,8 +21,9 @@ import type { Logger } from './logger.ts';
 
 export interface ServiceOptions {
   readonly identity: Identity;
-  readonly http: ListenAddress;
-  readonly grpc: ListenAddress;
+  /** At least one; the first is the main one. */
+  readonly http: readonly ListenAddress[];
+  readonly grpc: readonly ListenAddress[];
   readonly dialler: Dialler;
   readonly forwardHeaders: readonly string[];
   readonly limits: PlanLimits;
@@ -34,8 +36,8 @@ export interface ServiceOptions {
 
 export interface RunningService {
   /** Where it really listens. */
-  readonly http: ListenAddress;
-  readonly grpc: ListenAddress;
+  readonly http: readonly ListenAddress[];
+  readonly grpc: readonly ListenAddress[];
   /** Ends it in order: unready, the requests under way, the clients, the spans. */
   stop(): Promise<void>;
 }
@@ -65,7 +67,7 @@ export async function startService(options: ServiceOptions, tracing: Tracing, lo
     grpcPort: () => grpcPort,
     onAnswer: (answered) => logger.answered(answered),
   };
-  let grpcPort = options.grpc.port;
+  let grpcPort = options.grpc[0]?.port ?? 0;
   const http = createHttpServer(service);
   const grpc = createGrpcServer(service);
   const longestMs = options.limits.deadlineMs;
@@ -77,10 +79,11 @@ export async function startService(options: ServiceOptions, tracing: Tracing, lo
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopped ??= stopOnce());
   try {
-    const httpPort = await listenHttp(http.app, options.http);
-    grpcPort = await listenGrpc(grpc.server, options.grpc);
+    const httpAddresses = await listenAll(options.http, (address, index) => listenHttp(http, address, index === 0));
+    const grpcAddresses = await listenAll(options.grpc, (address) => listenGrpc(grpc.server, address));
+    grpcPort = grpcAddresses[0]?.port ?? grpcPort;
     http.setReady();
-    return { http: { ...options.http, port: httpPort }, grpc: { ...options.grpc, port: grpcPort }, stop };
+    return { http: httpAddresses, grpc: grpcAddresses, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -90,10 +93,28 @@ export async function startService(options: ServiceOptions, tracing: Tracing, lo
 /** Every address of the machine: IPv6 and with it IPv4, or IPv4 alone where there is no IPv6. */
 const everyHost = ['::', '0.0.0.0'];
 
-async function listenHttp(app: FastifyInstance, { host, port }: ListenAddress): Promise<number> {
+/** In turn: which of them is the first is to be certain. */
+async function listenAll(
+  addresses: readonly ListenAddress[],
+  listenOn: (address: ListenAddress, index: number) => Promise<number>,
+): Promise<ListenAddress[]> {
+  const bound: ListenAddress[] = [];
+  for (const [index, address] of addresses.entries()) bound.push({ ...address, port: await listenOn(address, index) });
+  return bound;
+}
+
+/** fastify listens on one address; further ones hand their connections to it. */
+async function listenHttp(http: HttpServer, { host, port }: ListenAddress, isFirst: boolean): Promise<number> {
   return listen('http', { host, port }, async (bindHost) => {
-    await app.listen({ host: bindHost, port });
-    const bound = app.server.address();
+    const listener = isFirst ? http.app.server : net.createServer({ noDelay: true });
+    if (isFirst) {
+      await http.app.listen({ host: bindHost, port });
+    } else {
+      listener.listen(port, bindHost);
+      await once(listener, 'listening');
+      http.serveAlso(listener);
+    }
+    const bound = listener.address();
     return typeof bound === 'object' && bound !== null ? bound.port : port;
   });
 }

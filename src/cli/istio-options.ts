@@ -1,0 +1,48 @@
+import { parseAddress } from '../serve/address.ts';
+import { label, text } from './option-values.ts';
+import { parseLogLevel } from './serve-options.ts';
+
+const file = {
+  parse: text,
+  value: 'FILE',
+  help: 'manifests: a file, a folder, or - for standard input',
+  repeatable: true,
+  aliases: ['-f'],
+} as const;
+
+const namespace = {
+  parse: label,
+  default: 'default',
+  value: 'NAME',
+  help: 'the namespace of objects that say none',
+  aliases: ['-n'],
+} as const;
+
+/** Which of several meshes on one machine. */
+const mesh = { parse: label, default: 'mesh', value: 'NAME', help: 'which mesh, when there are several' } as const;
+
+export const istioUpSchema = {
+  file: { ...file, help: `${file.help}; the demo if not given` },
+  fill: { isSwitch: true, help: 'add a mock for every destination that no workload stands behind' },
+  http: {
+    parse: parseAddress,
+    default: 'localhost:8080',
+    value: 'ADDRESS',
+    help: 'where the first service is called from outside; the others have the ports behind it',
+  },
+  grpc: { parse: parseAddress, value: 'ADDRESS', help: 'the same for gRPC; the HTTP port + 1010 if not given' },
+  jaeger: {
+    parse: parseAddress,
+    default: 'localhost:16686',
+    value: 'ADDRESS',
+    help: 'where Jaeger is asked from outside',
+  },
+  namespace,
+  mesh,
+  logLevel: { parse: parseLogLevel, default: 'warn', value: 'LEVEL', help: 'how much the services log' },
+  seed: { parse: text, value: 'TEXT', help: 'makes what directives leave to chance the same in every run' },
+} as const;
+
+export const istioChangeSchema = { file, namespace, mesh } as const;
+
+export const istioMeshSchema = { mesh } as const;

@@ -1,0 +1,41 @@
+import { fileURLToPath } from 'node:url';
+import { RunningMesh } from '../istio/mesh.ts';
+import { istioUpSchema } from './istio-options.ts';
+import { introduction, reportLines } from './istio-report.ts';
+import { readManifestSources } from './manifest-sources.ts';
+import { parseOptions } from './options.ts';
+import { endWithNpx } from './serve.ts';
+import { besideHttp } from './serve-options.ts';
+
+const demo = fileURLToPath(new URL('../../istio/demo', import.meta.url));
+
+/**
+ * Brings up a mesh without a cluster and runs it until a signal or `down` ends it.
+ *
+ * @throws MeshmockError `usage`
+ */
+export async function istioUp(args: readonly string[]): Promise<void> {
+  const { values } = parseOptions(istioUpSchema, args, {});
+  const { mesh: name, namespace, fill, http, grpc = besideHttp(http), jaeger, logLevel, seed } = values;
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
+  endWithNpx();
+  const begun = performance.now();
+  const options = {
+    ...{ mesh: name, namespace, fill },
+    sources: readManifestSources(values.file.length === 0 ? [demo] : values.file),
+    appArguments: [`--log-level=${logLevel}`, ...(seed === undefined ? [] : [`--seed=${seed}`])],
+    ports: { http, grpc, jaeger },
+    onLoss: (lost: string, logs: string) => process.stderr.write(`meshmock: ${lost} has ended; see ${logs}\n`),
+  };
+  const { mesh, started } = await RunningMesh.start(options, stop.signal).catch((error: unknown) => {
+    if (stop.signal.aborted) return { mesh: undefined, started: undefined };
+    throw error;
+  });
+  if (mesh === undefined) return;
+  stop.signal.addEventListener('abort', () => void mesh[Symbol.asyncDispose](), { once: true });
+  for (const line of reportLines(started.report)) process.stderr.write(`${line}\n`);
+  const seconds = (performance.now() - begun) / 1000;
+  process.stdout.write(`${introduction(started.pods, mesh.ports, { seconds, folder: mesh.folder })}\n`);
+  await mesh.ended;
+}

@@ -1,0 +1,63 @@
+import { askMesh } from '../istio/control-client.ts';
+import { MeshmockError } from '../plan/error.ts';
+import { istioChangeSchema, istioMeshSchema, istioUpSchema } from './istio-options.ts';
+import { objectLines, reportLines } from './istio-report.ts';
+import { istioUp } from './istio-up.ts';
+import { readManifestSources } from './manifest-sources.ts';
+import { helpOf, parseOptions } from './options.ts';
+
+export const istioHelp = `meshmock istio: a real Istio on this machine, without a cluster
+
+  meshmock istio up [-f FILE]…      istiod, a pod with a sidecar for each replica, gateways, Jaeger
+  meshmock istio apply -f FILE…     back when every sidecar has it in effect
+  meshmock istio delete -f FILE…    back when no sidecar has it any more
+  meshmock istio status             the pods that run
+  meshmock istio down               ends it
+
+Whatever image a Deployment names, meshmock runs in its place. Needs Linux and root; istiod, pilot-agent, Envoy and
+Jaeger are built or fetched once, into ~/.cache/meshmock/tools (MESHMOCK_TOOLS).
+
+up:
+${helpOf(istioUpSchema)}
+
+apply, delete:
+${helpOf(istioChangeSchema)}`;
+
+const commands = ['up', 'apply', 'delete', 'status', 'down'];
+
+/** @throws MeshmockError `usage` */
+export async function istio(args: readonly string[]): Promise<void> {
+  const [command = '', ...rest] = args;
+  switch (command) {
+    case 'up':
+      return istioUp(rest);
+    case 'apply':
+    case 'delete':
+      return change(command, rest);
+    case 'status': {
+      const { values } = parseOptions(istioMeshSchema, rest, {});
+      const { pods = [] } = await askMesh(values.mesh, { command, sources: [] }, new AbortController().signal);
+      for (const { name, namespace, address, role, hasSidecar } of pods)
+        process.stdout.write(`${namespace}/${name}  ${address}  ${role}${hasSidecar ? '' : ', no sidecar'}\n`);
+      return;
+    }
+    case 'down': {
+      const { values } = parseOptions(istioMeshSchema, rest, {});
+      await askMesh(values.mesh, { command, sources: [] }, new AbortController().signal);
+      return;
+    }
+    default:
+      throw new MeshmockError('usage', `"${command}" is nothing that istio does: there are ${commands.join(', ')}`);
+  }
+}
+
+async function change(command: 'apply' | 'delete', args: readonly string[]): Promise<void> {
+  const { values } = parseOptions(istioChangeSchema, args, {});
+  if (values.file.length === 0) throw new MeshmockError('usage', `say what to ${command}: -f FILE`);
+  const sources = readManifestSources(values.file);
+  const { report } = await askMesh(values.mesh, { command, sources }, new AbortController().signal);
+  if (report === undefined) return;
+  for (const line of reportLines(report)) process.stderr.write(`${line}\n`);
+  for (const line of objectLines(report)) process.stdout.write(`${line}\n`);
+  process.stdout.write(`in effect after ${Math.round(report.durationMs)} ms\n`);
+}

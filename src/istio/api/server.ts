@@ -1,0 +1,188 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { json } from 'node:stream/consumers';
+import { parse } from 'yaml';
+import type { KubeObject } from '../objects.ts';
+import type { Kind, Kinds } from './kinds.ts';
+import { type Matches, selectorOf } from './selectors.ts';
+import type { Store } from './store.ts';
+
+/** What a path of the API names (Kubernetes API concepts, "Resource URIs"). */
+interface Target {
+  readonly kind: Kind;
+  readonly apiVersion: string;
+  readonly namespace: string | undefined;
+  readonly name: string | undefined;
+}
+
+const resourcePath =
+  /^\/(?:api\/(?<core>v1)|apis\/(?<group>[^/]+)\/(?<version>[^/]+))(?:\/namespaces\/(?<namespace>[^/]+)(?=\/[^/]+))?\/(?<plural>[^/]+)(?:\/(?<name>[^/]+))?/;
+
+/** A failure that istiod is to see as a cluster's. */
+class ApiError extends Error {
+  readonly code: number;
+  readonly reason: string;
+
+  constructor(code: number, reason: string, message: string) {
+    super(message);
+    this.code = code;
+    this.reason = reason;
+  }
+}
+
+/**
+ * As much of the Kubernetes API as an unmodified istiod needs: list, watch, get, create, update, patch and delete of
+ * the kinds that are known, and reviews of tokens and access, which are all granted.
+ */
+export function createApiServer(store: Store, kinds: Kinds): Server {
+  return createServer((request, response) => {
+    answer(store, kinds, request, response).catch((error: unknown) => {
+      const { code = 500, reason = 'InternalError', message } = error as ApiError;
+      const status = { kind: 'Status', apiVersion: 'v1', status: 'Failure', code, reason, message };
+      if (response.headersSent) response.destroy();
+      else send(response, code, status);
+    });
+  });
+}
+
+async function answer(store: Store, kinds: Kinds, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url ?? '/', 'http://api');
+  if (url.pathname === '/version') {
+    send(response, 200, { major: '1', minor: '34', gitVersion: 'v1.34.0' });
+    return;
+  }
+  const path = resourcePath.exec(url.pathname)?.groups;
+  const { core, group = '', version, namespace, plural = '', name } = path ?? {};
+  if (plural === 'tokenreviews') return send(response, 201, reviewToken(await json(request)));
+  if (plural.endsWith('accessreviews'))
+    return send(response, 201, { ...((await json(request)) as object), status: { allowed: true } });
+  const kind = kinds.named(group, plural);
+  if (path === undefined || kind === undefined) throw new ApiError(404, 'NotFound', `there is no ${url.pathname}`);
+  const apiVersion = core ?? `${group}/${version}`;
+  const target: Target = { kind, apiVersion, namespace, name };
+  if (request.method !== 'GET') return change(store, target, request, response);
+  const show = viewOf(target, request);
+  if (name !== undefined) return send(response, 200, show(found(store, target)));
+  const own = selectorOf(url.searchParams);
+  const matches: Matches = (object) =>
+    (namespace === undefined || object.metadata.namespace === namespace) && own(object);
+  if (/^(?:1|true)$/.test(url.searchParams.get('watch') ?? ''))
+    return watch(store, target, url.searchParams, matches, show, response);
+  const metadata = { resourceVersion: String(store.version) };
+  const items = store.list(kind).filter(matches).map(show);
+  const isMetadata = wantsMetadata(request);
+  send(response, 200, {
+    kind: isMetadata ? 'PartialObjectMetadataList' : `${kind.kind}List`,
+    apiVersion: isMetadata ? metadataVersion : apiVersion,
+    metadata,
+    items,
+  });
+}
+
+const metadataVersion = 'meta.k8s.io/v1';
+
+function wantsMetadata({ headers }: IncomingMessage): boolean {
+  return (headers.accept ?? '').includes('as=PartialObjectMetadata');
+}
+
+function viewOf({ kind, apiVersion }: Target, request: IncomingMessage): (object: KubeObject) => unknown {
+  if (!wantsMetadata(request)) return (object) => ({ ...object, apiVersion, kind: kind.kind });
+  return ({ metadata }) => ({ kind: 'PartialObjectMetadata', apiVersion: metadataVersion, metadata });
+}
+
+function found(store: Store, { kind, namespace, name = '' }: Target): KubeObject {
+  const object = store.get(kind, namespace, name);
+  if (object === undefined) throw new ApiError(404, 'NotFound', `${kind.plural} "${name}" not found`);
+  return object;
+}
+
+function watch(
+  store: Store,
+  { kind }: Target,
+  parameters: URLSearchParams,
+  matches: Matches,
+  show: (object: KubeObject) => unknown,
+  response: ServerResponse,
+): void {
+  const line = (type: string, object: unknown): void => {
+    response.write(`${JSON.stringify({ type, object })}\n`);
+  };
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.flushHeaders();
+  const from = Number(parameters.get('resourceVersion') ?? 0);
+  const wantsAll = parameters.get('sendInitialEvents') === 'true';
+  if (wantsAll || from === 0) for (const object of store.list(kind).filter(matches)) line('ADDED', show(object));
+  if (wantsAll) {
+    const metadata = {
+      resourceVersion: String(store.version),
+      annotations: { 'k8s.io/initial-events-end': 'true' },
+    };
+    line('BOOKMARK', show({ apiVersion: '', kind: kind.kind, metadata: { name: '', ...metadata } }));
+  }
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  const after = wantsAll || from === 0 ? store.version : from;
+  store.watch(kind, after, ({ type, object }) => matches(object) && line(type, show(object)), gone.signal);
+}
+
+async function change(store: Store, target: Target, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { kind, apiVersion, namespace, name } = target;
+  const show = viewOf(target, request);
+  if (request.method === 'DELETE') {
+    store.remove(kind, namespace, found(store, target).metadata.name);
+    return send(response, 200, { kind: 'Status', apiVersion: 'v1', status: 'Success' });
+  }
+  // A server-side apply is YAML; JSON is YAML as well.
+  const body = parse(await textOf(request)) as KubeObject;
+  const withNamespace = (object: KubeObject): KubeObject => ({
+    ...object,
+    apiVersion,
+    kind: kind.kind,
+    metadata: { ...object.metadata, ...(namespace === undefined ? {} : { namespace }) },
+  });
+  switch (request.method) {
+    case 'POST': {
+      const object = withNamespace(body);
+      if (store.get(kind, namespace, object.metadata.name) !== undefined)
+        throw new ApiError(409, 'AlreadyExists', `${kind.plural} "${object.metadata.name}" already exists`);
+      return send(response, 201, show(store.put(kind, object).object));
+    }
+    case 'PUT':
+      return send(response, 200, show(store.put(kind, withNamespace(body)).object));
+    case 'PATCH': {
+      const old = store.get(kind, namespace, name ?? '');
+      const isApply = (request.headers['content-type'] ?? '').includes('apply-patch');
+      if (old === undefined && !isApply) throw new ApiError(404, 'NotFound', `${kind.plural} "${name}" not found`);
+      // A JSON Patch (a list) is what istiod sends to webhook configurations only, of which there are none.
+      const next = Array.isArray(body) ? old : merged(old, body);
+      return send(response, 200, show(store.put(kind, withNamespace(next ?? body)).object));
+    }
+    default:
+      throw new ApiError(405, 'MethodNotAllowed', `${request.method} is not served`);
+  }
+}
+
+/** Enough of a merge patch and of a server-side apply by one manager: fields of the object, and of its metadata. */
+function merged(old: KubeObject | undefined, patch: KubeObject): KubeObject {
+  return { ...old, ...patch, metadata: { ...old?.metadata, ...patch.metadata } };
+}
+
+async function textOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Takes whoever a token names for that one: the tokens are our own. */
+function reviewToken(body: unknown): unknown {
+  const review = body as { spec: { token: string; audiences?: string[] } };
+  const claims = JSON.parse(Buffer.from(review.spec.token.split('.')[1] ?? '', 'base64url').toString('utf8')) as {
+    sub: string;
+  };
+  const groups = ['system:serviceaccounts', 'system:authenticated'];
+  const user = { username: claims.sub, groups };
+  return { ...review, status: { authenticated: true, audiences: review.spec.audiences, user } };
+}
+
+function send(response: ServerResponse, code: number, body: unknown): void {
+  response.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}

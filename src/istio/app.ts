@@ -1,0 +1,54 @@
+import type { ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { collectorEndpoint } from './control-plane.ts';
+import { clusterId, meshId } from './identity.ts';
+import type { PodPlan } from './pods.ts';
+import { spawnInPod } from './program.ts';
+import { entryPorts } from './sidecar.ts';
+
+export interface AppOptions {
+  readonly pod: PodPlan;
+  readonly namespace: string;
+  readonly resolvConf: string;
+  readonly log: string;
+  /** The `--connect-to` entries that it begins with. */
+  readonly routes: readonly string[];
+  /** Further arguments of `meshmock serve`. */
+  readonly args: readonly string[];
+}
+
+/** Starts the mock of a pod: `meshmock serve` on all of its ports, with a channel for messages. */
+export function startApp({ pod, namespace, resolvConf, log, routes, args }: AppOptions): ChildProcess {
+  const main = fileURLToPath(new URL(`../cli/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url));
+  const { http, grpc } = pod.ports;
+  const listen = (flag: string, ports: readonly number[]): string[] => ports.map((port) => `--${flag}=0.0.0.0:${port}`);
+  return spawnInPod(
+    process.execPath,
+    [
+      ...[...process.execArgv, main, 'serve', '--name', pod.service, '--service-version', pod.version],
+      ...['--pod', pod.name, '--namespace', pod.namespace],
+      ...listen('http', [entryPorts.http, ...http]),
+      ...listen('grpc', [entryPorts.grpc, ...grpc]),
+      ...routes.map((route) => `--connect-to=${route}`),
+      ...args,
+    ],
+    {
+      namespace,
+      resolvConf,
+      log,
+      ipc: true,
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
+        ISTIO_META_CLUSTER_ID: clusterId,
+        ISTIO_META_MESH_ID: meshId,
+        OTEL_EXPORTER_OTLP_ENDPOINT: collectorEndpoint,
+        OTEL_METRICS_EXPORTER: 'none',
+        OTEL_LOGS_EXPORTER: 'none',
+        OTEL_BSP_SCHEDULE_DELAY: '200',
+        OTEL_SEMCONV_STABILITY_OPT_IN: 'http/dup,rpc/dup',
+      },
+    },
+  );
+}

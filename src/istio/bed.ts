@@ -1,0 +1,225 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { MeshmockError } from '../plan/error.ts';
+import { type Kind, Kinds } from './api/kinds.ts';
+import { Schemas } from './api/schemas.ts';
+import { createApiServer } from './api/server.ts';
+import { Store } from './api/store.ts';
+import { baseObjects } from './base.ts';
+import { type AppliedObject, type Checked, checkManifests, establishedCrd, isIstios, withDefaults } from './cluster.ts';
+import { admit, istiodReady, startIstiod } from './control-plane.ts';
+import { readCrds } from './crds.ts';
+import { startDns } from './dns.ts';
+import type { Entry } from './entries.ts';
+import { createAuthority } from './identity.ts';
+import { jaegerEnv, startJaeger } from './jaeger.ts';
+import { type ManifestSource, parseManifests } from './manifest.ts';
+import { Addresses, bridgeAddress, createBridge, createNamespace, istiodAddress, jaegerAddress } from './network.ts';
+import type { KubeObject } from './objects.ts';
+import { PodKeeper } from './pod-keeper.ts';
+import { spawnInPod } from './program.ts';
+import { Settler } from './settle.ts';
+import type { InstalledTools } from './tools.ts';
+
+export interface BedOptions {
+  readonly tools: InstalledTools;
+  /** A folder that every user can read, for logs and what programs need; its caller removes it. */
+  readonly folder: string;
+  readonly sources: readonly ManifestSource[];
+  /** Of objects that say none. */
+  readonly namespace: string;
+  /** Adds a mock for every destination that no workload stands behind. */
+  readonly fill: boolean;
+  /** Further arguments of each `meshmock serve`. */
+  readonly appArguments: readonly string[];
+}
+
+/** What applying or deleting did. */
+export interface ApplyReport {
+  readonly objects: readonly AppliedObject[];
+  readonly warnings: readonly string[];
+  /** What cannot be run, in words. */
+  readonly leftOut: readonly string[];
+  /** Until every sidecar had it in effect. */
+  readonly durationMs: number;
+}
+
+/** A mesh without a cluster: the API, istiod, Jaeger and the pods, in the namespaces of this process. */
+export class Bed {
+  readonly pods: PodKeeper;
+  private readonly kinds: Kinds;
+  private readonly schemas: Schemas;
+  private readonly store: Store;
+  private readonly addresses: Addresses;
+  private readonly namespace: string;
+
+  private constructor(
+    { namespace }: BedOptions,
+    parts: { readonly kinds: Kinds; readonly schemas: Schemas; readonly store: Store },
+    addresses: Addresses,
+    pods: PodKeeper,
+  ) {
+    this.namespace = namespace;
+    this.kinds = parts.kinds;
+    this.schemas = parts.schemas;
+    this.store = parts.store;
+    this.addresses = addresses;
+    this.pods = pods;
+  }
+
+  /**
+   * Starts all that there is to be, and waits until every sidecar serves.
+   *
+   * @throws MeshmockError `usage`
+   */
+  static async start(options: BedOptions, signal: AbortSignal): Promise<{ bed: Bed; report: ApplyReport }> {
+    const started = performance.now();
+    const { tools, folder } = options;
+    const authorityFolder = path.join(folder, 'authority');
+    const [crds, rootCertificate] = await Promise.all([
+      readCrds(tools.crds),
+      createAuthority(authorityFolder, signal),
+      createBridge(signal),
+    ]);
+    const kinds = new Kinds(crds);
+    const definitions = JSON.parse(readFileSync(path.join(tools.kubernetes, '_definitions.json'), 'utf8'));
+    const store = new Store();
+    const addresses = new Addresses();
+    const pods = new PodKeeper({ tools, folder, rootCertificate, appArguments: options.appArguments }, store, kinds, {
+      addresses,
+      fill: options.fill,
+    });
+    const bed = new Bed(options, { kinds, schemas: new Schemas(crds, definitions), store }, addresses, pods);
+    const { checked, leftOut } = bed.check(options.sources);
+    for (const object of [...baseObjects(), ...crds.map(establishedCrd)]) bed.put(object);
+    const objects = checked.map((one) => bed.putChecked(one));
+    await startDns((name) => pods.addressesOf(name));
+    await Promise.all([bed.startJaeger(options, signal), bed.startIstiod(options, authorityFolder, signal)]);
+    const warnings: string[] = [];
+    const changes = await pods.reconcile(signal, async () => {
+      await istiodReady(signal);
+      warnings.push(...(await admitAll(checked, signal)));
+    });
+    const settler = await Settler.begin(signal);
+    await settler.settled(0, pods.proxyAddresses, signal);
+    const durationMs = performance.now() - started;
+    return { bed, report: { objects, warnings, leftOut: [...leftOut, ...changes.leftOut], durationMs } };
+  }
+
+  /** Where calls from outside may enter. */
+  get entries(): readonly Entry[] {
+    return [...this.pods.entries, jaegerEntry];
+  }
+
+  /**
+   * As `kubectl apply`, and back when every sidecar has it in effect. Nothing is changed when anything is refused.
+   *
+   * @throws MeshmockError `usage`
+   */
+  async apply(sources: readonly ManifestSource[], signal: AbortSignal): Promise<ApplyReport> {
+    const { checked, leftOut } = this.check(sources);
+    const warnings = await admitAll(checked, signal);
+    const report = await this.change(() => checked.map((one) => this.putChecked(one)), checked, signal);
+    return { ...report, warnings, leftOut: [...leftOut, ...report.leftOut] };
+  }
+
+  /**
+   * As `kubectl delete --ignore-not-found`, and back when no sidecar has it in effect any more.
+   *
+   * @throws MeshmockError `usage`
+   */
+  async delete(sources: readonly ManifestSource[], signal: AbortSignal): Promise<ApplyReport> {
+    const { checked } = this.check(sources);
+    const removeAll = (): AppliedObject[] =>
+      checked.map(({ kind, object, title }) => {
+        const wasThere = this.store.remove(kind, object.metadata.namespace, object.metadata.name);
+        return { title, change: wasThere ? 'deleted' : 'not found' };
+      });
+    return this.change(removeAll, checked, signal);
+  }
+
+  private async change(
+    make: () => AppliedObject[],
+    checked: readonly Checked[],
+    signal: AbortSignal,
+  ): Promise<ApplyReport> {
+    const started = performance.now();
+    const settler = await Settler.begin(signal);
+    const objects = make();
+    const changed = objects.filter(({ change }) => change !== 'unchanged' && change !== 'not found');
+    const configChanges = checked.filter(
+      ({ object, title }) => isIstios(object) && changed.some((one) => one.title === title),
+    ).length;
+    const { leftOut } = await this.pods.reconcile(signal);
+    if (changed.length > 0) await settler.settled(configChanges, this.pods.proxyAddresses, signal);
+    return { objects, warnings: [], leftOut, durationMs: performance.now() - started };
+  }
+
+  private check(sources: readonly ManifestSource[]): { readonly checked: Checked[]; readonly leftOut: string[] } {
+    const { kinds, schemas, namespace } = this;
+    return checkManifests(parseManifests(sources), { kinds, schemas, namespace });
+  }
+
+  private putChecked({ kind, object, title }: Checked): AppliedObject {
+    const { change } = this.store.put(kind, withDefaults(object, this.store, kind, this.addresses));
+    return { title, change };
+  }
+
+  private put(object: KubeObject): void {
+    const kind = this.kinds.of(object) as Kind;
+    this.store.put(kind, withDefaults(object, this.store, kind, this.addresses));
+  }
+
+  private async startIstiod(
+    { tools, folder }: BedOptions,
+    authorityFolder: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const api = createApiServer(this.store, this.kinds);
+    api.listen(0, bridgeAddress);
+    await once(api, 'listening');
+    const { port: apiPort } = api.address() as AddressInfo;
+    await createNamespace('istiod', 'istiod', istiodAddress, signal);
+    const istiod = await startIstiod({
+      istiod: tools.istiod,
+      folder: path.join(folder, 'istiod'),
+      authorityFolder,
+      apiPort,
+      namespace: 'istiod',
+      log: path.join(folder, 'logs', 'istiod.log'),
+    });
+    this.pods.watch('istiod', istiod);
+  }
+
+  private async startJaeger({ tools, folder }: BedOptions, signal: AbortSignal): Promise<void> {
+    await createNamespace('jaeger', 'jaeger', jaegerAddress, signal);
+    const at = (port: number): string => `${jaegerAddress}:${port}`;
+    const addresses = { otlpHttp: at(4318), query: at(16_686), queryGrpc: at(16_685), health: at(13_133) };
+    const log = path.join(folder, 'logs', 'jaeger.log');
+    const start = (args: readonly string[]) =>
+      spawnInPod(tools.jaeger, args, { namespace: 'jaeger', log, env: { PATH: process.env.PATH, ...jaegerEnv } });
+    this.pods.watch('Jaeger', await startJaeger(folder, addresses, start, signal));
+  }
+}
+
+const jaegerEntry: Entry = {
+  ...{ name: 'jaeger', kind: 'jaeger', protocol: 'http' },
+  targets: [{ host: jaegerAddress, port: 16_686 }],
+};
+
+/** Asks istiod's webhook about all objects that are its own. */
+async function admitAll(checked: readonly Checked[], signal: AbortSignal): Promise<string[]> {
+  const own = checked.filter(({ object }) => isIstios(object));
+  const answers = await Promise.allSettled(own.map(({ object }) => admit(object, signal)));
+  const denied = answers.flatMap((answer, index) => {
+    if (answer.status === 'fulfilled') return [];
+    const one = own[index];
+    return [`${one?.whereIs([])}: ${one?.title}: istiod denies it: ${(answer.reason as Error).message}`];
+  });
+  if (denied.length > 0) throw new MeshmockError('usage', denied.join('\n'));
+  return answers.flatMap((answer, index) =>
+    answer.status === 'fulfilled' ? answer.value.map((warning) => `${own[index]?.title}: ${warning}`) : [],
+  );
+}

@@ -1,0 +1,46 @@
+import { request } from 'node:http';
+import path from 'node:path';
+import { json } from 'node:stream/consumers';
+import { MeshmockError } from '../plan/error.ts';
+import type { ControlAnswer, ControlRequest } from './messages.ts';
+
+/** The control socket in a bed's folder. */
+export const controlSocket = 'control.sock';
+
+/** The folder of a mesh of that name on this machine. */
+export function folderOf(mesh: string): string {
+  return path.join('/run/meshmock', mesh);
+}
+
+/**
+ * Asks the running mesh of that name for something.
+ *
+ * @throws MeshmockError `usage` with what it refused, or that no such mesh is up
+ */
+export async function askMesh(
+  mesh: string,
+  message: ControlRequest,
+  signal: AbortSignal,
+): Promise<Extract<ControlAnswer, { ok: true }>> {
+  const answer = (await post(path.join(folderOf(mesh), controlSocket), message, signal)) as ControlAnswer | undefined;
+  if (answer === undefined) {
+    const other = mesh === 'mesh' ? '' : ` --mesh ${mesh}`;
+    throw new MeshmockError('usage', `no mesh is up: start it with \`meshmock istio up${other}\``);
+  }
+  if (answer.ok) return answer;
+  throw new MeshmockError('usage', answer.message);
+}
+
+/** What the socket answers; nothing when nobody listens. */
+async function post(socketPath: string, message: ControlRequest, signal: AbortSignal): Promise<unknown> {
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  const asked = request({ socketPath, method: 'POST', path: '/', signal }, (response) => {
+    json(response).then(resolve, reject);
+  });
+  asked.once('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
+    else reject(error.code === 'EACCES' ? new MeshmockError('usage', 'the mesh belongs to root: use sudo') : error);
+  });
+  asked.end(JSON.stringify(message));
+  return promise;
+}

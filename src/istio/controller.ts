@@ -1,0 +1,134 @@
+/**
+ * The process in a bed's own namespaces: `meshmock istio up` starts it as their first process, so that all of it ends
+ * with it. It keeps the bed, answers the control socket, and hands connections from the machine on into the mesh.
+ */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Server } from 'node:net';
+import path from 'node:path';
+import { json } from 'node:stream/consumers';
+import { MeshmockError } from '../plan/error.ts';
+import { Bed } from './bed.ts';
+import { controlSocket } from './control-client.ts';
+import type { Entry } from './entries.ts';
+import { Forward } from './forward.ts';
+import {
+  type ControlAnswer,
+  type ControlRequest,
+  entryId,
+  type FromController,
+  type PodStatus,
+  type StartMessage,
+  type ToController,
+} from './messages.ts';
+import type { InstalledTools } from './tools.ts';
+
+const ended = new AbortController();
+const forwards = new Map<string, Forward>();
+let entries: readonly Entry[] = [];
+
+process.on('message', (message: ToController, handle) => {
+  switch (message.kind) {
+    case 'start':
+      start(message.start).catch((error: unknown) => fail(error));
+      return;
+    case 'listening': {
+      forwards.set(message.id, new Forward(handle as Server));
+      aim();
+      return;
+    }
+  }
+});
+// Whoever started this is gone: with this process, the first of its namespace, everything in it ends.
+process.on('disconnect', () => process.exit(0));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
+
+async function start(options: StartMessage): Promise<void> {
+  const { folder } = options;
+  mkdirSync(path.join(folder, 'logs'), { recursive: true });
+  const tools = mountTools(options.tools, folder);
+  const { bed, report } = await Bed.start({ ...options, tools }, ended.signal);
+  bed.pods.onLoss = (name) => tell({ kind: 'lost', name });
+  publish(bed);
+  const socket = path.join(folder, controlSocket);
+  let queue: Promise<unknown> = Promise.resolve();
+  createServer((request, response) => {
+    // One change after the other: each waits until it is in effect.
+    queue = queue.then(() => control(bed, request, response));
+  }).listen(socket, () => {
+    chmodSync(socket, 0o600);
+    tell({ kind: 'started', report, pods: podsOf(bed) });
+  });
+}
+
+async function control(bed: Bed, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  const answer = await answerTo(bed, (await json(request)) as ControlRequest).catch(
+    (error: unknown): ControlAnswer => ({ ok: false, message: messageOf(error) }),
+  );
+  publish(bed);
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+}
+
+async function answerTo(bed: Bed, { command, sources }: ControlRequest): Promise<ControlAnswer> {
+  switch (command) {
+    case 'apply':
+      return { ok: true, report: await bed.apply(sources, ended.signal) };
+    case 'delete':
+      return { ok: true, report: await bed.delete(sources, ended.signal) };
+    case 'status':
+      return { ok: true, pods: podsOf(bed) };
+    case 'down':
+      tell({ kind: 'down' });
+      return { ok: true };
+  }
+}
+
+function podsOf(bed: Bed): PodStatus[] {
+  return bed.pods.all.map(({ plan, address }) => ({
+    ...{ name: plan.name, namespace: plan.namespace, service: plan.service, version: plan.version, address },
+    ...{ role: plan.role, hasSidecar: plan.hasSidecar, http: plan.ports.http, grpc: plan.ports.grpc },
+  }));
+}
+
+/** Where the machine's ports lead, as the bed is now. */
+function publish(bed: Bed): void {
+  entries = bed.entries;
+  tell({ kind: 'entries', entries });
+  aim();
+}
+
+function aim(): void {
+  for (const [id, forward] of forwards) forward.aimAt(entries.find((entry) => entryId(entry) === id)?.targets ?? []);
+}
+
+/** The proxy's user may read nothing below root's home: what it runs is seen under the bed's folder, by this mount alone. */
+function mountTools(tools: InstalledTools, folder: string): InstalledTools {
+  // Names of network namespaces are for this process and its children.
+  mkdirSync('/run/netns', { recursive: true });
+  execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', '/run/netns']);
+  const mounted = (file: string): string => {
+    const target = path.join(folder, 'tools', path.basename(path.dirname(file)));
+    mkdirSync(target, { recursive: true });
+    execFileSync('mount', ['--bind', path.dirname(file), target]);
+    return path.join(target, path.basename(file));
+  };
+  const pilotAgent = mounted(tools.pilotAgent);
+  const bootstrapTemplate = path.join(path.dirname(pilotAgent), path.basename(tools.bootstrapTemplate));
+  return { ...tools, pilotAgent, bootstrapTemplate, envoy: mounted(tools.envoy) };
+}
+
+function tell(message: FromController): void {
+  if (process.connected) process.send?.(message, () => {});
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof MeshmockError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function fail(error: unknown): void {
+  process.send?.({ kind: 'failed', message: messageOf(error) } satisfies FromController, () => process.exit(1));
+}

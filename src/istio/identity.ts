@@ -1,0 +1,52 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { runProgram } from './program.ts';
+
+/** Who the mesh is, in identities, certificates and spans: what Istio's own installation says. */
+export const trustDomain = 'cluster.local';
+export const meshId = 'cluster.local';
+export const clusterId = 'Kubernetes';
+
+const validDays = '2';
+
+/**
+ * Makes a certificate authority for istiod in a folder, in the files that istiod reads ("Plug in CA Certificates").
+ * Gives the path of the root certificate.
+ */
+export async function createAuthority(folder: string, signal: AbortSignal): Promise<string> {
+  mkdirSync(folder, { recursive: true });
+  const root = path.join(folder, 'root-cert.pem');
+  const key = path.join(folder, 'ca-key.pem');
+  await runProgram(
+    'openssl',
+    [
+      ...['req', '-x509', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
+      ...['-keyout', `${key}.pkcs8`, '-out', root, '-days', validDays, '-subj', '/O=meshmock/CN=root'],
+      ...['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign,cRLSign'],
+    ],
+    { signal },
+  );
+  // istiod reads keys of elliptic curves in their own form only.
+  await runProgram('openssl', ['ec', '-in', `${key}.pkcs8`, '-out', key], { signal });
+  await Promise.all(
+    ['ca-cert.pem', 'cert-chain.pem'].map((name) => runProgram('cp', [root, path.join(folder, name)], { signal })),
+  );
+  return root;
+}
+
+/**
+ * The token of a service account, as a pod has it for istiod. Our API takes whoever it names for that one, so it is
+ * not signed.
+ */
+export function tokenFor(namespace: string, serviceAccount: string): string {
+  const now = Math.floor(Date.now() / 1000);
+  const claims = {
+    iss: 'meshmock',
+    aud: ['istio-ca'],
+    sub: `system:serviceaccount:${namespace}:${serviceAccount}`,
+    iat: now,
+    exp: now + 24 * 60 * 60,
+  };
+  const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  return [part({ alg: 'none' }), part(claims), 'unsigned'].join('.');
+}

@@ -1,0 +1,75 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { MeshmockError } from '../plan/error.ts';
+import type { ListenAddress } from '../serve/address.ts';
+import type { Entry } from './entries.ts';
+import { entryId } from './messages.ts';
+
+/** Where entries are reached from this machine. */
+export interface MachinePort {
+  readonly entry: Entry;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface FirstPorts {
+  readonly http: ListenAddress;
+  readonly grpc: ListenAddress;
+  readonly jaeger: ListenAddress;
+}
+
+/** Listens on this machine for each entry of a mesh, HTTP and gRPC each from a port on. */
+export class MachinePorts {
+  private readonly first: FirstPorts;
+  private readonly used = { http: 0, grpc: 0, jaeger: 0 };
+  private readonly ports = new Map<string, MachinePort>();
+
+  constructor(first: FirstPorts) {
+    this.first = first;
+  }
+
+  get all(): readonly MachinePort[] {
+    return [...this.ports.values()];
+  }
+
+  /**
+   * Listens for the entries that have no port yet.
+   *
+   * @param isFirst a taken port is an error only then: later it is any free one
+   * @returns the listening servers by the entries' names in messages
+   * @throws MeshmockError `usage`
+   */
+  async listenFor(entries: readonly Entry[], isFirst: boolean): Promise<Map<string, Server>> {
+    const listeners = new Map<string, Server>();
+    for (const entry of entries) {
+      const id = entryId(entry);
+      if (this.ports.has(id)) continue;
+      const which = entry.kind === 'jaeger' ? 'jaeger' : entry.protocol;
+      const { host, port } = this.first[which];
+      const wanted = port === 0 ? 0 : port + this.used[which]++;
+      const listener = await listen(host, wanted, isFirst ? `--${which}` : undefined, entry.name);
+      const address = listener.address();
+      this.ports.set(id, { entry, host, port: typeof address === 'object' ? (address?.port ?? 0) : 0 });
+      listeners.set(id, listener);
+    }
+    return listeners;
+  }
+}
+
+/** @param flag to complain with; without it a taken port is none */
+async function listen(host: string, port: number, flag: string | undefined, name: string): Promise<Server> {
+  const server = createServer();
+  server.listen({ port, exclusive: true, ...(host === '' ? {} : { host }) });
+  try {
+    await once(server, 'listening');
+    return server;
+  } catch (error) {
+    if (flag === undefined) return listen(host, 0, '--http', name);
+    const { code, message } = error as NodeJS.ErrnoException;
+    const problem = code === 'EADDRINUSE' ? 'is taken' : `cannot be listened on: ${message}`;
+    throw new MeshmockError(
+      'usage',
+      `port ${port}, for ${name}, ${problem}: begin elsewhere with ${flag}, such as ${flag} ${host}:0 for any free one`,
+    );
+  }
+}

@@ -1,0 +1,81 @@
+import { type Document, isMap, isNode, LineCounter, parseAllDocuments } from 'yaml';
+import { MeshmockError } from '../plan/error.ts';
+import type { KubeObject } from './objects.ts';
+
+/** A text with manifests and what stands before each of its errors: a file's path, or `-`. */
+export interface ManifestSource {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** An object as it stands in a file. */
+export interface Manifest {
+  readonly object: KubeObject;
+  /** `FILE:LINE:COLUMN` of a field of the object, or of what there is of it. */
+  whereIs(path: readonly string[]): string;
+}
+
+/**
+ * Reads the objects of YAML (or JSON) documents; a `List` is the objects in it.
+ *
+ * @throws MeshmockError `usage` with file, line and column
+ */
+export function parseManifests(sources: readonly ManifestSource[]): Manifest[] {
+  return sources.flatMap(({ name, text }) => {
+    const lines = new LineCounter();
+    const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
+    const at = (offset: number): string => {
+      const { line, col } = lines.linePos(Math.min(offset, text.length));
+      return `${name}:${line}:${col}`;
+    };
+    return documents.flatMap((document) => {
+      const [error] = document.errors;
+      if (error !== undefined)
+        throw new MeshmockError('usage', `${at(error.pos[0])}: this is no YAML: ${error.message}`);
+      return objectsOf(document as Document, at);
+    });
+  });
+}
+
+function objectsOf(document: Document, at: (offset: number) => string): Manifest[] {
+  if (document.contents === null) return [];
+  const value: unknown = document.toJS();
+  if (value === null) return [];
+  const isList = isRecord(value) && value.kind === 'List' && Array.isArray(value.items);
+  const found = isList
+    ? (value.items as unknown[]).map((item, index) => ({ item, base: ['items', String(index)] }))
+    : [{ item: value, base: [] }];
+  return found.map(({ item, base }) => {
+    const whereIs = (path: readonly string[]): string => at(offsetOf(document, [...base, ...path]));
+    return { object: checkedObject(item, whereIs), whereIs };
+  });
+}
+
+function checkedObject(value: unknown, whereIs: Manifest['whereIs']): KubeObject {
+  const expected = 'a Kubernetes object with apiVersion, kind and metadata.name';
+  if (!isRecord(value)) throw new MeshmockError('usage', `${whereIs([])}: expected ${expected}`);
+  const { apiVersion, kind, metadata } = value;
+  const hasName = isRecord(metadata) && typeof metadata.name === 'string' && metadata.name !== '';
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string' || !hasName)
+    throw new MeshmockError('usage', `${whereIs([])}: expected ${expected}`);
+  return value as KubeObject;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The offset of the key of a field, else of the nearest part of the document that stands there. */
+function offsetOf(document: Document, path: readonly string[]): number {
+  const field = path.at(-1);
+  const parent = document.getIn(path.slice(0, -1), true);
+  if (isMap(parent)) {
+    const pair = parent.items.find(({ key }) => String(key) === field);
+    if (pair !== undefined && isNode(pair.key)) return pair.key.range?.[0] ?? 0;
+  }
+  for (let length = path.length; length > 0; length--) {
+    const node = document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return node.range[0];
+  }
+  return document.contents?.range?.[0] ?? 0;
+}

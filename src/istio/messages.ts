@@ -1,0 +1,56 @@
+import type { ApplyReport } from './bed.ts';
+import type { Entry } from './entries.ts';
+import type { ManifestSource } from './manifest.ts';
+import type { InstalledTools } from './tools.ts';
+
+/** What the process on the machine tells the one in the namespaces, which has a controller's part. */
+export type ToController =
+  | { readonly kind: 'start'; readonly start: StartMessage }
+  /** With the listening server as the handle. */
+  | { readonly kind: 'listening'; readonly id: string };
+
+export interface StartMessage {
+  readonly tools: InstalledTools;
+  readonly folder: string;
+  readonly sources: readonly ManifestSource[];
+  readonly namespace: string;
+  readonly fill: boolean;
+  readonly appArguments: readonly string[];
+}
+
+/** What the controller tells the process on the machine. */
+export type FromController =
+  | { readonly kind: 'started'; readonly report: ApplyReport; readonly pods: readonly PodStatus[] }
+  | { readonly kind: 'failed'; readonly message: string }
+  /** Asks for listeners on the machine; an entry that has one keeps it. */
+  | { readonly kind: 'entries'; readonly entries: readonly Entry[] }
+  | { readonly kind: 'lost'; readonly name: string }
+  /** Somebody called `down`. */
+  | { readonly kind: 'down' };
+
+export interface PodStatus {
+  readonly name: string;
+  readonly namespace: string;
+  readonly service: string;
+  readonly version: string;
+  readonly address: string;
+  readonly role: 'mock' | 'gateway';
+  readonly hasSidecar: boolean;
+  readonly http: readonly number[];
+  readonly grpc: readonly number[];
+}
+
+/** Requests to the control socket and what they are answered with. */
+export interface ControlRequest {
+  readonly command: 'apply' | 'delete' | 'down' | 'status';
+  readonly sources: readonly ManifestSource[];
+}
+
+export type ControlAnswer =
+  | { readonly ok: true; readonly report?: ApplyReport; readonly pods?: readonly PodStatus[] }
+  | { readonly ok: false; readonly message: string };
+
+/** An entry's name in messages. */
+export function entryId({ name, kind, protocol, port }: Pick<Entry, 'name' | 'kind' | 'protocol' | 'port'>): string {
+  return [kind, name, protocol, port ?? ''].join(' ');
+}

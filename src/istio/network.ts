@@ -1,0 +1,71 @@
+import { runProgram } from './program.ts';
+
+/** The network of a bed: a bridge in a namespace of its own, that nothing links to the machine's. */
+export const bridgeAddress = '10.77.0.1';
+export const istiodAddress = '10.77.0.2';
+export const jaegerAddress = '10.77.0.3';
+
+const bridge = 'br0';
+const prefixBits = 16;
+
+/** Gives out the addresses of pods (10.77.1.0 and up) and of Services (10.96.0.0/16), each once. */
+export class Addresses {
+  private pods = 0;
+  private services = 0;
+
+  pod(): string {
+    const next = ++this.pods;
+    return `10.77.${1 + Math.floor(next / 250)}.${1 + (next % 250)}`;
+  }
+
+  service(): string {
+    const next = ++this.services;
+    return `10.96.${Math.floor(next / 250)}.${1 + (next % 250)}`;
+  }
+}
+
+/** Makes the bridge in the namespace in which this process is. */
+export async function createBridge(signal: AbortSignal): Promise<void> {
+  await ip(
+    [
+      'link set lo up',
+      `link add ${bridge} type bridge`,
+      `addr add ${bridgeAddress}/${prefixBits} dev ${bridge}`,
+      `link set ${bridge} up`,
+    ],
+    [],
+    signal,
+  );
+}
+
+/**
+ * Makes a network namespace with one address on the bridge.
+ *
+ * @param link the name of the bridge's end of it: at most 15 characters, as of every interface
+ */
+export async function createNamespace(name: string, link: string, address: string, signal: AbortSignal): Promise<void> {
+  await ip(
+    [`netns add ${name}`, `link add ${link} master ${bridge} up type veth peer name eth0 netns ${name}`],
+    [],
+    signal,
+  );
+  await ip(
+    [
+      `addr add ${address}/${prefixBits} dev eth0`,
+      'link set lo up',
+      'link set eth0 up',
+      `route add default via ${bridgeAddress}`,
+    ],
+    ['-n', name],
+    signal,
+  );
+}
+
+/** Removes a namespace, once no process is in it any more; its end of the bridge goes with it. */
+export async function removeNamespace(name: string, signal: AbortSignal): Promise<void> {
+  await ip([`netns del ${name}`], [], signal);
+}
+
+async function ip(lines: readonly string[], args: readonly string[], signal: AbortSignal): Promise<void> {
+  await runProgram('ip', [...args, '-batch', '-'], { input: `${lines.join('\n')}\n`, signal });
+}

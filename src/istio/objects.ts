@@ -1,0 +1,87 @@
+/** What every Kubernetes object has. Its spec is read by whoever knows the kind, once its schema has been checked. */
+export interface KubeObject {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+  spec?: unknown;
+  status?: unknown;
+  [field: string]: unknown;
+}
+
+export interface ObjectMeta {
+  name: string;
+  namespace?: string;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  uid?: string;
+  resourceVersion?: string;
+  generation?: number;
+  creationTimestamp?: string;
+  [field: string]: unknown;
+}
+
+export type Labels = Readonly<Record<string, string>>;
+
+export interface Service extends KubeObject {
+  spec: {
+    type?: string;
+    clusterIP?: string;
+    clusterIPs?: string[];
+    selector?: Record<string, string>;
+    externalName?: string;
+    ports?: ServicePort[];
+    [field: string]: unknown;
+  };
+}
+
+export interface ServicePort {
+  name?: string;
+  port: number;
+  targetPort?: number | string;
+  protocol?: string;
+  appProtocol?: string;
+}
+
+export interface ContainerPort {
+  name?: string;
+  containerPort: number;
+  protocol?: string;
+}
+
+export interface PodSpec {
+  serviceAccountName?: string;
+  containers: readonly { readonly name: string; readonly ports?: readonly ContainerPort[]; readonly image?: string }[];
+  initContainers?: readonly { readonly name: string }[];
+  volumes?: readonly { readonly name: string }[];
+}
+
+export interface Pod extends KubeObject {
+  spec: PodSpec;
+  status?: { phase?: string; podIP?: string; [field: string]: unknown };
+}
+
+/** Deployment, StatefulSet, ReplicaSet: a template and how often it is to run. */
+export interface Workload extends KubeObject {
+  spec: {
+    replicas?: number;
+    selector: { matchLabels?: Record<string, string> };
+    template: { metadata?: Partial<ObjectMeta>; spec: PodSpec };
+  };
+}
+
+/** The API group of an object; empty for the core one. */
+export function groupOf({ apiVersion }: Pick<KubeObject, 'apiVersion'>): string {
+  return apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
+}
+
+/** What kubectl calls an object: `virtualservice.networking.istio.io/reviews`. */
+export function titleOf(object: KubeObject): string {
+  const group = groupOf(object);
+  return `${object.kind.toLowerCase()}${group === '' ? '' : `.${group}`}/${object.metadata.name}`;
+}
+
+/** Whether labels have all that a selector asks for; an empty selector selects nothing, as that of a Service. */
+export function selects(selector: Labels | undefined, labels: Labels | undefined): boolean {
+  const wanted = Object.entries(selector ?? {});
+  return wanted.length > 0 && wanted.every(([name, value]) => labels?.[name] === value);
+}

@@ -1,0 +1,163 @@
+import type { ChildProcess } from 'node:child_process';
+import { MeshmockError } from '../plan/error.ts';
+import type { Kind, Kinds } from './api/kinds.ts';
+import type { Store } from './api/store.ts';
+import { withDefaults } from './cluster.ts';
+import { istiodHost } from './control-plane.ts';
+import { updateEndpointSlices } from './endpoint-slices.ts';
+import { type Entry, entriesOf } from './entries.ts';
+import { gatewayObjects } from './gateways.ts';
+import { type Addresses, istiodAddress } from './network.ts';
+import type { KubeObject, Service, Workload } from './objects.ts';
+import { leftOut, type PodPlan, planPods } from './pods.ts';
+import { defaultPortRoutes, namesOf, podRoutes } from './routes.ts';
+import { type PodSurroundings, RunningPod } from './running-pod.ts';
+
+/** Pods are several processes each: more would bring a laptop to its knees. */
+const mostPods = 40;
+
+/** Keeps the pods that the objects in the store ask for: kubelet, controllers and injector in one. */
+export class PodKeeper {
+  private readonly surroundings: PodSurroundings;
+  private readonly store: Store;
+  private readonly kinds: Kinds;
+  private readonly addresses: Addresses;
+  private readonly running = new Map<string, RunningPod>();
+  /** Objects that nobody applied: those of gateways, and what `--fill` adds. */
+  private made: KubeObject[] = [];
+  /** Called when a program ends that should not. */
+  onLoss: (name: string) => void = () => {};
+
+  constructor(
+    surroundings: PodSurroundings,
+    store: Store,
+    kinds: Kinds,
+    { addresses }: { readonly addresses: Addresses; readonly fill: boolean },
+  ) {
+    this.surroundings = surroundings;
+    this.store = store;
+    this.kinds = kinds;
+    this.addresses = addresses;
+  }
+
+  /** The addresses of the pods that have a proxy. */
+  get proxyAddresses(): string[] {
+    return [...this.running.values()].filter(({ plan }) => plan.hasSidecar).map(({ address }) => address);
+  }
+
+  /** Where calls from outside may enter. */
+  get entries(): Entry[] {
+    return entriesOf(this.list<Service>('v1', 'Service'), [...this.running.values()]);
+  }
+
+  get all(): readonly RunningPod[] {
+    return [...this.running.values()];
+  }
+
+  /** The addresses behind a name, for those whom no sidecar's DNS answers. */
+  addressesOf(name: string): readonly string[] | undefined {
+    if (name.startsWith(istiodHost)) return [istiodAddress];
+    const service = this.list<Service>('v1', 'Service').find((one) => namesOf(one, '').includes(name));
+    if (service?.spec.clusterIP === undefined) return undefined;
+    return [service.spec.clusterIP];
+  }
+
+  /** Says it when a program ends by itself. */
+  watch(name: string, program: ChildProcess): void {
+    program.once('exit', () => this.onLoss(name));
+  }
+
+  /**
+   * Starts the pods that are asked for and not there, ends those that are not asked for any more.
+   *
+   * @param beforeProxies what their proxies need; mocks start meanwhile
+   * @throws MeshmockError `usage`
+   */
+  async reconcile(signal: AbortSignal, beforeProxies?: () => Promise<void>): Promise<{ readonly leftOut: string[] }> {
+    this.makeObjects();
+    const services = this.list<Service>('v1', 'Service');
+    const workloads = this.workloads();
+    const plans = planPods(workloads, services, (namespace) => this.namespaceLabels(namespace));
+    if (plans.length > mostPods)
+      throw new MeshmockError(
+        'usage',
+        `these are ${plans.length} pods: at most ${mostPods} run here; say fewer replicas`,
+      );
+    const wanted = new Set(plans.map(({ name, namespace }) => `${namespace}/${name}`));
+    const old = [...this.running].filter(([key]) => !wanted.has(key));
+    const fresh = plans.filter(({ name, namespace }) => !this.running.has(`${namespace}/${name}`));
+    await this.startPods(fresh, services, signal, beforeProxies);
+    for (const [key, { plan }] of old) {
+      this.running.delete(key);
+      this.store.remove(this.kind('v1', 'Pod'), plan.namespace, plan.name);
+    }
+    updateEndpointSlices(this.store, this.kinds);
+    await Promise.all(old.map(([, pod]) => pod.stop(signal)));
+    for (const pod of this.running.values()) pod.setRoutes(this.routesOf(pod.plan, services));
+    return { leftOut: workloads.flatMap((workload) => leftOut(workload, plans)) };
+  }
+
+  private async startPods(
+    plans: readonly PodPlan[],
+    services: readonly Service[],
+    signal: AbortSignal,
+    beforeProxies?: () => Promise<void>,
+  ): Promise<void> {
+    const pods = plans.map((plan) => new RunningPod(plan, this.addresses.pod(), this.surroundings));
+    await Promise.all([
+      beforeProxies?.(),
+      ...pods.map((pod) => pod.startApp(this.routesOf(pod.plan, services), signal)),
+    ]);
+    const podKind = this.kind('v1', 'Pod');
+    for (const pod of pods) this.store.put(podKind, pod.objectThatIs('starting'));
+    for (const pod of pods) pod.startProxy();
+    await Promise.all(pods.map((pod) => pod.proxyReady(signal)));
+    for (const pod of pods) {
+      this.running.set(`${pod.plan.namespace}/${pod.plan.name}`, pod);
+      this.store.put(podKind, pod.objectThatIs('ready'));
+      pod.onLoss = (name) => this.onLoss(name);
+    }
+  }
+
+  /** A pod outside the mesh is told where all pods are, others the ports that names mean. */
+  private routesOf(plan: PodPlan, services: readonly Service[]): string[] {
+    if (plan.role === 'gateway') return [];
+    return plan.hasSidecar
+      ? defaultPortRoutes(services, plan.namespace)
+      : podRoutes(services, [...this.running.values()], plan.namespace);
+  }
+
+  private makeObjects(): void {
+    for (const object of this.made) {
+      const kind = this.kinds.of(object) as Kind;
+      this.store.remove(kind, object.metadata.namespace, object.metadata.name);
+    }
+    const gateways = [
+      ...this.list<KubeObject>('networking.istio.io/v1', 'Gateway'),
+      ...this.list<KubeObject>('gateway.networking.k8s.io/v1', 'Gateway'),
+    ];
+    this.made = gatewayObjects(gateways, this.workloads(), this.list<Service>('v1', 'Service'));
+    for (const object of this.made) {
+      const kind = this.kinds.of(object) as Kind;
+      this.store.put(kind, withDefaults(object, this.store, kind, this.addresses));
+    }
+  }
+
+  private workloads(): Workload[] {
+    return ['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].flatMap((kind) =>
+      this.list<Workload>('apps/v1', kind),
+    );
+  }
+
+  private namespaceLabels(namespace: string): Readonly<Record<string, string>> {
+    return this.store.get(this.kind('v1', 'Namespace'), undefined, namespace)?.metadata.labels ?? {};
+  }
+
+  private list<T extends KubeObject>(apiVersion: string, kind: string): T[] {
+    return this.store.list<T>(this.kind(apiVersion, kind));
+  }
+
+  private kind(apiVersion: string, kind: string): Kind {
+    return this.kinds.of({ apiVersion, kind }) as Kind;
+  }
+}

@@ -1,0 +1,76 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import { MeshmockError } from '../plan/error.ts';
+
+export interface RunOptions {
+  readonly input?: string;
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs a program to its end and gives what it printed.
+ *
+ * @throws MeshmockError `usage` with what it wrote to standard error, when it fails
+ */
+export async function runProgram(file: string, args: readonly string[], options: RunOptions): Promise<string> {
+  const { input = '', signal, ...rest } = options;
+  const child = spawn(file, args, { ...rest, signal, stdio: ['pipe', 'pipe', 'pipe'] });
+  child.stdin.on('error', () => {});
+  child.stdin.end(input);
+  const outputs = Promise.all([text(child.stdout), text(child.stderr)]);
+  const [code] = (await once(child, 'close')) as [number | null];
+  const [stdout, stderr] = await outputs;
+  if (code === 0) return stdout;
+  throw new MeshmockError('usage', `${[file, ...args].join(' ')} failed: ${stderr.trim() || `exit code ${code}`}`);
+}
+
+/** Where and as whom a program of a pod runs. */
+export interface PodProcess {
+  /** The network namespace. */
+  readonly namespace: string;
+  /** Stands in the place of /etc/resolv.conf. */
+  readonly resolvConf?: string;
+  readonly uid?: number;
+  readonly cwd?: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Gets standard output and error. */
+  readonly log: string;
+  /** With a channel for messages, as between two Node processes. */
+  readonly ipc?: true;
+}
+
+/** Starts a program in the network namespace of a pod; it is killed with this process. */
+export function spawnInPod(file: string, args: readonly string[], options: PodProcess): ChildProcess {
+  const { namespace, resolvConf, uid, cwd, env, log, ipc } = options;
+  const asUser = uid === undefined ? [] : ['--reuid', String(uid), '--regid', String(uid), '--clear-groups'];
+  const inside = [
+    `nsenter`,
+    `--net=/run/netns/${namespace}`,
+    'setpriv',
+    ...asUser,
+    '--pdeathsig',
+    'KILL',
+    file,
+    ...args,
+  ];
+  // Only the mount is to be seen by this program alone.
+  const command =
+    resolvConf === undefined
+      ? inside
+      : ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolvConf, ...inside];
+  const out = openSync(log, 'a', 0o666);
+  try {
+    const [program = '', ...rest] = command;
+    return spawn(program, rest, {
+      env,
+      ...(cwd === undefined ? {} : { cwd }),
+      stdio: ['ignore', out, out, ...(ipc ? (['ipc'] as const) : [])],
+    });
+  } finally {
+    closeSync(out);
+  }
+}

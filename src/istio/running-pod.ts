@@ -1,0 +1,177 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { MeshmockError } from '../plan/error.ts';
+import { startApp } from './app.ts';
+import { bridgeAddress, createNamespace, removeNamespace } from './network.ts';
+import type { KubeObject } from './objects.ts';
+import type { PodPlan } from './pods.ts';
+import { interceptTraffic, sidecarReady, startSidecar } from './sidecar.ts';
+import type { InstalledTools } from './tools.ts';
+
+/** What all pods of a bed share. */
+export interface PodSurroundings {
+  readonly tools: InstalledTools;
+  /** A folder that the proxy's user can read. */
+  readonly folder: string;
+  readonly rootCertificate: string;
+  readonly appArguments: readonly string[];
+}
+
+/** A pod: a network namespace with a mock, a proxy, or both. */
+export class RunningPod {
+  readonly plan: PodPlan;
+  readonly address: string;
+  private readonly surroundings: PodSurroundings;
+  private readonly namespace: string;
+  private readonly link: string;
+  private app: ChildProcess | undefined;
+  private sidecar: ChildProcess | undefined;
+  private routes: readonly string[] = [];
+  private isStopping = false;
+  /** Called with the name of a program that ended by itself. */
+  onLoss: (name: string) => void = () => {};
+
+  constructor(plan: PodPlan, address: string, surroundings: PodSurroundings) {
+    this.plan = plan;
+    this.address = address;
+    this.surroundings = surroundings;
+    const [, , third, fourth] = address.split('.');
+    this.link = `pod-${third}-${fourth}`;
+    this.namespace = this.link;
+  }
+
+  /** Its object in the API, as kubelet and the injector would have made it. */
+  objectThatIs(state: 'starting' | 'ready'): KubeObject {
+    const { name, namespace, labels, annotations, serviceAccount, spec, hasSidecar } = this.plan;
+    const proxy = { name: 'istio-proxy', image: 'istio-proxy' };
+    return {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {
+        name,
+        namespace,
+        labels: { ...labels },
+        annotations: { ...annotations, ...(hasSidecar ? { 'sidecar.istio.io/status': '{}' } : {}) },
+      },
+      spec: {
+        ...spec,
+        serviceAccountName: serviceAccount,
+        containers: hasSidecar && this.plan.role === 'mock' ? [...spec.containers, proxy] : spec.containers,
+      },
+      status: {
+        phase: 'Running',
+        podIP: this.address,
+        podIPs: [{ ip: this.address }],
+        conditions: [{ type: 'Ready', status: state === 'ready' ? 'True' : 'False' }],
+      },
+    };
+  }
+
+  /** The log files of its programs. */
+  get logs(): { readonly app: string; readonly proxy: string } {
+    const logs = path.join(this.surroundings.folder, 'logs');
+    return { app: path.join(logs, `${this.plan.name}.app.log`), proxy: path.join(logs, `${this.plan.name}.proxy.log`) };
+  }
+
+  /** Makes the namespace and starts the mock; resolves when it listens. The mock needs no istiod. */
+  async startApp(routes: readonly string[], signal: AbortSignal): Promise<void> {
+    const { plan, namespace } = this;
+    await createNamespace(namespace, this.link, this.address, signal);
+    await writeFile(this.resolvConf, resolvConfOf(plan.namespace));
+    if (plan.role === 'gateway') return;
+    if (plan.hasSidecar) await interceptTraffic({ pilotAgent: this.surroundings.tools.pilotAgent, namespace }, signal);
+    const { appArguments: args } = this.surroundings;
+    this.routes = routes;
+    this.app = startApp({ pod: plan, namespace, resolvConf: this.resolvConf, log: this.logs.app, routes, args });
+    this.watch(this.app, 'mock');
+    await untilReady(this.app, `the mock of pod ${plan.name}`, this.logs.app, signal);
+  }
+
+  /** Starts the proxy, if it has one. */
+  startProxy(): void {
+    const { plan, address, namespace, resolvConf, surroundings } = this;
+    if (!plan.hasSidecar) return;
+    const { tools, rootCertificate } = surroundings;
+    this.sidecar = startSidecar({
+      ...{ pod: plan, address, namespace, resolvConf, rootCertificate, log: this.logs.proxy },
+      ...{ pilotAgent: tools.pilotAgent, envoy: tools.envoy, bootstrapTemplate: tools.bootstrapTemplate },
+      folder: path.join(surroundings.folder, 'pods', plan.name),
+    });
+    this.watch(this.sidecar, 'proxy');
+  }
+
+  private watch(program: ChildProcess, what: string): void {
+    program.once('exit', () => this.isStopping || this.onLoss(`the ${what} of pod ${this.plan.name}`));
+  }
+
+  /** Resolves when its proxy serves. */
+  async proxyReady(signal: AbortSignal): Promise<void> {
+    if (this.sidecar === undefined) return;
+    const ready = new AbortController();
+    const ended = once(this.sidecar, 'exit', { signal: ready.signal }).then(([code]) => {
+      throw new MeshmockError(
+        'usage',
+        `the proxy of pod ${this.plan.name} ended (exit code ${code}): see ${this.logs.proxy}`,
+      );
+    });
+    try {
+      await Promise.race([sidecarReady(this.address, AbortSignal.any([signal, ready.signal])), ended]);
+    } finally {
+      ready.abort();
+    }
+  }
+
+  /** Tells the mock other entries of `--connect-to`. */
+  setRoutes(routes: readonly string[]): void {
+    if (routes.join(' ') === this.routes.join(' ')) return;
+    this.routes = routes;
+    this.app?.send({ connectTo: routes });
+  }
+
+  /** Ends its programs, at once if it must be, and removes its namespace. */
+  async stop(signal: AbortSignal): Promise<void> {
+    this.isStopping = true;
+    const programs = [this.app, this.sidecar].filter((program) => program !== undefined);
+    await Promise.all(programs.map((program) => end(program)));
+    await removeNamespace(this.namespace, signal);
+    await rm(path.join(this.surroundings.folder, 'pods', this.plan.name), { recursive: true, force: true });
+  }
+
+  private get resolvConf(): string {
+    return path.join(this.surroundings.folder, `${this.plan.name}.resolv.conf`);
+  }
+}
+
+/** As kubelet writes it; the sidecar's own DNS answers first, and knows the names of Services. */
+function resolvConfOf(namespace: string): string {
+  const search = [`${namespace}.svc.cluster.local`, 'svc.cluster.local', 'cluster.local'].join(' ');
+  return `nameserver ${bridgeAddress}\nsearch ${search}\noptions ndots:5 timeout:1 attempts:1\n`;
+}
+
+async function untilReady(child: ChildProcess, name: string, log: string, signal: AbortSignal): Promise<void> {
+  const settled = new AbortController();
+  const either = { signal: AbortSignal.any([signal, settled.signal]) };
+  try {
+    await Promise.race([
+      once(child, 'message', either),
+      once(child, 'exit', either).then(([code]) => {
+        throw new MeshmockError('usage', `${name} ended (exit code ${code}): see ${log}`);
+      }),
+    ]);
+  } finally {
+    settled.abort();
+  }
+}
+
+const endMs = 2000;
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  child.kill('SIGTERM');
+  const late = setTimeout(() => child.kill('SIGKILL'), endMs);
+  await exit;
+  clearTimeout(late);
+}

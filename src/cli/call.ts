@@ -127,10 +127,13 @@ function textOf({ call, summary, verdicts, rounds }: Rounds, durationMs: number)
   return parts.filter((part) => part !== '').join('\n') + after;
 }
 
-function answerText({ target, reply, status, answeredBy, body = '' }: CallResult): string {
+function answerText(call: CallResult): string {
+  const { target, reply, status, answeredBy, mesh, body = '' } = call;
   if (reply !== undefined) return renderText(reply, paintOutput);
   const lines = [
-    `${target} answers ${status}${answeredBy === 'foreign' ? ', and is no meshmock' : ''}`,
+    mesh?.refusal === undefined
+      ? `${target} answers ${status}${answeredBy === 'foreign' ? ', and is no meshmock' : ''}`
+      : `${target}: ${status}, refused by the proxy: ${mesh.refusal.reason}. ${mesh.refusal.explanation}`,
     ...body.split('\n'),
   ];
   return lines.map((line) => `${printable(line)}\n`).join('');

@@ -1,5 +1,6 @@
 import { authorityOf, type Call, headerFields, isGrpc, methodOf } from '../plan/plan.ts';
 import { attemptHeader, callerMesh, shownHeaders } from '../reply/evidence.ts';
+import { refusalOf } from '../reply/proxy-refusal.ts';
 import type { CallError, CallResult, RawReply } from '../reply/reply.ts';
 import { isFailed, outcomeOf } from '../reply/status.ts';
 import { allowanceHeaders, calleeTimeoutMs } from './allowance.ts';
@@ -129,9 +130,11 @@ export function answerParts(
   const seen = mesh === undefined ? {} : { mesh };
   if (answer.kind === 'reply') return { answeredBy: 'service', ...seen, reply: answer.reply };
   const { isSigned, headers, body, bodyBytes } = answer;
+  const refusal = refusalOf(answer);
   return {
-    answeredBy: isSigned ? 'service' : 'foreign',
-    ...seen,
+    ...(refusal === undefined
+      ? { answeredBy: isSigned ? 'service' : 'foreign', ...seen }
+      : { answeredBy: 'proxy', mesh: { ...mesh, refusal } }),
     headers: shownHeaders(headers),
     ...(body === '' ? {} : { body: bodyBytes > shownBytes ? firstBytes(body, shownBytes) : body }),
     ...(bodyBytes > shownBytes ? { bodyBytes } : {}),

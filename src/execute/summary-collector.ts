@@ -41,6 +41,7 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
   private readonly byPod = new ValueCounter();
   private readonly byAttempt = new ValueCounter();
   private readonly byAnswer = new ValueCounter();
+  private readonly byRefusal = new ValueCounter();
   private first: Kept<Raw> | undefined;
   private slowest: Kept<Raw> | undefined;
   private firstFailed: Kept<Raw> | undefined;
@@ -64,10 +65,11 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
   }
 
   private countValues(call: CallResult<Raw>): void {
-    const { reply, attempts = [''], answeredBy } = call;
+    const { reply, attempts = [''], answeredBy, mesh } = call;
     const read = reply === undefined ? undefined : openReply(reply);
     this.byStatus.add(outcomeOf(call));
     this.byAnswer.add(answeredBy);
+    if (mesh?.refusal !== undefined) this.byRefusal.add(mesh.refusal.reason);
     this.byAttempt.add(String(read?.mesh?.attempt ?? attempts.length));
     const service = read?.service ?? signedService(call);
     if (service !== undefined) this.byService.add(service);
@@ -93,6 +95,7 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
       byPod: this.byPod.counts(),
       byAttempt: this.byAttempt.counts(),
       byAnswer: this.byAnswer.counts(),
+      ...(this.byRefusal.isEmpty ? {} : { byRefusal: this.byRefusal.counts() }),
       latencyMs: this.latencyMs(),
       samples: this.samples(),
     };
@@ -128,6 +131,10 @@ class ValueCounter {
   add(value: string): void {
     const key = this.values.has(value) || this.values.size < mostValues ? value : otherValues;
     this.values.set(key, (this.values.get(key) ?? 0) + 1);
+  }
+
+  get isEmpty(): boolean {
+    return this.values.size === 0;
   }
 
   counts(): Counts {

@@ -5,7 +5,7 @@ import type { Comparison, Fact } from './expectation.ts';
 
 /** What a call tells of a fact; undefined when it cannot, since nobody answered, or nobody who would know. */
 export function factOf(call: CallResult, fact: Fact): string | undefined {
-  const { reply, attempts = [''], answeredBy } = call;
+  const { reply, attempts = [''], answeredBy, mesh } = call;
   switch (fact) {
     case 'status':
       return outcomeOf(call);
@@ -17,11 +17,18 @@ export function factOf(call: CallResult, fact: Fact): string | undefined {
       return reply?.pod;
     case 'attempt':
       return answeredBy === 'nobody' ? undefined : String(reply?.mesh?.attempt ?? attempts.length);
+    case 'refusal':
+      // A ztunnel refuses by closing the connection: without an answer nobody knows.
+      return answeredBy === 'nobody' ? undefined : (mesh?.refusal?.reason ?? 'none');
     case 'mtls':
-      return reply === undefined ? undefined : reply.mesh?.peerIdentity === undefined ? 'no' : 'yes';
+      return reply === undefined ? undefined : yesOrNo(reply.mesh?.peerIdentity !== undefined);
     case 'peer':
       return reply === undefined ? undefined : (reply.mesh?.peerIdentity ?? 'none');
   }
+}
+
+function yesOrNo(is: boolean): string {
+  return is ? 'yes' : 'no';
 }
 
 /** What a repeated call has counted of a fact; undefined when it does not count it. */
@@ -38,6 +45,10 @@ export function countsOf(summary: Summary, fact: Fact): Counts | undefined {
       return summary.byAnswer?.nobody === undefined ? (summary.byAttempt ?? {}) : undefined;
     case 'answered-by':
       return summary.byAnswer ?? {};
+    case 'refusal': {
+      const { service = 0, foreign = 0 } = summary.byAnswer ?? {};
+      return { ...summary.byRefusal, ...(service + foreign === 0 ? {} : { none: service + foreign }) };
+    }
     case 'mtls':
     case 'peer':
       return undefined;

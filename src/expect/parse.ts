@@ -1,6 +1,6 @@
 import { MeshmockError } from '../plan/error.ts';
 import { parseDurationMs } from '../plan/quantity.ts';
-import { callErrorCodes } from '../reply/reply.ts';
+import { answerers, callErrorCodes, refusalReasons } from '../reply/reply.ts';
 import {
   type Amount,
   type Claim,
@@ -193,12 +193,16 @@ function valueProblem(fact: Fact, value: string): string | undefined {
     case 'mtls':
       return value === 'yes' || value === 'no' ? undefined : 'yes or no';
     case 'answered-by':
-      return ['service', 'proxy', 'foreign', 'nobody'].includes(value)
-        ? undefined
-        : 'one of service, proxy, foreign, nobody';
+      return oneOfProblem(answerers, value);
+    case 'refusal':
+      return oneOfProblem([...refusalReasons, 'none'], value);
     case 'version':
     case 'pod':
     case 'peer':
       return /^[A-Za-z0-9][A-Za-z0-9._:/-]*$/.test(value) ? undefined : `the value of a ${fact}`;
   }
+}
+
+function oneOfProblem(known: readonly string[], value: string): string | undefined {
+  return known.includes(value) ? undefined : `one of ${known.join(', ')}`;
 }

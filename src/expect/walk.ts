@@ -1,6 +1,6 @@
 import type { Plan } from '../plan/plan.ts';
 import { signedService } from '../reply/evidence.ts';
-import type { CallErrorCode, CallResult, Reply } from '../reply/reply.ts';
+import type { CallErrorCode, CallerMesh, CallResult, RefusalReason, Reply } from '../reply/reply.ts';
 import type { Edge } from './expectation.ts';
 
 export type CallsEdge = Extract<Edge, { kind: 'calls' }>;
@@ -72,8 +72,22 @@ function mayHide(call: CallResult, host: string, plan: Plan | undefined, edge: C
   return shown.some((seen) => leadsTo(seen, edge));
 }
 
+/** What a proxy refuses for before it sends the request anywhere. */
+const neverSent: ReadonlySet<string> = new Set<RefusalReason>([
+  'fault',
+  'rbac_denied',
+  'jwt_denied',
+  'rate_limited',
+  'no_route',
+]);
+
+/** Behind the first proxy there may have been attempts before the one that was refused. */
+function isRefusedAtOnce({ proxy, upstreamMs, refusal }: CallerMesh = {}): boolean {
+  return proxy !== undefined && upstreamMs === undefined && neverSent.has(refusal?.reason ?? '');
+}
+
 /** Why an answer does not show all that may have been done below a call. */
-function hiddenReason({ reply, summary, error, answeredBy, attempts }: CallResult): string | undefined {
+function hiddenReason({ reply, summary, error, answeredBy, attempts, mesh }: CallResult): string | undefined {
   const outcomes = attempts ?? Object.keys(summary?.byStatus ?? {});
   if (outcomes.length > 0 && outcomes.every((outcome) => neverArrived.has(outcome))) return undefined;
   if (summary !== undefined) return 'below a repeated call (*N) nothing is counted; use --repeat';
@@ -82,6 +96,7 @@ function hiddenReason({ reply, summary, error, answeredBy, attempts }: CallResul
     return reply.prunedCalls === undefined
       ? undefined
       : `${reply.prunedCalls} calls were left out of the answer, to fit into gRPC's status; call over HTTP`;
+  if (isRefusedAtOnce(mesh)) return undefined;
   if (error === undefined) return `what is below an answer without a reply (by ${answeredBy}) is not known`;
   return neverArrived.has(error.code)
     ? undefined

@@ -12,6 +12,8 @@ interface Message {
 const anything: Message = { needed: [], fields: {} };
 const callError: Message = { needed: ['code', 'message'], fields: { code: 'string', message: 'string' } };
 
+const refusal: Message = { needed: ['reason', 'explanation'], fields: { reason: 'string', explanation: 'string' } };
+
 const latencyMs: Message = {
   needed: ['min', 'mean', 'p50', 'p90', 'p95', 'p99', 'max'],
   fields: { min: 'number', mean: 'number', p50: 'number', p90: 'number', p95: 'number', p99: 'number', max: 'number' },
@@ -30,6 +32,7 @@ const summary: Message = {
     byPod: 'counts',
     byAttempt: 'counts',
     byAnswer: 'counts',
+    byRefusal: 'counts',
     latencyMs,
     samples: 'samples',
   },
@@ -46,7 +49,7 @@ const call: Message = {
     startMs: 'number',
     durationMs: 'number',
     answeredBy: 'string',
-    mesh: { needed: [], fields: { proxy: 'string', upstreamMs: 'number' } },
+    mesh: { needed: [], fields: { proxy: 'string', upstreamMs: 'number', refusal } },
     reply: 'reply',
     error: callError,
     headers: 'map',

@@ -79,6 +79,8 @@ export interface Summary<Raw = never> {
   byAttempt?: Counts;
   /** Adds up to `count`. */
   byAnswer?: Counts;
+  /** Of the refusals by a proxy. */
+  byRefusal?: Counts;
   latencyMs?: LatencyMs;
   /** The first call, the slowest and the first that failed: one may be several of them. */
   samples?: Sample<Raw>[];
@@ -115,8 +117,13 @@ export const shownBodyBytes = 2048;
 /** The one method of the gRPC service, as it stands in paths, spans and commands. */
 export const callMethod = 'meshmock.v1.MeshMock/Call';
 
-/** A meshmock, anything else, or no answer at all. */
-export type AnsweredBy = 'service' | 'foreign' | 'nobody';
+/**
+ * A meshmock, a proxy that refused the call, anything else, or no answer at all. Only what is not signed can be a
+ * proxy's; whoever does not sign and speaks in a proxy's words is taken for one.
+ */
+export const answerers = ['service', 'proxy', 'foreign', 'nobody'] as const;
+
+export type AnsweredBy = (typeof answerers)[number];
 
 /** A child's reply in JSON as it came: passed on without being read. */
 export class RawReply {
@@ -135,8 +142,36 @@ export interface CalleeMesh {
 }
 
 export interface CallerMesh {
+  /** From `server`: a callee without a sidecar in front can forge it. */
   proxy?: string;
+  /** From `x-envoy-upstream-service-time`, in whole milliseconds: a callee without a sidecar in front can forge it. */
   upstreamMs?: number;
+  /** There when `answeredBy` is `proxy`. */
+  refusal?: Refusal;
+}
+
+/** Why a proxy refuses a call; `proxy-refusal.ts` says how each is known. */
+export const refusalReasons = [
+  'no_healthy_upstream',
+  'connect_failure',
+  'upstream_reset',
+  'timeout',
+  'fault',
+  'rbac_denied',
+  'jwt_denied',
+  'rate_limited',
+  'overflow',
+  'no_route',
+  'unknown',
+] as const;
+
+export type RefusalReason = (typeof refusalReasons)[number];
+
+/** A proxy's own answer in place of the callee's. */
+export interface Refusal {
+  reason: RefusalReason;
+  /** For a person: the first sentence says what happened, the others where to look and whose proxy it was. */
+  explanation: string;
 }
 
 export const callErrorCodes = [

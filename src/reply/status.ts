@@ -76,7 +76,15 @@ export function grpcCodeOf(name: GrpcStatusName): number {
 
 /**
  * What the calls of a service make of its own status: 502 if one failed, else 504 if one timed out, else 200.
- * A foreign server's 4xx, or its not knowing `Call`, is an answer and no failure.
+ *
+ * | answer | the call |
+ * |---|---|
+ * | none | failed; timed out with the code `timeout` or `not_made` |
+ * | any with status 504 | timed out |
+ * | a proxy's refusal, whatever its status | failed: it did not get to the service; timed out with reason `timeout` |
+ * | a meshmock's with 400 and more | failed |
+ * | a foreign one with 500 and more | failed, but for a gRPC server's that does not know `Call` |
+ * | any other | went well |
  */
 export function statusOfCalls(calls: readonly CallResult<unknown>[]): 200 | 502 | 504 {
   const outcomes = calls.map(verdictOf);
@@ -99,7 +107,9 @@ export function verdictOf(call: CallResult<unknown>): 'ok' | 'failed' | 'timed o
   if (call.error !== undefined)
     return call.error.code === 'timeout' || call.error.code === 'not_made' ? 'timed out' : 'failed';
   const status = call.status ?? 200;
-  if (status === 504) return 'timed out';
+  // Over gRPC Envoy's timeout is UNAVAILABLE, as all else that it refuses.
+  if (status === 504 || call.mesh?.refusal?.reason === 'timeout') return 'timed out';
+  if (call.answeredBy === 'proxy') return 'failed';
   const bad = call.answeredBy === 'service' ? status >= 400 : status >= 500 && call.grpcStatus !== 'UNIMPLEMENTED';
   return bad ? 'failed' : 'ok';
 }

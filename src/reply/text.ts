@@ -87,7 +87,8 @@ function callNotes(call: CallResult): string[] {
         ]),
     ...(error === undefined ? [] : [error.message]),
     ...(call.answeredBy === 'foreign' ? ['foreign'] : []),
-    ...(call.body === undefined ? [] : [firstLine(call.body)]),
+    ...(summary === undefined ? refusalNote(call) : []),
+    ...bodyNote(call),
     ...(summary === undefined ? [] : summaryNotes(summary)),
     ...(call.attempts === undefined ? [] : [`tried ${call.attempts.join(', ')}`]),
     ...calleeNotes(reply?.mesh),
@@ -110,9 +111,28 @@ function calleeNotes(mesh: CalleeMesh | undefined): string[] {
   ];
 }
 
-function proxyNote({ mesh }: CallResult): string[] {
-  if (mesh?.proxy === undefined) return [];
-  return [mesh.upstreamMs === undefined ? mesh.proxy : `${mesh.proxy}, upstream ${mesh.upstreamMs} ms`];
+/** The words for a proxy's refusal: its reason, and the first sentence of what explains it. */
+function refusalNote({ mesh }: CallResult): string[] {
+  if (mesh?.refusal === undefined) return [];
+  const { reason, explanation } = mesh.refusal;
+  return [`refused by the proxy: ${reason} (${explanation.split('. ', 1)[0]})`];
+}
+
+/** What a proxy says in known words is said better already. */
+function bodyNote({ body, mesh }: CallResult): string[] {
+  const isKnown = mesh?.refusal !== undefined && mesh.refusal.reason !== 'unknown';
+  return body === undefined || isKnown ? [] : [firstLine(body)];
+}
+
+/**
+ * That a proxy passed the answer on, and what it took: the time of the call less that in which the proxy waited for its
+ * upstream. That is known in whole milliseconds, so this is up to one too long. Of several attempts the times do not tell.
+ */
+function proxyNote({ mesh, durationMs, attempts, summary }: CallResult): string[] {
+  const { proxy, upstreamMs, refusal } = mesh ?? {};
+  if (refusal !== undefined || summary !== undefined || (proxy === undefined && upstreamMs === undefined)) return [];
+  if (upstreamMs === undefined || durationMs === undefined || attempts !== undefined) return ['proxy'];
+  return [`proxy ${Math.max(0, durationMs - upstreamMs).toFixed(1)} ms`];
 }
 
 function behaviourNote({ behaviour = [] }: Reply): string[] {
@@ -123,13 +143,15 @@ function behaviourNote({ behaviour = [] }: Reply): string[] {
 const mostShownValues = 8;
 
 /** The counts and latencies of a repeated call. */
-export function summaryNotes({ unmade, byStatus, byVersion, byPod, byAttempt, latencyMs }: Summary): string[] {
+export function summaryNotes(summary: Summary): string[] {
+  const { unmade, byStatus, byVersion, byPod, byAttempt, byRefusal, latencyMs } = summary;
   const attempts = Object.keys(byAttempt ?? {}).some((attempt) => attempt !== '1')
     ? countsNote('attempt ', byAttempt)
     : [];
   return [
     ...(unmade === undefined ? [] : [`${unmade} not made`]),
     ...countsNote('', byStatus),
+    ...countsNote('refused by a proxy: ', byRefusal),
     ...countsNote('', byVersion),
     ...countsNote('', byPod, 'pods'),
     ...attempts,

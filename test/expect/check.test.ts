@@ -105,6 +105,15 @@ const silent = (facts: Partial<CallResult>): CallResult =>
 const late = silent({ answeredBy: 'nobody', error: { code: 'timeout', message: 'late' } });
 const refused = silent({ answeredBy: 'nobody', error: { code: 'refused', message: 'no' } });
 const headless = silent({ headers: { 'x-meshmock': 'reviews/v1' } });
+const denied = { refusal: { reason: 'rbac_denied', explanation: 'No.' } } as const;
+/** Refused by the callee's sidecar, by the caller's own, each time by a circuit breaker. */
+const refusedThere = silent({ status: 403, answeredBy: 'proxy', mesh: { proxy: 'envoy', upstreamMs: 1, ...denied } });
+const refusedHere = silent({ status: 403, answeredBy: 'proxy', mesh: { proxy: 'istio-envoy', ...denied } });
+const overflown = silent({
+  status: 503,
+  answeredBy: 'proxy',
+  summary: { count: 12, byAnswer: { service: 3, proxy: 9 }, byRefusal: { overflow: 9 } },
+});
 const tried = call('gateway', {}, { calls: [call('reviews', { attempts: ['503', '200'] }, {})] });
 const manyPods: CallResult = call(
   'gateway',
@@ -143,6 +152,17 @@ const rows: [tree: CallResult, text: string, passed: boolean, seen: RegExp][] = 
   [tree, 'reviews pod reviews = 100%', true, /./],
   [tree, 'reviews attempt 2 = 1', true, /^1 ×9 \(90%\), 2 ×1 \(10%\)$/],
   [tree, 'reviews attempt <= 2', true, /./],
+  [tree, 'reviews refusal = none', true, /^none ×10/],
+  [tree, 'not reviews refusal = rbac_denied', true, /^none ×10/],
+  [tree, 'not details refusal = rbac_denied', false, /^1 call, of which none told$/],
+  [refusedThere, 'reviews refusal = rbac_denied', true, /^rbac_denied ×1/],
+  [refusedThere, 'reviews refusal = no_route|rbac_denied', true, /./],
+  [refusedThere, 'reviews refusal != fault', true, /./],
+  [refusedThere, 'not reviews refusal = rbac_denied', false, /./],
+  [refusedThere, 'reviews answered-by = proxy', true, /^proxy ×1/],
+  [refusedThere, 'ratings calls = 0', false, /what is below an answer without a reply \(by proxy\) is not known/],
+  [refusedHere, 'ratings calls = 0', true, /^no call to ratings/],
+  [overflown, 'reviews refusal overflow = 75%', true, /^none ×3 \(25%\), overflow ×9 \(75%\)$/],
   [tree, 'reviews mtls = yes', true, /^yes ×10/],
   [tree, 'ratings mtls = no', true, /^no ×9/],
   [tree, 'details mtls = no', false, /^1 call, of which none told$/],

@@ -59,7 +59,7 @@ test('the text is a tree of who, status, time and a bar of it; an error stands o
     renderText(readReply(tree)),
     `GET /@leaf,gone|web/x
 gateway v1           502      24.0 ms  ████████████████████████
-├─ leaf v2 (leaf-1)  200      12.0 ms  ████████████············  grpc · attempt 2 · mTLS gateway→leaf · envoy, upstream 3 ms
+├─ leaf v2 (leaf-1)  200      12.0 ms  ████████████············  grpc · attempt 2 · mTLS gateway→leaf · proxy 9.0 ms
 ├─ gone:8080         refused   6.0 ms  ············██████······  connect ECONNREFUSED 127.0.0.1:1
 └─ web:80            404      12.0 ms  ············████████████  foreign · <h1>Not here</h1>
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { grpcStatusNames } from '../../src/plan/plan.ts';
-import type { CallResult } from '../../src/reply/reply.ts';
+import type { CallResult, RefusalReason } from '../../src/reply/reply.ts';
 import { grpcCodeOf, grpcStatusOf, httpStatusOf, statusOfCalls } from '../../src/reply/status.ts';
 
 const call = (fields: Partial<CallResult>): CallResult => ({
@@ -12,6 +12,8 @@ const call = (fields: Partial<CallResult>): CallResult => ({
 });
 const failed = (code: 'refused' | 'timeout'): CallResult =>
   call({ answeredBy: 'nobody', error: { code, message: '' } });
+const refused = (reason: RefusalReason, fields: Partial<CallResult>): CallResult =>
+  call({ answeredBy: 'proxy', mesh: { refusal: { reason, explanation: '' } }, ...fields });
 
 const rows: readonly (readonly [string, CallResult[], number])[] = [
   ['no calls', [], 200],
@@ -24,6 +26,11 @@ const rows: readonly (readonly [string, CallResult[], number])[] = [
   ['a service that refuses', [call({ status: 404 })], 502],
   ['a foreign 404', [call({ status: 404, answeredBy: 'foreign' })], 200],
   ['a foreign 503', [call({ status: 503, answeredBy: 'foreign' })], 502],
+  ["a proxy's 403", [refused('rbac_denied', { status: 403 })], 502],
+  ["a proxy's 404 of gRPC", [refused('no_route', { status: 501, grpcStatus: 'UNIMPLEMENTED' })], 502],
+  ["a proxy's fault that looks like an answer", [refused('fault', { status: 200 })], 502],
+  ["a proxy's timeout", [refused('timeout', { status: 504 })], 504],
+  ["a proxy's timeout of gRPC", [refused('timeout', { status: 503, grpcStatus: 'UNAVAILABLE' })], 504],
   ['a gRPC server without Call', [call({ status: 501, grpcStatus: 'UNIMPLEMENTED', answeredBy: 'foreign' })], 200],
 ];
 

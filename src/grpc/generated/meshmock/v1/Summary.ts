@@ -14,6 +14,7 @@ export interface Summary {
   'samples'?: (_meshmock_v1_Sample)[];
   'unmade'?: (number);
   'byService'?: ({[key: string]: number});
+  'byRefusal'?: ({[key: string]: number});
 }
 
 export interface Summary__Output {
@@ -27,4 +28,5 @@ export interface Summary__Output {
   'samples'?: (_meshmock_v1_Sample__Output)[];
   'unmade'?: (number);
   'byService'?: ({[key: string]: number});
+  'byRefusal'?: ({[key: string]: number});
 }

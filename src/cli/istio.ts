@@ -1,4 +1,4 @@
-import { askMesh } from '../istio/control-client.ts';
+import { askMesh, endMesh } from '../istio/control-client.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { istioChangeSchema, istioMeshSchema, istioUpSchema } from './istio-options.ts';
 import { objectLines, reportLines } from './istio-report.ts';
@@ -43,8 +43,7 @@ export async function istio(args: readonly string[]): Promise<void> {
     }
     case 'down': {
       const { values } = parseOptions(istioMeshSchema, rest, {});
-      await askMesh(values.mesh, { command, sources: [] }, new AbortController().signal);
-      return;
+      return endMesh(values.mesh, new AbortController().signal);
     }
     default:
       throw new MeshmockError('usage', `"${command}" is nothing that istio does: there are ${commands.join(', ')}`);

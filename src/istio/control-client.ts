@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { request } from 'node:http';
 import path from 'node:path';
 import { json } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../plan/error.ts';
 import type { ControlAnswer, ControlRequest } from './messages.ts';
 
@@ -29,6 +31,13 @@ export async function askMesh(
   }
   if (answer.ok) return answer;
   throw new MeshmockError('usage', answer.message);
+}
+
+/** Ends the mesh of that name, and resolves when it has ended. @throws MeshmockError `usage` when none is up */
+export async function endMesh(mesh: string, signal: AbortSignal): Promise<void> {
+  await askMesh(mesh, { command: 'down', sources: [] }, signal);
+  // Its folder goes last.
+  while (existsSync(folderOf(mesh))) await sleep(20, undefined, { signal });
 }
 
 /** What the socket answers; nothing when nobody listens. */

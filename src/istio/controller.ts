@@ -63,13 +63,14 @@ async function start(options: StartMessage): Promise<void> {
 }
 
 async function control(bed: Bed, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const gone = new AbortController();
-  response.once('close', () => gone.abort());
-  const answer = await answerTo(bed, (await json(request)) as ControlRequest).catch(
+  const message = (await json(request)) as ControlRequest;
+  const answer = await answerTo(bed, message).catch(
     (error: unknown): ControlAnswer => ({ ok: false, message: messageOf(error) }),
   );
   publish(bed);
-  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer), () => {
+    if (message.command === 'down') tell({ kind: 'down' });
+  });
 }
 
 async function answerTo(bed: Bed, { command, sources }: ControlRequest): Promise<ControlAnswer> {
@@ -81,7 +82,6 @@ async function answerTo(bed: Bed, { command, sources }: ControlRequest): Promise
     case 'status':
       return { ok: true, pods: podsOf(bed) };
     case 'down':
-      tell({ kind: 'down' });
       return { ok: true };
   }
 }

@@ -13,7 +13,7 @@ suite('grpcurl, with no proto file', { timeout: 240_000 }, () => {
   let run: Grpcurl;
   let address: string;
   before(async () => {
-    run = grpcurl();
+    run = await grpcurl();
     mesh = await startMesh(['gateway', 'service1', 'service2', 'service3', 'service4']);
     mesh.dialler.add({ host: '', port: '8081', toHost: '127.0.0.1', toPort: String(mesh.httpPort('service2')) });
     address = `127.0.0.1:${mesh.grpcPort('gateway')}`;

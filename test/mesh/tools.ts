@@ -1,23 +1,23 @@
-import { execFile, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { choosePorts } from '../../src/cli/ports.ts';
+import { type JaegerAddresses, jaegerEnv, startJaeger as startJaegerIn } from '../../src/istio/jaeger.ts';
+import { installTools } from '../../src/istio/tools.ts';
 
 /** The path of a real tool, built first if need be. Throws when it cannot be had. */
-export function toolPath(name: 'jaeger' | 'grpcurl'): string {
-  const script = path.join(import.meta.dirname, '../tools/install.sh');
-  const line = execFileSync(script, [name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-  return line.trim().slice(`${name}=`.length);
+export async function toolPath(name: 'jaeger' | 'grpcurl'): Promise<string> {
+  const { [name]: folder } = await installTools([name], new AbortController().signal);
+  return path.join(folder, name);
 }
 
 export type Grpcurl = (...args: string[]) => Promise<{ stdout: string; stderr: string; code: number }>;
 
 /** grpcurl, plaintext, without any proto file. */
-export function grpcurl(): Grpcurl {
-  const program = toolPath('grpcurl');
+export async function grpcurl(): Promise<Grpcurl> {
+  const program = await toolPath('grpcurl');
   return async (...args) => {
     try {
       return { ...(await promisify(execFile)(program, ['-plaintext', ...args])), code: 0 };
@@ -39,37 +39,19 @@ const longestStartMs = 20_000;
 
 /** Starts a Jaeger that keeps traces in memory, on free ports. */
 export async function startJaeger(): Promise<Jaeger> {
-  const program = toolPath('jaeger');
+  const program = await toolPath('jaeger');
   const host = '127.0.0.1';
   const ports = await choosePorts(
     ['otlp', 'query', 'query gRPC', 'health'].map((name) => ({ flag: '', name, host, port: 0 })),
   );
   const [otlp, query, queryGrpc, health] = ports.map((port) => `${host}:${port}`);
   const folder = mkdtempSync(path.join(tmpdir(), 'meshmock-jaeger-'));
-  const config = path.join(folder, 'jaeger.json');
-  writeFileSync(
-    config,
-    JSON.stringify({
-      service: {
-        extensions: ['jaeger_storage', 'jaeger_query', 'healthcheckv2'],
-        pipelines: { traces: { receivers: ['otlp'], processors: ['batch'], exporters: ['jaeger_storage_exporter'] } },
-        telemetry: { metrics: { level: 'none' }, logs: { level: 'error' } },
-      },
-      extensions: {
-        jaeger_storage: { backends: { memory: { memory: { max_traces: 10_000 } } } },
-        jaeger_query: { storage: { traces: 'memory' }, http: { endpoint: query }, grpc: { endpoint: queryGrpc } },
-        healthcheckv2: { use_v2: true, http: { endpoint: health } },
-      },
-      receivers: { otlp: { protocols: { http: { endpoint: otlp } } } },
-      processors: { batch: { timeout: '100ms' } },
-      exporters: { jaeger_storage_exporter: { trace_storage: 'memory' } },
-    }),
-  );
-  // It would send spans of its own to the standard port.
-  const env = { ...process.env, OTEL_TRACES_SAMPLER: 'always_off' };
-  const child = spawn(program, ['--config', config], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const addresses = { otlpHttp: otlp, query, queryGrpc, health } as JaegerAddresses;
+  const start = (args: readonly string[]) =>
+    spawn(program, args, { env: { ...process.env, ...jaegerEnv }, stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = await startJaegerIn(folder, addresses, start, AbortSignal.timeout(longestStartMs));
   const exit = new Promise((resolve) => child.once('exit', resolve));
-  const jaeger: Jaeger = {
+  return {
     otlp: `http://${otlp}`,
     async query(target) {
       const response = await fetch(`http://${query}${target}`);
@@ -81,18 +63,4 @@ export async function startJaeger(): Promise<Jaeger> {
       rmSync(folder, { recursive: true });
     },
   };
-  const until = performance.now() + longestStartMs;
-  const isUp = (): Promise<boolean> =>
-    fetch(`http://${health}/status`).then(
-      (response) => response.ok,
-      () => false,
-    );
-  while (!(await isUp())) {
-    if (performance.now() > until || child.exitCode !== null) {
-      await jaeger[Symbol.asyncDispose]();
-      throw new Error('Jaeger did not start');
-    }
-    await sleep(50);
-  }
-  return jaeger;
 }

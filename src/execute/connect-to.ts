@@ -50,9 +50,9 @@ export class Dialler {
     else same.entries.push(entry);
   }
 
-  /** The names that have entries, each once. */
+  /** The names that only entries know, each once: those that are dialled at another host. */
   get hosts(): readonly string[] {
-    const names = this.routes.map(({ entries: [first] }) => first?.host ?? '');
+    const names = this.routes.map(({ entries: [first] }) => (first?.toHost ? first.host : ''));
     return [...new Set(names)].filter((name) => name !== '');
   }
 

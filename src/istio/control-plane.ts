@@ -25,6 +25,8 @@ function meshConfig(): unknown {
     rootNamespace: 'istio-system',
     enableAutoMtls: true,
     enableTracing: true,
+    // A mock of a host outside may be there only after the name was asked for.
+    dnsRefreshRate: '1s',
     accessLogFile: '/dev/stdout',
     // The filter that makes Istio's own metrics is in Istio's build of Envoy only.
     defaultProviders: { metrics: [] },

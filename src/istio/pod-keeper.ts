@@ -2,10 +2,12 @@ import type { ChildProcess } from 'node:child_process';
 import { MeshmockError } from '../plan/error.ts';
 import type { Kind, Kinds } from './api/kinds.ts';
 import type { Store } from './api/store.ts';
+import { baseObjects } from './base.ts';
 import { withDefaults } from './cluster.ts';
 import { istiodHost } from './control-plane.ts';
 import { updateEndpointSlices } from './endpoint-slices.ts';
 import { type Entry, entriesOf } from './entries.ts';
+import { externalHostsAnnotation, fillObjects } from './fill.ts';
 import { gatewayObjects } from './gateways.ts';
 import { type Addresses, istiodAddress } from './network.ts';
 import type { KubeObject, Service, Workload } from './objects.ts';
@@ -22,6 +24,7 @@ export class PodKeeper {
   private readonly store: Store;
   private readonly kinds: Kinds;
   private readonly addresses: Addresses;
+  private readonly fill: boolean;
   private readonly running = new Map<string, RunningPod>();
   /** Objects that nobody applied: those of gateways, and what `--fill` adds. */
   private made: KubeObject[] = [];
@@ -32,12 +35,13 @@ export class PodKeeper {
     surroundings: PodSurroundings,
     store: Store,
     kinds: Kinds,
-    { addresses }: { readonly addresses: Addresses; readonly fill: boolean },
+    { addresses, fill }: { readonly addresses: Addresses; readonly fill: boolean },
   ) {
     this.surroundings = surroundings;
     this.store = store;
     this.kinds = kinds;
     this.addresses = addresses;
+    this.fill = fill;
   }
 
   /** The addresses of the pods that have a proxy. */
@@ -58,8 +62,11 @@ export class PodKeeper {
   addressesOf(name: string): readonly string[] | undefined {
     if (name.startsWith(istiodHost)) return [istiodAddress];
     const service = this.list<Service>('v1', 'Service').find((one) => namesOf(one, '').includes(name));
-    if (service?.spec.clusterIP === undefined) return undefined;
-    return [service.spec.clusterIP];
+    if (service?.spec.clusterIP !== undefined) return [service.spec.clusterIP];
+    const outside = [...this.running.values()].filter(({ plan }) =>
+      plan.annotations[externalHostsAnnotation]?.split(',').includes(name),
+    );
+    return outside.length === 0 ? undefined : outside.map(({ address }) => address);
   }
 
   /** Says it when a program ends by itself. */
@@ -109,11 +116,11 @@ export class PodKeeper {
       ...pods.map((pod) => pod.startApp(this.routesOf(pod.plan, services), signal)),
     ]);
     const podKind = this.kind('v1', 'Pod');
+    for (const pod of pods) this.running.set(`${pod.plan.namespace}/${pod.plan.name}`, pod);
     for (const pod of pods) this.store.put(podKind, pod.objectThatIs('starting'));
     for (const pod of pods) pod.startProxy();
     await Promise.all(pods.map((pod) => pod.proxyReady(signal)));
     for (const pod of pods) {
-      this.running.set(`${pod.plan.namespace}/${pod.plan.name}`, pod);
       this.store.put(podKind, pod.objectThatIs('ready'));
       pod.onLoss = (name) => this.onLoss(name);
     }
@@ -127,20 +134,32 @@ export class PodKeeper {
       : podRoutes(services, [...this.running.values()], plan.namespace);
   }
 
+  /** Gateways, and with `--fill` what destinations lack, as the applied objects want them now. */
   private makeObjects(): void {
-    for (const object of this.made) {
-      const kind = this.kinds.of(object) as Kind;
-      this.store.remove(kind, object.metadata.namespace, object.metadata.name);
+    const own = new Set([...baseObjects(), ...this.made].map(keyOf));
+    const isApplied = (object: KubeObject): boolean => !own.has(keyOf(object));
+    const services = this.list<Service>('v1', 'Service').filter(isApplied);
+    const workloads = this.workloads().filter(isApplied);
+    const wanted = gatewayObjects(this.config(['Gateway']), workloads, services);
+    if (this.fill) {
+      const config = this.config(['VirtualService', 'DestinationRule', 'ServiceEntry', 'HTTPRoute', 'GRPCRoute']);
+      wanted.push(...fillObjects({ services, workloads, config }));
     }
-    const gateways = [
-      ...this.list<KubeObject>('networking.istio.io/v1', 'Gateway'),
-      ...this.list<KubeObject>('gateway.networking.k8s.io/v1', 'Gateway'),
-    ];
-    this.made = gatewayObjects(gateways, this.workloads(), this.list<Service>('v1', 'Service'));
-    for (const object of this.made) {
+    const names = new Set(wanted.map(keyOf));
+    for (const object of this.made.filter((one) => !names.has(keyOf(one))))
+      this.store.remove(this.kinds.of(object) as Kind, object.metadata.namespace, object.metadata.name);
+    this.made = wanted;
+    for (const object of wanted) {
       const kind = this.kinds.of(object) as Kind;
       this.store.put(kind, withDefaults(object, this.store, kind, this.addresses));
     }
+  }
+
+  /** Objects of Istio and Gateway API of some kinds. */
+  private config(kinds: readonly string[]): KubeObject[] {
+    return ['networking.istio.io/v1', 'gateway.networking.k8s.io/v1'].flatMap((apiVersion) =>
+      kinds.flatMap((kind) => (this.kinds.of({ apiVersion, kind }) === undefined ? [] : this.list(apiVersion, kind))),
+    );
   }
 
   private workloads(): Workload[] {
@@ -160,4 +179,8 @@ export class PodKeeper {
   private kind(apiVersion: string, kind: string): Kind {
     return this.kinds.of({ apiVersion, kind }) as Kind;
   }
+}
+
+function keyOf({ apiVersion, kind, metadata }: KubeObject): string {
+  return [apiVersion, kind, metadata.namespace, metadata.name].join(' ');
 }

@@ -43,25 +43,21 @@ export interface PodProcess {
   readonly ipc?: true;
 }
 
+/** The command that runs a command in the network namespace of a pod, with a resolv.conf that it alone sees. */
+export function inPod(
+  { namespace, resolvConf }: Pick<PodProcess, 'namespace' | 'resolvConf'>,
+  command: readonly string[],
+): string[] {
+  const inside = ['nsenter', `--net=/run/netns/${namespace}`, ...command];
+  if (resolvConf === undefined) return inside;
+  return ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolvConf, ...inside];
+}
+
 /** Starts a program in the network namespace of a pod; it is killed with this process. */
 export function spawnInPod(file: string, args: readonly string[], options: PodProcess): ChildProcess {
-  const { namespace, resolvConf, uid, cwd, env, log, ipc } = options;
+  const { uid, cwd, env, log, ipc } = options;
   const asUser = uid === undefined ? [] : ['--reuid', String(uid), '--regid', String(uid), '--clear-groups'];
-  const inside = [
-    `nsenter`,
-    `--net=/run/netns/${namespace}`,
-    'setpriv',
-    ...asUser,
-    '--pdeathsig',
-    'KILL',
-    file,
-    ...args,
-  ];
-  // Only the mount is to be seen by this program alone.
-  const command =
-    resolvConf === undefined
-      ? inside
-      : ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolvConf, ...inside];
+  const command = inPod(options, ['setpriv', ...asUser, '--pdeathsig', 'KILL', file, ...args]);
   const out = openSync(log, 'a', 0o666);
   try {
     const [program = '', ...rest] = command;

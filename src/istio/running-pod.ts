@@ -46,6 +46,11 @@ export class RunningPod {
   objectThatIs(state: 'starting' | 'ready'): KubeObject {
     const { name, namespace, labels, annotations, serviceAccount, spec, hasSidecar } = this.plan;
     const proxy = { name: 'istio-proxy', image: 'istio-proxy' };
+    // The API server's default, without which istiod finds no port by its name.
+    const containers = spec.containers.map(({ ports = [], ...container }) => ({
+      ...container,
+      ports: ports.map((port) => ({ ...port, protocol: port.protocol ?? 'TCP' })),
+    }));
     return {
       apiVersion: 'v1',
       kind: 'Pod',
@@ -58,7 +63,7 @@ export class RunningPod {
       spec: {
         ...spec,
         serviceAccountName: serviceAccount,
-        containers: hasSidecar && this.plan.role === 'mock' ? [...spec.containers, proxy] : spec.containers,
+        containers: hasSidecar && this.plan.role === 'mock' ? [...containers, proxy] : containers,
       },
       status: {
         phase: 'Running',
@@ -81,7 +86,8 @@ export class RunningPod {
     await createNamespace(namespace, this.link, this.address, signal);
     await writeFile(this.resolvConf, resolvConfOf(plan.namespace));
     if (plan.role === 'gateway') return;
-    if (plan.hasSidecar) await interceptTraffic({ pilotAgent: this.surroundings.tools.pilotAgent, namespace }, signal);
+    const { pilotAgent } = this.surroundings.tools;
+    if (plan.hasSidecar) await interceptTraffic({ pilotAgent, namespace, resolvConf: this.resolvConf }, signal);
     const { appArguments: args } = this.surroundings;
     this.routes = routes;
     this.app = startApp({ pod: plan, namespace, resolvConf: this.resolvConf, log: this.logs.app, routes, args });

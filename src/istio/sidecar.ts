@@ -7,7 +7,7 @@ import { clusterId, meshId, tokenFor, trustDomain } from './identity.ts';
 import { jaegerAddress } from './network.ts';
 import type { PodPlan } from './pods.ts';
 import { containerPortsOf } from './ports.ts';
-import { runProgram, spawnInPod } from './program.ts';
+import { inPod, runProgram, spawnInPod } from './program.ts';
 
 /** The user whose traffic is the proxy's own: the rules let it pass. */
 const proxyUid = 1337;
@@ -33,13 +33,15 @@ export interface SidecarOptions {
 
 /** Programs the rules that istio-init does: all traffic of a pod goes through its sidecar. */
 export async function interceptTraffic(
-  { pilotAgent, namespace }: Pick<SidecarOptions, 'pilotAgent' | 'namespace'>,
+  { pilotAgent, namespace, resolvConf }: Pick<SidecarOptions, 'pilotAgent' | 'namespace' | 'resolvConf'>,
   signal: AbortSignal,
 ): Promise<void> {
+  // It redirects queries to the name servers that it finds in /etc/resolv.conf.
+  const [program = '', ...rest] = inPod({ namespace, resolvConf }, [pilotAgent, 'istio-iptables']);
   await runProgram(
-    'nsenter',
+    program,
     [
-      ...[`--net=/run/netns/${namespace}`, pilotAgent, 'istio-iptables', '-p', '15001', '-z', '15006'],
+      ...[...rest, '-p', '15001', '-z', '15006'],
       ...['-u', String(proxyUid), '-g', String(proxyUid), '-m', 'REDIRECT', '-i', '*', '-x', `${jaegerAddress}/32`],
       ...['-b', '*', '-d', notIntercepted.join(','), '--redirect-dns'],
     ],

@@ -54,6 +54,7 @@ const call: Message = {
     bodyBytes: 'number',
     attempts: 'strings',
     summary,
+    spanId: 'string',
   },
 };
 
@@ -84,6 +85,7 @@ const reply: Message = {
     },
     try: 'strings',
     prunedCalls: 'number',
+    spanId: 'string',
   },
 };
 

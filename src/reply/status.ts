@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../plan/error.ts';
 import { type GrpcStatusName, grpcStatusNames } from '../plan/plan.ts';
-import type { CallResult } from './reply.ts';
+import type { CallErrorCode, CallResult } from './reply.ts';
 
 /** The HTTP status of every error of our own; over gRPC it is mapped on by `grpcStatusOf`. */
 export const statusOfError: Readonly<Record<ErrorCode, number>> = {
@@ -113,6 +113,15 @@ export function statusOfCalls(calls: readonly CallResult<unknown>[]): 200 | 502 
 export function isFailed(call: CallResult<unknown>): boolean {
   return verdictOf(call) !== 'ok';
 }
+
+/** Errors after which nobody can have begun to carry out a plan. */
+export const neverArrived: ReadonlySet<string> = new Set<CallErrorCode>([
+  'refused',
+  'dns',
+  'unreachable',
+  'tls',
+  'not_made',
+]);
 
 /** What a call came to, in a word: its status, or the code of its error. */
 export function outcomeOf({ error, status }: CallResult<unknown>): string {

@@ -31,6 +31,10 @@ export function grpcurl(): Grpcurl {
 export interface Jaeger extends AsyncDisposable {
   /** Where OTLP over HTTP goes. */
   readonly otlp: string;
+  /** Where its query API is, over HTTP. */
+  readonly url: string;
+  /** Where its query API is, over gRPC, as `host:port`. */
+  readonly grpc: string;
   /** Asks the query API. */
   query(path: string): Promise<unknown>;
 }
@@ -71,6 +75,8 @@ export async function startJaeger(): Promise<Jaeger> {
   const exit = new Promise((resolve) => child.once('exit', resolve));
   const jaeger: Jaeger = {
     otlp: `http://${otlp}`,
+    url: `http://${query}`,
+    grpc: String(queryGrpc),
     async query(target) {
       const response = await fetch(`http://${query}${target}`);
       return response.ok ? await response.json() : undefined;

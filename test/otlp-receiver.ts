@@ -18,6 +18,10 @@ export interface OtlpReceiver extends AsyncDisposable {
   /** What `OTEL_*` variables a process needs to send here. */
   readonly env: Readonly<Record<string, string>>;
   readonly spans: readonly ReceivedSpan[];
+  /** What came for traces, as it came: `ExportTraceServiceRequest` in JSON. */
+  readonly messages: readonly OtlpRequest[];
+  /** Where its query API is. */
+  readonly url: string;
   /** The bodies of what came for logs, as text. */
   readonly logs: readonly string[];
   /** Waits until a trace has so many spans, or longer for none: then gives what there is. */
@@ -51,25 +55,36 @@ interface OtlpRequest {
 
 const longestWaitMs = 15_000;
 
-/** Starts an OTLP endpoint that keeps the spans it gets. */
+/** Starts an OTLP endpoint that keeps the spans it gets, and gives them back as Jaeger's query API does (`/api/v3`). */
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
+  const messages: OtlpRequest[] = [];
   const logs: string[] = [];
   const server = http.createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks).toString();
-    if (request.url === '/v1/traces') spans.push(...readSpans(JSON.parse(body) as OtlpRequest));
+    if (request.url === '/v1/traces') {
+      const message = JSON.parse(body) as OtlpRequest;
+      messages.push(message);
+      spans.push(...readSpans(message));
+    }
     if (request.url === '/v1/logs') logs.push(body);
-    response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+    const [, traceId] = /^\/api\/v3\/traces\/([0-9a-f]{32})$/.exec(request.url ?? '') ?? [];
+    const found = traceId === undefined ? {} : { result: messageOf(messages, traceId) };
+    const isUnknown = found.result?.resourceSpans.length === 0;
+    response.writeHead(isUnknown ? 404 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(found));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const trace = (traceId: string): ReceivedSpan[] => spans.filter((span) => span.traceId === traceId);
   return {
     spans,
+    messages,
     logs,
+    url,
     env: {
-      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      OTEL_EXPORTER_OTLP_ENDPOINT: url,
       OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
       OTEL_METRICS_EXPORTER: 'none',
       OTEL_LOGS_EXPORTER: 'none',
@@ -85,6 +100,20 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** All of one trace in one message. */
+function messageOf(messages: readonly OtlpRequest[], traceId: string): OtlpRequest {
+  const resourceSpans = messages
+    .flatMap((message) => message.resourceSpans)
+    .map(({ resource, scopeSpans }) => ({
+      resource,
+      scopeSpans: scopeSpans
+        .map((scope) => ({ ...scope, spans: scope.spans.filter((span) => span.traceId === traceId) }))
+        .filter(({ spans }) => spans.length > 0),
+    }))
+    .filter(({ scopeSpans }) => scopeSpans.length > 0);
+  return { resourceSpans };
 }
 
 const kinds: Readonly<Record<number, ReceivedSpan['kind']>> = { 2: 'SERVER', 3: 'CLIENT' };

@@ -6,6 +6,7 @@ import { headerNameProblem, headerValueProblem } from '../plan/fields.ts';
 import { formatPath } from '../plan/format.ts';
 import { defaultPorts, type Header, type Plan, type Scheme } from '../plan/plan.ts';
 import type { ListenAddress } from '../serve/address.ts';
+import { jaegerUrl } from './jaeger.ts';
 import { durationMs, text, wholeNumber } from './option-values.ts';
 import { parseOptions, type Values } from './options.ts';
 import { readAuthority, readCommand } from './plan-forms.ts';
@@ -26,7 +27,18 @@ export const callSchema = {
     help: 'do it all again until every expectation holds; after so long no round is begun any more',
   },
   timeout: { parse: durationMs, default: '20s', value: 'DURATION', help: 'longest time to wait for one answer' },
-  json: { isSwitch: true, help: 'print JSON: the call with its reply, the summary, the expectations' },
+  trace: {
+    parse: jaegerUrl,
+    value: 'URL-OF-JAEGER',
+    help: 'wait for the trace there, and hold it against the answer: what is missing, doubled, of a wrong parent or status',
+  },
+  traceTimeout: {
+    parse: durationMs,
+    default: '10s',
+    value: 'DURATION',
+    help: 'how long to wait for what is missing in the trace',
+  },
+  json: { isSwitch: true, help: 'print JSON: the call with its reply, the summary, the expectations, the traces' },
   junit: { parse: text, value: 'FILE', help: 'write the expectations as JUnit XML too' },
   connectTo: {
     parse: parseConnectTo,
@@ -51,6 +63,9 @@ export interface Target {
   readonly path: string;
 }
 
+/** Replies are kept until their traces have come. */
+const mostTraces = 1000;
+
 /** @throws MeshmockError `usage`, or what is wrong with the plan */
 export function readCallSettings(args: readonly string[]): CallSettings {
   const { values, positionals } = parseOptions(callSchema, args, {});
@@ -59,6 +74,11 @@ export function readCallSettings(args: readonly string[]): CallSettings {
     throw new MeshmockError('usage', 'expected one URL (quote it: the shell reads | and ( itself)');
   const { target, headers } = readTarget(url);
   if (target.address.host === '') throw new MeshmockError('usage', `"${url}" names no host: such as localhost${url}`);
+  if (values.trace !== undefined && values.repeat > mostTraces)
+    throw new MeshmockError(
+      'usage',
+      `--trace looks at the trace of each answer: --repeat may be ${mostTraces} at most`,
+    );
   return { ...values, target, headers: [...headers, ...values.header], expectations: values.expect };
 }
 

@@ -39,7 +39,7 @@ export async function callRound(
   settings: CallSettings,
   client: Client,
   userAgent: string,
-  onAnswer: () => void,
+  onAnswer: (call: CallResult) => void,
 ): Promise<Round> {
   const { repeat, concurrency, expectations } = settings;
   const send = sender(settings, client, userAgent);
@@ -55,7 +55,7 @@ export async function callRound(
       isAnswered ||= call.answeredBy !== 'nobody';
       collector.add(index, call);
       for (const check of checks) check.observe(call);
-      onAnswer();
+      onAnswer(call);
     },
   );
   return {

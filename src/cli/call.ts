@@ -3,17 +3,22 @@ import { setTimeout } from 'node:timers/promises';
 import type { Client } from '../execute/client.ts';
 import type { Verdict } from '../expect/check.ts';
 import { MeshmockError } from '../plan/error.ts';
+import { headerFields } from '../plan/plan.ts';
 import { shownUri } from '../reply/evidence.ts';
 import type { CallResult } from '../reply/reply.ts';
 import { isFailed } from '../reply/status.ts';
 import { printable, renderText, summaryNotes } from '../reply/text.ts';
+import type { TraceVerdict } from '../trace/compare.ts';
 import { type CallSettings, callSchema, readCallSettings } from './call-options.ts';
 import { callRound, openClient, type Round } from './call-round.ts';
+import { checkTraces } from './call-trace.ts';
+import { Jaeger } from './jaeger.ts';
 import { junitXml } from './junit.ts';
 import { helpOf } from './options.ts';
 import { paintOutput } from './paint.ts';
 import { Progress } from './progress.ts';
 import { programVersion } from './serve.ts';
+import { asExpectation, type TracesVerdict, verdictOfTraces } from './trace-report.ts';
 
 export const callHelp = `meshmock call URL: sends a plan, prints the tree of what happened, checks expectations
 
@@ -27,15 +32,20 @@ An expectation is  [not] [SERVICE | CALLER->SERVICE]  and one of
   latency min|mean|p50|p90|p95|p99|max < 200ms
   calls = 3
 
-Exit code: 0, 1 when an expectation does not hold, 2 when the command is wrong, 3 when nobody answers.`;
+Exit code: 0, 1 when an expectation does not hold or a trace is not whole, 2 when the command is wrong, 3 when nobody answers.`;
 
 const exitCodes = { passed: 0, failed: 1, unreachable: 3 } as const;
 
 const longestPauseMs = 500;
 const leastPauseMs = 50;
 
+/** A round, and what became of its traces, when they are looked at. */
+interface TracedRound extends Round {
+  readonly traces?: readonly TraceVerdict[];
+}
+
 /** The last round, and how many there were. */
-interface Rounds extends Round {
+interface Rounds extends TracedRound {
   readonly rounds: number;
 }
 
@@ -47,34 +57,44 @@ interface Rounds extends Round {
 export async function call(args: readonly string[]): Promise<void> {
   const settings = readCallSettings(args);
   if (settings.junit !== undefined) checkJunit(settings.junit);
+  const stop = new AbortController();
+  const jaeger = settings.trace === undefined ? undefined : new Jaeger(settings.trace);
+  // Before anything is sent: what cannot be looked up must not be waited for.
+  await jaeger?.check(stop.signal);
   const client = await openClient(settings);
   const startedAt = performance.now();
   try {
-    const round = await roundsUntilPassed(settings, client);
+    const round = await roundsUntilPassed(settings, client, jaeger, stop.signal);
     report(settings, round, performance.now() - startedAt);
     process.exitCode = exitCodes[outcomeOf(round)];
   } finally {
+    stop.abort();
     await client.close();
   }
 }
 
-async function roundsUntilPassed(settings: CallSettings, client: Client): Promise<Rounds> {
+async function roundsUntilPassed(
+  settings: CallSettings,
+  client: Client,
+  jaeger: Jaeger | undefined,
+  stop: AbortSignal,
+): Promise<Rounds> {
   const { repeat, retryUntil } = settings;
-  const userAgent = `meshmock/${programVersion()}`;
   const endsAt = performance.now() + (retryUntil ?? 0);
   let rounds = 1;
   let answers = 0;
+  const waiting = jaeger === undefined ? '' : ', waiting for the trace';
   const progress = new Progress(process.stderr, () => {
     const again = rounds > 1 ? `, round ${rounds}` : '';
-    return `meshmock: ${answers} of ${repeat} answers${again}`;
+    return `meshmock: ${answers} of ${repeat} answers${again}${answers < repeat ? '' : waiting}`;
   });
   try {
     for (;;) {
       answers = 0;
-      const round = await callRound(settings, client, userAgent, () => answers++);
+      const round = await tracedRound(settings, client, jaeger, stop, () => answers++);
       const leftMs = endsAt - performance.now();
       if (outcomeOf(round) === 'passed' || leftMs < leastPauseMs) return { ...round, rounds };
-      await setTimeout(Math.min(longestPauseMs, leftMs / 2));
+      await setTimeout(Math.min(longestPauseMs, leftMs / 2), undefined, { signal: stop });
       rounds++;
     }
   } finally {
@@ -82,26 +102,48 @@ async function roundsUntilPassed(settings: CallSettings, client: Client): Promis
   }
 }
 
-function outcomeOf({ isAnswered, isExpected, verdicts }: Round): keyof typeof exitCodes {
-  const passed = verdicts.every(({ passed: holds }) => holds);
+/** Sends the requests of a round; with a Jaeger, waits for their traces. */
+async function tracedRound(
+  settings: CallSettings,
+  client: Client,
+  jaeger: Jaeger | undefined,
+  stop: AbortSignal,
+  onAnswer: () => void,
+): Promise<TracedRound> {
+  const userAgent = `meshmock/${programVersion()}`;
+  const answers: CallResult[] = [];
+  const round = await callRound(settings, client, userAgent, (call) => {
+    if (jaeger !== undefined) answers.push(call);
+    onAnswer();
+  });
+  if (jaeger === undefined || !round.isAnswered) return round;
+  const sent = headerFields(settings.headers);
+  return { ...round, traces: await checkTraces(jaeger, answers, sent, settings.traceTimeout, stop) };
+}
+
+function outcomeOf({ isAnswered, isExpected, verdicts, traces = [] }: TracedRound): keyof typeof exitCodes {
+  const passed = verdicts.every(({ passed: holds }) => holds) && traces.every(({ findings }) => findings.length === 0);
   if (!isAnswered && !(passed && isExpected)) return 'unreachable';
   return passed ? 'passed' : 'failed';
 }
 
 function report(settings: CallSettings, round: Rounds, durationMs: number): void {
   const { target, json, junit } = settings;
-  const { call, summary, verdicts } = round;
+  const { call, summary, verdicts, traces } = round;
+  const ofTraces = traces && verdictOfTraces(traces, settings.trace?.href.replace(/\/$/, '') ?? '');
   const problem = call.error === undefined ? undefined : `${call.target} does not answer: ${call.error.message}`;
   const isUnreachable = outcomeOf(round) === 'unreachable';
   if (junit !== undefined) {
     const suite = `meshmock call ${call.target}${shownUri(target.path)}`;
-    writeFileSync(junit, junitXml(suite, verdicts, durationMs, isUnreachable ? problem : undefined));
+    const all = ofTraces === undefined ? verdicts : [...verdicts, asExpectation(ofTraces)];
+    writeFileSync(junit, junitXml(suite, all, durationMs, isUnreachable ? problem : undefined));
   }
   if (json) {
     const passed = outcomeOf(round) === 'passed';
-    process.stdout.write(`${JSON.stringify({ call, summary, expectations: verdicts, passed }, undefined, 2)}\n`);
+    const result = { call, summary, expectations: verdicts, traces, passed };
+    process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
   } else {
-    process.stdout.write(textOf(round, durationMs));
+    process.stdout.write(textOf(round, ofTraces, durationMs));
   }
   if (problem !== undefined) process.stderr.write(`meshmock: ${problem}\n`);
 }
@@ -115,13 +157,18 @@ function checkJunit(file: string): void {
   }
 }
 
-function textOf({ call, summary, verdicts, rounds }: Rounds, durationMs: number): string {
+function textOf(
+  { call, summary, verdicts, rounds }: Rounds,
+  traces: TracesVerdict | undefined,
+  durationMs: number,
+): string {
   const title = summary === undefined ? '' : `${isFailed(call) ? 'The first that failed' : 'The first'}:\n`;
   const parts = [
     summary === undefined ? '' : `${summary.count} requests: ${summaryNotes(summary).join(' · ')}\n`,
     // That there was no answer is said on standard error.
     call.error === undefined ? title + answerText(call) : '',
-    verdicts.map(verdictLines).join(''),
+    verdicts.map(verdictLines).join('') +
+      (traces === undefined ? '' : verdictLines(traces) + traces.problems.map(problemLine).join('')),
   ];
   const after = rounds === 1 ? '' : `after ${rounds} rounds, ${(durationMs / 1000).toFixed(1)} s\n`;
   return parts.filter((part) => part !== '').join('\n') + after;
@@ -142,4 +189,8 @@ function answerText(call: CallResult): string {
 function verdictLines({ expectation, passed, seen }: Verdict): string {
   const word = passed ? paintOutput('good', 'pass') : paintOutput('bad', 'FAIL');
   return `${word}  ${printable(expectation)}\n      seen: ${printable(seen)}\n`;
+}
+
+function problemLine(problem: string): string {
+  return `      ${printable(problem)}\n`;
 }

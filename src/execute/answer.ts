@@ -35,7 +35,7 @@ export async function answer(service: Service, request: IncomingRequest): Promis
   const work = await trace.run(() => carryOut(received, seen, behaved, mesh.attempt ?? 1));
   for (const release of behaved.releases) release();
   const durationMs = roundMs(performance.now() - arrivedAt);
-  const { traceId } = trace;
+  const { traceId, spanId } = trace;
   const log = (status: number | undefined, problem: string | undefined): void =>
     trace.run(() =>
       service.onAnswer({
@@ -60,6 +60,7 @@ export async function answer(service: Service, request: IncomingRequest): Promis
     ...(behaved.done.length === 0 ? {} : { behaviour: behaved.done }),
     durationMs,
     ...(traceId === undefined ? {} : { traceId }),
+    ...(spanId === undefined ? {} : { spanId }),
     ...(Object.keys(mesh).length === 0 ? {} : { mesh }),
     ...(calls === undefined ? {} : { calls }),
   };

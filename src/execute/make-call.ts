@@ -81,8 +81,12 @@ async function makeAttempt(
   const answer = await callTrace.run(() =>
     timeoutMs < leftMs ? callWithin(client, outgoing, stop) : client.call(outgoing, stop),
   );
-  callTrace.end({ ...answerFacts(answer), ...(answer.kind === 'failed' ? { error: answer.error.code } : {}) });
-  return resultOf(run, step, withHint(answer, service), startedAt);
+  callTrace.end({
+    ...answerFacts(answer),
+    ...(answer.kind === 'failed' ? { error: answer.error.code } : {}),
+    isReply: answer.kind === 'reply',
+  });
+  return resultOf(run, step, withHint(answer, service), startedAt, callTrace.spanId);
 }
 
 function notMade(stop: AbortSignal): CallAnswer {
@@ -94,6 +98,7 @@ function resultOf(
   { call, stage }: Step,
   answer: CallAnswer,
   startedAt: number,
+  spanId?: string,
 ): CallResult<RawReply> {
   return {
     target: authorityOf(call),
@@ -102,6 +107,7 @@ function resultOf(
     ...answerFacts(answer),
     startMs: roundMs(startedAt - arrivedAt),
     durationMs: roundMs(performance.now() - startedAt),
+    ...(spanId === undefined ? {} : { spanId }),
     ...answerParts(answer, shownBodyBytes),
   };
 }

@@ -33,7 +33,9 @@ export async function repeatCall(run: Run, step: Step, stop: AbortSignal): Promi
 
 /** What stands for all of them. That the rest was not made is an error, when there is no worse. */
 function standingFor(worst: CallResult<RawReply>, cutOff: CallError | undefined): CallResult<RawReply> {
-  const { reply: _reply, attempts: _attempts, headers: _headers, body: _body, bodyBytes: _bytes, ...standing } = worst;
+  const { reply: _reply, attempts: _attempts, headers: _headers, body: _body, bodyBytes: _bytes, ...rest } = worst;
+  // Of one call, which the samples show: the others have spans too.
+  const { spanId: _spanId, ...standing } = rest;
   if (cutOff === undefined || isFailed(worst)) return standing;
   const { status: _status, grpcStatus: _grpcStatus, mesh: _mesh, ...call } = standing;
   return { ...call, answeredBy: 'nobody', error: cutOff };

@@ -1,6 +1,7 @@
 import type { Plan } from '../plan/plan.ts';
 import { signedService } from '../reply/evidence.ts';
-import type { CallErrorCode, CallerMesh, CallResult, RefusalReason, Reply } from '../reply/reply.ts';
+import type { CallerMesh, CallResult, RefusalReason, Reply } from '../reply/reply.ts';
+import { neverArrived } from '../reply/status.ts';
 import type { Edge } from './expectation.ts';
 
 export type CallsEdge = Extract<Edge, { kind: 'calls' }>;
@@ -19,9 +20,6 @@ export interface Visitor {
   /** Calls of the edge may have been made that no answer shows, for this reason. */
   onHidden(reason: string): void;
 }
-
-/** Errors after which nobody can have begun to carry out a plan. */
-const neverArrived: ReadonlySet<string> = new Set<CallErrorCode>(['refused', 'dns', 'unreachable', 'tls', 'not_made']);
 
 /**
  * Visits every call of an answer, the request itself included, and says where calls of the edge may not be shown:

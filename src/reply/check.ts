@@ -57,6 +57,7 @@ const call: Message = {
     bodyBytes: 'number',
     attempts: 'strings',
     summary,
+    spanId: 'string',
   },
 };
 
@@ -87,6 +88,7 @@ const reply: Message = {
     },
     try: 'strings',
     prunedCalls: 'number',
+    spanId: 'string',
   },
 };
 

@@ -21,6 +21,8 @@ export interface Reply<Raw = never> {
   try?: string[];
   durationMs?: number;
   traceId?: string;
+  /** Of the SERVER span, when one is recorded. */
+  spanId?: string;
   mesh?: CalleeMesh;
   error?: RequestError;
   prunedCalls?: number;
@@ -51,6 +53,8 @@ export interface CallResult<Raw = never> {
   grpcStatus?: string;
   startMs?: number;
   durationMs?: number;
+  /** Of the CLIENT span of the last attempt, when one is recorded. */
+  spanId?: string;
   answeredBy: AnsweredBy;
   mesh?: CallerMesh;
   error?: CallError;

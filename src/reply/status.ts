@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../plan/error.ts';
 import { type GrpcStatusName, grpcStatusNames } from '../plan/plan.ts';
-import type { CallResult } from './reply.ts';
+import type { CallErrorCode, CallResult } from './reply.ts';
 
 /** The HTTP status of every error of our own; over gRPC it is mapped on by `grpcStatusOf`. */
 export const statusOfError: Readonly<Record<ErrorCode, number>> = {
@@ -69,6 +69,31 @@ export function httpStatusOf(code: number): { status: number; grpcStatus: GrpcSt
   return { status: httpStatuses[grpcStatus], grpcStatus };
 }
 
+/** gRPC statuses that are the server's fault (OpenTelemetry semantic conventions, RPC spans). */
+const grpcServerFaults: ReadonlySet<string> = new Set([
+  'UNKNOWN',
+  'DEADLINE_EXCEEDED',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+]);
+
+/**
+ * Whether the SERVER span of an answer is an error. A 4xx leaves it unset: the client was wrong, not the server
+ * (OpenTelemetry semantic conventions, HTTP spans).
+ *
+ * @param status the HTTP status, or the name of the gRPC status
+ */
+export function isServerFault(status: number | string): boolean {
+  return typeof status === 'number' ? status >= 500 : grpcServerFaults.has(status);
+}
+
+/** The same for the CLIENT span, to which a 4xx is an error too. */
+export function isClientFault(status: number | string): boolean {
+  return typeof status === 'number' ? status >= 400 : status !== 'OK';
+}
+
 /** The number of a gRPC status. */
 export function grpcCodeOf(name: GrpcStatusName): number {
   return grpcStatusNames.indexOf(name);
@@ -96,6 +121,15 @@ export function statusOfCalls(calls: readonly CallResult<unknown>[]): 200 | 502 
 export function isFailed(call: CallResult<unknown>): boolean {
   return verdictOf(call) !== 'ok';
 }
+
+/** Errors after which nobody can have begun to carry out a plan. */
+export const neverArrived: ReadonlySet<string> = new Set<CallErrorCode>([
+  'refused',
+  'dns',
+  'unreachable',
+  'tls',
+  'not_made',
+]);
 
 /** What a call came to, in a word: its status, or the code of its error. */
 export function outcomeOf({ error, status }: CallResult<unknown>): string {

@@ -9,25 +9,17 @@ import {
   type Span,
   SpanKind,
   SpanStatusCode,
+  TraceFlags,
   trace,
 } from '@opentelemetry/api';
 import { authorityOf, isGrpc, methodOf } from '../plan/plan.ts';
 import { shownUri } from '../reply/evidence.ts';
 import { callMethod as grpcMethod } from '../reply/reply.ts';
+import { isClientFault, isServerFault } from '../reply/status.ts';
 import type { CallFacts, CallOutcome, RequestFacts, RequestOutcome, RequestTrace, Tracing } from './tracing.ts';
 
 /** Every plan is one route: names of spans and metrics stay few. */
 const httpRoute = '/*';
-
-/** gRPC statuses that are the server's fault (OpenTelemetry semantic conventions, RPC spans). */
-const grpcServerErrors = new Set([
-  'UNKNOWN',
-  'DEADLINE_EXCEEDED',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-]);
 
 /** Tracing with spans of our own, through the OpenTelemetry API. */
 export function spanTracing(version: string, stop: () => Promise<void>): Tracing {
@@ -40,6 +32,7 @@ export function spanTracing(version: string, stop: () => Promise<void>): Tracing
       const current = trace.setSpan(parent, span);
       return {
         traceId: isSpanContextValid(span.spanContext()) ? span.spanContext().traceId : undefined,
+        spanId: recordedId(span),
         describe: (attributes) => void span.setAttributes(attributes),
         run: (action) => context.with(current, action),
         startCall: startCall(current),
@@ -62,6 +55,7 @@ export function spanTracing(version: string, stop: () => Promise<void>): Tracing
       const headers: Record<string, string> = {};
       propagation.inject(current, headers, defaultTextMapSetter);
       return {
+        spanId: recordedId(span),
         headers,
         run: (action) => context.with(current, action),
         end: (outcome) => endClientSpan(span, isHttp, outcome),
@@ -110,31 +104,37 @@ function clientAttributes(facts: CallFacts, isHttp: boolean): Attributes {
   };
 }
 
-/** A server's 4xx leaves the status unset: the client was wrong, not the server (semantic conventions, HTTP spans). */
 function endServerSpan(span: Span, { protocol }: RequestFacts, { status, grpcStatus, error }: RequestOutcome): void {
   if (error !== undefined) span.setAttribute('meshmock.error', error);
   if (status === undefined || grpcStatus === undefined) {
     fail(span, error ?? 'reset');
   } else if (protocol === 'http') {
     span.setAttribute('http.response.status_code', status);
-    if (status >= 500) fail(span, String(status));
+    if (isServerFault(status)) fail(span, String(status));
   } else {
     span.setAttribute('rpc.response.status_code', grpcStatus);
-    if (grpcServerErrors.has(grpcStatus)) fail(span, grpcStatus);
+    if (isServerFault(grpcStatus)) fail(span, grpcStatus);
   }
   span.end();
 }
 
-function endClientSpan(span: Span, isHttp: boolean, { status, grpcStatus, error }: CallOutcome): void {
+/** What is not sampled is not exported: nobody will ever see that span. */
+function recordedId(span: Span): string | undefined {
+  const { spanId, traceFlags } = span.spanContext();
+  return (traceFlags & TraceFlags.SAMPLED) === 0 ? undefined : spanId;
+}
+
+function endClientSpan(span: Span, isHttp: boolean, { status, grpcStatus, error, isReply }: CallOutcome): void {
+  if (isReply) span.setAttribute('meshmock.reply', true);
   if (error !== undefined) {
     span.setAttribute('meshmock.error', error);
     fail(span, error);
   } else if (isHttp) {
     if (status !== undefined) span.setAttribute('http.response.status_code', status);
-    if (status !== undefined && status >= 400) fail(span, String(status));
+    if (status !== undefined && isClientFault(status)) fail(span, String(status));
   } else if (grpcStatus !== undefined) {
     span.setAttribute('rpc.response.status_code', grpcStatus);
-    if (grpcStatus !== 'OK') fail(span, grpcStatus);
+    if (isClientFault(grpcStatus)) fail(span, grpcStatus);
   }
   span.end();
 }

@@ -34,6 +34,8 @@ export interface CallOutcome {
   readonly status?: number;
   readonly grpcStatus?: string;
   readonly error?: string;
+  /** Whether a meshmock answered with a reply: then it has a SERVER span, if its spans are on. */
+  readonly isReply: boolean;
 }
 
 /** Everything the executor knows of tracing: it is the same with spans and without. */
@@ -45,6 +47,8 @@ export interface Tracing {
 
 export interface RequestTrace {
   readonly traceId: string | undefined;
+  /** Of its SERVER span, when one is recorded: spans are on and the trace is sampled. */
+  readonly spanId: string | undefined;
   /** Facts of the plan, known once it is read. */
   describe(attributes: Readonly<Record<string, string | number>>): void;
   startCall(facts: CallFacts): CallTrace;
@@ -54,6 +58,8 @@ export interface RequestTrace {
 }
 
 export interface CallTrace {
+  /** Of its CLIENT span, when one is recorded. */
+  readonly spanId: string | undefined;
   /** The trace headers that the call carries. */
   readonly headers: Headers;
   run<T>(action: () => T): T;
@@ -78,9 +84,10 @@ export const verbatimTracing: Tracing = {
     const copied = Object.fromEntries(
       contextHeaders.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])),
     );
-    const call: CallTrace = { headers: copied, run: (action) => action(), end() {} };
+    const call: CallTrace = { spanId: undefined, headers: copied, run: (action) => action(), end() {} };
     return {
       traceId: traceIdOf(headers),
+      spanId: undefined,
       describe() {},
       startCall: () => call,
       run: (action) => action(),

@@ -31,6 +31,10 @@ export async function grpcurl(): Promise<Grpcurl> {
 export interface Jaeger extends AsyncDisposable {
   /** Where OTLP over HTTP goes. */
   readonly otlp: string;
+  /** Where its query API is, over HTTP. */
+  readonly url: string;
+  /** Where its query API is, over gRPC, as `host:port`. */
+  readonly grpc: string;
   /** Asks the query API. */
   query(path: string): Promise<unknown>;
 }
@@ -53,6 +57,8 @@ export async function startJaeger(): Promise<Jaeger> {
   const exit = new Promise((resolve) => child.once('exit', resolve));
   return {
     otlp: `http://${otlp}`,
+    url: `http://${query}`,
+    grpc: String(queryGrpc),
     async query(target) {
       const response = await fetch(`http://${query}${target}`);
       return response.ok ? await response.json() : undefined;

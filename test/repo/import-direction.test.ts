@@ -10,16 +10,17 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   plan: [],
   reply: ['plan'],
   expect: ['plan', 'reply'],
+  trace: ['plan', 'reply'],
   telemetry: ['plan', 'reply'],
   execute: ['plan', 'reply', 'telemetry'],
   http: ['plan', 'reply', 'execute'],
   grpc: ['plan', 'reply', 'execute'],
   serve: ['plan', 'reply', 'execute', 'telemetry', 'http', 'grpc'],
-  cli: ['plan', 'reply', 'expect', 'execute', 'telemetry', 'http', 'grpc', 'serve'],
+  cli: ['plan', 'reply', 'expect', 'trace', 'execute', 'telemetry', 'http', 'grpc', 'serve'],
 };
 
 /** Rooms that are pure: no sockets, no files, no packages. */
-const pure = ['plan', 'reply', 'expect'];
+const pure = ['plan', 'reply', 'expect', 'trace'];
 
 interface Import {
   readonly file: string;
@@ -50,7 +51,7 @@ test('rooms import in one direction', () => {
   assert.deepEqual(wrong, []);
 });
 
-test('plan, reply and expect are pure: they import nothing but themselves and each other', () => {
+test('plan, reply, expect and trace are pure: they import nothing but themselves and each other', () => {
   assert.deepEqual(
     imports.filter(({ room, from }) => pure.includes(room) && !from.startsWith('.')),
     [],

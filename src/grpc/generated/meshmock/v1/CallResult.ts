@@ -22,6 +22,7 @@ export interface CallResult {
   'bodyBytes'?: (number);
   'attempts'?: (string)[];
   'summary'?: (_meshmock_v1_Summary | null);
+  'spanId'?: (string);
   '_stage'?: "stage";
   '_startMs'?: "startMs";
   '_durationMs'?: "durationMs";
@@ -44,4 +45,5 @@ export interface CallResult__Output {
   'bodyBytes'?: (number);
   'attempts'?: (string)[];
   'summary'?: (_meshmock_v1_Summary__Output);
+  'spanId'?: (string);
 }

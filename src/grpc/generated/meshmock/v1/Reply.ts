@@ -24,6 +24,7 @@ export interface Reply {
   'try'?: (string)[];
   'prunedCalls'?: (number);
   'behaviour'?: (string)[];
+  'spanId'?: (string);
   '_durationMs'?: "durationMs";
 }
 
@@ -46,4 +47,5 @@ export interface Reply__Output {
   'try'?: (string)[];
   'prunedCalls'?: (number);
   'behaviour'?: (string)[];
+  'spanId'?: (string);
 }

@@ -1,0 +1,101 @@
+import { type ExpectedEnd, endOfSpan, endText } from './expected-status.ts';
+import type { Finding, FindingKind } from './finding.ts';
+import { isOurs, kindName, type Span, spanText } from './span.ts';
+import type { SpanTree } from './span-tree.ts';
+
+/** What is known of a trace's spans while the reply is walked, and what was found wrong. */
+export class Ledger {
+  readonly tree: SpanTree;
+  readonly findings: Finding[] = [];
+  /** Where the reply has the span of an id: the services from the first one on. */
+  readonly places = new Map<string, readonly string[]>();
+  /** Ids that the reply names and nobody has sent. */
+  readonly missing = new Set<string>();
+  /** Spans of which the reply shows no more than that there may be some. */
+  private readonly hidden = new Set<string>();
+
+  constructor(tree: SpanTree) {
+    this.tree = tree;
+  }
+
+  report(kind: FindingKind, where: readonly string[], message: string, more: Partial<Finding> = {}): void {
+    this.findings.push({ kind, where, message, ...more });
+  }
+
+  /** The span that the reply names, if it was sent. */
+  claim(spanId: string, kind: 'client' | 'server', where: readonly string[]): Span | undefined {
+    this.places.set(spanId, where);
+    const span = this.tree.get(spanId);
+    if (span === undefined) {
+      this.missing.add(spanId);
+      const owner = kind === 'client' ? where.at(-2) : where.at(-1);
+      this.report('missing', where, `the ${kind.toUpperCase()} span of ${owner} is missing`, { spanId });
+    } else if (span.kind !== kind) {
+      this.report('unexpected', where, `${spanText(span)} should be a ${kind.toUpperCase()} span`, { spanId });
+    }
+    return span;
+  }
+
+  checkEnd(span: Span, expected: ExpectedEnd, where: readonly string[]): void {
+    const seen = endOfSpan(span);
+    if (seen.outcome === expected.outcome && seen.isError === expected.isError) return;
+    const [expectedText, seenText] = [endText(expected), endText(seen)];
+    const message = `${spanText(span)} says ${seenText}; the answer was ${expectedText}`;
+    this.report('wrong_status', where, message, { spanId: span.spanId, expected: expectedText, seen: seenText });
+  }
+
+  reportParent(span: Span, where: readonly string[], expected: string): void {
+    const seen = this.describe(span.parentSpanId);
+    const message = `${spanText(span)} is below ${seen}, not ${expected}`;
+    this.report('wrong_parent', where, message, { spanId: span.spanId, expected, seen });
+  }
+
+  /** A span in words, by its id. */
+  describe(spanId: string | undefined): string {
+    if (spanId === undefined) return 'no span';
+    const span = this.tree.get(spanId);
+    return span === undefined ? `span ${spanId}, which is missing` : spanText(span);
+  }
+
+  hideBelow(spanId: string): void {
+    for (const span of this.tree.below(spanId)) this.hidden.add(span.spanId);
+  }
+
+  /** Hides what else a call has led to: other attempts of a proxy, mirrored requests. */
+  hideOthersBelow(client: string): void {
+    for (const { spanId } of this.tree.oursBelow(client)) {
+      if (this.places.has(spanId)) continue;
+      this.hidden.add(spanId);
+      this.hideBelow(spanId);
+    }
+  }
+
+  /** Spans of meshmocks that belong to nothing that the reply shows, and of which nothing else is wrong. */
+  reportUnexpected(): void {
+    const found = new Set(this.findings.map(({ spanId }) => spanId));
+    for (const span of this.tree.spans) {
+      const { spanId } = span;
+      if (!isOurs(span) || this.places.has(spanId) || this.hidden.has(spanId) || found.has(spanId)) continue;
+      const above = this.placeAbove(span);
+      const where = above.at(-1) === span.service ? above : [...above, span.service];
+      const isCopy = this.tree.childrenOf(span.parentSpanId ?? '').some((other) => this.isLike(span, other));
+      if (isCopy) this.report('doubled', where, `${spanText(span)} is one too many`, { spanId });
+      else this.report('unexpected', where, `${spanText(span)} belongs to no call of the answer`, { spanId });
+    }
+  }
+
+  /** Where the nearest span above is in the reply. */
+  private placeAbove(span: Span): readonly string[] {
+    const known = this.tree.above(span).find(({ spanId }) => this.places.has(spanId));
+    return this.places.get(known?.spanId ?? '') ?? [];
+  }
+
+  private isLike(span: Span, other: Span): boolean {
+    const target = 'meshmock.target';
+    return (
+      this.places.has(other.spanId) &&
+      kindName(other) === kindName(span) &&
+      other.attributes[target] === span.attributes[target]
+    );
+  }
+}

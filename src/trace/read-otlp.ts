@@ -1,0 +1,90 @@
+import { MeshmockError } from '../plan/error.ts';
+import type { Attributes, Span, SpanKind } from './span.ts';
+
+/** Numbers and names of the kinds in opentelemetry-proto, trace.proto: both are right in protobuf's JSON. */
+const kinds: readonly SpanKind[] = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'];
+
+const errorStatus: ReadonlySet<unknown> = new Set([2, 'STATUS_CODE_ERROR']);
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads the spans of an OTLP message in JSON (opentelemetry-proto, trace.proto), as Jaeger's `/api/v3/traces/{id}` has
+ * it under `result`.
+ *
+ * @throws MeshmockError `usage`, with what is wrong, when it is none
+ */
+export function readOtlp(message: unknown): Span[] {
+  return listOf(message, 'resourceSpans').flatMap((resourceSpans) => {
+    const resource = attributesOf(fieldsOf(resourceSpans.resource ?? {}, 'resource'));
+    return listOf(resourceSpans, 'scopeSpans').flatMap((scopeSpans) => {
+      const scope = textOf(fieldsOf(scopeSpans.scope ?? {}, 'scope').name);
+      return listOf(scopeSpans, 'spans').map((span) => readSpan(span, scope, resource));
+    });
+  });
+}
+
+function readSpan(span: Fields, scope: string, resource: Attributes): Span {
+  const attributes = attributesOf(span);
+  const parentSpanId = span.parentSpanId ? idOf(span.parentSpanId, 16) : undefined;
+  return {
+    traceId: idOf(span.traceId, 32),
+    spanId: idOf(span.spanId, 16),
+    // Some write that there is no parent as an id of zeros.
+    parentSpanId: parentSpanId === '0'.repeat(16) ? undefined : parentSpanId,
+    service: String(resource['service.name'] ?? ''),
+    // Stores that know no scopes keep it as an attribute (OpenTelemetry specification, mapping to non-OTLP).
+    scope: scope || String(attributes['otel.scope.name'] ?? ''),
+    kind: kindOf(span.kind),
+    name: textOf(span.name),
+    isError: errorStatus.has(fieldsOf(span.status ?? {}, 'status').code),
+    startMs: Number(span.startTimeUnixNano ?? 0) / 1e6,
+    attributes,
+    resource,
+  };
+}
+
+function kindOf(kind: unknown): SpanKind {
+  if (typeof kind === 'number') return kinds[kind] ?? 'unspecified';
+  const name = textOf(kind)
+    .replace(/^SPAN_KIND_/, '')
+    .toLowerCase();
+  return kinds.find((known) => known === name) ?? 'unspecified';
+}
+
+function idOf(id: unknown, length: number): string {
+  if (typeof id === 'string' && id.length === length && /^[0-9a-f]+$/i.test(id)) return id.toLowerCase();
+  throw notOtlp(`${JSON.stringify(id)} is no id of ${length} hexadecimal digits`);
+}
+
+/** Lists and maps, which nothing here looks at, are left out. */
+function attributesOf(holder: Fields): Attributes {
+  const attributes: Record<string, string | number | boolean> = {};
+  for (const { key, value } of listOf(holder, 'attributes')) {
+    for (const [type, held] of Object.entries(fieldsOf(value ?? {}, 'value'))) {
+      // 64 bits are text in protobuf's JSON.
+      if (type === 'intValue' || type === 'doubleValue') attributes[textOf(key)] = Number(held);
+      else if (typeof held === 'string' || typeof held === 'boolean') attributes[textOf(key)] = held;
+    }
+  }
+  return attributes;
+}
+
+function listOf(holder: unknown, name: string): Fields[] {
+  const list = fieldsOf(holder, 'message')[name] ?? [];
+  if (!Array.isArray(list)) throw notOtlp(`${name} is no list`);
+  return list.map((item) => fieldsOf(item, name));
+}
+
+function fieldsOf(value: unknown, what: string): Fields {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
+  throw notOtlp(`${what} is no object`);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function notOtlp(problem: string): MeshmockError {
+  return new MeshmockError('usage', `no trace in OTLP's JSON: ${problem}`);
+}

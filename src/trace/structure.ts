@@ -1,0 +1,81 @@
+import { isClientFault, isServerFault } from '../reply/status.ts';
+import { endOfSpan } from './expected-status.ts';
+import type { Finding } from './finding.ts';
+import { agrees, isAnswered, isOfOneCallee, isOnce, isPlacedProxy, reachesNobody } from './hop-rules.ts';
+import type { Problem, Rule, Surroundings } from './rule.ts';
+import { isProxy } from './sidecars.ts';
+import { errorOf, isOurs, type Span, spanText, statusOf } from './span.ts';
+
+/** What holds between the spans of any trace, whatever the reply shows of it. */
+const rules: readonly Rule[] = [
+  hasParent,
+  isOfItsService,
+  isBelowACall,
+  isPlacedProxy,
+  isOnce,
+  reachesNobody,
+  isOfOneCallee,
+  isAnswered,
+  isErrorByRule,
+  agrees,
+];
+
+/** Holds each span against its neighbours. */
+export function checkStructure(around: Surroundings): Finding[] {
+  const { tree } = around;
+  const doubled = tree.repeated.flatMap((spanId) => {
+    const span = tree.get(spanId);
+    return span === undefined ? [] : [found(span, around, ['doubled', `${spanText(span)} came more than once`])];
+  });
+  const others = tree.spans.flatMap((span) => {
+    const problem = rules.map((rule) => rule(span, around)).find((result) => result !== undefined);
+    return problem === undefined ? [] : [found(span, around, problem)];
+  });
+  return [...doubled, ...others];
+}
+
+function found(span: Span, { tree, places }: Surroundings, [kind, message]: Problem): Finding {
+  const known = [span, ...tree.above(span)].find(({ spanId }) => places.has(spanId));
+  const above = (known === undefined ? undefined : places.get(known.spanId)) ?? [];
+  const where = known === span || above.at(-1) === span.service ? above : [...above, span.service];
+  return { kind, where, message, spanId: span.spanId };
+}
+
+function hasParent(span: Span, { tree, missing, top, sentParent }: Surroundings): Problem | undefined {
+  const { parentSpanId, spanId } = span;
+  if (parentSpanId === sentParent && sentParent !== undefined) return undefined;
+  if (parentSpanId === undefined) {
+    const isFirst = top === undefined || top === spanId || (!isOurs(span) && !isProxy(span));
+    return isFirst ? undefined : ['wrong_parent', `${spanText(span)} is below no span`];
+  }
+  if (tree.get(parentSpanId) !== undefined || missing.has(parentSpanId)) return undefined;
+  return ['dangling_parent', `${spanText(span)} is below span ${parentSpanId}, which is missing`];
+}
+
+/** A service's calls are directly below what it does. */
+function isOfItsService(span: Span, { tree }: Surroundings): Problem | undefined {
+  if (!isOurs(span) || span.kind !== 'client') return undefined;
+  const parent = tree.get(span.parentSpanId);
+  if (parent === undefined) return undefined;
+  if (isOurs(parent) && parent.kind === 'server' && parent.service === span.service) return undefined;
+  return ['wrong_parent', `${spanText(span)} is below ${spanText(parent)}, not a SERVER span of its service`];
+}
+
+/** What a service does is below a call of another, or nothing is above it: then it is the first. */
+function isBelowACall(span: Span, { tree }: Surroundings): Problem | undefined {
+  if (!isOurs(span) || span.kind !== 'server') return undefined;
+  const above = tree.oursAbove(span);
+  if (above === undefined || above.kind === 'client') return undefined;
+  return ['wrong_parent', `${spanText(span)} is below ${spanText(above)}, not a CLIENT span`];
+}
+
+/** An error by its status (OpenTelemetry semantic conventions), or because there was no answer. */
+function isErrorByRule(span: Span): Problem | undefined {
+  if (!isOurs(span)) return undefined;
+  const status = statusOf(span);
+  const isFault = span.kind === 'client' ? isClientFault : isServerFault;
+  const isError = status === undefined ? errorOf(span) !== undefined : isFault(status);
+  if (span.isError === isError) return undefined;
+  const { outcome } = endOfSpan(span);
+  return ['wrong_status', `${spanText(span)} says ${outcome} and ${span.isError ? 'an error' : 'no error'}`];
+}

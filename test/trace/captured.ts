@@ -1,0 +1,83 @@
+/** Traces of real cascades, whole: the demo mesh as processes of its own, its spans received over OTLP. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CallResult, Reply } from '../../src/reply/reply.ts';
+import { readOtlp } from '../../src/trace/read-otlp.ts';
+import type { Span } from '../../src/trace/span.ts';
+import { startOtlpReceiver } from '../otlp-receiver.ts';
+import { startProgram } from '../program.ts';
+import { callGrpc, callHttp } from '../running-mesh.ts';
+
+/** A request as its sender saw it, and all spans of its trace. */
+export interface Captured {
+  readonly path: string;
+  readonly root: CallResult;
+  readonly spans: readonly Span[];
+}
+
+export interface CapturingMesh extends AsyncDisposable {
+  /** Sends a path over HTTP, or over gRPC, and waits until nothing more comes of its trace. */
+  capture(path: string, over?: 'http' | 'grpc', headers?: Record<string, string>): Promise<Captured>;
+}
+
+/** As long as this nothing has come, when everything has: services send every 50 ms. */
+const quietMs = 300;
+const longestWaitMs = 15_000;
+
+/**
+ * Two traces with the spans of real sidecars (Envoy 1.40, one before and one behind each app, on loopback), recorded
+ * with `meshmock call --json --trace` and Jaeger's answer: retries over both protocols, and a host that refuses.
+ */
+export function envoyTraces(): Captured[] {
+  const lines = readFileSync(path.join(import.meta.dirname, 'envoy-1.40.jsonl'), 'utf8')
+    .trim()
+    .split('\n');
+  return lines.map((line) => {
+    const { call, jaeger } = JSON.parse(line) as { call: CallResult; jaeger: { result: unknown } };
+    return { path: call.reply?.request?.uri ?? '', root: call, spans: readOtlp(jaeger.result) };
+  });
+}
+
+/** Starts the demo mesh, of gateway and service1 to service4. */
+export async function startCapturingMesh(): Promise<CapturingMesh> {
+  const receiver = await startOtlpReceiver();
+  const up = startProgram(
+    ['up', '--http', '127.0.0.1:0', '--grpc', '127.0.0.1:0', '--log-level', 'error'],
+    receiver.env,
+  );
+  const [, http, grpc] = await up.printed(/gateway +http localhost:(\d+) +grpc localhost:(\d+)[\s\S]*Ctrl-C/);
+  const spansOf = (traceId: string): Span[] =>
+    receiver.messages.flatMap(readOtlp).filter((span) => span.traceId === traceId);
+  return {
+    async capture(plan, over = 'http', headers = {}) {
+      const reply =
+        over === 'http'
+          ? await callHttp(Number(http), plan, headers)
+          : (
+              await callGrpc(
+                Number(grpc),
+                { path: plan },
+                { headers: { 'x-meshmock-details-bytes': '36000', ...headers } },
+              )
+            ).reply;
+      if (reply?.traceId === undefined) throw new Error(`${plan} has no trace`);
+      const { traceId } = reply;
+      const until = performance.now() + longestWaitMs;
+      let count = -1;
+      while (performance.now() < until && (count <= 0 || spansOf(traceId).length > count)) {
+        count = spansOf(traceId).length;
+        await sleep(quietMs);
+      }
+      return { path: plan, root: rootOf(reply, over), spans: spansOf(traceId) };
+    },
+    async [Symbol.asyncDispose]() {
+      await up[Symbol.asyncDispose]();
+      await receiver[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function rootOf(reply: Reply, scheme: 'http' | 'grpc'): CallResult {
+  return { target: 'localhost:8080', scheme, status: reply.status, answeredBy: 'service', reply };
+}

@@ -81,6 +81,8 @@ async function answerTo(bed: Bed, { command, sources }: ControlRequest): Promise
       return { ok: true, report: await bed.delete(sources, ended.signal) };
     case 'status':
       return { ok: true, pods: podsOf(bed) };
+    case 'stats':
+      return { ok: true, stats: await bed.pods.stats(ended.signal) };
     case 'down':
       return { ok: true };
   }

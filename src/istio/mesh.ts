@@ -9,7 +9,7 @@ import type { ApplyReport } from './bed.ts';
 import { askMesh, folderOf } from './control-client.ts';
 import { type FirstPorts, type MachinePort, MachinePorts } from './machine-ports.ts';
 import type { ManifestSource } from './manifest.ts';
-import type { FromController, PodStatus, StartMessage, ToController } from './messages.ts';
+import type { FromController, PodStats, PodStatus, StartMessage, ToController } from './messages.ts';
 import { checkMachine, installBedTools } from './tools.ts';
 
 export interface MeshOptions extends Omit<StartMessage, 'tools' | 'folder'> {
@@ -111,6 +111,12 @@ export class RunningMesh implements AsyncDisposable {
    */
   async delete(sources: readonly ManifestSource[], signal: AbortSignal): Promise<ApplyReport> {
     return reportOf(await askMesh(this.name, { command: 'delete', sources }, signal));
+  }
+
+  /** What the proxies have counted: of clusters, routes, filters, in Envoy's names for Prometheus. */
+  async stats(signal: AbortSignal): Promise<readonly PodStats[]> {
+    const { stats = [] } = await askMesh(this.name, { command: 'stats', sources: [] }, signal);
+    return stats;
   }
 
   /** Ends all of it at once, and leaves nothing. */

@@ -40,14 +40,25 @@ export interface PodStatus {
   readonly grpc: readonly number[];
 }
 
+/** What the proxy of a pod has counted, in Prometheus's format. */
+export interface PodStats {
+  readonly pod: string;
+  readonly stats: string;
+}
+
 /** Requests to the control socket and what they are answered with. */
 export interface ControlRequest {
-  readonly command: 'apply' | 'delete' | 'down' | 'status';
+  readonly command: 'apply' | 'delete' | 'down' | 'status' | 'stats';
   readonly sources: readonly ManifestSource[];
 }
 
 export type ControlAnswer =
-  | { readonly ok: true; readonly report?: ApplyReport; readonly pods?: readonly PodStatus[] }
+  | {
+      readonly ok: true;
+      readonly report?: ApplyReport;
+      readonly pods?: readonly PodStatus[];
+      readonly stats?: readonly PodStats[];
+    }
   | { readonly ok: false; readonly message: string };
 
 /** An entry's name in messages. */

@@ -9,11 +9,13 @@ import { updateEndpointSlices } from './endpoint-slices.ts';
 import { type Entry, entriesOf } from './entries.ts';
 import { externalHostsAnnotation, fillObjects } from './fill.ts';
 import { gatewayObjects } from './gateways.ts';
+import type { PodStats } from './messages.ts';
 import { type Addresses, istiodAddress } from './network.ts';
 import type { KubeObject, Service, Workload } from './objects.ts';
 import { leftOut, type PodPlan, planPods } from './pods.ts';
 import { defaultPortRoutes, namesOf, podRoutes } from './routes.ts';
 import { type PodSurroundings, RunningPod } from './running-pod.ts';
+import { proxyStats } from './sidecar.ts';
 
 /** Pods are several processes each: more would bring a laptop to its knees. */
 const mostPods = 40;
@@ -56,6 +58,14 @@ export class PodKeeper {
 
   get all(): readonly RunningPod[] {
     return [...this.running.values()];
+  }
+
+  /** What the proxy of each pod has counted. */
+  async stats(signal: AbortSignal): Promise<PodStats[]> {
+    const proxied = this.all.filter(({ plan }) => plan.hasSidecar);
+    return Promise.all(
+      proxied.map(async ({ plan, address }) => ({ pod: plan.name, stats: await proxyStats(address, signal) })),
+    );
   }
 
   /** The addresses behind a name, for those whom no sidecar's DNS answers. */

@@ -98,6 +98,8 @@ function proxyConfig({ pod, envoy, bootstrapTemplate }: SidecarOptions): unknown
     // The counters by which traffic is checked.
     proxyStatsMatcher: { inclusionRegexps: ['.*'] },
     serviceCluster: `${pod.service}.${pod.namespace}`,
+    // Spans are to be seen at once.
+    runtimeValues: { 'tracing.opentelemetry.min_flush_spans': '1', 'tracing.opentelemetry.flush_interval_ms': '200' },
   };
 }
 

@@ -75,6 +75,8 @@ export function agrees(span: Span, { tree, hasDark }: Surroundings): Problem | u
   const below = hopsBelow(span, tree);
   const statuses = below.map(statusOf).filter((seen) => typeof seen === typeof status);
   if (statuses.length === 0 || statuses.length < below.length || statuses.includes(status)) return undefined;
+  // Whoever was cancelled gave no answer: the one above ended the call itself.
+  if (statuses.some((seen) => seen === 'CANCELLED' || seen === 499)) return undefined;
   return ['wrong_status', `${spanText(span)} says ${status}, ${below.map(endText).join(', ')}`];
 }
 

@@ -16,6 +16,8 @@ import { findingText } from '../../src/trace/finding.ts';
 import { isInbound, isOutbound } from '../../src/trace/sidecars.ts';
 import { isOurs, type Span } from '../../src/trace/span.ts';
 import { callGrpc, callHttp } from '../running-mesh.ts';
+import { mutate } from '../trace/mutations.ts';
+import { Random } from '../trace/random.ts';
 import { startBed, type TestBed } from './bed.ts';
 import { countMade, type Part, partOfPlan, partOfReply, plans, sentBy } from './sidecar-model.ts';
 
@@ -23,12 +25,15 @@ const planCount = Number(process.env.MESHMOCK_PLANS ?? 500);
 const atOnce = 4;
 const seed = Number(process.env.MESHMOCK_SEED ?? Date.now() % 1_000_000);
 const longestTraceMs = 15_000;
+const mutationCount = 1000;
 
 suite(`${planCount} random plans through sidecars (MESHMOCK_SEED=${seed})`, { timeout: 900_000 }, () => {
   let bed: TestBed;
   let jaeger: Jaeger;
   const signal = new AbortController().signal;
   const sent = new Map<string, number>();
+  /** Traces in which every call came through. */
+  const whole: { readonly path: string; readonly root: CallResult; readonly spans: readonly Span[] }[] = [];
 
   before(async () => {
     bed = await startBed(['istio/demo/services.yaml', 'test/istio/sidecar-policies.yaml']);
@@ -72,7 +77,10 @@ suite(`${planCount} random plans through sidecars (MESHMOCK_SEED=${seed})`, { ti
           [...sentBy(expected).values()].reduce((a, b) => a + b, 0),
         ),
       ];
-      if (problems.length === 0) return;
+      if (problems.length === 0) {
+        if (!path.includes('x-policy')) whole.push({ path, root, spans });
+        return;
+      }
       if (performance.now() > until) assert.fail(`${path} (trace ${reply.traceId})\n${problems.join('\n')}`);
       await sleep(100);
     }
@@ -100,6 +108,16 @@ suite(`${planCount} random plans through sidecars (MESHMOCK_SEED=${seed})`, { ti
     for (const policy of policies) {
       const count = all.filter((plan) => formatPath(plan).includes(`[x-policy=${policy}]`)).length;
       assert.ok(count > planCount / 25, `only ${count} plans meet ${policy}`);
+    }
+  });
+
+  test(`each of ${mutationCount} mutations of these traces is found`, () => {
+    const random = new Random(seed);
+    assert.ok(whole.length > 0);
+    for (let count = 0; count < mutationCount; count++) {
+      const { path, root, spans } = random.pick(whole);
+      const mutation = mutate(spans, random);
+      assert.notDeepEqual(compareTrace(root, mutation.spans).findings, [], `${path}: ${mutation.text}`);
     }
   });
 });

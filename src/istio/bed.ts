@@ -34,6 +34,8 @@ export interface BedOptions {
   readonly fill: boolean;
   /** Further arguments of each `meshmock serve`. */
   readonly appArguments: readonly string[];
+  /** Told where calls from outside may enter, whenever that changes. */
+  readonly onEntries: (entries: readonly Entry[]) => void;
 }
 
 /** What applying or deleting did. */
@@ -91,6 +93,7 @@ export class Bed {
       addresses,
       fill: options.fill,
     });
+    pods.onEntries = (entries) => options.onEntries([...entries, jaegerEntry]);
     const bed = new Bed(options, { kinds, schemas: new Schemas(crds, definitions), store }, addresses, pods);
     const { checked, leftOut } = bed.check(options.sources);
     for (const object of [...baseObjects(), ...crds.map(establishedCrd)]) bed.put(object);
@@ -106,11 +109,6 @@ export class Bed {
     await settler.settled(0, pods.proxyAddresses, signal);
     const durationMs = performance.now() - started;
     return { bed, report: { objects, warnings, leftOut: [...leftOut, ...changes.leftOut], durationMs } };
-  }
-
-  /** Where calls from outside may enter. */
-  get entries(): readonly Entry[] {
-    return [...this.pods.entries, jaegerEntry];
   }
 
   /**

@@ -48,9 +48,8 @@ async function start(options: StartMessage): Promise<void> {
   const { folder } = options;
   mkdirSync(path.join(folder, 'logs'), { recursive: true });
   const tools = mountTools(options.tools, folder);
-  const { bed, report } = await Bed.start({ ...options, tools }, ended.signal);
+  const { bed, report } = await Bed.start({ ...options, tools, onEntries: publish }, ended.signal);
   bed.pods.onLoss = (name) => tell({ kind: 'lost', name });
-  publish(bed);
   const socket = path.join(folder, controlSocket);
   let queue: Promise<unknown> = Promise.resolve();
   createServer((request, response) => {
@@ -67,7 +66,6 @@ async function control(bed: Bed, request: IncomingMessage, response: ServerRespo
   const answer = await answerTo(bed, message).catch(
     (error: unknown): ControlAnswer => ({ ok: false, message: messageOf(error) }),
   );
-  publish(bed);
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer), () => {
     if (message.command === 'down') tell({ kind: 'down' });
   });
@@ -96,8 +94,8 @@ function podsOf(bed: Bed): PodStatus[] {
 }
 
 /** Where the machine's ports lead, as the bed is now. */
-function publish(bed: Bed): void {
-  entries = bed.entries;
+function publish(now: readonly Entry[]): void {
+  entries = now;
   tell({ kind: 'entries', entries });
   aim();
 }

@@ -41,18 +41,28 @@ export class MachinePorts {
    */
   async listenFor(entries: readonly Entry[], isFirst: boolean): Promise<Map<string, Server>> {
     const listeners = new Map<string, Server>();
-    for (const entry of entries) {
-      const id = entryId(entry);
-      if (this.ports.has(id)) continue;
-      const which = entry.kind === 'jaeger' ? 'jaeger' : entry.protocol;
-      const { host, port } = this.first[which];
-      const wanted = port === 0 ? 0 : port + this.used[which]++;
-      const listener = await listen(host, wanted, isFirst ? `--${which}` : undefined, entry.name);
-      const address = listener.address();
-      this.ports.set(id, { entry, host, port: typeof address === 'object' ? (address?.port ?? 0) : 0 });
-      listeners.set(id, listener);
+    try {
+      for (const entry of entries) {
+        if (this.ports.has(entryId(entry))) continue;
+        listeners.set(entryId(entry), await this.listenForOne(entry, isFirst));
+      }
+    } catch (error) {
+      // An open listener would keep this process alive.
+      for (const listener of listeners.values()) listener.close();
+      throw error;
     }
     return listeners;
+  }
+
+  private async listenForOne(entry: Entry, isFirst: boolean): Promise<Server> {
+    const which = entry.kind === 'jaeger' ? 'jaeger' : entry.protocol;
+    const { host, port } = this.first[which];
+    const wanted = port === 0 ? 0 : port + this.used[which]++;
+    const listener = await listen(host, wanted, isFirst ? `--${which}` : undefined, entry.name);
+    const address = listener.address();
+    const bound = typeof address === 'object' ? (address?.port ?? 0) : 0;
+    this.ports.set(entryId(entry), { entry, host, port: bound });
+    return listener;
   }
 }
 

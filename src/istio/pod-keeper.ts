@@ -32,6 +32,8 @@ export class PodKeeper {
   private made: KubeObject[] = [];
   /** Called when a program ends that should not. */
   onLoss: (name: string) => void = () => {};
+  /** Called when other entries are there, before what is behind them has started. */
+  onEntries: (entries: readonly Entry[]) => void = () => {};
 
   constructor(
     surroundings: PodSurroundings,
@@ -100,9 +102,9 @@ export class PodKeeper {
         'usage',
         `these are ${plans.length} pods: at most ${mostPods} run here; say fewer replicas`,
       );
-    const wanted = new Set(plans.map(({ name, namespace }) => `${namespace}/${name}`));
+    const wanted = new Set(plans.map(keyOfPod));
     const old = [...this.running].filter(([key]) => !wanted.has(key));
-    const fresh = plans.filter(({ name, namespace }) => !this.running.has(`${namespace}/${name}`));
+    const fresh = plans.filter((plan) => !this.running.has(keyOfPod(plan)));
     await this.startPods(fresh, services, signal, beforeProxies);
     for (const [key, { plan }] of old) {
       this.running.delete(key);
@@ -111,6 +113,7 @@ export class PodKeeper {
     updateEndpointSlices(this.store, this.kinds);
     await Promise.all(old.map(([, pod]) => pod.stop(signal)));
     for (const pod of this.running.values()) pod.setRoutes(this.routesOf(pod.plan, services));
+    this.onEntries(this.entries);
     return { leftOut: workloads.flatMap((workload) => leftOut(workload, plans)) };
   }
 
@@ -121,19 +124,37 @@ export class PodKeeper {
     beforeProxies?: () => Promise<void>,
   ): Promise<void> {
     const pods = plans.map((plan) => new RunningPod(plan, this.addresses.pod(), this.surroundings));
+    for (const pod of pods) this.running.set(keyOfPod(pod.plan), pod);
+    this.onEntries(this.entries);
+    try {
+      await this.bringUp(pods, services, signal, beforeProxies);
+    } catch (error) {
+      // Others go on as they were.
+      for (const { plan } of pods) {
+        this.running.delete(keyOfPod(plan));
+        this.store.remove(this.kind('v1', 'Pod'), plan.namespace, plan.name);
+      }
+      await Promise.allSettled(pods.map((pod) => pod.stop(signal)));
+      throw error;
+    }
+    for (const pod of pods) pod.onLoss = (name) => this.onLoss(name);
+  }
+
+  private async bringUp(
+    pods: readonly RunningPod[],
+    services: readonly Service[],
+    signal: AbortSignal,
+    beforeProxies?: () => Promise<void>,
+  ): Promise<void> {
     await Promise.all([
       beforeProxies?.(),
       ...pods.map((pod) => pod.startApp(this.routesOf(pod.plan, services), signal)),
     ]);
     const podKind = this.kind('v1', 'Pod');
-    for (const pod of pods) this.running.set(`${pod.plan.namespace}/${pod.plan.name}`, pod);
     for (const pod of pods) this.store.put(podKind, pod.objectThatIs('starting'));
     for (const pod of pods) pod.startProxy();
     await Promise.all(pods.map((pod) => pod.proxyReady(signal)));
-    for (const pod of pods) {
-      this.store.put(podKind, pod.objectThatIs('ready'));
-      pod.onLoss = (name) => this.onLoss(name);
-    }
+    for (const pod of pods) this.store.put(podKind, pod.objectThatIs('ready'));
   }
 
   /** A pod outside the mesh is told where all pods are, others the ports that names mean. */
@@ -193,4 +214,8 @@ export class PodKeeper {
 
 function keyOf({ apiVersion, kind, metadata }: KubeObject): string {
   return [apiVersion, kind, metadata.namespace, metadata.name].join(' ');
+}
+
+function keyOfPod({ namespace, name }: PodPlan): string {
+  return `${namespace}/${name}`;
 }

@@ -1,11 +1,192 @@
+/** A mesh without a cluster as a program: what it refuses, what it prints, and that it leaves nothing. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Program, startProgram } from '../program.ts';
 import { startBed } from './bed.ts';
 
-describe('a mesh without a cluster', () => {
-  it('carries calls through sidecars', async () => {
-    await using bed = await startBed(['istio/demo/services.yaml', 'istio/demo/ingress.yaml']);
-    const response = await fetch(`http://${bed.http('gateway')}/@service1/@grpc:service4/x`);
-    assert.equal(response.status, 200);
+const demo = ['istio/demo/services.yaml', 'istio/demo/ingress.yaml'];
+const anyPort = ['--http', 'localhost:0', '--jaeger', 'localhost:0'];
+let count = 0;
+
+function up(...args: readonly string[]): { program: Program; mesh: string } {
+  const mesh = `lifecycle-${process.pid}-${count++}`;
+  return { program: startProgram(['istio', 'up', '--mesh', mesh, ...anyPort, ...args]), mesh };
+}
+
+/** The processes below one, however deep. */
+function descendantsOf(pid: number): number[] {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  );
+  return children.flatMap((child) => [child, ...(existsSync(`/proc/${child}`) ? descendantsOf(child) : [])]);
+}
+
+async function assertAllEnd(pids: readonly number[]): Promise<void> {
+  assert.ok(pids.length > 20, `only ${pids.length} processes`);
+  for (let tries = 0; tries < 100 && pids.some((pid) => existsSync(`/proc/${pid}`)); tries++) await sleep(50);
+  assert.deepEqual(
+    pids.filter((pid) => existsSync(`/proc/${pid}`)),
+    [],
+  );
+}
+
+async function text(url: string): Promise<string> {
+  return (await fetch(url, { headers: { accept: 'text/plain' } })).text();
+}
+
+describe('meshmock istio up', () => {
+  it('brings up the demo, says how to call it, and leaves nothing after Ctrl-C', async () => {
+    await using program = up().program;
+    const [, port] = await program.printed(/gateway +http localhost:(\d+)[\s\S]*Ctrl-C/);
+    assert.match(await text(`http://localhost:${port}/@service1/x`), /service1 v1 .* mTLS gateway→service1/);
+    const pids = descendantsOf(program.child.pid as number);
+    program.child.kill('SIGINT');
+    assert.equal(await program.exited(), 0);
+    await assertAllEnd(pids);
+    assert.ok(!existsSync('/etc/netns'));
+  });
+
+  it('leaves no process when it is killed, and no file after the next start', async () => {
+    const first = up();
+    const { mesh } = first;
+    await first.program.printed(/Ctrl-C/);
+    const pids = descendantsOf(first.program.child.pid as number);
+    first.program.child.kill('SIGKILL');
+    await first.program.exited();
+    await assertAllEnd(pids);
+    await using next = startProgram(['istio', 'up', '--mesh', mesh, ...anyPort]);
+    await next.printed(/Ctrl-C/);
+    await using twice = startProgram(['istio', 'up', '--mesh', mesh, ...anyPort]);
+    assert.equal(await twice.exited(), 2);
+    assert.match(twice.stderr, new RegExp(`the mesh "${mesh}" is up already`));
+    await using down = startProgram(['istio', 'down', '--mesh', mesh]);
+    assert.equal(await down.exited(), 0, down.stderr);
+    assert.ok(!existsSync(`/run/meshmock/${mesh}`));
+    assert.equal(await next.exited(), 0, next.stderr);
+  });
+
+  it('leaves nothing after a start that failed, and says why', async () => {
+    const server = createServer().listen(0, 'localhost');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const { program, mesh } = up('--grpc', `localhost:${port}`);
+    await using _ = program;
+    assert.equal(await program.exited(), 2);
+    server.close();
+    assert.match(program.stderr, new RegExp(`port ${port}, for gateway, is taken: begin elsewhere with --grpc`));
+    assert.ok(!existsSync(`/run/meshmock/${mesh}`));
+  });
+
+  it('says what the machine lacks, all of it, and how to get it', async () => {
+    await using program = startProgram(['istio', 'up', ...anyPort], { PATH: '/nowhere' });
+    assert.equal(await program.exited(), 2);
+    assert.match(program.stderr, /lacks ip, iptables-restore, nsenter.*apt-get install iproute2 iptables/);
+  });
+
+  it('says that no mesh is up', async () => {
+    await using program = startProgram(['istio', 'apply', '--mesh', 'nobody', '-f', demo[0] as string]);
+    assert.equal(await program.exited(), 2);
+    assert.match(program.stderr, /no mesh is up: start it with `meshmock istio up --mesh nobody`/);
+  });
+});
+
+describe('applying', () => {
+  const yaml = (text: string) => ({ name: 'test.yaml', text });
+  const service = (host: string, timeout = '1s') =>
+    yaml(`apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata:
+  name: timeout
+spec:
+  hosts: [${host}]
+  http:
+    - timeout: ${timeout}
+      route: [{ destination: { host: ${host} } }]
+`);
+
+  it('refuses what a cluster would, with file, line and column, and changes nothing', async () => {
+    await using bed = await startBed(demo);
+    await assert.rejects(
+      bed.apply(yaml(service('service1').text.replace('timeout: 1s', 'timout: 1s'))),
+      /test\.yaml:8:7: virtualservice\.networking\.istio\.io\/timeout: spec\.http\.0\.timout: there is no field "timout": expected .*timeout/,
+    );
+    await assert.rejects(
+      bed.apply(service('service1'), service('service2', '-1s')),
+      /test\.yaml:1:1: virtualservice\S+: istiod denies it: .*duration must be greater than 1ms/,
+    );
+    await assert.rejects(
+      bed.apply(yaml('apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { port: 80 }')),
+      /test\.yaml:4:9: service\/a: spec\.port: there is no field "port"/,
+    );
+    await assert.rejects(bed.apply(yaml('kind: Service')), /test\.yaml:1:1: expected a Kubernetes object/);
+    await assert.rejects(bed.apply(yaml('a: [')), /test\.yaml:\d:\d+: this is no YAML/);
+    const { objects } = await bed.delete(service('service1'));
+    assert.deepEqual(objects, [{ title: 'virtualservice.networking.istio.io/timeout', change: 'not found' }]);
+  });
+
+  it('starts and ends pods as workloads come, change and go', async () => {
+    await using bed = await startBed(demo);
+    const workload = (replicas: number, version: string) =>
+      yaml(`apiVersion: v1
+kind: Service
+metadata: { name: late }
+spec: { selector: { app: late }, ports: [{ name: http, port: 7000 }] }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: late }
+spec:
+  replicas: ${replicas}
+  selector: { matchLabels: { app: late } }
+  template:
+    metadata: { labels: { app: late, version: ${version} } }
+    spec: { containers: [{ name: c, image: anything, volumeMounts: [{ name: data, mountPath: /data }] }], volumes: [{ name: data }] }
+`);
+    const pods = async (): Promise<Record<string, number>> => {
+      const url = `http://${bed.http('gateway')}/@late*60/x`;
+      const { calls } = (await (await fetch(url)).json()) as {
+        calls: { summary: { byPod: Record<string, number> } }[];
+      };
+      return calls[0]?.summary.byPod ?? {};
+    };
+    const { leftOut } = await bed.apply(workload(2, 'v1'));
+    assert.deepEqual(leftOut, ['deployment.apps/late: volume data']);
+    assert.equal(Object.keys(await pods()).length, 2);
+    const before = Object.keys(await pods());
+    await bed.apply(workload(1, 'v2'));
+    const after = Object.keys(await pods());
+    assert.equal(after.length, 1);
+    assert.ok(!before.includes(after[0] as string));
+    await bed.delete(workload(1, 'v2'));
+    assert.match(await text(`http://${bed.http('gateway')}/@late/x`), /late:8080 +dns/);
+  });
+
+  it('is in effect when it is back', async () => {
+    await using bed = await startBed(demo);
+    const call = async (): Promise<string> => text(`http://${bed.http('gateway')}/@service2/~delay=700ms/x`);
+    for (let round = 0; round < 5; round++) {
+      await bed.apply(service('service2', '0.2s'));
+      assert.match(await call(), /504 .* refused by the proxy: timeout/);
+      await bed.delete(service('service2'));
+      assert.match(await call(), /service2 v\d .* 200/);
+    }
+    const deny = yaml(`apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: deny }
+spec:
+  selector: { matchLabels: { app: service2 } }
+  action: DENY
+  rules: [{ from: [{ source: { principals: [cluster.local/ns/default/sa/gateway] } }] }]
+`);
+    for (let round = 0; round < 3; round++) {
+      await bed.apply(deny);
+      assert.match(await call(), /403 .* refused by the proxy: rbac_denied/);
+      await bed.delete(deny);
+      assert.match(await call(), /service2 v\d .* 200/);
+    }
   });
 });

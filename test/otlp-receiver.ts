@@ -12,6 +12,7 @@ export interface ReceivedSpan {
   readonly service: string;
   readonly isError: boolean;
   readonly attributes: Readonly<Record<string, string | number>>;
+  readonly resource: Readonly<Record<string, string | number>>;
 }
 
 export interface OtlpReceiver extends AsyncDisposable {
@@ -121,7 +122,8 @@ const errorStatus = 2;
 
 function readSpans({ resourceSpans }: OtlpRequest): ReceivedSpan[] {
   return resourceSpans.flatMap(({ resource, scopeSpans }) => {
-    const service = String(readAttributes(resource.attributes)['service.name']);
+    const ofResource = readAttributes(resource.attributes);
+    const service = String(ofResource['service.name']);
     return scopeSpans
       .flatMap(({ spans }) => spans)
       .map((span) => ({
@@ -133,6 +135,7 @@ function readSpans({ resourceSpans }: OtlpRequest): ReceivedSpan[] {
         service,
         isError: span.status?.code === errorStatus,
         attributes: readAttributes(span.attributes ?? []),
+        resource: ofResource,
       }));
   });
 }

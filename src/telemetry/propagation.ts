@@ -4,6 +4,7 @@ import {
   type TextMapGetter,
   type TextMapPropagator,
   type TextMapSetter,
+  TraceFlags,
   trace,
 } from '@opentelemetry/api';
 import { suppressTracing, W3CTraceContextPropagator } from '@opentelemetry/core';
@@ -16,9 +17,10 @@ const arrivedKey = createContextKey('meshmock b3 formats that arrived');
 type B3Format = 'single' | 'multi';
 
 /**
- * Reads the trace context in every format that meshes use: W3C, B3 single, B3 multi. W3C is read last and so wins,
- * or a stale B3 header would split the trace. Writes W3C, and B3 in the form in which it arrived, all of the same
- * span: Envoy's OpenTelemetry tracer reads only the one, its Zipkin tracer only the other.
+ * Reads the trace context in every format that meshes use: W3C, else B3 single, else B3 multi, the first that is well
+ * formed, and of the others nothing: a stale B3 header would split the trace, or take part of its decisions along.
+ * Writes W3C, and B3 in the form in which it arrived, all of the same span: Envoy's OpenTelemetry tracer reads only the
+ * one, its Zipkin tracer only the other.
  */
 export class MeshPropagator implements TextMapPropagator {
   private readonly w3c = new W3CTraceContextPropagator();
@@ -31,7 +33,8 @@ export class MeshPropagator implements TextMapPropagator {
     const arrived = (['single', 'multi'] as const).filter(
       (format) => getter.get(carrier, format === 'single' ? 'b3' : 'x-b3-traceid') !== undefined,
     );
-    const extracted = this.w3c.extract(this.b3.multi.extract(context, carrier, getter), carrier, getter);
+    const w3c = this.w3c.extract(context, carrier, getter);
+    const extracted = w3c === context ? this.extractB3(context, carrier, getter) : w3c;
     const deny =
       getter.get(carrier, 'b3') === '0'
         ? 'b3'
@@ -41,6 +44,23 @@ export class MeshPropagator implements TextMapPropagator {
     if (deny !== undefined && trace.getSpanContext(extracted) === undefined)
       return suppressTracing(extracted).setValue(denyKey, deny);
     return extracted.setValue(arrivedKey, arrived);
+  }
+
+  private extractB3(context: Context, carrier: unknown, getter: TextMapGetter): Context {
+    const header = textOf(getter.get(carrier, 'b3'));
+    if (header !== undefined) {
+      const single = this.b3.single.extract(context, carrier, getter);
+      if (single !== context) return decided(single, /-[01d](?:-|$)/.test(header));
+    }
+    // The library does not look at several headers where there is the single one, however wrong that is.
+    const withoutSingle: TextMapGetter = {
+      keys: (held) => getter.keys(held),
+      get: (held, key) => (key === 'b3' ? undefined : getter.get(held, key)),
+    };
+    const multi = this.b3.multi.extract(context, carrier, withoutSingle);
+    if (multi === context) return context;
+    const isDecided = ['x-b3-sampled', 'x-b3-flags'].some((name) => getter.get(carrier, name) !== undefined);
+    return decided(multi, isDecided);
   }
 
   inject(context: Context, carrier: unknown, setter: TextMapSetter): void {
@@ -55,4 +75,23 @@ export class MeshPropagator implements TextMapPropagator {
   fields(): string[] {
     return [...this.w3c.fields(), ...this.b3.single.fields(), ...this.b3.multi.fields()];
   }
+}
+
+/**
+ * A B3 context as the others are: ids in lower case, as W3C has to have them, and a decision on sampling. Who leaves
+ * that open leaves it to us (openzipkin/b3-propagation, "Defer"), and the library would take it for a no.
+ */
+function decided(context: Context, isDecided: boolean): Context {
+  const spanContext = trace.getSpanContext(context);
+  if (spanContext === undefined) return context;
+  return trace.setSpanContext(context, {
+    ...spanContext,
+    traceId: spanContext.traceId.toLowerCase(),
+    spanId: spanContext.spanId.toLowerCase(),
+    traceFlags: isDecided ? spanContext.traceFlags : TraceFlags.SAMPLED,
+  });
+}
+
+function textOf(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
 }

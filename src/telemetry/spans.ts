@@ -16,19 +16,25 @@ import { authorityOf, isGrpc, methodOf } from '../plan/plan.ts';
 import { shownUri } from '../reply/evidence.ts';
 import { callMethod as grpcMethod } from '../reply/reply.ts';
 import { isClientFault, isServerFault } from '../reply/status.ts';
+import { type OldNames, oldStatus, withOldNames } from './old-names.ts';
 import type { CallFacts, CallOutcome, RequestFacts, RequestOutcome, RequestTrace, Tracing } from './tracing.ts';
 
 /** Every plan is one route: names of spans and metrics stay few. */
 const httpRoute = '/*';
 
-/** Tracing with spans of our own, through the OpenTelemetry API. */
-export function spanTracing(version: string, stop: () => Promise<void>): Tracing {
+/**
+ * Tracing with spans of our own, through the OpenTelemetry API.
+ *
+ * @param names whether attributes have their old names too
+ */
+export function spanTracing(version: string, names: OldNames, stop: () => Promise<void>): Tracing {
   const tracer = trace.getTracer('meshmock', version);
   return {
     startRequest(facts) {
       const parent = propagation.extract(ROOT_CONTEXT, facts.headers, defaultTextMapGetter);
       const name = facts.protocol === 'http' ? `${facts.method} ${httpRoute}` : grpcMethod;
-      const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes: serverAttributes(facts) }, parent);
+      const attributes = withOldNames(serverAttributes(facts), names, true);
+      const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, parent);
       const current = trace.setSpan(parent, span);
       return {
         traceId: isSpanContextValid(span.spanContext()) ? span.spanContext().traceId : undefined,
@@ -36,7 +42,7 @@ export function spanTracing(version: string, stop: () => Promise<void>): Tracing
         describe: (attributes) => void span.setAttributes(attributes),
         run: (action) => context.with(current, action),
         startCall: startCall(current),
-        end: (outcome) => endServerSpan(span, facts, outcome),
+        end: (outcome) => endServerSpan(span, facts, outcome, names),
       } satisfies RequestTrace;
     },
     stop,
@@ -46,11 +52,8 @@ export function spanTracing(version: string, stop: () => Promise<void>): Tracing
     return (facts) => {
       const isHttp = !isGrpc(facts.call.scheme);
       const name = isHttp ? methodOf(facts.call) : grpcMethod;
-      const span = tracer.startSpan(
-        name,
-        { kind: SpanKind.CLIENT, attributes: clientAttributes(facts, isHttp) },
-        parent,
-      );
+      const attributes = withOldNames(clientAttributes(facts, isHttp), names, false);
+      const span = tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }, parent);
       const current = trace.setSpan(parent, span);
       const headers: Record<string, string> = {};
       propagation.inject(current, headers, defaultTextMapSetter);
@@ -58,7 +61,7 @@ export function spanTracing(version: string, stop: () => Promise<void>): Tracing
         spanId: recordedId(span),
         headers,
         run: (action) => context.with(current, action),
-        end: (outcome) => endClientSpan(span, isHttp, outcome),
+        end: (outcome) => endClientSpan(span, isHttp, outcome, names),
       };
     };
   }
@@ -104,17 +107,15 @@ function clientAttributes(facts: CallFacts, isHttp: boolean): Attributes {
   };
 }
 
-function endServerSpan(span: Span, { protocol }: RequestFacts, { status, grpcStatus, error }: RequestOutcome): void {
+function endServerSpan(
+  span: Span,
+  { protocol }: RequestFacts,
+  { status, grpcStatus, error }: RequestOutcome,
+  names: OldNames,
+): void {
   if (error !== undefined) span.setAttribute('meshmock.error', error);
-  if (status === undefined || grpcStatus === undefined) {
-    fail(span, error ?? 'reset');
-  } else if (protocol === 'http') {
-    span.setAttribute('http.response.status_code', status);
-    if (isServerFault(status)) fail(span, String(status));
-  } else {
-    span.setAttribute('rpc.response.status_code', grpcStatus);
-    if (isServerFault(grpcStatus)) fail(span, grpcStatus);
-  }
+  if (status === undefined || grpcStatus === undefined) fail(span, error ?? 'reset');
+  else setStatus(span, protocol === 'http' ? status : grpcStatus, isServerFault, names);
   span.end();
 }
 
@@ -124,19 +125,29 @@ function recordedId(span: Span): string | undefined {
   return (traceFlags & TraceFlags.SAMPLED) === 0 ? undefined : spanId;
 }
 
-function endClientSpan(span: Span, isHttp: boolean, { status, grpcStatus, error, isReply }: CallOutcome): void {
+function endClientSpan(span: Span, isHttp: boolean, outcome: CallOutcome, names: OldNames): void {
+  const { status, grpcStatus, error, isReply } = outcome;
   if (isReply) span.setAttribute('meshmock.reply', true);
+  const seen = isHttp ? status : grpcStatus;
   if (error !== undefined) {
     span.setAttribute('meshmock.error', error);
     fail(span, error);
-  } else if (isHttp) {
-    if (status !== undefined) span.setAttribute('http.response.status_code', status);
-    if (status !== undefined && isClientFault(status)) fail(span, String(status));
-  } else if (grpcStatus !== undefined) {
-    span.setAttribute('rpc.response.status_code', grpcStatus);
-    if (isClientFault(grpcStatus)) fail(span, grpcStatus);
+  } else if (seen !== undefined) {
+    setStatus(span, seen, isClientFault, names);
   }
   span.end();
+}
+
+/** @param status the HTTP status, or the name of the gRPC status */
+function setStatus(
+  span: Span,
+  status: number | string,
+  isFault: (status: number | string) => boolean,
+  names: OldNames,
+): void {
+  span.setAttribute(typeof status === 'number' ? 'http.response.status_code' : 'rpc.response.status_code', status);
+  if (names.http || names.rpc) span.setAttributes(oldStatus(status, names));
+  if (isFault(status)) fail(span, String(status));
 }
 
 function fail(span: Span, type: string): void {

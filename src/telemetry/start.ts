@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Identity } from '../reply/reply.ts';
+import type { OldNames } from './old-names.ts';
 import { type Tracing, verbatimTracing } from './tracing.ts';
 
 const lastExportMs = 3000;
@@ -49,8 +50,9 @@ export async function startTracing(
   for (const signal of unwanted) env[`OTEL_${signal}_EXPORTER`] = 'none';
   const hasSpans = wantsSpans(env);
   for (const name in defaults) env[name] ??= defaults[name];
-  if (!/(?:^|,)\s*service\.name=/.test(env.OTEL_RESOURCE_ATTRIBUTES ?? '')) env.OTEL_SERVICE_NAME ??= identity.service;
-  env.OTEL_RESOURCE_ATTRIBUTES = [...resourceOf(identity), env.OTEL_RESOURCE_ATTRIBUTES ?? []].flat().join(',');
+  if (!/(?:^|,)\s*service\.name=/.test(env.OTEL_RESOURCE_ATTRIBUTES ?? ''))
+    env.OTEL_SERVICE_NAME ??= serviceName(identity);
+  env.OTEL_RESOURCE_ATTRIBUTES = [...resourceOf(identity, env), env.OTEL_RESOURCE_ATTRIBUTES ?? []].flat().join(',');
   const [{ NodeSDK }, { spanTracing }, { MeshPropagator }, instrumentations] = await Promise.all([
     import('@opentelemetry/sdk-node'),
     import('./spans.ts'),
@@ -63,7 +65,7 @@ export async function startTracing(
   });
   sdk.start();
   const stop = (): Promise<void> => withinTime(identity.service, sdk.shutdown());
-  return hasSpans ? spanTracing(programVersion, stop) : { ...verbatimTracing, stop };
+  return hasSpans ? spanTracing(programVersion, namesOf(env), stop) : { ...verbatimTracing, stop };
 }
 
 /** A collector that does not answer must not keep a service from ending. */
@@ -79,17 +81,49 @@ async function withinTime(service: string, exported: Promise<void>): Promise<voi
   if (problem !== undefined) process.stderr.write(`meshmock: ${service}: not all telemetry was exported: ${problem}\n`);
 }
 
+/**
+ * A service of a namespace is named as its sidecar is (Istio, `tracingServiceName` APP_LABEL_AND_NAMESPACE), since Kiali
+ * looks both up by one name (kiali/kiali, tracing/client.go, `BuildTracingServiceName`).
+ */
+function serviceName({ service, namespace }: Identity): string {
+  return namespace === undefined ? service : `${service}.${namespace}`;
+}
+
 /** What the environment's own attributes, which come later, may replace. */
-function resourceOf({ version, pod, namespace, node }: Identity): string[] {
+function resourceOf(identity: Identity, env: Environment): string[] {
+  const { version, pod, namespace, node } = identity;
   const attributes = {
     'service.version': version,
     'service.instance.id': pod,
     'k8s.namespace.name': namespace,
     'k8s.node.name': node,
+    ...(namespace === undefined ? {} : istioAttributes(identity, env)),
   };
   return Object.entries(attributes).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
+    value === undefined || value === '' ? [] : [`${name}=${encodeURIComponent(String(value))}`],
   );
+}
+
+/**
+ * What the spans of a sidecar say too, and Kiali looks for: `istio.cluster_id` in each of its queries, `hostname`, which
+ * begins with the name of the workload, where there is no `node_id` (kiali/kiali, business/tracing.go,
+ * `spanMatchesWorkload`). Only the environment knows the mesh and the cluster; the names are those of the sidecar's own.
+ */
+function istioAttributes({ service, version, pod, namespace }: Identity, env: Environment): Record<string, unknown> {
+  return {
+    hostname: pod,
+    'istio.canonical_service': service,
+    'istio.canonical_revision': version,
+    'istio.namespace': namespace,
+    'istio.mesh_id': env.ISTIO_META_MESH_ID,
+    'istio.cluster_id': env.ISTIO_META_CLUSTER_ID,
+  };
+}
+
+/** The standard opt-in (OpenTelemetry, semantic conventions, HTTP and RPC migration): `/dup` writes old names as well. */
+function namesOf({ OTEL_SEMCONV_STABILITY_OPT_IN: optIn = '' }: Environment): OldNames {
+  const wanted = optIn.split(',').map((name) => name.trim());
+  return { http: wanted.includes('http/dup'), rpc: wanted.includes('rpc/dup') };
 }
 
 /** Our own hops have spans made by hand, and what the rest of these make is noise in a mesh's traces. */

@@ -99,7 +99,11 @@ export const verbatimTracing: Tracing = {
 
 /** W3C before B3, as extracting does. B3 ids of 64 bits are shown padded to the 128 that they stand for. */
 function traceIdOf(headers: Headers): string | undefined {
-  const w3c = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(headers.traceparent ?? '')?.[1];
-  const b3 = /^([0-9a-f]{16}|[0-9a-f]{32})(?:-|$)/.exec(headers.b3 ?? headers['x-b3-traceid'] ?? '')?.[1];
-  return w3c ?? b3?.padStart(32, '0');
+  const w3c = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}/;
+  const single = /^([0-9a-f]{32}|[0-9a-f]{16})-[0-9a-f]{16}/;
+  const multi = /^([0-9a-f]{32}|[0-9a-f]{16})$/i;
+  return (
+    w3c.exec(headers.traceparent ?? '')?.[1] ??
+    (single.exec(headers.b3 ?? '') ?? multi.exec(headers['x-b3-traceid'] ?? ''))?.[1]?.toLowerCase().padStart(32, '0')
+  );
 }

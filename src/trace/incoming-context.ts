@@ -8,12 +8,14 @@ export interface IncomingContext {
 }
 
 /**
- * Reads the context that a request carries, as our services read it (`telemetry/propagation.ts`): W3C before B3.
+ * Reads the context that a request carries, as our services read it (`telemetry/propagation.ts`): W3C, else B3.
  * Undefined when it carries none.
  */
 export function incomingContext(headers: Headers): IncomingContext | undefined {
   const [, w3cTrace, w3cSpan = '', flags = ''] =
-    /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/.exec(headers.traceparent ?? '') ?? [];
+    /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})/.exec(
+      headers.traceparent ?? '',
+    ) ?? [];
   if (w3cTrace !== undefined)
     return { traceId: w3cTrace, spanId: w3cSpan, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
   const [, b3Trace, b3Span = '', b3Sampled] =
@@ -24,5 +26,7 @@ export function incomingContext(headers: Headers): IncomingContext | undefined {
 }
 
 function b3Context(traceId: string, spanId: string, sampled: string | undefined): IncomingContext {
-  return { traceId: traceId.padStart(32, '0'), spanId, isSampled: sampled === '1' || sampled === 'd' };
+  // Without a decision it is left to who reads it, which is us.
+  const isSampled = sampled === undefined || ['1', 'd', 'true', 'True'].includes(sampled);
+  return { traceId: traceId.toLowerCase().padStart(32, '0'), spanId: spanId.toLowerCase(), isSampled };
 }

@@ -70,24 +70,37 @@ export class Ledger {
     }
   }
 
-  /** Spans of meshmocks that belong to nothing that the reply shows, and of which nothing else is wrong. */
-  reportUnexpected(): void {
+  /** Adds findings of spans of which nothing is found yet: what is said of one in two ways is mostly one thing. */
+  add(findings: readonly Finding[]): void {
     const found = new Set(this.findings.map(({ spanId }) => spanId));
-    for (const span of this.tree.spans) {
-      const { spanId } = span;
-      if (!isOurs(span) || this.places.has(spanId) || this.hidden.has(spanId) || found.has(spanId)) continue;
-      const above = this.placeAbove(span);
-      const where = above.at(-1) === span.service ? above : [...above, span.service];
-      const isCopy = this.tree.childrenOf(span.parentSpanId ?? '').some((other) => this.isLike(span, other));
-      if (isCopy) this.report('doubled', where, `${spanText(span)} is one too many`, { spanId });
-      else this.report('unexpected', where, `${spanText(span)} belongs to no call of the answer`, { spanId });
-    }
+    this.findings.push(...findings.filter(({ spanId }) => spanId === undefined || !found.has(spanId)));
   }
 
-  /** Where the nearest span above is in the reply. */
-  private placeAbove(span: Span): readonly string[] {
+  /** Spans of meshmocks beside one that the reply shows, and like it. */
+  copies(): Finding[] {
+    return this.surplus()
+      .filter((span) => this.tree.childrenOf(span.parentSpanId ?? '').some((other) => this.isLike(span, other)))
+      .map((span) => this.findingOf('doubled', span, `${spanText(span)} is one too many`));
+  }
+
+  /** Spans of meshmocks that belong to nothing that the reply shows. */
+  unexpected(): Finding[] {
+    return this.surplus().map((span) =>
+      this.findingOf('unexpected', span, `${spanText(span)} belongs to no call of the answer`),
+    );
+  }
+
+  private surplus(): Span[] {
+    return this.tree.spans.filter(
+      (span) => isOurs(span) && !this.places.has(span.spanId) && !this.hidden.has(span.spanId),
+    );
+  }
+
+  private findingOf(kind: FindingKind, span: Span, message: string): Finding {
     const known = this.tree.above(span).find(({ spanId }) => this.places.has(spanId));
-    return this.places.get(known?.spanId ?? '') ?? [];
+    const above = this.places.get(known?.spanId ?? '') ?? [];
+    const where = above.at(-1) === span.service ? above : [...above, span.service];
+    return { kind, where, message, spanId: span.spanId };
   }
 
   private isLike(span: Span, other: Span): boolean {

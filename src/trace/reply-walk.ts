@@ -38,8 +38,9 @@ export class ReplyWalk {
     // A gateway may have tried the first service more than once.
     if (top !== undefined && top !== reply.spanId) this.checkAttempts(top, reply, [reply.service]);
     const around = { tree, places, missing, replied, hasDark: this.hasDark, top, sentParent };
-    ledger.findings.push(...checkStructure(around));
-    ledger.reportUnexpected();
+    ledger.add(ledger.copies());
+    ledger.add(checkStructure(around));
+    ledger.add(ledger.unexpected());
   }
 
   /** @param caller the nearest CLIENT span above, by its id; undefined above the first service */

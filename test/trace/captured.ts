@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CallResult, Reply } from '../../src/reply/reply.ts';
+import { compareTrace } from '../../src/trace/compare.ts';
 import { readOtlp } from '../../src/trace/read-otlp.ts';
 import type { Span } from '../../src/trace/span.ts';
 import { startOtlpReceiver } from '../otlp-receiver.ts';
@@ -17,11 +18,11 @@ export interface Captured {
 }
 
 export interface CapturingMesh extends AsyncDisposable {
-  /** Sends a path over HTTP, or over gRPC, and waits until nothing more comes of its trace. */
+  /** Sends a path over HTTP, or over gRPC, and waits until its trace is whole and nothing more comes, or long enough. */
   capture(path: string, over?: 'http' | 'grpc', headers?: Record<string, string>): Promise<Captured>;
 }
 
-/** As long as this nothing has come, when everything has: services send every 50 ms. */
+/** When nothing has come for so long, everything has: services send every 50 ms. */
 const quietMs = 300;
 const longestWaitMs = 15_000;
 
@@ -64,12 +65,13 @@ export async function startCapturingMesh(): Promise<CapturingMesh> {
       if (reply?.traceId === undefined) throw new Error(`${plan} has no trace`);
       const { traceId } = reply;
       const until = performance.now() + longestWaitMs;
-      let count = -1;
-      while (performance.now() < until && (count <= 0 || spansOf(traceId).length > count)) {
+      const root = rootOf(reply, over);
+      const isWhole = (): boolean => compareTrace(root, spansOf(traceId)).findings.length === 0;
+      for (let count = -1; performance.now() < until && !(isWhole() && spansOf(traceId).length === count); ) {
         count = spansOf(traceId).length;
         await sleep(quietMs);
       }
-      return { path: plan, root: rootOf(reply, over), spans: spansOf(traceId) };
+      return { path: plan, root, spans: spansOf(traceId) };
     },
     async [Symbol.asyncDispose]() {
       await up[Symbol.asyncDispose]();

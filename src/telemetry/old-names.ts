@@ -1,0 +1,74 @@
+import type { Attributes } from '@opentelemetry/api';
+import { type GrpcStatusName, grpcStatusNames } from '../plan/plan.ts';
+import { callMethod } from '../reply/reply.ts';
+
+/** Whether spans have the attribute names of before the conventions were stable too. */
+export interface OldNames {
+  readonly http: boolean;
+  readonly rpc: boolean;
+}
+
+/** Old names that only differ (OpenTelemetry semantic conventions, "HTTP semantic convention stability migration"). */
+const renamed = {
+  'http.request.method': 'http.method',
+  'http.response.status_code': 'http.status_code',
+  'http.request.resend_count': 'http.resend_count',
+  'url.full': 'http.url',
+  'url.scheme': 'http.scheme',
+  'user_agent.original': 'http.user_agent',
+} as const;
+
+/**
+ * The attributes of a span with the old names beside the new ones. One is lost: old and new `rpc.method` differ in what
+ * they hold, and the new one stays.
+ *
+ * @param isServer whether the span is of the one who was called
+ */
+export function withOldNames(attributes: Attributes, names: OldNames, isServer: boolean): Attributes {
+  const isRpc = 'rpc.system.name' in attributes;
+  if (!(isRpc ? names.rpc : names.http)) return attributes;
+  const [service] = callMethod.split('/');
+  return {
+    ...attributes,
+    ...(isRpc ? { 'rpc.system': 'grpc', 'rpc.service': service } : oldHttp(attributes)),
+    ...oldAddress(attributes, isServer),
+  };
+}
+
+/** What is known when the answer is: an HTTP status, or the name of a gRPC status. */
+export function oldStatus(status: number | string, names: OldNames): Attributes {
+  if (typeof status === 'number') return names.http ? { [renamed['http.response.status_code']]: status } : {};
+  return names.rpc ? { 'rpc.grpc.status_code': grpcStatusNames.indexOf(status as GrpcStatusName) } : {};
+}
+
+function oldHttp(attributes: Attributes): Attributes {
+  const old: Attributes = {};
+  for (const [name, oldName] of Object.entries(renamed)) {
+    const value = attributes[name];
+    if (value !== undefined) old[oldName] = value;
+  }
+  const {
+    'url.path': path,
+    'url.query': query,
+    'url.scheme': scheme,
+    'server.address': host,
+    'server.port': port,
+  } = attributes;
+  if (path === undefined) return old;
+  const target = query === undefined ? String(path) : `${path}?${query}`;
+  const authority = port === undefined ? host : `${host}:${port}`;
+  // Not what the conventions had of a server, but what Envoy's spans have of both sides, and Kiali shows.
+  return {
+    ...old,
+    'http.target': target,
+    ...(host === undefined ? {} : { 'http.url': `${scheme}://${authority}${target}` }),
+  };
+}
+
+function oldAddress({ 'server.address': host, 'server.port': port }: Attributes, isServer: boolean): Attributes {
+  const side = isServer ? 'net.host' : 'net.peer';
+  return {
+    ...(host === undefined ? {} : { [`${side}.name`]: host }),
+    ...(port === undefined ? {} : { [`${side}.port`]: port }),
+  };
+}

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { json } from 'node:stream/consumers';
 import { parse } from 'yaml';
 import type { KubeObject } from '../objects.ts';
+import { type PatchOperation, patched } from './json-patch.ts';
 import type { Kind, Kinds } from './kinds.ts';
 import { type Matches, selectorOf } from './selectors.ts';
 import type { Store } from './store.ts';
@@ -136,8 +137,9 @@ async function change(store: Store, target: Target, request: IncomingMessage, re
   // A server-side apply is YAML; JSON is YAML as well.
   const body = parse(await textOf(request)) as KubeObject;
   if (isStatus) {
-    const { status } = body;
-    return send(response, 200, show(store.put(kind, { ...found(store, target), status }).object));
+    const old = found(store, target);
+    const { status = {} } = Array.isArray(body) ? patchedOr422(old, body) : body;
+    return send(response, 200, show(store.put(kind, { ...old, status }).object));
   }
   const withNamespace = (object: KubeObject): KubeObject => ({
     ...object,
@@ -158,12 +160,20 @@ async function change(store: Store, target: Target, request: IncomingMessage, re
       const old = store.get(kind, namespace, name ?? '');
       const isApply = (request.headers['content-type'] ?? '').includes('apply-patch');
       if (old === undefined && !isApply) throw new ApiError(404, 'NotFound', `${kind.plural} "${name}" not found`);
-      // A JSON Patch (a list) is what istiod sends to webhook configurations only, of which there are none.
-      const next = Array.isArray(body) ? old : merged(old, body);
-      return send(response, 200, show(store.put(kind, withNamespace(next ?? body)).object));
+      const next = Array.isArray(body) ? patchedOr422(found(store, target), body) : merged(old, body);
+      return send(response, 200, show(store.put(kind, withNamespace(next)).object));
     }
     default:
       throw new ApiError(405, 'MethodNotAllowed', `${request.method} is not served`);
+  }
+}
+
+/** A JSON Patch is a list. */
+function patchedOr422(old: KubeObject, operations: readonly PatchOperation[]): KubeObject {
+  try {
+    return patched(old, operations);
+  } catch (error) {
+    throw new ApiError(422, 'Invalid', (error as Error).message);
   }
 }
 

@@ -3,9 +3,10 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { istioSamples, startBed } from './bed.ts';
-import { excusedNetworking, gatewayApiCases, networkingCases } from './bookinfo-cases.ts';
+import { gatewayApiCases } from './bookinfo-gateway-api.ts';
+import { excusedNetworking, networkingCases } from './bookinfo-networking.ts';
 import { assertAllAccountedFor, showEach } from './policy-case.ts';
-import { smallSampleCases } from './small-sample-cases.ts';
+import { smallSampleCases } from './small-samples.ts';
 
 test("Istio's own samples, unchanged, do what they say", async (t) => {
   const samples = await istioSamples();

@@ -1,35 +1,11 @@
 import type { ManifestSource } from '../../src/istio/manifest.ts';
+import { allTo, at, jason, platform, ratingsOf, shares, some } from './bookinfo-shown.ts';
 import type { PolicyCase, Shown } from './policy-case.ts';
 
 const networking = (name: string): string => `bookinfo/networking/${name}.yaml`;
-const platform = (name: string): string => `bookinfo/platform/kube/${name}.yaml`;
 
 const subsets = networking('destination-rule-all');
-const jason = ['--header', 'end-user: jason'];
-
-/**
- * Shares of 500 calls lie within 5 standard deviations: 10 % is 10 % ± 6.7 %, 20 % ± 8.9 %, 50 % ± 11.2 %. The binomial
- * distribution leaves less than one run in 300,000 beyond the bounds that stand here, which are wider. Without a policy
- * each of three versions has a third (± 2.1 %), 7 standard deviations from the bounds of 10 % and 80 %.
- */
-const many = '*500;concurrency=4';
-/** A third each: that 30 calls all reach one version has a chance of 1 in 10^14. */
-const some = '*30';
-
-const at = 'productpage';
 const ingress = { gateway: 'istio-ingressgateway.istio-system' };
-
-/** That all calls to reviews reach one version. */
-function allTo(version: string, args: readonly string[] = []): Shown {
-  return { at, path: `/@reviews${some}/x`, args, changed: [`reviews version = ${version}`], also: ['status = 200'] };
-}
-
-/** That ratings is served by a version, below reviews v3. */
-function ratingsOf(version: string): readonly Shown[] {
-  const ratings = [`reviews->ratings version = ${version}`];
-  const args = ['--repeat', '30'];
-  return [{ at, path: '/@reviews/@ratings/x', args, changed: ['reviews version = v3', ...ratings] }];
-}
 
 const withoutMtls: ManifestSource = {
   name: 'without-mtls.yaml',
@@ -143,53 +119,25 @@ export const networkingCases: readonly PolicyCase[] = [
     title: 'half goes to v1, half to v3',
     files: [networking('virtual-service-reviews-50-v3')],
     given: [subsets],
-    shown: [
-      {
-        at,
-        path: `/@reviews${many}/x`,
-        changed: ['reviews version v2 = 0'],
-        also: ['reviews version v1 = 50% ± 12%', 'reviews version v3 = 50% ± 12%', 'status = 200'],
-      },
-    ],
+    shown: [shares(['v2 = 0'], ['v1 = 50% ± 12%', 'v3 = 50% ± 12%'])],
   },
   {
     title: 'half goes to v2, half to v3',
     files: [networking('virtual-service-reviews-v2-v3')],
     given: [subsets],
-    shown: [
-      {
-        at,
-        path: `/@reviews${many}/x`,
-        changed: ['reviews version v1 = 0'],
-        also: ['reviews version v2 = 50% ± 12%', 'reviews version v3 = 50% ± 12%', 'status = 200'],
-      },
-    ],
+    shown: [shares(['v1 = 0'], ['v2 = 50% ± 12%', 'v3 = 50% ± 12%'])],
   },
   {
     title: '80 % go to v1, 20 % to v2',
     files: [networking('virtual-service-reviews-80-20')],
     given: [subsets],
-    shown: [
-      {
-        at,
-        path: `/@reviews${many}/x`,
-        changed: ['reviews version v1 = 80% ± 10%', 'reviews version v3 = 0'],
-        also: ['reviews version v2 = 20% ± 10%', 'status = 200'],
-      },
-    ],
+    shown: [shares(['v1 = 80% ± 10%', 'v3 = 0'], ['v2 = 20% ± 10%'])],
   },
   {
     title: '90 % go to v1, 10 % to v2',
     files: [networking('virtual-service-reviews-90-10')],
     given: [subsets],
-    shown: [
-      {
-        at,
-        path: `/@reviews${many}/x`,
-        changed: ['reviews version v1 = 90% ± 7%', 'reviews version v2 = 10% ± 7%', 'reviews version v3 = 0'],
-        also: ['status = 200'],
-      },
-    ],
+    shown: [shares(['v1 = 90% ± 7%', 'v3 = 0'], ['v2 = 10% ± 7%'])],
   },
   {
     title: 'ratings is aborted for jason',
@@ -300,54 +248,3 @@ export const networkingCases: readonly PolicyCase[] = [
 export const excusedNetworking = {
   'egress-rule-google-apis.yaml': 'originates TLS to www.googleapis.com, a host outside',
 };
-
-const route = (name: string): string => `bookinfo/gateway-api/${name}.yaml`;
-const versions = platform('bookinfo-versions');
-
-export const gatewayApiCases: readonly PolicyCase[] = [
-  { title: 'everything goes to v1', files: [route('route-all-v1')], given: [versions], shown: [allTo('v1')] },
-  { title: 'reviews goes to v1', files: [route('route-reviews-v1')], given: [versions], shown: [allTo('v1')] },
-  { title: 'reviews goes to v3', files: [route('route-reviews-v3')], given: [versions], shown: [allTo('v3')] },
-  {
-    title: 'half goes to v1, half to v3',
-    files: [route('route-reviews-50-v3')],
-    given: [versions],
-    shown: [
-      {
-        at,
-        path: `/@reviews${many}/x`,
-        changed: ['reviews version v2 = 0'],
-        also: ['reviews version v1 = 50% ± 12%', 'status = 200'],
-      },
-    ],
-  },
-  {
-    title: '90 % go to v1, 10 % to v2',
-    files: [route('route-reviews-90-10')],
-    given: [versions],
-    shown: [
-      {
-        at,
-        path: `/@reviews${many}/x`,
-        changed: ['reviews version v1 = 90% ± 7%', 'reviews version v2 = 10% ± 7%', 'reviews version v3 = 0'],
-        also: ['status = 200'],
-      },
-    ],
-  },
-  {
-    title: 'lets in the paths of productpage, and no plan',
-    files: [route('bookinfo-gateway')],
-    shown: [
-      {
-        at: { gateway: 'bookinfo-gateway-istio' },
-        path: '/productpage',
-        changed: ['status = 200', 'peer = bookinfo-gateway-istio', 'version = v1'],
-      },
-      {
-        at: { gateway: 'bookinfo-gateway-istio' },
-        path: '/@reviews/x',
-        changed: ['status = 404', 'refusal = no_route'],
-      },
-    ],
-  },
-];

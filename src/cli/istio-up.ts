@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
+import type { MachinePort } from '../istio/machine-ports.ts';
 import { RunningMesh } from '../istio/mesh.ts';
-import { istioUpSchema } from './istio-options.ts';
-import { introduction, reportLines } from './istio-report.ts';
+import { istioUpSchema, readIstioOptions } from './istio-options.ts';
+import { entryLines, introduction, reportLines } from './istio-report.ts';
 import { readManifestSources } from './manifest-sources.ts';
-import { parseOptions } from './options.ts';
 import { endWithNpx } from './serve.ts';
 import { besideHttp } from './serve-options.ts';
 
@@ -15,7 +15,7 @@ const demo = fileURLToPath(new URL('../../istio/demo', import.meta.url));
  * @throws MeshmockError `usage`
  */
 export async function istioUp(args: readonly string[]): Promise<void> {
-  const { values } = parseOptions(istioUpSchema, args, {});
+  const values = readIstioOptions(istioUpSchema, args);
   const { mesh: name, namespace, fill, http, grpc = besideHttp(http), jaeger, logLevel, seed } = values;
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
@@ -27,6 +27,7 @@ export async function istioUp(args: readonly string[]): Promise<void> {
     appArguments: [`--log-level=${logLevel}`, ...(seed === undefined ? [] : [`--seed=${seed}`])],
     ports: { http, grpc, jaeger },
     onLoss: (lost: string, logs: string) => process.stderr.write(`meshmock: ${lost} has ended; see ${logs}\n`),
+    onPorts: (ports: readonly MachinePort[]) => process.stdout.write(`${entryLines(ports, []).join('\n')}\n`),
   };
   const { mesh, started } = await RunningMesh.start(options, stop.signal).catch((error: unknown) => {
     if (stop.signal.aborted) return { mesh: undefined, started: undefined };

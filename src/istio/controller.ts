@@ -27,6 +27,8 @@ import type { InstalledTools } from './tools.ts';
 const ended = new AbortController();
 const forwards = new Map<string, Forward>();
 let entries: readonly Entry[] = [];
+/** Called at each listener that comes. */
+let onListening = (): void => {};
 
 process.on('message', (message: ToController, handle) => {
   switch (message.kind) {
@@ -36,6 +38,7 @@ process.on('message', (message: ToController, handle) => {
     case 'listening': {
       forwards.set(message.id, new Forward(handle as Server));
       aim();
+      onListening();
       return;
     }
   }
@@ -54,7 +57,7 @@ async function start(options: StartMessage): Promise<void> {
   let queue: Promise<unknown> = Promise.resolve();
   createServer((request, response) => {
     // One change after the other: each waits until it is in effect.
-    queue = queue.then(() => control(bed, request, response));
+    queue = queue.then(() => control(bed, request, response)).catch(() => response.destroy());
   }).listen(socket, () => {
     chmodSync(socket, 0o600);
     tell({ kind: 'started', report, pods: podsOf(bed) });
@@ -66,6 +69,7 @@ async function control(bed: Bed, request: IncomingMessage, response: ServerRespo
   const answer = await answerTo(bed, message).catch(
     (error: unknown): ControlAnswer => ({ ok: false, message: messageOf(error) }),
   );
+  await reachable();
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer), () => {
     if (message.command === 'down') tell({ kind: 'down' });
   });
@@ -98,6 +102,15 @@ function publish(now: readonly Entry[]): void {
   entries = now;
   tell({ kind: 'entries', entries });
   aim();
+}
+
+/** Resolves when the machine listens for each entry: whoever applied a gateway may call it at once. */
+async function reachable(): Promise<void> {
+  while (!entries.every((entry) => forwards.has(entryId(entry)))) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    onListening = resolve;
+    await promise;
+  }
 }
 
 function aim(): void {

@@ -114,7 +114,7 @@ export class PodKeeper {
     await Promise.all(old.map(([, pod]) => pod.stop(signal)));
     for (const pod of this.running.values()) pod.setRoutes(this.routesOf(pod.plan, services));
     this.onEntries(this.entries);
-    return { leftOut: workloads.flatMap((workload) => leftOut(workload, plans)) };
+    return { leftOut: workloads.flatMap((workload) => leftOut(workload, fresh)) };
   }
 
   private async startPods(

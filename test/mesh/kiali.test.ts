@@ -111,7 +111,7 @@ suite("Kiali's queries to a real Jaeger", { timeout: 240_000 }, () => {
 
   test('the same over gRPC', async () => {
     await appTrace('reviews.shop');
-    const run = grpcurl();
+    const run = await grpcurl();
     const query = {
       service_name: 'reviews.shop',
       tags: { 'istio.cluster_id': 'Kubernetes' },

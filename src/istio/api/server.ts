@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { json } from 'node:stream/consumers';
 import { parse } from 'yaml';
 import type { KubeObject } from '../objects.ts';
+import { type PatchOperation, patched } from './json-patch.ts';
 import type { Kind, Kinds } from './kinds.ts';
 import { type Matches, selectorOf } from './selectors.ts';
 import type { Store } from './store.ts';
@@ -12,10 +13,12 @@ interface Target {
   readonly apiVersion: string;
   readonly namespace: string | undefined;
   readonly name: string | undefined;
+  /** Whether only the status is meant: what is written there leaves all else as it is. */
+  readonly isStatus: boolean;
 }
 
 const resourcePath =
-  /^\/(?:api\/(?<core>v1)|apis\/(?<group>[^/]+)\/(?<version>[^/]+))(?:\/namespaces\/(?<namespace>[^/]+)(?=\/[^/]+))?\/(?<plural>[^/]+)(?:\/(?<name>[^/]+))?/;
+  /^\/(?:api\/(?<core>v1)|apis\/(?<group>[^/]+)\/(?<version>[^/]+))(?:\/namespaces\/(?<namespace>[^/]+)(?=\/[^/]+))?\/(?<plural>[^/]+)(?:\/(?<name>[^/]+))?(?<status>\/status$)?/;
 
 /** A failure that istiod is to see as a cluster's. */
 class ApiError extends Error {
@@ -51,14 +54,14 @@ async function answer(store: Store, kinds: Kinds, request: IncomingMessage, resp
     return;
   }
   const path = resourcePath.exec(url.pathname)?.groups;
-  const { core, group = '', version, namespace, plural = '', name } = path ?? {};
+  const { core, group = '', version, namespace, plural = '', name, status } = path ?? {};
   if (plural === 'tokenreviews') return send(response, 201, reviewToken(await json(request)));
   if (plural.endsWith('accessreviews'))
     return send(response, 201, { ...((await json(request)) as object), status: { allowed: true } });
   const kind = kinds.named(group, plural);
   if (path === undefined || kind === undefined) throw new ApiError(404, 'NotFound', `there is no ${url.pathname}`);
   const apiVersion = core ?? `${group}/${version}`;
-  const target: Target = { kind, apiVersion, namespace, name };
+  const target: Target = { kind, apiVersion, namespace, name, isStatus: status !== undefined };
   if (request.method !== 'GET') return change(store, target, request, response);
   const show = viewOf(target, request);
   if (name !== undefined) return send(response, 200, show(found(store, target)));
@@ -125,7 +128,7 @@ function watch(
 }
 
 async function change(store: Store, target: Target, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { kind, apiVersion, namespace, name } = target;
+  const { kind, apiVersion, namespace, name, isStatus } = target;
   const show = viewOf(target, request);
   if (request.method === 'DELETE') {
     store.remove(kind, namespace, found(store, target).metadata.name);
@@ -133,6 +136,11 @@ async function change(store: Store, target: Target, request: IncomingMessage, re
   }
   // A server-side apply is YAML; JSON is YAML as well.
   const body = parse(await textOf(request)) as KubeObject;
+  if (isStatus) {
+    const old = found(store, target);
+    const { status = {} } = Array.isArray(body) ? patchedOr422(old, body) : body;
+    return send(response, 200, show(store.put(kind, { ...old, status }).object));
+  }
   const withNamespace = (object: KubeObject): KubeObject => ({
     ...object,
     apiVersion,
@@ -152,12 +160,20 @@ async function change(store: Store, target: Target, request: IncomingMessage, re
       const old = store.get(kind, namespace, name ?? '');
       const isApply = (request.headers['content-type'] ?? '').includes('apply-patch');
       if (old === undefined && !isApply) throw new ApiError(404, 'NotFound', `${kind.plural} "${name}" not found`);
-      // A JSON Patch (a list) is what istiod sends to webhook configurations only, of which there are none.
-      const next = Array.isArray(body) ? old : merged(old, body);
-      return send(response, 200, show(store.put(kind, withNamespace(next ?? body)).object));
+      const next = Array.isArray(body) ? patchedOr422(found(store, target), body) : merged(old, body);
+      return send(response, 200, show(store.put(kind, withNamespace(next)).object));
     }
     default:
       throw new ApiError(405, 'MethodNotAllowed', `${request.method} is not served`);
+  }
+}
+
+/** A JSON Patch is a list. */
+function patchedOr422(old: KubeObject, operations: readonly PatchOperation[]): KubeObject {
+  try {
+    return patched(old, operations);
+  } catch (error) {
+    throw new ApiError(422, 'Invalid', (error as Error).message);
   }
 }
 

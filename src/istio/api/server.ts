@@ -12,10 +12,12 @@ interface Target {
   readonly apiVersion: string;
   readonly namespace: string | undefined;
   readonly name: string | undefined;
+  /** Whether only the status is meant: what is written there leaves all else as it is. */
+  readonly isStatus: boolean;
 }
 
 const resourcePath =
-  /^\/(?:api\/(?<core>v1)|apis\/(?<group>[^/]+)\/(?<version>[^/]+))(?:\/namespaces\/(?<namespace>[^/]+)(?=\/[^/]+))?\/(?<plural>[^/]+)(?:\/(?<name>[^/]+))?/;
+  /^\/(?:api\/(?<core>v1)|apis\/(?<group>[^/]+)\/(?<version>[^/]+))(?:\/namespaces\/(?<namespace>[^/]+)(?=\/[^/]+))?\/(?<plural>[^/]+)(?:\/(?<name>[^/]+))?(?<status>\/status$)?/;
 
 /** A failure that istiod is to see as a cluster's. */
 class ApiError extends Error {
@@ -51,14 +53,14 @@ async function answer(store: Store, kinds: Kinds, request: IncomingMessage, resp
     return;
   }
   const path = resourcePath.exec(url.pathname)?.groups;
-  const { core, group = '', version, namespace, plural = '', name } = path ?? {};
+  const { core, group = '', version, namespace, plural = '', name, status } = path ?? {};
   if (plural === 'tokenreviews') return send(response, 201, reviewToken(await json(request)));
   if (plural.endsWith('accessreviews'))
     return send(response, 201, { ...((await json(request)) as object), status: { allowed: true } });
   const kind = kinds.named(group, plural);
   if (path === undefined || kind === undefined) throw new ApiError(404, 'NotFound', `there is no ${url.pathname}`);
   const apiVersion = core ?? `${group}/${version}`;
-  const target: Target = { kind, apiVersion, namespace, name };
+  const target: Target = { kind, apiVersion, namespace, name, isStatus: status !== undefined };
   if (request.method !== 'GET') return change(store, target, request, response);
   const show = viewOf(target, request);
   if (name !== undefined) return send(response, 200, show(found(store, target)));
@@ -125,7 +127,7 @@ function watch(
 }
 
 async function change(store: Store, target: Target, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { kind, apiVersion, namespace, name } = target;
+  const { kind, apiVersion, namespace, name, isStatus } = target;
   const show = viewOf(target, request);
   if (request.method === 'DELETE') {
     store.remove(kind, namespace, found(store, target).metadata.name);
@@ -133,6 +135,10 @@ async function change(store: Store, target: Target, request: IncomingMessage, re
   }
   // A server-side apply is YAML; JSON is YAML as well.
   const body = parse(await textOf(request)) as KubeObject;
+  if (isStatus) {
+    const { status } = body;
+    return send(response, 200, show(store.put(kind, { ...found(store, target), status }).object));
+  }
   const withNamespace = (object: KubeObject): KubeObject => ({
     ...object,
     apiVersion,

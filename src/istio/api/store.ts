@@ -55,7 +55,7 @@ export class Store {
         ...next.metadata,
         uid: old?.metadata.uid ?? randomUUID(),
         creationTimestamp: old?.metadata.creationTimestamp ?? new Date().toISOString().replace(/\.\d+/, ''),
-        generation: (old?.metadata.generation ?? 0) + 1,
+        generation: (old?.metadata.generation ?? 0) + (hasSameSpec(old, next) ? 0 : 1),
         resourceVersion: String(++this.lastVersion),
       },
     };
@@ -94,6 +94,11 @@ export class Store {
 
 function keyOf(namespace: string | undefined, name: string): string {
   return `${namespace ?? ''}/${name}`;
+}
+
+/** A generation is one of the specification: a status tells by it which one it is about. */
+function hasSameSpec(old: KubeObject | undefined, next: KubeObject): boolean {
+  return old !== undefined && isDeepStrictEqual(old.spec, next.spec);
 }
 
 function withoutBookkeeping({ metadata, ...object }: KubeObject): unknown {

@@ -20,7 +20,7 @@ import { Addresses, bridgeAddress, createBridge, createNamespace, istiodAddress,
 import type { KubeObject } from './objects.ts';
 import { PodKeeper } from './pod-keeper.ts';
 import { spawnInPod } from './program.ts';
-import { Settler } from './settle.ts';
+import { isHeardOf, Settler } from './settle.ts';
 import type { InstalledTools } from './tools.ts';
 
 export interface BedOptions {
@@ -149,11 +149,13 @@ export class Bed {
     const settler = await Settler.begin(signal);
     const objects = make();
     const changed = objects.filter(({ change }) => change !== 'unchanged' && change !== 'not found');
-    const configChanges = checked.filter(
-      ({ object, title }) => isIstios(object) && changed.some((one) => one.title === title),
-    ).length;
+    // One for each change that was made: a folder may well have the same object twice.
+    const heard = checked.filter(({ object }, index) => {
+      const made = objects[index];
+      return made !== undefined && changed.includes(made) && isHeardOf(object);
+    });
     const { leftOut } = await this.pods.reconcile(signal);
-    if (changed.length > 0) await settler.settled(configChanges, this.pods.proxyAddresses, signal);
+    if (changed.length > 0) await settler.settled(heard.length, this.pods.proxyAddresses, signal);
     return { objects, warnings: [], leftOut, durationMs: performance.now() - started };
   }
 

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../plan/error.ts';
+import { isIstios } from './cluster.ts';
 import { istiodMetrics, type SyncStatus, syncStatus } from './control-plane.ts';
+import { groupOf, type KubeObject } from './objects.ts';
 import { isUnsettled } from './sidecar.ts';
 
 /** How often is asked: longer than istiod waits for more changes before it pushes, so that two alike mean rest. */
@@ -11,12 +13,29 @@ const longestMs = 15_000;
 
 /** What istiod has counted, from its metrics. */
 interface Counts {
-  /** Changes of Istio's and Gateway API's objects that it has heard of. */
-  readonly configEvents: number;
+  /** Changes that it has heard of, of objects of which `isHeardOf` says that it counts them. */
+  readonly events: number;
   /** Pushes to all sidecars that are through. */
   readonly pushes: number;
   /** Everything that moves while something is under way. */
   readonly activity: string;
+}
+
+const gatewayApiKinds = [
+  ...['BackendTLSPolicy', 'GRPCRoute', 'Gateway', 'GatewayClass', 'HTTPRoute', 'ListenerSet'],
+  ...['ReferenceGrant', 'TCPRoute', 'TLSRoute'],
+];
+
+/** Whether istiod watches objects of this kind, and counts their changes as events. */
+export function isHeardOf(object: KubeObject): boolean {
+  switch (groupOf(object)) {
+    case '':
+      return object.kind === 'Service';
+    case 'gateway.networking.k8s.io':
+      return gatewayApiKinds.includes(object.kind);
+    default:
+      return isIstios(object);
+  }
 }
 
 /**
@@ -36,11 +55,11 @@ export class Settler {
   }
 
   /**
-   * @param configChanges how many objects of Istio and Gateway API were changed
+   * @param changes how many objects were changed of which istiod hears
    * @param addresses of the pods with a proxy
    * @throws MeshmockError `usage` when a sidecar rejects what it was sent, or none of it comes to an end
    */
-  async settled(configChanges: number, addresses: readonly string[], signal: AbortSignal): Promise<void> {
+  async settled(changes: number, addresses: readonly string[], signal: AbortSignal): Promise<void> {
     const started = performance.now();
     let last = '';
     for (;;) {
@@ -48,8 +67,8 @@ export class Settler {
       const now = await counts(signal);
       const proxies = await syncStatus(signal);
       const snapshot = `${now.activity} ${JSON.stringify(proxies.map(({ proxy, resources }) => [proxy, resources]))}`;
-      const hasHeard = now.configEvents >= this.before.configEvents + configChanges;
-      const hasPushed = configChanges === 0 || now.pushes > this.before.pushes || elapsedMs > noPushMs;
+      const hasHeard = now.events >= this.before.events + changes;
+      const hasPushed = changes === 0 || now.pushes > this.before.pushes || elapsedMs > noPushMs;
       const isQuiet = snapshot === last && proxies.length >= addresses.length && proxies.every(isAcknowledged);
       last = snapshot;
       if (hasHeard && hasPushed && isQuiet) {
@@ -86,8 +105,8 @@ function refuseRejected(proxies: readonly SyncStatus[]): void {
 
 async function counts(signal: AbortSignal): Promise<Counts> {
   const metrics = await istiodMetrics(signal);
-  const sum = (name: string): number =>
-    [...metrics.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'))].reduce(
+  const sum = (name: string, label = ''): number =>
+    [...metrics.matchAll(new RegExp(`^${name}(?:\\{[^}]*${label}[^}]*\\})? (\\S+)$`, 'gm'))].reduce(
       (total, [, value]) => total + Number(value),
       0,
     );
@@ -96,5 +115,6 @@ async function counts(signal: AbortSignal): Promise<Counts> {
     ...[sum('pilot_inbound_updates'), sum('pilot_k8s_reg_events'), pushes],
     ...[sum('pilot_proxy_queue_time_count'), sum('pilot_xds_pushes')],
   ];
-  return { configEvents: sum('pilot_k8s_cfg_events'), pushes, activity: activity.join(' ') };
+  const services = sum('pilot_k8s_reg_events', 'type="Services"');
+  return { events: sum('pilot_k8s_cfg_events') + services, pushes, activity: activity.join(' ') };
 }

@@ -101,7 +101,7 @@ export class PodKeeper {
     updateEndpointSlices(this.store, this.kinds);
     await Promise.all(old.map(([, pod]) => pod.stop(signal)));
     for (const pod of this.running.values()) pod.setRoutes(this.routesOf(pod.plan, services));
-    return { leftOut: workloads.flatMap((workload) => leftOut(workload, plans)) };
+    return { leftOut: workloads.flatMap((workload) => leftOut(workload, fresh)) };
   }
 
   private async startPods(

@@ -86,16 +86,17 @@ function isInjected(namespace: Labels, labels: Labels, annotations: Labels): boo
   return namespace['istio-injection'] !== 'disabled';
 }
 
-/** What of a workload is not done, in words for a person. */
+/** What of a workload is not done by those of the pods that are its own, in words for a person. */
 export function leftOut(workload: Workload, pods: readonly PodPlan[]): string[] {
   const { containers, initContainers = [], volumes = [] } = workload.spec.template.spec;
   const [pod] = pods.filter(
     ({ namespace, workload: name }) => namespace === workload.metadata.namespace && name === workload.metadata.name,
   );
-  const notServed = pod?.role === 'mock' ? pod.ports.notServed : [];
+  if (pod === undefined) return [];
+  const notServed = pod.role === 'mock' ? pod.ports.notServed : [];
   const parts = [
     ...named('init container', initContainers),
-    ...(containers.length > 1 && pod?.role === 'mock' ? [`one mock for its ${containers.length} containers`] : []),
+    ...(containers.length > 1 && pod.role === 'mock' ? [`one mock for its ${containers.length} containers`] : []),
     ...named('volume', volumes),
     ...notServed.map((port) => `${port}: a mock speaks HTTP/1.1 and gRPC`),
   ];

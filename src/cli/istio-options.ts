@@ -1,5 +1,7 @@
+import { MeshmockError } from '../plan/error.ts';
 import { parseAddress } from '../serve/address.ts';
 import { label, text } from './option-values.ts';
+import { parseOptions, type Schema, type Values } from './options.ts';
 import { parseLogLevel } from './serve-options.ts';
 
 const file = {
@@ -46,3 +48,12 @@ export const istioUpSchema = {
 export const istioChangeSchema = { file, namespace, mesh } as const;
 
 export const istioMeshSchema = { mesh } as const;
+
+/** @throws MeshmockError `usage`; a file without its flag too, since the demo is not what was meant */
+export function readIstioOptions<S extends Schema>(schema: S, args: readonly string[]): Values<S> {
+  const { values, positionals } = parseOptions(schema, args, {});
+  const [stray] = positionals;
+  if (stray === undefined) return values;
+  const hint = 'file' in schema ? `: each file needs its own flag, as in -f ${stray}, or give the folder` : '';
+  throw new MeshmockError('usage', `"${stray}" is no flag${hint}`);
+}

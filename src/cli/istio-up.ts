@@ -1,9 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { RunningMesh } from '../istio/mesh.ts';
-import { istioUpSchema } from './istio-options.ts';
+import { istioUpSchema, readIstioOptions } from './istio-options.ts';
 import { introduction, reportLines } from './istio-report.ts';
 import { readManifestSources } from './manifest-sources.ts';
-import { parseOptions } from './options.ts';
 import { endWithNpx } from './serve.ts';
 import { besideHttp } from './serve-options.ts';
 
@@ -15,7 +14,7 @@ const demo = fileURLToPath(new URL('../../istio/demo', import.meta.url));
  * @throws MeshmockError `usage`
  */
 export async function istioUp(args: readonly string[]): Promise<void> {
-  const { values } = parseOptions(istioUpSchema, args, {});
+  const values = readIstioOptions(istioUpSchema, args);
   const { mesh: name, namespace, fill, http, grpc = besideHttp(http), jaeger, logLevel, seed } = values;
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());

@@ -1,10 +1,10 @@
 import { askMesh, endMesh } from '../istio/control-client.ts';
 import { MeshmockError } from '../plan/error.ts';
-import { istioChangeSchema, istioMeshSchema, istioUpSchema } from './istio-options.ts';
+import { istioChangeSchema, istioMeshSchema, istioUpSchema, readIstioOptions } from './istio-options.ts';
 import { objectLines, reportLines } from './istio-report.ts';
 import { istioUp } from './istio-up.ts';
 import { readManifestSources } from './manifest-sources.ts';
-import { helpOf, parseOptions } from './options.ts';
+import { helpOf } from './options.ts';
 
 export const istioHelp = `meshmock istio: a real Istio on this machine, without a cluster
 
@@ -35,14 +35,14 @@ export async function istio(args: readonly string[]): Promise<void> {
     case 'delete':
       return change(command, rest);
     case 'status': {
-      const { values } = parseOptions(istioMeshSchema, rest, {});
+      const values = readIstioOptions(istioMeshSchema, rest);
       const { pods = [] } = await askMesh(values.mesh, { command, sources: [] }, new AbortController().signal);
       for (const { name, namespace, address, role, hasSidecar } of pods)
         process.stdout.write(`${namespace}/${name}  ${address}  ${role}${hasSidecar ? '' : ', no sidecar'}\n`);
       return;
     }
     case 'down': {
-      const { values } = parseOptions(istioMeshSchema, rest, {});
+      const values = readIstioOptions(istioMeshSchema, rest);
       return endMesh(values.mesh, new AbortController().signal);
     }
     default:
@@ -51,7 +51,7 @@ export async function istio(args: readonly string[]): Promise<void> {
 }
 
 async function change(command: 'apply' | 'delete', args: readonly string[]): Promise<void> {
-  const { values } = parseOptions(istioChangeSchema, args, {});
+  const values = readIstioOptions(istioChangeSchema, args);
   if (values.file.length === 0) throw new MeshmockError('usage', `say what to ${command}: -f FILE`);
   const sources = readManifestSources(values.file);
   const { report } = await askMesh(values.mesh, { command, sources }, new AbortController().signal);

@@ -26,7 +26,8 @@ export function introduction(
   ].join('\n');
 }
 
-function entryLines(ports: readonly MachinePort[], pods: readonly PodStatus[]): string[] {
+/** Where each service and gateway is called from outside. */
+export function entryLines(ports: readonly MachinePort[], pods: readonly PodStatus[]): string[] {
   const names = [...new Set(ports.map(({ entry }) => entry.name))];
   const width = Math.max(...names.map((name) => name.length)) + 2;
   return names.map((name) => {

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
+import type { MachinePort } from '../istio/machine-ports.ts';
 import { RunningMesh } from '../istio/mesh.ts';
 import { istioUpSchema, readIstioOptions } from './istio-options.ts';
-import { introduction, reportLines } from './istio-report.ts';
+import { entryLines, introduction, reportLines } from './istio-report.ts';
 import { readManifestSources } from './manifest-sources.ts';
 import { endWithNpx } from './serve.ts';
 import { besideHttp } from './serve-options.ts';
@@ -26,6 +27,7 @@ export async function istioUp(args: readonly string[]): Promise<void> {
     appArguments: [`--log-level=${logLevel}`, ...(seed === undefined ? [] : [`--seed=${seed}`])],
     ports: { http, grpc, jaeger },
     onLoss: (lost: string, logs: string) => process.stderr.write(`meshmock: ${lost} has ended; see ${logs}\n`),
+    onPorts: (ports: readonly MachinePort[]) => process.stdout.write(`${entryLines(ports, []).join('\n')}\n`),
   };
   const { mesh, started } = await RunningMesh.start(options, stop.signal).catch((error: unknown) => {
     if (stop.signal.aborted) return { mesh: undefined, started: undefined };

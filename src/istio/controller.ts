@@ -27,6 +27,8 @@ import type { InstalledTools } from './tools.ts';
 const ended = new AbortController();
 const forwards = new Map<string, Forward>();
 let entries: readonly Entry[] = [];
+/** Called at each listener that comes. */
+let onListening = (): void => {};
 
 process.on('message', (message: ToController, handle) => {
   switch (message.kind) {
@@ -36,6 +38,7 @@ process.on('message', (message: ToController, handle) => {
     case 'listening': {
       forwards.set(message.id, new Forward(handle as Server));
       aim();
+      onListening();
       return;
     }
   }
@@ -68,6 +71,7 @@ async function control(bed: Bed, request: IncomingMessage, response: ServerRespo
     (error: unknown): ControlAnswer => ({ ok: false, message: messageOf(error) }),
   );
   publish(bed);
+  await reachable();
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer), () => {
     if (message.command === 'down') tell({ kind: 'down' });
   });
@@ -98,6 +102,15 @@ function publish(bed: Bed): void {
   entries = bed.entries;
   tell({ kind: 'entries', entries });
   aim();
+}
+
+/** Resolves when the machine listens for each entry: whoever applied a gateway may call it at once. */
+async function reachable(): Promise<void> {
+  while (!entries.every((entry) => forwards.has(entryId(entry)))) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    onListening = resolve;
+    await promise;
+  }
 }
 
 function aim(): void {

@@ -7,9 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { MeshmockError } from '../plan/error.ts';
 import type { ApplyReport } from './bed.ts';
 import { askMesh, folderOf } from './control-client.ts';
+import type { Entry } from './entries.ts';
 import { type FirstPorts, type MachinePort, MachinePorts } from './machine-ports.ts';
 import type { ManifestSource } from './manifest.ts';
-import type { FromController, PodStatus, StartMessage, ToController } from './messages.ts';
+import { entryId, type FromController, type PodStatus, type StartMessage, type ToController } from './messages.ts';
 import { checkMachine, installBedTools } from './tools.ts';
 
 export interface MeshOptions extends Omit<StartMessage, 'tools' | 'folder'> {
@@ -19,6 +20,8 @@ export interface MeshOptions extends Omit<StartMessage, 'tools' | 'folder'> {
   readonly ports: FirstPorts;
   /** Told when a program of the mesh ends that should not. */
   readonly onLoss?: (name: string, logs: string) => void;
+  /** Told of ports that come later, for what was applied. */
+  readonly onPorts?: (ports: readonly MachinePort[]) => void;
 }
 
 /** How a mesh is at its start. */
@@ -37,17 +40,19 @@ export class RunningMesh implements AsyncDisposable {
   private readonly controller: ChildProcess;
   private readonly machine: MachinePorts;
   private readonly onLoss: NonNullable<MeshOptions['onLoss']>;
+  private readonly onPorts: NonNullable<MeshOptions['onPorts']>;
   private readonly startedMesh = Promise.withResolvers<StartedMesh>();
   private isStarted = false;
   private isStopping = false;
   /** Resolves when it has ended; rejects when it did so by itself. */
   readonly ended: Promise<void>;
 
-  private constructor({ mesh, ports, onLoss = () => {} }: MeshOptions, folder: string) {
+  private constructor({ mesh, ports, onLoss = () => {}, onPorts = () => {} }: MeshOptions, folder: string) {
     this.name = mesh;
     this.folder = folder;
     this.machine = new MachinePorts(ports);
     this.onLoss = onLoss;
+    this.onPorts = onPorts;
     this.controller = spawnController();
     this.ended = this.untilEnd(once(this.controller, 'exit'));
     this.ended.catch((error: unknown) => this.startedMesh.reject(error));
@@ -124,9 +129,7 @@ export class RunningMesh implements AsyncDisposable {
       case 'failed':
         throw new MeshmockError('usage', message.message);
       case 'entries':
-        for (const [id, listener] of await this.machine.listenFor(message.entries, !this.isStarted))
-          this.tell({ kind: 'listening', id }, listener);
-        return;
+        return this.listenFor(message.entries);
       case 'started':
         this.isStarted = true;
         return this.startedMesh.resolve({ report: message.report, pods: message.pods });
@@ -135,6 +138,13 @@ export class RunningMesh implements AsyncDisposable {
       case 'down':
         return this.kill();
     }
+  }
+
+  private async listenFor(entries: readonly Entry[]): Promise<void> {
+    const listeners = await this.machine.listenFor(entries, !this.isStarted);
+    if (this.isStarted && listeners.size > 0)
+      this.onPorts(this.ports.filter(({ entry }) => listeners.has(entryId(entry))));
+    for (const [id, listener] of listeners) this.tell({ kind: 'listening', id }, listener);
   }
 
   private tell(message: ToController, handle?: Server): void {

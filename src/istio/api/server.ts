@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { json } from 'node:stream/consumers';
 import { parse } from 'yaml';
 import type { KubeObject } from '../objects.ts';
+import { type PatchOperation, patched } from './json-patch.ts';
 import type { Kind, Kinds } from './kinds.ts';
 import { type Matches, selectorOf } from './selectors.ts';
 import type { Store } from './store.ts';
@@ -136,8 +137,9 @@ async function change(store: Store, target: Target, request: IncomingMessage, re
   // A server-side apply is YAML; JSON is YAML as well.
   const body = parse(await textOf(request)) as KubeObject;
   if (isStatus) {
-    const { status } = body;
-    return send(response, 200, show(store.put(kind, { ...found(store, target), status }).object));
+    const old = found(store, target);
+    const { status } = Array.isArray(body) ? patchedOrRefused(old, body) : body;
+    return send(response, 200, show(store.put(kind, { ...old, status }).object));
   }
   const withNamespace = (object: KubeObject): KubeObject => ({
     ...object,
@@ -158,13 +160,19 @@ async function change(store: Store, target: Target, request: IncomingMessage, re
       const old = store.get(kind, namespace, name ?? '');
       const isApply = (request.headers['content-type'] ?? '').includes('apply-patch');
       if (old === undefined && !isApply) throw new ApiError(404, 'NotFound', `${kind.plural} "${name}" not found`);
-      // A JSON Patch (a list) is what istiod sends to webhook configurations only, of which there are none.
-      const next = Array.isArray(body) ? old : merged(old, body);
-      return send(response, 200, show(store.put(kind, withNamespace(next ?? body)).object));
+      const next = old !== undefined && Array.isArray(body) ? patchedOrRefused(old, body) : merged(old, body);
+      return send(response, 200, show(store.put(kind, withNamespace(next)).object));
     }
     default:
       throw new ApiError(405, 'MethodNotAllowed', `${request.method} is not served`);
   }
+}
+
+/** istiod has a second patch ready for when the first does not fit. */
+function patchedOrRefused(object: KubeObject, operations: readonly PatchOperation[]): KubeObject {
+  const next = patched(object, operations);
+  if (next === undefined) throw new ApiError(422, 'Invalid', 'the patch does not fit the object');
+  return next;
 }
 
 /** Enough of a merge patch and of a server-side apply by one manager: fields of the object, and of its metadata. */

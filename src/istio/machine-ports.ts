@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { MeshmockError } from '../plan/error.ts';
-import type { ListenAddress } from '../serve/address.ts';
 import type { Entry } from './entries.ts';
 import { entryId } from './messages.ts';
 
@@ -12,10 +11,16 @@ export interface MachinePort {
   readonly port: number;
 }
 
+/** Port 0 is any free one, for each. */
+interface FirstPort {
+  readonly host: string;
+  readonly port: number;
+}
+
 export interface FirstPorts {
-  readonly http: ListenAddress;
-  readonly grpc: ListenAddress;
-  readonly jaeger: ListenAddress;
+  readonly http: FirstPort;
+  readonly grpc: FirstPort;
+  readonly jaeger: FirstPort;
 }
 
 /** Listens on this machine for each entry of a mesh, HTTP and gRPC each from a port on. */

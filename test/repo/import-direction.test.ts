@@ -16,7 +16,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   http: ['plan', 'reply', 'execute'],
   grpc: ['plan', 'reply', 'execute'],
   serve: ['plan', 'reply', 'execute', 'telemetry', 'http', 'grpc'],
-  cli: ['plan', 'reply', 'expect', 'trace', 'execute', 'telemetry', 'http', 'grpc', 'serve'],
+  istio: ['plan'],
+  cli: ['plan', 'reply', 'expect', 'trace', 'execute', 'telemetry', 'http', 'grpc', 'serve', 'istio'],
 };
 
 /** Rooms that are pure: no sockets, no files, no packages. */

@@ -7,7 +7,10 @@ import { cleanEnv, type Program, startProgram } from '../program.ts';
 export const root = path.join(import.meta.dirname, '../..');
 export const readReadme = (): string => readFileSync(path.join(root, 'README.md'), 'utf8');
 
-const block = /```console\n([\s\S]*?)```/g;
+/** Blocks of commands: those for meshes of `up`, and those for one of `istio up`. */
+export type BlockKind = 'console' | 'console istio';
+
+const blockOf = (kind: BlockKind): RegExp => new RegExp(`\`\`\`${kind}\\n([\\s\\S]*?)\`\`\``, 'g');
 
 /** A command and what the README says it prints. */
 export interface Example {
@@ -16,8 +19,8 @@ export interface Example {
 }
 
 /** The examples of the page, in its order. */
-export function examplesOf(readme: string): Example[] {
-  return [...readme.matchAll(block)].flatMap(([, text = '']) =>
+export function examplesOf(readme: string, kind: BlockKind = 'console'): Example[] {
+  return [...readme.matchAll(blockOf(kind))].flatMap(([, text = '']) =>
     text
       .split(/^\$ /m)
       .filter((part) => part !== '')
@@ -29,11 +32,11 @@ export function examplesOf(readme: string): Example[] {
 }
 
 /** The page with other outputs, one for each example. */
-export function withOutputs(readme: string, outputs: readonly string[]): string {
+export function withOutputs(readme: string, outputs: readonly string[], kind: BlockKind = 'console'): string {
   let index = 0;
-  return readme.replaceAll(block, (_block, text: string) => {
+  return readme.replaceAll(blockOf(kind), (_block, text: string) => {
     const commands = text.split('\n').filter((line) => line.startsWith('$ '));
-    return `\`\`\`console\n${commands.map((command) => `${command}\n${outputs[index++]}\n`).join('\n')}\`\`\``;
+    return `\`\`\`${kind}\n${commands.map((command) => `${command}\n${outputs[index++]}\n`).join('\n')}\`\`\``;
   });
 }
 
@@ -64,11 +67,18 @@ export async function startMeshes(): Promise<Meshes & AsyncDisposable> {
 
 /** Runs a command of the page as a shell does, the meshes being elsewhere than on their standard ports. */
 export function run(command: string, meshes: Meshes): Promise<{ output: string; code: number }> {
-  const places = [
+  return runWith(command, [
     ['localhost:8080', `localhost:${meshes.demo}`],
     ['localhost:9090', `localhost:${meshes.demoGrpc}`],
     ['localhost:8180', `localhost:${meshes.octopus}`],
-  ] as const;
+  ]);
+}
+
+/** @param places texts of the page, and what stands in their place here */
+export function runWith(
+  command: string,
+  places: readonly (readonly [shown: string, real: string])[],
+): Promise<{ output: string; code: number }> {
   let here = command.replace(/^curl /, 'curl -s ').replace(/^npx meshmock/, `"${process.execPath}" dist/cli/main.js`);
   for (const [shown, real] of places) here = here.replaceAll(shown, real);
   return new Promise((resolve) => {

@@ -1,0 +1,24 @@
+/** What the README shows of a mesh without a cluster: run in the demo, in the page's order. */
+import { type BlockKind, type Example, examplesOf, readReadme, runWith } from '../repo/readme.ts';
+import { startBed } from './bed.ts';
+
+export const blockKind: BlockKind = 'console istio';
+
+/** The page's examples, with what they print now. */
+export async function runExamples(): Promise<(Example & { readonly printed: string })[]> {
+  await using bed = await startBed(['istio/demo/services.yaml', 'istio/demo/ingress.yaml']);
+  const places = [
+    ['localhost:8080', bed.http('gateway')],
+    ['localhost:8085', bed.gateway(80)],
+    ['http://localhost:16686', bed.jaeger],
+    ['npx meshmock istio', `"${process.execPath}" dist/cli/main.js istio`],
+  ] as const;
+  const run = (command: string) =>
+    runWith(command.replace(/istio (apply|delete)/, `istio $1 --mesh ${bed.mesh.name}`), places);
+  const examples = examplesOf(readReadme(), blockKind);
+  // Once before, so that what is shown is not the first request of a process.
+  for (const { command } of examples) await run(command);
+  const printed: (Example & { readonly printed: string })[] = [];
+  for (const example of examples) printed.push({ ...example, printed: (await run(example.command)).output });
+  return printed;
+}

@@ -175,8 +175,8 @@ export class RunningMesh implements AsyncDisposable {
   private async untilEnd(exit: Promise<unknown[]>): Promise<void> {
     const [code] = await exit;
     rmSync(this.folder, { recursive: true, force: true });
+    // Not /run/netns: to remove it would pull the mount of every other mesh from under its names.
     removeIfEmpty(path.dirname(this.folder));
-    removeIfEmpty('/run/netns');
     if (!this.isStopping) throw new MeshmockError('usage', `the mesh has ended by itself (exit code ${String(code)})`);
     this.startedMesh.reject(new MeshmockError('usage', 'the mesh was ended before it was up'));
   }

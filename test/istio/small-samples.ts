@@ -4,8 +4,8 @@ const ingress = { gateway: 'istio-ingressgateway.istio-system' };
 const hello = { gateway: 'helloworld-gateway-istio' };
 
 /**
- * One after the other, or Envoy prefers the pod that has fewer requests under way. By the binomial distribution one run in
- * five million lies outside 50 % ± 15 %.
+ * One after the other, or Envoy prefers the pod that has fewer requests under way. By the binomial distribution less than one run
+ * in five million lies outside 50 % ± 15 %.
  */
 const half = ['--repeat', '300'];
 

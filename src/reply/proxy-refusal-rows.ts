@@ -10,8 +10,8 @@ export interface RefusalRow {
   readonly grpc?: readonly GrpcStatusName[];
   /** The whole body or gRPC message; `''` is none. Absent: any. */
   readonly text?: string | RegExp;
-  /** A header that is `true`: all there is to tell by where there is no text, and a callee can forge it. */
-  readonly header?: string;
+  /** Headers of which one is `true`: all there is to tell by where no text is sure, and a callee can forge it. */
+  readonly headers?: readonly string[];
   /** Others answer so too: only the nearest proxy is known by it, which shows no upstream's time. */
   readonly isNearestOnly?: true;
   /** What happened, in one sentence, then where to look. */
@@ -71,6 +71,8 @@ export const refusalRows: readonly RefusalRow[] = [
     source: onReset,
   },
   {
+    // Since Envoy 1.38.1 only those tell it to callers whose runtime flag hide_transport_failure_reason_in_response_body
+    // is false: to others it is a connection failure, and the access log alone says that it was TLS.
     name: 'TLS failure',
     reason: 'connect_failure',
     statuses: [503],
@@ -85,7 +87,7 @@ export const refusalRows: readonly RefusalRow[] = [
     statuses: [503],
     text: lostUpstream('(?:(?:local|remote) )?connection failure|connection timeout'),
     explanation:
-      'The endpoint could not be connected to. Look at whether the service listens on that port, whether a NetworkPolicy is in between, and whether mTLS is spoken to a pod without a sidecar.',
+      'The endpoint could not be connected to. Look at whether the service listens on that port, whether a NetworkPolicy is in between, and whether mTLS is spoken to a pod without a sidecar: what TLS fails at is in the access log (UPSTREAM_TRANSPORT_FAILURE_REASON).',
     source: onReset,
   },
   {
@@ -185,7 +187,7 @@ export const refusalRows: readonly RefusalRow[] = [
     reason: 'rate_limited',
     statuses: [429],
     grpc: ['RESOURCE_EXHAUSTED'],
-    header: 'x-envoy-ratelimited',
+    headers: ['x-envoy-ratelimited'],
     explanation: 'The rate limit service refused it. Look at its rules and at the descriptors in the EnvoyFilter.',
     source: `${filters}/ratelimit/ratelimit.cc Filter::complete`,
   },
@@ -193,7 +195,8 @@ export const refusalRows: readonly RefusalRow[] = [
     name: 'dropped',
     reason: 'overflow',
     statuses: [503],
-    header: 'x-envoy-overloaded',
+    // "maintenance mode", "drop overload", "unconditional drop overload": the first two may be anybody's words.
+    headers: ['x-envoy-overloaded', 'x-envoy-drop-overload', 'x-envoy-unconditional-drop-overload'],
     explanation: 'The proxy sheds load of this cluster. Look at circuit breakers, maintenance mode, drop_overload.',
     source: `${router} Filter::decodeHeaders, Filter::checkDropOverload`,
   },

@@ -31,11 +31,11 @@ export function refusalOf(answer: UnsignedAnswer): Refusal | undefined {
   };
 }
 
-function fits(answer: UnsignedAnswer, { statuses, grpc = [], text, header, isNearestOnly }: RefusalRow): boolean {
+function fits(answer: UnsignedAnswer, { statuses, grpc = [], text, headers, isNearestOnly }: RefusalRow): boolean {
   return (
     hasStatus(answer, statuses, grpc) &&
     (text === undefined || hasText(answer, text)) &&
-    (header === undefined || answer.headers[header] === 'true') &&
+    (headers === undefined || headers.some((name) => answer.headers[name] === 'true')) &&
     (isNearestOnly === undefined || isNearest(answer.headers))
   );
 }

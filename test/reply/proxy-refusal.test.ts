@@ -5,7 +5,8 @@ import { refusalOf, type UnsignedAnswer } from '../../src/reply/proxy-refusal.ts
 import { refusalRows } from '../../src/reply/proxy-refusal-rows.ts';
 import { httpStatusOf } from '../../src/reply/status.ts';
 
-// What Envoy 1.40 answered when each was provoked, as the clients hand it on: server names as Istio sets them.
+// What Envoys answered when each was provoked, as the clients hand it on: server names as Istio sets them. Since 1.38.1 they
+// say nothing of why a transport failed, unless told to.
 const own = { server: 'envoy', date: 'Sun, 22 Nov 2026 20:41:45 GMT' };
 const gateway = { ...own, server: 'istio-envoy' };
 const behind = { ...own, 'x-envoy-upstream-service-time': '3' };
@@ -113,7 +114,8 @@ const answers: Readonly<Record<string, readonly UnsignedAnswer[]>> = {
   ],
   dropped: [
     http(503, 'maintenance mode', { ...own, 'x-envoy-overloaded': 'true' }),
-    grpc(UNAVAILABLE, 'drop overload', { ...own, 'x-envoy-overloaded': 'true' }),
+    http(503, 'drop overload', { ...own, 'x-envoy-drop-overload': 'true' }),
+    grpc(UNAVAILABLE, 'unconditional drop overload', { ...own, 'x-envoy-unconditional-drop-overload': 'true' }),
   ],
   'overload manager': [http(503, 'envoy overloaded', gateway), grpc(UNAVAILABLE, 'envoy overloaded', gateway)],
   'no route': [http(404, ''), http(404, '', gateway), grpc(UNIMPLEMENTED, '')],

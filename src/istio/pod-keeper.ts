@@ -101,15 +101,12 @@ export class PodKeeper {
         `these are ${plans.length} pods: at most ${mostPods} run here; say fewer replicas`,
       );
     const wanted = new Set(plans.map(({ name, namespace }) => `${namespace}/${name}`));
-    const old = [...this.running].filter(([key]) => !wanted.has(key));
+    const old = [...this.running].filter(([key]) => !wanted.has(key)).map(([, pod]) => pod);
     const fresh = plans.filter(({ name, namespace }) => !this.running.has(`${namespace}/${name}`));
     await this.startPods(fresh, services, signal, beforeProxies);
-    for (const [key, { plan }] of old) {
-      this.running.delete(key);
-      this.store.remove(this.kind('v1', 'Pod'), plan.namespace, plan.name);
-    }
+    for (const pod of old) this.forget(pod);
     updateEndpointSlices(this.store, this.kinds);
-    await Promise.all(old.map(([, pod]) => pod.stop(signal)));
+    await Promise.all(old.map((pod) => pod.stop(signal)));
     for (const pod of this.running.values()) pod.setRoutes(this.routesOf(pod.plan, services));
     return { leftOut: workloads.flatMap((workload) => leftOut(workload, fresh)) };
   }
@@ -121,19 +118,31 @@ export class PodKeeper {
     beforeProxies?: () => Promise<void>,
   ): Promise<void> {
     const pods = plans.map((plan) => new RunningPod(plan, this.addresses.pod(), this.surroundings));
-    await Promise.all([
-      beforeProxies?.(),
-      ...pods.map((pod) => pod.startApp(this.routesOf(pod.plan, services), signal)),
-    ]);
-    const podKind = this.kind('v1', 'Pod');
-    for (const pod of pods) this.running.set(`${pod.plan.namespace}/${pod.plan.name}`, pod);
-    for (const pod of pods) this.store.put(podKind, pod.objectThatIs('starting'));
-    for (const pod of pods) pod.startProxy();
-    await Promise.all(pods.map((pod) => pod.proxyReady(signal)));
-    for (const pod of pods) {
-      this.store.put(podKind, pod.objectThatIs('ready'));
-      pod.onLoss = (name) => this.onLoss(name);
+    try {
+      await Promise.all([
+        beforeProxies?.(),
+        ...pods.map((pod) => pod.startApp(this.routesOf(pod.plan, services), signal)),
+      ]);
+      const podKind = this.kind('v1', 'Pod');
+      for (const pod of pods) this.running.set(`${pod.plan.namespace}/${pod.plan.name}`, pod);
+      for (const pod of pods) this.store.put(podKind, pod.objectThatIs('starting'));
+      for (const pod of pods) pod.startProxy();
+      await Promise.all(pods.map((pod) => pod.proxyReady(signal)));
+      for (const pod of pods) {
+        this.store.put(podKind, pod.objectThatIs('ready'));
+        pod.onLoss = (name) => this.onLoss(name);
+      }
+    } catch (error) {
+      // Nobody is to wait for what will not come; the next change tries again.
+      for (const pod of pods) this.forget(pod);
+      await Promise.allSettled(pods.map((pod) => pod.stop(signal)));
+      throw error;
     }
+  }
+
+  private forget({ plan: { name, namespace } }: RunningPod): void {
+    this.running.delete(`${namespace}/${name}`);
+    this.store.remove(this.kind('v1', 'Pod'), namespace, name);
   }
 
   /** A pod outside the mesh is told where all pods are, others the ports that names mean. */

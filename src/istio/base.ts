@@ -5,6 +5,18 @@ import type { KubeObject } from './objects.ts';
 const collector = 'jaeger-collector';
 const systemNamespace = 'istio-system';
 
+const madeAnnotation = 'meshmock.dev/made';
+
+/** An object that nobody applied. Whoever applies one of its name takes its place. */
+export function asMade(object: KubeObject): KubeObject {
+  const annotations = { ...object.metadata.annotations, [madeAnnotation]: 'true' };
+  return { ...object, metadata: { ...object.metadata, annotations } };
+}
+
+export function isApplied({ metadata }: KubeObject): boolean {
+  return metadata.annotations?.[madeAnnotation] === undefined;
+}
+
 /** What stands in every bed before anything is applied: namespaces, the collector, tracing of the whole mesh. */
 export function baseObjects(): KubeObject[] {
   const metadata = { name: collector, namespace: systemNamespace };

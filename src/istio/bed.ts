@@ -7,7 +7,7 @@ import { type Kind, Kinds } from './api/kinds.ts';
 import { Schemas } from './api/schemas.ts';
 import { createApiServer } from './api/server.ts';
 import { Store } from './api/store.ts';
-import { baseObjects } from './base.ts';
+import { asMade, baseObjects } from './base.ts';
 import { type AppliedObject, type Checked, checkManifests, establishedCrd, isIstios, withDefaults } from './cluster.ts';
 import { admit, istiodReady, startIstiod } from './control-plane.ts';
 import { readCrds } from './crds.ts';
@@ -96,7 +96,7 @@ export class Bed {
     pods.onEntries = (entries) => options.onEntries([...entries, jaegerEntry]);
     const bed = new Bed(options, { kinds, schemas: new Schemas(crds, definitions), store }, addresses, pods);
     const { checked, leftOut } = bed.check(options.sources);
-    for (const object of [...baseObjects(), ...crds.map(establishedCrd)]) bed.put(object);
+    for (const object of [...baseObjects(), ...crds.map(establishedCrd)]) bed.put(asMade(object));
     const objects = checked.map((one) => bed.putChecked(one));
     await startDns((name) => pods.addressesOf(name));
     await Promise.all([bed.startJaeger(options, signal), bed.startIstiod(options, authorityFolder, signal)]);

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { MeshmockError } from '../plan/error.ts';
 import type { Kind, Kinds } from './api/kinds.ts';
 import type { Store } from './api/store.ts';
-import { baseObjects } from './base.ts';
+import { asMade, isApplied } from './base.ts';
 import { withDefaults } from './cluster.ts';
 import { istiodHost } from './control-plane.ts';
 import { updateEndpointSlices } from './endpoint-slices.ts';
@@ -103,15 +103,12 @@ export class PodKeeper {
         `these are ${plans.length} pods: at most ${mostPods} run here; say fewer replicas`,
       );
     const wanted = new Set(plans.map(keyOfPod));
-    const old = [...this.running].filter(([key]) => !wanted.has(key));
+    const old = [...this.running].filter(([key]) => !wanted.has(key)).map(([, pod]) => pod);
     const fresh = plans.filter((plan) => !this.running.has(keyOfPod(plan)));
     await this.startPods(fresh, services, signal, beforeProxies);
-    for (const [key, { plan }] of old) {
-      this.running.delete(key);
-      this.store.remove(this.kind('v1', 'Pod'), plan.namespace, plan.name);
-    }
+    for (const pod of old) this.forget(pod);
     updateEndpointSlices(this.store, this.kinds);
-    await Promise.all(old.map(([, pod]) => pod.stop(signal)));
+    await Promise.all(old.map((pod) => pod.stop(signal)));
     for (const pod of this.running.values()) pod.setRoutes(this.routesOf(pod.plan, services));
     this.onEntries(this.entries);
     return { leftOut: workloads.flatMap((workload) => leftOut(workload, fresh)) };
@@ -129,11 +126,8 @@ export class PodKeeper {
     try {
       await this.bringUp(pods, services, signal, beforeProxies);
     } catch (error) {
-      // Others go on as they were.
-      for (const { plan } of pods) {
-        this.running.delete(keyOfPod(plan));
-        this.store.remove(this.kind('v1', 'Pod'), plan.namespace, plan.name);
-      }
+      // Nobody is to wait for what will not come; the next change tries again.
+      for (const pod of pods) this.forget(pod);
       await Promise.allSettled(pods.map((pod) => pod.stop(signal)));
       throw error;
     }
@@ -157,6 +151,11 @@ export class PodKeeper {
     for (const pod of pods) this.store.put(podKind, pod.objectThatIs('ready'));
   }
 
+  private forget({ plan }: RunningPod): void {
+    this.running.delete(keyOfPod(plan));
+    this.store.remove(this.kind('v1', 'Pod'), plan.namespace, plan.name);
+  }
+
   /** A pod outside the mesh is told where all pods are, others the ports that names mean. */
   private routesOf(plan: PodPlan, services: readonly Service[]): string[] {
     if (plan.role === 'gateway') return [];
@@ -167,8 +166,6 @@ export class PodKeeper {
 
   /** Gateways, and with `--fill` what destinations lack, as the applied objects want them now. */
   private makeObjects(): void {
-    const own = new Set([...baseObjects(), ...this.made].map(keyOf));
-    const isApplied = (object: KubeObject): boolean => !own.has(keyOf(object));
     const services = this.list<Service>('v1', 'Service').filter(isApplied);
     const workloads = this.workloads().filter(isApplied);
     const wanted = gatewayObjects(this.config(['Gateway']), workloads, services);
@@ -177,12 +174,15 @@ export class PodKeeper {
       wanted.push(...fillObjects({ services, workloads, config }));
     }
     const names = new Set(wanted.map(keyOf));
-    for (const object of this.made.filter((one) => !names.has(keyOf(one))))
-      this.store.remove(this.kinds.of(object) as Kind, object.metadata.namespace, object.metadata.name);
+    for (const object of this.made.filter((one) => !names.has(keyOf(one)))) {
+      const [kind, { namespace, name }] = [this.kinds.of(object) as Kind, object.metadata];
+      const now = this.store.get(kind, namespace, name);
+      if (now !== undefined && !isApplied(now)) this.store.remove(kind, namespace, name);
+    }
     this.made = wanted;
     for (const object of wanted) {
       const kind = this.kinds.of(object) as Kind;
-      this.store.put(kind, withDefaults(object, this.store, kind, this.addresses));
+      this.store.put(kind, asMade(withDefaults(object, this.store, kind, this.addresses)));
     }
   }
 

@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Program, startProgram } from '../program.ts';
 import { startBed } from './bed.ts';
+import { routeTo, virtualService, workload } from './manifests.ts';
 
 const demo = ['istio/demo/services.yaml', 'istio/demo/ingress.yaml'];
 const anyPort = ['--http', 'localhost:0', '--jaeger', 'localhost:0'];
@@ -188,5 +189,20 @@ spec:
       await bed.delete(deny);
       assert.match(await call(), /service2 v\d .* 200/);
     }
+  });
+
+  it('says each time which pod cannot start, until it is deleted, and waits for no such pod', async () => {
+    await using bed = await startBed(['istio/demo/services.yaml']);
+    const hopeless = {
+      name: 'hopeless.yaml',
+      text: workload('hopeless', { annotations: { 'proxy.istio.io/config': 'proxyBootstrapTemplatePath: /nowhere' } }),
+    };
+    const ended = /the proxy of pod hopeless-\S+ ended/;
+    await assert.rejects(bed.apply(hopeless), ended);
+    const late = { name: 'late.yaml', text: virtualService(`timeout: 1s, ${routeTo()}`) };
+    await assert.rejects(bed.apply(late), ended);
+    await bed.delete(hopeless);
+    const { objects } = await bed.apply(late);
+    assert.deepEqual(objects, [{ title: 'virtualservice.networking.istio.io/service4', change: 'unchanged' }]);
   });
 });

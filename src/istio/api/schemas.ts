@@ -124,6 +124,7 @@ function problemOf({ instancePath = '', keyword, params, parentSchema, message }
 const mostFieldsNamed = 30;
 
 function listOf(names: readonly string[]): string {
+  if (names.length === 0) return 'no field';
   const shown = names.slice(0, mostFieldsNamed).join(', ');
   return names.length > mostFieldsNamed ? `${shown} …` : shown;
 }

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseManifests } from '../../src/istio/manifest.ts';
+
+const parse = (text: string) => parseManifests([{ name: 'a.yaml', text }]);
+
+describe('manifests', () => {
+  it('are read from every document, from lists and from JSON', () => {
+    const object = (name: string): string =>
+      JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+    const text = `---\n# nothing\n---\n${object('a')}\n---\napiVersion: v1\nkind: List\nitems: [${object('b')}, ${object('c')}]\n`;
+    assert.deepEqual(
+      parse(text).map(({ object: { metadata } }) => metadata.name),
+      ['a', 'b', 'c'],
+    );
+  });
+
+  it('know where each field stands, and the nearest part of one that does not', () => {
+    const [first, second] = parse(
+      'apiVersion: v1\nkind: A\nmetadata:\n  name: a\n---\napiVersion: v1\nkind: B\nmetadata:\n  name: b\nspec:\n  http:\n    - route: x\n',
+    );
+    assert.equal(first?.whereIs(['metadata', 'name']), 'a.yaml:4:3');
+    assert.equal(second?.whereIs(['spec', 'http', '0', 'route']), 'a.yaml:12:7');
+    assert.equal(second?.whereIs(['spec', 'http', '0', 'gone', 'more']), 'a.yaml:12:7');
+    assert.equal(second?.whereIs([]), 'a.yaml:6:1');
+  });
+
+  for (const [text, expected] of [
+    ['a: [', /^a\.yaml:1:\d+: this is no YAML: /],
+    ['- 1', /^a\.yaml:1:1: expected a Kubernetes object with apiVersion, kind and metadata\.name$/],
+    ['apiVersion: v1\nkind: A\nmetadata: {}', /^a\.yaml:1:1: expected a Kubernetes object/],
+    ['apiVersion: v1\nkind: List\nitems: [{kind: A}]', /^a\.yaml:3:9: expected a Kubernetes object/],
+  ] as const)
+    it(`refuses ${JSON.stringify(text)}`, () => {
+      assert.throws(() => parse(text), { name: 'MeshmockError', message: expected });
+    });
+});

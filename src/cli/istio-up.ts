@@ -21,6 +21,7 @@ export async function istioUp(args: readonly string[]): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
   endWithNpx();
   const begun = performance.now();
+  process.stderr.write('meshmock: starting istiod, Jaeger and the pods\n');
   const options = {
     ...{ mesh: name, namespace, fill },
     sources: readManifestSources(values.file.length === 0 ? [demo] : values.file),

@@ -14,12 +14,13 @@ import { readCrds } from './crds.ts';
 import { startDns } from './dns.ts';
 import type { Entry } from './entries.ts';
 import { createAuthority } from './identity.ts';
-import { jaegerEnv, startJaeger } from './jaeger.ts';
+import { jaegerArguments, jaegerEnv, jaegerReady } from './jaeger.ts';
 import { type ManifestSource, parseManifests } from './manifest.ts';
 import { Addresses, bridgeAddress, createBridge, createNamespace, istiodAddress, jaegerAddress } from './network.ts';
 import type { KubeObject } from './objects.ts';
 import { PodKeeper } from './pod-keeper.ts';
 import { spawnInPod } from './program.ts';
+import { type Starting, untilReady } from './ready.ts';
 import { isHeardOf, Settler } from './settle.ts';
 import type { InstalledTools } from './tools.ts';
 
@@ -99,10 +100,13 @@ export class Bed {
     for (const object of [...baseObjects(), ...crds.map(establishedCrd)]) bed.put(asMade(object));
     const objects = checked.map((one) => bed.putChecked(one));
     await startDns((name) => pods.addressesOf(name));
-    await Promise.all([bed.startJaeger(options, signal), bed.startIstiod(options, authorityFolder, signal)]);
+    const [, istiod] = await Promise.all([
+      bed.startJaeger(options, signal),
+      bed.startIstiod(options, authorityFolder, signal),
+    ]);
     const warnings: string[] = [];
     const changes = await pods.reconcile(signal, async () => {
-      await istiodReady(signal);
+      await untilReady(istiod, istiodReady, signal);
       warnings.push(...(await admitAll(checked, signal)));
     });
     const settler = await Settler.begin(signal);
@@ -176,21 +180,23 @@ export class Bed {
     { tools, folder }: BedOptions,
     authorityFolder: string,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<Starting> {
     const api = createApiServer(this.store, this.kinds);
     api.listen(0, bridgeAddress);
     await once(api, 'listening');
     const { port: apiPort } = api.address() as AddressInfo;
     await createNamespace('istiod', 'istiod', istiodAddress, signal);
-    const istiod = await startIstiod({
+    const log = path.join(folder, 'logs', 'istiod.log');
+    const program = await startIstiod({
       istiod: tools.istiod,
       folder: path.join(folder, 'istiod'),
       authorityFolder,
       apiPort,
       namespace: 'istiod',
-      log: path.join(folder, 'logs', 'istiod.log'),
+      log,
     });
-    this.pods.watch('istiod', istiod);
+    this.pods.watch('istiod', program);
+    return { program, name: 'istiod', log };
   }
 
   private async startJaeger({ tools, folder }: BedOptions, signal: AbortSignal): Promise<void> {
@@ -198,9 +204,10 @@ export class Bed {
     const at = (port: number): string => `${jaegerAddress}:${port}`;
     const addresses = { otlpHttp: at(4318), query: at(16_686), queryGrpc: at(16_685), health: at(13_133) };
     const log = path.join(folder, 'logs', 'jaeger.log');
-    const start = (args: readonly string[]) =>
-      spawnInPod(tools.jaeger, args, { namespace: 'jaeger', log, env: { PATH: process.env.PATH, ...jaegerEnv } });
-    this.pods.watch('Jaeger', await startJaeger(folder, addresses, start, signal));
+    const env = { PATH: process.env.PATH, ...jaegerEnv };
+    const program = spawnInPod(tools.jaeger, jaegerArguments(folder, addresses), { namespace: 'jaeger', log, env });
+    this.pods.watch('Jaeger', program);
+    await untilReady({ program, name: 'Jaeger', log }, (either) => jaegerReady(addresses, either), signal);
   }
 }
 

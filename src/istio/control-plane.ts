@@ -4,13 +4,13 @@ import { mkdir } from 'node:fs/promises';
 import { request } from 'node:https';
 import path from 'node:path';
 import { json } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { MeshmockError } from '../plan/error.ts';
 import { clusterId, tokenFor, trustDomain } from './identity.ts';
 import { bridgeAddress, istiodAddress, jaegerAddress } from './network.ts';
 import { groupOf, type KubeObject } from './objects.ts';
 import { spawnInPod } from './program.ts';
+import { answersOk } from './ready.ts';
 
 /** The name by which sidecars dial istiod: its certificate has it. */
 export const istiodHost = 'istiod.istio-system.svc';
@@ -105,14 +105,7 @@ function kubeconfigFor(apiPort: number): unknown {
 
 /** Resolves when istiod says that it is ready. */
 export async function istiodReady(signal: AbortSignal): Promise<void> {
-  for (;;) {
-    const isReady = await fetch(`http://${istiodAddress}:8080/ready`, { signal }).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (isReady) return;
-    await sleep(25, undefined, { signal });
-  }
+  await answersOk(`http://${istiodAddress}:8080/ready`, signal);
 }
 
 /** What each sidecar has been sent and has acknowledged: a nonce for each type of resource. */

@@ -1,9 +1,6 @@
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { MeshmockError } from '../plan/error.ts';
+import { answersOk } from './ready.ts';
 
 /** Where a Jaeger listens, each `HOST:PORT`. */
 export interface JaegerAddresses {
@@ -14,7 +11,7 @@ export interface JaegerAddresses {
 }
 
 /** The configuration of a Jaeger that keeps traces in memory, and shows them as soon as can be. */
-export function jaegerConfig({ otlpHttp, query, queryGrpc, health }: JaegerAddresses): unknown {
+function jaegerConfig({ otlpHttp, query, queryGrpc, health }: JaegerAddresses): unknown {
   return {
     service: {
       extensions: ['jaeger_storage', 'jaeger_query', 'healthcheckv2'],
@@ -35,36 +32,14 @@ export function jaegerConfig({ otlpHttp, query, queryGrpc, health }: JaegerAddre
 /** Its own spans would go to the standard port. */
 export const jaegerEnv = { OTEL_TRACES_SAMPLER: 'always_off' } as const;
 
-/**
- * Starts a Jaeger and waits until it is healthy.
- *
- * @param start starts the program with these arguments
- * @throws MeshmockError `usage` when it ends instead
- */
-export async function startJaeger(
-  folder: string,
-  addresses: JaegerAddresses,
-  start: (args: readonly string[]) => ChildProcess,
-  signal: AbortSignal,
-): Promise<ChildProcess> {
+/** Writes its configuration into a folder; gives its arguments. */
+export function jaegerArguments(folder: string, addresses: JaegerAddresses): string[] {
   const config = path.join(folder, 'jaeger.json');
   writeFileSync(config, JSON.stringify(jaegerConfig(addresses)));
-  const child = start(['--config', config]);
-  const ended = new AbortController();
-  once(child, 'exit', { signal }).then(
-    () => ended.abort(),
-    () => {},
-  );
-  while (!(await isHealthy(addresses.health))) {
-    if (ended.signal.aborted) throw new MeshmockError('usage', 'Jaeger did not start');
-    await sleep(50, undefined, { signal });
-  }
-  return child;
+  return ['--config', config];
 }
 
-async function isHealthy(health: string): Promise<boolean> {
-  return fetch(`http://${health}/status`).then(
-    ({ ok }) => ok,
-    () => false,
-  );
+/** Resolves when a Jaeger is healthy. */
+export async function jaegerReady({ health }: JaegerAddresses, signal: AbortSignal): Promise<void> {
+  await answersOk(`http://${health}/status`, signal);
 }

@@ -91,6 +91,7 @@ export class RunningMesh implements AsyncDisposable {
     const onAbort = (): void => mesh.kill();
     const either = AbortSignal.any([signal, late]);
     either.addEventListener('abort', onAbort, { once: true });
+    if (either.aborted) mesh.kill();
     try {
       return { mesh, started: await mesh.startedMesh.promise };
     } catch (error) {

@@ -2,11 +2,11 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { MeshmockError } from '../plan/error.ts';
 import { startApp } from './app.ts';
 import { bridgeAddress, createNamespace, removeNamespace } from './network.ts';
 import type { KubeObject } from './objects.ts';
 import type { PodPlan } from './pods.ts';
+import { untilReady } from './ready.ts';
 import { interceptTraffic, sidecarReady, startSidecar } from './sidecar.ts';
 import type { InstalledTools } from './tools.ts';
 
@@ -92,7 +92,8 @@ export class RunningPod {
     this.routes = routes;
     this.app = startApp({ pod: plan, namespace, resolvConf: this.resolvConf, log: this.logs.app, routes, args });
     this.watch(this.app, 'mock');
-    await untilReady(this.app, `the mock of pod ${plan.name}`, this.logs.app, signal);
+    const starting = { program: this.app, name: `the mock of pod ${plan.name}`, log: this.logs.app };
+    await untilReady(starting, (either) => once(starting.program, 'message', { signal: either }), signal);
   }
 
   /** Starts the proxy, if it has one. */
@@ -115,18 +116,8 @@ export class RunningPod {
   /** Resolves when its proxy serves. */
   async proxyReady(signal: AbortSignal): Promise<void> {
     if (this.sidecar === undefined) return;
-    const ready = new AbortController();
-    const ended = once(this.sidecar, 'exit', { signal: ready.signal }).then(([code]) => {
-      throw new MeshmockError(
-        'usage',
-        `the proxy of pod ${this.plan.name} ended (exit code ${code}): see ${this.logs.proxy}`,
-      );
-    });
-    try {
-      await Promise.race([sidecarReady(this.address, AbortSignal.any([signal, ready.signal])), ended]);
-    } finally {
-      ready.abort();
-    }
+    const starting = { program: this.sidecar, name: `the proxy of pod ${this.plan.name}`, log: this.logs.proxy };
+    await untilReady(starting, (either) => sidecarReady(this.address, either), signal);
   }
 
   /** Tells the mock other entries of `--connect-to`. */
@@ -154,21 +145,6 @@ export class RunningPod {
 function resolvConfOf(namespace: string): string {
   const search = [`${namespace}.svc.cluster.local`, 'svc.cluster.local', 'cluster.local'].join(' ');
   return `nameserver ${bridgeAddress}\nsearch ${search}\noptions ndots:5 timeout:1 attempts:1\n`;
-}
-
-async function untilReady(child: ChildProcess, name: string, log: string, signal: AbortSignal): Promise<void> {
-  const settled = new AbortController();
-  const either = { signal: AbortSignal.any([signal, settled.signal]) };
-  try {
-    await Promise.race([
-      once(child, 'message', either),
-      once(child, 'exit', either).then(([code]) => {
-        throw new MeshmockError('usage', `${name} ended (exit code ${code}): see ${log}`);
-      }),
-    ]);
-  } finally {
-    settled.abort();
-  }
 }
 
 const endMs = 2000;

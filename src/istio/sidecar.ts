@@ -1,13 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
 import { chmodSync, chownSync, copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { istiodHost } from './control-plane.ts';
 import { clusterId, meshId, tokenFor, trustDomain } from './identity.ts';
 import { jaegerAddress } from './network.ts';
 import type { PodPlan } from './pods.ts';
 import { containerPortsOf } from './ports.ts';
 import { inPod, runProgram, spawnInPod } from './program.ts';
+import { answersOk } from './ready.ts';
 
 /** The user whose traffic is the proxy's own: the rules let it pass. */
 const proxyUid = 1337;
@@ -124,14 +124,7 @@ function prepareFolder({ pod, folder, rootCertificate }: SidecarOptions): void {
 
 /** Resolves when the proxy at an address has its configuration and serves. */
 export async function sidecarReady(address: string, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    const isReady = await fetch(`http://${address}:15021/healthz/ready`, { signal }).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (isReady) return;
-    await sleep(25, undefined, { signal });
-  }
+  await answersOk(`http://${address}:15021/healthz/ready`, signal);
 }
 
 /** Envoy's counters and gauges by their names in Prometheus's format. */

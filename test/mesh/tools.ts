@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { choosePorts } from '../../src/cli/ports.ts';
-import { type JaegerAddresses, jaegerEnv, startJaeger as startJaegerIn } from '../../src/istio/jaeger.ts';
+import { type JaegerAddresses, jaegerArguments, jaegerEnv, jaegerReady } from '../../src/istio/jaeger.ts';
 import { installTools } from '../../src/istio/tools.ts';
 
 /** The path of a real tool, built first if need be. Throws when it cannot be had. */
@@ -51,11 +51,12 @@ export async function startJaeger(): Promise<Jaeger> {
   const [otlp, query, queryGrpc, health] = ports.map((port) => `${host}:${port}`);
   const folder = mkdtempSync(path.join(tmpdir(), 'meshmock-jaeger-'));
   const addresses = { otlpHttp: otlp, query, queryGrpc, health } as JaegerAddresses;
-  const start = (args: readonly string[]) =>
-    spawn(program, args, { env: { ...process.env, ...jaegerEnv }, stdio: ['ignore', 'ignore', 'inherit'] });
-  const child = await startJaegerIn(folder, addresses, start, AbortSignal.timeout(longestStartMs));
+  const child = spawn(program, jaegerArguments(folder, addresses), {
+    env: { ...process.env, ...jaegerEnv },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const exit = new Promise((resolve) => child.once('exit', resolve));
-  return {
+  const jaeger: Jaeger = {
     otlp: `http://${otlp}`,
     url: `http://${query}`,
     grpc: String(queryGrpc),
@@ -69,4 +70,10 @@ export async function startJaeger(): Promise<Jaeger> {
       rmSync(folder, { recursive: true });
     },
   };
+  const late = AbortSignal.timeout(longestStartMs);
+  await jaegerReady(addresses, late).catch(async (error: unknown) => {
+    await jaeger[Symbol.asyncDispose]();
+    throw error;
+  });
+  return jaeger;
 }

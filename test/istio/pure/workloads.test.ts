@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { fillObjects } from '../../src/istio/fill.ts';
-import { gatewayObjects } from '../../src/istio/gateways.ts';
-import type { KubeObject, Service, Workload } from '../../src/istio/objects.ts';
-import { planPods } from '../../src/istio/pods.ts';
-import { portsOf, protocolOf } from '../../src/istio/ports.ts';
-import { defaultPortRoutes } from '../../src/istio/routes.ts';
+import { fillObjects } from '../../../src/istio/fill.ts';
+import { gatewayObjects } from '../../../src/istio/gateways.ts';
+import type { KubeObject, Service, Workload } from '../../../src/istio/objects.ts';
+import { planPods } from '../../../src/istio/pods.ts';
+import { portsOf, protocolOf } from '../../../src/istio/ports.ts';
+import { defaultPortRoutes } from '../../../src/istio/routes.ts';
 
 function service(
   name: string,

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Crd, type Kind, Kinds } from '../../src/istio/api/kinds.ts';
-import { Schemas } from '../../src/istio/api/schemas.ts';
-import { selectorOf } from '../../src/istio/api/selectors.ts';
-import { Store } from '../../src/istio/api/store.ts';
-import type { KubeObject } from '../../src/istio/objects.ts';
+import { type Crd, type Kind, Kinds } from '../../../src/istio/api/kinds.ts';
+import { Schemas } from '../../../src/istio/api/schemas.ts';
+import { selectorOf } from '../../../src/istio/api/selectors.ts';
+import { Store } from '../../../src/istio/api/store.ts';
+import type { KubeObject } from '../../../src/istio/objects.ts';
 
 const crd: Crd = {
   ...{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'things.a.io' } },

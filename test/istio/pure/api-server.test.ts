@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { type Crd, type Kind, Kinds } from '../../src/istio/api/kinds.ts';
-import { createApiServer } from '../../src/istio/api/server.ts';
-import { Store } from '../../src/istio/api/store.ts';
-import type { KubeObject } from '../../src/istio/objects.ts';
+import { type Crd, type Kind, Kinds } from '../../../src/istio/api/kinds.ts';
+import { createApiServer } from '../../../src/istio/api/server.ts';
+import { Store } from '../../../src/istio/api/store.ts';
+import type { KubeObject } from '../../../src/istio/objects.ts';
 
 const crd: Crd = {
   apiVersion: 'apiextensions.k8s.io/v1',

@@ -64,7 +64,11 @@ spec: { selector: { app: nobody }, ports: [{ name: http, port: 8080 }, { name: g
       'trafficPolicy: { outlierDetection: { consecutive5xxErrors: 2, interval: 1s, baseEjectionTime: 60s, maxEjectionPercent: 100 } }',
     ),
     ...{ row: 'no healthy upstream', reason: 'no_healthy_upstream', status: unavailable },
-    call: { http: 'service4*2(/~status=500/x),service4/x', grpc: 'service4*2(/~status=500/x),grpc:service4/x' },
+    // Envoy ejects on its main thread, a moment after the answer.
+    call: {
+      http: 'service4*2(/~status=500/x),service3(/~delay=500ms/x),service4/x',
+      grpc: 'service4*2(/~status=500/x),service3(/~delay=500ms/x),grpc:service4/x',
+    },
   },
   {
     name: 'too many requests at once',

@@ -1,7 +1,6 @@
-import type { ApplyReport } from './bed.ts';
+import type { ApplyReport, BedOptions } from './bed.ts';
 import type { Entry } from './entries.ts';
 import type { ManifestSource } from './manifest.ts';
-import type { InstalledTools } from './tools.ts';
 
 /** What the process on the machine tells the one in the namespaces, which has a controller's part. */
 export type ToController =
@@ -9,14 +8,8 @@ export type ToController =
   /** With the listening server as the handle. */
   | { readonly kind: 'listening'; readonly id: string };
 
-export interface StartMessage {
-  readonly tools: InstalledTools;
-  readonly folder: string;
-  readonly sources: readonly ManifestSource[];
-  readonly namespace: string;
-  readonly fill: boolean;
-  readonly appArguments: readonly string[];
-}
+/** What a bed is to be; what it tells goes by messages. */
+export type StartMessage = Omit<BedOptions, 'onEntries'>;
 
 /** What the controller tells the process on the machine. */
 export type FromController =

@@ -7,6 +7,7 @@ import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { Jaeger } from '../../src/cli/jaeger.ts';
+import { inTurn } from '../../src/execute/in-turn.ts';
 import { formatPath } from '../../src/plan/format.ts';
 import type { Plan } from '../../src/plan/plan.ts';
 import { toMessage } from '../../src/plan/to-message.ts';
@@ -89,15 +90,12 @@ suite(`${planCount} random plans through sidecars (MESHMOCK_SEED=${seed})`, { ti
   test('reply, trace and counters are what each plan says', async () => {
     const all = fc.sample(plans, { numRuns: planCount, seed });
     const before = await countsOf(bed);
-    let next = 0;
-    const lane = async (): Promise<void> => {
-      while (next < all.length) {
-        const index = next++;
-        await check(all[index] as Plan, index);
-      }
-    };
-    await Promise.all(Array.from({ length: atOnce }, lane));
-    assert.equal(next, planCount);
+    await inTurn(
+      all.length,
+      atOnce,
+      () => true,
+      (index) => check(all[index] as Plan, index),
+    );
     const after = await countsOf(bed);
     const counted = [...after].map(([key, count]) => [key, count - (before.get(key) ?? 0)] as const);
     assert.deepEqual(

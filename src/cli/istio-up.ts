@@ -17,6 +17,8 @@ const demo = fileURLToPath(new URL('../../istio/demo', import.meta.url));
 export async function istioUp(args: readonly string[]): Promise<void> {
   const values = readIstioOptions(istioUpSchema, args);
   const { mesh: name, namespace, fill, http, grpc = besideHttp(http), jaeger, logLevel, seed } = values;
+  // Reading standard input keeps this process from hearing signals: they end it as they do by default.
+  const sources = readManifestSources(values.file.length === 0 ? [demo] : values.file);
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
   endWithNpx();
@@ -24,7 +26,7 @@ export async function istioUp(args: readonly string[]): Promise<void> {
   process.stderr.write('meshmock: starting istiod, Jaeger and the pods\n');
   const options = {
     ...{ mesh: name, namespace, fill },
-    sources: readManifestSources(values.file.length === 0 ? [demo] : values.file),
+    sources,
     appArguments: [`--log-level=${logLevel}`, ...(seed === undefined ? [] : [`--seed=${seed}`])],
     ports: { http, grpc, jaeger },
     onLoss: (lost: string, logs: string) => process.stderr.write(`meshmock: ${lost} has ended; see ${logs}\n`),
@@ -36,6 +38,7 @@ export async function istioUp(args: readonly string[]): Promise<void> {
   });
   if (mesh === undefined) return;
   stop.signal.addEventListener('abort', () => void mesh[Symbol.asyncDispose](), { once: true });
+  if (stop.signal.aborted) await mesh[Symbol.asyncDispose]();
   for (const line of reportLines(started.report)) process.stderr.write(`${line}\n`);
   const seconds = (performance.now() - begun) / 1000;
   process.stdout.write(`${introduction(started.pods, mesh.ports, { seconds, folder: mesh.folder })}\n`);

@@ -1,4 +1,5 @@
-import { askMesh, endMesh } from '../istio/control-client.ts';
+import { askMesh } from '../istio/control-client.ts';
+import { endMesh } from '../istio/mesh-folder.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { istioChangeSchema, istioMeshSchema, istioUpSchema, readIstioOptions } from './istio-options.ts';
 import { objectLines, reportLines } from './istio-report.ts';

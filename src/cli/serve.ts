@@ -50,7 +50,9 @@ export async function serve(args: readonly string[]): Promise<void> {
     const { service, version } = settings.identity;
     process.stdout.write(`${service} ${version} is ready: http ${http} grpc ${grpc}\n`);
   } else if (process.connected) {
-    process.on('message', ({ connectTo }: RoutesMessage) => settings.dialler.replace(connectTo.map(parseConnectTo)));
+    process.on('message', ({ connectTo }: Partial<RoutesMessage>) => {
+      if (connectTo !== undefined) settings.dialler.replace(connectTo.map(parseConnectTo));
+    });
     process.send({ ready: { http, grpc } } satisfies ReadyMessage, () => {});
   }
 }

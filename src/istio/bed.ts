@@ -98,6 +98,7 @@ export class Bed {
     const bed = new Bed(options, { kinds, schemas: new Schemas(crds, definitions), store }, addresses, pods);
     const { checked, leftOut } = bed.check(options.sources);
     for (const object of [...baseObjects(), ...crds.map(establishedCrd)]) bed.put(asMade(object));
+    pods.checkCount(checked.map(({ object }) => object));
     const objects = checked.map((one) => bed.putChecked(one));
     await startDns((name) => pods.addressesOf(name));
     const [, istiod] = await Promise.all([
@@ -122,9 +123,14 @@ export class Bed {
    */
   async apply(sources: readonly ManifestSource[], signal: AbortSignal): Promise<ApplyReport> {
     const { checked, leftOut } = this.check(sources);
+    this.pods.checkCount(checked.map(({ object }) => object));
     const warnings = await admitAll(checked, signal);
     const report = await this.change(() => checked.map((one) => this.putChecked(one)), checked, signal);
-    return { ...report, warnings, leftOut: [...leftOut, ...report.leftOut] };
+    return {
+      ...report,
+      warnings: [...warnings, ...report.warnings],
+      leftOut: [...leftOut, ...report.leftOut],
+    };
   }
 
   /**
@@ -137,6 +143,7 @@ export class Bed {
     const removeAll = (): AppliedObject[] =>
       checked.map(({ kind, object, title }) => {
         const wasThere = this.store.remove(kind, object.metadata.namespace, object.metadata.name);
+        if (kind.kind === 'Namespace') this.store.removeAllIn(object.metadata.name);
         return { title, change: wasThere ? 'deleted' : 'not found' };
       });
     return this.change(removeAll, checked, signal);
@@ -157,8 +164,9 @@ export class Bed {
       return made !== undefined && changed.includes(made) && isHeardOf(object);
     });
     const { leftOut } = await this.pods.reconcile(signal);
-    if (changed.length > 0) await settler.settled(heard.length, this.pods.proxyAddresses, signal);
-    return { objects, warnings: [], leftOut, durationMs: performance.now() - started };
+    const isHeard = changed.length === 0 || (await settler.settled(heard.length, this.pods.proxyAddresses, signal));
+    const warnings = isHeard ? [] : ['istiod took no notice of some of it: is it of another revision (istio.io/rev)?'];
+    return { objects, warnings, leftOut, durationMs: performance.now() - started };
   }
 
   private check(sources: readonly ManifestSource[]): { readonly checked: Checked[]; readonly leftOut: string[] } {

@@ -20,14 +20,21 @@ export interface AppliedObject {
   readonly change: Change | 'deleted' | 'not found';
 }
 
-/** Kinds that are taken in, and that nothing here acts upon. */
-const withoutEffect = new Set([
-  'PodDisruptionBudget',
-  'HorizontalPodAutoscaler',
-  'NetworkPolicy',
-  'Ingress',
-  'IngressClass',
-]);
+/** Kinds that are taken in, and what nobody does with them. */
+const withoutEffect: Readonly<Record<string, string>> = {
+  PodDisruptionBudget: 'nobody evicts pods',
+  HorizontalPodAutoscaler: 'the replicas stay as they are',
+  NetworkPolicy: 'there is no network plugin that keeps it',
+  Ingress: 'use a Gateway',
+  IngressClass: 'use a Gateway',
+  ConfigMap: 'mocks read no configuration, and the mesh has its own',
+  Secret: 'mocks read no secrets',
+  MutatingWebhookConfiguration: 'the API asks istiod alone',
+  ValidatingWebhookConfiguration: 'the API asks istiod alone',
+  Node: 'pods run here',
+  Endpoints: 'istiod reads EndpointSlices',
+  WorkloadGroup: 'no machine joins the mesh by itself',
+};
 
 /**
  * Splits manifests into objects of known kinds, with their namespaces, and words about those that cannot be run.
@@ -48,14 +55,53 @@ export function checkManifests(
       leftOut.push(`${title}: ${object.kind} of ${object.apiVersion} is nothing that a mesh without a cluster runs`);
       continue;
     }
-    if (withoutEffect.has(kind.kind)) leftOut.push(`${title}: nothing here acts upon a ${kind.kind}`);
+    leftOut.push(
+      ...[withoutEffect[kind.kind], gatewayLeftOut(object)].flatMap((why) => (why ? [`${title}: ${why}`] : [])),
+    );
     for (const { path, message } of schemas.problemsOf(object))
       problems.push(`${whereIs(path)}: ${title}: ${path.join('.')}: ${message}`);
+    problems.push(...nameProblems(object, kind).map(([path, what]) => `${whereIs(path)}: ${title}: ${what}`));
     const own = kind.namespaced ? { namespace: object.metadata.namespace ?? namespace } : {};
-    checked.push({ kind, title, object: { ...object, metadata: { ...object.metadata, ...own } }, whereIs });
+    const complete = { ...object, metadata: { ...object.metadata, ...own } };
+    checked.push({ ...asWorkload(complete, kind, kinds), title, whereIs });
   }
   if (problems.length > 0) throw new MeshmockError('usage', problems.join('\n'));
   return { checked, leftOut };
+}
+
+/** RFC 1123 names, as Kubernetes wants them ("Object Names and IDs"): they become names of files here as well. */
+function nameProblems({ metadata }: KubeObject, kind: Kind): [path: string[], what: string][] {
+  const isSubdomain = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+  const isLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+  const { name, namespace } = metadata;
+  const expected = 'expected lower-case letters, digits and "-"';
+  return [
+    ...(isSubdomain.test(name)
+      ? []
+      : [[['metadata', 'name'], `"${name}" is no name: ${expected}`] as [string[], string]]),
+    ...(!kind.namespaced || namespace === undefined || isLabel.test(namespace)
+      ? []
+      : [[['metadata', 'namespace'], `"${namespace}" is no namespace: ${expected}`] as [string[], string]]),
+  ];
+}
+
+/** A pod that stands alone is a workload with one: the pods of the API are those that run. */
+function asWorkload(object: KubeObject, kind: Kind, kinds: Kinds): { kind: Kind; object: KubeObject } {
+  const replicaSet = kinds.of({ apiVersion: 'apps/v1', kind: 'ReplicaSet' });
+  if (kind.kind !== 'Pod' || kind.group !== '' || replicaSet === undefined) return { kind, object };
+  const { name, namespace, labels = {}, annotations = {} } = object.metadata;
+  const spec = {
+    ...{ replicas: 1, selector: { matchLabels: labels } },
+    template: { metadata: { labels, annotations }, spec: object.spec },
+  };
+  const metadata = { name, ...(namespace === undefined ? {} : { namespace }), labels };
+  return { kind: replicaSet, object: { apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata, spec } };
+}
+
+function gatewayLeftOut({ apiVersion, kind, spec }: KubeObject): string | undefined {
+  if (kind !== 'Gateway' || !apiVersion.startsWith('gateway.networking.k8s.io/')) return undefined;
+  const { gatewayClassName } = spec as { gatewayClassName: string };
+  return gatewayClassName === 'istio' ? undefined : `no gateway of class ${gatewayClassName} runs here, only istio`;
 }
 
 /** Whether istiod's webhook has a say about an object. */
@@ -69,7 +115,8 @@ export function withDefaults(object: KubeObject, store: Store, kind: Kind, addre
   const { spec } = object as Service;
   const old = store.get(kind, object.metadata.namespace, object.metadata.name) as Service | undefined;
   const isExternal = spec.type === 'ExternalName';
-  const clusterIP = spec.clusterIP ?? old?.spec.clusterIP ?? addresses.service();
+  const clusterIP = spec.clusterIP || old?.spec.clusterIP || addresses.service();
+  addresses.reserve(clusterIP);
   const ports = spec.ports?.map((port) => ({
     ...port,
     protocol: port.protocol ?? 'TCP',

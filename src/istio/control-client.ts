@@ -1,17 +1,18 @@
-import { existsSync } from 'node:fs';
 import { request } from 'node:http';
 import path from 'node:path';
 import { json } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../plan/error.ts';
 import type { ControlAnswer, ControlRequest } from './messages.ts';
 
 /** The control socket in a bed's folder. */
 export const controlSocket = 'control.sock';
 
+/** Where the folders of all meshes are. */
+export const meshesFolder = '/run/meshmock';
+
 /** The folder of a mesh of that name on this machine. */
 export function folderOf(mesh: string): string {
-  return path.join('/run/meshmock', mesh);
+  return path.join(meshesFolder, mesh);
 }
 
 /**
@@ -31,13 +32,6 @@ export async function askMesh(
   }
   if (answer.ok) return answer;
   throw new MeshmockError('usage', answer.message);
-}
-
-/** Ends the mesh of that name, and resolves when it has ended. @throws MeshmockError `usage` when none is up */
-export async function endMesh(mesh: string, signal: AbortSignal): Promise<void> {
-  await askMesh(mesh, { command: 'down', sources: [] }, signal);
-  // Its folder goes last.
-  while (existsSync(folderOf(mesh))) await sleep(20, undefined, { signal });
 }
 
 /** What the socket answers; nothing when nobody listens. */

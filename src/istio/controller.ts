@@ -3,6 +3,7 @@
  * with it. It keeps the bed, answers the control socket, and hands connections from the machine on into the mesh.
  */
 import { execFileSync } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Server } from 'node:net';
@@ -27,8 +28,8 @@ import type { InstalledTools } from './tools.ts';
 const ended = new AbortController();
 const forwards = new Map<string, Forward>();
 let entries: readonly Entry[] = [];
-/** Called at each listener that comes. */
-let onListening = (): void => {};
+/** Tells of each listener that comes. */
+const arrivals = new EventEmitter();
 
 process.on('message', (message: ToController, handle) => {
   switch (message.kind) {
@@ -38,7 +39,7 @@ process.on('message', (message: ToController, handle) => {
     case 'listening': {
       forwards.set(message.id, new Forward(handle as Server));
       aim();
-      onListening();
+      arrivals.emit('listener');
       return;
     }
   }
@@ -51,44 +52,80 @@ async function start(options: StartMessage): Promise<void> {
   const { folder } = options;
   mkdirSync(path.join(folder, 'logs'), { recursive: true });
   const tools = mountTools(options.tools, folder);
-  const { bed, report } = await Bed.start({ ...options, tools, onEntries: publish }, ended.signal);
-  bed.pods.onLoss = (name) => tell({ kind: 'lost', name });
-  const socket = path.join(folder, controlSocket);
-  let queue: Promise<unknown> = Promise.resolve();
-  createServer((request, response) => {
-    // One change after the other: each waits until it is in effect.
-    queue = queue.then(() => control(bed, request, response)).catch(() => response.destroy());
-  }).listen(socket, () => {
-    chmodSync(socket, 0o600);
-    tell({ kind: 'started', report, pods: podsOf(bed) });
-  });
+  const starting = Bed.start({ ...options, tools, onEntries: publish }, ended.signal);
+  const bed = starting.then((one) => one.bed);
+  bed.catch(() => {});
+  await listenForCommands(path.join(folder, controlSocket), bed);
+  const { report } = await starting;
+  const { pods } = await bed;
+  pods.onLoss = (name) => tell({ kind: 'lost', name });
+  tell({ kind: 'started', report, pods: podsOf(await bed) });
 }
 
-async function control(bed: Bed, request: IncomingMessage, response: ServerResponse): Promise<void> {
+/** @param bed resolves when the mesh is up: changes wait for that, `down` does not */
+async function listenForCommands(socket: string, bed: Promise<Bed>): Promise<void> {
+  let queue: Promise<unknown> = Promise.resolve();
+  const inTurn: Queue = (action) => {
+    const turn = queue.then(action);
+    queue = turn.catch(() => {});
+    return turn;
+  };
+  const server = createServer((request, response) => {
+    control(bed, request, response, inTurn).catch(() => response.destroy());
+  });
+  server.listen(socket);
+  await once(server, 'listening');
+  chmodSync(socket, 0o600);
+}
+
+/** Does one change after the other: each waits until it is in effect. */
+type Queue = <T>(action: () => Promise<T>) => Promise<T>;
+
+async function control(
+  bed: Promise<Bed>,
+  request: IncomingMessage,
+  response: ServerResponse,
+  inTurn: Queue,
+): Promise<void> {
   const message = (await json(request)) as ControlRequest;
-  const answer = await answerTo(bed, message).catch(
+  const answer = await answerTo(bed, message, inTurn).catch(
     (error: unknown): ControlAnswer => ({ ok: false, message: messageOf(error) }),
   );
-  await reachable();
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer), () => {
     if (message.command === 'down') tell({ kind: 'down' });
   });
 }
 
-async function answerTo(bed: Bed, { command, sources }: ControlRequest): Promise<ControlAnswer> {
+async function answerTo(
+  bed: Promise<Bed>,
+  { command, sources }: ControlRequest,
+  inTurn: Queue,
+): Promise<ControlAnswer> {
   switch (command) {
     case 'apply':
-      return { ok: true, report: await bed.apply(sources, ended.signal) };
-    case 'delete':
-      return { ok: true, report: await bed.delete(sources, ended.signal) };
+    case 'delete': {
+      const report = await inTurn(async () => {
+        const late = AbortSignal.timeout(longestChangeMs);
+        const made = await (await bed)[command](sources, late).catch((error: unknown) => {
+          throw late.aborted ? new MeshmockError('usage', `not in effect after ${longestChangeMs / 1000} s`) : error;
+        });
+        await reachable(late);
+        return made;
+      });
+      return { ok: true, report };
+    }
     case 'status':
-      return { ok: true, pods: podsOf(bed) };
+      return { ok: true, pods: podsOf(await bed) };
     case 'stats':
-      return { ok: true, stats: await bed.pods.stats(ended.signal) };
+      return { ok: true, stats: await (await bed).pods.stats(ended.signal) };
     case 'down':
+      ended.abort();
       return { ok: true };
   }
 }
+
+/** Longer than a pod may take to start. */
+const longestChangeMs = 90_000;
 
 function podsOf(bed: Bed): PodStatus[] {
   return bed.pods.all.map(({ plan, address }) => ({
@@ -105,12 +142,8 @@ function publish(now: readonly Entry[]): void {
 }
 
 /** Resolves when the machine listens for each entry: whoever applied a gateway may call it at once. */
-async function reachable(): Promise<void> {
-  while (!entries.every((entry) => forwards.has(entryId(entry)))) {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    onListening = resolve;
-    await promise;
-  }
+async function reachable(signal: AbortSignal): Promise<void> {
+  while (!entries.every((entry) => forwards.has(entryId(entry)))) await once(arrivals, 'listener', { signal });
 }
 
 function aim(): void {

@@ -16,22 +16,23 @@ const authoritative = 1 << 10;
 export async function startDns(lookup: (name: string) => readonly string[] | undefined): Promise<void> {
   const socket = createSocket('udp4');
   socket.on('message', (message, { address, port }) => {
-    const query = readQuery(message);
-    if (query !== undefined) socket.send(encode(answerTo(query, lookup)), port, address);
+    const answer = answerTo(message, lookup);
+    if (answer !== undefined) socket.send(answer, port, address, () => {});
   });
   socket.bind(53, bridgeAddress);
   await once(socket, 'listening');
 }
 
-function readQuery(message: Buffer): Packet | undefined {
+/** Nothing for what is no query, or cannot be answered in this form. */
+function answerTo(message: Buffer, lookup: (name: string) => readonly string[] | undefined): Buffer | undefined {
   try {
-    return decode(message);
+    return encode(packetFor(decode(message), lookup));
   } catch {
     return undefined;
   }
 }
 
-function answerTo(query: Packet, lookup: (name: string) => readonly string[] | undefined): Packet {
+function packetFor(query: Packet, lookup: (name: string) => readonly string[] | undefined): Packet {
   const [question] = query.questions ?? [];
   const addresses = question === undefined ? undefined : lookup(question.name.toLowerCase());
   const answers =

@@ -17,7 +17,7 @@ export function updateEndpointSlices(store: Store, kinds: Kinds): void {
   const wanted = store
     .list<Service>(kindOf('v1', 'Service'))
     .filter(({ spec }) => spec.selector !== undefined)
-    .map((service) => sliceOf(service, pods));
+    .flatMap((service) => slicesOf(service, pods));
   for (const slice of wanted) store.put(slices, slice);
   for (const { metadata } of store.list(slices)) {
     const isOurs = metadata.labels?.[managerLabel] === manager;
@@ -31,33 +31,41 @@ export function updateEndpointSlices(store: Store, kinds: Kinds): void {
 const managerLabel = 'endpointslice.kubernetes.io/managed-by';
 const manager = 'endpointslice-controller.k8s.io';
 
-function sliceOf(service: Service, pods: readonly Pod[]): KubeObject {
+/** One for each set of ports that the names of the Service's targets come to in its pods. */
+function slicesOf(service: Service, pods: readonly Pod[]): KubeObject[] {
   const { name, namespace = 'default', labels } = service.metadata;
-  const own = pods.filter(
-    ({ metadata }) => metadata.namespace === namespace && selects(service.spec.selector, metadata.labels),
+  const ready = pods.filter(
+    ({ metadata, status }) =>
+      metadata.namespace === namespace && selects(service.spec.selector, metadata.labels) && isReady(status),
   );
-  const ready = own.filter(({ status }) => isReady(status));
-  return {
+  const groups = Map.groupBy(ready, (pod) => JSON.stringify(portsIn(service, pod)));
+  // A Service without pods has an empty slice.
+  const all = groups.size === 0 ? [['[]', []] as const] : [...groups];
+  return all.map(([ports, own], index) => ({
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     addressType: 'IPv4',
     metadata: {
-      name: `${name}-endpoints`,
+      name: `${name}-endpoints${index === 0 ? '' : `-${index}`}`,
       namespace,
       labels: { ...labels, [serviceLabel]: name, [managerLabel]: manager },
     },
-    endpoints: ready.map(({ metadata, status }) => ({
+    endpoints: own.map(({ metadata, status }) => ({
       addresses: [status?.podIP],
       conditions: { ready: true, serving: true, terminating: false },
       targetRef: { kind: 'Pod', name: metadata.name, namespace },
     })),
-    ports: (service.spec.ports ?? []).map((port) => ({
-      name: port.name ?? '',
-      port: (ready[0] && targetPortOf(port, ready[0].spec)) ?? port.port,
-      protocol: port.protocol ?? 'TCP',
-      ...(port.appProtocol === undefined ? {} : { appProtocol: port.appProtocol }),
-    })),
-  };
+    ports: JSON.parse(ports) as unknown,
+  }));
+}
+
+function portsIn(service: Service, { spec }: Pod): unknown[] {
+  return (service.spec.ports ?? []).flatMap((port) => {
+    const number = targetPortOf(port, spec);
+    if (number === undefined) return [];
+    const { name = '', protocol = 'TCP', appProtocol } = port;
+    return [{ name, port: number, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) }];
+  });
 }
 
 function isReady(status: Pod['status']): boolean {

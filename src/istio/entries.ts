@@ -1,5 +1,5 @@
-import { gatewayTargetPort } from './gateways.ts';
 import { type Service, selects } from './objects.ts';
+import { targetPortOf } from './ports.ts';
 import type { RunningPod } from './running-pod.ts';
 import { entryPorts } from './sidecar.ts';
 
@@ -27,9 +27,9 @@ export function entriesOf(services: readonly Service[], pods: readonly RunningPo
     if (first === undefined) return [];
     const targets = (port: number) => behind.map(({ address }) => ({ host: address, port }));
     if (first.plan.role === 'gateway')
-      return (service.spec.ports ?? []).map(({ port }) => ({
-        ...{ name, kind: 'gateway', protocol: 'http', port },
-        targets: targets(gatewayTargetPort(port)),
+      return (service.spec.ports ?? []).map((port) => ({
+        ...{ name, kind: 'gateway', protocol: 'http', port: port.port },
+        targets: targets(targetPortOf(port, first.plan.spec) ?? port.port),
       }));
     return (['http', 'grpc'] as const).map((protocol) => ({
       ...{ name, kind: 'service', protocol },

@@ -8,6 +8,8 @@ export interface Applied {
   readonly workloads: readonly Workload[];
   /** VirtualServices, DestinationRules, ServiceEntries and routes of Gateway API. */
   readonly config: readonly KubeObject[];
+  /** Those that there are: `a.b` is a Service only when b is one of them. */
+  readonly namespaces: ReadonlySet<string>;
 }
 
 /** On a pod: the names outside the mesh that it stands for. */
@@ -22,9 +24,12 @@ const defaultPorts: readonly ServicePort[] = [
  * The objects that make a mock stand behind every destination: Services for hosts of routes that have none,
  * Deployments for Services and subsets that select no pod, pods outside the mesh for hosts of ServiceEntries.
  */
-export function fillObjects({ services, workloads, config }: Applied): KubeObject[] {
+export function fillObjects({ services, workloads, config, namespaces }: Applied): KubeObject[] {
   const entries = config.filter(({ kind }) => kind === 'ServiceEntry') as ServiceEntry[];
-  const madeServices = missingServices(services, config, new Set(entries.flatMap(({ spec }) => spec.hosts)));
+  const madeServices = missingServices(services, config, {
+    external: new Set(entries.flatMap(({ spec }) => spec.hosts)),
+    namespaces,
+  });
   const all = [...services, ...madeServices];
   const made: Workload[] = [];
   const add = (service: Service, name: string, labels: Labels): void => {
@@ -50,11 +55,11 @@ export function fillObjects({ services, workloads, config }: Applied): KubeObjec
 function missingServices(
   services: readonly Service[],
   config: readonly KubeObject[],
-  external: ReadonlySet<string>,
+  { external, namespaces }: { readonly external: ReadonlySet<string>; readonly namespaces: ReadonlySet<string> },
 ): Service[] {
   const made: Service[] = [];
   for (const { host, namespace, ports } of destinationsOf(config)) {
-    if (host.includes('*') || external.has(host) || !isClusterName(host)) continue;
+    if (host.includes('*') || external.has(host) || !isClusterName(host, namespaces)) continue;
     const [name = '', inNamespace = namespace] = host.split('.');
     const isThere = [...services, ...made].some(
       ({ metadata }) => metadata.name === name && metadata.namespace === inNamespace,
@@ -103,14 +108,15 @@ function destinationsOf(config: readonly KubeObject[]): Destination[] {
 function hostsIn({ kind, spec }: KubeObject, namespace: string): [host: string, port: number | undefined][] {
   if (kind === 'ServiceEntry') return [];
   if (kind === 'DestinationRule') return [[(spec as DestinationRule['spec']).host, undefined]];
-  return objectsIn(spec).flatMap(({ destination, mirror, backendRefs }): [string, number | undefined][] => [
+  return objectsIn(spec).flatMap(({ destination, mirror, backendRef, backendRefs }): [string, number | undefined][] => [
     ...[destination, mirror]
       .filter(isDestination)
       .map(({ host, port }): [string, number | undefined] => [host, port?.number]),
-    ...(Array.isArray(backendRefs) ? (backendRefs as BackendReference[]) : [])
+    ...[...(Array.isArray(backendRefs) ? backendRefs : []), ...(isReference(backendRef) ? [backendRef] : [])]
+      .filter(isReference)
       .filter((reference) => (reference.kind ?? 'Service') === 'Service')
       .map((reference): [string, number | undefined] => [
-        `${reference.name}.${reference.namespace ?? namespace}`,
+        `${reference.name}.${reference.namespace ?? namespace}.svc`,
         reference.port,
       ]),
   ]);
@@ -121,6 +127,10 @@ interface BackendReference {
   readonly name: string;
   readonly namespace?: string;
   readonly port?: number;
+}
+
+function isReference(value: unknown): value is BackendReference {
+  return typeof value === 'object' && value !== null && typeof (value as { name?: unknown }).name === 'string';
 }
 
 function isDestination(value: unknown): value is { host: string; port?: { number: number } } {
@@ -135,8 +145,10 @@ function objectsIn(value: unknown): Record<string, unknown>[] {
 }
 
 /** A Service's name, or one with its namespace, up to the domain of clusters. */
-function isClusterName(host: string): boolean {
-  return /^[^.]+(?:\.[^.]+(?:\.svc(?:\.cluster\.local)?)?)?$/.test(host);
+function isClusterName(host: string, namespaces: ReadonlySet<string>): boolean {
+  const [, namespace, domain] = /^[^.]+(?:\.([^.]+)(\.svc(?:\.cluster\.local)?)?)?$/.exec(host) ?? [undefined, host];
+  if (namespace === undefined) return !host.includes('.');
+  return domain !== undefined || namespaces.has(namespace);
 }
 
 function serviceOf({ metadata, spec }: DestinationRule, services: readonly Service[]): Service | undefined {

@@ -8,7 +8,11 @@ interface IstioGateway extends KubeObject {
 
 /** Gateway API's. */
 interface ApiGateway extends KubeObject {
-  spec: { gatewayClassName: string; listeners: { port: number; name: string; protocol: string }[] };
+  spec: {
+    gatewayClassName: string;
+    addresses?: unknown[];
+    listeners: { port: number; name: string; protocol: string }[];
+  };
 }
 
 /** Where Istio's installation has its gateways. */
@@ -18,7 +22,7 @@ const gatewayNamespace = 'istio-system';
 const targetPorts: Readonly<Record<number, number>> = { 80: 8080, 443: 8443 };
 
 /** The port of a gateway's pod behind a port of its Service. */
-export function gatewayTargetPort(port: number): number {
+function gatewayTargetPort(port: number): number {
   return targetPorts[port] ?? port;
 }
 
@@ -57,13 +61,15 @@ function wantedGateways(gateways: readonly KubeObject[]): WantedGateway[] {
   };
   for (const gateway of gateways) {
     if (gateway.apiVersion.startsWith('networking.istio.io/')) {
-      const { selector = { istio: 'ingressgateway' }, servers = [] } = (gateway as IstioGateway).spec;
+      const { selector: said = {}, servers = [] } = (gateway as IstioGateway).spec;
+      // Without a selector every gateway serves it: the one of an installation does.
+      const selector = Object.keys(said).length === 0 ? { istio: 'ingressgateway' } : said;
       const { istio, app } = selector;
       const name = istio === undefined ? (app ?? Object.values(selector).join('-')) : `istio-${istio}`;
       // Port 80 is there in any installation, and its pod listens on 8080.
       const ports = [80, ...servers.map(({ port }) => port.number)];
       want(name, gatewayNamespace, selector, ports);
-    } else if ((gateway as ApiGateway).spec.gatewayClassName === 'istio') {
+    } else if (isManaged(gateway as ApiGateway)) {
       const { name, namespace = 'default' } = gateway.metadata;
       const labels = { 'gateway.networking.k8s.io/gateway-name': name };
       const ports = (gateway as ApiGateway).spec.listeners.map(({ port }) => port);
@@ -71,6 +77,11 @@ function wantedGateways(gateways: readonly KubeObject[]): WantedGateway[] {
     }
   }
   return [...wanted.values()];
+}
+
+/** With addresses it is somebody else's deployment (Istio, "Manual Deployment"). */
+function isManaged({ spec }: ApiGateway): boolean {
+  return spec.gatewayClassName === 'istio' && (spec.addresses ?? []).length === 0;
 }
 
 function deployment(name: string, namespace: string, labels: Labels): KubeObject[] {

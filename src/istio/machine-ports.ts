@@ -73,6 +73,8 @@ export class MachinePorts {
 
 /** @param flag to complain with; without it a taken port is none */
 async function listen(host: string, port: number, flag: string | undefined, name: string): Promise<Server> {
+  if (port > 65_535 && flag === undefined) return listen(host, 0, flag, name);
+  if (port > 65_535) throw new MeshmockError('usage', `there is no port ${port} for ${name}: begin lower with ${flag}`);
   const server = createServer();
   server.listen({ port, exclusive: true, ...(host === '' ? {} : { host }) });
   try {

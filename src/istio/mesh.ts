@@ -1,15 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import type { Server } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MeshmockError } from '../plan/error.ts';
 import type { ApplyReport } from './bed.ts';
-import { askMesh, folderOf } from './control-client.ts';
+import { askMesh } from './control-client.ts';
 import type { Entry } from './entries.ts';
 import { type FirstPorts, type MachinePort, MachinePorts } from './machine-ports.ts';
 import type { ManifestSource } from './manifest.ts';
+import { MeshFolder } from './mesh-folder.ts';
 import {
   entryId,
   type FromController,
@@ -42,8 +42,7 @@ const longestStartMs = 120_000;
 /** A mesh without a cluster that this process has brought up: it ends with it, however that ends. */
 export class RunningMesh implements AsyncDisposable {
   readonly name: string;
-  /** For its logs; removed at the end. */
-  readonly folder: string;
+  private readonly place: MeshFolder;
   private readonly controller: ChildProcess;
   private readonly machine: MachinePorts;
   private readonly onLoss: NonNullable<MeshOptions['onLoss']>;
@@ -51,12 +50,14 @@ export class RunningMesh implements AsyncDisposable {
   private readonly startedMesh = Promise.withResolvers<StartedMesh>();
   private isStarted = false;
   private isStopping = false;
+  /** Listeners that are on their way to the controller. */
+  private readonly handedOver = new Set<Server>();
   /** Resolves when it has ended; rejects when it did so by itself. */
   readonly ended: Promise<void>;
 
-  private constructor({ mesh, ports, onLoss = () => {}, onPorts = () => {} }: MeshOptions, folder: string) {
+  private constructor({ mesh, ports, onLoss = () => {}, onPorts = () => {} }: MeshOptions, place: MeshFolder) {
     this.name = mesh;
-    this.folder = folder;
+    this.place = place;
     this.machine = new MachinePorts(ports);
     this.onLoss = onLoss;
     this.onPorts = onPorts;
@@ -83,10 +84,10 @@ export class RunningMesh implements AsyncDisposable {
   static async start(options: MeshOptions, signal: AbortSignal): Promise<{ mesh: RunningMesh; started: StartedMesh }> {
     checkMachine();
     const tools = await installBedTools(signal);
-    const folder = await freshFolder(options.mesh);
-    const mesh = new RunningMesh(options, folder);
+    const place = await MeshFolder.take(options.mesh);
+    const mesh = new RunningMesh(options, place);
     const { sources, namespace, fill, appArguments } = options;
-    mesh.tell({ kind: 'start', start: { tools, folder, sources, namespace, fill, appArguments } });
+    mesh.tell({ kind: 'start', start: { tools, folder: place.path, sources, namespace, fill, appArguments } });
     const late = AbortSignal.timeout(longestStartMs);
     const onAbort = (): void => mesh.kill();
     const either = AbortSignal.any([signal, late]);
@@ -101,6 +102,11 @@ export class RunningMesh implements AsyncDisposable {
     } finally {
       either.removeEventListener('abort', onAbort);
     }
+  }
+
+  /** For its logs; removed at the end. */
+  get folder(): string {
+    return this.place.path;
   }
 
   /** Where it is called from this machine. */
@@ -135,7 +141,8 @@ export class RunningMesh implements AsyncDisposable {
   /** Ends all of it at once, and leaves nothing. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill();
-    await this.ended;
+    // That it ended by itself before is told by `ended`.
+    await this.ended.catch(() => {});
   }
 
   private async onMessage(message: FromController): Promise<void> {
@@ -163,8 +170,14 @@ export class RunningMesh implements AsyncDisposable {
 
   private tell(message: ToController, handle?: Server): void {
     // The listener is the controller's from then on: two processes that have it open would both accept.
-    if (this.controller.connected) this.controller.send(message, handle, () => handle?.close());
-    else handle?.close();
+    const done = (): void => {
+      if (handle === undefined) return;
+      this.handedOver.delete(handle);
+      handle.close();
+    };
+    if (handle !== undefined) this.handedOver.add(handle);
+    if (this.controller.connected) this.controller.send(message, handle, done);
+    else done();
   }
 
   /** Killing `unshare` kills what it started, the first process of its namespace, and with that all others. */
@@ -175,9 +188,9 @@ export class RunningMesh implements AsyncDisposable {
 
   private async untilEnd(exit: Promise<unknown[]>): Promise<void> {
     const [code] = await exit;
-    rmSync(this.folder, { recursive: true, force: true });
-    // Not /run/netns: to remove it would pull the mount of every other mesh from under its names.
-    removeIfEmpty(path.dirname(this.folder));
+    // An open listener would keep this process alive.
+    for (const listener of this.handedOver) listener.close();
+    await this.place.release();
     if (!this.isStopping) throw new MeshmockError('usage', `the mesh has ended by itself (exit code ${String(code)})`);
     this.startedMesh.reject(new MeshmockError('usage', 'the mesh was ended before it was up'));
   }
@@ -188,23 +201,6 @@ function reportOf({ report }: Awaited<ReturnType<typeof askMesh>>): ApplyReport 
   return report;
 }
 
-/** A folder for a mesh that is not up; what one left that was killed is removed. */
-async function freshFolder(mesh: string): Promise<string> {
-  const isUp = await askMesh(mesh, { command: 'status', sources: [] }, AbortSignal.timeout(5000)).then(
-    () => true,
-    () => false,
-  );
-  if (isUp)
-    throw new MeshmockError(
-      'usage',
-      `the mesh "${mesh}" is up already: \`meshmock istio down\` ends it, --mesh NAME makes another`,
-    );
-  const folder = folderOf(mesh);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
-  return folder;
-}
-
 /** Starts the controller as the first process of its own network, mount and process namespaces. */
 function spawnController(): ChildProcess {
   const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
@@ -213,12 +209,4 @@ function spawnController(): ChildProcess {
   return spawn('unshare', [...namespaces, process.execPath, ...process.execArgv, main], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
-}
-
-function removeIfEmpty(folder: string): void {
-  try {
-    rmdirSync(folder);
-  } catch {
-    // Others use it.
-  }
 }

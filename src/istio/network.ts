@@ -12,6 +12,7 @@ const prefixBits = 16;
 export class Addresses {
   private pods = 0;
   private services = 0;
+  private readonly reserved = new Set<string>();
 
   pod(): string {
     const next = ++this.pods;
@@ -20,7 +21,13 @@ export class Addresses {
 
   service(): string {
     const next = ++this.services;
-    return `10.96.${Math.floor(next / 250)}.${1 + (next % 250)}`;
+    const address = `10.96.${Math.floor(next / 250)}.${1 + (next % 250)}`;
+    return this.reserved.has(address) ? this.service() : address;
+  }
+
+  /** Takes an address that a Service has chosen itself. */
+  reserve(address: string): void {
+    this.reserved.add(address);
   }
 }
 

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { MeshmockError } from '../plan/error.ts';
 import type { Kind, Kinds } from './api/kinds.ts';
 import type { Store } from './api/store.ts';
-import { asMade, isApplied } from './base.ts';
+import { asMade, baseObjects, isApplied } from './base.ts';
 import { withDefaults } from './cluster.ts';
 import { istiodHost } from './control-plane.ts';
 import { updateEndpointSlices } from './endpoint-slices.ts';
@@ -11,7 +11,7 @@ import { externalHostsAnnotation, fillObjects } from './fill.ts';
 import { gatewayObjects } from './gateways.ts';
 import type { PodStats } from './messages.ts';
 import { type Addresses, istiodAddress } from './network.ts';
-import type { KubeObject, Service, Workload } from './objects.ts';
+import { type KubeObject, type Service, selects, type Workload } from './objects.ts';
 import { leftOut, type PodPlan, planPods } from './pods.ts';
 import { defaultPortRoutes, namesOf, podRoutes } from './routes.ts';
 import { type PodSurroundings, RunningPod } from './running-pod.ts';
@@ -19,6 +19,12 @@ import { proxyStats } from './sidecar.ts';
 
 /** Pods are several processes each: more would bring a laptop to its knees. */
 const mostPods = 40;
+
+const workloadKinds = ['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'];
+const configWithDestinations = [
+  ...['VirtualService', 'DestinationRule', 'ServiceEntry'],
+  ...['HTTPRoute', 'GRPCRoute', 'TCPRoute', 'TLSRoute'],
+];
 
 /** Keeps the pods that the objects in the store ask for: kubelet, controllers and injector in one. */
 export class PodKeeper {
@@ -74,7 +80,14 @@ export class PodKeeper {
   addressesOf(name: string): readonly string[] | undefined {
     if (name.startsWith(istiodHost)) return [istiodAddress];
     const service = this.list<Service>('v1', 'Service').find((one) => namesOf(one, '').includes(name));
-    if (service?.spec.clusterIP !== undefined) return [service.spec.clusterIP];
+    const { clusterIP = 'None' } = service?.spec ?? {};
+    if (service !== undefined && clusterIP !== 'None') return [clusterIP];
+    if (service !== undefined)
+      return this.all
+        .filter(
+          ({ plan }) => plan.namespace === service.metadata.namespace && selects(service.spec.selector, plan.labels),
+        )
+        .map(({ address }) => address);
     const outside = [...this.running.values()].filter(({ plan }) =>
       plan.annotations[externalHostsAnnotation]?.split(',').includes(name),
     );
@@ -84,6 +97,22 @@ export class PodKeeper {
   /** Says it when a program ends by itself. */
   watch(name: string, program: ChildProcess): void {
     program.once('exit', () => this.onLoss(name));
+  }
+
+  /**
+   * Refuses objects with which there would be too many pods, before they are taken in.
+   *
+   * @throws MeshmockError `usage`
+   */
+  checkCount(objects: readonly KubeObject[]): void {
+    const coming = objects.filter(({ kind }) => workloadKinds.includes(kind)) as Workload[];
+    const all = new Map([...this.workloads(), ...coming].map((workload) => [keyOf(workload), workload]));
+    const count = [...all.values()].reduce((sum, { spec }) => sum + (spec.replicas ?? 1), 0);
+    if (count > mostPods)
+      throw new MeshmockError(
+        'usage',
+        `these would be ${count} pods: at most ${mostPods} run here; say fewer replicas`,
+      );
   }
 
   /**
@@ -97,18 +126,13 @@ export class PodKeeper {
     const services = this.list<Service>('v1', 'Service');
     const workloads = this.workloads();
     const plans = planPods(workloads, services, (namespace) => this.namespaceLabels(namespace));
-    if (plans.length > mostPods)
-      throw new MeshmockError(
-        'usage',
-        `these are ${plans.length} pods: at most ${mostPods} run here; say fewer replicas`,
-      );
     const wanted = new Set(plans.map(keyOfPod));
     const old = [...this.running].filter(([key]) => !wanted.has(key)).map(([, pod]) => pod);
     const fresh = plans.filter((plan) => !this.running.has(keyOfPod(plan)));
     await this.startPods(fresh, services, signal, beforeProxies);
     for (const pod of old) this.forget(pod);
     updateEndpointSlices(this.store, this.kinds);
-    await Promise.all(old.map((pod) => pod.stop(signal)));
+    await Promise.all(old.map((pod) => pod.stop()));
     for (const pod of this.running.values()) pod.setRoutes(this.routesOf(pod.plan, services));
     this.onEntries(this.entries);
     return { leftOut: workloads.flatMap((workload) => leftOut(workload, fresh)) };
@@ -123,15 +147,17 @@ export class PodKeeper {
     const pods = plans.map((plan) => new RunningPod(plan, this.addresses.pod(), this.surroundings));
     for (const pod of pods) this.running.set(keyOfPod(pod.plan), pod);
     this.onEntries(this.entries);
+    const failed = new AbortController();
     try {
-      await this.bringUp(pods, services, signal, beforeProxies);
+      await this.bringUp(pods, services, AbortSignal.any([signal, failed.signal]), beforeProxies);
     } catch (error) {
       // Nobody is to wait for what will not come; the next change tries again.
+      failed.abort();
       for (const pod of pods) this.forget(pod);
-      await Promise.allSettled(pods.map((pod) => pod.stop(signal)));
+      await Promise.allSettled(pods.map((pod) => pod.stop()));
       throw error;
     }
-    for (const pod of pods) pod.onLoss = (name) => this.onLoss(name);
+    for (const pod of pods) pod.onLoss = (name) => this.lose(pod, name);
   }
 
   private async bringUp(
@@ -151,6 +177,14 @@ export class PodKeeper {
     for (const pod of pods) this.store.put(podKind, pod.objectThatIs('ready'));
   }
 
+  /** A pod of which a program has ended by itself is no endpoint any more; the next change starts it anew. */
+  private lose(pod: RunningPod, name: string): void {
+    this.forget(pod);
+    updateEndpointSlices(this.store, this.kinds);
+    pod.stop().catch(() => {});
+    this.onLoss(name);
+  }
+
   private forget({ plan }: RunningPod): void {
     this.running.delete(keyOfPod(plan));
     this.store.remove(this.kind('v1', 'Pod'), plan.namespace, plan.name);
@@ -168,11 +202,15 @@ export class PodKeeper {
   private makeObjects(): void {
     const services = this.list<Service>('v1', 'Service').filter(isApplied);
     const workloads = this.workloads().filter(isApplied);
-    const wanted = gatewayObjects(this.config(['Gateway']), workloads, services);
+    const made = [...baseObjects(), ...gatewayObjects(this.config(['Gateway']), workloads, services)];
     if (this.fill) {
-      const config = this.config(['VirtualService', 'DestinationRule', 'ServiceEntry', 'HTTPRoute', 'GRPCRoute']);
-      wanted.push(...fillObjects({ services, workloads, config }));
+      const config = this.config(configWithDestinations);
+      made.push(...fillObjects({ services, workloads, config, namespaces: this.namespaces(services, workloads) }));
     }
+    const wanted = made.filter((object) => {
+      const now = this.store.get(this.kinds.of(object) as Kind, object.metadata.namespace, object.metadata.name);
+      return now === undefined || !isApplied(now);
+    });
     const names = new Set(wanted.map(keyOf));
     for (const object of this.made.filter((one) => !names.has(keyOf(one)))) {
       const [kind, { namespace, name }] = [this.kinds.of(object) as Kind, object.metadata];
@@ -186,6 +224,11 @@ export class PodKeeper {
     }
   }
 
+  private namespaces(...objects: readonly (readonly KubeObject[])[]): Set<string> {
+    const own = this.list<KubeObject>('v1', 'Namespace').map(({ metadata }) => metadata.name);
+    return new Set([...own, ...objects.flat().map(({ metadata }) => metadata.namespace ?? 'default')]);
+  }
+
   /** Objects of Istio and Gateway API of some kinds. */
   private config(kinds: readonly string[]): KubeObject[] {
     return ['networking.istio.io/v1', 'gateway.networking.k8s.io/v1'].flatMap((apiVersion) =>
@@ -194,9 +237,7 @@ export class PodKeeper {
   }
 
   private workloads(): Workload[] {
-    return ['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].flatMap((kind) =>
-      this.list<Workload>('apps/v1', kind),
-    );
+    return workloadKinds.flatMap((kind) => this.list<Workload>('apps/v1', kind));
   }
 
   private namespaceLabels(namespace: string): Readonly<Record<string, string>> {

@@ -61,11 +61,14 @@ export function spawnInPod(file: string, args: readonly string[], options: PodPr
   const out = openSync(log, 'a', 0o666);
   try {
     const [program = '', ...rest] = command;
-    return spawn(program, rest, {
+    const child = spawn(program, rest, {
       env,
       ...(cwd === undefined ? {} : { cwd }),
       stdio: ['ignore', out, out, ...(ipc ? (['ipc'] as const) : [])],
     });
+    // That it ended is what counts, and its exit tells that.
+    child.on('error', () => {});
+    return child;
   } finally {
     closeSync(out);
   }

@@ -1,5 +1,5 @@
 import { defaultPorts } from '../plan/plan.ts';
-import type { Service } from './objects.ts';
+import { type Service, selects } from './objects.ts';
 import type { PodPlan } from './pods.ts';
 import { protocolOf, targetPortOf } from './ports.ts';
 
@@ -31,11 +31,9 @@ export function defaultPortRoutes(services: readonly Service[], namespace: strin
  */
 export function podRoutes(services: readonly Service[], pods: readonly Placed[], namespace: string): string[] {
   return services.flatMap((service) => {
-    const { selector = {}, ports = [] } = service.spec;
+    const { selector, ports = [] } = service.spec;
     const own = pods.filter(
-      ({ plan }) =>
-        plan.namespace === service.metadata.namespace &&
-        Object.entries(selector).every(([label, value]) => plan.labels[label] === value),
+      ({ plan }) => plan.namespace === service.metadata.namespace && selects(selector, plan.labels),
     );
     const first = (protocol: 'http' | 'grpc') => ports.find((port) => protocolOf(port) === protocol);
     return own.flatMap(({ plan, address }) =>

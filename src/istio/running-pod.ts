@@ -30,6 +30,7 @@ export class RunningPod {
   private sidecar: ChildProcess | undefined;
   private routes: readonly string[] = [];
   private isStopping = false;
+  private starting: Promise<void> = Promise.resolve();
   /** Called with the name of a program that ended by itself. */
   onLoss: (name: string) => void = () => {};
 
@@ -81,7 +82,12 @@ export class RunningPod {
   }
 
   /** Makes the namespace and starts the mock; resolves when it listens. The mock needs no istiod. */
-  async startApp(routes: readonly string[], signal: AbortSignal): Promise<void> {
+  startApp(routes: readonly string[], signal: AbortSignal): Promise<void> {
+    this.starting = this.makeAndStart(routes, signal);
+    return this.starting;
+  }
+
+  private async makeAndStart(routes: readonly string[], signal: AbortSignal): Promise<void> {
     const { plan, namespace } = this;
     await createNamespace(namespace, this.link, this.address, signal);
     await writeFile(this.resolvConf, resolvConfOf(plan.namespace));
@@ -104,7 +110,7 @@ export class RunningPod {
     this.sidecar = startSidecar({
       ...{ pod: plan, address, namespace, resolvConf, rootCertificate, log: this.logs.proxy },
       ...{ pilotAgent: tools.pilotAgent, envoy: tools.envoy, bootstrapTemplate: tools.bootstrapTemplate },
-      folder: path.join(surroundings.folder, 'pods', plan.name),
+      folder: path.join(surroundings.folder, 'pods', this.link),
     });
     this.watch(this.sidecar, 'proxy');
   }
@@ -124,20 +130,24 @@ export class RunningPod {
   setRoutes(routes: readonly string[]): void {
     if (routes.join(' ') === this.routes.join(' ')) return;
     this.routes = routes;
-    this.app?.send({ connectTo: routes });
+    if (this.app?.connected) this.app.send({ connectTo: routes }, () => {});
   }
 
-  /** Ends its programs, at once if it must be, and removes its namespace. */
-  async stop(signal: AbortSignal): Promise<void> {
+  /** Ends its programs, those too that are only starting, and removes what it has. */
+  async stop(): Promise<void> {
     this.isStopping = true;
+    // One that was about to be started would be left.
+    await this.starting.catch(() => {});
     const programs = [this.app, this.sidecar].filter((program) => program !== undefined);
     await Promise.all(programs.map((program) => end(program)));
-    await removeNamespace(this.namespace, signal);
-    await rm(path.join(this.surroundings.folder, 'pods', this.plan.name), { recursive: true, force: true });
+    const { folder } = this.surroundings;
+    await rm(path.join(folder, 'pods', this.link), { recursive: true, force: true });
+    await rm(this.resolvConf, { force: true });
+    await removeNamespace(this.namespace, AbortSignal.timeout(endMs));
   }
 
   private get resolvConf(): string {
-    return path.join(this.surroundings.folder, `${this.plan.name}.resolv.conf`);
+    return path.join(this.surroundings.folder, `${this.link}.resolv.conf`);
   }
 }
 

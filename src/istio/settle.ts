@@ -9,6 +9,8 @@ import { isUnsettled } from './sidecar.ts';
 const pollMs = 25;
 /** An object may mean nothing to any sidecar: then no push comes. */
 const noPushMs = 500;
+/** It watches, and so hears at once; what is not for it, it never counts. */
+const notHeardMs = 3000;
 const longestMs = 15_000;
 
 /** What istiod has counted, from its metrics. */
@@ -57,9 +59,10 @@ export class Settler {
   /**
    * @param changes how many objects were changed of which istiod hears
    * @param addresses of the pods with a proxy
+   * @returns whether istiod has heard of each; when it is at rest without, it will not
    * @throws MeshmockError `usage` when a sidecar rejects what it was sent, or none of it comes to an end
    */
-  async settled(changes: number, addresses: readonly string[], signal: AbortSignal): Promise<void> {
+  async settled(changes: number, addresses: readonly string[], signal: AbortSignal): Promise<boolean> {
     const started = performance.now();
     let last = '';
     for (;;) {
@@ -71,10 +74,10 @@ export class Settler {
       const hasPushed = changes === 0 || now.pushes > this.before.pushes || elapsedMs > noPushMs;
       const isQuiet = snapshot === last && proxies.length >= addresses.length && proxies.every(isAcknowledged);
       last = snapshot;
-      if (hasHeard && hasPushed && isQuiet) {
+      if ((hasHeard || elapsedMs > notHeardMs) && hasPushed && isQuiet) {
         refuseRejected(proxies);
         const unsettled = await Promise.all(addresses.map((address) => isUnsettled(address, signal)));
-        if (!unsettled.includes(true)) return;
+        if (!unsettled.includes(true)) return hasHeard;
       }
       if (elapsedMs > longestMs) {
         refuseRejected(proxies);

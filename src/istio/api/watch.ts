@@ -1,0 +1,71 @@
+import type { ServerResponse } from 'node:http';
+import type { KubeObject } from '../objects.ts';
+import type { Kind } from './kinds.ts';
+import type { Matches } from './selectors.ts';
+import type { Store } from './store.ts';
+
+export interface Watch {
+  readonly store: Store;
+  readonly kind: Kind;
+  /** Of the request: `resourceVersion`, `sendInitialEvents`. */
+  readonly parameters: URLSearchParams;
+  readonly matches: Matches;
+  /** How an object is shown. */
+  readonly show: (object: KubeObject) => unknown;
+}
+
+/**
+ * Answers a watch with a line for each event, until the one who watches goes (Kubernetes API concepts, "Efficient
+ * detection of changes" and "Streaming lists").
+ */
+export function watch({ store, kind, parameters, matches, show }: Watch, response: ServerResponse): void {
+  const line = (type: string, object: unknown): void => {
+    response.write(`${JSON.stringify({ type, object })}\n`);
+  };
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.flushHeaders();
+  const from = Number(parameters.get('resourceVersion') ?? 0);
+  const isStream = parameters.get('sendInitialEvents') === 'true';
+  const wantsAll = isStream || from === 0;
+  if (!wantsAll && !store.remembers(from)) {
+    const message = `resource version ${from} is too old`;
+    line('ERROR', { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 410, reason: 'Expired', message });
+    response.end();
+    return;
+  }
+  /** What the watcher has been told of, or had seen before. */
+  const known = new Set<string>();
+  for (const object of store.list(kind).filter(matches)) {
+    known.add(keyOf(object));
+    if (wantsAll) line('ADDED', show(object));
+  }
+  if (isStream) {
+    const metadata = {
+      ...{ name: '', resourceVersion: String(store.version) },
+      annotations: { 'k8s.io/initial-events-end': 'true' },
+    };
+    line('BOOKMARK', show({ apiVersion: '', kind: kind.kind, metadata }));
+  }
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  store.watch(
+    kind,
+    wantsAll ? store.version : from,
+    ({ type, object }) => {
+      const wasKnown = known.has(keyOf(object));
+      if (type !== 'DELETED' && matches(object)) {
+        known.add(keyOf(object));
+        line(type, show(object));
+      } else if (wasKnown || matches(object)) {
+        // One that no longer matches is gone for who watches.
+        known.delete(keyOf(object));
+        line('DELETED', show(object));
+      }
+    },
+    gone.signal,
+  );
+}
+
+function keyOf({ metadata: { namespace = '', name } }: KubeObject): string {
+  return `${namespace}/${name}`;
+}

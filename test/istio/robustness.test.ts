@@ -1,0 +1,187 @@
+/** What happens to a mesh without a cluster should not end it, nor be lost. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { askMesh } from '../../src/istio/control-client.ts';
+import { startProgram } from '../program.ts';
+import { startBed, type TestBed } from './bed.ts';
+
+const yaml = (text: string) => ({ name: 'test.yaml', text });
+const anyPort = ['--http', 'localhost:0', '--grpc', 'localhost:0', '--jaeger', 'localhost:0'];
+const signal = new AbortController().signal;
+
+const oddPort = (name: string, port: number) =>
+  yaml(`apiVersion: v1
+kind: Service
+metadata: { name: ${name} }
+spec: { selector: { app: service4 }, ports: [{ name: http, port: ${port}, targetPort: 8080 }] }
+`);
+
+/** The processes of this machine whose command line has a text. */
+function processesWith(text: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').includes(text);
+      } catch {
+        return false;
+      }
+    });
+}
+
+describe('a mesh without a cluster goes on', () => {
+  let bed: TestBed;
+  before(async () => {
+    bed = await startBed(['istio/demo/services.yaml']);
+  });
+  after(() => bed?.[Symbol.asyncDispose]());
+
+  const tree = async (path: string): Promise<string> =>
+    (await fetch(`http://${bed.http('gateway')}${path}`, { headers: { accept: 'text/plain' } })).text();
+
+  it('when a mock dies, which the next change starts anew', async () => {
+    const { name } = bed.started.pods.find(({ service }) => service === 'service1') ?? { name: 'none' };
+    const own = processesWith(`serve --name service1 --service-version v1 --pod ${name}`).filter(
+      (pid) => readlinkSync(`/proc/${pid}/ns/net`) !== readlinkSync('/proc/self/ns/net'),
+    );
+    // Meshes of other tests may run a pod of the same name: only ours is in our controller's tree.
+    const [ours] = own.filter((pid) => isBelow(pid, bed));
+    assert.ok(ours !== undefined);
+    process.kill(ours, 'SIGKILL');
+    await sleep(500);
+    assert.match(await tree('/@service1/x'), /503 .*no_healthy_upstream|dns/);
+    await bed.apply(oddPort('other', 7001));
+    assert.match(await tree('/@service1/x'), /service1 v1 .* 200/);
+    assert.match(await tree('/@other/x'), /service4 v1 .* 200/);
+  });
+
+  it('when too many pods are asked for, of which nothing stays', async () => {
+    const many = yaml(`apiVersion: apps/v1
+kind: Deployment
+metadata: { name: many }
+spec:
+  replicas: 100
+  selector: { matchLabels: { app: many } }
+  template: { metadata: { labels: { app: many } }, spec: { containers: [{ name: c, image: i }] } }
+`);
+    await assert.rejects(bed.apply(many), /these would be 107 pods: at most 40 run here/);
+    await bed.apply(oddPort('more', 7002));
+  });
+
+  it('when a name would lead out of its folder, which is refused', async () => {
+    const evil = `apiVersion: v1\nkind: ServiceAccount\nmetadata: { name: ../../tmp/x, namespace: "a b" }\n`;
+    await assert.rejects(
+      bed.apply(yaml(evil)),
+      /test\.yaml:3:13: serviceaccount\S+: "\.\.\/\.\.\/tmp\/x" is no name[\s\S]*test\.yaml:3:\d+: .*"a b" is no namespace/,
+    );
+  });
+
+  it('when an object is for another revision, and says that istiod took no notice', async () => {
+    const canary = yaml(`apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: canary, labels: { istio.io/rev: canary } }
+spec: { hosts: [service1], http: [{ route: [{ destination: { host: service1 } }] }] }
+`);
+    const { warnings } = await bed.apply(canary);
+    assert.deepEqual(warnings, ['istiod took no notice of some of it: is it of another revision (istio.io/rev)?']);
+    await bed.delete(canary);
+  });
+
+  it('while a change is under way: its state is told', async () => {
+    const change = bed.apply(oddPort('slow', 7003));
+    const { pods = [] } = await askMesh(bed.mesh.name, { command: 'status', sources: [] }, signal);
+    assert.equal(pods.length, 7);
+    await change;
+  });
+
+  it('and its objects that were applied over give way again', async () => {
+    const telemetry = yaml(`apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: { name: mesh-default, namespace: istio-system }
+spec: { tracing: [{ randomSamplingPercentage: 0 }] }
+`);
+    await bed.apply(telemetry);
+    await bed.delete(telemetry);
+    const { traceId } = (await (await fetch(`http://${bed.http('gateway')}/@service2/x`)).json()) as {
+      traceId: string;
+    };
+    for (let tries = 0; ; tries++) {
+      const text = await (await fetch(`${bed.jaeger}/api/v3/traces/${traceId}`)).text();
+      if (/"node_id"/.test(text)) break;
+      assert.ok(tries < 100, 'no span of a sidecar came');
+      await sleep(100);
+    }
+  });
+
+  it('runs a pod that stands alone, and says what it does not run', async () => {
+    const { leftOut } = await bed.apply(
+      yaml(`apiVersion: v1
+kind: Pod
+metadata: { name: alone, labels: { app: alone } }
+spec: { containers: [{ name: c, image: i, ports: [{ containerPort: 6000 }] }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: alone }
+spec: { clusterIP: None, selector: { app: alone }, ports: [{ name: http, port: 6000 }] }
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: { name: nightly }
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: settings }
+`),
+    );
+    assert.deepEqual(leftOut, [
+      'cronjob.batch/nightly: CronJob of batch/v1 is nothing that a mesh without a cluster runs',
+      'configmap/settings: mocks read no configuration, and the mesh has its own',
+    ]);
+    assert.match(await tree('/@alone/x'), /alone v1 .* 200/);
+  });
+});
+
+/** Whether a process was started by the controller of a bed: its folder is in the controller's mounts. */
+function isBelow(pid: number, { mesh }: TestBed): boolean {
+  return readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(`/run/meshmock/${mesh.name}/`);
+}
+
+describe('meshmock istio up, more than once', () => {
+  it('gives a name to one of two that start at once, and cleans up after others that were killed', async () => {
+    const mesh = `twice-${process.pid}`;
+    mkdirSync(`/run/meshmock/killed-${process.pid}/logs`, { recursive: true });
+    const programs = [1, 2].map(() => startProgram(['istio', 'up', '--mesh', mesh, ...anyPort]));
+    const codes = programs.map((program) => program.exited());
+    assert.equal(await Promise.race(codes), 2);
+    const [loser, winner] = programs.toSorted(
+      (one, other) => Number(other.child.exitCode) - Number(one.child.exitCode),
+    );
+    assert.match(loser?.stderr ?? '', /is up already/);
+    await winner?.printed(/Ctrl-C/);
+    assert.ok(!existsSync(`/run/meshmock/killed-${process.pid}`));
+    await using down = startProgram(['istio', 'down', '--mesh', mesh]);
+    assert.equal(await down.exited(), 0, down.stderr);
+    assert.deepEqual((await Promise.all(codes)).sort(), [0, 2]);
+  });
+
+  it('ends at down while it is starting', async () => {
+    const mesh = `starting-${process.pid}`;
+    await using program = startProgram(['istio', 'up', '--mesh', mesh, ...anyPort]);
+    while (!existsSync(`/run/meshmock/${mesh}/control.sock`)) await sleep(20);
+    await using down = startProgram(['istio', 'down', '--mesh', mesh]);
+    assert.equal(await down.exited(), 0, down.stderr);
+    await program.exited();
+    assert.ok(!existsSync(`/run/meshmock/${mesh}`));
+  });
+
+  it('says which port there is not', async () => {
+    const args = ['--http', 'localhost:65533', '--grpc', 'localhost:0', '--jaeger', 'localhost:0'];
+    await using program = startProgram(['istio', 'up', '--mesh', `ports-${process.pid}`, ...args]);
+    assert.equal(await program.exited(), 2);
+    assert.match(program.stderr, /there is no port 65536 for service3: begin lower with --http/);
+  });
+});

@@ -1,13 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import {
   type Context,
   createContextKey,
+  type SpanContext,
   type TextMapGetter,
   type TextMapPropagator,
   type TextMapSetter,
   TraceFlags,
   trace,
 } from '@opentelemetry/api';
-import { suppressTracing, W3CTraceContextPropagator } from '@opentelemetry/core';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { B3InjectEncoding, B3Propagator } from '@opentelemetry/propagator-b3';
 
 /** Where the headers stand that say no to sampling without naming a trace (B3, "deny"). */
@@ -42,7 +44,7 @@ export class MeshPropagator implements TextMapPropagator {
           ? 'x-b3-sampled'
           : undefined;
     if (deny !== undefined && trace.getSpanContext(extracted) === undefined)
-      return suppressTracing(extracted).setValue(denyKey, deny);
+      return trace.setSpanContext(extracted, unsampledContext()).setValue(denyKey, deny);
     return extracted.setValue(arrivedKey, arrived);
   }
 
@@ -90,6 +92,15 @@ function decided(context: Context, isDecided: boolean): Context {
     spanId: spanContext.spanId.toLowerCase(),
     traceFlags: isDecided ? spanContext.traceFlags : TraceFlags.SAMPLED,
   });
+}
+
+/**
+ * A trace of nobody's that is not sampled: it carries a no that names no trace on as W3C, or each Envoy that knows no B3
+ * would begin a trace of its own.
+ */
+function unsampledContext(): SpanContext {
+  const id = (bytes: number): string => randomBytes(bytes).toString('hex');
+  return { traceId: id(16), spanId: id(8), traceFlags: TraceFlags.NONE, isRemote: true };
 }
 
 function textOf(value: string | string[] | undefined): string | undefined {

@@ -1,3 +1,4 @@
+import { defaultMesh } from '../istio/control-client.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { parseAddress } from '../serve/address.ts';
 import { label, text } from './option-values.ts';
@@ -21,7 +22,7 @@ const namespace = {
 } as const;
 
 /** Which of several meshes on one machine. */
-const mesh = { parse: label, default: 'mesh', value: 'NAME', help: 'which mesh, when there are several' } as const;
+const mesh = { parse: label, default: defaultMesh, value: 'NAME', help: 'which mesh, when there are several' } as const;
 
 export const istioUpSchema = {
   file: { ...file, help: `${file.help}; the demo if not given` },

@@ -1,4 +1,5 @@
 import type { ApplyReport } from '../istio/bed.ts';
+import { defaultMesh } from '../istio/control-client.ts';
 import type { MachinePort } from '../istio/machine-ports.ts';
 import type { PodStatus } from '../istio/messages.ts';
 
@@ -15,15 +16,20 @@ export function objectLines({ objects }: ApplyReport): string[] {
 export function introduction(
   pods: readonly PodStatus[],
   ports: readonly MachinePort[],
-  { seconds, folder }: { readonly seconds: number; readonly folder: string },
+  { seconds, folder, mesh }: { readonly seconds: number; readonly folder: string; readonly mesh: string },
 ): string {
   return [
     ...entryLines(ports, pods),
     '',
-    ...tryLines(ports),
+    ...tryLines(ports, optionOf(mesh)),
+    ...(pods.length === 0 ? ['No workload is in these manifests: --fill adds a mock for every destination.'] : []),
     '',
-    `${countOf(pods)}, up in ${seconds.toFixed(1)} s. Logs: ${folder}/logs. Ctrl-C ends it all, or meshmock istio down.`,
+    `${countOf(pods)}, up in ${seconds.toFixed(1)} s. Logs: ${folder}/logs. Ctrl-C ends it all, or meshmock istio down${optionOf(mesh)}.`,
   ].join('\n');
+}
+
+function optionOf(mesh: string): string {
+  return mesh === defaultMesh ? '' : ` --mesh ${mesh}`;
 }
 
 /** Where each service and gateway is called from outside. */
@@ -37,7 +43,10 @@ export function entryLines(ports: readonly MachinePort[], pods: readonly PodStat
       if (entry.kind === 'gateway') return `port ${entry.port} ${where}`;
       return `${entry.protocol} ${where}`;
     });
-    const versions = [...new Set(pods.filter(({ service }) => service === name).map(({ version }) => version))];
+    const behind = pods.filter(
+      ({ service, namespace }) => name === (namespace === 'default' ? service : `${service}.${namespace}`),
+    );
+    const versions = [...new Set(behind.map(({ version }) => version))];
     const [first] = own;
     const what =
       first?.entry.kind === 'service' ? versions.join(' ') : first?.entry.kind === 'gateway' ? 'gateway' : '';
@@ -45,7 +54,7 @@ export function entryLines(ports: readonly MachinePort[], pods: readonly PodStat
   });
 }
 
-function tryLines(ports: readonly MachinePort[]): string[] {
+function tryLines(ports: readonly MachinePort[], option: string): string[] {
   const at = ({ host, port }: MachinePort): string => `${host === '' ? 'localhost' : host}:${port}`;
   const services = ports.filter(({ entry }) => entry.kind === 'service' && entry.protocol === 'http');
   const [first, second] = services;
@@ -60,8 +69,7 @@ function tryLines(ports: readonly MachinePort[]): string[] {
     ...(jaeger === undefined
       ? []
       : [`  npx meshmock call '${at(first)}/@${target}/hello' --trace http://${at(jaeger)}`]),
-    '  npx meshmock istio apply -f virtual-service.yaml      # back when it is in effect',
-    '  npx meshmock istio delete -f virtual-service.yaml',
+    `  npx meshmock istio apply${option} -f FILE      # back when it is in effect; delete -f FILE undoes it`,
   ];
 }
 

@@ -9,6 +9,8 @@ import { besideHttp } from './serve-options.ts';
 
 const demo = fileURLToPath(new URL('../../istio/demo', import.meta.url));
 
+const stillStartingMs = 10_000;
+
 /**
  * Brings up a mesh without a cluster and runs it until a signal or `down` ends it.
  *
@@ -32,15 +34,20 @@ export async function istioUp(args: readonly string[]): Promise<void> {
     onLoss: (lost: string, logs: string) => process.stderr.write(`meshmock: ${lost} has ended; see ${logs}\n`),
     onPorts: (ports: readonly MachinePort[]) => process.stdout.write(`${entryLines(ports, []).join('\n')}\n`),
   };
-  const { mesh, started } = await RunningMesh.start(options, stop.signal).catch((error: unknown) => {
-    if (stop.signal.aborted) return { mesh: undefined, started: undefined };
-    throw error;
-  });
+  const waiting = setInterval(() => {
+    process.stderr.write(`meshmock: still starting, ${Math.round((performance.now() - begun) / 1000)} s\n`);
+  }, stillStartingMs);
+  const { mesh, started } = await RunningMesh.start(options, stop.signal)
+    .catch((error: unknown) => {
+      if (stop.signal.aborted) return { mesh: undefined, started: undefined };
+      throw error;
+    })
+    .finally(() => clearInterval(waiting));
   if (mesh === undefined) return;
   stop.signal.addEventListener('abort', () => void mesh[Symbol.asyncDispose](), { once: true });
   if (stop.signal.aborted) await mesh[Symbol.asyncDispose]();
   for (const line of reportLines(started.report)) process.stderr.write(`${line}\n`);
   const seconds = (performance.now() - begun) / 1000;
-  process.stdout.write(`${introduction(started.pods, mesh.ports, { seconds, folder: mesh.folder })}\n`);
+  process.stdout.write(`${introduction(started.pods, mesh.ports, { seconds, folder: mesh.folder, mesh: name })}\n`);
   await mesh.ended;
 }

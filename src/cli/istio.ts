@@ -2,7 +2,7 @@ import { askMesh } from '../istio/control-client.ts';
 import { endMesh } from '../istio/mesh-folder.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { istioChangeSchema, istioMeshSchema, istioUpSchema, readIstioOptions } from './istio-options.ts';
-import { objectLines, reportLines } from './istio-report.ts';
+import { entryLines, objectLines, reportLines } from './istio-report.ts';
 import { istioUp } from './istio-up.ts';
 import { readManifestSources } from './manifest-sources.ts';
 import { helpOf } from './options.ts';
@@ -12,7 +12,7 @@ export const istioHelp = `meshmock istio: a real Istio on this machine, without 
   meshmock istio up [-f FILE]…      istiod, a pod with a sidecar for each replica, gateways, Jaeger
   meshmock istio apply -f FILE…     back when every sidecar has it in effect
   meshmock istio delete -f FILE…    back when no sidecar has it any more
-  meshmock istio status             the pods that run
+  meshmock istio status             how it is called, and the pods that run
   meshmock istio down               ends it
 
 Whatever image a Deployment names, meshmock runs in its place. Needs Linux and root; istiod, pilot-agent, Envoy and
@@ -37,15 +37,24 @@ export async function istio(args: readonly string[]): Promise<void> {
       return change(command, rest);
     case 'status': {
       const values = readIstioOptions(istioMeshSchema, rest);
-      const { pods = [] } = await askMesh(values.mesh, { command, sources: [] }, new AbortController().signal);
-      for (const { name, namespace, address, role, hasSidecar } of pods)
-        process.stdout.write(`${namespace}/${name}  ${address}  ${role}${hasSidecar ? '' : ', no sidecar'}\n`);
+      const never = new AbortController().signal;
+      const { pods = [], ports = [] } = await askMesh(values.mesh, { command, sources: [] }, never);
+      const podLines = pods.map(
+        ({ name, namespace, address, role, hasSidecar }) =>
+          `${namespace}/${name}  ${address}  ${role}${hasSidecar ? '' : ', no sidecar'}`,
+      );
+      process.stdout.write(`${[...entryLines(ports, pods), '', ...podLines].join('\n')}\n`);
       return;
     }
     case 'down': {
       const values = readIstioOptions(istioMeshSchema, rest);
-      return endMesh(values.mesh, new AbortController().signal);
+      await endMesh(values.mesh, new AbortController().signal);
+      process.stdout.write('the mesh has ended\n');
+      return;
     }
+    case '':
+      process.stdout.write(`${istioHelp}\n`);
+      return;
     default:
       throw new MeshmockError('usage', `"${command}" is nothing that istio does: there are ${commands.join(', ')}`);
   }

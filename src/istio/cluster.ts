@@ -4,7 +4,7 @@ import type { Schemas } from './api/schemas.ts';
 import type { Change, Store } from './api/store.ts';
 import type { Manifest } from './manifest.ts';
 import type { Addresses } from './network.ts';
-import { groupOf, type KubeObject, type Service, titleOf } from './objects.ts';
+import { groupOf, type KubeObject, type Service, selects, titleOf, type Workload } from './objects.ts';
 
 /** An object that is to be applied, of a kind that is known. */
 export interface Checked {
@@ -51,6 +51,10 @@ export function checkManifests(
   for (const { object, whereIs } of manifests) {
     const kind = kinds.of(object);
     const title = titleOf(object);
+    if (kind === undefined && kinds.hasGroupOf(object) && !schemas.knows(object)) {
+      problems.push(`${whereIs(['kind'])}: ${title}: there is no kind ${object.kind} in ${object.apiVersion}`);
+      continue;
+    }
     if (kind === undefined) {
       leftOut.push(`${title}: ${object.kind} of ${object.apiVersion} is nothing that a mesh without a cluster runs`);
       continue;
@@ -61,11 +65,13 @@ export function checkManifests(
     for (const { path, message } of schemas.problemsOf(object))
       problems.push(`${whereIs(path)}: ${title}: ${path.join('.')}: ${message}`);
     problems.push(...nameProblems(object, kind).map(([path, what]) => `${whereIs(path)}: ${title}: ${what}`));
+    problems.push(...selectorProblems(object).map(([path, what]) => `${whereIs(path)}: ${title}: ${what}`));
     const own = kind.namespaced ? { namespace: object.metadata.namespace ?? namespace } : {};
     const complete = { ...object, metadata: { ...object.metadata, ...own } };
     checked.push({ ...asWorkload(complete, kind, kinds), title, whereIs });
   }
   if (problems.length > 0) throw new MeshmockError('usage', problems.join('\n'));
+  if (manifests.length === 0) throw new MeshmockError('usage', 'there is no object in what was given');
   return { checked, leftOut };
 }
 
@@ -83,6 +89,15 @@ function nameProblems({ metadata }: KubeObject, kind: Kind): [path: string[], wh
       ? []
       : [[['metadata', 'namespace'], `"${namespace}" is no namespace: ${expected}`] as [string[], string]]),
   ];
+}
+
+/** As the API server does for workloads: who does not select its own pods would never have any. */
+function selectorProblems({ kind, spec }: KubeObject): [path: string[], what: string][] {
+  if (!['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].includes(kind)) return [];
+  const { selector, template } = spec as Partial<Workload['spec']>;
+  const { matchLabels } = selector ?? {};
+  if (matchLabels === undefined || selects(matchLabels, template?.metadata?.labels)) return [];
+  return [[['spec', 'selector'], 'the labels of the template do not match the selector']];
 }
 
 /** A pod that stands alone is a workload with one: the pods of the API are those that run. */

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { request } from 'node:http';
 import path from 'node:path';
 import { json } from 'node:stream/consumers';
@@ -6,6 +7,9 @@ import type { ControlAnswer, ControlRequest } from './messages.ts';
 
 /** The control socket in a bed's folder. */
 export const controlSocket = 'control.sock';
+
+/** The name of a mesh that is given none. */
+export const defaultMesh = 'mesh';
 
 /** Where the folders of all meshes are. */
 export const meshesFolder = '/run/meshmock';
@@ -27,11 +31,21 @@ export async function askMesh(
 ): Promise<Extract<ControlAnswer, { ok: true }>> {
   const answer = (await post(path.join(folderOf(mesh), controlSocket), message, signal)) as ControlAnswer | undefined;
   if (answer === undefined) {
-    const other = mesh === 'mesh' ? '' : ` --mesh ${mesh}`;
-    throw new MeshmockError('usage', `no mesh is up: start it with \`meshmock istio up${other}\``);
+    const option = mesh === defaultMesh ? '' : ` --mesh ${mesh}`;
+    const others = readdirOrNone(meshesFolder).map((name) => `--mesh ${name}`);
+    const hint = others.length === 0 ? '' : `; there is ${others.join(', ')}`;
+    throw new MeshmockError('usage', `no mesh is up: start it with \`meshmock istio up${option}\`${hint}`);
   }
   if (answer.ok) return answer;
   throw new MeshmockError('usage', answer.message);
+}
+
+function readdirOrNone(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
 
 /** What the socket answers; nothing when nobody listens. */

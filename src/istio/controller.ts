@@ -14,6 +14,7 @@ import { Bed } from './bed.ts';
 import { controlSocket } from './control-client.ts';
 import type { Entry } from './entries.ts';
 import { Forward } from './forward.ts';
+import type { MachinePort } from './machine-ports.ts';
 import {
   type ControlAnswer,
   type ControlRequest,
@@ -27,6 +28,7 @@ import type { InstalledTools } from './tools.ts';
 
 const ended = new AbortController();
 const forwards = new Map<string, Forward>();
+const ports: MachinePort[] = [];
 let entries: readonly Entry[] = [];
 /** Tells of each listener that comes. */
 const arrivals = new EventEmitter();
@@ -38,6 +40,7 @@ process.on('message', (message: ToController, handle) => {
       return;
     case 'listening': {
       forwards.set(message.id, new Forward(handle as Server));
+      ports.push(message.port);
       aim();
       arrivals.emit('listener');
       return;
@@ -115,13 +118,18 @@ async function answerTo(
       return { ok: true, report };
     }
     case 'status':
-      return { ok: true, pods: podsOf(await bed) };
+      return { ok: true, pods: podsOf(await bed), ports: ports.filter(isOfNow) };
     case 'stats':
       return { ok: true, stats: await (await bed).pods.stats(ended.signal) };
     case 'down':
       ended.abort();
       return { ok: true };
   }
+}
+
+/** Whether an entry is still there: a port that leads nowhere any more stays open for when it comes back. */
+function isOfNow({ entry }: MachinePort): boolean {
+  return entries.some((one) => entryId(one) === entryId(entry));
 }
 
 /** Longer than a pod may take to start. */

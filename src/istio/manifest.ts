@@ -52,12 +52,15 @@ function objectsOf(document: Document, at: (offset: number) => string): Manifest
 }
 
 function checkedObject(value: unknown, whereIs: Manifest['whereIs']): KubeObject {
-  const expected = 'a Kubernetes object with apiVersion, kind and metadata.name';
-  if (!isRecord(value)) throw new MeshmockError('usage', `${whereIs([])}: expected ${expected}`);
+  const expected = 'expected a Kubernetes object with apiVersion, kind and metadata.name';
+  if (!isRecord(value)) throw new MeshmockError('usage', `${whereIs([])}: ${expected}`);
   const { apiVersion, kind, metadata } = value;
-  const hasName = isRecord(metadata) && typeof metadata.name === 'string' && metadata.name !== '';
-  if (typeof apiVersion !== 'string' || typeof kind !== 'string' || !hasName)
-    throw new MeshmockError('usage', `${whereIs([])}: expected ${expected}`);
+  const name = isRecord(metadata) ? metadata.name : undefined;
+  const missing = Object.entries({ apiVersion, kind, 'metadata.name': name })
+    .filter(([, text]) => typeof text !== 'string' || text === '')
+    .map(([field]) => field);
+  if (missing.length > 0)
+    throw new MeshmockError('usage', `${whereIs([])}: ${expected}: there is no ${missing.join(', no ')}`);
   return value as KubeObject;
 }
 

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../plan/error.ts';
-import { askMesh, folderOf, meshesFolder } from './control-client.ts';
+import { askMesh, controlSocket, folderOf, meshesFolder } from './control-client.ts';
 
 /**
  * The folder of a mesh on this machine, and the right to its name: a socket without a file, which the kernel takes
@@ -70,8 +71,19 @@ export async function endMesh(mesh: string, signal: AbortSignal): Promise<void> 
 async function sweep(mesh: string): Promise<void> {
   const lock = await lockOf(mesh);
   if (lock === undefined) return;
-  rmSync(folderOf(mesh), { recursive: true, force: true });
+  // One in another network namespace has another lock, and answers all the same.
+  if (!(await answers(mesh))) rmSync(folderOf(mesh), { recursive: true, force: true });
   await lock[Symbol.asyncDispose]();
+}
+
+async function answers(mesh: string): Promise<boolean> {
+  const socket = connect(path.join(folderOf(mesh), controlSocket));
+  const isThere = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  );
+  socket.destroy();
+  return isThere;
 }
 
 /** Undefined when another process has it. */

@@ -165,7 +165,11 @@ export class RunningMesh implements AsyncDisposable {
     const listeners = await this.machine.listenFor(entries, !this.isStarted);
     if (this.isStarted && listeners.size > 0)
       this.onPorts(this.ports.filter(({ entry }) => listeners.has(entryId(entry))));
-    for (const [id, listener] of listeners) this.tell({ kind: 'listening', id }, listener);
+    for (const port of this.ports) {
+      const id = entryId(port.entry);
+      const listener = listeners.get(id);
+      if (listener !== undefined) this.tell({ kind: 'listening', id, port }, listener);
+    }
   }
 
   private tell(message: ToController, handle?: Server): void {
@@ -206,7 +210,9 @@ function spawnController(): ChildProcess {
   const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
   const main = fileURLToPath(new URL(`./controller${extension}`, import.meta.url));
   const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child=KILL', '--mount-proc'];
-  return spawn('unshare', [...namespaces, process.execPath, ...process.execArgv, main], {
+  // The first process gets every orphan there, and Node waits for none but its own children: a shell does.
+  const init = ['sh', '-c', '"$@"; exit $?', 'sh'];
+  return spawn('unshare', [...namespaces, ...init, process.execPath, ...process.execArgv, main], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
 }

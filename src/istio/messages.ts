@@ -1,12 +1,13 @@
 import type { ApplyReport, BedOptions } from './bed.ts';
 import type { Entry } from './entries.ts';
+import type { MachinePort } from './machine-ports.ts';
 import type { ManifestSource } from './manifest.ts';
 
 /** What the process on the machine tells the one in the namespaces, which has a controller's part. */
 export type ToController =
   | { readonly kind: 'start'; readonly start: StartMessage }
   /** With the listening server as the handle. */
-  | { readonly kind: 'listening'; readonly id: string };
+  | { readonly kind: 'listening'; readonly id: string; readonly port: MachinePort };
 
 /** What a bed is to be; what it tells goes by messages. */
 export type StartMessage = Omit<BedOptions, 'onEntries'>;
@@ -50,6 +51,7 @@ export type ControlAnswer =
       readonly ok: true;
       readonly report?: ApplyReport;
       readonly pods?: readonly PodStatus[];
+      readonly ports?: readonly MachinePort[];
       readonly stats?: readonly PodStats[];
     }
   | { readonly ok: false; readonly message: string };

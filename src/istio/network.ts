@@ -68,9 +68,15 @@ export async function createNamespace(name: string, link: string, address: strin
   );
 }
 
-/** Removes a namespace, once no process is in it any more; its end of the bridge goes with it. */
-export async function removeNamespace(name: string, signal: AbortSignal): Promise<void> {
-  await ip([`netns del ${name}`], [], signal);
+/** Kills every process in a namespace: Envoy, which outlives a pilot-agent that was killed, has another parent then. */
+export async function killAllIn(name: string, signal: AbortSignal): Promise<void> {
+  const pids = await runProgram('ip', ['netns', 'pids', name], { signal });
+  for (const pid of pids.split('\n').filter((line) => line !== '')) process.kill(Number(pid), 'SIGKILL');
+}
+
+/** Removes a namespace, once no process is in it any more, and its link, which the kernel would take its time for. */
+export async function removeNamespace(name: string, link: string, signal: AbortSignal): Promise<void> {
+  await ip([`link del ${link}`, `netns del ${name}`], ['-force'], signal);
 }
 
 async function ip(lines: readonly string[], args: readonly string[], signal: AbortSignal): Promise<void> {

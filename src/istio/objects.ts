@@ -66,6 +66,9 @@ export interface Workload extends KubeObject {
     replicas?: number;
     selector: { matchLabels?: Record<string, string> };
     template: { metadata?: Partial<ObjectMeta>; spec: PodSpec };
+    /** Of a StatefulSet. */
+    serviceName?: string;
+    volumeClaimTemplates?: { metadata: { name: string } }[];
   };
 }
 

@@ -80,7 +80,8 @@ export class PodKeeper {
   addressesOf(name: string): readonly string[] | undefined {
     if (name.startsWith(istiodHost)) return [istiodAddress];
     const service = this.list<Service>('v1', 'Service').find((one) => namesOf(one, '').includes(name));
-    const { clusterIP = 'None' } = service?.spec ?? {};
+    const { clusterIP = 'None', externalName } = service?.spec ?? {};
+    if (externalName !== undefined) return this.addressesOf(externalName);
     if (service !== undefined && clusterIP !== 'None') return [clusterIP];
     if (service !== undefined)
       return this.all
@@ -129,22 +130,32 @@ export class PodKeeper {
     const wanted = new Set(plans.map(keyOfPod));
     const old = [...this.running].filter(([key]) => !wanted.has(key)).map(([, pod]) => pod);
     const fresh = plans.filter((plan) => !this.running.has(keyOfPod(plan)));
-    await this.startPods(fresh, services, signal, beforeProxies);
-    for (const pod of old) this.forget(pod);
+    // A name that stays, as in a StatefulSet, cannot have two pods.
+    const names = new Set(fresh.map(nameOfPod));
+    const inTheWay = old.filter(({ plan }) => names.has(nameOfPod(plan)));
+    for (const pod of inTheWay) this.forget(pod);
+    await Promise.all(inTheWay.map((pod) => pod.stop()));
+    // Its address stays as well: who calls a pod by its own name keeps the connection.
+    const kept = new Map(inTheWay.map(({ plan, address }) => [nameOfPod(plan), address]));
+    const pods = fresh.map(
+      (plan) => new RunningPod(plan, kept.get(nameOfPod(plan)) ?? this.addresses.pod(), this.surroundings),
+    );
+    await this.startPods(pods, services, signal, beforeProxies);
+    const rest = old.filter((pod) => !inTheWay.includes(pod));
+    for (const pod of rest) this.forget(pod);
     updateEndpointSlices(this.store, this.kinds);
-    await Promise.all(old.map((pod) => pod.stop()));
+    await Promise.all(rest.map((pod) => pod.stop()));
     for (const pod of this.running.values()) pod.setRoutes(this.routesOf(pod.plan, services));
     this.onEntries(this.entries);
     return { leftOut: workloads.flatMap((workload) => leftOut(workload, fresh)) };
   }
 
   private async startPods(
-    plans: readonly PodPlan[],
+    pods: readonly RunningPod[],
     services: readonly Service[],
     signal: AbortSignal,
     beforeProxies?: () => Promise<void>,
   ): Promise<void> {
-    const pods = plans.map((plan) => new RunningPod(plan, this.addresses.pod(), this.surroundings));
     for (const pod of pods) this.running.set(keyOfPod(pod.plan), pod);
     this.onEntries(this.entries);
     const failed = new AbortController();
@@ -171,10 +182,17 @@ export class PodKeeper {
       ...pods.map((pod) => pod.startApp(this.routesOf(pod.plan, services), signal)),
     ]);
     const podKind = this.kind('v1', 'Pod');
-    for (const pod of pods) this.store.put(podKind, pod.objectThatIs('starting'));
+    const tell = (state: 'starting' | 'ready'): void => {
+      for (const pod of pods) this.store.put(podKind, pod.objectThatIs(state));
+    };
+    // At the start nobody calls yet, and istiod makes the clusters of headless Services as their endpoints are when a
+    // sidecar comes: whether they speak mTLS it would not look up again.
+    const isFirst = pods.length === this.running.size;
+    tell(isFirst ? 'ready' : 'starting');
+    if (isFirst) updateEndpointSlices(this.store, this.kinds);
     for (const pod of pods) pod.startProxy();
     await Promise.all(pods.map((pod) => pod.proxyReady(signal)));
-    for (const pod of pods) this.store.put(podKind, pod.objectThatIs('ready'));
+    tell('ready');
   }
 
   /** A pod of which a program has ended by itself is no endpoint any more; the next change starts it anew. */
@@ -257,6 +275,10 @@ function keyOf({ apiVersion, kind, metadata }: KubeObject): string {
   return [apiVersion, kind, metadata.namespace, metadata.name].join(' ');
 }
 
-function keyOfPod({ namespace, name }: PodPlan): string {
+function nameOfPod({ namespace, name }: PodPlan): string {
   return `${namespace}/${name}`;
+}
+
+function keyOfPod(plan: PodPlan): string {
+  return `${nameOfPod(plan)} ${plan.hash}`;
 }

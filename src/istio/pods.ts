@@ -8,6 +8,8 @@ export type PodRole = 'mock' | 'gateway';
 /** A pod that is to run. Two that are equal need not be started anew. */
 export interface PodPlan {
   readonly name: string;
+  /** Of all but its name. */
+  readonly hash: string;
   readonly namespace: string;
   readonly workload: string;
   readonly role: PodRole;
@@ -40,7 +42,8 @@ export function planPods(
       (candidate) => candidate.metadata.namespace === namespace && selects(candidate.spec.selector, labels),
     );
     const hasSidecar = role === 'gateway' || isInjected(namespaceLabels(namespace), labels, annotations);
-    const plan: Omit<PodPlan, 'name'> = {
+    const isStateful = workload.kind === 'StatefulSet';
+    const plan: Omit<PodPlan, 'name' | 'hash'> = {
       namespace,
       workload: metadata.name,
       role,
@@ -60,10 +63,14 @@ export function planPods(
     };
     // As with Deployments, another template makes another name, and so another pod.
     const hash = shortHash(JSON.stringify(plan));
-    return Array.from({ length: spec.replicas ?? 1 }, (_, index) => ({
-      ...plan,
-      name: `${metadata.name}-${hash}-${shortHash(`${hash} ${index}`).slice(0, 5)}`,
-    }));
+    return Array.from({ length: spec.replicas ?? 1 }, (_, index) => {
+      if (!isStateful)
+        return { ...plan, hash, name: `${metadata.name}-${hash}-${shortHash(`${hash} ${index}`).slice(0, 5)}` };
+      const name = `${metadata.name}-${index}`;
+      // By these it has a name in DNS of its own ("Stable Network ID").
+      const identity = { hostname: name, subdomain: spec.serviceName };
+      return { ...plan, hash, name, spec: { ...plan.spec, ...identity } };
+    });
   });
 }
 
@@ -98,6 +105,10 @@ export function leftOut(workload: Workload, pods: readonly PodPlan[]): string[] 
     ...named('init container', initContainers),
     ...(containers.length > 1 && pod.role === 'mock' ? [`one mock for its ${containers.length} containers`] : []),
     ...named('volume', volumes),
+    ...named(
+      'volume',
+      (workload.spec.volumeClaimTemplates ?? []).map(({ metadata }) => metadata),
+    ),
     ...notServed.map((port) => `${port}: a mock speaks HTTP/1.1 and gRPC`),
   ];
   return parts.map((part) => `${titleOf(workload)}: ${part}`);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { startApp } from './app.ts';
-import { bridgeAddress, createNamespace, removeNamespace } from './network.ts';
+import { bridgeAddress, createNamespace, killAllIn, removeNamespace } from './network.ts';
 import type { KubeObject } from './objects.ts';
 import type { PodPlan } from './pods.ts';
 import { untilReady } from './ready.ts';
@@ -140,10 +140,13 @@ export class RunningPod {
     await this.starting.catch(() => {});
     const programs = [this.app, this.sidecar].filter((program) => program !== undefined);
     await Promise.all(programs.map((program) => end(program)));
+    await killAllIn(this.namespace, AbortSignal.timeout(endMs)).catch(() => {});
     const { folder } = this.surroundings;
     await rm(path.join(folder, 'pods', this.link), { recursive: true, force: true });
     await rm(this.resolvConf, { force: true });
-    await removeNamespace(this.namespace, AbortSignal.timeout(endMs));
+    await removeNamespace(this.namespace, this.link, AbortSignal.timeout(endMs)).catch(() => {
+      // It was never made, or has gone with the mounts of a mesh that ends.
+    });
   }
 
   private get resolvConf(): string {

@@ -77,6 +77,11 @@ export class Kinds {
     return this.byKind.get(`${groupOf(object)}/${object.kind}`);
   }
 
+  /** Whether there are kinds in the group of an object. */
+  hasGroupOf(object: Pick<KubeObject, 'apiVersion'>): boolean {
+    return [...this.byKind.values()].some(({ group }) => group === groupOf(object));
+  }
+
   named(group: string, plural: string): Kind | undefined {
     return this.byPlural.get(`${group}/${plural}`);
   }

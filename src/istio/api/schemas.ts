@@ -45,6 +45,18 @@ export class Schemas {
     return mostTelling(validate.errors ?? []).map(problemOf);
   }
 
+  /** Whether it is one of Kubernetes's own kinds. */
+  knows(object: KubeObject): boolean {
+    return this.definitionOf(object) !== undefined;
+  }
+
+  private definitionOf(object: KubeObject): string | undefined {
+    const group = groupOf(object);
+    const version = object.apiVersion.split('/').at(-1) ?? '';
+    const short = definitionGroups[group] ?? group.replace(/\.k8s\.io$/, '').split('.')[0];
+    return Object.keys(this.definitions).find((id) => id.endsWith(`.api.${short}.${version}.${object.kind}`));
+  }
+
   private compile(object: KubeObject): ValidateFunction | undefined {
     const group = groupOf(object);
     const version = object.apiVersion.split('/').at(-1) ?? '';
@@ -57,8 +69,7 @@ export class Schemas {
       }
       return this.ajv.compile(closedRoot(served.schema?.openAPIV3Schema ?? {}));
     }
-    const short = definitionGroups[group] ?? group.replace(/\.k8s\.io$/, '').split('.')[0];
-    const name = Object.keys(this.definitions).find((id) => id.endsWith(`.api.${short}.${version}.${object.kind}`));
+    const name = this.definitionOf(object);
     return name === undefined ? undefined : this.ajv.compile({ $ref: `${kubernetesId}#/$defs/${name}` });
   }
 }

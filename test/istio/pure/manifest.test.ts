@@ -28,7 +28,10 @@ describe('manifests', () => {
   for (const [text, expected] of [
     ['a: [', /^a\.yaml:1:\d+: this is no YAML: /],
     ['- 1', /^a\.yaml:1:1: expected a Kubernetes object with apiVersion, kind and metadata\.name$/],
-    ['apiVersion: v1\nkind: A\nmetadata: {}', /^a\.yaml:1:1: expected a Kubernetes object/],
+    [
+      'apiVersion: v1\nkind: A\nmetadata: {}',
+      /^a\.yaml:1:1: expected a Kubernetes object .*: there is no metadata\.name$/,
+    ],
     ['apiVersion: v1\nkind: List\nitems: [{kind: A}]', /^a\.yaml:3:9: expected a Kubernetes object/],
   ] as const)
     it(`refuses ${JSON.stringify(text)}`, () => {

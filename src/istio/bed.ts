@@ -2,22 +2,23 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { MeshmockError } from '../plan/error.ts';
-import { type Kind, Kinds } from './api/kinds.ts';
+import { admitAll } from './admission.ts';
+import { Kinds } from './api/kinds.ts';
 import { Schemas } from './api/schemas.ts';
 import { createApiServer } from './api/server.ts';
 import { Store } from './api/store.ts';
-import { asMade, baseObjects } from './base.ts';
-import { type AppliedObject, type Checked, checkManifests, establishedCrd, isIstios, withDefaults } from './cluster.ts';
-import { admit, istiodReady, startIstiod } from './control-plane.ts';
+import { type AppliedObject, type Checked, checkManifests, establishedCrd, withDefaults } from './cluster.ts';
+import { ClusterView } from './cluster-view.ts';
+import { istiodReady, startIstiod } from './control-plane.ts';
 import { readCrds } from './crds.ts';
 import { startDns } from './dns.ts';
 import type { Entry } from './entries.ts';
 import { createAuthority } from './identity.ts';
 import { jaegerArguments, jaegerEnv, jaegerReady } from './jaeger.ts';
+import { MadeObjects } from './made-objects.ts';
 import { type ManifestSource, parseManifests } from './manifest.ts';
+import { addressesOf } from './names.ts';
 import { Addresses, bridgeAddress, createBridge, createNamespace, istiodAddress, jaegerAddress } from './network.ts';
-import type { KubeObject } from './objects.ts';
 import { PodKeeper } from './pod-keeper.ts';
 import { spawnInPod } from './program.ts';
 import { type Starting, untilReady } from './ready.ts';
@@ -90,17 +91,17 @@ export class Bed {
     const definitions = JSON.parse(readFileSync(path.join(tools.kubernetes, '_definitions.json'), 'utf8'));
     const store = new Store();
     const addresses = new Addresses();
-    const pods = new PodKeeper({ tools, folder, rootCertificate, appArguments: options.appArguments }, store, kinds, {
-      addresses,
-      fill: options.fill,
-    });
+    const view = new ClusterView(store, kinds);
+    const made = new MadeObjects(view, addresses, options.fill);
+    const surroundings = { tools, folder, rootCertificate, appArguments: options.appArguments };
+    const pods = new PodKeeper(surroundings, view, addresses, made);
     pods.onEntries = (entries) => options.onEntries([...entries, jaegerEntry]);
     const bed = new Bed(options, { kinds, schemas: new Schemas(crds, definitions), store }, addresses, pods);
     const { checked, leftOut } = bed.check(options.sources);
-    for (const object of [...baseObjects(), ...crds.map(establishedCrd)]) bed.put(asMade(object));
+    for (const crd of crds.map(establishedCrd)) store.put(view.kindOf(crd), crd);
     pods.checkCount(checked.map(({ object }) => object));
     const objects = checked.map((one) => bed.putChecked(one));
-    await startDns((name) => pods.addressesOf(name));
+    await startDns((name) => addressesOf(name, view.services, pods.all));
     const [, istiod] = await Promise.all([
       bed.startJaeger(options, signal),
       bed.startIstiod(options, authorityFolder, signal),
@@ -179,11 +180,6 @@ export class Bed {
     return { title, change };
   }
 
-  private put(object: KubeObject): void {
-    const kind = this.kinds.of(object) as Kind;
-    this.store.put(kind, withDefaults(object, this.store, kind, this.addresses));
-  }
-
   private async startIstiod(
     { tools, folder }: BedOptions,
     authorityFolder: string,
@@ -223,18 +219,3 @@ const jaegerEntry: Entry = {
   ...{ name: 'jaeger', kind: 'jaeger', protocol: 'http' },
   targets: [{ host: jaegerAddress, port: 16_686 }],
 };
-
-/** Asks istiod's webhook about all objects that are its own. */
-async function admitAll(checked: readonly Checked[], signal: AbortSignal): Promise<string[]> {
-  const own = checked.filter(({ object }) => isIstios(object));
-  const answers = await Promise.allSettled(own.map(({ object }) => admit(object, signal)));
-  const denied = answers.flatMap((answer, index) => {
-    if (answer.status === 'fulfilled') return [];
-    const one = own[index];
-    return [`${one?.whereIs([])}: ${one?.title}: istiod denies it: ${(answer.reason as Error).message}`];
-  });
-  if (denied.length > 0) throw new MeshmockError('usage', denied.join('\n'));
-  return answers.flatMap((answer, index) =>
-    answer.status === 'fulfilled' ? answer.value.map((warning) => `${own[index]?.title}: ${warning}`) : [],
-  );
-}

@@ -1,14 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { request } from 'node:https';
 import path from 'node:path';
-import { json } from 'node:stream/consumers';
 import { stringify } from 'yaml';
-import { MeshmockError } from '../plan/error.ts';
 import { clusterId, tokenFor, trustDomain } from './identity.ts';
 import { bridgeAddress, istiodAddress, jaegerAddress } from './network.ts';
-import { groupOf, type KubeObject } from './objects.ts';
 import { spawnInPod } from './program.ts';
 import { answersOk } from './ready.ts';
 
@@ -129,41 +125,6 @@ export async function syncStatus(signal: AbortSignal): Promise<SyncStatus[]> {
 export async function istiodMetrics(signal: AbortSignal): Promise<string> {
   const response = await fetch(`http://${istiodAddress}:15014/metrics`, { signal });
   return response.text();
-}
-
-/**
- * Asks istiod's own admission webhook about an object.
- *
- * @returns its warnings
- * @throws MeshmockError `usage` with what it said, when it denies the object
- */
-export async function admit(object: KubeObject, signal: AbortSignal): Promise<readonly string[]> {
-  const [version = ''] = object.apiVersion.split('/').slice(-1);
-  const kind = { group: groupOf(object), version, kind: object.kind };
-  const { name, namespace } = object.metadata;
-  const review = {
-    apiVersion: 'admission.k8s.io/v1',
-    kind: 'AdmissionReview',
-    request: { uid: '1', kind, operation: 'CREATE', namespace, name, object },
-  };
-  const { response } = (await post('/validate', review, signal)) as {
-    response: { allowed: boolean; status?: { message?: string }; warnings?: string[] };
-  };
-  if (response.allowed) return response.warnings ?? [];
-  throw new MeshmockError('usage', response.status?.message ?? 'denied without a word');
-}
-
-async function post(target: string, body: unknown, signal: AbortSignal): Promise<unknown> {
-  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-  const headers = { 'content-type': 'application/json' };
-  const options = { host: istiodAddress, port: 15017, path: target, method: 'POST', headers, signal };
-  // Its certificate is of the authority that we made, and the bridge leads nowhere else.
-  const asked = request({ ...options, rejectUnauthorized: false }, (response) => {
-    json(response).then(resolve, reject);
-  });
-  asked.once('error', reject);
-  asked.end(JSON.stringify(body));
-  return promise;
 }
 
 /** Where the services of a bed send their spans. */

@@ -1,21 +1,15 @@
-import type { Kinds } from './api/kinds.ts';
-import type { Store } from './api/store.ts';
+import type { ClusterView } from './cluster-view.ts';
 import { type KubeObject, type Pod, type Service, selects } from './objects.ts';
 import { targetPortOf } from './ports.ts';
 
 const serviceLabel = 'kubernetes.io/service-name';
 
 /** Keeps the EndpointSlices of Services, as Kubernetes's controller of that name does. */
-export function updateEndpointSlices(store: Store, kinds: Kinds): void {
-  const kindOf = (apiVersion: string, kind: string) => {
-    const found = kinds.of({ apiVersion, kind });
-    if (found === undefined) throw new Error(`${kind} is built in`);
-    return found;
-  };
-  const slices = kindOf('discovery.k8s.io/v1', 'EndpointSlice');
-  const pods = store.list<Pod>(kindOf('v1', 'Pod'));
-  const wanted = store
-    .list<Service>(kindOf('v1', 'Service'))
+export function updateEndpointSlices(view: ClusterView): void {
+  const { store } = view;
+  const slices = view.kindOf({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice' });
+  const pods = view.list<Pod>('v1', 'Pod');
+  const wanted = view.services
     .filter(({ spec }) => spec.selector !== undefined)
     .flatMap((service) => slicesOf(service, pods));
   for (const slice of wanted) store.put(slices, slice);

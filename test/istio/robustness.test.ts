@@ -150,6 +150,50 @@ function isBelow(pid: number, { mesh }: TestBed): boolean {
   return readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(`/run/meshmock/${mesh.name}/`);
 }
 
+/** Pods with names that stay, behind a Service without an address, under STRICT mTLS; and a name for another's name. */
+const stateful = (version: string) =>
+  yaml(`apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: default, namespace: istio-system }
+spec: { mtls: { mode: STRICT } }
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: { name: db, namespace: bank }
+spec:
+  replicas: 2
+  serviceName: db
+  selector: { matchLabels: { app: db } }
+  template:
+    metadata: { labels: { app: db, version: ${version} } }
+    spec: { containers: [{ name: c, image: i }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: db, namespace: bank }
+spec: { clusterIP: None, selector: { app: db }, ports: [{ name: http, port: 8008 }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: ext }
+spec: { type: ExternalName, externalName: gateway.default.svc.cluster.local }
+`);
+
+describe('names that stay', () => {
+  it('lead to pods behind headless Services, with mTLS from the start and after a change', async () => {
+    await using bed = await startBed(['istio/demo/services.yaml', stateful('v1')]);
+    for (const version of ['v1', 'v2']) {
+      await bed.apply(stateful(version));
+      const url = `http://${bed.http('gateway')}/@db.bank|db-0.db.bank:8008|db-1.db.bank:8008|ext/x`;
+      const text = await (await fetch(url, { headers: { accept: 'text/plain' } })).text();
+      assert.match(text, new RegExp(`─ db\\.bank:8080 → db ${version} \\(db-\\d\\) +200 .*mTLS gateway→default`));
+      for (const index of [0, 1])
+        assert.match(text, new RegExp(`─ db-${index}\\.db\\.bank:8008 → db ${version} \\(db-${index}\\) +200 .*mTLS`));
+      assert.match(text, /─ ext:8080 → gateway v1 .* 200 .*mTLS gateway→gateway/);
+    }
+  });
+});
+
 describe('meshmock istio up, more than once', () => {
   it('gives a name to one of two that start at once, and cleans up after others that were killed', async () => {
     const mesh = `twice-${process.pid}`;

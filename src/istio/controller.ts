@@ -24,6 +24,7 @@ import {
   type StartMessage,
   type ToController,
 } from './messages.ts';
+import { namespacesFolder } from './program.ts';
 import type { InstalledTools } from './tools.ts';
 
 const ended = new AbortController();
@@ -161,8 +162,8 @@ function aim(): void {
 /** The proxy's user may read nothing below root's home: what it runs is seen under the bed's folder, by this mount alone. */
 function mountTools(tools: InstalledTools, folder: string): InstalledTools {
   // Names of network namespaces are for this process and its children.
-  mkdirSync('/run/netns', { recursive: true });
-  execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', '/run/netns']);
+  mkdirSync(namespacesFolder, { recursive: true });
+  execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', namespacesFolder]);
   const mounted = (file: string): string => {
     const target = path.join(folder, 'tools', path.basename(path.dirname(file)));
     mkdirSync(target, { recursive: true });

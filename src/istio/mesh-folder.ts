@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../plan/error.ts';
 import { askMesh, controlSocket, folderOf, meshesFolder } from './control-client.ts';
+import { namespacesFolder } from './program.ts';
 
 /**
  * The folder of a mesh on this machine, and the right to its name: a socket without a file, which the kernel takes
@@ -44,6 +45,8 @@ export class MeshFolder {
     rmSync(this.path, { recursive: true, force: true });
     try {
       rmdirSync(meshesFolder);
+      // Made for names of network namespaces. While another mesh is up, removing it would take away its mount there.
+      rmdirSync(namespacesFolder);
     } catch {
       // Others are in it.
     }

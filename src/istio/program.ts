@@ -4,6 +4,9 @@ import { closeSync, openSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { MeshmockError } from '../plan/error.ts';
 
+/** Where the system keeps names of network namespaces (ip-netns(8)). */
+export const namespacesFolder = '/run/netns';
+
 export interface RunOptions {
   readonly input?: string;
   readonly cwd?: string;
@@ -48,7 +51,7 @@ export function inPod(
   { namespace, resolvConf }: Pick<PodProcess, 'namespace' | 'resolvConf'>,
   command: readonly string[],
 ): string[] {
-  const inside = ['nsenter', `--net=/run/netns/${namespace}`, ...command];
+  const inside = ['nsenter', `--net=${namespacesFolder}/${namespace}`, ...command];
   if (resolvConf === undefined) return inside;
   return ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolvConf, ...inside];
 }

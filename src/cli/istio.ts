@@ -24,6 +24,9 @@ ${helpOf(istioUpSchema)}
 apply, delete:
 ${helpOf(istioChangeSchema)}`;
 
+/** What these ask for is bounded by the mesh itself, and Ctrl-C ends this process. */
+const never = new AbortController().signal;
+
 const commands = ['up', 'apply', 'delete', 'status', 'down'];
 
 /** @throws MeshmockError `usage` */
@@ -37,7 +40,6 @@ export async function istio(args: readonly string[]): Promise<void> {
       return change(command, rest);
     case 'status': {
       const values = readIstioOptions(istioMeshSchema, rest);
-      const never = new AbortController().signal;
       const { pods = [], ports = [] } = await askMesh(values.mesh, { command, sources: [] }, never);
       const podLines = pods.map(
         ({ name, namespace, address, role, hasSidecar }) =>
@@ -48,7 +50,7 @@ export async function istio(args: readonly string[]): Promise<void> {
     }
     case 'down': {
       const values = readIstioOptions(istioMeshSchema, rest);
-      await endMesh(values.mesh, new AbortController().signal);
+      await endMesh(values.mesh, never);
       process.stdout.write('the mesh has ended\n');
       return;
     }
@@ -64,7 +66,7 @@ async function change(command: 'apply' | 'delete', args: readonly string[]): Pro
   const values = readIstioOptions(istioChangeSchema, args);
   if (values.file.length === 0) throw new MeshmockError('usage', `say what to ${command}: -f FILE`);
   const sources = readManifestSources(values.file);
-  const { report } = await askMesh(values.mesh, { command, sources }, new AbortController().signal);
+  const { report } = await askMesh(values.mesh, { command, sources }, never);
   if (report === undefined) return;
   for (const line of reportLines(report)) process.stderr.write(`${line}\n`);
   for (const line of objectLines(report)) process.stdout.write(`${line}\n`);

@@ -1,7 +1,8 @@
 import { MeshmockError } from '../plan/error.ts';
 import type { Crd, Kind, Kinds } from './api/kinds.ts';
-import type { Schemas } from './api/schemas.ts';
+import type { SchemaProblem, Schemas } from './api/schemas.ts';
 import type { Change, Store } from './api/store.ts';
+import { workloadKinds } from './cluster-view.ts';
 import type { Manifest } from './manifest.ts';
 import type { Addresses } from './network.ts';
 import { groupOf, type KubeObject, type Service, selects, titleOf, type Workload } from './objects.ts';
@@ -62,10 +63,8 @@ export function checkManifests(
     leftOut.push(
       ...[withoutEffect[kind.kind], gatewayLeftOut(object)].flatMap((why) => (why ? [`${title}: ${why}`] : [])),
     );
-    for (const { path, message } of schemas.problemsOf(object))
-      problems.push(`${whereIs(path)}: ${title}: ${path.join('.')}: ${message}`);
-    problems.push(...nameProblems(object, kind).map(([path, what]) => `${whereIs(path)}: ${title}: ${what}`));
-    problems.push(...selectorProblems(object).map(([path, what]) => `${whereIs(path)}: ${title}: ${what}`));
+    const found = [...schemas.problemsOf(object), ...nameProblems(object, kind), ...selectorProblems(object)];
+    problems.push(...found.map((problem) => problemText(problem, title, whereIs)));
     const own = kind.namespaced ? { namespace: object.metadata.namespace ?? namespace } : {};
     const complete = { ...object, metadata: { ...object.metadata, ...own } };
     checked.push({ ...asWorkload(complete, kind, kinds), title, whereIs });
@@ -75,29 +74,37 @@ export function checkManifests(
   return { checked, leftOut };
 }
 
+function problemText({ path, message, isWhole }: Problem, title: string, whereIs: Manifest['whereIs']): string {
+  return `${whereIs(path)}: ${title}: ${isWhole ? '' : `${path.join('.')}: `}${message}`;
+}
+
+/** One that a schema does not know of has a message that stands without its path. */
+interface Problem extends SchemaProblem {
+  readonly isWhole?: true;
+}
+
 /** RFC 1123 names, as Kubernetes wants them ("Object Names and IDs"): they become names of files here as well. */
-function nameProblems({ metadata }: KubeObject, kind: Kind): [path: string[], what: string][] {
+function nameProblems({ metadata: { name, namespace } }: KubeObject, { namespaced }: Kind): Problem[] {
   const isSubdomain = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
   const isLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-  const { name, namespace } = metadata;
-  const expected = 'expected lower-case letters, digits and "-"';
-  return [
-    ...(isSubdomain.test(name)
-      ? []
-      : [[['metadata', 'name'], `"${name}" is no name: ${expected}`] as [string[], string]]),
-    ...(!kind.namespaced || namespace === undefined || isLabel.test(namespace)
-      ? []
-      : [[['metadata', 'namespace'], `"${namespace}" is no namespace: ${expected}`] as [string[], string]]),
-  ];
+  const problems: Problem[] = [];
+  const refuse = (field: string, value: string, what: string): void => {
+    const message = `"${value}" is no ${what}: expected lower-case letters, digits and "-"`;
+    problems.push({ path: ['metadata', field], message, isWhole: true });
+  };
+  if (!isSubdomain.test(name)) refuse('name', name, 'name');
+  if (namespaced && namespace !== undefined && !isLabel.test(namespace)) refuse('namespace', namespace, 'namespace');
+  return problems;
 }
 
 /** As the API server does for workloads: who does not select its own pods would never have any. */
-function selectorProblems({ kind, spec }: KubeObject): [path: string[], what: string][] {
-  if (!['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].includes(kind)) return [];
+function selectorProblems({ kind, spec }: KubeObject): Problem[] {
+  if (!workloadKinds.includes(kind)) return [];
   const { selector, template } = spec as Partial<Workload['spec']>;
   const { matchLabels } = selector ?? {};
   if (matchLabels === undefined || selects(matchLabels, template?.metadata?.labels)) return [];
-  return [[['spec', 'selector'], 'the labels of the template do not match the selector']];
+  const message = 'the labels of the template do not match the selector';
+  return [{ path: ['spec', 'selector'], message, isWhole: true }];
 }
 
 /** A pod that stands alone is a workload with one: the pods of the API are those that run. */

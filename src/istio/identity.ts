@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { runProgram } from './program.ts';
 
@@ -28,9 +28,7 @@ export async function createAuthority(folder: string, signal: AbortSignal): Prom
   );
   // istiod reads keys of elliptic curves in their own form only.
   await runProgram('openssl', ['ec', '-in', `${key}.pkcs8`, '-out', key], { signal });
-  await Promise.all(
-    ['ca-cert.pem', 'cert-chain.pem'].map((name) => runProgram('cp', [root, path.join(folder, name)], { signal })),
-  );
+  for (const name of ['ca-cert.pem', 'cert-chain.pem']) copyFileSync(root, path.join(folder, name));
   return root;
 }
 

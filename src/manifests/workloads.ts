@@ -50,7 +50,6 @@ function deployment(
   { version, replicas }: MeshVersion,
   options: WorkloadOptions,
 ): KubeObject {
-  const selected = { app: name, version };
   const labels = { ...labelsOf(name), version, 'app.kubernetes.io/version': version };
   return {
     apiVersion: 'apps/v1',
@@ -60,7 +59,7 @@ function deployment(
       replicas,
       // A pod goes when another is ready: with one replica too, nobody is without an answer.
       strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
-      selector: { matchLabels: selected },
+      selector: { matchLabels: { app: name, version } },
       template: {
         metadata: { labels },
         spec: {
@@ -76,12 +75,14 @@ function deployment(
             runAsGroup: 65_532,
             seccompProfile: { type: 'RuntimeDefault' },
           },
+          // The hash, which Kubernetes adds, is that of this Deployment and revision: what an update replaces does not count.
           topologySpreadConstraints: [
             {
               maxSkew: 1,
               topologyKey: 'kubernetes.io/hostname',
               whenUnsatisfiable: 'ScheduleAnyway',
-              labelSelector: { matchLabels: selected },
+              labelSelector: { matchLabels: { 'app.kubernetes.io/part-of': 'meshmock' } },
+              matchLabelKeys: ['pod-template-hash'],
             },
           ],
           containers: [container(behaviour, options)],

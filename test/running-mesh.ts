@@ -70,7 +70,7 @@ export async function startMesh(
         seed: 'test',
         ...more,
       },
-      verbatimTracing,
+      { tracing: verbatimTracing },
       logger,
     );
     services.set(services.has(name) ? pod : name, running);

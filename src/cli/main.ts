@@ -7,11 +7,12 @@ const oldestNode = 24;
 
 const help = `meshmock: a mock service for exploring a service mesh
 
-  meshmock up [MESH]     a mesh of services on this machine: demo, octopus, or a YAML file
-  meshmock serve         one service
-  meshmock call URL      sends a plan, prints the tree, checks what is expected of it
-  meshmock istio up      a real Istio on this machine, without a cluster
-  meshmock plan TEXT     a plan from any form to any other: path, json, curl, grpcurl
+  meshmock up [MESH]      a mesh of services on this machine: demo, octopus, or a YAML file
+  meshmock serve          one service
+  meshmock call URL       sends a plan, prints the tree, checks what is expected of it
+  meshmock istio up       a real Istio on this machine, without a cluster
+  meshmock manifests URL  Kubernetes manifests for the services that a plan names
+  meshmock plan TEXT      a plan from any form to any other: path, json, curl, grpcurl
 
 Each takes --help.`;
 
@@ -43,6 +44,10 @@ async function run(command: string | undefined, args: readonly string[]): Promis
       const { plan, planHelp } = await import('./plan.ts');
       return wantsHelp ? print(planHelp) : print(await plan(args));
     }
+    case 'manifests': {
+      const { manifests, manifestsHelp } = await import('./manifests.ts');
+      return wantsHelp ? print(manifestsHelp) : manifests(args);
+    }
     case undefined:
     case 'help':
     case '--help':
@@ -53,7 +58,10 @@ async function run(command: string | undefined, args: readonly string[]): Promis
       return print(programVersion());
     }
     default:
-      throw new MeshmockError('usage', `"${command}" is no command: there are up, serve, call, istio and plan`);
+      throw new MeshmockError(
+        'usage',
+        `"${command}" is no command: there are up, serve, call, istio, manifests and plan`,
+      );
   }
 }
 

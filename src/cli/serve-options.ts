@@ -45,6 +45,11 @@ export const serveSchema = {
     help: 'where gRPC listens; behind `-listenAddress`, its port + 1010',
     repeatable: true,
   },
+  metrics: {
+    parse: parseAddress,
+    value: 'ADDRESS',
+    help: 'where Prometheus finds `/metrics`, such as `:9464`; nowhere if not given',
+  },
   connectTo: {
     parse: parseConnectTo,
     value: 'HOST:PORT:ADDR:PORT',
@@ -156,6 +161,7 @@ export function readServeSettings(args: readonly string[], env: NodeJS.ProcessEn
     },
     http: values.http,
     grpc: grpcAddresses(parsed),
+    ...(values.metrics === undefined ? {} : { metrics: values.metrics }),
     dialler: new Dialler(values.connectTo),
     forwardHeaders: values.forwardHeader,
     limits,
@@ -184,6 +190,7 @@ const ownSettings = [
   'serviceVersion',
   'http',
   'grpc',
+  'metrics',
   'pod',
   'zone',
   'connectTo',

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseConnectTo } from '../execute/connect-to.ts';
 import { authorityOf } from '../plan/plan.ts';
-import { startTracing } from '../telemetry/start.ts';
+import { startTelemetry } from '../telemetry/start.ts';
 import { helpOf } from './options.ts';
 import { readServeSettings, serveSchema } from './serve-options.ts';
 
@@ -36,19 +36,20 @@ export function programVersion(): string {
 export async function serve(args: readonly string[]): Promise<void> {
   const settings = readServeSettings(args, process.env);
   // First, and the servers only then: instrumentation must be there before what it instruments is loaded.
-  const tracing = await startTracing(settings.identity, programVersion());
+  const telemetry = await startTelemetry(settings.identity, programVersion(), settings.metrics !== undefined);
   const [{ startService }, { createLogger }] = await Promise.all([
     import('../serve/start-service.ts'),
     import('../serve/logger.ts'),
   ]);
-  const running = await startService(settings, tracing, createLogger(settings.identity, settings.logLevel));
+  const running = await startService(settings, telemetry, createLogger(settings.identity, settings.logLevel));
   const http = running.http.map(authorityOf).join(', ');
   const grpc = running.grpc.map(authorityOf).join(', ');
+  const metrics = running.metrics === undefined ? '' : ` metrics ${authorityOf(running.metrics)}`;
   stopOnSignal(() => running.stop());
   if (process.send === undefined) {
     endWithNpx();
     const { service, version } = settings.identity;
-    process.stdout.write(`${service} ${version} is ready: http ${http} grpc ${grpc}\n`);
+    process.stdout.write(`${service} ${version} is ready: http ${http} grpc ${grpc}${metrics}\n`);
   } else if (process.connected) {
     process.on('message', ({ connectTo }: Partial<RoutesMessage>) => {
       if (connectTo !== undefined) settings.dialler.replace(connectTo.map(parseConnectTo));

@@ -17,10 +17,15 @@ import { shownUri } from '../reply/evidence.ts';
 import { callMethod as grpcMethod } from '../reply/reply.ts';
 import { isClientFault, isServerFault } from '../reply/status.ts';
 import { type OldNames, oldStatus, withOldNames } from './old-names.ts';
-import type { CallFacts, CallOutcome, RequestFacts, RequestOutcome, RequestTrace, Tracing } from './tracing.ts';
-
-/** Every plan is one route: names of spans and metrics stay few. */
-const httpRoute = '/*';
+import {
+  type CallFacts,
+  type CallOutcome,
+  httpRoute,
+  type RequestFacts,
+  type RequestOutcome,
+  type RequestTrace,
+  type Tracing,
+} from './tracing.ts';
 
 /**
  * Tracing with spans of our own, through the OpenTelemetry API.

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Identity } from '../reply/reply.ts';
 import type { OldNames } from './old-names.ts';
-import { type Tracing, verbatimTracing } from './tracing.ts';
+import { type Telemetry, type Tracing, verbatimTracing } from './tracing.ts';
 
 const lastExportMs = 3000;
 
@@ -37,14 +37,24 @@ const defaults: Readonly<Record<string, string>> = {
 };
 
 /**
- * Starts the OpenTelemetry pipeline if the environment asks for it. To be called before anything that may be
- * instrumented is imported. Without it, nothing of the SDK is even loaded.
+ * Starts what the environment asks for of OpenTelemetry, and metrics for Prometheus if they are wanted. To be called
+ * before anything that may be instrumented is imported. Of what nobody asks for nothing is even loaded.
  */
-export async function startTracing(
+export async function startTelemetry(
   identity: Identity,
   programVersion: string,
+  wantsPrometheus: boolean,
   env: Environment = process.env,
-): Promise<Tracing> {
+): Promise<Telemetry> {
+  const tracing = await startPipeline(identity, programVersion, env);
+  if (!wantsPrometheus) return { tracing };
+  const { measured, prometheusMetrics } = await import('./metrics.ts');
+  const { meter, handle, stop } = prometheusMetrics(serviceName(identity), identity);
+  const both = measured(tracing, meter);
+  return { tracing: { ...both, stop: async () => void (await Promise.all([both.stop(), stop()])) }, metrics: handle };
+}
+
+async function startPipeline(identity: Identity, programVersion: string, env: Environment): Promise<Tracing> {
   const unwanted = signals.filter((signal) => !wants(signal, env));
   if (unwanted.length === signals.length) return verbatimTracing;
   for (const signal of unwanted) env[`OTEL_${signal}_EXPORTER`] = 'none';
@@ -65,7 +75,10 @@ export async function startTracing(
   });
   sdk.start();
   const stop = (): Promise<void> => withinTime(identity.service, sdk.shutdown());
-  return hasSpans ? spanTracing(programVersion, namesOf(env), stop) : { ...verbatimTracing, stop };
+  const tracing = hasSpans ? spanTracing(programVersion, namesOf(env), stop) : { ...verbatimTracing, stop };
+  if (unwanted.includes('METRICS')) return tracing;
+  const [{ metrics }, { measured }] = await Promise.all([import('@opentelemetry/api'), import('./metrics.ts')]);
+  return measured(tracing, metrics.getMeter('meshmock', programVersion));
 }
 
 /** A collector that does not answer must not keep a service from ending. */

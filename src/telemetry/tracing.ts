@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call } from '../plan/plan.ts';
 import type { Headers } from '../reply/evidence.ts';
 import type { Protocol } from '../reply/reply.ts';
@@ -65,6 +66,19 @@ export interface CallTrace {
   run<T>(action: () => T): T;
   end(outcome: CallOutcome): void;
 }
+
+/** Answers a request of Prometheus. */
+export type MetricsHandler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** What a service is given, whatever of it is switched on. */
+export interface Telemetry {
+  readonly tracing: Tracing;
+  /** Only where Prometheus is to be answered. */
+  readonly metrics?: MetricsHandler;
+}
+
+/** Every plan is one route: names of spans and metrics stay few. */
+export const httpRoute = '/*';
 
 /** Headers that say which trace and span a request belongs to, in the formats that spans of our own replace. */
 export const contextHeaders: readonly string[] = [

@@ -1,5 +1,5 @@
 /**
- * What one hop costs: a meshmock without spans, and with spans exported to a local sink, beside a bare relay of
+ * What one hop costs: a meshmock without telemetry, with metrics, and with spans exported to a local sink, beside a relay of
  * `node:http` and undici that passes on the same answer. All in one run, in short slices that take turns, because the
  * machine is shared: read the ratios. `npm run bench`.
  */
@@ -96,6 +96,7 @@ try {
   const serve = ['serve', '--name', 'hop', '--http', '127.0.0.1:0', '--grpc', '127.0.0.1:0', '--log-level', 'warn'];
   const spans = { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, OTEL_METRICS_EXPORTER: 'none', OTEL_LOGS_EXPORTER: 'none' };
   const plain = await start('../../dist/cli/main.js', serve);
+  const metered = await start('../../dist/cli/main.js', [...serve, '--metrics', '127.0.0.1:0']);
   const traced = await start('../../dist/cli/main.js', serve, spans);
   const path = `/@${leaf.origin.slice('http://'.length)}/hello`;
   const candidate = (name: string, pid: number, url: string): Candidate => ({ name, pid, url, rates: [], cpuUs: [] });
@@ -103,6 +104,7 @@ try {
   const candidates = [
     bare,
     candidate('meshmock, spans off', plain.pid, plain.origin + path),
+    candidate('meshmock, metrics on', metered.pid, metered.origin + path),
     candidate('meshmock, spans exported', traced.pid, traced.origin + path),
   ];
   const agent = new Agent({ connections, allowH2: false });

@@ -17,7 +17,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   grpc: ['plan', 'reply', 'execute'],
   serve: ['plan', 'reply', 'execute', 'telemetry', 'http', 'grpc'],
   istio: ['plan'],
-  cli: ['plan', 'reply', 'expect', 'trace', 'execute', 'telemetry', 'http', 'grpc', 'serve', 'istio'],
+  manifests: ['plan'],
+  cli: ['plan', 'reply', 'expect', 'trace', 'execute', 'telemetry', 'http', 'grpc', 'serve', 'istio', 'manifests'],
 };
 
 /** Rooms that are pure: no sockets, no files, no packages. */
@@ -70,6 +71,7 @@ test('execute opens no socket: the clients behind its port do', () => {
 test('the OpenTelemetry SDK is loaded only where spans are on', () => {
   const known = new Set([
     'telemetry/spans.ts',
+    'telemetry/metrics.ts',
     'telemetry/old-names.ts',
     'telemetry/propagation.ts',
     'telemetry/start.ts',

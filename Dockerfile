@@ -1,0 +1,51 @@
+# meshmock as an image: Node, the compiled program and what it needs to run. No shell, no root, nothing to write.
+#
+#   docker build -t meshmock .
+#   docker buildx build --platform linux/amd64,linux/arm64 -t NAME:TAG --push .
+#
+# Any base with `node` (24 or later) on its PATH will do. To build the same again, pin both by digest, which
+# `docker buildx imagetools inspect node:26-slim` prints: --build-arg BASE=node:26-slim@sha256:… (BUILD_BASE alike).
+ARG BUILD_BASE=node:26-slim
+ARG BASE=node:26-slim
+
+# Once, on the builder's own platform, for all platforms: what the next stage takes from here is JavaScript alone.
+FROM --platform=$BUILDPLATFORM ${BUILD_BASE} AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# Behind a registry of one's own: docker build --secret id=npmrc,src=$HOME/.npmrc
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --ignore-scripts --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY proto proto
+COPY src src
+# Half of node_modules is for people, compilers and debuggers; licences stay.
+RUN npm run build \
+  && npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
+  && find dist node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.[cm]ts' -o -name '*.md' -o -name '*.tsbuildinfo' \) -delete \
+  && chmod -R a+rX .
+
+FROM ${BASE}
+WORKDIR /app
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/package.json ./
+COPY --from=build /app/proto proto
+COPY --from=build /app/dist dist
+ENV NODE_ENV=production
+USER 65532:65532
+EXPOSE 8080 9090 9464
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["node", "/app/dist/cli/main.js"]
+CMD ["serve"]
+
+ARG BASE
+ARG SOURCE=""
+ARG VERSION=""
+ARG REVISION=""
+ARG CREATED=""
+LABEL org.opencontainers.image.title="meshmock" \
+  org.opencontainers.image.description="A mock service for exploring a service mesh" \
+  org.opencontainers.image.licenses="Apache-2.0" \
+  org.opencontainers.image.source="${SOURCE}" \
+  org.opencontainers.image.version="${VERSION}" \
+  org.opencontainers.image.revision="${REVISION}" \
+  org.opencontainers.image.created="${CREATED}" \
+  org.opencontainers.image.base.name="${BASE}"

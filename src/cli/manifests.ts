@@ -1,0 +1,153 @@
+import { calledServices, checkName } from '../manifests/called-services.ts';
+import { manifestsOf, writeManifests } from '../manifests/manifests.ts';
+import type { MeshService } from '../manifests/mesh-service.ts';
+import { MeshmockError } from '../plan/error.ts';
+import { parseDirectives } from '../plan/parse.ts';
+import { defaultPlanLimits } from '../plan/plan.ts';
+import { text, wholeNumber } from './option-values.ts';
+import { helpOf, parseOptions, type Values } from './options.ts';
+import { type Command, readCommand } from './plan-forms.ts';
+import { programVersion } from './serve.ts';
+import { quoteWord } from './shell-words.ts';
+
+/** A value for one service, or for all. */
+interface Assigned<T> {
+  readonly service: string | undefined;
+  readonly value: T;
+}
+
+/** Reads `SERVICE=VALUE`. @throws MeshmockError `usage` */
+function assigned<T>(parse: (value: string) => T, expected: string): (given: string) => Assigned<T> {
+  return (given) => {
+    const [, service, value] = /^([^=/]+)=(.*)$/s.exec(given) ?? [];
+    if (service === undefined || value === undefined)
+      throw new MeshmockError('usage', `"${given}": expected ${expected}`);
+    return { service, value: parse(value) };
+  };
+}
+
+function versions(list: string): readonly string[] {
+  const found = list.split(',');
+  const wrong = found.find((version) => !/^[a-z0-9](?:[a-z0-9.-]{0,30}[a-z0-9])?$/.test(version));
+  if (wrong !== undefined)
+    throw new MeshmockError('usage', `"${wrong}" is no version such as v1: expected a-z, 0-9, "." and "-"`);
+  if (new Set(found).size < found.length) throw new MeshmockError('usage', `"${list}" has a version twice`);
+  return found;
+}
+
+const replicas = wholeNumber(0, 1000);
+
+function directives(value: string): string {
+  parseDirectives(value, defaultPlanLimits);
+  return value;
+}
+
+function name(value: string): string {
+  checkName(value);
+  return value;
+}
+
+function httpUrl(value: string): string {
+  const url = URL.parse(value);
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return value.replace(/\/+$/, '');
+  throw new MeshmockError('usage', `"${value}" is no URL such as http://jaeger:4318`);
+}
+
+const manifestsSchema = {
+  versions: {
+    parse: assigned(versions, 'a service and its versions, such as reviews=v1,v2,v3'),
+    value: 'SERVICE=V1,V2',
+    help: 'the versions of a service; v1 if not given',
+    repeatable: true,
+  },
+  replicas: {
+    parse: (given: string): Assigned<number> =>
+      given.includes('=')
+        ? assigned(replicas, 'a service and a number')(given)
+        : { service: undefined, value: replicas(given) },
+    value: '[SERVICE=]N',
+    help: 'pods of each version, of one service or of all; 1 if not given',
+    repeatable: true,
+  },
+  behaviour: {
+    parse: assigned(directives, 'a service and directives, such as reviews=/~delay=200ms'),
+    value: 'SERVICE=DIRECTIVES',
+    help: 'what a service does with every request, such as `reviews=/~status=503:0.1:version=v2`',
+    repeatable: true,
+  },
+  entry: { parse: name, default: 'gateway', value: 'SERVICE', help: 'who is sent the plan, where the URL names none' },
+  namespace: { parse: name, value: 'NAME', help: 'the namespace of it all, made too; the current one if not given' },
+  istio: {
+    isSwitch: true,
+    help: 'adds a DestinationRule and a VirtualService to start from for each service with several versions',
+  },
+  image: { parse: text, value: 'IMAGE', help: "the image; `meshmock` with this program's version if not given" },
+  spansTo: {
+    parse: httpUrl,
+    value: 'URL',
+    help: 'where spans go, over OTLP/HTTP, such as `http://jaeger:4318`; nowhere if not given',
+  },
+} as const;
+
+export const manifestsHelp = `meshmock manifests URL…: Kubernetes manifests for the services that plans name
+
+URL is a plan in any form: a path, a URL, JSON, a curl or a grpcurl command. What is printed is for kubectl apply -f -.
+
+${helpOf(manifestsSchema)}`;
+
+/**
+ * Prints the manifests of the services of plans, and on standard error what the plans call besides.
+ *
+ * @throws MeshmockError that says where a text is no plan, or which option is wrong
+ */
+export function manifests(args: readonly string[]): void {
+  const { values, positionals } = parseOptions(manifestsSchema, args, {});
+  if (positionals.length === 0)
+    throw new MeshmockError('usage', 'expected a URL or path (quote it: the shell reads | and ( itself)');
+  const commands = positionals.map(readCommand);
+  const entry = commands.map(entryOf).find((host) => host !== undefined) ?? values.entry;
+  const plans = commands.map(({ plan }) => plan);
+  const { services, leftOut } = calledServices(plans, entry, values.namespace);
+  for (const { service } of [...values.versions, ...values.replicas, ...values.behaviour]) {
+    if (service !== undefined && !services.some((known) => known.name === service))
+      throw new MeshmockError(
+        'usage',
+        `no plan calls ${service}: there are ${services.map((known) => known.name).join(', ')}`,
+      );
+  }
+  const objects = manifestsOf(
+    services.map((service) => withOptions(service, values)),
+    {
+      image: values.image ?? `meshmock:${programVersion()}`,
+      istio: values.istio,
+      ...(values.namespace === undefined ? {} : { namespace: values.namespace }),
+      ...(values.spansTo === undefined ? {} : { spansTo: values.spansTo }),
+    },
+  );
+  for (const { target, reason } of leftOut) process.stderr.write(`meshmock: ${target} is left out: ${reason}\n`);
+  process.stdout.write(writeManifests(objects, ['meshmock', 'manifests', ...args].map(asTyped).join(' ')));
+}
+
+function asTyped(word: string): string {
+  return /^[\w.,:/=@-]+$/.test(word) ? word : quoteWord(word);
+}
+
+/** A URL's host is who is asked, unless it is this machine, where a port is forwarded. */
+function entryOf({ http, grpc }: Command): string | undefined {
+  const host = (http ?? grpc)?.host;
+  return host === undefined || host === '' || /^localhost$|[.:]/.test(host) ? undefined : host;
+}
+
+function withOptions(
+  service: ReturnType<typeof calledServices>['services'][number],
+  values: Values<typeof manifestsSchema>,
+): MeshService {
+  const of = <T>(all: readonly Assigned<T>[]): T | undefined =>
+    (all.findLast((one) => one.service === service.name) ?? all.findLast((one) => one.service === undefined))?.value;
+  const behaviour = of(values.behaviour);
+  return {
+    ...service,
+    versions: (of(values.versions) ?? ['v1']).map((version) => ({ version, replicas: of(values.replicas) ?? 1 })),
+    ...(behaviour === undefined ? {} : { behaviour }),
+  };
+}

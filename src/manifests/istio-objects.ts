@@ -1,0 +1,25 @@
+import { type KubeObject, metadataOf } from './kube-object.ts';
+import type { MeshService } from './mesh-service.ts';
+
+/**
+ * What to start from to route between versions: a subset for each, and a route that sends everything to the first.
+ * A service with one version needs none.
+ */
+export function istioObjectsOf({ name, namespace, versions }: MeshService): KubeObject[] {
+  if (versions.length < 2) return [];
+  const metadata = metadataOf(name, namespace);
+  const subsets = versions.map(({ version }) => ({ name: version, labels: { version } }));
+  const route = versions.map(({ version }, index) => ({
+    destination: { host: name, subset: version },
+    weight: index === 0 ? 100 : 0,
+  }));
+  return [
+    { apiVersion: 'networking.istio.io/v1', kind: 'DestinationRule', metadata, spec: { host: name, subsets } },
+    {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'VirtualService',
+      metadata,
+      spec: { hosts: [name], http: [{ route }] },
+    },
+  ];
+}

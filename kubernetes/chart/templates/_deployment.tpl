@@ -2,6 +2,7 @@
 {{- define "meshmock.deployment" }}
 {{- $values := .root.Values }}
 {{- $version := .version }}
+{{- $scraped := dict "prometheus.io/scrape" "true" "prometheus.io/port" "9464" "prometheus.io/path" "/metrics" }}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -27,9 +28,7 @@ spec:
         {{- with $values.podLabels }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
-      {{- with $values.podAnnotations }}
-      annotations: {{- toYaml . | nindent 8 }}
-      {{- end }}
+      annotations: {{- merge (deepCopy $values.podAnnotations) $scraped | toYaml | nindent 8 }}
     spec:
       serviceAccountName: {{ .name }}
       automountServiceAccountToken: false
@@ -63,6 +62,8 @@ spec:
               containerPort: 8080
             - name: grpc
               containerPort: 9090
+            - name: http-metrics
+              containerPort: 9464
           env:
             - name: MESHMOCK_NAME
               valueFrom:
@@ -94,6 +95,8 @@ spec:
               {{- end }}
             - name: MESHMOCK_DRAIN
               value: 5s
+            - name: MESHMOCK_METRICS
+              value: :9464
             - name: POD_UID
               valueFrom:
                 fieldRef:

@@ -49,14 +49,13 @@ app.kubernetes.io/part-of: meshmock
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- $usual := eq .protocol "grpc" | ternary 9090 8080 -}}
 {{- $sorted := list -}}
 {{- range $ports | uniq -}}
 {{- $sorted = append $sorted (printf "%05d" (int .)) -}}
 {{- end -}}
 {{- range $sorted | sortAlpha -}}
 {{- $port := atoi . -}}
-{{- if ne $port $usual }}
+{{- if not (has $port (list 8080 9090 9464)) }}
 - name: {{ $.protocol }}-{{ $port }}
   port: {{ $port }}
   targetPort: {{ $.protocol }}

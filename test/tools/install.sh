@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # install.sh TOOL…: gets the real programs that only tests need, and prints the folder of each as NAME=PATH.
 # The others, and where all of them are kept: src/istio/tools.
-# Tools: kubectl, helm, kubeconform, actionlint, istioctl, compose (the schema of its files); and for a Kubernetes of one node kube (its programs and those
-# of its control plane, as one), coredns (with what a pod's first container runs), etcd, containerd (with runc and
-# CNI's plugins).
+# Tools: kubectl, helm, kubeconform, actionlint, istioctl, compose (the schema of its files); and for a Kubernetes of one
+# node kube (its programs and those of its control plane, as one), coredns (with what a pod's first container runs),
+# etcd, containerd (with runc and CNI's plugins).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../../src/istio/tools/cache.sh"

@@ -68,6 +68,7 @@ export async function startMesh(
         role: { kind: 'mock' },
         behaviour: [],
         seed: 'test',
+        drainMs: 200,
         ...more,
       },
       { tracing: verbatimTracing },

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { MachinePort } from '../istio/machine-ports.ts';
 import { RunningMesh } from '../istio/mesh.ts';
+import { checkMachine } from '../istio/tools.ts';
 import { istioUpSchema, readIstioOptions } from './istio-options.ts';
 import { entryLines, introduction, reportLines } from './istio-report.ts';
 import { readManifestSources } from './manifest-sources.ts';
@@ -19,6 +20,8 @@ const stillStartingMs = 10_000;
 export async function istioUp(args: readonly string[]): Promise<void> {
   const values = readIstioOptions(istioUpSchema, args);
   const { mesh: name, namespace, fill, http, grpc = besideHttp(http), jaeger, logLevel, seed } = values;
+  // First, since the image, where it cannot run, has no manifests of ours either.
+  checkMachine();
   // Reading standard input keeps this process from hearing signals: they end it as they do by default.
   const sources = readManifestSources(values.file.length === 0 ? [demo] : values.file);
   const stop = new AbortController();

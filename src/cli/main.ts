@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Not by name: an old Node, which is told so below, would fail at the import.
 import module from 'node:module';
+import { constants } from 'node:os';
 import { caretLines, MeshmockError } from '../plan/error.ts';
 
 const oldestNode = 24;
@@ -80,11 +81,21 @@ function fail(error: unknown): void {
   }
 }
 
+/**
+ * Signals do not end the first process of a container by themselves. Until a command handles them, and for commands that
+ * never do, they are to end it as they would end any other.
+ */
+function endOnSignals(): void {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => process.listenerCount(signal) > 1 || process.exit(128 + constants.signals[signal]));
+}
+
 // Whoever reads what is printed may stop early, as `head` does.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 
+if (process.pid === 1) endOnSignals();
 if (Number(process.versions.node.split('.')[0]) < oldestNode) {
   fail(
     new MeshmockError(

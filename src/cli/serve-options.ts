@@ -120,6 +120,12 @@ export const serveSchema = {
     value: 'SIZE',
     help: 'most memory that `~memory` may ask for, and that all requests hold together',
   },
+  drain: {
+    parse: durationMs,
+    default: '200ms',
+    value: 'DURATION',
+    help: 'once it is to end, how long at most connections that callers keep open are still served, each for one answer more',
+  },
   logLevel: {
     parse: parseLogLevel,
     default: 'info',
@@ -168,6 +174,7 @@ export function readServeSettings(args: readonly string[], env: NodeJS.ProcessEn
     role: roleOf(values),
     behaviour: behaviourOf(values.behaviour, limits),
     seed: values.seed ?? randomUUID(),
+    drainMs: values.drain,
     logLevel: values.logLevel,
   };
 }

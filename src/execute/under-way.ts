@@ -12,6 +12,10 @@ export class UnderWay {
     for (const resolve of this.onNone.splice(0)) resolve();
   }
 
+  get isAny(): boolean {
+    return this.count > 0;
+  }
+
   /** Resolves when nothing is under way, at the latest after so long. */
   async ended(longestMs: number): Promise<void> {
     if (this.count === 0) return;

@@ -1,6 +1,6 @@
 import http from 'node:http';
 import net from 'node:net';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { answer } from '../execute/answer.ts';
 import { type Service, signature } from '../execute/service.ts';
@@ -20,13 +20,17 @@ export interface HttpServer {
   serveAlso(listener: net.Server): void;
   /** From now on the readiness probe succeeds. */
   setReady(): void;
-  /** Answers what is under way, each the last of its connection, then closes. From the start the readiness probe fails. */
-  stop(longestMs: number): Promise<void>;
+  /**
+   * Answers what is under way, and for `drainMs` at most what else comes, each the last of its connection; then closes.
+   * From the start the readiness probe fails.
+   */
+  stop(drainMs: number, longestMs: number): Promise<void>;
 }
 
 /** Makes the HTTP server of a service; it does not listen yet. */
 export function createHttpServer(service: Service): HttpServer {
   const underWay = new UnderWay();
+  const connections = new UnderWay();
   let ready = false;
   let draining = false;
   /** Every answer of a server that is to end is the last of its connection. */
@@ -35,6 +39,10 @@ export function createHttpServer(service: Service): HttpServer {
   };
   const app = createApp(service);
   const listeners: net.Server[] = [app.server];
+  app.server.on('connection', (socket) => {
+    connections.begin();
+    socket.once('close', () => connections.end());
+  });
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header(signatureHeader, signature(service.identity)).header('x-content-type-options', 'nosniff');
     underWay.begin();
@@ -80,24 +88,24 @@ export function createHttpServer(service: Service): HttpServer {
     setReady() {
       ready = true;
     },
-    async stop(longestMs) {
+    async stop(drainMs, longestMs) {
       draining = true;
       // Connections that callers keep open get their last answer: closing them at once would reset what is on its way.
-      const counts = await Promise.all(listeners.map(connectionsOf));
-      if (counts.some((connections) => connections > 0)) await setTimeout(lastRequestsMs);
+      await connections.ended(drainMs);
       // Only the listeners: what http.Server.close does besides would cut off answers that lie in a socket's buffer.
       for (const listener of listeners) net.Server.prototype.close.call(listener);
-      await underWay.ended(longestMs);
+      const latest = performance.now() + longestMs;
+      do {
+        await underWay.ended(latest - performance.now());
+        // Requests that have arrived meanwhile are read now: closing at once would reset them.
+        await setImmediate();
+      } while (underWay.isAny && performance.now() < latest);
       const closed = app.close();
       // What is left has sent no request, and would be waited for until it does.
       app.server.closeAllConnections();
       await closed;
     },
   };
-}
-
-function connectionsOf(listener: net.Server): Promise<number> {
-  return new Promise((resolve) => listener.getConnections((_error, count) => resolve(count)));
 }
 
 function addHeaders(reply: FastifyReply, headers: readonly Header[]): void {
@@ -113,9 +121,6 @@ function addHeaders(reply: FastifyReply, headers: readonly Header[]): void {
 
 /** Has no content (RFC 9110 section 15.3.6); of the others without, Node knows by itself. */
 const resetContent = 205;
-
-/** How long callers may still use their connections once a server is to end. */
-const lastRequestsMs = 200;
 
 function createApp(service: Service): FastifyInstance {
   const app = Fastify({

@@ -8,9 +8,9 @@ import type { MeshService } from './mesh-service.ts';
 export function istioObjectsOf({ name, namespace, versions }: MeshService): KubeObject[] {
   if (versions.length < 2) return [];
   const metadata = metadataOf(name, namespace);
-  const subsets = versions.map(({ version }) => ({ name: version, labels: { version } }));
+  const subsets = versions.map(({ version }) => ({ name: subsetName(version), labels: { version } }));
   const route = versions.map(({ version }, index) => ({
-    destination: { host: name, subset: version },
+    destination: { host: name, subset: subsetName(version) },
     weight: index === 0 ? 100 : 0,
   }));
   return [
@@ -22,4 +22,9 @@ export function istioObjectsOf({ name, namespace, versions }: MeshService): Kube
       spec: { hosts: [name], http: [{ route }] },
     },
   ];
+}
+
+/** A subset's name is a DNS label. */
+function subsetName(version: string): string {
+  return version.replaceAll('.', '-');
 }

@@ -32,6 +32,8 @@ export interface ServiceOptions {
   readonly behaviour: readonly Directive[];
   /** What is left to chance comes out the same with the same seed, for pods of the same name. */
   readonly seed: string;
+  /** How long at most, once it is to end, callers may still use the connections that they keep open. */
+  readonly drainMs: number;
 }
 
 export interface RunningService {
@@ -78,7 +80,7 @@ export async function startService(
   let metrics: MetricsServer | undefined;
   const longestMs = options.limits.deadlineMs;
   const stopOnce = async (): Promise<void> => {
-    await Promise.all([http.stop(longestMs), grpc.stop(longestMs)]);
+    await Promise.all([http.stop(options.drainMs, longestMs), grpc.stop(longestMs)]);
     await Promise.all([clients.http.close(), clients.grpc.close(), service.burner.stop()]);
     await telemetry.tracing.stop();
     await metrics?.[Symbol.asyncDispose]();

@@ -153,6 +153,46 @@ test('a connection that never sends a request does not keep a service from endin
   socket.destroy();
 });
 
+/** A connection that a caller keeps open, after one answer. */
+async function keptOpen(
+  port: number,
+): Promise<{ socket: net.Socket; received: () => string; closed: Promise<unknown> }> {
+  const socket = net.connect(port, '127.0.0.1');
+  const closed = once(socket, 'close');
+  let received = '';
+  socket.on('data', (chunk: Buffer) => {
+    received += chunk.toString();
+  });
+  socket.write('GET /first HTTP/1.1\r\nhost: app\r\n\r\n');
+  while (!received.includes('/first')) await sleep(5);
+  return { socket, received: () => received, closed };
+}
+
+test('while it drains, a connection kept open gets one answer more, its last; then the service ends early', async () => {
+  await using program = await startServe('app', ['--drain', '20s']);
+  const { socket, received, closed } = await keptOpen(program.httpPort);
+  assert.doesNotMatch(received(), /connection: close/i);
+  program.child.kill('SIGTERM');
+  while ((await sendHttp(program.httpPort, '/-/ready')).status === 200) await sleep(5);
+  const startedAt = performance.now();
+  socket.write('GET /second HTTP/1.1\r\nhost: app\r\n\r\n');
+  await closed;
+  assert.match(received(), /\r\nconnection: close\r\n[\s\S]*\/second/i);
+  assert.equal(await program.exited(), 0);
+  assert.ok(performance.now() - startedAt < 10_000);
+});
+
+test('a connection that nobody uses is kept for the time of --drain, no longer', async () => {
+  await using program = await startServe('app', ['--drain', '700ms']);
+  const { closed } = await keptOpen(program.httpPort);
+  const startedAt = performance.now();
+  program.child.kill('SIGTERM');
+  await closed;
+  const tookMs = performance.now() - startedAt;
+  assert.ok(tookMs >= 690 && tookMs < 5000, `took ${tookMs} ms`);
+  assert.equal(await program.exited(), 0);
+});
+
 test('a second signal does not wait', async () => {
   await using program = await startServe('app');
   await using slow = await startForeign(() => {});

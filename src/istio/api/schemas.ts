@@ -2,7 +2,7 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 import { groupOf, type KubeObject } from '../objects.ts';
 import type { Crd } from './kinds.ts';
 
-type Schema = Record<string, unknown>;
+export type Schema = Record<string, unknown>;
 
 /** What is wrong in an object, and where. */
 export interface SchemaProblem {
@@ -80,7 +80,8 @@ function versionError(apiVersion: string, names: string): Partial<ErrorObject> {
   return { instancePath: '/apiVersion', keyword: 'const', message: `"${apiVersion}" is not served: there is ${names}` };
 }
 
-function closedRoot(schema: Schema): Schema {
+/** The schema of a CRD's objects in which a field that it does not name is refused, at any depth. */
+export function closedRoot(schema: Schema): Schema {
   const closed = closedSchema(schema);
   const properties = { ...(closed.properties as Schema), apiVersion: true, kind: true, metadata: { type: 'object' } };
   return { ...closed, properties };

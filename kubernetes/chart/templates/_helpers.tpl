@@ -1,0 +1,85 @@
+{{- define "meshmock.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
+{{/* The labels of a service's objects. Istio and Kiali look for the long and the short name in opposite orders. */}}
+{{- define "meshmock.labels" -}}
+app: {{ .name }}
+app.kubernetes.io/name: {{ .name }}
+app.kubernetes.io/part-of: meshmock
+{{- end }}
+
+{{/* The versions of a service, each with what its service says besides. */}}
+{{- define "meshmock.versions" -}}
+{{- $service := . -}}
+{{- if and $service.versions $service.version -}}
+{{- fail (printf "services: %s: either version or versions, which have their own" $service.name) -}}
+{{- end -}}
+{{- $common := pick $service "replicas" "behaviour" "content" "upstream" "zone" -}}
+{{- $all := list -}}
+{{- $names := list -}}
+{{- range $service.versions | default (list (dict "version" ($service.version | default "v1"))) -}}
+{{- $version := merge (deepCopy .) $common -}}
+{{- if and $version.content $version.upstream -}}
+{{- fail (printf "services: %s: one of upstream (a proxy) and content (a webserver)" $service.name) -}}
+{{- end -}}
+{{- if has $version.version $names -}}
+{{- fail (printf "services: %s has version %s twice" $service.name $version.version) -}}
+{{- end -}}
+{{- $names = append $names $version.version -}}
+{{- $all = append $all $version -}}
+{{- end -}}
+{{- toYaml $all -}}
+{{- end }}
+
+{{/* The ports of a service for one protocol besides the usual one: those of all, and those that an upstream names. */}}
+{{- define "meshmock.ports" -}}
+{{- $ports := list -}}
+{{- range index .values (printf "%sPorts" .protocol) -}}
+{{- $ports = append $ports (int .) -}}
+{{- end -}}
+{{- $name := .name -}}
+{{- $schemes := eq .protocol "grpc" | ternary (dict "grpc" 9090) (dict "http" 80) -}}
+{{- range .values.services -}}
+{{- range include "meshmock.versions" . | fromYamlArray -}}
+{{- $url := urlParse (.upstream | default "") -}}
+{{- $host := splitList ":" $url.host -}}
+{{- if and (hasKey $schemes $url.scheme) (eq (first $host) $name) -}}
+{{- $ports = append $ports (len $host | eq 2 | ternary (last $host | int) (get $schemes $url.scheme)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $sorted := list -}}
+{{- range $ports | uniq -}}
+{{- $sorted = append $sorted (printf "%05d" (int .)) -}}
+{{- end -}}
+{{- range $sorted | sortAlpha -}}
+{{- $port := atoi . -}}
+{{- if not (has $port (list 8080 9090 9464)) }}
+- name: {{ $.protocol }}-{{ $port }}
+  port: {{ $port }}
+  targetPort: {{ $.protocol }}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Kubernetes reads $(NAME) in values as a variable, unless its dollar is doubled. */}}
+{{- define "meshmock.literal" -}}
+{{ . | replace "$(" "$$(" | quote }}
+{{- end }}
+
+{{/* What Pod Security "restricted" asks of a pod, and of its container. */}}
+{{- define "meshmock.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+{{- define "meshmock.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop:
+    - ALL
+{{- end }}

@@ -1,0 +1,61 @@
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import type { Containers } from './containers.ts';
+
+const run = promisify(execFile);
+
+/** What the build stage calls, besides node and npm. */
+const buildPrograms = ['sh', 'env', 'find', 'chmod'];
+
+export interface Bases {
+  readonly base: string;
+  readonly buildBase: string;
+}
+
+/** Makes the two bases of the Dockerfile of this machine's programs, since no image can be pulled. */
+export async function makeBases(containers: Containers): Promise<Bases> {
+  const base = 'localhost/base:test';
+  const root = path.join(containers.folder, 'base');
+  const bin = path.join(root, 'usr/local/bin');
+  mkdirSync(bin, { recursive: true });
+  cpSync(process.execPath, path.join(bin, 'node'));
+  await copyLibraries([process.execPath], root);
+  await buildOf(containers, root, base, ['FROM scratch', 'COPY . /', 'ENV PATH=/usr/local/bin:/usr/bin:/bin']);
+
+  const buildBase = 'localhost/build-base:test';
+  const buildRoot = path.join(containers.folder, 'build-base');
+  const buildBin = path.join(buildRoot, 'bin');
+  mkdirSync(buildBin, { recursive: true });
+  const { stdout } = await run('which', buildPrograms);
+  const programs = stdout.trim().split('\n');
+  for (const program of programs) cpSync(realpathSync(program), path.join(buildBin, path.basename(program)));
+  // Where scripts look for it.
+  mkdirSync(path.join(buildRoot, 'usr/bin'), { recursive: true });
+  symlinkSync('/bin/env', path.join(buildRoot, 'usr/bin/env'));
+  await copyLibraries(programs, buildRoot);
+  const npm = realpathSync((await run('which', ['npm'])).stdout.trim());
+  cpSync(path.dirname(path.dirname(npm)), path.join(buildRoot, 'npm'), { recursive: true });
+  symlinkSync('/npm/bin/npm-cli.js', path.join(buildBin, 'npm'));
+  await buildOf(containers, buildRoot, buildBase, [`FROM ${base}`, 'COPY . /', 'ENV HOME=/root']);
+  return { base, buildBase };
+}
+
+/** Makes an image of a folder: nothing runs in it. */
+export async function buildOf(
+  { buildah, folder }: Containers,
+  root: string,
+  name: string,
+  lines: readonly string[],
+): Promise<void> {
+  const file = path.join(folder, 'Dockerfile');
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  await buildah('build', '--quiet', '--file', file, '--tag', name, root);
+}
+
+async function copyLibraries(programs: readonly string[], root: string): Promise<void> {
+  const { stdout } = await run('ldd', programs);
+  const libraries = stdout.match(/(?<=\s)\/\S+(?= \()/g) ?? [];
+  await run('cp', ['--parents', '--dereference', ...new Set(libraries), root]);
+}

@@ -1,0 +1,116 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { makeBases } from './bases.ts';
+import { type Containers, openContainers } from './containers.ts';
+
+const run = promisify(execFile);
+
+const checkout = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface BuiltImage {
+  /** A tar as `docker save` writes it, for `podman load` and `ctr images import`. */
+  readonly archive: string;
+  readonly name: string;
+  /** All that makes another image of it; the image has it as its revision. */
+  readonly key: string;
+}
+
+/** Where an image says that it comes from when tests have built it. */
+export const testSource = 'https://example.com/meshmock';
+
+/**
+ * Builds the Dockerfile as it is, once for what is in it: the archive stays in the cache of the tools.
+ *
+ * @param name with a tag; one without a host has the default host in the archive, as in a manifest
+ */
+export async function buildImage(name = 'meshmock:test'): Promise<BuiltImage> {
+  const key = keyOf(name);
+  const cache = path.join(
+    process.env.MESHMOCK_TOOLS ?? path.join(process.env.XDG_CACHE_HOME ?? `${homedir()}/.cache`, 'meshmock/tools'),
+    'images',
+  );
+  const archive = path.join(cache, `${key}.tar`);
+  if (!existsSync(archive)) {
+    mkdirSync(cache, { recursive: true });
+    dropOld(cache);
+    await using containers = openContainers();
+    const built = path.join(containers.folder, 'image.tar');
+    await build(containers, name, key);
+    await containers.buildah('push', '--quiet', name, `docker-archive:${built}:${name}`);
+    await run('cp', [built, `${archive}.${process.pid}`]);
+    renameSync(`${archive}.${process.pid}`, archive);
+  }
+  return { archive, name, key };
+}
+
+async function build(containers: Containers, name: string, key: string): Promise<void> {
+  const { base, buildBase } = await makeBases(containers);
+  const { version } = JSON.parse(readFileSync(path.join(checkout, 'package.json'), 'utf8')) as { version: string };
+  const args = {
+    BASE: base,
+    BUILD_BASE: buildBase,
+    SOURCE: testSource,
+    VERSION: version,
+    REVISION: key,
+    CREATED: new Date().toISOString(),
+  };
+  await containers.buildah(
+    'build',
+    '--quiet',
+    '--isolation=chroot',
+    '--network=host',
+    ...(await npmOfThisMachine(containers)),
+    ...Object.entries(args).flatMap(([arg, value]) => ['--build-arg', `${arg}=${value}`]),
+    '--tag',
+    name,
+    checkout,
+  );
+}
+
+/** This machine's settings of npm, for the build alone: neither the image nor a file of the checkout gets them. */
+async function npmOfThisMachine({ folder }: Containers): Promise<string[]> {
+  const where = async (name: string): Promise<string> => (await run('npm', ['config', 'get', name])).stdout.trim();
+  const files = [await where('globalconfig'), await where('userconfig')].filter((file) => existsSync(file));
+  const settings = files.map((file) => readFileSync(file, 'utf8')).join('\n');
+  // npm does not tell this one.
+  const authorities = /^cafile\s*=\s*"?([^"\n]+)/m.exec(settings)?.[1] ?? process.env.NODE_EXTRA_CA_CERTS;
+  const npmrc = path.join(folder, 'npmrc');
+  writeFileSync(npmrc, authorities === undefined ? settings : `${settings}\ncafile=${authorities}\n`, { mode: 0o600 });
+  const volume = authorities === undefined ? [] : ['--volume', `${authorities}:${authorities}:ro`];
+  return ['--secret', `id=npmrc,src=${npmrc}`, ...volume];
+}
+
+/** A hash of the context that the Dockerfile is built in, of what the bases are made of, and of the name. */
+function keyOf(name: string): string {
+  const allowed = readFileSync(path.join(checkout, '.dockerignore'), 'utf8').match(/(?<=^!).+/gm) ?? [];
+  const files = ['Dockerfile', '.dockerignore', 'test/image/bases.ts', 'test/image/build.ts', ...allowed].flatMap(
+    filesOf,
+  );
+  const hash = createHash('sha256').update(`${name} ${process.version}`);
+  for (const file of files) hash.update(`\n${file}\n`).update(readFileSync(path.join(checkout, file)));
+  return hash.digest('hex').slice(0, 16);
+}
+
+function filesOf(entry: string): string[] {
+  if (statSync(path.join(checkout, entry)).isFile()) return [entry];
+  const found = readdirSync(path.join(checkout, entry), { recursive: true, withFileTypes: true });
+  return found
+    .filter((file) => file.isFile())
+    .map((file) => path.relative(checkout, path.join(file.parentPath, file.name)))
+    .sort();
+}
+
+const keptMs = 24 * 60 * 60 * 1000;
+
+/** Each is as large as Node: those of earlier commits are not kept for ever. */
+function dropOld(cache: string): void {
+  for (const file of readdirSync(cache)) {
+    const found = path.join(cache, file);
+    if (Date.now() - statSync(found).mtimeMs > keptMs) rmSync(found, { force: true });
+  }
+}

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, describe, it } from 'node:test';
+import { parseAllDocuments } from 'yaml';
+import { namedMeshes } from '../../src/cli/meshes.ts';
+import type { KubeObject, Service, Workload } from '../../src/istio/objects.ts';
+import { chart, chartFolder } from './shipped.ts';
+import { manifestTools, printed, temporaryFolder } from './tools.ts';
+
+const tools = await manifestTools();
+const folder = temporaryFolder();
+after(() => rmSync(folder, { recursive: true }));
+
+async function rendered(values: string): Promise<KubeObject[]> {
+  const file = path.join(folder, 'values.yaml');
+  writeFileSync(file, values);
+  const documents = parseAllDocuments(await chart(tools, '--values', file));
+  return documents.map((document) => document.toJS() as KubeObject | null).filter((object) => object !== null);
+}
+
+function named<T extends KubeObject>(objects: readonly KubeObject[], kind: string, name: string): T {
+  const found = objects.find((object) => object.kind === kind && object.metadata.name === name);
+  assert.ok(found, `there is no ${kind} ${name}`);
+  return found as T;
+}
+
+function variables(deployment: Workload): Readonly<Record<string, string | undefined>> {
+  const [container] = deployment.spec.template.spec.containers as readonly {
+    env?: { name: string; value?: string }[];
+  }[];
+  return Object.fromEntries((container?.env ?? []).map(({ name, value }) => [name, value]));
+}
+
+function portsOf({ spec }: Service): (string | undefined)[] {
+  return (spec.ports ?? []).map(({ name, port, targetPort }) => `${name} ${port} ${targetPort}`);
+}
+
+describe('the chart', () => {
+  it('passes helm lint', async () => {
+    await printed(tools.helm('lint', '--strict', chartFolder));
+  });
+
+  it('takes a file of meshmock up, and opens the port that an upstream names', async () => {
+    const objects = await rendered(namedMeshes.octopus);
+    const v2 = named<Workload>(objects, 'Deployment', 'webserver-v2');
+    assert.equal(v2.spec.replicas, 3);
+    assert.equal(variables(v2).MESHMOCK_CONTENT, 'WebServer V2');
+    assert.equal(variables(named(objects, 'Deployment', 'proxy-v1')).MESHMOCK_UPSTREAM, 'http://webserver');
+    const usual = ['http 8080 http', 'grpc 9090 grpc', 'http-metrics 9464 http-metrics'];
+    assert.deepEqual(portsOf(named(objects, 'Service', 'webserver')), [...usual, 'http-80 80 http']);
+    assert.deepEqual(portsOf(named(objects, 'Service', 'proxy')), usual);
+  });
+
+  it('gives a version what its service says, unless it says it itself', async () => {
+    const objects = await rendered(
+      'services: [{ name: a, replicas: 2, behaviour: /~delay=1ms, versions: [{ version: v1 }, { version: v2, replicas: 3, behaviour: "/~body=$(A)" }] }]',
+    );
+    const [v1, v2] = ['a-v1', 'a-v2'].map((name) => named<Workload>(objects, 'Deployment', name));
+    assert.deepEqual([v1?.spec.replicas, v2?.spec.replicas], [2, 3]);
+    assert.equal(variables(v1 as Workload).MESHMOCK_BEHAVIOUR, '/~delay=1ms');
+    assert.equal(variables(v2 as Workload).MESHMOCK_BEHAVIOUR, '/~body=$$(A)', 'no variable is put there');
+  });
+
+  it('makes only the first service public', async () => {
+    const objects = await rendered('services: [{ name: a }, { name: b }]\nentry: { type: LoadBalancer }');
+    assert.equal(named<Service>(objects, 'Service', 'a').spec.type, 'LoadBalancer');
+    assert.equal(named<Service>(objects, 'Service', 'b').spec.type, undefined);
+  });
+
+  it('has a test that calls every service through the first', async () => {
+    const objects = await rendered('services: [{ name: a }, { name: b }, { name: c }]');
+    const { spec } = named<KubeObject & { spec: { containers: [{ args: string[] }] } }>(objects, 'Pod', 'mesh-test');
+    const [{ args }] = spec.containers;
+    assert.equal(args[1], 'a:8080/@b|c/hello');
+    const { code, stderr } = await tools.meshmock(...args.filter((arg) => arg !== '--retry-until' && arg !== '30s'));
+    assert.equal(code, 3, `its command is right, and here there is no a: ${stderr}`);
+  });
+
+  for (const [values, message] of [
+    ['services: []', /\/services.*minItems/],
+    ['servces: [{ name: a }]', /additional properties 'servces' not allowed/],
+    ['services: [{ name: a, replica: 2 }]', /\/services\/0.*additional properties 'replica'/],
+    ['services: [{ name: A }]', /\/services\/0\/name.*does not match pattern/],
+    ['services: [{ name: a, version: 1.10 }]', /\/services\/0\/version.*got number, want string/],
+    ['services: [{ name: a, replicas: 0 }]', /\/services\/0\/replicas.*got 0, want 1/],
+    ['services: [{ name: a, behaviour: delay=1s }]', /\/services\/0\/behaviour.*does not match/],
+    ['spansTo: jaeger:4318', /\/spansTo.*does not match/],
+    ['grpcPorts: [8080]', /\/grpcPorts\/0/],
+    ['services: [{ name: a }, { name: a }]', /another name: a is there already/],
+    ['services: [{ name: a, versions: [{ version: v1 }, { version: v1 }] }]', /a has version v1 twice/],
+    ['services: [{ name: a, version: v1, versions: [{ version: v1 }] }]', /a: either version or versions/],
+    ['services: [{ name: a, content: x, upstream: http://b }]', /a: one of upstream .* and content/],
+  ] as const)
+    it(`refuses ${values}`, async () => {
+      await assert.rejects(rendered(values), ({ message: said }: Error) => message.test(said.replaceAll('\n', ' ')));
+    });
+});

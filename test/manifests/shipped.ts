@@ -1,0 +1,96 @@
+import { execFile } from 'node:child_process';
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { namedMeshes } from '../../src/cli/meshes.ts';
+import { kubernetesVersion, type ManifestTools, printed, root } from './tools.ts';
+
+export const demoUrl = 'localhost:8080/@service1|service2:8080[end-user=jason]/@grpc:service3,service4/hello';
+export const demoVersions = ['--versions', 'service2=v1,v2', '--versions', 'service3=v1,v2'];
+
+/** The line that servicemock's users know. */
+export async function template(service: string): Promise<string> {
+  const line = [`s/\${istiomock}/${service}/`, path.join(root, 'kubernetes/mock-service-pod.yaml')];
+  return (await promisify(execFile)('sed', line)).stdout;
+}
+
+export function kustomized({ kubectl }: ManifestTools, folder: string): Promise<string> {
+  return printed(kubectl('kustomize', path.join(root, 'kubernetes', folder)));
+}
+
+export const chartFolder = path.join(root, 'kubernetes/chart');
+
+export function chart({ helm }: ManifestTools, ...args: readonly string[]): Promise<string> {
+  return printed(helm('template', 'mesh', chartFolder, '--kube-version', kubernetesVersion, ...args));
+}
+
+export function manifests({ meshmock }: ManifestTools, ...args: readonly string[]): Promise<string> {
+  return printed(meshmock('manifests', ...args));
+}
+
+/** A file of `meshmock up` with all that it may say, for the chart. */
+const manySettings = `services:
+  - name: front
+    behaviour: /~delay=1ms-2ms
+    zone: eu-1a
+  - name: back
+    replicas: 2
+    versions:
+      - version: v1
+      - version: "1.10"
+        replicas: 3
+        behaviour: /~body=$(HOME)
+  - name: proxy
+    version: v3
+    upstream: grpc://back:9191/x
+spansTo: http://collector.elsewhere:4318
+istio: true
+httpPorts: [8081, 80]
+entry: { type: LoadBalancer, annotations: { a.b/c: d } }
+image: { repository: example/meshmock, tag: "1", pullPolicy: Always }
+imagePullSecrets: [{ name: secret }]
+podLabels: { team: a }
+podAnnotations: { prometheus.io/scrape: "false" }
+nodeSelector: { disk: ssd }
+tolerations: [{ key: mocks, operator: Exists }]
+`;
+
+/** Every set of manifests that people get from us, by what it is. */
+export function shipped(tools: ManifestTools, folder: string): Readonly<Record<string, () => Promise<string>>> {
+  const values = (name: string, text: string): readonly string[] => {
+    mkdirSync(folder, { recursive: true });
+    const file = path.join(folder, `${name}.yaml`);
+    writeFileSync(file, text);
+    return ['--values', file];
+  };
+  const kustomizations = ['base', 'jaeger', 'overlays/demo', 'overlays/octopus', 'overlays/tracing'];
+  const demo = (file: string): string => readFileSync(path.join(root, 'istio/demo', file), 'utf8');
+  return {
+    'the template': () => template('service1'),
+    ...Object.fromEntries(kustomizations.map((name) => [`kubernetes/${name}`, () => kustomized(tools, name)])),
+    'the chart': () => chart(tools),
+    'the chart with the mesh of meshmock up octopus': () => chart(tools, ...values('octopus', namedMeshes.octopus)),
+    'the chart with all values': () => chart(tools, ...values('many', manySettings)),
+    'meshmock manifests': () => manifests(tools, demoUrl, ...demoVersions),
+    'meshmock manifests with all options': () =>
+      manifests(
+        ...[tools, demoUrl, '/@other.apart.svc:81/x', ...demoVersions, '--istio', '--namespace', 'mesh'],
+        ...[
+          '--spans-to',
+          'http://jaeger-collector:4318',
+          '--versions',
+          'service4=1.9,1.10',
+          '--replicas',
+          '2',
+          '--behaviour',
+          'service1=/~delay=1ms',
+        ],
+      ),
+    ...Object.fromEntries(
+      globSync('istio/**/*.yaml', { cwd: root }).map((file) => [
+        file,
+        async () => [demo('services.yaml'), readFileSync(path.join(root, file), 'utf8')].join('---\n'),
+      ]),
+    ),
+  };
+}

@@ -1,0 +1,77 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { installTools } from '../../src/istio/tools.ts';
+import { cleanEnv } from '../program.ts';
+import { installTestTools } from '../tools/installed.ts';
+
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+export const kubernetesVersion = '1.37.0';
+
+const longestRunMs = 60_000;
+
+/** What a program printed and how it ended. */
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export type Run = (...args: readonly string[]) => Promise<Ran>;
+
+export interface ManifestTools {
+  readonly kubectl: Run;
+  readonly helm: Run;
+  readonly kubeconform: Run;
+  readonly istioctl: Run;
+  readonly actionlint: Run;
+  /** `meshmock`, as built. */
+  readonly meshmock: Run;
+  /** Folders with the CRDs of Istio and Gateway API, and with Kubernetes's definitions. */
+  readonly istio: string;
+  readonly kubernetes: string;
+}
+
+/** The programs that manifests are checked with, got first if need be. Throws when one cannot be had. */
+export async function manifestTools(): Promise<ManifestTools> {
+  const own = await installTestTools(['kubectl', 'helm', 'kubeconform', 'istioctl', 'actionlint']);
+  const { istio, kubernetes } = await installTools(['istio', 'kubernetes'], new AbortController().signal);
+  return {
+    kubectl: runner(path.join(own.kubectl, 'bin/kubectl')),
+    helm: runner(path.join(own.helm, 'helm')),
+    kubeconform: runner(path.join(own.kubeconform, 'kubeconform')),
+    istioctl: runner(path.join(own.istioctl, 'istioctl')),
+    actionlint: runner(path.join(own.actionlint, 'actionlint')),
+    meshmock: (...args) => runner(process.execPath)(path.join(root, 'dist/cli/main.js'), ...args),
+    ...{ istio, kubernetes },
+  };
+}
+
+/** Nobody's cluster is asked, whatever this machine is set up for. */
+function runner(program: string): Run {
+  const env = { ...cleanEnv(), KUBECONFIG: '/nonexistent', NO_COLOR: '1' };
+  return async (...args) => {
+    try {
+      const options = { cwd: root, env, timeout: longestRunMs, maxBuffer: 64 * 2 ** 20 };
+      return { code: 0, ...(await promisify(execFile)(program, args, options)) };
+    } catch (error) {
+      const { code, stdout, stderr } = error as { code: unknown; stdout: string; stderr: string };
+      if (typeof code === 'number') return { code, stdout, stderr };
+      throw error;
+    }
+  };
+}
+
+/** What it printed. Throws with what it complained about when it fails. */
+export async function printed(ran: Promise<Ran>): Promise<string> {
+  const { code, stdout, stderr } = await ran;
+  if (code !== 0) throw new Error(`it ended with ${code}: ${stderr}${stdout}`);
+  return stdout;
+}
+
+export function temporaryFolder(): string {
+  return mkdtempSync(path.join(tmpdir(), 'meshmock-manifests-'));
+}

@@ -1,0 +1,51 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Lane, LaneResult } from './load.ts';
+import type { MockCluster } from './mock-cluster.ts';
+
+/** What is called while `middle` is updated: itself, and through `gateway`, over each protocol and kind of connection. */
+export function lanesTo(namespace: string): Lane[] {
+  const to = (service: string): string => `${service}.${namespace}.svc.cluster.local`;
+  const direct = (['http', 'grpc'] as const).flatMap((protocol) =>
+    (['kept', 'new'] as const).map((connection) => ({
+      name: `${protocol}, ${connection} connections`,
+      ...{ protocol, connection, host: to('middle'), path: '/x' },
+    })),
+  );
+  const through = ['/@middle/x', '/@grpc:middle/x'].map((path) => ({
+    name: `gateway, which calls ${path}`,
+    ...({ protocol: 'http', connection: 'kept', host: to('gateway'), path } as const),
+  }));
+  return [...direct, ...through];
+}
+
+/** Kubernetes and connections have settled that long before an update, and after it. */
+const settleMs = 1000;
+
+/** Replaces all pods of a Deployment under load, until the last of the old ones is gone. */
+export async function updateUnderLoad(mocks: MockCluster, namespace: string): Promise<LaneResult[]> {
+  const { cluster } = mocks;
+  const kubectl = (...args: string[]): Promise<string> => cluster.kubectl('-n', namespace, ...args);
+  const before = (await kubectl('get', 'pod', '--selector', 'app=middle', '-o', 'name')).trim().split('\n');
+  const program = fileURLToPath(new URL('load.ts', import.meta.url));
+  const [file = '', ...args] = cluster.onNode([process.execPath, program, JSON.stringify(lanesTo(namespace))]);
+  const load = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const exited = once(load, 'exit');
+  try {
+    const printed = text(load.stdout);
+    await sleep(settleMs);
+    await kubectl('rollout', 'restart', 'deployment/middle-v1');
+    await kubectl('rollout', 'status', 'deployment/middle-v1', '--timeout=120s');
+    await kubectl('wait', '--for=delete', ...before, '--timeout=120s');
+    await sleep(settleMs);
+    load.stdin.end();
+    await exited;
+    return JSON.parse(await printed) as LaneResult[];
+  } finally {
+    load.kill('SIGKILL');
+    await exited;
+  }
+}

@@ -48,9 +48,45 @@ export interface ContainerPort {
   protocol?: string;
 }
 
+export interface Container {
+  readonly name: string;
+  readonly image?: string;
+  readonly command?: readonly string[];
+  readonly args?: readonly string[];
+  readonly ports?: readonly ContainerPort[];
+  readonly env?: readonly EnvVar[];
+  readonly envFrom?: readonly {
+    readonly prefix?: string;
+    readonly configMapRef?: Reference;
+    readonly secretRef?: Reference;
+  }[];
+}
+
+export interface EnvVar {
+  readonly name: string;
+  /** Null where YAML has nothing behind the colon. */
+  readonly value?: string | null;
+  readonly valueFrom?: {
+    readonly fieldRef?: { readonly fieldPath: string };
+    readonly configMapKeyRef?: KeyReference;
+    readonly secretKeyRef?: KeyReference;
+    readonly resourceFieldRef?: unknown;
+  };
+}
+
+export interface Reference {
+  readonly name: string;
+  readonly optional?: boolean;
+}
+
+export interface KeyReference extends Reference {
+  readonly key: string;
+}
+
 export interface PodSpec {
   serviceAccountName?: string;
-  containers: readonly { readonly name: string; readonly ports?: readonly ContainerPort[]; readonly image?: string }[];
+  nodeName?: string;
+  containers: readonly Container[];
   initContainers?: readonly { readonly name: string }[];
   volumes?: readonly { readonly name: string }[];
 }

@@ -24,7 +24,8 @@ export interface AppOptions {
 export function startApp({ pod, namespace, resolvConf, log, routes, settings, args }: AppOptions): ChildProcess {
   const main = fileURLToPath(new URL(`../cli/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url));
   const { http, grpc } = pod.ports;
-  const listen = (flag: string, ports: readonly number[]): string[] => ports.map((port) => `--${flag}=0.0.0.0:${port}`);
+  const listen = (flag: string, ports: readonly number[]): string[] =>
+    ports.filter((port) => port !== settings.metricsPort).map((port) => `--${flag}=0.0.0.0:${port}`);
   return spawnInPod(
     process.execPath,
     [

@@ -49,38 +49,34 @@ export interface ContainerPort {
 }
 
 export interface Container {
-  readonly name: string;
-  readonly image?: string;
-  readonly command?: readonly string[];
-  readonly args?: readonly string[];
-  readonly ports?: readonly ContainerPort[];
-  readonly env?: readonly EnvVar[];
-  readonly envFrom?: readonly {
-    readonly prefix?: string;
-    readonly configMapRef?: Reference;
-    readonly secretRef?: Reference;
-  }[];
+  name: string;
+  image?: string;
+  command?: readonly string[];
+  args?: readonly string[];
+  ports?: readonly ContainerPort[];
+  env?: EnvVar[];
+  envFrom?: { prefix?: string; configMapRef?: Reference; secretRef?: Reference }[];
 }
 
 export interface EnvVar {
-  readonly name: string;
+  name: string;
   /** Null where YAML has nothing behind the colon. */
-  readonly value?: string | null;
-  readonly valueFrom?: {
-    readonly fieldRef?: { readonly fieldPath: string };
-    readonly configMapKeyRef?: KeyReference;
-    readonly secretKeyRef?: KeyReference;
-    readonly resourceFieldRef?: unknown;
+  value?: string | null;
+  valueFrom?: {
+    fieldRef?: { fieldPath: string };
+    configMapKeyRef?: KeyReference;
+    secretKeyRef?: KeyReference;
+    resourceFieldRef?: unknown;
   };
 }
 
 export interface Reference {
-  readonly name: string;
-  readonly optional?: boolean;
+  name: string;
+  optional?: boolean;
 }
 
 export interface KeyReference extends Reference {
-  readonly key: string;
+  key: string;
 }
 
 export interface PodSpec {

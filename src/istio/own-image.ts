@@ -12,7 +12,12 @@ export function ownContainer({ containers }: PodSpec): Container | undefined {
 export interface ServeSettings {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** No port for calls. */
+  readonly metricsPort?: number;
 }
+
+/** Of a container with another image. */
+export const noSettings: ServeSettings = { args: [], env: {} };
 
 /**
  * What a container of our own image says to `meshmock serve`, without what is the bed's: where it listens, whom it
@@ -24,8 +29,11 @@ export function serveSettings(container: Container, sources: EnvSources): ServeS
   const variables = containerEnv(container, sources);
   const isTaken = ([name, value]: [string, string]): boolean =>
     value !== '' && settingVariable.test(name) && !bedVariable.test(name);
-  const words = (serveWords(container) ?? []).map((word) => expanded(word, variables));
-  return { args: withoutBedFlags(words), env: Object.fromEntries(Object.entries(variables).filter(isTaken)) };
+  const args = withoutBedFlags((serveWords(container) ?? []).map((word) => expanded(word, variables)));
+  const env = Object.fromEntries(Object.entries(variables).filter(isTaken));
+  const metricsAddress = /(?:^| )--metrics[= ](\S+)/.exec(args.join(' '))?.[1] ?? env.MESHMOCK_METRICS;
+  const [, port] = /:(\d+)$/.exec(metricsAddress ?? '') ?? [];
+  return { args, env, ...(port === undefined ? {} : { metricsPort: Number(port) }) };
 }
 
 const settingVariable = /^(?:MESHMOCK_.*|OTEL_.*|PROXYURL|SERVERCONTENT|SERVERCONTNET)$/;

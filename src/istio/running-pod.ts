@@ -8,7 +8,7 @@ import { startApp } from './app.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { bridgeAddress, createNamespace, killAllIn, removeNamespace } from './network.ts';
 import type { KubeObject } from './objects.ts';
-import { ownContainer, podField, type ServeSettings, serveSettings } from './own-image.ts';
+import { noSettings, ownContainer, podField, type ServeSettings, serveSettings } from './own-image.ts';
 import type { PodPlan } from './pods.ts';
 import { untilReady } from './ready.ts';
 import { interceptTraffic, sidecarReady, startSidecar } from './sidecar.ts';
@@ -116,7 +116,7 @@ export class RunningPod {
   private serveSettings(): ServeSettings {
     const { plan, surroundings } = this;
     const container = ownContainer(plan.spec);
-    if (container === undefined) return { args: [], env: {} };
+    if (container === undefined) return noSettings;
     try {
       return serveSettings(container, {
         field: (path) => podField(this, path),

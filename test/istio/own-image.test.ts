@@ -1,9 +1,11 @@
 /** What containers of our own image say is done as in a cluster: the same manifests, as they are. */
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseAllDocuments } from 'yaml';
-import { runProgram } from '../program.ts';
+import { demoArguments } from '../../src/cli/manifests.ts';
+import { kustomized, manifests } from '../manifests/shipped.ts';
+import { type ManifestTools, manifestTools } from '../manifests/tools.ts';
 import { demoWorkloads, startBed, type TestBed } from './bed.ts';
 
 interface Reply {
@@ -30,53 +32,28 @@ async function reply(bed: TestBed, path: string, service: string): Promise<Reply
 const text = async (bed: TestBed, path: string, service: string): Promise<string> =>
   (await fetch(`http://${bed.http(service)}${path}`)).text();
 
-const pod = (
-  name: string,
-  version: string,
-  container: string,
-  { app = name, more = '' }: { readonly app?: string; readonly more?: string } = {},
-): string => `
+const pod = (name: string, container: string, labels = ''): string => `
 apiVersion: apps/v1
 kind: Deployment
 metadata: { name: ${name} }
 spec:
   replicas: 2
-  selector: { matchLabels: { app: ${app}, version: ${version} } }
+  selector: { matchLabels: { app: ${name} } }
   template:
-    metadata: { labels: { app: ${app}, version: ${version}, ${more} } }
+    metadata: { labels: { app: ${name}, version: v2, ${labels} } }
     spec:
       containers:
         - name: meshmock
           image: registry.test:5000/team/meshmock:0.1.0
-          ports: [{ name: http, containerPort: 8080 }, { name: grpc, containerPort: 9090 }]
+          ports: [{ name: http, containerPort: 8080 }]
           ${container}
 `;
 
-const service = (name: string, ports: string, type = 'ClusterIP', selector = `app: ${name}`): string => `
-apiVersion: v1
-kind: Service
-metadata: { name: ${name} }
-spec: { type: ${type}, selector: { ${selector} }, ports: [${ports}] }
-`;
-
-const http = '{ name: http, port: 8080, targetPort: http }';
-
-/** As Octopus's: a proxy before two versions of a webserver, by ports of Services that are not those of pods. */
-const octopus = [
-  service('proxy', '{ name: http, port: 80, targetPort: http }', 'LoadBalancer'),
-  service('webserver', `${http}, { name: http-80, port: 80, targetPort: http }`),
-  service('webserverv1', http, 'ClusterIP', 'app: webserver, version: v1'),
-  pod('proxy', 'v1', 'env: [{ name: PROXYURL, value: "http://webserver" }]'),
-  pod('webserverv1', 'v1', 'env: [{ name: SERVERCONTENT, value: WebServer V1 }]', { app: 'webserver' }),
-  pod('webserverv2', 'v2', 'args: [serve, --content, WebServer V2, --http, ":1"]', { app: 'webserver' }),
-].join('---');
-
 const settings = [
-  service('own', http),
   pod(
     'own',
-    'v1',
-    `env:
+    `args: [serve, --http, ":1", --max-calls, $(CALLS)]
+          env:
             - { name: MESHMOCK_BEHAVIOUR, value: "/~status=203/~header[x-team=$(TEAM)]/~body=$$(TEAM)" }
             - { name: MESHMOCK_ZONE, valueFrom: { fieldRef: { fieldPath: "metadata.labels['topology.kubernetes.io/zone']" } } }
             - { name: MESHMOCK_NAME, valueFrom: { secretKeyRef: { name: names, key: name } } }
@@ -84,9 +61,10 @@ const settings = [
             - { name: OTEL_RESOURCE_ATTRIBUTES, value: "service.instance.id=$(POD_UID),team=$(TEAM)" }
             - { name: OTEL_EXPORTER_OTLP_ENDPOINT, value: "http://nowhere.test:4318" }
           envFrom: [{ configMapRef: { name: settings } }]`,
-    { more: 'topology.kubernetes.io/zone: eu-1a' },
+    'topology.kubernetes.io/zone: eu-1a',
   ),
-  '\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: settings }\ndata: { TEAM: blue, MESHMOCK_MAX_CALLS: "2" }\n',
+  '\napiVersion: v1\nkind: Service\nmetadata: { name: own }\nspec: { selector: { app: own }, ports: [{ port: 80, targetPort: http }] }\n',
+  '\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: settings }\ndata: { TEAM: blue, CALLS: "2" }\n',
   '\napiVersion: v1\nkind: Secret\nmetadata: { name: names }\ndata: { name: b3duLW5hbWU= }\n',
 ].join('---');
 
@@ -111,34 +89,40 @@ async function spansProcess(bed: TestBed, traceId: string): Promise<SpansProcess
 const sources = (name: string, yaml: string) => [{ name, text: yaml }];
 
 describe('manifests for a cluster', () => {
+  let tools: ManifestTools;
+  before(async () => {
+    tools = await manifestTools();
+  });
+
   it('of `meshmock manifests` run as they are, and nothing is left out', async () => {
-    const url = 'localhost:8080/@service1|service2:8080[end-user=jason]/@grpc:service3,service4/hello';
-    const versions = ['--versions', 'service2=v1,v2', '--versions', 'service3=v1,v2'];
-    const { stdout } = await runProgram(['manifests', url, ...versions, '--istio']);
-    await using bed = await startBed(sources('manifests', stdout));
+    const printed = await manifests(tools, ...demoArguments, '--istio');
+    await using bed = await startBed(sources('manifests', printed));
     const { report } = bed.started;
     assert.deepEqual([report.leftOut, report.warnings], [[], []]);
-    assert.equal(report.objects.length, parseAllDocuments(stdout).length);
-    const { calls, status } = await reply(bed, new URL(`http://${url}`).pathname, 'gateway');
+    assert.equal(report.objects.length, parseAllDocuments(printed).length);
+    const { calls, status } = await reply(bed, demoArguments[0]?.replace('localhost:8080', '') ?? '', 'gateway');
     assert.equal(status, 200);
     assert.deepEqual(
       calls?.map((call) => [call.reply?.service, call.reply?.calls?.map((below) => below.reply?.service)]),
       ['service1', 'service2'].map((name) => [name, ['service3', 'service4']]),
     );
+    // No port for calls: what Prometheus reads.
+    assert.match(JSON.stringify(await reply(bed, '/@service1:9464/metrics', 'gateway')), /# TYPE/);
     // The route that --istio begins with.
     const { calls: repeated } = await reply(bed, '/@service2*20/x', 'gateway');
     assert.deepEqual(repeated?.[0]?.summary?.byVersion, { v1: 20 });
   });
 
-  it('are Octopus’s proxy and webservers by their variables, through ports that Services map', async () => {
-    await using bed = await startBed(sources('octopus', octopus));
+  it('of the octopus overlay are its proxy and webservers, through ports that Services map', async () => {
+    await using bed = await startBed(sources('octopus', await kustomized(tools, 'overlays/octopus')));
     assert.deepEqual(bed.started.report.leftOut, []);
     const answers = new Set<string>();
-    for (let count = 0; count < 40 && answers.size < 2; count++)
+    for (let count = 0; count < 60 && answers.size < 2; count++)
       answers.add(/value: (WebServer V\d) requested from \/x/.exec(await text(bed, '/x', 'proxy'))?.[1] ?? '');
     assert.deepEqual([...answers].sort(), ['WebServer V1', 'WebServer V2']);
-    const { calls } = await reply(bed, '/@webserver*60/x,webserverv1:8080*20/x', 'proxy');
-    assert.deepEqual(Object.keys(calls?.[0]?.summary?.byPod ?? {}).length, 4);
+    const { calls } = await reply(bed, '/@webserver:80*90,webserverv2:80*20/x', 'proxy');
+    assert.equal(Object.keys(calls?.[0]?.summary?.byPod ?? {}).length, 6);
+    assert.deepEqual(calls?.[1]?.summary?.byVersion, { v2: 20 });
   });
 
   it('set what a meshmock does: behaviour, limits, names, zone and what its spans say', async () => {
@@ -148,7 +132,7 @@ describe('manifests for a cluster', () => {
     const own = (await answer.json()) as Reply;
     assert.deepEqual(
       [answer.status, own.service, own.version, own.zone, own.body],
-      [203, 'own-name', 'v1', 'eu-1a', '$(TEAM)'],
+      [203, 'own-name', 'v2', 'eu-1a', '$(TEAM)'],
     );
     assert.equal(answer.headers.get('x-team'), 'blue');
     const { serviceName, tags } = await spansProcess(bed, own.traceId);
@@ -160,7 +144,7 @@ describe('manifests for a cluster', () => {
 
   it('that cannot run are refused, with the pod and what it lacks', async () => {
     await using bed = await startBed([demoWorkloads]);
-    const broken = (name: string, value: string) => ({ name: 'broken', text: pod(name, 'v1', value) });
+    const broken = (name: string, value: string) => ({ name: 'broken', text: pod(name, value) });
     await assert.rejects(
       bed.apply(broken('wrong', 'env: [{ name: MESHMOCK_BEHAVIOUR, value: "/~nonsense" }]')),
       /the mock of pod wrong-\S+ ended[\s\S]*MESHMOCK_BEHAVIOUR[\s\S]*nonsense/,

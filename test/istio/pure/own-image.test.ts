@@ -10,7 +10,7 @@ const sources: EnvSources = {
   data: (kind, name) => (name === 'there' ? { KEY: `of ${kind}`, OTHER: 'other' } : undefined),
 };
 const container = (more: Partial<Container>): Container => ({ name: 'c', image: 'meshmock', ...more });
-const variables = (...env: readonly EnvVar[]) => containerEnv(container({ env }), sources);
+const variables = (...env: EnvVar[]) => containerEnv(container({ env }), sources);
 
 describe('variables of a container', () => {
   for (const [text, expected] of [
@@ -77,6 +77,9 @@ describe('variables of a container', () => {
   });
 });
 
+const servedWith = (more: Partial<Container>) =>
+  serveSettings(container({ env: [{ name: 'WHO', value: 'me' }], ...more }), sources);
+
 describe('a container of our own image', () => {
   for (const [image, isOwn] of [
     ['meshmock', true],
@@ -121,9 +124,16 @@ describe('a container of our own image', () => {
     [{ args: ['call', 'a/x'] }, []],
   ] as const)
     it(`is served with ${JSON.stringify(words)}`, () => {
-      const { args } = serveSettings(container({ ...words, env: [{ name: 'WHO', value: 'me' }] }), sources);
-      assert.deepEqual(args, expected);
+      assert.deepEqual(servedWith(words).args, expected);
     });
+
+  it('keeps the port of its metrics from calls', () => {
+    const env = [{ name: 'MESHMOCK_METRICS', value: ':9464' }];
+    assert.equal(servedWith({ env }).metricsPort, 9464);
+    assert.equal(servedWith({ env, args: ['serve', '--metrics', '0.0.0.0:1'] }).metricsPort, 1);
+    assert.equal(servedWith({ args: ['serve', '--metrics=:2'] }).metricsPort, 2);
+    assert.equal(servedWith({}).metricsPort, undefined);
+  });
 
   it('says what is not done, and what it reads', () => {
     assert.deepEqual(ownLeftOut(container({ args: ['serve'] })), []);

@@ -24,12 +24,20 @@ export interface AppOptions {
 export function startApp({ pod, namespace, resolvConf, log, routes, settings, args }: AppOptions): ChildProcess {
   const main = fileURLToPath(new URL(`../cli/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url));
   const { http, grpc } = pod.ports;
+  // By flags, so that a list of processes tells pods apart.
+  const {
+    MESHMOCK_NAME: name = pod.service,
+    MESHMOCK_SERVICE_VERSION: version = pod.version,
+    MESHMOCK_POD: podName = pod.name,
+    MESHMOCK_NAMESPACE: ownNamespace = pod.namespace,
+  } = settings.env;
   const listen = (flag: string, ports: readonly number[]): string[] =>
     ports.filter((port) => port !== settings.metricsPort).map((port) => `--${flag}=0.0.0.0:${port}`);
   return spawnInPod(
     process.execPath,
     [
-      ...[...process.execArgv, main, 'serve', ...settings.args],
+      ...[...process.execArgv, main, 'serve', '--name', name, '--service-version', version],
+      ...['--pod', podName, '--namespace', ownNamespace, ...settings.args],
       ...listen('http', [entryPorts.http, ...http]),
       ...listen('grpc', [entryPorts.grpc, ...grpc]),
       ...routes.map((route) => `--connect-to=${route}`),
@@ -41,10 +49,6 @@ export function startApp({ pod, namespace, resolvConf, log, routes, settings, ar
       log,
       ipc: true,
       env: {
-        MESHMOCK_NAME: pod.service,
-        MESHMOCK_SERVICE_VERSION: pod.version,
-        MESHMOCK_POD: pod.name,
-        MESHMOCK_NAMESPACE: pod.namespace,
         ...settings.env,
         PATH: process.env.PATH,
         HOME: process.env.HOME,

@@ -139,7 +139,7 @@ metadata: { name: settings }
     );
     assert.deepEqual(leftOut, [
       'cronjob.batch/nightly: CronJob of batch/v1 is nothing that a mesh without a cluster runs',
-      'configmap/settings: mocks read no configuration, and the mesh has its own',
+      'configmap/settings: only variables of meshmocks are taken from it, when their pods start; the mesh has its own',
     ]);
     assert.match(await tree('/@alone/x'), /alone v1 .* 200/);
   });

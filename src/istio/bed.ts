@@ -93,7 +93,7 @@ export class Bed {
     const addresses = new Addresses();
     const view = new ClusterView(store, kinds);
     const made = new MadeObjects(view, addresses, options.fill);
-    const surroundings = { tools, folder, rootCertificate, appArguments: options.appArguments };
+    const surroundings = { tools, folder, rootCertificate, appArguments: options.appArguments, view };
     const pods = new PodKeeper(surroundings, view, addresses, made);
     pods.onEntries = (entries) => options.onEntries([...entries, jaegerEntry]);
     const bed = new Bed(options, { kinds, schemas: new Schemas(crds, definitions), store }, addresses, pods);

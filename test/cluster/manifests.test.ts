@@ -1,25 +1,19 @@
 /** What is in kubernetes/, and what `meshmock manifests` prints, applied as it is to a real cluster. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Reply } from '../../src/reply/reply.ts';
 import { runProgram } from '../program.ts';
+import { installTestTools } from '../tools/installed.ts';
 import { zone } from './cluster.ts';
-import { eventually, MockCluster } from './mock-cluster.ts';
+import { eventually, MockCluster, type Pod } from './mock-cluster.ts';
 
 const signal = AbortSignal.timeout(500_000);
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
 const demo = '/@service1|service2:8080[end-user=jason]/@grpc:service3,service4/hello';
 const demoVersions = ['--versions', 'service2=v1,v2', '--versions', 'service3=v1,v2'];
-
-interface Pod {
-  readonly metadata: { readonly name: string; readonly uid: string };
-  readonly status: {
-    readonly conditions: readonly { readonly type: string; readonly status: string }[];
-    readonly containerStatuses: readonly [{ readonly containerID: string; readonly restartCount: number }];
-  };
-}
 
 /** A reply and all those below. */
 function allReplies(reply: Reply): Reply[] {
@@ -59,18 +53,17 @@ describe('on a real Kubernetes', { concurrency: 2 }, () => {
     return items[0] as Pod;
   };
   /** Sends a signal to the process of a pod, which Kubernetes knows nothing of. */
-  const signalTo = async (pod: Pod, name: 'STOP' | 'KILL'): Promise<void> => {
-    const id = pod.status.containerStatuses[0].containerID.replace('containerd://', '');
-    const tasks = await mocks.cluster.run(['ctr', '-n', 'k8s.io', 'tasks', 'list']);
-    const pid = new RegExp(`^${id}\\s+(\\d+)`, 'm').exec(tasks)?.[1];
+  const signalTo = async (namespace: string, pod: Pod, name: 'STOP' | 'KILL'): Promise<void> => {
+    const pid = await mocks.processOf(namespace, `pod/${pod.metadata.name}`);
     await mocks.cluster.run(['sh', '-c', 'kill -s "$0" "$1"', name, String(pid)]);
   };
+  const restartsOf = ({ status }: Pod): number => status.containerStatuses[0]?.restartCount ?? 0;
   const restarted = (namespace: string, pod: Pod): Promise<Pod> =>
     eventually(
       () => mocks.get<Pod>(namespace, 'pod', pod.metadata.name),
-      ({ status }) =>
-        status.containerStatuses[0].restartCount > pod.status.containerStatuses[0].restartCount &&
-        status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True'),
+      (now) =>
+        restartsOf(now) > restartsOf(pod) &&
+        now.status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True'),
       90_000,
     );
 
@@ -103,7 +96,7 @@ describe('on a real Kubernetes', { concurrency: 2 }, () => {
   it('a pod that is killed recovers, and one that is deleted is replaced', async (t) => {
     const [killed, deleted] = await Promise.all([podOf('demo', 'service1'), podOf('demo', 'gateway')]);
     const since = performance.now();
-    await signalTo(killed, 'KILL');
+    await signalTo('demo', killed, 'KILL');
     await mocks.cluster.kubectl('-n', 'demo', 'delete', 'pod', deleted.metadata.name, '--now', '--wait=false');
     await restarted('demo', killed);
     t.diagnostic(`the killed one is ready after ${seconds(since)}`);
@@ -121,7 +114,7 @@ describe('on a real Kubernetes', { concurrency: 2 }, () => {
     await applyFolder('base', 'base');
     const hanging = await podOf('base', 'gateway');
     const since = performance.now();
-    await signalTo(hanging, 'STOP');
+    await signalTo('base', hanging, 'STOP');
     await restarted('base', hanging);
     t.diagnostic(`the hanging one is ready after ${seconds(since)}`);
     await using forward = await mocks.cluster.portForward('service/gateway', 8080, 'base');
@@ -152,6 +145,18 @@ describe('on a real Kubernetes', { concurrency: 2 }, () => {
       replies.map(({ service, version }) => `${service} ${version}`),
       ['service1 v1', 'service2 v1', 'service1 v1'],
     );
+  });
+
+  it('the chart is installed by helm, and passes its own test', async () => {
+    await mocks.namespace('chart');
+    const { helm: folder } = await installTestTools(['helm']);
+    const helm = (...args: string[]): Promise<string> =>
+      mocks.cluster.run([path.join(folder, 'helm'), '-n', 'chart', ...args]);
+    await helm('install', 'mocks', `${checkout}/kubernetes/chart`, '--wait', '--timeout', '120s');
+    assert.match(await helm('test', 'mocks'), /Phase: +Succeeded/);
+    await using forward = await mocks.cluster.portForward('service/gateway', 8080, 'chart');
+    assert.equal(allReplies(await answer(forward.host, demo)).length, 7);
+    await helm('uninstall', 'mocks');
   });
 
   it('the octopus overlay answers with the content of both webservers', async () => {

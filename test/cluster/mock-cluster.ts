@@ -13,6 +13,19 @@ import { writeImage } from './image.ts';
 export const meshmockImage = 'meshmock:0.1.0';
 const jaegerImage = 'jaegertracing/jaeger:2.20.0';
 
+/** What the tests read of one. */
+export interface Pod {
+  readonly metadata: { readonly name: string; readonly uid: string };
+  readonly status: {
+    readonly conditions: readonly { readonly type: string; readonly status: string }[];
+    readonly containerStatuses: readonly {
+      readonly name: string;
+      readonly containerID: string;
+      readonly restartCount: number;
+    }[];
+  };
+}
+
 /** A cluster that has the images of kubernetes/, the checkout's own one and a Jaeger. */
 export class MockCluster implements AsyncDisposable {
   readonly cluster: Cluster;
@@ -60,6 +73,14 @@ export class MockCluster implements AsyncDisposable {
   /** The JSON of objects, as `kubectl get -o json` has it. */
   async get<T>(namespace: string, ...what: readonly string[]): Promise<T> {
     return JSON.parse(await this.cluster.kubectl('-n', namespace, 'get', ...what, '-o', 'json')) as T;
+  }
+
+  /** The process of a pod's mock, as programs on the node see it; `pod` as `kubectl get -o name` has it. */
+  async processOf(namespace: string, pod: string): Promise<number> {
+    const { status } = await this.get<Pod>(namespace, pod);
+    const id = status.containerStatuses.find(({ name }) => name === 'meshmock')?.containerID;
+    const tasks = await this.cluster.run(['ctr', '-n', 'k8s.io', 'tasks', 'list']);
+    return Number(new RegExp(`^${id?.replace('containerd://', '')}\\s+(\\d+)`, 'm').exec(tasks)?.[1]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

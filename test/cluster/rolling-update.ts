@@ -25,13 +25,26 @@ export function lanesTo(namespace: string): Lane[] {
 /** Kubernetes and connections have settled that long before an update, and after it. */
 const settleMs = 1000;
 
-/** Replaces all pods of a Deployment under load, until the last of the old ones is gone. */
-export async function updateUnderLoad(mocks: MockCluster, namespace: string): Promise<LaneResult[]> {
+/**
+ * Replaces all pods of `middle` under load, until the last of the old ones is gone.
+ *
+ * @param where what runs the load somewhere else than on the node
+ */
+export async function updateUnderLoad(
+  mocks: MockCluster,
+  namespace: string,
+  where: readonly string[] = [],
+): Promise<LaneResult[]> {
   const { cluster } = mocks;
   const kubectl = (...args: string[]): Promise<string> => cluster.kubectl('-n', namespace, ...args);
   const before = (await kubectl('get', 'pod', '--selector', 'app=middle', '-o', 'name')).trim().split('\n');
   const program = fileURLToPath(new URL('load.ts', import.meta.url));
-  const [file = '', ...args] = cluster.onNode([process.execPath, program, JSON.stringify(lanesTo(namespace))]);
+  const [file = '', ...args] = cluster.onNode([
+    ...where,
+    process.execPath,
+    program,
+    JSON.stringify(lanesTo(namespace)),
+  ]);
   const load = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const exited = once(load, 'exit');
   try {

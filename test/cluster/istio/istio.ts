@@ -1,0 +1,63 @@
+import { existsSync, globSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runProgram } from '../../../src/istio/program.ts';
+import { installTools } from '../../../src/istio/tools.ts';
+import { installTestTools } from '../../tools/installed.ts';
+import type { Cluster } from '../cluster.ts';
+import { librariesOf, writeImage } from '../image.ts';
+
+const env = { PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
+const bin = '/usr/local/bin';
+
+/** Writes the images that Istio's installation names into a folder, of programs that were built here. */
+export async function writeIstioImages(folder: string, signal: AbortSignal): Promise<string[]> {
+  const { istio, envoy } = await installTools(['istio', 'envoy'], signal);
+  const pilot = path.join(folder, 'pilot.tar');
+  const proxy = path.join(folder, 'proxyv2.tar');
+  const istiod = `${bin}/pilot-discovery`;
+  const pilotFiles = { [istiod]: path.join(istio, 'pilot-discovery') };
+  const user = '1337:1337';
+  await writeImage({ name: 'localhost/pilot:1', files: pilotFiles, entrypoint: [istiod], user, env }, pilot, signal);
+  const agent = `${bin}/pilot-agent`;
+  const files = {
+    [agent]: path.join(istio, 'pilot-agent'),
+    [`${bin}/envoy`]: path.join(envoy, 'envoy'),
+    '/var/lib/istio/envoy/envoy_bootstrap_tmpl.json': path.join(istio, 'envoy_bootstrap.json'),
+    ...(await librariesOf(path.join(envoy, 'envoy'), signal)),
+    ...(await iptablesFiles(signal)),
+  };
+  await writeImage(
+    { name: 'localhost/proxyv2:1', files, links: iptablesLinks(), entrypoint: [agent], user: '0', env },
+    proxy,
+    signal,
+  );
+  return [pilot, proxy];
+}
+
+const iptables = '/usr/sbin/xtables-nft-multi';
+
+/** The machine's iptables: one program with many names, its libraries, and its plugins. */
+async function iptablesFiles(signal: AbortSignal): Promise<Record<string, string>> {
+  const plugins = globSync('/usr/lib/*/xtables/*.so');
+  const lists = ['/etc/protocols', '/etc/services'].filter((file) => existsSync(file));
+  const own = Object.fromEntries([iptables, ...plugins, ...lists].map((file) => [file, file]));
+  return { ...own, ...(await librariesOf(iptables, signal)) };
+}
+
+function iptablesLinks(): Record<string, string> {
+  const names = ['iptables', 'ip6tables'].flatMap((name) => ['', '-save', '-restore'].map((end) => `${name}${end}`));
+  const all = names.flatMap((name) => [name, name.replace('tables', 'tables-nft')]);
+  return Object.fromEntries(all.map((name) => [`/usr/sbin/${name}`, path.basename(iptables)]));
+}
+
+/** Installs istiod, as `istioctl manifest generate` says, and waits until it is ready. */
+export async function installIstio(cluster: Cluster, signal: AbortSignal): Promise<void> {
+  const { istioctl } = await installTestTools(['istioctl']);
+  const options = fileURLToPath(new URL('install.yaml', import.meta.url));
+  const program = path.join(istioctl, 'istioctl');
+  const objects = await runProgram(program, ['manifest', 'generate', '-f', options], { signal });
+  await cluster.kubectl('create', 'namespace', 'istio-system');
+  await cluster.apply(objects, '--server-side');
+  await cluster.kubectl('-n', 'istio-system', 'rollout', 'status', 'deployment/istiod', '--timeout=120s');
+}

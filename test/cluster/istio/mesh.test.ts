@@ -1,0 +1,129 @@
+/** The same manifests with a real istiod in the cluster: its webhook puts a sidecar into each pod. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import type { Reply } from '../../../src/reply/reply.ts';
+import { runProgram } from '../../program.ts';
+import { eventually, MockCluster } from '../mock-cluster.ts';
+import { updateUnderLoad } from '../rolling-update.ts';
+import { installIstio, writeIstioImages } from './istio.ts';
+
+const signal = AbortSignal.timeout(800_000);
+
+const strict = `apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: default }
+spec: { mtls: { mode: STRICT } }
+`;
+
+const retries = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: middle }
+spec:
+  hosts: [middle]
+  http: [{ route: [{ destination: { host: middle } }], retries: { attempts: 3, retryOn: 5xx, backoff: 25ms } }]
+`;
+
+describe('on a real Kubernetes with a real istiod', () => {
+  let mocks: MockCluster;
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'meshmock-istio-images-'));
+    mocks = await MockCluster.start(signal, await writeIstioImages(folder, signal));
+    await installIstio(mocks.cluster, signal);
+    // The container that prepares a pod's network for its sidecar may do more than "restricted" allows.
+    await mocks.namespace('mesh', 'istio-injection=enabled');
+    await mocks.cluster.apply(strict, '-n', 'mesh');
+    const printed = await runProgram([
+      ...['manifests', '/@middle,leaf/x', '--replicas', 'middle=2', '--versions', 'leaf=v1,v2', '--istio'],
+    ]);
+    assert.equal(printed.code, 0, printed.stderr);
+    await mocks.cluster.apply(printed.stdout, '-n', 'mesh');
+    await mocks.ready('mesh');
+  });
+  after(async () => {
+    await mocks?.[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+  });
+
+  const call = async (uri: string): Promise<Reply> => {
+    await using forward = await mocks.cluster.portForward('service/gateway', 8080, 'mesh');
+    const response = await eventually(
+      () => fetch(`http://${forward.host}${uri}`),
+      ({ status }) => status === 200,
+    );
+    return (await response.json()) as Reply;
+  };
+
+  it('every pod has a sidecar, is ready by its probes under STRICT, and shows who called it', async (t) => {
+    t.diagnostic(`the cluster: ${mocks.steps}`);
+    const pods = await mocks.cluster.kubectl(
+      ...['-n', 'mesh', 'get', 'pods', '-o', 'jsonpath={range .items[*]}{.spec.initContainers[*].name}{"\\n"}{end}'],
+    );
+    assert.deepEqual(
+      new Set(
+        pods
+          .trim()
+          .split('\n')
+          .map((names) => names.includes('istio-proxy')),
+      ),
+      new Set([true]),
+    );
+    const { calls = [] } = await call('/@middle,grpc:leaf/x');
+    for (const { target, reply } of calls) {
+      assert.equal(reply?.mesh?.peerIdentity, 'spiffe://cluster.local/ns/mesh/sa/gateway', target);
+      assert.match(String(reply?.mesh?.ownIdentity), /^spiffe:\/\/cluster\.local\/ns\/mesh\/sa\/(middle|leaf)$/);
+    }
+    assert.equal(calls.length, 2);
+  });
+
+  it('refuses who has no certificate', async () => {
+    const code = "fetch('http://middle.mesh:8080/x').catch(({ cause }) => console.log(cause.code))";
+    assert.equal(await mocks.cluster.run([process.execPath, '-e', code]), 'ECONNRESET\n');
+  });
+
+  it('shows which attempt of the sidecar was answered', async () => {
+    await mocks.cluster.apply(retries, '-n', 'mesh');
+    const { calls } = await eventually(
+      () => call('/@middle/~status=503:attempt<3/x'),
+      ({ calls }) => calls?.[0]?.reply?.mesh?.attempt === 3,
+    );
+    assert.equal(calls?.[0]?.status, 200);
+    await mocks.cluster.kubectl('-n', 'mesh', 'delete', 'virtualservice', 'middle');
+  });
+
+  it('routes by the printed subsets: all to v1, until their weights are changed', async () => {
+    const { calls } = await call('/@leaf*20/x');
+    assert.deepEqual(calls?.[0]?.summary?.byVersion, { v1: 20 });
+    const patch = [
+      { op: 'replace', path: '/spec/http/0/route/0/weight', value: 0 },
+      { op: 'replace', path: '/spec/http/0/route/1/weight', value: 100 },
+    ];
+    await mocks.cluster.kubectl(
+      ...['-n', 'mesh', 'patch', 'virtualservice', 'leaf', '--type=json', '--patch', JSON.stringify(patch)],
+    );
+    await eventually(
+      async () => (await call('/@leaf*20/x')).calls?.[0]?.summary?.byVersion,
+      (byVersion) => byVersion?.v2 === 20,
+    );
+  });
+
+  it('loses no request in a rolling update through sidecars', async (t) => {
+    const [client] = (
+      await mocks.cluster.kubectl('-n', 'mesh', 'get', 'pod', '--selector', 'app=gateway', '-o', 'name')
+    ).split('\n');
+    const pid = await mocks.processOf('mesh', String(client));
+    const results = await updateUnderLoad(mocks, 'mesh', ['nsenter', `--net=/proc/${pid}/ns/net`]);
+    for (const { name, answers, errors, byPod } of results)
+      t.diagnostic(
+        `${name}: ${answers} answers of ${Object.keys(byPod).length} pods, errors ${JSON.stringify(errors)}`,
+      );
+    for (const { name, answers, errors, byPod } of results) {
+      assert.deepEqual(errors, {}, name);
+      assert.ok(answers > 100, `${name}: ${answers}`);
+      assert.ok(Object.keys(byPod).length > 2, `${name}: ${Object.keys(byPod)}`);
+    }
+  });
+});

@@ -111,7 +111,13 @@ function container(behaviour: string | undefined, { image, spansTo }: WorkloadOp
     env: [...environment, ...own, ...(spansTo === undefined ? [] : spanVariables(spansTo))],
     startupProbe: { httpGet: { path: '/-/healthy', port: 'http' }, periodSeconds: 1, failureThreshold: 60 },
     readinessProbe: { httpGet: { path: '/-/ready', port: 'http' }, periodSeconds: 2, failureThreshold: 2 },
-    livenessProbe: { httpGet: { path: '/-/healthy', port: 'http' }, periodSeconds: 5, timeoutSeconds: 3 },
+    livenessProbe: {
+      httpGet: { path: '/-/healthy', port: 'http' },
+      periodSeconds: 5,
+      timeoutSeconds: 3,
+      // One that hangs has nothing to finish.
+      terminationGracePeriodSeconds: 10,
+    },
     // While it sleeps, Services, and sidecars, hear that the pod is to go: it still takes what they send meanwhile.
     lifecycle: { preStop: { sleep: { seconds: 5 } } },
     resources: { requests: { cpu: '20m', memory: '96Mi' }, limits: { memory: '512Mi' } },

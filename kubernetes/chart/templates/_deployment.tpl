@@ -138,6 +138,7 @@ spec:
               port: http
             periodSeconds: 5
             timeoutSeconds: 3
+            terminationGracePeriodSeconds: 10
           lifecycle:
             preStop:
               sleep:

@@ -120,7 +120,7 @@ function container(behaviour: string | undefined, { image, spansTo }: WorkloadOp
     },
     // While it sleeps, Services, and sidecars, hear that the pod is to go: it still takes what they send meanwhile.
     lifecycle: { preStop: { sleep: { seconds: 5 } } },
-    resources: { requests: { cpu: '20m', memory: '96Mi' }, limits: { memory: '512Mi' } },
+    resources: { requests: { cpu: '20m', memory: '128Mi' }, limits: { memory: '512Mi' } },
     securityContext: {
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,

@@ -1,14 +1,21 @@
 import { fileURLToPath } from 'node:url';
 import type { MachinePort } from '../istio/machine-ports.ts';
+import type { ManifestSource } from '../istio/manifest.ts';
 import { RunningMesh } from '../istio/mesh.ts';
 import { checkMachine } from '../istio/tools.ts';
 import { istioUpSchema, readIstioOptions } from './istio-options.ts';
 import { entryLines, introduction, reportLines } from './istio-report.ts';
 import { readManifestSources } from './manifest-sources.ts';
+import { demoArguments, manifestsFor } from './manifests.ts';
 import { endWithNpx } from './serve.ts';
 import { besideHttp } from './serve-options.ts';
 
-const demo = fileURLToPath(new URL('../../istio/demo', import.meta.url));
+/** The demo's way in; its workloads are those that `meshmock manifests` prints. */
+const demoIngress = fileURLToPath(new URL('../../istio/demo', import.meta.url));
+
+function demoSources(): ManifestSource[] {
+  return [{ name: 'demo', text: manifestsFor(demoArguments).text }, ...readManifestSources([demoIngress])];
+}
 
 const stillStartingMs = 10_000;
 
@@ -23,7 +30,7 @@ export async function istioUp(args: readonly string[]): Promise<void> {
   // First, since the image, where it cannot run, has no manifests of ours either.
   checkMachine();
   // Reading standard input keeps this process from hearing signals: they end it as they do by default.
-  const sources = readManifestSources(values.file.length === 0 ? [demo] : values.file);
+  const sources = values.file.length === 0 ? demoSources() : readManifestSources(values.file);
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
   endWithNpx();

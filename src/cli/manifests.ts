@@ -1,4 +1,4 @@
-import { calledServices, checkName } from '../manifests/called-services.ts';
+import { type CalledServices, calledServices, checkName } from '../manifests/called-services.ts';
 import { manifestsOf, writeManifests } from '../manifests/manifests.ts';
 import type { MeshService } from '../manifests/mesh-service.ts';
 import { MeshmockError } from '../plan/error.ts';
@@ -95,12 +95,29 @@ URL is a plan in any form: a path, a URL, JSON, a curl or a grpcurl command. Wha
 
 ${helpOf(manifestsSchema)}`;
 
+/** What this command makes the demo's workloads from. */
+export const demoArguments: readonly string[] = [
+  'localhost:8080/@service1|service2:8080[end-user=jason]/@grpc:service3,service4/hello',
+  ...['--versions', 'service2=v1,v2', '--versions', 'service3=v1,v2'],
+];
+
 /**
  * Prints the manifests of the services of plans, and on standard error what the plans call besides.
  *
  * @throws MeshmockError that says where a text is no plan, or which option is wrong
  */
 export function manifests(args: readonly string[]): void {
+  const { text: printed, leftOut } = manifestsFor(args);
+  for (const { target, reason } of leftOut) process.stderr.write(`meshmock: ${target} is left out: ${reason}\n`);
+  process.stdout.write(printed);
+}
+
+/**
+ * Makes the manifests of the services of plans.
+ *
+ * @throws MeshmockError that says where a text is no plan, or which option is wrong
+ */
+export function manifestsFor(args: readonly string[]): Pick<CalledServices, 'leftOut'> & { readonly text: string } {
   const { values, positionals } = parseOptions(manifestsSchema, args, {});
   if (positionals.length === 0)
     throw new MeshmockError('usage', 'expected a URL or path (quote it: the shell reads | and ( itself)');
@@ -124,8 +141,7 @@ export function manifests(args: readonly string[]): void {
       ...(values.spansTo === undefined ? {} : { spansTo: values.spansTo }),
     },
   );
-  for (const { target, reason } of leftOut) process.stderr.write(`meshmock: ${target} is left out: ${reason}\n`);
-  process.stdout.write(writeManifests(objects, ['meshmock', 'manifests', ...args].map(asTyped).join(' ')));
+  return { text: writeManifests(objects, ['meshmock', 'manifests', ...args].map(asTyped).join(' ')), leftOut };
 }
 
 function asTyped(word: string): string {

@@ -172,7 +172,7 @@ export function readServeSettings(args: readonly string[], env: NodeJS.ProcessEn
     forwardHeaders: values.forwardHeader,
     limits,
     role: roleOf(values),
-    behaviour: behaviourOf(values.behaviour, limits),
+    behaviour: behaviourOf(parsed, limits),
     seed: values.seed ?? randomUUID(),
     drainMs: values.drain,
     logLevel: values.logLevel,
@@ -186,9 +186,11 @@ function roleOf({ upstream, content }: Values<typeof serveSchema>): Role {
   return content === undefined ? { kind: 'mock' } : { kind: 'webserver', content };
 }
 
-function behaviourOf(directives: string | undefined, limits: PlanLimits): readonly Directive[] {
-  if (directives === undefined) return [];
-  return named('--behaviour', directives, { parse: (value) => parseDirectives(value, limits) });
+function behaviourOf({ values, given }: Parsed<typeof serveSchema>, limits: PlanLimits): readonly Directive[] {
+  if (values.behaviour === undefined) return [];
+  const variable = variableOf('behaviour');
+  const source = given.has(variable) ? variable : '--behaviour';
+  return named(source, values.behaviour, { parse: (value) => parseDirectives(value, limits) });
 }
 
 /** What belongs to one pod: variables for it are not for others that it starts. */

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { collectorEndpoint } from './control-plane.ts';
 import { clusterId, meshId } from './identity.ts';
+import type { ServeSettings } from './own-image.ts';
 import type { PodPlan } from './pods.ts';
 import { spawnInPod } from './program.ts';
 import { entryPorts } from './sidecar.ts';
@@ -13,20 +14,30 @@ export interface AppOptions {
   readonly log: string;
   /** The `--connect-to` entries that it begins with. */
   readonly routes: readonly string[];
+  /** What its container says, if that is of our own image. */
+  readonly settings: ServeSettings;
   /** Further arguments of `meshmock serve`. */
   readonly args: readonly string[];
 }
 
 /** Starts the mock of a pod: `meshmock serve` on all of its ports, with a channel for messages. */
-export function startApp({ pod, namespace, resolvConf, log, routes, args }: AppOptions): ChildProcess {
+export function startApp({ pod, namespace, resolvConf, log, routes, settings, args }: AppOptions): ChildProcess {
   const main = fileURLToPath(new URL(`../cli/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url));
   const { http, grpc } = pod.ports;
-  const listen = (flag: string, ports: readonly number[]): string[] => ports.map((port) => `--${flag}=0.0.0.0:${port}`);
+  // By flags, so that a list of processes tells pods apart.
+  const {
+    MESHMOCK_NAME: name = pod.service,
+    MESHMOCK_SERVICE_VERSION: version = pod.version,
+    MESHMOCK_POD: podName = pod.name,
+    MESHMOCK_NAMESPACE: ownNamespace = pod.namespace,
+  } = settings.env;
+  const listen = (flag: string, ports: readonly number[]): string[] =>
+    ports.filter((port) => port !== settings.metricsPort).map((port) => `--${flag}=0.0.0.0:${port}`);
   return spawnInPod(
     process.execPath,
     [
-      ...[...process.execArgv, main, 'serve', '--name', pod.service, '--service-version', pod.version],
-      ...['--pod', pod.name, '--namespace', pod.namespace],
+      ...[...process.execArgv, main, 'serve', '--name', name, '--service-version', version],
+      ...['--pod', podName, '--namespace', ownNamespace, ...settings.args],
       ...listen('http', [entryPorts.http, ...http]),
       ...listen('grpc', [entryPorts.grpc, ...grpc]),
       ...routes.map((route) => `--connect-to=${route}`),
@@ -38,6 +49,7 @@ export function startApp({ pod, namespace, resolvConf, log, routes, args }: AppO
       log,
       ipc: true,
       env: {
+        ...settings.env,
         PATH: process.env.PATH,
         HOME: process.env.HOME,
         NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,

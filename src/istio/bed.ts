@@ -93,7 +93,7 @@ export class Bed {
     const addresses = new Addresses();
     const view = new ClusterView(store, kinds);
     const made = new MadeObjects(view, addresses, options.fill);
-    const surroundings = { tools, folder, rootCertificate, appArguments: options.appArguments };
+    const surroundings = { tools, folder, rootCertificate, appArguments: options.appArguments, view };
     const pods = new PodKeeper(surroundings, view, addresses, made);
     pods.onEntries = (entries) => options.onEntries([...entries, jaegerEntry]);
     const bed = new Bed(options, { kinds, schemas: new Schemas(crds, definitions), store }, addresses, pods);
@@ -113,6 +113,7 @@ export class Bed {
     });
     const settler = await Settler.begin(signal);
     await settler.settled(0, pods.proxyAddresses, signal);
+    warnings.push(...pods.looseEnds(checked.map(({ object }) => object)));
     const durationMs = performance.now() - started;
     return { bed, report: { objects, warnings, leftOut: [...leftOut, ...changes.leftOut], durationMs } };
   }
@@ -129,7 +130,7 @@ export class Bed {
     const report = await this.change(() => checked.map((one) => this.putChecked(one)), checked, signal);
     return {
       ...report,
-      warnings: [...warnings, ...report.warnings],
+      warnings: [...warnings, ...report.warnings, ...this.pods.looseEnds(checked.map(({ object }) => object))],
       leftOut: [...leftOut, ...report.leftOut],
     };
   }

@@ -1,5 +1,6 @@
 import type { Kind, Kinds } from './api/kinds.ts';
 import type { Store } from './api/store.ts';
+import type { DataKind } from './container-env.ts';
 import type { KubeObject, Labels, Service, Workload } from './objects.ts';
 
 /** Those that ask for pods. */
@@ -44,6 +45,16 @@ export class ClusterView {
   namespaceLabels(name: string): Labels {
     const kind = this.kindOf({ apiVersion: 'v1', kind: 'Namespace' });
     return this.store.get(kind, undefined, name)?.metadata.labels ?? {};
+  }
+
+  /** What a ConfigMap or Secret holds, as variables of containers read it; undefined when there is none. */
+  data(kind: DataKind, namespace: string, name: string): Labels | undefined {
+    const object = this.store.get(this.kindOf({ apiVersion: 'v1', kind }), namespace, name);
+    if (object === undefined) return undefined;
+    const { data = {}, stringData = {} } = object as { data?: Labels; stringData?: Labels };
+    if (kind === 'ConfigMap') return data;
+    const decoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]);
+    return { ...Object.fromEntries(decoded), ...stringData };
   }
 
   /** An object as it is now. */

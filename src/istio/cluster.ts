@@ -6,6 +6,7 @@ import { workloadKinds } from './cluster-view.ts';
 import type { Manifest } from './manifest.ts';
 import type { Addresses } from './network.ts';
 import { groupOf, type KubeObject, type Service, selects, titleOf, type Workload } from './objects.ts';
+import { dataNamesOf, ownContainer } from './own-image.ts';
 
 /** An object that is to be applied, of a kind that is known. */
 export interface Checked {
@@ -28,8 +29,8 @@ const withoutEffect: Readonly<Record<string, string>> = {
   NetworkPolicy: 'there is no network plugin that keeps it',
   Ingress: 'use a Gateway',
   IngressClass: 'use a Gateway',
-  ConfigMap: 'mocks read no configuration, and the mesh has its own',
-  Secret: 'mocks read no secrets',
+  ConfigMap: 'only variables of meshmocks are taken from it, when their pods start; the mesh has its own',
+  Secret: 'only variables of meshmocks are taken from it, when their pods start',
   MutatingWebhookConfiguration: 'the API asks istiod alone',
   ValidatingWebhookConfiguration: 'the API asks istiod alone',
   Node: 'pods run here',
@@ -60,9 +61,6 @@ export function checkManifests(
       leftOut.push(`${title}: ${object.kind} of ${object.apiVersion} is nothing that a mesh without a cluster runs`);
       continue;
     }
-    leftOut.push(
-      ...[withoutEffect[kind.kind], gatewayLeftOut(object)].flatMap((why) => (why ? [`${title}: ${why}`] : [])),
-    );
     const found = [...schemas.problemsOf(object), ...nameProblems(object, kind), ...selectorProblems(object)];
     problems.push(...found.map((problem) => problemText(problem, title, whereIs)));
     const own = kind.namespaced ? { namespace: object.metadata.namespace ?? namespace } : {};
@@ -71,7 +69,21 @@ export function checkManifests(
   }
   if (problems.length > 0) throw new MeshmockError('usage', problems.join('\n'));
   if (manifests.length === 0) throw new MeshmockError('usage', 'there is no object in what was given');
+  const read = dataRead(checked);
+  for (const { kind, object, title } of checked) {
+    const idle = read.has(`${kind.kind}/${object.metadata.name}`) ? undefined : withoutEffect[kind.kind];
+    leftOut.push(...[idle, gatewayLeftOut(object)].flatMap((why) => (why ? [`${title}: ${why}`] : [])));
+  }
   return { checked, leftOut };
+}
+
+/** What variables of meshmocks are taken from, as `ConfigMap/NAME`. */
+function dataRead(checked: readonly Checked[]): ReadonlySet<string> {
+  const workloads = checked
+    .map(({ object }) => object)
+    .filter(({ kind }) => workloadKinds.includes(kind)) as Workload[];
+  const own = workloads.map(({ spec }) => ownContainer(spec.template.spec)).filter((one) => one !== undefined);
+  return new Set(own.flatMap(dataNamesOf));
 }
 
 function problemText({ path, message, isWhole }: Problem, title: string, whereIs: Manifest['whereIs']): string {

@@ -48,9 +48,41 @@ export interface ContainerPort {
   protocol?: string;
 }
 
+export interface Container {
+  name: string;
+  image?: string;
+  command?: readonly string[];
+  args?: readonly string[];
+  ports?: readonly ContainerPort[];
+  env?: EnvVar[];
+  envFrom?: { prefix?: string; configMapRef?: Reference; secretRef?: Reference }[];
+}
+
+export interface EnvVar {
+  name: string;
+  /** Null where YAML has nothing behind the colon. */
+  value?: string | null;
+  valueFrom?: {
+    fieldRef?: { fieldPath: string };
+    configMapKeyRef?: KeyReference;
+    secretKeyRef?: KeyReference;
+    resourceFieldRef?: unknown;
+  };
+}
+
+export interface Reference {
+  name: string;
+  optional?: boolean;
+}
+
+export interface KeyReference extends Reference {
+  key: string;
+}
+
 export interface PodSpec {
   serviceAccountName?: string;
-  containers: readonly { readonly name: string; readonly ports?: readonly ContainerPort[]; readonly image?: string }[];
+  nodeName?: string;
+  containers: readonly Container[];
   initContainers?: readonly { readonly name: string }[];
   volumes?: readonly { readonly name: string }[];
 }

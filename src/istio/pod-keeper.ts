@@ -4,6 +4,7 @@ import type { Kind } from './api/kinds.ts';
 import { type ClusterView, keyOf, workloadKinds } from './cluster-view.ts';
 import { updateEndpointSlices } from './endpoint-slices.ts';
 import { type Entry, entriesOf } from './entries.ts';
+import { looseEnds } from './loose-ends.ts';
 import type { MadeObjects } from './made-objects.ts';
 import type { PodStats } from './messages.ts';
 import type { Addresses } from './network.ts';
@@ -76,6 +77,11 @@ export class PodKeeper {
         'usage',
         `these would be ${count} pods: at most ${mostPods} run here; say fewer replicas`,
       );
+  }
+
+  /** What of these objects selects none of the pods that there are now. */
+  looseEnds(objects: readonly KubeObject[]): string[] {
+    return looseEnds(objects, { services: this.view.services, pods: this.all.map(({ plan }) => plan) });
   }
 
   /**

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Labels, type PodSpec, type Service, selects, titleOf, type Workload } from './objects.ts';
+import { ownContainer, ownLeftOut } from './own-image.ts';
 import { type PodPorts, portsOf } from './ports.ts';
 
 /** What runs in a pod: a mock in the place of its image, or Istio's gateway, which is a proxy alone. */
@@ -100,10 +101,12 @@ export function leftOut(workload: Workload, pods: readonly PodPlan[]): string[] 
     ({ namespace, workload: name }) => namespace === workload.metadata.namespace && name === workload.metadata.name,
   );
   if (pod === undefined) return [];
+  const own = ownContainer(workload.spec.template.spec);
   const notServed = pod.role === 'mock' ? pod.ports.notServed : [];
   const parts = [
     ...named('init container', initContainers),
     ...(containers.length > 1 && pod.role === 'mock' ? [`one mock for its ${containers.length} containers`] : []),
+    ...(own === undefined ? [] : ownLeftOut(own)),
     ...named('volume', volumes),
     ...named(
       'volume',

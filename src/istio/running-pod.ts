@@ -1,10 +1,14 @@
 import type { ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { MeshmockError } from '../plan/error.ts';
 import { startApp } from './app.ts';
+import type { ClusterView } from './cluster-view.ts';
 import { bridgeAddress, createNamespace, killAllIn, removeNamespace } from './network.ts';
 import type { KubeObject } from './objects.ts';
+import { noSettings, ownContainer, podField, type ServeSettings, serveSettings } from './own-image.ts';
 import type { PodPlan } from './pods.ts';
 import { untilReady } from './ready.ts';
 import { interceptTraffic, sidecarReady, startSidecar } from './sidecar.ts';
@@ -17,12 +21,15 @@ export interface PodSurroundings {
   readonly folder: string;
   readonly rootCertificate: string;
   readonly appArguments: readonly string[];
+  /** For ConfigMaps and Secrets. */
+  readonly view: Pick<ClusterView, 'data'>;
 }
 
 /** A pod: a network namespace with a mock, a proxy, or both. */
 export class RunningPod {
   readonly plan: PodPlan;
   readonly address: string;
+  readonly uid = randomUUID();
   private readonly surroundings: PodSurroundings;
   private readonly namespace: string;
   private readonly link: string;
@@ -58,6 +65,7 @@ export class RunningPod {
       metadata: {
         name,
         namespace,
+        uid: this.uid,
         labels: { ...labels },
         annotations: { ...annotations, ...(hasSidecar ? { 'sidecar.istio.io/status': '{}' } : {}) },
       },
@@ -96,10 +104,27 @@ export class RunningPod {
     if (plan.hasSidecar) await interceptTraffic({ pilotAgent, namespace, resolvConf: this.resolvConf }, signal);
     const { appArguments: args } = this.surroundings;
     this.routes = routes;
-    this.app = startApp({ pod: plan, namespace, resolvConf: this.resolvConf, log: this.logs.app, routes, args });
+    this.app = startApp({
+      ...{ pod: plan, namespace, resolvConf: this.resolvConf, log: this.logs.app, routes, args },
+      settings: this.serveSettings(),
+    });
     this.watch(this.app, 'mock');
     const starting = { program: this.app, name: `the mock of pod ${plan.name}`, log: this.logs.app };
     await untilReady(starting, (either) => once(starting.program, 'message', { signal: either }), signal);
+  }
+
+  private serveSettings(): ServeSettings {
+    const { plan, surroundings } = this;
+    const container = ownContainer(plan.spec);
+    if (container === undefined) return noSettings;
+    try {
+      return serveSettings(container, {
+        field: (path) => podField(this, path),
+        data: (kind, name) => surroundings.view.data(kind, plan.namespace, name),
+      });
+    } catch (error) {
+      throw new MeshmockError('usage', `pod ${plan.name}: ${(error as Error).message}`);
+    }
   }
 
   /** Starts the proxy, if it has one. */

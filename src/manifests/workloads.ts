@@ -60,7 +60,7 @@ function deployment(
       strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       selector: { matchLabels: { app: name, version } },
       template: {
-        metadata: { labels, annotations: scraped },
+        metadata: { labels, annotations: { ...scraped, ...endedLast } },
         spec: {
           serviceAccountName: name,
           automountServiceAccountToken: false,
@@ -97,6 +97,9 @@ const scraped = {
   'prometheus.io/port': String(usualPorts['http-metrics']),
   'prometheus.io/path': '/metrics',
 };
+
+/** A sidecar that starts before the mock and ends after it, `kube-inject`'s too: what drains still makes calls. */
+const endedLast = { 'sidecar.istio.io/nativeSidecar': 'true' };
 
 function container(behaviour: string | undefined, { image, spansTo }: WorkloadOptions): object {
   const own = behaviour === undefined ? [] : [{ name: 'MESHMOCK_BEHAVIOUR', value: literal(behaviour) }];

@@ -94,6 +94,12 @@ for (const [args, message] of [
   });
 }
 
+test('names the variable that is wrong', async () => {
+  await using program = startProgram(['serve'], { MESHMOCK_BEHAVIOUR: '/~dealy=1s' });
+  assert.equal(await program.exited(), 2);
+  assert.match(program.stderr, /MESHMOCK_BEHAVIOUR: at offset 2: /);
+});
+
 test('each request is one line of JSON, with the trace id', async () => {
   await using program = await startServe('app');
   await callHttp(program.httpPort, '/x', { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' });

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { demoArguments, manifestsFor } from '../../src/cli/manifests.ts';
 import type { ApplyReport } from '../../src/istio/bed.ts';
 import type { ManifestSource } from '../../src/istio/manifest.ts';
 import { RunningMesh, type StartedMesh } from '../../src/istio/mesh.ts';
@@ -19,6 +20,9 @@ export interface TestBed extends AsyncDisposable {
   apply(...manifests: readonly (string | ManifestSource)[]): Promise<ApplyReport>;
   delete(...manifests: readonly (string | ManifestSource)[]): Promise<ApplyReport>;
 }
+
+/** What `meshmock istio up` runs without `-f`, but for its ingress. */
+export const demoWorkloads: ManifestSource = { name: 'demo', text: manifestsFor(demoArguments).text };
 
 const anyPort = { host: 'localhost', port: 0 };
 let count = 0;

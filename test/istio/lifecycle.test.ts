@@ -6,10 +6,10 @@ import { createServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Program, startProgram } from '../program.ts';
-import { startBed } from './bed.ts';
+import { demoWorkloads, startBed } from './bed.ts';
 import { routeTo, virtualService, workload } from './manifests.ts';
 
-const demo = ['istio/demo/services.yaml', 'istio/demo/ingress.yaml'];
+const demo = [demoWorkloads, 'istio/demo/ingress.yaml'];
 const anyPort = ['--http', 'localhost:0', '--jaeger', 'localhost:0'];
 let count = 0;
 
@@ -89,7 +89,7 @@ describe('meshmock istio up', () => {
   });
 
   it('says that no mesh is up', async () => {
-    await using program = startProgram(['istio', 'apply', '--mesh', 'nobody', '-f', demo[0] as string]);
+    await using program = startProgram(['istio', 'apply', '--mesh', 'nobody', '-f', 'istio/demo/ingress.yaml']);
     assert.equal(await program.exited(), 2);
     assert.match(program.stderr, /no mesh is up: start it with `meshmock istio up --mesh nobody`/);
   });
@@ -192,7 +192,7 @@ spec:
   });
 
   it('says each time which pod cannot start, until it is deleted, and waits for no such pod', async () => {
-    await using bed = await startBed(['istio/demo/services.yaml']);
+    await using bed = await startBed([demoWorkloads]);
     const hopeless = {
       name: 'hopeless.yaml',
       text: workload('hopeless', { annotations: { 'proxy.istio.io/config': 'proxyBootstrapTemplatePath: /nowhere' } }),

@@ -4,7 +4,7 @@ import { formatPath } from '../../src/plan/format.ts';
 import { parsePath } from '../../src/plan/parse.ts';
 import type { Reply } from '../../src/reply/reply.ts';
 import { callHttp, leavesOf, type RunningMesh, sendHttp, startMesh } from '../running-mesh.ts';
-import { startBed, type TestBed } from './bed.ts';
+import { demoWorkloads, startBed, type TestBed } from './bed.ts';
 
 /** Both of istio/demo/ingress.yaml, and a prefix that is taken away. */
 const ingress = {
@@ -103,7 +103,7 @@ suite('what a mesh does to a path', { timeout: 300_000 }, () => {
     'the ingress gateway and three sidecars': (path: string) => callHttp(portOf(bed.gateway(80)), path),
   };
   before(async () => {
-    bed = await startBed(['istio/demo/services.yaml', ingress]);
+    bed = await startBed([demoWorkloads, ingress]);
   });
   after(() => bed?.[Symbol.asyncDispose]());
 

@@ -19,7 +19,7 @@ import { isOurs, type Span } from '../../src/trace/span.ts';
 import { callGrpc, callHttp } from '../running-mesh.ts';
 import { mutate } from '../trace/mutations.ts';
 import { Random } from '../trace/random.ts';
-import { startBed, type TestBed } from './bed.ts';
+import { demoWorkloads, startBed, type TestBed } from './bed.ts';
 import { countMade, type Part, partOfPlan, partOfReply, plans, sentBy } from './sidecar-model.ts';
 
 const planCount = Number(process.env.MESHMOCK_PLANS ?? 500);
@@ -37,7 +37,7 @@ suite(`${planCount} random plans through sidecars (MESHMOCK_SEED=${seed})`, { ti
   const whole: { readonly path: string; readonly root: CallResult; readonly spans: readonly Span[] }[] = [];
 
   before(async () => {
-    bed = await startBed(['istio/demo/services.yaml', 'test/istio/sidecar-policies.yaml']);
+    bed = await startBed([demoWorkloads, 'test/istio/sidecar-policies.yaml']);
     jaeger = new Jaeger(new URL(bed.jaeger));
   });
   after(() => bed?.[Symbol.asyncDispose]());

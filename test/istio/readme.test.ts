@@ -14,6 +14,7 @@ function maskedMesh(output: string): string {
   return masked(output)
     .replaceAll(/proxy [\d.]+ ms/g, 'proxy T ms')
     .replaceAll(/[0-9a-f]{32}/g, 'TRACE')
-    .replaceAll(/v\d \((service\d)-v\d-[0-9a-f-]+\)/g, 'V ($1-POD)')
+    .replaceAll(/-[0-9a-f]{9}-[0-9a-f]{5}\b/g, '-POD')
+    .replaceAll(/v\d \((service[23])-v\d-POD\)/g, 'V ($1-POD)')
     .replaceAll(/ +$/gm, '');
 }

@@ -1,12 +1,12 @@
 /** What the README shows of a mesh without a cluster: run in the demo, in the page's order. */
 import { type BlockKind, type Example, examplesOf, readReadme, runWith } from '../repo/readme.ts';
-import { startBed } from './bed.ts';
+import { demoWorkloads, startBed } from './bed.ts';
 
 export const blockKind: BlockKind = 'console istio';
 
 /** The page's examples, with what they print now. */
 export async function runExamples(): Promise<(Example & { readonly printed: string })[]> {
-  await using bed = await startBed(['istio/demo/services.yaml', 'istio/demo/ingress.yaml']);
+  await using bed = await startBed([demoWorkloads, 'istio/demo/ingress.yaml']);
   const places = [
     ['localhost:8080', bed.http('gateway')],
     ['localhost:8085', bed.gateway(80)],

@@ -9,7 +9,7 @@ import type { CallResult } from '../../src/reply/reply.ts';
 import { refusalReasons } from '../../src/reply/reply.ts';
 import { runProgram } from '../program.ts';
 import { callHttp } from '../running-mesh.ts';
-import { startBed, type TestBed } from './bed.ts';
+import { demoWorkloads, startBed, type TestBed } from './bed.ts';
 import { startForeign } from './foreign.ts';
 import { others, routeTo, virtualService, workload } from './manifests.ts';
 import { type RefusalCase, refusalCases } from './refusal-cases.ts';
@@ -29,7 +29,7 @@ suite('what proxies of a real mesh refuse', { timeout: 600_000 }, () => {
   // Envoy reads from it as its own user.
   chmodSync(folder, 0o755);
   before(async () => {
-    bed = await startBed(['istio/demo/services.yaml', 'istio/demo/ingress.yaml', { name: 'others', text: others }]);
+    bed = await startBed([demoWorkloads, 'istio/demo/ingress.yaml', { name: 'others', text: others }]);
     foreign = await startForeign();
   });
   after(async () => {

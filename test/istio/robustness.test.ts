@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askMesh } from '../../src/istio/control-client.ts';
 import { startProgram } from '../program.ts';
-import { startBed, type TestBed } from './bed.ts';
+import { demoWorkloads, startBed, type TestBed } from './bed.ts';
 
 const yaml = (text: string) => ({ name: 'test.yaml', text });
 const anyPort = ['--http', 'localhost:0', '--grpc', 'localhost:0', '--jaeger', 'localhost:0'];
@@ -35,7 +35,7 @@ function processesWith(text: string): number[] {
 describe('a mesh without a cluster goes on', () => {
   let bed: TestBed;
   before(async () => {
-    bed = await startBed(['istio/demo/services.yaml']);
+    bed = await startBed([demoWorkloads]);
   });
   after(() => bed?.[Symbol.asyncDispose]());
 
@@ -139,7 +139,7 @@ metadata: { name: settings }
     );
     assert.deepEqual(leftOut, [
       'cronjob.batch/nightly: CronJob of batch/v1 is nothing that a mesh without a cluster runs',
-      'configmap/settings: mocks read no configuration, and the mesh has its own',
+      'configmap/settings: only variables of meshmocks are taken from it, when their pods start; the mesh has its own',
     ]);
     assert.match(await tree('/@alone/x'), /alone v1 .* 200/);
   });
@@ -181,7 +181,7 @@ spec: { type: ExternalName, externalName: gateway.default.svc.cluster.local }
 
 describe('names that stay', () => {
   it('lead to pods behind headless Services, with mTLS from the start and after a change', async () => {
-    await using bed = await startBed(['istio/demo/services.yaml', stateful('v1')]);
+    await using bed = await startBed([demoWorkloads, stateful('v1')]);
     for (const version of ['v1', 'v2']) {
       await bed.apply(stateful(version));
       const url = `http://${bed.http('gateway')}/@db.bank|db-0.db.bank:8008|db-1.db.bank:8008|ext/x`;

@@ -8,7 +8,7 @@ import type { CallResult, Reply } from '../../src/reply/reply.ts';
 import { compareTrace } from '../../src/trace/compare.ts';
 import { findingText } from '../../src/trace/finding.ts';
 import { callGrpc, callHttp } from '../running-mesh.ts';
-import { startBed, type TestBed } from './bed.ts';
+import { demoWorkloads, startBed, type TestBed } from './bed.ts';
 
 type Headers = Record<string, string>;
 
@@ -69,7 +69,7 @@ suite('contexts that arrive in a mesh', { timeout: 600_000 }, () => {
   const expected = new Set<string>();
 
   before(async () => {
-    bed = await startBed(['istio/demo/services.yaml', 'istio/demo/ingress.yaml']);
+    bed = await startBed([demoWorkloads, 'istio/demo/ingress.yaml']);
     jaeger = new Jaeger(new URL(bed.jaeger));
   });
   after(() => bed?.[Symbol.asyncDispose]());

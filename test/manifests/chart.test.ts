@@ -64,7 +64,9 @@ describe('the chart', () => {
 
   it('makes only the first service public', async () => {
     const objects = await rendered('services: [{ name: a }, { name: b }]\nentry: { type: LoadBalancer }');
-    assert.equal(named<Service>(objects, 'Service', 'a').spec.type, 'LoadBalancer');
+    const first = named<Service>(objects, 'Service', 'a');
+    assert.equal(first.spec.type, 'LoadBalancer');
+    assert.deepEqual(portsOf(first), ['http 8080 http', 'grpc 9090 grpc'], 'metrics are not for everybody');
     assert.equal(named<Service>(objects, 'Service', 'b').spec.type, undefined);
   });
 

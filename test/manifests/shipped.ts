@@ -2,11 +2,11 @@ import { execFile } from 'node:child_process';
 import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { demoArguments } from '../../src/cli/manifests.ts';
 import { namedMeshes } from '../../src/cli/meshes.ts';
 import { kubernetesVersion, type ManifestTools, printed, root } from './tools.ts';
 
-export const demoUrl = 'localhost:8080/@service1|service2:8080[end-user=jason]/@grpc:service3,service4/hello';
-export const demoVersions = ['--versions', 'service2=v1,v2', '--versions', 'service3=v1,v2'];
+export const [demoUrl = '', ...demoVersions] = demoArguments;
 
 /** The line that servicemock's users know. */
 export async function template(service: string): Promise<string> {
@@ -64,7 +64,6 @@ export function shipped(tools: ManifestTools, folder: string): Readonly<Record<s
     return ['--values', file];
   };
   const kustomizations = ['base', 'jaeger', 'overlays/demo', 'overlays/octopus', 'overlays/tracing'];
-  const demo = (file: string): string => readFileSync(path.join(root, 'istio/demo', file), 'utf8');
   return {
     'the template': () => template('service1'),
     ...Object.fromEntries(kustomizations.map((name) => [`kubernetes/${name}`, () => kustomized(tools, name)])),
@@ -89,7 +88,8 @@ export function shipped(tools: ManifestTools, folder: string): Readonly<Record<s
     ...Object.fromEntries(
       globSync('istio/**/*.yaml', { cwd: root }).map((file) => [
         file,
-        async () => [demo('services.yaml'), readFileSync(path.join(root, file), 'utf8')].join('---\n'),
+        async () =>
+          [await manifests(tools, ...demoArguments), readFileSync(path.join(root, file), 'utf8')].join('---\n'),
       ]),
     ),
   };

@@ -2,7 +2,8 @@
 {{- define "meshmock.deployment" }}
 {{- $values := .root.Values }}
 {{- $version := .version }}
-{{- $scraped := dict "prometheus.io/scrape" "true" "prometheus.io/port" "9464" "prometheus.io/path" "/metrics" }}
+{{- $annotations := dict "prometheus.io/scrape" "true" "prometheus.io/port" "9464" "prometheus.io/path" "/metrics" }}
+{{- $_ := set $annotations "sidecar.istio.io/nativeSidecar" "true" }}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -28,7 +29,7 @@ spec:
         {{- with $values.podLabels }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
-      annotations: {{- merge (deepCopy $values.podAnnotations) $scraped | toYaml | nindent 8 }}
+      annotations: {{- merge (deepCopy $values.podAnnotations) $annotations | toYaml | nindent 8 }}
     spec:
       serviceAccountName: {{ .name }}
       automountServiceAccountToken: false

@@ -56,7 +56,7 @@ export class Store {
       ...next,
       metadata: {
         ...next.metadata,
-        uid: old?.metadata.uid ?? randomUUID(),
+        uid: old?.metadata.uid ?? next.metadata.uid ?? randomUUID(),
         creationTimestamp: old?.metadata.creationTimestamp ?? new Date().toISOString().replace(/\.\d+/, ''),
         generation: (old?.metadata.generation ?? 0) + (hasSameSpec(old, next) ? 0 : 1),
         resourceVersion: String(++this.lastVersion),

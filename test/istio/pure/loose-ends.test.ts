@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parse } from 'yaml';
+import { looseEnds } from '../../../src/istio/loose-ends.ts';
+import type { KubeObject, Service } from '../../../src/istio/objects.ts';
+
+const reviews = parse(
+  '{ apiVersion: v1, kind: Service, metadata: { name: reviews }, spec: { selector: { app: reviews } } }',
+) as Service;
+const elsewhere = { ...reviews, metadata: { name: 'reviews', namespace: 'b' } };
+const pods = [
+  { namespace: 'default', labels: { app: 'reviews', version: 'v1' } },
+  { namespace: 'default', labels: { app: 'ratings', version: 'v2' } },
+  { namespace: 'b', labels: { app: 'reviews', version: 'v3' } },
+];
+
+function said(yaml: string): string[] {
+  return looseEnds([parse(yaml) as KubeObject], { services: [reviews, elsewhere], pods });
+}
+
+function rule(host: string, version: string, namespace = 'default'): string {
+  return `{ apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: { name: r, namespace: ${namespace} },
+    spec: { host: ${host}, subsets: [{ name: all }, { name: s, labels: { version: ${version} } }] } }`;
+}
+
+function policy(namespace: string, app: string): string {
+  return `{ apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: { name: p, namespace: ${namespace} },
+    spec: { selector: { matchLabels: { app: ${app} } } } }`;
+}
+
+describe('loose ends', () => {
+  it('are subsets that no pod of the Service has, in its namespace', () => {
+    assert.deepEqual(said(rule('reviews', 'v1')), []);
+    const line = 'destinationrule.networking.istio.io/r: subset s: no pod of reviews has version=';
+    assert.deepEqual(said(rule('reviews', 'v2')), [`${line}v2`], 'v2 is of another Service');
+    assert.deepEqual(said(rule('reviews', 'v3')), [`${line}v3`], 'v3 is in another namespace');
+    assert.deepEqual(said(rule('reviews.b.svc.cluster.local', 'v3')), []);
+    assert.deepEqual(said(rule('reviews', 'v3', 'b')), []);
+  });
+
+  it('are no subsets of hosts whose pods no selector says', () => {
+    assert.deepEqual(said(rule('example.com', 'v9')), []);
+  });
+
+  it('are policies that select nothing in their namespace; those of the root namespace select everywhere', () => {
+    assert.deepEqual(said(policy('b', 'reviews')), []);
+    assert.deepEqual(said(policy('b', 'ratings')), [
+      'authorizationpolicy.security.istio.io/p: no pod in b has app=ratings, which it selects',
+    ]);
+    assert.deepEqual(said(policy('istio-system', 'ratings')), []);
+  });
+
+  it('are Services that select nothing, not those without a selector', () => {
+    assert.deepEqual(said('{ apiVersion: v1, kind: Service, metadata: { name: s }, spec: { selector: { app: x } } }'), [
+      'service/s: no pod in default has app=x, which it selects',
+    ]);
+    assert.deepEqual(said('{ apiVersion: v1, kind: Service, metadata: { name: s }, spec: { externalName: a.b } }'), []);
+  });
+
+  it('are what configures sidecars that are not there, but no Gateway', () => {
+    const sidecar = (kind: string, spec: string): string =>
+      `{ apiVersion: networking.istio.io/v1, kind: ${kind}, metadata: { name: c }, spec: ${spec} }`;
+    assert.equal(said(sidecar('Sidecar', '{ workloadSelector: { labels: { app: x } } }')).length, 1);
+    assert.deepEqual(said(sidecar('Sidecar', '{ workloadSelector: { labels: { app: ratings } } }')), []);
+    assert.deepEqual(said(sidecar('Gateway', '{ selector: { istio: ingressgateway } }')), []);
+  });
+});

@@ -1,18 +1,18 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { runProgram } from '../../src/istio/program.ts';
 import { checkMachine } from '../../src/istio/tools.ts';
 import { MeshmockError } from '../../src/plan/error.ts';
 import { installTestTools } from '../tools/installed.ts';
-import { writeImage } from './image.ts';
+import { writeOwnImages } from './image.ts';
 import type { FromNode, ToNode } from './messages.ts';
-import { containerdSocket, corednsImage, filesOf, makeCertificate, pauseImage } from './node-files.ts';
+import { containerdSocket, filesOf, makeCertificate } from './node-files.ts';
+import { firstProcessOf, spawnNode } from './node-process.ts';
 import { type ClusterTools, nodePath } from './node-programs.ts';
 import { type PortForward, startPortForward } from './port-forward.ts';
 
@@ -35,7 +35,8 @@ const longestEndMs = 30_000;
  */
 export class Cluster implements AsyncDisposable {
   readonly folder: string;
-  private readonly tools: ClusterTools;
+  /** What programs on the node find in their environment. */
+  private readonly env: Readonly<Record<string, string>>;
   private readonly child: ChildProcess;
   private readonly exited: Promise<unknown>;
   private readonly started = Promise.withResolvers<void>();
@@ -44,8 +45,13 @@ export class Cluster implements AsyncDisposable {
 
   private constructor(folder: string, tools: ClusterTools, onStep: (step: string) => void) {
     this.folder = folder;
-    this.tools = tools;
-    this.child = spawnNode(folder, nodePath(tools));
+    this.env = {
+      PATH: nodePath(tools),
+      KUBECONFIG: filesOf(folder).kubeconfig('admin'),
+      KUBECACHEDIR: path.join(folder, 'kubectl'),
+      CONTAINERD_ADDRESS: containerdSocket,
+    };
+    this.child = spawnNode(folder, this.env);
     this.exited = once(this.child, 'exit');
     this.started.promise.catch(() => {});
     this.child.on('message', (message: FromNode) => {
@@ -58,6 +64,7 @@ export class Cluster implements AsyncDisposable {
           return this.lose(new MeshmockError('internal', message.message));
       }
     });
+    this.child.on('error', (error) => this.lose(new MeshmockError('internal', error.message)));
     this.child.once('exit', () => this.lose(new MeshmockError('internal', 'the cluster has ended')));
   }
 
@@ -79,7 +86,7 @@ export class Cluster implements AsyncDisposable {
     let cluster: Cluster | undefined;
     try {
       await makeCertificate(folder, signal);
-      const own = await ownImages(folder, tools, signal);
+      const own = await writeOwnImages(folder, tools.coredns, signal);
       cluster = new Cluster(folder, tools, (step) => onStep?.(step, performance.now() - since));
       cluster.tell({ kind: 'start', options: { folder, tools, zone, images: [...own, ...images] } });
       await within(cluster.started.promise, AbortSignal.any([signal, AbortSignal.timeout(longestStartMs)]));
@@ -131,15 +138,9 @@ export class Cluster implements AsyncDisposable {
 
   /** The command that runs a command on the node; what it starts ends with whoever starts it, and with the cluster. */
   onNode(command: readonly string[]): string[] {
-    const { kubeconfig } = filesOf(this.folder);
-    const env = [
-      `PATH=${nodePath(this.tools)}`,
-      `KUBECONFIG=${kubeconfig('admin')}`,
-      `KUBECACHEDIR=${path.join(this.folder, 'kubectl')}`,
-      `CONTAINERD_ADDRESS=${containerdSocket}`,
-    ];
     const namespaces = ['--net', '--mount', '--pid', '--ipc', '--uts', `--wd=${process.cwd()}`];
-    const enter = ['nsenter', '--target', String(this.firstProcess()), ...namespaces];
+    const env = Object.entries(this.env).map(([name, value]) => `${name}=${value}`);
+    const enter = ['nsenter', '--target', String(firstProcessOf(this.child)), ...namespaces];
     return [...enter, 'setpriv', '--pdeathsig', 'KILL', 'env', ...env, ...command];
   }
 
@@ -182,15 +183,6 @@ export class Cluster implements AsyncDisposable {
   private tell(message: ToNode): void {
     this.child.send(message);
   }
-
-  /** As this machine sees it: the one below `unshare`, which is below what removes the folder. */
-  private firstProcess(): number {
-    return onlyChildOf(onlyChildOf(this.child.pid as number));
-  }
-}
-
-function onlyChildOf(pid: number): number {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'));
 }
 
 /** Rejects with the signal's reason if that is aborted first. */
@@ -204,51 +196,4 @@ async function within<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
-}
-
-/** The images that a cluster needs itself. */
-async function ownImages(folder: string, { coredns }: ClusterTools, signal: AbortSignal): Promise<string[]> {
-  const images = { pause: pauseImage, coredns: corednsImage };
-  return Promise.all(
-    Object.entries(images).map(async ([program, name]) => {
-      const archive = path.join(folder, `${program}.tar`);
-      const files = { [`/${program}`]: path.join(coredns, program) };
-      await writeImage({ name, files, entrypoint: [`/${program}`], user: '0' }, archive, signal);
-      return archive;
-    }),
-  );
-}
-
-/**
- * What remains of a node is removed by a process outside of it, when it has ended: its cgroups, which may be left by
- * processes a moment later, and its folder. It has a session of its own: no signal for a group ends it before.
- */
-const removeAfterwards = `
-unshare "$@"
-for try in 1 2 3 4 5 6 7 8 9 10; do
-  find /sys/fs/cgroup -depth -type d -path "*/\${0##*/}*" -exec rmdir {} + 2> /dev/null && break
-  sleep 0.1
-done
-rm -rf "$0"
-`;
-
-function spawnNode(folder: string, searchPath: string): ChildProcess {
-  const main = fileURLToPath(new URL('node.ts', import.meta.url));
-  const namespaces = ['--net', '--mount', '--pid', '--ipc', '--uts', '--fork', '--kill-child=KILL', '--mount-proc'];
-  // The first process gets every orphan there, and Node waits for none but its own children: a shell does.
-  const init = ['sh', '-c', '"$@"; exit $?', 'sh', process.execPath, main];
-  const { certificate, kubeconfig, log } = filesOf(folder);
-  const out = openSync(log('node'), 'a');
-  return spawn('sh', ['-c', removeAfterwards, folder, ...namespaces, ...init], {
-    detached: true,
-    stdio: ['ignore', out, out, 'ipc'],
-    env: {
-      ...process.env,
-      PATH: searchPath,
-      KUBECONFIG: kubeconfig('admin'),
-      KUBECACHEDIR: path.join(folder, 'kubectl'),
-      CONTAINERD_ADDRESS: containerdSocket,
-      NODE_EXTRA_CA_CERTS: certificate,
-    },
-  });
 }

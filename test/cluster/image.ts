@@ -4,6 +4,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { runProgram } from '../../src/istio/program.ts';
+import { corednsImage, pauseImage } from './node-files.ts';
 
 /** An image of one layer, from nothing. */
 export interface ScratchImage {
@@ -80,4 +81,17 @@ async function sha256Of(file: string): Promise<string> {
 export async function librariesOf(program: string, signal: AbortSignal): Promise<Record<string, string>> {
   const listed = await runProgram('ldd', [program], { signal });
   return Object.fromEntries([...listed.matchAll(/\/\S+/g)].map(([file]) => [file, file]));
+}
+
+/** Writes the images that a cluster needs itself into its folder, and gives their archives. */
+export async function writeOwnImages(folder: string, coredns: string, signal: AbortSignal): Promise<string[]> {
+  const images = { pause: pauseImage, coredns: corednsImage };
+  return Promise.all(
+    Object.entries(images).map(async ([program, name]) => {
+      const archive = path.join(folder, `${program}.tar`);
+      const files = { [`/${program}`]: path.join(coredns, program) };
+      await writeImage({ name, files, entrypoint: [`/${program}`], user: '0' }, archive, signal);
+      return archive;
+    }),
+  );
 }

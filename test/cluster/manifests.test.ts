@@ -82,6 +82,9 @@ describe('on a real Kubernetes', { concurrency: 2 }, () => {
     }
     const protocols = new Set(replies.map(({ request }) => request?.protocol));
     assert.deepEqual([...protocols].sort(), ['grpc', 'http']);
+    await using grpc = await mocks.cluster.portForward('service/gateway', 9090, 'demo');
+    const called = await runProgram(['call', `grpc:${grpc.host}${demo}`, '--expect', 'service4 status = 200']);
+    assert.equal(called.code, 0, called.stdout + called.stderr);
   });
 
   it('what `meshmock manifests` prints for its URL changes nothing of the demo', async () => {

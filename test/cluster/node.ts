@@ -22,7 +22,6 @@ import {
 
 const ended = new AbortController();
 const { signal } = ended;
-const forwards: Forward[] = [];
 
 process.on('message', (message: ToNode, handle) => {
   switch (message.kind) {
@@ -32,7 +31,6 @@ process.on('message', (message: ToNode, handle) => {
     case 'forward': {
       const forward = new Forward(handle as Server);
       forward.aimAt([{ host: '127.0.0.1', port: message.port }]);
-      forwards.push(forward);
       return;
     }
   }

@@ -1,5 +1,5 @@
+import type { RoundSettings, Target } from '../cases/round.ts';
 import { parseConnectTo } from '../execute/connect-to.ts';
-import type { Expectation } from '../expect/expectation.ts';
 import { parseExpectation } from '../expect/parse.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { headerNameProblem, headerValueProblem } from '../plan/fields.ts';
@@ -48,20 +48,9 @@ export const callSchema = {
   },
 } as const;
 
-export interface CallSettings extends Omit<Values<typeof callSchema>, 'header'> {
-  readonly target: Target;
-  readonly headers: readonly Header[];
-  readonly expectations: readonly Expectation[];
-}
-
-/** Whom to ask, and what for. */
-export interface Target {
-  readonly scheme: Scheme;
-  readonly address: ListenAddress;
-  readonly plan: Plan;
-  /** The plan's canonical path. */
-  readonly path: string;
-}
+export interface CallSettings
+  extends Omit<Values<typeof callSchema>, 'header' | 'expect' | 'timeout' | keyof RoundSettings>,
+    RoundSettings {}
 
 /** Replies are kept until their traces have come. */
 const mostTraces = 1000;
@@ -79,7 +68,8 @@ export function readCallSettings(args: readonly string[]): CallSettings {
       'usage',
       `--trace looks at the trace of each answer: --repeat may be ${mostTraces} at most`,
     );
-  return { ...values, target, headers: [...headers, ...values.header], expectations: values.expect };
+  const { expect, timeout, header, ...rest } = values;
+  return { ...rest, target, headers: [...headers, ...header], expectations: expect, timeoutMs: timeout };
 }
 
 /** Reads a path, a URL, `grpc:HOST:PORT/PATH`, or a command for curl or grpcurl. */

@@ -1,5 +1,6 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
+import { callRound, openClient, type Round } from '../cases/round.ts';
 import type { Client } from '../execute/client.ts';
 import type { Verdict } from '../expect/check.ts';
 import { MeshmockError } from '../plan/error.ts';
@@ -10,7 +11,6 @@ import { isFailed } from '../reply/status.ts';
 import { printable, renderText, summaryNotes } from '../reply/text.ts';
 import type { TraceVerdict } from '../trace/compare.ts';
 import { type CallSettings, callSchema, readCallSettings } from './call-options.ts';
-import { callRound, openClient, type Round } from './call-round.ts';
 import { checkTraces } from './call-trace.ts';
 import { Jaeger } from './jaeger.ts';
 import { junitXml } from './junit.ts';
@@ -61,7 +61,7 @@ export async function call(args: readonly string[]): Promise<void> {
   const jaeger = settings.trace === undefined ? undefined : new Jaeger(settings.trace);
   // Before anything is sent: what cannot be looked up must not be waited for.
   await jaeger?.check(stop.signal);
-  const client = await openClient(settings);
+  const client = await openClient(settings.target.scheme);
   const startedAt = performance.now();
   try {
     const round = await roundsUntilPassed(settings, client, jaeger, stop.signal);
@@ -112,10 +112,16 @@ async function tracedRound(
 ): Promise<TracedRound> {
   const userAgent = `meshmock/${programVersion()}`;
   const answers: CallResult[] = [];
-  const round = await callRound(settings, client, userAgent, (call) => {
-    if (jaeger !== undefined) answers.push(call);
-    onAnswer();
-  });
+  const round = await callRound(
+    settings,
+    client,
+    userAgent,
+    (call) => {
+      if (jaeger !== undefined) answers.push(call);
+      onAnswer();
+    },
+    stop,
+  );
   if (jaeger === undefined || !round.isAnswered) return round;
   const sent = headerFields(settings.headers);
   return { ...round, traces: await checkTraces(jaeger, answers, sent, settings.traceTimeout, stop) };

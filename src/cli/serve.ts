@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { parseConnectTo } from '../execute/connect-to.ts';
+import { parseDirectives } from '../plan/parse.ts';
 import { authorityOf } from '../plan/plan.ts';
+import type { RunningService } from '../serve/start-service.ts';
 import { startTelemetry } from '../telemetry/start.ts';
 import { helpOf } from './options.ts';
-import { readServeSettings, serveSchema } from './serve-options.ts';
+import { readServeSettings, type ServeSettings, serveSchema } from './serve-options.ts';
 
 export const serveHelp = `meshmock serve: one service
 
@@ -20,6 +22,16 @@ export interface ReadyMessage {
 /** Other entries of `--connect-to`, from whoever started the service, in the place of those it has. */
 export interface RoutesMessage {
   readonly connectTo: readonly string[];
+}
+
+/** What it is to do with every request from now on; without directives what it was started with. */
+export interface BehaviourMessage {
+  readonly behaviour: string | null;
+}
+
+/** How a `BehaviourMessage` is answered: it is so now, or why not. */
+export interface BehavesMessage {
+  readonly behaves: true | string;
 }
 
 /** The version of the program, not of the service. */
@@ -51,10 +63,24 @@ export async function serve(args: readonly string[]): Promise<void> {
     const { service, version } = settings.identity;
     process.stdout.write(`${service} ${version} is ready: http ${http} grpc ${grpc}${metrics}\n`);
   } else if (process.connected) {
-    process.on('message', ({ connectTo }: Partial<RoutesMessage>) => {
+    process.on('message', ({ connectTo, behaviour }: Partial<RoutesMessage & BehaviourMessage>) => {
       if (connectTo !== undefined) settings.dialler.replace(connectTo.map(parseConnectTo));
+      if (behaviour !== undefined) tell({ behaves: behave(running, settings, behaviour) });
     });
-    process.send({ ready: { http, grpc } } satisfies ReadyMessage, () => {});
+    tell({ ready: { http, grpc } });
+  }
+}
+
+function tell(message: ReadyMessage | BehavesMessage): void {
+  process.send?.(message, () => {});
+}
+
+function behave(running: RunningService, { behaviour, limits }: ServeSettings, text: string | null): true | string {
+  try {
+    running.behave(text === null ? behaviour : parseDirectives(text, limits));
+    return true;
+  } catch (error) {
+    return (error as Error).message;
   }
 }
 

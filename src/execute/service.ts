@@ -15,7 +15,7 @@ export interface Service {
   readonly limits: PlanLimits;
   readonly role: Role;
   /** What it does with every request, before what the request asks for. */
-  readonly behaviour: readonly Directive[];
+  behaviour: readonly Directive[];
   readonly chance: Chance;
   readonly burner: CpuBurner;
   readonly memory: MemoryHold;

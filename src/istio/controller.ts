@@ -102,7 +102,7 @@ async function control(
 
 async function answerTo(
   bed: Promise<Bed>,
-  { command, sources }: ControlRequest,
+  { command, sources, behaviour }: ControlRequest,
   inTurn: Queue,
 ): Promise<ControlAnswer> {
   switch (command) {
@@ -117,6 +117,11 @@ async function answerTo(
         return made;
       });
       return { ok: true, report };
+    }
+    case 'behave': {
+      const { pods } = await bed;
+      if (behaviour !== undefined) await inTurn(() => pods.behave(behaviour, AbortSignal.timeout(longestChangeMs)));
+      return { ok: true };
     }
     case 'status':
       return { ok: true, pods: podsOf(await bed), ports: ports.filter(isOfNow) };

@@ -132,6 +132,16 @@ export class RunningMesh implements AsyncDisposable {
     return reportOf(await askMesh(this.name, { command: 'delete', sources }, signal));
   }
 
+  /**
+   * Makes the mocks of a service do something with every request; without directives what their manifests say.
+   *
+   * @throws MeshmockError `usage` when there is no such service, or the directives are none
+   */
+  async behave(service: string, directives: string | undefined, signal: AbortSignal): Promise<void> {
+    const behaviour = { service, ...(directives === undefined ? {} : { directives }) };
+    await askMesh(this.name, { command: 'behave', sources: [], behaviour }, signal);
+  }
+
   /** What the proxies have counted: of clusters, routes, filters, in Envoy's names for Prometheus. */
   async stats(signal: AbortSignal): Promise<readonly PodStats[]> {
     const { stats = [] } = await askMesh(this.name, { command: 'stats', sources: [] }, signal);

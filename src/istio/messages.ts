@@ -42,8 +42,15 @@ export interface PodStats {
 
 /** Requests to the control socket and what they are answered with. */
 export interface ControlRequest {
-  readonly command: 'apply' | 'delete' | 'down' | 'status' | 'stats';
+  readonly command: 'apply' | 'delete' | 'behave' | 'down' | 'status' | 'stats';
   readonly sources: readonly ManifestSource[];
+  readonly behaviour?: Behaviour;
+}
+
+/** What the mocks of a service are to do with every request; without directives what their manifests say. */
+export interface Behaviour {
+  readonly service: string;
+  readonly directives?: string;
 }
 
 export type ControlAnswer =

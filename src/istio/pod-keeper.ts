@@ -6,7 +6,7 @@ import { updateEndpointSlices } from './endpoint-slices.ts';
 import { type Entry, entriesOf } from './entries.ts';
 import { looseEnds } from './loose-ends.ts';
 import type { MadeObjects } from './made-objects.ts';
-import type { PodStats } from './messages.ts';
+import type { Behaviour, PodStats } from './messages.ts';
 import type { Addresses } from './network.ts';
 import type { KubeObject, Service, Workload } from './objects.ts';
 import { leftOut, type PodPlan, planPods } from './pods.ts';
@@ -56,6 +56,21 @@ export class PodKeeper {
     return Promise.all(
       proxied.map(async ({ plan, address }) => ({ pod: plan.name, stats: await proxyStats(address, signal) })),
     );
+  }
+
+  /**
+   * Makes the mocks of a service do something with every request.
+   *
+   * @throws MeshmockError `usage`
+   */
+  async behave({ service, directives }: Behaviour, signal: AbortSignal): Promise<void> {
+    const mocks = this.all.filter(({ plan }) => plan.role === 'mock');
+    const meant = mocks.filter(({ plan }) => plan.service === service);
+    if (meant.length === 0) {
+      const names = [...new Set(mocks.map(({ plan }) => plan.service))];
+      throw new MeshmockError('usage', `there is no service ${service}: there are ${names.join(', ')}`);
+    }
+    await Promise.all(meant.map((pod) => pod.behave(directives, signal)));
   }
 
   /** Says it when a program ends by itself. */

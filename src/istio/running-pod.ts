@@ -158,6 +158,19 @@ export class RunningPod {
     if (this.app?.connected) this.app.send({ connectTo: routes }, () => {});
   }
 
+  /**
+   * Tells the mock what to do with every request; without directives what it was started with.
+   *
+   * @throws MeshmockError `usage` when they are none
+   */
+  async behave(directives: string | undefined, signal: AbortSignal): Promise<void> {
+    if (!this.app?.connected) return;
+    const told = once(this.app, 'message', { signal });
+    this.app.send({ behaviour: directives ?? null }, () => {});
+    const [{ behaves }] = (await told) as [{ behaves: true | string }];
+    if (behaves !== true) throw new MeshmockError('usage', `pod ${this.plan.name}: ${behaves}`);
+  }
+
   /** Ends its programs, those too that are only starting, and removes what it has. */
   async stop(): Promise<void> {
     this.isStopping = true;

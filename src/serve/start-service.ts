@@ -41,6 +41,8 @@ export interface RunningService {
   readonly http: readonly ListenAddress[];
   readonly grpc: readonly ListenAddress[];
   readonly metrics?: ListenAddress;
+  /** From now on it does this with every request. */
+  behave(directives: readonly Directive[]): void;
   /** Ends it in order: unready, the requests under way, the clients, the spans. */
   stop(): Promise<void>;
 }
@@ -85,6 +87,9 @@ export async function startService(
     await telemetry.tracing.stop();
     await metrics?.[Symbol.asyncDispose]();
   };
+  const behave = (directives: readonly Directive[]): void => {
+    service.behaviour = directives;
+  };
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopped ??= stopOnce());
   try {
@@ -98,6 +103,7 @@ export async function startService(
       http: httpAddresses,
       grpc: grpcAddresses,
       ...(metrics === undefined ? {} : { metrics: metrics.address }),
+      behave,
       stop,
     };
   } catch (error) {

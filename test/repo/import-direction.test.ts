@@ -18,7 +18,21 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   serve: ['plan', 'reply', 'execute', 'telemetry', 'http', 'grpc'],
   istio: ['plan'],
   manifests: ['plan'],
-  cli: ['plan', 'reply', 'expect', 'trace', 'execute', 'telemetry', 'http', 'grpc', 'serve', 'istio', 'manifests'],
+  cases: ['plan', 'reply', 'expect', 'execute', 'http', 'grpc', 'istio'],
+  cli: [
+    'plan',
+    'reply',
+    'expect',
+    'trace',
+    'execute',
+    'telemetry',
+    'http',
+    'grpc',
+    'serve',
+    'istio',
+    'manifests',
+    'cases',
+  ],
 };
 
 /** Rooms that are pure: no sockets, no files, no packages. */

@@ -1,15 +1,42 @@
 import { callWithin } from '../execute/call-within.ts';
 import { type Client, largestForeignBytes, type OutgoingCall } from '../execute/client.ts';
-import { Dialler } from '../execute/connect-to.ts';
+import { type ConnectTo, Dialler } from '../execute/connect-to.ts';
 import { inTurn } from '../execute/in-turn.ts';
 import { answerFacts, answerParts } from '../execute/make-call.ts';
 import { roundMs } from '../execute/round.ts';
 import { SummaryCollector } from '../execute/summary-collector.ts';
 import { Check, expectsNoAnswer, type Verdict } from '../expect/check.ts';
-import { authorityOf, headerFields, isGrpc } from '../plan/plan.ts';
+import type { Expectation } from '../expect/expectation.ts';
+import { MeshmockError } from '../plan/error.ts';
+import { authorityOf, type Header, headerFields, isGrpc, type Plan, type Scheme } from '../plan/plan.ts';
 import { readCall } from '../reply/json.ts';
 import type { CallResult, Summary } from '../reply/reply.ts';
-import type { CallSettings } from './call-options.ts';
+
+/** Whom to ask, and what for. */
+export interface Target {
+  readonly scheme: Scheme;
+  readonly address: { readonly host: string; readonly port: number };
+  /** What stands in `Host` or `:authority`; the address if not given. */
+  readonly authority?: string;
+  readonly plan: Plan;
+  /** The plan's canonical path. */
+  readonly path: string;
+}
+
+/** A request, how often it is sent, and what is expected of the answers. */
+export interface RoundSettings {
+  readonly target: Target;
+  /** GET if not given. */
+  readonly method?: string;
+  readonly headers: readonly Header[];
+  readonly repeat: number;
+  readonly concurrency: number;
+  readonly timeoutMs: number;
+  readonly connectTo: readonly ConnectTo[];
+  readonly expectations: readonly Expectation[];
+  /** What of an answer the expectations are about, where others stand between; the answer itself if not given. */
+  readonly unwrap?: (answer: CallResult) => CallResult;
+}
 
 /** What all requests of one round came to. */
 export interface Round {
@@ -24,9 +51,9 @@ export interface Round {
   readonly isExpected: boolean;
 }
 
-/** Opens the client for the target's protocol. */
-export async function openClient({ target }: CallSettings): Promise<Client> {
-  if (isGrpc(target.scheme)) return (await import('../grpc/client.ts')).createGrpcClient();
+/** Opens the client for a scheme's protocol. */
+export async function openClient(scheme: Scheme): Promise<Client> {
+  if (isGrpc(scheme)) return (await import('../grpc/client.ts')).createGrpcClient();
   return (await import('../http/client.ts')).createHttpClient();
 }
 
@@ -34,30 +61,34 @@ export async function openClient({ target }: CallSettings): Promise<Client> {
  * Sends the request as often as it is to be repeated, and holds the answers against the expectations.
  *
  * @param onAnswer told of each answer
+ * @throws MeshmockError `canceled` when it was stopped
  */
 export async function callRound(
-  settings: CallSettings,
+  settings: RoundSettings,
   client: Client,
   userAgent: string,
   onAnswer: (call: CallResult) => void,
+  stop: AbortSignal,
 ): Promise<Round> {
-  const { repeat, concurrency, expectations } = settings;
-  const send = sender(settings, client, userAgent);
+  const { repeat, concurrency, expectations, unwrap = (answer) => answer } = settings;
+  const send = sender(settings, client, userAgent, stop);
   const collector = new SummaryCollector<never>();
   const checks = expectations.map((expectation) => new Check(expectation, settings.target.plan));
   let isAnswered = false;
   await inTurn(
     repeat,
     concurrency,
-    () => true,
+    () => !stop.aborted,
     async (index) => {
-      const call = await send();
-      isAnswered ||= call.answeredBy !== 'nobody';
+      const answer = await send();
+      isAnswered ||= answer.answeredBy !== 'nobody';
+      const call = unwrap(answer);
       collector.add(index, call);
       for (const check of checks) check.observe(call);
       onAnswer(call);
     },
   );
+  if (stop.aborted) throw new MeshmockError('canceled', 'stopped');
   return {
     call: collector.worst,
     summary: repeat === 1 ? undefined : collector.summary(),
@@ -67,23 +98,27 @@ export async function callRound(
   };
 }
 
-function sender(settings: CallSettings, client: Client, userAgent: string): () => Promise<CallResult> {
-  const { target, timeout: timeoutMs, headers } = settings;
+function sender(
+  settings: RoundSettings,
+  client: Client,
+  userAgent: string,
+  stop: AbortSignal,
+): () => Promise<CallResult> {
+  const { target, method = 'GET', timeoutMs, headers } = settings;
   const dialler = new Dialler(settings.connectTo);
-  const authority = authorityOf(target.address);
-  const never = new AbortController().signal;
+  const authority = target.authority ?? authorityOf(target.address);
   return async () => {
     const outgoing: OutgoingCall = {
       scheme: target.scheme,
       authority,
       dial: dialler.dial(target.address.host, target.address.port),
-      method: 'GET',
+      method,
       path: target.path,
       headers: { 'user-agent': userAgent, ...headerFields(headers) },
       timeoutMs,
     };
     const startedAt = performance.now();
-    const answer = await callWithin(client, outgoing, never);
+    const answer = await callWithin(client, outgoing, stop);
     return readCall({
       target: authority,
       scheme: target.scheme,

@@ -1,0 +1,156 @@
+import type { MachinePort } from '../istio/machine-ports.ts';
+import { type Manifest, type ManifestSource, parseManifests } from '../istio/manifest.ts';
+import { RunningMesh } from '../istio/mesh.ts';
+import { MeshmockError } from '../plan/error.ts';
+import { formatPath } from '../plan/format.ts';
+import type { Case, CaseFile, Given } from './case.ts';
+import type { MeshUnderTest, Phase, Way } from './mesh-under-test.ts';
+
+export interface BedMeshOptions {
+  /** Gives the manifests that files name. */
+  readonly read: (names: readonly string[]) => ManifestSource[];
+  /** From which port of this machine on its services are reached; 0 is any free one. */
+  readonly http: { readonly host: string; readonly port: number };
+  readonly grpc: { readonly host: string; readonly port: number };
+  readonly appArguments: readonly string[];
+  readonly onLoss: (name: string, logs: string) => void;
+}
+
+/** A mesh without a cluster that is brought up for the cases. What files have in common stays from one to the next. */
+export class BedMesh implements MeshUnderTest {
+  private readonly options: BedMeshOptions;
+  private running: { readonly mesh: RunningMesh; readonly namespace: string; readonly fill: boolean } | undefined;
+  /** What is there, by what tells objects apart. */
+  private present: ReadonlyMap<string, Manifest> = new Map();
+
+  constructor(options: BedMeshOptions) {
+    this.options = options;
+  }
+
+  async become(file: CaseFile, phase: Phase, signal: AbortSignal): Promise<readonly string[]> {
+    const { manifests, change, namespace, fill } = file;
+    const sources = this.options.read(phase === 'before' ? manifests : [...manifests, ...change]);
+    const wanted = byIdentity(parseManifests(sources), namespace);
+    if (this.running?.namespace !== namespace || this.running.fill !== fill) await this[Symbol.asyncDispose]();
+    const report =
+      this.running === undefined ? await this.start(file, sources, signal) : await this.turn(wanted, sources, signal);
+    this.present = wanted;
+    return [...report.warnings, ...report.leftOut];
+  }
+
+  private async start({ namespace, fill }: CaseFile, sources: readonly ManifestSource[], signal: AbortSignal) {
+    const { http, grpc, appArguments, onLoss } = this.options;
+    const { mesh, started } = await RunningMesh.start(
+      {
+        ...{ mesh: `test-${process.pid}`, namespace, fill, sources, appArguments, onLoss },
+        ports: { http, grpc, jaeger: { host: http.host, port: 0 } },
+      },
+      signal,
+    );
+    this.running = { mesh, namespace, fill };
+    return started.report;
+  }
+
+  /** What is not wanted any more goes first: two files may well be about the same host. */
+  private async turn(wanted: ReadonlyMap<string, Manifest>, sources: readonly ManifestSource[], signal: AbortSignal) {
+    const { mesh } = this.up();
+    const gone = [...this.present].filter(([identity]) => !wanted.has(identity)).map(([, { object }]) => object);
+    if (gone.length > 0) await mesh.delete([{ name: 'what the file before had', text: documents(gone) }], signal);
+    return mesh.apply(sources, signal);
+  }
+
+  cannotTry(): undefined {
+    return undefined;
+  }
+
+  wayOf({ from, protocol, plan, headers, host }: Case): Way {
+    const { ports } = this.up().mesh;
+    const entries = ports.filter(({ entry }) => entry.kind !== 'jaeger');
+    const port = entries.find(
+      ({ entry }) => entry.protocol === protocol && (from === undefined || entry.name === from),
+    );
+    if (port === undefined) throw new MeshmockError('usage', noEntry(from, protocol, entries));
+    return {
+      target: {
+        scheme: protocol,
+        address: { host: port.host === '' ? 'localhost' : port.host, port: port.port },
+        ...(host === undefined ? {} : { authority: host }),
+        plan,
+        path: formatPath(plan),
+      },
+      headers,
+      connectTo: [],
+    };
+  }
+
+  async sicken(given: readonly Given[], signal: AbortSignal): Promise<AsyncDisposable> {
+    const { mesh } = this.up();
+    const stack = new AsyncDisposableStack();
+    try {
+      for (const one of given) {
+        switch (one.kind) {
+          case 'behaviour':
+            await mesh.behave(one.service, one.directives, signal);
+            stack.defer(async () => void (await mesh.behave(one.service, undefined, signal)));
+            break;
+          case 'replicas':
+            await mesh.apply([this.scaled(one.deployment, one.replicas)], signal);
+            stack.defer(async () => void (await mesh.apply([this.scaled(one.deployment)], signal)));
+            break;
+        }
+      }
+      return stack.move();
+    } catch (error) {
+      await stack.disposeAsync();
+      throw error;
+    }
+  }
+
+  /** @param replicas as many as its manifest says, if not given */
+  private scaled(deployment: string, replicas?: number): ManifestSource {
+    const found = [...this.present.values()].find(
+      ({ object }) => object.kind === 'Deployment' && object.metadata.name === deployment,
+    );
+    if (found === undefined) {
+      const names = [...this.present.values()]
+        .filter(({ object }) => object.kind === 'Deployment')
+        .map(({ object }) => object.metadata.name);
+      throw new MeshmockError('usage', `there is no Deployment ${deployment}: there are ${names.join(', ')}`);
+    }
+    const { object } = found;
+    const spec = replicas === undefined ? object.spec : { ...(object.spec as object), replicas };
+    return { name: `given: ${deployment}`, text: documents([{ ...object, spec }]) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { running } = this;
+    this.running = undefined;
+    this.present = new Map();
+    await running?.mesh[Symbol.asyncDispose]();
+  }
+
+  private up(): NonNullable<BedMesh['running']> {
+    if (this.running === undefined) throw new MeshmockError('internal', 'no manifests were applied yet');
+    return this.running;
+  }
+}
+
+function documents(objects: readonly object[]): string {
+  return objects.map((object) => JSON.stringify(object)).join('\n---\n');
+}
+
+function byIdentity(manifests: readonly Manifest[], namespace: string): Map<string, Manifest> {
+  return new Map(
+    manifests.map((manifest) => {
+      const { apiVersion, kind, metadata } = manifest.object;
+      const group = apiVersion.includes('/') ? apiVersion.replace(/\/.*$/, '') : '';
+      return [[group, kind, metadata.namespace ?? namespace, metadata.name].join(' '), manifest];
+    }),
+  );
+}
+
+function noEntry(from: string | undefined, protocol: string, entries: readonly MachinePort[]): string {
+  const names = [...new Set(entries.filter(({ entry }) => entry.protocol === protocol).map(({ entry }) => entry.name))];
+  if (names.length === 0) return `no Service has a pod that could begin over ${protocol}`;
+  return `no Service ${from} has a pod that could begin over ${protocol}: there are ${names.join(', ')}`;
+}

@@ -1,0 +1,80 @@
+import { MeshmockError } from '../plan/error.ts';
+import { formatPath } from '../plan/format.ts';
+import { type Call, defaultPorts, type Plan } from '../plan/plan.ts';
+import type { CallResult } from '../reply/reply.ts';
+import type { Case, Given } from './case.ts';
+import type { MeshUnderTest, Phase, Way } from './mesh-under-test.ts';
+
+/** A way into a mesh that is running: a meshmock, or a gateway. */
+export interface LiveEntry {
+  /** The service or gateway that it is; undefined for one through which every service is reached. */
+  readonly name: string | undefined;
+  readonly protocol: 'http' | 'grpc';
+  readonly address: { readonly host: string; readonly port: number };
+}
+
+/** A mesh that is running anyway, with manifests that are somebody else's. */
+export class LiveMesh implements MeshUnderTest {
+  private readonly entries: readonly LiveEntry[];
+
+  constructor(entries: readonly LiveEntry[]) {
+    this.entries = entries;
+  }
+
+  /** Its manifests are not ours to change. */
+  async become(): Promise<readonly string[]> {
+    return [];
+  }
+
+  cannotTry({ given, host, from, protocol }: Case, phase: Phase): string | undefined {
+    if (phase === 'before') return 'it is about the mesh without the change';
+    if (given.length > 0) return 'a workload of a running mesh is not made sick';
+    if (host !== undefined && this.entryOf(from, protocol) === undefined)
+      return `it needs --entry ${from ?? 'NAME'}=URL, for the host`;
+    return undefined;
+  }
+
+  wayOf(testCase: Case): Way {
+    const { from, protocol, plan, headers, host } = testCase;
+    const own = this.entryOf(from, protocol);
+    if (own !== undefined) {
+      const authority = host === undefined ? {} : { authority: host };
+      const target = { scheme: protocol, address: own.address, ...authority, plan, path: formatPath(plan) };
+      return { target, headers, connectTo: [] };
+    }
+    const entry = this.entries.find(({ name }) => name === undefined);
+    if (from === undefined)
+      throw new MeshmockError('usage', `give --entry ${protocol}://HOST:PORT: it begins over ${protocol}`);
+    if (entry === undefined)
+      throw new MeshmockError(
+        'usage',
+        `give --entry ${from}=URL, or --entry URL of a meshmock through which ${from} is called`,
+      );
+    const path = formatPath(through(testCase, from, protocol, plan));
+    const target = { scheme: entry.protocol, address: entry.address, plan, path };
+    return { target, headers: [], connectTo: [], unwrap: innermost };
+  }
+
+  async sicken(given: readonly Given[]): Promise<AsyncDisposable> {
+    if (given.length > 0) throw new MeshmockError('internal', 'a workload of a running mesh is not made sick');
+    return new AsyncDisposableStack();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  private entryOf(from: string | undefined, protocol: 'http' | 'grpc'): LiveEntry | undefined {
+    return this.entries.find((entry) => entry.name === from && entry.protocol === protocol);
+  }
+}
+
+/** The plan of a meshmock that has the case's own carried out by the service that begins it. */
+function through({ headers, method, timeoutMs }: Case, host: string, scheme: 'http' | 'grpc', then: Plan): Plan {
+  const options = { timeoutMs, ...(method === 'GET' || scheme === 'grpc' ? {} : { method }) };
+  const call: Call = { scheme, host, port: defaultPorts[scheme], times: 1, headers, options, then: undefined };
+  return { kind: 'calls', directives: [], stages: [[call]], then };
+}
+
+/** The call that the entry made; the entry's own answer when it made none. */
+function innermost(answer: CallResult): CallResult {
+  return answer.reply?.calls?.[0] ?? answer;
+}

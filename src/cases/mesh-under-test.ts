@@ -1,0 +1,29 @@
+import type { Case, CaseFile, Given } from './case.ts';
+import type { RoundSettings } from './round.ts';
+
+/** Which manifests of a file are there: those without its change, or all. */
+export type Phase = 'before' | 'after';
+
+/** How a case is sent, so that the service that begins it carries out its plan. */
+export type Way = Pick<RoundSettings, 'target' | 'headers' | 'connectTo' | 'unwrap'>;
+
+/** A mesh that cases are tried on. */
+export interface MeshUnderTest extends AsyncDisposable {
+  /**
+   * Makes it have the manifests of a file.
+   *
+   * @returns what somebody should know of them
+   * @throws MeshmockError `usage` when something is refused
+   */
+  become(file: CaseFile, phase: Phase, signal: AbortSignal): Promise<readonly string[]>;
+  /** Why a case cannot be tried on it, if so. */
+  cannotTry(testCase: Case, phase: Phase): string | undefined;
+  /** @throws MeshmockError `usage` when there is no service that could begin it */
+  wayOf(testCase: Case): Way;
+  /**
+   * Makes workloads sick, until what it gives is disposed of.
+   *
+   * @throws MeshmockError `usage` when there are no such workloads
+   */
+  sicken(given: readonly Given[], signal: AbortSignal): Promise<AsyncDisposable>;
+}

@@ -1,0 +1,167 @@
+import path from 'node:path';
+import type { Node } from 'yaml';
+import type { Case, CaseFile, Given } from '../cases/case.ts';
+import { parseExpectation } from '../expect/parse.ts';
+import { MeshmockError } from '../plan/error.ts';
+import { headerNameProblem, headerValueProblem } from '../plan/fields.ts';
+import { parseDirectives, parsePath } from '../plan/parse.ts';
+import { type Header, noLimits } from '../plan/plan.ts';
+import { durationMs, text, wholeNumber } from './option-values.ts';
+import { type Fields, YamlFile } from './yaml-file.ts';
+
+const fileFields = ['manifests', 'namespace', 'fill', 'before', 'apply', 'cases', 'always'];
+const caseFields = [
+  ...['name', 'from', 'call', 'over', 'method', 'host', 'headers', 'repeat', 'concurrency'],
+  ...['timeout', 'retry-until', 'given', 'expect'],
+];
+
+/** What a case waits for where it says nothing. */
+export interface CaseDefaults {
+  readonly timeoutMs: number;
+  readonly retryUntilMs: number;
+}
+
+/**
+ * Reads a file of cases.
+ *
+ * @param file its path, from which those in it are found; it stands before each error, with line and column
+ * @throws MeshmockError `usage`
+ */
+export function parseCaseFile(content: string, file: string, defaults: CaseDefaults): CaseFile {
+  return new CaseFileReader(content, file, defaults).read();
+}
+
+class CaseFileReader {
+  private readonly name: string;
+  private readonly yaml: YamlFile;
+  private readonly defaults: CaseDefaults;
+
+  constructor(content: string, file: string, defaults: CaseDefaults) {
+    this.name = file;
+    this.yaml = new YamlFile(content, file);
+    this.defaults = defaults;
+  }
+
+  read(): CaseFile {
+    const { yaml } = this;
+    const fields = yaml.fields(yaml.contents, fileFields, 'cases under "cases:"');
+    const [before, cases, always] = ['before', 'cases', 'always'].map((name) => this.cases(fields.get(name))) as [
+      Case[],
+      Case[],
+      Case[],
+    ];
+    if (!fields.has('cases') && !fields.has('always')) throw yaml.failAt(yaml.contents, 'cases under "cases:"');
+    if (before.length > 0 && !fields.has('apply'))
+      throw yaml.failAt(fields.get('before'), 'a change under "apply:", which comes after these cases');
+    this.checkNames([...before, ...cases, ...always]);
+    return {
+      name: this.name,
+      manifests: this.paths(fields.get('manifests')),
+      change: this.paths(fields.get('apply')),
+      namespace: this.optional(fields, 'namespace', text) ?? 'default',
+      fill: this.optional(fields, 'fill', yesOrNo) ?? false,
+      before,
+      cases,
+      always,
+    };
+  }
+
+  private paths(node: Node | undefined): string[] {
+    if (node === undefined) return [];
+    const folder = path.dirname(this.name);
+    return this.yaml.list(node, 'services.yaml').map((item) => path.join(folder, this.yaml.parsed(item, text)));
+  }
+
+  private cases(node: Node | undefined): Case[] {
+    return node === undefined ? [] : this.yaml.list(node, 'name: jason gets v2').map((item) => this.case(item));
+  }
+
+  /** A report says which case it is by its name alone. */
+  private checkNames(cases: readonly Case[]): void {
+    const seen = new Map<string, string>();
+    for (const { name, where } of cases) {
+      const first = seen.get(name);
+      if (first !== undefined)
+        throw new MeshmockError('usage', `${where}: another case, at ${first}, has the name "${name}"`);
+      seen.set(name, where);
+    }
+  }
+
+  private case(node: Node): Case {
+    const { yaml, defaults } = this;
+    const fields = yaml.fields(node, caseFields, 'a case with a name, a call and what to expect');
+    const required = (name: string, example: string): Node => {
+      const found = fields.get(name);
+      if (found === undefined) throw yaml.failAt(node, `a case with ${name}, such as "${name}: ${example}"`);
+      return found;
+    };
+    const expected = required('expect', 'reviews version = v2');
+    return {
+      name: yaml.parsed(required('name', 'jason gets v2'), text),
+      where: yaml.whereIs(node),
+      from: this.optional(fields, 'from', text),
+      protocol: this.optional(fields, 'over', protocol) ?? 'http',
+      host: this.optional(fields, 'host', text),
+      method: this.optional(fields, 'method', method) ?? 'GET',
+      plan: yaml.parsed(required('call', '/@reviews/x'), (value) => parsePath(value, noLimits)),
+      headers: this.headers(fields.get('headers')),
+      repeat: this.optional(fields, 'repeat', wholeNumber(1, 100_000)) ?? 1,
+      concurrency: this.optional(fields, 'concurrency', wholeNumber(1, 1000)) ?? 1,
+      timeoutMs: this.optional(fields, 'timeout', durationMs) ?? defaults.timeoutMs,
+      retryUntilMs: this.optional(fields, 'retry-until', durationMs) ?? defaults.retryUntilMs,
+      expectations: (yaml.isList(expected) ? yaml.list(expected, 'reviews version = v2') : [expected]).map((item) =>
+        yaml.parsed(item, parseExpectation),
+      ),
+      given: this.given(fields.get('given')),
+    };
+  }
+
+  private optional<T>(fields: Fields, name: string, parse: (value: string) => T): T | undefined {
+    const node = fields.get(name);
+    return node === undefined ? undefined : this.yaml.parsed(node, parse);
+  }
+
+  private headers(node: Node | undefined): Header[] {
+    if (node === undefined) return [];
+    return [...this.yaml.entries(node, 'headers such as "end-user: jason"')].map(([name, { key, value }]) => {
+      const lower = name.toLowerCase();
+      const problem = headerNameProblem(lower);
+      if (problem !== undefined) throw this.yaml.failAt(key, problem);
+      return {
+        name: lower,
+        value: this.yaml.parsed(value, (content) => {
+          const wrong = headerValueProblem(lower, content);
+          if (wrong !== undefined) throw new MeshmockError('usage', `expected ${wrong}`);
+          return content;
+        }),
+      };
+    });
+  }
+
+  private given(node: Node | undefined): Given[] {
+    if (node === undefined) return [];
+    const expected = 'who is sick, such as "reviews: /~status=503:version=v2" or "reviews-v2: down"';
+    return [...this.yaml.entries(node, expected)].map(([name, { value }]) =>
+      this.yaml.parsed(value, (content): Given => {
+        if (content === 'down') return { kind: 'replicas', deployment: name, replicas: 0 };
+        parseDirectives(content, noLimits);
+        return { kind: 'behaviour', service: name, directives: content };
+      }),
+    );
+  }
+}
+
+function protocol(value: string): 'http' | 'grpc' {
+  if (value === 'http' || value === 'grpc') return value;
+  throw new MeshmockError('usage', `"${value}": expected http or grpc`);
+}
+
+function method(value: string): string {
+  if (/^[A-Z]+$/.test(value)) return value;
+  throw new MeshmockError('usage', `"${value}" is no method such as POST`);
+}
+
+function yesOrNo(value: string): boolean {
+  if (value === 'true' || value === 'false') return value === 'true';
+  throw new MeshmockError('usage', `"${value}": expected true or false`);
+}

@@ -1,0 +1,83 @@
+import { globSync, statSync } from 'node:fs';
+import path from 'node:path';
+import type { LiveEntry } from '../cases/live-mesh.ts';
+import { MeshmockError } from '../plan/error.ts';
+import { parseAddress } from '../serve/address.ts';
+import { durationMs, text } from './option-values.ts';
+import { parseOptions, type Values } from './options.ts';
+
+export const testSchema = {
+  entry: {
+    parse: parseEntry,
+    value: '[NAME=]URL',
+    help: 'a mesh that is running: a meshmock through which its services are called, or the service or gateway NAME itself; grpc://HOST:PORT for gRPC',
+    repeatable: true,
+  },
+  istio: { isSwitch: true, help: 'a mesh without a cluster, from the manifests of each file: so if no --entry is given' },
+  only: { parse: text, value: 'TEXT', help: 'only cases with this in their names', repeatable: true },
+  contrast: {
+    isSwitch: true,
+    help: 'each case of a change has to fail without it, and each one before it with it; and all is as before once it is gone',
+  },
+  watch: { isSwitch: true, help: 'run again whenever a file changes' },
+  keep: { isSwitch: true, help: 'leave the mesh up at the end, to call it by hand; Ctrl-C ends it' },
+  http: {
+    parse: parseAddress,
+    default: 'localhost:0',
+    value: 'ADDRESS',
+    help: "where the mesh's services begin to listen on this machine; port 0 is any free one",
+  },
+  grpc: { parse: parseAddress, default: 'localhost:0', value: 'ADDRESS', help: 'the same for gRPC' },
+  timeout: {
+    parse: durationMs,
+    default: '10s',
+    value: 'DURATION',
+    help: 'longest time to wait for one answer, where a case says nothing',
+  },
+  retryUntil: {
+    parse: durationMs,
+    value: 'DURATION',
+    help: 'try each case again until it holds, for so long, where it says nothing; not at all if not given',
+  },
+  json: { isSwitch: true, help: 'print JSON: each case with its expectations and its first answer that failed' },
+  junit: { parse: text, value: 'FILE', help: 'write the cases as JUnit XML too' },
+} as const;
+
+export interface TestSettings extends Values<typeof testSchema> {
+  /** Files of cases, in the order of the arguments. */
+  readonly files: readonly string[];
+}
+
+/** @throws MeshmockError `usage` */
+export function readTestSettings(args: readonly string[]): TestSettings {
+  const { values, positionals } = parseOptions(testSchema, args, {});
+  if (positionals.length === 0) throw new MeshmockError('usage', 'expected files of cases, or folders with them');
+  if (values.entry.length > 0) {
+    if (values.istio) throw new MeshmockError('usage', '--entry is a mesh that is running, --istio makes one: give one of them');
+    if (values.contrast) throw new MeshmockError('usage', '--contrast changes the mesh, and one that is running is not ours to change');
+    if (values.keep) throw new MeshmockError('usage', '--keep is for a mesh that is made for the cases');
+  }
+  return { ...values, files: [...new Set(positionals.flatMap(caseFiles))] };
+}
+
+/** Files that a folder may have cases in; the last is how istio-config-validator's users name theirs. */
+const caseFileNames = ['**/test.{yaml,yml}', '**/*.test.{yaml,yml}', '**/*_test.{yaml,yml}'];
+
+function caseFiles(name: string): string[] {
+  const stat = statSync(name, { throwIfNoEntry: false });
+  if (stat === undefined) throw new MeshmockError('usage', `${name}: there is no such file or folder`);
+  if (!stat.isDirectory()) return [name];
+  const found = globSync(caseFileNames, { cwd: name, exclude: ['**/node_modules'] }).sort();
+  if (found.length === 0)
+    throw new MeshmockError('usage', `${name}: this folder has no test.yaml, *.test.yaml or *_test.yaml in it`);
+  return found.map((file) => path.join(name, file));
+}
+
+function parseEntry(value: string): LiveEntry {
+  const [, name, url = ''] = /^(?:([a-z0-9][a-z0-9.-]*)=)?(.*)$/s.exec(value) ?? [];
+  const [, scheme = 'http', authority = ''] = /^(?:(http|grpc):\/\/)?([^/?#]+)\/?$/.exec(url) ?? [];
+  if (authority === '')
+    throw new MeshmockError('usage', `"${value}": expected http://HOST:PORT or grpc://HOST:PORT, or NAME=URL`);
+  const address = parseAddress(/:\d+$/.test(authority) ? authority : `${authority}:${scheme === 'http' ? 80 : 9090}`);
+  return { name, protocol: scheme as 'http' | 'grpc', address };
+}

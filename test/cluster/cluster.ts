@@ -9,6 +9,7 @@ import { runProgram } from '../../src/istio/program.ts';
 import { checkMachine } from '../../src/istio/tools.ts';
 import { MeshmockError } from '../../src/plan/error.ts';
 import { installTestTools } from '../tools/installed.ts';
+import type { Image } from './image.ts';
 import type { FromNode, ToNode } from './messages.ts';
 import { containerdSocket, filesOf } from './node-files.ts';
 import { firstProcessOf, spawnNode } from './node-process.ts';
@@ -16,8 +17,8 @@ import { type ClusterTools, nodePath } from './node-programs.ts';
 import { type PortForward, startPortForward } from './port-forward.ts';
 
 export interface ClusterOptions {
-  /** Archives of the images that pods may have: nothing is pulled. */
-  readonly images: readonly string[];
+  /** That pods may have: nothing is pulled. */
+  readonly images: readonly Image[];
   /** Told how far it is, and after how many milliseconds. */
   readonly onStep?: (step: string, afterMs: number) => void;
 }

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { Forward } from '../../src/istio/forward.ts';
 import { runProgram } from '../../src/istio/program.ts';
 import { answersOk, untilReady } from '../../src/istio/ready.ts';
-import { writeOwnImages } from './image.ts';
+import { archivesOf, ownImages } from './image.ts';
 import type { FromNode, NodeOptions, ToNode } from './messages.ts';
 import { apiUrl, filesOf, makeCertificate, nodeName, writeNodeFiles } from './node-files.ts';
 import { becomeNode } from './node-machine.ts';
@@ -46,7 +46,7 @@ async function start(options: NodeOptions): Promise<void> {
   await makeCertificate(folder, signal);
   setDefaultCACertificates([readFileSync(filesOf(folder).certificate, 'utf8')]);
   writeNodeFiles(options);
-  const images = [...(await writeOwnImages(folder, tools.coredns, signal)), ...options.images];
+  const images = await archivesOf([...ownImages(tools.coredns), ...options.images], folder, signal);
   await becomeNode(folder, signal);
   step('network, mounts, cgroups');
   const run = (name: string, command: readonly string[]): NodeProgram => {

@@ -1,20 +1,10 @@
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  parseDocument,
-  type Range,
-} from 'yaml';
+import type { Node } from 'yaml';
 import { parseUpstream } from '../execute/role.ts';
-import { MeshmockError, type TextPlace } from '../plan/error.ts';
 import { hostProblem } from '../plan/fields.ts';
 import { parseDirectives } from '../plan/parse.ts';
 import { noLimits } from '../plan/plan.ts';
 import { label, text } from './option-values.ts';
+import { type Fields, YamlFile } from './yaml-file.ts';
 
 /** A mesh of `meshmock up`: its services, each with the versions that stand behind its name. */
 export interface MeshFile {
@@ -63,31 +53,23 @@ export function subsetName(service: string, { version }: VersionEntry, versions:
   return versions.length > 1 ? `${service}-${version}` : service;
 }
 
-type Fields = ReadonlyMap<string, Node>;
-
 class MeshFileReader {
-  private readonly text: string;
-  private readonly file: string;
-  private readonly lines = new LineCounter();
-  private readonly document: Document.Parsed;
+  private readonly file: YamlFile;
 
   constructor(text: string, file: string) {
-    this.text = text;
-    this.file = file;
-    // Everything is text, so that a version 1.10 stays one.
-    this.document = parseDocument(text, { lineCounter: this.lines, prettyErrors: false, schema: 'failsafe' });
+    this.file = new YamlFile(text, file);
   }
 
   mesh(): MeshFile {
-    const [error] = this.document.errors;
-    if (error !== undefined) throw this.fail(error.pos[0], `this is no YAML: ${error.message}`);
-    const services = this.list(
-      this.fields(this.document.contents, ['services'], 'a list under "services:"').get('services'),
+    const { file } = this;
+    const services = file.list(
+      file.fields(file.contents, ['services'], 'a list under "services:"').get('services'),
+      'name: a',
     );
     const entries = services.map((node) => this.service(node));
     this.checkNames(entries, services);
     const pods = entries.flatMap(({ versions }) => versions).reduce((sum, { replicas }) => sum + replicas, 0);
-    if (pods > mostPods) throw this.fail(0, `expected at most ${mostPods} pods in all, found ${pods}`);
+    if (pods > mostPods) throw file.failAt(undefined, `at most ${mostPods} pods in all, found ${pods}`);
     return { services: entries };
   }
 
@@ -98,26 +80,28 @@ class MeshFileReader {
       const subsets = versions.map((version) => subsetName(name, version, versions));
       for (const host of versions.length > 1 ? [name, ...subsets] : subsets) {
         const problem = hostProblem(host);
-        if (problem !== undefined) throw this.failAt(nodes[index], `${problem}, as which others call it`);
-        if (taken.has(host.toLowerCase())) throw this.failAt(nodes[index], `another name: ${host} is there already`);
+        if (problem !== undefined) throw this.file.failAt(nodes[index], `${problem}, as which others call it`);
+        if (taken.has(host.toLowerCase()))
+          throw this.file.failAt(nodes[index], `another name: ${host} is there already`);
         taken.add(host.toLowerCase());
       }
     }
   }
 
   private service(node: Node): ServiceEntry {
-    const fields = this.fields(node, ['name', 'versions', ...podFields], 'a service with a name');
-    const name = this.checked(fields.get('name') ?? node, label, fields.has('name') ? undefined : 'a name');
+    const { file } = this;
+    const fields = file.fields(node, ['name', 'versions', ...podFields], 'a service with a name');
+    const name = file.parsed(fields.get('name') ?? node, label, fields.has('name') ? undefined : 'a name');
     const common = this.pods(fields, {});
     const versions = fields.get('versions');
     if (versions !== undefined && fields.has('version'))
-      throw this.failAt(fields.get('version'), 'either version or versions, which have their own');
+      throw file.failAt(fields.get('version'), 'either version or versions, which have their own');
     if (versions === undefined) return { name, versions: [{ version: 'v1', replicas: 1, ...common }] };
     return {
       name,
-      versions: this.list(versions).map((item) => {
-        const own = this.fields(item, podFields, 'a version such as "- version: v1"');
-        if (!own.has('version')) throw this.failAt(item, 'a version such as "version: v1"');
+      versions: file.list(versions, 'version: v1').map((item) => {
+        const own = file.fields(item, podFields, 'a version such as "- version: v1"');
+        if (!own.has('version')) throw file.failAt(item, 'a version such as "version: v1"');
         return { version: 'v1', replicas: 1, ...common, ...this.pods(own, common.settings) };
       }),
     };
@@ -131,81 +115,28 @@ class MeshFileReader {
     for (const [name, check] of Object.entries(settingChecks)) {
       const node = fields.get(name);
       if (node !== undefined)
-        settings[name] = this.checked(node, (value) => {
+        settings[name] = this.file.parsed(node, (value) => {
           check(value);
           return value;
         });
     }
     if (settings.upstream !== undefined && settings.content !== undefined)
-      throw this.failAt(
+      throw this.file.failAt(
         fields.get('content') ?? fields.get('upstream'),
         'one of upstream (a proxy) and content (a webserver)',
       );
     const version = fields.get('version');
     const replicas = fields.get('replicas');
     return {
-      ...(version === undefined ? {} : { version: this.checked(version, label) }),
+      ...(version === undefined ? {} : { version: this.file.parsed(version, label) }),
       ...(replicas === undefined ? {} : { replicas: this.replicas(replicas) }),
       settings,
     };
   }
 
   private replicas(node: Node): number {
-    const value = Number(this.checked(node, text));
+    const value = Number(this.file.parsed(node, text));
     if (Number.isInteger(value) && value >= 1 && value <= mostPods) return value;
-    throw this.failAt(node, `a number of replicas from 1 to ${mostPods}`);
-  }
-
-  /** The text of a scalar, if the check takes it. */
-  private checked(node: Node, check: (value: string) => string, expected = 'a single value'): string {
-    const scalar = this.resolved(node);
-    if (!isScalar(scalar) || scalar.value === '') throw this.failAt(node, expected);
-    try {
-      return check(String(scalar.value));
-    } catch (error) {
-      const { message, place } = error as MeshmockError;
-      throw this.fail((node.range as Range)[0], message, place);
-    }
-  }
-
-  private fields(node: Node | null | undefined, known: readonly string[], expected: string): Fields {
-    const map = this.resolved(node);
-    if (!isMap(map)) throw this.failAt(node, expected);
-    const fields = new Map<string, Node>();
-    for (const { key, value } of map.items) {
-      const name = isScalar(key) ? String(key.value) : '';
-      if (!known.includes(name)) throw this.failAt(key as Node, `one of ${known.join(', ')}`);
-      if (value === null) throw this.failAt(key as Node, `a value for ${name}`);
-      fields.set(name, value as Node);
-    }
-    return fields;
-  }
-
-  private list(node: Node | undefined): readonly Node[] {
-    const list = this.resolved(node);
-    if (!isSeq(list) || list.items.length === 0)
-      throw this.failAt(node, 'a list with at least one entry, such as "- name: a"');
-    return list.items as Node[];
-  }
-
-  /** What an alias (`*name`) stands for. */
-  private resolved(node: Node | null | undefined): Node | null | undefined {
-    return isAlias(node) ? node.resolve(this.document) : node;
-  }
-
-  private failAt(node: Node | null | undefined, expected: string): MeshmockError {
-    const offset = node?.range?.[0] ?? 0;
-    const { line, col } = this.placeOf(offset);
-    const text = this.text.split(/\r?\n/)[line - 1] ?? '';
-    return this.fail(offset, `expected ${expected}`, { text, offset: col - 1, expected });
-  }
-
-  private placeOf(offset: number): { line: number; col: number } {
-    return this.lines.linePos(Math.min(offset, this.text.length));
-  }
-
-  private fail(offset: number, message: string, place?: TextPlace): MeshmockError {
-    const { line, col } = this.placeOf(offset);
-    return new MeshmockError('usage', `${this.file}:${line}:${col}: ${message}`, place === undefined ? {} : { place });
+    throw this.file.failAt(node, `a number of replicas from 1 to ${mostPods}`);
   }
 }

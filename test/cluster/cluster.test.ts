@@ -3,14 +3,15 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { Cluster, zone } from './cluster.ts';
-import { librariesOf, writeImage } from './image.ts';
+import { librariesOf } from './image.ts';
 
 const signal = AbortSignal.timeout(300_000);
 
@@ -72,22 +73,15 @@ async function assertNothingLeft(folder: string): Promise<void> {
 
 describe('a cluster for tests', () => {
   let cluster: Cluster;
-  let folder: string;
   const kubectl = (...args: string[]): Promise<string> => cluster.kubectl('-n', 'mock', ...args);
 
   before(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'meshmock-images-'));
-    const image = path.join(folder, 'node.tar');
     const files = { '/node': process.execPath, ...(await librariesOf(process.execPath, signal)) };
-    await writeImage({ name: 'localhost/node:1', files, entrypoint: ['/node'] }, image, signal);
-    cluster = await Cluster.start({ images: [image] }, signal);
+    cluster = await Cluster.start({ images: [{ name: 'localhost/node:1', files, entrypoint: ['/node'] }] }, signal);
     await cluster.kubectl('create', 'namespace', 'mock');
     await cluster.kubectl('label', 'namespace', 'mock', 'pod-security.kubernetes.io/enforce=restricted');
   });
-  after(async () => {
-    await cluster?.[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true });
-  });
+  after(() => cluster?.[Symbol.asyncDispose]());
 
   it('has pods that become ready under Pod Security, know their zone, and find each other by name', async () => {
     await cluster.apply(`${workload('one')}---\n${workload('two')}`, '-n', 'mock');
@@ -131,14 +125,21 @@ setInterval(() => {}, 1000);`;
   });
 
   it('says what did not start, and leaves nothing then', async () => {
-    const noImage = path.join(folder, 'no-image.tar');
-    await writeFile(noImage, 'this is no archive');
-    const before = readdirSync(tmpdir()).filter((name) => name.startsWith('meshmock-cluster-'));
-    await assert.rejects(Cluster.start({ images: [noImage] }, signal), /did not start: ctr .*no-image\.tar failed/);
-    assert.deepEqual(
-      readdirSync(tmpdir()).filter((name) => name.startsWith('meshmock-cluster-')),
-      before,
-    );
+    const { TMPDIR } = process.env;
+    const folder = await mkdtemp(path.join(tmpdir(), 'meshmock-test-'));
+    process.env.TMPDIR = folder;
+    try {
+      const noImage = fileURLToPath(import.meta.url);
+      await assert.rejects(
+        Cluster.start({ images: [noImage] }, signal),
+        /did not start: ctr .*cluster\.test\.ts failed/,
+      );
+      assert.deepEqual(readdirSync(folder), []);
+    } finally {
+      if (TMPDIR === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = TMPDIR;
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('leaves nothing after its end, nor at the places that no flag changes', async () => {

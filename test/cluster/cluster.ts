@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -9,16 +9,16 @@ import { runProgram } from '../../src/istio/program.ts';
 import { checkMachine } from '../../src/istio/tools.ts';
 import { MeshmockError } from '../../src/plan/error.ts';
 import { installTestTools } from '../tools/installed.ts';
-import { writeOwnImages } from './image.ts';
+import type { Image } from './image.ts';
 import type { FromNode, ToNode } from './messages.ts';
-import { containerdSocket, filesOf, makeCertificate } from './node-files.ts';
+import { containerdSocket, filesOf } from './node-files.ts';
 import { firstProcessOf, spawnNode } from './node-process.ts';
 import { type ClusterTools, nodePath } from './node-programs.ts';
 import { type PortForward, startPortForward } from './port-forward.ts';
 
 export interface ClusterOptions {
-  /** Archives of the images that pods may have: nothing is pulled. */
-  readonly images: readonly string[];
+  /** That pods may have: nothing is pulled. */
+  readonly images: readonly Image[];
   /** Told how far it is, and after how many milliseconds. */
   readonly onStep?: (step: string, afterMs: number) => void;
 }
@@ -83,18 +83,15 @@ export class Cluster implements AsyncDisposable {
     const tools = await installTestTools(['kube', 'coredns', 'containerd', 'etcd', 'kubectl']);
     const since = performance.now();
     const folder = await mkdtemp(path.join(tmpdir(), 'meshmock-cluster-'));
-    let cluster: Cluster | undefined;
+    const cluster = new Cluster(folder, tools, (step) => onStep?.(step, performance.now() - since));
     try {
-      await makeCertificate(folder, signal);
-      const own = await writeOwnImages(folder, tools.coredns, signal);
-      cluster = new Cluster(folder, tools, (step) => onStep?.(step, performance.now() - since));
-      cluster.tell({ kind: 'start', options: { folder, tools, zone, images: [...own, ...images] } });
+      cluster.tell({ kind: 'start', options: { folder, tools, zone, images } });
       await within(cluster.started.promise, AbortSignal.any([signal, AbortSignal.timeout(longestStartMs)]));
       return cluster;
     } catch (error) {
-      const said = cluster === undefined ? '' : `\n${cluster.logEnds()}`;
-      await (cluster === undefined ? rm(folder, { recursive: true }) : cluster[Symbol.asyncDispose]());
-      throw new MeshmockError('internal', `the cluster did not start: ${(error as Error).message}${said}`);
+      const said = cluster.logEnds();
+      await cluster[Symbol.asyncDispose]();
+      throw new MeshmockError('internal', `the cluster did not start: ${(error as Error).message}\n${said}`);
     }
   }
 

@@ -83,15 +83,27 @@ export async function librariesOf(program: string, signal: AbortSignal): Promise
   return Object.fromEntries([...listed.matchAll(/\/\S+/g)].map(([file]) => [file, file]));
 }
 
-/** Writes the images that a cluster needs itself into its folder, and gives their archives. */
-export async function writeOwnImages(folder: string, coredns: string, signal: AbortSignal): Promise<string[]> {
-  const images = { pause: pauseImage, coredns: corednsImage };
+/** An archive of an image, or what is to be one. */
+export type Image = string | ScratchImage;
+
+/** Gives archives of images, written into a folder where there are none yet. */
+export function archivesOf(images: readonly Image[], folder: string, signal: AbortSignal): Promise<string[]> {
   return Promise.all(
-    Object.entries(images).map(async ([program, name]) => {
-      const archive = path.join(folder, `${program}.tar`);
-      const files = { [`/${program}`]: path.join(coredns, program) };
-      await writeImage({ name, files, entrypoint: [`/${program}`], user: '0' }, archive, signal);
+    images.map(async (image, index) => {
+      if (typeof image === 'string') return image;
+      const archive = path.join(folder, `image-${index}.tar`);
+      await writeImage(image, archive, signal);
       return archive;
     }),
   );
+}
+
+/** The images that a cluster needs itself; `coredns` is the folder of their programs. */
+export function ownImages(coredns: string): ScratchImage[] {
+  return Object.entries({ pause: pauseImage, coredns: corednsImage }).map(([program, name]) => ({
+    name,
+    files: { [`/${program}`]: path.join(coredns, program) },
+    entrypoint: [`/${program}`],
+    user: '0',
+  }));
 }

@@ -1,3 +1,4 @@
+import type { Image } from './image.ts';
 import type { ClusterTools } from './node-programs.ts';
 
 /** What a cluster's node is to be. */
@@ -7,8 +8,8 @@ export interface NodeOptions {
   readonly tools: ClusterTools;
   /** The zone that it says it is in, and so the pods on it. */
   readonly zone: string;
-  /** Archives of images that its pods may have. */
-  readonly images: readonly string[];
+  /** That its pods may have. */
+  readonly images: readonly Image[];
 }
 
 export type ToNode =

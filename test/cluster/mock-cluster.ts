@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { installTools } from '../../src/istio/tools.ts';
 import { buildImage } from '../image/build.ts';
 import { Cluster } from './cluster.ts';
-import { writeImage } from './image.ts';
+import type { Image } from './image.ts';
 
 /** The names of the images in kubernetes/. */
 export const meshmockImage = 'meshmock:0.1.0';
@@ -37,22 +35,16 @@ export class MockCluster implements AsyncDisposable {
     this.steps = steps;
   }
 
-  /** @param more archives of further images */
-  static async start(signal: AbortSignal, more: readonly string[] = []): Promise<MockCluster> {
+  /** @param more further images */
+  static async start(signal: AbortSignal, more: readonly Image[] = []): Promise<MockCluster> {
     const { archive } = await buildImage(meshmockImage);
-    const folder = await mkdtemp(path.join(tmpdir(), 'meshmock-images-'));
     const steps: string[] = [];
-    try {
-      const { jaeger } = await installTools(['jaeger'], signal);
-      const jaegerArchive = path.join(folder, 'jaeger.tar');
-      const files = { '/jaeger': path.join(jaeger, 'jaeger') };
-      await writeImage({ name: jaegerImage, files, entrypoint: ['/jaeger'] }, jaegerArchive, signal);
-      const onStep = (step: string, afterMs: number): number => steps.push(`${step} ${(afterMs / 1000).toFixed(1)} s`);
-      const cluster = await Cluster.start({ images: [archive, jaegerArchive, ...more], onStep }, signal);
-      return new MockCluster(cluster, steps.join(', '));
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+    const { jaeger } = await installTools(['jaeger'], signal);
+    const files = { '/jaeger': path.join(jaeger, 'jaeger') };
+    const images = [archive, { name: jaegerImage, files, entrypoint: ['/jaeger'] }, ...more];
+    const onStep = (step: string, afterMs: number): number => steps.push(`${step} ${(afterMs / 1000).toFixed(1)} s`);
+    const cluster = await Cluster.start({ images, onStep }, signal);
+    return new MockCluster(cluster, steps.join(', '));
   }
 
   /** Makes a namespace, under Pod Security "restricted" if nothing else is said. */

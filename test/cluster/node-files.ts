@@ -49,7 +49,7 @@ export function filesOf(folder: string) {
  */
 export async function makeCertificate(folder: string, signal: AbortSignal): Promise<void> {
   const { certificate, key } = filesOf(folder);
-  for (const name of ['conf', 'cni', 'logs', 'made']) mkdirSync(path.join(folder, name));
+  for (const name of ['conf', 'cni', 'made']) mkdirSync(path.join(folder, name));
   const names = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc'].map((name) => `DNS:${name}`);
   const addresses = [nodeAddress, apiService, '127.0.0.1'].map((address) => `IP:${address}`);
   await runProgram(

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { filesOf } from './node-files.ts';
 
@@ -26,12 +27,13 @@ export function spawnNode(folder: string, env: Readonly<Record<string, string>>)
   const namespaces = ['--net', '--mount', '--pid', '--ipc', '--uts', '--fork', '--kill-child=KILL', '--mount-proc'];
   // The first process gets every orphan there, and Node waits for none but its own children: a shell does.
   const init = ['sh', '-c', '"$@"; exit $?', 'sh', process.execPath, main];
-  const { certificate, log } = filesOf(folder);
-  const out = openSync(log('node'), 'a');
+  const log = filesOf(folder).log('node');
+  mkdirSync(path.dirname(log));
+  const out = openSync(log, 'a');
   const child = spawn('sh', ['-c', removeAfterwards, folder, ...namespaces, ...init], {
     detached: true,
     stdio: ['ignore', out, out, 'ipc'],
-    env: { ...process.env, ...env, NODE_EXTRA_CA_CERTS: certificate },
+    env: { ...process.env, ...env },
   });
   closeSync(out);
   return child;

@@ -2,14 +2,17 @@
  * The process in the namespaces of a cluster's node, as their first one: all of the cluster ends with it. It starts
  * the programs, says when they are ready, and hands connections from the machine on.
  */
+import { readFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setDefaultCACertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { Forward } from '../../src/istio/forward.ts';
 import { runProgram } from '../../src/istio/program.ts';
 import { answersOk, untilReady } from '../../src/istio/ready.ts';
+import { archivesOf, ownImages } from './image.ts';
 import type { FromNode, NodeOptions, ToNode } from './messages.ts';
-import { apiUrl, nodeName, writeNodeFiles } from './node-files.ts';
+import { apiUrl, filesOf, makeCertificate, nodeName, writeNodeFiles } from './node-files.ts';
 import { becomeNode } from './node-machine.ts';
 import {
   apiClientCommands,
@@ -39,8 +42,11 @@ process.on('message', (message: ToNode, handle) => {
 process.on('disconnect', () => process.exit(0));
 
 async function start(options: NodeOptions): Promise<void> {
-  const { folder, images } = options;
+  const { folder, tools } = options;
+  await makeCertificate(folder, signal);
+  setDefaultCACertificates([readFileSync(filesOf(folder).certificate, 'utf8')]);
   writeNodeFiles(options);
+  const images = await archivesOf([...ownImages(tools.coredns), ...options.images], folder, signal);
   await becomeNode(folder, signal);
   step('network, mounts, cgroups');
   const run = (name: string, command: readonly string[]): NodeProgram => {

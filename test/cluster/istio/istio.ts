@@ -5,34 +5,37 @@ import { runProgram } from '../../../src/istio/program.ts';
 import { installTools } from '../../../src/istio/tools.ts';
 import { installTestTools } from '../../tools/installed.ts';
 import type { Cluster } from '../cluster.ts';
-import { librariesOf, writeImage } from '../image.ts';
+import { librariesOf, type ScratchImage } from '../image.ts';
 
 const env = { PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
 const bin = '/usr/local/bin';
 
-/** Writes the images that Istio's installation names into a folder, of programs that were built here. */
-export async function writeIstioImages(folder: string, signal: AbortSignal): Promise<string[]> {
+/** The images that Istio's installation names, of programs that were built here. */
+export async function istioImages(signal: AbortSignal): Promise<ScratchImage[]> {
   const { istio, envoy } = await installTools(['istio', 'envoy'], signal);
-  const pilot = path.join(folder, 'pilot.tar');
-  const proxy = path.join(folder, 'proxyv2.tar');
   const istiod = `${bin}/pilot-discovery`;
-  const pilotFiles = { [istiod]: path.join(istio, 'pilot-discovery') };
-  const user = '1337:1337';
-  await writeImage({ name: 'localhost/pilot:1', files: pilotFiles, entrypoint: [istiod], user, env }, pilot, signal);
   const agent = `${bin}/pilot-agent`;
-  const files = {
+  const proxyFiles = {
     [agent]: path.join(istio, 'pilot-agent'),
     [`${bin}/envoy`]: path.join(envoy, 'envoy'),
     '/var/lib/istio/envoy/envoy_bootstrap_tmpl.json': path.join(istio, 'envoy_bootstrap.json'),
     ...(await librariesOf(path.join(envoy, 'envoy'), signal)),
     ...(await iptablesFiles(signal)),
   };
-  await writeImage(
-    { name: 'localhost/proxyv2:1', files, links: iptablesLinks(), entrypoint: [agent], user: '0', env },
-    proxy,
-    signal,
-  );
-  return [pilot, proxy];
+  return [
+    {
+      name: 'localhost/pilot:1',
+      files: { [istiod]: path.join(istio, 'pilot-discovery') },
+      entrypoint: [istiod],
+      ...{ user: '1337:1337', env },
+    },
+    {
+      name: 'localhost/proxyv2:1',
+      ...{ files: proxyFiles, links: iptablesLinks() },
+      entrypoint: [agent],
+      ...{ user: '0', env },
+    },
+  ];
 }
 
 const iptables = '/usr/sbin/xtables-nft-multi';

@@ -1,14 +1,11 @@
 /** The same manifests with a real istiod in the cluster: its webhook puts a sidecar into each pod. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Reply } from '../../../src/reply/reply.ts';
 import { runProgram } from '../../program.ts';
 import { eventually, MockCluster } from '../mock-cluster.ts';
 import { updateUnderLoad } from '../rolling-update.ts';
-import { installIstio, writeIstioImages } from './istio.ts';
+import { installIstio, istioImages } from './istio.ts';
 
 const signal = AbortSignal.timeout(800_000);
 
@@ -28,10 +25,8 @@ spec:
 
 describe('on a real Kubernetes with a real istiod', () => {
   let mocks: MockCluster;
-  let folder: string;
   before(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'meshmock-istio-images-'));
-    mocks = await MockCluster.start(signal, await writeIstioImages(folder, signal));
+    mocks = await MockCluster.start(signal, await istioImages(signal));
     await installIstio(mocks.cluster, signal);
     // The container that prepares a pod's network for its sidecar may do more than "restricted" allows.
     await mocks.namespace('mesh', 'istio-injection=enabled');
@@ -43,10 +38,7 @@ describe('on a real Kubernetes with a real istiod', () => {
     await mocks.cluster.apply(printed.stdout, '-n', 'mesh');
     await mocks.ready('mesh');
   });
-  after(async () => {
-    await mocks?.[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true });
-  });
+  after(() => mocks?.[Symbol.asyncDispose]());
 
   const call = async (uri: string): Promise<Reply> => {
     await using forward = await mocks.cluster.portForward('service/gateway', 8080, 'mesh');

@@ -8,12 +8,13 @@ import { headerFields } from '../plan/plan.ts';
 import { shownUri } from '../reply/evidence.ts';
 import type { CallResult } from '../reply/reply.ts';
 import { isFailed } from '../reply/status.ts';
-import { printable, renderText, summaryNotes } from '../reply/text.ts';
+import { printable, summaryNotes } from '../reply/text.ts';
 import type { TraceVerdict } from '../trace/compare.ts';
+import { answerText } from './answer-text.ts';
 import { type CallSettings, callSchema, readCallSettings } from './call-options.ts';
 import { checkTraces } from './call-trace.ts';
 import { Jaeger } from './jaeger.ts';
-import { junitXml } from './junit.ts';
+import { type JunitCase, junitXml } from './junit.ts';
 import { helpOf } from './options.ts';
 import { paintOutput } from './paint.ts';
 import { Progress } from './progress.ts';
@@ -142,7 +143,12 @@ function report(settings: CallSettings, round: Rounds, durationMs: number): void
   if (junit !== undefined) {
     const suite = `meshmock call ${call.target}${shownUri(target.path)}`;
     const all = ofTraces === undefined ? verdicts : [...verdicts, asExpectation(ofTraces)];
-    writeFileSync(junit, junitXml(suite, all, durationMs, isUnreachable ? problem : undefined));
+    const cases = all.length === 0 ? [anAnswer] : all;
+    const unreachable = isUnreachable ? problem : undefined;
+    writeFileSync(
+      junit,
+      junitXml([{ name: suite, cases: cases.map((each) => junitCase(each, durationMs / cases.length, unreachable)) }]),
+    );
   }
   if (json) {
     const passed = outcomeOf(round) === 'passed';
@@ -152,6 +158,16 @@ function report(settings: CallSettings, round: Rounds, durationMs: number): void
     process.stdout.write(textOf(round, ofTraces, durationMs));
   }
   if (problem !== undefined) process.stderr.write(`meshmock: ${problem}\n`);
+}
+
+/** Without an expectation there is still one: that somebody answers. */
+const anAnswer: Verdict = { expectation: 'an answer', passed: true, seen: 'an answer' };
+
+function junitCase({ expectation, passed, seen }: Verdict, durationMs: number, problem: string | undefined): JunitCase {
+  const common = { name: expectation, durationMs };
+  if (problem !== undefined) return { ...common, outcome: { kind: 'error', message: problem } };
+  if (passed) return { ...common, outcome: { kind: 'passed', output: seen } };
+  return { ...common, outcome: { kind: 'failure', message: `seen: ${seen}` } };
 }
 
 /** Before anything is sent: a file that cannot be written must not cost the result. What is in it stays till then. */
@@ -178,18 +194,6 @@ function textOf(
   ];
   const after = rounds === 1 ? '' : `after ${rounds} rounds, ${(durationMs / 1000).toFixed(1)} s\n`;
   return parts.filter((part) => part !== '').join('\n') + after;
-}
-
-function answerText(call: CallResult): string {
-  const { target, reply, status, answeredBy, mesh, body = '' } = call;
-  if (reply !== undefined) return renderText(reply, paintOutput);
-  const lines = [
-    mesh?.refusal === undefined
-      ? `${target} answers ${status}${answeredBy === 'foreign' ? ', and is no meshmock' : ''}`
-      : `${target}: ${status}, refused by the proxy: ${mesh.refusal.reason}. ${mesh.refusal.explanation}`,
-    ...body.split('\n'),
-  ];
-  return lines.map((line) => `${printable(line)}\n`).join('');
 }
 
 function verdictLines({ expectation, passed, seen }: Verdict): string {

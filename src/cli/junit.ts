@@ -1,32 +1,65 @@
-import type { Verdict } from '../expect/check.ts';
+/** What a CI server shows of one case. */
+export interface JunitCase {
+  readonly name: string;
+  readonly durationMs: number;
+  readonly outcome:
+    | { readonly kind: 'passed'; readonly output: string }
+    | { readonly kind: 'failure' | 'error'; readonly message: string; readonly details?: string }
+    | { readonly kind: 'skipped'; readonly message: string };
+}
 
-/**
- * Writes expectations as JUnit XML, in the form that CI servers read (testmoapp/junitxml): one test case each.
- *
- * @param problem why nothing could be seen; then each case is an error
- */
-export function junitXml(suite: string, verdicts: readonly Verdict[], durationMs: number, problem?: string): string {
-  // Without an expectation there is still one: that somebody answers.
-  const checked = verdicts.length > 0 ? verdicts : [{ expectation: 'an answer', passed: true, seen: 'an answer' }];
-  const failures = checked.filter(({ passed }) => !passed).length;
-  const [failed, errors] = problem === undefined ? [failures, 0] : [0, checked.length];
-  const time = (durationMs / 1000).toFixed(3);
-  const counts = `tests="${checked.length}" failures="${failed}" errors="${errors}" time="${time}"`;
-  const cases = checked.map(({ expectation, passed, seen }) => {
-    const open = `    <testcase classname="meshmock" name="${escapeXml(expectation)}" time="${time}">`;
-    if (problem !== undefined) return `${open}\n      <error message="${escapeXml(problem)}"/>\n    </testcase>`;
-    if (passed) return `${open}\n      <system-out>${escapeXml(seen)}</system-out>\n    </testcase>`;
-    return `${open}\n      <failure message="${escapeXml(`seen: ${seen}`)}"/>\n    </testcase>`;
-  });
+export interface JunitSuite {
+  readonly name: string;
+  readonly cases: readonly JunitCase[];
+}
+
+/** Writes suites as JUnit XML, in the form that CI servers read (testmoapp/junitxml). */
+export function junitXml(suites: readonly JunitSuite[]): string {
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites ${counts}>`,
-    `  <testsuite name="${escapeXml(suite)}" ${counts}>`,
-    ...cases,
-    '  </testsuite>',
+    `<testsuites ${countsOf(suites.flatMap(({ cases }) => cases))}>`,
+    ...suites.flatMap(({ name, cases }) => [
+      `  <testsuite name="${escapeXml(name)}" ${countsOf(cases)}>`,
+      ...cases.map(caseXml),
+      '  </testsuite>',
+    ]),
     '</testsuites>',
     '',
   ].join('\n');
+}
+
+function countsOf(cases: readonly JunitCase[]): string {
+  const count = (wanted: JunitCase['outcome']['kind']): number =>
+    cases.filter(({ outcome }) => outcome.kind === wanted).length;
+  const skipped = count('skipped');
+  return [
+    `tests="${cases.length}" failures="${count('failure')}" errors="${count('error')}"`,
+    ...(skipped === 0 ? [] : [`skipped="${skipped}"`]),
+    `time="${seconds(cases.reduce((sum, { durationMs }) => sum + durationMs, 0))}"`,
+  ].join(' ');
+}
+
+function caseXml({ name, durationMs, outcome }: JunitCase): string {
+  const open = `    <testcase classname="meshmock" name="${escapeXml(name)}" time="${seconds(durationMs)}">`;
+  return `${open}\n      ${outcomeXml(outcome)}\n    </testcase>`;
+}
+
+function outcomeXml(outcome: JunitCase['outcome']): string {
+  switch (outcome.kind) {
+    case 'passed':
+      return `<system-out>${escapeXml(outcome.output)}</system-out>`;
+    case 'skipped':
+      return `<skipped message="${escapeXml(outcome.message)}"/>`;
+    case 'failure':
+    case 'error': {
+      const open = `<${outcome.kind} message="${escapeXml(outcome.message)}"`;
+      return outcome.details === undefined ? `${open}/>` : `${open}>${escapeXml(outcome.details)}</${outcome.kind}>`;
+    }
+  }
+}
+
+function seconds(durationMs: number): string {
+  return (durationMs / 1000).toFixed(3);
 }
 
 /** What XML 1.0 cannot hold at all (its section 2.2) is left out. */

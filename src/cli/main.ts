@@ -11,6 +11,7 @@ const help = `meshmock: a mock service for exploring a service mesh
   meshmock up [MESH]      a mesh of services on this machine: demo, octopus, or a YAML file
   meshmock serve          one service
   meshmock call URL       sends a plan, prints the tree, checks what is expected of it
+  meshmock test FILE      cases in YAML: what a mesh's configuration does, proven
   meshmock istio up       a real Istio on this machine, without a cluster
   meshmock manifests URL  Kubernetes manifests for the services that a plan names
   meshmock plan TEXT      a plan from any form to any other: path, json, curl, grpcurl
@@ -21,49 +22,35 @@ const usageExitCode = 2;
 /** An error of ours (sysexits.h, EX_SOFTWARE): no expectation that failed. */
 const internalExitCode = 70;
 
+interface Command {
+  readonly help: string;
+  readonly run: (args: readonly string[]) => void | Promise<void>;
+}
+
 /** Commands are loaded when they are called for: each needs other things, and starting is to be quick. */
-async function run(command: string | undefined, args: readonly string[]): Promise<void> {
-  const wantsHelp = args.includes('--help') || args.includes('-h');
-  switch (command) {
-    case 'serve': {
-      const { serve, serveHelp } = await import('./serve.ts');
-      return wantsHelp ? print(serveHelp) : serve(args);
-    }
-    case 'up': {
-      const { up, upHelp } = await import('./up.ts');
-      return wantsHelp ? print(upHelp) : up(args);
-    }
-    case 'call': {
-      const { call, callHelp } = await import('./call.ts');
-      return wantsHelp ? print(callHelp) : call(args);
-    }
-    case 'istio': {
-      const { istio, istioHelp } = await import('./istio.ts');
-      return wantsHelp ? print(istioHelp) : istio(args);
-    }
-    case 'plan': {
-      const { plan, planHelp } = await import('./plan.ts');
-      return wantsHelp ? print(planHelp) : print(await plan(args));
-    }
-    case 'manifests': {
-      const { manifests, manifestsHelp } = await import('./manifests.ts');
-      return wantsHelp ? print(manifestsHelp) : manifests(args);
-    }
-    case undefined:
-    case 'help':
-    case '--help':
-    case '-h':
-      return print(help);
-    case '--version': {
-      const { programVersion } = await import('./serve.ts');
-      return print(programVersion());
-    }
-    default:
-      throw new MeshmockError(
-        'usage',
-        `"${command}" is no command: there are up, serve, call, istio, manifests and plan`,
-      );
-  }
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  up: () => import('./up.ts').then(({ up, upHelp }) => ({ help: upHelp, run: up })),
+  serve: () => import('./serve.ts').then(({ serve, serveHelp }) => ({ help: serveHelp, run: serve })),
+  call: () => import('./call.ts').then(({ call, callHelp }) => ({ help: callHelp, run: call })),
+  test: () => import('./test.ts').then(({ test, testHelp }) => ({ help: testHelp, run: test })),
+  istio: () => import('./istio.ts').then(({ istio, istioHelp }) => ({ help: istioHelp, run: istio })),
+  manifests: () =>
+    import('./manifests.ts').then(({ manifests, manifestsHelp }) => ({ help: manifestsHelp, run: manifests })),
+  plan: () =>
+    import('./plan.ts').then(({ plan, planHelp }) => ({
+      help: planHelp,
+      run: async (args) => print(await plan(args)),
+    })),
+};
+
+async function run(command: string, args: readonly string[]): Promise<void> {
+  if (['help', '--help', '-h'].includes(command)) return print(help);
+  if (command === '--version') return print((await import('./serve.ts')).programVersion());
+  const load = Object.hasOwn(commands, command) ? commands[command] : undefined;
+  if (load === undefined)
+    throw new MeshmockError('usage', `"${command}" is no command: there are ${Object.keys(commands).join(', ')}`);
+  const { help: own, run: start } = await load();
+  await (args.includes('--help') || args.includes('-h') ? print(own) : start(args));
 }
 
 function print(text: string): void {
@@ -105,5 +92,5 @@ if (Number(process.versions.node.split('.')[0]) < oldestNode) {
   );
 } else {
   module.enableCompileCache();
-  run(process.argv[2], process.argv.slice(3)).catch(fail);
+  run(process.argv[2] ?? 'help', process.argv.slice(3)).catch(fail);
 }

@@ -13,7 +13,10 @@ export const testSchema = {
     help: 'a mesh that is running: a meshmock through which its services are called, or the service or gateway NAME itself; grpc://HOST:PORT for gRPC',
     repeatable: true,
   },
-  istio: { isSwitch: true, help: 'a mesh without a cluster, from the manifests of each file: so if no --entry is given' },
+  istio: {
+    isSwitch: true,
+    help: 'a mesh without a cluster, from the manifests of each file: so if no --entry is given',
+  },
   only: { parse: text, value: 'TEXT', help: 'only cases with this in their names', repeatable: true },
   contrast: {
     isSwitch: true,
@@ -53,8 +56,10 @@ export function readTestSettings(args: readonly string[]): TestSettings {
   const { values, positionals } = parseOptions(testSchema, args, {});
   if (positionals.length === 0) throw new MeshmockError('usage', 'expected files of cases, or folders with them');
   if (values.entry.length > 0) {
-    if (values.istio) throw new MeshmockError('usage', '--entry is a mesh that is running, --istio makes one: give one of them');
-    if (values.contrast) throw new MeshmockError('usage', '--contrast changes the mesh, and one that is running is not ours to change');
+    if (values.istio)
+      throw new MeshmockError('usage', '--entry is a mesh that is running, --istio makes one: give one of them');
+    if (values.contrast)
+      throw new MeshmockError('usage', '--contrast changes the mesh, and one that is running is not ours to change');
     if (values.keep) throw new MeshmockError('usage', '--keep is for a mesh that is made for the cases');
   }
   return { ...values, files: [...new Set(positionals.flatMap(caseFiles))] };

@@ -26,12 +26,6 @@ export interface LabBlocks {
 
 const phases = { before: ['before'], after: ['after'], always: ['before', 'after'] } as const;
 
-/** Where a reader reaches services that the labs' mesh does not have at first: there is no more than one of a kind. */
-const laterPorts: readonly (readonly [name: RegExp, port: number])[] = [
-  [/^istio-ingressgateway|-istio$/, 8085],
-  [/^/, 8086],
-];
-
 /** A mesh for pages of labs, one after the other. */
 export class LabBed implements AsyncDisposable {
   private readonly anyPort = { host: 'localhost', port: 0 };
@@ -73,37 +67,52 @@ export class LabBed implements AsyncDisposable {
         examples: examplesOf(page, kind).map((example) => ({ ...example, printed: [] as string[] })),
       };
     });
+    const text = readManifestSources([...cases.manifests, ...cases.change])
+      .map((source) => source.text)
+      .join('\n');
     for (const phase of ['before', 'after'] satisfies Phase[]) {
       const shown = kinds.filter(
         ({ when, examples }) => phases[when].some((one) => one === phase) && examples.length > 0,
       );
       if (shown.length === 0) continue;
       await this.mesh.become(cases, phase, this.never);
-      await this.warmUp();
+      await this.warmUp(text);
       for (const { examples } of shown)
-        for (const { command, printed } of examples) printed.push((await runWith(command, this.places())).output);
+        for (const { command, printed } of examples) printed.push((await runWith(command, this.places(text))).output);
     }
     return kinds;
   }
 
   /** So that nothing shown is the first request of a process. Not once a lab counts what comes. */
-  private async warmUp(): Promise<void> {
+  private async warmUp(text: string): Promise<void> {
     if (this.isWarm) return;
     this.isWarm = true;
     const all = '@service1|grpc:service1|service2|grpc:service2|service3|service4';
-    for (let i = 0; i < 4; i++) await runWith(`curl -g 'localhost:8080/${all}/${all}/x'`, this.places());
+    for (let i = 0; i < 4; i++) await runWith(`curl -g 'localhost:8080/${all}/${all}/x'`, this.places(text));
   }
 
-  /** Each service of the labs' mesh stands where `meshmock istio up` alone puts it. */
-  private places(): [shown: string, real: string][] {
-    const { ports } = this.mesh;
-    const names = ['gateway', 'service1', 'service2', 'service3', 'service4'];
-    return ports.map(({ entry: { kind, name, protocol }, port }) => {
-      if (kind === 'jaeger') return ['localhost:16686', `localhost:${port}`];
-      const index = names.indexOf(name);
-      const [, later = 0] = laterPorts.find(([pattern]) => pattern.test(name.replace(/\..*$/, ''))) ?? [];
-      const shown = index < 0 ? later : 8080 + index;
-      return [`localhost:${protocol === 'http' ? shown : shown + 1010}`, `localhost:${port}`];
-    });
+  /** Where `meshmock istio up` puts the services of the labs' mesh, and after them those that the lab itself brings. */
+  private places(lab: string): [shown: string, real: string][] {
+    const ports = this.mesh.ports.filter(
+      ({ entry: { name, kind } }) => kind !== 'jaeger' && lab.includes(nameIn(name)),
+    );
+    const names = [...new Set([...meshServices, ...ports.map(({ entry }) => entry.name)])];
+    return [
+      ...ports.map(({ entry: { name, protocol }, port }): [string, string] => [
+        `localhost:${(protocol === 'http' ? 8080 : 9090) + names.indexOf(name)}`,
+        `localhost:${port}`,
+      ]),
+      ...this.mesh.ports
+        .filter(({ entry }) => entry.kind === 'jaeger')
+        .map(({ port }): [string, string] => ['localhost:16686', `localhost:${port}`]),
+    ];
   }
+}
+
+const meshServices = ['gateway', 'service1', 'service2', 'service3', 'service4'];
+
+/** What the manifests say that a way into the mesh is there for. */
+function nameIn(entry: string): string {
+  const [service = ''] = entry.split('.');
+  return service === 'istio-ingressgateway' ? 'istio: ingressgateway' : `name: ${service.replace(/-istio$/, '')}\n`;
 }

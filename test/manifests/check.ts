@@ -5,6 +5,7 @@ import { Schemas } from '../../src/istio/api/schemas.ts';
 import { checkManifests } from '../../src/istio/cluster.ts';
 import { workloadKinds } from '../../src/istio/cluster-view.ts';
 import { readCrds } from '../../src/istio/crds.ts';
+import { gatewayObjects } from '../../src/istio/gateways.ts';
 import { labelledPod, looseEnds } from '../../src/istio/loose-ends.ts';
 import { type Manifest, parseManifests } from '../../src/istio/manifest.ts';
 import { type KubeObject, type Service, titleOf, type Workload } from '../../src/istio/objects.ts';
@@ -69,7 +70,11 @@ function refusals(manifests: readonly Manifest[], bed: Parameters<typeof checkMa
 }
 
 function hanging(objects: readonly KubeObject[]): string[] {
-  const workloads = objects.filter(({ kind }) => workloadKinds.includes(kind)) as Workload[];
+  const own = objects.filter(({ kind }) => workloadKinds.includes(kind)) as Workload[];
+  const gateways = objects.filter(({ kind }) => kind === 'Gateway');
+  // An installation has the gateways that Gateways select.
+  const installed = gatewayObjects(gateways, own, []).filter(({ kind }) => kind === 'Deployment') as Workload[];
+  const workloads = [...own, ...installed];
   const pods = objects
     .filter(({ kind }) => kind === 'Pod')
     .map(({ metadata: { namespace = 'default', labels = {} } }) => ({ namespace, labels }));

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, suite, test } from 'node:test';
 import { parseCaseFile } from '../../src/cli/case-file.ts';
 import { root } from '../repo/readme.ts';
-import { LabBed, labs } from './labs.ts';
+import { LabBed, labs, pageOf } from './labs.ts';
 import { maskedMesh, maskedVersions } from './readme.ts';
 
 suite('the pages of the labs show what they print (npm run readme:labs writes it)', () => {
@@ -27,6 +27,18 @@ test('each lab has cases that fail without what it applies', () => {
     const file = path.join(root, lab, 'test.yaml');
     const { change, cases } = parseCaseFile(readFileSync(file, 'utf8'), file, { timeoutMs: 0, retryUntilMs: 0 });
     assert.ok(change.length > 0 && cases.length > 0, file);
+  }
+});
+
+test('a lab that cannot be run here has cases for a cluster, and says so', () => {
+  const others = globSync('istio/labs/*/README.md', { cwd: root })
+    .map((page) => path.dirname(page))
+    .filter((lab) => !labs.includes(lab));
+  assert.ok(others.length > 0);
+  for (const lab of others) {
+    const file = path.join(root, lab, 'cases.yml');
+    parseCaseFile(readFileSync(file, 'utf8'), file, { timeoutMs: 0, retryUntilMs: 0 });
+    assert.match(readFileSync(pageOf(lab), 'utf8'), /validated, not run here/i);
   }
 });
 

@@ -7,8 +7,9 @@ import { parseCaseFile } from '../../src/cli/case-file.ts';
 import { readManifestSources } from '../../src/cli/manifest-sources.ts';
 import { type BlockKind, type Example, examplesOf, root, runWith } from '../repo/readme.ts';
 
-export const labs = globSync('istio/labs/*/README.md', { cwd: root })
-  .map((page) => path.dirname(page))
+/** Those that can be run here. */
+export const labs = globSync('istio/labs/*/test.yaml', { cwd: root })
+  .map((file) => path.dirname(file))
   .sort();
 
 export const pageOf = (lab: string): string => path.join(root, lab, 'README.md');

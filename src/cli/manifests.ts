@@ -1,4 +1,12 @@
-import { type CalledServices, calledServices, checkName } from '../manifests/called-services.ts';
+import {
+  type CalledServices,
+  type Callee,
+  calledServices,
+  checkName,
+  checkNamespace,
+  serviceHost,
+  usualPorts,
+} from '../manifests/called-services.ts';
 import { manifestsOf, writeManifests } from '../manifests/manifests.ts';
 import type { MeshService } from '../manifests/mesh-service.ts';
 import { MeshmockError } from '../plan/error.ts';
@@ -47,9 +55,15 @@ function name(value: string): string {
   return value;
 }
 
+function namespace(value: string): string {
+  checkNamespace(value);
+  return value;
+}
+
 function httpUrl(value: string): string {
-  const url = URL.parse(value);
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return value.replace(/\/+$/, '');
+  // A path is put behind it.
+  const isBase = URL.canParse(value) && /^https?:\/\/[^\s?#]+$/.test(value);
+  if (isBase) return value.replace(/\/+$/, '');
   throw new MeshmockError('usage', `"${value}" is no URL such as http://jaeger:4318`);
 }
 
@@ -76,7 +90,11 @@ const manifestsSchema = {
     repeatable: true,
   },
   entry: { parse: name, default: 'gateway', value: 'SERVICE', help: 'who is sent the plan, where the URL names none' },
-  namespace: { parse: name, value: 'NAME', help: 'the namespace of it all, made too; the current one if not given' },
+  namespace: {
+    parse: namespace,
+    value: 'NAME',
+    help: 'the namespace of it all, made too; the current one if not given',
+  },
   istio: {
     isSwitch: true,
     help: 'adds a DestinationRule and a VirtualService to start from for each service with several versions',
@@ -122,9 +140,10 @@ export function manifestsFor(args: readonly string[]): Pick<CalledServices, 'lef
   if (positionals.length === 0)
     throw new MeshmockError('usage', 'expected a URL or path (quote it: the shell reads | and ( itself)');
   const commands = positionals.map(readCommand);
-  const entry = commands.map(entryOf).find((host) => host !== undefined) ?? values.entry;
+  const named = commands.flatMap(entryOf);
+  const entries: Callee[] = named.length > 0 ? named : [{ host: values.entry, scheme: 'http', port: usualPorts.http }];
   const plans = commands.map(({ plan }) => plan);
-  const { services, leftOut } = calledServices(plans, entry, values.namespace);
+  const { services, leftOut } = calledServices(plans, entries, values.namespace);
   for (const { service } of [...values.versions, ...values.replicas, ...values.behaviour]) {
     if (service !== undefined && !services.some((known) => known.name === service))
       throw new MeshmockError(
@@ -148,10 +167,15 @@ function asTyped(word: string): string {
   return /^[\w.,:/=@-]+$/.test(word) ? word : quoteWord(word);
 }
 
-/** A URL's host is who is asked, unless it is this machine, where a port is forwarded. */
-function entryOf({ http, grpc }: Command): string | undefined {
-  const host = (http ?? grpc)?.host;
-  return host === undefined || host === '' || /^localhost$|[.:]/.test(host) ? undefined : host;
+/**
+ * A URL's host is who is asked, unless it is no Service: this machine, where a port is forwarded, or a host of an
+ * ingress. TLS ends before it, at a port that is not its own.
+ */
+function entryOf({ http, grpc, isTls = false }: Command): Callee[] {
+  const address = grpc ?? http;
+  if (address === undefined || serviceHost(address.host) === undefined) return [];
+  const scheme = grpc === undefined ? 'http' : 'grpc';
+  return [{ host: address.host, scheme, port: isTls ? usualPorts[scheme] : address.port }];
 }
 
 function withOptions(

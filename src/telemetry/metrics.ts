@@ -101,7 +101,8 @@ function serverAttributes({ protocol, method, headers }: RequestFacts, outcome: 
       ? {
           'http.request.method': method,
           'http.route': httpRoute,
-          'url.scheme': headers['x-forwarded-proto'] ?? 'http',
+          // Callers may say anything there, and each value would be a series of its own.
+          'url.scheme': headers['x-forwarded-proto'] === 'https' ? 'https' : 'http',
         }
       : rpc),
     ...statusAttribute(seen),

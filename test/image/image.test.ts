@@ -65,7 +65,7 @@ suite('the image', { timeout: 600_000 }, () => {
         Entrypoint: ['node', '/app/dist/cli/main.js'],
         Cmd: ['serve'],
         StopSignal: 'SIGTERM',
-        ports: ['8080/tcp', '9090/tcp'],
+        ports: ['8080/tcp', '9090/tcp', '9464/tcp'],
       },
     );
     const { title, licenses, source, version, revision, created, 'base.name': base } = labelsOf(found.Labels);

@@ -49,6 +49,13 @@ test('Prometheus finds requests and calls of both protocols, by what came of the
   });
 });
 
+test('what callers say in a header makes no series of its own', async () => {
+  await using app = await serve();
+  for (const scheme of ['https', 'evil-1', 'evil-2']) await callHttp(app.http, '/x', { 'x-forwarded-proto': scheme });
+  const schemes = Object.keys(await counts(app.metrics)).map((key) => /url_scheme="(.*?)"/.exec(key)?.[1]);
+  assert.deepEqual(schemes.sort(), ['http', 'https']);
+});
+
 test('durations are seconds, of the whole request', async () => {
   await using app = await serve();
   await callHttp(app.http, '/~delay=300ms/x');

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import {
   type CalledServices,
   type Callee,
@@ -12,7 +14,7 @@ import type { MeshService } from '../manifests/mesh-service.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { parseDirectives } from '../plan/parse.ts';
 import { defaultPlanLimits } from '../plan/plan.ts';
-import { text, wholeNumber } from './option-values.ts';
+import { wholeNumber } from './option-values.ts';
 import { helpOf, parseOptions, type Values } from './options.ts';
 import { type Command, readCommand } from './plan-forms.ts';
 import { programVersion } from './serve.ts';
@@ -61,10 +63,15 @@ function namespace(value: string): string {
 }
 
 function httpUrl(value: string): string {
-  // A path is put behind it.
+  // Its path is put behind it; whoever gives the endpoint of traces means the same collector.
   const isBase = URL.canParse(value) && /^https?:\/\/[^\s?#]+$/.test(value);
-  if (isBase) return value.replace(/\/+$/, '');
+  if (isBase) return value.replace(/\/*(?:\/v1\/traces\/*)?$/, '');
   throw new MeshmockError('usage', `"${value}" is no URL such as http://jaeger:4318`);
+}
+
+function image(value: string): string {
+  if (/^[^\s:@/][^\s]*$/.test(value)) return value;
+  throw new MeshmockError('usage', `"${value}" is no image such as meshmock:0.1.0`);
 }
 
 const manifestsSchema = {
@@ -99,7 +106,7 @@ const manifestsSchema = {
     isSwitch: true,
     help: 'adds a DestinationRule and a VirtualService to start from for each service with several versions',
   },
-  image: { parse: text, value: 'IMAGE', help: "the image; `meshmock` with this program's version if not given" },
+  image: { parse: image, value: 'IMAGE', help: "the image; `meshmock` with this program's version if not given" },
   spansTo: {
     parse: httpUrl,
     value: 'URL',
@@ -109,7 +116,8 @@ const manifestsSchema = {
 
 export const manifestsHelp = `meshmock manifests URL…: Kubernetes manifests for the services that plans name
 
-URL is a plan in any form: a path, a URL, JSON, a curl or a grpcurl command. What is printed is for kubectl apply -f -.
+URL is a plan in any form: a path, a URL, JSON, a curl or a grpcurl command; - reads it from standard input. What is
+printed is for kubectl apply -f -.
 
 ${helpOf(manifestsSchema)}`;
 
@@ -136,11 +144,11 @@ export function manifests(args: readonly string[]): void {
  * @throws MeshmockError that says where a text is no plan, or which option is wrong
  */
 export function manifestsFor(args: readonly string[]): Pick<CalledServices, 'leftOut'> & { readonly text: string } {
-  const { values, positionals } = parseOptions(manifestsSchema, args, {});
+  const { values, positionals, given } = parseOptions(manifestsSchema, args, {});
   if (positionals.length === 0)
     throw new MeshmockError('usage', 'expected a URL or path (quote it: the shell reads | and ( itself)');
-  const commands = positionals.map(readCommand);
-  const named = commands.flatMap(entryOf);
+  const commands = positionals.map((each) => readCommand(each === '-' ? readFileSync(0, 'utf8') : each));
+  const named = commands.flatMap((command) => entryOf(command, given.has('--entry')));
   const entries: Callee[] = named.length > 0 ? named : [{ host: values.entry, scheme: 'http', port: usualPorts.http }];
   const plans = commands.map(({ plan }) => plan);
   const { services, leftOut } = calledServices(plans, entries, values.namespace);
@@ -168,12 +176,16 @@ function asTyped(word: string): string {
 }
 
 /**
- * A URL's host is who is asked, unless it is no Service: this machine, where a port is forwarded, or a host of an
- * ingress. TLS ends before it, at a port that is not its own.
+ * A URL's host is who is asked, unless it is this machine, where a port is forwarded, or the host of an ingress, behind
+ * which is who is named besides. TLS ends before it, at a port that is not its own.
  */
-function entryOf({ http, grpc, isTls = false }: Command): Callee[] {
+function entryOf({ http, grpc, isTls = false }: Command, isNamed: boolean): Callee[] {
   const address = grpc ?? http;
-  if (address === undefined || serviceHost(address.host) === undefined) return [];
+  if (address === undefined || ['', 'localhost'].includes(address.host) || isIP(address.host) !== 0) return [];
+  if (serviceHost(address.host) === undefined) {
+    if (isNamed) return [];
+    throw new MeshmockError('usage', `${address.host} is no Service here: say with --entry which one gets the plan`);
+  }
   const scheme = grpc === undefined ? 'http' : 'grpc';
   return [{ host: address.host, scheme, port: isTls ? usualPorts[scheme] : address.port }];
 }
@@ -185,9 +197,13 @@ function withOptions(
   const of = <T>(all: readonly Assigned<T>[]): T | undefined =>
     (all.findLast((one) => one.service === service.name) ?? all.findLast((one) => one.service === undefined))?.value;
   const behaviour = of(values.behaviour);
+  const ownVersions = values.versions.filter((one) => one.service === service.name).flatMap(({ value }) => value);
   return {
     ...service,
-    versions: (of(values.versions) ?? ['v1']).map((version) => ({ version, replicas: of(values.replicas) ?? 1 })),
+    versions: (ownVersions.length > 0 ? [...new Set(ownVersions)] : ['v1']).map((version) => ({
+      version,
+      replicas: of(values.replicas) ?? 1,
+    })),
     ...(behaviour === undefined ? {} : { behaviour }),
   };
 }

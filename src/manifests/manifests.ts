@@ -12,6 +12,9 @@ export interface ManifestOptions extends WorkloadOptions {
   readonly istio: boolean;
 }
 
+/** There already, and not for whoever deletes what was applied. */
+const clustersOwn = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+
 /**
  * Everything that `kubectl apply` needs to run services.
  *
@@ -22,9 +25,10 @@ export function manifestsOf(services: readonly MeshService[], options: ManifestO
     const namespace = service.namespace ?? options.namespace;
     return { ...service, namespace };
   });
-  const namespaces = [...new Set(placed.flatMap(({ namespace }) => namespace ?? []))];
+  const namespaces = new Set(placed.flatMap(({ namespace }) => namespace ?? []));
+  for (const own of clustersOwn) namespaces.delete(own);
   const objects = [
-    ...namespaces.map((name) => namespaceObject(name, options.istio)),
+    ...[...namespaces].map((name) => namespaceObject(name, options.istio)),
     ...placed.flatMap((service) => workloadsOf(service, options)),
     ...(options.istio ? placed.flatMap(istioObjectsOf) : []),
   ];

@@ -86,8 +86,29 @@ test('a URL names the entry, unless it is for a forwarded port', async () => {
   assert.equal(await entryOf('127.0.0.1:8080/@a/'), 'ServiceAccount gateway');
   assert.equal(await entryOf('localhost/@a/', '--entry', 'edge'), 'ServiceAccount edge');
   assert.equal(await entryOf(`curl -g 'http://front/@a/' -H 'end-user: jason'`), 'ServiceAccount front');
-  assert.equal(await entryOf('http://shop.test/@a/'), 'ServiceAccount gateway');
+  assert.equal(await entryOf('http://shop.test/@a/', '--entry', 'edge'), 'ServiceAccount edge');
+  assert.match(await refusal('http://shop.test/@a/'), /shop\.test is no Service here: say with --entry which one/);
   assert.equal(await entryOf('http://front.mock.svc:8080/@a/', '--namespace', 'mock'), 'Namespace mock');
+});
+
+test('a plan comes from standard input too, and versions from several flags', async () => {
+  const { code, stdout } = await runProgram(
+    ['manifests', '-', '--versions', 'a=v1', '--versions', 'a=v2,v1'],
+    '/@a/\n',
+  );
+  assert.equal(code, 0);
+  assert.deepEqual(
+    [...stdout.matchAll(/^ {2}name: (a-.*)$/gm)].map(([, name]) => name),
+    ['a-v1', 'a-v2'],
+  );
+});
+
+test('namespaces that every cluster has are not made', async () => {
+  const all = await printed('/@a/@b.kube-system.svc/', '--namespace', 'default', '--istio');
+  assert.deepEqual(
+    titles(all).filter((title) => title.startsWith('Namespace')),
+    [],
+  );
 });
 
 test('every URL names its entry, and a port of it', async () => {
@@ -188,6 +209,8 @@ const refused: readonly (readonly [args: readonly string[], says: RegExp])[] = [
   [['/@a.b_c.svc/'], /"b_c" can be no namespace/],
   [['http://front:9090/@a/'], /front:9090 is for gRPC/],
   [['/@a|a-b/', '--versions', 'a=b-v1'], /there would be two of Deployment a-b-v1/],
+  [['/@a/', '--image', 'bad image'], /"bad image" is no image such as meshmock:0.1.0/],
+  [['mesh.yaml'], /mesh\.yaml is no Service here/],
   [['/@a/', '--spans-to', 'jaeger:4318'], /"jaeger:4318" is no URL such as http:\/\/jaeger:4318/],
   [['/@a/', '--spans-to', 'http://jaeger:4318/?x'], /is no URL such as/],
 ];

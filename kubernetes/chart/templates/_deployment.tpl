@@ -112,13 +112,16 @@ spec:
             {{- end }}
             {{- with $values.spansTo }}
             - name: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
-              value: {{ include "meshmock.literal" (printf "%s/v1/traces" (trimSuffix "/" .)) }}
+              value: {{ include "meshmock.literal" (printf "%s/v1/traces" (trimSuffix "/" . | trimSuffix "/v1/traces")) }}
             - name: OTEL_SEMCONV_STABILITY_OPT_IN
               value: http/dup,rpc/dup
             - name: ISTIO_META_CLUSTER_ID
               value: Kubernetes
             - name: ISTIO_META_MESH_ID
               value: cluster.local
+            {{- end }}
+            {{- with $values.env }}
+            {{- toYaml . | nindent 12 }}
             {{- end }}
           startupProbe:
             httpGet:

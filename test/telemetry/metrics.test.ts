@@ -65,6 +65,12 @@ test('durations are seconds, of the whole request', async () => {
   assert.match(page, /^target_info\{service_name="app",service_version="v1",/m);
 });
 
+test('what the environment says of the resource counts more, as in spans', async () => {
+  await using app = await serve({ OTEL_RESOURCE_ATTRIBUTES: 'service.instance.id=uid-1,k8s.pod.name=app-1' });
+  const page = await (await fetch(app.metrics)).text();
+  assert.match(page, /^target_info\{service_instance_id="uid-1",k8s_pod_name="app-1",service_name="app"/m);
+});
+
 test('any other path than /metrics is not found', async () => {
   await using app = await serve();
   const response = await fetch(`${app.metrics}/x`);

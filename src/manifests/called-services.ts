@@ -105,6 +105,7 @@ function callsOf(plan: Plan): Call[] {
  * @throws MeshmockError `usage` when it is no label of RFC 1035 section 2.3.1, in lower case
  */
 export function checkName(name: string): void {
+  if (name === 'kubernetes') throw new MeshmockError('usage', '"kubernetes" is the Service of the cluster itself');
   if (/^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name)) return;
   throw new MeshmockError(
     'usage',

@@ -210,6 +210,8 @@ const refused: readonly (readonly [args: readonly string[], says: RegExp])[] = [
   [['http://front:9090/@a/'], /front:9090 is for gRPC/],
   [['/@a|a-b/', '--versions', 'a=b-v1'], /there would be two of Deployment a-b-v1/],
   [['/@a/', '--image', 'bad image'], /"bad image" is no image such as meshmock:0.1.0/],
+  [['/@kubernetes/x'], /"kubernetes" is the Service of the cluster itself/],
+  [['/@a/', '--versions', 'a=1.0,1-0', '--istio'], /a: two versions differ in a dot alone/],
   [['mesh.yaml'], /mesh\.yaml is no Service here/],
   [['/@a/', '--spans-to', 'jaeger:4318'], /"jaeger:4318" is no URL such as http:\/\/jaeger:4318/],
   [['/@a/', '--spans-to', 'http://jaeger:4318/?x'], /is no URL such as/],

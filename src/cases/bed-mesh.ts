@@ -27,6 +27,11 @@ export class BedMesh implements MeshUnderTest {
     this.options = options;
   }
 
+  /** Where it is called from this machine; nowhere before it became anything. */
+  get ports(): readonly MachinePort[] {
+    return this.running?.mesh.ports ?? [];
+  }
+
   async become(file: CaseFile, phase: Phase, signal: AbortSignal): Promise<readonly string[]> {
     const { manifests, change, namespace, fill } = file;
     const sources = this.options.read(phase === 'before' ? manifests : [...manifests, ...change]);

@@ -14,22 +14,29 @@ import { clientName, type Entrance, entrancesOf, entranceTitle, gatewayOf, missi
 import { innermost } from './live-mesh.ts';
 import type { MeshRoutes, WayIn } from './mesh-routes.ts';
 import type { Way } from './mesh-under-test.ts';
-import { type Gateway, namespaceOf, RouteConfig } from './route-config.ts';
+import { fullHost, type Gateway, hostsWithoutPort, namespaceOf, RouteConfig } from './route-config.ts';
 
 /**
- * What a file of asserted routes leaves to others: ways into the mesh, delegates, and Services of one port for
- * destinations without one. Those that `--fill` makes have two, and a route that says none would not know which.
+ * What a file of asserted routes leaves to others: ways into the mesh, delegates, and Services with port 80 for
+ * destinations without a port. For those a sidecar takes the port that it was called at.
  */
-export function objectsToAdd(given: readonly KubeObject[]): { objects: KubeObject[]; notes: readonly string[] } {
+export function objectsToAdd(given: readonly KubeObject[]): {
+  readonly objects: readonly KubeObject[];
+  readonly notes: readonly string[];
+} {
   const { objects, notes } = missingObjects(new RouteConfig(given));
-  const services = filled([...given, ...objects]).filter(
-    (object) => object.kind === 'Service' && saysNoPort(object as Service),
+  const all = [...given, ...objects];
+  const withoutPort = hostsWithoutPort(new RouteConfig(all));
+  const services = filled(all).filter(({ kind }) => kind === 'Service') as Service[];
+  const meant = services.filter(({ metadata: { name, namespace = 'default' } }) =>
+    withoutPort.has(fullHost(name, namespace)),
   );
-  const withPort = services.map((service) => ({
-    ...service,
-    spec: { ...(service.spec as object), ports: [{ name: 'http', port: 80, targetPort: 80 }] },
-  }));
-  return { objects: [...objects, ...withPort], notes };
+  return { objects: [...objects, ...meant.map(withPort80)], notes };
+}
+
+function withPort80(service: Service): Service {
+  const said = saysNoPort(service) ? [] : (service.spec.ports ?? []).filter(({ port }) => port !== 80);
+  return { ...service, spec: { ...service.spec, ports: [{ name: 'http', port: 80, targetPort: 80 }, ...said] } };
 }
 
 /** What `--fill` makes of objects. */

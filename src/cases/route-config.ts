@@ -11,7 +11,7 @@ export interface VirtualService extends KubeObject {
 
 export interface HttpRoute {
   match?: { uri?: UriMatch }[] | null;
-  route?: { destination: { host: string } }[];
+  route?: { destination: { host: string; port?: { number: number } } }[];
   rewrite?: { uri?: string; authority?: string; uriRegexRewrite?: { match: string; rewrite: string } };
   delegate?: { name: string; namespace?: string };
 }
@@ -80,6 +80,18 @@ export function fullHost(host: string, namespace: string): string {
 export function destinationsOf(service: VirtualService): Set<string> {
   const destinations = (service.spec.http ?? []).flatMap(({ route = [] }) => route);
   return new Set(destinations.map(({ destination: { host } }) => fullHost(host, namespaceOf(service))));
+}
+
+/** The hosts to which VirtualServices send without saying a port. */
+export function hostsWithoutPort({ virtualServices }: RouteConfig): Set<string> {
+  return new Set(
+    virtualServices.flatMap((service) =>
+      (service.spec.http ?? [])
+        .flatMap(({ route = [] }) => route)
+        .filter(({ destination }) => destination.port === undefined)
+        .map(({ destination: { host } }) => fullHost(host, namespaceOf(service))),
+    ),
+  );
 }
 
 /** Whether a name is one of those that a host of a VirtualService stands for. */

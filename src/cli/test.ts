@@ -3,7 +3,8 @@ import { BedMesh } from '../cases/bed-mesh.ts';
 import type { Case, CaseFile } from '../cases/case.ts';
 import { LiveMesh } from '../cases/live-mesh.ts';
 import type { MeshUnderTest, Phase } from '../cases/mesh-under-test.ts';
-import { runCase } from '../cases/run-case.ts';
+import { runAsserted } from '../cases/run-asserted.ts';
+import { type CaseRun, runCase } from '../cases/run-case.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { parseCaseFile } from './case-file.ts';
 import { junitXml } from './junit.ts';
@@ -13,11 +14,12 @@ import { Progress } from './progress.ts';
 import { endWithNpx, programVersion } from './serve.ts';
 import { readTestSettings, type TestSettings, testSchema } from './test-options.ts';
 import { type CaseResult, type FileResult, junitSuite, type Outcome, shownJson, TestReport } from './test-report.ts';
+import { isValidatorFile, parseValidatorFile } from './validator-file.ts';
 import { filesOf, untilChanged } from './watch-files.ts';
 
 export const testHelp = `meshmock test FILE|DIR…: tests of a mesh's configuration
 
-A file has cases in YAML: what is called, and what is expected. Without --entry its manifests are brought up on this
+A file has cases in YAML: what is called, and what is expected; or it is one of istio-config-validator. Without --entry its manifests are brought up on this
 machine, with a real istiod and sidecars and a mock in the place of every image.
 
 ${helpOf(testSchema)}
@@ -51,10 +53,8 @@ export async function test(args: readonly string[]): Promise<void> {
 }
 
 function readFiles(settings: TestSettings): CaseFile[] {
-  const { timeout, retryUntil = 0, files, only } = settings;
-  const read = files.map((name) =>
-    parseCaseFile(readText(name), name, { timeoutMs: timeout, retryUntilMs: retryUntil }),
-  );
+  const { only } = settings;
+  const read = settings.files.map((name) => readFile(name, settings));
   if (only.length === 0) return read;
   const meant = ({ name }: Case): boolean => only.some((part) => name.includes(part));
   const left = read
@@ -68,6 +68,13 @@ function readFiles(settings: TestSettings): CaseFile[] {
   if (left.length === 0)
     throw new MeshmockError('usage', `no case has ${only.map((part) => `"${part}"`).join(' or ')} in its name`);
   return left;
+}
+
+function readFile(name: string, { timeout, retryUntil = 0, manifests }: TestSettings): CaseFile {
+  const content = readText(name);
+  const parse = isValidatorFile(content) ? parseValidatorFile : parseCaseFile;
+  const file = parse(content, name, { timeoutMs: timeout, retryUntilMs: retryUntil });
+  return { ...file, manifests: [...manifests, ...file.manifests] };
 }
 
 function readText(file: string): string {
@@ -212,8 +219,10 @@ class FilesRun {
     // What has to fail must not be waited for.
     const once = isToHold ? testCase : { ...testCase, retryUntilMs: 0 };
     try {
-      const { round, way, holds } = await runCase(once, this.mesh, this.userAgent, () => answers++, this.stop);
-      if (holds === isToHold) return { kind: 'passed', round };
+      const run = await this.run(once, () => answers++);
+      if (!('holds' in run)) return { kind: 'skipped', reason: run.unseen.join('; ') };
+      const { round, way, holds, unseen = [] } = run;
+      if (holds === isToHold) return { kind: 'passed', round, unseen };
       if (!round.isAnswered && isToHold) return { kind: 'unreachable', round, way };
       return { kind: 'failed', round, way };
     } catch (error) {
@@ -222,6 +231,14 @@ class FilesRun {
     } finally {
       progress.stop();
     }
+  }
+
+  private async run(testCase: Case, onAnswer: () => void): Promise<CaseRun | { readonly unseen: readonly string[] }> {
+    const { mesh, userAgent, stop } = this;
+    if (testCase.asserted === undefined) return runCase(testCase, mesh, userAgent, onAnswer, stop);
+    if (mesh.routes === undefined) throw new MeshmockError('internal', 'the routes of this mesh cannot be seen');
+    const { asserted } = testCase;
+    return runAsserted({ ...testCase, asserted }, mesh.routes, userAgent, onAnswer, stop);
   }
 }
 

@@ -4,7 +4,9 @@ import { RunningMesh } from '../istio/mesh.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { formatPath } from '../plan/format.ts';
 import type { Case, CaseFile, Given } from './case.ts';
+import { type Coverage, coverageOf } from './coverage.ts';
 import type { MeshUnderTest, Phase, Way } from './mesh-under-test.ts';
+import { Traffic } from './traffic.ts';
 
 export interface BedMeshOptions {
   /** Gives the manifests that files name. */
@@ -22,6 +24,7 @@ export class BedMesh implements MeshUnderTest {
   private running: { readonly mesh: RunningMesh; readonly namespace: string; readonly fill: boolean } | undefined;
   /** What is there, by what tells objects apart. */
   private present: ReadonlyMap<string, Manifest> = new Map();
+  private traffic: Traffic | undefined;
 
   constructor(options: BedMeshOptions) {
     this.options = options;
@@ -35,14 +38,15 @@ export class BedMesh implements MeshUnderTest {
     const report =
       this.running === undefined ? await this.start(file, sources, signal) : await this.turn(wanted, sources, signal);
     this.present = wanted;
-    return [...report.warnings, ...report.leftOut];
+    this.traffic = await Traffic.begin(this.up().mesh, signal);
+    return [...new Set([...report.warnings, ...report.leftOut.map((what) => `not run: ${what}`)])];
   }
 
   private async start({ namespace, fill }: CaseFile, sources: readonly ManifestSource[], signal: AbortSignal) {
     const { http, grpc, appArguments, onLoss } = this.options;
     const { mesh, started } = await RunningMesh.start(
       {
-        ...{ mesh: `test-${process.pid}`, namespace, fill, sources, appArguments, onLoss },
+        ...{ mesh: `test-${process.pid}`, namespace, fill, isObserved: true, sources, appArguments, onLoss },
         ports: { http, grpc, jaeger: { host: http.host, port: 0 } },
       },
       signal,
@@ -57,6 +61,12 @@ export class BedMesh implements MeshUnderTest {
     const gone = [...this.present].filter(([identity]) => !wanted.has(identity)).map(([, { object }]) => object);
     if (gone.length > 0) await mesh.delete([{ name: 'what the file before had', text: documents(gone) }], signal);
     return mesh.apply(sources, signal);
+  }
+
+  async coverage(signal: AbortSignal): Promise<Coverage | undefined> {
+    const { traffic } = this;
+    if (traffic === undefined) return undefined;
+    return coverageOf([...this.present.values()], this.up().namespace, await traffic.met(signal));
   }
 
   cannotTry(): undefined {
@@ -94,6 +104,7 @@ export class BedMesh implements MeshUnderTest {
             stack.defer(async () => void (await mesh.behave(one.service, undefined, signal)));
             break;
           case 'replicas':
+            await this.traffic?.count(signal);
             await mesh.apply([this.scaled(one.deployment, one.replicas)], signal);
             stack.defer(async () => void (await mesh.apply([this.scaled(one.deployment)], signal)));
             break;
@@ -126,6 +137,7 @@ export class BedMesh implements MeshUnderTest {
     const { running } = this;
     this.running = undefined;
     this.present = new Map();
+    this.traffic = undefined;
     await running?.mesh[Symbol.asyncDispose]();
   }
 

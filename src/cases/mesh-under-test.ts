@@ -1,4 +1,5 @@
 import type { Case, CaseFile, Given } from './case.ts';
+import type { Coverage } from './coverage.ts';
 import type { RoundSettings } from './round.ts';
 
 /** Which manifests of a file are there: those without its change, or all. */
@@ -16,6 +17,10 @@ export interface MeshUnderTest extends AsyncDisposable {
    * @throws MeshmockError `usage` when something is refused
    */
   become(file: CaseFile, phase: Phase, signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * What no request has met of the manifests that it has, since it became so; nothing where nobody can tell.
+   */
+  coverage(signal: AbortSignal): Promise<Coverage | undefined>;
   /** Why a case cannot be tried on it, if so. */
   cannotTry(testCase: Case, phase: Phase): string | undefined;
   /** @throws MeshmockError `usage` when there is no service that could begin it */

@@ -175,7 +175,11 @@ function junitCase(result: CaseResult): JunitCase {
       return {
         name,
         durationMs,
-        outcome: { kind: 'failure', message: lines.slice(0, 2).join(', '), details: lines.join('\n') },
+        outcome: {
+          kind: 'failure',
+          message: lines.slice(0, 2).join(', ').replace(/ +/g, ' '),
+          details: lines.join('\n'),
+        },
       };
     case 'unreachable':
     case 'refused':

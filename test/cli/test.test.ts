@@ -94,15 +94,15 @@ ${always('and the next')}`);
 
   test('a case over gRPC begins over gRPC', async () => {
     const cases =
-      'cases:\n  - {name: g, from: productpage, over: grpc, call: "/@grpc:reviews/x", expect: status = OK}\n';
+      'cases:\n  - {name: g, from: productpage, over: grpc, call: "/@grpc:reviews/x", expect: [status = 200, "reviews calls = 1"]}\n';
     for (const one of [
       entry,
       `grpc://localhost:${mesh.grpcPort('gateway')}`,
       `productpage=grpc://localhost:${mesh.grpcPort('productpage')}`,
     ]) {
       await writeFile(file, cases);
-      const { code, stdout } = await runProgram(['test', file, '--entry', one]);
-      assert.equal(code, 0, `${one}: ${stdout}`);
+      const { code, stdout, stderr } = await runProgram(['test', file, '--entry', one]);
+      assert.equal(code, 0, `${one}: ${stdout}${stderr}`);
       const [arrival] = mesh.arrivals.filter(({ service }) => service === 'productpage').slice(-1);
       assert.equal(arrival?.request.protocol, 'grpc', one);
     }
@@ -179,7 +179,7 @@ ${always('plain')}`);
     );
     const xml = await readFile(junit, 'utf8');
     assert.match(xml, /<testsuite name="[^"]*test\.yaml" tests="3" failures="1" errors="0" skipped="1"/);
-    assert.match(xml, /<testcase name="two"[^>]*>\s*<failure message="expected sick status = 200, seen /);
+    assert.match(xml, /name="two"[^>]*>\s*<failure message="expected sick status = 200, seen /);
     const refused = await run(`cases:\n${always('one')}`, '--junit', path.join(folder, 'none/out.xml'));
     assert.equal(refused.code, 2);
     assert.match(refused.stderr, /--junit: .*no such file/);
@@ -223,11 +223,12 @@ ${always('plain')}`);
     await writeFile(file, `cases:\n${always('one')}`);
     const bad = path.join(path.dirname(file), 'bad.test.yaml');
     await writeFile(bad, 'cases:\n  - {name: n, call: /@, expect: status = 200}\n');
+    const empty = await mkdtemp(path.join(folder, 'empty-'));
     const before = mesh.arrivals.length;
     for (const [args, message] of [
       [[], /expected files of cases, or folders with them/],
-      [[folder + '/nowhere', '--entry', entry], /nowhere: there is no such file or folder/],
-      [[path.dirname(path.dirname(file)) + '/..', '--entry', 'x'], /expected|there is|no test\.yaml/],
+      [[empty, '--entry', entry], /this folder has no test\.yaml, \*\.test\.yaml or \*_test\.yaml in it/],
+      [[`${folder}/nowhere`, '--entry', entry], /nowhere: there is no such file or folder/],
       [[file, bad, '--entry', entry], /bad\.test\.yaml:2:21: .*expected[\s\S]*\^/],
       [[file, '--entry', 'ftp://a:1'], /"ftp:\/\/a:1": expected http:\/\/HOST:PORT or grpc:\/\/HOST:PORT, or NAME=URL/],
       [[file, '--entry', entry, '--istio'], /--entry is a mesh that is running, --istio makes one/],

@@ -70,11 +70,12 @@ async function runAgainAndAgain(
   let all = first;
   let touched = first;
   const changed = new Set<string>();
+  using changes = new FileChanges();
   for (;;) {
-    // What is written while cases run is not to be missed.
-    using changes = new FileChanges(all.flatMap(filesOf));
+    // Before the cases run: what is written meanwhile is not to be missed.
+    changes.watch(all.flatMap(filesOf));
     if (touched.length > 0) await runFiles(settings, touched, mesh, stop);
-    for (const name of await changes.settled(stop)) changed.add(name);
+    for (const name of await changes.next(stop)) changed.add(name);
     try {
       // What was edited may be a file of cases itself.
       all = readCaseFiles(settings);

@@ -11,42 +11,48 @@ export function filesOf({ name, manifests, change }: CaseFile): string[] {
 /** Editors write in several steps, and some through another file. */
 const settledMs = 100;
 
-/** What is written to files, or to files of folders, from its making on. */
+/** What is written to files, or to files of folders, from when they are watched on. */
 export class FileChanges implements Disposable {
-  private readonly watchers: readonly FSWatcher[];
+  private watchers: readonly FSWatcher[] = [];
   private readonly changed = new Set<string>();
-  private readonly first = Promise.withResolvers<void>();
+  private onChange: () => void = () => {};
 
-  /** @param names of files and folders, there or not */
-  constructor(names: readonly string[]) {
+  /** Watches these from now on, and no others. @param names of files and folders, there or not */
+  watch(names: readonly string[]): void {
+    const before = this.watchers;
     // Editors replace files: a folder is watched, since a file that is watched itself is lost then.
     const folders = Map.groupBy([...new Set(names)].map(placeOf), ({ folder }) => folder);
     this.watchers = [...folders].map(([folder, places]) =>
       watch(folder, (_, filename) => {
         const meant = places.filter(({ isMeant }) => filename === null || isMeant(filename));
         for (const { name } of meant) this.changed.add(name);
-        if (meant.length > 0) this.first.resolve();
+        if (meant.length > 0) this.onChange();
         // A folder that is watched may go; then nothing more is heard of it.
       }).on('error', () => {}),
     );
+    // Afterwards, so that nothing is missed between.
+    for (const watcher of before) watcher.close();
   }
 
   /**
-   * Waits for the first change, and for those that follow at once.
+   * Waits until something has changed since it was last asked, and for what follows at once.
    *
    * @returns the names of what changed
    * @throws when it is stopped
    */
-  async settled(stop: AbortSignal): Promise<ReadonlySet<string>> {
-    const stopped = Promise.withResolvers<never>();
-    const onAbort = (): void => stopped.reject(stop.reason);
+  async next(stop: AbortSignal): Promise<readonly string[]> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const onAbort = (): void => reject(stop.reason);
     stop.addEventListener('abort', onAbort, { once: true });
     if (stop.aborted) onAbort();
+    this.onChange = resolve;
+    if (this.changed.size > 0) resolve();
     try {
-      await Promise.race([this.first.promise, stopped.promise]);
+      await promise;
       await setTimeout(settledMs, undefined, { signal: stop });
-      return this.changed;
+      return [...this.changed];
     } finally {
+      this.changed.clear();
       stop.removeEventListener('abort', onAbort);
     }
   }

@@ -6,7 +6,9 @@ import { MeshmockError } from '../plan/error.ts';
 import { formatPath } from '../plan/format.ts';
 import { BedRoutes, objectsToAdd } from './bed-routes.ts';
 import type { Case, CaseFile, Given } from './case.ts';
+import { type Coverage, coverageOf } from './coverage.ts';
 import type { MeshUnderTest, Phase, Way } from './mesh-under-test.ts';
+import { Traffic } from './traffic.ts';
 
 export interface BedMeshOptions {
   /** Gives the manifests that files name. */
@@ -25,6 +27,7 @@ export class BedMesh implements MeshUnderTest {
   /** What is there, by what tells objects apart. */
   private present: ReadonlyMap<string, Manifest> = new Map();
   private routesOfFile: BedRoutes | undefined;
+  private traffic: Traffic | undefined;
 
   constructor(options: BedMeshOptions) {
     this.options = options;
@@ -46,7 +49,8 @@ export class BedMesh implements MeshUnderTest {
       this.running === undefined ? await this.start(file, sources, signal) : await this.turn(wanted, sources, signal);
     this.present = wanted;
     this.routesOfFile = new BedRoutes(this.up().mesh, inNamespaces(wanted.values(), namespace));
-    return [...notes, ...report.warnings, ...report.leftOut];
+    this.traffic = await Traffic.begin(this.up().mesh, signal);
+    return [...new Set([...notes, ...report.warnings, ...report.leftOut.map((what) => `not run: ${what}`)])];
   }
 
   get routes(): BedRoutes | undefined {
@@ -57,7 +61,7 @@ export class BedMesh implements MeshUnderTest {
     const { http, grpc, appArguments, onLoss } = this.options;
     const { mesh, started } = await RunningMesh.start(
       {
-        ...{ mesh: `test-${process.pid}`, namespace, fill, sources, appArguments, onLoss },
+        ...{ mesh: `test-${process.pid}`, namespace, fill, isObserved: true, sources, appArguments, onLoss },
         ports: { http, grpc, jaeger: { host: http.host, port: 0 } },
       },
       signal,
@@ -72,6 +76,12 @@ export class BedMesh implements MeshUnderTest {
     const gone = [...this.present].filter(([identity]) => !wanted.has(identity)).map(([, { object }]) => object);
     if (gone.length > 0) await mesh.delete([{ name: 'what the file before had', text: documents(gone) }], signal);
     return mesh.apply(sources, signal);
+  }
+
+  async coverage(signal: AbortSignal): Promise<Coverage | undefined> {
+    const { traffic } = this;
+    if (traffic === undefined) return undefined;
+    return coverageOf([...this.present.values()], this.up().namespace, await traffic.met(signal));
   }
 
   cannotTry(): undefined {
@@ -109,6 +119,7 @@ export class BedMesh implements MeshUnderTest {
             stack.defer(async () => void (await mesh.behave(one.service, undefined, signal)));
             break;
           case 'replicas':
+            await this.traffic?.count(signal);
             await mesh.apply([this.scaled(one.deployment, one.replicas)], signal);
             stack.defer(async () => void (await mesh.apply([this.scaled(one.deployment)], signal)));
             break;
@@ -141,6 +152,7 @@ export class BedMesh implements MeshUnderTest {
     const { running } = this;
     this.running = undefined;
     this.present = new Map();
+    this.traffic = undefined;
     await running?.mesh[Symbol.asyncDispose]();
   }
 

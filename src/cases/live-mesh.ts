@@ -31,6 +31,9 @@ export class LiveMesh implements MeshUnderTest {
     return [];
   }
 
+  /** Its proxies are not ours to ask. */
+  async coverage(): Promise<undefined> {}
+
   cannotTry({ given, host, from, protocol, asserted }: Case, phase: Phase): string | undefined {
     if (asserted !== undefined)
       return 'which route a request takes, only the proxies of a mesh made for it tell: without --entry';

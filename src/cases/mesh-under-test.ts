@@ -1,4 +1,5 @@
 import type { Case, CaseFile, Given } from './case.ts';
+import type { Coverage } from './coverage.ts';
 import type { MeshRoutes } from './mesh-routes.ts';
 import type { RoundSettings } from './round.ts';
 
@@ -19,6 +20,10 @@ export interface MeshUnderTest extends AsyncDisposable {
   become(file: CaseFile, phase: Phase, signal: AbortSignal): Promise<readonly string[]>;
   /** How routes are seen, where that can be done: once it has the manifests of a file. */
   readonly routes: MeshRoutes | undefined;
+  /**
+   * What no request has met of the manifests that it has, since it became so; nothing where nobody can tell.
+   */
+  coverage(signal: AbortSignal): Promise<Coverage | undefined>;
   /** Why a case cannot be tried on it, if so. */
   cannotTry(testCase: Case, phase: Phase): string | undefined;
   /** @throws MeshmockError `usage` when there is no service that could begin it */

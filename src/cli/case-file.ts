@@ -69,7 +69,10 @@ class CaseFileReader {
   private paths(node: Node | undefined): string[] {
     if (node === undefined) return [];
     const folder = path.dirname(this.name);
-    return this.yaml.list(node, 'services.yaml').map((item) => path.join(folder, this.yaml.parsed(item, text)));
+    return this.yaml.list(node, 'services.yaml').map((item) => {
+      const name = this.yaml.parsed(item, text);
+      return path.isAbsolute(name) ? name : path.join(folder, name);
+    });
   }
 
   private cases(node: Node | undefined): Case[] {

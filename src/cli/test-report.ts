@@ -1,4 +1,5 @@
 import type { Case } from '../cases/case.ts';
+import type { Coverage } from '../cases/coverage.ts';
 import type { Way } from '../cases/mesh-under-test.ts';
 import type { Round } from '../cases/round.ts';
 import type { Verdict } from '../expect/check.ts';
@@ -31,6 +32,8 @@ export interface CaseResult {
 export interface FileResult {
   readonly name: string;
   readonly cases: readonly CaseResult[];
+  /** What no case has met, where that can be told. */
+  readonly coverage: Coverage | undefined;
 }
 
 /** Writes for a person what becomes of cases, as it becomes. */
@@ -59,6 +62,16 @@ export class TestReport {
     const { outcome, durationMs } = result;
     this.line(`    ${wordOf(outcome)}  ${printable(titleOf(result))}  ${(durationMs / 1000).toFixed(1)} s`);
     for (const line of detailsOf(result)) this.line(`          ${line}`);
+  }
+
+  /** What cases of a file have not met. */
+  covered({ untested, unknown }: Coverage): void {
+    for (const { object, part, where } of untested)
+      this.line(`    ${paintOutput('faint', 'untested')}  ${printable(`${object}: ${part}`)}  ${where}`);
+    for (const { object, part, where, reason } of unknown)
+      this.line(
+        `    ${paintOutput('faint', 'unknown')}   ${printable(`${object}: ${part}`)}  ${where}: ${printable(reason)}`,
+      );
   }
 
   end(results: readonly FileResult[], durationMs: number): void {
@@ -163,7 +176,11 @@ function junitCase(result: CaseResult): JunitCase {
       return {
         name,
         durationMs,
-        outcome: { kind: 'failure', message: lines.slice(0, 2).join(', '), details: lines.join('\n') },
+        outcome: {
+          kind: 'failure',
+          message: lines.slice(0, 2).join(', ').replace(/ +/g, ' '),
+          details: lines.join('\n'),
+        },
       };
     case 'unreachable':
     case 'refused':
@@ -174,7 +191,7 @@ function junitCase(result: CaseResult): JunitCase {
 /** The cases of all files for programs. */
 export function shownJson(results: readonly FileResult[]): object {
   return {
-    files: results.map(({ name, cases }) => ({
+    files: results.map(({ name, cases, coverage }) => ({
       file: name,
       cases: cases.map(({ testCase, step, isToHold, outcome, durationMs }) => ({
         name: testCase.name,
@@ -184,6 +201,7 @@ export function shownJson(results: readonly FileResult[]): object {
         durationMs: Math.round(durationMs),
         ...shownOutcome(testCase, outcome),
       })),
+      ...coverage,
     })),
   };
 }

@@ -22,6 +22,7 @@ import { Addresses, bridgeAddress, createBridge, createNamespace, istiodAddress,
 import { PodKeeper } from './pod-keeper.ts';
 import { spawnInPod } from './program.ts';
 import { type Starting, untilReady } from './ready.ts';
+import { withRouteNames } from './route-names.ts';
 import { isHeardOf, Settler } from './settle.ts';
 import type { InstalledTools } from './tools.ts';
 
@@ -34,6 +35,8 @@ export interface BedOptions {
   readonly namespace: string;
   /** Adds a mock for every destination that no workload stands behind. */
   readonly fill: boolean;
+  /** Whether what requests meet is to be told: routes get names, and access logs have them. */
+  readonly isObserved: boolean;
   /** Further arguments of each `meshmock serve`. */
   readonly appArguments: readonly string[];
   /** Told where calls from outside may enter, whenever that changes. */
@@ -58,14 +61,16 @@ export class Bed {
   private readonly store: Store;
   private readonly addresses: Addresses;
   private readonly namespace: string;
+  private readonly isObserved: boolean;
 
   private constructor(
-    { namespace }: BedOptions,
+    { namespace, isObserved }: BedOptions,
     parts: { readonly kinds: Kinds; readonly schemas: Schemas; readonly store: Store },
     addresses: Addresses,
     pods: PodKeeper,
   ) {
     this.namespace = namespace;
+    this.isObserved = isObserved;
     this.kinds = parts.kinds;
     this.schemas = parts.schemas;
     this.store = parts.store;
@@ -181,12 +186,13 @@ export class Bed {
   }
 
   private putChecked({ kind, object, title }: Checked): AppliedObject {
-    const { change } = this.store.put(kind, withDefaults(object, this.store, kind, this.addresses));
+    const named = this.isObserved ? withRouteNames(object) : object;
+    const { change } = this.store.put(kind, withDefaults(named, this.store, kind, this.addresses));
     return { title, change };
   }
 
   private async startIstiod(
-    { tools, folder }: BedOptions,
+    { tools, folder, isObserved }: BedOptions,
     authorityFolder: string,
     signal: AbortSignal,
   ): Promise<Starting> {
@@ -203,6 +209,7 @@ export class Bed {
       apiPort,
       namespace: 'istiod',
       log,
+      isObserved,
     });
     this.pods.watch('istiod', program);
     return { program, name: 'istiod', log };

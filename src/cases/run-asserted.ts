@@ -37,6 +37,8 @@ export async function runAsserted(
 ): Promise<CaseRun | { readonly unseen: readonly string[] }> {
   const startedAt = performance.now();
   const { asserted } = testCase;
+  if (isEmpty(asserted))
+    return { unseen: ['it says nothing of the route: no route, redirect, rewrite, fault, headers or delegate'] };
   const timeoutMs = testCase.timeoutMs + (asserted.fault?.delay?.delayMs ?? 0);
   const ways = routes.entrancesFor(asserted.request, timeoutMs);
   const unseen = ways.flatMap((wayIn) => ('closed' in wayIn ? [wayIn.closed] : []));
@@ -64,6 +66,10 @@ export async function runAsserted(
       runs.push({ way: wayIn.way, round: { ...round, verdicts, isAnswered }, holds, durationMs, unseen });
   }
   return runs.find(({ holds }) => !holds) ?? runs.at(-1) ?? { unseen };
+}
+
+function isEmpty({ route, redirect, rewrite, fault, headers, delegate }: AssertedRoute): boolean {
+  return [route, redirect, rewrite, fault, headers, delegate].every((one) => one === undefined);
 }
 
 function findingsOf(asserted: AssertedRoute, config: RouteConfig, evidence: RouteEvidence): Finding[] {

@@ -81,10 +81,9 @@ export class FilesRun {
     const reason = this.mesh.cannotTry(testCase, phase);
     if (reason !== undefined) return { kind: 'skipped', reason };
     let answers = 0;
-    const progress = new Progress(
-      process.stderr,
-      () => `meshmock: ${testCase.name}: ${answers} of ${testCase.repeat} answers`,
-    );
+    // How many a share takes, its case does not say.
+    const ofAll = testCase.asserted === undefined ? ` of ${testCase.repeat}` : '';
+    const progress = new Progress(process.stderr, () => `meshmock: ${testCase.name}: ${answers}${ofAll} answers`);
     // What has to fail must not be waited for.
     const once = isToHold ? testCase : { ...testCase, retryUntilMs: 0 };
     try {

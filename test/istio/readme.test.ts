@@ -13,6 +13,7 @@ test('the README shows what a mesh without a cluster prints (npm run readme:isti
 function maskedMesh(output: string): string {
   return masked(output)
     .replaceAll(/proxy [\d.]+ ms/g, 'proxy T ms')
+    .replaceAll(/\b\d+\.\d s\b/g, 'T s')
     .replaceAll(/[0-9a-f]{32}/g, 'TRACE')
     .replaceAll(/-[0-9a-f]{9}-[0-9a-f]{5}\b/g, '-POD')
     .replaceAll(/v\d \((service[23])-v\d-POD\)/g, 'V ($1-POD)')

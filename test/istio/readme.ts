@@ -19,6 +19,12 @@ export async function runExamples(): Promise<(Example & { readonly printed: stri
   // Once before, so that what is shown is not the first request of a process.
   for (const { command } of examples) await run(command);
   const printed: (Example & { readonly printed: string })[] = [];
-  for (const example of examples) printed.push({ ...example, printed: (await run(example.command)).output });
+  for (const example of examples)
+    printed.push({ ...example, printed: withoutProgress((await run(example.command)).output) });
   return printed;
+}
+
+/** On a terminal these lines go away again. */
+function withoutProgress(output: string): string {
+  return output.replaceAll(/^meshmock: .*, \d+ s\n/gm, '');
 }

@@ -217,6 +217,16 @@ spec:
   selector: {matchLabels: {app: service3}}
   action: AUDIT
   rules: [{to: [{operation: {methods: [GET]}}]}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: service4}
+spec:
+  parentRefs: [{group: "", kind: Service, name: service4}]
+  rules:
+    - matches: [{path: {value: /one}}]
+      backendRefs: [{name: service4, port: 8080}]
+    - backendRefs: [{name: service4, port: 8080}]
 `,
     );
     const file = await write(
@@ -228,6 +238,7 @@ cases:
   - {name: straight, call: /@service2/straight, expect: service2 status = 202}
   - {name: redirect, call: /@service2/redirect, expect: service2 status = 301}
   - {name: may, from: service2, call: /@service3/x, expect: service3 status = 200}
+  - {name: gateway api, call: /@service4/one, expect: service4 status = 200}
   - {name: denied, from: service2, call: /@service3/no, expect: service3 status = 403}
 `,
     );
@@ -242,6 +253,7 @@ cases:
         'DestinationRule service2: subset v3 parts.yaml:28:7',
         'AuthorizationPolicy allow: rule 2 parts.yaml:38:7',
         'AuthorizationPolicy deny: rule 2 parts.yaml:48:7',
+        'HTTPRoute service4: rule 2 parts.yaml:66:7',
       ],
     );
     assert.deepEqual(

@@ -61,7 +61,7 @@ export class TestReport {
   add(result: CaseResult): void {
     const { outcome, durationMs } = result;
     this.line(`    ${wordOf(outcome)}  ${printable(titleOf(result))}  ${(durationMs / 1000).toFixed(1)} s`);
-    for (const line of detailsOf(result)) this.line(`          ${line}`);
+    for (const line of detailsOf(result)) this.line(`          ${line}`.trimEnd());
   }
 
   /** What cases of a file have not met. */

@@ -136,6 +136,25 @@ spec:
     ]);
   });
 
+  test('those of Gateway API are told by their rules', () => {
+    const text = `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: reviews}
+spec:
+  rules:
+    - matches: [{path: {value: /a}}]
+    - {name: b, matches: [{path: {value: /b}}]}
+    - backendRefs: [{name: reviews, port: 80}]
+`;
+    assert.deepEqual(untested(text, { requests: [{ route: 'default.reviews.2' }, { route: 'default.reviews-2.0' }] }), [
+      'HTTPRoute reviews: rule 1',
+      'HTTPRoute reviews: rule 2 (b)',
+    ]);
+    assert.deepEqual(untested(text, { requests: [{ route: 'default.reviews.0' }, { route: 'b' }] }), [
+      'HTTPRoute reviews: rule 3',
+    ]);
+  });
+
   test('those of connections are unknown', () => {
     const text = `apiVersion: networking.istio.io/v1
 kind: VirtualService

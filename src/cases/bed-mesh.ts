@@ -1,10 +1,14 @@
 import type { MachinePort } from '../istio/machine-ports.ts';
 import { type Manifest, type ManifestSource, parseManifests } from '../istio/manifest.ts';
 import { RunningMesh } from '../istio/mesh.ts';
+import type { KubeObject } from '../istio/objects.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { formatPath } from '../plan/format.ts';
+import { BedRoutes, objectsToAdd } from './bed-routes.ts';
 import type { Case, CaseFile, Given } from './case.ts';
+import { type Coverage, coverageOf } from './coverage.ts';
 import type { MeshUnderTest, Phase, Way } from './mesh-under-test.ts';
+import { Traffic } from './traffic.ts';
 
 export interface BedMeshOptions {
   /** Gives the manifests that files name. */
@@ -22,6 +26,8 @@ export class BedMesh implements MeshUnderTest {
   private running: { readonly mesh: RunningMesh; readonly namespace: string; readonly fill: boolean } | undefined;
   /** What is there, by what tells objects apart. */
   private present: ReadonlyMap<string, Manifest> = new Map();
+  private routesOfFile: BedRoutes | undefined;
+  private traffic: Traffic | undefined;
 
   constructor(options: BedMeshOptions) {
     this.options = options;
@@ -34,20 +40,28 @@ export class BedMesh implements MeshUnderTest {
 
   async become(file: CaseFile, phase: Phase, signal: AbortSignal): Promise<readonly string[]> {
     const { manifests, change, namespace, fill } = file;
-    const sources = this.options.read(phase === 'before' ? manifests : [...manifests, ...change]);
+    const given = this.options.read(phase === 'before' ? manifests : [...manifests, ...change]);
+    const { sources, notes } =
+      file.assertsRoutes === true ? withAdded(given, namespace) : { sources: given, notes: [] };
     const wanted = byIdentity(parseManifests(sources), namespace);
     if (this.running?.namespace !== namespace || this.running.fill !== fill) await this[Symbol.asyncDispose]();
     const report =
       this.running === undefined ? await this.start(file, sources, signal) : await this.turn(wanted, sources, signal);
     this.present = wanted;
-    return [...report.warnings, ...report.leftOut];
+    this.routesOfFile = new BedRoutes(this.up().mesh, inNamespaces(wanted.values(), namespace));
+    this.traffic = await Traffic.begin(this.up().mesh, signal);
+    return [...new Set([...notes, ...report.warnings, ...report.leftOut.map((what) => `not run: ${what}`)])];
+  }
+
+  get routes(): BedRoutes | undefined {
+    return this.routesOfFile;
   }
 
   private async start({ namespace, fill }: CaseFile, sources: readonly ManifestSource[], signal: AbortSignal) {
     const { http, grpc, appArguments, onLoss } = this.options;
     const { mesh, started } = await RunningMesh.start(
       {
-        ...{ mesh: `test-${process.pid}`, namespace, fill, sources, appArguments, onLoss },
+        ...{ mesh: `test-${process.pid}`, namespace, fill, isObserved: true, sources, appArguments, onLoss },
         ports: { http, grpc, jaeger: { host: http.host, port: 0 } },
       },
       signal,
@@ -62,6 +76,12 @@ export class BedMesh implements MeshUnderTest {
     const gone = [...this.present].filter(([identity]) => !wanted.has(identity)).map(([, { object }]) => object);
     if (gone.length > 0) await mesh.delete([{ name: 'what the file before had', text: documents(gone) }], signal);
     return mesh.apply(sources, signal);
+  }
+
+  async coverage(signal: AbortSignal): Promise<Coverage | undefined> {
+    const { traffic } = this;
+    if (traffic === undefined) return undefined;
+    return coverageOf([...this.present.values()], this.up().namespace, await traffic.met(signal));
   }
 
   cannotTry(): undefined {
@@ -99,6 +119,7 @@ export class BedMesh implements MeshUnderTest {
             stack.defer(async () => void (await mesh.behave(one.service, undefined, signal)));
             break;
           case 'replicas':
+            await this.traffic?.count(signal);
             await mesh.apply([this.scaled(one.deployment, one.replicas)], signal);
             stack.defer(async () => void (await mesh.apply([this.scaled(one.deployment)], signal)));
             break;
@@ -131,6 +152,7 @@ export class BedMesh implements MeshUnderTest {
     const { running } = this;
     this.running = undefined;
     this.present = new Map();
+    this.traffic = undefined;
     await running?.mesh[Symbol.asyncDispose]();
   }
 
@@ -140,18 +162,37 @@ export class BedMesh implements MeshUnderTest {
   }
 }
 
+/** With what a file of asserted routes leaves to others. */
+function withAdded(given: readonly ManifestSource[], namespace: string) {
+  const manifests = parseManifests(given);
+  const { objects, notes } = objectsToAdd(inNamespaces(manifests, namespace));
+  const twice = manifests.filter(
+    (manifest) => byIdentity(manifests, namespace).get(identityOf(manifest, namespace)) !== manifest,
+  );
+  return {
+    sources: [...given, { name: 'what was made for the cases', text: documents(objects) }],
+    notes: [
+      ...twice.map((manifest) => `${manifest.whereIs([])}: the same object comes again later, and replaces this one`),
+      ...notes,
+    ],
+  };
+}
+
+function inNamespaces(manifests: Iterable<Manifest>, namespace: string): KubeObject[] {
+  return [...manifests].map(({ object }) => ({ ...object, metadata: { namespace, ...object.metadata } }));
+}
+
 function documents(objects: readonly object[]): string {
   return objects.map((object) => JSON.stringify(object)).join('\n---\n');
 }
 
 function byIdentity(manifests: readonly Manifest[], namespace: string): Map<string, Manifest> {
-  return new Map(
-    manifests.map((manifest) => {
-      const { apiVersion, kind, metadata } = manifest.object;
-      const group = apiVersion.includes('/') ? apiVersion.replace(/\/.*$/, '') : '';
-      return [[group, kind, metadata.namespace ?? namespace, metadata.name].join(' '), manifest];
-    }),
-  );
+  return new Map(manifests.map((manifest) => [identityOf(manifest, namespace), manifest]));
+}
+
+function identityOf({ object: { apiVersion, kind, metadata } }: Manifest, namespace: string): string {
+  const group = apiVersion.includes('/') ? apiVersion.replace(/\/.*$/, '') : '';
+  return [group, kind, metadata.namespace ?? namespace, metadata.name].join(' ');
 }
 
 function noEntry(from: string | undefined, protocol: string, entries: readonly MachinePort[]): string {

@@ -37,7 +37,7 @@ export async function istioUp(args: readonly string[]): Promise<void> {
   const begun = performance.now();
   process.stderr.write('meshmock: starting istiod, Jaeger and the pods\n');
   const options = {
-    ...{ mesh: name, namespace, fill },
+    ...{ mesh: name, namespace, fill, isObserved: false },
     sources,
     appArguments: [`--log-level=${logLevel}`, ...(seed === undefined ? [] : [`--seed=${seed}`])],
     ports: { http, grpc, jaeger },

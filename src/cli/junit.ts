@@ -1,3 +1,6 @@
+import { closeSync, openSync } from 'node:fs';
+import { MeshmockError } from '../plan/error.ts';
+
 /** What a CI server shows of one case. */
 export interface JunitCase {
   readonly name: string;
@@ -11,6 +14,15 @@ export interface JunitCase {
 export interface JunitSuite {
   readonly name: string;
   readonly cases: readonly JunitCase[];
+}
+
+/** Before anything is sent: a file that cannot be written must not cost the result. What is in it stays till then. @throws MeshmockError `usage` */
+export function checkJunit(file: string): void {
+  try {
+    closeSync(openSync(file, 'a'));
+  } catch (error) {
+    throw new MeshmockError('usage', `--junit: ${(error as Error).message}`);
+  }
 }
 
 /** Writes suites as JUnit XML, in the form that CI servers read (testmoapp/junitxml). */

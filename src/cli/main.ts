@@ -2,7 +2,8 @@
 // Not by name: an old Node, which is told so below, would fail at the import.
 import module from 'node:module';
 import { constants } from 'node:os';
-import { caretLines, MeshmockError } from '../plan/error.ts';
+import { MeshmockError } from '../plan/error.ts';
+import { errorText } from './error-text.ts';
 
 const oldestNode = 24;
 
@@ -59,8 +60,7 @@ function print(text: string): void {
 
 function fail(error: unknown): void {
   if (error instanceof MeshmockError) {
-    const lines = error.place === undefined ? [] : caretLines(error.place);
-    process.stderr.write(`${[`meshmock: ${error.message}`, ...lines].join('\n')}\n`);
+    process.stderr.write(`${errorText(error)}\n`);
     process.exitCode = usageExitCode;
   } else {
     process.stderr.write(`meshmock: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

@@ -163,6 +163,15 @@ export function tableOf(schema: Readonly<Record<string, Option<unknown>>>): stri
   return ['| flag | variable | default | |', '|---|---|---|---|', ...rows].join('\n');
 }
 
+/** The flags of a command that has no variables, as a table in Markdown. */
+export function flagTableOf(schema: Readonly<Record<string, Option<unknown> | Switch>>): string {
+  const rows = Object.entries(schema).map(([name, option]) => {
+    const flag = option.isSwitch ? flagOf(name) : `${flagOf(name)} ${option.value}`;
+    return `| \`${flag}\` | ${describe(option)} |`;
+  });
+  return ['| flag | |', '|---|---|', ...rows].join('\n');
+}
+
 function describe(option: Option<unknown> | Switch): string {
   if (option.isSwitch) return option.help;
   const more = [

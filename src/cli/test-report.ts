@@ -1,4 +1,5 @@
 import type { Case } from '../cases/case.ts';
+import type { Coverage } from '../cases/coverage.ts';
 import type { Way } from '../cases/mesh-under-test.ts';
 import type { Round } from '../cases/round.ts';
 import type { Verdict } from '../expect/check.ts';
@@ -12,7 +13,7 @@ import { quoteWord } from './shell-words.ts';
 
 /** What became of a case. */
 export type Outcome =
-  | { readonly kind: 'passed'; readonly round: Round }
+  | { readonly kind: 'passed'; readonly round: Round; readonly unseen: readonly string[] }
   | { readonly kind: 'failed' | 'unreachable'; readonly round: Round; readonly way: Way }
   /** Nothing was sent: the manifests were refused, or there is nobody to send it to. */
   | { readonly kind: 'refused'; readonly problem: string }
@@ -31,6 +32,8 @@ export interface CaseResult {
 export interface FileResult {
   readonly name: string;
   readonly cases: readonly CaseResult[];
+  /** What no case has met, where that can be told. */
+  readonly coverage: Coverage | undefined;
 }
 
 /** Writes for a person what becomes of cases, as it becomes. */
@@ -58,7 +61,17 @@ export class TestReport {
   add(result: CaseResult): void {
     const { outcome, durationMs } = result;
     this.line(`    ${wordOf(outcome)}  ${printable(titleOf(result))}  ${(durationMs / 1000).toFixed(1)} s`);
-    for (const line of detailsOf(result)) this.line(`          ${line}`);
+    for (const line of detailsOf(result)) this.line(`          ${line}`.trimEnd());
+  }
+
+  /** What cases of a file have not met. */
+  covered({ untested, unknown }: Coverage): void {
+    for (const { object, part, where } of untested)
+      this.line(`    ${paintOutput('faint', 'untested')}  ${printable(`${object}: ${part}`)}  ${where}`);
+    for (const { object, part, where, reason } of unknown)
+      this.line(
+        `    ${paintOutput('faint', 'unknown')}   ${printable(`${object}: ${part}`)}  ${where}: ${printable(reason)}`,
+      );
   }
 
   end(results: readonly FileResult[], durationMs: number): void {
@@ -101,7 +114,7 @@ function titleOf({ testCase, isToHold }: CaseResult): string {
 function detailsOf({ testCase, isToHold, outcome }: CaseResult): string[] {
   switch (outcome.kind) {
     case 'passed':
-      return [];
+      return outcome.unseen.map((reason) => `not seen  ${printable(reason)}`);
     case 'skipped':
       return [printable(outcome.reason)];
     case 'refused':
@@ -131,8 +144,9 @@ function treeLines(call: CallResult): string[] {
 }
 
 /** What to type to see it oneself. */
-function commandOf({ method, host }: Case, { target, headers }: Way): string {
-  const all = [...headers, ...(host === undefined ? [] : [{ name: 'host', value: host }])];
+function commandOf(testCase: Case, { target, headers, method = testCase.method }: Way): string {
+  const { authority } = target;
+  const all = [...headers, ...(authority === undefined ? [] : [{ name: 'host', value: authority }])];
   const flags = all.map(({ name, value }) => ` -H ${quoteWord(`${name}: ${value}`)}`).join('');
   const address = authorityOf(target.address);
   if (target.scheme === 'grpc')
@@ -162,7 +176,11 @@ function junitCase(result: CaseResult): JunitCase {
       return {
         name,
         durationMs,
-        outcome: { kind: 'failure', message: lines.slice(0, 2).join(', '), details: lines.join('\n') },
+        outcome: {
+          kind: 'failure',
+          message: lines.slice(0, 2).join(', ').replace(/ +/g, ' '),
+          details: lines.join('\n'),
+        },
       };
     case 'unreachable':
     case 'refused':
@@ -173,7 +191,7 @@ function junitCase(result: CaseResult): JunitCase {
 /** The cases of all files for programs. */
 export function shownJson(results: readonly FileResult[]): object {
   return {
-    files: results.map(({ name, cases }) => ({
+    files: results.map(({ name, cases, coverage }) => ({
       file: name,
       cases: cases.map(({ testCase, step, isToHold, outcome, durationMs }) => ({
         name: testCase.name,
@@ -181,11 +199,29 @@ export function shownJson(results: readonly FileResult[]): object {
         ...(step === '' ? {} : { step, hasToHold: isToHold }),
         outcome: outcome.kind,
         durationMs: Math.round(durationMs),
-        ...('round' in outcome
-          ? { expectations: outcome.round.verdicts, summary: outcome.round.summary, call: outcome.round.call }
-          : { problem: 'problem' in outcome ? outcome.problem : outcome.reason }),
-        ...('way' in outcome ? { again: commandOf(testCase, outcome.way) } : {}),
+        ...shownOutcome(testCase, outcome),
       })),
+      ...coverage,
     })),
   };
+}
+
+function shownOutcome(testCase: Case, outcome: Outcome): object {
+  switch (outcome.kind) {
+    case 'refused':
+      return { problem: outcome.problem };
+    case 'skipped':
+      return { problem: outcome.reason };
+    case 'passed': {
+      const { round, unseen } = outcome;
+      return { ...shownRound(round), ...(unseen.length === 0 ? {} : { notSeen: unseen }) };
+    }
+    case 'failed':
+    case 'unreachable':
+      return { ...shownRound(outcome.round), again: commandOf(testCase, outcome.way) };
+  }
+}
+
+function shownRound({ verdicts, summary, call }: Round): object {
+  return { expectations: verdicts, summary, call };
 }

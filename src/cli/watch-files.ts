@@ -1,5 +1,4 @@
-import { statSync } from 'node:fs';
-import { watch } from 'node:fs/promises';
+import { existsSync, type FSWatcher, statSync, watch } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { CaseFile } from '../cases/case.ts';
@@ -12,46 +11,69 @@ export function filesOf({ name, manifests, change }: CaseFile): string[] {
 /** Editors write in several steps, and some through another file. */
 const settledMs = 100;
 
-/**
- * Waits until something is written to a file or folder, or to a file of such a folder.
- *
- * @returns which of them
- * @throws when it is stopped
- */
-export async function untilChanged(names: readonly string[], stop: AbortSignal): Promise<ReadonlySet<string>> {
-  const changed = new Set<string>();
-  const settled = new AbortController();
-  const either = AbortSignal.any([stop, settled.signal]);
-  const first = Promise.withResolvers<void>();
-  // Editors replace files: a folder is watched, since a file that is watched itself is lost then.
-  const folders = Map.groupBy(names.map(placeOf), ({ folder }) => folder);
-  const watching = [...folders].map(async ([folder, places]) => {
-    for await (const { filename } of watch(folder, { signal: either })) {
-      for (const { name, file } of places) if (file === undefined || file === filename) changed.add(name);
-      if (changed.size > 0) first.resolve();
+/** What is written to files, or to files of folders, from when they are watched on. */
+export class FileChanges implements Disposable {
+  private watchers: readonly FSWatcher[] = [];
+  private readonly changed = new Set<string>();
+  private onChange: () => void = () => {};
+
+  /** Watches these from now on, and no others. @param names of files and folders, there or not */
+  watch(names: readonly string[]): void {
+    const before = this.watchers;
+    // Editors replace files: a folder is watched, since a file that is watched itself is lost then.
+    const folders = Map.groupBy([...new Set(names)].map(placeOf), ({ folder }) => folder);
+    this.watchers = [...folders].map(([folder, places]) =>
+      watch(folder, (_, filename) => {
+        const meant = places.filter(({ isMeant }) => filename === null || isMeant(filename));
+        for (const { name } of meant) this.changed.add(name);
+        if (meant.length > 0) this.onChange();
+        // A folder that is watched may go; then nothing more is heard of it.
+      }).on('error', () => {}),
+    );
+    // Afterwards, so that nothing is missed between.
+    for (const watcher of before) watcher.close();
+  }
+
+  /**
+   * Waits until something has changed since it was last asked, and for what follows at once.
+   *
+   * @returns the names of what changed
+   * @throws when it is stopped
+   */
+  async next(stop: AbortSignal): Promise<readonly string[]> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const onAbort = (): void => reject(stop.reason);
+    stop.addEventListener('abort', onAbort, { once: true });
+    if (stop.aborted) onAbort();
+    this.onChange = resolve;
+    if (this.changed.size > 0) resolve();
+    try {
+      await promise;
+      await setTimeout(settledMs, undefined, { signal: stop });
+      return [...this.changed];
+    } finally {
+      this.changed.clear();
+      stop.removeEventListener('abort', onAbort);
     }
-  });
-  const ended = Promise.allSettled(watching);
-  stop.addEventListener('abort', () => first.reject(stop.reason), { once: true });
-  if (stop.aborted) first.reject(stop.reason);
-  try {
-    await first.promise;
-    await setTimeout(settledMs);
-    return changed;
-  } finally {
-    settled.abort();
-    await ended;
+  }
+
+  [Symbol.dispose](): void {
+    for (const watcher of this.watchers) watcher.close();
   }
 }
 
 interface Place {
   readonly name: string;
   readonly folder: string;
-  /** Any, if it is the folder that is named. */
-  readonly file?: string;
+  /** Whether a change of a file in the folder is one of it. */
+  readonly isMeant: (file: string) => boolean;
 }
 
 function placeOf(name: string): Place {
-  if (statSync(name, { throwIfNoEntry: false })?.isDirectory()) return { name, folder: name };
-  return { name, folder: path.dirname(name), file: path.basename(name) };
+  if (statSync(name, { throwIfNoEntry: false })?.isDirectory())
+    return { name, folder: name, isMeant: (file) => /\.(?:ya?ml|json)$/.test(file) };
+  let place = path.resolve(name);
+  // What is not there comes with the part of its path that is missing.
+  while (!existsSync(path.dirname(place))) place = path.dirname(place);
+  return { name, folder: path.dirname(place), isMeant: (file) => file === path.basename(place) };
 }

@@ -22,6 +22,7 @@ import { Addresses, bridgeAddress, createBridge, createNamespace, istiodAddress,
 import { PodKeeper } from './pod-keeper.ts';
 import { spawnInPod } from './program.ts';
 import { type Starting, untilReady } from './ready.ts';
+import { withRouteNames } from './route-names.ts';
 import { isHeardOf, Settler } from './settle.ts';
 import type { InstalledTools } from './tools.ts';
 
@@ -34,6 +35,8 @@ export interface BedOptions {
   readonly namespace: string;
   /** Adds a mock for every destination that no workload stands behind. */
   readonly fill: boolean;
+  /** Whether what requests meet is to be told: routes get names, and access logs have them. */
+  readonly isObserved: boolean;
   /** Further arguments of each `meshmock serve`. */
   readonly appArguments: readonly string[];
   /** Told where calls from outside may enter, whenever that changes. */
@@ -58,14 +61,16 @@ export class Bed {
   private readonly store: Store;
   private readonly addresses: Addresses;
   private readonly namespace: string;
+  private readonly isObserved: boolean;
 
   private constructor(
-    { namespace }: BedOptions,
+    { namespace, isObserved }: BedOptions,
     parts: { readonly kinds: Kinds; readonly schemas: Schemas; readonly store: Store },
     addresses: Addresses,
     pods: PodKeeper,
   ) {
     this.namespace = namespace;
+    this.isObserved = isObserved;
     this.kinds = parts.kinds;
     this.schemas = parts.schemas;
     this.store = parts.store;
@@ -121,10 +126,11 @@ export class Bed {
   /**
    * As `kubectl apply`, and back when every sidecar has it in effect. Nothing is changed when anything is refused.
    *
+   * @param namespace of objects that say none; that of the start if not given
    * @throws MeshmockError `usage`
    */
-  async apply(sources: readonly ManifestSource[], signal: AbortSignal): Promise<ApplyReport> {
-    const { checked, leftOut } = this.check(sources);
+  async apply(sources: readonly ManifestSource[], signal: AbortSignal, namespace?: string): Promise<ApplyReport> {
+    const { checked, leftOut } = this.check(sources, namespace);
     this.pods.checkCount(checked.map(({ object }) => object));
     const warnings = await admitAll(checked, signal);
     const report = await this.change(() => checked.map((one) => this.putChecked(one)), checked, signal);
@@ -140,8 +146,8 @@ export class Bed {
    *
    * @throws MeshmockError `usage`
    */
-  async delete(sources: readonly ManifestSource[], signal: AbortSignal): Promise<ApplyReport> {
-    const { checked } = this.check(sources);
+  async delete(sources: readonly ManifestSource[], signal: AbortSignal, namespace?: string): Promise<ApplyReport> {
+    const { checked } = this.check(sources, namespace);
     const removeAll = (): AppliedObject[] =>
       checked.map(({ kind, object, title }) => {
         const wasThere = this.store.remove(kind, object.metadata.namespace, object.metadata.name);
@@ -171,18 +177,22 @@ export class Bed {
     return { objects, warnings, leftOut, durationMs: performance.now() - started };
   }
 
-  private check(sources: readonly ManifestSource[]): { readonly checked: Checked[]; readonly leftOut: string[] } {
-    const { kinds, schemas, namespace } = this;
+  private check(
+    sources: readonly ManifestSource[],
+    namespace = this.namespace,
+  ): { readonly checked: Checked[]; readonly leftOut: string[] } {
+    const { kinds, schemas } = this;
     return checkManifests(parseManifests(sources), { kinds, schemas, namespace });
   }
 
   private putChecked({ kind, object, title }: Checked): AppliedObject {
-    const { change } = this.store.put(kind, withDefaults(object, this.store, kind, this.addresses));
+    const named = this.isObserved ? withRouteNames(object) : object;
+    const { change } = this.store.put(kind, withDefaults(named, this.store, kind, this.addresses));
     return { title, change };
   }
 
   private async startIstiod(
-    { tools, folder }: BedOptions,
+    { tools, folder, isObserved }: BedOptions,
     authorityFolder: string,
     signal: AbortSignal,
   ): Promise<Starting> {
@@ -199,6 +209,7 @@ export class Bed {
       apiPort,
       namespace: 'istiod',
       log,
+      isObserved,
     });
     this.pods.watch('istiod', program);
     return { program, name: 'istiod', log };

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
+import { observedLogFormat } from './access-log.ts';
 import { clusterId, tokenFor, trustDomain } from './identity.ts';
 import { bridgeAddress, istiodAddress, jaegerAddress } from './network.ts';
 import { spawnInPod } from './program.ts';
@@ -15,7 +16,7 @@ export const istiodHost = 'istiod.istio-system.svc';
 export const tracingProvider = 'jaeger';
 
 /** What the ConfigMap `istio` in `istio-system` holds in a cluster. */
-function meshConfig(): unknown {
+function meshConfig(isObserved: boolean): unknown {
   return {
     trustDomain,
     rootNamespace: 'istio-system',
@@ -24,13 +25,14 @@ function meshConfig(): unknown {
     // A mock of a host outside may be there only after the name was asked for.
     dnsRefreshRate: '1s',
     accessLogFile: '/dev/stdout',
+    ...(isObserved ? { accessLogFormat: observedLogFormat } : {}),
     // The filter that makes Istio's own metrics is in Istio's build of Envoy only.
     defaultProviders: { metrics: [] },
     extensionProviders: [
       {
         name: tracingProvider,
         opentelemetry: {
-          service: 'jaeger-collector.istio-system.svc.cluster.local',
+          service: collectorHost,
           port: 4318,
           http: { path: '/v1/traces', timeout: '3s' },
         },
@@ -49,6 +51,8 @@ export interface ControlPlaneOptions {
   readonly apiPort: number;
   readonly namespace: string;
   readonly log: string;
+  /** Whether access logs name routes and rules. */
+  readonly isObserved: boolean;
 }
 
 /** Starts istiod against our API. */
@@ -58,7 +62,7 @@ export async function startIstiod(options: ControlPlaneOptions): Promise<ChildPr
   const kubeconfig = path.join(folder, 'kubeconfig');
   const mesh = path.join(folder, 'mesh.yaml');
   writeFileSync(kubeconfig, stringify(kubeconfigFor(apiPort)));
-  writeFileSync(mesh, stringify(meshConfig()));
+  writeFileSync(mesh, stringify(meshConfig(options.isObserved)));
   const args = ['discovery', '--kubeconfig', kubeconfig, '--meshConfig', mesh];
   return spawnInPod(istiod, [...args, '--domain', 'cluster.local', '--ctrlz_port', '0'], {
     namespace,
@@ -126,6 +130,9 @@ export async function istiodMetrics(signal: AbortSignal): Promise<string> {
   const response = await fetch(`http://${istiodAddress}:15014/metrics`, { signal });
   return response.text();
 }
+
+/** The name of the collector, to which proxies send their spans. */
+export const collectorHost = 'jaeger-collector.istio-system.svc.cluster.local';
 
 /** Where the services of a bed send their spans. */
 export const collectorEndpoint = `http://${jaegerAddress}:4318`;

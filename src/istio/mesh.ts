@@ -86,8 +86,9 @@ export class RunningMesh implements AsyncDisposable {
     const tools = await installBedTools(signal);
     const place = await MeshFolder.take(options.mesh);
     const mesh = new RunningMesh(options, place);
-    const { sources, namespace, fill, appArguments } = options;
-    mesh.tell({ kind: 'start', start: { tools, folder: place.path, sources, namespace, fill, appArguments } });
+    const { sources, namespace, fill, isObserved, appArguments } = options;
+    const start = { tools, folder: place.path, sources, namespace, fill, isObserved, appArguments };
+    mesh.tell({ kind: 'start', start });
     const late = AbortSignal.timeout(longestStartMs);
     const onAbort = (): void => mesh.kill();
     const either = AbortSignal.any([signal, late]);

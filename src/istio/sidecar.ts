@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { chmodSync, chownSync, copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { logFlushMs } from './access-log.ts';
 import { istiodHost } from './control-plane.ts';
 import { clusterId, meshId, tokenFor, trustDomain } from './identity.ts';
 import { jaegerAddress } from './network.ts';
@@ -93,6 +94,8 @@ function proxyConfig({ pod, envoy, bootstrapTemplate }: SidecarOptions): unknown
     proxyBootstrapTemplatePath: bootstrapTemplate,
     concurrency: 1,
     statusPort: 15020,
+    // Access logs are to be seen at once.
+    fileFlushInterval: `${logFlushMs / 1000}s`,
     // Connections on a replaced filter chain keep the old rules for this long.
     drainDuration: '1s',
     // The counters by which traffic is checked.

@@ -37,7 +37,7 @@ export async function startBed(
     {
       mesh: `test-${process.pid}-${count++}`,
       sources: manifests.map(sourceOf),
-      ...{ namespace: 'default', fill },
+      ...{ namespace: 'default', fill, isObserved: false },
       appArguments: ['--log-level=silent', '--seed=test'],
       ports: { http: anyPort, grpc: anyPort, jaeger: anyPort },
     },

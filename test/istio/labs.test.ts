@@ -42,6 +42,13 @@ test('a lab that cannot be run here has cases for a cluster, and says so', () =>
   }
 });
 
+test('the index has a line for each lab', () => {
+  const index = readFileSync(path.join(root, 'istio/README.md'), 'utf8');
+  const listed = [...index.matchAll(/^\| \d+ \| \[([a-z-]+)\]\(labs\/\1\)/gm)].map(([, name]) => `istio/labs/${name}`);
+  const there = globSync('istio/labs/*/README.md', { cwd: root }).map((page) => path.dirname(page));
+  assert.deepEqual(listed.toSorted(), there.toSorted());
+});
+
 /** How many of a number of calls is chance as well; whether any is not. Which version is, where nothing was applied. */
 function maskedLab(output: string, kind: string): string {
   const counted = maskedMesh(output).replaceAll(/×\d+( \([\d.]+%\))?/g, '×N');

@@ -19,7 +19,8 @@ export async function runExamples(): Promise<(Example & { readonly printed: stri
   // Once before, so that what is shown is not the first request of a process.
   for (const { command } of examples) await run(command);
   const printed: (Example & { readonly printed: string })[] = [];
-  for (const example of examples) printed.push({ ...example, printed: (await run(example.command)).output });
+  for (const example of examples)
+    printed.push({ ...example, printed: withoutProgress((await run(example.command)).output) });
   return printed;
 }
 
@@ -27,6 +28,7 @@ export async function runExamples(): Promise<(Example & { readonly printed: stri
 export function maskedMesh(output: string): string {
   return masked(output)
     .replaceAll(/proxy [\d.]+ ms/g, 'proxy T ms')
+    .replaceAll(/\b\d+\.\d s\b/g, 'T s')
     .replaceAll(/[0-9a-f]{32}/g, 'TRACE')
     .replaceAll(/-[0-9a-f]{9}-[0-9a-f]{5}\b/g, '-POD')
     .replaceAll(/ +$/gm, '');
@@ -35,4 +37,9 @@ export function maskedMesh(output: string): string {
 /** Without the versions of those that have two: nothing decides which has its turn. */
 export function maskedVersions(output: string): string {
   return output.replaceAll(/v\d \((service[23])-v\d-POD\)/g, 'V ($1-POD)');
+}
+
+/** On a terminal these lines go away again. */
+function withoutProgress(output: string): string {
+  return output.replaceAll(/^meshmock: .*, \d+ s\n/gm, '');
 }

@@ -87,9 +87,15 @@ export function shipped(tools: ManifestTools, folder: string): Readonly<Record<s
         ],
       ),
     ...Object.fromEntries(
-      globSync('istio/{demo,examples}/*.yaml', { cwd: root }).map((file) => [
+      globSync('istio/{demo,examples,cluster}/*.yaml', { cwd: root }).map((file) => [
         file,
         async () => [await manifests(tools, ...demoArguments), read(file)].join('---\n'),
+      ]),
+    ),
+    ...Object.fromEntries(
+      globSync('istio/octopus/*.yaml', { cwd: root }).map((file) => [
+        file,
+        async () => [await kustomized(tools, 'overlays/octopus'), octopusSubsets(file), read(file)].join('\n---\n'),
       ]),
     ),
     ...labs(),
@@ -106,6 +112,12 @@ function labs(): Record<string, () => Promise<string>> {
   const named = new Set([...sets.keys(), ...[...sets.values()].flat()]);
   for (const file of files.filter((one) => !named.has(one))) sets.set(file, ['istio/labs/mesh.yaml', file]);
   return Object.fromEntries([...sets].map(([name, set]) => [name, async () => set.map(read).join('\n---\n')]));
+}
+
+/** The routes use them, and one file has them. */
+function octopusSubsets(file: string): string {
+  const [subsets = ''] = read('istio/octopus/v1-only.yaml').split('\n---\n');
+  return file.endsWith('v1-only.yaml') ? '' : subsets;
 }
 
 function read(file: string): string {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
 import { namedMeshes } from '../../src/cli/meshes.ts';
-import { tableOf } from '../../src/cli/options.ts';
+import { flagTableOf, tableOf } from '../../src/cli/options.ts';
 import { serveSchema } from '../../src/cli/serve-options.ts';
+import { testSchema } from '../../src/cli/test-options.ts';
 import { directiveRowsOf, examplesOf, type Meshes, masked, readReadme, run, seenOf, startMeshes } from './readme.ts';
 
 suite('what the README shows is so (npm run readme writes it)', () => {
@@ -47,6 +49,13 @@ suite('what the README shows is so (npm run readme writes it)', () => {
 
 test("the README's table of settings is that of the program", () => {
   assert.ok(readReadme().includes(tableOf(serveSchema)));
+});
+
+test("the README's table of the flags of `meshmock test` is that of the program, and its file of cases is the example", () => {
+  assert.ok(readReadme().includes(flagTableOf(testSchema)));
+  assert.ok(
+    readReadme().includes(`\`\`\`yaml\n${readFileSync('istio/examples/tests/service2.test.yaml', 'utf8')}\`\`\``),
+  );
 });
 
 test('the README shows the octopus mesh as it is', () => {

@@ -1,8 +1,9 @@
 /** `npm run readme`: runs the README's commands, and writes in what they print and the tables that follow from the code. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { tableOf } from '../../src/cli/options.ts';
+import { flagTableOf, tableOf } from '../../src/cli/options.ts';
 import { serveSchema } from '../../src/cli/serve-options.ts';
+import { testSchema } from '../../src/cli/test-options.ts';
 import {
   directiveRowsOf,
   examplesOf,
@@ -27,10 +28,10 @@ for (const row of rows) await seenOf(row, meshes);
 const seen = [];
 for (const row of rows) seen.push({ ...row, seen: await seenOf(row, meshes) });
 const table = `<!-- options -->\n${tableOf(serveSchema)}\n<!-- /options -->`;
+const testTable = `<!-- test options -->\n${flagTableOf(testSchema)}\n<!-- /test options -->`;
 writeFileSync(
   path.join(root, 'README.md'),
-  withDirectiveRows(withOutputs(readme, outputs), seen).replace(
-    /<!-- options -->[\s\S]*<!-- \/options -->/,
-    () => table,
-  ),
+  withDirectiveRows(withOutputs(readme, outputs), seen)
+    .replace(/<!-- options -->[\s\S]*<!-- \/options -->/, () => table)
+    .replace(/<!-- test options -->[\s\S]*<!-- \/test options -->/, () => testTable),
 );

@@ -43,7 +43,7 @@ export class Schemas {
     if (!this.compiled.has(key)) this.compiled.set(key, this.compile(object));
     const validate = this.compiled.get(key);
     if (validate === undefined || validate(object)) return [];
-    return mostTelling(validate.errors ?? []).map(problemOf);
+    return mostTelling((validate.errors ?? []).filter((error) => !isUnset(error))).map(problemOf);
   }
 
   /** Whether it is one of Kubernetes's own kinds. */
@@ -73,6 +73,11 @@ export class Schemas {
     const name = this.definitionOf(object);
     return name === undefined ? undefined : this.ajv.compile({ $ref: `${kubernetesId}#/$defs/${name}` });
   }
+}
+
+/** A field of a map without a value is taken away before it is looked at (apiextensions, `PruneNonNullableNulls…`). */
+function isUnset({ keyword, data, instancePath }: ErrorObject): boolean {
+  return keyword === 'type' && data === null && !/\/\d+$/.test(instancePath);
 }
 
 const kubernetesId = 'https://kubernetes.io/api/_definitions.json';

@@ -65,6 +65,8 @@ describe('schemas', () => {
     { port: 1 },
     { port: 'a' },
     { mode: 'B', open: { x: 1 }, any: { y: 'z' }, list: [{ name: 'n' }] },
+    // As YAML has a field with nothing behind its colon.
+    { mode: 'A', list: null, any: { y: null } },
   ])
     it(`takes ${JSON.stringify(spec)}`, () => assert.deepEqual(problems(thing(spec)), []));
 
@@ -73,6 +75,7 @@ describe('schemas', () => {
     [{ mode: 'A', list: [{ nam: 'n' }] }, ['spec.list.0.nam: there is no field "nam": expected name']],
     [{ mode: 'C' }, ['spec.mode: must be equal to one of the allowed values: A, B']],
     [{ mode: 'A', any: { y: 1 } }, ['spec.any.y: must be string']],
+    [{ mode: 'A', list: [null] }, ['spec.list.0: must be object']],
   ] as const)
     it(`refuses ${JSON.stringify(spec)}`, () => assert.deepEqual(problems(thing(spec)), expected));
 

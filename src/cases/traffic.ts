@@ -1,0 +1,59 @@
+import path from 'node:path';
+import { AccessLogs, type LoggedRequest } from '../istio/access-log.ts';
+import type { RunningMesh } from '../istio/mesh.ts';
+import type { PodStats } from '../istio/messages.ts';
+
+/** What requests met. */
+export interface Met {
+  /** The proxies' clusters that they were sent to, as `outbound|PORT|SUBSET|HOST`. */
+  readonly clusters: ReadonlySet<string>;
+  /** What they met in each proxy. */
+  readonly requests: readonly LoggedRequest[];
+}
+
+type Counts = ReadonlyMap<string, number>;
+
+/** What requests meet in a mesh from some time on: proxies count clusters, and log routes and rules. */
+export class Traffic {
+  private readonly mesh: RunningMesh;
+  private readonly logs: AccessLogs;
+  private clusters = new Set<string>();
+  private counted: ReadonlyMap<string, Counts> = new Map();
+
+  private constructor(mesh: RunningMesh) {
+    this.mesh = mesh;
+    this.logs = new AccessLogs(path.join(mesh.folder, 'logs'));
+  }
+
+  /** From now on. */
+  static async begin(mesh: RunningMesh, signal: AbortSignal): Promise<Traffic> {
+    const traffic = new Traffic(mesh);
+    await Promise.all([traffic.count(signal), traffic.logs.skip()]);
+    traffic.clusters = new Set();
+    return traffic;
+  }
+
+  /** To be called before a pod goes: its counters go with it. */
+  async count(signal: AbortSignal): Promise<void> {
+    const counted = new Map((await this.mesh.stats(signal)).map((one) => [one.pod, clusterCounts(one)]));
+    for (const [pod, counts] of counted)
+      for (const [cluster, count] of counts)
+        if (count > (this.counted.get(pod)?.get(cluster) ?? 0)) this.clusters.add(cluster);
+    this.counted = counted;
+  }
+
+  /** What was met so far. */
+  async met(signal: AbortSignal): Promise<Met> {
+    const [requests] = await Promise.all([this.logs.next(signal), this.count(signal)]);
+    return { clusters: this.clusters, requests };
+  }
+}
+
+/** How many requests or, where it is about no requests, connections a proxy has sent to each cluster. */
+export function clusterCounts({ stats }: Pick<PodStats, 'stats'>): Counts {
+  const counts = new Map<string, number>();
+  const counters = /^envoy_cluster_upstream_(?:rq|cx)_total\{cluster_name="(outbound\|[^"]+)"\} (\d+)$/gm;
+  for (const [, cluster = '', count] of stats.matchAll(counters))
+    counts.set(cluster, (counts.get(cluster) ?? 0) + Number(count));
+  return counts;
+}

@@ -1,0 +1,111 @@
+import type { Case, CaseFile } from '../cases/case.ts';
+import type { Coverage } from '../cases/coverage.ts';
+import type { MeshUnderTest, Phase } from '../cases/mesh-under-test.ts';
+import { runAsserted } from '../cases/run-asserted.ts';
+import { type CaseRun, runCase } from '../cases/run-case.ts';
+import { type Step, stepsOf } from '../cases/steps.ts';
+import { MeshmockError } from '../plan/error.ts';
+import { Progress } from './progress.ts';
+import { programVersion } from './serve.ts';
+import type { TestSettings } from './test-options.ts';
+import type { CaseResult, FileResult, Outcome, TestReport } from './test-report.ts';
+
+/** Tries the cases of files on a mesh, one after the other. */
+export class FilesRun {
+  private readonly settings: TestSettings;
+  private readonly mesh: MeshUnderTest;
+  private readonly report: TestReport;
+  private readonly stop: AbortSignal;
+  private readonly userAgent = `meshmock/${programVersion()}`;
+
+  constructor(settings: TestSettings, mesh: MeshUnderTest, report: TestReport, stop: AbortSignal) {
+    this.settings = settings;
+    this.mesh = mesh;
+    this.report = report;
+    this.stop = stop;
+  }
+
+  /** @throws MeshmockError `canceled` when it was stopped */
+  async file(file: CaseFile): Promise<FileResult> {
+    this.report.beginFile(file.name);
+    const cases: CaseResult[] = [];
+    let coverage: Coverage | undefined;
+    for (const step of stepsOf(file, this.settings.contrast)) {
+      if (step.title !== '') this.report.beginStep(step.title);
+      const results = await this.step(file, step);
+      cases.push(...results);
+      if (step.phase === 'after' && this.isWhole(results)) coverage = await this.mesh.coverage(this.stop);
+    }
+    if (coverage !== undefined) this.report.covered(coverage);
+    return { name: file.name, cases, coverage };
+  }
+
+  /** Whether what no case has met, none of the file would. */
+  private isWhole(results: readonly CaseResult[]): boolean {
+    return this.settings.only.length === 0 && !results.some(({ outcome }) => outcome.kind === 'refused');
+  }
+
+  private async step(file: CaseFile, { phase, title, cases }: Step): Promise<CaseResult[]> {
+    const results: CaseResult[] = [];
+    const add = (testCase: Case, isToHold: boolean, outcome: Outcome, durationMs: number): void => {
+      const result = { testCase, step: title, isToHold, outcome, durationMs };
+      results.push(result);
+      this.report.add(result);
+    };
+    const refused = await this.become(file, phase);
+    for (const { testCase, isToHold } of cases) {
+      const startedAt = performance.now();
+      const outcome: Outcome =
+        refused === undefined ? await this.try(testCase, phase, isToHold) : { kind: 'refused', problem: refused };
+      add(testCase, isToHold, outcome, performance.now() - startedAt);
+    }
+    return results;
+  }
+
+  /** @returns what was refused, if anything was */
+  private async become(file: CaseFile, phase: Phase): Promise<string | undefined> {
+    const progress = new Progress(process.stderr, () => 'meshmock: bringing up its manifests');
+    try {
+      const notes = await this.mesh.become(file, phase, this.stop);
+      this.report.became(notes);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof MeshmockError) || this.stop.aborted) throw error;
+      return error.message;
+    } finally {
+      progress.stop();
+    }
+  }
+
+  private async try(testCase: Case, phase: Phase, isToHold: boolean): Promise<Outcome> {
+    const reason = this.mesh.cannotTry(testCase, phase);
+    if (reason !== undefined) return { kind: 'skipped', reason };
+    let answers = 0;
+    // How many a share takes, its case does not say.
+    const ofAll = testCase.asserted === undefined ? ` of ${testCase.repeat}` : '';
+    const progress = new Progress(process.stderr, () => `meshmock: ${testCase.name}: ${answers}${ofAll} answers`);
+    // What has to fail must not be waited for.
+    const once = isToHold ? testCase : { ...testCase, retryUntilMs: 0 };
+    try {
+      const run = await this.run(once, () => answers++);
+      if (!('holds' in run)) return { kind: 'skipped', reason: run.unseen.join('; ') };
+      const { round, way, holds, unseen = [] } = run;
+      if (holds === isToHold) return { kind: 'passed', round, unseen };
+      if (!round.isAnswered && isToHold) return { kind: 'unreachable', round, way };
+      return { kind: 'failed', round, way };
+    } catch (error) {
+      if (!(error instanceof MeshmockError) || this.stop.aborted) throw error;
+      return { kind: 'refused', problem: error.message };
+    } finally {
+      progress.stop();
+    }
+  }
+
+  private async run(testCase: Case, onAnswer: () => void): Promise<CaseRun | { readonly unseen: readonly string[] }> {
+    const { mesh, userAgent, stop } = this;
+    if (testCase.asserted === undefined) return runCase(testCase, mesh, userAgent, onAnswer, stop);
+    if (mesh.routes === undefined) throw new MeshmockError('internal', 'the routes of this mesh cannot be seen');
+    const { asserted } = testCase;
+    return runAsserted({ ...testCase, asserted }, mesh.routes, userAgent, onAnswer, stop);
+  }
+}

@@ -1,0 +1,292 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { coverageOf } from '../../src/cases/coverage.ts';
+import { clusterCounts } from '../../src/cases/traffic.ts';
+import type { LoggedRequest } from '../../src/istio/access-log.ts';
+import { parseAccessLog } from '../../src/istio/access-log.ts';
+import { parseManifests } from '../../src/istio/manifest.ts';
+
+interface Seen {
+  readonly clusters?: readonly string[];
+  readonly requests?: readonly Partial<LoggedRequest>[];
+}
+
+function coverage(text: string, { clusters = [], requests = [] }: Seen = {}) {
+  const none = { route: undefined, config: undefined, rule: undefined };
+  const met = { clusters: new Set(clusters), requests: requests.map((request) => ({ ...none, ...request })) };
+  return coverageOf(parseManifests([{ name: 'm.yaml', text }]), 'default', met);
+}
+
+/** What was not met, without its place. */
+const untested = (text: string, seen?: Seen): string[] =>
+  coverage(text, seen).untested.map(({ object, part }) => `${object}: ${part}`);
+const unknown = (text: string, seen?: Seen): string[] =>
+  coverage(text, seen).unknown.map(({ object, part, reason }) => `${object}: ${part}: ${reason}`);
+
+const reviewsConfig = '/apis/networking.istio.io/v1/namespaces/default/virtual-service/reviews';
+const reviews = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  http:
+    - name: jason
+      match: [{headers: {end-user: {exact: jason}}}]
+      route: [{destination: {host: reviews, subset: v2}}]
+    - match:
+        - uri: {prefix: /a}
+        - {name: b, uri: {prefix: /b}}
+      redirect: {uri: /c}
+    - match: [{uri: {exact: /d}}]
+      directResponse: {status: 200}
+    - route:
+        - destination: {host: reviews, subset: v1}
+        - destination: {host: ratings}
+`;
+
+suite('routes', () => {
+  test('each that no request took is told with its place and where it leads', () => {
+    assert.deepEqual(coverage(reviews), {
+      unknown: [],
+      untested: [
+        { object: 'VirtualService reviews', part: 'route 1 (jason), to reviews v2', where: 'm.yaml:7:7' },
+        { object: 'VirtualService reviews', part: 'route 2, a redirect', where: 'm.yaml:10:7' },
+        { object: 'VirtualService reviews', part: 'route 3, a direct response', where: 'm.yaml:14:7' },
+        { object: 'VirtualService reviews', part: 'route 4, to reviews v1 and ratings', where: 'm.yaml:16:7' },
+      ],
+    });
+  });
+
+  test('one that was taken is not told, but its matches that were not', () => {
+    const requests = [
+      { route: 'jason', config: reviewsConfig },
+      { route: '/default/reviews/http[1].match[0]', config: reviewsConfig },
+      { route: '/default/reviews/http[2].match[0]', config: reviewsConfig },
+      { route: '/default/reviews/http[3]', config: reviewsConfig },
+    ];
+    assert.deepEqual(untested(reviews, { requests }), ['VirtualService reviews: route 2, match 2']);
+    const other = { route: '/default/reviews/http[1].b', config: reviewsConfig };
+    assert.deepEqual(untested(reviews, { requests: [...requests, other] }), []);
+  });
+
+  test('a route of that name in another VirtualService, or place of that number in another namespace, is another', () => {
+    const requests = [
+      { route: 'jason', config: reviewsConfig.replace(/reviews$/, 'ratings') },
+      { route: 'jason-2', config: reviewsConfig },
+      { route: '/other-default/reviews/http[2].match[0]', config: reviewsConfig },
+      { route: '/default/reviews-2/http[3]', config: reviewsConfig },
+    ];
+    assert.equal(untested(reviews, { requests }).length, 4);
+  });
+
+  test('matches without names, of a route with one, are unknown', () => {
+    const text = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews, namespace: shop}
+spec:
+  hosts: [reviews]
+  http:
+    - {name: two, match: [{uri: {exact: /a}}, {uri: {exact: /b}}], route: [{destination: {host: reviews}}]}
+`;
+    const config = reviewsConfig.replace('default', 'shop');
+    assert.deepEqual(untested(text, { requests: [{ route: 'two', config }] }), []);
+    assert.deepEqual(
+      unknown(text, { requests: [{ route: 'two', config }] }),
+      [1, 2].map(
+        (match) =>
+          `VirtualService reviews of shop: route 1 (two), match ${match}: a route with a name of its own does not say it; give its matches names too`,
+      ),
+    );
+  });
+
+  const delegates = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: root}
+spec:
+  hosts: [shop.example.com]
+  http:
+    - {match: [{uri: {prefix: /a}}, {uri: {prefix: /b}}], delegate: {name: child}}
+    - {name: own, match: [{uri: {prefix: /c}}], delegate: {name: child}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: child}
+spec:
+  http:
+    - {match: [{uri: {exact: /a/x}}], route: [{destination: {host: a}}]}
+    - {name: last, route: [{destination: {host: b}}]}
+`;
+
+  test('a delegate and what it is delegated by are both met', () => {
+    assert.deepEqual(untested(delegates), [
+      'VirtualService root: route 1, delegated to child',
+      'VirtualService root: route 2 (own), delegated to child',
+      'VirtualService child: route 1, to a',
+      'VirtualService child: route 2 (last), to b',
+    ]);
+    const config = reviewsConfig.replace(/reviews$/, 'root');
+    const joined = '/default/root/http[0]-/default/child/http[0].match[0]-match[0]';
+    assert.deepEqual(untested(delegates, { requests: [{ route: joined, config }] }), [
+      'VirtualService root: route 2 (own), delegated to child',
+      'VirtualService child: route 2 (last), to b',
+    ]);
+    assert.deepEqual(untested(delegates, { requests: [{ route: 'own-last', config }] }), [
+      'VirtualService root: route 1, delegated to child',
+      'VirtualService child: route 1, to a',
+    ]);
+  });
+
+  test('those of Gateway API are told by their rules', () => {
+    const text = `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: reviews}
+spec:
+  rules:
+    - matches: [{path: {value: /a}}]
+    - {name: b, matches: [{path: {value: /b}}]}
+    - backendRefs: [{name: reviews, port: 80}]
+`;
+    assert.deepEqual(untested(text, { requests: [{ route: 'default.reviews.2' }, { route: 'default.reviews-2.0' }] }), [
+      'HTTPRoute reviews: rule 1',
+      'HTTPRoute reviews: rule 2 (b)',
+    ]);
+    assert.deepEqual(untested(text, { requests: [{ route: 'default.reviews.0' }, { route: 'b' }] }), [
+      'HTTPRoute reviews: rule 3',
+    ]);
+  });
+
+  test('those of connections are unknown', () => {
+    const text = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: db}
+spec: {hosts: [db], tcp: [{route: [{destination: {host: db}}]}]}
+`;
+    assert.deepEqual(unknown(text), [
+      'VirtualService db: tcp route 1: a proxy does not say which route a connection took',
+    ]);
+  });
+
+  test('where somebody changes the access logs, what was not seen is unknown', () => {
+    const telemetry = `---
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: quiet}
+spec: {accessLogging: [{disabled: true}]}
+`;
+    const requests = [{ route: 'jason', config: reviewsConfig }];
+    assert.deepEqual(untested(reviews + telemetry, { requests }), []);
+    assert.equal(unknown(reviews + telemetry, { requests }).length, 3);
+  });
+});
+
+suite('subsets', () => {
+  const rule = (host: string) => `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: d}
+spec:
+  host: "${host}"
+  subsets:
+    - {name: v1, labels: {version: v1}}
+    - {name: v2, labels: {version: v2}}
+`;
+
+  test('each that no proxy sent a request to is told', () => {
+    assert.deepEqual(coverage(rule('reviews'), { clusters: ['outbound|80|v1|reviews.default.svc.cluster.local'] }), {
+      unknown: [],
+      untested: [{ object: 'DestinationRule d', part: 'subset v2', where: 'm.yaml:8:7' }],
+    });
+  });
+
+  test('hosts are named in full, by a part, or by a wildcard', () => {
+    for (const [host, of] of [
+      ['reviews', 'reviews.default.svc.cluster.local'],
+      ['reviews.shop.svc.cluster.local', 'reviews.shop.svc.cluster.local'],
+      ['*.example.com', 'a.example.com'],
+      ['api.example.com', 'api.example.com'],
+    ] as const) {
+      assert.deepEqual(untested(rule(host), { clusters: [`outbound|80|v2|${of}`] }), ['DestinationRule d: subset v1']);
+      const others = ['outbound|80||reviews.default.svc.cluster.local', `outbound|80|v2|x${of}x`];
+      assert.equal(untested(rule(host), { clusters: others }).length, 2, host);
+    }
+  });
+});
+
+suite('rules of policies', () => {
+  const policy = (spec: string, annotations = '') => `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: p${annotations}}
+spec:
+  ${spec}
+  rules:
+    - to: [{operation: {paths: [/a]}}]
+    - to: [{operation: {paths: [/b]}}]
+`;
+
+  test('each that decided no request is told', () => {
+    assert.deepEqual(coverage(policy('action: DENY'), { requests: [{ rule: 'ns[default]-policy[p]-rule[0]' }] }), {
+      unknown: [],
+      untested: [{ object: 'AuthorizationPolicy p', part: 'rule 2', where: 'm.yaml:8:7' }],
+    });
+    const others = [{ rule: 'ns[default]-policy[p2]-rule[0]' }, { rule: 'ns[shop]-policy[p]-rule[1]' }, {}];
+    assert.equal(untested(policy('action: ALLOW'), { requests: others }).length, 2);
+  });
+
+  test('those of which a proxy says nothing are unknown', () => {
+    assert.equal(unknown(policy('action: AUDIT')).length, 2);
+    assert.equal(unknown(policy('action: CUSTOM')).length, 2);
+    assert.equal(unknown(policy('action: ALLOW', ', annotations: {istio.io/dry-run: "true"}')).length, 2);
+  });
+
+  test('a policy without rules has none to be met', () => {
+    const nothing = 'apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p}\nspec: {}\n';
+    assert.deepEqual(coverage(nothing), { untested: [], unknown: [] });
+  });
+});
+
+suite('what proxies say', () => {
+  const start = '[2026-11-23T00:56:14.981Z] "GET /x HTTP/1.1" 200 - via_upstream - "-" 0 1086 1 1 "-" "curl"';
+
+  test('a line of an access log ends with route, object and rule', () => {
+    assert.deepEqual(
+      parseAccessLog(
+        [
+          '2026-11-23T00:56:01.611858Z\tinfo\tFLAG: --concurrency="0"',
+          `${start} - jason "jason" /apis/x ns[default]-policy[p]-rule[0] -`,
+          `${start} - two words "two words" - - ns[default]-policy[t]-rule[1]`,
+          `${start} - default "-" - - -`,
+          '',
+        ].join('\n'),
+      ),
+      [
+        { route: 'jason', config: '/apis/x', rule: 'ns[default]-policy[p]-rule[0]' },
+        { route: 'two words', config: undefined, rule: 'ns[default]-policy[t]-rule[1]' },
+        { route: undefined, config: undefined, rule: undefined },
+      ],
+    );
+  });
+
+  test('a caller cannot write the end of a line', () => {
+    const forged = start.replace('"curl"', '"a" "jason" /apis/x r -');
+    assert.deepEqual(parseAccessLog(`${forged} - default "default" - - -\n`), [
+      { route: 'default', config: undefined, rule: undefined },
+    ]);
+  });
+
+  test('a cluster counts requests, or connections where there are none', () => {
+    const stats = [
+      '# TYPE envoy_cluster_upstream_rq_total counter',
+      'envoy_cluster_upstream_rq_total{cluster_name="outbound|80|v1|a"} 3',
+      'envoy_cluster_upstream_cx_total{cluster_name="outbound|80|v2|a"} 2',
+      'envoy_cluster_upstream_rq_total{cluster_name="inbound|80||"} 7',
+      'envoy_cluster_upstream_rq_total{cluster_name="outbound|80|v3|a"} 0',
+    ].join('\n');
+    assert.deepEqual(
+      [...clusterCounts({ stats })],
+      [
+        ['outbound|80|v1|a', 3],
+        ['outbound|80|v2|a', 2],
+        ['outbound|80|v3|a', 0],
+      ],
+    );
+  });
+});

@@ -1,0 +1,298 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, beforeEach, suite, test } from 'node:test';
+import { parseDirectives } from '../../src/plan/parse.ts';
+import { runProgram, startProgram } from '../program.ts';
+import { type RunningMesh, startForeign, startMesh } from '../running-mesh.ts';
+
+const always = (name: string, ...fields: readonly string[]): string =>
+  `  - {name: ${name}, call: /@reviews/x, expect: reviews status = 200${fields.map((field) => `, ${field}`).join('')}}\n`;
+
+suite('meshmock test on a running mesh', () => {
+  let mesh: RunningMesh;
+  let folder: string;
+  let file: string;
+  let entry: string;
+  before(async () => {
+    mesh = await startMesh([
+      'gateway',
+      'productpage',
+      { name: 'reviews', version: 'v1', pod: 'reviews-1' },
+      { name: 'reviews', version: 'v2', pod: 'reviews-2' },
+      { name: 'sick', behaviour: parseDirectives('/~status=503') },
+      { name: 'slow', behaviour: parseDirectives('/~status=503:0.5') },
+    ]);
+    entry = `http://localhost:${mesh.httpPort('gateway')}`;
+    folder = await mkdtemp(path.join(tmpdir(), 'meshmock-test-'));
+  });
+  after(async () => {
+    await mesh[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+  });
+  beforeEach(async () => {
+    file = path.join(await mkdtemp(path.join(folder, 'case-')), 'test.yaml');
+  });
+  /** Runs a file with these cases. */
+  const run = async (cases: string, ...args: readonly string[]) => {
+    await writeFile(file, cases);
+    return runProgram(['test', file, '--entry', entry, ...args]);
+  };
+
+  test('says of each case that it passed, and exits with 0', async () => {
+    const { code, stdout, stderr } = await run(`cases:\n${always('one')}${always('two', 'repeat: 10')}`);
+    assert.equal(stderr, '');
+    assert.match(
+      stdout,
+      /^\S+test\.yaml\n {4}pass {2}one {2}\d+\.\d s\n {4}pass {2}two {2}\d+\.\d s\n\n2 passed in \d+\.\d s\n$/,
+    );
+    assert.equal(code, 0);
+  });
+
+  test('shows of a case that fails what was expected, seen, the tree, and how to see it oneself', async () => {
+    const { code, stdout } = await run(`cases:
+  - name: sick is well
+    from: productpage
+    call: /@sick/x
+    headers: {end-user: jason}
+    repeat: 3
+    expect: [sick status = 200, productpage calls = 3, sick calls = 3]
+${always('and the next')}`);
+    assert.equal(code, 1);
+    const [, , expected, seen] = stdout.split('\n');
+    assert.match(expected ?? '', /^ {10}expected {2}sick status = 200$/);
+    assert.match(seen ?? '', /^ {10}seen {6}.*503/);
+    assert.match(stdout, /3 requests: 502 ×3/);
+    assert.match(stdout, /productpage v1 \(productpage-1\) +502 .*\n +└─ sick v1 \(sick-1\) +503/);
+    assert.match(stdout, /\n {4}pass {2}and the next/);
+    assert.match(stdout, /1 passed, 1 failed in/);
+    const [, again = ''] = / again {5}curl -g '?([^'\n]+)'?/.exec(stdout) ?? [];
+    const answer = await (await fetch(`http://${again}`)).json();
+    assert.equal((answer as { calls: { reply: { service: string } }[] }).calls[0]?.reply.service, 'productpage');
+  });
+
+  const anySide = `cases:
+  - {name: who begins, from: productpage, call: /@reviews/x, headers: {end-user: jason}, expect: [productpage->reviews calls = 1]}
+  - {name: a post, from: productpage, method: POST, call: /x, expect: status = 200}
+`;
+
+  test('the same cases run through a meshmock, at the service itself, and over gRPC', async () => {
+    const productpage = `productpage=http://localhost:${mesh.httpPort('productpage')}`;
+    for (const args of [[entry], [productpage], [`grpc://localhost:${mesh.grpcPort('gateway')}`]]) {
+      await writeFile(file, anySide);
+      const { code, stdout } = await runProgram(['test', file, ...args.flatMap((one) => ['--entry', one])]);
+      assert.equal(code, 0, `${args}: ${stdout}`);
+      const arrivals = mesh.arrivals.filter(({ service }) => service === 'productpage').slice(-2);
+      assert.equal(arrivals[0]?.request.headers?.['end-user'], 'jason');
+      assert.deepEqual(
+        arrivals.map(({ request }) => request.method),
+        ['GET', 'POST'],
+      );
+    }
+  });
+
+  test('a case over gRPC begins over gRPC', async () => {
+    const cases =
+      'cases:\n  - {name: g, from: productpage, over: grpc, call: "/@grpc:reviews/x", expect: [status = 200, "reviews calls = 1"]}\n';
+    for (const one of [
+      entry,
+      `grpc://localhost:${mesh.grpcPort('gateway')}`,
+      `productpage=grpc://localhost:${mesh.grpcPort('productpage')}`,
+    ]) {
+      await writeFile(file, cases);
+      const { code, stdout, stderr } = await runProgram(['test', file, '--entry', one]);
+      assert.equal(code, 0, `${one}: ${stdout}${stderr}`);
+      const [arrival] = mesh.arrivals.filter(({ service }) => service === 'productpage').slice(-1);
+      assert.equal(arrival?.request.protocol, 'grpc', one);
+    }
+  });
+
+  test('a case that begins nowhere else begins at the entry, with its host', async () => {
+    await using foreign = await startForeign((_, response) => response.end('hello'));
+    await writeFile(
+      file,
+      'cases:\n  - {name: h, from: ingress, host: shop.example.com, call: /x, expect: [status = 200, answered-by = foreign]}\n',
+    );
+    const args = ['test', file, '--entry', `ingress=http://localhost:${foreign.port}`];
+    assert.equal((await runProgram(args)).code, 0);
+    assert.equal(foreign.requests[0]?.headers.host, 'shop.example.com');
+  });
+
+  test('says why a case is skipped, and that is no failure', async () => {
+    const { code, stdout } = await run(`apply: [x.yaml]
+before:
+  - {name: before, call: /@reviews/x, expect: status = 418}
+cases:
+  - {name: sick, call: /@reviews/x, given: {reviews: down}, expect: status = 418}
+  - {name: host, call: /@reviews/x, host: a.example.com, from: ingress, expect: status = 418}
+${always('plain')}`);
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /skip {2}before .*\n +it is about the mesh without the change\n/);
+    assert.match(stdout, /skip {2}sick .*\n +a workload of a running mesh is not made sick\n/);
+    assert.match(stdout, /skip {2}host .*\n +it needs --entry ingress=URL, for the host\n/);
+    assert.match(stdout, /1 passed, 3 skipped in/);
+  });
+
+  test('--only takes cases by a part of their names', async () => {
+    const cases = `cases:\n${always('jason gets v2')}${always('everybody else')}`;
+    const { stdout } = await run(cases, '--only', 'jason');
+    assert.match(stdout, /\n\n1 passed in/);
+    const none = await run(cases, '--only', 'nobody', '--only', 'nothing');
+    assert.equal(none.code, 2);
+    assert.match(none.stderr, /no case has "nobody" or "nothing" in its name/);
+  });
+
+  test('--retry-until tries again until a case holds, or its time is up', async () => {
+    const cases = 'cases:\n  - {name: r, call: /@slow/x, expect: slow status = 200}\n';
+    assert.equal((await run(cases, '--retry-until', '20s')).code, 0);
+    const never = 'cases:\n  - {name: r, call: /@sick/x, expect: sick status = 200, retry-until: 500ms}\n';
+    const startedAt = mesh.arrivals.length;
+    assert.equal((await run(never)).code, 1);
+    const tries = mesh.arrivals.slice(startedAt).filter(({ service }) => service === 'sick').length;
+    assert.ok(tries >= 2 && tries <= 4, `${tries} tries`);
+  });
+
+  test('JSON has each case with what was expected and seen, and nothing else is printed', async () => {
+    const { code, stdout } = await run(
+      `cases:\n${always('one')}  - {name: two, call: /@sick/x, expect: sick status = 200}\n  - {name: three, call: /x, given: {a: down}, expect: status = 200}\n`,
+      '--json',
+    );
+    assert.equal(code, 1);
+    const { files } = JSON.parse(stdout);
+    assert.equal(files[0].file, file);
+    const [one, two, three] = files[0].cases;
+    assert.deepEqual([one.name, one.outcome, one.where], ['one', 'passed', `${file}:2:5`]);
+    assert.deepEqual(two.expectations, [
+      { expectation: 'sick status = 200', passed: false, seen: two.expectations[0].seen },
+    ]);
+    assert.match(two.again, /^curl -g /);
+    assert.equal(two.call.reply.service, 'gateway');
+    assert.deepEqual([three.outcome, three.problem], ['skipped', 'a workload of a running mesh is not made sick']);
+  });
+
+  test('--junit writes what a CI server reads', async () => {
+    const junit = path.join(folder, 'out.xml');
+    await run(
+      `cases:\n${always('one')}  - {name: two, call: /@sick/x, expect: sick status = 200}\n  - {name: three, call: /x, given: {a: down}, expect: status = 200}\n`,
+      ...['--junit', junit],
+    );
+    const xml = await readFile(junit, 'utf8');
+    assert.match(xml, /<testsuite name="[^"]*test\.yaml" tests="3" failures="1" errors="0" skipped="1"/);
+    assert.match(xml, /name="two"[^>]*>\s*<failure message="expected sick status = 200, seen /);
+    const refused = await run(`cases:\n${always('one')}`, '--junit', path.join(folder, 'none/out.xml'));
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /--junit: .*no such file/);
+  });
+
+  test('exits with 3 when nobody answers, and with 1 when a case fails as well', async () => {
+    await using gone = await startMesh(['gone']);
+    const port = gone.httpPort('gone');
+    await gone[Symbol.asyncDispose]();
+    await writeFile(
+      file,
+      `cases:\n${always('one')}  - {name: b, from: b, call: /@sick/x, expect: sick status = 200}\n`,
+    );
+    const dead = ['test', file, '--entry', `http://localhost:${port}`];
+    const { code, stdout } = await runProgram(dead);
+    assert.equal(code, 3);
+    assert.match(stdout, /FAIL {2}one .*\n(?:.*\n)*? +localhost:\d+ does not answer: /);
+    assert.equal((await runProgram([...dead, '--entry', entry.replace('http', 'b=http')])).code, 1);
+  });
+
+  test('a case may expect that nobody answers', async () => {
+    await using gone = await startMesh(['gone']);
+    const port = gone.httpPort('gone');
+    await gone[Symbol.asyncDispose]();
+    await writeFile(file, 'cases:\n  - {name: one, call: /x, expect: answered-by = nobody}\n');
+    assert.equal((await runProgram(['test', file, '--entry', `http://localhost:${port}`])).code, 0);
+  });
+
+  test('a folder is the files of cases in it and below', async () => {
+    const [, one, two] = [path.dirname(file), path.dirname(file), path.join(path.dirname(file), 'sub')];
+    await mkdir(two);
+    await writeFile(path.join(one, 'a.test.yaml'), `cases:\n${always('one')}`);
+    await writeFile(path.join(two, 'test.yml'), `cases:\n${always('two')}`);
+    await writeFile(path.join(two, 'mesh.yaml'), 'no: cases\n');
+    const { code, stdout } = await runProgram(['test', one, '--entry', entry]);
+    assert.equal(code, 0, stdout);
+    assert.deepEqual(stdout.match(/pass {2}\w+/g), ['pass  one', 'pass  two']);
+  });
+
+  test('what is wrong is told before anything is sent, and exits with 2', async () => {
+    await writeFile(file, `cases:\n${always('one')}`);
+    const bad = path.join(path.dirname(file), 'bad.test.yaml');
+    await writeFile(bad, 'cases:\n  - {name: n, call: /@, expect: status = 200}\n');
+    const empty = await mkdtemp(path.join(folder, 'empty-'));
+    const before = mesh.arrivals.length;
+    for (const [args, message] of [
+      [[], /expected files of cases, or folders with them/],
+      [[empty, '--entry', entry], /this folder has no test\.yaml, \*\.test\.yaml or \*_test\.yaml in it/],
+      [[`${folder}/nowhere`, '--entry', entry], /nowhere: there is no such file or folder/],
+      [[file, bad, '--entry', entry], /bad\.test\.yaml:2:21: .*expected[\s\S]*\^/],
+      [[file, '--entry', 'ftp://a:1'], /"ftp:\/\/a:1": expected http:\/\/HOST:PORT or grpc:\/\/HOST:PORT, or NAME=URL/],
+      [[file, '--entry', entry, '--istio'], /--entry is a mesh that is running, --istio makes one/],
+      [[file, '--entry', entry, '--contrast'], /--contrast changes the mesh/],
+      [[file, '--entry', entry, '--keep'], /--keep is for a mesh that is made/],
+      [[file, '--entry', entry, '--only'], /--only/],
+      [[file, '--entry', entry, '--timeout', '5'], /--timeout/],
+    ] as [string[], RegExp][]) {
+      const { code, stderr } = await runProgram(['test', ...args]);
+      assert.equal(code, 2, `${args}: ${stderr}`);
+      assert.match(stderr, message);
+    }
+    assert.equal(mesh.arrivals.length, before);
+  });
+
+  test('a case that no entry can begin fails with what to give', async () => {
+    await writeFile(file, `cases:\n${always('one', 'from: reviews')}${always('two')}`);
+    const { code, stdout } = await runProgram([
+      ...['test', file, '--entry'],
+      `productpage=http://localhost:${mesh.httpPort('productpage')}`,
+    ]);
+    assert.equal(code, 1);
+    assert.match(stdout, /give --entry reviews=URL, or --entry URL of a meshmock through which reviews is called/);
+    assert.match(stdout, /give --entry http:\/\/HOST:PORT/);
+  });
+
+  test('--watch runs a file again when it is written, replaced, and mended after it was broken', async () => {
+    await writeFile(file, `cases:\n${always('first')}`);
+    await using program = startProgram(['test', file, '--entry', entry, '--watch']);
+    await program.printed(/pass {2}first[\s\S]*1 passed/);
+    await writeFile(file, `cases:\n${always('second')}`);
+    await program.printed(/pass {2}second[\s\S]*1 passed/);
+    // As editors do that keep the old file until the new one is whole.
+    await writeFile(`${file}.new`, `cases:\n${always('third')}`);
+    await rename(`${file}.new`, file);
+    await program.printed(/pass {2}third[\s\S]*1 passed/);
+    await writeFile(file, 'cases:\n  - {name: broken}\n');
+    while (!/test\.yaml:2:5: expected a case with expect/.test(program.stderr))
+      await new Promise((resolve) => program.child.stderr?.once('data', resolve));
+    await writeFile(file, `cases:\n  - {name: fourth, call: /@sick/x, expect: sick status = 200}\n`);
+    await program.printed(/FAIL {2}fourth[\s\S]*1 failed/);
+    program.child.kill('SIGINT');
+    assert.equal(await program.exited(), 1);
+  });
+
+  test('--watch runs only the files that a change is about', async () => {
+    const other = path.join(path.dirname(file), 'other.test.yaml');
+    await writeFile(file, `manifests: [m/a.yaml]\ncases:\n${always('mine')}`);
+    await writeFile(other, `cases:\n${always('theirs')}`);
+    await using program = startProgram(['test', file, other, '--entry', entry, '--watch']);
+    await program.printed(/2 passed/);
+    // A manifest, in a folder that was not there.
+    await mkdir(path.join(path.dirname(file), 'm'));
+    await program.printed(/2 passed[\s\S]*pass {2}mine[\s\S]*1 passed/);
+    assert.equal(program.stdout.match(/theirs/g)?.length, 1);
+  });
+
+  test('Ctrl-C ends it in the middle of a case', async () => {
+    await writeFile(file, 'cases:\n  - {name: long, call: /~delay=10s/x, expect: status = 200}\n');
+    await using program = startProgram(['test', file, '--entry', entry]);
+    await program.printed(/test\.yaml/);
+    const startedAt = performance.now();
+    program.child.kill('SIGINT');
+    assert.equal(await program.exited(), 1);
+    assert.ok(performance.now() - startedAt < 3000);
+  });
+});

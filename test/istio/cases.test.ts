@@ -1,0 +1,348 @@
+/** `meshmock test` on meshes without a cluster: what cases find, what is not met, and that nothing is left. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Program, startProgram } from '../program.ts';
+import { demoWorkloads } from './bed.ts';
+import { authorization } from './manifests.ts';
+
+let folder: string;
+before(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'meshmock-cases-'));
+  await write('mesh.yaml', demoWorkloads.text);
+});
+after(() => rm(folder, { recursive: true }));
+
+const jason = path.resolve('istio/examples/jason-gets-v2.yaml');
+
+async function write(name: string, text: string): Promise<string> {
+  const file = path.join(folder, name);
+  await writeFile(file, text);
+  return file;
+}
+
+function startTest(...args: readonly string[]): Program {
+  return startProgram(['test', ...args]);
+}
+
+/** What a mesh of this program is called, and where it lies. */
+function placeOf({ child }: Program): string {
+  return `/run/meshmock/test-${child.pid}`;
+}
+
+function descendantsOf(pid: number): number[] {
+  if (!existsSync(`/proc/${pid}`)) return [];
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  );
+  return children.flatMap((child) => [child, ...descendantsOf(child)]);
+}
+
+async function assertNothingLeft(program: Program, pids: readonly number[]): Promise<void> {
+  for (let tries = 0; tries < 100 && pids.some((pid) => existsSync(`/proc/${pid}`)); tries++) await sleep(50);
+  assert.deepEqual(
+    pids.filter((pid) => existsSync(`/proc/${pid}`)),
+    [],
+  );
+  assert.ok(!existsSync(placeOf(program)));
+}
+
+interface Shown {
+  readonly file: string;
+  readonly cases: readonly {
+    readonly name: string;
+    readonly step?: string;
+    readonly hasToHold?: boolean;
+    readonly outcome: string;
+    readonly problem?: string;
+    readonly call?: { readonly reply?: { readonly pod: string } };
+  }[];
+  readonly untested?: readonly { readonly object: string; readonly part: string; readonly where: string }[];
+  readonly unknown?: readonly { readonly object: string; readonly part: string; readonly reason: string }[];
+}
+
+async function results(...args: readonly string[]): Promise<{ code: number | null; files: readonly Shown[] }> {
+  await using program = startTest(...args, '--json');
+  const code = await program.exited();
+  assert.equal(code === 0 || code === 1, true, program.stderr);
+  await assertNothingLeft(program, []);
+  return { code, files: (JSON.parse(program.stdout) as { files: Shown[] }).files };
+}
+
+const outcomes = ({ cases }: Shown): string[] => cases.map(({ name, outcome }) => `${name}: ${outcome}`);
+
+describe('meshmock test', () => {
+  it('runs several files in one mesh: contrasts, sick workloads, refused manifests', async () => {
+    const contrast = await write(
+      'contrast.test.yaml',
+      `manifests: [mesh.yaml]
+apply: [${jason}]
+before:
+  - {name: jason gets both, call: "/@service2*30[end-user=jason]/x", expect: [service2 version v1 > 0%, service2 version v2 > 0%]}
+cases:
+  - {name: jason gets v2, call: "/@service2*20[end-user=jason]/x", expect: service2 version v2 = 100%}
+  - {name: others get v1, call: "/@service2*20/x", expect: service2 version v1 = 100%}
+always:
+  - {name: service2 answers, call: /@service2/x, expect: service2 status = 200}
+`,
+    );
+    const sick = await write(
+      'sick.test.yaml',
+      `manifests: [mesh.yaml]
+cases:
+  - {name: sick v2, call: "/@service2*20/x", given: {service2: /~status=503:version=v2}, expect: [service2 status 503 > 0%, service2 status 200 > 0%]}
+  - {name: wrong of it, call: /@service3/x, given: {service3: /~status=503}, expect: service3 status = 200}
+  - {name: well again, call: "/@service2*20|service3*20/x", expect: [service2 status = 200, service3 status = 200]}
+  - {name: service4 down, call: /@service4/x, given: {service4-v1: down}, expect: [service4 status = 503, service4 refusal = no_healthy_upstream]}
+  - {name: wrong of that, call: /@service4/x, given: {service4-v1: down}, expect: service4 status = 200}
+  - {name: service4 up again, call: "/@service4*10/x", expect: service4 status = 200}
+  - {name: no such pods, call: /@service4/x, given: {nobody: down}, expect: service4 status = 200}
+  - {name: no such service, call: /@service4/x, given: {nobody: /~delay=1s}, expect: service4 status = 200}
+  - {name: no such start, from: nobody, call: /@service4/x, expect: service4 status = 200}
+`,
+    );
+    await write('bad.yaml', 'apiVersion: v1\nkind: [Service\n');
+    await write('denied.yaml', `# denied\n${authorization('action: ALLOW, rules: [{ from: [{}] }]').trimStart()}`);
+    const simple = (name: string, apply: string) =>
+      write(
+        `${name}.test.yaml`,
+        `manifests: [mesh.yaml]\napply: [${apply}]\ncases:\n  - {name: ${name}, call: /@service1/x, expect: service1 status = 200}\n`,
+      );
+    const bad = await simple('bad', 'bad.yaml');
+    const denied = await simple('denied', 'denied.yaml');
+    const good = await simple('good', jason);
+    const { code, files } = await results(contrast, sick, bad, denied, good, '--contrast');
+    assert.equal(code, 1);
+    const [ofContrast, ofSick, ofBad, ofDenied, ofGood] = files as [Shown, Shown, Shown, Shown, Shown];
+    assert.deepEqual(
+      ofContrast.cases.map(({ step, name, hasToHold, outcome }) => [step, name, hasToHold, outcome].join()),
+      [
+        'before the change,jason gets both,true,passed',
+        'before the change,service2 answers,true,passed',
+        'before the change,jason gets v2,false,passed',
+        'before the change,others get v1,false,passed',
+        'with the change,jason gets v2,true,passed',
+        'with the change,others get v1,true,passed',
+        'with the change,service2 answers,true,passed',
+        'with the change,jason gets both,false,passed',
+        'without it again,jason gets both,true,passed',
+        'without it again,service2 answers,true,passed',
+      ],
+    );
+    assert.deepEqual([ofContrast.untested, ofContrast.unknown], [[], []]);
+    assert.deepEqual(outcomes(ofSick), [
+      'sick v2: passed',
+      'wrong of it: failed',
+      'well again: passed',
+      'service4 down: passed',
+      'wrong of that: failed',
+      'service4 up again: passed',
+      'no such pods: refused',
+      'no such service: refused',
+      'no such start: refused',
+    ]);
+    const problems = ofSick.cases.slice(-3).map(({ problem }) => problem);
+    assert.match(problems[0] ?? '', /there is no Deployment nobody: there are gateway-v1, service1-v1/);
+    assert.match(problems[1] ?? '', /nobody/);
+    assert.match(problems[2] ?? '', /no Service nobody has a pod that could begin over http: there are gateway, /);
+    const withChange = ({ cases }: Shown) => cases.find(({ step }) => step === 'with the change');
+    assert.match(withChange(ofBad)?.problem ?? '', /\/bad\.yaml:3:1: this is no YAML/);
+    assert.match(withChange(ofDenied)?.problem ?? '', /\/denied\.yaml:2:1: .*istiod denies it/);
+    assert.equal(withChange(ofGood)?.outcome, 'passed');
+    const podOf = (shown: Shown) => shown.cases.find(({ call }) => call?.reply !== undefined)?.call?.reply?.pod;
+    assert.match(podOf(ofContrast) ?? '', /^gateway-v1-/);
+    assert.equal(podOf(ofGood), podOf(ofContrast));
+  });
+
+  it('tells which routes, subsets and rules no case has met', async () => {
+    await write(
+      'parts.yaml',
+      `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: service2}
+spec:
+  hosts: [service2]
+  http:
+    - name: abort
+      match: [{headers: {a: {exact: abort}}}]
+      fault: {abort: {percentage: {value: 100}, httpStatus: 418}}
+      route: [{destination: {host: service2, subset: v2}}]
+    - match: [{uri: {prefix: /direct}}, {uri: {prefix: /straight}}]
+      directResponse: {status: 202}
+    - match: [{uri: {prefix: /redirect}}]
+      redirect: {uri: /elsewhere}
+    - match: [{uri: {prefix: /never}}]
+      route: [{destination: {host: service2, subset: v3}}]
+    - route: [{destination: {host: service2, subset: v1}}]
+      mirror: {host: service2, subset: mirrored}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: service2}
+spec:
+  host: service2
+  subsets:
+    - {name: v1, labels: {version: v1}}
+    - {name: v2, labels: {version: v2}}
+    - {name: v3, labels: {version: v2}}
+    - {name: mirrored, labels: {version: v2}}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: allow}
+spec:
+  selector: {matchLabels: {app: service3}}
+  rules:
+    - from: [{source: {principals: [cluster.local/ns/default/sa/service2]}}]
+    - to: [{operation: {methods: [POST], ports: ["8080"]}}]
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: deny}
+spec:
+  selector: {matchLabels: {app: service3}}
+  action: DENY
+  rules:
+    - to: [{operation: {paths: [/no], ports: ["8080"]}}]
+    - to: [{operation: {paths: [/neither], ports: ["8080"]}}]
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: watch}
+spec:
+  selector: {matchLabels: {app: service3}}
+  action: AUDIT
+  rules: [{to: [{operation: {methods: [GET]}}]}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: service4}
+spec:
+  parentRefs: [{group: "", kind: Service, name: service4}]
+  rules:
+    - matches: [{path: {value: /one}}]
+      backendRefs: [{name: service4, port: 8080}]
+    - backendRefs: [{name: service4, port: 8080}]
+`,
+    );
+    const file = await write(
+      'parts.test.yaml',
+      `manifests: [mesh.yaml, parts.yaml]
+cases:
+  - {name: plain, call: /@service2/x, expect: service2 version = v1}
+  - {name: abort, call: "/@service2[a=abort]/x", expect: service2 status = 418}
+  - {name: straight, call: /@service2/straight, expect: service2 status = 202}
+  - {name: redirect, call: /@service2/redirect, expect: service2 status = 301}
+  - {name: may, from: service2, call: /@service3/x, expect: service3 status = 200}
+  - {name: gateway api, call: /@service4/one, expect: service4 status = 200}
+  - {name: denied, from: service2, call: /@service3/no, expect: service3 status = 403}
+`,
+    );
+    const { code, files } = await results(file);
+    assert.equal(code, 0, JSON.stringify(files));
+    assert.deepEqual(
+      files[0]?.untested?.map(({ object, part, where }) => `${object}: ${part} ${path.basename(where)}`),
+      [
+        'VirtualService service2: route 2, match 1 parts.yaml:11:15',
+        'VirtualService service2: route 4, to service2 v3 parts.yaml:15:7',
+        'DestinationRule service2: subset v2 parts.yaml:27:7',
+        'DestinationRule service2: subset v3 parts.yaml:28:7',
+        'AuthorizationPolicy allow: rule 2 parts.yaml:38:7',
+        'AuthorizationPolicy deny: rule 2 parts.yaml:48:7',
+        'HTTPRoute service4: rule 2 parts.yaml:66:7',
+      ],
+    );
+    assert.deepEqual(
+      files[0]?.unknown?.map(({ object, part, reason }) => `${object}: ${part}: ${reason}`),
+      ['AuthorizationPolicy watch: rule 1: a proxy does not say which rule of action AUDIT matched'],
+    );
+  });
+
+  it('--watch shows what an edited policy does within 2 s', async (t) => {
+    const service = (version: string) =>
+      readFileSync(jason, 'utf8').replace(/v2\n {4}- route/, `${version}\n    - route`);
+    await write('route.yaml', service('v2'));
+    await write(
+      'policy.yaml',
+      authorization('action: DENY, rules: [{ to: [{ operation: { paths: [/no], ports: ["8080"] } }] }]'),
+    );
+    const file = await write(
+      'watched.test.yaml',
+      `manifests: [mesh.yaml]
+apply: [route.yaml, policy.yaml]
+cases:
+  - {name: jason, call: "/@service2*10[end-user=jason]/x", expect: service2 version v2 = 100%}
+  - {name: no, call: "/@service4/no", expect: service4 status = 403}
+`,
+    );
+    await using program = startTest(file, '--watch');
+    const printed = async (pattern: RegExp, from: number): Promise<number> => {
+      const startedAt = performance.now();
+      while (!pattern.test(program.stdout.slice(from))) {
+        assert.ok(performance.now() - startedAt < 60_000, program.stdout.slice(from) + program.stderr);
+        await sleep(5);
+      }
+      return performance.now() - startedAt;
+    };
+    await printed(/2 passed/, 0);
+    const took: number[] = [];
+    const edit = async (name: string, text: string, pattern: RegExp): Promise<void> => {
+      const from = program.stdout.length;
+      await write(name, text);
+      took.push(Math.round(await printed(pattern, from)));
+      await printed(/(?:passed|failed).* in /, from);
+    };
+    await edit('route.yaml', service('v1'), /FAIL {2}jason[\s\S]*v1 ×10/);
+    await edit('route.yaml', service('v2'), /pass {2}jason/);
+    await edit(
+      'policy.yaml',
+      authorization('action: DENY, rules: [{ to: [{ operation: { paths: [/yes], ports: ["8080"] } }] }]'),
+      /FAIL {2}no/,
+    );
+    await edit(
+      'policy.yaml',
+      authorization('action: DENY, rules: [{ to: [{ operation: { paths: [/no], ports: ["8080"] } }] }]'),
+      /pass {2}no/,
+    );
+    await edit('policy.yaml', 'kind: [', /FAIL {2}no[\s\S]*policy\.yaml:1:8: this is no YAML/);
+    t.diagnostic(`ms from the write to the result: ${took.join(', ')}`);
+    assert.ok(Math.min(...took.slice(0, 2)) < 2000 && Math.min(...took.slice(2, 4)) < 2000, took.join());
+    const pids = descendantsOf(program.child.pid as number);
+    assert.ok(pids.length > 20);
+    program.child.kill('SIGINT');
+    assert.equal(await program.exited(), 1);
+    await assertNothingLeft(program, pids);
+  });
+
+  for (const afterMs of [300, 1500, 4000, 7000])
+    it(`leaves nothing when it is interrupted after ${afterMs} ms`, async () => {
+      const file = await write(
+        'long.test.yaml',
+        'manifests: [mesh.yaml]\ncases:\n  - {name: long, call: /~delay=14s/x, timeout: 20s, expect: status = 200}\n',
+      );
+      await using program = startTest(file);
+      await sleep(afterMs);
+      const pids = descendantsOf(program.child.pid as number);
+      program.child.kill('SIGINT');
+      assert.equal(await program.exited(), 1, program.stderr);
+      await assertNothingLeft(program, pids);
+    });
+
+  it('--keep leaves the mesh up until Ctrl-C', async () => {
+    const file = await write(
+      'kept.test.yaml',
+      'manifests: [mesh.yaml]\ncases:\n  - {name: a, call: /x, expect: status = 418}\n',
+    );
+    await using program = startTest(file, '--keep');
+    const [, again = ''] = await program.printed(/again {5}curl -g '?(\S+?)'?\n[\s\S]*1 failed/);
+    assert.equal((await fetch(`http://${again}`)).status, 200);
+    const pids = descendantsOf(program.child.pid as number);
+    program.child.kill('SIGTERM');
+    assert.equal(await program.exited(), 1);
+    await assertNothingLeft(program, pids);
+  });
+});

@@ -1,8 +1,10 @@
 import type { MachinePort } from '../istio/machine-ports.ts';
 import { type Manifest, type ManifestSource, parseManifests } from '../istio/manifest.ts';
 import { RunningMesh } from '../istio/mesh.ts';
+import type { KubeObject } from '../istio/objects.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { formatPath } from '../plan/format.ts';
+import { BedRoutes, objectsToAdd } from './bed-routes.ts';
 import type { Case, CaseFile, Given } from './case.ts';
 import { type Coverage, coverageOf } from './coverage.ts';
 import type { MeshUnderTest, Phase, Way } from './mesh-under-test.ts';
@@ -24,22 +26,35 @@ export class BedMesh implements MeshUnderTest {
   private running: { readonly mesh: RunningMesh; readonly namespace: string; readonly fill: boolean } | undefined;
   /** What is there, by what tells objects apart. */
   private present: ReadonlyMap<string, Manifest> = new Map();
+  private routesOfFile: BedRoutes | undefined;
   private traffic: Traffic | undefined;
 
   constructor(options: BedMeshOptions) {
     this.options = options;
   }
 
+  /** Where it is called from this machine; nowhere before it became anything. */
+  get ports(): readonly MachinePort[] {
+    return this.running?.mesh.ports ?? [];
+  }
+
   async become(file: CaseFile, phase: Phase, signal: AbortSignal): Promise<readonly string[]> {
     const { manifests, change, namespace, fill } = file;
-    const sources = this.options.read(phase === 'before' ? manifests : [...manifests, ...change]);
+    const given = this.options.read(phase === 'before' ? manifests : [...manifests, ...change]);
+    const { sources, notes } =
+      file.assertsRoutes === true ? withAdded(given, namespace) : { sources: given, notes: [] };
     const wanted = byIdentity(parseManifests(sources), namespace);
     if (this.running?.namespace !== namespace || this.running.fill !== fill) await this[Symbol.asyncDispose]();
     const report =
       this.running === undefined ? await this.start(file, sources, signal) : await this.turn(wanted, sources, signal);
     this.present = wanted;
+    this.routesOfFile = new BedRoutes(this.up().mesh, inNamespaces(wanted.values(), namespace));
     this.traffic = await Traffic.begin(this.up().mesh, signal);
-    return [...new Set([...report.warnings, ...report.leftOut.map((what) => `not run: ${what}`)])];
+    return [...new Set([...notes, ...report.warnings, ...report.leftOut.map((what) => `not run: ${what}`)])];
+  }
+
+  get routes(): BedRoutes | undefined {
+    return this.routesOfFile;
   }
 
   private async start({ namespace, fill }: CaseFile, sources: readonly ManifestSource[], signal: AbortSignal) {
@@ -147,18 +162,37 @@ export class BedMesh implements MeshUnderTest {
   }
 }
 
+/** With what a file of asserted routes leaves to others. */
+function withAdded(given: readonly ManifestSource[], namespace: string) {
+  const manifests = parseManifests(given);
+  const { objects, notes } = objectsToAdd(inNamespaces(manifests, namespace));
+  const twice = manifests.filter(
+    (manifest) => byIdentity(manifests, namespace).get(identityOf(manifest, namespace)) !== manifest,
+  );
+  return {
+    sources: [...given, { name: 'what was made for the cases', text: documents(objects) }],
+    notes: [
+      ...twice.map((manifest) => `${manifest.whereIs([])}: the same object comes again later, and replaces this one`),
+      ...notes,
+    ],
+  };
+}
+
+function inNamespaces(manifests: Iterable<Manifest>, namespace: string): KubeObject[] {
+  return [...manifests].map(({ object }) => ({ ...object, metadata: { namespace, ...object.metadata } }));
+}
+
 function documents(objects: readonly object[]): string {
   return objects.map((object) => JSON.stringify(object)).join('\n---\n');
 }
 
 function byIdentity(manifests: readonly Manifest[], namespace: string): Map<string, Manifest> {
-  return new Map(
-    manifests.map((manifest) => {
-      const { apiVersion, kind, metadata } = manifest.object;
-      const group = apiVersion.includes('/') ? apiVersion.replace(/\/.*$/, '') : '';
-      return [[group, kind, metadata.namespace ?? namespace, metadata.name].join(' '), manifest];
-    }),
-  );
+  return new Map(manifests.map((manifest) => [identityOf(manifest, namespace), manifest]));
+}
+
+function identityOf({ object: { apiVersion, kind, metadata } }: Manifest, namespace: string): string {
+  const group = apiVersion.includes('/') ? apiVersion.replace(/\/.*$/, '') : '';
+  return [group, kind, metadata.namespace ?? namespace, metadata.name].join(' ');
 }
 
 function noEntry(from: string | undefined, protocol: string, entries: readonly MachinePort[]): string {

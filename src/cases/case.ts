@@ -1,5 +1,6 @@
 import type { Expectation } from '../expect/expectation.ts';
 import type { Header, Plan } from '../plan/plan.ts';
+import type { AssertedRoute } from './asserted-route.ts';
 
 /** What is to hold of a mesh: its cases, and the manifests that they are about. */
 export interface CaseFile {
@@ -19,6 +20,8 @@ export interface CaseFile {
   readonly cases: readonly Case[];
   /** What holds with and without it. */
   readonly always: readonly Case[];
+  /** Whether each of its cases asserts a route: then what its requests enter by is made, where it is missing. */
+  readonly assertsRoutes?: true;
 }
 
 /** One thing that is to hold. */
@@ -42,6 +45,8 @@ export interface Case {
   readonly retryUntilMs: number;
   readonly expectations: readonly Expectation[];
   readonly given: readonly Given[];
+  /** In place of expectations, in a file of istio-config-validator. */
+  readonly asserted?: AssertedRoute;
 }
 
 /** What is wrong with a workload while a case runs. */

@@ -21,6 +21,11 @@ export class LiveMesh implements MeshUnderTest {
     this.entries = entries;
   }
 
+  /** Its proxies are not ours to ask. */
+  get routes(): undefined {
+    return undefined;
+  }
+
   /** Its manifests are not ours to change. */
   async become(): Promise<readonly string[]> {
     return [];
@@ -29,7 +34,9 @@ export class LiveMesh implements MeshUnderTest {
   /** Its proxies are not ours to ask. */
   async coverage(): Promise<undefined> {}
 
-  cannotTry({ given, host, from, protocol }: Case, phase: Phase): string | undefined {
+  cannotTry({ given, host, from, protocol, asserted }: Case, phase: Phase): string | undefined {
+    if (asserted !== undefined)
+      return 'which route a request takes, only the proxies of a mesh made for it tell: without --entry';
     if (phase === 'before') return 'it is about the mesh without the change';
     if (given.length > 0) return 'a workload of a running mesh is not made sick';
     if (host !== undefined && this.entryOf(from, protocol) === undefined)
@@ -78,6 +85,6 @@ function through({ headers, method, timeoutMs }: Case, host: string, scheme: 'ht
 }
 
 /** The call that the entry made; the entry's own answer when it made none. */
-function innermost(answer: CallResult): CallResult {
+export function innermost(answer: CallResult): CallResult {
   return answer.reply?.calls?.[0] ?? answer;
 }

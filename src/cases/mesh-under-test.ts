@@ -1,12 +1,13 @@
 import type { Case, CaseFile, Given } from './case.ts';
 import type { Coverage } from './coverage.ts';
+import type { MeshRoutes } from './mesh-routes.ts';
 import type { RoundSettings } from './round.ts';
 
 /** Which manifests of a file are there: those without its change, or all. */
 export type Phase = 'before' | 'after';
 
 /** How a case is sent, so that the service that begins it carries out its plan. */
-export type Way = Pick<RoundSettings, 'target' | 'headers' | 'connectTo' | 'unwrap'>;
+export type Way = Pick<RoundSettings, 'target' | 'method' | 'headers' | 'connectTo' | 'unwrap'>;
 
 /** A mesh that cases are tried on. */
 export interface MeshUnderTest extends AsyncDisposable {
@@ -17,6 +18,8 @@ export interface MeshUnderTest extends AsyncDisposable {
    * @throws MeshmockError `usage` when something is refused
    */
   become(file: CaseFile, phase: Phase, signal: AbortSignal): Promise<readonly string[]>;
+  /** How routes are seen, where that can be done: once it has the manifests of a file. */
+  readonly routes: MeshRoutes | undefined;
   /**
    * What no request has met of the manifests that it has, since it became so; nothing where nobody can tell.
    */

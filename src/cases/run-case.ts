@@ -11,6 +11,8 @@ export interface CaseRun {
   /** Whether every expectation holds. */
   readonly holds: boolean;
   readonly durationMs: number;
+  /** What cannot be seen of what is asserted, with the reasons. */
+  readonly unseen?: readonly string[];
 }
 
 const pauseMs = 200;
@@ -52,7 +54,7 @@ async function fresh(
   const client = await openClient(way.target.scheme);
   try {
     return await callRound(
-      { ...way, method, repeat, concurrency, timeoutMs, expectations },
+      { method, ...way, repeat, concurrency, timeoutMs, expectations },
       client,
       userAgent,
       onAnswer,

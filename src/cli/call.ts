@@ -27,8 +27,8 @@ URL is a path (sent to localhost:8080), a URL, grpc:HOST:PORT/PATH, or a command
 ${helpOf(callSchema)}
 
 An expectation is  [not] [SERVICE | CALLER->SERVICE]  and one of
-  status|version|pod|attempt|answered-by|mtls|peer  = VALUE          of every call
-  status|version|pod|attempt|answered-by|mtls|peer  VALUE = 10% ± 4%  of so many calls
+  status|version|pod|attempt|answered-by|refusal|mtls|peer|sampled  = VALUE           of every call
+  status|version|pod|attempt|answered-by|refusal|mtls|peer|sampled  VALUE = 10% ± 4%  of so many calls
   latency min|mean|p50|p90|p95|p99|max < 200ms
   calls = 3
 

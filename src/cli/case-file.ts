@@ -3,9 +3,9 @@ import type { Node } from 'yaml';
 import type { Case, CaseFile, Given } from '../cases/case.ts';
 import { parseExpectation } from '../expect/parse.ts';
 import { MeshmockError } from '../plan/error.ts';
-import { headerNameProblem, headerValueProblem } from '../plan/fields.ts';
 import { parseDirectives, parsePath } from '../plan/parse.ts';
-import { type Header, noLimits } from '../plan/plan.ts';
+import { noLimits } from '../plan/plan.ts';
+import { readHeaders } from './header-fields.ts';
 import { durationMs, text, wholeNumber } from './option-values.ts';
 import { type Fields, YamlFile } from './yaml-file.ts';
 
@@ -107,7 +107,7 @@ class CaseFileReader {
       host: this.optional(fields, 'host', text),
       method: this.optional(fields, 'method', method) ?? 'GET',
       plan: yaml.parsed(required('call', '/@reviews/x'), (value) => parsePath(value, noLimits)),
-      headers: this.headers(fields.get('headers')),
+      headers: readHeaders(yaml, fields.get('headers')),
       repeat: this.optional(fields, 'repeat', wholeNumber(1, 100_000)) ?? 1,
       concurrency: this.optional(fields, 'concurrency', wholeNumber(1, 1000)) ?? 1,
       timeoutMs: this.optional(fields, 'timeout', durationMs) ?? defaults.timeoutMs,
@@ -122,23 +122,6 @@ class CaseFileReader {
   private optional<T>(fields: Fields, name: string, parse: (value: string) => T): T | undefined {
     const node = fields.get(name);
     return node === undefined ? undefined : this.yaml.parsed(node, parse);
-  }
-
-  private headers(node: Node | undefined): Header[] {
-    if (node === undefined) return [];
-    return [...this.yaml.entries(node, 'headers such as "end-user: jason"')].map(([name, { key, value }]) => {
-      const lower = name.toLowerCase();
-      const problem = headerNameProblem(lower);
-      if (problem !== undefined) throw this.yaml.failAt(key, problem);
-      return {
-        name: lower,
-        value: this.yaml.parsed(value, (content) => {
-          const wrong = headerValueProblem(lower, content);
-          if (wrong !== undefined) throw new MeshmockError('usage', `expected ${wrong}`);
-          return content;
-        }),
-      };
-    });
   }
 
   private given(node: Node | undefined): Given[] {

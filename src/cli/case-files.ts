@@ -3,16 +3,16 @@ import type { Case, CaseFile } from '../cases/case.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { parseCaseFile } from './case-file.ts';
 import type { TestSettings } from './test-options.ts';
+import { isValidatorFile, parseValidatorFile } from './validator-file.ts';
 
 /**
  * Reads files of cases, and leaves in them what `--only` says.
  *
  * @throws MeshmockError `usage`
  */
-export function readCaseFiles({ timeout, retryUntil = 0, files, only }: TestSettings): CaseFile[] {
-  const read = files.map((name) =>
-    parseCaseFile(readText(name), name, { timeoutMs: timeout, retryUntilMs: retryUntil }),
-  );
+export function readCaseFiles(settings: TestSettings): CaseFile[] {
+  const { files, only } = settings;
+  const read = files.map((name) => readCaseFile(name, settings));
   if (only.length === 0) return read;
   const meant = ({ name }: Case): boolean => only.some((part) => name.includes(part));
   const left = read
@@ -26,6 +26,13 @@ export function readCaseFiles({ timeout, retryUntil = 0, files, only }: TestSett
   if (left.length === 0)
     throw new MeshmockError('usage', `no case has ${only.map((part) => `"${part}"`).join(' or ')} in its name`);
   return left;
+}
+
+function readCaseFile(name: string, { timeout, retryUntil = 0, manifests }: TestSettings): CaseFile {
+  const content = readText(name);
+  const parse = isValidatorFile(content) ? parseValidatorFile : parseCaseFile;
+  const file = parse(content, name, { timeoutMs: timeout, retryUntilMs: retryUntil });
+  return { ...file, manifests: [...manifests, ...file.manifests] };
 }
 
 function readText(file: string): string {

@@ -1,7 +1,8 @@
 import type { Case, CaseFile } from '../cases/case.ts';
 import type { Coverage } from '../cases/coverage.ts';
 import type { MeshUnderTest, Phase } from '../cases/mesh-under-test.ts';
-import { runCase } from '../cases/run-case.ts';
+import { runAsserted } from '../cases/run-asserted.ts';
+import { type CaseRun, runCase } from '../cases/run-case.ts';
 import { type Step, stepsOf } from '../cases/steps.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { Progress } from './progress.ts';
@@ -87,8 +88,10 @@ export class FilesRun {
     // What has to fail must not be waited for.
     const once = isToHold ? testCase : { ...testCase, retryUntilMs: 0 };
     try {
-      const { round, way, holds } = await runCase(once, this.mesh, this.userAgent, () => answers++, this.stop);
-      if (holds === isToHold) return { kind: 'passed', round };
+      const run = await this.run(once, () => answers++);
+      if (!('holds' in run)) return { kind: 'skipped', reason: run.unseen.join('; ') };
+      const { round, way, holds, unseen = [] } = run;
+      if (holds === isToHold) return { kind: 'passed', round, unseen };
       if (!round.isAnswered && isToHold) return { kind: 'unreachable', round, way };
       return { kind: 'failed', round, way };
     } catch (error) {
@@ -97,5 +100,13 @@ export class FilesRun {
     } finally {
       progress.stop();
     }
+  }
+
+  private async run(testCase: Case, onAnswer: () => void): Promise<CaseRun | { readonly unseen: readonly string[] }> {
+    const { mesh, userAgent, stop } = this;
+    if (testCase.asserted === undefined) return runCase(testCase, mesh, userAgent, onAnswer, stop);
+    if (mesh.routes === undefined) throw new MeshmockError('internal', 'the routes of this mesh cannot be seen');
+    const { asserted } = testCase;
+    return runAsserted({ ...testCase, asserted }, mesh.routes, userAgent, onAnswer, stop);
   }
 }

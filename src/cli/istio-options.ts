@@ -15,7 +15,6 @@ const file = {
 
 const namespace = {
   parse: label,
-  default: 'default',
   value: 'NAME',
   help: 'the namespace of objects that say none',
   aliases: ['-n'],
@@ -40,13 +39,17 @@ export const istioUpSchema = {
     value: 'ADDRESS',
     help: 'where Jaeger is asked from outside',
   },
-  namespace,
+  namespace: { ...namespace, default: 'default' },
   mesh,
   logLevel: { parse: parseLogLevel, default: 'warn', value: 'LEVEL', help: 'how much the services log' },
   seed: { parse: text, value: 'TEXT', help: 'makes what directives leave to chance the same in every run' },
 } as const;
 
-export const istioChangeSchema = { file, namespace, mesh } as const;
+export const istioChangeSchema = {
+  file,
+  namespace: { ...namespace, help: `${namespace.help}; that of the start if not given` },
+  mesh,
+} as const;
 
 export const istioMeshSchema = { mesh } as const;
 

@@ -66,7 +66,9 @@ async function change(command: 'apply' | 'delete', args: readonly string[]): Pro
   const values = readIstioOptions(istioChangeSchema, args);
   if (values.file.length === 0) throw new MeshmockError('usage', `say what to ${command}: -f FILE`);
   const sources = readManifestSources(values.file);
-  const { report } = await askMesh(values.mesh, { command, sources }, never);
+  const { mesh, namespace } = values;
+  const message = { command, sources, ...(namespace === undefined ? {} : { namespace }) };
+  const { report } = await askMesh(mesh, message, never);
   if (report === undefined) return;
   for (const line of reportLines(report)) process.stderr.write(`${line}\n`);
   for (const line of objectLines(report)) process.stdout.write(`${line}\n`);

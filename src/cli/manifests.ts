@@ -1,10 +1,20 @@
-import { type CalledServices, calledServices, checkName } from '../manifests/called-services.ts';
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import {
+  type CalledServices,
+  type Callee,
+  calledServices,
+  checkName,
+  checkNamespace,
+  serviceHost,
+  usualPorts,
+} from '../manifests/called-services.ts';
 import { manifestsOf, writeManifests } from '../manifests/manifests.ts';
 import type { MeshService } from '../manifests/mesh-service.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { parseDirectives } from '../plan/parse.ts';
 import { defaultPlanLimits } from '../plan/plan.ts';
-import { text, wholeNumber } from './option-values.ts';
+import { wholeNumber } from './option-values.ts';
 import { helpOf, parseOptions, type Values } from './options.ts';
 import { type Command, readCommand } from './plan-forms.ts';
 import { programVersion } from './serve.ts';
@@ -47,10 +57,21 @@ function name(value: string): string {
   return value;
 }
 
+function namespace(value: string): string {
+  checkNamespace(value);
+  return value;
+}
+
 function httpUrl(value: string): string {
-  const url = URL.parse(value);
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return value.replace(/\/+$/, '');
+  // Its path is put behind it; whoever gives the endpoint of traces means the same collector.
+  const isBase = URL.canParse(value) && /^https?:\/\/[^\s?#]+$/.test(value);
+  if (isBase) return value.replace(/\/*(?:\/v1\/traces\/*)?$/, '');
   throw new MeshmockError('usage', `"${value}" is no URL such as http://jaeger:4318`);
+}
+
+function image(value: string): string {
+  if (/^[^\s:@/][^\s]*$/.test(value)) return value;
+  throw new MeshmockError('usage', `"${value}" is no image such as meshmock:0.1.0`);
 }
 
 const manifestsSchema = {
@@ -76,12 +97,16 @@ const manifestsSchema = {
     repeatable: true,
   },
   entry: { parse: name, default: 'gateway', value: 'SERVICE', help: 'who is sent the plan, where the URL names none' },
-  namespace: { parse: name, value: 'NAME', help: 'the namespace of it all, made too; the current one if not given' },
+  namespace: {
+    parse: namespace,
+    value: 'NAME',
+    help: 'the namespace of it all, made too; the current one if not given',
+  },
   istio: {
     isSwitch: true,
     help: 'adds a DestinationRule and a VirtualService to start from for each service with several versions',
   },
-  image: { parse: text, value: 'IMAGE', help: "the image; `meshmock` with this program's version if not given" },
+  image: { parse: image, value: 'IMAGE', help: "the image; `meshmock` with this program's version if not given" },
   spansTo: {
     parse: httpUrl,
     value: 'URL',
@@ -91,7 +116,8 @@ const manifestsSchema = {
 
 export const manifestsHelp = `meshmock manifests URL…: Kubernetes manifests for the services that plans name
 
-URL is a plan in any form: a path, a URL, JSON, a curl or a grpcurl command. What is printed is for kubectl apply -f -.
+URL is a plan in any form: a path, a URL, JSON, a curl or a grpcurl command; - reads it from standard input. What is
+printed is for kubectl apply -f -.
 
 ${helpOf(manifestsSchema)}`;
 
@@ -118,13 +144,14 @@ export function manifests(args: readonly string[]): void {
  * @throws MeshmockError that says where a text is no plan, or which option is wrong
  */
 export function manifestsFor(args: readonly string[]): Pick<CalledServices, 'leftOut'> & { readonly text: string } {
-  const { values, positionals } = parseOptions(manifestsSchema, args, {});
+  const { values, positionals, given } = parseOptions(manifestsSchema, args, {});
   if (positionals.length === 0)
     throw new MeshmockError('usage', 'expected a URL or path (quote it: the shell reads | and ( itself)');
-  const commands = positionals.map(readCommand);
-  const entry = commands.map(entryOf).find((host) => host !== undefined) ?? values.entry;
+  const commands = positionals.map((each) => readCommand(each === '-' ? readFileSync(0, 'utf8') : each));
+  const named = commands.flatMap((command) => entryOf(command, given.has('--entry')));
+  const entries: Callee[] = named.length > 0 ? named : [{ host: values.entry, scheme: 'http', port: usualPorts.http }];
   const plans = commands.map(({ plan }) => plan);
-  const { services, leftOut } = calledServices(plans, entry, values.namespace);
+  const { services, leftOut } = calledServices(plans, entries, values.namespace);
   for (const { service } of [...values.versions, ...values.replicas, ...values.behaviour]) {
     if (service !== undefined && !services.some((known) => known.name === service))
       throw new MeshmockError(
@@ -148,10 +175,19 @@ function asTyped(word: string): string {
   return /^[\w.,:/=@-]+$/.test(word) ? word : quoteWord(word);
 }
 
-/** A URL's host is who is asked, unless it is this machine, where a port is forwarded. */
-function entryOf({ http, grpc }: Command): string | undefined {
-  const host = (http ?? grpc)?.host;
-  return host === undefined || host === '' || /^localhost$|[.:]/.test(host) ? undefined : host;
+/**
+ * A URL's host is who is asked, unless it is this machine, where a port is forwarded, or the host of an ingress, behind
+ * which is who is named besides. TLS ends before it, at a port that is not its own.
+ */
+function entryOf({ http, grpc, isTls = false }: Command, isNamed: boolean): Callee[] {
+  const address = grpc ?? http;
+  if (address === undefined || ['', 'localhost'].includes(address.host) || isIP(address.host) !== 0) return [];
+  if (serviceHost(address.host) === undefined) {
+    if (isNamed) return [];
+    throw new MeshmockError('usage', `${address.host} is no Service here: say with --entry which one gets the plan`);
+  }
+  const scheme = grpc === undefined ? 'http' : 'grpc';
+  return [{ host: address.host, scheme, port: isTls ? usualPorts[scheme] : address.port }];
 }
 
 function withOptions(
@@ -161,9 +197,13 @@ function withOptions(
   const of = <T>(all: readonly Assigned<T>[]): T | undefined =>
     (all.findLast((one) => one.service === service.name) ?? all.findLast((one) => one.service === undefined))?.value;
   const behaviour = of(values.behaviour);
+  const ownVersions = values.versions.filter((one) => one.service === service.name).flatMap(({ value }) => value);
   return {
     ...service,
-    versions: (of(values.versions) ?? ['v1']).map((version) => ({ version, replicas: of(values.replicas) ?? 1 })),
+    versions: (ownVersions.length > 0 ? [...new Set(ownVersions)] : ['v1']).map((version) => ({
+      version,
+      replicas: of(values.replicas) ?? 1,
+    })),
     ...(behaviour === undefined ? {} : { behaviour }),
   };
 }

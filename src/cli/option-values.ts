@@ -14,7 +14,7 @@ export function label(value: string): string {
 export function durationMs(value: string): number {
   const parsed = parseDurationMs(value);
   if (parsed !== undefined && parsed > 0) return parsed;
-  throw new MeshmockError('usage', `"${value}" is no duration such as 15s or 500ms`);
+  throw new MeshmockError('usage', `"${value}" is no duration such as 15s, 500ms or 2m`);
 }
 
 /** @throws MeshmockError `usage` */

@@ -17,6 +17,12 @@ export const testSchema = {
     isSwitch: true,
     help: 'a mesh without a cluster, from the manifests of each file: so if no --entry is given',
   },
+  manifests: {
+    parse: text,
+    value: 'FILE|DIR',
+    help: 'what every file is tried on, besides the manifests that it names: for those of istio-config-validator, which name none',
+    repeatable: true,
+  },
   only: { parse: text, value: 'TEXT', help: 'only cases with this in their names', repeatable: true },
   contrast: {
     isSwitch: true,
@@ -60,6 +66,8 @@ export function readTestSettings(args: readonly string[]): TestSettings {
       throw new MeshmockError('usage', '--entry is a mesh that is running, --istio makes one: give one of them');
     if (values.contrast)
       throw new MeshmockError('usage', '--contrast changes the mesh, and one that is running is not ours to change');
+    if (values.manifests.length > 0)
+      throw new MeshmockError('usage', '--manifests is for a mesh that is made for the cases');
     if (values.keep) throw new MeshmockError('usage', '--keep is for a mesh that is made for the cases');
   }
   return { ...values, files: [...new Set(positionals.flatMap(caseFiles))] };

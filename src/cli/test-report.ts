@@ -13,7 +13,7 @@ import { quoteWord } from './shell-words.ts';
 
 /** What became of a case. */
 export type Outcome =
-  | { readonly kind: 'passed'; readonly round: Round }
+  | { readonly kind: 'passed'; readonly round: Round; readonly unseen: readonly string[] }
   | { readonly kind: 'failed' | 'unreachable'; readonly round: Round; readonly way: Way }
   /** Nothing was sent: the manifests were refused, or there is nobody to send it to. */
   | { readonly kind: 'refused'; readonly problem: string }
@@ -114,7 +114,7 @@ function titleOf({ testCase, isToHold }: CaseResult): string {
 function detailsOf({ testCase, isToHold, outcome }: CaseResult): string[] {
   switch (outcome.kind) {
     case 'passed':
-      return [];
+      return outcome.unseen.map((reason) => `not seen  ${printable(reason)}`);
     case 'skipped':
       return [printable(outcome.reason)];
     case 'refused':
@@ -144,8 +144,9 @@ function treeLines(call: CallResult): string[] {
 }
 
 /** What to type to see it oneself. */
-function commandOf({ method, host }: Case, { target, headers }: Way): string {
-  const all = [...headers, ...(host === undefined ? [] : [{ name: 'host', value: host }])];
+function commandOf(testCase: Case, { target, headers, method = testCase.method }: Way): string {
+  const { authority } = target;
+  const all = [...headers, ...(authority === undefined ? [] : [{ name: 'host', value: authority }])];
   const flags = all.map(({ name, value }) => ` -H ${quoteWord(`${name}: ${value}`)}`).join('');
   const address = authorityOf(target.address);
   if (target.scheme === 'grpc')
@@ -198,12 +199,29 @@ export function shownJson(results: readonly FileResult[]): object {
         ...(step === '' ? {} : { step, hasToHold: isToHold }),
         outcome: outcome.kind,
         durationMs: Math.round(durationMs),
-        ...('round' in outcome
-          ? { expectations: outcome.round.verdicts, summary: outcome.round.summary, call: outcome.round.call }
-          : { problem: 'problem' in outcome ? outcome.problem : outcome.reason }),
-        ...('way' in outcome ? { again: commandOf(testCase, outcome.way) } : {}),
+        ...shownOutcome(testCase, outcome),
       })),
       ...coverage,
     })),
   };
+}
+
+function shownOutcome(testCase: Case, outcome: Outcome): object {
+  switch (outcome.kind) {
+    case 'refused':
+      return { problem: outcome.problem };
+    case 'skipped':
+      return { problem: outcome.reason };
+    case 'passed': {
+      const { round, unseen } = outcome;
+      return { ...shownRound(round), ...(unseen.length === 0 ? {} : { notSeen: unseen }) };
+    }
+    case 'failed':
+    case 'unreachable':
+      return { ...shownRound(outcome.round), again: commandOf(testCase, outcome.way) };
+  }
+}
+
+function shownRound({ verdicts, summary, call }: Round): object {
+  return { expectations: verdicts, summary, call };
 }

@@ -17,8 +17,8 @@ import { FileChanges, filesOf } from './watch-files.ts';
 
 export const testHelp = `meshmock test FILE|DIR…: tests of a mesh's configuration
 
-A file has cases in YAML: what is called, and what is expected. Without --entry its manifests are brought up on this
-machine, with a real istiod and sidecars and a mock in the place of every image.
+A file has cases in YAML: what is called, and what is expected; or it is one of istio-config-validator. Without --entry
+its manifests are brought up on this machine, with a real istiod and sidecars and a mock in the place of every image.
 
 ${helpOf(testSchema)}
 

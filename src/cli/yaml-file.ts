@@ -6,6 +6,7 @@ import {
   isSeq,
   LineCounter,
   type Node,
+  parseAllDocuments,
   parseDocument,
   type Range,
 } from 'yaml';
@@ -18,20 +19,29 @@ export type Fields = ReadonlyMap<string, Node>;
 export class YamlFile {
   private readonly text: string;
   private readonly file: string;
-  private readonly lines = new LineCounter();
+  private readonly lines: LineCounter;
   private readonly document: Document.Parsed;
 
   /**
    * @param file stands before each error, with line and column
    * @throws MeshmockError `usage` when the text is no YAML
    */
-  constructor(text: string, file: string) {
+  constructor(text: string, file: string, { lines, document } = parsedOne(text)) {
     this.text = text;
     this.file = file;
-    // Everything is text, so that a version 1.10 stays one.
-    this.document = parseDocument(text, { lineCounter: this.lines, prettyErrors: false, schema: 'failsafe' });
+    this.lines = lines;
+    this.document = document;
     const [error] = this.document.errors;
     if (error !== undefined) throw this.fail(error.pos[0], `this is no YAML: ${error.message}`);
+  }
+
+  /** The documents of a text that may have several; those in which nothing stands are left out. @throws MeshmockError `usage` */
+  static all(text: string, file: string): YamlFile[] {
+    const lines = new LineCounter();
+    const documents = parseAllDocuments(text, optionsWith(lines)) as Document.Parsed[];
+    return documents
+      .map((document) => new YamlFile(text, file, { lines, document }))
+      .filter(({ contents }) => contents !== null && !(isScalar(contents) && contents.value === ''));
   }
 
   get contents(): Node | null {
@@ -121,4 +131,14 @@ export class YamlFile {
     const { line, col } = this.lines.linePos(Math.min(offset, this.text.length));
     return `${this.file}:${line}:${col}`;
   }
+}
+
+// Everything is text, so that a version 1.10 stays one.
+function optionsWith(lineCounter: LineCounter) {
+  return { lineCounter, prettyErrors: false, schema: 'failsafe' } as const;
+}
+
+function parsedOne(text: string): { readonly lines: LineCounter; readonly document: Document.Parsed } {
+  const lines = new LineCounter();
+  return { lines, document: parseDocument(text, optionsWith(lines)) };
 }

@@ -33,7 +33,10 @@ export interface Amount {
   readonly tolerance: number;
 }
 
-export const facts = ['status', 'version', 'pod', 'attempt', 'answered-by', 'refusal', 'mtls', 'peer'] as const;
+export const facts = [
+  ...(['status', 'version', 'pod', 'attempt', 'answered-by', 'refusal'] as const),
+  ...(['mtls', 'peer', 'sampled'] as const),
+] as const;
 export type Fact = (typeof facts)[number];
 
 export const statistics = ['min', 'mean', 'p50', 'p90', 'p95', 'p99', 'max'] as const;

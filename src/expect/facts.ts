@@ -1,5 +1,6 @@
 import { signedVersion } from '../reply/evidence.ts';
-import type { CallResult, Counts, Summary } from '../reply/reply.ts';
+import { incomingContext } from '../reply/incoming-context.ts';
+import type { CallResult, Counts, Reply, Summary } from '../reply/reply.ts';
 import { outcomeOf } from '../reply/status.ts';
 import type { Comparison, Fact } from './expectation.ts';
 
@@ -24,7 +25,16 @@ export function factOf(call: CallResult, fact: Fact): string | undefined {
       return reply === undefined ? undefined : yesOrNo(reply.mesh?.peerIdentity !== undefined);
     case 'peer':
       return reply === undefined ? undefined : (reply.mesh?.peerIdentity ?? 'none');
+    case 'sampled':
+      return reply === undefined ? undefined : sampledOf(reply);
   }
+}
+
+/** By its own span, else by what its caller or a sidecar has decided; undefined when neither is there. */
+function sampledOf({ spanId, request }: Reply): string | undefined {
+  if (spanId !== undefined) return 'yes';
+  const context = incomingContext(request?.headers ?? {});
+  return context === undefined ? undefined : yesOrNo(context.isSampled);
 }
 
 function yesOrNo(is: boolean): string {
@@ -51,6 +61,7 @@ export function countsOf(summary: Summary, fact: Fact): Counts | undefined {
     }
     case 'mtls':
     case 'peer':
+    case 'sampled':
       return undefined;
   }
 }

@@ -191,6 +191,7 @@ function valueProblem(fact: Fact, value: string): string | undefined {
     case 'attempt':
       return /^[1-9]\d{0,3}$/.test(value) ? undefined : 'the number of an attempt, from 1';
     case 'mtls':
+    case 'sampled':
       return value === 'yes' || value === 'no' ? undefined : 'yes or no';
     case 'answered-by':
       return oneOfProblem(answerers, value);

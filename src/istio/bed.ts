@@ -126,10 +126,11 @@ export class Bed {
   /**
    * As `kubectl apply`, and back when every sidecar has it in effect. Nothing is changed when anything is refused.
    *
+   * @param namespace of objects that say none; that of the start if not given
    * @throws MeshmockError `usage`
    */
-  async apply(sources: readonly ManifestSource[], signal: AbortSignal): Promise<ApplyReport> {
-    const { checked, leftOut } = this.check(sources);
+  async apply(sources: readonly ManifestSource[], signal: AbortSignal, namespace?: string): Promise<ApplyReport> {
+    const { checked, leftOut } = this.check(sources, namespace);
     this.pods.checkCount(checked.map(({ object }) => object));
     const warnings = await admitAll(checked, signal);
     const report = await this.change(() => checked.map((one) => this.putChecked(one)), checked, signal);
@@ -145,8 +146,8 @@ export class Bed {
    *
    * @throws MeshmockError `usage`
    */
-  async delete(sources: readonly ManifestSource[], signal: AbortSignal): Promise<ApplyReport> {
-    const { checked } = this.check(sources);
+  async delete(sources: readonly ManifestSource[], signal: AbortSignal, namespace?: string): Promise<ApplyReport> {
+    const { checked } = this.check(sources, namespace);
     const removeAll = (): AppliedObject[] =>
       checked.map(({ kind, object, title }) => {
         const wasThere = this.store.remove(kind, object.metadata.namespace, object.metadata.name);
@@ -176,8 +177,11 @@ export class Bed {
     return { objects, warnings, leftOut, durationMs: performance.now() - started };
   }
 
-  private check(sources: readonly ManifestSource[]): { readonly checked: Checked[]; readonly leftOut: string[] } {
-    const { kinds, schemas, namespace } = this;
+  private check(
+    sources: readonly ManifestSource[],
+    namespace = this.namespace,
+  ): { readonly checked: Checked[]; readonly leftOut: string[] } {
+    const { kinds, schemas } = this;
     return checkManifests(parseManifests(sources), { kinds, schemas, namespace });
   }
 

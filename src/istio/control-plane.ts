@@ -32,7 +32,7 @@ function meshConfig(isObserved: boolean): unknown {
       {
         name: tracingProvider,
         opentelemetry: {
-          service: 'jaeger-collector.istio-system.svc.cluster.local',
+          service: collectorHost,
           port: 4318,
           http: { path: '/v1/traces', timeout: '3s' },
         },
@@ -130,6 +130,9 @@ export async function istiodMetrics(signal: AbortSignal): Promise<string> {
   const response = await fetch(`http://${istiodAddress}:15014/metrics`, { signal });
   return response.text();
 }
+
+/** The name of the collector, to which proxies send their spans. */
+export const collectorHost = 'jaeger-collector.istio-system.svc.cluster.local';
 
 /** Where the services of a bed send their spans. */
 export const collectorEndpoint = `http://${jaegerAddress}:4318`;

@@ -102,7 +102,7 @@ async function control(
 
 async function answerTo(
   bed: Promise<Bed>,
-  { command, sources, behaviour }: ControlRequest,
+  { command, sources, namespace, behaviour }: ControlRequest,
   inTurn: Queue,
 ): Promise<ControlAnswer> {
   switch (command) {
@@ -110,7 +110,7 @@ async function answerTo(
     case 'delete': {
       const report = await inTurn(async () => {
         const late = AbortSignal.timeout(longestChangeMs);
-        const made = await (await bed)[command](sources, late).catch((error: unknown) => {
+        const made = await (await bed)[command](sources, late, namespace).catch((error: unknown) => {
           throw late.aborted ? new MeshmockError('usage', `not in effect after ${longestChangeMs / 1000} s`) : error;
         });
         await reachable(late);

@@ -20,6 +20,11 @@ const defaultPorts: readonly ServicePort[] = [
   { name: 'grpc', port: 9090, targetPort: 9090 },
 ];
 
+/** Whether nobody has said a port of a Service that was made. */
+export function saysNoPort({ spec }: Service): boolean {
+  return spec.ports?.[0] === defaultPorts[0];
+}
+
 /**
  * The objects that make a mock stand behind every destination: Services for hosts of routes that have none,
  * Deployments for Services and subsets that select no pod, pods outside the mesh for hosts of ServiceEntries.

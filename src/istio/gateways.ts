@@ -16,13 +16,13 @@ interface ApiGateway extends KubeObject {
 }
 
 /** Where Istio's installation has its gateways. */
-const gatewayNamespace = 'istio-system';
+export const gatewayNamespace = 'istio-system';
 
 /** As Istio's installation does: ports of which a process without privileges may not listen. */
 const targetPorts: Readonly<Record<number, number>> = { 80: 8080, 443: 8443 };
 
 /** The port of a gateway's pod behind a port of its Service. */
-function gatewayTargetPort(port: number): number {
+export function gatewayTargetPort(port: number): number {
   return targetPorts[port] ?? port;
 }
 
@@ -62,13 +62,10 @@ function wantedGateways(gateways: readonly KubeObject[]): WantedGateway[] {
   for (const gateway of gateways) {
     if (gateway.apiVersion.startsWith('networking.istio.io/')) {
       const { selector: said = {}, servers = [] } = (gateway as IstioGateway).spec;
-      // Without a selector every gateway serves it: the one of an installation does.
-      const selector = Object.keys(said).length === 0 ? { istio: 'ingressgateway' } : said;
-      const { istio, app } = selector;
-      const name = istio === undefined ? (app ?? Object.values(selector).join('-')) : `istio-${istio}`;
+      const selector = selectorOrDefault(said);
       // Port 80 is there in any installation, and its pod listens on 8080.
       const ports = [80, ...servers.map(({ port }) => port.number)];
-      want(name, gatewayNamespace, selector, ports);
+      want(gatewayName(selector), gatewayNamespace, selector, ports);
     } else if (isManaged(gateway as ApiGateway)) {
       const { name, namespace = 'default' } = gateway.metadata;
       const labels = { 'gateway.networking.k8s.io/gateway-name': name };
@@ -77,6 +74,17 @@ function wantedGateways(gateways: readonly KubeObject[]): WantedGateway[] {
     }
   }
   return [...wanted.values()];
+}
+
+/** Without a selector every gateway serves it: the one of an installation does. */
+export function selectorOrDefault(said: Labels): Labels {
+  return Object.keys(said).length === 0 ? { istio: 'ingressgateway' } : said;
+}
+
+/** What Istio's installation would call the gateway that a selector means. */
+export function gatewayName(selector: Labels): string {
+  const { istio, app } = selector;
+  return istio === undefined ? (app ?? Object.values(selector).join('-')) : `istio-${istio}`;
 }
 
 /** With addresses it is somebody else's deployment (Istio, "Manual Deployment"). */

@@ -36,13 +36,16 @@ function messagesOf(object: KubeObject, { services, pods }: Selectable): string[
   const own = pods.filter((pod) => pod.namespace === namespace);
   if (object.apiVersion === 'v1' && object.kind === 'Service') {
     const { selector = {} } = (object as Service).spec;
-    return isIdle(selector, own) ? [`no pod in ${namespace} has ${inWords(selector)}, which it selects`] : [];
+    return unselected(selector, own, ` in ${namespace}`);
   }
   if (!/^(?:networking|security|telemetry|extensions)\.istio\.io\//.test(object.apiVersion)) return [];
   if (object.kind === 'DestinationRule') return idleSubsets(object as DestinationRule, namespace, { services, pods });
   const selector = workloadSelector(object);
-  if (!isIdle(selector, namespace === rootNamespace ? pods : own)) return [];
-  return [`no pod in ${namespace} has ${inWords(selector)}, which it selects`];
+  return namespace === rootNamespace ? unselected(selector, pods, '') : unselected(selector, own, ` in ${namespace}`);
+}
+
+function unselected(selector: Labels, pods: readonly LabelledPod[], where: string): string[] {
+  return isIdle(selector, pods) ? [`no pod${where} has ${inWords(selector)}, which it selects`] : [];
 }
 
 /** Whether it selects, and nothing is selected. */

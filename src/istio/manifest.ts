@@ -56,6 +56,11 @@ function checkedObject(value: unknown, whereIs: Manifest['whereIs']): KubeObject
   if (!isRecord(value)) throw new MeshmockError('usage', `${whereIs([])}: ${expected}`);
   const { apiVersion, kind, metadata } = value;
   const name = isRecord(metadata) ? metadata.name : undefined;
+  if (typeof apiVersion === 'string' && apiVersion.startsWith('kustomize.config.k8s.io/'))
+    throw new MeshmockError(
+      'usage',
+      `${whereIs([])}: ${String(kind)} is for kustomize: give what \`kubectl kustomize\` prints of its folder`,
+    );
   const missing = Object.entries({ apiVersion, kind, 'metadata.name': name })
     .filter(([, text]) => typeof text !== 'string' || text === '')
     .map(([field]) => field);

@@ -44,6 +44,8 @@ export interface PodStats {
 export interface ControlRequest {
   readonly command: 'apply' | 'delete' | 'behave' | 'down' | 'status' | 'stats';
   readonly sources: readonly ManifestSource[];
+  /** Of objects that say none; the one that the mesh was started with if not given. */
+  readonly namespace?: string;
   readonly behaviour?: Behaviour;
 }
 

@@ -22,14 +22,17 @@ export interface CalledServices {
   readonly leftOut: readonly { readonly target: string; readonly reason: string }[];
 }
 
+/** Where a service is called. */
+export type Callee = Pick<Call, 'scheme' | 'host' | 'port'>;
+
 /**
  * The services that plans call.
  *
- * @param entry who is sent the plans: the first of the services
+ * @param entries who is sent the plans: the first of the services
  * @param namespace where services are that are called by their name alone
  * @throws MeshmockError `usage` when a name or a port can be no Service's
  */
-export function calledServices(plans: readonly Plan[], entry: string, namespace?: string): CalledServices {
+export function calledServices(plans: readonly Plan[], entries: readonly Callee[], namespace?: string): CalledServices {
   const found = new Map<string, FoundService>();
   const serviceAt = (host: string): FoundService => {
     const [name = '', own] = host.split('.');
@@ -39,8 +42,7 @@ export function calledServices(plans: readonly Plan[], entry: string, namespace?
     return service;
   };
   const leftOut = new Map<string, string>();
-  serviceAt(entry);
-  for (const call of plans.flatMap(callsOf)) {
+  for (const call of [...entries, ...plans.flatMap(callsOf)]) {
     const host = serviceHost(call.host);
     const reason = host === undefined ? noServiceReason(call.host) : tlsReason(call);
     if (host !== undefined && reason === undefined) serviceAt(host).calledAt(call);
@@ -61,12 +63,13 @@ class FoundService {
   };
 
   constructor(name: string, namespace: string | undefined) {
-    for (const label of [name, ...(namespace === undefined ? [] : [namespace])]) checkName(label);
+    checkName(name);
+    if (namespace !== undefined) checkNamespace(namespace);
     this.name = name;
     this.namespace = namespace;
   }
 
-  calledAt({ scheme, port }: Call): void {
+  calledAt({ scheme, port }: Callee): void {
     const { http, grpc } = this.ports;
     const [own, other, said] = isGrpc(scheme) ? [grpc, http, 'HTTP'] : [http, grpc, 'gRPC'];
     if (other.has(port))
@@ -97,11 +100,12 @@ function callsOf(plan: Plan): Call[] {
 }
 
 /**
- * Checks the name of a Service or of a namespace.
+ * Checks the name of a Service.
  *
  * @throws MeshmockError `usage` when it is no label of RFC 1035 section 2.3.1, in lower case
  */
 export function checkName(name: string): void {
+  if (name === 'kubernetes') throw new MeshmockError('usage', '"kubernetes" is the Service of the cluster itself');
   if (/^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name)) return;
   throw new MeshmockError(
     'usage',
@@ -109,8 +113,14 @@ export function checkName(name: string): void {
   );
 }
 
+/** Checks the name of a namespace. @throws MeshmockError `usage` when it is no label of RFC 1123 section 2.1 */
+export function checkNamespace(name: string): void {
+  if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name)) return;
+  throw new MeshmockError('usage', `"${name}" can be no namespace: expected at most 63 of a-z, 0-9 and "-"`);
+}
+
 /** `name`, or `name.namespace` of a name with `.svc` behind it (Kubernetes, "DNS for Services and Pods"). */
-function serviceHost(host: string): string | undefined {
+export function serviceHost(host: string): string | undefined {
   const lower = host.toLowerCase().replace(/\.$/, '');
   if (/^[^.:]+$/.test(lower)) return lower === 'localhost' ? undefined : lower;
   return /^([^.]+\.[^.]+)\.svc(?:\.cluster\.local)?$/.exec(lower)?.[1];
@@ -121,6 +131,6 @@ function noServiceReason(host: string): string {
   return 'no name of a Service here; that of one in another namespace ends in .svc';
 }
 
-function tlsReason({ scheme }: Call): string | undefined {
+function tlsReason({ scheme }: Callee): string | undefined {
   return scheme === 'https' || scheme === 'grpcs' ? 'a meshmock speaks no TLS itself: that is for the mesh' : undefined;
 }

@@ -1,13 +1,18 @@
+import { MeshmockError } from '../plan/error.ts';
 import { type KubeObject, metadataOf } from './kube-object.ts';
 import type { MeshService } from './mesh-service.ts';
 
 /**
  * What to start from to route between versions: a subset for each, and a route that sends everything to the first.
  * A service with one version needs none.
+ *
+ * @throws MeshmockError `usage` when two versions would have one subset
  */
 export function istioObjectsOf({ name, namespace, versions }: MeshService): KubeObject[] {
   if (versions.length < 2) return [];
   const metadata = metadataOf(name, namespace);
+  if (new Set(versions.map(({ version }) => subsetName(version))).size < versions.length)
+    throw new MeshmockError('usage', `${name}: two versions differ in a dot alone, and would have one subset`);
   const subsets = versions.map(({ version }) => ({ name: subsetName(version), labels: { version } }));
   const route = versions.map(({ version }, index) => ({
     destination: { host: name, subset: subsetName(version) },

@@ -1,4 +1,5 @@
 import { Document } from 'yaml';
+import { MeshmockError } from '../plan/error.ts';
 import { istioObjectsOf } from './istio-objects.ts';
 import type { KubeObject } from './kube-object.ts';
 import type { MeshService } from './mesh-service.ts';
@@ -11,18 +12,39 @@ export interface ManifestOptions extends WorkloadOptions {
   readonly istio: boolean;
 }
 
-/** Everything that `kubectl apply` needs to run services. */
+/** There already, and not for whoever deletes what was applied. */
+const clustersOwn = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+
+/**
+ * Everything that `kubectl apply` needs to run services.
+ *
+ * @throws MeshmockError `usage` when two objects would have the same name
+ */
 export function manifestsOf(services: readonly MeshService[], options: ManifestOptions): KubeObject[] {
   const placed = services.map((service) => {
     const namespace = service.namespace ?? options.namespace;
     return { ...service, namespace };
   });
-  const namespaces = [...new Set(placed.flatMap(({ namespace }) => namespace ?? []))];
-  return [
-    ...namespaces.map((name) => namespaceObject(name, options.istio)),
+  const namespaces = new Set(placed.flatMap(({ namespace }) => namespace ?? []));
+  for (const own of clustersOwn) namespaces.delete(own);
+  const objects = [
+    ...[...namespaces].map((name) => namespaceObject(name, options.istio)),
     ...placed.flatMap((service) => workloadsOf(service, options)),
     ...(options.istio ? placed.flatMap(istioObjectsOf) : []),
   ];
+  checkNamesDiffer(objects);
+  return objects;
+}
+
+/** A version b-v1 of a service a is called as the version v1 of a service a-b: the later one would replace the other. */
+function checkNamesDiffer(objects: readonly KubeObject[]): void {
+  const found = new Set<string>();
+  for (const { kind, metadata } of objects) {
+    const title = `${kind} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}`;
+    if (found.has(title))
+      throw new MeshmockError('usage', `there would be two of ${title}: give a version another name`);
+    found.add(title);
+  }
 }
 
 function namespaceObject(name: string, istio: boolean): KubeObject {
@@ -37,7 +59,8 @@ function namespaceObject(name: string, istio: boolean): KubeObject {
  */
 export function writeManifests(objects: readonly KubeObject[], comment: string): string {
   const documents = objects.map((object) =>
-    new Document(object, { aliasDuplicateObjects: false }).toString({ lineWidth: 0 }),
+    // kubectl reads YAML 1.1, in which more words are no text, as `no` and `on`.
+    new Document(object, { aliasDuplicateObjects: false, compat: 'yaml-1.1' }).toString({ lineWidth: 0 }),
   );
   return `${comment.replaceAll(/^/gm, '# ')}\n${documents.join('---\n')}`;
 }

@@ -129,9 +129,9 @@ function container(behaviour: string | undefined, { image, spansTo }: WorkloadOp
   };
 }
 
-/** Kubernetes reads `$(NAME)` in values as a variable, unless its dollar is doubled. */
+/** Kubernetes reads `$(NAME)` in values as a variable, and `$$` as a dollar. */
 function literal(value: string): string {
-  return value.replaceAll('$(', '$$$$(');
+  return value.replaceAll('$', '$$$$');
 }
 
 const field = (name: string, fieldPath: string): object => ({ name, valueFrom: { fieldRef: { fieldPath } } });
@@ -165,7 +165,7 @@ const environment: readonly object[] = [
 /** Kiali asks for traces by the cluster's id, and reads only the old names of HTTP's attributes. */
 function spanVariables(endpoint: string): object[] {
   return [
-    { name: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', value: `${endpoint}/v1/traces` },
+    { name: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', value: literal(`${endpoint}/v1/traces`) },
     { name: 'OTEL_SEMCONV_STABILITY_OPT_IN', value: 'http/dup,rpc/dup' },
     { name: 'ISTIO_META_CLUSTER_ID', value: 'Kubernetes' },
     { name: 'ISTIO_META_MESH_ID', value: 'cluster.local' },

@@ -1,6 +1,6 @@
 import type { Attributes, Histogram, Meter } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
-import { resourceFromAttributes } from '@opentelemetry/resources';
+import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { isGrpc, methodOf } from '../plan/plan.ts';
 import type { Identity } from '../reply/reply.ts';
@@ -45,7 +45,8 @@ export function prometheusMetrics(serviceName: string, { version, pod }: Identit
       'service.name': serviceName,
       'service.version': version,
       'service.instance.id': pod,
-    }),
+      // OTEL_RESOURCE_ATTRIBUTES counts more, as in spans.
+    }).merge(detectResources({ detectors: [envDetector] })),
   });
   return {
     meter: provider.getMeter('meshmock'),
@@ -101,7 +102,8 @@ function serverAttributes({ protocol, method, headers }: RequestFacts, outcome: 
       ? {
           'http.request.method': method,
           'http.route': httpRoute,
-          'url.scheme': headers['x-forwarded-proto'] ?? 'http',
+          // Callers may say anything there, and each value would be a series of its own.
+          'url.scheme': headers['x-forwarded-proto'] === 'https' ? 'https' : 'http',
         }
       : rpc),
     ...statusAttribute(seen),

@@ -1,7 +1,7 @@
 import type { Headers } from '../reply/evidence.ts';
+import { incomingContext } from '../reply/incoming-context.ts';
 import type { CallResult } from '../reply/reply.ts';
 import type { Finding } from './finding.ts';
-import { incomingContext } from './incoming-context.ts';
 import { Ledger } from './ledger.ts';
 import { ReplyWalk } from './reply-walk.ts';
 import { isProxy, proxiesOf } from './sidecars.ts';

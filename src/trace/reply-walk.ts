@@ -1,6 +1,6 @@
+import { incomingContext } from '../reply/incoming-context.ts';
 import type { CallResult, Protocol, Reply } from '../reply/reply.ts';
 import { endOfCall, endOfReply } from './expected-status.ts';
-import { incomingContext } from './incoming-context.ts';
 import type { Ledger } from './ledger.ts';
 import { checkPool, type PooledCalls, poolsOf } from './repeated-calls.ts';
 import { isMirrored, isProxy } from './sidecars.ts';

@@ -1,6 +1,6 @@
+import { incomingContext } from '../reply/incoming-context.ts';
 import type { CallResult, Reply } from '../reply/reply.ts';
 import type { Finding } from './finding.ts';
-import { incomingContext } from './incoming-context.ts';
 
 /**
  * Why there is no trace to look for, as far as the answer tells: nobody makes spans, or the request was not to be

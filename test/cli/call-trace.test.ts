@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempDisposableSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
@@ -55,7 +55,8 @@ suite('meshmock call --trace, before an endpoint that answers as Jaeger does', (
     assert.equal(text.stdout.match(/^ {6}\w+ \w+: /gm)?.length, 1, text.stdout);
     assert.equal(text.code, 1);
 
-    const file = path.join(mkdtempSync(path.join(tmpdir(), 'meshmock-')), 'results.xml');
+    using folder = mkdtempDisposableSync(path.join(tmpdir(), 'meshmock-'));
+    const file = path.join(folder.path, 'results.xml');
     const json = await call('/@dark/@leaf/x', ...args, '--json', '--junit', file);
     const { passed, traces } = JSON.parse(json.stdout);
     assert.equal(passed, false);

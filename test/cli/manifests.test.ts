@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAllDocuments } from 'yaml';
+import { expanded } from '../../src/istio/container-env.ts';
 import { runProgram } from '../program.ts';
 
 interface Kube {
@@ -85,6 +86,46 @@ test('a URL names the entry, unless it is for a forwarded port', async () => {
   assert.equal(await entryOf('127.0.0.1:8080/@a/'), 'ServiceAccount gateway');
   assert.equal(await entryOf('localhost/@a/', '--entry', 'edge'), 'ServiceAccount edge');
   assert.equal(await entryOf(`curl -g 'http://front/@a/' -H 'end-user: jason'`), 'ServiceAccount front');
+  assert.equal(await entryOf('http://shop.test/@a/', '--entry', 'edge'), 'ServiceAccount edge');
+  assert.match(await refusal('http://shop.test/@a/'), /shop\.test is no Service here: say with --entry which one/);
+  assert.equal(await entryOf('http://front.mock.svc:8080/@a/', '--namespace', 'mock'), 'Namespace mock');
+});
+
+test('a plan comes from standard input too, and versions from several flags', async () => {
+  const { code, stdout } = await runProgram(
+    ['manifests', '-', '--versions', 'a=v1', '--versions', 'a=v2,v1'],
+    '/@a/\n',
+  );
+  assert.equal(code, 0);
+  assert.deepEqual(
+    [...stdout.matchAll(/^ {2}name: (a-.*)$/gm)].map(([, name]) => name),
+    ['a-v1', 'a-v2'],
+  );
+});
+
+test('namespaces that every cluster has are not made', async () => {
+  const all = await printed('/@a/@b.kube-system.svc/', '--namespace', 'default', '--istio');
+  assert.deepEqual(
+    titles(all).filter((title) => title.startsWith('Namespace')),
+    [],
+  );
+});
+
+test('every URL names its entry, and a port of it', async () => {
+  const grpcurl = `grpcurl -plaintext -d '{"path":"/@a/"}' back:9191 meshmock.v1.MeshMock/Call`;
+  const all = await printed('http://front:8081/@a/', grpcurl, 'https://edge/@a/', 'http://front.mock.svc/');
+  const services = titles(all).filter((title) => title.startsWith('Service '));
+  assert.deepEqual(services, ['Service front', 'Service back', 'Service edge', 'Service mock/front', 'Service a']);
+  const further = (name: string): string[] => ports(all, name).slice(3);
+  assert.deepEqual(['front', 'back', 'edge'].map(further), [['http-8081 8081 http'], ['grpc-9191 9191 grpc'], []]);
+});
+
+test('names that YAML 1.1, which kubectl reads, takes for something else are quoted', async () => {
+  const { stdout } = await printed('/@no|y|null|a/', '--versions', 'a=on,0b1,1e3,2024-01-01');
+  const values = parseAllDocuments(stdout, { version: '1.1' }).map((document) => document.toJS() as Kube);
+  const labels = values.flatMap(({ metadata }) => Object.values(metadata.labels ?? {}));
+  assert.deepEqual([...new Set(labels.map((label) => typeof label))], ['string']);
+  for (const name of ['no', 'y', 'null', 'on', '0b1']) assert.ok(labels.includes(name), name);
 });
 
 test('namespaces are made, and a service is made where it is called', async () => {
@@ -129,7 +170,7 @@ test('--istio gives a subset for each version and a route to the first, for serv
 test('replicas, behaviour, image and collector stand in the pods, those of one service before those of all', async () => {
   const all = await printed(
     '/@a|b/',
-    ...['--replicas', '2', '--replicas', 'b=3', '--behaviour', 'a=/~body=$(HOME)/~status=503:0.1'],
+    ...['--replicas', '2', '--replicas', 'b=3', '--behaviour', 'a=/~body=$$(HOME)$5/~status=503:0.1'],
     ...['--image', 'mock:7', '--spans-to', 'http://jaeger:4318/'],
   );
   const deployments = all.objects.filter(({ kind }) => kind === 'Deployment');
@@ -143,7 +184,7 @@ test('replicas, behaviour, image and collector stand in the pods, those of one s
   );
   assert.equal(container.image, 'mock:7');
   assert.equal(env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, 'http://jaeger:4318/v1/traces');
-  assert.equal(env.MESHMOCK_BEHAVIOUR, '/~body=$$(HOME)/~status=503:0.1', 'Kubernetes must not expand it');
+  assert.equal(expanded(env.MESHMOCK_BEHAVIOUR, { HOME: '/' }), '/~body=$$(HOME)$5/~status=503:0.1');
 });
 
 test('a plan that is none is shown with the place, and nothing is printed', async () => {
@@ -164,8 +205,16 @@ const refused: readonly (readonly [args: readonly string[], says: RegExp])[] = [
   [['/@a/', '--versions', 'a=v1,V2'], /"V2" is no version such as v1/],
   [['/@a/', '--versions', 'a=v1,v1'], /"v1,v1" has a version twice/],
   [['/@a/', '--behaviour', 'a=/~delay=soon'], /--behaviour: at offset 8: expected a delay/],
-  [['/@a/', '--namespace', 'Mock'], /--namespace: "Mock"/],
+  [['/@a/', '--namespace', 'Mock'], /--namespace: "Mock" can be no namespace/],
+  [['/@a.b_c.svc/'], /"b_c" can be no namespace/],
+  [['http://front:9090/@a/'], /front:9090 is for gRPC/],
+  [['/@a|a-b/', '--versions', 'a=b-v1'], /there would be two of Deployment a-b-v1/],
+  [['/@a/', '--image', 'bad image'], /"bad image" is no image such as meshmock:0.1.0/],
+  [['/@kubernetes/x'], /"kubernetes" is the Service of the cluster itself/],
+  [['/@a/', '--versions', 'a=1.0,1-0', '--istio'], /a: two versions differ in a dot alone/],
+  [['mesh.yaml'], /mesh\.yaml is no Service here/],
   [['/@a/', '--spans-to', 'jaeger:4318'], /"jaeger:4318" is no URL such as http:\/\/jaeger:4318/],
+  [['/@a/', '--spans-to', 'http://jaeger:4318/?x'], /is no URL such as/],
 ];
 
 for (const [args, says] of refused) {

@@ -1,6 +1,8 @@
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
+import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Lane, LaneResult } from './load.ts';
@@ -60,5 +62,20 @@ export async function updateUnderLoad(
   } finally {
     load.kill('SIGKILL');
     await exited;
+  }
+}
+
+/** Tells a person what came of each lane. */
+export function show(t: TestContext, results: readonly LaneResult[]): void {
+  for (const { name, answers, errors, byPod } of results)
+    t.diagnostic(`${name}: ${answers} answers of ${Object.keys(byPod).length} pods, errors ${JSON.stringify(errors)}`);
+}
+
+/** Asserts that every call of every lane was answered, on each by `leastPods` pods: old ones and new ones. */
+export function lostNone(results: readonly LaneResult[], leastPods: number): void {
+  for (const { name, answers, errors, byPod } of results) {
+    assert.deepEqual(errors, {}, name);
+    assert.ok(answers > 100, `${name}: ${answers}`);
+    assert.ok(Object.keys(byPod).length >= leastPods, `${name}: ${Object.keys(byPod)}`);
   }
 }

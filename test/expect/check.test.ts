@@ -133,6 +133,26 @@ const countedReset: CallResult = call(
   },
 );
 
+/** A service with a span, one that came in a trace that is not recorded, one in one that is, one that knows nothing. */
+const cameWith = (flags: string): Partial<Reply> => ({
+  request: {
+    ...{ protocol: 'http', method: 'GET', uri: '/x' },
+    headers: { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-${flags}` },
+  },
+});
+const traced = call(
+  'gateway',
+  {},
+  {
+    spanId: 'b'.repeat(16),
+    calls: [
+      call('reviews', {}, cameWith('00')),
+      call('ratings', {}, cameWith('01')),
+      call('details', {}, { traceId: 'a'.repeat(32) }),
+    ],
+  },
+);
+
 /** What the entry was told to do, where that is not the plan of most. */
 const plans = new Map([[both, '/@reviews*100(/@ratings/x),ratings/x']]);
 const planOf = (seen: CallResult): Plan => parsePath(plans.get(seen) ?? '/@reviews/@ratings/x');
@@ -166,6 +186,10 @@ const rows: [tree: CallResult, text: string, passed: boolean, seen: RegExp][] = 
   [tree, 'reviews mtls = yes', true, /^yes ×10/],
   [tree, 'ratings mtls = no', true, /^no ×9/],
   [tree, 'details mtls = no', false, /^1 call, of which none told$/],
+  [traced, 'root sampled = yes', true, /^yes ×1/],
+  [traced, 'reviews sampled = no', true, /^no ×1/],
+  [traced, 'ratings sampled = yes', true, /^yes ×1/],
+  [traced, 'not details sampled = no', false, /none told/],
   [tree, 'not details mtls = yes', false, /none told/],
   [tree, 'not details latency p99 < 1s', false, /had no answer/],
   [tree, 'details version v2 = 0%', false, /none told/],

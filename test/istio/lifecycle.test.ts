@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Program, startProgram } from '../program.ts';
+import { type Program, runProgram, startProgram } from '../program.ts';
 import { demoWorkloads, startBed } from './bed.ts';
 import { routeTo, virtualService, workload } from './manifests.ts';
 
@@ -92,6 +92,26 @@ describe('meshmock istio up', () => {
     await using program = startProgram(['istio', 'apply', '--mesh', 'nobody', '-f', 'istio/demo/ingress.yaml']);
     assert.equal(await program.exited(), 2);
     assert.match(program.stderr, /no mesh is up: start it with `meshmock istio up --mesh nobody`/);
+  });
+});
+
+describe('a namespace', () => {
+  const apply = async (mesh: string, ...args: readonly string[]): Promise<string> => {
+    const { code, stdout, stderr } = await runProgram(
+      ['istio', 'apply', '-f', '-', '--mesh', mesh, ...args],
+      virtualService(routeTo('gateway'), 'gateway'),
+    );
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+
+  it('that is given is that of objects that say none, at the start and later', async () => {
+    const { program, mesh } = up('--namespace', 'shop');
+    await using _ = program;
+    await program.printed(/gateway\.shop +http[\s\S]*Ctrl-C/);
+    assert.match(await apply(mesh), /created/);
+    assert.match(await apply(mesh, '--namespace', 'shop'), /unchanged/, 'the one of the start');
+    assert.match(await apply(mesh, '-n', 'other'), /created/);
   });
 });
 

@@ -1,5 +1,5 @@
 /** What the README shows of a mesh without a cluster: run in the demo, in the page's order. */
-import { type BlockKind, type Example, examplesOf, readReadme, runWith } from '../repo/readme.ts';
+import { type BlockKind, type Example, examplesOf, masked, readReadme, runWith } from '../repo/readme.ts';
 import { demoWorkloads, startBed } from './bed.ts';
 
 export const blockKind: BlockKind = 'console istio';
@@ -27,4 +27,19 @@ export async function runExamples(): Promise<(Example & { readonly printed: stri
 /** On a terminal these lines go away again. */
 function withoutProgress(output: string): string {
   return output.replaceAll(/^meshmock: .*, \d+ s\n/gm, '');
+}
+
+/** An output without what differs from mesh to mesh: times of the proxies too, and ids. */
+export function maskedMesh(output: string): string {
+  return masked(output)
+    .replaceAll(/proxy [\d.]+ ms/g, 'proxy T ms')
+    .replaceAll(/\b\d+\.\d s\b/g, 'T s')
+    .replaceAll(/[0-9a-f]{32}/g, 'TRACE')
+    .replaceAll(/-[0-9a-f]{9}-[0-9a-f]{5}\b/g, '-POD')
+    .replaceAll(/ +$/gm, '');
+}
+
+/** Without the versions of those that have two: nothing decides which has its turn. */
+export function maskedVersions(output: string): string {
+  return output.replaceAll(/v\d \((service[23])-v\d-POD\)/g, 'V ($1-POD)');
 }

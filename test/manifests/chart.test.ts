@@ -4,6 +4,7 @@ import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import { namedMeshes } from '../../src/cli/meshes.ts';
+import { expanded } from '../../src/istio/container-env.ts';
 import type { KubeObject, Service, Workload } from '../../src/istio/objects.ts';
 import { chart, chartFolder } from './shipped.ts';
 import { manifestTools, printed, temporaryFolder } from './tools.ts';
@@ -15,7 +16,8 @@ after(() => rmSync(folder, { recursive: true }));
 async function rendered(values: string): Promise<KubeObject[]> {
   const file = path.join(folder, 'values.yaml');
   writeFileSync(file, values);
-  const documents = parseAllDocuments(await chart(tools, '--values', file));
+  // As Kubernetes reads it.
+  const documents = parseAllDocuments(await chart(tools, '--values', file), { version: '1.1' });
   return documents.map((document) => document.toJS() as KubeObject | null).filter((object) => object !== null);
 }
 
@@ -54,12 +56,28 @@ describe('the chart', () => {
 
   it('gives a version what its service says, unless it says it itself', async () => {
     const objects = await rendered(
-      'services: [{ name: a, replicas: 2, behaviour: /~delay=1ms, versions: [{ version: v1 }, { version: v2, replicas: 3, behaviour: "/~body=$(A)" }] }]',
+      'services: [{ name: a, replicas: 2, behaviour: /~delay=1ms, versions: [{ version: v1 }, { version: v2, replicas: 3, behaviour: "/~body=$$(A)$5" }] }]',
     );
     const [v1, v2] = ['a-v1', 'a-v2'].map((name) => named<Workload>(objects, 'Deployment', name));
     assert.deepEqual([v1?.spec.replicas, v2?.spec.replicas], [2, 3]);
     assert.equal(variables(v1 as Workload).MESHMOCK_BEHAVIOUR, '/~delay=1ms');
-    assert.equal(variables(v2 as Workload).MESHMOCK_BEHAVIOUR, '/~body=$$(A)', 'no variable is put there');
+    const behaviour = variables(v2 as Workload).MESHMOCK_BEHAVIOUR ?? '';
+    assert.equal(expanded(behaviour, { A: 'variable' }), '/~body=$$(A)$5');
+  });
+
+  it('takes names and texts that YAML reads as something else', async () => {
+    const objects = await rendered(
+      'services: [{ name: "no" }, { name: "null", content: "a: b # c", versions: [{ version: v1 }, { version: "1e3" }] }]\nistio: true\nimage: { repository: "registry.test:5000/null", tag: "1" }',
+    );
+    for (const name of ['no', 'null']) {
+      const { spec } = named<Workload>(objects, 'Deployment', `${name}-v1`);
+      assert.equal(spec.template.spec.serviceAccountName, name);
+      assert.deepEqual(spec.selector?.matchLabels, { app: name, version: 'v1' });
+      assert.deepEqual(named<Service>(objects, 'Service', name).spec.selector, { app: name });
+      named(objects, 'ServiceAccount', name);
+    }
+    assert.partialDeepStrictEqual(named(objects, 'DestinationRule', 'null'), { spec: { host: 'null' } });
+    assert.equal(variables(named(objects, 'Deployment', 'null-1e3')).MESHMOCK_CONTENT, 'a: b # c');
   });
 
   it('makes only the first service public', async () => {
@@ -93,6 +111,11 @@ describe('the chart', () => {
     ['services: [{ name: a, versions: [{ version: v1 }, { version: v1 }] }]', /a has version v1 twice/],
     ['services: [{ name: a, version: v1, versions: [{ version: v1 }] }]', /a: either version or versions/],
     ['services: [{ name: a, content: x, upstream: http://b }]', /a: one of upstream .* and content/],
+    ['services: [{ name: a, versions: [{ version: b-v1 }] }, { name: a-b }]', /two Deployments a-b-v1/],
+    ['services: [{ name: a, upstream: "grpc://b:81" }, { name: b }]\nhttpPorts: [81]', /port 81 of b: a port .* one/],
+    ['spansTo: "http://jaeger:4318\\n- evil"', /\/spansTo.*does not match/],
+    ['podLabels: { app: b }', /invalid propertyName 'app'/],
+    ['image: null', /missing property 'image'/],
   ] as const)
     it(`refuses ${values}`, async () => {
       await assert.rejects(rendered(values), ({ message: said }: Error) => message.test(said.replaceAll('\n', ' ')));

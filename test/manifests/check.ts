@@ -5,6 +5,7 @@ import { Schemas } from '../../src/istio/api/schemas.ts';
 import { checkManifests } from '../../src/istio/cluster.ts';
 import { workloadKinds } from '../../src/istio/cluster-view.ts';
 import { readCrds } from '../../src/istio/crds.ts';
+import { gatewayObjects } from '../../src/istio/gateways.ts';
 import { labelledPod, looseEnds } from '../../src/istio/loose-ends.ts';
 import { type Manifest, parseManifests } from '../../src/istio/manifest.ts';
 import { type KubeObject, type Service, titleOf, type Workload } from '../../src/istio/objects.ts';
@@ -48,11 +49,14 @@ export async function manifestCheck(tools: ManifestTools, folder: string): Promi
   };
 }
 
+/** What istioctl says of every EnvoyFilter, and the line that stands above all warnings. */
+const unavoidable = /EnvoyFilter exposes internal implementation details|" has warnings: $/;
+
 /** All that a program said, unless it is content and says no more than these words. */
 function linesUnless({ code, stdout, stderr }: Ran, content: string): string[] {
   const lines = `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '');
   if (code !== 0) return lines.length === 0 ? [`it ended with ${code}`] : lines;
-  return lines.filter((line) => content === '' || !line.includes(content));
+  return lines.filter((line) => (content === '' || !line.includes(content)) && !unavoidable.test(line));
 }
 
 /** What `meshmock istio` says to them. */
@@ -66,7 +70,11 @@ function refusals(manifests: readonly Manifest[], bed: Parameters<typeof checkMa
 }
 
 function hanging(objects: readonly KubeObject[]): string[] {
-  const workloads = objects.filter(({ kind }) => workloadKinds.includes(kind)) as Workload[];
+  const own = objects.filter(({ kind }) => workloadKinds.includes(kind)) as Workload[];
+  const gateways = objects.filter(({ kind }) => kind === 'Gateway');
+  // An installation has the gateways that Gateways select.
+  const installed = gatewayObjects(gateways, own, []).filter(({ kind }) => kind === 'Deployment') as Workload[];
+  const workloads = [...own, ...installed];
   const pods = objects
     .filter(({ kind }) => kind === 'Pod')
     .map(({ metadata: { namespace = 'default', labels = {} } }) => ({ namespace, labels }));

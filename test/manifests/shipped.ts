@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { parseCaseFile } from '../../src/cli/case-file.ts';
 import { demoArguments } from '../../src/cli/manifests.ts';
 import { namedMeshes } from '../../src/cli/meshes.ts';
 import { kubernetesVersion, type ManifestTools, printed, root } from './tools.ts';
@@ -86,11 +87,27 @@ export function shipped(tools: ManifestTools, folder: string): Readonly<Record<s
         ],
       ),
     ...Object.fromEntries(
-      globSync('istio/**/*.yaml', { cwd: root }).map((file) => [
+      globSync('istio/{demo,examples}/*.yaml', { cwd: root }).map((file) => [
         file,
-        async () =>
-          [await manifests(tools, ...demoArguments), readFileSync(path.join(root, file), 'utf8')].join('---\n'),
+        async () => [await manifests(tools, ...demoArguments), read(file)].join('---\n'),
       ]),
     ),
+    ...labs(),
   };
+}
+
+/** What each lab brings up and applies; what none of its files of cases names, on the labs' mesh alone. */
+function labs(): Record<string, () => Promise<string>> {
+  const files = globSync('istio/labs/**/*.yaml', { cwd: root });
+  const caseFiles = files
+    .filter((file) => /[/.]test\.yaml$/.test(file))
+    .map((file) => parseCaseFile(read(file), file, { timeoutMs: 0, retryUntilMs: 0 }));
+  const sets = new Map(caseFiles.map(({ name, manifests, change }) => [name, [...manifests, ...change]]));
+  const named = new Set([...sets.keys(), ...[...sets.values()].flat()]);
+  for (const file of files.filter((one) => !named.has(one))) sets.set(file, ['istio/labs/mesh.yaml', file]);
+  return Object.fromEntries([...sets].map(([name, set]) => [name, async () => set.map(read).join('\n---\n')]));
+}
+
+function read(file: string): string {
+  return readFileSync(path.join(root, file), 'utf8');
 }

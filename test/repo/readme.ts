@@ -7,8 +7,8 @@ import { cleanEnv, type Program, startProgram } from '../program.ts';
 export const root = path.join(import.meta.dirname, '../..');
 export const readReadme = (): string => readFileSync(path.join(root, 'README.md'), 'utf8');
 
-/** Blocks of commands: those for meshes of `up`, and those for one of `istio up`. */
-export type BlockKind = 'console' | 'console istio';
+/** Blocks of commands: those for meshes of `up`, those for one of `istio up`, and those of labs. */
+export type BlockKind = 'console' | `console ${string}`;
 
 const blockOf = (kind: BlockKind): RegExp => new RegExp(`\`\`\`${kind}\\n([\\s\\S]*?)\`\`\``, 'g');
 

@@ -49,6 +49,13 @@ test('Prometheus finds requests and calls of both protocols, by what came of the
   });
 });
 
+test('what callers say in a header makes no series of its own', async () => {
+  await using app = await serve();
+  for (const scheme of ['https', 'evil-1', 'evil-2']) await callHttp(app.http, '/x', { 'x-forwarded-proto': scheme });
+  const schemes = Object.keys(await counts(app.metrics)).map((key) => /url_scheme="(.*?)"/.exec(key)?.[1]);
+  assert.deepEqual(schemes.sort(), ['http', 'https']);
+});
+
 test('durations are seconds, of the whole request', async () => {
   await using app = await serve();
   await callHttp(app.http, '/~delay=300ms/x');
@@ -56,6 +63,12 @@ test('durations are seconds, of the whole request', async () => {
   const [, sum] = /^http_server_request_duration_seconds_sum\{.*\} ([\d.]+)$/m.exec(page) ?? [];
   assert.ok(Number(sum) >= 0.3 && Number(sum) < 3, page);
   assert.match(page, /^target_info\{service_name="app",service_version="v1",/m);
+});
+
+test('what the environment says of the resource counts more, as in spans', async () => {
+  await using app = await serve({ OTEL_RESOURCE_ATTRIBUTES: 'service.instance.id=uid-1,k8s.pod.name=app-1' });
+  const page = await (await fetch(app.metrics)).text();
+  assert.match(page, /^target_info\{service_instance_id="uid-1",k8s_pod_name="app-1",service_name="app"/m);
 });
 
 test('any other path than /metrics is not found', async () => {

@@ -19,7 +19,7 @@ spec:
       maxUnavailable: 0
   selector:
     matchLabels:
-      app: {{ .name }}
+      app: {{ .name | quote }}
       version: {{ .version.version | quote }}
   template:
     metadata:
@@ -31,7 +31,7 @@ spec:
         {{- end }}
       annotations: {{- merge (deepCopy $values.podAnnotations) $annotations | toYaml | nindent 8 }}
     spec:
-      serviceAccountName: {{ .name }}
+      serviceAccountName: {{ .name | quote }}
       automountServiceAccountToken: false
       enableServiceLinks: false
       terminationGracePeriodSeconds: 40
@@ -112,13 +112,16 @@ spec:
             {{- end }}
             {{- with $values.spansTo }}
             - name: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
-              value: {{ trimSuffix "/" . }}/v1/traces
+              value: {{ include "meshmock.literal" (printf "%s/v1/traces" (trimSuffix "/" . | trimSuffix "/v1/traces")) }}
             - name: OTEL_SEMCONV_STABILITY_OPT_IN
               value: http/dup,rpc/dup
             - name: ISTIO_META_CLUSTER_ID
               value: Kubernetes
             - name: ISTIO_META_MESH_ID
               value: cluster.local
+            {{- end }}
+            {{- with $values.env }}
+            {{- toYaml . | nindent 12 }}
             {{- end }}
           startupProbe:
             httpGet:

@@ -1,11 +1,11 @@
 {{- define "meshmock.image" -}}
-{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{ printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) | quote }}
 {{- end }}
 
 {{/* The labels of a service's objects. Istio and Kiali look for the long and the short name in opposite orders. */}}
 {{- define "meshmock.labels" -}}
-app: {{ .name }}
-app.kubernetes.io/name: {{ .name }}
+app: {{ .name | quote }}
+app.kubernetes.io/name: {{ .name | quote }}
 app.kubernetes.io/part-of: meshmock
 {{- end }}
 
@@ -63,9 +63,9 @@ app.kubernetes.io/part-of: meshmock
 {{- end -}}
 {{- end }}
 
-{{/* Kubernetes reads $(NAME) in values as a variable, unless its dollar is doubled. */}}
+{{/* Kubernetes reads $(NAME) in values as a variable, and $$ as a dollar. */}}
 {{- define "meshmock.literal" -}}
-{{ . | replace "$(" "$$(" | quote }}
+{{ . | replace "$" "$$" | quote }}
 {{- end }}
 
 {{/* What Pod Security "restricted" asks of a pod, and of its container. */}}

@@ -13,18 +13,16 @@ export interface SchemaProblem {
 /** The group of Kubernetes's own kinds in the names of its definitions, where the two differ. */
 const definitionGroups: Readonly<Record<string, string>> = { '': 'core' };
 
+const ajvOptions = { allErrors: true, strict: false, validateFormats: false, verbose: true, logger: false } as const;
+
 /**
  * The schemas of all kinds: those of Kubernetes as kubectl has them, those of CRDs closed, so that a field that
  * nobody knows is refused as a cluster would refuse it ("Server Side Field Validation").
  */
 export class Schemas {
-  private readonly ajv = new Ajv2020({
-    allErrors: true,
-    strict: false,
-    validateFormats: false,
-    verbose: true,
-    logger: false,
-  });
+  private readonly ajv = new Ajv2020(ajvOptions);
+  /** Istiod counts on the defaults of CRDs, and ends when it does not find them; those of Kubernetes are for its nodes. */
+  private readonly ajvOfCrds = new Ajv2020({ ...ajvOptions, useDefaults: true });
   private readonly crds: ReadonlyMap<string, Crd>;
   private readonly definitions: Readonly<Record<string, Schema>>;
   private readonly compiled = new Map<string, ValidateFunction | undefined>();
@@ -36,13 +34,16 @@ export class Schemas {
     this.ajv.addSchema(kubernetes, kubernetesId);
   }
 
-  /** What is wrong with an object by the schema of its kind and version; nothing for a kind without a schema. */
+  /**
+   * What is wrong with an object by the schema of its kind and version; nothing for a kind without a schema. A CRD's
+   * defaults are put into it, as a cluster does.
+   */
   problemsOf(object: KubeObject): SchemaProblem[] {
     const key = `${object.apiVersion}/${object.kind}`;
     if (!this.compiled.has(key)) this.compiled.set(key, this.compile(object));
     const validate = this.compiled.get(key);
     if (validate === undefined || validate(object)) return [];
-    return mostTelling(validate.errors ?? []).map(problemOf);
+    return mostTelling((validate.errors ?? []).filter((error) => !isUnset(error))).map(problemOf);
   }
 
   /** Whether it is one of Kubernetes's own kinds. */
@@ -67,11 +68,16 @@ export class Schemas {
         const names = crd.spec.versions.map(({ name }) => name).join(', ');
         return Object.assign(() => false, { errors: [versionError(object.apiVersion, names)] }) as never;
       }
-      return this.ajv.compile(closedRoot(served.schema?.openAPIV3Schema ?? {}));
+      return this.ajvOfCrds.compile(closedRoot(served.schema?.openAPIV3Schema ?? {}));
     }
     const name = this.definitionOf(object);
     return name === undefined ? undefined : this.ajv.compile({ $ref: `${kubernetesId}#/$defs/${name}` });
   }
+}
+
+/** A field of a map without a value is taken away before it is looked at (apiextensions, `PruneNonNullableNulls…`). */
+function isUnset({ keyword, data, instancePath }: ErrorObject): boolean {
+  return keyword === 'type' && data === null && !/\/\d+$/.test(instancePath);
 }
 
 const kubernetesId = 'https://kubernetes.io/api/_definitions.json';

@@ -24,7 +24,10 @@ const crd: Crd = {
                   port: { 'x-kubernetes-int-or-string': true, type: 'string' },
                   open: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
                   any: { type: 'object', additionalProperties: { type: 'string' } },
-                  list: { type: 'array', items: { type: 'object', properties: { name: { type: 'string' } } } },
+                  list: {
+                    type: 'array',
+                    items: { type: 'object', properties: { name: { type: 'string', default: 'unnamed' } } },
+                  },
                 },
                 oneOf: [{ required: ['mode'] }, { required: ['port'] }],
               },
@@ -72,6 +75,12 @@ describe('schemas', () => {
     [{ mode: 'A', any: { y: 1 } }, ['spec.any.y: must be string']],
   ] as const)
     it(`refuses ${JSON.stringify(spec)}`, () => assert.deepEqual(problems(thing(spec)), expected));
+
+  it("put a CRD's defaults where nothing is said, at any depth", () => {
+    const object = thing({ mode: 'A', list: [{}, { name: 'n' }] });
+    assert.deepEqual(problems(object), []);
+    assert.deepEqual(object, thing({ mode: 'A', list: [{ name: 'unnamed' }, { name: 'n' }] }));
+  });
 
   it('refuses a version that is not served, and names those that are', () => {
     assert.deepEqual(problems(thing({ mode: 'A' }, 'a.io/v2')), ['apiVersion: "a.io/v2" is not served: there is v1']);

@@ -48,6 +48,9 @@ describe('loose ends', () => {
       'authorizationpolicy.security.istio.io/p: no pod in b has app=ratings, which it selects',
     ]);
     assert.deepEqual(said(policy('istio-system', 'ratings')), []);
+    assert.deepEqual(said(policy('istio-system', 'x')), [
+      'authorizationpolicy.security.istio.io/p: no pod has app=x, which it selects',
+    ]);
   });
 
   it('are Services that select nothing, not those without a selector', () => {

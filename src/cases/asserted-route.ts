@@ -1,0 +1,71 @@
+import type { Header } from '../plan/plan.ts';
+
+/** What a file of istio-config-validator says of the route that one request takes. */
+export interface AssertedRoute {
+  readonly request: AssertedRequest;
+  /** Whether the route is to be so, or each thing that is said of it is to be otherwise. */
+  readonly wantMatch: boolean;
+  readonly route: readonly RouteDestination[] | undefined;
+  readonly redirect: Redirect | undefined;
+  readonly rewrite: Rewrite | undefined;
+  readonly fault: Fault | undefined;
+  readonly headers: HeaderChanges | undefined;
+  readonly delegate: Delegate | undefined;
+}
+
+export interface AssertedRequest {
+  readonly authority: string;
+  readonly method: string;
+  readonly uri: string;
+  readonly headers: readonly Header[];
+}
+
+export interface RouteDestination {
+  readonly host: string;
+  readonly port: number | undefined;
+  readonly subset: string | undefined;
+  /** Per cent. */
+  readonly weight: number | undefined;
+  readonly headers: HeaderChanges | undefined;
+}
+
+export interface Redirect {
+  readonly uri: string | undefined;
+  readonly authority: string | undefined;
+  readonly scheme: string | undefined;
+  readonly port: number | undefined;
+  readonly status: number;
+}
+
+export interface Rewrite {
+  readonly uri: string | undefined;
+  readonly authority: string | undefined;
+  readonly regex: { readonly match: string; readonly rewrite: string } | undefined;
+}
+
+export interface Fault {
+  readonly delay: { readonly delayMs: number; readonly percent: number } | undefined;
+  readonly abort: { readonly status: AbortStatus; readonly percent: number } | undefined;
+}
+
+export type AbortStatus =
+  | { readonly kind: 'http'; readonly status: number }
+  | { readonly kind: 'grpc'; readonly status: string };
+
+/** Headers that are set, added and removed on the way there, and on the way back. */
+export interface HeaderChanges {
+  readonly request: HeaderOperations;
+  readonly response: HeaderOperations;
+}
+
+export interface HeaderOperations {
+  readonly set: readonly Header[];
+  readonly add: readonly Header[];
+  readonly remove: readonly string[];
+}
+
+export interface Delegate {
+  readonly name: string;
+  /** That of the VirtualService which delegates, if not given. */
+  readonly namespace: string | undefined;
+}

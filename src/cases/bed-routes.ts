@@ -1,0 +1,169 @@
+import { type Applied, fillObjects, saysNoPort } from '../istio/fill.ts';
+import { gatewayName, gatewayNamespace, gatewayTargetPort, selectorOrDefault } from '../istio/gateways.ts';
+import type { MachinePort } from '../istio/machine-ports.ts';
+import type { RunningMesh } from '../istio/mesh.ts';
+import { type KubeObject, type Service, selects, type Workload } from '../istio/objects.ts';
+import { protocolOf } from '../istio/ports.ts';
+import { namesOf } from '../istio/routes.ts';
+import { MeshmockError } from '../plan/error.ts';
+import { formatPath } from '../plan/format.ts';
+import type { Call, Plan } from '../plan/plan.ts';
+import type { AssertedRequest } from './asserted-route.ts';
+import { type ClusterRequests, clusterRequests } from './clusters.ts';
+import { clientName, type Entrance, entrancesOf, entranceTitle, gatewayOf, missingObjects } from './entrances.ts';
+import { innermost } from './live-mesh.ts';
+import type { MeshRoutes, WayIn } from './mesh-routes.ts';
+import type { Way } from './mesh-under-test.ts';
+import { fullHost, type Gateway, hostsWithoutPort, namespaceOf, RouteConfig } from './route-config.ts';
+
+/**
+ * What a file of asserted routes leaves to others: ways into the mesh, delegates, and Services with port 80 for
+ * destinations without a port. For those a sidecar takes the port that it was called at.
+ */
+export function objectsToAdd(given: readonly KubeObject[]): {
+  readonly objects: readonly KubeObject[];
+  readonly notes: readonly string[];
+} {
+  const { objects, notes } = missingObjects(new RouteConfig(given));
+  const all = [...given, ...objects];
+  const withoutPort = hostsWithoutPort(new RouteConfig(all));
+  const services = filled(all).filter(({ kind }) => kind === 'Service') as Service[];
+  const meant = services.filter(({ metadata: { name, namespace = 'default' } }) =>
+    withoutPort.has(fullHost(name, namespace)),
+  );
+  return { objects: [...objects, ...meant.map(withPort80)], notes };
+}
+
+function withPort80(service: Service): Service {
+  const said = saysNoPort(service) ? [] : (service.spec.ports ?? []).filter(({ port }) => port !== 80);
+  return { ...service, spec: { ...service.spec, ports: [{ name: 'http', port: 80, targetPort: 80 }, ...said] } };
+}
+
+/** What `--fill` makes of objects. */
+function filled(objects: readonly KubeObject[]): KubeObject[] {
+  const services = objects.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Service') as Service[];
+  const workloads = objects.filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet') as Workload[];
+  const config = objects.filter(({ apiVersion }) => apiVersion.includes('istio.io/'));
+  const namespaces = new Set(objects.map(namespaceOf));
+  return fillObjects({ services, workloads, config, namespaces } satisfies Applied);
+}
+
+/** The routes of a mesh without a cluster. */
+export class BedRoutes implements MeshRoutes {
+  readonly config: RouteConfig;
+  private readonly mesh: RunningMesh;
+  private readonly services: readonly Service[];
+  private readonly workloads: readonly Workload[];
+
+  /** @param objects all that was applied, each with its namespace */
+  constructor(mesh: RunningMesh, objects: readonly KubeObject[]) {
+    this.mesh = mesh;
+    this.config = new RouteConfig(objects);
+    const all = [...objects, ...filled(objects)];
+    this.services = all.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Service') as Service[];
+    this.workloads = all.filter(({ kind }) => kind === 'Deployment') as Workload[];
+  }
+
+  entrancesFor(request: AssertedRequest, timeoutMs: number): WayIn[] {
+    return entrancesOf(this.config, request.authority).map((entrance) => {
+      const title = entranceTitle(entrance);
+      if (entrance.kind === 'sidecar')
+        return { title, way: this.throughSidecar(entrance.namespace, request, timeoutMs) };
+      const way = this.atGateway(entrance, request);
+      return typeof way === 'string' ? { title, closed: way } : { title, way };
+    });
+  }
+
+  async clusterRequests(signal: AbortSignal): Promise<ClusterRequests> {
+    return clusterRequests((await this.mesh.stats(signal)).map(({ stats }) => stats));
+  }
+
+  async behave(service: string, directives: string, signal: AbortSignal): Promise<AsyncDisposable> {
+    const stack = new AsyncDisposableStack();
+    await this.mesh.behave(service, directives, signal);
+    stack.defer(async () => void (await this.mesh.behave(service, undefined, signal)));
+    return stack;
+  }
+
+  /** The gateway's port for an authority, or why there is none. */
+  private atGateway(entrance: Entrance & { readonly kind: 'gateway' }, request: AssertedRequest): Way | string {
+    const gateway = gatewayOf(this.config, entrance);
+    const number = gateway === undefined ? undefined : httpPortOf(gateway, request.authority);
+    if (gateway === undefined || number === undefined)
+      return `Gateway ${entrance.namespace}/${entrance.name} has no server for HTTP: what is sent is plain HTTP`;
+    const name = this.serviceOf(gateway);
+    const found = this.mesh.ports.find(
+      ({ entry }) =>
+        entry.kind === 'gateway' &&
+        entry.name === name &&
+        [entry.port, gatewayTargetPort(entry.port ?? 0)].includes(number),
+    );
+    if (found === undefined) return `${name} has no port ${number}`;
+    const { authority, method, uri, headers } = request;
+    return {
+      target: { scheme: 'http', address: addressOf(found), authority, plan: answerPlan(uri), path: uri },
+      ...{ method, headers, connectTo: [] },
+    };
+  }
+
+  /** The Service of the pods that a Gateway selects, as entries are named. */
+  private serviceOf({ spec }: Gateway): string {
+    const selector = selectorOrDefault(spec.selector ?? {});
+    const labels = this.workloads
+      .map((workload) => workload.spec.template.metadata?.labels)
+      .find((own) => selects(selector, own));
+    const service = this.services.find((one) => selects(one.spec.selector, labels));
+    const { name, namespace = 'default' } = service?.metadata ?? {
+      ...{ name: gatewayName(selector), namespace: gatewayNamespace },
+    };
+    return namespace === 'default' ? name : `${name}.${namespace}`;
+  }
+
+  /** A client with a sidecar makes the call; whom it dials does not matter to the sidecar, but which port. */
+  private throughSidecar(
+    namespace: string,
+    { authority, method, uri, headers }: AssertedRequest,
+    timeoutMs: number,
+  ): Way {
+    const entryName = namespace === 'default' ? clientName : `${clientName}.${namespace}`;
+    const entry = this.mesh.ports.find(({ entry }) => entry.name === entryName && entry.protocol === 'http');
+    if (entry === undefined) throw new MeshmockError('internal', `there is no ${entryName}`);
+    const [, name = '', said] = /^(.*?)(?::(\d+))?$/.exec(authority) ?? [];
+    const service = this.services.find((one) => namesOf(one, namespace).includes(name.toLowerCase()));
+    const port = said === undefined ? (firstHttpPort(service) ?? 80) : Number(said);
+    const call: Call = {
+      ...{ scheme: 'http', host: service === undefined ? clientName : name, port, times: 1 },
+      headers: [...headers.filter((header) => header.name !== 'host'), { name: 'host', value: authority }],
+      options: { timeoutMs, ...(method === 'GET' ? {} : { method }) },
+      then: undefined,
+    };
+    const plan: Plan = { kind: 'calls', directives: [], stages: [[call]], then: answerPlan(uri) };
+    return {
+      target: { scheme: 'http', address: addressOf(entry), plan, path: formatPath(plan) },
+      ...{ method: 'GET', headers: [], connectTo: [], unwrap: innermost },
+    };
+  }
+}
+
+function answerPlan(uri: string): Plan {
+  return { kind: 'answer', directives: [], uri };
+}
+
+function addressOf({ host, port }: MachinePort): { readonly host: string; readonly port: number } {
+  return { host: host === '' ? 'localhost' : host, port };
+}
+
+function firstHttpPort(service: Service | undefined): number | undefined {
+  return service?.spec.ports?.find((port) => protocolOf(port) === 'http')?.port;
+}
+
+/** The port of the first server for an authority, of those that speak HTTP without TLS. */
+function httpPortOf({ spec }: Gateway, authority: string): number | undefined {
+  const name = authority.replace(/:\d+$/, '');
+  const plain = (spec.servers ?? []).filter(({ port }) => /^(?:HTTP2?|GRPC)$/i.test(port.protocol ?? 'HTTP'));
+  const isFor = (host: string): boolean => {
+    const own = host.replace(/^.*\//, '');
+    return own === name || (own.startsWith('*') && name.endsWith(own.slice(1)));
+  };
+  return (plain.find(({ hosts }) => hosts.some(isFor)) ?? plain[0])?.port.number;
+}

@@ -1,0 +1,22 @@
+import type { AssertedRequest } from './asserted-route.ts';
+import type { ClusterRequests } from './clusters.ts';
+import type { Way } from './mesh-under-test.ts';
+import type { RouteConfig } from './route-config.ts';
+
+/** A mesh of which the routes that requests take can be seen. */
+export interface MeshRoutes {
+  readonly config: RouteConfig;
+  /**
+   * Every way in by which a request may meet the VirtualServices of its authority.
+   *
+   * @throws MeshmockError `usage` when there is none
+   */
+  entrancesFor(request: AssertedRequest, timeoutMs: number): readonly WayIn[];
+  /** What the proxies have sent so far. */
+  clusterRequests(signal: AbortSignal): Promise<ClusterRequests>;
+  /** Makes the mocks of a service do something with every request, until what it gives is disposed of. */
+  behave(service: string, directives: string, signal: AbortSignal): Promise<AsyncDisposable>;
+}
+
+/** A way in, or why there is none. */
+export type WayIn = { readonly title: string } & ({ readonly way: Way } | { readonly closed: string });

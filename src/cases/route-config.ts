@@ -1,0 +1,106 @@
+import type { KubeObject } from '../istio/objects.ts';
+
+/** Istio's VirtualService, as much as is looked at. */
+export interface VirtualService extends KubeObject {
+  spec: {
+    hosts?: string[];
+    gateways?: string[];
+    http?: HttpRoute[];
+  };
+}
+
+export interface HttpRoute {
+  match?: { uri?: UriMatch }[] | null;
+  route?: { destination: { host: string; port?: { number: number } } }[];
+  rewrite?: { uri?: string; authority?: string; uriRegexRewrite?: { match: string; rewrite: string } };
+  delegate?: { name: string; namespace?: string };
+}
+
+export interface UriMatch {
+  exact?: string;
+  prefix?: string;
+  regex?: string;
+}
+
+/** Istio's Gateway, as much as is looked at. */
+export interface Gateway extends KubeObject {
+  spec: {
+    selector?: Record<string, string>;
+    servers?: { port: { number: number; protocol?: string }; hosts: string[] }[];
+  };
+}
+
+/** The domain of the bed's cluster. */
+const clusterDomain = 'svc.cluster.local';
+
+/** What VirtualServices and Gateways say, of those that belong to Istio. */
+export class RouteConfig {
+  readonly virtualServices: readonly VirtualService[];
+  readonly gateways: readonly Gateway[];
+
+  /** @param objects each with its namespace */
+  constructor(objects: readonly KubeObject[]) {
+    const istios = objects.filter(({ apiVersion }) => apiVersion.startsWith('networking.istio.io/'));
+    this.virtualServices = istios.filter(({ kind }) => kind === 'VirtualService') as VirtualService[];
+    this.gateways = istios.filter(({ kind }) => kind === 'Gateway') as Gateway[];
+  }
+
+  /** The VirtualServices that have an authority among their hosts. */
+  of(authority: string): VirtualService[] {
+    const name = authority.replace(/:\d+$/, '').toLowerCase();
+    return this.virtualServices.filter((service) =>
+      (service.spec.hosts ?? []).some((host) => isHostOf(host, name, namespaceOf(service))),
+    );
+  }
+
+  /** Those to which one that has a name delegates, or would if they were there. */
+  delegates(): { readonly name: string; readonly namespace: string }[] {
+    return this.virtualServices.flatMap((service) =>
+      (service.spec.http ?? []).flatMap(({ delegate }) =>
+        delegate === undefined ? [] : [{ name: delegate.name, namespace: delegate.namespace ?? namespaceOf(service) }],
+      ),
+    );
+  }
+
+  virtualService(name: string, namespace: string): VirtualService | undefined {
+    return this.virtualServices.find((one) => one.metadata.name === name && namespaceOf(one) === namespace);
+  }
+}
+
+export function namespaceOf({ metadata }: KubeObject): string {
+  return metadata.namespace ?? 'default';
+}
+
+/** The whole name of a host in a namespace: only a name without dots is completed (Istio, `ResolveShortnameToFQDN`). */
+export function fullHost(host: string, namespace: string): string {
+  return host.includes('.') ? host : `${host}.${namespace}.${clusterDomain}`;
+}
+
+/** The hosts that a VirtualService sends to, itself: not those of its delegates. */
+export function destinationsOf(service: VirtualService): Set<string> {
+  const destinations = (service.spec.http ?? []).flatMap(({ route = [] }) => route);
+  return new Set(destinations.map(({ destination: { host } }) => fullHost(host, namespaceOf(service))));
+}
+
+/** The hosts to which VirtualServices send without saying a port. */
+export function hostsWithoutPort({ virtualServices }: RouteConfig): Set<string> {
+  return new Set(
+    virtualServices.flatMap((service) =>
+      (service.spec.http ?? [])
+        .flatMap(({ route = [] }) => route)
+        .filter(({ destination }) => destination.port === undefined)
+        .map(({ destination: { host } }) => fullHost(host, namespaceOf(service))),
+    ),
+  );
+}
+
+/** Whether a name is one of those that a host of a VirtualService stands for. */
+function isHostOf(host: string, name: string, namespace: string): boolean {
+  if (host === '*') return true;
+  if (host.startsWith('*')) return name.endsWith(host.slice(1)) && name.length > host.length - 1;
+  if (host === name) return true;
+  const full = fullHost(host, namespace);
+  const [service = '', own = '', ...domain] = full.split('.');
+  if (domain.join('.') !== clusterDomain) return false;
+  return [full, `${service}.${own}.svc`, `${service}.${own}`, service].includes(name);
+}

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { runProgram } from '../program.ts';
+
+const folder = 'test/istio/validator';
+
+interface Shown {
+  readonly name: string;
+  readonly outcome: string;
+  readonly problem?: string;
+  readonly expectations?: readonly { readonly expectation: string; readonly seen: string; readonly passed: boolean }[];
+  readonly notSeen?: readonly string[];
+}
+
+async function run(file: string, manifests: string): Promise<{ code: number | null; cases: readonly Shown[] }> {
+  const { code, stdout, stderr } = await runProgram([
+    ...['test', `${folder}/${file}`, '--manifests', `${folder}/${manifests}`, '--json'],
+  ]);
+  assert.notEqual(stdout, '', stderr);
+  return { code, cases: (JSON.parse(stdout) as { files: { cases: Shown[] }[] }).files.flatMap(({ cases }) => cases) };
+}
+
+/** What failed of a case: as it was seen, by what was expected. */
+function failuresOf({ expectations = [] }: Shown): Record<string, string> {
+  const failed = expectations.filter(({ passed }) => !passed);
+  return Object.fromEntries(failed.map(({ expectation, seen }) => [expectation, seen]));
+}
+
+suite('files of istio-config-validator, on a real mesh', { timeout: 300_000 }, () => {
+  test('what is right passes, at a gateway and from a sidecar; what cannot be seen of it is said', async () => {
+    const { code, cases } = await run('shop_test.yaml', 'shop.yaml');
+    assert.deepEqual(
+      cases.filter(({ outcome }) => outcome !== 'passed').map((one) => [one.name, failuresOf(one), one.problem]),
+      [],
+    );
+    assert.equal(code, 0);
+    assert.equal(cases.length, 8 + 4 + 2 + 8);
+    const [aborted] = cases.filter(({ name }) => name.startsWith('bots get no resellers'));
+    assert.deepEqual(aborted?.notSeen, ['route to partners: a fault answers every request before its route is taken']);
+    assert.deepEqual(
+      aborted?.expectations?.map(({ expectation }) => expectation),
+      ['all aborted with 403'],
+    );
+  });
+
+  test('what is wrong fails, each case of it', async () => {
+    const { code, cases } = await run('wrong_test.yaml', 'shop.yaml');
+    assert.equal(code, 1);
+    assert.deepEqual(
+      cases.filter(({ outcome }) => outcome !== 'failed').map(({ name }) => name),
+      [],
+    );
+    assert.equal(cases.length, 16);
+  });
+
+  test('where the simulation differs from Istio and Envoy, what is sent tells', async () => {
+    const { cases } = await run('differences_test.yaml', 'differences.yaml');
+    const seen = cases.map((one) => [one.name.replace(/:.*/, ''), Object.values(failuresOf(one))]);
+    assert.deepEqual(seen, [
+      ['the same object twice', ['monolith.differences.svc.cluster.local:80']],
+      ['a regex within a path', ['monolith.differences.svc.cluster.local:80']],
+      ['a query', ['monolith.differences.svc.cluster.local:80']],
+      ['a subset of no DestinationRule', ['no service: status 503 (no_route)']],
+      ['a regex on both sides of a delegate', ['monolith.differences.svc.cluster.local:80']],
+    ]);
+  });
+
+  test('on a mesh that runs anyway they are skipped, with the reason', async () => {
+    const { code, stdout } = await runProgram(['test', `${folder}/shop_test.yaml`, '--entry', 'http://127.0.0.1:9']);
+    assert.equal(code, 0);
+    assert.match(stdout, /skip {2}testers get the new basket: GET www\.shop\.test\/basket/);
+    assert.match(stdout, /only the proxies of a mesh made for it tell/);
+  });
+});

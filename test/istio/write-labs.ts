@@ -1,0 +1,16 @@
+/** `npm run readme:labs [-- NAME…]`: runs what the labs' pages show, and writes in what it printed. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { withOutputs } from '../repo/readme.ts';
+import { LabBed, labs, pageOf } from './labs.ts';
+
+const names = process.argv.slice(2);
+await using bed = new LabBed();
+for (const lab of labs.filter((folder) => names.length === 0 || names.includes(path.basename(folder)))) {
+  let page = readFileSync(pageOf(lab), 'utf8');
+  for (const { kind, examples } of await bed.run(lab)) {
+    const outputs = examples.map(({ printed: [first = ''] }) => first);
+    page = withOutputs(page, outputs, kind);
+  }
+  writeFileSync(pageOf(lab), page);
+}

@@ -24,6 +24,11 @@ export async function runExamples(): Promise<(Example & { readonly printed: stri
   return printed;
 }
 
+/** On a terminal these lines go away again. */
+function withoutProgress(output: string): string {
+  return output.replaceAll(/^meshmock: .*, \d+ s\n/gm, '');
+}
+
 /** An output without what differs from mesh to mesh: times of the proxies too, and ids. */
 export function maskedMesh(output: string): string {
   return masked(output)
@@ -37,9 +42,4 @@ export function maskedMesh(output: string): string {
 /** Without the versions of those that have two: nothing decides which has its turn. */
 export function maskedVersions(output: string): string {
   return output.replaceAll(/v\d \((service[23])-v\d-POD\)/g, 'V ($1-POD)');
-}
-
-/** On a terminal these lines go away again. */
-function withoutProgress(output: string): string {
-  return output.replaceAll(/^meshmock: .*, \d+ s\n/gm, '');
 }

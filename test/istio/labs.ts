@@ -23,6 +23,8 @@ export interface LabExample extends Example {
 export interface LabBlocks {
   readonly kind: BlockKind;
   readonly examples: readonly LabExample[];
+  /** What is there with what the lab applies. */
+  readonly manifests: string;
 }
 
 const phases = { before: ['before'], after: ['after'], always: ['before', 'after'] } as const;
@@ -60,17 +62,18 @@ export class LabBed implements AsyncDisposable {
 
   private async runFile(page: string, file: string, suffix: string): Promise<LabBlocks[]> {
     const cases = parseCaseFile(readFileSync(file, 'utf8'), file, { timeoutMs: 10_000, retryUntilMs: 0 });
+    const text = readManifestSources([...cases.manifests, ...cases.change])
+      .map((source) => source.text)
+      .join('\n');
     const kinds = (['before', 'always', 'after'] as const).map((when) => {
       const kind: BlockKind = `console ${when}${suffix}`;
       return {
         when,
         kind,
+        manifests: text,
         examples: examplesOf(page, kind).map((example) => ({ ...example, printed: [] as string[] })),
       };
     });
-    const text = readManifestSources([...cases.manifests, ...cases.change])
-      .map((source) => source.text)
-      .join('\n');
     for (const phase of ['before', 'after'] satisfies Phase[]) {
       const shown = kinds.filter(
         ({ when, examples }) => phases[when].some((one) => one === phase) && examples.length > 0,
@@ -115,5 +118,6 @@ const meshServices = ['gateway', 'service1', 'service2', 'service3', 'service4']
 /** What the manifests say that a way into the mesh is there for. */
 function nameIn(entry: string): string {
   const [service = ''] = entry.split('.');
-  return service === 'istio-ingressgateway' ? 'istio: ingressgateway' : `name: ${service.replace(/-istio$/, '')}\n`;
+  if (service === 'istio-ingressgateway') return 'istio: ingressgateway';
+  return service.endsWith('-istio') ? 'gatewayClassName: istio\n' : `name: ${service}\n`;
 }

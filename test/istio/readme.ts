@@ -39,7 +39,7 @@ export function maskedMesh(output: string): string {
     .replaceAll(/ +$/gm, '');
 }
 
-/** Without the versions of those that have two: nothing decides which has its turn. */
-export function maskedVersions(output: string): string {
-  return output.replaceAll(/v\d \((service[23])-v\d-POD\)/g, 'V ($1-POD)');
+/** Without the version of a service that has two: nothing decides which has its turn. */
+export function maskedVersion(output: string, service: string): string {
+  return output.replaceAll(new RegExp(`v\\d \\(${service}-v\\d-POD\\)`, 'g'), `V (${service}-POD)`);
 }

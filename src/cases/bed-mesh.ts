@@ -20,6 +20,9 @@ export interface BedMeshOptions {
   readonly onLoss: (name: string, logs: string) => void;
 }
 
+/** Tells the meshes of cases on one machine apart. */
+export const bedName = `test-${process.pid}`;
+
 /** A mesh without a cluster that is brought up for the cases. What files have in common stays from one to the next. */
 export class BedMesh implements MeshUnderTest {
   private readonly options: BedMeshOptions;
@@ -61,7 +64,7 @@ export class BedMesh implements MeshUnderTest {
     const { http, grpc, appArguments, onLoss } = this.options;
     const { mesh, started } = await RunningMesh.start(
       {
-        ...{ mesh: `test-${process.pid}`, namespace, fill, isObserved: true, sources, appArguments, onLoss },
+        ...{ mesh: bedName, namespace, fill, isObserved: true, sources, appArguments, onLoss },
         ports: { http, grpc, jaeger: { host: http.host, port: 0 } },
       },
       signal,

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { BedMesh } from '../cases/bed-mesh.ts';
+import { BedMesh, bedName } from '../cases/bed-mesh.ts';
 import type { CaseFile } from '../cases/case.ts';
 import { LiveMesh } from '../cases/live-mesh.ts';
 import type { MeshUnderTest } from '../cases/mesh-under-test.ts';
@@ -91,7 +91,9 @@ async function runAgainAndAgain(
 }
 
 function untilStopped(stop: AbortSignal): Promise<void> {
-  process.stderr.write('meshmock: the mesh stays up until Ctrl-C\n');
+  process.stderr.write(
+    `meshmock: the mesh stays up until Ctrl-C; \`meshmock istio status --mesh ${bedName}\` says how it is called\n`,
+  );
   const { promise, resolve } = Promise.withResolvers<void>();
   stop.addEventListener('abort', () => resolve(), { once: true });
   if (stop.aborted) resolve();

@@ -144,8 +144,8 @@ suite('Call over gRPC', () => {
   test('the deadline of the protocol counts', async () => {
     await using slow = await startForeign(() => {});
     const startedAt = performance.now();
-    const { code, reply } = await gateway({ path: `/@grpc:service1/@127.0.0.1:${slow.port}/x` }, { deadlineMs: 600 });
-    assert.ok(performance.now() - startedAt < 700);
+    const { code, reply } = await gateway({ path: `/@grpc:service1/@127.0.0.1:${slow.port}/x` }, { deadlineMs: 2000 });
+    assert.ok(performance.now() - startedAt < 2500);
     assert.equal(code, status.DEADLINE_EXCEEDED);
     assert.ok(reply !== undefined);
     assert.equal(treeOf(reply), `gateway(service1(127.0.0.1:${slow.port}))`);

@@ -1,0 +1,62 @@
+/** That the cases of the labs notice when what a lab applies is not what it was. */
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, describe, it } from 'node:test';
+import { BedMesh } from '../../src/cases/bed-mesh.ts';
+import { readCaseFiles } from '../../src/cli/case-files.ts';
+import { FilesRun } from '../../src/cli/files-run.ts';
+import { readManifestSources } from '../../src/cli/manifest-sources.ts';
+import { readTestSettings } from '../../src/cli/test-options.ts';
+import { type CaseResult, TestReport } from '../../src/cli/test-report.ts';
+import { root } from '../repo/readme.ts';
+import { type Mutation, mutations } from './mutations.ts';
+
+describe('a mutation of what a lab applies is caught by a case of the lab', () => {
+  const labs = mkdtempSync(path.join(tmpdir(), 'meshmock-mutations-'));
+  cpSync(path.join(root, 'istio/labs'), labs, { recursive: true });
+  const anyPort = { host: 'localhost', port: 0 };
+  const mesh = new BedMesh({
+    read: readManifestSources,
+    ...{ http: anyPort, grpc: anyPort },
+    appArguments: ['--log-level=warn'],
+    onLoss: (name, logs) => process.stderr.write(`${name} has ended; see ${logs}\n`),
+  });
+  after(async () => {
+    await mesh[Symbol.asyncDispose]();
+    rmSync(labs, { recursive: true });
+  });
+
+  for (const mutation of mutations)
+    it(`${mutation.lab}: ${mutation.name}`, async () => {
+      const file = path.join(labs, mutation.lab, mutation.file);
+      const original = readFileSync(file, 'utf8');
+      assert.equal(original.split(mutation.text).length, 2, `${mutation.file} has it once: ${mutation.text}`);
+      writeFileSync(
+        file,
+        original.replace(mutation.text, () => mutation.becomes),
+      );
+      try {
+        const { outcome } = await outcomeOf(mutation);
+        // What is refused was not noticed by a case.
+        assert.equal(outcome.kind, 'failed', outcome.kind === 'refused' ? outcome.problem : mutation.caughtBy);
+      } finally {
+        writeFileSync(file, original);
+      }
+    });
+
+  /** Of the case that is to catch it, tried with what the lab applies. */
+  async function outcomeOf({ lab, cases = 'test.yaml', caughtBy }: Mutation): Promise<CaseResult> {
+    const settings = readTestSettings([path.join(labs, lab, cases)]);
+    const [file] = readCaseFiles(settings);
+    assert.ok(file !== undefined);
+    const wanted = [...file.cases, ...file.always].filter(({ name }) => name === caughtBy);
+    assert.equal(wanted.length, 1, `the lab has one case "${caughtBy}"`);
+    const applied = { ...file, manifests: [...file.manifests, ...file.change], change: [] };
+    const run = new FilesRun(settings, mesh, new TestReport(undefined), new AbortController().signal);
+    const [result] = (await run.file({ ...applied, before: [], cases: wanted, always: [] })).cases;
+    assert.ok(result !== undefined);
+    return result;
+  }
+});

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Case, CaseFile } from '../cases/case.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { parseCaseFile } from './case-file.ts';
@@ -28,11 +28,15 @@ export function readCaseFiles(settings: TestSettings): CaseFile[] {
   return left;
 }
 
-function readCaseFile(name: string, { timeout, retryUntil = 0, manifests }: TestSettings): CaseFile {
+function readCaseFile(name: string, { timeout, retryUntil = 0, manifests, entry }: TestSettings): CaseFile {
   const content = readText(name);
   const parse = isValidatorFile(content) ? parseValidatorFile : parseCaseFile;
   const file = parse(content, name, { timeoutMs: timeout, retryUntilMs: retryUntil });
-  return { ...file, manifests: [...manifests, ...file.manifests] };
+  // Those of a running mesh are somebody else's, and need not be here.
+  const all = { ...file, manifests: [...manifests, ...file.manifests] };
+  const missing = [...all.manifests, ...all.change].find((path) => entry.length === 0 && !existsSync(path));
+  if (missing !== undefined) throw new MeshmockError('usage', `${name}: there is no file or folder ${missing}`);
+  return all;
 }
 
 function readText(file: string): string {

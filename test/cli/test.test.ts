@@ -229,6 +229,7 @@ ${always('plain')}`);
       [[], /expected files of cases, or folders with them/],
       [[empty, '--entry', entry], /this folder has no test\.yaml, \*\.test\.yaml or \*_test\.yaml in it/],
       [[`${folder}/nowhere`, '--entry', entry], /nowhere: there is no such file or folder/],
+      [[file, '--manifests', `${folder}/gone.yaml`], /test\.yaml: there is no file or folder .*gone\.yaml/],
       [[file, bad, '--entry', entry], /bad\.test\.yaml:2:21: .*expected[\s\S]*\^/],
       [[file, '--entry', 'ftp://a:1'], /"ftp:\/\/a:1": expected http:\/\/HOST:PORT or grpc:\/\/HOST:PORT, or NAME=URL/],
       [[file, '--entry', entry, '--istio'], /--entry is a mesh that is running, --istio makes one/],

@@ -51,8 +51,10 @@ export class BedMesh implements MeshUnderTest {
     const report =
       this.running === undefined ? await this.start(file, sources, signal) : await this.turn(wanted, sources, signal);
     this.present = wanted;
-    this.routesOfFile = new BedRoutes(this.up().mesh, inNamespaces(wanted.values(), namespace));
-    this.traffic = await Traffic.begin(this.up().mesh, signal);
+    const { mesh } = this.up();
+    this.routesOfFile =
+      file.assertsRoutes === true ? new BedRoutes(mesh, inNamespaces(wanted.values(), namespace)) : undefined;
+    this.traffic = await Traffic.begin(mesh, signal);
     return [...new Set([...notes, ...report.warnings, ...report.leftOut.map((what) => `not run: ${what}`)])];
   }
 
@@ -137,16 +139,14 @@ export class BedMesh implements MeshUnderTest {
 
   /** @param replicas as many as its manifest says, if not given */
   private scaled(deployment: string, replicas?: number): ManifestSource {
-    const found = [...this.present.values()].find(
-      ({ object }) => object.kind === 'Deployment' && object.metadata.name === deployment,
-    );
-    if (found === undefined) {
-      const names = [...this.present.values()]
-        .filter(({ object }) => object.kind === 'Deployment')
-        .map(({ object }) => object.metadata.name);
+    const deployments = [...this.present.values()]
+      .map((manifest) => manifest.object)
+      .filter(({ kind }) => kind === 'Deployment');
+    const object = deployments.find(({ metadata }) => metadata.name === deployment);
+    if (object === undefined) {
+      const names = deployments.map(({ metadata }) => metadata.name);
       throw new MeshmockError('usage', `there is no Deployment ${deployment}: there are ${names.join(', ')}`);
     }
-    const { object } = found;
     const spec = replicas === undefined ? object.spec : { ...(object.spec as object), replicas };
     return { name: `given: ${deployment}`, text: documents([{ ...object, spec }]) };
   }
@@ -169,9 +169,8 @@ export class BedMesh implements MeshUnderTest {
 function withAdded(given: readonly ManifestSource[], namespace: string) {
   const manifests = parseManifests(given);
   const { objects, notes } = objectsToAdd(inNamespaces(manifests, namespace));
-  const twice = manifests.filter(
-    (manifest) => byIdentity(manifests, namespace).get(identityOf(manifest, namespace)) !== manifest,
-  );
+  const last = byIdentity(manifests, namespace);
+  const twice = manifests.filter((manifest) => last.get(identityOf(manifest, namespace)) !== manifest);
   return {
     sources: [...given, { name: 'what was made for the cases', text: documents(objects) }],
     notes: [

@@ -6,8 +6,8 @@ import { MeshmockError } from '../plan/error.ts';
 import { parseDirectives, parsePath } from '../plan/parse.ts';
 import { noLimits } from '../plan/plan.ts';
 import { readHeaders } from './header-fields.ts';
-import { durationMs, text, wholeNumber } from './option-values.ts';
-import { type Fields, YamlFile } from './yaml-file.ts';
+import { durationMs, text, wholeNumber, yesOrNo } from './option-values.ts';
+import { YamlFile } from './yaml-file.ts';
 
 const fileFields = ['manifests', 'namespace', 'fill', 'before', 'apply', 'cases', 'always'];
 const caseFields = [
@@ -58,8 +58,8 @@ class CaseFileReader {
       name: this.name,
       manifests: this.paths(fields.get('manifests')),
       change: this.paths(fields.get('apply')),
-      namespace: this.optional(fields, 'namespace', text) ?? 'default',
-      fill: this.optional(fields, 'fill', yesOrNo) ?? false,
+      namespace: this.yaml.optional(fields, 'namespace', text) ?? 'default',
+      fill: this.yaml.optional(fields, 'fill', yesOrNo) ?? false,
       before,
       cases,
       always,
@@ -102,26 +102,21 @@ class CaseFileReader {
     return {
       name: yaml.parsed(required('name', 'jason gets v2'), text),
       where: yaml.whereIs(node),
-      from: this.optional(fields, 'from', text),
-      protocol: this.optional(fields, 'over', protocol) ?? 'http',
-      host: this.optional(fields, 'host', text),
-      method: this.optional(fields, 'method', method) ?? 'GET',
+      from: this.yaml.optional(fields, 'from', text),
+      protocol: this.yaml.optional(fields, 'over', protocol) ?? 'http',
+      host: this.yaml.optional(fields, 'host', text),
+      method: this.yaml.optional(fields, 'method', method) ?? 'GET',
       plan: yaml.parsed(required('call', '/@reviews/x'), (value) => parsePath(value, noLimits)),
       headers: readHeaders(yaml, fields.get('headers')),
-      repeat: this.optional(fields, 'repeat', wholeNumber(1, 100_000)) ?? 1,
-      concurrency: this.optional(fields, 'concurrency', wholeNumber(1, 1000)) ?? 1,
-      timeoutMs: this.optional(fields, 'timeout', durationMs) ?? defaults.timeoutMs,
-      retryUntilMs: this.optional(fields, 'retry-until', durationMs) ?? defaults.retryUntilMs,
+      repeat: this.yaml.optional(fields, 'repeat', wholeNumber(1, 100_000)) ?? 1,
+      concurrency: this.yaml.optional(fields, 'concurrency', wholeNumber(1, 1000)) ?? 1,
+      timeoutMs: this.yaml.optional(fields, 'timeout', durationMs) ?? defaults.timeoutMs,
+      retryUntilMs: this.yaml.optional(fields, 'retry-until', durationMs) ?? defaults.retryUntilMs,
       expectations: (yaml.isList(expected) ? yaml.list(expected, 'reviews version = v2') : [expected]).map((item) =>
         yaml.parsed(item, parseExpectation),
       ),
       given: this.given(fields.get('given')),
     };
-  }
-
-  private optional<T>(fields: Fields, name: string, parse: (value: string) => T): T | undefined {
-    const node = fields.get(name);
-    return node === undefined ? undefined : this.yaml.parsed(node, parse);
   }
 
   private given(node: Node | undefined): Given[] {
@@ -145,9 +140,4 @@ function protocol(value: string): 'http' | 'grpc' {
 function method(value: string): string {
   if (/^[A-Z]+$/.test(value)) return value;
   throw new MeshmockError('usage', `"${value}" is no method such as POST`);
-}
-
-function yesOrNo(value: string): boolean {
-  if (value === 'true' || value === 'false') return value === 'true';
-  throw new MeshmockError('usage', `"${value}": expected true or false`);
 }

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import type { Case, CaseFile } from '../cases/case.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { parseCaseFile } from './case-file.ts';
+import { readText } from './manifest-sources.ts';
 import type { TestSettings } from './test-options.ts';
 import { isValidatorFile, parseValidatorFile } from './validator-file.ts';
 
@@ -32,17 +33,9 @@ function readCaseFile(name: string, { timeout, retryUntil = 0, manifests, entry 
   const content = readText(name);
   const parse = isValidatorFile(content) ? parseValidatorFile : parseCaseFile;
   const file = parse(content, name, { timeoutMs: timeout, retryUntilMs: retryUntil });
-  // Those of a running mesh are somebody else's, and need not be here.
   const all = { ...file, manifests: [...manifests, ...file.manifests] };
+  // Those of a running mesh are somebody else's, and need not be here.
   const missing = [...all.manifests, ...all.change].find((path) => entry.length === 0 && !existsSync(path));
   if (missing !== undefined) throw new MeshmockError('usage', `${name}: there is no file or folder ${missing}`);
   return all;
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new MeshmockError('usage', `${file}: ${(error as Error).message}`);
-  }
 }

@@ -47,17 +47,14 @@ export class FilesRun {
 
   private async step(file: CaseFile, { phase, title, cases }: Step): Promise<CaseResult[]> {
     const results: CaseResult[] = [];
-    const add = (testCase: Case, isToHold: boolean, outcome: Outcome, durationMs: number): void => {
-      const result = { testCase, step: title, isToHold, outcome, durationMs };
-      results.push(result);
-      this.report.add(result);
-    };
     const refused = await this.become(file, phase);
     for (const { testCase, isToHold } of cases) {
       const startedAt = performance.now();
       const outcome: Outcome =
         refused === undefined ? await this.try(testCase, phase, isToHold) : { kind: 'refused', problem: refused };
-      add(testCase, isToHold, outcome, performance.now() - startedAt);
+      const result = { testCase, step: title, isToHold, outcome, durationMs: performance.now() - startedAt };
+      results.push(result);
+      this.report.add(result);
     }
     return results;
   }

@@ -24,6 +24,12 @@ export function sizeBytes(value: string): number {
   throw new MeshmockError('usage', `"${value}" is no size such as 10MB or 512KiB`);
 }
 
+/** @throws MeshmockError `usage` */
+export function yesOrNo(value: string): boolean {
+  if (value === 'true' || value === 'false') return value === 'true';
+  throw new MeshmockError('usage', `"${value}": expected true or false`);
+}
+
 /** Reads a whole number within bounds. @throws MeshmockError `usage` */
 export function wholeNumber(least: number, most: number): (value: string) => number {
   return (value) => {

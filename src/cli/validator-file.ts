@@ -17,7 +17,7 @@ import { parsePath } from '../plan/parse.ts';
 import { noLimits } from '../plan/plan.ts';
 import type { CaseDefaults } from './case-file.ts';
 import { readHeaders } from './header-fields.ts';
-import { durationMs, text, wholeNumber } from './option-values.ts';
+import { durationMs, text, wholeNumber, yesOrNo } from './option-values.ts';
 import { type Fields, YamlFile } from './yaml-file.ts';
 
 const caseFields = [
@@ -69,7 +69,7 @@ class ValidatorReader {
     const description = yaml.parsed(this.required(fields, 'description', node, 'happy path users'), text);
     const requestNode = this.required(fields, 'request', node, '{ authority: […], method: […], uri: […] }');
     const asserted: Omit<AssertedRoute, 'request'> = {
-      wantMatch: this.optional(fields, 'wantMatch', yesOrNo) ?? false,
+      wantMatch: this.yaml.optional(fields, 'wantMatch', yesOrNo) ?? false,
       route: this.given(fields, 'route', (list) =>
         yaml.list(list, 'destination: { host: users }').map((item) => this.destination(item)),
       ),
@@ -121,8 +121,8 @@ class ValidatorReader {
         const port = yaml.fields(value, ['number'], 'the number of a port');
         return yaml.parsed(this.required(port, 'number', value, '80'), portNumber);
       }),
-      subset: this.optional(own, 'subset', text),
-      weight: this.optional(fields, 'weight', wholeNumber(0, 100)),
+      subset: this.yaml.optional(own, 'subset', text),
+      weight: this.yaml.optional(fields, 'weight', wholeNumber(0, 100)),
       headers: this.given(fields, 'headers', (value) => this.headers(value)),
     };
   }
@@ -131,11 +131,11 @@ class ValidatorReader {
     const known = ['uri', 'authority', 'scheme', 'port', 'redirectCode'];
     const fields = this.yaml.fields(node, known, 'where to, such as "uri: /v2"');
     return {
-      uri: this.optional(fields, 'uri', text),
-      authority: this.optional(fields, 'authority', text),
-      scheme: this.optional(fields, 'scheme', text),
-      port: this.optional(fields, 'port', portNumber),
-      status: this.optional(fields, 'redirectCode', wholeNumber(300, 399)) ?? 301,
+      uri: this.yaml.optional(fields, 'uri', text),
+      authority: this.yaml.optional(fields, 'authority', text),
+      scheme: this.yaml.optional(fields, 'scheme', text),
+      port: this.yaml.optional(fields, 'port', portNumber),
+      status: this.yaml.optional(fields, 'redirectCode', wholeNumber(300, 399)) ?? 301,
     };
   }
 
@@ -143,8 +143,8 @@ class ValidatorReader {
     const { yaml } = this;
     const fields = yaml.fields(node, ['uri', 'authority', 'uriRegexRewrite'], 'a rewrite, such as "uri: /v2"');
     return {
-      uri: this.optional(fields, 'uri', text),
-      authority: this.optional(fields, 'authority', text),
+      uri: this.yaml.optional(fields, 'uri', text),
+      authority: this.yaml.optional(fields, 'authority', text),
       regex: this.given(fields, 'uriRegexRewrite', (value) => {
         const regex = yaml.fields(value, ['match', 'rewrite'], 'match and rewrite');
         return {
@@ -166,7 +166,7 @@ class ValidatorReader {
       }),
       abort: this.given(fields, 'abort', (value) => {
         const abort = yaml.fields(value, ['percentage', 'percent', 'httpStatus', 'grpcStatus'], 'an httpStatus');
-        const grpcStatus = this.optional(abort, 'grpcStatus', text);
+        const grpcStatus = this.yaml.optional(abort, 'grpcStatus', text);
         if (grpcStatus !== undefined)
           return { status: { kind: 'grpc', status: grpcStatus }, percent: this.percent(abort) };
         const status = yaml.parsed(this.required(abort, 'httpStatus', value, '503'), wholeNumber(200, 599));
@@ -178,9 +178,9 @@ class ValidatorReader {
   /** All, if nothing is said (Istio, `HTTPFaultInjection`). */
   private percent(fields: Fields): number {
     const inner = this.given(fields, 'percentage', (value) =>
-      this.optional(this.yaml.fields(value, ['value'], 'a value from 0 to 100'), 'value', percentage),
+      this.yaml.optional(this.yaml.fields(value, ['value'], 'a value from 0 to 100'), 'value', percentage),
     );
-    return inner ?? this.optional(fields, 'percent', percentage) ?? 100;
+    return inner ?? this.yaml.optional(fields, 'percent', percentage) ?? 100;
   }
 
   private headers(node: Node): HeaderChanges {
@@ -205,7 +205,7 @@ class ValidatorReader {
     const fields = this.yaml.fields(node, ['name', 'namespace'], 'the name of a VirtualService');
     return {
       name: this.yaml.parsed(this.required(fields, 'name', node, 'users'), text),
-      namespace: this.optional(fields, 'namespace', text),
+      namespace: this.yaml.optional(fields, 'namespace', text),
     };
   }
 
@@ -218,10 +218,6 @@ class ValidatorReader {
   private given<T>(fields: Fields, name: string, read: (node: Node) => T): T | undefined {
     const node = fields.get(name);
     return node === undefined ? undefined : read(node);
-  }
-
-  private optional<T>(fields: Fields, name: string, parse: (value: string) => T): T | undefined {
-    return this.given(fields, name, (node) => this.yaml.parsed(node, parse));
   }
 }
 
@@ -258,9 +254,4 @@ function isPlain(path: string): boolean {
 function percentage(value: string): number {
   if (/^\d{1,3}(?:\.\d+)?$/.test(value) && Number(value) <= 100) return Number(value);
   throw new MeshmockError('usage', `"${value}": expected a number from 0 to 100`);
-}
-
-function yesOrNo(value: string): boolean {
-  if (value === 'true' || value === 'false') return value === 'true';
-  throw new MeshmockError('usage', `"${value}": expected true or false`);
 }

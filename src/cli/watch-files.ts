@@ -2,6 +2,7 @@ import { existsSync, type FSWatcher, statSync, watch } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { CaseFile } from '../cases/case.ts';
+import { isManifest } from './manifest-sources.ts';
 
 /** A file of cases and all that it names. */
 export function filesOf({ name, manifests, change }: CaseFile): string[] {
@@ -70,8 +71,7 @@ interface Place {
 }
 
 function placeOf(name: string): Place {
-  if (statSync(name, { throwIfNoEntry: false })?.isDirectory())
-    return { name, folder: name, isMeant: (file) => /\.(?:ya?ml|json)$/.test(file) };
+  if (statSync(name, { throwIfNoEntry: false })?.isDirectory()) return { name, folder: name, isMeant: isManifest };
   let place = path.resolve(name);
   // What is not there comes with the part of its path that is missing.
   while (!existsSync(path.dirname(place))) place = path.dirname(place);

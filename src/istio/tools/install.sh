@@ -62,11 +62,11 @@ build_jaeger() (
 )
 
 build_grpcurl() {
-  GOFLAGS=-mod=mod GOBIN=$1 go install "github.com/fullstorydev/grpcurl/cmd/grpcurl@$grpcurl_key"
+  go_install "$1" "github.com/fullstorydev/grpcurl/cmd/grpcurl@$grpcurl_key"
 }
 
 # The cache is keyed by version, by what we put in place of a tool's own source, and by how it is built.
-istio_key=1.31-$({ cat "$here"/istio/*; declare -f build_istio; } | sha256sum | cut -c1-12)
-jaeger_key=$jaeger_version-$({ cat "$here"/jaeger/*.go; declare -f build_jaeger; } | sha256sum | cut -c1-12)
+istio_key=1.31-$({ cat "$here"/istio/*; declare -f build_istio; } | key_of)
+jaeger_key=$jaeger_version-$({ cat "$here"/jaeger/*.go; declare -f build_jaeger; } | key_of)
 
 get_tools "$@"

@@ -392,6 +392,36 @@ export const mutations: readonly Mutation[] = [
       caughtBy: 'a tenth of the calls goes to v2 of service3',
     },
   ]),
+  ...ofLab('../octopus', [
+    {
+      name: 'the version that answers swapped',
+      ...edit(
+        'v1-only.yaml',
+        '            host: webserver\n            subset: v1',
+        '            host: webserver\n            subset: v2',
+      ),
+      cases: 'v1-only.test.yaml',
+      caughtBy: 'v1 alone answers',
+    },
+    {
+      name: 'a header misspelt',
+      ...edit('canary.yaml', 'end-user:', 'enduser:'),
+      cases: 'canary.test.yaml',
+      caughtBy: 'jason gets v2',
+    },
+    {
+      name: 'weights changed',
+      ...edit('canary.yaml', 'weight: 10', 'weight: 90'),
+      cases: 'canary.test.yaml',
+      caughtBy: 'a tenth of the others gets v2',
+    },
+    {
+      name: 'another reason to try again',
+      ...edit('retries.yaml', 'retryOn: 5xx', 'retryOn: gateway-error'),
+      cases: 'retries.test.yaml',
+      caughtBy: 'another try helps',
+    },
+  ]),
 ];
 
 function ofLab(lab: string, all: readonly Omit<Mutation, 'lab'>[]): Mutation[] {

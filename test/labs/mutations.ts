@@ -102,12 +102,12 @@ export const mutations: readonly Mutation[] = [
     {
       name: 'the user of a delay misspelt',
       ...edit('delay.yaml', 'exact: jason', 'exact: json'),
-      caughtBy: 'jason waits a second for service2',
+      caughtBy: 'jason waits a second for service4',
     },
     {
       name: 'a tenth of the delay',
       ...edit('delay.yaml', 'fixedDelay: 1s', 'fixedDelay: 0.1s'),
-      caughtBy: 'jason waits a second for service2',
+      caughtBy: 'jason waits a second for service4',
     },
     {
       name: 'a tenth of the faults',

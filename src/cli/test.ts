@@ -5,14 +5,16 @@ import { LiveMesh } from '../cases/live-mesh.ts';
 import type { MeshUnderTest } from '../cases/mesh-under-test.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { readCaseFiles } from './case-files.ts';
+import type { FileResult } from './case-result.ts';
 import { errorText } from './error-text.ts';
 import { FilesRun } from './files-run.ts';
 import { checkJunit, junitXml } from './junit.ts';
 import { readManifestSources } from './manifest-sources.ts';
 import { helpOf } from './options.ts';
+import { junitSuite, shownJson } from './result-formats.ts';
 import { endWithNpx } from './serve.ts';
 import { readTestSettings, type TestSettings, testSchema } from './test-options.ts';
-import { type FileResult, junitSuite, shownJson, TestReport } from './test-report.ts';
+import { TestReport } from './test-report.ts';
 import { FileChanges, filesOf } from './watch-files.ts';
 
 export const testHelp = `meshmock test FILE|DIR…: tests of a mesh's configuration
@@ -107,7 +109,10 @@ async function runFiles(
   stop: AbortSignal,
 ): Promise<void> {
   const startedAt = performance.now();
-  const report = new TestReport(settings.json ? undefined : process.stdout);
+  const report = new TestReport(
+    settings.json ? undefined : process.stdout,
+    settings.entry.length === 0 && !settings.keep && !settings.watch,
+  );
   const run = new FilesRun(settings, mesh, report, stop);
   const results: FileResult[] = [];
   for (const file of files) results.push(await run.file(file));
@@ -118,6 +123,7 @@ async function runFiles(
 }
 
 function verdictOf(results: readonly FileResult[]): keyof typeof exitCodes {
+  if (results.some(({ problem }) => problem !== undefined)) return 'failed';
   const outcomes = results.flatMap(({ cases }) => cases.map(({ outcome }) => outcome));
   const bad = outcomes.filter(({ kind }) => kind === 'failed' || kind === 'unreachable' || kind === 'refused');
   if (bad.length === 0) return 'passed';

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, globSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Case, CaseFile } from '../cases/case.ts';
 import { parseManifests } from '../istio/manifest.ts';
@@ -14,12 +14,35 @@ import { isValidatorFile, parseValidatorFile } from './validator-file.ts';
  * @throws MeshmockError `usage`
  */
 export function readCaseFiles(settings: TestSettings): CaseFile[] {
-  const { files, only, entry } = settings;
-  const read = files.map((name) => readCaseFile(name, settings));
+  const { names, only, entry } = settings;
+  const read = [...new Set(names.flatMap(caseFilesOf))].map((name) => readCaseFile(name, settings));
   const left = only.length === 0 ? read : filesOfOnly(read, only);
   // Those of a running mesh are somebody else's, and need not be here.
   if (entry.length === 0) checkManifests(left);
   return left;
+}
+
+const inFolders = { exclude: ['**/node_modules'] };
+
+function caseFilesOf(name: string): string[] {
+  const stat = statSync(name, { throwIfNoEntry: false });
+  if (stat === undefined) throw new MeshmockError('usage', `${name}: there is no such file or folder`);
+  if (!stat.isDirectory()) return [name];
+  const found = globSync('**/*.{yaml,yml}', { cwd: name, ...inFolders }).filter(isCaseFile);
+  if (found.length === 0)
+    throw new MeshmockError('usage', `${name}: this folder has no test.yaml, *.test.yaml or *_test.yaml in it`);
+  return found.sort().map((file) => path.join(name, file));
+}
+
+/** Whether a file of a folder is read with it; `_test` is how istio-config-validator's users name theirs. */
+export function isCaseFile(file: string): boolean {
+  return /(?:^|[/._])test\.ya?ml$/.test(file);
+}
+
+/** The folders among names, and those below them: where files of cases may come and go. */
+export function caseFolders(names: readonly string[]): string[] {
+  const folders = names.filter((name) => statSync(name, { throwIfNoEntry: false })?.isDirectory());
+  return folders.flatMap((name) => globSync('**/', { cwd: name, ...inFolders }).map((below) => path.join(name, below)));
 }
 
 function filesOfOnly(files: readonly CaseFile[], only: readonly string[]): CaseFile[] {

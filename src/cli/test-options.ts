@@ -1,5 +1,3 @@
-import { globSync, statSync } from 'node:fs';
-import path from 'node:path';
 import type { LiveEntry } from '../cases/live-mesh.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { parseAddress } from '../serve/address.ts';
@@ -53,8 +51,8 @@ export const testSchema = {
 } as const;
 
 export interface TestSettings extends Values<typeof testSchema> {
-  /** Files of cases, in the order of the arguments. */
-  readonly files: readonly string[];
+  /** Files of cases, and folders that have some. */
+  readonly names: readonly string[];
 }
 
 /** @throws MeshmockError `usage` */
@@ -70,20 +68,7 @@ export function readTestSettings(args: readonly string[]): TestSettings {
       throw new MeshmockError('usage', '--manifests is for a mesh that is made for the cases');
     if (values.keep) throw new MeshmockError('usage', '--keep is for a mesh that is made for the cases');
   }
-  return { ...values, files: [...new Set(positionals.flatMap(caseFiles))] };
-}
-
-/** Files that a folder may have cases in; the last is how istio-config-validator's users name theirs. */
-const caseFileNames = ['**/test.{yaml,yml}', '**/*.test.{yaml,yml}', '**/*_test.{yaml,yml}'];
-
-function caseFiles(name: string): string[] {
-  const stat = statSync(name, { throwIfNoEntry: false });
-  if (stat === undefined) throw new MeshmockError('usage', `${name}: there is no such file or folder`);
-  if (!stat.isDirectory()) return [name];
-  const found = globSync(caseFileNames, { cwd: name, exclude: ['**/node_modules'] }).sort();
-  if (found.length === 0)
-    throw new MeshmockError('usage', `${name}: this folder has no test.yaml, *.test.yaml or *_test.yaml in it`);
-  return found.map((file) => path.join(name, file));
+  return { ...values, names: positionals };
 }
 
 function parseEntry(value: string): LiveEntry {

@@ -1,10 +1,11 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { BedMesh, bedName } from '../cases/bed-mesh.ts';
 import type { CaseFile } from '../cases/case.ts';
 import { LiveMesh } from '../cases/live-mesh.ts';
 import type { MeshUnderTest } from '../cases/mesh-under-test.ts';
 import { MeshmockError } from '../plan/error.ts';
-import { readCaseFiles } from './case-files.ts';
+import { caseFolders, readCaseFiles } from './case-files.ts';
 import type { FileResult } from './case-result.ts';
 import { errorText } from './error-text.ts';
 import { FilesRun } from './files-run.ts';
@@ -75,13 +76,17 @@ async function runAgainAndAgain(
   using changes = new FileChanges();
   for (;;) {
     // Before the cases run: what is written meanwhile is not to be missed.
-    changes.watch(all.flatMap(filesOf));
+    changes.watch(all.flatMap(filesOf), caseFolders(settings.names));
     if (touched.length > 0) await runFiles(settings, touched, mesh, stop);
-    for (const name of await changes.next(stop)) changed.add(name);
+    sayNow('waits for changes; Ctrl-C ends it');
+    const { names, files } = await changes.next(stop);
+    sayNow(`changed: ${files.map(shownFile).join(', ')}`);
+    for (const name of names) changed.add(name);
     try {
-      // What was edited may be a file of cases itself.
+      const known = new Set(all.map(({ name }) => name));
+      // What was edited may be a file of cases itself, and others may have come and gone.
       all = readCaseFiles(settings);
-      touched = all.filter((file) => filesOf(file).some((name) => changed.has(name)));
+      touched = all.filter((file) => !known.has(file.name) || filesOf(file).some((name) => changed.has(name)));
       changed.clear();
       process.stdout.write('\n');
     } catch (error) {
@@ -90,6 +95,17 @@ async function runAgainAndAgain(
       touched = [];
     }
   }
+}
+
+/** Not on standard output, which may be JSON. */
+function sayNow(what: string): void {
+  process.stderr.write(`meshmock: ${new Date().toTimeString().slice(0, 8)} ${what}\n`);
+}
+
+function shownFile(file: string): string {
+  const fromHere = path.relative('', file);
+  const shown = fromHere.startsWith('..') ? file : fromHere;
+  return existsSync(file) ? shown : `${shown} (gone)`;
 }
 
 function untilStopped(stop: AbortSignal): Promise<void> {

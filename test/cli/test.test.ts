@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { after, before, beforeEach, suite, test } from 'node:test';
 import { promisify } from 'node:util';
 import { parseDirectives } from '../../src/plan/parse.ts';
@@ -302,6 +304,31 @@ ${always('plain')}`);
     await mkdir(path.join(path.dirname(file), 'm'));
     await program.printed(/2 passed[\s\S]*pass {2}mine[\s\S]*1 passed/);
     assert.equal(program.stdout.match(/theirs/g)?.length, 1);
+  });
+
+  test('--watch takes up files that come into a folder, or a folder of it, and lets go of those that leave', async () => {
+    const top = path.dirname(file);
+    await writeFile(file, `cases:\n${always('first')}`);
+    await using program = startProgram(['test', top, '--entry', entry, '--watch']);
+    const timely = { signal: AbortSignal.timeout(60_000) };
+    const said = async (pattern: RegExp): Promise<void> => {
+      while (!pattern.test(program.stderr)) await once(program.child.stderr as Readable, 'data', timely);
+    };
+    await said(/^meshmock: \d\d:\d\d:\d\d waits for changes; Ctrl-C ends it\n$/);
+    await writeFile(path.join(top, 'mesh.yaml'), 'no: cases\n');
+    await writeFile(path.join(top, 'a.test.yaml'), `cases:\n${always('second')}`);
+    await program.printed(/pass {2}second[\s\S]*1 passed/);
+    await said(/changed: \S+\/a\.test\.yaml\n.*waits for changes[^\n]*\n$/);
+    await mkdir(path.join(top, 'sub'));
+    await writeFile(path.join(top, 'sub/test.yaml'), `cases:\n${always('third')}`);
+    await program.printed(/pass {2}third[\s\S]*1 passed/);
+    await rm(path.join(top, 'a.test.yaml'));
+    await said(/a\.test\.yaml \(gone\)\n.*waits for changes[^\n]*\n$/);
+    await writeFile(path.join(top, 'sub/test.yaml'), 'cases: [\n');
+    await said(/sub\/test\.yaml:1:8: this is no YAML/);
+    await writeFile(path.join(top, 'sub/test.yaml'), `cases:\n${always('fourth')}`);
+    await program.printed(/pass {2}fourth[\s\S]*1 passed/);
+    assert.deepEqual(program.stdout.match(/(?<=pass {2})\w+/g), ['first', 'second', 'third', 'fourth']);
   });
 
   test('Ctrl-C ends it in the middle of a case', async () => {

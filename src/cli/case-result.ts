@@ -38,6 +38,11 @@ export interface FileResult {
   readonly coverage: Coverage | undefined;
 }
 
+/** What no case of a file has met, as far as that can be told. */
+export function untestedOf({ coverage }: FileResult): Coverage['untested'] {
+  return coverage?.untested ?? [];
+}
+
 /** What a report says of a file whose manifests the mesh does not take. */
 export const refusedTitle = 'the mesh does not take its manifests';
 

@@ -8,14 +8,33 @@ import {
   type Outcome,
   refusedTitle,
   titleOf,
+  untestedOf,
 } from './case-result.ts';
 import type { JunitCase, JunitSuite } from './junit.ts';
 
-/** The cases of a file for a CI server. */
-export function junitSuite({ name, cases, problem }: FileResult): JunitSuite {
-  if (problem === undefined) return { name, cases: cases.map(junitCase) };
-  const refused = { name: refusedTitle, durationMs: 0, outcome: { kind: 'error', message: problem } } as const;
-  return { name, cases: [...cases.map(junitCase), refused] };
+/**
+ * The cases of a file for a CI server.
+ *
+ * @param failUntested whether it is a failure when something is untested
+ */
+export function junitSuite(file: FileResult, failUntested: boolean): JunitSuite {
+  const { name, cases, problem } = file;
+  const untested = failUntested ? untestedOf(file) : [];
+  return {
+    name,
+    cases: [
+      ...cases.map(junitCase),
+      ...(problem === undefined ? [] : [ownCase(refusedTitle, 'error', problem)]),
+      ...untested.map(({ object, part, where }) =>
+        ownCase(`${object}: ${part}`, 'failure', `untested: no case has met it (${where})`),
+      ),
+    ],
+  };
+}
+
+/** Of what is wrong with a file, not with one of its cases. */
+function ownCase(name: string, kind: 'error' | 'failure', message: string): JunitCase {
+  return { name, durationMs: 0, outcome: { kind, message } };
 }
 
 function junitCase(result: CaseResult): JunitCase {

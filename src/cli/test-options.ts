@@ -26,6 +26,10 @@ export const testSchema = {
     isSwitch: true,
     help: 'each case of a change has to fail without it, and each one before it with it; and all is as before once it is gone',
   },
+  failUntested: {
+    isSwitch: true,
+    help: 'fail when no case of a file has met a route, subset or rule of its manifests',
+  },
   watch: { isSwitch: true, help: 'run again whenever a file changes' },
   keep: { isSwitch: true, help: 'leave the mesh up at the end, to call it by hand; Ctrl-C ends it' },
   http: {
@@ -66,8 +70,12 @@ export function readTestSettings(args: readonly string[]): TestSettings {
       throw new MeshmockError('usage', '--contrast changes the mesh, and one that is running is not ours to change');
     if (values.manifests.length > 0)
       throw new MeshmockError('usage', '--manifests is for a mesh that is made for the cases');
+    if (values.failUntested)
+      throw new MeshmockError('usage', '--fail-untested asks the proxies of a mesh that is made for the cases');
     if (values.keep) throw new MeshmockError('usage', '--keep is for a mesh that is made for the cases');
   }
+  if (values.failUntested && values.only.length > 0)
+    throw new MeshmockError('usage', '--fail-untested is about all cases, and --only leaves some out');
   return { ...values, names: positionals };
 }
 

@@ -1,20 +1,32 @@
 import type { Coverage } from '../cases/coverage.ts';
 import { printable } from '../reply/text.ts';
-import { type CaseResult, detailsOf, type FileResult, type Outcome, refusedTitle, titleOf } from './case-result.ts';
+import {
+  type CaseResult,
+  detailsOf,
+  type FileResult,
+  type Outcome,
+  refusedTitle,
+  titleOf,
+  untestedOf,
+} from './case-result.ts';
 import { paintOutput } from './paint.ts';
+
+export interface ReportSettings {
+  /** Whether nobody can call the mesh once the report is there. */
+  readonly meshEnds: boolean;
+  /** Whether it is a failure when something is untested. */
+  readonly failUntested: boolean;
+}
 
 /** Writes for a person what becomes of cases, as it becomes. */
 export class TestReport {
   private readonly stream: NodeJS.WritableStream | undefined;
-  private readonly meshEnds: boolean;
+  private readonly settings: ReportSettings;
 
-  /**
-   * @param stream nothing is written if there is none
-   * @param meshEnds whether nobody can call the mesh once the report is there
-   */
-  constructor(stream: NodeJS.WritableStream | undefined, meshEnds: boolean) {
+  /** @param stream nothing is written if there is none */
+  constructor(stream: NodeJS.WritableStream | undefined, settings: ReportSettings) {
     this.stream = stream;
-    this.meshEnds = meshEnds;
+    this.settings = settings;
   }
 
   beginFile(name: string): void {
@@ -40,14 +52,16 @@ export class TestReport {
     const { outcome, durationMs } = result;
     const took = outcome.kind === 'not_run' ? '' : `  ${(durationMs / 1000).toFixed(1)} s`;
     this.line(`    ${wordOf(outcome)}  ${printable(titleOf(result))}${took}`);
-    for (const line of detailsOf(result, this.meshEnds ? '  # with --keep' : ''))
+    for (const line of detailsOf(result, this.settings.meshEnds ? '  # with --keep' : ''))
       this.line(`          ${line}`.trimEnd());
   }
 
   /** What cases of a file have not met. */
   covered({ untested, unknown }: Coverage): void {
     for (const { object, part, where } of untested)
-      this.line(`    ${paintOutput('faint', 'untested')}  ${printable(`${object}: ${part}`)}  ${where}`);
+      this.line(
+        `    ${paintOutput(this.settings.failUntested ? 'bad' : 'faint', 'untested')}  ${printable(`${object}: ${part}`)}  ${where}`,
+      );
     for (const { object, part, where, reason } of unknown)
       this.line(
         `    ${paintOutput('faint', 'unknown')}   ${printable(`${object}: ${part}`)}  ${where}: ${printable(reason)}`,
@@ -60,10 +74,12 @@ export class TestReport {
       outcomes.filter((kind) => kinds.includes(kind)).length;
     const failed = count('failed', 'unreachable', 'refused');
     const refused = results.filter(({ problem }) => problem !== undefined).length;
+    const untested = this.settings.failUntested ? results.flatMap(untestedOf).length : 0;
     const parts = [
       `${count('passed')} passed`,
       ...(failed === 0 ? [] : [paintOutput('bad', `${failed} failed`)]),
       ...(refused === 0 ? [] : [paintOutput('bad', `${refused} ${refused === 1 ? 'file' : 'files'} refused`)]),
+      ...(untested === 0 ? [] : [paintOutput('bad', `${untested} untested`)]),
       ...(['skipped', 'not_run'] as const).flatMap((kind) =>
         count(kind) === 0 ? [] : [`${count(kind)} ${kind.replace('_', ' ')}`],
       ),

@@ -6,7 +6,7 @@ import { LiveMesh } from '../cases/live-mesh.ts';
 import type { MeshUnderTest } from '../cases/mesh-under-test.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { caseFolders, readCaseFiles } from './case-files.ts';
-import type { FileResult } from './case-result.ts';
+import { type FileResult, untestedOf } from './case-result.ts';
 import { errorText } from './error-text.ts';
 import { FilesRun } from './files-run.ts';
 import { checkJunit, junitXml } from './junit.ts';
@@ -125,21 +125,23 @@ async function runFiles(
   stop: AbortSignal,
 ): Promise<void> {
   const startedAt = performance.now();
-  const report = new TestReport(
-    settings.json ? undefined : process.stdout,
-    settings.entry.length === 0 && !settings.keep && !settings.watch,
-  );
+  const report = new TestReport(settings.json ? undefined : process.stdout, {
+    meshEnds: settings.entry.length === 0 && !settings.keep && !settings.watch,
+    failUntested: settings.failUntested,
+  });
   const run = new FilesRun(settings, mesh, report, stop);
   const results: FileResult[] = [];
   for (const file of files) results.push(await run.file(file));
   report.end(results, performance.now() - startedAt);
   if (settings.json) process.stdout.write(`${JSON.stringify(shownJson(results), undefined, 2)}\n`);
-  if (settings.junit !== undefined) writeFileSync(settings.junit, junitXml(results.map(junitSuite)));
-  process.exitCode = exitCodes[verdictOf(results)];
+  if (settings.junit !== undefined)
+    writeFileSync(settings.junit, junitXml(results.map((one) => junitSuite(one, settings.failUntested))));
+  process.exitCode = exitCodes[verdictOf(results, settings)];
 }
 
-function verdictOf(results: readonly FileResult[]): keyof typeof exitCodes {
+function verdictOf(results: readonly FileResult[], { failUntested }: TestSettings): keyof typeof exitCodes {
   if (results.some(({ problem }) => problem !== undefined)) return 'failed';
+  if (failUntested && results.some((file) => untestedOf(file).length > 0)) return 'failed';
   const outcomes = results.flatMap(({ cases }) => cases.map(({ outcome }) => outcome));
   const bad = outcomes.filter(({ kind }) => kind === 'failed' || kind === 'unreachable' || kind === 'refused');
   if (bad.length === 0) return 'passed';

@@ -254,6 +254,8 @@ ${always('plain')}`);
       [[file, '--entry', entry, '--istio'], /--entry is a mesh that is running, --istio makes one/],
       [[file, '--entry', entry, '--contrast'], /--contrast changes the mesh/],
       [[file, '--entry', entry, '--keep'], /--keep is for a mesh that is made/],
+      [[file, '--entry', entry, '--fail-untested'], /--fail-untested asks the proxies of a mesh that is made/],
+      [[file, '--only', 'one', '--fail-untested'], /--fail-untested is about all cases, and --only leaves some out/],
       [[file, '--entry', entry, '--only'], /--only/],
       [[file, '--entry', entry, '--timeout', '5'], /--timeout/],
     ] as [string[], RegExp][]) {

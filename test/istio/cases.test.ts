@@ -114,6 +114,7 @@ cases:
       );
     const denied = await simple('denied', 'denied.yaml');
     const good = await simple('good', jason);
+    assert.equal((await results(contrast, '--contrast', '--fail-untested')).code, 0);
     const { code, files } = await results(contrast, sick, denied, good, '--contrast');
     assert.equal(code, 1);
     const [ofContrast, ofSick, ofDenied, ofGood] = files as [Shown, Shown, Shown, Shown];
@@ -245,8 +246,9 @@ cases:
   - {name: denied, from: service2, call: /@service3/no, expect: service3 status = 403}
 `,
     );
-    const { code, files } = await results(file);
-    assert.equal(code, 0, JSON.stringify(files));
+    const { code, files } = await results(file, '--fail-untested');
+    assert.equal(code, 1);
+    assert.deepEqual([...new Set(files[0]?.cases.map(({ outcome }) => outcome))], ['passed'], JSON.stringify(files));
     assert.deepEqual(
       files[0]?.untested?.map(({ object, part, where }) => `${object}: ${part} ${path.basename(where)}`),
       [

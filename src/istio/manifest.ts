@@ -1,6 +1,7 @@
 import { type Document, isMap, isNode, LineCounter, parseAllDocuments } from 'yaml';
 import { MeshmockError } from '../plan/error.ts';
 import type { KubeObject } from './objects.ts';
+import { yamlProblem } from './yaml-problem.ts';
 
 /** A text with manifests and what stands before each of its errors: a file's path, or `-`. */
 export interface ManifestSource {
@@ -29,9 +30,12 @@ export function parseManifests(sources: readonly ManifestSource[]): Manifest[] {
       return `${name}:${line}:${col}`;
     };
     return documents.flatMap((document) => {
-      const [error] = document.errors;
-      if (error !== undefined)
-        throw new MeshmockError('usage', `${at(error.pos[0])}: this is no YAML: ${error.message}`);
+      const problem = yamlProblem(document as Document);
+      if (problem !== undefined) {
+        const { line, col } = lines.linePos(Math.min(problem.offset, text.length));
+        const place = { text: text.split(/\r?\n/)[line - 1] ?? '', offset: col - 1, expected: problem.expected };
+        throw new MeshmockError('usage', `${at(problem.offset)}: ${problem.message}`, { place });
+      }
       return objectsOf(document as Document, at);
     });
   });

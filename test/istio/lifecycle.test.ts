@@ -165,7 +165,7 @@ spec:
   selector: { matchLabels: { app: late } }
   template:
     metadata: { labels: { app: late, version: ${version} } }
-    spec: { containers: [{ name: c, image: anything, volumeMounts: [{ name: data, mountPath: /data }] }], volumes: [{ name: data }] }
+    spec: { containers: [{ name: c, image: anything, volumeMounts: [{ name: data, mountPath: /data }] }], volumes: [{ name: data }], initContainers: [{ name: fetch, image: anything }] }
 `);
     const pods = async (): Promise<Record<string, number>> => {
       const url = `http://${bed.http('gateway')}/@late*60/x`;
@@ -175,7 +175,7 @@ spec:
       return calls[0]?.summary.byPod ?? {};
     };
     const { leftOut } = await bed.apply(workload(2, 'v1'));
-    assert.deepEqual(leftOut, ['deployment.apps/late: volume data']);
+    assert.deepEqual(leftOut, ['deployment.apps/late: init container fetch']);
     assert.equal(Object.keys(await pods()).length, 2);
     const before = Object.keys(await pods());
     await bed.apply(workload(1, 'v2'));

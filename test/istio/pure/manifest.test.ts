@@ -26,7 +26,8 @@ describe('manifests', () => {
   });
 
   for (const [text, expected] of [
-    ['a: [', /^a\.yaml:1:\d+: this is no YAML: /],
+    ['a: [', /^a\.yaml:1:4: this is no YAML: what opens here is not closed$/],
+    ['a:\n\tb: c', /^a\.yaml:2:1: this is no YAML: Tabs/],
     ['- 1', /^a\.yaml:1:1: expected a Kubernetes object with apiVersion, kind and metadata\.name$/],
     [
       'apiVersion: v1\nkind: A\nmetadata: {}',

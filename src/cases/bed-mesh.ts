@@ -126,6 +126,7 @@ export class BedMesh implements MeshUnderTest {
           case 'replicas':
             await this.traffic?.count(signal);
             await mesh.apply([this.scaled(one.deployment, one.replicas)], signal);
+            await this.traffic?.count(signal);
             stack.defer(async () => void (await mesh.apply([this.scaled(one.deployment)], signal)));
             break;
         }

@@ -36,6 +36,7 @@ export interface PodStatus {
 
 /** What the proxy of a pod has counted, in Prometheus's format. */
 export interface PodStats {
+  /** `NAMESPACE/NAME`. */
   readonly pod: string;
   readonly stats: string;
 }

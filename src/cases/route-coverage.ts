@@ -56,7 +56,8 @@ function findingsOf(
     return [isMet === 'no' ? found : { ...found, reason }];
   };
   const isMet = met.isMet({ object, route });
-  if (isMet !== 'yes') return finding(isMet, `${title}${aim}`, at, 'another has its name in proxies too');
+  if (isMet !== 'yes')
+    return finding(isMet, `${title}${aim}`, at, 'another has its name in proxies too: give it one of its own');
   if (count < 2) return [];
   const reason = `a route with a name of its own does not say it; ${unnamed}`;
   return Array.from({ length: count }).flatMap((_, match) =>

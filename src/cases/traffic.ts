@@ -45,7 +45,7 @@ export class Traffic {
   /** What was met so far. */
   async met(signal: AbortSignal): Promise<Met> {
     const [requests] = await Promise.all([this.logs.next(signal), this.count(signal)]);
-    const led = requests.flatMap(({ cluster }) => cluster ?? []);
+    const led = requests.flatMap(({ fullOrEmpty }) => fullOrEmpty ?? []);
     return { clusters: new Set([...this.clusters, ...led]), requests };
   }
 }

@@ -1,4 +1,4 @@
-import { type KubeObject, type Labels, type Service, selects, titleOf, type Workload } from './objects.ts';
+import { isService, type KubeObject, type Labels, type Service, selects, titleOf, type Workload } from './objects.ts';
 
 /** A pod, as much as selectors see of it. */
 export interface LabelledPod {
@@ -34,8 +34,8 @@ export function looseEnds(objects: readonly KubeObject[], there: Selectable): st
 function messagesOf(object: KubeObject, { services, pods }: Selectable): string[] {
   const namespace = object.metadata.namespace ?? defaultNamespace;
   const own = pods.filter((pod) => pod.namespace === namespace);
-  if (object.apiVersion === 'v1' && object.kind === 'Service') {
-    const { selector = {} } = (object as Service).spec;
+  if (isService(object)) {
+    const { selector = {} } = object.spec;
     return unselected(selector, own, ` in ${namespace}`);
   }
   if (!/^(?:networking|security|telemetry|extensions)\.istio\.io\//.test(object.apiVersion)) return [];

@@ -12,7 +12,7 @@ interface Seen {
 }
 
 function coverage(text: string, { clusters = [], requests = [] }: Seen = {}) {
-  const none = { route: undefined, config: undefined, cluster: undefined, rule: undefined };
+  const none = { route: undefined, config: undefined, fullOrEmpty: undefined, rule: undefined };
   const met = { clusters: new Set(clusters), requests: requests.map((request) => ({ ...none, ...request })) };
   return coverageOf(parseManifests([{ name: 'm.yaml', text }]), 'default', met);
 }
@@ -174,7 +174,7 @@ spec: {http: [{name: same, route: [{destination: {host: ${name}}}]}]}
         'root: route 4 (r), delegated to d',
         'c: route 1 (same), to c',
         'd: route 1 (same), to d',
-      ].map((part) => `VirtualService ${part}: another has its name in proxies too`),
+      ].map((part) => `VirtualService ${part}: another has its name in proxies too: give it one of its own`),
     );
   });
 
@@ -373,24 +373,24 @@ suite('what proxies say', () => {
       parseAccessLog(
         [
           '2026-11-23T00:56:01.611858Z\tinfo\tFLAG: --concurrency="0"',
-          `${start} - jason "jason" /apis/x outbound|80||a ns[default]-policy[p]-rule[0] -`,
-          `${start} - two words "two words" - - - ns[default]-policy[t]-rule[1]`,
-          `${start} - default "-" - - - -`,
+          `${start} - jason "jason" /apis/x UH outbound|80||a ns[default]-policy[p]-rule[0] -`,
+          `${start} - two words "two words" - - outbound|80||a - ns[default]-policy[t]-rule[1]`,
+          `${start} - default "-" - FI outbound|80||a - -`,
           '',
         ].join('\n'),
       ),
       [
-        { route: 'jason', config: '/apis/x', cluster: 'outbound|80||a', rule: 'ns[default]-policy[p]-rule[0]' },
-        { route: 'two words', config: undefined, cluster: undefined, rule: 'ns[default]-policy[t]-rule[1]' },
-        { route: undefined, config: undefined, cluster: undefined, rule: undefined },
+        { route: 'jason', config: '/apis/x', fullOrEmpty: 'outbound|80||a', rule: 'ns[default]-policy[p]-rule[0]' },
+        { route: 'two words', config: undefined, fullOrEmpty: undefined, rule: 'ns[default]-policy[t]-rule[1]' },
+        { route: undefined, config: undefined, fullOrEmpty: undefined, rule: undefined },
       ],
     );
   });
 
   test('a caller cannot write the end of a line', () => {
-    const forged = start.replace('"curl"', '"a" "jason" /apis/x c r -');
-    assert.deepEqual(parseAccessLog(`${forged} - default "default" - - - -\n`), [
-      { route: 'default', config: undefined, cluster: undefined, rule: undefined },
+    const forged = start.replace('"curl"', '"a" "jason" /apis/x - c r -');
+    assert.deepEqual(parseAccessLog(`${forged} - default "default" - - - - -\n`), [
+      { route: 'default', config: undefined, fullOrEmpty: undefined, rule: undefined },
     ]);
   });
 

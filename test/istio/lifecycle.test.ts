@@ -182,8 +182,14 @@ spec:
     const after = Object.keys(await pods());
     assert.equal(after.length, 1);
     assert.ok(!before.includes(after[0] as string));
+    const own = (): number[] => bed.mesh.ports.filter(({ entry }) => entry.name === 'late').map(({ port }) => port);
+    const ports = own();
+    assert.equal(ports.length, 2);
     await bed.delete(workload(1, 'v2'));
     assert.match(await text(`http://${bed.http('gateway')}/@late/x`), /late:8080 +dns/);
+    assert.deepEqual(own(), []);
+    await bed.apply(workload(1, 'v2'));
+    assert.deepEqual(own(), ports);
   });
 
   it('is in effect when it is back', async () => {

@@ -1,7 +1,7 @@
 import type { Case, CaseFile } from '../cases/case.ts';
 import type { Coverage } from '../cases/coverage.ts';
 import type { MeshUnderTest, Phase } from '../cases/mesh-under-test.ts';
-import { runAsserted } from '../cases/run-asserted.ts';
+import { runAsserted, type Unseen } from '../cases/run-asserted.ts';
 import { type CaseRun, runCase } from '../cases/run-case.ts';
 import { type Step, stepsOf } from '../cases/steps.ts';
 import { MeshmockError } from '../plan/error.ts';
@@ -98,7 +98,7 @@ export class FilesRun {
     }
   }
 
-  private async run(testCase: Case, onAnswer: () => void): Promise<CaseRun | { readonly unseen: readonly string[] }> {
+  private async run(testCase: Case, onAnswer: () => void): Promise<CaseRun | Unseen> {
     const { mesh, userAgent, stop } = this;
     if (testCase.asserted === undefined) return runCase(testCase, mesh, userAgent, onAnswer, stop);
     if (mesh.routes === undefined) throw new MeshmockError('internal', 'the routes of this mesh cannot be seen');

@@ -8,6 +8,7 @@ export const jaegerAddress = '10.77.0.3';
 
 const bridge = 'br0';
 const prefixBits = 16;
+const serviceNetwork = '10.96.0.0/16';
 
 /** Gives out the addresses of pods (10.77.1.0 and up) and of Services (10.96.0.0/16), each once. */
 export class Addresses {
@@ -67,6 +68,11 @@ export async function createNamespace(name: string, link: string, address: strin
     ['-n', name],
     signal,
   );
+}
+
+/** Has a user's connections to the addresses of Services fail at once: nobody stands behind them, as kube-proxy would. */
+export async function refuseServices(namespace: string, uid: number, signal: AbortSignal): Promise<void> {
+  await ip([`rule add uidrange ${uid}-${uid} to ${serviceNetwork} unreachable`], ['-n', namespace], signal);
 }
 
 /**

@@ -300,6 +300,7 @@ cases:
   - {name: denied, from: service2, call: /@service3/no, expect: service3 status = 403}
   - {name: delegated, call: "/@service1[a=y]/x", expect: service1 status = 200}
   - {name: nobody there, call: /@service1/x, given: {service1-v1: down}, expect: service1 status = 503}
+  - {name: gone, from: service2, call: /@service3/x, given: {service3-v1: down, service3-v2: down}, expect: service3 status = 503}
 `,
     );
     // Without `from` it is the first service of the second file, and not one that the first has left.

@@ -1,7 +1,8 @@
+import { entryName } from '../istio/entries.ts';
 import type { MachinePort } from '../istio/machine-ports.ts';
 import { type Manifest, type ManifestSource, parseManifests } from '../istio/manifest.ts';
 import { RunningMesh } from '../istio/mesh.ts';
-import type { KubeObject } from '../istio/objects.ts';
+import { isService, type KubeObject } from '../istio/objects.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { formatPath } from '../plan/format.ts';
 import { BedRoutes, objectsToAdd } from './bed-routes.ts';
@@ -72,6 +73,10 @@ export class BedMesh implements MeshUnderTest {
       signal,
     );
     this.running = { mesh, namespace, fill };
+    // What has died is brought up again for the next file.
+    mesh.ended.catch(() => {
+      if (this.running?.mesh === mesh) this.forget();
+    });
     return started.report;
   }
 
@@ -96,9 +101,8 @@ export class BedMesh implements MeshUnderTest {
   wayOf({ from, protocol, plan, headers, host }: Case): Way {
     const { ports } = this.up().mesh;
     const entries = ports.filter(({ entry }) => entry.kind !== 'jaeger');
-    const port = entries.find(
-      ({ entry }) => entry.protocol === protocol && (from === undefined || entry.name === from),
-    );
+    const able = entries.filter(({ entry }) => entry.protocol === protocol);
+    const port = from === undefined ? this.first(able) : able.find(({ entry }) => entry.name === from);
     if (port === undefined) throw new MeshmockError('usage', noEntry(from, protocol, entries));
     return {
       target: {
@@ -111,6 +115,13 @@ export class BedMesh implements MeshUnderTest {
       headers,
       connectTo: [],
     };
+  }
+
+  /** In the order of the manifests: that of the mesh depends on what files before had. */
+  private first(ports: readonly MachinePort[]): MachinePort | undefined {
+    const services = inNamespaces(this.present.values(), this.up().namespace).filter(isService);
+    const names = services.map(({ metadata: { name, namespace = 'default' } }) => entryName(name, namespace));
+    return names.flatMap((name) => ports.find(({ entry }) => entry.name === name) ?? [])[0] ?? ports[0];
   }
 
   async sicken(given: readonly Given[], signal: AbortSignal): Promise<AsyncDisposable> {
@@ -126,6 +137,7 @@ export class BedMesh implements MeshUnderTest {
           case 'replicas':
             await this.traffic?.count(signal);
             await mesh.apply([this.scaled(one.deployment, one.replicas)], signal);
+            await this.traffic?.count(signal);
             stack.defer(async () => void (await mesh.apply([this.scaled(one.deployment)], signal)));
             break;
         }
@@ -153,14 +165,19 @@ export class BedMesh implements MeshUnderTest {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const { running } = this;
-    this.running = undefined;
-    this.present = new Map();
-    this.traffic = undefined;
+    this.forget();
     await running?.mesh[Symbol.asyncDispose]();
   }
 
+  private forget(): void {
+    this.running = undefined;
+    this.present = new Map();
+    this.traffic = undefined;
+    this.routesOfFile = undefined;
+  }
+
   private up(): NonNullable<BedMesh['running']> {
-    if (this.running === undefined) throw new MeshmockError('internal', 'no manifests were applied yet');
+    if (this.running === undefined) throw new MeshmockError('usage', 'the mesh of these cases has ended');
     return this.running;
   }
 }

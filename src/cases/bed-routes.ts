@@ -1,20 +1,20 @@
+import { entryName } from '../istio/entries.ts';
 import { type Applied, fillObjects, saysNoPort } from '../istio/fill.ts';
 import { gatewayName, gatewayNamespace, gatewayTargetPort, selectorOrDefault } from '../istio/gateways.ts';
 import type { MachinePort } from '../istio/machine-ports.ts';
 import type { RunningMesh } from '../istio/mesh.ts';
-import { type KubeObject, type Service, selects, type Workload } from '../istio/objects.ts';
+import { isService, type KubeObject, type Service, selects, type Workload } from '../istio/objects.ts';
 import { protocolOf } from '../istio/ports.ts';
 import { namesOf } from '../istio/routes.ts';
 import { MeshmockError } from '../plan/error.ts';
-import { formatPath } from '../plan/format.ts';
 import type { Call, Plan } from '../plan/plan.ts';
 import type { AssertedRequest } from './asserted-route.ts';
 import { type ClusterRequests, clusterRequests } from './clusters.ts';
 import { clientName, type Entrance, entrancesOf, entranceTitle, gatewayOf, missingObjects } from './entrances.ts';
-import { innermost } from './live-mesh.ts';
 import type { MeshRoutes, WayIn } from './mesh-routes.ts';
 import type { Way } from './mesh-under-test.ts';
 import { fullHost, type Gateway, hostsWithoutPort, namespaceOf, RouteConfig } from './route-config.ts';
+import { wayThrough } from './way-through.ts';
 
 /**
  * What a file of asserted routes leaves to others: ways into the mesh, delegates, and Services with port 80 for
@@ -27,7 +27,7 @@ export function objectsToAdd(given: readonly KubeObject[]): {
   const { objects, notes } = missingObjects(new RouteConfig(given));
   const all = [...given, ...objects];
   const withoutPort = hostsWithoutPort(new RouteConfig(all));
-  const services = filled(all).filter(({ kind }) => kind === 'Service') as Service[];
+  const services = filled(all).filter(isService);
   const meant = services.filter(({ metadata: { name, namespace = 'default' } }) =>
     withoutPort.has(fullHost(name, namespace)),
   );
@@ -41,7 +41,7 @@ function withPort80(service: Service): Service {
 
 /** What `--fill` makes of objects. */
 function filled(objects: readonly KubeObject[]): KubeObject[] {
-  const services = objects.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Service') as Service[];
+  const services = objects.filter(isService);
   const workloads = objects.filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet') as Workload[];
   const config = objects.filter(({ apiVersion }) => apiVersion.includes('istio.io/'));
   const namespaces = new Set(objects.map(namespaceOf));
@@ -60,7 +60,7 @@ export class BedRoutes implements MeshRoutes {
     this.mesh = mesh;
     this.config = new RouteConfig(objects);
     const all = [...objects, ...filled(objects)];
-    this.services = all.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Service') as Service[];
+    this.services = all.filter(isService);
     this.workloads = all.filter(({ kind }) => kind === 'Deployment') as Workload[];
   }
 
@@ -116,7 +116,7 @@ export class BedRoutes implements MeshRoutes {
     const { name, namespace = 'default' } = service?.metadata ?? {
       ...{ name: gatewayName(selector), namespace: gatewayNamespace },
     };
-    return namespace === 'default' ? name : `${name}.${namespace}`;
+    return entryName(name, namespace);
   }
 
   /** A client with a sidecar makes the call; whom it dials does not matter to the sidecar, but which port. */
@@ -125,9 +125,9 @@ export class BedRoutes implements MeshRoutes {
     { authority, method, uri, headers }: AssertedRequest,
     timeoutMs: number,
   ): Way {
-    const entryName = namespace === 'default' ? clientName : `${clientName}.${namespace}`;
-    const entry = this.mesh.ports.find(({ entry }) => entry.name === entryName && entry.protocol === 'http');
-    if (entry === undefined) throw new MeshmockError('internal', `there is no ${entryName}`);
+    const title = entryName(clientName, namespace);
+    const entry = this.mesh.ports.find(({ entry }) => entry.name === title && entry.protocol === 'http');
+    if (entry === undefined) throw new MeshmockError('internal', `there is no ${title}`);
     const [, name = '', said] = /^(.*?)(?::(\d+))?$/.exec(authority) ?? [];
     const service = this.services.find((one) => namesOf(one, namespace).includes(name.toLowerCase()));
     const port = said === undefined ? (firstHttpPort(service) ?? 80) : Number(said);
@@ -137,11 +137,7 @@ export class BedRoutes implements MeshRoutes {
       options: { timeoutMs, ...(method === 'GET' ? {} : { method }) },
       then: undefined,
     };
-    const plan: Plan = { kind: 'calls', directives: [], stages: [[call]], then: answerPlan(uri) };
-    return {
-      target: { scheme: 'http', address: addressOf(entry), plan, path: formatPath(plan) },
-      ...{ method: 'GET', headers: [], connectTo: [], unwrap: innermost },
-    };
+    return wayThrough({ scheme: 'http', address: addressOf(entry) }, call, answerPlan(uri));
   }
 }
 

@@ -5,7 +5,7 @@ import type { PodStats } from '../istio/messages.ts';
 
 /** What requests met. */
 export interface Met {
-  /** The proxies' clusters that they were sent to, as `outbound|PORT|SUBSET|HOST`. */
+  /** The proxies' clusters that they were sent to, or would have been if anybody were there, as `outbound|PORT|SUBSET|HOST`. */
   readonly clusters: ReadonlySet<string>;
   /** What they met in each proxy. */
   readonly requests: readonly LoggedRequest[];
@@ -33,7 +33,7 @@ export class Traffic {
     return traffic;
   }
 
-  /** To be called before a pod goes: its counters go with it. */
+  /** To be called before a pod goes, since its counters go with it, and after: one that comes back counts from 0. */
   async count(signal: AbortSignal): Promise<void> {
     const counted = new Map((await this.mesh.stats(signal)).map((one) => [one.pod, clusterCounts(one)]));
     for (const [pod, counts] of counted)
@@ -45,7 +45,8 @@ export class Traffic {
   /** What was met so far. */
   async met(signal: AbortSignal): Promise<Met> {
     const [requests] = await Promise.all([this.logs.next(signal), this.count(signal)]);
-    return { clusters: this.clusters, requests };
+    const led = requests.flatMap(({ fullOrEmpty }) => fullOrEmpty ?? []);
+    return { clusters: new Set([...this.clusters, ...led]), requests };
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Case, CaseFile } from '../cases/case.ts';
 import type { Coverage } from '../cases/coverage.ts';
 import type { MeshUnderTest, Phase } from '../cases/mesh-under-test.ts';
-import { runAsserted } from '../cases/run-asserted.ts';
+import { runAsserted, type Unseen } from '../cases/run-asserted.ts';
 import { type CaseRun, runCase } from '../cases/run-case.ts';
 import { type Step, stepsOf } from '../cases/steps.ts';
 import { MeshmockError } from '../plan/error.ts';
@@ -40,10 +40,21 @@ export class FilesRun {
       if (problem !== undefined && !wasRefused) this.report.refused(problem);
       const results = await this.step(step, problem === undefined);
       cases.push(...results);
-      if (step.phase === 'after' && this.isWhole(results)) coverage = await this.mesh.coverage(this.stop);
+      if (step.phase === 'after' && this.isWhole(results)) coverage = await this.coverage();
     }
     if (coverage !== undefined) this.report.covered(coverage);
     return { name: file.name, cases, problem, coverage };
+  }
+
+  /** What was seen of the cases counts, whether more can be told or not. */
+  private async coverage(): Promise<Coverage | undefined> {
+    try {
+      return await this.mesh.coverage(this.stop);
+    } catch (error) {
+      if (!(error instanceof MeshmockError) || this.stop.aborted) throw error;
+      this.report.became([`what no case has met cannot be told: ${error.message}`]);
+      return undefined;
+    }
   }
 
   /** Whether what no case has met, none of the file would. */
@@ -103,7 +114,7 @@ export class FilesRun {
     }
   }
 
-  private async run(testCase: Case, onAnswer: () => void): Promise<CaseRun | { readonly unseen: readonly string[] }> {
+  private async run(testCase: Case, onAnswer: () => void): Promise<CaseRun | Unseen> {
     const { mesh, userAgent, stop } = this;
     if (testCase.asserted === undefined) return runCase(testCase, mesh, userAgent, onAnswer, stop);
     if (mesh.routes === undefined) throw new MeshmockError('internal', 'the routes of this mesh cannot be seen');

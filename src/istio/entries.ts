@@ -15,11 +15,16 @@ export interface Entry {
   readonly targets: readonly { readonly host: string; readonly port: number }[];
 }
 
+/** What the entries of a Service are called. */
+export function entryName(service: string, namespace: string): string {
+  return namespace === 'default' ? service : `${service}.${namespace}`;
+}
+
 /** The entries of a bed: past their sidecars to the mocks of each Service, and to each port of a gateway. */
 export function entriesOf(services: readonly Service[], pods: readonly RunningPod[]): Entry[] {
   return services.flatMap((service): Entry[] => {
     const { name: own, namespace = 'default' } = service.metadata;
-    const name = namespace === 'default' ? own : `${own}.${namespace}`;
+    const name = entryName(own, namespace);
     const behind = pods.filter(
       ({ plan }) => plan.namespace === namespace && selects(service.spec.selector, plan.labels),
     );

@@ -1,5 +1,5 @@
 import { isClusterName } from './fill.ts';
-import { type KubeObject, type Labels, type Service, selects, titleOf, type Workload } from './objects.ts';
+import { isService, type KubeObject, type Labels, type Service, selects, titleOf, type Workload } from './objects.ts';
 import { namesOf } from './routes.ts';
 
 /** A pod, as much as selectors see of it. */
@@ -38,8 +38,8 @@ function messagesOf(object: KubeObject, there: Selectable): string[] {
   const { pods } = there;
   const namespace = object.metadata.namespace ?? defaultNamespace;
   const own = pods.filter((pod) => pod.namespace === namespace);
-  if (object.apiVersion === 'v1' && object.kind === 'Service') {
-    const { selector = {} } = (object as Service).spec;
+  if (isService(object)) {
+    const { selector = {} } = object.spec;
     return unselected(selector, own, ` in ${namespace}`);
   }
   if (object.apiVersion.startsWith('gateway.networking.k8s.io/'))

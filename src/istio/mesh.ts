@@ -161,7 +161,8 @@ export class RunningMesh implements AsyncDisposable {
       case 'failed':
         throw new MeshmockError('usage', message.message);
       case 'entries':
-        return this.listenFor(message.entries);
+        await this.listenFor(message.entries);
+        return this.tell({ kind: 'listened', turn: message.turn });
       case 'started':
         this.isStarted = true;
         return this.startedMesh.resolve({ report: message.report, pods: message.pods });

@@ -54,7 +54,7 @@ export class PodKeeper {
   async stats(signal: AbortSignal): Promise<PodStats[]> {
     const proxied = this.all.filter(({ plan }) => plan.hasSidecar);
     return Promise.all(
-      proxied.map(async ({ plan, address }) => ({ pod: plan.name, stats: await proxyStats(address, signal) })),
+      proxied.map(async ({ plan, address }) => ({ pod: nameOfPod(plan), stats: await proxyStats(address, signal) })),
     );
   }
 

@@ -215,6 +215,30 @@ ${always('plain')}`);
     assert.equal((await runProgram(['test', file, '--entry', `http://localhost:${port}`])).code, 0);
   });
 
+  test('what is between a case and its service is not taken for it', async () => {
+    const cases = (...all: readonly string[]): string => `cases:\n${all.map((one) => `  - {${one}}\n`).join('')}`;
+    await using closed = await startForeign((_, response) => void response.writeHead(403).end());
+    await writeFile(file, cases('name: one, from: reviews, call: /@details/x, expect: [status = 403]'));
+    const login = await runProgram(['test', file, '--entry', `http://localhost:${closed.port}`]);
+    assert.equal(login.code, 1);
+    assert.match(login.stdout, /localhost:\d+ is to make a call, and answers 403 itself: is it a meshmock\?/);
+    const nowhere = await run(
+      cases(
+        'name: status, from: nowhere, call: /x, expect: [status != 200]',
+        'name: calls, from: nowhere, call: /@reviews/x, expect: [reviews calls = 0]',
+      ),
+    );
+    assert.equal(nowhere.code, 3);
+    assert.match(nowhere.stdout, /FAIL {2}status .*\n(?:.*\n)*? +nowhere:8080 does not answer: /);
+    const head = await run(
+      cases(
+        'name: nobody, from: nowhere, method: HEAD, call: /x, expect: [answered-by = nobody]',
+        'name: sick, from: sick, method: HEAD, call: /x, expect: [status = 503]',
+      ),
+    );
+    assert.equal(head.code, 0, head.stdout);
+  });
+
   test('a folder is the files of cases in it and below', async () => {
     const [, one, two] = [path.dirname(file), path.dirname(file), path.join(path.dirname(file), 'sub')];
     await mkdir(two);

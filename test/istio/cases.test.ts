@@ -289,7 +289,12 @@ spec: {host: "*.svc.cluster.local", subsets: [{name: v1, labels: {version: v1}}]
     );
     const first = await write(
       'first.test.yaml',
-      'manifests: [first.yaml]\nfill: true\ncases:\n  - {name: first, call: /x, expect: status = 200}\n',
+      `manifests: [first.yaml]
+fill: true
+cases:
+  - {name: first, call: /x, expect: status = 200}
+  - {name: made, call: /x, from: istio-ingressgateway.istio-system, host: a.test, expect: made status = 200}
+`,
     );
     await write(
       'first.yaml',
@@ -302,6 +307,11 @@ apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: {name: first}
 spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: first}
+spec: {hosts: [a.test], gateways: [first], http: [{route: [{destination: {host: made}}]}]}
 `,
     );
     const file = await write(

@@ -2,15 +2,14 @@ import { entryName } from '../istio/entries.ts';
 import type { MachinePort } from '../istio/machine-ports.ts';
 import { type Manifest, type ManifestSource, parseManifests } from '../istio/manifest.ts';
 import { RunningMesh } from '../istio/mesh.ts';
-import { isService, type KubeObject } from '../istio/objects.ts';
+import { isService } from '../istio/objects.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { formatPath } from '../plan/format.ts';
 import { BedRoutes } from './bed-routes.ts';
 import type { Case, CaseFile, Given } from './case.ts';
 import { type Coverage, coverageOf } from './coverage.ts';
-import { missingObjects } from './entrances.ts';
+import { byIdentity, documents, inNamespaces, withAdded } from './file-objects.ts';
 import type { MeshUnderTest, Phase, Way } from './mesh-under-test.ts';
-import { RouteConfig } from './route-config.ts';
 import { Traffic } from './traffic.ts';
 
 export interface BedMeshOptions {
@@ -173,38 +172,6 @@ export class BedMesh implements MeshUnderTest {
     if (this.running === undefined) throw new MeshmockError('internal', 'no manifests were applied yet');
     return this.running;
   }
-}
-
-/** With what a file of asserted routes leaves to others. */
-function withAdded(given: readonly ManifestSource[], namespace: string) {
-  const manifests = parseManifests(given);
-  const { objects, notes } = missingObjects(new RouteConfig(inNamespaces(manifests, namespace)));
-  const last = byIdentity(manifests, namespace);
-  const twice = manifests.filter((manifest) => last.get(identityOf(manifest, namespace)) !== manifest);
-  return {
-    sources: [...given, { name: 'what was made for the cases', text: documents(objects) }],
-    notes: [
-      ...twice.map((manifest) => `${manifest.whereIs([])}: the same object comes again later, and replaces this one`),
-      ...notes,
-    ],
-  };
-}
-
-function inNamespaces(manifests: Iterable<Manifest>, namespace: string): KubeObject[] {
-  return [...manifests].map(({ object }) => ({ ...object, metadata: { namespace, ...object.metadata } }));
-}
-
-function documents(objects: readonly object[]): string {
-  return objects.map((object) => JSON.stringify(object)).join('\n---\n');
-}
-
-function byIdentity(manifests: readonly Manifest[], namespace: string): Map<string, Manifest> {
-  return new Map(manifests.map((manifest) => [identityOf(manifest, namespace), manifest]));
-}
-
-function identityOf({ object: { apiVersion, kind, metadata } }: Manifest, namespace: string): string {
-  const group = apiVersion.includes('/') ? apiVersion.replace(/\/.*$/, '') : '';
-  return [group, kind, metadata.namespace ?? namespace, metadata.name].join(' ');
 }
 
 function noEntry(from: string | undefined, protocol: string, entries: readonly MachinePort[]): string {

@@ -74,6 +74,10 @@ export class BedMesh implements MeshUnderTest {
       signal,
     );
     this.running = { mesh, namespace, fill };
+    // What has died is brought up again for the next file.
+    mesh.ended.catch(() => {
+      if (this.running?.mesh === mesh) this.forget();
+    });
     return started.report;
   }
 
@@ -162,14 +166,19 @@ export class BedMesh implements MeshUnderTest {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const { running } = this;
-    this.running = undefined;
-    this.present = new Map();
-    this.traffic = undefined;
+    this.forget();
     await running?.mesh[Symbol.asyncDispose]();
   }
 
+  private forget(): void {
+    this.running = undefined;
+    this.present = new Map();
+    this.traffic = undefined;
+    this.routesOfFile = undefined;
+  }
+
   private up(): NonNullable<BedMesh['running']> {
-    if (this.running === undefined) throw new MeshmockError('internal', 'no manifests were applied yet');
+    if (this.running === undefined) throw new MeshmockError('usage', 'the mesh of these cases has ended');
     return this.running;
   }
 }

@@ -7,15 +7,14 @@ import { isService, type KubeObject, type Service, selects, type Workload } from
 import { protocolOf } from '../istio/ports.ts';
 import { namesOf } from '../istio/routes.ts';
 import { MeshmockError } from '../plan/error.ts';
-import { formatPath } from '../plan/format.ts';
 import type { Call, Plan } from '../plan/plan.ts';
 import type { AssertedRequest } from './asserted-route.ts';
 import { type ClusterRequests, clusterRequests } from './clusters.ts';
 import { clientName, type Entrance, entrancesOf, entranceTitle, gatewayOf } from './entrances.ts';
-import { innermost } from './live-mesh.ts';
 import type { MeshRoutes, WayIn } from './mesh-routes.ts';
 import type { Way } from './mesh-under-test.ts';
 import { type Gateway, namespaceOf, RouteConfig } from './route-config.ts';
+import { wayThrough } from './way-through.ts';
 
 /** What `--fill` makes of objects. */
 function filled(objects: readonly KubeObject[]): KubeObject[] {
@@ -115,11 +114,7 @@ export class BedRoutes implements MeshRoutes {
       options: { timeoutMs, ...(method === 'GET' ? {} : { method }) },
       then: undefined,
     };
-    const plan: Plan = { kind: 'calls', directives: [], stages: [[call]], then: answerPlan(uri) };
-    return {
-      target: { scheme: 'http', address: addressOf(entry), plan, path: formatPath(plan) },
-      ...{ method: 'GET', headers: [], connectTo: [], unwrap: innermost },
-    };
+    return wayThrough({ scheme: 'http', address: addressOf(entry) }, call, answerPlan(uri));
   }
 }
 

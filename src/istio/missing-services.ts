@@ -117,7 +117,7 @@ function objectsIn(value: unknown): Record<string, unknown>[] {
 }
 
 /** A Service's name, or one with its namespace, up to the domain of clusters. */
-function isClusterName(host: string, namespaces: ReadonlySet<string>): boolean {
+export function isClusterName(host: string, namespaces: ReadonlySet<string>): boolean {
   const [, namespace, domain] = /^[^.]+(?:\.([^.]+)(\.svc(?:\.cluster\.local)?)?)?$/.exec(host) ?? [undefined, host];
   if (namespace === undefined) return !host.includes('.');
   return domain !== undefined || namespaces.has(namespace);

@@ -94,9 +94,11 @@ export class PodKeeper {
       );
   }
 
-  /** What of these objects selects none of the pods that there are now. */
+  /** What of these objects is about nothing that there is now. */
   looseEnds(objects: readonly KubeObject[]): string[] {
-    return looseEnds(objects, { services: this.view.services, pods: this.all.map(({ plan }) => plan) });
+    const serviceEntries = this.view.config(['ServiceEntry']);
+    const pods = this.all.map(({ plan }) => plan);
+    return looseEnds(objects, { services: this.view.services, serviceEntries, pods });
   }
 
   /**

@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { after, before, beforeEach, suite, test } from 'node:test';
+import { promisify } from 'node:util';
 import { parseDirectives } from '../../src/plan/parse.ts';
 import { runProgram, startProgram } from '../program.ts';
 import { type RunningMesh, startForeign, startMesh } from '../running-mesh.ts';
 
 const always = (name: string, ...fields: readonly string[]): string =>
   `  - {name: ${name}, call: /@reviews/x, expect: reviews status = 200${fields.map((field) => `, ${field}`).join('')}}\n`;
+
+const namespaceOf = (name: string): string => `apiVersion: v1\nkind: Namespace\nmetadata: {name: ${name}}\n`;
 
 suite('meshmock test on a running mesh', () => {
   let mesh: RunningMesh;
@@ -67,9 +73,9 @@ ${always('and the next')}`);
     assert.match(stdout, /productpage v1 \(productpage-1\) +502 .*\n +└─ sick v1 \(sick-1\) +503/);
     assert.match(stdout, /\n {4}pass {2}and the next/);
     assert.match(stdout, /1 passed, 1 failed in/);
-    const [, again = ''] = / again {5}curl -g '?([^'\n]+)'?/.exec(stdout) ?? [];
-    const answer = await (await fetch(`http://${again}`)).json();
-    assert.equal((answer as { calls: { reply: { service: string } }[] }).calls[0]?.reply.service, 'productpage');
+    const [, again = ''] = / again {5}(curl -g .*)/.exec(stdout) ?? [];
+    const { stdout: tree } = await promisify(execFile)('sh', ['-c', `${again} -s`]);
+    assert.match(tree, /\n {3}└─ sick v1 \(sick-1\) +503/);
   });
 
   const anySide = `cases:
@@ -128,19 +134,36 @@ cases:
   - {name: host, call: /@reviews/x, host: a.example.com, from: ingress, expect: status = 418}
 ${always('plain')}`);
     assert.equal(code, 0, stdout);
-    assert.match(stdout, /skip {2}before .*\n +it is about the mesh without the change\n/);
+    assert.match(stdout, /skip {2}before .*\n +it is about the mesh without the change: with --before\n/);
     assert.match(stdout, /skip {2}sick .*\n +a workload of a running mesh is not made sick\n/);
     assert.match(stdout, /skip {2}host .*\n +it needs --entry ingress=URL, for the host\n/);
     assert.match(stdout, /1 passed, 3 skipped in/);
+  });
+
+  test('--before tries the cases before a change instead of those with it', async () => {
+    const cases = `apply: [x.yaml]
+before:
+  - {name: before, call: /@reviews/x, expect: status = 200}
+cases:
+  - {name: with, call: /@reviews/x, expect: status = 418}
+always:
+${always('both')}`;
+    const { code, stdout } = await run(cases, '--before');
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /pass {2}before .*\n +pass {2}both /);
+    assert.match(stdout, /skip {2}with .*\n +it is about the mesh with the change: without --before\n/);
+    assert.match(stdout, /2 passed, 2 skipped in/);
+    assert.equal((await run(cases)).code, 1);
   });
 
   test('--only takes cases by a part of their names', async () => {
     const cases = `cases:\n${always('jason gets v2')}${always('everybody else')}`;
     const { stdout } = await run(cases, '--only', 'jason');
     assert.match(stdout, /\n\n1 passed in/);
-    const none = await run(cases, '--only', 'nobody', '--only', 'nothing');
-    assert.equal(none.code, 2);
-    assert.match(none.stderr, /no case has "nobody" or "nothing" in its name/);
+    const typo = await run(cases, '--only', 'jason', '--only', 'Everyone');
+    assert.equal(typo.code, 2);
+    assert.match(typo.stderr, /no case has "Everyone" in its name; the nearest: "everybody else", "jason gets v2"\n$/);
+    assert.equal(typo.stdout, '');
   });
 
   test('--retry-until tries again until a case holds, or its time is up', async () => {
@@ -208,6 +231,30 @@ ${always('plain')}`);
     assert.equal((await runProgram(['test', file, '--entry', `http://localhost:${port}`])).code, 0);
   });
 
+  test('what is between a case and its service is not taken for it', async () => {
+    const cases = (...all: readonly string[]): string => `cases:\n${all.map((one) => `  - {${one}}\n`).join('')}`;
+    await using closed = await startForeign((_, response) => void response.writeHead(403).end());
+    await writeFile(file, cases('name: one, from: reviews, call: /@details/x, expect: [status = 403]'));
+    const login = await runProgram(['test', file, '--entry', `http://localhost:${closed.port}`]);
+    assert.equal(login.code, 1);
+    assert.match(login.stdout, /localhost:\d+ is to make a call, and answers 403 itself: is it a meshmock\?/);
+    const nowhere = await run(
+      cases(
+        'name: status, from: nowhere, call: /x, expect: [status != 200]',
+        'name: calls, from: nowhere, call: /@reviews/x, expect: [reviews calls = 0]',
+      ),
+    );
+    assert.equal(nowhere.code, 3);
+    assert.match(nowhere.stdout, /FAIL {2}status .*\n(?:.*\n)*? +nowhere:8080 does not answer: /);
+    const head = await run(
+      cases(
+        'name: nobody, from: nowhere, method: HEAD, call: /x, expect: [answered-by = nobody]',
+        'name: sick, from: sick, method: HEAD, call: /x, expect: [status = 503]',
+      ),
+    );
+    assert.equal(head.code, 0, head.stdout);
+  });
+
   test('a folder is the files of cases in it and below', async () => {
     const [, one, two] = [path.dirname(file), path.dirname(file), path.join(path.dirname(file), 'sub')];
     await mkdir(two);
@@ -224,17 +271,32 @@ ${always('plain')}`);
     const bad = path.join(path.dirname(file), 'bad.test.yaml');
     await writeFile(bad, 'cases:\n  - {name: n, call: /@, expect: status = 200}\n');
     const empty = await mkdtemp(path.join(folder, 'empty-'));
+    const noYaml = path.join(path.dirname(file), 'no-yaml.yaml');
+    await writeFile(noYaml, 'apiVersion: v1\nkind: [Service\n');
+    const manifest = path.join(path.dirname(file), 'manifest.yaml');
+    await writeFile(manifest, ['a', 'b'].map((name) => namespaceOf(name)).join('---\n'));
     const before = mesh.arrivals.length;
     for (const [args, message] of [
       [[], /expected files of cases, or folders with them/],
       [[empty, '--entry', entry], /this folder has no test\.yaml, \*\.test\.yaml or \*_test\.yaml in it/],
       [[`${folder}/nowhere`, '--entry', entry], /nowhere: there is no such file or folder/],
       [[file, '--manifests', `${folder}/gone.yaml`], /test\.yaml: there is no file or folder .*gone\.yaml/],
+      [
+        [file, '--manifests', noYaml],
+        /no-yaml\.yaml:2:7: this is no YAML: what opens here is not closed\nkind: \[Service\n {6}\^ expected a \] that closes it\n$/,
+      ],
+      [
+        [manifest, '--entry', entry],
+        /manifest\.yaml: this is no file of cases but a Kubernetes manifest: .*"manifests: \[manifest\.yaml\]"/,
+      ],
       [[file, bad, '--entry', entry], /bad\.test\.yaml:2:21: .*expected[\s\S]*\^/],
       [[file, '--entry', 'ftp://a:1'], /"ftp:\/\/a:1": expected http:\/\/HOST:PORT or grpc:\/\/HOST:PORT, or NAME=URL/],
       [[file, '--entry', entry, '--istio'], /--entry is a mesh that is running, --istio makes one/],
       [[file, '--entry', entry, '--contrast'], /--contrast changes the mesh/],
       [[file, '--entry', entry, '--keep'], /--keep is for a mesh that is made/],
+      [[file, '--entry', entry, '--fail-untested'], /--fail-untested asks the proxies of a mesh that is made/],
+      [[file, '--only', 'one', '--fail-untested'], /--fail-untested is about all cases, and --only leaves some out/],
+      [[file, '--before'], /--before is for a mesh that is running/],
       [[file, '--entry', entry, '--only'], /--only/],
       [[file, '--entry', entry, '--timeout', '5'], /--timeout/],
     ] as [string[], RegExp][]) {
@@ -285,6 +347,31 @@ ${always('plain')}`);
     await mkdir(path.join(path.dirname(file), 'm'));
     await program.printed(/2 passed[\s\S]*pass {2}mine[\s\S]*1 passed/);
     assert.equal(program.stdout.match(/theirs/g)?.length, 1);
+  });
+
+  test('--watch takes up files that come into a folder, or a folder of it, and lets go of those that leave', async () => {
+    const top = path.dirname(file);
+    await writeFile(file, `cases:\n${always('first')}`);
+    await using program = startProgram(['test', top, '--entry', entry, '--watch']);
+    const timely = { signal: AbortSignal.timeout(60_000) };
+    const said = async (pattern: RegExp): Promise<void> => {
+      while (!pattern.test(program.stderr)) await once(program.child.stderr as Readable, 'data', timely);
+    };
+    await said(/^meshmock: \d\d:\d\d:\d\d waits for changes; Ctrl-C ends it\n$/);
+    await writeFile(path.join(top, 'mesh.yaml'), 'no: cases\n');
+    await writeFile(path.join(top, 'a.test.yaml'), `cases:\n${always('second')}`);
+    await program.printed(/pass {2}second[\s\S]*1 passed/);
+    await said(/changed: \S+\/a\.test\.yaml\n.*waits for changes[^\n]*\n$/);
+    await mkdir(path.join(top, 'sub'));
+    await writeFile(path.join(top, 'sub/test.yaml'), `cases:\n${always('third')}`);
+    await program.printed(/pass {2}third[\s\S]*1 passed/);
+    await rm(path.join(top, 'a.test.yaml'));
+    await said(/a\.test\.yaml \(gone\)\n.*waits for changes[^\n]*\n$/);
+    await writeFile(path.join(top, 'sub/test.yaml'), 'cases: [\n');
+    await said(/sub\/test\.yaml:1:8: this is no YAML/);
+    await writeFile(path.join(top, 'sub/test.yaml'), `cases:\n${always('fourth')}`);
+    await program.printed(/pass {2}fourth[\s\S]*1 passed/);
+    assert.deepEqual(program.stdout.match(/(?<=pass {2})\w+/g), ['first', 'second', 'third', 'fourth']);
   });
 
   test('Ctrl-C ends it in the middle of a case', async () => {

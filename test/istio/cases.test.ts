@@ -53,6 +53,7 @@ async function assertNothingLeft(program: Program, pids: readonly number[]): Pro
 
 interface Shown {
   readonly file: string;
+  readonly problem?: string;
   readonly cases: readonly {
     readonly name: string;
     readonly step?: string;
@@ -76,6 +77,23 @@ async function results(...args: readonly string[]): Promise<{ code: number | nul
 const outcomes = ({ cases }: Shown): string[] => cases.map(({ name, outcome }) => `${name}: ${outcome}`);
 
 describe('meshmock test', () => {
+  it('goes on in another mesh when one dies under a case, and says all that came of it', async () => {
+    const file = (name: string, plan: string) =>
+      write(name, `manifests: [mesh.yaml]\ncases: [{name: ${name}, call: ${plan}, expect: service2 status = 200}]\n`);
+    const files = [
+      await file('slow.test.yaml', '/@service2/~delay=8s/x'),
+      await file('next.test.yaml', '/@service2/x'),
+    ];
+    await using program = startTest(...files);
+    while (!/slow.*0 of 1/.test(program.stderr)) await sleep(50, undefined, { signal: AbortSignal.timeout(60_000) });
+    // What it started first is the mesh, in namespaces of its own.
+    const [mesh = 0] = descendantsOf(program.child.pid ?? 0);
+    process.kill(mesh, 'SIGKILL');
+    assert.equal(await program.exited(), 3);
+    assert.match(program.stdout, /FAIL {2}slow[\s\S]*pass {2}next[\s\S]*1 passed, 1 failed/);
+    await assertNothingLeft(program, []);
+  });
+
   it('runs several files in one mesh: contrasts, sick workloads, refused manifests', async () => {
     const contrast = await write(
       'contrast.test.yaml',
@@ -105,19 +123,18 @@ cases:
   - {name: no such start, from: nobody, call: /@service4/x, expect: service4 status = 200}
 `,
     );
-    await write('bad.yaml', 'apiVersion: v1\nkind: [Service\n');
     await write('denied.yaml', `# denied\n${authorization('action: ALLOW, rules: [{ from: [{}] }]').trimStart()}`);
     const simple = (name: string, apply: string) =>
       write(
         `${name}.test.yaml`,
         `manifests: [mesh.yaml]\napply: [${apply}]\ncases:\n  - {name: ${name}, call: /@service1/x, expect: service1 status = 200}\n`,
       );
-    const bad = await simple('bad', 'bad.yaml');
     const denied = await simple('denied', 'denied.yaml');
     const good = await simple('good', jason);
-    const { code, files } = await results(contrast, sick, bad, denied, good, '--contrast');
+    assert.equal((await results(contrast, '--contrast', '--fail-untested')).code, 0);
+    const { code, files } = await results(contrast, sick, denied, good, '--contrast');
     assert.equal(code, 1);
-    const [ofContrast, ofSick, ofBad, ofDenied, ofGood] = files as [Shown, Shown, Shown, Shown, Shown];
+    const [ofContrast, ofSick, ofDenied, ofGood] = files as [Shown, Shown, Shown, Shown];
     assert.deepEqual(
       ofContrast.cases.map(({ step, name, hasToHold, outcome }) => [step, name, hasToHold, outcome].join()),
       [
@@ -150,8 +167,12 @@ cases:
     assert.match(problems[1] ?? '', /nobody/);
     assert.match(problems[2] ?? '', /no Service nobody has a pod that could begin over http: there are gateway, /);
     const withChange = ({ cases }: Shown) => cases.find(({ step }) => step === 'with the change');
-    assert.match(withChange(ofBad)?.problem ?? '', /\/bad\.yaml:3:1: this is no YAML/);
-    assert.match(withChange(ofDenied)?.problem ?? '', /\/denied\.yaml:2:1: .*istiod denies it/);
+    assert.match(ofDenied.problem ?? '', /\/denied\.yaml:2:1: .*istiod denies it/);
+    assert.deepEqual(
+      ofDenied.cases.map(({ step, outcome }) => `${step}: ${outcome}`),
+      // The first has to fail there, and holds.
+      ['before the change: failed', 'with the change: not_run'],
+    );
     assert.equal(withChange(ofGood)?.outcome, 'passed');
     const podOf = (shown: Shown) => shown.cases.find(({ call }) => call?.reply !== undefined)?.call?.reply?.pod;
     assert.match(podOf(ofContrast) ?? '', /^gateway-v1-/);
@@ -310,8 +331,8 @@ cases:
 `,
     );
     // Without `from` it is the first service of the second file, and not one that the first has left.
-    const { code, files } = await results(first, file);
-    assert.equal(code, 0, JSON.stringify(files));
+    const { code, files } = await results(first, file, '--fail-untested');
+    assert.equal(code, 1, JSON.stringify(files));
     const [, shown] = files;
     assert.match(shown?.cases[0]?.call?.reply?.pod ?? '', /^gateway-/);
     assert.deepEqual(
@@ -356,9 +377,9 @@ cases:
 `,
     );
     await using program = startTest(file, '--watch');
-    const printed = async (pattern: RegExp, from: number): Promise<number> => {
+    const printed = async (pattern: RegExp, from: number, text = () => program.stdout): Promise<number> => {
       const startedAt = performance.now();
-      while (!pattern.test(program.stdout.slice(from))) {
+      while (!pattern.test(text().slice(from))) {
         assert.ok(performance.now() - startedAt < 60_000, program.stdout.slice(from) + program.stderr);
         await sleep(5);
       }
@@ -370,7 +391,7 @@ cases:
       const from = program.stdout.length;
       await write(name, text);
       took.push(Math.round(await printed(pattern, from)));
-      await printed(/(?:passed|failed).* in /, from);
+      await printed(/\d+ passed.* in /, from);
     };
     await edit('route.yaml', service('v1'), /FAIL {2}jason[\s\S]*v1 ×10/);
     await edit('route.yaml', service('v2'), /pass {2}jason/);
@@ -384,7 +405,13 @@ cases:
       authorization('action: DENY, rules: [{ to: [{ operation: { paths: [/no], ports: ["8080"] } }] }]'),
       /pass {2}no/,
     );
-    await edit('policy.yaml', 'kind: [', /FAIL {2}no[\s\S]*policy\.yaml:1:8: this is no YAML/);
+    await write('policy.yaml', 'kind: [');
+    await printed(/policy\.yaml:1:7: this is no YAML/, 0, () => program.stderr);
+    await edit(
+      'policy.yaml',
+      authorization('action: ALLOW, rules: [{ from: [{}] }]'),
+      /FAIL .*\n.*policy\.yaml:\d+:\d+: .*istiod denies it[\s\S]*\n {4}not run {2}jason\n {4}not run {2}no\n[\s\S]*0 passed, 1 file refused, 2 not run in/,
+    );
     t.diagnostic(`ms from the write to the result: ${took.join(', ')}`);
     assert.ok(Math.min(...took.slice(0, 2)) < 2000 && Math.min(...took.slice(2, 4)) < 2000, took.join());
     const pids = descendantsOf(program.child.pid as number);
@@ -415,7 +442,9 @@ cases:
       'manifests: [mesh.yaml]\ncases:\n  - {name: a, call: /x, expect: status = 418}\n',
     );
     await using program = startTest(file, '--keep');
-    const [, again = ''] = await program.printed(/again {5}curl -g '?(\S+?)'?\n[\s\S]*1 failed/);
+    const [, again = ''] = await program.printed(
+      /again {5}curl -g '?(\S+?)'? -H 'Accept: text\/plain'\n[\s\S]*1 failed/,
+    );
     assert.equal((await fetch(`http://${again}`)).status, 200);
     const pids = descendantsOf(program.child.pid as number);
     program.child.kill('SIGTERM');

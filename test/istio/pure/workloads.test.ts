@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { fillObjects } from '../../../src/istio/fill.ts';
 import { gatewayObjects } from '../../../src/istio/gateways.ts';
 import type { KubeObject, Service, Workload } from '../../../src/istio/objects.ts';
-import { planPods } from '../../../src/istio/pods.ts';
+import { leftOut, planPods } from '../../../src/istio/pods.ts';
 import { portsOf, protocolOf } from '../../../src/istio/ports.ts';
 import { defaultPortRoutes } from '../../../src/istio/routes.ts';
 
@@ -57,6 +57,19 @@ describe('pods of workloads', () => {
     assert.equal(hasSidecar(workload('a', { app: 'a' }, 1, { 'sidecar.istio.io/inject': 'false' })), false);
     assert.equal(hasSidecar(workload('a', { app: 'a' }), { 'istio-injection': 'disabled' }), false);
     assert.equal(hasSidecar(workload('a', { app: 'a' }), { 'istio-injection': 'enabled' }), true);
+  });
+});
+
+describe('what of a workload is left out', () => {
+  const of = (image: string): string[] => {
+    const spec = { containers: [{ name: 'c', image }], initContainers: [{ name: 'i' }], volumes: [{ name: 'v' }] };
+    const one = workload('a', { app: 'a' });
+    const own = { ...one, spec: { ...one.spec, template: { ...one.spec.template, spec } } };
+    return leftOut(own, planPods([own], [], noLabels));
+  };
+  it('are its volumes where the image is our own, for a mock of any other reads no file', () => {
+    assert.deepEqual(of('any/image'), ['deployment.apps/a: init container i']);
+    assert.deepEqual(of('meshmock'), ['deployment.apps/a: init container i', 'deployment.apps/a: volume v']);
   });
 });
 

@@ -8,9 +8,8 @@ import { BedRoutes } from './bed-routes.ts';
 import { bedWay } from './bed-way.ts';
 import type { Case, CaseFile, Given } from './case.ts';
 import { type Coverage, coverageOf } from './coverage.ts';
-import { missingObjects } from './entrances.ts';
+import { byIdentity, documents, inNamespaces, withAdded } from './file-objects.ts';
 import type { MeshUnderTest, Phase, Way } from './mesh-under-test.ts';
-import { RouteConfig } from './route-config.ts';
 import { Traffic } from './traffic.ts';
 
 export interface BedMeshOptions {
@@ -164,36 +163,4 @@ export class BedMesh implements MeshUnderTest {
     if (this.running === undefined) throw new MeshmockError('internal', 'the mesh of these cases has ended');
     return this.running;
   }
-}
-
-/** With what a file of asserted routes leaves to others. */
-function withAdded(given: readonly ManifestSource[], namespace: string) {
-  const manifests = parseManifests(given);
-  const { objects, notes } = missingObjects(new RouteConfig(inNamespaces(manifests, namespace)));
-  const last = byIdentity(manifests, namespace);
-  const twice = manifests.filter((manifest) => last.get(identityOf(manifest, namespace)) !== manifest);
-  return {
-    sources: [...given, { name: 'what was made for the cases', text: documents(objects) }],
-    notes: [
-      ...twice.map((manifest) => `${manifest.whereIs([])}: the same object comes again later, and replaces this one`),
-      ...notes,
-    ],
-  };
-}
-
-function inNamespaces(manifests: Iterable<Manifest>, namespace: string): KubeObject[] {
-  return [...manifests].map(({ object }) => ({ ...object, metadata: { namespace, ...object.metadata } }));
-}
-
-function documents(objects: readonly object[]): string {
-  return objects.map((object) => JSON.stringify(object)).join('\n---\n');
-}
-
-function byIdentity(manifests: readonly Manifest[], namespace: string): Map<string, Manifest> {
-  return new Map(manifests.map((manifest) => [identityOf(manifest, namespace), manifest]));
-}
-
-function identityOf({ object: { apiVersion, kind, metadata } }: Manifest, namespace: string): string {
-  const group = apiVersion.includes('/') ? apiVersion.replace(/\/.*$/, '') : '';
-  return [group, kind, metadata.namespace ?? namespace, metadata.name].join(' ');
 }

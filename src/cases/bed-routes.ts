@@ -1,5 +1,5 @@
 import { entryName } from '../istio/entries.ts';
-import { type Applied, fillObjects } from '../istio/fill.ts';
+import { fillObjects } from '../istio/fill.ts';
 import { gatewayName, gatewayNamespace, gatewayTargetPort, selectorOrDefault } from '../istio/gateways.ts';
 import type { MachinePort } from '../istio/machine-ports.ts';
 import type { RunningMesh } from '../istio/mesh.ts';
@@ -22,7 +22,7 @@ function filled(objects: readonly KubeObject[]): KubeObject[] {
   const workloads = objects.filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet') as Workload[];
   const config = objects.filter(({ apiVersion }) => apiVersion.includes('istio.io/'));
   const namespaces = new Set(objects.map(namespaceOf));
-  return fillObjects({ services, workloads, config, namespaces } satisfies Applied);
+  return fillObjects({ services, workloads, config, namespaces });
 }
 
 /** The routes of a mesh without a cluster. */

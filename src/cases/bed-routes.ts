@@ -9,7 +9,7 @@ import { namesOf } from '../istio/routes.ts';
 import { MeshmockError } from '../plan/error.ts';
 import type { Call, Plan } from '../plan/plan.ts';
 import type { AssertedRequest } from './asserted-route.ts';
-import { type ClusterRequests, clusterRequests } from './clusters.ts';
+import { type ProxyCounts, proxyCounts } from './clusters.ts';
 import { clientName, type Entrance, entrancesOf, entranceTitle, gatewayOf, missingObjects } from './entrances.ts';
 import type { MeshRoutes, WayIn } from './mesh-routes.ts';
 import type { Way } from './mesh-under-test.ts';
@@ -74,8 +74,8 @@ export class BedRoutes implements MeshRoutes {
     });
   }
 
-  async clusterRequests(signal: AbortSignal): Promise<ClusterRequests> {
-    return clusterRequests((await this.mesh.stats(signal)).map(({ stats }) => stats));
+  async counts(signal: AbortSignal): Promise<ProxyCounts> {
+    return proxyCounts((await this.mesh.stats(signal)).map(({ stats }) => stats).join('\n'));
   }
 
   async behave(service: string, directives: string, signal: AbortSignal): Promise<AsyncDisposable> {

@@ -5,10 +5,12 @@ import { RunningMesh } from '../istio/mesh.ts';
 import { isService, type KubeObject } from '../istio/objects.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { formatPath } from '../plan/format.ts';
-import { BedRoutes, objectsToAdd } from './bed-routes.ts';
+import { BedRoutes } from './bed-routes.ts';
 import type { Case, CaseFile, Given } from './case.ts';
 import { type Coverage, coverageOf } from './coverage.ts';
+import { missingObjects } from './entrances.ts';
 import type { MeshUnderTest, Phase, Way } from './mesh-under-test.ts';
+import { RouteConfig } from './route-config.ts';
 import { Traffic } from './traffic.ts';
 
 export interface BedMeshOptions {
@@ -185,7 +187,7 @@ export class BedMesh implements MeshUnderTest {
 /** With what a file of asserted routes leaves to others. */
 function withAdded(given: readonly ManifestSource[], namespace: string) {
   const manifests = parseManifests(given);
-  const { objects, notes } = objectsToAdd(inNamespaces(manifests, namespace));
+  const { objects, notes } = missingObjects(new RouteConfig(inNamespaces(manifests, namespace)));
   const last = byIdentity(manifests, namespace);
   const twice = manifests.filter((manifest) => last.get(identityOf(manifest, namespace)) !== manifest);
   return {

@@ -1,5 +1,5 @@
 import { entryName } from '../istio/entries.ts';
-import { type Applied, fillObjects, saysNoPort } from '../istio/fill.ts';
+import { type Applied, fillObjects } from '../istio/fill.ts';
 import { gatewayName, gatewayNamespace, gatewayTargetPort, selectorOrDefault } from '../istio/gateways.ts';
 import type { MachinePort } from '../istio/machine-ports.ts';
 import type { RunningMesh } from '../istio/mesh.ts';
@@ -10,34 +10,11 @@ import { MeshmockError } from '../plan/error.ts';
 import type { Call, Plan } from '../plan/plan.ts';
 import type { AssertedRequest } from './asserted-route.ts';
 import { type ProxyCounts, proxyCounts } from './clusters.ts';
-import { clientName, type Entrance, entrancesOf, entranceTitle, gatewayOf, missingObjects } from './entrances.ts';
+import { clientName, type Entrance, entrancesOf, entranceTitle, gatewayOf } from './entrances.ts';
 import type { MeshRoutes, WayIn } from './mesh-routes.ts';
 import type { Way } from './mesh-under-test.ts';
-import { fullHost, type Gateway, hostsWithoutPort, namespaceOf, RouteConfig } from './route-config.ts';
+import { type Gateway, namespaceOf, RouteConfig } from './route-config.ts';
 import { wayThrough } from './way-through.ts';
-
-/**
- * What a file of asserted routes leaves to others: ways into the mesh, delegates, and Services with port 80 for
- * destinations without a port. For those a sidecar takes the port that it was called at.
- */
-export function objectsToAdd(given: readonly KubeObject[]): {
-  readonly objects: readonly KubeObject[];
-  readonly notes: readonly string[];
-} {
-  const { objects, notes } = missingObjects(new RouteConfig(given));
-  const all = [...given, ...objects];
-  const withoutPort = hostsWithoutPort(new RouteConfig(all));
-  const services = filled(all).filter(isService);
-  const meant = services.filter(({ metadata: { name, namespace = 'default' } }) =>
-    withoutPort.has(fullHost(name, namespace)),
-  );
-  return { objects: [...objects, ...meant.map(withPort80)], notes };
-}
-
-function withPort80(service: Service): Service {
-  const said = saysNoPort(service) ? [] : (service.spec.ports ?? []).filter(({ port }) => port !== 80);
-  return { ...service, spec: { ...service.spec, ports: [{ name: 'http', port: 80, targetPort: 80 }, ...said] } };
-}
 
 /** What `--fill` makes of objects. */
 function filled(objects: readonly KubeObject[]): KubeObject[] {
@@ -130,7 +107,7 @@ export class BedRoutes implements MeshRoutes {
     if (entry === undefined) throw new MeshmockError('internal', `there is no ${title}`);
     const [, name = '', said] = /^(.*?)(?::(\d+))?$/.exec(authority) ?? [];
     const service = this.services.find((one) => namesOf(one, namespace).includes(name.toLowerCase()));
-    const port = said === undefined ? (firstHttpPort(service) ?? 80) : Number(said);
+    const port = said === undefined ? (usualHttpPort(service) ?? 80) : Number(said);
     const call: Call = {
       ...{ scheme: 'http', host: service === undefined ? clientName : name, port, times: 1 },
       headers: [...headers.filter((header) => header.name !== 'host'), { name: 'host', value: authority }],
@@ -149,8 +126,10 @@ function addressOf({ host, port }: MachinePort): { readonly host: string; readon
   return { host: host === '' ? 'localhost' : host, port };
 }
 
-function firstHttpPort(service: Service | undefined): number | undefined {
-  return service?.spec.ports?.find((port) => protocolOf(port) === 'http')?.port;
+/** 80, as of every URL without a port, where it has that. */
+function usualHttpPort(service: Service | undefined): number | undefined {
+  const ports = (service?.spec.ports ?? []).filter((port) => protocolOf(port) === 'http').map(({ port }) => port);
+  return ports.includes(80) ? 80 : ports[0];
 }
 
 /** The port of the first server for an authority, of those that speak HTTP without TLS. */

@@ -16,9 +16,12 @@ export interface LiveEntry {
 /** A mesh that is running anyway, with manifests that are somebody else's. */
 export class LiveMesh implements MeshUnderTest {
   private readonly entries: readonly LiveEntry[];
+  private readonly phase: Phase;
 
-  constructor(entries: readonly LiveEntry[]) {
+  /** @param phase whether it has what the files apply */
+  constructor(entries: readonly LiveEntry[], phase: Phase) {
     this.entries = entries;
+    this.phase = phase;
   }
 
   /** Its proxies are not ours to ask. */
@@ -37,7 +40,8 @@ export class LiveMesh implements MeshUnderTest {
   cannotTry({ given, host, from, protocol, asserted }: Case, phase: Phase): string | undefined {
     if (asserted !== undefined)
       return 'which route a request takes, only the proxies of a mesh made for it tell: without --entry';
-    if (phase === 'before') return 'it is about the mesh without the change';
+    if (phase !== this.phase)
+      return `it is about the mesh ${phase === 'before' ? 'without the change: with --before' : 'with the change: without --before'}`;
     if (given.length > 0) return 'a workload of a running mesh is not made sick';
     if (host !== undefined && this.entryOf(from, protocol) === undefined)
       return `it needs --entry ${from ?? 'NAME'}=URL, for the host`;

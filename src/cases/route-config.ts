@@ -82,18 +82,6 @@ export function destinationsOf(service: VirtualService): Set<string> {
   return new Set(destinations.map(({ destination: { host } }) => fullHost(host, namespaceOf(service))));
 }
 
-/** The hosts to which VirtualServices send without saying a port. */
-export function hostsWithoutPort({ virtualServices }: RouteConfig): Set<string> {
-  return new Set(
-    virtualServices.flatMap((service) =>
-      (service.spec.http ?? [])
-        .flatMap(({ route = [] }) => route)
-        .filter(({ destination }) => destination.port === undefined)
-        .map(({ destination: { host } }) => fullHost(host, namespaceOf(service))),
-    ),
-  );
-}
-
 /** Whether a name is one of those that a host of a VirtualService stands for. */
 function isHostOf(host: string, name: string, namespace: string): boolean {
   if (host === '*') return true;

@@ -22,6 +22,10 @@ export const testSchema = {
     repeatable: true,
   },
   only: { parse: text, value: 'TEXT', help: 'only cases with this in their names', repeatable: true },
+  before: {
+    isSwitch: true,
+    help: 'the mesh of --entry does not have what the files apply: their cases before it are tried, not those with it',
+  },
   contrast: {
     isSwitch: true,
     help: 'each case of a change has to fail without it, and each one before it with it; and all is as before once it is gone',
@@ -73,7 +77,11 @@ export function readTestSettings(args: readonly string[]): TestSettings {
     if (values.failUntested)
       throw new MeshmockError('usage', '--fail-untested asks the proxies of a mesh that is made for the cases');
     if (values.keep) throw new MeshmockError('usage', '--keep is for a mesh that is made for the cases');
-  }
+  } else if (values.before)
+    throw new MeshmockError(
+      'usage',
+      '--before is for a mesh that is running (--entry): one of our own is tried both ways',
+    );
   if (values.failUntested && values.only.length > 0)
     throw new MeshmockError('usage', '--fail-untested is about all cases, and --only leaves some out');
   return { ...values, names: positionals };

@@ -53,8 +53,8 @@ export async function test(args: readonly string[]): Promise<void> {
   }
 }
 
-function meshOf({ entry, http, grpc }: TestSettings): MeshUnderTest {
-  if (entry.length > 0) return new LiveMesh(entry);
+function meshOf({ entry, before, http, grpc }: TestSettings): MeshUnderTest {
+  if (entry.length > 0) return new LiveMesh(entry, before ? 'before' : 'after');
   return new BedMesh({
     read: readManifestSources,
     ...{ http, grpc },

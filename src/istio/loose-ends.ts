@@ -1,4 +1,4 @@
-import { isClusterName } from './fill.ts';
+import { isClusterName } from './missing-services.ts';
 import { isService, type KubeObject, type Labels, type Service, selects, titleOf, type Workload } from './objects.ts';
 import { namesOf } from './routes.ts';
 

@@ -222,8 +222,8 @@ spec: {rules: [{${rule}}]}
 `;
     const http = { requests: [{ route: '/default/reviews/HTTPRoute[0]', config: apiConfig }] };
     assert.deepEqual(untested(route('HTTPRoute', '') + route('GRPCRoute', ''), http), ['GRPCRoute reviews: rule 1']);
-    const named = route('HTTPRoute', 'name: n') + route('GRPCRoute', 'name: n');
-    const seen = { requests: [{ route: 'n', config: apiConfig }] };
+    const named = route('HTTPRoute', 'name: both') + route('GRPCRoute', 'name: both');
+    const seen = { requests: [{ route: 'both', config: apiConfig }] };
     assert.deepEqual(untested(named, seen), []);
     assert.equal(unknown(named, seen).length, 2);
   });

@@ -191,7 +191,7 @@ suite('delays', () => {
     assert.equal(holds(100, 0, 120, 120, 120), false);
     assert.equal(holds(100, 2, 120, 120, 120), false);
     assert.equal(holds(50, 2, 5, 104, 7, 300), true);
-    assert.equal(holds(50, 2, 5, 104, 200, 300), false);
+    assert.equal(holds(50, 2, 5, 104, 250, 300), false);
     assert.equal(holds(50, 2, 5, 6, 7, 300), false);
   });
 });

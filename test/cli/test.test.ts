@@ -134,10 +134,26 @@ cases:
   - {name: host, call: /@reviews/x, host: a.example.com, from: ingress, expect: status = 418}
 ${always('plain')}`);
     assert.equal(code, 0, stdout);
-    assert.match(stdout, /skip {2}before .*\n +it is about the mesh without the change\n/);
+    assert.match(stdout, /skip {2}before .*\n +it is about the mesh without the change: with --before\n/);
     assert.match(stdout, /skip {2}sick .*\n +a workload of a running mesh is not made sick\n/);
     assert.match(stdout, /skip {2}host .*\n +it needs --entry ingress=URL, for the host\n/);
     assert.match(stdout, /1 passed, 3 skipped in/);
+  });
+
+  test('--before tries the cases before a change instead of those with it', async () => {
+    const cases = `apply: [x.yaml]
+before:
+  - {name: before, call: /@reviews/x, expect: status = 200}
+cases:
+  - {name: with, call: /@reviews/x, expect: status = 418}
+always:
+${always('both')}`;
+    const { code, stdout } = await run(cases, '--before');
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /pass {2}before .*\n +pass {2}both /);
+    assert.match(stdout, /skip {2}with .*\n +it is about the mesh with the change: without --before\n/);
+    assert.match(stdout, /2 passed, 2 skipped in/);
+    assert.equal((await run(cases)).code, 1);
   });
 
   test('--only takes cases by a part of their names', async () => {
@@ -280,6 +296,7 @@ ${always('plain')}`);
       [[file, '--entry', entry, '--keep'], /--keep is for a mesh that is made/],
       [[file, '--entry', entry, '--fail-untested'], /--fail-untested asks the proxies of a mesh that is made/],
       [[file, '--only', 'one', '--fail-untested'], /--fail-untested is about all cases, and --only leaves some out/],
+      [[file, '--before'], /--before is for a mesh that is running/],
       [[file, '--entry', entry, '--only'], /--only/],
       [[file, '--entry', entry, '--timeout', '5'], /--timeout/],
     ] as [string[], RegExp][]) {

@@ -77,6 +77,23 @@ async function results(...args: readonly string[]): Promise<{ code: number | nul
 const outcomes = ({ cases }: Shown): string[] => cases.map(({ name, outcome }) => `${name}: ${outcome}`);
 
 describe('meshmock test', () => {
+  it('goes on in another mesh when one dies under a case, and says all that came of it', async () => {
+    const file = (name: string, plan: string) =>
+      write(name, `manifests: [mesh.yaml]\ncases: [{name: ${name}, call: ${plan}, expect: service2 status = 200}]\n`);
+    const files = [
+      await file('slow.test.yaml', '/@service2/~delay=8s/x'),
+      await file('next.test.yaml', '/@service2/x'),
+    ];
+    await using program = startTest(...files);
+    while (!/slow.*0 of 1/.test(program.stderr)) await sleep(50, undefined, { signal: AbortSignal.timeout(60_000) });
+    // What it started first is the mesh, in namespaces of its own.
+    const [mesh = 0] = descendantsOf(program.child.pid ?? 0);
+    process.kill(mesh, 'SIGKILL');
+    assert.equal(await program.exited(), 3);
+    assert.match(program.stdout, /FAIL {2}slow[\s\S]*pass {2}next[\s\S]*1 passed, 1 failed/);
+    await assertNothingLeft(program, []);
+  });
+
   it('runs several files in one mesh: contrasts, sick workloads, refused manifests', async () => {
     const contrast = await write(
       'contrast.test.yaml',
@@ -272,7 +289,12 @@ spec: {host: "*.svc.cluster.local", subsets: [{name: v1, labels: {version: v1}}]
     );
     const first = await write(
       'first.test.yaml',
-      'manifests: [first.yaml]\nfill: true\ncases:\n  - {name: first, call: /x, expect: status = 200}\n',
+      `manifests: [first.yaml]
+fill: true
+cases:
+  - {name: first, call: /x, expect: status = 200}
+  - {name: made, call: /x, from: istio-ingressgateway.istio-system, host: a.test, expect: made status = 200}
+`,
     );
     await write(
       'first.yaml',
@@ -285,6 +307,11 @@ apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: {name: first}
 spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: first}
+spec: {hosts: [a.test], gateways: [first], http: [{route: [{destination: {host: made}}]}]}
 `,
     );
     const file = await write(

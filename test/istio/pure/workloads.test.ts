@@ -201,6 +201,34 @@ describe('--fill', () => {
     assert.deepEqual(a.spec.ports, [{ name: 'http-7000', port: 7000, targetPort: 7000 }]);
   });
 
+  it('gives a Service the ports at which routes send to it: where they say none, those that it may be called at', () => {
+    const routes = (...destinations: readonly object[]) => ({
+      http: [{ route: destinations.map((destination) => ({ destination })) }],
+    });
+    const to = (host: string, ...numbers: readonly number[]) => numbers.map((number) => ({ host, port: { number } }));
+    const made = fillObjects({
+      services: [],
+      workloads: [],
+      config: [
+        config('VirtualService', routes({ host: 'none' }, ...to('two', 7000, 7001), ...to('one', 7000))),
+        config('VirtualService', routes({ host: 'one.default.svc.cluster.local' }, { host: 'two.default' }), 'd'),
+        config('DestinationRule', { host: 'rule' }),
+        config('Gateway', { servers: [{ port: { number: 80 } }, { port: { number: 31400 } }] }),
+      ],
+      namespaces: new Set(['default']),
+    });
+    const ports = made
+      .filter(({ kind }) => kind === 'Service')
+      .map(({ metadata, spec }) => [metadata.name, (spec as Service['spec']).ports?.map(({ port }) => port)]);
+    assert.deepEqual(Object.fromEntries(ports), {
+      none: [8080, 9090, 80, 31400],
+      two: [7000, 7001, 80, 31400],
+      // It is the only one: Istio takes it wherever it is called at.
+      one: [7000],
+      rule: [8080, 9090],
+    });
+  });
+
   it('puts hosts outside into pods without a sidecar, and leaves those with addresses alone', () => {
     const entry = (spec: object) =>
       config('ServiceEntry', { hosts: ['api.test'], ports: [{ number: 80, name: 'http', protocol: 'HTTP' }], ...spec });

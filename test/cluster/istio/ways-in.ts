@@ -1,0 +1,50 @@
+/** What istio/cluster and istio/demo have people apply: traces, and ways into the mesh. */
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import type { Reply } from '../../../src/reply/reply.ts';
+import { runProgram } from '../../program.ts';
+import { eventually, type MockCluster } from '../mock-cluster.ts';
+
+/** The Services of the gateways, and who they are. */
+const ways = [
+  { file: 'istio/demo/ingress.yaml', service: 'istio-ingressgateway', namespace: 'istio-system' },
+  { file: 'istio/cluster/ingress-gateway-api.yaml', service: 'ingress-istio', namespace: 'default' },
+];
+
+/** @param mocks whose namespaces mock and default have meshes, and istio-system the Jaeger */
+export function clusterTests(mocks: () => MockCluster): void {
+  it('the trace of a cascade in its Jaeger is whole, with the spans of sidecars', async () => {
+    const { cluster } = mocks();
+    await using gateway = await cluster.portForward('service/gateway', 8080, 'mock');
+    await using jaeger = await cluster.portForward('service/jaeger', 16686, 'istio-system');
+    const { code, stdout, stderr } = await runProgram([
+      ...['call', `${gateway.host}/@middle/@grpc:leaf/traced`],
+      ...['--trace', `http://${jaeger.host}`, '--retry-until', '40s'],
+    ]);
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /sidecars of gateway\.mock, leaf\.mock, middle\.mock/);
+  });
+
+  it('sidecars write a line for each request', async () => {
+    const logs = ['-n', 'mock', 'logs', '--selector', 'app=middle', '-c', 'istio-proxy', '--tail', '100'];
+    await eventually(
+      () => mocks().cluster.kubectl(...logs),
+      (text) => text.includes('"GET /@grpc:leaf/traced HTTP/1.1" 200 '),
+    );
+  });
+
+  for (const { file, service, namespace } of ways)
+    it(`${file} is a way in`, async () => {
+      const { cluster } = mocks();
+      await cluster.kubectl('apply', '-f', file);
+      await cluster.kubectl('-n', namespace, 'wait', '--for=create', `deployment/${service}`, '--timeout=30s');
+      await cluster.kubectl('-n', namespace, 'rollout', 'status', `deployment/${service}`, '--timeout=60s');
+      await using forward = await cluster.portForward(`service/${service}`, 80, namespace);
+      const { calls } = await eventually(
+        async () => (await (await fetch(`http://${forward.host}/@service1/hello`)).json()) as Reply,
+        ({ service }) => service === 'gateway',
+      );
+      assert.equal(calls?.[0]?.reply?.service, 'service1');
+      await cluster.kubectl('delete', '-f', file);
+    });
+}

@@ -1,6 +1,12 @@
 import { entryName } from '../istio/entries.ts';
 import { type Applied, fillObjects } from '../istio/fill.ts';
-import { gatewayName, gatewayNamespace, gatewayTargetPort, selectorOrDefault } from '../istio/gateways.ts';
+import {
+  type Gateway,
+  gatewayName,
+  gatewayNamespace,
+  gatewayTargetPort,
+  selectorOrDefault,
+} from '../istio/gateways.ts';
 import type { MachinePort } from '../istio/machine-ports.ts';
 import type { RunningMesh } from '../istio/mesh.ts';
 import { isService, type KubeObject, type Service, selects, type Workload } from '../istio/objects.ts';
@@ -13,7 +19,7 @@ import { type ProxyCounts, proxyCounts } from './clusters.ts';
 import { clientName, type Entrance, entrancesOf, entranceTitle, gatewayOf } from './entrances.ts';
 import type { MeshRoutes, WayIn } from './mesh-routes.ts';
 import type { Way } from './mesh-under-test.ts';
-import { type Gateway, namespaceOf, RouteConfig } from './route-config.ts';
+import { namespaceOf, RouteConfig } from './route-config.ts';
 import { wayThrough } from './way-through.ts';
 
 /** What `--fill` makes of objects. */

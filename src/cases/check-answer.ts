@@ -1,10 +1,10 @@
 import type { CallResult } from '../reply/reply.ts';
 import type { AssertedRequest, Fault, Redirect } from './asserted-route.ts';
-import { type Finding, isFault, type RouteEvidence, whatCame } from './route-evidence.ts';
+import { type Checked, isFault, type RouteEvidence, whatCame } from './route-evidence.ts';
 import { isShare, tooSmall } from './shares.ts';
 
 /** Whether the answer is a redirect to where it should lead. */
-export function checkRedirect(redirect: Redirect, request: AssertedRequest, evidence: RouteEvidence): Finding {
+export function checkRedirect(redirect: Redirect, request: AssertedRequest, evidence: RouteEvidence): Checked {
   const { uri, authority, scheme, port, status } = redirect;
   const parts = [scheme === undefined ? '' : `${scheme}://`, authority ?? '', port === undefined ? '' : `:${port}`];
   const expected = `redirect with ${status} to ${parts.join('')}${uri ?? (parts.join('') === '' ? 'itself' : '')}`;
@@ -31,7 +31,7 @@ function portOf({ port, protocol }: URL): number {
 }
 
 /** Whether the proxy delays and aborts as many requests as it should. */
-export function checkFault({ delay, abort }: Fault, evidence: RouteEvidence): Finding[] {
+export function checkFault({ delay, abort }: Fault, evidence: RouteEvidence): Checked[] {
   return [
     ...(delay === undefined ? [] : [checkDelay(delay, evidence)]),
     ...(abort === undefined ? [] : [checkAbort(abort, evidence)]),
@@ -42,13 +42,13 @@ export function checkFault({ delay, abort }: Fault, evidence: RouteEvidence): Fi
 const noiseMs = 100;
 
 /** Proxies count what they delay; by how much, the shortest time tells that these requests can have taken. */
-function checkDelay({ delayMs, percent }: NonNullable<Fault['delay']>, { calls, delays }: RouteEvidence): Finding {
+function checkDelay({ delayMs, percent }: NonNullable<Fault['delay']>, { calls, delays }: RouteEvidence): Checked {
   const expected = `${percentTitle(percent)} delayed by ${delayMs} ms`;
   const timesMs = calls.map(beforeUpstreamMs).sort((one, other) => one - other);
   const leastMs = timesMs[Math.max(0, calls.length - delays)];
   if (leastMs !== undefined && (leastMs < delayMs * 0.97 || leastMs > delayMs * 1.2 + noiseMs))
     return { expected, seen: `${delays} of ${calls.length} delayed, by ${Math.round(leastMs)} ms`, holds: false };
-  return shareFinding(expected, 'delayed so', delays, calls.length, percent);
+  return checkShare(expected, 'delayed so', delays, calls.length, percent);
 }
 
 /** What a call took without what the service behind the first proxy took. */
@@ -56,7 +56,7 @@ function beforeUpstreamMs({ durationMs = 0, mesh }: CallResult): number {
   return durationMs - (mesh?.upstreamMs ?? 0);
 }
 
-function checkAbort({ status, percent }: NonNullable<Fault['abort']>, { calls }: RouteEvidence): Finding {
+function checkAbort({ status, percent }: NonNullable<Fault['abort']>, { calls }: RouteEvidence): Checked {
   const expected = `${percentTitle(percent)} aborted with ${status.status}`;
   if (status.kind === 'grpc')
     return { expected, seen: 'what is sent is HTTP, and that status is of gRPC', holds: undefined };
@@ -68,10 +68,10 @@ function checkAbort({ status, percent }: NonNullable<Fault['abort']>, { calls }:
       seen: `${faults.length} of ${calls.length} aborted, with ${[...others].join(', ')} too`,
       holds: false,
     };
-  return shareFinding(expected, `aborted with ${status.status}`, faults.length, calls.length, percent);
+  return checkShare(expected, `aborted with ${status.status}`, faults.length, calls.length, percent);
 }
 
-function shareFinding(expected: string, what: string, count: number, all: number, percent: number): Finding {
+function checkShare(expected: string, what: string, count: number, all: number, percent: number): Checked {
   const holds = isShare(count, all, percent / 100);
   return holds === undefined ? { expected, ...tooSmall(all) } : { expected, seen: `${count} of ${all} ${what}`, holds };
 }

@@ -1,7 +1,7 @@
 import type { AssertedRoute, Delegate, RouteDestination } from './asserted-route.ts';
 import { type Cluster, clusterTitle } from './clusters.ts';
 import { destinationsOf, fullHost, namespaceOf, type RouteConfig } from './route-config.ts';
-import { type Finding, isAborted, type RouteEvidence, takenBy, whatCame } from './route-evidence.ts';
+import { type Checked, isAborted, type RouteEvidence, takenBy, whatCame } from './route-evidence.ts';
 import { isShare, tooSmall } from './shares.ts';
 
 const byFault = 'a fault answers every request before its route is taken';
@@ -12,7 +12,7 @@ export function checkRoute(
   { request }: AssertedRoute,
   config: RouteConfig,
   evidence: RouteEvidence,
-): Finding {
+): Checked {
   const expected = `route to ${destinations.map(destinationTitle).join(', ')}`;
   const taken = takenBy(evidence);
   if (taken.length === 0 && isAborted(evidence)) return { expected, seen: byFault, holds: undefined };
@@ -51,9 +51,9 @@ export function checkDelegate(
   { request }: AssertedRoute,
   config: RouteConfig,
   evidence: RouteEvidence,
-): Finding {
+): Checked {
   const expected = `delegate ${namespace === undefined ? name : `${namespace}/${name}`}`;
-  const unseen = (seen: string): Finding => ({ expected, seen, holds: undefined });
+  const unseen = (seen: string): Checked => ({ expected, seen, holds: undefined });
   const taken = takenBy(evidence);
   if (taken.length === 0 && isAborted(evidence)) return unseen(byFault);
   const roots = config.of(request.authority);

@@ -1,19 +1,20 @@
+import type { HttpRoute, UriMatch } from '../istio/virtual-service.ts';
 import type { Rewrite } from './asserted-route.ts';
-import type { HttpRoute, RouteConfig, UriMatch } from './route-config.ts';
-import { type Finding, type RouteEvidence, received, whatCame } from './route-evidence.ts';
+import type { RouteConfig } from './route-config.ts';
+import { type Checked, type RouteEvidence, received, whatCame } from './route-evidence.ts';
 
 /** Whether services received the path and the authority that a rewrite makes of what was sent. */
-export function checkRewrite(rewrite: Rewrite, config: RouteConfig, evidence: RouteEvidence): Finding[] {
+export function checkRewrite(rewrite: Rewrite, config: RouteConfig, evidence: RouteEvidence): Checked[] {
   const { uri, authority, regex } = rewrite;
   const { replies, unseen } = received(evidence);
   const requests = replies.map(({ request }) => request);
-  const finding = (expected: string, values: readonly string[], wanted: readonly string[] | undefined): Finding => {
+  const finding = (expected: string, values: readonly string[], wanted: readonly string[] | undefined): Checked => {
     if (wanted === undefined) return { expected, seen: 'only RE2 knows what this regex means', holds: undefined };
     if (unseen !== undefined) return { expected, seen: unseen, holds: undefined };
     const seen = values.length === 0 ? whatCame(evidence) : `received ${[...new Set(values)].join(', ')}`;
     return { expected, seen, holds: values.length > 0 && values.every((value) => wanted.includes(value)) };
   };
-  const findings: Finding[] = [];
+  const findings: Checked[] = [];
   if (uri !== undefined || regex !== undefined) {
     const expected = uri === undefined ? `uri rewritten by ${regex?.match}` : `uri rewritten to ${uri}`;
     const wanted = uri === undefined ? byRegex(regex, evidence.path) : byPrefix(uri, config, evidence.path);

@@ -1,7 +1,8 @@
 import type { LoggedRequest } from '../istio/access-log.ts';
 import type { Manifest } from '../istio/manifest.ts';
 import { groupOf, type KubeObject } from '../istio/objects.ts';
-import { isApiRoute, isVirtualService } from '../istio/route-names.ts';
+import { isApiRoute } from '../istio/route-names.ts';
+import { isVirtualService } from '../istio/virtual-service.ts';
 import { type Finding, type Part, titleOf } from './finding.ts';
 import { MetRoutes } from './met-routes.ts';
 import { apiRouteFindings, routeFindings } from './route-coverage.ts';

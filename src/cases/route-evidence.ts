@@ -11,7 +11,7 @@ export interface RouteEvidence extends ProxyCounts {
 }
 
 /** One thing that is asserted of a route, and what was seen of it. */
-export interface Finding {
+export interface Checked {
   readonly expected: string;
   readonly seen: string;
   /** Undefined when it cannot be seen; then `seen` is the reason. */

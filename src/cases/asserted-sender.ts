@@ -8,6 +8,7 @@ import { clientName } from './entrances.ts';
 import type { MeshRoutes } from './mesh-routes.ts';
 import type { Way } from './mesh-under-test.ts';
 import { callRound, openClient, type Round } from './round.ts';
+import type { RouteConfig } from './route-config.ts';
 import type { RouteEvidence } from './route-evidence.ts';
 import { sampleSize } from './shares.ts';
 
@@ -46,7 +47,7 @@ export class AssertedSender {
     const { routes, stop } = this.around;
     const before = await routes.counts(stop);
     const calls: CallResult[] = [];
-    const round = await this.round(this.ways.way, requestsFor(this.asserted), calls);
+    const round = await this.round(this.ways.way, requestsFor(this.asserted, routes.config), calls);
     const counts = countsSince(before, await routes.counts(stop));
     const shown = await this.shown(calls);
     return { round, evidence: { path: this.asserted.request.uri, calls, ...counts, shown } };
@@ -90,10 +91,11 @@ export class AssertedSender {
 }
 
 /** How often it is sent: once, if nothing that is asserted is a matter of chance or of time. */
-function requestsFor({ route = [], fault }: AssertedRoute): number {
+function requestsFor({ route = [], fault }: AssertedRoute, config: RouteConfig): number {
   const percents = [fault?.delay?.percent, fault?.abort?.percent].filter((percent) => percent !== undefined);
   const shares = percents.filter((percent) => percent < 100).map((percent) => percent / 100);
-  if (route.length > 1) shares.push(...sharesOf(route));
+  // What is to be all may be a share.
+  if (route.length > 1 || route.some(({ host }) => config.sharesRoute(host))) shares.push(...sharesOf(route));
   if (shares.length > 0) return sampleSize(shares);
   return fault === undefined ? 1 : faultsAtOnce;
 }

@@ -33,6 +33,17 @@ export class RouteConfig {
     );
   }
 
+  /** Whether some route leads to a host and elsewhere as well. */
+  sharesRoute(host: string): boolean {
+    return this.virtualServices.some((service) => {
+      const isIt = (other: string): boolean =>
+        fullHost(other, namespaceOf(service)) === fullHost(host, namespaceOf(service));
+      return (service.spec.http ?? []).some(
+        ({ route }) => (route ?? []).length > 1 && route?.some(({ destination }) => isIt(destination.host)),
+      );
+    });
+  }
+
   virtualService(name: string, namespace: string): VirtualService | undefined {
     return this.virtualServices.find((one) => one.metadata.name === name && namespaceOf(one) === namespace);
   }

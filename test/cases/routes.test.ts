@@ -69,6 +69,18 @@ suite('where requests for an authority enter', () => {
   });
 });
 
+test('a destination that has others beside it is known by its short name and its full one', () => {
+  const routes = config(
+    '{ hosts: [a.test], http: [{ route: [{ destination: { host: a } }, { destination: { host: b.test } }] }] }',
+    '{ hosts: [b.test], http: [{ route: [{ destination: { host: c } }] }, { route: null }, { redirect: { uri: / } }] }',
+  );
+  const hosts = ['a', 'a.shop.svc.cluster.local', 'b.test', 'b', 'c'];
+  assert.deepEqual(
+    hosts.filter((host) => routes.sharesRoute(host)),
+    ['a', 'a.shop.svc.cluster.local', 'b.test'],
+  );
+});
+
 suite('the clusters that proxies count', () => {
   const line = (name: string, count: number): string =>
     `envoy_cluster_upstream_rq_total{cluster_name="${name}"} ${count}\n`;

@@ -57,7 +57,7 @@ suite('files of istio-config-validator, on a real mesh', { timeout: 300_000 }, (
       cases.filter(({ outcome }) => outcome !== 'failed').map(({ name }) => name),
       [],
     );
-    assert.equal(cases.length, 23);
+    assert.equal(cases.length, 24);
   });
 
   test('where the simulation differs from Istio and Envoy, what is sent tells', async () => {

@@ -1,51 +1,34 @@
-import { type Applied, fillObjects, saysNoPort } from '../istio/fill.ts';
-import { gatewayName, gatewayNamespace, gatewayTargetPort, selectorOrDefault } from '../istio/gateways.ts';
+import { entryName } from '../istio/entries.ts';
+import { fillObjects } from '../istio/fill.ts';
+import {
+  type Gateway,
+  gatewayName,
+  gatewayNamespace,
+  gatewayTargetPort,
+  selectorOrDefault,
+} from '../istio/gateways.ts';
 import type { MachinePort } from '../istio/machine-ports.ts';
 import type { RunningMesh } from '../istio/mesh.ts';
-import { type KubeObject, type Service, selects, type Workload } from '../istio/objects.ts';
+import { isService, type KubeObject, type Service, selects, type Workload } from '../istio/objects.ts';
 import { protocolOf } from '../istio/ports.ts';
 import { namesOf } from '../istio/routes.ts';
 import { MeshmockError } from '../plan/error.ts';
-import { formatPath } from '../plan/format.ts';
 import type { Call, Plan } from '../plan/plan.ts';
 import type { AssertedRequest } from './asserted-route.ts';
-import { type ClusterRequests, clusterRequests } from './clusters.ts';
-import { clientName, type Entrance, entrancesOf, entranceTitle, gatewayOf, missingObjects } from './entrances.ts';
-import { innermost } from './live-mesh.ts';
+import { type ProxyCounts, proxyCounts } from './clusters.ts';
+import { clientName, type Entrance, entrancesOf, entranceTitle, gatewayOf } from './entrances.ts';
 import type { MeshRoutes, WayIn } from './mesh-routes.ts';
 import type { Way } from './mesh-under-test.ts';
-import { fullHost, type Gateway, hostsWithoutPort, namespaceOf, RouteConfig } from './route-config.ts';
-
-/**
- * What a file of asserted routes leaves to others: ways into the mesh, delegates, and Services with port 80 for
- * destinations without a port. For those a sidecar takes the port that it was called at.
- */
-export function objectsToAdd(given: readonly KubeObject[]): {
-  readonly objects: readonly KubeObject[];
-  readonly notes: readonly string[];
-} {
-  const { objects, notes } = missingObjects(new RouteConfig(given));
-  const all = [...given, ...objects];
-  const withoutPort = hostsWithoutPort(new RouteConfig(all));
-  const services = filled(all).filter(({ kind }) => kind === 'Service') as Service[];
-  const meant = services.filter(({ metadata: { name, namespace = 'default' } }) =>
-    withoutPort.has(fullHost(name, namespace)),
-  );
-  return { objects: [...objects, ...meant.map(withPort80)], notes };
-}
-
-function withPort80(service: Service): Service {
-  const said = saysNoPort(service) ? [] : (service.spec.ports ?? []).filter(({ port }) => port !== 80);
-  return { ...service, spec: { ...service.spec, ports: [{ name: 'http', port: 80, targetPort: 80 }, ...said] } };
-}
+import { namespaceOf, RouteConfig } from './route-config.ts';
+import { wayThrough } from './way-through.ts';
 
 /** What `--fill` makes of objects. */
 function filled(objects: readonly KubeObject[]): KubeObject[] {
-  const services = objects.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Service') as Service[];
+  const services = objects.filter(isService);
   const workloads = objects.filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet') as Workload[];
   const config = objects.filter(({ apiVersion }) => apiVersion.includes('istio.io/'));
   const namespaces = new Set(objects.map(namespaceOf));
-  return fillObjects({ services, workloads, config, namespaces } satisfies Applied);
+  return fillObjects({ services, workloads, config, namespaces });
 }
 
 /** The routes of a mesh without a cluster. */
@@ -60,7 +43,7 @@ export class BedRoutes implements MeshRoutes {
     this.mesh = mesh;
     this.config = new RouteConfig(objects);
     const all = [...objects, ...filled(objects)];
-    this.services = all.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Service') as Service[];
+    this.services = all.filter(isService);
     this.workloads = all.filter(({ kind }) => kind === 'Deployment') as Workload[];
   }
 
@@ -74,14 +57,14 @@ export class BedRoutes implements MeshRoutes {
     });
   }
 
-  async clusterRequests(signal: AbortSignal): Promise<ClusterRequests> {
-    return clusterRequests((await this.mesh.stats(signal)).map(({ stats }) => stats));
+  async counts(signal: AbortSignal): Promise<ProxyCounts> {
+    return proxyCounts((await this.mesh.stats(signal)).map(({ stats }) => stats).join('\n'));
   }
 
   async behave(service: string, directives: string, signal: AbortSignal): Promise<AsyncDisposable> {
     const stack = new AsyncDisposableStack();
-    await this.mesh.behave(service, directives, signal);
-    stack.defer(async () => void (await this.mesh.behave(service, undefined, signal)));
+    await this.mesh.behave({ service, directives }, signal);
+    stack.defer(async () => void (await this.mesh.behave({ service }, signal)));
     return stack;
   }
 
@@ -116,7 +99,7 @@ export class BedRoutes implements MeshRoutes {
     const { name, namespace = 'default' } = service?.metadata ?? {
       ...{ name: gatewayName(selector), namespace: gatewayNamespace },
     };
-    return namespace === 'default' ? name : `${name}.${namespace}`;
+    return entryName(name, namespace);
   }
 
   /** A client with a sidecar makes the call; whom it dials does not matter to the sidecar, but which port. */
@@ -125,23 +108,19 @@ export class BedRoutes implements MeshRoutes {
     { authority, method, uri, headers }: AssertedRequest,
     timeoutMs: number,
   ): Way {
-    const entryName = namespace === 'default' ? clientName : `${clientName}.${namespace}`;
-    const entry = this.mesh.ports.find(({ entry }) => entry.name === entryName && entry.protocol === 'http');
-    if (entry === undefined) throw new MeshmockError('internal', `there is no ${entryName}`);
+    const title = entryName(clientName, namespace);
+    const entry = this.mesh.ports.find(({ entry }) => entry.name === title && entry.protocol === 'http');
+    if (entry === undefined) throw new MeshmockError('internal', `there is no ${title}`);
     const [, name = '', said] = /^(.*?)(?::(\d+))?$/.exec(authority) ?? [];
     const service = this.services.find((one) => namesOf(one, namespace).includes(name.toLowerCase()));
-    const port = said === undefined ? (firstHttpPort(service) ?? 80) : Number(said);
+    const port = said === undefined ? (usualHttpPort(service) ?? 80) : Number(said);
     const call: Call = {
       ...{ scheme: 'http', host: service === undefined ? clientName : name, port, times: 1 },
       headers: [...headers.filter((header) => header.name !== 'host'), { name: 'host', value: authority }],
       options: { timeoutMs, ...(method === 'GET' ? {} : { method }) },
       then: undefined,
     };
-    const plan: Plan = { kind: 'calls', directives: [], stages: [[call]], then: answerPlan(uri) };
-    return {
-      target: { scheme: 'http', address: addressOf(entry), plan, path: formatPath(plan) },
-      ...{ method: 'GET', headers: [], connectTo: [], unwrap: innermost },
-    };
+    return wayThrough({ scheme: 'http', address: addressOf(entry) }, call, answerPlan(uri));
   }
 }
 
@@ -153,8 +132,10 @@ function addressOf({ host, port }: MachinePort): { readonly host: string; readon
   return { host: host === '' ? 'localhost' : host, port };
 }
 
-function firstHttpPort(service: Service | undefined): number | undefined {
-  return service?.spec.ports?.find((port) => protocolOf(port) === 'http')?.port;
+/** 80, as of every URL without a port, where it has that. */
+function usualHttpPort(service: Service | undefined): number | undefined {
+  const ports = (service?.spec.ports ?? []).filter((port) => protocolOf(port) === 'http').map(({ port }) => port);
+  return ports.includes(80) ? 80 : ports[0];
 }
 
 /** The port of the first server for an authority, of those that speak HTTP without TLS. */

@@ -1,8 +1,12 @@
-import type { LoggedRequest } from '../istio/access-log.ts';
 import type { Manifest } from '../istio/manifest.ts';
-import { isVirtualService } from '../istio/route-names.ts';
-import { type Finding, type Part, titleOf } from './finding.ts';
-import { gatewayRouteFindings, routeFindings } from './route-coverage.ts';
+import type { KubeObject } from '../istio/objects.ts';
+import { isApiRoute } from '../istio/route-names.ts';
+import { isVirtualService } from '../istio/virtual-service.ts';
+import type { Finding, Part } from './finding.ts';
+import { MetRoutes } from './met-routes.ts';
+import { isAuthorizationPolicy, ruleFindings } from './policy-coverage.ts';
+import { apiRouteFindings, routeFindings } from './route-coverage.ts';
+import { isDestinationRule, subsetFindings } from './subset-coverage.ts';
 import type { Met } from './traffic.ts';
 
 export interface Coverage {
@@ -16,21 +20,23 @@ export interface Coverage {
  * @param namespace of objects that say none
  */
 export function coverageOf(manifests: readonly Manifest[], namespace: string, met: Met): Coverage {
-  const findings = manifests
-    .map(({ object, whereIs }) => ({
-      object: { ...object, metadata: { ...object.metadata, namespace: object.metadata.namespace ?? namespace } },
-      whereIs,
-    }))
-    .flatMap((manifest) => findingsOf(manifest, met));
+  const all = manifests.map(({ object, whereIs }) => ({
+    object: { ...object, metadata: { ...object.metadata, namespace: object.metadata.namespace ?? namespace } },
+    whereIs,
+  }));
+  const objects = all.map(({ object }) => object);
+  const around = { met, objects, routes: new MetRoutes(objects, met.requests) };
   const hidden = manifests.find(changesLogs);
-  const known = (finding: Finding): Finding =>
-    hidden === undefined || finding.reason !== undefined || finding.object.startsWith('DestinationRule')
-      ? finding
-      : { ...finding, reason: `Telemetry ${hidden.object.metadata.name} changes the access logs, which say it` };
-  const all = findings.map(known);
+  const findings = all
+    .flatMap((manifest) => findingsOf(manifest, around))
+    .map((finding) =>
+      hidden === undefined || finding.reason !== undefined || finding.object.startsWith('DestinationRule')
+        ? finding
+        : { ...finding, reason: `Telemetry ${hidden.object.metadata.name} changes the access logs, which say it` },
+    );
   return {
-    untested: all.filter(({ reason }) => reason === undefined),
-    unknown: all.flatMap((one) => (one.reason === undefined ? [] : [{ ...one, reason: one.reason }])),
+    untested: findings.filter(({ reason }) => reason === undefined),
+    unknown: findings.flatMap((one) => (one.reason === undefined ? [] : [{ ...one, reason: one.reason }])),
   };
 }
 
@@ -38,57 +44,19 @@ function changesLogs({ object }: Manifest): boolean {
   return object.kind === 'Telemetry' && (object.spec as { accessLogging?: unknown } | undefined)?.accessLogging != null;
 }
 
-function findingsOf(manifest: Manifest, met: Met): Finding[] {
-  const { object } = manifest;
-  if (isVirtualService(object)) return routeFindings(object, manifest.whereIs, met.requests);
-  if (object.apiVersion.startsWith('networking.istio.io/') && object.kind === 'DestinationRule')
-    return subsetFindings(manifest, met.clusters);
-  if (object.apiVersion.startsWith('security.istio.io/') && object.kind === 'AuthorizationPolicy')
-    return ruleFindings(manifest, met.requests);
-  if (/^gateway\.networking\.k8s\.io\//.test(object.apiVersion) && /^(?:HTTP|GRPC)Route$/.test(object.kind))
-    return gatewayRouteFindings(manifest, met.requests);
+/** What a mesh has, and what requests met of it. */
+interface Around {
+  readonly objects: readonly KubeObject[];
+  readonly met: Met;
+  readonly routes: MetRoutes;
+}
+
+function findingsOf(manifest: Manifest, { objects, met, routes }: Around): Finding[] {
+  const { object, whereIs } = manifest;
+  if (isVirtualService(object)) return routeFindings(object, whereIs, routes);
+  if (isApiRoute(object)) return apiRouteFindings(object, whereIs, routes);
+  if (isDestinationRule(object))
+    return subsetFindings(object, whereIs, objects.filter(isDestinationRule), met.clusters);
+  if (isAuthorizationPolicy(object)) return ruleFindings(object, whereIs, objects, met.requests);
   return [];
-}
-
-function subsetFindings(manifest: Manifest, clusters: ReadonlySet<string>): Finding[] {
-  const { metadata, spec } = manifest.object;
-  const { host = '', subsets = [] } = (spec ?? {}) as { host?: string; subsets?: { name: string }[] };
-  const full = host.includes('.') || host.includes('*') ? host : `${host}.${metadata.namespace}.svc.cluster.local`;
-  const isMeant = (name: string): boolean => (full.startsWith('*') ? name.endsWith(full.slice(1)) : name === full);
-  const met = new Set(
-    [...clusters].flatMap((cluster) => {
-      const [, , subset = '', name = ''] = cluster.split('|');
-      return isMeant(name) ? [subset] : [];
-    }),
-  );
-  return subsets.flatMap(({ name }, index) =>
-    met.has(name)
-      ? []
-      : [
-          {
-            object: titleOf(manifest),
-            part: `subset ${name}`,
-            where: manifest.whereIs(['spec', 'subsets', String(index)]),
-          },
-        ],
-  );
-}
-
-function ruleFindings(manifest: Manifest, requests: readonly LoggedRequest[]): Finding[] {
-  const { metadata, spec } = manifest.object;
-  const { action = 'ALLOW', rules = [] } = (spec ?? {}) as { action?: string; rules?: unknown[] };
-  const isDryRun = metadata.annotations?.['istio.io/dry-run'] === 'true';
-  const decided = new Set(requests.map(({ rule }) => rule));
-  return rules.flatMap((_, index): Finding[] => {
-    if (decided.has(`ns[${metadata.namespace}]-policy[${metadata.name}]-rule[${index}]`)) return [];
-    const finding = {
-      object: titleOf(manifest),
-      part: `rule ${index + 1}`,
-      where: manifest.whereIs(['spec', 'rules', String(index)]),
-    };
-    if (isDryRun) return [{ ...finding, reason: 'it is a dry run, which decides nothing' }];
-    return action === 'ALLOW' || action === 'DENY'
-      ? [finding]
-      : [{ ...finding, reason: `a proxy does not say which rule of action ${action} matched` }];
-  });
 }

@@ -1,9 +1,9 @@
 import { MeshmockError } from '../plan/error.ts';
 import { formatPath } from '../plan/format.ts';
-import { type Call, defaultPorts, type Plan } from '../plan/plan.ts';
-import type { CallResult } from '../reply/reply.ts';
+import { type Call, defaultPorts } from '../plan/plan.ts';
 import type { Case, Given } from './case.ts';
 import type { MeshUnderTest, Phase, Way } from './mesh-under-test.ts';
+import { wayThrough } from './way-through.ts';
 
 /** A way into a mesh that is running: a meshmock, or a gateway. */
 export interface LiveEntry {
@@ -64,9 +64,7 @@ export class LiveMesh implements MeshUnderTest {
         'usage',
         `give --entry ${from}=URL, or --entry URL of a meshmock through which ${from} is called`,
       );
-    const path = formatPath(through(testCase, from, protocol, plan));
-    const target = { scheme: entry.protocol, address: entry.address, plan, path };
-    return { target, headers: [], connectTo: [], unwrap: innermost };
+    return wayThrough({ scheme: entry.protocol, address: entry.address }, firstCall(testCase, from), plan);
   }
 
   async sicken(given: readonly Given[]): Promise<AsyncDisposable> {
@@ -81,14 +79,8 @@ export class LiveMesh implements MeshUnderTest {
   }
 }
 
-/** The plan of a meshmock that has the case's own carried out by the service that begins it. */
-function through({ headers, method, timeoutMs }: Case, host: string, scheme: 'http' | 'grpc', then: Plan): Plan {
+/** The call of the service that begins the case. */
+function firstCall({ headers, method, timeoutMs, protocol: scheme }: Case, host: string): Call {
   const options = { timeoutMs, ...(method === 'GET' || scheme === 'grpc' ? {} : { method }) };
-  const call: Call = { scheme, host, port: defaultPorts[scheme], times: 1, headers, options, then: undefined };
-  return { kind: 'calls', directives: [], stages: [[call]], then };
-}
-
-/** The call that the entry made; the entry's own answer when it made none. */
-export function innermost(answer: CallResult): CallResult {
-  return answer.reply?.calls?.[0] ?? answer;
+  return { scheme, host, port: defaultPorts[scheme], times: 1, headers, options, then: undefined };
 }

@@ -70,19 +70,21 @@ export async function callRound(
   onAnswer: (call: CallResult) => void,
   stop: AbortSignal,
 ): Promise<Round> {
-  const { repeat, concurrency, expectations, unwrap = (answer) => answer } = settings;
+  const { repeat, concurrency, expectations, unwrap } = settings;
   const send = sender(settings, client, userAgent, stop);
   const collector = new SummaryCollector<never>();
   const checks = expectations.map((expectation) => new Check(expectation, settings.target.plan));
   let isAnswered = false;
+  let isEntered = unwrap === undefined;
   await inTurn(
     repeat,
     concurrency,
     () => !stop.aborted,
     async (index) => {
       const answer = await send();
-      isAnswered ||= answer.answeredBy !== 'nobody';
-      const call = unwrap(answer);
+      isEntered ||= answer.answeredBy !== 'nobody';
+      const call = unwrap?.(answer) ?? answer;
+      isAnswered ||= call.answeredBy !== 'nobody';
       collector.add(index, call);
       for (const check of checks) check.observe(call);
       onAnswer(call);
@@ -94,7 +96,7 @@ export async function callRound(
     summary: repeat === 1 ? undefined : collector.summary(),
     verdicts: checks.map((check) => check.verdict()),
     isAnswered,
-    isExpected: expectations.some(expectsNoAnswer),
+    isExpected: isEntered && expectations.some(expectsNoAnswer),
   };
 }
 

@@ -10,7 +10,6 @@ export interface CaseRun {
   readonly round: Round;
   /** Whether every expectation holds. */
   readonly holds: boolean;
-  readonly durationMs: number;
   /** What cannot be seen of what is asserted, with the reasons. */
   readonly unseen?: readonly string[];
 }
@@ -30,14 +29,32 @@ export async function runCase(
   onAnswer: () => void,
   stop: AbortSignal,
 ): Promise<CaseRun> {
-  const startedAt = performance.now();
   const way = mesh.wayOf(testCase);
   await using _sick = await mesh.sicken(testCase.given, stop);
-  for (;;) {
+  const once = async (): Promise<CaseRun> => {
     const round = await fresh(testCase, way, userAgent, onAnswer, stop);
     const holds = round.verdicts.every(({ passed }) => passed) && (round.isAnswered || round.isExpected);
-    const durationMs = performance.now() - startedAt;
-    if (holds || durationMs + pauseMs > testCase.retryUntilMs) return { way, round, holds, durationMs };
+    return { way, round, holds };
+  };
+  // Awaited here: nobody is to be well again before the answers have come.
+  return await retried(once, ({ holds }) => holds, testCase, stop);
+}
+
+/**
+ * Does something again until it is as it should be, or the time of its case for that is up.
+ *
+ * @throws MeshmockError `canceled` when it was stopped
+ */
+export async function retried<T>(
+  once: () => Promise<T>,
+  isRight: (result: T) => boolean,
+  { retryUntilMs }: Pick<Case, 'retryUntilMs'>,
+  stop: AbortSignal,
+): Promise<T> {
+  const startedAt = performance.now();
+  for (;;) {
+    const result = await once();
+    if (isRight(result) || performance.now() - startedAt + pauseMs > retryUntilMs) return result;
     await setTimeout(pauseMs, undefined, { signal: stop }).catch(() => {});
     if (stop.aborted) throw new MeshmockError('canceled', 'stopped');
   }

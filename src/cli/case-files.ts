@@ -1,8 +1,10 @@
-import { existsSync } from 'node:fs';
+import { existsSync, globSync, statSync } from 'node:fs';
+import path from 'node:path';
 import type { Case, CaseFile } from '../cases/case.ts';
+import { parseManifests } from '../istio/manifest.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { parseCaseFile } from './case-file.ts';
-import { readText } from './manifest-sources.ts';
+import { readManifestSources, readText } from './manifest-sources.ts';
 import type { TestSettings } from './test-options.ts';
 import { isValidatorFile, parseValidatorFile } from './validator-file.ts';
 
@@ -12,11 +14,47 @@ import { isValidatorFile, parseValidatorFile } from './validator-file.ts';
  * @throws MeshmockError `usage`
  */
 export function readCaseFiles(settings: TestSettings): CaseFile[] {
-  const { files, only } = settings;
-  const read = files.map((name) => readCaseFile(name, settings));
-  if (only.length === 0) return read;
+  const { names, only, entry } = settings;
+  const read = [...new Set(names.flatMap(caseFilesOf))].map((name) => readCaseFile(name, settings));
+  const left = only.length === 0 ? read : filesOfOnly(read, only);
+  // Those of a running mesh are somebody else's, and need not be here.
+  if (entry.length === 0) checkManifests(left);
+  return left;
+}
+
+const inFolders = { exclude: ['**/node_modules'] };
+
+function caseFilesOf(name: string): string[] {
+  const stat = statSync(name, { throwIfNoEntry: false });
+  if (stat === undefined) throw new MeshmockError('usage', `${name}: there is no such file or folder`);
+  if (!stat.isDirectory()) return [name];
+  const found = globSync('**/*.{yaml,yml}', { cwd: name, ...inFolders }).filter(isCaseFile);
+  if (found.length === 0)
+    throw new MeshmockError('usage', `${name}: this folder has no test.yaml, *.test.yaml or *_test.yaml in it`);
+  return found.sort().map((file) => path.join(name, file));
+}
+
+/** Whether a file of a folder is read with it; `_test` is how istio-config-validator's users name theirs. */
+export function isCaseFile(file: string): boolean {
+  return /(?:^|[/._])test\.ya?ml$/.test(file);
+}
+
+/** The folders among names, and those below them: where files of cases may come and go. */
+export function caseFolders(names: readonly string[]): string[] {
+  const folders = names.filter((name) => statSync(name, { throwIfNoEntry: false })?.isDirectory());
+  return folders.flatMap((name) => globSync('**/', { cwd: name, ...inFolders }).map((below) => path.join(name, below)));
+}
+
+function filesOfOnly(files: readonly CaseFile[], only: readonly string[]): CaseFile[] {
+  const names = files.flatMap(({ before, cases, always }) => [...before, ...cases, ...always].map(({ name }) => name));
+  const unknown = only.find((part) => !names.some((name) => name.includes(part)));
+  if (unknown !== undefined)
+    throw new MeshmockError(
+      'usage',
+      `--only: no case has "${unknown}" in its name; the nearest: ${nearest(unknown, names).join(', ')}`,
+    );
   const meant = ({ name }: Case): boolean => only.some((part) => name.includes(part));
-  const left = read
+  return files
     .map((file) => ({
       ...file,
       before: file.before.filter(meant),
@@ -24,18 +62,42 @@ export function readCaseFiles(settings: TestSettings): CaseFile[] {
       always: file.always.filter(meant),
     }))
     .filter(({ before, cases, always }) => before.length + cases.length + always.length > 0);
-  if (left.length === 0)
-    throw new MeshmockError('usage', `no case has ${only.map((part) => `"${part}"`).join(' or ')} in its name`);
-  return left;
 }
 
-function readCaseFile(name: string, { timeout, retryUntil = 0, manifests, entry }: TestSettings): CaseFile {
+/** Those of names that have the most pairs of letters of a text. */
+function nearest(part: string, names: readonly string[]): string[] {
+  const text = part.toLowerCase();
+  const pairs = Array.from({ length: text.length - 1 }, (_, index) => text.slice(index, index + 2));
+  const shared = (name: string): number => pairs.filter((pair) => name.toLowerCase().includes(pair)).length;
+  return [...new Set(names)]
+    .toSorted((a, b) => shared(b) - shared(a))
+    .slice(0, 3)
+    .map((name) => `"${name}"`);
+}
+
+/** Before a mesh is brought up: what is missing or no YAML must not cost anybody that time. */
+function checkManifests(files: readonly CaseFile[]): void {
+  const named = new Set<string>();
+  for (const { name, manifests, change } of files)
+    for (const manifest of [...manifests, ...change]) {
+      if (!existsSync(manifest)) throw new MeshmockError('usage', `${name}: there is no file or folder ${manifest}`);
+      named.add(manifest);
+    }
+  parseManifests(readManifestSources([...named]));
+}
+
+function readCaseFile(name: string, { timeout, retryUntil = 0, manifests }: TestSettings): CaseFile {
   const content = readText(name);
+  if (isKubernetesManifest(content))
+    throw new MeshmockError(
+      'usage',
+      `${name}: this is no file of cases but a Kubernetes manifest: did you mean a file with "manifests: [${path.basename(name)}]" and cases about it?`,
+    );
   const parse = isValidatorFile(content) ? parseValidatorFile : parseCaseFile;
   const file = parse(content, name, { timeoutMs: timeout, retryUntilMs: retryUntil });
-  const all = { ...file, manifests: [...manifests, ...file.manifests] };
-  // Those of a running mesh are somebody else's, and need not be here.
-  const missing = [...all.manifests, ...all.change].find((path) => entry.length === 0 && !existsSync(path));
-  if (missing !== undefined) throw new MeshmockError('usage', `${name}: there is no file or folder ${missing}`);
-  return all;
+  return { ...file, manifests: [...manifests, ...file.manifests] };
+}
+
+function isKubernetesManifest(content: string): boolean {
+  return ['apiVersion', 'kind'].every((field) => new RegExp(`^[\\s{]*["']?${field}["']?[ \\t]*:`, 'm').test(content));
 }

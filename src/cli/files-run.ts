@@ -1,14 +1,15 @@
 import type { Case, CaseFile } from '../cases/case.ts';
 import type { Coverage } from '../cases/coverage.ts';
 import type { MeshUnderTest, Phase } from '../cases/mesh-under-test.ts';
-import { runAsserted } from '../cases/run-asserted.ts';
+import { runAsserted, type Unseen } from '../cases/run-asserted.ts';
 import { type CaseRun, runCase } from '../cases/run-case.ts';
 import { type Step, stepsOf } from '../cases/steps.ts';
 import { MeshmockError } from '../plan/error.ts';
+import type { CaseResult, FileResult, Outcome } from './case-result.ts';
 import { Progress } from './progress.ts';
 import { programVersion } from './serve.ts';
 import type { TestSettings } from './test-options.ts';
-import type { CaseResult, FileResult, Outcome, TestReport } from './test-report.ts';
+import type { TestReport } from './test-report.ts';
 
 /** Tries the cases of files on a mesh, one after the other. */
 export class FilesRun {
@@ -29,29 +30,44 @@ export class FilesRun {
   async file(file: CaseFile): Promise<FileResult> {
     this.report.beginFile(file.name);
     const cases: CaseResult[] = [];
+    let problem: string | undefined;
     let coverage: Coverage | undefined;
     for (const step of stepsOf(file, this.settings.contrast)) {
       if (step.title !== '') this.report.beginStep(step.title);
-      const results = await this.step(file, step);
+      // What was refused is part of what comes next, or was to come before it.
+      const wasRefused = problem !== undefined;
+      problem ??= await this.become(file, step.phase);
+      if (problem !== undefined && !wasRefused) this.report.refused(problem);
+      const results = await this.step(step, problem === undefined);
       cases.push(...results);
-      if (step.phase === 'after' && this.isWhole(results)) coverage = await this.mesh.coverage(this.stop);
+      if (step.phase === 'after' && this.isWhole(results)) coverage = await this.coverage();
     }
     if (coverage !== undefined) this.report.covered(coverage);
-    return { name: file.name, cases, coverage };
+    return { name: file.name, cases, problem, coverage };
+  }
+
+  /** What was seen of the cases counts, whether more can be told or not. */
+  private async coverage(): Promise<Coverage | undefined> {
+    try {
+      return await this.mesh.coverage(this.stop);
+    } catch (error) {
+      if (!(error instanceof MeshmockError) || this.stop.aborted) throw error;
+      this.report.became([`what no case has met cannot be told: ${error.message}`]);
+      return undefined;
+    }
   }
 
   /** Whether what no case has met, none of the file would. */
   private isWhole(results: readonly CaseResult[]): boolean {
-    return this.settings.only.length === 0 && !results.some(({ outcome }) => outcome.kind === 'refused');
+    const isRun = ({ outcome: { kind } }: CaseResult): boolean => kind !== 'refused' && kind !== 'not_run';
+    return this.settings.only.length === 0 && results.every(isRun);
   }
 
-  private async step(file: CaseFile, { phase, title, cases }: Step): Promise<CaseResult[]> {
+  private async step({ phase, title, cases }: Step, isThere: boolean): Promise<CaseResult[]> {
     const results: CaseResult[] = [];
-    const refused = await this.become(file, phase);
     for (const { testCase, isToHold } of cases) {
       const startedAt = performance.now();
-      const outcome: Outcome =
-        refused === undefined ? await this.try(testCase, phase, isToHold) : { kind: 'refused', problem: refused };
+      const outcome: Outcome = isThere ? await this.try(testCase, phase, isToHold) : { kind: 'not_run' };
       const result = { testCase, step: title, isToHold, outcome, durationMs: performance.now() - startedAt };
       results.push(result);
       this.report.add(result);
@@ -92,13 +108,15 @@ export class FilesRun {
       return { kind: 'failed', round, way };
     } catch (error) {
       if (!(error instanceof MeshmockError) || this.stop.aborted) throw error;
+      // The change may bring whom it begins with, or makes sick; a misspelt name is refused where the case has to hold.
+      if (!isToHold && error.code === 'usage') return { kind: 'passed', unseen: [] };
       return { kind: 'refused', problem: error.message };
     } finally {
       progress.stop();
     }
   }
 
-  private async run(testCase: Case, onAnswer: () => void): Promise<CaseRun | { readonly unseen: readonly string[] }> {
+  private async run(testCase: Case, onAnswer: () => void): Promise<CaseRun | Unseen> {
     const { mesh, userAgent, stop } = this;
     if (testCase.asserted === undefined) return runCase(testCase, mesh, userAgent, onAnswer, stop);
     if (mesh.routes === undefined) throw new MeshmockError('internal', 'the routes of this mesh cannot be seen');

@@ -1,5 +1,6 @@
 import type { ApplyReport } from '../istio/bed.ts';
 import { defaultMesh } from '../istio/control-client.ts';
+import { entryName } from '../istio/entries.ts';
 import type { MachinePort } from '../istio/machine-ports.ts';
 import type { PodStatus } from '../istio/messages.ts';
 
@@ -43,9 +44,7 @@ export function entryLines(ports: readonly MachinePort[], pods: readonly PodStat
       if (entry.kind === 'gateway') return `port ${entry.port} ${where}`;
       return `${entry.protocol} ${where}`;
     });
-    const behind = pods.filter(
-      ({ service, namespace }) => name === (namespace === 'default' ? service : `${service}.${namespace}`),
-    );
+    const behind = pods.filter(({ service, namespace }) => name === entryName(service, namespace));
     const versions = [...new Set(behind.map(({ version }) => version))];
     const [first] = own;
     const what =

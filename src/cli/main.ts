@@ -2,6 +2,7 @@
 // Not by name: an old Node, which is told so below, would fail at the import.
 import module from 'node:module';
 import { constants } from 'node:os';
+import path from 'node:path';
 import { MeshmockError } from '../plan/error.ts';
 import { errorText } from './error-text.ts';
 
@@ -50,8 +51,17 @@ async function run(command: string, args: readonly string[]): Promise<void> {
   const load = Object.hasOwn(commands, command) ? commands[command] : undefined;
   if (load === undefined)
     throw new MeshmockError('usage', `"${command}" is no command: there are ${Object.keys(commands).join(', ')}`);
+  // A person who has pulled is told; mocks are many, and programs that read what is said are not to stumble over it.
+  if (process.stderr.isTTY && command !== 'serve') await tellWhenStale();
   const { help: own, run: start } = await load();
   await (args.includes('--help') || args.includes('-h') ? print(own) : start(args));
+}
+
+async function tellWhenStale(): Promise<void> {
+  const { isStale } = await import('./stale-build.ts');
+  const sources = path.join(import.meta.dirname, '../../src');
+  if (import.meta.filename.endsWith('.js') && isStale(import.meta.filename, sources))
+    process.stderr.write('meshmock: the sources are newer than what was compiled and now runs: npm run build\n');
 }
 
 function print(text: string): void {

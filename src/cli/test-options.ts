@@ -1,5 +1,3 @@
-import { globSync, statSync } from 'node:fs';
-import path from 'node:path';
 import type { LiveEntry } from '../cases/live-mesh.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { parseAddress } from '../serve/address.ts';
@@ -32,6 +30,10 @@ export const testSchema = {
     isSwitch: true,
     help: 'each case of a change has to fail without it, and each one before it with it; and all is as before once it is gone',
   },
+  failUntested: {
+    isSwitch: true,
+    help: 'fail when no case of a file has met a route, subset or rule of its manifests',
+  },
   watch: { isSwitch: true, help: 'run again whenever a file changes' },
   keep: { isSwitch: true, help: 'leave the mesh up at the end, to call it by hand; Ctrl-C ends it' },
   http: {
@@ -57,8 +59,8 @@ export const testSchema = {
 } as const;
 
 export interface TestSettings extends Values<typeof testSchema> {
-  /** Files of cases, in the order of the arguments. */
-  readonly files: readonly string[];
+  /** Files of cases, and folders that have some. */
+  readonly names: readonly string[];
 }
 
 /** @throws MeshmockError `usage` */
@@ -72,26 +74,17 @@ export function readTestSettings(args: readonly string[]): TestSettings {
       throw new MeshmockError('usage', '--contrast changes the mesh, and one that is running is not ours to change');
     if (values.manifests.length > 0)
       throw new MeshmockError('usage', '--manifests is for a mesh that is made for the cases');
+    if (values.failUntested)
+      throw new MeshmockError('usage', '--fail-untested asks the proxies of a mesh that is made for the cases');
     if (values.keep) throw new MeshmockError('usage', '--keep is for a mesh that is made for the cases');
   } else if (values.before)
     throw new MeshmockError(
       'usage',
       '--before is for a mesh that is running (--entry): one of our own is tried both ways',
     );
-  return { ...values, files: [...new Set(positionals.flatMap(caseFiles))] };
-}
-
-/** Files that a folder may have cases in; the last is how istio-config-validator's users name theirs. */
-const caseFileNames = ['**/test.{yaml,yml}', '**/*.test.{yaml,yml}', '**/*_test.{yaml,yml}'];
-
-function caseFiles(name: string): string[] {
-  const stat = statSync(name, { throwIfNoEntry: false });
-  if (stat === undefined) throw new MeshmockError('usage', `${name}: there is no such file or folder`);
-  if (!stat.isDirectory()) return [name];
-  const found = globSync(caseFileNames, { cwd: name, exclude: ['**/node_modules'] }).sort();
-  if (found.length === 0)
-    throw new MeshmockError('usage', `${name}: this folder has no test.yaml, *.test.yaml or *_test.yaml in it`);
-  return found.map((file) => path.join(name, file));
+  if (values.failUntested && values.only.length > 0)
+    throw new MeshmockError('usage', '--fail-untested is about all cases, and --only leaves some out');
+  return { ...values, names: positionals };
 }
 
 function parseEntry(value: string): LiveEntry {

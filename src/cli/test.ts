@@ -1,18 +1,21 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { BedMesh, bedName } from '../cases/bed-mesh.ts';
 import type { CaseFile } from '../cases/case.ts';
 import { LiveMesh } from '../cases/live-mesh.ts';
 import type { MeshUnderTest } from '../cases/mesh-under-test.ts';
 import { MeshmockError } from '../plan/error.ts';
-import { readCaseFiles } from './case-files.ts';
+import { caseFolders, readCaseFiles } from './case-files.ts';
+import { type FileResult, untestedOf } from './case-result.ts';
 import { errorText } from './error-text.ts';
 import { FilesRun } from './files-run.ts';
 import { checkJunit, junitXml } from './junit.ts';
 import { readManifestSources } from './manifest-sources.ts';
 import { helpOf } from './options.ts';
+import { junitSuite, shownJson } from './result-formats.ts';
 import { endWithNpx } from './serve.ts';
 import { readTestSettings, type TestSettings, testSchema } from './test-options.ts';
-import { type FileResult, junitSuite, shownJson, TestReport } from './test-report.ts';
+import { TestReport } from './test-report.ts';
 import { FileChanges, filesOf } from './watch-files.ts';
 
 export const testHelp = `meshmock test FILE|DIR…: tests of a mesh's configuration
@@ -73,13 +76,17 @@ async function runAgainAndAgain(
   using changes = new FileChanges();
   for (;;) {
     // Before the cases run: what is written meanwhile is not to be missed.
-    changes.watch(all.flatMap(filesOf));
+    changes.watch(all.flatMap(filesOf), caseFolders(settings.names));
     if (touched.length > 0) await runFiles(settings, touched, mesh, stop);
-    for (const name of await changes.next(stop)) changed.add(name);
+    sayNow('waits for changes; Ctrl-C ends it');
+    const { names, files } = await changes.next(stop);
+    sayNow(`changed: ${files.map(shownFile).join(', ')}`);
+    for (const name of names) changed.add(name);
     try {
-      // What was edited may be a file of cases itself.
+      const known = new Set(all.map(({ name }) => name));
+      // What was edited may be a file of cases itself, and others may have come and gone.
       all = readCaseFiles(settings);
-      touched = all.filter((file) => filesOf(file).some((name) => changed.has(name)));
+      touched = all.filter((file) => !known.has(file.name) || filesOf(file).some((name) => changed.has(name)));
       changed.clear();
       process.stdout.write('\n');
     } catch (error) {
@@ -88,6 +95,17 @@ async function runAgainAndAgain(
       touched = [];
     }
   }
+}
+
+/** Not on standard output, which may be JSON. */
+function sayNow(what: string): void {
+  process.stderr.write(`meshmock: ${new Date().toTimeString().slice(0, 8)} ${what}\n`);
+}
+
+function shownFile(file: string): string {
+  const fromHere = path.relative('', file);
+  const shown = fromHere.startsWith('..') ? file : fromHere;
+  return existsSync(file) ? shown : `${shown} (gone)`;
 }
 
 function untilStopped(stop: AbortSignal): Promise<void> {
@@ -107,17 +125,23 @@ async function runFiles(
   stop: AbortSignal,
 ): Promise<void> {
   const startedAt = performance.now();
-  const report = new TestReport(settings.json ? undefined : process.stdout);
+  const report = new TestReport(settings.json ? undefined : process.stdout, {
+    meshEnds: settings.entry.length === 0 && !settings.keep && !settings.watch,
+    failUntested: settings.failUntested,
+  });
   const run = new FilesRun(settings, mesh, report, stop);
   const results: FileResult[] = [];
   for (const file of files) results.push(await run.file(file));
   report.end(results, performance.now() - startedAt);
   if (settings.json) process.stdout.write(`${JSON.stringify(shownJson(results), undefined, 2)}\n`);
-  if (settings.junit !== undefined) writeFileSync(settings.junit, junitXml(results.map(junitSuite)));
-  process.exitCode = exitCodes[verdictOf(results)];
+  if (settings.junit !== undefined)
+    writeFileSync(settings.junit, junitXml(results.map((one) => junitSuite(one, settings.failUntested))));
+  process.exitCode = exitCodes[verdictOf(results, settings)];
 }
 
-function verdictOf(results: readonly FileResult[]): keyof typeof exitCodes {
+function verdictOf(results: readonly FileResult[], { failUntested }: TestSettings): keyof typeof exitCodes {
+  if (results.some(({ problem }) => problem !== undefined)) return 'failed';
+  if (failUntested && results.some((file) => untestedOf(file).length > 0)) return 'failed';
   const outcomes = results.flatMap(({ cases }) => cases.map(({ outcome }) => outcome));
   const bad = outcomes.filter(({ kind }) => kind === 'failed' || kind === 'unreachable' || kind === 'refused');
   if (bad.length === 0) return 'passed';

@@ -2,6 +2,7 @@ import { existsSync, type FSWatcher, statSync, watch } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { CaseFile } from '../cases/case.ts';
+import { isCaseFile } from './case-files.ts';
 import { isManifest } from './manifest-sources.ts';
 
 /** A file of cases and all that it names. */
@@ -12,22 +13,38 @@ export function filesOf({ name, manifests, change }: CaseFile): string[] {
 /** Editors write in several steps, and some through another file. */
 const settledMs = 100;
 
+/** What has changed since it was last asked. */
+export interface Changes {
+  /** Of those that are watched, by the names that they were given. */
+  readonly names: ReadonlySet<string>;
+  /** The files that were written, or are gone. */
+  readonly files: readonly string[];
+}
+
 /** What is written to files, or to files of folders, from when they are watched on. */
 export class FileChanges implements Disposable {
   private watchers: readonly FSWatcher[] = [];
-  private readonly changed = new Set<string>();
+  private names = new Set<string>();
+  private files = new Set<string>();
   private onChange: () => void = () => {};
 
-  /** Watches these from now on, and no others. @param names of files and folders, there or not */
-  watch(names: readonly string[]): void {
+  /**
+   * Watches these from now on, and no others.
+   *
+   * @param names of files and folders, there or not
+   * @param caseFolders where files of cases may come and go
+   */
+  watch(names: readonly string[], caseFolders: readonly string[]): void {
     const before = this.watchers;
     // Editors replace files: a folder is watched, since a file that is watched itself is lost then.
-    const folders = Map.groupBy([...new Set(names)].map(placeOf), ({ folder }) => folder);
-    this.watchers = [...folders].map(([folder, places]) =>
-      watch(folder, (_, filename) => {
-        const meant = places.filter(({ isMeant }) => filename === null || isMeant(filename));
-        for (const { name } of meant) this.changed.add(name);
-        if (meant.length > 0) this.onChange();
+    const places = [...[...new Set(names)].map(placeOf), ...caseFolders.map(placeOfCases)];
+    this.watchers = [...Map.groupBy(places, ({ folder }) => path.resolve(folder))].map(([folder, own]) =>
+      watch(folder, (_, file) => {
+        if (file !== null)
+          this.changed(
+            path.join(folder, file),
+            own.flatMap((place) => place.nameOf(file) ?? []),
+          );
         // A folder that is watched may go; then nothing more is heard of it.
       }).on('error', () => {}),
     );
@@ -35,25 +52,32 @@ export class FileChanges implements Disposable {
     for (const watcher of before) watcher.close();
   }
 
+  private changed(file: string, names: readonly string[]): void {
+    if (names.length === 0) return;
+    for (const name of names) this.names.add(name);
+    this.files.add(file);
+    this.onChange();
+  }
+
   /**
    * Waits until something has changed since it was last asked, and for what follows at once.
    *
-   * @returns the names of what changed
    * @throws when it is stopped
    */
-  async next(stop: AbortSignal): Promise<readonly string[]> {
+  async next(stop: AbortSignal): Promise<Changes> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const onAbort = (): void => reject(stop.reason);
     stop.addEventListener('abort', onAbort, { once: true });
     if (stop.aborted) onAbort();
     this.onChange = resolve;
-    if (this.changed.size > 0) resolve();
+    if (this.files.size > 0) resolve();
     try {
       await promise;
       await setTimeout(settledMs, undefined, { signal: stop });
-      return [...this.changed];
+      return { names: this.names, files: [...this.files] };
     } finally {
-      this.changed.clear();
+      this.names = new Set();
+      this.files = new Set();
       stop.removeEventListener('abort', onAbort);
     }
   }
@@ -64,16 +88,23 @@ export class FileChanges implements Disposable {
 }
 
 interface Place {
-  readonly name: string;
   readonly folder: string;
-  /** Whether a change of a file in the folder is one of it. */
-  readonly isMeant: (file: string) => boolean;
+  /** What has changed with a file of the folder, if anything has. */
+  readonly nameOf: (file: string) => string | undefined;
 }
 
 function placeOf(name: string): Place {
-  if (statSync(name, { throwIfNoEntry: false })?.isDirectory()) return { name, folder: name, isMeant: isManifest };
+  if (statSync(name, { throwIfNoEntry: false })?.isDirectory())
+    return { folder: name, nameOf: (file) => (isManifest(file) ? name : undefined) };
   let place = path.resolve(name);
   // What is not there comes with the part of its path that is missing.
   while (!existsSync(path.dirname(place))) place = path.dirname(place);
-  return { name, folder: path.dirname(place), isMeant: (file) => file === path.basename(place) };
+  return { folder: path.dirname(place), nameOf: (file) => (file === path.basename(place) ? name : undefined) };
+}
+
+/** A folder that comes may have files of cases in it. */
+function placeOfCases(folder: string): Place {
+  const isMeant = (file: string): boolean =>
+    isCaseFile(file) || statSync(path.join(folder, file), { throwIfNoEntry: false })?.isDirectory() === true;
+  return { folder, nameOf: (file) => (isMeant(file) ? path.join(folder, file) : undefined) };
 }

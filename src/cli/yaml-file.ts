@@ -10,6 +10,7 @@ import {
   parseDocument,
   type Range,
 } from 'yaml';
+import { yamlProblem } from '../istio/yaml-problem.ts';
 import { MeshmockError, type TextPlace } from '../plan/error.ts';
 
 /** The fields of a map by their names. */
@@ -31,8 +32,9 @@ export class YamlFile {
     this.file = file;
     this.lines = lines;
     this.document = document;
-    const [error] = this.document.errors;
-    if (error !== undefined) throw this.fail(error.pos[0], `this is no YAML: ${error.message}`);
+    const problem = yamlProblem(this.document);
+    if (problem !== undefined)
+      throw this.fail(problem.offset, problem.message, this.placeOf(problem.offset, problem.expected));
   }
 
   /** The documents of a text that may have several; those in which nothing stands are left out. @throws MeshmockError `usage` */
@@ -111,12 +113,23 @@ export class YamlFile {
     return node === undefined ? undefined : this.parsed(node, parse);
   }
 
+  /** What is read of a field that may be missing and is no scalar. @throws MeshmockError `usage` */
+  given<T>(fields: Fields, name: string, read: (node: Node) => T): T | undefined {
+    const node = fields.get(name);
+    return node === undefined ? undefined : read(node);
+  }
+
+  /** A field that a map has to have. @throws MeshmockError `usage` when it has not */
+  required(map: Node, fields: Fields, name: string, example: string): Node {
+    const found = fields.get(name);
+    if (found === undefined) throw this.failAt(map, `${name}, such as "${name}: ${example}"`);
+    return found;
+  }
+
   /** An error at a node, or at the start of the file. */
   failAt(node: Node | null | undefined, expected: string): MeshmockError {
     const offset = node?.range?.[0] ?? 0;
-    const { line, col } = this.lines.linePos(Math.min(offset, this.text.length));
-    const text = this.text.split(/\r?\n/)[line - 1] ?? '';
-    return this.fail(offset, `expected ${expected}`, { text, offset: col - 1, expected });
+    return this.fail(offset, `expected ${expected}`, this.placeOf(offset, expected));
   }
 
   /** `FILE:LINE:COLUMN` of a node. */
@@ -127,6 +140,11 @@ export class YamlFile {
   /** What an alias (`*name`) stands for. */
   private resolved(node: Node | null | undefined): Node | null | undefined {
     return isAlias(node) ? node.resolve(this.document) : node;
+  }
+
+  private placeOf(offset: number, expected: string): TextPlace {
+    const { line, col } = this.lines.linePos(Math.min(offset, this.text.length));
+    return { text: this.text.split(/\r?\n/)[line - 1] ?? '', offset: col - 1, expected };
   }
 
   private fail(offset: number, message: string, place?: TextPlace): MeshmockError {

@@ -18,14 +18,19 @@ const deciding = ['http', 'network'].map(
   (layer) => `%DYNAMIC_METADATA(envoy.filters.${layer}.rbac:enforced_effective_policy_id)%`,
 );
 
-/** Istio's own format, then what a request met: its route, the object that this is from, and the rule that decided. */
-export const observedLogFormat = `${[...standard, '"%ROUTE_NAME%"', '%METADATA(ROUTE:istio:config)%', ...deciding].join(' ')}\n`;
+const led = ['%RESPONSE_FLAGS%', '%UPSTREAM_CLUSTER_RAW%'];
+const met = ['"%ROUTE_NAME%"', '%METADATA(ROUTE:istio:config)%', ...led, ...deciding];
+
+/** Istio's own format, then what a request met: its route, whose this is, where it led, and the rule that decided. */
+export const observedLogFormat = `${[...standard, ...met].join(' ')}\n`;
 
 /** What a request met in one proxy. */
 export interface LoggedRequest {
   readonly route: string | undefined;
   /** The path of the object that the route is from, in the API. */
   readonly config: string | undefined;
+  /** The cluster that had nobody to take it: others count what they are sent. */
+  readonly fullOrEmpty: string | undefined;
   /** The rule of an AuthorizationPolicy that decided: `ns[NAMESPACE]-policy[NAME]-rule[INDEX]`. */
   readonly rule: string | undefined;
 }
@@ -33,10 +38,11 @@ export interface LoggedRequest {
 /** Reads the lines of a log in `observedLogFormat`; others in it are none. */
 export function parseAccessLog(log: string): LoggedRequest[] {
   const known = (field: string | undefined): string | undefined => (field === '-' ? undefined : field);
-  return [...log.matchAll(/^\[[^\]]+\] ".* "([^"]*)" (\S+) (\S+) (\S+)$/gm)].map(
-    ([, route, config, httpRule, networkRule]) => ({
+  return [...log.matchAll(/^\[[^\]]+\] ".* "([^"]*)" (\S+) (\S+) (\S+) (\S+) (\S+)$/gm)].map(
+    ([, route, config, flags = '', cluster, httpRule, networkRule]) => ({
       route: known(route),
       config: known(config),
+      fullOrEmpty: /\b(?:UH|UO)\b/.test(flags) ? known(cluster) : undefined,
       rule: known(httpRule) ?? known(networkRule),
     }),
   );

@@ -124,7 +124,8 @@ export class Bed {
   }
 
   /**
-   * As `kubectl apply`, and back when every sidecar has it in effect. Nothing is changed when anything is refused.
+   * As `kubectl apply`, and back when every sidecar has it in effect. When anything of it is refused, when a pod does
+   * not start or Envoy rejects it, all is as before.
    *
    * @param namespace of objects that say none; that of the start if not given
    * @throws MeshmockError `usage`
@@ -133,7 +134,7 @@ export class Bed {
     const { checked, leftOut } = this.check(sources, namespace);
     this.pods.checkCount(checked.map(({ object }) => object));
     const warnings = await admitAll(checked, signal);
-    const report = await this.change(() => checked.map((one) => this.putChecked(one)), checked, signal);
+    const report = await this.changeOrPutBack(checked, signal);
     return {
       ...report,
       warnings: [...warnings, ...report.warnings, ...this.pods.looseEnds(checked.map(({ object }) => object))],
@@ -155,6 +156,26 @@ export class Bed {
         return { title, change: wasThere ? 'deleted' : 'not found' };
       });
     return this.change(removeAll, checked, signal);
+  }
+
+  private async changeOrPutBack(checked: readonly Checked[], signal: AbortSignal): Promise<ApplyReport> {
+    const before = checked.map(({ kind, object: { metadata } }) =>
+      this.store.get(kind, metadata.namespace, metadata.name),
+    );
+    try {
+      return await this.change(() => checked.map((one) => this.putChecked(one)), checked, signal);
+    } catch (error) {
+      const putBack = (): AppliedObject[] =>
+        checked.map(({ kind, object: { metadata }, title }, index) => {
+          const old = before[index];
+          if (old !== undefined) return { title, change: this.store.put(kind, old).change };
+          const wasThere = this.store.remove(kind, metadata.namespace, metadata.name);
+          return { title, change: wasThere ? 'deleted' : 'not found' };
+        });
+      // What went wrong first is what somebody needs to know.
+      await this.change(putBack, checked, signal).catch(() => {});
+      throw error;
+    }
   }
 
   private async change(

@@ -56,7 +56,9 @@ async function post(socketPath: string, message: ControlRequest, signal: AbortSi
   });
   asked.once('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
-    else reject(error.code === 'EACCES' ? new MeshmockError('usage', 'the mesh belongs to root: use sudo') : error);
+    else if (error.code === 'EACCES') reject(new MeshmockError('usage', 'the mesh belongs to root: use sudo'));
+    else if (error.code === 'ECONNRESET') reject(new MeshmockError('usage', 'the mesh ended before it answered'));
+    else reject(error);
   });
   asked.end(JSON.stringify(message));
   return promise;

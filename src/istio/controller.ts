@@ -31,7 +31,10 @@ const ended = new AbortController();
 const forwards = new Map<string, Forward>();
 const ports: MachinePort[] = [];
 let entries: readonly Entry[] = [];
-/** Tells of each listener that comes. */
+/** How often entries were published, and which of these the machine has heard of. */
+let turn = 0;
+let heardTurn = 0;
+/** Tells when the machine has heard of some. */
 const arrivals = new EventEmitter();
 
 process.on('message', (message: ToController, handle) => {
@@ -43,9 +46,12 @@ process.on('message', (message: ToController, handle) => {
       forwards.set(message.id, new Forward(handle as Server));
       ports.push(message.port);
       aim();
-      arrivals.emit('listener');
       return;
     }
+    case 'listened':
+      heardTurn = message.turn;
+      arrivals.emit('listened');
+      return;
   }
 });
 // Whoever started this is gone: with this process, the first of its namespace, everything in it ends.
@@ -151,13 +157,13 @@ function podsOf(bed: Bed): PodStatus[] {
 /** Where the machine's ports lead, as the bed is now. */
 function publish(now: readonly Entry[]): void {
   entries = now;
-  tell({ kind: 'entries', entries });
+  tell({ kind: 'entries', entries, turn: ++turn });
   aim();
 }
 
-/** Resolves when the machine listens for each entry: whoever applied a gateway may call it at once. */
+/** Resolves when the machine listens for each entry, and for no other: whoever applied a gateway may call it at once. */
 async function reachable(signal: AbortSignal): Promise<void> {
-  while (!entries.every((entry) => forwards.has(entryId(entry)))) await once(arrivals, 'listener', { signal });
+  while (heardTurn < turn) await once(arrivals, 'listened', { signal });
 }
 
 function aim(): void {

@@ -1,4 +1,6 @@
-import { type KubeObject, type Labels, type Service, selects, titleOf, type Workload } from './objects.ts';
+import { isClusterName } from './missing-services.ts';
+import { isService, type KubeObject, type Labels, type Service, selects, titleOf, type Workload } from './objects.ts';
+import { namesOf } from './routes.ts';
 
 /** A pod, as much as selectors see of it. */
 export interface LabelledPod {
@@ -6,9 +8,10 @@ export interface LabelledPod {
   readonly labels: Labels;
 }
 
-/** What selectors are held against. */
+/** What selectors and hosts are held against. */
 export interface Selectable {
   readonly services: readonly Service[];
+  readonly serviceEntries: readonly KubeObject[];
   readonly pods: readonly LabelledPod[];
 }
 
@@ -22,8 +25,8 @@ export function labelledPod({ metadata, spec }: Workload): LabelledPod {
 }
 
 /**
- * Selectors that select no pod, and subsets without one: nothing refuses them, not even istiod or `istioctl analyze`,
- * and they do nothing.
+ * Selectors that select no pod, subsets without one, and hosts that nothing is called: nothing refuses them, not even
+ * istiod or `istioctl analyze`, and they do nothing.
  *
  * @returns a line for each, with the title of its object
  */
@@ -31,15 +34,23 @@ export function looseEnds(objects: readonly KubeObject[], there: Selectable): st
   return objects.flatMap((object) => messagesOf(object, there).map((message) => `${titleOf(object)}: ${message}`));
 }
 
-function messagesOf(object: KubeObject, { services, pods }: Selectable): string[] {
+function messagesOf(object: KubeObject, there: Selectable): string[] {
+  const { pods } = there;
   const namespace = object.metadata.namespace ?? defaultNamespace;
   const own = pods.filter((pod) => pod.namespace === namespace);
-  if (object.apiVersion === 'v1' && object.kind === 'Service') {
-    const { selector = {} } = (object as Service).spec;
+  if (isService(object)) {
+    const { selector = {} } = object.spec;
     return unselected(selector, own, ` in ${namespace}`);
   }
+  if (object.apiVersion.startsWith('gateway.networking.k8s.io/'))
+    return unknownHosts(parentServices(object), namespace, there);
   if (!/^(?:networking|security|telemetry|extensions)\.istio\.io\//.test(object.apiVersion)) return [];
-  if (object.kind === 'DestinationRule') return idleSubsets(object as DestinationRule, namespace, { services, pods });
+  if (object.kind === 'VirtualService') return unknownHosts(meshHosts(object), namespace, there);
+  if (object.kind === 'DestinationRule')
+    return [
+      ...unknownHosts([(object as DestinationRule).spec.host], namespace, there),
+      ...idleSubsets(object as DestinationRule, namespace, there),
+    ];
   const selector = workloadSelector(object);
   return namespace === rootNamespace ? unselected(selector, pods, '') : unselected(selector, own, ` in ${namespace}`);
 }
@@ -57,6 +68,42 @@ function inWords(selector: Labels): string {
   return Object.entries(selector)
     .map(([name, value]) => `${name}=${value}`)
     .join(', ');
+}
+
+/** Hosts that only something in the mesh can have; others may be called for what a proxy knows nothing of. */
+function unknownHosts(
+  hosts: readonly string[],
+  namespace: string,
+  { services, serviceEntries, pods }: Selectable,
+): string[] {
+  const namespaces = new Set([
+    ...services.map(({ metadata }) => metadata.namespace ?? ''),
+    ...pods.map((pod) => pod.namespace),
+  ]);
+  const external = serviceEntries.flatMap(({ spec }) => (spec as { hosts: readonly string[] }).hosts);
+  const known = new Set([...external, ...services.flatMap((service) => namesOf(service, namespace))]);
+  return hosts
+    .filter((host) => !host.includes('*') && isClusterName(host, namespaces) && !known.has(host))
+    .map(
+      (host) =>
+        `no Service or ServiceEntry has the name ${host}${host.includes('.') ? '' : ` in ${namespace}`}: no call meets it`,
+    );
+}
+
+/** Those that sidecars know; a gateway's are names outside the mesh. */
+function meshHosts({ spec }: KubeObject): readonly string[] {
+  const { hosts = [], gateways = ['mesh'] } = (spec ?? {}) as { hosts?: string[]; gateways?: string[] };
+  return gateways.length === 0 || gateways.includes('mesh') ? hosts : [];
+}
+
+/** The names of the Services that a route of Gateway API is about. */
+function parentServices({ spec }: KubeObject): string[] {
+  const { parentRefs = [] } = (spec ?? {}) as {
+    parentRefs?: { group?: string; kind?: string; name: string; namespace?: string }[];
+  };
+  return parentRefs
+    .filter(({ group, kind }) => group === '' && kind === 'Service')
+    .map((parent) => (parent.namespace === undefined ? parent.name : `${parent.name}.${parent.namespace}.svc`));
 }
 
 interface DestinationRule extends KubeObject {

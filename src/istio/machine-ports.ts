@@ -27,18 +27,22 @@ export interface FirstPorts {
 export class MachinePorts {
   private readonly first: FirstPorts;
   private readonly used = { http: 0, grpc: 0, jaeger: 0 };
+  /** Those of entries that have gone stay open for when they come back. */
   private readonly ports = new Map<string, MachinePort>();
+  /** The entries that there are, by their names in messages. */
+  private present: readonly string[] = [];
 
   constructor(first: FirstPorts) {
     this.first = first;
   }
 
+  /** Where the entries are that there are now. */
   get all(): readonly MachinePort[] {
-    return [...this.ports.values()];
+    return this.present.flatMap((id) => this.ports.get(id) ?? []);
   }
 
   /**
-   * Listens for the entries that have no port yet.
+   * Listens for those that have no port yet of the entries that there are from now on.
    *
    * @param isFirst a taken port is an error only then: later it is any free one
    * @returns the listening servers by the entries' names in messages
@@ -46,6 +50,7 @@ export class MachinePorts {
    */
   async listenFor(entries: readonly Entry[], isFirst: boolean): Promise<Map<string, Server>> {
     const listeners = new Map<string, Server>();
+    this.present = entries.map(entryId);
     try {
       for (const entry of entries) {
         if (this.ports.has(entryId(entry))) continue;

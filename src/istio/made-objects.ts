@@ -6,8 +6,8 @@ import { gatewayObjects } from './gateways.ts';
 import type { Addresses } from './network.ts';
 import type { KubeObject } from './objects.ts';
 
-const kindsWithDestinations = [
-  ...['VirtualService', 'DestinationRule', 'ServiceEntry'],
+const kindsOfRoutes = [
+  ...['VirtualService', 'DestinationRule', 'ServiceEntry', 'Gateway'],
   ...['HTTPRoute', 'GRPCRoute', 'TCPRoute', 'TLSRoute'],
 ];
 
@@ -49,7 +49,7 @@ export class MadeObjects {
     if (!this.fill) return made;
     const named = view.list<KubeObject>('v1', 'Namespace').map(({ metadata }) => metadata.name);
     const used = [...services, ...workloads].map(({ metadata }) => metadata.namespace ?? 'default');
-    const config = view.config(kindsWithDestinations);
+    const config = view.config(kindsOfRoutes);
     return [...made, ...fillObjects({ services, workloads, config, namespaces: new Set([...named, ...used]) })];
   }
 }

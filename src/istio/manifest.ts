@@ -1,6 +1,15 @@
-import { type Document, isMap, isNode, LineCounter, parseAllDocuments } from 'yaml';
+import {
+  type Document,
+  type DocumentOptions,
+  isMap,
+  isNode,
+  LineCounter,
+  parseAllDocuments,
+  type SchemaOptions,
+} from 'yaml';
 import { MeshmockError } from '../plan/error.ts';
 import type { KubeObject } from './objects.ts';
+import { yamlProblem } from './yaml-problem.ts';
 
 /** A text with manifests and what stands before each of its errors: a file's path, or `-`. */
 export interface ManifestSource {
@@ -16,6 +25,22 @@ export interface Manifest {
 }
 
 /**
+ * As sigs.k8s.io/yaml reads it, and with it kubectl and Istio: YAML 1.1, in which `yes` is no text and `<<` merges, but
+ * without its numbers to the base of 60 and its times, and a number has a digit: `exportTo: .` is a text.
+ */
+const kubernetesYaml: DocumentOptions & SchemaOptions = {
+  version: '1.1',
+  customTags: (tags) =>
+    tags
+      .filter((one) => typeof one === 'string' || (one.tag !== 'tag:yaml.org,2002:timestamp' && one.format !== 'TIME'))
+      .map((one) =>
+        typeof one !== 'string' && 'test' in one && one.test?.test('.')
+          ? { ...one, test: /^[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)$/ }
+          : one,
+      ),
+};
+
+/**
  * Reads the objects of YAML (or JSON) documents; a `List` is the objects in it.
  *
  * @throws MeshmockError `usage` with file, line and column
@@ -23,15 +48,18 @@ export interface Manifest {
 export function parseManifests(sources: readonly ManifestSource[]): Manifest[] {
   return sources.flatMap(({ name, text }) => {
     const lines = new LineCounter();
-    const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
+    const documents = parseAllDocuments(text, { ...kubernetesYaml, lineCounter: lines, prettyErrors: false });
     const at = (offset: number): string => {
       const { line, col } = lines.linePos(Math.min(offset, text.length));
       return `${name}:${line}:${col}`;
     };
     return documents.flatMap((document) => {
-      const [error] = document.errors;
-      if (error !== undefined)
-        throw new MeshmockError('usage', `${at(error.pos[0])}: this is no YAML: ${error.message}`);
+      const problem = yamlProblem(document as Document);
+      if (problem !== undefined) {
+        const { line, col } = lines.linePos(Math.min(problem.offset, text.length));
+        const place = { text: text.split(/\r?\n/)[line - 1] ?? '', offset: col - 1, expected: problem.expected };
+        throw new MeshmockError('usage', `${at(problem.offset)}: ${problem.message}`, { place });
+      }
       return objectsOf(document as Document, at);
     });
   });
@@ -39,7 +67,7 @@ export function parseManifests(sources: readonly ManifestSource[]): Manifest[] {
 
 function objectsOf(document: Document, at: (offset: number) => string): Manifest[] {
   if (document.contents === null) return [];
-  const value: unknown = document.toJS();
+  const value = contentOf(document, at);
   if (value === null) return [];
   const isList = isRecord(value) && value.kind === 'List' && Array.isArray(value.items);
   const found = isList
@@ -49,6 +77,16 @@ function objectsOf(document: Document, at: (offset: number) => string): Manifest
     const whereIs = (path: readonly string[]): string => at(offsetOf(document, [...base, ...path]));
     return { object: checkedObject(item, whereIs), whereIs };
   });
+}
+
+/** @throws MeshmockError `usage` for an alias of nothing, and for aliases of aliases without end */
+function contentOf(document: Document, at: (offset: number) => string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    const place = at(document.contents?.range?.[0] ?? 0);
+    throw new MeshmockError('usage', `${place}: this is no YAML: ${(error as Error).message}`);
+  }
 }
 
 function checkedObject(value: unknown, whereIs: Manifest['whereIs']): KubeObject {

@@ -7,7 +7,9 @@ import type { ManifestSource } from './manifest.ts';
 export type ToController =
   | { readonly kind: 'start'; readonly start: StartMessage }
   /** With the listening server as the handle. */
-  | { readonly kind: 'listening'; readonly id: string; readonly port: MachinePort };
+  | { readonly kind: 'listening'; readonly id: string; readonly port: MachinePort }
+  /** After the listeners that came of them: which entries they were for. */
+  | { readonly kind: 'listened'; readonly turn: number };
 
 /** What a bed is to be; what it tells goes by messages. */
 export type StartMessage = Omit<BedOptions, 'onEntries'>;
@@ -16,8 +18,8 @@ export type StartMessage = Omit<BedOptions, 'onEntries'>;
 export type FromController =
   | { readonly kind: 'started'; readonly report: ApplyReport; readonly pods: readonly PodStatus[] }
   | { readonly kind: 'failed'; readonly message: string }
-  /** Asks for listeners on the machine; an entry that has one keeps it. */
-  | { readonly kind: 'entries'; readonly entries: readonly Entry[] }
+  /** Asks for listeners on the machine; an entry that has one keeps it. Each has a higher turn than the one before. */
+  | { readonly kind: 'entries'; readonly entries: readonly Entry[]; readonly turn: number }
   | { readonly kind: 'lost'; readonly name: string }
   /** Somebody called `down`. */
   | { readonly kind: 'down' };
@@ -36,6 +38,7 @@ export interface PodStatus {
 
 /** What the proxy of a pod has counted, in Prometheus's format. */
 export interface PodStats {
+  /** `NAMESPACE/NAME`. */
   readonly pod: string;
   readonly stats: string;
 }
@@ -51,7 +54,10 @@ export interface ControlRequest {
 
 /** What the mocks of a service are to do with every request; without directives what their manifests say. */
 export interface Behaviour {
+  /** By the name of its Service, or what its mocks call themselves. */
   readonly service: string;
+  /** Of a name that says none; `default` if not given. */
+  readonly namespace?: string;
   readonly directives?: string;
 }
 

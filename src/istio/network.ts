@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { runProgram } from './program.ts';
 
 /** The network of a bed: a bridge in a namespace of its own, that nothing links to the machine's. */
@@ -7,6 +8,7 @@ export const jaegerAddress = '10.77.0.3';
 
 const bridge = 'br0';
 const prefixBits = 16;
+const serviceNetwork = '10.96.0.0/16';
 
 /** Gives out the addresses of pods (10.77.1.0 and up) and of Services (10.96.0.0/16), each once. */
 export class Addresses {
@@ -68,10 +70,29 @@ export async function createNamespace(name: string, link: string, address: strin
   );
 }
 
-/** Kills every process in a namespace: Envoy, which outlives a pilot-agent that was killed, has another parent then. */
+/** Has a user's connections to the addresses of Services fail at once: nobody stands behind them, as kube-proxy would. */
+export async function refuseServices(namespace: string, uid: number, signal: AbortSignal): Promise<void> {
+  await ip([`rule add uidrange ${uid}-${uid} to ${serviceNetwork} unreachable`], ['-n', namespace], signal);
+}
+
+/**
+ * Kills every process in a namespace: Envoy, which outlives a pilot-agent that was killed, has another parent then.
+ * Resolves when they have gone: were the link removed before, nobody would be told that their connections have ended.
+ */
 export async function killAllIn(name: string, signal: AbortSignal): Promise<void> {
   const pids = await runProgram('ip', ['netns', 'pids', name], { signal });
-  for (const pid of pids.split('\n').filter((line) => line !== '')) process.kill(Number(pid), 'SIGKILL');
+  if (pids === '') return;
+  for (const pid of pids.trim().split('\n')) killIfThere(Number(pid));
+  await setTimeout(10, undefined, { signal });
+  await killAllIn(name, signal);
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** Removes a namespace, once no process is in it any more, and its link, which the kernel would take its time for. */

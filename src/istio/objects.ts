@@ -104,6 +104,10 @@ export interface Workload extends KubeObject {
   };
 }
 
+export function isService(object: KubeObject): object is Service {
+  return object.apiVersion === 'v1' && object.kind === 'Service';
+}
+
 /** The API group of an object; empty for the core one. */
 export function groupOf({ apiVersion }: Pick<KubeObject, 'apiVersion'>): string {
   return apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';

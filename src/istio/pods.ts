@@ -102,16 +102,15 @@ export function leftOut(workload: Workload, pods: readonly PodPlan[]): string[] 
   );
   if (pod === undefined) return [];
   const own = ownContainer(workload.spec.template.spec);
+  const templates = (workload.spec.volumeClaimTemplates ?? []).map(({ metadata }) => metadata);
+  // What nobody reads is no loss: a mock has no use for the files of the image in whose place it is.
+  const missed = pod.role === 'mock' && own === undefined ? [] : [...volumes, ...templates];
   const notServed = pod.role === 'mock' ? pod.ports.notServed : [];
   const parts = [
     ...named('init container', initContainers),
     ...(containers.length > 1 && pod.role === 'mock' ? [`one mock for its ${containers.length} containers`] : []),
     ...(own === undefined ? [] : ownLeftOut(own)),
-    ...named('volume', volumes),
-    ...named(
-      'volume',
-      (workload.spec.volumeClaimTemplates ?? []).map(({ metadata }) => metadata),
-    ),
+    ...named('volume', missed),
     ...notServed.map((port) => `${port}: a mock speaks HTTP/1.1 and gRPC`),
   ];
   return parts.map((part) => `${titleOf(workload)}: ${part}`);

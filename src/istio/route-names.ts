@@ -1,37 +1,61 @@
-import type { KubeObject } from './objects.ts';
+import { groupOf, type KubeObject } from './objects.ts';
+import { type HttpRoute, isVirtualService, type VirtualService } from './virtual-service.ts';
 
-/** As much of a VirtualService as its routes' names are about. */
-export interface VirtualService extends KubeObject {
-  spec: { http?: HttpRoute[]; [field: string]: unknown };
+/** A route of Gateway API whose rules are routes of HTTP, as much of it. */
+export interface ApiRoute extends KubeObject {
+  spec: { rules?: ApiRule[]; [field: string]: unknown };
 }
 
-export interface HttpRoute {
+export interface ApiRule {
   name?: string;
-  match?: { name?: string; [field: string]: unknown }[];
+  matches?: unknown[];
   [field: string]: unknown;
 }
 
-export function isVirtualService(object: KubeObject): object is VirtualService {
-  return object.kind === 'VirtualService' && object.apiVersion.startsWith('networking.istio.io/');
+export function isApiRoute(object: KubeObject): object is ApiRoute {
+  return /^(?:HTTP|GRPC)Route$/.test(object.kind) && groupOf(object) === 'gateway.networking.k8s.io';
 }
 
-/** The name of a route without one: no other of a mesh has it, and it is found where Istio joins names of delegates. */
-export function routeName({ namespace = 'default', name }: KubeObject['metadata'], index: number): string {
-  return `/${namespace}/${name}/http[${index}]`;
-}
-
-/** The name of a match without one: it follows that of its route, after a dot. */
-export function matchName(index: number): string {
-  return `match[${index}]`;
-}
-
-/** A VirtualService whose routes have names in access logs; where somebody gave one, an EnvoyFilter may be about it. */
+/** An object whose routes have names in access logs; where somebody gave one, an EnvoyFilter may be about it. */
 export function withRouteNames(object: KubeObject): KubeObject {
-  if (!isVirtualService(object) || object.spec?.http === undefined) return object;
-  const http = object.spec.http.map((route, index) => {
+  if (isVirtualService(object) && object.spec?.http !== undefined)
+    return { ...object, spec: { ...object.spec, http: namedRoutes(object) } };
+  if (isApiRoute(object) && object.spec?.rules !== undefined)
+    return { ...object, spec: { ...object.spec, rules: namedRules(object).flatMap(({ split }) => split) } };
+  return object;
+}
+
+/** The routes of a VirtualService, each with a name: those without one get one that no other of a mesh has. */
+export function namedRoutes({ metadata: { namespace = 'default', name }, spec }: VirtualService): HttpRoute[] {
+  return (spec.http ?? []).map((route, index) => {
     if (route.name) return route;
     const match = route.match?.map((one, place) => ({ ...one, name: one.name || matchName(place) }));
-    return { ...route, name: routeName(object.metadata, index), ...(match === undefined ? {} : { match }) };
+    return { ...route, name: `/${namespace}/${name}/http[${index}]`, ...(match === undefined ? {} : { match }) };
   });
-  return { ...object, spec: { ...object.spec, http } };
+}
+
+/**
+ * The rules of a route of Gateway API, each with a name. Their matches have none: a rule that nobody has named is split
+ * into one for each, as istiod does anyway.
+ */
+export function namedRules({ kind, metadata: { namespace = 'default', name }, spec }: ApiRoute): {
+  readonly rule: ApiRule;
+  /** One for each match, or the rule itself. */
+  readonly split: readonly (ApiRule & { readonly name: string })[];
+}[] {
+  return (spec.rules ?? []).map((rule, index) => {
+    if (rule.name) return { rule, split: [{ ...rule, name: rule.name }] };
+    const own = `/${namespace}/${name}/${kind}[${index}]`;
+    const { matches = [] } = rule;
+    if (matches.length < 2) return { rule, split: [{ ...rule, name: own }] };
+    return {
+      rule,
+      split: matches.map((one, place) => ({ ...rule, name: `${own}.${matchName(place)}`, matches: [one] })),
+    };
+  });
+}
+
+/** The name of a match without one. */
+function matchName(index: number): string {
+  return `match[${index}]`;
 }

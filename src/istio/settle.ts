@@ -100,10 +100,7 @@ function refuseRejected(proxies: readonly SyncStatus[]): void {
     Object.values(resources).flatMap(({ lastError = '' }) => (lastError === '' ? [] : [`${proxy}: ${lastError}`])),
   );
   if (rejected.length > 0)
-    throw new MeshmockError(
-      'usage',
-      `Envoy rejects what was applied; it goes on with what it had:\n${rejected.join('\n')}`,
-    );
+    throw new MeshmockError('usage', `Envoy rejects what was applied, and it is taken back:\n${rejected.join('\n')}`);
 }
 
 async function counts(signal: AbortSignal): Promise<Counts> {

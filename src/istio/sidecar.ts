@@ -4,7 +4,7 @@ import path from 'node:path';
 import { logFlushMs } from './access-log.ts';
 import { istiodHost } from './control-plane.ts';
 import { clusterId, meshId, tokenFor, trustDomain } from './identity.ts';
-import { jaegerAddress } from './network.ts';
+import { jaegerAddress, refuseServices } from './network.ts';
 import type { PodPlan } from './pods.ts';
 import { containerPortsOf } from './ports.ts';
 import { inPod, runProgram, spawnInPod } from './program.ts';
@@ -48,13 +48,16 @@ export async function interceptTraffic(
     ],
     { signal },
   );
+  // What a proxy knows nothing of, it passes through: to a Service's address that would be ten seconds of waiting.
+  await refuseServices(namespace, proxyUid, signal);
 }
 
 /** Starts pilot-agent, which starts Envoy: a sidecar, or a gateway. */
 export function startSidecar(options: SidecarOptions): ChildProcess {
   const { pod, address, namespace, pilotAgent, folder, log, resolvConf } = options;
   prepareFolder(options);
-  writeFileSync(log, '');
+  // A pod that comes back has the name of the one that went: what that one logged is still to be read.
+  writeFileSync(log, '', { flag: 'a' });
   // Envoy opens its standard output anew, as its own user.
   chmodSync(log, 0o666);
   const role = pod.role === 'gateway' ? 'router' : 'sidecar';

@@ -17,7 +17,7 @@ export interface TextPlace {
   readonly text: string;
   /** Index into `text`, from 0 to its length. */
   readonly offset: number;
-  /** What was expected at the offset, for a person to read. */
+  /** What was expected at the offset, for a person to read; empty where nobody can say. */
   readonly expected: string;
 }
 
@@ -49,6 +49,6 @@ export function caretLines({ text, offset, expected }: TextPlace): [string, stri
   const before = from > 0 ? '…' : '';
   const after = to < text.length ? '…' : '';
   const shown = text.slice(from, to).replaceAll(/[^\x20-\x7e\xa1-\xff→]/g, '?');
-  const caret = `${' '.repeat(before.length + offset - from)}^ expected ${expected}`;
+  const caret = `${' '.repeat(before.length + offset - from)}^${expected === '' ? '' : ` expected ${expected}`}`;
   return [before + shown + after, caret];
 }

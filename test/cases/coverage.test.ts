@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { requestsOrConnections } from '../../src/cases/clusters.ts';
 import { coverageOf } from '../../src/cases/coverage.ts';
-import { clusterCounts } from '../../src/cases/traffic.ts';
 import type { LoggedRequest } from '../../src/istio/access-log.ts';
 import { parseAccessLog } from '../../src/istio/access-log.ts';
 import { parseManifests } from '../../src/istio/manifest.ts';
@@ -12,7 +12,7 @@ interface Seen {
 }
 
 function coverage(text: string, { clusters = [], requests = [] }: Seen = {}) {
-  const none = { route: undefined, config: undefined, rule: undefined };
+  const none = { route: undefined, config: undefined, fullOrEmpty: undefined, rule: undefined };
   const met = { clusters: new Set(clusters), requests: requests.map((request) => ({ ...none, ...request })) };
   return coverageOf(parseManifests([{ name: 'm.yaml', text }]), 'default', met);
 }
@@ -127,6 +127,7 @@ spec:
     const config = reviewsConfig.replace(/reviews$/, 'root');
     const joined = '/default/root/http[0]-/default/child/http[0].match[0]-match[0]';
     assert.deepEqual(untested(delegates, { requests: [{ route: joined, config }] }), [
+      'VirtualService root: route 1, match 2',
       'VirtualService root: route 2 (own), delegated to child',
       'VirtualService child: route 2 (last), to b',
     ]);
@@ -136,23 +137,95 @@ spec:
     ]);
   });
 
-  test('those of Gateway API are told by their rules', () => {
+  test('delegates of one root whose routes have one name are told apart by what leads to them, where that is', () => {
+    const two = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: root}
+spec:
+  hosts: [shop.example.com]
+  http:
+    - {match: [{uri: {prefix: /a}}], delegate: {name: a}}
+    - {match: [{uri: {prefix: /b}}], delegate: {name: b}}
+    - {name: r, match: [{uri: {prefix: /c}}], delegate: {name: c}}
+    - {name: r, match: [{uri: {prefix: /d}}], delegate: {name: d}}
+${['a', 'b', 'c', 'd']
+  .map(
+    (name) => `---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: ${name}}
+spec: {http: [{name: same, route: [{destination: {host: ${name}}}]}]}
+`,
+  )
+  .join('')}`;
+    const config = reviewsConfig.replace(/reviews$/, 'root');
+    const requests = [
+      { route: '/default/root/http[0]-same.match[0]', config },
+      { route: 'r-same', config },
+    ];
+    assert.deepEqual(untested(two, { requests }), [
+      'VirtualService root: route 2, delegated to b',
+      'VirtualService b: route 1 (same), to b',
+    ]);
+    assert.deepEqual(
+      unknown(two, { requests }),
+      [
+        'root: route 3 (r), delegated to c',
+        'root: route 4 (r), delegated to d',
+        'c: route 1 (same), to c',
+        'd: route 1 (same), to d',
+      ].map((part) => `VirtualService ${part}: another has its name in proxies too: give it one of its own`),
+    );
+  });
+
+  const apiConfig = reviewsConfig.replace(/reviews$/, 'default~reviews.default.svc.cluster.local');
+
+  test('those of Gateway API are told by their rules and matches', () => {
     const text = `apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {name: reviews}
 spec:
   rules:
-    - matches: [{path: {value: /a}}]
-    - {name: b, matches: [{path: {value: /b}}]}
+    - matches: [{path: {value: /a}}, {path: {value: /aa}}]
+    - {name: b, matches: [{path: {value: /b}}, {path: {value: /bb}}]}
     - backendRefs: [{name: reviews, port: 80}]
 `;
-    assert.deepEqual(untested(text, { requests: [{ route: 'default.reviews.2' }, { route: 'default.reviews-2.0' }] }), [
-      'HTTPRoute reviews: rule 1',
-      'HTTPRoute reviews: rule 2 (b)',
-    ]);
-    assert.deepEqual(untested(text, { requests: [{ route: 'default.reviews.0' }, { route: 'b' }] }), [
-      'HTTPRoute reviews: rule 3',
-    ]);
+    const meets = (...routes: readonly string[]) => ({
+      requests: routes.map((route) => ({ route, config: apiConfig })),
+    });
+    assert.deepEqual(
+      untested(
+        text,
+        meets('/default/reviews/HTTPRoute[2]', '/default/reviews-2/HTTPRoute[0]', '/default/reviews/GRPCRoute[1]'),
+      ),
+      ['HTTPRoute reviews: rule 1', 'HTTPRoute reviews: rule 2 (b)'],
+    );
+    const seen = meets('/default/reviews/HTTPRoute[0].match[1]', 'b');
+    assert.deepEqual(untested(text, seen), ['HTTPRoute reviews: rule 1, match 1', 'HTTPRoute reviews: rule 3']);
+    assert.deepEqual(
+      unknown(text, seen),
+      [1, 2].map(
+        (match) =>
+          `HTTPRoute reviews: rule 2 (b), match ${match}: a route with a name of its own does not say it; leave the name away`,
+      ),
+    );
+    // A route of a VirtualService has that name.
+    assert.equal(untested(text, { requests: [{ route: 'b', config: reviewsConfig }] }).length, 3);
+  });
+
+  test('an HTTPRoute and a GRPCRoute of one name are two; rules to which somebody gave one name are unknown', () => {
+    const route = (kind: string, rule: string) => `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: ${kind}
+metadata: {name: reviews}
+spec: {rules: [{${rule}}]}
+`;
+    const http = { requests: [{ route: '/default/reviews/HTTPRoute[0]', config: apiConfig }] };
+    assert.deepEqual(untested(route('HTTPRoute', '') + route('GRPCRoute', ''), http), ['GRPCRoute reviews: rule 1']);
+    const named = route('HTTPRoute', 'name: both') + route('GRPCRoute', 'name: both');
+    const seen = { requests: [{ route: 'both', config: apiConfig }] };
+    assert.deepEqual(untested(named, seen), []);
+    assert.equal(unknown(named, seen).length, 2);
   });
 
   test('those of connections are unknown', () => {
@@ -211,6 +284,42 @@ spec:
   });
 });
 
+suite('subsets of several DestinationRules', () => {
+  const rules = (...all: readonly (readonly [name: string, namespace: string, spec: string])[]) =>
+    all
+      .map(
+        ([name, namespace, spec]) => `---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: ${name}, namespace: ${namespace}}
+spec: {${spec}, subsets: [{name: v1}]}
+`,
+      )
+      .join('');
+  const clusters = ['outbound|80|v1|reviews.default.svc.cluster.local'];
+
+  test('a wildcard is not met where another names the host', () => {
+    const text = rules(['all', 'default', 'host: "*.local"'], ['one', 'default', 'host: reviews']);
+    assert.deepEqual(untested(text, { clusters }), ['DestinationRule all: subset v1']);
+    assert.deepEqual(unknown(text, { clusters }), []);
+    const other = [...clusters, 'outbound|80|v1|ratings.default.svc.cluster.local'];
+    assert.deepEqual(untested(text, { clusters: other }), []);
+  });
+
+  test('whose it is, is unknown where sidecars may have either', () => {
+    const text = rules(
+      ['own', 'default', 'host: reviews'],
+      ['theirs', 'shop', 'host: reviews.default.svc.cluster.local'],
+    );
+    assert.deepEqual(untested(text, { clusters }), []);
+    assert.deepEqual(unknown(text, { clusters }), [
+      'DestinationRule own: subset v1: DestinationRule theirs of shop has one of that name for the same host',
+      'DestinationRule theirs of shop: subset v1: DestinationRule own has one of that name for the same host',
+    ]);
+    assert.equal(untested(text).length, 2);
+  });
+});
+
 suite('rules of policies', () => {
   const policy = (spec: string, annotations = '') => `apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
@@ -237,6 +346,19 @@ spec:
     assert.equal(unknown(policy('action: ALLOW', ', annotations: {istio.io/dry-run: "true"}')).length, 2);
   });
 
+  test('those for waypoints are unknown, those for gateways are not', () => {
+    const gateway = (className: string) => `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: g}
+spec: {gatewayClassName: ${className}}
+`;
+    assert.equal(unknown(policy('targetRefs: [{kind: Service, group: "", name: a}]')).length, 2);
+    const ofGateway = policy('targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: g}]');
+    assert.equal(unknown(ofGateway + gateway('istio-waypoint')).length, 2);
+    assert.equal(untested(ofGateway + gateway('istio')).length, 2);
+  });
+
   test('a policy without rules has none to be met', () => {
     const nothing = 'apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p}\nspec: {}\n';
     assert.deepEqual(coverage(nothing), { untested: [], unknown: [] });
@@ -251,24 +373,24 @@ suite('what proxies say', () => {
       parseAccessLog(
         [
           '2026-11-23T00:56:01.611858Z\tinfo\tFLAG: --concurrency="0"',
-          `${start} - jason "jason" /apis/x ns[default]-policy[p]-rule[0] -`,
-          `${start} - two words "two words" - - ns[default]-policy[t]-rule[1]`,
-          `${start} - default "-" - - -`,
+          `${start} - jason "jason" /apis/x UH outbound|80||a ns[default]-policy[p]-rule[0] -`,
+          `${start} - two words "two words" - - outbound|80||a - ns[default]-policy[t]-rule[1]`,
+          `${start} - default "-" - FI outbound|80||a - -`,
           '',
         ].join('\n'),
       ),
       [
-        { route: 'jason', config: '/apis/x', rule: 'ns[default]-policy[p]-rule[0]' },
-        { route: 'two words', config: undefined, rule: 'ns[default]-policy[t]-rule[1]' },
-        { route: undefined, config: undefined, rule: undefined },
+        { route: 'jason', config: '/apis/x', fullOrEmpty: 'outbound|80||a', rule: 'ns[default]-policy[p]-rule[0]' },
+        { route: 'two words', config: undefined, fullOrEmpty: undefined, rule: 'ns[default]-policy[t]-rule[1]' },
+        { route: undefined, config: undefined, fullOrEmpty: undefined, rule: undefined },
       ],
     );
   });
 
   test('a caller cannot write the end of a line', () => {
-    const forged = start.replace('"curl"', '"a" "jason" /apis/x r -');
-    assert.deepEqual(parseAccessLog(`${forged} - default "default" - - -\n`), [
-      { route: 'default', config: undefined, rule: undefined },
+    const forged = start.replace('"curl"', '"a" "jason" /apis/x - c r -');
+    assert.deepEqual(parseAccessLog(`${forged} - default "default" - - - - -\n`), [
+      { route: 'default', config: undefined, fullOrEmpty: undefined, rule: undefined },
     ]);
   });
 
@@ -281,7 +403,7 @@ suite('what proxies say', () => {
       'envoy_cluster_upstream_rq_total{cluster_name="outbound|80|v3|a"} 0',
     ].join('\n');
     assert.deepEqual(
-      [...clusterCounts({ stats })],
+      [...requestsOrConnections(stats)],
       [
         ['outbound|80|v1|a', 3],
         ['outbound|80|v2|a', 2],

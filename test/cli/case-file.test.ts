@@ -58,7 +58,7 @@ test('every field of a case is read', () => {
   - name: all of it
     from: productpage
     call: /@grpc:reviews[a=b]/x
-    over: grpc
+    over: http
     method: POST
     host: shop.example.com
     headers: {End-User: jason, x-version: 1.10}
@@ -79,7 +79,7 @@ test('every field of a case is read', () => {
     ['reviews version v2 = 100%', 'status = 200'],
   );
   assert.deepEqual(rest, {
-    ...{ name: 'all of it', where: 'a/test.yaml:2:5', from: 'productpage', protocol: 'grpc', method: 'POST' },
+    ...{ name: 'all of it', where: 'a/test.yaml:2:5', from: 'productpage', protocol: 'http', method: 'POST' },
     host: 'shop.example.com',
     headers: [
       { name: 'end-user', value: 'jason' },
@@ -91,6 +91,10 @@ test('every field of a case is read', () => {
       { kind: 'replicas', deployment: 'ratings-v1', replicas: 0 },
     ],
   });
+});
+
+test('a case may begin over gRPC', () => {
+  assert.equal(onlyCase(inCase('over: grpc')).protocol, 'grpc');
 });
 
 test('paths in a file are found from its own folder; absolute ones are what they are', () => {
@@ -133,8 +137,12 @@ const wrong: [text: string, place: string, message: RegExp][] = [
   ['', '1:1', /expected cases under "cases:"/],
   ['hello', '1:1', /expected cases under "cases:"/],
   ['- a', '1:1', /expected cases under "cases:"/],
-  ['a: [', '1:5', /this is no YAML/],
-  ['cases: [}', '1:9', /this is no YAML/],
+  ['a: [', '1:4', /this is no YAML: what opens here is not closed/],
+  ['cases: [}', '1:8', /this is no YAML: what opens here is not closed/],
+  ['cases:\n  - {name: a, call: /x\n  - {name: b}\n', '2:5', /what opens here is not closed/],
+  ['cases:\n  - name: "a\n    call: /x\n', '2:11', /what opens here is not closed/],
+  ['cases:\n\t- name: a', '2:1', /this is no YAML: Tabs are not allowed/],
+  [`${smallest}---\n${smallest}`, '5:1', /another document begins here, and there can be only one/],
   ['manifests: [a.yaml]', '1:1', /expected cases under "cases:"/],
   ['manifest: [a.yaml]', '1:1', /expected one of manifests, namespace/],
   ['cases: 3', '1:8', /expected a list with at least one entry, such as "- name: jason gets v2"/],
@@ -151,7 +159,12 @@ const wrong: [text: string, place: string, message: RegExp][] = [
   [inCase('timeout: 5'), '5:14', /5/],
   [inCase('retry-until: soon'), '5:18', /soon/],
   [inCase('over: tcp'), '5:11', /"tcp": expected http or grpc/],
-  [inCase('method: post'), '5:13', /"post" is no method such as POST/],
+  [inCase('method: post'), '5:13', /"post": expected a method such as GET or POST/],
+  [inCase('method: CONNECT'), '5:13', /"CONNECT": expected a method such as GET or POST/],
+  [inCase('method: GET\n    over: grpc'), '5:13', /expected no method: over gRPC every request is a POST/],
+  [inCase('host: "\\e]0;title\\a"'), '5:11', /expected a host, or HOST:PORT/],
+  [inCase('host: http://a/'), '5:11', /"http:\/\/a\/": expected a host, or HOST:PORT/],
+  [`namespace: "A B"\n${smallest}`, '1:12', /"A B" can be no namespace: expected at most 63 of a-z, 0-9 and "-"/],
   [inCase('headers: jason'), '5:14', /expected headers such as "end-user: jason"/],
   [inCase('headers: {a b: c}'), '5:15', /expected/],
   [inCase('headers:\n      end-user: "a\\nb"'), '6:17', /expected/],

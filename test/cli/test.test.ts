@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { after, before, beforeEach, suite, test } from 'node:test';
+import { promisify } from 'node:util';
 import { parseDirectives } from '../../src/plan/parse.ts';
 import { runProgram, startProgram } from '../program.ts';
 import { type RunningMesh, startForeign, startMesh } from '../running-mesh.ts';
 
 const always = (name: string, ...fields: readonly string[]): string =>
   `  - {name: ${name}, call: /@reviews/x, expect: reviews status = 200${fields.map((field) => `, ${field}`).join('')}}\n`;
+
+const namespaceOf = (name: string): string => `apiVersion: v1\nkind: Namespace\nmetadata: {name: ${name}}\n`;
 
 suite('meshmock test on a running mesh', () => {
   let mesh: RunningMesh;
@@ -67,9 +73,9 @@ ${always('and the next')}`);
     assert.match(stdout, /productpage v1 \(productpage-1\) +502 .*\n +└─ sick v1 \(sick-1\) +503/);
     assert.match(stdout, /\n {4}pass {2}and the next/);
     assert.match(stdout, /1 passed, 1 failed in/);
-    const [, again = ''] = / again {5}curl -g '?([^'\n]+)'?/.exec(stdout) ?? [];
-    const answer = await (await fetch(`http://${again}`)).json();
-    assert.equal((answer as { calls: { reply: { service: string } }[] }).calls[0]?.reply.service, 'productpage');
+    const [, again = ''] = / again {5}(curl -g .*)/.exec(stdout) ?? [];
+    const { stdout: tree } = await promisify(execFile)('sh', ['-c', `${again} -s`]);
+    assert.match(tree, /\n {3}└─ sick v1 \(sick-1\) +503/);
   });
 
   const anySide = `cases:
@@ -154,9 +160,10 @@ ${always('both')}`;
     const cases = `cases:\n${always('jason gets v2')}${always('everybody else')}`;
     const { stdout } = await run(cases, '--only', 'jason');
     assert.match(stdout, /\n\n1 passed in/);
-    const none = await run(cases, '--only', 'nobody', '--only', 'nothing');
-    assert.equal(none.code, 2);
-    assert.match(none.stderr, /no case has "nobody" or "nothing" in its name/);
+    const typo = await run(cases, '--only', 'jason', '--only', 'Everyone');
+    assert.equal(typo.code, 2);
+    assert.match(typo.stderr, /no case has "Everyone" in its name; the nearest: "everybody else", "jason gets v2"\n$/);
+    assert.equal(typo.stdout, '');
   });
 
   test('--retry-until tries again until a case holds, or its time is up', async () => {
@@ -196,9 +203,21 @@ ${always('both')}`;
     const xml = await readFile(junit, 'utf8');
     assert.match(xml, /<testsuite name="[^"]*test\.yaml" tests="3" failures="1" errors="0" skipped="1"/);
     assert.match(xml, /name="two"[^>]*>\s*<failure message="expected sick status = 200, seen /);
+    assert.match(xml, /<testcase classname="[^"]*test\.yaml" name="one"/);
     const refused = await run(`cases:\n${always('one')}`, '--junit', path.join(folder, 'none/out.xml'));
     assert.equal(refused.code, 2);
     assert.match(refused.stderr, /--junit: .*no such file/);
+  });
+
+  test('JUnit has no colours, also where the terminal has them', async () => {
+    await writeFile(file, 'cases:\n  - {name: two, call: /@sick/x, expect: sick status = 200}\n');
+    const junit = path.join(folder, 'plain.xml');
+    await using program = startProgram(['test', file, '--entry', entry, '--junit', junit], { FORCE_COLOR: '1' });
+    assert.equal(await program.exited(), 1);
+    assert.ok(program.stdout.includes('\u001b[31m503'));
+    const xml = await readFile(junit, 'utf8');
+    assert.match(xml, /sick v1 \(sick-1\) +503/);
+    assert.doesNotMatch(xml, /\[\d+m/);
   });
 
   test('exits with 3 when nobody answers, and with 1 when a case fails as well', async () => {
@@ -224,6 +243,30 @@ ${always('both')}`;
     assert.equal((await runProgram(['test', file, '--entry', `http://localhost:${port}`])).code, 0);
   });
 
+  test('what is between a case and its service is not taken for it', async () => {
+    const cases = (...all: readonly string[]): string => `cases:\n${all.map((one) => `  - {${one}}\n`).join('')}`;
+    await using closed = await startForeign((_, response) => void response.writeHead(403).end());
+    await writeFile(file, cases('name: one, from: reviews, call: /@details/x, expect: [status = 403]'));
+    const login = await runProgram(['test', file, '--entry', `http://localhost:${closed.port}`]);
+    assert.equal(login.code, 1);
+    assert.match(login.stdout, /localhost:\d+ is to make a call, and answers 403 itself: is it a meshmock\?/);
+    const nowhere = await run(
+      cases(
+        'name: status, from: nowhere, call: /x, expect: [status != 200]',
+        'name: calls, from: nowhere, call: /@reviews/x, expect: [reviews calls = 0]',
+      ),
+    );
+    assert.equal(nowhere.code, 3);
+    assert.match(nowhere.stdout, /FAIL {2}status .*\n(?:.*\n)*? +nowhere:8080 does not answer: /);
+    const head = await run(
+      cases(
+        'name: nobody, from: nowhere, method: HEAD, call: /x, expect: [answered-by = nobody]',
+        'name: sick, from: sick, method: HEAD, call: /x, expect: [status = 503]',
+      ),
+    );
+    assert.equal(head.code, 0, head.stdout);
+  });
+
   test('a folder is the files of cases in it and below', async () => {
     const [, one, two] = [path.dirname(file), path.dirname(file), path.join(path.dirname(file), 'sub')];
     await mkdir(two);
@@ -240,17 +283,31 @@ ${always('both')}`;
     const bad = path.join(path.dirname(file), 'bad.test.yaml');
     await writeFile(bad, 'cases:\n  - {name: n, call: /@, expect: status = 200}\n');
     const empty = await mkdtemp(path.join(folder, 'empty-'));
+    const noYaml = path.join(path.dirname(file), 'no-yaml.yaml');
+    await writeFile(noYaml, 'apiVersion: v1\nkind: [Service\n');
+    const manifest = path.join(path.dirname(file), 'manifest.yaml');
+    await writeFile(manifest, ['a', 'b'].map((name) => namespaceOf(name)).join('---\n'));
     const before = mesh.arrivals.length;
     for (const [args, message] of [
       [[], /expected files of cases, or folders with them/],
       [[empty, '--entry', entry], /this folder has no test\.yaml, \*\.test\.yaml or \*_test\.yaml in it/],
       [[`${folder}/nowhere`, '--entry', entry], /nowhere: there is no such file or folder/],
       [[file, '--manifests', `${folder}/gone.yaml`], /test\.yaml: there is no file or folder .*gone\.yaml/],
+      [
+        [file, '--manifests', noYaml],
+        /no-yaml\.yaml:2:7: this is no YAML: what opens here is not closed\nkind: \[Service\n {6}\^ expected a \] that closes it\n$/,
+      ],
+      [
+        [manifest, '--entry', entry],
+        /manifest\.yaml: this is no file of cases but a Kubernetes manifest: .*"manifests: \[manifest\.yaml\]"/,
+      ],
       [[file, bad, '--entry', entry], /bad\.test\.yaml:2:21: .*expected[\s\S]*\^/],
       [[file, '--entry', 'ftp://a:1'], /"ftp:\/\/a:1": expected http:\/\/HOST:PORT or grpc:\/\/HOST:PORT, or NAME=URL/],
       [[file, '--entry', entry, '--istio'], /--entry is a mesh that is running, --istio makes one/],
       [[file, '--entry', entry, '--contrast'], /--contrast changes the mesh/],
       [[file, '--entry', entry, '--keep'], /--keep is for a mesh that is made/],
+      [[file, '--entry', entry, '--fail-untested'], /--fail-untested asks the proxies of a mesh that is made/],
+      [[file, '--only', 'one', '--fail-untested'], /--fail-untested is about all cases, and --only leaves some out/],
       [[file, '--before'], /--before is for a mesh that is running/],
       [[file, '--entry', entry, '--only'], /--only/],
       [[file, '--entry', entry, '--timeout', '5'], /--timeout/],
@@ -302,6 +359,31 @@ ${always('both')}`;
     await mkdir(path.join(path.dirname(file), 'm'));
     await program.printed(/2 passed[\s\S]*pass {2}mine[\s\S]*1 passed/);
     assert.equal(program.stdout.match(/theirs/g)?.length, 1);
+  });
+
+  test('--watch takes up files that come into a folder, or a folder of it, and lets go of those that leave', async () => {
+    const top = path.dirname(file);
+    await writeFile(file, `cases:\n${always('first')}`);
+    await using program = startProgram(['test', top, '--entry', entry, '--watch']);
+    const timely = { signal: AbortSignal.timeout(60_000) };
+    const said = async (pattern: RegExp): Promise<void> => {
+      while (!pattern.test(program.stderr)) await once(program.child.stderr as Readable, 'data', timely);
+    };
+    await said(/^meshmock: \d\d:\d\d:\d\d waits for changes; Ctrl-C ends it\n$/);
+    await writeFile(path.join(top, 'mesh.yaml'), 'no: cases\n');
+    await writeFile(path.join(top, 'a.test.yaml'), `cases:\n${always('second')}`);
+    await program.printed(/pass {2}second[\s\S]*1 passed/);
+    await said(/changed: \S+\/a\.test\.yaml\n.*waits for changes[^\n]*\n$/);
+    await mkdir(path.join(top, 'sub'));
+    await writeFile(path.join(top, 'sub/test.yaml'), `cases:\n${always('third')}`);
+    await program.printed(/pass {2}third[\s\S]*1 passed/);
+    await rm(path.join(top, 'a.test.yaml'));
+    await said(/a\.test\.yaml \(gone\)\n.*waits for changes[^\n]*\n$/);
+    await writeFile(path.join(top, 'sub/test.yaml'), 'cases: [\n');
+    await said(/sub\/test\.yaml:1:8: this is no YAML/);
+    await writeFile(path.join(top, 'sub/test.yaml'), `cases:\n${always('fourth')}`);
+    await program.printed(/pass {2}fourth[\s\S]*1 passed/);
+    assert.deepEqual(program.stdout.match(/(?<=pass {2})\w+/g), ['first', 'second', 'third', 'fourth']);
   });
 
   test('Ctrl-C ends it in the middle of a case', async () => {

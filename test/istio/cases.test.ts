@@ -53,6 +53,7 @@ async function assertNothingLeft(program: Program, pids: readonly number[]): Pro
 
 interface Shown {
   readonly file: string;
+  readonly problem?: string;
   readonly cases: readonly {
     readonly name: string;
     readonly step?: string;
@@ -73,9 +74,62 @@ async function results(...args: readonly string[]): Promise<{ code: number | nul
   return { code, files: (JSON.parse(program.stdout) as { files: Shown[] }).files };
 }
 
+/** A service and its mock. */
+const named = (name: string, namespace: string): string => `apiVersion: v1
+kind: Service
+metadata: {name: ${name}, namespace: ${namespace}}
+spec: {selector: {app: ${name}}, ports: [{name: http, port: 8080}, {name: grpc, port: 9090}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ${name}-v1, namespace: ${namespace}}
+spec:
+  selector: {matchLabels: {app: ${name}}}
+  template:
+    metadata: {labels: {app: ${name}, version: v1}}
+    spec: {containers: [{name: c, image: meshmock}]}
+`;
+
+/** A way in at a port that is none of those that a gateway has anyway. */
+const front = `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: front}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 8181, name: http, protocol: HTTP}, hosts: ["*"]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: front}
+spec:
+  hosts: [shop.test]
+  gateways: [front]
+  http:
+    - match: [{headers: {content-type: {prefix: application/grpc}}}]
+      route: [{destination: {host: b, port: {number: 9090}}}]
+    - route: [{destination: {host: b, port: {number: 8080}}}]
+`;
+
 const outcomes = ({ cases }: Shown): string[] => cases.map(({ name, outcome }) => `${name}: ${outcome}`);
 
 describe('meshmock test', () => {
+  it('goes on in another mesh when one dies under a case, and says all that came of it', async () => {
+    const file = (name: string, plan: string) =>
+      write(name, `manifests: [mesh.yaml]\ncases: [{name: ${name}, call: ${plan}, expect: service2 status = 200}]\n`);
+    const files = [
+      await file('slow.test.yaml', '/@service2/~delay=8s/x'),
+      await file('next.test.yaml', '/@service2/x'),
+    ];
+    await using program = startTest(...files);
+    while (!/slow.*0 of 1/.test(program.stderr)) await sleep(50, undefined, { signal: AbortSignal.timeout(60_000) });
+    // What it started first is the mesh, in namespaces of its own.
+    const [mesh = 0] = descendantsOf(program.child.pid ?? 0);
+    process.kill(mesh, 'SIGKILL');
+    assert.equal(await program.exited(), 3);
+    assert.match(program.stdout, /FAIL {2}slow[\s\S]*pass {2}next[\s\S]*1 passed, 1 failed/);
+    await assertNothingLeft(program, []);
+  });
+
   it('runs several files in one mesh: contrasts, sick workloads, refused manifests', async () => {
     const contrast = await write(
       'contrast.test.yaml',
@@ -105,19 +159,18 @@ cases:
   - {name: no such start, from: nobody, call: /@service4/x, expect: service4 status = 200}
 `,
     );
-    await write('bad.yaml', 'apiVersion: v1\nkind: [Service\n');
     await write('denied.yaml', `# denied\n${authorization('action: ALLOW, rules: [{ from: [{}] }]').trimStart()}`);
     const simple = (name: string, apply: string) =>
       write(
         `${name}.test.yaml`,
         `manifests: [mesh.yaml]\napply: [${apply}]\ncases:\n  - {name: ${name}, call: /@service1/x, expect: service1 status = 200}\n`,
       );
-    const bad = await simple('bad', 'bad.yaml');
     const denied = await simple('denied', 'denied.yaml');
     const good = await simple('good', jason);
-    const { code, files } = await results(contrast, sick, bad, denied, good, '--contrast');
+    assert.equal((await results(contrast, '--contrast', '--fail-untested')).code, 0);
+    const { code, files } = await results(contrast, sick, denied, good, '--contrast');
     assert.equal(code, 1);
-    const [ofContrast, ofSick, ofBad, ofDenied, ofGood] = files as [Shown, Shown, Shown, Shown, Shown];
+    const [ofContrast, ofSick, ofDenied, ofGood] = files as [Shown, Shown, Shown, Shown];
     assert.deepEqual(
       ofContrast.cases.map(({ step, name, hasToHold, outcome }) => [step, name, hasToHold, outcome].join()),
       [
@@ -146,12 +199,16 @@ cases:
       'no such start: refused',
     ]);
     const problems = ofSick.cases.slice(-3).map(({ problem }) => problem);
-    assert.match(problems[0] ?? '', /there is no Deployment nobody: there are gateway-v1, service1-v1/);
+    assert.match(problems[0] ?? '', /there is no Deployment or StatefulSet nobody: there are gateway-v1, service1-v1/);
     assert.match(problems[1] ?? '', /nobody/);
     assert.match(problems[2] ?? '', /no Service nobody has a pod that could begin over http: there are gateway, /);
     const withChange = ({ cases }: Shown) => cases.find(({ step }) => step === 'with the change');
-    assert.match(withChange(ofBad)?.problem ?? '', /\/bad\.yaml:3:1: this is no YAML/);
-    assert.match(withChange(ofDenied)?.problem ?? '', /\/denied\.yaml:2:1: .*istiod denies it/);
+    assert.match(ofDenied.problem ?? '', /\/denied\.yaml:2:1: .*istiod denies it/);
+    assert.deepEqual(
+      ofDenied.cases.map(({ step, outcome }) => `${step}: ${outcome}`),
+      // The first has to fail there, and holds.
+      ['before the change: failed', 'with the change: not_run'],
+    );
     assert.equal(withChange(ofGood)?.outcome, 'passed');
     const podOf = (shown: Shown) => shown.cases.find(({ call }) => call?.reply !== undefined)?.call?.reply?.pod;
     assert.match(podOf(ofContrast) ?? '', /^gateway-v1-/);
@@ -224,9 +281,73 @@ metadata: {name: service4}
 spec:
   parentRefs: [{group: "", kind: Service, name: service4}]
   rules:
-    - matches: [{path: {value: /one}}]
+    - matches: [{path: {value: /one}}, {path: {value: /two}}]
       backendRefs: [{name: service4, port: 8080}]
     - backendRefs: [{name: service4, port: 8080}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: service4}
+spec:
+  parentRefs: [{group: "", kind: Service, name: service4}]
+  rules: [{backendRefs: [{name: service4, port: 9090}]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: service1}
+spec:
+  hosts: [service1]
+  http:
+    - {match: [{headers: {a: {exact: x}}}, {headers: {a: {exact: y}}}], delegate: {name: x}}
+    - {match: [{headers: {a: {exact: z}}}], delegate: {name: z}}
+    - route: [{destination: {host: service1, subset: v1}}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: x}
+spec: {http: [{name: same, route: [{destination: {host: service1}}]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: z}
+spec: {http: [{name: same, route: [{destination: {host: service1}}]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: service1}
+spec: {host: service1, subsets: [{name: v1, labels: {version: v1}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: all}
+spec: {host: "*.svc.cluster.local", subsets: [{name: v1, labels: {version: v1}}]}
+`,
+    );
+    const first = await write(
+      'first.test.yaml',
+      `manifests: [first.yaml]
+fill: true
+cases:
+  - {name: first, call: /x, expect: status = 200}
+  - {name: made, call: /x, from: istio-ingressgateway.istio-system, host: a.test, expect: made status = 200}
+`,
+    );
+    await write(
+      'first.yaml',
+      `apiVersion: v1
+kind: Service
+metadata: {name: first}
+spec: {selector: {app: first}, ports: [{port: 8080}]}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: first}
+spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: first}
+spec: {hosts: [a.test], gateways: [first], http: [{route: [{destination: {host: made}}]}]}
 `,
     );
     const file = await write(
@@ -240,12 +361,18 @@ cases:
   - {name: may, from: service2, call: /@service3/x, expect: service3 status = 200}
   - {name: gateway api, call: /@service4/one, expect: service4 status = 200}
   - {name: denied, from: service2, call: /@service3/no, expect: service3 status = 403}
+  - {name: delegated, call: "/@service1[a=y]/x", expect: service1 status = 200}
+  - {name: nobody there, call: /@service1/x, given: {service1-v1: down}, expect: service1 status = 503}
+  - {name: gone, from: service2, call: /@service3/x, given: {service3-v1: down, service3-v2: down}, expect: service3 status = 503}
 `,
     );
-    const { code, files } = await results(file);
-    assert.equal(code, 0, JSON.stringify(files));
+    // Without `from` it is the first service of the second file, and not one that the first has left.
+    const { code, files } = await results(first, file, '--fail-untested');
+    assert.equal(code, 1, JSON.stringify(files));
+    const [, shown] = files;
+    assert.match(shown?.cases[0]?.call?.reply?.pod ?? '', /^gateway-/);
     assert.deepEqual(
-      files[0]?.untested?.map(({ object, part, where }) => `${object}: ${part} ${path.basename(where)}`),
+      shown?.untested?.map(({ object, part, where }) => `${object}: ${part} ${path.basename(where)}`),
       [
         'VirtualService service2: route 2, match 1 parts.yaml:11:15',
         'VirtualService service2: route 4, to service2 v3 parts.yaml:15:7',
@@ -253,13 +380,68 @@ cases:
         'DestinationRule service2: subset v3 parts.yaml:28:7',
         'AuthorizationPolicy allow: rule 2 parts.yaml:38:7',
         'AuthorizationPolicy deny: rule 2 parts.yaml:48:7',
+        'HTTPRoute service4: rule 1, match 2 parts.yaml:64:40',
         'HTTPRoute service4: rule 2 parts.yaml:66:7',
+        'GRPCRoute service4: rule 1 parts.yaml:73:11',
+        'VirtualService service1: route 1, match 1 parts.yaml:81:16',
+        'VirtualService service1: route 2, delegated to z parts.yaml:82:7',
+        'VirtualService z: route 1 (same), to service1 parts.yaml:93:15',
+        'DestinationRule all: subset v1 parts.yaml:103:47',
       ],
     );
     assert.deepEqual(
-      files[0]?.unknown?.map(({ object, part, reason }) => `${object}: ${part}: ${reason}`),
-      ['AuthorizationPolicy watch: rule 1: a proxy does not say which rule of action AUDIT matched'],
+      shown?.unknown?.map(({ object, part, reason }) => `${object}: ${part}: ${reason}`),
+      ['AuthorizationPolicy watch: rule 1: a proxy does not always say which rule of action AUDIT matched'],
     );
+  });
+
+  it('finds who begins and who is sick by name and namespace, and gateways by port, over both protocols', async () => {
+    const shop = await write(
+      'shop.yaml',
+      `apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+${named('b', 'default')}---
+${named('b', 'shop')}`,
+    );
+    await write('front.yaml', front);
+    const atFront = await write(
+      'front.test.yaml',
+      `manifests: [mesh.yaml, ${shop}]
+apply: [front.yaml]
+cases:
+  - {name: at a port, from: "istio-ingressgateway.istio-system:8181", host: shop.test, call: /x, expect: status = 200}
+  - {name: over gRPC, from: "istio-ingressgateway.istio-system:8181", over: grpc, host: shop.test, call: /x, expect: status = 200}
+`,
+    );
+    const home = await write(
+      'home.test.yaml',
+      `manifests: [mesh.yaml, ${shop}]
+cases:
+  - {name: sick at home, call: /@b/x, given: {b: /~status=503}, expect: b status = 503}
+  - {name: and not there, call: /@b.shop/x, given: {b: /~status=503}, expect: b status = 200}
+  - {name: sick there, call: /@b.shop/x, given: {b.shop: /~status=503}, expect: b status = 503}
+  - {name: and not at home, call: /@b/x, given: {b.shop: /~status=503}, expect: b status = 200}
+  - {name: down there, call: /@b.shop/x, given: {b-v1.shop: down}, expect: b status = 503}
+`,
+    );
+    const away = await write(
+      'away.test.yaml',
+      `manifests: [mesh.yaml, ${shop}]
+namespace: shop
+cases:
+  - {name: begins at home, from: b, call: /x, given: {b: /~status=418}, expect: status = 418}
+  - {name: or where it says, from: b.default, call: /x, given: {b: /~status=418}, expect: status = 200}
+`,
+    );
+    const { code, files } = await results(atFront, home, away, '--contrast');
+    const all = files.flatMap(({ cases }) => cases);
+    assert.deepEqual(
+      all.filter(({ outcome }) => outcome !== 'passed'),
+      [],
+    );
+    assert.deepEqual([code, all.length], [0, 11]);
   });
 
   it('--watch shows what an edited policy does within 2 s', async (t) => {
@@ -280,9 +462,9 @@ cases:
 `,
     );
     await using program = startTest(file, '--watch');
-    const printed = async (pattern: RegExp, from: number): Promise<number> => {
+    const printed = async (pattern: RegExp, from: number, text = () => program.stdout): Promise<number> => {
       const startedAt = performance.now();
-      while (!pattern.test(program.stdout.slice(from))) {
+      while (!pattern.test(text().slice(from))) {
         assert.ok(performance.now() - startedAt < 60_000, program.stdout.slice(from) + program.stderr);
         await sleep(5);
       }
@@ -294,7 +476,7 @@ cases:
       const from = program.stdout.length;
       await write(name, text);
       took.push(Math.round(await printed(pattern, from)));
-      await printed(/(?:passed|failed).* in /, from);
+      await printed(/\d+ passed.* in /, from);
     };
     await edit('route.yaml', service('v1'), /FAIL {2}jason[\s\S]*v1 ×10/);
     await edit('route.yaml', service('v2'), /pass {2}jason/);
@@ -308,7 +490,13 @@ cases:
       authorization('action: DENY, rules: [{ to: [{ operation: { paths: [/no], ports: ["8080"] } }] }]'),
       /pass {2}no/,
     );
-    await edit('policy.yaml', 'kind: [', /FAIL {2}no[\s\S]*policy\.yaml:1:8: this is no YAML/);
+    await write('policy.yaml', 'kind: [');
+    await printed(/policy\.yaml:1:7: this is no YAML/, 0, () => program.stderr);
+    await edit(
+      'policy.yaml',
+      authorization('action: ALLOW, rules: [{ from: [{}] }]'),
+      /FAIL .*\n.*policy\.yaml:\d+:\d+: .*istiod denies it[\s\S]*\n {4}not run {2}jason\n {4}not run {2}no\n[\s\S]*0 passed, 1 file refused, 2 not run in/,
+    );
     t.diagnostic(`ms from the write to the result: ${took.join(', ')}`);
     assert.ok(Math.min(...took.slice(0, 2)) < 2000 && Math.min(...took.slice(2, 4)) < 2000, took.join());
     const pids = descendantsOf(program.child.pid as number);
@@ -339,7 +527,9 @@ cases:
       'manifests: [mesh.yaml]\ncases:\n  - {name: a, call: /x, expect: status = 418}\n',
     );
     await using program = startTest(file, '--keep');
-    const [, again = ''] = await program.printed(/again {5}curl -g '?(\S+?)'?\n[\s\S]*1 failed/);
+    const [, again = ''] = await program.printed(
+      /again {5}curl -g '?(\S+?)'? -H 'Accept: text\/plain'\n[\s\S]*1 failed/,
+    );
     assert.equal((await fetch(`http://${again}`)).status, 200);
     const pids = descendantsOf(program.child.pid as number);
     program.child.kill('SIGTERM');

@@ -165,7 +165,7 @@ spec:
   selector: { matchLabels: { app: late } }
   template:
     metadata: { labels: { app: late, version: ${version} } }
-    spec: { containers: [{ name: c, image: anything, volumeMounts: [{ name: data, mountPath: /data }] }], volumes: [{ name: data }] }
+    spec: { containers: [{ name: c, image: anything, volumeMounts: [{ name: data, mountPath: /data }] }], volumes: [{ name: data }], initContainers: [{ name: fetch, image: anything }] }
 `);
     const pods = async (): Promise<Record<string, number>> => {
       const url = `http://${bed.http('gateway')}/@late*60/x`;
@@ -175,15 +175,21 @@ spec:
       return calls[0]?.summary.byPod ?? {};
     };
     const { leftOut } = await bed.apply(workload(2, 'v1'));
-    assert.deepEqual(leftOut, ['deployment.apps/late: volume data']);
+    assert.deepEqual(leftOut, ['deployment.apps/late: init container fetch']);
     assert.equal(Object.keys(await pods()).length, 2);
     const before = Object.keys(await pods());
     await bed.apply(workload(1, 'v2'));
     const after = Object.keys(await pods());
     assert.equal(after.length, 1);
     assert.ok(!before.includes(after[0] as string));
+    const own = (): number[] => bed.mesh.ports.filter(({ entry }) => entry.name === 'late').map(({ port }) => port);
+    const ports = own();
+    assert.equal(ports.length, 2);
     await bed.delete(workload(1, 'v2'));
     assert.match(await text(`http://${bed.http('gateway')}/@late/x`), /late:8080 +dns/);
+    assert.deepEqual(own(), []);
+    await bed.apply(workload(1, 'v2'));
+    assert.deepEqual(own(), ports);
   });
 
   it('is in effect when it is back', async () => {
@@ -211,18 +217,43 @@ spec:
     }
   });
 
-  it('says each time which pod cannot start, until it is deleted, and waits for no such pod', async () => {
-    await using bed = await startBed([demoWorkloads]);
-    const hopeless = {
-      name: 'hopeless.yaml',
-      text: workload('hopeless', { annotations: { 'proxy.istio.io/config': 'proxyBootstrapTemplatePath: /nowhere' } }),
-    };
-    const ended = /the proxy of pod hopeless-\S+ ended/;
-    await assert.rejects(bed.apply(hopeless), ended);
-    const late = { name: 'late.yaml', text: virtualService(`timeout: 1s, ${routeTo()}`) };
-    await assert.rejects(bed.apply(late), ended);
-    await bed.delete(hopeless);
-    const { objects } = await bed.apply(late);
-    assert.deepEqual(objects, [{ title: 'virtualservice.networking.istio.io/service4', change: 'unchanged' }]);
+  it('says which pod cannot start, or what Envoy rejects, and all is as before', async () => {
+    const timeout = (value: string) => virtualService(`timeout: ${value}, ${routeTo()}`);
+    await using bed = await startBed([demoWorkloads, yaml(timeout('5s'))]);
+    const hopeless = workload('hopeless', {
+      annotations: { 'proxy.istio.io/config': 'proxyBootstrapTemplatePath: /nowhere' },
+    });
+    const rejected = `apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: { name: rejected }
+spec:
+  workloadSelector: { labels: { app: service4 } }
+  configPatches:
+    - applyTo: HTTP_FILTER
+      match:
+        context: SIDECAR_INBOUND
+        listener: { filterChain: { filter: { name: envoy.filters.network.http_connection_manager } } }
+      patch:
+        operation: INSERT_BEFORE
+        value:
+          name: envoy.filters.http.fault
+          typed_config:
+            "@type": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault
+            abort: { http_status: 7, percentage: { numerator: 100 } }
+`;
+    const call = (path: string): Promise<string> => text(`http://${bed.http('gateway')}${path}`);
+    for (const [wrong, problem] of [
+      [hopeless, /the proxy of pod hopeless-\S+ ended/],
+      [rejected, /Envoy rejects what was applied, and it is taken back:\n\S*service4/],
+    ] as const) {
+      await assert.rejects(bed.apply(yaml(`${wrong}---\n${timeout('0.2s')}`)), problem);
+      assert.match(await call('/@service4/~delay=400ms/x'), / service4 v1 .* 200/);
+      const { objects } = await bed.delete(yaml(wrong));
+      assert.ok(objects.every(({ change }) => change === 'not found'));
+      assert.deepEqual(
+        (await bed.apply(yaml(timeout('5s')))).objects.map(({ change }) => change),
+        ['unchanged'],
+      );
+    }
   });
 });

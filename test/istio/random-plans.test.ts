@@ -150,7 +150,7 @@ function chainProblems(spans: readonly Span[], made: number, arrived: number): s
 async function countsOf({ mesh, started }: TestBed): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   for (const { pod, stats } of await mesh.stats(new AbortController().signal)) {
-    const from = started.pods.find(({ name }) => name === pod)?.service ?? pod;
+    const from = started.pods.find(({ namespace, name }) => `${namespace}/${name}` === pod)?.service ?? pod;
     const line =
       /^envoy_cluster_upstream_rq_total\{cluster_name="outbound\|(\d+)\|[^|]*\|(\w+)\.default[^"]*"\} (\d+)$/gm;
     for (const [, port, to, count] of stats.matchAll(line)) {

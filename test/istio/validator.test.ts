@@ -7,14 +7,19 @@ const folder = 'test/istio/validator';
 interface Shown {
   readonly name: string;
   readonly outcome: string;
+  readonly durationMs: number;
   readonly problem?: string;
   readonly expectations?: readonly { readonly expectation: string; readonly seen: string; readonly passed: boolean }[];
   readonly notSeen?: readonly string[];
 }
 
-async function run(file: string, manifests: string): Promise<{ code: number | null; cases: readonly Shown[] }> {
+async function run(
+  file: string,
+  manifests: string,
+  ...more: readonly string[]
+): Promise<{ code: number | null; cases: readonly Shown[] }> {
   const { code, stdout, stderr } = await runProgram([
-    ...['test', `${folder}/${file}`, '--manifests', `${folder}/${manifests}`, '--json'],
+    ...['test', `${folder}/${file}`, '--manifests', `${folder}/${manifests}`, '--json', ...more],
   ]);
   assert.notEqual(stdout, '', stderr);
   return { code, cases: (JSON.parse(stdout) as { files: { cases: Shown[] }[] }).files.flatMap(({ cases }) => cases) };
@@ -34,7 +39,9 @@ suite('files of istio-config-validator, on a real mesh', { timeout: 300_000 }, (
       [],
     );
     assert.equal(code, 0);
-    assert.equal(cases.length, 8 + 4 + 2 + 8);
+    assert.equal(cases.length, 8 + 4 + 2 + 8 + 6);
+    const [regex] = cases.filter(({ name }) => name.startsWith('a regex of RE2'));
+    assert.deepEqual(regex?.notSeen, ['uri rewritten by ^/v1/(?P<rest>.*)$: only RE2 knows what this regex means']);
     const [aborted] = cases.filter(({ name }) => name.startsWith('bots get no resellers'));
     assert.deepEqual(aborted?.notSeen, ['route to partners: a fault answers every request before its route is taken']);
     assert.deepEqual(
@@ -50,7 +57,7 @@ suite('files of istio-config-validator, on a real mesh', { timeout: 300_000 }, (
       cases.filter(({ outcome }) => outcome !== 'failed').map(({ name }) => name),
       [],
     );
-    assert.equal(cases.length, 16);
+    assert.equal(cases.length, 24);
   });
 
   test('where the simulation differs from Istio and Envoy, what is sent tells', async () => {
@@ -63,6 +70,26 @@ suite('files of istio-config-validator, on a real mesh', { timeout: 300_000 }, (
       ['a subset of no DestinationRule', ['no service: status 503 (no_route)']],
       ['a regex on both sides of a delegate', ['monolith.differences.svc.cluster.local:80']],
     ]);
+  });
+
+  test('what no proxy can show is said; a host that nobody knows is answered at once; what fails is tried again', async () => {
+    const { code, cases } = await run('unseen_test.yaml', 'unseen.yaml', '--retry-until', '4s');
+    assert.equal(code, 1);
+    assert.deepEqual(
+      cases.map(({ name, outcome }) => `${outcome}: ${name}`),
+      [
+        'passed: to partners: GET inside.test/x',
+        'skipped: to partners: GET outside.test/x',
+        'failed: to partners: GET nobody.test/x',
+        'passed: not to partners: GET nobody.test/x',
+      ],
+    );
+    const [inside, outside, nobody, notThere] = cases as [Shown, Shown, Shown, Shown];
+    const reason = 'Gateway shop/secure has no server for HTTP: what is sent is plain HTTP';
+    assert.deepEqual(inside.notSeen, [reason]);
+    assert.equal(outside.problem, reason);
+    assert.deepEqual(failuresOf(nobody), { 'route to partners': 'no service: status 503 (connect_failure)' });
+    assert.ok(nobody.durationMs > 3000 && notThere.durationMs < 3000, `${nobody.durationMs}, ${notThere.durationMs}`);
   });
 
   test('on a mesh that runs anyway they are skipped, with the reason', async () => {

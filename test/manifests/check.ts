@@ -79,7 +79,8 @@ function hanging(objects: readonly KubeObject[]): string[] {
     .filter(({ kind }) => kind === 'Pod')
     .map(({ metadata: { namespace = 'default', labels = {} } }) => ({ namespace, labels }));
   const services = objects.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Service') as Service[];
-  return looseEnds(objects, { services, pods: [...workloads.map(labelledPod), ...pods] });
+  const serviceEntries = objects.filter(({ kind }) => kind === 'ServiceEntry');
+  return looseEnds(objects, { services, serviceEntries, pods: [...workloads.map(labelledPod), ...pods] });
 }
 
 /** Kubernetes replaces `$(NAME)` only by what stands before ("Define Dependent Environment Variables"). */

@@ -8,6 +8,9 @@ const reviews = parse(
   '{ apiVersion: v1, kind: Service, metadata: { name: reviews }, spec: { selector: { app: reviews } } }',
 ) as Service;
 const elsewhere = { ...reviews, metadata: { name: 'reviews', namespace: 'b' } };
+const legacy = parse(
+  '{ apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: { name: legacy }, spec: { hosts: [legacy] } }',
+) as KubeObject;
 const pods = [
   { namespace: 'default', labels: { app: 'reviews', version: 'v1' } },
   { namespace: 'default', labels: { app: 'ratings', version: 'v2' } },
@@ -15,7 +18,11 @@ const pods = [
 ];
 
 function said(yaml: string): string[] {
-  return looseEnds([parse(yaml) as KubeObject], { services: [reviews, elsewhere], pods });
+  return looseEnds([parse(yaml) as KubeObject], {
+    services: [reviews, elsewhere],
+    serviceEntries: [legacy],
+    pods,
+  });
 }
 
 function rule(host: string, version: string, namespace = 'default'): string {
@@ -51,6 +58,36 @@ describe('loose ends', () => {
     assert.deepEqual(said(policy('istio-system', 'x')), [
       'authorizationpolicy.security.istio.io/p: no pod has app=x, which it selects',
     ]);
+  });
+
+  it('are hosts that nothing in the mesh is called', () => {
+    const service = (hosts: string, gateways = ''): string =>
+      `{ apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: { name: v }, spec: { hosts: [${hosts}]${gateways} } }`;
+    const line = 'virtualservice.networking.istio.io/v: no Service or ServiceEntry has the name';
+    assert.deepEqual(said(service('reviews, reviews.b, reviews.b.svc.cluster.local, legacy, "*"')), []);
+    assert.deepEqual(said(service('reviewz')), [`${line} reviewz in default: no call meets it`]);
+    assert.deepEqual(said(service('ratings.b')), [`${line} ratings.b: no call meets it`]);
+    assert.deepEqual(said(service('reviews.c.svc.cluster.local')), [
+      `${line} reviews.c.svc.cluster.local: no call meets it`,
+    ]);
+    assert.deepEqual(said(service('shop.example.com, shop.test')), [], 'names of the world outside may be called');
+    assert.deepEqual(said(service('reviewz', ', gateways: [front]')), [], 'a gateway takes any name');
+    assert.equal(said(service('reviewz', ', gateways: [front, mesh]')).length, 1);
+    assert.deepEqual(said(rule('reviewz', 'v1')), [
+      'destinationrule.networking.istio.io/r: no Service or ServiceEntry has the name reviewz in default: no call meets it',
+    ]);
+  });
+
+  it('are Services that a route of Gateway API is about, and that are not there', () => {
+    const route = (parent: string): string =>
+      `{ apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: { name: h }, spec: { parentRefs: [${parent}] } }`;
+    assert.deepEqual(said(route('{ group: "", kind: Service, name: reviews }')), []);
+    assert.deepEqual(said(route('{ group: "", kind: Service, name: reviews, namespace: b }')), []);
+    assert.deepEqual(said(route('{ name: front }')), []);
+    assert.deepEqual(said(route('{ group: "", kind: Service, name: ratings }')), [
+      'httproute.gateway.networking.k8s.io/h: no Service or ServiceEntry has the name ratings in default: no call meets it',
+    ]);
+    assert.equal(said(route('{ group: "", kind: Service, name: reviews, namespace: c }')).length, 1);
   });
 
   it('are Services that select nothing, not those without a selector', () => {

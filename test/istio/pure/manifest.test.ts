@@ -25,8 +25,22 @@ describe('manifests', () => {
     assert.equal(second?.whereIs([]), 'a.yaml:6:1');
   });
 
+  it('are read as kubectl and istioctl read them', () => {
+    const [manifest] = parse(
+      'apiVersion: v1\nkind: A\nmetadata: {name: a}\nspec: {a: yes, b: 1:30, c: 2020-01-01, d: 017, e: "on", f: &f {g: 1}, h: {<<: *f, i: 2}, j: ., k: .5}',
+    );
+    assert.deepEqual(manifest?.object.spec, {
+      ...{ a: true, b: '1:30', c: '2020-01-01', d: 15, e: 'on' },
+      ...{ f: { g: 1 }, h: { g: 1, i: 2 }, j: '.', k: 0.5 },
+    });
+  });
+
+  const tens = (name: string): string => Array(10).fill(`*${name}`).join();
   for (const [text, expected] of [
-    ['a: [', /^a\.yaml:1:\d+: this is no YAML: /],
+    ['apiVersion: v1\nkind: *gone', /^a\.yaml:1:1: this is no YAML: Unresolved alias .*gone$/],
+    [`a: &a [1]\nb: &b [${tens('a')}]\nc: &c [${tens('b')}]\nd: [${tens('c')}]`, /^a\.yaml:1:1: this is no YAML: /],
+    ['a: [', /^a\.yaml:1:4: this is no YAML: what opens here is not closed$/],
+    ['a:\n\tb: c', /^a\.yaml:2:1: this is no YAML: Tabs/],
     ['- 1', /^a\.yaml:1:1: expected a Kubernetes object with apiVersion, kind and metadata\.name$/],
     [
       'apiVersion: v1\nkind: A\nmetadata: {}',

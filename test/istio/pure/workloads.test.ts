@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { fillObjects } from '../../../src/istio/fill.ts';
 import { gatewayObjects } from '../../../src/istio/gateways.ts';
 import type { KubeObject, Service, Workload } from '../../../src/istio/objects.ts';
-import { planPods } from '../../../src/istio/pods.ts';
+import { leftOut, planPods } from '../../../src/istio/pods.ts';
 import { portsOf, protocolOf } from '../../../src/istio/ports.ts';
 import { defaultPortRoutes } from '../../../src/istio/routes.ts';
 
@@ -57,6 +57,19 @@ describe('pods of workloads', () => {
     assert.equal(hasSidecar(workload('a', { app: 'a' }, 1, { 'sidecar.istio.io/inject': 'false' })), false);
     assert.equal(hasSidecar(workload('a', { app: 'a' }), { 'istio-injection': 'disabled' }), false);
     assert.equal(hasSidecar(workload('a', { app: 'a' }), { 'istio-injection': 'enabled' }), true);
+  });
+});
+
+describe('what of a workload is left out', () => {
+  const of = (image: string): string[] => {
+    const spec = { containers: [{ name: 'c', image }], initContainers: [{ name: 'i' }], volumes: [{ name: 'v' }] };
+    const one = workload('a', { app: 'a' });
+    const own = { ...one, spec: { ...one.spec, template: { ...one.spec.template, spec } } };
+    return leftOut(own, planPods([own], [], noLabels));
+  };
+  it('are its volumes where the image is our own, for a mock of any other reads no file', () => {
+    assert.deepEqual(of('any/image'), ['deployment.apps/a: init container i']);
+    assert.deepEqual(of('meshmock'), ['deployment.apps/a: init container i', 'deployment.apps/a: volume v']);
   });
 });
 
@@ -186,6 +199,34 @@ describe('--fill', () => {
     ]);
     const a = made.find(({ kind, metadata }) => kind === 'Service' && metadata.name === 'a') as Service;
     assert.deepEqual(a.spec.ports, [{ name: 'http-7000', port: 7000, targetPort: 7000 }]);
+  });
+
+  it('gives a Service the ports at which routes send to it: where they say none, those that it may be called at', () => {
+    const routes = (...destinations: readonly object[]) => ({
+      http: [{ route: destinations.map((destination) => ({ destination })) }],
+    });
+    const to = (host: string, ...numbers: readonly number[]) => numbers.map((number) => ({ host, port: { number } }));
+    const made = fillObjects({
+      services: [],
+      workloads: [],
+      config: [
+        config('VirtualService', routes({ host: 'none' }, ...to('two', 7000, 7001), ...to('one', 7000))),
+        config('VirtualService', routes({ host: 'one.default.svc.cluster.local' }, { host: 'two.default' }), 'd'),
+        config('DestinationRule', { host: 'rule' }),
+        config('Gateway', { servers: [{ port: { number: 80 } }, { port: { number: 31400 } }] }),
+      ],
+      namespaces: new Set(['default']),
+    });
+    const ports = made
+      .filter(({ kind }) => kind === 'Service')
+      .map(({ metadata, spec }) => [metadata.name, (spec as Service['spec']).ports?.map(({ port }) => port)]);
+    assert.deepEqual(Object.fromEntries(ports), {
+      none: [8080, 9090, 80, 31400],
+      two: [7000, 7001, 80, 31400],
+      // It is the only one: Istio takes it wherever it is called at.
+      one: [7000],
+      rule: [8080, 9090],
+    });
   });
 
   it('puts hosts outside into pods without a sidecar, and leaves those with addresses alone', () => {

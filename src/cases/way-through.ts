@@ -1,0 +1,32 @@
+import { MeshmockError } from '../plan/error.ts';
+import { formatPath } from '../plan/format.ts';
+import type { Call, Plan, Scheme } from '../plan/plan.ts';
+import type { CallResult } from '../reply/reply.ts';
+import type { Way } from './mesh-under-test.ts';
+
+/**
+ * The way through a meshmock that makes one call for somebody; what that came to is the answer.
+ *
+ * @param then what is asked of whom it calls
+ */
+export function wayThrough(
+  { scheme, address }: { readonly scheme: Scheme; readonly address: Way['target']['address'] },
+  call: Call,
+  then: Plan,
+): Way {
+  const plan: Plan = { kind: 'calls', directives: [], stages: [[call]], then };
+  return {
+    target: { scheme, address, plan, path: formatPath(plan) },
+    // The call has its own.
+    ...{ method: 'GET', headers: [], connectTo: [], unwrap: callIn },
+  };
+}
+
+/** @throws MeshmockError `usage` when somebody answered who made no call: of whom is asked, that says nothing */
+function callIn(answer: CallResult): CallResult {
+  const made = answer.reply?.calls?.[0];
+  if (made !== undefined) return made;
+  if (answer.answeredBy === 'nobody') return answer;
+  const { target, status } = answer;
+  throw new MeshmockError('usage', `${target} is to make a call, and answers ${status} itself: is it a meshmock?`);
+}

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
+import { parseCaseFile } from '../../src/cli/case-file.ts';
+import type { CaseResult, FileResult } from '../../src/cli/case-result.ts';
+import { junitXml } from '../../src/cli/junit.ts';
+import { junitSuite, shownJson } from '../../src/cli/result-formats.ts';
+import { TestReport } from '../../src/cli/test-report.ts';
+
+const { cases } = parseCaseFile(
+  'cases:\n  - {name: one, call: /x, expect: status = 200}\n  - {name: two, call: /x, expect: status = 200}\n',
+  'test.yaml',
+  { timeoutMs: 1000, retryUntilMs: 0 },
+);
+const notRun = cases.map((testCase): CaseResult => {
+  return { testCase, step: '', isToHold: true, outcome: { kind: 'not_run' }, durationMs: 0 };
+});
+const refused: FileResult = { name: 'test.yaml', cases: notRun, problem: 'a.yaml:1:1: no', coverage: undefined };
+
+test('manifests that are refused are told once, and the cases of their file are not run', async () => {
+  const stream = new PassThrough();
+  const report = new TestReport(stream, { meshEnds: true, failUntested: true });
+  report.refused('a.yaml:1:1: no\nb.yaml:2:1: nor this');
+  for (const one of notRun) report.add(one);
+  report.end([refused], 1000);
+  stream.end();
+  assert.equal(
+    stripVTControlCharacters(await text(stream)),
+    [
+      '    FAIL  the mesh does not take its manifests',
+      '          a.yaml:1:1: no',
+      '          b.yaml:2:1: nor this',
+      '    not run  one',
+      '    not run  two',
+      '',
+      '0 passed, 1 file refused, 2 not run in 1.0 s',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('what a file says does not steer the terminal', async () => {
+  const stream = new PassThrough();
+  const report = new TestReport(stream, { meshEnds: true, failUntested: false });
+  const odd = '\u001b]0;title\u0007';
+  report.beginFile(`${odd}.yaml`);
+  const [testCase] = cases;
+  assert.ok(testCase);
+  const { plan } = testCase;
+  const target = { scheme: 'http', address: { host: odd, port: 80 }, plan, path: `/${odd}` } as const;
+  const call = {
+    ...({ target: odd, scheme: 'http', stage: 0, startMs: 0, durationMs: 0, answeredBy: 'nobody' } as const),
+    error: { code: 'dns', message: odd } as const,
+  };
+  const round = { call, summary: undefined, verdicts: [], isAnswered: false, isExpected: false };
+  report.add({
+    ...{ testCase, step: '', isToHold: true, durationMs: 0 },
+    outcome: { kind: 'unreachable', round, way: { target, headers: [], connectTo: [] } },
+  });
+  stream.end();
+  const shown = stripVTControlCharacters(await text(stream));
+  assert.match(shown, /does not answer: .*title/);
+  assert.match(shown, /again {5}curl .*title/);
+  assert.doesNotMatch(shown.replaceAll('\n', ''), /\p{Cc}/u);
+});
+
+test('JSON says of a refused file why, and that its cases were not run', () => {
+  const { files } = JSON.parse(JSON.stringify(shownJson([refused])));
+  assert.equal(files[0].problem, 'a.yaml:1:1: no');
+  assert.deepEqual(
+    files[0].cases.map(({ name, outcome }: { name: string; outcome: string }) => `${name}: ${outcome}`),
+    ['one: not_run', 'two: not_run'],
+  );
+});
+
+test('JUnit XML has one error for a refused file, and its cases as skipped', () => {
+  const xml = junitXml([junitSuite(refused, true)]);
+  assert.match(xml, /<testsuite name="test.yaml" tests="3" failures="0" errors="1" skipped="2"/);
+  assert.match(xml, /name="two"[^>]*>\s*<skipped message="not run: the mesh does not take its manifests"\/>/);
+  assert.match(xml, /name="the mesh does not take its manifests"[^>]*>\s*<error message="a\.yaml:1:1: no"\/>/);
+});
+
+test('what is untested is a failure only where it is to be one', async () => {
+  const part = { object: 'VirtualService reviews', part: 'route 2, to reviews v1', where: 'a.yaml:3:7' };
+  const coverage = { untested: [part], unknown: [] };
+  const untested: FileResult = { name: 'test.yaml', cases: [], problem: undefined, coverage };
+  for (const failUntested of [false, true]) {
+    const stream = new PassThrough();
+    const report = new TestReport(stream, { meshEnds: true, failUntested });
+    report.covered(coverage);
+    report.end([untested], 1000);
+    stream.end();
+    const lines = stripVTControlCharacters(await text(stream)).split('\n');
+    assert.equal(lines[0], '    untested  VirtualService reviews: route 2, to reviews v1  a.yaml:3:7');
+    assert.equal(lines[2], failUntested ? '0 passed, 1 untested in 1.0 s' : '0 passed in 1.0 s');
+    assert.equal(junitXml([junitSuite(untested, failUntested)]).includes('failures="1"'), failUntested);
+  }
+});

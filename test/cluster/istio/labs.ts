@@ -46,9 +46,12 @@ export function labTests(mocks: () => MockCluster): void {
 
   for (const round of rounds)
     it(`with what ${round.join(' and ')} apply, it is the other way round`, async () => {
-      await typed(round, 'After');
-      await areIn(round, 'after');
-      await typed(round, 'Clean up');
+      try {
+        await typed(round, 'After');
+        await areIn(round, 'after');
+      } finally {
+        await typed(round, 'Clean up');
+      }
     });
 
   it('after their clean-up it is as before', async () => {

@@ -192,7 +192,9 @@ export class RunningMesh implements AsyncDisposable {
       handle.close();
     };
     if (handle !== undefined) this.handedOver.add(handle);
-    if (this.controller.connected) this.controller.send(message, handle, done);
+    // Of one that has ended the channel may still seem open, and what waits in it is never told to be done.
+    const { connected, exitCode, signalCode } = this.controller;
+    if (connected && exitCode === null && signalCode === null) this.controller.send(message, handle, done);
     else done();
   }
 

@@ -5,12 +5,11 @@ import type { CaseFile } from '../cases/case.ts';
 import { LiveMesh } from '../cases/live-mesh.ts';
 import type { MeshUnderTest } from '../cases/mesh-under-test.ts';
 import { MeshmockError } from '../plan/error.ts';
-import { caseFolders, readCaseFiles } from './case-files.ts';
+import { caseFolders, readCaseFiles, readManifestsOfCases } from './case-files.ts';
 import { type FileResult, untestedOf } from './case-result.ts';
 import { errorText } from './error-text.ts';
 import { FilesRun } from './files-run.ts';
 import { checkJunit, junitXml } from './junit.ts';
-import { readManifestSources } from './manifest-sources.ts';
 import { helpOf } from './options.ts';
 import { junitSuite, shownJson } from './result-formats.ts';
 import { endWithNpx } from './serve.ts';
@@ -56,7 +55,7 @@ export async function test(args: readonly string[]): Promise<void> {
 function meshOf({ entry, before, http, grpc }: TestSettings): MeshUnderTest {
   if (entry.length > 0) return new LiveMesh(entry, before ? 'before' : 'after');
   return new BedMesh({
-    read: readManifestSources,
+    read: readManifestsOfCases,
     ...{ http, grpc },
     appArguments: ['--log-level=warn'],
     onLoss: (lost, logs) => process.stderr.write(`meshmock: ${lost} has ended; see ${logs}\n`),

@@ -57,8 +57,8 @@ export class BedRoutes implements MeshRoutes {
 
   async behave(service: string, directives: string, signal: AbortSignal): Promise<AsyncDisposable> {
     const stack = new AsyncDisposableStack();
-    await this.mesh.behave(service, directives, signal);
-    stack.defer(async () => void (await this.mesh.behave(service, undefined, signal)));
+    await this.mesh.behave({ service, directives }, signal);
+    stack.defer(async () => void (await this.mesh.behave({ service }, signal)));
     return stack;
   }
 

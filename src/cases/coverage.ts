@@ -1,6 +1,7 @@
 import type { Manifest } from '../istio/manifest.ts';
 import type { KubeObject } from '../istio/objects.ts';
-import { isApiRoute, isVirtualService } from '../istio/route-names.ts';
+import { isApiRoute } from '../istio/route-names.ts';
+import { isVirtualService } from '../istio/virtual-service.ts';
 import type { Finding, Part } from './finding.ts';
 import { MetRoutes } from './met-routes.ts';
 import { isAuthorizationPolicy, ruleFindings } from './policy-coverage.ts';

@@ -2,7 +2,9 @@ import path from 'node:path';
 import type { Node } from 'yaml';
 import type { Case, CaseFile, Given } from '../cases/case.ts';
 import { parseExpectation } from '../expect/parse.ts';
+import { checkNamespace } from '../manifests/called-services.ts';
 import { MeshmockError } from '../plan/error.ts';
+import { headerValueProblem, methodProblem } from '../plan/fields.ts';
 import { parseDirectives, parsePath } from '../plan/parse.ts';
 import { noLimits } from '../plan/plan.ts';
 import { readHeaders } from './header-fields.ts';
@@ -58,7 +60,7 @@ class CaseFileReader {
       name: this.name,
       manifests: this.paths(fields.get('manifests')),
       change: this.paths(fields.get('apply')),
-      namespace: this.yaml.optional(fields, 'namespace', text) ?? 'default',
+      namespace: this.yaml.optional(fields, 'namespace', namespace) ?? 'default',
       fill: this.yaml.optional(fields, 'fill', yesOrNo) ?? false,
       before,
       cases,
@@ -99,12 +101,15 @@ class CaseFileReader {
       return found;
     };
     const expected = required('expect', 'reviews version = v2');
+    const over = this.yaml.optional(fields, 'over', protocol) ?? 'http';
+    if (over === 'grpc' && fields.has('method'))
+      throw yaml.failAt(fields.get('method'), 'no method: over gRPC every request is a POST');
     return {
       name: yaml.parsed(required('name', 'jason gets v2'), text),
       where: yaml.whereIs(node),
       from: this.yaml.optional(fields, 'from', text),
-      protocol: this.yaml.optional(fields, 'over', protocol) ?? 'http',
-      host: this.yaml.optional(fields, 'host', text),
+      protocol: over,
+      host: this.yaml.optional(fields, 'host', host),
       method: this.yaml.optional(fields, 'method', method) ?? 'GET',
       plan: yaml.parsed(required('call', '/@reviews/x'), (value) => parsePath(value, noLimits)),
       headers: readHeaders(yaml, fields.get('headers')),
@@ -138,6 +143,19 @@ function protocol(value: string): 'http' | 'grpc' {
 }
 
 function method(value: string): string {
-  if (/^[A-Z]+$/.test(value)) return value;
-  throw new MeshmockError('usage', `"${value}" is no method such as POST`);
+  return checked(value, methodProblem(value));
+}
+
+function host(value: string): string {
+  return checked(value, headerValueProblem('host', value));
+}
+
+function checked(value: string, problem: string | undefined): string {
+  if (problem !== undefined) throw new MeshmockError('usage', `"${value}": expected ${problem}`);
+  return value;
+}
+
+function namespace(value: string): string {
+  checkNamespace(value);
+  return value;
 }

@@ -73,7 +73,12 @@ export function detailsOf({ testCase, isToHold, outcome }: CaseResult, again = '
         round.summary === undefined
           ? []
           : [`${round.summary.count} requests: ${summaryNotes(round.summary).join(' · ')}`];
-      return [...expected, ...summary, ...treeLines(round.call), `again     ${commandOf(testCase, way)}${again}`];
+      return [
+        ...expected,
+        ...summary,
+        ...treeLines(round.call),
+        `again     ${printable(commandOf(testCase, way))}${again}`,
+      ];
     }
   }
 }
@@ -83,7 +88,7 @@ function verdictLines({ expectation, seen }: Verdict): string[] {
 }
 
 function treeLines(call: CallResult): string[] {
-  if (call.error !== undefined) return [`${call.target} does not answer: ${printable(call.error.message)}`];
+  if (call.error !== undefined) return [printable(`${call.target} does not answer: ${call.error.message}`)];
   return answerText(call).trimEnd().split('\n');
 }
 

@@ -32,7 +32,7 @@ export function junitXml(suites: readonly JunitSuite[]): string {
     `<testsuites ${countsOf(suites.flatMap(({ cases }) => cases))}>`,
     ...suites.flatMap(({ name, cases }) => [
       `  <testsuite name="${escapeXml(name)}" ${countsOf(cases)}>`,
-      ...cases.map(caseXml),
+      ...cases.map((one) => caseXml(one, name)),
       '  </testsuite>',
     ]),
     '</testsuites>',
@@ -51,8 +51,9 @@ function countsOf(cases: readonly JunitCase[]): string {
   ].join(' ');
 }
 
-function caseXml({ name, durationMs, outcome }: JunitCase): string {
-  const open = `    <testcase classname="meshmock" name="${escapeXml(name)}" time="${seconds(durationMs)}">`;
+/** Servers tell cases apart by both names: two suites may well have one of the same name. */
+function caseXml({ name, durationMs, outcome }: JunitCase, suite: string): string {
+  const open = `    <testcase classname="${escapeXml(suite)}" name="${escapeXml(name)}" time="${seconds(durationMs)}">`;
   return `${open}\n      ${outcomeXml(outcome)}\n    </testcase>`;
 }
 

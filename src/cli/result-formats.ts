@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import type { Case } from '../cases/case.ts';
 import type { Round } from '../cases/round.ts';
 import {
@@ -40,7 +41,8 @@ function ownCase(name: string, kind: 'error' | 'failure', message: string): Juni
 function junitCase(result: CaseResult): JunitCase {
   const { step, outcome, durationMs } = result;
   const name = step === '' ? titleOf(result) : `${step}: ${titleOf(result)}`;
-  const lines = detailsOf(result);
+  // Colours are for the terminal that the run has, if it has one.
+  const lines = detailsOf(result).map((line) => stripVTControlCharacters(line));
   switch (outcome.kind) {
     case 'passed':
       return {

@@ -30,7 +30,7 @@ export class TestReport {
   }
 
   beginFile(name: string): void {
-    this.line(name);
+    this.line(printable(name));
   }
 
   beginStep(title: string): void {
@@ -60,12 +60,10 @@ export class TestReport {
   covered({ untested, unknown }: Coverage): void {
     for (const { object, part, where } of untested)
       this.line(
-        `    ${paintOutput(this.settings.failUntested ? 'bad' : 'faint', 'untested')}  ${printable(`${object}: ${part}`)}  ${where}`,
+        `    ${paintOutput(this.settings.failUntested ? 'bad' : 'faint', 'untested')}  ${printable(`${object}: ${part}  ${where}`)}`,
       );
     for (const { object, part, where, reason } of unknown)
-      this.line(
-        `    ${paintOutput('faint', 'unknown')}   ${printable(`${object}: ${part}`)}  ${where}: ${printable(reason)}`,
-      );
+      this.line(`    ${paintOutput('faint', 'unknown')}   ${printable(`${object}: ${part}  ${where}: ${reason}`)}`);
   }
 
   end(results: readonly FileResult[], durationMs: number): void {

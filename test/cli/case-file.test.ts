@@ -58,7 +58,7 @@ test('every field of a case is read', () => {
   - name: all of it
     from: productpage
     call: /@grpc:reviews[a=b]/x
-    over: grpc
+    over: http
     method: POST
     host: shop.example.com
     headers: {End-User: jason, x-version: 1.10}
@@ -79,7 +79,7 @@ test('every field of a case is read', () => {
     ['reviews version v2 = 100%', 'status = 200'],
   );
   assert.deepEqual(rest, {
-    ...{ name: 'all of it', where: 'a/test.yaml:2:5', from: 'productpage', protocol: 'grpc', method: 'POST' },
+    ...{ name: 'all of it', where: 'a/test.yaml:2:5', from: 'productpage', protocol: 'http', method: 'POST' },
     host: 'shop.example.com',
     headers: [
       { name: 'end-user', value: 'jason' },
@@ -91,6 +91,10 @@ test('every field of a case is read', () => {
       { kind: 'replicas', deployment: 'ratings-v1', replicas: 0 },
     ],
   });
+});
+
+test('a case may begin over gRPC', () => {
+  assert.equal(onlyCase(inCase('over: grpc')).protocol, 'grpc');
 });
 
 test('paths in a file are found from its own folder; absolute ones are what they are', () => {
@@ -155,7 +159,12 @@ const wrong: [text: string, place: string, message: RegExp][] = [
   [inCase('timeout: 5'), '5:14', /5/],
   [inCase('retry-until: soon'), '5:18', /soon/],
   [inCase('over: tcp'), '5:11', /"tcp": expected http or grpc/],
-  [inCase('method: post'), '5:13', /"post" is no method such as POST/],
+  [inCase('method: post'), '5:13', /"post": expected a method such as GET or POST/],
+  [inCase('method: CONNECT'), '5:13', /"CONNECT": expected a method such as GET or POST/],
+  [inCase('method: GET\n    over: grpc'), '5:13', /expected no method: over gRPC every request is a POST/],
+  [inCase('host: "\\e]0;title\\a"'), '5:11', /expected a host, or HOST:PORT/],
+  [inCase('host: http://a/'), '5:11', /"http:\/\/a\/": expected a host, or HOST:PORT/],
+  [`namespace: "A B"\n${smallest}`, '1:12', /"A B" can be no namespace: expected at most 63 of a-z, 0-9 and "-"/],
   [inCase('headers: jason'), '5:14', /expected headers such as "end-user: jason"/],
   [inCase('headers: {a b: c}'), '5:15', /expected/],
   [inCase('headers:\n      end-user: "a\\nb"'), '6:17', /expected/],

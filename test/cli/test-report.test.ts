@@ -41,6 +41,31 @@ test('manifests that are refused are told once, and the cases of their file are 
   );
 });
 
+test('what a file says does not steer the terminal', async () => {
+  const stream = new PassThrough();
+  const report = new TestReport(stream, { meshEnds: true, failUntested: false });
+  const odd = '\u001b]0;title\u0007';
+  report.beginFile(`${odd}.yaml`);
+  const [testCase] = cases;
+  assert.ok(testCase);
+  const { plan } = testCase;
+  const target = { scheme: 'http', address: { host: odd, port: 80 }, plan, path: `/${odd}` } as const;
+  const call = {
+    ...({ target: odd, scheme: 'http', stage: 0, startMs: 0, durationMs: 0, answeredBy: 'nobody' } as const),
+    error: { code: 'dns', message: odd } as const,
+  };
+  const round = { call, summary: undefined, verdicts: [], isAnswered: false, isExpected: false };
+  report.add({
+    ...{ testCase, step: '', isToHold: true, durationMs: 0 },
+    outcome: { kind: 'unreachable', round, way: { target, headers: [], connectTo: [] } },
+  });
+  stream.end();
+  const shown = stripVTControlCharacters(await text(stream));
+  assert.match(shown, /does not answer: .*title/);
+  assert.match(shown, /again {5}curl .*title/);
+  assert.doesNotMatch(shown.replaceAll('\n', ''), /\p{Cc}/u);
+});
+
 test('JSON says of a refused file why, and that its cases were not run', () => {
   const { files } = JSON.parse(JSON.stringify(shownJson([refused])));
   assert.equal(files[0].problem, 'a.yaml:1:1: no');

@@ -203,9 +203,21 @@ ${always('both')}`;
     const xml = await readFile(junit, 'utf8');
     assert.match(xml, /<testsuite name="[^"]*test\.yaml" tests="3" failures="1" errors="0" skipped="1"/);
     assert.match(xml, /name="two"[^>]*>\s*<failure message="expected sick status = 200, seen /);
+    assert.match(xml, /<testcase classname="[^"]*test\.yaml" name="one"/);
     const refused = await run(`cases:\n${always('one')}`, '--junit', path.join(folder, 'none/out.xml'));
     assert.equal(refused.code, 2);
     assert.match(refused.stderr, /--junit: .*no such file/);
+  });
+
+  test('JUnit has no colours, also where the terminal has them', async () => {
+    await writeFile(file, 'cases:\n  - {name: two, call: /@sick/x, expect: sick status = 200}\n');
+    const junit = path.join(folder, 'plain.xml');
+    await using program = startProgram(['test', file, '--entry', entry, '--junit', junit], { FORCE_COLOR: '1' });
+    assert.equal(await program.exited(), 1);
+    assert.ok(program.stdout.includes('\u001b[31m503'));
+    const xml = await readFile(junit, 'utf8');
+    assert.match(xml, /sick v1 \(sick-1\) +503/);
+    assert.doesNotMatch(xml, /\[\d+m/);
   });
 
   test('exits with 3 when nobody answers, and with 1 when a case fails as well', async () => {

@@ -298,7 +298,7 @@ metadata: {name: service1}
 spec:
   hosts: [service1]
   http:
-    - {match: [{headers: {a: {exact: x}}}, {headers: {a: {exact: y}}}], delegate: {name: x}}
+    - {match: [{headers: {a: {exact: x}}}, {headers: {a: {exact: "y"}}}], delegate: {name: x}}
     - {match: [{headers: {a: {exact: z}}}], delegate: {name: z}}
     - route: [{destination: {host: service1, subset: v1}}]
 ---

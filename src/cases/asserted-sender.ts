@@ -2,16 +2,18 @@ import { MeshmockError } from '../plan/error.ts';
 import { signedService } from '../reply/evidence.ts';
 import type { CallResult } from '../reply/reply.ts';
 import type { AssertedRoute, HeaderOperations } from './asserted-route.ts';
-import { requestsSince } from './clusters.ts';
+import { sharesOf } from './check-destinations.ts';
+import { countsSince } from './clusters.ts';
 import { clientName } from './entrances.ts';
 import type { MeshRoutes } from './mesh-routes.ts';
 import type { Way } from './mesh-under-test.ts';
 import { callRound, openClient, type Round } from './round.ts';
+import type { RouteConfig } from './route-config.ts';
 import type { RouteEvidence } from './route-evidence.ts';
+import { sampleSize } from './shares.ts';
 
-/** So many show a share of one per cent not to be none. */
-const sampleSize = 200;
-/** Requests that wait for a delay cost nothing but time. */
+/** Of so many that are delayed at once, one or another is held up by nothing else; half of them are hardly aborted by chance. */
+const faultsAtOnce = 10;
 const sampleConcurrency = 20;
 
 /** What a request is sent in. */
@@ -43,12 +45,12 @@ export class AssertedSender {
 
   async send(): Promise<{ readonly round: Round; readonly evidence: RouteEvidence }> {
     const { routes, stop } = this.around;
-    const before = await routes.clusterRequests(stop);
+    const before = await routes.counts(stop);
     const calls: CallResult[] = [];
-    const round = await this.round(this.ways.way, isSampled(this.asserted) ? sampleSize : 1, calls);
-    const clusters = requestsSince(before, await routes.clusterRequests(stop));
+    const round = await this.round(this.ways.way, requestsFor(this.asserted, routes.config), calls);
+    const counts = countsSince(before, await routes.counts(stop));
     const shown = await this.shown(calls);
-    return { round, evidence: { path: this.asserted.request.uri, calls, clusters, shown } };
+    return { round, evidence: { path: this.asserted.request.uri, calls, ...counts, shown } };
   }
 
   /** Sends once more for the headers of the answer, which a reply stands in the place of. */
@@ -70,7 +72,7 @@ export class AssertedSender {
     const { timeoutMs, userAgent, onAnswer, stop } = this.around;
     const client = await openClient('http');
     try {
-      const settings = { ...way, repeat, concurrency: repeat === 1 ? 1 : sampleConcurrency, timeoutMs };
+      const settings = { ...way, repeat, concurrency: concurrencyFor(this.asserted), timeoutMs };
       return await callRound(
         { ...settings, expectations: [] },
         client,
@@ -88,10 +90,20 @@ export class AssertedSender {
   }
 }
 
-/** Whether what is asserted is a share of many requests. */
-function isSampled({ route = [], fault }: AssertedRoute): boolean {
+/** How often it is sent: once, if nothing that is asserted is a matter of chance or of time. */
+function requestsFor({ route = [], fault }: AssertedRoute, config: RouteConfig): number {
   const percents = [fault?.delay?.percent, fault?.abort?.percent].filter((percent) => percent !== undefined);
-  return route.length > 1 || percents.some((percent) => percent < 100);
+  const shares = percents.filter((percent) => percent < 100).map((percent) => percent / 100);
+  // What is to be all may be a share.
+  if (route.length > 1 || route.some(({ host }) => config.sharesRoute(host))) shares.push(...sharesOf(route));
+  if (shares.length > 0) return sampleSize(shares);
+  return fault === undefined ? 1 : faultsAtOnce;
+}
+
+/** Those that wait cost nothing but time; but short delays are not seen where many requests are on their way. */
+function concurrencyFor({ fault }: AssertedRoute): number {
+  if (fault?.delay === undefined) return sampleConcurrency;
+  return Math.max(faultsAtOnce, Math.min(100, Math.round(fault.delay.delayMs / 20)));
 }
 
 /** What makes a mock answer with headers that a proxy is to remove. */

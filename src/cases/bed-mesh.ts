@@ -1,16 +1,15 @@
-import { entryName } from '../istio/entries.ts';
+import { entryName, named } from '../istio/entries.ts';
 import type { MachinePort } from '../istio/machine-ports.ts';
 import { type Manifest, type ManifestSource, parseManifests } from '../istio/manifest.ts';
 import { RunningMesh } from '../istio/mesh.ts';
 import { isService, type KubeObject } from '../istio/objects.ts';
 import { MeshmockError } from '../plan/error.ts';
-import { formatPath } from '../plan/format.ts';
 import { BedRoutes } from './bed-routes.ts';
+import { bedWay } from './bed-way.ts';
 import type { Case, CaseFile, Given } from './case.ts';
 import { type Coverage, coverageOf } from './coverage.ts';
-import { missingObjects } from './entrances.ts';
+import { byIdentity, documents, inNamespaces, withAdded } from './file-objects.ts';
 import type { MeshUnderTest, Phase, Way } from './mesh-under-test.ts';
-import { RouteConfig } from './route-config.ts';
 import { Traffic } from './traffic.ts';
 
 export interface BedMeshOptions {
@@ -22,6 +21,8 @@ export interface BedMeshOptions {
   readonly appArguments: readonly string[];
   readonly onLoss: (name: string, logs: string) => void;
 }
+
+const scalableKinds = ['Deployment', 'StatefulSet'];
 
 /** Tells the meshes of cases on one machine apart. */
 export const bedName = `test-${process.pid}`;
@@ -100,41 +101,21 @@ export class BedMesh implements MeshUnderTest {
     return undefined;
   }
 
-  wayOf({ from, protocol, plan, headers, host }: Case): Way {
-    const { ports } = this.up().mesh;
-    const entries = ports.filter(({ entry }) => entry.kind !== 'jaeger');
-    const able = entries.filter(({ entry }) => entry.protocol === protocol);
-    const port = from === undefined ? this.first(able) : able.find(({ entry }) => entry.name === from);
-    if (port === undefined) throw new MeshmockError('usage', noEntry(from, protocol, entries));
-    return {
-      target: {
-        scheme: protocol,
-        address: { host: port.host === '' ? 'localhost' : port.host, port: port.port },
-        ...(host === undefined ? {} : { authority: host }),
-        plan,
-        path: formatPath(plan),
-      },
-      headers,
-      connectTo: [],
-    };
-  }
-
-  /** In the order of the manifests: that of the mesh depends on what files before had. */
-  private first(ports: readonly MachinePort[]): MachinePort | undefined {
-    const services = inNamespaces(this.present.values(), this.up().namespace).filter(isService);
-    const names = services.map(({ metadata: { name, namespace = 'default' } }) => entryName(name, namespace));
-    return names.flatMap((name) => ports.find(({ entry }) => entry.name === name) ?? [])[0] ?? ports[0];
+  wayOf(testCase: Case): Way {
+    const { mesh, namespace } = this.up();
+    const services = inNamespaces(this.present.values(), namespace).filter(isService);
+    return bedWay(testCase, mesh.ports, services, namespace);
   }
 
   async sicken(given: readonly Given[], signal: AbortSignal): Promise<AsyncDisposable> {
-    const { mesh } = this.up();
+    const { mesh, namespace } = this.up();
     const stack = new AsyncDisposableStack();
     try {
       for (const one of given) {
         switch (one.kind) {
           case 'behaviour':
-            await mesh.behave(one.service, one.directives, signal);
-            stack.defer(async () => void (await mesh.behave(one.service, undefined, signal)));
+            await mesh.behave({ service: one.service, namespace, directives: one.directives }, signal);
+            stack.defer(async () => void (await mesh.behave({ service: one.service, namespace }, signal)));
             break;
           case 'replicas':
             await this.traffic?.count(signal);
@@ -152,17 +133,17 @@ export class BedMesh implements MeshUnderTest {
   }
 
   /** @param replicas as many as its manifest says, if not given */
-  private scaled(deployment: string, replicas?: number): ManifestSource {
-    const deployments = [...this.present.values()]
-      .map((manifest) => manifest.object)
-      .filter(({ kind }) => kind === 'Deployment');
-    const object = deployments.find(({ metadata }) => metadata.name === deployment);
+  private scaled(workload: string, replicas?: number): ManifestSource {
+    const { namespace } = this.up();
+    const workloads = inNamespaces(this.present.values(), namespace).filter(({ kind }) => scalableKinds.includes(kind));
+    const titleOf = ({ metadata: { name, namespace: its = 'default' } }: KubeObject): string => entryName(name, its);
+    const [object] = named(workloads, titleOf, workload, namespace);
     if (object === undefined) {
-      const names = deployments.map(({ metadata }) => metadata.name);
-      throw new MeshmockError('usage', `there is no Deployment ${deployment}: there are ${names.join(', ')}`);
+      const names = workloads.length === 0 ? 'no' : workloads.map(titleOf).join(', ');
+      throw new MeshmockError('usage', `there is no Deployment or StatefulSet ${workload}: there are ${names}`);
     }
     const spec = replicas === undefined ? object.spec : { ...(object.spec as object), replicas };
-    return { name: `given: ${deployment}`, text: documents([{ ...object, spec }]) };
+    return { name: `given: ${workload}`, text: documents([{ ...object, spec }]) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -179,45 +160,7 @@ export class BedMesh implements MeshUnderTest {
   }
 
   private up(): NonNullable<BedMesh['running']> {
-    if (this.running === undefined) throw new MeshmockError('usage', 'the mesh of these cases has ended');
+    if (this.running === undefined) throw new MeshmockError('internal', 'the mesh of these cases has ended');
     return this.running;
   }
-}
-
-/** With what a file of asserted routes leaves to others. */
-function withAdded(given: readonly ManifestSource[], namespace: string) {
-  const manifests = parseManifests(given);
-  const { objects, notes } = missingObjects(new RouteConfig(inNamespaces(manifests, namespace)));
-  const last = byIdentity(manifests, namespace);
-  const twice = manifests.filter((manifest) => last.get(identityOf(manifest, namespace)) !== manifest);
-  return {
-    sources: [...given, { name: 'what was made for the cases', text: documents(objects) }],
-    notes: [
-      ...twice.map((manifest) => `${manifest.whereIs([])}: the same object comes again later, and replaces this one`),
-      ...notes,
-    ],
-  };
-}
-
-function inNamespaces(manifests: Iterable<Manifest>, namespace: string): KubeObject[] {
-  return [...manifests].map(({ object }) => ({ ...object, metadata: { namespace, ...object.metadata } }));
-}
-
-function documents(objects: readonly object[]): string {
-  return objects.map((object) => JSON.stringify(object)).join('\n---\n');
-}
-
-function byIdentity(manifests: readonly Manifest[], namespace: string): Map<string, Manifest> {
-  return new Map(manifests.map((manifest) => [identityOf(manifest, namespace), manifest]));
-}
-
-function identityOf({ object: { apiVersion, kind, metadata } }: Manifest, namespace: string): string {
-  const group = apiVersion.includes('/') ? apiVersion.replace(/\/.*$/, '') : '';
-  return [group, kind, metadata.namespace ?? namespace, metadata.name].join(' ');
-}
-
-function noEntry(from: string | undefined, protocol: string, entries: readonly MachinePort[]): string {
-  const names = [...new Set(entries.filter(({ entry }) => entry.protocol === protocol).map(({ entry }) => entry.name))];
-  if (names.length === 0) return `no Service has a pod that could begin over ${protocol}`;
-  return `no Service ${from} has a pod that could begin over ${protocol}: there are ${names.join(', ')}`;
 }

@@ -1,6 +1,12 @@
 import { entryName } from '../istio/entries.ts';
-import { type Applied, fillObjects } from '../istio/fill.ts';
-import { gatewayName, gatewayNamespace, gatewayTargetPort, selectorOrDefault } from '../istio/gateways.ts';
+import { fillObjects } from '../istio/fill.ts';
+import {
+  type Gateway,
+  gatewayName,
+  gatewayNamespace,
+  gatewayTargetPort,
+  selectorOrDefault,
+} from '../istio/gateways.ts';
 import type { MachinePort } from '../istio/machine-ports.ts';
 import type { RunningMesh } from '../istio/mesh.ts';
 import { isService, type KubeObject, type Service, selects, type Workload } from '../istio/objects.ts';
@@ -9,11 +15,11 @@ import { namesOf } from '../istio/routes.ts';
 import { MeshmockError } from '../plan/error.ts';
 import type { Call, Plan } from '../plan/plan.ts';
 import type { AssertedRequest } from './asserted-route.ts';
-import { type ClusterRequests, clusterRequests } from './clusters.ts';
+import { type ProxyCounts, proxyCounts } from './clusters.ts';
 import { clientName, type Entrance, entrancesOf, entranceTitle, gatewayOf } from './entrances.ts';
 import type { MeshRoutes, WayIn } from './mesh-routes.ts';
 import type { Way } from './mesh-under-test.ts';
-import { type Gateway, namespaceOf, RouteConfig } from './route-config.ts';
+import { namespaceOf, RouteConfig } from './route-config.ts';
 import { wayThrough } from './way-through.ts';
 
 /** What `--fill` makes of objects. */
@@ -22,7 +28,7 @@ function filled(objects: readonly KubeObject[]): KubeObject[] {
   const workloads = objects.filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet') as Workload[];
   const config = objects.filter(({ apiVersion }) => apiVersion.includes('istio.io/'));
   const namespaces = new Set(objects.map(namespaceOf));
-  return fillObjects({ services, workloads, config, namespaces } satisfies Applied);
+  return fillObjects({ services, workloads, config, namespaces });
 }
 
 /** The routes of a mesh without a cluster. */
@@ -51,14 +57,14 @@ export class BedRoutes implements MeshRoutes {
     });
   }
 
-  async clusterRequests(signal: AbortSignal): Promise<ClusterRequests> {
-    return clusterRequests((await this.mesh.stats(signal)).map(({ stats }) => stats));
+  async counts(signal: AbortSignal): Promise<ProxyCounts> {
+    return proxyCounts((await this.mesh.stats(signal)).map(({ stats }) => stats).join('\n'));
   }
 
   async behave(service: string, directives: string, signal: AbortSignal): Promise<AsyncDisposable> {
     const stack = new AsyncDisposableStack();
-    await this.mesh.behave(service, directives, signal);
-    stack.defer(async () => void (await this.mesh.behave(service, undefined, signal)));
+    await this.mesh.behave({ service, directives }, signal);
+    stack.defer(async () => void (await this.mesh.behave({ service }, signal)));
     return stack;
   }
 

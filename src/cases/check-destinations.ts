@@ -1,7 +1,8 @@
 import type { AssertedRoute, Delegate, RouteDestination } from './asserted-route.ts';
 import { type Cluster, clusterTitle } from './clusters.ts';
 import { destinationsOf, fullHost, namespaceOf, type RouteConfig } from './route-config.ts';
-import { type Finding, isAborted, type RouteEvidence, takenBy, whatCame } from './route-evidence.ts';
+import { type Checked, isAborted, type RouteEvidence, takenBy, whatCame } from './route-evidence.ts';
+import { isShare, tooSmall } from './shares.ts';
 
 const byFault = 'a fault answers every request before its route is taken';
 
@@ -11,7 +12,7 @@ export function checkRoute(
   { request }: AssertedRoute,
   config: RouteConfig,
   evidence: RouteEvidence,
-): Finding {
+): Checked {
   const expected = `route to ${destinations.map(destinationTitle).join(', ')}`;
   const taken = takenBy(evidence);
   if (taken.length === 0 && isAborted(evidence)) return { expected, seen: byFault, holds: undefined };
@@ -20,10 +21,11 @@ export function checkRoute(
     taken.filter(({ cluster }) => isTo(cluster, destination, namespaces)).reduce((sum, { count }) => sum + count, 0),
   );
   const all = taken.reduce((sum, { count }) => sum + count, 0);
-  const isAll = all > 0 && counts.reduce((sum, count) => sum + count, 0) === all;
-  const shares = sharesOf(destinations);
-  const asShared = counts.every((count, index) => isPlausible(count, all, shares[index] ?? 0));
-  return { expected, seen: whatCame(evidence), holds: isAll && (destinations.length === 1 || asShared) };
+  const seen = whatCame(evidence);
+  if (all === 0 || counts.reduce((sum, count) => sum + count, 0) !== all) return { expected, seen, holds: false };
+  const asShared = sharesOf(destinations).map((share, index) => isShare(counts[index] ?? 0, all, share));
+  if (asShared.includes(false)) return { expected, seen, holds: false };
+  return asShared.includes(undefined) ? { expected, ...tooSmall(all) } : { expected, seen, holds: true };
 }
 
 function destinationTitle({ host, port, subset, weight }: RouteDestination): string {
@@ -38,25 +40,9 @@ function isTo(cluster: Cluster, { host, port, subset = '' }: RouteDestination, n
 }
 
 /** By their weights; all the same if there are none. */
-function sharesOf(destinations: readonly RouteDestination[]): number[] {
+export function sharesOf(destinations: readonly RouteDestination[]): number[] {
   const total = destinations.reduce((sum, { weight = 0 }) => sum + weight, 0);
   return destinations.map(({ weight = 0 }) => (total === 0 ? 1 / destinations.length : weight / total));
-}
-
-/** How seldom a right configuration may be taken for a wrong one. */
-const falseAlarm = 1e-7;
-
-/** Whether so many of all are what chance may make of a share. */
-export function isPlausible(count: number, all: number, share: number): boolean {
-  if (share <= 0) return count === 0;
-  if (share >= 1) return count === all;
-  let probability = (1 - share) ** all;
-  let below = 0;
-  for (let hits = 0; hits < count; hits++) {
-    below += probability;
-    probability *= ((all - hits) / (hits + 1)) * (share / (1 - share));
-  }
-  return below + probability > falseAlarm && 1 - below > falseAlarm;
 }
 
 /** Whether the route of a delegate was taken, which its destinations tell where nobody else has them. */
@@ -65,9 +51,9 @@ export function checkDelegate(
   { request }: AssertedRoute,
   config: RouteConfig,
   evidence: RouteEvidence,
-): Finding {
+): Checked {
   const expected = `delegate ${namespace === undefined ? name : `${namespace}/${name}`}`;
-  const unseen = (seen: string): Finding => ({ expected, seen, holds: undefined });
+  const unseen = (seen: string): Checked => ({ expected, seen, holds: undefined });
   const taken = takenBy(evidence);
   if (taken.length === 0 && isAborted(evidence)) return unseen(byFault);
   const roots = config.of(request.authority);

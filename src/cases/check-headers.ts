@@ -1,5 +1,5 @@
 import type { AssertedRequest, HeaderChanges, HeaderOperations } from './asserted-route.ts';
-import { type Finding, type RouteEvidence, received, whatCame } from './route-evidence.ts';
+import { type Checked, type RouteEvidence, received, whatCame } from './route-evidence.ts';
 
 type Fields = Readonly<Record<string, string>>;
 
@@ -8,7 +8,7 @@ export function checkHeaders(
   { request, response }: HeaderChanges,
   sent: AssertedRequest,
   evidence: RouteEvidence,
-): Finding[] {
+): Checked[] {
   const { replies, unseen } = received(evidence);
   const onTheWay = replies.map((reply) => reply.request?.headers ?? {});
   const { shown } = evidence;
@@ -36,9 +36,9 @@ function checkOperations(
   { set, add, remove }: HeaderOperations,
   seen: readonly Fields[],
   { evidence, unseen, wasSent }: Surroundings,
-): Finding[] {
+): Checked[] {
   const values = (name: string): string[] => [...new Set(seen.map((fields) => fields[name] ?? '(none)'))];
-  const finding = (expected: string, name: string, holds: (value: string) => boolean, reason?: string): Finding => {
+  const finding = (expected: string, name: string, holds: (value: string) => boolean, reason?: string): Checked => {
     const why =
       reason ?? unseen ?? (values(name).includes('[redacted]') ? 'values of such headers are not shown' : undefined);
     if (why !== undefined) return { expected, seen: why, holds: undefined };

@@ -1,23 +1,25 @@
+import type { HttpRoute, UriMatch } from '../istio/virtual-service.ts';
 import type { Rewrite } from './asserted-route.ts';
-import type { HttpRoute, RouteConfig, UriMatch } from './route-config.ts';
-import { type Finding, type RouteEvidence, received, whatCame } from './route-evidence.ts';
+import type { RouteConfig } from './route-config.ts';
+import { type Checked, type RouteEvidence, received, whatCame } from './route-evidence.ts';
 
 /** Whether services received the path and the authority that a rewrite makes of what was sent. */
-export function checkRewrite(rewrite: Rewrite, config: RouteConfig, evidence: RouteEvidence): Finding[] {
+export function checkRewrite(rewrite: Rewrite, config: RouteConfig, evidence: RouteEvidence): Checked[] {
   const { uri, authority, regex } = rewrite;
   const { replies, unseen } = received(evidence);
   const requests = replies.map(({ request }) => request);
-  const finding = (expected: string, values: readonly string[], wanted: readonly string[]): Finding => {
+  const finding = (expected: string, values: readonly string[], wanted: readonly string[] | undefined): Checked => {
+    if (wanted === undefined) return { expected, seen: 'only RE2 knows what this regex means', holds: undefined };
     if (unseen !== undefined) return { expected, seen: unseen, holds: undefined };
     const seen = values.length === 0 ? whatCame(evidence) : `received ${[...new Set(values)].join(', ')}`;
     return { expected, seen, holds: values.length > 0 && values.every((value) => wanted.includes(value)) };
   };
-  const findings: Finding[] = [];
+  const findings: Checked[] = [];
   if (uri !== undefined || regex !== undefined) {
     const expected = uri === undefined ? `uri rewritten by ${regex?.match}` : `uri rewritten to ${uri}`;
     const wanted = uri === undefined ? byRegex(regex, evidence.path) : byPrefix(uri, config, evidence.path);
     findings.push(
-      wanted.includes(evidence.path)
+      wanted?.includes(evidence.path)
         ? { expected, seen: `it leaves ${evidence.path} as it is`, holds: undefined }
         : finding(
             expected,
@@ -60,16 +62,31 @@ function rewritten(uri: string, { prefix }: UriMatch, path: string): string[] {
   return uri.endsWith('/') && rest.startsWith('/') ? [uri + rest.slice(1)] : [uri + rest];
 }
 
-/** RE2 writes groups as `\1`. */
-function byRegex(regex: Rewrite['regex'], path: string): string[] {
+/** What Envoy makes of a path by a regex; nothing where JavaScript does not read it as RE2 does. */
+function byRegex(regex: Rewrite['regex'], path: string): string[] | undefined {
   if (regex === undefined) return [];
   const [plain = '', query = ''] = path.split(/(?=\?)/, 2);
+  // RE2 writes groups as `\1`.
   const replacement = regex.rewrite
     .replaceAll('$', '$$$$')
     .replace(/\\(\d)/g, (_, group) => (group === '0' ? '$&' : `$${group}`));
   try {
-    return [plain.replace(new RegExp(regex.match, 'g'), replacement) + query];
+    return [plain.replace(strictRegex(regex.match), replacement) + query];
   } catch {
-    return [];
+    return undefined;
   }
+}
+
+/**
+ * With the flag `u` whatever JavaScript has not is an error, such as `\z`, and not the letter; so is a sign with a
+ * backslash that needs none, which RE2 allows.
+ *
+ * @throws SyntaxError
+ */
+function strictRegex(match: string): RegExp {
+  const escaped = (sign: string): string => `\\x${sign.charCodeAt(0).toString(16)}`;
+  return new RegExp(
+    match.replace(/\\([!-/:-@[-^`{-~])/g, (_, sign: string) => escaped(sign)),
+    'gu',
+  );
 }

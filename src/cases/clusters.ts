@@ -8,25 +8,41 @@ export interface Cluster {
   readonly host: string;
 }
 
-/** How many requests proxies have sent, by the name of the cluster. */
-export type ClusterRequests = ReadonlyMap<string, number>;
+/** How much proxies have sent, by the name of the cluster. */
+export type ClusterCounts = ReadonlyMap<string, number>;
+
+/** What proxies have counted of requests. */
+export interface ProxyCounts {
+  readonly clusters: ClusterCounts;
+  /** Those that a fault has held back. */
+  readonly delays: number;
+}
 
 /** Adds up what proxies have counted; what they took in for their own pods and the spans that they sent are left out. */
-export function clusterRequests(stats: readonly string[]): ClusterRequests {
-  const requests = new Map<string, number>();
-  for (const text of stats)
-    for (const [, name = '', count] of text.matchAll(
-      /^envoy_cluster_upstream_rq_total\{cluster_name="([^"]*)"\} (\d+)$/gm,
-    ))
-      if (!name.startsWith('inbound|') && !name.includes(collectorHost))
-        requests.set(name, (requests.get(name) ?? 0) + Number(count));
-  return requests;
+export function proxyCounts(stats: string): ProxyCounts {
+  const delays = stats.matchAll(/^envoy_http_fault_delays_injected\{[^}]*\} (\d+)$/gm);
+  return {
+    clusters: clusterCounts(stats, /^envoy_cluster_upstream_rq_total\{cluster_name="(outbound\|[^"]+)"\} (\d+)$/gm),
+    delays: [...delays].reduce((sum, [, count]) => sum + Number(count), 0),
+  };
+}
+
+/** How many requests or, where it is about no requests, connections a proxy has sent to each cluster. */
+export function requestsOrConnections(stats: string): ClusterCounts {
+  return clusterCounts(stats, /^envoy_cluster_upstream_(?:rq|cx)_total\{cluster_name="(outbound\|[^"]+)"\} (\d+)$/gm);
+}
+
+function clusterCounts(stats: string, counters: RegExp): ClusterCounts {
+  const counts = new Map<string, number>();
+  for (const [, name = '', count] of stats.matchAll(counters))
+    if (!name.includes(collectorHost)) counts.set(name, (counts.get(name) ?? 0) + Number(count));
+  return counts;
 }
 
 /** What has come since. */
-export function requestsSince(before: ClusterRequests, now: ClusterRequests): Map<string, number> {
-  const since = [...now].map(([name, count]): [string, number] => [name, count - (before.get(name) ?? 0)]);
-  return new Map(since.filter(([, count]) => count > 0));
+export function countsSince(before: ProxyCounts, now: ProxyCounts): ProxyCounts {
+  const since = [...now.clusters].map(([name, count]) => [name, count - (before.clusters.get(name) ?? 0)] as const);
+  return { clusters: new Map(since.filter(([, count]) => count > 0)), delays: now.delays - before.delays };
 }
 
 /** Nothing for a cluster of the proxy itself. */

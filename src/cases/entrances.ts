@@ -1,6 +1,8 @@
+import type { Gateway } from '../istio/gateways.ts';
 import type { KubeObject } from '../istio/objects.ts';
+import type { VirtualService } from '../istio/virtual-service.ts';
 import { MeshmockError } from '../plan/error.ts';
-import { type Gateway, namespaceOf, type RouteConfig, type VirtualService } from './route-config.ts';
+import { namespaceOf, type RouteConfig } from './route-config.ts';
 
 /** The pod with a sidecar from which requests inside the mesh are sent, in each namespace that needs one. */
 export const clientName = 'meshmock-client';
@@ -81,7 +83,7 @@ function openGateway({ name, namespace }: { readonly name: string; readonly name
     metadata: { name, namespace },
     spec: {
       selector: { istio: 'ingressgateway' },
-      servers: [{ port: { number: 80, name: 'http', protocol: 'HTTP' } as { number: number }, hosts: ['*'] }],
+      servers: [{ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }],
     },
   };
 }

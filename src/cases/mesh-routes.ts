@@ -1,5 +1,5 @@
 import type { AssertedRequest } from './asserted-route.ts';
-import type { ClusterRequests } from './clusters.ts';
+import type { ProxyCounts } from './clusters.ts';
 import type { Way } from './mesh-under-test.ts';
 import type { RouteConfig } from './route-config.ts';
 
@@ -12,8 +12,8 @@ export interface MeshRoutes {
    * @throws MeshmockError `usage` when there is none
    */
   entrancesFor(request: AssertedRequest, timeoutMs: number): readonly WayIn[];
-  /** What the proxies have sent so far. */
-  clusterRequests(signal: AbortSignal): Promise<ClusterRequests>;
+  /** What the proxies have counted so far. */
+  counts(signal: AbortSignal): Promise<ProxyCounts>;
   /** Makes the mocks of a service do something with every request, until what it gives is disposed of. */
   behave(service: string, directives: string, signal: AbortSignal): Promise<AsyncDisposable>;
 }

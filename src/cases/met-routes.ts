@@ -1,14 +1,7 @@
 import type { LoggedRequest } from '../istio/access-log.ts';
 import type { KubeObject } from '../istio/objects.ts';
-import {
-  type ApiRoute,
-  type HttpRoute,
-  isApiRoute,
-  isVirtualService,
-  namedRoutes,
-  namedRules,
-  type VirtualService,
-} from '../istio/route-names.ts';
+import { type ApiRoute, isApiRoute, namedRoutes, namedRules } from '../istio/route-names.ts';
+import { type HttpRoute, isVirtualService, type VirtualService } from '../istio/virtual-service.ts';
 
 /** A route of an object, or one of its matches. */
 export interface RoutePart {

@@ -1,34 +1,6 @@
+import { type Gateway, isIstioGateway } from '../istio/gateways.ts';
 import type { KubeObject } from '../istio/objects.ts';
-
-/** Istio's VirtualService, as much as is looked at. */
-export interface VirtualService extends KubeObject {
-  spec: {
-    hosts?: string[];
-    gateways?: string[];
-    http?: HttpRoute[];
-  };
-}
-
-export interface HttpRoute {
-  match?: { uri?: UriMatch }[] | null;
-  route?: { destination: { host: string; port?: { number: number } } }[];
-  rewrite?: { uri?: string; authority?: string; uriRegexRewrite?: { match: string; rewrite: string } };
-  delegate?: { name: string; namespace?: string };
-}
-
-export interface UriMatch {
-  exact?: string;
-  prefix?: string;
-  regex?: string;
-}
-
-/** Istio's Gateway, as much as is looked at. */
-export interface Gateway extends KubeObject {
-  spec: {
-    selector?: Record<string, string>;
-    servers?: { port: { number: number; protocol?: string }; hosts: string[] }[];
-  };
-}
+import { isVirtualService, type VirtualService } from '../istio/virtual-service.ts';
 
 /** The domain of the bed's cluster. */
 const clusterDomain = 'svc.cluster.local';
@@ -40,9 +12,8 @@ export class RouteConfig {
 
   /** @param objects each with its namespace */
   constructor(objects: readonly KubeObject[]) {
-    const istios = objects.filter(({ apiVersion }) => apiVersion.startsWith('networking.istio.io/'));
-    this.virtualServices = istios.filter(({ kind }) => kind === 'VirtualService') as VirtualService[];
-    this.gateways = istios.filter(({ kind }) => kind === 'Gateway') as Gateway[];
+    this.virtualServices = objects.filter(isVirtualService);
+    this.gateways = objects.filter(isIstioGateway);
   }
 
   /** The VirtualServices that have an authority among their hosts. */
@@ -62,6 +33,17 @@ export class RouteConfig {
     );
   }
 
+  /** Whether some route leads to a host and elsewhere as well. */
+  sharesRoute(host: string): boolean {
+    return this.virtualServices.some((service) => {
+      const isIt = (other: string): boolean =>
+        fullHost(other, namespaceOf(service)) === fullHost(host, namespaceOf(service));
+      return (service.spec.http ?? []).some(
+        ({ route }) => (route ?? []).length > 1 && route?.some(({ destination }) => isIt(destination.host)),
+      );
+    });
+  }
+
   virtualService(name: string, namespace: string): VirtualService | undefined {
     return this.virtualServices.find((one) => one.metadata.name === name && namespaceOf(one) === namespace);
   }
@@ -78,7 +60,7 @@ export function fullHost(host: string, namespace: string): string {
 
 /** The hosts that a VirtualService sends to, itself: not those of its delegates. */
 export function destinationsOf(service: VirtualService): Set<string> {
-  const destinations = (service.spec.http ?? []).flatMap(({ route = [] }) => route);
+  const destinations = (service.spec.http ?? []).flatMap(({ route }) => route ?? []);
   return new Set(destinations.map(({ destination: { host } }) => fullHost(host, namespaceOf(service))));
 }
 

@@ -1,12 +1,13 @@
 import type { Manifest } from '../istio/manifest.ts';
-import type { ApiRoute, HttpRoute, VirtualService } from '../istio/route-names.ts';
+import type { ApiRoute } from '../istio/route-names.ts';
+import type { HttpRoute, VirtualService } from '../istio/virtual-service.ts';
 import { type Finding, titleOf } from './finding.ts';
 import type { IsMet, MetRoutes } from './met-routes.ts';
 
 /** What no request took of the routes of a VirtualService. */
 export function routeFindings(service: VirtualService, whereIs: Manifest['whereIs'], met: MetRoutes): Finding[] {
   const object = titleOf({ object: service });
-  const { http = [], tcp = [], tls = [] } = service.spec as VirtualService['spec'] & Record<'tcp' | 'tls', unknown[]>;
+  const { http = [], tcp = [], tls = [] } = service.spec;
   const opaque = Object.entries({ tcp, tls }).flatMap(([kind, routes]) =>
     routes.map((_, index) => ({
       ...{ object, part: `${kind} route ${index + 1}`, where: whereIs(['spec', kind, String(index)]) },
@@ -69,17 +70,11 @@ function titleOfName({ name }: { readonly name?: string }): string {
   return name ? ` (${name})` : '';
 }
 
-function aimOf(route: HttpRoute): string {
-  const {
-    route: destinations,
-    redirect,
-    directResponse,
-    delegate,
-  } = route as HttpRoute & { route?: { destination?: { host?: string; subset?: string } }[] };
+function aimOf({ route, redirect, directResponse, delegate }: HttpRoute): string {
   if (redirect) return ', a redirect';
   if (directResponse) return ', a direct response';
   if (delegate) return `, delegated to ${delegate.name}`;
-  const names = (destinations ?? []).map(({ destination: { host, subset } = {} }) =>
+  const names = (route ?? []).map(({ destination: { host, subset } }) =>
     subset === undefined ? host : `${host} ${subset}`,
   );
   return names.length === 0 ? '' : `, to ${names.join(' and ')}`;

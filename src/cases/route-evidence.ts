@@ -1,19 +1,17 @@
 import type { CallResult, Reply } from '../reply/reply.ts';
-import { type Cluster, type ClusterRequests, clusterTitle, parseCluster } from './clusters.ts';
+import { type Cluster, clusterTitle, type ProxyCounts, parseCluster } from './clusters.ts';
 
 /** What was seen of the route that a request took. */
-export interface RouteEvidence {
+export interface RouteEvidence extends ProxyCounts {
   /** What was sent. */
   readonly path: string;
   readonly calls: readonly CallResult[];
-  /** What the proxies sent on, by the name of the cluster. */
-  readonly clusters: ClusterRequests;
   /** An answer that shows its headers, as one with a reply does not: to a mock that was told to send some. */
   readonly shown: CallResult | undefined;
 }
 
 /** One thing that is asserted of a route, and what was seen of it. */
-export interface Finding {
+export interface Checked {
   readonly expected: string;
   readonly seen: string;
   /** Undefined when it cannot be seen; then `seen` is the reason. */

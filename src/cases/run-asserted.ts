@@ -8,7 +8,7 @@ import { checkHeaders } from './check-headers.ts';
 import { checkRewrite } from './check-rewrite.ts';
 import type { MeshRoutes } from './mesh-routes.ts';
 import type { RouteConfig } from './route-config.ts';
-import type { Finding, RouteEvidence } from './route-evidence.ts';
+import type { Checked, RouteEvidence } from './route-evidence.ts';
 import { type CaseRun, retried } from './run-case.ts';
 
 /** Why nothing that is asserted can be seen. */
@@ -49,7 +49,7 @@ async function everyWay(asserted: AssertedRoute, around: Surroundings): Promise<
     const { way } = wayIn;
     const sender = new AssertedSender(asserted, { way, plain: (plain[index] as typeof wayIn).way }, around);
     const { round, evidence } = await sender.send();
-    const findings = findingsOf(asserted, routes.config, evidence);
+    const findings = checked(asserted, routes.config, evidence);
     const prefix = ways.length > 1 ? `${wayIn.title}: ` : '';
     const verdicts = verdictsOf(findings, asserted.wantMatch, prefix);
     unseen.push(
@@ -67,7 +67,7 @@ function isEmpty({ route, redirect, rewrite, fault, headers, delegate }: Asserte
   return [route, redirect, rewrite, fault, headers, delegate].every((one) => one === undefined);
 }
 
-function findingsOf(asserted: AssertedRoute, config: RouteConfig, evidence: RouteEvidence): Finding[] {
+function checked(asserted: AssertedRoute, config: RouteConfig, evidence: RouteEvidence): Checked[] {
   const { request, route, redirect, rewrite, fault, headers, delegate } = asserted;
   const ofDestination = route?.length === 1 ? route[0]?.headers : undefined;
   return [
@@ -90,7 +90,7 @@ function findingsOf(asserted: AssertedRoute, config: RouteConfig, evidence: Rout
 }
 
 /** What cannot be seen is no verdict. */
-function verdictsOf(findings: readonly Finding[], wantMatch: boolean, prefix: string): Verdict[] {
+function verdictsOf(findings: readonly Checked[], wantMatch: boolean, prefix: string): Verdict[] {
   return findings.flatMap(({ expected, seen, holds }) =>
     holds === undefined
       ? []

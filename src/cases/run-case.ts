@@ -36,7 +36,8 @@ export async function runCase(
     const holds = round.verdicts.every(({ passed }) => passed) && (round.isAnswered || round.isExpected);
     return { way, round, holds };
   };
-  return retried(once, ({ holds }) => holds, testCase, stop);
+  // Awaited here: nobody is to be well again before the answers have come.
+  return await retried(once, ({ holds }) => holds, testCase, stop);
 }
 
 /**

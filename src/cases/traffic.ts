@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { AccessLogs, type LoggedRequest } from '../istio/access-log.ts';
 import type { RunningMesh } from '../istio/mesh.ts';
-import type { PodStats } from '../istio/messages.ts';
+import { type ClusterCounts, requestsOrConnections } from './clusters.ts';
 
 /** What requests met. */
 export interface Met {
@@ -11,14 +11,12 @@ export interface Met {
   readonly requests: readonly LoggedRequest[];
 }
 
-type Counts = ReadonlyMap<string, number>;
-
 /** What requests meet in a mesh from some time on: proxies count clusters, and log routes and rules. */
 export class Traffic {
   private readonly mesh: RunningMesh;
   private readonly logs: AccessLogs;
   private clusters = new Set<string>();
-  private counted: ReadonlyMap<string, Counts> = new Map();
+  private counted: ReadonlyMap<string, ClusterCounts> = new Map();
 
   private constructor(mesh: RunningMesh) {
     this.mesh = mesh;
@@ -35,7 +33,7 @@ export class Traffic {
 
   /** To be called before a pod goes, since its counters go with it, and after: one that comes back counts from 0. */
   async count(signal: AbortSignal): Promise<void> {
-    const counted = new Map((await this.mesh.stats(signal)).map((one) => [one.pod, clusterCounts(one)]));
+    const counted = new Map((await this.mesh.stats(signal)).map((one) => [one.pod, requestsOrConnections(one.stats)]));
     for (const [pod, counts] of counted)
       for (const [cluster, count] of counts)
         if (count > (this.counted.get(pod)?.get(cluster) ?? 0)) this.clusters.add(cluster);
@@ -48,13 +46,4 @@ export class Traffic {
     const led = requests.flatMap(({ fullOrEmpty }) => fullOrEmpty ?? []);
     return { clusters: new Set([...this.clusters, ...led]), requests };
   }
-}
-
-/** How many requests or, where it is about no requests, connections a proxy has sent to each cluster. */
-export function clusterCounts({ stats }: Pick<PodStats, 'stats'>): Counts {
-  const counts = new Map<string, number>();
-  const counters = /^envoy_cluster_upstream_(?:rq|cx)_total\{cluster_name="(outbound\|[^"]+)"\} (\d+)$/gm;
-  for (const [, cluster = '', count] of stats.matchAll(counters))
-    counts.set(cluster, (counts.get(cluster) ?? 0) + Number(count));
-  return counts;
 }

@@ -11,7 +11,8 @@ import { quoteWord } from './shell-words.ts';
 
 /** What became of a case. */
 export type Outcome =
-  | { readonly kind: 'passed'; readonly round: Round; readonly unseen: readonly string[] }
+  /** Without a round where it had to fail, and nobody was there whom it could begin with. */
+  | { readonly kind: 'passed'; readonly round?: Round; readonly unseen: readonly string[] }
   | { readonly kind: 'failed' | 'unreachable'; readonly round: Round; readonly way: Way }
   /** Nothing was sent: there is nobody to send it to. */
   | { readonly kind: 'refused'; readonly problem: string }

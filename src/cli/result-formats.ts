@@ -48,7 +48,7 @@ function junitCase(result: CaseResult): JunitCase {
       return {
         name,
         durationMs,
-        outcome: { kind: 'passed', output: outcome.round.verdicts.map(({ seen }) => seen).join('\n') },
+        outcome: { kind: 'passed', output: (outcome.round?.verdicts ?? []).map(({ seen }) => seen).join('\n') },
       };
     case 'skipped':
       return { name, durationMs, outcome: { kind: 'skipped', message: outcome.reason } };
@@ -98,7 +98,7 @@ function shownOutcome(testCase: Case, outcome: Outcome): object {
       return { problem: outcome.reason };
     case 'passed': {
       const { round, unseen } = outcome;
-      return { ...shownRound(round), ...(unseen.length === 0 ? {} : { notSeen: unseen }) };
+      return { ...(round === undefined ? {} : shownRound(round)), ...(unseen.length === 0 ? {} : { notSeen: unseen }) };
     }
     case 'failed':
     case 'unreachable':

@@ -7,12 +7,11 @@ import type { MeshUnderTest } from '../cases/mesh-under-test.ts';
 import { checkMachine } from '../istio/tools.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { printable } from '../reply/text.ts';
-import { caseFolders, readCaseFiles } from './case-files.ts';
+import { caseFolders, readCaseFiles, readManifestsOfCases } from './case-files.ts';
 import { type FileResult, untestedOf } from './case-result.ts';
 import { errorText } from './error-text.ts';
 import { FilesRun } from './files-run.ts';
 import { beginJunit, endedSuite, junitXml } from './junit.ts';
-import { readManifestSources } from './manifest-sources.ts';
 import { helpOf } from './options.ts';
 import { junitSuite, shownJson } from './result-formats.ts';
 import { endWithNpx } from './serve.ts';
@@ -66,7 +65,7 @@ function isUp(mesh: MeshUnderTest): boolean {
 function meshOf({ entry, before, http, grpc }: TestSettings): MeshUnderTest {
   if (entry.length > 0) return new LiveMesh(entry, before ? 'before' : 'after');
   return new BedMesh({
-    read: readManifestSources,
+    read: readManifestsOfCases,
     ...{ http, grpc },
     appArguments: ['--log-level=warn'],
     onLoss: (lost, logs) => process.stderr.write(`meshmock: ${lost} has ended; see ${logs}\n`),

@@ -113,6 +113,19 @@ export class YamlFile {
     return node === undefined ? undefined : this.parsed(node, parse);
   }
 
+  /** What is read of a field that may be missing and is no scalar. @throws MeshmockError `usage` */
+  given<T>(fields: Fields, name: string, read: (node: Node) => T): T | undefined {
+    const node = fields.get(name);
+    return node === undefined ? undefined : read(node);
+  }
+
+  /** A field that a map has to have. @throws MeshmockError `usage` when it has not */
+  required(map: Node, fields: Fields, name: string, example: string): Node {
+    const found = fields.get(name);
+    if (found === undefined) throw this.failAt(map, `${name}, such as "${name}: ${example}"`);
+    return found;
+  }
+
   /** An error at a node, or at the start of the file. */
   failAt(node: Node | null | undefined, expected: string): MeshmockError {
     const offset = node?.range?.[0] ?? 0;

@@ -20,6 +20,18 @@ export function entryName(service: string, namespace: string): string {
   return namespace === 'default' ? service : `${service}.${namespace}`;
 }
 
+/**
+ * What somebody means by a name: what is called so in a namespace, else what is called so anywhere.
+ *
+ * @param nameOf as `entryName` names it
+ * @param name with or without a namespace
+ */
+export function named<T>(all: readonly T[], nameOf: (one: T) => string, name: string, namespace: string): T[] {
+  const own = entryName(name, namespace);
+  const found = all.filter((one) => nameOf(one) === own);
+  return found.length > 0 ? found : all.filter((one) => nameOf(one) === name.replace(/\.default$/, ''));
+}
+
 /** The entries of a bed: past their sidecars to the mocks of each Service, and to each port of a gateway. */
 export function entriesOf(services: readonly Service[], pods: readonly RunningPod[]): Entry[] {
   return services.flatMap((service): Entry[] => {

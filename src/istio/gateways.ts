@@ -1,9 +1,16 @@
 import type { KubeObject, Labels, Service, Workload } from './objects.ts';
-import { selects } from './objects.ts';
+import { groupOf, selects } from './objects.ts';
 
 /** Istio's own Gateway, as much as is looked at. */
-interface IstioGateway extends KubeObject {
-  spec: { selector?: Record<string, string>; servers?: { port: { number: number; name?: string } }[] };
+export interface Gateway extends KubeObject {
+  spec: {
+    selector?: Record<string, string>;
+    servers?: { port: { number: number; name?: string; protocol?: string }; hosts: string[] }[];
+  };
+}
+
+export function isIstioGateway(object: KubeObject): object is Gateway {
+  return object.kind === 'Gateway' && groupOf(object) === 'networking.istio.io';
 }
 
 /** Gateway API's. */
@@ -60,8 +67,8 @@ function wantedGateways(gateways: readonly KubeObject[]): WantedGateway[] {
     wanted.set(key, { name, namespace, labels, ports: new Set([...(wanted.get(key)?.ports ?? []), ...ports]) });
   };
   for (const gateway of gateways) {
-    if (gateway.apiVersion.startsWith('networking.istio.io/')) {
-      const { selector: said = {}, servers = [] } = (gateway as IstioGateway).spec;
+    if (isIstioGateway(gateway)) {
+      const { selector: said = {}, servers = [] } = gateway.spec;
       const selector = selectorOrDefault(said);
       // Port 80 is there in any installation, and its pod listens on 8080.
       const ports = [80, ...servers.map(({ port }) => port.number)];

@@ -26,14 +26,18 @@ export interface Manifest {
 
 /**
  * As sigs.k8s.io/yaml reads it, and with it kubectl and Istio: YAML 1.1, in which `yes` is no text and `<<` merges, but
- * without its numbers to the base of 60 and its times.
+ * without its numbers to the base of 60 and its times, and a number has a digit: `exportTo: .` is a text.
  */
 const kubernetesYaml: DocumentOptions & SchemaOptions = {
   version: '1.1',
   customTags: (tags) =>
-    tags.filter(
-      (one) => typeof one === 'string' || (one.tag !== 'tag:yaml.org,2002:timestamp' && one.format !== 'TIME'),
-    ),
+    tags
+      .filter((one) => typeof one === 'string' || (one.tag !== 'tag:yaml.org,2002:timestamp' && one.format !== 'TIME'))
+      .map((one) =>
+        typeof one !== 'string' && 'test' in one && one.test?.test('.')
+          ? { ...one, test: /^[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)$/ }
+          : one,
+      ),
 };
 
 /**

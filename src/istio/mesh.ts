@@ -11,6 +11,7 @@ import { type FirstPorts, type MachinePort, MachinePorts } from './machine-ports
 import type { ManifestSource } from './manifest.ts';
 import { MeshFolder } from './mesh-folder.ts';
 import {
+  type Behaviour,
   entryId,
   type FromController,
   type PodStats,
@@ -138,8 +139,7 @@ export class RunningMesh implements AsyncDisposable {
    *
    * @throws MeshmockError `usage` when there is no such service, or the directives are none
    */
-  async behave(service: string, directives: string | undefined, signal: AbortSignal): Promise<void> {
-    const behaviour = { service, ...(directives === undefined ? {} : { directives }) };
+  async behave(behaviour: Behaviour, signal: AbortSignal): Promise<void> {
     await askMesh(this.name, { command: 'behave', sources: [], behaviour }, signal);
   }
 

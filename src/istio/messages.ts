@@ -54,7 +54,10 @@ export interface ControlRequest {
 
 /** What the mocks of a service are to do with every request; without directives what their manifests say. */
 export interface Behaviour {
+  /** By the name of its Service, or what its mocks call themselves. */
   readonly service: string;
+  /** Of a name that says none; `default` if not given. */
+  readonly namespace?: string;
   readonly directives?: string;
 }
 

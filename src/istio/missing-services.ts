@@ -1,4 +1,5 @@
-import { groupOf, type KubeObject, type Service, type ServicePort } from './objects.ts';
+import { isIstioGateway } from './gateways.ts';
+import type { KubeObject, Service, ServicePort } from './objects.ts';
 
 const defaultPorts: readonly ServicePort[] = [
   { name: 'http', port: 8080, targetPort: 8080 },
@@ -40,13 +41,8 @@ function serviceFor({ name, namespace, ports }: Destination, callablePorts: read
 
 /** At what a host may be called besides the ports of mocks: 80, and where gateways listen. */
 function portsOfCallers(config: readonly KubeObject[]): number[] {
-  const gateways = config.filter((object) => object.kind === 'Gateway' && groupOf(object) === 'networking.istio.io');
-  const servers = gateways.flatMap(({ spec }) => (spec as GatewaySpec | undefined)?.servers ?? []);
+  const servers = config.filter(isIstioGateway).flatMap(({ spec }) => spec?.servers ?? []);
   return [...new Set([80, ...servers.map(({ port }) => port.number)])];
-}
-
-interface GatewaySpec {
-  readonly servers?: readonly { readonly port: { readonly number: number } }[];
 }
 
 /** A Service that is sent to. */

@@ -3,12 +3,12 @@ import { MeshmockError } from '../plan/error.ts';
 import type { Kind } from './api/kinds.ts';
 import { type ClusterView, keyOf, workloadKinds } from './cluster-view.ts';
 import { updateEndpointSlices } from './endpoint-slices.ts';
-import { type Entry, entriesOf } from './entries.ts';
+import { type Entry, entriesOf, entryName, named } from './entries.ts';
 import { looseEnds } from './loose-ends.ts';
 import type { MadeObjects } from './made-objects.ts';
 import type { Behaviour, PodStats } from './messages.ts';
 import type { Addresses } from './network.ts';
-import type { KubeObject, Service, Workload } from './objects.ts';
+import { type KubeObject, type Service, selects, type Workload } from './objects.ts';
 import { leftOut, type PodPlan, planPods } from './pods.ts';
 import { defaultPortRoutes, podRoutes } from './routes.ts';
 import { type PodSurroundings, RunningPod } from './running-pod.ts';
@@ -63,14 +63,25 @@ export class PodKeeper {
    *
    * @throws MeshmockError `usage`
    */
-  async behave({ service, directives }: Behaviour, signal: AbortSignal): Promise<void> {
+  async behave({ service, namespace = 'default', directives }: Behaviour, signal: AbortSignal): Promise<void> {
     const mocks = this.all.filter(({ plan }) => plan.role === 'mock');
-    const meant = mocks.filter(({ plan }) => plan.service === service);
+    const all = mocks.flatMap((pod) => this.namesOf(pod).map((name) => ({ name, pod })));
+    const found = named(all, ({ name }) => name, service, namespace).map(({ pod }) => pod);
+    const meant = found.length > 0 ? found : mocks.filter(({ plan }) => plan.service === service);
     if (meant.length === 0) {
-      const names = [...new Set(mocks.map(({ plan }) => plan.service))];
+      const names = [...new Set(all.map(({ name }) => name))];
       throw new MeshmockError('usage', `there is no service ${service}: there are ${names.join(', ')}`);
     }
     await Promise.all(meant.map((pod) => pod.behave(directives, signal)));
+  }
+
+  /** Of the Services that a pod is behind, and what it calls itself. */
+  private namesOf({ plan: { service, namespace, labels } }: RunningPod): string[] {
+    const behind = this.view.services.filter(
+      ({ metadata, spec }) => metadata.namespace === namespace && selects(spec.selector, labels),
+    );
+    const names = [service, ...behind.map(({ metadata }) => metadata.name)];
+    return [...new Set(names)].map((name) => entryName(name, namespace));
   }
 
   /** Says it when a program ends by itself. */

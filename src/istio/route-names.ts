@@ -1,21 +1,5 @@
 import { groupOf, type KubeObject } from './objects.ts';
-
-/** As much of a VirtualService as its routes' names are about. */
-export interface VirtualService extends KubeObject {
-  spec: { hosts?: string[]; http?: HttpRoute[]; [field: string]: unknown };
-}
-
-export interface HttpRoute {
-  name?: string;
-  match?: RouteMatch[] | null;
-  delegate?: { name: string; namespace?: string };
-  [field: string]: unknown;
-}
-
-export interface RouteMatch {
-  name?: string;
-  [field: string]: unknown;
-}
+import { type HttpRoute, isVirtualService, type VirtualService } from './virtual-service.ts';
 
 /** A route of Gateway API whose rules are routes of HTTP, as much of it. */
 export interface ApiRoute extends KubeObject {
@@ -26,10 +10,6 @@ export interface ApiRule {
   name?: string;
   matches?: unknown[];
   [field: string]: unknown;
-}
-
-export function isVirtualService(object: KubeObject): object is VirtualService {
-  return object.kind === 'VirtualService' && groupOf(object) === 'networking.istio.io';
 }
 
 export function isApiRoute(object: KubeObject): object is ApiRoute {

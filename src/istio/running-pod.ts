@@ -161,10 +161,13 @@ export class RunningPod {
   /**
    * Tells the mock what to do with every request; without directives what it was started with.
    *
-   * @throws MeshmockError `usage` when they are none
+   * @throws MeshmockError `usage` when they are none, or its mock has ended
    */
   async behave(directives: string | undefined, signal: AbortSignal): Promise<void> {
-    if (!this.app?.connected) return;
+    if (!this.app?.connected) {
+      if (directives === undefined) return;
+      throw new MeshmockError('usage', `the mock of pod ${this.plan.name} has ended`);
+    }
     const told = once(this.app, 'message', { signal });
     this.app.send({ behaviour: directives ?? null }, () => {});
     const [{ behaves }] = (await told) as [{ behaves: true | string }];

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { isPlausible } from '../../src/cases/check-destinations.ts';
+import { checkFault, checkRedirect } from '../../src/cases/check-answer.ts';
 import { checkRewrite } from '../../src/cases/check-rewrite.ts';
-import { clusterRequests, parseCluster, requestsSince } from '../../src/cases/clusters.ts';
+import { countsSince, parseCluster, proxyCounts } from '../../src/cases/clusters.ts';
 import { entrancesOf, entranceTitle, missingObjects } from '../../src/cases/entrances.ts';
 import { RouteConfig } from '../../src/cases/route-config.ts';
+import { isShare, sampleSize } from '../../src/cases/shares.ts';
 import { parseManifests } from '../../src/istio/manifest.ts';
 
 function config(...specs: readonly string[]): RouteConfig {
@@ -68,15 +69,37 @@ suite('where requests for an authority enter', () => {
   });
 });
 
+test('a destination that has others beside it is known by its short name and its full one', () => {
+  const routes = config(
+    '{ hosts: [a.test], http: [{ route: [{ destination: { host: a } }, { destination: { host: b.test } }] }] }',
+    '{ hosts: [b.test], http: [{ route: [{ destination: { host: c } }] }, { route: null }, { redirect: { uri: / } }] }',
+  );
+  const hosts = ['a', 'a.shop.svc.cluster.local', 'b.test', 'b', 'c'];
+  assert.deepEqual(
+    hosts.filter((host) => routes.sharesRoute(host)),
+    ['a', 'a.shop.svc.cluster.local', 'b.test'],
+  );
+});
+
 suite('the clusters that proxies count', () => {
   const line = (name: string, count: number): string =>
     `envoy_cluster_upstream_rq_total{cluster_name="${name}"} ${count}\n`;
 
   test('what proxies took in and what they report of themselves is left out', () => {
     const collector = 'outbound|4318||jaeger-collector.istio-system.svc.cluster.local';
-    const before = clusterRequests([line('outbound|80||a.b', 3) + line('inbound|80||', 3)]);
-    const now = clusterRequests([line('outbound|80||a.b', 4) + line(collector, 9), line('outbound|80||a.b', 1)]);
-    assert.deepEqual([...requestsSince(before, now)], [['outbound|80||a.b', 2]]);
+    const before = proxyCounts(line('outbound|80||a.b', 3) + line('inbound|80||', 3));
+    const now = proxyCounts(line('outbound|80||a.b', 4) + line(collector, 9) + line('outbound|80||a.b', 1));
+    assert.deepEqual([...countsSince(before, now).clusters], [['outbound|80||a.b', 2]]);
+  });
+
+  test('what faults have delayed is added up over listeners', () => {
+    const delays = (count: number): string =>
+      [80, 8080]
+        .map(
+          (port) => `envoy_http_fault_delays_injected{http_conn_manager_prefix="outbound_0.0.0.0_${port}"} ${count}\n`,
+        )
+        .join('');
+    assert.equal(countsSince(proxyCounts(delays(1)), proxyCounts(delays(3))).delays, 4);
   });
 
   test('their names tell host, port and subset', () => {
@@ -91,17 +114,123 @@ suite('shares', () => {
     [199, 200, 1, false],
     [0, 200, 0, true],
     [1, 200, 0, false],
-    [40, 200, 0.2, true],
-    [20, 200, 0.2, true],
-    [5, 200, 0.2, false],
-    [0, 200, 0.1, false],
-    [0, 200, 0.01, true],
-    [34, 200, 0.5, false],
     [100, 200, 0.5, true],
+    [66, 200, 0.5, true],
+    [65, 200, 0.5, false],
+    [134, 200, 0.5, true],
+    [135, 200, 0.5, false],
+    [57, 1000, 0.1, true],
+    [56, 1000, 0.1, false],
+    [149, 1000, 0.1, true],
+    [150, 1000, 0.1, false],
+    [1960, 2000, 0.98, true],
+    [2000, 2000, 0.98, false],
+    [1980, 2000, 0.99, true],
+    [0, 2000, 0.01, false],
+    [1, 2000, 0.001, true],
+    [50, 2000, 0.001, false],
+    [0, 2000, 0.001, undefined],
+    [2000, 2000, 0.999, undefined],
+    [1000, 2000, 0.999, false],
   ] as const)
-    test(`${count} of ${all} ${expected ? 'may be' : 'is not'} ${share}`, () => {
-      assert.equal(isPlausible(count, all, share), expected);
+    test(`${count} of ${all} ${expected ? 'may be' : expected === false ? 'is not' : 'need not be'} ${share}`, () => {
+      assert.equal(isShare(count, all, share), expected);
     });
+
+  test('a share and what is beside it are the same', () => {
+    for (const share of [0.001, 0.02, 0.05, 0.3, 0.5])
+      for (const all of [200, 2000])
+        for (let count = 0; count <= all; count += 7)
+          assert.equal(
+            isShare(count, all, share),
+            isShare(all - count, all, 1 - share),
+            `${count} of ${all}: ${share}`,
+          );
+  });
+
+  /** The chance that so many requests of one share are taken for another. */
+  function taken(share: number, all: number, by: number): number {
+    let probability = 0;
+    let logarithm = all * Math.log1p(-share);
+    for (let count = 0; count <= all; count++) {
+      if (isShare(count, all, by) !== false) probability += Math.exp(logarithm);
+      logarithm += Math.log(((all - count) / (count + 1)) * (share / (1 - share)));
+    }
+    return probability;
+  }
+
+  for (const share of [0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95, 0.98, 0.99])
+    test(`${share} is taken for another once in a million, as the README says`, () => {
+      assert.ok(1 - taken(share, sampleSize([share, 1 - share]), share) < 1.001e-6);
+    });
+
+  for (const share of [0.05, 0.1, 0.2, 0.25, 0.4])
+    test(`${2 * share} is taken for ${share} once in 10 000, as the README says`, () => {
+      assert.ok(taken(2 * share, sampleSize([share, 1 - share]), share) < 1e-4);
+    });
+
+  test('a sample is as large as its smallest share needs it, up to 2000', () => {
+    assert.deepEqual(
+      [
+        [0.5, 0.5],
+        [0.8, 0.2],
+        [0.1, 0.2, 0.7],
+        [0.99, 0.01],
+        [0, 1],
+      ].map(sampleSize),
+      [200, 500, 1000, 2000, 200],
+    );
+  });
+});
+
+const answer = { target: 'a', scheme: 'http', answeredBy: 'service' } as const;
+const nothing = { path: '/x', clusters: new Map<string, number>(), delays: 0, shown: undefined };
+
+suite('delays', () => {
+  function holds(percent: number, delays: number, ...timesMs: readonly number[]): boolean | undefined {
+    const calls = timesMs.map((durationMs) => ({ ...answer, durationMs, mesh: { upstreamMs: 3 } }));
+    const [found] = checkFault({ delay: { delayMs: 100, percent }, abort: undefined }, { ...nothing, calls, delays });
+    return found?.holds;
+  }
+
+  test('the shortest tells by how much it was, less what the service took', () => {
+    assert.equal(holds(100, 3, 400, 104, 900), true);
+    assert.equal(holds(100, 3, 1003, 1400, 1900), false);
+    assert.equal(holds(100, 3, 90, 104, 105), false);
+  });
+
+  test('as many are delayed as proxies count, whatever else took its time', () => {
+    assert.equal(holds(100, 0, 120, 120, 120), false);
+    assert.equal(holds(100, 2, 120, 120, 120), false);
+    assert.equal(holds(50, 2, 5, 104, 7, 300), true);
+    assert.equal(holds(50, 2, 5, 104, 250, 300), false);
+    assert.equal(holds(50, 2, 5, 6, 7, 300), false);
+  });
+});
+
+suite('redirects', () => {
+  const request = { authority: 'a.test', method: 'GET', uri: '/x', headers: [] };
+
+  function holds(location: string, redirect: { authority?: string; scheme?: string; port?: number }, from = request) {
+    const calls = [{ ...answer, status: 301, headers: { location } }];
+    const said = { uri: undefined, authority: undefined, scheme: undefined, port: undefined, status: 301, ...redirect };
+    return checkRedirect(said, from, { ...nothing, calls }).holds;
+  }
+
+  test('the port is that of the authority, of the request, or of the scheme', () => {
+    assert.equal(holds('http://b.test:8443/x', { authority: 'b.test:8443' }), true);
+    assert.equal(holds('http://b.test:9999/x', { authority: 'b.test:8443' }), false);
+    assert.equal(holds('http://b.test:9999/x', { authority: 'b.test' }), false);
+    assert.equal(holds('http://b.test/x', { authority: 'b.test', port: 80 }), true);
+    assert.equal(holds('http://b.test:8443/x', { authority: 'b.test', port: 80 }), false);
+    assert.equal(holds('https://a.test/x', { scheme: 'https' }), true);
+    assert.equal(holds('https://a.test/x', { scheme: 'https' }, { ...request, authority: 'a.test:80' }), true);
+    assert.equal(
+      holds('http://a.test:8080/x', { authority: 'A.test' }, { ...request, authority: 'b.test:8080' }),
+      false,
+    );
+    assert.equal(holds('http://a.test:8080/x', {}, { ...request, authority: 'a.test:8080' }), true);
+  });
 });
 
 suite('rewrites', () => {
@@ -113,7 +242,7 @@ suite('rewrites', () => {
   ) {
     const answer = { service: 'a', status: 200, request: { protocol: 'http', method: 'GET', uri: to } } as const;
     const call = { target: 'a', scheme: 'http', answeredBy: 'service', reply: answer } as const;
-    const evidence = { path, calls: [call], clusters: new Map([['outbound|80||a.b', 1]]), shown: undefined };
+    const evidence = { path, calls: [call], clusters: new Map([['outbound|80||a.b', 1]]), delays: 0, shown: undefined };
     const asserted = { uri: rewrite.uri, authority: undefined, regex: rewrite.regex };
     return checkRewrite(asserted, config(`{ hosts: [a.test], http: [${routes}] }`), evidence).map(({ holds }) => holds);
   }
@@ -136,5 +265,23 @@ suite('rewrites', () => {
     const regex = { match: '^/v1/(.*)$', rewrite: '/v2/\\1' };
     assert.deepEqual(seen('{}', { regex }, '/v1/a?b', '/v2/a?b'), [true]);
     assert.deepEqual(seen('{}', { regex }, '/v1/a', '/v1/a'), [false]);
+  });
+
+  test('a regex that JavaScript reads otherwise than RE2 is no verdict', () => {
+    for (const match of [
+      '(?i)^/V1/(.*)$',
+      '^/v1/(?P<rest>.*)$',
+      '\\A/v1/(.*)\\z',
+      '^/v1/([[:alpha:]]*)$',
+      '^/v1/(\\pL*)$',
+    ]) {
+      assert.deepEqual(seen('{}', { regex: { match, rewrite: '/v2/\\1' } }, '/v1/a', '/v2/a'), [undefined], match);
+    }
+  });
+
+  test('a sign with a backslash that it does not need is itself', () => {
+    const regex = { match: '^\\/v\\-1/([a\\-b]+)\\.\\\\?$', rewrite: '/v2/\\1' };
+    assert.deepEqual(seen('{}', { regex }, '/v-1/a-b.', '/v2/a-b'), [true]);
+    assert.deepEqual(seen('{}', { regex }, '/v-1/a-bx', '/v2/a-b'), [undefined]);
   });
 });

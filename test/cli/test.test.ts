@@ -7,6 +7,7 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { after, before, beforeEach, suite, test } from 'node:test';
 import { promisify } from 'node:util';
+import { readManifestsOfCases } from '../../src/cli/case-files.ts';
 import { parseDirectives } from '../../src/plan/parse.ts';
 import { runProgram, startProgram } from '../program.ts';
 import { type RunningMesh, startForeign, startMesh } from '../running-mesh.ts';
@@ -478,4 +479,19 @@ ${always('both')}`;
     assert.equal(program.stdout, '');
     assert.match(program.stderr, /^meshmock: this machine lacks /);
   });
+});
+
+test('manifests and files of cases stand side by side in a folder', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'meshmock-beside-'));
+  try {
+    await writeFile(path.join(folder, 'mesh.yaml'), namespaceOf('a'));
+    await writeFile(path.join(folder, 'load_test.yaml'), namespaceOf('b'));
+    await writeFile(path.join(folder, 'test.yaml'), `manifests: [.]\ncases:\n${always('one')}`);
+    assert.deepEqual(
+      readManifestsOfCases([folder]).map(({ name }) => path.basename(name)),
+      ['load_test.yaml', 'mesh.yaml'],
+    );
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

@@ -87,6 +87,13 @@ suite('files of istio-config-validator', () => {
     ],
     ['no request', 'testCases:\n  - description: one\n', '2:5', /expected request, such as/],
     ['an empty list', one('wantMatch: true').replace('[GET]', '[]'), '3:45', /expected a list with at least one entry/],
+    [
+      'an authority that is none',
+      one('wantMatch: true').replace('[a.test]', '[a.test:99999]'),
+      '3:28',
+      /"a.test:99999": expected a host, or HOST:PORT/,
+    ],
+    ['a redirect to no host', one('redirect: { authority: a b }'), '4:28', /"a b": expected a host/],
     ['a method that is none', one('wantMatch: true').replace('[GET]', '[get]'), '3:46', /"get": expected a method/],
     ['a path that is none', one('wantMatch: true').replace('/x', 'x'), '3:58', /"x": expected a path such as \/users/],
     ['a path that is a plan', one('wantMatch: true').replace('/x', '/@a'), '3:58', /takes it for a plan/],

@@ -78,6 +78,42 @@ async function results(...args: readonly string[]): Promise<{ code: number | nul
   return { code, files: (JSON.parse(program.stdout) as { files: Shown[] }).files };
 }
 
+/** A service and its mock. */
+const named = (name: string, namespace: string): string => `apiVersion: v1
+kind: Service
+metadata: {name: ${name}, namespace: ${namespace}}
+spec: {selector: {app: ${name}}, ports: [{name: http, port: 8080}, {name: grpc, port: 9090}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ${name}-v1, namespace: ${namespace}}
+spec:
+  selector: {matchLabels: {app: ${name}}}
+  template:
+    metadata: {labels: {app: ${name}, version: v1}}
+    spec: {containers: [{name: c, image: meshmock}]}
+`;
+
+/** A way in at a port that is none of those that a gateway has anyway. */
+const front = `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: front}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 8181, name: http, protocol: HTTP}, hosts: ["*"]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: front}
+spec:
+  hosts: [shop.test]
+  gateways: [front]
+  http:
+    - match: [{headers: {content-type: {prefix: application/grpc}}}]
+      route: [{destination: {host: b, port: {number: 9090}}}]
+    - route: [{destination: {host: b, port: {number: 8080}}}]
+`;
+
 const outcomes = ({ cases }: Shown): string[] => cases.map(({ name, outcome }) => `${name}: ${outcome}`);
 
 describe('meshmock test', () => {
@@ -167,7 +203,7 @@ cases:
       'no such start: refused',
     ]);
     const problems = ofSick.cases.slice(-3).map(({ problem }) => problem);
-    assert.match(problems[0] ?? '', /there is no Deployment nobody: there are gateway-v1, service1-v1/);
+    assert.match(problems[0] ?? '', /there is no Deployment or StatefulSet nobody: there are gateway-v1, service1-v1/);
     assert.match(problems[1] ?? '', /nobody/);
     assert.match(problems[2] ?? '', /no Service nobody has a pod that could begin over http: there are gateway, /);
     const withChange = ({ cases }: Shown) => cases.find(({ step }) => step === 'with the change');
@@ -266,7 +302,7 @@ metadata: {name: service1}
 spec:
   hosts: [service1]
   http:
-    - {match: [{headers: {a: {exact: x}}}, {headers: {a: {exact: y}}}], delegate: {name: x}}
+    - {match: [{headers: {a: {exact: x}}}, {headers: {a: {exact: "y"}}}], delegate: {name: x}}
     - {match: [{headers: {a: {exact: z}}}], delegate: {name: z}}
     - route: [{destination: {host: service1, subset: v1}}]
 ---
@@ -361,6 +397,55 @@ cases:
       shown?.unknown?.map(({ object, part, reason }) => `${object}: ${part}: ${reason}`),
       ['AuthorizationPolicy watch: rule 1: a proxy does not always say which rule of action AUDIT matched'],
     );
+  });
+
+  it('finds who begins and who is sick by name and namespace, and gateways by port, over both protocols', async () => {
+    const shop = await write(
+      'shop.yaml',
+      `apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+${named('b', 'default')}---
+${named('b', 'shop')}`,
+    );
+    await write('front.yaml', front);
+    const atFront = await write(
+      'front.test.yaml',
+      `manifests: [mesh.yaml, ${shop}]
+apply: [front.yaml]
+cases:
+  - {name: at a port, from: "istio-ingressgateway.istio-system:8181", host: shop.test, call: /x, expect: status = 200}
+  - {name: over gRPC, from: "istio-ingressgateway.istio-system:8181", over: grpc, host: shop.test, call: /x, expect: status = 200}
+`,
+    );
+    const home = await write(
+      'home.test.yaml',
+      `manifests: [mesh.yaml, ${shop}]
+cases:
+  - {name: sick at home, call: /@b/x, given: {b: /~status=503}, expect: b status = 503}
+  - {name: and not there, call: /@b.shop/x, given: {b: /~status=503}, expect: b status = 200}
+  - {name: sick there, call: /@b.shop/x, given: {b.shop: /~status=503}, expect: b status = 503}
+  - {name: and not at home, call: /@b/x, given: {b.shop: /~status=503}, expect: b status = 200}
+  - {name: down there, call: /@b.shop/x, given: {b-v1.shop: down}, expect: b status = 503}
+`,
+    );
+    const away = await write(
+      'away.test.yaml',
+      `manifests: [mesh.yaml, ${shop}]
+namespace: shop
+cases:
+  - {name: begins at home, from: b, call: /x, given: {b: /~status=418}, expect: status = 418}
+  - {name: or where it says, from: b.default, call: /x, given: {b: /~status=418}, expect: status = 200}
+`,
+    );
+    const { code, files } = await results(atFront, home, away, '--contrast');
+    const all = files.flatMap(({ cases }) => cases);
+    assert.deepEqual(
+      all.filter(({ outcome }) => outcome !== 'passed'),
+      [],
+    );
+    assert.deepEqual([code, all.length], [0, 11]);
   });
 
   it('--watch shows what an edited policy does within 2 s', async (t) => {

@@ -15,8 +15,9 @@ import { root } from '../repo/readme.ts';
 import { type Mutation, mutations } from './mutations.ts';
 
 describe('a mutation of what a lab applies is caught by a case of the lab', () => {
-  const labs = mkdtempSync(path.join(tmpdir(), 'meshmock-mutations-'));
-  cpSync(path.join(root, 'istio/labs'), labs, { recursive: true });
+  const istio = mkdtempSync(path.join(tmpdir(), 'meshmock-mutations-'));
+  cpSync(path.join(root, 'istio'), istio, { recursive: true });
+  const labs = path.join(istio, 'labs');
   const anyPort = { host: 'localhost', port: 0 };
   const mesh = new BedMesh({
     read: readManifestSources,
@@ -26,7 +27,7 @@ describe('a mutation of what a lab applies is caught by a case of the lab', () =
   });
   after(async () => {
     await mesh[Symbol.asyncDispose]();
-    rmSync(labs, { recursive: true });
+    rmSync(istio, { recursive: true });
   });
 
   for (const mutation of mutations)

@@ -102,12 +102,12 @@ export const mutations: readonly Mutation[] = [
     {
       name: 'the user of a delay misspelt',
       ...edit('delay.yaml', 'exact: jason', 'exact: json'),
-      caughtBy: 'jason waits a second for service2',
+      caughtBy: 'jason waits a second for service4',
     },
     {
       name: 'a tenth of the delay',
       ...edit('delay.yaml', 'fixedDelay: 1s', 'fixedDelay: 0.1s'),
-      caughtBy: 'jason waits a second for service2',
+      caughtBy: 'jason waits a second for service4',
     },
     {
       name: 'a tenth of the faults',
@@ -390,6 +390,36 @@ export const mutations: readonly Mutation[] = [
         `${weightOf('v1', 10)}${weightOf('v2', 90)}`,
       ),
       caughtBy: 'a tenth of the calls goes to v2 of service3',
+    },
+  ]),
+  ...ofLab('../octopus', [
+    {
+      name: 'the version that answers swapped',
+      ...edit(
+        'v1-only.yaml',
+        '            host: webserver\n            subset: v1',
+        '            host: webserver\n            subset: v2',
+      ),
+      cases: 'v1-only.test.yaml',
+      caughtBy: 'v1 alone answers',
+    },
+    {
+      name: 'a header misspelt',
+      ...edit('canary.yaml', 'end-user:', 'enduser:'),
+      cases: 'canary.test.yaml',
+      caughtBy: 'jason gets v2',
+    },
+    {
+      name: 'weights changed',
+      ...edit('canary.yaml', 'weight: 10', 'weight: 90'),
+      cases: 'canary.test.yaml',
+      caughtBy: 'a tenth of the others gets v2',
+    },
+    {
+      name: 'another reason to try again',
+      ...edit('retries.yaml', 'retryOn: 5xx', 'retryOn: gateway-error'),
+      cases: 'retries.test.yaml',
+      caughtBy: 'another try helps',
     },
   ]),
 ];

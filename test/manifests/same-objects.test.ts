@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, it } from 'node:test';
+import { describe, it, test } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
 import type { KubeObject, Workload } from '../../src/istio/objects.ts';
 import { chart, chartFolder, demoUrl, demoVersions, kustomized, manifests, template } from './shipped.ts';
@@ -49,6 +49,11 @@ describe('the same objects as by meshmock manifests come', () => {
     const rendered = await chart(tools, '--skip-tests', '--set', `istio=true,spansTo=${spansTo}`);
     assert.deepEqual(objectsOf(rendered), objectsOf(printed));
   });
+});
+
+test('the mesh of istio/octopus is the overlay as it is printed', async () => {
+  const text = readFileSync(path.join(root, 'istio/octopus/mesh.yaml'), 'utf8');
+  assert.equal(text, `# kubectl kustomize kubernetes/overlays/octopus\n${await kustomized(tools, 'overlays/octopus')}`);
 });
 
 describe('the version of package.json', () => {

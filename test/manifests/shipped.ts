@@ -92,19 +92,13 @@ export function shipped(tools: ManifestTools, folder: string): Readonly<Record<s
         async () => [await manifests(tools, ...demoArguments), read(file)].join('---\n'),
       ]),
     ),
-    ...Object.fromEntries(
-      globSync('istio/octopus/*.yaml', { cwd: root }).map((file) => [
-        file,
-        async () => [await kustomized(tools, 'overlays/octopus'), octopusSubsets(file), read(file)].join('\n---\n'),
-      ]),
-    ),
     ...labs(),
   };
 }
 
-/** What each lab brings up and applies; what none of its files of cases names, on the labs' mesh alone. */
+/** What files of cases bring up and apply; what none of them names, on the labs' mesh alone. */
 function labs(): Record<string, () => Promise<string>> {
-  const files = globSync('istio/labs/**/*.yaml', { cwd: root });
+  const files = globSync('istio/{labs,octopus}/**/*.yaml', { cwd: root });
   const caseFiles = files
     .filter((file) => /[/.]test\.yaml$/.test(file))
     .map((file) => parseCaseFile(read(file), file, { timeoutMs: 0, retryUntilMs: 0 }));
@@ -112,12 +106,6 @@ function labs(): Record<string, () => Promise<string>> {
   const named = new Set([...sets.keys(), ...[...sets.values()].flat()]);
   for (const file of files.filter((one) => !named.has(one))) sets.set(file, ['istio/labs/mesh.yaml', file]);
   return Object.fromEntries([...sets].map(([name, set]) => [name, async () => set.map(read).join('\n---\n')]));
-}
-
-/** The routes use them, and one file has them. */
-function octopusSubsets(file: string): string {
-  const [subsets = ''] = read('istio/octopus/v1-only.yaml').split('\n---\n');
-  return file.endsWith('v1-only.yaml') ? '' : subsets;
 }
 
 function read(file: string): string {

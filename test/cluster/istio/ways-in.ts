@@ -1,8 +1,10 @@
 /** What istio/cluster and istio/demo have people apply: traces, and ways into the mesh. */
 import assert from 'node:assert/strict';
+import { globSync } from 'node:fs';
 import { it } from 'node:test';
 import type { Reply } from '../../../src/reply/reply.ts';
 import { runProgram } from '../../program.ts';
+import { root } from '../../repo/readme.ts';
 import { eventually, type MockCluster } from '../mock-cluster.ts';
 
 /** The Services of the gateways, and who they are. */
@@ -47,4 +49,9 @@ export function clusterTests(mocks: () => MockCluster): void {
       assert.equal(calls?.[0]?.reply?.service, 'service1');
       await cluster.kubectl('delete', '-f', file);
     });
+
+  it('what is for ambient is taken, by schemas and istiod', async () => {
+    const files = ['istio/cluster/namespace-ambient.yaml', ...globSync('istio/labs/ambient/*.yaml', { cwd: root })];
+    for (const file of files) await mocks().cluster.kubectl('apply', '--dry-run=server', '-f', file);
+  });
 }

@@ -1,0 +1,31 @@
+import { groupOf, type KubeObject } from './objects.ts';
+
+/** Istio's VirtualService, as much as is looked at. */
+export interface VirtualService extends KubeObject {
+  spec: { hosts?: string[]; gateways?: string[]; http?: HttpRoute[]; tcp?: unknown[]; tls?: unknown[] };
+}
+
+export interface HttpRoute {
+  name?: string;
+  match?: RouteMatch[] | null;
+  route?: { destination: { host: string; subset?: string; port?: { number: number } } }[] | null;
+  redirect?: unknown;
+  directResponse?: unknown;
+  rewrite?: { uri?: string; authority?: string; uriRegexRewrite?: { match: string; rewrite: string } };
+  delegate?: { name: string; namespace?: string };
+}
+
+export interface RouteMatch {
+  name?: string;
+  uri?: UriMatch;
+}
+
+export interface UriMatch {
+  exact?: string;
+  prefix?: string;
+  regex?: string;
+}
+
+export function isVirtualService(object: KubeObject): object is VirtualService {
+  return object.kind === 'VirtualService' && groupOf(object) === 'networking.istio.io';
+}

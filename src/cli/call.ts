@@ -13,7 +13,7 @@ import { answerText } from './answer-text.ts';
 import { type CallSettings, callSchema, readCallSettings } from './call-options.ts';
 import { checkTraces } from './call-trace.ts';
 import { Jaeger } from './jaeger.ts';
-import { checkJunit, type JunitCase, junitXml } from './junit.ts';
+import { beginJunit, type JunitCase, junitXml } from './junit.ts';
 import { helpOf } from './options.ts';
 import { paintOutput } from './paint.ts';
 import { Progress } from './progress.ts';
@@ -56,7 +56,7 @@ interface Rounds extends TracedRound {
  */
 export async function call(args: readonly string[]): Promise<void> {
   const settings = readCallSettings(args);
-  if (settings.junit !== undefined) checkJunit(settings.junit);
+  if (settings.junit !== undefined) beginJunit(settings.junit, 'meshmock call');
   const stop = new AbortController();
   const jaeger = settings.trace === undefined ? undefined : new Jaeger(settings.trace);
   // Before anything is sent: what cannot be looked up must not be waited for.

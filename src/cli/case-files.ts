@@ -1,7 +1,7 @@
 import { existsSync, globSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Case, CaseFile } from '../cases/case.ts';
-import { parseManifests } from '../istio/manifest.ts';
+import { type ManifestSource, parseManifests } from '../istio/manifest.ts';
 import { MeshmockError } from '../plan/error.ts';
 import { parseCaseFile } from './case-file.ts';
 import { readManifestSources, readText } from './manifest-sources.ts';
@@ -83,7 +83,16 @@ function checkManifests(files: readonly CaseFile[]): void {
       if (!existsSync(manifest)) throw new MeshmockError('usage', `${name}: there is no file or folder ${manifest}`);
       named.add(manifest);
     }
-  parseManifests(readManifestSources([...named]));
+  parseManifests(readManifestsOfCases([...named]));
+}
+
+/**
+ * Reads the manifests that files of cases name; in a folder both may stand side by side.
+ *
+ * @throws MeshmockError `usage`
+ */
+export function readManifestsOfCases(names: readonly string[]): ManifestSource[] {
+  return readManifestSources(names, (file, text) => isCaseFile(file) && !isKubernetesManifest(text));
 }
 
 function readCaseFile(name: string, { timeout, retryUntil = 0, manifests }: TestSettings): CaseFile {

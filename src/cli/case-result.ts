@@ -16,8 +16,8 @@ export type Outcome =
   | { readonly kind: 'failed' | 'unreachable'; readonly round: Round; readonly way: Way }
   /** Nothing was sent: there is nobody to send it to. */
   | { readonly kind: 'refused'; readonly problem: string }
-  /** Nor here: the mesh does not take the manifests of its file. */
-  | { readonly kind: 'not_run' }
+  /** Nor here: the mesh does not take the manifests of its file, or the run ended before. */
+  | { readonly kind: 'not_run'; readonly reason: string }
   | { readonly kind: 'skipped'; readonly reason: string };
 
 export interface CaseResult {

@@ -5,45 +5,84 @@ import { runAsserted, type Unseen } from '../cases/run-asserted.ts';
 import { type CaseRun, runCase } from '../cases/run-case.ts';
 import { type Step, stepsOf } from '../cases/steps.ts';
 import { MeshmockError } from '../plan/error.ts';
-import type { CaseResult, FileResult, Outcome } from './case-result.ts';
+import { type CaseResult, type FileResult, type Outcome, refusedTitle } from './case-result.ts';
 import { Progress } from './progress.ts';
 import { programVersion } from './serve.ts';
 import type { TestSettings } from './test-options.ts';
 import type { TestReport } from './test-report.ts';
 
+/** A result that becomes. */
+type Draft = { -readonly [Field in keyof FileResult]: FileResult[Field] };
+
+const stopped: Outcome = { kind: 'not_run', reason: 'stopped' };
+
 /** Tries the cases of files on a mesh, one after the other. */
 export class FilesRun {
+  private readonly drafts: readonly { readonly file: CaseFile; readonly result: Draft }[];
   private readonly settings: TestSettings;
   private readonly mesh: MeshUnderTest;
   private readonly report: TestReport;
   private readonly stop: AbortSignal;
   private readonly userAgent = `meshmock/${programVersion()}`;
 
-  constructor(settings: TestSettings, mesh: MeshUnderTest, report: TestReport, stop: AbortSignal) {
+  constructor(
+    files: readonly CaseFile[],
+    settings: TestSettings,
+    mesh: MeshUnderTest,
+    report: TestReport,
+    stop: AbortSignal,
+  ) {
+    this.drafts = files.map((file) => ({ file, result: untried(file, settings.contrast) }));
     this.settings = settings;
     this.mesh = mesh;
     this.report = report;
     this.stop = stop;
   }
 
-  /** @throws MeshmockError `canceled` when it was stopped */
-  async file(file: CaseFile): Promise<FileResult> {
+  /** Of each file at any time: what was not tried yet is not run. */
+  get results(): readonly FileResult[] {
+    return this.drafts.map(({ result }) => result);
+  }
+
+  /**
+   * Goes through them, until it is stopped.
+   *
+   * @throws MeshmockError `machine` when this machine cannot have such a mesh
+   */
+  async toTheEnd(): Promise<void> {
+    for (const { file, result } of this.drafts) if (!this.stop.aborted) await this.file(file, result);
+  }
+
+  private async file(file: CaseFile, result: Draft): Promise<void> {
     this.report.beginFile(file.name);
-    const cases: CaseResult[] = [];
-    let problem: string | undefined;
-    let coverage: Coverage | undefined;
+    let done = 0;
     for (const step of stepsOf(file, this.settings.contrast)) {
+      if (this.stop.aborted) return;
       if (step.title !== '') this.report.beginStep(step.title);
       // What was refused is part of what comes next, or was to come before it.
-      const wasRefused = problem !== undefined;
-      problem ??= await this.become(file, step.phase);
-      if (problem !== undefined && !wasRefused) this.report.refused(problem);
-      const results = await this.step(step, problem === undefined);
-      cases.push(...results);
-      if (step.phase === 'after' && this.isWhole(results)) coverage = await this.coverage();
+      const wasRefused = result.problem !== undefined;
+      result.problem ??= await this.unlessStopped(() => this.become(file, step.phase));
+      if (result.problem !== undefined && !wasRefused) this.report.refused(result.problem);
+      const results: CaseResult[] = [];
+      for await (const one of this.step(step, result.problem === undefined)) {
+        results.push(one);
+        result.cases = result.cases.with(done++, one);
+      }
+      if (step.phase === 'after' && this.isWhole(results))
+        result.coverage = await this.unlessStopped(() => this.coverage());
     }
-    if (coverage !== undefined) this.report.covered(coverage);
-    return { name: file.name, cases, problem, coverage };
+    if (result.coverage !== undefined) this.report.covered(result.coverage);
+  }
+
+  /** What fails once it was stopped, fails for that. */
+  private async unlessStopped<T>(action: () => Promise<T>): Promise<T | undefined> {
+    if (this.stop.aborted) return undefined;
+    try {
+      return await action();
+    } catch (error) {
+      if (!this.stop.aborted) throw error;
+      return undefined;
+    }
   }
 
   /** What was seen of the cases counts, whether more can be told or not. */
@@ -63,16 +102,16 @@ export class FilesRun {
     return this.settings.only.length === 0 && results.every(isRun);
   }
 
-  private async step({ phase, title, cases }: Step, isThere: boolean): Promise<CaseResult[]> {
-    const results: CaseResult[] = [];
+  private async *step({ phase, title, cases }: Step, isThere: boolean): AsyncGenerator<CaseResult> {
     for (const { testCase, isToHold } of cases) {
       const startedAt = performance.now();
-      const outcome: Outcome = isThere ? await this.try(testCase, phase, isToHold) : { kind: 'not_run' };
+      const outcome: Outcome = isThere
+        ? ((await this.unlessStopped(() => this.try(testCase, phase, isToHold))) ?? stopped)
+        : { kind: 'not_run', reason: refusedTitle };
       const result = { testCase, step: title, isToHold, outcome, durationMs: performance.now() - startedAt };
-      results.push(result);
-      this.report.add(result);
+      if (outcome !== stopped) this.report.add(result);
+      yield result;
     }
-    return results;
   }
 
   /** @returns what was refused, if anything was */
@@ -83,7 +122,8 @@ export class FilesRun {
       this.report.became(notes);
       return undefined;
     } catch (error) {
-      if (!(error instanceof MeshmockError) || this.stop.aborted) throw error;
+      // What this machine lacks, it lacks for every file.
+      if (!(error instanceof MeshmockError) || error.code === 'machine' || this.stop.aborted) throw error;
       return error.message;
     } finally {
       progress.stop();
@@ -123,4 +163,11 @@ export class FilesRun {
     const { asserted } = testCase;
     return runAsserted({ ...testCase, asserted }, mesh.routes, userAgent, onAnswer, stop);
   }
+}
+
+function untried(file: CaseFile, contrast: boolean): Draft {
+  const cases = stepsOf(file, contrast).flatMap(({ title, cases }) =>
+    cases.map((one) => ({ ...one, step: title, outcome: stopped, durationMs: 0 })),
+  );
+  return { name: file.name, cases, problem: undefined, coverage: undefined };
 }

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, writeFileSync } from 'node:fs';
 import { MeshmockError } from '../plan/error.ts';
 
 /** What a CI server shows of one case. */
@@ -16,13 +16,29 @@ export interface JunitSuite {
   readonly cases: readonly JunitCase[];
 }
 
-/** Before anything is sent: a file that cannot be written must not cost the result. What is in it stays till then. @throws MeshmockError `usage` */
-export function checkJunit(file: string): void {
+/**
+ * Before anything is sent: a file that cannot be written must not cost the result, and what is in it must not be taken
+ * for the result of a run that came to none.
+ *
+ * @param command which writes it at its end
+ * @throws MeshmockError `usage`
+ */
+export function beginJunit(file: string, command: string): void {
   try {
-    closeSync(openSync(file, 'a'));
+    const opened = openSync(file, 'a');
+    const isFile = fstatSync(opened).isFile();
+    closeSync(opened);
+    // Whoever reads a pipe gets the result alone.
+    if (isFile) writeFileSync(file, junitXml([endedSuite(command, 'see what it said on standard error')]));
   } catch (error) {
     throw new MeshmockError('usage', `--junit: ${(error as Error).message}`);
   }
+}
+
+/** Of a run that ended before its end. */
+export function endedSuite(command: string, message: string): JunitSuite {
+  const outcome = { kind: 'error', message: `${command} ended before its end: ${message}` } as const;
+  return { name: command, cases: [{ name: 'a run to its end', durationMs: 0, outcome }] };
 }
 
 /** Writes suites as JUnit XML, in the form that CI servers read (testmoapp/junitxml). */

@@ -7,14 +7,21 @@ import { MeshmockError } from '../plan/error.ts';
  * Reads manifests as `kubectl -f` does: a file, the YAML and JSON files of a folder (not of those below it), or
  * standard input for `-`.
  *
+ * @param isOther which files of a folder are something else
  * @throws MeshmockError `usage`
  */
-export function readManifestSources(names: readonly string[]): ManifestSource[] {
+export function readManifestSources(
+  names: readonly string[],
+  isOther: (file: string, text: string) => boolean = () => false,
+): ManifestSource[] {
   return names.flatMap((name) => {
     if (name === '-') return [{ name: 'standard input', text: readFileSync(0, 'utf8') }];
-    const files = filesOf(name);
-    if (files.length === 0) throw new MeshmockError('usage', `${name}: this folder has no .yaml, .yml or .json file`);
-    return files.map((file) => ({ name: file, text: readText(file) }));
+    if (!isFolder(name)) return [{ name, text: readText(name) }];
+    const files = readdirSync(name).filter(isManifest).sort();
+    const sources = files.map((file) => ({ name: path.join(name, file), text: readText(path.join(name, file)) }));
+    const own = sources.filter((source) => !isOther(source.name, source.text));
+    if (own.length === 0) throw new MeshmockError('usage', `${name}: this folder has no .yaml, .yml or .json file`);
+    return own;
   });
 }
 
@@ -23,12 +30,10 @@ export function isManifest(file: string): boolean {
   return /\.(?:ya?ml|json)$/.test(file);
 }
 
-function filesOf(name: string): string[] {
+function isFolder(name: string): boolean {
   const stat = statSync(name, { throwIfNoEntry: false });
   if (stat === undefined) throw new MeshmockError('usage', `${name}: there is no such file or folder`);
-  if (!stat.isDirectory()) return [name];
-  const entries = readdirSync(name).filter(isManifest);
-  return entries.sort().map((entry) => path.join(name, entry));
+  return stat.isDirectory();
 }
 
 /** The text of a file. @throws MeshmockError `usage` */

@@ -53,7 +53,7 @@ function junitCase(result: CaseResult): JunitCase {
     case 'skipped':
       return { name, durationMs, outcome: { kind: 'skipped', message: outcome.reason } };
     case 'not_run':
-      return { name, durationMs, outcome: { kind: 'skipped', message: `not run: ${refusedTitle}` } };
+      return { name, durationMs, outcome: { kind: 'skipped', message: `not run: ${outcome.reason}` } };
     case 'failed':
       return {
         name,
@@ -91,10 +91,9 @@ export function shownJson(results: readonly FileResult[]): object {
 
 function shownOutcome(testCase: Case, outcome: Outcome): object {
   switch (outcome.kind) {
-    case 'not_run':
-      return {};
     case 'refused':
       return { problem: outcome.problem };
+    case 'not_run':
     case 'skipped':
       return { problem: outcome.reason };
     case 'passed': {

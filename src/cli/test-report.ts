@@ -66,7 +66,8 @@ export class TestReport {
       this.line(`    ${paintOutput('faint', 'unknown')}   ${printable(`${object}: ${part}  ${where}: ${reason}`)}`);
   }
 
-  end(results: readonly FileResult[], durationMs: number): void {
+  /** @param isComplete whether all that could be tried was */
+  end(results: readonly FileResult[], durationMs: number, isComplete: boolean): void {
     const outcomes = results.flatMap(({ cases }) => cases.map(({ outcome }) => outcome.kind));
     const count = (...kinds: readonly Outcome['kind'][]): number =>
       outcomes.filter((kind) => kinds.includes(kind)).length;
@@ -82,7 +83,7 @@ export class TestReport {
         count(kind) === 0 ? [] : [`${count(kind)} ${kind.replace('_', ' ')}`],
       ),
     ];
-    this.line(`\n${parts.join(', ')} in ${(durationMs / 1000).toFixed(1)} s`);
+    this.line(`\n${parts.join(', ')}${isComplete ? ' in' : ', stopped after'} ${(durationMs / 1000).toFixed(1)} s`);
   }
 
   private line(text: string): void {

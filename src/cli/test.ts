@@ -4,13 +4,14 @@ import { BedMesh, bedName } from '../cases/bed-mesh.ts';
 import type { CaseFile } from '../cases/case.ts';
 import { LiveMesh } from '../cases/live-mesh.ts';
 import type { MeshUnderTest } from '../cases/mesh-under-test.ts';
+import { checkMachine } from '../istio/tools.ts';
 import { MeshmockError } from '../plan/error.ts';
-import { caseFolders, readCaseFiles } from './case-files.ts';
+import { printable } from '../reply/text.ts';
+import { caseFolders, readCaseFiles, readManifestsOfCases } from './case-files.ts';
 import { type FileResult, untestedOf } from './case-result.ts';
 import { errorText } from './error-text.ts';
 import { FilesRun } from './files-run.ts';
-import { checkJunit, junitXml } from './junit.ts';
-import { readManifestSources } from './manifest-sources.ts';
+import { beginJunit, endedSuite, junitXml } from './junit.ts';
 import { helpOf } from './options.ts';
 import { junitSuite, shownJson } from './result-formats.ts';
 import { endWithNpx } from './serve.ts';
@@ -25,9 +26,12 @@ its manifests are brought up on this machine, with a real istiod and sidecars an
 
 ${helpOf(testSchema)}
 
-Exit code: 0, 1 when a case fails, 2 when a file or the command is wrong, 3 when nobody answers.`;
+Exit code: 0; 1 when a case fails, or it is stopped; 2 when a file or the command is wrong, this machine cannot have such a
+mesh, or no case could be tried; 3 when nobody answers.`;
 
-const exitCodes = { passed: 0, failed: 1, unreachable: 3 } as const;
+const command = 'meshmock test';
+
+const exitCodes = { passed: 0, failed: 1, untried: 2, unreachable: 3 } as const;
 
 /**
  * Runs the cases of files, prints what came of them, and sets the exit code.
@@ -36,9 +40,10 @@ const exitCodes = { passed: 0, failed: 1, unreachable: 3 } as const;
  */
 export async function test(args: readonly string[]): Promise<void> {
   const settings = readTestSettings(args);
+  if (settings.junit !== undefined) beginJunit(settings.junit, command);
   // Before a mesh is brought up: what is wrong in a file must not cost anybody that time.
   const files = readCaseFiles(settings);
-  if (settings.junit !== undefined) checkJunit(settings.junit);
+  if (settings.entry.length === 0) checkMachine();
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
   endWithNpx();
@@ -46,17 +51,21 @@ export async function test(args: readonly string[]): Promise<void> {
   try {
     if (settings.watch) return await runAgainAndAgain(settings, files, mesh, stop.signal);
     await runFiles(settings, files, mesh, stop.signal);
-    if (settings.keep) await untilStopped(stop.signal);
+    if (settings.keep && isUp(mesh)) await untilStopped(stop.signal);
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     process.exitCode ??= exitCodes.failed;
   }
 }
 
+function isUp(mesh: MeshUnderTest): boolean {
+  return mesh instanceof BedMesh && mesh.ports.length > 0;
+}
+
 function meshOf({ entry, before, http, grpc }: TestSettings): MeshUnderTest {
   if (entry.length > 0) return new LiveMesh(entry, before ? 'before' : 'after');
   return new BedMesh({
-    read: readManifestSources,
+    read: readManifestsOfCases,
     ...{ http, grpc },
     appArguments: ['--log-level=warn'],
     onLoss: (lost, logs) => process.stderr.write(`meshmock: ${lost} has ended; see ${logs}\n`),
@@ -129,21 +138,46 @@ async function runFiles(
     meshEnds: settings.entry.length === 0 && !settings.keep && !settings.watch,
     failUntested: settings.failUntested,
   });
-  const run = new FilesRun(settings, mesh, report, stop);
-  const results: FileResult[] = [];
-  for (const file of files) results.push(await run.file(file));
-  report.end(results, performance.now() - startedAt);
-  if (settings.json) process.stdout.write(`${JSON.stringify(shownJson(results), undefined, 2)}\n`);
-  if (settings.junit !== undefined)
-    writeFileSync(settings.junit, junitXml(results.map((one) => junitSuite(one, settings.failUntested))));
-  process.exitCode = exitCodes[verdictOf(results, settings)];
+  const run = new FilesRun(files, settings, mesh, report, stop);
+  let ended: string | undefined;
+  try {
+    await run.toTheEnd();
+    if (stop.aborted) ended = 'it was stopped';
+  } catch (error) {
+    ended = (error as Error).message;
+    throw error;
+  } finally {
+    // However it ends: what was seen till then is not lost.
+    const { results } = run;
+    report.end(results, performance.now() - startedAt, ended === undefined);
+    if (settings.json) process.stdout.write(`${JSON.stringify(shownJson(results), undefined, 2)}\n`);
+    if (settings.junit !== undefined) writeFileSync(settings.junit, junitOf(results, settings, ended));
+  }
+  const verdict = stop.aborted ? 'failed' : verdictOf(run.results, settings);
+  if (verdict === 'untried') process.stderr.write(`meshmock: no case was tried: ${skippedFor(run.results)}\n`);
+  process.exitCode = exitCodes[verdict];
+}
+
+/** @param ended why it has before its end, if so */
+function junitOf(results: readonly FileResult[], { failUntested }: TestSettings, ended: string | undefined): string {
+  const suites = results.map((one) => junitSuite(one, failUntested));
+  return junitXml(ended === undefined ? suites : [...suites, endedSuite(command, ended)]);
 }
 
 function verdictOf(results: readonly FileResult[], { failUntested }: TestSettings): keyof typeof exitCodes {
   if (results.some(({ problem }) => problem !== undefined)) return 'failed';
   if (failUntested && results.some((file) => untestedOf(file).length > 0)) return 'failed';
+  const kinds = results.flatMap(({ cases }) => cases.map(({ outcome }) => outcome.kind));
+  const bad = kinds.filter((kind) => kind === 'failed' || kind === 'unreachable' || kind === 'refused');
+  if (bad.length > 0) return bad.every((kind) => kind === 'unreachable') ? 'unreachable' : 'failed';
+  return kinds.includes('passed') ? 'passed' : 'untried';
+}
+
+function skippedFor(results: readonly FileResult[]): string {
   const outcomes = results.flatMap(({ cases }) => cases.map(({ outcome }) => outcome));
-  const bad = outcomes.filter(({ kind }) => kind === 'failed' || kind === 'unreachable' || kind === 'refused');
-  if (bad.length === 0) return 'passed';
-  return bad.every(({ kind }) => kind === 'unreachable') ? 'unreachable' : 'failed';
+  const reasons = new Set(outcomes.flatMap((outcome) => (outcome.kind === 'skipped' ? [outcome.reason] : [])));
+  const [first = 'there is none', ...others] = [...reasons].map(printable);
+  return others.length === 0
+    ? first
+    : `${first} (and ${others.length} other ${others.length === 1 ? 'reason' : 'reasons'})`;
 }

@@ -1,27 +1,23 @@
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { admitAll } from './admission.ts';
 import { Kinds } from './api/kinds.ts';
 import { Schemas } from './api/schemas.ts';
-import { createApiServer } from './api/server.ts';
 import { Store } from './api/store.ts';
+import { bedJaegerReady, jaegerEntry, startBedIstiod, startBedJaeger } from './bed-programs.ts';
 import { type AppliedObject, type Checked, checkManifests, establishedCrd, withDefaults } from './cluster.ts';
 import { ClusterView } from './cluster-view.ts';
-import { istiodReady, startIstiod } from './control-plane.ts';
+import { istiodReady } from './control-plane.ts';
 import { readCrds } from './crds.ts';
 import { startDns } from './dns.ts';
 import type { Entry } from './entries.ts';
 import { createAuthority } from './identity.ts';
-import { jaegerArguments, jaegerEnv, jaegerReady } from './jaeger.ts';
 import { MadeObjects } from './made-objects.ts';
 import { type ManifestSource, parseManifests } from './manifest.ts';
 import { addressesOf } from './names.ts';
-import { Addresses, bridgeAddress, createBridge, createNamespace, istiodAddress, jaegerAddress } from './network.ts';
+import { Addresses, createBridge } from './network.ts';
 import { PodKeeper } from './pod-keeper.ts';
-import { spawnInPod } from './program.ts';
-import { type Starting, untilReady } from './ready.ts';
+import { untilReady } from './ready.ts';
 import { withRouteNames } from './route-names.ts';
 import { isHeardOf, Settler } from './settle.ts';
 import type { InstalledTools } from './tools.ts';
@@ -107,10 +103,13 @@ export class Bed {
     pods.checkCount(checked.map(({ object }) => object));
     const objects = checked.map((one) => bed.putChecked(one));
     await startDns((name) => addressesOf(name, view.services, pods.all));
-    const [, istiod] = await Promise.all([
-      bed.startJaeger(options, signal),
-      bed.startIstiod(options, authorityFolder, signal),
+    const { isObserved } = options;
+    const [jaeger, istiod] = await Promise.all([
+      startBedJaeger({ tools, folder }, signal),
+      startBedIstiod({ tools, folder, authorityFolder, isObserved }, { store, kinds }, signal),
     ]);
+    for (const { name, program } of [jaeger, istiod]) pods.watch(name, program);
+    await untilReady(jaeger, bedJaegerReady, signal);
     const warnings: string[] = [];
     const changes = await pods.reconcile(signal, async () => {
       await untilReady(istiod, istiodReady, signal);
@@ -211,44 +210,4 @@ export class Bed {
     const { change } = this.store.put(kind, withDefaults(named, this.store, kind, this.addresses));
     return { title, change };
   }
-
-  private async startIstiod(
-    { tools, folder, isObserved }: BedOptions,
-    authorityFolder: string,
-    signal: AbortSignal,
-  ): Promise<Starting> {
-    const api = createApiServer(this.store, this.kinds);
-    api.listen(0, bridgeAddress);
-    await once(api, 'listening');
-    const { port: apiPort } = api.address() as AddressInfo;
-    await createNamespace('istiod', 'istiod', istiodAddress, signal);
-    const log = path.join(folder, 'logs', 'istiod.log');
-    const program = await startIstiod({
-      istiod: tools.istiod,
-      folder: path.join(folder, 'istiod'),
-      authorityFolder,
-      apiPort,
-      namespace: 'istiod',
-      log,
-      isObserved,
-    });
-    this.pods.watch('istiod', program);
-    return { program, name: 'istiod', log };
-  }
-
-  private async startJaeger({ tools, folder }: BedOptions, signal: AbortSignal): Promise<void> {
-    await createNamespace('jaeger', 'jaeger', jaegerAddress, signal);
-    const at = (port: number): string => `${jaegerAddress}:${port}`;
-    const addresses = { otlpHttp: at(4318), query: at(16_686), queryGrpc: at(16_685), health: at(13_133) };
-    const log = path.join(folder, 'logs', 'jaeger.log');
-    const env = { PATH: process.env.PATH, ...jaegerEnv };
-    const program = spawnInPod(tools.jaeger, jaegerArguments(folder, addresses), { namespace: 'jaeger', log, env });
-    this.pods.watch('Jaeger', program);
-    await untilReady({ program, name: 'Jaeger', log }, (either) => jaegerReady(addresses, either), signal);
-  }
 }
-
-const jaegerEntry: Entry = {
-  ...{ name: 'jaeger', kind: 'jaeger', protocol: 'http' },
-  targets: [{ host: jaegerAddress, port: 16_686 }],
-};

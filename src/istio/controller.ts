@@ -196,5 +196,8 @@ function messageOf(error: unknown): string {
 }
 
 function fail(error: unknown): void {
-  process.send?.({ kind: 'failed', message: messageOf(error) } satisfies FromController, () => process.exit(1));
+  const isMachine = error instanceof MeshmockError && error.code === 'machine';
+  process.send?.({ kind: 'failed', message: messageOf(error), isMachine } satisfies FromController, () =>
+    process.exit(1),
+  );
 }

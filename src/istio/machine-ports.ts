@@ -46,7 +46,7 @@ export class MachinePorts {
    *
    * @param isFirst a taken port is an error only then: later it is any free one
    * @returns the listening servers by the entries' names in messages
-   * @throws MeshmockError `usage`
+   * @throws MeshmockError `machine`
    */
   async listenFor(entries: readonly Entry[], isFirst: boolean): Promise<Map<string, Server>> {
     const listeners = new Map<string, Server>();
@@ -79,7 +79,8 @@ export class MachinePorts {
 /** @param flag to complain with; without it a taken port is none */
 async function listen(host: string, port: number, flag: string | undefined, name: string): Promise<Server> {
   if (port > 65_535 && flag === undefined) return listen(host, 0, flag, name);
-  if (port > 65_535) throw new MeshmockError('usage', `there is no port ${port} for ${name}: begin lower with ${flag}`);
+  if (port > 65_535)
+    throw new MeshmockError('machine', `there is no port ${port} for ${name}: begin lower with ${flag}`);
   const server = createServer();
   server.listen({ port, exclusive: true, ...(host === '' ? {} : { host }) });
   try {
@@ -90,7 +91,7 @@ async function listen(host: string, port: number, flag: string | undefined, name
     const { code, message } = error as NodeJS.ErrnoException;
     const problem = code === 'EADDRINUSE' ? 'is taken' : `cannot be listened on: ${message}`;
     throw new MeshmockError(
-      'usage',
+      'machine',
       `port ${port}, for ${name}, ${problem}: begin elsewhere with ${flag}, such as ${flag} ${host}:0 for any free one`,
     );
   }

@@ -80,7 +80,7 @@ export class RunningMesh implements AsyncDisposable {
   /**
    * Brings up a mesh, and waits until each of its sidecars serves.
    *
-   * @throws MeshmockError `usage` when this machine lacks something, a manifest is refused or a port is taken
+   * @throws MeshmockError `machine` when this machine lacks something or a port is taken, `usage` when a manifest is refused
    */
   static async start(options: MeshOptions, signal: AbortSignal): Promise<{ mesh: RunningMesh; started: StartedMesh }> {
     checkMachine();
@@ -159,7 +159,7 @@ export class RunningMesh implements AsyncDisposable {
   private async onMessage(message: FromController): Promise<void> {
     switch (message.kind) {
       case 'failed':
-        throw new MeshmockError('usage', message.message);
+        throw new MeshmockError(message.isMachine ? 'machine' : 'usage', message.message);
       case 'entries':
         await this.listenFor(message.entries);
         return this.tell({ kind: 'listened', turn: message.turn });
@@ -192,7 +192,9 @@ export class RunningMesh implements AsyncDisposable {
       handle.close();
     };
     if (handle !== undefined) this.handedOver.add(handle);
-    if (this.controller.connected) this.controller.send(message, handle, done);
+    // Of one that has ended the channel may still seem open, and what waits in it is never told to be done.
+    const { connected, exitCode, signalCode } = this.controller;
+    if (connected && exitCode === null && signalCode === null) this.controller.send(message, handle, done);
     else done();
   }
 
@@ -207,7 +209,12 @@ export class RunningMesh implements AsyncDisposable {
     // An open listener would keep this process alive.
     for (const listener of this.handedOver) listener.close();
     await this.place.release();
-    if (!this.isStopping) throw new MeshmockError('usage', `the mesh has ended by itself (exit code ${String(code)})`);
+    // No manifest ends it before it is up: what it has to have first, such as namespaces, is not to be had.
+    if (!this.isStopping)
+      throw new MeshmockError(
+        this.isStarted ? 'usage' : 'machine',
+        `the mesh has ended by itself (exit code ${String(code)})`,
+      );
     this.startedMesh.reject(new MeshmockError('usage', 'the mesh was ended before it was up'));
   }
 }

@@ -17,7 +17,7 @@ export type StartMessage = Omit<BedOptions, 'onEntries'>;
 /** What the controller tells the process on the machine. */
 export type FromController =
   | { readonly kind: 'started'; readonly report: ApplyReport; readonly pods: readonly PodStatus[] }
-  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'failed'; readonly message: string; readonly isMachine: boolean }
   /** Asks for listeners on the machine; an entry that has one keeps it. Each has a higher turn than the one before. */
   | { readonly kind: 'entries'; readonly entries: readonly Entry[]; readonly turn: number }
   | { readonly kind: 'lost'; readonly name: string }

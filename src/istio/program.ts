@@ -16,7 +16,7 @@ export interface RunOptions {
 /**
  * Runs a program to its end and gives what it printed.
  *
- * @throws MeshmockError `usage` with what it wrote to standard error, when it fails
+ * @throws MeshmockError `machine` with what it wrote to standard error, when it fails
  */
 export async function runProgram(
   file: string,
@@ -30,7 +30,7 @@ export async function runProgram(
   const [code] = (await once(child, 'close')) as [number | null];
   const [stdout, stderr] = await outputs;
   if (code === 0) return stdout;
-  throw new MeshmockError('usage', `${[file, ...args].join(' ')} failed: ${stderr.trim() || `exit code ${code}`}`);
+  throw new MeshmockError('machine', `${[file, ...args].join(' ')} failed: ${stderr.trim() || `exit code ${code}`}`);
 }
 
 /** Where and as whom a program of a pod runs. */

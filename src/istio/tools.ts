@@ -31,12 +31,12 @@ const programs: readonly { readonly name: string; readonly from: string }[] = [
 /**
  * Checks that this machine can run a bed.
  *
- * @throws MeshmockError `usage` that says all that is missing and how to get it
+ * @throws MeshmockError `machine` that says all that is missing and how to get it
  */
 export function checkMachine(): void {
   if (process.platform !== 'linux')
     throw new MeshmockError(
-      'usage',
+      'machine',
       `a mesh needs Linux's network namespaces, and this is ${process.platform}: run it in a virtual machine or a privileged container`,
     );
   const missing = programs.filter(({ name }) => !isOnPath(name));
@@ -48,7 +48,7 @@ export function checkMachine(): void {
           `${missing.map(({ name }) => name).join(', ')}: on Debian or Ubuntu, apt-get install ${[...new Set(missing.map(({ from }) => from))].join(' ')}`,
         ]),
   ];
-  if (problems.length > 0) throw new MeshmockError('usage', `this machine lacks ${problems.join('\nand ')}`);
+  if (problems.length > 0) throw new MeshmockError('machine', `this machine lacks ${problems.join('\nand ')}`);
 }
 
 function isOnPath(name: string): boolean {
@@ -68,7 +68,7 @@ const ownScript = new URL('../../src/istio/tools/install.sh', import.meta.url);
  * Gives the folders of tools, built first where they are not in the cache; what that does is shown on standard error.
  *
  * @param script which knows how to get them
- * @throws MeshmockError `usage` when one cannot be had
+ * @throws MeshmockError `machine` when one cannot be had
  */
 export async function installTools<Name extends string>(
   names: readonly Name[],
@@ -86,7 +86,7 @@ export async function installTools<Name extends string>(
   const [code] = (await once(child, 'close')) as [number | null];
   signal.removeEventListener('abort', end);
   signal.throwIfAborted();
-  if (code !== 0) throw new MeshmockError('usage', `${names.join(', ')} cannot be had: what is missing stands above`);
+  if (code !== 0) throw new MeshmockError('machine', `${names.join(', ')} cannot be had: what is missing stands above`);
   const folders = (await output)
     .trim()
     .split('\n')

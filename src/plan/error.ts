@@ -10,6 +10,8 @@ export type ErrorCode =
   | 'deadline_exceeded'
   | 'overloaded'
   | 'usage'
+  /** This machine lacks what a mesh without a cluster needs. */
+  | 'machine'
   | 'internal';
 
 /** Where in a text an error lies, and what would have been right there. */

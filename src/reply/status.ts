@@ -13,6 +13,7 @@ export const statusOfError: Readonly<Record<ErrorCode, number>> = {
   header_too_large: 431,
   canceled: 499,
   internal: 500,
+  machine: 500,
   overloaded: 503,
   deadline_exceeded: 504,
 };

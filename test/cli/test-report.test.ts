@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { parseCaseFile } from '../../src/cli/case-file.ts';
-import type { CaseResult, FileResult } from '../../src/cli/case-result.ts';
+import { type CaseResult, type FileResult, refusedTitle } from '../../src/cli/case-result.ts';
 import { junitXml } from '../../src/cli/junit.ts';
 import { junitSuite, shownJson } from '../../src/cli/result-formats.ts';
 import { TestReport } from '../../src/cli/test-report.ts';
@@ -15,7 +15,7 @@ const { cases } = parseCaseFile(
   { timeoutMs: 1000, retryUntilMs: 0 },
 );
 const notRun = cases.map((testCase): CaseResult => {
-  return { testCase, step: '', isToHold: true, outcome: { kind: 'not_run' }, durationMs: 0 };
+  return { testCase, step: '', isToHold: true, outcome: { kind: 'not_run', reason: refusedTitle }, durationMs: 0 };
 });
 const refused: FileResult = { name: 'test.yaml', cases: notRun, problem: 'a.yaml:1:1: no', coverage: undefined };
 
@@ -24,7 +24,7 @@ test('manifests that are refused are told once, and the cases of their file are 
   const report = new TestReport(stream, { meshEnds: true, failUntested: true });
   report.refused('a.yaml:1:1: no\nb.yaml:2:1: nor this');
   for (const one of notRun) report.add(one);
-  report.end([refused], 1000);
+  report.end([refused], 1000, true);
   stream.end();
   assert.equal(
     stripVTControlCharacters(await text(stream)),
@@ -90,7 +90,7 @@ test('what is untested is a failure only where it is to be one', async () => {
     const stream = new PassThrough();
     const report = new TestReport(stream, { meshEnds: true, failUntested });
     report.covered(coverage);
-    report.end([untested], 1000);
+    report.end([untested], 1000, true);
     stream.end();
     const lines = stripVTControlCharacters(await text(stream)).split('\n');
     assert.equal(lines[0], '    untested  VirtualService reviews: route 2, to reviews v1  a.yaml:3:7');

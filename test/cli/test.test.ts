@@ -7,6 +7,7 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { after, before, beforeEach, suite, test } from 'node:test';
 import { promisify } from 'node:util';
+import { readManifestsOfCases } from '../../src/cli/case-files.ts';
 import { parseDirectives } from '../../src/plan/parse.ts';
 import { runProgram, startProgram } from '../program.ts';
 import { type RunningMesh, startForeign, startMesh } from '../running-mesh.ts';
@@ -386,13 +387,111 @@ ${always('both')}`;
     assert.deepEqual(program.stdout.match(/(?<=pass {2})\w+/g), ['first', 'second', 'third', 'fourth']);
   });
 
-  test('Ctrl-C ends it in the middle of a case', async () => {
-    await writeFile(file, 'cases:\n  - {name: long, call: /~delay=10s/x, expect: status = 200}\n');
-    await using program = startProgram(['test', file, '--entry', entry]);
-    await program.printed(/test\.yaml/);
+  test('Ctrl-C ends it in the middle of a case, and what was seen till then is not lost', async () => {
+    const long = '  - {name: long, call: /~delay=10s/x, expect: status = 200}\n';
+    await writeFile(file, `cases:\n${always('first')}${long}${always('third')}`);
+    const next = path.join(path.dirname(file), 'next.test.yaml');
+    await writeFile(next, `cases:\n${always('fourth')}`);
+    const junit = path.join(path.dirname(file), 'out.xml');
+    await writeFile(junit, 'of yesterday');
+    await using program = startProgram(['test', file, next, '--entry', entry, '--junit', junit]);
+    await program.printed(/pass {2}first/);
     const startedAt = performance.now();
     program.child.kill('SIGINT');
     assert.equal(await program.exited(), 1);
     assert.ok(performance.now() - startedAt < 3000);
+    assert.match(program.stdout, /pass {2}first {2}\d+\.\d s\n\n1 passed, 3 not run, stopped after \d+\.\d s\n$/);
+    const xml = await readFile(junit, 'utf8');
+    assert.match(xml, /^<\?xml[^>]*>\s*<testsuites tests="5" failures="0" errors="1" skipped="3"/);
+    for (const name of ['long', 'third', 'fourth'])
+      assert.match(xml, new RegExp(`name="${name}"[^>]*>\\s*<skipped message="not run: stopped"/>`));
+    assert.match(xml, /<error message="meshmock test ended before its end: it was stopped"\/>/);
+    assert.doesNotMatch(xml, /yesterday/);
   });
+
+  test('Ctrl-C leaves JSON whole', async () => {
+    const asked = Promise.withResolvers<void>();
+    await using silent = await startForeign(({ url }, response) => {
+      if (url === '/long') asked.resolve();
+      else response.end();
+    });
+    const one = (name: string): string => `  - {name: ${name}, from: a, call: /${name}, expect: status = 200}\n`;
+    await writeFile(file, `cases:\n${one('first')}${one('long')}`);
+    await using program = startProgram(['test', file, '--entry', `a=http://localhost:${silent.port}`, '--json']);
+    await asked.promise;
+    program.child.kill('SIGINT');
+    assert.equal(await program.exited(), 1);
+    const [{ cases }] = JSON.parse(program.stdout).files;
+    assert.deepEqual(
+      cases.map(({ outcome, problem }: { outcome: string; problem?: string }) => [outcome, problem]),
+      [
+        ['passed', undefined],
+        ['not_run', 'stopped'],
+      ],
+    );
+  });
+
+  test('a run that comes to no result leaves JUnit that says so, not that of yesterday', async () => {
+    const junit = path.join(path.dirname(file), 'out.xml');
+    const ended =
+      /^<\?xml[^>]*>\s*<testsuites tests="1" failures="0" errors="1"[\s\S]*meshmock test ended before its end/;
+    await writeFile(junit, 'of yesterday');
+    assert.equal((await run('cases: [', '--junit', junit)).code, 2);
+    assert.match(await readFile(junit, 'utf8'), ended);
+    await writeFile(junit, 'of yesterday');
+    await writeFile(file, 'cases:\n  - {name: long, call: /~delay=10s/x, expect: status = 200}\n');
+    await using program = startProgram(['test', file, '--entry', entry, '--junit', junit]);
+    await program.printed(/test\.yaml/);
+    program.child.kill('SIGKILL');
+    await program.exited();
+    assert.match(await readFile(junit, 'utf8'), ended);
+  });
+
+  test('JUnit for a pipe is written once', async () => {
+    await writeFile(file, `cases:\n${always('one')}`);
+    const main = path.resolve('dist/cli/main.js');
+    const args = [process.execPath, main, 'test', file, '--entry', entry, '--junit', '/dev/stdout'];
+    const { stdout } = await promisify(execFile)('sh', ['-c', '"$@" | cat', 'sh', ...args]);
+    assert.equal(stdout.match(/<testsuites/g)?.length, 1);
+  });
+
+  test('exits with 2 when no case could be tried, and says why', async () => {
+    const skipped = (name: string, field: string): string =>
+      `  - {name: ${name}, call: /x, ${field}, expect: status = 200}\n`;
+    const sick = await run(`cases:\n${skipped('a', 'given: {a: down}')}${skipped('b', 'given: {b: down}')}`);
+    assert.equal(sick.code, 2);
+    assert.match(sick.stdout, /0 passed, 2 skipped in/);
+    assert.equal(sick.stderr, 'meshmock: no case was tried: a workload of a running mesh is not made sick\n');
+    const both = await run(
+      `cases:\n${skipped('a', 'given: {a: down}')}${skipped('b', 'from: b, host: a.example.com')}`,
+    );
+    assert.equal(both.code, 2);
+    assert.match(both.stderr, /no case was tried: a workload of a .* \(and 1 other reason\)\n$/);
+    const alone = await run(`apply: [x.yaml]\nbefore:\n${always('one')}cases:\n${always('two')}`, '--only', 'one');
+    assert.equal(alone.code, 2);
+    assert.match(alone.stderr, /no case was tried: it is about the mesh without the change: with --before\n$/);
+  });
+
+  test('a machine that cannot have a mesh is told once, and exits with 2', async () => {
+    await writeFile(file, `cases:\n${always('one')}`);
+    await using program = startProgram(['test', file], { PATH: folder });
+    assert.equal(await program.exited(), 2);
+    assert.equal(program.stdout, '');
+    assert.match(program.stderr, /^meshmock: this machine lacks /);
+  });
+});
+
+test('manifests and files of cases stand side by side in a folder', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'meshmock-beside-'));
+  try {
+    await writeFile(path.join(folder, 'mesh.yaml'), namespaceOf('a'));
+    await writeFile(path.join(folder, 'load_test.yaml'), namespaceOf('b'));
+    await writeFile(path.join(folder, 'test.yaml'), `manifests: [.]\ncases:\n${always('one')}`);
+    assert.deepEqual(
+      readManifestsOfCases([folder]).map(({ name }) => path.basename(name)),
+      ['load_test.yaml', 'mesh.yaml'],
+    );
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

@@ -1,11 +1,15 @@
 /** `meshmock test` on meshes without a cluster: what cases find, what is not met, and that nothing is left. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { type Program, startProgram } from '../program.ts';
 import { demoWorkloads } from './bed.ts';
 import { authorization } from './manifests.ts';
@@ -298,7 +302,7 @@ metadata: {name: service1}
 spec:
   hosts: [service1]
   http:
-    - {match: [{headers: {a: {exact: x}}}, {headers: {a: {exact: y}}}], delegate: {name: x}}
+    - {match: [{headers: {a: {exact: x}}}, {headers: {a: {exact: "y"}}}], delegate: {name: x}}
     - {match: [{headers: {a: {exact: z}}}], delegate: {name: z}}
     - route: [{destination: {host: service1, subset: v1}}]
 ---
@@ -518,6 +522,7 @@ cases:
       const pids = descendantsOf(program.child.pid as number);
       program.child.kill('SIGINT');
       assert.equal(await program.exited(), 1, program.stderr);
+      assert.match(program.stdout, /long\.test\.yaml\n\n0 passed, 1 not run, stopped after \d+\.\d s\n$/);
       await assertNothingLeft(program, pids);
     });
 
@@ -535,5 +540,45 @@ cases:
     program.child.kill('SIGTERM');
     assert.equal(await program.exited(), 1);
     await assertNothingLeft(program, pids);
+  });
+
+  it('--keep has nothing to keep when no manifests were taken', async () => {
+    await write('no.yaml', 'apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {prts: []}\n');
+    const file = await write(
+      'none.test.yaml',
+      'manifests: [no.yaml]\ncases:\n  - {name: a, call: /x, expect: status = 200}\n',
+    );
+    await using program = startTest(file, '--keep');
+    assert.equal(await program.exited(), 1);
+    assert.match(program.stdout, /1 file refused, 1 not run in/);
+  });
+
+  it('what this machine cannot do ends the run, once and with 2', async () => {
+    const [one, two] = await Promise.all(
+      ['one', 'two'].map((name) =>
+        write(`${name}.test.yaml`, 'manifests: [mesh.yaml]\ncases:\n  - {name: a, call: /x, expect: status = 200}\n'),
+      ),
+    );
+    const taken = createServer().listen(0, 'localhost');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    try {
+      await using program = startTest(one ?? '', two ?? '', '--http', `localhost:${port}`);
+      assert.equal(await program.exited(), 2);
+      assert.match(program.stdout, /one\.test\.yaml\n\n0 passed, 2 not run, stopped after \d+\.\d s\n$/);
+      assert.match(
+        program.stderr,
+        new RegExp(`^meshmock: port ${port}, for \\S+, is taken: begin elsewhere with --http`),
+      );
+      await assertNothingLeft(program, []);
+    } finally {
+      taken.close();
+    }
+    const unable = await promisify(execFile)('setpriv', [
+      ...['--bounding-set', '-sys_admin', process.execPath, path.resolve('dist/cli/main.js')],
+      ...['test', one ?? '', two ?? ''],
+    ]).catch((error: { code: number; stderr: string }) => error);
+    assert.ok('code' in unable && unable.code === 2);
+    assert.match(unable.stderr, /Operation not permitted\nmeshmock: the mesh has ended by itself \(exit code 1\)\n$/);
   });
 });

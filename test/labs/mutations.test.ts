@@ -60,12 +60,12 @@ describe('a mutation of what a lab applies is caught by a case of the lab', () =
     const wanted = [...file.cases, ...file.always].filter(({ name }) => name === caughtBy);
     assert.equal(wanted.length, 1, `the lab has one case "${caughtBy}"`);
     const applied = { ...file, manifests: [...file.manifests, ...file.change], change: [] };
-    const run = new FilesRun(
-      settings,
-      mesh,
-      new TestReport(undefined, { meshEnds: true, failUntested: false }),
-      new AbortController().signal,
-    );
-    return run.file({ ...applied, before: [], cases: wanted, always: [] });
+    const report = new TestReport(undefined, { meshEnds: true, failUntested: false });
+    const alone = { ...applied, before: [], cases: wanted, always: [] };
+    const run = new FilesRun([alone], settings, mesh, report, new AbortController().signal);
+    await run.toTheEnd();
+    const [result] = run.results;
+    assert.ok(result !== undefined);
+    return result;
   }
 });

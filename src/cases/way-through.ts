@@ -14,9 +14,10 @@ export function wayThrough(
   call: Call,
   then: Plan,
 ): Way {
-  const plan: Plan = { kind: 'calls', directives: [], stages: [[call]], then };
+  const path = formatPath({ kind: 'calls', directives: [], stages: [[call]], then });
   return {
-    target: { scheme, address, plan, path: formatPath(plan) },
+    // Expectations are about what that one is asked for.
+    target: { scheme, address, plan: then, path },
     // The call has its own.
     ...{ method: 'GET', headers: [], connectTo: [], unwrap: callIn },
   };

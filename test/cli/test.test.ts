@@ -141,6 +141,13 @@ ${always('plain')}`);
     assert.match(stdout, /1 passed, 3 skipped in/);
   });
 
+  test('through the entry, a repeated call counts as it does from the service itself', async () => {
+    const cases =
+      'cases:\n  - {name: r, from: productpage, call: /@reviews*10/x, expect: [reviews status = 200, reviews calls = 10]}\n';
+    const { code, stdout } = await run(cases);
+    assert.equal(code, 0, stdout);
+  });
+
   test('--before tries the cases before a change instead of those with it', async () => {
     const cases = `apply: [x.yaml]
 before:

@@ -1,4 +1,4 @@
-import { existsSync, type FSWatcher, statSync, watch } from 'node:fs';
+import { existsSync, type FSWatcher, realpathSync, statSync, watch } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { CaseFile } from '../cases/case.ts';
@@ -37,7 +37,7 @@ export class FileChanges implements Disposable {
   watch(names: readonly string[], caseFolders: readonly string[]): void {
     const before = this.watchers;
     // Editors replace files: a folder is watched, since a file that is watched itself is lost then.
-    const places = [...[...new Set(names)].map(placeOf), ...caseFolders.map(placeOfCases)];
+    const places = [...[...new Set(names)].flatMap(placesOf), ...caseFolders.map(placeOfCases)];
     this.watchers = [...Map.groupBy(places, ({ folder }) => path.resolve(folder))].map(([folder, own]) =>
       watch(folder, (_, file) => {
         if (file !== null)
@@ -93,10 +93,17 @@ interface Place {
   readonly nameOf: (file: string) => string | undefined;
 }
 
-function placeOf(name: string): Place {
-  if (statSync(name, { throwIfNoEntry: false })?.isDirectory())
-    return { folder: name, nameOf: (file) => (isManifest(file) ? name : undefined) };
-  let place = path.resolve(name);
+/** A link may be made anew, and what it leads to may be written. */
+function placesOf(name: string): Place[] {
+  const real = existsSync(name) ? realpathSync(name) : name;
+  return [placeOf(name, name), ...(real === path.resolve(name) ? [] : [placeOf(real, name)])];
+}
+
+/** @param name of those who asked for it */
+function placeOf(watched: string, name: string): Place {
+  if (statSync(watched, { throwIfNoEntry: false })?.isDirectory())
+    return { folder: watched, nameOf: (file) => (isManifest(file) ? name : undefined) };
+  let place = path.resolve(watched);
   // What is not there comes with the part of its path that is missing.
   while (!existsSync(path.dirname(place))) place = path.dirname(place);
   return { folder: path.dirname(place), nameOf: (file) => (file === path.basename(place) ? name : undefined) };

@@ -1,5 +1,5 @@
 import { isClusterName } from './missing-services.ts';
-import { isService, type KubeObject, type Labels, type Service, selects, titleOf, type Workload } from './objects.ts';
+import { isService, type KubeObject, type Labels, type Service, selects, titleOf } from './objects.ts';
 import { namesOf } from './routes.ts';
 
 /** A pod, as much as selectors see of it. */
@@ -18,11 +18,6 @@ export interface Selectable {
 const defaultNamespace = 'default';
 /** Policies there hold for the pods of every namespace. */
 const rootNamespace = 'istio-system';
-
-/** The pods that a workload asks for; all of them are alike. */
-export function labelledPod({ metadata, spec }: Workload): LabelledPod {
-  return { namespace: metadata.namespace ?? defaultNamespace, labels: spec.template.metadata?.labels ?? {} };
-}
 
 /**
  * Selectors that select no pod, subsets without one, and hosts that nothing is called: nothing refuses them, not even

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
@@ -367,6 +367,26 @@ ${always('both')}`;
     await mkdir(path.join(path.dirname(file), 'm'));
     await program.printed(/2 passed[\s\S]*pass {2}mine[\s\S]*1 passed/);
     assert.equal(program.stdout.match(/theirs/g)?.length, 1);
+  });
+
+  test('--watch sees what a link leads to, and that it leads elsewhere', async () => {
+    const real = await mkdtemp(path.join(folder, 'real-'));
+    const manifest = path.join(real, 'mesh.yaml');
+    await writeFile(manifest, '');
+    await symlink(manifest, path.join(path.dirname(file), 'link.yaml'));
+    await writeFile(file, `manifests: [link.yaml]\ncases:\n${always('one')}`);
+    await using program = startProgram(['test', file, '--entry', entry, '--watch']);
+    const waits = async (times: number): Promise<void> => {
+      while ((program.stderr.match(/waits for changes/g)?.length ?? 0) < times)
+        await once(program.child.stderr as Readable, 'data', { signal: AbortSignal.timeout(20_000) });
+    };
+    await waits(1);
+    await writeFile(manifest, namespaceOf('a'));
+    await waits(2);
+    await symlink(file, path.join(path.dirname(file), 'link.yaml.new'));
+    await rename(path.join(path.dirname(file), 'link.yaml.new'), path.join(path.dirname(file), 'link.yaml'));
+    await waits(3);
+    assert.equal(program.stdout.match(/1 passed/g)?.length, 3);
   });
 
   test('--watch takes up files that come into a folder, or a folder of it, and lets go of those that leave', async () => {

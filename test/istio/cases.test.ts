@@ -568,7 +568,7 @@ cases:
       assert.match(program.stdout, /one\.test\.yaml\n\n0 passed, 2 not run, stopped after \d+\.\d s\n$/);
       assert.match(
         program.stderr,
-        new RegExp(`^meshmock: port ${port}, for \\S+, is taken: begin elsewhere with --http`),
+        new RegExp(`^meshmock: port ${port}, for \\S+, is taken: begin elsewhere with --http`, 'm'),
       );
       await assertNothingLeft(program, []);
     } finally {

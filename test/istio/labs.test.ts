@@ -21,15 +21,24 @@ suite('the pages of the labs show what they print (npm run readme:labs writes it
         const undecided = ['service2', 'service3'].filter(
           (name) => kind.startsWith('console before') || !isDecided(name, manifests),
         );
+        assert.ok(printed.length > 0, `${kind}: ${command}: it was run`);
         for (const one of printed)
           assert.equal(maskedLab(one, undecided), maskedLab(output, undecided), `${kind}: ${command}`);
       }
       const ran = (when: string) => examples.filter(({ kind }) => kind.startsWith(`console ${when}`)).length;
       assert.ok(ran('before') > 0 && ran('after') > 0, 'it shows something before and after');
+      const shown = [...readFileSync(pageOf(lab), 'utf8').matchAll(/^```(console.*)$/gm)].map(([, kind]) => kind);
+      const known = blocks.map(({ kind }) => kind);
+      assert.deepEqual(
+        shown.filter((kind) => !known.some((one) => one === kind)),
+        [],
+        'each block is about a file of cases',
+      );
     });
 });
 
-test('each lab has cases that fail without what it applies', () => {
+// That they fail without it, `npm run labs` finds out.
+test('each lab applies something, and has cases of it', () => {
   for (const lab of labs) {
     const file = path.join(root, lab, 'test.yaml');
     const { change, cases } = parseCaseFile(readFileSync(file, 'utf8'), file, { timeoutMs: 0, retryUntilMs: 0 });

@@ -6,7 +6,7 @@ import { checkManifests } from '../../src/istio/cluster.ts';
 import { workloadKinds } from '../../src/istio/cluster-view.ts';
 import { readCrds } from '../../src/istio/crds.ts';
 import { gatewayObjects } from '../../src/istio/gateways.ts';
-import { labelledPod, looseEnds } from '../../src/istio/loose-ends.ts';
+import { type LabelledPod, looseEnds } from '../../src/istio/loose-ends.ts';
 import { type Manifest, parseManifests } from '../../src/istio/manifest.ts';
 import { type KubeObject, type Service, titleOf, type Workload } from '../../src/istio/objects.ts';
 import { schemaLocation, writeKubeSchemas } from './kube-schemas.ts';
@@ -81,6 +81,11 @@ function hanging(objects: readonly KubeObject[]): string[] {
   const services = objects.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Service') as Service[];
   const serviceEntries = objects.filter(({ kind }) => kind === 'ServiceEntry');
   return looseEnds(objects, { services, serviceEntries, pods: [...workloads.map(labelledPod), ...pods] });
+}
+
+/** The pods that a workload asks for; all of them are alike. */
+function labelledPod({ metadata: { namespace = 'default' }, spec }: Workload): LabelledPod {
+  return { namespace, labels: spec.template.metadata?.labels ?? {} };
 }
 
 /** Kubernetes replaces `$(NAME)` only by what stands before ("Define Dependent Environment Variables"). */

@@ -257,7 +257,7 @@ export const mutations: readonly Mutation[] = [
     {
       name: 'a sick pod that is borne with for longer',
       ...edit('ejection.yaml', 'consecutive5xxErrors: 3', 'consecutive5xxErrors: 30'),
-      caughtBy: 'the sick pod gets three calls',
+      caughtBy: 'the sick pod gets a few calls',
     },
   ]),
   ...ofLab('rate-limit', [

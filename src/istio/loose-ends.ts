@@ -1,27 +1,15 @@
-import { isClusterName } from './missing-services.ts';
-import { isService, type KubeObject, type Labels, type Service, selects, titleOf } from './objects.ts';
-import { namesOf } from './routes.ts';
-
-/** A pod, as much as selectors see of it. */
-export interface LabelledPod {
-  readonly namespace: string;
-  readonly labels: Labels;
-}
-
-/** What selectors and hosts are held against. */
-export interface Selectable {
-  readonly services: readonly Service[];
-  readonly serviceEntries: readonly KubeObject[];
-  readonly pods: readonly LabelledPod[];
-}
+import { type LabelledPod, noSuchHost, type Selectable, unknownHosts } from './known-hosts.ts';
+import { looseDestinations } from './loose-destinations.ts';
+import { isService, type KubeObject, type Labels, selects, titleOf } from './objects.ts';
+import { isVirtualService, type VirtualService } from './virtual-service.ts';
 
 const defaultNamespace = 'default';
 /** Policies there hold for the pods of every namespace. */
 const rootNamespace = 'istio-system';
 
 /**
- * Selectors that select no pod, subsets without one, and hosts that nothing is called: nothing refuses them, not even
- * istiod or `istioctl analyze`, and they do nothing.
+ * Selectors that select no pod, subsets without one, hosts that nothing is called, destinations without a way to them:
+ * nothing refuses them, not even istiod, and they do nothing or refuse requests.
  *
  * @returns a line for each, with the title of its object
  */
@@ -38,12 +26,13 @@ function messagesOf(object: KubeObject, there: Selectable): string[] {
     return unselected(selector, own, ` in ${namespace}`);
   }
   if (object.apiVersion.startsWith('gateway.networking.k8s.io/'))
-    return unknownHosts(parentServices(object), namespace, there);
+    return unmet(parentServices(object), namespace, there);
   if (!/^(?:networking|security|telemetry|extensions)\.istio\.io\//.test(object.apiVersion)) return [];
-  if (object.kind === 'VirtualService') return unknownHosts(meshHosts(object), namespace, there);
+  if (isVirtualService(object))
+    return [...unmet(meshHosts(object), namespace, there), ...looseDestinations(object, namespace, there)];
   if (object.kind === 'DestinationRule')
     return [
-      ...unknownHosts([(object as DestinationRule).spec.host], namespace, there),
+      ...unmet([(object as DestinationRule).spec.host], namespace, there),
       ...idleSubsets(object as DestinationRule, namespace, there),
     ];
   const selector = workloadSelector(object);
@@ -65,29 +54,12 @@ function inWords(selector: Labels): string {
     .join(', ');
 }
 
-/** Hosts that only something in the mesh can have; others may be called for what a proxy knows nothing of. */
-function unknownHosts(
-  hosts: readonly string[],
-  namespace: string,
-  { services, serviceEntries, pods }: Selectable,
-): string[] {
-  const namespaces = new Set([
-    ...services.map(({ metadata }) => metadata.namespace ?? ''),
-    ...pods.map((pod) => pod.namespace),
-  ]);
-  const external = serviceEntries.flatMap(({ spec }) => (spec as { hosts: readonly string[] }).hosts);
-  const known = new Set([...external, ...services.flatMap((service) => namesOf(service, namespace))]);
-  return hosts
-    .filter((host) => !host.includes('*') && isClusterName(host, namespaces) && !known.has(host))
-    .map(
-      (host) =>
-        `no Service or ServiceEntry has the name ${host}${host.includes('.') ? '' : ` in ${namespace}`}: no call meets it`,
-    );
+function unmet(hosts: readonly string[], namespace: string, there: Selectable): string[] {
+  return unknownHosts(hosts, namespace, there).map((host) => `${noSuchHost(host, namespace)}: no call meets it`);
 }
 
 /** Those that sidecars know; a gateway's are names outside the mesh. */
-function meshHosts({ spec }: KubeObject): readonly string[] {
-  const { hosts = [], gateways = ['mesh'] } = (spec ?? {}) as { hosts?: string[]; gateways?: string[] };
+function meshHosts({ spec: { hosts = [], gateways = ['mesh'] } }: VirtualService): readonly string[] {
   return gateways.length === 0 || gateways.includes('mesh') ? hosts : [];
 }
 

@@ -107,9 +107,9 @@ export class PodKeeper {
 
   /** What of these objects is about nothing that there is now. */
   looseEnds(objects: readonly KubeObject[]): string[] {
-    const serviceEntries = this.view.config(['ServiceEntry']);
+    const config = this.view.config(['ServiceEntry', 'DestinationRule', 'Gateway']);
     const pods = this.all.map(({ plan }) => plan);
-    return looseEnds(objects, { services: this.view.services, serviceEntries, pods });
+    return looseEnds(objects, { services: this.view.services, pods, config });
   }
 
   /**

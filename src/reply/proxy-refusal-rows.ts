@@ -225,7 +225,7 @@ export const refusalRows: readonly RefusalRow[] = [
     text: '',
     isNearestOnly: true,
     explanation:
-      'The route leads to where the proxy knows of nothing. Look at whether a DestinationRule defines the subset that the VirtualService names; over gRPC also at outboundTrafficPolicy REGISTRY_ONLY.',
+      'The route leads to where the proxy knows of nothing. Look at whether a DestinationRule defines the subset that the VirtualService names, and whether the Service has the port: of a route without one it is that of the gateway; over gRPC also at outboundTrafficPolicy REGISTRY_ONLY.',
     source: `${router} Filter::decodeHeaders, ClusterNotFound`,
   },
   {

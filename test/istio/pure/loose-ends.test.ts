@@ -17,10 +17,10 @@ const pods = [
   { namespace: 'b', labels: { app: 'reviews', version: 'v3' } },
 ];
 
-function said(yaml: string): string[] {
+function said(yaml: string, ...config: readonly KubeObject[]): string[] {
   return looseEnds([parse(yaml) as KubeObject], {
     services: [reviews, elsewhere],
-    serviceEntries: [legacy],
+    config: [legacy, ...config],
     pods,
   });
 }
@@ -76,6 +76,54 @@ describe('loose ends', () => {
     assert.deepEqual(said(rule('reviewz', 'v1')), [
       'destinationrule.networking.istio.io/r: no Service or ServiceEntry has the name reviewz in default: no call meets it',
     ]);
+  });
+
+  it('are destinations that nobody is called, and subsets that nobody defines', () => {
+    const to = (destination: string): string =>
+      `{ apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: { name: v },
+        spec: { hosts: [reviews], http: [{ route: [{ destination: { ${destination} } }] }] } }`;
+    const line = 'virtualservice.networking.istio.io/v:';
+    const subset = (host: string, namespace?: string) => parse(rule(host, 'v1', namespace)) as KubeObject;
+    assert.deepEqual(said(to('host: reviews.b.svc.cluster.local')), []);
+    assert.deepEqual(said(to('host: example.com')), []);
+    assert.deepEqual(said(to('host: reviewz, subset: s')), [
+      `${line} no Service or ServiceEntry has the name reviewz in default: a request that is sent there is refused`,
+    ]);
+    const missing = `${line} no DestinationRule has the subset s of reviews: a request that is sent there is refused`;
+    assert.deepEqual(said(to('host: reviews, subset: s')), [missing]);
+    assert.deepEqual(said(to('host: reviews, subset: s'), subset('reviews', 'b')), [missing], "another namespace's");
+    assert.deepEqual(said(to('host: reviews, subset: s'), subset('reviews')), []);
+    assert.deepEqual(said(to('host: reviews, subset: s'), subset('reviews.default.svc.cluster.local', 'b')), []);
+    assert.deepEqual(said(to('host: legacy, subset: s'), subset('legacy')), []);
+  });
+
+  it('are routes without a port where requests come in at one that the Service has not', () => {
+    const [gateway] = ['front'].map(
+      (name) =>
+        parse(`{ apiVersion: networking.istio.io/v1, kind: Gateway, metadata: { name: ${name} },
+          spec: { servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] } }`) as KubeObject,
+    );
+    const ports = (...numbers: readonly number[]): Service => ({
+      ...reviews,
+      spec: { ...reviews.spec, ports: numbers.map((port) => ({ name: `http-${port}`, port })) },
+    });
+    const messages = (service: Service, gateways: string, port = ''): string[] =>
+      looseEnds(
+        [
+          parse(`{ apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: { name: v },
+            spec: { hosts: ["*"], gateways: [${gateways}], http: [{ route: [{ destination: { host: reviews${port} } }] }] } }`) as KubeObject,
+        ],
+        { services: [service], pods, config: gateway === undefined ? [] : [gateway] },
+      );
+    assert.deepEqual(messages(ports(8080, 9090), 'front'), [
+      "virtualservice.networking.istio.io/v: a request that comes in at the gateway's port 80 is refused: reviews has the ports 8080, 9090, and the route says none",
+    ]);
+    assert.equal(messages(ports(8080, 9090), 'default/front').length, 1);
+    assert.deepEqual(messages(ports(8080, 9090), 'front', ', port: { number: 8080 }'), []);
+    assert.deepEqual(messages(ports(8080), 'front'), []);
+    assert.deepEqual(messages(ports(80, 9090), 'front'), []);
+    assert.deepEqual(messages(ports(8080, 9090), 'mesh'), []);
+    assert.deepEqual(messages(ports(8080, 9090), 'b/front'), []);
   });
 
   it('are Services that a route of Gateway API is about, and that are not there', () => {

@@ -41,7 +41,7 @@ export class LiveMesh implements MeshUnderTest {
     if (asserted !== undefined)
       return 'which route a request takes, only the proxies of a mesh made for it tell: without --entry';
     if (phase !== this.phase)
-      return `it is about the mesh ${phase === 'before' ? 'without the change: with --before' : 'with the change: without --before'}`;
+      return `it is for a mesh ${phase === 'before' ? 'without the change: run it there, with --before' : 'with the change: run it there, without --before'}`;
     if (given.length > 0) return 'a workload of a running mesh is not made sick';
     if (host !== undefined && this.entryOf(from, protocol) === undefined)
       return `it needs --entry ${from ?? 'NAME'}=URL, for the host`;

@@ -118,7 +118,7 @@ class CaseFileReader {
       timeoutMs: this.yaml.optional(fields, 'timeout', durationMs) ?? defaults.timeoutMs,
       retryUntilMs: this.yaml.optional(fields, 'retry-until', durationMs) ?? defaults.retryUntilMs,
       expectations: (yaml.isList(expected) ? yaml.list(expected, 'reviews version = v2') : [expected]).map((item) =>
-        yaml.parsed(item, parseExpectation),
+        yaml.parsed(item, parseExpectation, 'an expectation such as "reviews version = v2", or a list of them'),
       ),
       given: this.given(fields.get('given')),
     };

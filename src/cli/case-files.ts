@@ -47,13 +47,13 @@ export function caseFolders(names: readonly string[]): string[] {
 
 function filesOfOnly(files: readonly CaseFile[], only: readonly string[]): CaseFile[] {
   const names = files.flatMap(({ before, cases, always }) => [...before, ...cases, ...always].map(({ name }) => name));
-  const unknown = only.find((part) => !names.some((name) => name.includes(part)));
+  const unknown = only.find((part) => !names.some((name) => hasPart(name, part)));
   if (unknown !== undefined)
     throw new MeshmockError(
       'usage',
       `--only: no case has "${unknown}" in its name; the nearest: ${nearest(unknown, names).join(', ')}`,
     );
-  const meant = ({ name }: Case): boolean => only.some((part) => name.includes(part));
+  const meant = ({ name }: Case): boolean => only.some((part) => hasPart(name, part));
   return files
     .map((file) => ({
       ...file,
@@ -62,6 +62,11 @@ function filesOfOnly(files: readonly CaseFile[], only: readonly string[]): CaseF
       always: file.always.filter(meant),
     }))
     .filter(({ before, cases, always }) => before.length + cases.length + always.length > 0);
+}
+
+/** Whoever remembers a name may not remember its capitals. */
+function hasPart(name: string, part: string): boolean {
+  return name.toLowerCase().includes(part.toLowerCase());
 }
 
 /** Those of names that have the most pairs of letters of a text. */

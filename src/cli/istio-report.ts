@@ -1,5 +1,5 @@
 import type { ApplyReport } from '../istio/bed.ts';
-import { defaultMesh } from '../istio/control-client.ts';
+import { meshOption } from '../istio/control-client.ts';
 import { entryName } from '../istio/entries.ts';
 import type { MachinePort } from '../istio/machine-ports.ts';
 import type { PodStatus } from '../istio/messages.ts';
@@ -22,15 +22,11 @@ export function introduction(
   return [
     ...entryLines(ports, pods),
     '',
-    ...tryLines(ports, optionOf(mesh)),
+    ...tryLines(ports, meshOption(mesh)),
     ...(pods.length === 0 ? ['No workload is in these manifests: --fill adds a mock for every destination.'] : []),
     '',
-    `${countOf(pods)}, up in ${seconds.toFixed(1)} s. Logs: ${folder}/logs. Ctrl-C ends it all, or meshmock istio down${optionOf(mesh)}.`,
+    `${countOf(pods)}, up in ${seconds.toFixed(1)} s. Logs: ${folder}/logs. Ctrl-C ends it all, or meshmock istio down${meshOption(mesh)}.`,
   ].join('\n');
-}
-
-function optionOf(mesh: string): string {
-  return mesh === defaultMesh ? '' : ` --mesh ${mesh}`;
 }
 
 /** Where each service and gateway is called from outside. */

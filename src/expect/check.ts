@@ -72,7 +72,7 @@ export class Check {
     }
     const counts = countsOf(summary, claim.fact);
     if (counts === undefined)
-      this.hidden = `a repeated call (*N) does not tell the ${claim.fact} of each; use --repeat`;
+      this.hidden = `a repeated call (*N) does not tell the ${claim.fact} of each; repeat the request instead`;
     else this.addCounts(counts);
   }
 

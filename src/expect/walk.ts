@@ -34,7 +34,7 @@ export function walkCalls(root: CallResult, plan: Plan, edge: CallsEdge, visitor
   if (edge.from === undefined && service === edge.to) visitor.onCall({ host: edge.to, isMeant: true, call: root });
   if (service === undefined && !neverArrived.has(error?.code ?? ''))
     visitor.onHidden(
-      `who was asked first is not known of an answer (${error?.code ?? root.status}) that is no meshmock's`,
+      `the answer to the request (${error?.code ?? root.status}) is no meshmock's, and does not say which service it is from`,
     );
   walkBelow(root, 'root', plan, edge, visitor);
 }
@@ -88,7 +88,7 @@ function isRefusedAtOnce({ proxy, upstreamMs, refusal }: CallerMesh = {}): boole
 function hiddenReason({ reply, summary, error, answeredBy, attempts, mesh }: CallResult): string | undefined {
   const outcomes = attempts ?? Object.keys(summary?.byStatus ?? {});
   if (outcomes.length > 0 && outcomes.every((outcome) => neverArrived.has(outcome))) return undefined;
-  if (summary !== undefined) return 'below a repeated call (*N) nothing is counted; use --repeat';
+  if (summary !== undefined) return 'below a repeated call (*N) nothing is counted; repeat the request instead';
   if (attempts !== undefined) return 'of a call that was tried again, only the last attempt is shown';
   if (reply !== undefined)
     return reply.prunedCalls === undefined

@@ -11,6 +11,11 @@ export const controlSocket = 'control.sock';
 /** The name of a mesh that is given none. */
 export const defaultMesh = 'mesh';
 
+/** What a command needs to be about it. */
+export function meshOption(mesh: string): string {
+  return mesh === defaultMesh ? '' : ` --mesh ${mesh}`;
+}
+
 /** Where the folders of all meshes are. */
 export const meshesFolder = '/run/meshmock';
 
@@ -31,10 +36,9 @@ export async function askMesh(
 ): Promise<Extract<ControlAnswer, { ok: true }>> {
   const answer = (await post(path.join(folderOf(mesh), controlSocket), message, signal)) as ControlAnswer | undefined;
   if (answer === undefined) {
-    const option = mesh === defaultMesh ? '' : ` --mesh ${mesh}`;
     const others = readdirOrNone(meshesFolder).map((name) => `--mesh ${name}`);
     const hint = others.length === 0 ? '' : `; there is ${others.join(', ')}`;
-    throw new MeshmockError('usage', `no mesh is up: start it with \`meshmock istio up${option}\`${hint}`);
+    throw new MeshmockError('usage', `no mesh is up: start it with \`meshmock istio up${meshOption(mesh)}\`${hint}`);
   }
   if (answer.ok) return answer;
   throw new MeshmockError('usage', answer.message);

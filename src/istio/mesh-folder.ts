@@ -4,7 +4,7 @@ import { connect, createServer, type Server } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../plan/error.ts';
-import { askMesh, controlSocket, folderOf, meshesFolder } from './control-client.ts';
+import { askMesh, controlSocket, folderOf, meshesFolder, meshOption } from './control-client.ts';
 import { namespacesFolder } from './program.ts';
 
 /**
@@ -30,7 +30,7 @@ export class MeshFolder {
     if (lock === undefined)
       throw new MeshmockError(
         'usage',
-        `the mesh "${mesh}" is up already: \`meshmock istio down\` ends it, --mesh NAME makes another`,
+        `the mesh "${mesh}" is up already: \`meshmock istio down${meshOption(mesh)}\` ends it, another name makes another`,
       );
     mkdirSync(meshesFolder, { recursive: true, mode: 0o755 });
     for (const name of readdirSync(meshesFolder)) if (name !== mesh) await sweep(name);

@@ -25,11 +25,14 @@ export function missingServices(services: readonly Service[], config: readonly K
     .map((destination) => serviceFor(destination, destination.isWithoutPort ? callablePorts : []));
 }
 
-/** @param callablePorts which a route means that says none: Istio takes the one that it was called at, or the only one */
+/**
+ * @param callablePorts which a route means that says none: sidecars take the one that was called, even where the Service
+ * has only another one
+ */
 function serviceFor({ name, namespace, ports }: Destination, callablePorts: readonly number[]): Service {
   const first = ports.length > 0 ? [] : defaultPorts;
   const known = new Set([...first.map(({ port }) => port), ...ports]);
-  const called = known.size === 1 ? [] : callablePorts.filter((port) => !known.has(port));
+  const called = callablePorts.filter((port) => !known.has(port));
   const said = [...ports, ...called].map((port) => ({ name: `http-${port}`, port, targetPort: port }));
   return {
     apiVersion: 'v1',

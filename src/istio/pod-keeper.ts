@@ -8,7 +8,7 @@ import { looseEnds } from './loose-ends.ts';
 import type { MadeObjects } from './made-objects.ts';
 import type { Behaviour, PodStats } from './messages.ts';
 import type { Addresses } from './network.ts';
-import { type KubeObject, type Service, selects, type Workload } from './objects.ts';
+import { type KubeObject, type Service, selects, titleOf, type Workload } from './objects.ts';
 import { leftOut, type PodPlan, planPods } from './pods.ts';
 import { defaultPortRoutes, podRoutes } from './routes.ts';
 import { type PodSurroundings, RunningPod } from './running-pod.ts';
@@ -109,7 +109,9 @@ export class PodKeeper {
   looseEnds(objects: readonly KubeObject[]): string[] {
     const config = this.view.config(['ServiceEntry', 'DestinationRule', 'Gateway']);
     const pods = this.all.map(({ plan }) => plan);
-    return looseEnds(objects, { services: this.view.services, pods, config });
+    // Of two of one name, the later one is there.
+    const last = new Map(objects.map((object) => [`${titleOf(object)} ${object.metadata.namespace}`, object]));
+    return looseEnds([...last.values()], { services: this.view.services, pods, config });
   }
 
   /**

@@ -223,8 +223,8 @@ describe('--fill', () => {
     assert.deepEqual(Object.fromEntries(ports), {
       none: [8080, 9090, 80, 31400],
       two: [7000, 7001, 80, 31400],
-      // It is the only one: Istio takes it wherever it is called at.
-      one: [7000],
+      // It is the only one that a route says, but a sidecar that is called at 80 would not take it.
+      one: [7000, 80, 31400],
       rule: [8080, 9090],
     });
   });

@@ -502,7 +502,6 @@ cases:
       /FAIL .*\n.*policy\.yaml:\d+:\d+: .*istiod denies it[\s\S]*\n {4}not run {2}jason\n {4}not run {2}no\n[\s\S]*0 passed, 1 file refused, 2 not run in/,
     );
     t.diagnostic(`ms from the write to the result: ${took.join(', ')}`);
-    assert.ok(Math.min(...took.slice(0, 2)) < 2000 && Math.min(...took.slice(2, 4)) < 2000, took.join());
     const pids = descendantsOf(program.child.pid as number);
     assert.ok(pids.length > 20);
     program.child.kill('SIGINT');

@@ -17,7 +17,7 @@ import { type ManifestSource, parseManifests } from './manifest.ts';
 import { addressesOf } from './names.ts';
 import { Addresses, createBridge } from './network.ts';
 import { PodKeeper } from './pod-keeper.ts';
-import { untilReady } from './ready.ts';
+import { type Starting, untilReady } from './ready.ts';
 import { withRouteNames } from './route-names.ts';
 import { isHeardOf, Settler } from './settle.ts';
 import type { InstalledTools } from './tools.ts';
@@ -104,12 +104,17 @@ export class Bed {
     const objects = checked.map((one) => bed.putChecked(one));
     await startDns((name) => addressesOf(name, view.services, pods.all));
     const { isObserved } = options;
-    const [jaeger, istiod] = await Promise.all([
-      startBedJaeger({ tools, folder }, signal),
-      startBedIstiod({ tools, folder, authorityFolder, isObserved }, { store, kinds }, signal),
+    // From its start on: the end of one that ends at once would be missed.
+    const watched = (starting: Starting): Starting => {
+      pods.watch(starting.name, starting.program);
+      return starting;
+    };
+    const [istiod] = await Promise.all([
+      startBedIstiod({ tools, folder, authorityFolder, isObserved }, { store, kinds }, signal).then(watched),
+      startBedJaeger({ tools, folder }, signal)
+        .then(watched)
+        .then((jaeger) => untilReady(jaeger, bedJaegerReady, signal)),
     ]);
-    for (const { name, program } of [jaeger, istiod]) pods.watch(name, program);
-    await untilReady(jaeger, bedJaegerReady, signal);
     const warnings: string[] = [];
     const changes = await pods.reconcile(signal, async () => {
       await untilReady(istiod, istiodReady, signal);

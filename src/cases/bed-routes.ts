@@ -7,7 +7,6 @@ import {
   gatewayTargetPort,
   selectorOrDefault,
 } from '../istio/gateways.ts';
-import type { MachinePort } from '../istio/machine-ports.ts';
 import type { RunningMesh } from '../istio/mesh.ts';
 import { isService, type KubeObject, type Service, selects, type Workload } from '../istio/objects.ts';
 import { protocolOf } from '../istio/ports.ts';
@@ -15,6 +14,7 @@ import { namesOf } from '../istio/routes.ts';
 import { MeshmockError } from '../plan/error.ts';
 import type { Call, Plan } from '../plan/plan.ts';
 import type { AssertedRequest } from './asserted-route.ts';
+import { addressOf } from './bed-way.ts';
 import { type ProxyCounts, proxyCounts } from './clusters.ts';
 import { clientName, type Entrance, entrancesOf, entranceTitle, gatewayOf } from './entrances.ts';
 import type { MeshRoutes, WayIn } from './mesh-routes.ts';
@@ -126,10 +126,6 @@ export class BedRoutes implements MeshRoutes {
 
 function answerPlan(uri: string): Plan {
   return { kind: 'answer', directives: [], uri };
-}
-
-function addressOf({ host, port }: MachinePort): { readonly host: string; readonly port: number } {
-  return { host: host === '' ? 'localhost' : host, port };
 }
 
 /** 80, as of every URL without a port, where it has that. */

@@ -27,7 +27,7 @@ export function bedWay(
   return {
     target: {
       scheme: protocol,
-      address: { host: port.host === '' ? 'localhost' : port.host, port: port.port },
+      address: addressOf(port),
       ...(host === undefined ? {} : { authority: host }),
       plan,
       path: formatPath(plan),
@@ -35,6 +35,11 @@ export function bedWay(
     headers,
     connectTo: [],
   };
+}
+
+/** Where a port of this machine is called; no host is any. */
+export function addressOf({ host, port }: MachinePort): Way['target']['address'] {
+  return { host: host === '' ? 'localhost' : host, port };
 }
 
 /** To a gateway's port bytes are passed on: it hears by itself which protocol they are. */

@@ -1,3 +1,4 @@
+import { isDestinationRule } from '../istio/destination-rule.ts';
 import type { Manifest } from '../istio/manifest.ts';
 import type { KubeObject } from '../istio/objects.ts';
 import { isApiRoute } from '../istio/route-names.ts';
@@ -6,7 +7,7 @@ import type { Finding, Part } from './finding.ts';
 import { MetRoutes } from './met-routes.ts';
 import { isAuthorizationPolicy, ruleFindings } from './policy-coverage.ts';
 import { apiRouteFindings, routeFindings } from './route-coverage.ts';
-import { isDestinationRule, subsetFindings } from './subset-coverage.ts';
+import { subsetFindings } from './subset-coverage.ts';
 import type { Met } from './traffic.ts';
 
 export interface Coverage {

@@ -1,17 +1,8 @@
+import type { DestinationRule } from '../istio/destination-rule.ts';
 import type { Manifest } from '../istio/manifest.ts';
-import { groupOf, type KubeObject } from '../istio/objects.ts';
 import { parseCluster } from './clusters.ts';
 import { type Finding, titleOf } from './finding.ts';
 import { fullHost } from './route-config.ts';
-
-/** Istio's DestinationRule, as much as is looked at. */
-export interface DestinationRule extends KubeObject {
-  spec: { host?: string; subsets?: { name: string }[]; exportTo?: string[]; workloadSelector?: unknown };
-}
-
-export function isDestinationRule(object: KubeObject): object is DestinationRule {
-  return object.kind === 'DestinationRule' && groupOf(object) === 'networking.istio.io';
-}
 
 /**
  * The subsets of a DestinationRule that no request was sent to.
@@ -47,10 +38,10 @@ function inForce(all: readonly DestinationRule[], host: string): DestinationRule
   const about = all.filter((rule) => isAbout(rule, host));
   const isBeaten = (rule: DestinationRule): boolean =>
     about.some(
-      ({ metadata, spec: { host: other = '', exportTo, workloadSelector } }) =>
+      ({ metadata, spec: { host: other, exportTo, workloadSelector } }) =>
         metadata.namespace === rule.metadata.namespace &&
-        (rule.spec.host ?? '').startsWith('*') &&
-        (!other.startsWith('*') || other.length > (rule.spec.host ?? '').length) &&
+        rule.spec.host.startsWith('*') &&
+        (!other.startsWith('*') || other.length > rule.spec.host.length) &&
         exportTo === undefined &&
         workloadSelector === undefined,
     );
@@ -58,7 +49,7 @@ function inForce(all: readonly DestinationRule[], host: string): DestinationRule
 }
 
 /** Whether a rule is about a host, which is given in full. */
-function isAbout({ metadata, spec: { host = '' } }: DestinationRule, name: string): boolean {
+function isAbout({ metadata, spec: { host } }: DestinationRule, name: string): boolean {
   const full = fullHost(host, metadata.namespace ?? 'default');
   return host.startsWith('*') ? name.endsWith(host.slice(1)) : name === full;
 }

@@ -1,3 +1,4 @@
+import { type DestinationRule, isDestinationRule } from './destination-rule.ts';
 import { missingServices, type Names } from './missing-services.ts';
 import type { KubeObject, Labels, Service, Workload } from './objects.ts';
 import { selects } from './objects.ts';
@@ -33,7 +34,7 @@ export function fillObjects({ services, workloads, config, namespaces }: Applied
     if (!runs) made.push(deploymentFor(service, name, labels));
   };
   // Subsets first: a pod of one stands behind its Service as well.
-  for (const rule of config.filter(({ kind }) => kind === 'DestinationRule') as DestinationRule[]) {
+  for (const rule of config.filter(isDestinationRule)) {
     const service = serviceOf(rule, all);
     const { selector } = service?.spec ?? {};
     if (service === undefined || selector === undefined) continue;
@@ -43,10 +44,6 @@ export function fillObjects({ services, workloads, config, namespaces }: Applied
   for (const service of all)
     if (service.spec.selector !== undefined) add(service, service.metadata.name, service.spec.selector);
   return [...madeServices, ...made, ...entries.flatMap(externalMock)];
-}
-
-interface DestinationRule extends KubeObject {
-  spec: { host: string; subsets?: { name: string; labels?: Record<string, string> }[] };
 }
 
 interface ServiceEntry extends KubeObject {

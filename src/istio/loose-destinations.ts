@@ -1,14 +1,9 @@
+import { type DestinationRule, isDestinationRule } from './destination-rule.ts';
 import { type Gateway, isIstioGateway } from './gateways.ts';
 import { noSuchHost, type Selectable, unknownHosts } from './known-hosts.ts';
 import type { KubeObject, Service } from './objects.ts';
 import { namesOf } from './routes.ts';
-import type { VirtualService } from './virtual-service.ts';
-
-interface Destination {
-  readonly host: string;
-  readonly subset?: string;
-  readonly port?: { readonly number: number };
-}
+import type { Destination, VirtualService } from './virtual-service.ts';
 
 /** Destinations of a VirtualService to which no proxy knows a way: istiod takes them, and requests get a 503. */
 export function looseDestinations(object: VirtualService, namespace: string, there: Selectable): string[] {
@@ -38,8 +33,10 @@ function undefinedSubset(
     const names = service === undefined ? [host] : namesOf(service, metadata.namespace ?? namespace);
     return spec.host.includes('*') || names.includes(spec.host);
   };
-  const rules = config.filter(({ kind }) => kind === 'DestinationRule') as DestinationRule[];
-  const subsets = rules.filter(isAbout).flatMap(({ spec }) => spec.subsets ?? []);
+  const subsets = config
+    .filter(isDestinationRule)
+    .filter(isAbout)
+    .flatMap(({ spec }) => spec.subsets ?? []);
   if (subsets.some(({ name }) => name === subset)) return [];
   return [`no DestinationRule has the subset ${subset} of ${host}: a request that is sent there is refused`];
 }
@@ -70,8 +67,4 @@ function isBoundTo(
   { metadata: { name, namespace = 'default' } }: Gateway,
 ): boolean {
   return gateways.some((gateway) => gateway === `${namespace}/${name}` || (gateway === name && namespace === own));
-}
-
-interface DestinationRule extends KubeObject {
-  spec: { host: string; subsets?: { name: string }[] };
 }

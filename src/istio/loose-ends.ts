@@ -1,3 +1,4 @@
+import { type DestinationRule, isDestinationRule } from './destination-rule.ts';
 import { type LabelledPod, noSuchHost, type Selectable, unknownHosts } from './known-hosts.ts';
 import { looseDestinations } from './loose-destinations.ts';
 import { isService, type KubeObject, type Labels, selects, titleOf } from './objects.ts';
@@ -30,11 +31,8 @@ function messagesOf(object: KubeObject, there: Selectable): string[] {
   if (!/^(?:networking|security|telemetry|extensions)\.istio\.io\//.test(object.apiVersion)) return [];
   if (isVirtualService(object))
     return [...unmet(meshHosts(object), namespace, there), ...looseDestinations(object, namespace, there)];
-  if (object.kind === 'DestinationRule')
-    return [
-      ...unmet([(object as DestinationRule).spec.host], namespace, there),
-      ...idleSubsets(object as DestinationRule, namespace, there),
-    ];
+  if (isDestinationRule(object))
+    return [...unmet([object.spec.host], namespace, there), ...idleSubsets(object, namespace, there)];
   const selector = workloadSelector(object);
   return namespace === rootNamespace ? unselected(selector, pods, '') : unselected(selector, own, ` in ${namespace}`);
 }
@@ -71,10 +69,6 @@ function parentServices({ spec }: KubeObject): string[] {
   return parentRefs
     .filter(({ group, kind }) => group === '' && kind === 'Service')
     .map((parent) => (parent.namespace === undefined ? parent.name : `${parent.name}.${parent.namespace}.svc`));
-}
-
-interface DestinationRule extends KubeObject {
-  spec: { host: string; subsets?: { name: string; labels?: Record<string, string> }[] };
 }
 
 /** Those of a Service; who stands behind other hosts, no selector says. */

@@ -8,11 +8,17 @@ export interface VirtualService extends KubeObject {
 export interface HttpRoute {
   name?: string;
   match?: RouteMatch[] | null;
-  route?: { destination: { host: string; subset?: string; port?: { number: number } } }[] | null;
+  route?: { destination: Destination }[] | null;
   redirect?: unknown;
   directResponse?: unknown;
   rewrite?: { uri?: string; authority?: string; uriRegexRewrite?: { match: string; rewrite: string } };
   delegate?: { name: string; namespace?: string };
+}
+
+export interface Destination {
+  host: string;
+  subset?: string;
+  port?: { number: number };
 }
 
 export interface RouteMatch {

@@ -5,7 +5,8 @@ import { BedMesh } from '../../src/cases/bed-mesh.ts';
 import type { Phase } from '../../src/cases/mesh-under-test.ts';
 import { parseCaseFile } from '../../src/cli/case-file.ts';
 import { readManifestSources } from '../../src/cli/manifest-sources.ts';
-import { type BlockKind, type Example, examplesOf, root, runWith } from '../repo/readme.ts';
+import { runWith } from '../repo/examples.ts';
+import { type BlockKind, type Example, examplesOf, root } from '../repo/pages.ts';
 
 /** Those that can be run here. */
 export const labs = globSync('istio/labs/*/test.yaml', { cwd: root })

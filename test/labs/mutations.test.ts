@@ -11,7 +11,7 @@ import { FilesRun } from '../../src/cli/files-run.ts';
 import { readManifestSources } from '../../src/cli/manifest-sources.ts';
 import { readTestSettings } from '../../src/cli/test-options.ts';
 import { TestReport } from '../../src/cli/test-report.ts';
-import { root } from '../repo/readme.ts';
+import { root } from '../repo/pages.ts';
 import { type Mutation, mutations } from './mutations.ts';
 
 describe('a mutation of what a lab applies is caught by a case of the lab', () => {

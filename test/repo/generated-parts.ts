@@ -1,0 +1,10 @@
+/** The parts of the docs that follow from the code. */
+import { flagTableOf, tableOf } from '../../src/cli/options.ts';
+import { serveSchema } from '../../src/cli/serve-options.ts';
+import { testSchema } from '../../src/cli/test-options.ts';
+
+/** Text of each generated part, by the name in its comments. */
+export const generatedParts: Readonly<Record<string, string>> = {
+  options: `${tableOf(serveSchema)}\n`,
+  'test options': `${flagTableOf(testSchema)}\n`,
+};

@@ -1,18 +1,12 @@
 /** Runs the commands that the docs show of a local mesh: in the demo, page by page. */
-import { masked, runWith } from '../repo/examples.ts';
-import { type BlockKind, type Example, examplesOf, type Page } from '../repo/pages.ts';
+import { masked, type PageRun, runPages, runWith } from '../repo/examples.ts';
+import type { BlockKind, Page } from '../repo/pages.ts';
 import { demoWorkloads, startBed } from './bed.ts';
 
 export const blockKind: BlockKind = 'console istio';
 
-/** A page's examples, with the outputs that they print now. */
-export interface PageRun {
-  readonly page: Page;
-  readonly examples: readonly (Example & { readonly printed: string })[];
-}
-
 /** Runs the examples of pages. Each page must leave the mesh as it found it. */
-export async function runPages(pages: readonly Page[]): Promise<PageRun[]> {
+export async function runIstioPages(pages: readonly Page[]): Promise<PageRun[]> {
   await using bed = await startBed([demoWorkloads, 'istio/demo/ingress.yaml']);
   const places = [
     ['localhost:8080', bed.http('gateway')],
@@ -20,20 +14,10 @@ export async function runPages(pages: readonly Page[]): Promise<PageRun[]> {
     ['http://localhost:16686', bed.jaeger],
     ['npx meshmock istio', `"${process.execPath}" dist/cli/main.js istio`],
   ] as const;
-  const print = async ({ command }: Example): Promise<string> => {
+  return await runPages(pages, blockKind, async (command) => {
     const inThisMesh = command.replace(/istio (apply|delete)/, `istio $1 --mesh ${bed.mesh.name}`);
     return withoutProgress((await runWith(inThisMesh, places)).output);
-  };
-  const runs: PageRun[] = [];
-  for (const page of pages) {
-    const examples = examplesOf(page.text, blockKind);
-    // Once before, so that no output is that of a process's first request.
-    for (const example of examples) await print(example);
-    const printed: (Example & { readonly printed: string })[] = [];
-    for (const example of examples) printed.push({ ...example, printed: await print(example) });
-    runs.push({ page, examples: printed });
-  }
-  return runs;
+  });
 }
 
 /** Removes lines of progress, which a terminal erases. */
@@ -46,7 +30,6 @@ export function maskedMesh(output: string): string {
   return masked(output)
     .replaceAll(/proxy [\d.]+ ms/g, 'proxy T ms')
     .replaceAll(/\b\d+\.\d s\b/g, 'T s')
-    .replaceAll(/[0-9a-f]{32}/g, 'TRACE')
     .replaceAll(/-[0-9a-f]{9}-[0-9a-f]{5}\b/g, '-POD')
     .replaceAll(/ +$/gm, '');
 }

@@ -3,9 +3,9 @@
  * outputs into the pages.
  */
 import { chosenPages, withOutputs, writePage } from '../repo/pages.ts';
-import { blockKind, runPages } from './docs.ts';
+import { blockKind, runIstioPages } from './docs.ts';
 
-for (const { page, examples } of await runPages(chosenPages(process.argv.slice(2)))) {
+for (const { page, examples } of await runIstioPages(chosenPages(process.argv.slice(2)))) {
   const outputs = examples.map(({ printed }) => printed);
   writePage({ ...page, text: withOutputs(page.text, outputs, blockKind) });
 }

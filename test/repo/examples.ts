@@ -1,7 +1,7 @@
 /** Runs the commands that the docs show, against the meshes that the docs name. */
 import { execFile } from 'node:child_process';
 import { cleanEnv, type Program, startProgram } from '../program.ts';
-import { root } from './pages.ts';
+import { type BlockKind, type Example, examplesOf, type Page, root } from './pages.ts';
 
 /** Real ports of the docs' meshes: the docs say 8080 and 9090 for the demo, and 8180 for octopus. */
 export interface Meshes {
@@ -57,6 +57,34 @@ export function runWith(
   });
 }
 
+/** A page's examples, with the outputs that they print now. */
+export interface PageRun {
+  readonly page: Page;
+  readonly examples: readonly (Example & { readonly printed: string })[];
+}
+
+/**
+ * Runs the examples of pages, each page twice: so that no output is that of a process's first request.
+ *
+ * @param kind blocks to run
+ * @param print runs one command and returns its output
+ */
+export async function runPages(
+  pages: readonly Page[],
+  kind: BlockKind,
+  print: (command: string) => Promise<string>,
+): Promise<PageRun[]> {
+  const runs: PageRun[] = [];
+  for (const page of pages) {
+    const examples = examplesOf(page.text, kind);
+    for (const { command } of examples) await print(command);
+    const printed: (Example & { readonly printed: string })[] = [];
+    for (const example of examples) printed.push({ ...example, printed: await print(example.command) });
+    runs.push({ page, examples: printed });
+  }
+  return runs;
+}
+
 /** Masks what differs from run to run: times and their bars, ids, the version of curl, and which pod answered. */
 export function masked(output: string): string {
   return output
@@ -67,7 +95,9 @@ export function masked(output: string): string {
     .replaceAll(/WebServer V\d/g, 'WebServer V')
     .replaceAll(/webserver-v\d-\d with/g, 'POD with')
     .replaceAll(/webserver v\d \(webserver-v\d-\d\)/g, 'webserver V (POD)')
-    .replaceAll(/"(startMs|durationMs|x-meshmock-deadline-ms)": "?[\d.]+"?/g, '"$1": N')
+    .replaceAll(/"(startMs|durationMs|x-meshmock-deadline-ms|min|mean|p\d\d|max)": "?[\d.]+"?/g, '"$1": N')
     .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/g, 'ID')
+    .replaceAll(/\b[0-9a-f]{32}\b/g, 'TRACE')
+    .replaceAll(/"spanId": "[0-9a-f]{16}"/g, '"spanId": "SPAN"')
     .replaceAll(/curl\/[\d.]+/g, 'curl/V');
 }

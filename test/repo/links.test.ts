@@ -4,6 +4,8 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { readDocs, readPage, root } from './pages.ts';
 
+const longestReadmeBytes = 10 * 1024;
+
 const linkedPages = globSync(['*.md', 'docs/*.md', 'istio/**/*.md', 'kubernetes/*.md'], { cwd: root })
   .sort()
   .map(readPage);
@@ -64,4 +66,8 @@ test('every page of docs/ is reachable from README.md', () => {
     [...docs.keys()].filter((file) => !reached.has(file)),
     [],
   );
+});
+
+test('README.md is at most 10 KB', () => {
+  assert.ok(Buffer.byteLength(readPage('README.md').text) <= longestReadmeBytes);
 });

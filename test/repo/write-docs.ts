@@ -3,19 +3,19 @@
  * the generated tables into the pages.
  */
 import { directivePart, directiveRowsOf, seenOf, withDirectiveRows } from './directive-table.ts';
-import { type Meshes, run, startMeshes } from './examples.ts';
+import { type Meshes, run, runPages, startMeshes } from './examples.ts';
 import { generatedParts } from './generated-parts.ts';
-import { chosenPages, examplesOf, partsOf, withOutputs, withPart, writePage } from './pages.ts';
+import { chosenPages, partsOf, withOutputs, withPart, writePage } from './pages.ts';
 
 await using meshes = await startMeshes();
-const pages = chosenPages(process.argv.slice(2));
-// Twice before, so that no output is that of a process's first request.
-const commands = pages.flatMap(({ text }) => examplesOf(text)).map(({ command }) => command);
-for (const command of [...commands, ...commands]) await run(command, meshes);
-for (const { file, text } of pages) {
-  const outputs: string[] = [];
-  for (const { command } of examplesOf(text)) outputs.push((await run(command, meshes)).output);
-  writePage({ file, text: await withTables(withOutputs(text, outputs), meshes) });
+const runs = await runPages(
+  chosenPages(process.argv.slice(2)),
+  'console',
+  async (command) => (await run(command, meshes)).output,
+);
+for (const { page, examples } of runs) {
+  const outputs = examples.map(({ printed }) => printed);
+  writePage({ ...page, text: await withTables(withOutputs(page.text, outputs), meshes) });
 }
 
 async function withTables(text: string, meshes: Meshes): Promise<string> {

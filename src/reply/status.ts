@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../plan/error.ts';
+import type { ErrorCode } from '../error/meshmock-error.ts';
 import { type GrpcStatusName, grpcStatusNames } from '../plan/plan.ts';
 import type { CallErrorCode, CallResult } from './reply.ts';
 

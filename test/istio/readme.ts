@@ -1,6 +1,6 @@
 /** What the README shows of a mesh without a cluster: run in the demo, in the page's order. */
 import { type BlockKind, type Example, examplesOf, masked, readReadme, runWith } from '../repo/readme.ts';
-import { demoWorkloads, startBed } from './bed.ts';
+import { demoWorkloads, startBed } from './local-mesh.ts';
 
 export const blockKind: BlockKind = 'console istio';
 

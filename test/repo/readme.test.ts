@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import { namedMeshes } from '../../src/cli/meshes.ts';
-import { flagTableOf, tableOf } from '../../src/cli/options.ts';
-import { serveSchema } from '../../src/cli/serve-options.ts';
-import { testSchema } from '../../src/cli/test-options.ts';
+import { flagTableOf, tableOf } from '../../src/cli/options/options.ts';
+import { serveSchema } from '../../src/cli/serve/serve-options.ts';
+import { testSchema } from '../../src/cli/test/test-options.ts';
+import { namedMeshes } from '../../src/cli/up/named-meshes.ts';
 import { directiveRowsOf, examplesOf, type Meshes, masked, readReadme, run, seenOf, startMeshes } from './readme.ts';
 
 suite('what the README shows is so (npm run readme writes it)', () => {

@@ -1,9 +1,9 @@
 /** `npm run readme`: runs the README's commands, and writes in what they print and the tables that follow from the code. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { flagTableOf, tableOf } from '../../src/cli/options.ts';
-import { serveSchema } from '../../src/cli/serve-options.ts';
-import { testSchema } from '../../src/cli/test-options.ts';
+import { flagTableOf, tableOf } from '../../src/cli/options/options.ts';
+import { serveSchema } from '../../src/cli/serve/serve-options.ts';
+import { testSchema } from '../../src/cli/test/test-options.ts';
 import {
   directiveRowsOf,
   examplesOf,

@@ -3,6 +3,7 @@
 import module from 'node:module';
 import { constants } from 'node:os';
 import path from 'node:path';
+import { exitCodeOf } from '../error/exit-codes.ts';
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { errorText } from './output/error-text.ts';
 
@@ -19,10 +20,6 @@ const help = `meshmock: a mock service for exploring a service mesh
   meshmock plan TEXT      a plan from any form to any other: path, json, curl, grpcurl
 
 Each takes --help.`;
-
-const usageExitCode = 2;
-/** An error of ours (sysexits.h, EX_SOFTWARE): no expectation that failed. */
-const internalExitCode = 70;
 
 interface Command {
   readonly help: string;
@@ -74,10 +71,10 @@ function print(text: string): void {
 function fail(error: unknown): void {
   if (error instanceof MeshmockError) {
     process.stderr.write(`${errorText(error)}\n`);
-    process.exitCode = usageExitCode;
+    process.exitCode = exitCodeOf[error.code];
   } else {
     process.stderr.write(`meshmock: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-    process.exitCode = internalExitCode;
+    process.exitCode = exitCodeOf.internal;
   }
 }
 

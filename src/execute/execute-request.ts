@@ -132,7 +132,7 @@ function stopSignal({ request, allowance, arrivedAt }: Run): DeadlineSignal {
 }
 
 function refused(error: MeshmockError): RequestOutcome {
-  return { status: statusOfError[error.code], error: requestError(error), isPlain: false };
+  return { status: statusOfError(error), error: requestError(error), isPlain: false };
 }
 
 function readPlan(source: PlanSource, limits: Allowance): Plan {

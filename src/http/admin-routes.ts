@@ -52,6 +52,6 @@ function explain(path: string, service: Service): { status: number; explanation:
     return { status: 200, explanation };
   } catch (error) {
     if (!(error instanceof MeshmockError)) throw error;
-    return { status: statusOfError[error.code], explanation: { error: requestError(error) } };
+    return { status: statusOfError(error), explanation: { error: requestError(error) } };
   }
 }

@@ -50,7 +50,7 @@ function refuse(service: Service, request: FastifyRequest, reply: FastifyReply, 
 }
 
 function refusalOf(service: Service, error: MeshmockError): Reply {
-  return { ...service.identity, status: statusOfError[error.code], error: requestError(error) };
+  return { ...service.identity, status: statusOfError(error), error: requestError(error) };
 }
 
 const longestReadMs = 1000;

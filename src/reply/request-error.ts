@@ -1,3 +1,4 @@
+import { requestErrorCodeOf } from '../error/error-code.ts';
 import type { MeshmockError } from '../error/meshmock-error.ts';
 import { caretLines } from '../error/text-place.ts';
 import { shownUri } from './redaction.ts';
@@ -5,9 +6,9 @@ import type { RequestError } from './reply.ts';
 
 /** An error as a reply shows it. */
 export function requestError(error: MeshmockError): RequestError {
-  const { code, message, place, field } = error;
+  const { message, place, field } = error;
   return {
-    code,
+    code: requestErrorCodeOf(error.code),
     message,
     ...(place === undefined
       ? {}

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
+import { failedExitCode, noAnswerExitCode } from '../../error/exit-codes.ts';
 import type { Client } from '../../execute/client.ts';
 import type { Verdict } from '../../expect/check.ts';
 import { headerFields } from '../../plan/plan.ts';
@@ -34,7 +35,7 @@ An expectation is  [not] [SERVICE | CALLER->SERVICE]  and one of
 
 Exit code: 0, 1 when an expectation does not hold or a trace is not whole, 2 when the command is wrong, 3 when nobody answers.`;
 
-const exitCodes = { passed: 0, failed: 1, unreachable: 3 } as const;
+const exitCodes = { passed: 0, failed: failedExitCode, unreachable: noAnswerExitCode } as const;
 
 const longestPauseMs = 500;
 const leastPauseMs = 50;

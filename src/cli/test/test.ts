@@ -4,6 +4,7 @@ import type { CaseFile } from '../../cases/case.ts';
 import type { MeshUnderTest } from '../../cases/mesh-under-test.ts';
 import { LiveMesh } from '../../cases/meshes/live-mesh.ts';
 import { LocalMesh, localMeshName } from '../../cases/meshes/local-mesh.ts';
+import { exitCodeOf, failedExitCode, noAnswerExitCode } from '../../error/exit-codes.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { checkMachine } from '../../istio/tools.ts';
 import { printable } from '../../reply/text.ts';
@@ -31,7 +32,12 @@ mesh, or no case could be tried; 3 when nobody answers.`;
 
 const command = 'meshmock test';
 
-const exitCodes = { passed: 0, failed: 1, untried: 2, unreachable: 3 } as const;
+const exitCodes = {
+  passed: 0,
+  failed: failedExitCode,
+  untried: exitCodeOf.usage,
+  unreachable: noAnswerExitCode,
+} as const;
 
 /**
  * Runs the cases of files, prints what came of them, and sets the exit code.

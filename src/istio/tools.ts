@@ -4,7 +4,7 @@ import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { MeshmockError } from '../plan/error.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 
 /** Where the real programs lie that a bed is made of. */
 export interface InstalledTools {
@@ -62,7 +62,7 @@ function isOnPath(name: string): boolean {
   });
 }
 
-const ownScript = new URL('../../src/istio/tools/install.sh', import.meta.url);
+const ownScript = new URL('./tools/install.sh', import.meta.url);
 
 /**
  * Gives the folders of tools, built first where they are not in the cache; what that does is shown on standard error.
@@ -95,7 +95,7 @@ export async function installTools<Name extends string>(
 }
 
 /** All that a bed needs. */
-export async function installBedTools(signal: AbortSignal): Promise<InstalledTools> {
+export async function installMeshTools(signal: AbortSignal): Promise<InstalledTools> {
   const { istio, envoy, jaeger, kubernetes } = await installTools(['istio', 'envoy', 'jaeger', 'kubernetes'], signal);
   return {
     istiod: path.join(istio, 'pilot-discovery'),

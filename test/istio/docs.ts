@@ -1,7 +1,7 @@
 /** Runs the commands that the docs show of a local mesh: in the demo, page by page. */
 import { masked, type PageRun, runPages, runWith } from '../repo/examples.ts';
 import type { BlockKind, Page } from '../repo/pages.ts';
-import { demoWorkloads, startBed } from './bed.ts';
+import { demoWorkloads, startBed } from './local-mesh.ts';
 
 export const blockKind: BlockKind = 'console istio';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, suite, test } from 'node:test';
-import { parseCaseFile } from '../../src/cli/case-file.ts';
+import { parseCaseFile } from '../../src/cli/files/case-file.ts';
 import { root } from '../repo/pages.ts';
 import { maskedMesh, maskedVersion } from './docs.ts';
 import { LabBed, labs, pageOf } from './labs.ts';

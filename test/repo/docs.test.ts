@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import { namedMeshes } from '../../src/cli/meshes.ts';
+import { namedMeshes } from '../../src/cli/up/named-meshes.ts';
 import { directivePart, directiveRowsOf, seenOf } from './directive-table.ts';
 import { type Meshes, masked, run, startMeshes } from './examples.ts';
 import { generatedParts } from './generated-parts.ts';

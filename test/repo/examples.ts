@@ -68,6 +68,7 @@ export interface PageRun {
  *
  * @param kind blocks to run
  * @param print runs one command and returns its output
+ * @throws Error if an output has a stack trace: a defect must not get into a page
  */
 export async function runPages(
   pages: readonly Page[],
@@ -79,7 +80,11 @@ export async function runPages(
     const examples = examplesOf(page.text, kind);
     for (const { command } of examples) await print(command);
     const printed: (Example & { readonly printed: string })[] = [];
-    for (const example of examples) printed.push({ ...example, printed: await print(example.command) });
+    for (const example of examples) {
+      const output = await print(example.command);
+      if (/^ {4}at .+:\d+:\d+\)?$/m.test(output)) throw new Error(`${page.file}: ${example.command}\n${output}`);
+      printed.push({ ...example, printed: output });
+    }
     runs.push({ page, examples: printed });
   }
   return runs;

@@ -19,3 +19,9 @@ export function titleOf({ object: { kind, metadata } }: Pick<Manifest, 'object'>
     ? `${kind} ${metadata.name}`
     : `${kind} ${metadata.name} of ${metadata.namespace}`;
 }
+
+/** Parts of the manifests that no request met. */
+export interface Coverage {
+  readonly untested: readonly Part[];
+  readonly unknown: readonly (Part & { readonly reason: string })[];
+}

@@ -1,6 +1,6 @@
+import type { CallRoute } from '../send/request-batch.ts';
 import type { AssertedRequest } from './asserted-route.ts';
 import type { ProxyCounts } from './clusters.ts';
-import type { Way } from './mesh-under-test.ts';
 import type { RouteConfig } from './route-config.ts';
 
 /** A mesh of which the routes that requests take can be seen. */
@@ -19,4 +19,4 @@ export interface MeshRoutes {
 }
 
 /** A way in, or why there is none. */
-export type WayIn = { readonly title: string } & ({ readonly way: Way } | { readonly closed: string });
+export type WayIn = { readonly title: string } & ({ readonly way: CallRoute } | { readonly closed: string });

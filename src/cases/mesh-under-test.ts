@@ -1,13 +1,10 @@
+import type { CallRoute } from '../send/request-batch.ts';
 import type { Case, CaseFile, Given } from './case.ts';
-import type { Coverage } from './coverage.ts';
+import type { Coverage } from './finding.ts';
 import type { MeshRoutes } from './mesh-routes.ts';
-import type { RoundSettings } from './round.ts';
 
 /** Which manifests of a file are there: those without its change, or all. */
 export type Phase = 'before' | 'after';
-
-/** How a case is sent, so that the service that begins it carries out its plan. */
-export type Way = Pick<RoundSettings, 'target' | 'method' | 'headers' | 'connectTo' | 'unwrap'>;
 
 /** A mesh that cases are tried on. */
 export interface MeshUnderTest extends AsyncDisposable {
@@ -17,7 +14,7 @@ export interface MeshUnderTest extends AsyncDisposable {
    * @returns what somebody should know of them
    * @throws MeshmockError `usage` when something is refused
    */
-  become(file: CaseFile, phase: Phase, signal: AbortSignal): Promise<readonly string[]>;
+  applyPhase(file: CaseFile, phase: Phase, signal: AbortSignal): Promise<readonly string[]>;
   /** How routes are seen, where that can be done: once it has the manifests of a file. */
   readonly routes: MeshRoutes | undefined;
   /**
@@ -27,11 +24,11 @@ export interface MeshUnderTest extends AsyncDisposable {
   /** Why a case cannot be tried on it, if so. */
   cannotTry(testCase: Case, phase: Phase): string | undefined;
   /** @throws MeshmockError `usage` when there is no service that could begin it */
-  wayOf(testCase: Case): Way;
+  routeOf(testCase: Case): CallRoute;
   /**
    * Makes workloads sick, until what it gives is disposed of.
    *
    * @throws MeshmockError `usage` when there are no such workloads
    */
-  sicken(given: readonly Given[], signal: AbortSignal): Promise<AsyncDisposable>;
+  injectFaults(given: readonly Given[], signal: AbortSignal): Promise<AsyncDisposable>;
 }

@@ -1,13 +1,14 @@
 import { setTimeout } from 'node:timers/promises';
-import { MeshmockError } from '../plan/error.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
+import type { CallRoute } from '../send/request-batch.ts';
+import { openClient, type RequestBatch, sendBatch } from '../send/request-batch.ts';
 import type { Case } from './case.ts';
-import type { MeshUnderTest, Way } from './mesh-under-test.ts';
-import { callRound, openClient, type Round } from './round.ts';
+import type { MeshUnderTest } from './mesh-under-test.ts';
 
 /** What a case came to. */
 export interface CaseRun {
-  readonly way: Way;
-  readonly round: Round;
+  readonly way: CallRoute;
+  readonly round: RequestBatch;
   /** Whether every expectation holds. */
   readonly holds: boolean;
   /** What cannot be seen of what is asserted, with the reasons. */
@@ -29,8 +30,8 @@ export async function runCase(
   onAnswer: () => void,
   stop: AbortSignal,
 ): Promise<CaseRun> {
-  const way = mesh.wayOf(testCase);
-  await using _sick = await mesh.sicken(testCase.given, stop);
+  const way = mesh.routeOf(testCase);
+  await using _sick = await mesh.injectFaults(testCase.given, stop);
   const once = async (): Promise<CaseRun> => {
     const round = await fresh(testCase, way, userAgent, onAnswer, stop);
     const holds = round.verdicts.every(({ passed }) => passed) && (round.isAnswered || round.isExpected);
@@ -63,14 +64,14 @@ export async function retried<T>(
 /** On connections of its own: those of the round before lead to the pods of then. */
 async function fresh(
   { method, repeat, concurrency, timeoutMs, expectations }: Case,
-  way: Way,
+  way: CallRoute,
   userAgent: string,
   onAnswer: () => void,
   stop: AbortSignal,
-): Promise<Round> {
+): Promise<RequestBatch> {
   const client = await openClient(way.target.scheme);
   try {
-    return await callRound(
+    return await sendBatch(
       { method, ...way, repeat, concurrency, timeoutMs, expectations },
       client,
       userAgent,

@@ -3,8 +3,9 @@
 import module from 'node:module';
 import { constants } from 'node:os';
 import path from 'node:path';
-import { MeshmockError } from '../plan/error.ts';
-import { errorText } from './error-text.ts';
+import { exitCodeOf } from '../error/exit-codes.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
+import { errorText } from './output/error-text.ts';
 
 const oldestNode = 24;
 
@@ -20,10 +21,6 @@ const help = `meshmock: a mock service for exploring a service mesh
 
 Each takes --help.`;
 
-const usageExitCode = 2;
-/** An error of ours (sysexits.h, EX_SOFTWARE): no expectation that failed. */
-const internalExitCode = 70;
-
 interface Command {
   readonly help: string;
   readonly run: (args: readonly string[]) => void | Promise<void>;
@@ -31,15 +28,18 @@ interface Command {
 
 /** Commands are loaded when they are called for: each needs other things, and starting is to be quick. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
-  up: () => import('./up.ts').then(({ up, upHelp }) => ({ help: upHelp, run: up })),
-  serve: () => import('./serve.ts').then(({ serve, serveHelp }) => ({ help: serveHelp, run: serve })),
-  call: () => import('./call.ts').then(({ call, callHelp }) => ({ help: callHelp, run: call })),
-  test: () => import('./test.ts').then(({ test, testHelp }) => ({ help: testHelp, run: test })),
-  istio: () => import('./istio.ts').then(({ istio, istioHelp }) => ({ help: istioHelp, run: istio })),
+  up: () => import('./up/up.ts').then(({ up, upHelp }) => ({ help: upHelp, run: up })),
+  serve: () => import('./serve/serve.ts').then(({ serve, serveHelp }) => ({ help: serveHelp, run: serve })),
+  call: () => import('./call/call.ts').then(({ call, callHelp }) => ({ help: callHelp, run: call })),
+  test: () => import('./test/test.ts').then(({ test, testHelp }) => ({ help: testHelp, run: test })),
+  istio: () => import('./istio/istio.ts').then(({ istio, istioHelp }) => ({ help: istioHelp, run: istio })),
   manifests: () =>
-    import('./manifests.ts').then(({ manifests, manifestsHelp }) => ({ help: manifestsHelp, run: manifests })),
+    import('./manifests/manifests.ts').then(({ manifests, manifestsHelp }) => ({
+      help: manifestsHelp,
+      run: manifests,
+    })),
   plan: () =>
-    import('./plan.ts').then(({ plan, planHelp }) => ({
+    import('./plan/plan.ts').then(({ plan, planHelp }) => ({
       help: planHelp,
       run: async (args) => print(await plan(args)),
     })),
@@ -47,7 +47,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 
 async function run(command: string, args: readonly string[]): Promise<void> {
   if (['help', '--help', '-h'].includes(command)) return print(help);
-  if (command === '--version') return print((await import('./serve.ts')).programVersion());
+  if (command === '--version') return print((await import('./process/program-version.ts')).programVersion());
   const load = Object.hasOwn(commands, command) ? commands[command] : undefined;
   if (load === undefined)
     throw new MeshmockError('usage', `"${command}" is no command: there are ${Object.keys(commands).join(', ')}`);
@@ -58,8 +58,8 @@ async function run(command: string, args: readonly string[]): Promise<void> {
 }
 
 async function tellWhenStale(): Promise<void> {
-  const { isStale } = await import('./stale-build.ts');
-  const sources = path.join(import.meta.dirname, '../../src');
+  const { isStale } = await import('./process/stale-build.ts');
+  const sources = path.join(import.meta.dirname, '..');
   if (import.meta.filename.endsWith('.js') && isStale(import.meta.filename, sources))
     process.stderr.write('meshmock: the sources are newer than what was compiled and now runs: npm run build\n');
 }
@@ -71,10 +71,10 @@ function print(text: string): void {
 function fail(error: unknown): void {
   if (error instanceof MeshmockError) {
     process.stderr.write(`${errorText(error)}\n`);
-    process.exitCode = usageExitCode;
+    process.exitCode = exitCodeOf[error.code];
   } else {
     process.stderr.write(`meshmock: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-    process.exitCode = internalExitCode;
+    process.exitCode = exitCodeOf.internal;
   }
 }
 

@@ -1,6 +1,6 @@
-import { MeshmockError } from '../plan/error.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 import type { PlanLimits } from '../plan/plan.ts';
-import type { Headers } from '../reply/evidence.ts';
+import type { Headers } from '../reply/mesh-headers.ts';
 
 /** Headers that carry what is left of a cascade's limits from hop to hop. A client sets them to lower the limits. */
 export const allowanceHeaders = {

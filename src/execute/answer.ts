@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Header } from '../plan/plan.ts';
-import { calleeMesh, shownHeaders, shownUri } from '../reply/evidence.ts';
+import { calleeMesh } from '../reply/mesh-headers.ts';
+import { shownHeaders, shownUri } from '../reply/redaction.ts';
 import type { RawReply, Reply, RequestSeen } from '../reply/reply.ts';
 import { grpcStatusOf } from '../reply/status.ts';
-import type { Behaved } from './behave.ts';
-import { carryOut } from './carry-out.ts';
+import { roundMs } from './concurrency/round-ms.ts';
+import type { DirectiveEffects } from './directives/apply-directives.ts';
+import { executeRequest } from './execute-request.ts';
 import type { IncomingRequest, PlanSource } from './incoming.ts';
-import { roundMs } from './round.ts';
 import type { Service } from './service.ts';
 
 /** What a server is to do with a request. */
@@ -29,10 +30,10 @@ export async function answer(service: Service, request: IncomingRequest): Promis
   const requestId = headers['x-request-id'] ?? randomUUID();
   const seen: RequestSeen = { protocol, method, uri: shownUri(pathOf(request.plan)), headers: shownHeaders(headers) };
   const trace = service.tracing.startRequest({ protocol, method, uri: seen.uri, headers });
-  const behaved: Behaved = { done: [], headers: [], releases: [] };
+  const behaved: DirectiveEffects = { done: [], headers: [], releases: [] };
   const mesh = calleeMesh(headers);
   const received = { service, request, trace, requestId, arrivedAt };
-  const work = await trace.run(() => carryOut(received, seen, behaved, mesh.attempt ?? 1));
+  const work = await trace.run(() => executeRequest(received, seen, behaved, mesh.attempt ?? 1));
   for (const release of behaved.releases) release();
   const durationMs = roundMs(performance.now() - arrivedAt);
   const { traceId, spanId } = trace;

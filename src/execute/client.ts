@@ -1,5 +1,5 @@
 import type { Scheme } from '../plan/plan.ts';
-import type { Headers } from '../reply/evidence.ts';
+import type { Headers } from '../reply/mesh-headers.ts';
 import type { CallError, RawReply, Reply } from '../reply/reply.ts';
 
 /** Where a call goes and what it carries: all that a client of either protocol needs. */

@@ -1,4 +1,4 @@
-import { MeshmockError } from '../plan/error.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 import type { Address } from './client.ts';
 
 /** One `HOST:PORT:ADDR:PORT`; an empty part matches any, or keeps what it is. */

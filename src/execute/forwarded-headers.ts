@@ -1,4 +1,4 @@
-import type { Headers } from '../reply/evidence.ts';
+import type { Headers } from '../reply/mesh-headers.ts';
 import type { Protocol } from '../reply/reply.ts';
 
 /**

@@ -1,5 +1,5 @@
-import type { MeshmockError } from '../plan/error.ts';
-import type { Headers } from '../reply/evidence.ts';
+import type { MeshmockError } from '../error/meshmock-error.ts';
+import type { Headers } from '../reply/mesh-headers.ts';
 import type { Protocol } from '../reply/reply.ts';
 
 /** A request as a server decoded it. */

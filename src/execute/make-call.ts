@@ -1,12 +1,13 @@
 import { authorityOf, type Call, headerFields, isGrpc, methodOf } from '../plan/plan.ts';
-import { attemptHeader, callerMesh, shownHeaders } from '../reply/evidence.ts';
+import { attemptHeader, callerMesh } from '../reply/mesh-headers.ts';
 import { refusalOf } from '../reply/proxy-refusal.ts';
+import { shownHeaders } from '../reply/redaction.ts';
 import type { CallError, CallResult, RawReply } from '../reply/reply.ts';
 import { isFailed, outcomeOf } from '../reply/status.ts';
 import { allowanceHeaders, calleeTimeoutMs } from './allowance.ts';
-import { callWithin } from './call-within.ts';
+import { callWithTimeout } from './call-with-timeout.ts';
 import type { CallAnswer } from './client.ts';
-import { roundMs } from './round.ts';
+import { roundMs } from './concurrency/round-ms.ts';
 import type { Run } from './run-stages.ts';
 import type { Service } from './service.ts';
 
@@ -79,7 +80,7 @@ async function makeAttempt(
   };
   const client = service.clients[isGrpc(call.scheme) ? 'grpc' : 'http'];
   const answer = await callTrace.run(() =>
-    timeoutMs < leftMs ? callWithin(client, outgoing, stop) : client.call(outgoing, stop),
+    timeoutMs < leftMs ? callWithTimeout(client, outgoing, stop) : client.call(outgoing, stop),
   );
   callTrace.end({
     ...answerFacts(answer),

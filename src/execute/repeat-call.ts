@@ -1,8 +1,8 @@
 import type { CallError, CallResult, RawReply } from '../reply/reply.ts';
 import { isFailed } from '../reply/status.ts';
-import { inTurn } from './in-turn.ts';
+import { roundMs } from './concurrency/round-ms.ts';
+import { runConcurrently } from './concurrency/run-concurrently.ts';
 import { makeCall, type Step } from './make-call.ts';
-import { roundMs } from './round.ts';
 import type { Run } from './run-stages.ts';
 import { SummaryCollector } from './summary-collector.ts';
 
@@ -15,7 +15,7 @@ export async function repeatCall(run: Run, step: Step, stop: AbortSignal): Promi
   if (stop.aborted) return makeCall(run, step, stop);
   const startedAt = performance.now();
   const collector = new SummaryCollector();
-  await inTurn(
+  await runConcurrently(
     times,
     options.concurrency ?? 1,
     () => !stop.aborted,

@@ -1,24 +1,19 @@
 import type { Directive, PlanLimits } from '../plan/plan.ts';
 import type { Identity, Protocol, RequestSeen } from '../reply/reply.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
-import type { Chance } from './chance.ts';
 import type { Client } from './client.ts';
 import type { Dialler } from './connect-to.ts';
-import type { CpuBurner } from './cpu-burner.ts';
+import type { DirectiveResources } from './directives/apply-directives.ts';
 import type { HeaderForwarder } from './forwarded-headers.ts';
-import type { MemoryHold } from './memory-hold.ts';
-import type { Role } from './role.ts';
+import type { Role } from './octopus.ts';
 
 /** What all requests of one service share. */
-export interface Service {
+export interface Service extends DirectiveResources {
   readonly identity: Identity;
   readonly limits: PlanLimits;
   readonly role: Role;
   /** What it does with every request, before what the request asks for. */
   behaviour: readonly Directive[];
-  readonly chance: Chance;
-  readonly burner: CpuBurner;
-  readonly memory: MemoryHold;
   readonly forwarder: HeaderForwarder;
   readonly dialler: Dialler;
   readonly clients: Readonly<Record<Protocol, Client>>;

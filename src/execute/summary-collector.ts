@@ -1,6 +1,6 @@
 import { createHistogram } from 'node:perf_hooks';
-import { signedService, signedVersion } from '../reply/evidence.ts';
 import { openReply } from '../reply/json.ts';
+import { signedService, signedVersion } from '../reply/mesh-headers.ts';
 import {
   type CallResult,
   type Counts,
@@ -11,7 +11,7 @@ import {
   type Summary,
 } from '../reply/reply.ts';
 import { outcomeOf, verdictOf } from '../reply/status.ts';
-import { roundMs } from './round.ts';
+import { roundMs } from './concurrency/round-ms.ts';
 
 /** So many values are told apart in each count; what comes after them is counted together. */
 const mostValues = 1000;

@@ -1,5 +1,5 @@
-import { signedVersion } from '../reply/evidence.ts';
 import { incomingContext } from '../reply/incoming-context.ts';
+import { signedVersion } from '../reply/mesh-headers.ts';
 import type { CallResult, Counts, Reply, Summary } from '../reply/reply.ts';
 import { outcomeOf } from '../reply/status.ts';
 import type { Comparison, Fact } from './expectation.ts';

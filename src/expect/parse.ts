@@ -1,4 +1,4 @@
-import { MeshmockError } from '../plan/error.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 import { parseDurationMs } from '../plan/quantity.ts';
 import { answerers, callErrorCodes, refusalReasons } from '../reply/reply.ts';
 import {

@@ -1,5 +1,5 @@
 import type { Plan } from '../plan/plan.ts';
-import { signedService } from '../reply/evidence.ts';
+import { signedService } from '../reply/mesh-headers.ts';
 import type { CallerMesh, CallResult, RefusalReason, Reply } from '../reply/reply.ts';
 import { neverArrived } from '../reply/status.ts';
 import type { Edge } from './expectation.ts';

@@ -7,7 +7,7 @@ import {
   largestReplyBytes,
   type OutgoingCall,
 } from '../execute/client.ts';
-import { type Headers, signatureHeader } from '../reply/evidence.ts';
+import { type Headers, signatureHeader } from '../reply/mesh-headers.ts';
 import { type CallErrorCode, callMethod, type Reply } from '../reply/reply.ts';
 import { httpStatusOf } from '../reply/status.ts';
 import { callErrorOf } from './call-error.ts';

@@ -4,7 +4,7 @@ import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
 import protobuf from 'protobufjs';
 import type { PlanMessage } from '../plan/message.ts';
 import { deepestPlan } from '../plan/plan.ts';
-import type { Headers } from '../reply/evidence.ts';
+import type { Headers } from '../reply/mesh-headers.ts';
 import type { Reply } from '../reply/reply.ts';
 import type { CallRequest__Output } from './generated/meshmock/v1/CallRequest.ts';
 import type { Plan__Output } from './generated/meshmock/v1/Plan.ts';

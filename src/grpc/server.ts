@@ -2,16 +2,16 @@ import { setTimeout } from 'node:timers/promises';
 import { Metadata, Server, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
+import { MeshmockError } from '../error/meshmock-error.ts';
 import { calleeTimeoutMs } from '../execute/allowance.ts';
 import { answer } from '../execute/answer.ts';
 import { largestReplyBytes } from '../execute/client.ts';
+import { InFlight } from '../execute/concurrency/in-flight.ts';
 import type { PlanSource } from '../execute/incoming.ts';
 import { type Service, signature } from '../execute/service.ts';
-import { UnderWay } from '../execute/under-way.ts';
-import { MeshmockError } from '../plan/error.ts';
 import { headerFields } from '../plan/plan.ts';
-import { type Headers, signatureHeader } from '../reply/evidence.ts';
 import { readReply } from '../reply/json.ts';
+import { type Headers, signatureHeader } from '../reply/mesh-headers.ts';
 import { callMethod } from '../reply/reply.ts';
 import {
   type DecodedRequest,
@@ -41,7 +41,7 @@ export function createGrpcServer(service: Service): GrpcServer {
     'grpc.max_receive_message_length': 16 * largestRequestBytes,
     'grpc.max_send_message_length': largestReplyBytes,
   });
-  const underWay = new UnderWay();
+  const underWay = new InFlight();
   const definition = {
     Call: {
       path: `/${callMethod}`,
@@ -94,7 +94,7 @@ async function handle(service: Service, call: Call, respond: sendUnaryData<Buffe
       plan: planOf(call.request),
       headers,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      signal: goneSignal(call),
+      signal: clientClosedSignal(call),
     });
     if (answered.kind === 'reset') {
       respond({ code: status.UNAVAILABLE, details: resetDetails, metadata: metadataOf({ [resetTrailer]: '1' }) });
@@ -138,7 +138,7 @@ function timeLeftMs(call: Call): number | undefined {
 }
 
 /** Aborted when the caller cancels, or is gone. */
-function goneSignal(call: Call): AbortSignal {
+function clientClosedSignal(call: Call): AbortSignal {
   const controller = new AbortController();
   call.once('cancelled', () => controller.abort());
   if (call.cancelled) controller.abort();

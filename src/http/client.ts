@@ -8,11 +8,11 @@ import {
   largestReplyBytes,
   type OutgoingCall,
 } from '../execute/client.ts';
-import { type Headers, signatureHeader } from '../reply/evidence.ts';
+import { type Headers, signatureHeader } from '../reply/mesh-headers.ts';
 import { RawReply } from '../reply/reply.ts';
+import { isOwnPath } from './admin-routes.ts';
 import { callErrorOf } from './call-error.ts';
 import { plainHeaders } from './codec.ts';
-import { isOwnPath } from './own-paths.ts';
 
 const longestConnectMs = 60_000;
 

@@ -2,8 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import accepts from 'accepts';
 import type { FastifyRequest } from 'fastify';
 import { isEntry } from '../execute/allowance.ts';
-import type { Headers } from '../reply/evidence.ts';
 import { encodeReply, readReply } from '../reply/json.ts';
+import type { Headers } from '../reply/mesh-headers.ts';
 import type { RawReply, Reply } from '../reply/reply.ts';
 import { renderText } from '../reply/text.ts';
 

@@ -3,13 +3,13 @@ import net from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { answer } from '../execute/answer.ts';
+import { InFlight } from '../execute/concurrency/in-flight.ts';
 import { type Service, signature } from '../execute/service.ts';
-import { UnderWay } from '../execute/under-way.ts';
 import { type Header, headerFields } from '../plan/plan.ts';
-import { signatureHeader } from '../reply/evidence.ts';
+import { signatureHeader } from '../reply/mesh-headers.ts';
+import { addOwnPaths, isOwnPath, ownRoute } from './admin-routes.ts';
 import { encode, pathOfTarget, plainHeaders } from './codec.ts';
-import { addOwnPaths, isOwnPath, ownRoute } from './own-paths.ts';
-import { addRefusals, maxHeaderBytes, refuseFramework, refuseUnreadable } from './refusals.ts';
+import { addRefusals, maxHeaderBytes, refuseFramework, refuseUnreadable } from './error-responses.ts';
 
 /** Not a path that anyone asks for: every plan is rewritten to it. */
 const planRoute = '/plan';
@@ -29,8 +29,8 @@ export interface HttpServer {
 
 /** Makes the HTTP server of a service; it does not listen yet. */
 export function createHttpServer(service: Service): HttpServer {
-  const underWay = new UnderWay();
-  const connections = new UnderWay();
+  const underWay = new InFlight();
+  const connections = new InFlight();
   let ready = false;
   let draining = false;
   /** Every answer of a server that is to end is the last of its connection. */
@@ -61,7 +61,7 @@ export function createHttpServer(service: Service): HttpServer {
         method: request.method,
         plan: { kind: 'path', path: pathOfTarget(request.originalUrl) },
         headers: plainHeaders(request.headers),
-        signal: goneSignal(reply),
+        signal: clientClosedSignal(reply),
       });
       if (answered.kind === 'reset') {
         reply.hijack();
@@ -147,7 +147,7 @@ function createApp(service: Service): FastifyInstance {
 }
 
 /** Aborted when the connection closes before the answer is out. */
-function goneSignal(reply: FastifyReply): AbortSignal {
+function clientClosedSignal(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) controller.abort();

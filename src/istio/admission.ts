@@ -1,7 +1,7 @@
 import { request } from 'node:https';
 import { json } from 'node:stream/consumers';
-import { MeshmockError } from '../plan/error.ts';
-import { type Checked, isIstios } from './cluster.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
+import { type Checked, isIstios } from './check-manifests.ts';
 import { istiodAddress } from './network.ts';
 import { groupOf, type KubeObject } from './objects.ts';
 

@@ -1,4 +1,4 @@
-import { MeshmockError } from '../plan/error.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 import type { Container, EnvVar, KeyReference, Labels, Reference } from './objects.ts';
 
 /** What the variables of a container may be taken from. */

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { observedLogFormat } from './access-log.ts';
-import { clusterId, tokenFor, trustDomain } from './identity.ts';
+import { clusterId, tokenFor, trustDomain } from './certificates.ts';
 import { bridgeAddress, istiodAddress, jaegerAddress } from './network.ts';
 import { spawnInPod } from './program.ts';
 import { answersOk } from './ready.ts';

@@ -9,11 +9,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Server } from 'node:net';
 import path from 'node:path';
 import { json } from 'node:stream/consumers';
-import { MeshmockError } from '../plan/error.ts';
-import { Bed } from './bed.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 import { controlSocket } from './control-client.ts';
 import type { Entry } from './entries.ts';
 import { Forward } from './forward.ts';
+import { LocalMesh } from './local-mesh.ts';
 import type { MachinePort } from './machine-ports.ts';
 import {
   type ControlAnswer,
@@ -62,7 +62,7 @@ async function start(options: StartMessage): Promise<void> {
   const { folder } = options;
   mkdirSync(path.join(folder, 'logs'), { recursive: true });
   const tools = mountTools(options.tools, folder);
-  const starting = Bed.start({ ...options, tools, onEntries: publish }, ended.signal);
+  const starting = LocalMesh.start({ ...options, tools, onEntries: publish }, ended.signal);
   const bed = starting.then((one) => one.bed);
   bed.catch(() => {});
   await listenForCommands(path.join(folder, controlSocket), bed);
@@ -73,7 +73,7 @@ async function start(options: StartMessage): Promise<void> {
 }
 
 /** @param bed resolves when the mesh is up: changes wait for that, `down` does not */
-async function listenForCommands(socket: string, bed: Promise<Bed>): Promise<void> {
+async function listenForCommands(socket: string, bed: Promise<LocalMesh>): Promise<void> {
   let queue: Promise<unknown> = Promise.resolve();
   const inTurn: Queue = (action) => {
     const turn = queue.then(action);
@@ -92,7 +92,7 @@ async function listenForCommands(socket: string, bed: Promise<Bed>): Promise<voi
 type Queue = <T>(action: () => Promise<T>) => Promise<T>;
 
 async function control(
-  bed: Promise<Bed>,
+  bed: Promise<LocalMesh>,
   request: IncomingMessage,
   response: ServerResponse,
   inTurn: Queue,
@@ -107,7 +107,7 @@ async function control(
 }
 
 async function answerTo(
-  bed: Promise<Bed>,
+  bed: Promise<LocalMesh>,
   { command, sources, namespace, behaviour }: ControlRequest,
   inTurn: Queue,
 ): Promise<ControlAnswer> {
@@ -147,7 +147,7 @@ function isOfNow({ entry }: MachinePort): boolean {
 /** Longer than a pod may take to start. */
 const longestChangeMs = 90_000;
 
-function podsOf(bed: Bed): PodStatus[] {
+function podsOf(bed: LocalMesh): PodStatus[] {
   return bed.pods.all.map(({ plan, address }) => ({
     ...{ name: plan.name, namespace: plan.namespace, service: plan.service, version: plan.version, address },
     ...{ role: plan.role, hasSidecar: plan.hasSidecar, http: plan.ports.http, grpc: plan.ports.grpc },

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
-import { MeshmockError } from '../plan/error.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 import type { Entry } from './entries.ts';
 import { entryId } from './messages.ts';
 

@@ -7,7 +7,7 @@ import {
   parseAllDocuments,
   type SchemaOptions,
 } from 'yaml';
-import { MeshmockError } from '../plan/error.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 import type { KubeObject } from './objects.ts';
 import { yamlProblem } from './yaml-problem.ts';
 

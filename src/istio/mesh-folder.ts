@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MeshmockError } from '../plan/error.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 import { askMesh, controlSocket, folderOf, meshesFolder, meshOption } from './control-client.ts';
 import { namespacesFolder } from './program.ts';
 

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import type { Server } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { MeshmockError } from '../plan/error.ts';
-import type { ApplyReport } from './bed.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 import { askMesh } from './control-client.ts';
 import type { Entry } from './entries.ts';
+import type { ApplyReport } from './local-mesh.ts';
 import { type FirstPorts, type MachinePort, MachinePorts } from './machine-ports.ts';
 import type { ManifestSource } from './manifest.ts';
 import { MeshFolder } from './mesh-folder.ts';
@@ -19,7 +19,7 @@ import {
   type StartMessage,
   type ToController,
 } from './messages.ts';
-import { checkMachine, installBedTools } from './tools.ts';
+import { checkMachine, installMeshTools } from './tools.ts';
 
 export interface MeshOptions extends Omit<StartMessage, 'tools' | 'folder'> {
   /** Tells meshes on one machine apart. */
@@ -84,7 +84,7 @@ export class RunningMesh implements AsyncDisposable {
    */
   static async start(options: MeshOptions, signal: AbortSignal): Promise<{ mesh: RunningMesh; started: StartedMesh }> {
     checkMachine();
-    const tools = await installBedTools(signal);
+    const tools = await installMeshTools(signal);
     const place = await MeshFolder.take(options.mesh);
     const mesh = new RunningMesh(options, place);
     const { sources, namespace, fill, isObserved, appArguments } = options;

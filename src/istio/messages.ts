@@ -1,5 +1,5 @@
-import type { ApplyReport, BedOptions } from './bed.ts';
 import type { Entry } from './entries.ts';
+import type { ApplyReport, LocalMeshOptions } from './local-mesh.ts';
 import type { MachinePort } from './machine-ports.ts';
 import type { ManifestSource } from './manifest.ts';
 
@@ -12,7 +12,7 @@ export type ToController =
   | { readonly kind: 'listened'; readonly turn: number };
 
 /** What a bed is to be; what it tells goes by messages. */
-export type StartMessage = Omit<BedOptions, 'onEntries'>;
+export type StartMessage = Omit<LocalMeshOptions, 'onEntries'>;
 
 /** What the controller tells the process on the machine. */
 export type FromController =

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { ownContainer, ownLeftOut } from './mock-container.ts';
 import { type Labels, type PodSpec, type Service, selects, titleOf, type Workload } from './objects.ts';
-import { ownContainer, ownLeftOut } from './own-image.ts';
 import { type PodPorts, portsOf } from './ports.ts';
 
 /** What runs in a pod: a mock in the place of its image, or Istio's gateway, which is a proxy alone. */

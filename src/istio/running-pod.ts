@@ -3,19 +3,19 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { MeshmockError } from '../plan/error.ts';
-import { startApp } from './app.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 import type { ClusterView } from './cluster-view.ts';
+import { noSettings, ownContainer, podField, type ServeSettings, serveSettings } from './mock-container.ts';
+import { startMock } from './mock-process.ts';
 import { bridgeAddress, createNamespace, killAllIn, removeNamespace } from './network.ts';
 import type { KubeObject } from './objects.ts';
-import { noSettings, ownContainer, podField, type ServeSettings, serveSettings } from './own-image.ts';
 import type { PodPlan } from './pods.ts';
 import { untilReady } from './ready.ts';
 import { interceptTraffic, sidecarReady, startSidecar } from './sidecar.ts';
 import type { InstalledTools } from './tools.ts';
 
 /** What all pods of a bed share. */
-export interface PodSurroundings {
+export interface PodContext {
   readonly tools: InstalledTools;
   /** A folder that the proxy's user can read. */
   readonly folder: string;
@@ -30,7 +30,7 @@ export class RunningPod {
   readonly plan: PodPlan;
   readonly address: string;
   readonly uid = randomUUID();
-  private readonly surroundings: PodSurroundings;
+  private readonly surroundings: PodContext;
   private readonly namespace: string;
   private readonly link: string;
   private app: ChildProcess | undefined;
@@ -41,7 +41,7 @@ export class RunningPod {
   /** Called with the name of a program that ended by itself. */
   onLoss: (name: string) => void = () => {};
 
-  constructor(plan: PodPlan, address: string, surroundings: PodSurroundings) {
+  constructor(plan: PodPlan, address: string, surroundings: PodContext) {
     this.plan = plan;
     this.address = address;
     this.surroundings = surroundings;
@@ -104,7 +104,7 @@ export class RunningPod {
     if (plan.hasSidecar) await interceptTraffic({ pilotAgent, namespace, resolvConf: this.resolvConf }, signal);
     const { appArguments: args } = this.surroundings;
     this.routes = routes;
-    this.app = startApp({
+    this.app = startMock({
       ...{ pod: plan, namespace, resolvConf: this.resolvConf, log: this.logs.app, routes, args },
       settings: this.serveSettings(),
     });

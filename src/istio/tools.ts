@@ -4,7 +4,7 @@ import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { MeshmockError } from '../plan/error.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 
 /** Where the real programs lie that a bed is made of. */
 export interface InstalledTools {
@@ -95,7 +95,7 @@ export async function installTools<Name extends string>(
 }
 
 /** All that a bed needs. */
-export async function installBedTools(signal: AbortSignal): Promise<InstalledTools> {
+export async function installMeshTools(signal: AbortSignal): Promise<InstalledTools> {
   const { istio, envoy, jaeger, kubernetes } = await installTools(['istio', 'envoy', 'jaeger', 'kubernetes'], signal);
   return {
     istiod: path.join(istio, 'pilot-discovery'),

@@ -1,5 +1,5 @@
 import net from 'node:net';
-import { MeshmockError } from '../plan/error.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 import { type Call, isGrpc, type Plan } from '../plan/plan.ts';
 
 /** The ports that a meshmock listens on, and that its Service always has. */

@@ -1,4 +1,4 @@
-import { MeshmockError } from '../plan/error.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 import { type KubeObject, metadataOf } from './kube-object.ts';
 import type { MeshService } from './mesh-service.ts';
 

@@ -1,5 +1,5 @@
 import { Document } from 'yaml';
-import { MeshmockError } from '../plan/error.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 import { istioObjectsOf } from './istio-objects.ts';
 import type { KubeObject } from './kube-object.ts';
 import type { MeshService } from './mesh-service.ts';

@@ -1,4 +1,4 @@
-import { MeshmockError } from './error.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 
 /** Characters that shape a plan. Percent-encoded they mean the same: proxies and browsers encode them. */
 const structural = new Set('/@~,|:*[]();=<');

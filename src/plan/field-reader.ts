@@ -1,4 +1,4 @@
-import { MeshmockError } from './error.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 
 /** Reads the fields of one message that may hold anything, and knows the path of each for its errors. */
 export class FieldReader {

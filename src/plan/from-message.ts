@@ -1,4 +1,4 @@
-import { MeshmockError } from './error.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 import { FieldReader } from './field-reader.ts';
 import * as fields from './fields.ts';
 import { behaviourFrom, conditionFrom } from './from-directive-message.ts';

@@ -1,4 +1,4 @@
-import { MeshmockError } from './error.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 import type { Behaviour, Call, CallsPlan, Delay, Plan, PlanLimits } from './plan.ts';
 import { formatDurationMs, formatSizeBytes } from './quantity.ts';
 

@@ -1,4 +1,4 @@
-import type { Headers } from './evidence.ts';
+import type { Headers } from './mesh-headers.ts';
 
 /** Which trace and span a request says that it comes from. */
 export interface IncomingContext {

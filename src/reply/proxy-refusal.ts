@@ -1,5 +1,5 @@
 import type { GrpcStatusName } from '../plan/plan.ts';
-import { type Headers, signatureHeader } from './evidence.ts';
+import { type Headers, signatureHeader } from './mesh-headers.ts';
 import { type RefusalRow, refusalRows } from './proxy-refusal-rows.ts';
 import type { Refusal } from './reply.ts';
 

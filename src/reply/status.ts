@@ -1,22 +1,26 @@
-import type { ErrorCode } from '../plan/error.ts';
+import { type RequestErrorCode, requestErrorCodeOf } from '../error/error-code.ts';
+import type { MeshmockError } from '../error/meshmock-error.ts';
 import { type GrpcStatusName, grpcStatusNames } from '../plan/plan.ts';
 import type { CallErrorCode, CallResult } from './reply.ts';
 
-/** The HTTP status of every error of our own; over gRPC it is mapped on by `grpcStatusOf`. */
-export const statusOfError: Readonly<Record<ErrorCode, number>> = {
+/** HTTP status of each code of a request error. `grpcStatusOf` maps it to a gRPC status. */
+const statusOfCode: Readonly<Record<RequestErrorCode, number>> = {
   invalid_plan: 400,
   limit_exceeded: 400,
   invalid_header: 400,
   bad_request: 400,
-  usage: 400,
   not_found: 404,
   header_too_large: 431,
   canceled: 499,
   internal: 500,
-  machine: 500,
   overloaded: 503,
   deadline_exceeded: 504,
 };
+
+/** Returns the HTTP status of the answer to a request that an error ends. */
+export function statusOfError({ code }: MeshmockError): number {
+  return statusOfCode[requestErrorCodeOf(code)];
+}
 
 /** The one table between the protocols: googleapis' `google/rpc/code.proto` says which HTTP status each code is. */
 const httpStatuses: Readonly<Record<GrpcStatusName, number>> = {

@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import net from 'node:net';
 import { type Server, ServerCredentials } from '@grpc/grpc-js';
+import { MeshmockError } from '../error/meshmock-error.ts';
 import type { HttpServer } from '../http/server.ts';
-import { MeshmockError } from '../plan/error.ts';
+import type { ListenAddress } from '../plan/address.ts';
 import { authorityOf } from '../plan/plan.ts';
 import type { MetricsHandler } from '../telemetry/tracing.ts';
-import type { ListenAddress } from './address.ts';
 
 /** Every address of the machine: IPv6 and with it IPv4, or IPv4 alone where there is no IPv6. */
 const everyHost = ['::', '0.0.0.0'];

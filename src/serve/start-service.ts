@@ -1,19 +1,19 @@
 import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
-import { Chance } from '../execute/chance.ts';
 import type { Dialler } from '../execute/connect-to.ts';
-import { CpuBurner } from '../execute/cpu-burner.ts';
+import { Chance } from '../execute/directives/chance.ts';
+import { CpuBurner } from '../execute/directives/cpu-burner.ts';
+import { MemoryHold } from '../execute/directives/memory-hold.ts';
 import { HeaderForwarder } from '../execute/forwarded-headers.ts';
-import { MemoryHold } from '../execute/memory-hold.ts';
-import type { Role } from '../execute/role.ts';
+import type { Role } from '../execute/octopus.ts';
 import type { Service } from '../execute/service.ts';
 import { createGrpcClient } from '../grpc/client.ts';
 import { createGrpcServer } from '../grpc/server.ts';
 import { createHttpClient } from '../http/client.ts';
 import { createHttpServer } from '../http/server.ts';
+import type { ListenAddress } from '../plan/address.ts';
 import type { Directive, PlanLimits } from '../plan/plan.ts';
 import type { Identity } from '../reply/reply.ts';
 import type { Telemetry } from '../telemetry/tracing.ts';
-import type { ListenAddress } from './address.ts';
 import { listenAll, listenGrpc, listenHttp, type MetricsServer, serveMetrics } from './listen.ts';
 import type { Logger } from './logger.ts';
 

@@ -13,7 +13,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { authorityOf, isGrpc, methodOf } from '../plan/plan.ts';
-import { shownUri } from '../reply/evidence.ts';
+import { shownUri } from '../reply/redaction.ts';
 import { callMethod as grpcMethod } from '../reply/reply.ts';
 import { isClientFault, isServerFault } from '../reply/status.ts';
 import { type OldNames, oldStatus, withOldNames } from './old-names.ts';

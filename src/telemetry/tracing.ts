@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call } from '../plan/plan.ts';
-import type { Headers } from '../reply/evidence.ts';
+import type { Headers } from '../reply/mesh-headers.ts';
 import type { Protocol } from '../reply/reply.ts';
 
 /** What a SERVER span is told when a request arrives. */

@@ -1,5 +1,5 @@
-import type { Headers } from '../reply/evidence.ts';
 import { incomingContext } from '../reply/incoming-context.ts';
+import type { Headers } from '../reply/mesh-headers.ts';
 import type { CallResult } from '../reply/reply.ts';
 import type { Finding } from './finding.ts';
 import { Ledger } from './ledger.ts';

@@ -1,12 +1,12 @@
 import { neverArrived } from '../reply/status.ts';
 import { endOfSpan } from './expected-status.ts';
-import type { Problem, Surroundings } from './rule.ts';
+import type { Problem, SpanContext } from './rule.ts';
 import { isInbound, isMirrored, isOutbound, isProxy, passedOn } from './sidecars.ts';
 import { errorOf, isGrpc, isOurs, type Span, spanText, statusOf } from './span.ts';
 import type { SpanTree } from './span-tree.ts';
 
 /** Proxies stand on the way between a CLIENT and a SERVER span, the caller's before the callee's. */
-export function isPlacedProxy(span: Span, { tree, hasDark }: Surroundings): Problem | undefined {
+export function isPlacedProxy(span: Span, { tree, hasDark }: SpanContext): Problem | undefined {
   if (!isProxy(span) || hasDark) return undefined;
   const parent = tree.get(span.parentSpanId);
   if (parent === undefined) return undefined;
@@ -23,7 +23,7 @@ function isUpstreamSpan(span: Span, parent: Span): boolean {
 }
 
 /** A call is one request: it has one span below, and through a proxy only one attempt can have gone well. */
-export function isOnce(span: Span, { tree, hasDark }: Surroundings): Problem | undefined {
+export function isOnce(span: Span, { tree, hasDark }: SpanContext): Problem | undefined {
   if ((!isCall(span) && !isProxy(span)) || hasDark) return undefined;
   const next = hopsBelow(span, tree);
   const services = next.filter(isOurs);
@@ -36,7 +36,7 @@ export function isOnce(span: Span, { tree, hasDark }: Surroundings): Problem | u
 }
 
 /** Where a call was refused, nobody can have been asked. */
-export function reachesNobody(span: Span, { tree }: Surroundings): Problem | undefined {
+export function reachesNobody(span: Span, { tree }: SpanContext): Problem | undefined {
   if (!isCall(span) || !neverArrived.has(errorOf(span) ?? '')) return undefined;
   const [reached] = hopsBelow(span, tree);
   if (reached === undefined) return undefined;
@@ -44,7 +44,7 @@ export function reachesNobody(span: Span, { tree }: Surroundings): Problem | und
 }
 
 /** All attempts of a call ask the same service, by the protocol of the call. */
-export function isOfOneCallee(span: Span, { tree, hasDark }: Surroundings): Problem | undefined {
+export function isOfOneCallee(span: Span, { tree, hasDark }: SpanContext): Problem | undefined {
   if (!isCall(span) || hasDark) return undefined;
   const servers = tree.oursBelow(span.spanId).filter((below) => below.kind === 'server' && !isMirrored(below));
   const odd = servers.find((below) => isGrpc(below) !== isGrpc(span) || below.service !== servers[0]?.service);
@@ -54,7 +54,7 @@ export function isOfOneCallee(span: Span, { tree, hasDark }: Surroundings): Prob
 }
 
 /** Where a meshmock has answered, one has been asked; and a sidecar that passed on an answer got it from its app. */
-export function isAnswered(span: Span, { tree, replied, hasDark }: Surroundings): Problem | undefined {
+export function isAnswered(span: Span, { tree, replied, hasDark }: SpanContext): Problem | undefined {
   if (hasDark) return undefined;
   if (isCall(span)) {
     if (span.attributes['meshmock.reply'] !== true || replied.has(span.spanId)) return undefined;
@@ -69,7 +69,7 @@ export function isAnswered(span: Span, { tree, replied, hasDark }: Surroundings)
 }
 
 /** What one passed on, the other got. */
-export function agrees(span: Span, { tree, hasDark }: Surroundings): Problem | undefined {
+export function agrees(span: Span, { tree, hasDark }: SpanContext): Problem | undefined {
   const status = statusOf(span);
   if (status === undefined || hasDark || (!isCall(span) && !(isProxy(span) && passedOn(span)))) return undefined;
   const below = hopsBelow(span, tree);

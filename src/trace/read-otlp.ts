@@ -1,4 +1,4 @@
-import { MeshmockError } from '../plan/error.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
 import type { Attributes, Span, SpanKind } from './span.ts';
 
 /** Numbers and names of the kinds in opentelemetry-proto, trace.proto: both are right in protobuf's JSON. */

@@ -3,7 +3,7 @@ import type { Span } from './span.ts';
 import type { SpanTree } from './span-tree.ts';
 
 /** What is known of a trace besides its spans. */
-export interface Surroundings {
+export interface SpanContext {
   readonly tree: SpanTree;
   /** Where in the reply spans stand, by their ids. */
   readonly places: ReadonlyMap<string, readonly string[]>;
@@ -22,4 +22,4 @@ export interface Surroundings {
 /** What a rule finds. */
 export type Problem = readonly [kind: FindingKind, message: string];
 
-export type Rule = (span: Span, around: Surroundings) => Problem | undefined;
+export type Rule = (span: Span, around: SpanContext) => Problem | undefined;

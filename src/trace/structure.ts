@@ -2,7 +2,7 @@ import { isClientFault, isServerFault } from '../reply/status.ts';
 import { endOfSpan } from './expected-status.ts';
 import type { Finding } from './finding.ts';
 import { agrees, isAnswered, isOfOneCallee, isOnce, isPlacedProxy, reachesNobody } from './hop-rules.ts';
-import type { Problem, Rule, Surroundings } from './rule.ts';
+import type { Problem, Rule, SpanContext } from './rule.ts';
 import { isProxy } from './sidecars.ts';
 import { errorOf, isOurs, type Span, spanText, statusOf } from './span.ts';
 
@@ -21,7 +21,7 @@ const rules: readonly Rule[] = [
 ];
 
 /** Holds each span against its neighbours. */
-export function checkStructure(around: Surroundings): Finding[] {
+export function checkStructure(around: SpanContext): Finding[] {
   const { tree } = around;
   const doubled = tree.repeated.flatMap((spanId) => {
     const span = tree.get(spanId);
@@ -34,14 +34,14 @@ export function checkStructure(around: Surroundings): Finding[] {
   return [...doubled, ...others];
 }
 
-function found(span: Span, { tree, places }: Surroundings, [kind, message]: Problem): Finding {
+function found(span: Span, { tree, places }: SpanContext, [kind, message]: Problem): Finding {
   const known = [span, ...tree.above(span)].find(({ spanId }) => places.has(spanId));
   const above = (known === undefined ? undefined : places.get(known.spanId)) ?? [];
   const where = known === span || above.at(-1) === span.service ? above : [...above, span.service];
   return { kind, where, message, spanId: span.spanId };
 }
 
-function hasParent(span: Span, { tree, missing, top, sentParent }: Surroundings): Problem | undefined {
+function hasParent(span: Span, { tree, missing, top, sentParent }: SpanContext): Problem | undefined {
   const { parentSpanId, spanId } = span;
   if (parentSpanId === sentParent && sentParent !== undefined) return undefined;
   if (parentSpanId === undefined) {
@@ -53,7 +53,7 @@ function hasParent(span: Span, { tree, missing, top, sentParent }: Surroundings)
 }
 
 /** A service's calls are directly below what it does. */
-function isOfItsService(span: Span, { tree }: Surroundings): Problem | undefined {
+function isOfItsService(span: Span, { tree }: SpanContext): Problem | undefined {
   if (!isOurs(span) || span.kind !== 'client') return undefined;
   const parent = tree.get(span.parentSpanId);
   if (parent === undefined) return undefined;
@@ -62,7 +62,7 @@ function isOfItsService(span: Span, { tree }: Surroundings): Problem | undefined
 }
 
 /** What a service does is below a call of another, or nothing is above it: then it is the first. */
-function isBelowACall(span: Span, { tree }: Surroundings): Problem | undefined {
+function isBelowACall(span: Span, { tree }: SpanContext): Problem | undefined {
   if (!isOurs(span) || span.kind !== 'server') return undefined;
   const above = tree.oursAbove(span);
   if (above === undefined || above.kind === 'client') return undefined;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { requestsOrConnections } from '../../src/cases/clusters.ts';
-import { coverageOf } from '../../src/cases/coverage.ts';
+import { coverageOf } from '../../src/cases/coverage/coverage.ts';
 import type { LoggedRequest } from '../../src/istio/access-log.ts';
 import { parseAccessLog } from '../../src/istio/access-log.ts';
 import { parseManifests } from '../../src/istio/manifest.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { retried } from '../../src/cases/run-case.ts';
-import { MeshmockError } from '../../src/plan/error.ts';
+import { MeshmockError } from '../../src/error/meshmock-error.ts';
 
 const never = new AbortController().signal;
 

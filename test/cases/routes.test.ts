@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { checkFault, checkRedirect } from '../../src/cases/check-answer.ts';
-import { checkRewrite } from '../../src/cases/check-rewrite.ts';
+import { checkFault, checkRedirect } from '../../src/cases/asserted-routes/check-answer.ts';
+import { checkRewrite } from '../../src/cases/asserted-routes/check-rewrite.ts';
+import { entrancesOf, entranceTitle, missingObjects } from '../../src/cases/asserted-routes/entrances.ts';
+import { isShare, sampleSize } from '../../src/cases/asserted-routes/shares.ts';
 import { countsSince, parseCluster, proxyCounts } from '../../src/cases/clusters.ts';
-import { entrancesOf, entranceTitle, missingObjects } from '../../src/cases/entrances.ts';
 import { RouteConfig } from '../../src/cases/route-config.ts';
-import { isShare, sampleSize } from '../../src/cases/shares.ts';
 import { parseManifests } from '../../src/istio/manifest.ts';
 
 function config(...specs: readonly string[]): RouteConfig {

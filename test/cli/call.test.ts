@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { parseUpstream } from '../../src/execute/role.ts';
+import { parseUpstream } from '../../src/execute/octopus.ts';
 import { parseDirectives } from '../../src/plan/parse.ts';
 import { runProgram, startProgram } from '../program.ts';
 import { type RunningMesh, startForeign, startMesh } from '../running-mesh.ts';

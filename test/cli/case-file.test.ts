@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Case } from '../../src/cases/case.ts';
-import { parseCaseFile } from '../../src/cli/case-file.ts';
-import { MeshmockError } from '../../src/plan/error.ts';
+import { parseCaseFile } from '../../src/cli/files/case-file.ts';
+import { MeshmockError } from '../../src/error/meshmock-error.ts';
 import { formatPath } from '../../src/plan/format.ts';
 
 const defaults = { timeoutMs: 10_000, retryUntilMs: 0 };

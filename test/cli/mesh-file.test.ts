@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type MeshFile, parseMeshFile } from '../../src/cli/mesh-file.ts';
-import { namedMeshes, readMesh } from '../../src/cli/meshes.ts';
-import { MeshmockError } from '../../src/plan/error.ts';
+import { type MeshFile, parseMeshFile } from '../../src/cli/files/mesh-file.ts';
+import { namedMeshes, readMesh } from '../../src/cli/up/named-meshes.ts';
+import { MeshmockError } from '../../src/error/meshmock-error.ts';
 
 test('reads services, versions and what all versions share', () => {
   const text = `# a comment

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { Progress } from '../../src/cli/progress.ts';
+import { Progress } from '../../src/cli/output/progress.ts';
 
 /** As much of a terminal, or of a pipe, as progress needs. */
 function stream(isTTY: boolean): { stream: NodeJS.WriteStream; written: string[] } {

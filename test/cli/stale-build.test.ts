@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { isStale } from '../../src/cli/stale-build.ts';
+import { isStale } from '../../src/cli/process/stale-build.ts';
 
 test('a build is stale when a source is newer, wherever it stands; what is no source does not count', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'meshmock-stale-'));

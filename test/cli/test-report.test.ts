@@ -3,11 +3,11 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import { parseCaseFile } from '../../src/cli/case-file.ts';
-import { type CaseResult, type FileResult, refusedTitle } from '../../src/cli/case-result.ts';
-import { junitXml } from '../../src/cli/junit.ts';
-import { junitSuite, shownJson } from '../../src/cli/result-formats.ts';
-import { TestReport } from '../../src/cli/test-report.ts';
+import { parseCaseFile } from '../../src/cli/files/case-file.ts';
+import { junitXml } from '../../src/cli/output/junit.ts';
+import { type CaseResult, type FileResult, refusedTitle } from '../../src/cli/test/case-result.ts';
+import { junitSuite, shownJson } from '../../src/cli/test/result-formats.ts';
+import { TestReport } from '../../src/cli/test/test-report.ts';
 
 const { cases } = parseCaseFile(
   'cases:\n  - {name: one, call: /x, expect: status = 200}\n  - {name: two, call: /x, expect: status = 200}\n',
@@ -15,7 +15,7 @@ const { cases } = parseCaseFile(
   { timeoutMs: 1000, retryUntilMs: 0 },
 );
 const notRun = cases.map((testCase): CaseResult => {
-  return { testCase, step: '', isToHold: true, outcome: { kind: 'not_run', reason: refusedTitle }, durationMs: 0 };
+  return { testCase, step: '', mustPass: true, outcome: { kind: 'not_run', reason: refusedTitle }, durationMs: 0 };
 });
 const refused: FileResult = { name: 'test.yaml', cases: notRun, problem: 'a.yaml:1:1: no', coverage: undefined };
 
@@ -56,7 +56,7 @@ test('what a file says does not steer the terminal', async () => {
   };
   const round = { call, summary: undefined, verdicts: [], isAnswered: false, isExpected: false };
   report.add({
-    ...{ testCase, step: '', isToHold: true, durationMs: 0 },
+    ...{ testCase, step: '', mustPass: true, durationMs: 0 },
     outcome: { kind: 'unreachable', round, way: { target, headers: [], connectTo: [] } },
   });
   stream.end();

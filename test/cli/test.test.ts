@@ -7,7 +7,7 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { after, before, beforeEach, suite, test } from 'node:test';
 import { promisify } from 'node:util';
-import { readManifestsOfCases } from '../../src/cli/case-files.ts';
+import { readManifestsOfCases } from '../../src/cli/files/case-files.ts';
 import { parseDirectives } from '../../src/plan/parse.ts';
 import { runProgram, startProgram } from '../program.ts';
 import { type RunningMesh, startForeign, startMesh } from '../running-mesh.ts';

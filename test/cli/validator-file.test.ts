@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { suite, test } from 'node:test';
 import type { Case } from '../../src/cases/case.ts';
-import { isValidatorFile, parseValidatorFile } from '../../src/cli/validator-file.ts';
-import { MeshmockError } from '../../src/plan/error.ts';
+import { isValidatorFile, parseValidatorFile } from '../../src/cli/files/validator-file.ts';
+import { MeshmockError } from '../../src/error/meshmock-error.ts';
 
 const defaults = { timeoutMs: 1000, retryUntilMs: 0 };
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { MeshmockError } from '../../src/error/meshmock-error.ts';
 import type { Expectation } from '../../src/expect/expectation.ts';
 import { parseExpectation } from '../../src/expect/parse.ts';
-import { MeshmockError } from '../../src/plan/error.ts';
 
 const root = { kind: 'root' } as const;
 const to = (name: string, from?: string): Expectation['edge'] => ({ kind: 'calls', from, to: name });

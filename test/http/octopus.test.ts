@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { parseUpstream, type Role } from '../../src/execute/role.ts';
-import { MeshmockError } from '../../src/plan/error.ts';
+import { MeshmockError } from '../../src/error/meshmock-error.ts';
+import { parseUpstream, type Role } from '../../src/execute/octopus.ts';
 import { callGrpc, callHttp, type RunningMesh, sendHttp, startForeign, startMesh } from '../running-mesh.ts';
 
 const webserver = (content: string): { role: Role } => ({ role: { kind: 'webserver', content } });

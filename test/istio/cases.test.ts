@@ -11,7 +11,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type Program, startProgram } from '../program.ts';
-import { demoWorkloads } from './bed.ts';
+import { demoWorkloads } from './local-mesh.ts';
 import { authorization } from './manifests.ts';
 
 let folder: string;

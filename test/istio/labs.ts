@@ -1,11 +1,12 @@
 /** What the pages of labs show: run on one mesh, with and without what each lab applies. */
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { BedMesh } from '../../src/cases/bed-mesh.ts';
 import type { Phase } from '../../src/cases/mesh-under-test.ts';
-import { parseCaseFile } from '../../src/cli/case-file.ts';
-import { readManifestSources } from '../../src/cli/manifest-sources.ts';
-import { type BlockKind, type Example, examplesOf, root, runWith } from '../repo/readme.ts';
+import { LocalMesh } from '../../src/cases/meshes/local-mesh.ts';
+import { parseCaseFile } from '../../src/cli/files/case-file.ts';
+import { readManifestSources } from '../../src/cli/files/manifest-sources.ts';
+import { runWith } from '../repo/examples.ts';
+import { type BlockKind, type Example, examplesOf, root } from '../repo/pages.ts';
 
 /** Those that can be run here. */
 export const labs = globSync('istio/labs/*/test.yaml', { cwd: root })
@@ -33,7 +34,7 @@ const phases = { before: ['before'], after: ['after'], always: ['before', 'after
 export class LabBed implements AsyncDisposable {
   private readonly anyPort = { host: 'localhost', port: 0 };
   private readonly never = new AbortController().signal;
-  private readonly mesh = new BedMesh({
+  private readonly mesh = new LocalMesh({
     read: readManifestSources,
     ...{ http: this.anyPort, grpc: this.anyPort },
     appArguments: ['--log-level=silent', '--seed=labs'],
@@ -79,7 +80,7 @@ export class LabBed implements AsyncDisposable {
         ({ when, examples }) => phases[when].some((one) => one === phase) && examples.length > 0,
       );
       if (shown.length === 0) continue;
-      await this.mesh.become(cases, phase, this.never);
+      await this.mesh.applyPhase(cases, phase, this.never);
       await this.warmUp(text);
       for (const { examples } of shown)
         for (const { command, printed } of examples) printed.push((await runWith(command, this.places(text))).output);

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Program, runProgram, startProgram } from '../program.ts';
-import { demoWorkloads, startBed } from './bed.ts';
+import { demoWorkloads, startBed } from './local-mesh.ts';
 import { routeTo, virtualService, workload } from './manifests.ts';
 
 const demo = [demoWorkloads, 'istio/demo/ingress.yaml'];

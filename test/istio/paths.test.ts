@@ -4,7 +4,7 @@ import { formatPath } from '../../src/plan/format.ts';
 import { parsePath } from '../../src/plan/parse.ts';
 import type { Reply } from '../../src/reply/reply.ts';
 import { callHttp, leavesOf, type RunningMesh, sendHttp, startMesh } from '../running-mesh.ts';
-import { demoWorkloads, startBed, type TestBed } from './bed.ts';
+import { demoWorkloads, startBed, type TestBed } from './local-mesh.ts';
 
 /** Both of istio/demo/ingress.yaml, and a prefix that is taken away. */
 const ingress = {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import type { ManifestSource } from '../../src/istio/manifest.ts';
 import { runProgram } from '../program.ts';
-import type { TestBed } from './bed.ts';
+import type { TestBed } from './local-mesh.ts';
 
 /** A call by which a policy is shown, as a person makes it. */
 export interface Shown {

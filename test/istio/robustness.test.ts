@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askMesh } from '../../src/istio/control-client.ts';
 import { startProgram } from '../program.ts';
-import { demoWorkloads, startBed, type TestBed } from './bed.ts';
+import { demoWorkloads, startBed, type TestBed } from './local-mesh.ts';
 
 const yaml = (text: string) => ({ name: 'test.yaml', text });
 const anyPort = ['--http', 'localhost:0', '--grpc', 'localhost:0', '--jaeger', 'localhost:0'];

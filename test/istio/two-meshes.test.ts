@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { istioSamples, startBed } from './bed.ts';
+import { istioSamples, startBed } from './local-mesh.ts';
 
 test('a mesh that ends leaves another alone', async () => {
   const samples = await istioSamples();

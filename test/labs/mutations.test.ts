@@ -4,14 +4,14 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
-import { BedMesh } from '../../src/cases/bed-mesh.ts';
-import { readCaseFiles } from '../../src/cli/case-files.ts';
-import type { FileResult } from '../../src/cli/case-result.ts';
-import { FilesRun } from '../../src/cli/files-run.ts';
-import { readManifestSources } from '../../src/cli/manifest-sources.ts';
-import { readTestSettings } from '../../src/cli/test-options.ts';
-import { TestReport } from '../../src/cli/test-report.ts';
-import { root } from '../repo/readme.ts';
+import { LocalMesh } from '../../src/cases/meshes/local-mesh.ts';
+import { readCaseFiles } from '../../src/cli/files/case-files.ts';
+import { readManifestSources } from '../../src/cli/files/manifest-sources.ts';
+import type { FileResult } from '../../src/cli/test/case-result.ts';
+import { FilesRun } from '../../src/cli/test/files-run.ts';
+import { readTestSettings } from '../../src/cli/test/test-options.ts';
+import { TestReport } from '../../src/cli/test/test-report.ts';
+import { root } from '../repo/pages.ts';
 import { type Mutation, mutations } from './mutations.ts';
 
 describe('a mutation of what a lab applies is caught by a case of the lab', () => {
@@ -19,7 +19,7 @@ describe('a mutation of what a lab applies is caught by a case of the lab', () =
   cpSync(path.join(root, 'istio'), istio, { recursive: true });
   const labs = path.join(istio, 'labs');
   const anyPort = { host: 'localhost', port: 0 };
-  const mesh = new BedMesh({
+  const mesh = new LocalMesh({
     read: readManifestSources,
     ...{ http: anyPort, grpc: anyPort },
     appArguments: ['--log-level=warn'],

@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
-import { namedMeshes } from '../../src/cli/meshes.ts';
+import { namedMeshes } from '../../src/cli/up/named-meshes.ts';
 import { expanded } from '../../src/istio/container-env.ts';
 import type { KubeObject, Service, Workload } from '../../src/istio/objects.ts';
 import { chart, chartFolder } from './shipped.ts';

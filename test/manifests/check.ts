@@ -1,13 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { analyze } from '../../src/istio/analyze.ts';
 import { Kinds } from '../../src/istio/api/kinds.ts';
 import { Schemas } from '../../src/istio/api/schemas.ts';
-import { checkManifests } from '../../src/istio/cluster.ts';
+import { checkManifests } from '../../src/istio/check-manifests.ts';
 import { workloadKinds } from '../../src/istio/cluster-view.ts';
 import { readCrds } from '../../src/istio/crds.ts';
 import { gatewayObjects } from '../../src/istio/gateways.ts';
 import type { LabelledPod } from '../../src/istio/known-hosts.ts';
-import { looseEnds } from '../../src/istio/loose-ends.ts';
 import { type Manifest, parseManifests } from '../../src/istio/manifest.ts';
 import { type KubeObject, type Service, titleOf, type Workload } from '../../src/istio/objects.ts';
 import { schemaLocation, writeKubeSchemas } from './kube-schemas.ts';
@@ -80,7 +80,7 @@ function hanging(objects: readonly KubeObject[]): string[] {
     .filter(({ kind }) => kind === 'Pod')
     .map(({ metadata: { namespace = 'default', labels = {} } }) => ({ namespace, labels }));
   const services = objects.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Service') as Service[];
-  return looseEnds(objects, { services, config: objects, pods: [...workloads.map(labelledPod), ...pods] });
+  return analyze(objects, { services, config: objects, pods: [...workloads.map(labelledPod), ...pods] });
 }
 
 /** The pods that a workload asks for; all of them are alike. */

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { parseCaseFile } from '../../src/cli/case-file.ts';
-import { demoArguments } from '../../src/cli/manifests.ts';
-import { namedMeshes } from '../../src/cli/meshes.ts';
+import { parseCaseFile } from '../../src/cli/files/case-file.ts';
+import { demoArguments } from '../../src/cli/manifests/manifests.ts';
+import { namedMeshes } from '../../src/cli/up/named-meshes.ts';
 import { kubernetesVersion, type ManifestTools, printed, root } from './tools.ts';
 
 export const [demoUrl = '', ...demoVersions] = demoArguments;

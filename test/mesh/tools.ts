@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { choosePorts } from '../../src/cli/ports.ts';
+import { choosePorts } from '../../src/cli/up/ports.ts';
 import { type JaegerAddresses, jaegerArguments, jaegerEnv, jaegerReady } from '../../src/istio/jaeger.ts';
 import { installTools } from '../../src/istio/tools.ts';
 

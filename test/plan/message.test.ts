@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MeshmockError } from '../../src/plan/error.ts';
+import { MeshmockError } from '../../src/error/meshmock-error.ts';
 import { fromMessage } from '../../src/plan/from-message.ts';
 import { parsePath } from '../../src/plan/parse.ts';
 import { toMessage } from '../../src/plan/to-message.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { caretLines, MeshmockError } from '../../src/plan/error.ts';
+import { MeshmockError } from '../../src/error/meshmock-error.ts';
+import { caretLines } from '../../src/error/text-place.ts';
 import { formatPath } from '../../src/plan/format.ts';
 import { parsePath } from '../../src/plan/parse.ts';
 import { noLimits } from '../../src/plan/plan.ts';

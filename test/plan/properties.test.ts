@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { MeshmockError } from '../../src/plan/error.ts';
+import { MeshmockError } from '../../src/error/meshmock-error.ts';
 import { formatPath } from '../../src/plan/format.ts';
 import { fromMessage } from '../../src/plan/from-message.ts';
 import { parsePath } from '../../src/plan/parse.ts';

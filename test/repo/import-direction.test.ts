@@ -5,38 +5,105 @@ import { test } from 'node:test';
 
 const root = path.join(import.meta.dirname, '../../src');
 
-/** Which rooms each room may import from, besides itself. ARCHITECTURE.md draws it. */
+/**
+ * The rooms of `src`, and the rooms from which each may import, besides itself. An inner room is a folder in a room.
+ * A room that is allowed includes its inner rooms. ARCHITECTURE.md draws the same picture.
+ */
 const allowed: Readonly<Record<string, readonly string[]>> = {
-  plan: [],
-  reply: ['plan'],
-  expect: ['plan', 'reply'],
-  trace: ['plan', 'reply'],
+  error: [],
+  plan: ['error'],
+  reply: ['error', 'plan'],
+  expect: ['error', 'plan', 'reply'],
+  trace: ['error', 'plan', 'reply'],
   telemetry: ['plan', 'reply'],
-  execute: ['plan', 'reply', 'telemetry'],
-  http: ['plan', 'reply', 'execute'],
-  grpc: ['plan', 'reply', 'execute'],
-  serve: ['plan', 'reply', 'execute', 'telemetry', 'http', 'grpc'],
-  istio: ['plan'],
-  manifests: ['plan'],
-  cases: ['plan', 'reply', 'expect', 'execute', 'http', 'grpc', 'istio'],
-  cli: [
+  'execute/concurrency': ['reply'],
+  'execute/directives': ['error', 'plan', 'reply', 'execute/concurrency'],
+  execute: ['error', 'plan', 'reply', 'telemetry', 'execute/concurrency', 'execute/directives'],
+  http: ['error', 'plan', 'reply', 'execute'],
+  grpc: ['error', 'plan', 'reply', 'execute'],
+  serve: ['error', 'plan', 'reply', 'execute', 'telemetry', 'http', 'grpc'],
+  send: ['error', 'plan', 'reply', 'expect', 'execute', 'http', 'grpc'],
+  'istio/api': ['error', 'istio'],
+  istio: ['error', 'plan', 'istio/api'],
+  manifests: ['error', 'plan'],
+  cases: ['error', 'plan', 'reply', 'expect', 'execute', 'istio', 'send'],
+  'cases/coverage': ['error', 'plan', 'reply', 'istio', 'cases'],
+  'cases/asserted-routes': ['error', 'plan', 'reply', 'expect', 'istio', 'send', 'cases'],
+  'cases/meshes': ['error', 'plan', 'reply', 'istio', 'send', 'cases', 'cases/coverage', 'cases/asserted-routes'],
+  'cli/options': ['error', 'plan', 'reply', 'serve'],
+  'cli/output': ['error', 'plan', 'reply'],
+  'cli/files': ['error', 'plan', 'reply', 'expect', 'execute', 'istio', 'manifests', 'cases', 'cli/options'],
+  'cli/process': [],
+  'cli/serve': ['error', 'plan', 'execute', 'serve', 'telemetry', 'cli/options', 'cli/process'],
+  'cli/plan': ['error', 'plan', 'send', 'serve', 'cli/options'],
+  'cli/call': [
+    'error',
     'plan',
     'reply',
     'expect',
     'trace',
     'execute',
-    'telemetry',
-    'http',
-    'grpc',
     'serve',
+    'send',
+    'cli/options',
+    'cli/output',
+    'cli/process',
+  ],
+  'cli/up': [
+    'error',
+    'plan',
+    'reply',
+    'execute',
+    'serve',
+    'telemetry',
+    'cli/options',
+    'cli/files',
+    'cli/process',
+    'cli/serve',
+  ],
+  'cli/manifests': ['error', 'plan', 'send', 'manifests', 'cli/options', 'cli/process'],
+  'cli/istio': [
+    'error',
+    'plan',
     'istio',
-    'manifests',
+    'serve',
+    'cli/options',
+    'cli/files',
+    'cli/process',
+    'cli/serve',
+    'cli/manifests',
+  ],
+  'cli/test': [
+    'error',
+    'plan',
+    'reply',
+    'expect',
+    'istio',
+    'serve',
     'cases',
+    'send',
+    'cli/options',
+    'cli/output',
+    'cli/files',
+    'cli/process',
+  ],
+  cli: [
+    'error',
+    'cli/options',
+    'cli/output',
+    'cli/process',
+    'cli/serve',
+    'cli/plan',
+    'cli/call',
+    'cli/up',
+    'cli/manifests',
+    'cli/istio',
+    'cli/test',
   ],
 };
 
 /** Rooms that are pure: no sockets, no files, no packages. */
-const pure = ['plan', 'reply', 'expect', 'trace'];
+const pure = ['error', 'plan', 'reply', 'expect', 'trace'];
 
 interface Import {
   readonly file: string;
@@ -44,13 +111,17 @@ interface Import {
   readonly from: string;
 }
 
+const roomOf = (file: string): string => path.dirname(file).replace(/^grpc\/generated.*/, 'grpc');
+
 const imports: readonly Import[] = globSync('**/*.ts', { cwd: root }).flatMap((file) => {
   const text = readFileSync(path.join(root, file), 'utf8');
   const found = text.matchAll(/(?:\bfrom\s+|\bimport\s*\(?\s*)'([^']+)'/g);
-  return [...found].map(([, from = '']) => ({ file, room: file.split(path.sep)[0] ?? '', from }));
+  return [...found].map(([, from = '']) => ({ file, room: roomOf(file), from }));
 });
 
-test('every file stands in a room, and there are imports to check', () => {
+const isWithin = (room: string, outer: string): boolean => room === outer || room.startsWith(`${outer}/`);
+
+test('every file is in a known room, and there are imports to check', () => {
   assert.deepEqual(
     imports.filter(({ room }) => !(room in allowed)),
     [],
@@ -58,31 +129,53 @@ test('every file stands in a room, and there are imports to check', () => {
   assert.ok(imports.length > 100);
 });
 
-test('rooms import in one direction', () => {
+test('rooms import in one direction, inner rooms included', () => {
   const wrong = imports.filter(({ file, room, from }) => {
     if (!from.startsWith('.')) return false;
-    const [target = ''] = path.relative(root, path.resolve(root, path.dirname(file), from)).split(path.sep);
-    return target !== room && target !== '..' && !allowed[room]?.includes(target);
+    const target = roomOf(path.relative(root, path.resolve(root, path.dirname(file), from)));
+    if (target === room || target.startsWith('..')) return false;
+    const isInnerOfOne = target.includes('/') && target.split('/')[0] === room.split('/')[0];
+    return !allowed[room]?.some((known) => (isInnerOfOne ? known === target : isWithin(target, known)));
   });
-  assert.deepEqual(wrong, []);
+  assert.deepEqual(
+    wrong.map(({ file, from }) => `${file} imports ${from}`),
+    [],
+  );
 });
 
-test('plan, reply, expect and trace are pure: they import nothing but themselves and each other', () => {
+test('the rooms have an order: none is reached again from the rooms that it may import', () => {
+  // A room and its inner rooms count one by one here; elsewhere an outer room stands for all of them.
+  const next = (room: string): string[] =>
+    (allowed[room] ?? []).flatMap((known) =>
+      known.split('/')[0] === room.split('/')[0]
+        ? [known]
+        : Object.keys(allowed).filter((other) => isWithin(other, known)),
+    );
+  const reach = (room: string, seen = new Set<string>()): Set<string> => {
+    for (const other of next(room)) if (!seen.has(other)) reach(other, seen.add(other));
+    return seen;
+  };
+  const circles = Object.keys(allowed).filter((room) => reach(room).has(room));
+  // The rooms of istio are made with its rebuilding.
+  assert.deepEqual(circles, ['istio/api', 'istio']);
+});
+
+test('error, plan, reply, expect and trace are pure: they import only themselves and each other', () => {
   assert.deepEqual(
     imports.filter(({ room, from }) => pure.includes(room) && !from.startsWith('.')),
     [],
   );
 });
 
-test('execute opens no socket: the clients behind its port do', () => {
+test('execute opens no socket: the clients that implement its port do', () => {
   const sockets = /^(?:node:(?:net|http|https|http2|tls|dgram|dns)|undici|fastify|@grpc\/.*)$/;
   assert.deepEqual(
-    imports.filter(({ room, from }) => room === 'execute' && sockets.test(from)),
+    imports.filter(({ room, from }) => isWithin(room, 'execute') && sockets.test(from)),
     [],
   );
 });
 
-test('the OpenTelemetry SDK is loaded only where spans are on', () => {
+test('only the spans, metrics and start of telemetry load the OpenTelemetry SDK', () => {
   const known = new Set([
     'telemetry/spans.ts',
     'telemetry/metrics.ts',
@@ -92,6 +185,16 @@ test('the OpenTelemetry SDK is loaded only where spans are on', () => {
   ]);
   assert.deepEqual(
     imports.filter(({ file, from }) => from.startsWith('@opentelemetry/') && !known.has(file)),
+    [],
+  );
+});
+
+test('no folder of src holds more than 20 files; the rooms of istio come later', () => {
+  const counts = new Map<string, number>();
+  for (const file of globSync('**/*.ts', { cwd: root, exclude: (name) => name === 'generated' }))
+    counts.set(path.dirname(file), (counts.get(path.dirname(file)) ?? 0) + 1);
+  assert.deepEqual(
+    [...counts].filter(([folder, count]) => folder !== 'istio' && count > 20),
     [],
   );
 });

@@ -6,9 +6,9 @@ import path from 'node:path';
 import { it } from 'node:test';
 import type { Case } from '../../../src/cases/case.ts';
 import type { Phase } from '../../../src/cases/mesh-under-test.ts';
-import { parseCaseFile } from '../../../src/cli/case-file.ts';
+import { parseCaseFile } from '../../../src/cli/files/case-file.ts';
 import { cleanEnv } from '../../program.ts';
-import { root } from '../../repo/readme.ts';
+import { root } from '../../repo/pages.ts';
 import type { MockCluster } from '../mock-cluster.ts';
 import { commandsOf, type } from './pages.ts';
 

@@ -1,0 +1,46 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { MeshmockError } from '../../error/meshmock-error.ts';
+import type { ManifestSource } from '../../istio/manifest.ts';
+
+/**
+ * Reads manifests as `kubectl -f` does: a file, the YAML and JSON files of a folder (not of those below it), or
+ * standard input for `-`.
+ *
+ * @param isOther which files of a folder are something else
+ * @throws MeshmockError `usage`
+ */
+export function readManifestSources(
+  names: readonly string[],
+  isOther: (file: string, text: string) => boolean = () => false,
+): ManifestSource[] {
+  return names.flatMap((name) => {
+    if (name === '-') return [{ name: 'standard input', text: readFileSync(0, 'utf8') }];
+    if (!isFolder(name)) return [{ name, text: readText(name) }];
+    const files = readdirSync(name).filter(isManifest).sort();
+    const sources = files.map((file) => ({ name: path.join(name, file), text: readText(path.join(name, file)) }));
+    const own = sources.filter((source) => !isOther(source.name, source.text));
+    if (own.length === 0) throw new MeshmockError('usage', `${name}: this folder has no .yaml, .yml or .json file`);
+    return own;
+  });
+}
+
+/** Whether a file of a folder is read with it. */
+export function isManifest(file: string): boolean {
+  return /\.(?:ya?ml|json)$/.test(file);
+}
+
+function isFolder(name: string): boolean {
+  const stat = statSync(name, { throwIfNoEntry: false });
+  if (stat === undefined) throw new MeshmockError('usage', `${name}: there is no such file or folder`);
+  return stat.isDirectory();
+}
+
+/** The text of a file. @throws MeshmockError `usage` */
+export function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new MeshmockError('usage', `${file}: ${(error as Error).message}`);
+  }
+}

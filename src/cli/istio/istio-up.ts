@@ -1,0 +1,63 @@
+import { fileURLToPath } from 'node:url';
+import type { MachinePort } from '../../istio/machine-ports.ts';
+import type { ManifestSource } from '../../istio/manifest.ts';
+import { RunningMesh } from '../../istio/mesh.ts';
+import { checkMachine } from '../../istio/tools.ts';
+import { grpcBeside } from '../../plan/address.ts';
+import { readManifestSources } from '../files/manifest-sources.ts';
+import { demoArguments, manifestsFor } from '../manifests/manifests.ts';
+import { endWithNpx } from '../process/end-signals.ts';
+import { istioUpSchema, readIstioOptions } from './istio-options.ts';
+import { entryLines, introduction, reportLines } from './istio-report.ts';
+
+/** The demo's way in; its workloads are those that `meshmock manifests` prints. */
+const demoIngress = fileURLToPath(new URL('../../../istio/demo', import.meta.url));
+
+function demoSources(): ManifestSource[] {
+  return [{ name: 'demo', text: manifestsFor(demoArguments).text }, ...readManifestSources([demoIngress])];
+}
+
+const stillStartingMs = 10_000;
+
+/**
+ * Brings up a mesh without a cluster and runs it until a signal or `down` ends it.
+ *
+ * @throws MeshmockError `usage`
+ */
+export async function istioUp(args: readonly string[]): Promise<void> {
+  const values = readIstioOptions(istioUpSchema, args);
+  const { mesh: name, namespace, fill, http, grpc = grpcBeside(http), jaeger, logLevel, seed } = values;
+  // First, since the image, where it cannot run, has no manifests of ours either.
+  checkMachine();
+  // Reading standard input keeps this process from hearing signals: they end it as they do by default.
+  const sources = values.file.length === 0 ? demoSources() : readManifestSources(values.file);
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
+  endWithNpx();
+  const begun = performance.now();
+  process.stderr.write('meshmock: starting istiod, Jaeger and the pods\n');
+  const options = {
+    ...{ mesh: name, namespace, fill, isObserved: false },
+    sources,
+    appArguments: [`--log-level=${logLevel}`, ...(seed === undefined ? [] : [`--seed=${seed}`])],
+    ports: { http, grpc, jaeger },
+    onLoss: (lost: string, logs: string) => process.stderr.write(`meshmock: ${lost} has ended; see ${logs}\n`),
+    onPorts: (ports: readonly MachinePort[]) => process.stdout.write(`${entryLines(ports, []).join('\n')}\n`),
+  };
+  const waiting = setInterval(() => {
+    process.stderr.write(`meshmock: still starting, ${Math.round((performance.now() - begun) / 1000)} s\n`);
+  }, stillStartingMs);
+  const { mesh, started } = await RunningMesh.start(options, stop.signal)
+    .catch((error: unknown) => {
+      if (stop.signal.aborted) return { mesh: undefined, started: undefined };
+      throw error;
+    })
+    .finally(() => clearInterval(waiting));
+  if (mesh === undefined) return;
+  stop.signal.addEventListener('abort', () => void mesh[Symbol.asyncDispose](), { once: true });
+  if (stop.signal.aborted) await mesh[Symbol.asyncDispose]();
+  for (const line of reportLines(started.report)) process.stderr.write(`${line}\n`);
+  const seconds = (performance.now() - begun) / 1000;
+  process.stdout.write(`${introduction(started.pods, mesh.ports, { seconds, folder: mesh.folder, mesh: name })}\n`);
+  await mesh.ended;
+}

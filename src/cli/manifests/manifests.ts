@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { MeshmockError } from '../../error/meshmock-error.ts';
+import {
+  type CalledServices,
+  type Callee,
+  calledServices,
+  serviceHost,
+  usualPorts,
+} from '../../manifests/called-services.ts';
+import { manifestsOf, writeManifests } from '../../manifests/manifests.ts';
+import type { MeshService } from '../../manifests/mesh-service.ts';
+import { type Command, readCommand } from '../../send/plan-forms.ts';
+import { quoteWord } from '../../send/shell-words.ts';
+import { helpOf, parseOptions, type Values } from '../options/options.ts';
+import { programVersion } from '../process/program-version.ts';
+import { type Assigned, manifestsSchema } from './manifests-options.ts';
+
+export const manifestsHelp = `meshmock manifests URL…: Kubernetes manifests for the services that plans name
+
+URL is a plan in any form: a path, a URL, JSON, a curl or a grpcurl command; - reads it from standard input. What is
+printed is for kubectl apply -f -.
+
+${helpOf(manifestsSchema)}`;
+
+/** What this command makes the demo's workloads from. */
+export const demoArguments: readonly string[] = [
+  'localhost:8080/@service1|service2:8080[end-user=jason]/@grpc:service3,service4/hello',
+  ...['--versions', 'service2=v1,v2', '--versions', 'service3=v1,v2'],
+];
+
+/**
+ * Prints the manifests of the services of plans, and on standard error what the plans call besides.
+ *
+ * @throws MeshmockError that says where a text is no plan, or which option is wrong
+ */
+export function manifests(args: readonly string[]): void {
+  const { text: printed, leftOut } = manifestsFor(args);
+  for (const { target, reason } of leftOut) process.stderr.write(`meshmock: ${target} is left out: ${reason}\n`);
+  process.stdout.write(printed);
+}
+
+/**
+ * Makes the manifests of the services of plans.
+ *
+ * @throws MeshmockError that says where a text is no plan, or which option is wrong
+ */
+export function manifestsFor(args: readonly string[]): Pick<CalledServices, 'leftOut'> & { readonly text: string } {
+  const { values, positionals, given } = parseOptions(manifestsSchema, args, {});
+  if (positionals.length === 0)
+    throw new MeshmockError('usage', 'expected a URL or path (quote it: the shell reads | and ( itself)');
+  const commands = positionals.map((each) => readCommand(each === '-' ? readFileSync(0, 'utf8') : each));
+  const named = commands.flatMap((command) => entryOf(command, given.has('--entry')));
+  const entries: Callee[] = named.length > 0 ? named : [{ host: values.entry, scheme: 'http', port: usualPorts.http }];
+  const plans = commands.map(({ plan }) => plan);
+  const { services, leftOut } = calledServices(plans, entries, values.namespace);
+  for (const { service } of [...values.versions, ...values.replicas, ...values.behaviour]) {
+    if (service !== undefined && !services.some((known) => known.name === service))
+      throw new MeshmockError(
+        'usage',
+        `no plan calls ${service}: there are ${services.map((known) => known.name).join(', ')}`,
+      );
+  }
+  const objects = manifestsOf(
+    services.map((service) => withOptions(service, values)),
+    {
+      image: values.image ?? `meshmock:${programVersion()}`,
+      istio: values.istio,
+      ...(values.namespace === undefined ? {} : { namespace: values.namespace }),
+      ...(values.spansTo === undefined ? {} : { spansTo: values.spansTo }),
+    },
+  );
+  return { text: writeManifests(objects, ['meshmock', 'manifests', ...args].map(asTyped).join(' ')), leftOut };
+}
+
+function asTyped(word: string): string {
+  return /^[\w.,:/=@-]+$/.test(word) ? word : quoteWord(word);
+}
+
+/**
+ * A URL's host is who is asked, unless it is this machine, where a port is forwarded, or the host of an ingress, behind
+ * which is who is named besides. TLS ends before it, at a port that is not its own.
+ */
+function entryOf({ http, grpc, isTls = false }: Command, isNamed: boolean): Callee[] {
+  const address = grpc ?? http;
+  if (address === undefined || ['', 'localhost'].includes(address.host) || isIP(address.host) !== 0) return [];
+  if (serviceHost(address.host) === undefined) {
+    if (isNamed) return [];
+    throw new MeshmockError('usage', `${address.host} is no Service here: say with --entry which one gets the plan`);
+  }
+  const scheme = grpc === undefined ? 'http' : 'grpc';
+  return [{ host: address.host, scheme, port: isTls ? usualPorts[scheme] : address.port }];
+}
+
+function withOptions(
+  service: ReturnType<typeof calledServices>['services'][number],
+  values: Values<typeof manifestsSchema>,
+): MeshService {
+  const of = <T>(all: readonly Assigned<T>[]): T | undefined =>
+    (all.findLast((one) => one.service === service.name) ?? all.findLast((one) => one.service === undefined))?.value;
+  const behaviour = of(values.behaviour);
+  const ownVersions = values.versions.filter((one) => one.service === service.name).flatMap(({ value }) => value);
+  return {
+    ...service,
+    versions: (ownVersions.length > 0 ? [...new Set(ownVersions)] : ['v1']).map((version) => ({
+      version,
+      replicas: of(values.replicas) ?? 1,
+    })),
+    ...(behaviour === undefined ? {} : { behaviour }),
+  };
+}

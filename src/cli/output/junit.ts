@@ -1,0 +1,103 @@
+import { closeSync, fstatSync, openSync, writeFileSync } from 'node:fs';
+import { MeshmockError } from '../../error/meshmock-error.ts';
+
+/** What a CI server shows of one case. */
+export interface JunitCase {
+  readonly name: string;
+  readonly durationMs: number;
+  readonly outcome:
+    | { readonly kind: 'passed'; readonly output: string }
+    | { readonly kind: 'failure' | 'error'; readonly message: string; readonly details?: string }
+    | { readonly kind: 'skipped'; readonly message: string };
+}
+
+export interface JunitSuite {
+  readonly name: string;
+  readonly cases: readonly JunitCase[];
+}
+
+/**
+ * Before anything is sent: a file that cannot be written must not cost the result, and what is in it must not be taken
+ * for the result of a run that came to none.
+ *
+ * @param command which writes it at its end
+ * @throws MeshmockError `usage`
+ */
+export function beginJunit(file: string, command: string): void {
+  try {
+    const opened = openSync(file, 'a');
+    const isFile = fstatSync(opened).isFile();
+    closeSync(opened);
+    // Whoever reads a pipe gets the result alone.
+    if (isFile) writeFileSync(file, junitXml([endedSuite(command, 'see what it said on standard error')]));
+  } catch (error) {
+    throw new MeshmockError('usage', `--junit: ${(error as Error).message}`);
+  }
+}
+
+/** Of a run that ended before its end. */
+export function endedSuite(command: string, message: string): JunitSuite {
+  const outcome = { kind: 'error', message: `${command} ended before its end: ${message}` } as const;
+  return { name: command, cases: [{ name: 'a run to its end', durationMs: 0, outcome }] };
+}
+
+/** Writes suites as JUnit XML, in the form that CI servers read (testmoapp/junitxml). */
+export function junitXml(suites: readonly JunitSuite[]): string {
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites ${countsOf(suites.flatMap(({ cases }) => cases))}>`,
+    ...suites.flatMap(({ name, cases }) => [
+      `  <testsuite name="${escapeXml(name)}" ${countsOf(cases)}>`,
+      ...cases.map((one) => caseXml(one, name)),
+      '  </testsuite>',
+    ]),
+    '</testsuites>',
+    '',
+  ].join('\n');
+}
+
+function countsOf(cases: readonly JunitCase[]): string {
+  const count = (wanted: JunitCase['outcome']['kind']): number =>
+    cases.filter(({ outcome }) => outcome.kind === wanted).length;
+  const skipped = count('skipped');
+  return [
+    `tests="${cases.length}" failures="${count('failure')}" errors="${count('error')}"`,
+    ...(skipped === 0 ? [] : [`skipped="${skipped}"`]),
+    `time="${seconds(cases.reduce((sum, { durationMs }) => sum + durationMs, 0))}"`,
+  ].join(' ');
+}
+
+/** Servers tell cases apart by both names: two suites may well have one of the same name. */
+function caseXml({ name, durationMs, outcome }: JunitCase, suite: string): string {
+  const open = `    <testcase classname="${escapeXml(suite)}" name="${escapeXml(name)}" time="${seconds(durationMs)}">`;
+  return `${open}\n      ${outcomeXml(outcome)}\n    </testcase>`;
+}
+
+function outcomeXml(outcome: JunitCase['outcome']): string {
+  switch (outcome.kind) {
+    case 'passed':
+      return `<system-out>${escapeXml(outcome.output)}</system-out>`;
+    case 'skipped':
+      return `<skipped message="${escapeXml(outcome.message)}"/>`;
+    case 'failure':
+    case 'error': {
+      const open = `<${outcome.kind} message="${escapeXml(outcome.message)}"`;
+      return outcome.details === undefined ? `${open}/>` : `${open}>${escapeXml(outcome.details)}</${outcome.kind}>`;
+    }
+  }
+}
+
+function seconds(durationMs: number): string {
+  return (durationMs / 1000).toFixed(3);
+}
+
+/** What XML 1.0 cannot hold at all (its section 2.2) is left out. */
+function escapeXml(text: string): string {
+  return text
+    .replaceAll(/[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, '')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll('\n', '&#10;');
+}

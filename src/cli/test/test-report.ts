@@ -1,0 +1,107 @@
+import type { Coverage } from '../../cases/finding.ts';
+import { printable } from '../../reply/text.ts';
+import { paintOutput } from '../output/paint.ts';
+import {
+  type CaseResult,
+  detailsOf,
+  type FileResult,
+  type Outcome,
+  refusedTitle,
+  titleOf,
+  untestedOf,
+} from './case-result.ts';
+
+export interface ReportSettings {
+  /** Whether nobody can call the mesh once the report is there. */
+  readonly meshEnds: boolean;
+  /** Whether it is a failure when something is untested. */
+  readonly failUntested: boolean;
+}
+
+/** Writes for a person what becomes of cases, as it becomes. */
+export class TestReport {
+  private readonly stream: NodeJS.WritableStream | undefined;
+  private readonly settings: ReportSettings;
+
+  /** @param stream nothing is written if there is none */
+  constructor(stream: NodeJS.WritableStream | undefined, settings: ReportSettings) {
+    this.stream = stream;
+    this.settings = settings;
+  }
+
+  beginFile(name: string): void {
+    this.line(printable(name));
+  }
+
+  beginStep(title: string): void {
+    this.line(`  ${title}`);
+  }
+
+  /** The mesh has a file's manifests. */
+  became(notes: readonly string[]): void {
+    for (const note of notes) this.line(`    ${paintOutput('faint', 'note')}  ${printable(note)}`);
+  }
+
+  /** The mesh does not take a file's manifests. */
+  refused(problem: string): void {
+    this.line(`    ${paintOutput('bad', 'FAIL')}  ${refusedTitle}`);
+    for (const line of problem.split('\n')) this.line(`          ${printable(line)}`);
+  }
+
+  add(result: CaseResult): void {
+    const { outcome, durationMs } = result;
+    const took = outcome.kind === 'not_run' ? '' : `  ${(durationMs / 1000).toFixed(1)} s`;
+    this.line(`    ${wordOf(outcome)}  ${printable(titleOf(result))}${took}`);
+    for (const line of detailsOf(result, this.settings.meshEnds ? '  # with --keep' : ''))
+      this.line(`          ${line}`.trimEnd());
+  }
+
+  /** What cases of a file have not met. */
+  covered({ untested, unknown }: Coverage): void {
+    for (const { object, part, where } of untested)
+      this.line(
+        `    ${paintOutput(this.settings.failUntested ? 'bad' : 'faint', 'untested')}  ${printable(`${object}: ${part}  ${where}`)}`,
+      );
+    for (const { object, part, where, reason } of unknown)
+      this.line(`    ${paintOutput('faint', 'unknown')}   ${printable(`${object}: ${part}  ${where}: ${reason}`)}`);
+  }
+
+  /** @param isComplete whether all that could be tried was */
+  end(results: readonly FileResult[], durationMs: number, isComplete: boolean): void {
+    const outcomes = results.flatMap(({ cases }) => cases.map(({ outcome }) => outcome.kind));
+    const count = (...kinds: readonly Outcome['kind'][]): number =>
+      outcomes.filter((kind) => kinds.includes(kind)).length;
+    const failed = count('failed', 'unreachable', 'refused');
+    const refused = results.filter(({ problem }) => problem !== undefined).length;
+    const untested = this.settings.failUntested ? results.flatMap(untestedOf).length : 0;
+    const parts = [
+      `${count('passed')} passed`,
+      ...(failed === 0 ? [] : [paintOutput('bad', `${failed} failed`)]),
+      ...(refused === 0 ? [] : [paintOutput('bad', `${refused} ${refused === 1 ? 'file' : 'files'} refused`)]),
+      ...(untested === 0 ? [] : [paintOutput('bad', `${untested} untested`)]),
+      ...(['skipped', 'not_run'] as const).flatMap((kind) =>
+        count(kind) === 0 ? [] : [`${count(kind)} ${kind.replace('_', ' ')}`],
+      ),
+    ];
+    this.line(`\n${parts.join(', ')}${isComplete ? ' in' : ', stopped after'} ${(durationMs / 1000).toFixed(1)} s`);
+  }
+
+  private line(text: string): void {
+    this.stream?.write(`${text}\n`);
+  }
+}
+
+function wordOf({ kind }: Outcome): string {
+  switch (kind) {
+    case 'passed':
+      return paintOutput('good', 'pass');
+    case 'skipped':
+      return 'skip';
+    case 'not_run':
+      return 'not run';
+    case 'failed':
+    case 'unreachable':
+    case 'refused':
+      return paintOutput('bad', 'FAIL');
+  }
+}

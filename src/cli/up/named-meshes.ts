@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { MeshmockError } from '../../error/meshmock-error.ts';
+import { type MeshFile, parseMeshFile } from '../files/mesh-file.ts';
+
+/** The meshes that `meshmock up` knows by name, as files would say them. */
+export const namedMeshes = {
+  demo: `services:
+  - name: gateway
+  - name: service1
+  - name: service2
+  - name: service3
+  - name: service4
+`,
+  octopus: `services:
+  - name: proxy
+    upstream: http://webserver
+  - name: webserver
+    versions:
+      - version: v1
+        replicas: 3
+        content: WebServer V1
+      - version: v2
+        replicas: 3
+        content: WebServer V2
+`,
+} as const;
+
+/**
+ * Reads the mesh of that name, or of the file at that path.
+ *
+ * @throws MeshmockError `usage`
+ */
+export function readMesh(nameOrPath: string): MeshFile {
+  const known: Readonly<Record<string, string>> = namedMeshes;
+  return parseMeshFile(Object.hasOwn(known, nameOrPath) ? (known[nameOrPath] ?? '') : readFile(nameOrPath), nameOrPath);
+}
+
+function readFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const names = Object.keys(namedMeshes).join(' or ');
+    throw new MeshmockError('usage', `"${path}" is neither ${names} nor a file: ${(error as Error).message}`);
+  }
+}

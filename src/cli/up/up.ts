@@ -1,0 +1,154 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { MeshmockError } from '../../error/meshmock-error.ts';
+import { grpcBeside } from '../../plan/address.ts';
+import { callMethod } from '../../reply/reply.ts';
+import { helpOf, parseOptions } from '../options/options.ts';
+import { endWithNpx, sameSignalMs } from '../process/end-signals.ts';
+import type { ReadyMessage } from '../serve/serve.ts';
+import { withoutOwnSettings } from '../serve/serve-options.ts';
+import { type Pod, placePods, routesTo, serveArguments } from './mesh-pods.ts';
+import { readMesh } from './named-meshes.ts';
+import { upSchema } from './up-options.ts';
+import { chooseTelemetry } from './up-telemetry.ts';
+
+export const upHelp = `meshmock up [MESH]: services on this machine, each pod a process, dialling each other by name
+
+MESH is demo (five services; when none is given), octopus (a proxy, and six webservers of two versions), or a YAML file:
+
+  services:
+    - name: frontend                  # the first one is the entry
+    - name: reviews
+      behaviour: /~delay=10ms         # also content, upstream, zone, version, replicas
+      versions:
+        - version: v1
+          replicas: 2
+        - version: v2
+          behaviour: /~status=503:0.1
+
+${helpOf(upSchema)}`;
+
+/**
+ * Runs the mesh until a signal ends it.
+ *
+ * @throws MeshmockError `usage` when a port is taken
+ */
+export async function up(args: readonly string[]): Promise<void> {
+  const { values, positionals } = parseOptions(upSchema, args, process.env);
+  const { http, grpc = grpcBeside(http) } = values;
+  const [name = 'demo', more] = positionals;
+  if (more !== undefined) throw new MeshmockError('usage', `"${more}" is one too many: expected one mesh, or none`);
+  const pods = await placePods(readMesh(name), http, grpc);
+  const telemetry = await chooseTelemetry();
+  const env = withoutOwnSettings(telemetry.env);
+  const routes = routesTo(pods);
+  const common = ['--log-level', values.logLevel, ...(values.seed === undefined ? [] : ['--seed', values.seed])];
+  const children = pods.map((pod) => startPod(pod, routes, common, env));
+  const ends = Promise.all(children.map((child) => once(child, 'exit')));
+  const stop = stopper(children);
+  endWithNpx();
+  try {
+    await Promise.all(children.map((child, index) => ready(child, pods[index]?.title ?? '')));
+  } catch (error) {
+    const wasStopping = stop.isStopping();
+    stop();
+    await ends;
+    if (wasStopping) return;
+    throw error;
+  }
+  process.stdout.write(`${introduction(pods, children, telemetry.line)}\n`);
+  for (const [index, child] of children.entries())
+    child.once('exit', () => stop.isStopping() || say(`${pods[index]?.title} has ended; the others go on`));
+  await ends;
+}
+
+function startPod(
+  pod: Pod,
+  routes: readonly string[],
+  common: readonly string[],
+  env: NodeJS.ProcessEnv,
+): ChildProcess {
+  const args = [...serveArguments(pod), ...common, ...routes.map((route) => `--connect-to=${route}`)];
+  const main = fileURLToPath(new URL(`../main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url));
+  return spawn(process.execPath, [...process.execArgv, main, ...args], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env,
+  });
+}
+
+/** Resolves when the service listens; rejects when it ends before. */
+async function ready(child: ChildProcess, name: string): Promise<void> {
+  const stop = new AbortController();
+  try {
+    await Promise.race([
+      once(child, 'message', { signal: stop.signal }) as Promise<[ReadyMessage]>,
+      once(child, 'exit', { signal: stop.signal }).then(([code]) => {
+        throw new MeshmockError('usage', `${name} did not start (exit code ${code}): what it wrote stands above`);
+      }),
+    ]);
+  } finally {
+    stop.abort();
+  }
+}
+
+/** Ends all services together, when called or at the first signal; a later one does not wait. */
+function stopper(children: readonly ChildProcess[]): { (): void; isStopping(): boolean } {
+  let stoppingSince: number | undefined;
+  const stop = (): void => {
+    const isLater = stoppingSince !== undefined && performance.now() - stoppingSince > sameSignalMs;
+    stoppingSince ??= performance.now();
+    for (const child of children) {
+      child.kill(isLater ? 'SIGKILL' : 'SIGTERM');
+      // One that is stopped (SIGSTOP) has to be woken to end.
+      child.kill('SIGCONT');
+    }
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  return Object.assign(stop, { isStopping: () => stoppingSince !== undefined });
+}
+
+function say(line: string): void {
+  process.stderr.write(`meshmock: ${line}\n`);
+}
+
+function introduction(pods: readonly Pod[], children: readonly ChildProcess[], telemetryLine: string): string {
+  const width = Math.max(10, ...pods.map(({ title }) => title.length + 2));
+  const [entry] = pods;
+  return [
+    ...pods.map(
+      ({ title, http, grpc }, index) =>
+        `${title.padEnd(width)}http localhost:${http.port}  grpc localhost:${grpc.port}  pid ${children[index]?.pid}`,
+    ),
+    '',
+    'Try:',
+    ...(entry === undefined ? [] : commandsFor(entry, pods)).map((command) => `  ${command}`),
+    '',
+    telemetryLine,
+    `Ctrl-C ends it all, or kill ${process.pid}.`,
+  ].join('\n');
+}
+
+/** Commands that work on this mesh as they stand. */
+function commandsFor(entry: Pod, pods: readonly Pod[]): string[] {
+  const at = `localhost:${entry.http.port}`;
+  const asText = "-H 'Accept: text/plain'";
+  const others = new Set(pods.filter(({ service }) => service !== entry.service).map(({ service }) => service));
+  const [first, second = first, third = second] = others;
+  if (first === undefined) return [`curl -g '${at}/hello'`];
+  const replicated = new Set(pods.filter(({ service, title }) => title !== service).map(({ service }) => service));
+  return [
+    ...(entry.version.settings.upstream === undefined ? [] : [`curl '${at}/'`]),
+    `curl -g '${at}/@${first}/hello'`,
+    ...[...replicated].map((service) => `curl -g '${at}/@${service}*60/hello' ${asText}`),
+    ...(second === first
+      ? []
+      : [
+          `curl -g '${at}/@${first}|${second}/@grpc:${third}/hello' ${asText}`,
+          `curl -g '${at}/@${first}[end-user=jason],${second}/hello'`,
+        ]),
+    `curl -g '${at}/@${first};retries=2/~status=503:attempt<3/hello' ${asText}`,
+    `grpcurl -plaintext -d '{"path":"/@${first}/@${third}/"}' localhost:${entry.grpc.port} ${callMethod}`,
+  ];
+}

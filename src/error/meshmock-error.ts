@@ -1,0 +1,18 @@
+import type { ErrorCode } from './error-code.ts';
+import type { TextPlace } from './text-place.ts';
+
+/** The one error class of meshmock: a code for programs, a message for people, and the place in a text if there is one. */
+export class MeshmockError extends Error {
+  readonly code: ErrorCode;
+  readonly place: TextPlace | undefined;
+  /** Path of the field in a plan given as JSON or protobuf, such as `plan.stages[0].calls[1].port`. */
+  readonly field: string | undefined;
+
+  constructor(code: ErrorCode, message: string, where: { place?: TextPlace; field?: string } = {}) {
+    super(message);
+    this.name = 'MeshmockError';
+    this.code = code;
+    this.place = where.place;
+    this.field = where.field;
+  }
+}

@@ -1,0 +1,27 @@
+import type { Delay } from '../../plan/plan.ts';
+import type { Chance } from './chance.ts';
+
+/** How long to wait this time, in ms. */
+export function drawDelayMs(delay: Delay, key: () => string, chance: Chance): number {
+  switch (delay.kind) {
+    case 'fixed':
+      return delay.delayMs;
+    case 'uniform':
+      return delay.minMs + (delay.maxMs - delay.minMs) * chance.uniform(key());
+    case 'percentiles':
+      return quantileMs(delay.points, 100 * chance.spread(key()));
+  }
+}
+
+/** The delay at a percentile: on a straight line between two points, from 0 up to the first, never beyond the last. */
+function quantileMs(points: readonly { percentile: number; delayMs: number }[], percentile: number): number {
+  let from = { percentile: 0, delayMs: 0 };
+  for (const to of points) {
+    if (percentile <= to.percentile) {
+      const part = (percentile - from.percentile) / (to.percentile - from.percentile);
+      return from.delayMs + part * (to.delayMs - from.delayMs);
+    }
+    from = to;
+  }
+  return from.delayMs;
+}

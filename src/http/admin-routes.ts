@@ -1,0 +1,57 @@
+import type { FastifyInstance } from 'fastify';
+import { MeshmockError } from '../error/meshmock-error.ts';
+import type { Service } from '../execute/service.ts';
+import { formatPath } from '../plan/format.ts';
+import { countCalls, depthOf } from '../plan/measure.ts';
+import { parsePath } from '../plan/parse.ts';
+import { toMessage } from '../plan/to-message.ts';
+import { requestError } from '../reply/request-error.ts';
+import { statusOfError } from '../reply/status.ts';
+import { pathOfTarget } from './codec.ts';
+
+const prefix = '/-/';
+const planPath = '/-/plan';
+
+/** Whether a path is one of the service's own, and no plan. */
+export function isOwnPath(path: string): boolean {
+  return path.startsWith(prefix);
+}
+
+/** The route of an own path: without the plan behind `/-/plan`, which no router should read, and without a query. */
+export function ownRoute(path: string): string {
+  return /^\/-\/plan(?:[/?]|$)/.test(path) ? planPath : path.replace(/\?.*$/, '');
+}
+
+/** Adds the probes, and `/-/plan/…`, which explains a plan without calling anybody. */
+export function addOwnPaths(app: FastifyInstance, service: Service, isReady: () => boolean): void {
+  app.get('/-/healthy', (_request, reply) => reply.type('text/plain').send('healthy\n'));
+  app.get('/-/ready', (_request, reply) =>
+    isReady() ? reply.type('text/plain').send('ready\n') : reply.code(503).type('text/plain').send('draining\n'),
+  );
+  app.get(planPath, (request, reply) => {
+    const path = pathOfTarget(request.originalUrl)
+      .slice(planPath.length)
+      .replace(/^(?!\/)/, '/');
+    const { status, explanation } = explain(path, service);
+    return reply
+      .code(status)
+      .type('application/json; charset=utf-8')
+      .send(`${JSON.stringify(explanation, undefined, 2)}\n`);
+  });
+}
+
+function explain(path: string, service: Service): { status: number; explanation: object } {
+  try {
+    const plan = parsePath(path, service.limits);
+    const explanation = {
+      path: formatPath(plan),
+      calls: countCalls(plan),
+      depth: depthOf(plan),
+      plan: toMessage(plan),
+    };
+    return { status: 200, explanation };
+  } catch (error) {
+    if (!(error instanceof MeshmockError)) throw error;
+    return { status: statusOfError(error), explanation: { error: requestError(error) } };
+  }
+}

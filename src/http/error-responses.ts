@@ -1,0 +1,82 @@
+import http from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { MeshmockError } from '../error/meshmock-error.ts';
+import { type Service, signature } from '../execute/service.ts';
+import { signatureHeader } from '../reply/mesh-headers.ts';
+import type { Reply } from '../reply/reply.ts';
+import { requestError } from '../reply/request-error.ts';
+import { statusOfError } from '../reply/status.ts';
+import { encode } from './codec.ts';
+
+/** Bytes that a request line and its headers may take together: more than Envoy's 60 KiB. */
+export const maxHeaderBytes = 64 * 1024;
+
+type FrameworkError = Error & { statusCode?: number };
+
+/** Answers what never becomes a plan: paths that are not there, and what fastify itself refuses or fails at. */
+export function addRefusals(app: FastifyInstance, service: Service): void {
+  app.setErrorHandler((error: FrameworkError, request, reply) => refuseFramework(service, error, request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const message = `${request.originalUrl} is no path of the service's own: there are /-/healthy, /-/ready and /-/plan/…`;
+    return refuse(service, request, reply, new MeshmockError('not_found', message));
+  });
+  // An expectation that we do not know is no reason not to answer (RFC 9110 section 10.1.1 leaves it open).
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
+}
+
+/** An error of fastify's own as our answer. */
+export function refuseFramework(
+  service: Service,
+  error: FrameworkError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const code = (error.statusCode ?? 500) < 500 ? 'bad_request' : 'internal';
+  return refuse(service, request, reply, new MeshmockError(code, error.message));
+}
+
+function refuse(service: Service, request: FastifyRequest, reply: FastifyReply, error: MeshmockError): FastifyReply {
+  const refusal = refusalOf(service, error);
+  const { contentType, body } = encode(refusal, request);
+  return reply
+    .code(refusal.status)
+    .headers({
+      'content-type': contentType,
+      [signatureHeader]: signature(service.identity),
+      'x-content-type-options': 'nosniff',
+    })
+    .send(body);
+}
+
+function refusalOf(service: Service, error: MeshmockError): Reply {
+  return { ...service.identity, status: statusOfError(error), error: requestError(error) };
+}
+
+const longestReadMs = 1000;
+
+/** Answers what Node could not read as a request, and gives the client time to read the answer. */
+export function refuseUnreadable(service: Service, error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const refusal = refusalOf(
+    service,
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? new MeshmockError('header_too_large', `the request line and headers take more than ${maxHeaderBytes} bytes`)
+      : new MeshmockError('bad_request', `this is no HTTP request: ${error.message}`),
+  );
+  const body = `${JSON.stringify(refusal, undefined, 2)}\n`;
+  const head = [
+    `HTTP/1.1 ${refusal.status} ${http.STATUS_CODES[refusal.status]}`,
+    'content-type: application/json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(body)}`,
+    `${signatureHeader}: ${signature(service.identity)}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  // Closing with unread bytes in the buffer would reset the connection, and the client would never see why.
+  socket.resume();
+  setTimeout(() => socket.destroy(), longestReadMs).unref();
+}

@@ -1,0 +1,22 @@
+import { requestErrorCodeOf } from '../error/error-code.ts';
+import type { MeshmockError } from '../error/meshmock-error.ts';
+import { caretLines } from '../error/text-place.ts';
+import { shownUri } from './redaction.ts';
+import type { RequestError } from './reply.ts';
+
+/** An error as a reply shows it. */
+export function requestError(error: MeshmockError): RequestError {
+  const { message, place, field } = error;
+  return {
+    code: requestErrorCodeOf(error.code),
+    message,
+    ...(place === undefined
+      ? {}
+      : {
+          offset: place.offset,
+          expected: place.expected,
+          caret: caretLines({ ...place, text: shownUri(place.text) }),
+        }),
+    ...(field === undefined ? {} : { field }),
+  };
+}

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { containerEnv, type EnvSources, expanded } from '../../../src/istio/container-env.ts';
+import { dataNamesOf, ownContainer, ownLeftOut, podField, serveSettings } from '../../../src/istio/mock-container.ts';
+import type { Container, EnvVar } from '../../../src/istio/objects.ts';
+import type { PodPlan } from '../../../src/istio/pods.ts';
+
+const sources: EnvSources = {
+  field: (path) => ({ 'metadata.name': 'a-1', 'spec.nodeName': '' })[path],
+  data: (kind, name) => (name === 'there' ? { KEY: `of ${kind}`, OTHER: 'other' } : undefined),
+};
+const container = (more: Partial<Container>): Container => ({ name: 'c', image: 'meshmock', ...more });
+const variables = (...env: EnvVar[]) => containerEnv(container({ env }), sources);
+
+describe('variables of a container', () => {
+  for (const [text, expected] of [
+    ['$(A)-$(B)', 'a-$(B)'],
+    ['$$(A)', '$(A)'],
+    ['$$$(A)', '$a'],
+    ['$$$$(A)', '$$(A)'],
+    ['$A $( $', '$A $( $'],
+    ['$(EMPTY)|', '|'],
+    ['$(toString)', '$(toString)'],
+  ] as const)
+    it(`in ${text} are ${expected}`, () => assert.equal(expanded(text, { A: 'a', EMPTY: '' }), expected));
+
+  it('are put into those behind them, and not into those before', () => {
+    const found = variables(
+      { name: 'EARLY', value: '$(LATE)' },
+      { name: 'LATE', value: 'late' },
+      { name: 'EARLY2', value: '$(LATE)' },
+      { name: 'NOTHING', value: null },
+    );
+    assert.deepEqual(found, { EARLY: '$(LATE)', LATE: 'late', EARLY2: 'late', NOTHING: '' });
+  });
+
+  it('come from fields, ConfigMaps and Secrets, but not from resources', () => {
+    const found = variables(
+      { name: 'POD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+      { name: 'MAP', valueFrom: { configMapKeyRef: { name: 'there', key: 'KEY' } } },
+      { name: 'SECRET', valueFrom: { secretKeyRef: { name: 'there', key: 'KEY' } } },
+      { name: 'CPU', valueFrom: { resourceFieldRef: { resource: 'limits.cpu' } } },
+      { name: 'ALL', value: '$(POD) $(MAP)' },
+    );
+    assert.deepEqual(found, { POD: 'a-1', MAP: 'of ConfigMap', SECRET: 'of Secret', ALL: 'a-1 of ConfigMap' });
+  });
+
+  it('come from whole ConfigMaps and Secrets first, with a prefix', () => {
+    const envFrom = [{ prefix: 'P_', configMapRef: { name: 'there' } }, { secretRef: { name: 'there' } }];
+    const found = containerEnv(container({ env: [{ name: 'KEY', value: 'own, $(P_KEY)' }], envFrom }), sources);
+    assert.deepEqual(found, {
+      P_KEY: 'of ConfigMap',
+      P_OTHER: 'other',
+      KEY: 'own, of ConfigMap',
+      OTHER: 'other',
+    });
+  });
+
+  it('that nothing is there for are refused, unless they may be missing', () => {
+    const of = (reference: object) => variables({ name: 'X', valueFrom: { configMapKeyRef: reference as never } });
+    assert.throws(() => of({ name: 'gone', key: 'KEY' }), {
+      name: 'MeshmockError',
+      message: 'the variable X: there is no key "KEY" of a ConfigMap gone',
+    });
+    assert.throws(() => of({ name: 'there', key: 'GONE' }), /no key "GONE" of a ConfigMap there/);
+    assert.deepEqual(of({ name: 'gone', key: 'KEY', optional: true }), {});
+    assert.throws(
+      () => variables({ name: 'X', valueFrom: { fieldRef: { fieldPath: 'spec.hostname' } } }),
+      /the variable X: there is no field spec\.hostname/,
+    );
+    const envFrom = [{ secretRef: { name: 'gone' } }];
+    assert.throws(() => containerEnv(container({ envFrom }), sources), /envFrom: there is no Secret gone/);
+    assert.deepEqual(
+      containerEnv(container({ envFrom: [{ secretRef: { name: 'gone', optional: true } }] }), sources),
+      {},
+    );
+  });
+});
+
+const servedWith = (more: Partial<Container>) =>
+  serveSettings(container({ env: [{ name: 'WHO', value: 'me' }], ...more }), sources);
+
+describe('a container of our own image', () => {
+  for (const [image, isOwn] of [
+    ['meshmock', true],
+    ['meshmock:0.1.0', true],
+    ['registry.test:5000/team/meshmock:0.1.0@sha256:00', true],
+    ['registry.test/meshmock@sha256:00', true],
+    ['meshmock.test/other', false],
+    ['registry.test/not-meshmock', false],
+    ['meshmock/other:meshmock', false],
+    [undefined, false],
+  ] as const)
+    it(`is ${isOwn ? '' : 'not '}${image}`, () => {
+      const spec = { containers: [{ name: 'c', ...(image === undefined ? {} : { image }) }] };
+      assert.equal(ownContainer(spec) !== undefined, isOwn);
+    });
+
+  it('gives its settings, and nothing that is the bed’s or the machine’s', () => {
+    const env = {
+      ...{ MESHMOCK_BEHAVIOUR: '/~delay=1ms', MESHMOCK_ZONE: '', PROXYURL: 'http://a', SERVERCONTNET: 'x' },
+      ...{ OTEL_RESOURCE_ATTRIBUTES: 'a=b', OTEL_PROPAGATORS: 'b3', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x' },
+      ...{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://x', OTEL_TRACES_EXPORTER: 'none', ISTIO_META_CLUSTER_ID: 'c' },
+      ...{ MESHMOCK_HTTP: ':1', MESHMOCK_GRPC: ':2', MESHMOCK_CONNECT_TO: 'a:::', MESHMOCK_DRAIN: '5s' },
+      ...{ PATH: '/nowhere', NODE_OPTIONS: '--inspect', LD_PRELOAD: 'x' },
+    };
+    const list = Object.entries(env).map(([name, value]) => ({ name, value }));
+    assert.deepEqual(serveSettings(container({ env: list }), sources), {
+      args: [],
+      env: {
+        ...{ MESHMOCK_BEHAVIOUR: '/~delay=1ms', PROXYURL: 'http://a', SERVERCONTNET: 'x' },
+        ...{ OTEL_RESOURCE_ATTRIBUTES: 'a=b', OTEL_PROPAGATORS: 'b3' },
+      },
+    });
+  });
+
+  for (const [words, expected] of [
+    [{ args: ['serve', '--content', '$(WHO)', '--http', ':1', '--zone=a'] }, ['--content', 'me', '--zone=a']],
+    [
+      { args: ['serve', '-listenAddress', ':1', '--connect-to=a:1:b:2', '--grpc=:2', '--max-calls', '3'] },
+      ['--max-calls', '3'],
+    ],
+    [{ command: ['node', 'dist/cli/main.js', 'serve'], args: ['--content', '$$(WHO)'] }, ['--content', '$(WHO)']],
+    [{ args: ['call', 'a/x'] }, []],
+  ] as const)
+    it(`is served with ${JSON.stringify(words)}`, () => {
+      assert.deepEqual(servedWith(words).args, expected);
+    });
+
+  it('keeps the port of its metrics from calls', () => {
+    const env = [{ name: 'MESHMOCK_METRICS', value: ':9464' }];
+    assert.equal(servedWith({ env }).metricsPort, 9464);
+    assert.equal(servedWith({ env, args: ['serve', '--metrics', '0.0.0.0:1'] }).metricsPort, 1);
+    assert.equal(servedWith({ args: ['serve', '--metrics=:2'] }).metricsPort, 2);
+    assert.equal(servedWith({}).metricsPort, undefined);
+  });
+
+  it('says what is not done, and what it reads', () => {
+    assert.deepEqual(ownLeftOut(container({ args: ['serve'] })), []);
+    assert.deepEqual(
+      ownLeftOut(
+        container({
+          command: ['meshmock'],
+          args: ['call', 'a'],
+          env: [{ name: 'M', valueFrom: { resourceFieldRef: {} } }],
+        }),
+      ),
+      ['variable M of its resources', '"meshmock call a", in the place of which it serves'],
+    );
+    const env = [{ name: 'A', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }];
+    assert.deepEqual(dataNamesOf(container({ env, envFrom: [{ configMapRef: { name: 'c' } }] })), [
+      'ConfigMap/c',
+      'Secret/s',
+    ]);
+  });
+
+  it('finds the fields of its pod', () => {
+    const plan = {
+      ...{ name: 'a-1', namespace: 'ns', serviceAccount: 'sa', spec: { containers: [] } },
+      ...{ labels: { app: 'a', 'topology.kubernetes.io/zone': 'z' }, annotations: { 'x.test/y': 'note' } },
+    } as unknown as PodPlan;
+    const field = (path: string) => podField({ plan, uid: 'uid', address: '10.0.0.1' }, path);
+    for (const [path, expected] of Object.entries({
+      ...{ 'metadata.name': 'a-1', 'metadata.namespace': 'ns', 'metadata.uid': 'uid', 'spec.serviceAccountName': 'sa' },
+      ...{ "metadata.labels['topology.kubernetes.io/zone']": 'z', "metadata.labels['none']": '' },
+      ...{ "metadata.annotations['x.test/y']": 'note', 'status.podIP': '10.0.0.1', 'spec.nodeName': '' },
+      'status.phase': undefined,
+    }))
+      assert.equal(field(path), expected, path);
+  });
+});

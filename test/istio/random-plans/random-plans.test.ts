@@ -1,0 +1,162 @@
+/**
+ * Random plans through real sidecars, with faults, retries, timeouts and splits by VirtualServices among them: reply,
+ * trace and the Envoys' own counters each have every edge exactly once. MESHMOCK_SEED=N repeats a run.
+ */
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
+import { Jaeger } from '../../../src/cli/call/jaeger.ts';
+import { runConcurrently } from '../../../src/execute/concurrency/run-concurrently.ts';
+import { formatPath } from '../../../src/plan/format.ts';
+import type { Plan } from '../../../src/plan/plan.ts';
+import { toMessage } from '../../../src/plan/to-message.ts';
+import type { CallResult, Reply } from '../../../src/reply/reply.ts';
+import { compareTrace } from '../../../src/trace/compare.ts';
+import { findingText } from '../../../src/trace/finding.ts';
+import { isInbound, isOutbound } from '../../../src/trace/sidecars.ts';
+import { isOurs, type Span } from '../../../src/trace/span.ts';
+import { callGrpc, callHttp } from '../../running-mesh.ts';
+import { mutate } from '../../trace/mutations.ts';
+import { Random } from '../../trace/random.ts';
+import { demoWorkloads, startBed, type TestBed } from '../local-mesh.ts';
+import { countMade, type Part, partOfPlan, partOfReply, plans, sentBy } from './sidecar-model.ts';
+
+const planCount = Number(process.env.MESHMOCK_PLANS ?? 500);
+const atOnce = 4;
+const seed = Number(process.env.MESHMOCK_SEED ?? Date.now() % 1_000_000);
+const longestTraceMs = 15_000;
+const mutationCount = 1000;
+
+suite(`${planCount} random plans through sidecars (MESHMOCK_SEED=${seed})`, { timeout: 900_000 }, () => {
+  let bed: TestBed;
+  let jaeger: Jaeger;
+  const signal = new AbortController().signal;
+  const sent = new Map<string, number>();
+  /** Traces in which every call came through. */
+  const whole: { readonly path: string; readonly root: CallResult; readonly spans: readonly Span[] }[] = [];
+
+  before(async () => {
+    bed = await startBed([demoWorkloads, 'test/istio/random-plans/sidecar-policies.yaml']);
+    jaeger = new Jaeger(new URL(bed.jaeger));
+  });
+  after(() => bed?.[Symbol.asyncDispose]());
+
+  const portOf = (address: string): number => Number(address.split(':')[1]);
+
+  async function callFor(plan: Plan, index: number): Promise<Reply | undefined> {
+    const path = formatPath(plan);
+    if (index % 2 === 0) return callHttp(portOf(bed.http('gateway')), path);
+    const headers = { 'x-meshmock-details-bytes': '36000' };
+    const request = index % 4 === 1 ? { path } : { plan: toMessage(plan) };
+    return (await callGrpc(portOf(bed.grpc('gateway')), request, { headers })).reply;
+  }
+
+  async function check(plan: Plan, index: number): Promise<void> {
+    const path = formatPath(plan);
+    const protocol = index % 2 === 0 ? 'http' : 'grpc';
+    const reply = await callFor(plan, index);
+    assert.ok(reply !== undefined, path);
+    const expected = partOfPlan('gateway', protocol, plan);
+    assert.deepEqual(partOfReply(reply, expected), expected, path);
+    for (const [key, count] of sentBy(expected)) sent.set(key, (sent.get(key) ?? 0) + count);
+    await checkTrace(reply, protocol, expected, path);
+  }
+
+  async function checkTrace(reply: Reply, scheme: string, expected: Part, path: string): Promise<void> {
+    const root: CallResult = {
+      ...{ target: 'gateway', scheme, status: reply.status, answeredBy: 'service', reply },
+    };
+    const until = performance.now() + longestTraceMs;
+    for (;;) {
+      const spans = await jaeger.spansOf(reply.traceId ?? '', signal);
+      const problems = [
+        ...compareTrace(root, spans).findings.map(findingText),
+        ...chainProblems(
+          spans,
+          countMade(expected),
+          [...sentBy(expected).values()].reduce((a, b) => a + b, 0),
+        ),
+      ];
+      if (problems.length === 0) {
+        if (!path.includes('x-policy')) whole.push({ path, root, spans });
+        return;
+      }
+      if (performance.now() > until) assert.fail(`${path} (trace ${reply.traceId})\n${problems.join('\n')}`);
+      await sleep(100);
+    }
+  }
+
+  test('reply, trace and counters are what each plan says', async () => {
+    const all = fc.sample(plans, { numRuns: planCount, seed });
+    const before = await countsOf(bed);
+    await runConcurrently(
+      all.length,
+      atOnce,
+      () => true,
+      (index) => check(all[index] as Plan, index),
+    );
+    const after = await countsOf(bed);
+    const counted = [...after].map(([key, count]) => [key, count - (before.get(key) ?? 0)] as const);
+    assert.deepEqual(
+      Object.fromEntries(counted.filter(([, count]) => count > 0).sort()),
+      Object.fromEntries([...sent].sort()),
+    );
+    const policies = ['abort', 'retry', 'timeout', 'v1', 'v2'];
+    for (const policy of policies) {
+      const count = all.filter((plan) => formatPath(plan).includes(`[x-policy=${policy}]`)).length;
+      assert.ok(count > planCount / 25, `only ${count} plans meet ${policy}`);
+    }
+  });
+
+  test(`each of ${mutationCount} mutations of these traces is found`, () => {
+    const random = new Random(seed);
+    assert.ok(whole.length > 0);
+    for (let count = 0; count < mutationCount; count++) {
+      const { path, root, spans } = random.pick(whole);
+      const mutation = mutate(spans, random);
+      assert.notDeepEqual(compareTrace(root, mutation.spans).findings, [], `${path}: ${mutation.text}`);
+    }
+  });
+});
+
+/** Each call through both sidecars: app CLIENT, outbound CLIENT, inbound SERVER, app SERVER. */
+function chainProblems(spans: readonly Span[], made: number, arrived: number): string[] {
+  const byId = new Map(spans.map((span) => [span.spanId, span]));
+  const parentOf = (span: Span | undefined): Span | undefined => byId.get(span?.parentSpanId ?? '');
+  const servers = spans.filter((span) => isOurs(span) && span.kind === 'server' && span.parentSpanId !== undefined);
+  const clients = spans.filter((span) => isOurs(span) && span.kind === 'client');
+  const broken = servers.filter((server) => {
+    const inbound = parentOf(server);
+    const outbound = parentOf(inbound);
+    const client = parentOf(outbound);
+    return !(
+      inbound !== undefined &&
+      isInbound(inbound) &&
+      outbound !== undefined &&
+      isOutbound(outbound) &&
+      client !== undefined &&
+      isOurs(client)
+    );
+  });
+  return [
+    ...broken.map(({ spanId, service }) => `SERVER span ${spanId} of ${service} has not both sidecars above it`),
+    ...(clients.length === made ? [] : [`${clients.length} CLIENT spans for ${made} calls`]),
+    ...(servers.length === arrived ? [] : [`${servers.length} SERVER spans for ${arrived} calls that arrived`]),
+  ];
+}
+
+/** How often each service's sidecars have sent to each other service, tries counted, as Envoy says. */
+async function countsOf({ mesh, started }: TestBed): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for (const { pod, stats } of await mesh.stats(new AbortController().signal)) {
+    const from = started.pods.find(({ namespace, name }) => `${namespace}/${name}` === pod)?.service ?? pod;
+    const line =
+      /^envoy_cluster_upstream_rq_total\{cluster_name="outbound\|(\d+)\|[^|]*\|(\w+)\.default[^"]*"\} (\d+)$/gm;
+    for (const [, port, to, count] of stats.matchAll(line)) {
+      const key = `${from} ${to} ${port === '9090' ? 'grpc' : 'http'}`;
+      counts.set(key, (counts.get(key) ?? 0) + Number(count));
+    }
+  }
+  return counts;
+}

@@ -1,7 +1,7 @@
 import type { Metadata, StatusObject } from '@grpc/grpc-js';
 import protobuf from 'protobufjs';
 import type { GrpcStatusName } from '../plan/plan.ts';
-import { mostTextLength, pruneReply } from '../reply/prune.ts';
+import { maxTextLength, pruneReply } from '../reply/prune.ts';
 import type { Reply } from '../reply/reply.ts';
 import { grpcCodeOf, grpcStatusOf } from '../reply/status.ts';
 import { decodeReplyMessage, encodeReplyMessage } from './codec.ts';
@@ -40,7 +40,7 @@ export function errorStatusOf(reply: Reply, limitBytes: number, metadata: Metada
   const code = grpcCodeOf(name);
   const details = (reply.error?.message ?? `${reply.service} answers with status ${reply.status}`).slice(
     0,
-    mostTextLength,
+    maxTextLength,
   );
   const value = encodeReplyMessage(pruneReply(reply, (pruned) => encodeReplyMessage(pruned).length <= limitBytes));
   const status = Status.encode(Status.create({ code, message: details, details: [{ typeUrl, value }] })).finish();

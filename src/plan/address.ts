@@ -27,7 +27,7 @@ export function parseAddress(text: string): ListenAddress {
 export const grpcPortOffset = 1010;
 
 /** Returns the gRPC address that belongs to an HTTP address. Port 0 (any free port) belongs to port 0. */
-export function grpcBeside({ host, port }: ListenAddress): ListenAddress {
+export function grpcAddressFor({ host, port }: ListenAddress): ListenAddress {
   const isFree = port === 0 || port + grpcPortOffset > 65_535;
   return { host, port: isFree ? 0 : port + grpcPortOffset };
 }

@@ -45,7 +45,7 @@ export class Cursor {
   }
 
   /** The offset behind the prefix if the text goes on with these characters here, else undefined. */
-  behind(prefix: string): number | undefined {
+  offsetAfter(prefix: string): number | undefined {
     let offset = this.offset;
     for (const char of prefix) {
       if (this.peek(offset) !== char) return undefined;
@@ -57,12 +57,12 @@ export class Cursor {
   /** The value itself, unless there is a problem with it: then that is what was expected at the offset. */
   check<T>(value: T, problemOf: (value: T) => string | undefined, offset: number): T {
     const problem = problemOf(value);
-    if (problem !== undefined) throw this.fail(problem, offset);
+    if (problem !== undefined) throw this.error(problem, offset);
     return value;
   }
 
   /** An error at an offset, by default here: what a plan may ask for at most. */
-  limit(expected: string, offset = this.offset): MeshmockError {
+  limitError(expected: string, offset = this.offset): MeshmockError {
     return new MeshmockError(
       'limit_exceeded',
       `at offset ${offset}: the plan asks for too much: expected ${expected}`,
@@ -80,7 +80,7 @@ export class Cursor {
   }
 
   /** An error at an offset, by default here: what was expected there, and what was found. */
-  fail(expected: string, offset = this.offset): MeshmockError {
+  error(expected: string, offset = this.offset): MeshmockError {
     const found = offset < this.text.length ? JSON.stringify(this.wordAt(offset)) : 'the end';
     return new MeshmockError('invalid_plan', `at offset ${offset}: expected ${expected}, found ${found}`, {
       place: { text: this.text, offset, expected },

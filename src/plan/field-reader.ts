@@ -11,10 +11,10 @@ export class FieldReader {
     if (typeof message !== 'object' || message === null || Array.isArray(message)) throw refuse(field, 'an object');
     this.message = message as Readonly<Record<string, unknown>>;
     const unknown = Object.keys(message).find((name) => !known.includes(name));
-    if (unknown !== undefined) throw refuse(this.at(unknown), `one of the fields ${known.join(', ')}`);
+    if (unknown !== undefined) throw refuse(this.pathOf(unknown), `one of the fields ${known.join(', ')}`);
   }
 
-  at(name: string): string {
+  pathOf(name: string): string {
     return `${this.field}.${name}`;
   }
 
@@ -27,30 +27,30 @@ export class FieldReader {
     return this.message[name];
   }
 
-  refuse(name: string, expected: string): MeshmockError {
-    return refuse(this.at(name), expected);
+  error(name: string, expected: string): MeshmockError {
+    return refuse(this.pathOf(name), expected);
   }
 
   string(name: string): string | undefined {
     const value = this.message[name] ?? undefined;
-    if (value !== undefined && typeof value !== 'string') throw this.refuse(name, 'a string');
+    if (value !== undefined && typeof value !== 'string') throw this.error(name, 'a string');
     return value;
   }
 
   number(name: string): number | undefined {
     const value = this.message[name] ?? undefined;
-    if (value !== undefined && typeof value !== 'number') throw this.refuse(name, 'a number');
+    if (value !== undefined && typeof value !== 'number') throw this.error(name, 'a number');
     return value;
   }
 
   list<T>(name: string, read: (item: unknown, field: string) => T): T[] {
     const value = this.message[name] ?? [];
-    if (!Array.isArray(value)) throw this.refuse(name, 'a list');
-    return value.map((item, index) => read(item, `${this.at(name)}[${index}]`));
+    if (!Array.isArray(value)) throw this.error(name, 'a list');
+    return value.map((item, index) => read(item, `${this.pathOf(name)}[${index}]`));
   }
 
   /** The one field of a oneof that is set. */
-  only<Name extends string>(names: readonly Name[]): Name {
+  exactlyOneOf<Name extends string>(names: readonly Name[]): Name {
     const [first, second] = names.filter((name) => this.has(name));
     if (first === undefined || second !== undefined) throw refuse(this.field, `exactly one of ${names.join(', ')}`);
     return first;
@@ -59,7 +59,7 @@ export class FieldReader {
   /** The value itself, if the check finds no problem with it. */
   checked<T>(name: string, value: T, problemOf: (value: T) => string | undefined): T {
     const problem = problemOf(value);
-    if (problem !== undefined) throw this.refuse(name, problem);
+    if (problem !== undefined) throw this.error(name, problem);
     return value;
   }
 }

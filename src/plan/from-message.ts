@@ -2,15 +2,15 @@ import { MeshmockError } from '../error/meshmock-error.ts';
 import { FieldReader } from './field-reader.ts';
 import * as fields from './fields.ts';
 import { behaviourFrom, conditionFrom } from './from-directive-message.ts';
-import { behaviourLimitProblem, checkCount } from './measure.ts';
+import { behaviourLimitProblem, checkCallCount } from './measure.ts';
 import {
   type Call,
   type CallOptions,
   type Directive,
-  deepestPlan,
   defaultPlanLimits,
   defaultPorts,
   type Header,
+  maxPlanDepth,
   type Plan,
   type PlanLimits,
   type Scheme,
@@ -26,7 +26,7 @@ import {
 export function fromMessage(message: unknown, limits: PlanLimits = defaultPlanLimits): Plan {
   const reader = new MessageReader(limits);
   const plan = reader.plan(message, 'plan', 0, false);
-  checkCount(plan, limits, (call) => ({ field: reader.fields.get(call) ?? 'plan' }));
+  checkCallCount(plan, limits, (call) => ({ field: reader.fields.get(call) ?? 'plan' }));
   return plan;
 }
 
@@ -39,7 +39,7 @@ class MessageReader {
 
   constructor(limits: PlanLimits) {
     this.limits = limits;
-    this.maxDepth = Math.min(limits.maxDepth, deepestPlan);
+    this.maxDepth = Math.min(limits.maxDepth, maxPlanDepth);
   }
 
   /** `nested`: whether the path of this plan stands in parentheses, where those of a URI must balance. */
@@ -48,14 +48,14 @@ class MessageReader {
     const directives = reader.list('directives', (item, at) => this.directive(item, at));
     const uri = reader.string('uri') ?? '';
     if (!reader.has('stages')) {
-      if (reader.has('then')) throw reader.refuse('then', 'stages beside it: "then" is what their callees get');
+      if (reader.has('then')) throw reader.error('then', 'stages beside it: "then" is what their callees get');
       return {
         kind: 'answer',
         directives,
         uri: checkUri(uri === '' && directives.length === 0 ? '/' : uri, reader, nested),
       };
     }
-    if (uri !== '') throw reader.refuse('uri', 'no uri beside stages: what the callees get is "then"');
+    if (uri !== '') throw reader.error('uri', 'no uri beside stages: what the callees get is "then"');
     if (depth >= this.maxDepth) {
       throw new MeshmockError(
         'limit_exceeded',
@@ -64,18 +64,18 @@ class MessageReader {
       );
     }
     const stages = reader.list('stages', (item, at) => this.stage(item, at, depth));
-    if (stages.length === 0) throw reader.refuse('stages', 'at least one stage');
+    if (stages.length === 0) throw reader.error('stages', 'at least one stage');
     return { kind: 'calls', directives, stages, then: this.then(reader, depth, nested) };
   }
 
   private then(reader: FieldReader, depth: number, nested: boolean): Plan | undefined {
-    return reader.has('then') ? this.plan(reader.value('then'), reader.at('then'), depth + 1, nested) : undefined;
+    return reader.has('then') ? this.plan(reader.value('then'), reader.pathOf('then'), depth + 1, nested) : undefined;
   }
 
   private stage(message: unknown, field: string, depth: number): Stage {
     const reader = new FieldReader(message, field, ['calls']);
     const calls = reader.list('calls', (item, at) => this.call(item, at, depth));
-    if (calls.length === 0) throw reader.refuse('calls', 'at least one call');
+    if (calls.length === 0) throw reader.error('calls', 'at least one call');
     return calls;
   }
 
@@ -87,14 +87,14 @@ class MessageReader {
     const reader = new FieldReader(message, field, ['scheme', 'host', 'port', 'times', 'headers', 'options', 'then']);
     const name = reader.string('scheme') || 'http';
     const scheme = schemes.find((known) => known === name);
-    if (scheme === undefined) throw reader.refuse('scheme', `one of ${schemes.join(', ')}`);
+    if (scheme === undefined) throw reader.error('scheme', `one of ${schemes.join(', ')}`);
     const call = {
       scheme,
       host: reader.checked('host', reader.string('host') ?? '', fields.hostProblem),
       port: reader.checked('port', reader.number('port') || defaultPorts[scheme], fields.portProblem),
       times: reader.checked('times', reader.number('times') || 1, fields.timesProblem),
       headers: reader.list('headers', (item, at) => callHeaderFrom(item, at, scheme)),
-      options: reader.has('options') ? optionsFrom(reader.value('options'), reader.at('options')) : {},
+      options: reader.has('options') ? optionsFrom(reader.value('options'), reader.pathOf('options')) : {},
       then: this.then(reader, depth, true),
     };
     this.fields.set(call, field);
@@ -138,11 +138,11 @@ function optionsFrom(message: unknown, field: string): CallOptions {
 
 function checkUri(uri: string, reader: FieldReader, nested: boolean): string {
   if (uri === '') return uri;
-  if (!uri.startsWith('/')) throw reader.refuse('uri', '"/" at its start');
-  if (fields.beginsPlan(uri)) throw reader.refuse('uri', 'a uri that does not begin like a plan itself');
+  if (!uri.startsWith('/')) throw reader.error('uri', '"/" at its start');
+  if (fields.beginsPlan(uri)) throw reader.error('uri', 'a uri that does not begin like a plan itself');
   const bad = fields.badUriOffset(uri);
-  if (bad >= 0) throw reader.refuse('uri', `a visible character at offset ${bad}, anything else percent-encoded`);
+  if (bad >= 0) throw reader.error('uri', `a visible character at offset ${bad}, anything else percent-encoded`);
   if (nested && !fields.balancesParentheses(uri))
-    throw reader.refuse('uri', 'parentheses that balance, below a call with a continuation of its own');
+    throw reader.error('uri', 'parentheses that balance, below a call with a continuation of its own');
   return uri;
 }

@@ -5,7 +5,7 @@ import { formatDurationMs, formatSizeBytes } from './quantity.ts';
 /** The calls that the whole cascade of a plan makes at most: repeats and retries count each. */
 export function countCalls(plan: Plan): number {
   if (plan.kind === 'answer') return 0;
-  const below = countBelow(plan);
+  const below = countCallsBelow(plan);
   return plan.stages.flat().reduce((sum, call, index) => sum + countAttempts(call) * (1 + (below[index] ?? 0)), 0);
 }
 
@@ -15,7 +15,7 @@ export function countAttempts({ times, options }: Call): number {
 }
 
 /** What each call of a plan needs of the call budget below itself, in the order of the plan's calls. */
-export function countBelow(plan: CallsPlan): number[] {
+export function countCallsBelow(plan: CallsPlan): number[] {
   const shared = plan.then === undefined ? 0 : countCalls(plan.then);
   return plan.stages.flatMap((stage) =>
     stage.map((call) => (call.then === undefined ? shared : countCalls(call.then))),
@@ -41,26 +41,26 @@ type Where = NonNullable<ConstructorParameters<typeof MeshmockError>[2]>;
  * @param whereIs where a call stands in what the plan was read from, and what was expected there
  * @throws MeshmockError `limit_exceeded` when the plan makes more calls than allowed, at the call that is too many
  */
-export function checkCount(plan: Plan, limits: PlanLimits, whereIs: (call: Call, expected: string) => Where): void {
+export function checkCallCount(plan: Plan, limits: PlanLimits, whereIs: (call: Call, expected: string) => Where): void {
   const calls = countCalls(plan);
   if (calls <= limits.maxCalls || plan.kind === 'answer') return;
   const shown = calls < mostShownCalls ? String(calls) : `more than ${mostShownCalls}`;
   const message = `the plan makes ${shown} calls, ${limits.maxCalls} are allowed`;
-  const where = whereIs(firstTooMany(plan, limits.maxCalls), `a plan of at most ${limits.maxCalls} calls`);
+  const where = whereIs(firstExcessCall(plan, limits.maxCalls), `a plan of at most ${limits.maxCalls} calls`);
   throw new MeshmockError('limit_exceeded', where.field === undefined ? message : `${where.field}: ${message}`, where);
 }
 
 const mostShownCalls = 1_000_000_000;
 
 /** The call at which the calls become too many, read from the left: the one that multiplies them, if one alone does. */
-function firstTooMany(plan: CallsPlan, maxCalls: number): Call {
-  const below = countBelow(plan);
+function firstExcessCall(plan: CallsPlan, maxCalls: number): Call {
+  const below = countCallsBelow(plan);
   const calls = plan.stages.flat();
   let left = maxCalls;
   for (const [index, call] of calls.entries()) {
     const needed = below[index] ?? 0;
     const continuation = call.then ?? plan.then;
-    if (needed > left - 1 && left > 0 && continuation?.kind === 'calls') return firstTooMany(continuation, left - 1);
+    if (needed > left - 1 && left > 0 && continuation?.kind === 'calls') return firstExcessCall(continuation, left - 1);
     left -= countAttempts(call) * (1 + needed);
     if (left < 0) return call;
   }

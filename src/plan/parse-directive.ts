@@ -45,15 +45,15 @@ export function parseDirective(cursor: Cursor, nested: boolean, limits: PlanLimi
   const start = cursor.offset;
   const word = cursor.takeWhile(/[a-z-]+/y);
   const name = directiveNames.find((known) => known === word);
-  if (name === undefined) throw cursor.fail(`a directive: ${directiveNames.join(', ')}`, start);
+  if (name === undefined) throw cursor.error(`a directive: ${directiveNames.join(', ')}`, start);
   const valueAt = cursor.offset + cursor.width();
   const behaviour = parseBehaviour(cursor, name, nested);
   const tooMuch = behaviourLimitProblem(behaviour, limits);
-  if (tooMuch !== undefined) throw cursor.limit(tooMuch, valueAt);
+  if (tooMuch !== undefined) throw cursor.limitError(tooMuch, valueAt);
   const conditions: Condition[] = [];
   while (cursor.take(':')) conditions.push(parseCondition(cursor, nested));
   if (!cursor.atEnd && cursor.peek() !== '/' && !(nested && cursor.peek() === ')')) {
-    throw cursor.fail('":" and a condition, or "/"');
+    throw cursor.error('":" and a condition, or "/"');
   }
   return { ...behaviour, conditions };
 }
@@ -64,7 +64,7 @@ function parseBehaviour(cursor: Cursor, name: DirectiveName, nested: boolean): B
     case 'hang':
       return { kind: name };
     case 'header':
-      if (cursor.peek() !== '[') throw cursor.fail('"[" and a header such as [name=value]');
+      if (cursor.peek() !== '[') throw cursor.error('"[" and a header such as [name=value]');
       return { kind: name, header: parseHeader(cursor) };
     case 'body':
       takeEquals(cursor, name);
@@ -76,7 +76,7 @@ function parseBehaviour(cursor: Cursor, name: DirectiveName, nested: boolean): B
 }
 
 function takeEquals(cursor: Cursor, name: DirectiveName): void {
-  if (!cursor.take('=')) throw cursor.fail(`"=" and a value for ${name}`);
+  if (!cursor.take('=')) throw cursor.error(`"=" and a value for ${name}`);
 }
 
 function parseWithValue(
@@ -104,7 +104,7 @@ function parseWithValue(
 }
 
 function present<T>(value: T | undefined, cursor: Cursor, at: number, expected: string): T {
-  if (value === undefined) throw cursor.fail(expected, at);
+  if (value === undefined) throw cursor.error(expected, at);
   return value;
 }
 
@@ -116,14 +116,14 @@ function parseDelay(cursor: Cursor, value: string, at: number): Delay {
     });
     const wrong = points.some((point) => Number.isNaN(point.delayMs));
     const problem = wrong ? 'percentiles such as p50=10ms,p99=1s' : percentilesProblem(points);
-    if (problem !== undefined) throw cursor.fail(problem, at);
+    if (problem !== undefined) throw cursor.error(problem, at);
     return { kind: 'percentiles', points };
   }
   const [first, second, ...more] = value.split('-').map(parseDurationMs);
   if (first === undefined || more.length > 0)
-    throw cursor.fail('a delay such as 100ms, 50ms-200ms or p50=10ms,p99=1s', at);
+    throw cursor.error('a delay such as 100ms, 50ms-200ms or p50=10ms,p99=1s', at);
   if (!value.includes('-')) return { kind: 'fixed', delayMs: first };
-  if (second === undefined || second < first) throw cursor.fail('a range that rises, such as 50ms-200ms', at);
+  if (second === undefined || second < first) throw cursor.error('a range that rises, such as 50ms-200ms', at);
   return { kind: 'uniform', minMs: first, maxMs: second };
 }
 
@@ -132,7 +132,10 @@ function parseCondition(cursor: Cursor, nested: boolean): Condition {
   const text = takeValue(cursor, nested);
   const { condition, problem } = readCondition(text);
   if (condition === undefined || problem !== undefined) {
-    throw cursor.fail(problem ?? 'a condition: 0.3, 1in3, attempt<3, attempt=1, version=v2, pod=NAME or zone=NAME', at);
+    throw cursor.error(
+      problem ?? 'a condition: 0.3, 1in3, attempt<3, attempt=1, version=v2, pod=NAME or zone=NAME',
+      at,
+    );
   }
   return condition;
 }
@@ -180,7 +183,7 @@ function takeBody(cursor: Cursor, nested: boolean): string {
   const start = cursor.offset;
   const body = cursor.takeWhile(nested ? /[^/:)?#\s]+/y : /[^/:?#\s]+/y);
   if (cursor.peek() === '?' || cursor.peek() === '#')
-    throw cursor.fail('":", "/" or the end (a "?" in a body is written %3F)');
+    throw cursor.error('":", "/" or the end (a "?" in a body is written %3F)');
   return body === '' ? '' : decodePercent(cursor, start, cursor.offset);
 }
 

@@ -13,10 +13,10 @@ export function parseHeader(cursor: Cursor): Header {
   const encoded = cursor.width() === 3;
   const from = start + cursor.width();
   const end = encoded ? findEncodedEnd(text, from) : text.indexOf(']', from);
-  if (end < 0) throw cursor.fail('"]" to close the bracket that opens here', start);
+  if (end < 0) throw cursor.error('"]" to close the bracket that opens here', start);
   const data = text.slice(from, end);
   const equals = /=|%3d/i.exec(data);
-  if (equals === null) throw cursor.fail('"=" between the header\'s name and its value', end);
+  if (equals === null) throw cursor.error('"=" between the header\'s name and its value', end);
   const name = data.slice(0, equals.index).toLowerCase();
   cursor.check(name, headerNameProblem, from);
   const valueAt = from + equals.index + equals[0].length;
@@ -39,11 +39,11 @@ function findEncodedEnd(text: string, from: number): number {
 export function decodePercent(cursor: Cursor, from: number, end: number): string {
   const part = cursor.text.slice(from, end);
   const bad = part.search(/%(?![0-9a-fA-F]{2})/);
-  if (bad >= 0) throw cursor.fail('two hexadecimal digits behind "%" (a "%" itself is written %25)', from + bad + 1);
+  if (bad >= 0) throw cursor.error('two hexadecimal digits behind "%" (a "%" itself is written %25)', from + bad + 1);
   if (!/%[89a-fA-F]/.test(part)) return part.replaceAll(/%../g, (byte) => decodeByte(byte, 0) ?? byte);
   try {
     return decodeURIComponent(part);
   } catch {
-    throw cursor.fail('percent-encoded UTF-8', from);
+    throw cursor.error('percent-encoded UTF-8', from);
   }
 }

@@ -18,9 +18,9 @@ const keyOfOption = {
 export function parseOption(cursor: Cursor, options: CallOptions): CallOptions {
   const start = cursor.offset;
   const name = cursor.takeWhile(/[a-z-]+/y);
-  if (!isOptionName(name)) throw cursor.fail(`an option: ${Object.keys(keyOfOption).join(', ')}`, start);
-  if (options[keyOfOption[name]] !== undefined) throw cursor.fail(`${name} once`, start);
-  if (!cursor.take('=')) throw cursor.fail(`"=" and a value for ${name}`);
+  if (!isOptionName(name)) throw cursor.error(`an option: ${Object.keys(keyOfOption).join(', ')}`, start);
+  if (options[keyOfOption[name]] !== undefined) throw cursor.error(`${name} once`, start);
+  if (!cursor.take('=')) throw cursor.error(`"=" and a value for ${name}`);
   const at = cursor.offset;
   const value = cursor.takeWhile(/[A-Za-z0-9._-]+/y);
   switch (name) {

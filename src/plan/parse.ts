@@ -1,6 +1,6 @@
 import { Cursor } from './cursor.ts';
 import * as fields from './fields.ts';
-import { checkCount, countCalls } from './measure.ts';
+import { checkCallCount, countCalls } from './measure.ts';
 import { parseDirective } from './parse-directive.ts';
 import { parseHeader } from './parse-header.ts';
 import { parseOption, wholeNumber } from './parse-option.ts';
@@ -8,10 +8,10 @@ import {
   type Call,
   type CallOptions,
   type Directive,
-  deepestPlan,
   defaultPlanLimits,
   defaultPorts,
   type Header,
+  maxPlanDepth,
   noLimits,
   type Plan,
   type PlanLimits,
@@ -41,7 +41,7 @@ export function parseDirectives(text: string, limits: PlanLimits = defaultPlanLi
   const cursor = new Cursor(text);
   const directives = new PlanParser(cursor, limits).directives(false);
   if (directives.length > 0 && cursor.atEnd) return directives;
-  throw cursor.fail('directives alone, such as /~delay=200ms/~status=503:0.1');
+  throw cursor.error('directives alone, such as /~delay=200ms/~status=503:0.1');
 }
 
 interface Level {
@@ -60,13 +60,13 @@ class PlanParser {
   constructor(cursor: Cursor, limits: PlanLimits) {
     this.cursor = cursor;
     this.limits = limits;
-    this.maxDepth = Math.min(limits.maxDepth, deepestPlan);
+    this.maxDepth = Math.min(limits.maxDepth, maxPlanDepth);
   }
 
   /** Reads the text to its end. */
   whole(): Plan {
     const plan = this.plan(0, false);
-    if (!this.cursor.atEnd) throw this.cursor.fail('"/", "," or "|"');
+    if (!this.cursor.atEnd) throw this.cursor.error('"/", "," or "|"');
     if (countCalls(plan) > this.limits.maxCalls)
       new PlanParser(new Cursor(this.cursor.text), noLimits).refuse(this.limits);
     return plan;
@@ -77,7 +77,7 @@ class PlanParser {
     const offsets = new Map<Call, number>();
     this.offsets = offsets;
     const plan = this.plan(0, false);
-    checkCount(plan, limits, (call, expected) => ({
+    checkCallCount(plan, limits, (call, expected) => ({
       place: { text: this.cursor.text, offset: offsets.get(call) ?? 0, expected },
     }));
   }
@@ -102,8 +102,8 @@ class PlanParser {
     if (nested && this.cursor.peek() === ')') return false;
     if (this.cursor.peek() === '/') return true;
     if (this.cursor.peek() === '?')
-      throw this.cursor.fail('"/" before the query: what the callee gets begins with a slash');
-    throw this.cursor.fail('"/", "," or "|"');
+      throw this.cursor.error('"/" before the query: what the callee gets begins with a slash');
+    throw this.cursor.error('"/", "," or "|"');
   }
 
   directives(nested: boolean): Directive[] {
@@ -114,7 +114,7 @@ class PlanParser {
 
   /** Steps over `/@` or `/~`, also behind a second slash: an ingress that rewrites a prefix leaves two. */
   private takeStart(mark: '@' | '~'): boolean {
-    const behind = this.cursor.behind(`/${mark}`) ?? this.cursor.behind(`//${mark}`);
+    const behind = this.cursor.offsetAfter(`/${mark}`) ?? this.cursor.offsetAfter(`//${mark}`);
     if (behind === undefined) return false;
     this.cursor.offset = behind;
     return true;
@@ -125,14 +125,15 @@ class PlanParser {
     const start = cursor.offset;
     if (cursor.atEnd || (nested && cursor.peek() === ')')) {
       if (mayBeEmpty) return '';
-      throw cursor.fail('"/"');
+      throw cursor.error('"/"');
     }
-    if (cursor.peek() !== '/') throw cursor.fail('"/"');
+    if (cursor.peek() !== '/') throw cursor.error('"/"');
     const slashWidth = cursor.width();
     const end = nested ? this.closingParenthesis() : cursor.text.length;
     const uri = `/${cursor.text.slice(start + slashWidth, end)}`;
     const bad = fields.badUriOffset(uri);
-    if (bad >= 0) throw cursor.fail('a visible character, anything else percent-encoded', start + slashWidth - 1 + bad);
+    if (bad >= 0)
+      throw cursor.error('a visible character, anything else percent-encoded', start + slashWidth - 1 + bad);
     cursor.offset = end;
     return uri;
   }
@@ -152,7 +153,7 @@ class PlanParser {
   }
 
   private group(depth: number): Stage[] {
-    if (depth > this.maxDepth) throw this.cursor.limit(`at most ${this.maxDepth} calls in a chain`);
+    if (depth > this.maxDepth) throw this.cursor.limitError(`at most ${this.maxDepth} calls in a chain`);
     const stages: Stage[] = [];
     do {
       const calls = [this.call(depth)];
@@ -164,7 +165,7 @@ class PlanParser {
 
   private call(depth: number): Call {
     // Each call of the text is made at least once: no need to read on to know that they are too many.
-    if (++this.calls > this.limits.maxCalls) throw this.cursor.limit(`at most ${this.limits.maxCalls} calls`);
+    if (++this.calls > this.limits.maxCalls) throw this.cursor.limitError(`at most ${this.limits.maxCalls} calls`);
     const start = this.cursor.offset;
     const scheme = this.scheme();
     const host = this.host();
@@ -198,10 +199,10 @@ class PlanParser {
       cursor.offset = start;
       return 'http';
     }
-    if (cursor.peek() === '/') throw cursor.fail(`a host directly behind "${scheme}:", without slashes`);
+    if (cursor.peek() === '/') throw cursor.error(`a host directly behind "${scheme}:", without slashes`);
     const behind = cursor.offset;
     if (cursor.takeWhile(/\d+(?![A-Za-z0-9._-])/y) !== '') {
-      throw cursor.fail(
+      throw cursor.error(
         `a host behind "${scheme}:" (a service of that name is written ${scheme}:${scheme}:PORT)`,
         behind,
       );
@@ -214,9 +215,9 @@ class PlanParser {
     const start = cursor.offset;
     if (cursor.take('[')) {
       const host = cursor.takeWhile(/[0-9A-Fa-f:.]+/y);
-      if (!host.includes(':')) throw cursor.fail('an IPv6 address', start);
+      if (!host.includes(':')) throw cursor.error('an IPv6 address', start);
       cursor.check(host, fields.hostProblem, start);
-      if (!cursor.take(']')) throw cursor.fail('"]" behind the IPv6 address');
+      if (!cursor.take(']')) throw cursor.error('"]" behind the IPv6 address');
       return host;
     }
     return cursor.check(cursor.takeWhile(/[A-Za-z0-9._-]+/y), fields.hostProblem, start);
@@ -224,7 +225,7 @@ class PlanParser {
 
   private port(host: string): number {
     if (/^[a-z]$/i.test(this.cursor.peek())) {
-      throw this.cursor.fail(`a port, or one of ${schemes.join(', ')} in place of "${host}"`);
+      throw this.cursor.error(`a port, or one of ${schemes.join(', ')} in place of "${host}"`);
     }
     return this.number(5, fields.portProblem);
   }
@@ -237,9 +238,9 @@ class PlanParser {
   private ownContinuation(depth: number): Plan | undefined {
     const { cursor } = this;
     if (!cursor.take('(')) return undefined;
-    if (cursor.peek() !== '/') throw cursor.fail('"/" at the start of what this call alone gets');
+    if (cursor.peek() !== '/') throw cursor.error('"/" at the start of what this call alone gets');
     const plan = this.plan(depth, true);
-    if (!cursor.take(')')) throw cursor.fail('")"');
+    if (!cursor.take(')')) throw cursor.error('")"');
     return plan;
   }
 }

@@ -162,7 +162,7 @@ export const noLimits: PlanLimits = {
 };
 
 /** No plan may be deeper, whatever a service allows: a plan and its reply take stack for each level. */
-export const deepestPlan = 200;
+export const maxPlanDepth = 200;
 
 /** What the callees of a plan that have no continuation of their own are to do. */
 export function sharedContinuation(plan: CallsPlan): Plan {

@@ -1,4 +1,4 @@
-import { isReply } from './check.ts';
+import { isReply } from './is-reply.ts';
 import { type CallResult, RawReply, type Reply, type Summary, shownBodyBytes } from './reply.ts';
 
 /** Writes a reply as JSON. A child that came as JSON is put in as it came. */
@@ -51,7 +51,7 @@ function readSummary({ samples, ...counts }: Summary<RawReply>): Summary {
 }
 
 /** A child's own fields, whether it came as JSON or not; undefined when it is no reply. */
-export function openReply(reply: Reply<RawReply> | RawReply): Reply<RawReply> | undefined {
+export function parseIfRaw(reply: Reply<RawReply> | RawReply): Reply<RawReply> | undefined {
   return reply instanceof RawReply ? parseReply(reply.json) : reply;
 }
 

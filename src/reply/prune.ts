@@ -16,7 +16,7 @@ export function pruneReply(reply: Reply, fits: (reply: Reply) => boolean): Reply
   const { error } = least;
   return error === undefined
     ? least
-    : { ...least, error: { code: error.code, message: error.message.slice(0, mostTextLength) } };
+    : { ...least, error: { code: error.code, message: error.message.slice(0, maxTextLength) } };
 }
 
 /** The same for each call of a reply that has a reply below it, and the call itself. */
@@ -25,11 +25,11 @@ function mapCalls(reply: Reply, map: (call: CallResult) => CallResult): Reply {
 }
 
 /** Of one text, in characters, where everything has to fit into headers. */
-export const mostTextLength = 1000;
+export const maxTextLength = 1000;
 
 function withoutHeaders(reply: Reply): Reply {
   const { request, body = '', ...rest } = mapCalls(reply, callWithoutHeaders);
-  const own = body === '' || body.length > mostTextLength ? rest : { ...rest, body };
+  const own = body === '' || body.length > maxTextLength ? rest : { ...rest, body };
   if (request === undefined) return own;
   const { headers: _headers, ...seen } = request;
   return { ...own, request: seen };

@@ -12,7 +12,7 @@ export interface Reply<Raw = never> {
   namespace?: string;
   node?: string;
   zone?: string;
-  request?: RequestSeen;
+  request?: ReceivedRequest;
   /** HTTP status, over gRPC too. */
   status: number;
   grpcStatus?: string;
@@ -35,7 +35,7 @@ export interface Identity extends Pick<Reply, 'pod' | 'namespace' | 'node' | 'zo
   readonly version: string;
 }
 
-export interface RequestSeen {
+export interface ReceivedRequest {
   protocol: Protocol;
   method: string;
   uri: string;

@@ -1,7 +1,7 @@
 import { requestErrorCodeOf } from '../error/error-code.ts';
 import type { MeshmockError } from '../error/meshmock-error.ts';
 import { caretLines } from '../error/text-place.ts';
-import { shownUri } from './redaction.ts';
+import { redactUri } from './redaction.ts';
 import type { RequestError } from './reply.ts';
 
 /** An error as a reply shows it. */
@@ -15,7 +15,7 @@ export function requestError(error: MeshmockError): RequestError {
       : {
           offset: place.offset,
           expected: place.expected,
-          caret: caretLines({ ...place, text: shownUri(place.text) }),
+          caret: caretLines({ ...place, text: redactUri(place.text) }),
         }),
     ...(field === undefined ? {} : { field }),
   };

@@ -90,12 +90,12 @@ const grpcServerFaults: ReadonlySet<string> = new Set([
  *
  * @param status the HTTP status, or the name of the gRPC status
  */
-export function isServerFault(status: number | string): boolean {
+export function isServerSpanError(status: number | string): boolean {
   return typeof status === 'number' ? status >= 500 : grpcServerFaults.has(status);
 }
 
 /** The same for the CLIENT span, to which a 4xx is an error too. */
-export function isClientFault(status: number | string): boolean {
+export function isClientSpanError(status: number | string): boolean {
   return typeof status === 'number' ? status >= 400 : status !== 'OK';
 }
 
@@ -117,18 +117,18 @@ export function grpcCodeOf(name: GrpcStatusName): number {
  * | any other | went well |
  */
 export function statusOfCalls(calls: readonly CallResult<unknown>[]): 200 | 502 | 504 {
-  const outcomes = calls.map(verdictOf);
+  const outcomes = calls.map(callVerdict);
   if (outcomes.includes('failed')) return 502;
   return outcomes.includes('timed out') ? 504 : 200;
 }
 
 /** Whether a call counts as failed or timed out. */
 export function isFailed(call: CallResult<unknown>): boolean {
-  return verdictOf(call) !== 'ok';
+  return callVerdict(call) !== 'ok';
 }
 
 /** Errors after which nobody can have begun to carry out a plan. */
-export const neverArrived: ReadonlySet<string> = new Set<CallErrorCode>([
+export const undeliveredErrors: ReadonlySet<string> = new Set<CallErrorCode>([
   'refused',
   'dns',
   'unreachable',
@@ -142,7 +142,7 @@ export function outcomeOf({ error, status }: CallResult<unknown>): string {
 }
 
 /** How bad a call's end is: `failed` counts before `timed out`. */
-export function verdictOf(call: CallResult<unknown>): 'ok' | 'failed' | 'timed out' {
+export function callVerdict(call: CallResult<unknown>): 'ok' | 'failed' | 'timed out' {
   if (call.error !== undefined)
     return call.error.code === 'timeout' || call.error.code === 'not_made' ? 'timed out' : 'failed';
   const status = call.status ?? 200;

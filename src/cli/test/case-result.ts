@@ -1,6 +1,6 @@
 import type { Case } from '../../cases/case.ts';
 import type { Coverage } from '../../cases/finding.ts';
-import type { Verdict } from '../../expect/check.ts';
+import type { ExpectationVerdict } from '../../expect/expectation-check.ts';
 import { authorityOf } from '../../plan/plan.ts';
 import type { CallResult } from '../../reply/reply.ts';
 import { summaryNotes } from '../../reply/summary-notes.ts';
@@ -83,7 +83,7 @@ export function detailsOf({ testCase, mustPass, outcome }: CaseResult, again = '
   }
 }
 
-function verdictLines({ expectation, seen }: Verdict): string[] {
+function verdictLines({ expectation, seen }: ExpectationVerdict): string[] {
   return [`expected  ${printable(expectation)}`, `seen      ${printable(seen)}`];
 }
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { renderText } from '../../src/render/reply-text.ts';
 import { encodeReply, readReply } from '../../src/reply/json.ts';
 import { pruneReply } from '../../src/reply/prune.ts';
 import { RawReply, type Reply } from '../../src/reply/reply.ts';
-import { renderText } from '../../src/reply/text.ts';
 
 const leaf: Reply = { service: 'leaf', version: 'v2', pod: 'leaf-1', status: 200, body: 'hello', durationMs: 2 };
 

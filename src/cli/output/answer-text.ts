@@ -1,6 +1,6 @@
+import { renderText } from '../../render/reply-text.ts';
+import { printable } from '../../render/terminal-text.ts';
 import type { CallResult } from '../../reply/reply.ts';
-import { printable } from '../../reply/terminal-text.ts';
-import { renderText } from '../../reply/text.ts';
 import { paintOutput } from './paint.ts';
 
 /** An answer as a person reads it: the tree of a meshmock, or what somebody else said. */

@@ -1,4 +1,4 @@
-import type { Counts, Summary } from './reply.ts';
+import type { Counts, Summary } from '../reply/reply.ts';
 
 /** A count of more values than this shows only their number. */
 const mostShownValues = 8;

@@ -1,4 +1,4 @@
-import type { Reply, RequestError } from './reply.ts';
+import type { Reply, RequestError } from '../reply/reply.ts';
 import { cellsOf, printable, wrapWords } from './terminal-text.ts';
 import { drawRows, type Paint } from './tree-layout.ts';
 import { treeRows } from './tree-rows.ts';

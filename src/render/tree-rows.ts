@@ -1,5 +1,5 @@
-import type { CalleeMesh, CallResult, Reply } from './reply.ts';
-import { outcomeOf } from './status.ts';
+import type { CalleeMesh, CallResult, Reply } from '../reply/reply.ts';
+import { outcomeOf } from '../reply/status.ts';
 import { summaryNotes } from './summary-notes.ts';
 
 /** One service or call of the tree, before it is laid out. */

@@ -17,7 +17,11 @@ const behaviourFields = [
 
 const conditionFields = ['share', 'exactShare', 'attemptBelow', 'attempt', 'version', 'pod', 'zone'] as const;
 
-/** @throws MeshmockError `invalid_plan` with the path of the field */
+/**
+ * Reads the behaviour of a directive's message. Also returns the reader, for the directive's conditions.
+ *
+ * @throws MeshmockError `invalid_plan` with the path of the field
+ */
 export function behaviourFrom(
   message: unknown,
   field: string,
@@ -66,7 +70,7 @@ function delayFrom(message: unknown, field: string): Delay {
       const range = new FieldReader(reader.value(name), reader.pathOf(name), ['minMs', 'maxMs']);
       const minMs = range.checked('minMs', range.number('minMs') ?? 0, fields.durationProblem);
       const maxMs = range.checked('maxMs', range.number('maxMs') ?? 0, fields.durationProblem);
-      if (maxMs < minMs) throw range.error('maxMs', 'no less than minMs');
+      if (maxMs < minMs) throw range.error('maxMs', 'a number that is not less than minMs');
       return { kind: 'uniform', minMs, maxMs };
     }
     case 'percentiles': {
@@ -81,7 +85,11 @@ function delayFrom(message: unknown, field: string): Delay {
   }
 }
 
-/** @throws MeshmockError `invalid_plan` with the path of the field */
+/**
+ * Reads a condition from its message.
+ *
+ * @throws MeshmockError `invalid_plan` with the path of the field
+ */
 export function conditionFrom(message: unknown, field: string): Condition {
   const reader = new FieldReader(message, field, conditionFields);
   const name = reader.exactlyOneOf(conditionFields);

@@ -1,4 +1,5 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { optional } from '../error/optional.ts';
 import { FieldReader } from './field-reader.ts';
 import * as fields from './fields.ts';
 import { behaviourFrom, conditionFrom } from './from-directive-message.ts';
@@ -19,9 +20,12 @@ import {
 } from './plan.ts';
 
 /**
- * Reads a plan from its message: decoded protobuf, or JSON that anyone wrote.
+ * Reads a plan from its message: decoded protobuf, or untrusted JSON.
  *
- * @throws MeshmockError `invalid_plan` with the path of the field; `limit_exceeded`
+ * @example
+ * fromMessage({ stages: [{ calls: [{ host: 'a' }] }], then: { uri: '/x' } }); // the plan of /@a/x
+ *
+ * @throws MeshmockError `invalid_plan` or `limit_exceeded`, with the path of the field
  */
 export function fromMessage(message: unknown, limits: PlanLimits = defaultPlanLimits): Plan {
   const reader = new MessageReader(limits);
@@ -31,7 +35,7 @@ export function fromMessage(message: unknown, limits: PlanLimits = defaultPlanLi
 }
 
 class MessageReader {
-  /** The path of each call. */
+  /** Path of each call's field, for errors. */
   readonly fields = new Map<Call, string>();
   private readonly limits: PlanLimits;
   private readonly maxDepth: number;
@@ -42,24 +46,24 @@ class MessageReader {
     this.maxDepth = Math.min(limits.maxDepth, maxPlanDepth);
   }
 
-  /** `nested`: whether the path of this plan stands in parentheses, where those of a URI must balance. */
+  /** @param nested whether the plan is in parentheses when it is a path: then the parentheses of a URI must balance */
   plan(message: unknown, field: string, depth: number, nested: boolean): Plan {
     const reader = new FieldReader(message, field, ['directives', 'stages', 'then', 'uri']);
     const directives = reader.list('directives', (item, at) => this.directive(item, at));
     const uri = reader.string('uri') ?? '';
     if (!reader.has('stages')) {
-      if (reader.has('then')) throw reader.error('then', 'stages beside it: "then" is what their callees get');
+      if (reader.has('then')) throw reader.error('then', '"stages" beside "then": their callees get it');
       return {
         kind: 'answer',
         directives,
         uri: checkUri(uri === '' && directives.length === 0 ? '/' : uri, reader, nested),
       };
     }
-    if (uri !== '') throw reader.error('uri', 'no uri beside stages: what the callees get is "then"');
+    if (uri !== '') throw reader.error('uri', '"then" instead of "uri" beside "stages"');
     if (depth >= this.maxDepth) {
       throw new MeshmockError(
         'limit_exceeded',
-        `${field}: the plan is deeper than the ${this.maxDepth} calls that are allowed`,
+        `${field}: the plan is deeper than ${this.maxDepth} calls, which is the limit`,
         { field },
       );
     }
@@ -81,7 +85,7 @@ class MessageReader {
 
   private call(message: unknown, field: string, depth: number): Call {
     if (++this.calls > this.limits.maxCalls) {
-      const problem = `${field}: the plan makes more than the ${this.limits.maxCalls} calls that are allowed`;
+      const problem = `${field}: the plan makes more than ${this.limits.maxCalls} calls, which is the limit`;
       throw new MeshmockError('limit_exceeded', problem, { field });
     }
     const reader = new FieldReader(message, field, ['scheme', 'host', 'port', 'times', 'headers', 'options', 'then']);
@@ -122,27 +126,21 @@ function callHeaderFrom(message: unknown, field: string, scheme: Scheme): Header
 
 function optionsFrom(message: unknown, field: string): CallOptions {
   const reader = new FieldReader(message, field, ['timeoutMs', 'method', 'retries', 'concurrency']);
-  const timeoutMs = reader.number('timeoutMs');
-  const method = reader.string('method');
-  const retries = reader.number('retries');
-  const concurrency = reader.number('concurrency');
   return {
-    ...(timeoutMs === undefined ? {} : { timeoutMs: reader.checked('timeoutMs', timeoutMs, fields.timeoutProblem) }),
-    ...(method === undefined ? {} : { method: reader.checked('method', method, fields.methodProblem) }),
-    ...(retries === undefined ? {} : { retries: reader.checked('retries', retries, fields.retriesProblem) }),
-    ...(concurrency === undefined
-      ? {}
-      : { concurrency: reader.checked('concurrency', concurrency, fields.concurrencyProblem) }),
+    ...optional('timeoutMs', reader.checked('timeoutMs', reader.number('timeoutMs'), fields.timeoutProblem)),
+    ...optional('method', reader.checked('method', reader.string('method'), fields.methodProblem)),
+    ...optional('retries', reader.checked('retries', reader.number('retries'), fields.retriesProblem)),
+    ...optional('concurrency', reader.checked('concurrency', reader.number('concurrency'), fields.concurrencyProblem)),
   };
 }
 
 function checkUri(uri: string, reader: FieldReader, nested: boolean): string {
   if (uri === '') return uri;
-  if (!uri.startsWith('/')) throw reader.error('uri', '"/" at its start');
-  if (fields.beginsPlan(uri)) throw reader.error('uri', 'a uri that does not begin like a plan itself');
+  if (!uri.startsWith('/')) throw reader.error('uri', 'a text that begins with "/"');
+  if (fields.beginsPlan(uri)) throw reader.error('uri', 'a uri that does not begin like a plan');
   const bad = fields.badUriOffset(uri);
-  if (bad >= 0) throw reader.error('uri', `a visible character at offset ${bad}, anything else percent-encoded`);
+  if (bad >= 0) throw reader.error('uri', `a visible ASCII character at offset ${bad}; encode any other with %`);
   if (nested && !fields.balancesParentheses(uri))
-    throw reader.error('uri', 'parentheses that balance, below a call with a continuation of its own');
+    throw reader.error('uri', 'parentheses that balance: this plan is in parentheses when it is a path');
   return uri;
 }

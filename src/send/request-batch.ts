@@ -6,8 +6,8 @@ import { runConcurrently } from '../execute/concurrency/run-concurrently.ts';
 import { type ConnectTo, Dialler } from '../execute/connect-to.ts';
 import { answerFacts, answerParts } from '../execute/make-call.ts';
 import { SummaryCollector } from '../execute/summary-collector.ts';
-import { Check, expectsNoAnswer, type Verdict } from '../expect/check.ts';
 import type { Expectation } from '../expect/expectation.ts';
+import { ExpectationCheck, type ExpectationVerdict, expectsNoAnswer } from '../expect/expectation-check.ts';
 import { authorityOf, type Header, headerFields, isGrpc, type Plan, type Scheme } from '../plan/plan.ts';
 import { readCall } from '../reply/json.ts';
 import type { CallResult, Summary } from '../reply/reply.ts';
@@ -47,7 +47,7 @@ export interface RequestBatch {
   readonly call: CallResult;
   /** When there was more than one. */
   readonly summary: Summary | undefined;
-  readonly verdicts: readonly Verdict[];
+  readonly verdicts: readonly ExpectationVerdict[];
   /** Whether anybody answered at all. */
   readonly isAnswered: boolean;
   /** Whether it is expected that nobody does. */
@@ -76,7 +76,7 @@ export async function sendBatch(
   const { repeat, concurrency, expectations, unwrap } = settings;
   const send = sender(settings, client, userAgent, stop);
   const collector = new SummaryCollector<never>();
-  const checks = expectations.map((expectation) => new Check(expectation, settings.target.plan));
+  const checks = expectations.map((expectation) => new ExpectationCheck(expectation, settings.target.plan));
   let isAnswered = false;
   let isEntered = unwrap === undefined;
   await runConcurrently(

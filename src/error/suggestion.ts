@@ -10,8 +10,8 @@ import { closest, distance } from 'fastest-levenshtein';
 export function suggestionFor(word: string, known: readonly string[]): string | undefined {
   if (word === '' || known.length === 0) return undefined;
   const nearest = closest(word.toLowerCase(), [...known]);
-  // One wrong letter in three still reads as the same word; more is another word.
-  return distance(word.toLowerCase(), nearest) <= Math.max(1, Math.floor(nearest.length / 3)) ? nearest : undefined;
+  // Two letters in five may differ, so that two swapped letters of a short word count as a slip.
+  return distance(word.toLowerCase(), nearest) <= Math.max(1, Math.floor(nearest.length * 0.4)) ? nearest : undefined;
 }
 
 /** Returns `; did you mean "WORD"?`, or nothing if no known word is close. */

@@ -23,7 +23,15 @@ export interface HelpText {
 }
 
 /** Lays out the help of a command within 80 columns. */
-export function formatHelp({ usage, summary, about = [], schema, sections = [], examples = [], notes = [] }: HelpText): string {
+export function formatHelp({
+  usage,
+  summary,
+  about = [],
+  schema,
+  sections = [],
+  examples = [],
+  notes = [],
+}: HelpText): string {
   const paragraphs = [summary, ...about].map((text) => wrapWords(text, width).join('\n'));
   return [
     usage.map((line, index) => `${index === 0 ? 'Usage: ' : '       '}meshmock ${line}`).join('\n'),
@@ -37,7 +45,10 @@ export function formatHelp({ usage, summary, about = [], schema, sections = [], 
 
 /** Lays out the options of a command: flags on the left, what they do on the right. */
 export function optionLines(schema: Schema): string {
-  const rows = Object.entries(schema).map(([name, option]) => ({ flag: flagText(name, option), help: describeOption(option) }));
+  const rows = Object.entries(schema).map(([name, option]) => ({
+    flag: flagText(name, option),
+    help: describeOption(option),
+  }));
   return twoColumns(rows.map(({ flag, help }) => [flag, help] as const));
 }
 

@@ -138,7 +138,13 @@ function readFlags(schema: Schema, args: readonly string[]): { flags: Map<string
     }
     return { flags, positionals };
   } catch (error) {
-    throw new MeshmockError('usage', flagProblem(error as Error, [...names.values()].map(({ written }) => written)));
+    throw new MeshmockError(
+      'usage',
+      flagProblem(
+        error as Error,
+        [...names.values()].map(({ written }) => written),
+      ),
+    );
   }
 }
 

@@ -1,12 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { Client as Channel, connectivityState, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import {
-  abortedAnswer,
-  type CallAnswer,
-  type Client,
-  largestReplyBytes,
-  type OutgoingCall,
-} from '../execute/client.ts';
+import { abortedAnswer, type CallAnswer, type Client, maxReplyBytes, type OutgoingCall } from '../execute/client.ts';
 import { type Headers, signatureHeader } from '../reply/mesh-headers.ts';
 import { type CallErrorCode, callMethod, type Reply } from '../reply/reply.ts';
 import { httpStatusOf } from '../reply/status.ts';
@@ -83,8 +77,8 @@ function targetOf({ dial: { host, port } }: OutgoingCall): string {
 function openChannel({ scheme, authority }: OutgoingCall, target: string): Channel {
   return new Channel(target, scheme === 'grpcs' ? credentials.createSsl() : credentials.createInsecure(), {
     'grpc.default_authority': authority,
-    'grpc.max_receive_message_length': largestReplyBytes,
-    'grpc.max_send_message_length': largestReplyBytes,
+    'grpc.max_receive_message_length': maxReplyBytes,
+    'grpc.max_send_message_length': maxReplyBytes,
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_http_proxy': 0,
     'grpc.service_config_disable_resolution': 1,

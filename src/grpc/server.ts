@@ -5,7 +5,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { calleeTimeoutMs } from '../execute/allowance.ts';
 import { answer } from '../execute/answer.ts';
-import { largestReplyBytes } from '../execute/client.ts';
+import { maxReplyBytes } from '../execute/client.ts';
 import { InFlight } from '../execute/concurrency/in-flight.ts';
 import type { PlanSource } from '../execute/incoming.ts';
 import { type Service, signature } from '../execute/service.ts';
@@ -39,7 +39,7 @@ export function createGrpcServer(service: Service): GrpcServer {
   const server = new Server({
     // What is larger than a request may be is refused by our own error, up to what is too large to look at.
     'grpc.max_receive_message_length': 16 * largestRequestBytes,
-    'grpc.max_send_message_length': largestReplyBytes,
+    'grpc.max_send_message_length': maxReplyBytes,
   });
   const underWay = new InFlight();
   const definition = {

@@ -4,8 +4,8 @@ import {
   abortedAnswer,
   type CallAnswer,
   type Client,
-  largestForeignBytes,
-  largestReplyBytes,
+  maxForeignBytes,
+  maxReplyBytes,
   type OutgoingCall,
 } from '../execute/client.ts';
 import { type Headers, signatureHeader } from '../reply/mesh-headers.ts';
@@ -114,13 +114,13 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.bytes += chunk.length;
     this.chunks.push(chunk);
-    if (this.isReply && this.bytes > largestReplyBytes) {
+    if (this.isReply && this.bytes > maxReplyBytes) {
       this.settle({
         kind: 'failed',
-        error: { code: 'too_large', message: `the reply is larger than ${largestReplyBytes} bytes` },
+        error: { code: 'too_large', message: `the reply is larger than ${maxReplyBytes} bytes` },
       });
       controller.abort(new Error('too large'));
-    } else if (!this.isReply && this.bytes > largestForeignBytes) {
+    } else if (!this.isReply && this.bytes > maxForeignBytes) {
       // A longer one costs its connection.
       this.settle(this.other(Number(this.headers['content-length'] ?? this.bytes)));
       controller.abort(new Error('read enough'));
@@ -142,7 +142,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   private other(bytes: number): CallAnswer {
-    const body = Buffer.concat(this.chunks).subarray(0, largestForeignBytes).toString();
+    const body = Buffer.concat(this.chunks).subarray(0, maxForeignBytes).toString();
     const isSigned = this.headers[signatureHeader] !== undefined;
     return { kind: 'other', isSigned, status: this.status, headers: this.headers, body, bodyBytes: bytes };
   }

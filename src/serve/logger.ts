@@ -1,11 +1,11 @@
 import { pino } from 'pino';
-import type { Answered } from '../execute/service.ts';
+import type { AnsweredRequest } from '../execute/service.ts';
 import type { Identity } from '../reply/reply.ts';
 import type { LogLevel } from './log-level.ts';
 
 export interface Logger {
   /** One line for a request: at `warn` when something went wrong at this service itself, else at `info`. */
-  answered(answered: Answered): void;
+  answered(answered: AnsweredRequest): void;
 }
 
 /** Logs to standard output, one JSON object a line. */

@@ -10,10 +10,10 @@ import { detailsLimitHeader, ownDetailsBytes, replyInDetails } from './status-de
 
 const mostChannels = 500;
 
-/** Failures that say nothing of the connection. */
+/** Errors that say nothing about the connection. */
 const stillConnected: ReadonlySet<CallErrorCode> = new Set(['timeout', 'canceled', 'too_large', 'reset']);
 
-/** The gRPC client: one channel for each address and authority. */
+/** Creates the gRPC client, with one channel per address and authority. */
 export function createGrpcClient(): Client {
   const channels = new Channels();
   return {
@@ -26,7 +26,7 @@ export function createGrpcClient(): Client {
 
 interface Lease {
   readonly channel: Channel;
-  /** Gives it back; a channel that could not connect would answer from memory for a while, so it is not kept. */
+  /** Returns a channel to the pool. One that could not connect is dropped, since it would repeat its error for a while. */
   release(isBroken: boolean): void;
 }
 
@@ -38,7 +38,7 @@ class Channels {
     const key = `${call.scheme} ${target} ${call.authority}`;
     const entry = this.entries.get(key) ?? { channel: openChannel(call, target), users: 0 };
     entry.users++;
-    // The one that was not used for the longest time comes first.
+    // The channel that was used least recently comes first.
     this.entries.delete(key);
     this.entries.set(key, entry);
     this.dropIdle();
@@ -93,14 +93,14 @@ async function makeCall(channels: Channels, outgoing: OutgoingCall, signal: Abor
     lease = channels.lease(outgoing);
     answer = await callOn(lease.channel, outgoing, signal);
   } catch (error) {
-    // What grpc-js throws before it calls: a target or metadata that it does not take.
+    // grpc-js throws before it calls if it does not accept the target or metadata.
     answer = { kind: 'failed', error: { code: 'protocol', message: (error as Error).message } };
   }
   lease?.release(answer.kind === 'failed' && isBroken(lease.channel, answer.error.code));
   return answer;
 }
 
-/** A channel that is still connecting when its last call has ended is not to go on with it. */
+/** Stops a channel that is still connecting when its last call has ended. */
 function isBroken(channel: Channel, code: CallErrorCode): boolean {
   return !stillConnected.has(code) || channel.getChannel().getConnectivityState(false) !== connectivityState.READY;
 }
@@ -149,7 +149,7 @@ function errorAnswer(error: ServiceError, initial: Metadata): CallAnswer {
   const headers = { ...headersOf(initial), ...headersOf(error.metadata) };
   const { status, grpcStatus } = httpStatusOf(error.code);
   if (reply !== undefined) return { kind: 'reply', status: reply.status, grpcStatus, headers, reply };
-  // A status that a server sent comes with trailers; one that grpc-js made up has none.
+  // A status of the server has trailers; a status that grpc-js creates has none.
   const failure = Object.keys(error.metadata.getMap()).length === 0 ? callErrorOf(error) : undefined;
   if (failure !== undefined) return { kind: 'failed', error: failure };
   return {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { type MessageToService, messageFromService } from '../serve/process/process-messages.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { noSettings, ownContainer, podField, type ServeSettings, serveSettings } from './mock-container.ts';
 import { startMock } from './mock-process.ts';
@@ -155,7 +156,7 @@ export class RunningPod {
   setRoutes(routes: readonly string[]): void {
     if (routes.join(' ') === this.routes.join(' ')) return;
     this.routes = routes;
-    if (this.app?.connected) this.app.send({ connectTo: routes }, () => {});
+    if (this.app?.connected) send(this.app, { kind: 'connect-to', entries: routes });
   }
 
   /**
@@ -168,10 +169,10 @@ export class RunningPod {
       if (directives === undefined) return;
       throw new MeshmockError('usage', `the mock of pod ${this.plan.name} has ended`);
     }
-    const told = once(this.app, 'message', { signal });
-    this.app.send({ behaviour: directives ?? null }, () => {});
-    const [{ behaves }] = (await told) as [{ behaves: true | string }];
-    if (behaves !== true) throw new MeshmockError('usage', `pod ${this.plan.name}: ${behaves}`);
+    const answer = once(this.app, 'message', { signal });
+    send(this.app, { kind: 'behaviour', directives: directives ?? null });
+    const message = messageFromService((await answer)[0]);
+    if (message?.kind === 'refused') throw new MeshmockError('usage', `pod ${this.plan.name}: ${message.message}`);
   }
 
   /** Ends its programs, those too that are only starting, and removes what it has. */
@@ -210,4 +211,9 @@ async function end(child: ChildProcess): Promise<void> {
   const late = setTimeout(() => child.kill('SIGKILL'), endMs);
   await exit;
   clearTimeout(late);
+}
+
+/** Sends a message to a mock. One that ends at the same time does not receive it, and its end is reported elsewhere. */
+function send(mock: ChildProcess, message: MessageToService): void {
+  mock.send(message, () => {});
 }

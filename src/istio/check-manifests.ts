@@ -2,11 +2,10 @@ import { MeshmockError } from '../error/meshmock-error.ts';
 import type { Crd, Kind, Kinds } from './api/kinds.ts';
 import type { SchemaProblem, Schemas } from './api/schemas.ts';
 import type { Change, Store } from './api/store.ts';
-import { workloadKinds } from './cluster-view.ts';
 import type { Manifest } from './manifest.ts';
 import { dataNamesOf, ownContainer } from './mock-container.ts';
 import type { Addresses } from './network.ts';
-import { groupOf, type KubeObject, type Service, selects, titleOf, type Workload } from './objects.ts';
+import { groupOf, isWorkload, type KubeObject, type Service, selects, titleOf, type Workload } from './objects.ts';
 
 /** An object that is to be applied, of a kind that is known. */
 export interface Checked {
@@ -79,9 +78,7 @@ export function checkManifests(
 
 /** What variables of meshmocks are taken from, as `ConfigMap/NAME`. */
 function dataRead(checked: readonly Checked[]): ReadonlySet<string> {
-  const workloads = checked
-    .map(({ object }) => object)
-    .filter(({ kind }) => workloadKinds.includes(kind)) as Workload[];
+  const workloads = checked.map(({ object }) => object).filter(isWorkload);
   const own = workloads.map(({ spec }) => ownContainer(spec.template.spec)).filter((one) => one !== undefined);
   return new Set(own.flatMap(dataNamesOf));
 }
@@ -110,9 +107,9 @@ function nameProblems({ metadata: { name, namespace } }: KubeObject, { namespace
 }
 
 /** As the API server does for workloads: who does not select its own pods would never have any. */
-function selectorProblems({ kind, spec }: KubeObject): Problem[] {
-  if (!workloadKinds.includes(kind)) return [];
-  const { selector, template } = spec as Partial<Workload['spec']>;
+function selectorProblems(object: KubeObject): Problem[] {
+  if (!isWorkload(object)) return [];
+  const { selector, template } = object.spec as Partial<Workload['spec']>;
   const { matchLabels } = selector ?? {};
   if (matchLabels === undefined || selects(matchLabels, template?.metadata?.labels)) return [];
   const message = 'the labels of the template do not match the selector';

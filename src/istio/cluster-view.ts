@@ -1,10 +1,7 @@
 import type { Kind, Kinds } from './api/kinds.ts';
 import type { Store } from './api/store.ts';
 import type { DataKind } from './container-env.ts';
-import type { KubeObject, Labels, Service, Workload } from './objects.ts';
-
-/** Those that ask for pods. */
-export const workloadKinds: readonly string[] = ['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'];
+import { type KubeObject, type Labels, type Service, type Workload, workloadKinds } from './objects.ts';
 
 /** The objects of the API, as those look at them who act upon them. */
 export class ClusterView {

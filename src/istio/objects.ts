@@ -92,7 +92,10 @@ export interface Pod extends KubeObject {
   status?: { phase?: string; podIP?: string; [field: string]: unknown };
 }
 
-/** Deployment, StatefulSet, ReplicaSet: a template and how often it is to run. */
+/** The kinds of objects from which the local mesh makes pods. */
+export const workloadKinds: readonly string[] = ['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'];
+
+/** An object of one of the `workloadKinds`: a template of pods, and the number of pods to run. */
 export interface Workload extends KubeObject {
   spec: {
     replicas?: number;
@@ -102,6 +105,21 @@ export interface Workload extends KubeObject {
     serviceName?: string;
     volumeClaimTemplates?: { metadata: { name: string } }[];
   };
+}
+
+/** Reports whether the local mesh makes pods from an object. */
+export function isWorkload(object: KubeObject): object is Workload {
+  return groupOf(object) === 'apps' && workloadKinds.includes(object.kind);
+}
+
+/** Reports whether an object is a workload with a number of replicas. A DaemonSet has none. */
+export function isScalable(object: KubeObject): object is Workload {
+  return isWorkload(object) && object.kind !== 'DaemonSet';
+}
+
+/** Returns the namespace of an object: `default` if the object names none. */
+export function namespaceOf({ metadata }: Pick<KubeObject, 'metadata'>): string {
+  return metadata.namespace ?? 'default';
 }
 
 export function isService(object: KubeObject): object is Service {

@@ -2,13 +2,13 @@ import type { ChildProcess } from 'node:child_process';
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { analyze } from './analyze.ts';
 import type { Kind } from './api/kinds.ts';
-import { type ClusterView, keyOf, workloadKinds } from './cluster-view.ts';
+import { type ClusterView, keyOf } from './cluster-view.ts';
 import { updateEndpointSlices } from './endpoint-slices.ts';
 import { type Entry, entriesOf, entryName, named } from './entries.ts';
 import type { ImplicitObjects } from './implicit-objects.ts';
 import type { Behaviour, PodStats } from './messages.ts';
 import type { Addresses } from './network.ts';
-import { type KubeObject, type Service, selects, titleOf, type Workload } from './objects.ts';
+import { isWorkload, type KubeObject, type Service, selects, titleOf } from './objects.ts';
 import { leftOut, type PodPlan, planPods } from './pods.ts';
 import { defaultPortRoutes, podRoutes } from './routes.ts';
 import { type PodContext, RunningPod } from './running-pod.ts';
@@ -95,7 +95,7 @@ export class PodController {
    * @throws MeshmockError `usage`
    */
   checkCount(objects: readonly KubeObject[]): void {
-    const coming = objects.filter(({ kind }) => workloadKinds.includes(kind)) as Workload[];
+    const coming = objects.filter(isWorkload);
     const all = new Map([...this.view.workloads, ...coming].map((workload) => [keyOf(workload), workload]));
     const count = [...all.values()].reduce((sum, { spec }) => sum + (spec.replicas ?? 1), 0);
     if (count > mostPods)

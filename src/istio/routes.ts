@@ -50,8 +50,16 @@ export function podRoutes(services: readonly Service[], pods: readonly Placed[],
   });
 }
 
+/** DNS domain of a cluster's Services. */
+export const clusterDomain = 'svc.cluster.local';
+
+/** Returns the full name of a host. Istio completes only names without a dot (`ResolveShortnameToFQDN`). */
+export function fullHost(host: string, namespace: string): string {
+  return host.includes('.') ? host : `${host}.${namespace}.${clusterDomain}`;
+}
+
 /** The names of a Service in DNS, as a pod of a namespace may write them. */
 export function namesOf({ metadata: { name, namespace = 'default' } }: Service, from: string): string[] {
-  const full = [`${name}.${namespace}`, `${name}.${namespace}.svc`, `${name}.${namespace}.svc.cluster.local`];
+  const full = [`${name}.${namespace}`, `${name}.${namespace}.svc`, `${name}.${namespace}.${clusterDomain}`];
   return namespace === from ? [name, ...full] : full;
 }

@@ -4,12 +4,11 @@ import { analyze } from '../../src/istio/analyze.ts';
 import { Kinds } from '../../src/istio/api/kinds.ts';
 import { Schemas } from '../../src/istio/api/schemas.ts';
 import { checkManifests } from '../../src/istio/check-manifests.ts';
-import { workloadKinds } from '../../src/istio/cluster-view.ts';
 import { readCrds } from '../../src/istio/crds.ts';
 import { gatewayObjects } from '../../src/istio/gateways.ts';
 import type { LabelledPod } from '../../src/istio/known-hosts.ts';
 import { type Manifest, parseManifests } from '../../src/istio/manifest.ts';
-import { type KubeObject, type Service, titleOf, type Workload } from '../../src/istio/objects.ts';
+import { type KubeObject, type Service, titleOf, type Workload, workloadKinds } from '../../src/istio/objects.ts';
 import { schemaLocation, writeKubeSchemas } from './kube-schemas.ts';
 import { kubernetesVersion, type ManifestTools, type Ran } from './tools.ts';
 

@@ -9,7 +9,7 @@ import {
   selectorOrDefault,
 } from '../../istio/gateways.ts';
 import type { RunningMesh } from '../../istio/mesh.ts';
-import { isService, type KubeObject, type Service, selects, type Workload } from '../../istio/objects.ts';
+import { isService, type KubeObject, namespaceOf, type Service, selects, type Workload } from '../../istio/objects.ts';
 import { protocolOf } from '../../istio/ports.ts';
 import { namesOf } from '../../istio/routes.ts';
 import type { Call, Plan } from '../../plan/plan.ts';
@@ -19,7 +19,7 @@ import type { AssertedRequest } from '../asserted-route.ts';
 import { clientName, type Entrance, entrancesOf, entranceTitle, gatewayOf } from '../asserted-routes/entrances.ts';
 import { type ProxyCounts, proxyCounts } from '../clusters.ts';
 import type { MeshRoutes, WayIn } from '../mesh-routes.ts';
-import { namespaceOf, RouteConfig } from '../route-config.ts';
+import { RouteConfig } from '../route-config.ts';
 import { addressOf } from './local-call-route.ts';
 
 /** What `--fill` makes of objects. */

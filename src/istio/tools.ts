@@ -62,7 +62,7 @@ function isOnPath(name: string): boolean {
   });
 }
 
-const ownScript = new URL('./tools/install.sh', import.meta.url);
+const ownScript = new URL('../../src/istio/tools/install.sh', import.meta.url);
 
 /**
  * Gives the folders of tools, built first where they are not in the cache; what that does is shown on standard error.

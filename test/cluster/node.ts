@@ -9,7 +9,7 @@ import { setDefaultCACertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { Forward } from '../../src/istio/forward.ts';
 import { runProgram } from '../../src/istio/program.ts';
-import { answersOk, untilReady } from '../../src/istio/ready.ts';
+import { waitForOk, waitUntilReady } from '../../src/istio/ready.ts';
 import { archivesOf, ownImages } from './image.ts';
 import type { FromNode, NodeOptions, ToNode } from './messages.ts';
 import { apiUrl, filesOf, makeCertificate, nodeName, writeNodeFiles } from './node-files.ts';
@@ -33,7 +33,7 @@ process.on('message', (message: ToNode, handle) => {
       return;
     case 'forward': {
       const forward = new Forward(handle as Server);
-      forward.aimAt([{ host: '127.0.0.1', port: message.port }]);
+      forward.setTargets([{ host: '127.0.0.1', port: message.port }]);
       return;
     }
   }
@@ -59,7 +59,7 @@ async function start(options: NodeOptions): Promise<void> {
   const apiServer = run('kube-apiserver', apiServerCommand(folder));
   const imported = importImages(containerd, images);
   imported.catch(() => {});
-  await untilReady(apiServer, (either) => answersOk(`${apiUrl}/readyz`, either), signal);
+  await waitUntilReady(apiServer, (either) => waitForOk(`${apiUrl}/readyz`, either), signal);
   step('API server');
   for (const [name, command] of apiClientCommands(options)) run(name, command);
   await imported;
@@ -75,7 +75,7 @@ async function start(options: NodeOptions): Promise<void> {
 
 /** Two more would only wait for the disk. */
 async function importImages(containerd: NodeProgram, images: readonly string[]): Promise<void> {
-  await untilReady(containerd, containerdAnswers, signal);
+  await waitUntilReady(containerd, containerdAnswers, signal);
   for (const image of images) await runProgram('ctr', ['-n', 'k8s.io', 'images', 'import', image], { signal });
 }
 

@@ -9,8 +9,8 @@ const rootNamespace = 'istio-system';
 
 /**
  * Finds mistakes that neither a schema nor istiod reports, as `istioctl analyze` does: selectors without a pod, subsets
- * without a pod, hosts without a Service, and destinations that no proxy can reach. Such objects have no effect, or make
- * requests fail.
+ * without a pod, hosts without a Service, and destinations that no proxy can reach. Such objects have no effect, or
+ * make requests fail.
  *
  * @param context the objects of the whole mesh
  * @returns a line for each mistake, which begins with kubectl's name of the object
@@ -70,7 +70,9 @@ function hostsWithoutService(hosts: readonly string[], namespace: string, contex
   );
 }
 
-/** Returns the hosts that a VirtualService configures in sidecars. The hosts of a gateway are names outside the mesh. */
+/**
+ * Returns the hosts that a VirtualService configures in sidecars. The hosts of a gateway are names outside the mesh.
+ */
 function meshHosts({ spec: { hosts = [], gateways = ['mesh'] } }: VirtualService): readonly string[] {
   return gateways.length === 0 || gateways.includes('mesh') ? hosts : [];
 }

@@ -34,8 +34,8 @@ export async function createAuthority(folder: string, signal: AbortSignal): Prom
 }
 
 /**
- * Returns the token of a service account, with which a pod authenticates to istiod. It is not signed, because the API of
- * a local mesh does not verify tokens.
+ * Returns the token of a service account, with which a pod authenticates to istiod. It is not signed, because the API
+ * of a local mesh does not verify tokens.
  */
 export function tokenFor(namespace: string, serviceAccount: string): string {
   const now = Math.floor(Date.now() / 1000);

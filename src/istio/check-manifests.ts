@@ -95,7 +95,9 @@ interface Problem extends SchemaProblem {
   readonly isWhole?: true;
 }
 
-/** Checks names by RFC 1123, as Kubernetes does ("Object Names and IDs"). Files of a local mesh have these names too. */
+/**
+ * Checks names by RFC 1123, as Kubernetes does ("Object Names and IDs"). Files of a local mesh have these names too.
+ */
 function nameProblems({ metadata: { name, namespace } }: KubeObject, { namespaced }: Kind): Problem[] {
   const isSubdomain = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
   const isLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;

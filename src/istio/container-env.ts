@@ -64,8 +64,8 @@ function notFound(kind: DataKind, name: string): string {
 }
 
 /**
- * Replaces each `$(NAME)` with the value of that variable. `$$` means one dollar sign, and unknown names stay as they are
- * (Kubernetes, "Define Dependent Environment Variables").
+ * Replaces each `$(NAME)` with the value of that variable. `$$` means one dollar sign, and unknown names stay as they
+ * are (Kubernetes, "Define Dependent Environment Variables").
  *
  * @example expandVariables('pod-$(ID)', { ID: '1' }) // 'pod-1'
  */

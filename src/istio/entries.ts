@@ -39,8 +39,8 @@ export function findByName<T>(all: readonly T[], nameOf: (one: T) => string, nam
 }
 
 /**
- * Returns the entries of a local mesh. The entries of a Service lead to its mocks, past their sidecars. A gateway has an
- * entry for each port.
+ * Returns the entries of a local mesh. The entries of a Service lead to its mocks, past their sidecars. A gateway has
+ * an entry for each port.
  */
 export function entriesOf(services: readonly Service[], pods: readonly RunningPod[]): Entry[] {
   return services.flatMap((service): Entry[] => {

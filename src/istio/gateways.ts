@@ -25,7 +25,9 @@ interface ApiGateway extends KubeObject {
 /** Namespace of the gateways in Istio's installation. */
 export const gatewayNamespace = 'istio-system';
 
-/** Target ports of privileged ports, as in Istio's installation: a process without privileges cannot listen on these. */
+/**
+ * Target ports of privileged ports, as in Istio's installation: a process without privileges cannot listen on these.
+ */
 const targetPorts: Readonly<Record<number, number>> = { 80: 8080, 443: 8443 };
 
 /** Returns the port of a gateway's pod for a port of its Service. */
@@ -84,8 +86,8 @@ function wantedGateways(gateways: readonly KubeObject[]): WantedGateway[] {
 }
 
 /**
- * Returns the selector of a Gateway, or the labels of the installation's gateway if the selector is empty. Every gateway
- * serves a Gateway without a selector, so that one does.
+ * Returns the selector of a Gateway, or the labels of the installation's gateway if the selector is empty. Every
+ * gateway serves a Gateway without a selector, so that one does.
  */
 export function selectorOrDefault(selector: Labels): Labels {
   return Object.keys(selector).length === 0 ? { istio: 'ingressgateway' } : selector;
@@ -97,7 +99,9 @@ export function gatewayName(selector: Labels): string {
   return istio === undefined ? (app ?? Object.values(selector).join('-')) : `istio-${istio}`;
 }
 
-/** Reports whether istiod deploys a Gateway. A Gateway with addresses is deployed manually (Istio, "Manual Deployment"). */
+/**
+ * Reports whether istiod deploys a Gateway. A Gateway with addresses is deployed manually (Istio, "Manual Deployment").
+ */
 function isManaged({ spec }: ApiGateway): boolean {
   return spec.gatewayClassName === 'istio' && (spec.addresses ?? []).length === 0;
 }

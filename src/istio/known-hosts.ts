@@ -16,7 +16,9 @@ export interface AnalysisContext {
   readonly config: readonly KubeObject[];
 }
 
-/** Returns the hosts that must be Services of the mesh, but do not exist. Names outside the cluster are not included. */
+/**
+ * Returns the hosts that must be Services of the mesh, but do not exist. Names outside the cluster are not included.
+ */
 export function unknownHosts(hosts: readonly string[], namespace: string, context: AnalysisContext): string[] {
   const { services, pods, config } = context;
   const namespaces = new Set([

@@ -26,9 +26,9 @@ export interface Manifest {
 }
 
 /**
- * Options to read YAML as sigs.k8s.io/yaml does, which kubectl and Istio use. It is YAML 1.1, in which `yes` is a boolean
- * and `<<` merges. Numbers to the base of 60 and timestamps are not supported. A number needs a digit, so the `.` in
- * `exportTo: .` is a text.
+ * Options to read YAML as sigs.k8s.io/yaml does, which kubectl and Istio use. It is YAML 1.1, in which `yes` is a
+ * boolean and `<<` merges. Numbers to the base of 60 and timestamps are not supported. A number needs a digit, so the
+ * `.` in `exportTo: .` is a text.
  */
 const kubernetesYaml: DocumentOptions & SchemaOptions = {
   version: '1.1',

@@ -21,7 +21,8 @@ export class MeshFolder {
   }
 
   /**
-   * Locks the name of a mesh and creates an empty folder for it. The folders of all meshes that were killed are removed.
+   * Locks the name of a mesh and creates an empty folder for it. The folders of all meshes that were killed are
+   * removed.
    *
    * @throws MeshmockError `conflict` if a mesh of this name is up or starting
    */

@@ -186,8 +186,8 @@ export class PodController {
     const setState = (state: 'starting' | 'ready'): void => {
       for (const pod of pods) this.view.store.put(this.podKind, pod.toObject(state));
     };
-    // At the start of the mesh, pods are ready at once: no client calls them yet. When a sidecar connects, istiod checks
-    // once whether the endpoints of a headless Service speak mTLS, so they must exist by then.
+    // At the start of the mesh, pods are ready at once: no client calls them yet. When a sidecar connects, istiod
+    // checks once whether the endpoints of a headless Service speak mTLS, so they must exist by then.
     const isStartOfMesh = pods.length === this.running.size;
     setState(isStartOfMesh ? 'ready' : 'starting');
     if (isStartOfMesh) updateEndpointSlices(this.view);

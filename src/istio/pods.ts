@@ -84,8 +84,8 @@ function shortHash(text: string): string {
 }
 
 /**
- * Reports whether a pod is a gateway. Its containers have the image `auto`, which the injector replaces, or are the proxy
- * already, as in Deployments that istiod creates.
+ * Reports whether a pod is a gateway. Its containers have the image `auto`, which the injector replaces, or are the
+ * proxy already, as in Deployments that istiod creates.
  */
 function isGateway({ containers }: PodSpec): boolean {
   return containers.every(({ name, image }) => name === 'istio-proxy' || image === 'auto');

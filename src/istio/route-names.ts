@@ -35,8 +35,8 @@ export function namedRoutes({ metadata: { namespace = 'default', name }, spec }:
 }
 
 /**
- * Returns the rules of a route of the Gateway API, each with a name. Matches cannot have names, so a rule without a name
- * is split into one rule for each match. istiod makes the same split.
+ * Returns the rules of a route of the Gateway API, each with a name. Matches cannot have names, so a rule without a
+ * name is split into one rule for each match. istiod makes the same split.
  */
 export function namedRules({ kind, metadata: { namespace = 'default', name }, spec }: GatewayApiRoute): {
   readonly rule: GatewayApiRule;

@@ -219,7 +219,9 @@ export class RunningPod {
   }
 }
 
-/** Returns the resolv.conf of a pod, as kubelet writes it. The sidecar's own DNS answers the names of Services first. */
+/**
+ * Returns the resolv.conf of a pod, as kubelet writes it. The sidecar's own DNS answers the names of Services first.
+ */
 function resolvConfOf(namespace: string): string {
   const search = [`${namespace}.svc.cluster.local`, 'svc.cluster.local', 'cluster.local'].join(' ');
   return `nameserver ${bridgeAddress}\nsearch ${search}\noptions ndots:5 timeout:1 attempts:1\n`;

@@ -51,8 +51,8 @@ export interface PendingChange {
 }
 
 /**
- * Waits until istiod has counted a change, every sidecar has acknowledged the resulting configuration, and no connection
- * uses the old one.
+ * Waits until istiod has counted a change, every sidecar has acknowledged the resulting configuration, and no
+ * connection uses the old one.
  *
  * @returns whether istiod has counted every change; false if it is idle and has not
  * @throws MeshmockError `usage` if Envoy rejects the configuration

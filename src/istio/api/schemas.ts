@@ -16,8 +16,8 @@ const definitionGroups: Readonly<Record<string, string>> = { '': 'core' };
 const ajvOptions = { allErrors: true, strict: false, validateFormats: false, verbose: true, logger: false } as const;
 
 /**
- * Schemas of all kinds: Kubernetes' own as kubectl uses them, and those of CRDs, closed. A closed schema rejects unknown
- * fields, as a cluster does (Kubernetes, "Server Side Field Validation").
+ * Schemas of all kinds: Kubernetes' own as kubectl uses them, and those of CRDs, closed. A closed schema rejects
+ * unknown fields, as a cluster does (Kubernetes, "Server Side Field Validation").
  */
 export class Schemas {
   private readonly ajv = new Ajv2020(ajvOptions);
@@ -77,7 +77,10 @@ export class Schemas {
   }
 }
 
-/** Reports whether an error is about a field without a value. The API server removes such fields (`PruneNonNullableNulls…`). */
+/**
+ * Reports whether an error is about a field without a value. The API server removes such fields
+ * (`PruneNonNullableNulls…`).
+ */
 function isUnset({ keyword, data, instancePath }: ErrorObject): boolean {
   return keyword === 'type' && data === null && !/\/\d+$/.test(instancePath);
 }
@@ -98,7 +101,9 @@ export function closedSchemaOf(schema: Schema): Schema {
 /** Keywords whose schemas only restrict another schema. Closing these would reject valid objects. */
 const narrowing = new Set(['oneOf', 'anyOf', 'allOf', 'not']);
 
-/** Closes a structural schema (Kubernetes, "Specifying a structural schema"): only the fields that it names may occur. */
+/**
+ * Closes a structural schema (Kubernetes, "Specifying a structural schema"): only the fields that it names may occur.
+ */
 function closedSchema(schema: Schema): Schema {
   const entries = Object.entries(schema).map(([name, value]): [string, unknown] => {
     if (narrowing.has(name)) return [name, value];
@@ -119,7 +124,9 @@ function mapValues(values: Record<string, Schema>, map: (value: Schema) => Schem
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, map(value)]));
 }
 
-/** Selects the errors to report. An unknown field also fails every alternative around it, so only the field is reported. */
+/**
+ * Selects the errors to report. An unknown field also fails every alternative around it, so only the field is reported.
+ */
 function mostSpecific(errors: readonly Partial<ErrorObject>[]): readonly Partial<ErrorObject>[] {
   const unknown = errors.filter(({ keyword }) => keyword === 'additionalProperties');
   if (unknown.length > 0) return unknown;

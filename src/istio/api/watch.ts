@@ -16,8 +16,8 @@ export interface Watch {
 }
 
 /**
- * Answers a watch with a line for each event until the client disconnects (Kubernetes API concepts, "Efficient detection
- * of changes" and "Streaming lists").
+ * Answers a watch with a line for each event until the client disconnects (Kubernetes API concepts, "Efficient
+ * detection of changes" and "Streaming lists").
  */
 export function watch({ store, kind, parameters, matches, show }: Watch, response: ServerResponse): void {
   const line = (type: string, object: unknown): void => {

@@ -34,8 +34,9 @@ class ApiError extends Error {
 }
 
 /**
- * Creates a server for the part of the Kubernetes API that an unmodified istiod needs: list, watch, get, create,
- * update, patch and delete of the known kinds, and reviews of tokens and access. Every review succeeds.
+ * Creates a server for the part of the Kubernetes API that an unmodified istiod needs. It supports list, watch, get,
+ * create, update, patch and delete of the known kinds. It also answers reviews of tokens and access, all of which
+ * succeed.
  */
 export function createApiServer(store: Store, kinds: Kinds): Server {
   return createServer((request, response) => {

@@ -5,22 +5,22 @@ import { jwks, signedToken } from '../tokens.ts';
 
 const { virtualService, destinationRule, authorization, authentication, serviceEntry, routeTo } = manifests;
 
-/** A way to make a proxy refuse a call by what is applied. */
+/** Manifest that makes a proxy refuse a call, and the expected refusal. */
 export interface RefusalCase {
   readonly name: string;
   readonly manifest: string;
-  /** The row of the table that is to fit; for `unknown` there is none. */
+  /** Expected row of the table of refusals. The reason `unknown` has no row. */
   readonly row?: string;
   readonly reason: RefusalReason;
-  /** HTTP's, and what is seen over gRPC. */
+  /** Status over HTTP, and status and gRPC status over gRPC. */
   readonly status: readonly [http: number, grpc: number, grpcStatus: string];
-  /** What is called, after `/@` or `/@grpc:`; the last call counts. `service4/x` when not given. */
+  /** Calls after `/@` or `/@grpc:`, of which the last one is checked. `service4/x` if not given. */
   readonly call?: string | { readonly http: string; readonly grpc: string };
-  /** Who calls; `gateway` when not given. */
+  /** Calling service; `gateway` if not given. */
   readonly from?: string;
-  /** Whose proxy it is; the caller's when not given. */
+  /** `callee` if the callee's proxy refuses the call; if not given, the caller's proxy does. */
   readonly by?: 'callee';
-  /** Over gRPC another row, where the statuses of two are one there. */
+  /** Expected row over gRPC, if two rows have the same status there. */
   readonly grpcRow?: string;
 }
 
@@ -30,7 +30,7 @@ const unauthenticated = [401, 401, 'UNAUTHENTICATED'] as const;
 const gatewayTimeout = [504, 503, 'UNAVAILABLE'] as const;
 
 const late = 'service4/~delay=1500ms/x';
-// A meshmock keeps to the deadline that Envoy sets for gRPC, and says so itself.
+// Over gRPC, Envoy sends a deadline. A meshmock would report it itself, so a foreign server is called.
 const lateOverGrpc = { http: late, grpc: 'foreign.test[answer=late]/x' };
 const bearer = (token: string): string => `service4[authorization=Bearer%20${token}]/x`;
 const inAnHour = Math.floor(Date.now() / 1000) + 3600;
@@ -59,12 +59,12 @@ spec: { selector: { app: nobody }, ports: [{ name: http, port: 8080 }, { name: g
     call: 'empty/x',
   },
   {
-    name: 'endpoints that are all ejected',
+    name: 'ejected endpoints',
     manifest: destinationRule(
       'trafficPolicy: { outlierDetection: { consecutive5xxErrors: 2, interval: 1s, baseEjectionTime: 60s, maxEjectionPercent: 100 } }',
     ),
     ...{ row: 'no healthy upstream', reason: 'no_healthy_upstream', status: unavailable },
-    // Envoy ejects on its main thread, a moment after the answer.
+    // Envoy ejects endpoints on its main thread, a moment after the answer.
     call: {
       http: 'service4*2(/~status=500/x),service3(/~delay=500ms/x),service4/x',
       grpc: 'service4*2(/~status=500/x),service3(/~delay=500ms/x),grpc:service4/x',
@@ -79,7 +79,7 @@ spec: { selector: { app: nobody }, ports: [{ name: http, port: 8080 }, { name: g
     call: 'service4*8;concurrency=8/~delay=500ms/x',
   },
   {
-    name: 'mTLS to a pod without a sidecar, where Envoy tells why',
+    name: 'mTLS to a pod without a sidecar, with the reason in Envoy’s answer',
     manifest: destinationRule('trafficPolicy: { tls: { mode: ISTIO_MUTUAL } }', 'legacy'),
     ...{ row: 'TLS failure', reason: 'connect_failure', status: unavailable },
     ...{ call: 'legacy/x', from: 'classic' },
@@ -91,13 +91,13 @@ spec: { selector: { app: nobody }, ports: [{ name: http, port: 8080 }, { name: g
     call: 'legacy/x',
   },
   {
-    name: 'an endpoint where nobody listens',
+    name: 'an endpoint on which nothing listens',
     manifest: serviceEntry('closed.test', `${foreignAddress.host}, ports: { http: 9, grpc: 9 }`),
     ...{ row: 'connection failure', reason: 'connect_failure', status: unavailable },
     call: 'closed.test/x',
   },
   {
-    name: 'a port of a pod where nobody listens',
+    name: 'a port of a pod on which nothing listens',
     manifest: `
 apiVersion: v1
 kind: Service
@@ -113,7 +113,7 @@ spec: { selector: { app: service4 }, ports: [{ name: http2, port: 8080, targetPo
     call: 'nowhere.test/x',
   },
   {
-    name: 'plain text where mTLS is STRICT',
+    name: 'plain text to a service with STRICT mTLS',
     manifest: `${strict}---${destinationRule('trafficPolicy: { tls: { mode: DISABLE } }')}`,
     ...{ row: 'connection termination', reason: 'upstream_reset', status: unavailable },
   },
@@ -150,7 +150,7 @@ spec: { selector: { app: legacy }, ports: [{ name: http2, port: 8080 }, { name: 
     ...{ row: 'timeout', reason: 'timeout', status: gatewayTimeout, call: lateOverGrpc },
   },
   {
-    name: 'the longest duration of a request',
+    name: 'the maximum duration of a request',
     manifest: manifests.httpOptions('of the caller', 'common_http_protocol_options: { max_stream_duration: 0.3s }'),
     ...{ row: 'longest duration', reason: 'timeout', status: [504, 504, 'DEADLINE_EXCEEDED'], call: late },
   },
@@ -184,17 +184,17 @@ spec: { selector: { app: legacy }, ports: [{ name: http2, port: 8080 }, { name: 
     ...{ row: 'RBAC', reason: 'rbac_denied', status: forbidden, by: 'callee' },
   },
   {
-    name: 'no token where one is asked for',
+    name: 'a missing token',
     manifest: `${authentication(issuer)}---${authorization('rules: [{ from: [{ source: { requestPrincipals: ["*"] } }] }]')}`,
     ...{ row: 'RBAC', reason: 'rbac_denied', status: forbidden, by: 'callee' },
   },
   {
-    name: 'a token that is none',
+    name: 'a malformed token',
     manifest: authentication(issuer),
     ...{ row: 'JWT', reason: 'jwt_denied', status: unauthenticated, by: 'callee', call: bearer('none') },
   },
   {
-    name: 'a token that has expired',
+    name: 'an expired token',
     manifest: authentication(issuer),
     ...{ row: 'JWT', reason: 'jwt_denied', status: unauthenticated, by: 'callee' },
     call: bearer(signedToken({ iss: 'me@test', exp: inAnHour - 7200 })),
@@ -206,7 +206,7 @@ spec: { selector: { app: legacy }, ports: [{ name: http2, port: 8080 }, { name: 
     call: bearer(signedToken({ iss: 'you@test', exp: inAnHour })),
   },
   {
-    name: 'a token for somebody else',
+    name: 'a token for another audience',
     manifest: authentication(`${issuer}, audiences: [us]`),
     ...{ row: 'JWT', reason: 'jwt_denied', status: forbidden, by: 'callee' },
     call: bearer(signedToken({ iss: 'me@test', aud: 'them', exp: inAnHour })),
@@ -234,27 +234,27 @@ spec: { selector: { app: legacy }, ports: [{ name: http2, port: 8080 }, { name: 
     ...{ row: 'global rate limit', reason: 'rate_limited', status: [429, 503, 'UNAVAILABLE'], by: 'callee' },
   },
   {
-    name: 'load that is shed in part',
+    name: 'a share of load that is dropped',
     manifest: `${serviceEntry('shed.test', foreignAddress.host, 'DNS')}---${manifests.dropOverload('shed.test', 'numerator: 999999, denominator: MILLION')}`,
     ...{ row: 'dropped', reason: 'overflow', status: unavailable, call: 'shed.test/x' },
   },
   {
-    name: 'load that is shed altogether',
+    name: 'load that is dropped entirely',
     manifest: `${serviceEntry('shut.test', foreignAddress.host, 'DNS')}---${manifests.dropOverload('shut.test', 'numerator: 100')}`,
     ...{ row: 'dropped', reason: 'overflow', status: unavailable, call: 'shut.test/x' },
   },
   {
-    name: 'matches that nothing meets',
+    name: 'a request that no match fits',
     manifest: virtualService(`match: [{ headers: { end-user: { exact: jason } } }], ${routeTo()}`),
     ...{ row: 'no route', reason: 'no_route', status: [404, 501, 'UNIMPLEMENTED'] },
   },
   {
-    name: 'a subset that nobody defines',
+    name: 'a subset without a definition',
     manifest: virtualService('route: [{ destination: { host: service4, subset: v9 } }]'),
     ...{ row: 'no cluster', reason: 'no_route', status: unavailable },
   },
   {
-    name: 'a backend that is not there',
+    name: 'a backend that does not exist',
     manifest: `
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
@@ -282,7 +282,7 @@ spec:
     ...{ reason: 'unknown', status: unavailable },
   },
   {
-    name: 'a filter that answers by itself',
+    name: 'an answer of a filter',
     manifest: manifests.httpFilter(
       ...(['of the caller', 'lua', 'Lua'] as const),
       `default_source_code: { inline_string: 'function envoy_on_request(handle) handle:respond({[":status"] = "403"}, "not today") end' }`,

@@ -1,4 +1,5 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { optional } from '../error/optional.ts';
 import { callWithTimeout } from '../execute/call-with-timeout.ts';
 import { type Client, largestForeignBytes, type OutgoingCall } from '../execute/client.ts';
 import { roundMs } from '../execute/concurrency/round-ms.ts';
@@ -6,8 +7,8 @@ import { runConcurrently } from '../execute/concurrency/run-concurrently.ts';
 import { type ConnectTo, Dialler } from '../execute/connect-to.ts';
 import { answerFacts, answerParts } from '../execute/make-call.ts';
 import { SummaryCollector } from '../execute/summary-collector.ts';
-import { Check, expectsNoAnswer, type Verdict } from '../expect/check.ts';
 import type { Expectation } from '../expect/expectation.ts';
+import { ExpectationCheck, type ExpectationVerdict, expectsNoAnswer } from '../expect/expectation-check.ts';
 import { authorityOf, type Header, headerFields, isGrpc, type Plan, type Scheme } from '../plan/plan.ts';
 import { readCall } from '../reply/json.ts';
 import type { CallResult, Summary } from '../reply/reply.ts';
@@ -28,6 +29,8 @@ export interface BatchSettings {
   readonly target: Target;
   /** GET if not given. */
   readonly method?: string;
+  /** Body of an HTTP request. */
+  readonly data?: string;
   readonly headers: readonly Header[];
   readonly repeat: number;
   readonly concurrency: number;
@@ -47,7 +50,7 @@ export interface RequestBatch {
   readonly call: CallResult;
   /** When there was more than one. */
   readonly summary: Summary | undefined;
-  readonly verdicts: readonly Verdict[];
+  readonly verdicts: readonly ExpectationVerdict[];
   /** Whether anybody answered at all. */
   readonly isAnswered: boolean;
   /** Whether it is expected that nobody does. */
@@ -76,7 +79,7 @@ export async function sendBatch(
   const { repeat, concurrency, expectations, unwrap } = settings;
   const send = sender(settings, client, userAgent, stop);
   const collector = new SummaryCollector<never>();
-  const checks = expectations.map((expectation) => new Check(expectation, settings.target.plan));
+  const checks = expectations.map((expectation) => new ExpectationCheck(expectation, settings.target.plan));
   let isAnswered = false;
   let isEntered = unwrap === undefined;
   await runConcurrently(
@@ -109,7 +112,7 @@ function sender(
   userAgent: string,
   stop: AbortSignal,
 ): () => Promise<CallResult> {
-  const { target, method = 'GET', timeoutMs, headers } = settings;
+  const { target, method = 'GET', data, timeoutMs, headers } = settings;
   const dialler = new Dialler(settings.connectTo);
   const authority = target.authority ?? authorityOf(target.address);
   return async () => {
@@ -118,6 +121,7 @@ function sender(
       authority,
       dial: dialler.dial(target.address.host, target.address.port),
       method,
+      ...optional('body', data),
       path: target.path,
       headers: { 'user-agent': userAgent, ...headerFields(headers) },
       timeoutMs,

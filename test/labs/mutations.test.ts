@@ -11,7 +11,7 @@ import type { FileResult } from '../../src/cli/test/case-result.ts';
 import { FilesRun } from '../../src/cli/test/files-run.ts';
 import { readTestSettings } from '../../src/cli/test/test-options.ts';
 import { TestReport } from '../../src/cli/test/test-report.ts';
-import { root } from '../repo/readme.ts';
+import { root } from '../repo/pages.ts';
 import { type Mutation, mutations } from './mutations.ts';
 
 describe('a mutation of what a lab applies is caught by a case of the lab', () => {

@@ -1,4 +1,4 @@
-import type { Verdict } from '../../expect/check.ts';
+import type { ExpectationVerdict } from '../../expect/expectation-check.ts';
 import type { AssertedRequest, AssertedRoute } from '../asserted-route.ts';
 import type { Case } from '../case.ts';
 import type { MeshRoutes } from '../mesh-routes.ts';
@@ -90,7 +90,7 @@ function checked(asserted: AssertedRoute, config: RouteConfig, evidence: RouteEv
 }
 
 /** What cannot be seen is no verdict. */
-function verdictsOf(findings: readonly Checked[], wantMatch: boolean, prefix: string): Verdict[] {
+function verdictsOf(findings: readonly Checked[], wantMatch: boolean, prefix: string): ExpectationVerdict[] {
   return findings.flatMap(({ expected, seen, holds }) =>
     holds === undefined
       ? []

@@ -87,7 +87,7 @@ suite('refusals by the proxies of a real mesh', { timeout: 600_000 }, () => {
           `${protocol}: ${JSON.stringify({ ...result, mesh: evidence, body })}`,
         );
         const origin =
-          by === undefined ? /in Istio, the caller's own sidecar\.$/ : /Said by a proxy behind the first one/;
+          by === undefined ? /in Istio, the caller's own sidecar\.$/ : /Said by a proxy after the first one/;
         assert.match(refusal?.explanation ?? '', origin);
       }),
     );

@@ -1,0 +1,234 @@
+import type { Plan } from '../plan/plan.ts';
+import { type CallResult, type Counts, otherValues } from '../reply/reply.ts';
+import type { Amount, Claim, Expectation, Fact } from './expectation.ts';
+import { countsOf, factOf, isInOrder, satisfiesFact } from './facts.ts';
+import { Latencies } from './latencies.ts';
+import { type VisitedCall, visitCalls } from './visit-calls.ts';
+
+/** Result of an expectation. */
+export interface ExpectationVerdict {
+  readonly expectation: string;
+  readonly passed: boolean;
+  /** Text for a person: what the answers show. */
+  readonly seen: string;
+}
+
+/** Judgement of a claim. If `holds` is undefined, neither the expectation nor its negation passes. */
+interface Judgement {
+  readonly holds: boolean | undefined;
+  readonly seen: string;
+}
+
+/**
+ * Check of one expectation against any number of answers to one plan. It keeps counts and durations, not answers.
+ *
+ * @example
+ * const check = new ExpectationCheck(parseExpectation('reviews status = 200'), plan);
+ * check.observe(call);
+ * check.verdict().passed;
+ */
+export class ExpectationCheck {
+  private readonly expectation: Expectation;
+  private readonly plan: Plan;
+  /** Number of calls with each value of the fact. */
+  private readonly counts = new Map<string, number>();
+  private readonly latencies = new Latencies();
+  private readonly calledHosts = new Set<string>();
+  /** Number of calls of the edge. */
+  private total = 0;
+  /** Number of calls of the edge that show the fact. */
+  private known = 0;
+  /** Reason for which the answers may not show all calls of the edge, or not show the fact. */
+  private hidden: string | undefined;
+
+  /** @param plan plan of the first service */
+  constructor(expectation: Expectation, plan: Plan) {
+    this.expectation = expectation;
+    this.plan = plan;
+  }
+
+  /** Counts the calls of one answer.
+   *
+   * @param root the request itself, with its answer
+   */
+  observe(root: CallResult): void {
+    const { edge } = this.expectation;
+    if (edge.kind === 'root') {
+      this.add(root);
+      return;
+    }
+    visitCalls(root, this.plan, edge, {
+      onCall: (visited) => this.visit(visited),
+      onHidden: (reason) => {
+        this.hidden = reason;
+      },
+    });
+  }
+
+  private visit({ host, isOfEdge, call }: VisitedCall): void {
+    if (isOfEdge) this.add(call);
+    this.calledHosts.add(host);
+  }
+
+  private add(call: CallResult): void {
+    const { claim } = this.expectation;
+    const { summary } = call;
+    this.total += summary?.count ?? 1;
+    if (claim.kind === 'latency') this.latencies.add(call);
+    if (claim.kind !== 'each' && claim.kind !== 'share') return;
+    if (summary === undefined) {
+      this.addCounts(singleCount(factOf(call, claim.fact)));
+      return;
+    }
+    const counts = countsOf(summary, claim.fact);
+    if (counts === undefined)
+      this.hidden = `a repeated call (*N) does not count the ${claim.fact}; repeat the request instead`;
+    else this.addCounts(counts);
+  }
+
+  private addCounts(counts: Counts): void {
+    for (const [value, count] of Object.entries(counts)) {
+      if (value === otherValues) continue;
+      this.counts.set(value, (this.counts.get(value) ?? 0) + count);
+      this.known += count;
+    }
+  }
+
+  /** Returns the result for the answers so far. */
+  verdict(): ExpectationVerdict {
+    const { text, isNegated, claim } = this.expectation;
+    const { holds, seen } = this.judge(claim);
+    const notes = [this.hidden !== undefined && this.total === 0 ? undefined : seen, this.hidden];
+    return {
+      expectation: text,
+      passed: holds === undefined ? false : holds !== isNegated,
+      seen: notes.filter((note) => note !== undefined).join('; '),
+    };
+  }
+
+  private judge(claim: Claim): Judgement {
+    switch (claim.kind) {
+      case 'calls':
+        return {
+          holds: holdsWithin(this.total, this.mostWith(this.total), claim.amount),
+          seen: this.total === 0 ? this.notCalled() : countOf(this.total),
+        };
+      case 'latency':
+        return this.judgeLatency(claim);
+      case 'each':
+        return this.judgeEach(claim);
+      case 'share':
+        return this.judgeShare(claim);
+    }
+  }
+
+  private judgeLatency({ statistic, amount }: Extract<Claim, { kind: 'latency' }>): Judgement {
+    if (this.total === 0) return { holds: undefined, seen: this.notCalled() };
+    const { unanswered } = this.latencies;
+    // The durations of calls without an answer are unknown.
+    if (unanswered > 0) return { holds: undefined, seen: `${unanswered} of ${countOf(this.total)} had no answer` };
+    const valueMs = this.latencies.statistic(statistic);
+    if (valueMs === undefined)
+      return { holds: undefined, seen: 'percentiles of several repeated calls (*N) cannot be combined' };
+    return {
+      holds: this.unlessHidden(satisfies(valueMs, amount)),
+      seen: `${statistic} ${valueMs} ms of ${countOf(this.total)}`,
+    };
+  }
+
+  private judgeEach({ fact, comparison, value }: Extract<Claim, { kind: 'each' }>): Judgement {
+    if (this.known === 0) return this.judgeUnknown(fact);
+    const holds = [...this.counts.keys()].every((seen) => satisfiesFact(fact, seen, comparison, value));
+    const seen = this.seenCounts(fact);
+    // One counterexample is enough, even if other calls are hidden.
+    if (!holds) return { holds, seen };
+    return { holds: this.known === this.total ? this.unlessHidden(true) : undefined, seen };
+  }
+
+  private judgeShare({ fact, value, amount }: Extract<Claim, { kind: 'share' }>): Judgement {
+    if (this.known === 0) return this.judgeUnknown(fact);
+    const hits = [...this.counts]
+      .filter(([seen]) => satisfiesFact(fact, seen, '=', value))
+      .reduce((sum, [, count]) => sum + count, 0);
+    const seen = this.seenCounts(fact);
+    const holdsAsPercentage = satisfies((100 * hits) / this.known, amount);
+    if (amount.unit === 'percent') return { holds: this.unlessHidden(holdsAsPercentage), seen };
+    const holds = holdsWithin(hits, this.mostWith(hits + this.total - this.known), amount);
+    // A number without % counts calls, which is easy to miss.
+    const hint = holds === false && holdsAsPercentage ? `; did you mean ${amount.value}%?` : '';
+    return { holds, seen: seen + hint };
+  }
+
+  /** Returns the largest number of calls, if this number is visible. */
+  private mostWith(visible: number): number {
+    return this.hidden === undefined ? visible : Number.POSITIVE_INFINITY;
+  }
+
+  private unlessHidden(holds: boolean): boolean | undefined {
+    return this.hidden === undefined ? holds : undefined;
+  }
+
+  private seenCounts(fact: Fact): string {
+    const entries = [...this.counts].sort(([a], [b]) => (a < b ? -1 : 1));
+    const shares = entries.map(
+      ([value, count]) => `${value} ×${count} (${Number(((100 * count) / this.known).toFixed(1))}%)`,
+    );
+    const unknown = this.total - this.known;
+    return shares.join(', ') + (unknown > 0 ? `; ${fact} unknown for ${unknown} of ${countOf(this.total)}` : '');
+  }
+
+  private judgeUnknown(fact: Fact): Judgement {
+    if (this.total > 0) return { holds: undefined, seen: `${fact} unknown for ${countOf(this.total)}` };
+    return { holds: undefined, seen: this.notCalled() };
+  }
+
+  /** Returns that no call went to the service, and the hosts that were called: the name may be misspelt. */
+  private notCalled(): string {
+    const { edge } = this.expectation;
+    if (edge.kind === 'root') return 'no answer';
+    const wanted = edge.from === undefined ? edge.to : `${edge.to} from ${edge.from}`;
+    const hosts = [...this.calledHosts].join(', ');
+    return `no call to ${wanted}; ${hosts === '' ? 'no service was called' : `calls went to ${hosts}`}`;
+  }
+}
+
+/** Reports whether an expectation allows that the request has no answer. Such a request did not fail. */
+export function expectsNoAnswer({ edge, claim, isNegated }: Expectation): boolean {
+  if (edge.kind !== 'root' || isNegated || (claim.kind !== 'each' && claim.kind !== 'share')) return false;
+  if (claim.kind === 'each' && claim.comparison !== '=') return false;
+  const values = claim.value.split('|');
+  return claim.fact === 'answered-by'
+    ? values.includes('nobody')
+    : claim.fact === 'status' && values.some((value) => /^[a-z]/.test(value));
+}
+
+function countOf(calls: number): string {
+  return calls === 1 ? '1 call' : `${calls} calls`;
+}
+
+function singleCount(value: string | undefined): Counts {
+  return value === undefined ? {} : { [value]: 1 };
+}
+
+/** Returns whether every number in a range satisfies an amount, or undefined if only some do. */
+function holdsWithin(least: number, most: number, amount: Amount): boolean | undefined {
+  const holds = satisfies(least, amount);
+  const isBetween = least < amount.value && amount.value < most;
+  return satisfies(most, amount) !== holds || satisfies(isBetween ? amount.value : least, amount) !== holds
+    ? undefined
+    : holds;
+}
+
+/** Tolerance for rounding errors of percentages. */
+const epsilon = 1e-9;
+
+function satisfies(seen: number, { comparison, value, tolerance }: Amount): boolean {
+  switch (comparison) {
+    case '=':
+      return Math.abs(seen - value) <= tolerance + epsilon;
+    case '!=':
+      return Math.abs(seen - value) > tolerance + epsilon;
+    default:
+      return isInOrder(seen, comparison, value);
+  }
+}

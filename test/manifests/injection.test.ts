@@ -27,9 +27,14 @@ async function offlineArguments(): Promise<string[]> {
     return name;
   };
   return [
-    ...['--revision', 'default', '--meshConfigFile', file('istio', 'mesh')],
-    ...['--injectConfigFile', file('istio-sidecar-injector', 'config')],
-    ...['--valuesFile', file('istio-sidecar-injector', 'values')],
+    '--revision',
+    'default',
+    '--meshConfigFile',
+    file('istio', 'mesh'),
+    '--injectConfigFile',
+    file('istio-sidecar-injector', 'config'),
+    '--valuesFile',
+    file('istio-sidecar-injector', 'values'),
   ];
 }
 

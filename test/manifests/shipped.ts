@@ -74,7 +74,13 @@ export function shipped(tools: ManifestTools, folder: string): Readonly<Record<s
     'meshmock manifests': () => manifests(tools, demoUrl, ...demoVersions),
     'meshmock manifests with all options': () =>
       manifests(
-        ...[tools, demoUrl, '/@other.apart.svc:81/x', ...demoVersions, '--istio', '--namespace', 'mesh'],
+        tools,
+        demoUrl,
+        '/@other.apart.svc:81/x',
+        ...demoVersions,
+        '--istio',
+        '--namespace',
+        'mesh',
         ...[
           '--spans-to',
           'http://jaeger-collector:4318',

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { parse } from 'yaml';
+import { optional } from '../../error/optional.ts';
 import type { KubeObject } from '../objects.ts';
 import { applyPatch, type PatchOperation } from './json-patch.ts';
 import type { Kind, Kinds } from './kinds.ts';
@@ -125,7 +126,7 @@ async function change(
     ...object,
     apiVersion,
     kind: kind.kind,
-    metadata: { ...object.metadata, ...(namespace === undefined ? {} : { namespace }) },
+    metadata: { ...object.metadata, ...optional('namespace', namespace) },
   });
   switch (request.method) {
     case 'POST': {

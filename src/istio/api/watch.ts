@@ -42,7 +42,8 @@ export function watch({ store, kind, parameters, matches, show }: Watch, respons
   }
   if (isStream) {
     const metadata = {
-      ...{ name: '', resourceVersion: String(store.version) },
+      name: '',
+      resourceVersion: String(store.version),
       annotations: { 'k8s.io/initial-events-end': 'true' },
     };
     line('BOOKMARK', show({ apiVersion: '', kind: kind.kind, metadata }));

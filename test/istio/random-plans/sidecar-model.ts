@@ -3,6 +3,7 @@
  * tests can compare them.
  */
 import fc from 'fast-check';
+import { optional } from '../../../src/error/optional.ts';
 import { countCalls, depthOf } from '../../../src/plan/measure.ts';
 import { type Call, type Directive, defaultPorts, type Plan, sharedContinuation } from '../../../src/plan/plan.ts';
 import type { CallResult, Protocol, Reply } from '../../../src/reply/reply.ts';
@@ -47,11 +48,18 @@ const edge = fc
     const hosts: Readonly<Record<Policy, string>> = {
       none: any,
       abort: 'service1',
-      ...{ v1: 'service2', v2: 'service2', retry: 'service3', timeout: 'service4' },
+      v1: 'service2',
+      v2: 'service2',
+      retry: 'service3',
+      timeout: 'service4',
     };
     const own = policy === 'retry' ? failingPlan(below) : policy === 'timeout' ? slowPlan : undefined;
     return {
-      ...{ scheme, host: hosts[policy], port: defaultPorts[scheme], times: 1, options: {} },
+      scheme,
+      host: hosts[policy],
+      port: defaultPorts[scheme],
+      times: 1,
+      options: {},
       headers: policy === 'none' ? [] : [{ name: header, value: policy }],
       ...(own === undefined ? {} : { then: own }),
     } as Call;
@@ -111,7 +119,7 @@ export interface Edge {
 
 /** Returns the part that a plan must result in. */
 export function partOfPlan(service: string, protocol: Protocol, plan: Plan, attempt = 1, version?: string): Part {
-  const own = { service, protocol, attempt, ...(version === undefined ? {} : { version }) };
+  const own = { service, protocol, attempt, ...optional('version', version) };
   if (plan.kind === 'answer') return { ...own, status: statusAt(plan, attempt), calls: [] };
   const calls = plan.stages.flatMap((stage, index) =>
     stage.map(

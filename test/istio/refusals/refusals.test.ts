@@ -12,7 +12,8 @@ import { callHttp } from '../../running-mesh.ts';
 import { startForeign } from '../foreign.ts';
 import { demoWorkloads, startTestMesh, type TestMesh } from '../local-mesh.ts';
 import { others, routeTo, virtualService, workload } from '../manifests.ts';
-import { type RefusalCase, refusalCases } from './refusal-cases.ts';
+import type { RefusalCase } from './refusal-case.ts';
+import { refusalCases } from './refusal-cases.ts';
 
 const protocols = ['http', 'grpc'] as const;
 type Protocol = (typeof protocols)[number];

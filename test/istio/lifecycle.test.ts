@@ -94,7 +94,7 @@ describe('meshmock istio up', () => {
   it('reports that no mesh is up', async () => {
     await using program = startProgram(['istio', 'apply', '--mesh', 'nobody', '-f', 'istio/demo/ingress.yaml']);
     assert.equal(await program.exited(), 2);
-    assert.match(program.stderr, /no mesh is up: start it with `meshmock istio up --mesh nobody`/);
+    assert.match(program.stderr, /the mesh "nobody" is not up: start it with `meshmock istio up --mesh nobody`/);
   });
 });
 

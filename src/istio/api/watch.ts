@@ -48,8 +48,8 @@ export function watch({ store, kind, parameters, matches, show }: Watch, respons
     };
     line('BOOKMARK', show({ apiVersion: '', kind: kind.kind, metadata }));
   }
-  const gone = new AbortController();
-  response.once('close', () => gone.abort());
+  const disconnected = new AbortController();
+  response.once('close', () => disconnected.abort());
   store.watch(
     kind,
     wantsAll ? store.version : from,
@@ -64,7 +64,7 @@ export function watch({ store, kind, parameters, matches, show }: Watch, respons
         line('DELETED', show(object));
       }
     },
-    gone.signal,
+    disconnected.signal,
   );
 }
 

@@ -74,7 +74,7 @@ test('a taken port is an error that names the port and the flag', async () => {
 
 for (const [args, message] of [
   [['serve', '--nmae', 'x'], /'--nmae'/],
-  [['serve', '--http', 'here'], /--http: "here" is no address/],
+  [['serve', '--http', 'here'], /--http: "here" is not an address/],
   [['serve', '--connect-to', 'a:b'], /--connect-to: .*HOST:PORT:ADDR:PORT/],
   [['serve', '--deadline', 'soon'], /--deadline: "soon" is no duration/],
   [['serve', '--max-depth', '9999'], /--max-depth/],

@@ -76,7 +76,7 @@ class FoundService {
     if (other.has(port))
       throw new MeshmockError(
         'usage',
-        `${this.name}:${port} is called over ${otherName} too: use another port, since a port of a Service has one protocol`,
+        `${this.name}:${port} is already a port for ${otherName}: use another one, since a port of a Service has one protocol`,
       );
     own.add(port);
   }

@@ -1,4 +1,5 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { optional } from '../error/optional.ts';
 import { grpcAddressFor, grpcPortOffset, type ListenAddress, parseAddress } from '../plan/address.ts';
 import { formatPath } from '../plan/format.ts';
 import { fromMessage } from '../plan/from-message.ts';
@@ -21,8 +22,12 @@ export interface Command {
   readonly grpc?: ListenAddress;
   /** Whether it is reached over TLS. */
   readonly isTls?: boolean;
-  /** Of the first request only, as `Name: value`. */
+  /** Headers of the first request, as `Name: value`. */
   readonly headers: readonly string[];
+  /** HTTP method of the first request, if the command named one. */
+  readonly method?: string;
+  /** Body of the first HTTP request, if the command had one. */
+  readonly data?: string;
 }
 
 /**
@@ -76,20 +81,24 @@ export function readAuthority(authority: string, path: string, port: number): { 
 const curlFlags = new Set(['-g', '--globoff', '-s', '--silent', '-S', '-i', '-v', '-k', '--path-as-is']);
 
 function readCurl(words: readonly string[]): Command {
-  const { headers, positionals } = readFlags('curl', words, curlFlags, ['-H', '--header']);
+  const { headers, positionals, data, method } = readFlags('curl', words, {
+    plain: curlFlags,
+    header: ['-H', '--header'],
+    data: ['-d', '--data', '--data-raw', '--data-binary', '--data-ascii'],
+    method: ['-X', '--request'],
+  });
   const [url, more] = positionals;
   if (url === undefined || more !== undefined) throw new MeshmockError('usage', 'curl: expected exactly one URL');
-  return { form: 'curl', ...readUrl(url), headers };
+  return { form: 'curl', ...readUrl(url), headers, ...optional('data', data), ...optional('method', method) };
 }
 
 function readGrpcurl(words: readonly string[]): Command {
-  const { headers, data, positionals } = readFlags(
-    'grpcurl',
-    words,
-    new Set(['-plaintext', '-v']),
-    ['-H', '-rpc-header'],
-    '-d',
-  );
+  const { headers, data, positionals } = readFlags('grpcurl', words, {
+    plain: new Set(['-plaintext', '-v']),
+    header: ['-H', '-rpc-header'],
+    data: ['-d'],
+    method: [],
+  });
   const [address, called] = positionals;
   if (address === undefined || called !== method)
     throw new MeshmockError('usage', `grpcurl: expected HOST:PORT ${method}`);
@@ -100,26 +109,58 @@ function readGrpcurl(words: readonly string[]): Command {
   return { form: 'grpcurl', plan: planOfJson(data), http, grpc: { host, port }, isTls, headers };
 }
 
-/** Anything else of a command would be lost on the way into a plan: it is refused. */
-function readFlags(
-  program: string,
-  words: readonly string[],
-  plain: ReadonlySet<string>,
-  headerFlags: readonly string[],
-  dataFlag?: string,
-): { headers: string[]; data?: string; positionals: string[] } {
+/** Flags of a program that a plan, or the request around it, can hold. */
+interface KnownFlags {
+  /** Flags without a value that change nothing of the request. */
+  readonly plain: ReadonlySet<string>;
+  readonly header: readonly string[];
+  readonly data: readonly string[];
+  readonly method: readonly string[];
+}
+
+interface ReadFlags {
+  readonly headers: string[];
+  readonly positionals: string[];
+  readonly data?: string;
+  readonly method?: string;
+}
+
+/** Reads the words of a command. A flag that the request cannot hold is an error, since it would be lost. */
+function readFlags(program: string, words: readonly string[], known: KnownFlags): ReadFlags {
   const headers: string[] = [];
   const positionals: string[] = [];
-  let data: string | undefined;
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index] ?? '';
-    if (headerFlags.includes(word)) headers.push(words[++index] ?? '');
-    else if (word === dataFlag) data = words[++index] ?? '';
+  const bodies: string[] = [];
+  let method: string | undefined;
+  const rest = words.flatMap((word) => splitGlued(word, known));
+  const valueOf = (flag: string): string => {
+    const value = rest.shift();
+    if (value === undefined) throw new MeshmockError('usage', `${program} ${flag}: expected a value`);
+    return value;
+  };
+  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
+    if (known.header.includes(word)) headers.push(valueOf(word));
+    else if (known.data.includes(word)) bodies.push(dataOf(program, word, valueOf(word)));
+    else if (known.method.includes(word)) method = valueOf(word);
     else if (!word.startsWith('-')) positionals.push(word);
-    else if (!plain.has(word) && !isCluster(word, plain))
-      throw new MeshmockError('usage', `${program} ${word} cannot be kept in a plan: leave it out`);
+    else if (!known.plain.has(word) && !isCluster(word, known.plain))
+      throw new MeshmockError('usage', `${program} ${word} has no place in a plan; leave it out`);
   }
-  return { headers, positionals, ...(data === undefined ? {} : { data }) };
+  // curl joins several bodies.
+  const data = bodies.length === 0 ? undefined : bodies.join('&');
+  return { headers, positionals, ...optional('data', data), ...optional('method', method) };
+}
+
+/** A body from a file would not travel with the text of the command. */
+function dataOf(program: string, flag: string, value: string): string {
+  if (!value.startsWith('@') || flag === '--data-raw') return value;
+  throw new MeshmockError('usage', `${program} ${flag} ${value} reads a file; write the body itself`);
+}
+
+/** Splits `-XPOST` and `-Hname: value`, as curl does. */
+function splitGlued(word: string, { header, data, method }: KnownFlags): string[] {
+  const flag = word.slice(0, 2);
+  const isGlued = word.length > 2 && !word.startsWith('--') && [...header, ...data, ...method].includes(flag);
+  return isGlued ? [flag, word.slice(2)] : [word];
 }
 
 /** Single letters together, such as `-sg`. */

@@ -49,7 +49,7 @@ for (const [text, message] of [
     'meshmock: at offset 3: expected "]" to close the bracket that opens here, found "["\n/@a[b\n   ^ expected "]" to close the bracket that opens here\n',
   ],
   ['{"stages":[{}]}', 'meshmock: plan.stages[0].calls: expected at least one call\n'],
-  ['curl -o file localhost:8080/x', 'meshmock: curl -o cannot be kept in a plan: leave it out\n'],
+  ['curl -o file localhost:8080/x', 'meshmock: curl -o has no place in a plan; leave it out\n'],
   ["curl 'localhost:8080/x", "meshmock: a ' in the command is not closed\n"],
 ] as const) {
   test(`refuses ${text}`, async () => {

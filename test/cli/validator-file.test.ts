@@ -102,7 +102,7 @@ suite('files of istio-config-validator', () => {
       'a port that is none',
       one('route: [{ destination: { host: a, port: { number: 99999 } } }]'),
       '4:55',
-      /no number from 1 to 65535/,
+      /not a whole number from 1 to 65535/,
     ],
     ['a fault without a status', one('fault: { abort: {} }'), '4:21', /expected httpStatus, such as/],
     ['no YAML', 'testCases: [', '1:12', /this is no YAML/],

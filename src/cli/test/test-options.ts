@@ -8,54 +8,54 @@ export const testSchema = {
   entry: {
     parse: parseEntry,
     value: '[NAME=]URL',
-    help: 'a mesh that is running: a meshmock through which its services are called, or the service or gateway NAME itself; grpc://HOST:PORT for gRPC',
+    help: 'meshmock in a running mesh, or the service or gateway NAME',
     repeatable: true,
   },
   istio: {
     isSwitch: true,
-    help: 'a mesh without a cluster, from the manifests of each file: so if no --entry is given',
+    help: 'use a local mesh; the default without --entry',
   },
   manifests: {
     parse: text,
     value: 'FILE|DIR',
-    help: 'what every file is tried on, besides the manifests that it names: for those of istio-config-validator, which name none',
+    help: 'further manifests for every file',
     repeatable: true,
   },
-  only: { parse: text, value: 'TEXT', help: 'only cases with this in their names', repeatable: true },
+  only: { parse: text, value: 'TEXT', help: 'run only cases with TEXT in their names', repeatable: true },
   before: {
     isSwitch: true,
-    help: 'the mesh of --entry does not have what the files apply: their cases before it are tried, not those with it',
+    help: 'the mesh of --entry has no change yet: run the `before` cases',
   },
   contrast: {
     isSwitch: true,
-    help: 'each case of a change has to fail without it, and each one before it with it; and all is as before once it is gone',
+    help: 'also check that cases fail without the change, that `before` cases fail with it, and that reverting restores them',
   },
   failUntested: {
     isSwitch: true,
-    help: 'fail when no case of a file has met a route, subset or rule of its manifests',
+    help: 'fail if no case covers a route, subset or rule of the manifests',
   },
-  watch: { isSwitch: true, help: 'run again whenever a file changes' },
-  keep: { isSwitch: true, help: 'leave the mesh up at the end, to call it by hand; Ctrl-C ends it' },
+  watch: { isSwitch: true, help: 'run again when a file changes' },
+  keep: { isSwitch: true, help: 'keep the mesh up at the end; Ctrl-C stops it' },
   http: {
     parse: parseAddress,
     default: 'localhost:0',
     value: 'ADDRESS',
-    help: "where the mesh's services begin to listen on this machine; port 0 is any free one",
+    help: 'first HTTP address of the services; port 0 is any free port',
   },
   grpc: { parse: parseAddress, default: 'localhost:0', value: 'ADDRESS', help: 'the same for gRPC' },
   timeout: {
     parse: durationMs,
     default: '10s',
     value: 'DURATION',
-    help: 'longest time to wait for one answer, where a case says nothing',
+    help: 'timeout of an answer, for cases that set none',
   },
   retryUntil: {
     parse: durationMs,
     value: 'DURATION',
-    help: 'try each case again until it holds, for so long, where it says nothing; not at all if not given',
+    help: 'time to retry each case until it holds, for cases that set none',
   },
-  json: { isSwitch: true, help: 'print JSON: each case with its expectations and its first answer that failed' },
-  junit: { parse: text, value: 'FILE', help: 'write the cases as JUnit XML too' },
+  json: { isSwitch: true, help: 'print JSON: cases, expectations, first failed answers' },
+  junit: { parse: text, value: 'FILE', help: 'also write the cases as JUnit XML' },
 } as const;
 
 export interface TestSettings extends Values<typeof testSchema> {

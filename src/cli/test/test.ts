@@ -10,7 +10,8 @@ import { checkMachine } from '../../istio/tools.ts';
 import { printable } from '../../render/terminal-text.ts';
 import { caseFolders, readCaseFiles, readManifestsOfCases } from '../files/case-files.ts';
 import { FileChanges, filesOf } from '../files/watch-files.ts';
-import { helpOf } from '../options/options.ts';
+import type { Command } from '../options/command.ts';
+import type { HelpText } from '../options/help.ts';
 import { errorText } from '../output/error-text.ts';
 import { beginJunit, endedSuite, junitXml } from '../output/junit.ts';
 import { endWithNpx } from '../process/end-signals.ts';
@@ -20,15 +21,24 @@ import { junitSuite, shownJson } from './result-formats.ts';
 import { readTestSettings, type TestSettings, testSchema } from './test-options.ts';
 import { TestReport } from './test-report.ts';
 
-export const testHelp = `meshmock test FILE|DIR…: tests of a mesh's configuration
+const help: HelpText = {
+  usage: ['test [OPTIONS] FILE|DIR…'],
+  summary: 'Tests the configuration of a mesh.',
+  about: [
+    'A file has cases in YAML: a call, and what is expected of it. Files of istio-config-validator work too. Without --entry, the manifests of a file are applied to a local mesh on this machine: a real istiod, real sidecars, and a mock in place of each image.',
+  ],
+  schema: testSchema,
+  examples: [
+    'meshmock test istio/examples/tests --contrast',
+    'meshmock test shop_test.yaml --manifests shop.yaml',
+    'meshmock test tests/ --entry http://localhost:8080 --junit results.xml',
+  ],
+  notes: [
+    'Exit code: 0; 1 if a case fails or the run is stopped; 2 if a file or the command is wrong, if this machine cannot run a mesh, or if no case could be tried; 3 if nothing answers.',
+  ],
+};
 
-A file has cases in YAML: what is called, and what is expected; or it is one of istio-config-validator. Without --entry
-its manifests are brought up on this machine, with a real istiod and sidecars and a mock in the place of every image.
-
-${helpOf(testSchema)}
-
-Exit code: 0; 1 when a case fails, or it is stopped; 2 when a file or the command is wrong, this machine cannot have such a
-mesh, or no case could be tried; 3 when nobody answers.`;
+export const testCommand: Command = { help, operands: 'files', run: test };
 
 const command = 'meshmock test';
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { type OtlpReceiver, startOtlpReceiver } from '../otlp-receiver.ts';
 import { runProgram, type ServedProgram, startServe } from '../program.ts';
-import { startForeign } from '../running-mesh.ts';
+import { startForeignServer } from '../running-mesh.ts';
 
 suite('meshmock call --trace, before an endpoint that answers as Jaeger does', () => {
   let receiver: OtlpReceiver;
@@ -91,8 +91,8 @@ suite('meshmock call --trace, before an endpoint that answers as Jaeger does', (
   });
 
   test('says what is wrong with a Jaeger before it sends anything', async () => {
-    await using foreign = await startForeign((_request, response) => response.end('hello'));
-    await using target = await startForeign((_request, response) => response.end('hello'));
+    await using foreign = await startForeignServer((_request, response) => response.end('hello'));
+    await using target = await startForeignServer((_request, response) => response.end('hello'));
     const cases = [
       ['http://127.0.0.1:2', /ECONNREFUSED/],
       [`http://127.0.0.1:${foreign.port}`, /is not the query API of a Jaeger: its answer to \S+ is no JSON/],

@@ -3,7 +3,7 @@ import { after, before, suite, test } from 'node:test';
 import { formatPath } from '../../src/plan/format.ts';
 import { parsePath } from '../../src/plan/parse.ts';
 import type { Reply } from '../../src/reply/reply.ts';
-import { callHttp, leavesOf, type RunningMesh, sendHttp, startMesh } from '../running-mesh.ts';
+import { callHttp, leavesOf, sendHttp, startMesh, type TestMesh } from '../running-mesh.ts';
 import { demoWorkloads, startBed, type TestBed } from './local-mesh.ts';
 
 /** Both of istio/demo/ingress.yaml, and a prefix that is taken away. */
@@ -178,7 +178,7 @@ suite('what a mesh does to a path', { timeout: 300_000 }, () => {
 
   suite('a plan of 12,000 characters', () => {
     const plan = longPlan();
-    let alone: RunningMesh;
+    let alone: TestMesh;
     before(async () => {
       alone = await startMesh(['gateway', 'service1', 'service4']);
     });

@@ -164,7 +164,11 @@ const wrong: [text: string, place: string, message: RegExp][] = [
   [inCase('method: GET\n    over: grpc'), '5:13', /expected no method: over gRPC every request is a POST/],
   [inCase('host: "\\e]0;title\\a"'), '5:11', /expected a host, or HOST:PORT/],
   [inCase('host: http://a/'), '5:11', /"http:\/\/a\/": expected a host, or HOST:PORT/],
-  [`namespace: "A B"\n${smallest}`, '1:12', /"A B" can be no namespace: expected at most 63 of a-z, 0-9 and "-"/],
+  [
+    `namespace: "A B"\n${smallest}`,
+    '1:12',
+    /"A B" is not a valid name of a namespace: expected at most 63 of a-z, 0-9 and "-"/,
+  ],
   [inCase('headers: jason'), '5:14', /expected headers such as "end-user: jason"/],
   [inCase('headers: {a b: c}'), '5:15', /expected/],
   [inCase('headers:\n      end-user: "a\\nb"'), '6:17', /expected/],

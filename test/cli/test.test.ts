@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { readManifestsOfCases } from '../../src/cli/files/case-files.ts';
 import { parseDirectives } from '../../src/plan/parse.ts';
 import { runProgram, startProgram } from '../program.ts';
-import { type RunningMesh, startForeign, startMesh } from '../running-mesh.ts';
+import { startForeignServer, startMesh, type TestMesh } from '../running-mesh.ts';
 
 const always = (name: string, ...fields: readonly string[]): string =>
   `  - {name: ${name}, call: /@reviews/x, expect: reviews status = 200${fields.map((field) => `, ${field}`).join('')}}\n`;
@@ -18,7 +18,7 @@ const always = (name: string, ...fields: readonly string[]): string =>
 const namespaceOf = (name: string): string => `apiVersion: v1\nkind: Namespace\nmetadata: {name: ${name}}\n`;
 
 suite('meshmock test on a running mesh', () => {
-  let mesh: RunningMesh;
+  let mesh: TestMesh;
   let folder: string;
   let file: string;
   let entry: string;
@@ -116,7 +116,7 @@ ${always('and the next')}`);
   });
 
   test('a case that begins nowhere else begins at the entry, with its host', async () => {
-    await using foreign = await startForeign((_, response) => response.end('hello'));
+    await using foreign = await startForeignServer((_, response) => response.end('hello'));
     await writeFile(
       file,
       'cases:\n  - {name: h, from: ingress, host: shop.example.com, call: /x, expect: [status = 200, answered-by = foreign]}\n',
@@ -253,7 +253,7 @@ ${always('both')}`;
 
   test('what is between a case and its service is not taken for it', async () => {
     const cases = (...all: readonly string[]): string => `cases:\n${all.map((one) => `  - {${one}}\n`).join('')}`;
-    await using closed = await startForeign((_, response) => void response.writeHead(403).end());
+    await using closed = await startForeignServer((_, response) => void response.writeHead(403).end());
     await writeFile(file, cases('name: one, from: reviews, call: /@details/x, expect: [status = 403]'));
     const login = await runProgram(['test', file, '--entry', `http://localhost:${closed.port}`]);
     assert.equal(login.code, 1);
@@ -438,7 +438,7 @@ ${always('both')}`;
 
   test('Ctrl-C leaves JSON whole', async () => {
     const asked = Promise.withResolvers<void>();
-    await using silent = await startForeign(({ url }, response) => {
+    await using silent = await startForeignServer(({ url }, response) => {
       if (url === '/long') asked.resolve();
       else response.end();
     });

@@ -59,7 +59,7 @@ async function run(command: string, args: readonly string[]): Promise<void> {
 
 async function tellWhenStale(): Promise<void> {
   const { isStale } = await import('./process/stale-build.ts');
-  const sources = path.join(import.meta.dirname, '..');
+  const sources = path.join(import.meta.dirname, '../../src');
   if (import.meta.filename.endsWith('.js') && isStale(import.meta.filename, sources))
     process.stderr.write('meshmock: the sources are newer than what was compiled and now runs: npm run build\n');
 }

@@ -44,13 +44,13 @@ export interface Case {
   /** How long it may take until it holds. */
   readonly retryUntilMs: number;
   readonly expectations: readonly Expectation[];
-  readonly given: readonly Given[];
+  readonly faults: readonly WorkloadFault[];
   /** In place of expectations, in a file of istio-config-validator. */
   readonly asserted?: AssertedRoute;
 }
 
 /** What is wrong with a workload while a case runs. */
-export type Given =
+export type WorkloadFault =
   /** A service does this with every request. */
   | { readonly kind: 'behaviour'; readonly service: string; readonly directives: string }
   /** A Deployment has so many pods. */

@@ -1,7 +1,7 @@
 import type { Manifest } from '../istio/manifest.ts';
 
 /** A route, subset or rule that no request met, or of which nobody can tell. */
-export interface Part {
+export interface CoveragePart {
   /** Such as `VirtualService reviews`. */
   readonly object: string;
   /** Such as `route 2, to v3`; the first is 1. */
@@ -11,10 +11,10 @@ export interface Part {
 }
 
 /** What is known of one part; nothing if it was met. */
-export type Finding = Part & { readonly reason?: string };
+export type CoverageFinding = CoveragePart & { readonly reason?: string };
 
 /** An object, as findings about it begin. */
-export function titleOf({ object: { kind, metadata } }: Pick<Manifest, 'object'>): string {
+export function objectTitle({ object: { kind, metadata } }: Pick<Manifest, 'object'>): string {
   return metadata.namespace === 'default'
     ? `${kind} ${metadata.name}`
     : `${kind} ${metadata.name} of ${metadata.namespace}`;
@@ -22,6 +22,6 @@ export function titleOf({ object: { kind, metadata } }: Pick<Manifest, 'object'>
 
 /** Parts of the manifests that no request met. */
 export interface Coverage {
-  readonly untested: readonly Part[];
-  readonly unknown: readonly (Part & { readonly reason: string })[];
+  readonly untested: readonly CoveragePart[];
+  readonly unknown: readonly (CoveragePart & { readonly reason: string })[];
 }

@@ -1,7 +1,7 @@
 import type { CallRoute } from '../send/request-batch.ts';
-import type { Case, CaseFile, Given } from './case.ts';
+import type { Case, CaseFile, WorkloadFault } from './case.ts';
 import type { Coverage } from './finding.ts';
-import type { MeshRoutes } from './mesh-routes.ts';
+import type { RouteObserver } from './route-observer.ts';
 
 /** Which manifests of a file are there: those without its change, or all. */
 export type Phase = 'before' | 'after';
@@ -16,19 +16,19 @@ export interface MeshUnderTest extends AsyncDisposable {
    */
   applyPhase(file: CaseFile, phase: Phase, signal: AbortSignal): Promise<readonly string[]>;
   /** How routes are seen, where that can be done: once it has the manifests of a file. */
-  readonly routes: MeshRoutes | undefined;
+  readonly routeObserver: RouteObserver | undefined;
   /**
    * What no request has met of the manifests that it has, since it became so; nothing where nobody can tell.
    */
   coverage(signal: AbortSignal): Promise<Coverage | undefined>;
   /** Why a case cannot be tried on it, if so. */
-  cannotTry(testCase: Case, phase: Phase): string | undefined;
+  skipReason(testCase: Case, phase: Phase): string | undefined;
   /** @throws MeshmockError `usage` when there is no service that could begin it */
-  routeOf(testCase: Case): CallRoute;
+  callRouteOf(testCase: Case): CallRoute;
   /**
    * Makes workloads sick, until what it gives is disposed of.
    *
    * @throws MeshmockError `usage` when there are no such workloads
    */
-  injectFaults(given: readonly Given[], signal: AbortSignal): Promise<AsyncDisposable>;
+  injectFaults(given: readonly WorkloadFault[], signal: AbortSignal): Promise<AsyncDisposable>;
 }

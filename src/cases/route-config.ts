@@ -15,7 +15,7 @@ export class RouteConfig {
   }
 
   /** The VirtualServices that have an authority among their hosts. */
-  of(authority: string): VirtualService[] {
+  virtualServicesFor(authority: string): VirtualService[] {
     const name = authority.replace(/:\d+$/, '').toLowerCase();
     return this.virtualServices.filter((service) =>
       (service.spec.hosts ?? []).some((host) => isHostOf(host, name, namespaceOf(service))),
@@ -42,13 +42,13 @@ export class RouteConfig {
     });
   }
 
-  virtualService(name: string, namespace: string): VirtualService | undefined {
+  findVirtualService(name: string, namespace: string): VirtualService | undefined {
     return this.virtualServices.find((one) => one.metadata.name === name && namespaceOf(one) === namespace);
   }
 }
 
 /** The hosts that a VirtualService sends to, itself: not those of its delegates. */
-export function destinationsOf(service: VirtualService): Set<string> {
+export function destinationHosts(service: VirtualService): Set<string> {
   const destinations = (service.spec.http ?? []).flatMap(({ route }) => route ?? []);
   return new Set(destinations.map(({ destination: { host } }) => fullHost(host, namespaceOf(service))));
 }

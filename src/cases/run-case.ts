@@ -30,15 +30,15 @@ export async function runCase(
   onAnswer: () => void,
   stop: AbortSignal,
 ): Promise<CaseRun> {
-  const way = mesh.routeOf(testCase);
-  await using _sick = await mesh.injectFaults(testCase.given, stop);
+  const way = mesh.callRouteOf(testCase);
+  await using _sick = await mesh.injectFaults(testCase.faults, stop);
   const once = async (): Promise<CaseRun> => {
     const round = await fresh(testCase, way, userAgent, onAnswer, stop);
-    const holds = round.verdicts.every(({ passed }) => passed) && (round.isAnswered || round.isExpected);
+    const holds = round.verdicts.every(({ passed }) => passed) && (round.isAnswered || round.expectsNoAnswer);
     return { way, round, holds };
   };
   // Awaited here: nobody is to be well again before the answers have come.
-  return await retried(once, ({ holds }) => holds, testCase, stop);
+  return await retryUntil(once, ({ holds }) => holds, testCase, stop);
 }
 
 /**
@@ -46,7 +46,7 @@ export async function runCase(
  *
  * @throws MeshmockError `canceled` when it was stopped
  */
-export async function retried<T>(
+export async function retryUntil<T>(
   once: () => Promise<T>,
   isRight: (result: T) => boolean,
   { retryUntilMs }: Pick<Case, 'retryUntilMs'>,

@@ -51,7 +51,7 @@ export interface RequestBatch {
   /** Whether anybody answered at all. */
   readonly isAnswered: boolean;
   /** Whether it is expected that nobody does. */
-  readonly isExpected: boolean;
+  readonly expectsNoAnswer: boolean;
 }
 
 /** Opens the client for a scheme's protocol. */
@@ -99,7 +99,7 @@ export async function sendBatch(
     summary: repeat === 1 ? undefined : collector.summary(),
     verdicts: checks.map((check) => check.verdict()),
     isAnswered,
-    isExpected: isEntered && expectations.some(expectsNoAnswer),
+    expectsNoAnswer: isEntered && expectations.some(expectsNoAnswer),
   };
 }
 

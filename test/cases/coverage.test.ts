@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { requestsOrConnections } from '../../src/cases/clusters.ts';
 import { coverageOf } from '../../src/cases/coverage/coverage.ts';
+import { parseClusterTraffic } from '../../src/cases/envoy-clusters.ts';
 import type { LoggedRequest } from '../../src/istio/access-log.ts';
 import { parseAccessLog } from '../../src/istio/access-log.ts';
 import { parseManifests } from '../../src/istio/manifest.ts';
@@ -403,7 +403,7 @@ suite('what proxies say', () => {
       'envoy_cluster_upstream_rq_total{cluster_name="outbound|80|v3|a"} 0',
     ].join('\n');
     assert.deepEqual(
-      [...requestsOrConnections(stats)],
+      [...parseClusterTraffic(stats)],
       [
         ['outbound|80|v1|a', 3],
         ['outbound|80|v2|a', 2],

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { checkFault, checkRedirect } from '../../src/cases/asserted-routes/check-answer.ts';
 import { checkRewrite } from '../../src/cases/asserted-routes/check-rewrite.ts';
-import { entrancesOf, entranceTitle, missingObjects } from '../../src/cases/asserted-routes/entrances.ts';
-import { isShare, sampleSize } from '../../src/cases/asserted-routes/shares.ts';
-import { countsSince, parseCluster, proxyCounts } from '../../src/cases/clusters.ts';
+import { entryPointsFor, entryPointTitle, missingObjects } from '../../src/cases/asserted-routes/entry-points.ts';
+import { matchesShare, sampleSize } from '../../src/cases/asserted-routes/shares.ts';
+import { countsSince, parseClusterName, parseProxyCounts } from '../../src/cases/envoy-clusters.ts';
 import { RouteConfig } from '../../src/cases/route-config.ts';
 import { parseManifests } from '../../src/istio/manifest.ts';
 
@@ -38,15 +38,15 @@ suite('where requests for an authority enter', () => {
     'nobody.test': ['from a sidecar in shop'],
   }))
     test(`${authority}: ${titles.join(', ')}`, () => {
-      assert.deepEqual(entrancesOf(routes, authority).map(entranceTitle), titles);
+      assert.deepEqual(entryPointsFor(routes, authority).map(entryPointTitle), titles);
     });
 
   test('a wildcard is not the name behind it', () => {
-    assert.deepEqual(routes.of('b.test'), []);
+    assert.deepEqual(routes.virtualServicesFor('b.test'), []);
   });
 
   test('without any VirtualService nobody can tell', () => {
-    assert.throws(() => entrancesOf(config(), 'a.test'), /give --manifests/);
+    assert.throws(() => entryPointsFor(config(), 'a.test'), /give --manifests/);
   });
 
   test('gateways, clients and delegates that are missing are made', () => {
@@ -87,8 +87,8 @@ suite('the clusters that proxies count', () => {
 
   test('what proxies took in and what they report of themselves is left out', () => {
     const collector = 'outbound|4318||jaeger-collector.istio-system.svc.cluster.local';
-    const before = proxyCounts(line('outbound|80||a.b', 3) + line('inbound|80||', 3));
-    const now = proxyCounts(line('outbound|80||a.b', 4) + line(collector, 9) + line('outbound|80||a.b', 1));
+    const before = parseProxyCounts(line('outbound|80||a.b', 3) + line('inbound|80||', 3));
+    const now = parseProxyCounts(line('outbound|80||a.b', 4) + line(collector, 9) + line('outbound|80||a.b', 1));
     assert.deepEqual([...countsSince(before, now).clusters], [['outbound|80||a.b', 2]]);
   });
 
@@ -99,12 +99,12 @@ suite('the clusters that proxies count', () => {
           (port) => `envoy_http_fault_delays_injected{http_conn_manager_prefix="outbound_0.0.0.0_${port}"} ${count}\n`,
         )
         .join('');
-    assert.equal(countsSince(proxyCounts(delays(1)), proxyCounts(delays(3))).delays, 4);
+    assert.equal(countsSince(parseProxyCounts(delays(1)), parseProxyCounts(delays(3))).delays, 4);
   });
 
   test('their names tell host, port and subset', () => {
-    assert.deepEqual(parseCluster('outbound|80|v1|a.b'), { host: 'a.b', port: 80, subset: 'v1' });
-    assert.equal(parseCluster('xds-grpc'), undefined);
+    assert.deepEqual(parseClusterName('outbound|80|v1|a.b'), { host: 'a.b', port: 80, subset: 'v1' });
+    assert.equal(parseClusterName('xds-grpc'), undefined);
   });
 });
 
@@ -134,7 +134,7 @@ suite('shares', () => {
     [1000, 2000, 0.999, false],
   ] as const)
     test(`${count} of ${all} ${expected ? 'may be' : expected === false ? 'is not' : 'need not be'} ${share}`, () => {
-      assert.equal(isShare(count, all, share), expected);
+      assert.equal(matchesShare(count, all, share), expected);
     });
 
   test('a share and what is beside it are the same', () => {
@@ -142,8 +142,8 @@ suite('shares', () => {
       for (const all of [200, 2000])
         for (let count = 0; count <= all; count += 7)
           assert.equal(
-            isShare(count, all, share),
-            isShare(all - count, all, 1 - share),
+            matchesShare(count, all, share),
+            matchesShare(all - count, all, 1 - share),
             `${count} of ${all}: ${share}`,
           );
   });
@@ -153,7 +153,7 @@ suite('shares', () => {
     let probability = 0;
     let logarithm = all * Math.log1p(-share);
     for (let count = 0; count <= all; count++) {
-      if (isShare(count, all, by) !== false) probability += Math.exp(logarithm);
+      if (matchesShare(count, all, by) !== false) probability += Math.exp(logarithm);
       logarithm += Math.log(((all - count) / (count + 1)) * (share / (1 - share)));
     }
     return probability;

@@ -6,7 +6,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { parseCaseFile } from '../../src/cli/files/case-file.ts';
 import { junitXml } from '../../src/cli/output/junit.ts';
 import { type CaseResult, type FileResult, refusedTitle } from '../../src/cli/test/case-result.ts';
-import { junitSuite, shownJson } from '../../src/cli/test/result-formats.ts';
+import { jsonReport, junitSuite } from '../../src/cli/test/result-formats.ts';
 import { TestReport } from '../../src/cli/test/test-report.ts';
 
 const { cases } = parseCaseFile(
@@ -15,14 +15,20 @@ const { cases } = parseCaseFile(
   { timeoutMs: 1000, retryUntilMs: 0 },
 );
 const notRun = cases.map((testCase): CaseResult => {
-  return { testCase, step: '', mustPass: true, outcome: { kind: 'not_run', reason: refusedTitle }, durationMs: 0 };
+  return {
+    testCase,
+    phaseTitle: '',
+    mustPass: true,
+    outcome: { kind: 'not_run', reason: refusedTitle },
+    durationMs: 0,
+  };
 });
 const refused: FileResult = { name: 'test.yaml', cases: notRun, problem: 'a.yaml:1:1: no', coverage: undefined };
 
 test('manifests that are refused are told once, and the cases of their file are not run', async () => {
   const stream = new PassThrough();
   const report = new TestReport(stream, { meshEnds: true, failUntested: true });
-  report.refused('a.yaml:1:1: no\nb.yaml:2:1: nor this');
+  report.addRefusal('a.yaml:1:1: no\nb.yaml:2:1: nor this');
   for (const one of notRun) report.add(one);
   report.end([refused], 1000, true);
   stream.end();
@@ -54,9 +60,9 @@ test('what a file says does not steer the terminal', async () => {
     ...({ target: odd, scheme: 'http', stage: 0, startMs: 0, durationMs: 0, answeredBy: 'nobody' } as const),
     error: { code: 'dns', message: odd } as const,
   };
-  const round = { call, summary: undefined, verdicts: [], isAnswered: false, isExpected: false };
+  const round = { call, summary: undefined, verdicts: [], isAnswered: false, expectsNoAnswer: false };
   report.add({
-    ...{ testCase, step: '', mustPass: true, durationMs: 0 },
+    ...{ testCase, phaseTitle: '', mustPass: true, durationMs: 0 },
     outcome: { kind: 'unreachable', round, way: { target, headers: [], connectTo: [] } },
   });
   stream.end();
@@ -67,7 +73,7 @@ test('what a file says does not steer the terminal', async () => {
 });
 
 test('JSON says of a refused file why, and that its cases were not run', () => {
-  const { files } = JSON.parse(JSON.stringify(shownJson([refused])));
+  const { files } = JSON.parse(JSON.stringify(jsonReport([refused])));
   assert.equal(files[0].problem, 'a.yaml:1:1: no');
   assert.deepEqual(
     files[0].cases.map(({ name, outcome }: { name: string; outcome: string }) => `${name}: ${outcome}`),
@@ -89,7 +95,7 @@ test('what is untested is a failure only where it is to be one', async () => {
   for (const failUntested of [false, true]) {
     const stream = new PassThrough();
     const report = new TestReport(stream, { meshEnds: true, failUntested });
-    report.covered(coverage);
+    report.addCoverage(coverage);
     report.end([untested], 1000, true);
     stream.end();
     const lines = stripVTControlCharacters(await text(stream)).split('\n');

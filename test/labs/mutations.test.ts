@@ -4,13 +4,13 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
-import { LocalMesh } from '../../src/cases/meshes/local-mesh.ts';
+import { LocalTestMesh } from '../../src/cases/meshes/local-test-mesh.ts';
 import { readCaseFiles } from '../../src/cli/files/case-files.ts';
 import { readManifestSources } from '../../src/cli/files/manifest-sources.ts';
 import type { FileResult } from '../../src/cli/test/case-result.ts';
-import { FilesRun } from '../../src/cli/test/files-run.ts';
 import { readTestSettings } from '../../src/cli/test/test-options.ts';
 import { TestReport } from '../../src/cli/test/test-report.ts';
+import { TestRun } from '../../src/cli/test/test-run.ts';
 import { root } from '../repo/readme.ts';
 import { type Mutation, mutations } from './mutations.ts';
 
@@ -19,7 +19,7 @@ describe('a mutation of what a lab applies is caught by a case of the lab', () =
   cpSync(path.join(root, 'istio'), istio, { recursive: true });
   const labs = path.join(istio, 'labs');
   const anyPort = { host: 'localhost', port: 0 };
-  const mesh = new LocalMesh({
+  const mesh = new LocalTestMesh({
     read: readManifestSources,
     ...{ http: anyPort, grpc: anyPort },
     appArguments: ['--log-level=warn'],
@@ -62,8 +62,8 @@ describe('a mutation of what a lab applies is caught by a case of the lab', () =
     const applied = { ...file, manifests: [...file.manifests, ...file.change], change: [] };
     const report = new TestReport(undefined, { meshEnds: true, failUntested: false });
     const alone = { ...applied, before: [], cases: wanted, always: [] };
-    const run = new FilesRun([alone], settings, mesh, report, new AbortController().signal);
-    await run.toTheEnd();
+    const run = new TestRun([alone], settings, mesh, report, new AbortController().signal);
+    await run.run();
     const [result] = run.results;
     assert.ok(result !== undefined);
     return result;

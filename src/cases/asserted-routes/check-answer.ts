@@ -1,10 +1,10 @@
 import type { CallResult } from '../../reply/reply.ts';
 import type { AssertedRequest, Fault, Redirect } from '../asserted-route.ts';
-import { type Checked, isFault, type RouteEvidence, whatCame } from './route-evidence.ts';
-import { isShare, tooSmall } from './shares.ts';
+import { type AssertionResult, describeOutcome, isFaultAnswer, type RouteEvidence } from './route-evidence.ts';
+import { matchesShare, tooFewRequests } from './shares.ts';
 
 /** Whether the answer is a redirect to where it should lead. */
-export function checkRedirect(redirect: Redirect, request: AssertedRequest, evidence: RouteEvidence): Checked {
+export function checkRedirect(redirect: Redirect, request: AssertedRequest, evidence: RouteEvidence): AssertionResult {
   const { uri, authority, scheme, port, status } = redirect;
   const parts = [scheme === undefined ? '' : `${scheme}://`, authority ?? '', port === undefined ? '' : `:${port}`];
   const expected = `redirect with ${status} to ${parts.join('')}${uri ?? (parts.join('') === '' ? 'itself' : '')}`;
@@ -12,7 +12,7 @@ export function checkRedirect(redirect: Redirect, request: AssertedRequest, evid
     return { expected, seen: 'Envoy fills in what stands between "%"', holds: undefined };
   const [call] = evidence.calls;
   const location = call?.headers?.location ?? '';
-  const seen = whatCame(evidence);
+  const seen = describeOutcome(evidence);
   if (call?.status !== status || !URL.canParse(location)) return { expected, seen, holds: false };
   const to = new URL(location);
   const sent = new URL(`http://${request.authority}${request.uri}`);
@@ -31,7 +31,7 @@ function portOf({ port, protocol }: URL): number {
 }
 
 /** Whether the proxy delays and aborts as many requests as it should. */
-export function checkFault({ delay, abort }: Fault, evidence: RouteEvidence): Checked[] {
+export function checkFault({ delay, abort }: Fault, evidence: RouteEvidence): AssertionResult[] {
   return [
     ...(delay === undefined ? [] : [checkDelay(delay, evidence)]),
     ...(abort === undefined ? [] : [checkAbort(abort, evidence)]),
@@ -42,7 +42,10 @@ export function checkFault({ delay, abort }: Fault, evidence: RouteEvidence): Ch
 const noiseMs = 100;
 
 /** Proxies count what they delay; by how much, the shortest time tells that these requests can have taken. */
-function checkDelay({ delayMs, percent }: NonNullable<Fault['delay']>, { calls, delays }: RouteEvidence): Checked {
+function checkDelay(
+  { delayMs, percent }: NonNullable<Fault['delay']>,
+  { calls, delays }: RouteEvidence,
+): AssertionResult {
   const expected = `${percentTitle(percent)} delayed by ${delayMs} ms`;
   const timesMs = calls.map(beforeUpstreamMs).sort((one, other) => one - other);
   const leastMs = timesMs[Math.max(0, calls.length - delays)];
@@ -56,11 +59,11 @@ function beforeUpstreamMs({ durationMs = 0, mesh }: CallResult): number {
   return durationMs - (mesh?.upstreamMs ?? 0);
 }
 
-function checkAbort({ status, percent }: NonNullable<Fault['abort']>, { calls }: RouteEvidence): Checked {
+function checkAbort({ status, percent }: NonNullable<Fault['abort']>, { calls }: RouteEvidence): AssertionResult {
   const expected = `${percentTitle(percent)} aborted with ${status.status}`;
   if (status.kind === 'grpc')
     return { expected, seen: 'what is sent is HTTP, and that status is of gRPC', holds: undefined };
-  const faults = calls.filter(isFault);
+  const faults = calls.filter(isFaultAnswer);
   const others = new Set(faults.map((call) => call.status).filter((one) => one !== status.status));
   if (others.size > 0)
     return {
@@ -71,9 +74,11 @@ function checkAbort({ status, percent }: NonNullable<Fault['abort']>, { calls }:
   return checkShare(expected, `aborted with ${status.status}`, faults.length, calls.length, percent);
 }
 
-function checkShare(expected: string, what: string, count: number, all: number, percent: number): Checked {
-  const holds = isShare(count, all, percent / 100);
-  return holds === undefined ? { expected, ...tooSmall(all) } : { expected, seen: `${count} of ${all} ${what}`, holds };
+function checkShare(expected: string, what: string, count: number, all: number, percent: number): AssertionResult {
+  const holds = matchesShare(count, all, percent / 100);
+  return holds === undefined
+    ? { expected, ...tooFewRequests(all) }
+    : { expected, seen: `${count} of ${all} ${what}`, holds };
 }
 
 function percentTitle(percent: number): string {

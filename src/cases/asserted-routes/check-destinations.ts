@@ -1,10 +1,16 @@
 import { namespaceOf } from '../../istio/objects.ts';
 import { fullHost } from '../../istio/routes.ts';
 import type { AssertedRoute, Delegate, RouteDestination } from '../asserted-route.ts';
-import { type Cluster, clusterTitle } from '../clusters.ts';
-import { destinationsOf, type RouteConfig } from '../route-config.ts';
-import { type Checked, isAborted, type RouteEvidence, takenBy, whatCame } from './route-evidence.ts';
-import { isShare, tooSmall } from './shares.ts';
+import { clusterTitle, type EnvoyCluster } from '../envoy-clusters.ts';
+import { destinationHosts, type RouteConfig } from '../route-config.ts';
+import {
+  type AssertionResult,
+  areAllAborted,
+  describeOutcome,
+  destinationsTaken,
+  type RouteEvidence,
+} from './route-evidence.ts';
+import { matchesShare, tooFewRequests } from './shares.ts';
 
 const byFault = 'a fault answers every request before its route is taken';
 
@@ -14,20 +20,20 @@ export function checkRoute(
   { request }: AssertedRoute,
   config: RouteConfig,
   evidence: RouteEvidence,
-): Checked {
+): AssertionResult {
   const expected = `route to ${destinations.map(destinationTitle).join(', ')}`;
-  const taken = takenBy(evidence);
-  if (taken.length === 0 && isAborted(evidence)) return { expected, seen: byFault, holds: undefined };
-  const namespaces = config.of(request.authority).map(namespaceOf);
+  const taken = destinationsTaken(evidence);
+  if (taken.length === 0 && areAllAborted(evidence)) return { expected, seen: byFault, holds: undefined };
+  const namespaces = config.virtualServicesFor(request.authority).map(namespaceOf);
   const counts = destinations.map((destination) =>
     taken.filter(({ cluster }) => isTo(cluster, destination, namespaces)).reduce((sum, { count }) => sum + count, 0),
   );
   const all = taken.reduce((sum, { count }) => sum + count, 0);
-  const seen = whatCame(evidence);
+  const seen = describeOutcome(evidence);
   if (all === 0 || counts.reduce((sum, count) => sum + count, 0) !== all) return { expected, seen, holds: false };
-  const asShared = sharesOf(destinations).map((share, index) => isShare(counts[index] ?? 0, all, share));
+  const asShared = sharesOf(destinations).map((share, index) => matchesShare(counts[index] ?? 0, all, share));
   if (asShared.includes(false)) return { expected, seen, holds: false };
-  return asShared.includes(undefined) ? { expected, ...tooSmall(all) } : { expected, seen, holds: true };
+  return asShared.includes(undefined) ? { expected, ...tooFewRequests(all) } : { expected, seen, holds: true };
 }
 
 function destinationTitle({ host, port, subset, weight }: RouteDestination): string {
@@ -36,7 +42,11 @@ function destinationTitle({ host, port, subset, weight }: RouteDestination): str
 }
 
 /** A port that is not given is any; a subset that is not given is none, as in a VirtualService. */
-function isTo(cluster: Cluster, { host, port, subset = '' }: RouteDestination, namespaces: readonly string[]): boolean {
+function isTo(
+  cluster: EnvoyCluster,
+  { host, port, subset = '' }: RouteDestination,
+  namespaces: readonly string[],
+): boolean {
   if (cluster.subset !== subset || (port !== undefined && port !== cluster.port)) return false;
   return cluster.host === host || namespaces.some((namespace) => cluster.host === fullHost(host, namespace));
 }
@@ -53,32 +63,32 @@ export function checkDelegate(
   { request }: AssertedRoute,
   config: RouteConfig,
   evidence: RouteEvidence,
-): Checked {
+): AssertionResult {
   const expected = `delegate ${namespace === undefined ? name : `${namespace}/${name}`}`;
-  const unseen = (seen: string): Checked => ({ expected, seen, holds: undefined });
-  const taken = takenBy(evidence);
-  if (taken.length === 0 && isAborted(evidence)) return unseen(byFault);
-  const roots = config.of(request.authority);
+  const unseen = (seen: string): AssertionResult => ({ expected, seen, holds: undefined });
+  const taken = destinationsTaken(evidence);
+  if (taken.length === 0 && areAllAborted(evidence)) return unseen(byFault);
+  const roots = config.virtualServicesFor(request.authority);
   const ofRoots = roots.flatMap((root) =>
     (root.spec.http ?? []).flatMap(({ delegate }) =>
       delegate === undefined
         ? []
-        : (config.virtualService(delegate.name, delegate.namespace ?? namespaceOf(root)) ?? []),
+        : (config.findVirtualService(delegate.name, delegate.namespace ?? namespaceOf(root)) ?? []),
     ),
   );
   const isMeant = (one: (typeof ofRoots)[number]): boolean =>
     one.metadata.name === name && (namespace === undefined || namespaceOf(one) === namespace);
-  const own = new Set(ofRoots.filter(isMeant).flatMap((one) => [...destinationsOf(one)]));
+  const own = new Set(ofRoots.filter(isMeant).flatMap((one) => [...destinationHosts(one)]));
   if (own.size === 0 && ofRoots.some(isMeant)) return unseen('it has no destination by which it could be told');
   const others = new Set(
-    [...roots, ...ofRoots.filter((one) => !isMeant(one))].flatMap((one) => [...destinationsOf(one)]),
+    [...roots, ...ofRoots.filter((one) => !isMeant(one))].flatMap((one) => [...destinationHosts(one)]),
   );
   const hosts = taken.map(({ cluster }) => cluster.host);
   if (hosts.some((host) => own.has(host) && others.has(host)))
     return unseen(`${[...new Set(hosts)].join(', ')} has other routes as well: who sent it there cannot be told`);
   return {
     expected,
-    seen: taken.length === 0 ? whatCame(evidence) : taken.map(({ cluster }) => clusterTitle(cluster)).join(', '),
+    seen: taken.length === 0 ? describeOutcome(evidence) : taken.map(({ cluster }) => clusterTitle(cluster)).join(', '),
     holds: hosts.length > 0 && hosts.every((host) => own.has(host)),
   };
 }

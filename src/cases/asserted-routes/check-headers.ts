@@ -1,5 +1,5 @@
 import type { AssertedRequest, HeaderChanges, HeaderOperations } from '../asserted-route.ts';
-import { type Checked, type RouteEvidence, received, whatCame } from './route-evidence.ts';
+import { type AssertionResult, describeOutcome, type RouteEvidence, receivedReplies } from './route-evidence.ts';
 
 type Fields = Readonly<Record<string, string>>;
 
@@ -8,8 +8,8 @@ export function checkHeaders(
   { request, response }: HeaderChanges,
   sent: AssertedRequest,
   evidence: RouteEvidence,
-): Checked[] {
-  const { replies, unseen } = received(evidence);
+): AssertionResult[] {
+  const { replies, unseen } = receivedReplies(evidence);
   const onTheWay = replies.map((reply) => reply.request?.headers ?? {});
   const { shown } = evidence;
   const back = shown?.headers === undefined ? [] : [shown.headers];
@@ -36,13 +36,18 @@ function checkOperations(
   { set, add, remove }: HeaderOperations,
   seen: readonly Fields[],
   { evidence, unseen, wasSent }: Surroundings,
-): Checked[] {
+): AssertionResult[] {
   const values = (name: string): string[] => [...new Set(seen.map((fields) => fields[name] ?? '(none)'))];
-  const finding = (expected: string, name: string, holds: (value: string) => boolean, reason?: string): Checked => {
+  const finding = (
+    expected: string,
+    name: string,
+    holds: (value: string) => boolean,
+    reason?: string,
+  ): AssertionResult => {
     const why =
       reason ?? unseen ?? (values(name).includes('[redacted]') ? 'values of such headers are not shown' : undefined);
     if (why !== undefined) return { expected, seen: why, holds: undefined };
-    if (seen.length === 0) return { expected, seen: whatCame(evidence), holds: false };
+    if (seen.length === 0) return { expected, seen: describeOutcome(evidence), holds: false };
     return { expected, seen: `${way} header ${name}: ${values(name).join(' | ')}`, holds: values(name).every(holds) };
   };
   const filledIn = (value: string): string | undefined =>

@@ -1,20 +1,24 @@
 import type { HttpRoute, UriMatch } from '../../istio/virtual-service.ts';
 import type { Rewrite } from '../asserted-route.ts';
 import type { RouteConfig } from '../route-config.ts';
-import { type Checked, type RouteEvidence, received, whatCame } from './route-evidence.ts';
+import { type AssertionResult, describeOutcome, type RouteEvidence, receivedReplies } from './route-evidence.ts';
 
 /** Whether services received the path and the authority that a rewrite makes of what was sent. */
-export function checkRewrite(rewrite: Rewrite, config: RouteConfig, evidence: RouteEvidence): Checked[] {
+export function checkRewrite(rewrite: Rewrite, config: RouteConfig, evidence: RouteEvidence): AssertionResult[] {
   const { uri, authority, regex } = rewrite;
-  const { replies, unseen } = received(evidence);
+  const { replies, unseen } = receivedReplies(evidence);
   const requests = replies.map(({ request }) => request);
-  const finding = (expected: string, values: readonly string[], wanted: readonly string[] | undefined): Checked => {
+  const finding = (
+    expected: string,
+    values: readonly string[],
+    wanted: readonly string[] | undefined,
+  ): AssertionResult => {
     if (wanted === undefined) return { expected, seen: 'only RE2 knows what this regex means', holds: undefined };
     if (unseen !== undefined) return { expected, seen: unseen, holds: undefined };
-    const seen = values.length === 0 ? whatCame(evidence) : `received ${[...new Set(values)].join(', ')}`;
+    const seen = values.length === 0 ? describeOutcome(evidence) : `received ${[...new Set(values)].join(', ')}`;
     return { expected, seen, holds: values.length > 0 && values.every((value) => wanted.includes(value)) };
   };
-  const findings: Checked[] = [];
+  const findings: AssertionResult[] = [];
   if (uri !== undefined || regex !== undefined) {
     const expected = uri === undefined ? `uri rewritten by ${regex?.match}` : `uri rewritten to ${uri}`;
     const wanted = uri === undefined ? byRegex(regex, evidence.path) : byPrefix(uri, config, evidence.path);

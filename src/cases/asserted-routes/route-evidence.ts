@@ -1,5 +1,5 @@
 import type { CallResult, Reply } from '../../reply/reply.ts';
-import { type Cluster, clusterTitle, type ProxyCounts, parseCluster } from '../clusters.ts';
+import { clusterTitle, type EnvoyCluster, type ProxyCounts, parseClusterName } from '../envoy-clusters.ts';
 
 /** What was seen of the route that a request took. */
 export interface RouteEvidence extends ProxyCounts {
@@ -11,7 +11,7 @@ export interface RouteEvidence extends ProxyCounts {
 }
 
 /** One thing that is asserted of a route, and what was seen of it. */
-export interface Checked {
+export interface AssertionResult {
   readonly expected: string;
   readonly seen: string;
   /** Undefined when it cannot be seen; then `seen` is the reason. */
@@ -19,34 +19,40 @@ export interface Checked {
 }
 
 /** Services that were sent to, with how often. */
-export function takenBy({ clusters }: RouteEvidence): { readonly cluster: Cluster; readonly count: number }[] {
+export function destinationsTaken({
+  clusters,
+}: RouteEvidence): { readonly cluster: EnvoyCluster; readonly count: number }[] {
   return [...clusters].flatMap(([name, count]) => {
-    const cluster = parseCluster(name);
+    const cluster = parseClusterName(name);
     return cluster === undefined ? [] : [{ cluster, count }];
   });
 }
 
 /** Whether the proxy answered every request itself, with a fault: then its route is not taken. */
-export function isAborted({ calls }: RouteEvidence): boolean {
-  return calls.every(isFault);
+export function areAllAborted({ calls }: RouteEvidence): boolean {
+  return calls.every(isFaultAnswer);
 }
 
-export function isFault({ mesh }: CallResult): boolean {
+export function isFaultAnswer({ mesh }: CallResult): boolean {
   return mesh?.refusal?.reason === 'fault';
 }
 
 /** What services received: nothing where no request reached one, a reason where it cannot be told. */
-export function received(evidence: RouteEvidence): { readonly replies: readonly Reply[]; readonly unseen?: string } {
+export function receivedReplies(evidence: RouteEvidence): {
+  readonly replies: readonly Reply[];
+  readonly unseen?: string;
+} {
   const replies = evidence.calls.flatMap(({ reply }) => (reply === undefined ? [] : [reply]));
   if (replies.length > 0) return { replies };
-  if (isAborted(evidence)) return { replies, unseen: 'a fault answers in the place of the service' };
-  if (takenBy(evidence).length > 0) return { replies, unseen: 'the answer does not tell what the service received' };
+  if (areAllAborted(evidence)) return { replies, unseen: 'a fault answers in the place of the service' };
+  if (destinationsTaken(evidence).length > 0)
+    return { replies, unseen: 'the answer does not tell what the service received' };
   return { replies };
 }
 
 /** Where requests went and what came of them, in words. */
-export function whatCame(evidence: RouteEvidence): string {
-  const taken = takenBy(evidence);
+export function describeOutcome(evidence: RouteEvidence): string {
+  const taken = destinationsTaken(evidence);
   const many = evidence.calls.length > 1;
   if (taken.length > 0)
     return taken.map(({ cluster, count }) => `${clusterTitle(cluster)}${many ? ` ${count} times` : ''}`).join(', ');

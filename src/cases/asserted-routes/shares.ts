@@ -14,14 +14,14 @@ export function sampleSize(shares: readonly number[]): number {
 }
 
 /** Whether so many of all are a share, as far as chance lets it be seen: undefined for one too small to be told from none. */
-export function isShare(count: number, all: number, share: number): boolean | undefined {
+export function matchesShare(count: number, all: number, share: number): boolean | undefined {
   if (share <= 0 || share >= 1) return count === (share <= 0 ? 0 : all);
   if (!isPlausible(count, all, share)) return false;
   return count === 0 || count === all ? undefined : true;
 }
 
 /** A share of which nobody can tell whether it is there. */
-export function tooSmall(all: number): { readonly seen: string; readonly holds: undefined } {
+export function tooFewRequests(all: number): { readonly seen: string; readonly holds: undefined } {
   return { seen: `${all} requests do not tell so small a share from none`, holds: undefined };
 }
 

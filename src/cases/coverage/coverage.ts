@@ -3,19 +3,19 @@ import type { Manifest } from '../../istio/manifest.ts';
 import type { KubeObject } from '../../istio/objects.ts';
 import { isApiRoute } from '../../istio/route-names.ts';
 import { isVirtualService } from '../../istio/virtual-service.ts';
-import type { Coverage, Finding } from '../finding.ts';
+import type { Coverage, CoverageFinding } from '../finding.ts';
 import { CoveredRoutes } from './covered-routes.ts';
 import { isAuthorizationPolicy, ruleFindings } from './policy-coverage.ts';
 import { apiRouteFindings, routeFindings } from './route-coverage.ts';
 import { subsetFindings } from './subset-coverage.ts';
-import type { Covered } from './traffic.ts';
+import type { ObservedTraffic } from './traffic-recorder.ts';
 
 /**
  * What no request met of the routes, subsets and policy rules in manifests.
  *
  * @param namespace of objects that say none
  */
-export function coverageOf(manifests: readonly Manifest[], namespace: string, met: Covered): Coverage {
+export function coverageOf(manifests: readonly Manifest[], namespace: string, met: ObservedTraffic): Coverage {
   const all = manifests.map(({ object, whereIs }) => ({
     object: { ...object, metadata: { ...object.metadata, namespace: object.metadata.namespace ?? namespace } },
     whereIs,
@@ -43,11 +43,11 @@ function changesLogs({ object }: Manifest): boolean {
 /** What a mesh has, and what requests met of it. */
 interface Around {
   readonly objects: readonly KubeObject[];
-  readonly met: Covered;
+  readonly met: ObservedTraffic;
   readonly routes: CoveredRoutes;
 }
 
-function findingsOf(manifest: Manifest, { objects, met, routes }: Around): Finding[] {
+function findingsOf(manifest: Manifest, { objects, met, routes }: Around): CoverageFinding[] {
   const { object, whereIs } = manifest;
   if (isVirtualService(object)) return routeFindings(object, whereIs, routes);
   if (isApiRoute(object)) return apiRouteFindings(object, whereIs, routes);

@@ -11,7 +11,7 @@ export interface RoutePart {
 }
 
 /** What is known of a part; `perhaps` where proxies call others by the same name. */
-export type IsCovered = 'yes' | 'no' | 'perhaps';
+export type RouteCoverage = 'yes' | 'no' | 'perhaps';
 
 /** Which routes requests have taken: what proxies log is a name, and the VirtualService that the route is from. */
 export class CoveredRoutes {
@@ -30,7 +30,7 @@ export class CoveredRoutes {
     for (const request of requests) this.meet(request);
   }
 
-  isMet(part: RoutePart): IsCovered {
+  coverageOf(part: RoutePart): RouteCoverage {
     if (this.met.has(keyOf(part))) return 'yes';
     return this.perhaps.has(keyOf(part)) ? 'perhaps' : 'no';
   }

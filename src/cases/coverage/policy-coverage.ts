@@ -1,7 +1,7 @@
 import type { LoggedRequest } from '../../istio/access-log.ts';
 import type { Manifest } from '../../istio/manifest.ts';
 import { groupOf, type KubeObject } from '../../istio/objects.ts';
-import { type Finding, titleOf } from '../finding.ts';
+import { type CoverageFinding, objectTitle } from '../finding.ts';
 
 /** Istio's AuthorizationPolicy, as much as is looked at. */
 export interface AuthorizationPolicy extends KubeObject {
@@ -32,14 +32,14 @@ export function ruleFindings(
   whereIs: Manifest['whereIs'],
   objects: readonly KubeObject[],
   requests: readonly LoggedRequest[],
-): Finding[] {
+): CoverageFinding[] {
   const { metadata, spec } = policy;
   const decided = new Set(requests.map(({ rule }) => rule));
   const reason = whyNotSaid(policy, objects);
-  return (spec?.rules ?? []).flatMap((_, index): Finding[] => {
+  return (spec?.rules ?? []).flatMap((_, index): CoverageFinding[] => {
     if (decided.has(`ns[${metadata.namespace}]-policy[${metadata.name}]-rule[${index}]`)) return [];
     const finding = {
-      object: titleOf({ object: policy }),
+      object: objectTitle({ object: policy }),
       part: `rule ${index + 1}`,
       where: whereIs(['spec', 'rules', String(index)]),
     };

@@ -1,12 +1,16 @@
 import type { Manifest } from '../../istio/manifest.ts';
 import type { ApiRoute } from '../../istio/route-names.ts';
 import type { HttpRoute, VirtualService } from '../../istio/virtual-service.ts';
-import { type Finding, titleOf } from '../finding.ts';
-import type { CoveredRoutes, IsCovered } from './covered-routes.ts';
+import { type CoverageFinding, objectTitle } from '../finding.ts';
+import type { CoveredRoutes, RouteCoverage } from './covered-routes.ts';
 
 /** What no request took of the routes of a VirtualService. */
-export function routeFindings(service: VirtualService, whereIs: Manifest['whereIs'], met: CoveredRoutes): Finding[] {
-  const object = titleOf({ object: service });
+export function routeFindings(
+  service: VirtualService,
+  whereIs: Manifest['whereIs'],
+  met: CoveredRoutes,
+): CoverageFinding[] {
+  const object = objectTitle({ object: service });
   const { http = [], tcp = [], tls = [] } = service.spec;
   const opaque = Object.entries({ tcp, tls }).flatMap(([kind, routes]) =>
     routes.map((_, index) => ({
@@ -24,7 +28,11 @@ export function routeFindings(service: VirtualService, whereIs: Manifest['whereI
 }
 
 /** What no request took of the rules of a route of Gateway API. */
-export function apiRouteFindings(object: ApiRoute, whereIs: Manifest['whereIs'], met: CoveredRoutes): Finding[] {
+export function apiRouteFindings(
+  object: ApiRoute,
+  whereIs: Manifest['whereIs'],
+  met: CoveredRoutes,
+): CoverageFinding[] {
   return (object.spec.rules ?? []).flatMap((rule, index) =>
     findingsOf(object, whereIs, met, {
       ...{ index, title: `rule ${index + 1}${titleOfName(rule)}`, aim: '' },
@@ -50,19 +58,24 @@ function findingsOf(
   whereIs: Manifest['whereIs'],
   met: CoveredRoutes,
   { index: route, title, aim, at, matches: { field, count, unnamed } }: ShownRoute,
-): Finding[] {
-  const finding = (isMet: IsCovered, part: string, path: readonly string[], reason: string): Finding[] => {
+): CoverageFinding[] {
+  const finding = (isMet: RouteCoverage, part: string, path: readonly string[], reason: string): CoverageFinding[] => {
     if (isMet === 'yes') return [];
-    const found = { object: titleOf({ object }), part, where: whereIs(path) };
+    const found = { object: objectTitle({ object }), part, where: whereIs(path) };
     return [isMet === 'no' ? found : { ...found, reason }];
   };
-  const isMet = met.isMet({ object, route });
+  const isMet = met.coverageOf({ object, route });
   if (isMet !== 'yes')
     return finding(isMet, `${title}${aim}`, at, 'another has its name in proxies too: give it one of its own');
   if (count < 2) return [];
   const reason = `a route with a name of its own does not say it; ${unnamed}`;
   return Array.from({ length: count }).flatMap((_, match) =>
-    finding(met.isMet({ object, route, match }), `${title}, match ${match + 1}`, [...at, field, String(match)], reason),
+    finding(
+      met.coverageOf({ object, route, match }),
+      `${title}, match ${match + 1}`,
+      [...at, field, String(match)],
+      reason,
+    ),
   );
 }
 

@@ -2,8 +2,8 @@ import type { DestinationRule } from '../../istio/destination-rule.ts';
 import type { Manifest } from '../../istio/manifest.ts';
 import { namespaceOf } from '../../istio/objects.ts';
 import { fullHost } from '../../istio/routes.ts';
-import { parseCluster } from '../clusters.ts';
-import { type Finding, titleOf } from '../finding.ts';
+import { parseClusterName } from '../envoy-clusters.ts';
+import { type CoverageFinding, objectTitle } from '../finding.ts';
 
 /**
  * The subsets of a DestinationRule that no request was sent to.
@@ -16,20 +16,20 @@ export function subsetFindings(
   whereIs: Manifest['whereIs'],
   all: readonly DestinationRule[],
   clusters: ReadonlySet<string>,
-): Finding[] {
-  const met = [...clusters].flatMap((name) => parseCluster(name) ?? []).filter(({ host }) => isAbout(rule, host));
-  return (rule.spec.subsets ?? []).flatMap(({ name }, index): Finding[] => {
+): CoverageFinding[] {
+  const met = [...clusters].flatMap((name) => parseClusterName(name) ?? []).filter(({ host }) => isAbout(rule, host));
+  return (rule.spec.subsets ?? []).flatMap(({ name }, index): CoverageFinding[] => {
     const hosts = met.filter(({ subset }) => subset === name).map(({ host }) => host);
     const rivals = hosts.map((host) => inForce(all, host).filter((one) => hasSubset(one, name)));
     if (rivals.some((rules) => rules.length === 1 && rules[0] === rule)) return [];
     const finding = {
-      object: titleOf({ object: rule }),
+      object: objectTitle({ object: rule }),
       part: `subset ${name}`,
       where: whereIs(['spec', 'subsets', String(index)]),
     };
     const other = rivals.find((rules) => rules.includes(rule))?.find((one) => one !== rule);
     if (other === undefined) return [finding];
-    const reason = `${titleOf({ object: other })} has one of that name for the same host`;
+    const reason = `${objectTitle({ object: other })} has one of that name for the same host`;
     return [{ ...finding, reason }];
   });
 }

@@ -1,16 +1,16 @@
 import { type Manifest, type ManifestSource, parseManifests } from '../../istio/manifest.ts';
 import { groupOf, type KubeObject } from '../../istio/objects.ts';
-import { missingObjects } from '../asserted-routes/entrances.ts';
+import { missingObjects } from '../asserted-routes/entry-points.ts';
 import { RouteConfig } from '../route-config.ts';
 
 /** With what a file of asserted routes leaves to others. */
-export function withAdded(given: readonly ManifestSource[], namespace: string) {
+export function withMissingObjects(given: readonly ManifestSource[], namespace: string) {
   const manifests = parseManifests(given);
-  const { objects, notes } = missingObjects(new RouteConfig(inNamespaces(manifests, namespace)));
-  const last = byIdentity(manifests, namespace);
+  const { objects, notes } = missingObjects(new RouteConfig(withNamespaces(manifests, namespace)));
+  const last = manifestsByIdentity(manifests, namespace);
   const twice = manifests.filter((manifest) => last.get(identityOf(manifest, namespace)) !== manifest);
   return {
-    sources: [...given, { name: 'what was made for the cases', text: documents(objects) }],
+    sources: [...given, { name: 'what was made for the cases', text: manifestText(objects) }],
     notes: [
       ...twice.map((manifest) => `${manifest.whereIs([])}: the same object comes again later, and replaces this one`),
       ...notes,
@@ -19,17 +19,17 @@ export function withAdded(given: readonly ManifestSource[], namespace: string) {
 }
 
 /** The objects of manifests, each with its namespace. */
-export function inNamespaces(manifests: Iterable<Manifest>, namespace: string): KubeObject[] {
+export function withNamespaces(manifests: Iterable<Manifest>, namespace: string): KubeObject[] {
   return [...manifests].map(({ object }) => ({ ...object, metadata: { namespace, ...object.metadata } }));
 }
 
 /** Objects as the text of a manifest. */
-export function documents(objects: readonly object[]): string {
+export function manifestText(objects: readonly object[]): string {
   return objects.map((object) => JSON.stringify(object)).join('\n---\n');
 }
 
 /** Manifests by what tells their objects apart: of several for one object the last, as in a cluster. */
-export function byIdentity(manifests: readonly Manifest[], namespace: string): Map<string, Manifest> {
+export function manifestsByIdentity(manifests: readonly Manifest[], namespace: string): Map<string, Manifest> {
   return new Map(manifests.map((manifest) => [identityOf(manifest, namespace), manifest]));
 }
 

@@ -27,7 +27,7 @@ export function localCallRoute(
   return {
     target: {
       scheme: protocol,
-      address: addressOf(port),
+      address: dialAddress(port),
       ...(host === undefined ? {} : { authority: host }),
       plan,
       path: formatPath(plan),
@@ -38,7 +38,7 @@ export function localCallRoute(
 }
 
 /** Where a port of this machine is called; no host is any. */
-export function addressOf({ host, port }: MachinePort): CallRoute['target']['address'] {
+export function dialAddress({ host, port }: MachinePort): CallRoute['target']['address'] {
   return { host: host === '' ? 'localhost' : host, port };
 }
 

@@ -128,9 +128,9 @@ async function tracedRound(
   return { ...round, traces: await checkTraces(jaeger, answers, sent, settings.traceTimeout, stop) };
 }
 
-function outcomeOf({ isAnswered, isExpected, verdicts, traces = [] }: TracedRound): keyof typeof exitCodes {
+function outcomeOf({ isAnswered, expectsNoAnswer, verdicts, traces = [] }: TracedRound): keyof typeof exitCodes {
   const passed = verdicts.every(({ passed: holds }) => holds) && traces.every(({ findings }) => findings.length === 0);
-  if (!isAnswered && !(passed && isExpected)) return 'unreachable';
+  if (!isAnswered && !(passed && expectsNoAnswer)) return 'unreachable';
   return passed ? 'passed' : 'failed';
 }
 

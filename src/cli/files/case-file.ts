@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Node } from 'yaml';
-import type { Case, CaseFile, Given } from '../../cases/case.ts';
+import type { Case, CaseFile, WorkloadFault } from '../../cases/case.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { parseExpectation } from '../../expect/parse.ts';
 import { checkNamespace } from '../../manifests/called-services.ts';
@@ -52,16 +52,16 @@ class CaseFileReader {
       Case[],
       Case[],
     ];
-    if (!fields.has('cases') && !fields.has('always')) throw yaml.failAt(yaml.contents, 'cases under "cases:"');
+    if (!fields.has('cases') && !fields.has('always')) throw yaml.errorAt(yaml.contents, 'cases under "cases:"');
     if (before.length > 0 && !fields.has('apply'))
-      throw yaml.failAt(fields.get('before'), 'a change under "apply:", which comes after these cases');
+      throw yaml.errorAt(fields.get('before'), 'a change under "apply:", which comes after these cases');
     this.checkNames([...before, ...cases, ...always]);
     return {
       name: this.name,
       manifests: this.paths(fields.get('manifests')),
       change: this.paths(fields.get('apply')),
-      namespace: this.yaml.optional(fields, 'namespace', namespace) ?? 'default',
-      fill: this.yaml.optional(fields, 'fill', yesOrNo) ?? false,
+      namespace: this.yaml.optionalScalar(fields, 'namespace', namespace) ?? 'default',
+      fill: this.yaml.optionalScalar(fields, 'fill', yesOrNo) ?? false,
       before,
       cases,
       always,
@@ -72,7 +72,7 @@ class CaseFileReader {
     if (node === undefined) return [];
     const folder = path.dirname(this.name);
     return this.yaml.list(node, 'services.yaml').map((item) => {
-      const name = this.yaml.parsed(item, text);
+      const name = this.yaml.parseScalar(item, text);
       return path.isAbsolute(name) ? name : path.join(folder, name);
     });
   }
@@ -97,38 +97,38 @@ class CaseFileReader {
     const fields = yaml.fields(node, caseFields, 'a case with a name, a call and what to expect');
     const required = (name: string, example: string): Node => {
       const found = fields.get(name);
-      if (found === undefined) throw yaml.failAt(node, `a case with ${name}, such as "${name}: ${example}"`);
+      if (found === undefined) throw yaml.errorAt(node, `a case with ${name}, such as "${name}: ${example}"`);
       return found;
     };
     const expected = required('expect', 'reviews version = v2');
-    const over = this.yaml.optional(fields, 'over', protocol) ?? 'http';
+    const over = this.yaml.optionalScalar(fields, 'over', protocol) ?? 'http';
     if (over === 'grpc' && fields.has('method'))
-      throw yaml.failAt(fields.get('method'), 'no method: over gRPC every request is a POST');
+      throw yaml.errorAt(fields.get('method'), 'no method: over gRPC every request is a POST');
     return {
-      name: yaml.parsed(required('name', 'jason gets v2'), text),
+      name: yaml.parseScalar(required('name', 'jason gets v2'), text),
       where: yaml.whereIs(node),
-      from: this.yaml.optional(fields, 'from', text),
+      from: this.yaml.optionalScalar(fields, 'from', text),
       protocol: over,
-      host: this.yaml.optional(fields, 'host', host),
-      method: this.yaml.optional(fields, 'method', method) ?? 'GET',
-      plan: yaml.parsed(required('call', '/@reviews/x'), (value) => parsePath(value, noLimits)),
+      host: this.yaml.optionalScalar(fields, 'host', host),
+      method: this.yaml.optionalScalar(fields, 'method', method) ?? 'GET',
+      plan: yaml.parseScalar(required('call', '/@reviews/x'), (value) => parsePath(value, noLimits)),
       headers: readHeaders(yaml, fields.get('headers')),
-      repeat: this.yaml.optional(fields, 'repeat', wholeNumber(1, 100_000)) ?? 1,
-      concurrency: this.yaml.optional(fields, 'concurrency', wholeNumber(1, 1000)) ?? 1,
-      timeoutMs: this.yaml.optional(fields, 'timeout', durationMs) ?? defaults.timeoutMs,
-      retryUntilMs: this.yaml.optional(fields, 'retry-until', durationMs) ?? defaults.retryUntilMs,
+      repeat: this.yaml.optionalScalar(fields, 'repeat', wholeNumber(1, 100_000)) ?? 1,
+      concurrency: this.yaml.optionalScalar(fields, 'concurrency', wholeNumber(1, 1000)) ?? 1,
+      timeoutMs: this.yaml.optionalScalar(fields, 'timeout', durationMs) ?? defaults.timeoutMs,
+      retryUntilMs: this.yaml.optionalScalar(fields, 'retry-until', durationMs) ?? defaults.retryUntilMs,
       expectations: (yaml.isList(expected) ? yaml.list(expected, 'reviews version = v2') : [expected]).map((item) =>
-        yaml.parsed(item, parseExpectation, 'an expectation such as "reviews version = v2", or a list of them'),
+        yaml.parseScalar(item, parseExpectation, 'an expectation such as "reviews version = v2", or a list of them'),
       ),
-      given: this.given(fields.get('given')),
+      faults: this.given(fields.get('given')),
     };
   }
 
-  private given(node: Node | undefined): Given[] {
+  private given(node: Node | undefined): WorkloadFault[] {
     if (node === undefined) return [];
     const expected = 'who is sick, such as "reviews: /~status=503:version=v2" or "reviews-v2: down"';
     return [...this.yaml.entries(node, expected)].map(([name, { value }]) =>
-      this.yaml.parsed(value, (content): Given => {
+      this.yaml.parseScalar(value, (content): WorkloadFault => {
         if (content === 'down') return { kind: 'replicas', deployment: name, replicas: 0 };
         parseDirectives(content, noLimits);
         return { kind: 'behaviour', service: name, directives: content };

@@ -10,10 +10,10 @@ export function readHeaders(yaml: YamlFile, node: Node | undefined): Header[] {
   return [...yaml.entries(node, 'headers such as "end-user: jason"')].map(([name, { key, value }]) => {
     const lower = name.toLowerCase();
     const problem = headerNameProblem(lower);
-    if (problem !== undefined) throw yaml.failAt(key, problem);
+    if (problem !== undefined) throw yaml.errorAt(key, problem);
     return {
       name: lower,
-      value: yaml.parsed(value, (content) => {
+      value: yaml.parseScalar(value, (content) => {
         const wrong = headerValueProblem(lower, content);
         if (wrong !== undefined) throw new MeshmockError('usage', `expected ${wrong}`);
         return content;

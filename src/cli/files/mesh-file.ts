@@ -69,7 +69,7 @@ class MeshFileReader {
     const entries = services.map((node) => this.service(node));
     this.checkNames(entries, services);
     const pods = entries.flatMap(({ versions }) => versions).reduce((sum, { replicas }) => sum + replicas, 0);
-    if (pods > mostPods) throw file.failAt(undefined, `at most ${mostPods} pods in all, found ${pods}`);
+    if (pods > mostPods) throw file.errorAt(undefined, `at most ${mostPods} pods in all, found ${pods}`);
     return { services: entries };
   }
 
@@ -80,9 +80,9 @@ class MeshFileReader {
       const subsets = versions.map((version) => subsetName(name, version, versions));
       for (const host of versions.length > 1 ? [name, ...subsets] : subsets) {
         const problem = hostProblem(host);
-        if (problem !== undefined) throw this.file.failAt(nodes[index], `${problem}, as which others call it`);
+        if (problem !== undefined) throw this.file.errorAt(nodes[index], `${problem}, as which others call it`);
         if (taken.has(host.toLowerCase()))
-          throw this.file.failAt(nodes[index], `another name: ${host} is there already`);
+          throw this.file.errorAt(nodes[index], `another name: ${host} is there already`);
         taken.add(host.toLowerCase());
       }
     }
@@ -91,17 +91,17 @@ class MeshFileReader {
   private service(node: Node): ServiceEntry {
     const { file } = this;
     const fields = file.fields(node, ['name', 'versions', ...podFields], 'a service with a name');
-    const name = file.parsed(fields.get('name') ?? node, label, fields.has('name') ? undefined : 'a name');
+    const name = file.parseScalar(fields.get('name') ?? node, label, fields.has('name') ? undefined : 'a name');
     const common = this.pods(fields, {});
     const versions = fields.get('versions');
     if (versions !== undefined && fields.has('version'))
-      throw file.failAt(fields.get('version'), 'either version or versions, which have their own');
+      throw file.errorAt(fields.get('version'), 'either version or versions, which have their own');
     if (versions === undefined) return { name, versions: [{ version: 'v1', replicas: 1, ...common }] };
     return {
       name,
       versions: file.list(versions, 'version: v1').map((item) => {
         const own = file.fields(item, podFields, 'a version such as "- version: v1"');
-        if (!own.has('version')) throw file.failAt(item, 'a version such as "version: v1"');
+        if (!own.has('version')) throw file.errorAt(item, 'a version such as "version: v1"');
         return { version: 'v1', replicas: 1, ...common, ...this.pods(own, common.settings) };
       }),
     };
@@ -115,28 +115,28 @@ class MeshFileReader {
     for (const [name, check] of Object.entries(settingChecks)) {
       const node = fields.get(name);
       if (node !== undefined)
-        settings[name] = this.file.parsed(node, (value) => {
+        settings[name] = this.file.parseScalar(node, (value) => {
           check(value);
           return value;
         });
     }
     if (settings.upstream !== undefined && settings.content !== undefined)
-      throw this.file.failAt(
+      throw this.file.errorAt(
         fields.get('content') ?? fields.get('upstream'),
         'one of upstream (a proxy) and content (a webserver)',
       );
     const version = fields.get('version');
     const replicas = fields.get('replicas');
     return {
-      ...(version === undefined ? {} : { version: this.file.parsed(version, label) }),
+      ...(version === undefined ? {} : { version: this.file.parseScalar(version, label) }),
       ...(replicas === undefined ? {} : { replicas: this.replicas(replicas) }),
       settings,
     };
   }
 
   private replicas(node: Node): number {
-    const value = Number(this.file.parsed(node, text));
+    const value = Number(this.file.parseScalar(node, text));
     if (Number.isInteger(value) && value >= 1 && value <= mostPods) return value;
-    throw this.file.failAt(node, `a number of replicas from 1 to ${mostPods}`);
+    throw this.file.errorAt(node, `a number of replicas from 1 to ${mostPods}`);
   }
 }

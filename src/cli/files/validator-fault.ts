@@ -8,32 +8,32 @@ import type { Fields, YamlFile } from './yaml-file.ts';
 export function readFault(yaml: YamlFile, node: Node): Fault {
   const fields = yaml.fields(node, ['delay', 'abort'], 'a delay or an abort');
   return {
-    delay: yaml.given(fields, 'delay', (value) => readDelay(yaml, value)),
-    abort: yaml.given(fields, 'abort', (value) => readAbort(yaml, value)),
+    delay: yaml.optionalNode(fields, 'delay', (value) => readDelay(yaml, value)),
+    abort: yaml.optionalNode(fields, 'abort', (value) => readAbort(yaml, value)),
   };
 }
 
 function readDelay(yaml: YamlFile, node: Node): Fault['delay'] {
   const fields = yaml.fields(node, ['percentage', 'percent', 'fixedDelay'], 'a fixedDelay');
-  const delayMs = yaml.parsed(yaml.required(node, fields, 'fixedDelay', '2s'), durationMs);
+  const delayMs = yaml.parseScalar(yaml.required(node, fields, 'fixedDelay', '2s'), durationMs);
   return { delayMs, percent: percentOf(yaml, fields) };
 }
 
 function readAbort(yaml: YamlFile, node: Node): Fault['abort'] {
   const fields = yaml.fields(node, ['percentage', 'percent', 'httpStatus', 'grpcStatus'], 'an httpStatus');
   const percent = percentOf(yaml, fields);
-  const grpcStatus = yaml.optional(fields, 'grpcStatus', text);
+  const grpcStatus = yaml.optionalScalar(fields, 'grpcStatus', text);
   if (grpcStatus !== undefined) return { status: { kind: 'grpc', status: grpcStatus }, percent };
-  const status = yaml.parsed(yaml.required(node, fields, 'httpStatus', '503'), wholeNumber(200, 599));
+  const status = yaml.parseScalar(yaml.required(node, fields, 'httpStatus', '503'), wholeNumber(200, 599));
   return { status: { kind: 'http', status }, percent };
 }
 
 /** All, if nothing is said (Istio, `HTTPFaultInjection`). */
 function percentOf(yaml: YamlFile, fields: Fields): number {
-  const inner = yaml.given(fields, 'percentage', (value) =>
-    yaml.optional(yaml.fields(value, ['value'], 'a value from 0 to 100'), 'value', percentage),
+  const inner = yaml.optionalNode(fields, 'percentage', (value) =>
+    yaml.optionalScalar(yaml.fields(value, ['value'], 'a value from 0 to 100'), 'value', percentage),
   );
-  return inner ?? yaml.optional(fields, 'percent', percentage) ?? 100;
+  return inner ?? yaml.optionalScalar(fields, 'percent', percentage) ?? 100;
 }
 
 function percentage(value: string): number {

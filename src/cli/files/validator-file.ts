@@ -43,12 +43,12 @@ function casesOf(yaml: YamlFile, defaults: CaseDefaults): Case[] {
 
 function combinations(yaml: YamlFile, node: Node, defaults: CaseDefaults): Case[] {
   const fields = yaml.fields(node, caseFields, 'a case with a description, a request and what is asserted');
-  const description = yaml.parsed(yaml.required(node, fields, 'description', 'happy path users'), text);
+  const description = yaml.parseScalar(yaml.required(node, fields, 'description', 'happy path users'), text);
   const request = yaml.required(node, fields, 'request', '{ authority: […], method: […], uri: […] }');
   const given = <T>(name: string, read: (yaml: YamlFile, value: Node) => T): T | undefined =>
-    yaml.given(fields, name, (value) => read(yaml, value));
+    yaml.optionalNode(fields, name, (value) => read(yaml, value));
   const asserted: Omit<AssertedRoute, 'request'> = {
-    wantMatch: yaml.optional(fields, 'wantMatch', yesOrNo) ?? false,
+    wantMatch: yaml.optionalScalar(fields, 'wantMatch', yesOrNo) ?? false,
     route: given('route', readDestinations),
     redirect: given('redirect', readRedirect),
     rewrite: given('rewrite', readRewrite),
@@ -68,7 +68,7 @@ function caseOf(
   return {
     name: `${description}: ${method} ${authority}${uri}`,
     where,
-    ...{ from: undefined, protocol: 'http', host: undefined, method, headers: [], expectations: [], given: [] },
+    ...{ from: undefined, protocol: 'http', host: undefined, method, headers: [], expectations: [], faults: [] },
     plan: { kind: 'answer', directives: [], uri },
     ...{ repeat: 1, concurrency: 1, ...defaults },
     asserted,

@@ -16,7 +16,9 @@ import type { YamlFile } from './yaml-file.ts';
 export function readRequests(yaml: YamlFile, node: Node, testCase: Node): AssertedRequest[] {
   const fields = yaml.fields(node, ['authority', 'method', 'uri', 'headers'], 'authority, method and uri');
   const texts = (name: string, example: string, parse: (value: string) => string): string[] =>
-    yaml.list(yaml.required(testCase, fields, name, `[${example}]`), example).map((item) => yaml.parsed(item, parse));
+    yaml
+      .list(yaml.required(testCase, fields, name, `[${example}]`), example)
+      .map((item) => yaml.parseScalar(item, parse));
   const authorities = texts('authority', 'www.example.com', authority);
   const methods = texts('method', 'GET', method);
   const uris = texts('uri', '/users', uri);

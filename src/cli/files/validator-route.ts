@@ -22,14 +22,14 @@ function readDestination(yaml: YamlFile, node: Node): RouteDestination {
   const inner = yaml.required(node, fields, 'destination', '{ host: users }');
   const own = yaml.fields(inner, ['host', 'port', 'subset'], 'a host, and perhaps its port and a subset');
   return {
-    host: yaml.parsed(yaml.required(inner, own, 'host', 'users'), text),
-    port: yaml.given(own, 'port', (value) => {
+    host: yaml.parseScalar(yaml.required(inner, own, 'host', 'users'), text),
+    port: yaml.optionalNode(own, 'port', (value) => {
       const port = yaml.fields(value, ['number'], 'the number of a port');
-      return yaml.parsed(yaml.required(value, port, 'number', '80'), portNumber);
+      return yaml.parseScalar(yaml.required(value, port, 'number', '80'), portNumber);
     }),
-    subset: yaml.optional(own, 'subset', text),
-    weight: yaml.optional(fields, 'weight', wholeNumber(0, 100)),
-    headers: yaml.given(fields, 'headers', (value) => readHeaderChanges(yaml, value)),
+    subset: yaml.optionalScalar(own, 'subset', text),
+    weight: yaml.optionalScalar(fields, 'weight', wholeNumber(0, 100)),
+    headers: yaml.optionalNode(fields, 'headers', (value) => readHeaderChanges(yaml, value)),
   };
 }
 
@@ -38,11 +38,11 @@ export function readRedirect(yaml: YamlFile, node: Node): Redirect {
   const known = ['uri', 'authority', 'scheme', 'port', 'redirectCode'];
   const fields = yaml.fields(node, known, 'where to, such as "uri: /v2"');
   return {
-    uri: yaml.optional(fields, 'uri', text),
-    authority: yaml.optional(fields, 'authority', authority),
-    scheme: yaml.optional(fields, 'scheme', text),
-    port: yaml.optional(fields, 'port', portNumber),
-    status: yaml.optional(fields, 'redirectCode', wholeNumber(300, 399)) ?? 301,
+    uri: yaml.optionalScalar(fields, 'uri', text),
+    authority: yaml.optionalScalar(fields, 'authority', authority),
+    scheme: yaml.optionalScalar(fields, 'scheme', text),
+    port: yaml.optionalScalar(fields, 'port', portNumber),
+    status: yaml.optionalScalar(fields, 'redirectCode', wholeNumber(300, 399)) ?? 301,
   };
 }
 
@@ -50,13 +50,13 @@ export function readRedirect(yaml: YamlFile, node: Node): Redirect {
 export function readRewrite(yaml: YamlFile, node: Node): Rewrite {
   const fields = yaml.fields(node, ['uri', 'authority', 'uriRegexRewrite'], 'a rewrite, such as "uri: /v2"');
   return {
-    uri: yaml.optional(fields, 'uri', text),
-    authority: yaml.optional(fields, 'authority', text),
-    regex: yaml.given(fields, 'uriRegexRewrite', (value) => {
+    uri: yaml.optionalScalar(fields, 'uri', text),
+    authority: yaml.optionalScalar(fields, 'authority', text),
+    regex: yaml.optionalNode(fields, 'uriRegexRewrite', (value) => {
       const regex = yaml.fields(value, ['match', 'rewrite'], 'match and rewrite');
       return {
-        match: yaml.parsed(yaml.required(value, regex, 'match', '^/v1/(.*)$'), text),
-        rewrite: yaml.parsed(yaml.required(value, regex, 'rewrite', '/v2/\\1'), text),
+        match: yaml.parseScalar(yaml.required(value, regex, 'match', '^/v1/(.*)$'), text),
+        rewrite: yaml.parseScalar(yaml.required(value, regex, 'rewrite', '/v2/\\1'), text),
       };
     }),
   };
@@ -74,8 +74,8 @@ export function readHeaderChanges(yaml: YamlFile, node: Node): HeaderChanges {
 function readOperations(yaml: YamlFile, node: Node | undefined): HeaderOperations {
   if (node === undefined) return { set: [], add: [], remove: [] };
   const fields = yaml.fields(node, ['set', 'add', 'remove'], 'headers to set, add or remove');
-  const removed = yaml.given(fields, 'remove', (list) =>
-    yaml.list(list, 'x-name').map((item) => yaml.parsed(item, text).toLowerCase()),
+  const removed = yaml.optionalNode(fields, 'remove', (list) =>
+    yaml.list(list, 'x-name').map((item) => yaml.parseScalar(item, text).toLowerCase()),
   );
   return {
     set: readHeaders(yaml, fields.get('set')),
@@ -88,8 +88,8 @@ function readOperations(yaml: YamlFile, node: Node | undefined): HeaderOperation
 export function readDelegate(yaml: YamlFile, node: Node): Delegate {
   const fields = yaml.fields(node, ['name', 'namespace'], 'the name of a VirtualService');
   return {
-    name: yaml.parsed(yaml.required(node, fields, 'name', 'users'), text),
-    namespace: yaml.optional(fields, 'namespace', text),
+    name: yaml.parseScalar(yaml.required(node, fields, 'name', 'users'), text),
+    namespace: yaml.optionalScalar(fields, 'namespace', text),
   };
 }
 

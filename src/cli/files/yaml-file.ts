@@ -59,7 +59,7 @@ export class YamlFile {
   fields(node: Node | null | undefined, known: readonly string[], expected: string): Fields {
     const fields = this.entries(node, expected);
     for (const [name, { key }] of fields)
-      if (!known.includes(name)) throw this.failAt(key, `one of ${known.join(', ')}`);
+      if (!known.includes(name)) throw this.errorAt(key, `one of ${known.join(', ')}`);
     return new Map([...fields].map(([name, { value }]) => [name, value]));
   }
 
@@ -69,11 +69,11 @@ export class YamlFile {
     expected: string,
   ): ReadonlyMap<string, { readonly key: Node; readonly value: Node }> {
     const map = this.resolved(node);
-    if (!isMap(map)) throw this.failAt(node, expected);
+    if (!isMap(map)) throw this.errorAt(node, expected);
     const entries = new Map<string, { readonly key: Node; readonly value: Node }>();
     for (const { key, value } of map.items) {
       const name = isScalar(key) ? String(key.value) : '';
-      if (value === null) throw this.failAt(key as Node, `a value for ${name}`);
+      if (value === null) throw this.errorAt(key as Node, `a value for ${name}`);
       entries.set(name, { key: key as Node, value: value as Node });
     }
     return entries;
@@ -83,7 +83,7 @@ export class YamlFile {
   list(node: Node | undefined, example: string): readonly Node[] {
     const list = this.resolved(node);
     if (!isSeq(list) || list.items.length === 0)
-      throw this.failAt(node, `a list with at least one entry, such as "- ${example}"`);
+      throw this.errorAt(node, `a list with at least one entry, such as "- ${example}"`);
     return list.items as Node[];
   }
 
@@ -97,9 +97,9 @@ export class YamlFile {
    *
    * @throws MeshmockError `usage` that says where it stands, when the parser throws one
    */
-  parsed<T>(node: Node, parse: (value: string) => T, expected = 'a single value'): T {
+  parseScalar<T>(node: Node, parse: (value: string) => T, expected = 'a single value'): T {
     const scalar = this.resolved(node);
-    if (!isScalar(scalar) || scalar.value === '') throw this.failAt(node, expected);
+    if (!isScalar(scalar) || scalar.value === '') throw this.errorAt(node, expected);
     try {
       return parse(String(scalar.value));
     } catch (error) {
@@ -109,13 +109,13 @@ export class YamlFile {
   }
 
   /** The same of a field that may be missing. @throws MeshmockError `usage` */
-  optional<T>(fields: Fields, name: string, parse: (value: string) => T): T | undefined {
+  optionalScalar<T>(fields: Fields, name: string, parse: (value: string) => T): T | undefined {
     const node = fields.get(name);
-    return node === undefined ? undefined : this.parsed(node, parse);
+    return node === undefined ? undefined : this.parseScalar(node, parse);
   }
 
   /** What is read of a field that may be missing and is no scalar. @throws MeshmockError `usage` */
-  given<T>(fields: Fields, name: string, read: (node: Node) => T): T | undefined {
+  optionalNode<T>(fields: Fields, name: string, read: (node: Node) => T): T | undefined {
     const node = fields.get(name);
     return node === undefined ? undefined : read(node);
   }
@@ -123,12 +123,12 @@ export class YamlFile {
   /** A field that a map has to have. @throws MeshmockError `usage` when it has not */
   required(map: Node, fields: Fields, name: string, example: string): Node {
     const found = fields.get(name);
-    if (found === undefined) throw this.failAt(map, `${name}, such as "${name}: ${example}"`);
+    if (found === undefined) throw this.errorAt(map, `${name}, such as "${name}: ${example}"`);
     return found;
   }
 
   /** An error at a node, or at the start of the file. */
-  failAt(node: Node | null | undefined, expected: string): MeshmockError {
+  errorAt(node: Node | null | undefined, expected: string): MeshmockError {
     const offset = node?.range?.[0] ?? 0;
     return this.fail(offset, `expected ${expected}`, this.placeOf(offset, expected));
   }

@@ -22,7 +22,7 @@ export type Outcome =
 export interface CaseResult {
   readonly testCase: Case;
   /** Of the manifests that were there; empty in a file without a change. */
-  readonly step: string;
+  readonly phaseTitle: string;
   /** Whether it had to hold then. */
   readonly mustPass: boolean;
   readonly outcome: Outcome;
@@ -47,12 +47,12 @@ export function untestedOf({ coverage }: FileResult): Coverage['untested'] {
 export const refusedTitle = 'the mesh does not take its manifests';
 
 /** A case as it stands in a report. */
-export function titleOf({ testCase, mustPass }: CaseResult): string {
+export function caseTitle({ testCase, mustPass }: CaseResult): string {
   return mustPass ? testCase.name : `not so: ${testCase.name}`;
 }
 
 /** What somebody needs to know of a case that is not simply so. @param again what to add to the command that repeats it */
-export function detailsOf({ testCase, mustPass, outcome }: CaseResult, again = ''): string[] {
+export function detailLines({ testCase, mustPass, outcome }: CaseResult, again = ''): string[] {
   switch (outcome.kind) {
     case 'passed':
       return outcome.unseen.map((reason) => `not seen  ${printable(reason)}`);
@@ -76,7 +76,7 @@ export function detailsOf({ testCase, mustPass, outcome }: CaseResult, again = '
         ...expected,
         ...summary,
         ...treeLines(round.call),
-        `again     ${printable(commandOf(testCase, way))}${again}`,
+        `again     ${printable(rerunCommand(testCase, way))}${again}`,
       ];
     }
   }
@@ -92,7 +92,7 @@ function treeLines(call: CallResult): string[] {
 }
 
 /** What to type to see it oneself. */
-export function commandOf(testCase: Case, { target, headers, method = testCase.method }: CallRoute): string {
+export function rerunCommand(testCase: Case, { target, headers, method = testCase.method }: CallRoute): string {
   const { authority } = target;
   const all = [...headers, ...(authority === undefined ? [] : [{ name: 'host', value: authority }])];
   // A person wants the tree, not JSON.

@@ -4,12 +4,12 @@ import type { RequestBatch } from '../../send/request-batch.ts';
 import type { JunitCase, JunitSuite } from '../output/junit.ts';
 import {
   type CaseResult,
-  commandOf,
-  detailsOf,
+  caseTitle,
+  detailLines,
   type FileResult,
   type Outcome,
   refusedTitle,
-  titleOf,
+  rerunCommand,
   untestedOf,
 } from './case-result.ts';
 
@@ -39,10 +39,10 @@ function ownCase(name: string, kind: 'error' | 'failure', message: string): Juni
 }
 
 function junitCase(result: CaseResult): JunitCase {
-  const { step, outcome, durationMs } = result;
-  const name = step === '' ? titleOf(result) : `${step}: ${titleOf(result)}`;
+  const { phaseTitle, outcome, durationMs } = result;
+  const name = phaseTitle === '' ? caseTitle(result) : `${phaseTitle}: ${caseTitle(result)}`;
   // Colours are for the terminal that the run has, if it has one.
-  const lines = detailsOf(result).map((line) => stripVTControlCharacters(line));
+  const lines = detailLines(result).map((line) => stripVTControlCharacters(line));
   switch (outcome.kind) {
     case 'passed':
       return {
@@ -71,15 +71,15 @@ function junitCase(result: CaseResult): JunitCase {
 }
 
 /** The cases of all files for programs. */
-export function shownJson(results: readonly FileResult[]): object {
+export function jsonReport(results: readonly FileResult[]): object {
   return {
     files: results.map(({ name, cases, problem, coverage }) => ({
       file: name,
       ...(problem === undefined ? {} : { problem }),
-      cases: cases.map(({ testCase, step, mustPass, outcome, durationMs }) => ({
+      cases: cases.map(({ testCase, phaseTitle, mustPass, outcome, durationMs }) => ({
         name: testCase.name,
         where: testCase.where,
-        ...(step === '' ? {} : { step, hasToHold: mustPass }),
+        ...(phaseTitle === '' ? {} : { step: phaseTitle, hasToHold: mustPass }),
         outcome: outcome.kind,
         durationMs: Math.round(durationMs),
         ...shownOutcome(testCase, outcome),
@@ -102,7 +102,7 @@ function shownOutcome(testCase: Case, outcome: Outcome): object {
     }
     case 'failed':
     case 'unreachable':
-      return { ...shownRound(outcome.round), again: commandOf(testCase, outcome.way) };
+      return { ...shownRound(outcome.round), again: rerunCommand(testCase, outcome.way) };
   }
 }
 

@@ -1,4 +1,4 @@
-import type { LiveEntry } from '../../cases/meshes/live-mesh.ts';
+import type { LiveEntry } from '../../cases/meshes/live-test-mesh.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { parseAddress } from '../../plan/address.ts';
 import { durationMs, text } from '../options/option-values.ts';

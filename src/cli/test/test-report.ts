@@ -3,11 +3,11 @@ import { printable } from '../../reply/text.ts';
 import { paintOutput } from '../output/paint.ts';
 import {
   type CaseResult,
-  detailsOf,
+  caseTitle,
+  detailLines,
   type FileResult,
   type Outcome,
   refusedTitle,
-  titleOf,
   untestedOf,
 } from './case-result.ts';
 
@@ -33,17 +33,17 @@ export class TestReport {
     this.line(printable(name));
   }
 
-  beginStep(title: string): void {
+  beginPhase(title: string): void {
     this.line(`  ${title}`);
   }
 
   /** The mesh has a file's manifests. */
-  became(notes: readonly string[]): void {
+  addNotes(notes: readonly string[]): void {
     for (const note of notes) this.line(`    ${paintOutput('faint', 'note')}  ${printable(note)}`);
   }
 
   /** The mesh does not take a file's manifests. */
-  refused(problem: string): void {
+  addRefusal(problem: string): void {
     this.line(`    ${paintOutput('bad', 'FAIL')}  ${refusedTitle}`);
     for (const line of problem.split('\n')) this.line(`          ${printable(line)}`);
   }
@@ -51,13 +51,13 @@ export class TestReport {
   add(result: CaseResult): void {
     const { outcome, durationMs } = result;
     const took = outcome.kind === 'not_run' ? '' : `  ${(durationMs / 1000).toFixed(1)} s`;
-    this.line(`    ${wordOf(outcome)}  ${printable(titleOf(result))}${took}`);
-    for (const line of detailsOf(result, this.settings.meshEnds ? '  # with --keep' : ''))
+    this.line(`    ${wordOf(outcome)}  ${printable(caseTitle(result))}${took}`);
+    for (const line of detailLines(result, this.settings.meshEnds ? '  # with --keep' : ''))
       this.line(`          ${line}`.trimEnd());
   }
 
   /** What cases of a file have not met. */
-  covered({ untested, unknown }: Coverage): void {
+  addCoverage({ untested, unknown }: Coverage): void {
     for (const { object, part, where } of untested)
       this.line(
         `    ${paintOutput(this.settings.failUntested ? 'bad' : 'faint', 'untested')}  ${printable(`${object}: ${part}  ${where}`)}`,

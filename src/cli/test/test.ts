@@ -2,23 +2,23 @@ import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { CaseFile } from '../../cases/case.ts';
 import type { MeshUnderTest } from '../../cases/mesh-under-test.ts';
-import { LiveMesh } from '../../cases/meshes/live-mesh.ts';
-import { LocalMesh, localMeshName } from '../../cases/meshes/local-mesh.ts';
+import { LiveTestMesh } from '../../cases/meshes/live-test-mesh.ts';
+import { LocalTestMesh, localMeshName } from '../../cases/meshes/local-test-mesh.ts';
 import { exitCodeOf, failedExitCode, noAnswerExitCode } from '../../error/exit-codes.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { checkMachine } from '../../istio/tools.ts';
 import { printable } from '../../reply/text.ts';
 import { caseFolders, readCaseFiles, readManifestsOfCases } from '../files/case-files.ts';
-import { FileChanges, filesOf } from '../files/watch-files.ts';
+import { FileWatcher, filesReadFor } from '../files/file-watcher.ts';
 import { helpOf } from '../options/options.ts';
 import { errorText } from '../output/error-text.ts';
 import { beginJunit, endedSuite, junitXml } from '../output/junit.ts';
 import { endWithNpx } from '../process/end-signals.ts';
 import { type FileResult, untestedOf } from './case-result.ts';
-import { FilesRun } from './files-run.ts';
-import { junitSuite, shownJson } from './result-formats.ts';
+import { jsonReport, junitSuite } from './result-formats.ts';
 import { readTestSettings, type TestSettings, testSchema } from './test-options.ts';
 import { TestReport } from './test-report.ts';
+import { TestRun } from './test-run.ts';
 
 export const testHelp = `meshmock test FILE|DIR…: tests of a mesh's configuration
 
@@ -65,12 +65,12 @@ export async function test(args: readonly string[]): Promise<void> {
 }
 
 function isUp(mesh: MeshUnderTest): boolean {
-  return mesh instanceof LocalMesh && mesh.ports.length > 0;
+  return mesh instanceof LocalTestMesh && mesh.ports.length > 0;
 }
 
 function meshOf({ entry, before, http, grpc }: TestSettings): MeshUnderTest {
-  if (entry.length > 0) return new LiveMesh(entry, before ? 'before' : 'after');
-  return new LocalMesh({
+  if (entry.length > 0) return new LiveTestMesh(entry, before ? 'before' : 'after');
+  return new LocalTestMesh({
     read: readManifestsOfCases,
     ...{ http, grpc },
     appArguments: ['--log-level=warn'],
@@ -88,10 +88,10 @@ async function runAgainAndAgain(
   let all = first;
   let touched = first;
   const changed = new Set<string>();
-  using changes = new FileChanges();
+  using changes = new FileWatcher();
   for (;;) {
     // Before the cases run: what is written meanwhile is not to be missed.
-    changes.watch(all.flatMap(filesOf), caseFolders(settings.names));
+    changes.watch(all.flatMap(filesReadFor), caseFolders(settings.names));
     if (touched.length > 0) await runFiles(settings, touched, mesh, stop);
     sayNow('waits for changes; Ctrl-C ends it');
     const { names, files } = await changes.next(stop);
@@ -101,7 +101,7 @@ async function runAgainAndAgain(
       const known = new Set(all.map(({ name }) => name));
       // What was edited may be a file of cases itself, and others may have come and gone.
       all = readCaseFiles(settings);
-      touched = all.filter((file) => !known.has(file.name) || filesOf(file).some((name) => changed.has(name)));
+      touched = all.filter((file) => !known.has(file.name) || filesReadFor(file).some((name) => changed.has(name)));
       changed.clear();
       process.stdout.write('\n');
     } catch (error) {
@@ -144,10 +144,10 @@ async function runFiles(
     meshEnds: settings.entry.length === 0 && !settings.keep && !settings.watch,
     failUntested: settings.failUntested,
   });
-  const run = new FilesRun(files, settings, mesh, report, stop);
+  const run = new TestRun(files, settings, mesh, report, stop);
   let ended: string | undefined;
   try {
-    await run.toTheEnd();
+    await run.run();
     if (stop.aborted) ended = 'it was stopped';
   } catch (error) {
     ended = (error as Error).message;
@@ -156,7 +156,7 @@ async function runFiles(
     // However it ends: what was seen till then is not lost.
     const { results } = run;
     report.end(results, performance.now() - startedAt, ended === undefined);
-    if (settings.json) process.stdout.write(`${JSON.stringify(shownJson(results), undefined, 2)}\n`);
+    if (settings.json) process.stdout.write(`${JSON.stringify(jsonReport(results), undefined, 2)}\n`);
     if (settings.junit !== undefined) writeFileSync(settings.junit, junitOf(results, settings, ended));
   }
   const verdict = stop.aborted ? 'failed' : verdictOf(run.results, settings);

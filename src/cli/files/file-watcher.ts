@@ -6,7 +6,7 @@ import { isCaseFile } from './case-files.ts';
 import { isManifest } from './manifest-sources.ts';
 
 /** A file of cases and all that it names. */
-export function filesOf({ name, manifests, change }: CaseFile): string[] {
+export function filesReadFor({ name, manifests, change }: CaseFile): string[] {
   return [name, ...manifests, ...change];
 }
 
@@ -14,7 +14,7 @@ export function filesOf({ name, manifests, change }: CaseFile): string[] {
 const settledMs = 100;
 
 /** What has changed since it was last asked. */
-export interface Changes {
+export interface FileChanges {
   /** Of those that are watched, by the names that they were given. */
   readonly names: ReadonlySet<string>;
   /** The files that were written, or are gone. */
@@ -22,7 +22,7 @@ export interface Changes {
 }
 
 /** What is written to files, or to files of folders, from when they are watched on. */
-export class FileChanges implements Disposable {
+export class FileWatcher implements Disposable {
   private watchers: readonly FSWatcher[] = [];
   private names = new Set<string>();
   private files = new Set<string>();
@@ -64,7 +64,7 @@ export class FileChanges implements Disposable {
    *
    * @throws when it is stopped
    */
-  async next(stop: AbortSignal): Promise<Changes> {
+  async next(stop: AbortSignal): Promise<FileChanges> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const onAbort = (): void => reject(stop.reason);
     stop.addEventListener('abort', onAbort, { once: true });

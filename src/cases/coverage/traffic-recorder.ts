@@ -1,10 +1,10 @@
 import path from 'node:path';
 import { AccessLogs, type LoggedRequest } from '../../istio/access-log.ts';
 import type { RunningMesh } from '../../istio/mesh.ts';
-import { type ClusterCounts, requestsOrConnections } from '../clusters.ts';
+import { type ClusterCounts, parseClusterTraffic } from '../envoy-clusters.ts';
 
 /** What requests met. */
-export interface Covered {
+export interface ObservedTraffic {
   /** The proxies' clusters that they were sent to, or would have been if anybody were there, as `outbound|PORT|SUBSET|HOST`. */
   readonly clusters: ReadonlySet<string>;
   /** What they met in each proxy. */
@@ -12,7 +12,7 @@ export interface Covered {
 }
 
 /** What requests meet in a mesh from some time on: proxies count clusters, and log routes and rules. */
-export class Traffic {
+export class TrafficRecorder {
   private readonly mesh: RunningMesh;
   private readonly logs: AccessLogs;
   private clusters = new Set<string>();
@@ -24,8 +24,8 @@ export class Traffic {
   }
 
   /** From now on. */
-  static async begin(mesh: RunningMesh, signal: AbortSignal): Promise<Traffic> {
-    const traffic = new Traffic(mesh);
+  static async start(mesh: RunningMesh, signal: AbortSignal): Promise<TrafficRecorder> {
+    const traffic = new TrafficRecorder(mesh);
     await Promise.all([traffic.count(signal), traffic.logs.skip()]);
     traffic.clusters = new Set();
     return traffic;
@@ -33,7 +33,7 @@ export class Traffic {
 
   /** To be called before a pod goes, since its counters go with it, and after: one that comes back counts from 0. */
   async count(signal: AbortSignal): Promise<void> {
-    const counted = new Map((await this.mesh.stats(signal)).map((one) => [one.pod, requestsOrConnections(one.stats)]));
+    const counted = new Map((await this.mesh.stats(signal)).map((one) => [one.pod, parseClusterTraffic(one.stats)]));
     for (const [pod, counts] of counted)
       for (const [cluster, count] of counts)
         if (count > (this.counted.get(pod)?.get(cluster) ?? 0)) this.clusters.add(cluster);
@@ -41,7 +41,7 @@ export class Traffic {
   }
 
   /** What was met so far. */
-  async met(signal: AbortSignal): Promise<Covered> {
+  async observed(signal: AbortSignal): Promise<ObservedTraffic> {
     const [requests] = await Promise.all([this.logs.next(signal), this.count(signal)]);
     const led = requests.flatMap(({ fullOrEmpty }) => fullOrEmpty ?? []);
     return { clusters: new Set([...this.clusters, ...led]), requests };

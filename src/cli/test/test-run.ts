@@ -1,4 +1,4 @@
-import { runAsserted, type Unseen } from '../../cases/asserted-routes/run-asserted.ts';
+import { runRouteCase, type Unseen } from '../../cases/asserted-routes/run-route-case.ts';
 import type { Case, CaseFile } from '../../cases/case.ts';
 import type { Coverage } from '../../cases/finding.ts';
 import type { MeshUnderTest, Phase } from '../../cases/mesh-under-test.ts';
@@ -17,7 +17,7 @@ type Draft = { -readonly [Field in keyof FileResult]: FileResult[Field] };
 const stopped: Outcome = { kind: 'not_run', reason: 'stopped' };
 
 /** Tries the cases of files on a mesh, one after the other. */
-export class FilesRun {
+export class TestRun {
   private readonly drafts: readonly { readonly file: CaseFile; readonly result: Draft }[];
   private readonly settings: TestSettings;
   private readonly mesh: MeshUnderTest;
@@ -49,7 +49,7 @@ export class FilesRun {
    *
    * @throws MeshmockError `machine` when this machine cannot have such a mesh
    */
-  async toTheEnd(): Promise<void> {
+  async run(): Promise<void> {
     for (const { file, result } of this.drafts) if (!this.stop.aborted) await this.file(file, result);
   }
 
@@ -58,11 +58,11 @@ export class FilesRun {
     let done = 0;
     for (const step of phaseRunsOf(file, this.settings.contrast)) {
       if (this.stop.aborted) return;
-      if (step.title !== '') this.report.beginStep(step.title);
+      if (step.title !== '') this.report.beginPhase(step.title);
       // What was refused is part of what comes next, or was to come before it.
       const wasRefused = result.problem !== undefined;
       result.problem ??= await this.unlessStopped(() => this.become(file, step.phase));
-      if (result.problem !== undefined && !wasRefused) this.report.refused(result.problem);
+      if (result.problem !== undefined && !wasRefused) this.report.addRefusal(result.problem);
       const results: CaseResult[] = [];
       for await (const one of this.step(step, result.problem === undefined)) {
         results.push(one);
@@ -71,7 +71,7 @@ export class FilesRun {
       if (step.phase === 'after' && this.isWhole(results))
         result.coverage = await this.unlessStopped(() => this.coverage());
     }
-    if (result.coverage !== undefined) this.report.covered(result.coverage);
+    if (result.coverage !== undefined) this.report.addCoverage(result.coverage);
   }
 
   /** What fails once it was stopped, fails for that. */
@@ -91,7 +91,7 @@ export class FilesRun {
       return await this.mesh.coverage(this.stop);
     } catch (error) {
       if (!(error instanceof MeshmockError) || this.stop.aborted) throw error;
-      this.report.became([`what no case has met cannot be told: ${error.message}`]);
+      this.report.addNotes([`what no case has met cannot be told: ${error.message}`]);
       return undefined;
     }
   }
@@ -108,7 +108,7 @@ export class FilesRun {
       const outcome: Outcome = isThere
         ? ((await this.unlessStopped(() => this.try(testCase, phase, mustPass))) ?? stopped)
         : { kind: 'not_run', reason: refusedTitle };
-      const result = { testCase, step: title, mustPass, outcome, durationMs: performance.now() - startedAt };
+      const result = { testCase, phaseTitle: title, mustPass, outcome, durationMs: performance.now() - startedAt };
       if (outcome !== stopped) this.report.add(result);
       yield result;
     }
@@ -119,7 +119,7 @@ export class FilesRun {
     const progress = new Progress(process.stderr, () => 'meshmock: bringing up its manifests');
     try {
       const notes = await this.mesh.applyPhase(file, phase, this.stop);
-      this.report.became(notes);
+      this.report.addNotes(notes);
       return undefined;
     } catch (error) {
       // What this machine lacks, it lacks for every file.
@@ -131,7 +131,7 @@ export class FilesRun {
   }
 
   private async try(testCase: Case, phase: Phase, mustPass: boolean): Promise<Outcome> {
-    const reason = this.mesh.cannotTry(testCase, phase);
+    const reason = this.mesh.skipReason(testCase, phase);
     if (reason !== undefined) return { kind: 'skipped', reason };
     let answers = 0;
     // How many a share takes, its case does not say.
@@ -140,7 +140,7 @@ export class FilesRun {
     // What has to fail must not be waited for.
     const once = mustPass ? testCase : { ...testCase, retryUntilMs: 0 };
     try {
-      const run = await this.run(once, () => answers++);
+      const run = await this.send(once, () => answers++);
       if (!('holds' in run)) return { kind: 'skipped', reason: run.unseen.join('; ') };
       const { round, way, holds, unseen = [] } = run;
       if (holds === mustPass) return { kind: 'passed', round, unseen };
@@ -156,18 +156,18 @@ export class FilesRun {
     }
   }
 
-  private async run(testCase: Case, onAnswer: () => void): Promise<CaseRun | Unseen> {
+  private async send(testCase: Case, onAnswer: () => void): Promise<CaseRun | Unseen> {
     const { mesh, userAgent, stop } = this;
     if (testCase.asserted === undefined) return runCase(testCase, mesh, userAgent, onAnswer, stop);
-    if (mesh.routes === undefined) throw new MeshmockError('internal', 'the routes of this mesh cannot be seen');
+    if (mesh.routeObserver === undefined) throw new MeshmockError('internal', 'the routes of this mesh cannot be seen');
     const { asserted } = testCase;
-    return runAsserted({ ...testCase, asserted }, mesh.routes, userAgent, onAnswer, stop);
+    return runRouteCase({ ...testCase, asserted }, mesh.routeObserver, userAgent, onAnswer, stop);
   }
 }
 
 function untried(file: CaseFile, contrast: boolean): Draft {
   const cases = phaseRunsOf(file, contrast).flatMap(({ title, cases }) =>
-    cases.map((one) => ({ ...one, step: title, outcome: stopped, durationMs: 0 })),
+    cases.map((one) => ({ ...one, phaseTitle: title, outcome: stopped, durationMs: 0 })),
   );
   return { name: file.name, cases, problem: undefined, coverage: undefined };
 }

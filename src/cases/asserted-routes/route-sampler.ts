@@ -4,11 +4,11 @@ import type { CallResult } from '../../reply/reply.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
 import { openClient, type RequestBatch, sendBatch } from '../../send/request-batch.ts';
 import type { AssertedRoute, HeaderOperations } from '../asserted-route.ts';
-import { countsSince } from '../clusters.ts';
-import type { MeshRoutes } from '../mesh-routes.ts';
+import { countsSince } from '../envoy-clusters.ts';
 import type { RouteConfig } from '../route-config.ts';
+import type { RouteObserver } from '../route-observer.ts';
 import { sharesOf } from './check-destinations.ts';
-import { clientName } from './entrances.ts';
+import { clientName } from './entry-points.ts';
 import type { RouteEvidence } from './route-evidence.ts';
 import { sampleSize } from './shares.ts';
 
@@ -17,8 +17,8 @@ const faultsAtOnce = 10;
 const sampleConcurrency = 20;
 
 /** What a request is sent in. */
-export interface Surroundings {
-  readonly routes: MeshRoutes;
+export interface SendContext {
+  readonly routes: RouteObserver;
   readonly timeoutMs: number;
   readonly userAgent: string;
   readonly onAnswer: () => void;
@@ -32,12 +32,12 @@ interface Ways {
 }
 
 /** Sends a request whose route is asserted by one way, and looks what came of it. */
-export class AssertedSender {
+export class RouteSampler {
   private readonly asserted: AssertedRoute;
   private readonly ways: Ways;
-  private readonly around: Surroundings;
+  private readonly around: SendContext;
 
-  constructor(asserted: AssertedRoute, ways: Ways, around: Surroundings) {
+  constructor(asserted: AssertedRoute, ways: Ways, around: SendContext) {
     this.asserted = asserted;
     this.ways = ways;
     this.around = around;
@@ -62,7 +62,7 @@ export class AssertedSender {
     if (service === undefined) return calls.find((call) => call.answeredBy === 'foreign');
     const { routes, stop } = this.around;
     const directives = withHeaders(changes);
-    await using _behaved = directives === '' ? undefined : await routes.behave(service, directives, stop);
+    await using _behaved = directives === '' ? undefined : await routes.setBehaviour(service, directives, stop);
     const again: CallResult[] = [];
     await this.round(this.ways.plain, 1, again);
     return again[0];

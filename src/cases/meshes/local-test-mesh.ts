@@ -5,16 +5,16 @@ import { type Manifest, type ManifestSource, parseManifests } from '../../istio/
 import { RunningMesh } from '../../istio/mesh.ts';
 import { isService, type KubeObject } from '../../istio/objects.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
-import type { Case, CaseFile, Given } from '../case.ts';
+import type { Case, CaseFile, WorkloadFault } from '../case.ts';
 import { coverageOf } from '../coverage/coverage.ts';
-import { Traffic } from '../coverage/traffic.ts';
+import { TrafficRecorder } from '../coverage/traffic-recorder.ts';
 import type { Coverage } from '../finding.ts';
 import type { MeshUnderTest, Phase } from '../mesh-under-test.ts';
-import { byIdentity, documents, inNamespaces, withAdded } from './file-objects.ts';
+import { manifestsByIdentity, manifestText, withMissingObjects, withNamespaces } from './file-objects.ts';
 import { localCallRoute } from './local-call-route.ts';
-import { LocalMeshRoutes } from './local-mesh-routes.ts';
+import { LocalRouteObserver } from './local-route-observer.ts';
 
-export interface LocalMeshOptions {
+export interface LocalTestMeshOptions {
   /** Gives the manifests that files name. */
   readonly read: (names: readonly string[]) => ManifestSource[];
   /** From which port of this machine on its services are reached; 0 is any free one. */
@@ -30,15 +30,15 @@ const scalableKinds = ['Deployment', 'StatefulSet'];
 export const localMeshName = `test-${process.pid}`;
 
 /** A mesh without a cluster that is brought up for the cases. What files have in common stays from one to the next. */
-export class LocalMesh implements MeshUnderTest {
-  private readonly options: LocalMeshOptions;
+export class LocalTestMesh implements MeshUnderTest {
+  private readonly options: LocalTestMeshOptions;
   private running: { readonly mesh: RunningMesh; readonly namespace: string; readonly fill: boolean } | undefined;
   /** What is there, by what tells objects apart. */
   private present: ReadonlyMap<string, Manifest> = new Map();
-  private routesOfFile: LocalMeshRoutes | undefined;
-  private traffic: Traffic | undefined;
+  private routesOfFile: LocalRouteObserver | undefined;
+  private traffic: TrafficRecorder | undefined;
 
-  constructor(options: LocalMeshOptions) {
+  constructor(options: LocalTestMeshOptions) {
     this.options = options;
   }
 
@@ -51,20 +51,22 @@ export class LocalMesh implements MeshUnderTest {
     const { manifests, change, namespace, fill } = file;
     const given = this.options.read(phase === 'before' ? manifests : [...manifests, ...change]);
     const { sources, notes } =
-      file.assertsRoutes === true ? withAdded(given, namespace) : { sources: given, notes: [] };
-    const wanted = byIdentity(parseManifests(sources), namespace);
+      file.assertsRoutes === true ? withMissingObjects(given, namespace) : { sources: given, notes: [] };
+    const wanted = manifestsByIdentity(parseManifests(sources), namespace);
     if (this.running?.namespace !== namespace || this.running.fill !== fill) await this[Symbol.asyncDispose]();
     const report =
       this.running === undefined ? await this.start(file, sources, signal) : await this.turn(wanted, sources, signal);
     this.present = wanted;
     const { mesh } = this.up();
     this.routesOfFile =
-      file.assertsRoutes === true ? new LocalMeshRoutes(mesh, inNamespaces(wanted.values(), namespace)) : undefined;
-    this.traffic = await Traffic.begin(mesh, signal);
+      file.assertsRoutes === true
+        ? new LocalRouteObserver(mesh, withNamespaces(wanted.values(), namespace))
+        : undefined;
+    this.traffic = await TrafficRecorder.start(mesh, signal);
     return [...new Set([...notes, ...report.warnings, ...report.leftOut.map((what) => `not run: ${what}`)])];
   }
 
-  get routes(): LocalMeshRoutes | undefined {
+  get routeObserver(): LocalRouteObserver | undefined {
     return this.routesOfFile;
   }
 
@@ -89,27 +91,27 @@ export class LocalMesh implements MeshUnderTest {
   private async turn(wanted: ReadonlyMap<string, Manifest>, sources: readonly ManifestSource[], signal: AbortSignal) {
     const { mesh } = this.up();
     const gone = [...this.present].filter(([identity]) => !wanted.has(identity)).map(([, { object }]) => object);
-    if (gone.length > 0) await mesh.delete([{ name: 'what the file before had', text: documents(gone) }], signal);
+    if (gone.length > 0) await mesh.delete([{ name: 'what the file before had', text: manifestText(gone) }], signal);
     return mesh.apply(sources, signal);
   }
 
   async coverage(signal: AbortSignal): Promise<Coverage | undefined> {
     const { traffic } = this;
     if (traffic === undefined) return undefined;
-    return coverageOf([...this.present.values()], this.up().namespace, await traffic.met(signal));
+    return coverageOf([...this.present.values()], this.up().namespace, await traffic.observed(signal));
   }
 
-  cannotTry(): undefined {
+  skipReason(): undefined {
     return undefined;
   }
 
-  routeOf(testCase: Case): CallRoute {
+  callRouteOf(testCase: Case): CallRoute {
     const { mesh, namespace } = this.up();
-    const services = inNamespaces(this.present.values(), namespace).filter(isService);
+    const services = withNamespaces(this.present.values(), namespace).filter(isService);
     return localCallRoute(testCase, mesh.ports, services, namespace);
   }
 
-  async injectFaults(given: readonly Given[], signal: AbortSignal): Promise<AsyncDisposable> {
+  async injectFaults(given: readonly WorkloadFault[], signal: AbortSignal): Promise<AsyncDisposable> {
     const { mesh, namespace } = this.up();
     const stack = new AsyncDisposableStack();
     try {
@@ -137,7 +139,9 @@ export class LocalMesh implements MeshUnderTest {
   /** @param replicas as many as its manifest says, if not given */
   private scaled(workload: string, replicas?: number): ManifestSource {
     const { namespace } = this.up();
-    const workloads = inNamespaces(this.present.values(), namespace).filter(({ kind }) => scalableKinds.includes(kind));
+    const workloads = withNamespaces(this.present.values(), namespace).filter(({ kind }) =>
+      scalableKinds.includes(kind),
+    );
     const titleOf = ({ metadata: { name, namespace: its = 'default' } }: KubeObject): string => entryName(name, its);
     const [object] = named(workloads, titleOf, workload, namespace);
     if (object === undefined) {
@@ -145,7 +149,7 @@ export class LocalMesh implements MeshUnderTest {
       throw new MeshmockError('usage', `there is no Deployment or StatefulSet ${workload}: there are ${names}`);
     }
     const spec = replicas === undefined ? object.spec : { ...(object.spec as object), replicas };
-    return { name: `given: ${workload}`, text: documents([{ ...object, spec }]) };
+    return { name: `given: ${workload}`, text: manifestText([{ ...object, spec }]) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -161,7 +165,7 @@ export class LocalMesh implements MeshUnderTest {
     this.routesOfFile = undefined;
   }
 
-  private up(): NonNullable<LocalMesh['running']> {
+  private up(): NonNullable<LocalTestMesh['running']> {
     if (this.running === undefined) throw new MeshmockError('internal', 'the mesh of these cases has ended');
     return this.running;
   }

@@ -1,7 +1,7 @@
 import { collectorHost } from '../istio/control-plane.ts';
 
 /** Where a proxy sends requests to: its clusters are called `outbound|PORT|SUBSET|HOST`. */
-export interface Cluster {
+export interface EnvoyCluster {
   readonly port: number;
   /** Empty for all pods. */
   readonly subset: string;
@@ -19,7 +19,7 @@ export interface ProxyCounts {
 }
 
 /** Adds up what proxies have counted; what they took in for their own pods and the spans that they sent are left out. */
-export function proxyCounts(stats: string): ProxyCounts {
+export function parseProxyCounts(stats: string): ProxyCounts {
   const delays = stats.matchAll(/^envoy_http_fault_delays_injected\{[^}]*\} (\d+)$/gm);
   return {
     clusters: clusterCounts(stats, /^envoy_cluster_upstream_rq_total\{cluster_name="(outbound\|[^"]+)"\} (\d+)$/gm),
@@ -28,7 +28,7 @@ export function proxyCounts(stats: string): ProxyCounts {
 }
 
 /** How many requests or, where it is about no requests, connections a proxy has sent to each cluster. */
-export function requestsOrConnections(stats: string): ClusterCounts {
+export function parseClusterTraffic(stats: string): ClusterCounts {
   return clusterCounts(stats, /^envoy_cluster_upstream_(?:rq|cx)_total\{cluster_name="(outbound\|[^"]+)"\} (\d+)$/gm);
 }
 
@@ -46,12 +46,12 @@ export function countsSince(before: ProxyCounts, now: ProxyCounts): ProxyCounts 
 }
 
 /** Nothing for a cluster of the proxy itself. */
-export function parseCluster(name: string): Cluster | undefined {
+export function parseClusterName(name: string): EnvoyCluster | undefined {
   const [, port, subset = '', host = ''] = /^outbound\|(\d+)\|([^|]*)\|([^|;]+);?$/.exec(name) ?? [];
   return port === undefined ? undefined : { port: Number(port), subset, host };
 }
 
 /** `users.users:80 subset v1`. */
-export function clusterTitle({ host, port, subset }: Cluster): string {
+export function clusterTitle({ host, port, subset }: EnvoyCluster): string {
   return `${host}:${port}${subset === '' ? '' : ` subset ${subset}`}`;
 }

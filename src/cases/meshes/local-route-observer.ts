@@ -16,11 +16,17 @@ import type { Call, Plan } from '../../plan/plan.ts';
 import { callViaMock } from '../../send/call-via-mock.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
 import type { AssertedRequest } from '../asserted-route.ts';
-import { clientName, type Entrance, entrancesOf, entranceTitle, gatewayOf } from '../asserted-routes/entrances.ts';
-import { type ProxyCounts, proxyCounts } from '../clusters.ts';
-import type { MeshRoutes, WayIn } from '../mesh-routes.ts';
+import {
+  clientName,
+  type EntryPoint,
+  entryPointsFor,
+  entryPointTitle,
+  findGateway,
+} from '../asserted-routes/entry-points.ts';
+import { type ProxyCounts, parseProxyCounts } from '../envoy-clusters.ts';
 import { RouteConfig } from '../route-config.ts';
-import { addressOf } from './local-call-route.ts';
+import type { EntryRoute, RouteObserver } from '../route-observer.ts';
+import { dialAddress } from './local-call-route.ts';
 
 /** What `--fill` makes of objects. */
 function filled(objects: readonly KubeObject[]): KubeObject[] {
@@ -32,7 +38,7 @@ function filled(objects: readonly KubeObject[]): KubeObject[] {
 }
 
 /** The routes of a mesh without a cluster. */
-export class LocalMeshRoutes implements MeshRoutes {
+export class LocalRouteObserver implements RouteObserver {
   readonly config: RouteConfig;
   private readonly mesh: RunningMesh;
   private readonly services: readonly Service[];
@@ -47,9 +53,9 @@ export class LocalMeshRoutes implements MeshRoutes {
     this.workloads = all.filter(({ kind }) => kind === 'Deployment') as Workload[];
   }
 
-  entrancesFor(request: AssertedRequest, timeoutMs: number): WayIn[] {
-    return entrancesOf(this.config, request.authority).map((entrance) => {
-      const title = entranceTitle(entrance);
+  entryRoutesFor(request: AssertedRequest, timeoutMs: number): EntryRoute[] {
+    return entryPointsFor(this.config, request.authority).map((entrance) => {
+      const title = entryPointTitle(entrance);
       if (entrance.kind === 'sidecar')
         return { title, way: this.throughSidecar(entrance.namespace, request, timeoutMs) };
       const way = this.atGateway(entrance, request);
@@ -58,10 +64,10 @@ export class LocalMeshRoutes implements MeshRoutes {
   }
 
   async counts(signal: AbortSignal): Promise<ProxyCounts> {
-    return proxyCounts((await this.mesh.stats(signal)).map(({ stats }) => stats).join('\n'));
+    return parseProxyCounts((await this.mesh.stats(signal)).map(({ stats }) => stats).join('\n'));
   }
 
-  async behave(service: string, directives: string, signal: AbortSignal): Promise<AsyncDisposable> {
+  async setBehaviour(service: string, directives: string, signal: AbortSignal): Promise<AsyncDisposable> {
     const stack = new AsyncDisposableStack();
     await this.mesh.behave({ service, directives }, signal);
     stack.defer(async () => void (await this.mesh.behave({ service }, signal)));
@@ -69,8 +75,8 @@ export class LocalMeshRoutes implements MeshRoutes {
   }
 
   /** The gateway's port for an authority, or why there is none. */
-  private atGateway(entrance: Entrance & { readonly kind: 'gateway' }, request: AssertedRequest): CallRoute | string {
-    const gateway = gatewayOf(this.config, entrance);
+  private atGateway(entrance: EntryPoint & { readonly kind: 'gateway' }, request: AssertedRequest): CallRoute | string {
+    const gateway = findGateway(this.config, entrance);
     const number = gateway === undefined ? undefined : httpPortOf(gateway, request.authority);
     if (gateway === undefined || number === undefined)
       return `Gateway ${entrance.namespace}/${entrance.name} has no server for HTTP: what is sent is plain HTTP`;
@@ -84,7 +90,7 @@ export class LocalMeshRoutes implements MeshRoutes {
     if (found === undefined) return `${name} has no port ${number}`;
     const { authority, method, uri, headers } = request;
     return {
-      target: { scheme: 'http', address: addressOf(found), authority, plan: answerPlan(uri), path: uri },
+      target: { scheme: 'http', address: dialAddress(found), authority, plan: answerPlan(uri), path: uri },
       ...{ method, headers, connectTo: [] },
     };
   }
@@ -120,7 +126,7 @@ export class LocalMeshRoutes implements MeshRoutes {
       options: { timeoutMs, ...(method === 'GET' ? {} : { method }) },
       then: undefined,
     };
-    return callViaMock({ scheme: 'http', address: addressOf(entry) }, call, answerPlan(uri));
+    return callViaMock({ scheme: 'http', address: dialAddress(entry) }, call, answerPlan(uri));
   }
 }
 

@@ -1,15 +1,15 @@
 import type { Verdict } from '../../expect/check.ts';
 import type { AssertedRequest, AssertedRoute } from '../asserted-route.ts';
 import type { Case } from '../case.ts';
-import type { MeshRoutes } from '../mesh-routes.ts';
 import type { RouteConfig } from '../route-config.ts';
-import { type CaseRun, retried } from '../run-case.ts';
-import { AssertedSender, type Surroundings } from './asserted-sender.ts';
+import type { RouteObserver } from '../route-observer.ts';
+import { type CaseRun, retryUntil } from '../run-case.ts';
 import { checkFault, checkRedirect } from './check-answer.ts';
 import { checkDelegate, checkRoute } from './check-destinations.ts';
 import { checkHeaders } from './check-headers.ts';
 import { checkRewrite } from './check-rewrite.ts';
-import type { Checked, RouteEvidence } from './route-evidence.ts';
+import type { AssertionResult, RouteEvidence } from './route-evidence.ts';
+import { RouteSampler, type SendContext } from './route-sampler.ts';
 
 /** Why nothing that is asserted can be seen. */
 export interface Unseen {
@@ -23,9 +23,9 @@ export interface Unseen {
  * @returns nothing to hold against anything, if none of what is asserted can be seen
  * @throws MeshmockError `usage` when it cannot be sent, `canceled` when it was stopped
  */
-export async function runAsserted(
+export async function runRouteCase(
   { asserted, ...testCase }: Case & { readonly asserted: AssertedRoute },
-  routes: MeshRoutes,
+  routes: RouteObserver,
   userAgent: string,
   onAnswer: () => void,
   stop: AbortSignal,
@@ -34,20 +34,20 @@ export async function runAsserted(
     return { unseen: ['it says nothing of the route: no route, redirect, rewrite, fault, headers or delegate'] };
   const timeoutMs = testCase.timeoutMs + (asserted.fault?.delay?.delayMs ?? 0);
   const once = () => everyWay(asserted, { routes, timeoutMs, userAgent, onAnswer, stop });
-  return retried(once, (run) => !('holds' in run) || run.holds, testCase, stop);
+  return retryUntil(once, (run) => !('holds' in run) || run.holds, testCase, stop);
 }
 
-async function everyWay(asserted: AssertedRoute, around: Surroundings): Promise<CaseRun | Unseen> {
+async function everyWay(asserted: AssertedRoute, around: SendContext): Promise<CaseRun | Unseen> {
   const { routes, timeoutMs } = around;
-  const ways = routes.entrancesFor(asserted.request, timeoutMs);
+  const ways = routes.entryRoutesFor(asserted.request, timeoutMs);
   const unseen = ways.flatMap((wayIn) => ('closed' in wayIn ? [wayIn.closed] : []));
   const runs: CaseRun[] = [];
   // A mock that is asked for plain text shows its headers, as one that is asked for a reply does not.
-  const plain = routes.entrancesFor(withPlainText(asserted.request), timeoutMs);
+  const plain = routes.entryRoutesFor(withPlainText(asserted.request), timeoutMs);
   for (const [index, wayIn] of ways.entries()) {
     if (!('way' in wayIn)) continue;
     const { way } = wayIn;
-    const sender = new AssertedSender(asserted, { way, plain: (plain[index] as typeof wayIn).way }, around);
+    const sender = new RouteSampler(asserted, { way, plain: (plain[index] as typeof wayIn).way }, around);
     const { round, evidence } = await sender.send();
     const findings = checked(asserted, routes.config, evidence);
     const prefix = ways.length > 1 ? `${wayIn.title}: ` : '';
@@ -67,7 +67,7 @@ function isEmpty({ route, redirect, rewrite, fault, headers, delegate }: Asserte
   return [route, redirect, rewrite, fault, headers, delegate].every((one) => one === undefined);
 }
 
-function checked(asserted: AssertedRoute, config: RouteConfig, evidence: RouteEvidence): Checked[] {
+function checked(asserted: AssertedRoute, config: RouteConfig, evidence: RouteEvidence): AssertionResult[] {
   const { request, route, redirect, rewrite, fault, headers, delegate } = asserted;
   const ofDestination = route?.length === 1 ? route[0]?.headers : undefined;
   return [
@@ -90,7 +90,7 @@ function checked(asserted: AssertedRoute, config: RouteConfig, evidence: RouteEv
 }
 
 /** What cannot be seen is no verdict. */
-function verdictsOf(findings: readonly Checked[], wantMatch: boolean, prefix: string): Verdict[] {
+function verdictsOf(findings: readonly AssertionResult[], wantMatch: boolean, prefix: string): Verdict[] {
   return findings.flatMap(({ expected, seen, holds }) =>
     holds === undefined
       ? []

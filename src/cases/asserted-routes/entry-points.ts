@@ -8,7 +8,7 @@ import type { RouteConfig } from '../route-config.ts';
 export const clientName = 'meshmock-client';
 
 /** Where the requests of an authority enter. */
-export type Entrance =
+export type EntryPoint =
   | { readonly kind: 'gateway'; readonly namespace: string; readonly name: string }
   /** A sidecar, in the namespace of the VirtualService: short names mean the same there. */
   | { readonly kind: 'sidecar'; readonly namespace: string };
@@ -20,30 +20,30 @@ const mesh = 'mesh';
  * Where requests for an authority enter: the gateways of the VirtualServices that have it among their hosts, and a
  * sidecar for those of the mesh. For one that none has: wherever any other enters.
  */
-export function entrancesOf(config: RouteConfig, authority: string): Entrance[] {
-  const own = config.of(authority);
+export function entryPointsFor(config: RouteConfig, authority: string): EntryPoint[] {
+  const own = config.virtualServicesFor(authority);
   const all = own.length > 0 ? own : config.virtualServices.filter(({ spec }) => (spec.hosts ?? []).length > 0);
   const found = new Map(all.flatMap(entrancesOfOne).map((entrance) => [keyOf(entrance), entrance]));
   if (found.size === 0) throw new MeshmockError('usage', 'there is no VirtualService with hosts: give --manifests');
   return own.length > 0 ? [...found.values()] : [...found.values()].slice(0, 1);
 }
 
-function entrancesOfOne(service: VirtualService): Entrance[] {
+function entrancesOfOne(service: VirtualService): EntryPoint[] {
   const { gateways = [] } = service.spec;
   const namespace = namespaceOf(service);
-  return (gateways.length === 0 ? [mesh] : gateways).map((gateway): Entrance => {
+  return (gateways.length === 0 ? [mesh] : gateways).map((gateway): EntryPoint => {
     if (gateway === mesh) return { kind: 'sidecar', namespace };
     const [name = '', own = namespace] = gateway.split('/').reverse();
     return { kind: 'gateway', namespace: own, name };
   });
 }
 
-function keyOf(entrance: Entrance): string {
+function keyOf(entrance: EntryPoint): string {
   return [entrance.kind, entrance.namespace, entrance.kind === 'gateway' ? entrance.name : ''].join(' ');
 }
 
 /** How an entrance is called in reports. */
-export function entranceTitle(entrance: Entrance): string {
+export function entryPointTitle(entrance: EntryPoint): string {
   return entrance.kind === 'gateway' ? `at gateway ${entrance.name}` : `from a sidecar in ${entrance.namespace}`;
 }
 
@@ -55,21 +55,21 @@ export function missingObjects(config: RouteConfig): { readonly objects: KubeObj
   const notes: string[] = [];
   for (const entrance of entrances.values()) {
     if (entrance.kind === 'sidecar') objects.push(...client(entrance.namespace));
-    else if (gatewayOf(config, entrance) === undefined) {
+    else if (findGateway(config, entrance) === undefined) {
       objects.push(openGateway(entrance));
       notes.push(`no Gateway ${entrance.namespace}/${entrance.name} is given: one for every host on port 80 was made`);
     }
   }
   const delegates = new Map(config.delegates().map((one) => [`${one.namespace}/${one.name}`, one]));
   for (const [title, { name, namespace }] of delegates) {
-    if (config.virtualService(name, namespace) !== undefined) continue;
+    if (config.findVirtualService(name, namespace) !== undefined) continue;
     objects.push(standIn(name, namespace));
     notes.push(`no VirtualService ${title} is given: one that leads to a mock of its own was made in its place`);
   }
   return { objects, notes };
 }
 
-export function gatewayOf(
+export function findGateway(
   { gateways }: RouteConfig,
   { name, namespace }: { readonly name: string; readonly namespace: string },
 ): Gateway | undefined {

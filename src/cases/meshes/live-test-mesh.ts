@@ -3,7 +3,7 @@ import { formatPath } from '../../plan/format.ts';
 import { type Call, defaultPorts } from '../../plan/plan.ts';
 import { callViaMock } from '../../send/call-via-mock.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
-import type { Case, Given } from '../case.ts';
+import type { Case, WorkloadFault } from '../case.ts';
 import type { MeshUnderTest, Phase } from '../mesh-under-test.ts';
 
 /** A way into a mesh that is running: a meshmock, or a gateway. */
@@ -15,7 +15,7 @@ export interface LiveEntry {
 }
 
 /** A mesh that is running anyway, with manifests that are somebody else's. */
-export class LiveMesh implements MeshUnderTest {
+export class LiveTestMesh implements MeshUnderTest {
   private readonly entries: readonly LiveEntry[];
   private readonly phase: Phase;
 
@@ -26,7 +26,7 @@ export class LiveMesh implements MeshUnderTest {
   }
 
   /** Its proxies are not ours to ask. */
-  get routes(): undefined {
+  get routeObserver(): undefined {
     return undefined;
   }
 
@@ -38,18 +38,18 @@ export class LiveMesh implements MeshUnderTest {
   /** Its proxies are not ours to ask. */
   async coverage(): Promise<undefined> {}
 
-  cannotTry({ given, host, from, protocol, asserted }: Case, phase: Phase): string | undefined {
+  skipReason({ faults, host, from, protocol, asserted }: Case, phase: Phase): string | undefined {
     if (asserted !== undefined)
       return 'which route a request takes, only the proxies of a mesh made for it tell: without --entry';
     if (phase !== this.phase)
       return `it is for a mesh ${phase === 'before' ? 'without the change: run it there, with --before' : 'with the change: run it there, without --before'}`;
-    if (given.length > 0) return 'a workload of a running mesh is not made sick';
+    if (faults.length > 0) return 'a workload of a running mesh is not made sick';
     if (host !== undefined && this.entryOf(from, protocol) === undefined)
       return `it needs --entry ${from ?? 'NAME'}=URL, for the host`;
     return undefined;
   }
 
-  routeOf(testCase: Case): CallRoute {
+  callRouteOf(testCase: Case): CallRoute {
     const { from, protocol, plan, headers, host } = testCase;
     const own = this.entryOf(from, protocol);
     if (own !== undefined) {
@@ -68,7 +68,7 @@ export class LiveMesh implements MeshUnderTest {
     return callViaMock({ scheme: entry.protocol, address: entry.address }, firstCall(testCase, from), plan);
   }
 
-  async injectFaults(given: readonly Given[]): Promise<AsyncDisposable> {
+  async injectFaults(given: readonly WorkloadFault[]): Promise<AsyncDisposable> {
     if (given.length > 0) throw new MeshmockError('internal', 'a workload of a running mesh is not made sick');
     return new AsyncDisposableStack();
   }

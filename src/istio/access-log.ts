@@ -30,7 +30,7 @@ export interface LoggedRequest {
   /** The path of the object that the route is from, in the API. */
   readonly config: string | undefined;
   /** The cluster that had nobody to take it: others count what they are sent. */
-  readonly fullOrEmpty: string | undefined;
+  readonly unservedCluster: string | undefined;
   /** The rule of an AuthorizationPolicy that decided: `ns[NAMESPACE]-policy[NAME]-rule[INDEX]`. */
   readonly rule: string | undefined;
 }
@@ -42,7 +42,7 @@ export function parseAccessLog(log: string): LoggedRequest[] {
     ([, route, config, flags = '', cluster, httpRule, networkRule]) => ({
       route: known(route),
       config: known(config),
-      fullOrEmpty: /\b(?:UH|UO)\b/.test(flags) ? known(cluster) : undefined,
+      unservedCluster: /\b(?:UH|UO)\b/.test(flags) ? known(cluster) : undefined,
       rule: known(httpRule) ?? known(networkRule),
     }),
   );

@@ -2,7 +2,7 @@ import { type DestinationRule, isDestinationRule } from './destination-rule.ts';
 import { type Gateway, isIstioGateway } from './gateways.ts';
 import { noSuchHost, type Selectable, unknownHosts } from './known-hosts.ts';
 import type { KubeObject, Service } from './objects.ts';
-import { namesOf } from './routes.ts';
+import { dnsNamesOf } from './routes.ts';
 import type { Destination, VirtualService } from './virtual-service.ts';
 
 /** Destinations of a VirtualService to which no proxy knows a way: istiod takes them, and requests get a 503. */
@@ -13,7 +13,7 @@ export function analyzeDestinations(object: VirtualService, namespace: string, t
   const messages = destinations.flatMap((destination) => {
     if (unknownHosts([destination.host], namespace, there).length > 0)
       return [`${noSuchHost(destination.host, namespace)}: a request that is sent there is refused`];
-    const service = there.services.find((one) => namesOf(one, namespace).includes(destination.host));
+    const service = there.services.find((one) => dnsNamesOf(one, namespace).includes(destination.host));
     return [
       ...undefinedSubset(destination, service, namespace, there),
       ...(service === undefined ? [] : missingPort(object, destination, service, there)),
@@ -30,7 +30,7 @@ function undefinedSubset(
 ): string[] {
   if (subset === undefined) return [];
   const isAbout = ({ metadata, spec }: DestinationRule): boolean => {
-    const names = service === undefined ? [host] : namesOf(service, metadata.namespace ?? namespace);
+    const names = service === undefined ? [host] : dnsNamesOf(service, metadata.namespace ?? namespace);
     return spec.host.includes('*') || names.includes(spec.host);
   };
   const subsets = config

@@ -1,7 +1,7 @@
 import { analyzeDestinations } from './analyze-destinations.ts';
 import { type DestinationRule, isDestinationRule } from './destination-rule.ts';
 import { type LabelledPod, noSuchHost, type Selectable, unknownHosts } from './known-hosts.ts';
-import { isService, type KubeObject, type Labels, selects, titleOf } from './objects.ts';
+import { isService, type KubeObject, kubectlName, type Labels, selects } from './objects.ts';
 import { isVirtualService, type VirtualService } from './virtual-service.ts';
 
 const defaultNamespace = 'default';
@@ -15,7 +15,7 @@ const rootNamespace = 'istio-system';
  * @returns a line for each, with the title of its object
  */
 export function analyze(objects: readonly KubeObject[], there: Selectable): string[] {
-  return objects.flatMap((object) => messagesOf(object, there).map((message) => `${titleOf(object)}: ${message}`));
+  return objects.flatMap((object) => messagesOf(object, there).map((message) => `${kubectlName(object)}: ${message}`));
 }
 
 function messagesOf(object: KubeObject, there: Selectable): string[] {

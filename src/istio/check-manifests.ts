@@ -5,7 +5,7 @@ import type { Change, Store } from './api/store.ts';
 import type { Manifest } from './manifest.ts';
 import { dataNamesOf, ownContainer } from './mock-container.ts';
 import type { Addresses } from './network.ts';
-import { groupOf, isWorkload, type KubeObject, type Service, selects, titleOf, type Workload } from './objects.ts';
+import { groupOf, isWorkload, type KubeObject, kubectlName, type Service, selects, type Workload } from './objects.ts';
 
 /** An object that is to be applied, of a kind that is known. */
 export interface Checked {
@@ -51,7 +51,7 @@ export function checkManifests(
   const problems: string[] = [];
   for (const { object, whereIs } of manifests) {
     const kind = kinds.of(object);
-    const title = titleOf(object);
+    const title = kubectlName(object);
     if (kind === undefined && kinds.hasGroupOf(object) && !schemas.knows(object)) {
       problems.push(`${whereIs(['kind'])}: ${title}: there is no kind ${object.kind} in ${object.apiVersion}`);
       continue;

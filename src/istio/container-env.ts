@@ -38,7 +38,7 @@ function wholeOf(kind: DataKind, reference: Reference | undefined, sources: EnvS
 }
 
 function variableValue({ name, value, valueFrom }: EnvVar, variables: Labels, sources: EnvSources): string | undefined {
-  if (valueFrom === undefined) return expanded(value ?? '', variables);
+  if (valueFrom === undefined) return expandVariables(value ?? '', variables);
   const { fieldRef, configMapKeyRef, secretKeyRef } = valueFrom;
   if (fieldRef !== undefined) {
     const found = sources.field(fieldRef.fieldPath);
@@ -63,7 +63,7 @@ function missing(what: string, wanted: string): MeshmockError {
  * Puts in the values of variables for `$(NAME)`; `$$` is a dollar, and what names no variable stays as it is
  * (Kubernetes, "Define Dependent Environment Variables").
  */
-export function expanded(text: string, variables: Labels): string {
+export function expandVariables(text: string, variables: Labels): string {
   return text.replaceAll(/\$(?:\$|\(([^)]*)\))/g, (written, name?: string) => {
     if (name === undefined) return '$';
     return Object.hasOwn(variables, name) ? (variables[name] ?? '') : written;

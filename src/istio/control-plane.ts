@@ -16,7 +16,7 @@ export const istiodHost = 'istiod.istio-system.svc';
 export const tracingProvider = 'jaeger';
 
 /** What the ConfigMap `istio` in `istio-system` holds in a cluster. */
-function meshConfig(isObserved: boolean): unknown {
+function meshConfig(logRoutes: boolean): unknown {
   return {
     trustDomain,
     rootNamespace: 'istio-system',
@@ -25,7 +25,7 @@ function meshConfig(isObserved: boolean): unknown {
     // A mock of a host outside may be there only after the name was asked for.
     dnsRefreshRate: '1s',
     accessLogFile: '/dev/stdout',
-    ...(isObserved ? { accessLogFormat: observedLogFormat } : {}),
+    ...(logRoutes ? { accessLogFormat: observedLogFormat } : {}),
     // The filter that makes Istio's own metrics is in Istio's build of Envoy only.
     defaultProviders: { metrics: [] },
     extensionProviders: [
@@ -52,7 +52,7 @@ export interface ControlPlaneOptions {
   readonly namespace: string;
   readonly log: string;
   /** Whether access logs name routes and rules. */
-  readonly isObserved: boolean;
+  readonly logRoutes: boolean;
 }
 
 /** Starts istiod against our API. */
@@ -62,7 +62,7 @@ export async function startIstiod(options: ControlPlaneOptions): Promise<ChildPr
   const kubeconfig = path.join(folder, 'kubeconfig');
   const mesh = path.join(folder, 'mesh.yaml');
   writeFileSync(kubeconfig, stringify(kubeconfigFor(apiPort)));
-  writeFileSync(mesh, stringify(meshConfig(options.isObserved)));
+  writeFileSync(mesh, stringify(meshConfig(options.logRoutes)));
   const args = ['discovery', '--kubeconfig', kubeconfig, '--meshConfig', mesh];
   return spawnInPod(istiod, [...args, '--domain', 'cluster.local', '--ctrlz_port', '0'], {
     namespace,

@@ -68,7 +68,7 @@ async function start(options: StartMessage): Promise<void> {
   await listenForCommands(path.join(folder, controlSocket), bed);
   const { report } = await starting;
   const { pods } = await bed;
-  pods.onLoss = (name) => tell({ kind: 'lost', name });
+  pods.onProgramExit = (name) => tell({ kind: 'lost', name });
   tell({ kind: 'started', report, pods: podsOf(await bed) });
 }
 

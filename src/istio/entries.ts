@@ -26,7 +26,7 @@ export function entryName(service: string, namespace: string): string {
  * @param nameOf as `entryName` names it
  * @param name with or without a namespace
  */
-export function named<T>(all: readonly T[], nameOf: (one: T) => string, name: string, namespace: string): T[] {
+export function findByName<T>(all: readonly T[], nameOf: (one: T) => string, name: string, namespace: string): T[] {
   const own = entryName(name, namespace);
   const found = all.filter((one) => nameOf(one) === own);
   return found.length > 0 ? found : all.filter((one) => nameOf(one) === name.replace(/\.default$/, ''));

@@ -1,6 +1,6 @@
 import { isClusterName } from './missing-services.ts';
 import type { KubeObject, Labels, Service } from './objects.ts';
-import { namesOf } from './routes.ts';
+import { dnsNamesOf } from './routes.ts';
 
 /** A pod, as much as selectors see of it. */
 export interface LabelledPod {
@@ -26,7 +26,7 @@ export function unknownHosts(hosts: readonly string[], namespace: string, there:
   const external = config
     .filter(({ kind }) => kind === 'ServiceEntry')
     .flatMap(({ spec }) => (spec as { hosts: readonly string[] }).hosts);
-  const known = new Set([...external, ...services.flatMap((service) => namesOf(service, namespace))]);
+  const known = new Set([...external, ...services.flatMap((service) => dnsNamesOf(service, namespace))]);
   return hosts.filter((host) => !host.includes('*') && isClusterName(host, namespaces) && !known.has(host));
 }
 

@@ -24,8 +24,8 @@ export async function startMeshIstiod(
     tools,
     folder,
     authorityFolder,
-    isObserved,
-  }: Place & { readonly authorityFolder: string; readonly isObserved: boolean },
+    logRoutes,
+  }: Place & { readonly authorityFolder: string; readonly logRoutes: boolean },
   { store, kinds }: { readonly store: Store; readonly kinds: Kinds },
   signal: AbortSignal,
 ): Promise<Starting> {
@@ -38,7 +38,7 @@ export async function startMeshIstiod(
   const log = path.join(folder, 'logs', 'istiod.log');
   const program = await startIstiod({
     ...{ istiod: tools.istiod, folder: path.join(folder, 'istiod'), authorityFolder },
-    ...{ apiPort, namespace: name, log, isObserved },
+    ...{ apiPort, namespace: name, log, logRoutes },
   });
   return { program, name, log };
 }

@@ -32,9 +32,9 @@ export interface LocalMeshOptions {
   /** Adds a mock for every destination that no workload stands behind. */
   readonly fill: boolean;
   /** Whether what requests meet is to be told: routes get names, and access logs have them. */
-  readonly isObserved: boolean;
+  readonly logRoutes: boolean;
   /** Further arguments of each `meshmock serve`. */
-  readonly appArguments: readonly string[];
+  readonly serveArguments: readonly string[];
   /** Told where calls from outside may enter, whenever that changes. */
   readonly onEntries: (entries: readonly Entry[]) => void;
 }
@@ -57,16 +57,16 @@ export class LocalMesh {
   private readonly store: Store;
   private readonly addresses: Addresses;
   private readonly namespace: string;
-  private readonly isObserved: boolean;
+  private readonly logRoutes: boolean;
 
   private constructor(
-    { namespace, isObserved }: LocalMeshOptions,
+    { namespace, logRoutes }: LocalMeshOptions,
     parts: { readonly kinds: Kinds; readonly schemas: Schemas; readonly store: Store },
     addresses: Addresses,
     pods: PodController,
   ) {
     this.namespace = namespace;
-    this.isObserved = isObserved;
+    this.logRoutes = logRoutes;
     this.kinds = parts.kinds;
     this.schemas = parts.schemas;
     this.store = parts.store;
@@ -94,7 +94,7 @@ export class LocalMesh {
     const addresses = new Addresses();
     const view = new ClusterView(store, kinds);
     const made = new ImplicitObjects(view, addresses, options.fill);
-    const surroundings = { tools, folder, rootCertificate, appArguments: options.appArguments, view };
+    const surroundings = { tools, folder, rootCertificate, serveArguments: options.serveArguments, view };
     const pods = new PodController(surroundings, view, addresses, made);
     pods.onEntries = (entries) => options.onEntries([...entries, jaegerEntry]);
     const bed = new LocalMesh(options, { kinds, schemas: new Schemas(crds, definitions), store }, addresses, pods);
@@ -103,14 +103,14 @@ export class LocalMesh {
     pods.checkCount(checked.map(({ object }) => object));
     const objects = checked.map((one) => bed.putChecked(one));
     await startDns((name) => addressesOf(name, view.services, pods.all));
-    const { isObserved } = options;
+    const { logRoutes } = options;
     // From its start on: the end of one that ends at once would be missed.
     const watched = (starting: Starting): Starting => {
       pods.watch(starting.name, starting.program);
       return starting;
     };
     const [istiod] = await Promise.all([
-      startMeshIstiod({ tools, folder, authorityFolder, isObserved }, { store, kinds }, signal).then(watched),
+      startMeshIstiod({ tools, folder, authorityFolder, logRoutes }, { store, kinds }, signal).then(watched),
       startMeshJaeger({ tools, folder }, signal)
         .then(watched)
         .then((jaeger) => untilReady(jaeger, meshJaegerReady, signal)),
@@ -211,7 +211,7 @@ export class LocalMesh {
   }
 
   private putChecked({ kind, object, title }: Checked): AppliedObject {
-    const named = this.isObserved ? withRouteNames(object) : object;
+    const named = this.logRoutes ? withRouteNames(object) : object;
     const { change } = this.store.put(kind, withDefaults(named, this.store, kind, this.addresses));
     return { title, change };
   }

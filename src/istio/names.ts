@@ -2,7 +2,7 @@ import { istiodHost } from './control-plane.ts';
 import { externalHostsAnnotation } from './fill.ts';
 import { istiodAddress } from './network.ts';
 import { type Service, selects } from './objects.ts';
-import { namesOf, type Placed } from './routes.ts';
+import { dnsNamesOf, type Placed } from './routes.ts';
 
 /**
  * The addresses behind a name, for those whom no sidecar's DNS answers: a Service's own, those of its pods when it has
@@ -16,7 +16,7 @@ export function addressesOf(
   pods: readonly Placed[],
 ): readonly string[] | undefined {
   if (name.startsWith(istiodHost)) return [istiodAddress];
-  const service = services.find((one) => namesOf(one, '').includes(name));
+  const service = services.find((one) => dnsNamesOf(one, '').includes(name));
   if (service === undefined) {
     const outside = pods.filter(({ plan }) => plan.annotations[externalHostsAnnotation]?.split(',').includes(name));
     return outside.length === 0 ? undefined : outside.map(({ address }) => address);

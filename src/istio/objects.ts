@@ -132,7 +132,7 @@ export function groupOf({ apiVersion }: Pick<KubeObject, 'apiVersion'>): string 
 }
 
 /** What kubectl calls an object: `virtualservice.networking.istio.io/reviews`. */
-export function titleOf(object: KubeObject): string {
+export function kubectlName(object: KubeObject): string {
   const group = groupOf(object);
   return `${object.kind.toLowerCase()}${group === '' ? '' : `.${group}`}/${object.metadata.name}`;
 }

@@ -4,11 +4,11 @@ import { analyze } from './analyze.ts';
 import type { Kind } from './api/kinds.ts';
 import { type ClusterView, keyOf } from './cluster-view.ts';
 import { updateEndpointSlices } from './endpoint-slices.ts';
-import { type Entry, entriesOf, entryName, named } from './entries.ts';
+import { type Entry, entriesOf, entryName, findByName } from './entries.ts';
 import type { ImplicitObjects } from './implicit-objects.ts';
 import type { Behaviour, PodStats } from './messages.ts';
 import type { Addresses } from './network.ts';
-import { isWorkload, type KubeObject, type Service, selects, titleOf } from './objects.ts';
+import { isWorkload, type KubeObject, kubectlName, type Service, selects } from './objects.ts';
 import { leftOut, type PodPlan, planPods } from './pods.ts';
 import { defaultPortRoutes, podRoutes } from './routes.ts';
 import { type PodContext, RunningPod } from './running-pod.ts';
@@ -25,7 +25,7 @@ export class PodController {
   private readonly made: ImplicitObjects;
   private readonly running = new Map<string, RunningPod>();
   /** Called when a program ends that should not. */
-  onLoss: (name: string) => void = () => {};
+  onProgramExit: (name: string) => void = () => {};
   /** Called when other entries are there, before what is behind them has started. */
   onEntries: (entries: readonly Entry[]) => void = () => {};
 
@@ -66,7 +66,7 @@ export class PodController {
   async behave({ service, namespace = 'default', directives }: Behaviour, signal: AbortSignal): Promise<void> {
     const mocks = this.all.filter(({ plan }) => plan.role === 'mock');
     const all = mocks.flatMap((pod) => this.namesOf(pod).map((name) => ({ name, pod })));
-    const found = named(all, ({ name }) => name, service, namespace).map(({ pod }) => pod);
+    const found = findByName(all, ({ name }) => name, service, namespace).map(({ pod }) => pod);
     const meant = found.length > 0 ? found : mocks.filter(({ plan }) => plan.service === service);
     if (meant.length === 0) {
       const names = [...new Set(all.map(({ name }) => name))];
@@ -86,7 +86,7 @@ export class PodController {
 
   /** Says it when a program ends by itself. */
   watch(name: string, program: ChildProcess): void {
-    program.once('exit', () => this.onLoss(name));
+    program.once('exit', () => this.onProgramExit(name));
   }
 
   /**
@@ -110,7 +110,7 @@ export class PodController {
     const config = this.view.config(['ServiceEntry', 'DestinationRule', 'Gateway']);
     const pods = this.all.map(({ plan }) => plan);
     // Of two of one name, the later one is there.
-    const last = new Map(objects.map((object) => [`${titleOf(object)} ${object.metadata.namespace}`, object]));
+    const last = new Map(objects.map((object) => [`${kubectlName(object)} ${object.metadata.namespace}`, object]));
     return analyze([...last.values()], { services: this.view.services, pods, config });
   }
 
@@ -165,7 +165,7 @@ export class PodController {
       await Promise.allSettled(pods.map((pod) => pod.stop()));
       throw error;
     }
-    for (const pod of pods) pod.onLoss = (name) => this.lose(pod, name);
+    for (const pod of pods) pod.onProgramExit = (name) => this.lose(pod, name);
   }
 
   private async bringUp(
@@ -196,7 +196,7 @@ export class PodController {
     this.forget(pod);
     updateEndpointSlices(this.view);
     pod.stop().catch(() => {});
-    this.onLoss(name);
+    this.onProgramExit(name);
   }
 
   private get podKind(): Kind {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ownContainer, ownLeftOut } from './mock-container.ts';
-import { type Labels, type PodSpec, type Service, selects, titleOf, type Workload } from './objects.ts';
+import { kubectlName, type Labels, type PodSpec, type Service, selects, type Workload } from './objects.ts';
 import { type PodPorts, portsOf } from './ports.ts';
 
 /** What runs in a pod: a mock in the place of its image, or Istio's gateway, which is a proxy alone. */
@@ -113,7 +113,7 @@ export function leftOut(workload: Workload, pods: readonly PodPlan[]): string[] 
     ...named('volume', missed),
     ...notServed.map((port) => `${port}: a mock speaks HTTP/1.1 and gRPC`),
   ];
-  return parts.map((part) => `${titleOf(workload)}: ${part}`);
+  return parts.map((part) => `${kubectlName(workload)}: ${part}`);
 }
 
 function named(what: string, items: readonly { readonly name: string }[]): string[] {

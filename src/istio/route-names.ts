@@ -2,17 +2,17 @@ import { groupOf, type KubeObject } from './objects.ts';
 import { type HttpRoute, isVirtualService, type VirtualService } from './virtual-service.ts';
 
 /** A route of Gateway API whose rules are routes of HTTP, as much of it. */
-export interface ApiRoute extends KubeObject {
-  spec: { rules?: ApiRule[]; [field: string]: unknown };
+export interface GatewayApiRoute extends KubeObject {
+  spec: { rules?: GatewayApiRule[]; [field: string]: unknown };
 }
 
-export interface ApiRule {
+export interface GatewayApiRule {
   name?: string;
   matches?: unknown[];
   [field: string]: unknown;
 }
 
-export function isApiRoute(object: KubeObject): object is ApiRoute {
+export function isGatewayApiRoute(object: KubeObject): object is GatewayApiRoute {
   return /^(?:HTTP|GRPC)Route$/.test(object.kind) && groupOf(object) === 'gateway.networking.k8s.io';
 }
 
@@ -20,7 +20,7 @@ export function isApiRoute(object: KubeObject): object is ApiRoute {
 export function withRouteNames(object: KubeObject): KubeObject {
   if (isVirtualService(object) && object.spec?.http !== undefined)
     return { ...object, spec: { ...object.spec, http: namedRoutes(object) } };
-  if (isApiRoute(object) && object.spec?.rules !== undefined)
+  if (isGatewayApiRoute(object) && object.spec?.rules !== undefined)
     return { ...object, spec: { ...object.spec, rules: namedRules(object).flatMap(({ split }) => split) } };
   return object;
 }
@@ -38,10 +38,10 @@ export function namedRoutes({ metadata: { namespace = 'default', name }, spec }:
  * The rules of a route of Gateway API, each with a name. Their matches have none: a rule that nobody has named is split
  * into one for each, as istiod does anyway.
  */
-export function namedRules({ kind, metadata: { namespace = 'default', name }, spec }: ApiRoute): {
-  readonly rule: ApiRule;
+export function namedRules({ kind, metadata: { namespace = 'default', name }, spec }: GatewayApiRoute): {
+  readonly rule: GatewayApiRule;
   /** One for each match, or the rule itself. */
-  readonly split: readonly (ApiRule & { readonly name: string })[];
+  readonly split: readonly (GatewayApiRule & { readonly name: string })[];
 }[] {
   return (spec.rules ?? []).map((rule, index) => {
     if (rule.name) return { rule, split: [{ ...rule, name: rule.name }] };

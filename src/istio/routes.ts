@@ -20,7 +20,7 @@ export function defaultPortRoutes(services: readonly Service[], namespace: strin
       if (ports.some(({ port }) => port === defaultPorts[protocol])) return [];
       const first = ports.find((port) => protocolOf(port) === protocol);
       if (first === undefined) return [];
-      return namesOf(service, namespace).map((name) => `${name}:${defaultPorts[protocol]}::${first.port}`);
+      return dnsNamesOf(service, namespace).map((name) => `${name}:${defaultPorts[protocol]}::${first.port}`);
     });
   });
 }
@@ -42,7 +42,7 @@ export function podRoutes(services: readonly Service[], pods: readonly Placed[],
         const isDefault = protocol !== 'other' && port === first(protocol);
         const from = new Set([port.port, ...(isDefault ? [defaultPorts[protocol]] : [])]);
         const target = targetPortOf(port, plan.spec) ?? port.port;
-        return namesOf(service, namespace).flatMap((name) =>
+        return dnsNamesOf(service, namespace).flatMap((name) =>
           [...from].map((number) => `${name}:${number}:${address}:${target}`),
         );
       }),
@@ -59,7 +59,7 @@ export function fullHost(host: string, namespace: string): string {
 }
 
 /** The names of a Service in DNS, as a pod of a namespace may write them. */
-export function namesOf({ metadata: { name, namespace = 'default' } }: Service, from: string): string[] {
+export function dnsNamesOf({ metadata: { name, namespace = 'default' } }: Service, from: string): string[] {
   const full = [`${name}.${namespace}`, `${name}.${namespace}.svc`, `${name}.${namespace}.${clusterDomain}`];
   return namespace === from ? [name, ...full] : full;
 }

@@ -20,7 +20,7 @@ export interface PodContext {
   /** A folder that the proxy's user can read. */
   readonly folder: string;
   readonly rootCertificate: string;
-  readonly appArguments: readonly string[];
+  readonly serveArguments: readonly string[];
   /** For ConfigMaps and Secrets. */
   readonly view: Pick<ClusterView, 'data'>;
 }
@@ -39,7 +39,7 @@ export class RunningPod {
   private isStopping = false;
   private starting: Promise<void> = Promise.resolve();
   /** Called with the name of a program that ended by itself. */
-  onLoss: (name: string) => void = () => {};
+  onProgramExit: (name: string) => void = () => {};
 
   constructor(plan: PodPlan, address: string, surroundings: PodContext) {
     this.plan = plan;
@@ -102,7 +102,7 @@ export class RunningPod {
     if (plan.role === 'gateway') return;
     const { pilotAgent } = this.surroundings.tools;
     if (plan.hasSidecar) await interceptTraffic({ pilotAgent, namespace, resolvConf: this.resolvConf }, signal);
-    const { appArguments: args } = this.surroundings;
+    const { serveArguments: args } = this.surroundings;
     this.routes = routes;
     this.app = startMock({
       ...{ pod: plan, namespace, resolvConf: this.resolvConf, log: this.logs.app, routes, args },
@@ -141,7 +141,7 @@ export class RunningPod {
   }
 
   private watch(program: ChildProcess, what: string): void {
-    program.once('exit', () => this.isStopping || this.onLoss(`the ${what} of pod ${this.plan.name}`));
+    program.once('exit', () => this.isStopping || this.onProgramExit(`the ${what} of pod ${this.plan.name}`));
   }
 
   /** Resolves when its proxy serves. */

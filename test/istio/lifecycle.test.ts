@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Program, runProgram, startProgram } from '../program.ts';
-import { demoWorkloads, startBed } from './local-mesh.ts';
+import { demoWorkloads, startTestMesh } from './local-mesh.ts';
 import { routeTo, virtualService, workload } from './manifests.ts';
 
 const demo = [demoWorkloads, 'istio/demo/ingress.yaml'];
@@ -130,7 +130,7 @@ spec:
 `);
 
   it('refuses what a cluster would, with file, line and column, and changes nothing', async () => {
-    await using bed = await startBed(demo);
+    await using bed = await startTestMesh(demo);
     await assert.rejects(
       bed.apply(yaml(service('service1').text.replace('timeout: 1s', 'timout: 1s'))),
       /test\.yaml:8:7: virtualservice\.networking\.istio\.io\/timeout: spec\.http\.0\.timout: there is no field "timout": expected .*timeout/,
@@ -150,7 +150,7 @@ spec:
   });
 
   it('starts and ends pods as workloads come, change and go', async () => {
-    await using bed = await startBed(demo);
+    await using bed = await startTestMesh(demo);
     const workload = (replicas: number, version: string) =>
       yaml(`apiVersion: v1
 kind: Service
@@ -182,7 +182,7 @@ spec:
     const after = Object.keys(await pods());
     assert.equal(after.length, 1);
     assert.ok(!before.includes(after[0] as string));
-    const own = (): number[] => bed.mesh.ports.filter(({ entry }) => entry.name === 'late').map(({ port }) => port);
+    const own = (): number[] => bed.host.ports.filter(({ entry }) => entry.name === 'late').map(({ port }) => port);
     const ports = own();
     assert.equal(ports.length, 2);
     await bed.delete(workload(1, 'v2'));
@@ -193,7 +193,7 @@ spec:
   });
 
   it('is in effect when it is back', async () => {
-    await using bed = await startBed(demo);
+    await using bed = await startTestMesh(demo);
     const call = async (): Promise<string> => text(`http://${bed.http('gateway')}/@service2/~delay=700ms/x`);
     for (let round = 0; round < 5; round++) {
       await bed.apply(service('service2', '0.2s'));
@@ -219,7 +219,7 @@ spec:
 
   it('says which pod cannot start, or what Envoy rejects, and all is as before', async () => {
     const timeout = (value: string) => virtualService(`timeout: ${value}, ${routeTo()}`);
-    await using bed = await startBed([demoWorkloads, yaml(timeout('5s'))]);
+    await using bed = await startTestMesh([demoWorkloads, yaml(timeout('5s'))]);
     const hopeless = workload('hopeless', {
       annotations: { 'proxy.istio.io/config': 'proxyBootstrapTemplatePath: /nowhere' },
     });

@@ -3,12 +3,12 @@ import path from 'node:path';
 import { demoArguments, manifestsFor } from '../../src/cli/manifests/manifests.ts';
 import type { ApplyReport } from '../../src/istio/local-mesh.ts';
 import type { ManifestSource } from '../../src/istio/manifest.ts';
-import { RunningMesh, type StartedMesh } from '../../src/istio/mesh.ts';
+import { MeshHost, type StartedMesh } from '../../src/istio/mesh-host.ts';
 import { installTools } from '../../src/istio/tools.ts';
 
 /** A mesh without a cluster for tests, on free ports; disposing it leaves nothing. */
-export interface TestBed extends AsyncDisposable {
-  readonly mesh: RunningMesh;
+export interface TestMesh extends AsyncDisposable {
+  readonly host: MeshHost;
   readonly started: StartedMesh;
   /** `localhost:PORT` of a Service's pods past their sidecars, as a port-forward. */
   http(service: string): string;
@@ -28,17 +28,17 @@ const anyPort = { host: 'localhost', port: 0 };
 let count = 0;
 
 /** @param manifests paths of files, or texts with a name */
-export async function startBed(
+export async function startTestMesh(
   manifests: readonly (string | ManifestSource)[],
   { fill = false }: { readonly fill?: boolean } = {},
-): Promise<TestBed> {
+): Promise<TestMesh> {
   const never = new AbortController().signal;
-  const { mesh, started } = await RunningMesh.start(
+  const { mesh, started } = await MeshHost.start(
     {
       mesh: `test-${process.pid}-${count++}`,
       sources: manifests.map(sourceOf),
-      ...{ namespace: 'default', fill, isObserved: false },
-      appArguments: ['--log-level=silent', '--seed=test'],
+      ...{ namespace: 'default', fill, logRoutes: false },
+      serveArguments: ['--log-level=silent', '--seed=test'],
       ports: { http: anyPort, grpc: anyPort, jaeger: anyPort },
     },
     never,
@@ -52,7 +52,7 @@ export async function startBed(
     return `${found.host}:${found.port}`;
   };
   return {
-    mesh,
+    host: mesh,
     started,
     http: (service) => at('service', service, 'http'),
     grpc: (service) => at('service', service, 'grpc'),

@@ -6,7 +6,7 @@ import { parseAllDocuments } from 'yaml';
 import { demoArguments } from '../../src/cli/manifests/manifests.ts';
 import { kustomized, manifests } from '../manifests/shipped.ts';
 import { type ManifestTools, manifestTools } from '../manifests/tools.ts';
-import { demoWorkloads, startBed, type TestBed } from './local-mesh.ts';
+import { demoWorkloads, startTestMesh, type TestMesh } from './local-mesh.ts';
 
 interface Reply {
   readonly service: string;
@@ -24,12 +24,12 @@ interface Summary {
   readonly byPod: Readonly<Record<string, number>>;
 }
 
-async function reply(bed: TestBed, path: string, service: string): Promise<Reply> {
+async function reply(bed: TestMesh, path: string, service: string): Promise<Reply> {
   const headers = { accept: 'application/json' };
   return (await fetch(`http://${bed.http(service)}${path}`, { headers })).json() as Promise<Reply>;
 }
 
-const text = async (bed: TestBed, path: string, service: string): Promise<string> =>
+const text = async (bed: TestMesh, path: string, service: string): Promise<string> =>
   (await fetch(`http://${bed.http(service)}${path}`)).text();
 
 const pod = (name: string, container: string, labels = ''): string => `
@@ -74,7 +74,7 @@ interface SpansProcess {
 }
 
 /** What the one service of a trace says of itself, once Jaeger has it. */
-async function spansProcess(bed: TestBed, traceId: string): Promise<SpansProcess> {
+async function spansProcess(bed: TestMesh, traceId: string): Promise<SpansProcess> {
   for (let tries = 0; tries < 50; tries++) {
     const { data } = (await (await fetch(`${bed.jaeger}/api/traces/${traceId}`)).json()) as {
       data: readonly { readonly processes: Readonly<Record<string, SpansProcess>> }[] | null;
@@ -96,7 +96,7 @@ describe('manifests for a cluster', () => {
 
   it('of `meshmock manifests` run as they are, and nothing is left out', async () => {
     const printed = await manifests(tools, ...demoArguments, '--istio');
-    await using bed = await startBed(sources('manifests', printed));
+    await using bed = await startTestMesh(sources('manifests', printed));
     const { report } = bed.started;
     assert.deepEqual([report.leftOut, report.warnings], [[], []]);
     assert.equal(report.objects.length, parseAllDocuments(printed).length);
@@ -114,7 +114,7 @@ describe('manifests for a cluster', () => {
   });
 
   it('of the octopus overlay are its proxy and webservers, through ports that Services map', async () => {
-    await using bed = await startBed(sources('octopus', await kustomized(tools, 'overlays/octopus')));
+    await using bed = await startTestMesh(sources('octopus', await kustomized(tools, 'overlays/octopus')));
     assert.deepEqual(bed.started.report.leftOut, []);
     const answers = new Set<string>();
     for (let count = 0; count < 60 && answers.size < 2; count++)
@@ -126,7 +126,7 @@ describe('manifests for a cluster', () => {
   });
 
   it('set what a meshmock does: behaviour, limits, names, zone and what its spans say', async () => {
-    await using bed = await startBed(sources('settings', settings));
+    await using bed = await startTestMesh(sources('settings', settings));
     assert.deepEqual(bed.started.report.leftOut, []);
     const answer = await fetch(`http://${bed.http('own')}/x`, { headers: { accept: 'application/json' } });
     const own = (await answer.json()) as Reply;
@@ -143,7 +143,7 @@ describe('manifests for a cluster', () => {
   });
 
   it('that cannot run are refused, with the pod and what it lacks', async () => {
-    await using bed = await startBed([demoWorkloads]);
+    await using bed = await startTestMesh([demoWorkloads]);
     const broken = (name: string, value: string) => ({ name: 'broken', text: pod(name, value) });
     await assert.rejects(
       bed.apply(broken('wrong', 'env: [{ name: MESHMOCK_BEHAVIOUR, value: "/~nonsense" }]')),

@@ -4,7 +4,7 @@ import { formatPath } from '../../src/plan/format.ts';
 import { parsePath } from '../../src/plan/parse.ts';
 import type { Reply } from '../../src/reply/reply.ts';
 import { callHttp, leavesOf, type RunningMesh, sendHttp, startMesh } from '../running-mesh.ts';
-import { demoWorkloads, startBed, type TestBed } from './local-mesh.ts';
+import { demoWorkloads, startTestMesh, type TestMesh } from './local-mesh.ts';
 
 /** Both of istio/demo/ingress.yaml, and a prefix that is taken away. */
 const ingress = {
@@ -96,14 +96,14 @@ function treeOf({ service, status, request, behaviour, calls }: Reply): unknown 
 }
 
 suite('what a mesh does to a path', { timeout: 300_000 }, () => {
-  let bed: TestBed;
+  let bed: TestMesh;
   const portOf = (address: string): number => Number(address.split(':')[1]);
   const ways = {
     'two sidecars': (path: string) => callHttp(portOf(bed.http('gateway')), path),
     'the ingress gateway and three sidecars': (path: string) => callHttp(portOf(bed.gateway(80)), path),
   };
   before(async () => {
-    bed = await startBed([demoWorkloads, ingress]);
+    bed = await startTestMesh([demoWorkloads, ingress]);
   });
   after(() => bed?.[Symbol.asyncDispose]());
 

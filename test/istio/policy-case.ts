@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import type { ManifestSource } from '../../src/istio/manifest.ts';
 import { runProgram } from '../program.ts';
-import type { TestBed } from './local-mesh.ts';
+import type { TestMesh } from './local-mesh.ts';
 
 /** A call by which a policy is shown, as a person makes it. */
 export interface Shown {
@@ -31,7 +31,7 @@ export interface PolicyCase {
 /** Shows each policy: what it changes is not so without it, is so once it is applied, and is not once it is deleted. */
 export async function showEach(
   t: TestContext,
-  bed: TestBed,
+  bed: TestMesh,
   samples: string,
   cases: readonly PolicyCase[],
 ): Promise<void> {
@@ -53,12 +53,12 @@ export async function showEach(
     });
 }
 
-async function assertShown(bed: TestBed, { changed = [], also = [], ...call }: Shown): Promise<void> {
+async function assertShown(bed: TestMesh, { changed = [], also = [], ...call }: Shown): Promise<void> {
   const { code, output } = await callWith(bed, call, [...changed, ...also]);
   assert.equal(code, 0, output);
 }
 
-async function assertAbsent(bed: TestBed, { changed = [], ...call }: Shown): Promise<void> {
+async function assertAbsent(bed: TestMesh, { changed = [], ...call }: Shown): Promise<void> {
   if (changed.length === 0 || !isReachable(bed, call)) return;
   const { code, output } = await callWith(bed, call, changed);
   // Without a Gateway there is no gateway either: then nobody answers.
@@ -67,12 +67,12 @@ async function assertAbsent(bed: TestBed, { changed = [], ...call }: Shown): Pro
   assert.deepEqual(failed, changed, output);
 }
 
-function isReachable(bed: TestBed, { at }: Pick<Shown, 'at'>): boolean {
-  return typeof at === 'string' || bed.mesh.ports.some(({ entry }) => entry.name === at.gateway);
+function isReachable(bed: TestMesh, { at }: Pick<Shown, 'at'>): boolean {
+  return typeof at === 'string' || bed.host.ports.some(({ entry }) => entry.name === at.gateway);
 }
 
 async function callWith(
-  bed: TestBed,
+  bed: TestMesh,
   { at, path: target, args = [] }: Shown,
   expectations: readonly string[],
 ): Promise<{ code: number | null; output: string }> {

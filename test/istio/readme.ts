@@ -1,12 +1,12 @@
 /** What the README shows of a mesh without a cluster: run in the demo, in the page's order. */
 import { type BlockKind, type Example, examplesOf, masked, readReadme, runWith } from '../repo/readme.ts';
-import { demoWorkloads, startBed } from './local-mesh.ts';
+import { demoWorkloads, startTestMesh } from './local-mesh.ts';
 
 export const blockKind: BlockKind = 'console istio';
 
 /** The page's examples, with what they print now. */
 export async function runExamples(): Promise<(Example & { readonly printed: string })[]> {
-  await using bed = await startBed([demoWorkloads, 'istio/demo/ingress.yaml']);
+  await using bed = await startTestMesh([demoWorkloads, 'istio/demo/ingress.yaml']);
   const places = [
     ['localhost:8080', bed.http('gateway')],
     ['localhost:8085', bed.gateway(80)],
@@ -14,7 +14,7 @@ export async function runExamples(): Promise<(Example & { readonly printed: stri
     ['npx meshmock istio', `"${process.execPath}" dist/cli/main.js istio`],
   ] as const;
   const run = (command: string) =>
-    runWith(command.replace(/istio (apply|delete)/, `istio $1 --mesh ${bed.mesh.name}`), places);
+    runWith(command.replace(/istio (apply|delete)/, `istio $1 --mesh ${bed.host.name}`), places);
   const examples = examplesOf(readReadme(), blockKind);
   // Once before, so that what is shown is not the first request of a process.
   for (const { command } of examples) await run(command);

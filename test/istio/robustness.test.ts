@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askMesh } from '../../src/istio/control-client.ts';
 import { startProgram } from '../program.ts';
-import { demoWorkloads, startBed, type TestBed } from './local-mesh.ts';
+import { demoWorkloads, startTestMesh, type TestMesh } from './local-mesh.ts';
 
 const yaml = (text: string) => ({ name: 'test.yaml', text });
 const anyPort = ['--http', 'localhost:0', '--grpc', 'localhost:0', '--jaeger', 'localhost:0'];
@@ -33,9 +33,9 @@ function processesWith(text: string): number[] {
 }
 
 describe('a mesh without a cluster goes on', () => {
-  let bed: TestBed;
+  let bed: TestMesh;
   before(async () => {
-    bed = await startBed([demoWorkloads]);
+    bed = await startTestMesh([demoWorkloads]);
   });
   after(() => bed?.[Symbol.asyncDispose]());
 
@@ -92,7 +92,7 @@ spec: { hosts: [service1], http: [{ route: [{ destination: { host: service1 } }]
 
   it('while a change is under way: its state is told', async () => {
     const change = bed.apply(oddPort('slow', 7003));
-    const { pods = [] } = await askMesh(bed.mesh.name, { command: 'status', sources: [] }, signal);
+    const { pods = [] } = await askMesh(bed.host.name, { command: 'status', sources: [] }, signal);
     assert.equal(pods.length, 7);
     await change;
   });
@@ -146,8 +146,8 @@ metadata: { name: settings }
 });
 
 /** Whether a process was started by the controller of a bed: its folder is in the controller's mounts. */
-function isBelow(pid: number, { mesh }: TestBed): boolean {
-  return readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(`/run/meshmock/${mesh.name}/`);
+function isBelow(pid: number, { host }: TestMesh): boolean {
+  return readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(`/run/meshmock/${host.name}/`);
 }
 
 /** Pods with names that stay, behind a Service without an address, under STRICT mTLS; and a name for another's name. */
@@ -181,7 +181,7 @@ spec: { type: ExternalName, externalName: gateway.default.svc.cluster.local }
 
 describe('names that stay', () => {
   it('lead to pods behind headless Services, with mTLS from the start and after a change', async () => {
-    await using bed = await startBed([demoWorkloads, stateful('v1')]);
+    await using bed = await startTestMesh([demoWorkloads, stateful('v1')]);
     for (const version of ['v1', 'v2']) {
       await bed.apply(stateful(version));
       const url = `http://${bed.http('gateway')}/@db.bank|db-0.db.bank:8008|db-1.db.bank:8008|ext/x`;

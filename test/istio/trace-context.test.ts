@@ -8,7 +8,7 @@ import type { CallResult, Reply } from '../../src/reply/reply.ts';
 import { compareTrace } from '../../src/trace/compare.ts';
 import { findingText } from '../../src/trace/finding.ts';
 import { callGrpc, callHttp } from '../running-mesh.ts';
-import { demoWorkloads, startBed, type TestBed } from './local-mesh.ts';
+import { demoWorkloads, startTestMesh, type TestMesh } from './local-mesh.ts';
 
 type Headers = Record<string, string>;
 
@@ -63,13 +63,13 @@ const spansAtIngress = spansOfCascade + 3;
 const longestTraceMs = 15_000;
 
 suite('contexts that arrive in a mesh', { timeout: 600_000 }, () => {
-  let bed: TestBed;
+  let bed: TestMesh;
   let jaeger: Jaeger;
   const signal = new AbortController().signal;
   const expected = new Set<string>();
 
   before(async () => {
-    bed = await startBed([demoWorkloads, 'istio/demo/ingress.yaml']);
+    bed = await startTestMesh([demoWorkloads, 'istio/demo/ingress.yaml']);
     jaeger = new Jaeger(new URL(bed.jaeger));
   });
   after(() => bed?.[Symbol.asyncDispose]());

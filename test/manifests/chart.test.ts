@@ -4,7 +4,7 @@ import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import { namedMeshes } from '../../src/cli/up/named-meshes.ts';
-import { expanded } from '../../src/istio/container-env.ts';
+import { expandVariables } from '../../src/istio/container-env.ts';
 import type { KubeObject, Service, Workload } from '../../src/istio/objects.ts';
 import { chart, chartFolder } from './shipped.ts';
 import { manifestTools, printed, temporaryFolder } from './tools.ts';
@@ -62,7 +62,7 @@ describe('the chart', () => {
     assert.deepEqual([v1?.spec.replicas, v2?.spec.replicas], [2, 3]);
     assert.equal(variables(v1 as Workload).MESHMOCK_BEHAVIOUR, '/~delay=1ms');
     const behaviour = variables(v2 as Workload).MESHMOCK_BEHAVIOUR ?? '';
-    assert.equal(expanded(behaviour, { A: 'variable' }), '/~body=$$(A)$5');
+    assert.equal(expandVariables(behaviour, { A: 'variable' }), '/~body=$$(A)$5');
   });
 
   it('takes names and texts that YAML reads as something else', async () => {

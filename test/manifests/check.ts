@@ -8,7 +8,7 @@ import { readCrds } from '../../src/istio/crds.ts';
 import { gatewayObjects } from '../../src/istio/gateways.ts';
 import type { LabelledPod } from '../../src/istio/known-hosts.ts';
 import { type Manifest, parseManifests } from '../../src/istio/manifest.ts';
-import { type KubeObject, type Service, titleOf, type Workload, workloadKinds } from '../../src/istio/objects.ts';
+import { type KubeObject, kubectlName, type Service, type Workload, workloadKinds } from '../../src/istio/objects.ts';
 import { schemaLocation, writeKubeSchemas } from './kube-schemas.ts';
 import { kubernetesVersion, type ManifestTools, type Ran } from './tools.ts';
 
@@ -97,7 +97,7 @@ function variablesBeforeTheirValue(object: KubeObject): string[] {
       const used = [...value.matchAll(/(?<!\$)\$\(([^)]+)\)/g)].map(([, variable]) => String(variable));
       return used
         .filter((variable) => !before.has(variable))
-        .map((variable) => `${titleOf(object)}: ${name} uses ${variable}, which does not stand before it`);
+        .map((variable) => `${kubectlName(object)}: ${name} uses ${variable}, which does not stand before it`);
     });
   });
 }

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { closedRoot, type Schema } from '../../src/istio/api/schemas.ts';
+import { closedSchemaOf, type Schema } from '../../src/istio/api/schemas.ts';
 import { readCrds } from '../../src/istio/crds.ts';
 
 interface GroupVersionKind {
@@ -46,6 +46,6 @@ export async function writeKubeSchemas(
     for (const { name: version, schema } of spec.versions)
       write(
         { group: spec.group, version, kind: spec.names.kind },
-        { $schema, ...closedRoot(schema?.openAPIV3Schema ?? {}) },
+        { $schema, ...closedSchemaOf(schema?.openAPIV3Schema ?? {}) },
       );
 }

@@ -1,5 +1,5 @@
 import type { Manifest } from '../../istio/manifest.ts';
-import type { ApiRoute } from '../../istio/route-names.ts';
+import type { GatewayApiRoute } from '../../istio/route-names.ts';
 import type { HttpRoute, VirtualService } from '../../istio/virtual-service.ts';
 import { type CoverageFinding, objectTitle } from '../finding.ts';
 import type { CoveredRoutes, RouteCoverage } from './covered-routes.ts';
@@ -29,7 +29,7 @@ export function routeFindings(
 
 /** What no request took of the rules of a route of Gateway API. */
 export function apiRouteFindings(
-  object: ApiRoute,
+  object: GatewayApiRoute,
   whereIs: Manifest['whereIs'],
   met: CoveredRoutes,
 ): CoverageFinding[] {

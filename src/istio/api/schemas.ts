@@ -68,7 +68,7 @@ export class Schemas {
         const names = crd.spec.versions.map(({ name }) => name).join(', ');
         return Object.assign(() => false, { errors: [versionError(object.apiVersion, names)] }) as never;
       }
-      return this.ajvOfCrds.compile(closedRoot(served.schema?.openAPIV3Schema ?? {}));
+      return this.ajvOfCrds.compile(closedSchemaOf(served.schema?.openAPIV3Schema ?? {}));
     }
     const name = this.definitionOf(object);
     return name === undefined ? undefined : this.ajv.compile({ $ref: `${kubernetesId}#/$defs/${name}` });
@@ -87,7 +87,7 @@ function versionError(apiVersion: string, names: string): Partial<ErrorObject> {
 }
 
 /** The schema of a CRD's objects in which a field that it does not name is refused, at any depth. */
-export function closedRoot(schema: Schema): Schema {
+export function closedSchemaOf(schema: Schema): Schema {
   const closed = closedSchema(schema);
   const properties = { ...(closed.properties as Schema), apiVersion: true, kind: true, metadata: { type: 'object' } };
   return { ...closed, properties };

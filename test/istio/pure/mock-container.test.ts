@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { containerEnv, type EnvSources, expanded } from '../../../src/istio/container-env.ts';
+import { containerEnv, type EnvSources, expandVariables } from '../../../src/istio/container-env.ts';
 import { dataNamesOf, ownContainer, ownLeftOut, podField, serveSettings } from '../../../src/istio/mock-container.ts';
 import type { Container, EnvVar } from '../../../src/istio/objects.ts';
 import type { PodPlan } from '../../../src/istio/pods.ts';
@@ -22,7 +22,7 @@ describe('variables of a container', () => {
     ['$(EMPTY)|', '|'],
     ['$(toString)', '$(toString)'],
   ] as const)
-    it(`in ${text} are ${expected}`, () => assert.equal(expanded(text, { A: 'a', EMPTY: '' }), expected));
+    it(`in ${text} are ${expected}`, () => assert.equal(expandVariables(text, { A: 'a', EMPTY: '' }), expected));
 
   it('are put into those behind them, and not into those before', () => {
     const found = variables(

@@ -19,7 +19,7 @@ import { isOurs, type Span } from '../../../src/trace/span.ts';
 import { callGrpc, callHttp } from '../../running-mesh.ts';
 import { mutate } from '../../trace/mutations.ts';
 import { Random } from '../../trace/random.ts';
-import { demoWorkloads, startBed, type TestBed } from '../local-mesh.ts';
+import { demoWorkloads, startTestMesh, type TestMesh } from '../local-mesh.ts';
 import { countMade, type Part, partOfPlan, partOfReply, plans, sentBy } from './sidecar-model.ts';
 
 const planCount = Number(process.env.MESHMOCK_PLANS ?? 500);
@@ -29,7 +29,7 @@ const longestTraceMs = 15_000;
 const mutationCount = 1000;
 
 suite(`${planCount} random plans through sidecars (MESHMOCK_SEED=${seed})`, { timeout: 900_000 }, () => {
-  let bed: TestBed;
+  let bed: TestMesh;
   let jaeger: Jaeger;
   const signal = new AbortController().signal;
   const sent = new Map<string, number>();
@@ -37,7 +37,7 @@ suite(`${planCount} random plans through sidecars (MESHMOCK_SEED=${seed})`, { ti
   const whole: { readonly path: string; readonly root: CallResult; readonly spans: readonly Span[] }[] = [];
 
   before(async () => {
-    bed = await startBed([demoWorkloads, 'test/istio/random-plans/sidecar-policies.yaml']);
+    bed = await startTestMesh([demoWorkloads, 'test/istio/random-plans/sidecar-policies.yaml']);
     jaeger = new Jaeger(new URL(bed.jaeger));
   });
   after(() => bed?.[Symbol.asyncDispose]());
@@ -147,9 +147,9 @@ function chainProblems(spans: readonly Span[], made: number, arrived: number): s
 }
 
 /** How often each service's sidecars have sent to each other service, tries counted, as Envoy says. */
-async function countsOf({ mesh, started }: TestBed): Promise<Map<string, number>> {
+async function countsOf({ host, started }: TestMesh): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
-  for (const { pod, stats } of await mesh.stats(new AbortController().signal)) {
+  for (const { pod, stats } of await host.stats(new AbortController().signal)) {
     const from = started.pods.find(({ namespace, name }) => `${namespace}/${name}` === pod)?.service ?? pod;
     const line =
       /^envoy_cluster_upstream_rq_total\{cluster_name="outbound\|(\d+)\|[^|]*\|(\w+)\.default[^"]*"\} (\d+)$/gm;

@@ -10,7 +10,7 @@ import { refusalReasons } from '../../../src/reply/reply.ts';
 import { runProgram } from '../../program.ts';
 import { callHttp } from '../../running-mesh.ts';
 import { startForeign } from '../foreign.ts';
-import { demoWorkloads, startBed, type TestBed } from '../local-mesh.ts';
+import { demoWorkloads, startTestMesh, type TestMesh } from '../local-mesh.ts';
 import { others, routeTo, virtualService, workload } from '../manifests.ts';
 import { type RefusalCase, refusalCases } from './refusal-cases.ts';
 
@@ -23,13 +23,13 @@ const notProvoked: Readonly<Record<string, string>> = {};
 const overloaded = { row: 'overload manager', reason: 'overflow' } as const;
 
 suite('what proxies of a real mesh refuse', { timeout: 600_000 }, () => {
-  let bed: TestBed;
+  let bed: TestMesh;
   let foreign: AsyncDisposable;
   const folder = mkdtempSync(path.join(tmpdir(), 'meshmock-refusals-'));
   // Envoy reads from it as its own user.
   chmodSync(folder, 0o755);
   before(async () => {
-    bed = await startBed([demoWorkloads, 'istio/demo/ingress.yaml', { name: 'others', text: others }]);
+    bed = await startTestMesh([demoWorkloads, 'istio/demo/ingress.yaml', { name: 'others', text: others }]);
     foreign = await startForeign();
   });
   after(async () => {

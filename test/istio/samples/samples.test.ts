@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { istioSamples, startBed } from '../local-mesh.ts';
+import { istioSamples, startTestMesh } from '../local-mesh.ts';
 import { assertAllAccountedFor, showEach } from '../policy-case.ts';
 import { gatewayApiCases } from './bookinfo-gateway-api.ts';
 import { excusedNetworking, networkingCases } from './bookinfo-networking.ts';
@@ -10,7 +10,7 @@ import { smallSampleCases } from './small-samples.ts';
 
 test("Istio's own samples, unchanged, do what they say", async (t) => {
   const samples = await istioSamples();
-  await using bed = await startBed([path.join(samples, 'bookinfo/platform/kube/bookinfo.yaml')]);
+  await using bed = await startTestMesh([path.join(samples, 'bookinfo/platform/kube/bookinfo.yaml')]);
   await showEach(t, bed, samples, [...networkingCases, ...gatewayApiCases, ...smallSampleCases]);
   await t.test('a folder in which objects are there several times is applied and deleted at once', async () => {
     const folder = path.join(samples, 'bookinfo/networking');

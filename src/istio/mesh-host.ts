@@ -27,7 +27,7 @@ export interface MeshOptions extends Omit<StartMessage, 'tools' | 'folder'> {
   /** From where on this machine's ports lead into the mesh. */
   readonly ports: FirstPorts;
   /** Told when a program of the mesh ends that should not. */
-  readonly onLoss?: (name: string, logs: string) => void;
+  readonly onProgramExit?: (name: string, logs: string) => void;
   /** Told of ports that come later, for what was applied. */
   readonly onPorts?: (ports: readonly MachinePort[]) => void;
 }
@@ -41,12 +41,12 @@ export interface StartedMesh {
 const longestStartMs = 120_000;
 
 /** A mesh without a cluster that this process has brought up: it ends with it, however that ends. */
-export class RunningMesh implements AsyncDisposable {
+export class MeshHost implements AsyncDisposable {
   readonly name: string;
   private readonly place: MeshFolder;
   private readonly controller: ChildProcess;
   private readonly machine: MachinePorts;
-  private readonly onLoss: NonNullable<MeshOptions['onLoss']>;
+  private readonly onProgramExit: NonNullable<MeshOptions['onProgramExit']>;
   private readonly onPorts: NonNullable<MeshOptions['onPorts']>;
   private readonly startedMesh = Promise.withResolvers<StartedMesh>();
   private isStarted = false;
@@ -56,11 +56,11 @@ export class RunningMesh implements AsyncDisposable {
   /** Resolves when it has ended; rejects when it did so by itself. */
   readonly ended: Promise<void>;
 
-  private constructor({ mesh, ports, onLoss = () => {}, onPorts = () => {} }: MeshOptions, place: MeshFolder) {
+  private constructor({ mesh, ports, onProgramExit = () => {}, onPorts = () => {} }: MeshOptions, place: MeshFolder) {
     this.name = mesh;
     this.place = place;
     this.machine = new MachinePorts(ports);
-    this.onLoss = onLoss;
+    this.onProgramExit = onProgramExit;
     this.onPorts = onPorts;
     this.controller = spawnController();
     this.ended = this.untilEnd(once(this.controller, 'exit'));
@@ -82,13 +82,13 @@ export class RunningMesh implements AsyncDisposable {
    *
    * @throws MeshmockError `machine` when this machine lacks something or a port is taken, `usage` when a manifest is refused
    */
-  static async start(options: MeshOptions, signal: AbortSignal): Promise<{ mesh: RunningMesh; started: StartedMesh }> {
+  static async start(options: MeshOptions, signal: AbortSignal): Promise<{ mesh: MeshHost; started: StartedMesh }> {
     checkMachine();
     const tools = await installMeshTools(signal);
     const place = await MeshFolder.take(options.mesh);
-    const mesh = new RunningMesh(options, place);
-    const { sources, namespace, fill, isObserved, appArguments } = options;
-    const start = { tools, folder: place.path, sources, namespace, fill, isObserved, appArguments };
+    const mesh = new MeshHost(options, place);
+    const { sources, namespace, fill, logRoutes, serveArguments } = options;
+    const start = { tools, folder: place.path, sources, namespace, fill, logRoutes, serveArguments };
     mesh.tell({ kind: 'start', start });
     const late = AbortSignal.timeout(longestStartMs);
     const onAbort = (): void => mesh.kill();
@@ -139,7 +139,7 @@ export class RunningMesh implements AsyncDisposable {
    *
    * @throws MeshmockError `usage` when there is no such service, or the directives are none
    */
-  async behave(behaviour: Behaviour, signal: AbortSignal): Promise<void> {
+  async setBehaviour(behaviour: Behaviour, signal: AbortSignal): Promise<void> {
     await askMesh(this.name, { command: 'behave', sources: [], behaviour }, signal);
   }
 
@@ -167,7 +167,7 @@ export class RunningMesh implements AsyncDisposable {
         this.isStarted = true;
         return this.startedMesh.resolve({ report: message.report, pods: message.pods });
       case 'lost':
-        return this.onLoss(message.name, path.join(this.folder, 'logs'));
+        return this.onProgramExit(message.name, path.join(this.folder, 'logs'));
       case 'down':
         return this.kill();
     }

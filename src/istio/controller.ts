@@ -131,6 +131,8 @@ async function answerTo(
     }
     case 'status':
       return { ok: true, pods: podsOf(await bed), ports: ports.filter(isOfNow) };
+    case 'objects':
+      return { ok: true, objects: (await bed).pods.objects };
     case 'stats':
       return { ok: true, stats: await (await bed).pods.stats(ended.signal) };
     case 'down':

@@ -14,6 +14,7 @@ import {
   type Behaviour,
   entryId,
   type FromController,
+  type MeshObjects,
   type PodStats,
   type PodStatus,
   type StartMessage,
@@ -147,6 +148,13 @@ export class MeshHost implements AsyncDisposable {
   async stats(signal: AbortSignal): Promise<readonly PodStats[]> {
     const { stats = [] } = await askMesh(this.name, { command: 'stats', sources: [] }, signal);
     return stats;
+  }
+
+  /** Returns the Services and pods of the mesh, with those that it added itself, such as gateways and mocks. */
+  async objects(signal: AbortSignal): Promise<MeshObjects> {
+    const { objects } = await askMesh(this.name, { command: 'objects', sources: [] }, signal);
+    if (objects === undefined) throw new MeshmockError('internal', 'the mesh answered without its objects');
+    return objects;
   }
 
   /** Ends all of it at once, and leaves nothing. */

@@ -2,6 +2,7 @@ import type { Entry } from './entries.ts';
 import type { ApplyReport, LocalMeshOptions } from './local-mesh.ts';
 import type { MachinePort } from './machine-ports.ts';
 import type { ManifestSource } from './manifest.ts';
+import type { Pod, Service } from './objects.ts';
 
 /** What the process on the machine tells the one in the namespaces, which has a controller's part. */
 export type ToController =
@@ -43,9 +44,15 @@ export interface PodStats {
   readonly stats: string;
 }
 
+/** Objects of the mesh that receive requests, with those that the mesh added itself. */
+export interface MeshObjects {
+  readonly services: readonly Service[];
+  readonly pods: readonly Pod[];
+}
+
 /** Requests to the control socket and what they are answered with. */
 export interface ControlRequest {
-  readonly command: 'apply' | 'delete' | 'behave' | 'down' | 'status' | 'stats';
+  readonly command: 'apply' | 'delete' | 'behave' | 'down' | 'status' | 'stats' | 'objects';
   readonly sources: readonly ManifestSource[];
   /** Of objects that say none; the one that the mesh was started with if not given. */
   readonly namespace?: string;
@@ -68,6 +75,7 @@ export type ControlAnswer =
       readonly pods?: readonly PodStatus[];
       readonly ports?: readonly MachinePort[];
       readonly stats?: readonly PodStats[];
+      readonly objects?: MeshObjects;
     }
   | { readonly ok: false; readonly message: string };
 

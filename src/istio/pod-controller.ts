@@ -6,9 +6,9 @@ import { type ClusterView, keyOf } from './cluster-view.ts';
 import { updateEndpointSlices } from './endpoint-slices.ts';
 import { type Entry, entriesOf, entryName, findByName } from './entries.ts';
 import type { ImplicitObjects } from './implicit-objects.ts';
-import type { Behaviour, PodStats } from './messages.ts';
+import type { Behaviour, MeshObjects, PodStats } from './messages.ts';
 import type { Addresses } from './network.ts';
-import { isWorkload, type KubeObject, kubectlName, type Service, selects } from './objects.ts';
+import { isWorkload, type KubeObject, kubectlName, type Pod, type Service, selects } from './objects.ts';
 import { leftOut, type PodPlan, planPods } from './pods.ts';
 import { defaultPortRoutes, podRoutes } from './routes.ts';
 import { type PodContext, RunningPod } from './running-pod.ts';
@@ -48,6 +48,11 @@ export class PodController {
 
   get all(): readonly RunningPod[] {
     return [...this.running.values()];
+  }
+
+  /** The Services of the mesh and the pods that run, as the API has them. */
+  get objects(): MeshObjects {
+    return { services: this.view.services, pods: this.view.list<Pod>('v1', 'Pod') };
   }
 
   /** What the proxy of each pod has counted. */

@@ -3,20 +3,24 @@ import type { AssertedRequest } from './asserted-route.ts';
 import type { ProxyCounts } from './envoy-clusters.ts';
 import type { RouteConfig } from './route-config.ts';
 
-/** A mesh of which the routes that requests take can be seen. */
+/** Observer of the routes that requests take in a mesh. */
 export interface RouteObserver {
   readonly config: RouteConfig;
   /**
-   * Every way in by which a request may meet the VirtualServices of its authority.
+   * Returns the ways into the mesh on which requests meet the VirtualServices of an authority.
    *
-   * @throws MeshmockError `usage` when there is none
+   * @param timeoutMs timeout of one request, in milliseconds
+   * @throws MeshmockError `usage` when no VirtualService has hosts
    */
-  entryRoutesFor(request: AssertedRequest, timeoutMs: number): readonly EntryRoute[];
-  /** What the proxies have counted so far. */
+  accessesFor(authority: string, timeoutMs: number): readonly EntryAccess[];
+  /** Returns what the proxies have counted so far. */
   counts(signal: AbortSignal): Promise<ProxyCounts>;
-  /** Makes the mocks of a service do something with every request, until what it gives is disposed of. */
+  /** Makes the mocks of a service follow directives for every request, until the result is disposed of. */
   setBehaviour(service: string, directives: string, signal: AbortSignal): Promise<AsyncDisposable>;
 }
 
-/** A way in, or why there is none. */
-export type EntryRoute = { readonly title: string } & ({ readonly way: CallRoute } | { readonly closed: string });
+/** Access to a mesh through one of its gateways or sidecars. */
+export type EntryAccess =
+  | { readonly kind: 'open'; readonly title: string; readonly routeOf: (request: AssertedRequest) => CallRoute }
+  /** No request can be sent there, for this reason. */
+  | { readonly kind: 'closed'; readonly title: string; readonly reason: string };

@@ -11,24 +11,26 @@ import { quoteWord, splitWords } from './shell-words.ts';
 export const planForms = ['path', 'json', 'curl', 'grpcurl'] as const;
 export type PlanForm = (typeof planForms)[number];
 
-/** A plan, and what a command around it said besides. */
+/** A plan, and the address and headers of the command that it was written in. */
 export interface Command {
   readonly form: PlanForm;
   readonly plan: Plan;
-  /** The HTTP address of the service that is to carry it out, if the command named one. */
+  /** HTTP address of the service that executes the plan, if the command has one. */
   readonly http?: ListenAddress;
-  /** The gRPC address, if the command named that one. */
+  /** gRPC address of that service, if the command has one. */
   readonly grpc?: ListenAddress;
-  /** Whether it is reached over TLS. */
+  /** True if the service is called over TLS. */
   readonly isTls?: boolean;
-  /** Of the first request only, as `Name: value`. */
+  /** Headers of the first request only, as `Name: value`. */
   readonly headers: readonly string[];
 }
 
 /**
- * Reads a plan in any form.
+ * Parses a plan in any of its forms: a path, a URL, JSON, or a command for curl or grpcurl.
  *
- * @throws MeshmockError with the offset, the field, or the part of a command that is not understood
+ * @throws MeshmockError with the offset, the field, or the part of the command that is wrong
+ * @example
+ * readCommand("curl -g -H 'end-user: jason' 'localhost:8080/@a/x'").http; // { host: 'localhost', port: 8080 }
  */
 export function readCommand(text: string): Command {
   const trimmed = text.trim();
@@ -46,10 +48,10 @@ function planOfJson(text: string): Plan {
   try {
     message = JSON.parse(text);
   } catch (error) {
-    throw new MeshmockError('usage', `this is no JSON: ${(error as Error).message}`);
+    throw new MeshmockError('usage', `invalid JSON: ${(error as Error).message}`);
   }
   const { path, plan } = (message ?? {}) as { path?: unknown; plan?: unknown };
-  // A request has one of them; what `/-/plan` prints has both, which say the same.
+  // A request has one of the two. The output of `/-/plan` has both, with the same content.
   if (plan !== undefined && plan !== null) return fromMessage(plan, noLimits);
   return typeof path === 'string' ? parsePath(path, noLimits) : fromMessage(message, noLimits);
 }
@@ -58,16 +60,18 @@ function readUrl(url: string): { plan: Plan; http: ListenAddress; isTls: boolean
   const [, scheme, authority = '', path = ''] = /^(?:(https?):\/\/)?([^/?]*)(.*)$/s.exec(url) ?? [];
   const isTls = scheme === 'https';
   if (scheme === undefined && !/[.:]|^localhost$/.test(authority)) {
-    throw new MeshmockError(
-      'usage',
-      `"${url}" is neither a path, which begins with "/", nor a URL such as localhost:8080/…`,
-    );
+    throw new MeshmockError('usage', `"${url}": expected a path such as /@a/x, or a URL such as localhost:8080/@a/x`);
   }
   const { plan, address } = readAuthority(authority, path, isTls ? 443 : 80);
   return { plan, http: address, isTls };
 }
 
-/** Reads what a URL has behind its scheme. @throws MeshmockError as `parseAddress` and `parsePath` do */
+/**
+ * Parses the authority and the path of a URL.
+ *
+ * @param port the port if the authority has none
+ * @throws MeshmockError as `parseAddress` and `parsePath` do
+ */
 export function readAuthority(authority: string, path: string, port: number): { plan: Plan; address: ListenAddress } {
   const address = /:\d+$/.test(authority) ? authority : `${authority}:${port}`;
   return { plan: parsePath(path.replace(/^(?!\/)/, '/'), noLimits), address: parseAddress(address) };
@@ -100,7 +104,7 @@ function readGrpcurl(words: readonly string[]): Command {
   return { form: 'grpcurl', plan: planOfJson(data), http, grpc: { host, port }, isTls, headers };
 }
 
-/** Anything else of a command would be lost on the way into a plan: it is refused. */
+/** Reads the flags that a plan can keep. @throws MeshmockError `usage` for every other flag */
 function readFlags(
   program: string,
   words: readonly string[],
@@ -116,20 +120,25 @@ function readFlags(
     if (headerFlags.includes(word)) headers.push(words[++index] ?? '');
     else if (word === dataFlag) data = words[++index] ?? '';
     else if (!word.startsWith('-')) positionals.push(word);
-    else if (!plain.has(word) && !isCluster(word, plain))
+    else if (!plain.has(word) && !areShortFlags(word, plain))
       throw new MeshmockError('usage', `${program} ${word} cannot be kept in a plan: leave it out`);
   }
   return { headers, positionals, ...(data === undefined ? {} : { data }) };
 }
 
-/** Single letters together, such as `-sg`. */
-function isCluster(word: string, plain: ReadonlySet<string>): boolean {
+/** Reports whether a word is a group of known one-letter flags, such as `-sg`. */
+function areShortFlags(word: string, plain: ReadonlySet<string>): boolean {
   return /^-[A-Za-z]{2,}$/.test(word) && [...word.slice(1)].every((letter) => plain.has(`-${letter}`));
 }
 
 const standardAddress: ListenAddress = { host: 'localhost', port: 8080 };
 
-/** Writes a plan in one of its forms. */
+/**
+ * Formats a plan in one of its forms.
+ *
+ * @example
+ * writeCommand(readCommand('/@a/x'), 'curl'); // "curl -g 'localhost:8080/@a/x'"
+ */
 export function writeCommand(
   { plan, http = standardAddress, isTls = false, headers }: Command,
   form: PlanForm,

@@ -2,81 +2,81 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { Gateway } from '../../istio/gateways.ts';
 import { type KubeObject, namespaceOf } from '../../istio/objects.ts';
 import type { VirtualService } from '../../istio/virtual-service.ts';
-import type { RouteConfig } from '../route-config.ts';
+import type { ObjectName, RouteConfig } from '../route-config.ts';
 
-/** The pod with a sidecar from which requests inside the mesh are sent, in each namespace that needs one. */
+/** Name of the pod with a sidecar that sends requests inside the mesh, one for each namespace that needs it. */
 export const clientName = 'meshmock-client';
 
-/** Where the requests of an authority enter. */
+/** Proxy that applies VirtualServices to the requests of an authority. */
 export type EntryPoint =
   | { readonly kind: 'gateway'; readonly namespace: string; readonly name: string }
-  /** A sidecar, in the namespace of the VirtualService: short names mean the same there. */
+  /** A sidecar in the namespace of the VirtualService, where short host names mean the same. */
   | { readonly kind: 'sidecar'; readonly namespace: string };
 
-/** Istio's own word for all sidecars. */
-const mesh = 'mesh';
+/** Istio's name for all sidecars, in the `gateways` of a VirtualService. */
+const allSidecars = 'mesh';
 
 /**
- * Where requests for an authority enter: the gateways of the VirtualServices that have it among their hosts, and a
- * sidecar for those of the mesh. For one that none has: wherever any other enters.
+ * Returns the entry points for an authority: the gateways of the VirtualServices that have it among their hosts, and a
+ * sidecar if they apply to sidecars. An authority without a VirtualService gets any entry point of the others.
+ *
+ * @throws MeshmockError `usage` when no VirtualService has hosts
  */
 export function entryPointsFor(config: RouteConfig, authority: string): EntryPoint[] {
-  const own = config.virtualServicesFor(authority);
-  const all = own.length > 0 ? own : config.virtualServices.filter(({ spec }) => (spec.hosts ?? []).length > 0);
-  const found = new Map(all.flatMap(entrancesOfOne).map((entrance) => [keyOf(entrance), entrance]));
-  if (found.size === 0) throw new MeshmockError('usage', 'there is no VirtualService with hosts: give --manifests');
-  return own.length > 0 ? [...found.values()] : [...found.values()].slice(0, 1);
+  const matching = config.virtualServicesFor(authority);
+  const entryPoints = distinctEntryPoints(matching.length > 0 ? matching : withHosts(config));
+  if (entryPoints.length === 0)
+    throw new MeshmockError('usage', 'no VirtualService has hosts: add the manifests that have them with --manifests');
+  return matching.length > 0 ? entryPoints : entryPoints.slice(0, 1);
 }
 
-function entrancesOfOne(service: VirtualService): EntryPoint[] {
+/** Returns the VirtualServices that are not delegates. */
+function withHosts({ virtualServices }: RouteConfig): VirtualService[] {
+  return virtualServices.filter(({ spec }) => (spec.hosts ?? []).length > 0);
+}
+
+function distinctEntryPoints(services: readonly VirtualService[]): EntryPoint[] {
+  const all = services.flatMap(entryPointsOf);
+  return [...new Map(all.map((entryPoint) => [JSON.stringify(entryPoint), entryPoint])).values()];
+}
+
+function entryPointsOf(service: VirtualService): EntryPoint[] {
   const { gateways = [] } = service.spec;
   const namespace = namespaceOf(service);
-  return (gateways.length === 0 ? [mesh] : gateways).map((gateway): EntryPoint => {
-    if (gateway === mesh) return { kind: 'sidecar', namespace };
-    const [name = '', own = namespace] = gateway.split('/').reverse();
-    return { kind: 'gateway', namespace: own, name };
+  return (gateways.length === 0 ? [allSidecars] : gateways).map((gateway): EntryPoint => {
+    if (gateway === allSidecars) return { kind: 'sidecar', namespace };
+    const [name = '', gatewayNamespace = namespace] = gateway.split('/').reverse();
+    return { kind: 'gateway', namespace: gatewayNamespace, name };
   });
 }
 
-function keyOf(entrance: EntryPoint): string {
-  return [entrance.kind, entrance.namespace, entrance.kind === 'gateway' ? entrance.name : ''].join(' ');
+/** Formats an entry point for reports. */
+export function entryPointTitle(entryPoint: EntryPoint): string {
+  return entryPoint.kind === 'gateway' ? `at gateway ${entryPoint.name}` : `from a sidecar in ${entryPoint.namespace}`;
 }
 
-/** How an entrance is called in reports. */
-export function entryPointTitle(entrance: EntryPoint): string {
-  return entrance.kind === 'gateway' ? `at gateway ${entrance.name}` : `from a sidecar in ${entrance.namespace}`;
-}
-
-/** What is missing for every VirtualService to be entered, and for every delegate to be there. */
+/** Returns the clients, Gateways and delegates that the manifests need and do not have, with notes about them. */
 export function missingObjects(config: RouteConfig): { readonly objects: KubeObject[]; readonly notes: string[] } {
-  const roots = config.virtualServices.filter(({ spec }) => (spec.hosts ?? []).length > 0);
-  const entrances = new Map(roots.flatMap(entrancesOfOne).map((entrance) => [keyOf(entrance), entrance]));
   const objects: KubeObject[] = [];
   const notes: string[] = [];
-  for (const entrance of entrances.values()) {
-    if (entrance.kind === 'sidecar') objects.push(...client(entrance.namespace));
-    else if (findGateway(config, entrance) === undefined) {
-      objects.push(openGateway(entrance));
-      notes.push(`no Gateway ${entrance.namespace}/${entrance.name} is given: one for every host on port 80 was made`);
+  for (const entryPoint of distinctEntryPoints(withHosts(config))) {
+    if (entryPoint.kind === 'sidecar') objects.push(...clientObjects(entryPoint.namespace));
+    else if (config.findGateway(entryPoint) === undefined) {
+      objects.push(gatewayForEveryHost(entryPoint));
+      const title = `Gateway ${entryPoint.namespace}/${entryPoint.name}`;
+      notes.push(`${title} is not in the manifests: added one for every host on port 80`);
     }
   }
   const delegates = new Map(config.delegates().map((one) => [`${one.namespace}/${one.name}`, one]));
-  for (const [title, { name, namespace }] of delegates) {
-    if (config.findVirtualService(name, namespace) !== undefined) continue;
-    objects.push(standIn(name, namespace));
-    notes.push(`no VirtualService ${title} is given: one that leads to a mock of its own was made in its place`);
+  for (const [title, delegate] of delegates) {
+    if (config.findVirtualService(delegate) !== undefined) continue;
+    objects.push(mockDelegate(delegate));
+    notes.push(`VirtualService ${title} is not in the manifests: added one that routes to a mock`);
   }
   return { objects, notes };
 }
 
-export function findGateway(
-  { gateways }: RouteConfig,
-  { name, namespace }: { readonly name: string; readonly namespace: string },
-): Gateway | undefined {
-  return gateways.find((gateway) => gateway.metadata.name === name && namespaceOf(gateway) === namespace);
-}
-
-function openGateway({ name, namespace }: { readonly name: string; readonly namespace: string }): Gateway {
+function gatewayForEveryHost({ name, namespace }: ObjectName): Gateway {
   return {
     apiVersion: 'networking.istio.io/v1',
     kind: 'Gateway',
@@ -88,8 +88,8 @@ function openGateway({ name, namespace }: { readonly name: string; readonly name
   };
 }
 
-/** Its own Service has port 80, so that sidecars listen for hosts there that are no Service. */
-function client(namespace: string): KubeObject[] {
+/** Returns a client. Port 80 of its Service makes sidecars listen there for hosts that are not Services. */
+function clientObjects(namespace: string): KubeObject[] {
   const labels = { app: clientName };
   return [
     {
@@ -113,8 +113,7 @@ function client(namespace: string): KubeObject[] {
   ];
 }
 
-/** A VirtualService in the place of somebody else's, to which one of ours delegates. */
-function standIn(name: string, namespace: string): KubeObject {
+function mockDelegate({ name, namespace }: ObjectName): KubeObject {
   return {
     apiVersion: 'networking.istio.io/v1',
     kind: 'VirtualService',

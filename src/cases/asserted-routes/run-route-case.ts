@@ -1,104 +1,105 @@
 import type { Verdict } from '../../expect/check.ts';
-import type { AssertedRequest, AssertedRoute } from '../asserted-route.ts';
-import type { Case } from '../case.ts';
+import type { AssertedRoute } from '../asserted-route.ts';
+import type { RouteCase } from '../case.ts';
 import type { RouteConfig } from '../route-config.ts';
-import type { RouteObserver } from '../route-observer.ts';
-import { type CaseRun, retryUntil } from '../run-case.ts';
+import type { EntryAccess, RouteObserver } from '../route-observer.ts';
+import { type CaseRun, type RunContext, retryUntil, type TriedCase } from '../run-case.ts';
 import { checkFault, checkRedirect } from './check-answer.ts';
 import { checkDelegate, checkRoute } from './check-destinations.ts';
 import { checkHeaders } from './check-headers.ts';
 import { checkRewrite } from './check-rewrite.ts';
-import type { AssertionResult, RouteEvidence } from './route-evidence.ts';
-import { RouteSampler, type SendContext } from './route-sampler.ts';
-
-/** Why nothing that is asserted can be seen. */
-export interface Unseen {
-  readonly unseen: readonly string[];
-}
+import { type AssertionResult, notSeenResult, type RouteEvidence } from './route-evidence.ts';
+import { RouteSampler, type SampleContext } from './route-sampler.ts';
 
 /**
- * Sends a request whose route is asserted, by every way that leads to its VirtualServices, and looks where it went:
- * until all is as asserted, or the time of its case for that is up.
+ * Runs a case that asserts a route: sends its request through each entry point and checks the route that it takes.
+ * Repeats it until each assertion holds or the retry time of the case is over.
  *
- * @returns nothing to hold against anything, if none of what is asserted can be seen
- * @throws MeshmockError `usage` when it cannot be sent, `canceled` when it was stopped
+ * @throws MeshmockError `usage` when the request cannot be sent, `canceled` when `stop` is aborted
  */
 export async function runRouteCase(
-  { asserted, ...testCase }: Case & { readonly asserted: AssertedRoute },
-  routes: RouteObserver,
-  userAgent: string,
-  onAnswer: () => void,
-  stop: AbortSignal,
-): Promise<CaseRun | Unseen> {
-  if (isEmpty(asserted))
-    return { unseen: ['it says nothing of the route: no route, redirect, rewrite, fault, headers or delegate'] };
-  const timeoutMs = testCase.timeoutMs + (asserted.fault?.delay?.delayMs ?? 0);
-  const once = () => everyWay(asserted, { routes, timeoutMs, userAgent, onAnswer, stop });
-  return retryUntil(once, (run) => !('holds' in run) || run.holds, testCase, stop);
-}
-
-async function everyWay(asserted: AssertedRoute, around: SendContext): Promise<CaseRun | Unseen> {
-  const { routes, timeoutMs } = around;
-  const ways = routes.entryRoutesFor(asserted.request, timeoutMs);
-  const unseen = ways.flatMap((wayIn) => ('closed' in wayIn ? [wayIn.closed] : []));
-  const runs: CaseRun[] = [];
-  // A mock that is asked for plain text shows its headers, as one that is asked for a reply does not.
-  const plain = routes.entryRoutesFor(withPlainText(asserted.request), timeoutMs);
-  for (const [index, wayIn] of ways.entries()) {
-    if (!('way' in wayIn)) continue;
-    const { way } = wayIn;
-    const sender = new RouteSampler(asserted, { way, plain: (plain[index] as typeof wayIn).way }, around);
-    const { round, evidence } = await sender.send();
-    const findings = checked(asserted, routes.config, evidence);
-    const prefix = ways.length > 1 ? `${wayIn.title}: ` : '';
-    const verdicts = verdictsOf(findings, asserted.wantMatch, prefix);
-    unseen.push(
-      ...findings.filter(({ holds }) => holds === undefined).map((one) => `${prefix}${one.expected}: ${one.seen}`),
-    );
-    const isAnswered = evidence.calls.some(({ answeredBy }) => answeredBy !== 'nobody');
-    const holds = isAnswered && verdicts.every(({ passed }) => passed);
-    if (verdicts.length > 0 || !isAnswered)
-      runs.push({ way, round: { ...round, verdicts, isAnswered }, holds, unseen });
+  testCase: RouteCase,
+  observer: RouteObserver,
+  context: RunContext,
+): Promise<CaseRun> {
+  const { asserted } = testCase;
+  if (isEmpty(asserted)) {
+    const reason = 'the case asserts nothing: add a route, redirect, rewrite, fault, headers or delegate';
+    return { kind: 'not_seen', reasons: [reason] };
   }
-  return runs.find(({ holds }) => !holds) ?? runs.at(-1) ?? { unseen };
+  const timeoutMs = testCase.timeoutMs + (asserted.fault?.delay?.delayMs ?? 0);
+  const attempt = () => tryEachAccess(asserted, { ...context, observer, timeoutMs });
+  return retryUntil(attempt, (run) => run.kind === 'not_seen' || run.passes, testCase, context.stop);
 }
 
 function isEmpty({ route, redirect, rewrite, fault, headers, delegate }: AssertedRoute): boolean {
   return [route, redirect, rewrite, fault, headers, delegate].every((one) => one === undefined);
 }
 
-function checked(asserted: AssertedRoute, config: RouteConfig, evidence: RouteEvidence): AssertionResult[] {
+/** Result of a case through one entry point. */
+interface AccessResult {
+  /** Undefined if nothing of the assertions was seen. */
+  readonly tried: TriedCase | undefined;
+  readonly notSeen: readonly string[];
+}
+
+/** Returns the first result that fails; the last result if all pass. */
+async function tryEachAccess(asserted: AssertedRoute, context: SampleContext): Promise<CaseRun> {
+  const accesses = context.observer.accessesFor(asserted.request.authority, context.timeoutMs);
+  const results: AccessResult[] = [];
+  for (const access of accesses) results.push(await tryAccess(asserted, access, accesses.length > 1, context));
+  const notSeen = results.flatMap((result) => result.notSeen);
+  const tried = results.flatMap((result) => result.tried ?? []);
+  const decisive = tried.find(({ passes }) => !passes) ?? tried.at(-1);
+  return decisive === undefined ? { kind: 'not_seen', reasons: notSeen } : { ...decisive, notSeen };
+}
+
+async function tryAccess(
+  asserted: AssertedRoute,
+  access: EntryAccess,
+  isOneOfSeveral: boolean,
+  context: SampleContext,
+): Promise<AccessResult> {
+  if (access.kind === 'closed') return { tried: undefined, notSeen: [access.reason] };
+  const { batch, evidence } = await new RouteSampler(asserted, access.routeOf, context).sample();
+  const results = checkAll(asserted, context.observer.config, evidence);
+  const prefix = isOneOfSeveral ? `${access.title}: ` : '';
+  const verdicts = verdictsOf(results, asserted.wantMatch, prefix);
+  const notSeen = results.flatMap((one) =>
+    one.kind === 'not_seen' ? [`${prefix}${one.expected}: ${one.reason}`] : [],
+  );
+  const isAnswered = evidence.calls.some(({ answeredBy }) => answeredBy !== 'nobody');
+  if (verdicts.length === 0 && isAnswered) return { tried: undefined, notSeen };
+  const passes = isAnswered && verdicts.every(({ passed }) => passed);
+  const route = access.routeOf(asserted.request);
+  return { tried: { kind: 'tried', route, batch: { ...batch, verdicts, isAnswered }, passes, notSeen }, notSeen };
+}
+
+function checkAll(asserted: AssertedRoute, config: RouteConfig, evidence: RouteEvidence): AssertionResult[] {
   const { request, route, redirect, rewrite, fault, headers, delegate } = asserted;
-  const ofDestination = route?.length === 1 ? route[0]?.headers : undefined;
+  const headersOfDestination = route?.length === 1 ? route[0]?.headers : undefined;
   return [
     ...(route === undefined ? [] : [checkRoute(route, asserted, config, evidence)]),
     ...(delegate === undefined ? [] : [checkDelegate(delegate, asserted, config, evidence)]),
     ...(redirect === undefined ? [] : [checkRedirect(redirect, request, evidence)]),
     ...(rewrite === undefined ? [] : checkRewrite(rewrite, config, evidence)),
     ...(fault === undefined ? [] : checkFault(fault, evidence)),
-    ...[headers, ofDestination].flatMap((changes) =>
+    ...[headers, headersOfDestination].flatMap((changes) =>
       changes === undefined ? [] : checkHeaders(changes, request, evidence),
     ),
     ...(route ?? [])
-      .filter(({ headers: own }) => own !== undefined && own !== ofDestination)
-      .map(({ host }) => ({
-        expected: `headers of ${host}`,
-        seen: 'which of several destinations changed them cannot be told',
-        holds: undefined,
-      })),
+      .filter((destination) => destination.headers !== undefined && destination.headers !== headersOfDestination)
+      .map(({ host }) =>
+        notSeenResult(`headers of ${host}`, 'the route has several destinations, and any may have changed them'),
+      ),
   ];
 }
 
-/** What cannot be seen is no verdict. */
-function verdictsOf(findings: readonly AssertionResult[], wantMatch: boolean, prefix: string): Verdict[] {
-  return findings.flatMap(({ expected, seen, holds }) =>
-    holds === undefined
-      ? []
-      : [{ expectation: `${prefix}${wantMatch ? '' : 'not '}${expected}`, seen, passed: holds === wantMatch }],
-  );
-}
-
-function withPlainText(request: AssertedRequest): AssertedRequest {
-  if (request.headers.some(({ name }) => name === 'accept')) return request;
-  return { ...request, headers: [...request.headers, { name: 'accept', value: 'text/plain' }] };
+/** Returns the verdicts of the assertions that were seen. With `wantMatch: false` each of them must fail. */
+function verdictsOf(results: readonly AssertionResult[], wantMatch: boolean, prefix: string): Verdict[] {
+  return results.flatMap((result) => {
+    if (result.kind === 'not_seen') return [];
+    const expectation = `${prefix}${wantMatch ? '' : 'not '}${result.expected}`;
+    return [{ expectation, seen: result.seen, passed: result.holds === wantMatch }];
+  });
 }

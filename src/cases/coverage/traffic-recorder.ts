@@ -3,47 +3,51 @@ import { AccessLogs, type LoggedRequest } from '../../istio/access-log.ts';
 import type { MeshHost } from '../../istio/mesh-host.ts';
 import { type ClusterCounts, parseClusterTraffic } from '../envoy-clusters.ts';
 
-/** What requests met. */
-export interface ObservedTraffic {
-  /** The proxies' clusters that they were sent to, or would have been if anybody were there, as `outbound|PORT|SUBSET|HOST`. */
+/** Traffic of a mesh, as its proxies count and log it. */
+export interface RecordedTraffic {
+  /** Names of the Envoy clusters that requests were routed to, whether a pod answered or not. */
   readonly clusters: ReadonlySet<string>;
-  /** What they met in each proxy. */
+  /** One entry for each proxy on the way of a request. */
   readonly requests: readonly LoggedRequest[];
 }
 
-/** What requests meet in a mesh from some time on: proxies count clusters, and log routes and rules. */
+/** Records the traffic of a mesh: Envoy clusters from counters, routes and policy rules from access logs. */
 export class TrafficRecorder {
   private readonly mesh: MeshHost;
   private readonly logs: AccessLogs;
   private clusters = new Set<string>();
-  private counted: ReadonlyMap<string, ClusterCounts> = new Map();
+  private countsByPod: ReadonlyMap<string, ClusterCounts> = new Map();
 
   private constructor(mesh: MeshHost) {
     this.mesh = mesh;
     this.logs = new AccessLogs(path.join(mesh.folder, 'logs'));
   }
 
-  /** From now on. */
+  /** Starts a recording without the traffic so far. */
   static async start(mesh: MeshHost, signal: AbortSignal): Promise<TrafficRecorder> {
-    const traffic = new TrafficRecorder(mesh);
-    await Promise.all([traffic.count(signal), traffic.logs.skip()]);
-    traffic.clusters = new Set();
-    return traffic;
+    const recorder = new TrafficRecorder(mesh);
+    await Promise.all([recorder.count(signal), recorder.logs.skip()]);
+    recorder.clusters = new Set();
+    return recorder;
   }
 
-  /** To be called before a pod goes, since its counters go with it, and after: one that comes back counts from 0. */
+  /**
+   * Reads the counters of all pods. Call this before a pod ends, because its counters end with it, and after, because
+   * those of its successor start at 0.
+   */
   async count(signal: AbortSignal): Promise<void> {
-    const counted = new Map((await this.mesh.stats(signal)).map((one) => [one.pod, parseClusterTraffic(one.stats)]));
-    for (const [pod, counts] of counted)
+    const stats = await this.mesh.stats(signal);
+    const countsByPod = new Map(stats.map((one) => [one.pod, parseClusterTraffic(one.stats)]));
+    for (const [pod, counts] of countsByPod)
       for (const [cluster, count] of counts)
-        if (count > (this.counted.get(pod)?.get(cluster) ?? 0)) this.clusters.add(cluster);
-    this.counted = counted;
+        if (count > (this.countsByPod.get(pod)?.get(cluster) ?? 0)) this.clusters.add(cluster);
+    this.countsByPod = countsByPod;
   }
 
-  /** What was met so far. */
-  async observed(signal: AbortSignal): Promise<ObservedTraffic> {
+  /** Returns the traffic since the start. Each request is returned once. */
+  async traffic(signal: AbortSignal): Promise<RecordedTraffic> {
     const [requests] = await Promise.all([this.logs.next(signal), this.count(signal)]);
-    const led = requests.flatMap(({ unservedCluster }) => unservedCluster ?? []);
-    return { clusters: new Set([...this.clusters, ...led]), requests };
+    const unserved = requests.flatMap(({ unservedCluster }) => unservedCluster ?? []);
+    return { clusters: new Set([...this.clusters, ...unserved]), requests };
   }
 }

@@ -3,73 +3,70 @@ import { formatPath } from '../../plan/format.ts';
 import { type Call, defaultPorts } from '../../plan/plan.ts';
 import { callViaMock } from '../../send/call-via-mock.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
-import type { Case, WorkloadFault } from '../case.ts';
+import type { Case, ExpectationCase, WorkloadFault } from '../case.ts';
 import type { MeshUnderTest, Phase } from '../mesh-under-test.ts';
 
-/** A way into a mesh that is running: a meshmock, or a gateway. */
+/** Entry into a running mesh: a meshmock or a gateway. */
 export interface LiveEntry {
-  /** The service or gateway that it is; undefined for one through which every service is reached. */
+  /** Name of the service or gateway; undefined for a meshmock that calls every service. */
   readonly name: string | undefined;
   readonly protocol: 'http' | 'grpc';
   readonly address: { readonly host: string; readonly port: number };
 }
 
-/** A mesh that is running anyway, with manifests that are somebody else's. */
+/** Running mesh that the cases call and do not change. */
 export class LiveTestMesh implements MeshUnderTest {
+  readonly routeObserver = undefined;
   private readonly entries: readonly LiveEntry[];
   private readonly phase: Phase;
 
-  /** @param phase whether it has what the files apply */
+  /** @param phase whether the mesh has the change of the files */
   constructor(entries: readonly LiveEntry[], phase: Phase) {
     this.entries = entries;
     this.phase = phase;
   }
 
-  /** Its proxies are not ours to ask. */
-  get routeObserver(): undefined {
-    return undefined;
-  }
-
-  /** Its manifests are not ours to change. */
   async applyPhase(): Promise<readonly string[]> {
     return [];
   }
 
-  /** Its proxies are not ours to ask. */
   async coverage(): Promise<undefined> {}
 
-  skipReason({ faults, host, from, protocol, asserted }: Case, phase: Phase): string | undefined {
-    if (asserted !== undefined)
-      return 'which route a request takes, only the proxies of a mesh made for it tell: without --entry';
+  skipReason(testCase: Case, phase: Phase): string | undefined {
+    if (testCase.kind === 'route')
+      return 'asserted routes need a local mesh, which shows the routes that requests take: run without --entry';
     if (phase !== this.phase)
-      return `it is for a mesh ${phase === 'before' ? 'without the change: run it there, with --before' : 'with the change: run it there, without --before'}`;
-    if (faults.length > 0) return 'a workload of a running mesh is not made sick';
+      return phase === 'before'
+        ? 'the case needs a mesh without the change: run it there, with --before'
+        : 'the case needs a mesh with the change: run it there, without --before';
+    const { faults, host, from, protocol } = testCase;
+    if (faults.length > 0) return 'a running mesh gets no faults: run cases with "given" without --entry';
     if (host !== undefined && this.entryOf(from, protocol) === undefined)
-      return `it needs --entry ${from ?? 'NAME'}=URL, for the host`;
+      return `a case with a host needs --entry ${from ?? 'NAME'}=URL`;
     return undefined;
   }
 
-  callRouteOf(testCase: Case): CallRoute {
-    const { from, protocol, plan, headers, host } = testCase;
-    const own = this.entryOf(from, protocol);
-    if (own !== undefined) {
+  callRouteOf(testCase: ExpectationCase): CallRoute {
+    const { from, protocol, method, plan, headers, host } = testCase;
+    const entry = this.entryOf(from, protocol);
+    if (entry !== undefined) {
       const authority = host === undefined ? {} : { authority: host };
-      const target = { scheme: protocol, address: own.address, ...authority, plan, path: formatPath(plan) };
-      return { target, headers, connectTo: [] };
+      const target = { scheme: protocol, address: entry.address, ...authority, plan, path: formatPath(plan) };
+      return { target, method, headers, connectTo: [] };
     }
-    const entry = this.entries.find(({ name }) => name === undefined);
+    const mock = this.entries.find(({ name }) => name === undefined);
     if (from === undefined)
-      throw new MeshmockError('usage', `give --entry ${protocol}://HOST:PORT: it begins over ${protocol}`);
-    if (entry === undefined)
+      throw new MeshmockError('usage', `no entry takes the request: add --entry ${protocol}://HOST:PORT`);
+    if (mock === undefined)
       throw new MeshmockError(
         'usage',
-        `give --entry ${from}=URL, or --entry URL of a meshmock through which ${from} is called`,
+        `no entry leads to ${from}: add --entry ${from}=URL, or --entry URL of a meshmock that can call it`,
       );
-    return callViaMock({ scheme: entry.protocol, address: entry.address }, firstCall(testCase, from), plan);
+    return callViaMock({ scheme: mock.protocol, address: mock.address }, callTo(from, testCase), plan);
   }
 
-  async injectFaults(given: readonly WorkloadFault[]): Promise<AsyncDisposable> {
-    if (given.length > 0) throw new MeshmockError('internal', 'a workload of a running mesh is not made sick');
+  async injectFaults(faults: readonly WorkloadFault[]): Promise<AsyncDisposable> {
+    if (faults.length > 0) throw new MeshmockError('internal', 'a running mesh gets no faults');
     return new AsyncDisposableStack();
   }
 
@@ -80,8 +77,8 @@ export class LiveTestMesh implements MeshUnderTest {
   }
 }
 
-/** The call of the service that begins the case. */
-function firstCall({ headers, method, timeoutMs, protocol: scheme }: Case, host: string): Call {
+/** Returns the call that a mock makes to the service that receives the request of a case. */
+function callTo(host: string, { headers, method, timeoutMs, protocol: scheme }: ExpectationCase): Call {
   const options = { timeoutMs, ...(method === 'GET' || scheme === 'grpc' ? {} : { method }) };
   return { scheme, host, port: defaultPorts[scheme], times: 1, headers, options, then: undefined };
 }

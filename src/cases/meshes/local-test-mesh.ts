@@ -1,134 +1,142 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { entryName, findByName } from '../../istio/entries.ts';
+import type { ApplyReport } from '../../istio/local-mesh.ts';
 import type { MachinePort } from '../../istio/machine-ports.ts';
 import { type Manifest, type ManifestSource, parseManifests } from '../../istio/manifest.ts';
 import { MeshHost } from '../../istio/mesh-host.ts';
-import { isService, type KubeObject } from '../../istio/objects.ts';
+import { isScalable, isService, type KubeObject, namespaceOf } from '../../istio/objects.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
-import type { Case, CaseFile, WorkloadFault } from '../case.ts';
+import { assertsRoutes, type CaseFile, type ExpectationCase, type WorkloadFault } from '../case.ts';
 import { coverageOf } from '../coverage/coverage.ts';
 import { TrafficRecorder } from '../coverage/traffic-recorder.ts';
-import type { Coverage } from '../finding.ts';
+import type { Coverage } from '../coverage-result.ts';
 import type { MeshUnderTest, Phase } from '../mesh-under-test.ts';
 import { manifestsByIdentity, manifestText, withMissingObjects, withNamespaces } from './file-objects.ts';
 import { localCallRoute } from './local-call-route.ts';
 import { LocalRouteObserver } from './local-route-observer.ts';
 
 export interface LocalTestMeshOptions {
-  /** Gives the manifests that files name. */
+  /** Reads the manifests of files and folders. */
   readonly read: (names: readonly string[]) => ManifestSource[];
-  /** From which port of this machine on its services are reached; 0 is any free one. */
+  /** First port of this machine for HTTP entries; 0 for any free ports. */
   readonly http: { readonly host: string; readonly port: number };
+  /** First port of this machine for gRPC entries; 0 for any free ports. */
   readonly grpc: { readonly host: string; readonly port: number };
+  /** Arguments of `meshmock serve` for each mock. */
   readonly serveArguments: readonly string[];
+  /** Called when a program of the mesh ends unexpectedly, with its name and the folder of its logs. */
   readonly onProgramExit: (name: string, logs: string) => void;
 }
 
-const scalableKinds = ['Deployment', 'StatefulSet'];
-
-/** Tells the meshes of cases on one machine apart. */
+/** Name of the local mesh of this process. */
 export const localMeshName = `test-${process.pid}`;
 
-/** A mesh without a cluster that is brought up for the cases. What files have in common stays from one to the next. */
+interface StartedMesh {
+  readonly host: MeshHost;
+  readonly namespace: string;
+  readonly fill: boolean;
+}
+
+/** Local mesh that starts for the first file of cases. Later files keep the objects that they share with it. */
 export class LocalTestMesh implements MeshUnderTest {
   private readonly options: LocalTestMeshOptions;
-  private running: { readonly mesh: MeshHost; readonly namespace: string; readonly fill: boolean } | undefined;
-  /** What is there, by what tells objects apart. */
-  private present: ReadonlyMap<string, Manifest> = new Map();
-  private routesOfFile: LocalRouteObserver | undefined;
-  private traffic: TrafficRecorder | undefined;
+  private started: StartedMesh | undefined;
+  /** Manifests that the mesh has, by the identity of their objects. */
+  private applied: ReadonlyMap<string, Manifest> = new Map();
+  private observer: LocalRouteObserver | undefined;
+  private recorder: TrafficRecorder | undefined;
 
   constructor(options: LocalTestMeshOptions) {
     this.options = options;
   }
 
-  /** Where it is called from this machine; nowhere before it became anything. */
+  /** Entries of the mesh on this machine; empty before its start. */
   get ports(): readonly MachinePort[] {
-    return this.running?.mesh.ports ?? [];
+    return this.started?.host.ports ?? [];
+  }
+
+  get routeObserver(): LocalRouteObserver | undefined {
+    return this.observer;
   }
 
   async applyPhase(file: CaseFile, phase: Phase, signal: AbortSignal): Promise<readonly string[]> {
     const { manifests, change, namespace, fill } = file;
     const given = this.options.read(phase === 'before' ? manifests : [...manifests, ...change]);
-    const { sources, notes } =
-      file.assertsRoutes === true ? withMissingObjects(given, namespace) : { sources: given, notes: [] };
+    const { sources, notes } = assertsRoutes(file)
+      ? withMissingObjects(given, namespace)
+      : { sources: given, notes: [] };
     const wanted = manifestsByIdentity(parseManifests(sources), namespace);
-    if (this.running?.namespace !== namespace || this.running.fill !== fill) await this[Symbol.asyncDispose]();
+    if (this.started?.namespace !== namespace || this.started.fill !== fill) await this[Symbol.asyncDispose]();
     const report =
-      this.running === undefined ? await this.start(file, sources, signal) : await this.turn(wanted, sources, signal);
-    this.present = wanted;
-    const { mesh } = this.up();
-    this.routesOfFile =
-      file.assertsRoutes === true
-        ? new LocalRouteObserver(mesh, withNamespaces(wanted.values(), namespace))
-        : undefined;
-    this.traffic = await TrafficRecorder.start(mesh, signal);
+      this.started === undefined ? await this.start(file, sources, signal) : await this.change(wanted, sources, signal);
+    this.applied = wanted;
+    const { host } = this.startedMesh();
+    this.observer = assertsRoutes(file)
+      ? await LocalRouteObserver.start(host, withNamespaces(wanted.values(), namespace), signal)
+      : undefined;
+    this.recorder = await TrafficRecorder.start(host, signal);
     return [...new Set([...notes, ...report.warnings, ...report.leftOut.map((what) => `not run: ${what}`)])];
   }
 
-  get routeObserver(): LocalRouteObserver | undefined {
-    return this.routesOfFile;
-  }
-
-  private async start({ namespace, fill }: CaseFile, sources: readonly ManifestSource[], signal: AbortSignal) {
+  private async start(
+    { namespace, fill }: CaseFile,
+    sources: readonly ManifestSource[],
+    signal: AbortSignal,
+  ): Promise<ApplyReport> {
     const { http, grpc, serveArguments, onProgramExit } = this.options;
-    const { mesh, started } = await MeshHost.start(
+    const { mesh: host, started } = await MeshHost.start(
       {
-        ...{ mesh: localMeshName, namespace, fill, logRoutes: true, sources, serveArguments, onProgramExit },
+        mesh: localMeshName,
+        namespace,
+        fill,
+        logRoutes: true,
+        sources,
+        serveArguments,
+        onProgramExit,
         ports: { http, grpc, jaeger: { host: http.host, port: 0 } },
       },
       signal,
     );
-    this.running = { mesh, namespace, fill };
-    // What has died is brought up again for the next file.
-    mesh.ended.catch(() => {
-      if (this.running?.mesh === mesh) this.forget();
+    this.started = { host, namespace, fill };
+    // A mesh that ends unexpectedly starts again for the next file.
+    host.ended.catch(() => {
+      if (this.started?.host === host) this.forget();
     });
     return started.report;
   }
 
-  /** What is not wanted any more goes first: two files may well be about the same host. */
-  private async turn(wanted: ReadonlyMap<string, Manifest>, sources: readonly ManifestSource[], signal: AbortSignal) {
-    const { mesh } = this.up();
-    const gone = [...this.present].filter(([identity]) => !wanted.has(identity)).map(([, { object }]) => object);
-    if (gone.length > 0) await mesh.delete([{ name: 'what the file before had', text: manifestText(gone) }], signal);
-    return mesh.apply(sources, signal);
+  /** Deletes before it applies, because two files may configure the same host. */
+  private async change(
+    wanted: ReadonlyMap<string, Manifest>,
+    sources: readonly ManifestSource[],
+    signal: AbortSignal,
+  ): Promise<ApplyReport> {
+    const { host } = this.startedMesh();
+    const unwanted = [...this.applied].filter(([identity]) => !wanted.has(identity)).map(([, { object }]) => object);
+    if (unwanted.length > 0)
+      await host.delete([{ name: 'objects of the file before', text: manifestText(unwanted) }], signal);
+    return host.apply(sources, signal);
   }
 
   async coverage(signal: AbortSignal): Promise<Coverage | undefined> {
-    const { traffic } = this;
-    if (traffic === undefined) return undefined;
-    return coverageOf([...this.present.values()], this.up().namespace, await traffic.observed(signal));
+    const { recorder } = this;
+    if (recorder === undefined) return undefined;
+    return coverageOf([...this.applied.values()], this.startedMesh().namespace, await recorder.traffic(signal));
   }
 
   skipReason(): undefined {
     return undefined;
   }
 
-  callRouteOf(testCase: Case): CallRoute {
-    const { mesh, namespace } = this.up();
-    const services = withNamespaces(this.present.values(), namespace).filter(isService);
-    return localCallRoute(testCase, mesh.ports, services, namespace);
+  callRouteOf(testCase: ExpectationCase): CallRoute {
+    const { host, namespace } = this.startedMesh();
+    return localCallRoute(testCase, host.ports, this.appliedObjects().filter(isService), namespace);
   }
 
-  async injectFaults(given: readonly WorkloadFault[], signal: AbortSignal): Promise<AsyncDisposable> {
-    const { mesh, namespace } = this.up();
+  async injectFaults(faults: readonly WorkloadFault[], signal: AbortSignal): Promise<AsyncDisposable> {
     const stack = new AsyncDisposableStack();
     try {
-      for (const one of given) {
-        switch (one.kind) {
-          case 'behaviour':
-            await mesh.setBehaviour({ service: one.service, namespace, directives: one.directives }, signal);
-            stack.defer(async () => void (await mesh.setBehaviour({ service: one.service, namespace }, signal)));
-            break;
-          case 'replicas':
-            await this.traffic?.count(signal);
-            await mesh.apply([this.scaled(one.deployment, one.replicas)], signal);
-            await this.traffic?.count(signal);
-            stack.defer(async () => void (await mesh.apply([this.scaled(one.deployment)], signal)));
-            break;
-        }
-      }
+      for (const fault of faults) stack.use(await this.injectFault(fault, signal));
       return stack.move();
     } catch (error) {
       await stack.disposeAsync();
@@ -136,37 +144,66 @@ export class LocalTestMesh implements MeshUnderTest {
     }
   }
 
-  /** @param replicas as many as its manifest says, if not given */
-  private scaled(workload: string, replicas?: number): ManifestSource {
-    const { namespace } = this.up();
-    const workloads = withNamespaces(this.present.values(), namespace).filter(({ kind }) =>
-      scalableKinds.includes(kind),
-    );
-    const titleOf = ({ metadata: { name, namespace: its = 'default' } }: KubeObject): string => entryName(name, its);
-    const [object] = findByName(workloads, titleOf, workload, namespace);
-    if (object === undefined) {
-      const names = workloads.length === 0 ? 'no' : workloads.map(titleOf).join(', ');
-      throw new MeshmockError('usage', `there is no Deployment or StatefulSet ${workload}: there are ${names}`);
+  private async injectFault(fault: WorkloadFault, signal: AbortSignal): Promise<AsyncDisposable> {
+    const { host, namespace } = this.startedMesh();
+    await using stack = new AsyncDisposableStack();
+    switch (fault.kind) {
+      case 'behaviour': {
+        const { service, directives } = fault;
+        await host.setBehaviour({ service, namespace, directives }, signal);
+        stack.defer(() => host.setBehaviour({ service, namespace }, signal));
+        break;
+      }
+      case 'replicas': {
+        const scaled = this.scaled(fault.deployment, fault.replicas);
+        const original = this.scaled(fault.deployment);
+        // The counters of a pod end with it, and those of its successor start at 0.
+        await this.recorder?.count(signal);
+        await host.apply([scaled], signal);
+        stack.defer(async () => void (await host.apply([original], signal)));
+        await this.recorder?.count(signal);
+        break;
+      }
     }
-    const spec = replicas === undefined ? object.spec : { ...(object.spec as object), replicas };
+    return stack.move();
+  }
+
+  /** @param replicas number of pods; the number in the manifest if not given */
+  private scaled(workload: string, replicas?: number): ManifestSource {
+    const { namespace } = this.startedMesh();
+    const workloads = this.appliedObjects().filter(isScalable);
+    const [object] = findByName(workloads, workloadName, workload, namespace);
+    if (object === undefined) {
+      const known = workloads.length === 0 ? 'no workloads' : workloads.map(workloadName).join(', ');
+      throw new MeshmockError('usage', `no workload is named ${workload}: the manifests have ${known}`);
+    }
+    const spec = replicas === undefined ? object.spec : { ...object.spec, replicas };
     return { name: `given: ${workload}`, text: manifestText([{ ...object, spec }]) };
   }
 
+  private appliedObjects(): KubeObject[] {
+    return withNamespaces(this.applied.values(), this.startedMesh().namespace);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    const { running } = this;
+    const { started } = this;
     this.forget();
-    await running?.mesh[Symbol.asyncDispose]();
+    await started?.host[Symbol.asyncDispose]();
   }
 
   private forget(): void {
-    this.running = undefined;
-    this.present = new Map();
-    this.traffic = undefined;
-    this.routesOfFile = undefined;
+    this.started = undefined;
+    this.applied = new Map();
+    this.recorder = undefined;
+    this.observer = undefined;
   }
 
-  private up(): NonNullable<LocalTestMesh['running']> {
-    if (this.running === undefined) throw new MeshmockError('internal', 'the mesh of these cases has ended');
-    return this.running;
+  private startedMesh(): StartedMesh {
+    if (this.started === undefined) throw new MeshmockError('unavailable', 'the local mesh of these cases has ended');
+    return this.started;
   }
+}
+
+function workloadName(object: KubeObject): string {
+  return entryName(object.metadata.name, namespaceOf(object));
 }

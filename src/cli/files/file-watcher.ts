@@ -5,23 +5,23 @@ import type { CaseFile } from '../../cases/case.ts';
 import { isCaseFile } from './case-files.ts';
 import { isManifest } from './manifest-sources.ts';
 
-/** A file of cases and all that it names. */
+/** Returns the files and folders that a file of cases depends on, with the file itself. */
 export function filesReadFor({ name, manifests, change }: CaseFile): string[] {
   return [name, ...manifests, ...change];
 }
 
-/** Editors write in several steps, and some through another file. */
-const settledMs = 100;
+/** Time in which an editor writes a file, in milliseconds. It may write several times, or through another file. */
+const editMs = 100;
 
-/** What has changed since it was last asked. */
+/** Changes since the last call of `next`. */
 export interface FileChanges {
-  /** Of those that are watched, by the names that they were given. */
+  /** Watched names whose files changed. */
   readonly names: ReadonlySet<string>;
-  /** The files that were written, or are gone. */
+  /** Files that were written or deleted. */
   readonly files: readonly string[];
 }
 
-/** What is written to files, or to files of folders, from when they are watched on. */
+/** Watches files, and the files of folders, for changes. */
 export class FileWatcher implements Disposable {
   private watchers: readonly FSWatcher[] = [];
   private names = new Set<string>();
@@ -29,30 +29,29 @@ export class FileWatcher implements Disposable {
   private onChange: () => void = () => {};
 
   /**
-   * Watches these from now on, and no others.
+   * Replaces the watched files.
    *
-   * @param names of files and folders, there or not
-   * @param caseFolders where files of cases may come and go
+   * @param names files and folders, which need not exist
+   * @param caseFolders folders where files of cases may be added
    */
   watch(names: readonly string[], caseFolders: readonly string[]): void {
-    const before = this.watchers;
-    // Editors replace files: a folder is watched, since a file that is watched itself is lost then.
-    const places = [...[...new Set(names)].flatMap(placesOf), ...caseFolders.map(placeOfCases)];
-    this.watchers = [...Map.groupBy(places, ({ folder }) => path.resolve(folder))].map(([folder, own]) =>
+    const oldWatchers = this.watchers;
+    // Watches folders: a watcher of a file would lose it when an editor replaces the file.
+    const places = [...[...new Set(names)].flatMap(placesOf), ...caseFolders.map(caseFolderPlace)];
+    this.watchers = [...Map.groupBy(places, ({ folder }) => path.resolve(folder))].map(([folder, placesInFolder]) =>
       watch(folder, (_, file) => {
-        if (file !== null)
-          this.changed(
-            path.join(folder, file),
-            own.flatMap((place) => place.nameOf(file) ?? []),
-          );
-        // A folder that is watched may go; then nothing more is heard of it.
-      }).on('error', () => {}),
+        if (file === null) return;
+        const changed = placesInFolder.flatMap((place) => place.nameOf(file) ?? []);
+        this.addChange(path.join(folder, file), changed);
+      }).on('error', () => {
+        // The folder was deleted. Its watcher reports nothing more.
+      }),
     );
-    // Afterwards, so that nothing is missed between.
-    for (const watcher of before) watcher.close();
+    // Closed only now, so that no change is missed in between.
+    for (const watcher of oldWatchers) watcher.close();
   }
 
-  private changed(file: string, names: readonly string[]): void {
+  private addChange(file: string, names: readonly string[]): void {
     if (names.length === 0) return;
     for (const name of names) this.names.add(name);
     this.files.add(file);
@@ -60,9 +59,9 @@ export class FileWatcher implements Disposable {
   }
 
   /**
-   * Waits until something has changed since it was last asked, and for what follows at once.
+   * Waits for a change, and for further changes of the same edit.
    *
-   * @throws when it is stopped
+   * @throws the reason of `stop` when it is aborted
    */
   async next(stop: AbortSignal): Promise<FileChanges> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -73,7 +72,7 @@ export class FileWatcher implements Disposable {
     if (this.files.size > 0) resolve();
     try {
       await promise;
-      await setTimeout(settledMs, undefined, { signal: stop });
+      await setTimeout(editMs, undefined, { signal: stop });
       return { names: this.names, files: [...this.files] };
     } finally {
       this.names = new Set();
@@ -87,31 +86,34 @@ export class FileWatcher implements Disposable {
   }
 }
 
+/** Folder to watch for changes of one watched name. */
 interface Place {
   readonly folder: string;
-  /** What has changed with a file of the folder, if anything has. */
+  /** Returns the watched name that a file of the folder belongs to; undefined for other files. */
   readonly nameOf: (file: string) => string | undefined;
 }
 
-/** A link may be made anew, and what it leads to may be written. */
+/** Returns the places of a name. For a symbolic link, both the link and its target may change. */
 function placesOf(name: string): Place[] {
-  const real = existsSync(name) ? realpathSync(name) : name;
-  return [placeOf(name, name), ...(real === path.resolve(name) ? [] : [placeOf(real, name)])];
+  const target = existsSync(name) ? realpathSync(name) : name;
+  return [placeOf(name, name), ...(target === path.resolve(name) ? [] : [placeOf(target, name)])];
 }
 
-/** @param name of those who asked for it */
-function placeOf(watched: string, name: string): Place {
-  if (statSync(watched, { throwIfNoEntry: false })?.isDirectory())
-    return { folder: watched, nameOf: (file) => (isManifest(file) ? name : undefined) };
-  let place = path.resolve(watched);
-  // What is not there comes with the part of its path that is missing.
-  while (!existsSync(path.dirname(place))) place = path.dirname(place);
-  return { folder: path.dirname(place), nameOf: (file) => (file === path.basename(place) ? name : undefined) };
+function placeOf(fileOrFolder: string, name: string): Place {
+  if (statSync(fileOrFolder, { throwIfNoEntry: false })?.isDirectory())
+    return { folder: fileOrFolder, nameOf: (file) => (isManifest(file) ? name : undefined) };
+  let missing = path.resolve(fileOrFolder);
+  // For a missing file, watches for the first missing folder of its path.
+  while (!existsSync(path.dirname(missing))) missing = path.dirname(missing);
+  return { folder: path.dirname(missing), nameOf: (file) => (file === path.basename(missing) ? name : undefined) };
 }
 
-/** A folder that comes may have files of cases in it. */
-function placeOfCases(folder: string): Place {
-  const isMeant = (file: string): boolean =>
-    isCaseFile(file) || statSync(path.join(folder, file), { throwIfNoEntry: false })?.isDirectory() === true;
-  return { folder, nameOf: (file) => (isMeant(file) ? path.join(folder, file) : undefined) };
+/** Returns the place for files of cases that are added to a folder, and for folders that may contain some. */
+function caseFolderPlace(folder: string): Place {
+  const isFolder = (file: string): boolean =>
+    statSync(path.join(folder, file), { throwIfNoEntry: false })?.isDirectory() === true;
+  return {
+    folder,
+    nameOf: (file) => (isCaseFile(file) || isFolder(file) ? path.join(folder, file) : undefined),
+  };
 }

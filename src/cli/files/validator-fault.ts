@@ -4,7 +4,7 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import { durationMs, text, wholeNumber } from '../options/option-values.ts';
 import type { Fields, YamlFile } from './yaml-file.ts';
 
-/** A fault, as a VirtualService says it. @throws MeshmockError `usage` */
+/** Reads a fault in the form of a VirtualService. @throws MeshmockError `usage` with line and column */
 export function readFault(yaml: YamlFile, node: Node): Fault {
   const fields = yaml.fields(node, ['delay', 'abort'], 'a delay or an abort');
   return {
@@ -28,12 +28,12 @@ function readAbort(yaml: YamlFile, node: Node): Fault['abort'] {
   return { status: { kind: 'http', status }, percent };
 }
 
-/** All, if nothing is said (Istio, `HTTPFaultInjection`). */
+/** Reads a percentage: 100 if none is given (Istio, `HTTPFaultInjection`). */
 function percentOf(yaml: YamlFile, fields: Fields): number {
-  const inner = yaml.optionalNode(fields, 'percentage', (value) =>
-    yaml.optionalScalar(yaml.fields(value, ['value'], 'a value from 0 to 100'), 'value', percentage),
+  const value = yaml.optionalNode(fields, 'percentage', (node) =>
+    yaml.optionalScalar(yaml.fields(node, ['value'], 'a value from 0 to 100'), 'value', percentage),
   );
-  return inner ?? yaml.optionalScalar(fields, 'percent', percentage) ?? 100;
+  return value ?? yaml.optionalScalar(fields, 'percent', percentage) ?? 100;
 }
 
 function percentage(value: string): number {

@@ -12,31 +12,31 @@ import { readHeaders } from './header-fields.ts';
 import { authority } from './validator-request.ts';
 import type { YamlFile } from './yaml-file.ts';
 
-/** Where a route leads to. @throws MeshmockError `usage` */
+/** Reads the destinations of a route. @throws MeshmockError `usage` with line and column */
 export function readDestinations(yaml: YamlFile, node: Node): RouteDestination[] {
   return yaml.list(node, 'destination: { host: users }').map((item) => readDestination(yaml, item));
 }
 
 function readDestination(yaml: YamlFile, node: Node): RouteDestination {
-  const fields = yaml.fields(node, ['destination', 'weight', 'headers'], 'a destination, and perhaps its weight');
+  const fields = yaml.fields(node, ['destination', 'weight', 'headers'], 'a destination with an optional weight');
   const inner = yaml.required(node, fields, 'destination', '{ host: users }');
-  const own = yaml.fields(inner, ['host', 'port', 'subset'], 'a host, and perhaps its port and a subset');
+  const destination = yaml.fields(inner, ['host', 'port', 'subset'], 'a host with an optional port and subset');
   return {
-    host: yaml.parseScalar(yaml.required(inner, own, 'host', 'users'), text),
-    port: yaml.optionalNode(own, 'port', (value) => {
+    host: yaml.parseScalar(yaml.required(inner, destination, 'host', 'users'), text),
+    port: yaml.optionalNode(destination, 'port', (value) => {
       const port = yaml.fields(value, ['number'], 'the number of a port');
       return yaml.parseScalar(yaml.required(value, port, 'number', '80'), portNumber);
     }),
-    subset: yaml.optionalScalar(own, 'subset', text),
+    subset: yaml.optionalScalar(destination, 'subset', text),
     weight: yaml.optionalScalar(fields, 'weight', wholeNumber(0, 100)),
     headers: yaml.optionalNode(fields, 'headers', (value) => readHeaderChanges(yaml, value)),
   };
 }
 
-/** @throws MeshmockError `usage` */
+/** @throws MeshmockError `usage` with line and column */
 export function readRedirect(yaml: YamlFile, node: Node): Redirect {
   const known = ['uri', 'authority', 'scheme', 'port', 'redirectCode'];
-  const fields = yaml.fields(node, known, 'where to, such as "uri: /v2"');
+  const fields = yaml.fields(node, known, 'a redirect, such as "uri: /v2"');
   return {
     uri: yaml.optionalScalar(fields, 'uri', text),
     authority: yaml.optionalScalar(fields, 'authority', authority),
@@ -46,7 +46,7 @@ export function readRedirect(yaml: YamlFile, node: Node): Redirect {
   };
 }
 
-/** @throws MeshmockError `usage` */
+/** @throws MeshmockError `usage` with line and column */
 export function readRewrite(yaml: YamlFile, node: Node): Rewrite {
   const fields = yaml.fields(node, ['uri', 'authority', 'uriRegexRewrite'], 'a rewrite, such as "uri: /v2"');
   return {
@@ -62,7 +62,11 @@ export function readRewrite(yaml: YamlFile, node: Node): Rewrite {
   };
 }
 
-/** What a route, or one of its destinations, does to headers. @throws MeshmockError `usage` */
+/**
+ * Reads the header changes of a route or of a destination.
+ *
+ * @throws MeshmockError `usage` with line and column
+ */
 export function readHeaderChanges(yaml: YamlFile, node: Node): HeaderChanges {
   const fields = yaml.fields(node, ['request', 'response'], 'headers of the request or the response');
   return {
@@ -84,7 +88,7 @@ function readOperations(yaml: YamlFile, node: Node | undefined): HeaderOperation
   };
 }
 
-/** @throws MeshmockError `usage` */
+/** @throws MeshmockError `usage` with line and column */
 export function readDelegate(yaml: YamlFile, node: Node): Delegate {
   const fields = yaml.fields(node, ['name', 'namespace'], 'the name of a VirtualService');
   return {

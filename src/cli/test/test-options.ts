@@ -8,83 +8,95 @@ export const testSchema = {
   entry: {
     parse: parseEntry,
     value: '[NAME=]URL',
-    help: 'a mesh that is running: a meshmock through which its services are called, or the service or gateway NAME itself; grpc://HOST:PORT for gRPC',
+    help: 'a meshmock of a running mesh, or its service or gateway NAME; grpc://HOST:PORT for gRPC',
     repeatable: true,
   },
   istio: {
     isSwitch: true,
-    help: 'a mesh without a cluster, from the manifests of each file: so if no --entry is given',
+    help: 'start a local mesh from the manifests of each file (the default without --entry)',
   },
   manifests: {
     parse: text,
     value: 'FILE|DIR',
-    help: 'what every file is tried on, besides the manifests that it names: for those of istio-config-validator, which name none',
+    help: 'manifests for every file, such as files of istio-config-validator, which name none',
     repeatable: true,
   },
-  only: { parse: text, value: 'TEXT', help: 'only cases with this in their names', repeatable: true },
+  only: { parse: text, value: 'TEXT', help: 'run only cases with this text in their names', repeatable: true },
   before: {
     isSwitch: true,
-    help: 'the mesh of --entry does not have what the files apply: their cases before it are tried, not those with it',
+    help: 'the mesh of --entry lacks the change of the files: run the cases before it',
   },
   contrast: {
     isSwitch: true,
-    help: 'each case of a change has to fail without it, and each one before it with it; and all is as before once it is gone',
+    help: 'also check that cases fail without the change, that `before` cases fail with it, and that reverting restores them',
   },
   failUntested: {
     isSwitch: true,
-    help: 'fail when no case of a file has met a route, subset or rule of its manifests',
+    help: 'fail if no case of a file covers a route, subset or policy rule of its manifests',
   },
-  watch: { isSwitch: true, help: 'run again whenever a file changes' },
-  keep: { isSwitch: true, help: 'leave the mesh up at the end, to call it by hand; Ctrl-C ends it' },
+  watch: { isSwitch: true, help: 'run again when a file changes, until Ctrl-C' },
+  keep: { isSwitch: true, help: 'keep the mesh for calls by hand, until Ctrl-C' },
   http: {
     parse: parseAddress,
     default: 'localhost:0',
     value: 'ADDRESS',
-    help: "where the mesh's services begin to listen on this machine; port 0 is any free one",
+    help: 'first address for services of the mesh on this machine; port 0 takes free ports',
   },
-  grpc: { parse: parseAddress, default: 'localhost:0', value: 'ADDRESS', help: 'the same for gRPC' },
+  grpc: { parse: parseAddress, default: 'localhost:0', value: 'ADDRESS', help: 'first address for gRPC' },
   timeout: {
     parse: durationMs,
     default: '10s',
     value: 'DURATION',
-    help: 'longest time to wait for one answer, where a case says nothing',
+    help: 'timeout of one request, if the case sets none',
   },
   retryUntil: {
     parse: durationMs,
     value: 'DURATION',
-    help: 'try each case again until it holds, for so long, where it says nothing; not at all if not given',
+    help: 'repeat a case that fails for up to this time, if the case sets none',
   },
-  json: { isSwitch: true, help: 'print JSON: each case with its expectations and its first answer that failed' },
-  junit: { parse: text, value: 'FILE', help: 'write the cases as JUnit XML too' },
+  json: { isSwitch: true, help: 'print JSON: each case with its expectations and its first failed answer' },
+  junit: { parse: text, value: 'FILE', help: 'also write the results as JUnit XML' },
 } as const;
 
 export interface TestSettings extends Values<typeof testSchema> {
-  /** Files of cases, and folders that have some. */
+  /** Files of cases, and folders that contain them. */
   readonly names: readonly string[];
 }
 
-/** @throws MeshmockError `usage` */
+/**
+ * Parses the arguments of `meshmock test`.
+ *
+ * @throws MeshmockError `usage`
+ * @example
+ * readTestSettings(['test.yaml', '--only', 'jason']).only; // ['jason']
+ */
 export function readTestSettings(args: readonly string[]): TestSettings {
   const { values, positionals } = parseOptions(testSchema, args, {});
-  if (positionals.length === 0) throw new MeshmockError('usage', 'expected files of cases, or folders with them');
-  if (values.entry.length > 0) {
-    if (values.istio)
-      throw new MeshmockError('usage', '--entry is a mesh that is running, --istio makes one: give one of them');
-    if (values.contrast)
-      throw new MeshmockError('usage', '--contrast changes the mesh, and one that is running is not ours to change');
-    if (values.manifests.length > 0)
-      throw new MeshmockError('usage', '--manifests is for a mesh that is made for the cases');
-    if (values.failUntested)
-      throw new MeshmockError('usage', '--fail-untested asks the proxies of a mesh that is made for the cases');
-    if (values.keep) throw new MeshmockError('usage', '--keep is for a mesh that is made for the cases');
-  } else if (values.before)
-    throw new MeshmockError(
-      'usage',
-      '--before is for a mesh that is running (--entry): one of our own is tried both ways',
-    );
-  if (values.failUntested && values.only.length > 0)
-    throw new MeshmockError('usage', '--fail-untested is about all cases, and --only leaves some out');
+  if (positionals.length === 0) throw new MeshmockError('usage', 'expected at least one FILE or DIR with cases');
+  const problem = conflictOf(values);
+  if (problem !== undefined) throw new MeshmockError('usage', problem);
   return { ...values, names: positionals };
+}
+
+/** Returns the first conflict between flags; undefined if they work together. */
+function conflictOf(values: Values<typeof testSchema>): string | undefined {
+  const isLive = values.entry.length > 0;
+  if (isLive && values.istio) return '--entry calls a running mesh and --istio starts one: remove one of them';
+  if (isLive && values.contrast)
+    return '--contrast changes the mesh, and the running mesh of --entry is never changed: remove one of them';
+  const localFlags = {
+    '--manifests': values.manifests.length > 0,
+    '--fail-untested': values.failUntested,
+    '--keep': values.keep,
+  };
+  const localFlag = Object.entries(localFlags).find(([, isGiven]) => isGiven)?.[0];
+  if (isLive && localFlag !== undefined)
+    return `${localFlag} needs a local mesh, and --entry calls a running one: remove one of them`;
+  if (!isLive && values.before)
+    return '--before needs a running mesh (--entry): a local mesh runs the cases before and with the change';
+  if (values.failUntested && values.only.length > 0)
+    return '--fail-untested needs all cases, and --only leaves some out: remove one of them';
+  return undefined;
 }
 
 function parseEntry(value: string): LiveEntry {

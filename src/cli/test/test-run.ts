@@ -1,9 +1,10 @@
-import { runRouteCase, type Unseen } from '../../cases/asserted-routes/run-route-case.ts';
+import { runRouteCase } from '../../cases/asserted-routes/run-route-case.ts';
 import type { Case, CaseFile } from '../../cases/case.ts';
-import type { Coverage } from '../../cases/finding.ts';
+import type { Coverage } from '../../cases/coverage-result.ts';
 import type { MeshUnderTest, Phase } from '../../cases/mesh-under-test.ts';
-import { type PhaseRun, phaseRunsOf } from '../../cases/phases.ts';
-import { type CaseRun, runCase } from '../../cases/run-case.ts';
+import { type CaseInPhase, type PhaseRun, phaseRunsOf } from '../../cases/phases.ts';
+import { type CaseRun, type RunContext, runCase } from '../../cases/run-case.ts';
+import type { ErrorCode } from '../../error/error-code.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { Progress } from '../output/progress.ts';
 import { programVersion } from '../process/program-version.ts';
@@ -11,14 +12,17 @@ import { type CaseResult, type FileResult, type Outcome, refusedTitle } from './
 import type { TestSettings } from './test-options.ts';
 import type { TestReport } from './test-report.ts';
 
-/** A result that becomes. */
-type Draft = { -readonly [Field in keyof FileResult]: FileResult[Field] };
+/** Result of a file while its cases run. */
+type FileDraft = { -readonly [Field in keyof FileResult]: FileResult[Field] };
 
 const stopped: Outcome = { kind: 'not_run', reason: 'stopped' };
 
-/** Tries the cases of files on a mesh, one after the other. */
+/** Errors that end the run, because they would be the same for every file. */
+const fatalCodes: readonly ErrorCode[] = ['machine', 'conflict'];
+
+/** Runs the cases of files on a mesh, one after the other. */
 export class TestRun {
-  private readonly drafts: readonly { readonly file: CaseFile; readonly result: Draft }[];
+  private readonly drafts: readonly { readonly file: CaseFile; readonly result: FileDraft }[];
   private readonly settings: TestSettings;
   private readonly mesh: MeshUnderTest;
   private readonly report: TestReport;
@@ -32,49 +36,50 @@ export class TestRun {
     report: TestReport,
     stop: AbortSignal,
   ) {
-    this.drafts = files.map((file) => ({ file, result: untried(file, settings.contrast) }));
+    this.drafts = files.map((file) => ({ file, result: emptyResult(file, settings.contrast) }));
     this.settings = settings;
     this.mesh = mesh;
     this.report = report;
     this.stop = stop;
   }
 
-  /** Of each file at any time: what was not tried yet is not run. */
+  /** Results of all files so far. Cases that have not run yet are `not_run`. */
   get results(): readonly FileResult[] {
     return this.drafts.map(({ result }) => result);
   }
 
   /**
-   * Goes through them, until it is stopped.
+   * Runs all files, or those before `stop` is aborted.
    *
-   * @throws MeshmockError `machine` when this machine cannot have such a mesh
+   * @throws MeshmockError `machine` or `conflict` when this machine cannot run the mesh
    */
   async run(): Promise<void> {
-    for (const { file, result } of this.drafts) if (!this.stop.aborted) await this.file(file, result);
+    for (const { file, result } of this.drafts) if (!this.stop.aborted) await this.runFile(file, result);
   }
 
-  private async file(file: CaseFile, result: Draft): Promise<void> {
+  private async runFile(file: CaseFile, result: FileDraft): Promise<void> {
     this.report.beginFile(file.name);
     let done = 0;
-    for (const step of phaseRunsOf(file, this.settings.contrast)) {
+    for (const phaseRun of phaseRunsOf(file, this.settings.contrast)) {
       if (this.stop.aborted) return;
-      if (step.title !== '') this.report.beginPhase(step.title);
-      // What was refused is part of what comes next, or was to come before it.
-      const wasRefused = result.problem !== undefined;
-      result.problem ??= await this.unlessStopped(() => this.become(file, step.phase));
-      if (result.problem !== undefined && !wasRefused) this.report.addRefusal(result.problem);
+      if (phaseRun.title !== '') this.report.beginPhase(phaseRun.title);
+      // The phases share manifests: after a refusal, the later phases do not run.
+      if (result.problem === undefined) {
+        result.problem = await this.unlessStopped(() => this.apply(file, phaseRun.phase));
+        if (result.problem !== undefined) this.report.addRefusal(result.problem);
+      }
       const results: CaseResult[] = [];
-      for await (const one of this.step(step, result.problem === undefined)) {
+      for await (const one of this.runPhase(phaseRun, result.problem === undefined)) {
         results.push(one);
         result.cases = result.cases.with(done++, one);
       }
-      if (step.phase === 'after' && this.isWhole(results))
+      if (phaseRun.phase === 'after' && this.isCoverageComplete(results))
         result.coverage = await this.unlessStopped(() => this.coverage());
     }
     if (result.coverage !== undefined) this.report.addCoverage(result.coverage);
   }
 
-  /** What fails once it was stopped, fails for that. */
+  /** Runs an action. Returns undefined when the run is stopped before it or during it, whether it fails or not. */
   private async unlessStopped<T>(action: () => Promise<T>): Promise<T | undefined> {
     if (this.stop.aborted) return undefined;
     try {
@@ -85,87 +90,85 @@ export class TestRun {
     }
   }
 
-  /** What was seen of the cases counts, whether more can be told or not. */
+  /** Returns the coverage of the manifests. A failure is only a note, because the results of the cases are valid. */
   private async coverage(): Promise<Coverage | undefined> {
     try {
       return await this.mesh.coverage(this.stop);
     } catch (error) {
       if (!(error instanceof MeshmockError) || this.stop.aborted) throw error;
-      this.report.addNotes([`what no case has met cannot be told: ${error.message}`]);
+      this.report.addNotes([`cannot determine which parts are untested: ${error.message}`]);
       return undefined;
     }
   }
 
-  /** Whether what no case has met, none of the file would. */
-  private isWhole(results: readonly CaseResult[]): boolean {
-    const isRun = ({ outcome: { kind } }: CaseResult): boolean => kind !== 'refused' && kind !== 'not_run';
-    return this.settings.only.length === 0 && results.every(isRun);
+  /** Reports whether all cases ran, so that an uncovered part is really untested. */
+  private isCoverageComplete(results: readonly CaseResult[]): boolean {
+    const hasRun = ({ outcome: { kind } }: CaseResult): boolean => kind !== 'refused' && kind !== 'not_run';
+    return this.settings.only.length === 0 && results.every(hasRun);
   }
 
-  private async *step({ phase, title, cases }: PhaseRun, isThere: boolean): AsyncGenerator<CaseResult> {
+  private async *runPhase({ phase, title, cases }: PhaseRun, isApplied: boolean): AsyncGenerator<CaseResult> {
     for (const { testCase, mustPass } of cases) {
       const startedAt = performance.now();
-      const outcome: Outcome = isThere
-        ? ((await this.unlessStopped(() => this.try(testCase, phase, mustPass))) ?? stopped)
+      const outcome: Outcome = isApplied
+        ? ((await this.unlessStopped(() => this.outcomeOf({ testCase, mustPass }, phase))) ?? stopped)
         : { kind: 'not_run', reason: refusedTitle };
-      const result = { testCase, phaseTitle: title, mustPass, outcome, durationMs: performance.now() - startedAt };
+      const durationMs = performance.now() - startedAt;
+      const result = { testCase, phaseTitle: title, mustPass, outcome, durationMs };
       if (outcome !== stopped) this.report.add(result);
       yield result;
     }
   }
 
-  /** @returns what was refused, if anything was */
-  private async become(file: CaseFile, phase: Phase): Promise<string | undefined> {
-    const progress = new Progress(process.stderr, () => 'meshmock: bringing up its manifests');
+  /** Applies the manifests of a phase. Returns the reason if the mesh refuses them. */
+  private async apply(file: CaseFile, phase: Phase): Promise<string | undefined> {
+    const progress = new Progress(process.stderr, () => 'meshmock: applying the manifests');
     try {
-      const notes = await this.mesh.applyPhase(file, phase, this.stop);
-      this.report.addNotes(notes);
+      this.report.addNotes(await this.mesh.applyPhase(file, phase, this.stop));
       return undefined;
     } catch (error) {
-      // What this machine lacks, it lacks for every file.
-      if (!(error instanceof MeshmockError) || error.code === 'machine' || this.stop.aborted) throw error;
+      if (!(error instanceof MeshmockError) || fatalCodes.includes(error.code) || this.stop.aborted) throw error;
       return error.message;
     } finally {
       progress.stop();
     }
   }
 
-  private async try(testCase: Case, phase: Phase, mustPass: boolean): Promise<Outcome> {
-    const reason = this.mesh.skipReason(testCase, phase);
-    if (reason !== undefined) return { kind: 'skipped', reason };
+  private async outcomeOf({ testCase, mustPass }: CaseInPhase, phase: Phase): Promise<Outcome> {
+    const skipReason = this.mesh.skipReason(testCase, phase);
+    if (skipReason !== undefined) return { kind: 'skipped', reason: skipReason };
     let answers = 0;
-    // How many a share takes, its case does not say.
-    const ofAll = testCase.asserted === undefined ? ` of ${testCase.repeat}` : '';
-    const progress = new Progress(process.stderr, () => `meshmock: ${testCase.name}: ${answers}${ofAll} answers`);
-    // What has to fail must not be waited for.
-    const once = mustPass ? testCase : { ...testCase, retryUntilMs: 0 };
+    // A case that asserts a route chooses the number of its requests itself.
+    const total = testCase.kind === 'route' ? '' : ` of ${testCase.repeat}`;
+    const progress = new Progress(process.stderr, () => `meshmock: ${testCase.name}: ${answers}${total} answers`);
+    const context = { userAgent: this.userAgent, onAnswer: () => answers++, stop: this.stop };
     try {
-      const run = await this.send(once, () => answers++);
-      if (!('holds' in run)) return { kind: 'skipped', reason: run.unseen.join('; ') };
-      const { round, way, holds, unseen = [] } = run;
-      if (holds === mustPass) return { kind: 'passed', round, unseen };
-      if (!round.isAnswered && mustPass) return { kind: 'unreachable', round, way };
-      return { kind: 'failed', round, way };
+      // A case that must fail is not retried until it passes.
+      const run = await this.runOne(mustPass ? testCase : { ...testCase, retryUntilMs: 0 }, context);
+      if (run.kind === 'not_seen') return { kind: 'skipped', reason: run.reasons.join('; ') };
+      const { batch, route, passes, notSeen } = run;
+      if (passes === mustPass) return { kind: 'passed', batch, notSeen };
+      if (!batch.isAnswered && mustPass) return { kind: 'unreachable', batch, route };
+      return { kind: 'failed', batch, route };
     } catch (error) {
       if (!(error instanceof MeshmockError) || this.stop.aborted) throw error;
-      // The change may bring whom it begins with, or makes sick; a misspelt name is refused where the case has to hold.
-      if (!mustPass && error.code === 'usage') return { kind: 'passed', unseen: [] };
+      // The change may add the service of the case. A misspelled name is refused in the phase where the case must pass.
+      if (!mustPass && error.code === 'usage') return { kind: 'passed', batch: undefined, notSeen: [] };
       return { kind: 'refused', problem: error.message };
     } finally {
       progress.stop();
     }
   }
 
-  private async send(testCase: Case, onAnswer: () => void): Promise<CaseRun | Unseen> {
-    const { mesh, userAgent, stop } = this;
-    if (testCase.asserted === undefined) return runCase(testCase, mesh, userAgent, onAnswer, stop);
-    if (mesh.routeObserver === undefined) throw new MeshmockError('internal', 'the routes of this mesh cannot be seen');
-    const { asserted } = testCase;
-    return runRouteCase({ ...testCase, asserted }, mesh.routeObserver, userAgent, onAnswer, stop);
+  private async runOne(testCase: Case, context: RunContext): Promise<CaseRun> {
+    if (testCase.kind === 'expectations') return runCase(testCase, this.mesh, context);
+    const { routeObserver } = this.mesh;
+    if (routeObserver === undefined) throw new MeshmockError('internal', 'this mesh does not show its routes');
+    return runRouteCase(testCase, routeObserver, context);
   }
 }
 
-function untried(file: CaseFile, contrast: boolean): Draft {
+function emptyResult(file: CaseFile, contrast: boolean): FileDraft {
   const cases = phaseRunsOf(file, contrast).flatMap(({ title, cases }) =>
     cases.map((one) => ({ ...one, phaseTitle: title, outcome: stopped, durationMs: 0 })),
   );

@@ -20,15 +20,19 @@ import { readTestSettings, type TestSettings, testSchema } from './test-options.
 import { TestReport } from './test-report.ts';
 import { TestRun } from './test-run.ts';
 
-export const testHelp = `meshmock test FILE|DIR…: tests of a mesh's configuration
+export const testHelp = `meshmock test FILE|DIR…: tests the configuration of a mesh
 
-A file has cases in YAML: what is called, and what is expected; or it is one of istio-config-validator. Without --entry
-its manifests are brought up on this machine, with a real istiod and sidecars and a mock in the place of every image.
+A file has cases in YAML, each with a call and expectations. Files of
+istio-config-validator work too. Without --entry, a local mesh starts from the
+manifests of the file: a real istiod, real sidecars, and a mock for each image.
 
 ${helpOf(testSchema)}
 
-Exit code: 0; 1 when a case fails, or it is stopped; 2 when a file or the command is wrong, this machine cannot have such a
-mesh, or no case could be tried; 3 when nobody answers.`;
+Exit code:
+  0  every case passes
+  1  a case fails, the mesh refuses manifests, or the run is stopped
+  2  a file, the command or this machine is wrong, or no case runs
+  3  nothing answers the calls`;
 
 const command = 'meshmock test';
 
@@ -40,14 +44,16 @@ const exitCodes = {
 } as const;
 
 /**
- * Runs the cases of files, prints what came of them, and sets the exit code.
+ * Runs the cases of files, prints their results, and sets the exit code.
  *
- * @throws MeshmockError `usage`
+ * @throws MeshmockError `usage` when a file or the command is wrong, `machine` when this machine cannot run a local mesh
+ * @example
+ * await test(['test.yaml', '--contrast']);
  */
 export async function test(args: readonly string[]): Promise<void> {
   const settings = readTestSettings(args);
   if (settings.junit !== undefined) beginJunit(settings.junit, command);
-  // Before a mesh is brought up: what is wrong in a file must not cost anybody that time.
+  // Errors in files are reported before a mesh starts, because the start takes seconds.
   const files = readCaseFiles(settings);
   if (settings.entry.length === 0) checkMachine();
   const stop = new AbortController();
@@ -55,16 +61,16 @@ export async function test(args: readonly string[]): Promise<void> {
   endWithNpx();
   await using mesh = meshOf(settings);
   try {
-    if (settings.watch) return await runAgainAndAgain(settings, files, mesh, stop.signal);
+    if (settings.watch) return await runOnChanges(settings, files, mesh, stop.signal);
     await runFiles(settings, files, mesh, stop.signal);
-    if (settings.keep && isUp(mesh)) await untilStopped(stop.signal);
+    if (settings.keep && isStarted(mesh)) await waitForStop(stop.signal);
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     process.exitCode ??= exitCodes.failed;
   }
 }
 
-function isUp(mesh: MeshUnderTest): boolean {
+function isStarted(mesh: MeshUnderTest): boolean {
   return mesh instanceof LocalTestMesh && mesh.ports.length > 0;
 }
 
@@ -72,60 +78,66 @@ function meshOf({ entry, before, http, grpc }: TestSettings): MeshUnderTest {
   if (entry.length > 0) return new LiveTestMesh(entry, before ? 'before' : 'after');
   return new LocalTestMesh({
     read: readManifestsOfCases,
-    ...{ http, grpc },
+    http,
+    grpc,
     serveArguments: ['--log-level=warn'],
-    onProgramExit: (lost, logs) => process.stderr.write(`meshmock: ${lost} has ended; see ${logs}\n`),
+    onProgramExit: (name, logs) =>
+      process.stderr.write(`meshmock: ${name} ended unexpectedly: see its log in ${logs}\n`),
   });
 }
 
-/** @param first what is run before anything changes */
-async function runAgainAndAgain(
+/**
+ * Runs all files, and after each change the files that depend on it.
+ *
+ * @throws when `stop` is aborted
+ */
+async function runOnChanges(
   settings: TestSettings,
-  first: readonly CaseFile[],
+  files: readonly CaseFile[],
   mesh: MeshUnderTest,
   stop: AbortSignal,
 ): Promise<void> {
-  let all = first;
-  let touched = first;
+  let all = files;
+  let affected = files;
   const changed = new Set<string>();
   using changes = new FileWatcher();
   for (;;) {
-    // Before the cases run: what is written meanwhile is not to be missed.
+    // Before the cases run, so that changes during the run are seen.
     changes.watch(all.flatMap(filesReadFor), caseFolders(settings.names));
-    if (touched.length > 0) await runFiles(settings, touched, mesh, stop);
-    sayNow('waits for changes; Ctrl-C ends it');
-    const { names, files } = await changes.next(stop);
-    sayNow(`changed: ${files.map(shownFile).join(', ')}`);
+    if (affected.length > 0) await runFiles(settings, affected, mesh, stop);
+    logNow('waiting for changes until Ctrl-C');
+    const { names, files: changedFiles } = await changes.next(stop);
+    logNow(`changed: ${changedFiles.map(fileTitle).join(', ')}`);
     for (const name of names) changed.add(name);
     try {
       const known = new Set(all.map(({ name }) => name));
-      // What was edited may be a file of cases itself, and others may have come and gone.
+      // The change may be in a file of cases, or may have added or deleted one.
       all = readCaseFiles(settings);
-      touched = all.filter((file) => !known.has(file.name) || filesReadFor(file).some((name) => changed.has(name)));
+      affected = all.filter((file) => !known.has(file.name) || filesReadFor(file).some((name) => changed.has(name)));
       changed.clear();
       process.stdout.write('\n');
     } catch (error) {
       if (!(error instanceof MeshmockError)) throw error;
       process.stderr.write(`${errorText(error)}\n`);
-      touched = [];
+      affected = [];
     }
   }
 }
 
-/** Not on standard output, which may be JSON. */
-function sayNow(what: string): void {
-  process.stderr.write(`meshmock: ${new Date().toTimeString().slice(0, 8)} ${what}\n`);
+/** Writes a line with the time to standard error. Standard output may be JSON. */
+function logNow(text: string): void {
+  process.stderr.write(`meshmock: ${new Date().toTimeString().slice(0, 8)} ${text}\n`);
 }
 
-function shownFile(file: string): string {
+function fileTitle(file: string): string {
   const fromHere = path.relative('', file);
-  const shown = fromHere.startsWith('..') ? file : fromHere;
-  return existsSync(file) ? shown : `${shown} (gone)`;
+  const title = fromHere.startsWith('..') ? file : fromHere;
+  return existsSync(file) ? title : `${title} (deleted)`;
 }
 
-function untilStopped(stop: AbortSignal): Promise<void> {
+function waitForStop(stop: AbortSignal): Promise<void> {
   process.stderr.write(
-    `meshmock: the mesh stays up until Ctrl-C; \`meshmock istio status --mesh ${localMeshName}\` says how it is called\n`,
+    `meshmock: the mesh runs until Ctrl-C; \`meshmock istio status --mesh ${localMeshName}\` shows its addresses\n`,
   );
   const { promise, resolve } = Promise.withResolvers<void>();
   stop.addEventListener('abort', () => resolve(), { once: true });
@@ -145,29 +157,33 @@ async function runFiles(
     failUntested: settings.failUntested,
   });
   const run = new TestRun(files, settings, mesh, report, stop);
-  let ended: string | undefined;
+  let endReason: string | undefined;
   try {
     await run.run();
-    if (stop.aborted) ended = 'it was stopped';
+    if (stop.aborted) endReason = 'it was stopped';
   } catch (error) {
-    ended = (error as Error).message;
+    endReason = (error as Error).message;
     throw error;
   } finally {
-    // However it ends: what was seen till then is not lost.
+    // Results so far are reported even after an error.
     const { results } = run;
-    report.end(results, performance.now() - startedAt, ended === undefined);
+    report.end(results, performance.now() - startedAt, endReason === undefined);
     if (settings.json) process.stdout.write(`${JSON.stringify(jsonReport(results), undefined, 2)}\n`);
-    if (settings.junit !== undefined) writeFileSync(settings.junit, junitOf(results, settings, ended));
+    if (settings.junit !== undefined) writeFileSync(settings.junit, junitOf(results, settings, endReason));
   }
   const verdict = stop.aborted ? 'failed' : verdictOf(run.results, settings);
-  if (verdict === 'untried') process.stderr.write(`meshmock: no case was tried: ${skippedFor(run.results)}\n`);
+  if (verdict === 'untried') process.stderr.write(`meshmock: no case was tried: ${skipSummary(run.results)}\n`);
   process.exitCode = exitCodes[verdict];
 }
 
-/** @param ended why it has before its end, if so */
-function junitOf(results: readonly FileResult[], { failUntested }: TestSettings, ended: string | undefined): string {
+/** @param endReason why the run ended early; undefined if it did not */
+function junitOf(
+  results: readonly FileResult[],
+  { failUntested }: TestSettings,
+  endReason: string | undefined,
+): string {
   const suites = results.map((one) => junitSuite(one, failUntested));
-  return junitXml(ended === undefined ? suites : [...suites, endedSuite(command, ended)]);
+  return junitXml(endReason === undefined ? suites : [...suites, endedSuite(command, endReason)]);
 }
 
 function verdictOf(results: readonly FileResult[], { failUntested }: TestSettings): keyof typeof exitCodes {
@@ -179,10 +195,10 @@ function verdictOf(results: readonly FileResult[], { failUntested }: TestSetting
   return kinds.includes('passed') ? 'passed' : 'untried';
 }
 
-function skippedFor(results: readonly FileResult[]): string {
+function skipSummary(results: readonly FileResult[]): string {
   const outcomes = results.flatMap(({ cases }) => cases.map(({ outcome }) => outcome));
   const reasons = new Set(outcomes.flatMap((outcome) => (outcome.kind === 'skipped' ? [outcome.reason] : [])));
-  const [first = 'there is none', ...others] = [...reasons].map(printable);
+  const [first = 'the files have no cases', ...others] = [...reasons].map(printable);
   return others.length === 0
     ? first
     : `${first} (and ${others.length} other ${others.length === 1 ? 'reason' : 'reasons'})`;

@@ -1,23 +1,25 @@
-# meshmock as an image: Node, the compiled program and what it needs to run. No shell, no root, nothing to write.
+# The image of meshmock: Node.js, the compiled program and its dependencies.
+# The program needs no shell and no root, and it writes no files.
 #
 #   docker build -t meshmock .
 #   docker buildx build --platform linux/amd64,linux/arm64 -t NAME:TAG --push .
 #
-# Any base with `node` (24 or later) on its PATH will do. To build the same again, pin both by digest, which
-# `docker buildx imagetools inspect node:26-slim` prints: --build-arg BASE=node:26-slim@sha256:… (BUILD_BASE alike).
+# Both bases can be any image with `node` 24 or later on its PATH. For a reproducible build, pin both by digest:
+#   docker buildx imagetools inspect node:26-slim    # prints the digest
+#   docker build --build-arg BASE=node:26-slim@sha256:… --build-arg BUILD_BASE=node:26-slim@sha256:… -t meshmock .
 ARG BUILD_BASE=node:26-slim
 ARG BASE=node:26-slim
 
-# Once, on the builder's own platform, for all platforms: what the next stage takes from here is JavaScript alone.
+# Runs once, on the builder's platform, for all platforms: the next stage copies only JavaScript from here.
 FROM --platform=$BUILDPLATFORM ${BUILD_BASE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# Behind a registry of one's own: docker build --secret id=npmrc,src=$HOME/.npmrc
+# With a private registry: docker build --secret id=npmrc,src=$HOME/.npmrc
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY proto proto
 COPY src src
-# Half of node_modules is for people, compilers and debuggers; licences stay.
+# Deletes the half of node_modules that only people, compilers and debuggers read. Licences stay.
 RUN npm run build \
   && npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
   && find dist node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.[cm]ts' -o -name '*.md' -o -name '*.tsbuildinfo' \) -delete \

@@ -3,11 +3,11 @@ import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, suite, test } from 'node:test';
 import { parseCaseFile } from '../../src/cli/files/case-file.ts';
-import { root } from '../repo/readme.ts';
+import { root } from '../repo/pages.ts';
+import { maskedMesh, maskedVersion } from './docs.ts';
 import { LabBed, labs, pageOf } from './labs.ts';
-import { maskedMesh, maskedVersion } from './readme.ts';
 
-suite('the pages of the labs show what they print (npm run readme:labs writes it)', () => {
+suite('the pages of the labs show what they print (npm run docs:labs writes it)', () => {
   const bed = new LabBed();
   after(() => bed[Symbol.asyncDispose]());
 

@@ -5,7 +5,8 @@ import type { Phase } from '../../src/cases/mesh-under-test.ts';
 import { LocalTestMesh } from '../../src/cases/meshes/local-test-mesh.ts';
 import { parseCaseFile } from '../../src/cli/files/case-file.ts';
 import { readManifestSources } from '../../src/cli/files/manifest-sources.ts';
-import { type BlockKind, type Example, examplesOf, root, runWith } from '../repo/readme.ts';
+import { runWith } from '../repo/examples.ts';
+import { type BlockKind, type Example, examplesOf, root } from '../repo/pages.ts';
 
 /** Those that can be run here. */
 export const labs = globSync('istio/labs/*/test.yaml', { cwd: root })

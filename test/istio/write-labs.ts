@@ -1,7 +1,7 @@
-/** `npm run readme:labs [-- NAME…]`: runs what the labs' pages show, and writes in what it printed. */
+/** `npm run docs:labs [-- NAME…]`: runs the commands of the labs' pages, and writes their outputs into the pages. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { withOutputs } from '../repo/readme.ts';
+import { withOutputs } from '../repo/pages.ts';
 import { LabBed, labs, pageOf } from './labs.ts';
 
 const names = process.argv.slice(2);

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# install.sh TOOL…: gets the real programs that only tests need, and prints the folder of each as NAME=PATH.
-# The others, and where all of them are kept: src/istio/tools.
-# Tools: kubectl, helm, kubeconform, actionlint, istioctl, istiochart (istiod's Helm chart), compose (the schema of its
-# files); and for a Kubernetes of one node kube (its programs and those of its control plane, as one), coredns (with what
-# a pod's first container runs), etcd, containerd (with runc and CNI's plugins).
+# install.sh TOOL…: installs programs that only tests need, and prints the folder of each as NAME=PATH.
+# src/istio/tools/install.sh installs the others. Both keep them in the same cache.
+# Tools: kubectl, helm, kubeconform, actionlint, istioctl, istiochart (the Helm chart of istiod), compose (the schema of
+# compose files). For a Kubernetes of one node: kube (node and control plane in one program), coredns (with the pause
+# program of pods), etcd, containerd (with runc and the CNI plugins).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../../src/istio/tools/cache.sh"
@@ -28,7 +28,7 @@ build_coredns() (
   go_build "$1/pause" ./pause -ldflags '-s -w'
 )
 
-# What Debian's packages hold, unpacked into a folder: nothing is installed, and no service is started.
+# Unpacks Debian packages into a folder. It installs no package and starts no service.
 unpack_debian() (
   cd "$1"
   shift

@@ -1,4 +1,4 @@
-{{/* The pods of one version: kubernetes/mock-service-pod.yaml says why things are as they are. */}}
+{{/* The pods of one version. The comments of kubernetes/mock-service-pod.yaml explain the settings. */}}
 {{- define "meshmock.deployment" }}
 {{- $values := .root.Values }}
 {{- $version := .version }}

@@ -2,14 +2,14 @@
 {{ printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) | quote }}
 {{- end }}
 
-{{/* The labels of a service's objects. Istio and Kiali look for the long and the short name in opposite orders. */}}
+{{/* The labels of a service's objects. Istio prefers the long names, Kiali the short ones. */}}
 {{- define "meshmock.labels" -}}
 app: {{ .name | quote }}
 app.kubernetes.io/name: {{ .name | quote }}
 app.kubernetes.io/part-of: meshmock
 {{- end }}
 
-{{/* The versions of a service, each with what its service says besides. */}}
+{{/* The versions of a service, each completed with the settings of the service. */}}
 {{- define "meshmock.versions" -}}
 {{- $service := . -}}
 {{- if and $service.versions $service.version -}}
@@ -32,7 +32,7 @@ app.kubernetes.io/part-of: meshmock
 {{- toYaml $all -}}
 {{- end }}
 
-{{/* The ports of a service for one protocol besides the usual one: those of all, and those that an upstream names. */}}
+{{/* The additional ports of a service for one protocol: those of all services, and those that upstreams name. */}}
 {{- define "meshmock.ports" -}}
 {{- $ports := list -}}
 {{- range index .values (printf "%sPorts" .protocol) -}}
@@ -63,12 +63,12 @@ app.kubernetes.io/part-of: meshmock
 {{- end -}}
 {{- end }}
 
-{{/* Kubernetes reads $(NAME) in values as a variable, and $$ as a dollar. */}}
+{{/* Escapes a value: Kubernetes reads $(NAME) as a variable and $$ as a dollar. */}}
 {{- define "meshmock.literal" -}}
 {{ . | replace "$" "$$" | quote }}
 {{- end }}
 
-{{/* What Pod Security "restricted" asks of a pod, and of its container. */}}
+{{/* The settings that Pod Security "restricted" requires of a pod and of its container. */}}
 {{- define "meshmock.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 65532

@@ -64,10 +64,7 @@ export class TestRun {
       if (this.stop.aborted) return;
       if (phaseRun.title !== '') this.report.beginPhase(phaseRun.title);
       // The phases share manifests: after a refusal, the later phases do not run.
-      if (result.problem === undefined) {
-        result.problem = await this.unlessStopped(() => this.apply(file, phaseRun.phase));
-        if (result.problem !== undefined) this.report.addRefusal(result.problem);
-      }
+      result.problem ??= await this.unlessStopped(() => this.apply(file, phaseRun.phase));
       const results: CaseResult[] = [];
       for await (const one of this.runPhase(phaseRun, result.problem === undefined)) {
         results.push(one);
@@ -120,7 +117,7 @@ export class TestRun {
     }
   }
 
-  /** Applies the manifests of a phase. Returns the reason if the mesh refuses them. */
+  /** Applies the manifests of a phase. Reports and returns the reason if the mesh refuses them. */
   private async apply(file: CaseFile, phase: Phase): Promise<string | undefined> {
     const progress = new Progress(process.stderr, () => 'meshmock: applying the manifests');
     try {
@@ -128,6 +125,7 @@ export class TestRun {
       return undefined;
     } catch (error) {
       if (!(error instanceof MeshmockError) || fatalCodes.includes(error.code) || this.stop.aborted) throw error;
+      this.report.addRefusal(error.message);
       return error.message;
     } finally {
       progress.stop();

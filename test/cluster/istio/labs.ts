@@ -8,7 +8,7 @@ import type { Case } from '../../../src/cases/case.ts';
 import type { Phase } from '../../../src/cases/mesh-under-test.ts';
 import { parseCaseFile } from '../../../src/cli/files/case-file.ts';
 import { cleanEnv } from '../../program.ts';
-import { root } from '../../repo/readme.ts';
+import { root } from '../../repo/pages.ts';
 import type { MockCluster } from '../mock-cluster.ts';
 import { commandsOf, type } from './pages.ts';
 

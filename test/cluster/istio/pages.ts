@@ -1,7 +1,7 @@
 /** What pages of istio/ have people type. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { root } from '../../repo/readme.ts';
+import { root } from '../../repo/pages.ts';
 import type { Cluster } from '../cluster.ts';
 
 /**

@@ -4,7 +4,7 @@ import { globSync } from 'node:fs';
 import { it } from 'node:test';
 import type { Reply } from '../../../src/reply/reply.ts';
 import { runProgram } from '../../program.ts';
-import { root } from '../../repo/readme.ts';
+import { root } from '../../repo/pages.ts';
 import { eventually, type MockCluster } from '../mock-cluster.ts';
 
 /** The Services of the gateways, and who they are. */

@@ -1,0 +1,40 @@
+/** Runs the commands that the docs show of a local mesh: in the demo, page by page. */
+import { masked, type PageRun, runPages, runWith } from '../repo/examples.ts';
+import type { BlockKind, Page } from '../repo/pages.ts';
+import { demoWorkloads, startTestMesh } from './local-mesh.ts';
+
+export const blockKind: BlockKind = 'console istio';
+
+/** Runs the examples of pages. Each page must leave the mesh as it found it. */
+export async function runIstioPages(pages: readonly Page[]): Promise<PageRun[]> {
+  await using mesh = await startTestMesh([demoWorkloads, 'istio/demo/ingress.yaml']);
+  const places = [
+    ['localhost:8080', mesh.http('gateway')],
+    ['localhost:8085', mesh.gateway(80)],
+    ['http://localhost:16686', mesh.jaeger],
+    ['npx meshmock istio', `"${process.execPath}" dist/cli/main.js istio`],
+  ] as const;
+  return await runPages(pages, blockKind, async (command) => {
+    const inThisMesh = command.replace(/istio (apply|delete)/, `istio $1 --mesh ${mesh.mesh.name}`);
+    return withoutProgress((await runWith(inThisMesh, places)).output);
+  });
+}
+
+/** Removes lines of progress, which a terminal erases. */
+function withoutProgress(output: string): string {
+  return output.replaceAll(/^meshmock: .*, \d+ s\n/gm, '');
+}
+
+/** Masks what differs from mesh to mesh: also the times of proxies, and ids. */
+export function maskedMesh(output: string): string {
+  return masked(output)
+    .replaceAll(/proxy [\d.]+ ms/g, 'proxy T ms')
+    .replaceAll(/\b\d+\.\d s\b/g, 'T s')
+    .replaceAll(/-[0-9a-f]{9}-[0-9a-f]{5}\b/g, '-POD')
+    .replaceAll(/ +$/gm, '');
+}
+
+/** Masks the version of a service that has two: either of them may answer. */
+export function maskedVersion(output: string, service: string): string {
+  return output.replaceAll(new RegExp(`v\\d \\(${service}-v\\d-POD\\)`, 'g'), `V (${service}-POD)`);
+}

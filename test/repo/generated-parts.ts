@@ -1,0 +1,14 @@
+/** The parts of the docs that follow from the code. */
+import { callSchema } from '../../src/cli/call/call-options.ts';
+import { flagTableOf, tableOf } from '../../src/cli/options/options.ts';
+import { serveSchema } from '../../src/cli/serve/serve-options.ts';
+import { testSchema } from '../../src/cli/test/test-options.ts';
+import { upSchema } from '../../src/cli/up/up-options.ts';
+
+/** Text of each generated part, by the name in its comments. */
+export const generatedParts: Readonly<Record<string, string>> = {
+  options: `${tableOf(serveSchema)}\n`,
+  'up options': `${tableOf(upSchema)}\n`,
+  'call options': `${flagTableOf(callSchema)}\n`,
+  'test options': `${flagTableOf(testSchema)}\n`,
+};

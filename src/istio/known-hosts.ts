@@ -2,23 +2,25 @@ import { isClusterName } from './missing-services.ts';
 import type { KubeObject, Labels, Service } from './objects.ts';
 import { dnsNamesOf } from './routes.ts';
 
-/** A pod, as much as selectors see of it. */
+/** Pod, with the fields that selectors need. */
 export interface LabelledPod {
   readonly namespace: string;
   readonly labels: Labels;
 }
 
-/** What selectors and hosts are held against. */
-export interface Selectable {
+/** Objects of a mesh with which selectors and hosts are compared. */
+export interface AnalysisContext {
   readonly services: readonly Service[];
   readonly pods: readonly LabelledPod[];
   /** ServiceEntries, DestinationRules and Istio's Gateways. */
   readonly config: readonly KubeObject[];
 }
 
-/** Of hosts those that only something in the mesh can have, and nothing has; others may be called all the same. */
-export function unknownHosts(hosts: readonly string[], namespace: string, there: Selectable): string[] {
-  const { services, pods, config } = there;
+/**
+ * Returns the hosts that must be Services of the mesh, but do not exist. Names outside the cluster are not included.
+ */
+export function unknownHosts(hosts: readonly string[], namespace: string, context: AnalysisContext): string[] {
+  const { services, pods, config } = context;
   const namespaces = new Set([
     ...services.map(({ metadata }) => metadata.namespace ?? ''),
     ...pods.map((pod) => pod.namespace),
@@ -30,7 +32,7 @@ export function unknownHosts(hosts: readonly string[], namespace: string, there:
   return hosts.filter((host) => !host.includes('*') && isClusterName(host, namespaces) && !known.has(host));
 }
 
-/** In the words of a message: a name without a namespace is looked for in the object's own. */
-export function noSuchHost(host: string, namespace: string): string {
-  return `no Service or ServiceEntry has the name ${host}${host.includes('.') ? '' : ` in ${namespace}`}`;
+/** Returns the text of a message about an unknown host. A name without a namespace means the object's own namespace. */
+export function unknownHostText(host: string, namespace: string): string {
+  return `no Service or ServiceEntry is named ${host}${host.includes('.') ? '' : ` in ${namespace}`}`;
 }

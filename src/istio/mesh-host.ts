@@ -5,68 +5,66 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { askMesh } from './control-client.ts';
-import type { Entry } from './entries.ts';
+import { type Entry, entryId } from './entries.ts';
 import type { ApplyReport } from './local-mesh.ts';
 import { type FirstPorts, type MachinePort, MachinePorts } from './machine-ports.ts';
 import type { ManifestSource } from './manifest.ts';
 import { MeshFolder } from './mesh-folder.ts';
-import {
-  type Behaviour,
-  entryId,
-  type FromController,
-  type MeshObjects,
-  type PodStats,
-  type PodStatus,
-  type StartMessage,
-  type ToController,
-} from './messages.ts';
+import type { FromController, StartOptions, ToController } from './messages.ts';
+import type { BehaviourChange, MeshObjects, PodStats, PodStatus } from './pod-status.ts';
 import { checkMachine, installMeshTools } from './tools.ts';
 
-export interface MeshOptions extends Omit<StartMessage, 'tools' | 'folder'> {
-  /** Tells meshes on one machine apart. */
+export interface MeshOptions extends Omit<StartOptions, 'tools' | 'folder'> {
+  /** Name of the mesh, unique on this machine. */
   readonly mesh: string;
-  /** From where on this machine's ports lead into the mesh. */
+  /** First ports of this machine that lead into the mesh. */
   readonly ports: FirstPorts;
-  /** Told when a program of the mesh ends that should not. */
+  /** Called when a program of the mesh ends unexpectedly, with its name and the folder of logs. */
   readonly onProgramExit?: (name: string, logs: string) => void;
-  /** Told of ports that come later, for what was applied. */
+  /** Called with ports that are opened after the start, for applied objects. */
   readonly onPorts?: (ports: readonly MachinePort[]) => void;
 }
 
-/** How a mesh is at its start. */
+/** State of a mesh right after its start. */
 export interface StartedMesh {
   readonly report: ApplyReport;
   readonly pods: readonly PodStatus[];
 }
 
-const longestStartMs = 120_000;
+const startTimeoutMs = 120_000;
 
-/** A mesh without a cluster that this process has brought up: it ends with it, however that ends. */
+/**
+ * Local mesh of this process. The mesh runs in a child process with its own namespaces (`controller.ts`). This class is
+ * its host on the machine: it owns the mesh's folder and ports. The mesh ends when this process ends in any way.
+ */
 export class MeshHost implements AsyncDisposable {
   readonly name: string;
-  private readonly place: MeshFolder;
+  private readonly meshFolder: MeshFolder;
   private readonly controller: ChildProcess;
-  private readonly machine: MachinePorts;
+  private readonly machinePorts: MachinePorts;
   private readonly onProgramExit: NonNullable<MeshOptions['onProgramExit']>;
   private readonly onPorts: NonNullable<MeshOptions['onPorts']>;
   private readonly startedMesh = Promise.withResolvers<StartedMesh>();
   private isStarted = false;
   private isStopping = false;
-  /** Listeners that are on their way to the controller. */
-  private readonly handedOver = new Set<Server>();
-  /** Resolves when it has ended; rejects when it did so by itself. */
+  /** Listeners that are being sent to the controller. */
+  private readonly sentListeners = new Set<Server>();
+  /** Resolves when the mesh has ended; rejects if it ended unexpectedly. */
   readonly ended: Promise<void>;
 
-  private constructor({ mesh, ports, onProgramExit = () => {}, onPorts = () => {} }: MeshOptions, place: MeshFolder) {
+  private constructor(
+    { mesh, ports, onProgramExit = () => {}, onPorts = () => {} }: MeshOptions,
+    meshFolder: MeshFolder,
+  ) {
     this.name = mesh;
-    this.place = place;
-    this.machine = new MachinePorts(ports);
+    this.meshFolder = meshFolder;
+    this.machinePorts = new MachinePorts(ports);
     this.onProgramExit = onProgramExit;
     this.onPorts = onPorts;
     this.controller = spawnController();
     this.ended = this.untilEnd(once(this.controller, 'exit'));
     this.ended.catch((error: unknown) => this.startedMesh.reject(error));
-    // One after the other: ports are there before the start is told.
+    // Messages are handled in order, so that all ports exist before the mesh counts as started.
     let handled = Promise.resolve();
     this.controller.on('message', (message: FromController) => {
       handled = handled
@@ -79,102 +77,109 @@ export class MeshHost implements AsyncDisposable {
   }
 
   /**
-   * Brings up a mesh, and waits until each of its sidecars serves.
+   * Starts a mesh and waits until each of its sidecars serves.
    *
-   * @throws MeshmockError `machine` when this machine lacks something or a port is taken, `usage` when a manifest is refused
+   * @throws MeshmockError `machine` if this machine lacks something
+   * @throws MeshmockError `conflict` if the name of the mesh or a port is taken
+   * @throws MeshmockError `usage` if a manifest is not valid
+   * @throws MeshmockError `unavailable` or `timeout` if the mesh does not come up
+   * @example
+   *   const { mesh, started } = await MeshHost.start(options, signal);
+   *   await mesh.apply([{ name: 'policy.yaml', text }], signal);
    */
   static async start(options: MeshOptions, signal: AbortSignal): Promise<{ mesh: MeshHost; started: StartedMesh }> {
     checkMachine();
     const tools = await installMeshTools(signal);
-    const place = await MeshFolder.take(options.mesh);
-    const mesh = new MeshHost(options, place);
+    const meshFolder = await MeshFolder.take(options.mesh);
+    const mesh = new MeshHost(options, meshFolder);
     const { sources, namespace, fill, logRoutes, serveArguments } = options;
-    const start = { tools, folder: place.path, sources, namespace, fill, logRoutes, serveArguments };
-    mesh.tell({ kind: 'start', start });
-    const late = AbortSignal.timeout(longestStartMs);
+    const startOptions = { tools, folder: meshFolder.path, sources, namespace, fill, logRoutes, serveArguments };
+    mesh.send({ kind: 'start', options: startOptions });
+    const timeout = AbortSignal.timeout(startTimeoutMs);
     const onAbort = (): void => mesh.kill();
-    const either = AbortSignal.any([signal, late]);
+    const either = AbortSignal.any([signal, timeout]);
     either.addEventListener('abort', onAbort, { once: true });
     if (either.aborted) mesh.kill();
     try {
       return { mesh, started: await mesh.startedMesh.promise };
     } catch (error) {
       await mesh[Symbol.asyncDispose]();
-      if (!late.aborted) throw error;
-      throw new MeshmockError('usage', `the mesh was not up after ${longestStartMs / 1000} s`);
+      if (!timeout.aborted) throw error;
+      throw new MeshmockError('timeout', `the mesh was not up after ${startTimeoutMs / 1000} s`);
     } finally {
       either.removeEventListener('abort', onAbort);
     }
   }
 
-  /** For its logs; removed at the end. */
+  /** Folder of the mesh, with its logs. It is removed when the mesh ends. */
   get folder(): string {
-    return this.place.path;
+    return this.meshFolder.path;
   }
 
-  /** Where it is called from this machine. */
+  /** Ports of this machine that lead to the current entries. */
   get ports(): readonly MachinePort[] {
-    return this.machine.all;
+    return this.machinePorts.all;
   }
 
   /**
-   * As `kubectl apply`, and back when every sidecar has it in effect.
+   * Applies manifests as `kubectl apply` does, and waits until every sidecar has the change in effect.
    *
-   * @throws MeshmockError `usage` when something is refused; then nothing has changed
+   * @throws MeshmockError if something is refused; then nothing has changed
    */
   async apply(sources: readonly ManifestSource[], signal: AbortSignal): Promise<ApplyReport> {
-    return reportOf(await askMesh(this.name, { command: 'apply', sources }, signal));
+    const { report } = await askMesh(this.name, { kind: 'apply', sources }, signal);
+    return report;
   }
 
   /**
-   * As `kubectl delete --ignore-not-found`, and back when no sidecar has it in effect any more.
+   * Deletes objects as `kubectl delete --ignore-not-found` does, and waits until no sidecar uses them.
    *
-   * @throws MeshmockError `usage`
+   * @throws MeshmockError `usage` if a manifest is not valid
    */
   async delete(sources: readonly ManifestSource[], signal: AbortSignal): Promise<ApplyReport> {
-    return reportOf(await askMesh(this.name, { command: 'delete', sources }, signal));
+    const { report } = await askMesh(this.name, { kind: 'delete', sources }, signal);
+    return report;
   }
 
   /**
-   * Makes the mocks of a service do something with every request; without directives what their manifests say.
+   * Makes the mocks of a service apply directives to every request.
    *
-   * @throws MeshmockError `usage` when there is no such service, or the directives are none
+   * @throws MeshmockError `usage` if the service does not exist or the directives are not valid
    */
-  async setBehaviour(behaviour: Behaviour, signal: AbortSignal): Promise<void> {
-    await askMesh(this.name, { command: 'behave', sources: [], behaviour }, signal);
+  async setBehaviour(change: BehaviourChange, signal: AbortSignal): Promise<void> {
+    await askMesh(this.name, { kind: 'set-behaviour', change }, signal);
   }
 
-  /** What the proxies have counted: of clusters, routes, filters, in Envoy's names for Prometheus. */
+  /** Reads the counters of all proxies: of clusters, routes and filters, with Envoy's names for Prometheus. */
   async stats(signal: AbortSignal): Promise<readonly PodStats[]> {
-    const { stats = [] } = await askMesh(this.name, { command: 'stats', sources: [] }, signal);
+    const { stats } = await askMesh(this.name, { kind: 'stats' }, signal);
     return stats;
   }
 
-  /** Returns the Services and pods of the mesh, with those that it added itself, such as gateways and mocks. */
+  /** Returns the Services and pods of the mesh, with those that it added, such as gateways and mocks. */
   async objects(signal: AbortSignal): Promise<MeshObjects> {
-    const { objects } = await askMesh(this.name, { command: 'objects', sources: [] }, signal);
-    if (objects === undefined) throw new MeshmockError('internal', 'the mesh answered without its objects');
+    const { objects } = await askMesh(this.name, { kind: 'objects' }, signal);
     return objects;
   }
 
-  /** Ends all of it at once, and leaves nothing. */
+  /** Ends the mesh at once, and removes everything that it made. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill();
-    // That it ended by itself before is told by `ended`.
+    // `ended` already reports an unexpected end.
     await this.ended.catch(() => {});
   }
 
   private async onMessage(message: FromController): Promise<void> {
     switch (message.kind) {
       case 'failed':
-        throw new MeshmockError(message.isMachine ? 'machine' : 'usage', message.message);
+        throw new MeshmockError(message.code, message.message);
       case 'entries':
         await this.listenFor(message.entries);
-        return this.tell({ kind: 'listened', turn: message.turn });
+        return this.send({ kind: 'listening', version: message.version });
       case 'started':
         this.isStarted = true;
         return this.startedMesh.resolve({ report: message.report, pods: message.pods });
-      case 'lost':
+      case 'program-ended':
         return this.onProgramExit(message.name, path.join(this.folder, 'logs'));
       case 'down':
         return this.kill();
@@ -182,31 +187,31 @@ export class MeshHost implements AsyncDisposable {
   }
 
   private async listenFor(entries: readonly Entry[]): Promise<void> {
-    const listeners = await this.machine.listenFor(entries, !this.isStarted);
+    const listeners = await this.machinePorts.listenFor(entries, !this.isStarted);
     if (this.isStarted && listeners.size > 0)
       this.onPorts(this.ports.filter(({ entry }) => listeners.has(entryId(entry))));
     for (const port of this.ports) {
       const id = entryId(port.entry);
       const listener = listeners.get(id);
-      if (listener !== undefined) this.tell({ kind: 'listening', id, port }, listener);
+      if (listener !== undefined) this.send({ kind: 'listener', id, port }, listener);
     }
   }
 
-  private tell(message: ToController, handle?: Server): void {
-    // The listener is the controller's from then on: two processes that have it open would both accept.
-    const done = (): void => {
-      if (handle === undefined) return;
-      this.handedOver.delete(handle);
-      handle.close();
+  private send(message: ToController, listener?: Server): void {
+    // The listener must be closed here: otherwise both processes would accept its connections.
+    const onSent = (): void => {
+      if (listener === undefined) return;
+      this.sentListeners.delete(listener);
+      listener.close();
     };
-    if (handle !== undefined) this.handedOver.add(handle);
-    // Of one that has ended the channel may still seem open, and what waits in it is never told to be done.
+    if (listener !== undefined) this.sentListeners.add(listener);
+    // The channel of an ended process may still be open. Callbacks of messages that wait in it never run.
     const { connected, exitCode, signalCode } = this.controller;
-    if (connected && exitCode === null && signalCode === null) this.controller.send(message, handle, done);
-    else done();
+    if (connected && exitCode === null && signalCode === null) this.controller.send(message, listener, onSent);
+    else onSent();
   }
 
-  /** Killing `unshare` kills what it started, the first process of its namespace, and with that all others. */
+  /** Kills `unshare`, which kills its child. That is the first process of its namespace, so all others end with it. */
   private kill(): void {
     this.isStopping = true;
     this.controller.kill('SIGKILL');
@@ -215,21 +220,16 @@ export class MeshHost implements AsyncDisposable {
   private async untilEnd(exit: Promise<unknown[]>): Promise<void> {
     const [code] = await exit;
     // An open listener would keep this process alive.
-    for (const listener of this.handedOver) listener.close();
-    await this.place.release();
-    // No manifest ends it before it is up: what it has to have first, such as namespaces, is not to be had.
+    for (const listener of this.sentListeners) listener.close();
+    await this.meshFolder.release();
+    // Before its start, a mesh ends by itself only if this machine does not allow something, such as namespaces.
     if (!this.isStopping)
       throw new MeshmockError(
-        this.isStarted ? 'usage' : 'machine',
-        `the mesh has ended by itself (exit code ${String(code)})`,
+        this.isStarted ? 'unavailable' : 'machine',
+        `the mesh ended unexpectedly (exit code ${String(code)})`,
       );
-    this.startedMesh.reject(new MeshmockError('usage', 'the mesh was ended before it was up'));
+    this.startedMesh.reject(new MeshmockError('unavailable', 'the mesh was ended before it was up'));
   }
-}
-
-function reportOf({ report }: Awaited<ReturnType<typeof askMesh>>): ApplyReport {
-  if (report === undefined) throw new Error('a change is answered with a report');
-  return report;
 }
 
 /** Starts the controller as the first process of its own network, mount and process namespaces. */
@@ -237,7 +237,7 @@ function spawnController(): ChildProcess {
   const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
   const main = fileURLToPath(new URL(`./controller${extension}`, import.meta.url));
   const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child=KILL', '--mount-proc'];
-  // The first process gets every orphan there, and Node waits for none but its own children: a shell does.
+  // The first process of a namespace must reap orphans. Node reaps only its own children, but a shell reaps all.
   const init = ['sh', '-c', '"$@"; exit $?', 'sh'];
   return spawn('unshare', [...namespaces, ...init, process.execPath, ...process.execArgv, main], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -1,4 +1,4 @@
-/** What every Kubernetes object has. Its spec is read by whoever knows the kind, once its schema has been checked. */
+/** Any Kubernetes object. Code that knows its kind reads the spec, after the schema has been checked. */
 export interface KubeObject {
   apiVersion: string;
   kind: string;
@@ -60,7 +60,7 @@ export interface Container {
 
 export interface EnvVar {
   name: string;
-  /** Null where YAML has nothing behind the colon. */
+  /** Null if the YAML has no value after the colon. */
   value?: string | null;
   valueFrom?: {
     fieldRef?: { fieldPath: string };
@@ -70,6 +70,7 @@ export interface EnvVar {
   };
 }
 
+/** Reference to a ConfigMap or Secret. */
 export interface Reference {
   name: string;
   optional?: boolean;
@@ -101,7 +102,7 @@ export interface Workload extends KubeObject {
     replicas?: number;
     selector: { matchLabels?: Record<string, string> };
     template: { metadata?: Partial<ObjectMeta>; spec: PodSpec };
-    /** Of a StatefulSet. */
+    /** Governing Service of a StatefulSet. */
     serviceName?: string;
     volumeClaimTemplates?: { metadata: { name: string } }[];
   };
@@ -126,18 +127,18 @@ export function isService(object: KubeObject): object is Service {
   return object.apiVersion === 'v1' && object.kind === 'Service';
 }
 
-/** The API group of an object; empty for the core one. */
+/** Returns the API group of an object. The core group is the empty text. */
 export function groupOf({ apiVersion }: Pick<KubeObject, 'apiVersion'>): string {
   return apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
 }
 
-/** What kubectl calls an object: `virtualservice.networking.istio.io/reviews`. */
+/** Returns the name of an object as kubectl prints it, such as `virtualservice.networking.istio.io/reviews`. */
 export function kubectlName(object: KubeObject): string {
   const group = groupOf(object);
   return `${object.kind.toLowerCase()}${group === '' ? '' : `.${group}`}/${object.metadata.name}`;
 }
 
-/** Whether labels have all that a selector asks for; an empty selector selects nothing, as that of a Service. */
+/** Reports whether a selector matches labels. As in a Service, an empty selector matches nothing. */
 export function selects(selector: Labels | undefined, labels: Labels | undefined): boolean {
   const wanted = Object.entries(selector ?? {});
   return wanted.length > 0 && wanted.every(([name, value]) => labels?.[name] === value);

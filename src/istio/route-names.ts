@@ -1,7 +1,7 @@
 import { groupOf, type KubeObject } from './objects.ts';
 import { type HttpRoute, isVirtualService, type VirtualService } from './virtual-service.ts';
 
-/** A route of Gateway API whose rules are routes of HTTP, as much of it. */
+/** HTTPRoute or GRPCRoute of the Gateway API, with the fields that are read here. */
 export interface GatewayApiRoute extends KubeObject {
   spec: { rules?: GatewayApiRule[]; [field: string]: unknown };
 }
@@ -16,7 +16,7 @@ export function isGatewayApiRoute(object: KubeObject): object is GatewayApiRoute
   return /^(?:HTTP|GRPC)Route$/.test(object.kind) && groupOf(object) === 'gateway.networking.k8s.io';
 }
 
-/** An object whose routes have names in access logs; where somebody gave one, an EnvoyFilter may be about it. */
+/** Gives each route of an object a name for access logs. Existing names stay: an EnvoyFilter may refer to them. */
 export function withRouteNames(object: KubeObject): KubeObject {
   if (isVirtualService(object) && object.spec?.http !== undefined)
     return { ...object, spec: { ...object.spec, http: namedRoutes(object) } };
@@ -25,37 +25,40 @@ export function withRouteNames(object: KubeObject): KubeObject {
   return object;
 }
 
-/** The routes of a VirtualService, each with a name: those without one get one that no other of a mesh has. */
+/** Returns the routes of a VirtualService, each with a name. New names are unique in the mesh. */
 export function namedRoutes({ metadata: { namespace = 'default', name }, spec }: VirtualService): HttpRoute[] {
   return (spec.http ?? []).map((route, index) => {
     if (route.name) return route;
-    const match = route.match?.map((one, place) => ({ ...one, name: one.name || matchName(place) }));
+    const match = route.match?.map((one, matchIndex) => ({ ...one, name: one.name || matchName(matchIndex) }));
     return { ...route, name: `/${namespace}/${name}/http[${index}]`, ...(match === undefined ? {} : { match }) };
   });
 }
 
 /**
- * The rules of a route of Gateway API, each with a name. Their matches have none: a rule that nobody has named is split
- * into one for each, as istiod does anyway.
+ * Returns the rules of a route of the Gateway API, each with a name. Matches cannot have names, so a rule without a
+ * name is split into one rule for each match. istiod makes the same split.
  */
 export function namedRules({ kind, metadata: { namespace = 'default', name }, spec }: GatewayApiRoute): {
   readonly rule: GatewayApiRule;
-  /** One for each match, or the rule itself. */
+  /** A rule for each match, or the rule itself. */
   readonly split: readonly (GatewayApiRule & { readonly name: string })[];
 }[] {
   return (spec.rules ?? []).map((rule, index) => {
     if (rule.name) return { rule, split: [{ ...rule, name: rule.name }] };
-    const own = `/${namespace}/${name}/${kind}[${index}]`;
+    const ruleName = `/${namespace}/${name}/${kind}[${index}]`;
     const { matches = [] } = rule;
-    if (matches.length < 2) return { rule, split: [{ ...rule, name: own }] };
+    if (matches.length < 2) return { rule, split: [{ ...rule, name: ruleName }] };
     return {
       rule,
-      split: matches.map((one, place) => ({ ...rule, name: `${own}.${matchName(place)}`, matches: [one] })),
+      split: matches.map((one, matchIndex) => ({
+        ...rule,
+        name: `${ruleName}.${matchName(matchIndex)}`,
+        matches: [one],
+      })),
     };
   });
 }
 
-/** The name of a match without one. */
 function matchName(index: number): string {
   return `match[${index}]`;
 }

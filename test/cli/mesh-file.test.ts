@@ -88,8 +88,8 @@ const wrong: [text: string, place: string, message: RegExp][] = [
     /expected the field version, such as "version: v1"/,
   ],
   ['services:\n  - name: a\n    versions: v1', '3:15', /expected a list/],
-  ['services:\n  - name: a\n   replicas: 1', '3:1', /this is no YAML/],
-  ['services:\n  - name: [a', '2:11', /this is no YAML/],
+  ['services:\n  - name: a\n   replicas: 1', '3:1', /invalid YAML/],
+  ['services:\n  - name: [a', '2:11', /invalid YAML/],
 ];
 for (const [text, place, message] of wrong) {
   test(`refuses ${JSON.stringify(text)} at ${place}`, () => {

@@ -312,7 +312,7 @@ ${always('both')}`;
       [[file, '--manifests', `${folder}/gone.yaml`], /test\.yaml: no such file or folder: .*gone\.yaml/],
       [
         [file, '--manifests', noYaml],
-        /no-yaml\.yaml:2:7: this is no YAML: what opens here is not closed\nkind: \[Service\n {6}\^ expected a \] that closes it\n$/,
+        /no-yaml\.yaml:2:7: invalid YAML: the closing \S is missing\nkind: \[Service\n {6}\^ expected a closing \]\n$/,
       ],
       [
         [manifest, '--entry', entry],
@@ -417,7 +417,7 @@ ${always('both')}`;
     await rm(path.join(top, 'a.test.yaml'));
     await said(/a\.test\.yaml \(deleted\)\n.*waiting for changes[^\n]*\n$/);
     await writeFile(path.join(top, 'sub/test.yaml'), 'cases: [\n');
-    await said(/sub\/test\.yaml:1:8: this is no YAML/);
+    await said(/sub\/test\.yaml:1:8: invalid YAML/);
     await writeFile(path.join(top, 'sub/test.yaml'), `cases:\n${always('fourth')}`);
     await program.printed(/pass {2}fourth[\s\S]*1 passed/);
     assert.deepEqual(program.stdout.match(/(?<=pass {2})\w+/g), ['first', 'second', 'third', 'fourth']);

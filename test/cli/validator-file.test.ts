@@ -101,7 +101,7 @@ suite('files of istio-config-validator', () => {
       /no number from 1 to 65535/,
     ],
     ['a fault without a status', one('fault: { abort: {} }'), '4:21', /expected the field httpStatus, such as/],
-    ['invalid YAML', 'testCases: [', '1:12', /this is no YAML/],
+    ['invalid YAML', 'testCases: [', '1:12', /invalid YAML/],
   ] as const)
     test(`the parser refuses ${what}, with its place`, () => {
       assert.throws(

@@ -15,7 +15,7 @@ export async function runIstioPages(pages: readonly Page[]): Promise<PageRun[]> 
     ['npx meshmock istio', `"${process.execPath}" dist/cli/main.js istio`],
   ] as const;
   return await runPages(pages, blockKind, async (command) => {
-    const inThisMesh = command.replace(/istio (apply|delete)/, `istio $1 --mesh ${mesh.mesh.name}`);
+    const inThisMesh = command.replace(/istio (apply|delete)/, `istio $1 --mesh ${mesh.host.name}`);
     return withoutProgress((await runWith(inThisMesh, places)).output);
   });
 }

@@ -63,7 +63,7 @@ describe('meshmock istio up', () => {
     await next.printed(/Ctrl-C/);
     await using twice = startProgram(['istio', 'up', '--mesh', mesh, ...anyPort]);
     assert.equal(await twice.exited(), 2);
-    assert.match(twice.stderr, new RegExp(`the mesh "${mesh}" is up already`));
+    assert.match(twice.stderr, new RegExp(`the mesh "${mesh}" is already up`));
     await using down = startProgram(['istio', 'down', '--mesh', mesh]);
     assert.equal(await down.exited(), 0, down.stderr);
     assert.ok(!existsSync(`/run/meshmock/${mesh}`));
@@ -78,7 +78,10 @@ describe('meshmock istio up', () => {
     await using _ = program;
     assert.equal(await program.exited(), 2);
     server.close();
-    assert.match(program.stderr, new RegExp(`port ${port}, for gateway, is taken: begin elsewhere with --grpc`));
+    assert.match(
+      program.stderr,
+      new RegExp(`port ${port} for gateway is taken: choose another first port with --grpc`),
+    );
     assert.ok(!existsSync(`/run/meshmock/${mesh}`));
   });
 
@@ -133,7 +136,7 @@ spec:
     await using bed = await startTestMesh(demo);
     await assert.rejects(
       bed.apply(yaml(service('service1').text.replace('timeout: 1s', 'timout: 1s'))),
-      /test\.yaml:8:7: virtualservice\.networking\.istio\.io\/timeout: spec\.http\.0\.timout: there is no field "timout": expected .*timeout/,
+      /test\.yaml:8:7: virtualservice\.networking\.istio\.io\/timeout: spec\.http\.0\.timout: unknown field "timout": expected .*timeout/,
     );
     await assert.rejects(
       bed.apply(service('service1'), service('service2', '-1s')),
@@ -141,10 +144,10 @@ spec:
     );
     await assert.rejects(
       bed.apply(yaml('apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { port: 80 }')),
-      /test\.yaml:4:9: service\/a: spec\.port: there is no field "port"/,
+      /test\.yaml:4:9: service\/a: spec\.port: unknown field "port"/,
     );
     await assert.rejects(bed.apply(yaml('kind: Service')), /test\.yaml:1:1: expected a Kubernetes object/);
-    await assert.rejects(bed.apply(yaml('a: [')), /test\.yaml:\d:\d+: this is no YAML/);
+    await assert.rejects(bed.apply(yaml('a: [')), /test\.yaml:\d:\d+: invalid YAML/);
     const { objects } = await bed.delete(service('service1'));
     assert.deepEqual(objects, [{ title: 'virtualservice.networking.istio.io/timeout', change: 'not found' }]);
   });
@@ -244,7 +247,7 @@ spec:
     const call = (path: string): Promise<string> => text(`http://${bed.http('gateway')}${path}`);
     for (const [wrong, problem] of [
       [hopeless, /the proxy of pod hopeless-\S+ ended/],
-      [rejected, /Envoy rejects what was applied, and it is taken back:\n\S*service4/],
+      [rejected, /Envoy rejects the configuration, so it is not applied:\n\S*service4/],
     ] as const) {
       await assert.rejects(bed.apply(yaml(`${wrong}---\n${timeout('0.2s')}`)), problem);
       assert.match(await call('/@service4/~delay=400ms/x'), / service4 v1 .* 200/);

@@ -152,7 +152,7 @@ describe('manifests for a cluster', () => {
     await bed.delete(broken('wrong', 'env: []'));
     await assert.rejects(
       bed.apply(broken('lost', 'envFrom: [{ secretRef: { name: gone } }]')),
-      /pod lost-\S+: envFrom: there is no Secret gone/,
+      /pod lost-\S+: envFrom: the Secret gone does not exist/,
     );
   });
 });

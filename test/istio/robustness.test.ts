@@ -67,7 +67,10 @@ spec:
   selector: { matchLabels: { app: many } }
   template: { metadata: { labels: { app: many } }, spec: { containers: [{ name: c, image: i }] } }
 `);
-    await assert.rejects(bed.apply(many), /these would be 107 pods: at most 40 run here/);
+    await assert.rejects(
+      bed.apply(many),
+      /the mesh would have 107 pods, but a local mesh runs at most 40: set fewer replicas/,
+    );
     await bed.apply(oddPort('more', 7002));
   });
 
@@ -75,7 +78,7 @@ spec:
     const evil = `apiVersion: v1\nkind: ServiceAccount\nmetadata: { name: ../../tmp/x, namespace: "a b" }\n`;
     await assert.rejects(
       bed.apply(yaml(evil)),
-      /test\.yaml:3:13: serviceaccount\S+: "\.\.\/\.\.\/tmp\/x" is no name[\s\S]*test\.yaml:3:\d+: .*"a b" is no namespace/,
+      /test\.yaml:3:13: serviceaccount\S+: "\.\.\/\.\.\/tmp\/x" is not a valid name[\s\S]*test\.yaml:3:\d+: .*"a b" is not a valid namespace/,
     );
   });
 
@@ -86,13 +89,15 @@ metadata: { name: canary, labels: { istio.io/rev: canary } }
 spec: { hosts: [service1], http: [{ route: [{ destination: { host: service1 } }] }] }
 `);
     const { warnings } = await bed.apply(canary);
-    assert.deepEqual(warnings, ['istiod took no notice of some of it: is it of another revision (istio.io/rev)?']);
+    assert.deepEqual(warnings, [
+      'istiod ignores some of these objects: the label istio.io/rev may name another revision',
+    ]);
     await bed.delete(canary);
   });
 
   it('while a change is under way: its state is told', async () => {
     const change = bed.apply(oddPort('slow', 7003));
-    const { pods = [] } = await askMesh(bed.host.name, { command: 'status', sources: [] }, signal);
+    const { pods } = await askMesh(bed.host.name, { kind: 'status' }, signal);
     assert.equal(pods.length, 7);
     await change;
   });
@@ -138,8 +143,8 @@ metadata: { name: settings }
 `),
     );
     assert.deepEqual(leftOut, [
-      'cronjob.batch/nightly: CronJob of batch/v1 is nothing that a mesh without a cluster runs',
-      'configmap/settings: only variables of meshmocks are taken from it, when their pods start; the mesh has its own',
+      'cronjob.batch/nightly: the local mesh does not run CronJob of batch/v1',
+      'configmap/settings: the local mesh reads it only for environment variables of meshmock containers',
     ]);
     assert.match(await tree('/@alone/x'), /alone v1 .* 200/);
   });
@@ -204,7 +209,7 @@ describe('meshmock istio up, more than once', () => {
     const [loser, winner] = programs.toSorted(
       (one, other) => Number(other.child.exitCode) - Number(one.child.exitCode),
     );
-    assert.match(loser?.stderr ?? '', /is up already/);
+    assert.match(loser?.stderr ?? '', /is already up/);
     await winner?.printed(/Ctrl-C/);
     assert.ok(!existsSync(`/run/meshmock/killed-${process.pid}`));
     await using down = startProgram(['istio', 'down', '--mesh', mesh]);
@@ -226,6 +231,6 @@ describe('meshmock istio up, more than once', () => {
     const args = ['--http', 'localhost:65533', '--grpc', 'localhost:0', '--jaeger', 'localhost:0'];
     await using program = startProgram(['istio', 'up', '--mesh', `ports-${process.pid}`, ...args]);
     assert.equal(await program.exited(), 2);
-    assert.match(program.stderr, /there is no port 65536 for service3: begin lower with --http/);
+    assert.match(program.stderr, /no port is left for service3 \(65536\): choose a lower first port with --http/);
   });
 });

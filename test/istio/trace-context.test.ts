@@ -56,7 +56,9 @@ const cases: readonly Case[] = [
 
 const cascade = '/@service1|grpc:service2/@service3,grpc:service4/x';
 const calls = 6;
-/** Each call: CLIENT of the mock, of the sidecar; SERVER of the sidecar, of the mock. And the SERVER of the first mock. */
+/**
+ * Each call: CLIENT of the mock, of the sidecar; SERVER of the sidecar, of the mock. And the SERVER of the first mock.
+ */
 const spansOfCascade = 4 * calls + 1;
 /** And SERVER and CLIENT of the ingress gateway, SERVER of the first mock's sidecar. */
 const spansAtIngress = spansOfCascade + 3;

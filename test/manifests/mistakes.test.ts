@@ -92,7 +92,7 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     object: 'Service/service1',
     path: ['spec', 'selector', 'app'],
     value: 'service-1',
-    found: /^service\/service1: no pod in default has app=service-1, which it selects$/,
+    found: /^service\/service1: the selector app=service-1 matches no pod in default$/,
   },
   'a Deployment that does not select its own pods': {
     object: 'Deployment/service1-v1',
@@ -104,7 +104,7 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     object: 'AuthorizationPolicy/service3',
     path: ['spec', 'selector', 'matchLabels', 'app'],
     value: 'service33',
-    found: /^authorizationpolicy\.security\.istio\.io\/service3: no pod in default has app=service33, /,
+    found: /^authorizationpolicy\.security\.istio\.io\/service3: the selector app=service33 matches no pod in default/,
   },
   'a variable that is used before it is there': {
     object: 'Deployment/service1-v1',

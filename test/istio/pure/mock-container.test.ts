@@ -60,16 +60,16 @@ describe('variables of a container', () => {
     const of = (reference: object) => variables({ name: 'X', valueFrom: { configMapKeyRef: reference as never } });
     assert.throws(() => of({ name: 'gone', key: 'KEY' }), {
       name: 'MeshmockError',
-      message: 'the variable X: there is no key "KEY" of a ConfigMap gone',
+      message: 'the variable X: the ConfigMap gone does not exist',
     });
-    assert.throws(() => of({ name: 'there', key: 'GONE' }), /no key "GONE" of a ConfigMap there/);
+    assert.throws(() => of({ name: 'there', key: 'GONE' }), /the ConfigMap there has no key "GONE"/);
     assert.deepEqual(of({ name: 'gone', key: 'KEY', optional: true }), {});
     assert.throws(
       () => variables({ name: 'X', valueFrom: { fieldRef: { fieldPath: 'spec.hostname' } } }),
-      /the variable X: there is no field spec\.hostname/,
+      /the variable X: the field spec\.hostname is not supported/,
     );
     const envFrom = [{ secretRef: { name: 'gone' } }];
-    assert.throws(() => containerEnv(container({ envFrom }), sources), /envFrom: there is no Secret gone/);
+    assert.throws(() => containerEnv(container({ envFrom }), sources), /envFrom: the Secret gone does not exist/);
     assert.deepEqual(
       containerEnv(container({ envFrom: [{ secretRef: { name: 'gone', optional: true } }] }), sources),
       {},

@@ -1,4 +1,6 @@
-/** What a plan comes to in a mesh with the policies of `sidecar-policies.yaml`, in words that a reply is read in too. */
+/**
+ * What a plan comes to in a mesh with the policies of `sidecar-policies.yaml`, in words that a reply is read in too.
+ */
 import fc from 'fast-check';
 import { countCalls, depthOf } from '../../../src/plan/measure.ts';
 import { type Call, type Directive, defaultPorts, type Plan, sharedContinuation } from '../../../src/plan/plan.ts';

@@ -4,12 +4,14 @@ const ingress = { gateway: 'istio-ingressgateway.istio-system' };
 const hello = { gateway: 'helloworld-gateway-istio' };
 
 /**
- * One after the other, or Envoy prefers the pod that has fewer requests under way. By the binomial distribution less than one run
- * in five million lies outside 50 % ± 15 %.
+ * One after the other, or Envoy prefers the pod that has fewer requests under way. By the binomial distribution less
+ * than one run in five million lies outside 50 % ± 15 %.
  */
 const half = ['--repeat', '300'];
 
-/** Which port of its Service a target without one means: `helloworld` has 5000, `httpbin` 8000 before its pod's 8080. */
+/**
+ * Which port of its Service a target without one means: `helloworld` has 5000, `httpbin` 8000 before its pod's 8080.
+ */
 const fromProductpage = (service: string): Shown => ({
   at: 'productpage',
   path: `/@${service}*30/x`,

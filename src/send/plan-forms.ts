@@ -21,7 +21,7 @@ export interface Command {
   readonly grpc?: ListenAddress;
   /** True if the service is called over TLS. */
   readonly isTls?: boolean;
-  /** Headers of the first request only, as `Name: value`. */
+  /** Headers of the first request, as `Name: value`. */
   readonly headers: readonly string[];
 }
 
@@ -104,7 +104,7 @@ function readGrpcurl(words: readonly string[]): Command {
   return { form: 'grpcurl', plan: planOfJson(data), http, grpc: { host, port }, isTls, headers };
 }
 
-/** Reads the flags that a plan can keep. @throws MeshmockError `usage` for every other flag */
+/** Anything else of a command would be lost on the way into a plan: it is refused. */
 function readFlags(
   program: string,
   words: readonly string[],
@@ -120,14 +120,14 @@ function readFlags(
     if (headerFlags.includes(word)) headers.push(words[++index] ?? '');
     else if (word === dataFlag) data = words[++index] ?? '';
     else if (!word.startsWith('-')) positionals.push(word);
-    else if (!plain.has(word) && !areShortFlags(word, plain))
+    else if (!plain.has(word) && !isCluster(word, plain))
       throw new MeshmockError('usage', `${program} ${word} cannot be kept in a plan: leave it out`);
   }
   return { headers, positionals, ...(data === undefined ? {} : { data }) };
 }
 
-/** Reports whether a word is a group of known one-letter flags, such as `-sg`. */
-function areShortFlags(word: string, plain: ReadonlySet<string>): boolean {
+/** Single letters together, such as `-sg`. */
+function isCluster(word: string, plain: ReadonlySet<string>): boolean {
   return /^-[A-Za-z]{2,}$/.test(word) && [...word.slice(1)].every((letter) => plain.has(`-${letter}`));
 }
 

@@ -8,23 +8,23 @@ export const testSchema = {
   entry: {
     parse: parseEntry,
     value: '[NAME=]URL',
-    help: 'a meshmock of a running mesh, or its service or gateway NAME; grpc://HOST:PORT for gRPC',
+    help: 'meshmock in a running mesh, or the service or gateway NAME',
     repeatable: true,
   },
   istio: {
     isSwitch: true,
-    help: 'start a local mesh from the manifests of each file (the default without --entry)',
+    help: 'use a local mesh; the default without --entry',
   },
   manifests: {
     parse: text,
     value: 'FILE|DIR',
-    help: 'manifests for every file, such as files of istio-config-validator, which name none',
+    help: 'further manifests for every file',
     repeatable: true,
   },
-  only: { parse: text, value: 'TEXT', help: 'run only cases with this text in their names', repeatable: true },
+  only: { parse: text, value: 'TEXT', help: 'run only cases with TEXT in their names', repeatable: true },
   before: {
     isSwitch: true,
-    help: 'the mesh of --entry lacks the change of the files: run the cases before it',
+    help: 'the mesh of --entry has no change yet: run the `before` cases',
   },
   contrast: {
     isSwitch: true,
@@ -32,30 +32,30 @@ export const testSchema = {
   },
   failUntested: {
     isSwitch: true,
-    help: 'fail if no case of a file covers a route, subset or policy rule of its manifests',
+    help: 'fail if no case covers a route, subset or rule of the manifests',
   },
-  watch: { isSwitch: true, help: 'run again when a file changes, until Ctrl-C' },
-  keep: { isSwitch: true, help: 'keep the mesh for calls by hand, until Ctrl-C' },
+  watch: { isSwitch: true, help: 'run again when a file changes' },
+  keep: { isSwitch: true, help: 'keep the mesh up at the end; Ctrl-C stops it' },
   http: {
     parse: parseAddress,
     default: 'localhost:0',
     value: 'ADDRESS',
-    help: 'first address for services of the mesh on this machine; port 0 takes free ports',
+    help: 'first HTTP address of the services; port 0 is any free port',
   },
-  grpc: { parse: parseAddress, default: 'localhost:0', value: 'ADDRESS', help: 'first address for gRPC' },
+  grpc: { parse: parseAddress, default: 'localhost:0', value: 'ADDRESS', help: 'the same for gRPC' },
   timeout: {
     parse: durationMs,
     default: '10s',
     value: 'DURATION',
-    help: 'timeout of one request, if the case sets none',
+    help: 'timeout of an answer, for cases that set none',
   },
   retryUntil: {
     parse: durationMs,
     value: 'DURATION',
-    help: 'repeat a case that fails for up to this time, if the case sets none',
+    help: 'time to retry each case until it holds, for cases that set none',
   },
-  json: { isSwitch: true, help: 'print JSON: each case with its expectations and its first failed answer' },
-  junit: { parse: text, value: 'FILE', help: 'also write the results as JUnit XML' },
+  json: { isSwitch: true, help: 'print JSON: cases, expectations, first failed answers' },
+  junit: { parse: text, value: 'FILE', help: 'also write the cases as JUnit XML' },
 } as const;
 
 export interface TestSettings extends Values<typeof testSchema> {

@@ -1,7 +1,7 @@
 import type { ErrorCode } from './error-code.ts';
 import type { TextPlace } from './text-place.ts';
 
-/** The one error class of meshmock: a code for programs, a message for people, and the place in a text if there is one. */
+/** Error of meshmock: a code for programs, a message for people, and the place of the error in a text, if known. */
 export class MeshmockError extends Error {
   readonly code: ErrorCode;
   readonly place: TextPlace | undefined;

@@ -1,21 +1,26 @@
-/** Where in a text an error lies, and what would have been right there. */
+/** Place of an error in a text. */
 export interface TextPlace {
   readonly text: string;
   /** Index into `text`, from 0 to its length. */
   readonly offset: number;
-  /** What was expected at the offset, for a person to read; empty where nobody can say. */
+  /** Description of a text that would be right at the offset. Empty if unknown. */
   readonly expected: string;
 }
 
-const shownAround = 38;
+/** Number of characters that are shown on each side of the offset. */
+const shownCharacters = 38;
 
 /**
- * Draws two lines: the text around the offset, and a caret under the offset with what was expected.
- * Long texts are cut to what fits a terminal; characters that have no width of one are shown as `?`.
+ * Draws two lines: the text around the offset, and a caret under the offset with the expected text.
+ * Long texts are cut to fit a terminal. Characters that may not fill one cell of a terminal are shown as `?`.
+ *
+ * @example
+ * caretLines({ text: '/@a:x/', offset: 4, expected: 'a port' });
+ * // ['/@a:x/', '    ^ expected a port']
  */
 export function caretLines({ text, offset, expected }: TextPlace): [string, string] {
-  const from = Math.max(0, offset - shownAround);
-  const to = Math.min(text.length, offset + shownAround);
+  const from = Math.max(0, offset - shownCharacters);
+  const to = Math.min(text.length, offset + shownCharacters);
   const before = from > 0 ? '…' : '';
   const after = to < text.length ? '…' : '';
   const shown = text.slice(from, to).replaceAll(/[^\x20-\x7e\xa1-\xff→]/g, '?');

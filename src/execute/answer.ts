@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Header } from '../plan/plan.ts';
 import { calleeMesh } from '../reply/mesh-headers.ts';
-import { shownHeaders, shownUri } from '../reply/redaction.ts';
-import type { RawReply, Reply, RequestSeen } from '../reply/reply.ts';
+import { redactHeaders, redactUri } from '../reply/redaction.ts';
+import type { RawReply, ReceivedRequest, Reply } from '../reply/reply.ts';
 import { grpcStatusOf } from '../reply/status.ts';
 import { roundMs } from './concurrency/round-ms.ts';
 import type { DirectiveEffects } from './directives/apply-directives.ts';
@@ -28,7 +28,12 @@ export async function answer(service: Service, request: IncomingRequest): Promis
   const arrivedAt = performance.now();
   const { protocol, method, headers } = request;
   const requestId = headers['x-request-id'] ?? randomUUID();
-  const seen: RequestSeen = { protocol, method, uri: shownUri(pathOf(request.plan)), headers: shownHeaders(headers) };
+  const seen: ReceivedRequest = {
+    protocol,
+    method,
+    uri: redactUri(pathOf(request.plan)),
+    headers: redactHeaders(headers),
+  };
   const trace = service.tracing.startRequest({ protocol, method, uri: seen.uri, headers });
   const behaved: DirectiveEffects = { done: [], headers: [], releases: [] };
   const mesh = calleeMesh(headers);

@@ -3,8 +3,8 @@ import { formatPath } from '../plan/format.ts';
 import { fromMessage } from '../plan/from-message.ts';
 import { parsePath } from '../plan/parse.ts';
 import type { CallsPlan, Directive, Plan } from '../plan/plan.ts';
-import { shownUri } from '../reply/redaction.ts';
-import { type CallResult, type RawReply, type Reply, type RequestSeen, shownBodyBytes } from '../reply/reply.ts';
+import { redactUri } from '../reply/redaction.ts';
+import { type CallResult, type RawReply, type ReceivedRequest, type Reply, shownBodyBytes } from '../reply/reply.ts';
 import { requestError } from '../reply/request-error.ts';
 import { grpcStatusOf, statusOfCalls, statusOfError } from '../reply/status.ts';
 import { type Allowance, isEntry, readAllowance } from './allowance.ts';
@@ -33,7 +33,7 @@ export interface RequestOutcome
  */
 export async function executeRequest(
   received: Received,
-  seen: RequestSeen,
+  seen: ReceivedRequest,
   behaved: DirectiveEffects,
   attempt: number,
 ): Promise<RequestOutcome | 'reset'> {
@@ -41,7 +41,7 @@ export async function executeRequest(
   try {
     const allowance = readAllowance(request.headers, service.limits, request.timeoutMs, arrivedAt);
     const plan = readPlan(request.plan, allowance);
-    if (request.plan.kind === 'message') seen.uri = shownUri(formatPath(plan));
+    if (request.plan.kind === 'message') seen.uri = redactUri(formatPath(plan));
     trace.describe({ 'meshmock.budget_left': allowance.maxCalls, 'meshmock.depth_left': allowance.maxDepth });
     const run: Run = { ...received, allowance, shownBodyBytes };
     const directives = directivesOf(service, plan);

@@ -1,7 +1,7 @@
 import { authorityOf, type Call, headerFields, isGrpc, methodOf } from '../plan/plan.ts';
 import { attemptHeader, callerMesh } from '../reply/mesh-headers.ts';
 import { refusalOf } from '../reply/proxy-refusal.ts';
-import { shownHeaders } from '../reply/redaction.ts';
+import { redactHeaders } from '../reply/redaction.ts';
 import type { CallError, CallResult, RawReply } from '../reply/reply.ts';
 import { isFailed, outcomeOf } from '../reply/status.ts';
 import { allowanceHeaders, calleeTimeoutMs } from './allowance.ts';
@@ -142,7 +142,7 @@ export function answerParts(
     ...(refusal === undefined
       ? { answeredBy: isSigned ? 'service' : 'foreign', ...seen }
       : { answeredBy: 'proxy', mesh: { ...mesh, refusal } }),
-    headers: shownHeaders(headers),
+    headers: redactHeaders(headers),
     ...(body === '' ? {} : { body: bodyBytes > shownBytes ? firstBytes(body, shownBytes) : body }),
     ...(bodyBytes > shownBytes ? { bodyBytes } : {}),
   };

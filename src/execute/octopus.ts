@@ -1,7 +1,7 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
 import * as fields from '../plan/fields.ts';
 import { type CallsPlan, type Directive, defaultPorts, type Scheme, schemes } from '../plan/plan.ts';
-import { openReply } from '../reply/json.ts';
+import { parseIfRaw } from '../reply/json.ts';
 import { type CallResult, RawReply } from '../reply/reply.ts';
 
 /** What a service is besides a mock: how it answers a path that is no plan. */
@@ -73,7 +73,7 @@ function took(durationMs: number): string {
 /** What the upstream said: a meshmock's own words, or its whole reply when that has none. */
 function textOf({ reply, body = '', bodyBytes }: CallResult<RawReply>): string {
   if (reply === undefined) return bodyBytes === undefined ? body : `${body}… (the first part of ${bodyBytes} bytes)`;
-  return openReply(reply)?.body ?? (reply instanceof RawReply ? reply.json : JSON.stringify(reply));
+  return parseIfRaw(reply)?.body ?? (reply instanceof RawReply ? reply.json : JSON.stringify(reply));
 }
 
 /** What the webserver prints: mcasperson/NodeJSWebServer's index.js, to the letter. */

@@ -1,5 +1,5 @@
 import { formatPath } from '../plan/format.ts';
-import { countAttempts, countBelow } from '../plan/measure.ts';
+import { countAttempts, countCallsBelow } from '../plan/measure.ts';
 import { type CallsPlan, sharedContinuation } from '../plan/plan.ts';
 import type { CallResult, RawReply } from '../reply/reply.ts';
 import type { RequestTrace } from '../telemetry/tracing.ts';
@@ -43,7 +43,7 @@ export async function runStages(run: Run, plan: CallsPlan, stop: AbortSignal): P
 /** Shares out the call budget: each attempt gets what its plan needs, and an even part of what nobody needs. */
 function planSteps({ service, request, requestId, allowance }: Run, plan: CallsPlan): Step[][] {
   const forwarded = service.forwarder.pick(request.headers, request.protocol, requestId);
-  const needs = countBelow(plan);
+  const needs = countCallsBelow(plan);
   const attempts = plan.stages.flat().map(countAttempts);
   const needed = attempts.reduce((sum, count, index) => sum + count * (1 + (needs[index] ?? 0)), 0);
   const share = Math.floor((allowance.maxCalls - needed) / attempts.reduce((sum, count) => sum + count, 0));

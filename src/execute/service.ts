@@ -1,5 +1,5 @@
 import type { Directive, PlanLimits } from '../plan/plan.ts';
-import type { Identity, Protocol, RequestSeen } from '../reply/reply.ts';
+import type { Identity, Protocol, ReceivedRequest } from '../reply/reply.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { Client } from './client.ts';
 import type { Dialler } from './connect-to.ts';
@@ -26,7 +26,7 @@ export interface Service extends DirectiveResources {
 
 /** One request, for the log. */
 export interface Answered {
-  readonly request: RequestSeen;
+  readonly request: ReceivedRequest;
   /** Absent when the connection was reset instead. */
   readonly status?: number;
   readonly durationMs: number;

@@ -1,5 +1,5 @@
 import { createHistogram } from 'node:perf_hooks';
-import { openReply } from '../reply/json.ts';
+import { parseIfRaw } from '../reply/json.ts';
 import { signedService, signedVersion } from '../reply/mesh-headers.ts';
 import {
   type CallResult,
@@ -10,7 +10,7 @@ import {
   type Sample,
   type Summary,
 } from '../reply/reply.ts';
-import { outcomeOf, verdictOf } from '../reply/status.ts';
+import { callVerdict, outcomeOf } from '../reply/status.ts';
 import { roundMs } from './concurrency/round-ms.ts';
 
 /** So many values are told apart in each count; what comes after them is counted together. */
@@ -53,7 +53,7 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
     const kept = { index, call };
     if (index <= (this.first?.index ?? index)) this.first = kept;
     if (this.count === 0 || durationMs > this.maxMs) this.slowest = kept;
-    const verdict = verdictOf(call);
+    const verdict = callVerdict(call);
     if (verdict === 'failed' && index <= (this.firstFailed?.index ?? index)) this.firstFailed = kept;
     if (verdict === 'timed out' && index <= (this.firstTimedOut?.index ?? index)) this.firstTimedOut = kept;
     this.count++;
@@ -66,7 +66,7 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
 
   private countValues(call: CallResult<Raw>): void {
     const { reply, attempts = [''], answeredBy, mesh } = call;
-    const read = reply === undefined ? undefined : openReply(reply);
+    const read = reply === undefined ? undefined : parseIfRaw(reply);
     this.byStatus.add(outcomeOf(call));
     this.byAnswer.add(answeredBy);
     if (mesh?.refusal !== undefined) this.byRefusal.add(mesh.refusal.reason);

@@ -67,14 +67,14 @@ export function countsOf(summary: Summary, fact: Fact): Counts | undefined {
 }
 
 /** Whether what was seen of a fact compares so with a value. */
-export function compares(fact: Fact, seen: string, comparison: Comparison, value: string): boolean {
+export function satisfiesFact(fact: Fact, seen: string, comparison: Comparison, value: string): boolean {
   switch (comparison) {
     case '=':
       return equals(fact, seen, value);
     case '!=':
       return !equals(fact, seen, value);
     default:
-      return inOrder(Number(seen), comparison, Number(value));
+      return isInOrder(Number(seen), comparison, Number(value));
   }
 }
 
@@ -91,7 +91,7 @@ function equalsOne(fact: Fact, seen: string, value: string): boolean {
 }
 
 /** Whether one number stands so to another. */
-export function inOrder(seen: number, comparison: '<' | '<=' | '>' | '>=', value: number): boolean {
+export function isInOrder(seen: number, comparison: '<' | '<=' | '>' | '>=', value: number): boolean {
   switch (comparison) {
     case '<':
       return seen < value;

@@ -3,7 +3,7 @@ import { Metadata } from '@grpc/grpc-js';
 import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
 import protobuf from 'protobufjs';
 import type { PlanMessage } from '../plan/message.ts';
-import { deepestPlan } from '../plan/plan.ts';
+import { maxPlanDepth } from '../plan/plan.ts';
 import type { Headers } from '../reply/mesh-headers.ts';
 import type { Reply } from '../reply/reply.ts';
 import type { CallRequest__Output } from './generated/meshmock/v1/CallRequest.ts';
@@ -16,7 +16,7 @@ export const protoRoot = fileURLToPath(new URL('../../proto', import.meta.url));
 export const protoFile = 'meshmock/v1/meshmock.proto';
 
 // A plan takes three nested messages for each of its levels, a reply two: protobufjs stops at 100 by itself.
-const deepestMessage = 3 * deepestPlan + 10;
+const deepestMessage = 3 * maxPlanDepth + 10;
 protobuf.util.recursionLimit = deepestMessage;
 protobuf.Reader.recursionLimit = deepestMessage;
 

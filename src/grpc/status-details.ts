@@ -1,7 +1,8 @@
 import type { Metadata, StatusObject } from '@grpc/grpc-js';
 import protobuf from 'protobufjs';
+import { firstBytes } from '../error/text-bytes.ts';
 import type { GrpcStatusName } from '../plan/plan.ts';
-import { mostTextLength, pruneReply } from '../reply/prune.ts';
+import { maxTextBytes, pruneReply } from '../reply/prune.ts';
 import type { Reply } from '../reply/reply.ts';
 import { grpcCodeOf, grpcStatusOf } from '../reply/status.ts';
 import { decodeReplyMessage, encodeReplyMessage } from './codec.ts';
@@ -38,10 +39,8 @@ export function detailsLimitOf(header: string | undefined): number {
 export function errorStatusOf(reply: Reply, limitBytes: number, metadata: Metadata): Partial<StatusObject> {
   const name = (reply.grpcStatus ?? grpcStatusOf(reply.status)) as GrpcStatusName;
   const code = grpcCodeOf(name);
-  const details = (reply.error?.message ?? `${reply.service} answers with status ${reply.status}`).slice(
-    0,
-    mostTextLength,
-  );
+  const message = reply.error?.message ?? `${reply.service} answers with status ${reply.status}`;
+  const details = firstBytes(message, maxTextBytes);
   const value = encodeReplyMessage(pruneReply(reply, (pruned) => encodeReplyMessage(pruned).length <= limitBytes));
   const status = Status.encode(Status.create({ code, message: details, details: [{ typeUrl, value }] })).finish();
   metadata.set(detailsTrailer, Buffer.from(status));

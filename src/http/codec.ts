@@ -2,10 +2,10 @@ import type { IncomingHttpHeaders } from 'node:http';
 import accepts from 'accepts';
 import type { FastifyRequest } from 'fastify';
 import { isEntry } from '../execute/allowance.ts';
+import { renderText } from '../render/reply-text.ts';
 import { encodeReply, readReply } from '../reply/json.ts';
 import type { Headers } from '../reply/mesh-headers.ts';
 import type { RawReply, Reply } from '../reply/reply.ts';
-import { renderText } from '../reply/text.ts';
 
 /** Headers as the executor has them: one string for each name. Node has made the names lower case. */
 export function plainHeaders(headers: IncomingHttpHeaders): Headers {

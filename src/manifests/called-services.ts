@@ -3,7 +3,7 @@ import { MeshmockError } from '../error/meshmock-error.ts';
 import { type Call, isGrpc, type Plan } from '../plan/plan.ts';
 
 /** The ports that a meshmock listens on, and that its Service always has. */
-export const usualPorts = { http: 8080, grpc: 9090, 'http-metrics': 9464 } as const;
+export const servicePorts = { http: 8080, grpc: 9090, 'http-metrics': 9464 } as const;
 
 /** A service that plans name, and where they call it. */
 export interface CalledService {
@@ -19,7 +19,7 @@ export interface CalledServices {
   /** In the order in which the plans name them. */
   readonly services: readonly CalledService[];
   /** What they call that no Service of ours can be, each with the reason. */
-  readonly leftOut: readonly { readonly target: string; readonly reason: string }[];
+  readonly skipped: readonly { readonly target: string; readonly reason: string }[];
 }
 
 /** Where a service is called. */
@@ -45,12 +45,12 @@ export function calledServices(plans: readonly Plan[], entries: readonly Callee[
   for (const call of [...entries, ...plans.flatMap(callsOf)]) {
     const host = serviceHost(call.host);
     const reason = host === undefined ? noServiceReason(call.host) : tlsReason(call);
-    if (host !== undefined && reason === undefined) serviceAt(host).calledAt(call);
+    if (host !== undefined && reason === undefined) serviceAt(host).addPort(call);
     else leftOut.set(`${call.scheme}:${call.host}`, reason ?? '');
   }
   return {
-    services: [...found.values()].map((service) => service.called()),
-    leftOut: [...leftOut].map(([target, reason]) => ({ target, reason })),
+    services: [...found.values()].map((service) => service.toCalledService()),
+    skipped: [...leftOut].map(([target, reason]) => ({ target, reason })),
   };
 }
 
@@ -58,18 +58,18 @@ class FoundService {
   private readonly name: string;
   private readonly namespace: string | undefined;
   private readonly ports = {
-    http: new Set<number>([usualPorts.http, usualPorts['http-metrics']]),
-    grpc: new Set<number>([usualPorts.grpc]),
+    http: new Set<number>([servicePorts.http, servicePorts['http-metrics']]),
+    grpc: new Set<number>([servicePorts.grpc]),
   };
 
   constructor(name: string, namespace: string | undefined) {
-    checkName(name);
+    checkServiceName(name);
     if (namespace !== undefined) checkNamespace(namespace);
     this.name = name;
     this.namespace = namespace;
   }
 
-  calledAt({ scheme, port }: Callee): void {
+  addPort({ scheme, port }: Callee): void {
     const { http, grpc } = this.ports;
     const [own, other, said] = isGrpc(scheme) ? [grpc, http, 'HTTP'] : [http, grpc, 'gRPC'];
     if (other.has(port))
@@ -77,7 +77,7 @@ class FoundService {
     own.add(port);
   }
 
-  called(): CalledService {
+  toCalledService(): CalledService {
     return {
       name: this.name,
       namespace: this.namespace,
@@ -88,7 +88,7 @@ class FoundService {
 }
 
 function further(ports: ReadonlySet<number>): number[] {
-  const usual: readonly number[] = Object.values(usualPorts);
+  const usual: readonly number[] = Object.values(servicePorts);
   return [...ports].filter((port) => !usual.includes(port)).sort((a, b) => a - b);
 }
 
@@ -104,7 +104,7 @@ function callsOf(plan: Plan): Call[] {
  *
  * @throws MeshmockError `usage` when it is no label of RFC 1035 section 2.3.1, in lower case
  */
-export function checkName(name: string): void {
+export function checkServiceName(name: string): void {
   if (name === 'kubernetes') throw new MeshmockError('usage', '"kubernetes" is the Service of the cluster itself');
   if (/^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name)) return;
   throw new MeshmockError(

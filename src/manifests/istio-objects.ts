@@ -1,5 +1,5 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
-import { type KubeObject, metadataOf } from './kube-object.ts';
+import { type ManifestObject, objectMetadata } from './manifest-object.ts';
 import type { MeshService } from './mesh-service.ts';
 
 /**
@@ -8,9 +8,9 @@ import type { MeshService } from './mesh-service.ts';
  *
  * @throws MeshmockError `usage` when two versions would have one subset
  */
-export function istioObjectsOf({ name, namespace, versions }: MeshService): KubeObject[] {
+export function istioObjectsOf({ name, namespace, versions }: MeshService): ManifestObject[] {
   if (versions.length < 2) return [];
-  const metadata = metadataOf(name, namespace);
+  const metadata = objectMetadata(name, namespace);
   if (new Set(versions.map(({ version }) => subsetName(version))).size < versions.length)
     throw new MeshmockError('usage', `${name}: two versions differ in a dot alone, and would have one subset`);
   const subsets = versions.map(({ version }) => ({ name: subsetName(version), labels: { version } }));

@@ -1,7 +1,7 @@
 import { Document } from 'yaml';
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { istioObjectsOf } from './istio-objects.ts';
-import type { KubeObject } from './kube-object.ts';
+import type { ManifestObject } from './manifest-object.ts';
 import type { MeshService } from './mesh-service.ts';
 import { type WorkloadOptions, workloadsOf } from './workloads.ts';
 
@@ -13,20 +13,20 @@ export interface ManifestOptions extends WorkloadOptions {
 }
 
 /** There already, and not for whoever deletes what was applied. */
-const clustersOwn = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+const builtInNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 
 /**
  * Everything that `kubectl apply` needs to run services.
  *
  * @throws MeshmockError `usage` when two objects would have the same name
  */
-export function manifestsOf(services: readonly MeshService[], options: ManifestOptions): KubeObject[] {
+export function manifestsOf(services: readonly MeshService[], options: ManifestOptions): ManifestObject[] {
   const placed = services.map((service) => {
     const namespace = service.namespace ?? options.namespace;
     return { ...service, namespace };
   });
   const namespaces = new Set(placed.flatMap(({ namespace }) => namespace ?? []));
-  for (const own of clustersOwn) namespaces.delete(own);
+  for (const own of builtInNamespaces) namespaces.delete(own);
   const objects = [
     ...[...namespaces].map((name) => namespaceObject(name, options.istio)),
     ...placed.flatMap((service) => workloadsOf(service, options)),
@@ -37,7 +37,7 @@ export function manifestsOf(services: readonly MeshService[], options: ManifestO
 }
 
 /** A version b-v1 of a service a is called as the version v1 of a service a-b: the later one would replace the other. */
-function checkNamesDiffer(objects: readonly KubeObject[]): void {
+function checkNamesDiffer(objects: readonly ManifestObject[]): void {
   const found = new Set<string>();
   for (const { kind, metadata } of objects) {
     const title = `${kind} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}`;
@@ -47,7 +47,7 @@ function checkNamesDiffer(objects: readonly KubeObject[]): void {
   }
 }
 
-function namespaceObject(name: string, istio: boolean): KubeObject {
+function namespaceObject(name: string, istio: boolean): ManifestObject {
   const labels = istio ? { labels: { 'istio-injection': 'enabled' } } : {};
   return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, ...labels } };
 }
@@ -57,7 +57,7 @@ function namespaceObject(name: string, istio: boolean): KubeObject {
  *
  * @param comment stands at the top
  */
-export function writeManifests(objects: readonly KubeObject[], comment: string): string {
+export function writeManifests(objects: readonly ManifestObject[], comment: string): string {
   const documents = objects.map((object) =>
     // kubectl reads YAML 1.1, in which more words are no text, as `no` and `on`.
     new Document(object, { aliasDuplicateObjects: false, compat: 'yaml-1.1' }).toString({ lineWidth: 0 }),

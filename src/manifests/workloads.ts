@@ -1,5 +1,5 @@
-import { usualPorts } from './called-services.ts';
-import { type KubeObject, metadataOf } from './kube-object.ts';
+import { servicePorts } from './called-services.ts';
+import { type ManifestObject, objectMetadata } from './manifest-object.ts';
 import type { MeshService, MeshVersion } from './mesh-service.ts';
 
 export interface WorkloadOptions {
@@ -9,20 +9,20 @@ export interface WorkloadOptions {
 }
 
 /** The objects of one service: who it is, the name that others call, and the pods of each version. */
-export function workloadsOf(service: MeshService, options: WorkloadOptions): KubeObject[] {
+export function workloadsOf(service: MeshService, options: WorkloadOptions): ManifestObject[] {
   const { name, namespace } = service;
   const labels = labelsOf(name);
   return [
     {
       apiVersion: 'v1',
       kind: 'ServiceAccount',
-      metadata: metadataOf(name, namespace, labels),
+      metadata: objectMetadata(name, namespace, labels),
       automountServiceAccountToken: false,
     },
     {
       apiVersion: 'v1',
       kind: 'Service',
-      metadata: metadataOf(name, namespace, labels),
+      metadata: objectMetadata(name, namespace, labels),
       spec: { selector: { app: name }, ports: portsOf(service) },
     },
     ...service.versions.map((version) => deployment(service, version, options)),
@@ -38,7 +38,7 @@ function portsOf({ httpPorts, grpcPorts }: MeshService): object[] {
   const further = (name: 'http' | 'grpc', ports: readonly number[]): object[] =>
     ports.map((port) => ({ name: `${name}-${port}`, port, targetPort: name }));
   return [
-    ...Object.entries(usualPorts).map(([name, port]) => ({ name, port, targetPort: name })),
+    ...Object.entries(servicePorts).map(([name, port]) => ({ name, port, targetPort: name })),
     ...further('http', httpPorts),
     ...further('grpc', grpcPorts),
   ];
@@ -48,12 +48,12 @@ function deployment(
   { name, namespace, behaviour }: MeshService,
   { version, replicas }: MeshVersion,
   options: WorkloadOptions,
-): KubeObject {
+): ManifestObject {
   const labels = { ...labelsOf(name), version, 'app.kubernetes.io/version': version };
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
-    metadata: metadataOf(`${name}-${version}`, namespace, labels),
+    metadata: objectMetadata(`${name}-${version}`, namespace, labels),
     spec: {
       replicas,
       // A pod goes when another is ready: with one replica too, nobody is without an answer.
@@ -94,7 +94,7 @@ function deployment(
 /** By which Prometheus' usual configuration finds it, and Istio too, whose sidecar then passes it on. */
 const scraped = {
   'prometheus.io/scrape': 'true',
-  'prometheus.io/port': String(usualPorts['http-metrics']),
+  'prometheus.io/port': String(servicePorts['http-metrics']),
   'prometheus.io/path': '/metrics',
 };
 
@@ -107,7 +107,7 @@ function container(behaviour: string | undefined, { image, spansTo }: WorkloadOp
     name: 'meshmock',
     image,
     imagePullPolicy: 'IfNotPresent',
-    ports: Object.entries(usualPorts).map(([name, containerPort]) => ({ name, containerPort })),
+    ports: Object.entries(servicePorts).map(([name, containerPort]) => ({ name, containerPort })),
     env: [...environment, ...own, ...(spansTo === undefined ? [] : spanVariables(spansTo))],
     startupProbe: { httpGet: { path: '/-/healthy', port: 'http' }, periodSeconds: 1, failureThreshold: 60 },
     readinessProbe: { httpGet: { path: '/-/ready', port: 'http' }, periodSeconds: 2, failureThreshold: 2 },
@@ -146,7 +146,7 @@ const environment: readonly object[] = [
   // Kubernetes copies it from the node (admission plugin PodTopologyLabels, from 1.35 on); before, it is empty.
   field('MESHMOCK_ZONE', "metadata.labels['topology.kubernetes.io/zone']"),
   { name: 'MESHMOCK_DRAIN', value: '5s' },
-  { name: 'MESHMOCK_METRICS', value: `:${usualPorts['http-metrics']}` },
+  { name: 'MESHMOCK_METRICS', value: `:${servicePorts['http-metrics']}` },
   field('POD_UID', 'metadata.uid'),
   {
     name: 'OTEL_RESOURCE_ATTRIBUTES',

@@ -1,9 +1,9 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
 
-/** Characters that shape a plan. Percent-encoded they mean the same: proxies and browsers encode them. */
+/** Characters that structure a plan. Proxies and browsers may percent-encode them, which does not change their meaning. */
 const structural = new Set('/@~,|:*[]();=<');
 
-/** A place in the text of a plan. Knows percent-encoded structure, knows nothing of the grammar. */
+/** Position in the text of a plan. It decodes structural characters, but does not know the grammar. */
 export class Cursor {
   readonly text: string;
   offset = 0;
@@ -16,7 +16,7 @@ export class Cursor {
     return this.offset >= this.text.length;
   }
 
-  /** The character at an offset, an encoded structural one decoded; empty behind the end. */
+  /** Returns the character at an offset. A structural character is decoded. After the end, the result is empty. */
   peek(offset = this.offset): string {
     const char = this.text[offset] ?? '';
     if (char !== '%') return char;
@@ -24,19 +24,19 @@ export class Cursor {
     return decoded !== undefined && structural.has(decoded) ? decoded : char;
   }
 
-  /** How many characters of the text `peek` looked at. */
+  /** Returns the number of characters of the text that `peek` reads: 3 for an encoded character, else 1. */
   width(offset = this.offset): number {
     return this.text[offset] === '%' && this.peek(offset) !== '%' ? 3 : 1;
   }
 
-  /** Steps over one structural character if it stands here. */
+  /** Moves past a structural character and returns true, if it is the next one. */
   take(char: string): boolean {
     if (this.peek() !== char) return false;
     this.offset += this.width();
     return true;
   }
 
-  /** Steps over all characters that the pattern (sticky) matches, none if it does not match. */
+  /** Moves past the characters that a sticky pattern matches here, and returns them. */
   takeWhile(pattern: RegExp): string {
     pattern.lastIndex = this.offset;
     const found = pattern.exec(this.text)?.[0] ?? '';
@@ -44,8 +44,8 @@ export class Cursor {
     return found;
   }
 
-  /** The offset behind the prefix if the text goes on with these characters here, else undefined. */
-  behind(prefix: string): number | undefined {
+  /** Returns the offset after a prefix, or undefined if the text does not continue with the prefix. */
+  offsetAfter(prefix: string): number | undefined {
     let offset = this.offset;
     for (const char of prefix) {
       if (this.peek(offset) !== char) return undefined;
@@ -54,48 +54,53 @@ export class Cursor {
     return offset;
   }
 
-  /** The value itself, unless there is a problem with it: then that is what was expected at the offset. */
+  /**
+   * Returns the value if it has no problem.
+   *
+   * @throws MeshmockError `invalid_plan`, with the problem as the expected text, at the offset
+   */
   check<T>(value: T, problemOf: (value: T) => string | undefined, offset: number): T {
     const problem = problemOf(value);
-    if (problem !== undefined) throw this.fail(problem, offset);
+    if (problem !== undefined) throw this.error(problem, offset);
     return value;
   }
 
-  /** An error at an offset, by default here: what a plan may ask for at most. */
-  limit(expected: string, offset = this.offset): MeshmockError {
-    return new MeshmockError(
-      'limit_exceeded',
-      `at offset ${offset}: the plan asks for too much: expected ${expected}`,
-      {
-        place: { text: this.text, offset, expected },
-      },
-    );
+  /** Returns an error for a plan that exceeds a limit. The offset is that of the cursor by default. */
+  limitError(expected: string, offset = this.offset): MeshmockError {
+    return new MeshmockError('limit_exceeded', `at offset ${offset}: the plan exceeds a limit: expected ${expected}`, {
+      place: { text: this.text, offset, expected },
+    });
   }
 
-  /** What a person sees at an offset: the character that shapes the plan there, or all up to the next. */
+  /** Returns the structural character at an offset, or the text up to the next one. */
   private wordAt(offset: number): string {
     const [word = this.text[offset] ?? ''] =
       /^[^/@~,|:*[\]();?#]{1,30}/.exec(this.text.slice(offset, offset + 30)) ?? [];
     return word;
   }
 
-  /** An error at an offset, by default here: what was expected there, and what was found. */
-  fail(expected: string, offset = this.offset): MeshmockError {
+  /**
+   * Returns an error with the expected and the found text.
+   *
+   * @param offset place of the error, by default that of the cursor
+   * @param hint end of the message, such as a suggestion
+   */
+  error(expected: string, offset = this.offset, hint = ''): MeshmockError {
     const found = offset < this.text.length ? JSON.stringify(this.wordAt(offset)) : 'the end';
-    return new MeshmockError('invalid_plan', `at offset ${offset}: expected ${expected}, found ${found}`, {
+    return new MeshmockError('invalid_plan', `at offset ${offset}: expected ${expected}, found ${found}${hint}`, {
       place: { text: this.text, offset, expected },
     });
   }
 }
 
-/** Decodes `%XX` into one character of ASCII; undefined if it is none. */
+/** Decodes `%XX` at an offset into an ASCII character, or returns undefined if it encodes none. */
 export function decodeByte(text: string, offset: number): string | undefined {
   const hex = text.slice(offset + 1, offset + 3);
   if (!/^[0-7][0-9a-fA-F]$/.test(hex)) return undefined;
   return String.fromCharCode(Number.parseInt(hex, 16));
 }
 
-/** Decodes the percent-encoded structural characters of a text, leaves all else as it is. */
+/** Decodes the percent-encoded structural characters of a text. Other characters stay encoded. */
 export function decodeStructure(text: string): string {
   return text.replaceAll(/%[0-7][0-9a-fA-F]/g, (encoded) => {
     const char = decodeByte(encoded, 0) ?? encoded;

@@ -11,7 +11,12 @@ import {
 } from './plan.ts';
 import { formatDurationMs, formatSizeBytes } from './quantity.ts';
 
-/** Writes a plan as its canonical path: `parsePath` reads it back as an equal plan. */
+/**
+ * Formats a plan as its canonical path. `parsePath` parses the path into an equal plan.
+ *
+ * @example
+ * formatPath(parsePath('/@a:8080|b/x')); // '/@a|b/x'
+ */
 export function formatPath(plan: Plan): string {
   let path = '';
   let rest: Plan | undefined = plan;
@@ -29,7 +34,7 @@ function formatStages(plan: CallsPlan): string {
 }
 
 function formatCall(call: Call): string {
-  const scheme = call.scheme === 'http' && !isScheme(call) ? '' : `${call.scheme}:`;
+  const scheme = call.scheme === 'http' && !needsScheme(call) ? '' : `${call.scheme}:`;
   const authority = authorityOf(call);
   const target = call.port === defaultPorts[call.scheme] ? authority.slice(0, authority.lastIndexOf(':')) : authority;
   const times = call.times === 1 ? '' : `*${call.times}`;
@@ -44,12 +49,12 @@ function formatCall(call: Call): string {
   return scheme + target + times + call.headers.map(formatHeader).join('') + options.join('') + then;
 }
 
-/** A host named like a scheme needs the scheme in front as soon as a port follows it. */
-function isScheme({ host, port }: Call): boolean {
+/** Reports whether a host has the name of a scheme and a port after it: `grpc:81` would be the host 81 over gRPC. */
+function needsScheme({ host, port }: Call): boolean {
   return Object.hasOwn(defaultPorts, host) && port !== defaultPorts.http;
 }
 
-/** Encoded is what would end the value, and what proxies on the way rewrite (`|`, a dot segment) or cut off. */
+/** Encodes the characters that would end the value, and those that proxies rewrite (`|`, a dot segment) or cut off. */
 function formatHeader({ name, value }: Header): string {
   const safe = value
     .replaceAll(
@@ -60,7 +65,7 @@ function formatHeader({ name, value }: Header): string {
   return `[${name}=${safe}]`;
 }
 
-/** Writes a directive with its conditions, as it stands behind `/~`. */
+/** Formats a directive with its conditions, as it appears after `/~`. */
 export function formatDirective(directive: Directive): string {
   return (
     formatBehaviour(directive) + directive.conditions.map((condition) => `:${formatCondition(condition)}`).join('')

@@ -17,7 +17,11 @@ const behaviourFields = [
 
 const conditionFields = ['share', 'exactShare', 'attemptBelow', 'attempt', 'version', 'pod', 'zone'] as const;
 
-/** @throws MeshmockError `invalid_plan` with the path of the field */
+/**
+ * Reads the behaviour of a directive's message. Also returns the reader, for the directive's conditions.
+ *
+ * @throws MeshmockError `invalid_plan` with the path of the field
+ */
 export function behaviourFrom(
   message: unknown,
   field: string,
@@ -28,20 +32,20 @@ export function behaviourFrom(
 }
 
 function readBehaviour(reader: FieldReader, headerFrom: (message: unknown, field: string) => Header): Behaviour {
-  const name = reader.only(behaviourFields);
+  const name = reader.exactlyOneOf(behaviourFields);
   switch (name) {
     case 'delay':
-      return { kind: name, delay: delayFrom(reader.value(name), reader.at(name)) };
+      return { kind: name, delay: delayFrom(reader.value(name), reader.pathOf(name)) };
     case 'status':
       return { kind: name, status: reader.checked(name, reader.number(name) ?? 0, fields.statusProblem) };
     case 'grpcStatus': {
       const grpcStatus = grpcStatusNames.find((known) => known === reader.string(name));
-      if (grpcStatus === undefined) throw reader.refuse(name, `one of ${grpcStatusNames.join(', ')}`);
+      if (grpcStatus === undefined) throw reader.error(name, `one of ${grpcStatusNames.join(', ')}`);
       return { kind: 'grpc-status', grpcStatus };
     }
     case 'close':
     case 'hang':
-      if (reader.value(name) !== true) throw reader.refuse(name, 'true');
+      if (reader.value(name) !== true) throw reader.error(name, 'true');
       return { kind: name };
     case 'sizeBytes':
       return { kind: 'size', bytes: reader.checked(name, reader.number(name) ?? 0, fields.sizeProblem) };
@@ -50,7 +54,7 @@ function readBehaviour(reader: FieldReader, headerFrom: (message: unknown, field
     case 'body':
       return { kind: name, text: reader.checked(name, reader.string(name) ?? '', fields.textProblem) };
     case 'header':
-      return { kind: name, header: headerFrom(reader.value(name), reader.at(name)) };
+      return { kind: name, header: headerFrom(reader.value(name), reader.pathOf(name)) };
     case 'cpuMs':
       return { kind: 'cpu', durationMs: reader.checked(name, reader.number(name) ?? 0, fields.durationProblem) };
   }
@@ -58,19 +62,19 @@ function readBehaviour(reader: FieldReader, headerFrom: (message: unknown, field
 
 function delayFrom(message: unknown, field: string): Delay {
   const reader = new FieldReader(message, field, ['fixedMs', 'range', 'percentiles']);
-  const name = reader.only(['fixedMs', 'range', 'percentiles']);
+  const name = reader.exactlyOneOf(['fixedMs', 'range', 'percentiles']);
   switch (name) {
     case 'fixedMs':
       return { kind: 'fixed', delayMs: reader.checked(name, reader.number(name) ?? 0, fields.durationProblem) };
     case 'range': {
-      const range = new FieldReader(reader.value(name), reader.at(name), ['minMs', 'maxMs']);
+      const range = new FieldReader(reader.value(name), reader.pathOf(name), ['minMs', 'maxMs']);
       const minMs = range.checked('minMs', range.number('minMs') ?? 0, fields.durationProblem);
       const maxMs = range.checked('maxMs', range.number('maxMs') ?? 0, fields.durationProblem);
-      if (maxMs < minMs) throw range.refuse('maxMs', 'no less than minMs');
+      if (maxMs < minMs) throw range.error('maxMs', 'a number that is not less than minMs');
       return { kind: 'uniform', minMs, maxMs };
     }
     case 'percentiles': {
-      const list = new FieldReader(reader.value(name), reader.at(name), ['points']);
+      const list = new FieldReader(reader.value(name), reader.pathOf(name), ['points']);
       const points = list.list('points', (item, at) => {
         const point = new FieldReader(item, at, ['percentile', 'delayMs']);
         const delayMs = point.checked('delayMs', point.number('delayMs') ?? 0, fields.durationProblem);
@@ -81,18 +85,22 @@ function delayFrom(message: unknown, field: string): Delay {
   }
 }
 
-/** @throws MeshmockError `invalid_plan` with the path of the field */
+/**
+ * Reads a condition from its message.
+ *
+ * @throws MeshmockError `invalid_plan` with the path of the field
+ */
 export function conditionFrom(message: unknown, field: string): Condition {
   const reader = new FieldReader(message, field, conditionFields);
-  const name = reader.only(conditionFields);
+  const name = reader.exactlyOneOf(conditionFields);
   switch (name) {
     case 'share':
       return { kind: name, share: reader.checked(name, reader.number(name) ?? 0, fields.shareProblem) };
     case 'exactShare': {
-      const share = new FieldReader(reader.value(name), reader.at(name), ['hits', 'of']);
+      const share = new FieldReader(reader.value(name), reader.pathOf(name), ['hits', 'of']);
       const [hits, of] = [share.number('hits') ?? 0, share.number('of') ?? 0];
       const problem = fields.oneInProblem(hits, of);
-      if (problem !== undefined) throw share.refuse('hits', problem);
+      if (problem !== undefined) throw share.error('hits', problem);
       return { kind: 'one-in', hits, of };
     }
     case 'attemptBelow':

@@ -1,16 +1,17 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { optional } from '../error/optional.ts';
 import { FieldReader } from './field-reader.ts';
 import * as fields from './fields.ts';
 import { behaviourFrom, conditionFrom } from './from-directive-message.ts';
-import { behaviourLimitProblem, checkCount } from './measure.ts';
+import { behaviourLimitProblem, checkCallCount } from './measure.ts';
 import {
   type Call,
   type CallOptions,
   type Directive,
-  deepestPlan,
   defaultPlanLimits,
   defaultPorts,
   type Header,
+  maxPlanDepth,
   type Plan,
   type PlanLimits,
   type Scheme,
@@ -19,19 +20,22 @@ import {
 } from './plan.ts';
 
 /**
- * Reads a plan from its message: decoded protobuf, or JSON that anyone wrote.
+ * Reads a plan from its message: decoded protobuf, or untrusted JSON.
  *
- * @throws MeshmockError `invalid_plan` with the path of the field; `limit_exceeded`
+ * @example
+ * fromMessage({ stages: [{ calls: [{ host: 'a' }] }], then: { uri: '/x' } }); // the plan of /@a/x
+ *
+ * @throws MeshmockError `invalid_plan` or `limit_exceeded`, with the path of the field
  */
 export function fromMessage(message: unknown, limits: PlanLimits = defaultPlanLimits): Plan {
   const reader = new MessageReader(limits);
   const plan = reader.plan(message, 'plan', 0, false);
-  checkCount(plan, limits, (call) => ({ field: reader.fields.get(call) ?? 'plan' }));
+  checkCallCount(plan, limits, (call) => ({ field: reader.fields.get(call) ?? 'plan' }));
   return plan;
 }
 
 class MessageReader {
-  /** The path of each call. */
+  /** Path of each call's field, for errors. */
   readonly fields = new Map<Call, string>();
   private readonly limits: PlanLimits;
   private readonly maxDepth: number;
@@ -39,62 +43,62 @@ class MessageReader {
 
   constructor(limits: PlanLimits) {
     this.limits = limits;
-    this.maxDepth = Math.min(limits.maxDepth, deepestPlan);
+    this.maxDepth = Math.min(limits.maxDepth, maxPlanDepth);
   }
 
-  /** `nested`: whether the path of this plan stands in parentheses, where those of a URI must balance. */
+  /** @param nested whether the plan is in parentheses when it is a path: then the parentheses of a URI must balance */
   plan(message: unknown, field: string, depth: number, nested: boolean): Plan {
     const reader = new FieldReader(message, field, ['directives', 'stages', 'then', 'uri']);
     const directives = reader.list('directives', (item, at) => this.directive(item, at));
     const uri = reader.string('uri') ?? '';
     if (!reader.has('stages')) {
-      if (reader.has('then')) throw reader.refuse('then', 'stages beside it: "then" is what their callees get');
+      if (reader.has('then')) throw reader.error('then', '"stages" beside "then": their callees get it');
       return {
         kind: 'answer',
         directives,
         uri: checkUri(uri === '' && directives.length === 0 ? '/' : uri, reader, nested),
       };
     }
-    if (uri !== '') throw reader.refuse('uri', 'no uri beside stages: what the callees get is "then"');
+    if (uri !== '') throw reader.error('uri', '"then" instead of "uri" beside "stages"');
     if (depth >= this.maxDepth) {
       throw new MeshmockError(
         'limit_exceeded',
-        `${field}: the plan is deeper than the ${this.maxDepth} calls that are allowed`,
+        `${field}: the plan is deeper than ${this.maxDepth} calls, which is the limit`,
         { field },
       );
     }
     const stages = reader.list('stages', (item, at) => this.stage(item, at, depth));
-    if (stages.length === 0) throw reader.refuse('stages', 'at least one stage');
+    if (stages.length === 0) throw reader.error('stages', 'at least one stage');
     return { kind: 'calls', directives, stages, then: this.then(reader, depth, nested) };
   }
 
   private then(reader: FieldReader, depth: number, nested: boolean): Plan | undefined {
-    return reader.has('then') ? this.plan(reader.value('then'), reader.at('then'), depth + 1, nested) : undefined;
+    return reader.has('then') ? this.plan(reader.value('then'), reader.pathOf('then'), depth + 1, nested) : undefined;
   }
 
   private stage(message: unknown, field: string, depth: number): Stage {
     const reader = new FieldReader(message, field, ['calls']);
     const calls = reader.list('calls', (item, at) => this.call(item, at, depth));
-    if (calls.length === 0) throw reader.refuse('calls', 'at least one call');
+    if (calls.length === 0) throw reader.error('calls', 'at least one call');
     return calls;
   }
 
   private call(message: unknown, field: string, depth: number): Call {
     if (++this.calls > this.limits.maxCalls) {
-      const problem = `${field}: the plan makes more than the ${this.limits.maxCalls} calls that are allowed`;
+      const problem = `${field}: the plan makes more than ${this.limits.maxCalls} calls, which is the limit`;
       throw new MeshmockError('limit_exceeded', problem, { field });
     }
     const reader = new FieldReader(message, field, ['scheme', 'host', 'port', 'times', 'headers', 'options', 'then']);
     const name = reader.string('scheme') || 'http';
     const scheme = schemes.find((known) => known === name);
-    if (scheme === undefined) throw reader.refuse('scheme', `one of ${schemes.join(', ')}`);
+    if (scheme === undefined) throw reader.error('scheme', `one of ${schemes.join(', ')}`);
     const call = {
       scheme,
       host: reader.checked('host', reader.string('host') ?? '', fields.hostProblem),
       port: reader.checked('port', reader.number('port') || defaultPorts[scheme], fields.portProblem),
       times: reader.checked('times', reader.number('times') || 1, fields.timesProblem),
       headers: reader.list('headers', (item, at) => callHeaderFrom(item, at, scheme)),
-      options: reader.has('options') ? optionsFrom(reader.value('options'), reader.at('options')) : {},
+      options: reader.has('options') ? optionsFrom(reader.value('options'), reader.pathOf('options')) : {},
       then: this.then(reader, depth, true),
     };
     this.fields.set(call, field);
@@ -122,27 +126,21 @@ function callHeaderFrom(message: unknown, field: string, scheme: Scheme): Header
 
 function optionsFrom(message: unknown, field: string): CallOptions {
   const reader = new FieldReader(message, field, ['timeoutMs', 'method', 'retries', 'concurrency']);
-  const timeoutMs = reader.number('timeoutMs');
-  const method = reader.string('method');
-  const retries = reader.number('retries');
-  const concurrency = reader.number('concurrency');
   return {
-    ...(timeoutMs === undefined ? {} : { timeoutMs: reader.checked('timeoutMs', timeoutMs, fields.timeoutProblem) }),
-    ...(method === undefined ? {} : { method: reader.checked('method', method, fields.methodProblem) }),
-    ...(retries === undefined ? {} : { retries: reader.checked('retries', retries, fields.retriesProblem) }),
-    ...(concurrency === undefined
-      ? {}
-      : { concurrency: reader.checked('concurrency', concurrency, fields.concurrencyProblem) }),
+    ...optional('timeoutMs', reader.checked('timeoutMs', reader.number('timeoutMs'), fields.timeoutProblem)),
+    ...optional('method', reader.checked('method', reader.string('method'), fields.methodProblem)),
+    ...optional('retries', reader.checked('retries', reader.number('retries'), fields.retriesProblem)),
+    ...optional('concurrency', reader.checked('concurrency', reader.number('concurrency'), fields.concurrencyProblem)),
   };
 }
 
 function checkUri(uri: string, reader: FieldReader, nested: boolean): string {
   if (uri === '') return uri;
-  if (!uri.startsWith('/')) throw reader.refuse('uri', '"/" at its start');
-  if (fields.beginsPlan(uri)) throw reader.refuse('uri', 'a uri that does not begin like a plan itself');
+  if (!uri.startsWith('/')) throw reader.error('uri', 'a text that begins with "/"');
+  if (fields.beginsPlan(uri)) throw reader.error('uri', 'a uri that does not begin like a plan');
   const bad = fields.badUriOffset(uri);
-  if (bad >= 0) throw reader.refuse('uri', `a visible character at offset ${bad}, anything else percent-encoded`);
+  if (bad >= 0) throw reader.error('uri', `a visible ASCII character at offset ${bad}; encode any other with %`);
   if (nested && !fields.balancesParentheses(uri))
-    throw reader.refuse('uri', 'parentheses that balance, below a call with a continuation of its own');
+    throw reader.error('uri', 'parentheses that balance: this plan is in parentheses when it is a path');
   return uri;
 }

@@ -2,27 +2,27 @@ import { MeshmockError } from '../error/meshmock-error.ts';
 import type { Behaviour, Call, CallsPlan, Delay, Plan, PlanLimits } from './plan.ts';
 import { formatDurationMs, formatSizeBytes } from './quantity.ts';
 
-/** The calls that the whole cascade of a plan makes at most: repeats and retries count each. */
+/** Returns the largest number of calls that the whole cascade of a plan makes. Each repeat and each retry counts. */
 export function countCalls(plan: Plan): number {
   if (plan.kind === 'answer') return 0;
-  const below = countBelow(plan);
+  const below = countCallsBelow(plan);
   return plan.stages.flat().reduce((sum, call, index) => sum + countAttempts(call) * (1 + (below[index] ?? 0)), 0);
 }
 
-/** How often one call of a plan is made at most, all its repeats and their retries. */
+/** Returns the largest number of times that a call is made, with its repeats and their retries. */
 export function countAttempts({ times, options }: Call): number {
   return times * (1 + (options.retries ?? 0));
 }
 
-/** What each call of a plan needs of the call budget below itself, in the order of the plan's calls. */
-export function countBelow(plan: CallsPlan): number[] {
+/** Returns the largest number of calls below each call of a plan, in the order of the plan's calls. */
+export function countCallsBelow(plan: CallsPlan): number[] {
   const shared = plan.then === undefined ? 0 : countCalls(plan.then);
   return plan.stages.flatMap((stage) =>
     stage.map((call) => (call.then === undefined ? shared : countCalls(call.then))),
   );
 }
 
-/** The number of calls on the longest way from the root to a leaf. */
+/** Returns the number of calls in the longest chain of a plan. */
 export function depthOf(plan: Plan): number {
   if (plan.kind === 'answer') return 0;
   let deepest = plan.then === undefined ? 0 : depthOf(plan.then);
@@ -34,46 +34,53 @@ export function depthOf(plan: Plan): number {
   return deepest + 1;
 }
 
-/** Where an error lies, as `MeshmockError` takes it. */
-type Where = NonNullable<ConstructorParameters<typeof MeshmockError>[2]>;
+/** Place of an error, as `MeshmockError` takes it. */
+type ErrorPlace = NonNullable<ConstructorParameters<typeof MeshmockError>[2]>;
 
 /**
- * @param whereIs where a call stands in what the plan was read from, and what was expected there
- * @throws MeshmockError `limit_exceeded` when the plan makes more calls than allowed, at the call that is too many
+ * Checks that a plan does not make more calls than its limit.
+ *
+ * @param placeOf returns the place of a call in the text or message of the plan, for the error
+ * @throws MeshmockError `limit_exceeded`, at the call that exceeds the limit
  */
-export function checkCount(plan: Plan, limits: PlanLimits, whereIs: (call: Call, expected: string) => Where): void {
+export function checkCallCount(
+  plan: Plan,
+  limits: PlanLimits,
+  placeOf: (call: Call, expected: string) => ErrorPlace,
+): void {
   const calls = countCalls(plan);
   if (calls <= limits.maxCalls || plan.kind === 'answer') return;
   const shown = calls < mostShownCalls ? String(calls) : `more than ${mostShownCalls}`;
-  const message = `the plan makes ${shown} calls, ${limits.maxCalls} are allowed`;
-  const where = whereIs(firstTooMany(plan, limits.maxCalls), `a plan of at most ${limits.maxCalls} calls`);
+  const message = `the plan makes ${shown} calls, the limit is ${limits.maxCalls}`;
+  const where = placeOf(firstExcessCall(plan, limits.maxCalls), `a plan of at most ${limits.maxCalls} calls`);
   throw new MeshmockError('limit_exceeded', where.field === undefined ? message : `${where.field}: ${message}`, where);
 }
 
 const mostShownCalls = 1_000_000_000;
 
-/** The call at which the calls become too many, read from the left: the one that multiplies them, if one alone does. */
-function firstTooMany(plan: CallsPlan, maxCalls: number): Call {
-  const below = countBelow(plan);
+/** Returns the first call, from the left, with which the plan exceeds the limit. If one call multiplies others beyond the
+ * limit, the result is the call that multiplies. */
+function firstExcessCall(plan: CallsPlan, maxCalls: number): Call {
+  const below = countCallsBelow(plan);
   const calls = plan.stages.flat();
   let left = maxCalls;
   for (const [index, call] of calls.entries()) {
     const needed = below[index] ?? 0;
     const continuation = call.then ?? plan.then;
-    if (needed > left - 1 && left > 0 && continuation?.kind === 'calls') return firstTooMany(continuation, left - 1);
+    if (needed > left - 1 && left > 0 && continuation?.kind === 'calls') return firstExcessCall(continuation, left - 1);
     left -= countAttempts(call) * (1 + needed);
     if (left < 0) return call;
   }
   return calls[0] as Call;
 }
 
-/** What a behaviour should have kept to, for a person to read; undefined when it is within the limits. */
+/** Checks a behaviour against the limits. Returns a description of the limit that it exceeds, or undefined. */
 export function behaviourLimitProblem(behaviour: Behaviour, limits: PlanLimits): string | undefined {
   switch (behaviour.kind) {
     case 'delay':
       return longestOf(behaviour.delay) <= limits.deadlineMs
         ? undefined
-        : `a delay within the deadline, at most ${formatDurationMs(limits.deadlineMs)}`;
+        : `a delay of at most ${formatDurationMs(limits.deadlineMs)}, the deadline of a request`;
     case 'cpu':
       return behaviour.durationMs <= limits.maxCpuMs
         ? undefined

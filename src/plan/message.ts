@@ -1,8 +1,8 @@
 import type { CallOptions, Header } from './plan.ts';
 
 /**
- * A plan as `meshmock.v1.Plan` has it, which is protobuf's JSON mapping too: what is empty or default is absent.
- * `grpc/codec.ts` holds it against the types generated from the proto file.
+ * Plan as a `meshmock.v1.Plan` message, in protobuf and in JSON. Fields that are empty or have their default are absent.
+ * `grpc/codec.ts` checks these types against those generated from the proto file.
  */
 export interface PlanMessage {
   directives?: DirectiveMessage[];

@@ -1,3 +1,4 @@
+import { didYouMean } from '../error/nearest-name.ts';
 import { type Cursor, decodeStructure } from './cursor.ts';
 import {
   attemptBelowProblem,
@@ -37,23 +38,26 @@ const directiveNames = [
 type DirectiveName = (typeof directiveNames)[number];
 
 /**
- * Reads `name[=value]*(:condition)`, the cursor standing behind `/~`.
+ * Parses `name[=value]*(:condition)` at the cursor, which is after `/~`.
  *
- * @throws MeshmockError `invalid_plan`; `limit_exceeded` at a value that asks for too much
+ * @param nested whether the directive is in parentheses, where `)` ends it
+ * @throws MeshmockError `invalid_plan`, or `limit_exceeded` at a value over a limit
  */
 export function parseDirective(cursor: Cursor, nested: boolean, limits: PlanLimits): Directive {
   const start = cursor.offset;
   const word = cursor.takeWhile(/[a-z-]+/y);
   const name = directiveNames.find((known) => known === word);
-  if (name === undefined) throw cursor.fail(`a directive: ${directiveNames.join(', ')}`, start);
+  if (name === undefined) {
+    throw cursor.error(`a directive: ${directiveNames.join(', ')}`, start, didYouMean(word, directiveNames));
+  }
   const valueAt = cursor.offset + cursor.width();
   const behaviour = parseBehaviour(cursor, name, nested);
-  const tooMuch = behaviourLimitProblem(behaviour, limits);
-  if (tooMuch !== undefined) throw cursor.limit(tooMuch, valueAt);
+  const problem = behaviourLimitProblem(behaviour, limits);
+  if (problem !== undefined) throw cursor.limitError(problem, valueAt);
   const conditions: Condition[] = [];
   while (cursor.take(':')) conditions.push(parseCondition(cursor, nested));
   if (!cursor.atEnd && cursor.peek() !== '/' && !(nested && cursor.peek() === ')')) {
-    throw cursor.fail('":" and a condition, or "/"');
+    throw cursor.error('":" and a condition, or "/"');
   }
   return { ...behaviour, conditions };
 }
@@ -64,7 +68,7 @@ function parseBehaviour(cursor: Cursor, name: DirectiveName, nested: boolean): B
     case 'hang':
       return { kind: name };
     case 'header':
-      if (cursor.peek() !== '[') throw cursor.fail('"[" and a header such as [name=value]');
+      if (cursor.peek() !== '[') throw cursor.error('"[" and a header such as [name=value]');
       return { kind: name, header: parseHeader(cursor) };
     case 'body':
       takeEquals(cursor, name);
@@ -76,7 +80,7 @@ function parseBehaviour(cursor: Cursor, name: DirectiveName, nested: boolean): B
 }
 
 function takeEquals(cursor: Cursor, name: DirectiveName): void {
-  if (!cursor.take('=')) throw cursor.fail(`"=" and a value for ${name}`);
+  if (!cursor.take('=')) throw cursor.error(`"=" and a value for ${name}`);
 }
 
 function parseWithValue(
@@ -90,21 +94,24 @@ function parseWithValue(
     case 'delay':
       return { kind: name, delay: parseDelay(cursor, value, at) };
     case 'cpu':
-      return { kind: name, durationMs: present(parseDurationMs(value), cursor, at, 'a duration such as 50ms') };
+      return { kind: name, durationMs: required(parseDurationMs(value), cursor, at, 'a duration such as 50ms') };
     case 'status':
       return { kind: name, status: cursor.check(wholeNumber(value, 3), statusProblem, at) };
     case 'grpc-status': {
       const known = grpcStatusNames.find((status) => status === value);
-      return { kind: name, grpcStatus: present(known, cursor, at, 'a gRPC status in upper case, such as UNAVAILABLE') };
+      return {
+        kind: name,
+        grpcStatus: required(known, cursor, at, 'a gRPC status in upper case, such as UNAVAILABLE'),
+      };
     }
     case 'size':
     case 'memory':
-      return { kind: name, bytes: present(parseSizeBytes(value), cursor, at, 'a size such as 10KB or 1MiB') };
+      return { kind: name, bytes: required(parseSizeBytes(value), cursor, at, 'a size such as 10KB or 1MiB') };
   }
 }
 
-function present<T>(value: T | undefined, cursor: Cursor, at: number, expected: string): T {
-  if (value === undefined) throw cursor.fail(expected, at);
+function required<T>(value: T | undefined, cursor: Cursor, at: number, expected: string): T {
+  if (value === undefined) throw cursor.error(expected, at);
   return value;
 }
 
@@ -116,14 +123,14 @@ function parseDelay(cursor: Cursor, value: string, at: number): Delay {
     });
     const wrong = points.some((point) => Number.isNaN(point.delayMs));
     const problem = wrong ? 'percentiles such as p50=10ms,p99=1s' : percentilesProblem(points);
-    if (problem !== undefined) throw cursor.fail(problem, at);
+    if (problem !== undefined) throw cursor.error(problem, at);
     return { kind: 'percentiles', points };
   }
   const [first, second, ...more] = value.split('-').map(parseDurationMs);
   if (first === undefined || more.length > 0)
-    throw cursor.fail('a delay such as 100ms, 50ms-200ms or p50=10ms,p99=1s', at);
+    throw cursor.error('a delay such as 100ms, 50ms-200ms or p50=10ms,p99=1s', at);
   if (!value.includes('-')) return { kind: 'fixed', delayMs: first };
-  if (second === undefined || second < first) throw cursor.fail('a range that rises, such as 50ms-200ms', at);
+  if (second === undefined || second < first) throw cursor.error('a range that rises, such as 50ms-200ms', at);
   return { kind: 'uniform', minMs: first, maxMs: second };
 }
 
@@ -132,7 +139,10 @@ function parseCondition(cursor: Cursor, nested: boolean): Condition {
   const text = takeValue(cursor, nested);
   const { condition, problem } = readCondition(text);
   if (condition === undefined || problem !== undefined) {
-    throw cursor.fail(problem ?? 'a condition: 0.3, 1in3, attempt<3, attempt=1, version=v2, pod=NAME or zone=NAME', at);
+    throw cursor.error(
+      problem ?? 'a condition: 0.3, 1in3, attempt<3, attempt=1, version=v2, pod=NAME or zone=NAME',
+      at,
+    );
   }
   return condition;
 }
@@ -168,19 +178,19 @@ function labelCondition(name: string, value: string): Condition {
   return name === 'pod' ? { kind: 'pod', pod: value } : { kind: 'zone', zone: value };
 }
 
-/** A value without text of the user's: encoded structure means the same as plain. */
+/** Reads a value that is not free text: encoded structural characters mean the same as plain ones. */
 function takeValue(cursor: Cursor, nested: boolean): string {
   const start = cursor.offset;
   while (!cursor.atEnd && !endsValue(cursor.peek(), nested)) cursor.offset += cursor.width();
   return decodeStructure(cursor.text.slice(start, cursor.offset));
 }
 
-/** The user's text: only plain characters end it, encoded ones are data. */
+/** Reads free text: only plain structural characters end it, encoded ones are data. */
 function takeBody(cursor: Cursor, nested: boolean): string {
   const start = cursor.offset;
   const body = cursor.takeWhile(nested ? /[^/:)?#\s]+/y : /[^/:?#\s]+/y);
   if (cursor.peek() === '?' || cursor.peek() === '#')
-    throw cursor.fail('":", "/" or the end (a "?" in a body is written %3F)');
+    throw cursor.error('":", "/" or the end; write "?" and "#" in a body as %3F and %23');
   return body === '' ? '' : decodePercent(cursor, start, cursor.offset);
 }
 

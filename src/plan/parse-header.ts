@@ -3,8 +3,10 @@ import { headerNameProblem, headerValueProblem } from './fields.ts';
 import type { Header } from './plan.ts';
 
 /**
- * Reads `[name=value]`: up to the closing bracket all is data. A bracket that a proxy encoded is closed by
- * an encoded one, or by a plain one; a plain bracket by a plain one only, so that `%5D` can stand in a value.
+ * Parses `[name=value]` at the cursor. Everything up to the closing bracket is data.
+ *
+ * A plain bracket is closed by a plain one only, so a value can contain `%5D`. An encoded opening bracket, which comes
+ * from a proxy, is closed by an encoded or a plain one.
  *
  * @throws MeshmockError `invalid_plan`
  */
@@ -13,10 +15,10 @@ export function parseHeader(cursor: Cursor): Header {
   const encoded = cursor.width() === 3;
   const from = start + cursor.width();
   const end = encoded ? findEncodedEnd(text, from) : text.indexOf(']', from);
-  if (end < 0) throw cursor.fail('"]" to close the bracket that opens here', start);
+  if (end < 0) throw cursor.error('"]" to close the bracket that opens here', start);
   const data = text.slice(from, end);
   const equals = /=|%3d/i.exec(data);
-  if (equals === null) throw cursor.fail('"=" between the header\'s name and its value', end);
+  if (equals === null) throw cursor.error('"=" between the header\'s name and its value', end);
   const name = data.slice(0, equals.index).toLowerCase();
   cursor.check(name, headerNameProblem, from);
   const valueAt = from + equals.index + equals[0].length;
@@ -32,18 +34,18 @@ function findEncodedEnd(text: string, from: number): number {
 }
 
 /**
- * Decodes all percent-encoding of a part of the text.
+ * Decodes all percent-encoded characters of a part of the text.
  *
- * @throws MeshmockError `invalid_plan` at a `%` that encodes nothing, or at the part if it is no UTF-8
+ * @throws MeshmockError `invalid_plan` at a `%` that does not encode a byte, or at a part that is not UTF-8
  */
 export function decodePercent(cursor: Cursor, from: number, end: number): string {
   const part = cursor.text.slice(from, end);
   const bad = part.search(/%(?![0-9a-fA-F]{2})/);
-  if (bad >= 0) throw cursor.fail('two hexadecimal digits behind "%" (a "%" itself is written %25)', from + bad + 1);
+  if (bad >= 0) throw cursor.error('two hexadecimal digits after "%"; write a "%" as %25', from + bad + 1);
   if (!/%[89a-fA-F]/.test(part)) return part.replaceAll(/%../g, (byte) => decodeByte(byte, 0) ?? byte);
   try {
     return decodeURIComponent(part);
   } catch {
-    throw cursor.fail('percent-encoded UTF-8', from);
+    throw cursor.error('percent-encoded UTF-8', from);
   }
 }

@@ -1,9 +1,10 @@
+import { didYouMean } from '../error/nearest-name.ts';
 import type { Cursor } from './cursor.ts';
 import * as fields from './fields.ts';
 import type { CallOptions } from './plan.ts';
 import { parseDurationMs } from './quantity.ts';
 
-const keyOfOption = {
+const fieldOfOption = {
   timeout: 'timeoutMs',
   method: 'method',
   retries: 'retries',
@@ -11,16 +12,19 @@ const keyOfOption = {
 } as const;
 
 /**
- * Reads `name=value`, the cursor standing behind `;`, and adds it to the options there are.
+ * Parses `name=value` at the cursor, which is after `;`, and adds it to the options.
  *
  * @throws MeshmockError `invalid_plan`
  */
 export function parseOption(cursor: Cursor, options: CallOptions): CallOptions {
   const start = cursor.offset;
   const name = cursor.takeWhile(/[a-z-]+/y);
-  if (!isOptionName(name)) throw cursor.fail(`an option: ${Object.keys(keyOfOption).join(', ')}`, start);
-  if (options[keyOfOption[name]] !== undefined) throw cursor.fail(`${name} once`, start);
-  if (!cursor.take('=')) throw cursor.fail(`"=" and a value for ${name}`);
+  if (!isOptionName(name)) {
+    const names = Object.keys(fieldOfOption);
+    throw cursor.error(`an option: ${names.join(', ')}`, start, didYouMean(name, names));
+  }
+  if (options[fieldOfOption[name]] !== undefined) throw cursor.error(`another option: ${name} is set already`, start);
+  if (!cursor.take('=')) throw cursor.error(`"=" and a value for ${name}`);
   const at = cursor.offset;
   const value = cursor.takeWhile(/[A-Za-z0-9._-]+/y);
   switch (name) {
@@ -35,11 +39,11 @@ export function parseOption(cursor: Cursor, options: CallOptions): CallOptions {
   }
 }
 
-function isOptionName(name: string): name is keyof typeof keyOfOption {
-  return Object.hasOwn(keyOfOption, name);
+function isOptionName(name: string): name is keyof typeof fieldOfOption {
+  return Object.hasOwn(fieldOfOption, name);
 }
 
-/** A number of at most so many digits; NaN for anything else. */
+/** Parses a whole number with at most `digits` digits. Returns NaN for any other text. */
 export function wholeNumber(text: string, digits: number): number {
   return /^\d+$/.test(text) && text.length <= digits ? Number(text) : Number.NaN;
 }

@@ -1,10 +1,10 @@
-/** How a call is made: the protocol, and whether over TLS. */
+/** Protocol of a call, with or without TLS. */
 export type Scheme = 'http' | 'https' | 'grpc' | 'grpcs';
 
-/** Every scheme there is. */
+/** All schemes. */
 export const schemes: readonly Scheme[] = ['http', 'https', 'grpc', 'grpcs'];
 
-/** The port of a call that names none. */
+/** Port of a call without a port, for each scheme. */
 export const defaultPorts: Readonly<Record<Scheme, number>> = {
   http: 8080,
   https: 443,
@@ -12,46 +12,46 @@ export const defaultPorts: Readonly<Record<Scheme, number>> = {
   grpcs: 443,
 };
 
-/** Whether calls of a scheme speak gRPC; the others speak HTTP. */
+/** Reports whether calls of a scheme use gRPC. The others use HTTP. */
 export function isGrpc(scheme: Scheme): boolean {
   return scheme === 'grpc' || scheme === 'grpcs';
 }
 
-/** What one service is to do with one request: behave, then call others or answer by itself. */
+/** Work of one service for one request: carry out directives, then answer locally or call other services. */
 export type Plan = AnswerPlan | CallsPlan;
 
-/** Answers by itself, calls nobody. */
+/** Plan that answers locally. */
 export interface AnswerPlan {
   readonly kind: 'answer';
   readonly directives: readonly Directive[];
-  /** Path and query, byte for byte. Empty only behind directives, where it stands for `/`. */
+  /** Path and query, byte for byte. It is only empty after directives, where it means `/`. */
   readonly uri: string;
 }
 
-/** Calls others: the stages one after another, the calls of a stage at once. */
+/** Plan that calls other services: stages run one after another, the calls of a stage in parallel. */
 export interface CallsPlan {
   readonly kind: 'calls';
   readonly directives: readonly Directive[];
-  /** At least one; each with at least one call. */
+  /** At least one stage, each with at least one call. */
   readonly stages: readonly Stage[];
-  /** The continuation: what every callee without one of its own is to do. Absent stands for `/`. */
+  /** Continuation: plan of every callee whose call has no own one. An absent continuation means `/`. */
   readonly then: Plan | undefined;
 }
 
 export type Stage = readonly Call[];
 
-/** One edge as its caller sees it. */
+/** One edge of the cascade, as its caller sees it. */
 export interface Call {
   readonly scheme: Scheme;
-  /** A name or an IPv4 address; an IPv6 address stands here without its brackets. */
+  /** Name or IP address of the host. An IPv6 address has no brackets here. */
   readonly host: string;
   readonly port: number;
-  /** How often it is called, at least 1. */
+  /** Number of times that the call is made, at least 1. */
   readonly times: number;
-  /** For this call only, names in lower case, in the order of the text. */
+  /** Headers for this call only, with names in lower case, in the order of the text. */
   readonly headers: readonly Header[];
   readonly options: CallOptions;
-  /** The callee's own continuation, in place of the shared one. */
+  /** Continuation for this callee, instead of the shared one. */
   readonly then: Plan | undefined;
 }
 
@@ -67,7 +67,7 @@ export interface CallOptions {
   readonly concurrency?: number;
 }
 
-/** Something the service that reads it does before anything else, if all its conditions hold. */
+/** Behaviour of the service that reads the plan, before its stages. It applies if all conditions hold. */
 export type Directive = Behaviour & { readonly conditions: readonly Condition[] };
 
 export type Behaviour =
@@ -87,7 +87,7 @@ export type Delay =
   | { readonly kind: 'uniform'; readonly minMs: number; readonly maxMs: number }
   | { readonly kind: 'percentiles'; readonly points: readonly DelayPoint[] };
 
-/** `percentile` per cent of the delays are at most `delayMs`. */
+/** Point of a distribution: `percentile` per cent of the delays are at most `delayMs`. */
 export interface DelayPoint {
   readonly percentile: number;
   readonly delayMs: number;
@@ -102,7 +102,7 @@ export type Condition =
   | { readonly kind: 'pod'; readonly pod: string }
   | { readonly kind: 'zone'; readonly zone: string };
 
-/** The names of gRPC's status codes, at the index of their number (grpc/doc/statuscodes.md). */
+/** Names of gRPC's status codes. The index of a name is its code (grpc/doc/statuscodes.md). */
 export const grpcStatusNames = [
   'OK',
   'CANCELLED',
@@ -125,23 +125,23 @@ export const grpcStatusNames = [
 
 export type GrpcStatusName = (typeof grpcStatusNames)[number];
 
-/** Bounds that a plan must keep. */
+/** Limits of a plan. */
 export interface PlanLimits {
-  /** Every call of the whole cascade. */
+  /** Maximum number of calls in the whole cascade. */
   readonly maxCalls: number;
-  /** Its longest chain of calls. */
+  /** Maximum number of calls in a chain. */
   readonly maxDepth: number;
-  /** How long a request may take in all: no delay may be longer. */
+  /** Deadline of a request, in milliseconds. It is also the longest delay. */
   readonly deadlineMs: number;
-  /** CPU time of one directive. */
+  /** Maximum CPU time of one directive, in milliseconds. */
   readonly maxCpuMs: number;
-  /** A body that a directive asks for. */
+  /** Maximum size of a body that a directive makes. */
   readonly maxSizeBytes: number;
-  /** Memory that a directive asks for, and that all requests of a service hold at once. */
+  /** Maximum memory of one directive, and of all requests of a service at once. */
   readonly maxMemoryBytes: number;
 }
 
-/** The limits of a service that is told nothing else. */
+/** Default limits of a service. */
 export const defaultPlanLimits: PlanLimits = {
   maxCalls: 1000,
   maxDepth: 50,
@@ -151,7 +151,7 @@ export const defaultPlanLimits: PlanLimits = {
   maxMemoryBytes: 256_000_000,
 };
 
-/** Allows whatever can be written: for whoever only reads a plan and does not carry it out. */
+/** Limits that allow every plan, for programs that parse a plan without executing it. */
 export const noLimits: PlanLimits = {
   maxCalls: Number.POSITIVE_INFINITY,
   maxDepth: Number.POSITIVE_INFINITY,
@@ -161,27 +161,27 @@ export const noLimits: PlanLimits = {
   maxMemoryBytes: Number.POSITIVE_INFINITY,
 };
 
-/** No plan may be deeper, whatever a service allows: a plan and its reply take stack for each level. */
-export const deepestPlan = 200;
+/** Upper bound of every depth limit: each level of a plan and of its reply takes some of the stack. */
+export const maxPlanDepth = 200;
 
-/** What the callees of a plan that have no continuation of their own are to do. */
+/** Returns the plan of the callees whose calls have no own continuation. */
 export function sharedContinuation(plan: CallsPlan): Plan {
   return plan.then ?? { kind: 'answer', directives: [], uri: '/' };
 }
 
-/** `host:port` as it stands in a `Host` header and as a person types it, an IPv6 address in brackets. */
+/** Returns `host:port`, as in a `Host` header. An IPv6 address is in brackets. */
 export function authorityOf({ host, port }: Pick<Call, 'host' | 'port'>): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Headers by their names. One that is given twice is sent as one list, as RFC 9110 section 5.3 allows. */
+/** Returns headers by name. The values of a repeated header are joined into one list (RFC 9110 section 5.3). */
 export function headerFields(headers: readonly Header[]): Record<string, string> {
   if (headers.length === 0) return {};
   const values = Map.groupBy(headers, ({ name }) => name);
   return Object.fromEntries([...values].map(([name, same]) => [name, same.map(({ value }) => value).join(', ')]));
 }
 
-/** The HTTP method of a call. */
+/** Returns the HTTP method of a call. */
 export function methodOf({ options }: Call): string {
   return options.method ?? 'GET';
 }

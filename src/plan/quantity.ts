@@ -9,11 +9,18 @@ const sizeUnits: Readonly<Record<string, number>> = {
   GiB: 1_073_741_824,
 };
 
-/** No duration in a plan may be longer (a day, in ms) and no size larger (protobuf's uint32). */
+/** Longest duration in a plan: one day, in milliseconds. */
 export const longestDurationMs = 86_400_000;
+/** Largest size in a plan, in bytes: a uint32 of protobuf. */
 export const largestSizeBytes = 4_294_967_295;
 
-/** Reads `100ms`, `1.5s`, `250us`, `2m`. Gives milliseconds to a microsecond's precision, undefined if it is no duration. */
+/**
+ * Parses a duration with the unit `us`, `ms`, `s` or `m`. Returns milliseconds with a precision of a microsecond, or
+ * undefined if the text is not a duration.
+ *
+ * @example
+ * parseDurationMs('1.5s'); // 1500
+ */
 export function parseDurationMs(text: string): number | undefined {
   const match = /^(\d{1,9}(?:\.\d{1,6})?)(us|ms|s|m)$/.exec(text);
   const unitMs = durationUnitsMs[match?.[2] ?? ''];
@@ -22,18 +29,24 @@ export function parseDurationMs(text: string): number | undefined {
   return durationMs <= longestDurationMs ? durationMs : undefined;
 }
 
-/** The shortest text that `parseDurationMs` reads as this many milliseconds. */
+/** Returns the shortest text that `parseDurationMs` parses into this duration. */
 export function formatDurationMs(durationMs: number): string {
   if (durationMs > 0 && durationMs % 1000 === 0) return `${durationMs / 1000}s`;
   return Number.isInteger(durationMs) ? `${durationMs}ms` : `${toMicroseconds(durationMs)}ms`;
 }
 
-/** Whether this can stand in a plan: not negative, at most a day, no finer than a microsecond. */
+/** Reports whether a duration is valid in a plan: not negative, at most a day, no finer than a microsecond. */
 export function isDurationMs(value: number): boolean {
   return value >= 0 && value <= longestDurationMs && value === toMicroseconds(value);
 }
 
-/** Reads `10KB` (1000 bytes a KB), `1MiB` (1024 KiB), `512B`. Gives whole bytes, undefined if it is no size. */
+/**
+ * Parses a size with the unit `B`, `KB` (1000 bytes), `MB`, `GB`, `KiB` (1024 bytes), `MiB` or `GiB`. Returns whole
+ * bytes, or undefined if the text is not a size.
+ *
+ * @example
+ * parseSizeBytes('10KB'); // 10000
+ */
 export function parseSizeBytes(text: string): number | undefined {
   const match = /^(\d{1,10}(?:\.\d{1,6})?)(B|KB|MB|GB|KiB|MiB|GiB)$/.exec(text);
   const unit = sizeUnits[match?.[2] ?? ''];
@@ -42,7 +55,7 @@ export function parseSizeBytes(text: string): number | undefined {
   return bytes <= largestSizeBytes ? bytes : undefined;
 }
 
-/** The shortest text that `parseSizeBytes` reads as this many bytes. */
+/** Returns the shortest text that `parseSizeBytes` parses into this size. */
 export function formatSizeBytes(bytes: number): string {
   for (const unit of ['GiB', 'GB', 'MiB', 'MB', 'KiB', 'KB']) {
     const size = sizeUnits[unit] ?? 1;

@@ -1,3 +1,4 @@
+import { optional } from '../error/optional.ts';
 import type { CallMessage, ConditionMessage, DelayMessage, DirectiveMessage, PlanMessage } from './message.ts';
 import {
   type Behaviour,
@@ -9,16 +10,12 @@ import {
   type Plan,
 } from './plan.ts';
 
-/** Writes a plan as its message. */
+/** Converts a plan to its message. A shared continuation appears once. */
 export function toMessage(plan: Plan): PlanMessage {
   const directives = plan.directives.length > 0 ? { directives: plan.directives.map(directiveToMessage) } : {};
   if (plan.kind === 'answer') return plan.uri === '' ? directives : { ...directives, uri: plan.uri };
   const stages = plan.stages.map((stage) => ({ calls: stage.map(callToMessage) }));
-  return { ...directives, stages, ...thenToMessage(plan.then) };
-}
-
-function thenToMessage(then: Plan | undefined): { then?: PlanMessage } {
-  return then === undefined ? {} : { then: toMessage(then) };
+  return { ...directives, stages, ...optional('then', plan.then && toMessage(plan.then)) };
 }
 
 function callToMessage(call: Call): CallMessage {
@@ -29,7 +26,7 @@ function callToMessage(call: Call): CallMessage {
     ...(call.times === 1 ? {} : { times: call.times }),
     ...(call.headers.length === 0 ? {} : { headers: [...call.headers] }),
     ...(Object.keys(call.options).length === 0 ? {} : { options: call.options }),
-    ...thenToMessage(call.then),
+    ...optional('then', call.then && toMessage(call.then)),
   };
 }
 

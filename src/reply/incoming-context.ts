@@ -1,6 +1,6 @@
 import type { Headers } from './mesh-headers.ts';
 
-/** Which trace and span a request says that it comes from. */
+/** Trace and span from which a request says that it comes. */
 export interface IncomingContext {
   readonly traceId: string;
   readonly spanId: string;
@@ -8,8 +8,11 @@ export interface IncomingContext {
 }
 
 /**
- * Reads the context that a request carries, as our services read it (`telemetry/propagation.ts`): W3C, else B3.
- * Undefined when it carries none.
+ * Parses the trace context of a request's headers: W3C, else B3. Returns undefined if the headers have neither.
+ * `telemetry/propagation.ts` reads the same headers in the same order.
+ *
+ * @example
+ * incomingContext({ b3: '80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1' });
  */
 export function incomingContext(headers: Headers): IncomingContext | undefined {
   const [, w3cTrace, w3cSpan = '', flags = ''] =
@@ -26,7 +29,7 @@ export function incomingContext(headers: Headers): IncomingContext | undefined {
 }
 
 function b3Context(traceId: string, spanId: string, sampled: string | undefined): IncomingContext {
-  // Without a decision it is left to who reads it, which is us.
+  // A context without a decision leaves the decision to its reader: meshmock samples it.
   const isSampled = sampled === undefined || ['1', 'd', 'true', 'True'].includes(sampled);
   return { traceId: traceId.toLowerCase().padStart(32, '0'), spanId: spanId.toLowerCase(), isSampled };
 }

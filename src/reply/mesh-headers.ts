@@ -1,17 +1,18 @@
+import { optional } from '../error/optional.ts';
 import type { CalleeMesh, CallerMesh, CallResult } from './reply.ts';
 
-/** Header names in lower case, several values of one name joined by a comma. */
+/** Headers by name, in lower case. Several values of one name are joined by commas. */
 export type Headers = Readonly<Record<string, string>>;
 
-/** `SERVICE/VERSION`, which every answer of ours carries: an answer without it is somebody else's. */
+/** Header with `SERVICE/VERSION` in every answer of a meshmock. An answer without it comes from another program. */
 export const signatureHeader = 'x-meshmock';
 
-/** The version of a meshmock whose answer is no reply, from its signature. */
+/** Returns the version of the meshmock that signed an answer. */
 export function signedVersion(call: CallResult<unknown>): string | undefined {
   return signatureOf(call)?.[1];
 }
 
-/** The name of a meshmock whose answer is no reply, from its signature. */
+/** Returns the service name of the meshmock that signed an answer. */
 export function signedService(call: CallResult<unknown>): string | undefined {
   return signatureOf(call)?.[0];
 }
@@ -20,22 +21,22 @@ function signatureOf({ answeredBy, headers }: CallResult<unknown>): string[] | u
   return answeredBy === 'service' ? headers?.[signatureHeader]?.split('/') : undefined;
 }
 
-/** Which attempt a call of ours is, from 1, as its caller says. */
+/** Header with the number of the caller's attempt, from 1. */
 export const attemptHeader = 'x-meshmock-attempt';
 
-/** What the callee can tell of the mesh from the request's headers. */
+/** Returns what the headers of a request show of the mesh, to the callee. */
 export function calleeMesh(headers: Headers): CalleeMesh {
   const attempt = attemptOf(headers);
   const certificate = lastElement(headers['x-forwarded-client-cert']);
   return {
-    ...(attempt === undefined ? {} : { attempt }),
-    ...optional('requestId', headers['x-request-id']),
-    ...optional('peerIdentity', pairOf(certificate, 'URI')),
-    ...optional('ownIdentity', pairOf(certificate, 'By')),
+    ...optional('attempt', attempt),
+    ...optional('requestId', nonEmpty(headers['x-request-id'])),
+    ...optional('peerIdentity', nonEmpty(valueOfKey(certificate, 'URI'))),
+    ...optional('ownIdentity', nonEmpty(valueOfKey(certificate, 'By'))),
   };
 }
 
-/** A proxy counts its own attempts, and begins anew with each of the caller's: the higher of the two counts. */
+/** Returns the higher of two counts: a proxy counts its own attempts, from 1 for each attempt of the caller. */
 function attemptOf(headers: Headers): number | undefined {
   const attempts = [headers['x-envoy-attempt-count'], headers[attemptHeader]].map((text = '') =>
     /^\d{1,9}$/.test(text) ? Number(text) : 0,
@@ -44,20 +45,18 @@ function attemptOf(headers: Headers): number | undefined {
   return known.length === 0 ? undefined : Math.max(...known);
 }
 
-/** What the caller can tell of the mesh from the answer's headers. */
+/** Returns what the headers of an answer show of the mesh, to the caller. */
 export function callerMesh(headers: Headers): CallerMesh | undefined {
   const server = headers.server;
   const proxy = server === 'envoy' || server === 'istio-envoy' ? server : undefined;
   const upstreamMs = Number(headers['x-envoy-upstream-service-time'] ?? Number.NaN);
   if (proxy === undefined && Number.isNaN(upstreamMs)) return undefined;
-  return { ...optional('proxy', proxy), ...(Number.isNaN(upstreamMs) ? {} : { upstreamMs }) };
+  return { ...optional('proxy', proxy), ...optional('upstreamMs', Number.isNaN(upstreamMs) ? undefined : upstreamMs) };
 }
 
-function optional<Name extends string>(name: Name, value: string | undefined): { [Key in Name]?: string } {
-  return value === undefined || value === '' ? {} : ({ [name]: value } as { [Key in Name]: string });
-}
+const nonEmpty = (value: string | undefined): string | undefined => value || undefined;
 
-/** The proxy nearest to the callee appends its element at the end (Envoy, `x-forwarded-client-cert`). */
+/** Returns the last element of `x-forwarded-client-cert`: the proxy nearest to the callee appends its own (Envoy). */
 function lastElement(certificates = ''): string {
   let start = 0;
   let quoted = false;
@@ -69,8 +68,8 @@ function lastElement(certificates = ''): string {
   return certificates.slice(start).trim();
 }
 
-function pairOf(element: string, key: string): string | undefined {
-  // Subjects are quoted and may hold anything: pairs are told apart outside quotes only.
+/** Returns the value of a `key=value` pair. Quoted values may contain separators, so pairs end only outside quotes. */
+function valueOfKey(element: string, key: string): string | undefined {
   for (const [, name, quoted, plain] of element.matchAll(/([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^;"]*))(?:;|$)/gy)) {
     if (name?.toLowerCase() === key.toLowerCase()) return quoted ?? plain;
   }

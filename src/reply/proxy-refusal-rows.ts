@@ -1,33 +1,33 @@
 import type { GrpcStatusName } from '../plan/plan.ts';
 import type { RefusalReason } from './reply.ts';
 
-/** How one kind of answer of a proxy's own looks, and what it means. */
+/** Description of one kind of a proxy's own answers, and its meaning. */
 export interface RefusalRow {
   readonly name: string;
   readonly reason: RefusalReason;
-  /** HTTP statuses; over gRPC what Envoy maps them to, and `grpc`. None: any. */
+  /** HTTP statuses, or any if empty. Over gRPC, the statuses to which Envoy maps them, and those in `grpc`. */
   readonly statuses: readonly number[];
   readonly grpc?: readonly GrpcStatusName[];
-  /** The whole body or gRPC message; `''` is none. Absent: any. */
+  /** Whole body, or message of the gRPC status; any if absent. `''` means no body. */
   readonly text?: string | RegExp;
-  /** Headers of which one is `true`: all there is to tell by where no text is sure, and a callee can forge it. */
+  /** Headers of which one must be `true`. They identify answers without a distinct text. A callee can forge them. */
   readonly headers?: readonly string[];
-  /** Others answer so too: only the nearest proxy is known by it, which shows no upstream's time. */
+  /** Set if only the first proxy on the way is recognized, by its missing upstream time: other servers answer the same. */
   readonly isNearestOnly?: true;
-  /** What happened, in one sentence, then where to look. */
+  /** Text for a person: one sentence about what happened, then where to look. */
   readonly explanation: string;
-  /** Where in the code of Envoy or Istio it comes from. */
+  /** Place in the source of Envoy or Istio that makes this answer. */
   readonly source: string;
 }
 
-/** What the router says when no answer came back from where it sent the request; a retry has words of its own. */
+/** Returns a pattern for the router's text about an upstream that sent no answer. After a retry the text differs. */
 const lostUpstream = (reasons: string, after = '(?:, transport failure reason: .*)?'): RegExp =>
   new RegExp(
     `^upstream connect error or disconnect/reset before headers\\. (?:retried and the latest )?reset reason: (?:${reasons})${after}$`,
     's',
   );
 
-/** What jwt_verify_lib calls what is wrong with a token or the keys; services have other words, mostly with `JWT`. */
+/** Texts of jwt_verify_lib about invalid tokens and keys. Services that check tokens write `JWT` instead, in most cases. */
 const jwtProblem = new RegExp(
   `^(?:${[
     'Jwt (?:is missing|is expired|not yet valid|verification fails|issuer is not configured)',
@@ -44,12 +44,14 @@ const filters = 'envoy source/extensions/filters/http';
 const onReset = `${router} Filter::onUpstreamReset, source/common/http/utility.cc Utility::resetReasonToString`;
 
 /**
- * All that is known of what proxies answer by themselves; the first row that fits counts. Sidecars, ingress gateways and
- * waypoints are all Envoy and use the same words; what differs is `server` (istio pilot/pkg/networking/util/
- * proxy_headers.go: a sidecar says `envoy` to its own service, every other proxy `istio-envoy`). An ambient ztunnel
- * speaks no HTTP to whom it refuses: it closes the connection (ztunnel src/proxy/inbound.rs Inbound::serve_connect
- * answers the other ztunnel alone), which is a call without an answer, and nothing there tells who closed it. The same
- * holds for policies on TCP ports.
+ * Known answers of proxies. The first row that matches counts.
+ *
+ * Sidecars, ingress gateways and waypoints are all Envoy and use the same texts. Only `server` differs: a sidecar sends
+ * `envoy` to its own service, every other proxy sends `istio-envoy` (istio pilot/pkg/networking/util/proxy_headers.go).
+ *
+ * An ambient ztunnel does not answer a refused caller over HTTP. It closes the connection, and answers only the other
+ * ztunnel (ztunnel src/proxy/inbound.rs Inbound::serve_connect). Such a call has no answer, and nothing shows who closed
+ * the connection. The same is true of policies on TCP ports.
  */
 export const refusalRows: readonly RefusalRow[] = [
   {
@@ -58,7 +60,7 @@ export const refusalRows: readonly RefusalRow[] = [
     statuses: [503],
     text: 'no healthy upstream',
     explanation:
-      'No endpoint is there to send it to. Look at whether pods are ready, whether the selectors of the Service and of the DestinationRule subset match any, and whether outlierDetection has ejected them all.',
+      'The destination has no healthy endpoint. Look at whether pods are ready, whether the selectors of the Service and of the DestinationRule subset match any, and whether outlierDetection has ejected them all.',
     source: `${router} Filter::sendNoHealthyUpstreamResponse`,
   },
   {
@@ -67,12 +69,12 @@ export const refusalRows: readonly RefusalRow[] = [
     statuses: [503],
     text: lostUpstream('overflow'),
     explanation:
-      'A circuit breaker is open. Look at connectionPool in the DestinationRule: more connections or requests were under way or waiting than it allows.',
+      'A circuit breaker is open. Look at connectionPool in the DestinationRule: more connections or requests were active or waiting than it allows.',
     source: onReset,
   },
   {
-    // Since Envoy 1.38.1 only those tell it to callers whose runtime flag hide_transport_failure_reason_in_response_body
-    // is false: to others it is a connection failure, and the access log alone says that it was TLS.
+    // Since Envoy 1.38.1 callers only see this text if the runtime flag hide_transport_failure_reason_in_response_body
+    // is false. Otherwise they see a connection failure, and only the access log shows that TLS failed.
     name: 'TLS failure',
     reason: 'connect_failure',
     statuses: [503],
@@ -87,7 +89,7 @@ export const refusalRows: readonly RefusalRow[] = [
     statuses: [503],
     text: lostUpstream('(?:(?:local|remote) )?connection failure|connection timeout'),
     explanation:
-      'The endpoint could not be connected to. Look at whether the service listens on that port, whether a NetworkPolicy is in between, and whether mTLS is spoken to a pod without a sidecar: what TLS fails at is in the access log (UPSTREAM_TRANSPORT_FAILURE_REASON).',
+      'The connection to the endpoint failed. Look at whether the service listens on that port, whether a NetworkPolicy blocks it, and whether the caller uses mTLS to a pod without a sidecar: the access log has the reason of a TLS failure (UPSTREAM_TRANSPORT_FAILURE_REASON).',
     source: onReset,
   },
   {
@@ -96,7 +98,7 @@ export const refusalRows: readonly RefusalRow[] = [
     statuses: [503],
     text: lostUpstream('connection termination'),
     explanation:
-      'The connection was closed before an answer came. Look at whether the service ended or crashed, closes idle connections early, or is asked in plain text where mTLS is STRICT, or by ztunnel against a policy.',
+      'The connection was closed before an answer came. Look at whether the service stopped or crashed, closes idle connections early, or gets plain text although mTLS is STRICT, or whether ztunnel refused the caller by a policy.',
     source: onReset,
   },
   {
@@ -105,7 +107,7 @@ export const refusalRows: readonly RefusalRow[] = [
     statuses: [502],
     text: lostUpstream('protocol error'),
     explanation:
-      'What came back was no HTTP of the expected kind. Look at the name or appProtocol of the port in the Service: http, http2 and grpc are spoken differently.',
+      'The answer was not HTTP of the expected version. Look at the name or appProtocol of the port in the Service: http, http2 and grpc are different protocols.',
     source: onReset,
   },
   {
@@ -113,7 +115,7 @@ export const refusalRows: readonly RefusalRow[] = [
     reason: 'upstream_reset',
     statuses: [502, 503],
     text: lostUpstream('[a-z0-9 ]+'),
-    explanation: 'The request was reset before an answer came. Look at the log of the service and of its sidecar.',
+    explanation: 'The request was reset before an answer came. Look at the logs of the service and of its sidecar.',
     source: onReset,
   },
   {
@@ -122,7 +124,7 @@ export const refusalRows: readonly RefusalRow[] = [
     statuses: [504],
     text: 'upstream request timeout',
     explanation:
-      'No answer came within the time of the route. Look at timeout and perTryTimeout in the VirtualService or HTTPRoute, and at how long the service takes.',
+      'No answer came within the timeout of the route. Look at timeout and perTryTimeout in the VirtualService or HTTPRoute, and at the time that the service takes.',
     source: `${router} Filter::onUpstreamTimeoutAbort`,
   },
   {
@@ -132,7 +134,7 @@ export const refusalRows: readonly RefusalRow[] = [
     grpc: ['DEADLINE_EXCEEDED'],
     text: /^(?:upstream max stream duration reached|downstream duration timeout)$/,
     explanation:
-      'The request took longer than a proxy lets any take. Look at maxStreamDuration, and at the deadline that a gRPC caller set.',
+      'The request took longer than the proxy allows for any request. Look at maxStreamDuration, and at the deadline of a gRPC caller.',
     source: `${router} Filter::onStreamMaxDurationReached, source/common/http/conn_manager_impl.cc onStreamMaxDurationReached`,
   },
   {
@@ -142,16 +144,17 @@ export const refusalRows: readonly RefusalRow[] = [
     text: /^(?:stream|request) timeout$/,
     isNearestOnly: true,
     explanation:
-      'Nothing was sent for too long. Look at idleTimeout and the stream_idle_timeout of the proxy, and at how long the service takes.',
+      'Nothing was sent for too long. Look at idleTimeout and the stream_idle_timeout of the proxy, and at the time that the service takes.',
     source: 'envoy source/common/http/conn_manager_impl.cc ActiveStream::onIdleTimeout, onRequestTimeout',
   },
   {
     name: 'injected fault',
     reason: 'fault',
-    // Any that the fault names; over HTTP 200 where it names a gRPC status.
+    // The fault may set any status. A fault with a gRPC status has 200 over HTTP.
     statuses: [],
     text: 'fault filter abort',
-    explanation: 'A fault was injected. Look at fault.abort in the VirtualService: the service was not asked.',
+    explanation:
+      'A fault was injected. Look at fault.abort in the VirtualService: the service did not get the request.',
     source: `${filters}/fault/fault_filter.cc FaultFilter::abortWithStatus`,
   },
   {
@@ -160,26 +163,26 @@ export const refusalRows: readonly RefusalRow[] = [
     statuses: [403],
     text: 'RBAC: access denied',
     explanation:
-      'An AuthorizationPolicy forbids it. Look at those of the callee: one that denies matches, or there are some that allow and none matches (principal, path, method, JWT claims).',
+      'An AuthorizationPolicy denies the request. Look at the policies of the callee: a DENY policy matches, or it has ALLOW policies and none matches (principal, path, method, JWT claims).',
     source: `${filters}/rbac/rbac_filter.cc RoleBasedAccessControlFilter::decodeHeaders`,
   },
   {
-    // Not in Istio's list of denials, but its labs show it beside them, and its cure is another: a token, not a rule.
+    // It is separate from RBAC, because the fix differs: a valid token instead of another rule.
     name: 'JWT',
     reason: 'jwt_denied',
     statuses: [401, 403],
     text: jwtProblem,
     explanation:
-      'The JWT of the request is not accepted. Look at issuer, audiences, jwksUri and expiry in the RequestAuthentication; a request without a JWT is refused by an AuthorizationPolicy instead.',
+      'The JWT of the request is not accepted. Look at issuer, audiences, jwksUri and expiry in the RequestAuthentication. A request without a JWT is refused by an AuthorizationPolicy instead.',
     source: `${filters}/jwt_authn/filter.cc Filter::onComplete, jwt_verify_lib getStatusString`,
   },
   {
     name: 'local rate limit',
     reason: 'rate_limited',
-    // 429 unless the filter names another.
+    // The filter answers with 429 or with the status that it configures.
     statuses: [],
     text: 'local_rate_limited',
-    explanation: 'A local rate limit is used up. Look at the token bucket in the EnvoyFilter of the callee.',
+    explanation: 'A local rate limit is exceeded. Look at the token bucket in the EnvoyFilter of the callee.',
     source: `${filters}/local_ratelimit/local_ratelimit.cc Filter::decodeHeaders`,
   },
   {
@@ -188,16 +191,18 @@ export const refusalRows: readonly RefusalRow[] = [
     statuses: [429],
     grpc: ['RESOURCE_EXHAUSTED'],
     headers: ['x-envoy-ratelimited'],
-    explanation: 'The rate limit service refused it. Look at its rules and at the descriptors in the EnvoyFilter.',
+    explanation:
+      'The rate limit service refused the request. Look at its rules and at the descriptors in the EnvoyFilter.',
     source: `${filters}/ratelimit/ratelimit.cc Filter::complete`,
   },
   {
     name: 'dropped',
     reason: 'overflow',
     statuses: [503],
-    // "maintenance mode", "drop overload", "unconditional drop overload": the first two may be anybody's words.
+    // The texts are "maintenance mode", "drop overload", "unconditional drop overload". Other servers may use the first two.
     headers: ['x-envoy-overloaded', 'x-envoy-drop-overload', 'x-envoy-unconditional-drop-overload'],
-    explanation: 'The proxy sheds load of this cluster. Look at circuit breakers, maintenance mode, drop_overload.',
+    explanation:
+      'The proxy drops requests to this cluster. Look at circuit breakers, maintenance mode and drop_overload.',
     source: `${router} Filter::decodeHeaders, Filter::checkDropOverload`,
   },
   {
@@ -225,7 +230,7 @@ export const refusalRows: readonly RefusalRow[] = [
     text: '',
     isNearestOnly: true,
     explanation:
-      'The route leads to where the proxy knows of nothing. Look at whether a DestinationRule defines the subset that the VirtualService names, and whether the Service has the port: of a route without one it is that of the gateway; over gRPC also at outboundTrafficPolicy REGISTRY_ONLY.',
+      'The proxy does not know the destination of the route. Look at whether a DestinationRule defines the subset of the VirtualService, and whether the Service has the port (a route without a port uses that of the gateway). Over gRPC, also look at outboundTrafficPolicy REGISTRY_ONLY.',
     source: `${router} Filter::decodeHeaders, ClusterNotFound`,
   },
   {
@@ -244,7 +249,7 @@ export const refusalRows: readonly RefusalRow[] = [
     text: '',
     isNearestOnly: true,
     explanation:
-      'Nobody may be called who is not in the registry. Look at outboundTrafficPolicy REGISTRY_ONLY: a ServiceEntry lets the host in.',
+      'The host is not in the registry. Look at outboundTrafficPolicy REGISTRY_ONLY: a ServiceEntry adds the host to the registry.',
     source: 'istio pilot/pkg/networking/core/httproute.go buildCatchAllVirtualHost, block_all',
   },
 ];

@@ -3,35 +3,43 @@ import { type Headers, signatureHeader } from './mesh-headers.ts';
 import { type RefusalRow, refusalRows } from './proxy-refusal-rows.ts';
 import type { Refusal } from './reply.ts';
 
-/** An answer that is no reply, as far as it can tell who made it. */
+/** Parts of an answer that show who made it. */
 export interface UnsignedAnswer {
-  /** Over gRPC only `grpcStatus` is looked at. */
+  /** HTTP status. Over gRPC, only `grpcStatus` counts. */
   readonly status: number;
   readonly grpcStatus?: string;
   readonly headers: Headers;
-  /** Over gRPC the status's message. */
+  /** Body; over gRPC, the message of the status. */
   readonly body: string;
 }
 
-/** An answer of the proxy's own that no row names: a direct response, a request it cannot read, an external authorizer. */
+/** Explanation of a proxy's answer that no row describes, such as a direct response or that of an external authorizer. */
 const unknownExplanation =
-  'The proxy answered by itself, with no words that are known. Look at its access log: RESPONSE_CODE_DETAILS and RESPONSE_FLAGS say why.';
+  'The proxy answered by itself, with an unknown text. Look at its access log: RESPONSE_CODE_DETAILS and RESPONSE_FLAGS say why.';
 
 /**
- * Why a proxy refused a call; undefined when the answer is not surely a proxy's own. What a meshmock signed never is one.
- * Of the others, texts and headers are all there is to tell by: a callee that answers in Envoy's words is taken for it.
+ * Returns why a proxy refused a call, or undefined if the answer is not certainly a proxy's own.
+ *
+ * An answer that a meshmock signed is never a refusal. Other answers are recognized by their text and headers only, so a
+ * callee that answers with Envoy's texts counts as a proxy.
+ *
+ * @example
+ * refusalOf({ status: 403, headers: { server: 'envoy' }, body: 'RBAC: access denied' })?.reason; // 'rbac_denied'
  */
 export function refusalOf(answer: UnsignedAnswer): Refusal | undefined {
   if (answer.headers[signatureHeader] !== undefined) return undefined;
-  const row = refusalRows.find((candidate) => fits(answer, candidate));
-  if (row === undefined && !isUnnamed(answer)) return undefined;
+  const row = refusalRows.find((candidate) => matchesRow(answer, candidate));
+  if (row === undefined && !isUnknownRefusal(answer)) return undefined;
   return {
     reason: row?.reason ?? 'unknown',
-    explanation: [row?.explanation ?? unknownExplanation, ...sayer(answer.headers)].join(' '),
+    explanation: [row?.explanation ?? unknownExplanation, ...proxySentence(answer.headers)].join(' '),
   };
 }
 
-function fits(answer: UnsignedAnswer, { statuses, grpc = [], text, headers, isNearestOnly }: RefusalRow): boolean {
+function matchesRow(
+  answer: UnsignedAnswer,
+  { statuses, grpc = [], text, headers, isNearestOnly }: RefusalRow,
+): boolean {
   return (
     hasStatus(answer, statuses, grpc) &&
     (text === undefined || hasText(answer, text)) &&
@@ -48,13 +56,14 @@ function hasStatus({ status, grpcStatus }: UnsignedAnswer, statuses: readonly nu
 
 function hasText({ headers, body }: UnsignedAnswer, text: string | RegExp): boolean {
   if (text !== '') return typeof text === 'string' ? body === text : text.test(body);
-  // The answer to HEAD has no body, but says how long it would be; a redirect over gRPC is an empty one too.
+  // The answer to HEAD has no body but a content-length. A redirect over gRPC has no body either.
   return body === '' && Number(headers['content-length'] ?? 0) === 0 && headers.location === undefined;
 }
 
 /**
- * Whether the proxy that was met first made the answer itself: it says who it is, and for an upstream's answer would say
- * how long that took. Where Istio is told not to (`proxyHeaders.envoyDebugHeaders`), a callee's empty answer looks so too.
+ * Reports whether the first proxy on the way made the answer itself. A proxy names itself in `server`, and adds the
+ * upstream's time to an upstream's answer. If Istio's `proxyHeaders.envoyDebugHeaders` turns that header off, an empty
+ * answer of a callee looks the same.
  */
 function isNearest(headers: Headers): boolean {
   return isEnvoy(headers) && headers['x-envoy-upstream-service-time'] === undefined;
@@ -64,24 +73,27 @@ function isEnvoy({ server }: Headers): boolean {
   return server === 'envoy' || server === 'istio-envoy';
 }
 
-/** Envoy's own texts are plain, to the letter. A gRPC server may answer before the request has ended: not timed either. */
-function isUnnamed({ status, grpcStatus, headers }: UnsignedAnswer): boolean {
+/**
+ * Reports whether an answer is a proxy's own although no row matches. Envoy's own bodies are exactly `text/plain`.
+ * `UNIMPLEMENTED` is excluded: if a gRPC server answers before the request has ended, its answer has no upstream time.
+ */
+function isUnknownRefusal({ status, grpcStatus, headers }: UnsignedAnswer): boolean {
   if (!isNearest(headers) || status < 400) return false;
   if (grpcStatus !== undefined) return grpcStatus !== 'UNIMPLEMENTED';
   return ['text/plain', undefined].includes(headers['content-type']);
 }
 
-/** Whose proxy it was, as far as headers tell. */
-function sayer(headers: Headers): readonly string[] {
+/** Returns a sentence about whose proxy refused, as far as the headers show it. */
+function proxySentence(headers: Headers): readonly string[] {
   if (headers['x-envoy-upstream-service-time'] !== undefined)
-    return ["Said by a proxy behind the first one: the callee's sidecar, a waypoint or a gateway."];
+    return ["Said by a proxy after the first one: the callee's sidecar, a waypoint or a gateway."];
   if (headers.server === 'envoy') return ["Said by the first proxy on the way: in Istio, the caller's own sidecar."];
   if (headers.server === 'istio-envoy')
     return ["Said by the first proxy on the way: a gateway, a waypoint or the callee's sidecar."];
   return [];
 }
 
-/** The gRPC status of Envoy's own answers (envoy source/common/grpc/status.cc Utility::httpToGrpcStatus). */
+/** Maps the HTTP status of Envoy's own answers to gRPC (envoy source/common/grpc/status.cc Utility::httpToGrpcStatus). */
 function envoyGrpcStatus(status: number): GrpcStatusName {
   switch (status) {
     case 400:

@@ -1,9 +1,13 @@
+import { optional } from '../error/optional.ts';
+import { firstBytes } from '../error/text-bytes.ts';
 import type { CallResult, Reply, Summary } from './reply.ts';
 import { isFailed } from './status.ts';
 
 /**
- * Shortens a reply until it fits. What goes first is what a reader of a failure misses least: headers and bodies, then
- * what is below calls that went well, then ever more levels from below. A reply whose calls are left out says how many.
+ * Shortens a reply until it fits. It removes what is least useful to find a failure: first headers and bodies, then the
+ * calls below successful calls, then the lowest levels one by one. A reply without its calls says how many it had.
+ *
+ * @param fits reports whether a reply is short enough
  */
 export function pruneReply(reply: Reply, fits: (reply: Reply) => boolean): Reply {
   if (fits(reply)) return reply;
@@ -16,20 +20,20 @@ export function pruneReply(reply: Reply, fits: (reply: Reply) => boolean): Reply
   const { error } = least;
   return error === undefined
     ? least
-    : { ...least, error: { code: error.code, message: error.message.slice(0, mostTextLength) } };
+    : { ...least, error: { code: error.code, message: firstBytes(error.message, maxTextBytes) } };
 }
 
-/** The same for each call of a reply that has a reply below it, and the call itself. */
+/** Returns a reply with each of its calls replaced. */
 function mapCalls(reply: Reply, map: (call: CallResult) => CallResult): Reply {
   return reply.calls === undefined ? reply : { ...reply, calls: reply.calls.map(map) };
 }
 
-/** Of one text, in characters, where everything has to fit into headers. */
-export const mostTextLength = 1000;
+/** Maximum length of one text, in bytes, where the whole reply must fit into headers. */
+export const maxTextBytes = 1000;
 
 function withoutHeaders(reply: Reply): Reply {
   const { request, body = '', ...rest } = mapCalls(reply, callWithoutHeaders);
-  const own = body === '' || body.length > mostTextLength ? rest : { ...rest, body };
+  const own = body === '' || Buffer.byteLength(body) > maxTextBytes ? rest : { ...rest, body };
   if (request === undefined) return own;
   const { headers: _headers, ...seen } = request;
   return { ...own, request: seen };
@@ -39,8 +43,8 @@ function callWithoutHeaders(call: CallResult): CallResult {
   const { headers: _headers, body: _body, bodyBytes: _bytes, reply, summary, ...own } = call;
   return {
     ...own,
-    ...(reply === undefined ? {} : { reply: withoutHeaders(reply) }),
-    ...(summary === undefined ? {} : { summary: withSamples(summary, callWithoutHeaders) }),
+    ...optional('reply', reply && withoutHeaders(reply)),
+    ...optional('summary', summary && withSamples(summary, callWithoutHeaders)),
   };
 }
 
@@ -64,7 +68,7 @@ function callWithoutSuccesses(call: CallResult): CallResult {
   return { ...call, reply: isFailed(call) ? withoutSuccesses(reply) : cut(reply, 0) };
 }
 
-/** With so many levels of calls. */
+/** Returns a reply with at most `levels` levels of calls. */
 function cut(reply: Reply, levels: number): Reply {
   if (levels > 0) return mapCalls(reply, (call) => cutCall(call, levels - 1));
   const { calls, ...own } = reply;
@@ -74,8 +78,8 @@ function cut(reply: Reply, levels: number): Reply {
 function cutCall({ reply, summary, ...call }: CallResult, levels: number): CallResult {
   return {
     ...call,
-    ...(reply === undefined ? {} : { reply: cut(reply, levels) }),
-    ...(summary === undefined ? {} : { summary: cutSummary(summary, levels) }),
+    ...optional('reply', reply && cut(reply, levels)),
+    ...optional('summary', summary && cutSummary(summary, levels)),
   };
 }
 

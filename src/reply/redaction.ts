@@ -2,15 +2,15 @@ import type { Headers } from './mesh-headers.ts';
 
 const secretNames = /^(?:cookie|set-cookie)$|authorization|jwt|oidc|api-?key|token|secret|password|credential/;
 
-/** The headers as a reply may show them: the values of secrets are left out. */
-export function shownHeaders(headers: Headers): Record<string, string> {
+/** Returns headers for a reply, with `[redacted]` for the values of secrets. */
+export function redactHeaders(headers: Headers): Record<string, string> {
   const shown: Record<string, string> = {};
   for (const name in headers) shown[name] = secretNames.test(name) ? '[redacted]' : (headers[name] ?? '');
   return shown;
 }
 
-/** A path as a reply may show it: of the secret headers that a plan in it sets, the values are starred out. */
-export function shownUri(uri: string): string {
+/** Returns a path for a reply, with asterisks for the values of secret headers that its plan sets. */
+export function redactUri(uri: string): string {
   const opening = /(\[|%5b)([^=\]%[]{1,64})(?:=|%3d)/gi;
   let shown = '';
   let from = 0;

@@ -1,9 +1,9 @@
 /**
- * What a service answers, as `meshmock.v1.Reply` has it; this object is protobuf's JSON mapping of it as well.
- * `grpc/codec.ts` holds these types against the generated ones. What is empty is absent.
+ * Answer of a service: the message `meshmock.v1.Reply`, and its JSON. Empty fields are absent.
+ * `grpc/codec.ts` checks these types against the generated ones.
  *
- * `Raw` is how a child's reply may stand in it besides as an object: `RawReply` while it is only passed on,
- * `never` once everything is read.
+ * `Raw` is the type of children that are not parsed: `RawReply` in a reply that is only passed on, `never` in a reply
+ * with all children parsed.
  */
 export interface Reply<Raw = never> {
   service: string;
@@ -12,8 +12,8 @@ export interface Reply<Raw = never> {
   namespace?: string;
   node?: string;
   zone?: string;
-  request?: RequestSeen;
-  /** HTTP status, over gRPC too. */
+  request?: ReceivedRequest;
+  /** HTTP status, also over gRPC. */
   status: number;
   grpcStatus?: string;
   body?: string;
@@ -21,7 +21,7 @@ export interface Reply<Raw = never> {
   try?: string[];
   durationMs?: number;
   traceId?: string;
-  /** Of the SERVER span, when one is recorded. */
+  /** Id of the SERVER span, if it is recorded. */
   spanId?: string;
   mesh?: CalleeMesh;
   error?: RequestError;
@@ -29,13 +29,13 @@ export interface Reply<Raw = never> {
   calls?: CallResult<Raw>[];
 }
 
-/** Who a service is, as its replies show it. */
+/** Identity of a service, as its replies show it. */
 export interface Identity extends Pick<Reply, 'pod' | 'namespace' | 'node' | 'zone'> {
   readonly service: string;
   readonly version: string;
 }
 
-export interface RequestSeen {
+export interface ReceivedRequest {
   protocol: Protocol;
   method: string;
   uri: string;
@@ -44,7 +44,7 @@ export interface RequestSeen {
 
 export type Protocol = 'http' | 'grpc';
 
-/** One edge, seen by its caller. Times are relative to the reply it stands in. */
+/** Result of one call, as its caller sees it. Times are relative to the reply that contains it. */
 export interface CallResult<Raw = never> {
   target: string;
   scheme: string;
@@ -53,7 +53,7 @@ export interface CallResult<Raw = never> {
   grpcStatus?: string;
   startMs?: number;
   durationMs?: number;
-  /** Of the CLIENT span of the last attempt, when one is recorded. */
+  /** Id of the CLIENT span of the last attempt, if it is recorded. */
   spanId?: string;
   answeredBy: AnsweredBy;
   mesh?: CallerMesh;
@@ -66,34 +66,34 @@ export interface CallResult<Raw = never> {
   summary?: Summary<Raw>;
 }
 
-/** What came of a call that was made many times. */
+/** Results of a call that is made many times, as counts. */
 export interface Summary<Raw = never> {
   count: number;
-  /** Those that were not made any more, since the time was over. */
+  /** Number of calls that were not made, because the time was over. */
   unmade?: number;
-  /** Adds up to `count`: a call without an answer counts by the code of its error. */
+  /** Counts by status, which add up to `count`. A call without an answer counts by the code of its error. */
   byStatus?: Counts;
-  /** Of the answers of meshmocks. */
+  /** Counts of the answers of meshmocks, by service. */
   byService?: Counts;
-  /** Of the answers of meshmocks. */
+  /** Counts of the answers of meshmocks, by version. */
   byVersion?: Counts;
-  /** Of the answers that are replies. */
+  /** Counts of the answers that are replies, by pod. */
   byPod?: Counts;
-  /** Adds up to `count`: the attempt that the callee saw, else how often the caller tried. */
+  /** Counts by the attempt that the callee saw, or by the caller's own attempts. They add up to `count`. */
   byAttempt?: Counts;
-  /** Adds up to `count`. */
+  /** Counts by `answeredBy`, which add up to `count`. */
   byAnswer?: Counts;
-  /** Of the refusals by a proxy. */
+  /** Counts of the refusals by proxies, by reason. */
   byRefusal?: Counts;
   latencyMs?: LatencyMs;
-  /** The first call, the slowest and the first that failed: one may be several of them. */
+  /** The first call, the slowest and the first that failed. One call may be several of these. */
   samples?: Sample<Raw>[];
 }
 
-/** In counts: all values beyond those that are told apart. */
+/** Key of counts for the values that are not counted one by one, because there are too many. */
 export const otherValues = '(others)';
 
-/** How often there was each value. */
+/** Number of occurrences of each value. */
 export type Counts = Record<string, number>;
 
 export interface LatencyMs {
@@ -108,28 +108,28 @@ export interface LatencyMs {
 
 export interface Sample<Raw = never> {
   is: SampleReason[];
-  /** Which of the calls it was, from 0. */
+  /** Index of the call, from 0. */
   index: number;
   call: CallResult<Raw>;
 }
 
 export type SampleReason = 'first' | 'slowest' | 'first_failed';
 
-/** The first part of a body that is no reply, as much as is shown of it. */
+/** Maximum size of the part of a foreign body that a reply shows. */
 export const shownBodyBytes = 2048;
 
-/** The one method of the gRPC service, as it stands in paths, spans and commands. */
+/** Name of the gRPC method, as in paths, spans and commands. */
 export const callMethod = 'meshmock.v1.MeshMock/Call';
 
 /**
- * A meshmock, a proxy that refused the call, anything else, or no answer at all. Only what is not signed can be a
- * proxy's; whoever does not sign and speaks in a proxy's words is taken for one.
+ * Kinds of answers: from a meshmock, from a proxy that refused the call, from any other server, or none.
+ * An answer that a meshmock signed is never a proxy's. An unsigned answer with a proxy's text counts as a proxy's.
  */
 export const answerers = ['service', 'proxy', 'foreign', 'nobody'] as const;
 
 export type AnsweredBy = (typeof answerers)[number];
 
-/** A child's reply in JSON as it came: passed on without being read. */
+/** Reply of a child as JSON, which is passed on without being parsed. */
 export class RawReply {
   readonly json: string;
 
@@ -146,15 +146,15 @@ export interface CalleeMesh {
 }
 
 export interface CallerMesh {
-  /** From `server`: a callee without a sidecar in front can forge it. */
+  /** Value of the header `server`. A callee without a sidecar can forge it. */
   proxy?: string;
-  /** From `x-envoy-upstream-service-time`, in whole milliseconds: a callee without a sidecar in front can forge it. */
+  /** Value of `x-envoy-upstream-service-time`, in whole milliseconds. A callee without a sidecar can forge it. */
   upstreamMs?: number;
-  /** There when `answeredBy` is `proxy`. */
+  /** Refusal, present if `answeredBy` is `proxy`. */
   refusal?: Refusal;
 }
 
-/** Why a proxy refuses a call; `proxy-refusal.ts` says how each is known. */
+/** Reasons for which a proxy refuses a call. `proxy-refusal-rows.ts` lists how each is recognized. */
 export const refusalReasons = [
   'no_healthy_upstream',
   'connect_failure',
@@ -171,13 +171,14 @@ export const refusalReasons = [
 
 export type RefusalReason = (typeof refusalReasons)[number];
 
-/** A proxy's own answer in place of the callee's. */
+/** Answer of a proxy instead of the callee's. */
 export interface Refusal {
   reason: RefusalReason;
-  /** For a person: the first sentence says what happened, the others where to look and whose proxy it was. */
+  /** Text for a person: the first sentence says what happened, the others where to look and whose proxy it was. */
   explanation: string;
 }
 
+/** Codes of calls without an answer. */
 export const callErrorCodes = [
   'refused',
   'reset',
@@ -193,13 +194,13 @@ export const callErrorCodes = [
 
 export type CallErrorCode = (typeof callErrorCodes)[number];
 
-/** Why a call got no answer. */
+/** Reason for which a call has no answer. */
 export interface CallError {
   code: CallErrorCode;
   message: string;
 }
 
-/** Why a request was not carried out. */
+/** Reason for which a request was refused. */
 export interface RequestError {
   code: string;
   message: string;

@@ -22,7 +22,7 @@ export function statusOfError({ code }: MeshmockError): number {
   return statusOfCode[requestErrorCodeOf(code)];
 }
 
-/** The one table between the protocols: googleapis' `google/rpc/code.proto` says which HTTP status each code is. */
+/** HTTP status of each gRPC status, from googleapis' `google/rpc/code.proto`. */
 const httpStatuses: Readonly<Record<GrpcStatusName, number>> = {
   OK: 200,
   CANCELLED: 499,
@@ -43,7 +43,7 @@ const httpStatuses: Readonly<Record<GrpcStatusName, number>> = {
   UNAUTHENTICATED: 401,
 };
 
-/** Where several codes share a status, or a status has none: what stands for it on the way back. */
+/** gRPC status of each HTTP status. One is chosen where several gRPC statuses have the same HTTP status. */
 const grpcStatuses: Readonly<Record<number, GrpcStatusName>> = {
   400: 'INVALID_ARGUMENT',
   401: 'UNAUTHENTICATED',
@@ -62,20 +62,20 @@ const grpcStatuses: Readonly<Record<number, GrpcStatusName>> = {
   504: 'DEADLINE_EXCEEDED',
 };
 
-/** The gRPC status that an HTTP status maps to. */
+/** Maps an HTTP status to a gRPC status. */
 export function grpcStatusOf(status: number): GrpcStatusName {
   if (status < 400) return 'OK';
   return grpcStatuses[status] ?? (status < 500 ? 'FAILED_PRECONDITION' : 'UNKNOWN');
 }
 
-/** The HTTP status that a gRPC status, by its number, maps to. */
+/** Maps a gRPC code to its name and its HTTP status. */
 export function httpStatusOf(code: number): { status: number; grpcStatus: GrpcStatusName } {
   const grpcStatus = grpcStatusNames[code] ?? 'UNKNOWN';
   return { status: httpStatuses[grpcStatus], grpcStatus };
 }
 
-/** gRPC statuses that are the server's fault (OpenTelemetry semantic conventions, RPC spans). */
-const grpcServerFaults: ReadonlySet<string> = new Set([
+/** gRPC statuses that make a SERVER span an error (OpenTelemetry semantic conventions, RPC spans). */
+const grpcServerErrors: ReadonlySet<string> = new Set([
   'UNKNOWN',
   'DEADLINE_EXCEEDED',
   'UNIMPLEMENTED',
@@ -85,50 +85,50 @@ const grpcServerFaults: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Whether the SERVER span of an answer is an error. A 4xx leaves it unset: the client was wrong, not the server
+ * Reports whether the SERVER span of an answer is an error. A 4xx is not: it is an error of the client
  * (OpenTelemetry semantic conventions, HTTP spans).
  *
- * @param status the HTTP status, or the name of the gRPC status
+ * @param status HTTP status, or name of the gRPC status
  */
-export function isServerFault(status: number | string): boolean {
-  return typeof status === 'number' ? status >= 500 : grpcServerFaults.has(status);
+export function isServerSpanError(status: number | string): boolean {
+  return typeof status === 'number' ? status >= 500 : grpcServerErrors.has(status);
 }
 
-/** The same for the CLIENT span, to which a 4xx is an error too. */
-export function isClientFault(status: number | string): boolean {
+/** Reports whether the CLIENT span of an answer is an error. A 4xx is one. */
+export function isClientSpanError(status: number | string): boolean {
   return typeof status === 'number' ? status >= 400 : status !== 'OK';
 }
 
-/** The number of a gRPC status. */
+/** Returns the code of a gRPC status. */
 export function grpcCodeOf(name: GrpcStatusName): number {
   return grpcStatusNames.indexOf(name);
 }
 
 /**
- * What the calls of a service make of its own status: 502 if one failed, else 504 if one timed out, else 200.
+ * Returns the status of a service from its calls: 502 if one failed, else 504 if one timed out, else 200.
  *
- * | answer | the call |
+ * | answer | call |
  * |---|---|
- * | none | failed; timed out with the code `timeout` or `not_made` |
- * | any with status 504 | timed out |
- * | a proxy's refusal, whatever its status | failed: it did not get to the service; timed out with reason `timeout` |
- * | a meshmock's with 400 and more | failed |
- * | a foreign one with 500 and more | failed, but for a gRPC server's that does not know `Call` |
- * | any other | went well |
+ * | none | failed; timed out if the error is `timeout` or `not_made` |
+ * | status 504 | timed out |
+ * | a proxy's refusal, with any status | failed; timed out if the reason is `timeout` |
+ * | a meshmock's with status 400 or more | failed |
+ * | a foreign one with status 500 or more | failed; ok if a gRPC server does not know `Call` |
+ * | any other | ok |
  */
 export function statusOfCalls(calls: readonly CallResult<unknown>[]): 200 | 502 | 504 {
-  const outcomes = calls.map(verdictOf);
+  const outcomes = calls.map(callVerdict);
   if (outcomes.includes('failed')) return 502;
   return outcomes.includes('timed out') ? 504 : 200;
 }
 
-/** Whether a call counts as failed or timed out. */
+/** Reports whether a call failed or timed out. */
 export function isFailed(call: CallResult<unknown>): boolean {
-  return verdictOf(call) !== 'ok';
+  return callVerdict(call) !== 'ok';
 }
 
-/** Errors after which nobody can have begun to carry out a plan. */
-export const neverArrived: ReadonlySet<string> = new Set<CallErrorCode>([
+/** Codes of errors that exclude that a service received the call. */
+export const undeliveredErrors: ReadonlySet<string> = new Set<CallErrorCode>([
   'refused',
   'dns',
   'unreachable',
@@ -136,17 +136,17 @@ export const neverArrived: ReadonlySet<string> = new Set<CallErrorCode>([
   'not_made',
 ]);
 
-/** What a call came to, in a word: its status, or the code of its error. */
+/** Returns the status of a call, or the code of its error. */
 export function outcomeOf({ error, status }: CallResult<unknown>): string {
   return error?.code ?? String(status ?? '');
 }
 
-/** How bad a call's end is: `failed` counts before `timed out`. */
-export function verdictOf(call: CallResult<unknown>): 'ok' | 'failed' | 'timed out' {
+/** Returns whether a call is ok, failed or timed out, by the table of `statusOfCalls`. */
+export function callVerdict(call: CallResult<unknown>): 'ok' | 'failed' | 'timed out' {
   if (call.error !== undefined)
     return call.error.code === 'timeout' || call.error.code === 'not_made' ? 'timed out' : 'failed';
   const status = call.status ?? 200;
-  // Over gRPC Envoy's timeout is UNAVAILABLE, as all else that it refuses.
+  // Over gRPC, Envoy's timeout is UNAVAILABLE, like its other refusals.
   if (status === 504 || call.mesh?.refusal?.reason === 'timeout') return 'timed out';
   if (call.answeredBy === 'proxy') return 'failed';
   const bad = call.answeredBy === 'service' ? status >= 400 : status >= 500 && call.grpcStatus !== 'UNIMPLEMENTED';

@@ -1,5 +1,5 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
-import { grpcBeside, grpcPortOffset, type ListenAddress, parseAddress } from '../plan/address.ts';
+import { grpcAddressFor, grpcPortOffset, type ListenAddress, parseAddress } from '../plan/address.ts';
 import { formatPath } from '../plan/format.ts';
 import { fromMessage } from '../plan/from-message.ts';
 import { parsePath } from '../plan/parse.ts';
@@ -155,7 +155,7 @@ export function writeCommand(
       return `curl -g${asIs}${headerWords} ${quoteWord((isTls ? 'https://' : '') + authorityOf(http) + path)}`;
     }
     case 'grpcurl': {
-      const grpc = isTls ? http : grpcBeside(http);
+      const grpc = isTls ? http : grpcAddressFor(http);
       return `grpcurl${isTls ? '' : ' -plaintext'}${headerWords} -d ${quoteWord(JSON.stringify({ path }))} ${authorityOf(grpc)} ${method}`;
     }
   }

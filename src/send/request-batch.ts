@@ -6,8 +6,8 @@ import { runConcurrently } from '../execute/concurrency/run-concurrently.ts';
 import { type ConnectTo, Dialler } from '../execute/connect-to.ts';
 import { answerFacts, answerParts } from '../execute/make-call.ts';
 import { SummaryCollector } from '../execute/summary-collector.ts';
-import { Check, expectsNoAnswer, type Verdict } from '../expect/check.ts';
 import type { Expectation } from '../expect/expectation.ts';
+import { ExpectationCheck, type ExpectationVerdict, expectsNoAnswer } from '../expect/expectation-check.ts';
 import { authorityOf, type Header, headerFields, isGrpc, type Plan, type Scheme } from '../plan/plan.ts';
 import { readCall } from '../reply/json.ts';
 import type { CallResult, Summary } from '../reply/reply.ts';
@@ -51,7 +51,7 @@ export interface RequestBatch {
   readonly call: CallResult;
   /** Counts and times; undefined for a single request. */
   readonly summary: Summary | undefined;
-  readonly verdicts: readonly Verdict[];
+  readonly verdicts: readonly ExpectationVerdict[];
   /** True if at least one request was answered. */
   readonly isAnswered: boolean;
   /** True if an expectation asks for no answer. */
@@ -84,7 +84,7 @@ export async function sendBatch(
   const { repeat, concurrency, expectations, unwrap } = settings;
   const sendOne = requestSender(settings, client, userAgent, stop);
   const collector = new SummaryCollector<never>();
-  const checks = expectations.map((expectation) => new Check(expectation, settings.target.plan));
+  const checks = expectations.map((expectation) => new ExpectationCheck(expectation, settings.target.plan));
   let isAnswered = false;
   let isMockReached = unwrap === undefined;
   await runConcurrently(

@@ -5,7 +5,7 @@ import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { isGrpc, methodOf } from '../plan/plan.ts';
 import type { Identity } from '../reply/reply.ts';
 import { callMethod as grpcMethod } from '../reply/reply.ts';
-import { isClientFault, isServerFault } from '../reply/status.ts';
+import { isClientSpanError, isServerSpanError } from '../reply/status.ts';
 import {
   type CallFacts,
   type CallOutcome,
@@ -96,7 +96,7 @@ function secondsSince(startedAt: number): number {
 function serverAttributes({ protocol, method, headers }: RequestFacts, outcome: RequestOutcome): Attributes {
   const { status, grpcStatus, error } = outcome;
   const seen = protocol === 'http' ? status : grpcStatus;
-  const type = seen === undefined ? (error ?? 'reset') : isServerFault(seen) ? (error ?? String(seen)) : undefined;
+  const type = seen === undefined ? (error ?? 'reset') : isServerSpanError(seen) ? (error ?? String(seen)) : undefined;
   return {
     ...(protocol === 'http'
       ? {
@@ -114,7 +114,7 @@ function serverAttributes({ protocol, method, headers }: RequestFacts, outcome: 
 function clientAttributes({ call }: CallFacts, { status, grpcStatus, error }: CallOutcome): Attributes {
   const isRpc = isGrpc(call.scheme);
   const seen = isRpc ? grpcStatus : status;
-  const type = error ?? (seen !== undefined && isClientFault(seen) ? String(seen) : undefined);
+  const type = error ?? (seen !== undefined && isClientSpanError(seen) ? String(seen) : undefined);
   return {
     ...(isRpc ? rpc : { 'http.request.method': methodOf(call) }),
     'server.address': call.host,

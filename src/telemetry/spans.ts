@@ -13,9 +13,9 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { authorityOf, isGrpc, methodOf } from '../plan/plan.ts';
-import { shownUri } from '../reply/redaction.ts';
+import { redactUri } from '../reply/redaction.ts';
 import { callMethod as grpcMethod } from '../reply/reply.ts';
-import { isClientFault, isServerFault } from '../reply/status.ts';
+import { isClientSpanError, isServerSpanError } from '../reply/status.ts';
 import { type OldNames, oldStatus, withOldNames } from './old-names.ts';
 import {
   type CallFacts,
@@ -99,7 +99,7 @@ function clientAttributes(facts: CallFacts, isHttp: boolean): Attributes {
     ...(isHttp
       ? {
           'http.request.method': methodOf(facts.call),
-          'url.full': `${call.scheme}://${authorityOf(call)}${shownUri(path)}`,
+          'url.full': `${call.scheme}://${authorityOf(call)}${redactUri(path)}`,
           ...(attempt === 1 ? {} : { 'http.request.resend_count': attempt - 1 }),
         }
       : { 'rpc.system.name': 'grpc', 'rpc.method': grpcMethod }),
@@ -120,7 +120,7 @@ function endServerSpan(
 ): void {
   if (error !== undefined) span.setAttribute('meshmock.error', error);
   if (status === undefined || grpcStatus === undefined) fail(span, error ?? 'reset');
-  else setStatus(span, protocol === 'http' ? status : grpcStatus, isServerFault, names);
+  else setStatus(span, protocol === 'http' ? status : grpcStatus, isServerSpanError, names);
   span.end();
 }
 
@@ -138,7 +138,7 @@ function endClientSpan(span: Span, isHttp: boolean, outcome: CallOutcome, names:
     span.setAttribute('meshmock.error', error);
     fail(span, error);
   } else if (seen !== undefined) {
-    setStatus(span, seen, isClientFault, names);
+    setStatus(span, seen, isClientSpanError, names);
   }
   span.end();
 }

@@ -3,9 +3,9 @@ import type { Headers } from '../reply/mesh-headers.ts';
 import type { CallResult } from '../reply/reply.ts';
 import type { Finding } from './finding.ts';
 import { Ledger } from './ledger.ts';
-import { ReplyWalk } from './reply-walk.ts';
-import { isProxy, proxiesOf } from './sidecars.ts';
-import { isOurs, type Span } from './span.ts';
+import { isProxy, proxiesOf } from './proxy-spans.ts';
+import { ReplyChecker } from './reply-checker.ts';
+import { isMeshmockSpan, type Span } from './span.ts';
 import { SpanTree } from './span-tree.ts';
 
 /** What became of holding a trace against a reply. */
@@ -41,11 +41,11 @@ export function compareTrace(root: CallResult, spans: readonly Span[], sent: Hea
   const traceId = root.reply?.traceId ?? '';
   const tree = new SpanTree(spans);
   const ledger = new Ledger(tree);
-  const walk = new ReplyWalk(ledger, traceId);
+  const walk = new ReplyChecker(ledger, traceId);
   if (spans.length === 0) ledger.report('missing', [root.target], `there is no span of trace ${traceId}`);
   else if (root.reply !== undefined) walk.checkRoot(root, root.reply, incomingContext(sent)?.spanId);
   const { sidecars, others } = proxiesOf(spans);
-  const foreign = spans.filter((span) => !isOurs(span) && !isProxy(span));
+  const foreign = spans.filter((span) => !isMeshmockSpan(span) && !isProxy(span));
   return {
     traceId,
     spans: spans.length,

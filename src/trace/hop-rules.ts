@@ -1,16 +1,19 @@
-import { neverArrived } from '../reply/status.ts';
-import { endOfSpan } from './expected-status.ts';
-import type { Problem, SpanContext } from './rule.ts';
-import { isInbound, isMirrored, isOutbound, isProxy, passedOn } from './sidecars.ts';
-import { errorOf, isGrpc, isOurs, type Span, spanText, statusOf } from './span.ts';
+import { undeliveredErrors } from '../reply/status.ts';
+import { isInbound, isMirrored, isOutbound, isProxy, isUpstreamAnswer } from './proxy-spans.ts';
+import type { RuleViolation, SpanContext } from './rule.ts';
+import { errorOf, isGrpc, isMeshmockSpan, type Span, spanText, statusOf } from './span.ts';
+import { spanOutcome } from './span-outcome.ts';
 import type { SpanTree } from './span-tree.ts';
 
 /** Proxies stand on the way between a CLIENT and a SERVER span, the caller's before the callee's. */
-export function isPlacedProxy(span: Span, { tree, hasDark }: SpanContext): Problem | undefined {
-  if (!isProxy(span) || hasDark) return undefined;
+export function checkProxyPlacement(
+  span: Span,
+  { tree, hasServiceWithoutSpans }: SpanContext,
+): RuleViolation | undefined {
+  if (!isProxy(span) || hasServiceWithoutSpans) return undefined;
   const parent = tree.get(span.parentSpanId);
   if (parent === undefined) return undefined;
-  const isBehindApp = isOurs(parent) && parent.kind === 'server';
+  const isBehindApp = isMeshmockSpan(parent) && parent.kind === 'server';
   const isTurned = isInbound(parent) ? !isUpstreamSpan(span, parent) : isOutbound(span) && isOutbound(parent);
   if (!isBehindApp && !isTurned) return undefined;
   return ['wrong_parent', `${spanText(span)} is below ${spanText(parent)}, not a CLIENT span`];
@@ -23,10 +26,13 @@ function isUpstreamSpan(span: Span, parent: Span): boolean {
 }
 
 /** A call is one request: it has one span below, and through a proxy only one attempt can have gone well. */
-export function isOnce(span: Span, { tree, hasDark }: SpanContext): Problem | undefined {
-  if ((!isCall(span) && !isProxy(span)) || hasDark) return undefined;
+export function checkSingleRequest(
+  span: Span,
+  { tree, hasServiceWithoutSpans }: SpanContext,
+): RuleViolation | undefined {
+  if ((!isCall(span) && !isProxy(span)) || hasServiceWithoutSpans) return undefined;
   const next = hopsBelow(span, tree);
-  const services = next.filter(isOurs);
+  const services = next.filter(isMeshmockSpan);
   const sole = isCall(span) ? next : isInbound(span) && services.length > 1 ? services : next.filter(isFinal);
   if (sole.length > 1) return ['doubled', `${sole.length} spans of one call are below ${spanText(span)}`];
   const isMixed = services.length > 0 && services.length < next.length;
@@ -36,17 +42,20 @@ export function isOnce(span: Span, { tree, hasDark }: SpanContext): Problem | un
 }
 
 /** Where a call was refused, nobody can have been asked. */
-export function reachesNobody(span: Span, { tree }: SpanContext): Problem | undefined {
-  if (!isCall(span) || !neverArrived.has(errorOf(span) ?? '')) return undefined;
+export function checkUndelivered(span: Span, { tree }: SpanContext): RuleViolation | undefined {
+  if (!isCall(span) || !undeliveredErrors.has(errorOf(span) ?? '')) return undefined;
   const [reached] = hopsBelow(span, tree);
   if (reached === undefined) return undefined;
   return ['wrong_parent', `${spanText(reached)} is below ${spanText(span)}, which reached nobody`];
 }
 
 /** All attempts of a call ask the same service, by the protocol of the call. */
-export function isOfOneCallee(span: Span, { tree, hasDark }: SpanContext): Problem | undefined {
-  if (!isCall(span) || hasDark) return undefined;
-  const servers = tree.oursBelow(span.spanId).filter((below) => below.kind === 'server' && !isMirrored(below));
+export function checkSingleCallee(
+  span: Span,
+  { tree, hasServiceWithoutSpans }: SpanContext,
+): RuleViolation | undefined {
+  if (!isCall(span) || hasServiceWithoutSpans) return undefined;
+  const servers = tree.meshmockSpansBelow(span.spanId).filter((below) => below.kind === 'server' && !isMirrored(below));
   const odd = servers.find((below) => isGrpc(below) !== isGrpc(span) || below.service !== servers[0]?.service);
   return odd === undefined
     ? undefined
@@ -54,45 +63,52 @@ export function isOfOneCallee(span: Span, { tree, hasDark }: SpanContext): Probl
 }
 
 /** Where a meshmock has answered, one has been asked; and a sidecar that passed on an answer got it from its app. */
-export function isAnswered(span: Span, { tree, replied, hasDark }: SpanContext): Problem | undefined {
-  if (hasDark) return undefined;
+export function checkAnswered(
+  span: Span,
+  { tree, replied, hasServiceWithoutSpans }: SpanContext,
+): RuleViolation | undefined {
+  if (hasServiceWithoutSpans) return undefined;
   if (isCall(span)) {
     if (span.attributes['meshmock.reply'] !== true || replied.has(span.spanId)) return undefined;
-    if (tree.oursBelow(span.spanId).length > 0) return undefined;
+    if (tree.meshmockSpansBelow(span.spanId).length > 0) return undefined;
     return ['missing', `below ${spanText(span)} the SERVER span is missing, though a meshmock answered`];
   }
   if (!isInbound(span) || tree.childrenOf(span.spanId).length > 0) return undefined;
-  const caller = tree.oursAbove(span);
+  const caller = tree.meshmockSpanAbove(span);
   const isOfAMeshmock = caller === undefined || caller.attributes['meshmock.reply'] === true;
-  if (!isOfAMeshmock || !passedOn(span) || mayBeRefusal(span)) return undefined;
+  if (!isOfAMeshmock || !isUpstreamAnswer(span) || mayBeRefusal(span)) return undefined;
   return ['missing', `below ${spanText(span)} the SERVER span of its app is missing`];
 }
 
 /** What one passed on, the other got. */
-export function agrees(span: Span, { tree, hasDark }: SpanContext): Problem | undefined {
+export function checkStatusesAgree(
+  span: Span,
+  { tree, hasServiceWithoutSpans }: SpanContext,
+): RuleViolation | undefined {
   const status = statusOf(span);
-  if (status === undefined || hasDark || (!isCall(span) && !(isProxy(span) && passedOn(span)))) return undefined;
+  if (status === undefined || hasServiceWithoutSpans || (!isCall(span) && !(isProxy(span) && isUpstreamAnswer(span))))
+    return undefined;
   const below = hopsBelow(span, tree);
   const statuses = below.map(statusOf).filter((seen) => typeof seen === typeof status);
   if (statuses.length === 0 || statuses.length < below.length || statuses.includes(status)) return undefined;
   // Whoever was cancelled gave no answer: the one above ended the call itself.
   if (statuses.some((seen) => seen === 'CANCELLED' || seen === 499)) return undefined;
-  return ['wrong_status', `${spanText(span)} says ${status}, ${below.map(endText).join(', ')}`];
+  return ['wrong_status', `${spanText(span)} says ${status}, ${below.map(spanOutcomeText).join(', ')}`];
 }
 
-function endText(span: Span): string {
-  return `${spanText(span)} ${endOfSpan(span).outcome}`;
+function spanOutcomeText(span: Span): string {
+  return `${spanText(span)} ${spanOutcome(span).outcome}`;
 }
 
 /** The nearest spans of proxies and services below one, as far as the answer depends on them. */
 function hopsBelow({ spanId }: Span, tree: SpanTree): Span[] {
   return tree
     .childrenOf(spanId)
-    .filter((span) => isProxy(span) || (isOurs(span) && span.kind === 'server' && !isMirrored(span)));
+    .filter((span) => isProxy(span) || (isMeshmockSpan(span) && span.kind === 'server' && !isMirrored(span)));
 }
 
 function isCall(span: Span): boolean {
-  return isOurs(span) && span.kind === 'client';
+  return isMeshmockSpan(span) && span.kind === 'client';
 }
 
 /** Whether no proxy can have tried again after it: it does where there was no answer, or one of a failure. */

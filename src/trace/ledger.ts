@@ -1,6 +1,6 @@
-import { type ExpectedEnd, endOfSpan, endText } from './expected-status.ts';
 import type { Finding, FindingKind } from './finding.ts';
-import { isOurs, kindName, type Span, spanText } from './span.ts';
+import { isMeshmockSpan, kindName, type Span, spanText } from './span.ts';
+import { outcomeText, type SpanOutcome, spanOutcome } from './span-outcome.ts';
 import type { SpanTree } from './span-tree.ts';
 
 /** What is known of a trace's spans while the reply is walked, and what was found wrong. */
@@ -36,10 +36,10 @@ export class Ledger {
     return span;
   }
 
-  checkEnd(span: Span, expected: ExpectedEnd, where: readonly string[]): void {
-    const seen = endOfSpan(span);
+  checkEnd(span: Span, expected: SpanOutcome, where: readonly string[]): void {
+    const seen = spanOutcome(span);
     if (seen.outcome === expected.outcome && seen.isError === expected.isError) return;
-    const [expectedText, seenText] = [endText(expected), endText(seen)];
+    const [expectedText, seenText] = [outcomeText(expected), outcomeText(seen)];
     const message = `${spanText(span)} says ${seenText}; the answer was ${expectedText}`;
     this.report('wrong_status', where, message, { spanId: span.spanId, expected: expectedText, seen: seenText });
   }
@@ -63,7 +63,7 @@ export class Ledger {
 
   /** Hides what else a call has led to: other attempts of a proxy, mirrored requests. */
   hideOthersBelow(client: string): void {
-    for (const { spanId } of this.tree.oursBelow(client)) {
+    for (const { spanId } of this.tree.meshmockSpansBelow(client)) {
       if (this.places.has(spanId)) continue;
       this.hidden.add(spanId);
       this.hideBelow(spanId);
@@ -92,7 +92,7 @@ export class Ledger {
 
   private surplus(): Span[] {
     return this.tree.spans.filter(
-      (span) => isOurs(span) && !this.places.has(span.spanId) && !this.hidden.has(span.spanId),
+      (span) => isMeshmockSpan(span) && !this.places.has(span.spanId) && !this.hidden.has(span.spanId),
     );
   }
 

@@ -1,14 +1,14 @@
 import { type CallResult, type Counts, otherValues, type Summary } from '../reply/reply.ts';
-import { countedOutcome, endOfSpan } from './expected-status.ts';
 import type { Finding } from './finding.ts';
 import { attemptOf, isGrpc as isGrpcSpan, type Span } from './span.ts';
+import { comparableOutcome, spanOutcome } from './span-outcome.ts';
 
 /** Calls of one service to one target in one stage, of some of which only counts or outcomes are shown. */
 export interface PooledCalls {
   readonly host: string;
   readonly isGrpc: boolean;
   /** Whether a CLIENT span is of such a call. */
-  isOne(span: Span): boolean;
+  matches(span: Span): boolean;
   /** The spans of calls that are shown whole, by their ids. */
   readonly plain: ReadonlySet<string>;
   /** The attempts before the last, of calls that were tried again. */
@@ -40,7 +40,7 @@ function poolOf(group: readonly CallResult[]): PooledCalls {
   return {
     host: target.replace(/:\d+$/, ''),
     isGrpc,
-    isOne: (span) =>
+    matches: (span) =>
       span.kind === 'client' &&
       span.attributes['meshmock.target'] === target &&
       Number(span.attributes['meshmock.stage'] ?? 0) === stage &&
@@ -75,13 +75,13 @@ export function checkPool(pool: PooledCalls, candidates: readonly Span[], hasPro
 /** Finds the span of one attempt, and takes it away. */
 function takeAttempt({ attempt, outcome }: Attempt, rest: Set<Span>, isGrpc: boolean): PoolFinding[] {
   const sameAttempt = [...rest].filter((span) => attemptOf(span) === attempt);
-  const expected = countedOutcome(outcome, isGrpc);
+  const expected = comparableOutcome(outcome, isGrpc);
   const [first] = sameAttempt;
   if (first === undefined) return [{ kind: 'missing', message: `the CLIENT span of attempt ${attempt} is missing` }];
-  const fitting = sameAttempt.find((span) => countedOutcome(endOfSpan(span).outcome, isGrpc) === expected);
+  const fitting = sameAttempt.find((span) => comparableOutcome(spanOutcome(span).outcome, isGrpc) === expected);
   rest.delete(fitting ?? first);
   if (fitting !== undefined) return [];
-  const seen = endOfSpan(first).outcome;
+  const seen = spanOutcome(first).outcome;
   const message = `the CLIENT span of attempt ${attempt} says ${seen}; it came to ${outcome}`;
   return [{ kind: 'wrong_status', message, spanId: first.spanId, expected: outcome, seen }];
 }
@@ -95,11 +95,11 @@ function checkCounts({ summaries, isGrpc }: PooledCalls, spans: readonly Span[],
   if (spans.length !== attempts && !(hasProxies && spans.length < attempts))
     return [countFinding('attempts', attempts, spans.length)];
   if (spans.length > firsts) return [];
-  const outcomes = Counter.of(spans.map((span) => countedOutcome(endOfSpan(span).outcome, isGrpc)));
+  const outcomes = Counter.of(spans.map((span) => comparableOutcome(spanOutcome(span).outcome, isGrpc)));
   const expected = new Counter();
   for (const { byStatus = {} } of summaries) {
     if (otherValues in byStatus) return [];
-    for (const [status, count] of Object.entries(byStatus)) expected.add(countedOutcome(status, isGrpc), count);
+    for (const [status, count] of Object.entries(byStatus)) expected.add(comparableOutcome(status, isGrpc), count);
   }
   if (outcomes.text() === expected.text()) return [];
   const message = `the CLIENT spans say ${outcomes.text()}; the calls came to ${expected.text()}`;

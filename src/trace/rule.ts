@@ -12,7 +12,7 @@ export interface SpanContext {
   /** CLIENT spans of calls whose reply is shown: that it has a span is checked there. */
   readonly replied: ReadonlySet<string>;
   /** Whether some service makes no spans, so that what it calls is below what calls it. */
-  readonly hasDark: boolean;
+  readonly hasServiceWithoutSpans: boolean;
   /** The first span of all, by its id; undefined when that cannot be known. */
   readonly top: string | undefined;
   /** The span that the request itself named as its parent. */
@@ -20,6 +20,6 @@ export interface SpanContext {
 }
 
 /** What a rule finds. */
-export type Problem = readonly [kind: FindingKind, message: string];
+export type RuleViolation = readonly [kind: FindingKind, message: string];
 
-export type Rule = (span: Span, around: SpanContext) => Problem | undefined;
+export type Rule = (span: Span, around: SpanContext) => RuleViolation | undefined;

@@ -1,4 +1,4 @@
-import { isOurs, type Span } from './span.ts';
+import { isMeshmockSpan, type Span } from './span.ts';
 
 /** The spans of one trace by their ids and parents. An id that comes several times stands for its first span. */
 export class SpanTree {
@@ -44,8 +44,8 @@ export class SpanTree {
   }
 
   /** The nearest span of a meshmock above one. */
-  oursAbove(span: Span): Span | undefined {
-    return this.above(span).find(isOurs);
+  meshmockSpanAbove(span: Span): Span | undefined {
+    return this.above(span).find(isMeshmockSpan);
   }
 
   /** All spans below one. */
@@ -54,8 +54,8 @@ export class SpanTree {
   }
 
   /** The nearest spans of meshmocks below one: what its call has led to, through whatever stands between. */
-  oursBelow(spanId: string): Span[] {
-    return this.descend(spanId, (span) => !isOurs(span)).filter(isOurs);
+  meshmockSpansBelow(spanId: string): Span[] {
+    return this.descend(spanId, (span) => !isMeshmockSpan(span)).filter(isMeshmockSpan);
   }
 
   /** The spans below one, and below those of them through which it may go on. */

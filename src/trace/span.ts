@@ -25,7 +25,7 @@ export interface Span {
 }
 
 /** Whether a meshmock made it by hand, for a hop; what else is instrumented in a meshmock is not. */
-export function isOurs({ scope }: Span): boolean {
+export function isMeshmockSpan({ scope }: Span): boolean {
   return scope === 'meshmock';
 }
 
@@ -69,7 +69,7 @@ export function attemptOf({ attributes }: Span): number {
 export function spanText(span: Span): string {
   const { spanId, service, scope } = span;
   // Sidecars share the name of their app.
-  return `the ${kindName(span)} span of ${isOurs(span) ? service : `${service} by ${scope || span.name}`} (${spanId})`;
+  return `the ${kindName(span)} span of ${isMeshmockSpan(span) ? service : `${service} by ${scope || span.name}`} (${spanId})`;
 }
 
 /** `CLIENT`, `SERVER`, … as OpenTelemetry writes them. */

@@ -1,23 +1,30 @@
-import { isClientFault, isServerFault } from '../reply/status.ts';
-import { endOfSpan } from './expected-status.ts';
+import { isClientSpanError, isServerSpanError } from '../reply/status.ts';
 import type { Finding } from './finding.ts';
-import { agrees, isAnswered, isOfOneCallee, isOnce, isPlacedProxy, reachesNobody } from './hop-rules.ts';
-import type { Problem, Rule, SpanContext } from './rule.ts';
-import { isProxy } from './sidecars.ts';
-import { errorOf, isOurs, type Span, spanText, statusOf } from './span.ts';
+import {
+  checkAnswered,
+  checkProxyPlacement,
+  checkSingleCallee,
+  checkSingleRequest,
+  checkStatusesAgree,
+  checkUndelivered,
+} from './hop-rules.ts';
+import { isProxy } from './proxy-spans.ts';
+import type { Rule, RuleViolation, SpanContext } from './rule.ts';
+import { errorOf, isMeshmockSpan, type Span, spanText, statusOf } from './span.ts';
+import { spanOutcome } from './span-outcome.ts';
 
 /** What holds between the spans of any trace, whatever the reply shows of it. */
 const rules: readonly Rule[] = [
-  hasParent,
-  isOfItsService,
-  isBelowACall,
-  isPlacedProxy,
-  isOnce,
-  reachesNobody,
-  isOfOneCallee,
-  isAnswered,
-  isErrorByRule,
-  agrees,
+  checkParent,
+  checkClientParent,
+  checkServerParent,
+  checkProxyPlacement,
+  checkSingleRequest,
+  checkUndelivered,
+  checkSingleCallee,
+  checkAnswered,
+  checkErrorStatus,
+  checkStatusesAgree,
 ];
 
 /** Holds each span against its neighbours. */
@@ -34,18 +41,18 @@ export function checkStructure(around: SpanContext): Finding[] {
   return [...doubled, ...others];
 }
 
-function found(span: Span, { tree, places }: SpanContext, [kind, message]: Problem): Finding {
+function found(span: Span, { tree, places }: SpanContext, [kind, message]: RuleViolation): Finding {
   const known = [span, ...tree.above(span)].find(({ spanId }) => places.has(spanId));
   const above = (known === undefined ? undefined : places.get(known.spanId)) ?? [];
   const where = known === span || above.at(-1) === span.service ? above : [...above, span.service];
   return { kind, where, message, spanId: span.spanId };
 }
 
-function hasParent(span: Span, { tree, missing, top, sentParent }: SpanContext): Problem | undefined {
+function checkParent(span: Span, { tree, missing, top, sentParent }: SpanContext): RuleViolation | undefined {
   const { parentSpanId, spanId } = span;
   if (parentSpanId === sentParent && sentParent !== undefined) return undefined;
   if (parentSpanId === undefined) {
-    const isFirst = top === undefined || top === spanId || (!isOurs(span) && !isProxy(span));
+    const isFirst = top === undefined || top === spanId || (!isMeshmockSpan(span) && !isProxy(span));
     return isFirst ? undefined : ['wrong_parent', `${spanText(span)} is below no span`];
   }
   if (tree.get(parentSpanId) !== undefined || missing.has(parentSpanId)) return undefined;
@@ -53,29 +60,29 @@ function hasParent(span: Span, { tree, missing, top, sentParent }: SpanContext):
 }
 
 /** A service's calls are directly below what it does. */
-function isOfItsService(span: Span, { tree }: SpanContext): Problem | undefined {
-  if (!isOurs(span) || span.kind !== 'client') return undefined;
+function checkClientParent(span: Span, { tree }: SpanContext): RuleViolation | undefined {
+  if (!isMeshmockSpan(span) || span.kind !== 'client') return undefined;
   const parent = tree.get(span.parentSpanId);
   if (parent === undefined) return undefined;
-  if (isOurs(parent) && parent.kind === 'server' && parent.service === span.service) return undefined;
+  if (isMeshmockSpan(parent) && parent.kind === 'server' && parent.service === span.service) return undefined;
   return ['wrong_parent', `${spanText(span)} is below ${spanText(parent)}, not a SERVER span of its service`];
 }
 
 /** What a service does is below a call of another, or nothing is above it: then it is the first. */
-function isBelowACall(span: Span, { tree }: SpanContext): Problem | undefined {
-  if (!isOurs(span) || span.kind !== 'server') return undefined;
-  const above = tree.oursAbove(span);
+function checkServerParent(span: Span, { tree }: SpanContext): RuleViolation | undefined {
+  if (!isMeshmockSpan(span) || span.kind !== 'server') return undefined;
+  const above = tree.meshmockSpanAbove(span);
   if (above === undefined || above.kind === 'client') return undefined;
   return ['wrong_parent', `${spanText(span)} is below ${spanText(above)}, not a CLIENT span`];
 }
 
 /** An error by its status (OpenTelemetry semantic conventions), or because there was no answer. */
-function isErrorByRule(span: Span): Problem | undefined {
-  if (!isOurs(span)) return undefined;
+function checkErrorStatus(span: Span): RuleViolation | undefined {
+  if (!isMeshmockSpan(span)) return undefined;
   const status = statusOf(span);
-  const isFault = span.kind === 'client' ? isClientFault : isServerFault;
+  const isFault = span.kind === 'client' ? isClientSpanError : isServerSpanError;
   const isError = status === undefined ? errorOf(span) !== undefined : isFault(status);
   if (span.isError === isError) return undefined;
-  const { outcome } = endOfSpan(span);
+  const { outcome } = spanOutcome(span);
   return ['wrong_status', `${spanText(span)} says ${outcome} and ${span.isError ? 'an error' : 'no error'}`];
 }

@@ -4,7 +4,7 @@ import { type MeshFile, parseMeshFile } from '../../src/cli/files/mesh-file.ts';
 import { namedMeshes, readMesh } from '../../src/cli/up/named-meshes.ts';
 import { MeshmockError } from '../../src/error/meshmock-error.ts';
 
-test('reads services, versions and what all versions share', () => {
+test('the parser reads services, versions and the fields that versions share', () => {
   const text = `# a comment
 services:
   - name: frontend
@@ -30,7 +30,7 @@ services:
   } satisfies MeshFile);
 });
 
-test('the meshes that have a name are files like any other', () => {
+test('the named meshes are files like any other', () => {
   assert.deepEqual(Object.keys(namedMeshes), ['demo', 'octopus']);
   const pods = (name: string): number =>
     readMesh(name)
@@ -80,7 +80,7 @@ const wrong: [text: string, place: string, message: RegExp][] = [
     /expected version or versions, not both/,
   ],
   ['services:\n  - name: a\n    behaviour: /~dela=1s', '3:16', /at offset 2: expected a directive/],
-  ['services:\n  - name: a\n    behaviour: /x', '3:16', /expected directives alone/],
+  ['services:\n  - name: a\n    behaviour: /x', '3:16', /expected only directives/],
   ['services:\n  - name: a\n    upstream: b', '3:15', /no URL of an upstream/],
   [
     'services:\n  - name: a\n    versions:\n      - replicas: 1',
@@ -92,7 +92,7 @@ const wrong: [text: string, place: string, message: RegExp][] = [
   ['services:\n  - name: [a', '2:11', /invalid YAML/],
 ];
 for (const [text, place, message] of wrong) {
-  test(`refuses ${JSON.stringify(text)} at ${place}`, () => {
+  test(`the parser refuses ${JSON.stringify(text)} at ${place}`, () => {
     assert.throws(
       () => parseMeshFile(text, 'mesh.yaml'),
       (error) => {
@@ -106,6 +106,6 @@ for (const [text, place, message] of wrong) {
   });
 }
 
-test('what is neither a mesh nor a file is told so', () => {
+test('a name that is neither a mesh nor a file is refused', () => {
   assert.throws(() => readMesh('octopuss'), /"octopuss" is neither demo or octopus nor a file: ENOENT/);
 });

@@ -115,7 +115,7 @@ suite('a proxy that refuses', () => {
       const below = ['call', `${entry}/@${scheme}:denied/x`, '--expect', 'denied refusal = rbac_denied'];
       const { code, stdout } = await runProgram([...below, '--expect', 'denied answered-by = proxy']);
       assert.equal(code, 0, stdout);
-      assert.match(stdout, /403 .* refused by the proxy: rbac_denied \(An AuthorizationPolicy forbids it\)\n/);
+      assert.match(stdout, /403 .* refused by the proxy: rbac_denied \(An AuthorizationPolicy denies the request\)\n/);
       const url = `${scheme === 'http' ? '' : 'grpc:'}denied:80/x`;
       const connectTo = ['--connect-to', `denied:80:127.0.0.1:${port}`];
       const own = await runProgram(['call', url, ...connectTo, '--expect', 'refusal = rbac_denied']);

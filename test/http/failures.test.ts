@@ -136,7 +136,7 @@ suite('what goes wrong over HTTP', () => {
   test('a client can lower the limits, not raise them', async () => {
     const before = mesh.arrivals.length;
     const calls = await gateway('/@service1|service2/@service3/x', { 'x-meshmock-calls': '3' });
-    assert.equal(calls.error?.message, 'the plan makes 4 calls, 3 are allowed');
+    assert.equal(calls.error?.message, 'the plan makes 4 calls, the limit is 3');
     const depth = await gateway('/@service1/@service2/x', { 'x-meshmock-depth': '1' });
     assert.equal(depth.error?.code, 'limit_exceeded');
     assert.equal(depth.error?.offset, 12);

@@ -96,7 +96,7 @@ const condition: fc.Arbitrary<Condition> = fc.oneof(
 
 const directive: fc.Arbitrary<Directive> = fc
   .tuple(behaviour, fc.array(condition, { maxLength: 2 }))
-  .map(([what, conditions]) => ({ ...what, conditions }));
+  .map(([action, conditions]) => ({ ...action, conditions }));
 
 const options: fc.Arbitrary<CallOptions> = fc.record(
   {
@@ -108,7 +108,7 @@ const options: fc.Arbitrary<CallOptions> = fc.record(
   { requiredKeys: [], noNullPrototype: true },
 );
 
-/** Parts of a plan that a caller of `arbitraryPlan` may hold back. */
+/** Generators of the parts of a plan. A test may restrict each of them. */
 export interface PlanParts {
   readonly directives: fc.Arbitrary<readonly Directive[]>;
   readonly call: fc.Arbitrary<Omit<Call, 'then'>>;
@@ -133,13 +133,13 @@ const everyCall: PlanParts['call'] = fc
     options: all,
   }));
 
-export const everything: PlanParts = {
+export const allParts: PlanParts = {
   directives: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, fc.array(directive, { maxLength: 2 })),
   call: everyCall,
   uri: uriText,
 };
 
-/** Plans of a few levels, in every form that the parts and the grammar allow. */
+/** Generates plans of up to `depth` levels, in every form that the parts and the grammar allow. */
 export function arbitraryPlan(parts: PlanParts, depth = 3, nested = false): fc.Arbitrary<Plan> {
   const uri = nested ? parts.uri.filter(balancesParentheses) : parts.uri;
   const answer = fc.tuple(parts.directives, uri, fc.boolean()).map(

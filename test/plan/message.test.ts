@@ -5,18 +5,18 @@ import { fromMessage } from '../../src/plan/from-message.ts';
 import { parsePath } from '../../src/plan/parse.ts';
 import { toMessage } from '../../src/plan/to-message.ts';
 
-test('a shared continuation stands once in the message', () => {
+test('A shared continuation appears once in the message', () => {
   assert.deepEqual(toMessage(parsePath('/@a|b/@c|d/x')), {
     stages: [{ calls: [{ host: 'a' }, { host: 'b' }] }],
     then: { stages: [{ calls: [{ host: 'c' }, { host: 'd' }] }], then: { uri: '/x' } },
   });
 });
 
-test('an empty plan answers to /', () => {
+test('An empty message is the plan /', () => {
   assert.deepEqual(fromMessage({}), parsePath('/'));
 });
 
-test('null is absent, as in the JSON mapping of protobuf', () => {
+test('A field that is null counts as absent, as in the JSON mapping of protobuf', () => {
   assert.deepEqual(fromMessage({ stages: null, uri: '/x', then: null }), parsePath('/x'));
 });
 
@@ -55,7 +55,7 @@ const wrong: readonly (readonly [unknown, string])[] = [
 ];
 
 for (const [message, field] of wrong) {
-  test(`refuses ${JSON.stringify(message)} at ${field}`, () => {
+  test(`The message ${JSON.stringify(message)} has an error at ${field}`, () => {
     assert.throws(
       () => fromMessage(message),
       (error: unknown) => error instanceof MeshmockError && error.code === 'invalid_plan' && error.field === field,
@@ -63,7 +63,7 @@ for (const [message, field] of wrong) {
   });
 }
 
-test('a message that is too deep is refused before the stack ends', () => {
+test('A message that is too deep is refused before the stack overflows', () => {
   let message: object = { uri: '/' };
   for (let depth = 0; depth < 20_000; depth++) message = { stages: [{ calls: [{ host: 'a' }] }], then: message };
   assert.throws(
@@ -72,7 +72,7 @@ test('a message that is too deep is refused before the stack ends', () => {
   );
 });
 
-test('too many calls are refused at the field of the call that is too many', () => {
+test('A message with too many calls is refused at the field of the excess call', () => {
   const call = (host: string, times: number): object => ({ host, times });
   const fieldOf = (stages: object[], then?: object): string | undefined => {
     try {

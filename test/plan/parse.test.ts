@@ -6,7 +6,7 @@ import { formatPath } from '../../src/plan/format.ts';
 import { parsePath } from '../../src/plan/parse.ts';
 import { noLimits } from '../../src/plan/plan.ts';
 
-/** Runs and gives the error. */
+/** Parses a text that is not a plan, and returns the error. */
 function errorOf(text: string): MeshmockError {
   try {
     parsePath(text);
@@ -14,10 +14,10 @@ function errorOf(text: string): MeshmockError {
     if (error instanceof MeshmockError) return error;
     throw error;
   }
-  throw new Error(`${text} was read as a plan`);
+  throw new Error(`${text} is parsed as a plan`);
 }
 
-// Texts beside what they mean, as the canonical path.
+// Texts, each with its canonical path.
 const canonical: readonly (readonly [string, string])[] = [
   ['/', '/'],
   ['/x', '/x'],
@@ -60,12 +60,12 @@ const canonical: readonly (readonly [string, string])[] = [
 ];
 
 for (const [text, path] of canonical) {
-  test(`${text} means ${path}`, () => {
+  test(`The canonical path of ${text} is ${path}`, () => {
     assert.equal(formatPath(parsePath(text)), path);
   });
 }
 
-// Texts beside the offset of what is wrong, and a part of what was expected.
+// Texts, each with the offset of its error and a part of the expected text.
 const wrong: readonly (readonly [string, number, string])[] = [
   ['', 0, '"/"'],
   ['x', 0, '"/"'],
@@ -93,7 +93,7 @@ const wrong: readonly (readonly [string, number, string])[] = [
   ['/@a[b c=d]/', 4, 'name of a header'],
   ['/@a[host =d]/', 4, 'name of a header'],
   ['/@a[content-length=0]/', 4, 'content-length'],
-  ['/@a[x-meshmock-depth=9]/', 4, 'travels by itself'],
+  ['/@a[x-meshmock-depth=9]/', 4, 'meshmock sets'],
   ['/@a[b=%zz]/', 7, 'hexadecimal'],
   ['/@a[b=%0d%0aevil:1]/', 6, 'printable'],
   ['/@a[b=%C3%28]/', 6, 'UTF-8'],
@@ -106,7 +106,7 @@ const wrong: readonly (readonly [string, number, string])[] = [
   ['/@a;method=CONNECT/', 11, 'method'],
   ['/@a;retries=-1/', 12, 'number'],
   ['/@a;concurrency=0/', 16, 'number'],
-  ['/@a;retries=1;retries=2/', 14, 'once'],
+  ['/@a;retries=1;retries=2/', 14, 'retries is set already'],
   ['/@a(x)/', 4, '"/"'],
   ['/@a(/x', 6, '")"'],
   ['/@a(/@b', 7, '")"'],
@@ -120,7 +120,7 @@ const wrong: readonly (readonly [string, number, string])[] = [
   ['/~delay=1/x', 8, 'a delay'],
   ['/~delay=2s-1s/x', 8, 'a range'],
   ['/~delay=p99=1s,p50=2s/x', 8, 'rise'],
-  ['/~delay=p50=2s,p99=1s/x', 8, 'no shorter'],
+  ['/~delay=p50=2s,p99=1s/x', 8, 'not shorter'],
   ['/~status=99/x', 9, 'status'],
   ['/~grpc-status=503/x', 14, 'gRPC status'],
   ['/~size=ten/x', 7, 'size'],
@@ -135,7 +135,7 @@ const wrong: readonly (readonly [string, number, string])[] = [
 ];
 
 for (const [text, offset, expected] of wrong) {
-  test(`${text} is wrong at ${offset}`, () => {
+  test(`${text === '' ? 'An empty text' : text} has an error at offset ${offset}`, () => {
     const { code, place } = errorOf(text);
     assert.equal(code, 'invalid_plan');
     assert.equal(place?.offset, offset);
@@ -143,16 +143,22 @@ for (const [text, offset, expected] of wrong) {
   });
 }
 
-test('a plan that is too deep or makes too many calls is refused where it does', () => {
+test('A plan that is too deep or makes too many calls is refused at the place of the excess', () => {
   const deep = errorOf('/@a'.repeat(51));
   assert.deepEqual([deep.code, deep.place?.offset], ['limit_exceeded', 152]);
   const nested = errorOf('/@a(/@a'.repeat(26));
   assert.equal(nested.code, 'limit_exceeded');
   const many = errorOf(`/@a*10${'/@b*10'.repeat(3)}/x`);
-  assert.equal(many.message, 'the plan makes 11110 calls, 1000 are allowed');
+  assert.equal(many.message, 'the plan makes 11110 calls, the limit is 1000');
 });
 
-test('the caret stands under the offset, in a window of a long text', () => {
+test('A misspelt directive or option gets a suggestion', () => {
+  assert.match(errorOf('/~dealy=1s/x').message, /found "dealy=1s"; did you mean "delay"\?$/);
+  assert.match(errorOf('/@a;timeuot=1s/').message, /; did you mean "timeout"\?$/);
+  assert.match(errorOf('/~colour=red/x').message, /found "colour=red"$/);
+});
+
+test('The caret points at the offset, in a window of a long text', () => {
   const place = { text: `/@${'a'.repeat(500)}(${'b'.repeat(500)}`, offset: 502, expected: 'x' };
   const [shown, caret] = caretLines(place);
   assert.equal(shown[caret.indexOf('^')], '(');
@@ -160,7 +166,7 @@ test('the caret stands under the offset, in a window of a long text', () => {
   assert.deepEqual(caretLines({ text: '/@\u{1f600}', offset: 2, expected: 'x' }), ['/@??', '  ^ expected x']);
 });
 
-test('reading takes time linear in the text', () => {
+test('Parsing takes time linear in the length of the text', () => {
   const shapes = [
     (n: number) => `/@a${'[a=b]'.repeat(n)}`,
     (n: number) => `/@a(/${'('.repeat(n)}`,
@@ -180,7 +186,7 @@ test('reading takes time linear in the text', () => {
     } catch (error) {
       assert.ok(error instanceof MeshmockError);
     }
-    // Quadratic time would be minutes.
+    // Quadratic time would take minutes.
     assert.ok(performance.now() - startedAt < 5000, text.slice(0, 20));
   }
 });
@@ -199,12 +205,12 @@ const tooMany: [path: string, offset: number | undefined][] = [
   ['/@a*999999999/@b*999999999/@c*999999999/x', 28],
 ];
 for (const [path, offset] of tooMany) {
-  test(`${path} ${offset === undefined ? 'is just allowed' : `makes too many calls, at offset ${offset}`}`, () => {
+  test(`${path} ${offset === undefined ? 'makes as many calls as the limit' : `exceeds the limit of calls at offset ${offset}`}`, () => {
     if (offset === undefined) assert.ok(parsePath(path));
     else {
       const { code, place, message } = errorOf(path);
       assert.deepEqual([code, place?.offset], ['limit_exceeded', offset]);
-      assert.match(message, /^the plan makes (?:\d+|more than 1000000000) calls, 1000 are allowed$/);
+      assert.match(message, /^the plan makes (?:\d+|more than 1000000000) calls, the limit is 1000$/);
     }
   });
 }

@@ -5,11 +5,11 @@ import { refusalOf, type UnsignedAnswer } from '../../src/reply/proxy-refusal.ts
 import { refusalRows } from '../../src/reply/proxy-refusal-rows.ts';
 import { httpStatusOf } from '../../src/reply/status.ts';
 
-// What Envoys answered when each was provoked, as the clients hand it on: server names as Istio sets them. Since 1.38.1 they
-// say nothing of why a transport failed, unless told to.
+// Recorded answers of Envoy, as the clients return them, with the server names that Istio sets. Since 1.38.1 Envoy only
+// gives the reason of a transport failure if it is configured to do so.
 const own = { server: 'envoy', date: 'Sun, 22 Nov 2026 20:41:45 GMT' };
 const gateway = { ...own, server: 'istio-envoy' };
-const behind = { ...own, 'x-envoy-upstream-service-time': '3' };
+const withUpstreamTime = { ...own, 'x-envoy-upstream-service-time': '3' };
 const lost = 'upstream connect error or disconnect/reset before headers. reset reason: ';
 const lostAgain = 'upstream connect error or disconnect/reset before headers. retried and the latest reset reason: ';
 
@@ -55,10 +55,10 @@ const answers: Readonly<Record<string, readonly UnsignedAnswer[]>> = {
   'connection failure': [
     http(503, `${lost}remote connection failure`),
     http(503, `${lostAgain}remote connection failure`),
-    http(503, `${lost}remote connection failure`, behind),
+    http(503, `${lost}remote connection failure`, withUpstreamTime),
     http(503, `${lost}connection timeout`),
     http(503, `${lost}connection failure, transport failure reason: delayed connect error: 111`),
-    grpc(UNAVAILABLE, `${lost}remote connection failure`, behind),
+    grpc(UNAVAILABLE, `${lost}remote connection failure`, withUpstreamTime),
   ],
   'connection termination': [
     http(503, `${lost}connection termination`),
@@ -73,9 +73,9 @@ const answers: Readonly<Record<string, readonly UnsignedAnswer[]>> = {
   ],
   timeout: [
     http(504, 'upstream request timeout'),
-    http(504, 'upstream request timeout', behind),
+    http(504, 'upstream request timeout', withUpstreamTime),
     grpc(UNAVAILABLE, 'upstream request timeout'),
-    grpc(UNAVAILABLE, 'upstream request timeout', behind),
+    grpc(UNAVAILABLE, 'upstream request timeout', withUpstreamTime),
   ],
   'longest duration': [
     http(504, 'downstream duration timeout'),
@@ -91,26 +91,26 @@ const answers: Readonly<Record<string, readonly UnsignedAnswer[]>> = {
     grpc(RESOURCE_EXHAUSTED, 'fault filter abort'),
   ],
   RBAC: [
-    http(403, 'RBAC: access denied', behind),
+    http(403, 'RBAC: access denied', withUpstreamTime),
     http(403, 'RBAC: access denied', gateway),
-    grpc(PERMISSION_DENIED, 'RBAC: access denied', behind),
+    grpc(PERMISSION_DENIED, 'RBAC: access denied', withUpstreamTime),
   ],
   JWT: [
-    http(401, 'Jwt is missing', { ...behind, ...bearer }),
+    http(401, 'Jwt is missing', { ...withUpstreamTime, ...bearer }),
     http(401, "Jwks doesn't have key to match kid or alg from Jwt", { ...gateway, ...bearer }),
-    http(403, 'Audiences in Jwt are not allowed', behind),
-    grpc(UNAUTHENTICATED, 'Jwt verification fails', behind),
+    http(403, 'Audiences in Jwt are not allowed', withUpstreamTime),
+    grpc(UNAUTHENTICATED, 'Jwt verification fails', withUpstreamTime),
   ],
   'local rate limit': [
-    http(429, 'local_rate_limited', behind),
-    http(503, 'local_rate_limited', behind),
-    grpc(UNAVAILABLE, 'local_rate_limited', behind),
-    grpc(RESOURCE_EXHAUSTED, 'local_rate_limited', behind),
+    http(429, 'local_rate_limited', withUpstreamTime),
+    http(503, 'local_rate_limited', withUpstreamTime),
+    grpc(UNAVAILABLE, 'local_rate_limited', withUpstreamTime),
+    grpc(RESOURCE_EXHAUSTED, 'local_rate_limited', withUpstreamTime),
   ],
   'global rate limit': [
-    http(429, '', { ...behind, 'x-envoy-ratelimited': 'true' }),
+    http(429, '', { ...withUpstreamTime, 'x-envoy-ratelimited': 'true' }),
     grpc(UNAVAILABLE, '', { ...gateway, 'x-envoy-ratelimited': 'true' }),
-    grpc(RESOURCE_EXHAUSTED, '', { ...behind, 'x-envoy-ratelimited': 'true' }),
+    grpc(RESOURCE_EXHAUSTED, '', { ...withUpstreamTime, 'x-envoy-ratelimited': 'true' }),
   ],
   dropped: [
     http(503, 'maintenance mode', { ...own, 'x-envoy-overloaded': 'true' }),
@@ -124,7 +124,7 @@ const answers: Readonly<Record<string, readonly UnsignedAnswer[]>> = {
   'not in the registry': [http(502, '')],
 };
 
-test('every row of the table has an answer to be known by, and says where it comes from', () => {
+test('Every row of the table has an example answer and a source', () => {
   assert.deepEqual(
     refusalRows.map(({ name }) => name),
     Object.keys(answers),
@@ -133,7 +133,7 @@ test('every row of the table has an answer to be known by, and says where it com
 });
 
 for (const row of refusalRows) {
-  test(`${row.name} is ${row.reason}, over HTTP and gRPC`, () => {
+  test(`The answer "${row.name}" has the reason ${row.reason}, over HTTP and gRPC`, () => {
     for (const answer of answers[row.name] ?? []) {
       const refusal = refusalOf(answer);
       assert.equal(refusal?.reason, row.reason, JSON.stringify(answer));
@@ -142,7 +142,7 @@ for (const row of refusalRows) {
   });
 }
 
-test('the explanation says whose proxy it was, as far as headers tell', () => {
+test('The explanation names the proxy that refused, as far as the headers show it', () => {
   const explanation = (headers: Headers): string | undefined =>
     refusalOf(http(403, 'RBAC: access denied', headers))?.explanation;
   assert.match(explanation(own) ?? '', / Said by the first proxy on the way: in Istio, the caller's own sidecar\.$/);
@@ -150,64 +150,70 @@ test('the explanation says whose proxy it was, as far as headers tell', () => {
     explanation(gateway) ?? '',
     / Said by the first proxy on the way: a gateway, a waypoint or the callee's/,
   );
-  assert.match(explanation(behind) ?? '', / Said by a proxy behind the first one/);
+  assert.match(explanation(withUpstreamTime) ?? '', / Said by a proxy after the first one/);
   assert.match(explanation({}) ?? '', /JWT claims\)\.$/);
 });
 
-const unnamed: readonly (readonly [string, UnsignedAnswer])[] = [
+const unknownRefusals: readonly (readonly [string, UnsignedAnswer])[] = [
   ['a direct response of a route', http(503, 'sorry')],
   ['headers that are too large', http(431, 'Request Header Fields Too Large')],
   ['an external authorizer', http(403, '')],
-  ['the answer to HEAD, whose text is left out', { ...http(503, ''), headers: { ...own, 'content-length': '19' } }],
+  ['the answer to HEAD, which has no text', { ...http(503, ''), headers: { ...own, 'content-length': '19' } }],
   ['a direct response over gRPC', grpc(UNAVAILABLE, 'sorry')],
   ['a redirect over gRPC', grpc(UNKNOWN, '', { ...own, location: 'http://x/' })],
-  ['a request that Envoy cannot read', grpc(INTERNAL, 'bad request', gateway)],
+  ['a request that Envoy cannot parse', grpc(INTERNAL, 'bad request', gateway)],
 ];
-for (const [name, answer] of unnamed) {
-  test(`unknown: ${name}`, () => assert.equal(refusalOf(answer)?.reason, 'unknown'));
+for (const [name, answer] of unknownRefusals) {
+  test(`The reason is unknown for ${name}`, () => assert.equal(refusalOf(answer)?.reason, 'unknown'));
 }
 
 const foreign: readonly (readonly [string, UnsignedAnswer])[] = [
   ['a 503 with its own text, no proxy', http(503, 'down for today', {})],
-  ['a 503 with its own text behind a sidecar', http(503, 'down for today', behind)],
-  ['an empty 503 behind a sidecar', http(503, '', behind)],
-  ['an empty 404 behind a sidecar', http(404, '', behind)],
+  ['a 503 with its own text through a sidecar', http(503, 'down for today', withUpstreamTime)],
+  ['an empty 503 through a sidecar', http(503, '', withUpstreamTime)],
+  ['an empty 404 through a sidecar', http(404, '', withUpstreamTime)],
   ['an empty 404, no proxy', http(404, '', {})],
   ['an empty 404 of another server', http(404, '', { server: 'nginx' })],
   [
-    'a 404 with a page, where the sidecar may not say how long it took',
+    'a 404 with a page through a sidecar without the upstream time',
     {
       ...http(404, '<h1>no</h1>'),
       headers: { ...own, 'content-type': 'text/html' },
     },
   ],
-  ['a 401 of a service that checks tokens itself', http(401, 'JWT expired', behind)],
-  ['a 429 behind a sidecar', http(429, 'slow down', behind)],
-  ["a 200 that has Envoy's text", http(200, 'no healthy upstream', behind)],
-  ["Envoy's text with another status", http(404, 'RBAC: access denied', behind)],
-  ["Envoy's text in a longer one", http(503, 'cause: no healthy upstream', behind)],
-  ['a stream timeout of a service behind a sidecar', http(504, 'stream timeout', behind)],
+  ['a 401 of a service that checks tokens', http(401, 'JWT expired', withUpstreamTime)],
+  ['a 429 through a sidecar', http(429, 'slow down', withUpstreamTime)],
+  ["a 200 with Envoy's text", http(200, 'no healthy upstream', withUpstreamTime)],
+  ["Envoy's text with another status", http(404, 'RBAC: access denied', withUpstreamTime)],
+  ["Envoy's text in a longer one", http(503, 'cause: no healthy upstream', withUpstreamTime)],
+  ['a stream timeout of a service through a sidecar', http(504, 'stream timeout', withUpstreamTime)],
   ['a redirect of a route', http(301, '', own)],
-  ['a direct response of a route that is no error', http(200, 'hello', own)],
-  ['a gRPC server without Call behind a sidecar', grpc(UNIMPLEMENTED, 'unknown service meshmock.v1.MeshMock', behind)],
-  ['one that answers before the request has ended', grpc(UNIMPLEMENTED, 'unknown service meshmock.v1.MeshMock', own)],
-  ['a gRPC server that is not available', grpc(UNAVAILABLE, 'come back later', behind)],
+  ['a direct response of a route with status 200', http(200, 'hello', own)],
+  [
+    'a gRPC server without Call through a sidecar',
+    grpc(UNIMPLEMENTED, 'unknown service meshmock.v1.MeshMock', withUpstreamTime),
+  ],
+  [
+    'a gRPC server that answers before the end of the request',
+    grpc(UNIMPLEMENTED, 'unknown service meshmock.v1.MeshMock', own),
+  ],
+  ['a gRPC server that is not available', grpc(UNAVAILABLE, 'come back later', withUpstreamTime)],
 ];
 for (const [name, answer] of foreign) {
-  test(`no refusal: ${name}`, () => assert.equal(refusalOf(answer), undefined));
+  test(`The answer is not a refusal: ${name}`, () => assert.equal(refusalOf(answer), undefined));
 }
 
-test('what a meshmock signed is never a refusal, whatever it looks like', () => {
-  const looks = fc.oneof(
-    fc.constantFrom(...Object.values(answers).flat(), ...unnamed.map(([, answer]) => answer)),
+test('An answer that a meshmock signed is never a refusal', () => {
+  const lookalikes = fc.oneof(
+    fc.constantFrom(...Object.values(answers).flat(), ...unknownRefusals.map(([, answer]) => answer)),
     fc.record({
       status: fc.integer({ min: 200, max: 599 }),
       body: fc.oneof(fc.string(), fc.constantFrom('', 'no healthy upstream', 'RBAC: access denied')),
-      headers: fc.constantFrom<Headers>({}, own, gateway, behind, { 'x-envoy-overloaded': 'true' }),
+      headers: fc.constantFrom<Headers>({}, own, gateway, withUpstreamTime, { 'x-envoy-overloaded': 'true' }),
     }),
   );
   fc.assert(
-    fc.property(looks, fc.string(), (answer, signature) => {
+    fc.property(lookalikes, fc.string(), (answer, signature) => {
       assert.equal(refusalOf({ ...answer, headers: { ...answer.headers, 'x-meshmock': signature } }), undefined);
     }),
   );

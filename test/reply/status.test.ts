@@ -17,30 +17,34 @@ const refused = (reason: RefusalReason, fields: Partial<CallResult>): CallResult
 
 const rows: readonly (readonly [string, CallResult[], number])[] = [
   ['no calls', [], 200],
-  ['answers', [call({ status: 200 }), call({ status: 201 })], 200],
+  ['calls with answers', [call({ status: 200 }), call({ status: 201 })], 200],
   ['a refused call', [call({ status: 200 }), failed('refused')], 502],
   ['a call that timed out', [call({ status: 200 }), failed('timeout')], 504],
-  ['one of each', [failed('timeout'), failed('refused')], 502],
-  ['a callee below whom something failed', [call({ status: 502 })], 502],
-  ['a callee below whom something timed out', [call({ status: 504 })], 504],
-  ['a service that refuses', [call({ status: 404 })], 502],
+  ['a refused call and one that timed out', [failed('timeout'), failed('refused')], 502],
+  ['a call whose callee has status 502', [call({ status: 502 })], 502],
+  ['a call whose callee has status 504', [call({ status: 504 })], 504],
+  ['a 404 of a meshmock', [call({ status: 404 })], 502],
   ['a foreign 404', [call({ status: 404, answeredBy: 'foreign' })], 200],
   ['a foreign 503', [call({ status: 503, answeredBy: 'foreign' })], 502],
   ["a proxy's 403", [refused('rbac_denied', { status: 403 })], 502],
   ["a proxy's 404 of gRPC", [refused('no_route', { status: 501, grpcStatus: 'UNIMPLEMENTED' })], 502],
-  ["a proxy's fault that looks like an answer", [refused('fault', { status: 200 })], 502],
+  ["a proxy's fault with status 200", [refused('fault', { status: 200 })], 502],
   ["a proxy's timeout", [refused('timeout', { status: 504 })], 504],
   ["a proxy's timeout of gRPC", [refused('timeout', { status: 503, grpcStatus: 'UNAVAILABLE' })], 504],
-  ['a gRPC server without Call', [call({ status: 501, grpcStatus: 'UNIMPLEMENTED', answeredBy: 'foreign' })], 200],
+  [
+    'a gRPC server that does not know Call',
+    [call({ status: 501, grpcStatus: 'UNIMPLEMENTED', answeredBy: 'foreign' })],
+    200,
+  ],
 ];
 
 for (const [name, calls, status] of rows) {
-  test(`${name}: ${status}`, () => {
+  test(`A service has status ${status} after ${name}`, () => {
     assert.equal(statusOfCalls(calls), status);
   });
 }
 
-test('an HTTP status that stands for a gRPC status comes back as one that maps to it again', () => {
+test('A gRPC status keeps its HTTP status after it is mapped to HTTP and back', () => {
   for (const [code, name] of grpcStatusNames.entries()) {
     const { status, grpcStatus } = httpStatusOf(code);
     assert.equal(grpcStatus, name);
@@ -49,7 +53,7 @@ test('an HTTP status that stands for a gRPC status comes back as one that maps t
   }
 });
 
-test('every HTTP status has a gRPC status, and none below 400 is an error', () => {
+test('Every HTTP status has a gRPC status, which is an error from 400 on', () => {
   for (let status = 200; status < 600; status++) {
     assert.equal(grpcStatusOf(status) === 'OK', status < 400);
   }

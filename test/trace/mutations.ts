@@ -2,8 +2,8 @@
  * Spoils one span of a trace, as exporters, collectors and wrong propagation do: for tests of what finds it. Works on
  * any trace of meshmocks, with the spans of sidecars or without.
  */
-import { isMirrored, isProxy } from '../../src/trace/sidecars.ts';
-import { isOurs, type Span, statusOf } from '../../src/trace/span.ts';
+import { isMirrored, isProxy } from '../../src/trace/proxy-spans.ts';
+import { isMeshmockSpan, type Span, statusOf } from '../../src/trace/span.ts';
 import { SpanTree } from '../../src/trace/span-tree.ts';
 import type { Random } from './random.ts';
 
@@ -25,7 +25,7 @@ export type MutationKind = (typeof mutationKinds)[number];
  * @param isTold whether the reply tells of a span: what it does not show, nobody can miss
  */
 export function mutate(spans: readonly Span[], random: Random, isTold: (span: Span) => boolean = () => true): Mutation {
-  const hops = spans.filter((span) => (isOurs(span) || isProxy(span)) && !isMirrored(span) && isTold(span));
+  const hops = spans.filter((span) => (isMeshmockSpan(span) || isProxy(span)) && !isMirrored(span) && isTold(span));
   for (;;) {
     const kind = random.pick(mutationKinds);
     const span = random.pick(hops);
@@ -88,9 +88,10 @@ const statusNames = [
 
 /** Another status, or another opinion on whether it is an error, which a proxy has by rules of its own. */
 function withOtherStatus(span: Span, random: Random): Span | undefined {
-  if (isOurs(span) && random.next() < 0.3) return { ...span, isError: !span.isError };
+  if (isMeshmockSpan(span) && random.next() < 0.3) return { ...span, isError: !span.isError };
   const [name, values] = statusNames.find(([attribute]) => attribute in span.attributes) ?? [];
-  if (name === undefined || values === undefined) return isOurs(span) ? { ...span, isError: !span.isError } : undefined;
+  if (name === undefined || values === undefined)
+    return isMeshmockSpan(span) ? { ...span, isError: !span.isError } : undefined;
   const value = random.pick(values.filter((other) => String(other) !== String(span.attributes[name])));
   return { ...span, attributes: { ...span.attributes, [name]: value } };
 }

@@ -6,7 +6,7 @@
 import { type GrpcStatusName, grpcStatusNames } from '../../src/plan/plan.ts';
 import type { CallResult, Reply } from '../../src/reply/reply.ts';
 import { grpcCodeOf } from '../../src/reply/status.ts';
-import { isOurs, type Span, statusOf } from '../../src/trace/span.ts';
+import { isMeshmockSpan, type Span, statusOf } from '../../src/trace/span.ts';
 import { SpanTree } from '../../src/trace/span-tree.ts';
 import type { Captured } from './captured.ts';
 import type { Random } from './random.ts';
@@ -17,7 +17,7 @@ export function withSidecars({ path, root, spans }: Captured, random: Random, re
   const added: Span[] = [];
   /** By SERVER span: its new parent, and how often the sidecar tried. */
   const moved = new Map<string, { readonly parent: string; readonly attempts: number }>();
-  for (const server of spans.filter((span) => isOurs(span) && span.kind === 'server')) {
+  for (const server of spans.filter((span) => isMeshmockSpan(span) && span.kind === 'server')) {
     const client = tree.get(server.parentSpanId);
     const inbound = sidecarSpan(server, 'server', server, random);
     if (client === undefined) {

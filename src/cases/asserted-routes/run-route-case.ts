@@ -1,4 +1,4 @@
-import type { Verdict } from '../../expect/check.ts';
+import type { ExpectationVerdict } from '../../expect/expectation-check.ts';
 import type { AssertedRoute } from '../asserted-route.ts';
 import type { RouteCase } from '../case.ts';
 import type { RouteConfig } from '../route-config.ts';
@@ -96,7 +96,7 @@ function checkAll(asserted: AssertedRoute, config: RouteConfig, evidence: RouteE
 }
 
 /** Returns the verdicts of the assertions that were seen. With `wantMatch: false` each of them must fail. */
-function verdictsOf(results: readonly AssertionResult[], wantMatch: boolean, prefix: string): Verdict[] {
+function verdictsOf(results: readonly AssertionResult[], wantMatch: boolean, prefix: string): ExpectationVerdict[] {
   return results.flatMap((result) => {
     if (result.kind === 'not_seen') return [];
     const expectation = `${prefix}${wantMatch ? '' : 'not '}${result.expected}`;

@@ -1,4 +1,5 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { optional } from '../../error/optional.ts';
 import { formatPath } from '../../plan/format.ts';
 import { type Call, defaultPorts } from '../../plan/plan.ts';
 import { callViaMock } from '../../send/call-via-mock.ts';
@@ -50,8 +51,8 @@ export class LiveTestMesh implements MeshUnderTest {
     const { from, protocol, method, plan, headers, host } = testCase;
     const entry = this.entryOf(from, protocol);
     if (entry !== undefined) {
-      const authority = host === undefined ? {} : { authority: host };
-      const target = { scheme: protocol, address: entry.address, ...authority, plan, path: formatPath(plan) };
+      const { address } = entry;
+      const target = { scheme: protocol, address, ...optional('authority', host), plan, path: formatPath(plan) };
       return { target, method, headers, connectTo: [] };
     }
     const mock = this.entries.find(({ name }) => name === undefined);

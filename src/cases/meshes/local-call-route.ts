@@ -1,4 +1,5 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { optional } from '../../error/optional.ts';
 import { type Entry, entryName, findByName } from '../../istio/entries.ts';
 import type { MachinePort } from '../../istio/machine-ports.ts';
 import { namespaceOf, type Service } from '../../istio/objects.ts';
@@ -24,9 +25,9 @@ export function localCallRoute(
   const usable = ports.filter(({ entry }) => takes(entry, protocol));
   const port = from === undefined ? firstPort(usable, services) : portNamed(usable, from, namespace);
   if (port === undefined) throw new MeshmockError('usage', noPortMessage({ from, protocol }, usable));
-  const authority = host === undefined ? {} : { authority: host };
+  const address = dialAddress(port);
   return {
-    target: { scheme: protocol, address: dialAddress(port), ...authority, plan, path: formatPath(plan) },
+    target: { scheme: protocol, address, ...optional('authority', host), plan, path: formatPath(plan) },
     method,
     headers,
     connectTo: [],

@@ -4,7 +4,7 @@ import type { Headers } from '../../reply/mesh-headers.ts';
 import type { CallResult } from '../../reply/reply.ts';
 import { compareTrace, type TraceVerdict } from '../../trace/compare.ts';
 import type { FindingKind } from '../../trace/finding.ts';
-import { traceProblem } from '../../trace/which-trace.ts';
+import { traceProblem } from '../../trace/trace-problem.ts';
 import type { Jaeger } from './jaeger.ts';
 
 const firstPauseMs = 50;

@@ -2,12 +2,13 @@ import { writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { failedExitCode, noAnswerExitCode } from '../../error/exit-codes.ts';
 import type { Client } from '../../execute/client.ts';
-import type { Verdict } from '../../expect/check.ts';
+import type { ExpectationVerdict } from '../../expect/expectation-check.ts';
 import { headerFields } from '../../plan/plan.ts';
-import { shownUri } from '../../reply/redaction.ts';
+import { summaryNotes } from '../../render/summary-notes.ts';
+import { printable } from '../../render/terminal-text.ts';
+import { redactUri } from '../../reply/redaction.ts';
 import type { CallResult } from '../../reply/reply.ts';
 import { isFailed } from '../../reply/status.ts';
-import { printable, summaryNotes } from '../../reply/text.ts';
 import { openClient, type RequestBatch, sendBatch } from '../../send/request-batch.ts';
 import type { TraceVerdict } from '../../trace/compare.ts';
 import { helpOf } from '../options/options.ts';
@@ -141,7 +142,7 @@ function report(settings: CallSettings, round: Rounds, durationMs: number): void
   const problem = call.error === undefined ? undefined : `${call.target} does not answer: ${call.error.message}`;
   const isUnreachable = outcomeOf(round) === 'unreachable';
   if (junit !== undefined) {
-    const suite = `meshmock call ${call.target}${shownUri(target.path)}`;
+    const suite = `meshmock call ${call.target}${redactUri(target.path)}`;
     const all = ofTraces === undefined ? verdicts : [...verdicts, asExpectation(ofTraces)];
     const cases = all.length === 0 ? [anAnswer] : all;
     const unreachable = isUnreachable ? problem : undefined;
@@ -161,9 +162,13 @@ function report(settings: CallSettings, round: Rounds, durationMs: number): void
 }
 
 /** Without an expectation there is still one: that somebody answers. */
-const anAnswer: Verdict = { expectation: 'an answer', passed: true, seen: 'an answer' };
+const anAnswer: ExpectationVerdict = { expectation: 'an answer', passed: true, seen: 'an answer' };
 
-function junitCase({ expectation, passed, seen }: Verdict, durationMs: number, problem: string | undefined): JunitCase {
+function junitCase(
+  { expectation, passed, seen }: ExpectationVerdict,
+  durationMs: number,
+  problem: string | undefined,
+): JunitCase {
   const common = { name: expectation, durationMs };
   if (problem !== undefined) return { ...common, outcome: { kind: 'error', message: problem } };
   if (passed) return { ...common, outcome: { kind: 'passed', output: seen } };
@@ -187,7 +192,7 @@ function textOf(
   return parts.filter((part) => part !== '').join('\n') + after;
 }
 
-function verdictLines({ expectation, passed, seen }: Verdict): string {
+function verdictLines({ expectation, passed, seen }: ExpectationVerdict): string {
   const word = passed ? paintOutput('good', 'pass') : paintOutput('bad', 'FAIL');
   return `${word}  ${printable(expectation)}\n      seen: ${printable(seen)}\n`;
 }

@@ -1,4 +1,4 @@
-import type { Verdict } from '../../expect/check.ts';
+import type { ExpectationVerdict } from '../../expect/expectation-check.ts';
 import type { TraceVerdict } from '../../trace/compare.ts';
 import { findingText } from '../../trace/finding.ts';
 
@@ -6,7 +6,7 @@ import { findingText } from '../../trace/finding.ts';
 const mostShownFindings = 10;
 
 /** What is expected of the traces and what was seen of them, as an expectation has it. */
-export interface TracesVerdict extends Verdict {
+export interface TracesVerdict extends ExpectationVerdict {
   /** What is wrong, each in one line. */
   readonly problems: readonly string[];
 }
@@ -37,7 +37,7 @@ export function verdictOfTraces(traces: readonly TraceVerdict[], url: string): T
 }
 
 /** The same as an expectation is written where there is one text for what was seen. */
-export function asExpectation({ expectation, passed, seen, problems }: TracesVerdict): Verdict {
+export function asExpectation({ expectation, passed, seen, problems }: TracesVerdict): ExpectationVerdict {
   return { expectation, passed, seen: [seen, ...problems].join('; ') };
 }
 

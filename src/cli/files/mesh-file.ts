@@ -1,4 +1,5 @@
 import type { Node } from 'yaml';
+import { optional } from '../../error/optional.ts';
 import { parseUpstream } from '../../execute/octopus.ts';
 import { hostProblem } from '../../plan/fields.ts';
 import { parseDirectives } from '../../plan/parse.ts';
@@ -127,13 +128,9 @@ class MeshFileReader {
         fields.get('content') ?? fields.get('upstream'),
         'upstream (a proxy) or content (a web server), not both',
       );
-    const version = fields.get('version');
-    const replicas = fields.get('replicas');
-    return {
-      ...(version === undefined ? {} : { version: this.file.parseScalar(version, label) }),
-      ...(replicas === undefined ? {} : { replicas: this.replicas(replicas) }),
-      settings,
-    };
+    const version = this.file.optionalScalar(fields, 'version', label);
+    const replicas = this.file.optionalNode(fields, 'replicas', (node) => this.replicas(node));
+    return { ...optional('version', version), ...optional('replicas', replicas), settings };
   }
 
   private replicas(node: Node): number {

@@ -11,6 +11,7 @@ import {
   type Range,
 } from 'yaml';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { optional } from '../../error/optional.ts';
 import type { TextPlace } from '../../error/text-place.ts';
 import { yamlProblem } from '../../istio/yaml-problem.ts';
 
@@ -170,8 +171,7 @@ export class YamlFile {
   }
 
   private error(offset: number, message: string, place: TextPlace | undefined): MeshmockError {
-    const where = place === undefined ? {} : { place };
-    return new MeshmockError('usage', `${this.positionOf(offset)}: ${message}`, where);
+    return new MeshmockError('usage', `${this.positionOf(offset)}: ${message}`, optional('place', place));
   }
 
   private positionOf(offset: number): string {

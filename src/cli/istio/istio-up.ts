@@ -3,7 +3,7 @@ import type { MachinePort } from '../../istio/machine-ports.ts';
 import type { ManifestSource } from '../../istio/manifest.ts';
 import { MeshHost } from '../../istio/mesh-host.ts';
 import { checkMachine } from '../../istio/tools.ts';
-import { grpcBeside } from '../../plan/address.ts';
+import { grpcAddressFor } from '../../plan/address.ts';
 import { readManifestSources } from '../files/manifest-sources.ts';
 import { demoArguments, manifestsFor } from '../manifests/manifests.ts';
 import { endWithNpx } from '../process/end-signals.ts';
@@ -26,7 +26,7 @@ const stillStartingMs = 10_000;
  */
 export async function istioUp(args: readonly string[]): Promise<void> {
   const values = readIstioOptions(istioUpSchema, args);
-  const { mesh: name, namespace, fill, http, grpc = grpcBeside(http), jaeger, logLevel, seed } = values;
+  const { mesh: name, namespace, fill, http, grpc = grpcAddressFor(http), jaeger, logLevel, seed } = values;
   // First, since the image, where it cannot run, has no manifests of ours either.
   checkMachine();
   // Reading standard input keeps this process from hearing signals: they end it as they do by default.

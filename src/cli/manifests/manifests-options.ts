@@ -1,5 +1,5 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { checkName, checkNamespace } from '../../manifests/called-services.ts';
+import { checkNamespace, checkServiceName } from '../../manifests/called-services.ts';
 import { parseDirectives } from '../../plan/parse.ts';
 import { defaultPlanLimits } from '../../plan/plan.ts';
 import { wholeNumber } from '../options/option-values.ts';
@@ -37,7 +37,7 @@ function directives(value: string): string {
 }
 
 function name(value: string): string {
-  checkName(value);
+  checkServiceName(value);
   return value;
 }
 

@@ -6,7 +6,7 @@ import {
   type Callee,
   calledServices,
   serviceHost,
-  usualPorts,
+  servicePorts,
 } from '../../manifests/called-services.ts';
 import { manifestsOf, writeManifests } from '../../manifests/manifests.ts';
 import type { MeshService } from '../../manifests/mesh-service.ts';
@@ -35,8 +35,8 @@ export const demoArguments: readonly string[] = [
  * @throws MeshmockError that says where a text is no plan, or which option is wrong
  */
 export function manifests(args: readonly string[]): void {
-  const { text: printed, leftOut } = manifestsFor(args);
-  for (const { target, reason } of leftOut) process.stderr.write(`meshmock: ${target} is left out: ${reason}\n`);
+  const { text: printed, skipped } = manifestsFor(args);
+  for (const { target, reason } of skipped) process.stderr.write(`meshmock: ${target} is left out: ${reason}\n`);
   process.stdout.write(printed);
 }
 
@@ -45,15 +45,16 @@ export function manifests(args: readonly string[]): void {
  *
  * @throws MeshmockError that says where a text is no plan, or which option is wrong
  */
-export function manifestsFor(args: readonly string[]): Pick<CalledServices, 'leftOut'> & { readonly text: string } {
+export function manifestsFor(args: readonly string[]): Pick<CalledServices, 'skipped'> & { readonly text: string } {
   const { values, positionals, given } = parseOptions(manifestsSchema, args, {});
   if (positionals.length === 0)
     throw new MeshmockError('usage', 'expected a URL or path (quote it: the shell reads | and ( itself)');
   const commands = positionals.map((each) => readCommand(each === '-' ? readFileSync(0, 'utf8') : each));
   const named = commands.flatMap((command) => entryOf(command, given.has('--entry')));
-  const entries: Callee[] = named.length > 0 ? named : [{ host: values.entry, scheme: 'http', port: usualPorts.http }];
+  const entries: Callee[] =
+    named.length > 0 ? named : [{ host: values.entry, scheme: 'http', port: servicePorts.http }];
   const plans = commands.map(({ plan }) => plan);
-  const { services, leftOut } = calledServices(plans, entries, values.namespace);
+  const { services, skipped } = calledServices(plans, entries, values.namespace);
   for (const { service } of [...values.versions, ...values.replicas, ...values.behaviour]) {
     if (service !== undefined && !services.some((known) => known.name === service))
       throw new MeshmockError(
@@ -70,7 +71,7 @@ export function manifestsFor(args: readonly string[]): Pick<CalledServices, 'lef
       ...(values.spansTo === undefined ? {} : { spansTo: values.spansTo }),
     },
   );
-  return { text: writeManifests(objects, ['meshmock', 'manifests', ...args].map(asTyped).join(' ')), leftOut };
+  return { text: writeManifests(objects, ['meshmock', 'manifests', ...args].map(asTyped).join(' ')), skipped };
 }
 
 function asTyped(word: string): string {
@@ -89,7 +90,7 @@ function entryOf({ http, grpc, isTls = false }: Command, isNamed: boolean): Call
     throw new MeshmockError('usage', `${address.host} is no Service here: say with --entry which one gets the plan`);
   }
   const scheme = grpc === undefined ? 'http' : 'grpc';
-  return [{ host: address.host, scheme, port: isTls ? usualPorts[scheme] : address.port }];
+  return [{ host: address.host, scheme, port: isTls ? servicePorts[scheme] : address.port }];
 }
 
 function withOptions(

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { Paint } from '../../reply/text.ts';
+import type { Paint } from '../../render/tree-layout.ts';
 
 const formats = { good: 'green', notice: 'yellow', bad: 'red', faint: 'dim' } as const;
 

@@ -3,10 +3,10 @@ import { hostname } from 'node:os';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { Dialler, parseConnectTo } from '../../execute/connect-to.ts';
 import { parseUpstream, type Role } from '../../execute/octopus.ts';
-import { grpcBeside, type ListenAddress, parseAddress } from '../../plan/address.ts';
+import { grpcAddressFor, type ListenAddress, parseAddress } from '../../plan/address.ts';
 import { headerNameProblem } from '../../plan/fields.ts';
 import { parseDirectives } from '../../plan/parse.ts';
-import { type Directive, deepestPlan, defaultPlanLimits, type PlanLimits } from '../../plan/plan.ts';
+import { type Directive, defaultPlanLimits, maxPlanDepth, type PlanLimits } from '../../plan/plan.ts';
 import { formatDurationMs, formatSizeBytes } from '../../plan/quantity.ts';
 import { type LogLevel, logLevels } from '../../serve/log-level.ts';
 import type { ServiceOptions } from '../../serve/start-service.ts';
@@ -97,7 +97,7 @@ export const serveSchema = {
     help: 'most calls that one request may cause, all services together',
   },
   maxDepth: {
-    parse: wholeNumber(0, deepestPlan),
+    parse: wholeNumber(0, maxPlanDepth),
     default: String(defaultPlanLimits.maxDepth),
     value: 'N',
     help: 'longest chain of calls',
@@ -221,5 +221,5 @@ export function withoutOwnSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 function grpcAddresses({ values, given }: Parsed<typeof serveSchema>): readonly ListenAddress[] {
   const isChosen = given.has('--grpc') || given.has('MESHMOCK_GRPC');
   if (isChosen || !given.has('-listenAddress')) return values.grpc;
-  return values.http.map(grpcBeside);
+  return values.http.map(grpcAddressFor);
 }

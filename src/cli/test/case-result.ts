@@ -1,9 +1,10 @@
 import type { Case } from '../../cases/case.ts';
 import type { Coverage } from '../../cases/coverage-result.ts';
-import type { Verdict } from '../../expect/check.ts';
+import type { ExpectationVerdict } from '../../expect/expectation-check.ts';
 import { authorityOf } from '../../plan/plan.ts';
+import { summaryNotes } from '../../render/summary-notes.ts';
+import { printable } from '../../render/terminal-text.ts';
 import { type CallResult, callMethod } from '../../reply/reply.ts';
-import { printable, summaryNotes } from '../../reply/text.ts';
 import type { CallRoute, RequestBatch } from '../../send/request-batch.ts';
 import { quoteWord } from '../../send/shell-words.ts';
 import { answerText } from '../output/answer-text.ts';
@@ -81,7 +82,7 @@ export function detailLines({ mustPass, outcome }: CaseResult, rerunNote = ''): 
   }
 }
 
-function verdictLines({ expectation, seen }: Verdict): string[] {
+function verdictLines({ expectation, seen }: ExpectationVerdict): string[] {
   return [`expected  ${printable(expectation)}`, `seen      ${printable(seen)}`];
 }
 

@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
+import { optional } from '../../error/optional.ts';
 import type { RequestBatch } from '../../send/request-batch.ts';
 import type { JunitCase, JunitSuite } from '../output/junit.ts';
 import {
@@ -69,7 +70,7 @@ export function jsonReport(results: readonly FileResult[]): object {
   return {
     files: results.map(({ name, cases, problem, coverage }) => ({
       file: name,
-      ...(problem === undefined ? {} : { problem }),
+      ...optional('problem', problem),
       cases: cases.map(({ testCase, phaseTitle, mustPass, outcome, durationMs }) => ({
         name: testCase.name,
         where: testCase.where,

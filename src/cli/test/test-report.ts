@@ -1,5 +1,5 @@
 import type { Coverage } from '../../cases/coverage-result.ts';
-import { printable } from '../../reply/text.ts';
+import { printable } from '../../render/terminal-text.ts';
 import { paintOutput } from '../output/paint.ts';
 import {
   type CaseResult,

@@ -7,7 +7,7 @@ import { LocalTestMesh, localMeshName } from '../../cases/meshes/local-test-mesh
 import { exitCodeOf, failedExitCode, noAnswerExitCode } from '../../error/exit-codes.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { checkMachine } from '../../istio/tools.ts';
-import { printable } from '../../reply/text.ts';
+import { printable } from '../../render/terminal-text.ts';
 import { caseFolders, readCaseFiles, readManifestsOfCases } from '../files/case-files.ts';
 import { FileWatcher, filesReadFor } from '../files/file-watcher.ts';
 import { helpOf } from '../options/options.ts';

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { grpcBeside } from '../../plan/address.ts';
+import { grpcAddressFor } from '../../plan/address.ts';
 import { callMethod } from '../../reply/reply.ts';
 import { helpOf, parseOptions } from '../options/options.ts';
 import { endWithNpx, sameSignalMs } from '../process/end-signals.ts';
@@ -36,7 +36,7 @@ ${helpOf(upSchema)}`;
  */
 export async function up(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseOptions(upSchema, args, process.env);
-  const { http, grpc = grpcBeside(http) } = values;
+  const { http, grpc = grpcAddressFor(http) } = values;
   const [name = 'demo', more] = positionals;
   if (more !== undefined) throw new MeshmockError('usage', `"${more}" is one too many: expected one mesh, or none`);
   const pods = await placePods(readMesh(name), http, grpc);

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { formatDirective } from '../../plan/format.ts';
 import type { Directive, GrpcStatusName, Header } from '../../plan/plan.ts';
-import { shownUri } from '../../reply/redaction.ts';
+import { redactUri } from '../../reply/redaction.ts';
 import type { CallError } from '../../reply/reply.ts';
 import { grpcCodeOf, httpStatusOf } from '../../reply/status.ts';
 import { roundMs } from '../concurrency/round-ms.ts';
@@ -62,7 +62,7 @@ export async function applyDirectives(
   }
 
   async function carryOut(directive: Directive, key: () => string): Promise<void> {
-    behaved.done.push(shownUri(formatDirective({ ...directive, conditions: [] })));
+    behaved.done.push(redactUri(formatDirective({ ...directive, conditions: [] })));
     switch (directive.kind) {
       case 'delay': {
         const delayMs = drawDelayMs(directive.delay, key, chance);

@@ -14,8 +14,8 @@ import { toMessage } from '../../../src/plan/to-message.ts';
 import type { CallResult, Reply } from '../../../src/reply/reply.ts';
 import { compareTrace } from '../../../src/trace/compare.ts';
 import { findingText } from '../../../src/trace/finding.ts';
-import { isInbound, isOutbound } from '../../../src/trace/sidecars.ts';
-import { isOurs, type Span } from '../../../src/trace/span.ts';
+import { isInbound, isOutbound } from '../../../src/trace/proxy-spans.ts';
+import { isMeshmockSpan, type Span } from '../../../src/trace/span.ts';
 import { callGrpc, callHttp } from '../../running-mesh.ts';
 import { mutate } from '../../trace/mutations.ts';
 import { Random } from '../../trace/random.ts';
@@ -124,8 +124,10 @@ suite(`${planCount} random plans through sidecars (MESHMOCK_SEED=${seed})`, { ti
 function chainProblems(spans: readonly Span[], made: number, arrived: number): string[] {
   const byId = new Map(spans.map((span) => [span.spanId, span]));
   const parentOf = (span: Span | undefined): Span | undefined => byId.get(span?.parentSpanId ?? '');
-  const servers = spans.filter((span) => isOurs(span) && span.kind === 'server' && span.parentSpanId !== undefined);
-  const clients = spans.filter((span) => isOurs(span) && span.kind === 'client');
+  const servers = spans.filter(
+    (span) => isMeshmockSpan(span) && span.kind === 'server' && span.parentSpanId !== undefined,
+  );
+  const clients = spans.filter((span) => isMeshmockSpan(span) && span.kind === 'client');
   const broken = servers.filter((server) => {
     const inbound = parentOf(server);
     const outbound = parentOf(inbound);
@@ -136,7 +138,7 @@ function chainProblems(spans: readonly Span[], made: number, arrived: number): s
       outbound !== undefined &&
       isOutbound(outbound) &&
       client !== undefined &&
-      isOurs(client)
+      isMeshmockSpan(client)
     );
   });
   return [

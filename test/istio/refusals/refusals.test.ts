@@ -81,7 +81,7 @@ suite('what proxies of a real mesh refuse', { timeout: 600_000 }, () => {
           `${protocol}: ${JSON.stringify({ ...seen, mesh, body })}`,
         );
         const sayer =
-          by === undefined ? /in Istio, the caller's own sidecar\.$/ : /Said by a proxy behind the first one/;
+          by === undefined ? /in Istio, the caller's own sidecar\.$/ : /Said by a proxy after the first one/;
         assert.match(refusal?.explanation ?? '', sayer);
       }),
     );

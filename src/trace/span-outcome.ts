@@ -1,37 +1,37 @@
 import { type GrpcStatusName, grpcStatusNames } from '../plan/plan.ts';
 import type { CallResult, Protocol, Reply } from '../reply/reply.ts';
-import { grpcStatusOf, httpStatusOf, isClientFault, isServerFault } from '../reply/status.ts';
+import { grpcStatusOf, httpStatusOf, isClientSpanError, isServerSpanError } from '../reply/status.ts';
 import { errorOf, type Span, statusOf } from './span.ts';
 
 /** What a span is to say of how it ended. */
-export interface ExpectedEnd {
+export interface SpanOutcome {
   /** The status of the answer, or the code of the error that a call without one had. */
   readonly outcome: string;
   readonly isError: boolean;
 }
 
 /** What the SERVER span of a reply is to say, by the protocol that the request came by. */
-export function endOfReply({ status, grpcStatus }: Reply, protocol: Protocol): ExpectedEnd {
+export function replyOutcome({ status, grpcStatus }: Reply, protocol: Protocol): SpanOutcome {
   const seen = protocol === 'http' ? status : (grpcStatus ?? grpcStatusOf(status));
-  return { outcome: String(seen), isError: isServerFault(seen) };
+  return { outcome: String(seen), isError: isServerSpanError(seen) };
 }
 
 /** What the CLIENT span of a call is to say; undefined when the call tells neither a status nor an error. */
-export function endOfCall({ status, grpcStatus, error }: CallResult): ExpectedEnd | undefined {
+export function callOutcome({ status, grpcStatus, error }: CallResult): SpanOutcome | undefined {
   if (error !== undefined) return { outcome: error.code, isError: true };
   const seen = grpcStatus ?? status;
-  return seen === undefined ? undefined : { outcome: String(seen), isError: isClientFault(seen) };
+  return seen === undefined ? undefined : { outcome: String(seen), isError: isClientSpanError(seen) };
 }
 
 /** What a span of ours says in fact. */
-export function endOfSpan(span: Span): ExpectedEnd {
+export function spanOutcome(span: Span): SpanOutcome {
   const status = statusOf(span);
   const outcome = (span.kind === 'client' ? errorOf(span) : undefined) ?? status ?? errorOf(span);
   return { outcome: String(outcome ?? 'nothing'), isError: span.isError };
 }
 
 /** An end in words. */
-export function endText({ outcome, isError }: ExpectedEnd): string {
+export function outcomeText({ outcome, isError }: SpanOutcome): string {
   return `${outcome}, ${isError ? 'an error' : 'no error'}`;
 }
 
@@ -40,7 +40,7 @@ export function endText({ outcome, isError }: ExpectedEnd): string {
  *
  * @param outcome a status, HTTP or gRPC, or the code of an error
  */
-export function countedOutcome(outcome: string, isGrpc: boolean): string {
+export function comparableOutcome(outcome: string, isGrpc: boolean): string {
   if (!isGrpc) return outcome;
   const name = /^\d+$/.test(outcome) ? grpcStatusOf(Number(outcome)) : outcome;
   const code = grpcStatusNames.indexOf(name as GrpcStatusName);

@@ -1,13 +1,13 @@
 import type { Plan } from '../plan/plan.ts';
 import { signedService } from '../reply/mesh-headers.ts';
 import type { CallerMesh, CallResult, RefusalReason, Reply } from '../reply/reply.ts';
-import { neverArrived } from '../reply/status.ts';
+import { undeliveredErrors } from '../reply/status.ts';
 import type { Edge } from './expectation.ts';
 
 export type CallsEdge = Extract<Edge, { kind: 'calls' }>;
 
 /** One call of a cascade. */
-export interface SeenCall {
+export interface VisitedCall {
   /** The name by which the callee was called. */
   readonly host: string;
   /** Whether it is one of the edge. */
@@ -15,8 +15,8 @@ export interface SeenCall {
   readonly call: CallResult;
 }
 
-export interface Visitor {
-  onCall(seen: SeenCall): void;
+export interface CallVisitor {
+  onCall(seen: VisitedCall): void;
   /** Calls of the edge may have been made that no answer shows, for this reason. */
   onHidden(reason: string): void;
 }
@@ -27,19 +27,25 @@ export interface Visitor {
  *
  * @param plan what the service that is asked first is to do
  */
-export function walkCalls(root: CallResult, plan: Plan, edge: CallsEdge, visitor: Visitor): void {
+export function visitCalls(root: CallResult, plan: Plan, edge: CallsEdge, visitor: CallVisitor): void {
   const { reply, error } = root;
   // The request itself is a call to the first service, by whoever sends it. Only an answer tells who that is.
   const service = reply?.service ?? signedService(root);
   if (edge.from === undefined && service === edge.to) visitor.onCall({ host: edge.to, isMeant: true, call: root });
-  if (service === undefined && !neverArrived.has(error?.code ?? ''))
+  if (service === undefined && !undeliveredErrors.has(error?.code ?? ''))
     visitor.onHidden(
       `the answer to the request (${error?.code ?? root.status}) is no meshmock's, and does not say which service it is from`,
     );
   walkBelow(root, 'root', plan, edge, visitor);
 }
 
-function walkBelow(call: CallResult, host: string, plan: Plan | undefined, edge: CallsEdge, visitor: Visitor): void {
+function walkBelow(
+  call: CallResult,
+  host: string,
+  plan: Plan | undefined,
+  edge: CallsEdge,
+  visitor: CallVisitor,
+): void {
   const { reply } = call;
   const reason = hiddenReason(call);
   if (reason !== undefined && mayHide(call, host, plan, edge)) visitor.onHidden(reason);
@@ -53,7 +59,7 @@ function walkBelow(call: CallResult, host: string, plan: Plan | undefined, edge:
   }
 }
 
-function visitCall(call: CallResult, isFrom: boolean, { to }: CallsEdge, visitor: Visitor): void {
+function visitCall(call: CallResult, isFrom: boolean, { to }: CallsEdge, visitor: CallVisitor): void {
   if (call.error?.code === 'not_made') return;
   const host = hostOf(call);
   const meaning = isFrom ? meaningOf(call, host, to) : 'other';
@@ -87,7 +93,7 @@ function isRefusedAtOnce({ proxy, upstreamMs, refusal }: CallerMesh = {}): boole
 /** Why an answer does not show all that may have been done below a call. */
 function hiddenReason({ reply, summary, error, answeredBy, attempts, mesh }: CallResult): string | undefined {
   const outcomes = attempts ?? Object.keys(summary?.byStatus ?? {});
-  if (outcomes.length > 0 && outcomes.every((outcome) => neverArrived.has(outcome))) return undefined;
+  if (outcomes.length > 0 && outcomes.every((outcome) => undeliveredErrors.has(outcome))) return undefined;
   if (summary !== undefined) return 'below a repeated call (*N) nothing is counted; repeat the request instead';
   if (attempts !== undefined) return 'of a call that was tried again, only the last attempt is shown';
   if (reply !== undefined)
@@ -96,7 +102,7 @@ function hiddenReason({ reply, summary, error, answeredBy, attempts, mesh }: Cal
       : `${reply.prunedCalls} calls were left out of the answer, to fit into gRPC's status; call over HTTP`;
   if (isRefusedAtOnce(mesh)) return undefined;
   if (error === undefined) return `what is below an answer without a reply (by ${answeredBy}) is not known`;
-  return neverArrived.has(error.code)
+  return undeliveredErrors.has(error.code)
     ? undefined
     : `what is below a call without an answer (${error.code}) is not known`;
 }
@@ -157,7 +163,7 @@ function answeringServices(call: CallResult): readonly string[] {
 
 /** An address that did not answer may be anybody's. */
 function isUnknown({ error }: CallResult, host: string): boolean {
-  return /^[\d.]+$|^\[/.test(host) && error !== undefined && !neverArrived.has(error.code);
+  return /^[\d.]+$|^\[/.test(host) && error !== undefined && !undeliveredErrors.has(error.code);
 }
 
 function hostOf({ target }: CallResult): string {

@@ -1,12 +1,12 @@
 import type { Plan } from '../plan/plan.ts';
 import { type CallResult, type Counts, otherValues } from '../reply/reply.ts';
 import type { Amount, Claim, Expectation } from './expectation.ts';
-import { compares, countsOf, factOf, inOrder } from './facts.ts';
+import { countsOf, factOf, isInOrder, satisfiesFact } from './facts.ts';
 import { Latencies } from './latencies.ts';
-import { type SeenCall, walkCalls } from './walk.ts';
+import { type VisitedCall, visitCalls } from './visit-calls.ts';
 
 /** What became of an expectation. */
-export interface Verdict {
+export interface ExpectationVerdict {
   readonly expectation: string;
   readonly passed: boolean;
   /** For a person to read: what was seen instead or as well. */
@@ -20,7 +20,7 @@ interface Judgement {
 }
 
 /** Holds one expectation against any number of answers to one plan. It keeps counts and times, not answers. */
-export class Check {
+export class ExpectationCheck {
   private readonly expectation: Expectation;
   private readonly plan: Plan;
   /** By value, of the calls that told it. */
@@ -47,7 +47,7 @@ export class Check {
       this.add(root);
       return;
     }
-    walkCalls(root, this.plan, edge, {
+    visitCalls(root, this.plan, edge, {
       onCall: (seen) => this.meet(seen),
       onHidden: (reason) => {
         this.hidden = reason;
@@ -55,7 +55,7 @@ export class Check {
     });
   }
 
-  private meet({ host, isMeant, call }: SeenCall): void {
+  private meet({ host, isMeant, call }: VisitedCall): void {
     if (isMeant) this.add(call);
     this.called.add(host);
   }
@@ -85,7 +85,7 @@ export class Check {
   }
 
   /** What became of the expectation, by the answers so far. */
-  verdict(): Verdict {
+  verdict(): ExpectationVerdict {
     const { text, isNegated, claim } = this.expectation;
     const { holds, seen } = this.judge(claim);
     const notes = [this.hidden !== undefined && this.total === 0 ? undefined : seen, this.hidden];
@@ -128,7 +128,7 @@ export class Check {
 
   private judgeEach({ fact, comparison, value }: Extract<Claim, { kind: 'each' }>): Judgement {
     if (this.told === 0) return this.nothing();
-    const holds = [...this.counts.keys()].every((seen) => compares(fact, seen, comparison, value));
+    const holds = [...this.counts.keys()].every((seen) => satisfiesFact(fact, seen, comparison, value));
     const seen = this.seenCounts();
     // One counterexample is enough, whatever the others are.
     if (!holds) return { holds, seen };
@@ -138,7 +138,7 @@ export class Check {
   private judgeShare({ fact, value, amount }: Extract<Claim, { kind: 'share' }>): Judgement {
     if (this.told === 0) return this.nothing();
     const hits = [...this.counts]
-      .filter(([seen]) => compares(fact, seen, '=', value))
+      .filter(([seen]) => satisfiesFact(fact, seen, '=', value))
       .reduce((sum, [, count]) => sum + count, 0);
     const seen = this.seenCounts();
     if (amount.unit === 'percent')
@@ -215,6 +215,6 @@ function satisfies(seen: number, { comparison, value, tolerance }: Amount): bool
     case '!=':
       return Math.abs(seen - value) > tolerance + epsilon;
     default:
-      return inOrder(seen, comparison, value);
+      return isInOrder(seen, comparison, value);
   }
 }

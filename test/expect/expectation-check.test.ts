@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Check } from '../../src/expect/check.ts';
+import { ExpectationCheck } from '../../src/expect/expectation-check.ts';
 import { parseExpectation } from '../../src/expect/parse.ts';
 import { parsePath } from '../../src/plan/parse.ts';
 import type { Plan } from '../../src/plan/plan.ts';
@@ -277,7 +277,7 @@ const rows: [tree: CallResult, text: string, passed: boolean, seen: RegExp][] = 
 ];
 for (const [seen, text, passed, pattern] of rows) {
   test(`${text} ${passed ? 'passes' : 'fails'}`, () => {
-    const check = new Check(parseExpectation(text), planOf(seen));
+    const check = new ExpectationCheck(parseExpectation(text), planOf(seen));
     check.observe(seen);
     const verdict = check.verdict();
     assert.deepEqual([verdict.expectation, verdict.passed], [text, passed], verdict.seen);
@@ -292,7 +292,7 @@ const undecided =
 test('what passes fails when it is negated, and the reverse, wherever something was seen that can tell', () => {
   let reversed = 0;
   for (const [seen, text, passed] of rows.filter(([, text]) => !text.startsWith('not '))) {
-    const check = new Check(parseExpectation(`not ${text}`), planOf(seen));
+    const check = new ExpectationCheck(parseExpectation(`not ${text}`), planOf(seen));
     check.observe(seen);
     const verdict = check.verdict();
     if (passed) assert.equal(verdict.passed, false, text);
@@ -304,7 +304,7 @@ test('what passes fails when it is negated, and the reverse, wherever something 
 });
 
 test('several answers are counted together', () => {
-  const check = new Check(parseExpectation('reviews version v2 = 10%'), planOf(tree));
+  const check = new ExpectationCheck(parseExpectation('reviews version v2 = 10%'), planOf(tree));
   for (let index = 0; index < 50; index++) check.observe(tree);
   assert.deepEqual(check.verdict(), {
     expectation: 'reviews version v2 = 10%',

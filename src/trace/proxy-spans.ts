@@ -31,7 +31,7 @@ export function isOutbound(span: Span): boolean {
 const flagsOfPassing: ReadonlySet<string> = new Set(['', '-', 'URX', 'DI']);
 
 /** Whether the answer that a proxy gave is the one it got. Others it makes up itself, and says why in its flags. */
-export function passedOn({ attributes }: Span): boolean {
+export function isUpstreamAnswer({ attributes }: Span): boolean {
   return String(attributes.response_flags ?? '-')
     .split(',')
     .every((flag) => flagsOfPassing.has(flag));

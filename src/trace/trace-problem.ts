@@ -22,11 +22,11 @@ export function traceProblem({ target, reply }: CallResult): Finding | undefined
     return { kind: 'not_sampled', where, message: `its sampler did not choose trace ${reply.traceId}` };
   if (context?.isSampled === false)
     return { kind: 'not_sampled', where, message: `trace ${context.traceId} came as one that is not to be recorded` };
-  return { kind: 'not_exported', where, message: notExported(reply.service) };
+  return { kind: 'not_exported', where, message: notExportedMessage(reply.service) };
 }
 
 /** What to do about a service without spans. */
-export function notExported(service: string): string {
+export function notExportedMessage(service: string): string {
   return `${service} makes no spans: name it an exporter, such as by OTEL_EXPORTER_OTLP_ENDPOINT`;
 }
 

@@ -1,28 +1,28 @@
 import type { Reply } from './reply.ts';
 
-/** The type of a field: a plain value, a message that stands in itself by its name, any other by what it holds. */
+/** Type of a field: a plain value, a recursive message by its name, or another message by its description. */
 type Shape = 'string' | 'number' | 'strings' | 'map' | 'counts' | 'reply' | 'call' | 'calls' | 'samples' | Message;
 
-/** The types of the fields that a message may have, and the names of those it must have. */
+/** Description of a message: the types of its fields, and the names of those that it must have. */
 interface Message {
   readonly fields: { readonly [name: string]: Shape };
-  readonly needed: readonly string[];
+  readonly required: readonly string[];
 }
 
-const anything: Message = { needed: [], fields: {} };
-const callError: Message = { needed: ['code', 'message'], fields: { code: 'string', message: 'string' } };
+const anyObject: Message = { required: [], fields: {} };
+const callError: Message = { required: ['code', 'message'], fields: { code: 'string', message: 'string' } };
 
-const refusal: Message = { needed: ['reason', 'explanation'], fields: { reason: 'string', explanation: 'string' } };
+const refusal: Message = { required: ['reason', 'explanation'], fields: { reason: 'string', explanation: 'string' } };
 
 const latencyMs: Message = {
-  needed: ['min', 'mean', 'p50', 'p90', 'p95', 'p99', 'max'],
+  required: ['min', 'mean', 'p50', 'p90', 'p95', 'p99', 'max'],
   fields: { min: 'number', mean: 'number', p50: 'number', p90: 'number', p95: 'number', p99: 'number', max: 'number' },
 };
 
-const sample: Message = { needed: ['is', 'index', 'call'], fields: { is: 'strings', index: 'number', call: 'call' } };
+const sample: Message = { required: ['is', 'index', 'call'], fields: { is: 'strings', index: 'number', call: 'call' } };
 
 const summary: Message = {
-  needed: ['count'],
+  required: ['count'],
   fields: {
     count: 'number',
     unmade: 'number',
@@ -39,7 +39,7 @@ const summary: Message = {
 };
 
 const call: Message = {
-  needed: ['target', 'scheme', 'answeredBy'],
+  required: ['target', 'scheme', 'answeredBy'],
   fields: {
     target: 'string',
     scheme: 'string',
@@ -49,7 +49,7 @@ const call: Message = {
     startMs: 'number',
     durationMs: 'number',
     answeredBy: 'string',
-    mesh: { needed: [], fields: { proxy: 'string', upstreamMs: 'number', refusal } },
+    mesh: { required: [], fields: { proxy: 'string', upstreamMs: 'number', refusal } },
     reply: 'reply',
     error: callError,
     headers: 'map',
@@ -62,7 +62,7 @@ const call: Message = {
 };
 
 const reply: Message = {
-  needed: ['service', 'status'],
+  required: ['service', 'status'],
   fields: {
     service: 'string',
     version: 'string',
@@ -70,7 +70,7 @@ const reply: Message = {
     namespace: 'string',
     node: 'string',
     zone: 'string',
-    request: { needed: [], fields: { protocol: 'string', method: 'string', uri: 'string', headers: 'map' } },
+    request: { required: [], fields: { protocol: 'string', method: 'string', uri: 'string', headers: 'map' } },
     status: 'number',
     grpcStatus: 'string',
     body: 'string',
@@ -78,12 +78,12 @@ const reply: Message = {
     durationMs: 'number',
     traceId: 'string',
     mesh: {
-      needed: [],
+      required: [],
       fields: { attempt: 'number', requestId: 'string', peerIdentity: 'string', ownIdentity: 'string' },
     },
     calls: 'calls',
     error: {
-      needed: callError.needed,
+      required: callError.required,
       fields: { ...callError.fields, offset: 'number', expected: 'string', caret: 'strings', field: 'string' },
     },
     try: 'strings',
@@ -92,25 +92,25 @@ const reply: Message = {
   },
 };
 
-/** Whether a value that came from elsewhere has the types of a reply, all the way down. */
+/** Reports whether an untrusted value is a reply: it and everything below it have the right types. */
 export function isReply(value: unknown): value is Reply {
   return isMessage(value, reply);
 }
 
-/** Fields that are not known are no error: a newer version may have written them. */
-function isMessage(value: unknown, { needed, fields }: Message): boolean {
+/** Reports whether a value is a message. Unknown fields are allowed: they may come from a newer version. */
+function isMessage(value: unknown, { required, fields }: Message): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  if (!needed.every((name) => Object.hasOwn(value, name))) return false;
+  if (!required.every((name) => Object.hasOwn(value, name))) return false;
   return Object.entries(value).every(([name, field]) => {
     const shape = Object.hasOwn(fields, name) ? fields[name] : undefined;
-    return shape === undefined || fits(field, shape);
+    return shape === undefined || hasShape(field, shape);
   });
 }
 
 const isString = (value: unknown): boolean => typeof value === 'string';
 const isNumber = (value: unknown): boolean => typeof value === 'number';
 
-function fits(value: unknown, shape: Shape): boolean {
+function hasShape(value: unknown, shape: Shape): boolean {
   switch (shape) {
     case 'string':
     case 'number':
@@ -118,9 +118,9 @@ function fits(value: unknown, shape: Shape): boolean {
     case 'strings':
       return Array.isArray(value) && value.every(isString);
     case 'map':
-      return isMessage(value, anything) && Object.values(value as object).every(isString);
+      return isMessage(value, anyObject) && Object.values(value as object).every(isString);
     case 'counts':
-      return isMessage(value, anything) && Object.values(value as object).every(isNumber);
+      return isMessage(value, anyObject) && Object.values(value as object).every(isNumber);
     case 'reply':
       return isMessage(value, reply);
     case 'call':

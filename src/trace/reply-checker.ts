@@ -1,15 +1,15 @@
 import { incomingContext } from '../reply/incoming-context.ts';
 import type { CallResult, Protocol, Reply } from '../reply/reply.ts';
-import { endOfCall, endOfReply } from './expected-status.ts';
 import type { Ledger } from './ledger.ts';
+import { isMirrored, isProxy } from './proxy-spans.ts';
 import { checkPool, type PooledCalls, poolsOf } from './repeated-calls.ts';
-import { isMirrored, isProxy } from './sidecars.ts';
-import { isOurs, type Span } from './span.ts';
+import { isMeshmockSpan, type Span } from './span.ts';
+import { callOutcome, replyOutcome } from './span-outcome.ts';
 import { checkStructure } from './structure.ts';
-import { notExported } from './which-trace.ts';
+import { notExportedMessage } from './trace-problem.ts';
 
 /** Walks a reply from the first service down, and holds the spans against what it shows. */
-export class ReplyWalk {
+export class ReplyChecker {
   /** How many calls it shows. */
   calls = 0;
   private readonly ledger: Ledger;
@@ -37,7 +37,7 @@ export class ReplyWalk {
     const top = first === undefined ? undefined : (tree.above(first).at(-1) ?? first).spanId;
     // A gateway may have tried the first service more than once.
     if (top !== undefined && top !== reply.spanId) this.checkAttempts(top, reply, [reply.service]);
-    const around = { tree, places, missing, replied, hasDark: this.hasDark, top, sentParent };
+    const around = { tree, places, missing, replied, hasServiceWithoutSpans: this.hasDark, top, sentParent };
     ledger.add(ledger.copies());
     ledger.add(checkStructure(around));
     ledger.add(ledger.unexpected());
@@ -53,7 +53,7 @@ export class ReplyWalk {
     }
     if (spanId === undefined) {
       this.hasDark = true;
-      this.ledger.report('not_exported', where, notExported(reply.service));
+      this.ledger.report('not_exported', where, notExportedMessage(reply.service));
     } else {
       this.checkServer(reply, spanId, protocol, caller, where);
     }
@@ -72,12 +72,12 @@ export class ReplyWalk {
   ): void {
     const span = this.ledger.claim(spanId, 'server', where);
     if (span === undefined) return;
-    this.ledger.checkEnd(span, endOfReply(reply, protocol), where);
+    this.ledger.checkEnd(span, replyOutcome(reply, protocol), where);
     const context = incomingContext(reply.request?.headers ?? {});
     const told = context?.traceId === this.traceId ? context.spanId : undefined;
     // The request itself said who its parent is; that one may be missing, or be a proxy of which more is to be seen.
     const isTold = told === undefined || told === span.parentSpanId;
-    if (isTold && (this.ledger.tree.oursAbove(span)?.spanId === caller || this.isCut(span))) return;
+    if (isTold && (this.ledger.tree.meshmockSpanAbove(span)?.spanId === caller || this.isCut(span))) return;
     const expected = told === undefined || told === caller ? this.ledger.describe(caller) : this.ledger.describe(told);
     this.ledger.reportParent(span, where, expected);
   }
@@ -119,7 +119,7 @@ export class ReplyWalk {
     const span = this.ledger.claim(spanId, 'client', where);
     if (call.reply !== undefined) this.replied.add(spanId);
     if (span === undefined) return;
-    const end = endOfCall(call);
+    const end = callOutcome(call);
     if (end !== undefined) this.ledger.checkEnd(span, end, where);
     if (span.parentSpanId !== owner) this.ledger.reportParent(span, where, this.ledger.describe(owner));
   }
@@ -127,7 +127,7 @@ export class ReplyWalk {
   /** A proxy may have tried a call more than once: of its other attempts nothing is shown but, perhaps, their number. */
   private checkAttempts(above: string, reply: Reply, where: readonly string[]): void {
     const { tree } = this.ledger;
-    const servers = tree.oursBelow(above).filter((span) => span.kind === 'server' && !isMirrored(span));
+    const servers = tree.meshmockSpansBelow(above).filter((span) => span.kind === 'server' && !isMirrored(span));
     const attempts = reply.mesh?.attempt ?? Number.POSITIVE_INFINITY;
     // Without one there cannot be several, which is said elsewhere.
     const hasProxy = servers.some(({ parentSpanId }) => parentSpanId !== above || !isCall(tree.get(above)));
@@ -143,7 +143,7 @@ export class ReplyWalk {
     const where = [...above, pool.host];
     const candidates = this.ledger.tree
       .childrenOf(owner)
-      .filter((span) => isOurs(span) && pool.isOne(span) && !pool.plain.has(span.spanId));
+      .filter((span) => isMeshmockSpan(span) && pool.matches(span) && !pool.plain.has(span.spanId));
     const hasProxies = candidates.some(({ spanId }) => this.ledger.tree.childrenOf(spanId).some(isProxy));
     for (const finding of checkPool(pool, candidates, hasProxies)) this.ledger.findings.push({ ...finding, where });
     for (const { spanId } of candidates) {
@@ -156,13 +156,13 @@ export class ReplyWalk {
   private isCut(span: Span): boolean {
     const { tree } = this.ledger;
     const top = tree.above(span).at(-1) ?? span;
-    if (isOurs(top) && top !== span) return false;
+    if (isMeshmockSpan(top) && top !== span) return false;
     return top.parentSpanId !== undefined && tree.get(top.parentSpanId) === undefined;
   }
 }
 
 function isCall(span: Span | undefined): boolean {
-  return span !== undefined && isOurs(span);
+  return span !== undefined && isMeshmockSpan(span);
 }
 
 function protocolOf({ scheme }: CallResult): Protocol {

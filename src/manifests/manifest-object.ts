@@ -1,5 +1,5 @@
 /** An object as `kubectl apply` takes it. */
-export interface KubeObject {
+export interface ManifestObject {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: {
@@ -11,10 +11,10 @@ export interface KubeObject {
 }
 
 /** The metadata of an object that may be in a namespace of its own. */
-export function metadataOf(
+export function objectMetadata(
   name: string,
   namespace: string | undefined,
   labels?: Readonly<Record<string, string>>,
-): KubeObject['metadata'] {
+): ManifestObject['metadata'] {
   return { name, ...(namespace === undefined ? {} : { namespace }), ...(labels === undefined ? {} : { labels }) };
 }

@@ -65,7 +65,7 @@ export type WorkloadFault =
   /** A service follows these directives for every request. */
   | { readonly kind: 'behaviour'; readonly service: string; readonly directives: string }
   /** A workload has this number of pods. */
-  | { readonly kind: 'replicas'; readonly deployment: string; readonly replicas: number };
+  | { readonly kind: 'replicas'; readonly workload: string; readonly replicas: number };
 
 /** Reports whether the cases of a file assert routes. */
 export function assertsRoutes({ before, cases, always }: CaseFile): boolean {

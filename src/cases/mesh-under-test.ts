@@ -12,7 +12,7 @@ export interface MeshUnderTest extends AsyncDisposable {
    * Applies the manifests of a file, and removes the objects of the file before.
    *
    * @returns notes for the user
-   * @throws MeshmockError with the code of the mesh's refusal or failure
+   * @throws MeshmockError when the mesh refuses a manifest or fails
    */
   applyPhase(file: CaseFile, phase: Phase, signal: AbortSignal): Promise<readonly string[]>;
   /** Observer of routes; undefined if the mesh does not show them, or its file asserts none. */

@@ -18,7 +18,7 @@ export interface CaseInPhase {
 /**
  * Returns the phases of a file in their order. Phases without a case are left out.
  *
- * @param contrast whether each case of a change must also fail without it, and the other way round
+ * @param contrast whether cases of the change must also fail without it, and `before` cases with it
  */
 export function phaseRunsOf(file: CaseFile, contrast: boolean): PhaseRun[] {
   return allPhaseRuns(file, contrast).filter(({ cases }) => cases.length > 0);

@@ -46,7 +46,7 @@ export async function runCase(testCase: ExpectationCase, mesh: MeshUnderTest, co
     const passes = batch.verdicts.every(({ passed }) => passed) && (batch.isAnswered || batch.expectsNoAnswer);
     return { kind: 'tried', route, batch, passes, notSeen: [] };
   };
-  // Not `return retryUntil(…)`: the faults must stay until the last answer.
+  // Awaited here, because the faults end with this function.
   return await retryUntil(attempt, ({ passes }) => passes, testCase, context.stop);
 }
 

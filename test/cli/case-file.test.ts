@@ -97,7 +97,7 @@ test('the parser reads every field of a case', () => {
     retryUntilMs: 500,
     faults: [
       { kind: 'behaviour', service: 'reviews', directives: '/~status=503:version=v2' },
-      { kind: 'replicas', deployment: 'ratings-v1', replicas: 0 },
+      { kind: 'replicas', workload: 'ratings-v1', replicas: 0 },
     ],
   });
 });

@@ -99,7 +99,7 @@ ${always('and the next')}`);
     }
   });
 
-  test('a case over gRPC begins over gRPC', async () => {
+  test('a case over gRPC sends its request over gRPC', async () => {
     const cases =
       'cases:\n  - {name: g, from: productpage, over: grpc, call: "/@grpc:reviews/x", expect: [status = 200, "reviews calls = 1"]}\n';
     for (const one of [

@@ -3,17 +3,17 @@ import { type AssertionResult, notSeenResult, seenResult } from './route-evidenc
 /** Probability that the count of a right share is reported as wrong. */
 const falseAlarmRate = 1e-6;
 
-/** Expected hits of the smallest share. This number tells a share from one of twice its size. */
-const hitsOfSmallestShare = 100;
+/** Requests that the smallest share should get. With 100, a share clearly differs from one of twice its size. */
+const requestsOfSmallestShare = 100;
 const largestSample = 2000;
-/** Sample for shares of 0 and 1. It shows a wrong share from about 5 % on. */
+/** Sample for shares of 0 and 1. It shows an unwanted share of about 5 % or more. */
 const sampleWithoutShares = 200;
 
-/** Returns the number of requests that tell the shares from others. Small shares, and those near 1, need more. */
+/** Returns the number of requests that shows wrong shares. Shares near 0 and near 1 need more requests. */
 export function sampleSize(shares: readonly number[]): number {
   const parts = shares.map((share) => Math.min(share, 1 - share)).filter((part) => part > 0);
   if (parts.length === 0) return sampleWithoutShares;
-  return Math.min(largestSample, Math.round(hitsOfSmallestShare / Math.min(...parts)));
+  return Math.min(largestSample, Math.round(requestsOfSmallestShare / Math.min(...parts)));
 }
 
 /**

@@ -8,13 +8,13 @@ import { type CoverageFinding, findingOf, objectTitle } from './finding.ts';
 /**
  * Returns a finding for each subset of a DestinationRule that no request was sent to.
  *
- * @param all all DestinationRules of the mesh. The name of a cluster does not say which rule defines its subset.
+ * @param rules all DestinationRules of the mesh, because the name of a cluster does not show which rule made it
  * @param clusters names of the Envoy clusters that requests were sent to
  */
 export function subsetFindings(
   rule: DestinationRule,
   whereIs: Manifest['whereIs'],
-  all: readonly DestinationRule[],
+  rules: readonly DestinationRule[],
   clusters: ReadonlySet<string>,
 ): CoverageFinding[] {
   const used = [...clusters]
@@ -22,9 +22,9 @@ export function subsetFindings(
     .filter(({ host }) => isForHost(rule, host));
   return (rule.spec.subsets ?? []).flatMap(({ name }, index): CoverageFinding[] => {
     const hosts = used.filter(({ subset }) => subset === name).map(({ host }) => host);
-    const candidates = hosts.map((host) => rulesInForce(all, host).filter((one) => hasSubset(one, name)));
-    if (candidates.some((rules) => rules.length === 1 && rules[0] === rule)) return [];
-    const other = candidates.find((rules) => rules.includes(rule))?.find((one) => one !== rule);
+    const candidates = hosts.map((host) => rulesInForce(rules, host).filter((one) => hasSubset(one, name)));
+    if (candidates.some((inForce) => inForce.length === 1 && inForce[0] === rule)) return [];
+    const other = candidates.find((inForce) => inForce.includes(rule))?.find((one) => one !== rule);
     const where = whereIs(['spec', 'subsets', String(index)]);
     const part = { object: objectTitle(rule), part: `subset ${name}`, where };
     if (other === undefined) return [findingOf(part, undefined)];
@@ -33,8 +33,8 @@ export function subsetFindings(
 }
 
 /** Returns the rules that a sidecar may use for a host. In each namespace, the most specific host wins. */
-function rulesInForce(all: readonly DestinationRule[], host: string): DestinationRule[] {
-  const forHost = all.filter((rule) => isForHost(rule, host));
+function rulesInForce(rules: readonly DestinationRule[], host: string): DestinationRule[] {
+  const forHost = rules.filter((rule) => isForHost(rule, host));
   const isOverridden = (rule: DestinationRule): boolean =>
     forHost.some(
       ({ metadata, spec: { host: other, exportTo, workloadSelector } }) =>

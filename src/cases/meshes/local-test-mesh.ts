@@ -1,10 +1,9 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { entryName, findByName } from '../../istio/entries.ts';
 import type { ApplyReport } from '../../istio/local-mesh.ts';
 import type { MachinePort } from '../../istio/machine-ports.ts';
 import { type Manifest, type ManifestSource, parseManifests } from '../../istio/manifest.ts';
 import { MeshHost } from '../../istio/mesh-host.ts';
-import { isScalable, isService, type KubeObject, namespaceOf } from '../../istio/objects.ts';
+import { isService, type KubeObject } from '../../istio/objects.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
 import { assertsRoutes, type CaseFile, type ExpectationCase, type WorkloadFault } from '../case.ts';
 import { coverageOf } from '../coverage/coverage.ts';
@@ -14,6 +13,7 @@ import type { MeshUnderTest, Phase } from '../mesh-under-test.ts';
 import { manifestsByIdentity, manifestText, withMissingObjects, withNamespaces } from './file-objects.ts';
 import { localCallRoute } from './local-call-route.ts';
 import { LocalRouteObserver } from './local-route-observer.ts';
+import { scaleWorkload } from './scale-workload.ts';
 
 export interface LocalTestMeshOptions {
   /** Reads the manifests of files and folders. */
@@ -136,7 +136,7 @@ export class LocalTestMesh implements MeshUnderTest {
   async injectFaults(faults: readonly WorkloadFault[], signal: AbortSignal): Promise<AsyncDisposable> {
     const stack = new AsyncDisposableStack();
     try {
-      for (const fault of faults) stack.use(await this.injectFault(fault, signal));
+      for (const fault of faults) stack.defer(await this.injectFault(fault, signal));
       return stack.move();
     } catch (error) {
       await stack.disposeAsync();
@@ -144,41 +144,26 @@ export class LocalTestMesh implements MeshUnderTest {
     }
   }
 
-  private async injectFault(fault: WorkloadFault, signal: AbortSignal): Promise<AsyncDisposable> {
+  /** Injects a fault, and returns a function that removes it. */
+  private async injectFault(fault: WorkloadFault, signal: AbortSignal): Promise<() => Promise<void>> {
     const { host, namespace } = this.startedMesh();
-    await using stack = new AsyncDisposableStack();
     switch (fault.kind) {
       case 'behaviour': {
         const { service, directives } = fault;
         await host.setBehaviour({ service, namespace, directives }, signal);
-        stack.defer(() => host.setBehaviour({ service, namespace }, signal));
-        break;
+        return () => host.setBehaviour({ service, namespace }, signal);
       }
       case 'replicas': {
-        const scaled = this.scaled(fault.deployment, fault.replicas);
-        const original = this.scaled(fault.deployment);
+        const { original, scaled } = scaleWorkload(this.appliedObjects(), fault.workload, namespace, fault.replicas);
         // The counters of a pod end with it, and those of its successor start at 0.
         await this.recorder?.count(signal);
         await host.apply([scaled], signal);
-        stack.defer(async () => void (await host.apply([original], signal)));
         await this.recorder?.count(signal);
-        break;
+        return async () => {
+          await host.apply([original], signal);
+        };
       }
     }
-    return stack.move();
-  }
-
-  /** @param replicas number of pods; the number in the manifest if not given */
-  private scaled(workload: string, replicas?: number): ManifestSource {
-    const { namespace } = this.startedMesh();
-    const workloads = this.appliedObjects().filter(isScalable);
-    const [object] = findByName(workloads, workloadName, workload, namespace);
-    if (object === undefined) {
-      const known = workloads.length === 0 ? 'no workloads' : workloads.map(workloadName).join(', ');
-      throw new MeshmockError('usage', `no workload is named ${workload}: the manifests have ${known}`);
-    }
-    const spec = replicas === undefined ? object.spec : { ...object.spec, replicas };
-    return { name: `given: ${workload}`, text: manifestText([{ ...object, spec }]) };
   }
 
   private appliedObjects(): KubeObject[] {
@@ -202,8 +187,4 @@ export class LocalTestMesh implements MeshUnderTest {
     if (this.started === undefined) throw new MeshmockError('unavailable', 'the local mesh of these cases has ended');
     return this.started;
   }
-}
-
-function workloadName(object: KubeObject): string {
-  return entryName(object.metadata.name, namespaceOf(object));
 }

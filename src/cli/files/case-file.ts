@@ -143,7 +143,7 @@ class CaseFileReader {
     const expected = 'faults such as "reviews: /~status=503:version=v2" or "reviews-v2: down"';
     return [...this.yaml.entries(node, expected)].map(([name, { value }]) =>
       this.yaml.parseScalar(value, (content): WorkloadFault => {
-        if (content === 'down') return { kind: 'replicas', deployment: name, replicas: 0 };
+        if (content === 'down') return { kind: 'replicas', workload: name, replicas: 0 };
         parseDirectives(content, noLimits);
         return { kind: 'behaviour', service: name, directives: content };
       }),

@@ -4,18 +4,17 @@ import type { CaseFile } from '../../cases/case.ts';
 import type { MeshUnderTest } from '../../cases/mesh-under-test.ts';
 import { LiveTestMesh } from '../../cases/meshes/live-test-mesh.ts';
 import { LocalTestMesh, localMeshName } from '../../cases/meshes/local-test-mesh.ts';
-import { exitCodeOf, failedExitCode, noAnswerExitCode } from '../../error/exit-codes.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { checkMachine } from '../../istio/tools.ts';
-import { printable } from '../../render/terminal-text.ts';
 import { caseFolders, readCaseFiles, readManifestsOfCases } from '../files/case-files.ts';
 import { FileWatcher, filesReadFor } from '../files/file-watcher.ts';
 import { helpOf } from '../options/options.ts';
 import { errorText } from '../output/error-text.ts';
 import { beginJunit, endedSuite, junitXml } from '../output/junit.ts';
 import { endWithNpx } from '../process/end-signals.ts';
-import { type FileResult, untestedOf } from './case-result.ts';
+import type { FileResult } from './case-result.ts';
 import { jsonReport, junitSuite } from './result-formats.ts';
+import { exitCodes, skipSummary, verdictOf } from './run-verdict.ts';
 import { readTestSettings, type TestSettings, testSchema } from './test-options.ts';
 import { TestReport } from './test-report.ts';
 import { TestRun } from './test-run.ts';
@@ -35,13 +34,6 @@ Exit code:
   3  nothing answers the calls`;
 
 const command = 'meshmock test';
-
-const exitCodes = {
-  passed: 0,
-  failed: failedExitCode,
-  untried: exitCodeOf.usage,
-  unreachable: noAnswerExitCode,
-} as const;
 
 /**
  * Runs the cases of files, prints their results, and sets the exit code.
@@ -100,13 +92,13 @@ async function runOnChanges(
   let all = files;
   let affected = files;
   const changed = new Set<string>();
-  using changes = new FileWatcher();
+  using watcher = new FileWatcher();
   for (;;) {
     // Before the cases run, so that changes during the run are seen.
-    changes.watch(all.flatMap(filesReadFor), caseFolders(settings.names));
+    watcher.watch(all.flatMap(filesReadFor), caseFolders(settings.names));
     if (affected.length > 0) await runFiles(settings, affected, mesh, stop);
     logNow('waiting for changes until Ctrl-C');
-    const { names, files: changedFiles } = await changes.next(stop);
+    const { names, files: changedFiles } = await watcher.next(stop);
     logNow(`changed: ${changedFiles.map(fileTitle).join(', ')}`);
     for (const name of names) changed.add(name);
     try {
@@ -171,7 +163,7 @@ async function runFiles(
     if (settings.json) process.stdout.write(`${JSON.stringify(jsonReport(results), undefined, 2)}\n`);
     if (settings.junit !== undefined) writeFileSync(settings.junit, junitOf(results, settings, endReason));
   }
-  const verdict = stop.aborted ? 'failed' : verdictOf(run.results, settings);
+  const verdict = stop.aborted ? 'failed' : verdictOf(run.results, settings.failUntested);
   if (verdict === 'untried') process.stderr.write(`meshmock: no case was tried: ${skipSummary(run.results)}\n`);
   process.exitCode = exitCodes[verdict];
 }
@@ -184,22 +176,4 @@ function junitOf(
 ): string {
   const suites = results.map((one) => junitSuite(one, failUntested));
   return junitXml(endReason === undefined ? suites : [...suites, endedSuite(command, endReason)]);
-}
-
-function verdictOf(results: readonly FileResult[], { failUntested }: TestSettings): keyof typeof exitCodes {
-  if (results.some(({ problem }) => problem !== undefined)) return 'failed';
-  if (failUntested && results.some((file) => untestedOf(file).length > 0)) return 'failed';
-  const kinds = results.flatMap(({ cases }) => cases.map(({ outcome }) => outcome.kind));
-  const bad = kinds.filter((kind) => kind === 'failed' || kind === 'unreachable' || kind === 'refused');
-  if (bad.length > 0) return bad.every((kind) => kind === 'unreachable') ? 'unreachable' : 'failed';
-  return kinds.includes('passed') ? 'passed' : 'untried';
-}
-
-function skipSummary(results: readonly FileResult[]): string {
-  const outcomes = results.flatMap(({ cases }) => cases.map(({ outcome }) => outcome));
-  const reasons = new Set(outcomes.flatMap((outcome) => (outcome.kind === 'skipped' ? [outcome.reason] : [])));
-  const [first = 'the files have no cases', ...others] = [...reasons].map(printable);
-  return others.length === 0
-    ? first
-    : `${first} (and ${others.length} other ${others.length === 1 ? 'reason' : 'reasons'})`;
 }

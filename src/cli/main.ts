@@ -1,67 +1,34 @@
 #!/usr/bin/env node
-// Not by name: an old Node, which is told so below, would fail at the import.
+// Not by name: an old Node would fail at the import, before the error below.
 import module from 'node:module';
 import { constants } from 'node:os';
 import path from 'node:path';
 import { exitCodeOf } from '../error/exit-codes.ts';
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { loadCommand } from './commands.ts';
 import { errorText } from './output/error-text.ts';
 
 const oldestNode = 24;
 
-const help = `meshmock: a mock service for exploring a service mesh
-
-  meshmock up [MESH]      a mesh of services on this machine: demo, octopus, or a YAML file
-  meshmock serve          one service
-  meshmock call URL       sends a plan, prints the tree, checks what is expected of it
-  meshmock test FILE      cases in YAML: what a mesh's configuration does, proven
-  meshmock istio up       a real Istio on this machine, without a cluster
-  meshmock manifests URL  Kubernetes manifests for the services that a plan names
-  meshmock plan TEXT      a plan from any form to any other: path, json, curl, grpcurl
-
-Each takes --help.`;
-
-interface Command {
-  readonly help: string;
-  readonly run: (args: readonly string[]) => void | Promise<void>;
+async function run(args: readonly string[]): Promise<void> {
+  const [name = 'help', ...rest] = args;
+  if (name === '--help' || name === '-h') return print((await import('./help-command.ts')).overview());
+  if (name === '--version') return print((await import('./process/program-version.ts')).programVersion());
+  // A person who has pulled must know. Mocks are many, and programs that read output must not meet other text.
+  if (process.stderr.isTTY && name !== 'serve') await warnOfStaleBuild();
+  const command = await loadCommand(name);
+  if (!rest.some((arg) => arg === '--help' || arg === '-h')) return command.run(rest);
+  const [first = ''] = rest;
+  const { helpOf } = await import('./help-command.ts');
+  return print(await helpOf(name, Object.hasOwn(command.subcommands ?? {}, first) ? first : undefined));
 }
 
-/** Commands are loaded when they are called for: each needs other things, and starting is to be quick. */
-const commands: Readonly<Record<string, () => Promise<Command>>> = {
-  up: () => import('./up/up.ts').then(({ up, upHelp }) => ({ help: upHelp, run: up })),
-  serve: () => import('./serve/serve.ts').then(({ serve, serveHelp }) => ({ help: serveHelp, run: serve })),
-  call: () => import('./call/call.ts').then(({ call, callHelp }) => ({ help: callHelp, run: call })),
-  test: () => import('./test/test.ts').then(({ test, testHelp }) => ({ help: testHelp, run: test })),
-  istio: () => import('./istio/istio.ts').then(({ istio, istioHelp }) => ({ help: istioHelp, run: istio })),
-  manifests: () =>
-    import('./manifests/manifests.ts').then(({ manifests, manifestsHelp }) => ({
-      help: manifestsHelp,
-      run: manifests,
-    })),
-  plan: () =>
-    import('./plan/plan.ts').then(({ plan, planHelp }) => ({
-      help: planHelp,
-      run: async (args) => print(await plan(args)),
-    })),
-};
-
-async function run(command: string, args: readonly string[]): Promise<void> {
-  if (['help', '--help', '-h'].includes(command)) return print(help);
-  if (command === '--version') return print((await import('./process/program-version.ts')).programVersion());
-  const load = Object.hasOwn(commands, command) ? commands[command] : undefined;
-  if (load === undefined)
-    throw new MeshmockError('usage', `"${command}" is no command: there are ${Object.keys(commands).join(', ')}`);
-  // A person who has pulled is told; mocks are many, and programs that read what is said are not to stumble over it.
-  if (process.stderr.isTTY && command !== 'serve') await tellWhenStale();
-  const { help: own, run: start } = await load();
-  await (args.includes('--help') || args.includes('-h') ? print(own) : start(args));
-}
-
-async function tellWhenStale(): Promise<void> {
+/** Says on standard error that the sources are newer than the compiled program. */
+async function warnOfStaleBuild(): Promise<void> {
   const { isStale } = await import('./process/stale-build.ts');
   const sources = path.join(import.meta.dirname, '../../src');
   if (import.meta.filename.endsWith('.js') && isStale(import.meta.filename, sources))
-    process.stderr.write('meshmock: the sources are newer than what was compiled and now runs: npm run build\n');
+    process.stderr.write('meshmock: the sources are newer than the compiled program; run npm run build\n');
 }
 
 function print(text: string): void {
@@ -79,15 +46,15 @@ function fail(error: unknown): void {
 }
 
 /**
- * Signals do not end the first process of a container by themselves. Until a command handles them, and for commands that
- * never do, they are to end it as they would end any other.
+ * Lets signals end this process. The kernel does not do so for the first process of a container, and not every command
+ * handles signals.
  */
 function endOnSignals(): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => process.listenerCount(signal) > 1 || process.exit(128 + constants.signals[signal]));
 }
 
-// Whoever reads what is printed may stop early, as `head` does.
+// The program that reads the output may stop early, as `head` does.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
@@ -96,11 +63,11 @@ if (process.pid === 1) endOnSignals();
 if (Number(process.versions.node.split('.')[0]) < oldestNode) {
   fail(
     new MeshmockError(
-      'usage',
-      `Node ${oldestNode} or later is needed, this is ${process.version}; npx and npm run the one that is installed here`,
+      'machine',
+      `Node ${oldestNode} or later is needed, and this is ${process.version}; npx and npm scripts run the right one`,
     ),
   );
 } else {
   module.enableCompileCache();
-  run(process.argv[2] ?? 'help', process.argv.slice(3)).catch(fail);
+  run(process.argv.slice(2)).catch(fail);
 }

@@ -13,6 +13,8 @@ export interface OutgoingCall {
   /** What the callee is to do. */
   readonly path: string;
   readonly headers: Headers;
+  /** Body of an HTTP request; gRPC carries the plan there. */
+  readonly body?: string;
   readonly timeoutMs: number;
 }
 

@@ -1,46 +1,56 @@
 import type { Plan } from '../plan/plan.ts';
 import { type CallResult, type Counts, otherValues } from '../reply/reply.ts';
-import type { Amount, Claim, Expectation } from './expectation.ts';
+import type { Amount, Claim, Expectation, Fact } from './expectation.ts';
 import { countsOf, factOf, isInOrder, satisfiesFact } from './facts.ts';
 import { Latencies } from './latencies.ts';
 import { type VisitedCall, visitCalls } from './visit-calls.ts';
 
-/** What became of an expectation. */
+/** Result of an expectation. */
 export interface ExpectationVerdict {
   readonly expectation: string;
   readonly passed: boolean;
-  /** For a person to read: what was seen instead or as well. */
+  /** Text for a person: what the answers show. */
   readonly seen: string;
 }
 
-/** `holds` is undefined when what was seen cannot tell: then neither the expectation nor its negation passes. */
+/** Judgement of a claim. If `holds` is undefined, neither the expectation nor its negation passes. */
 interface Judgement {
   readonly holds: boolean | undefined;
   readonly seen: string;
 }
 
-/** Holds one expectation against any number of answers to one plan. It keeps counts and times, not answers. */
+/**
+ * Check of one expectation against any number of answers to one plan. It keeps counts and durations, not answers.
+ *
+ * @example
+ * const check = new ExpectationCheck(parseExpectation('reviews status = 200'), plan);
+ * check.observe(call);
+ * check.verdict().passed;
+ */
 export class ExpectationCheck {
   private readonly expectation: Expectation;
   private readonly plan: Plan;
-  /** By value, of the calls that told it. */
+  /** Number of calls with each value of the fact. */
   private readonly counts = new Map<string, number>();
   private readonly latencies = new Latencies();
-  private readonly called = new Set<string>();
-  /** Calls of the edge there were. */
+  private readonly calledHosts = new Set<string>();
+  /** Number of calls of the edge. */
   private total = 0;
-  /** Of them, those that told what is claimed about: nobody's version can be known. */
-  private told = 0;
-  /** Why there may have been more calls of the edge than were seen, or why what was seen is not enough. */
+  /** Number of calls of the edge that show the fact. */
+  private known = 0;
+  /** Reason for which the answers may not show all calls of the edge, or not show the fact. */
   private hidden: string | undefined;
 
-  /** @param plan what the service that is asked first is to do */
+  /** @param plan plan of the first service */
   constructor(expectation: Expectation, plan: Plan) {
     this.expectation = expectation;
     this.plan = plan;
   }
 
-  /** Looks at one answer: the call that was made to get it, with all that is below. */
+  /** Counts the calls of one answer.
+   *
+   * @param root the request itself, with its answer
+   */
   observe(root: CallResult): void {
     const { edge } = this.expectation;
     if (edge.kind === 'root') {
@@ -48,16 +58,16 @@ export class ExpectationCheck {
       return;
     }
     visitCalls(root, this.plan, edge, {
-      onCall: (seen) => this.meet(seen),
+      onCall: (visited) => this.visit(visited),
       onHidden: (reason) => {
         this.hidden = reason;
       },
     });
   }
 
-  private meet({ host, isMeant, call }: VisitedCall): void {
-    if (isMeant) this.add(call);
-    this.called.add(host);
+  private visit({ host, isOfEdge, call }: VisitedCall): void {
+    if (isOfEdge) this.add(call);
+    this.calledHosts.add(host);
   }
 
   private add(call: CallResult): void {
@@ -72,7 +82,7 @@ export class ExpectationCheck {
     }
     const counts = countsOf(summary, claim.fact);
     if (counts === undefined)
-      this.hidden = `a repeated call (*N) does not tell the ${claim.fact} of each; repeat the request instead`;
+      this.hidden = `a repeated call (*N) does not count the ${claim.fact}; repeat the request instead`;
     else this.addCounts(counts);
   }
 
@@ -80,11 +90,11 @@ export class ExpectationCheck {
     for (const [value, count] of Object.entries(counts)) {
       if (value === otherValues) continue;
       this.counts.set(value, (this.counts.get(value) ?? 0) + count);
-      this.told += count;
+      this.known += count;
     }
   }
 
-  /** What became of the expectation, by the answers so far. */
+  /** Returns the result for the answers so far. */
   verdict(): ExpectationVerdict {
     const { text, isNegated, claim } = this.expectation;
     const { holds, seen } = this.judge(claim);
@@ -100,7 +110,7 @@ export class ExpectationCheck {
     switch (claim.kind) {
       case 'calls':
         return {
-          holds: sameWithin(this.total, this.mostWith(this.total), claim.amount),
+          holds: holdsWithin(this.total, this.mostWith(this.total), claim.amount),
           seen: this.total === 0 ? this.notCalled() : countOf(this.total),
         };
       case 'latency':
@@ -115,11 +125,11 @@ export class ExpectationCheck {
   private judgeLatency({ statistic, amount }: Extract<Claim, { kind: 'latency' }>): Judgement {
     if (this.total === 0) return { holds: undefined, seen: this.notCalled() };
     const { unanswered } = this.latencies;
-    // How long they would have taken, nobody knows.
+    // The durations of calls without an answer are unknown.
     if (unanswered > 0) return { holds: undefined, seen: `${unanswered} of ${countOf(this.total)} had no answer` };
     const valueMs = this.latencies.statistic(statistic);
     if (valueMs === undefined)
-      return { holds: undefined, seen: 'percentiles of several repeated calls (*N), which cannot be joined' };
+      return { holds: undefined, seen: 'percentiles of several repeated calls (*N) cannot be combined' };
     return {
       holds: this.unlessHidden(satisfies(valueMs, amount)),
       seen: `${statistic} ${valueMs} ms of ${countOf(this.total)}`,
@@ -127,58 +137,62 @@ export class ExpectationCheck {
   }
 
   private judgeEach({ fact, comparison, value }: Extract<Claim, { kind: 'each' }>): Judgement {
-    if (this.told === 0) return this.nothing();
+    if (this.known === 0) return this.judgeUnknown(fact);
     const holds = [...this.counts.keys()].every((seen) => satisfiesFact(fact, seen, comparison, value));
-    const seen = this.seenCounts();
-    // One counterexample is enough, whatever the others are.
+    const seen = this.seenCounts(fact);
+    // One counterexample is enough, even if other calls are hidden.
     if (!holds) return { holds, seen };
-    return { holds: this.told === this.total ? this.unlessHidden(true) : undefined, seen };
+    return { holds: this.known === this.total ? this.unlessHidden(true) : undefined, seen };
   }
 
   private judgeShare({ fact, value, amount }: Extract<Claim, { kind: 'share' }>): Judgement {
-    if (this.told === 0) return this.nothing();
+    if (this.known === 0) return this.judgeUnknown(fact);
     const hits = [...this.counts]
       .filter(([seen]) => satisfiesFact(fact, seen, '=', value))
       .reduce((sum, [, count]) => sum + count, 0);
-    const seen = this.seenCounts();
-    if (amount.unit === 'percent')
-      return { holds: this.unlessHidden(satisfies((100 * hits) / this.told, amount)), seen };
-    return { holds: sameWithin(hits, this.mostWith(hits + this.total - this.told), amount), seen };
+    const seen = this.seenCounts(fact);
+    const holdsAsPercentage = satisfies((100 * hits) / this.known, amount);
+    if (amount.unit === 'percent') return { holds: this.unlessHidden(holdsAsPercentage), seen };
+    const holds = holdsWithin(hits, this.mostWith(hits + this.total - this.known), amount);
+    // A number without % counts calls, which is easy to miss.
+    const hint = holds === false && holdsAsPercentage ? `; did you mean ${amount.value}%?` : '';
+    return { holds, seen: seen + hint };
   }
 
-  /** The most that a number can really be, of which so much was seen. */
-  private mostWith(seen: number): number {
-    return this.hidden === undefined ? seen : Number.POSITIVE_INFINITY;
+  /** Returns the largest number of calls, if this number is visible. */
+  private mostWith(visible: number): number {
+    return this.hidden === undefined ? visible : Number.POSITIVE_INFINITY;
   }
 
   private unlessHidden(holds: boolean): boolean | undefined {
     return this.hidden === undefined ? holds : undefined;
   }
 
-  private seenCounts(): string {
+  private seenCounts(fact: Fact): string {
     const entries = [...this.counts].sort(([a], [b]) => (a < b ? -1 : 1));
     const shares = entries.map(
-      ([value, count]) => `${value} ×${count} (${Number(((100 * count) / this.told).toFixed(1))}%)`,
+      ([value, count]) => `${value} ×${count} (${Number(((100 * count) / this.known).toFixed(1))}%)`,
     );
-    const untold = this.total - this.told;
-    return shares.join(', ') + (untold > 0 ? `; ${untold} of ${countOf(this.total)} did not tell` : '');
+    const unknown = this.total - this.known;
+    return shares.join(', ') + (unknown > 0 ? `; ${fact} unknown for ${unknown} of ${countOf(this.total)}` : '');
   }
 
-  private nothing(): Judgement {
-    if (this.total > 0) return { holds: undefined, seen: `${countOf(this.total)}, of which none told` };
+  private judgeUnknown(fact: Fact): Judgement {
+    if (this.total > 0) return { holds: undefined, seen: `${fact} unknown for ${countOf(this.total)}` };
     return { holds: undefined, seen: this.notCalled() };
   }
 
-  /** With who was called: a name that is misspelt is never called either. */
+  /** Returns that no call went to the service, and the hosts that were called: the name may be misspelt. */
   private notCalled(): string {
     const { edge } = this.expectation;
     if (edge.kind === 'root') return 'no answer';
-    const meant = edge.from === undefined ? edge.to : `${edge.to} from ${edge.from}`;
-    return `no call to ${meant}; ${this.called.size === 0 ? 'nobody was called' : `called were ${[...this.called].join(', ')}`}`;
+    const wanted = edge.from === undefined ? edge.to : `${edge.to} from ${edge.from}`;
+    const hosts = [...this.calledHosts].join(', ');
+    return `no call to ${wanted}; ${hosts === '' ? 'no service was called' : `calls went to ${hosts}`}`;
   }
 }
 
-/** Whether an expectation is about a request that nobody answers: then that nobody does is no failure to reach anybody. */
+/** Reports whether an expectation allows that the request has no answer. Such a request did not fail. */
 export function expectsNoAnswer({ edge, claim, isNegated }: Expectation): boolean {
   if (edge.kind !== 'root' || isNegated || (claim.kind !== 'each' && claim.kind !== 'share')) return false;
   if (claim.kind === 'each' && claim.comparison !== '=') return false;
@@ -196,8 +210,8 @@ function singleCount(value: string | undefined): Counts {
   return value === undefined ? {} : { [value]: 1 };
 }
 
-/** Whether an amount is satisfied, when all that is known is that it lies between two; undefined when that depends. */
-function sameWithin(least: number, most: number, amount: Amount): boolean | undefined {
+/** Returns whether every number in a range satisfies an amount, or undefined if only some do. */
+function holdsWithin(least: number, most: number, amount: Amount): boolean | undefined {
   const holds = satisfies(least, amount);
   const isBetween = least < amount.value && amount.value < most;
   return satisfies(most, amount) !== holds || satisfies(isBetween ? amount.value : least, amount) !== holds
@@ -205,7 +219,7 @@ function sameWithin(least: number, most: number, amount: Amount): boolean | unde
     : holds;
 }
 
-/** For what floating point makes of percentages. */
+/** Tolerance for rounding errors of percentages. */
 const epsilon = 1e-9;
 
 function satisfies(seen: number, { comparison, value, tolerance }: Amount): boolean {

@@ -1,43 +1,55 @@
-/** What is expected of a call's outcome; the grammar is in the README. */
+/** Expectation about the calls of a cascade. docs/expectations.md has the grammar. */
 export interface Expectation {
-  /** As it was written. */
+  /** Text of the expectation, as it was written. */
   readonly text: string;
   readonly isNegated: boolean;
   readonly edge: Edge;
   readonly claim: Claim;
 }
 
-/** Whose calls are meant. */
+/** Calls that an expectation is about. */
 export type Edge =
-  /** The answer to the request itself. */
+  /** The request itself. */
   | { readonly kind: 'root' }
-  /** Every call to a service, of one caller or of all. */
+  /** Every call to a service, from one caller or from all (`from` is undefined). */
   | { readonly kind: 'calls'; readonly from: string | undefined; readonly to: string };
 
+/** Statement about the calls. */
 export type Claim =
-  /** Each of the calls is so. */
+  /** Each call has the fact. */
   | { readonly kind: 'each'; readonly fact: Fact; readonly comparison: Comparison; readonly value: string }
-  /** So many of the calls are so. */
+  /** A number or a share of the calls has the fact. */
   | { readonly kind: 'share'; readonly fact: Fact; readonly value: string; readonly amount: Amount }
+  /** A statistic of the calls' durations. */
   | { readonly kind: 'latency'; readonly statistic: Statistic; readonly amount: Amount }
-  /** So many calls there were. */
+  /** The number of calls. */
   | { readonly kind: 'calls'; readonly amount: Amount };
 
-/** What is compared with a number. */
+/** Number to compare with. */
 export interface Amount {
   readonly comparison: Comparison;
-  /** `percent` of all calls, `ms`, or a number of calls. */
+  /** `percent` of all calls, milliseconds, or a number of calls. */
   readonly unit: 'percent' | 'ms' | 'calls';
   readonly value: number;
-  /** In the same unit; percentages differ by percentage points. */
+  /** Tolerance in the same unit. That of a percentage is in percentage points. */
   readonly tolerance: number;
 }
 
 export const facts = [
-  ...(['status', 'version', 'pod', 'attempt', 'answered-by', 'refusal'] as const),
-  ...(['mtls', 'peer', 'sampled'] as const),
+  'status',
+  'version',
+  'pod',
+  'attempt',
+  'answered-by',
+  'refusal',
+  'mtls',
+  'peer',
+  'sampled',
 ] as const;
 export type Fact = (typeof facts)[number];
+
+/** First words of claims. */
+export const claimWords: readonly string[] = [...facts, 'latency', 'calls'];
 
 export const statistics = ['min', 'mean', 'p50', 'p90', 'p95', 'p99', 'max'] as const;
 export type Statistic = (typeof statistics)[number];

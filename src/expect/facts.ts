@@ -4,7 +4,7 @@ import type { CallResult, Counts, Reply, Summary } from '../reply/reply.ts';
 import { outcomeOf } from '../reply/status.ts';
 import type { Comparison, Fact } from './expectation.ts';
 
-/** What a call tells of a fact; undefined when it cannot, since nobody answered, or nobody who would know. */
+/** Returns the value of a fact of a call, or undefined if no answer shows it. */
 export function factOf(call: CallResult, fact: Fact): string | undefined {
   const { reply, attempts = [''], answeredBy, mesh } = call;
   switch (fact) {
@@ -19,7 +19,7 @@ export function factOf(call: CallResult, fact: Fact): string | undefined {
     case 'attempt':
       return answeredBy === 'nobody' ? undefined : String(reply?.mesh?.attempt ?? attempts.length);
     case 'refusal':
-      // A ztunnel refuses by closing the connection: without an answer nobody knows.
+      // A ztunnel refuses by closing the connection, so a call without an answer may be refused or not.
       return answeredBy === 'nobody' ? undefined : (mesh?.refusal?.reason ?? 'none');
     case 'mtls':
       return reply === undefined ? undefined : yesOrNo(reply.mesh?.peerIdentity !== undefined);
@@ -30,7 +30,7 @@ export function factOf(call: CallResult, fact: Fact): string | undefined {
   }
 }
 
-/** By its own span, else by what its caller or a sidecar has decided; undefined when neither is there. */
+/** Returns whether a request was sampled: it has a span, or its caller or a sidecar sampled it. */
 function sampledOf({ spanId, request }: Reply): string | undefined {
   if (spanId !== undefined) return 'yes';
   const context = incomingContext(request?.headers ?? {});
@@ -41,7 +41,7 @@ function yesOrNo(is: boolean): string {
   return is ? 'yes' : 'no';
 }
 
-/** What a repeated call has counted of a fact; undefined when it does not count it. */
+/** Returns how often a repeated call had each value of a fact, or undefined if its summary does not count the fact. */
 export function countsOf(summary: Summary, fact: Fact): Counts | undefined {
   switch (fact) {
     case 'status':
@@ -51,7 +51,7 @@ export function countsOf(summary: Summary, fact: Fact): Counts | undefined {
     case 'pod':
       return summary.byPod ?? {};
     case 'attempt':
-      // Calls without an answer are counted too, and did not tell.
+      // The summary also counts the attempts of calls without an answer, which show no attempt of the callee.
       return summary.byAnswer?.nobody === undefined ? (summary.byAttempt ?? {}) : undefined;
     case 'answered-by':
       return summary.byAnswer ?? {};
@@ -66,40 +66,40 @@ export function countsOf(summary: Summary, fact: Fact): Counts | undefined {
   }
 }
 
-/** Whether what was seen of a fact compares so with a value. */
-export function satisfiesFact(fact: Fact, seen: string, comparison: Comparison, value: string): boolean {
+/** Reports whether a comparison holds between the actual value of a fact and an expected one. */
+export function satisfiesFact(fact: Fact, actual: string, comparison: Comparison, value: string): boolean {
   switch (comparison) {
     case '=':
-      return equals(fact, seen, value);
+      return equals(fact, actual, value);
     case '!=':
-      return !equals(fact, seen, value);
+      return !equals(fact, actual, value);
     default:
-      return isInOrder(Number(seen), comparison, Number(value));
+      return isInOrder(Number(actual), comparison, Number(value));
   }
 }
 
-function equals(fact: Fact, seen: string, values: string): boolean {
-  return values.split('|').some((value) => equalsOne(fact, seen, value));
+function equals(fact: Fact, actual: string, values: string): boolean {
+  return values.split('|').some((value) => equalsOne(fact, actual, value));
 }
 
-function equalsOne(fact: Fact, seen: string, value: string): boolean {
-  if (value.endsWith('xx')) return /^\dxx$/.test(value) && seen.length === 3 && seen[0] === value[0];
-  if (fact === 'pod') return seen.startsWith(value);
-  // An identity may be written by its account alone.
-  if (fact === 'peer') return seen === value || seen.split('/').at(-1) === value;
-  return seen === value;
+function equalsOne(fact: Fact, actual: string, value: string): boolean {
+  if (value.endsWith('xx')) return /^\dxx$/.test(value) && actual.length === 3 && actual[0] === value[0];
+  if (fact === 'pod') return actual.startsWith(value);
+  // An expectation may name only the account of an identity.
+  if (fact === 'peer') return actual === value || actual.split('/').at(-1) === value;
+  return actual === value;
 }
 
-/** Whether one number stands so to another. */
-export function isInOrder(seen: number, comparison: '<' | '<=' | '>' | '>=', value: number): boolean {
+/** Reports whether an order holds between an actual number and an expected one. */
+export function isInOrder(actual: number, comparison: '<' | '<=' | '>' | '>=', value: number): boolean {
   switch (comparison) {
     case '<':
-      return seen < value;
+      return actual < value;
     case '<=':
-      return seen <= value;
+      return actual <= value;
     case '>':
-      return seen > value;
+      return actual > value;
     case '>=':
-      return seen >= value;
+      return actual >= value;
   }
 }

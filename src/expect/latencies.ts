@@ -1,11 +1,11 @@
 import type { CallResult, LatencyMs } from '../reply/reply.ts';
 import type { Statistic } from './expectation.ts';
 
-/** The times of calls: single ones, and repeated ones as their summaries have them. */
+/** Durations of calls: of single calls, and of repeated calls by their summaries. */
 export class Latencies {
   private readonly singleMs: number[] = [];
   private readonly summaries: { readonly count: number; readonly latencyMs: LatencyMs }[] = [];
-  /** How many calls had no answer, whatever they took. */
+  /** Number of calls without an answer. Their durations are included. */
   unanswered = 0;
 
   add({ summary, durationMs = 0, answeredBy }: CallResult): void {
@@ -18,7 +18,10 @@ export class Latencies {
     }
   }
 
-  /** In ms, of at least one call; undefined when it cannot be told: percentiles of several summaries cannot be joined. */
+  /**
+   * Returns a statistic of the durations in milliseconds, or undefined if it is unknown: percentiles of several
+   * summaries cannot be combined.
+   */
   statistic(statistic: Statistic): number | undefined {
     const [summary] = this.summaries;
     if (summary === undefined) return statisticOf(this.singleMs, statistic);
@@ -57,7 +60,7 @@ function statisticOf(durationsMs: readonly number[], statistic: Statistic): numb
     case 'mean':
       return toTenth(sorted.reduce((sum, value) => sum + value, 0) / sorted.length);
     default: {
-      // The nearest rank: so many per cent of the values are at most as large.
+      // The nearest rank: the smallest value that at least this percentage of the values does not exceed.
       const percentile = Number(statistic.slice(1));
       return sorted[Math.ceil((percentile / 100) * sorted.length) - 1];
     }

@@ -1,10 +1,13 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { optional } from '../error/optional.ts';
 import { parseDurationMs } from '../plan/quantity.ts';
 import { answerers, callErrorCodes, refusalReasons } from '../reply/reply.ts';
+import { correct } from './correct.ts';
 import {
   type Amount,
   type Claim,
   type Comparison,
+  claimWords,
   comparisons,
   type Edge,
   type Expectation,
@@ -13,24 +16,42 @@ import {
   type Statistic,
   statistics,
 } from './expectation.ts';
+import { type Token, tokensOf } from './tokens.ts';
 
-interface Token {
-  readonly text: string;
-  readonly offset: number;
-}
-
-/** Facts of which one value comes before or after another. */
+/** Facts whose values are numbers, which `<` and `>` can compare. */
 const ordered: readonly Fact[] = ['status', 'attempt'];
 
-const claimWords: readonly string[] = [...facts, 'latency', 'calls'];
-
 /**
- * Reads an expectation, such as `reviews version v2 = 10% ± 4%`.
+ * Parses an expectation.
  *
- * @throws MeshmockError `usage` with the offset and what was expected there
+ * @example
+ * parseExpectation('reviews version v2 = 10% ± 4%');
+ *
+ * @throws MeshmockError `usage` with the offset and the expected text, and a suggestion if a valid text is near
  */
 export function parseExpectation(text: string): Expectation {
-  return new ExpectationParser(text).expectation();
+  const parsed = tryParse(text);
+  if (!(parsed instanceof MeshmockError)) return parsed;
+  const corrected = correct(text, offsetOf(parsed), (other) => {
+    const result = tryParse(other);
+    return result instanceof MeshmockError ? offsetOf(result) : undefined;
+  });
+  if (corrected === undefined) throw parsed;
+  const { code, message, place } = parsed;
+  throw new MeshmockError(code, `${message}; did you mean "${corrected}"?`, optional('place', place));
+}
+
+function tryParse(text: string): Expectation | MeshmockError {
+  try {
+    return new ExpectationParser(text).expectation();
+  } catch (error) {
+    if (error instanceof MeshmockError) return error;
+    throw error;
+  }
+}
+
+function offsetOf({ place }: MeshmockError): number {
+  return place?.offset ?? 0;
 }
 
 class ExpectationParser {
@@ -40,8 +61,7 @@ class ExpectationParser {
 
   constructor(text: string) {
     this.text = text;
-    const found = text.matchAll(/->|→|[<>!]?=|[<>]|±|\+\/?-|(?:(?!->)[^\s=!<>±+→])+|\S/g);
-    this.tokens = [...found].map((match) => ({ text: match[0], offset: match.index }));
+    this.tokens = tokensOf(text);
   }
 
   expectation(): Expectation {
@@ -60,7 +80,7 @@ class ExpectationParser {
       this.index++;
       return { kind: 'calls', from, to: this.name() };
     }
-    // A service may be called as a fact is: what stands before a fact is a service.
+    // A service may have the name of a fact: the word before a fact is a service.
     if (!claimWords.includes(this.peek(1) ?? '')) return { kind: 'root' };
     const to = this.name();
     return to === 'root' ? { kind: 'root' } : { kind: 'calls', from: undefined, to };
@@ -94,7 +114,7 @@ class ExpectationParser {
     const at = this.index;
     const comparison = this.comparison();
     if (isOrder(comparison) && !ordered.includes(fact)) throw this.fail(`= or !=: a ${fact} has no order`, at);
-    if (isOrder(comparison) && Number.isNaN(Number(this.peek()))) throw this.fail(`a number behind ${comparison}`);
+    if (isOrder(comparison) && Number.isNaN(Number(this.peek()))) throw this.fail(`a number after ${comparison}`);
     return { kind: 'each', fact, comparison, value: this.value(fact) };
   }
 
@@ -117,7 +137,7 @@ class ExpectationParser {
     const comparison = this.comparison();
     const { unit, value } = this.number(units);
     if (!['±', '+-', '+/-'].includes(this.peek() ?? '')) return { comparison, unit, value, tolerance: 0 };
-    if (isOrder(comparison)) throw this.fail('= or != where there is a tolerance', at);
+    if (isOrder(comparison)) throw this.fail('= or !=, because the amount has a tolerance', at);
     this.index++;
     return { comparison, unit, value, tolerance: this.number([unit]).value };
   }

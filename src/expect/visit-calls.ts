@@ -4,42 +4,43 @@ import type { CallerMesh, CallResult, RefusalReason, Reply } from '../reply/repl
 import { undeliveredErrors } from '../reply/status.ts';
 import type { Edge } from './expectation.ts';
 
+/** Edge other than the request itself. */
 export type CallsEdge = Extract<Edge, { kind: 'calls' }>;
 
 /** One call of a cascade. */
 export interface VisitedCall {
-  /** The name by which the callee was called. */
+  /** Host name of the callee, as the caller wrote it. */
   readonly host: string;
-  /** Whether it is one of the edge. */
-  readonly isMeant: boolean;
+  /** True if the call belongs to the edge. */
+  readonly isOfEdge: boolean;
   readonly call: CallResult;
 }
 
 export interface CallVisitor {
-  onCall(seen: VisitedCall): void;
-  /** Calls of the edge may have been made that no answer shows, for this reason. */
+  onCall(visited: VisitedCall): void;
+  /** Reports a reason for which the answer may not show all calls of the edge. */
   onHidden(reason: string): void;
 }
 
 /**
- * Visits every call of an answer, the request itself included, and says where calls of the edge may not be shown:
- * where the plan leads to some and the answer does not tell, or where it does not tell who was called.
+ * Visits every call of an answer, the request itself included. It also reports where the answer may hide calls of the
+ * edge: where the plan leads to such calls and the answer does not show them, or where the callee is unknown.
  *
- * @param plan what the service that is asked first is to do
+ * @param plan plan of the first service
  */
 export function visitCalls(root: CallResult, plan: Plan, edge: CallsEdge, visitor: CallVisitor): void {
   const { reply, error } = root;
-  // The request itself is a call to the first service, by whoever sends it. Only an answer tells who that is.
+  // The request itself is a call to the first service. Only the answer shows which service that is.
   const service = reply?.service ?? signedService(root);
-  if (edge.from === undefined && service === edge.to) visitor.onCall({ host: edge.to, isMeant: true, call: root });
+  if (edge.from === undefined && service === edge.to) visitor.onCall({ host: edge.to, isOfEdge: true, call: root });
   if (service === undefined && !undeliveredErrors.has(error?.code ?? ''))
     visitor.onHidden(
-      `the answer to the request (${error?.code ?? root.status}) is no meshmock's, and does not say which service it is from`,
+      `the answer to the request (${error?.code ?? root.status}) is not from a meshmock and does not name its service`,
     );
-  walkBelow(root, 'root', plan, edge, visitor);
+  visitBelow(root, 'root', plan, edge, visitor);
 }
 
-function walkBelow(
+function visitBelow(
   call: CallResult,
   host: string,
   plan: Plan | undefined,
@@ -55,29 +56,29 @@ function walkBelow(
   const isFrom = edge.from === undefined || isNamed(host, edge.from) || reply.service === edge.from;
   for (const [index, below] of (reply.calls ?? []).entries()) {
     visitCall(below, isFrom, edge, visitor);
-    walkBelow(below, hostOf(below), planned[index]?.then ?? shared, edge, visitor);
+    visitBelow(below, hostOf(below), planned[index]?.then ?? shared, edge, visitor);
   }
 }
 
 function visitCall(call: CallResult, isFrom: boolean, { to }: CallsEdge, visitor: CallVisitor): void {
   if (call.error?.code === 'not_made') return;
   const host = hostOf(call);
-  const meaning = isFrom ? meaningOf(call, host, to) : 'other';
-  visitor.onCall({ host, isMeant: meaning === 'meant', call });
-  if (meaning === 'perhaps') visitor.onHidden(`whether a call to ${host} was one to ${to} is not known`);
+  const match = isFrom ? matchOf(call, host, to) : 'no';
+  visitor.onCall({ host, isOfEdge: match === 'yes', call });
+  if (match === 'unknown') visitor.onHidden(`a call to ${host} may or may not have reached ${to}`);
 }
 
-/** Whether calls of the edge may stand in what an answer does not show: by the plan, or by what is seen of such answers. */
+/** Reports whether the hidden part of an answer may contain calls of the edge: by the plan, or by the visible replies. */
 function mayHide(call: CallResult, host: string, plan: Plan | undefined, edge: CallsEdge): boolean {
   const { reply, summary } = call;
   if (reply?.prunedCalls !== undefined || mayReach(plan, [host, reply?.service ?? host], edge)) return true;
-  // Who calls others without a plan, as a proxy does.
+  // A service in the role of a proxy calls others without a plan.
   const shown = [reply, ...(summary?.samples ?? []).map((sample) => sample.call.reply)];
-  return shown.some((seen) => leadsTo(seen, edge));
+  return shown.some((visible) => leadsTo(visible, edge));
 }
 
-/** What a proxy refuses for before it sends the request anywhere. */
-const neverSent: ReadonlySet<string> = new Set<RefusalReason>([
+/** Reasons for which a proxy refuses a request before it sends it anywhere. */
+const reasonsBeforeSending: ReadonlySet<string> = new Set<RefusalReason>([
   'fault',
   'rbac_denied',
   'jwt_denied',
@@ -85,29 +86,29 @@ const neverSent: ReadonlySet<string> = new Set<RefusalReason>([
   'no_route',
 ]);
 
-/** Behind the first proxy there may have been attempts before the one that was refused. */
+/** Reports whether the first proxy refused the request without sending it. A later proxy may refuse only the last attempt. */
 function isRefusedAtOnce({ proxy, upstreamMs, refusal }: CallerMesh = {}): boolean {
-  return proxy !== undefined && upstreamMs === undefined && neverSent.has(refusal?.reason ?? '');
+  return proxy !== undefined && upstreamMs === undefined && reasonsBeforeSending.has(refusal?.reason ?? '');
 }
 
-/** Why an answer does not show all that may have been done below a call. */
+/** Returns why an answer may not show all calls below a call, or undefined if it shows them all. */
 function hiddenReason({ reply, summary, error, answeredBy, attempts, mesh }: CallResult): string | undefined {
   const outcomes = attempts ?? Object.keys(summary?.byStatus ?? {});
   if (outcomes.length > 0 && outcomes.every((outcome) => undeliveredErrors.has(outcome))) return undefined;
-  if (summary !== undefined) return 'below a repeated call (*N) nothing is counted; repeat the request instead';
-  if (attempts !== undefined) return 'of a call that was tried again, only the last attempt is shown';
+  if (summary !== undefined) return 'the calls below a repeated call (*N) are not counted; repeat the request instead';
+  if (attempts !== undefined) return 'only the last attempt of a retried call is shown';
   if (reply !== undefined)
     return reply.prunedCalls === undefined
       ? undefined
-      : `${reply.prunedCalls} calls were left out of the answer, to fit into gRPC's status; call over HTTP`;
+      : `${reply.prunedCalls} calls were removed from the answer, to fit into the gRPC status; call over HTTP`;
   if (isRefusedAtOnce(mesh)) return undefined;
-  if (error === undefined) return `what is below an answer without a reply (by ${answeredBy}) is not known`;
+  if (error === undefined) return `the calls below an answer that is not a reply (by ${answeredBy}) are unknown`;
   return undeliveredErrors.has(error.code)
     ? undefined
-    : `what is below a call without an answer (${error.code}) is not known`;
+    : `the calls below a call without an answer (${error.code}) are unknown`;
 }
 
-/** Whether a service by one of these names may make calls of the edge by its plan, itself or through others. */
+/** Reports whether a service with one of these names may make calls of the edge by its plan, directly or through others. */
 function mayReach(plan: Plan | undefined, names: readonly string[], edge: CallsEdge): boolean {
   if (plan?.kind !== 'calls') return false;
   return pairsOf(plan, names).some(
@@ -117,14 +118,14 @@ function mayReach(plan: Plan | undefined, names: readonly string[], edge: CallsE
 
 type Pair = readonly [from: string, to: string];
 
-/** Who calls whom by a plan, each pair once. A continuation is shared: it is looked at once for each who gets it. */
+/** Returns each pair of caller and callee of a plan once. A shared continuation is visited once for each callee. */
 function pairsOf(plan: Plan, names: readonly string[]): readonly Pair[] {
   const pairs = new Map<string, Pair>();
-  const seen = new Map<Plan, Set<string>>();
+  const visited = new Map<Plan, Set<string>>();
   const visit = (current: Plan, from: string): void => {
-    const visited = seen.get(current) ?? new Set();
-    if (current.kind !== 'calls' || visited.has(from)) return;
-    seen.set(current, visited.add(from));
+    const callers = visited.get(current) ?? new Set();
+    if (current.kind !== 'calls' || callers.has(from)) return;
+    visited.set(current, callers.add(from));
     for (const { host, then } of current.stages.flat()) {
       pairs.set(`${from} ${host}`, [from, host]);
       const continuation = then ?? current.then;
@@ -135,33 +136,32 @@ function pairsOf(plan: Plan, names: readonly string[]): readonly Pair[] {
   return [...pairs.values()];
 }
 
-/** Whether calls of the edge are seen below a reply, whatever its plan. */
+/** Reports whether a reply shows calls of the edge, or calls that may be such. */
 function leadsTo(reply: Reply | undefined, edge: CallsEdge): boolean {
   return (reply?.calls ?? []).some(
     (call) =>
-      ((edge.from === undefined || reply?.service === edge.from) &&
-        meaningOf(call, hostOf(call), edge.to) !== 'other') ||
+      ((edge.from === undefined || reply?.service === edge.from) && matchOf(call, hostOf(call), edge.to) !== 'no') ||
       leadsTo(call.reply, edge),
   );
 }
 
-/** Whether a call is one to a service: by the name that was called, or else by that which it answers with. */
-function meaningOf(call: CallResult, host: string, to: string): 'meant' | 'perhaps' | 'other' {
-  if (isNamed(host, to)) return 'meant';
+/** Returns whether a call is one to a service: by the host name, or else by the service that answers. */
+function matchOf(call: CallResult, host: string, to: string): 'yes' | 'no' | 'unknown' {
+  if (isNamed(host, to)) return 'yes';
   const services = answeringServices(call);
-  if (services.length === 0) return mayBe(host, to) || isUnknown(call, host) ? 'perhaps' : 'other';
-  if (!services.includes(to)) return 'other';
-  return services.length === 1 ? 'meant' : 'perhaps';
+  if (services.length === 0) return mayBe(host, to) || isUnknown(call, host) ? 'unknown' : 'no';
+  if (!services.includes(to)) return 'no';
+  return services.length === 1 ? 'yes' : 'unknown';
 }
 
-/** The services that answered a call, by their own word. */
+/** Returns the names of the services that answered a call. */
 function answeringServices(call: CallResult): readonly string[] {
   if (call.summary?.byService !== undefined) return Object.keys(call.summary.byService);
   const service = call.reply?.service ?? signedService(call);
   return service === undefined ? [] : [service];
 }
 
-/** An address that did not answer may be anybody's. */
+/** Reports whether a call went to an IP address that did not answer: it may belong to any service. */
 function isUnknown({ error }: CallResult, host: string): boolean {
   return /^[\d.]+$|^\[/.test(host) && error !== undefined && !undeliveredErrors.has(error.code);
 }
@@ -170,12 +170,12 @@ function hostOf({ target }: CallResult): string {
   return target.replace(/:\d+$/, '');
 }
 
-/** A name may be written short: `reviews` is `reviews.default.svc.cluster.local` too. */
+/** Reports whether a host is a service by its short name: `reviews` is also `reviews.default.svc.cluster.local`. */
 function isNamed(host: string, name: string): boolean {
   return host === name || host.startsWith(`${name}.`);
 }
 
-/** The pods of one version have a name of their own, and answer with that of the service; letters are the same to DNS. */
+/** Reports whether a host may be a service: `reviews-v2` answers as `reviews`, and DNS ignores the case of letters. */
 function mayBe(host: string, name: string): boolean {
   const [lower, wanted] = [host.toLowerCase(), name.toLowerCase()];
   return isNamed(lower, wanted) || lower.startsWith(`${wanted}-`);

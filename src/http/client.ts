@@ -72,7 +72,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       return;
     }
     this.signal.addEventListener('abort', this.onAbort, { once: true });
-    const { scheme, authority, dial, method, path, headers } = this.call;
+    const { scheme, authority, dial, method, path, headers, body } = this.call;
     const host = dial.host.includes(':') ? `[${dial.host}]` : dial.host;
     try {
       agent.dispatch(
@@ -80,6 +80,7 @@ class Exchange implements Dispatcher.DispatchHandler {
           origin: `${scheme}://${host}:${dial.port}`,
           path,
           method,
+          body: body ?? null,
           headers: { host: authority, accept: 'application/json', ...headers },
         },
         this,

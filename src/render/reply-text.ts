@@ -47,7 +47,7 @@ function errorLines({ message, caret = [] }: RequestError, width: number): strin
   ];
 }
 
-/** Breaks the line under the text behind its caret if it is too wide: the caret must stay under its character. */
+/** Breaks a wide line after its caret, which must stay under its character. */
 function pointerLines(pointer: string, width: number): string[] {
   const end = pointer.indexOf('^') + 1;
   if (cellsOf(pointer) <= width) return [pointer];

@@ -10,8 +10,9 @@ export type Paint = (style: Style, text: string) => string;
 const gap = '  ';
 const widestBar = 24;
 const narrowestBar = 8;
-/** Cells of a shortened pod's name that still tell it from other pods: Kubernetes puts a random part at the end. */
+/** Cells of a shortened pod's name. The end of a name differs from pod to pod, because Kubernetes makes it at random. */
 const shortPod = 11;
+/** Cells of a pod's name in a narrow terminal without bars. */
 const shortestPod = 6;
 
 /** Widths of the columns, in cells. */
@@ -19,7 +20,7 @@ interface Columns {
   readonly label: number;
   readonly outcome: number;
   readonly time: number;
-  /** 0 if there is no room for bars. */
+  /** 0 if the line has no room for bars. */
   readonly bar: number;
   /** Width of the whole line. */
   readonly line: number;

@@ -6,7 +6,7 @@ import { summaryNotes } from './summary-notes.ts';
 export interface TreeRow {
   /** Lines of the tree in front of the name, such as `│  └─ `. */
   readonly branch: string;
-  /** Lines of the tree under the name, in front of notes that need lines of their own. */
+  /** Lines of the tree under the name, in front of notes that need their own lines. */
   readonly branchBelow: string;
   readonly name: string;
   readonly pod: string | undefined;

@@ -12,7 +12,7 @@ export interface RefusalRow {
   readonly text?: string | RegExp;
   /** Headers of which one must be `true`. They identify answers without a distinct text. A callee can forge them. */
   readonly headers?: readonly string[];
-  /** Set if only the first proxy on the way is recognized, by its missing upstream time: other servers answer the same. */
+  /** True if only the first proxy on the way is recognized, by its missing upstream time: other servers answer the same. */
   readonly isNearestOnly?: true;
   /** Text for a person: one sentence about what happened, then where to look. */
   readonly explanation: string;

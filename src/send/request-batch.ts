@@ -1,4 +1,5 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { optional } from '../error/optional.ts';
 import { callWithTimeout } from '../execute/call-with-timeout.ts';
 import { type Client, largestForeignBytes, type OutgoingCall } from '../execute/client.ts';
 import { roundMs } from '../execute/concurrency/round-ms.ts';
@@ -28,6 +29,8 @@ export interface BatchSettings {
   readonly target: Target;
   /** HTTP method; GET if not given. */
   readonly method?: string;
+  /** Body of an HTTP request. */
+  readonly data?: string;
   readonly headers: readonly Header[];
   readonly repeat: number;
   /** Maximum number of requests at the same time. */
@@ -117,7 +120,7 @@ function requestSender(
   userAgent: string,
   stop: AbortSignal,
 ): () => Promise<CallResult> {
-  const { target, method = 'GET', timeoutMs, headers } = settings;
+  const { target, method = 'GET', data, timeoutMs, headers } = settings;
   const dialler = new Dialler(settings.connectTo);
   const authority = target.authority ?? authorityOf(target.address);
   return async () => {
@@ -126,6 +129,7 @@ function requestSender(
       authority,
       dial: dialler.dial(target.address.host, target.address.port),
       method,
+      ...optional('body', data),
       path: target.path,
       headers: { 'user-agent': userAgent, ...headerFields(headers) },
       timeoutMs,

@@ -42,7 +42,7 @@ suite('meshmock call --trace, before an endpoint that answers as Jaeger does', (
     assert.match(stdout, /^pass {2}7 traces in \S+ are whole\n {6}seen: 7 of 7 whole; 21 spans of 2 services/m);
     assert.equal(code, 0);
     const tooMany = await call('/x', '--repeat', '1001');
-    assert.match(tooMany.stderr, /--repeat may be 1000 at most/);
+    assert.match(tooMany.stderr, /--repeat must be at most 1000/);
     assert.equal(tooMany.code, 2);
   });
 

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, suite, test } from 'node:test';
+import { promisify } from 'node:util';
 import { parseUpstream } from '../../src/execute/octopus.ts';
 import { parseDirectives } from '../../src/plan/parse.ts';
-import { runProgram, startProgram } from '../program.ts';
+import { cleanEnv, runProgram, startProgram } from '../program.ts';
 import { type RunningMesh, startForeign, startMesh } from '../running-mesh.ts';
 
 suite('meshmock call', () => {
@@ -58,6 +61,63 @@ suite('meshmock call', () => {
     assert.equal(code, 0);
     const seen = mesh.arrivals.find(({ service, request }) => service === 'reviews' && request.uri === '/h');
     assert.equal(seen?.request.headers?.['end-user'], 'jason');
+  });
+
+  test('sends the method, headers and body of its flags and of a pasted curl command', async () => {
+    const received: string[] = [];
+    await using server = await startForeign(async (request, response) => {
+      const { method, headers } = request;
+      received.push(`${method} ${headers['end-user']} ${headers['content-type']} ${await text(request)}`);
+      response.end();
+    });
+    const url = `localhost:${server.port}/orders`;
+    for (const args of [
+      ['-H', 'end-user: jason', '-X', 'PUT', '-d', 'a=1', url],
+      ['--header', 'end-user: jason', '--data', 'a=1', url],
+      [`curl -g -XPATCH -H 'end-user: jason' -H 'content-type: text/plain' -d a=1 -d b=2 '${url}'`],
+      ['curl', '-sg', url, '-H', 'end-user: jason', '--data-raw', '{"a": 1}'],
+      ['-X', 'DELETE', '-H', 'end-user: jason', url],
+    ])
+      assert.equal((await runProgram(['call', ...args])).code, 0, args.join(' '));
+    assert.deepEqual(received, [
+      'PUT jason application/x-www-form-urlencoded a=1',
+      'POST jason application/x-www-form-urlencoded a=1',
+      'PATCH jason text/plain a=1&b=2',
+      'POST jason application/x-www-form-urlencoded {"a": 1}',
+      'DELETE jason undefined ',
+    ]);
+  });
+
+  test('sends a body to a meshmock, which carries out its plan', async () => {
+    const { code, stdout } = await runProgram(['call', `${entry}/@reviews/x`, '-d', 'a=1']);
+    assert.equal(code, 0);
+    assert.match(stdout, /^POST \/@reviews\/x\n/);
+  });
+
+  test('reads the URL from standard input for -', async () => {
+    const { code, stdout } = await runProgram(['call', '-'], `curl -g '${entry}/@reviews/stdin'\n`);
+    assert.equal(code, 0);
+    assert.match(stdout, /^GET \/@reviews\/stdin\n/);
+  });
+
+  test('fits trees and summaries to the terminal', async () => {
+    const command = [
+      'script',
+      '-qec',
+      `stty cols 80; "${process.execPath}" dist/cli/main.js call '${entry}/@reviews*40|reviews/x' --repeat 2 --expect 'reviews status = 200'`,
+      '/dev/null',
+    ];
+    const lines = (await promisify(execFile)(command[0] ?? '', command.slice(1), { env: cleanEnv() })).stdout
+      .replaceAll(/\x1b\[[\d;?]*[A-Za-z]/g, '')
+      .split(/[\r\n]+/);
+    assert.ok(
+      lines.some((line) => line.includes('reviews:8080 *40')),
+      lines.join('\n'),
+    );
+    assert.deepEqual(
+      lines.filter((line) => [...line].length > 80),
+      [],
+    );
   });
 
   test('prints each expectation with what was seen; 1 when one does not hold', async () => {
@@ -114,7 +174,7 @@ suite('meshmock call', () => {
     const startedAt = performance.now();
     const failed = await runProgram([...args.slice(0, -1), 'status = 201', '--retry-until', '1s']);
     assert.equal(failed.code, 1);
-    assert.match(failed.stdout, /after [2-9] rounds, [01]\.\d s\n$/);
+    assert.match(failed.stdout, /after [2-9] batches, [01]\.\d s\n$/);
     assert.ok(performance.now() - startedAt > 900);
   });
 
@@ -208,10 +268,14 @@ suite('meshmock call', () => {
       'answered-by = foreign',
     ]);
     assert.equal(code, 0);
-    assert.match(stdout, /^localhost:\d+ answers 418, and is no meshmock\nteapot�\[2J\n/);
+    assert.match(stdout, /^localhost:\d+ answers 418 \(it is not a meshmock\)\nteapot�\[2J\n/);
   });
 
   const misuses: [args: string[], message: RegExp][] = [
+    [['grpc:localhost:9090/x', '-d', 'a'], /--method and --data are for HTTP: over gRPC the plan is the request/],
+    [['/x', '-X', 'NO SUCH'], /-X: "NO SUCH": expected a method such as GET or POST/],
+    [['curl -d @file localhost:8080/x'], /curl -d @file reads a file; write the body itself/],
+    [['curl -H'], /curl -H: expected a value/],
     [[], /expected one URL/],
     [['/x', '/y'], /expected one URL/],
     [['/@a|/x'], /at offset 4: expected the name or address of a host, found "\/"\n\/@a\|\/x\n {4}\^ expected/],
@@ -219,13 +283,13 @@ suite('meshmock call', () => {
       ['/x', '--expect', 'reviews statuss = 200'],
       /--expect: at offset 8: expected one of status, version.*\nreviews statuss = 200\n {8}\^ expected/,
     ],
-    [['/x', '--repeat', '0'], /--repeat: "0" is no number from 1 to 1000000/],
+    [['/x', '--repeat', '0'], /--repeat: "0" is not a whole number from 1 to 1000000/],
     [['/x', '--header', 'no colon'], /--header: "no colon": expected the name of a header/],
-    [['/x', '--retry-until', 'soon'], /--retry-until: "soon" is no duration/],
-    [[':8080/x'], /":8080\/x" names no host/],
-    [['grpc:/x'], /"grpc:\/x" names no host/],
+    [['/x', '--retry-until', 'soon'], /--retry-until: "soon" is not a duration/],
+    [[':8080/x'], /":8080\/x" has no host; type one, such as localhost:8080\/x/],
+    [['grpc:/x'], /"grpc:\/x" has no host; type one, such as grpc:localhost\/x/],
     [['/x', '--junit', '/no/such/folder/file.xml'], /--junit: ENOENT/],
-    [['/x', '--no-such'], /Unknown option '--no-such'/],
+    [['/x', '--no-such'], /unknown flag "--no-such" \(--help lists the flags\)/],
   ];
   for (const [args, message] of misuses) {
     test(`${args.join(' ') || 'no argument'} is 2 and says why`, async () => {

@@ -87,7 +87,10 @@ test('a URL names the entry, unless it is for a forwarded port', async () => {
   assert.equal(await entryOf('localhost/@a/', '--entry', 'edge'), 'ServiceAccount edge');
   assert.equal(await entryOf(`curl -g 'http://front/@a/' -H 'end-user: jason'`), 'ServiceAccount front');
   assert.equal(await entryOf('http://shop.test/@a/', '--entry', 'edge'), 'ServiceAccount edge');
-  assert.match(await refusal('http://shop.test/@a/'), /shop\.test is no Service here: say with --entry which one/);
+  assert.match(
+    await refusal('http://shop.test/@a/'),
+    /shop\.test is not a Service name: name the Service that gets the plan with --entry/,
+  );
   assert.equal(await entryOf('http://front.mock.svc:8080/@a/', '--namespace', 'mock'), 'Namespace mock');
 });
 
@@ -140,14 +143,14 @@ test('namespaces are made, and a service is made where it is called', async () =
   assert.equal(titles(await printed('/@a/'))[0], 'ServiceAccount gateway');
 });
 
-test('what can be no service of ours is left out, and said to be', async () => {
+test('a target that cannot be a Service is skipped, with a warning', async () => {
   const all = await printed('/@https:x/@127.0.0.1:1|[::1]:8080|example.com,localhost|c/');
   assert.deepEqual(
     all.objects.filter(({ kind }) => kind === 'Service').map(({ metadata }) => metadata.name),
     ['gateway', 'c'],
   );
   for (const left of ['https:x', 'http:127.0.0.1', 'http:::1', 'http:example.com', 'http:localhost'])
-    assert.ok(all.stderr.includes(`meshmock: ${left} is left out: `), `${left} in ${all.stderr}`);
+    assert.ok(all.stderr.includes(`meshmock: ${left} is skipped: `), `${left} in ${all.stderr}`);
 });
 
 test('--istio gives a subset for each version and a route to the first, for services with several', async () => {
@@ -198,23 +201,23 @@ const refused: readonly (readonly [args: readonly string[], says: RegExp])[] = [
   [['/@a|grpc:a:8080/'], /a:8080 is for HTTP: a port of a Service has one protocol/],
   [['/@a:9090/'], /a:9090 is for gRPC/],
   [['/@grpc:a:9464/'], /a:9464 is for HTTP/],
-  [['/@a/', '--versions', 'b=v1'], /no plan calls b: there are gateway, a/],
+  [['/@a/', '--versions', 'b=v1'], /no plan calls b; the services are gateway, a/],
   [['/@a/', '--replicas', 'b=1'], /no plan calls b/],
-  [['/@a/', '--replicas', 'a=many'], /--replicas: "many" is no number from 0 to 1000/],
+  [['/@a/', '--replicas', 'a=many'], /--replicas: "many" is not a whole number from 0 to 1000/],
   [['/@a/', '--versions', 'a'], /--versions: "a": expected a service and its versions, such as reviews=v1,v2,v3/],
-  [['/@a/', '--versions', 'a=v1,V2'], /"V2" is no version such as v1/],
-  [['/@a/', '--versions', 'a=v1,v1'], /"v1,v1" has a version twice/],
+  [['/@a/', '--versions', 'a=v1,V2'], /"V2" is not a version such as v1/],
+  [['/@a/', '--versions', 'a=v1,v1'], /"v1,v1" lists a version twice/],
   [['/@a/', '--behaviour', 'a=/~delay=soon'], /--behaviour: at offset 8: expected a delay/],
   [['/@a/', '--namespace', 'Mock'], /--namespace: "Mock" can be no namespace/],
   [['/@a.b_c.svc/'], /"b_c" can be no namespace/],
   [['http://front:9090/@a/'], /front:9090 is for gRPC/],
   [['/@a|a-b/', '--versions', 'a=b-v1'], /there would be two of Deployment a-b-v1/],
-  [['/@a/', '--image', 'bad image'], /"bad image" is no image such as meshmock:0.1.0/],
+  [['/@a/', '--image', 'bad image'], /"bad image" is not an image such as meshmock:0.1.0/],
   [['/@kubernetes/x'], /"kubernetes" is the Service of the cluster itself/],
   [['/@a/', '--versions', 'a=1.0,1-0', '--istio'], /a: two versions differ in a dot alone/],
-  [['mesh.yaml'], /mesh\.yaml is no Service here/],
-  [['/@a/', '--spans-to', 'jaeger:4318'], /"jaeger:4318" is no URL such as http:\/\/jaeger:4318/],
-  [['/@a/', '--spans-to', 'http://jaeger:4318/?x'], /is no URL such as/],
+  [['mesh.yaml'], /mesh\.yaml is not a Service name/],
+  [['/@a/', '--spans-to', 'jaeger:4318'], /"jaeger:4318" is not a URL such as http:\/\/jaeger:4318/],
+  [['/@a/', '--spans-to', 'http://jaeger:4318/?x'], /is not a URL such as/],
 ];
 
 for (const [args, says] of refused) {

@@ -47,7 +47,7 @@ const wrong: [text: string, place: string, message: RegExp][] = [
   ['service:\n  - name: a', '1:1', /expected one of services/],
   ['services:\n  - nam: a', '2:5', /expected one of name, versions, version/],
   ['services:\n  - replicas: 2', '2:5', /expected the field name, such as "name: reviews"/],
-  ['services:\n  - name: a b', '2:11', /no name: expected letters/],
+  ['services:\n  - name: a b', '2:11', /not a name: expected letters/],
   ['services:\n  - name: a\n    replicas: 0', '3:15', /expected a number of replicas from 1 to 50/],
   ['services:\n  - name: a\n    replicas: many', '3:15', /expected a number of replicas/],
   ['services:\n  - name: a\n    replicas: 51', '3:15', /expected a number of replicas/],
@@ -68,7 +68,7 @@ const wrong: [text: string, place: string, message: RegExp][] = [
     '4:39',
     /expected upstream \(a proxy\) or content \(a web server\), not both/,
   ],
-  ['services:\n  - name: -a', '2:11', /no name/],
+  ['services:\n  - name: -a', '2:11', /not a name/],
   [
     'services:\n  - name: 123',
     '2:5',

@@ -98,7 +98,7 @@ suite('files of istio-config-validator', () => {
       'a wrong port',
       one('route: [{ destination: { host: a, port: { number: 99999 } } }]'),
       '4:55',
-      /no number from 1 to 65535/,
+      /not a whole number from 1 to 65535/,
     ],
     ['a fault without a status', one('fault: { abort: {} }'), '4:21', /expected the field httpStatus, such as/],
     ['invalid YAML', 'testCases: [', '1:12', /invalid YAML/],

@@ -21,7 +21,7 @@ function call(target: string, facts: Partial<CallResult> = {}, reply?: Partial<R
   };
 }
 
-/** A gateway that calls reviews ten times, one of them v2 and 503, and ratings below each; details is not reached. */
+/** A gateway calls reviews ten times, once with v2 and 503. The others call ratings. Details refuses the connection. */
 const identity = 'spiffe://cluster.local/ns/default/sa/gateway';
 const tree: CallResult = call(
   'gateway',
@@ -99,16 +99,20 @@ const subset = call(
   },
 );
 
-/** A call that timed out, one that was answered without a reply, one that was tried again: each may have called ratings. */
+/** Calls whose answers do not show whether reviews called ratings. */
 const silent = (facts: Partial<CallResult>): CallResult =>
   call('gateway', {}, { calls: [{ ...call('reviews'), ...facts }] });
 const late = silent({ answeredBy: 'nobody', error: { code: 'timeout', message: 'late' } });
 const refused = silent({ answeredBy: 'nobody', error: { code: 'refused', message: 'no' } });
 const headless = silent({ headers: { 'x-meshmock': 'reviews/v1' } });
 const denied = { refusal: { reason: 'rbac_denied', explanation: 'No.' } } as const;
-/** Refused by the callee's sidecar, by the caller's own, each time by a circuit breaker. */
-const refusedThere = silent({ status: 403, answeredBy: 'proxy', mesh: { proxy: 'envoy', upstreamMs: 1, ...denied } });
-const refusedHere = silent({ status: 403, answeredBy: 'proxy', mesh: { proxy: 'istio-envoy', ...denied } });
+/** Refusals by the callee's sidecar, by the caller's sidecar, and by a circuit breaker. */
+const refusedByCallee = silent({
+  status: 403,
+  answeredBy: 'proxy',
+  mesh: { proxy: 'envoy', upstreamMs: 1, ...denied },
+});
+const refusedByCaller = silent({ status: 403, answeredBy: 'proxy', mesh: { proxy: 'istio-envoy', ...denied } });
 const overflown = silent({
   status: 503,
   answeredBy: 'proxy',
@@ -133,8 +137,8 @@ const countedReset: CallResult = call(
   },
 );
 
-/** A service with a span, one that came in a trace that is not recorded, one in one that is, one that knows nothing. */
-const cameWith = (flags: string): Partial<Reply> => ({
+/** The gateway has a span, reviews an unsampled context, ratings a sampled one, and details none. */
+const withContext = (flags: string): Partial<Reply> => ({
   request: {
     ...{ protocol: 'http', method: 'GET', uri: '/x' },
     headers: { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-${flags}` },
@@ -146,14 +150,14 @@ const traced = call(
   {
     spanId: 'b'.repeat(16),
     calls: [
-      call('reviews', {}, cameWith('00')),
-      call('ratings', {}, cameWith('01')),
+      call('reviews', {}, withContext('00')),
+      call('ratings', {}, withContext('01')),
       call('details', {}, { traceId: 'a'.repeat(32) }),
     ],
   },
 );
 
-/** What the entry was told to do, where that is not the plan of most. */
+/** Plans of the answers that do not have the usual plan. */
 const plans = new Map([[both, '/@reviews*100(/@ratings/x),ratings/x']]);
 const planOf = (seen: CallResult): Plan => parsePath(plans.get(seen) ?? '/@reviews/@ratings/x');
 
@@ -167,6 +171,8 @@ const rows: [tree: CallResult, text: string, passed: boolean, seen: RegExp][] = 
   [tree, 'reviews status 503 = 14% ± 4%', true, /./],
   [tree, 'reviews status 503 = 14.1% ± 4%', false, /./],
   [tree, 'reviews version v2 = 10% ± 4%', true, /^v1 ×9 \(90%\), v2 ×1 \(10%\)$/],
+  [tree, 'reviews version v1 = 90', false, /\(90%\), v2 ×1 \(10%\); did you mean 90%\?$/],
+  [tree, 'reviews version v1 = 5', false, /\(10%\)$/],
   [tree, 'reviews version v3 = 0%', true, /./],
   [tree, 'reviews version = v1', false, /./],
   [tree, 'reviews pod reviews = 100%', true, /./],
@@ -174,76 +180,81 @@ const rows: [tree: CallResult, text: string, passed: boolean, seen: RegExp][] = 
   [tree, 'reviews attempt <= 2', true, /./],
   [tree, 'reviews refusal = none', true, /^none ×10/],
   [tree, 'not reviews refusal = rbac_denied', true, /^none ×10/],
-  [tree, 'not details refusal = rbac_denied', false, /^1 call, of which none told$/],
-  [refusedThere, 'reviews refusal = rbac_denied', true, /^rbac_denied ×1/],
-  [refusedThere, 'reviews refusal = no_route|rbac_denied', true, /./],
-  [refusedThere, 'reviews refusal != fault', true, /./],
-  [refusedThere, 'not reviews refusal = rbac_denied', false, /./],
-  [refusedThere, 'reviews answered-by = proxy', true, /^proxy ×1/],
-  [refusedThere, 'ratings calls = 0', false, /what is below an answer without a reply \(by proxy\) is not known/],
-  [refusedHere, 'ratings calls = 0', true, /^no call to ratings/],
+  [tree, 'not details refusal = rbac_denied', false, /^refusal unknown for 1 call$/],
+  [refusedByCallee, 'reviews refusal = rbac_denied', true, /^rbac_denied ×1/],
+  [refusedByCallee, 'reviews refusal = no_route|rbac_denied', true, /./],
+  [refusedByCallee, 'reviews refusal != fault', true, /./],
+  [refusedByCallee, 'not reviews refusal = rbac_denied', false, /./],
+  [refusedByCallee, 'reviews answered-by = proxy', true, /^proxy ×1/],
+  [
+    refusedByCallee,
+    'ratings calls = 0',
+    false,
+    /the calls below an answer that is not a reply \(by proxy\) are unknown/,
+  ],
+  [refusedByCaller, 'ratings calls = 0', true, /^no call to ratings/],
   [overflown, 'reviews refusal overflow = 75%', true, /^none ×3 \(25%\), overflow ×9 \(75%\)$/],
   [tree, 'reviews mtls = yes', true, /^yes ×10/],
   [tree, 'ratings mtls = no', true, /^no ×9/],
-  [tree, 'details mtls = no', false, /^1 call, of which none told$/],
+  [tree, 'details mtls = no', false, /^mtls unknown for 1 call$/],
   [traced, 'root sampled = yes', true, /^yes ×1/],
   [traced, 'reviews sampled = no', true, /^no ×1/],
   [traced, 'ratings sampled = yes', true, /^yes ×1/],
-  [traced, 'not details sampled = no', false, /none told/],
-  [tree, 'not details mtls = yes', false, /none told/],
+  [traced, 'not details sampled = no', false, /^sampled unknown for 1 call$/],
+  [tree, 'not details mtls = yes', false, /^mtls unknown for 1 call$/],
   [tree, 'not details latency p99 < 1s', false, /had no answer/],
-  [tree, 'details version v2 = 0%', false, /none told/],
-  [tree, 'details attempt = 1', false, /none told/],
+  [tree, 'details version v2 = 0%', false, /^version unknown for 1 call$/],
+  [tree, 'details attempt = 1', false, /^attempt unknown for 1 call$/],
   [tree, 'reviews peer = gateway', true, /./],
   [tree, `reviews peer = ${identity}`, true, /./],
   [tree, 'reviews peer = productpage', false, /./],
   [tree, 'details status = refused', true, /^refused ×1/],
   [tree, 'details status < 500', false, /./],
   [tree, 'details answered-by = nobody', true, /./],
-  [tree, 'details version = v1', false, /none told/],
+  [tree, 'details version = v1', false, /^version unknown for 1 call$/],
   [tree, 'ratings calls = 9', true, /^9 calls$/],
   [tree, 'reviews->ratings calls = 9', true, /./],
   [tree, 'gateway->ratings calls = 0', true, /./],
-  [tree, 'gateway->ratings status = 200', false, /^no call to ratings from gateway; called were reviews/],
+  [tree, 'gateway->ratings status = 200', false, /^no call to ratings from gateway; calls went to reviews/],
   [tree, 'not gateway->ratings status = 200', false, /^no call/],
   [tree, 'reviews latency max = 100ms', true, /^max 100 ms of 10 calls$/],
   [tree, 'reviews latency p90 = 9ms', true, /./],
   [tree, 'reviews latency p50 < 5ms', false, /^p50 5 ms/],
   [tree, 'reviews latency mean = 14.5ms', true, /./],
-  [tree, 'nobody status = 200', false, /^no call to nobody; called were reviews/],
-  [repeated, 'reviews version v2 = 10% ± 2%', true, /^v1 ×90 \(90.9%\), v2 ×9 \(9.1%\); 1 of 100 calls did not tell$/],
+  [tree, 'nobody status = 200', false, /^no call to nobody; calls went to reviews/],
+  [
+    repeated,
+    'reviews version v2 = 10% ± 2%',
+    true,
+    /^v1 ×90 \(90.9%\), v2 ×9 \(9.1%\); version unknown for 1 of 100 calls$/,
+  ],
   [repeated, 'reviews status reset = 1', true, /./],
   [answeredOnly, 'reviews latency p99 = 20ms', true, /of 100 calls/],
   [repeated, 'reviews latency p99 = 20ms', false, /^1 of 100 calls had no answer$/],
   [repeated, 'reviews calls = 100', true, /./],
-  [
-    repeated,
-    'reviews mtls = no',
-    false,
-    /a repeated call \(\*N\) does not tell the mtls of each; repeat the request instead/,
-  ],
+  [repeated, 'reviews mtls = no', false, /a repeated call \(\*N\) does not count the mtls; repeat the request instead/],
   [repeated, 'not reviews mtls = no', false, /repeat the request instead/],
   [
     repeated,
     'ratings status = 200',
     false,
-    /^below a repeated call \(\*N\) nothing is counted; repeat the request instead$/,
+    /^the calls below a repeated call \(\*N\) are not counted; repeat the request instead$/,
   ],
-  [repeated, 'ratings calls = 0', false, /^below a repeated call/],
+  [repeated, 'ratings calls = 0', false, /^the calls below a repeated call/],
   [repeated, 'not ratings calls = 5', false, /repeat the request instead$/],
   [repeated, 'gateway->ratings calls = 0', true, /./],
-  [both, 'ratings status = 200', false, /^200 ×1 \(100%\); below a repeated call/],
+  [both, 'ratings status = 200', false, /^200 ×1 \(100%\); the calls below a repeated call/],
   [both, 'ratings status = 404', false, /./],
   [both, 'ratings calls >= 1', true, /./],
   [both, 'not ratings calls = 0', true, /./],
   [both, 'ratings status 200 >= 1', true, /./],
-  [both, 'not ratings status = 404', true, /200 ×1 \(100%\); below/],
-  [pruned, 'ratings calls = 0', false, /3 calls were left out of the answer/],
+  [both, 'not ratings status = 404', true, /200 ×1 \(100%\); the calls below/],
+  [pruned, 'ratings calls = 0', false, /3 calls were removed from the answer/],
   [answeredTwice, 'reviews latency max = 90ms', true, /./],
   [answeredTwice, 'reviews latency mean = 3ms', true, /./],
   [tree, 'root->reviews calls = 10', true, /./],
   [tree, 'gateway calls = 1', true, /^1 call$/],
-  [tree, 'nobody calls = 0', true, /^no call to nobody; called were reviews/],
+  [tree, 'nobody calls = 0', true, /^no call to nobody; calls went to reviews/],
   [tree, 'reviews status = 200|503', true, /./],
   [tree, 'reviews status 4xx|5xx = 10%', true, /./],
   [tree, 'reviews status = 2xx', false, /./],
@@ -251,32 +262,32 @@ const rows: [tree: CallResult, text: string, passed: boolean, seen: RegExp][] = 
   [repeatedSubset, 'reviews calls = 100', true, /./],
   [subset, 'reviews-v2->ratings status = 200', true, /./],
   [subset, 'reviews->ratings status = 200', true, /./],
-  [late, 'ratings calls = 0', false, /what is below a call without an answer \(timeout\) is not known/],
-  [late, 'not ratings calls = 5', false, /not known/],
-  [late, 'other calls = 0', true, /^no call to other; called were reviews$/],
+  [late, 'ratings calls = 0', false, /the calls below a call without an answer \(timeout\) are unknown/],
+  [late, 'not ratings calls = 5', false, /are unknown/],
+  [late, 'other calls = 0', true, /^no call to other; calls went to reviews$/],
   [late, 'gateway->ratings calls = 0', true, /./],
-  [late, 'reviews->ratings calls = 0', false, /not known/],
+  [late, 'reviews->ratings calls = 0', false, /are unknown/],
   [late, 'reviews status = timeout', true, /./],
   [late, 'reviews latency p99 < 1s', false, /^1 of 1 call had no answer$/],
   [refused, 'ratings calls = 0', true, /./],
-  [headless, 'ratings calls = 0', false, /what is below an answer without a reply \(by service\) is not known/],
+  [headless, 'ratings calls = 0', false, /the calls below an answer that is not a reply \(by service\) are unknown/],
   [headless, 'reviews version = v1', true, /./],
-  [tried, 'ratings calls = 0', false, /only the last attempt is shown/],
-  [manyPods, 'reviews pod p-2 = 0', false, /500 of 1000 calls did not tell/],
-  [manyPods, 'reviews pod != p-2', false, /did not tell/],
-  [manyPods, 'not reviews pod p-2 = 3', false, /did not tell/],
+  [tried, 'ratings calls = 0', false, /only the last attempt of a retried call is shown/],
+  [manyPods, 'reviews pod p-2 = 0', false, /pod unknown for 500 of 1000 calls/],
+  [manyPods, 'reviews pod != p-2', false, /pod unknown for/],
+  [manyPods, 'not reviews pod p-2 = 3', false, /pod unknown for/],
   [manyPods, 'reviews pod p-1 >= 500', true, /./],
-  [countedReset, 'reviews version v2 = 0', false, /^v1 ×1 \(100%\); 1 of 2 calls did not tell$/],
-  [countedReset, 'not reviews version v2 = 1', false, /did not tell/],
-  [countedReset, 'reviews version = v1', false, /did not tell/],
-  [countedReset, 'not reviews version = v2', true, /did not tell/],
-  [countedReset, 'reviews version v1 = 100%', true, /did not tell/],
-  [repeated, 'reviews attempt = 1', false, /does not tell the attempt of each/],
-  [answeredTwice, 'reviews latency p99 = 20ms', false, /cannot be joined/],
+  [countedReset, 'reviews version v2 = 0', false, /^v1 ×1 \(100%\); version unknown for 1 of 2 calls$/],
+  [countedReset, 'not reviews version v2 = 1', false, /version unknown for/],
+  [countedReset, 'reviews version = v1', false, /version unknown for/],
+  [countedReset, 'not reviews version = v2', true, /version unknown for/],
+  [countedReset, 'reviews version v1 = 100%', true, /version unknown for/],
+  [repeated, 'reviews attempt = 1', false, /does not count the attempt/],
+  [answeredTwice, 'reviews latency p99 = 20ms', false, /cannot be combined/],
   [repeatedTwice, 'reviews status 503 = 18', true, /./],
 ];
 for (const [seen, text, passed, pattern] of rows) {
-  test(`${text} ${passed ? 'passes' : 'fails'}`, () => {
+  test(`The expectation "${text}" ${passed ? 'passes' : 'fails'}`, () => {
     const check = new ExpectationCheck(parseExpectation(text), planOf(seen));
     check.observe(seen);
     const verdict = check.verdict();
@@ -285,11 +296,11 @@ for (const [seen, text, passed, pattern] of rows) {
   });
 }
 
-/** Words by which an expectation says that it cannot tell. */
+/** Texts of results that are undetermined. */
 const undecided =
-  /no call to|none told|repeat the request|joined|left out|not known|does not say which|is known|had no answer|only the last|did not tell/;
+  /no call to|unknown|repeat the request|combined|removed from|does not name|may or may not|had no answer|only the last/;
 
-test('what passes fails when it is negated, and the reverse, wherever something was seen that can tell', () => {
+test('An expectation and its negation have opposite results, unless the result is undetermined', () => {
   let reversed = 0;
   for (const [seen, text, passed] of rows.filter(([, text]) => !text.startsWith('not '))) {
     const check = new ExpectationCheck(parseExpectation(`not ${text}`), planOf(seen));
@@ -303,7 +314,7 @@ test('what passes fails when it is negated, and the reverse, wherever something 
   assert.ok(reversed > 40);
 });
 
-test('several answers are counted together', () => {
+test('The calls of several answers are counted together', () => {
   const check = new ExpectationCheck(parseExpectation('reviews version v2 = 10%'), planOf(tree));
   for (let index = 0; index < 50; index++) check.observe(tree);
   assert.deepEqual(check.verdict(), {

@@ -63,7 +63,7 @@ const rows: [text: string, edge: Expectation['edge'], claim: Expectation['claim'
   ['calls calls = 1', to('calls'), { kind: 'calls', amount: amount('=', 'calls', 1) }],
 ];
 for (const [text, edge, claim, isNegated = false] of rows) {
-  test(`reads "${text}"`, () => {
+  test(`The expectation "${text}" is parsed`, () => {
     assert.deepEqual(parseExpectation(text), { text, isNegated, edge, claim });
   });
 }
@@ -78,10 +78,10 @@ const wrong: [text: string, offset: number, expected: RegExp][] = [
   ['reviews status = timout', 17, /^a status such as 503 or 5xx, or one of refused/],
   ['reviews status = 99', 17, /^a status/],
   ['reviews status = 200 foo', 21, /^the end/],
-  ['reviews status < timeout', 17, /^a number behind </],
+  ['reviews status < timeout', 17, /^a number after </],
   ['reviews version < v2', 16, /^= or !=: a version has no order/],
   ['reviews version v2 = 200%', 21, /^a percentage such as 10% or a number of calls/],
-  ['reviews version v2 > 10% ± 2%', 19, /^= or != where there is a tolerance/],
+  ['reviews version v2 > 10% ± 2%', 19, /^= or !=, because the amount has a tolerance/],
   ['reviews version v2 = 10% ± 2', 27, /^a percentage/],
   ['reviews latency p98 < 3ms', 16, /^one of min, mean/],
   ['reviews latency p99 < 3', 22, /^a duration/],
@@ -94,13 +94,52 @@ const wrong: [text: string, offset: number, expected: RegExp][] = [
   ['not', 0, /^one of status/],
 ];
 for (const [text, offset, expected] of wrong) {
-  test(`refuses "${text}" at offset ${offset}`, () => {
+  test(`The expectation "${text}" has an error at offset ${offset}`, () => {
     assert.throws(
       () => parseExpectation(text),
       (error) => {
         assert.ok(error instanceof MeshmockError);
         assert.deepEqual([error.code, error.place?.offset], ['usage', offset], error.message);
         assert.match(error.place?.expected ?? '', expected);
+        return true;
+      },
+    );
+  });
+}
+
+const suggestions: [text: string, corrected: string | undefined][] = [
+  ['reviews status 200', 'reviews status = 200'],
+  ['status 200', 'status = 200'],
+  ['status == 200', 'status = 200'],
+  ['status is 200', 'status = 200'],
+  ['reviews stauts = 200', 'reviews status = 200'],
+  ['reviews stauts 200', 'reviews status = 200'],
+  ['Status = 200', 'status = 200'],
+  ['answered = proxy', 'answered-by = proxy'],
+  ['reviews status = 200 or 503', 'reviews status = 200|503'],
+  ['reviews status = 200|timout', 'reviews status = 200|timeout'],
+  ['reviews refusal = rbac', 'reviews refusal = rbac_denied'],
+  ['reviews version v2 = 0.9', 'reviews version v2 = 90%'],
+  ['reviews version v2 100', 'reviews version v2 = 100%'],
+  ['reviews version v2 = 90% ± 4', 'reviews version v2 = 90% ± 4%'],
+  ['reviews version < v2', 'reviews version = v2'],
+  ['reviews latency p99 < 200', 'reviews latency p99 < 200ms'],
+  ['reviews latency p99 200ms', 'reviews latency p99 < 200ms'],
+  ['reviews calls 3', 'reviews calls = 3'],
+  ['reviews calls < 3%', 'reviews calls < 3'],
+  ['reviews colour = red', undefined],
+  ['reviews version v2 = 200%', undefined],
+  ['reviews status', undefined],
+  ['', undefined],
+];
+for (const [text, corrected] of suggestions) {
+  test(`The error of "${text}" suggests ${corrected === undefined ? 'nothing' : `"${corrected}"`}`, () => {
+    assert.throws(
+      () => parseExpectation(text),
+      (error) => {
+        assert.ok(error instanceof MeshmockError);
+        const [, suggested] = /; did you mean "(.*)"\?$/.exec(error.message) ?? [];
+        assert.equal(suggested, corrected);
         return true;
       },
     );

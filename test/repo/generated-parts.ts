@@ -1,6 +1,6 @@
 /** The parts of the docs that follow from the code. */
 import { callSchema } from '../../src/cli/call/call-options.ts';
-import { flagTableOf, tableOf } from '../../src/cli/options/options.ts';
+import { flagTableOf, tableOf } from '../../src/cli/options/option-tables.ts';
 import { serveSchema } from '../../src/cli/serve/serve-options.ts';
 import { testSchema } from '../../src/cli/test/test-options.ts';
 import { upSchema } from '../../src/cli/up/up-options.ts';

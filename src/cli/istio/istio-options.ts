@@ -1,6 +1,7 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { defaultMesh } from '../../istio/control-client.ts';
 import { parseAddress } from '../../plan/address.ts';
+import { logLevels } from '../../serve/log-level.ts';
 import { label, text } from '../options/option-values.ts';
 import { parseOptions, type Schema, type Values } from '../options/options.ts';
 import { parseLogLevel } from '../serve/serve-options.ts';
@@ -8,56 +9,72 @@ import { parseLogLevel } from '../serve/serve-options.ts';
 const file = {
   parse: text,
   value: 'FILE',
-  help: 'manifests: a file, a folder, or - for standard input',
+  help: 'file or folder of manifests; - is standard input',
   repeatable: true,
+  isPath: true,
   aliases: ['-f'],
 } as const;
 
 const namespace = {
   parse: label,
   value: 'NAME',
-  help: 'the namespace of objects that say none',
+  help: 'namespace of objects without one',
   aliases: ['-n'],
 } as const;
 
-/** Which of several meshes on one machine. */
-const mesh = { parse: label, default: defaultMesh, value: 'NAME', help: 'which mesh, when there are several' } as const;
+/** Name of one of several meshes on a machine. */
+const mesh = {
+  parse: label,
+  default: defaultMesh,
+  value: 'NAME',
+  help: 'name of the mesh, if several are up',
+} as const;
 
 export const istioUpSchema = {
-  file: { ...file, help: `${file.help}; the demo if not given` },
-  fill: { isSwitch: true, help: 'add a mock for every destination that no workload stands behind' },
+  file: { ...file, help: 'file or folder of manifests; - is standard input; the demo if not set' },
+  fill: { isSwitch: true, help: 'add a mock for each destination without a workload' },
   http: {
     parse: parseAddress,
     default: 'localhost:8080',
     value: 'ADDRESS',
-    help: 'where the first service is called from outside; the others have the ports behind it',
+    help: 'HTTP address of the first service; the others get the ports after it',
   },
-  grpc: { parse: parseAddress, value: 'ADDRESS', help: 'the same for gRPC; the HTTP port + 1010 if not given' },
+  grpc: { parse: parseAddress, value: 'ADDRESS', help: 'the same for gRPC; the HTTP port + 1010 if not set' },
   jaeger: {
     parse: parseAddress,
     default: 'localhost:16686',
     value: 'ADDRESS',
-    help: 'where Jaeger is asked from outside',
+    help: 'address of Jaeger',
   },
   namespace: { ...namespace, default: 'default' },
   mesh,
-  logLevel: { parse: parseLogLevel, default: 'warn', value: 'LEVEL', help: 'how much the services log' },
-  seed: { parse: text, value: 'TEXT', help: 'makes what directives leave to chance the same in every run' },
+  logLevel: {
+    parse: parseLogLevel,
+    default: 'warn',
+    value: 'LEVEL',
+    help: 'log level of the services',
+    choices: logLevels,
+  },
+  seed: { parse: text, value: 'TEXT', help: 'makes random choices of directives the same in every run' },
 } as const;
 
 export const istioChangeSchema = {
   file,
-  namespace: { ...namespace, help: `${namespace.help}; that of the start if not given` },
+  namespace: { ...namespace, help: 'namespace of objects without one; that of the start if not set' },
   mesh,
 } as const;
 
 export const istioMeshSchema = { mesh } as const;
 
-/** @throws MeshmockError `usage`; a file without its flag too, since the demo is not what was meant */
+/**
+ * Reads the options of a subcommand.
+ *
+ * @throws MeshmockError `usage`, also for a file without its flag, which would start the demo
+ */
 export function readIstioOptions<S extends Schema>(schema: S, args: readonly string[]): Values<S> {
   const { values, positionals } = parseOptions(schema, args, {});
   const [stray] = positionals;
   if (stray === undefined) return values;
-  const hint = 'file' in schema ? `: each file needs its own flag, as in -f ${stray}, or give the folder` : '';
-  throw new MeshmockError('usage', `"${stray}" is no flag${hint}`);
+  const hint = Object.hasOwn(schema, 'file') ? `; each file needs its own flag (-f ${stray}), or use a folder` : '';
+  throw new MeshmockError('usage', `unexpected argument "${stray}"${hint}`);
 }

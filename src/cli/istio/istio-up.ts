@@ -10,7 +10,7 @@ import { endWithNpx } from '../process/end-signals.ts';
 import { istioUpSchema, readIstioOptions } from './istio-options.ts';
 import { entryLines, introduction, reportLines } from './istio-report.ts';
 
-/** The demo's way in; its workloads are those that `meshmock manifests` prints. */
+/** Ingress of the demo; `meshmock manifests` prints its workloads. */
 const demoIngress = fileURLToPath(new URL('../../../istio/demo', import.meta.url));
 
 function demoSources(): ManifestSource[] {
@@ -20,16 +20,16 @@ function demoSources(): ManifestSource[] {
 const stillStartingMs = 10_000;
 
 /**
- * Brings up a mesh without a cluster and runs it until a signal or `down` ends it.
+ * Starts a local mesh, and runs it until a signal or `down` ends it.
  *
- * @throws MeshmockError `usage`
+ * @throws MeshmockError `usage`, or `machine` if this machine cannot run a mesh
  */
 export async function istioUp(args: readonly string[]): Promise<void> {
   const values = readIstioOptions(istioUpSchema, args);
   const { mesh: name, namespace, fill, http, grpc = grpcAddressFor(http), jaeger, logLevel, seed } = values;
-  // First, since the image, where it cannot run, has no manifests of ours either.
+  // Before the demo's manifests are read: an image that cannot run a mesh has none.
   checkMachine();
-  // Reading standard input keeps this process from hearing signals: they end it as they do by default.
+  // While this process reads standard input, signals end it as they do by default.
   const sources = values.file.length === 0 ? demoSources() : readManifestSources(values.file);
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());

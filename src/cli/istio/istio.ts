@@ -1,35 +1,73 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { didYouMean } from '../../error/suggestion.ts';
 import { askMesh } from '../../istio/control-client.ts';
 import { endMesh } from '../../istio/mesh-folder.ts';
 import { readManifestSources } from '../files/manifest-sources.ts';
-import { helpOf } from '../options/options.ts';
+import type { Command } from '../options/command.ts';
+import { formatHelp, type HelpText, twoColumns } from '../options/help.ts';
 import { istioChangeSchema, istioMeshSchema, istioUpSchema, readIstioOptions } from './istio-options.ts';
 import { entryLines, objectLines, reportLines } from './istio-report.ts';
 import { istioUp } from './istio-up.ts';
 
-export const istioHelp = `meshmock istio: a real Istio on this machine, without a cluster
+const help: HelpText = {
+  usage: ['istio COMMAND [OPTIONS]'],
+  summary: 'Runs a real Istio on this machine, without a cluster.',
+  about: [
+    'meshmock runs in place of each image that a Deployment names. It needs Linux and root. istiod, pilot-agent, Envoy and Jaeger are built or fetched once, into ~/.cache/meshmock/tools (MESHMOCK_TOOLS).',
+  ],
+  sections: [
+    {
+      title: 'Commands',
+      text: twoColumns([
+        ['up [-f FILE]…', 'starts istiod, a pod with a sidecar per replica, gateways and Jaeger'],
+        ['apply -f FILE…', 'applies manifests and waits until each sidecar has them in effect'],
+        ['delete -f FILE…', 'deletes objects and waits until no sidecar has them any more'],
+        ['status', 'lists the addresses and the pods of the mesh'],
+        ['down', 'stops the mesh'],
+      ]),
+    },
+  ],
+  notes: ['"meshmock istio COMMAND --help" lists the options of a command.'],
+};
 
-  meshmock istio up [-f FILE]…      istiod, a pod with a sidecar for each replica, gateways, Jaeger
-  meshmock istio apply -f FILE…     back when every sidecar has it in effect
-  meshmock istio delete -f FILE…    back when no sidecar has it any more
-  meshmock istio status             how it is called, and the pods that run
-  meshmock istio down               ends it
+const subcommands: Readonly<Record<string, HelpText>> = {
+  up: {
+    usage: ['istio up [OPTIONS]'],
+    summary: 'Starts a mesh, and runs it until Ctrl-C or "meshmock istio down".',
+    about: ['The mesh has istiod, a pod with a sidecar per replica, gateways and Jaeger.'],
+    schema: istioUpSchema,
+    examples: ['meshmock istio up', 'meshmock istio up -f k8s/ --fill', 'meshmock istio up -f - --mesh staging'],
+  },
+  apply: {
+    usage: ['istio apply [OPTIONS] -f FILE…'],
+    summary: 'Applies manifests, and returns when each sidecar has them in effect.',
+    schema: istioChangeSchema,
+    examples: ['meshmock istio apply -f route.yaml', 'kubectl kustomize . | meshmock istio apply -f -'],
+  },
+  delete: {
+    usage: ['istio delete [OPTIONS] -f FILE…'],
+    summary: 'Deletes the objects of manifests, and returns when no sidecar has them any more.',
+    schema: istioChangeSchema,
+    examples: ['meshmock istio delete -f route.yaml'],
+  },
+  status: {
+    usage: ['istio status [OPTIONS]'],
+    summary: 'Lists the addresses of the mesh and its pods.',
+    schema: istioMeshSchema,
+  },
+  down: { usage: ['istio down [OPTIONS]'], summary: 'Stops the mesh.', schema: istioMeshSchema },
+};
 
-Whatever image a Deployment names, meshmock runs in its place. Needs Linux and root; istiod, pilot-agent, Envoy and
-Jaeger are built or fetched once, into ~/.cache/meshmock/tools (MESHMOCK_TOOLS).
+export const istioCommand: Command = { help, subcommands, run: istio };
 
-up:
-${helpOf(istioUpSchema)}
-
-apply, delete:
-${helpOf(istioChangeSchema)}`;
-
-/** What these ask for is bounded by the mesh itself, and Ctrl-C ends this process. */
+/** Never aborts: the mesh itself bounds these requests, and Ctrl-C ends this process. */
 const never = new AbortController().signal;
 
-const commands = ['up', 'apply', 'delete', 'status', 'down'];
-
-/** @throws MeshmockError `usage` */
+/**
+ * Runs a subcommand.
+ *
+ * @throws MeshmockError `usage`, or the error of the mesh
+ */
 export async function istio(args: readonly string[]): Promise<void> {
   const [command = '', ...rest] = args;
   switch (command) {
@@ -51,20 +89,23 @@ export async function istio(args: readonly string[]): Promise<void> {
     case 'down': {
       const values = readIstioOptions(istioMeshSchema, rest);
       await endMesh(values.mesh, never);
-      process.stdout.write('the mesh has ended\n');
+      process.stdout.write('the mesh has stopped\n');
       return;
     }
     case '':
-      process.stdout.write(`${istioHelp}\n`);
+      process.stdout.write(`${formatHelp(help)}\n`);
       return;
     default:
-      throw new MeshmockError('usage', `"${command}" is nothing that istio does: there are ${commands.join(', ')}`);
+      throw new MeshmockError(
+        'usage',
+        `unknown subcommand "${command}"${didYouMean(command, Object.keys(subcommands)) || `; the subcommands are ${Object.keys(subcommands).join(', ')}`}`,
+      );
   }
 }
 
 async function change(kind: 'apply' | 'delete', args: readonly string[]): Promise<void> {
   const values = readIstioOptions(istioChangeSchema, args);
-  if (values.file.length === 0) throw new MeshmockError('usage', `say what to ${kind}: -f FILE`);
+  if (values.file.length === 0) throw new MeshmockError('usage', `name the manifests to ${kind} with -f FILE`);
   const sources = readManifestSources(values.file);
   const { mesh, namespace } = values;
   const controlRequest = { kind, sources, ...(namespace === undefined ? {} : { namespace }) };

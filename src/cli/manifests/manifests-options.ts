@@ -4,7 +4,7 @@ import { parseDirectives } from '../../plan/parse.ts';
 import { defaultPlanLimits } from '../../plan/plan.ts';
 import { wholeNumber } from '../options/option-values.ts';
 
-/** A value for one service, or for all. */
+/** Value for one service, or for all. */
 export interface Assigned<T> {
   readonly service: string | undefined;
   readonly value: T;
@@ -24,8 +24,8 @@ function versions(list: string): readonly string[] {
   const found = list.split(',');
   const wrong = found.find((version) => !/^[a-z0-9](?:[a-z0-9.-]{0,30}[a-z0-9])?$/.test(version));
   if (wrong !== undefined)
-    throw new MeshmockError('usage', `"${wrong}" is no version such as v1: expected a-z, 0-9, "." and "-"`);
-  if (new Set(found).size < found.length) throw new MeshmockError('usage', `"${list}" has a version twice`);
+    throw new MeshmockError('usage', `"${wrong}" is not a version such as v1: expected a-z, 0-9, "." and "-"`);
+  if (new Set(found).size < found.length) throw new MeshmockError('usage', `"${list}" lists a version twice`);
   return found;
 }
 
@@ -47,22 +47,22 @@ function namespace(value: string): string {
 }
 
 function httpUrl(value: string): string {
-  // Its path is put behind it; whoever gives the endpoint of traces means the same collector.
+  // The exporter adds the path, so that the endpoint of traces and that of the collector mean the same.
   const isBase = URL.canParse(value) && /^https?:\/\/[^\s?#]+$/.test(value);
   if (isBase) return value.replace(/\/*(?:\/v1\/traces\/*)?$/, '');
-  throw new MeshmockError('usage', `"${value}" is no URL such as http://jaeger:4318`);
+  throw new MeshmockError('usage', `"${value}" is not a URL such as http://jaeger:4318`);
 }
 
 function image(value: string): string {
   if (/^[^\s:@/][^\s]*$/.test(value)) return value;
-  throw new MeshmockError('usage', `"${value}" is no image such as meshmock:0.1.0`);
+  throw new MeshmockError('usage', `"${value}" is not an image such as meshmock:0.1.0`);
 }
 
 export const manifestsSchema = {
   versions: {
     parse: assigned(versions, 'a service and its versions, such as reviews=v1,v2,v3'),
     value: 'SERVICE=V1,V2',
-    help: 'the versions of a service; v1 if not given',
+    help: 'versions of a service; v1 if not set',
     repeatable: true,
   },
   replicas: {
@@ -71,29 +71,34 @@ export const manifestsSchema = {
         ? assigned(replicas, 'a service and a number')(given)
         : { service: undefined, value: replicas(given) },
     value: '[SERVICE=]N',
-    help: 'pods of each version, of one service or of all; 1 if not given',
+    help: 'pods per version, of one service or of all; 1 if not set',
     repeatable: true,
   },
   behaviour: {
     parse: assigned(directives, 'a service and directives, such as reviews=/~delay=200ms'),
     value: 'SERVICE=DIRECTIVES',
-    help: 'what a service does with every request, such as `reviews=/~status=503:0.1:version=v2`',
+    help: 'directives for every request of a service',
     repeatable: true,
   },
-  entry: { parse: name, default: 'gateway', value: 'SERVICE', help: 'who is sent the plan, where the URL names none' },
+  entry: {
+    parse: name,
+    default: 'gateway',
+    value: 'SERVICE',
+    help: 'service that gets the plan, if the URL names none',
+  },
   namespace: {
     parse: namespace,
     value: 'NAME',
-    help: 'the namespace of it all, made too; the current one if not given',
+    help: 'namespace of all objects, which is created too',
   },
   istio: {
     isSwitch: true,
-    help: 'adds a DestinationRule and a VirtualService to start from for each service with several versions',
+    help: 'add a DestinationRule and a VirtualService per service with versions',
   },
-  image: { parse: image, value: 'IMAGE', help: "the image; `meshmock` with this program's version if not given" },
+  image: { parse: image, value: 'IMAGE', help: "image; `meshmock` with this program's version if not set" },
   spansTo: {
     parse: httpUrl,
     value: 'URL',
-    help: 'where spans go, over OTLP/HTTP, such as `http://jaeger:4318`; nowhere if not given',
+    help: 'OTLP/HTTP endpoint for spans, such as `http://jaeger:4318`',
   },
 } as const;

@@ -10,45 +10,55 @@ import {
 } from '../../manifests/called-services.ts';
 import { manifestsOf, writeManifests } from '../../manifests/manifests.ts';
 import type { MeshService } from '../../manifests/mesh-service.ts';
-import { type Command, readCommand } from '../../send/plan-forms.ts';
+import { type PlanCommand, readCommand } from '../../send/plan-forms.ts';
 import { quoteWord } from '../../send/shell-words.ts';
-import { helpOf, parseOptions, type Values } from '../options/options.ts';
+import type { Command } from '../options/command.ts';
+import type { HelpText } from '../options/help.ts';
+import { parseOptions, type Values } from '../options/options.ts';
 import { programVersion } from '../process/program-version.ts';
 import { type Assigned, manifestsSchema } from './manifests-options.ts';
 
-export const manifestsHelp = `meshmock manifests URL…: Kubernetes manifests for the services that plans name
+const help: HelpText = {
+  usage: ['manifests [OPTIONS] URL…'],
+  summary: 'Prints Kubernetes manifests for the services that plans name.',
+  about: [
+    'URL is a plan in any form: a path, a URL, JSON, or a command for curl or grpcurl; - reads it from standard input. Pipe the output to kubectl apply -f -.',
+  ],
+  schema: manifestsSchema,
+  examples: [
+    "meshmock manifests '/@service1|service2/x' | kubectl apply -f -",
+    "meshmock manifests '/@reviews/x' --versions reviews=v1,v2 --istio",
+  ],
+};
 
-URL is a plan in any form: a path, a URL, JSON, a curl or a grpcurl command; - reads it from standard input. What is
-printed is for kubectl apply -f -.
+export const manifestsCommand: Command = { help, run: manifests };
 
-${helpOf(manifestsSchema)}`;
-
-/** What this command makes the demo's workloads from. */
+/** Arguments that make the workloads of the demo. */
 export const demoArguments: readonly string[] = [
   'localhost:8080/@service1|service2:8080[end-user=jason]/@grpc:service3,service4/hello',
   ...['--versions', 'service2=v1,v2', '--versions', 'service3=v1,v2'],
 ];
 
 /**
- * Prints the manifests of the services of plans, and on standard error what the plans call besides.
+ * Prints the manifests of the services of plans. Standard error lists the targets that are skipped.
  *
- * @throws MeshmockError that says where a text is no plan, or which option is wrong
+ * @throws MeshmockError with the place where a text is not a plan, or the option that is wrong
  */
 export function manifests(args: readonly string[]): void {
   const { text: printed, skipped } = manifestsFor(args);
-  for (const { target, reason } of skipped) process.stderr.write(`meshmock: ${target} is left out: ${reason}\n`);
+  for (const { target, reason } of skipped) process.stderr.write(`meshmock: ${target} is skipped: ${reason}\n`);
   process.stdout.write(printed);
 }
 
 /**
- * Makes the manifests of the services of plans.
+ * Returns the manifests of the services of plans.
  *
- * @throws MeshmockError that says where a text is no plan, or which option is wrong
+ * @throws MeshmockError with the place where a text is not a plan, or the option that is wrong
  */
 export function manifestsFor(args: readonly string[]): Pick<CalledServices, 'skipped'> & { readonly text: string } {
   const { values, positionals, given } = parseOptions(manifestsSchema, args, {});
   if (positionals.length === 0)
-    throw new MeshmockError('usage', 'expected a URL or path (quote it: the shell reads | and ( itself)');
+    throw new MeshmockError('usage', 'expected a URL or path; quote it, since the shell reads | and ( itself');
   const commands = positionals.map((each) => readCommand(each === '-' ? readFileSync(0, 'utf8') : each));
   const named = commands.flatMap((command) => entryOf(command, given.has('--entry')));
   const entries: Callee[] =
@@ -59,7 +69,7 @@ export function manifestsFor(args: readonly string[]): Pick<CalledServices, 'ski
     if (service !== undefined && !services.some((known) => known.name === service))
       throw new MeshmockError(
         'usage',
-        `no plan calls ${service}: there are ${services.map((known) => known.name).join(', ')}`,
+        `no plan calls ${service}; the services are ${services.map((known) => known.name).join(', ')}`,
       );
   }
   const objects = manifestsOf(
@@ -79,15 +89,18 @@ function asTyped(word: string): string {
 }
 
 /**
- * A URL's host is who is asked, unless it is this machine, where a port is forwarded, or the host of an ingress, behind
- * which is who is named besides. TLS ends before it, at a port that is not its own.
+ * Returns the service that a URL addresses. This machine means a forwarded port, and another host means an ingress:
+ * then `--entry` names the service. TLS ends before the service, at a port of the ingress.
  */
-function entryOf({ http, grpc, isTls = false }: Command, isNamed: boolean): Callee[] {
+function entryOf({ http, grpc, isTls = false }: PlanCommand, isNamed: boolean): Callee[] {
   const address = grpc ?? http;
   if (address === undefined || ['', 'localhost'].includes(address.host) || isIP(address.host) !== 0) return [];
   if (serviceHost(address.host) === undefined) {
     if (isNamed) return [];
-    throw new MeshmockError('usage', `${address.host} is no Service here: say with --entry which one gets the plan`);
+    throw new MeshmockError(
+      'usage',
+      `${address.host} is not a Service name: name the Service that gets the plan with --entry`,
+    );
   }
   const scheme = grpc === undefined ? 'http' : 'grpc';
   return [{ host: address.host, scheme, port: isTls ? servicePorts[scheme] : address.port }];

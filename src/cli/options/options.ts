@@ -1,26 +1,33 @@
 import { parseArgs } from 'node:util';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { didYouMean } from '../../error/suggestion.ts';
 
-/** A flag without a value. */
+/** Flag without a value. */
 export interface Switch {
   readonly isSwitch: true;
+  /** One clause that says what the flag does. */
   readonly help: string;
 }
 
-/** One setting: from it come the flag, the environment variable, the default, the type and its row of the README. */
+/** Setting of a command. It makes the flag, the variable, the default, the type, the help and the row of the docs. */
 export interface Option<T> {
   readonly isSwitch?: never;
   /** Reads the text of a flag or variable. @throws MeshmockError `usage` */
   readonly parse: (text: string) => T;
-  /** Its value as text when nothing is said; absent when it may stay unset. */
+  /** Text of the value if neither flag nor variable is set; absent if the setting may stay unset. */
   readonly default?: string;
-  /** What stands for the value in the help, such as `ADDRESS`. */
+  /** Placeholder of the value in the help, such as `ADDRESS`. */
   readonly value: string;
+  /** One clause that says what the setting does. */
   readonly help: string;
-  /** May be given again; in the environment separated by spaces. */
+  /** Whether the flag may be given again; a variable separates its values by spaces. */
   readonly repeatable?: true;
-  /** Other names that are understood, as they stand on the command line or in the environment. */
+  /** Other names of the flag (`-H`) and of the variable (`PROXYURL`). */
   readonly aliases?: readonly string[];
+  /** All values, for shell completion; absent if the set is not closed. */
+  readonly choices?: readonly string[];
+  /** Whether the value is a path, for shell completion. */
+  readonly isPath?: true;
 }
 
 export type Schema = Readonly<Record<string, Option<unknown> | Switch>>;
@@ -39,23 +46,27 @@ export type Values<S extends Schema> = { readonly [Name in keyof S]: ValueOf<S[N
 
 export interface Parsed<S extends Schema> {
   readonly values: Values<S>;
-  /** What is no flag. */
+  /** Arguments that are not flags. */
   readonly positionals: readonly string[];
-  /** The names under which settings were given, as a person wrote them. */
+  /** Names under which settings were given, as they were written. */
   readonly given: ReadonlySet<string>;
 }
 
-/** The flag of a setting, from its name in the schema. */
+/** Returns the flag of a setting, from its name in the schema. */
 export const flagOf = (name: string): string =>
   `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-/** The environment variable of a setting. */
+/** Returns the environment variable of a setting. */
 export const variableOf = (name: string): string =>
   `MESHMOCK_${flagOf(name).slice(2).replaceAll('-', '_').toUpperCase()}`;
 
 /**
- * Reads the settings of a command: a flag before its environment variable before its default.
+ * Reads the settings of a command. A flag wins over its environment variable, and that over its default.
  *
- * @throws MeshmockError `usage`
+ * @example
+ * const schema = { repeat: { parse: Number, default: '1', value: 'N', help: 'number of requests' } } as const;
+ * parseOptions(schema, ['--repeat', '3', '/x'], {}).values.repeat; // 3
+ *
+ * @throws MeshmockError `usage` with the flag or variable that is wrong
  */
 export function parseOptions<S extends Schema>(schema: S, args: readonly string[], env: NodeJS.ProcessEnv): Parsed<S> {
   const given = new Set<string>();
@@ -85,9 +96,10 @@ function mapDefined<T>(text: string | undefined, map: (text: string) => T): T | 
 }
 
 /**
- * Reads the text of a setting.
+ * Parses the text of a setting.
  *
- * @throws MeshmockError `usage`, which says which setting it was for
+ * @param source flag or variable, for the error
+ * @throws MeshmockError `usage` that begins with the source
  */
 export function named<T>(source: string, text: string, { parse }: Pick<Option<T>, 'parse'>): T {
   try {
@@ -99,13 +111,13 @@ export function named<T>(source: string, text: string, { parse }: Pick<Option<T>
 }
 
 interface Found {
-  /** The flag or variable, as a person wrote it; empty when there was none. */
+  /** Flag or variable as it was written; empty if there was none. */
   readonly source: string;
   readonly texts: readonly string[];
 }
 
 function readFlags(schema: Schema, args: readonly string[]): { flags: Map<string, Found>; positionals: string[] } {
-  // By the flag without its dashes: the setting, and the flag as it is written.
+  // Keys are flags without their dashes.
   const names = new Map<string, { readonly name: string; readonly written: string }>();
   const options: Record<string, { type: 'string' | 'boolean'; multiple: true }> = {};
   for (const [name, option] of Object.entries(schema)) {
@@ -126,12 +138,25 @@ function readFlags(schema: Schema, args: readonly string[]): { flags: Map<string
     }
     return { flags, positionals };
   } catch (error) {
-    const message = (error as Error).message.replace(/\. To specify.*$/s, '');
-    throw new MeshmockError('usage', `${message} (--help lists the flags)`);
+    throw new MeshmockError(
+      'usage',
+      flagProblem(
+        error as Error,
+        [...names.values()].map(({ written }) => written),
+      ),
+    );
   }
 }
 
-/** Go's flags, which servicemock's users know, have one dash: `-listenAddress localhost:8081`. */
+/** Says what is wrong with a flag, and which flag was probably meant. */
+function flagProblem(error: Error, known: readonly string[]): string {
+  const [, unknown] = /^Unknown option '(-[^']*)'/.exec(error.message) ?? [];
+  if (unknown === undefined) return `${error.message.replace(/\. To specify.*$/s, '')} (--help lists the flags)`;
+  const hint = didYouMean(unknown, known);
+  return `unknown flag "${unknown}"${hint === '' ? ' (--help lists the flags)' : hint}`;
+}
+
+/** Accepts flags with one dash, which users of servicemock and curl type: `-listenAddress localhost:8081`, `-H`. */
 function withTwoDashes(arg: string, names: ReadonlyMap<string, unknown>): string {
   const [, flag] = /^-([A-Za-z][A-Za-z-]*)(?:=|$)/.exec(arg) ?? [];
   return flag !== undefined && names.has(flag) ? `-${arg}` : arg;
@@ -145,34 +170,8 @@ function readVariable(name: string, option: Option<unknown>, env: NodeJS.Process
   return { source, texts: option.repeatable ? text.split(/\s+/).filter((part) => part !== '') : [text] };
 }
 
-/** The settings of a command for its `--help`. */
-export function helpOf(schema: Schema): string {
-  const rows = Object.entries(schema).map(
-    ([name, option]) => [option.isSwitch ? flagOf(name) : `${flagOf(name)} ${option.value}`, describe(option)] as const,
-  );
-  const width = Math.max(...rows.map(([flag]) => flag.length));
-  return rows.map(([flag, help]) => `  ${flag.padEnd(width)}  ${help}`).join('\n');
-}
-
-/** The settings of a command as the README's table. */
-export function tableOf(schema: Readonly<Record<string, Option<unknown>>>): string {
-  const rows = Object.entries(schema).map(([name, option]) => {
-    const names = [`\`${flagOf(name)} ${option.value}\``, ...(option.aliases ?? []).map((alias) => `\`${alias}\``)];
-    return `| ${names.join(', ')} | \`${variableOf(name)}\` | ${option.default === undefined ? '' : `\`${option.default}\``} | ${option.help} |`;
-  });
-  return ['| flag | variable | default | |', '|---|---|---|---|', ...rows].join('\n');
-}
-
-/** The flags of a command that has no variables, as a table in Markdown. */
-export function flagTableOf(schema: Readonly<Record<string, Option<unknown> | Switch>>): string {
-  const rows = Object.entries(schema).map(([name, option]) => {
-    const flag = option.isSwitch ? flagOf(name) : `${flagOf(name)} ${option.value}`;
-    return `| \`${flag}\` | ${describe(option)} |`;
-  });
-  return ['| flag | |', '|---|---|', ...rows].join('\n');
-}
-
-function describe(option: Option<unknown> | Switch): string {
+/** Returns the help of a setting, with its default. */
+export function describeOption(option: Option<unknown> | Switch): string {
   if (option.isSwitch) return option.help;
   const more = [
     option.default === undefined ? '' : `default ${option.default}`,

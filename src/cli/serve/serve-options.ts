@@ -24,17 +24,17 @@ function headerName(value: string): string {
 export function parseLogLevel(value: string): LogLevel {
   const level = logLevels.find((known) => known === value);
   if (level !== undefined) return level;
-  throw new MeshmockError('usage', `"${value}" is no level: expected ${logLevels.join(', ')}`);
+  throw new MeshmockError('usage', `"${value}" is not a log level: expected ${logLevels.join(', ')}`);
 }
 
 export const serveSchema = {
-  name: { parse: label, value: 'NAME', help: 'name of the service; the host name if not given' },
+  name: { parse: label, value: 'NAME', help: 'name of the service; the host name if not set' },
   serviceVersion: { parse: label, default: 'v1', value: 'VERSION', help: 'version of the service' },
   http: {
     parse: parseAddress,
     default: ':8080',
     value: 'ADDRESS',
-    help: 'where HTTP listens; port 0 is any free one',
+    help: 'address of HTTP; port 0 is any free port',
     repeatable: true,
     aliases: ['-listenAddress'],
   },
@@ -42,100 +42,101 @@ export const serveSchema = {
     parse: parseAddress,
     default: ':9090',
     value: 'ADDRESS',
-    help: 'where gRPC listens; behind `-listenAddress`, its port + 1010',
+    help: 'address of gRPC; with `-listenAddress`, its port + 1010',
     repeatable: true,
   },
   metrics: {
     parse: parseAddress,
     value: 'ADDRESS',
-    help: 'where Prometheus finds `/metrics`, such as `:9464`; nowhere if not given',
+    help: 'address of `/metrics` for Prometheus, such as `:9464`; off if not set',
   },
   connectTo: {
     parse: parseConnectTo,
     value: 'HOST:PORT:ADDR:PORT',
-    help: 'dial another address and keep the host name, as with curl; the same HOST:PORT again adds an address, taken in turn',
+    help: 'dial ADDR:PORT for HOST:PORT, as curl does; several are used in turn',
     repeatable: true,
   },
   forwardHeader: {
     parse: headerName,
     value: 'NAME',
-    help: 'forward this header too, beside those of traces and routing',
+    help: 'further header to forward, besides those of traces and routing',
     repeatable: true,
   },
   behaviour: {
     parse: text,
     value: 'DIRECTIVES',
-    help: 'done with every request, such as `/~delay=200ms/~status=503:0.1`',
+    help: 'directives for every request, such as `/~delay=200ms/~status=503:0.1`',
   },
   seed: {
     parse: text,
     value: 'TEXT',
-    help: 'makes what directives leave to chance the same in every run; any if not given',
+    help: 'makes random choices of directives the same in every run',
   },
   upstream: {
     parse: parseUpstream,
     value: 'URL',
-    help: "be Octopus's proxy: pass on what this upstream says",
+    help: "act as Octopus's proxy of this upstream",
     aliases: ['PROXYURL'],
   },
   content: {
     parse: text,
     value: 'TEXT',
-    help: "be Octopus's webserver: answer with this text",
+    help: "act as Octopus's webserver that answers with this text",
     aliases: ['SERVERCONTENT', 'SERVERCONTNET'],
   },
   deadline: {
     parse: durationMs,
     default: formatDurationMs(defaultPlanLimits.deadlineMs),
     value: 'DURATION',
-    help: 'longest time for one request, and longest delay',
+    help: 'maximum time of one request, and of one delay',
   },
   maxCalls: {
     parse: wholeNumber(0, 1_000_000),
     default: String(defaultPlanLimits.maxCalls),
     value: 'N',
-    help: 'most calls that one request may cause, all services together',
+    help: 'maximum number of calls that one request may cause in all services',
   },
   maxDepth: {
     parse: wholeNumber(0, maxPlanDepth),
     default: String(defaultPlanLimits.maxDepth),
     value: 'N',
-    help: 'longest chain of calls',
+    help: 'maximum length of a chain of calls',
   },
   maxCpu: {
     parse: durationMs,
     default: formatDurationMs(defaultPlanLimits.maxCpuMs),
     value: 'DURATION',
-    help: 'most CPU time that `~cpu` may ask for',
+    help: 'maximum CPU time of one `~cpu`',
   },
   maxSize: {
     parse: sizeBytes,
     default: formatSizeBytes(defaultPlanLimits.maxSizeBytes),
     value: 'SIZE',
-    help: 'largest body that `~size` may ask for',
+    help: 'maximum body of one `~size`',
   },
   maxMemory: {
     parse: sizeBytes,
     default: formatSizeBytes(defaultPlanLimits.maxMemoryBytes),
     value: 'SIZE',
-    help: 'most memory that `~memory` may ask for, and that all requests hold together',
+    help: 'maximum memory of one `~memory`, and of all requests together',
   },
   drain: {
     parse: durationMs,
     default: '200ms',
     value: 'DURATION',
-    help: 'once it is to end, how long at most connections that callers keep open are still served, each for one answer more',
+    help: 'maximum time to serve kept connections after a signal',
   },
   logLevel: {
     parse: parseLogLevel,
     default: 'info',
     value: 'LEVEL',
-    help: `one of ${logLevels.join(', ')}; each request is a line at info`,
+    help: `one of ${logLevels.join(', ')}; info logs each request`,
+    choices: logLevels,
   },
-  pod: { parse: text, value: 'NAME', help: 'shown in replies; the host name if not given' },
-  namespace: { parse: text, value: 'NAME', help: 'shown in replies' },
-  node: { parse: text, value: 'NAME', help: 'shown in replies' },
-  zone: { parse: text, value: 'NAME', help: 'shown in replies' },
+  pod: { parse: text, value: 'NAME', help: 'pod in replies; the host name if not set' },
+  namespace: { parse: text, value: 'NAME', help: 'namespace in replies' },
+  node: { parse: text, value: 'NAME', help: 'node in replies' },
+  zone: { parse: text, value: 'NAME', help: 'zone in replies' },
 } as const;
 
 export interface ServeSettings extends ServiceOptions {
@@ -146,7 +147,7 @@ export interface ServeSettings extends ServiceOptions {
 export function readServeSettings(args: readonly string[], env: NodeJS.ProcessEnv): ServeSettings {
   const parsed = parseOptions(serveSchema, args, env);
   const [stray] = parsed.positionals;
-  if (stray !== undefined) throw new MeshmockError('usage', `"${stray}" is no flag (--help lists the flags)`);
+  if (stray !== undefined) throw new MeshmockError('usage', `unexpected argument "${stray}" (--help lists the flags)`);
   const { values } = parsed;
   const limits: PlanLimits = {
     deadlineMs: values.deadline,
@@ -181,7 +182,7 @@ export function readServeSettings(args: readonly string[], env: NodeJS.ProcessEn
 
 function roleOf({ upstream, content }: Values<typeof serveSchema>): Role {
   if (upstream !== undefined && content !== undefined)
-    throw new MeshmockError('usage', '--upstream makes a proxy, --content a webserver: give one of them');
+    throw new MeshmockError('usage', '--upstream makes a proxy and --content a webserver: use only one of them');
   if (upstream !== undefined) return { kind: 'proxy', upstream };
   return content === undefined ? { kind: 'mock' } : { kind: 'webserver', content };
 }

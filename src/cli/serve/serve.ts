@@ -3,17 +3,26 @@ import { parseDirectives } from '../../plan/parse.ts';
 import { authorityOf } from '../../plan/plan.ts';
 import type { RunningService } from '../../serve/start-service.ts';
 import { startTelemetry } from '../../telemetry/start.ts';
-import { helpOf } from '../options/options.ts';
+import type { Command } from '../options/command.ts';
+import type { HelpText } from '../options/help.ts';
 import { endWithNpx, sameSignalMs } from '../process/end-signals.ts';
 import { programVersion } from '../process/program-version.ts';
 import { readServeSettings, type ServeSettings, serveSchema } from './serve-options.ts';
 
-export const serveHelp = `meshmock serve: one service
+const help: HelpText = {
+  usage: ['serve [OPTIONS]'],
+  summary: 'Runs one service until a signal ends it.',
+  schema: serveSchema,
+  examples: [
+    'meshmock serve --name reviews --service-version v2',
+    "meshmock serve --http :8081 --behaviour '/~delay=200ms/~status=503:0.1'",
+  ],
+  notes: [
+    'Each flag has a variable, such as MESHMOCK_SERVICE_VERSION. Variables OTEL_* keep their standard meaning: spans are on if one of them names an exporter or endpoint for traces.',
+  ],
+};
 
-${helpOf(serveSchema)}
-
-Each flag has a variable, such as MESHMOCK_SERVICE_VERSION. OTEL_* variables keep their standard meaning:
-spans are on when one of them names an exporter or an endpoint for traces.`;
+export const serveCommand: Command = { help, run: serve };
 
 /** What a service started by `meshmock up` tells it. */
 export interface ReadyMessage {

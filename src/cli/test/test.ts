@@ -8,7 +8,8 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import { checkMachine } from '../../istio/tools.ts';
 import { caseFolders, readCaseFiles, readManifestsOfCases } from '../files/case-files.ts';
 import { FileWatcher, filesReadFor } from '../files/file-watcher.ts';
-import { helpOf } from '../options/options.ts';
+import type { Command } from '../options/command.ts';
+import type { HelpText } from '../options/help.ts';
 import { errorText } from '../output/error-text.ts';
 import { beginJunit, endedSuite, junitXml } from '../output/junit.ts';
 import { endWithNpx } from '../process/end-signals.ts';
@@ -19,19 +20,24 @@ import { readTestSettings, type TestSettings, testSchema } from './test-options.
 import { TestReport } from './test-report.ts';
 import { TestRun } from './test-run.ts';
 
-export const testHelp = `meshmock test FILE|DIR…: tests the configuration of a mesh
+const help: HelpText = {
+  usage: ['test [OPTIONS] FILE|DIR…'],
+  summary: 'Tests the configuration of a mesh.',
+  about: [
+    'A file has cases in YAML, each with a call and expectations. Files of istio-config-validator work too. Without --entry, the manifests of a file are applied to a local mesh on this machine: a real istiod, real sidecars, and a mock in place of each image.',
+  ],
+  schema: testSchema,
+  examples: [
+    'meshmock test istio/examples/tests --contrast',
+    'meshmock test shop_test.yaml --manifests shop.yaml',
+    'meshmock test tests/ --entry http://localhost:8080 --junit results.xml',
+  ],
+  notes: [
+    'Exit code: 0; 1 if a case fails, the mesh refuses manifests, or the run is stopped; 2 if a file or the command is wrong, if this machine cannot run a mesh, or if no case could be tried; 3 if nothing answers.',
+  ],
+};
 
-A file has cases in YAML, each with a call and expectations. Files of
-istio-config-validator work too. Without --entry, a local mesh starts from the
-manifests of the file: a real istiod, real sidecars, and a mock for each image.
-
-${helpOf(testSchema)}
-
-Exit code:
-  0  every case passes
-  1  a case fails, the mesh refuses manifests, or the run is stopped
-  2  a file, the command or this machine is wrong, or no case runs
-  3  nothing answers the calls`;
+export const testCommand: Command = { help, operands: 'files', run: test };
 
 const command = 'meshmock test';
 

@@ -1,4 +1,5 @@
 import { parseAddress } from '../../plan/address.ts';
+import { logLevels } from '../../serve/log-level.ts';
 import { text } from '../options/option-values.ts';
 import { parseLogLevel } from '../serve/serve-options.ts';
 
@@ -7,13 +8,19 @@ export const upSchema = {
     parse: parseAddress,
     default: 'localhost:8080',
     value: 'ADDRESS',
-    help: 'where the first service listens for HTTP; the others have the ports behind it',
+    help: 'HTTP address of the first service; the others get the ports after it',
   },
-  grpc: { parse: parseAddress, value: 'ADDRESS', help: 'the same for gRPC; the HTTP port + 1010 if not given' },
-  logLevel: { parse: parseLogLevel, default: 'warn', value: 'LEVEL', help: 'how much the services log' },
+  grpc: { parse: parseAddress, value: 'ADDRESS', help: 'the same for gRPC; the HTTP port + 1010 if not set' },
+  logLevel: {
+    parse: parseLogLevel,
+    default: 'warn',
+    value: 'LEVEL',
+    help: 'log level of the services',
+    choices: logLevels,
+  },
   seed: {
     parse: text,
     value: 'TEXT',
-    help: 'makes what directives leave to chance the same in every run',
+    help: 'makes random choices of directives the same in every run',
   },
 } as const;

@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { grpcAddressFor } from '../../plan/address.ts';
 import { callMethod } from '../../reply/reply.ts';
-import { helpOf, parseOptions } from '../options/options.ts';
+import type { Command } from '../options/command.ts';
+import type { HelpText } from '../options/help.ts';
+import { parseOptions } from '../options/options.ts';
 import { endWithNpx, sameSignalMs } from '../process/end-signals.ts';
 import type { ReadyMessage } from '../serve/serve.ts';
 import { withoutOwnSettings } from '../serve/serve-options.ts';
@@ -13,21 +15,31 @@ import { readMesh } from './named-meshes.ts';
 import { upSchema } from './up-options.ts';
 import { chooseTelemetry } from './up-telemetry.ts';
 
-export const upHelp = `meshmock up [MESH]: services on this machine, each pod a process, dialling each other by name
-
-MESH is demo (five services; when none is given), octopus (a proxy, and six webservers of two versions), or a YAML file:
-
-  services:
+const help: HelpText = {
+  usage: ['up [OPTIONS] [MESH]'],
+  summary: 'Runs a mesh on this machine: each pod is a process, and services call each other by name.',
+  about: [
+    'MESH is demo (five services; the default), octopus (a proxy and six webservers of two versions), or a YAML file.',
+  ],
+  schema: upSchema,
+  sections: [
+    {
+      title: 'A mesh file',
+      text: `  services:
     - name: frontend                  # the first one is the entry
     - name: reviews
-      behaviour: /~delay=10ms         # also content, upstream, zone, version, replicas
+      behaviour: /~delay=10ms         # also content, upstream, zone, replicas
       versions:
         - version: v1
           replicas: 2
         - version: v2
-          behaviour: /~status=503:0.1
+          behaviour: /~status=503:0.1`,
+    },
+  ],
+  examples: ['meshmock up', 'meshmock up octopus --http localhost:8180', 'meshmock up mesh.yaml --log-level info'],
+};
 
-${helpOf(upSchema)}`;
+export const upCommand: Command = { help, operands: 'files', run: up };
 
 /**
  * Runs the mesh until a signal ends it.

@@ -1,0 +1,85 @@
+import { MeshmockError } from '../error/meshmock-error.ts';
+import { didYouMean } from '../error/suggestion.ts';
+import type { Command } from './options/command.ts';
+
+/** Command as the list of commands shows it. */
+export interface CommandEntry {
+  /** Operands, such as `URL`. */
+  readonly operands: string;
+  /** One clause that says what the command does. */
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+/** Commands by their names. Each is loaded when it is called, since a start must be quick. */
+export const commands: Readonly<Record<string, CommandEntry>> = {
+  up: {
+    operands: '[MESH]',
+    summary: 'runs a mesh of processes on this machine',
+    load: async () => (await import('./up/up.ts')).upCommand,
+  },
+  serve: {
+    operands: '',
+    summary: 'runs one service',
+    load: async () => (await import('./serve/serve.ts')).serveCommand,
+  },
+  call: {
+    operands: 'URL',
+    summary: 'sends a plan, prints the tree, checks expectations',
+    load: async () => (await import('./call/call.ts')).callCommand,
+  },
+  test: {
+    operands: 'FILE…',
+    summary: 'tests the configuration of a mesh',
+    load: async () => (await import('./test/test.ts')).testCommand,
+  },
+  istio: {
+    operands: 'COMMAND',
+    summary: 'runs a real Istio on this machine, without a cluster',
+    load: async () => (await import('./istio/istio.ts')).istioCommand,
+  },
+  manifests: {
+    operands: 'URL…',
+    summary: 'prints Kubernetes manifests for the services of a plan',
+    load: async () => (await import('./manifests/manifests.ts')).manifestsCommand,
+  },
+  plan: {
+    operands: 'TEXT',
+    summary: 'converts a plan between path, JSON, curl and grpcurl',
+    load: async () => (await import('./plan/plan.ts')).planCommand,
+  },
+  completion: {
+    operands: 'SHELL',
+    summary: 'prints the completion script of a shell',
+    load: async () => (await import('./completion/completion.ts')).completionCommand(loadAll),
+  },
+  help: {
+    operands: '[COMMAND]',
+    summary: 'prints the help of a command',
+    load: async () => (await import('./help-command.ts')).helpCommand,
+  },
+};
+
+/**
+ * Loads a command.
+ *
+ * @throws MeshmockError `usage` if there is no such command
+ */
+export async function loadCommand(name: string): Promise<Command> {
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (entry !== undefined) return entry.load();
+  const known = Object.keys(commands);
+  const hint = didYouMean(name, known);
+  throw new MeshmockError(
+    'usage',
+    `unknown command "${name}"${hint === '' ? `; the commands are ${known.join(', ')}` : hint}`,
+  );
+}
+
+/** Loads every command, for the scripts of shells. */
+async function loadAll(): Promise<ReadonlyMap<string, { readonly summary: string; readonly command: Command }>> {
+  const loaded = Object.entries(commands).map(
+    async ([name, { summary, load }]) => [name, { summary, command: await load() }] as const,
+  );
+  return new Map(await Promise.all(loaded));
+}

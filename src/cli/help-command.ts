@@ -1,0 +1,52 @@
+import { MeshmockError } from '../error/meshmock-error.ts';
+import { didYouMean } from '../error/suggestion.ts';
+import { commands, loadCommand } from './commands.ts';
+import type { Command } from './options/command.ts';
+import { formatHelp, type HelpText, twoColumns } from './options/help.ts';
+
+const help: HelpText = {
+  usage: ['help [COMMAND [SUBCOMMAND]]'],
+  summary: 'Prints the help of a command, or the list of commands.',
+  examples: ['meshmock help call', 'meshmock help istio apply'],
+};
+
+export const helpCommand: Command = {
+  help,
+  run: async ([name, subcommand]) => {
+    process.stdout.write(`${name === undefined ? overview() : await helpOf(name, subcommand)}\n`);
+  },
+};
+
+/** Returns the list of commands. */
+export function overview(): string {
+  const rows = Object.entries(commands).map(
+    ([name, { operands, summary }]) => [`${name} ${operands}`.trimEnd(), summary] as const,
+  );
+  return `meshmock: a mock service for exploring a service mesh
+
+Usage: meshmock COMMAND [OPTIONS]
+
+Commands:
+${twoColumns(rows)}
+
+"meshmock help COMMAND" explains a command; --version prints the version.`;
+}
+
+/**
+ * Returns the help of a command, or of its subcommand.
+ *
+ * @throws MeshmockError `usage` if there is no such command or subcommand
+ */
+export async function helpOf(name: string, subcommand?: string): Promise<string> {
+  const { help: own, subcommands = {} } = await loadCommand(name);
+  if (subcommand === undefined) return formatHelp(own);
+  const found = Object.hasOwn(subcommands, subcommand) ? subcommands[subcommand] : undefined;
+  if (found !== undefined) return formatHelp(found);
+  throw new MeshmockError('usage', unknownSubcommand(name, subcommand, Object.keys(subcommands)));
+}
+
+function unknownSubcommand(name: string, subcommand: string, known: readonly string[]): string {
+  if (known.length === 0) return `${name} has no subcommands`;
+  const hint = didYouMean(subcommand, known);
+  return `unknown subcommand "${subcommand}" of ${name}${hint === '' ? `; the subcommands are ${known.join(', ')}` : hint}`;
+}

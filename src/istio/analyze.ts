@@ -8,7 +8,7 @@ import { isVirtualService, type VirtualService } from './virtual-service.ts';
 const rootNamespace = 'istio-system';
 
 /**
- * Finds mistakes that neither a schema nor istiod reports, as `istioctl analyze` does: selectors without a pod, subsets
+ * Finds mistakes that neither a schema nor istiod reports, as `istioctl analyze` does. These are selectors and subsets
  * without a pod, hosts without a Service, and destinations that no proxy can reach. Such objects have no effect, or
  * make requests fail.
  *

@@ -1,4 +1,5 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { optional } from '../error/optional.ts';
 import type { Kind, Kinds } from './api/kinds.ts';
 import type { SchemaProblem, Schemas } from './api/schemas.ts';
 import type { Change } from './api/store.ts';
@@ -131,7 +132,7 @@ function asWorkload(object: KubeObject, kind: Kind, kinds: Kinds): { kind: Kind;
     selector: { matchLabels: labels },
     template: { metadata: { labels, annotations }, spec: object.spec },
   };
-  const metadata = { name, ...(namespace === undefined ? {} : { namespace }), labels };
+  const metadata = { name, ...optional('namespace', namespace), labels };
   return { kind: replicaSet, object: { apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata, spec } };
 }
 

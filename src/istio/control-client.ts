@@ -76,10 +76,9 @@ function connectionError(error: NodeJS.ErrnoException, mesh: string): Error {
 }
 
 function notUpText(mesh: string): string {
-  const others = meshNames();
-  const start = `no mesh is up: start one with \`meshmock istio up${meshOption(mesh)}\``;
-  if (others.length === 0) return start;
-  return `the mesh "${mesh}" is not up: choose ${others.map((name) => `--mesh ${name}`).join(' or ')}, or start it with \`meshmock istio up${meshOption(mesh)}\``;
+  const others = meshNames().map((name) => `--mesh ${name}`);
+  const choice = others.length === 0 ? '' : `, or use ${others.join(' or ')}`;
+  return `the mesh "${mesh}" is not up: start it with \`meshmock istio up${meshOption(mesh)}\`${choice}`;
 }
 
 function meshNames(): string[] {

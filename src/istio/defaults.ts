@@ -1,3 +1,4 @@
+import { optional } from '../error/optional.ts';
 import type { Crd, Kind } from './api/kinds.ts';
 import type { Store } from './api/store.ts';
 import type { Addresses } from './network.ts';
@@ -22,7 +23,7 @@ export function withDefaults(object: KubeObject, store: Store, kind: Kind, addre
       ...spec,
       type: spec.type ?? 'ClusterIP',
       ...(isExternal ? {} : { clusterIP, clusterIPs: [clusterIP] }),
-      ...(ports === undefined ? {} : { ports }),
+      ...optional('ports', ports),
     },
   };
 }

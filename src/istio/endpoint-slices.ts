@@ -1,3 +1,4 @@
+import { optional } from '../error/optional.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { type KubeObject, type Pod, type Service, selects } from './objects.ts';
 import { targetPortOf } from './ports.ts';
@@ -61,7 +62,7 @@ function portsIn(service: Service, { spec }: Pod): unknown[] {
     const number = targetPortOf(port, spec);
     if (number === undefined) return [];
     const { name = '', protocol = 'TCP', appProtocol } = port;
-    return [{ name, port: number, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) }];
+    return [{ name, port: number, protocol, ...optional('appProtocol', appProtocol) }];
   });
 }
 

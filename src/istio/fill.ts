@@ -17,8 +17,8 @@ export interface AppliedObjects {
 export const externalHostsAnnotation = 'meshmock.dev/external-hosts';
 
 /**
- * Returns the objects that give every destination a mock: Services for hosts of routes without one, Deployments for
- * Services and subsets without a pod, and pods outside the mesh for hosts of ServiceEntries.
+ * Returns the objects that give every destination a mock. A host of a route without a Service gets one. A Service or a
+ * subset without a pod gets a Deployment. The hosts of a ServiceEntry get a pod outside the mesh.
  */
 export function fillObjects({ services, workloads, config, namespaces }: AppliedObjects): KubeObject[] {
   const entries = config.filter(({ kind }) => kind === 'ServiceEntry') as ServiceEntry[];

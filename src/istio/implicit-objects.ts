@@ -7,8 +7,14 @@ import type { Addresses } from './network.ts';
 import { type KubeObject, namespaceOf } from './objects.ts';
 
 const routingKinds = [
-  ...['VirtualService', 'DestinationRule', 'ServiceEntry', 'Gateway'],
-  ...['HTTPRoute', 'GRPCRoute', 'TCPRoute', 'TLSRoute'],
+  'VirtualService',
+  'DestinationRule',
+  'ServiceEntry',
+  'Gateway',
+  'HTTPRoute',
+  'GRPCRoute',
+  'TCPRoute',
+  'TLSRoute',
 ];
 
 /** Objects that no manifest contains: those of every local mesh, gateways, and those that `--fill` adds. */

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { optional } from '../error/optional.ts';
 
 /** Folder with the names of network namespaces (ip-netns(8)). */
 export const namespacesFolder = '/run/netns';
@@ -69,7 +70,7 @@ export function spawnInPod(file: string, args: readonly string[], options: PodPr
     const [program = '', ...rest] = command;
     const child = spawn(program, rest, {
       env,
-      ...(cwd === undefined ? {} : { cwd }),
+      ...optional('cwd', cwd),
       stdio: ['ignore', out, out, ...(ipc ? (['ipc'] as const) : [])],
     });
     // The event `exit` already reports the end of the program.

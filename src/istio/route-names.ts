@@ -1,3 +1,4 @@
+import { optional } from '../error/optional.ts';
 import { groupOf, type KubeObject } from './objects.ts';
 import { type HttpRoute, isVirtualService, type VirtualService } from './virtual-service.ts';
 
@@ -30,7 +31,7 @@ export function namedRoutes({ metadata: { namespace = 'default', name }, spec }:
   return (spec.http ?? []).map((route, index) => {
     if (route.name) return route;
     const match = route.match?.map((one, matchIndex) => ({ ...one, name: one.name || matchName(matchIndex) }));
-    return { ...route, name: `/${namespace}/${name}/http[${index}]`, ...(match === undefined ? {} : { match }) };
+    return { ...route, name: `/${namespace}/${name}/http[${index}]`, ...optional('match', match) };
   });
 }
 

@@ -43,9 +43,26 @@ export async function interceptTraffic(
   await runProgram(
     program,
     [
-      ...[...rest, '-p', '15001', '-z', '15006'],
-      ...['-u', String(proxyUid), '-g', String(proxyUid), '-m', 'REDIRECT', '-i', '*', '-x', `${jaegerAddress}/32`],
-      ...['-b', '*', '-d', notIntercepted.join(','), '--redirect-dns'],
+      ...rest,
+      '-p',
+      '15001',
+      '-z',
+      '15006',
+      '-u',
+      String(proxyUid),
+      '-g',
+      String(proxyUid),
+      '-m',
+      'REDIRECT',
+      '-i',
+      '*',
+      '-x',
+      `${jaegerAddress}/32`,
+      '-b',
+      '*',
+      '-d',
+      notIntercepted.join(','),
+      '--redirect-dns',
     ],
     { signal },
   );
@@ -113,8 +130,12 @@ function proxyConfig({ pod, envoy, bootstrapTemplate }: SidecarOptions): unknown
 /** Writes the files that the injector and kubelet mount in a cluster. */
 function prepareFolder({ pod, folder, rootCertificate }: SidecarOptions): void {
   for (const name of [
-    ...['etc/istio/pod', 'etc/istio/proxy', 'var/run/secrets/tokens', 'var/run/secrets/istio'],
-    ...['var/run/secrets/workload-spiffe-uds', 'var/lib/istio/data'],
+    'etc/istio/pod',
+    'etc/istio/proxy',
+    'var/run/secrets/tokens',
+    'var/run/secrets/istio',
+    'var/run/secrets/workload-spiffe-uds',
+    'var/lib/istio/data',
   ])
     mkdirSync(path.join(folder, name), { recursive: true });
   const lines = (values: Readonly<Record<string, string>>): string =>

@@ -24,8 +24,15 @@ export interface IstiodCounts {
 }
 
 const gatewayApiKinds = [
-  ...['BackendTLSPolicy', 'GRPCRoute', 'Gateway', 'GatewayClass', 'HTTPRoute', 'ListenerSet'],
-  ...['ReferenceGrant', 'TCPRoute', 'TLSRoute'],
+  'BackendTLSPolicy',
+  'GRPCRoute',
+  'Gateway',
+  'GatewayClass',
+  'HTTPRoute',
+  'ListenerSet',
+  'ReferenceGrant',
+  'TCPRoute',
+  'TLSRoute',
 ];
 
 /** Reports whether istiod watches objects of this kind and counts their changes. */

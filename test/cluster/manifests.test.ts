@@ -72,7 +72,13 @@ describe('on a real Kubernetes', { concurrency: 2 }, () => {
     await using forward = await mocks.cluster.portForward('service/gateway', 8080, 'demo');
     const replies = allReplies(await answer(forward.host, demo));
     assert.deepEqual(replies.map(({ service }) => service).sort(), [
-      ...['gateway', 'service1', 'service2', 'service3', 'service3', 'service4', 'service4'],
+      'gateway',
+      'service1',
+      'service2',
+      'service3',
+      'service3',
+      'service4',
+      'service4',
     ]);
     const pods = await mocks.get<{ items: Pod[] }>('demo', 'pods');
     const names = pods.items.map(({ metadata }) => metadata.name);

@@ -1,4 +1,5 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { optional } from '../../error/optional.ts';
 import { didYouMean } from '../../error/suggestion.ts';
 import { askMesh } from '../../istio/control-client.ts';
 import { endMesh } from '../../istio/mesh-folder.ts';
@@ -108,7 +109,7 @@ async function change(kind: 'apply' | 'delete', args: readonly string[]): Promis
   if (values.file.length === 0) throw new MeshmockError('usage', `name the manifests to ${kind} with -f FILE`);
   const sources = readManifestSources(values.file);
   const { mesh, namespace } = values;
-  const controlRequest = { kind, sources, ...(namespace === undefined ? {} : { namespace }) };
+  const controlRequest = { kind, sources, ...optional('namespace', namespace) };
   const { report } = await askMesh(mesh, controlRequest, never);
   for (const line of reportLines(report)) process.stderr.write(`${line}\n`);
   for (const line of objectLines(report)) process.stdout.write(`${line}\n`);

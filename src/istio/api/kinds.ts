@@ -63,7 +63,8 @@ export class Kinds {
   constructor(crds: readonly Crd[]) {
     const custom = crds.map(({ spec: { group, scope, names } }) => ({
       group,
-      ...{ kind: names.kind, plural: names.plural },
+      kind: names.kind,
+      plural: names.plural,
       namespaced: scope === 'Namespaced',
     }));
     for (const kind of [...builtin, ...custom]) {

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { parse } from 'yaml';
+import { optional } from '../../error/optional.ts';
 import type { KubeObject } from '../objects.ts';
 import { applyPatch, type PatchOperation } from './json-patch.ts';
 import type { Kind, Kinds } from './kinds.ts';
@@ -34,8 +35,9 @@ class ApiError extends Error {
 }
 
 /**
- * Creates a server for the part of the Kubernetes API that an unmodified istiod needs: list, watch, get, create,
- * update, patch and delete of the known kinds, and reviews of tokens and access. Every review succeeds.
+ * Creates a server for the part of the Kubernetes API that an unmodified istiod needs. It supports list, watch, get,
+ * create, update, patch and delete of the known kinds. It also answers reviews of tokens and access, all of which
+ * succeed.
  */
 export function createApiServer(store: Store, kinds: Kinds): Server {
   return createServer((request, response) => {
@@ -124,7 +126,7 @@ async function change(
     ...object,
     apiVersion,
     kind: kind.kind,
-    metadata: { ...object.metadata, ...(namespace === undefined ? {} : { namespace }) },
+    metadata: { ...object.metadata, ...optional('namespace', namespace) },
   });
   switch (request.method) {
     case 'POST': {

@@ -126,6 +126,6 @@ function hasSameSpec(old: KubeObject | undefined, next: KubeObject): boolean {
 
 /** Returns an object without the metadata that the store itself sets. */
 function withoutBookkeeping({ metadata, ...object }: KubeObject): unknown {
-  const { uid, creationTimestamp, generation, resourceVersion, ...own } = metadata;
-  return { ...object, metadata: own };
+  const { uid, creationTimestamp, generation, resourceVersion, ...appliedMetadata } = metadata;
+  return { ...object, metadata: appliedMetadata };
 }

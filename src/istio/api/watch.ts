@@ -42,13 +42,14 @@ export function watch({ store, kind, parameters, matches, show }: Watch, respons
   }
   if (isStream) {
     const metadata = {
-      ...{ name: '', resourceVersion: String(store.version) },
+      name: '',
+      resourceVersion: String(store.version),
       annotations: { 'k8s.io/initial-events-end': 'true' },
     };
     line('BOOKMARK', show({ apiVersion: '', kind: kind.kind, metadata }));
   }
-  const gone = new AbortController();
-  response.once('close', () => gone.abort());
+  const disconnected = new AbortController();
+  response.once('close', () => disconnected.abort());
   store.watch(
     kind,
     wantsAll ? store.version : from,
@@ -63,7 +64,7 @@ export function watch({ store, kind, parameters, matches, show }: Watch, respons
         line('DELETED', show(object));
       }
     },
-    gone.signal,
+    disconnected.signal,
   );
 }
 

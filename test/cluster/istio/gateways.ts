@@ -20,8 +20,12 @@ export function clusterTests(mocks: () => MockCluster): void {
     await using gateway = await cluster.portForward('service/gateway', 8080, 'mock');
     await using jaeger = await cluster.portForward('service/jaeger', 16686, 'istio-system');
     const { code, stdout, stderr } = await runProgram([
-      ...['call', `${gateway.host}/@middle/@grpc:leaf/traced`],
-      ...['--trace', `http://${jaeger.host}`, '--retry-until', '40s'],
+      'call',
+      `${gateway.host}/@middle/@grpc:leaf/traced`,
+      '--trace',
+      `http://${jaeger.host}`,
+      '--retry-until',
+      '40s',
     ]);
     assert.equal(code, 0, stdout + stderr);
     assert.match(stdout, /sidecars of gateway\.mock, leaf\.mock, middle\.mock/);

@@ -36,8 +36,15 @@ describe('on a real Kubernetes with a real istiod', () => {
     await mocks.cluster.apply(strict, '-n', 'mock');
     await runCommands(mocks.cluster, commandsOf('istio/README.md', 'In a cluster', 'apply'));
     const printed = await runProgram([
-      ...['manifests', '/@middle,leaf/x', '--replicas', 'middle=2', '--versions', 'leaf=v1,v2', '--istio'],
-      ...['--spans-to', 'http://jaeger-collector.istio-system:4318'],
+      'manifests',
+      '/@middle,leaf/x',
+      '--replicas',
+      'middle=2',
+      '--versions',
+      'leaf=v1,v2',
+      '--istio',
+      '--spans-to',
+      'http://jaeger-collector.istio-system:4318',
     ]);
     assert.equal(printed.code, 0, printed.stderr);
     await mocks.cluster.apply(printed.stdout, '-n', 'mock');
@@ -59,7 +66,12 @@ describe('on a real Kubernetes with a real istiod', () => {
   it('every pod has a sidecar, is ready by its probes under STRICT mTLS, and reports the identity of its caller', async (t) => {
     t.diagnostic(`the cluster: ${mocks.steps}`);
     const pods = await mocks.cluster.kubectl(
-      ...['-n', 'mock', 'get', 'pods', '-o', 'jsonpath={range .items[*]}{.spec.initContainers[*].name}{"\\n"}{end}'],
+      '-n',
+      'mock',
+      'get',
+      'pods',
+      '-o',
+      'jsonpath={range .items[*]}{.spec.initContainers[*].name}{"\\n"}{end}',
     );
     assert.deepEqual(
       new Set(
@@ -101,7 +113,14 @@ describe('on a real Kubernetes with a real istiod', () => {
       { op: 'replace', path: '/spec/http/0/route/1/weight', value: 100 },
     ];
     await mocks.cluster.kubectl(
-      ...['-n', 'mock', 'patch', 'virtualservice', 'leaf', '--type=json', '--patch', JSON.stringify(patch)],
+      '-n',
+      'mock',
+      'patch',
+      'virtualservice',
+      'leaf',
+      '--type=json',
+      '--patch',
+      JSON.stringify(patch),
     );
     await eventually(
       async () => (await call('/@leaf*20/x')).calls?.[0]?.summary?.byVersion,

@@ -7,9 +7,13 @@ import { Store } from '../../../src/istio/api/store.ts';
 import type { KubeObject } from '../../../src/istio/objects.ts';
 
 const crd: Crd = {
-  ...{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'things.a.io' } },
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'things.a.io' },
   spec: {
-    ...{ group: 'a.io', scope: 'Namespaced', names: { kind: 'Thing', plural: 'things' } },
+    group: 'a.io',
+    scope: 'Namespaced',
+    names: { kind: 'Thing', plural: 'things' },
     versions: [
       {
         name: 'v1',
@@ -51,7 +55,9 @@ const kubernetes = {
 };
 
 const thing = (spec: object, apiVersion = 'a.io/v1'): KubeObject => ({
-  ...{ apiVersion, kind: 'Thing', metadata: { name: 't', namespace: 'default' } },
+  apiVersion,
+  kind: 'Thing',
+  metadata: { name: 't', namespace: 'default' },
   spec,
 });
 

@@ -30,8 +30,15 @@ describe('manifests', () => {
       'apiVersion: v1\nkind: A\nmetadata: {name: a}\nspec: {a: yes, b: 1:30, c: 2020-01-01, d: 017, e: "on", f: &f {g: 1}, h: {<<: *f, i: 2}, j: ., k: .5}',
     );
     assert.deepEqual(manifest?.object.spec, {
-      ...{ a: true, b: '1:30', c: '2020-01-01', d: 15, e: 'on' },
-      ...{ f: { g: 1 }, h: { g: 1, i: 2 }, j: '.', k: 0.5 },
+      a: true,
+      b: '1:30',
+      c: '2020-01-01',
+      d: 15,
+      e: 'on',
+      f: { g: 1 },
+      h: { g: 1, i: 2 },
+      j: '.',
+      k: 0.5,
     });
   });
 

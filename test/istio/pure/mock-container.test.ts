@@ -98,18 +98,33 @@ describe('a container of our own image', () => {
 
   it('gives its settings, and nothing that is the bed’s or the machine’s', () => {
     const env = {
-      ...{ MESHMOCK_BEHAVIOUR: '/~delay=1ms', MESHMOCK_ZONE: '', PROXYURL: 'http://a', SERVERCONTNET: 'x' },
-      ...{ OTEL_RESOURCE_ATTRIBUTES: 'a=b', OTEL_PROPAGATORS: 'b3', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x' },
-      ...{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://x', OTEL_TRACES_EXPORTER: 'none', ISTIO_META_CLUSTER_ID: 'c' },
-      ...{ MESHMOCK_HTTP: ':1', MESHMOCK_GRPC: ':2', MESHMOCK_CONNECT_TO: 'a:::', MESHMOCK_DRAIN: '5s' },
-      ...{ PATH: '/nowhere', NODE_OPTIONS: '--inspect', LD_PRELOAD: 'x' },
+      MESHMOCK_BEHAVIOUR: '/~delay=1ms',
+      MESHMOCK_ZONE: '',
+      PROXYURL: 'http://a',
+      SERVERCONTNET: 'x',
+      OTEL_RESOURCE_ATTRIBUTES: 'a=b',
+      OTEL_PROPAGATORS: 'b3',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x',
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://x',
+      OTEL_TRACES_EXPORTER: 'none',
+      ISTIO_META_CLUSTER_ID: 'c',
+      MESHMOCK_HTTP: ':1',
+      MESHMOCK_GRPC: ':2',
+      MESHMOCK_CONNECT_TO: 'a:::',
+      MESHMOCK_DRAIN: '5s',
+      PATH: '/nowhere',
+      NODE_OPTIONS: '--inspect',
+      LD_PRELOAD: 'x',
     };
     const list = Object.entries(env).map(([name, value]) => ({ name, value }));
     assert.deepEqual(serveSettings(container({ env: list }), sources), {
       args: [],
       env: {
-        ...{ MESHMOCK_BEHAVIOUR: '/~delay=1ms', PROXYURL: 'http://a', SERVERCONTNET: 'x' },
-        ...{ OTEL_RESOURCE_ATTRIBUTES: 'a=b', OTEL_PROPAGATORS: 'b3' },
+        MESHMOCK_BEHAVIOUR: '/~delay=1ms',
+        PROXYURL: 'http://a',
+        SERVERCONTNET: 'x',
+        OTEL_RESOURCE_ATTRIBUTES: 'a=b',
+        OTEL_PROPAGATORS: 'b3',
       },
     });
   });
@@ -156,14 +171,24 @@ describe('a container of our own image', () => {
 
   it('finds the fields of its pod', () => {
     const plan = {
-      ...{ name: 'a-1', namespace: 'ns', serviceAccount: 'sa', spec: { containers: [] } },
-      ...{ labels: { app: 'a', 'topology.kubernetes.io/zone': 'z' }, annotations: { 'x.test/y': 'note' } },
+      name: 'a-1',
+      namespace: 'ns',
+      serviceAccount: 'sa',
+      spec: { containers: [] },
+      labels: { app: 'a', 'topology.kubernetes.io/zone': 'z' },
+      annotations: { 'x.test/y': 'note' },
     } as unknown as PodPlan;
     const field = (path: string) => podField({ plan, uid: 'uid', address: '10.0.0.1' }, path);
     for (const [path, expected] of Object.entries({
-      ...{ 'metadata.name': 'a-1', 'metadata.namespace': 'ns', 'metadata.uid': 'uid', 'spec.serviceAccountName': 'sa' },
-      ...{ "metadata.labels['topology.kubernetes.io/zone']": 'z', "metadata.labels['none']": '' },
-      ...{ "metadata.annotations['x.test/y']": 'note', 'status.podIP': '10.0.0.1', 'spec.nodeName': '' },
+      'metadata.name': 'a-1',
+      'metadata.namespace': 'ns',
+      'metadata.uid': 'uid',
+      'spec.serviceAccountName': 'sa',
+      "metadata.labels['topology.kubernetes.io/zone']": 'z',
+      "metadata.labels['none']": '',
+      "metadata.annotations['x.test/y']": 'note',
+      'status.podIP': '10.0.0.1',
+      'spec.nodeName': '',
       'status.phase': undefined,
     }))
       assert.equal(field(path), expected, path);

@@ -23,7 +23,9 @@ function service(
 function workload(name: string, labels: Record<string, string>, replicas = 1, annotations = {}): Workload {
   const spec = { containers: [{ name: 'c', image: 'any/image', ports: [{ name: 'web', containerPort: 5000 }] }] };
   return {
-    ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace: 'default' } },
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace: 'default' },
     spec: { replicas, selector: { matchLabels: labels }, template: { metadata: { labels, annotations }, spec } },
   };
 }
@@ -133,7 +135,9 @@ describe('ports', () => {
 });
 
 const gateway = (port: number, selector: Record<string, string> = { istio: 'ingressgateway' }): KubeObject => ({
-  ...{ apiVersion: 'networking.istio.io/v1', kind: 'Gateway', metadata: { name: 'g', namespace: 'default' } },
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'Gateway',
+  metadata: { name: 'g', namespace: 'default' },
   spec: { selector, servers: [{ port: { number: port, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }] },
 });
 
@@ -167,7 +171,10 @@ describe('gateways', () => {
 
 describe('--fill', () => {
   const config = (kind: string, spec: object, name = 'c'): KubeObject => ({
-    ...{ apiVersion: 'networking.istio.io/v1', kind, metadata: { name, namespace: 'default' }, spec },
+    apiVersion: 'networking.istio.io/v1',
+    kind,
+    metadata: { name, namespace: 'default' },
+    spec,
   });
 
   it('makes a mock for every host, subset and Service that has none, and for no others', () => {

@@ -137,7 +137,7 @@ function readFlags(program: string, words: readonly string[], known: KnownFlags)
   const bodies: string[] = [];
   let method: string | undefined;
   const rest = [...words];
-  const valueOf = (flag: string): string => {
+  const takeValue = (flag: string): string => {
     const value = rest.shift();
     if (value === undefined) throw new MeshmockError('usage', `${program} ${flag}: expected a value`);
     return value;
@@ -145,9 +145,9 @@ function readFlags(program: string, words: readonly string[], known: KnownFlags)
   for (let next = rest.shift(); next !== undefined; next = rest.shift()) {
     const [word, value] = splitGlued(next, known);
     if (value !== undefined) rest.unshift(value);
-    if (known.header.includes(word)) headers.push(valueOf(word));
-    else if (known.data.includes(word)) bodies.push(dataOf(program, word, valueOf(word)));
-    else if (known.method.includes(word)) method = checkedMethod(program, word, valueOf(word));
+    if (known.header.includes(word)) headers.push(takeValue(word));
+    else if (known.data.includes(word)) bodies.push(dataOf(program, word, takeValue(word)));
+    else if (known.method.includes(word)) method = checkedMethod(program, word, takeValue(word));
     else if (!word.startsWith('-')) positionals.push(word);
     else if (!known.plain.has(word) && !areShortFlags(word, known.plain))
       throw new MeshmockError('usage', `${program} ${word} has no place in a plan; leave it out`);

@@ -1,5 +1,5 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
-import { didYouMean } from '../error/nearest-name.ts';
+import { didYouMean } from '../error/suggestion.ts';
 import type { Command, Commands } from './options/command.ts';
 
 /** Commands by their names. Each is loaded when it is called, since a start must be quick. */

@@ -274,7 +274,7 @@ suite('meshmock call', () => {
   const misuses: [args: string[], message: RegExp][] = [
     [['grpc:localhost:9090/x', '-d', 'a'], /--method and --data are for HTTP: over gRPC the plan is the request/],
     [['/x', '-X', 'NO SUCH'], /-X: "NO SUCH": expected a method such as GET or POST/],
-    [['curl -d @file localhost:8080/x'], /curl -d @file reads a file; write the body itself/],
+    [['curl -d @file localhost:8080/x'], /curl -d @file reads a file: write the body itself/],
     [['curl -H'], /curl -H: expected a value/],
     [[], /expected one URL/],
     [['/x', '/y'], /expected one URL/],

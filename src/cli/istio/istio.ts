@@ -1,6 +1,6 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { didYouMean } from '../../error/nearest-name.ts';
 import { optional } from '../../error/optional.ts';
+import { didYouMean } from '../../error/suggestion.ts';
 import { askMesh } from '../../istio/control-client.ts';
 import { endMesh } from '../../istio/mesh-folder.ts';
 import { readManifestSources } from '../files/manifest-sources.ts';

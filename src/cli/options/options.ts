@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { didYouMean } from '../../error/nearest-name.ts';
+import { didYouMean } from '../../error/suggestion.ts';
 
 /** Flag without a value. */
 export interface Switch {

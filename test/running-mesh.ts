@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { Dialler } from '../src/execute/connect-to.ts';
-import type { Answered } from '../src/execute/service.ts';
+import type { AnsweredRequest } from '../src/execute/service.ts';
 import { decodeReplyMessage, protoFile, protoRoot } from '../src/grpc/codec.ts';
 import { replyInDetails } from '../src/grpc/status-details.ts';
 import { defaultPlanLimits, type PlanLimits } from '../src/plan/plan.ts';
@@ -13,7 +13,7 @@ import { type RunningService, type ServiceOptions, startService } from '../src/s
 import { verbatimTracing } from '../src/telemetry/tracing.ts';
 
 /** One request as a service answered it, and when, on the clock of `performance.now()`. */
-export interface Arrival extends Answered {
+export interface Arrival extends AnsweredRequest {
   readonly service: string;
   readonly arrivedAt: number;
   readonly answeredAt: number;

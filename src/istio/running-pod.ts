@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { type MessageToService, messageFromService } from '../serve/process/process-messages.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { noSettings, ownContainer, podField, type ServeSettings, serveSettings } from './mock-container.ts';
 import { startMock } from './mock-process.ts';
@@ -177,7 +178,7 @@ export class RunningPod {
   setRoutes(routes: readonly string[]): void {
     if (routes.join(' ') === this.routes.join(' ')) return;
     this.routes = routes;
-    if (this.mock?.connected) this.mock.send({ connectTo: routes }, () => {});
+    if (this.mock?.connected) send(this.mock, { kind: 'connect-to', entries: routes });
   }
 
   /**
@@ -193,9 +194,9 @@ export class RunningPod {
       throw new MeshmockError('unavailable', `the mock of pod ${this.plan.name} has ended`);
     }
     const answer = once(this.mock, 'message', { signal });
-    this.mock.send({ behaviour: directives ?? null }, () => {});
-    const [{ behaves }] = (await answer) as [{ behaves: true | string }];
-    if (behaves !== true) throw new MeshmockError('usage', `pod ${this.plan.name}: ${behaves}`);
+    send(this.mock, { kind: 'behaviour', directives: directives ?? null });
+    const message = messageFromService((await answer)[0]);
+    if (message?.kind === 'refused') throw new MeshmockError('usage', `pod ${this.plan.name}: ${message.message}`);
   }
 
   /** Ends the pod's programs, including those that are still starting, and removes its files and its namespace. */
@@ -236,4 +237,9 @@ async function end(child: ChildProcess): Promise<void> {
   const kill = setTimeout(() => child.kill('SIGKILL'), endTimeoutMs);
   await exit;
   clearTimeout(kill);
+}
+
+/** Sends a message to a mock. One that ends at the same time does not receive it, and its end is reported elsewhere. */
+function send(mock: ChildProcess, message: MessageToService): void {
+  mock.send(message, () => {});
 }

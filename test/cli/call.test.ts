@@ -108,7 +108,7 @@ suite('meshmock call', () => {
       '/dev/null',
     ];
     const lines = (await promisify(execFile)(command[0] ?? '', command.slice(1), { env: cleanEnv() })).stdout
-      .replaceAll(/\x1b\[[\d;?]*[A-Za-z]/g, '')
+      .replaceAll(new RegExp(`${String.fromCharCode(27)}\\[[\\d;?]*[A-Za-z]`, 'g'), '')
       .split(/[\r\n]+/);
     assert.ok(
       lines.some((line) => line.includes('reviews:8080 *40')),

@@ -81,7 +81,7 @@ const wrong: [text: string, place: string, message: RegExp][] = [
   ],
   ['services:\n  - name: a\n    behaviour: /~dela=1s', '3:16', /at offset 2: expected a directive/],
   ['services:\n  - name: a\n    behaviour: /x', '3:16', /expected only directives/],
-  ['services:\n  - name: a\n    upstream: b', '3:15', /no URL of an upstream/],
+  ['services:\n  - name: a\n    upstream: b', '3:15', /not the URL of an upstream/],
   [
     'services:\n  - name: a\n    versions:\n      - replicas: 1',
     '4:9',

@@ -74,13 +74,13 @@ test('a taken port is an error that names the port and the flag', async () => {
 
 for (const [args, message] of [
   [['serve', '--nmae', 'x'], /unknown flag "--nmae"; did you mean "--name"\?/],
-  [['serve', '--http', 'here'], /--http: "here" is no address/],
+  [['serve', '--http', 'here'], /--http: "here" is not an address/],
   [['serve', '--connect-to', 'a:b'], /--connect-to: .*HOST:PORT:ADDR:PORT/],
   [['serve', '--deadline', 'soon'], /--deadline: "soon" is not a duration/],
   [['serve', '--max-depth', '9999'], /--max-depth/],
   [['serve', '--behaviour', '/~dealy=1s'], /--behaviour: at offset 2: .*\n\/~dealy=1s\n {2}\^ expected a directive/],
-  [['serve', '--behaviour', '/~delay=20s'], /--behaviour: .* at most 15s\n/],
-  [['serve', '--upstream', 'webserver'], /--upstream: "webserver" is no URL of an upstream/],
+  [['serve', '--behaviour', '/~delay=20s'], /--behaviour: .* at most 15s, the deadline of a request\n/],
+  [['serve', '--upstream', 'webserver'], /--upstream: "webserver" is not the URL of an upstream/],
   [['serve', '--upstream', 'http://a', '--content', 'b'], /use only one of them/],
   [['serve', '--max-size', '1'], /--max-size: "1" is not a size/],
   [['serve', 'extra'], /unexpected argument "extra"/],

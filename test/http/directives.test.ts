@@ -89,7 +89,7 @@ function expectedOf(given: readonly Directive[], uri: string, protocol: string):
         break;
     }
     if (expected.status >= 400) {
-      if (!expected.hasOwnBody) expected.body += ` with ${expected.status}, as told`;
+      if (!expected.hasOwnBody) expected.body += ` with ${expected.status}, as a directive says`;
       return expected;
     }
   }

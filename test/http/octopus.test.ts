@@ -160,11 +160,11 @@ const upstreams: [text: string, upstream: ReturnType<typeof parseUpstream> | Reg
   ['https://webserver/', { scheme: 'https', host: 'webserver', port: 443, path: '' }],
   ['grpc://webserver', { scheme: 'grpc', host: 'webserver', port: 9090, path: '' }],
   ['http://[::1]:8081/a/b/', { scheme: 'http', host: '::1', port: 8081, path: '/a/b' }],
-  ['webserver', /no URL of an upstream/],
-  ['ftp://webserver', /no URL of an upstream/],
+  ['webserver', /not the URL of an upstream/],
+  ['ftp://webserver', /not the URL of an upstream/],
   ['http://', /expected the name or address of a host/],
   ['http://a:99999', /expected a port/],
-  ['http://a/x?y', /no URL of an upstream/],
+  ['http://a/x?y', /not the URL of an upstream/],
 ];
 for (const [text, expected] of upstreams) {
   test(`the upstream ${text}`, () => {

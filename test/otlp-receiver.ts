@@ -2,7 +2,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** One span as it was received over OTLP/HTTP in JSON (opentelemetry-proto, trace.proto). */
+/** Span that was received over OTLP/HTTP in JSON (opentelemetry-proto, trace.proto). */
 export interface ReceivedSpan {
   readonly traceId: string;
   readonly spanId: string;
@@ -16,16 +16,16 @@ export interface ReceivedSpan {
 }
 
 export interface OtlpReceiver extends AsyncDisposable {
-  /** What `OTEL_*` variables a process needs to send here. */
+  /** Variables `OTEL_*` with which a process sends its spans here. */
   readonly env: Readonly<Record<string, string>>;
   readonly spans: readonly ReceivedSpan[];
-  /** What came for traces, as it came: `ExportTraceServiceRequest` in JSON. */
+  /** Received messages with spans: `ExportTraceServiceRequest` in JSON. */
   readonly messages: readonly OtlpRequest[];
-  /** Where its query API is. */
+  /** URL of its query API. */
   readonly url: string;
-  /** The bodies of what came for logs, as text. */
+  /** Bodies of the received requests with logs. */
   readonly logs: readonly string[];
-  /** Waits until a trace has so many spans, or longer for none: then gives what there is. */
+  /** Waits until a trace has `count` spans or a timeout is over, and returns its spans. */
   trace(traceId: string, count: number): Promise<readonly ReceivedSpan[]>;
 }
 
@@ -56,7 +56,7 @@ interface OtlpRequest {
 
 const longestWaitMs = 15_000;
 
-/** Starts an OTLP endpoint that keeps the spans it gets, and gives them back as Jaeger's query API does (`/api/v3`). */
+/** Starts an OTLP endpoint that stores spans. It also serves them like Jaeger's query API (`/api/v3`). */
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   const messages: OtlpRequest[] = [];
@@ -103,7 +103,7 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   };
 }
 
-/** All of one trace in one message. */
+/** Returns the spans of one trace in one message. */
 function messageOf(messages: readonly OtlpRequest[], traceId: string): OtlpRequest {
   const resourceSpans = messages
     .flatMap((message) => message.resourceSpans)
@@ -122,8 +122,8 @@ const errorStatus = 2;
 
 function readSpans({ resourceSpans }: OtlpRequest): ReceivedSpan[] {
   return resourceSpans.flatMap(({ resource, scopeSpans }) => {
-    const ofResource = readAttributes(resource.attributes);
-    const service = String(ofResource['service.name']);
+    const resourceAttributes = readAttributes(resource.attributes);
+    const service = String(resourceAttributes['service.name']);
     return scopeSpans
       .flatMap(({ spans }) => spans)
       .map((span) => ({
@@ -135,7 +135,7 @@ function readSpans({ resourceSpans }: OtlpRequest): ReceivedSpan[] {
         service,
         isError: span.status?.code === errorStatus,
         attributes: readAttributes(span.attributes ?? []),
-        resource: ofResource,
+        resource: resourceAttributes,
       }));
   });
 }

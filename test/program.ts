@@ -9,20 +9,20 @@ export interface Program extends AsyncDisposable {
   readonly child: ChildProcess;
   readonly stdout: string;
   readonly stderr: string;
-  /** Waits until standard output matches. */
+  /** Waits until standard output matches a pattern, and returns the match. */
   printed(pattern: RegExp): Promise<RegExpExecArray>;
-  /** Waits for the end; gives the exit code. */
+  /** Waits until the program ends, and returns the exit code. */
   exited(): Promise<number | null>;
 }
 
-/** The environment of the tests without what would change how the program behaves. */
+/** Returns the environment of the tests without variables that change the behaviour of the program. */
 export function cleanEnv(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(?:OTEL_|MESHMOCK_|PROXYURL$|SERVERCONT|NODE_TEST)/.test(name)),
   );
 }
 
-/** Starts the built program, as a person does. */
+/** Starts the built program. */
 export function startProgram(args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
   const child = spawn(process.execPath, [main, ...args], {
     env: { ...cleanEnv(), ...env },
@@ -51,7 +51,7 @@ export function startProgram(args: readonly string[], env: Readonly<Record<strin
         const match = pattern.exec(stdout);
         if (match !== null) return match;
         if (child.exitCode !== null || child.signalCode !== null)
-          throw new Error(`ended with ${child.exitCode} before it printed ${pattern}: ${stdout}${stderr}`);
+          throw new Error(`the program ended with ${child.exitCode} before it printed ${pattern}: ${stdout}${stderr}`);
         await Promise.race([once(child.stdout, 'data', { signal }), exit]);
       }
     },
@@ -63,7 +63,7 @@ export function startProgram(args: readonly string[], env: Readonly<Record<strin
   };
 }
 
-/** Runs the program to its end. */
+/** Runs the program until it ends. */
 export async function runProgram(
   args: readonly string[],
   input?: string,

@@ -2,6 +2,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
+import { optional } from '../src/error/optional.ts';
 import { Dialler } from '../src/execute/connect-to.ts';
 import type { AnsweredRequest } from '../src/execute/service.ts';
 import { decodeReplyMessage, protoFile, protoRoot } from '../src/grpc/codec.ts';
@@ -12,33 +13,33 @@ import type { Logger } from '../src/serve/logger.ts';
 import { type RunningService, type ServiceOptions, startService } from '../src/serve/start-service.ts';
 import { verbatimTracing } from '../src/telemetry/tracing.ts';
 
-/** One request as a service answered it, and when, on the clock of `performance.now()`. */
+/** One request with its answer, and the times of both by the clock of `performance.now()`. */
 export interface Arrival extends AnsweredRequest {
   readonly service: string;
   readonly arrivedAt: number;
   readonly answeredAt: number;
 }
 
-export interface RunningMesh extends AsyncDisposable {
+export interface TestMesh extends AsyncDisposable {
   readonly services: ReadonlyMap<string, RunningService>;
   readonly dialler: Dialler;
-  /** Every request that was answered, in the order of the answers. */
+  /** All requests, in the order of their answers. */
   readonly arrivals: readonly Arrival[];
   httpPort(name: string): number;
   grpcPort(name: string): number;
 }
 
-/** A pod of a mesh, when it is more than its name: several of one name are taken in turn. */
+/** Pod of a mesh, with options. Several pods of one service get requests in turn. */
 export type PodOptions = { readonly name: string; readonly version?: string; readonly pod?: string } & Partial<
   Pick<ServiceOptions, 'role' | 'behaviour' | 'seed'>
 > & { readonly zone?: string };
 
-/** Starts services in this process, on free ports, dialling each other by name. */
+/** Starts services in this process, on free ports. They call each other by name. */
 export async function startMesh(
   pods: readonly (string | PodOptions)[],
   limits: Partial<PlanLimits> = {},
   forwardHeaders: string[] = [],
-): Promise<RunningMesh> {
+): Promise<TestMesh> {
   const dialler = new Dialler();
   const arrivals: Arrival[] = [];
   const services = new Map<string, RunningService>();
@@ -59,7 +60,7 @@ export async function startMesh(
     const address = { host: '127.0.0.1', port: 0 };
     const running = await startService(
       {
-        identity: { service: name, version, pod, ...(zone === undefined ? {} : { zone }) },
+        identity: { service: name, version, pod, ...optional('zone', zone) },
         http: [address],
         grpc: [address],
         dialler,
@@ -96,7 +97,7 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** Sends a request with its target byte for byte: no URL class, no pool. */
+/** Sends a request whose target is the path byte for byte, over a new connection. */
 export function sendHttp(
   port: number,
   path: string,
@@ -118,7 +119,7 @@ export function sendHttp(
         headers: { ...length, ...headers },
         agent: false,
         insecureHTTPParser: true,
-        ...(signal === undefined ? {} : { signal }),
+        ...optional('signal', signal),
       },
       (response) => {
         const chunks: Buffer[] = [];
@@ -138,7 +139,7 @@ export function sendHttp(
   });
 }
 
-/** Sends a path over HTTP and reads the reply. */
+/** Sends a path over HTTP and returns the reply. */
 export async function callHttp(port: number, path: string, headers: http.OutgoingHttpHeaders = {}): Promise<Reply> {
   const { body } = await sendHttp(port, path, { headers: { accept: 'application/json', ...headers } });
   return JSON.parse(body) as Reply;
@@ -148,7 +149,7 @@ export interface GrpcAnswer {
   readonly code: number;
   readonly details: string;
   readonly metadata: Metadata;
-  /** From the message, or from the status details. */
+  /** Reply in the message, or in the details of the status. */
   readonly reply: Reply | undefined;
 }
 
@@ -202,12 +203,12 @@ export interface ForeignServer extends AsyncDisposable {
     readonly headers: http.IncomingHttpHeaders;
     readonly arrivedAt: number;
   }[];
-  /** How many of its requests are under way. */
+  /** Number of requests without an answer yet. */
   readonly open: number;
 }
 
-/** A plain HTTP server that is no meshmock. */
-export async function startForeign(handler: http.RequestListener): Promise<ForeignServer> {
+/** Starts an HTTP server that is not a meshmock. */
+export async function startForeignServer(handler: http.RequestListener): Promise<ForeignServer> {
   const requests: { url: string; headers: http.IncomingHttpHeaders; arrivedAt: number }[] = [];
   let open = 0;
   const server = http.createServer((request, response) => {
@@ -230,13 +231,13 @@ export async function startForeign(handler: http.RequestListener): Promise<Forei
   };
 }
 
-/** The targets of a reply's tree with their own, in the order of the plan: `a(b,c)`. */
+/** Formats the services of a reply's tree, in the order of the plan: `a(b,c)`. */
 export function treeOf(reply: Reply): string {
   const calls = (reply.calls ?? []).map((call) => (call.reply === undefined ? call.target : treeOf(call.reply)));
   return calls.length === 0 ? reply.service : `${reply.service}(${calls.join(',')})`;
 }
 
-/** The replies of a tree without calls, in the order of the plan. */
+/** Returns the replies without calls in a tree, in the order of the plan. */
 export function leavesOf(reply: Reply): Reply[] {
   const below = (reply.calls ?? []).flatMap((call) => (call.reply === undefined ? [] : leavesOf(call.reply)));
   return reply.calls === undefined ? [reply] : below;

@@ -1,4 +1,4 @@
-import { nearestName } from '../error/nearest-name.ts';
+import { suggestionFor } from '../error/suggestion.ts';
 import { answerers, callErrorCodes, refusalReasons } from '../reply/reply.ts';
 import { claimWords, statistics } from './expectation.ts';
 import { tokensOf } from './tokens.ts';
@@ -48,8 +48,8 @@ function candidatesFor(text: string, offset: number): string[] {
 }
 
 function nearestWords(word: string): string[] {
-  const alternatives = word.split('|').map((value) => (/^\d/.test(value) ? value : nearestName(value, values)));
-  const names = [nearestName(word, claimWords), nearestName(word, statistics)];
+  const alternatives = word.split('|').map((value) => (/^\d/.test(value) ? value : suggestionFor(value, values)));
+  const names = [suggestionFor(word, claimWords), suggestionFor(word, statistics)];
   const value = alternatives.includes(undefined) ? undefined : alternatives.join('|');
   return [...names, value].filter((name) => name !== undefined);
 }

@@ -2,35 +2,36 @@ import net from 'node:net';
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { type Call, isGrpc, type Plan } from '../plan/plan.ts';
 
-/** The ports that a meshmock listens on, and that its Service always has. */
+/** Ports of a meshmock. Its Service always has them. */
 export const servicePorts = { http: 8080, grpc: 9090, 'http-metrics': 9464 } as const;
 
-/** A service that plans name, and where they call it. */
+/** Service that plans call, with its ports. */
 export interface CalledService {
   readonly name: string;
-  /** Undefined in the namespace that everything else goes to. */
+  /** Namespace; undefined if it is that of the other services. */
   readonly namespace: string | undefined;
-  /** Ports besides the usual ones, in ascending order. */
+  /** Additional ports for HTTP, in ascending order. */
   readonly httpPorts: readonly number[];
+  /** Additional ports for gRPC, in ascending order. */
   readonly grpcPorts: readonly number[];
 }
 
 export interface CalledServices {
-  /** In the order in which the plans name them. */
+  /** Services in the order of the plans. */
   readonly services: readonly CalledService[];
-  /** What they call that no Service of ours can be, each with the reason. */
+  /** Targets that cannot be a Service of a meshmock, each with the reason. */
   readonly skipped: readonly { readonly target: string; readonly reason: string }[];
 }
 
-/** Where a service is called. */
+/** Target of a call. */
 export type Callee = Pick<Call, 'scheme' | 'host' | 'port'>;
 
 /**
- * The services that plans call.
+ * Returns the services that plans call.
  *
- * @param entries who is sent the plans: the first of the services
- * @param namespace where services are that are called by their name alone
- * @throws MeshmockError `usage` when a name or a port can be no Service's
+ * @param entries targets to which the plans are sent
+ * @param namespace namespace of the services that are called by their name only
+ * @throws MeshmockError `usage` if a name or a port is not valid for a Service
  */
 export function calledServices(plans: readonly Plan[], entries: readonly Callee[], namespace?: string): CalledServices {
   const found = new Map<string, FoundService>();
@@ -41,16 +42,16 @@ export function calledServices(plans: readonly Plan[], entries: readonly Callee[
     found.set(key, service);
     return service;
   };
-  const leftOut = new Map<string, string>();
+  const skipped = new Map<string, string>();
   for (const call of [...entries, ...plans.flatMap(callsOf)]) {
     const host = serviceHost(call.host);
     const reason = host === undefined ? noServiceReason(call.host) : tlsReason(call);
     if (host !== undefined && reason === undefined) serviceAt(host).addPort(call);
-    else leftOut.set(`${call.scheme}:${call.host}`, reason ?? '');
+    else skipped.set(`${call.scheme}:${call.host}`, reason ?? '');
   }
   return {
     services: [...found.values()].map((service) => service.toCalledService()),
-    skipped: [...leftOut].map(([target, reason]) => ({ target, reason })),
+    skipped: [...skipped].map(([target, reason]) => ({ target, reason })),
   };
 }
 
@@ -71,9 +72,12 @@ class FoundService {
 
   addPort({ scheme, port }: Callee): void {
     const { http, grpc } = this.ports;
-    const [own, other, said] = isGrpc(scheme) ? [grpc, http, 'HTTP'] : [http, grpc, 'gRPC'];
+    const [own, other, otherName] = isGrpc(scheme) ? [grpc, http, 'HTTP'] : [http, grpc, 'gRPC'];
     if (other.has(port))
-      throw new MeshmockError('usage', `${this.name}:${port} is for ${said}: a port of a Service has one protocol`);
+      throw new MeshmockError(
+        'usage',
+        `${this.name}:${port} is already a port for ${otherName}: use another one, since a port of a Service has one protocol`,
+      );
     own.add(port);
   }
 
@@ -81,15 +85,15 @@ class FoundService {
     return {
       name: this.name,
       namespace: this.namespace,
-      httpPorts: further(this.ports.http),
-      grpcPorts: further(this.ports.grpc),
+      httpPorts: additional(this.ports.http),
+      grpcPorts: additional(this.ports.grpc),
     };
   }
 }
 
-function further(ports: ReadonlySet<number>): number[] {
-  const usual: readonly number[] = Object.values(servicePorts);
-  return [...ports].filter((port) => !usual.includes(port)).sort((a, b) => a - b);
+function additional(ports: ReadonlySet<number>): number[] {
+  const standard: readonly number[] = Object.values(servicePorts);
+  return [...ports].filter((port) => !standard.includes(port)).sort((a, b) => a - b);
 }
 
 function callsOf(plan: Plan): Call[] {
@@ -102,24 +106,35 @@ function callsOf(plan: Plan): Call[] {
 /**
  * Checks the name of a Service.
  *
- * @throws MeshmockError `usage` when it is no label of RFC 1035 section 2.3.1, in lower case
+ * @throws MeshmockError `usage` if the name is not a label of RFC 1035 section 2.3.1, in lower case
  */
 export function checkServiceName(name: string): void {
-  if (name === 'kubernetes') throw new MeshmockError('usage', '"kubernetes" is the Service of the cluster itself');
+  if (name === 'kubernetes')
+    throw new MeshmockError('usage', '"kubernetes" is the Service of the API server: choose another name');
   if (/^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name)) return;
   throw new MeshmockError(
     'usage',
-    `"${name}" can be no Service: expected at most 63 of a-z, 0-9 and "-", beginning with a letter`,
+    `"${name}" is not a valid name of a Service: expected at most 63 of a-z, 0-9 and "-", beginning with a letter`,
   );
 }
 
-/** Checks the name of a namespace. @throws MeshmockError `usage` when it is no label of RFC 1123 section 2.1 */
+/**
+ * Checks the name of a namespace.
+ *
+ * @throws MeshmockError `usage` if the name is not a label of RFC 1123 section 2.1
+ */
 export function checkNamespace(name: string): void {
   if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name)) return;
-  throw new MeshmockError('usage', `"${name}" can be no namespace: expected at most 63 of a-z, 0-9 and "-"`);
+  throw new MeshmockError(
+    'usage',
+    `"${name}" is not a valid name of a namespace: expected at most 63 of a-z, 0-9 and "-"`,
+  );
 }
 
-/** `name`, or `name.namespace` of a name with `.svc` behind it (Kubernetes, "DNS for Services and Pods"). */
+/**
+ * Returns a host as `name` or `name.namespace`, or undefined if it is not a Service. A host with a namespace must end in
+ * `.svc` (Kubernetes, "DNS for Services and Pods").
+ */
 export function serviceHost(host: string): string | undefined {
   const lower = host.toLowerCase().replace(/\.$/, '');
   if (/^[^.:]+$/.test(lower)) return lower === 'localhost' ? undefined : lower;
@@ -127,10 +142,12 @@ export function serviceHost(host: string): string | undefined {
 }
 
 function noServiceReason(host: string): string {
-  if (net.isIP(host) !== 0 || host.toLowerCase() === 'localhost') return 'an address is no Service';
-  return 'no name of a Service here; that of one in another namespace ends in .svc';
+  if (net.isIP(host) !== 0 || host.toLowerCase() === 'localhost') return 'an address is not a Service';
+  return 'not a Service of this namespace; the name of a Service in another namespace ends in .svc';
 }
 
 function tlsReason({ scheme }: Callee): string | undefined {
-  return scheme === 'https' || scheme === 'grpcs' ? 'a meshmock speaks no TLS itself: that is for the mesh' : undefined;
+  return scheme === 'https' || scheme === 'grpcs'
+    ? 'a meshmock does not serve TLS, which is the work of the mesh'
+    : undefined;
 }

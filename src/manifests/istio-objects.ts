@@ -3,16 +3,19 @@ import { type ManifestObject, objectMetadata } from './manifest-object.ts';
 import type { MeshService } from './mesh-service.ts';
 
 /**
- * What to start from to route between versions: a subset for each, and a route that sends everything to the first.
- * A service with one version needs none.
+ * Returns a DestinationRule with a subset for each version, and a VirtualService that sends all requests to the first
+ * version. A service with one version has neither.
  *
- * @throws MeshmockError `usage` when two versions would have one subset
+ * @throws MeshmockError `usage` if two versions have the same subset
  */
 export function istioObjectsOf({ name, namespace, versions }: MeshService): ManifestObject[] {
   if (versions.length < 2) return [];
   const metadata = objectMetadata(name, namespace);
   if (new Set(versions.map(({ version }) => subsetName(version))).size < versions.length)
-    throw new MeshmockError('usage', `${name}: two versions differ in a dot alone, and would have one subset`);
+    throw new MeshmockError(
+      'usage',
+      `${name}: two versions have the same subset, since "." becomes "-": rename one of them`,
+    );
   const subsets = versions.map(({ version }) => ({ name: subsetName(version), labels: { version } }));
   const route = versions.map(({ version }, index) => ({
     destination: { host: name, subset: subsetName(version) },
@@ -29,7 +32,7 @@ export function istioObjectsOf({ name, namespace, versions }: MeshService): Mani
   ];
 }
 
-/** A subset's name is a DNS label. */
+/** Returns the name of a version's subset, which is a DNS label. */
 function subsetName(version: string): string {
   return version.replaceAll('.', '-');
 }

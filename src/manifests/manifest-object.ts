@@ -1,4 +1,6 @@
-/** An object as `kubectl apply` takes it. */
+import { optional } from '../error/optional.ts';
+
+/** Kubernetes object, as `kubectl apply` takes it. */
 export interface ManifestObject {
   readonly apiVersion: string;
   readonly kind: string;
@@ -10,11 +12,11 @@ export interface ManifestObject {
   readonly [field: string]: unknown;
 }
 
-/** The metadata of an object that may be in a namespace of its own. */
+/** Returns the metadata of an object. Its namespace and labels are optional. */
 export function objectMetadata(
   name: string,
   namespace: string | undefined,
   labels?: Readonly<Record<string, string>>,
 ): ManifestObject['metadata'] {
-  return { name, ...(namespace === undefined ? {} : { namespace }), ...(labels === undefined ? {} : { labels }) };
+  return { name, ...optional('namespace', namespace), ...optional('labels', labels) };
 }

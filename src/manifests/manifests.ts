@@ -6,19 +6,19 @@ import type { MeshService } from './mesh-service.ts';
 import { type WorkloadOptions, workloadsOf } from './workloads.ts';
 
 export interface ManifestOptions extends WorkloadOptions {
-  /** Made too, so that nothing has to be there before; the current one if not given. */
+  /** Namespace of the services, for which a Namespace object is made. The current namespace if absent. */
   readonly namespace?: string;
-  /** Whether Istio's objects come too, and namespaces are labelled for injection. */
+  /** True to add Istio's objects, and the label for injection to namespaces. */
   readonly istio: boolean;
 }
 
-/** There already, and not for whoever deletes what was applied. */
+/** Namespaces that exist in every cluster. An object for them would be deleted with the others. */
 const builtInNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 
 /**
- * Everything that `kubectl apply` needs to run services.
+ * Returns all objects that `kubectl apply` needs to run services.
  *
- * @throws MeshmockError `usage` when two objects would have the same name
+ * @throws MeshmockError `usage` if two objects have the same name
  */
 export function manifestsOf(services: readonly MeshService[], options: ManifestOptions): ManifestObject[] {
   const placed = services.map((service) => {
@@ -36,14 +36,16 @@ export function manifestsOf(services: readonly MeshService[], options: ManifestO
   return objects;
 }
 
-/** A version b-v1 of a service a is called as the version v1 of a service a-b: the later one would replace the other. */
+/**
+ * Checks that no two objects have the same name: the second one would replace the first. The Deployment of version
+ * `b-v1` of service `a` has the same name as that of version `v1` of service `a-b`.
+ */
 function checkNamesDiffer(objects: readonly ManifestObject[]): void {
-  const found = new Set<string>();
+  const titles = new Set<string>();
   for (const { kind, metadata } of objects) {
     const title = `${kind} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}`;
-    if (found.has(title))
-      throw new MeshmockError('usage', `there would be two of ${title}: give a version another name`);
-    found.add(title);
+    if (titles.has(title)) throw new MeshmockError('usage', `two objects have the name ${title}: rename a version`);
+    titles.add(title);
   }
 }
 
@@ -53,13 +55,13 @@ function namespaceObject(name: string, istio: boolean): ManifestObject {
 }
 
 /**
- * Writes objects as YAML, a document each.
+ * Formats objects as YAML documents.
  *
- * @param comment stands at the top
+ * @param comment comment at the top
  */
 export function writeManifests(objects: readonly ManifestObject[], comment: string): string {
   const documents = objects.map((object) =>
-    // kubectl reads YAML 1.1, in which more words are no text, as `no` and `on`.
+    // kubectl parses YAML 1.1, in which words such as `no` and `on` need quotes.
     new Document(object, { aliasDuplicateObjects: false, compat: 'yaml-1.1' }).toString({ lineWidth: 0 }),
   );
   return `${comment.replaceAll(/^/gm, '# ')}\n${documents.join('---\n')}`;

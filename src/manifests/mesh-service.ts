@@ -1,14 +1,15 @@
 import type { CalledService } from './called-services.ts';
 
-/** A service that is to run, and in how many pods of which versions. */
+/** Service with its versions. */
 export interface MeshService extends CalledService {
-  /** At least one. */
+  /** At least one version. */
   readonly versions: readonly MeshVersion[];
-  /** Directives that it carries out with every request. */
+  /** Directives for all requests of the service. */
   readonly behaviour?: string;
 }
 
 export interface MeshVersion {
   readonly version: string;
+  /** Number of pods. */
   readonly replicas: number;
 }

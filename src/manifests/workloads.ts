@@ -4,11 +4,11 @@ import type { MeshService, MeshVersion } from './mesh-service.ts';
 
 export interface WorkloadOptions {
   readonly image: string;
-  /** Where spans go, over OTLP/HTTP; nowhere if not given. */
+  /** Endpoint for spans, over OTLP/HTTP. Without it, spans are off. */
   readonly spansTo?: string;
 }
 
-/** The objects of one service: who it is, the name that others call, and the pods of each version. */
+/** Returns the objects of one service: a ServiceAccount, a Service, and a Deployment for each version. */
 export function workloadsOf(service: MeshService, options: WorkloadOptions): ManifestObject[] {
   const { name, namespace } = service;
   const labels = labelsOf(name);
@@ -29,18 +29,18 @@ export function workloadsOf(service: MeshService, options: WorkloadOptions): Man
   ];
 }
 
-/** `app` is what Kiali looks for first, `app.kubernetes.io/name` what Istio does: they have to say the same. */
+/** Returns the labels of a service. Kiali prefers `app` and Istio `app.kubernetes.io/name`, so they must be equal. */
 function labelsOf(name: string): Record<string, string> {
   return { app: name, 'app.kubernetes.io/name': name, 'app.kubernetes.io/part-of': 'meshmock' };
 }
 
 function portsOf({ httpPorts, grpcPorts }: MeshService): object[] {
-  const further = (name: 'http' | 'grpc', ports: readonly number[]): object[] =>
+  const additional = (name: 'http' | 'grpc', ports: readonly number[]): object[] =>
     ports.map((port) => ({ name: `${name}-${port}`, port, targetPort: name }));
   return [
     ...Object.entries(servicePorts).map(([name, port]) => ({ name, port, targetPort: name })),
-    ...further('http', httpPorts),
-    ...further('grpc', grpcPorts),
+    ...additional('http', httpPorts),
+    ...additional('grpc', grpcPorts),
   ];
 }
 
@@ -56,17 +56,17 @@ function deployment(
     metadata: objectMetadata(`${name}-${version}`, namespace, labels),
     spec: {
       replicas,
-      // A pod goes when another is ready: with one replica too, nobody is without an answer.
+      // A pod is replaced after its successor is ready, so requests are answered even with one replica.
       strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       selector: { matchLabels: { app: name, version } },
       template: {
-        metadata: { labels, annotations: { ...scraped, ...endedLast } },
+        metadata: { labels, annotations: { ...scrapeAnnotations, ...sidecarAnnotations } },
         spec: {
           serviceAccountName: name,
           automountServiceAccountToken: false,
-          // Variables of Services, such as MESHMOCK_PORT for one named meshmock, would be taken for settings.
+          // A Service with the name meshmock would set variables such as MESHMOCK_PORT, which look like settings.
           enableServiceLinks: false,
-          // preStop, drain, the longest request and the last spans.
+          // Enough time for preStop, drain, the longest request and the last spans.
           terminationGracePeriodSeconds: 40,
           securityContext: {
             runAsNonRoot: true,
@@ -74,7 +74,7 @@ function deployment(
             runAsGroup: 65_532,
             seccompProfile: { type: 'RuntimeDefault' },
           },
-          // The hash, which Kubernetes adds, is that of this Deployment and revision: what an update replaces does not count.
+          // Kubernetes adds the hash to the pods of a revision, so the pods that an update replaces do not count.
           topologySpreadConstraints: [
             {
               maxSkew: 1,
@@ -91,15 +91,15 @@ function deployment(
   };
 }
 
-/** By which Prometheus' usual configuration finds it, and Istio too, whose sidecar then passes it on. */
-const scraped = {
+/** Annotations for Prometheus' usual configuration, and for Istio, whose sidecar forwards the metrics. */
+const scrapeAnnotations = {
   'prometheus.io/scrape': 'true',
   'prometheus.io/port': String(servicePorts['http-metrics']),
   'prometheus.io/path': '/metrics',
 };
 
-/** A sidecar that starts before the mock and ends after it, `kube-inject`'s too: what drains still makes calls. */
-const endedLast = { 'sidecar.istio.io/nativeSidecar': 'true' };
+/** Annotation for a sidecar that starts before the mock and stops after it: a draining mock still makes calls. */
+const sidecarAnnotations = { 'sidecar.istio.io/nativeSidecar': 'true' };
 
 function container(behaviour: string | undefined, { image, spansTo }: WorkloadOptions): object {
   const own = behaviour === undefined ? [] : [{ name: 'MESHMOCK_BEHAVIOUR', value: literal(behaviour) }];
@@ -115,10 +115,10 @@ function container(behaviour: string | undefined, { image, spansTo }: WorkloadOp
       httpGet: { path: '/-/healthy', port: 'http' },
       periodSeconds: 5,
       timeoutSeconds: 3,
-      // One that hangs has nothing to finish.
+      // A process that hangs cannot finish its requests.
       terminationGracePeriodSeconds: 10,
     },
-    // While it sleeps, Services, and sidecars, hear that the pod is to go: it still takes what they send meanwhile.
+    // During the sleep, Services and sidecars learn that the pod stops. It still answers their requests.
     lifecycle: { preStop: { sleep: { seconds: 5 } } },
     resources: { requests: { cpu: '20m', memory: '128Mi' }, limits: { memory: '512Mi' } },
     securityContext: {
@@ -129,21 +129,21 @@ function container(behaviour: string | undefined, { image, spansTo }: WorkloadOp
   };
 }
 
-/** Kubernetes reads `$(NAME)` in values as a variable, and `$$` as a dollar. */
+/** Escapes a value of a variable: in Kubernetes `$(NAME)` is a reference, and `$$` is a dollar. */
 function literal(value: string): string {
   return value.replaceAll('$', '$$$$');
 }
 
 const field = (name: string, fieldPath: string): object => ({ name, valueFrom: { fieldRef: { fieldPath } } });
 
-/** Nothing here names the service: a pod learns who it is from its labels. */
+/** Variables of every container. A pod gets the name of its service from its labels. */
 const environment: readonly object[] = [
   field('MESHMOCK_NAME', "metadata.labels['app']"),
   field('MESHMOCK_SERVICE_VERSION', "metadata.labels['version']"),
   field('MESHMOCK_POD', 'metadata.name'),
   field('MESHMOCK_NAMESPACE', 'metadata.namespace'),
   field('MESHMOCK_NODE', 'spec.nodeName'),
-  // Kubernetes copies it from the node (admission plugin PodTopologyLabels, from 1.35 on); before, it is empty.
+  // Kubernetes 1.35 and later copy this label from the node (admission plugin PodTopologyLabels).
   field('MESHMOCK_ZONE', "metadata.labels['topology.kubernetes.io/zone']"),
   { name: 'MESHMOCK_DRAIN', value: '5s' },
   { name: 'MESHMOCK_METRICS', value: `:${servicePorts['http-metrics']}` },
@@ -162,7 +162,7 @@ const environment: readonly object[] = [
   },
 ];
 
-/** Kiali asks for traces by the cluster's id, and reads only the old names of HTTP's attributes. */
+/** Returns the variables that turn spans on. Kiali queries traces by cluster id and needs the old names of attributes. */
 function spanVariables(endpoint: string): object[] {
   return [
     { name: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', value: literal(`${endpoint}/v1/traces`) },

@@ -80,7 +80,7 @@ export function behaviourLimitProblem(behaviour: Behaviour, limits: PlanLimits):
     case 'delay':
       return longestOf(behaviour.delay) <= limits.deadlineMs
         ? undefined
-        : `a delay of at most ${formatDurationMs(limits.deadlineMs)}, the deadline of a request`;
+        : `a delay within the deadline of a request, at most ${formatDurationMs(limits.deadlineMs)}`;
     case 'cpu':
       return behaviour.durationMs <= limits.maxCpuMs
         ? undefined

@@ -1,4 +1,4 @@
-import { didYouMean } from '../error/nearest-name.ts';
+import { didYouMean } from '../error/suggestion.ts';
 import { type Cursor, decodeStructure } from './cursor.ts';
 import {
   attemptBelowProblem,

@@ -1,4 +1,4 @@
-import { didYouMean } from '../error/nearest-name.ts';
+import { didYouMean } from '../error/suggestion.ts';
 import type { Cursor } from './cursor.ts';
 import * as fields from './fields.ts';
 import type { CallOptions } from './plan.ts';

@@ -8,42 +8,46 @@ import { ReplyChecker } from './reply-checker.ts';
 import { isMeshmockSpan, type Span } from './span.ts';
 import { SpanTree } from './span-tree.ts';
 
-/** What became of holding a trace against a reply. */
+/** Result of comparing a trace with a reply. */
 export interface TraceVerdict {
   readonly traceId: string;
-  /** How many spans there are. */
+  /** Number of spans. */
   readonly spans: number;
-  /** Who made them, in the order of the alphabet. */
+  /** Names of the services with spans, sorted. */
   readonly services: readonly string[];
-  /** Of these, who has a sidecar that took part. */
+  /** Names of the services whose sidecars have spans, sorted. */
   readonly sidecars: readonly string[];
-  /** Proxies that stand alone: gateways, waypoints. */
+  /** Names of the proxies that are not sidecars, such as gateways and waypoints, sorted. */
   readonly proxies: readonly string[];
-  /** Who made spans that are neither a meshmock's nor a proxy's. */
+  /** Names of the services with spans that are neither a meshmock's nor a proxy's, sorted. */
   readonly foreign: readonly string[];
-  /** How many calls the reply shows. */
+  /** Number of calls in the reply. */
   readonly calls: number;
-  /** None when the trace is whole. */
+  /** Differences; empty if the trace is complete and right. */
   readonly findings: readonly Finding[];
 }
 
 /**
- * Holds the spans of a trace against the reply: each call that it shows has its CLIENT span and each service its SERVER
- * span, exactly once, with the right parents through whatever proxies stand between, and with the right statuses. What
- * the reply does not show, such as what happened below an earlier attempt, is judged only by what the spans say of each
- * other.
+ * Compares the spans of a trace with the reply.
  *
- * @param root the request itself, as the one who sent it saw it
- * @param spans all of the trace, whoever made them
- * @param sent the headers that were sent, which may have named a parent
+ * Each call in the reply must have one CLIENT span and each service one SERVER span, with the right statuses, and with
+ * the right parents through all proxies. Spans that the reply does not show, such as those below an earlier attempt,
+ * only have to be consistent with each other.
+ *
+ * @example
+ * const { findings } = compareTrace(call, readOtlp(answer.result));
+ *
+ * @param root the request itself, with its answer
+ * @param spans all spans of the trace, from all programs
+ * @param sent headers of the request, which may name a parent span
  */
 export function compareTrace(root: CallResult, spans: readonly Span[], sent: Headers = {}): TraceVerdict {
   const traceId = root.reply?.traceId ?? '';
   const tree = new SpanTree(spans);
   const ledger = new Ledger(tree);
-  const walk = new ReplyChecker(ledger, traceId);
-  if (spans.length === 0) ledger.report('missing', [root.target], `there is no span of trace ${traceId}`);
-  else if (root.reply !== undefined) walk.checkRoot(root, root.reply, incomingContext(sent)?.spanId);
+  const checker = new ReplyChecker(ledger, traceId);
+  if (spans.length === 0) ledger.report('missing', [root.target], `trace ${traceId} has no spans`);
+  else if (root.reply !== undefined) checker.checkRoot(root, root.reply, incomingContext(sent)?.spanId);
   const { sidecars, others } = proxiesOf(spans);
   const foreign = spans.filter((span) => !isMeshmockSpan(span) && !isProxy(span));
   return {
@@ -53,7 +57,7 @@ export function compareTrace(root: CallResult, spans: readonly Span[], sent: Hea
     sidecars,
     proxies: others,
     foreign: servicesOf(foreign),
-    calls: walk.calls,
+    calls: checker.calls,
     findings: ledger.findings,
   };
 }

@@ -1,6 +1,6 @@
 /**
- * What can be wrong with a trace. `not_exported`: a service says itself that it makes no spans; `not_sampled`: none of
- * them does, since the request was not to be traced.
+ * Kinds of findings. `not_exported` means that a service reports that it exports no spans. `not_sampled` means that the
+ * request was excluded from tracing.
  */
 export type FindingKind =
   | 'missing'
@@ -13,19 +13,20 @@ export type FindingKind =
   | 'not_exported'
   | 'not_sampled';
 
+/** One problem of a trace. */
 export interface Finding {
   readonly kind: FindingKind;
-  /** The services from the first one to where it is. */
+  /** Names of the services from the first one to the place of the problem. */
   readonly where: readonly string[];
-  /** For a person to read. */
+  /** Text for a person. */
   readonly message: string;
-  /** The span that it is about, as far as it is known. */
+  /** Id of the span with the problem, if known. */
   readonly spanId?: string;
   readonly expected?: string;
   readonly seen?: string;
 }
 
-/** A finding in one line. */
+/** Formats a finding as one line. */
 export function findingText({ kind, where, message }: Finding): string {
   return `${kind.replaceAll('_', ' ')}: ${where.join(' → ')}: ${message}`;
 }

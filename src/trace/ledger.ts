@@ -3,16 +3,16 @@ import { isMeshmockSpan, kindName, type Span, spanText } from './span.ts';
 import { outcomeText, type SpanOutcome, spanOutcome } from './span-outcome.ts';
 import type { SpanTree } from './span-tree.ts';
 
-/** What is known of a trace's spans while the reply is walked, and what was found wrong. */
+/** Record of the spans that the reply accounts for, and of the findings. */
 export class Ledger {
   readonly tree: SpanTree;
   readonly findings: Finding[] = [];
-  /** Where the reply has the span of an id: the services from the first one on. */
+  /** Place in the reply of each span that the reply names: the services from the first one on. */
   readonly places = new Map<string, readonly string[]>();
-  /** Ids that the reply names and nobody has sent. */
+  /** Ids of spans that the reply names and the trace lacks. */
   readonly missing = new Set<string>();
-  /** Spans of which the reply shows no more than that there may be some. */
-  private readonly hidden = new Set<string>();
+  /** Ids of spans that may exist although the reply does not name them. */
+  private readonly allowed = new Set<string>();
 
   constructor(tree: SpanTree) {
     this.tree = tree;
@@ -22,7 +22,7 @@ export class Ledger {
     this.findings.push({ kind, where, message, ...more });
   }
 
-  /** The span that the reply names, if it was sent. */
+  /** Records that the reply names a span, and returns the span if the trace has it. */
   claim(spanId: string, kind: 'client' | 'server', where: readonly string[]): Span | undefined {
     this.places.set(spanId, where);
     const span = this.tree.get(spanId);
@@ -36,10 +36,10 @@ export class Ledger {
     return span;
   }
 
-  checkEnd(span: Span, expected: SpanOutcome, where: readonly string[]): void {
-    const seen = spanOutcome(span);
-    if (seen.outcome === expected.outcome && seen.isError === expected.isError) return;
-    const [expectedText, seenText] = [outcomeText(expected), outcomeText(seen)];
+  checkOutcome(span: Span, expected: SpanOutcome, where: readonly string[]): void {
+    const actual = spanOutcome(span);
+    if (actual.outcome === expected.outcome && actual.isError === expected.isError) return;
+    const [expectedText, seenText] = [outcomeText(expected), outcomeText(actual)];
     const message = `${spanText(span)} says ${seenText}; the answer was ${expectedText}`;
     this.report('wrong_status', where, message, { spanId: span.spanId, expected: expectedText, seen: seenText });
   }
@@ -50,49 +50,50 @@ export class Ledger {
     this.report('wrong_parent', where, message, { spanId: span.spanId, expected, seen });
   }
 
-  /** A span in words, by its id. */
+  /** Describes a span by its id. */
   describe(spanId: string | undefined): string {
     if (spanId === undefined) return 'no span';
     const span = this.tree.get(spanId);
     return span === undefined ? `span ${spanId}, which is missing` : spanText(span);
   }
 
-  hideBelow(spanId: string): void {
-    for (const span of this.tree.below(spanId)) this.hidden.add(span.spanId);
+  /** Allows all spans below a span. */
+  allowBelow(spanId: string): void {
+    for (const span of this.tree.below(spanId)) this.allowed.add(span.spanId);
   }
 
-  /** Hides what else a call has led to: other attempts of a proxy, mirrored requests. */
-  hideOthersBelow(client: string): void {
+  /** Allows the other requests of a call: other attempts of a proxy, and mirrored requests. */
+  allowOthersBelow(client: string): void {
     for (const { spanId } of this.tree.meshmockSpansBelow(client)) {
       if (this.places.has(spanId)) continue;
-      this.hidden.add(spanId);
-      this.hideBelow(spanId);
+      this.allowed.add(spanId);
+      this.allowBelow(spanId);
     }
   }
 
-  /** Adds findings of spans of which nothing is found yet: what is said of one in two ways is mostly one thing. */
+  /** Adds the findings about spans without a finding so far. Two findings about one span usually have one cause. */
   add(findings: readonly Finding[]): void {
     const found = new Set(this.findings.map(({ spanId }) => spanId));
     this.findings.push(...findings.filter(({ spanId }) => spanId === undefined || !found.has(spanId)));
   }
 
-  /** Spans of meshmocks beside one that the reply shows, and like it. */
-  copies(): Finding[] {
-    return this.surplus()
+  /** Returns findings about spans that are like a sibling that the reply names. */
+  duplicates(): Finding[] {
+    return this.unaccounted()
       .filter((span) => this.tree.childrenOf(span.parentSpanId ?? '').some((other) => this.isLike(span, other)))
-      .map((span) => this.findingOf('doubled', span, `${spanText(span)} is one too many`));
+      .map((span) => this.findingOf('doubled', span, `${spanText(span)} is a duplicate`));
   }
 
-  /** Spans of meshmocks that belong to nothing that the reply shows. */
+  /** Returns findings about the other meshmocks' spans that the reply does not account for. */
   unexpected(): Finding[] {
-    return this.surplus().map((span) =>
-      this.findingOf('unexpected', span, `${spanText(span)} belongs to no call of the answer`),
+    return this.unaccounted().map((span) =>
+      this.findingOf('unexpected', span, `${spanText(span)} does not belong to a call of the answer`),
     );
   }
 
-  private surplus(): Span[] {
+  private unaccounted(): Span[] {
     return this.tree.spans.filter(
-      (span) => isMeshmockSpan(span) && !this.places.has(span.spanId) && !this.hidden.has(span.spanId),
+      (span) => isMeshmockSpan(span) && !this.places.has(span.spanId) && !this.allowed.has(span.spanId),
     );
   }
 

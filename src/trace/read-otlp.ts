@@ -1,7 +1,7 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
 import type { Attributes, Span, SpanKind } from './span.ts';
 
-/** Numbers and names of the kinds in opentelemetry-proto, trace.proto: both are right in protobuf's JSON. */
+/** Kinds of spans at the index of their number (opentelemetry-proto, trace.proto). Protobuf's JSON may use number or name. */
 const kinds: readonly SpanKind[] = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'];
 
 const errorStatus: ReadonlySet<unknown> = new Set([2, 'STATUS_CODE_ERROR']);
@@ -9,10 +9,14 @@ const errorStatus: ReadonlySet<unknown> = new Set([2, 'STATUS_CODE_ERROR']);
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Reads the spans of an OTLP message in JSON (opentelemetry-proto, trace.proto), as Jaeger's `/api/v3/traces/{id}` has
- * it under `result`.
+ * Parses the spans of an OTLP message in JSON (opentelemetry-proto, trace.proto), such as the `result` of Jaeger's
+ * `/api/v3/traces/{id}`.
  *
- * @throws MeshmockError `usage`, with what is wrong, when it is none
+ * @example
+ * const { result } = await response.json();
+ * const spans = readOtlp(result);
+ *
+ * @throws MeshmockError `unavailable` if the message is not OTLP
  */
 export function readOtlp(message: unknown): Span[] {
   return listOf(message, 'resourceSpans').flatMap((resourceSpans) => {
@@ -30,10 +34,10 @@ function readSpan(span: Fields, scope: string, resource: Attributes): Span {
   return {
     traceId: idOf(span.traceId, 32),
     spanId: idOf(span.spanId, 16),
-    // Some write that there is no parent as an id of zeros.
+    // Some programs write an id of zeros for a span without a parent.
     parentSpanId: parentSpanId === '0'.repeat(16) ? undefined : parentSpanId,
     service: String(resource['service.name'] ?? ''),
-    // Stores that know no scopes keep it as an attribute (OpenTelemetry specification, mapping to non-OTLP).
+    // Stores without scopes keep the scope as an attribute (OpenTelemetry specification, mapping to non-OTLP).
     scope: scope || String(attributes['otel.scope.name'] ?? ''),
     kind: kindOf(span.kind),
     name: textOf(span.name),
@@ -54,15 +58,15 @@ function kindOf(kind: unknown): SpanKind {
 
 function idOf(id: unknown, length: number): string {
   if (typeof id === 'string' && id.length === length && /^[0-9a-f]+$/i.test(id)) return id.toLowerCase();
-  throw notOtlp(`${JSON.stringify(id)} is no id of ${length} hexadecimal digits`);
+  throw notOtlp(`${JSON.stringify(id)} is not an id of ${length} hexadecimal digits`);
 }
 
-/** Lists and maps, which nothing here looks at, are left out. */
+/** Reads the attributes of a span or resource. Lists and maps are skipped: no check uses them. */
 function attributesOf(holder: Fields): Attributes {
   const attributes: Record<string, string | number | boolean> = {};
   for (const { key, value } of listOf(holder, 'attributes')) {
     for (const [type, held] of Object.entries(fieldsOf(value ?? {}, 'value'))) {
-      // 64 bits are text in protobuf's JSON.
+      // Protobuf's JSON writes integers of 64 bits as text.
       if (type === 'intValue' || type === 'doubleValue') attributes[textOf(key)] = Number(held);
       else if (typeof held === 'string' || typeof held === 'boolean') attributes[textOf(key)] = held;
     }
@@ -72,13 +76,13 @@ function attributesOf(holder: Fields): Attributes {
 
 function listOf(holder: unknown, name: string): Fields[] {
   const list = fieldsOf(holder, 'message')[name] ?? [];
-  if (!Array.isArray(list)) throw notOtlp(`${name} is no list`);
+  if (!Array.isArray(list)) throw notOtlp(`${name} is not a list`);
   return list.map((item) => fieldsOf(item, name));
 }
 
-function fieldsOf(value: unknown, what: string): Fields {
+function fieldsOf(value: unknown, name: string): Fields {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
-  throw notOtlp(`${what} is no object`);
+  throw notOtlp(`${name} is not an object`);
 }
 
 function textOf(value: unknown): string {
@@ -86,5 +90,5 @@ function textOf(value: unknown): string {
 }
 
 function notOtlp(problem: string): MeshmockError {
-  return new MeshmockError('usage', `no trace in OTLP's JSON: ${problem}`);
+  return new MeshmockError('unavailable', `the trace is not OTLP in JSON: ${problem}`);
 }

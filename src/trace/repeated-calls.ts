@@ -3,33 +3,33 @@ import type { Finding } from './finding.ts';
 import { attemptOf, isGrpc as isGrpcSpan, type Span } from './span.ts';
 import { comparableOutcome, spanOutcome } from './span-outcome.ts';
 
-/** Calls of one service to one target in one stage, of some of which only counts or outcomes are shown. */
+/** Calls of one service to one target in one stage. The reply shows only counts or outcomes of some of them. */
 export interface PooledCalls {
   readonly host: string;
   readonly isGrpc: boolean;
-  /** Whether a CLIENT span is of such a call. */
+  /** Reports whether a CLIENT span may be of one of these calls. */
   matches(span: Span): boolean;
-  /** The spans of calls that are shown whole, by their ids. */
-  readonly plain: ReadonlySet<string>;
-  /** The attempts before the last, of calls that were tried again. */
+  /** Ids of the spans of the calls that the reply shows with all fields. */
+  readonly shown: ReadonlySet<string>;
+  /** Attempts of retried calls, without the last ones. */
   readonly attempts: readonly Attempt[];
-  /** The calls that were made many times. */
+  /** Summaries of the repeated calls. */
   readonly summaries: readonly Summary[];
 }
 
 interface Attempt {
-  /** From 1. */
+  /** Number of the attempt, from 1. */
   readonly attempt: number;
   readonly outcome: string;
 }
 
 type PoolFinding = Omit<Finding, 'where'>;
 
-/** The pools of a service's calls: there are none where every call is made once. */
+/** Returns the pools of a service's calls. A target whose calls are all made once needs none. */
 export function poolsOf(calls: readonly CallResult[]): PooledCalls[] {
-  const keyOf = ({ target, stage = 0, scheme }: CallResult): string =>
+  const poolKey = ({ target, stage = 0, scheme }: CallResult): string =>
     `${stage} ${scheme.startsWith('grpc')} ${target}`;
-  return [...Map.groupBy(calls, keyOf).values()]
+  return [...Map.groupBy(calls, poolKey).values()]
     .filter((group) => group.some(({ summary, attempts }) => summary !== undefined || attempts !== undefined))
     .map(poolOf);
 }
@@ -45,7 +45,7 @@ function poolOf(group: readonly CallResult[]): PooledCalls {
       span.attributes['meshmock.target'] === target &&
       Number(span.attributes['meshmock.stage'] ?? 0) === stage &&
       isGrpcSpan(span) === isGrpc,
-    plain: new Set(group.flatMap(({ spanId }) => spanId ?? [])),
+    shown: new Set(group.flatMap(({ spanId }) => spanId ?? [])),
     attempts: group.flatMap(({ attempts = [] }) =>
       attempts.slice(0, -1).map((outcome, index) => ({ attempt: index + 1, outcome })),
     ),
@@ -54,35 +54,35 @@ function poolOf(group: readonly CallResult[]): PooledCalls {
 }
 
 /**
- * Holds the CLIENT spans of a pool against what is known of its calls.
+ * Checks the CLIENT spans of a pool against the counts and outcomes of its calls.
  *
- * @param candidates the spans that are of no call that is shown whole
- * @param hasProxies whether proxies may have tried too: then a callee's count of attempts is not the caller's
+ * @param candidates spans of the pool that do not belong to a call that the reply shows with all fields
+ * @param hasProxies whether proxies may have retried: then the callee's number of attempts is not the caller's
  */
 export function checkPool(pool: PooledCalls, candidates: readonly Span[], hasProxies: boolean): PoolFinding[] {
   const findings: PoolFinding[] = [];
   const rest = new Set(candidates);
   for (const attempt of pool.attempts) findings.push(...takeAttempt(attempt, rest, pool.isGrpc));
   if (pool.summaries.length > 0) return [...findings, ...checkCounts(pool, [...rest], hasProxies)];
-  const surplus = [...rest].map(({ spanId }) => ({
+  const unmatched = [...rest].map(({ spanId }) => ({
     kind: 'doubled' as const,
     message: 'more CLIENT spans than attempts',
     spanId,
   }));
-  return [...findings, ...surplus];
+  return [...findings, ...unmatched];
 }
 
-/** Finds the span of one attempt, and takes it away. */
+/** Finds the span of one attempt and removes it from the rest. */
 function takeAttempt({ attempt, outcome }: Attempt, rest: Set<Span>, isGrpc: boolean): PoolFinding[] {
   const sameAttempt = [...rest].filter((span) => attemptOf(span) === attempt);
   const expected = comparableOutcome(outcome, isGrpc);
   const [first] = sameAttempt;
   if (first === undefined) return [{ kind: 'missing', message: `the CLIENT span of attempt ${attempt} is missing` }];
-  const fitting = sameAttempt.find((span) => comparableOutcome(spanOutcome(span).outcome, isGrpc) === expected);
-  rest.delete(fitting ?? first);
-  if (fitting !== undefined) return [];
+  const matching = sameAttempt.find((span) => comparableOutcome(spanOutcome(span).outcome, isGrpc) === expected);
+  rest.delete(matching ?? first);
+  if (matching !== undefined) return [];
   const seen = spanOutcome(first).outcome;
-  const message = `the CLIENT span of attempt ${attempt} says ${seen}; it came to ${outcome}`;
+  const message = `the CLIENT span of attempt ${attempt} says ${seen}; the attempt ended with ${outcome}`;
   return [{ kind: 'wrong_status', message, spanId: first.spanId, expected: outcome, seen }];
 }
 
@@ -91,7 +91,7 @@ function checkCounts({ summaries, isGrpc }: PooledCalls, spans: readonly Span[],
   const firsts = spans.filter((span) => attemptOf(span) === 1).length;
   if (firsts !== calls) return [countFinding('calls', calls, firsts)];
   const attempts = sumOf(summaries.map(({ byAttempt = {} }) => attemptsOf(byAttempt)));
-  // A proxy's attempts are counted by the callee too: then it is a bound, which attempts of ours cannot exceed.
+  // The callee also counts a proxy's attempts. With proxies, its number is an upper bound of the caller's attempts.
   if (spans.length !== attempts && !(hasProxies && spans.length < attempts))
     return [countFinding('attempts', attempts, spans.length)];
   if (spans.length > firsts) return [];
@@ -102,20 +102,20 @@ function checkCounts({ summaries, isGrpc }: PooledCalls, spans: readonly Span[],
     for (const [status, count] of Object.entries(byStatus)) expected.add(comparableOutcome(status, isGrpc), count);
   }
   if (outcomes.text() === expected.text()) return [];
-  const message = `the CLIENT spans say ${outcomes.text()}; the calls came to ${expected.text()}`;
+  const message = `the CLIENT spans say ${outcomes.text()}; the calls ended with ${expected.text()}`;
   return [{ kind: 'wrong_status', message, expected: expected.text(), seen: outcomes.text() }];
 }
 
-function countFinding(what: string, expected: number, seen: number): PoolFinding {
+function countFinding(noun: string, expected: number, seen: number): PoolFinding {
   return {
     kind: seen < expected ? 'missing' : 'doubled',
-    message: `${seen} CLIENT spans of ${expected} ${what}`,
+    message: `${seen} CLIENT spans for ${expected} ${noun}`,
     expected: String(expected),
     seen: String(seen),
   };
 }
 
-/** How many attempts there were in all, if each call's last one is counted in its place. */
+/** Returns the total number of attempts, from the counts of the calls by their last attempt. */
 function attemptsOf(byAttempt: Counts): number {
   return sumOf(Object.entries(byAttempt).map(([attempt, count]) => Number(attempt) * count));
 }

@@ -8,16 +8,16 @@ import { callOutcome, replyOutcome } from './span-outcome.ts';
 import { checkStructure } from './structure.ts';
 import { notExportedMessage } from './trace-problem.ts';
 
-/** Walks a reply from the first service down, and holds the spans against what it shows. */
+/** Checker of spans against a reply. It walks the reply from the first service down. */
 export class ReplyChecker {
-  /** How many calls it shows. */
+  /** Number of calls in the reply. */
   calls = 0;
   private readonly ledger: Ledger;
   private readonly traceId: string;
-  /** CLIENT spans whose reply is shown. */
+  /** Ids of the CLIENT spans whose calls have a reply. */
   private readonly replied = new Set<string>();
-  /** Whether a service makes no spans: those above and below it are then parent and child. */
-  private hasDark = false;
+  /** True if a service exports no spans. The spans of its callees are then below the span of its caller. */
+  private hasServiceWithoutSpans = false;
 
   constructor(ledger: Ledger, traceId: string) {
     this.ledger = ledger;
@@ -25,9 +25,9 @@ export class ReplyChecker {
   }
 
   /**
-   * Walks it all, and then looks at what is left.
+   * Checks the whole reply, then the spans that the reply does not name.
    *
-   * @param sentParent the span that the request named as its parent
+   * @param sentParent id of the span that the request names as its parent
    */
   checkRoot(root: CallResult, reply: Reply, sentParent: string | undefined): void {
     const { ledger, replied } = this;
@@ -35,31 +35,32 @@ export class ReplyChecker {
     this.checkReply(reply, protocolOf(root), undefined, [reply.service]);
     const first = tree.get(reply.spanId);
     const top = first === undefined ? undefined : (tree.above(first).at(-1) ?? first).spanId;
-    // A gateway may have tried the first service more than once.
+    // A gateway may have sent several attempts to the first service.
     if (top !== undefined && top !== reply.spanId) this.checkAttempts(top, reply, [reply.service]);
-    const around = { tree, places, missing, replied, hasServiceWithoutSpans: this.hasDark, top, sentParent };
-    ledger.add(ledger.copies());
-    ledger.add(checkStructure(around));
+    const { hasServiceWithoutSpans } = this;
+    const context = { tree, places, missing, replied, hasServiceWithoutSpans, top, sentParent };
+    ledger.add(ledger.duplicates());
+    ledger.add(checkStructure(context));
     ledger.add(ledger.unexpected());
   }
 
-  /** @param caller the nearest CLIENT span above, by its id; undefined above the first service */
+  /** @param caller id of the nearest CLIENT span above, or undefined for the first service */
   private checkReply(reply: Reply, protocol: Protocol, caller: string | undefined, where: readonly string[]): void {
     const { spanId, traceId } = reply;
     if (traceId !== undefined && traceId !== this.traceId) {
-      const message = `is in another trace, ${traceId}: on the way to it the context was lost`;
+      const message = `is in another trace, ${traceId}: the trace context was lost on the way`;
       this.ledger.report('second_trace', where, message, { expected: this.traceId, seen: traceId });
       return;
     }
     if (spanId === undefined) {
-      this.hasDark = true;
+      this.hasServiceWithoutSpans = true;
       this.ledger.report('not_exported', where, notExportedMessage(reply.service));
     } else {
       this.checkServer(reply, spanId, protocol, caller, where);
     }
     for (const call of reply.calls ?? []) this.checkCall(call, spanId, caller, where);
     if (spanId === undefined) return;
-    if (reply.prunedCalls !== undefined) this.ledger.hideBelow(spanId);
+    if (reply.prunedCalls !== undefined) this.ledger.allowBelow(spanId);
     for (const pool of poolsOf(reply.calls ?? [])) this.checkRepeated(pool, spanId, where);
   }
 
@@ -72,13 +73,17 @@ export class ReplyChecker {
   ): void {
     const span = this.ledger.claim(spanId, 'server', where);
     if (span === undefined) return;
-    this.ledger.checkEnd(span, replyOutcome(reply, protocol), where);
+    this.ledger.checkOutcome(span, replyOutcome(reply, protocol), where);
     const context = incomingContext(reply.request?.headers ?? {});
-    const told = context?.traceId === this.traceId ? context.spanId : undefined;
-    // The request itself said who its parent is; that one may be missing, or be a proxy of which more is to be seen.
-    const isTold = told === undefined || told === span.parentSpanId;
-    if (isTold && (this.ledger.tree.meshmockSpanAbove(span)?.spanId === caller || this.isCut(span))) return;
-    const expected = told === undefined || told === caller ? this.ledger.describe(caller) : this.ledger.describe(told);
+    // The request names its parent, which may be missing in the trace, or be the span of a proxy.
+    const named = context?.traceId === this.traceId ? context.spanId : undefined;
+    const hasNamedParent = named === undefined || named === span.parentSpanId;
+    if (
+      hasNamedParent &&
+      (this.ledger.tree.meshmockSpanAbove(span)?.spanId === caller || this.hasMissingAncestor(span))
+    )
+      return;
+    const expected = this.ledger.describe(named ?? caller);
     this.ledger.reportParent(span, where, expected);
   }
 
@@ -92,17 +97,17 @@ export class ReplyChecker {
     const where = [...above, reply?.service ?? hostOf(call)];
     if (summary !== undefined) {
       this.calls += summary.count;
-      for (const { call: sample } of summary.samples ?? []) this.checkShown(sample, owner, caller, where);
+      for (const { call: sample } of summary.samples ?? []) this.checkShownCall(sample, owner, caller, where);
       return;
     }
     if (error?.code === 'not_made') return;
     this.calls++;
-    this.checkShown(call, owner, caller, where);
-    if (spanId !== undefined && reply === undefined) this.ledger.hideBelow(spanId);
+    this.checkShownCall(call, owner, caller, where);
+    if (spanId !== undefined && reply === undefined) this.ledger.allowBelow(spanId);
   }
 
-  /** One call that is shown with all that is known of it. */
-  private checkShown(
+  /** Checks one call that the reply shows with all its fields. */
+  private checkShownCall(
     call: CallResult,
     owner: string | undefined,
     caller: string | undefined,
@@ -119,41 +124,41 @@ export class ReplyChecker {
     const span = this.ledger.claim(spanId, 'client', where);
     if (call.reply !== undefined) this.replied.add(spanId);
     if (span === undefined) return;
-    const end = callOutcome(call);
-    if (end !== undefined) this.ledger.checkEnd(span, end, where);
+    const outcome = callOutcome(call);
+    if (outcome !== undefined) this.ledger.checkOutcome(span, outcome, where);
     if (span.parentSpanId !== owner) this.ledger.reportParent(span, where, this.ledger.describe(owner));
   }
 
-  /** A proxy may have tried a call more than once: of its other attempts nothing is shown but, perhaps, their number. */
+  /** Checks the number of attempts of a call. A proxy may make several, and the reply shows only the last one. */
   private checkAttempts(above: string, reply: Reply, where: readonly string[]): void {
     const { tree } = this.ledger;
     const servers = tree.meshmockSpansBelow(above).filter((span) => span.kind === 'server' && !isMirrored(span));
     const attempts = reply.mesh?.attempt ?? Number.POSITIVE_INFINITY;
-    // Without one there cannot be several, which is said elsewhere.
-    const hasProxy = servers.some(({ parentSpanId }) => parentSpanId !== above || !isCall(tree.get(above)));
+    // Without a proxy, several SERVER spans violate another rule.
+    const hasProxy = servers.some(({ parentSpanId }) => parentSpanId !== above || !isMeshmock(tree.get(above)));
     if (hasProxy && servers.length > attempts) {
-      const message = `${servers.length} SERVER spans, but ${reply.service} was asked ${attempts === 1 ? 'once' : `${attempts} times`}`;
+      const message = `${servers.length} SERVER spans, but ${reply.service} got ${attempts === 1 ? '1 request' : `${attempts} requests`}`;
       this.ledger.report('doubled', where, message, { expected: String(attempts), seen: String(servers.length) });
     }
-    this.ledger.hideOthersBelow(above);
+    this.ledger.allowOthersBelow(above);
   }
 
-  /** Calls of which only counts or outcomes are shown: their CLIENT spans are held against these. */
+  /** Checks the CLIENT spans of calls of which the reply shows only counts or outcomes. */
   private checkRepeated(pool: PooledCalls, owner: string, above: readonly string[]): void {
     const where = [...above, pool.host];
     const candidates = this.ledger.tree
       .childrenOf(owner)
-      .filter((span) => isMeshmockSpan(span) && pool.matches(span) && !pool.plain.has(span.spanId));
+      .filter((span) => isMeshmockSpan(span) && pool.matches(span) && !pool.shown.has(span.spanId));
     const hasProxies = candidates.some(({ spanId }) => this.ledger.tree.childrenOf(spanId).some(isProxy));
     for (const finding of checkPool(pool, candidates, hasProxies)) this.ledger.findings.push({ ...finding, where });
     for (const { spanId } of candidates) {
-      if (!this.ledger.places.has(spanId)) this.ledger.hideBelow(spanId);
+      if (!this.ledger.places.has(spanId)) this.ledger.allowBelow(spanId);
       this.ledger.places.set(spanId, where);
     }
   }
 
-  /** Whether the chain above a span ends at a parent that nobody has sent, which is said elsewhere. */
-  private isCut(span: Span): boolean {
+  /** Reports whether the chain above a span ends at a missing parent, which has its own finding. */
+  private hasMissingAncestor(span: Span): boolean {
     const { tree } = this.ledger;
     const top = tree.above(span).at(-1) ?? span;
     if (isMeshmockSpan(top) && top !== span) return false;
@@ -161,7 +166,7 @@ export class ReplyChecker {
   }
 }
 
-function isCall(span: Span | undefined): boolean {
+function isMeshmock(span: Span | undefined): boolean {
   return span !== undefined && isMeshmockSpan(span);
 }
 

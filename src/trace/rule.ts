@@ -2,24 +2,25 @@ import type { FindingKind } from './finding.ts';
 import type { Span } from './span.ts';
 import type { SpanTree } from './span-tree.ts';
 
-/** What is known of a trace besides its spans. */
+/** Facts about a trace that its rules need. */
 export interface SpanContext {
   readonly tree: SpanTree;
-  /** Where in the reply spans stand, by their ids. */
+  /** Place in the reply of each span that the reply names: the services from the first one on. */
   readonly places: ReadonlyMap<string, readonly string[]>;
-  /** Ids that are named and were not sent: that is said of themselves. */
+  /** Ids of spans that the reply names and the trace lacks. They have their own findings. */
   readonly missing: ReadonlySet<string>;
-  /** CLIENT spans of calls whose reply is shown: that it has a span is checked there. */
+  /** Ids of the CLIENT spans whose calls have a reply. The SERVER spans below them are checked with the reply. */
   readonly replied: ReadonlySet<string>;
-  /** Whether some service makes no spans, so that what it calls is below what calls it. */
+  /** True if a service exports no spans. The spans of its callees are then below the span of its caller. */
   readonly hasServiceWithoutSpans: boolean;
-  /** The first span of all, by its id; undefined when that cannot be known. */
+  /** Id of the first span of the trace, or undefined if it is unknown. */
   readonly top: string | undefined;
-  /** The span that the request itself named as its parent. */
+  /** Id of the span that the request names as its parent. */
   readonly sentParent: string | undefined;
 }
 
-/** What a rule finds. */
+/** Violation of a rule by a span. */
 export type RuleViolation = readonly [kind: FindingKind, message: string];
 
-export type Rule = (span: Span, around: SpanContext) => RuleViolation | undefined;
+/** Rule that every span of a trace must satisfy. */
+export type Rule = (span: Span, context: SpanContext) => RuleViolation | undefined;

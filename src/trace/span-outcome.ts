@@ -3,42 +3,43 @@ import type { CallResult, Protocol, Reply } from '../reply/reply.ts';
 import { grpcStatusOf, httpStatusOf, isClientSpanError, isServerSpanError } from '../reply/status.ts';
 import { errorOf, type Span, statusOf } from './span.ts';
 
-/** What a span is to say of how it ended. */
+/** Outcome of a request, as a span records it. */
 export interface SpanOutcome {
-  /** The status of the answer, or the code of the error that a call without one had. */
+  /** Status of the answer, or code of the error of a call without an answer. */
   readonly outcome: string;
   readonly isError: boolean;
 }
 
-/** What the SERVER span of a reply is to say, by the protocol that the request came by. */
+/** Returns the outcome that the SERVER span of a reply must have, for the protocol of the request. */
 export function replyOutcome({ status, grpcStatus }: Reply, protocol: Protocol): SpanOutcome {
-  const seen = protocol === 'http' ? status : (grpcStatus ?? grpcStatusOf(status));
-  return { outcome: String(seen), isError: isServerSpanError(seen) };
+  const answer = protocol === 'http' ? status : (grpcStatus ?? grpcStatusOf(status));
+  return { outcome: String(answer), isError: isServerSpanError(answer) };
 }
 
-/** What the CLIENT span of a call is to say; undefined when the call tells neither a status nor an error. */
+/** Returns the outcome that the CLIENT span of a call must have, or undefined if the call has no status and no error. */
 export function callOutcome({ status, grpcStatus, error }: CallResult): SpanOutcome | undefined {
   if (error !== undefined) return { outcome: error.code, isError: true };
-  const seen = grpcStatus ?? status;
-  return seen === undefined ? undefined : { outcome: String(seen), isError: isClientSpanError(seen) };
+  const answer = grpcStatus ?? status;
+  return answer === undefined ? undefined : { outcome: String(answer), isError: isClientSpanError(answer) };
 }
 
-/** What a span of ours says in fact. */
+/** Returns the outcome that a meshmock's span has. */
 export function spanOutcome(span: Span): SpanOutcome {
   const status = statusOf(span);
   const outcome = (span.kind === 'client' ? errorOf(span) : undefined) ?? status ?? errorOf(span);
   return { outcome: String(outcome ?? 'nothing'), isError: span.isError };
 }
 
-/** An end in words. */
+/** Describes an outcome. */
 export function outcomeText({ outcome, isError }: SpanOutcome): string {
   return `${outcome}, ${isError ? 'an error' : 'no error'}`;
 }
 
 /**
- * An outcome as counts can be compared, which have the HTTP status of a gRPC call: several gRPC statuses share one.
+ * Normalizes an outcome to compare it with a summary. Summaries count gRPC calls by HTTP status, and several gRPC
+ * statuses have the same HTTP status.
  *
- * @param outcome a status, HTTP or gRPC, or the code of an error
+ * @param outcome HTTP status, gRPC status or code of an error
  */
 export function comparableOutcome(outcome: string, isGrpc: boolean): string {
   if (!isGrpc) return outcome;

@@ -1,9 +1,9 @@
 import { isMeshmockSpan, type Span } from './span.ts';
 
-/** The spans of one trace by their ids and parents. An id that comes several times stands for its first span. */
+/** Spans of one trace by id and by parent. If several spans have the same id, only the first one counts. */
 export class SpanTree {
   readonly spans: readonly Span[];
-  /** Ids that more than one span has. */
+  /** Ids of several spans. */
   readonly repeated: readonly string[];
   private readonly byId = new Map<string, Span>();
   private readonly byParent: ReadonlyMap<string | undefined, readonly Span[]>;
@@ -23,52 +23,52 @@ export class SpanTree {
     return spanId === undefined ? undefined : this.byId.get(spanId);
   }
 
-  /** In the order of their starts. The parent itself may be missing. */
+  /** Returns the children of a span, sorted by start. The span itself may be missing. */
   childrenOf(spanId: string): readonly Span[] {
     return (this.byParent.get(spanId) ?? []).toSorted((a, b) => a.startMs - b.startMs);
   }
 
-  /** The spans above one, the nearest first, up to the first without a parent or with one that is not there. */
+  /** Returns the spans above a span, the nearest first, up to one without a parent in the trace. */
   above(span: Span): Span[] {
     const found: Span[] = [];
-    const seen = new Set([span.spanId]);
+    const visited = new Set([span.spanId]);
     for (
       let parent = this.get(span.parentSpanId);
-      parent !== undefined && !seen.has(parent.spanId);
+      parent !== undefined && !visited.has(parent.spanId);
       parent = this.get(parent.parentSpanId)
     ) {
-      seen.add(parent.spanId);
+      visited.add(parent.spanId);
       found.push(parent);
     }
     return found;
   }
 
-  /** The nearest span of a meshmock above one. */
+  /** Returns the nearest meshmock's span above a span. */
   meshmockSpanAbove(span: Span): Span | undefined {
     return this.above(span).find(isMeshmockSpan);
   }
 
-  /** All spans below one. */
+  /** Returns all spans below a span. */
   below(spanId: string): Span[] {
     return this.descend(spanId, () => true);
   }
 
-  /** The nearest spans of meshmocks below one: what its call has led to, through whatever stands between. */
+  /** Returns the nearest meshmocks' spans below a span. Other spans may be between them. */
   meshmockSpansBelow(spanId: string): Span[] {
     return this.descend(spanId, (span) => !isMeshmockSpan(span)).filter(isMeshmockSpan);
   }
 
-  /** The spans below one, and below those of them through which it may go on. */
-  private descend(spanId: string, goesOn: (span: Span) => boolean): Span[] {
+  /** Returns the spans below a span. It only descends below a span that `mayDescend` accepts. */
+  private descend(spanId: string, mayDescend: (span: Span) => boolean): Span[] {
     const found: Span[] = [];
-    const seen = new Set([spanId]);
+    const visited = new Set([spanId]);
     const open = [spanId];
     for (let id = open.pop(); id !== undefined; id = open.pop()) {
       for (const child of this.childrenOf(id)) {
-        if (seen.has(child.spanId)) continue;
-        seen.add(child.spanId);
+        if (visited.has(child.spanId)) continue;
+        visited.add(child.spanId);
         found.push(child);
-        if (goesOn(child)) open.push(child.spanId);
+        if (mayDescend(child)) open.push(child.spanId);
       }
     }
     return found;

@@ -13,7 +13,7 @@ import type { Rule, RuleViolation, SpanContext } from './rule.ts';
 import { errorOf, isMeshmockSpan, type Span, spanText, statusOf } from './span.ts';
 import { spanOutcome } from './span-outcome.ts';
 
-/** What holds between the spans of any trace, whatever the reply shows of it. */
+/** Rules for the spans of any trace, independent of the reply. A span is reported for the first rule that it violates. */
 const rules: readonly Rule[] = [
   checkParent,
   checkClientParent,
@@ -27,27 +27,30 @@ const rules: readonly Rule[] = [
   checkStatusesAgree,
 ];
 
-/** Holds each span against its neighbours. */
-export function checkStructure(around: SpanContext): Finding[] {
-  const { tree } = around;
+/** Checks the rules for each span. */
+export function checkStructure(context: SpanContext): Finding[] {
+  const { tree } = context;
   const doubled = tree.repeated.flatMap((spanId) => {
     const span = tree.get(spanId);
-    return span === undefined ? [] : [found(span, around, ['doubled', `${spanText(span)} came more than once`])];
+    return span === undefined
+      ? []
+      : [findingOf(span, context, ['doubled', `${spanText(span)} was received more than once`])];
   });
   const others = tree.spans.flatMap((span) => {
-    const problem = rules.map((rule) => rule(span, around)).find((result) => result !== undefined);
-    return problem === undefined ? [] : [found(span, around, problem)];
+    const problem = rules.map((rule) => rule(span, context)).find((result) => result !== undefined);
+    return problem === undefined ? [] : [findingOf(span, context, problem)];
   });
   return [...doubled, ...others];
 }
 
-function found(span: Span, { tree, places }: SpanContext, [kind, message]: RuleViolation): Finding {
+function findingOf(span: Span, { tree, places }: SpanContext, [kind, message]: RuleViolation): Finding {
   const known = [span, ...tree.above(span)].find(({ spanId }) => places.has(spanId));
   const above = (known === undefined ? undefined : places.get(known.spanId)) ?? [];
   const where = known === span || above.at(-1) === span.service ? above : [...above, span.service];
   return { kind, where, message, spanId: span.spanId };
 }
 
+/** Checks that every span has a parent in the trace, except the first one. */
 function checkParent(span: Span, { tree, missing, top, sentParent }: SpanContext): RuleViolation | undefined {
   const { parentSpanId, spanId } = span;
   if (parentSpanId === sentParent && sentParent !== undefined) return undefined;
@@ -59,7 +62,7 @@ function checkParent(span: Span, { tree, missing, top, sentParent }: SpanContext
   return ['dangling_parent', `${spanText(span)} is below span ${parentSpanId}, which is missing`];
 }
 
-/** A service's calls are directly below what it does. */
+/** Checks that a CLIENT span is directly below a SERVER span of its service. */
 function checkClientParent(span: Span, { tree }: SpanContext): RuleViolation | undefined {
   if (!isMeshmockSpan(span) || span.kind !== 'client') return undefined;
   const parent = tree.get(span.parentSpanId);
@@ -68,7 +71,7 @@ function checkClientParent(span: Span, { tree }: SpanContext): RuleViolation | u
   return ['wrong_parent', `${spanText(span)} is below ${spanText(parent)}, not a SERVER span of its service`];
 }
 
-/** What a service does is below a call of another, or nothing is above it: then it is the first. */
+/** Checks that the nearest meshmock's span above a SERVER span is a CLIENT span. The first SERVER span has none. */
 function checkServerParent(span: Span, { tree }: SpanContext): RuleViolation | undefined {
   if (!isMeshmockSpan(span) || span.kind !== 'server') return undefined;
   const above = tree.meshmockSpanAbove(span);
@@ -76,7 +79,7 @@ function checkServerParent(span: Span, { tree }: SpanContext): RuleViolation | u
   return ['wrong_parent', `${spanText(span)} is below ${spanText(above)}, not a CLIENT span`];
 }
 
-/** An error by its status (OpenTelemetry semantic conventions), or because there was no answer. */
+/** Checks that a span is an error if its status is one (OpenTelemetry semantic conventions), or if it has no answer. */
 function checkErrorStatus(span: Span): RuleViolation | undefined {
   if (!isMeshmockSpan(span)) return undefined;
   const status = statusOf(span);

@@ -3,31 +3,39 @@ import type { CallResult, Reply } from '../reply/reply.ts';
 import type { Finding } from './finding.ts';
 
 /**
- * Why there is no trace to look for, as far as the answer tells: nobody makes spans, or the request was not to be
- * traced. Undefined when there is one, which is that of the reply's `traceId`.
+ * Returns why an answer has no trace: the services export no spans, or the request was not sampled. Returns undefined if
+ * the answer has a trace, whose id is the reply's `traceId`.
  */
 export function traceProblem({ target, reply }: CallResult): Finding | undefined {
   if (reply === undefined) {
-    const message = 'the answer is no reply of a meshmock: it tells no trace';
+    const message = 'the answer is not a reply of a meshmock, so it names no trace';
     return { kind: 'missing', where: [target], message };
   }
   if (reply.traceId !== undefined && hasSpans(reply)) return undefined;
   const where = [reply.service];
   const headers = reply.request?.headers ?? {};
   if (headers.b3 === '0' || headers['x-b3-sampled'] === '0')
-    return { kind: 'not_sampled', where, message: 'the request said that it is not to be traced (B3, sampled 0)' };
+    return { kind: 'not_sampled', where, message: 'the request turned tracing off (B3, sampled 0)' };
   const context = incomingContext(headers);
   const isFromSampler = reply.traceId !== undefined && context === undefined && reply.request?.headers !== undefined;
   if (isFromSampler)
-    return { kind: 'not_sampled', where, message: `its sampler did not choose trace ${reply.traceId}` };
+    return {
+      kind: 'not_sampled',
+      where,
+      message: `the sampler of ${reply.service} did not sample trace ${reply.traceId}`,
+    };
   if (context?.isSampled === false)
-    return { kind: 'not_sampled', where, message: `trace ${context.traceId} came as one that is not to be recorded` };
+    return {
+      kind: 'not_sampled',
+      where,
+      message: `the request came with trace ${context.traceId}, which is not sampled`,
+    };
   return { kind: 'not_exported', where, message: notExportedMessage(reply.service) };
 }
 
-/** What to do about a service without spans. */
+/** Returns the message about a service that exports no spans. */
 export function notExportedMessage(service: string): string {
-  return `${service} makes no spans: name it an exporter, such as by OTEL_EXPORTER_OTLP_ENDPOINT`;
+  return `${service} exports no spans: set its exporter, for example with OTEL_EXPORTER_OTLP_ENDPOINT`;
 }
 
 function hasSpans({ spanId, calls = [] }: Reply): boolean {

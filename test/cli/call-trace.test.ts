@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { type OtlpReceiver, startOtlpReceiver } from '../otlp-receiver.ts';
 import { runProgram, type ServedProgram, startServe } from '../program.ts';
-import { startForeign } from '../running-mesh.ts';
+import { startForeignServer } from '../running-mesh.ts';
 
 suite('meshmock call --trace, before an endpoint that answers as Jaeger does', () => {
   let receiver: OtlpReceiver;
@@ -47,7 +47,7 @@ suite('meshmock call --trace, before an endpoint that answers as Jaeger does', (
   });
 
   test('names the service that makes no spans, in text, JSON and JUnit, beside the expectations', async () => {
-    const problem = /not exported: gateway → dark: dark makes no spans: name it an exporter/;
+    const problem = /not exported: gateway → dark: dark exports no spans: set its exporter/;
     const args = ['--trace-timeout', '1500ms', '--expect', 'status = 200'];
     const text = await call('/@dark/@leaf/x', ...args);
     assert.match(text.stdout, /^pass {2}status = 200\n.*\nFAIL {2}trace \S+ in \S+ is whole\n {6}seen: 3 spans of 2/m);
@@ -75,11 +75,11 @@ suite('meshmock call --trace, before an endpoint that answers as Jaeger does', (
     const unsampled = `traceparent: 00-${'1'.repeat(32)}-${'2'.repeat(16)}-00`;
     const startedAt = performance.now();
     const first = await call('/@leaf/x', '--header', unsampled);
-    assert.match(first.stdout, /not sampled: gateway: trace 1{32} came as one that is not to be recorded/);
+    assert.match(first.stdout, /not sampled: gateway: the request came with trace 1{32}, which is not sampled/);
     const second = await call('/@leaf/x', '--header', 'b3: 0');
-    assert.match(second.stdout, /not sampled: gateway: the request said that it is not to be traced/);
+    assert.match(second.stdout, /not sampled: gateway: the request turned tracing off/);
     const third = await runProgram(['call', `localhost:${dark.httpPort}/x`, '--trace', receiver.url]);
-    assert.match(third.stdout, /not exported: dark: dark makes no spans/);
+    assert.match(third.stdout, /not exported: dark: dark exports no spans/);
     assert.deepEqual([first.code, second.code, third.code], [1, 1, 1]);
     assert.ok(performance.now() - startedAt < 8000);
   });
@@ -91,8 +91,8 @@ suite('meshmock call --trace, before an endpoint that answers as Jaeger does', (
   });
 
   test('says what is wrong with a Jaeger before it sends anything', async () => {
-    await using foreign = await startForeign((_request, response) => response.end('hello'));
-    await using target = await startForeign((_request, response) => response.end('hello'));
+    await using foreign = await startForeignServer((_request, response) => response.end('hello'));
+    await using target = await startForeignServer((_request, response) => response.end('hello'));
     const cases = [
       ['http://127.0.0.1:2', /ECONNREFUSED/],
       [`http://127.0.0.1:${foreign.port}`, /is not the query API of a Jaeger: its answer to \S+ is no JSON/],

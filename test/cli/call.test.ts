@@ -9,10 +9,10 @@ import { promisify } from 'node:util';
 import { parseUpstream } from '../../src/execute/octopus.ts';
 import { parseDirectives } from '../../src/plan/parse.ts';
 import { cleanEnv, runProgram, startProgram } from '../program.ts';
-import { type RunningMesh, startForeign, startMesh } from '../running-mesh.ts';
+import { startForeignServer, startMesh, type TestMesh } from '../running-mesh.ts';
 
 suite('meshmock call', () => {
-  let mesh: RunningMesh;
+  let mesh: TestMesh;
   let entry: string;
   before(async () => {
     mesh = await startMesh([
@@ -65,7 +65,7 @@ suite('meshmock call', () => {
 
   test('sends the method, headers and body of its flags and of a pasted curl command', async () => {
     const received: string[] = [];
-    await using server = await startForeign(async (request, response) => {
+    await using server = await startForeignServer(async (request, response) => {
       const { method, headers } = request;
       received.push(`${method} ${headers['end-user']} ${headers['content-type']} ${await text(request)}`);
       response.end();
@@ -212,7 +212,7 @@ suite('meshmock call', () => {
       assert.equal(code, 3, url);
       assert.match(stderr, /^meshmock: \S+ does not answer: /);
     }
-    await using silent = await startForeign(() => {});
+    await using silent = await startForeignServer(() => {});
     const { code, stderr } = await runProgram(['call', `localhost:${silent.port}/x`, '--timeout', '200ms']);
     assert.deepEqual(
       [code, stderr],
@@ -255,7 +255,7 @@ suite('meshmock call', () => {
   });
 
   test('a server that is no meshmock is shown as it is, and its status can be expected', async () => {
-    await using foreign = await startForeign((_request, response) => {
+    await using foreign = await startForeignServer((_request, response) => {
       response.statusCode = 418;
       response.end('teapot\x1b[2J');
     });
@@ -274,7 +274,7 @@ suite('meshmock call', () => {
   const misuses: [args: string[], message: RegExp][] = [
     [['grpc:localhost:9090/x', '-d', 'a'], /--method and --data are for HTTP: over gRPC the plan is the request/],
     [['/x', '-X', 'NO SUCH'], /-X: "NO SUCH": expected a method such as GET or POST/],
-    [['curl -d @file localhost:8080/x'], /curl -d @file reads a file; write the body itself/],
+    [['curl -d @file localhost:8080/x'], /curl -d @file reads a file: write the body itself/],
     [['curl -H'], /curl -H: expected a value/],
     [[], /expected one URL/],
     [['/x', '/y'], /expected one URL/],
@@ -315,7 +315,7 @@ const notShown: [path: string, expectation: string][] = [
 ];
 
 suite('meshmock call of what no answer shows', () => {
-  let mesh: RunningMesh;
+  let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh([
       'gateway',

@@ -4,7 +4,7 @@ import net from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runProgram, startProgram, startServe } from '../program.ts';
-import { callHttp, sendHttp, startForeign } from '../running-mesh.ts';
+import { callHttp, sendHttp, startForeignServer } from '../running-mesh.ts';
 
 test('-listenAddress runs a second instance beside the first, and they reach each other', async () => {
   await using first = await startServe('first');
@@ -113,7 +113,7 @@ test('each request is one line of JSON, with the trace id', async () => {
 
 test('SIGTERM drains: the request under way is answered, its connection closed, then the process ends', async () => {
   await using program = await startServe('app');
-  await using slow = await startForeign((_request, response) => setTimeout(() => response.end('late'), 500));
+  await using slow = await startForeignServer((_request, response) => setTimeout(() => response.end('late'), 500));
   const underWay = sendHttp(program.httpPort, `/@127.0.0.1:${slow.port}/x`);
   while (slow.open === 0) await sleep(5);
   program.child.kill('SIGTERM');
@@ -201,7 +201,7 @@ test('a connection that nobody uses is kept for the time of --drain, no longer',
 
 test('a second signal does not wait', async () => {
   await using program = await startServe('app');
-  await using slow = await startForeign(() => {});
+  await using slow = await startForeignServer(() => {});
   const sent = assert.rejects(sendHttp(program.httpPort, `/@127.0.0.1:${slow.port}/x`));
   while (slow.open === 0) await sleep(5);
   program.child.kill('SIGTERM');

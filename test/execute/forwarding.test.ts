@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { callHttp, type RunningMesh, startForeign, startMesh } from '../running-mesh.ts';
+import { callHttp, startForeignServer, startMesh, type TestMesh } from '../running-mesh.ts';
 
 suite('headers that are passed on, without spans', () => {
-  let mesh: RunningMesh;
+  let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh(['gateway', 'service1'], {}, ['X-Tenant']);
   });
@@ -11,7 +11,7 @@ suite('headers that are passed on, without spans', () => {
 
   /** What a server behind two hops, one of each protocol, receives. */
   async function received(headers: Record<string, string>): Promise<Record<string, string | undefined>> {
-    await using foreign = await startForeign((_request, response) => response.end());
+    await using foreign = await startForeignServer((_request, response) => response.end());
     await callHttp(mesh.httpPort('gateway'), `/@grpc:service1/@127.0.0.1:${foreign.port}/x`, headers);
     return foreign.requests[0]?.headers as Record<string, string | undefined>;
   }

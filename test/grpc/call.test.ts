@@ -4,10 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, credentials, Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { encodeRequest } from '../../src/grpc/codec.ts';
 import { callMethod } from '../../src/reply/reply.ts';
-import { callGrpc, callHttp, type RunningMesh, startForeign, startMesh, treeOf } from '../running-mesh.ts';
+import { callGrpc, callHttp, startForeignServer, startMesh, type TestMesh, treeOf } from '../running-mesh.ts';
 
 suite('Call over gRPC', () => {
-  let mesh: RunningMesh;
+  let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh(['gateway', 'service1', 'service2']);
   });
@@ -142,7 +142,7 @@ suite('Call over gRPC', () => {
   });
 
   test('the deadline of the protocol counts', async () => {
-    await using slow = await startForeign(() => {});
+    await using slow = await startForeignServer(() => {});
     const startedAt = performance.now();
     const { code, reply } = await gateway({ path: `/@grpc:service1/@127.0.0.1:${slow.port}/x` }, { deadlineMs: 2000 });
     assert.ok(performance.now() - startedAt < 2500);
@@ -152,7 +152,7 @@ suite('Call over gRPC', () => {
   });
 
   test('a caller that cancels ends the calls below, in every service', async () => {
-    await using slow = await startForeign(() => {});
+    await using slow = await startForeignServer(() => {});
     const target = `127.0.0.1:${slow.port}`;
     const client = new Client(`127.0.0.1:${mesh.grpcPort('gateway')}`, credentials.createInsecure());
     const ended = Promise.withResolvers<void>();

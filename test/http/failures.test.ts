@@ -3,10 +3,10 @@ import type http from 'node:http';
 import net from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { callGrpc, callHttp, type RunningMesh, sendHttp, startForeign, startMesh, treeOf } from '../running-mesh.ts';
+import { callGrpc, callHttp, sendHttp, startForeignServer, startMesh, type TestMesh, treeOf } from '../running-mesh.ts';
 
 suite('what goes wrong over HTTP', () => {
-  let mesh: RunningMesh;
+  let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh(['gateway', 'service1', 'service2', 'service3']);
   });
@@ -51,7 +51,7 @@ suite('what goes wrong over HTTP', () => {
   });
 
   test('a connection that is cut is a reset', async () => {
-    await using foreign = await startForeign((request) => request.socket.resetAndDestroy());
+    await using foreign = await startForeignServer((request) => request.socket.resetAndDestroy());
     const reply = await gateway(`/@127.0.0.1:${foreign.port}/x`);
     assert.equal(reply.calls?.[0]?.error?.code, 'reset');
     assert.equal(reply.status, 502);
@@ -69,7 +69,7 @@ suite('what goes wrong over HTTP', () => {
   });
 
   test('a foreign server is no error: its status, headers and the first part of its body are shown', async () => {
-    await using foreign = await startForeign((request, response) => {
+    await using foreign = await startForeignServer((request, response) => {
       response.writeHead(request.url === '/small' ? 418 : 200, { 'x-who': 'foreign', 'set-cookie': 'secret=1' });
       response.end(request.url === '/small' ? 'I am a teapot' : 'x'.repeat(200_000));
     });
@@ -87,14 +87,14 @@ suite('what goes wrong over HTTP', () => {
   });
 
   test('a foreign 5xx fails the call: 502', async () => {
-    await using foreign = await startForeign((_request, response) => response.writeHead(503).end('no'));
+    await using foreign = await startForeignServer((_request, response) => response.writeHead(503).end('no'));
     const reply = await gateway(`/@127.0.0.1:${foreign.port}/x`);
     assert.equal(reply.status, 502);
     assert.equal(reply.calls?.[0]?.status, 503);
   });
 
   test('a call that does not answer in its own time is a timeout: 504, and the siblings are whole', async () => {
-    await using slow = await startForeign(() => {});
+    await using slow = await startForeignServer(() => {});
     const startedAt = performance.now();
     const reply = await gateway(`/@127.0.0.1:${slow.port};timeout=150ms|service1/x`);
     assert.ok(performance.now() - startedAt < 1000);
@@ -104,7 +104,7 @@ suite('what goes wrong over HTTP', () => {
   });
 
   test('the deadline holds for the whole: the innermost call times out, and the tree still arrives', async () => {
-    await using slow = await startForeign(() => {});
+    await using slow = await startForeignServer(() => {});
     const startedAt = performance.now();
     const reply = await gateway(`/@service1/@service2/@127.0.0.1:${slow.port}/x`, { 'x-meshmock-deadline-ms': '500' });
     const tookMs = performance.now() - startedAt;
@@ -148,7 +148,7 @@ suite('what goes wrong over HTTP', () => {
   });
 
   test('a client that goes away ends all calls below within 100 ms', async () => {
-    await using slow = await startForeign(() => {});
+    await using slow = await startForeignServer(() => {});
     const target = `127.0.0.1:${slow.port}`;
     const leaves = Array.from({ length: 25 }, () => target).join('|');
     const client = new AbortController();
@@ -171,7 +171,7 @@ suite('what goes wrong over HTTP', () => {
   });
 
   test("a caller who has gone is nobody's problem: 499, and no warning", async () => {
-    await using slow = await startForeign(() => {});
+    await using slow = await startForeignServer(() => {});
     const client = new AbortController();
     const before = mesh.arrivals.length;
     const sent = sendHttp(mesh.httpPort('gateway'), `/@127.0.0.1:${slow.port}/x`, { signal: client.signal });
@@ -192,7 +192,7 @@ suite('what goes wrong over HTTP', () => {
     ];
     const forged = near.map((field) => `{"service":"a","status":200,${field}}`);
     for (const body of ['5', '', '{"broken', '{"calls":5}', 'null', ...forged]) {
-      await using forger = await startForeign((_request, response) => {
+      await using forger = await startForeignServer((_request, response) => {
         response.writeHead(200, { 'x-meshmock': 'x/1', 'content-type': 'application/json' }).end(body);
       });
       const path = `/@127.0.0.1:${forger.port}|service1/x`;
@@ -219,13 +219,13 @@ suite('what goes wrong over HTTP', () => {
   });
 
   test('names that objects have are headers like any other', async () => {
-    await using foreign = await startForeign((_request, response) => response.end());
+    await using foreign = await startForeignServer((_request, response) => response.end());
     await gateway(`/@127.0.0.1:${foreign.port}[constructor=x][tostring=y]/x`);
     assert.equal(foreign.requests[0]?.headers.constructor, 'x');
   });
 
   test('secrets in a path are not shown', async () => {
-    await using foreign = await startForeign((_request, response) => response.end());
+    await using foreign = await startForeignServer((_request, response) => response.end());
     const reply = await gateway(`/@service1/@127.0.0.1:${foreign.port}[authorization=Bearer%20s3cret][a=b]/x`);
     assert.equal(foreign.requests[0]?.headers.authorization, 'Bearer s3cret');
     assert.doesNotMatch(JSON.stringify(reply), /s3cret/);

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { MeshmockError } from '../../src/error/meshmock-error.ts';
 import { parseUpstream, type Role } from '../../src/execute/octopus.ts';
-import { callGrpc, callHttp, type RunningMesh, sendHttp, startForeign, startMesh } from '../running-mesh.ts';
+import { callGrpc, callHttp, sendHttp, startForeignServer, startMesh, type TestMesh } from '../running-mesh.ts';
 
 const webserver = (content: string): { role: Role } => ({ role: { kind: 'webserver', content } });
 const proxy = (url: string): { role: Role } => ({ role: { kind: 'proxy', upstream: parseUpstream(url) } });
 
 suite('the Octopus proxy and webservers', () => {
-  let mesh: RunningMesh;
+  let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh([
       { name: 'proxy', ...proxy('http://webserver:8080') },
@@ -58,7 +58,7 @@ suite('the Octopus proxy and webservers', () => {
   });
 
   test('the proxy passes on the path with its query, trace and routing headers', async () => {
-    await using upstream = await startForeign((_request, response) => response.end('up'));
+    await using upstream = await startForeignServer((_request, response) => response.end('up'));
     await using own = await startMesh([{ name: 'proxy', ...proxy(`http://127.0.0.1:${upstream.port}/base`) }]);
     const { body } = await sendHttp(own.httpPort('proxy'), '/some/path?query=%5D', {
       headers: { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, 'end-user': 'jason', 'x-request-id': 'id' },
@@ -75,7 +75,7 @@ suite('the Octopus proxy and webservers', () => {
 
   test('a long foreign body is proxied whole, and shown in part only where it is evidence', async () => {
     const long = 'ä'.repeat(5000);
-    await using upstream = await startForeign((_request, response) => response.end(long));
+    await using upstream = await startForeignServer((_request, response) => response.end(long));
     await using own = await startMesh([{ name: 'proxy', ...proxy(`http://127.0.0.1:${upstream.port}`) }]);
     const { body } = await sendHttp(own.httpPort('proxy'), '/');
     assert.ok(body.startsWith(`Proxying value: ${long} - Took`));
@@ -109,7 +109,7 @@ suite('the Octopus proxy and webservers', () => {
   });
 
   test('a body that is too long to be passed on whole says so', async () => {
-    await using upstream = await startForeign((_request, response) => response.end('x'.repeat(100_000)));
+    await using upstream = await startForeignServer((_request, response) => response.end('x'.repeat(100_000)));
     await using own = await startMesh([{ name: 'proxy', ...proxy(`http://127.0.0.1:${upstream.port}`) }]);
     const { body } = await sendHttp(own.httpPort('proxy'), '/');
     assert.match(body, /^Proxying value: x{65536}… \(the first part of \d+ bytes\) - Took/);

@@ -4,15 +4,15 @@ import {
   type Arrival,
   callGrpc,
   callHttp,
-  type RunningMesh,
   sendHttp,
-  startForeign,
+  startForeignServer,
   startMesh,
+  type TestMesh,
   treeOf,
 } from '../running-mesh.ts';
 
 suite('the rows of the path language', () => {
-  let mesh: RunningMesh;
+  let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh(['gateway', 'service1', 'service2', 'service3', 'service4']);
     // The rows of servicemock's table that name a port.
@@ -121,7 +121,7 @@ suite('the rows of the path language', () => {
   test('the calls of a stage run at once, and their replies stand in the order of the plan', async () => {
     // Each answers only when all three have come.
     const waiting: (() => void)[] = [];
-    await using foreign = await startForeign((_request, response) => {
+    await using foreign = await startForeignServer((_request, response) => {
       waiting.push(() => response.end('done'));
       if (waiting.length === 3) for (const answer of waiting.reverse()) answer();
     });
@@ -135,7 +135,7 @@ suite('the rows of the path language', () => {
   });
 
   test('headers in brackets go to that call only, decoded, whatever they hold', async () => {
-    await using foreign = await startForeign((_request, response) => response.end());
+    await using foreign = await startForeignServer((_request, response) => response.end());
     const target = `127.0.0.1:${foreign.port}`;
     await callHttp(mesh.httpPort('gateway'), `/@${target}[accept=image/jpg][a=b|c,d][e=x%5Dy%7C(;)],${target}/x`);
     const [first, second] = foreign.requests;
@@ -147,7 +147,7 @@ suite('the rows of the path language', () => {
   });
 
   test('the final URI arrives byte for byte, query and all', async () => {
-    await using foreign = await startForeign((_request, response) => response.end());
+    await using foreign = await startForeignServer((_request, response) => response.end());
     const uris = ['/', '//', '/a//b', '/x/../e', '/a?q=1|2&r=[a]&s=%7C', '/%41%zz%', '/a@b,c|d(e)[f]*~;=:', '/?/@a'];
     for (const uri of uris) {
       await callHttp(mesh.httpPort('gateway'), `/@service1/@127.0.0.1:${foreign.port}${uri}`);
@@ -167,7 +167,7 @@ suite('the rows of the path language', () => {
   });
 
   test('an IPv6 address and a method', async () => {
-    await using foreign = await startForeign((request, response) => response.end(request.method));
+    await using foreign = await startForeignServer((request, response) => response.end(request.method));
     mesh.dialler.add({ host: '::1', port: '8099', toHost: '127.0.0.1', toPort: String(foreign.port) });
     const reply = await callHttp(mesh.httpPort('gateway'), '/@[::1]:8099;method=DELETE/x');
     assert.equal(reply.calls?.[0]?.body, 'DELETE');

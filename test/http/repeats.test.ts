@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import type { Reply, Summary } from '../../src/reply/reply.ts';
-import { callGrpc, callHttp, type RunningMesh, sendHttp, startForeign, startMesh } from '../running-mesh.ts';
+import { callGrpc, callHttp, sendHttp, startForeignServer, startMesh, type TestMesh } from '../running-mesh.ts';
 
 const sum = (counts: Record<string, number> = {}): number =>
   Object.values(counts).reduce((total, count) => total + count, 0);
@@ -13,7 +13,7 @@ function summaryOf(reply: Reply | undefined): Summary {
 }
 
 suite('retries', () => {
-  let mesh: RunningMesh;
+  let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh(['a', 'b']);
   });
@@ -66,7 +66,7 @@ suite('retries', () => {
 });
 
 suite('repeats', () => {
-  let mesh: RunningMesh;
+  let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh([
       'a',
@@ -145,7 +145,7 @@ suite('repeats', () => {
   });
 
   test('a foreign server can be called often too', async () => {
-    await using foreign = await startForeign((_request, response) => response.end('hello'));
+    await using foreign = await startForeignServer((_request, response) => response.end('hello'));
     const reply = await callHttp(mesh.httpPort('a'), `/@127.0.0.1:${foreign.port}*7/x`);
     assert.deepEqual([summaryOf(reply).byAnswer, foreign.requests.length], [{ foreign: 7 }, 7]);
   });

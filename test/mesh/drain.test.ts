@@ -12,15 +12,15 @@ import { type ServedProgram, startServe } from '../program.ts';
 const path = '/x';
 const lanes = 12;
 
-/** Callers who keep their connections and pause between calls, by Node's own agent, undici and gRPC. */
-interface Callers extends AsyncDisposable {
-  /** New connections go to the other service from now on, as by a Service whose endpoint has gone. */
-  moveOn(): void;
-  /** Ends them; how many calls each kind made, and what came in the place of answers. */
+/** Clients that keep their connections and pause between calls: Node's agent, undici and gRPC. */
+interface Clients extends AsyncDisposable {
+  /** Sends new connections to the other service, as a Service does after its endpoint is removed. */
+  switchService(): void;
+  /** Stops the clients. Returns the number of calls of each client, and the errors. */
   end(): Promise<{ calls: Record<string, number>; lost: string[] }>;
 }
 
-function startCallers(old: ServedProgram, other: ServedProgram, longestPauseMs: number): Callers {
+function startClients(old: ServedProgram, other: ServedProgram, longestPauseMs: number): Clients {
   let port = old.httpPort;
   const agent = new http.Agent({ keepAlive: true });
   agent.createConnection = () => net.connect(port, '127.0.0.1');
@@ -55,7 +55,7 @@ function startCallers(old: ServedProgram, other: ServedProgram, longestPauseMs: 
     return { calls, lost };
   };
   return {
-    moveOn() {
+    switchService() {
       port = other.httpPort;
     },
     end,
@@ -94,17 +94,17 @@ function callByGrpc(channel: Client | undefined): Promise<void> {
 async function stopUnderLoad(drain: string, longestPauseMs: number) {
   await using old = await startServe('old', ['--drain', drain, '--log-level', 'silent']);
   await using other = await startServe('other', ['--log-level', 'silent']);
-  await using callers = startCallers(old, other, longestPauseMs);
+  await using clients = startClients(old, other, longestPauseMs);
   await sleep(500);
-  callers.moveOn();
+  clients.switchService();
   old.child.kill('SIGTERM');
   assert.equal(await old.exited(), 0);
   await sleep(200);
-  return callers.end();
+  return clients.end();
 }
 
-suite('a service that is stopped under load', { timeout: 300_000 }, () => {
-  test('loses no call on a connection kept open, over HTTP or gRPC, when it drains for longer than callers pause', async (t) => {
+suite('A service that is stopped under load', { timeout: 300_000 }, () => {
+  test('A drain that is longer than the pauses of clients loses no call, over HTTP or gRPC', async (t) => {
     for (let round = 0; round < 3; round++) {
       const { calls, lost } = await stopUnderLoad('2s', 150);
       t.diagnostic(JSON.stringify(calls));
@@ -113,7 +113,7 @@ suite('a service that is stopped under load', { timeout: 300_000 }, () => {
     }
   });
 
-  test('loses some over HTTP when it does not: so the test above can fail', async (t) => {
+  test('A drain that is too short loses calls over HTTP, so the test above can fail', async (t) => {
     const lost: string[] = [];
     for (let round = 0; round < 30 && lost.length === 0; round++) lost.push(...(await stopUnderLoad('1ms', 2)).lost);
     t.diagnostic(lost.join('\n'));

@@ -11,8 +11,8 @@ import { cleanEnv } from '../program.ts';
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const longestMs = 30_000;
 
-/** Runs the program as the first process of a container is run; `signal` goes to it, again and again, until it ends. */
-async function runFirst(
+/** Runs the program as process 1 of a PID namespace, like in a container. Sends it the signal again and again until it ends. */
+async function runAsFirstProcess(
   args: readonly string[],
   signal: NodeJS.Signals,
 ): Promise<{ code: number | null; out: string }> {
@@ -39,14 +39,14 @@ for (const [signal, code] of [
   ['SIGTERM', 143],
   ['SIGINT', 130],
 ] as const) {
-  test(`as the first process of a container, ${signal} ends a service that is not ready yet`, async () => {
+  test(`${signal} ends a service that is the first process of a container and not ready yet`, async () => {
     const args = ['serve', '--http', '127.0.0.1:0', '--grpc', '127.0.0.1:0'];
-    assert.deepEqual(await runFirst(args, signal), { code, out: '' });
+    assert.deepEqual(await runAsFirstProcess(args, signal), { code, out: '' });
   });
 }
 
-test('as the first process, it ends commands that leave signals alone', async () => {
-  // Nobody answers there, so it tries for as long as it may.
+test('SIGINT ends a command without signal handlers that is the first process of a container', async () => {
+  // Nothing answers at this address, so the command retries until its time is over.
   const args = ['call', 'http://127.0.0.1:1/x', '--expect', 'status=200', '--retry-until', '60s'];
-  assert.equal((await runFirst(args, 'SIGINT')).code, 130);
+  assert.equal((await runAsFirstProcess(args, 'SIGINT')).code, 130);
 });

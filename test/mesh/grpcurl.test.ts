@@ -3,13 +3,13 @@ import { after, before, suite, test } from 'node:test';
 import { parsePath } from '../../src/plan/parse.ts';
 import { toMessage } from '../../src/plan/to-message.ts';
 import type { Reply } from '../../src/reply/reply.ts';
-import { callHttp, type RunningMesh, startMesh, treeOf } from '../running-mesh.ts';
+import { callHttp, startMesh, type TestMesh, treeOf } from '../running-mesh.ts';
 import { type Grpcurl, grpcurl } from './tools.ts';
 
 const method = 'meshmock.v1.MeshMock/Call';
 
-suite('grpcurl, with no proto file', { timeout: 240_000 }, () => {
-  let mesh: RunningMesh;
+suite('grpcurl without a proto file', { timeout: 240_000 }, () => {
+  let mesh: TestMesh;
   let run: Grpcurl;
   let address: string;
   before(async () => {
@@ -20,7 +20,7 @@ suite('grpcurl, with no proto file', { timeout: 240_000 }, () => {
   });
   after(() => mesh[Symbol.asyncDispose]());
 
-  test('lists, describes, checks the health', async () => {
+  test('Reflection lists and describes the services, and the health check succeeds', async () => {
     assert.deepEqual((await run(address, 'list')).stdout.split('\n').filter(Boolean), [
       'grpc.health.v1.Health',
       'meshmock.v1.MeshMock',
@@ -48,7 +48,7 @@ suite('grpcurl, with no proto file', { timeout: 240_000 }, () => {
     '/@service1(/@grpc:service3/x)|service2(/@service4/y)',
   ];
   for (const path of paths) {
-    test(`${path} as a path and as a plan answers as over HTTP`, async () => {
+    test(`The answer to ${path}, as a path and as a plan, is the same as over HTTP`, async () => {
       const overHttp = treeOf(await callHttp(mesh.httpPort('gateway'), path));
       for (const request of [{ path }, { plan: toMessage(parsePath(path)) }]) {
         const { stdout, stderr } = await run('-d', JSON.stringify(request), address, method);
@@ -58,7 +58,7 @@ suite('grpcurl, with no proto file', { timeout: 240_000 }, () => {
     });
   }
 
-  test('the JSON is the same as over HTTP: camel case, numbers, zeros of what was measured', async () => {
+  test('The JSON has the same fields as over HTTP, with numbers and zeros', async () => {
     const { stdout } = await run('-d', '{"path":"/@service1/x"}', address, method);
     const [call] = (JSON.parse(stdout) as Reply).calls ?? [];
     const [httpCall] = (await callHttp(mesh.httpPort('gateway'), '/@service1/x')).calls ?? [];
@@ -67,7 +67,7 @@ suite('grpcurl, with no proto file', { timeout: 240_000 }, () => {
     assert.equal(typeof call?.durationMs, 'number');
   });
 
-  test('directives, repeats and retries: statuses, metadata, counts', async () => {
+  test('Directives, repeats and retries give their statuses, metadata and counts', async () => {
     const call = (path: string, ...flags: string[]): ReturnType<typeof run> =>
       run(...flags, '-d', JSON.stringify({ path }), address, method);
     assert.match((await call('/~grpc-status=RESOURCE_EXHAUSTED/x')).stderr, /Code: ResourceExhausted/);
@@ -80,7 +80,7 @@ suite('grpcurl, with no proto file', { timeout: 240_000 }, () => {
     assert.match(failed.stderr, /"byStatus": \{\s*"200": 1\d,\s*"503": \d/);
   });
 
-  test('a failure is a gRPC status with the tree in its details', async () => {
+  test('A failure is a gRPC status with the tree in its details', async () => {
     const { code, stderr } = await run('-d', '{"path":"/@service1/@127.0.0.1:1/x"}', address, method);
     assert.notEqual(code, 0);
     assert.match(stderr, /Code: Unavailable/);

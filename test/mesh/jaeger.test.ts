@@ -18,25 +18,25 @@ interface JaegerTrace {
 
 const longestWaitMs = 15_000;
 
-/** Asks until the answer will do. */
-async function ask<T>(query: () => Promise<unknown>, isEnough: (answer: T) => boolean): Promise<T> {
+/** Repeats a query until its answer is complete. */
+async function ask<T>(query: () => Promise<unknown>, isComplete: (answer: T) => boolean): Promise<T> {
   const until = performance.now() + longestWaitMs;
   for (;;) {
     const answer = (await query()) as T | undefined;
-    if (answer !== undefined && isEnough(answer)) return answer;
+    if (answer !== undefined && isComplete(answer)) return answer;
     assert.ok(performance.now() < until, `Jaeger has only ${JSON.stringify(answer)}`);
     await sleep(200);
   }
 }
 
-suite('a real Jaeger', { timeout: 240_000 }, () => {
+suite('A real Jaeger', { timeout: 240_000 }, () => {
   let jaeger: Jaeger;
   before(async () => {
     jaeger = await startJaeger();
   });
   after(() => jaeger[Symbol.asyncDispose]());
 
-  test('finds a mixed cascade by its trace id, whole, and draws who calls whom', async () => {
+  test('Jaeger has the complete trace of a mixed cascade, and its graph of dependencies', async () => {
     await using up = startProgram(['up', '--http', '127.0.0.1:0', '--grpc', '127.0.0.1:0'], {
       OTEL_EXPORTER_OTLP_ENDPOINT: jaeger.otlp,
       OTEL_METRICS_EXPORTER: 'none',
@@ -63,7 +63,7 @@ suite('a real Jaeger', { timeout: 240_000 }, () => {
       () => jaeger.query(`/api/dependencies?endTs=${Date.now() + 60_000}&lookback=3600000`),
       ({ data }) => data.filter(({ parent, child }) => parent !== child).length >= 6,
     );
-    // The store in memory draws an edge to itself for every service with spans below spans of its own.
+    // The memory store adds an edge from each service to itself if a span is below another span of the service.
     const others = edges.data.filter(({ parent, child }) => parent !== child);
     assert.deepEqual(others.map(({ parent, child }) => `${parent} ${child}`).sort(), [
       'gateway service1',

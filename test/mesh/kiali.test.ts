@@ -1,6 +1,6 @@
 /**
- * What Kiali asks a Jaeger for, and how it reads the answers (kiali/kiali: tracing/jaeger/http_client.go and
- * grpc_client.go, business/tracing.go, frontend/src/utils/tracing/TracingHelper.ts): it finds the traces of our apps.
+ * Queries that Kiali sends to a Jaeger, and the way it reads the answers (kiali/kiali: tracing/jaeger/http_client.go and
+ * grpc_client.go, business/tracing.go, frontend/src/utils/tracing/TracingHelper.ts).
  */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
@@ -18,7 +18,7 @@ interface JaegerSpan {
   readonly operationName: string;
   readonly tags: readonly Tag[];
 }
-/** As grpcurl writes it. */
+/** Span as grpcurl prints it. */
 interface GrpcSpan {
   readonly traceId: string;
   readonly process: {
@@ -35,7 +35,7 @@ interface JaegerTrace {
 const longestWaitMs = 15_000;
 const pod = 'reviews-v2-6fcb9f8b7d-x2x9z';
 
-/** `prepareQuery`: whole seconds, in microseconds; tags as JSON. */
+/** Does what `prepareQuery` does: whole seconds, written in microseconds, and tags as JSON. */
 function tracesQuery(service: string, tags: Record<string, string>): string {
   const nowS = Math.floor(Date.now() / 1000);
   const query = new URLSearchParams({
@@ -48,13 +48,13 @@ function tracesQuery(service: string, tags: Record<string, string>): string {
   return `/api/traces?${query}`;
 }
 
-/** `spanMatchesWorkload`, of a span without a `node_id`. */
+/** Does what `spanMatchesWorkload` does for a span without a `node_id`. */
 function matchesWorkload(span: JaegerSpan, trace: JaegerTrace, workload: string): boolean {
   const tags = [...span.tags, ...(trace.processes[span.processID]?.tags ?? [])];
   return tags.some(({ key, value }) => key === 'hostname' && String(value).startsWith(workload));
 }
 
-/** `extractOpenTracingHTTPInfo`: the columns of the table of spans. */
+/** Does what `extractOpenTracingHTTPInfo` does: returns the columns of the table of spans. */
 function columnsOf({ tags }: JaegerSpan): Record<string, unknown> {
   const columns = ['span.kind', 'http.method', 'http.url', 'http.status_code'];
   return Object.fromEntries(tags.filter(({ key }) => columns.includes(key)).map(({ key, value }) => [key, value]));
@@ -92,7 +92,7 @@ suite("Kiali's queries to a real Jaeger", { timeout: 240_000 }, () => {
     return data;
   }
 
-  /** The trace as the lookup of an app gives it, once all its spans have come. */
+  /** Waits until the lookup of an app returns a trace with all its spans. */
   async function appTrace(service: string): Promise<JaegerTrace> {
     const until = performance.now() + longestWaitMs;
     for (;;) {
@@ -104,12 +104,12 @@ suite("Kiali's queries to a real Jaeger", { timeout: 240_000 }, () => {
     }
   }
 
-  test('an app is looked up as APP.NAMESPACE with the tag of its cluster, over HTTP', async () => {
+  test('The lookup of APP.NAMESPACE with the tag of the cluster finds the trace, over HTTP', async () => {
     for (const service of ['reviews.shop', 'gateway.shop']) assert.equal((await appTrace(service)).traceID, traceId);
     assert.deepEqual(await tracesOf('reviews.shop', { 'istio.cluster_id': 'another' }), []);
   });
 
-  test('the same over gRPC', async () => {
+  test('The lookup of APP.NAMESPACE with the tag of the cluster finds the trace, over gRPC', async () => {
     await appTrace('reviews.shop');
     const run = await grpcurl();
     const query = {
@@ -136,7 +136,7 @@ suite("Kiali's queries to a real Jaeger", { timeout: 240_000 }, () => {
     assert.deepEqual(services.sort(), ['gateway.shop', 'reviews.shop']);
   });
 
-  test('a workload is known by its hostname, and only its own spans are', async () => {
+  test('The hostname of a workload matches its own spans only', async () => {
     const trace = await appTrace('reviews.shop');
     const matching = trace.spans.filter((span) => matchesWorkload(span, trace, 'reviews-v2'));
     assert.deepEqual(
@@ -145,12 +145,12 @@ suite("Kiali's queries to a real Jaeger", { timeout: 240_000 }, () => {
     );
   });
 
-  test('its columns are filled from the old names of attributes', async () => {
+  test('The old names of attributes fill the columns of the table', async () => {
     const { spans } = await appTrace('reviews.shop');
-    const keyOf = (columns: Record<string, unknown>): string => `${columns['http.url']} ${columns['span.kind']}`;
+    const sortKey = (columns: Record<string, unknown>): string => `${columns['http.url']} ${columns['span.kind']}`;
     const authority = `127.0.0.1:${gateway.httpPort}`;
     assert.deepEqual(
-      spans.map(columnsOf).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
+      spans.map(columnsOf).sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1)),
       [
         {
           'span.kind': 'server',

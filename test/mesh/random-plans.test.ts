@@ -1,6 +1,6 @@
 /**
- * Random plans over five running services: the reply's tree, and the tree of the spans that a real OTLP endpoint got,
- * are both what the plan says. MESHMOCK_SEED=N repeats a run.
+ * Random plans over five running services. The tree of the reply and the tree of the spans, which an OTLP endpoint
+ * receives, must both match the plan. MESHMOCK_SEED=N repeats a run.
  */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
@@ -19,7 +19,7 @@ const planCount = 500;
 const atOnce = 4;
 const seed = Number(process.env.MESHMOCK_SEED ?? Date.now() % 1_000_000);
 
-/** Nobody listens there. */
+/** Address without a server. */
 const gone = { host: '127.0.0.1', port: 1 };
 
 const edge = fc
@@ -39,13 +39,13 @@ const edge = fc
     }),
   );
 
-// Small enough that a tree of failures fits whole into the details of a gRPC status.
+// Plans are small, so that a tree of failures fits into the details of a gRPC status.
 const plans = arbitraryPlan(
   { directives: fc.constant([]), call: edge, uri: fc.constantFrom('/', '/x', '/a?b=(c|d)') },
   3,
 ).filter((plan) => plan.kind === 'calls' && countCalls(plan) <= 20 && depthOf(plan) <= 6);
 
-/** One service's part in a cascade, as the plan says it, in the words in which reply and spans are read as well. */
+/** Part of one service in a cascade. It can be read from a plan, a reply and spans. */
 interface Part {
   readonly service: string;
   readonly protocol: Protocol;
@@ -78,7 +78,7 @@ function partOfReply(reply: Reply): Part {
   return { service: reply.service, protocol: reply.request?.protocol ?? 'http', status: reply.status, calls };
 }
 
-/** Spans say nothing of the order within a stage: both sides are sorted before they are compared. */
+/** Sorts the calls of each part, because spans do not show the order of calls within a stage. */
 function sorted(part: Part): Part {
   const calls = part.calls.map((call) => ({
     ...call,
@@ -134,15 +134,15 @@ suite(`${planCount} random plans (MESHMOCK_SEED=${seed})`, { timeout: 300_000 },
   });
 
   async function check(plan: Plan, index: number): Promise<void> {
-    // Each way in has its turn: a path over HTTP, a path and a plan over gRPC.
+    // The three kinds of requests take turns: a path over HTTP, a path and a plan over gRPC.
     const path = formatPath(plan);
-    const way = index % 3;
-    const request = way === 1 ? { path } : { plan: toMessage(plan) };
+    const form = index % 3;
+    const request = form === 1 ? { path } : { plan: toMessage(plan) };
     const reply =
-      way === 0
+      form === 0
         ? await callHttp(ports.http, path)
         : (await callGrpc(ports.grpc, request, { headers: { 'x-meshmock-details-bytes': '36000' } })).reply;
-    const expected = partOfPlan('gateway', way === 0 ? 'http' : 'grpc', plan);
+    const expected = partOfPlan('gateway', form === 0 ? 'http' : 'grpc', plan);
     assert.ok(reply !== undefined, path);
     assert.deepEqual(partOfReply(reply), expected, path);
     const count = 1 + countMade(expected) + countAnswered(expected);
@@ -154,7 +154,7 @@ suite(`${planCount} random plans (MESHMOCK_SEED=${seed})`, { timeout: 300_000 },
     assert.deepEqual(sorted(partOfSpans(roots[0] as ReceivedSpan, childrenOf)), sorted(expected), path);
   }
 
-  test('reply and trace are what each plan says', async () => {
+  test('Reply and trace match each plan', async () => {
     const all = fc.sample(plans, { numRuns: planCount, seed });
     const mixed = all.filter((plan) => /grpc:/.test(formatPath(plan)) && countCalls(plan) > 3);
     assert.ok(mixed.length > planCount / 10, `only ${mixed.length} plans are of mixed protocols`);

@@ -5,7 +5,7 @@ import type { Reply } from '../../src/reply/reply.ts';
 import { type Program, startProgram } from '../program.ts';
 import { callGrpc, callHttp, treeOf } from '../running-mesh.ts';
 
-suite('a service in the middle that is stopped', { timeout: 120_000 }, () => {
+suite('A service in the middle of a cascade that is stopped', { timeout: 120_000 }, () => {
   let up: Program;
   let http: number;
   let grpc: number;
@@ -31,7 +31,7 @@ suite('a service in the middle that is stopped', { timeout: 120_000 }, () => {
     return stopped;
   }
 
-  test('SIGSTOP: 504 at the deadline, which the whole keeps within 100 ms; the sibling is whole', async () => {
+  test('SIGSTOP leads to 504 within 100 ms of the deadline, and the sibling is complete', async () => {
     await callHttp(http, path);
     await callHttp(http, grpcPath);
     process.kill(pid, 'SIGSTOP');
@@ -57,7 +57,7 @@ suite('a service in the middle that is stopped', { timeout: 120_000 }, () => {
     assert.equal((await callHttp(http, path)).status, 200);
   });
 
-  test('SIGTERM: its call is refused, the sibling is whole, 502, and the mesh goes on', async () => {
+  test('SIGTERM leads to a refused call and 502, the sibling is complete, and the mesh keeps running', async () => {
     process.kill(pid, 'SIGTERM');
     while (!up.stderr.includes('service2 has ended')) await sleep(10);
     const reply = await callHttp(http, path);

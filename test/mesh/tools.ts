@@ -7,7 +7,7 @@ import { choosePorts } from '../../src/cli/up/ports.ts';
 import { type JaegerAddresses, jaegerArguments, jaegerEnv, jaegerReady } from '../../src/istio/jaeger.ts';
 import { installTools } from '../../src/istio/tools.ts';
 
-/** The path of a real tool, built first if need be. Throws when it cannot be had. */
+/** Returns the path of a real tool, and installs it if needed. Throws if it cannot be installed. */
 export async function toolPath(name: 'jaeger' | 'grpcurl'): Promise<string> {
   const { [name]: folder } = await installTools([name], new AbortController().signal);
   return path.join(folder, name);
@@ -15,7 +15,7 @@ export async function toolPath(name: 'jaeger' | 'grpcurl'): Promise<string> {
 
 export type Grpcurl = (...args: string[]) => Promise<{ stdout: string; stderr: string; code: number }>;
 
-/** grpcurl, plaintext, without any proto file. */
+/** Returns a function that runs grpcurl without TLS and without a proto file. */
 export async function grpcurl(): Promise<Grpcurl> {
   const program = await toolPath('grpcurl');
   return async (...args) => {
@@ -29,13 +29,13 @@ export async function grpcurl(): Promise<Grpcurl> {
 }
 
 export interface Jaeger extends AsyncDisposable {
-  /** Where OTLP over HTTP goes. */
+  /** URL of its OTLP endpoint over HTTP. */
   readonly otlp: string;
-  /** Where its query API is, over HTTP. */
+  /** URL of its query API over HTTP. */
   readonly url: string;
-  /** Where its query API is, over gRPC, as `host:port`. */
+  /** Address of its query API over gRPC, as `host:port`. */
   readonly grpc: string;
-  /** Asks the query API. */
+  /** Sends a request to the query API. Returns undefined if the answer is an error. */
   query(path: string): Promise<unknown>;
 }
 

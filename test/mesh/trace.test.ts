@@ -3,7 +3,7 @@ import { after, before, suite, test } from 'node:test';
 import { runProgram, type ServedProgram, startProgram, startServe } from '../program.ts';
 import { type Jaeger, startJaeger } from './tools.ts';
 
-suite('meshmock call --trace and a real Jaeger', { timeout: 240_000 }, () => {
+suite('meshmock call --trace with a real Jaeger', { timeout: 240_000 }, () => {
   let jaeger: Jaeger;
   let env: Record<string, string>;
   before(async () => {
@@ -12,7 +12,7 @@ suite('meshmock call --trace and a real Jaeger', { timeout: 240_000 }, () => {
   });
   after(() => jaeger[Symbol.asyncDispose]());
 
-  test('a mixed cascade is whole, over both protocols, and each of many', async () => {
+  test('The trace of a mixed cascade is complete, over both protocols and for each of many requests', async () => {
     await using up = startProgram(['up', '--http', '127.0.0.1:0', '--grpc', '127.0.0.1:0'], env);
     const [, http, grpc] = await up.printed(/gateway +http localhost:(\d+) +grpc localhost:(\d+)[\s\S]*Ctrl-C/);
     const plan = '/@service1|service2:8080[end-user=jason]/@grpc:service3,service4/hello';
@@ -30,7 +30,7 @@ suite('meshmock call --trace and a real Jaeger', { timeout: 240_000 }, () => {
     assert.equal(code, 0);
   });
 
-  test('a service whose spans are off is named, and the exit code is 1', async () => {
+  test('A service that exports no spans is named, and the exit code is 1', async () => {
     const started: ServedProgram[] = [];
     try {
       const leaf = await startServe('service2');
@@ -44,7 +44,7 @@ suite('meshmock call --trace and a real Jaeger', { timeout: 240_000 }, () => {
         stdout,
         /^FAIL {2}trace [0-9a-f]{32} in \S+ is whole\n {6}seen: 2 spans of 1 service, no sidecars\n/m,
       );
-      assert.match(stdout, /^ {6}not exported: gateway → service2: service2 makes no spans: name it an exporter/m);
+      assert.match(stdout, /^ {6}not exported: gateway → service2: service2 exports no spans: set its exporter/m);
       assert.equal(code, 1);
     } finally {
       for (const service of started) await service[Symbol.asyncDispose]();

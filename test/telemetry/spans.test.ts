@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { after, before, suite, test } from 'node:test';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../otlp-receiver.ts';
 import { type ServedProgram, startServe } from '../program.ts';
-import { callGrpc, callHttp, startForeign } from '../running-mesh.ts';
+import { callGrpc, callHttp, startForeignServer } from '../running-mesh.ts';
 
 const id = (bytes: number): string => randomBytes(bytes).toString('hex');
 
@@ -117,7 +117,7 @@ suite('spans, received over OTLP', () => {
 
   /** What the leaf's side of the wire got: the headers of a server behind one hop. */
   async function sentOn(headers: Record<string, string>): Promise<Record<string, string | undefined>> {
-    await using foreign = await startForeign((_request, response) => response.end());
+    await using foreign = await startForeignServer((_request, response) => response.end());
     await callHttp(gateway.httpPort, `/@127.0.0.1:${foreign.port}/x`, headers);
     return foreign.requests[0]?.headers as Record<string, string | undefined>;
   }

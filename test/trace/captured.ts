@@ -1,4 +1,4 @@
-/** Traces of real cascades, whole: the demo mesh as processes of its own, its spans received over OTLP. */
+/** Complete traces of real cascades: the demo mesh runs in its own processes and sends its spans over OTLP. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import { startOtlpReceiver } from '../otlp-receiver.ts';
 import { startProgram } from '../program.ts';
 import { callGrpc, callHttp } from '../running-mesh.ts';
 
-/** A request as its sender saw it, and all spans of its trace. */
+/** Request with its answer, and all spans of its trace. */
 export interface Captured {
   readonly path: string;
   readonly root: CallResult;
@@ -18,17 +18,18 @@ export interface Captured {
 }
 
 export interface CapturingMesh extends AsyncDisposable {
-  /** Sends a path over HTTP, or over gRPC, and waits until its trace is whole and nothing more comes, or long enough. */
+  /** Sends a path, and waits until its trace is complete and no more spans arrive, or until a timeout. */
   capture(path: string, over?: 'http' | 'grpc', headers?: Record<string, string>): Promise<Captured>;
 }
 
-/** When nothing has come for so long, everything has: services send every 50 ms. */
+/** Time without new spans after which a trace is complete. Services send their spans every 50 ms. */
 const quietMs = 300;
 const longestWaitMs = 15_000;
 
 /**
- * Two traces with the spans of real sidecars (Envoy 1.40, one before and one behind each app, on loopback), recorded
- * with `meshmock call --json --trace` and Jaeger's answer: retries over both protocols, and a host that refuses.
+ * Returns two recorded traces with the spans of real sidecars: Envoy 1.40 on loopback, for both directions of each
+ * service. They are outputs of `meshmock call --json --trace` and of Jaeger, with retries over both protocols and a host
+ * that refuses connections.
  */
 export function envoyTraces(): Captured[] {
   const lines = readFileSync(path.join(import.meta.dirname, 'envoy-1.40.jsonl'), 'utf8')
@@ -40,7 +41,7 @@ export function envoyTraces(): Captured[] {
   });
 }
 
-/** Starts the demo mesh, of gateway and service1 to service4. */
+/** Starts the demo mesh: gateway and service1 to service4. */
 export async function startCapturingMesh(): Promise<CapturingMesh> {
   const receiver = await startOtlpReceiver();
   const up = startProgram(
@@ -66,8 +67,8 @@ export async function startCapturingMesh(): Promise<CapturingMesh> {
       const { traceId } = reply;
       const until = performance.now() + longestWaitMs;
       const root = rootOf(reply, over);
-      const isWhole = (): boolean => compareTrace(root, spansOf(traceId)).findings.length === 0;
-      for (let count = -1; performance.now() < until && !(isWhole() && spansOf(traceId).length === count); ) {
+      const isComplete = (): boolean => compareTrace(root, spansOf(traceId)).findings.length === 0;
+      for (let count = -1; performance.now() < until && !(isComplete() && spansOf(traceId).length === count); ) {
         count = spansOf(traceId).length;
         await sleep(quietMs);
       }

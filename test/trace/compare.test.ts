@@ -6,14 +6,14 @@ import { readOtlp } from '../../src/trace/read-otlp.ts';
 import type { Span } from '../../src/trace/span.ts';
 import { type Captured, type CapturingMesh, startCapturingMesh } from './captured.ts';
 
-suite('a trace held against the reply', () => {
+suite('The comparison of a trace with the reply', () => {
   let mesh: CapturingMesh;
   before(async () => {
     mesh = await startCapturingMesh();
   });
   after(() => mesh[Symbol.asyncDispose]());
 
-  const whole = [
+  const complete = [
     ['/x', 0],
     ['/@service1|service2:8080/@grpc:service3,service4/hello', 6],
     ['/@service1,service1|service1/@service2/x', 6],
@@ -21,12 +21,12 @@ suite('a trace held against the reply', () => {
     ['/@service1;retries=2/~status=503:attempt<3/x', 1],
     ['/@grpc:service1;retries=2/~grpc-status=ABORTED:attempt<3/@service2/x', 2],
     ['/@service1;retries=1/~close/x', 1],
-    // Its samples show calls of service1, too: as many as there happen to be.
+    // Its samples also show calls of service1. Their number is random.
     ['/@service1*5;concurrency=2/~status=503:1in2/@service2/x', undefined],
     ['/@grpc:service1*4;retries=1/~status=503:1in2:attempt=1/x', 4],
     ['/@service1*3|service1,service1;retries=1/~status=418:1in2/x', 5],
     ['/@service1;timeout=100ms/~hang/x', 1],
-    // Of the two deadlines either may pass first: then the call below is shown or not.
+    // Either of the two deadlines may pass first, so the reply shows the call below or not.
     ['/@grpc:service1;timeout=100ms/@service2/~delay=1s/x', undefined],
     ['/@service1/-/healthy', 1],
     ['/@service1;method=HEAD/x', 1],
@@ -36,10 +36,10 @@ suite('a trace held against the reply', () => {
   ] as const;
 
   for (const over of ['http', 'grpc'] as const) {
-    test(`of whatever kind, a complete one has no findings (over ${over})`, async () => {
-      const captured = await Promise.all(whole.map(([path]) => mesh.capture(path, over)));
+    test(`A complete trace has no findings (over ${over})`, async () => {
+      const captured = await Promise.all(complete.map(([path]) => mesh.capture(path, over)));
       for (const [index, { root, spans, path }] of captured.entries()) {
-        const [, calls] = whole[index] ?? [];
+        const [, calls] = complete[index] ?? [];
         const verdict = compareTrace(root, spans);
         assert.deepEqual(verdict.findings, [], path);
         if (calls !== undefined) assert.equal(verdict.calls, calls, path);
@@ -48,7 +48,7 @@ suite('a trace held against the reply', () => {
     });
   }
 
-  /** What is found in a chain of gateway, service1 and service2 when its spans are changed. */
+  /** Returns the findings of a captured trace after a change of its spans. */
   function findingsOf({ root, spans }: Captured, change: (spans: readonly Span[]) => readonly Span[]): string[] {
     const ids = new RegExp(spans.map(({ spanId }) => spanId).join('|'), 'g');
     return compareTrace(root, change(spans)).findings.map((finding) => findingText(finding).replaceAll(ids, 'ID'));
@@ -58,9 +58,9 @@ suite('a trace held against the reply', () => {
   const replace = (isOne: (span: Span) => boolean, change: Partial<Span>) => (spans: readonly Span[]) =>
     spans.map((span) => (isOne(span) ? { ...span, ...change } : span));
 
-  test('says what is wrong, and where', async () => {
+  test('Each finding says what is wrong, and where', async () => {
     const cases: readonly (readonly [(spans: readonly Span[]) => readonly Span[], readonly RegExp[]])[] = [
-      [() => [], [/^missing: localhost:8080: there is no span of trace [0-9a-f]{32}$/]],
+      [() => [], [/^missing: localhost:8080: trace [0-9a-f]{32} has no spans$/]],
       [
         (spans) => spans.filter((span) => !isServer('service2')(span)),
         [/^missing: gateway → service1 → service2: the SERVER span of service2 is missing$/],
@@ -75,14 +75,14 @@ suite('a trace held against the reply', () => {
       ],
       [
         (spans) => [...spans, ...spans.filter(isServer('service2'))],
-        [/^doubled: gateway → service1 → service2: the SERVER span of service2 \(ID\) came more than once$/],
+        [/^doubled: gateway → service1 → service2: the SERVER span of service2 \(ID\) was received more than once$/],
       ],
       [
         (spans) => [
           ...spans,
           ...spans.filter(isClient('service1')).map((span) => ({ ...span, spanId: 'f'.repeat(16) })),
         ],
-        [/^doubled: gateway → service1: the CLIENT span of service1 \(f+\) is one too many$/],
+        [/^doubled: gateway → service1: the CLIENT span of service1 \(f+\) is a duplicate$/],
       ],
       [
         replace(isServer('service2'), { attributes: { 'http.response.status_code': 404 } }),
@@ -112,10 +112,10 @@ suite('a trace held against the reply', () => {
     }
   });
 
-  test('a service in another trace is that one finding', async () => {
+  test('A service in another trace causes one finding', async () => {
     const { root, spans } = await mesh.capture('/@service1/@service2/x');
     const [call] = root.reply?.calls ?? [];
-    if (call?.reply === undefined) throw new Error('there is no call');
+    if (call?.reply === undefined) throw new Error('the reply has no call');
     call.reply.traceId = 'd'.repeat(32);
     const below = spans.filter(({ service }) => service !== 'gateway');
     const { findings } = compareTrace(
@@ -128,7 +128,7 @@ suite('a trace held against the reply', () => {
     );
   });
 
-  test('spans of others are counted and named, and judge nothing', async () => {
+  test('Spans of other instrumentation are counted, and their services named, without findings', async () => {
     const { root, spans } = await mesh.capture('/@service1/x');
     const inside = { ...(spans.find(isClient('gateway')) as Span), spanId: '9'.repeat(16), scope: 'undici' };
     const { findings, foreign } = compareTrace(root, [...spans, { ...inside, parentSpanId: inside.parentSpanId }]);
@@ -136,11 +136,11 @@ suite('a trace held against the reply', () => {
   });
 });
 
-test('what is no OTLP is said', () => {
+test('Data that are not OTLP cause an error with the reason', () => {
   for (const [message, problem] of [
-    [undefined, /message is no object/],
-    [{ resourceSpans: 1 }, /resourceSpans is no list/],
-    [{ resourceSpans: [{ scopeSpans: [{ spans: [{ traceId: 'x', spanId: 'y' }] }] }] }, /"y|x" is no id/],
+    [undefined, /message is not an object/],
+    [{ resourceSpans: 1 }, /resourceSpans is not a list/],
+    [{ resourceSpans: [{ scopeSpans: [{ spans: [{ traceId: 'x', spanId: 'y' }] }] }] }, /"[xy]" is not an id/],
   ] as const) {
     assert.throws(() => readOtlp(message), problem);
   }

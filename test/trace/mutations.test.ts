@@ -1,4 +1,3 @@
-/** MESHMOCK_SEED=N repeats a run. */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { compareTrace } from '../../src/trace/compare.ts';
@@ -8,9 +7,10 @@ import { Random } from './random.ts';
 import { withSidecars } from './with-sidecars.ts';
 
 const mutationCount = 1000;
+/** Set MESHMOCK_SEED to repeat a run. */
 const seed = Number(process.env.MESHMOCK_SEED ?? Date.now() % 1_000_000);
 
-/** All that is below their calls, the reply shows, or the spans of each other. */
+/** Plans whose whole cascade is visible, in the reply or in the relations between spans. */
 const paths = [
   '/@service1|service2:8080/@grpc:service3,service4/hello',
   '/@service1,grpc:service1|service1/@service2/x',
@@ -21,19 +21,19 @@ const paths = [
   '/@service1(/@service2/~status=503/x)|service2(/@127.0.0.1:1/y)',
 ];
 
-suite(`${mutationCount} mutations of whole traces (MESHMOCK_SEED=${seed})`, () => {
+suite(`${mutationCount} mutations of complete traces (MESHMOCK_SEED=${seed})`, () => {
   const random = new Random(seed);
   let mesh: CapturingMesh;
   let captured: readonly Captured[];
   before(async () => {
     mesh = await startCapturingMesh();
-    const over = (way: 'http' | 'grpc') => Promise.all(paths.map((path) => mesh.capture(path, way)));
+    const over = (protocol: 'http' | 'grpc') => Promise.all(paths.map((path) => mesh.capture(path, protocol)));
     captured = [...(await over('http')), ...(await over('grpc'))];
   });
   after(() => mesh[Symbol.asyncDispose]());
 
-  /** Each kind in its turn of chance, until there are enough. */
-  function findAll(traces: readonly Captured[]): void {
+  /** Checks that each of many random mutations is found, and that they include all kinds. */
+  function checkMutations(traces: readonly Captured[]): void {
     const kinds = new Set<string>();
     for (let count = 0; count < mutationCount; count++) {
       const { root, spans, path } = random.pick(traces);
@@ -45,25 +45,25 @@ suite(`${mutationCount} mutations of whole traces (MESHMOCK_SEED=${seed})`, () =
     assert.deepEqual([...kinds].sort(), [...mutationKinds].sort());
   }
 
-  test('each is found in traces of apps alone', () => {
+  test('Each mutation is found in traces without sidecars', () => {
     for (const { root, spans, path } of captured) assert.deepEqual(compareTrace(root, spans).findings, [], path);
-    findAll(captured);
+    checkMutations(captured);
   });
 
-  test('each is found in traces that real sidecars sent', () => {
+  test('Each mutation is found in recorded traces of real sidecars', () => {
     const traces = envoyTraces();
     for (const { root, spans, path } of traces) {
       const { findings, sidecars } = compareTrace(root, spans);
       assert.deepEqual([findings, sidecars], [[], ['a.default', 'b.default']], path);
     }
-    findAll(traces);
+    checkMutations(traces);
   });
 
   for (const retries of [0, 0.3]) {
-    test(`each is found in traces with sidecars, of which ${retries * 100} % tried again`, () => {
+    test(`Each mutation is found in traces with sidecars that retry ${retries * 100} % of the calls`, () => {
       const traces = captured.map((trace) => withSidecars(trace, random, retries));
       for (const { root, spans, path } of traces) assert.deepEqual(compareTrace(root, spans).findings, [], path);
-      findAll(traces);
+      checkMutations(traces);
     });
   }
 });

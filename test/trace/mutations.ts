@@ -1,6 +1,6 @@
 /**
- * Spoils one span of a trace, as exporters, collectors and wrong propagation do: for tests of what finds it. Works on
- * any trace of meshmocks, with the spans of sidecars or without.
+ * Changes one span of a trace, like a broken exporter, collector or propagation does. Tests check that each change is
+ * found. It works on any trace of meshmocks, with or without the spans of sidecars.
  */
 import { isMirrored, isProxy } from '../../src/trace/proxy-spans.ts';
 import { isMeshmockSpan, type Span, statusOf } from '../../src/trace/span.ts';
@@ -8,11 +8,11 @@ import { SpanTree } from '../../src/trace/span-tree.ts';
 import type { Random } from './random.ts';
 
 export interface Mutation {
-  /** What was done to which span, for a person to read. */
+  /** Description of the change, for a person. */
   readonly text: string;
   readonly kind: MutationKind;
   readonly span: Span;
-  /** The trace as it is then. */
+  /** Spans of the changed trace. */
   readonly spans: readonly Span[];
 }
 
@@ -20,41 +20,45 @@ export const mutationKinds = ['removed', 'sent twice', 'doubled', 're-parented',
 export type MutationKind = (typeof mutationKinds)[number];
 
 /**
- * Does one thing to one span, both left to chance.
+ * Makes one random change to one random span.
  *
- * @param isTold whether the reply tells of a span: what it does not show, nobody can miss
+ * @param isShown reports whether the reply names a span: other spans are not missed
  */
-export function mutate(spans: readonly Span[], random: Random, isTold: (span: Span) => boolean = () => true): Mutation {
-  const hops = spans.filter((span) => (isMeshmockSpan(span) || isProxy(span)) && !isMirrored(span) && isTold(span));
+export function mutate(
+  spans: readonly Span[],
+  random: Random,
+  isShown: (span: Span) => boolean = () => true,
+): Mutation {
+  const hops = spans.filter((span) => (isMeshmockSpan(span) || isProxy(span)) && !isMirrored(span) && isShown(span));
   for (;;) {
     const kind = random.pick(mutationKinds);
     const span = random.pick(hops);
     const mutated = apply(kind, span, spans, random);
     if (mutated === undefined) continue;
-    const text = `${span.service} ${span.scope} ${span.kind} ${span.spanId} ${kind}${mutated.more}`;
+    const text = `${span.service} ${span.scope} ${span.kind} ${span.spanId} ${kind}${mutated.detail}`;
     return { text, kind, span, spans: mutated.spans };
   }
 }
 
 interface Mutated {
   readonly spans: readonly Span[];
-  readonly more: string;
+  readonly detail: string;
 }
 
 function apply(kind: MutationKind, span: Span, spans: readonly Span[], random: Random): Mutated | undefined {
-  const replaced = (other: Span, more: string): Mutated => ({
+  const replaced = (other: Span, detail: string): Mutated => ({
     spans: spans.map((one) => (one === span ? other : one)),
-    more,
+    detail,
   });
   switch (kind) {
     case 'removed':
-      return isTelling(span, spans) ? { spans: spans.filter((one) => one !== span), more: '' } : undefined;
+      return leavesGap(span, spans) ? { spans: spans.filter((one) => one !== span), detail: '' } : undefined;
     case 'sent twice':
-      return { spans: [...spans, span], more: '' };
+      return { spans: [...spans, span], detail: '' };
     case 'doubled':
-      // Of a proxy it might be another attempt.
+      // A second span of a proxy may be another attempt.
       if (isProxy(span)) return undefined;
-      return { spans: [...spans, { ...span, spanId: random.id(16) }], more: '' };
+      return { spans: [...spans, { ...span, spanId: random.id(16) }], detail: '' };
     case 're-parented': {
       const parent = random.pick([undefined, random.id(16), ...spans.map(({ spanId }) => spanId)]);
       if (parent === span.parentSpanId || parent === span.spanId || mayBeBelow(span, parent, spans)) return undefined;
@@ -67,16 +71,18 @@ function apply(kind: MutationKind, span: Span, spans: readonly Span[], random: R
   }
 }
 
-/** A proxy's span with nothing below it leaves no gap: the call might have gone past it. */
-function isTelling(span: Span, spans: readonly Span[]): boolean {
+/** Reports whether a missing span can be noticed. A proxy's span without children leaves no gap. */
+function leavesGap(span: Span, spans: readonly Span[]): boolean {
   return !isProxy(span) || new SpanTree(spans).childrenOf(span.spanId).length > 0;
 }
 
-/** An attempt of a proxy that failed may have been made for any call to that service. */
+/** Reports whether a span may be below another parent: a failed attempt of a proxy may belong to any call to its service. */
 function mayBeBelow(span: Span, parent: string | undefined, spans: readonly Span[]): boolean {
-  const [now, then] = [span.parentSpanId, parent].map((id) => spans.find(({ spanId }) => spanId === id));
-  if (now === undefined || then === undefined || !isProxy(now)) return false;
-  return span.isError && then.scope === now.scope && then.kind === now.kind && then.service === now.service;
+  const [current, other] = [span.parentSpanId, parent].map((id) => spans.find(({ spanId }) => spanId === id));
+  if (current === undefined || other === undefined || !isProxy(current)) return false;
+  return (
+    span.isError && other.scope === current.scope && other.kind === current.kind && other.service === current.service
+  );
 }
 
 const statusNames = [
@@ -86,7 +92,7 @@ const statusNames = [
   ['http.status_code', ['200', '404', '500', '503']],
 ] as const;
 
-/** Another status, or another opinion on whether it is an error, which a proxy has by rules of its own. */
+/** Returns a span with another status, or with the opposite error flag. Proxies set that flag by their own rules. */
 function withOtherStatus(span: Span, random: Random): Span | undefined {
   if (isMeshmockSpan(span) && random.next() < 0.3) return { ...span, isError: !span.isError };
   const [name, values] = statusNames.find(([attribute]) => attribute in span.attributes) ?? [];

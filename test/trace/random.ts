@@ -1,4 +1,4 @@
-/** Numbers that a seed decides (mulberry32): good enough to choose with. */
+/** Random numbers from a seed (mulberry32). */
 export class Random {
   private state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.state = seed >>> 0;
   }
 
-  /** From 0, less than 1. */
+  /** Returns a number from 0, less than 1. */
   next(): number {
     this.state = (this.state + 0x6d2b79f5) >>> 0;
     let mixed = this.state;
@@ -16,11 +16,11 @@ export class Random {
   }
 
   pick<T>(items: readonly T[]): T {
-    if (items.length === 0) throw new Error('there is nothing to pick from');
+    if (items.length === 0) throw new Error('cannot pick from an empty list');
     return items[Math.floor(this.next() * items.length)] as T;
   }
 
-  /** So many hexadecimal digits. */
+  /** Returns random hexadecimal digits. */
   id(digits: number): string {
     return Array.from({ length: digits }, () => Math.floor(this.next() * 16).toString(16)).join('');
   }

@@ -1,8 +1,9 @@
 /**
- * Puts the spans of Envoy's sidecars into a trace that had none, in the form in which Envoy 1.40 sends them under Istio
- * (copied from its spans in a real Jaeger): outbound CLIENT and inbound SERVER between an app's CLIENT and SERVER span.
+ * Adds the spans of Envoy's sidecars to a trace without sidecars: an outbound CLIENT and an inbound SERVER span between
+ * each CLIENT and SERVER span. Their form is that of Envoy 1.40 under Istio, copied from a real Jaeger.
  */
 
+import { optional } from '../../src/error/optional.ts';
 import { type GrpcStatusName, grpcStatusNames } from '../../src/plan/plan.ts';
 import type { CallResult, Reply } from '../../src/reply/reply.ts';
 import { grpcCodeOf } from '../../src/reply/status.ts';
@@ -11,11 +12,11 @@ import { SpanTree } from '../../src/trace/span-tree.ts';
 import type { Captured } from './captured.ts';
 import type { Random } from './random.ts';
 
-/** @param retries how likely a call has had an attempt of the sidecar's before, which failed */
+/** @param retries probability that the sidecar makes two attempts of a call, of which the first one fails */
 export function withSidecars({ path, root, spans }: Captured, random: Random, retries: number): Captured {
   const tree = new SpanTree(spans);
   const added: Span[] = [];
-  /** By SERVER span: its new parent, and how often the sidecar tried. */
+  /** New parent and number of attempts of each SERVER span, by its id. */
   const moved = new Map<string, { readonly parent: string; readonly attempts: number }>();
   for (const server of spans.filter((span) => isMeshmockSpan(span) && span.kind === 'server')) {
     const client = tree.get(server.parentSpanId);
@@ -28,9 +29,9 @@ export function withSidecars({ path, root, spans }: Captured, random: Random, re
     const outbound = { ...sidecarSpan(client, 'client', client, random), parentSpanId: client.spanId };
     const attempt = { ...inbound, parentSpanId: outbound.spanId };
     added.push(outbound, attempt);
-    const isTriedAgain = random.next() < retries;
-    if (isTriedAgain) added.push(...failedAttempt(server, attempt, random));
-    moved.set(server.spanId, { parent: attempt.spanId, attempts: isTriedAgain ? 2 : 1 });
+    const isRetried = random.next() < retries;
+    if (isRetried) added.push(...failedAttempt(server, attempt, random));
+    moved.set(server.spanId, { parent: attempt.spanId, attempts: isRetried ? 2 : 1 });
   }
   const placed = spans.map((span) => ({ ...span, parentSpanId: moved.get(span.spanId)?.parent ?? span.parentSpanId }));
   return { path: `${path} with sidecars`, root: withParents(root, moved), spans: [...placed, ...added] };
@@ -68,7 +69,7 @@ function sidecarSpan(app: Span, kind: 'client' | 'server', answered: Span, rando
   };
 }
 
-/** What an attempt before leaves behind: an inbound span and a SERVER span, both of a failure. */
+/** Returns the spans of a failed first attempt: an inbound span and a SERVER span. */
 function failedAttempt(server: Span, inbound: Span, random: Random): Span[] {
   const isGrpc = typeof statusOf(server) === 'string' || server.attributes['rpc.system.name'] === 'grpc';
   const failed: Span = {
@@ -84,7 +85,7 @@ function failedAttempt(server: Span, inbound: Span, random: Random): Span[] {
   return [proxy, { ...failed, parentSpanId: proxy.spanId }];
 }
 
-/** The same call, its replies saying which parent and which attempt their services have seen. */
+/** Returns a call whose replies show the new parents and attempts. */
 function withParents(
   call: CallResult,
   moved: ReadonlyMap<string, { readonly parent: string; readonly attempts: number }>,
@@ -92,7 +93,7 @@ function withParents(
   const { reply, summary } = call;
   return {
     ...call,
-    ...(reply === undefined ? {} : { reply: seenBy(reply, moved) }),
+    ...optional('reply', reply && withParent(reply, moved)),
     ...(summary?.samples === undefined
       ? {}
       : {
@@ -104,7 +105,7 @@ function withParents(
   };
 }
 
-function seenBy(
+function withParent(
   reply: Reply,
   moved: ReadonlyMap<string, { readonly parent: string; readonly attempts: number }>,
 ): Reply {
@@ -116,6 +117,9 @@ function seenBy(
       ? {}
       : { request: { ...request, headers: { ...request.headers, traceparent: `00-${traceId}-${parent}-01` } } }),
     mesh: { ...mesh, attempt: Math.max(attempts, mesh?.attempt ?? 1) },
-    ...(calls === undefined ? {} : { calls: calls.map((call) => withParents(call, moved)) }),
+    ...optional(
+      'calls',
+      calls?.map((call) => withParents(call, moved)),
+    ),
   };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { didYouMean, nearestName } from '../../src/error/nearest-name.ts';
+import { didYouMean, suggestionFor } from '../../src/error/suggestion.ts';
 
 const facts = ['status', 'version', 'pod', 'attempt', 'answered-by', 'refusal', 'mtls', 'peer', 'sampled'];
 
@@ -19,7 +19,7 @@ for (const [word, name] of [
   ['x', undefined],
 ] as const) {
   test(`The nearest name of "${word}" is ${name ?? 'unknown'}`, () => {
-    assert.equal(nearestName(word, facts), name);
+    assert.equal(suggestionFor(word, facts), name);
   });
 }
 

@@ -1,107 +1,89 @@
+import { optional } from '../error/optional.ts';
 import { containerEnv, type DataKind, type EnvSources, expandVariables } from './container-env.ts';
-import { bridgeAddress } from './network.ts';
 import type { Container, PodSpec } from './objects.ts';
-import type { PodPlan } from './pods.ts';
 
-/** The container whose image is this program, of whatever registry, tag or digest: it is run as it says. */
-export function ownContainer({ containers }: PodSpec): Container | undefined {
+/** Returns the container of a pod whose image is meshmock, in any registry and with any tag or digest. */
+export function meshmockContainer({ containers }: PodSpec): Container | undefined {
   return containers.find(({ image = '' }) => /(?:^|\/)meshmock(?::[^/@]*)?(?:@.*)?$/.test(image));
 }
 
-/** How `meshmock serve` is run for a container. */
+/** Settings with which `meshmock serve` runs in place of a container. */
 export interface ServeSettings {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** No port for calls. */
+  /** Port of the metrics, which does not accept calls. */
   readonly metricsPort?: number;
 }
 
-/** Of a container with another image. */
+/** Settings for a container with another image than meshmock. */
 export const noSettings: ServeSettings = { args: [], env: {} };
 
 /**
- * What a container of our own image says to `meshmock serve`, without what is the bed's: where it listens, whom it
- * dials, where spans go, how it ends. Nothing else of its environment is taken over: it runs on this machine.
+ * Returns the settings of a meshmock container for `meshmock serve`. The local mesh itself sets the addresses on which
+ * the mock listens and which it dials, where its spans go, and how it drains. Other variables are dropped, because the
+ * mock runs directly on this machine.
  *
- * @throws MeshmockError `usage` when something is taken from where nothing is
+ * @throws MeshmockError `usage` if the source of a variable does not exist
  */
 export function serveSettings(container: Container, sources: EnvSources): ServeSettings {
   const variables = containerEnv(container, sources);
-  const isTaken = ([name, value]: [string, string]): boolean =>
-    value !== '' && settingVariable.test(name) && !bedVariable.test(name);
-  const args = withoutBedFlags((serveWords(container) ?? []).map((word) => expandVariables(word, variables)));
-  const env = Object.fromEntries(Object.entries(variables).filter(isTaken));
+  const isSetting = ([name, value]: [string, string]): boolean =>
+    value !== '' && settingVariable.test(name) && !meshVariable.test(name);
+  const args = withoutMeshFlags((serveArguments(container) ?? []).map((word) => expandVariables(word, variables)));
+  const env = Object.fromEntries(Object.entries(variables).filter(isSetting));
   const metricsAddress = /(?:^| )--metrics[= ](\S+)/.exec(args.join(' '))?.[1] ?? env.MESHMOCK_METRICS;
   const [, port] = /:(\d+)$/.exec(metricsAddress ?? '') ?? [];
-  return { args, env, ...(port === undefined ? {} : { metricsPort: Number(port) }) };
+  return { args, env, ...optional('metricsPort', port === undefined ? undefined : Number(port)) };
 }
 
+/** Variables that `meshmock serve` reads. */
 const settingVariable = /^(?:MESHMOCK_.*|OTEL_.*|PROXYURL|SERVERCONTENT|SERVERCONTNET)$/;
-const bedVariable = /^(?:MESHMOCK_(?:HTTP|GRPC|CONNECT_TO|DRAIN)|OTEL_EXPORTER_.*|OTEL_[A-Z]+_EXPORTER)$/;
-const bedFlag = /^--?(?:http|grpc|listenAddress|connect-to|drain)(=|$)/;
+/** Variables that the local mesh sets itself. */
+const meshVariable = /^(?:MESHMOCK_(?:HTTP|GRPC|CONNECT_TO|DRAIN)|OTEL_EXPORTER_.*|OTEL_[A-Z]+_EXPORTER)$/;
+/** Flags that the local mesh sets itself. */
+const meshFlag = /^--?(?:http|grpc|listenAddress|connect-to|drain)(=|$)/;
 
-function withoutBedFlags(words: readonly string[]): string[] {
+function withoutMeshFlags(words: readonly string[]): string[] {
   return words.filter((word, index) => {
-    const [, behind] = bedFlag.exec(words[index - 1] ?? '') ?? [];
-    return !bedFlag.test(word) && behind !== '';
+    const [, end] = meshFlag.exec(words[index - 1] ?? '') ?? [];
+    const isValueOfMeshFlag = end === '';
+    return !meshFlag.test(word) && !isValueOfMeshFlag;
   });
 }
 
-/** What stands behind `serve`, which is what the image does when nothing is said; undefined for anything else. */
-function serveWords({ command = [], args = [] }: Container): readonly string[] | undefined {
+/**
+ * Returns the arguments of a container after `serve`. A container without a command and arguments runs `serve`, as the
+ * image does. The result is undefined for any other command.
+ */
+function serveArguments({ command = [], args = [] }: Container): readonly string[] | undefined {
   const words = [...command, ...args];
   const index = words.indexOf('serve');
   return index < 0 && words.length > 0 ? undefined : words.slice(index + 1);
 }
 
-/** What of a container of our own image is not done, in words for a person. */
-export function ownLeftOut(container: Container): string[] {
+/** Returns a line for each part of a meshmock container that the local mesh leaves out. */
+export function containerLeftOut(container: Container): string[] {
   const { env = [], command = [], args = [] } = container;
-  const ofResources = env.filter(({ valueFrom }) => valueFrom?.resourceFieldRef !== undefined);
+  const fromResources = env.filter(({ valueFrom }) => valueFrom?.resourceFieldRef !== undefined);
+  const commandLine = [...command, ...args].join(' ');
   return [
-    ...ofResources.map(({ name }) => `variable ${name} of its resources`),
-    ...(serveWords(container) === undefined
-      ? [`"${[...command, ...args].join(' ')}", in the place of which it serves`]
-      : []),
+    ...fromResources.map(({ name }) => `variable ${name}, whose value comes from resources`),
+    ...(serveArguments(container) === undefined ? [`command "${commandLine}": meshmock serve runs instead`] : []),
   ];
 }
 
-/** The ConfigMaps and Secrets that the variables of a container are taken from, as `ConfigMap/NAME`. */
-export function dataNamesOf({ env = [], envFrom = [] }: Container): string[] {
-  const named = (kind: DataKind, reference: { readonly name: string } | undefined): string[] =>
+/** Returns the ConfigMaps and Secrets that the variables of a container use, as `ConfigMap/NAME`. */
+export function usedDataNames({ env = [], envFrom = [] }: Container): string[] {
+  const nameOf = (kind: DataKind, reference: { readonly name: string } | undefined): string[] =>
     reference === undefined ? [] : [`${kind}/${reference.name}`];
   return [
     ...envFrom.flatMap(({ configMapRef, secretRef }) => [
-      ...named('ConfigMap', configMapRef),
-      ...named('Secret', secretRef),
+      ...nameOf('ConfigMap', configMapRef),
+      ...nameOf('Secret', secretRef),
     ]),
     ...env.flatMap(({ valueFrom }) => [
-      ...named('ConfigMap', valueFrom?.configMapKeyRef),
-      ...named('Secret', valueFrom?.secretKeyRef),
+      ...nameOf('ConfigMap', valueFrom?.configMapKeyRef),
+      ...nameOf('Secret', valueFrom?.secretKeyRef),
     ]),
   ];
-}
-
-/**
- * A field of a pod for the downward API. It is on no node, unless its template names one, and in the zone of its label:
- * Kubernetes copies that from the node.
- */
-export function podField(
-  { plan, uid, address }: { readonly plan: PodPlan; readonly uid: string; readonly address: string },
-  path: string,
-): string | undefined {
-  const [, map, key = ''] = /^metadata\.(labels|annotations)\['([^']+)'\]$/.exec(path) ?? [];
-  if (map === 'labels' || map === 'annotations') return plan[map][key] ?? '';
-  const fields: Readonly<Record<string, string>> = {
-    'metadata.name': plan.name,
-    'metadata.namespace': plan.namespace,
-    'metadata.uid': uid,
-    'spec.nodeName': plan.spec.nodeName ?? '',
-    'spec.serviceAccountName': plan.serviceAccount,
-    'status.podIP': address,
-    'status.podIPs': address,
-    'status.hostIP': bridgeAddress,
-    'status.hostIPs': bridgeAddress,
-  };
-  return fields[path];
 }

@@ -9,35 +9,46 @@ import { entryPorts } from './sidecar.ts';
 
 export interface MockOptions {
   readonly pod: PodPlan;
+  /** Network namespace of the pod. */
   readonly namespace: string;
   readonly resolvConf: string;
   readonly log: string;
-  /** The `--connect-to` entries that it begins with. */
+  /** First entries of `--connect-to`. */
   readonly routes: readonly string[];
-  /** What its container says, if that is of our own image. */
+  /** Settings of its container, if that has the image of meshmock. */
   readonly settings: ServeSettings;
   /** Further arguments of `meshmock serve`. */
   readonly args: readonly string[];
 }
 
-/** Starts the mock of a pod: `meshmock serve` on all of its ports, with a channel for messages. */
+/** Starts the mock of a pod: `meshmock serve` on all ports of the pod, with a message channel. */
 export function startMock({ pod, namespace, resolvConf, log, routes, settings, args }: MockOptions): ChildProcess {
   const main = fileURLToPath(new URL(`../cli/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url));
   const { http, grpc } = pod.ports;
-  // By flags, so that a list of processes tells pods apart.
+  // These settings are passed as flags, so that a list of processes shows which pod each belongs to.
   const {
     MESHMOCK_NAME: name = pod.service,
     MESHMOCK_SERVICE_VERSION: version = pod.version,
     MESHMOCK_POD: podName = pod.name,
-    MESHMOCK_NAMESPACE: ownNamespace = pod.namespace,
+    MESHMOCK_NAMESPACE: podNamespace = pod.namespace,
   } = settings.env;
   const listen = (flag: string, ports: readonly number[]): string[] =>
     ports.filter((port) => port !== settings.metricsPort).map((port) => `--${flag}=0.0.0.0:${port}`);
   return spawnInPod(
     process.execPath,
     [
-      ...[...process.execArgv, main, 'serve', '--name', name, '--service-version', version],
-      ...['--pod', podName, '--namespace', ownNamespace, ...settings.args],
+      ...process.execArgv,
+      main,
+      'serve',
+      '--name',
+      name,
+      '--service-version',
+      version,
+      '--pod',
+      podName,
+      '--namespace',
+      podNamespace,
+      ...settings.args,
       ...listen('http', [entryPorts.http, ...http]),
       ...listen('grpc', [entryPorts.grpc, ...grpc]),
       ...routes.map((route) => `--connect-to=${route}`),

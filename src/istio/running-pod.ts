@@ -6,10 +6,11 @@ import path from 'node:path';
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { type MessageToService, messageFromService } from '../serve/process/process-messages.ts';
 import type { ClusterView } from './cluster-view.ts';
-import { noSettings, ownContainer, podField, type ServeSettings, serveSettings } from './mock-container.ts';
+import { meshmockContainer, noSettings, type ServeSettings, serveSettings } from './mock-container.ts';
 import { startMock } from './mock-process.ts';
 import { bridgeAddress, createNamespace, killAllIn, removeNamespace } from './network.ts';
 import type { KubeObject } from './objects.ts';
+import { podField } from './pod-field.ts';
 import type { PodPlan } from './pods.ts';
 import { waitUntilReady } from './ready.ts';
 import { interceptTraffic, sidecarReady, startSidecar } from './sidecar.ts';
@@ -131,7 +132,7 @@ export class RunningPod {
 
   private serveSettings(): ServeSettings {
     const { plan, context } = this;
-    const container = ownContainer(plan.spec);
+    const container = meshmockContainer(plan.spec);
     if (container === undefined) return noSettings;
     try {
       return serveSettings(container, {

@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { containerEnv, type EnvSources, expandVariables } from '../../../src/istio/container-env.ts';
-import { dataNamesOf, ownContainer, ownLeftOut, podField, serveSettings } from '../../../src/istio/mock-container.ts';
+import {
+  containerLeftOut,
+  meshmockContainer,
+  serveSettings,
+  usedDataNames,
+} from '../../../src/istio/mock-container.ts';
 import type { Container, EnvVar } from '../../../src/istio/objects.ts';
+import { podField } from '../../../src/istio/pod-field.ts';
 import type { PodPlan } from '../../../src/istio/pods.ts';
 
 const sources: EnvSources = {
@@ -22,9 +28,10 @@ describe('variables of a container', () => {
     ['$(EMPTY)|', '|'],
     ['$(toString)', '$(toString)'],
   ] as const)
-    it(`in ${text} are ${expected}`, () => assert.equal(expandVariables(text, { A: 'a', EMPTY: '' }), expected));
+    it(`in ${text} are expanded to ${expected}`, () =>
+      assert.equal(expandVariables(text, { A: 'a', EMPTY: '' }), expected));
 
-  it('are put into those behind them, and not into those before', () => {
+  it('are expanded in later variables, but not in earlier ones', () => {
     const found = variables(
       { name: 'EARLY', value: '$(LATE)' },
       { name: 'LATE', value: 'late' },
@@ -45,7 +52,7 @@ describe('variables of a container', () => {
     assert.deepEqual(found, { POD: 'a-1', MAP: 'of ConfigMap', SECRET: 'of Secret', ALL: 'a-1 of ConfigMap' });
   });
 
-  it('come from whole ConfigMaps and Secrets first, with a prefix', () => {
+  it('of whole ConfigMaps and Secrets come first, with their prefix', () => {
     const envFrom = [{ prefix: 'P_', configMapRef: { name: 'there' } }, { secretRef: { name: 'there' } }];
     const found = containerEnv(container({ env: [{ name: 'KEY', value: 'own, $(P_KEY)' }], envFrom }), sources);
     assert.deepEqual(found, {
@@ -56,14 +63,15 @@ describe('variables of a container', () => {
     });
   });
 
-  it('that nothing is there for are refused, unless they may be missing', () => {
-    const of = (reference: object) => variables({ name: 'X', valueFrom: { configMapKeyRef: reference as never } });
-    assert.throws(() => of({ name: 'gone', key: 'KEY' }), {
+  it('without a source are refused, unless they are optional', () => {
+    const withReference = (reference: object) =>
+      variables({ name: 'X', valueFrom: { configMapKeyRef: reference as never } });
+    assert.throws(() => withReference({ name: 'gone', key: 'KEY' }), {
       name: 'MeshmockError',
       message: 'the variable X: the ConfigMap gone does not exist',
     });
-    assert.throws(() => of({ name: 'there', key: 'GONE' }), /the ConfigMap there has no key "GONE"/);
-    assert.deepEqual(of({ name: 'gone', key: 'KEY', optional: true }), {});
+    assert.throws(() => withReference({ name: 'there', key: 'GONE' }), /the ConfigMap there has no key "GONE"/);
+    assert.deepEqual(withReference({ name: 'gone', key: 'KEY', optional: true }), {});
     assert.throws(
       () => variables({ name: 'X', valueFrom: { fieldRef: { fieldPath: 'spec.hostname' } } }),
       /the variable X: the field spec\.hostname is not supported/,
@@ -77,11 +85,11 @@ describe('variables of a container', () => {
   });
 });
 
-const servedWith = (more: Partial<Container>) =>
+const settingsWith = (more: Partial<Container>) =>
   serveSettings(container({ env: [{ name: 'WHO', value: 'me' }], ...more }), sources);
 
-describe('a container of our own image', () => {
-  for (const [image, isOwn] of [
+describe('a container with the image of meshmock', () => {
+  for (const [image, isMeshmock] of [
     ['meshmock', true],
     ['meshmock:0.1.0', true],
     ['registry.test:5000/team/meshmock:0.1.0@sha256:00', true],
@@ -91,12 +99,12 @@ describe('a container of our own image', () => {
     ['meshmock/other:meshmock', false],
     [undefined, false],
   ] as const)
-    it(`is ${isOwn ? '' : 'not '}${image}`, () => {
+    it(`is ${isMeshmock ? '' : 'not '}recognized by ${image}`, () => {
       const spec = { containers: [{ name: 'c', ...(image === undefined ? {} : { image }) }] };
-      assert.equal(ownContainer(spec) !== undefined, isOwn);
+      assert.equal(meshmockContainer(spec) !== undefined, isMeshmock);
     });
 
-  it('gives its settings, and nothing that is the bed’s or the machine’s', () => {
+  it('keeps its settings, but not those that the local mesh or the machine sets', () => {
     const env = {
       MESHMOCK_BEHAVIOUR: '/~delay=1ms',
       MESHMOCK_ZONE: '',
@@ -138,38 +146,38 @@ describe('a container of our own image', () => {
     [{ command: ['node', 'dist/cli/main.js', 'serve'], args: ['--content', '$$(WHO)'] }, ['--content', '$(WHO)']],
     [{ args: ['call', 'a/x'] }, []],
   ] as const)
-    it(`is served with ${JSON.stringify(words)}`, () => {
-      assert.deepEqual(servedWith(words).args, expected);
+    it(`runs with the arguments of ${JSON.stringify(words)}`, () => {
+      assert.deepEqual(settingsWith(words).args, expected);
     });
 
-  it('keeps the port of its metrics from calls', () => {
+  it('does not accept calls on the port of its metrics', () => {
     const env = [{ name: 'MESHMOCK_METRICS', value: ':9464' }];
-    assert.equal(servedWith({ env }).metricsPort, 9464);
-    assert.equal(servedWith({ env, args: ['serve', '--metrics', '0.0.0.0:1'] }).metricsPort, 1);
-    assert.equal(servedWith({ args: ['serve', '--metrics=:2'] }).metricsPort, 2);
-    assert.equal(servedWith({}).metricsPort, undefined);
+    assert.equal(settingsWith({ env }).metricsPort, 9464);
+    assert.equal(settingsWith({ env, args: ['serve', '--metrics', '0.0.0.0:1'] }).metricsPort, 1);
+    assert.equal(settingsWith({ args: ['serve', '--metrics=:2'] }).metricsPort, 2);
+    assert.equal(settingsWith({}).metricsPort, undefined);
   });
 
-  it('says what is not done, and what it reads', () => {
-    assert.deepEqual(ownLeftOut(container({ args: ['serve'] })), []);
+  it('has lines for its left-out parts, and a list of the data that it uses', () => {
+    assert.deepEqual(containerLeftOut(container({ args: ['serve'] })), []);
     assert.deepEqual(
-      ownLeftOut(
+      containerLeftOut(
         container({
           command: ['meshmock'],
           args: ['call', 'a'],
           env: [{ name: 'M', valueFrom: { resourceFieldRef: {} } }],
         }),
       ),
-      ['variable M of its resources', '"meshmock call a", in the place of which it serves'],
+      ['variable M, whose value comes from resources', 'command "meshmock call a": meshmock serve runs instead'],
     );
     const env = [{ name: 'A', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }];
-    assert.deepEqual(dataNamesOf(container({ env, envFrom: [{ configMapRef: { name: 'c' } }] })), [
+    assert.deepEqual(usedDataNames(container({ env, envFrom: [{ configMapRef: { name: 'c' } }] })), [
       'ConfigMap/c',
       'Secret/s',
     ]);
   });
 
-  it('finds the fields of its pod', () => {
+  it('can use fields of its pod', () => {
     const plan = {
       name: 'a-1',
       namespace: 'ns',

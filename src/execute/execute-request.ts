@@ -29,38 +29,53 @@ export interface ExecutedRequest {
   readonly outcome: RequestOutcome | 'reset';
   readonly effects: DirectiveEffects;
   /** Canonical path of a plan that came as a message. */
-  readonly path?: string;
+  readonly path: string | undefined;
 }
 
 /** Executes a request: reads its plan, applies its directives, runs its stages. Never rejects. */
 export async function executeRequest(context: RequestContext): Promise<ExecutedRequest> {
   const { service, request, trace, arrivedAt } = context;
-  let path: { readonly path?: string } = {};
+  let path: string | undefined;
   let effects = noEffects;
   try {
     const allowance = readAllowance(request.headers, service.limits, request.timeoutMs, arrivedAt);
     const plan = readPlan(request.plan, allowance);
-    if (request.plan.kind === 'message') path = { path: formatPath(plan) };
+    if (request.plan.kind === 'message') path = formatPath(plan);
     trace.describe({ 'meshmock.budget_left': allowance.maxCalls, 'meshmock.depth_left': allowance.maxDepth });
     const planContext: PlanContext = { ...context, allowance, shownBodyBytes };
     const directives = directivesOf(service, plan);
     if (directives.length === 0 && plan.kind === 'answer' && service.role.kind !== 'proxy')
-      return { outcome: answerLocally(planContext, plan.uri || '/', effects), effects, ...path };
+      return { outcome: answerLocally(planContext, plan.uri || '/', effects), effects, path };
     const stop = stopSignal(planContext);
     try {
       if (directives.length > 0) {
         const facts = { identity: service.identity, attempt: context.attempt };
         effects = await applyDirectives(service, directives, facts, stop.signal);
-        if (effects.error !== undefined) throw effects.error;
       }
-      if (effects.isReset === true) return { outcome: 'reset', effects, ...path };
-      return { outcome: await executePlan(planContext, plan, effects, stop.signal), effects, ...path };
+      return { outcome: await outcomeOf(planContext, plan, effects, stop.signal), effects, path };
     } finally {
       stop.dispose();
     }
   } catch (thrown) {
     const error = thrown instanceof MeshmockError ? thrown : new MeshmockError('internal', String(thrown));
-    return { outcome: refusalOf(error), effects, ...path };
+    return { outcome: refusalOf(error), effects, path };
+  }
+}
+
+/** Returns the outcome after the directives: they have ended the request, or its plan is executed. */
+async function outcomeOf(
+  context: PlanContext,
+  plan: Plan,
+  effects: DirectiveEffects,
+  stop: AbortSignal,
+): Promise<RequestOutcome | 'reset'> {
+  switch (effects.end.kind) {
+    case 'completed':
+      return executePlan(context, plan, effects, stop);
+    case 'reset':
+      return 'reset';
+    case 'failed':
+      return refusalOf(effects.end.error);
   }
 }
 

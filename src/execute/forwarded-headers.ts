@@ -44,6 +44,7 @@ export class HeaderForwarder {
     }
     // Over gRPC it names the library of the caller, and every hop sets it.
     if (protocol === 'grpc') delete picked['user-agent'];
-    return { ...picked, 'x-request-id': requestId };
+    picked['x-request-id'] = requestId;
+    return picked;
   }
 }

@@ -24,14 +24,22 @@ export interface DirectiveEffects {
   readonly status?: number;
   readonly grpcStatus?: GrpcStatusName;
   readonly body?: string;
-  /** Whether the connection must be reset, without an answer. */
-  readonly isReset?: true;
-  /** Error that ended the directives: `deadline_exceeded`, `canceled` or `overloaded`. */
-  readonly error?: MeshmockError;
+  readonly end: DirectivesEnd;
 }
 
+/** End of the directives of a request. */
+export type DirectivesEnd =
+  /** The service answers the request. */
+  | { readonly kind: 'completed' }
+  /** The server must reset the connection, without an answer. */
+  | { readonly kind: 'reset' }
+  /** The service answers with the error: `deadline_exceeded`, `canceled` or `overloaded`. */
+  | { readonly kind: 'failed'; readonly error: MeshmockError };
+
+const completed: DirectivesEnd = { kind: 'completed' };
+
 /** Effects of no directives. */
-export const noEffects: DirectiveEffects = { applied: [], headers: [], releases: [] };
+export const noEffects: DirectiveEffects = { applied: [], headers: [], releases: [], end: completed };
 
 /** Resources of a service that its directives use. */
 export interface DirectiveResources {
@@ -42,7 +50,7 @@ export interface DirectiveResources {
 
 /**
  * Applies the directives whose conditions hold, in their order. A status of 400 or more, a reset or an error is the
- * last of them. Never rejects: an error is one of the effects, beside what was applied before it.
+ * last of them. Never rejects: the effects contain the error, and everything that was applied before it.
  *
  * @param signal ends delays, and CPU work in progress
  */
@@ -52,20 +60,20 @@ export async function applyDirectives(
   facts: ConditionFacts,
   signal: AbortSignal,
 ): Promise<DirectiveEffects> {
-  const effects: GrowingEffects = { applied: [], headers: [], releases: [] };
+  const effects: GrowingEffects = { applied: [], headers: [], releases: [], end: completed };
   for (const [index, directive] of directives.entries()) {
     // The index tells apart two directives with the same text.
     const key = (): string => `${index} ${formatDirective(directive)}`;
     if (!allHold(directive.conditions, key, facts, resources.chance)) continue;
-    const appliedBefore = effects.applied.length;
     try {
       await applyDirective(effects, directive, key, resources, signal);
     } catch (error) {
-      // A directive that time cut off was applied; one that was refused was not.
-      if (!signal.aborted) effects.applied.length = appliedBefore;
-      return { ...effects, error: signal.aborted ? errorOfAbort(signal) : asMeshmockError(error) };
+      // A directive that the signal ended was applied; one that failed was not.
+      if (!signal.aborted) effects.applied.pop();
+      effects.end = { kind: 'failed', error: signal.aborted ? errorOfAbort(signal) : asMeshmockError(error) };
+      break;
     }
-    if (effects.isReset === true || (effects.status ?? 0) >= 400) break;
+    if (effects.end.kind === 'reset' || (effects.status ?? 0) >= 400) break;
   }
   return effects;
 }
@@ -78,7 +86,7 @@ interface GrowingEffects {
   status?: number;
   grpcStatus?: GrpcStatusName;
   body?: string;
-  isReset?: true;
+  end: DirectivesEnd;
 }
 
 async function applyDirective(
@@ -105,7 +113,7 @@ async function applyDirective(
       Object.assign(effects, httpStatusOf(grpcCodeOf(directive.grpcStatus)));
       return;
     case 'close':
-      effects.isReset = true;
+      effects.end = { kind: 'reset' };
       return;
     case 'hang':
       if (!signal.aborted) await once(signal, 'abort');

@@ -56,16 +56,16 @@ function readNumber(headers: Headers, name: string): number {
 }
 
 const maxMarginMs = 50;
-const usualMarginMs = 20;
-const marginShare = 0.05;
+const minMarginMs = 20;
+const usualShareOfWait = 0.05;
 /** Share of a time that is so short that the usual margin would take most of it. */
-const maxMarginShare = 0.25;
+const maxShareOfWait = 0.25;
 
 /**
  * Returns the timeout of a callee, in milliseconds: the time that its caller waits, less a margin for the way back. So the
  * inner of two deadlines passes first, and its answer still arrives.
  */
 export function calleeTimeoutMs(waitMs: number): number {
-  const marginMs = Math.min(maxMarginMs, Math.max(usualMarginMs, waitMs * marginShare), waitMs * maxMarginShare);
+  const marginMs = Math.min(maxMarginMs, Math.max(minMarginMs, waitMs * usualShareOfWait), waitMs * maxShareOfWait);
   return Math.max(0, waitMs - marginMs);
 }

@@ -25,10 +25,10 @@ export function parseConnectTo(text: string): ConnectTo {
   if (host === undefined || fromPort === undefined || toHost === undefined || toPort === undefined) {
     throw new MeshmockError('usage', `"${text}" is not HOST:PORT:ADDR:PORT, such as service1:8080:127.0.0.1:8081`);
   }
-  return { host: bare(host), port: fromPort, toHost: bare(toHost), toPort };
+  return { host: withoutBrackets(host), port: fromPort, toHost: withoutBrackets(toHost), toPort };
 }
 
-function bare(host: string): string {
+function withoutBrackets(host: string): string {
   return host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
 }
 

@@ -133,12 +133,12 @@ function responseWithCalls(
   calls: CallResult<RawReply>[],
   effects: DirectiveEffects,
 ): Omit<RequestOutcome, 'isPlain'> {
-  if (request.signal.aborted) return { ...refusalOf(new MeshmockError('canceled', callerGone)), calls };
+  if (request.signal.aborted) return { ...refusalOf(new MeshmockError('canceled', clientCanceled)), calls };
   const status = statusOfCalls(calls);
   return { ...responseOf(effects), ...(status === 200 ? {} : { status }), calls };
 }
 
-const callerGone = 'the caller has gone';
+const clientCanceled = 'the client canceled the request';
 
 /** Returns a signal that ends delays and calls when the deadline of a request passes or its caller goes. */
 function stopSignal({ request, allowance, arrivedAt }: PlanContext): DeadlineSignal {
@@ -146,7 +146,7 @@ function stopSignal({ request, allowance, arrivedAt }: PlanContext): DeadlineSig
   return deadlineSignal(
     request.signal,
     allowance.deadlineAt - performance.now(),
-    () => ({ code: 'canceled', message: callerGone }),
+    () => ({ code: 'canceled', message: clientCanceled }),
     () => ({ code: 'timeout', message: `no answer within the ${givenMs} ms that this request had` }),
   );
 }

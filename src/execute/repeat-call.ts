@@ -29,7 +29,7 @@ export async function repeatCall(
   const summary = collector.summary();
   const unmade = times - summary.count;
   return {
-    ...withoutReply(collector.worst, unmade > 0 ? abortReason(stop) : undefined),
+    ...representativeResult(collector.worst, unmade > 0 ? abortReason(stop) : undefined),
     startMs: roundMs(startedAt - context.arrivedAt),
     durationMs: roundMs(performance.now() - startedAt),
     summary: unmade > 0 ? { ...summary, unmade } : summary,
@@ -39,13 +39,13 @@ export async function repeatCall(
 /**
  * Returns the part of one call's result that represents all calls. The samples of the summary show its reply.
  *
- * @param cutOff error of the calls that were not made; it counts if no call failed
+ * @param unmadeError error of the calls that were not made; it counts if no call failed
  */
-function withoutReply(worst: CallResult<RawReply>, cutOff: CallError | undefined): CallResult<RawReply> {
+function representativeResult(worst: CallResult<RawReply>, unmadeError: CallError | undefined): CallResult<RawReply> {
   const { reply: _reply, attempts: _attempts, headers: _headers, body: _body, bodyBytes: _bytes, ...rest } = worst;
   // The span is that of one call, and each of the others has its own.
   const { spanId: _spanId, ...shared } = rest;
-  if (cutOff === undefined || isFailed(worst)) return shared;
+  if (unmadeError === undefined || isFailed(worst)) return shared;
   const { status: _status, grpcStatus: _grpcStatus, mesh: _mesh, ...call } = shared;
-  return { ...call, answeredBy: 'nobody', error: cutOff };
+  return { ...call, answeredBy: 'nobody', error: unmadeError };
 }

@@ -18,7 +18,7 @@ const maxValues = 1000;
 
 const percentiles = [50, 90, 95, 99] as const;
 
-interface Kept<Raw> {
+interface KeptCall<Raw> {
   readonly index: number;
   readonly call: CallResult<Raw>;
 }
@@ -42,10 +42,10 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
   private readonly byAttempt = new ValueCounter();
   private readonly byAnswer = new ValueCounter();
   private readonly byRefusal = new ValueCounter();
-  private first: Kept<Raw> | undefined;
-  private slowest: Kept<Raw> | undefined;
-  private firstFailed: Kept<Raw> | undefined;
-  private firstTimedOut: Kept<Raw> | undefined;
+  private first: KeptCall<Raw> | undefined;
+  private slowest: KeptCall<Raw> | undefined;
+  private firstFailed: KeptCall<Raw> | undefined;
+  private firstTimedOut: KeptCall<Raw> | undefined;
 
   /** Adds the result of one call. */
   add(index: number, call: CallResult<Raw>): void {
@@ -66,16 +66,16 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
 
   private countValues(call: CallResult<Raw>): void {
     const { reply, attempts = [''], answeredBy, mesh } = call;
-    const read = reply === undefined ? undefined : parseIfRaw(reply);
+    const parsed = reply === undefined ? undefined : parseIfRaw(reply);
     this.byStatus.add(outcomeOf(call));
     this.byAnswer.add(answeredBy);
     if (mesh?.refusal !== undefined) this.byRefusal.add(mesh.refusal.reason);
-    this.byAttempt.add(String(read?.mesh?.attempt ?? attempts.length));
-    const service = read?.service ?? signedService(call);
+    this.byAttempt.add(String(parsed?.mesh?.attempt ?? attempts.length));
+    const service = parsed?.service ?? signedService(call);
     if (service !== undefined) this.byService.add(service);
-    const version = read?.version ?? signedVersion(call);
+    const version = parsed?.version ?? signedVersion(call);
     if (version !== undefined) this.byVersion.add(version);
-    if (read?.pod !== undefined) this.byPod.add(read.pod);
+    if (parsed?.pod !== undefined) this.byPod.add(parsed.pod);
   }
 
   /** First call that failed, or else the first that timed out, or else the first. At least one must exist. */

@@ -41,7 +41,7 @@ export function createGrpcServer(service: Service): GrpcServer {
     'grpc.max_receive_message_length': 16 * largestRequestBytes,
     'grpc.max_send_message_length': maxReplyBytes,
   });
-  const underWay = new InFlight();
+  const inFlight = new InFlight();
   const definition = {
     Call: {
       path: `/${callMethod}`,
@@ -55,8 +55,8 @@ export function createGrpcServer(service: Service): GrpcServer {
   } as const;
   server.addService(definition, {
     Call: (call: Call, respond: sendUnaryData<Buffer>) => {
-      underWay.begin();
-      void handle(service, call, respond).finally(() => underWay.end());
+      inFlight.begin();
+      void handle(service, call, respond).finally(() => inFlight.end());
     },
   });
   new ReflectionService(reflectedDefinition()).addToServer(server);
@@ -68,7 +68,7 @@ export function createGrpcServer(service: Service): GrpcServer {
       health.setStatus('', 'NOT_SERVING');
       health.setStatus(serviceName, 'NOT_SERVING');
       const shutDown = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-      await underWay.ended(longestMs);
+      await inFlight.waitUntilEmpty(longestMs);
       // Streams that watch the health would last until their clients end them.
       await Promise.race([shutDown, setTimeout(lastAnswersMs, undefined, { ref: false })]);
       server.forceShutdown();

@@ -29,7 +29,7 @@ export interface HttpServer {
 
 /** Creates the HTTP server of a service. It does not listen yet. */
 export function createHttpServer(service: Service): HttpServer {
-  const underWay = new InFlight();
+  const inFlight = new InFlight();
   const connections = new InFlight();
   let ready = false;
   let draining = false;
@@ -45,8 +45,8 @@ export function createHttpServer(service: Service): HttpServer {
   });
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header(signatureHeader, signature(service.identity)).header('x-content-type-options', 'nosniff');
-    underWay.begin();
-    reply.raw.once('close', () => underWay.end());
+    inFlight.begin();
+    reply.raw.once('close', () => inFlight.end());
     closeWhenDraining(reply);
     done();
   });
@@ -91,15 +91,15 @@ export function createHttpServer(service: Service): HttpServer {
     async stop(drainMs, longestMs) {
       draining = true;
       // Kept connections get one more answer: closing them at once would reset requests on their way.
-      await connections.ended(drainMs);
+      await connections.waitUntilEmpty(drainMs);
       // Only the listeners are closed: http.Server.close would also cut off answers in the buffer of a socket.
       for (const listener of listeners) net.Server.prototype.close.call(listener);
       const latest = performance.now() + longestMs;
       do {
-        await underWay.ended(latest - performance.now());
+        await inFlight.waitUntilEmpty(latest - performance.now());
         // Requests that have arrived in the meantime are read now: closing at once would reset them.
         await setImmediate();
-      } while (underWay.isAny && performance.now() < latest);
+      } while (!inFlight.isEmpty && performance.now() < latest);
       const closed = app.close();
       // The remaining connections have sent no request, and the server would wait for one.
       app.server.closeAllConnections();

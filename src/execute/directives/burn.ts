@@ -5,7 +5,7 @@ parentPort?.on('message', (cpuMs: number) => {
   const start = process.threadCpuUsage();
   let spentMs = 0;
   while (spentMs < cpuMs) {
-    for (let round = 0; round < 10_000; round++);
+    for (let spin = 0; spin < 10_000; spin++);
     const { user, system } = process.threadCpuUsage(start);
     spentMs = (user + system) / 1000;
   }

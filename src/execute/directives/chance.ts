@@ -22,7 +22,7 @@ export class Chance {
   isHit(key: string, hits: number, of: number): boolean {
     const { salt, index } = this.next(key);
     // The rarer of the two is placed, since longer strata offer more places.
-    return hits * 2 > of ? !isPlaced(index, of - hits, of, salt) : isPlaced(index, hits, of, salt);
+    return hits * 2 > of ? !isHitAt(index, of - hits, of, salt) : isHitAt(index, hits, of, salt);
   }
 
   /** Draws a number from 0 to 1, with a uniform distribution. */
@@ -39,12 +39,12 @@ export class Chance {
 
   private next(key: string): { salt: number; index: number } {
     const salt = hash(`${this.seed} ${key}`);
-    const name = (salt >>> 0) * 2 ** 21 + (hash(`${key} ${this.seed}`) >>> 11);
-    const sequence = this.sequences.get(name) ?? { salt, drawn: 0 };
-    this.sequences.delete(name);
-    this.sequences.set(name, sequence);
+    const keyHash = (salt >>> 0) * 2 ** 21 + (hash(`${key} ${this.seed}`) >>> 11);
+    const sequence = this.sequences.get(keyHash) ?? { salt, drawn: 0 };
+    this.sequences.delete(keyHash);
+    this.sequences.set(keyHash, sequence);
     if (this.sequences.size > maxSequences) {
-      const [leastRecent = name] = this.sequences.keys();
+      const [leastRecent = keyHash] = this.sequences.keys();
       this.sequences.delete(leastRecent);
     }
     return { salt: sequence.salt, index: sequence.drawn++ };
@@ -52,7 +52,7 @@ export class Chance {
 }
 
 /** Reports whether an index has a hit. Each stratum (equal whole part of `index · hits / of`) has one, at a drawn place. */
-function isPlaced(index: number, hits: number, of: number, salt: number): boolean {
+function isHitAt(index: number, hits: number, of: number, salt: number): boolean {
   if (hits === 0) return false;
   const stratum = Math.floor((index * hits) / of);
   const first = Math.ceil((stratum * of) / hits);

@@ -8,7 +8,7 @@ const threadFile = new URL(import.meta.url.endsWith('.ts') ? './burn.ts' : './bu
 export class CpuBurner {
   private readonly idle: Worker[] = [];
   private readonly waiting: (() => void)[] = [];
-  private free = availableParallelism();
+  private freeCores = availableParallelism();
 
   /**
    * Keeps one core busy for a CPU time, in milliseconds.
@@ -40,8 +40,8 @@ export class CpuBurner {
 
   private async acquire(signal: AbortSignal): Promise<void> {
     if (signal.aborted) throw signal.reason;
-    if (this.free > 0) {
-      this.free--;
+    if (this.freeCores > 0) {
+      this.freeCores--;
       return;
     }
     await new Promise<void>((resolve, reject) => {
@@ -60,7 +60,7 @@ export class CpuBurner {
 
   private release(): void {
     const next = this.waiting.shift();
-    if (next === undefined) this.free++;
+    if (next === undefined) this.freeCores++;
     else next();
   }
 }

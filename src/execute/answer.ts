@@ -16,13 +16,25 @@ export type Answer =
       readonly reply: Reply<RawReply>;
       /** Headers that directives add. */
       readonly headers: readonly Header[];
-      /** Whether clients that do not accept JSON get the body alone, as from the servers that a role imitates. */
+      /** True if clients that do not accept JSON get only the body, as from the servers that a role imitates. */
       readonly isPlain: boolean;
     }
   /** The server must reset the connection, without an answer. */
   | { readonly kind: 'reset' };
 
-/** Executes a request of either protocol, and returns its answer. Never rejects. */
+/**
+ * Executes a request of either protocol, and returns its answer. Never rejects.
+ *
+ * @example
+ * const answered = await answer(service, {
+ *   protocol: 'http',
+ *   method: 'GET',
+ *   plan: { kind: 'path', path: '/@service2/hello' },
+ *   headers: {},
+ *   signal,
+ * });
+ * if (answered.kind === 'reply') console.log(answered.reply.status);
+ */
 export async function answer(service: Service, request: IncomingRequest): Promise<Answer> {
   const arrivedAt = performance.now();
   const { protocol, method, headers } = request;
@@ -81,8 +93,8 @@ function uriOf(plan: PlanSource): string {
 }
 
 /**
- * Returns the problem for the log: an error of this service, or calls without an answer. A refused request is a problem
- * of its sender, which gets the reason in the answer.
+ * Returns the problem for the log: an error of this service, or calls without an answer. A request that this service
+ * refuses is not a problem for the log: its client gets the reason in the answer.
  */
 function problemOf(reply: Reply<RawReply>): string | undefined {
   if (reply.error !== undefined) return reply.status < 500 ? undefined : `${reply.error.code}: ${reply.error.message}`;

@@ -20,7 +20,7 @@ import type { Service } from './service.ts';
 /** Part of a reply that the plan and its directives determine. */
 export interface RequestOutcome
   extends Pick<Reply<RawReply>, 'status' | 'grpcStatus' | 'body' | 'try' | 'error' | 'calls'> {
-  /** Whether clients that do not accept JSON get the body alone, as from the servers that a role imitates. */
+  /** True if clients that do not accept JSON get only the body, as from the servers that a role imitates. */
   readonly isPlain: boolean;
 }
 
@@ -32,7 +32,7 @@ export interface ExecutedRequest {
   readonly path: string | undefined;
 }
 
-/** Executes a request: reads its plan, applies its directives, runs its stages. Never rejects. */
+/** Executes a request: reads its plan, applies its directives and runs its stages. Never rejects. */
 export async function executeRequest(context: RequestContext): Promise<ExecutedRequest> {
   const { service, request, trace, arrivedAt } = context;
   let path: string | undefined;
@@ -98,7 +98,7 @@ async function executePlan(
   return answerLocally(context, plan.uri || '/', effects);
 }
 
-/** Calls the upstream of a proxy. The caller has not counted that call, so the limits that are left must allow it. */
+/** Calls the upstream of a proxy. The plan does not contain that call, so the remaining limits must allow it. */
 async function forwardUpstream(
   context: PlanContext,
   plan: CallsPlan,
@@ -107,8 +107,8 @@ async function forwardUpstream(
 ): Promise<RequestOutcome> {
   const { maxCalls, maxDepth } = context.allowance;
   if (maxCalls < 1 || maxDepth < 1) {
-    const left = `the caller left this proxy ${maxCalls} calls and ${maxDepth} hops`;
-    throw new MeshmockError('limit_exceeded', `${left}; it needs one of each for its upstream`);
+    const left = `the caller leaves ${maxCalls} calls and ${maxDepth} hops`;
+    throw new MeshmockError('limit_exceeded', `a proxy needs one call and one hop for its upstream, but ${left}`);
   }
   const calls = await runStages({ ...context, shownBodyBytes: maxForeignBytes }, plan, stop);
   const { status, ...rest } = responseWithCalls(context, calls, effects);
@@ -140,7 +140,7 @@ function responseWithCalls(
 
 const clientCanceled = 'the client canceled the request';
 
-/** Returns a signal that ends delays and calls when the deadline of a request passes or its caller goes. */
+/** Returns a signal that ends delays and calls when the deadline of a request passes or its client cancels it. */
 function stopSignal({ request, allowance, arrivedAt }: PlanContext): DeadlineSignal {
   const givenMs = Math.round(allowance.deadlineAt - arrivedAt);
   return deadlineSignal(
@@ -186,7 +186,7 @@ function answerLocally(context: PlanContext, uri: string, effects: DirectiveEffe
   return { status, body, ...rest, isPlain: false };
 }
 
-/** Returns the text of a webserver, or of a proxy whose directives keep it from calling. */
+/** Returns the text of a webserver, or of a proxy whose directives end the request. */
 function roleText(
   { service, arrivedAt }: PlanContext,
   role: Exclude<Role, { kind: 'mock' }>,

@@ -14,7 +14,7 @@ import type { PlanContext, PlannedCall } from './request-context.ts';
 import type { Service } from './service.ts';
 
 /**
- * Makes one call, and repeats it while it fails and has retries left.
+ * Makes one call, and repeats it while it fails and retries are left.
  *
  * @param stop ends the call; its reason is the `CallError` of the result
  * @returns the result of the last attempt, with the duration of all attempts
@@ -109,7 +109,7 @@ function resultOf(
   };
 }
 
-/** Lists the hosts of `--connect-to` with an unknown host, which is probably a misspelling of one of them. */
+/** Adds the hosts of `--connect-to` to the error of an unknown host, which is probably a misspelling of one of them. */
 function withKnownHosts(answer: CallAnswer, { dialler: { hosts } }: Service): CallAnswer {
   if (answer.kind !== 'failed' || answer.error.code !== 'dns' || hosts.length === 0) return answer;
   const { code, message } = answer.error;

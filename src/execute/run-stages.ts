@@ -10,7 +10,7 @@ import type { PlanContext, PlannedCall } from './request-context.ts';
  * Runs the stages of a plan one after another, and the calls of each stage in parallel.
  *
  * @param stop ends every call; its reason is the `CallError` of calls that it ends
- * @returns the results in the order of the plan. Every stage runs, since a failed call is a result too.
+ * @returns the results in the order of the plan. Every stage runs, even after a failed call.
  */
 export async function runStages(
   context: PlanContext,
@@ -24,7 +24,10 @@ export async function runStages(
   return results;
 }
 
-/** Shares out the call budget: each attempt gets the calls that its plan needs, and an even part of the rest. */
+/**
+ * Returns the calls of each stage, with their shares of the call budget. Each attempt gets the calls that its plan
+ * needs, and an even part of the rest.
+ */
 function plannedCalls({ service, request, requestId, allowance }: PlanContext, plan: CallsPlan): PlannedCall[][] {
   const forwarded = service.forwarder.pick(request.headers, request.protocol, requestId);
   const needs = countCallsBelow(plan);

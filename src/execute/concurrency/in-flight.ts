@@ -1,4 +1,4 @@
-/** Number of requests in flight, so that a server can wait for the last of them. A set would cost each request more. */
+/** Counter of requests in flight. A server waits for the last of them. A set would cost more per request. */
 export class InFlight {
   private count = 0;
   private readonly onEmpty: (() => void)[] = [];

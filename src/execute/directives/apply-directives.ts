@@ -15,11 +15,11 @@ import type { MemoryHold } from './memory-hold.ts';
 
 /** Effects of the directives of a request on its answer. */
 export interface DirectiveEffects {
-  /** Applied directives, without conditions; a delay with its real length. */
+  /** Applied directives, without conditions. A delay has its real length. */
   readonly applied: readonly string[];
   /** Headers of the answer. */
   readonly headers: readonly Header[];
-  /** Functions that free held memory. Call them when the answer is made. */
+  /** Functions that free held memory. Call them after the answer is made. */
   readonly releases: readonly (() => void)[];
   readonly status?: number;
   readonly grpcStatus?: GrpcStatusName;
@@ -49,10 +49,10 @@ export interface DirectiveResources {
 }
 
 /**
- * Applies the directives whose conditions hold, in their order. A status of 400 or more, a reset or an error is the
- * last of them. Never rejects: the effects contain the error, and everything that was applied before it.
+ * Applies the directives whose conditions hold, in their order. It stops after a status of 400 or more, a reset or an
+ * error. Never rejects: the effects contain the error, and everything that was applied before it.
  *
- * @param signal ends delays, and CPU work in progress
+ * @param signal ends a delay, a hang or CPU work; its reason is a `CallError`
  */
 export async function applyDirectives(
   resources: DirectiveResources,
@@ -62,7 +62,7 @@ export async function applyDirectives(
 ): Promise<DirectiveEffects> {
   const effects: GrowingEffects = { applied: [], headers: [], releases: [], end: completed };
   for (const [index, directive] of directives.entries()) {
-    // The index tells apart two directives with the same text.
+    // The index distinguishes two directives with the same text.
     const key = (): string => `${index} ${formatDirective(directive)}`;
     if (!allHold(directive.conditions, key, facts, resources.chance)) continue;
     try {

@@ -1,4 +1,4 @@
-/** Thread of `CpuBurner`: keeps its core busy for the CPU time of each message, in milliseconds, and answers it. */
+/** Worker thread of `CpuBurner`. Each message is a CPU time in milliseconds: the thread spends it, then replies. */
 import { parentPort } from 'node:worker_threads';
 
 parentPort?.on('message', (cpuMs: number) => {

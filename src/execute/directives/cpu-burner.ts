@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 
 const threadFile = new URL(import.meta.url.endsWith('.ts') ? './burn.ts' : './burn.js', import.meta.url);
 
-/** Burns CPU time in worker threads, at most one per core, so that the service keeps answering. */
+/** Worker threads that burn CPU time, at most one per core. The service keeps answering meanwhile. */
 export class CpuBurner {
   private readonly idle: Worker[] = [];
   private readonly waiting: (() => void)[] = [];

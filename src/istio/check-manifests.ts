@@ -4,7 +4,7 @@ import type { Kind, Kinds } from './api/kinds.ts';
 import type { SchemaProblem, Schemas } from './api/schemas.ts';
 import type { Change } from './api/store.ts';
 import type { Manifest } from './manifest.ts';
-import { dataNamesOf, ownContainer } from './mock-container.ts';
+import { dataNamesOf, meshmockContainer } from './mock-container.ts';
 import { groupOf, isWorkload, type KubeObject, kubectlName, selects, type Workload } from './objects.ts';
 
 /** Object of a known kind that has passed the checks and can be applied. */
@@ -82,7 +82,9 @@ export function checkManifests(
 /** Returns the ConfigMaps and Secrets that variables of meshmock containers use, as `ConfigMap/NAME`. */
 function usedData(checked: readonly CheckedObject[]): ReadonlySet<string> {
   const workloads = checked.map(({ object }) => object).filter(isWorkload);
-  const containers = workloads.map(({ spec }) => ownContainer(spec.template.spec)).filter((one) => one !== undefined);
+  const containers = workloads
+    .map(({ spec }) => meshmockContainer(spec.template.spec))
+    .filter((one) => one !== undefined);
   return new Set(containers.flatMap(dataNamesOf));
 }
 

@@ -1,107 +1,106 @@
+import { type ArgumentGroup, groupArguments } from '../options/argument-groups.ts';
+import { variableOf, variablesOf } from '../options/options.ts';
+import { serveSchema } from '../serve/settings/serve-schema.ts';
 import { containerEnv, type DataKind, type EnvSources, expandVariables } from './container-env.ts';
-import { bridgeAddress } from './network.ts';
 import type { Container, PodSpec } from './objects.ts';
-import type { PodPlan } from './pods.ts';
 
-/** The container whose image is this program, of whatever registry, tag or digest: it is run as it says. */
-export function ownContainer({ containers }: PodSpec): Container | undefined {
+/** Returns the container whose image is meshmock, of any registry, tag or digest. Its settings apply to the mock. */
+export function meshmockContainer({ containers }: PodSpec): Container | undefined {
   return containers.find(({ image = '' }) => /(?:^|\/)meshmock(?::[^/@]*)?(?:@.*)?$/.test(image));
 }
 
-/** How `meshmock serve` is run for a container. */
-export interface ServeSettings {
+/** Settings of a mock: arguments and variables of its `meshmock serve`. */
+export interface MockSettings {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** No port for calls. */
+  /** Port of `/metrics`, which does not accept calls. */
   readonly metricsPort?: number;
 }
 
-/** Of a container with another image. */
-export const noSettings: ServeSettings = { args: [], env: {} };
+/** Settings of a mock in place of another image. */
+export const noSettings: MockSettings = { args: [], env: {} };
+
+type SettingName = keyof typeof serveSchema;
+
+/** Settings that the local mesh decides: where a mock listens, which addresses it dials, and how it ends. */
+const meshSettings: readonly SettingName[] = ['http', 'grpc', 'connectTo', 'drain'];
+
+const isMeshSetting = (name: string): boolean => meshSettings.some((known) => known === name);
+
+/** Environment variables that a mock takes from its container, besides those of OpenTelemetry. */
+const mockVariables = new Set(
+  Object.entries(serveSchema).flatMap(([name, option]) => (isMeshSetting(name) ? [] : variablesOf(name, option))),
+);
+
+/** Reports whether a variable is of OpenTelemetry, and does not say where spans go: the local mesh decides that. */
+function isTelemetryVariable(name: string): boolean {
+  return name.startsWith('OTEL_') && !/^OTEL_(?:EXPORTER_.*|[A-Z]+_EXPORTER)$/.test(name);
+}
 
 /**
- * What a container of our own image says to `meshmock serve`, without what is the bed's: where it listens, whom it
- * dials, where spans go, how it ends. Nothing else of its environment is taken over: it runs on this machine.
+ * Returns the settings that a container of meshmock gives to `meshmock serve`. Settings that the local mesh decides are
+ * left out, and so are all other variables: the mock runs on this machine.
  *
- * @throws MeshmockError `usage` when something is taken from where nothing is
+ * @throws MeshmockError `usage` if a variable comes from a source that does not exist
  */
-export function serveSettings(container: Container, sources: EnvSources): ServeSettings {
+export function mockSettings(container: Container, sources: EnvSources): MockSettings {
   const variables = containerEnv(container, sources);
-  const isTaken = ([name, value]: [string, string]): boolean =>
-    value !== '' && settingVariable.test(name) && !bedVariable.test(name);
-  const args = withoutBedFlags((serveWords(container) ?? []).map((word) => expandVariables(word, variables)));
-  const env = Object.fromEntries(Object.entries(variables).filter(isTaken));
-  const metricsAddress = /(?:^| )--metrics[= ](\S+)/.exec(args.join(' '))?.[1] ?? env.MESHMOCK_METRICS;
-  const [, port] = /:(\d+)$/.exec(metricsAddress ?? '') ?? [];
-  return { args, env, ...(port === undefined ? {} : { metricsPort: Number(port) }) };
+  const words = (serveArguments(container) ?? []).map((word) => expandVariables(word, variables));
+  const groups = groupArguments(serveSchema, words).filter(
+    (group) => group.kind === 'other' || !isMeshSetting(group.name),
+  );
+  const env = Object.fromEntries(
+    Object.entries(variables).filter(
+      ([name, value]) => value !== '' && (mockVariables.has(name) || isTelemetryVariable(name)),
+    ),
+  );
+  const address = lastValueOf('metrics', groups) ?? env[variableOf('metrics')];
+  const [, port] = /:(\d+)$/.exec(address ?? '') ?? [];
+  return {
+    args: groups.flatMap(({ args }) => args),
+    env,
+    ...(port === undefined ? {} : { metricsPort: Number(port) }),
+  };
 }
 
-const settingVariable = /^(?:MESHMOCK_.*|OTEL_.*|PROXYURL|SERVERCONTENT|SERVERCONTNET)$/;
-const bedVariable = /^(?:MESHMOCK_(?:HTTP|GRPC|CONNECT_TO|DRAIN)|OTEL_EXPORTER_.*|OTEL_[A-Z]+_EXPORTER)$/;
-const bedFlag = /^--?(?:http|grpc|listenAddress|connect-to|drain)(=|$)/;
-
-function withoutBedFlags(words: readonly string[]): string[] {
-  return words.filter((word, index) => {
-    const [, behind] = bedFlag.exec(words[index - 1] ?? '') ?? [];
-    return !bedFlag.test(word) && behind !== '';
-  });
+function lastValueOf(setting: SettingName, groups: readonly ArgumentGroup<SettingName>[]): string | undefined {
+  return groups.flatMap((group) => (group.kind === 'setting' && group.name === setting ? [group.value] : [])).at(-1);
 }
 
-/** What stands behind `serve`, which is what the image does when nothing is said; undefined for anything else. */
-function serveWords({ command = [], args = [] }: Container): readonly string[] | undefined {
+/**
+ * Returns the arguments after `serve`. The image serves if its container gives no command. Returns undefined for any
+ * other command.
+ */
+function serveArguments({ command = [], args = [] }: Container): readonly string[] | undefined {
   const words = [...command, ...args];
   const index = words.indexOf('serve');
   return index < 0 && words.length > 0 ? undefined : words.slice(index + 1);
 }
 
-/** What of a container of our own image is not done, in words for a person. */
-export function ownLeftOut(container: Container): string[] {
+/** Returns a line for each part of a container of meshmock that the local mesh leaves out. */
+export function leftOutOfContainer(container: Container): string[] {
   const { env = [], command = [], args = [] } = container;
-  const ofResources = env.filter(({ valueFrom }) => valueFrom?.resourceFieldRef !== undefined);
+  const fromResources = env.filter(({ valueFrom }) => valueFrom?.resourceFieldRef !== undefined);
   return [
-    ...ofResources.map(({ name }) => `variable ${name} of its resources`),
-    ...(serveWords(container) === undefined
-      ? [`"${[...command, ...args].join(' ')}", in the place of which it serves`]
+    ...fromResources.map(({ name }) => `variable ${name}, whose value comes from resources`),
+    ...(serveArguments(container) === undefined
+      ? [`the command "${[...command, ...args].join(' ')}": the mock serves instead`]
       : []),
   ];
 }
 
-/** The ConfigMaps and Secrets that the variables of a container are taken from, as `ConfigMap/NAME`. */
+/** Returns the ConfigMaps and Secrets from which a container takes variables, as `ConfigMap/NAME`. */
 export function dataNamesOf({ env = [], envFrom = [] }: Container): string[] {
-  const named = (kind: DataKind, reference: { readonly name: string } | undefined): string[] =>
+  const nameOf = (kind: DataKind, reference: { readonly name: string } | undefined): string[] =>
     reference === undefined ? [] : [`${kind}/${reference.name}`];
   return [
     ...envFrom.flatMap(({ configMapRef, secretRef }) => [
-      ...named('ConfigMap', configMapRef),
-      ...named('Secret', secretRef),
+      ...nameOf('ConfigMap', configMapRef),
+      ...nameOf('Secret', secretRef),
     ]),
     ...env.flatMap(({ valueFrom }) => [
-      ...named('ConfigMap', valueFrom?.configMapKeyRef),
-      ...named('Secret', valueFrom?.secretKeyRef),
+      ...nameOf('ConfigMap', valueFrom?.configMapKeyRef),
+      ...nameOf('Secret', valueFrom?.secretKeyRef),
     ]),
   ];
-}
-
-/**
- * A field of a pod for the downward API. It is on no node, unless its template names one, and in the zone of its label:
- * Kubernetes copies that from the node.
- */
-export function podField(
-  { plan, uid, address }: { readonly plan: PodPlan; readonly uid: string; readonly address: string },
-  path: string,
-): string | undefined {
-  const [, map, key = ''] = /^metadata\.(labels|annotations)\['([^']+)'\]$/.exec(path) ?? [];
-  if (map === 'labels' || map === 'annotations') return plan[map][key] ?? '';
-  const fields: Readonly<Record<string, string>> = {
-    'metadata.name': plan.name,
-    'metadata.namespace': plan.namespace,
-    'metadata.uid': uid,
-    'spec.nodeName': plan.spec.nodeName ?? '',
-    'spec.serviceAccountName': plan.serviceAccount,
-    'status.podIP': address,
-    'status.podIPs': address,
-    'status.hostIP': bridgeAddress,
-    'status.hostIPs': bridgeAddress,
-  };
-  return fields[path];
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ownContainer, ownLeftOut } from './mock-container.ts';
+import { leftOutOfContainer, meshmockContainer } from './mock-container.ts';
 import { kubectlName, type Labels, type PodSpec, type Service, selects, type Workload } from './objects.ts';
 import { type PodPorts, portsOf } from './ports.ts';
 
@@ -108,7 +108,7 @@ export function leftOut(workload: Workload, pods: readonly PodPlan[]): string[] 
     ({ namespace, workload: name }) => namespace === workload.metadata.namespace && name === workload.metadata.name,
   );
   if (pod === undefined) return [];
-  const own = ownContainer(workload.spec.template.spec);
+  const own = meshmockContainer(workload.spec.template.spec);
   const templates = (workload.spec.volumeClaimTemplates ?? []).map(({ metadata }) => metadata);
   // Volumes of other images are not reported, because a mock does not read their files.
   const missingVolumes = pod.role === 'mock' && own === undefined ? [] : [...volumes, ...templates];
@@ -118,7 +118,7 @@ export function leftOut(workload: Workload, pods: readonly PodPlan[]): string[] 
     ...(containers.length > 1 && pod.role === 'mock'
       ? [`one mock runs in place of its ${containers.length} containers`]
       : []),
-    ...(own === undefined ? [] : ownLeftOut(own)),
+    ...(own === undefined ? [] : leftOutOfContainer(own)),
     ...withNames('volume', missingVolumes),
     ...notServed.map((port) => `${port}: mocks speak only HTTP/1.1 and gRPC`),
   ];

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { containerEnv, type EnvSources, expandVariables } from '../../../src/istio/container-env.ts';
-import { dataNamesOf, ownContainer, ownLeftOut, podField, serveSettings } from '../../../src/istio/mock-container.ts';
+import { podField } from '../../../src/istio/downward-api.ts';
+import { dataNamesOf, leftOutOfContainer, meshmockContainer, mockSettings } from '../../../src/istio/mock-container.ts';
 import type { Container, EnvVar } from '../../../src/istio/objects.ts';
 import type { PodPlan } from '../../../src/istio/pods.ts';
 
 const sources: EnvSources = {
   field: (path) => ({ 'metadata.name': 'a-1', 'spec.nodeName': '' })[path],
-  data: (kind, name) => (name === 'there' ? { KEY: `of ${kind}`, OTHER: 'other' } : undefined),
+  data: (kind, name) => (name === 'present' ? { KEY: `of ${kind}`, OTHER: 'other' } : undefined),
 };
 const container = (more: Partial<Container>): Container => ({ name: 'c', image: 'meshmock', ...more });
 const variables = (...env: EnvVar[]) => containerEnv(container({ env }), sources);
@@ -22,9 +23,9 @@ describe('variables of a container', () => {
     ['$(EMPTY)|', '|'],
     ['$(toString)', '$(toString)'],
   ] as const)
-    it(`in ${text} are ${expected}`, () => assert.equal(expandVariables(text, { A: 'a', EMPTY: '' }), expected));
+    it(`expand ${text} to ${expected}`, () => assert.equal(expandVariables(text, { A: 'a', EMPTY: '' }), expected));
 
-  it('are put into those behind them, and not into those before', () => {
+  it('are expanded in later variables, and not in earlier ones', () => {
     const found = variables(
       { name: 'EARLY', value: '$(LATE)' },
       { name: 'LATE', value: 'late' },
@@ -37,8 +38,8 @@ describe('variables of a container', () => {
   it('come from fields, ConfigMaps and Secrets, but not from resources', () => {
     const found = variables(
       { name: 'POD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
-      { name: 'MAP', valueFrom: { configMapKeyRef: { name: 'there', key: 'KEY' } } },
-      { name: 'SECRET', valueFrom: { secretKeyRef: { name: 'there', key: 'KEY' } } },
+      { name: 'MAP', valueFrom: { configMapKeyRef: { name: 'present', key: 'KEY' } } },
+      { name: 'SECRET', valueFrom: { secretKeyRef: { name: 'present', key: 'KEY' } } },
       { name: 'CPU', valueFrom: { resourceFieldRef: { resource: 'limits.cpu' } } },
       { name: 'ALL', value: '$(POD) $(MAP)' },
     );
@@ -46,7 +47,7 @@ describe('variables of a container', () => {
   });
 
   it('come from whole ConfigMaps and Secrets first, with a prefix', () => {
-    const envFrom = [{ prefix: 'P_', configMapRef: { name: 'there' } }, { secretRef: { name: 'there' } }];
+    const envFrom = [{ prefix: 'P_', configMapRef: { name: 'present' } }, { secretRef: { name: 'present' } }];
     const found = containerEnv(container({ env: [{ name: 'KEY', value: 'own, $(P_KEY)' }], envFrom }), sources);
     assert.deepEqual(found, {
       P_KEY: 'of ConfigMap',
@@ -56,13 +57,13 @@ describe('variables of a container', () => {
     });
   });
 
-  it('that nothing is there for are refused, unless they may be missing', () => {
+  it('from a missing source are an error, unless the source is optional', () => {
     const of = (reference: object) => variables({ name: 'X', valueFrom: { configMapKeyRef: reference as never } });
     assert.throws(() => of({ name: 'gone', key: 'KEY' }), {
       name: 'MeshmockError',
       message: 'the variable X: the ConfigMap gone does not exist',
     });
-    assert.throws(() => of({ name: 'there', key: 'GONE' }), /the ConfigMap there has no key "GONE"/);
+    assert.throws(() => of({ name: 'present', key: 'GONE' }), /the ConfigMap present has no key "GONE"/);
     assert.deepEqual(of({ name: 'gone', key: 'KEY', optional: true }), {});
     assert.throws(
       () => variables({ name: 'X', valueFrom: { fieldRef: { fieldPath: 'spec.hostname' } } }),
@@ -78,10 +79,10 @@ describe('variables of a container', () => {
 });
 
 const servedWith = (more: Partial<Container>) =>
-  serveSettings(container({ env: [{ name: 'WHO', value: 'me' }], ...more }), sources);
+  mockSettings(container({ env: [{ name: 'WHO', value: 'me' }], ...more }), sources);
 
-describe('a container of our own image', () => {
-  for (const [image, isOwn] of [
+describe('a container of meshmock', () => {
+  for (const [image, isMeshmock] of [
     ['meshmock', true],
     ['meshmock:0.1.0', true],
     ['registry.test:5000/team/meshmock:0.1.0@sha256:00', true],
@@ -91,12 +92,12 @@ describe('a container of our own image', () => {
     ['meshmock/other:meshmock', false],
     [undefined, false],
   ] as const)
-    it(`is ${isOwn ? '' : 'not '}${image}`, () => {
+    it(`${isMeshmock ? 'has' : 'does not have'} the image ${image}`, () => {
       const spec = { containers: [{ name: 'c', ...(image === undefined ? {} : { image }) }] };
-      assert.equal(ownContainer(spec) !== undefined, isOwn);
+      assert.equal(meshmockContainer(spec) !== undefined, isMeshmock);
     });
 
-  it('gives its settings, and nothing that is the bed’s or the machine’s', () => {
+  it('gives the mock its settings, without those of the local mesh and of the machine', () => {
     const env = {
       MESHMOCK_BEHAVIOUR: '/~delay=1ms',
       MESHMOCK_ZONE: '',
@@ -117,7 +118,7 @@ describe('a container of our own image', () => {
       LD_PRELOAD: 'x',
     };
     const list = Object.entries(env).map(([name, value]) => ({ name, value }));
-    assert.deepEqual(serveSettings(container({ env: list }), sources), {
+    assert.deepEqual(mockSettings(container({ env: list }), sources), {
       args: [],
       env: {
         MESHMOCK_BEHAVIOUR: '/~delay=1ms',
@@ -138,11 +139,11 @@ describe('a container of our own image', () => {
     [{ command: ['node', 'dist/cli/main.js', 'serve'], args: ['--content', '$$(WHO)'] }, ['--content', '$(WHO)']],
     [{ args: ['call', 'a/x'] }, []],
   ] as const)
-    it(`is served with ${JSON.stringify(words)}`, () => {
+    it(`with ${JSON.stringify(words)} gives the mock ${JSON.stringify(expected)}`, () => {
       assert.deepEqual(servedWith(words).args, expected);
     });
 
-  it('keeps the port of its metrics from calls', () => {
+  it('names the port of its metrics', () => {
     const env = [{ name: 'MESHMOCK_METRICS', value: ':9464' }];
     assert.equal(servedWith({ env }).metricsPort, 9464);
     assert.equal(servedWith({ env, args: ['serve', '--metrics', '0.0.0.0:1'] }).metricsPort, 1);
@@ -150,17 +151,17 @@ describe('a container of our own image', () => {
     assert.equal(servedWith({}).metricsPort, undefined);
   });
 
-  it('says what is not done, and what it reads', () => {
-    assert.deepEqual(ownLeftOut(container({ args: ['serve'] })), []);
+  it('reports what is left out, and what it reads', () => {
+    assert.deepEqual(leftOutOfContainer(container({ args: ['serve'] })), []);
     assert.deepEqual(
-      ownLeftOut(
+      leftOutOfContainer(
         container({
           command: ['meshmock'],
           args: ['call', 'a'],
           env: [{ name: 'M', valueFrom: { resourceFieldRef: {} } }],
         }),
       ),
-      ['variable M of its resources', '"meshmock call a", in the place of which it serves'],
+      ['variable M, whose value comes from resources', 'the command "meshmock call a": the mock serves instead'],
     );
     const env = [{ name: 'A', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }];
     assert.deepEqual(dataNamesOf(container({ env, envFrom: [{ configMapRef: { name: 'c' } }] })), [
@@ -169,7 +170,7 @@ describe('a container of our own image', () => {
     ]);
   });
 
-  it('finds the fields of its pod', () => {
+  it('reads the fields of its pod', () => {
     const plan = {
       name: 'a-1',
       namespace: 'ns',

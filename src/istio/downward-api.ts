@@ -1,0 +1,26 @@
+import { bridgeAddress } from './network.ts';
+import type { PodPlan } from './pods.ts';
+
+/**
+ * Returns a field of a pod for the downward API, or undefined if it does not exist. A pod has a node only if its
+ * template names one, and its zone is that of its label: Kubernetes would copy the label from the node.
+ */
+export function podField(
+  { plan, uid, address }: { readonly plan: PodPlan; readonly uid: string; readonly address: string },
+  path: string,
+): string | undefined {
+  const [, map, key = ''] = /^metadata\.(labels|annotations)\['([^']+)'\]$/.exec(path) ?? [];
+  if (map === 'labels' || map === 'annotations') return plan[map][key] ?? '';
+  const fields: Readonly<Record<string, string>> = {
+    'metadata.name': plan.name,
+    'metadata.namespace': plan.namespace,
+    'metadata.uid': uid,
+    'spec.nodeName': plan.spec.nodeName ?? '',
+    'spec.serviceAccountName': plan.serviceAccount,
+    'status.podIP': address,
+    'status.podIPs': address,
+    'status.hostIP': bridgeAddress,
+    'status.hostIPs': bridgeAddress,
+  };
+  return fields[path];
+}

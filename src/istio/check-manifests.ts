@@ -4,7 +4,7 @@ import type { Kind, Kinds } from './api/kinds.ts';
 import type { SchemaProblem, Schemas } from './api/schemas.ts';
 import type { Change } from './api/store.ts';
 import type { Manifest } from './manifest.ts';
-import { dataNamesOf, meshmockContainer } from './mock-container.ts';
+import { meshmockContainer, usedDataNames } from './mock-container.ts';
 import { groupOf, isWorkload, type KubeObject, kubectlName, selects, type Workload } from './objects.ts';
 
 /** Object of a known kind that has passed the checks and can be applied. */
@@ -85,7 +85,7 @@ function usedData(checked: readonly CheckedObject[]): ReadonlySet<string> {
   const containers = workloads
     .map(({ spec }) => meshmockContainer(spec.template.spec))
     .filter((one) => one !== undefined);
-  return new Set(containers.flatMap(dataNamesOf));
+  return new Set(containers.flatMap(usedDataNames));
 }
 
 function problemText({ path, message, isWhole }: Problem, title: string, whereIs: Manifest['whereIs']): string {

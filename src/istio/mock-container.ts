@@ -1,3 +1,4 @@
+import { optional } from '../error/optional.ts';
 import { type ArgumentGroup, groupArguments } from '../options/argument-groups.ts';
 import { variableOf, variablesOf } from '../options/options.ts';
 import { serveSchema } from '../serve/settings/serve-schema.ts';
@@ -59,7 +60,7 @@ export function mockSettings(container: Container, sources: EnvSources): MockSet
   return {
     args: groups.flatMap(({ args }) => args),
     env,
-    ...(port === undefined ? {} : { metricsPort: Number(port) }),
+    ...optional('metricsPort', port === undefined ? undefined : Number(port)),
   };
 }
 
@@ -78,19 +79,18 @@ function serveArguments({ command = [], args = [] }: Container): readonly string
 }
 
 /** Returns a line for each part of a container of meshmock that the local mesh leaves out. */
-export function leftOutOfContainer(container: Container): string[] {
+export function containerLeftOut(container: Container): string[] {
   const { env = [], command = [], args = [] } = container;
   const fromResources = env.filter(({ valueFrom }) => valueFrom?.resourceFieldRef !== undefined);
+  const commandLine = [...command, ...args].join(' ');
   return [
     ...fromResources.map(({ name }) => `variable ${name}, whose value comes from resources`),
-    ...(serveArguments(container) === undefined
-      ? [`the command "${[...command, ...args].join(' ')}": the mock serves instead`]
-      : []),
+    ...(serveArguments(container) === undefined ? [`command "${commandLine}": meshmock serve runs instead`] : []),
   ];
 }
 
 /** Returns the ConfigMaps and Secrets from which a container takes variables, as `ConfigMap/NAME`. */
-export function dataNamesOf({ env = [], envFrom = [] }: Container): string[] {
+export function usedDataNames({ env = [], envFrom = [] }: Container): string[] {
   const nameOf = (kind: DataKind, reference: { readonly name: string } | undefined): string[] =>
     reference === undefined ? [] : [`${kind}/${reference.name}`];
   return [

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { leftOutOfContainer, meshmockContainer } from './mock-container.ts';
+import { containerLeftOut, meshmockContainer } from './mock-container.ts';
 import { kubectlName, type Labels, type PodSpec, type Service, selects, type Workload } from './objects.ts';
 import { type PodPorts, portsOf } from './ports.ts';
 
@@ -108,17 +108,17 @@ export function leftOut(workload: Workload, pods: readonly PodPlan[]): string[] 
     ({ namespace, workload: name }) => namespace === workload.metadata.namespace && name === workload.metadata.name,
   );
   if (pod === undefined) return [];
-  const own = meshmockContainer(workload.spec.template.spec);
+  const container = meshmockContainer(workload.spec.template.spec);
   const templates = (workload.spec.volumeClaimTemplates ?? []).map(({ metadata }) => metadata);
   // Volumes of other images are not reported, because a mock does not read their files.
-  const missingVolumes = pod.role === 'mock' && own === undefined ? [] : [...volumes, ...templates];
+  const missingVolumes = pod.role === 'mock' && container === undefined ? [] : [...volumes, ...templates];
   const notServed = pod.role === 'mock' ? pod.ports.notServed : [];
   const parts = [
     ...withNames('init container', initContainers),
     ...(containers.length > 1 && pod.role === 'mock'
       ? [`one mock runs in place of its ${containers.length} containers`]
       : []),
-    ...(own === undefined ? [] : leftOutOfContainer(own)),
+    ...(container === undefined ? [] : containerLeftOut(container)),
     ...withNames('volume', missingVolumes),
     ...notServed.map((port) => `${port}: mocks speak only HTTP/1.1 and gRPC`),
   ];

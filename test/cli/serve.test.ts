@@ -79,7 +79,7 @@ for (const [args, message] of [
   [['serve', '--deadline', 'soon'], /--deadline: "soon" is not a duration/],
   [['serve', '--max-depth', '9999'], /--max-depth/],
   [['serve', '--behaviour', '/~dealy=1s'], /--behaviour: at offset 2: .*\n\/~dealy=1s\n {2}\^ expected a directive/],
-  [['serve', '--behaviour', '/~delay=20s'], /--behaviour: .* at most 15s, the deadline of a request\n/],
+  [['serve', '--behaviour', '/~delay=20s'], /--behaviour: .* a delay within the deadline of a request, at most 15s\n/],
   [['serve', '--upstream', 'webserver'], /--upstream: "webserver" is not the URL of an upstream/],
   [['serve', '--upstream', 'http://a', '--content', 'b'], /use only one of them/],
   [['serve', '--max-size', '1'], /--max-size: "1" is not a size/],

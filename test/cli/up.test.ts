@@ -22,7 +22,7 @@ function isAlive(pid: number): boolean {
 test('five services dial each other by name over both protocols, say nothing, and one signal ends them all', async () => {
   const up = startProgram(anyPorts, { OTEL_SDK_DISABLED: 'true' });
   try {
-    await up.printed(/Ctrl-C ends it all/);
+    await up.printed(/Ctrl-C stops the mesh/);
     const [, http, grpc] = /gateway +http localhost:(\d+) +grpc localhost:(\d+)/.exec(up.stdout) ?? [];
     const reply = await callHttp(
       Number(http),
@@ -42,7 +42,7 @@ test('five services dial each other by name over both protocols, say nothing, an
 
 test('the services end with the one that started them, however it ends', async () => {
   const up = startProgram([...anyPorts, '--log-level', 'info'], { OTEL_SDK_DISABLED: 'true' });
-  await up.printed(/Ctrl-C ends it all/);
+  await up.printed(/Ctrl-C stops the mesh/);
   const [, http] = /service4 +http localhost:(\d+)/.exec(up.stdout) ?? [];
   const { request } = await callHttp(Number(http), '/x');
   assert.ok(request !== undefined);
@@ -70,7 +70,7 @@ test('octopus: a hundred requests to the proxy reach both versions and all six p
   // What is set for one service in this shell is not for all that are started from it.
   const others = { PROXYURL: 'http://127.0.0.1:1', MESHMOCK_BEHAVIOUR: '/~status=500', MESHMOCK_POD: 'other' };
   await using up = startProgram(['up', 'octopus', ...anyPorts.slice(1)], { OTEL_SDK_DISABLED: 'true', ...others });
-  await up.printed(/Ctrl-C ends it all/);
+  await up.printed(/Ctrl-C stops the mesh/);
   const [, port] = /proxy +http localhost:(\d+)/.exec(up.stdout) ?? [];
   const counts = new Map<string, number>();
   for (let index = 0; index < 102; index++) {
@@ -107,7 +107,7 @@ test('a file: pods of several versions in turn, each version by a name of its ow
     const seen: unknown[] = [];
     for (let run = 0; run < 2; run++) {
       await using up = startProgram(['up', file, '--seed', 'one', ...anyPorts.slice(1)], { OTEL_SDK_DISABLED: 'true' });
-      await up.printed(/Ctrl-C ends it all/);
+      await up.printed(/Ctrl-C stops the mesh/);
       const [, port] = /front +http localhost:(\d+)/.exec(up.stdout) ?? [];
       for (const scheme of ['http', 'grpc']) {
         const { calls } = await callHttp(Number(port), `/@${scheme}:reviews*12,${scheme}:reviews-v2*4/x`);

@@ -59,7 +59,7 @@ suite('Call over gRPC', () => {
   test('bytes that are no request are an error', async () => {
     const error = await sendBytes(Buffer.from([0x0a, 0xff]));
     assert.equal(error.code, status.INVALID_ARGUMENT);
-    assert.match(error.details, /no meshmock\.v1\.CallRequest/);
+    assert.match(error.details, /not a meshmock\.v1\.CallRequest/);
   });
 
   test('a path that is no plan is INVALID_ARGUMENT with offset and caret in the details', async () => {

@@ -5,15 +5,15 @@ import { after, suite, test } from 'node:test';
 import { parseCaseFile } from '../../src/cli/files/case-file.ts';
 import { root } from '../repo/pages.ts';
 import { maskedMesh, maskedVersion } from './docs.ts';
-import { LabBed, labs, pageOf } from './labs.ts';
+import { LabMesh, labs, pageOf } from './labs.ts';
 
 suite('the pages of the labs show what they print (npm run docs:labs writes it)', () => {
-  const bed = new LabBed();
-  after(() => bed[Symbol.asyncDispose]());
+  const mesh = new LabMesh();
+  after(() => mesh[Symbol.asyncDispose]());
 
   for (const lab of labs)
     test(lab, async () => {
-      const blocks = await bed.run(lab);
+      const blocks = await mesh.run(lab);
       const examples = blocks.flatMap(({ examples, ...block }) =>
         examples.map((example) => ({ ...block, ...example })),
       );

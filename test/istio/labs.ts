@@ -31,7 +31,7 @@ export interface LabBlocks {
 const phases = { before: ['before'], after: ['after'], always: ['before', 'after'] } as const;
 
 /** A mesh for pages of labs, one after the other. */
-export class LabBed implements AsyncDisposable {
+export class LabMesh implements AsyncDisposable {
   private readonly anyPort = { host: 'localhost', port: 0 };
   private readonly never = new AbortController().signal;
   private readonly mesh = new LocalTestMesh({

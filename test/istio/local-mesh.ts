@@ -7,7 +7,7 @@ import { MeshHost, type StartedMesh } from '../../src/istio/mesh-host.ts';
 import { installTools } from '../../src/istio/tools.ts';
 
 /** Local mesh for tests, on free ports. Disposing it removes everything that it made. */
-export interface LocalTestMesh extends AsyncDisposable {
+export interface LocalMeshFixture extends AsyncDisposable {
   readonly host: MeshHost;
   readonly started: StartedMesh;
   /** Returns `localhost:PORT` of a Service's mocks, past their sidecars. */
@@ -36,7 +36,7 @@ let count = 0;
 export async function startLocalMesh(
   manifests: readonly (string | ManifestSource)[],
   { fill = false }: { readonly fill?: boolean } = {},
-): Promise<LocalTestMesh> {
+): Promise<LocalMeshFixture> {
   const never = new AbortController().signal;
   const { mesh, started } = await MeshHost.start(
     {

@@ -6,7 +6,7 @@ import { parseAllDocuments } from 'yaml';
 import { demoArguments } from '../../src/cli/manifests/manifests.ts';
 import { kustomized, manifests } from '../manifests/shipped.ts';
 import { type ManifestTools, manifestTools } from '../manifests/tools.ts';
-import { demoWorkloads, type LocalTestMesh, startLocalMesh } from './local-mesh.ts';
+import { demoWorkloads, type LocalMeshFixture, startLocalMesh } from './local-mesh.ts';
 
 interface Reply {
   readonly service: string;
@@ -24,12 +24,12 @@ interface Summary {
   readonly byPod: Readonly<Record<string, number>>;
 }
 
-async function reply(mesh: LocalTestMesh, path: string, service: string): Promise<Reply> {
+async function reply(mesh: LocalMeshFixture, path: string, service: string): Promise<Reply> {
   const headers = { accept: 'application/json' };
   return (await fetch(`http://${mesh.http(service)}${path}`, { headers })).json() as Promise<Reply>;
 }
 
-const text = async (mesh: LocalTestMesh, path: string, service: string): Promise<string> =>
+const text = async (mesh: LocalMeshFixture, path: string, service: string): Promise<string> =>
   (await fetch(`http://${mesh.http(service)}${path}`)).text();
 
 const pod = (name: string, container: string, labels = ''): string => `
@@ -74,7 +74,7 @@ interface SpansProcess {
 }
 
 /** Waits until Jaeger has a trace of one service, and returns the process of its spans. */
-async function spansProcess(mesh: LocalTestMesh, traceId: string): Promise<SpansProcess> {
+async function spansProcess(mesh: LocalMeshFixture, traceId: string): Promise<SpansProcess> {
   for (let tries = 0; tries < 50; tries++) {
     const { data } = (await (await fetch(`${mesh.jaeger}/api/traces/${traceId}`)).json()) as {
       data: readonly { readonly processes: Readonly<Record<string, SpansProcess>> }[] | null;

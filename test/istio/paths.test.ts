@@ -4,7 +4,7 @@ import { formatPath } from '../../src/plan/format.ts';
 import { parsePath } from '../../src/plan/parse.ts';
 import type { Reply } from '../../src/reply/reply.ts';
 import { callHttp, leavesOf, sendHttp, startMesh, type TestMesh } from '../running-mesh.ts';
-import { demoWorkloads, type LocalTestMesh, startLocalMesh } from './local-mesh.ts';
+import { demoWorkloads, type LocalMeshFixture, startLocalMesh } from './local-mesh.ts';
 
 /** Gateway and VirtualService of istio/demo/ingress.yaml, with a route that removes a prefix. */
 const ingress = {
@@ -102,7 +102,7 @@ function treeOf({ service, status, request, behaviour, calls }: Reply): unknown 
 }
 
 suite('the path of a request in a mesh', { timeout: 300_000 }, () => {
-  let mesh: LocalTestMesh;
+  let mesh: LocalMeshFixture;
   const portOf = (address: string): number => Number(address.split(':')[1]);
   const routes = {
     'two sidecars': (path: string) => callHttp(portOf(mesh.http('gateway')), path),

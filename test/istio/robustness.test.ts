@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askMesh } from '../../src/istio/control-client.ts';
 import { startProgram } from '../program.ts';
-import { demoWorkloads, type LocalTestMesh, startLocalMesh } from './local-mesh.ts';
+import { demoWorkloads, type LocalMeshFixture, startLocalMesh } from './local-mesh.ts';
 
 const yaml = (text: string) => ({ name: 'test.yaml', text });
 const anyPort = ['--http', 'localhost:0', '--grpc', 'localhost:0', '--jaeger', 'localhost:0'];
@@ -33,7 +33,7 @@ function processesWith(text: string): number[] {
 }
 
 describe('a local mesh', () => {
-  let mesh: LocalTestMesh;
+  let mesh: LocalMeshFixture;
   before(async () => {
     mesh = await startLocalMesh([demoWorkloads]);
   });
@@ -151,7 +151,7 @@ metadata: { name: settings }
 });
 
 /** Reports whether a process belongs to a mesh: only its processes see the mounts in the mesh's folder. */
-function isOfMesh(pid: number, { host }: LocalTestMesh): boolean {
+function isOfMesh(pid: number, { host }: LocalMeshFixture): boolean {
   return readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(`/run/meshmock/${host.name}/`);
 }
 

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { containerEnv, type EnvSources, expandVariables } from '../../../src/istio/container-env.ts';
-import { podField } from '../../../src/istio/downward-api.ts';
-import { dataNamesOf, leftOutOfContainer, meshmockContainer, mockSettings } from '../../../src/istio/mock-container.ts';
+import { containerLeftOut, meshmockContainer, mockSettings, usedDataNames } from '../../../src/istio/mock-container.ts';
 import type { Container, EnvVar } from '../../../src/istio/objects.ts';
+import { podField } from '../../../src/istio/pod-field.ts';
 import type { PodPlan } from '../../../src/istio/pods.ts';
 
 const sources: EnvSources = {
   field: (path) => ({ 'metadata.name': 'a-1', 'spec.nodeName': '' })[path],
-  data: (kind, name) => (name === 'present' ? { KEY: `of ${kind}`, OTHER: 'other' } : undefined),
+  data: (kind, name) => (name === 'there' ? { KEY: `of ${kind}`, OTHER: 'other' } : undefined),
 };
 const container = (more: Partial<Container>): Container => ({ name: 'c', image: 'meshmock', ...more });
 const variables = (...env: EnvVar[]) => containerEnv(container({ env }), sources);
@@ -23,9 +23,10 @@ describe('variables of a container', () => {
     ['$(EMPTY)|', '|'],
     ['$(toString)', '$(toString)'],
   ] as const)
-    it(`expand ${text} to ${expected}`, () => assert.equal(expandVariables(text, { A: 'a', EMPTY: '' }), expected));
+    it(`in ${text} are expanded to ${expected}`, () =>
+      assert.equal(expandVariables(text, { A: 'a', EMPTY: '' }), expected));
 
-  it('are expanded in later variables, and not in earlier ones', () => {
+  it('are expanded in later variables, but not in earlier ones', () => {
     const found = variables(
       { name: 'EARLY', value: '$(LATE)' },
       { name: 'LATE', value: 'late' },
@@ -38,16 +39,16 @@ describe('variables of a container', () => {
   it('come from fields, ConfigMaps and Secrets, but not from resources', () => {
     const found = variables(
       { name: 'POD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
-      { name: 'MAP', valueFrom: { configMapKeyRef: { name: 'present', key: 'KEY' } } },
-      { name: 'SECRET', valueFrom: { secretKeyRef: { name: 'present', key: 'KEY' } } },
+      { name: 'MAP', valueFrom: { configMapKeyRef: { name: 'there', key: 'KEY' } } },
+      { name: 'SECRET', valueFrom: { secretKeyRef: { name: 'there', key: 'KEY' } } },
       { name: 'CPU', valueFrom: { resourceFieldRef: { resource: 'limits.cpu' } } },
       { name: 'ALL', value: '$(POD) $(MAP)' },
     );
     assert.deepEqual(found, { POD: 'a-1', MAP: 'of ConfigMap', SECRET: 'of Secret', ALL: 'a-1 of ConfigMap' });
   });
 
-  it('come from whole ConfigMaps and Secrets first, with a prefix', () => {
-    const envFrom = [{ prefix: 'P_', configMapRef: { name: 'present' } }, { secretRef: { name: 'present' } }];
+  it('of whole ConfigMaps and Secrets come first, with their prefix', () => {
+    const envFrom = [{ prefix: 'P_', configMapRef: { name: 'there' } }, { secretRef: { name: 'there' } }];
     const found = containerEnv(container({ env: [{ name: 'KEY', value: 'own, $(P_KEY)' }], envFrom }), sources);
     assert.deepEqual(found, {
       P_KEY: 'of ConfigMap',
@@ -57,14 +58,15 @@ describe('variables of a container', () => {
     });
   });
 
-  it('from a missing source are an error, unless the source is optional', () => {
-    const of = (reference: object) => variables({ name: 'X', valueFrom: { configMapKeyRef: reference as never } });
-    assert.throws(() => of({ name: 'gone', key: 'KEY' }), {
+  it('without a source are refused, unless they are optional', () => {
+    const withReference = (reference: object) =>
+      variables({ name: 'X', valueFrom: { configMapKeyRef: reference as never } });
+    assert.throws(() => withReference({ name: 'gone', key: 'KEY' }), {
       name: 'MeshmockError',
       message: 'the variable X: the ConfigMap gone does not exist',
     });
-    assert.throws(() => of({ name: 'present', key: 'GONE' }), /the ConfigMap present has no key "GONE"/);
-    assert.deepEqual(of({ name: 'gone', key: 'KEY', optional: true }), {});
+    assert.throws(() => withReference({ name: 'there', key: 'GONE' }), /the ConfigMap there has no key "GONE"/);
+    assert.deepEqual(withReference({ name: 'gone', key: 'KEY', optional: true }), {});
     assert.throws(
       () => variables({ name: 'X', valueFrom: { fieldRef: { fieldPath: 'spec.hostname' } } }),
       /the variable X: the field spec\.hostname is not supported/,
@@ -78,10 +80,10 @@ describe('variables of a container', () => {
   });
 });
 
-const servedWith = (more: Partial<Container>) =>
+const settingsWith = (more: Partial<Container>) =>
   mockSettings(container({ env: [{ name: 'WHO', value: 'me' }], ...more }), sources);
 
-describe('a container of meshmock', () => {
+describe('a container with the image of meshmock', () => {
   for (const [image, isMeshmock] of [
     ['meshmock', true],
     ['meshmock:0.1.0', true],
@@ -92,12 +94,12 @@ describe('a container of meshmock', () => {
     ['meshmock/other:meshmock', false],
     [undefined, false],
   ] as const)
-    it(`${isMeshmock ? 'has' : 'does not have'} the image ${image}`, () => {
+    it(`is ${isMeshmock ? '' : 'not '}recognized by ${image}`, () => {
       const spec = { containers: [{ name: 'c', ...(image === undefined ? {} : { image }) }] };
       assert.equal(meshmockContainer(spec) !== undefined, isMeshmock);
     });
 
-  it('gives the mock its settings, without those of the local mesh and of the machine', () => {
+  it('keeps its settings, but not those that the local mesh or the machine sets', () => {
     const env = {
       MESHMOCK_BEHAVIOUR: '/~delay=1ms',
       MESHMOCK_ZONE: '',
@@ -139,38 +141,38 @@ describe('a container of meshmock', () => {
     [{ command: ['node', 'dist/cli/main.js', 'serve'], args: ['--content', '$$(WHO)'] }, ['--content', '$(WHO)']],
     [{ args: ['call', 'a/x'] }, []],
   ] as const)
-    it(`with ${JSON.stringify(words)} gives the mock ${JSON.stringify(expected)}`, () => {
-      assert.deepEqual(servedWith(words).args, expected);
+    it(`runs with the arguments of ${JSON.stringify(words)}`, () => {
+      assert.deepEqual(settingsWith(words).args, expected);
     });
 
-  it('names the port of its metrics', () => {
+  it('does not accept calls on the port of its metrics', () => {
     const env = [{ name: 'MESHMOCK_METRICS', value: ':9464' }];
-    assert.equal(servedWith({ env }).metricsPort, 9464);
-    assert.equal(servedWith({ env, args: ['serve', '--metrics', '0.0.0.0:1'] }).metricsPort, 1);
-    assert.equal(servedWith({ args: ['serve', '--metrics=:2'] }).metricsPort, 2);
-    assert.equal(servedWith({}).metricsPort, undefined);
+    assert.equal(settingsWith({ env }).metricsPort, 9464);
+    assert.equal(settingsWith({ env, args: ['serve', '--metrics', '0.0.0.0:1'] }).metricsPort, 1);
+    assert.equal(settingsWith({ args: ['serve', '--metrics=:2'] }).metricsPort, 2);
+    assert.equal(settingsWith({}).metricsPort, undefined);
   });
 
-  it('reports what is left out, and what it reads', () => {
-    assert.deepEqual(leftOutOfContainer(container({ args: ['serve'] })), []);
+  it('has lines for its left-out parts, and a list of the data that it uses', () => {
+    assert.deepEqual(containerLeftOut(container({ args: ['serve'] })), []);
     assert.deepEqual(
-      leftOutOfContainer(
+      containerLeftOut(
         container({
           command: ['meshmock'],
           args: ['call', 'a'],
           env: [{ name: 'M', valueFrom: { resourceFieldRef: {} } }],
         }),
       ),
-      ['variable M, whose value comes from resources', 'the command "meshmock call a": the mock serves instead'],
+      ['variable M, whose value comes from resources', 'command "meshmock call a": meshmock serve runs instead'],
     );
     const env = [{ name: 'A', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }];
-    assert.deepEqual(dataNamesOf(container({ env, envFrom: [{ configMapRef: { name: 'c' } }] })), [
+    assert.deepEqual(usedDataNames(container({ env, envFrom: [{ configMapRef: { name: 'c' } }] })), [
       'ConfigMap/c',
       'Secret/s',
     ]);
   });
 
-  it('reads the fields of its pod', () => {
+  it('can use fields of its pod', () => {
     const plan = {
       name: 'a-1',
       namespace: 'ns',

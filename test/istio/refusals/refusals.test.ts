@@ -10,7 +10,7 @@ import { refusalReasons } from '../../../src/reply/reply.ts';
 import { runProgram } from '../../program.ts';
 import { callHttp } from '../../running-mesh.ts';
 import { startForeign } from '../foreign.ts';
-import { demoWorkloads, type LocalTestMesh, startLocalMesh } from '../local-mesh.ts';
+import { demoWorkloads, type LocalMeshFixture, startLocalMesh } from '../local-mesh.ts';
 import { others, routeTo, virtualService, workload } from '../manifests.ts';
 import type { RefusalCase } from './refusal-case.ts';
 import { refusalCases } from './refusal-cases.ts';
@@ -24,7 +24,7 @@ const notCovered: Readonly<Record<string, string>> = {};
 const overloaded = { row: 'overload manager', reason: 'overflow' } as const;
 
 suite('refusals by the proxies of a real mesh', { timeout: 600_000 }, () => {
-  let mesh: LocalTestMesh;
+  let mesh: LocalMeshFixture;
   let foreign: AsyncDisposable;
   const folder = mkdtempSync(path.join(tmpdir(), 'meshmock-refusals-'));
   // Envoy reads files in this folder as its own user.

@@ -2,8 +2,10 @@ import { bridgeAddress } from './network.ts';
 import type { PodPlan } from './pods.ts';
 
 /**
- * Returns a field of a pod for the downward API, or undefined if it does not exist. A pod has a node only if its
- * template names one, and its zone is that of its label: Kubernetes would copy the label from the node.
+ * Returns a field of a pod for the downward API. The pod has no node unless its template names one. Its zone is the
+ * label of its template, because Kubernetes copies a node's zone to that label.
+ *
+ * @returns undefined for a field that the downward API does not have
  */
 export function podField(
   { plan, uid, address }: { readonly plan: PodPlan; readonly uid: string; readonly address: string },

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { type MessageToService, messageFromService } from '../serve/process/process-messages.ts';
 import type { ClusterView } from './cluster-view.ts';
-import { meshmockContainer, noSettings, type ServeSettings, serveSettings } from './mock-container.ts';
+import { type MockSettings, meshmockContainer, mockSettings, noSettings } from './mock-container.ts';
 import { startMock } from './mock-process.ts';
 import { bridgeAddress, createNamespace, killAllIn, removeNamespace } from './network.ts';
 import type { KubeObject } from './objects.ts';
@@ -122,7 +122,7 @@ export class RunningPod {
       resolvConf: this.resolvConf,
       log: this.logs.mock,
       routes,
-      settings: this.serveSettings(),
+      settings: this.mockSettings(),
       args: serveArguments,
     });
     this.watch(this.mock, 'mock');
@@ -130,12 +130,12 @@ export class RunningPod {
     await waitUntilReady(starting, (either) => once(starting.program, 'message', { signal: either }), signal);
   }
 
-  private serveSettings(): ServeSettings {
+  private mockSettings(): MockSettings {
     const { plan, context } = this;
     const container = meshmockContainer(plan.spec);
     if (container === undefined) return noSettings;
     try {
-      return serveSettings(container, {
+      return mockSettings(container, {
         field: (path) => podField(this, path),
         data: (kind, name) => context.view.data(kind, plan.namespace, name),
       });

@@ -1,5 +1,5 @@
+import { describeOption, flagOf, type Option, type Schema, type Switch } from '../../options/options.ts';
 import { wrapWords } from '../../render/terminal-text.ts';
-import { describeOption, flagOf, type Option, type Schema, type Switch } from './options.ts';
 
 /** Widest line of a help text, in columns: a projector shows no more. */
 const width = 80;

@@ -6,13 +6,14 @@ import {
   type MessageToService,
   messageToService,
 } from '../../serve/process/process-messages.ts';
+import { serveSchema } from '../../serve/settings/serve-schema.ts';
 import type { RunningService } from '../../serve/start-service.ts';
 import { startTelemetry } from '../../telemetry/start.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
 import { endWithNpx, sameSignalMs } from '../process/end-signals.ts';
 import { programVersion } from '../process/program-version.ts';
-import { readServeSettings, type ServeSettings, serveSchema } from './serve-options.ts';
+import { readServeSettings, type ServeSettings } from './serve-options.ts';
 
 const help: HelpText = {
   usage: ['serve [OPTIONS]'],

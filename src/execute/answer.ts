@@ -16,7 +16,7 @@ export type Answer =
       readonly reply: Reply<RawReply>;
       /** Headers that directives add. */
       readonly headers: readonly Header[];
-      /** Whether clients that do not accept JSON get the body alone, as from the servers that a role imitates. */
+      /** True if clients that do not accept JSON get the body alone, as from the servers that a role imitates. */
       readonly isPlain: boolean;
     }
   /** The server must reset the connection, without an answer. */

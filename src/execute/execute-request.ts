@@ -20,7 +20,7 @@ import type { Service } from './service.ts';
 /** Part of a reply that the plan and its directives determine. */
 export interface RequestOutcome
   extends Pick<Reply<RawReply>, 'status' | 'grpcStatus' | 'body' | 'try' | 'error' | 'calls'> {
-  /** Whether clients that do not accept JSON get the body alone, as from the servers that a role imitates. */
+  /** True if clients that do not accept JSON get the body alone, as from the servers that a role imitates. */
   readonly isPlain: boolean;
 }
 

@@ -20,13 +20,13 @@ export interface Option<T> {
   readonly value: string;
   /** One clause that says what the setting does. */
   readonly help: string;
-  /** Whether the flag may be given again; a variable separates its values by spaces. */
+  /** True if the flag may be repeated; a variable separates its values by spaces. */
   readonly repeatable?: true;
   /** Other names of the flag (`-H`) and of the variable (`PROXYURL`). */
   readonly aliases?: readonly string[];
   /** All values, for shell completion; absent if the set is not closed. */
   readonly choices?: readonly string[];
-  /** Whether the value is a path, for shell completion. */
+  /** True if the value is a path, for shell completion. */
   readonly isPath?: true;
 }
 

@@ -24,7 +24,7 @@ export interface DirectiveEffects {
   readonly status?: number;
   readonly grpcStatus?: GrpcStatusName;
   readonly body?: string;
-  /** Whether the connection must be reset, without an answer. */
+  /** True if the connection must be reset, without an answer. */
   readonly isReset?: true;
   /** Error that ended the directives: `deadline_exceeded`, `canceled` or `overloaded`. */
   readonly error?: MeshmockError;

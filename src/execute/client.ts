@@ -37,7 +37,7 @@ export type CallAnswer =
     }
   | {
       readonly kind: 'other';
-      /** Whether a meshmock signed it: an answer of its admin routes, or to HEAD. */
+      /** True if a meshmock signed it: an answer of its admin routes, or to HEAD. */
       readonly isSigned: boolean;
       readonly status: number;
       readonly grpcStatus?: string;

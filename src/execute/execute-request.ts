@@ -1,4 +1,5 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { optional } from '../error/optional.ts';
 import { formatPath } from '../plan/format.ts';
 import { fromMessage } from '../plan/from-message.ts';
 import { parsePath } from '../plan/parse.ts';
@@ -60,7 +61,7 @@ export async function executeRequest(context: RequestContext): Promise<ExecutedR
     }
   } catch (thrown) {
     const error = thrown instanceof MeshmockError ? thrown : new MeshmockError('internal', String(thrown));
-    return { outcome: refusalOf(error), effects, ...path };
+    return { outcome: errorOutcome(error), effects, ...path };
   }
 }
 
@@ -109,7 +110,7 @@ function responseOf({
   return {
     status,
     ...(grpcStatus === undefined || grpcStatus === grpcStatusOf(status) ? {} : { grpcStatus }),
-    ...(body === undefined ? {} : { body }),
+    ...optional('body', body),
   };
 }
 
@@ -118,7 +119,7 @@ function responseWithCalls(
   calls: CallResult<RawReply>[],
   effects: DirectiveEffects,
 ): Omit<RequestOutcome, 'isPlain'> {
-  if (request.signal.aborted) return { ...refusalOf(new MeshmockError('canceled', callerGone)), calls };
+  if (request.signal.aborted) return { ...errorOutcome(new MeshmockError('canceled', callerGone)), calls };
   const status = statusOfCalls(calls);
   return { ...responseOf(effects), ...(status === 200 ? {} : { status }), calls };
 }
@@ -136,7 +137,7 @@ function stopSignal({ request, allowance, arrivedAt }: PlanContext): DeadlineSig
   );
 }
 
-function refusalOf(error: MeshmockError): RequestOutcome {
+function errorOutcome(error: MeshmockError): RequestOutcome {
   return { status: statusOfError(error), error: requestError(error), isPlain: false };
 }
 

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { optional } from '../error/optional.ts';
 import { didYouMean } from '../error/suggestion.ts';
 
 /** Flag without a value. */
@@ -118,7 +119,7 @@ export function parseFrom<T>(source: string, text: string, { parse }: Pick<Optio
     return parse(text);
   } catch (error) {
     const { message, place } = error as MeshmockError;
-    throw new MeshmockError('usage', `${source}: ${message}`, place === undefined ? {} : { place });
+    throw new MeshmockError('usage', `${source}: ${message}`, optional('place', place));
   }
 }
 

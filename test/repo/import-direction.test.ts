@@ -16,7 +16,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   expect: ['error', 'plan', 'reply'],
   trace: ['error', 'plan', 'reply'],
   render: ['error', 'reply'],
-  telemetry: ['plan', 'reply'],
+  telemetry: ['error', 'plan', 'reply'],
   'execute/concurrency': ['reply'],
   'execute/directives': ['error', 'plan', 'reply', 'execute/concurrency'],
   execute: ['error', 'plan', 'reply', 'telemetry', 'execute/concurrency', 'execute/directives'],
@@ -25,7 +25,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   /** Schema of the settings of a command: flags, variables, defaults. */
   options: ['error', 'plan'],
   /** Messages between a service and the process that started it. */
-  'serve/process': [],
+  'serve/process': ['error'],
   /** Settings of `meshmock serve`. The local mesh derives flags and variables of its mocks from them. */
   'serve/settings': ['error', 'plan', 'execute', 'options'],
   serve: ['serve/settings', 'serve/process', 'error', 'plan', 'reply', 'execute', 'telemetry', 'http', 'grpc'],

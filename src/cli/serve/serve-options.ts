@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { optional } from '../../error/optional.ts';
 import { Dialler } from '../../execute/connect-to.ts';
 import type { Role } from '../../execute/octopus.ts';
 import { type Parsed, parseFrom, parseOptions, type Values, variableOf, variablesOf } from '../../options/options.ts';
@@ -42,13 +43,13 @@ export function readServeSettings(args: readonly string[], env: NodeJS.ProcessEn
       service: values.name ?? hostname(),
       version: values.serviceVersion,
       pod: values.pod ?? hostname(),
-      ...(values.namespace === undefined ? {} : { namespace: values.namespace }),
-      ...(values.node === undefined ? {} : { node: values.node }),
-      ...(values.zone === undefined ? {} : { zone: values.zone }),
+      ...optional('namespace', values.namespace),
+      ...optional('node', values.node),
+      ...optional('zone', values.zone),
     },
     http: values.http,
     grpc: grpcAddresses(parsed),
-    ...(values.metrics === undefined ? {} : { metrics: values.metrics }),
+    ...optional('metrics', values.metrics),
     dialler: new Dialler(values.connectTo),
     forwardHeaders: values.forwardHeader,
     limits,

@@ -4,7 +4,7 @@ import { authorityOf } from '../../plan/plan.ts';
 import {
   type MessageFromService,
   type MessageToService,
-  messageToService,
+  parseMessageToService,
 } from '../../serve/process/process-messages.ts';
 import { serveSchema } from '../../serve/settings/serve-schema.ts';
 import type { RunningService } from '../../serve/start-service.ts';
@@ -33,7 +33,7 @@ export const serveCommand: Command = { help, run: serve };
 /**
  * Runs one service until a signal ends it.
  *
- * @throws MeshmockError `usage` or `conflict`
+ * @throws MeshmockError `usage` for wrong settings; `conflict`, `machine` or `usage` if it cannot listen
  */
 export async function serve(args: readonly string[]): Promise<void> {
   const settings = readServeSettings(args, process.env);
@@ -54,7 +54,7 @@ export async function serve(args: readonly string[]): Promise<void> {
     process.stdout.write(`${service} ${version} is ready: http ${http} grpc ${grpc}${metrics}\n`);
   } else if (process.connected) {
     process.on('message', (value) => {
-      const message = messageToService(value);
+      const message = parseMessageToService(value);
       if (message !== undefined) onMessage(message, running, settings);
     });
     send({ kind: 'ready', http, grpc });

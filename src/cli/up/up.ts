@@ -5,6 +5,7 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import { parseOptions } from '../../options/options.ts';
 import { grpcAddressFor } from '../../plan/address.ts';
 import { callMethod } from '../../reply/reply.ts';
+import { serviceReady } from '../../serve/process/service-channel.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
 import { endWithNpx, sameSignalMs } from '../process/end-signals.ts';
@@ -93,8 +94,7 @@ async function ready(child: ChildProcess, name: string): Promise<void> {
   const stop = new AbortController();
   try {
     await Promise.race([
-      // The first message of a service is `ready`.
-      once(child, 'message', { signal: stop.signal }),
+      serviceReady(child, stop.signal),
       once(child, 'exit', { signal: stop.signal }).then(([code]) => {
         throw new MeshmockError('unavailable', `${name} did not start (exit code ${code}); its output is above`);
       }),

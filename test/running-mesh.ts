@@ -4,7 +4,7 @@ import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader';
 import { optional } from '../src/error/optional.ts';
 import { Dialler } from '../src/execute/connect-to.ts';
-import type { Answered } from '../src/execute/service.ts';
+import type { AnsweredRequest } from '../src/execute/service.ts';
 import { decodeReplyMessage, protoFile, protoRoot } from '../src/grpc/codec.ts';
 import { replyInDetails } from '../src/grpc/status-details.ts';
 import { defaultPlanLimits, type PlanLimits } from '../src/plan/plan.ts';
@@ -14,13 +14,13 @@ import { type RunningService, type ServiceOptions, startService } from '../src/s
 import { verbatimTracing } from '../src/telemetry/tracing.ts';
 
 /** One request with its answer, and the times of both by the clock of `performance.now()`. */
-export interface Arrival extends Answered {
+export interface Arrival extends AnsweredRequest {
   readonly service: string;
   readonly arrivedAt: number;
   readonly answeredAt: number;
 }
 
-export interface TestMesh extends AsyncDisposable {
+export interface InProcessMesh extends AsyncDisposable {
   readonly services: ReadonlyMap<string, RunningService>;
   readonly dialler: Dialler;
   /** All requests, in the order of their answers. */
@@ -39,7 +39,7 @@ export async function startMesh(
   pods: readonly (string | PodOptions)[],
   limits: Partial<PlanLimits> = {},
   forwardHeaders: string[] = [],
-): Promise<TestMesh> {
+): Promise<InProcessMesh> {
   const dialler = new Dialler();
   const arrivals: Arrival[] = [];
   const services = new Map<string, RunningService>();

@@ -1,9 +1,7 @@
 import { type Gateway, isIstioGateway } from '../istio/gateways.ts';
-import type { KubeObject } from '../istio/objects.ts';
+import { type KubeObject, namespaceOf } from '../istio/objects.ts';
+import { clusterDomain, fullHost } from '../istio/routes.ts';
 import { isVirtualService, type VirtualService } from '../istio/virtual-service.ts';
-
-/** The domain of the bed's cluster. */
-const clusterDomain = 'svc.cluster.local';
 
 /** What VirtualServices and Gateways say, of those that belong to Istio. */
 export class RouteConfig {
@@ -47,15 +45,6 @@ export class RouteConfig {
   virtualService(name: string, namespace: string): VirtualService | undefined {
     return this.virtualServices.find((one) => one.metadata.name === name && namespaceOf(one) === namespace);
   }
-}
-
-export function namespaceOf({ metadata }: KubeObject): string {
-  return metadata.namespace ?? 'default';
-}
-
-/** The whole name of a host in a namespace: only a name without dots is completed (Istio, `ResolveShortnameToFQDN`). */
-export function fullHost(host: string, namespace: string): string {
-  return host.includes('.') ? host : `${host}.${namespace}.${clusterDomain}`;
 }
 
 /** The hosts that a VirtualService sends to, itself: not those of its delegates. */

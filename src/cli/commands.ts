@@ -1,18 +1,9 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { didYouMean } from '../error/suggestion.ts';
-import type { Command } from './options/command.ts';
-
-/** Command as the list of commands shows it. */
-export interface CommandEntry {
-  /** Operands, such as `URL`. */
-  readonly operands: string;
-  /** One clause that says what the command does. */
-  readonly summary: string;
-  readonly load: () => Promise<Command>;
-}
+import type { Command, Commands } from './options/command.ts';
 
 /** Commands by their names. Each is loaded when it is called, since a start must be quick. */
-export const commands: Readonly<Record<string, CommandEntry>> = {
+export const commands: Commands = {
   up: {
     operands: '[MESH]',
     summary: 'runs a mesh of processes on this machine',
@@ -56,7 +47,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   help: {
     operands: '[COMMAND]',
     summary: 'prints the help of a command',
-    load: async () => (await import('./help-command.ts')).helpCommand,
+    load: async () => (await import('./help-command.ts')).helpCommand(commands, loadCommand),
   },
 };
 

@@ -1,7 +1,6 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { didYouMean } from '../error/suggestion.ts';
-import { commands, loadCommand } from './commands.ts';
-import type { Command } from './options/command.ts';
+import type { Command, Commands } from './options/command.ts';
 import { formatHelp, type HelpText, twoColumns } from './options/help.ts';
 
 const help: HelpText = {
@@ -10,15 +9,21 @@ const help: HelpText = {
   examples: ['meshmock help call', 'meshmock help istio apply'],
 };
 
-export const helpCommand: Command = {
-  help,
-  run: async ([name, subcommand]) => {
-    process.stdout.write(`${name === undefined ? overview() : await helpOf(name, subcommand)}\n`);
-  },
-};
+type LoadCommand = (name: string) => Promise<Command>;
+
+/** Makes the help command, for a list of commands. */
+export function helpCommand(commands: Commands, loadCommand: LoadCommand): Command {
+  return {
+    help,
+    run: async ([name, subcommand]) => {
+      const text = name === undefined ? overview(commands) : helpOf(await loadCommand(name), name, subcommand);
+      process.stdout.write(`${text}\n`);
+    },
+  };
+}
 
 /** Returns the list of commands. */
-export function overview(): string {
+export function overview(commands: Commands): string {
   const rows = Object.entries(commands).map(
     ([name, { operands, summary }]) => [`${name} ${operands}`.trimEnd(), summary] as const,
   );
@@ -35,10 +40,9 @@ ${twoColumns(rows)}
 /**
  * Returns the help of a command, or of its subcommand.
  *
- * @throws MeshmockError `usage` if there is no such command or subcommand
+ * @throws MeshmockError `usage` if there is no such subcommand
  */
-export async function helpOf(name: string, subcommand?: string): Promise<string> {
-  const { help: own, subcommands = {} } = await loadCommand(name);
+export function helpOf({ help: own, subcommands = {} }: Command, name: string, subcommand?: string): string {
   if (subcommand === undefined) return formatHelp(own);
   const found = Object.hasOwn(subcommands, subcommand) ? subcommands[subcommand] : undefined;
   if (found !== undefined) return formatHelp(found);

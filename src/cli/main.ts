@@ -5,14 +5,14 @@ import { constants } from 'node:os';
 import path from 'node:path';
 import { exitCodeOf } from '../error/exit-codes.ts';
 import { MeshmockError } from '../error/meshmock-error.ts';
-import { loadCommand } from './commands.ts';
+import { commands, loadCommand } from './commands.ts';
 import { errorText } from './output/error-text.ts';
 
 const oldestNode = 24;
 
 async function run(args: readonly string[]): Promise<void> {
   const [name = 'help', ...rest] = args;
-  if (name === '--help' || name === '-h') return print((await import('./help-command.ts')).overview());
+  if (name === '--help' || name === '-h') return print((await import('./help-command.ts')).overview(commands));
   if (name === '--version') return print((await import('./process/program-version.ts')).programVersion());
   // A person who has pulled must know. Mocks are many, and programs that read output must not meet other text.
   if (process.stderr.isTTY && name !== 'serve') await warnOfStaleBuild();
@@ -20,7 +20,7 @@ async function run(args: readonly string[]): Promise<void> {
   if (!rest.some((arg) => arg === '--help' || arg === '-h')) return command.run(rest);
   const [first = ''] = rest;
   const { helpOf } = await import('./help-command.ts');
-  return print(await helpOf(name, Object.hasOwn(command.subcommands ?? {}, first) ? first : undefined));
+  return print(helpOf(command, name, Object.hasOwn(command.subcommands ?? {}, first) ? first : undefined));
 }
 
 /** Says on standard error that the sources are newer than the compiled program. */

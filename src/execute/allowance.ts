@@ -2,25 +2,25 @@ import { MeshmockError } from '../error/meshmock-error.ts';
 import type { PlanLimits } from '../plan/plan.ts';
 import type { Headers } from '../reply/mesh-headers.ts';
 
-/** Headers that carry what is left of a cascade's limits from hop to hop. A client sets them to lower the limits. */
+/** Headers that carry the remaining limits of a cascade from hop to hop. A client may send them to lower the limits. */
 export const allowanceHeaders = {
   deadlineMs: 'x-meshmock-deadline-ms',
   calls: 'x-meshmock-calls',
   depth: 'x-meshmock-depth',
 } as const;
 
-/** What one request may still take: never more than the service allows, nor than its caller had left. */
+/** Remaining limits of one request: the lower of what the service allows and what its caller had left. */
 export interface Allowance extends PlanLimits {
-  /** On the clock of `performance.now()`. */
+  /** Time of the deadline, on the clock of `performance.now()`. */
   readonly deadlineAt: number;
 }
 
 /**
- * Reads what the caller leaves of its limits.
+ * Reads the remaining limits of a request from its headers.
  *
- * @param timeoutMs what the protocol itself says of the deadline, if anything
- * @param now when the request arrived, on the clock of `performance.now()`
- * @throws MeshmockError `invalid_header`
+ * @param timeoutMs timeout that the protocol itself carries, in milliseconds
+ * @param now time of arrival, on the clock of `performance.now()`
+ * @throws MeshmockError `invalid_header` that names the header
  */
 export function readAllowance(
   headers: Headers,
@@ -41,7 +41,7 @@ export function readAllowance(
   };
 }
 
-/** Whether a request comes from outside the cascade: no meshmock called it. */
+/** Reports whether a request enters the cascade here, because no meshmock sent it. */
 export function isEntry(headers: Readonly<Record<string, unknown>>): boolean {
   return headers[allowanceHeaders.depth] === undefined && headers[allowanceHeaders.calls] === undefined;
 }
@@ -55,21 +55,17 @@ function readNumber(headers: Headers, name: string): number {
   return Number(text);
 }
 
-const longestMarginMs = 50;
+const maxMarginMs = 50;
 const usualMarginMs = 20;
 const marginShare = 0.05;
-/** Of a time so short that the usual margin would take most of it. */
-const largestMarginShare = 0.25;
+/** Share of a time that is so short that the usual margin would take most of it. */
+const maxMarginShare = 0.25;
 
 /**
- * What the callee of a call gets of the time that its caller waits: less a margin for the way back,
- * so that of two that run out of time the inner one says so and its answer still arrives.
+ * Returns the timeout of a callee, in milliseconds: the time that its caller waits, less a margin for the way back. So the
+ * inner of two deadlines passes first, and its answer still arrives.
  */
 export function calleeTimeoutMs(waitMs: number): number {
-  const marginMs = Math.min(
-    longestMarginMs,
-    Math.max(usualMarginMs, waitMs * marginShare),
-    waitMs * largestMarginShare,
-  );
+  const marginMs = Math.min(maxMarginMs, Math.max(usualMarginMs, waitMs * marginShare), waitMs * maxMarginShare);
   return Math.max(0, waitMs - marginMs);
 }

@@ -2,50 +2,50 @@ import { randomUUID } from 'node:crypto';
 import type { Header } from '../plan/plan.ts';
 import { calleeMesh } from '../reply/mesh-headers.ts';
 import { redactHeaders, redactUri } from '../reply/redaction.ts';
-import type { RawReply, ReceivedRequest, Reply } from '../reply/reply.ts';
+import type { RawReply, Reply } from '../reply/reply.ts';
 import { grpcStatusOf } from '../reply/status.ts';
 import { roundMs } from './concurrency/round-ms.ts';
-import type { DirectiveEffects } from './directives/apply-directives.ts';
 import { executeRequest } from './execute-request.ts';
 import type { IncomingRequest, PlanSource } from './incoming.ts';
 import type { Service } from './service.ts';
 
-/** What a server is to do with a request. */
+/** Answer that a server must send. */
 export type Answer =
   | {
       readonly kind: 'reply';
       readonly reply: Reply<RawReply>;
-      /** Headers that directives ask for. */
+      /** Headers that directives add. */
       readonly headers: readonly Header[];
-      /** Whether who asks for no JSON gets the body alone, as from the servers that a role stands for. */
+      /** Whether clients that do not accept JSON get the body alone, as from the servers that a role imitates. */
       readonly isPlain: boolean;
     }
-  /** The connection is to be reset, without an answer. */
+  /** The server must reset the connection, without an answer. */
   | { readonly kind: 'reset' };
 
-/** Carries out one request, whatever protocol it came by, and says how to answer it. Never rejects. */
+/** Executes a request of either protocol, and returns its answer. Never rejects. */
 export async function answer(service: Service, request: IncomingRequest): Promise<Answer> {
   const arrivedAt = performance.now();
   const { protocol, method, headers } = request;
   const requestId = headers['x-request-id'] ?? randomUUID();
-  const seen: ReceivedRequest = {
-    protocol,
-    method,
-    uri: redactUri(pathOf(request.plan)),
-    headers: redactHeaders(headers),
-  };
-  const trace = service.tracing.startRequest({ protocol, method, uri: seen.uri, headers });
-  const behaved: DirectiveEffects = { done: [], headers: [], releases: [] };
+  const uri = redactUri(uriOf(request.plan));
+  const trace = service.tracing.startRequest({ protocol, method, uri, headers });
   const mesh = calleeMesh(headers);
-  const received = { service, request, trace, requestId, arrivedAt };
-  const work = await trace.run(() => executeRequest(received, seen, behaved, mesh.attempt ?? 1));
-  for (const release of behaved.releases) release();
+  const context = { service, request, trace, requestId, attempt: mesh.attempt ?? 1, arrivedAt };
+  const { outcome, effects, path } = await trace.run(() => executeRequest(context));
+  for (const release of effects.releases) release();
   const durationMs = roundMs(performance.now() - arrivedAt);
   const { traceId, spanId } = trace;
+  // A plan that came as a message is shown as its path.
+  const received = {
+    protocol,
+    method,
+    uri: path === undefined ? uri : redactUri(path),
+    headers: redactHeaders(headers),
+  };
   const log = (status: number | undefined, problem: string | undefined): void =>
     trace.run(() =>
       service.onAnswer({
-        request: seen,
+        request: received,
         ...(status === undefined ? {} : { status }),
         durationMs,
         traceId,
@@ -53,17 +53,17 @@ export async function answer(service: Service, request: IncomingRequest): Promis
         problem,
       }),
     );
-  if (work === 'reset') {
+  if (outcome === 'reset') {
     log(undefined, undefined);
     trace.end({ error: 'reset' });
     return { kind: 'reset' };
   }
-  const { calls, isPlain, ...done } = work;
+  const { calls, isPlain, ...response } = outcome;
   const reply: Reply<RawReply> = {
     ...service.identity,
-    request: seen,
-    ...done,
-    ...(behaved.done.length === 0 ? {} : { behaviour: behaved.done }),
+    request: received,
+    ...response,
+    ...(effects.applied.length === 0 ? {} : { behaviour: [...effects.applied] }),
     durationMs,
     ...(traceId === undefined ? {} : { traceId }),
     ...(spanId === undefined ? {} : { spanId }),
@@ -73,14 +73,17 @@ export async function answer(service: Service, request: IncomingRequest): Promis
   const { status, grpcStatus = grpcStatusOf(status), error } = reply;
   log(status, problemOf(reply));
   trace.end({ status, grpcStatus, ...(error === undefined ? {} : { error: error.code }) });
-  return { kind: 'reply', reply, headers: behaved.headers, isPlain };
+  return { kind: 'reply', reply, headers: effects.headers, isPlain };
 }
 
-function pathOf(plan: PlanSource): string {
+function uriOf(plan: PlanSource): string {
   return plan.kind === 'path' ? plan.path : '';
 }
 
-/** A request that is refused is its sender's problem, who is told; one of ours, or a call without an answer, is the log's. */
+/**
+ * Returns the problem for the log: an error of this service, or calls without an answer. A refused request is a problem
+ * of its sender, which gets the reason in the answer.
+ */
 function problemOf(reply: Reply<RawReply>): string | undefined {
   if (reply.error !== undefined) return reply.status < 500 ? undefined : `${reply.error.code}: ${reply.error.message}`;
   const failed = reply.calls?.filter(({ error }) => error !== undefined) ?? [];

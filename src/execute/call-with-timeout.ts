@@ -1,19 +1,19 @@
-import type { CallError } from '../reply/reply.ts';
 import type { CallAnswer, Client, OutgoingCall } from './client.ts';
+import { abortReason } from './concurrency/abort-reason.ts';
 import { deadlineSignal } from './concurrency/deadline-signal.ts';
 
-/** Makes one call and waits for its own timeout at most. Never rejects. */
+/** Makes one call, and waits at most for its own timeout. Never rejects. */
 export async function callWithTimeout(client: Client, call: OutgoingCall, stop: AbortSignal): Promise<CallAnswer> {
   const { timeoutMs } = call;
-  const limited = deadlineSignal(
+  const deadline = deadlineSignal(
     stop,
     timeoutMs,
-    () => stop.reason as CallError,
+    () => abortReason(stop),
     () => ({ code: 'timeout', message: `no answer within ${timeoutMs} ms` }),
   );
   try {
-    return await client.call(call, limited.signal);
+    return await client.call(call, deadline.signal);
   } finally {
-    limited.dispose();
+    deadline.dispose();
   }
 }

@@ -1,29 +1,32 @@
 import type { Scheme } from '../plan/plan.ts';
 import type { Headers } from '../reply/mesh-headers.ts';
 import type { CallError, RawReply, Reply } from '../reply/reply.ts';
+import { abortReason } from './concurrency/abort-reason.ts';
 
-/** Where a call goes and what it carries: all that a client of either protocol needs. */
+/** Call as a client of either protocol sends it. */
 export interface OutgoingCall {
   readonly scheme: Scheme;
-  /** `host:port` as the user named it: the `Host` header, `:authority`, and what TLS verifies. */
+  /** `host:port` of the plan: value of `Host` or `:authority`, and the name that TLS verifies. */
   readonly authority: string;
-  /** What is dialled, which `--connect-to` may have changed. */
+  /** Address that is dialled; `--connect-to` may have changed it. */
   readonly dial: Address;
   readonly method: string;
-  /** What the callee is to do. */
+  /** Canonical path of the callee's plan. */
   readonly path: string;
   readonly headers: Headers;
   /** Body of an HTTP request; gRPC carries the plan there. */
   readonly body?: string;
+  /** Timeout of the call, in milliseconds. */
   readonly timeoutMs: number;
 }
 
+/** Network address. */
 export interface Address {
   readonly host: string;
   readonly port: number;
 }
 
-/** How a call ended. A call that failed is data as well. */
+/** Result of a call. A call that failed is data too, not an exception. */
 export type CallAnswer =
   | {
       readonly kind: 'reply';
@@ -34,37 +37,37 @@ export type CallAnswer =
     }
   | {
       readonly kind: 'other';
-      /** Whether a meshmock signed it all the same: its own paths, or the answer to HEAD. */
+      /** Whether a meshmock signed it: an answer of its admin routes, or to HEAD. */
       readonly isSigned: boolean;
       readonly status: number;
       readonly grpcStatus?: string;
       readonly headers: Headers;
-      /** Its first part, up to `largestForeignBytes`. */
+      /** First part of the body, up to `maxForeignBytes`. */
       readonly body: string;
-      /** How long it is in all. */
+      /** Size of the whole body, in bytes. */
       readonly bodyBytes: number;
     }
   | { readonly kind: 'failed'; readonly error: CallError };
 
-/** The port through which the executor calls. Its implementations hold the connections. */
+/** Port through which the executor calls. Its implementations own the connections. */
 export interface Client {
   /**
    * Makes one call. Never rejects.
    *
-   * @param signal ends the call at once; its reason is the `CallError` to give back
+   * @param signal ends the call; its reason is the `CallError` of the answer
    */
   call(call: OutgoingCall, signal: AbortSignal): Promise<CallAnswer>;
-  /** Ends all connections. No call is under way any more. */
+  /** Closes all connections. No call may be in flight. */
   close(): Promise<void>;
 }
 
-/** A reply may not be larger, in bytes. */
-export const largestReplyBytes = 64 * 1024 * 1024;
+/** Maximum size of a reply, in bytes. */
+export const maxReplyBytes = 64 * 1024 * 1024;
 
-/** So much is read of a body that is no reply. */
-export const largestForeignBytes = 64 * 1024;
+/** Maximum number of bytes that are read of a body that is not a reply. */
+export const maxForeignBytes = 64 * 1024;
 
-/** What a call ends with when its signal is aborted. */
+/** Returns the answer of a call whose signal is aborted. */
 export function abortedAnswer(signal: AbortSignal): CallAnswer {
-  return { kind: 'failed', error: signal.reason as CallError };
+  return { kind: 'failed', error: abortReason(signal) };
 }

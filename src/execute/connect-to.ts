@@ -1,7 +1,7 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
 import type { Address } from './client.ts';
 
-/** One `HOST:PORT:ADDR:PORT`; an empty part matches any, or keeps what it is. */
+/** One `HOST:PORT:ADDR:PORT`. An empty part before the address matches anything, and one after it changes nothing. */
 export interface ConnectTo {
   readonly host: string;
   readonly port: string;
@@ -10,9 +10,12 @@ export interface ConnectTo {
 }
 
 /**
- * Reads curl's `--connect-to` syntax (curl(1)); IPv6 addresses stand in brackets.
+ * Parses the syntax of curl's `--connect-to` (curl(1)). IPv6 addresses have brackets.
  *
- * @throws MeshmockError `usage`
+ * @example
+ * parseConnectTo('service1:8080:127.0.0.1:8081');
+ *
+ * @throws MeshmockError `usage` if the text is not HOST:PORT:ADDR:PORT
  */
 export function parseConnectTo(text: string): ConnectTo {
   const part = String.raw`(\[[0-9a-fA-F:.]+\]|[^:\[\]]*)`;
@@ -29,7 +32,7 @@ function bare(host: string): string {
   return host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
 }
 
-/** Says which address to dial for a host and port: entries for the same pair are taken in turn. */
+/** Addresses to dial for hosts and ports. Entries for the same pair are used in turn. */
 export class Dialler {
   private routes: { readonly entries: ConnectTo[]; turn: number }[] = [];
 
@@ -37,26 +40,26 @@ export class Dialler {
     this.replace(entries);
   }
 
-  /** Puts entries in the place of those there are. */
+  /** Replaces all entries. */
   replace(entries: readonly ConnectTo[]): void {
     this.routes = [];
     for (const entry of entries) this.add(entry);
   }
 
-  /** Adds an entry behind those there are. */
+  /** Adds an entry after the others. */
   add(entry: ConnectTo): void {
     const same = this.routes.find(({ entries: [first] }) => first?.host === entry.host && first.port === entry.port);
     if (same === undefined) this.routes.push({ entries: [entry], turn: 0 });
     else same.entries.push(entry);
   }
 
-  /** The names that only entries know, each once: those that are dialled at another host. */
+  /** Host names that are dialled at another host, each once. Only entries know them. */
   get hosts(): readonly string[] {
     const names = this.routes.map(({ entries: [first] }) => (first?.toHost ? first.host : ''));
     return [...new Set(names)].filter((name) => name !== '');
   }
 
-  /** The first pair that matches counts, as with curl. */
+  /** Returns the address to dial. The first pair that matches counts, as with curl. */
   dial(host: string, port: number): Address {
     const route = this.routes.find(({ entries: [entry] }) => entry !== undefined && matches(entry, host, port));
     const entry = route?.entries[route.turn++ % route.entries.length];

@@ -3,101 +3,104 @@ import { formatPath } from '../plan/format.ts';
 import { fromMessage } from '../plan/from-message.ts';
 import { parsePath } from '../plan/parse.ts';
 import type { CallsPlan, Directive, Plan } from '../plan/plan.ts';
-import { redactUri } from '../reply/redaction.ts';
-import { type CallResult, type RawReply, type ReceivedRequest, type Reply, shownBodyBytes } from '../reply/reply.ts';
+import { type CallResult, type RawReply, type Reply, shownBodyBytes } from '../reply/reply.ts';
 import { requestError } from '../reply/request-error.ts';
 import { grpcStatusOf, statusOfCalls, statusOfError } from '../reply/status.ts';
 import { type Allowance, isEntry, readAllowance } from './allowance.ts';
-import { largestForeignBytes } from './client.ts';
+import { maxForeignBytes } from './client.ts';
 import { type DeadlineSignal, deadlineSignal } from './concurrency/deadline-signal.ts';
-import { applyDirectives, type DirectiveEffects } from './directives/apply-directives.ts';
+import { applyDirectives, type DirectiveEffects, noEffects } from './directives/apply-directives.ts';
 import { greeting } from './greeting.ts';
 import type { PlanSource } from './incoming.ts';
 import { proxyErrorText, proxyPlan, proxyText, type Role, webserverDirectives, webserverText } from './octopus.ts';
-import { type Received, type Run, runStages } from './run-stages.ts';
+import type { PlanContext, RequestContext } from './request-context.ts';
+import { runStages } from './run-stages.ts';
 import type { Service } from './service.ts';
 
-/** What came of a request: what its reply says of it. */
+/** Part of a reply that the plan and its directives determine. */
 export interface RequestOutcome
   extends Pick<Reply<RawReply>, 'status' | 'grpcStatus' | 'body' | 'try' | 'error' | 'calls'> {
-  /** Whether who asks for no JSON gets the body alone, as from the servers that a role stands for. */
+  /** Whether clients that do not accept JSON get the body alone, as from the servers that a role imitates. */
   readonly isPlain: boolean;
 }
 
-/**
- * Carries out a request: reads its plan, behaves as told, calls whom it names. Never rejects.
- *
- * @param seen gets the plan's path, when it came as a message
- * @param behaved gets what the directives did
- * @param attempt which attempt the request is, from 1
- */
-export async function executeRequest(
-  received: Received,
-  seen: ReceivedRequest,
-  behaved: DirectiveEffects,
-  attempt: number,
-): Promise<RequestOutcome | 'reset'> {
-  const { service, request, trace, arrivedAt } = received;
+/** Result of a request. */
+export interface ExecutedRequest {
+  readonly outcome: RequestOutcome | 'reset';
+  readonly effects: DirectiveEffects;
+  /** Canonical path of a plan that came as a message. */
+  readonly path?: string;
+}
+
+/** Executes a request: reads its plan, applies its directives, runs its stages. Never rejects. */
+export async function executeRequest(context: RequestContext): Promise<ExecutedRequest> {
+  const { service, request, trace, arrivedAt } = context;
+  let path: { readonly path?: string } = {};
+  let effects = noEffects;
   try {
     const allowance = readAllowance(request.headers, service.limits, request.timeoutMs, arrivedAt);
     const plan = readPlan(request.plan, allowance);
-    if (request.plan.kind === 'message') seen.uri = redactUri(formatPath(plan));
+    if (request.plan.kind === 'message') path = { path: formatPath(plan) };
     trace.describe({ 'meshmock.budget_left': allowance.maxCalls, 'meshmock.depth_left': allowance.maxDepth });
-    const run: Run = { ...received, allowance, shownBodyBytes };
+    const planContext: PlanContext = { ...context, allowance, shownBodyBytes };
     const directives = directivesOf(service, plan);
     if (directives.length === 0 && plan.kind === 'answer' && service.role.kind !== 'proxy')
-      return answerLocally(run, plan.uri || '/', behaved);
-    const stop = stopSignal(run);
+      return { outcome: answerLocally(planContext, plan.uri || '/', effects), effects, ...path };
+    const stop = stopSignal(planContext);
     try {
-      if (directives.length > 0)
-        await applyDirectives(service, directives, { identity: service.identity, attempt }, behaved, stop.signal);
-      if (behaved.isReset === true) return 'reset';
-      return await executePlan(run, plan, behaved, stop.signal);
+      if (directives.length > 0) {
+        const facts = { identity: service.identity, attempt: context.attempt };
+        effects = await applyDirectives(service, directives, facts, stop.signal);
+        if (effects.error !== undefined) throw effects.error;
+      }
+      if (effects.isReset === true) return { outcome: 'reset', effects, ...path };
+      return { outcome: await executePlan(planContext, plan, effects, stop.signal), effects, ...path };
     } finally {
       stop.dispose();
     }
   } catch (thrown) {
-    return refused(thrown instanceof MeshmockError ? thrown : new MeshmockError('internal', String(thrown)));
+    const error = thrown instanceof MeshmockError ? thrown : new MeshmockError('internal', String(thrown));
+    return { outcome: refusalOf(error), effects, ...path };
   }
 }
 
-/** What is left of a plan when its directives have been carried out. */
+/** Executes a plan whose directives have been applied. */
 async function executePlan(
-  run: Run,
+  context: PlanContext,
   plan: Plan,
-  behaved: DirectiveEffects,
+  effects: DirectiveEffects,
   stop: AbortSignal,
 ): Promise<RequestOutcome> {
-  const { role } = run.service;
-  const isFault = (behaved.status ?? 200) >= 400;
+  const { role } = context.service;
+  const isFault = (effects.status ?? 200) >= 400;
   if (plan.kind === 'calls') {
-    if (isFault) return { ...responseOf(behaved), isPlain: false };
-    const calls = await runStages(run, plan, stop);
-    return { ...calledWork(run, calls, behaved), isPlain: false };
+    if (isFault) return { ...responseOf(effects), isPlain: false };
+    const calls = await runStages(context, plan, stop);
+    return { ...responseWithCalls(context, calls, effects), isPlain: false };
   }
   if (role.kind === 'proxy' && !isFault)
-    return forwardUpstream(run, proxyPlan(role.upstream, plan.uri || '/'), behaved, stop);
-  return answerLocally(run, plan.uri || '/', behaved);
+    return forwardUpstream(context, proxyPlan(role.upstream, plan.uri || '/'), effects, stop);
+  return answerLocally(context, plan.uri || '/', effects);
 }
 
-/** Calls the upstream of a proxy. The caller's plan has not counted that call: what is left must suffice for it. */
+/** Calls the upstream of a proxy. The caller has not counted that call, so the limits that are left must allow it. */
 async function forwardUpstream(
-  run: Run,
+  context: PlanContext,
   plan: CallsPlan,
-  behaved: DirectiveEffects,
+  effects: DirectiveEffects,
   stop: AbortSignal,
 ): Promise<RequestOutcome> {
-  const { maxCalls, maxDepth } = run.allowance;
+  const { maxCalls, maxDepth } = context.allowance;
   if (maxCalls < 1 || maxDepth < 1) {
-    const message = `the caller left this proxy ${maxCalls} calls and ${maxDepth} hops: it needs one of each for its upstream`;
-    throw new MeshmockError('limit_exceeded', message);
+    const left = `the caller left this proxy ${maxCalls} calls and ${maxDepth} hops`;
+    throw new MeshmockError('limit_exceeded', `${left}; it needs one of each for its upstream`);
   }
-  const calls = await runStages({ ...run, shownBodyBytes: largestForeignBytes }, plan, stop);
-  const { status, ...rest } = calledWork(run, calls, behaved);
+  const calls = await runStages({ ...context, shownBodyBytes: maxForeignBytes }, plan, stop);
+  const { status, ...rest } = responseWithCalls(context, calls, effects);
   return { status, body: calls.map(proxyText).join(''), ...rest, isPlain: true };
 }
 
-/** What directives say of the answer. */
+/** Returns the response that directives determine. */
 function responseOf({
   status = 200,
   grpcStatus,
@@ -110,28 +113,30 @@ function responseOf({
   };
 }
 
-function calledWork(
-  { request }: Run,
+function responseWithCalls(
+  { request }: PlanContext,
   calls: CallResult<RawReply>[],
-  behaved: DirectiveEffects,
+  effects: DirectiveEffects,
 ): Omit<RequestOutcome, 'isPlain'> {
-  if (request.signal.aborted) return { ...refused(new MeshmockError('canceled', 'the caller has gone')), calls };
+  if (request.signal.aborted) return { ...refusalOf(new MeshmockError('canceled', callerGone)), calls };
   const status = statusOfCalls(calls);
-  return { ...responseOf(behaved), ...(status === 200 ? {} : { status }), calls };
+  return { ...responseOf(effects), ...(status === 200 ? {} : { status }), calls };
 }
 
-/** Ends the delays and calls of a request when its deadline passes or its caller goes. */
-function stopSignal({ request, allowance, arrivedAt }: Run): DeadlineSignal {
+const callerGone = 'the caller has gone';
+
+/** Returns a signal that ends delays and calls when the deadline of a request passes or its caller goes. */
+function stopSignal({ request, allowance, arrivedAt }: PlanContext): DeadlineSignal {
   const givenMs = Math.round(allowance.deadlineAt - arrivedAt);
   return deadlineSignal(
     request.signal,
     allowance.deadlineAt - performance.now(),
-    () => ({ code: 'canceled', message: 'the caller has gone' }),
-    () => ({ code: 'timeout', message: `no answer within the ${givenMs} ms that there were for this request` }),
+    () => ({ code: 'canceled', message: callerGone }),
+    () => ({ code: 'timeout', message: `no answer within the ${givenMs} ms that this request had` }),
   );
 }
 
-function refused(error: MeshmockError): RequestOutcome {
+function refusalOf(error: MeshmockError): RequestOutcome {
   return { status: statusOfError(error), error: requestError(error), isPlain: false };
 }
 
@@ -146,29 +151,29 @@ function readPlan(source: PlanSource, limits: Allowance): Plan {
   }
 }
 
-/** Its own come first. */
+/** Returns all directives of a request; those of the service itself come first. */
 function directivesOf({ behaviour, role }: Service, plan: Plan): readonly Directive[] {
   if (behaviour.length === 0 && role.kind === 'mock') return plan.directives;
   const ofRole = role.kind === 'webserver' && plan.kind === 'answer' ? webserverDirectives(plan.uri) : [];
   return [...behaviour, ...plan.directives, ...ofRole];
 }
 
-function answerLocally(run: Run, uri: string, behaved: DirectiveEffects): RequestOutcome {
-  const { service, request } = run;
-  const { status, ...rest } = responseOf(behaved);
+function answerLocally(context: PlanContext, uri: string, effects: DirectiveEffects): RequestOutcome {
+  const { service, request } = context;
+  const { status, ...rest } = responseOf(effects);
   if (service.role.kind !== 'mock')
-    return { status, body: roleText(run, service.role, uri, status), ...rest, isPlain: true };
-  if (uri === '/' && behaved.done.length === 0 && isEntry(request.headers))
+    return { status, body: roleText(context, service.role, uri, status), ...rest, isPlain: true };
+  if (uri === '/' && effects.applied.length === 0 && isEntry(request.headers))
     return { status, ...greeting(service, request), isPlain: false };
   const { service: name, version } = service.identity;
   const method = request.protocol === 'http' ? request.method : 'Call';
-  const body = `${name} ${version} answers ${method} ${uri}${status < 400 ? '' : ` with ${status}, as told`}`;
+  const body = `${name} ${version} answers ${method} ${uri}${status < 400 ? '' : ` with ${status}, as a directive says`}`;
   return { status, body, ...rest, isPlain: false };
 }
 
-/** What a webserver says, or a proxy that is told not to call. */
+/** Returns the text of a webserver, or of a proxy whose directives keep it from calling. */
 function roleText(
-  { service, arrivedAt }: Run,
+  { service, arrivedAt }: PlanContext,
   role: Exclude<Role, { kind: 'mock' }>,
   uri: string,
   status: number,

@@ -2,8 +2,8 @@ import type { Headers } from '../reply/mesh-headers.ts';
 import type { Protocol } from '../reply/reply.ts';
 
 /**
- * What a service passes on of a request's headers to every service it calls, unchanged: baggage, the contexts of
- * tracers other than ours, and what meshes route by. The context of the trace itself is `telemetry`'s.
+ * Headers of a request that a service forwards to every service it calls, unchanged: baggage, contexts of other tracers,
+ * and headers by which meshes route. The context of our own trace is the work of `telemetry`.
  */
 const forwardedNames: readonly string[] = [
   'baggage',
@@ -26,23 +26,23 @@ const forwardedNames: readonly string[] = [
   'jwt',
 ];
 
-/** Picks the headers to forward. */
+/** Selection of the headers that a service forwards. */
 export class HeaderForwarder {
   private readonly names: readonly string[];
 
-  /** @param more names beside the usual ones, in any case */
+  /** @param more names besides the standard ones, in upper or lower case */
   constructor(more: readonly string[] = []) {
     this.names = [...new Set([...forwardedNames, ...more.map((name) => name.toLowerCase())])];
   }
 
-  /** The headers to forward, of a request that came by this protocol, and the request's id. */
+  /** Returns the headers to forward from a request of a protocol, with the id of the request. */
   pick(headers: Headers, protocol: Protocol, requestId: string): Record<string, string> {
     const picked: Record<string, string> = {};
     for (const name of this.names) {
       const value = headers[name];
       if (value !== undefined) picked[name] = value;
     }
-    // Over gRPC it is the name of the caller's library, which every hop sets anew.
+    // Over gRPC it names the library of the caller, and every hop sets it.
     if (protocol === 'grpc') delete picked['user-agent'];
     return { ...picked, 'x-request-id': requestId };
   }

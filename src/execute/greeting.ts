@@ -2,7 +2,7 @@ import type { Reply } from '../reply/reply.ts';
 import type { IncomingRequest } from './incoming.ts';
 import type { Service } from './service.ts';
 
-/** What a person gets who asks a service for `/`: who it is, and commands that work from where they stand. */
+/** Returns the answer to `/`: the name of the service, and commands that work from the client's place. */
 export function greeting(service: Service, request: IncomingRequest): Pick<Reply, 'body' | 'try'> {
   const { service: name, version } = service.identity;
   const host = request.headers.host ?? 'localhost:8080';
@@ -10,7 +10,7 @@ export function greeting(service: Service, request: IncomingRequest): Pick<Reply
   const peers = service.dialler.hosts.filter((peer) => peer !== name);
   const [first = host, second = first, third = second] = peers;
   return {
-    body: `This is ${name} ${version}, a meshmock. It calls whom the URL names and answers with what happened.`,
+    body: `This is ${name} ${version}, a meshmock. It calls the services that the URL names, and answers with the tree of calls.`,
     try: [
       `curl -g '${host}/@${first}/hello'`,
       `curl -g '${host}/@${first},${second}/hello'`,

@@ -2,23 +2,23 @@ import type { MeshmockError } from '../error/meshmock-error.ts';
 import type { Headers } from '../reply/mesh-headers.ts';
 import type { Protocol } from '../reply/reply.ts';
 
-/** A request as a server decoded it. */
+/** Request as a server decoded it. */
 export interface IncomingRequest {
   readonly protocol: Protocol;
-  /** The HTTP method; over gRPC the full method. */
+  /** HTTP method; over gRPC the full name of the method. */
   readonly method: string;
   readonly plan: PlanSource;
-  /** Names in lower case. */
+  /** Headers, with names in lower case. */
   readonly headers: Headers;
-  /** How long the protocol itself gives for the answer, if it does. */
+  /** Timeout that the protocol itself carries, in milliseconds. */
   readonly timeoutMs?: number;
-  /** Aborted when the caller has gone. */
+  /** Signal that is aborted when the caller has gone. */
   readonly signal: AbortSignal;
 }
 
-/** The plan in the form it came. */
+/** Plan in the form in which it arrived. */
 export type PlanSource =
   | { readonly kind: 'path'; readonly path: string }
   | { readonly kind: 'message'; readonly message: unknown }
-  /** What came was neither. */
+  /** The request has no readable plan. */
   | { readonly kind: 'unreadable'; readonly error: MeshmockError };

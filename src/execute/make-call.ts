@@ -1,61 +1,57 @@
-import { authorityOf, type Call, headerFields, isGrpc, methodOf } from '../plan/plan.ts';
+import { firstBytes } from '../error/text-bytes.ts';
+import { authorityOf, headerFields, isGrpc, methodOf } from '../plan/plan.ts';
 import { attemptHeader, callerMesh } from '../reply/mesh-headers.ts';
 import { refusalOf } from '../reply/proxy-refusal.ts';
 import { redactHeaders } from '../reply/redaction.ts';
-import type { CallError, CallResult, RawReply } from '../reply/reply.ts';
+import type { CallResult, RawReply } from '../reply/reply.ts';
 import { isFailed, outcomeOf } from '../reply/status.ts';
 import { allowanceHeaders, calleeTimeoutMs } from './allowance.ts';
 import { callWithTimeout } from './call-with-timeout.ts';
 import type { CallAnswer } from './client.ts';
+import { abortReason } from './concurrency/abort-reason.ts';
 import { roundMs } from './concurrency/round-ms.ts';
-import type { Run } from './run-stages.ts';
+import type { PlanContext, PlannedCall } from './request-context.ts';
 import type { Service } from './service.ts';
 
-/** One call of a plan, with what it may take. */
-export interface Step {
-  readonly call: Call;
-  readonly path: string;
-  readonly stage: number;
-  /** How many calls the callee may make in its turn, each time it is called. */
-  readonly budget: number;
-  /** The headers that the service passes on with each of its calls. */
-  readonly forwarded: Readonly<Record<string, string>>;
-}
-
 /**
- * Makes one call, and again while it fails and may be retried.
+ * Makes one call, and repeats it while it fails and has retries left.
  *
- * @param stop ends it at once; its reason is a `CallError`
- * @returns what the last attempt came to, over the time of all of them
+ * @param stop ends the call; its reason is the `CallError` of the result
+ * @returns the result of the last attempt, with the duration of all attempts
  */
-export function makeCall(run: Run, step: Step, stop: AbortSignal): Promise<CallResult<RawReply>> {
-  const { retries } = step.call.options;
+export function makeCall(context: PlanContext, planned: PlannedCall, stop: AbortSignal): Promise<CallResult<RawReply>> {
+  const { retries } = planned.call.options;
   return retries === undefined
-    ? makeAttempt(run, step, stop, 1, performance.now())
-    : makeAttempts(run, step, stop, retries);
+    ? makeAttempt(context, planned, stop, 1, performance.now())
+    : makeAttempts(context, planned, stop, retries);
 }
 
-async function makeAttempts(run: Run, step: Step, stop: AbortSignal, retries: number): Promise<CallResult<RawReply>> {
+async function makeAttempts(
+  context: PlanContext,
+  planned: PlannedCall,
+  stop: AbortSignal,
+  retries: number,
+): Promise<CallResult<RawReply>> {
   const startedAt = performance.now();
-  let result = await makeAttempt(run, step, stop, 1, startedAt);
+  let result = await makeAttempt(context, planned, stop, 1, startedAt);
   const outcomes = [outcomeOf(result)];
   while (outcomes.length <= retries && isFailed(result) && !stop.aborted) {
-    result = await makeAttempt(run, step, stop, outcomes.length + 1, startedAt);
+    result = await makeAttempt(context, planned, stop, outcomes.length + 1, startedAt);
     outcomes.push(outcomeOf(result));
   }
   return outcomes.length > 1 ? { ...result, attempts: outcomes } : result;
 }
 
 async function makeAttempt(
-  run: Run,
-  step: Step,
+  context: PlanContext,
+  planned: PlannedCall,
   stop: AbortSignal,
   attempt: number,
   startedAt: number,
 ): Promise<CallResult<RawReply>> {
-  if (stop.aborted) return resultOf(run, step, notMade(stop), startedAt);
-  const { service, trace, allowance } = run;
-  const { call, path, stage, budget, forwarded } = step;
+  if (stop.aborted) return resultOf(context, planned, notMade(stop), startedAt);
+  const { service, trace, allowance } = context;
+  const { call, path, stage, budget, forwarded } = planned;
   const leftMs = allowance.deadlineAt - performance.now();
   const timeoutMs = Math.min(leftMs, call.options.timeoutMs ?? Number.POSITIVE_INFINITY);
   const callTrace = trace.startCall({ call, path, stage, budgetLeft: budget, attempt });
@@ -83,20 +79,20 @@ async function makeAttempt(
     timeoutMs < leftMs ? callWithTimeout(client, outgoing, stop) : client.call(outgoing, stop),
   );
   callTrace.end({
-    ...answerFacts(answer),
+    ...statusesOf(answer),
     ...(answer.kind === 'failed' ? { error: answer.error.code } : {}),
     isReply: answer.kind === 'reply',
   });
-  return resultOf(run, step, withHint(answer, service), startedAt, callTrace.spanId);
+  return resultOf(context, planned, withKnownHosts(answer, service), startedAt, callTrace.spanId);
 }
 
 function notMade(stop: AbortSignal): CallAnswer {
-  return { kind: 'failed', error: { code: 'not_made', message: (stop.reason as CallError).message } };
+  return { kind: 'failed', error: { code: 'not_made', message: abortReason(stop).message } };
 }
 
 function resultOf(
-  { arrivedAt, shownBodyBytes }: Run,
-  { call, stage }: Step,
+  { arrivedAt, shownBodyBytes }: PlanContext,
+  { call, stage }: PlannedCall,
   answer: CallAnswer,
   startedAt: number,
   spanId?: string,
@@ -105,49 +101,49 @@ function resultOf(
     target: authorityOf(call),
     scheme: call.scheme,
     stage,
-    ...answerFacts(answer),
+    ...statusesOf(answer),
     startMs: roundMs(startedAt - arrivedAt),
     durationMs: roundMs(performance.now() - startedAt),
     ...(spanId === undefined ? {} : { spanId }),
-    ...answerParts(answer, shownBodyBytes),
+    ...contentOf(answer, shownBodyBytes),
   };
 }
 
-/** Where names are only known through `--connect-to`, a name that is not is mostly misspelt. */
-function withHint(answer: CallAnswer, { dialler: { hosts } }: Service): CallAnswer {
+/** Lists the hosts of `--connect-to` with an unknown host, which is probably a misspelling of one of them. */
+function withKnownHosts(answer: CallAnswer, { dialler: { hosts } }: Service): CallAnswer {
   if (answer.kind !== 'failed' || answer.error.code !== 'dns' || hosts.length === 0) return answer;
   const { code, message } = answer.error;
   return { kind: 'failed', error: { code, message: `${message} (known here: ${hosts.join(', ')})` } };
 }
 
-/** The statuses of an answer. */
-export function answerFacts(answer: CallAnswer): Pick<CallResult, 'status' | 'grpcStatus'> {
+/** Returns the statuses of an answer, as the result of a call shows them. */
+export function statusesOf(answer: CallAnswer): Pick<CallResult, 'status' | 'grpcStatus'> {
   if (answer.kind === 'failed') return {};
   const { status, grpcStatus } = answer;
   return { status, ...(grpcStatus === undefined ? {} : { grpcStatus }) };
 }
 
-/** What an answer brought, as a call's result shows it: so much of a body that is no reply. */
-export function answerParts(
+/**
+ * Returns the content of an answer, as the result of a call shows it.
+ *
+ * @param shownBytes maximum number of bytes that are shown of a body that is not a reply
+ */
+export function contentOf(
   answer: CallAnswer,
   shownBytes: number,
 ): Pick<CallResult<RawReply>, 'answeredBy' | 'mesh' | 'error' | 'reply' | 'headers' | 'body' | 'bodyBytes'> {
   if (answer.kind === 'failed') return { answeredBy: 'nobody', error: answer.error };
   const mesh = callerMesh(answer.headers);
-  const seen = mesh === undefined ? {} : { mesh };
-  if (answer.kind === 'reply') return { answeredBy: 'service', ...seen, reply: answer.reply };
+  const evidence = mesh === undefined ? {} : { mesh };
+  if (answer.kind === 'reply') return { answeredBy: 'service', ...evidence, reply: answer.reply };
   const { isSigned, headers, body, bodyBytes } = answer;
   const refusal = refusalOf(answer);
   return {
     ...(refusal === undefined
-      ? { answeredBy: isSigned ? 'service' : 'foreign', ...seen }
+      ? { answeredBy: isSigned ? 'service' : 'foreign', ...evidence }
       : { answeredBy: 'proxy', mesh: { ...mesh, refusal } }),
     headers: redactHeaders(headers),
     ...(body === '' ? {} : { body: bodyBytes > shownBytes ? firstBytes(body, shownBytes) : body }),
     ...(bodyBytes > shownBytes ? { bodyBytes } : {}),
   };
-}
-
-function firstBytes(text: string, bytes: number): string {
-  return Buffer.from(text).subarray(0, bytes).toString();
 }

@@ -4,29 +4,33 @@ import { type CallsPlan, type Directive, defaultPorts, type Scheme, schemes } fr
 import { parseIfRaw } from '../reply/json.ts';
 import { type CallResult, RawReply } from '../reply/reply.ts';
 
-/** What a service is besides a mock: how it answers a path that is no plan. */
+/** Role of a service: how it answers a path that is not a plan. */
 export type Role =
   | { readonly kind: 'mock' }
-  /** Octopus's webserver: says its content, where it was asked, and who it is. */
+  /** Octopus's webserver: answers with its content, the path and its host name. */
   | { readonly kind: 'webserver'; readonly content: string }
-  /** Octopus's proxy: passes on what its upstream says, and how long that took. */
+  /** Octopus's proxy: answers with the body of its upstream, and the time that it took. */
   | { readonly kind: 'proxy'; readonly upstream: Upstream };
 
+/** Upstream of a proxy. */
 export interface Upstream {
   readonly scheme: Scheme;
   readonly host: string;
   readonly port: number;
-  /** Stands before the path of each request; without a slash at its end. */
+  /** Prefix of the path of each request, without a slash at its end. */
   readonly path: string;
 }
 
-/** A URL's port when it names none; gRPC has no standard one but ours. */
+/** Default ports of URLs. gRPC has no standard port, so ours is used. */
 const urlPorts: Readonly<Record<Scheme, number>> = { ...defaultPorts, http: 80 };
 
 /**
- * Reads the URL of an upstream, such as `http://webserver` or `grpc://webserver:9090`.
+ * Parses the URL of an upstream.
  *
- * @throws MeshmockError `usage`
+ * @example
+ * parseUpstream('http://webserver'); // { scheme: 'http', host: 'webserver', port: 80, path: '' }
+ *
+ * @throws MeshmockError `usage` if the text is not such a URL
  */
 export function parseUpstream(text: string): Upstream {
   const [, name, host = '', digits, path = ''] =
@@ -35,7 +39,7 @@ export function parseUpstream(text: string): Upstream {
   if (scheme === undefined) {
     throw new MeshmockError(
       'usage',
-      `"${text}" is no URL of an upstream, such as http://webserver or http://host:8080/path`,
+      `"${text}" is not the URL of an upstream, such as http://webserver or http://host:8080/path`,
     );
   }
   const bare = host.replace(/^\[(.*)\]$/, '$1');
@@ -46,14 +50,14 @@ export function parseUpstream(text: string): Upstream {
   return { scheme, host: bare, port, path: path.replace(/\/$/, '') };
 }
 
-/** The plan of a proxy: one call, with the path that it was asked for. */
+/** Returns the plan of a proxy: one call, with the path of the request. */
 export function proxyPlan({ scheme, host, port, path }: Upstream, uri: string): CallsPlan {
   const then = { kind: 'answer', directives: [], uri: path + (uri === '/' ? '' : uri) || '/' } as const;
   const call = { scheme, host, port, times: 1, headers: [], options: {}, then: undefined };
   return { kind: 'calls', directives: [], stages: [[call]], then };
 }
 
-/** What the proxy prints: mcasperson/NodejsProxy's index.js, to the letter. */
+/** Returns the body of the proxy, exactly as mcasperson/NodejsProxy's index.js prints it. */
 export function proxyText(call: CallResult<RawReply>): string {
   const { error, durationMs = 0 } = call;
   return error === undefined
@@ -61,7 +65,7 @@ export function proxyText(call: CallResult<RawReply>): string {
     : proxyErrorText(error.message, durationMs);
 }
 
-/** The same, when there is nothing to pass on. */
+/** Returns the body of the proxy if the upstream does not answer. */
 export function proxyErrorText(message: string, durationMs: number): string {
   return `Error: ${message}${took(durationMs)}`;
 }
@@ -70,18 +74,18 @@ function took(durationMs: number): string {
   return ` - Took ${Math.round(durationMs)} milliseconds`;
 }
 
-/** What the upstream said: a meshmock's own words, or its whole reply when that has none. */
+/** Returns the text of the upstream: the body of a meshmock's reply, or the whole reply if it has none. */
 function textOf({ reply, body = '', bodyBytes }: CallResult<RawReply>): string {
   if (reply === undefined) return bodyBytes === undefined ? body : `${body}… (the first part of ${bodyBytes} bytes)`;
   return parseIfRaw(reply)?.body ?? (reply instanceof RawReply ? reply.json : JSON.stringify(reply));
 }
 
-/** What the webserver prints: mcasperson/NodeJSWebServer's index.js, to the letter. */
+/** Returns the body of the webserver, exactly as mcasperson/NodeJSWebServer's index.js prints it. */
 export function webserverText(content: string, uri: string, hostname: string, status: number): string {
   return `${content} requested from ${pathnameOf(uri)} on ${hostname} with code ${status}`;
 }
 
-/** The webserver's one path that fails, one time in three. */
+/** Returns the directives of the webserver: `/failsometimes` fails one time in three. */
 export function webserverDirectives(uri: string): readonly Directive[] {
   return pathnameOf(uri) === '/failsometimes' ? failSometimes : [];
 }

@@ -1,42 +1,51 @@
 import type { CallError, CallResult, RawReply } from '../reply/reply.ts';
 import { isFailed } from '../reply/status.ts';
+import { abortReason } from './concurrency/abort-reason.ts';
 import { roundMs } from './concurrency/round-ms.ts';
 import { runConcurrently } from './concurrency/run-concurrently.ts';
-import { makeCall, type Step } from './make-call.ts';
-import type { Run } from './run-stages.ts';
+import { makeCall } from './make-call.ts';
+import type { PlanContext, PlannedCall } from './request-context.ts';
 import { SummaryCollector } from './summary-collector.ts';
 
 /**
- * Makes a call as often as its plan says, so many at once, and counts what came of it: it keeps counts, not replies.
- * It stands for the worst that happened: its status and error are those of the first call that failed, else of the first.
+ * Makes a call as often as its plan says, and summarizes the results: it keeps counts, not replies. Status and error of
+ * the result are those of the first call that failed, or else of the first call.
  */
-export async function repeatCall(run: Run, step: Step, stop: AbortSignal): Promise<CallResult<RawReply>> {
-  const { times, options } = step.call;
-  if (stop.aborted) return makeCall(run, step, stop);
+export async function repeatCall(
+  context: PlanContext,
+  planned: PlannedCall,
+  stop: AbortSignal,
+): Promise<CallResult<RawReply>> {
+  const { times, options } = planned.call;
+  if (stop.aborted) return makeCall(context, planned, stop);
   const startedAt = performance.now();
   const collector = new SummaryCollector();
   await runConcurrently(
     times,
     options.concurrency ?? 1,
     () => !stop.aborted,
-    async (index) => collector.add(index, await makeCall(run, step, stop)),
+    async (index) => collector.add(index, await makeCall(context, planned, stop)),
   );
   const summary = collector.summary();
   const unmade = times - summary.count;
   return {
-    ...standingFor(collector.worst, unmade > 0 ? (stop.reason as CallError) : undefined),
-    startMs: roundMs(startedAt - run.arrivedAt),
+    ...withoutReply(collector.worst, unmade > 0 ? abortReason(stop) : undefined),
+    startMs: roundMs(startedAt - context.arrivedAt),
     durationMs: roundMs(performance.now() - startedAt),
     summary: unmade > 0 ? { ...summary, unmade } : summary,
   };
 }
 
-/** What stands for all of them. That the rest was not made is an error, when there is no worse. */
-function standingFor(worst: CallResult<RawReply>, cutOff: CallError | undefined): CallResult<RawReply> {
+/**
+ * Returns the part of one call's result that represents all calls. The samples of the summary show its reply.
+ *
+ * @param cutOff error of the calls that were not made; it counts if no call failed
+ */
+function withoutReply(worst: CallResult<RawReply>, cutOff: CallError | undefined): CallResult<RawReply> {
   const { reply: _reply, attempts: _attempts, headers: _headers, body: _body, bodyBytes: _bytes, ...rest } = worst;
-  // Of one call, which the samples show: the others have spans too.
-  const { spanId: _spanId, ...standing } = rest;
-  if (cutOff === undefined || isFailed(worst)) return standing;
-  const { status: _status, grpcStatus: _grpcStatus, mesh: _mesh, ...call } = standing;
+  // The span is that of one call, and each of the others has its own.
+  const { spanId: _spanId, ...shared } = rest;
+  if (cutOff === undefined || isFailed(worst)) return shared;
+  const { status: _status, grpcStatus: _grpcStatus, mesh: _mesh, ...call } = shared;
   return { ...call, answeredBy: 'nobody', error: cutOff };
 }

@@ -2,46 +2,30 @@ import { formatPath } from '../plan/format.ts';
 import { countAttempts, countCallsBelow } from '../plan/measure.ts';
 import { type CallsPlan, sharedContinuation } from '../plan/plan.ts';
 import type { CallResult, RawReply } from '../reply/reply.ts';
-import type { RequestTrace } from '../telemetry/tracing.ts';
-import type { Allowance } from './allowance.ts';
-import type { IncomingRequest } from './incoming.ts';
-import { makeCall, type Step } from './make-call.ts';
+import { makeCall } from './make-call.ts';
 import { repeatCall } from './repeat-call.ts';
-import type { Service } from './service.ts';
-
-/** One request, and what was made of it when it arrived. */
-export interface Received {
-  readonly service: Service;
-  readonly request: IncomingRequest;
-  readonly trace: RequestTrace;
-  readonly requestId: string;
-  /** On the clock of `performance.now()`. */
-  readonly arrivedAt: number;
-}
-
-/** One request while its plan is carried out. */
-export interface Run extends Received {
-  readonly allowance: Allowance;
-  /** How much of a body is shown that is no reply. */
-  readonly shownBodyBytes: number;
-}
+import type { PlanContext, PlannedCall } from './request-context.ts';
 
 /**
- * Carries out the stages of a plan one after another, the calls of each at once.
+ * Runs the stages of a plan one after another, and the calls of each stage in parallel.
  *
- * @param stop ends every call at once; its reason is the `CallError` to give back
- * @returns the results in the order of the plan, whatever finished first. Every stage runs; a failed call is a result too.
+ * @param stop ends every call; its reason is the `CallError` of calls that it ends
+ * @returns the results in the order of the plan. Every stage runs, since a failed call is a result too.
  */
-export async function runStages(run: Run, plan: CallsPlan, stop: AbortSignal): Promise<CallResult<RawReply>[]> {
+export async function runStages(
+  context: PlanContext,
+  plan: CallsPlan,
+  stop: AbortSignal,
+): Promise<CallResult<RawReply>[]> {
   const results: CallResult<RawReply>[] = [];
-  for (const stage of planSteps(run, plan)) {
-    results.push(...(await Promise.all(stage.map((step) => runStep(run, step, stop)))));
+  for (const stage of plannedCalls(context, plan)) {
+    results.push(...(await Promise.all(stage.map((planned) => runCall(context, planned, stop)))));
   }
   return results;
 }
 
-/** Shares out the call budget: each attempt gets what its plan needs, and an even part of what nobody needs. */
-function planSteps({ service, request, requestId, allowance }: Run, plan: CallsPlan): Step[][] {
+/** Shares out the call budget: each attempt gets the calls that its plan needs, and an even part of the rest. */
+function plannedCalls({ service, request, requestId, allowance }: PlanContext, plan: CallsPlan): PlannedCall[][] {
   const forwarded = service.forwarder.pick(request.headers, request.protocol, requestId);
   const needs = countCallsBelow(plan);
   const attempts = plan.stages.flat().map(countAttempts);
@@ -60,6 +44,6 @@ function planSteps({ service, request, requestId, allowance }: Run, plan: CallsP
   );
 }
 
-function runStep(run: Run, step: Step, stop: AbortSignal): Promise<CallResult<RawReply>> {
-  return step.call.times === 1 ? makeCall(run, step, stop) : repeatCall(run, step, stop);
+function runCall(context: PlanContext, planned: PlannedCall, stop: AbortSignal): Promise<CallResult<RawReply>> {
+  return planned.call.times === 1 ? makeCall(context, planned, stop) : repeatCall(context, planned, stop);
 }

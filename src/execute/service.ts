@@ -7,36 +7,36 @@ import type { DirectiveResources } from './directives/apply-directives.ts';
 import type { HeaderForwarder } from './forwarded-headers.ts';
 import type { Role } from './octopus.ts';
 
-/** What all requests of one service share. */
+/** Service, as all of its requests share it. */
 export interface Service extends DirectiveResources {
   readonly identity: Identity;
   readonly limits: PlanLimits;
   readonly role: Role;
-  /** What it does with every request, before what the request asks for. */
+  /** Directives for every request, before those of the request itself. */
   behaviour: readonly Directive[];
   readonly forwarder: HeaderForwarder;
   readonly dialler: Dialler;
   readonly clients: Readonly<Record<Protocol, Client>>;
   readonly tracing: Tracing;
-  /** Where gRPC listens, once it does. */
+  /** Returns the port of gRPC, once it listens. */
   readonly grpcPort: () => number;
-  /** Told of every request when it is answered. */
-  readonly onAnswer: (answered: Answered) => void;
+  /** Receives every request when it is answered. */
+  readonly onAnswer: (answered: AnsweredRequest) => void;
 }
 
-/** One request, for the log. */
-export interface Answered {
+/** Answered request, for the log. */
+export interface AnsweredRequest {
   readonly request: ReceivedRequest;
-  /** Absent when the connection was reset instead. */
+  /** Status; absent if the connection was reset. */
   readonly status?: number;
   readonly durationMs: number;
   readonly traceId: string | undefined;
   readonly requestId: string;
-  /** What went wrong here: an error of the request, or calls that nobody answered. */
+  /** Error of this service, or calls without an answer. */
   readonly problem: string | undefined;
 }
 
-/** The value of `x-meshmock`. */
+/** Returns the value of the header `x-meshmock`. */
 export function signature({ service, version }: Identity): string {
   return `${service}/${version}`;
 }

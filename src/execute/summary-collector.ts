@@ -13,8 +13,8 @@ import {
 import { callVerdict, outcomeOf } from '../reply/status.ts';
 import { roundMs } from './concurrency/round-ms.ts';
 
-/** So many values are told apart in each count; what comes after them is counted together. */
-const mostValues = 1000;
+/** Maximum number of different values in each count; further values share one. */
+const maxValues = 1000;
 
 const percentiles = [50, 90, 95, 99] as const;
 
@@ -24,16 +24,16 @@ interface Kept<Raw> {
 }
 
 /**
- * Counts the results of one call that is made many times. What it takes does not grow with their number.
+ * Counts of the results of one call that is made many times. Its memory does not grow with their number.
  *
- * `Raw` is how their replies may stand in them besides as objects, as in `Reply`.
+ * `Raw` is the form of replies that are kept unparsed, as in `Reply`.
  */
 export class SummaryCollector<Raw extends RawReply = RawReply> {
   private count = 0;
   private totalMs = 0;
   private minMs = Number.POSITIVE_INFINITY;
   private maxMs = 0;
-  /** Of microseconds, since it counts whole numbers; to three digits. */
+  /** Histogram in microseconds, since it counts whole numbers; with three digits. */
   private readonly latencyUs = createHistogram({ lowest: 1, highest: 3_600_000_000, figures: 3 });
   private readonly byStatus = new ValueCounter();
   private readonly byService = new ValueCounter();
@@ -78,14 +78,14 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
     if (read?.pod !== undefined) this.byPod.add(read.pod);
   }
 
-  /** The first call that failed; else the first that timed out; else the first. There must be one. */
+  /** First call that failed, or else the first that timed out, or else the first. At least one must exist. */
   get worst(): CallResult<Raw> {
     const worst = this.firstFailed ?? this.firstTimedOut ?? this.first;
     if (worst === undefined) throw new Error('no call was made');
     return worst.call;
   }
 
-  /** What there is so far. */
+  /** Returns the counts so far. */
   summary(): Summary<Raw> {
     return {
       count: this.count,
@@ -129,7 +129,7 @@ class ValueCounter {
   private readonly values = new Map<string, number>();
 
   add(value: string): void {
-    const key = this.values.has(value) || this.values.size < mostValues ? value : otherValues;
+    const key = this.values.has(value) || this.values.size < maxValues ? value : otherValues;
     this.values.set(key, (this.values.get(key) ?? 0) + 1);
   }
 

@@ -1,7 +1,7 @@
 import { type ServiceError, status } from '@grpc/grpc-js';
 import type { CallError, CallErrorCode } from '../reply/reply.ts';
 
-/** What grpc-js writes into the details of the statuses that it makes up itself, when no server answered. */
+/** Errors of a call by the details of a status that grpc-js creates when no server answers. */
 const patterns: readonly (readonly [RegExp, CallErrorCode])[] = [
   [/ECONNREFUSED/, 'refused'],
   [/name resolution failed/i, 'dns'],
@@ -12,7 +12,7 @@ const patterns: readonly (readonly [RegExp, CallErrorCode])[] = [
   [/ECONNRESET|EPIPE|connection dropped|socket hang up|RST_STREAM|goaway|closed/i, 'reset'],
 ];
 
-/** Why no answer came; undefined when the status is none that grpc-js makes up: then a server sent it, without trailers. */
+/** Returns the error of a call without an answer, or undefined if a server sent the status, without trailers. */
 export function callErrorOf({ code, details }: ServiceError): CallError | undefined {
   const message = details.replace(/ Resolution note: $/, '');
   switch (code) {

@@ -1,12 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { Client as Channel, connectivityState, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import {
-  abortedAnswer,
-  type CallAnswer,
-  type Client,
-  largestReplyBytes,
-  type OutgoingCall,
-} from '../execute/client.ts';
+import { abortedAnswer, type CallAnswer, type Client, maxReplyBytes, type OutgoingCall } from '../execute/client.ts';
 import { type Headers, signatureHeader } from '../reply/mesh-headers.ts';
 import { type CallErrorCode, callMethod, type Reply } from '../reply/reply.ts';
 import { httpStatusOf } from '../reply/status.ts';
@@ -16,10 +10,10 @@ import { detailsLimitHeader, ownDetailsBytes, replyInDetails } from './status-de
 
 const mostChannels = 500;
 
-/** Failures that say nothing of the connection. */
+/** Errors that say nothing about the connection. */
 const stillConnected: ReadonlySet<CallErrorCode> = new Set(['timeout', 'canceled', 'too_large', 'reset']);
 
-/** The gRPC client: one channel for each address and authority. */
+/** Creates the gRPC client, with one channel per address and authority. */
 export function createGrpcClient(): Client {
   const channels = new Channels();
   return {
@@ -32,7 +26,7 @@ export function createGrpcClient(): Client {
 
 interface Lease {
   readonly channel: Channel;
-  /** Gives it back; a channel that could not connect would answer from memory for a while, so it is not kept. */
+  /** Returns a channel to the pool. One that could not connect is dropped, since it would repeat its error for a while. */
   release(isBroken: boolean): void;
 }
 
@@ -44,7 +38,7 @@ class Channels {
     const key = `${call.scheme} ${target} ${call.authority}`;
     const entry = this.entries.get(key) ?? { channel: openChannel(call, target), users: 0 };
     entry.users++;
-    // The one that was not used for the longest time comes first.
+    // The channel that was used least recently comes first.
     this.entries.delete(key);
     this.entries.set(key, entry);
     this.dropIdle();
@@ -83,8 +77,8 @@ function targetOf({ dial: { host, port } }: OutgoingCall): string {
 function openChannel({ scheme, authority }: OutgoingCall, target: string): Channel {
   return new Channel(target, scheme === 'grpcs' ? credentials.createSsl() : credentials.createInsecure(), {
     'grpc.default_authority': authority,
-    'grpc.max_receive_message_length': largestReplyBytes,
-    'grpc.max_send_message_length': largestReplyBytes,
+    'grpc.max_receive_message_length': maxReplyBytes,
+    'grpc.max_send_message_length': maxReplyBytes,
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_http_proxy': 0,
     'grpc.service_config_disable_resolution': 1,
@@ -99,14 +93,14 @@ async function makeCall(channels: Channels, outgoing: OutgoingCall, signal: Abor
     lease = channels.lease(outgoing);
     answer = await callOn(lease.channel, outgoing, signal);
   } catch (error) {
-    // What grpc-js throws before it calls: a target or metadata that it does not take.
+    // grpc-js throws before it calls if it does not accept the target or metadata.
     answer = { kind: 'failed', error: { code: 'protocol', message: (error as Error).message } };
   }
   lease?.release(answer.kind === 'failed' && isBroken(lease.channel, answer.error.code));
   return answer;
 }
 
-/** A channel that is still connecting when its last call has ended is not to go on with it. */
+/** Stops a channel that is still connecting when its last call has ended. */
 function isBroken(channel: Channel, code: CallErrorCode): boolean {
   return !stillConnected.has(code) || channel.getChannel().getConnectivityState(false) !== connectivityState.READY;
 }
@@ -155,7 +149,7 @@ function errorAnswer(error: ServiceError, initial: Metadata): CallAnswer {
   const headers = { ...headersOf(initial), ...headersOf(error.metadata) };
   const { status, grpcStatus } = httpStatusOf(error.code);
   if (reply !== undefined) return { kind: 'reply', status: reply.status, grpcStatus, headers, reply };
-  // A status that a server sent comes with trailers; one that grpc-js made up has none.
+  // A status of the server has trailers; a status that grpc-js creates has none.
   const failure = Object.keys(error.metadata.getMap()).length === 0 ? callErrorOf(error) : undefined;
   if (failure !== undefined) return { kind: 'failed', error: failure };
   return {

@@ -15,7 +15,7 @@ export const serviceName = 'meshmock.v1.MeshMock';
 export const protoRoot = fileURLToPath(new URL('../../proto', import.meta.url));
 export const protoFile = 'meshmock/v1/meshmock.proto';
 
-// A plan takes three nested messages for each of its levels, a reply two: protobufjs stops at 100 by itself.
+// Each level of a plan takes three nested messages, and of a reply two. The default limit of protobufjs is 100.
 const deepestMessage = 3 * maxPlanDepth + 10;
 protobuf.util.recursionLimit = deepestMessage;
 protobuf.Reader.recursionLimit = deepestMessage;
@@ -28,25 +28,25 @@ interface CallDefinition {
 
 const { Call } = packageDefinition[serviceName] as unknown as CallDefinition;
 
-/** The types of `plan` and `reply` are the generated ones: this line does not compile when they drift apart. */
+/** Proof that the types of `plan` and `reply` equal the generated types: this line does not compile otherwise. */
 type Same<A, B extends A> = B;
 export type Checked = [Same<PlanMessage, Plan__Output>, Same<ReplyMessage, Reply>];
 
-/** A request carries a plan, and may be as large as one may be over HTTP. */
+/** Maximum size of a request, in bytes. It carries a plan, and HTTP allows the same. */
 export const largestRequestBytes = 64 * 1024;
 
 /** Encodes a request, always as a path. */
 export const encodeRequest = (request: { path: string }): Buffer => Call.requestSerialize(request);
-/** Encodes a reply whose children have all been read. */
+/** Encodes a reply whose children are all parsed. */
 export const encodeReplyMessage = (reply: Reply): Buffer => Call.responseSerialize(reply);
 
-/** Decodes a reply; its closed sets are trusted to be what a meshmock writes. */
+/** Decodes a reply. The values of its closed sets are trusted, since a meshmock wrote them. */
 export const decodeReplyMessage = (bytes: Buffer): Reply => Call.responseDeserialize(bytes) as unknown as Reply;
 
-/** A request that could not be decoded is data: the handler answers it with what is wrong. */
+/** Decoded request, or the reason why it cannot be decoded, which the handler puts into its answer. */
 export type DecodedRequest = { readonly request: CallRequest__Output } | { readonly undecodable: string };
 
-/** Decodes a request, or says why that cannot be done. Never throws. */
+/** Decodes a request. Never throws. */
 export function decodeRequest(bytes: Buffer): DecodedRequest {
   if (bytes.length > largestRequestBytes) return { undecodable: `it is larger than ${largestRequestBytes} bytes` };
   try {
@@ -57,12 +57,12 @@ export function decodeRequest(bytes: Buffer): DecodedRequest {
 }
 
 /**
- * In the trailers of a call that is to be seen as reset, by a caller that is a meshmock: others see UNAVAILABLE alone.
- * A real reset would take the calls along that share its connection.
+ * Trailer of a call that a meshmock must report as reset. Other callers see UNAVAILABLE alone. A real reset would also end
+ * the other calls on the connection.
  */
 export const resetTrailer = 'x-meshmock-reset';
 
-/** Metadata as headers: binary values are base64, as they are on the wire. */
+/** Returns metadata as headers. Binary values are base64, as on the wire. */
 export function headersOf(metadata: Metadata): Headers {
   const headers: Record<string, string> = {};
   for (const [name, values] of Object.entries(metadata.toHttp2Headers())) {
@@ -71,10 +71,10 @@ export function headersOf(metadata: Metadata): Headers {
   return headers;
 }
 
-/** gRPC's own, which the library sets. */
+/** Headers of gRPC itself, which the library sets. */
 const reserved = /^(?:grpc-(?!trace-bin$)|user-agent$|host$|te$|content-type$|connection$)/;
 
-/** Headers as metadata. What metadata cannot carry, names or values beyond printable ASCII, stays behind. */
+/** Returns headers as metadata. Names and values beyond printable ASCII are dropped, since metadata cannot hold them. */
 export function metadataOf(headers: Headers): Metadata {
   const metadata = new Metadata();
   for (const name in headers) {

@@ -5,10 +5,10 @@ import descriptor, { type IDescriptorProto, type IFileDescriptorProto } from 'pr
 import { protoFile, protoRoot } from './codec.ts';
 
 /**
- * What reflection shows: our service and health, with the names of the proto files.
+ * Returns the services that reflection lists: ours and health, with the names of the proto files.
  *
- * protobufjs leaves out what clients that build the types, such as grpcurl, insist on or show wrong: the name of
- * a map field's entry type, the names in JSON, and that a field is `optional` (descriptor.proto says of each how).
+ * It adds facts that protobufjs leaves out and that clients such as grpcurl need: the name of the entry type of a map, the
+ * names in JSON, and the mark of `optional` fields (descriptor.proto defines each).
  */
 export function reflectedDefinition(): PackageDefinition {
   const definition = loadSync([protoFile, healthProtoPath], { includeDirs: [protoRoot], keepCase: true });
@@ -21,18 +21,18 @@ export function reflectedDefinition(): PackageDefinition {
 
 function mend(bytes: Buffer): Buffer {
   const file = descriptor.FileDescriptorProto.decode(bytes) as IFileDescriptorProto;
-  for (const message of file.messageType ?? []) mendMessage(message);
+  for (const message of file.messageType ?? []) completeMessage(message);
   return Buffer.from(descriptor.FileDescriptorProto.encode(file).finish());
 }
 
-function mendMessage(message: IDescriptorProto): void {
+function completeMessage(message: IDescriptorProto): void {
   for (const nested of message.nestedType ?? []) {
-    mendMessage(nested);
+    completeMessage(nested);
     if (nested.options?.mapEntry === true) renameEntry(message, nested);
   }
   for (const field of message.field ?? []) {
     field.jsonName = protobuf.util.camelCase(field.name ?? '');
-    // A oneof that protobufjs made up for one optional field has its name behind an underscore.
+    // protobufjs creates a oneof for each optional field, named after it with an underscore.
     const oneof = Object.hasOwn(field, 'oneofIndex') ? message.oneofDecl?.[field.oneofIndex ?? 0] : undefined;
     if (oneof?.name?.startsWith('_')) Object.assign(field, { proto3Optional: true });
   }

@@ -5,7 +5,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { calleeTimeoutMs } from '../execute/allowance.ts';
 import { answer } from '../execute/answer.ts';
-import { largestReplyBytes } from '../execute/client.ts';
+import { maxReplyBytes } from '../execute/client.ts';
 import { InFlight } from '../execute/concurrency/in-flight.ts';
 import type { PlanSource } from '../execute/incoming.ts';
 import { type Service, signature } from '../execute/service.ts';
@@ -28,18 +28,18 @@ import { detailsLimitHeader, detailsLimitOf, errorStatusOf } from './status-deta
 
 export interface GrpcServer {
   readonly server: Server;
-  /** Answers what is under way, for as long as that may take at most, then closes. From the start health says NOT_SERVING. */
+  /** Makes health report NOT_SERVING, answers the calls in flight within their time, and closes. */
   stop(longestMs: number): Promise<void>;
 }
 
 type Call = ServerUnaryCall<DecodedRequest, Buffer>;
 
-/** Makes the gRPC server of a service, with reflection and health; it does not listen yet. */
+/** Creates the gRPC server of a service, with reflection and health. It does not listen yet. */
 export function createGrpcServer(service: Service): GrpcServer {
   const server = new Server({
-    // What is larger than a request may be is refused by our own error, up to what is too large to look at.
+    // Our own error refuses larger requests, up to a size that is not read at all.
     'grpc.max_receive_message_length': 16 * largestRequestBytes,
-    'grpc.max_send_message_length': largestReplyBytes,
+    'grpc.max_send_message_length': maxReplyBytes,
   });
   const underWay = new InFlight();
   const definition = {
@@ -69,16 +69,16 @@ export function createGrpcServer(service: Service): GrpcServer {
       health.setStatus(serviceName, 'NOT_SERVING');
       const shutDown = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       await underWay.ended(longestMs);
-      // Streams that watch the health would be waited for until their clients end them.
+      // Streams that watch the health would last until their clients end them.
       await Promise.race([shutDown, setTimeout(lastAnswersMs, undefined, { ref: false })]);
       server.forceShutdown();
     },
   };
 }
 
-const resetDetails = 'connection reset, as the plan has it';
+const resetDetails = 'connection reset by a ~close directive';
 
-/** How long answers that are on their way may still take. */
+/** Maximum time for answers that are being sent, in milliseconds. */
 const lastAnswersMs = 200;
 
 /** Answers one call. Never rejects. */
@@ -120,24 +120,24 @@ async function handle(service: Service, call: Call, respond: sendUnaryData<Buffe
 
 function planOf(decoded: DecodedRequest): PlanSource {
   if ('undecodable' in decoded) {
-    const message = `this is no meshmock.v1.CallRequest: ${decoded.undecodable}`;
+    const message = `this is not a meshmock.v1.CallRequest: ${decoded.undecodable}`;
     return { kind: 'unreadable', error: new MeshmockError('bad_request', message) };
   }
   const { path, plan } = decoded.request;
   if (path !== undefined) return { kind: 'path', path };
   if (plan) return { kind: 'message', message: plan };
-  const message = 'the request is empty: give {"path": "/@service1/hello"} or {"plan": {…}}';
+  const message = 'the request is empty: send {"path": "/@service1/hello"} or {"plan": {…}}';
   return { kind: 'unreadable', error: new MeshmockError('bad_request', message) };
 }
 
-/** The deadline that the caller set, less what the way back takes. */
+/** Returns the deadline that the caller set, less a margin for the way back. */
 function timeLeftMs(call: Call): number | undefined {
   const deadline = call.getDeadline();
   const leftMs = (typeof deadline === 'number' ? deadline : deadline.getTime()) - Date.now();
   return Number.isFinite(leftMs) ? calleeTimeoutMs(Math.max(0, leftMs)) : undefined;
 }
 
-/** Aborted when the caller cancels, or is gone. */
+/** Returns a signal that is aborted when the caller cancels or has gone. */
 function clientClosedSignal(call: Call): AbortSignal {
   const controller = new AbortController();
   call.once('cancelled', () => controller.abort());

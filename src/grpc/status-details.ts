@@ -7,13 +7,13 @@ import type { Reply } from '../reply/reply.ts';
 import { grpcCodeOf, grpcStatusOf } from '../reply/status.ts';
 import { decodeReplyMessage, encodeReplyMessage } from './codec.ts';
 
-/** The trailer in which rich errors travel (grpc.io/docs/guides/error, the richer error model). */
+/** Trailer of rich errors (grpc.io/docs/guides/error, "Richer error model"). */
 const detailsTrailer = 'grpc-status-details-bin';
 const typeUrl = 'type.googleapis.com/meshmock.v1.Reply';
 
 /**
- * In a request: how many bytes of details the caller can take. Clients of other languages stop at 8 KiB of
- * headers in all (gRPC core's default), so they get less; a meshmock takes what fits under Envoy's 60 KiB.
+ * Header of a request: maximum size of details that the caller accepts, in bytes. Clients of other languages accept 8 KiB
+ * of headers in total (default of gRPC core), so they get less. A meshmock accepts as much as Envoy's 60 KiB allow.
  */
 export const detailsLimitHeader = 'x-meshmock-details-bytes';
 export const ownDetailsBytes = 36 * 1024;
@@ -29,13 +29,13 @@ const Status = new protobuf.Type('Status')
   .add(new protobuf.Field('details', 3, 'Any', 'repeated'))
   .add(Any);
 
-/** The details that a caller can take, from what its request says. */
+/** Returns the maximum size of details that a caller accepts, in bytes. */
 export function detailsLimitOf(header: string | undefined): number {
   const bytes = Number(header);
   return Number.isInteger(bytes) && bytes > 0 ? Math.min(bytes, ownDetailsBytes) : othersDetailsBytes;
 }
 
-/** A reply of status 400 or more as a gRPC status: the tree is in the details, pruned to so many bytes. */
+/** Returns a reply of status 400 or more as a gRPC status. Its details hold the tree, pruned to a number of bytes. */
 export function errorStatusOf(reply: Reply, limitBytes: number, metadata: Metadata): Partial<StatusObject> {
   const name = (reply.grpcStatus ?? grpcStatusOf(reply.status)) as GrpcStatusName;
   const code = grpcCodeOf(name);
@@ -47,7 +47,7 @@ export function errorStatusOf(reply: Reply, limitBytes: number, metadata: Metada
   return { code, details, metadata };
 }
 
-/** The reply in the details of a gRPC status, if a meshmock put one there. */
+/** Returns the reply in the details of a gRPC status, or undefined if there is none. */
 export function replyInDetails(metadata: Metadata): Reply | undefined {
   const [bytes] = metadata.get(detailsTrailer);
   if (!Buffer.isBuffer(bytes)) return undefined;

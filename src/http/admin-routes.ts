@@ -12,18 +12,18 @@ import { pathOfTarget } from './codec.ts';
 const prefix = '/-/';
 const planPath = '/-/plan';
 
-/** Whether a path is one of the service's own, and no plan. */
-export function isOwnPath(path: string): boolean {
+/** Reports whether a path belongs to the service itself and is not a plan. */
+export function isAdminPath(path: string): boolean {
   return path.startsWith(prefix);
 }
 
-/** The route of an own path: without the plan behind `/-/plan`, which no router should read, and without a query. */
-export function ownRoute(path: string): string {
+/** Returns the route of an admin path, without the query and without the plan after `/-/plan`, which is not a route. */
+export function adminRoute(path: string): string {
   return /^\/-\/plan(?:[/?]|$)/.test(path) ? planPath : path.replace(/\?.*$/, '');
 }
 
-/** Adds the probes, and `/-/plan/…`, which explains a plan without calling anybody. */
-export function addOwnPaths(app: FastifyInstance, service: Service, isReady: () => boolean): void {
+/** Adds the probes, and `/-/plan/…`, which explains a plan without making its calls. */
+export function addAdminRoutes(app: FastifyInstance, service: Service, isReady: () => boolean): void {
   app.get('/-/healthy', (_request, reply) => reply.type('text/plain').send('healthy\n'));
   app.get('/-/ready', (_request, reply) =>
     isReady() ? reply.type('text/plain').send('ready\n') : reply.code(503).type('text/plain').send('draining\n'),

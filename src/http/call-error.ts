@@ -1,6 +1,6 @@
 import type { CallError, CallErrorCode } from '../reply/reply.ts';
 
-/** Codes of Node's sockets and DNS, of undici, and of TLS, as a caller should read them. */
+/** Codes of a call's error, by the codes of Node's sockets and DNS, of undici and of TLS. */
 const codes: Readonly<Record<string, CallErrorCode>> = {
   ECONNREFUSED: 'refused',
   ECONNRESET: 'reset',
@@ -19,12 +19,12 @@ const codes: Readonly<Record<string, CallErrorCode>> = {
   EPROTO: 'tls',
 };
 
-/** Why no answer came, from what undici gave as the error. */
+/** Returns the error of a call, from the error of undici. */
 export function callErrorOf(error: Error): CallError {
-  // Several addresses were tried: each failed by itself, and the first says enough.
+  // If several addresses were tried, the error of the first one is enough.
   const first: Error & { code?: string } = error instanceof AggregateError ? (error.errors[0] as Error) : error;
   const code = first.code ?? '';
-  if (code.startsWith('HPE_')) return { code: 'protocol', message: `no HTTP is spoken there: ${first.message}` };
+  if (code.startsWith('HPE_')) return { code: 'protocol', message: `the server does not speak HTTP: ${first.message}` };
   const isTls = /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code);
   return { code: codes[code] ?? (isTls ? 'tls' : 'protocol'), message: first.message };
 }

@@ -4,25 +4,25 @@ import {
   abortedAnswer,
   type CallAnswer,
   type Client,
-  largestForeignBytes,
-  largestReplyBytes,
+  maxForeignBytes,
+  maxReplyBytes,
   type OutgoingCall,
 } from '../execute/client.ts';
 import { type Headers, signatureHeader } from '../reply/mesh-headers.ts';
 import { RawReply } from '../reply/reply.ts';
-import { isOwnPath } from './admin-routes.ts';
+import { isAdminPath } from './admin-routes.ts';
 import { callErrorOf } from './call-error.ts';
 import { plainHeaders } from './codec.ts';
 
 const longestConnectMs = 60_000;
 
 /**
- * The HTTP client. One pool for each origin and no bound on its connections: a bounded pool deadlocks as soon as
- * services call each other in turn, the outer calls holding every connection that the inner ones wait for.
+ * Creates the HTTP client, with one unbounded connection pool per origin. A bounded pool deadlocks when services call each
+ * other: the outer calls hold all connections, and the inner calls wait for one.
  */
 export function createHttpClient(): Client {
   const connect = buildConnector({ timeout: longestConnectMs, allowH2: false });
-  // undici dials within `dispatch`, for the call that is being dispatched: so a call knows its socket before it is connected.
+  // undici dials within `dispatch`, so a call knows its socket before the socket is connected.
   let dispatching: Exchange | undefined;
   const agent = new Agent({
     allowH2: false,
@@ -46,7 +46,7 @@ export function createHttpClient(): Client {
   };
 }
 
-/** One call: undici's handler for it. Settles exactly once, at the latest when the signal is aborted. */
+/** Handler of undici for one call. It settles exactly once, at the latest when the signal is aborted. */
 class Exchange implements Dispatcher.DispatchHandler {
   private readonly call: OutgoingCall;
   private readonly signal: AbortSignal;
@@ -114,14 +114,14 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.bytes += chunk.length;
     this.chunks.push(chunk);
-    if (this.isReply && this.bytes > largestReplyBytes) {
+    if (this.isReply && this.bytes > maxReplyBytes) {
       this.settle({
         kind: 'failed',
-        error: { code: 'too_large', message: `the reply is larger than ${largestReplyBytes} bytes` },
+        error: { code: 'too_large', message: `the reply is larger than ${maxReplyBytes} bytes` },
       });
       controller.abort(new Error('too large'));
-    } else if (!this.isReply && this.bytes > largestForeignBytes) {
-      // A longer one costs its connection.
+    } else if (!this.isReply && this.bytes > maxForeignBytes) {
+      // The rest of a longer body is not read, which costs the connection.
       this.settle(this.other(Number(this.headers['content-length'] ?? this.bytes)));
       controller.abort(new Error('read enough'));
     }
@@ -129,7 +129,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     const json = this.isReply ? Buffer.concat(this.chunks).toString() : '';
-    // Passed on as it is, so it must at least have the outline of a reply, or it would spoil the whole answer.
+    // A reply is embedded unparsed, so it must have its outline, or it would break the whole answer.
     if (this.isReply && /^\{\s*"service":/.test(json) && /\}\s*$/.test(json.slice(-100))) {
       this.settle({ kind: 'reply', status: this.status, headers: this.headers, reply: new RawReply(json) });
     } else {
@@ -142,7 +142,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   private other(bytes: number): CallAnswer {
-    const body = Buffer.concat(this.chunks).subarray(0, largestForeignBytes).toString();
+    const body = Buffer.concat(this.chunks).subarray(0, maxForeignBytes).toString();
     const isSigned = this.headers[signatureHeader] !== undefined;
     return { kind: 'other', isSigned, status: this.status, headers: this.headers, body, bodyBytes: bytes };
   }
@@ -150,7 +150,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   private readonly onAbort = (): void => {
     this.settle(abortedAnswer(this.signal));
     this.controller?.abort(new Error('the call has ended'));
-    // With an error: else undici waits for ever for the connection.
+    // Without an error undici would wait for the connection for ever.
     this.dialling?.destroy(new Error('the call has ended'));
   };
 
@@ -162,9 +162,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-/** What a meshmock says of its own paths, or to HEAD, is no reply; nor is what somebody on the way has compressed. */
+/** Reports whether an answer carries a reply. Those of admin routes, to HEAD, or compressed by a proxy do not. */
 function carriesReply(headers: Headers, { method, path }: OutgoingCall): boolean {
   const json =
     headers['content-type']?.startsWith('application/json') === true && headers['content-encoding'] === undefined;
-  return json && headers[signatureHeader] !== undefined && method !== 'HEAD' && !isOwnPath(path);
+  return json && headers[signatureHeader] !== undefined && method !== 'HEAD' && !isAdminPath(path);
 }

@@ -7,7 +7,7 @@ import { encodeReply, readReply } from '../reply/json.ts';
 import type { Headers } from '../reply/mesh-headers.ts';
 import type { RawReply, Reply } from '../reply/reply.ts';
 
-/** Headers as the executor has them: one string for each name. Node has made the names lower case. */
+/** Returns headers as the executor has them: one string for each name. Node has made the names lower case. */
 export function plainHeaders(headers: IncomingHttpHeaders): Headers {
   const plain: Record<string, string> = {};
   for (const name in headers) {
@@ -17,7 +17,7 @@ export function plainHeaders(headers: IncomingHttpHeaders): Headers {
   return plain;
 }
 
-/** The path and query of a request target as they came (RFC 9112 section 3.2: a proxy may be sent the absolute form). */
+/** Returns path and query of a request target, unchanged. A proxy may send the absolute form (RFC 9112 section 3.2). */
 export function pathOfTarget(target: string): string {
   if (target.startsWith('/') || target === '*') return target;
   const path = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i, '');
@@ -33,13 +33,13 @@ const json = 'application/json; charset=utf-8';
 const text = 'text/plain; charset=utf-8';
 
 /**
- * Writes a reply in the form that the request accepts: JSON unless it prefers plain text.
+ * Encodes a reply in the form that the request accepts: JSON, unless it prefers plain text.
  *
- * @param isPlain whether who does not ask for JSON gets the body alone
+ * @param isPlain whether clients that do not accept JSON get the body alone
  */
 export function encode(reply: Reply<RawReply>, { raw: request }: FastifyRequest, isPlain = false): EncodedReply {
   const { accept } = request.headers;
-  // What every hop of ours sends: not worth negotiating.
+  // Every hop of ours sends this, so it needs no negotiation.
   if (accept === 'application/json') return { contentType: json, body: encodeReply(reply) };
   if (
     isPlain &&
@@ -53,7 +53,7 @@ export function encode(reply: Reply<RawReply>, { raw: request }: FastifyRequest,
   return { contentType: json, body: `${body}\n` };
 }
 
-/** A person with curl reads the JSON as it comes: it is indented for them. */
+/** Reports whether JSON is indented: a person reads the output of curl. */
 function isForReading(headers: IncomingHttpHeaders): boolean {
   return /^(?:curl|Wget)\//.test(headers['user-agent'] ?? '') && isEntry(headers);
 }

@@ -9,24 +9,26 @@ import { requestError } from '../reply/request-error.ts';
 import { statusOfError } from '../reply/status.ts';
 import { encode } from './codec.ts';
 
-/** Bytes that a request line and its headers may take together: more than Envoy's 60 KiB. */
+/** Maximum size of a request line and its headers, in bytes. It exceeds Envoy's 60 KiB. */
 export const maxHeaderBytes = 64 * 1024;
 
 type FrameworkError = Error & { statusCode?: number };
 
-/** Answers what never becomes a plan: paths that are not there, and what fastify itself refuses or fails at. */
-export function addRefusals(app: FastifyInstance, service: Service): void {
-  app.setErrorHandler((error: FrameworkError, request, reply) => refuseFramework(service, error, request, reply));
+/** Adds answers to requests that are not plans: unknown admin routes, and errors of fastify. */
+export function addErrorResponses(app: FastifyInstance, service: Service): void {
+  app.setErrorHandler((error: FrameworkError, request, reply) =>
+    respondToFrameworkError(service, error, request, reply),
+  );
   app.setNotFoundHandler((request, reply) => {
-    const message = `${request.originalUrl} is no path of the service's own: there are /-/healthy, /-/ready and /-/plan/…`;
+    const message = `${request.originalUrl} is not an admin route; the routes are /-/healthy, /-/ready and /-/plan/…`;
     return refuse(service, request, reply, new MeshmockError('not_found', message));
   });
-  // An expectation that we do not know is no reason not to answer (RFC 9110 section 10.1.1 leaves it open).
+  // An unknown expectation is ignored, which RFC 9110 section 10.1.1 permits.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
 }
 
-/** An error of fastify's own as our answer. */
-export function refuseFramework(
+/** Answers an error of fastify in our form. */
+export function respondToFrameworkError(
   service: Service,
   error: FrameworkError,
   request: FastifyRequest,
@@ -55,8 +57,8 @@ function refusalOf(service: Service, error: MeshmockError): Reply {
 
 const longestReadMs = 1000;
 
-/** Answers what Node could not read as a request, and gives the client time to read the answer. */
-export function refuseUnreadable(service: Service, error: Error & { code?: string }, socket: Socket): void {
+/** Answers a request that Node could not parse, and gives the client time to read the answer. */
+export function respondToUnreadable(service: Service, error: Error & { code?: string }, socket: Socket): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
     return;
@@ -65,7 +67,7 @@ export function refuseUnreadable(service: Service, error: Error & { code?: strin
     service,
     error.code === 'HPE_HEADER_OVERFLOW'
       ? new MeshmockError('header_too_large', `the request line and headers take more than ${maxHeaderBytes} bytes`)
-      : new MeshmockError('bad_request', `this is no HTTP request: ${error.message}`),
+      : new MeshmockError('bad_request', `this is not an HTTP request: ${error.message}`),
   );
   const body = `${JSON.stringify(refusal, undefined, 2)}\n`;
   const head = [
@@ -76,7 +78,7 @@ export function refuseUnreadable(service: Service, error: Error & { code?: strin
     'connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-  // Closing with unread bytes in the buffer would reset the connection, and the client would never see why.
+  // Closing with unread bytes in the buffer would reset the connection, and the client would not see the answer.
   socket.resume();
   setTimeout(() => socket.destroy(), longestReadMs).unref();
 }

@@ -7,33 +7,33 @@ import { InFlight } from '../execute/concurrency/in-flight.ts';
 import { type Service, signature } from '../execute/service.ts';
 import { type Header, headerFields } from '../plan/plan.ts';
 import { signatureHeader } from '../reply/mesh-headers.ts';
-import { addOwnPaths, isOwnPath, ownRoute } from './admin-routes.ts';
+import { addAdminRoutes, adminRoute, isAdminPath } from './admin-routes.ts';
 import { encode, pathOfTarget, plainHeaders } from './codec.ts';
-import { addRefusals, maxHeaderBytes, refuseFramework, refuseUnreadable } from './error-responses.ts';
+import { addErrorResponses, maxHeaderBytes, respondToFrameworkError, respondToUnreadable } from './error-responses.ts';
 
-/** Not a path that anyone asks for: every plan is rewritten to it. */
+/** Route of every plan. No client requests it by this name. */
 const planRoute = '/plan';
 
 export interface HttpServer {
   readonly app: FastifyInstance;
-  /** Serves the connections of another listener as well, and closes it in the end. */
+  /** Serves the connections of another listener too, and closes it at the end. */
   serveAlso(listener: net.Server): void;
-  /** From now on the readiness probe succeeds. */
+  /** Lets the readiness probe succeed. */
   setReady(): void;
   /**
-   * Answers what is under way, and for `drainMs` at most what else comes, each the last of its connection; then closes.
-   * From the start the readiness probe fails.
+   * Fails the readiness probe, answers the requests in flight, and closes. For at most `drainMs` milliseconds it also
+   * answers new requests, each as the last of its connection.
    */
   stop(drainMs: number, longestMs: number): Promise<void>;
 }
 
-/** Makes the HTTP server of a service; it does not listen yet. */
+/** Creates the HTTP server of a service. It does not listen yet. */
 export function createHttpServer(service: Service): HttpServer {
   const underWay = new InFlight();
   const connections = new InFlight();
   let ready = false;
   let draining = false;
-  /** Every answer of a server that is to end is the last of its connection. */
+  /** Makes every answer of a server that stops the last of its connection. */
   const closeWhenDraining = (reply: FastifyReply): void => {
     if (draining) reply.header('connection', 'close');
   };
@@ -50,8 +50,8 @@ export function createHttpServer(service: Service): HttpServer {
     closeWhenDraining(reply);
     done();
   });
-  addRefusals(app, service);
-  addOwnPaths(app, service, () => ready && !draining);
+  addErrorResponses(app, service);
+  addAdminRoutes(app, service, () => ready && !draining);
   app.route({
     method: app.supportedMethods,
     url: planRoute,
@@ -81,7 +81,7 @@ export function createHttpServer(service: Service): HttpServer {
   return {
     app,
     serveAlso(listener) {
-      // Connections may be handed to an HTTP server (Node, event `connection` of http.Server).
+      // An HTTP server accepts connections of others (Node, event `connection` of http.Server).
       listener.on('connection', (socket) => app.server.emit('connection', socket));
       listeners.push(listener);
     },
@@ -90,18 +90,18 @@ export function createHttpServer(service: Service): HttpServer {
     },
     async stop(drainMs, longestMs) {
       draining = true;
-      // Connections that callers keep open get their last answer: closing them at once would reset what is on its way.
+      // Kept connections get one more answer: closing them at once would reset requests on their way.
       await connections.ended(drainMs);
-      // Only the listeners: what http.Server.close does besides would cut off answers that lie in a socket's buffer.
+      // Only the listeners are closed: http.Server.close would also cut off answers in the buffer of a socket.
       for (const listener of listeners) net.Server.prototype.close.call(listener);
       const latest = performance.now() + longestMs;
       do {
         await underWay.ended(latest - performance.now());
-        // Requests that have arrived meanwhile are read now: closing at once would reset them.
+        // Requests that have arrived in the meantime are read now: closing at once would reset them.
         await setImmediate();
       } while (underWay.isAny && performance.now() < latest);
       const closed = app.close();
-      // What is left has sent no request, and would be waited for until it does.
+      // The remaining connections have sent no request, and the server would wait for one.
       app.server.closeAllConnections();
       await closed;
     },
@@ -109,7 +109,7 @@ export function createHttpServer(service: Service): HttpServer {
 }
 
 function addHeaders(reply: FastifyReply, headers: readonly Header[]): void {
-  // The one header that is no list (RFC 9110 section 5.3).
+  // The only header that cannot be joined to a list (RFC 9110 section 5.3).
   const cookies = headers.filter(({ name }) => name === 'set-cookie');
   reply.headers(headerFields(headers.filter((header) => !cookies.includes(header))));
   if (cookies.length > 0)
@@ -119,21 +119,21 @@ function addHeaders(reply: FastifyReply, headers: readonly Header[]): void {
     );
 }
 
-/** Has no content (RFC 9110 section 15.3.6); of the others without, Node knows by itself. */
+/** Status without content (RFC 9110 section 15.3.6). Node handles the other statuses without content. */
 const resetContent = 205;
 
 function createApp(service: Service): FastifyInstance {
   const app = Fastify({
     http: { maxHeaderSize: maxHeaderBytes },
-    // A plan is no route: it is handed on as it came, whatever characters it has.
+    // A plan is not a route. It is passed on as it arrived, with any characters.
     rewriteUrl: (request) => {
       const path = pathOfTarget(request.url ?? '/');
-      return isOwnPath(path) ? ownRoute(path) : planRoute;
+      return isAdminPath(path) ? adminRoute(path) : planRoute;
     },
     bodyLimit: Number.MAX_SAFE_INTEGER,
     return503OnClosing: false,
-    frameworkErrors: (error, request, reply) => refuseFramework(service, error, request, reply as FastifyReply),
-    clientErrorHandler: (error, socket) => refuseUnreadable(service, error, socket),
+    frameworkErrors: (error, request, reply) => respondToFrameworkError(service, error, request, reply as FastifyReply),
+    clientErrorHandler: (error, socket) => respondToUnreadable(service, error, socket),
   });
   for (const method of http.METHODS) {
     if (!app.supportedMethods.includes(method) && method !== 'CONNECT') app.addHttpMethod(method, { hasBody: true });
@@ -146,7 +146,7 @@ function createApp(service: Service): FastifyInstance {
   return app;
 }
 
-/** Aborted when the connection closes before the answer is out. */
+/** Returns a signal that is aborted if the connection closes before the answer is sent. */
 function clientClosedSignal(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
   reply.raw.once('close', () => {

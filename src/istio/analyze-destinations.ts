@@ -1,22 +1,26 @@
 import { type DestinationRule, isDestinationRule } from './destination-rule.ts';
 import { type Gateway, isIstioGateway } from './gateways.ts';
-import { noSuchHost, type Selectable, unknownHosts } from './known-hosts.ts';
+import { type AnalysisContext, unknownHosts, unknownHostText } from './known-hosts.ts';
 import type { KubeObject, Service } from './objects.ts';
-import { namesOf } from './routes.ts';
+import { dnsNamesOf } from './routes.ts';
 import type { Destination, VirtualService } from './virtual-service.ts';
 
-/** Destinations of a VirtualService to which no proxy knows a way: istiod takes them, and requests get a 503. */
-export function analyzeDestinations(object: VirtualService, namespace: string, there: Selectable): string[] {
+/**
+ * Finds destinations of a VirtualService that no proxy can reach. istiod accepts them, but requests get a 503.
+ *
+ * @returns a message for each destination
+ */
+export function analyzeDestinations(object: VirtualService, namespace: string, context: AnalysisContext): string[] {
   const destinations = (object.spec.http ?? [])
     .flatMap(({ route }) => route ?? [])
     .map(({ destination }) => destination);
   const messages = destinations.flatMap((destination) => {
-    if (unknownHosts([destination.host], namespace, there).length > 0)
-      return [`${noSuchHost(destination.host, namespace)}: a request that is sent there is refused`];
-    const service = there.services.find((one) => namesOf(one, namespace).includes(destination.host));
+    if (unknownHosts([destination.host], namespace, context).length > 0)
+      return [`${unknownHostText(destination.host, namespace)}: requests to it fail`];
+    const service = context.services.find((one) => dnsNamesOf(one, namespace).includes(destination.host));
     return [
-      ...undefinedSubset(destination, service, namespace, there),
-      ...(service === undefined ? [] : missingPort(object, destination, service, there)),
+      ...undefinedSubset(destination, service, namespace, context),
+      ...(service === undefined ? [] : missingPort(object, destination, service, context)),
     ];
   });
   return [...new Set(messages)];
@@ -26,27 +30,30 @@ function undefinedSubset(
   { host, subset }: Destination,
   service: Service | undefined,
   namespace: string,
-  { config }: Selectable,
+  { config }: AnalysisContext,
 ): string[] {
   if (subset === undefined) return [];
-  const isAbout = ({ metadata, spec }: DestinationRule): boolean => {
-    const names = service === undefined ? [host] : namesOf(service, metadata.namespace ?? namespace);
+  const isForHost = ({ metadata, spec }: DestinationRule): boolean => {
+    const names = service === undefined ? [host] : dnsNamesOf(service, metadata.namespace ?? namespace);
     return spec.host.includes('*') || names.includes(spec.host);
   };
   const subsets = config
     .filter(isDestinationRule)
-    .filter(isAbout)
+    .filter(isForHost)
     .flatMap(({ spec }) => spec.subsets ?? []);
   if (subsets.some(({ name }) => name === subset)) return [];
-  return [`no DestinationRule has the subset ${subset} of ${host}: a request that is sent there is refused`];
+  return [`no DestinationRule defines the subset ${subset} of ${host}: requests to it fail`];
 }
 
-/** A route that says no port takes the Service's only one, or the one that was called: at a gateway its server's. */
+/**
+ * Finds ports of gateways that a destination does not have. A route that names no port uses the Service's only port.
+ * If the Service has several, the route uses the port that was called: at a gateway, its server's port.
+ */
 function missingPort(
   { spec, metadata }: VirtualService,
   { host, port }: Destination,
   service: Service,
-  { config }: Selectable,
+  { config }: AnalysisContext,
 ): string[] {
   const ports = (service.spec.ports ?? []).map((one) => one.port);
   if (port !== undefined || ports.length < 2) return [];
@@ -54,17 +61,19 @@ function missingPort(
   const servers = new Set(
     gateways.flatMap((gateway) => gateway.spec.servers ?? []).map((server) => server.port.number),
   );
-  const lost = [...servers].filter((number) => !ports.includes(number));
-  return lost.map(
+  const missing = [...servers].filter((number) => !ports.includes(number));
+  return missing.map(
     (number) =>
-      `a request that comes in at the gateway's port ${number} is refused: ${host} has the ports ${ports.join(', ')}, and the route says none`,
+      `requests at the gateway's port ${number} fail: ${host} has the ports ${ports.join(', ')}, and the route names no port`,
   );
 }
 
 function isBoundTo(
   { gateways = [] }: VirtualService['spec'],
-  { namespace: own = 'default' }: KubeObject['metadata'],
+  { namespace: serviceNamespace = 'default' }: KubeObject['metadata'],
   { metadata: { name, namespace = 'default' } }: Gateway,
 ): boolean {
-  return gateways.some((gateway) => gateway === `${namespace}/${name}` || (gateway === name && namespace === own));
+  return gateways.some(
+    (gateway) => gateway === `${namespace}/${name}` || (gateway === name && namespace === serviceNamespace),
+  );
 }

@@ -1,67 +1,83 @@
 import { analyzeDestinations } from './analyze-destinations.ts';
 import { type DestinationRule, isDestinationRule } from './destination-rule.ts';
-import { type LabelledPod, noSuchHost, type Selectable, unknownHosts } from './known-hosts.ts';
-import { isService, type KubeObject, type Labels, selects, titleOf } from './objects.ts';
+import { type AnalysisContext, type LabelledPod, unknownHosts, unknownHostText } from './known-hosts.ts';
+import { isService, type KubeObject, kubectlName, type Labels, namespaceOf, selects } from './objects.ts';
 import { isVirtualService, type VirtualService } from './virtual-service.ts';
 
-const defaultNamespace = 'default';
-/** Policies there hold for the pods of every namespace. */
+/** Namespace whose policies apply to the pods of every namespace. */
 const rootNamespace = 'istio-system';
 
 /**
- * Selectors that select no pod, subsets without one, hosts that nothing is called, destinations without a way to them:
- * nothing refuses them, not even istiod, and they do nothing or refuse requests.
+ * Finds mistakes that neither a schema nor istiod reports, as `istioctl analyze` does. These are selectors and subsets
+ * without a pod, hosts without a Service, and destinations that no proxy can reach. Such objects have no effect, or
+ * make requests fail.
  *
- * @returns a line for each, with the title of its object
+ * @param context the objects of the whole mesh
+ * @returns a line for each mistake, which begins with kubectl's name of the object
+ * @example analyze([policy], { services, pods, config: [] }) // ['authorizationpolicy.…/p: the selector …']
  */
-export function analyze(objects: readonly KubeObject[], there: Selectable): string[] {
-  return objects.flatMap((object) => messagesOf(object, there).map((message) => `${titleOf(object)}: ${message}`));
+export function analyze(objects: readonly KubeObject[], context: AnalysisContext): string[] {
+  return objects.flatMap((object) =>
+    messagesOf(object, context).map((message) => `${kubectlName(object)}: ${message}`),
+  );
 }
 
-function messagesOf(object: KubeObject, there: Selectable): string[] {
-  const { pods } = there;
-  const namespace = object.metadata.namespace ?? defaultNamespace;
-  const own = pods.filter((pod) => pod.namespace === namespace);
+function messagesOf(object: KubeObject, context: AnalysisContext): string[] {
+  const { pods } = context;
+  const namespace = namespaceOf(object);
+  const podsOfNamespace = pods.filter((pod) => pod.namespace === namespace);
   if (isService(object)) {
     const { selector = {} } = object.spec;
-    return unselected(selector, own, ` in ${namespace}`);
+    return unmatchedSelector(selector, podsOfNamespace, ` in ${namespace}`);
   }
   if (object.apiVersion.startsWith('gateway.networking.k8s.io/'))
-    return unmet(parentServices(object), namespace, there);
+    return hostsWithoutService(parentServices(object), namespace, context);
   if (!/^(?:networking|security|telemetry|extensions)\.istio\.io\//.test(object.apiVersion)) return [];
   if (isVirtualService(object))
-    return [...unmet(meshHosts(object), namespace, there), ...analyzeDestinations(object, namespace, there)];
+    return [
+      ...hostsWithoutService(meshHosts(object), namespace, context),
+      ...analyzeDestinations(object, namespace, context),
+    ];
   if (isDestinationRule(object))
-    return [...unmet([object.spec.host], namespace, there), ...idleSubsets(object, namespace, there)];
+    return [
+      ...hostsWithoutService([object.spec.host], namespace, context),
+      ...subsetsWithoutPod(object, namespace, context),
+    ];
   const selector = workloadSelector(object);
-  return namespace === rootNamespace ? unselected(selector, pods, '') : unselected(selector, own, ` in ${namespace}`);
+  return namespace === rootNamespace
+    ? unmatchedSelector(selector, pods, '')
+    : unmatchedSelector(selector, podsOfNamespace, ` in ${namespace}`);
 }
 
-function unselected(selector: Labels, pods: readonly LabelledPod[], where: string): string[] {
-  return isIdle(selector, pods) ? [`no pod${where} has ${inWords(selector)}, which it selects`] : [];
+function unmatchedSelector(selector: Labels, pods: readonly LabelledPod[], where: string): string[] {
+  return matchesNothing(selector, pods) ? [`the selector ${labelsText(selector)} matches no pod${where}`] : [];
 }
 
-/** Whether it selects, and nothing is selected. */
-function isIdle(selector: Labels, pods: readonly LabelledPod[]): boolean {
+/** Reports whether a selector has labels, but matches no pod. */
+function matchesNothing(selector: Labels, pods: readonly LabelledPod[]): boolean {
   return Object.keys(selector).length > 0 && !pods.some(({ labels }) => selects(selector, labels));
 }
 
-function inWords(selector: Labels): string {
+function labelsText(selector: Labels): string {
   return Object.entries(selector)
     .map(([name, value]) => `${name}=${value}`)
     .join(', ');
 }
 
-function unmet(hosts: readonly string[], namespace: string, there: Selectable): string[] {
-  return unknownHosts(hosts, namespace, there).map((host) => `${noSuchHost(host, namespace)}: no call meets it`);
+function hostsWithoutService(hosts: readonly string[], namespace: string, context: AnalysisContext): string[] {
+  return unknownHosts(hosts, namespace, context).map(
+    (host) => `${unknownHostText(host, namespace)}: the object applies to no call`,
+  );
 }
 
-/** Those that sidecars know; a gateway's are names outside the mesh. */
+/**
+ * Returns the hosts that a VirtualService configures in sidecars. The hosts of a gateway are names outside the mesh.
+ */
 function meshHosts({ spec: { hosts = [], gateways = ['mesh'] } }: VirtualService): readonly string[] {
   return gateways.length === 0 || gateways.includes('mesh') ? hosts : [];
 }
 
-/** The names of the Services that a route of Gateway API is about. */
+/** Returns the names of the Services to which a route of the Gateway API is attached. */
 function parentServices({ spec }: KubeObject): string[] {
   const { parentRefs = [] } = (spec ?? {}) as {
     parentRefs?: { group?: string; kind?: string; name: string; namespace?: string }[];
@@ -71,20 +87,25 @@ function parentServices({ spec }: KubeObject): string[] {
     .map((parent) => (parent.namespace === undefined ? parent.name : `${parent.name}.${parent.namespace}.svc`));
 }
 
-/** Those of a Service; who stands behind other hosts, no selector says. */
-function idleSubsets({ spec }: DestinationRule, ruleNamespace: string, { services, pods }: Selectable): string[] {
+/** Finds subsets of a Service that no pod has. The pods of other hosts are not known. */
+function subsetsWithoutPod(
+  { spec }: DestinationRule,
+  ruleNamespace: string,
+  { services, pods }: AnalysisContext,
+): string[] {
   const [name, namespace = ruleNamespace] = spec.host.split('.');
-  const service = services.find(
-    ({ metadata }) => metadata.name === name && (metadata.namespace ?? defaultNamespace) === namespace,
-  );
+  const service = services.find((one) => one.metadata.name === name && namespaceOf(one) === namespace);
   if (service?.spec.selector === undefined) return [];
-  const behind = pods.filter((pod) => pod.namespace === namespace && selects(service.spec.selector, pod.labels));
+  const selected = pods.filter((pod) => pod.namespace === namespace && selects(service.spec.selector, pod.labels));
   return (spec.subsets ?? [])
-    .filter(({ labels = {} }) => isIdle(labels, behind))
-    .map((subset) => `subset ${subset.name}: no pod of ${name} has ${inWords(subset.labels ?? {})}`);
+    .filter(({ labels = {} }) => matchesNothing(labels, selected))
+    .map((subset) => `subset ${subset.name}: no pod of ${name} has ${labelsText(subset.labels ?? {})}`);
 }
 
-/** Of policies and of what configures sidecars. A Gateway's is not among them: its pods are often not its author's. */
+/**
+ * Returns the selector of a policy, or of an object that configures sidecars. The selector of a Gateway is not checked:
+ * its pods often come from other manifests.
+ */
 function workloadSelector({ kind, spec }: KubeObject): Labels {
   if (kind === 'Gateway') return {};
   const { selector, workloadSelector } = (spec ?? {}) as {

@@ -5,19 +5,20 @@ import type { KubeObject } from './objects.ts';
 const collector = 'jaeger-collector';
 const systemNamespace = 'istio-system';
 
-const madeAnnotation = 'meshmock.dev/made';
+const implicitAnnotation = 'meshmock.dev/made';
 
-/** An object that nobody applied. Whoever applies one of its name takes its place. */
-export function asMade(object: KubeObject): KubeObject {
-  const annotations = { ...object.metadata.annotations, [madeAnnotation]: 'true' };
+/** Marks an object as implicit: no manifest contains it, and an applied object of the same name replaces it. */
+export function markImplicit(object: KubeObject): KubeObject {
+  const annotations = { ...object.metadata.annotations, [implicitAnnotation]: 'true' };
   return { ...object, metadata: { ...object.metadata, annotations } };
 }
 
+/** Reports whether an object comes from a manifest. */
 export function isApplied({ metadata }: KubeObject): boolean {
-  return metadata.annotations?.[madeAnnotation] === undefined;
+  return metadata.annotations?.[implicitAnnotation] === undefined;
 }
 
-/** What stands in every bed before anything is applied: namespaces, the collector, tracing of the whole mesh. */
+/** Returns the objects that every local mesh has from its start: namespaces, the collector of spans, and tracing. */
 export function baseObjects(): KubeObject[] {
   const metadata = { name: collector, namespace: systemNamespace };
   return [

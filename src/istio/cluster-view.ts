@@ -1,12 +1,9 @@
 import type { Kind, Kinds } from './api/kinds.ts';
 import type { Store } from './api/store.ts';
 import type { DataKind } from './container-env.ts';
-import type { KubeObject, Labels, Service, Workload } from './objects.ts';
+import { type KubeObject, type Labels, type Service, type Workload, workloadKinds } from './objects.ts';
 
-/** Those that ask for pods. */
-export const workloadKinds: readonly string[] = ['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'];
-
-/** The objects of the API, as those look at them who act upon them. */
+/** Typed access to the objects in the store. */
 export class ClusterView {
   readonly store: Store;
   readonly kinds: Kinds;
@@ -16,10 +13,14 @@ export class ClusterView {
     this.kinds = kinds;
   }
 
-  /** A kind that is known to be there: a built-in one, or one of the CRDs. */
+  /**
+   * Returns the kind of an object.
+   *
+   * @throws Error if neither the built-in kinds nor the CRDs include it
+   */
   kindOf(object: Pick<KubeObject, 'apiVersion' | 'kind'>): Kind {
     const kind = this.kinds.of(object);
-    if (kind === undefined) throw new Error(`${object.kind} of ${object.apiVersion} is no kind`);
+    if (kind === undefined) throw new Error(`unknown kind ${object.kind} of ${object.apiVersion}`);
     return kind;
   }
 
@@ -35,7 +36,7 @@ export class ClusterView {
     return workloadKinds.flatMap((kind) => this.list<Workload>('apps/v1', kind));
   }
 
-  /** Objects of Istio and Gateway API of some kinds. */
+  /** Returns the objects of Istio and the Gateway API that are of the given kinds. */
   config(kinds: readonly string[]): KubeObject[] {
     const versions = ['networking.istio.io/v1', 'gateway.networking.k8s.io/v1'];
     const known = versions.flatMap((apiVersion) => kinds.map((kind) => this.kinds.of({ apiVersion, kind })));
@@ -47,7 +48,11 @@ export class ClusterView {
     return this.store.get(kind, undefined, name)?.metadata.labels ?? {};
   }
 
-  /** What a ConfigMap or Secret holds, as variables of containers read it; undefined when there is none. */
+  /**
+   * Returns the values of a ConfigMap or Secret, as variables of containers read them.
+   *
+   * @returns undefined if the object does not exist
+   */
   data(kind: DataKind, namespace: string, name: string): Labels | undefined {
     const object = this.store.get(this.kindOf({ apiVersion: 'v1', kind }), namespace, name);
     if (object === undefined) return undefined;
@@ -57,18 +62,22 @@ export class ClusterView {
     return { ...Object.fromEntries(decoded), ...stringData };
   }
 
-  /** An object as it is now. */
-  now({ apiVersion, kind, metadata }: KubeObject): KubeObject | undefined {
+  /** Returns the stored object with the same kind and name. */
+  stored({ apiVersion, kind, metadata }: KubeObject): KubeObject | undefined {
     return this.store.get(this.kindOf({ apiVersion, kind }), metadata.namespace, metadata.name);
   }
 
-  /** Whether it was there. */
+  /**
+   * Removes an object from the store.
+   *
+   * @returns whether the object existed
+   */
   remove({ apiVersion, kind, metadata }: KubeObject): boolean {
     return this.store.remove(this.kindOf({ apiVersion, kind }), metadata.namespace, metadata.name);
   }
 }
 
-/** Tells objects apart, whatever they hold. */
-export function keyOf({ apiVersion, kind, metadata }: KubeObject): string {
+/** Returns a key that is the same for objects of the same kind, namespace and name. */
+export function objectKey({ apiVersion, kind, metadata }: KubeObject): string {
   return [apiVersion, kind, metadata.namespace, metadata.name].join(' ');
 }

@@ -1,21 +1,22 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
 import type { Container, EnvVar, KeyReference, Labels, Reference } from './objects.ts';
 
-/** What the variables of a container may be taken from. */
+/** Sources from which a container's environment variables take their values. */
 export interface EnvSources {
-  /** A field of the pod by its path, as the downward API has it; undefined for one that it has not. */
+  /** Returns a field of the pod by its path, or undefined if the downward API does not have it. */
   field(path: string): string | undefined;
-  /** What a ConfigMap or Secret of the pod's namespace holds; undefined when there is none of that name. */
+  /** Returns the values of a ConfigMap or Secret in the pod's namespace, or undefined if it does not exist. */
   data(kind: DataKind, name: string): Labels | undefined;
 }
 
 export type DataKind = 'ConfigMap' | 'Secret';
 
 /**
- * The variables of a container as kubelet makes them: those of whole ConfigMaps and Secrets first, later ones in the
- * place of earlier ones, and `$(NAME)` for a variable that came before. What asks for its resources is left out.
+ * Returns the environment variables of a container as kubelet makes them. Those of whole ConfigMaps and Secrets come
+ * first, later values replace earlier ones, and `$(NAME)` refers to an earlier variable. Variables from resources are
+ * left out.
  *
- * @throws MeshmockError `usage` when something is taken from where nothing is
+ * @throws MeshmockError `usage` if a source does not exist
  */
 export function containerEnv({ env = [], envFrom = [] }: Container, sources: EnvSources): Record<string, string> {
   const variables: Record<string, string> = {};
@@ -33,39 +34,44 @@ export function containerEnv({ env = [], envFrom = [] }: Container, sources: Env
 function wholeOf(kind: DataKind, reference: Reference | undefined, sources: EnvSources): Labels {
   if (reference === undefined) return {};
   const data = sources.data(kind, reference.name);
-  if (data === undefined && reference.optional !== true) throw missing('envFrom', `${kind} ${reference.name}`);
+  if (data === undefined && reference.optional !== true)
+    throw new MeshmockError('usage', `envFrom: ${notFound(kind, reference.name)}`);
   return data ?? {};
 }
 
 function variableValue({ name, value, valueFrom }: EnvVar, variables: Labels, sources: EnvSources): string | undefined {
-  if (valueFrom === undefined) return expanded(value ?? '', variables);
+  if (valueFrom === undefined) return expandVariables(value ?? '', variables);
   const { fieldRef, configMapKeyRef, secretKeyRef } = valueFrom;
   if (fieldRef !== undefined) {
     const found = sources.field(fieldRef.fieldPath);
-    if (found === undefined) throw missing(`the variable ${name}`, `field ${fieldRef.fieldPath} for variables`);
+    if (found === undefined)
+      throw new MeshmockError('usage', `the variable ${name}: the field ${fieldRef.fieldPath} is not supported`);
     return found;
   }
   const fromKey = (kind: DataKind, { name: object, key, optional }: KeyReference): string | undefined => {
-    const found = sources.data(kind, object)?.[key];
-    if (found === undefined && optional !== true)
-      throw missing(`the variable ${name}`, `key "${key}" of a ${kind} ${object}`);
-    return found;
+    const data = sources.data(kind, object);
+    const found = data?.[key];
+    if (found !== undefined || optional === true) return found;
+    const problem = data === undefined ? notFound(kind, object) : `the ${kind} ${object} has no key "${key}"`;
+    throw new MeshmockError('usage', `the variable ${name}: ${problem}`);
   };
   if (configMapKeyRef !== undefined) return fromKey('ConfigMap', configMapKeyRef);
   return secretKeyRef === undefined ? undefined : fromKey('Secret', secretKeyRef);
 }
 
-function missing(what: string, wanted: string): MeshmockError {
-  return new MeshmockError('usage', `${what}: there is no ${wanted}`);
+function notFound(kind: DataKind, name: string): string {
+  return `the ${kind} ${name} does not exist`;
 }
 
 /**
- * Puts in the values of variables for `$(NAME)`; `$$` is a dollar, and what names no variable stays as it is
- * (Kubernetes, "Define Dependent Environment Variables").
+ * Replaces each `$(NAME)` with the value of that variable. `$$` means one dollar sign, and unknown names stay as they
+ * are (Kubernetes, "Define Dependent Environment Variables").
+ *
+ * @example expandVariables('pod-$(ID)', { ID: '1' }) // 'pod-1'
  */
-export function expanded(text: string, variables: Labels): string {
-  return text.replaceAll(/\$(?:\$|\(([^)]*)\))/g, (written, name?: string) => {
+export function expandVariables(text: string, variables: Labels): string {
+  return text.replaceAll(/\$(?:\$|\(([^)]*)\))/g, (match, name?: string) => {
     if (name === undefined) return '$';
-    return Object.hasOwn(variables, name) ? (variables[name] ?? '') : written;
+    return Object.hasOwn(variables, name) ? (variables[name] ?? '') : match;
   });
 }

@@ -3,67 +3,88 @@ import { request } from 'node:http';
 import path from 'node:path';
 import { json } from 'node:stream/consumers';
 import { MeshmockError } from '../error/meshmock-error.ts';
-import type { ControlAnswer, ControlRequest } from './messages.ts';
+import { type AnswerTo, answerKinds, type ControlAnswer, type ControlRequest } from './messages.ts';
 
-/** The control socket in a bed's folder. */
+/** Name of the control socket in a mesh's folder. */
 export const controlSocket = 'control.sock';
 
-/** The name of a mesh that is given none. */
+/** Name of a mesh if the option `--mesh` is not given. */
 export const defaultMesh = 'mesh';
 
-/** What a command needs to be about it. */
+/** Returns the option that makes a command use the mesh, with a space before it; empty for the default mesh. */
 export function meshOption(mesh: string): string {
   return mesh === defaultMesh ? '' : ` --mesh ${mesh}`;
 }
 
-/** Where the folders of all meshes are. */
+/** Folder that contains a folder for each mesh on this machine. */
 export const meshesFolder = '/run/meshmock';
 
-/** The folder of a mesh of that name on this machine. */
+/** Returns the folder of a mesh. */
 export function folderOf(mesh: string): string {
   return path.join(meshesFolder, mesh);
 }
 
 /**
- * Asks the running mesh of that name for something.
+ * Sends a request to a running mesh on this machine, and waits for the answer.
  *
- * @throws MeshmockError `usage` with what it refused, or that no such mesh is up
+ * @throws MeshmockError `unavailable` if no such mesh is up, or if it ends before it answers
+ * @throws MeshmockError `machine` if the mesh belongs to another user
+ * @throws MeshmockError with the code and the message with which the mesh refuses the request
+ * @example const { pods } = await askMesh('mesh', { kind: 'status' }, signal);
  */
-export async function askMesh(
+export async function askMesh<Request extends ControlRequest>(
   mesh: string,
-  message: ControlRequest,
+  controlRequest: Request,
   signal: AbortSignal,
-): Promise<Extract<ControlAnswer, { ok: true }>> {
-  const answer = (await post(path.join(folderOf(mesh), controlSocket), message, signal)) as ControlAnswer | undefined;
-  if (answer === undefined) {
-    const others = readdirOrNone(meshesFolder).map((name) => `--mesh ${name}`);
-    const hint = others.length === 0 ? '' : `; there is ${others.join(', ')}`;
-    throw new MeshmockError('usage', `no mesh is up: start it with \`meshmock istio up${meshOption(mesh)}\`${hint}`);
-  }
-  if (answer.ok) return answer;
-  throw new MeshmockError('usage', answer.message);
+): Promise<AnswerTo<Request>> {
+  const answer = await post(mesh, controlRequest, signal);
+  if (answer.kind === 'failed') throw new MeshmockError(answer.code, answer.message);
+  if (isAnswerTo(controlRequest, answer)) return answer;
+  throw new MeshmockError('internal', `the mesh answers the request "${controlRequest.kind}" with "${answer.kind}"`);
 }
 
-function readdirOrNone(folder: string): string[] {
+function isAnswerTo<Request extends ControlRequest>(
+  { kind }: Request,
+  answer: ControlAnswer,
+): answer is AnswerTo<Request> {
+  return answer.kind === answerKinds[kind];
+}
+
+async function post(mesh: string, controlRequest: ControlRequest, signal: AbortSignal): Promise<ControlAnswer> {
+  const socketPath = path.join(folderOf(mesh), controlSocket);
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  const clientRequest = request({ socketPath, method: 'POST', path: '/', signal }, (response) => {
+    json(response).then(resolve, reject);
+  });
+  clientRequest.once('error', (error: NodeJS.ErrnoException) => reject(connectionError(error, mesh)));
+  clientRequest.end(JSON.stringify(controlRequest));
+  return (await promise) as ControlAnswer;
+}
+
+function connectionError(error: NodeJS.ErrnoException, mesh: string): Error {
+  switch (error.code) {
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+      return new MeshmockError('unavailable', notUpText(mesh));
+    case 'EACCES':
+      return new MeshmockError('machine', 'the mesh belongs to root: run the command with sudo');
+    case 'ECONNRESET':
+      return new MeshmockError('unavailable', 'the mesh ended before it answered');
+    default:
+      return error;
+  }
+}
+
+function notUpText(mesh: string): string {
+  const others = meshNames().map((name) => `--mesh ${name}`);
+  const choice = others.length === 0 ? '' : `, or use ${others.join(' or ')}`;
+  return `the mesh "${mesh}" is not up: start it with \`meshmock istio up${meshOption(mesh)}\`${choice}`;
+}
+
+function meshNames(): string[] {
   try {
-    return readdirSync(folder);
+    return readdirSync(meshesFolder);
   } catch {
     return [];
   }
-}
-
-/** What the socket answers; nothing when nobody listens. */
-async function post(socketPath: string, message: ControlRequest, signal: AbortSignal): Promise<unknown> {
-  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-  const asked = request({ socketPath, method: 'POST', path: '/', signal }, (response) => {
-    json(response).then(resolve, reject);
-  });
-  asked.once('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
-    else if (error.code === 'EACCES') reject(new MeshmockError('usage', 'the mesh belongs to root: use sudo'));
-    else if (error.code === 'ECONNRESET') reject(new MeshmockError('usage', 'the mesh ended before it answered'));
-    else reject(error);
-  });
-  asked.end(JSON.stringify(message));
-  return promise;
 }

@@ -3,30 +3,31 @@ import { writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
-import { observedLogFormat } from './access-log.ts';
+import { routeLogFormat } from './access-log.ts';
 import { clusterId, tokenFor, trustDomain } from './certificates.ts';
+import { fetchText } from './fetch-text.ts';
 import { bridgeAddress, istiodAddress, jaegerAddress } from './network.ts';
 import { spawnInPod } from './program.ts';
-import { answersOk } from './ready.ts';
+import { waitForOk } from './ready.ts';
 
-/** The name by which sidecars dial istiod: its certificate has it. */
+/** Name by which sidecars dial istiod, as in its certificate. */
 export const istiodHost = 'istiod.istio-system.svc';
 
-/** The tracing provider that spans go to. */
+/** Name of the tracing provider that receives the spans. */
 export const tracingProvider = 'jaeger';
 
-/** What the ConfigMap `istio` in `istio-system` holds in a cluster. */
-function meshConfig(isObserved: boolean): unknown {
+/** Returns the mesh configuration, which the ConfigMap `istio` in `istio-system` contains in a cluster. */
+function meshConfig(logRoutes: boolean): unknown {
   return {
     trustDomain,
     rootNamespace: 'istio-system',
     enableAutoMtls: true,
     enableTracing: true,
-    // A mock of a host outside may be there only after the name was asked for.
+    // A mock of an external host may start after a proxy has resolved the host's name.
     dnsRefreshRate: '1s',
     accessLogFile: '/dev/stdout',
-    ...(isObserved ? { accessLogFormat: observedLogFormat } : {}),
-    // The filter that makes Istio's own metrics is in Istio's build of Envoy only.
+    ...(logRoutes ? { accessLogFormat: routeLogFormat } : {}),
+    // Only Istio's build of Envoy has the filter for Istio's own metrics.
     defaultProviders: { metrics: [] },
     extensionProviders: [
       {
@@ -43,26 +44,27 @@ function meshConfig(isObserved: boolean): unknown {
 }
 
 export interface ControlPlaneOptions {
-  /** The program. */
+  /** Path of the program. */
   readonly istiod: string;
-  /** A folder of its own. */
+  /** Folder that only istiod uses. */
   readonly folder: string;
   readonly authorityFolder: string;
   readonly apiPort: number;
+  /** Network namespace in which istiod runs. */
   readonly namespace: string;
   readonly log: string;
-  /** Whether access logs name routes and rules. */
-  readonly isObserved: boolean;
+  /** True to have access logs name routes and rules. */
+  readonly logRoutes: boolean;
 }
 
-/** Starts istiod against our API. */
+/** Starts istiod with the API of a local mesh. */
 export async function startIstiod(options: ControlPlaneOptions): Promise<ChildProcess> {
   const { istiod, folder, authorityFolder, apiPort, namespace, log } = options;
   await mkdir(folder, { recursive: true });
   const kubeconfig = path.join(folder, 'kubeconfig');
   const mesh = path.join(folder, 'mesh.yaml');
   writeFileSync(kubeconfig, stringify(kubeconfigFor(apiPort)));
-  writeFileSync(mesh, stringify(meshConfig(options.isObserved)));
+  writeFileSync(mesh, stringify(meshConfig(options.logRoutes)));
   const args = ['discovery', '--kubeconfig', kubeconfig, '--meshConfig', mesh];
   return spawnInPod(istiod, [...args, '--domain', 'cluster.local', '--ctrlz_port', '0'], {
     namespace,
@@ -81,11 +83,11 @@ export async function startIstiod(options: ControlPlaneOptions): Promise<ChildPr
       INJECT_ENABLED: 'false',
       INJECTION_WEBHOOK_CONFIG_NAME: '',
       VALIDATION_WEBHOOK_CONFIG_NAME: '',
-      // Filters that are in Istio's build of Envoy only.
+      // These filters exist only in Istio's build of Envoy.
       PILOT_ENABLE_METADATA_EXCHANGE: 'false',
       PILOT_ENABLE_ALPN_FILTER: 'false',
       PILOT_DISABLE_MX_ALPN: 'true',
-      // Applied is to be in effect at once; nobody else writes to this API.
+      // Changes must be in effect at once, and only `apply` and `delete` write to this API.
       PILOT_DEBOUNCE_AFTER: '10ms',
       PILOT_DEBOUNCE_MAX: '500ms',
     },
@@ -96,19 +98,19 @@ function kubeconfigFor(apiPort: number): unknown {
   return {
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name: 'bed', cluster: { server: `http://${bridgeAddress}:${apiPort}` } }],
+    clusters: [{ name: 'local-mesh', cluster: { server: `http://${bridgeAddress}:${apiPort}` } }],
     users: [{ name: 'istiod' }],
-    contexts: [{ name: 'bed', context: { cluster: 'bed', user: 'istiod' } }],
-    'current-context': 'bed',
+    contexts: [{ name: 'local-mesh', context: { cluster: 'local-mesh', user: 'istiod' } }],
+    'current-context': 'local-mesh',
   };
 }
 
-/** Resolves when istiod says that it is ready. */
+/** Waits until istiod reports that it is ready. */
 export async function istiodReady(signal: AbortSignal): Promise<void> {
-  await answersOk(`http://${istiodAddress}:8080/ready`, signal);
+  await waitForOk(`http://${istiodAddress}:8080/ready`, signal);
 }
 
-/** What each sidecar has been sent and has acknowledged: a nonce for each type of resource. */
+/** Nonces that a sidecar has received and acknowledged, for each type of resource. */
 export interface SyncStatus {
   readonly proxy: string;
   readonly resources: Readonly<
@@ -116,23 +118,29 @@ export interface SyncStatus {
   >;
 }
 
-/** Asks istiod how far its sidecars are. */
+/**
+ * Reads from istiod which configuration each sidecar has received and acknowledged.
+ *
+ * @throws MeshmockError `unavailable` if istiod does not answer
+ */
 export async function syncStatus(signal: AbortSignal): Promise<SyncStatus[]> {
-  // It tells those of its own namespace.
+  // istiod serves this endpoint only to service accounts of its own namespace.
   const headers = { authorization: `Bearer ${tokenFor('istio-system', 'istiod')}` };
-  const response = await fetch(`http://${istiodAddress}:8080/debug/syncz`, { headers, signal });
-  if (!response.ok) throw new Error(`istiod's /debug/syncz says ${response.status}: ${await response.text()}`);
-  return ((await response.json()) as SyncStatus[] | null) ?? [];
+  const text = await fetchText('istiod', `http://${istiodAddress}:8080/debug/syncz`, signal, headers);
+  return (JSON.parse(text) as SyncStatus[] | null) ?? [];
 }
 
-/** istiod's metrics, as Prometheus reads them. */
-export async function istiodMetrics(signal: AbortSignal): Promise<string> {
-  const response = await fetch(`http://${istiodAddress}:15014/metrics`, { signal });
-  return response.text();
+/**
+ * Reads istiod's metrics in Prometheus' text format.
+ *
+ * @throws MeshmockError `unavailable` if istiod does not answer
+ */
+export function istiodMetrics(signal: AbortSignal): Promise<string> {
+  return fetchText('istiod', `http://${istiodAddress}:15014/metrics`, signal);
 }
 
-/** The name of the collector, to which proxies send their spans. */
+/** Host name of the collector to which proxies send their spans. */
 export const collectorHost = 'jaeger-collector.istio-system.svc.cluster.local';
 
-/** Where the services of a bed send their spans. */
+/** OTLP endpoint to which the mocks of a local mesh send their spans. */
 export const collectorEndpoint = `http://${jaegerAddress}:4318`;

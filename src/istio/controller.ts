@@ -1,6 +1,7 @@
 /**
- * The process in a bed's own namespaces: `meshmock istio up` starts it as their first process, so that all of it ends
- * with it. It keeps the bed, answers the control socket, and hands connections from the machine on into the mesh.
+ * The controller process of a local mesh. `meshmock istio up` starts it as the first process of new namespaces, so all
+ * processes of the mesh end with it. It runs the mesh, answers the control socket, and forwards connections from the
+ * machine into the mesh.
  */
 import { execFileSync } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
@@ -9,21 +10,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Server } from 'node:net';
 import path from 'node:path';
 import { json } from 'node:stream/consumers';
+import type { ErrorCode } from '../error/error-code.ts';
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { controlSocket } from './control-client.ts';
-import type { Entry } from './entries.ts';
+import { type Entry, entryId } from './entries.ts';
 import { Forward } from './forward.ts';
-import { LocalMesh } from './local-mesh.ts';
+import { type ApplyReport, LocalMesh } from './local-mesh.ts';
 import type { MachinePort } from './machine-ports.ts';
-import {
-  type ControlAnswer,
-  type ControlRequest,
-  entryId,
-  type FromController,
-  type PodStatus,
-  type StartMessage,
-  type ToController,
-} from './messages.ts';
+import type { ControlAnswer, ControlRequest, FromController, StartOptions, ToController } from './messages.ts';
+import type { PodStatus } from './pod-status.ts';
 import { namespacesFolder } from './program.ts';
 import type { InstalledTools } from './tools.ts';
 
@@ -31,148 +26,156 @@ const ended = new AbortController();
 const forwards = new Map<string, Forward>();
 const ports: MachinePort[] = [];
 let entries: readonly Entry[] = [];
-/** How often entries were published, and which of these the machine has heard of. */
-let turn = 0;
-let heardTurn = 0;
-/** Tells when the machine has heard of some. */
-const arrivals = new EventEmitter();
+/** Number of the last published list of entries, and of the last one for which the host process listens. */
+let publishedVersion = 0;
+let confirmedVersion = 0;
+/** Emits `confirmed` when the host process listens for a published list. */
+const confirmations = new EventEmitter();
 
 process.on('message', (message: ToController, handle) => {
   switch (message.kind) {
     case 'start':
-      start(message.start).catch((error: unknown) => fail(error));
+      start(message.options).catch((error: unknown) => fail(error));
       return;
-    case 'listening': {
+    case 'listener':
       forwards.set(message.id, new Forward(handle as Server));
       ports.push(message.port);
-      aim();
+      updateForwards();
       return;
-    }
-    case 'listened':
-      heardTurn = message.turn;
-      arrivals.emit('listened');
+    case 'listening':
+      confirmedVersion = message.version;
+      confirmations.emit('confirmed');
       return;
   }
 });
-// Whoever started this is gone: with this process, the first of its namespace, everything in it ends.
+// The host process has ended. This process is the first of its namespace, so every process in it ends too.
 process.on('disconnect', () => process.exit(0));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
 
-async function start(options: StartMessage): Promise<void> {
+async function start(options: StartOptions): Promise<void> {
   const { folder } = options;
   mkdirSync(path.join(folder, 'logs'), { recursive: true });
   const tools = mountTools(options.tools, folder);
   const starting = LocalMesh.start({ ...options, tools, onEntries: publish }, ended.signal);
-  const bed = starting.then((one) => one.bed);
-  bed.catch(() => {});
-  await listenForCommands(path.join(folder, controlSocket), bed);
+  const mesh = starting.then((started) => started.mesh);
+  mesh.catch(() => {});
+  await listenForRequests(path.join(folder, controlSocket), mesh);
   const { report } = await starting;
-  const { pods } = await bed;
-  pods.onLoss = (name) => tell({ kind: 'lost', name });
-  tell({ kind: 'started', report, pods: podsOf(await bed) });
+  const { pods } = await mesh;
+  pods.onProgramExit = (name) => send({ kind: 'program-ended', name });
+  send({ kind: 'started', report, pods: podStatuses(await mesh) });
 }
 
-/** @param bed resolves when the mesh is up: changes wait for that, `down` does not */
-async function listenForCommands(socket: string, bed: Promise<LocalMesh>): Promise<void> {
-  let queue: Promise<unknown> = Promise.resolve();
-  const inTurn: Queue = (action) => {
-    const turn = queue.then(action);
-    queue = turn.catch(() => {});
-    return turn;
+/** Runs actions one after another: each waits until the one before is in effect. */
+type Queue = <T>(action: () => Promise<T>) => Promise<T>;
+
+/** @param mesh resolves when the mesh is up. All requests but `down` wait for it. */
+async function listenForRequests(socket: string, mesh: Promise<LocalMesh>): Promise<void> {
+  let last: Promise<unknown> = Promise.resolve();
+  const enqueue: Queue = (action) => {
+    const result = last.then(action);
+    last = result.catch(() => {});
+    return result;
   };
   const server = createServer((request, response) => {
-    control(bed, request, response, inTurn).catch(() => response.destroy());
+    handle(mesh, request, response, enqueue).catch(() => response.destroy());
   });
   server.listen(socket);
   await once(server, 'listening');
   chmodSync(socket, 0o600);
 }
 
-/** Does one change after the other: each waits until it is in effect. */
-type Queue = <T>(action: () => Promise<T>) => Promise<T>;
-
-async function control(
-  bed: Promise<LocalMesh>,
+async function handle(
+  mesh: Promise<LocalMesh>,
   request: IncomingMessage,
   response: ServerResponse,
-  inTurn: Queue,
+  enqueue: Queue,
 ): Promise<void> {
-  const message = (await json(request)) as ControlRequest;
-  const answer = await answerTo(bed, message, inTurn).catch(
-    (error: unknown): ControlAnswer => ({ ok: false, message: messageOf(error) }),
+  const controlRequest = (await json(request)) as ControlRequest;
+  const answer = await answerTo(mesh, controlRequest, enqueue).catch(
+    (error: unknown): ControlAnswer => ({ kind: 'failed', code: codeOf(error), message: messageOf(error) }),
   );
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer), () => {
-    if (message.command === 'down') tell({ kind: 'down' });
+    if (controlRequest.kind === 'down') send({ kind: 'down' });
   });
 }
 
-async function answerTo(
-  bed: Promise<LocalMesh>,
-  { command, sources, namespace, behaviour }: ControlRequest,
-  inTurn: Queue,
-): Promise<ControlAnswer> {
-  switch (command) {
+async function answerTo(mesh: Promise<LocalMesh>, request: ControlRequest, enqueue: Queue): Promise<ControlAnswer> {
+  switch (request.kind) {
     case 'apply':
-    case 'delete': {
-      const report = await inTurn(async () => {
-        const late = AbortSignal.timeout(longestChangeMs);
-        const made = await (await bed)[command](sources, late, namespace).catch((error: unknown) => {
-          throw late.aborted ? new MeshmockError('usage', `not in effect after ${longestChangeMs / 1000} s`) : error;
-        });
-        await reachable(late);
-        return made;
-      });
-      return { ok: true, report };
-    }
-    case 'behave': {
-      const { pods } = await bed;
-      if (behaviour !== undefined) await inTurn(() => pods.behave(behaviour, AbortSignal.timeout(longestChangeMs)));
-      return { ok: true };
+    case 'delete':
+      return { kind: 'applied', report: await enqueue(async () => change(await mesh, request)) };
+    case 'set-behaviour': {
+      const { pods } = await mesh;
+      await enqueue(() => pods.setBehaviour(request.change, AbortSignal.timeout(changeTimeoutMs)));
+      return { kind: 'done' };
     }
     case 'status':
-      return { ok: true, pods: podsOf(await bed), ports: ports.filter(isOfNow) };
+      return { kind: 'status', pods: podStatuses(await mesh), ports: ports.filter(isCurrent) };
     case 'stats':
-      return { ok: true, stats: await (await bed).pods.stats(ended.signal) };
+      return { kind: 'stats', stats: await (await mesh).pods.stats(ended.signal) };
     case 'down':
       ended.abort();
-      return { ok: true };
+      return { kind: 'done' };
   }
 }
 
-/** Whether an entry is still there: a port that leads nowhere any more stays open for when it comes back. */
-function isOfNow({ entry }: MachinePort): boolean {
+/** Longer than the start of a pod may take. */
+const changeTimeoutMs = 90_000;
+
+async function change(
+  mesh: LocalMesh,
+  { kind, sources, namespace }: Extract<ControlRequest, { readonly kind: 'apply' | 'delete' }>,
+): Promise<ApplyReport> {
+  const timeout = AbortSignal.timeout(changeTimeoutMs);
+  const report = await mesh[kind](sources, timeout, namespace).catch((error: unknown) => {
+    throw timeout.aborted
+      ? new MeshmockError('timeout', `the change was not in effect after ${changeTimeoutMs / 1000} s`)
+      : error;
+  });
+  await allEntriesListening(timeout);
+  return report;
+}
+
+/** Reports whether a port leads to a current entry. Ports of removed entries stay open. */
+function isCurrent({ entry }: MachinePort): boolean {
   return entries.some((one) => entryId(one) === entryId(entry));
 }
 
-/** Longer than a pod may take to start. */
-const longestChangeMs = 90_000;
-
-function podsOf(bed: LocalMesh): PodStatus[] {
-  return bed.pods.all.map(({ plan, address }) => ({
-    ...{ name: plan.name, namespace: plan.namespace, service: plan.service, version: plan.version, address },
-    ...{ role: plan.role, hasSidecar: plan.hasSidecar, http: plan.ports.http, grpc: plan.ports.grpc },
+function podStatuses(mesh: LocalMesh): PodStatus[] {
+  return mesh.pods.all.map(({ plan, address }) => ({
+    name: plan.name,
+    namespace: plan.namespace,
+    service: plan.service,
+    version: plan.version,
+    address,
+    role: plan.role,
+    hasSidecar: plan.hasSidecar,
+    http: plan.ports.http,
+    grpc: plan.ports.grpc,
   }));
 }
 
-/** Where the machine's ports lead, as the bed is now. */
-function publish(now: readonly Entry[]): void {
-  entries = now;
-  tell({ kind: 'entries', entries, turn: ++turn });
-  aim();
+/** Sends the current entries to the host process, and forwards their connections to their targets. */
+function publish(currentEntries: readonly Entry[]): void {
+  entries = currentEntries;
+  send({ kind: 'entries', entries, version: ++publishedVersion });
+  updateForwards();
 }
 
-/** Resolves when the machine listens for each entry, and for no other: whoever applied a gateway may call it at once. */
-async function reachable(signal: AbortSignal): Promise<void> {
-  while (heardTurn < turn) await once(arrivals, 'listened', { signal });
+/** Waits until the host process listens for each entry, so that a caller of `apply` can use a new gateway at once. */
+async function allEntriesListening(signal: AbortSignal): Promise<void> {
+  while (confirmedVersion < publishedVersion) await once(confirmations, 'confirmed', { signal });
 }
 
-function aim(): void {
-  for (const [id, forward] of forwards) forward.aimAt(entries.find((entry) => entryId(entry) === id)?.targets ?? []);
+function updateForwards(): void {
+  for (const [id, forward] of forwards)
+    forward.setTargets(entries.find((entry) => entryId(entry) === id)?.targets ?? []);
 }
 
-/** The proxy's user may read nothing below root's home: what it runs is seen under the bed's folder, by this mount alone. */
+/** Mounts the tools into the mesh's folder, because the proxy's user cannot read the home of root. */
 function mountTools(tools: InstalledTools, folder: string): InstalledTools {
-  // Names of network namespaces are for this process and its children.
+  // This mount keeps the names of network namespaces visible only to this process and its children.
   mkdirSync(namespacesFolder, { recursive: true });
   execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', namespacesFolder]);
   const mounted = (file: string): string => {
@@ -186,18 +189,21 @@ function mountTools(tools: InstalledTools, folder: string): InstalledTools {
   return { ...tools, pilotAgent, bootstrapTemplate, envoy: mounted(tools.envoy) };
 }
 
-function tell(message: FromController): void {
+function send(message: FromController): void {
   if (process.connected) process.send?.(message, () => {});
 }
 
+function codeOf(error: unknown): ErrorCode {
+  return error instanceof MeshmockError ? error.code : 'internal';
+}
+
+/** Returns the message of an expected error, and the stack of any other. */
 function messageOf(error: unknown): string {
   if (error instanceof MeshmockError) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 function fail(error: unknown): void {
-  const isMachine = error instanceof MeshmockError && error.code === 'machine';
-  process.send?.({ kind: 'failed', message: messageOf(error), isMachine } satisfies FromController, () =>
-    process.exit(1),
-  );
+  const message: FromController = { kind: 'failed', code: codeOf(error), message: messageOf(error) };
+  process.send?.(message, () => process.exit(1));
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { Crd } from './api/kinds.ts';
 
-/** The kinds of Istio and of Gateway API, from the files of its sources. */
+/** Reads the CustomResourceDefinitions of Istio and of the Gateway API from the files of Istio's sources. */
 export async function readCrds(folder: string): Promise<Crd[]> {
   const files = ['istio-crds.yaml', 'gateway-api-crds.yaml'].map((name) => readFile(path.join(folder, name), 'utf8'));
   const documents = (await Promise.all(files)).flatMap((text) => parseAllDocuments(text));

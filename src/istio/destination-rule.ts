@@ -1,6 +1,6 @@
 import { groupOf, type KubeObject } from './objects.ts';
 
-/** Istio's DestinationRule, as much as is looked at. */
+/** Istio's DestinationRule, with the fields that are read here. */
 export interface DestinationRule extends KubeObject {
   spec: {
     host: string;

@@ -3,28 +3,29 @@ import { once } from 'node:events';
 import { decode, encode, type Packet } from 'dns-packet';
 import { bridgeAddress } from './network.ts';
 
-/** Short, since addresses of pods change. */
+/** Short, because addresses of pods change. */
 const ttlSeconds = 1;
 /** RFC 1035 section 4.1.1. */
 const nameError = 3;
 const authoritative = 1 << 10;
 
 /**
- * The name server of a bed, for what a sidecar's own does not know: an address for each name that `lookup` knows,
- * and for any other name the answer that there is none, at once.
+ * Starts the name server of a local mesh, for the names that a sidecar's own DNS does not know.
+ *
+ * @param lookup returns the addresses of a name, or undefined for an unknown name, which is answered with NXDOMAIN
  */
 export async function startDns(lookup: (name: string) => readonly string[] | undefined): Promise<void> {
   const socket = createSocket('udp4');
   socket.on('message', (message, { address, port }) => {
-    const answer = answerTo(message, lookup);
+    const answer = answerQuery(message, lookup);
     if (answer !== undefined) socket.send(answer, port, address, () => {});
   });
   socket.bind(53, bridgeAddress);
   await once(socket, 'listening');
 }
 
-/** Nothing for what is no query, or cannot be answered in this form. */
-function answerTo(message: Buffer, lookup: (name: string) => readonly string[] | undefined): Buffer | undefined {
+/** Returns the answer to a query, or undefined for a message that cannot be decoded or answered. */
+function answerQuery(message: Buffer, lookup: (name: string) => readonly string[] | undefined): Buffer | undefined {
   try {
     return encode(packetFor(decode(message), lookup));
   } catch {

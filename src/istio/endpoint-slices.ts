@@ -1,10 +1,11 @@
+import { optional } from '../error/optional.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { type KubeObject, type Pod, type Service, selects } from './objects.ts';
 import { targetPortOf } from './ports.ts';
 
 const serviceLabel = 'kubernetes.io/service-name';
 
-/** Keeps the EndpointSlices of Services, as Kubernetes's controller of that name does. */
+/** Updates the EndpointSlices of all Services, as Kubernetes' EndpointSlice controller does. */
 export function updateEndpointSlices(view: ClusterView): void {
   const { store } = view;
   const slices = view.kindOf({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice' });
@@ -25,7 +26,10 @@ export function updateEndpointSlices(view: ClusterView): void {
 const managerLabel = 'endpointslice.kubernetes.io/managed-by';
 const manager = 'endpointslice-controller.k8s.io';
 
-/** One for each set of ports that the names of the Service's targets come to in its pods. */
+/**
+ * Returns the EndpointSlices of a Service. Pods whose named ports have the same numbers share a slice; other pods get a
+ * slice of their own.
+ */
 function slicesOf(service: Service, pods: readonly Pod[]): KubeObject[] {
   const { name, namespace = 'default', labels } = service.metadata;
   const ready = pods.filter(
@@ -35,7 +39,7 @@ function slicesOf(service: Service, pods: readonly Pod[]): KubeObject[] {
   const groups = Map.groupBy(ready, (pod) => JSON.stringify(portsIn(service, pod)));
   // A Service without pods has an empty slice.
   const all = groups.size === 0 ? [['[]', []] as const] : [...groups];
-  return all.map(([ports, own], index) => ({
+  return all.map(([ports, podsOfSlice], index) => ({
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     addressType: 'IPv4',
@@ -44,7 +48,7 @@ function slicesOf(service: Service, pods: readonly Pod[]): KubeObject[] {
       namespace,
       labels: { ...labels, [serviceLabel]: name, [managerLabel]: manager },
     },
-    endpoints: own.map(({ metadata, status }) => ({
+    endpoints: podsOfSlice.map(({ metadata, status }) => ({
       addresses: [status?.podIP],
       conditions: { ready: true, serving: true, terminating: false },
       targetRef: { kind: 'Pod', name: metadata.name, namespace },
@@ -58,7 +62,7 @@ function portsIn(service: Service, { spec }: Pod): unknown[] {
     const number = targetPortOf(port, spec);
     if (number === undefined) return [];
     const { name = '', protocol = 'TCP', appProtocol } = port;
-    return [{ name, port: number, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) }];
+    return [{ name, port: number, protocol, ...optional('appProtocol', appProtocol) }];
   });
 }
 

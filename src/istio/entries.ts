@@ -3,53 +3,67 @@ import { targetPortOf } from './ports.ts';
 import type { RunningPod } from './running-pod.ts';
 import { entryPorts } from './sidecar.ts';
 
-/** A way into the mesh from outside: like a port-forward to a Service's pods, or to a gateway. */
+/** Entry point of a local mesh for calls from this machine, like a port-forward to a Service's pods or to a gateway. */
 export interface Entry {
-  /** `productpage`, or `bar.other` in another namespace than `default`. */
+  /** Name of the Service, such as `productpage`, or `bar.other` outside the namespace `default`. */
   readonly name: string;
   readonly kind: 'service' | 'gateway' | 'jaeger';
   readonly protocol: 'http' | 'grpc';
-  /** The port of a gateway's Service. */
+  /** Port of a gateway's Service. Other entries have none. */
   readonly port?: number;
-  /** Where it leads, in turn. */
+  /** Addresses in the mesh that receive the connections, in turn. */
   readonly targets: readonly { readonly host: string; readonly port: number }[];
 }
 
-/** What the entries of a Service are called. */
+/** Returns a key for an entry, which messages between the processes of a mesh use. */
+export function entryId({ name, kind, protocol, port }: Pick<Entry, 'name' | 'kind' | 'protocol' | 'port'>): string {
+  return [kind, name, protocol, port ?? ''].join(' ');
+}
+
+/** Returns the name of a Service's entries. */
 export function entryName(service: string, namespace: string): string {
   return namespace === 'default' ? service : `${service}.${namespace}`;
 }
 
 /**
- * What somebody means by a name: what is called so in a namespace, else what is called so anywhere.
+ * Finds the items with a name: first in the given namespace, then in all namespaces.
  *
- * @param nameOf as `entryName` names it
- * @param name with or without a namespace
+ * @param nameOf returns the name of an item in the form of `entryName`
+ * @param name a name with or without a namespace
+ * @example findByName(['a', 'a.shop'], (name) => name, 'a', 'shop') // ['a.shop']
  */
-export function named<T>(all: readonly T[], nameOf: (one: T) => string, name: string, namespace: string): T[] {
-  const own = entryName(name, namespace);
-  const found = all.filter((one) => nameOf(one) === own);
+export function findByName<T>(all: readonly T[], nameOf: (one: T) => string, name: string, namespace: string): T[] {
+  const nameInNamespace = entryName(name, namespace);
+  const found = all.filter((one) => nameOf(one) === nameInNamespace);
   return found.length > 0 ? found : all.filter((one) => nameOf(one) === name.replace(/\.default$/, ''));
 }
 
-/** The entries of a bed: past their sidecars to the mocks of each Service, and to each port of a gateway. */
+/**
+ * Returns the entries of a local mesh. The entries of a Service lead to its mocks, past their sidecars. A gateway has
+ * an entry for each port.
+ */
 export function entriesOf(services: readonly Service[], pods: readonly RunningPod[]): Entry[] {
   return services.flatMap((service): Entry[] => {
-    const { name: own, namespace = 'default' } = service.metadata;
-    const name = entryName(own, namespace);
-    const behind = pods.filter(
+    const { name: serviceName, namespace = 'default' } = service.metadata;
+    const name = entryName(serviceName, namespace);
+    const selected = pods.filter(
       ({ plan }) => plan.namespace === namespace && selects(service.spec.selector, plan.labels),
     );
-    const [first] = behind;
+    const [first] = selected;
     if (first === undefined) return [];
-    const targets = (port: number) => behind.map(({ address }) => ({ host: address, port }));
+    const targets = (port: number) => selected.map(({ address }) => ({ host: address, port }));
     if (first.plan.role === 'gateway')
       return (service.spec.ports ?? []).map((port) => ({
-        ...{ name, kind: 'gateway', protocol: 'http', port: port.port },
+        name,
+        kind: 'gateway',
+        protocol: 'http',
+        port: port.port,
         targets: targets(targetPortOf(port, first.plan.spec) ?? port.port),
       }));
     return (['http', 'grpc'] as const).map((protocol) => ({
-      ...{ name, kind: 'service', protocol },
+      name,
+      kind: 'service',
+      protocol,
       targets: targets(entryPorts[protocol]),
     }));
   });

@@ -1,39 +1,39 @@
 import { type DestinationRule, isDestinationRule } from './destination-rule.ts';
-import { missingServices, type Names } from './missing-services.ts';
+import { type KnownNames, missingServices } from './missing-services.ts';
 import type { KubeObject, Labels, Service, Workload } from './objects.ts';
 import { selects } from './objects.ts';
 import { targetPortOf } from './ports.ts';
 
-/** What `--fill` looks at: all that was applied. */
-export interface Applied {
+/** Applied objects to which `--fill` adds mocks. */
+export interface AppliedObjects {
   readonly services: readonly Service[];
   readonly workloads: readonly Workload[];
-  /** VirtualServices, DestinationRules, ServiceEntries, routes of Gateway API, and Istio's Gateways. */
+  /** VirtualServices, DestinationRules, ServiceEntries, routes of the Gateway API, and Istio's Gateways. */
   readonly config: readonly KubeObject[];
-  readonly namespaces: Names['namespaces'];
+  readonly namespaces: KnownNames['namespaces'];
 }
 
-/** On a pod: the names outside the mesh that it stands for. */
+/** Annotation of a pod that lists the hosts outside the mesh for which it answers. */
 export const externalHostsAnnotation = 'meshmock.dev/external-hosts';
 
 /**
- * The objects that make a mock stand behind every destination: Services for hosts of routes that have none,
- * Deployments for Services and subsets that select no pod, pods outside the mesh for hosts of ServiceEntries.
+ * Returns the objects that give every destination a mock. A host of a route without a Service gets one. A Service or a
+ * subset without a pod gets a Deployment. The hosts of a ServiceEntry get a pod outside the mesh.
  */
-export function fillObjects({ services, workloads, config, namespaces }: Applied): KubeObject[] {
+export function fillObjects({ services, workloads, config, namespaces }: AppliedObjects): KubeObject[] {
   const entries = config.filter(({ kind }) => kind === 'ServiceEntry') as ServiceEntry[];
   const external = new Set(entries.flatMap(({ spec }) => spec.hosts));
-  const madeServices = missingServices(services, config, { external, namespaces });
-  const all = [...services, ...madeServices];
-  const made: Workload[] = [];
+  const newServices = missingServices(services, config, { external, namespaces });
+  const all = [...services, ...newServices];
+  const newWorkloads: Workload[] = [];
   const add = (service: Service, name: string, labels: Labels): void => {
     const namespace = service.metadata.namespace ?? 'default';
-    const runs = [...workloads, ...made].some(
+    const hasWorkload = [...workloads, ...newWorkloads].some(
       ({ metadata, spec }) => metadata.namespace === namespace && selects(labels, spec.template.metadata?.labels),
     );
-    if (!runs) made.push(deploymentFor(service, name, labels));
+    if (!hasWorkload) newWorkloads.push(deploymentFor(service, name, labels));
   };
-  // Subsets first: a pod of one stands behind its Service as well.
+  // Subsets come first, because a pod of a subset is also a pod of its Service.
   for (const rule of config.filter(isDestinationRule)) {
     const service = serviceOf(rule, all);
     const { selector } = service?.spec ?? {};
@@ -43,7 +43,7 @@ export function fillObjects({ services, workloads, config, namespaces }: Applied
   }
   for (const service of all)
     if (service.spec.selector !== undefined) add(service, service.metadata.name, service.spec.selector);
-  return [...madeServices, ...made, ...entries.flatMap(externalMock)];
+  return [...newServices, ...newWorkloads, ...entries.flatMap(externalMock)];
 }
 
 interface ServiceEntry extends KubeObject {
@@ -73,7 +73,10 @@ function deploymentFor({ metadata, spec }: Service, name: string, labels: Labels
   return mock(name, metadata.namespace ?? 'default', { app: metadata.name, ...labels }, {}, ports);
 }
 
-/** DNS says where the mock is: an entry with addresses of its own is left as it is. */
+/**
+ * Returns the mock of a ServiceEntry's hosts, which the mesh's DNS resolves to it. An entry with addresses or endpoints
+ * needs no mock.
+ */
 function externalMock({ metadata, spec }: ServiceEntry): Workload[] {
   if (spec.resolution === 'NONE' || spec.endpoints !== undefined || spec.workloadSelector !== undefined) return [];
   const ports = (spec.ports ?? []).map(({ number, protocol, targetPort = number }) => ({

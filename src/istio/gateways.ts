@@ -1,7 +1,7 @@
 import type { KubeObject, Labels, Service, Workload } from './objects.ts';
 import { groupOf, selects } from './objects.ts';
 
-/** Istio's own Gateway, as much as is looked at. */
+/** Istio's own Gateway, with the fields that are read here. */
 export interface Gateway extends KubeObject {
   spec: {
     selector?: Record<string, string>;
@@ -13,7 +13,7 @@ export function isIstioGateway(object: KubeObject): object is Gateway {
   return object.kind === 'Gateway' && groupOf(object) === 'networking.istio.io';
 }
 
-/** Gateway API's. */
+/** Gateway of the Gateway API. */
 interface ApiGateway extends KubeObject {
   spec: {
     gatewayClassName: string;
@@ -22,35 +22,37 @@ interface ApiGateway extends KubeObject {
   };
 }
 
-/** Where Istio's installation has its gateways. */
+/** Namespace of the gateways in Istio's installation. */
 export const gatewayNamespace = 'istio-system';
 
-/** As Istio's installation does: ports of which a process without privileges may not listen. */
+/**
+ * Target ports of privileged ports, as in Istio's installation: a process without privileges cannot listen on these.
+ */
 const targetPorts: Readonly<Record<number, number>> = { 80: 8080, 443: 8443 };
 
-/** The port of a gateway's pod behind a port of its Service. */
+/** Returns the port of a gateway's pod for a port of its Service. */
 export function gatewayTargetPort(port: number): number {
   return targetPorts[port] ?? port;
 }
 
 /**
- * The Deployments and Services of the gateways that resources ask for and no workload stands behind: for each selector
- * of Istio's Gateways what its installation would have brought, for each Gateway API Gateway of class `istio` what
- * istiod would have made.
+ * Returns the Deployments and Services of gateways that the given resources need and no workload provides. For each
+ * selector of Istio's Gateways, these are the objects of Istio's installation. For each Gateway of the Gateway API with
+ * the class `istio`, these are the objects that istiod would create.
  */
 export function gatewayObjects(
   gateways: readonly KubeObject[],
   workloads: readonly Workload[],
   services: readonly Service[],
 ): KubeObject[] {
-  const made: KubeObject[] = [];
+  const objects: KubeObject[] = [];
   for (const { name, namespace, labels, ports } of wantedGateways(gateways)) {
-    const isThere = workloads.some(({ spec }) => selects(labels, spec.template.metadata?.labels));
-    if (!isThere) made.push(...deployment(name, namespace, labels));
+    const hasWorkload = workloads.some(({ spec }) => selects(labels, spec.template.metadata?.labels));
+    if (!hasWorkload) objects.push(...deploymentObjects(name, namespace, labels));
     const hasService = services.some(({ metadata }) => metadata.name === name && metadata.namespace === namespace);
-    if (!hasService) made.push(serviceOf(name, namespace, labels, ports));
+    if (!hasService) objects.push(gatewayService(name, namespace, labels, ports));
   }
-  return made;
+  return objects;
 }
 
 interface WantedGateway {
@@ -68,9 +70,9 @@ function wantedGateways(gateways: readonly KubeObject[]): WantedGateway[] {
   };
   for (const gateway of gateways) {
     if (isIstioGateway(gateway)) {
-      const { selector: said = {}, servers = [] } = gateway.spec;
-      const selector = selectorOrDefault(said);
-      // Port 80 is there in any installation, and its pod listens on 8080.
+      const { selector: ownSelector = {}, servers = [] } = gateway.spec;
+      const selector = selectorOrDefault(ownSelector);
+      // Every installation has port 80, and its pod listens on 8080.
       const ports = [80, ...servers.map(({ port }) => port.number)];
       want(gatewayName(selector), gatewayNamespace, selector, ports);
     } else if (isManaged(gateway as ApiGateway)) {
@@ -83,23 +85,28 @@ function wantedGateways(gateways: readonly KubeObject[]): WantedGateway[] {
   return [...wanted.values()];
 }
 
-/** Without a selector every gateway serves it: the one of an installation does. */
-export function selectorOrDefault(said: Labels): Labels {
-  return Object.keys(said).length === 0 ? { istio: 'ingressgateway' } : said;
+/**
+ * Returns the selector of a Gateway, or the labels of the installation's gateway if the selector is empty. Every
+ * gateway serves a Gateway without a selector, so that one does.
+ */
+export function selectorOrDefault(selector: Labels): Labels {
+  return Object.keys(selector).length === 0 ? { istio: 'ingressgateway' } : selector;
 }
 
-/** What Istio's installation would call the gateway that a selector means. */
+/** Returns the name that Istio's installation gives the gateway with these labels. */
 export function gatewayName(selector: Labels): string {
   const { istio, app } = selector;
   return istio === undefined ? (app ?? Object.values(selector).join('-')) : `istio-${istio}`;
 }
 
-/** With addresses it is somebody else's deployment (Istio, "Manual Deployment"). */
+/**
+ * Reports whether istiod deploys a Gateway. A Gateway with addresses is deployed manually (Istio, "Manual Deployment").
+ */
 function isManaged({ spec }: ApiGateway): boolean {
   return spec.gatewayClassName === 'istio' && (spec.addresses ?? []).length === 0;
 }
 
-function deployment(name: string, namespace: string, labels: Labels): KubeObject[] {
+function deploymentObjects(name: string, namespace: string, labels: Labels): KubeObject[] {
   const podLabels = { app: name, ...labels };
   return [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } },
@@ -118,13 +125,13 @@ function deployment(name: string, namespace: string, labels: Labels): KubeObject
   ];
 }
 
-function serviceOf(name: string, namespace: string, labels: Labels, ports: ReadonlySet<number>): KubeObject {
+function gatewayService(name: string, namespace: string, labels: Labels, ports: ReadonlySet<number>): KubeObject {
   const used = new Set<number>();
   const servicePorts = [...ports]
     .sort((one, other) => one - other)
     .flatMap((port) => {
       const targetPort = gatewayTargetPort(port);
-      // A Gateway may name the pod's own port, as Bookinfo's does: no Service port need stand for it.
+      // A Gateway may name the pod's own port, as Bookinfo's does. Another port of the Service already leads to it.
       if (used.has(targetPort)) return [];
       used.add(targetPort);
       return [{ name: `${port === 443 ? 'https' : 'http'}-${port}`, port, targetPort }];

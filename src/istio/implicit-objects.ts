@@ -1,22 +1,28 @@
-import { asMade, baseObjects, isApplied } from './base.ts';
-import { withDefaults } from './check-manifests.ts';
-import { type ClusterView, keyOf } from './cluster-view.ts';
+import { baseObjects, isApplied, markImplicit } from './base.ts';
+import { type ClusterView, objectKey } from './cluster-view.ts';
+import { withDefaults } from './defaults.ts';
 import { fillObjects } from './fill.ts';
 import { gatewayObjects } from './gateways.ts';
 import type { Addresses } from './network.ts';
-import type { KubeObject } from './objects.ts';
+import { type KubeObject, namespaceOf } from './objects.ts';
 
-const kindsOfRoutes = [
-  ...['VirtualService', 'DestinationRule', 'ServiceEntry', 'Gateway'],
-  ...['HTTPRoute', 'GRPCRoute', 'TCPRoute', 'TLSRoute'],
+const routingKinds = [
+  'VirtualService',
+  'DestinationRule',
+  'ServiceEntry',
+  'Gateway',
+  'HTTPRoute',
+  'GRPCRoute',
+  'TCPRoute',
+  'TLSRoute',
 ];
 
-/** Objects that nobody applied: what stands in every bed, gateways, and what `--fill` adds. */
+/** Objects that no manifest contains: those of every local mesh, gateways, and those that `--fill` adds. */
 export class ImplicitObjects {
   private readonly view: ClusterView;
   private readonly addresses: Addresses;
   private readonly fill: boolean;
-  private made: KubeObject[] = [];
+  private objects: KubeObject[] = [];
 
   constructor(view: ClusterView, addresses: Addresses, fill: boolean) {
     this.view = view;
@@ -24,20 +30,20 @@ export class ImplicitObjects {
     this.fill = fill;
   }
 
-  /** Makes and removes them as the applied objects want them now. What is applied is never touched. */
+  /** Creates and removes implicit objects to fit the applied objects, which never change here. */
   update(): void {
     const { view } = this;
-    const isFree = (object: KubeObject): boolean => {
-      const now = view.now(object);
-      return now === undefined || !isApplied(now);
+    const isNotApplied = (object: KubeObject): boolean => {
+      const stored = view.stored(object);
+      return stored === undefined || !isApplied(stored);
     };
-    const wanted = this.wanted().filter(isFree);
-    const keys = new Set(wanted.map(keyOf));
-    for (const object of this.made) if (!keys.has(keyOf(object)) && isFree(object)) view.remove(object);
-    this.made = wanted;
+    const wanted = this.wanted().filter(isNotApplied);
+    const keys = new Set(wanted.map(objectKey));
+    for (const object of this.objects) if (!keys.has(objectKey(object)) && isNotApplied(object)) view.remove(object);
+    this.objects = wanted;
     for (const object of wanted) {
       const kind = view.kindOf(object);
-      view.store.put(kind, asMade(withDefaults(object, view.store, kind, this.addresses)));
+      view.store.put(kind, markImplicit(withDefaults(object, view.store, kind, this.addresses)));
     }
   }
 
@@ -45,11 +51,12 @@ export class ImplicitObjects {
     const { view } = this;
     const services = view.services.filter(isApplied);
     const workloads = view.workloads.filter(isApplied);
-    const made = [...baseObjects(), ...gatewayObjects(view.config(['Gateway']), workloads, services)];
-    if (!this.fill) return made;
-    const named = view.list<KubeObject>('v1', 'Namespace').map(({ metadata }) => metadata.name);
-    const used = [...services, ...workloads].map(({ metadata }) => metadata.namespace ?? 'default');
-    const config = view.config(kindsOfRoutes);
-    return [...made, ...fillObjects({ services, workloads, config, namespaces: new Set([...named, ...used]) })];
+    const objects = [...baseObjects(), ...gatewayObjects(view.config(['Gateway']), workloads, services)];
+    if (!this.fill) return objects;
+    const declared = view.list<KubeObject>('v1', 'Namespace').map(({ metadata }) => metadata.name);
+    const used = [...services, ...workloads].map(namespaceOf);
+    const config = view.config(routingKinds);
+    const namespaces = new Set([...declared, ...used]);
+    return [...objects, ...fillObjects({ services, workloads, config, namespaces })];
   }
 }

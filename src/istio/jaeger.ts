@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { answersOk } from './ready.ts';
+import { waitForOk } from './ready.ts';
 
-/** Where a Jaeger listens, each `HOST:PORT`. */
+/** Addresses on which a Jaeger listens, each as `HOST:PORT`. */
 export interface JaegerAddresses {
   readonly otlpHttp: string;
   readonly query: string;
@@ -10,7 +10,7 @@ export interface JaegerAddresses {
   readonly health: string;
 }
 
-/** The configuration of a Jaeger that keeps traces in memory, and shows them as soon as can be. */
+/** Returns the configuration of a Jaeger that stores traces in memory and shows them without delay. */
 function jaegerConfig({ otlpHttp, query, queryGrpc, health }: JaegerAddresses): unknown {
   return {
     service: {
@@ -29,17 +29,17 @@ function jaegerConfig({ otlpHttp, query, queryGrpc, health }: JaegerAddresses): 
   };
 }
 
-/** Its own spans would go to the standard port. */
+/** Environment of a Jaeger without spans of its own, which would go to the standard OTLP port. */
 export const jaegerEnv = { OTEL_TRACES_SAMPLER: 'always_off' } as const;
 
-/** Writes its configuration into a folder; gives its arguments. */
+/** Writes a Jaeger's configuration into a folder and returns the arguments of the program. */
 export function jaegerArguments(folder: string, addresses: JaegerAddresses): string[] {
   const config = path.join(folder, 'jaeger.json');
   writeFileSync(config, JSON.stringify(jaegerConfig(addresses)));
   return ['--config', config];
 }
 
-/** Resolves when a Jaeger is healthy. */
+/** Waits until a Jaeger reports that it is healthy. */
 export async function jaegerReady({ health }: JaegerAddresses, signal: AbortSignal): Promise<void> {
-  await answersOk(`http://${health}/status`, signal);
+  await waitForOk(`http://${health}/status`, signal);
 }

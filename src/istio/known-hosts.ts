@@ -1,24 +1,26 @@
 import { isClusterName } from './missing-services.ts';
 import type { KubeObject, Labels, Service } from './objects.ts';
-import { namesOf } from './routes.ts';
+import { dnsNamesOf } from './routes.ts';
 
-/** A pod, as much as selectors see of it. */
+/** Pod, with the fields that selectors need. */
 export interface LabelledPod {
   readonly namespace: string;
   readonly labels: Labels;
 }
 
-/** What selectors and hosts are held against. */
-export interface Selectable {
+/** Objects of a mesh with which selectors and hosts are compared. */
+export interface AnalysisContext {
   readonly services: readonly Service[];
   readonly pods: readonly LabelledPod[];
   /** ServiceEntries, DestinationRules and Istio's Gateways. */
   readonly config: readonly KubeObject[];
 }
 
-/** Of hosts those that only something in the mesh can have, and nothing has; others may be called all the same. */
-export function unknownHosts(hosts: readonly string[], namespace: string, there: Selectable): string[] {
-  const { services, pods, config } = there;
+/**
+ * Returns the hosts that must be Services of the mesh, but do not exist. Names outside the cluster are not included.
+ */
+export function unknownHosts(hosts: readonly string[], namespace: string, context: AnalysisContext): string[] {
+  const { services, pods, config } = context;
   const namespaces = new Set([
     ...services.map(({ metadata }) => metadata.namespace ?? ''),
     ...pods.map((pod) => pod.namespace),
@@ -26,11 +28,11 @@ export function unknownHosts(hosts: readonly string[], namespace: string, there:
   const external = config
     .filter(({ kind }) => kind === 'ServiceEntry')
     .flatMap(({ spec }) => (spec as { hosts: readonly string[] }).hosts);
-  const known = new Set([...external, ...services.flatMap((service) => namesOf(service, namespace))]);
+  const known = new Set([...external, ...services.flatMap((service) => dnsNamesOf(service, namespace))]);
   return hosts.filter((host) => !host.includes('*') && isClusterName(host, namespaces) && !known.has(host));
 }
 
-/** In the words of a message: a name without a namespace is looked for in the object's own. */
-export function noSuchHost(host: string, namespace: string): string {
-  return `no Service or ServiceEntry has the name ${host}${host.includes('.') ? '' : ` in ${namespace}`}`;
+/** Returns the text of a message about an unknown host. A name without a namespace means the object's own namespace. */
+export function unknownHostText(host: string, namespace: string): string {
+  return `no Service or ServiceEntry is named ${host}${host.includes('.') ? '' : ` in ${namespace}`}`;
 }

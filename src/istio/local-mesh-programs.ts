@@ -9,26 +9,26 @@ import type { Entry } from './entries.ts';
 import { jaegerArguments, jaegerEnv, jaegerReady } from './jaeger.ts';
 import { bridgeAddress, createNamespace, istiodAddress, jaegerAddress } from './network.ts';
 import { spawnInPod } from './program.ts';
-import type { Starting } from './ready.ts';
+import type { StartingProgram } from './ready.ts';
 import type { InstalledTools } from './tools.ts';
 
-interface Place {
+interface ProgramOptions {
   readonly tools: InstalledTools;
-  /** Of the bed. */
+  /** Folder of the local mesh. */
   readonly folder: string;
 }
 
-/** Starts istiod in a namespace of its own, with what it takes for Kubernetes's API. */
+/** Starts istiod in its own network namespace, and the server that it uses as Kubernetes API. */
 export async function startMeshIstiod(
   {
     tools,
     folder,
     authorityFolder,
-    isObserved,
-  }: Place & { readonly authorityFolder: string; readonly isObserved: boolean },
+    logRoutes,
+  }: ProgramOptions & { readonly authorityFolder: string; readonly logRoutes: boolean },
   { store, kinds }: { readonly store: Store; readonly kinds: Kinds },
   signal: AbortSignal,
-): Promise<Starting> {
+): Promise<StartingProgram> {
   const api = createApiServer(store, kinds);
   api.listen(0, bridgeAddress);
   await once(api, 'listening');
@@ -37,8 +37,13 @@ export async function startMeshIstiod(
   await createNamespace(name, name, istiodAddress, signal);
   const log = path.join(folder, 'logs', 'istiod.log');
   const program = await startIstiod({
-    ...{ istiod: tools.istiod, folder: path.join(folder, 'istiod'), authorityFolder },
-    ...{ apiPort, namespace: name, log, isObserved },
+    istiod: tools.istiod,
+    folder: path.join(folder, 'istiod'),
+    authorityFolder,
+    apiPort,
+    namespace: name,
+    log,
+    logRoutes,
   });
   return { program, name, log };
 }
@@ -46,14 +51,19 @@ export async function startMeshIstiod(
 const at = (port: number): string => `${jaegerAddress}:${port}`;
 const jaegerAddresses = { otlpHttp: at(4318), query: at(16_686), queryGrpc: at(16_685), health: at(13_133) };
 
-/** Where the page of a bed's Jaeger is reached. */
+/** Entry of a local mesh's Jaeger. */
 export const jaegerEntry: Entry = {
-  ...{ name: 'jaeger', kind: 'jaeger', protocol: 'http' },
+  name: 'jaeger',
+  kind: 'jaeger',
+  protocol: 'http',
   targets: [{ host: jaegerAddress, port: 16_686 }],
 };
 
-/** Starts a Jaeger in a namespace of its own. */
-export async function startMeshJaeger({ tools, folder }: Place, signal: AbortSignal): Promise<Starting> {
+/** Starts a Jaeger in its own network namespace. */
+export async function startMeshJaeger(
+  { tools, folder }: ProgramOptions,
+  signal: AbortSignal,
+): Promise<StartingProgram> {
   await createNamespace('jaeger', 'jaeger', jaegerAddress, signal);
   const log = path.join(folder, 'logs', 'jaeger.log');
   const env = { PATH: process.env.PATH, ...jaegerEnv };
@@ -61,7 +71,7 @@ export async function startMeshJaeger({ tools, folder }: Place, signal: AbortSig
   return { program: spawnInPod(tools.jaeger, args, { namespace: 'jaeger', log, env }), name: 'Jaeger', log };
 }
 
-/** Resolves when it is healthy. */
+/** Waits until the local mesh's Jaeger is healthy. */
 export function meshJaegerReady(signal: AbortSignal): Promise<void> {
   return jaegerReady(jaegerAddresses, signal);
 }

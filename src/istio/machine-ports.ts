@@ -1,60 +1,60 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { MeshmockError } from '../error/meshmock-error.ts';
-import type { Entry } from './entries.ts';
-import { entryId } from './messages.ts';
+import { type Entry, entryId } from './entries.ts';
 
-/** Where entries are reached from this machine. */
+/** Entry of a mesh, with the address of this machine that leads to it. */
 export interface MachinePort {
   readonly entry: Entry;
   readonly host: string;
   readonly port: number;
 }
 
-/** Port 0 is any free one, for each. */
+/** Address for the first entry; the next entries get the next ports. With port 0, each entry gets any free port. */
 interface FirstPort {
   readonly host: string;
   readonly port: number;
 }
 
+/** First addresses for the entries of a mesh, by protocol. */
 export interface FirstPorts {
   readonly http: FirstPort;
   readonly grpc: FirstPort;
   readonly jaeger: FirstPort;
 }
 
-/** Listens on this machine for each entry of a mesh, HTTP and gRPC each from a port on. */
+/** Ports of this machine that lead to the entries of a mesh. */
 export class MachinePorts {
   private readonly first: FirstPorts;
   private readonly used = { http: 0, grpc: 0, jaeger: 0 };
-  /** Those of entries that have gone stay open for when they come back. */
+  /** Ports by entry id. Ports of removed entries stay open, in case the entry comes back. */
   private readonly ports = new Map<string, MachinePort>();
-  /** The entries that there are, by their names in messages. */
-  private present: readonly string[] = [];
+  /** Ids of the current entries. */
+  private currentIds: readonly string[] = [];
 
   constructor(first: FirstPorts) {
     this.first = first;
   }
 
-  /** Where the entries are that there are now. */
+  /** Ports of the current entries. */
   get all(): readonly MachinePort[] {
-    return this.present.flatMap((id) => this.ports.get(id) ?? []);
+    return this.currentIds.flatMap((id) => this.ports.get(id) ?? []);
   }
 
   /**
-   * Listens for those that have no port yet of the entries that there are from now on.
+   * Sets the current entries, and listens for each of them that has no port yet.
    *
-   * @param isFirst a taken port is an error only then: later it is any free one
-   * @returns the listening servers by the entries' names in messages
-   * @throws MeshmockError `machine`
+   * @param isStart true to report a taken port as an error; later, any free port is used instead
+   * @returns the new listeners by entry id
+   * @throws MeshmockError `conflict` if a port is taken, `machine` if this machine cannot listen on it
    */
-  async listenFor(entries: readonly Entry[], isFirst: boolean): Promise<Map<string, Server>> {
+  async listenFor(entries: readonly Entry[], isStart: boolean): Promise<Map<string, Server>> {
     const listeners = new Map<string, Server>();
-    this.present = entries.map(entryId);
+    this.currentIds = entries.map(entryId);
     try {
       for (const entry of entries) {
         if (this.ports.has(entryId(entry))) continue;
-        listeners.set(entryId(entry), await this.listenForOne(entry, isFirst));
+        listeners.set(entryId(entry), await this.listenForOne(entry, isStart));
       }
     } catch (error) {
       // An open listener would keep this process alive.
@@ -64,11 +64,13 @@ export class MachinePorts {
     return listeners;
   }
 
-  private async listenForOne(entry: Entry, isFirst: boolean): Promise<Server> {
-    const which = entry.kind === 'jaeger' ? 'jaeger' : entry.protocol;
-    const { host, port } = this.first[which];
-    const wanted = port === 0 ? 0 : port + this.used[which]++;
-    const listener = await listen(host, wanted, isFirst ? `--${which}` : undefined, entry.name);
+  private async listenForOne(entry: Entry, isStart: boolean): Promise<Server> {
+    const portKind = entry.kind === 'jaeger' ? 'jaeger' : entry.protocol;
+    const { host, port } = this.first[portKind];
+    const wanted = port === 0 ? 0 : port + this.used[portKind]++;
+    const listener = isStart
+      ? await listenOrThrow(host, wanted, `--${portKind}`, entry.name)
+      : await listenOnFreePort(host, wanted);
     const address = listener.address();
     const bound = typeof address === 'object' ? (address?.port ?? 0) : 0;
     this.ports.set(entryId(entry), { entry, host, port: bound });
@@ -76,23 +78,40 @@ export class MachinePorts {
   }
 }
 
-/** @param flag to complain with; without it a taken port is none */
-async function listen(host: string, port: number, flag: string | undefined, name: string): Promise<Server> {
-  if (port > 65_535 && flag === undefined) return listen(host, 0, flag, name);
-  if (port > 65_535)
-    throw new MeshmockError('machine', `there is no port ${port} for ${name}: begin lower with ${flag}`);
+const maxPort = 65_535;
+
+/**
+ * Listens on a port.
+ *
+ * @param flag flag that sets the first port
+ * @param name name of the entry in messages
+ */
+async function listenOrThrow(host: string, port: number, flag: string, name: string): Promise<Server> {
+  if (port > maxPort)
+    throw new MeshmockError(
+      'conflict',
+      `no port is left for ${name} (${port}): choose a lower first port with ${flag}`,
+    );
+  try {
+    return await listen(host, port);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const advice = `choose another first port with ${flag}, or ${flag} ${host}:0 for any free ports`;
+    throw code === 'EADDRINUSE'
+      ? new MeshmockError('conflict', `port ${port} for ${name} is taken: ${advice}`)
+      : new MeshmockError('machine', `cannot listen on port ${port} for ${name} (${message}): ${advice}`);
+  }
+}
+
+/** Listens on the wanted port, or on any free one if that is not possible. */
+async function listenOnFreePort(host: string, wanted: number): Promise<Server> {
+  if (wanted > maxPort) return listen(host, 0);
+  return listen(host, wanted).catch(() => listen(host, 0));
+}
+
+async function listen(host: string, port: number): Promise<Server> {
   const server = createServer();
   server.listen({ port, exclusive: true, ...(host === '' ? {} : { host }) });
-  try {
-    await once(server, 'listening');
-    return server;
-  } catch (error) {
-    if (flag === undefined) return listen(host, 0, '--http', name);
-    const { code, message } = error as NodeJS.ErrnoException;
-    const problem = code === 'EADDRINUSE' ? 'is taken' : `cannot be listened on: ${message}`;
-    throw new MeshmockError(
-      'machine',
-      `port ${port}, for ${name}, ${problem}: begin elsewhere with ${flag}, such as ${flag} ${host}:0 for any free one`,
-    );
-  }
+  await once(server, 'listening');
+  return server;
 }

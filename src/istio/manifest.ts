@@ -11,22 +11,24 @@ import { MeshmockError } from '../error/meshmock-error.ts';
 import type { KubeObject } from './objects.ts';
 import { yamlProblem } from './yaml-problem.ts';
 
-/** A text with manifests and what stands before each of its errors: a file's path, or `-`. */
+/** Text with manifests, and its name. */
 export interface ManifestSource {
+  /** Name in error messages: the path of a file, or `-`. */
   readonly name: string;
   readonly text: string;
 }
 
-/** An object as it stands in a file. */
+/** Object of a file, and the place of its fields. */
 export interface Manifest {
   readonly object: KubeObject;
-  /** `FILE:LINE:COLUMN` of a field of the object, or of what there is of it. */
+  /** Returns `FILE:LINE:COLUMN` of a field of the object, or of its nearest existing parent. */
   whereIs(path: readonly string[]): string;
 }
 
 /**
- * As sigs.k8s.io/yaml reads it, and with it kubectl and Istio: YAML 1.1, in which `yes` is no text and `<<` merges, but
- * without its numbers to the base of 60 and its times, and a number has a digit: `exportTo: .` is a text.
+ * Options to read YAML as sigs.k8s.io/yaml does, which kubectl and Istio use. It is YAML 1.1, in which `yes` is a
+ * boolean and `<<` merges. Numbers to the base of 60 and timestamps are not supported. A number needs a digit, so the
+ * `.` in `exportTo: .` is a text.
  */
 const kubernetesYaml: DocumentOptions & SchemaOptions = {
   version: '1.1',
@@ -41,9 +43,10 @@ const kubernetesYaml: DocumentOptions & SchemaOptions = {
 };
 
 /**
- * Reads the objects of YAML (or JSON) documents; a `List` is the objects in it.
+ * Parses the objects of YAML or JSON documents. A `List` yields its items.
  *
- * @throws MeshmockError `usage` with file, line and column
+ * @throws MeshmockError `usage` with file, line and column if a text is not YAML or an object lacks a required field
+ * @example parseManifests([{ name: 'mesh.yaml', text }]).map(({ object }) => object.kind)
  */
 export function parseManifests(sources: readonly ManifestSource[]): Manifest[] {
   return sources.flatMap(({ name, text }) => {
@@ -79,13 +82,13 @@ function objectsOf(document: Document, at: (offset: number) => string): Manifest
   });
 }
 
-/** @throws MeshmockError `usage` for an alias of nothing, and for aliases of aliases without end */
+/** @throws MeshmockError `usage` for an alias without an anchor, and if aliases expand to too many nodes */
 function contentOf(document: Document, at: (offset: number) => string): unknown {
   try {
     return document.toJS();
   } catch (error) {
     const place = at(document.contents?.range?.[0] ?? 0);
-    throw new MeshmockError('usage', `${place}: this is no YAML: ${(error as Error).message}`);
+    throw new MeshmockError('usage', `${place}: invalid YAML: ${(error as Error).message}`);
   }
 }
 
@@ -97,13 +100,13 @@ function checkedObject(value: unknown, whereIs: Manifest['whereIs']): KubeObject
   if (typeof apiVersion === 'string' && apiVersion.startsWith('kustomize.config.k8s.io/'))
     throw new MeshmockError(
       'usage',
-      `${whereIs([])}: ${String(kind)} is for kustomize: give what \`kubectl kustomize\` prints of its folder`,
+      `${whereIs([])}: ${String(kind)} is input for kustomize: use the output of \`kubectl kustomize FOLDER\``,
     );
   const missing = Object.entries({ apiVersion, kind, 'metadata.name': name })
     .filter(([, text]) => typeof text !== 'string' || text === '')
     .map(([field]) => field);
   if (missing.length > 0)
-    throw new MeshmockError('usage', `${whereIs([])}: ${expected}: there is no ${missing.join(', no ')}`);
+    throw new MeshmockError('usage', `${whereIs([])}: ${expected}: missing ${missing.join(', ')}`);
   return value as KubeObject;
 }
 
@@ -111,7 +114,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The offset of the key of a field, else of the nearest part of the document that stands there. */
+/** Returns the offset of a field's key, or of the nearest existing part of the document. */
 function offsetOf(document: Document, path: readonly string[]): number {
   const field = path.at(-1);
   const parent = document.getIn(path.slice(0, -1), true);

@@ -8,8 +8,8 @@ import { askMesh, controlSocket, folderOf, meshesFolder, meshOption } from './co
 import { namespacesFolder } from './program.ts';
 
 /**
- * The folder of a mesh on this machine, and the right to its name: a socket without a file, which the kernel takes
- * back from whoever ends, however that ends.
+ * Folder of a mesh on this machine, and a lock on the mesh's name. The lock is an abstract socket, which the kernel
+ * releases when its process ends in any way.
  */
 export class MeshFolder {
   readonly path: string;
@@ -21,78 +21,82 @@ export class MeshFolder {
   }
 
   /**
-   * Takes a name and makes its folder anew. What meshes left that were killed is removed, those of other names too.
+   * Locks the name of a mesh and creates an empty folder for it. The folders of all meshes that were killed are
+   * removed.
    *
-   * @throws MeshmockError `usage` when such a mesh is up or starting
+   * @throws MeshmockError `conflict` if a mesh of this name is up or starting
    */
   static async take(mesh: string): Promise<MeshFolder> {
-    const lock = await lockOf(mesh);
+    const lock = await tryLock(mesh);
     if (lock === undefined)
       throw new MeshmockError(
-        'usage',
-        `the mesh "${mesh}" is up already: \`meshmock istio down${meshOption(mesh)}\` ends it, another name makes another`,
+        'conflict',
+        `the mesh "${mesh}" is already up: end it with \`meshmock istio down${meshOption(mesh)}\`, or choose another name with --mesh`,
       );
     mkdirSync(meshesFolder, { recursive: true, mode: 0o755 });
-    for (const name of readdirSync(meshesFolder)) if (name !== mesh) await sweep(name);
+    for (const name of readdirSync(meshesFolder)) if (name !== mesh) await removeIfDead(name);
     const folder = folderOf(mesh);
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { mode: 0o755 });
     return new MeshFolder(folder, lock);
   }
 
-  /** Removes the folder and gives the name back. */
+  /** Removes the folder and releases the name. */
   async release(): Promise<void> {
     rmSync(this.path, { recursive: true, force: true });
     try {
       rmdirSync(meshesFolder);
-      // Made for names of network namespaces. While another mesh is up, removing it would take away its mount there.
+      // No other mesh is up. Otherwise this would remove the folder under its mount.
       rmdirSync(namespacesFolder);
     } catch {
-      // Others are in it.
+      // Folders that are not empty stay.
     }
     await this.lock[Symbol.asyncDispose]();
   }
 }
 
-const longestEndMs = 10_000;
+const endTimeoutMs = 10_000;
 
 /**
- * Ends the mesh of that name, and resolves when it has ended.
+ * Ends a mesh and waits until it has ended.
  *
- * @throws MeshmockError `usage` when none is up, or it does not end
+ * @throws MeshmockError `unavailable` if no such mesh is up
+ * @throws MeshmockError `timeout` if the mesh does not end within 10 s
  */
 export async function endMesh(mesh: string, signal: AbortSignal): Promise<void> {
-  await askMesh(mesh, { command: 'down', sources: [] }, signal);
-  const until = performance.now() + longestEndMs;
-  while (await isTaken(mesh)) {
-    if (performance.now() > until) throw new MeshmockError('usage', `the mesh "${mesh}" has not ended`);
+  await askMesh(mesh, { kind: 'down' }, signal);
+  const until = performance.now() + endTimeoutMs;
+  while (await isLocked(mesh)) {
+    if (performance.now() > until)
+      throw new MeshmockError('timeout', `the mesh "${mesh}" did not end within ${endTimeoutMs / 1000} s`);
     await sleep(20, undefined, { signal });
   }
 }
 
-/** Removes what a mesh left, if it is not up. */
-async function sweep(mesh: string): Promise<void> {
-  const lock = await lockOf(mesh);
+/** Removes the folder of a mesh that is not up. */
+async function removeIfDead(mesh: string): Promise<void> {
+  const lock = await tryLock(mesh);
   if (lock === undefined) return;
-  // One in another network namespace has another lock, and answers all the same.
+  // A mesh in another network namespace has another lock, but its control socket still answers.
   if (!(await answers(mesh))) rmSync(folderOf(mesh), { recursive: true, force: true });
   await lock[Symbol.asyncDispose]();
 }
 
+/** Reports whether a process listens on the control socket of a mesh. */
 async function answers(mesh: string): Promise<boolean> {
   const socket = connect(path.join(folderOf(mesh), controlSocket));
-  const isThere = await once(socket, 'connect').then(
+  const isConnected = await once(socket, 'connect').then(
     () => true,
     () => false,
   );
   socket.destroy();
-  return isThere;
+  return isConnected;
 }
 
-/** Undefined when another process has it. */
-async function lockOf(mesh: string): Promise<Server | undefined> {
+/** Locks the name of a mesh. Returns undefined if another process has the lock. */
+async function tryLock(mesh: string): Promise<Server | undefined> {
   const server = createServer((socket) => socket.destroy());
-  // A name that begins with a null byte is in no file system (unix(7), "abstract").
+  // The null byte makes the socket abstract: it is not in the file system (unix(7), "abstract").
   server.listen(lockAddress(mesh));
   try {
     await once(server, 'listening');
@@ -107,9 +111,9 @@ function lockAddress(mesh: string): string {
   return `\0meshmock-istio-${mesh}`;
 }
 
-/** Whether a mesh of that name is up, starting or ending. */
-async function isTaken(mesh: string): Promise<boolean> {
-  const lock = await lockOf(mesh);
+/** Reports whether a mesh is up, starting or ending. */
+async function isLocked(mesh: string): Promise<boolean> {
+  const lock = await tryLock(mesh);
   await lock?.[Symbol.asyncDispose]();
   return lock === undefined;
 }

@@ -1,77 +1,65 @@
+import type { ErrorCode } from '../error/error-code.ts';
 import type { Entry } from './entries.ts';
 import type { ApplyReport, LocalMeshOptions } from './local-mesh.ts';
 import type { MachinePort } from './machine-ports.ts';
 import type { ManifestSource } from './manifest.ts';
+import type { BehaviourChange, PodStats, PodStatus } from './pod-status.ts';
 
-/** What the process on the machine tells the one in the namespaces, which has a controller's part. */
+/** Options of a local mesh that the host process sends to the controller. */
+export type StartOptions = Omit<LocalMeshOptions, 'onEntries'>;
+
+/** Message from the host process to the controller in the mesh's namespaces. */
 export type ToController =
-  | { readonly kind: 'start'; readonly start: StartMessage }
-  /** With the listening server as the handle. */
-  | { readonly kind: 'listening'; readonly id: string; readonly port: MachinePort }
-  /** After the listeners that came of them: which entries they were for. */
-  | { readonly kind: 'listened'; readonly turn: number };
+  | { readonly kind: 'start'; readonly options: StartOptions }
+  /** Comes with a listening server of the machine as its handle. */
+  | { readonly kind: 'listener'; readonly id: string; readonly port: MachinePort }
+  /** Confirms an `entries` message, after all listeners for its entries. */
+  | { readonly kind: 'listening'; readonly version: number };
 
-/** What a bed is to be; what it tells goes by messages. */
-export type StartMessage = Omit<LocalMeshOptions, 'onEntries'>;
-
-/** What the controller tells the process on the machine. */
+/** Message from the controller to the host process. */
 export type FromController =
   | { readonly kind: 'started'; readonly report: ApplyReport; readonly pods: readonly PodStatus[] }
-  | { readonly kind: 'failed'; readonly message: string; readonly isMachine: boolean }
-  /** Asks for listeners on the machine; an entry that has one keeps it. Each has a higher turn than the one before. */
-  | { readonly kind: 'entries'; readonly entries: readonly Entry[]; readonly turn: number }
-  | { readonly kind: 'lost'; readonly name: string }
-  /** Somebody called `down`. */
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string }
+  /** Requests a listener for each entry that has none. The version grows with each message. */
+  | { readonly kind: 'entries'; readonly entries: readonly Entry[]; readonly version: number }
+  /** Reports that a program of the mesh has ended unexpectedly. */
+  | { readonly kind: 'program-ended'; readonly name: string }
+  /** Requests the end of the mesh, after a `down` on the control socket. */
   | { readonly kind: 'down' };
 
-export interface PodStatus {
-  readonly name: string;
-  readonly namespace: string;
-  readonly service: string;
-  readonly version: string;
-  readonly address: string;
-  readonly role: 'mock' | 'gateway';
-  readonly hasSidecar: boolean;
-  readonly http: readonly number[];
-  readonly grpc: readonly number[];
-}
-
-/** What the proxy of a pod has counted, in Prometheus's format. */
-export interface PodStats {
-  /** `NAMESPACE/NAME`. */
-  readonly pod: string;
-  readonly stats: string;
-}
-
-/** Requests to the control socket and what they are answered with. */
-export interface ControlRequest {
-  readonly command: 'apply' | 'delete' | 'behave' | 'down' | 'status' | 'stats';
-  readonly sources: readonly ManifestSource[];
-  /** Of objects that say none; the one that the mesh was started with if not given. */
-  readonly namespace?: string;
-  readonly behaviour?: Behaviour;
-}
-
-/** What the mocks of a service are to do with every request; without directives what their manifests say. */
-export interface Behaviour {
-  /** By the name of its Service, or what its mocks call themselves. */
-  readonly service: string;
-  /** Of a name that says none; `default` if not given. */
-  readonly namespace?: string;
-  readonly directives?: string;
-}
-
-export type ControlAnswer =
+/** Request to a running mesh on its control socket. */
+export type ControlRequest =
   | {
-      readonly ok: true;
-      readonly report?: ApplyReport;
-      readonly pods?: readonly PodStatus[];
-      readonly ports?: readonly MachinePort[];
-      readonly stats?: readonly PodStats[];
+      readonly kind: 'apply' | 'delete';
+      readonly sources: readonly ManifestSource[];
+      /** Namespace of objects without one; the namespace from the start of the mesh if not given. */
+      readonly namespace?: string;
     }
-  | { readonly ok: false; readonly message: string };
+  | { readonly kind: 'set-behaviour'; readonly change: BehaviourChange }
+  | { readonly kind: 'status' }
+  | { readonly kind: 'stats' }
+  | { readonly kind: 'down' };
 
-/** An entry's name in messages. */
-export function entryId({ name, kind, protocol, port }: Pick<Entry, 'name' | 'kind' | 'protocol' | 'port'>): string {
-  return [kind, name, protocol, port ?? ''].join(' ');
-}
+/** Answer to a request on the control socket. */
+export type ControlAnswer =
+  | { readonly kind: 'applied'; readonly report: ApplyReport }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'status'; readonly pods: readonly PodStatus[]; readonly ports: readonly MachinePort[] }
+  | { readonly kind: 'stats'; readonly stats: readonly PodStats[] }
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
+
+/** Kind of the answer to each kind of request, if it does not fail. */
+export const answerKinds = {
+  apply: 'applied',
+  delete: 'applied',
+  'set-behaviour': 'done',
+  status: 'status',
+  stats: 'stats',
+  down: 'done',
+} as const satisfies Record<ControlRequest['kind'], ControlAnswer['kind']>;
+
+/** Answer to a request that does not fail. */
+export type AnswerTo<Request extends ControlRequest> = Extract<
+  ControlAnswer,
+  { readonly kind: (typeof answerKinds)[Request['kind']] }
+>;

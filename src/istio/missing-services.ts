@@ -1,22 +1,26 @@
 import { isIstioGateway } from './gateways.ts';
 import type { KubeObject, Service, ServicePort } from './objects.ts';
 
-const defaultPorts: readonly ServicePort[] = [
+const mockPorts: readonly ServicePort[] = [
   { name: 'http', port: 8080, targetPort: 8080 },
   { name: 'grpc', port: 9090, targetPort: 9090 },
 ];
 
-/** What hosts of routes mean. */
-export interface Names {
+/** Names by which hosts of routes are recognized. */
+export interface KnownNames {
   /** Hosts outside the mesh. */
   readonly external: ReadonlySet<string>;
-  /** Those that there are: `a.b` is a Service only when b is one of them. */
+  /** Existing namespaces. The host `a.b` is a Service only if b is one of them. */
   readonly namespaces: ReadonlySet<string>;
 }
 
-/** The Services that configuration sends to and that are not there, with the ports at which it does. */
-export function missingServices(services: readonly Service[], config: readonly KubeObject[], names: Names): Service[] {
-  const callablePorts = portsOfCallers(config);
+/** Returns Services for the destinations of routes that do not exist, with the ports that the routes name. */
+export function missingServices(
+  services: readonly Service[],
+  config: readonly KubeObject[],
+  names: KnownNames,
+): Service[] {
+  const callablePorts = callablePortsOf(config);
   return destinationsOf(config, names)
     .filter(
       ({ name, namespace }) =>
@@ -26,49 +30,53 @@ export function missingServices(services: readonly Service[], config: readonly K
 }
 
 /**
- * @param callablePorts which a route means that says none: sidecars take the one that was called, even where the Service
- * has only another one
+ * Returns the Service of a destination.
+ *
+ * @param callablePorts ports for routes that name no port. Sidecars then use the port that was called, even if the
+ *   Service has only another one.
  */
-function serviceFor({ name, namespace, ports }: Destination, callablePorts: readonly number[]): Service {
-  const first = ports.length > 0 ? [] : defaultPorts;
-  const known = new Set([...first.map(({ port }) => port), ...ports]);
+function serviceFor({ name, namespace, ports }: MissingService, callablePorts: readonly number[]): Service {
+  const usualPorts = ports.length > 0 ? [] : mockPorts;
+  const known = new Set([...usualPorts.map(({ port }) => port), ...ports]);
   const called = callablePorts.filter((port) => !known.has(port));
-  const said = [...ports, ...called].map((port) => ({ name: `http-${port}`, port, targetPort: port }));
+  const morePorts = [...ports, ...called].map((port) => ({ name: `http-${port}`, port, targetPort: port }));
   return {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name, namespace },
-    spec: { selector: { app: name }, ports: [...first, ...said] },
+    spec: { selector: { app: name }, ports: [...usualPorts, ...morePorts] },
   };
 }
 
-/** At what a host may be called besides the ports of mocks: 80, and where gateways listen. */
-function portsOfCallers(config: readonly KubeObject[]): number[] {
+/** Returns the ports at which hosts may be called besides those of mocks: 80, and the ports of gateways. */
+function callablePortsOf(config: readonly KubeObject[]): number[] {
   const servers = config.filter(isIstioGateway).flatMap(({ spec }) => spec?.servers ?? []);
   return [...new Set([80, ...servers.map(({ port }) => port.number)])];
 }
 
-/** A Service that is sent to. */
-interface Destination {
+/** Service that is the destination of a route. */
+interface MissingService {
   readonly name: string;
   readonly namespace: string;
   readonly ports: readonly number[];
-  /** Whether some route does not say any. */
+  /** True if a route names no port. */
   readonly isWithoutPort: boolean;
 }
 
-/** Every Service that configuration sends to. */
-function destinationsOf(config: readonly KubeObject[], { external, namespaces }: Names): Destination[] {
-  const found = new Map<string, Destination>();
+/** Returns every Service that is the destination of a route. */
+function destinationsOf(config: readonly KubeObject[], { external, namespaces }: KnownNames): MissingService[] {
+  const found = new Map<string, MissingService>();
   for (const object of config) {
-    const own = object.metadata.namespace ?? 'default';
-    for (const [host, port] of hostsIn(object, own)) {
+    const objectNamespace = object.metadata.namespace ?? 'default';
+    for (const [host, port] of hostsIn(object, objectNamespace)) {
       if (host.includes('*') || external.has(host) || !isClusterName(host, namespaces)) continue;
-      const [name = '', namespace = own] = host.split('.');
+      const [name = '', namespace = objectNamespace] = host.split('.');
       const { ports = [], isWithoutPort = false } = found.get(`${namespace}/${name}`) ?? {};
       const isNew = port !== undefined && !ports.includes(port);
       found.set(`${namespace}/${name}`, {
-        ...{ name, namespace, ports: isNew ? [...ports, port] : ports },
+        name,
+        namespace,
+        ports: isNew ? [...ports, port] : ports,
         isWithoutPort: isWithoutPort || (port === undefined && object.kind !== 'DestinationRule'),
       });
     }
@@ -108,14 +116,14 @@ function isDestination(value: unknown): value is { host: string; port?: { number
   return typeof value === 'object' && value !== null && typeof (value as { host?: unknown }).host === 'string';
 }
 
-/** Every object within a value, and itself. */
+/** Returns a value and all objects inside it. */
 function objectsIn(value: unknown): Record<string, unknown>[] {
   if (typeof value !== 'object' || value === null) return [];
   const below = Object.values(value).flatMap(objectsIn);
   return Array.isArray(value) ? below : [value as Record<string, unknown>, ...below];
 }
 
-/** A Service's name, or one with its namespace, up to the domain of clusters. */
+/** Reports whether a host is the DNS name of a Service: its name alone, with its namespace, or in a longer form. */
 export function isClusterName(host: string, namespaces: ReadonlySet<string>): boolean {
   const [, namespace, domain] = /^[^.]+(?:\.([^.]+)(\.svc(?:\.cluster\.local)?)?)?$/.exec(host) ?? [undefined, host];
   if (namespace === undefined) return !host.includes('.');

@@ -1,4 +1,4 @@
-import { containerEnv, type DataKind, type EnvSources, expanded } from './container-env.ts';
+import { containerEnv, type DataKind, type EnvSources, expandVariables } from './container-env.ts';
 import { bridgeAddress } from './network.ts';
 import type { Container, PodSpec } from './objects.ts';
 import type { PodPlan } from './pods.ts';
@@ -29,7 +29,7 @@ export function serveSettings(container: Container, sources: EnvSources): ServeS
   const variables = containerEnv(container, sources);
   const isTaken = ([name, value]: [string, string]): boolean =>
     value !== '' && settingVariable.test(name) && !bedVariable.test(name);
-  const args = withoutBedFlags((serveWords(container) ?? []).map((word) => expanded(word, variables)));
+  const args = withoutBedFlags((serveWords(container) ?? []).map((word) => expandVariables(word, variables)));
   const env = Object.fromEntries(Object.entries(variables).filter(isTaken));
   const metricsAddress = /(?:^| )--metrics[= ](\S+)/.exec(args.join(' '))?.[1] ?? env.MESHMOCK_METRICS;
   const [, port] = /:(\d+)$/.exec(metricsAddress ?? '') ?? [];

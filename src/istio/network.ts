@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { runProgram } from './program.ts';
 
-/** The network of a bed: a bridge in a namespace of its own, that nothing links to the machine's. */
+/** Address of a local mesh's bridge. The bridge is in its own namespace, without a link to the machine's network. */
 export const bridgeAddress = '10.77.0.1';
 export const istiodAddress = '10.77.0.2';
 export const jaegerAddress = '10.77.0.3';
@@ -10,7 +10,7 @@ const bridge = 'br0';
 const prefixBits = 16;
 const serviceNetwork = '10.96.0.0/16';
 
-/** Gives out the addresses of pods (10.77.1.0 and up) and of Services (10.96.0.0/16), each once. */
+/** Allocator of unique addresses for pods (from 10.77.1.0 on) and Services (10.96.0.0/16). */
 export class Addresses {
   private pods = 0;
   private services = 0;
@@ -27,13 +27,13 @@ export class Addresses {
     return this.reserved.has(address) ? this.service() : address;
   }
 
-  /** Takes an address that a Service has chosen itself. */
+  /** Excludes an address that a manifest sets. */
   reserve(address: string): void {
     this.reserved.add(address);
   }
 }
 
-/** Makes the bridge in the namespace in which this process is. */
+/** Creates the bridge in the network namespace of this process. */
 export async function createBridge(signal: AbortSignal): Promise<void> {
   await ip(
     [
@@ -48,9 +48,9 @@ export async function createBridge(signal: AbortSignal): Promise<void> {
 }
 
 /**
- * Makes a network namespace with one address on the bridge.
+ * Creates a network namespace with one address on the bridge.
  *
- * @param link the name of the bridge's end of it: at most 15 characters, as of every interface
+ * @param link name of the interface at the bridge, with at most 15 characters as for every interface
  */
 export async function createNamespace(name: string, link: string, address: string, signal: AbortSignal): Promise<void> {
   await ip(
@@ -70,14 +70,14 @@ export async function createNamespace(name: string, link: string, address: strin
   );
 }
 
-/** Has a user's connections to the addresses of Services fail at once: nobody stands behind them, as kube-proxy would. */
-export async function refuseServices(namespace: string, uid: number, signal: AbortSignal): Promise<void> {
+/** Makes a user's connections to Service addresses fail at once. Without kube-proxy, nothing answers there. */
+export async function rejectServiceAddresses(namespace: string, uid: number, signal: AbortSignal): Promise<void> {
   await ip([`rule add uidrange ${uid}-${uid} to ${serviceNetwork} unreachable`], ['-n', namespace], signal);
 }
 
 /**
- * Kills every process in a namespace: Envoy, which outlives a pilot-agent that was killed, has another parent then.
- * Resolves when they have gone: were the link removed before, nobody would be told that their connections have ended.
+ * Kills every process in a network namespace, and waits until they have ended. A killed pilot-agent leaves its Envoy
+ * behind, with another parent. If the link were removed earlier, peers would not notice the end of their connections.
  */
 export async function killAllIn(name: string, signal: AbortSignal): Promise<void> {
   const pids = await runProgram('ip', ['netns', 'pids', name], { signal });
@@ -95,7 +95,7 @@ function killIfThere(pid: number): void {
   }
 }
 
-/** Removes a namespace, once no process is in it any more, and its link, which the kernel would take its time for. */
+/** Removes a network namespace without processes, and its link. The kernel alone would remove the link later. */
 export async function removeNamespace(name: string, link: string, signal: AbortSignal): Promise<void> {
   await ip([`link del ${link}`, `netns del ${name}`], ['-force'], signal);
 }

@@ -1,4 +1,4 @@
-/** What every Kubernetes object has. Its spec is read by whoever knows the kind, once its schema has been checked. */
+/** Any Kubernetes object. Code that knows its kind reads the spec, after the schema has been checked. */
 export interface KubeObject {
   apiVersion: string;
   kind: string;
@@ -60,7 +60,7 @@ export interface Container {
 
 export interface EnvVar {
   name: string;
-  /** Null where YAML has nothing behind the colon. */
+  /** Null if the YAML has no value after the colon. */
   value?: string | null;
   valueFrom?: {
     fieldRef?: { fieldPath: string };
@@ -70,6 +70,7 @@ export interface EnvVar {
   };
 }
 
+/** Reference to a ConfigMap or Secret. */
 export interface Reference {
   name: string;
   optional?: boolean;
@@ -92,34 +93,52 @@ export interface Pod extends KubeObject {
   status?: { phase?: string; podIP?: string; [field: string]: unknown };
 }
 
-/** Deployment, StatefulSet, ReplicaSet: a template and how often it is to run. */
+/** The kinds of objects from which the local mesh makes pods. */
+export const workloadKinds: readonly string[] = ['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'];
+
+/** An object of one of the `workloadKinds`: a template of pods, and the number of pods to run. */
 export interface Workload extends KubeObject {
   spec: {
     replicas?: number;
     selector: { matchLabels?: Record<string, string> };
     template: { metadata?: Partial<ObjectMeta>; spec: PodSpec };
-    /** Of a StatefulSet. */
+    /** Governing Service of a StatefulSet. */
     serviceName?: string;
     volumeClaimTemplates?: { metadata: { name: string } }[];
   };
+}
+
+/** Reports whether the local mesh makes pods from an object. */
+export function isWorkload(object: KubeObject): object is Workload {
+  return groupOf(object) === 'apps' && workloadKinds.includes(object.kind);
+}
+
+/** Reports whether an object is a workload with a number of replicas. A DaemonSet has none. */
+export function isScalable(object: KubeObject): object is Workload {
+  return isWorkload(object) && object.kind !== 'DaemonSet';
+}
+
+/** Returns the namespace of an object: `default` if the object names none. */
+export function namespaceOf({ metadata }: Pick<KubeObject, 'metadata'>): string {
+  return metadata.namespace ?? 'default';
 }
 
 export function isService(object: KubeObject): object is Service {
   return object.apiVersion === 'v1' && object.kind === 'Service';
 }
 
-/** The API group of an object; empty for the core one. */
+/** Returns the API group of an object. The core group is the empty text. */
 export function groupOf({ apiVersion }: Pick<KubeObject, 'apiVersion'>): string {
   return apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
 }
 
-/** What kubectl calls an object: `virtualservice.networking.istio.io/reviews`. */
-export function titleOf(object: KubeObject): string {
+/** Returns the name of an object as kubectl prints it, such as `virtualservice.networking.istio.io/reviews`. */
+export function kubectlName(object: KubeObject): string {
   const group = groupOf(object);
   return `${object.kind.toLowerCase()}${group === '' ? '' : `.${group}`}/${object.metadata.name}`;
 }
 
-/** Whether labels have all that a selector asks for; an empty selector selects nothing, as that of a Service. */
+/** Reports whether a selector matches labels. As in a Service, an empty selector matches nothing. */
 export function selects(selector: Labels | undefined, labels: Labels | undefined): boolean {
   const wanted = Object.entries(selector ?? {});
   return wanted.length > 0 && wanted.every(([name, value]) => labels?.[name] === value);

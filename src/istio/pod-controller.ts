@@ -2,46 +2,47 @@ import type { ChildProcess } from 'node:child_process';
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { analyze } from './analyze.ts';
 import type { Kind } from './api/kinds.ts';
-import { type ClusterView, keyOf, workloadKinds } from './cluster-view.ts';
+import { type ClusterView, objectKey } from './cluster-view.ts';
 import { updateEndpointSlices } from './endpoint-slices.ts';
-import { type Entry, entriesOf, entryName, named } from './entries.ts';
+import { type Entry, entriesOf, entryName, findByName } from './entries.ts';
 import type { ImplicitObjects } from './implicit-objects.ts';
-import type { Behaviour, PodStats } from './messages.ts';
 import type { Addresses } from './network.ts';
-import { type KubeObject, type Service, selects, titleOf, type Workload } from './objects.ts';
+import { isWorkload, type KubeObject, kubectlName, type Service, selects } from './objects.ts';
+import type { BehaviourChange, PodStats } from './pod-status.ts';
 import { leftOut, type PodPlan, planPods } from './pods.ts';
 import { defaultPortRoutes, podRoutes } from './routes.ts';
 import { type PodContext, RunningPod } from './running-pod.ts';
 import { proxyStats } from './sidecar.ts';
 
-/** Pods are several processes each: more would bring a laptop to its knees. */
-const mostPods = 40;
+/** Limit that suits a laptop: each pod has several processes. */
+const maxPods = 40;
 
-/** Keeps the pods that the objects in the store ask for: kubelet, controllers and injector in one. */
+/** Controller of the pods of a local mesh. It does the work of kubelet, workload controllers and the injector. */
 export class PodController {
-  private readonly surroundings: PodContext;
+  private readonly context: PodContext;
   private readonly view: ClusterView;
   private readonly addresses: Addresses;
-  private readonly made: ImplicitObjects;
+  private readonly implicitObjects: ImplicitObjects;
+  /** Running pods by `podKey`. */
   private readonly running = new Map<string, RunningPod>();
-  /** Called when a program ends that should not. */
-  onLoss: (name: string) => void = () => {};
-  /** Called when other entries are there, before what is behind them has started. */
+  /** Called with the name of a program that ends unexpectedly. */
+  onProgramExit: (name: string) => void = () => {};
+  /** Called when the entries change, before the pods of new entries have started. */
   onEntries: (entries: readonly Entry[]) => void = () => {};
 
-  constructor(surroundings: PodContext, view: ClusterView, addresses: Addresses, made: ImplicitObjects) {
-    this.surroundings = surroundings;
+  constructor(context: PodContext, view: ClusterView, addresses: Addresses, implicitObjects: ImplicitObjects) {
+    this.context = context;
     this.view = view;
     this.addresses = addresses;
-    this.made = made;
+    this.implicitObjects = implicitObjects;
   }
 
-  /** The addresses of the pods that have a proxy. */
+  /** Addresses of the pods that have a proxy. */
   get proxyAddresses(): string[] {
     return [...this.running.values()].filter(({ plan }) => plan.hasSidecar).map(({ address }) => address);
   }
 
-  /** Where calls from outside may enter. */
+  /** Entry points for calls from outside the mesh. */
   get entries(): Entry[] {
     return entriesOf(this.view.services, this.all);
   }
@@ -50,101 +51,105 @@ export class PodController {
     return [...this.running.values()];
   }
 
-  /** What the proxy of each pod has counted. */
+  /** Reads the counters of each pod's proxy. */
   async stats(signal: AbortSignal): Promise<PodStats[]> {
     const proxied = this.all.filter(({ plan }) => plan.hasSidecar);
     return Promise.all(
-      proxied.map(async ({ plan, address }) => ({ pod: nameOfPod(plan), stats: await proxyStats(address, signal) })),
+      proxied.map(async ({ plan, address }) => ({ pod: podName(plan), stats: await proxyStats(address, signal) })),
     );
   }
 
   /**
-   * Makes the mocks of a service do something with every request.
+   * Makes the mocks of a service apply directives to every request.
    *
-   * @throws MeshmockError `usage`
+   * @throws MeshmockError `usage` if no mock has the name, or if the directives are not valid
    */
-  async behave({ service, namespace = 'default', directives }: Behaviour, signal: AbortSignal): Promise<void> {
+  async setBehaviour(
+    { service, namespace = 'default', directives }: BehaviourChange,
+    signal: AbortSignal,
+  ): Promise<void> {
     const mocks = this.all.filter(({ plan }) => plan.role === 'mock');
-    const all = mocks.flatMap((pod) => this.namesOf(pod).map((name) => ({ name, pod })));
-    const found = named(all, ({ name }) => name, service, namespace).map(({ pod }) => pod);
-    const meant = found.length > 0 ? found : mocks.filter(({ plan }) => plan.service === service);
-    if (meant.length === 0) {
-      const names = [...new Set(all.map(({ name }) => name))];
-      throw new MeshmockError('usage', `there is no service ${service}: there are ${names.join(', ')}`);
+    const namedMocks = mocks.flatMap((pod) => this.serviceNamesOf(pod).map((name) => ({ name, pod })));
+    const found = findByName(namedMocks, ({ name }) => name, service, namespace).map(({ pod }) => pod);
+    const selected = found.length > 0 ? found : mocks.filter(({ plan }) => plan.service === service);
+    if (selected.length === 0) {
+      const names = [...new Set(namedMocks.map(({ name }) => name))];
+      throw new MeshmockError('usage', `unknown service ${service}: expected one of ${names.join(', ')}`);
     }
-    await Promise.all(meant.map((pod) => pod.behave(directives, signal)));
+    await Promise.all(selected.map((pod) => pod.setBehaviour(directives, signal)));
   }
 
-  /** Of the Services that a pod is behind, and what it calls itself. */
-  private namesOf({ plan: { service, namespace, labels } }: RunningPod): string[] {
-    const behind = this.view.services.filter(
+  /** Returns the names of the Services that select a pod, and the service name with which its mock answers. */
+  private serviceNamesOf({ plan: { service, namespace, labels } }: RunningPod): string[] {
+    const services = this.view.services.filter(
       ({ metadata, spec }) => metadata.namespace === namespace && selects(spec.selector, labels),
     );
-    const names = [service, ...behind.map(({ metadata }) => metadata.name)];
+    const names = [service, ...services.map(({ metadata }) => metadata.name)];
     return [...new Set(names)].map((name) => entryName(name, namespace));
   }
 
-  /** Says it when a program ends by itself. */
+  /** Reports the end of a program through `onProgramExit`. */
   watch(name: string, program: ChildProcess): void {
-    program.once('exit', () => this.onLoss(name));
+    program.once('exit', () => this.onProgramExit(name));
   }
 
   /**
-   * Refuses objects with which there would be too many pods, before they are taken in.
+   * Checks the number of pods that the mesh would have with these objects.
    *
-   * @throws MeshmockError `usage`
+   * @throws MeshmockError `usage` if it would be too high
    */
   checkCount(objects: readonly KubeObject[]): void {
-    const coming = objects.filter(({ kind }) => workloadKinds.includes(kind)) as Workload[];
-    const all = new Map([...this.view.workloads, ...coming].map((workload) => [keyOf(workload), workload]));
+    const newWorkloads = objects.filter(isWorkload);
+    const all = new Map([...this.view.workloads, ...newWorkloads].map((workload) => [objectKey(workload), workload]));
     const count = [...all.values()].reduce((sum, { spec }) => sum + (spec.replicas ?? 1), 0);
-    if (count > mostPods)
+    if (count > maxPods)
       throw new MeshmockError(
         'usage',
-        `these would be ${count} pods: at most ${mostPods} run here; say fewer replicas`,
+        `the mesh would have ${count} pods, but a local mesh runs at most ${maxPods}: set fewer replicas`,
       );
   }
 
-  /** What of these objects is about nothing that there is now. */
-  looseEnds(objects: readonly KubeObject[]): string[] {
+  /** Finds mistakes in these objects, compared with the objects and pods of the mesh. See `analyze`. */
+  analyze(objects: readonly KubeObject[]): string[] {
     const config = this.view.config(['ServiceEntry', 'DestinationRule', 'Gateway']);
     const pods = this.all.map(({ plan }) => plan);
-    // Of two of one name, the later one is there.
-    const last = new Map(objects.map((object) => [`${titleOf(object)} ${object.metadata.namespace}`, object]));
+    // If two objects have the same name, the later one is in effect.
+    const last = new Map(objects.map((object) => [`${kubectlName(object)} ${object.metadata.namespace}`, object]));
     return analyze([...last.values()], { services: this.view.services, pods, config });
   }
 
   /**
-   * Starts the pods that are asked for and not there, ends those that are not asked for any more.
+   * Starts the pods that the workloads need and stops all others.
    *
-   * @param beforeProxies what their proxies need; mocks start meanwhile
-   * @throws MeshmockError `usage`
+   * @param beforeProxies prepares the start of the proxies, while the mocks start
+   * @returns a line for each part of a new pod that is left out
+   * @throws MeshmockError if a pod does not start
    */
   async reconcile(signal: AbortSignal, beforeProxies?: () => Promise<void>): Promise<{ readonly leftOut: string[] }> {
-    this.made.update();
+    this.implicitObjects.update();
     const { services, workloads } = this.view;
     const plans = planPods(workloads, services, (namespace) => this.view.namespaceLabels(namespace));
-    const wanted = new Set(plans.map(keyOfPod));
-    const old = [...this.running].filter(([key]) => !wanted.has(key)).map(([, pod]) => pod);
-    const fresh = plans.filter((plan) => !this.running.has(keyOfPod(plan)));
-    // A name that stays, as in a StatefulSet, cannot have two pods.
-    const names = new Set(fresh.map(nameOfPod));
-    const inTheWay = old.filter(({ plan }) => names.has(nameOfPod(plan)));
-    for (const pod of inTheWay) this.forget(pod);
-    await Promise.all(inTheWay.map((pod) => pod.stop()));
-    // Its address stays as well: who calls a pod by its own name keeps the connection.
-    const kept = new Map(inTheWay.map(({ plan, address }) => [nameOfPod(plan), address]));
-    const pods = fresh.map(
-      (plan) => new RunningPod(plan, kept.get(nameOfPod(plan)) ?? this.addresses.pod(), this.surroundings),
+    const wanted = new Set(plans.map(podKey));
+    const oldPods = [...this.running].filter(([key]) => !wanted.has(key)).map(([, pod]) => pod);
+    const newPlans = plans.filter((plan) => !this.running.has(podKey(plan)));
+    // A pod with a stable name, as in a StatefulSet, must stop before its successor starts.
+    const names = new Set(newPlans.map(podName));
+    const replaced = oldPods.filter(({ plan }) => names.has(podName(plan)));
+    for (const pod of replaced) this.forget(pod);
+    await Promise.all(replaced.map((pod) => pod.stop()));
+    // The successor gets the same address, so that callers of the pod's name still reach it.
+    const addresses = new Map(replaced.map(({ plan, address }) => [podName(plan), address]));
+    const newPods = newPlans.map(
+      (plan) => new RunningPod(plan, addresses.get(podName(plan)) ?? this.addresses.pod(), this.context),
     );
-    await this.startPods(pods, services, signal, beforeProxies);
-    const rest = old.filter((pod) => !inTheWay.includes(pod));
-    for (const pod of rest) this.forget(pod);
+    await this.startPods(newPods, services, signal, beforeProxies);
+    const removed = oldPods.filter((pod) => !replaced.includes(pod));
+    for (const pod of removed) this.forget(pod);
     updateEndpointSlices(this.view);
-    await Promise.all(rest.map((pod) => pod.stop()));
+    await Promise.all(removed.map((pod) => pod.stop()));
     for (const pod of this.running.values()) pod.setRoutes(this.routesOf(pod.plan, services));
     this.onEntries(this.entries);
-    return { leftOut: workloads.flatMap((workload) => leftOut(workload, fresh)) };
+    return { leftOut: workloads.flatMap((workload) => leftOut(workload, newPlans)) };
   }
 
   private async startPods(
@@ -153,19 +158,19 @@ export class PodController {
     signal: AbortSignal,
     beforeProxies?: () => Promise<void>,
   ): Promise<void> {
-    for (const pod of pods) this.running.set(keyOfPod(pod.plan), pod);
+    for (const pod of pods) this.running.set(podKey(pod.plan), pod);
     this.onEntries(this.entries);
     const failed = new AbortController();
     try {
       await this.bringUp(pods, services, AbortSignal.any([signal, failed.signal]), beforeProxies);
     } catch (error) {
-      // Nobody is to wait for what will not come; the next change tries again.
+      // If one pod fails, none of the new pods stays. The next change tries again.
       failed.abort();
       for (const pod of pods) this.forget(pod);
       await Promise.allSettled(pods.map((pod) => pod.stop()));
       throw error;
     }
-    for (const pod of pods) pod.onLoss = (name) => this.lose(pod, name);
+    for (const pod of pods) pod.onProgramExit = (name) => this.removeFailed(pod, name);
   }
 
   private async bringUp(
@@ -176,27 +181,27 @@ export class PodController {
   ): Promise<void> {
     await Promise.all([
       beforeProxies?.(),
-      ...pods.map((pod) => pod.startApp(this.routesOf(pod.plan, services), signal)),
+      ...pods.map((pod) => pod.startMock(this.routesOf(pod.plan, services), signal)),
     ]);
-    const tell = (state: 'starting' | 'ready'): void => {
-      for (const pod of pods) this.view.store.put(this.podKind, pod.objectThatIs(state));
+    const setState = (state: 'starting' | 'ready'): void => {
+      for (const pod of pods) this.view.store.put(this.podKind, pod.toObject(state));
     };
-    // At the start nobody calls yet, and istiod makes the clusters of headless Services as their endpoints are when a
-    // sidecar comes: whether they speak mTLS it would not look up again.
-    const isFirst = pods.length === this.running.size;
-    tell(isFirst ? 'ready' : 'starting');
-    if (isFirst) updateEndpointSlices(this.view);
+    // At the start of the mesh, pods are ready at once: no client calls them yet. When a sidecar connects, istiod
+    // checks once whether the endpoints of a headless Service speak mTLS, so they must exist by then.
+    const isStartOfMesh = pods.length === this.running.size;
+    setState(isStartOfMesh ? 'ready' : 'starting');
+    if (isStartOfMesh) updateEndpointSlices(this.view);
     for (const pod of pods) pod.startProxy();
     await Promise.all(pods.map((pod) => pod.proxyReady(signal)));
-    tell('ready');
+    setState('ready');
   }
 
-  /** A pod of which a program has ended by itself is no endpoint any more; the next change starts it anew. */
-  private lose(pod: RunningPod, name: string): void {
+  /** Removes a pod after the unexpected end of one of its programs. The next change starts the pod again. */
+  private removeFailed(pod: RunningPod, name: string): void {
     this.forget(pod);
     updateEndpointSlices(this.view);
     pod.stop().catch(() => {});
-    this.onLoss(name);
+    this.onProgramExit(name);
   }
 
   private get podKind(): Kind {
@@ -204,11 +209,11 @@ export class PodController {
   }
 
   private forget({ plan }: RunningPod): void {
-    this.running.delete(keyOfPod(plan));
+    this.running.delete(podKey(plan));
     this.view.store.remove(this.podKind, plan.namespace, plan.name);
   }
 
-  /** A pod outside the mesh is told where all pods are, others the ports that names mean. */
+  /** Returns the `--connect-to` entries of a pod's mock. A gateway has no mock. */
   private routesOf(plan: PodPlan, services: readonly Service[]): string[] {
     if (plan.role === 'gateway') return [];
     return plan.hasSidecar
@@ -217,10 +222,12 @@ export class PodController {
   }
 }
 
-function nameOfPod({ namespace, name }: PodPlan): string {
+/** Returns the name of a pod with its namespace. A StatefulSet's pods keep their names when their template changes. */
+function podName({ namespace, name }: PodPlan): string {
   return `${namespace}/${name}`;
 }
 
-function keyOfPod(plan: PodPlan): string {
-  return `${nameOfPod(plan)} ${plan.hash}`;
+/** Returns a key for a pod that changes with its template. */
+function podKey(plan: PodPlan): string {
+  return `${podName(plan)} ${plan.hash}`;
 }

@@ -1,32 +1,33 @@
 import { createHash } from 'node:crypto';
 import { ownContainer, ownLeftOut } from './mock-container.ts';
-import { type Labels, type PodSpec, type Service, selects, titleOf, type Workload } from './objects.ts';
+import { kubectlName, type Labels, type PodSpec, type Service, selects, type Workload } from './objects.ts';
 import { type PodPorts, portsOf } from './ports.ts';
 
-/** What runs in a pod: a mock in the place of its image, or Istio's gateway, which is a proxy alone. */
+/** Role of a pod: a mock runs in place of its image, or it is Istio's gateway, which is only a proxy. */
 export type PodRole = 'mock' | 'gateway';
 
-/** A pod that is to run. Two that are equal need not be started anew. */
+/** Plan of a pod. A running pod with an equal plan stays as it is. */
 export interface PodPlan {
   readonly name: string;
-  /** Of all but its name. */
+  /** Hash of all fields but the name. */
   readonly hash: string;
   readonly namespace: string;
+  /** Name of the workload that the pod belongs to. */
   readonly workload: string;
   readonly role: PodRole;
-  /** A mock without one is outside the mesh. */
+  /** False for a mock outside the mesh. */
   readonly hasSidecar: boolean;
   readonly labels: Labels;
   readonly annotations: Labels;
   readonly serviceAccount: string;
   readonly spec: PodSpec;
-  /** The names that a mock answers with. */
+  /** Service name with which the mock answers. */
   readonly service: string;
   readonly version: string;
   readonly ports: PodPorts;
 }
 
-/** The pods that workloads ask for, with the ports that Services expect of them. */
+/** Plans the pods of workloads, with the ports that Services expect of them. */
 export function planPods(
   workloads: readonly Workload[],
   services: readonly Service[],
@@ -39,7 +40,7 @@ export function planPods(
     const role = isGateway(spec.template.spec) ? 'gateway' : 'mock';
     const service = labels.app ?? labels['app.kubernetes.io/name'] ?? labels[canonicalName] ?? metadata.name;
     const version = labels.version ?? labels['app.kubernetes.io/version'] ?? labels[canonicalRevision];
-    const own = services.filter(
+    const servicesOfPod = services.filter(
       (candidate) => candidate.metadata.namespace === namespace && selects(candidate.spec.selector, labels),
     );
     const hasSidecar = role === 'gateway' || isInjected(namespaceLabels(namespace), labels, annotations);
@@ -60,15 +61,15 @@ export function planPods(
       spec: spec.template.spec,
       service,
       version: version ?? 'v1',
-      ports: portsOf(spec.template.spec, own),
+      ports: portsOf(spec.template.spec, servicesOfPod),
     };
-    // As with Deployments, another template makes another name, and so another pod.
+    // As with Deployments, a changed template results in a new name, and so in a new pod.
     const hash = shortHash(JSON.stringify(plan));
     return Array.from({ length: spec.replicas ?? 1 }, (_, index) => {
       if (!isStateful)
         return { ...plan, hash, name: `${metadata.name}-${hash}-${shortHash(`${hash} ${index}`).slice(0, 5)}` };
       const name = `${metadata.name}-${index}`;
-      // By these it has a name in DNS of its own ("Stable Network ID").
+      // These give the pod its own DNS name (Kubernetes, "Stable Network ID").
       const identity = { hostname: name, subdomain: spec.serviceName };
       return { ...plan, hash, name, spec: { ...plan.spec, ...identity } };
     });
@@ -82,19 +83,25 @@ function shortHash(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 9);
 }
 
-/** A container that the injector would fill in (`auto`), or that is the proxy already, as istiod makes them. */
+/**
+ * Reports whether a pod is a gateway. Its containers have the image `auto`, which the injector replaces, or are the
+ * proxy already, as in Deployments that istiod creates.
+ */
 function isGateway({ containers }: PodSpec): boolean {
   return containers.every(({ name, image }) => name === 'istio-proxy' || image === 'auto');
 }
 
-/** As in a namespace that is labelled for injection, which manifests leave to kubectl: only a no counts. */
+/**
+ * Reports whether a pod gets a sidecar. Manifests often leave the label of the namespace to kubectl, so injection is on
+ * unless something disables it.
+ */
 function isInjected(namespace: Labels, labels: Labels, annotations: Labels): boolean {
-  const own = labels['sidecar.istio.io/inject'] ?? annotations['sidecar.istio.io/inject'];
-  if (own !== undefined) return own !== 'false';
+  const setting = labels['sidecar.istio.io/inject'] ?? annotations['sidecar.istio.io/inject'];
+  if (setting !== undefined) return setting !== 'false';
   return namespace['istio-injection'] !== 'disabled';
 }
 
-/** What of a workload is not done by those of the pods that are its own, in words for a person. */
+/** Returns a line for each part of a workload that the local mesh leaves out. A workload without pods has none. */
 export function leftOut(workload: Workload, pods: readonly PodPlan[]): string[] {
   const { containers, initContainers = [], volumes = [] } = workload.spec.template.spec;
   const [pod] = pods.filter(
@@ -103,19 +110,21 @@ export function leftOut(workload: Workload, pods: readonly PodPlan[]): string[] 
   if (pod === undefined) return [];
   const own = ownContainer(workload.spec.template.spec);
   const templates = (workload.spec.volumeClaimTemplates ?? []).map(({ metadata }) => metadata);
-  // What nobody reads is no loss: a mock has no use for the files of the image in whose place it is.
-  const missed = pod.role === 'mock' && own === undefined ? [] : [...volumes, ...templates];
+  // Volumes of other images are not reported, because a mock does not read their files.
+  const missingVolumes = pod.role === 'mock' && own === undefined ? [] : [...volumes, ...templates];
   const notServed = pod.role === 'mock' ? pod.ports.notServed : [];
   const parts = [
-    ...named('init container', initContainers),
-    ...(containers.length > 1 && pod.role === 'mock' ? [`one mock for its ${containers.length} containers`] : []),
+    ...withNames('init container', initContainers),
+    ...(containers.length > 1 && pod.role === 'mock'
+      ? [`one mock runs in place of its ${containers.length} containers`]
+      : []),
     ...(own === undefined ? [] : ownLeftOut(own)),
-    ...named('volume', missed),
-    ...notServed.map((port) => `${port}: a mock speaks HTTP/1.1 and gRPC`),
+    ...withNames('volume', missingVolumes),
+    ...notServed.map((port) => `${port}: mocks speak only HTTP/1.1 and gRPC`),
   ];
-  return parts.map((part) => `${titleOf(workload)}: ${part}`);
+  return parts.map((part) => `${kubectlName(workload)}: ${part}`);
 }
 
-function named(what: string, items: readonly { readonly name: string }[]): string[] {
-  return items.map(({ name }) => `${what} ${name}`);
+function withNames(kind: string, items: readonly { readonly name: string }[]): string[] {
+  return items.map(({ name }) => `${kind} ${name}`);
 }

@@ -1,23 +1,23 @@
 import type { ContainerPort, PodSpec, Service, ServicePort } from './objects.ts';
 
-/** What a mock speaks at a port; `other` is what it cannot. */
+/** Protocol that a mock speaks at a port; `other` for a protocol that it cannot speak. */
 export type PortProtocol = 'http' | 'grpc' | 'other';
 
 /**
- * The protocol of a port, as Istio selects it: `appProtocol`, else the name up to its first `-` ("Protocol
- * Selection"). A port that says nothing is taken for HTTP.
+ * Returns the protocol of a port as Istio selects it: `appProtocol`, or else the name up to its first `-` (Istio,
+ * "Protocol Selection"). A port with neither speaks HTTP.
  */
 export function protocolOf({ name = '', appProtocol, protocol = 'TCP' }: Partial<ServicePort>): PortProtocol {
   if (protocol !== 'TCP') return 'other';
-  const said = (appProtocol ?? name.split('-')[0] ?? '').toLowerCase();
-  if (said === 'grpc' || said === 'grpc-web') return 'grpc';
-  // They are HTTP/2 without gRPC, or no HTTP at all.
-  return ['http2', 'kubernetes.io/h2c', 'https', 'tls', 'mongo', 'mysql', 'redis', 'udp'].includes(said)
+  const declared = (appProtocol ?? name.split('-')[0] ?? '').toLowerCase();
+  if (declared === 'grpc' || declared === 'grpc-web') return 'grpc';
+  // HTTP/2 without gRPC, or another protocol than HTTP.
+  return ['http2', 'kubernetes.io/h2c', 'https', 'tls', 'mongo', 'mysql', 'redis', 'udp'].includes(declared)
     ? 'other'
     : 'http';
 }
 
-/** The port of a pod behind a port of a Service. */
+/** Returns the port of a pod that a port of a Service leads to, or undefined if the pod has no port of that name. */
 export function targetPortOf({ port, targetPort = port }: ServicePort, pod: PodSpec): number | undefined {
   if (typeof targetPort === 'number') return targetPort;
   return containerPortsOf(pod).find(({ name }) => name === targetPort)?.containerPort;
@@ -27,14 +27,15 @@ export function containerPortsOf(pod: PodSpec): ContainerPort[] {
   return pod.containers.flatMap(({ ports = [] }) => ports);
 }
 
-/** Where a mock is to listen, and what of its ports it cannot serve. */
+/** Ports on which a mock listens, and ports that it cannot serve. */
 export interface PodPorts {
   readonly http: readonly number[];
   readonly grpc: readonly number[];
+  /** Ports with another protocol, such as `port 3306 (mysql)`. */
   readonly notServed: readonly string[];
 }
 
-/** The ports of a pod: those that its Services lead to, and those that it names itself. */
+/** Returns the ports of a pod: those that its Services lead to, and those that its containers declare. */
 export function portsOf(pod: PodSpec, services: readonly Service[]): PodPorts {
   const protocols = new Map<number, PortProtocol>();
   const names = new Map<number, string>();
@@ -50,8 +51,8 @@ export function portsOf(pod: PodSpec, services: readonly Service[]): PodPorts {
     protocols.set(containerPort, protocolOf({ name, protocol }));
     names.set(containerPort, name === '' ? protocol : name);
   }
-  const those = (wanted: PortProtocol): number[] =>
+  const portsWith = (wanted: PortProtocol): number[] =>
     [...protocols].filter(([, protocol]) => protocol === wanted).map(([port]) => port);
-  const notServed = those('other').map((port) => `port ${port} (${names.get(port)})`);
-  return { http: those('http'), grpc: those('grpc'), notServed };
+  const notServed = portsWith('other').map((port) => `port ${port} (${names.get(port)})`);
+  return { http: portsWith('http'), grpc: portsWith('grpc'), notServed };
 }

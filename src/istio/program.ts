@@ -3,20 +3,22 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { optional } from '../error/optional.ts';
 
-/** Where the system keeps names of network namespaces (ip-netns(8)). */
+/** Folder with the names of network namespaces (ip-netns(8)). */
 export const namespacesFolder = '/run/netns';
 
 export interface RunOptions {
-  /** For its standard input. */
+  /** Text for the program's standard input. */
   readonly input?: string;
   readonly signal: AbortSignal;
 }
 
 /**
- * Runs a program to its end and gives what it printed.
+ * Runs a program to its end and returns its standard output.
  *
- * @throws MeshmockError `machine` with what it wrote to standard error, when it fails
+ * @throws MeshmockError `machine` with its standard error if the program fails
+ * @example await runProgram('ip', ['netns', 'list'], { signal })
  */
 export async function runProgram(
   file: string,
@@ -33,23 +35,23 @@ export async function runProgram(
   throw new MeshmockError('machine', `${[file, ...args].join(' ')} failed: ${stderr.trim() || `exit code ${code}`}`);
 }
 
-/** Where and as whom a program of a pod runs. */
+/** Settings of a program that runs in a pod. */
 export interface PodProcess {
-  /** The network namespace. */
+  /** Network namespace of the pod. */
   readonly namespace: string;
-  /** Stands in the place of /etc/resolv.conf. */
+  /** Path of the file that the program sees as /etc/resolv.conf. */
   readonly resolvConf?: string;
   readonly uid?: number;
   readonly cwd?: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Gets standard output and error. */
+  /** Path of the file that receives standard output and standard error. */
   readonly log: string;
-  /** With a channel for messages, as between two Node processes. */
+  /** True to open Node's message channel to the program. */
   readonly ipc?: true;
 }
 
-/** The command that runs a command in the network namespace of a pod, with a resolv.conf that it alone sees. */
-export function inPod(
+/** Returns the command line that runs a command in a pod's network namespace, with the pod's own resolv.conf. */
+export function podCommand(
   { namespace, resolvConf }: Pick<PodProcess, 'namespace' | 'resolvConf'>,
   command: readonly string[],
 ): string[] {
@@ -58,20 +60,20 @@ export function inPod(
   return ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolvConf, ...inside];
 }
 
-/** Starts a program in the network namespace of a pod; it is killed with this process. */
+/** Starts a program in a pod's network namespace. It is killed when this process ends. */
 export function spawnInPod(file: string, args: readonly string[], options: PodProcess): ChildProcess {
   const { uid, cwd, env, log, ipc } = options;
   const asUser = uid === undefined ? [] : ['--reuid', String(uid), '--regid', String(uid), '--clear-groups'];
-  const command = inPod(options, ['setpriv', ...asUser, '--pdeathsig', 'KILL', file, ...args]);
+  const command = podCommand(options, ['setpriv', ...asUser, '--pdeathsig', 'KILL', file, ...args]);
   const out = openSync(log, 'a', 0o666);
   try {
     const [program = '', ...rest] = command;
     const child = spawn(program, rest, {
       env,
-      ...(cwd === undefined ? {} : { cwd }),
+      ...optional('cwd', cwd),
       stdio: ['ignore', out, out, ...(ipc ? (['ipc'] as const) : [])],
     });
-    // That it ended is what counts, and its exit tells that.
+    // The event `exit` already reports the end of the program.
     child.on('error', () => {});
     return child;
   } finally {

@@ -4,50 +4,53 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../error/meshmock-error.ts';
 
-/** A program that is to be waited for. */
-export interface Starting {
+/** Program that has been started and is not ready yet. */
+export interface StartingProgram {
   readonly program: ChildProcess;
-  /** What a person calls it. */
+  /** Name of the program in messages, such as `the mock of pod NAME`. */
   readonly name: string;
-  /** Where it writes. */
+  /** Path of its log file. */
   readonly log: string;
 }
 
-const longestMs = 60_000;
+const timeoutMs = 60_000;
 const shownLines = 15;
 
 /**
  * Waits until a program is ready.
  *
- * @param ready resolves when it is; takes a signal
- * @throws MeshmockError `usage` with the end of its log, when it ends instead or is not ready after a minute
+ * @param ready resolves when the program is ready
+ * @throws MeshmockError `unavailable` with the end of the program's log if the program ends
+ * @throws MeshmockError `timeout` with the end of the program's log if it is not ready after a minute
  */
-export async function untilReady(
-  { program, name, log }: Starting,
+export async function waitUntilReady(
+  { program, name, log }: StartingProgram,
   ready: (signal: AbortSignal) => Promise<unknown>,
   signal: AbortSignal,
 ): Promise<void> {
-  const settled = new AbortController();
-  const late = AbortSignal.timeout(longestMs);
-  const either = AbortSignal.any([signal, late, settled.signal]);
+  const done = new AbortController();
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const either = AbortSignal.any([signal, timeout, done.signal]);
   const ended = once(program, 'exit', { signal: either }).then(
     ([code, killedBy]) => `ended (${killedBy ?? `exit code ${code}`})`,
   );
+  const failure = (code: 'unavailable' | 'timeout', problem: string): MeshmockError =>
+    new MeshmockError(code, [`${name} ${problem}; the end of its log:`, ...lastLines(log)].join('\n'));
   try {
-    const failure = await Promise.race([ready(either).then(() => undefined), ended]);
-    if (failure !== undefined) throw notReady(name, failure, log);
+    const end = await Promise.race([ready(either).then(() => undefined), ended]);
+    if (end !== undefined) throw failure('unavailable', end);
   } catch (error) {
-    throw late.aborted ? notReady(name, `is not ready after ${longestMs / 1000} s`, log) : error;
+    throw timeout.aborted ? failure('timeout', `was not ready after ${timeoutMs / 1000} s`) : error;
   } finally {
-    settled.abort();
+    done.abort();
     ended.catch(() => {});
   }
 }
 
 const pollMs = 25;
 
-/** Asks until there is an answer of success. */
-export async function answersOk(url: string, signal: AbortSignal): Promise<void> {
+/** Requests a URL until the answer has a success status. */
+export async function waitForOk(url: string, signal: AbortSignal): Promise<void> {
   for (;;) {
     const isOk = await fetch(url, { signal }).then(
       ({ ok }) => ok,
@@ -58,7 +61,6 @@ export async function answersOk(url: string, signal: AbortSignal): Promise<void>
   }
 }
 
-function notReady(name: string, what: string, log: string): MeshmockError {
-  const lines = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-shownLines);
-  return new MeshmockError('usage', [`${name} ${what}; the end of its log:`, ...lines].join('\n'));
+function lastLines(log: string): string[] {
+  return readFileSync(log, 'utf8').trimEnd().split('\n').slice(-shownLines);
 }

@@ -1,61 +1,65 @@
+import { optional } from '../error/optional.ts';
 import { groupOf, type KubeObject } from './objects.ts';
 import { type HttpRoute, isVirtualService, type VirtualService } from './virtual-service.ts';
 
-/** A route of Gateway API whose rules are routes of HTTP, as much of it. */
-export interface ApiRoute extends KubeObject {
-  spec: { rules?: ApiRule[]; [field: string]: unknown };
+/** HTTPRoute or GRPCRoute of the Gateway API, with the fields that are read here. */
+export interface GatewayApiRoute extends KubeObject {
+  spec: { rules?: GatewayApiRule[]; [field: string]: unknown };
 }
 
-export interface ApiRule {
+export interface GatewayApiRule {
   name?: string;
   matches?: unknown[];
   [field: string]: unknown;
 }
 
-export function isApiRoute(object: KubeObject): object is ApiRoute {
+export function isGatewayApiRoute(object: KubeObject): object is GatewayApiRoute {
   return /^(?:HTTP|GRPC)Route$/.test(object.kind) && groupOf(object) === 'gateway.networking.k8s.io';
 }
 
-/** An object whose routes have names in access logs; where somebody gave one, an EnvoyFilter may be about it. */
+/** Gives each route of an object a name for access logs. Existing names stay: an EnvoyFilter may refer to them. */
 export function withRouteNames(object: KubeObject): KubeObject {
   if (isVirtualService(object) && object.spec?.http !== undefined)
     return { ...object, spec: { ...object.spec, http: namedRoutes(object) } };
-  if (isApiRoute(object) && object.spec?.rules !== undefined)
+  if (isGatewayApiRoute(object) && object.spec?.rules !== undefined)
     return { ...object, spec: { ...object.spec, rules: namedRules(object).flatMap(({ split }) => split) } };
   return object;
 }
 
-/** The routes of a VirtualService, each with a name: those without one get one that no other of a mesh has. */
+/** Returns the routes of a VirtualService, each with a name. New names are unique in the mesh. */
 export function namedRoutes({ metadata: { namespace = 'default', name }, spec }: VirtualService): HttpRoute[] {
   return (spec.http ?? []).map((route, index) => {
     if (route.name) return route;
-    const match = route.match?.map((one, place) => ({ ...one, name: one.name || matchName(place) }));
-    return { ...route, name: `/${namespace}/${name}/http[${index}]`, ...(match === undefined ? {} : { match }) };
+    const match = route.match?.map((one, matchIndex) => ({ ...one, name: one.name || matchName(matchIndex) }));
+    return { ...route, name: `/${namespace}/${name}/http[${index}]`, ...optional('match', match) };
   });
 }
 
 /**
- * The rules of a route of Gateway API, each with a name. Their matches have none: a rule that nobody has named is split
- * into one for each, as istiod does anyway.
+ * Returns the rules of a route of the Gateway API, each with a name. Matches cannot have names, so a rule without a
+ * name is split into one rule for each match. istiod makes the same split.
  */
-export function namedRules({ kind, metadata: { namespace = 'default', name }, spec }: ApiRoute): {
-  readonly rule: ApiRule;
-  /** One for each match, or the rule itself. */
-  readonly split: readonly (ApiRule & { readonly name: string })[];
+export function namedRules({ kind, metadata: { namespace = 'default', name }, spec }: GatewayApiRoute): {
+  readonly rule: GatewayApiRule;
+  /** A rule for each match, or the rule itself. */
+  readonly split: readonly (GatewayApiRule & { readonly name: string })[];
 }[] {
   return (spec.rules ?? []).map((rule, index) => {
     if (rule.name) return { rule, split: [{ ...rule, name: rule.name }] };
-    const own = `/${namespace}/${name}/${kind}[${index}]`;
+    const ruleName = `/${namespace}/${name}/${kind}[${index}]`;
     const { matches = [] } = rule;
-    if (matches.length < 2) return { rule, split: [{ ...rule, name: own }] };
+    if (matches.length < 2) return { rule, split: [{ ...rule, name: ruleName }] };
     return {
       rule,
-      split: matches.map((one, place) => ({ ...rule, name: `${own}.${matchName(place)}`, matches: [one] })),
+      split: matches.map((one, matchIndex) => ({
+        ...rule,
+        name: `${ruleName}.${matchName(matchIndex)}`,
+        matches: [one],
+      })),
     };
   });
 }
 
-/** The name of a match without one. */
 function matchName(index: number): string {
   return `match[${index}]`;
 }

@@ -4,57 +4,61 @@ import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { type MessageToService, messageFromService } from '../serve/process/process-messages.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { noSettings, ownContainer, podField, type ServeSettings, serveSettings } from './mock-container.ts';
 import { startMock } from './mock-process.ts';
 import { bridgeAddress, createNamespace, killAllIn, removeNamespace } from './network.ts';
 import type { KubeObject } from './objects.ts';
 import type { PodPlan } from './pods.ts';
-import { untilReady } from './ready.ts';
+import { waitUntilReady } from './ready.ts';
 import { interceptTraffic, sidecarReady, startSidecar } from './sidecar.ts';
 import type { InstalledTools } from './tools.ts';
 
-/** What all pods of a bed share. */
+/** Settings that all pods of a local mesh share. */
 export interface PodContext {
   readonly tools: InstalledTools;
-  /** A folder that the proxy's user can read. */
+  /** Folder of the mesh, which the proxy's user can read. */
   readonly folder: string;
   readonly rootCertificate: string;
-  readonly appArguments: readonly string[];
-  /** For ConfigMaps and Secrets. */
+  /** Further arguments of each `meshmock serve`. */
+  readonly serveArguments: readonly string[];
+  /** Source of ConfigMaps and Secrets. */
   readonly view: Pick<ClusterView, 'data'>;
 }
 
-/** A pod: a network namespace with a mock, a proxy, or both. */
+/** Running pod: a network namespace with a mock, a proxy, or both. */
 export class RunningPod {
   readonly plan: PodPlan;
   readonly address: string;
   readonly uid = randomUUID();
-  private readonly surroundings: PodContext;
+  private readonly context: PodContext;
+  /** Name of the pod's network namespace. */
   private readonly namespace: string;
+  /** Name of the pod's interface at the bridge. */
   private readonly link: string;
-  private app: ChildProcess | undefined;
+  private mock: ChildProcess | undefined;
   private sidecar: ChildProcess | undefined;
   private routes: readonly string[] = [];
   private isStopping = false;
   private starting: Promise<void> = Promise.resolve();
-  /** Called with the name of a program that ended by itself. */
-  onLoss: (name: string) => void = () => {};
+  /** Called with the name of a program that ends unexpectedly. */
+  onProgramExit: (name: string) => void = () => {};
 
-  constructor(plan: PodPlan, address: string, surroundings: PodContext) {
+  constructor(plan: PodPlan, address: string, context: PodContext) {
     this.plan = plan;
     this.address = address;
-    this.surroundings = surroundings;
+    this.context = context;
     const [, , third, fourth] = address.split('.');
     this.link = `pod-${third}-${fourth}`;
     this.namespace = this.link;
   }
 
-  /** Its object in the API, as kubelet and the injector would have made it. */
-  objectThatIs(state: 'starting' | 'ready'): KubeObject {
+  /** Returns the Pod object for the API, as kubelet and the injector would make it. */
+  toObject(state: 'starting' | 'ready'): KubeObject {
     const { name, namespace, labels, annotations, serviceAccount, spec, hasSidecar } = this.plan;
     const proxy = { name: 'istio-proxy', image: 'istio-proxy' };
-    // The API server's default, without which istiod finds no port by its name.
+    // The API server sets this default. Without it, istiod does not find ports by name.
     const containers = spec.containers.map(({ ports = [], ...container }) => ({
       ...container,
       ports: ports.map((port) => ({ ...port, protocol: port.protocol ?? 'TCP' })),
@@ -83,131 +87,159 @@ export class RunningPod {
     };
   }
 
-  /** The log files of its programs. */
-  get logs(): { readonly app: string; readonly proxy: string } {
-    const logs = path.join(this.surroundings.folder, 'logs');
-    return { app: path.join(logs, `${this.plan.name}.app.log`), proxy: path.join(logs, `${this.plan.name}.proxy.log`) };
+  /** Paths of the log files of the pod's programs. */
+  private get logs(): { readonly mock: string; readonly proxy: string } {
+    const logs = path.join(this.context.folder, 'logs');
+    return {
+      mock: path.join(logs, `${this.plan.name}.app.log`),
+      proxy: path.join(logs, `${this.plan.name}.proxy.log`),
+    };
   }
 
-  /** Makes the namespace and starts the mock; resolves when it listens. The mock needs no istiod. */
-  startApp(routes: readonly string[], signal: AbortSignal): Promise<void> {
-    this.starting = this.makeAndStart(routes, signal);
+  /**
+   * Creates the network namespace, starts the mock, and waits until it listens. The mock does not need istiod.
+   *
+   * @param routes entries of `--connect-to`
+   */
+  startMock(routes: readonly string[], signal: AbortSignal): Promise<void> {
+    this.starting = this.createAndStartMock(routes, signal);
     return this.starting;
   }
 
-  private async makeAndStart(routes: readonly string[], signal: AbortSignal): Promise<void> {
+  private async createAndStartMock(routes: readonly string[], signal: AbortSignal): Promise<void> {
     const { plan, namespace } = this;
     await createNamespace(namespace, this.link, this.address, signal);
     await writeFile(this.resolvConf, resolvConfOf(plan.namespace));
     if (plan.role === 'gateway') return;
-    const { pilotAgent } = this.surroundings.tools;
-    if (plan.hasSidecar) await interceptTraffic({ pilotAgent, namespace, resolvConf: this.resolvConf }, signal);
-    const { appArguments: args } = this.surroundings;
+    const { tools, serveArguments } = this.context;
+    if (plan.hasSidecar)
+      await interceptTraffic({ pilotAgent: tools.pilotAgent, namespace, resolvConf: this.resolvConf }, signal);
     this.routes = routes;
-    this.app = startMock({
-      ...{ pod: plan, namespace, resolvConf: this.resolvConf, log: this.logs.app, routes, args },
+    this.mock = startMock({
+      pod: plan,
+      namespace,
+      resolvConf: this.resolvConf,
+      log: this.logs.mock,
+      routes,
       settings: this.serveSettings(),
+      args: serveArguments,
     });
-    this.watch(this.app, 'mock');
-    const starting = { program: this.app, name: `the mock of pod ${plan.name}`, log: this.logs.app };
-    await untilReady(starting, (either) => once(starting.program, 'message', { signal: either }), signal);
+    this.watch(this.mock, 'mock');
+    const starting = { program: this.mock, name: `the mock of pod ${plan.name}`, log: this.logs.mock };
+    await waitUntilReady(starting, (either) => once(starting.program, 'message', { signal: either }), signal);
   }
 
   private serveSettings(): ServeSettings {
-    const { plan, surroundings } = this;
+    const { plan, context } = this;
     const container = ownContainer(plan.spec);
     if (container === undefined) return noSettings;
     try {
       return serveSettings(container, {
         field: (path) => podField(this, path),
-        data: (kind, name) => surroundings.view.data(kind, plan.namespace, name),
+        data: (kind, name) => context.view.data(kind, plan.namespace, name),
       });
     } catch (error) {
       throw new MeshmockError('usage', `pod ${plan.name}: ${(error as Error).message}`);
     }
   }
 
-  /** Starts the proxy, if it has one. */
+  /** Starts the proxy, if the pod has one. */
   startProxy(): void {
-    const { plan, address, namespace, resolvConf, surroundings } = this;
+    const { plan, address, namespace, resolvConf, context } = this;
     if (!plan.hasSidecar) return;
-    const { tools, rootCertificate } = surroundings;
+    const { tools, rootCertificate } = context;
     this.sidecar = startSidecar({
-      ...{ pod: plan, address, namespace, resolvConf, rootCertificate, log: this.logs.proxy },
-      ...{ pilotAgent: tools.pilotAgent, envoy: tools.envoy, bootstrapTemplate: tools.bootstrapTemplate },
-      folder: path.join(surroundings.folder, 'pods', this.link),
+      pod: plan,
+      address,
+      namespace,
+      pilotAgent: tools.pilotAgent,
+      envoy: tools.envoy,
+      bootstrapTemplate: tools.bootstrapTemplate,
+      rootCertificate,
+      resolvConf,
+      folder: path.join(context.folder, 'pods', this.link),
+      log: this.logs.proxy,
     });
     this.watch(this.sidecar, 'proxy');
   }
 
-  private watch(program: ChildProcess, what: string): void {
-    program.once('exit', () => this.isStopping || this.onLoss(`the ${what} of pod ${this.plan.name}`));
+  private watch(program: ChildProcess, role: 'mock' | 'proxy'): void {
+    program.once('exit', () => this.isStopping || this.onProgramExit(`the ${role} of pod ${this.plan.name}`));
   }
 
-  /** Resolves when its proxy serves. */
+  /** Waits until the proxy serves. A pod without a proxy is ready at once. */
   async proxyReady(signal: AbortSignal): Promise<void> {
     if (this.sidecar === undefined) return;
     const starting = { program: this.sidecar, name: `the proxy of pod ${this.plan.name}`, log: this.logs.proxy };
-    await untilReady(starting, (either) => sidecarReady(this.address, either), signal);
+    await waitUntilReady(starting, (either) => sidecarReady(this.address, either), signal);
   }
 
-  /** Tells the mock other entries of `--connect-to`. */
+  /** Replaces the mock's entries of `--connect-to`. */
   setRoutes(routes: readonly string[]): void {
     if (routes.join(' ') === this.routes.join(' ')) return;
     this.routes = routes;
-    if (this.app?.connected) this.app.send({ connectTo: routes }, () => {});
+    if (this.mock?.connected) send(this.mock, { kind: 'connect-to', entries: routes });
   }
 
   /**
-   * Tells the mock what to do with every request; without directives what it was started with.
+   * Sets the directives that the mock applies to every request.
    *
-   * @throws MeshmockError `usage` when they are none, or its mock has ended
+   * @param directives directives such as `/~delay=1s`; undefined for those with which the mock was started
+   * @throws MeshmockError `usage` if the directives are not valid
+   * @throws MeshmockError `unavailable` if the mock has ended
    */
-  async behave(directives: string | undefined, signal: AbortSignal): Promise<void> {
-    if (!this.app?.connected) {
+  async setBehaviour(directives: string | undefined, signal: AbortSignal): Promise<void> {
+    if (!this.mock?.connected) {
       if (directives === undefined) return;
-      throw new MeshmockError('usage', `the mock of pod ${this.plan.name} has ended`);
+      throw new MeshmockError('unavailable', `the mock of pod ${this.plan.name} has ended`);
     }
-    const told = once(this.app, 'message', { signal });
-    this.app.send({ behaviour: directives ?? null }, () => {});
-    const [{ behaves }] = (await told) as [{ behaves: true | string }];
-    if (behaves !== true) throw new MeshmockError('usage', `pod ${this.plan.name}: ${behaves}`);
+    const answer = once(this.mock, 'message', { signal });
+    send(this.mock, { kind: 'behaviour', directives: directives ?? null });
+    const message = messageFromService((await answer)[0]);
+    if (message?.kind === 'refused') throw new MeshmockError('usage', `pod ${this.plan.name}: ${message.message}`);
   }
 
-  /** Ends its programs, those too that are only starting, and removes what it has. */
+  /** Ends the pod's programs, including those that are still starting, and removes its files and its namespace. */
   async stop(): Promise<void> {
     this.isStopping = true;
-    // One that was about to be started would be left.
+    // A mock that is about to start must start first: otherwise it would be left running.
     await this.starting.catch(() => {});
-    const programs = [this.app, this.sidecar].filter((program) => program !== undefined);
+    const programs = [this.mock, this.sidecar].filter((program) => program !== undefined);
     await Promise.all(programs.map((program) => end(program)));
-    await killAllIn(this.namespace, AbortSignal.timeout(endMs)).catch(() => {});
-    const { folder } = this.surroundings;
+    await killAllIn(this.namespace, AbortSignal.timeout(endTimeoutMs)).catch(() => {});
+    const { folder } = this.context;
     await rm(path.join(folder, 'pods', this.link), { recursive: true, force: true });
     await rm(this.resolvConf, { force: true });
-    await removeNamespace(this.namespace, this.link, AbortSignal.timeout(endMs)).catch(() => {
-      // It was never made, or has gone with the mounts of a mesh that ends.
+    await removeNamespace(this.namespace, this.link, AbortSignal.timeout(endTimeoutMs)).catch(() => {
+      // The namespace was not created, or it is gone with the mounts of a mesh that ends.
     });
   }
 
   private get resolvConf(): string {
-    return path.join(this.surroundings.folder, `${this.link}.resolv.conf`);
+    return path.join(this.context.folder, `${this.link}.resolv.conf`);
   }
 }
 
-/** As kubelet writes it; the sidecar's own DNS answers first, and knows the names of Services. */
+/**
+ * Returns the resolv.conf of a pod, as kubelet writes it. The sidecar's own DNS answers the names of Services first.
+ */
 function resolvConfOf(namespace: string): string {
   const search = [`${namespace}.svc.cluster.local`, 'svc.cluster.local', 'cluster.local'].join(' ');
   return `nameserver ${bridgeAddress}\nsearch ${search}\noptions ndots:5 timeout:1 attempts:1\n`;
 }
 
-const endMs = 2000;
+const endTimeoutMs = 2000;
 
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exit = once(child, 'exit');
   child.kill('SIGTERM');
-  const late = setTimeout(() => child.kill('SIGKILL'), endMs);
+  const kill = setTimeout(() => child.kill('SIGKILL'), endTimeoutMs);
   await exit;
-  clearTimeout(late);
+  clearTimeout(kill);
+}
+
+/** Sends a message to a mock. One that ends at the same time does not receive it, and its end is reported elsewhere. */
+function send(mock: ChildProcess, message: MessageToService): void {
+  mock.send(message, () => {});
 }

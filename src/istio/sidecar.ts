@@ -4,61 +4,79 @@ import path from 'node:path';
 import { logFlushMs } from './access-log.ts';
 import { clusterId, meshId, tokenFor, trustDomain } from './certificates.ts';
 import { istiodHost } from './control-plane.ts';
-import { jaegerAddress, refuseServices } from './network.ts';
+import { fetchText } from './fetch-text.ts';
+import { jaegerAddress, rejectServiceAddresses } from './network.ts';
 import type { PodPlan } from './pods.ts';
 import { containerPortsOf } from './ports.ts';
-import { inPod, runProgram, spawnInPod } from './program.ts';
-import { answersOk } from './ready.ts';
+import { podCommand, runProgram, spawnInPod } from './program.ts';
+import { waitForOk } from './ready.ts';
 
-/** The user whose traffic is the proxy's own: the rules let it pass. */
+/** User of the proxy. The iptables rules do not redirect its traffic. */
 const proxyUid = 1337;
 
-/** Ports of the proxy itself, and those by which we reach a mock past its sidecar. */
+/** Ports on which a mock accepts the connections of entries, past its sidecar. */
 export const entryPorts = { http: 15980, grpc: 15990 } as const;
 const notIntercepted = [15090, 15021, 15020, entryPorts.http, entryPorts.grpc];
 
 export interface SidecarOptions {
   readonly pod: PodPlan;
   readonly address: string;
-  /** The network namespace. */
+  /** Network namespace of the pod. */
   readonly namespace: string;
   readonly pilotAgent: string;
   readonly envoy: string;
   readonly bootstrapTemplate: string;
   readonly rootCertificate: string;
   readonly resolvConf: string;
-  /** A folder of its own. */
+  /** Folder that only this proxy uses. */
   readonly folder: string;
   readonly log: string;
 }
 
-/** Programs the rules that istio-init does: all traffic of a pod goes through its sidecar. */
+/** Sets the iptables rules of istio-init, which redirect all traffic of a pod through its sidecar. */
 export async function interceptTraffic(
   { pilotAgent, namespace, resolvConf }: Pick<SidecarOptions, 'pilotAgent' | 'namespace' | 'resolvConf'>,
   signal: AbortSignal,
 ): Promise<void> {
-  // It redirects queries to the name servers that it finds in /etc/resolv.conf.
-  const [program = '', ...rest] = inPod({ namespace, resolvConf }, [pilotAgent, 'istio-iptables']);
+  // istio-iptables redirects the queries to the name servers in /etc/resolv.conf.
+  const [program = '', ...rest] = podCommand({ namespace, resolvConf }, [pilotAgent, 'istio-iptables']);
   await runProgram(
     program,
     [
-      ...[...rest, '-p', '15001', '-z', '15006'],
-      ...['-u', String(proxyUid), '-g', String(proxyUid), '-m', 'REDIRECT', '-i', '*', '-x', `${jaegerAddress}/32`],
-      ...['-b', '*', '-d', notIntercepted.join(','), '--redirect-dns'],
+      ...rest,
+      '-p',
+      '15001',
+      '-z',
+      '15006',
+      '-u',
+      String(proxyUid),
+      '-g',
+      String(proxyUid),
+      '-m',
+      'REDIRECT',
+      '-i',
+      '*',
+      '-x',
+      `${jaegerAddress}/32`,
+      '-b',
+      '*',
+      '-d',
+      notIntercepted.join(','),
+      '--redirect-dns',
     ],
     { signal },
   );
-  // What a proxy knows nothing of, it passes through: to a Service's address that would be ten seconds of waiting.
-  await refuseServices(namespace, proxyUid, signal);
+  // The proxy passes unknown destinations through. A connection to a Service's address would hang for ten seconds.
+  await rejectServiceAddresses(namespace, proxyUid, signal);
 }
 
-/** Starts pilot-agent, which starts Envoy: a sidecar, or a gateway. */
+/** Starts pilot-agent, which starts Envoy as a sidecar or as a gateway. */
 export function startSidecar(options: SidecarOptions): ChildProcess {
   const { pod, address, namespace, pilotAgent, folder, log, resolvConf } = options;
   prepareFolder(options);
-  // A pod that comes back has the name of the one that went: what that one logged is still to be read.
+  // A restarted pod has the same name, and readers of the log may not have finished. So the log is appended to.
   writeFileSync(log, '', { flag: 'a' });
-  // Envoy opens its standard output anew, as its own user.
+  // Envoy reopens its standard output as the proxy's user.
   chmodSync(log, 0o666);
   const role = pod.role === 'gateway' ? 'router' : 'sidecar';
   const args = ['proxy', role, '--domain', `${pod.namespace}.svc.cluster.local`, '--proxyLogLevel=warning'];
@@ -97,23 +115,27 @@ function proxyConfig({ pod, envoy, bootstrapTemplate }: SidecarOptions): unknown
     proxyBootstrapTemplatePath: bootstrapTemplate,
     concurrency: 1,
     statusPort: 15020,
-    // Access logs are to be seen at once.
+    // Makes access logs visible at once.
     fileFlushInterval: `${logFlushMs / 1000}s`,
-    // Connections on a replaced filter chain keep the old rules for this long.
+    // Duration for which connections of a replaced filter chain keep the old rules.
     drainDuration: '1s',
-    // The counters by which traffic is checked.
+    // Enables all counters, because tests and coverage read them.
     proxyStatsMatcher: { inclusionRegexps: ['.*'] },
     serviceCluster: `${pod.service}.${pod.namespace}`,
-    // Spans are to be seen at once.
+    // Makes spans visible at once.
     runtimeValues: { 'tracing.opentelemetry.min_flush_spans': '1', 'tracing.opentelemetry.flush_interval_ms': '200' },
   };
 }
 
-/** The files that the injector and kubelet would have mounted. */
+/** Writes the files that the injector and kubelet mount in a cluster. */
 function prepareFolder({ pod, folder, rootCertificate }: SidecarOptions): void {
   for (const name of [
-    ...['etc/istio/pod', 'etc/istio/proxy', 'var/run/secrets/tokens', 'var/run/secrets/istio'],
-    ...['var/run/secrets/workload-spiffe-uds', 'var/lib/istio/data'],
+    'etc/istio/pod',
+    'etc/istio/proxy',
+    'var/run/secrets/tokens',
+    'var/run/secrets/istio',
+    'var/run/secrets/workload-spiffe-uds',
+    'var/lib/istio/data',
   ])
     mkdirSync(path.join(folder, name), { recursive: true });
   const lines = (values: Readonly<Record<string, string>>): string =>
@@ -128,19 +150,22 @@ function prepareFolder({ pod, folder, rootCertificate }: SidecarOptions): void {
     chownSync(path.join(folder, entry), proxyUid, proxyUid);
 }
 
-/** Resolves when the proxy at an address has its configuration and serves. */
+/** Waits until the proxy at an address has its configuration and serves. */
 export async function sidecarReady(address: string, signal: AbortSignal): Promise<void> {
-  await answersOk(`http://${address}:15021/healthz/ready`, signal);
+  await waitForOk(`http://${address}:15021/healthz/ready`, signal);
 }
 
-/** Envoy's counters and gauges by their names in Prometheus's format. */
-export async function proxyStats(address: string, signal: AbortSignal): Promise<string> {
-  const response = await fetch(`http://${address}:15090/stats/prometheus`, { signal });
-  return response.text();
+/**
+ * Reads the counters and gauges of the Envoy at an address, in Prometheus' text format.
+ *
+ * @throws MeshmockError `unavailable` if the proxy does not answer
+ */
+export function proxyStats(address: string, signal: AbortSignal): Promise<string> {
+  return fetchText(`the proxy at ${address}`, `http://${address}:15090/stats/prometheus`, signal);
 }
 
-/** Whether a proxy has yet to begin with what it took in, or connections still live by rules that were replaced. */
-export async function isUnsettled(address: string, signal: AbortSignal): Promise<boolean> {
+/** Reports whether a proxy still warms up new configuration, or has connections that use replaced rules. */
+export async function isApplyingConfig(address: string, signal: AbortSignal): Promise<boolean> {
   const stats = await proxyStats(address, signal);
   return /^envoy_(?:listener_manager_total_\w*(?:draining|warming)|cluster_manager_warming_clusters)\S* [1-9]/m.test(
     stats,

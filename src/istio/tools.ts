@@ -6,47 +6,48 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { MeshmockError } from '../error/meshmock-error.ts';
 
-/** Where the real programs lie that a bed is made of. */
+/** Paths of the programs and files that a local mesh needs. */
 export interface InstalledTools {
   readonly istiod: string;
   readonly pilotAgent: string;
   readonly envoy: string;
   readonly jaeger: string;
   readonly bootstrapTemplate: string;
-  /** Folders with `istio-crds.yaml` and `gateway-api-crds.yaml`, and with Kubernetes's definitions. */
+  /** Folder with `istio-crds.yaml` and `gateway-api-crds.yaml`. */
   readonly crds: string;
+  /** Folder with the definitions of Kubernetes' own kinds. */
   readonly kubernetes: string;
 }
 
-const programs: readonly { readonly name: string; readonly from: string }[] = [
-  { name: 'ip', from: 'iproute2' },
-  { name: 'iptables-restore', from: 'iptables' },
-  { name: 'nsenter', from: 'util-linux' },
-  { name: 'unshare', from: 'util-linux' },
-  { name: 'setpriv', from: 'util-linux' },
-  { name: 'mount', from: 'mount' },
-  { name: 'openssl', from: 'openssl' },
+/** Programs of the system, each with its package on Debian and Ubuntu. */
+const systemPrograms: readonly { readonly name: string; readonly package: string }[] = [
+  { name: 'ip', package: 'iproute2' },
+  { name: 'iptables-restore', package: 'iptables' },
+  { name: 'nsenter', package: 'util-linux' },
+  { name: 'unshare', package: 'util-linux' },
+  { name: 'setpriv', package: 'util-linux' },
+  { name: 'mount', package: 'mount' },
+  { name: 'openssl', package: 'openssl' },
 ];
 
 /**
- * Checks that this machine can run a bed.
+ * Checks that this machine can run a local mesh.
  *
- * @throws MeshmockError `machine` that says all that is missing and how to get it
+ * @throws MeshmockError `machine` with everything that is missing, and how to get it
  */
 export function checkMachine(): void {
   if (process.platform !== 'linux')
     throw new MeshmockError(
       'machine',
-      `a mesh needs Linux's network namespaces, and this is ${process.platform}: run it in a virtual machine or a privileged container`,
+      `a local mesh needs the network namespaces of Linux, but this machine runs ${process.platform}: use a virtual machine or a privileged container`,
     );
-  const missing = programs.filter(({ name }) => !isOnPath(name));
+  const missing = systemPrograms.filter(({ name }) => !isOnPath(name));
+  const packages = [...new Set(missing.map((one) => one.package))];
   const problems = [
     ...(process.getuid?.() === 0 ? [] : ['root, for network namespaces and iptables: run it with sudo']),
     ...(missing.length === 0
       ? []
-      : [
-          `${missing.map(({ name }) => name).join(', ')}: on Debian or Ubuntu, apt-get install ${[...new Set(missing.map(({ from }) => from))].join(' ')}`,
-        ]),
+      : [`${missing.map(({ name }) => name).join(', ')}: on Debian or Ubuntu, apt-get install ${packages.join(' ')}`]),
   ];
   if (problems.length > 0) throw new MeshmockError('machine', `this machine lacks ${problems.join('\nand ')}`);
 }
@@ -65,17 +66,19 @@ function isOnPath(name: string): boolean {
 const ownScript = new URL('../../src/istio/tools/install.sh', import.meta.url);
 
 /**
- * Gives the folders of tools, built first where they are not in the cache; what that does is shown on standard error.
+ * Installs tools that are not in the cache yet, with progress on standard error.
  *
- * @param script which knows how to get them
- * @throws MeshmockError `machine` when one cannot be had
+ * @param script script that installs the tools
+ * @returns the folder of each tool
+ * @throws MeshmockError `machine` if a tool cannot be installed
+ * @example const { envoy } = await installTools(['envoy'], signal);
  */
 export async function installTools<Name extends string>(
   names: readonly Name[],
   signal: AbortSignal,
   script = ownScript,
 ): Promise<Record<Name, string>> {
-  // A group of its own: compilers that the script has started are to end with it.
+  // The script gets its own process group, so that its compilers end with it.
   const child = spawn(fileURLToPath(script), names, { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
   const end = (): void => {
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
@@ -86,7 +89,8 @@ export async function installTools<Name extends string>(
   const [code] = (await once(child, 'close')) as [number | null];
   signal.removeEventListener('abort', end);
   signal.throwIfAborted();
-  if (code !== 0) throw new MeshmockError('machine', `${names.join(', ')} cannot be had: what is missing stands above`);
+  if (code !== 0)
+    throw new MeshmockError('machine', `${names.join(', ')} could not be installed: see the messages above`);
   const folders = (await output)
     .trim()
     .split('\n')
@@ -94,7 +98,7 @@ export async function installTools<Name extends string>(
   return Object.fromEntries(folders) as Record<Name, string>;
 }
 
-/** All that a bed needs. */
+/** Installs everything that a local mesh needs. */
 export async function installMeshTools(signal: AbortSignal): Promise<InstalledTools> {
   const { istio, envoy, jaeger, kubernetes } = await installTools(['istio', 'envoy', 'jaeger', 'kubernetes'], signal);
   return {

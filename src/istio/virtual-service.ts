@@ -1,10 +1,11 @@
 import { groupOf, type KubeObject } from './objects.ts';
 
-/** Istio's VirtualService, as much as is looked at. */
+/** Istio's VirtualService, with the fields that are read here. */
 export interface VirtualService extends KubeObject {
   spec: { hosts?: string[]; gateways?: string[]; http?: HttpRoute[]; tcp?: unknown[]; tls?: unknown[] };
 }
 
+/** HTTP route of a VirtualService. */
 export interface HttpRoute {
   name?: string;
   match?: RouteMatch[] | null;
@@ -15,6 +16,7 @@ export interface HttpRoute {
   delegate?: { name: string; namespace?: string };
 }
 
+/** Destination of a route: a host and, if given, a subset and a port. */
 export interface Destination {
   host: string;
   subset?: string;

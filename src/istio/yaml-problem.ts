@@ -1,31 +1,36 @@
 import { type Document, isCollection, isScalar, type Node, visit, type YAMLParseError } from 'yaml';
 
-/** The first thing that makes a document no YAML. */
+/** First error in a YAML document. */
 export interface YamlProblem {
   readonly offset: number;
   readonly message: string;
-  /** What would have been right at the offset; empty where nobody can say. */
+  /** Text that would be correct at the offset; empty if unknown. */
   readonly expected: string;
 }
 
-/** What makes a document no YAML, in the place to look at: where brackets and quotes open that nothing closes. */
+/**
+ * Returns the first error of a YAML document, or undefined for a valid one. The offset of an unclosed bracket or quote
+ * is the place where it opens.
+ *
+ * @example yamlProblem(parseDocument('a: [1')) // offset 3
+ */
 export function yamlProblem(document: Document): YamlProblem | undefined {
   const [error] = document.errors;
   if (error === undefined) return undefined;
   if (error.code === 'MULTIPLE_DOCS')
-    return { offset: error.pos[0], message: 'another document begins here, and there can be only one', expected: '' };
+    return { offset: error.pos[0], message: 'a second document begins here: expected only one', expected: '' };
   const [, closing] = /(?:end with a|Missing closing) (\]|\}|"|')/.exec(error.message) ?? [];
   const opened = closing === undefined ? undefined : openedBefore(document, error, closing);
   if (closing === undefined || opened === undefined)
-    return { offset: error.pos[0], message: `this is no YAML: ${error.message}`, expected: '' };
+    return { offset: error.pos[0], message: `invalid YAML: ${error.message}`, expected: '' };
   return {
     offset: opened,
-    message: 'this is no YAML: what opens here is not closed',
-    expected: `a ${closing} that closes it`,
+    message: `invalid YAML: the closing ${closing} is missing`,
+    expected: `a closing ${closing}`,
   };
 }
 
-/** Where the innermost of what a character closes begins, of all that ends at an error. */
+/** Returns the offset of the innermost unclosed collection or text that a closing character belongs to. */
 function openedBefore(document: Document, { pos }: YAMLParseError, closing: string): number | undefined {
   let offset: number | undefined;
   visit(document, {

@@ -132,15 +132,15 @@ function readFlags(program: string, words: readonly string[], known: KnownFlags)
   const bodies: string[] = [];
   let method: string | undefined;
   const rest = words.flatMap((word) => splitGlued(word, known));
-  const valueOf = (flag: string): string => {
+  const takeValue = (flag: string): string => {
     const value = rest.shift();
     if (value === undefined) throw new MeshmockError('usage', `${program} ${flag}: expected a value`);
     return value;
   };
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
-    if (known.header.includes(word)) headers.push(valueOf(word));
-    else if (known.data.includes(word)) bodies.push(dataOf(program, word, valueOf(word)));
-    else if (known.method.includes(word)) method = valueOf(word);
+    if (known.header.includes(word)) headers.push(takeValue(word));
+    else if (known.data.includes(word)) bodies.push(dataOf(program, word, takeValue(word)));
+    else if (known.method.includes(word)) method = takeValue(word);
     else if (!word.startsWith('-')) positionals.push(word);
     else if (!known.plain.has(word) && !isCluster(word, known.plain))
       throw new MeshmockError('usage', `${program} ${word} has no place in a plan; leave it out`);

@@ -1,11 +1,11 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { optional } from '../error/optional.ts';
 import { callWithTimeout } from '../execute/call-with-timeout.ts';
-import { type Client, largestForeignBytes, type OutgoingCall } from '../execute/client.ts';
+import { type Client, maxForeignBytes, type OutgoingCall } from '../execute/client.ts';
 import { roundMs } from '../execute/concurrency/round-ms.ts';
 import { runConcurrently } from '../execute/concurrency/run-concurrently.ts';
 import { type ConnectTo, Dialler } from '../execute/connect-to.ts';
-import { answerFacts, answerParts } from '../execute/make-call.ts';
+import { contentOf, statusesOf } from '../execute/make-call.ts';
 import { SummaryCollector } from '../execute/summary-collector.ts';
 import type { Expectation } from '../expect/expectation.ts';
 import { ExpectationCheck, type ExpectationVerdict, expectsNoAnswer } from '../expect/expectation-check.ts';
@@ -131,9 +131,9 @@ function sender(
     return readCall({
       target: authority,
       scheme: target.scheme,
-      ...answerFacts(answer),
+      ...statusesOf(answer),
       durationMs: roundMs(performance.now() - startedAt),
-      ...answerParts(answer, largestForeignBytes),
+      ...contentOf(answer, maxForeignBytes),
     });
   };
 }

@@ -8,10 +8,10 @@ import type { ListenAddress } from '../plan/address.ts';
 import { authorityOf } from '../plan/plan.ts';
 import type { MetricsHandler } from '../telemetry/tracing.ts';
 
-/** Every address of the machine: IPv6 and with it IPv4, or IPv4 alone where there is no IPv6. */
+/** Address for all interfaces: IPv6, which includes IPv4, or IPv4 on a machine without IPv6. */
 const everyHost = ['::', '0.0.0.0'];
 
-/** In turn: which of them is the first is to be certain. */
+/** Listens on each address, one after another, so that the first one stays first. */
 export async function listenAll(
   addresses: readonly ListenAddress[],
   bind: (address: ListenAddress, index: number) => Promise<number>,
@@ -21,7 +21,7 @@ export async function listenAll(
   return bound;
 }
 
-/** fastify listens on one address; further ones hand their connections to it. */
+/** Listens for HTTP. fastify listens on one address, and listeners on others pass their connections to it. */
 export async function listenHttp(http: HttpServer, { host, port }: ListenAddress, isFirst: boolean): Promise<number> {
   return listen('http', { host, port }, async (bindHost) => {
     if (isFirst) {
@@ -58,12 +58,12 @@ export async function listenGrpc(server: Server, { host, port }: ListenAddress):
   );
 }
 
-/** Where Prometheus is answered, once it is. */
+/** Server that answers Prometheus. */
 export interface MetricsServer extends AsyncDisposable {
   readonly address: ListenAddress;
 }
 
-/** Answers `GET /metrics`. @throws MeshmockError `usage` when the address cannot be listened on */
+/** Serves `GET /metrics`. @throws MeshmockError `conflict` if the address is not free, `usage` if it is not of this machine */
 export async function serveMetrics(address: ListenAddress, handle: MetricsHandler): Promise<MetricsServer> {
   const server = createServer((request, response) => {
     if (/^\/metrics(?:\?|$)/.test(request.url ?? '')) handle(request, response);
@@ -94,12 +94,12 @@ async function listen(flag: Flag, address: ListenAddress, bind: (host: string) =
       throw new MeshmockError('usage', problemOf(flag, address, message));
     }
   }
-  throw new MeshmockError('usage', `--${flag}: no address to listen on`);
+  throw new MeshmockError('usage', `--${flag}: expected an address`);
 }
 
 function problemOf(flag: Flag, address: ListenAddress, message: string): string {
   if (/EADDRINUSE/.test(message)) {
-    return `port ${address.port} is taken: give another with --${flag}, such as --${flag} :${address.port + 1}, or :0 for any free one`;
+    return `port ${address.port} is taken: choose another with --${flag}, such as --${flag} :${address.port + 1}, or :0 for any free port`;
   }
   return `cannot listen on ${authorityOf(address)} (--${flag}): ${message}`;
 }

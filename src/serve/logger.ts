@@ -1,14 +1,14 @@
 import { pino } from 'pino';
-import type { Answered } from '../execute/service.ts';
+import type { AnsweredRequest } from '../execute/service.ts';
 import type { Identity } from '../reply/reply.ts';
 import type { LogLevel } from './log-level.ts';
 
 export interface Logger {
-  /** One line for a request: at `warn` when something went wrong at this service itself, else at `info`. */
-  answered(answered: Answered): void;
+  /** Logs an answered request: at `warn` if this service had a problem, or else at `info`. */
+  answered(answered: AnsweredRequest): void;
 }
 
-/** Logs to standard output, one JSON object a line. */
+/** Creates a logger that writes one JSON object per line to standard output. */
 export function createLogger({ service, version }: Identity, level: LogLevel): Logger {
   const log = pino({ level, base: { service, version }, formatters: { level: (label) => ({ level: label }) } });
   return {

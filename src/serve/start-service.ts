@@ -19,46 +19,46 @@ import type { Logger } from './logger.ts';
 
 export interface ServiceOptions {
   readonly identity: Identity;
-  /** At least one; the first is the main one. */
+  /** Addresses of HTTP, at least one. The first is the main address. */
   readonly http: readonly ListenAddress[];
   readonly grpc: readonly ListenAddress[];
-  /** Where Prometheus is answered. */
+  /** Address of `/metrics`. */
   readonly metrics?: ListenAddress;
   readonly dialler: Dialler;
   readonly forwardHeaders: readonly string[];
   readonly limits: PlanLimits;
   readonly role: Role;
-  /** What it does with every request. */
+  /** Directives for every request. */
   readonly behaviour: readonly Directive[];
-  /** What is left to chance comes out the same with the same seed, for pods of the same name. */
+  /** Seed of random choices. Pods with the same name and seed make the same choices. */
   readonly seed: string;
-  /** How long at most, once it is to end, callers may still use the connections that they keep open. */
+  /** Maximum time to serve kept connections while the service stops, in milliseconds. */
   readonly drainMs: number;
 }
 
 export interface RunningService {
-  /** Where it really listens. */
+  /** Addresses at which the service listens. */
   readonly http: readonly ListenAddress[];
   readonly grpc: readonly ListenAddress[];
   readonly metrics?: ListenAddress;
-  /** From now on it does this with every request. */
+  /** Replaces the directives for every request. */
   behave(directives: readonly Directive[]): void;
-  /** Ends it in order: unready, the requests under way, the clients, the spans. */
+  /** Stops in order: readiness, requests in flight, clients, spans. */
   stop(): Promise<void>;
 }
 
 /**
  * Starts the servers of one service.
  *
- * @param telemetry started before: what it instruments must not be loaded yet
- * @throws MeshmockError `usage` when an address cannot be listened on
+ * @param telemetry is started before this function loads the modules that it instruments
+ * @throws MeshmockError `conflict` or `usage` if the service cannot listen on an address
  */
 export async function startService(
   options: ServiceOptions,
   telemetry: Telemetry,
   logger: Logger,
 ): Promise<RunningService> {
-  // What it would write is in the errors that it gives as well.
+  // The errors of grpc-js contain what it would log.
   setLogVerbosity(logVerbosity.NONE);
   const clients = { http: createHttpClient(), grpc: createGrpcClient() };
   const service: Service = {

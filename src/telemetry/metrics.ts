@@ -16,10 +16,10 @@ import {
   type Tracing,
 } from './tracing.ts';
 
-/** Advised by the conventions, in seconds (OpenTelemetry, "HTTP metrics", `http.server.request.duration`). */
+/** Bounds of histograms in seconds, as the conventions advise (OpenTelemetry, "HTTP metrics"). */
 const explicitBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
-/** The instruments, and what each measures. */
+/** Instruments and their descriptions. */
 const durations = {
   'http.server.request.duration': 'Duration of HTTP requests that the service answered',
   'rpc.server.call.duration': 'Duration of gRPC calls that the service answered',
@@ -27,14 +27,14 @@ const durations = {
   'rpc.client.call.duration': 'Duration of gRPC calls that the service made',
 } as const;
 
-/** What Prometheus is to find. */
+/** Metrics of a service, for Prometheus. */
 export interface PrometheusMetrics {
   readonly meter: Meter;
   readonly handle: MetricsHandler;
   stop(): Promise<void>;
 }
 
-/** Collects metrics of one service for Prometheus to fetch. */
+/** Creates the metrics of one service, which Prometheus fetches. */
 export function prometheusMetrics(serviceName: string, { version, pod }: Identity): PrometheusMetrics {
   const exporter = new PrometheusExporter({ preventServerStart: true, withoutScopeInfo: true });
   const provider = new MeterProvider({
@@ -45,7 +45,7 @@ export function prometheusMetrics(serviceName: string, { version, pod }: Identit
       'service.name': serviceName,
       'service.version': version,
       'service.instance.id': pod,
-      // OTEL_RESOURCE_ATTRIBUTES counts more, as in spans.
+      // OTEL_RESOURCE_ATTRIBUTES wins, as in spans.
     }).merge(detectResources({ detectors: [envDetector] })),
   });
   return {
@@ -55,7 +55,7 @@ export function prometheusMetrics(serviceName: string, { version, pod }: Identit
   };
 }
 
-/** Tracing that measures as well how long requests and calls take, as the conventions name that. */
+/** Returns tracing that also measures the durations of requests and calls, by the names of the conventions. */
 export function measured(tracing: Tracing, meter: Meter): Tracing {
   const histogram = (name: keyof typeof durations): Histogram =>
     meter.createHistogram(name, { description: durations[name], unit: 's', advice: { explicitBucketBoundaries } });
@@ -102,7 +102,7 @@ function serverAttributes({ protocol, method, headers }: RequestFacts, outcome: 
       ? {
           'http.request.method': method,
           'http.route': httpRoute,
-          // Callers may say anything there, and each value would be a series of its own.
+          // A caller may send any value, and each value would make a new series.
           'url.scheme': headers['x-forwarded-proto'] === 'https' ? 'https' : 'http',
         }
       : rpc),

@@ -2,13 +2,13 @@ import type { Attributes } from '@opentelemetry/api';
 import { type GrpcStatusName, grpcStatusNames } from '../plan/plan.ts';
 import { callMethod } from '../reply/reply.ts';
 
-/** Whether spans have the attribute names of before the conventions were stable too. */
+/** Choice of the protocols whose spans also have the attribute names before the stable conventions. */
 export interface OldNames {
   readonly http: boolean;
   readonly rpc: boolean;
 }
 
-/** Old names that only differ (OpenTelemetry semantic conventions, "HTTP semantic convention stability migration"). */
+/** Old names of unchanged attributes (OpenTelemetry, "HTTP semantic convention stability migration"). */
 const renamed = {
   'http.request.method': 'http.method',
   'http.response.status_code': 'http.status_code',
@@ -19,10 +19,10 @@ const renamed = {
 } as const;
 
 /**
- * The attributes of a span with the old names beside the new ones. One is lost: old and new `rpc.method` differ in what
- * they hold, and the new one stays.
+ * Returns the attributes of a span with old names beside the new ones. One old attribute is lost: `rpc.method` has a new
+ * meaning under the same name.
  *
- * @param isServer whether the span is of the one who was called
+ * @param isServer whether the span is of the callee
  */
 export function withOldNames(attributes: Attributes, names: OldNames, isServer: boolean): Attributes {
   const isRpc = 'rpc.system.name' in attributes;
@@ -35,7 +35,7 @@ export function withOldNames(attributes: Attributes, names: OldNames, isServer: 
   };
 }
 
-/** What is known when the answer is: an HTTP status, or the name of a gRPC status. */
+/** Returns the old attributes of a status: an HTTP status, or the name of a gRPC status. */
 export function oldStatus(status: number | string, names: OldNames): Attributes {
   if (typeof status === 'number') return names.http ? { [renamed['http.response.status_code']]: status } : {};
   return names.rpc ? { 'rpc.grpc.status_code': grpcStatusNames.indexOf(status as GrpcStatusName) } : {};
@@ -57,7 +57,7 @@ function oldHttp(attributes: Attributes): Attributes {
   if (path === undefined) return old;
   const target = query === undefined ? String(path) : `${path}?${query}`;
   const authority = port === undefined ? host : `${host}:${port}`;
-  // Not what the conventions had of a server, but what Envoy's spans have of both sides, and Kiali shows.
+  // The old conventions had no such attribute on servers, but Envoy's spans have it, and Kiali shows it.
   return {
     ...old,
     'http.target': target,

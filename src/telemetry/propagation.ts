@@ -12,17 +12,18 @@ import {
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { B3InjectEncoding, B3Propagator } from '@opentelemetry/propagator-b3';
 
-/** Where the headers stand that say no to sampling without naming a trace (B3, "deny"). */
+/** Context key of headers that deny sampling without a trace (B3, "deny"). */
 const denyKey = createContextKey('meshmock b3 deny');
 const arrivedKey = createContextKey('meshmock b3 formats that arrived');
 
 type B3Format = 'single' | 'multi';
 
 /**
- * Reads the trace context in every format that meshes use: W3C, else B3 single, else B3 multi, the first that is well
- * formed, and of the others nothing: a stale B3 header would split the trace, or take part of its decisions along.
- * Writes W3C, and B3 in the form in which it arrived, all of the same span: Envoy's OpenTelemetry tracer reads only the
- * one, its Zipkin tracer only the other.
+ * Propagator for the formats of trace contexts that meshes use.
+ *
+ * It reads W3C, B3 single or B3 multi: the first that is well formed, and nothing of the others, since a stale header
+ * would split the trace. It writes W3C, and also B3 in the form in which it arrived, all of the same span. Envoy's
+ * OpenTelemetry tracer reads only the former, and its Zipkin tracer only the latter.
  */
 export class MeshPropagator implements TextMapPropagator {
   private readonly w3c = new W3CTraceContextPropagator();
@@ -54,7 +55,7 @@ export class MeshPropagator implements TextMapPropagator {
       const single = this.b3.single.extract(context, carrier, getter);
       if (single !== context) return decided(single, /-[01d](?:-|$)/.test(header));
     }
-    // The library does not look at several headers where there is the single one, however wrong that is.
+    // The library ignores B3 multi if B3 single is present, even if that is malformed.
     const withoutSingle: TextMapGetter = {
       keys: (held) => getter.keys(held),
       get: (held, key) => (key === 'b3' ? undefined : getter.get(held, key)),
@@ -80,8 +81,8 @@ export class MeshPropagator implements TextMapPropagator {
 }
 
 /**
- * A B3 context as the others are: ids in lower case, as W3C has to have them, and a decision on sampling. Who leaves
- * that open leaves it to us (openzipkin/b3-propagation, "Defer"), and the library would take it for a no.
+ * Normalizes a B3 context: ids in lower case, as W3C requires, and a sampling decision. An absent decision means that we
+ * decide (openzipkin/b3-propagation, "Defer"), but the library would read it as a denial.
  */
 function decided(context: Context, isDecided: boolean): Context {
   const spanContext = trace.getSpanContext(context);
@@ -95,8 +96,8 @@ function decided(context: Context, isDecided: boolean): Context {
 }
 
 /**
- * A trace of nobody's that is not sampled: it carries a no that names no trace on as W3C, or each Envoy that knows no B3
- * would begin a trace of its own.
+ * Synthetic, unsampled W3C context that forwards a bare `b3: 0`. Without it, each Envoy without B3 would start a new
+ * trace.
  */
 function unsampledContext(): SpanContext {
   const id = (bytes: number): string => randomBytes(bytes).toString('hex');

@@ -28,9 +28,9 @@ import {
 } from './tracing.ts';
 
 /**
- * Tracing with spans of our own, through the OpenTelemetry API.
+ * Returns tracing that makes spans through the OpenTelemetry API.
  *
- * @param names whether attributes have their old names too
+ * @param names says which attributes also have their old names
  */
 export function spanTracing(version: string, names: OldNames, stop: () => Promise<void>): Tracing {
   const tracer = trace.getTracer('meshmock', version);
@@ -124,7 +124,7 @@ function endServerSpan(
   span.end();
 }
 
-/** What is not sampled is not exported: nobody will ever see that span. */
+/** Returns the id of a span if it is sampled. Other spans are not exported. */
 function recordedId(span: Span): string | undefined {
   const { spanId, traceFlags } = span.spanContext();
   return (traceFlags & TraceFlags.SAMPLED) === 0 ? undefined : spanId;
@@ -143,7 +143,7 @@ function endClientSpan(span: Span, isHttp: boolean, outcome: CallOutcome, names:
   span.end();
 }
 
-/** @param status the HTTP status, or the name of the gRPC status */
+/** @param status HTTP status, or name of the gRPC status */
 function setStatus(
   span: Span,
   status: number | string,

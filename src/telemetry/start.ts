@@ -10,7 +10,7 @@ type Environment = Record<string, string | undefined>;
 const signals = ['TRACES', 'METRICS', 'LOGS'] as const;
 type Signal = (typeof signals)[number];
 
-/** Whether a standard variable asks for a signal: one that names its exporter or an endpoint, and none that forbids it. */
+/** Reports whether the environment turns a signal on: a variable names its exporter or an endpoint, and none forbids it. */
 function wants(signal: Signal, env: Environment): boolean {
   const exporter = env[`OTEL_${signal}_EXPORTER`] ?? '';
   if (env.OTEL_SDK_DISABLED?.toLowerCase() === 'true' || exporter === 'none') return false;
@@ -19,26 +19,26 @@ function wants(signal: Signal, env: Environment): boolean {
   );
 }
 
-/** Whether a standard variable asks for spans. */
+/** Reports whether the environment turns spans on. */
 export function wantsSpans(env: Environment): boolean {
   return wants('TRACES', env);
 }
 
 /**
- * What we set where the environment says nothing. The specification's default queue loses two spans of three as soon
- * as a collector takes half a second to answer; and nobody wants to wait five seconds for a trace.
+ * Defaults of ours for variables that the environment does not set. With the default queue of the specification, two of
+ * three spans are lost if a collector takes half a second to answer. Its default delay shows traces after five seconds.
  */
 const defaults: Readonly<Record<string, string>> = {
   OTEL_BSP_MAX_QUEUE_SIZE: '65536',
   OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '4096',
   OTEL_BSP_SCHEDULE_DELAY: '1000',
-  // The detector of processes would put the whole command line into every batch.
+  // The process detector would put the whole command line into every batch.
   OTEL_NODE_RESOURCE_DETECTORS: 'env,host',
 };
 
 /**
- * Starts what the environment asks for of OpenTelemetry, and metrics for Prometheus if they are wanted. To be called
- * before anything that may be instrumented is imported. Of what nobody asks for nothing is even loaded.
+ * Starts the signals of OpenTelemetry that the environment turns on, and metrics for Prometheus. Call it before modules
+ * that may be instrumented are imported. It loads only what is needed.
  */
 export async function startTelemetry(
   identity: Identity,
@@ -81,7 +81,7 @@ async function startPipeline(identity: Identity, programVersion: string, env: En
   return measured(tracing, metrics.getMeter('meshmock', programVersion));
 }
 
-/** A collector that does not answer must not keep a service from ending. */
+/** Flushes telemetry. A collector that does not answer must not keep the service from ending. */
 async function withinTime(service: string, exported: Promise<void>): Promise<void> {
   const late = setTimeout(lastExportMs, `no answer within ${lastExportMs} ms`, { ref: false });
   const problem = await Promise.race([
@@ -91,18 +91,19 @@ async function withinTime(service: string, exported: Promise<void>): Promise<voi
     ),
     late,
   ]);
-  if (problem !== undefined) process.stderr.write(`meshmock: ${service}: not all telemetry was exported: ${problem}\n`);
+  if (problem !== undefined)
+    process.stderr.write(`meshmock: ${service}: some telemetry was not exported: ${problem}\n`);
 }
 
 /**
- * A service of a namespace is named as its sidecar is (Istio, `tracingServiceName` APP_LABEL_AND_NAMESPACE), since Kiali
- * looks both up by one name (kiali/kiali, tracing/client.go, `BuildTracingServiceName`).
+ * Returns the name of a service in traces. With a namespace it equals the name of its sidecar (Istio, `tracingServiceName`
+ * APP_LABEL_AND_NAMESPACE), since Kiali looks up both by one name (kiali/kiali, `BuildTracingServiceName`).
  */
 function serviceName({ service, namespace }: Identity): string {
   return namespace === undefined ? service : `${service}.${namespace}`;
 }
 
-/** What the environment's own attributes, which come later, may replace. */
+/** Returns resource attributes. Those of the environment come later and win. */
 function resourceOf(identity: Identity, env: Environment): string[] {
   const { version, pod, namespace, node } = identity;
   const attributes = {
@@ -118,9 +119,9 @@ function resourceOf(identity: Identity, env: Environment): string[] {
 }
 
 /**
- * What the spans of a sidecar say too, and Kiali looks for: `istio.cluster_id` in each of its queries, `hostname`, which
- * begins with the name of the workload, where there is no `node_id` (kiali/kiali, business/tracing.go,
- * `spanMatchesWorkload`). Only the environment knows the mesh and the cluster; the names are those of the sidecar's own.
+ * Returns attributes that the spans of a sidecar have too, and that Kiali queries: `istio.cluster_id`, and `hostname`,
+ * which begins with the name of the workload (kiali/kiali, `spanMatchesWorkload`). Only the environment knows mesh and
+ * cluster, in the variables of the sidecar.
  */
 function istioAttributes({ service, version, pod, namespace }: Identity, env: Environment): Record<string, unknown> {
   return {
@@ -133,16 +134,16 @@ function istioAttributes({ service, version, pod, namespace }: Identity, env: En
   };
 }
 
-/** The standard opt-in (OpenTelemetry, semantic conventions, HTTP and RPC migration): `/dup` writes old names as well. */
+/** Reads the standard opt-in (OpenTelemetry, HTTP and RPC migration): `/dup` writes old names too. */
 function namesOf({ OTEL_SEMCONV_STABILITY_OPT_IN: optIn = '' }: Environment): OldNames {
   const wanted = optIn.split(',').map((name) => name.trim());
   return { http: wanted.includes('http/dup'), rpc: wanted.includes('rpc/dup') };
 }
 
-/** Our own hops have spans made by hand, and what the rest of these make is noise in a mesh's traces. */
+/** Instrumentations that are off unless named: our hops have their own spans, and the others are noise in traces. */
 const offUnlessNamed = ['http', 'undici', 'grpc', 'net', 'dns', 'fs'];
 
-/** What of our imports has an instrumentation. */
+/** Modules of ours that have an instrumentation. */
 const instrumentedModules = [
   'pino',
   'undici',
@@ -150,7 +151,7 @@ const instrumentedModules = [
   ...['http', 'https', 'net', 'dns', 'fs'].flatMap((name) => [name, `node:${name}`]),
 ];
 
-/** The instrumentations are loaded only where something can come of them: they are the slowest part of the start. */
+/** Loads instrumentations only if one is on, since they are the slowest part of the start. */
 async function loadInstrumentations(
   env: Environment,
 ): Promise<import('@opentelemetry/sdk-node').NodeSDKConfiguration['instrumentations']> {
@@ -161,7 +162,7 @@ async function loadInstrumentations(
     import('@opentelemetry/auto-instrumentations-node'),
     import('import-in-the-middle/register-hooks.mjs'),
   ]);
-  // Without it, what ES modules import is silently not instrumented.
+  // Without this hook, imports of ES modules are silently not instrumented.
   register({ include: instrumentedModules });
   if (named !== '') return [getNodeAutoInstrumentations()];
   return [

@@ -3,7 +3,7 @@ import type { Call } from '../plan/plan.ts';
 import type { Headers } from '../reply/mesh-headers.ts';
 import type { Protocol } from '../reply/reply.ts';
 
-/** What a SERVER span is told when a request arrives. */
+/** Facts for a SERVER span when a request arrives. */
 export interface RequestFacts {
   readonly protocol: Protocol;
   readonly method: string;
@@ -11,76 +11,76 @@ export interface RequestFacts {
   readonly headers: Headers;
 }
 
-/** What a SERVER span is told when the request is answered. */
+/** Facts for a SERVER span when the request is answered. */
 export interface RequestOutcome {
-  /** Absent when the connection was reset instead. */
+  /** Status; absent if the connection was reset. */
   readonly status?: number;
   readonly grpcStatus?: string;
-  /** A code of our own, when the request was not carried out. */
+  /** Code of our error, if the request was not executed. */
   readonly error?: string;
 }
 
-/** What a CLIENT span is told when a call begins. */
+/** Facts for a CLIENT span when a call begins. */
 export interface CallFacts {
   readonly call: Call;
   readonly path: string;
   readonly stage: number;
   readonly budgetLeft: number;
-  /** From 1. */
+  /** Number of the attempt, from 1. */
   readonly attempt: number;
 }
 
-/** What a CLIENT span is told when a call has ended. */
+/** Facts for a CLIENT span when a call has ended. */
 export interface CallOutcome {
   readonly status?: number;
   readonly grpcStatus?: string;
   readonly error?: string;
-  /** Whether a meshmock answered with a reply: then it has a SERVER span, if its spans are on. */
+  /** True if a meshmock answered with a reply. It then has a SERVER span, if its spans are on. */
   readonly isReply: boolean;
 }
 
-/** Everything the executor knows of tracing: it is the same with spans and without. */
+/** Tracing as the executor uses it, with spans on or off. */
 export interface Tracing {
   startRequest(facts: RequestFacts): RequestTrace;
-  /** Exports what is left. */
+  /** Exports the remaining spans. */
   stop(): Promise<void>;
 }
 
 export interface RequestTrace {
   readonly traceId: string | undefined;
-  /** Of its SERVER span, when one is recorded: spans are on and the trace is sampled. */
+  /** Id of the SERVER span, if spans are on and the trace is sampled. */
   readonly spanId: string | undefined;
-  /** Facts of the plan, known once it is read. */
+  /** Adds facts of the plan, once it is read. */
   describe(attributes: Readonly<Record<string, string | number>>): void;
   startCall(facts: CallFacts): CallTrace;
-  /** Runs a function inside the request's context, so that logs and other instrumentation find it. */
+  /** Runs a function in the context of the request, so that logs and other instrumentation find it. */
   run<T>(action: () => T): T;
   end(outcome: RequestOutcome): void;
 }
 
 export interface CallTrace {
-  /** Of its CLIENT span, when one is recorded. */
+  /** Id of the CLIENT span, if it is recorded. */
   readonly spanId: string | undefined;
-  /** The trace headers that the call carries. */
+  /** Trace headers of the call. */
   readonly headers: Headers;
   run<T>(action: () => T): T;
   end(outcome: CallOutcome): void;
 }
 
-/** Answers a request of Prometheus. */
+/** Handler of a request of Prometheus. */
 export type MetricsHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** What a service is given, whatever of it is switched on. */
+/** Telemetry of a service, whichever signals are on. */
 export interface Telemetry {
   readonly tracing: Tracing;
-  /** Only where Prometheus is to be answered. */
+  /** Handler of `/metrics`; absent if metrics are off. */
   readonly metrics?: MetricsHandler;
 }
 
-/** Every plan is one route: names of spans and metrics stay few. */
+/** Route of every plan, so that spans and metrics have few names. */
 export const httpRoute = '/*';
 
-/** Headers that say which trace and span a request belongs to, in the formats that spans of our own replace. */
+/** Headers of trace contexts, in the formats that our own spans replace. */
 export const contextHeaders: readonly string[] = [
   'traceparent',
   'tracestate',
@@ -92,7 +92,7 @@ export const contextHeaders: readonly string[] = [
   'x-b3-flags',
 ];
 
-/** Tracing without spans: the context of the caller is passed on as it came. */
+/** Tracing without spans, which forwards the context of the caller unchanged. */
 export const verbatimTracing: Tracing = {
   startRequest({ headers }) {
     const copied = Object.fromEntries(
@@ -111,7 +111,7 @@ export const verbatimTracing: Tracing = {
   async stop() {},
 };
 
-/** W3C before B3, as extracting does. B3 ids of 64 bits are shown padded to the 128 that they stand for. */
+/** Returns the trace id of W3C, or else of B3. An id of 64 bits is padded to 128 bits. */
 function traceIdOf(headers: Headers): string | undefined {
   const w3c = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}/;
   const single = /^([0-9a-f]{32}|[0-9a-f]{16})-[0-9a-f]{16}/;

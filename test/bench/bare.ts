@@ -43,6 +43,6 @@ const server = http.createServer((request, response) => {
 
 server.listen(0, '127.0.0.1', () => {
   const address = server.address();
-  process.send?.({ ready: { http: `127.0.0.1:${typeof address === 'object' ? address?.port : 0}` } });
+  process.send?.({ kind: 'ready', http: `127.0.0.1:${typeof address === 'object' ? address?.port : 0}` });
 });
 process.on('disconnect', () => process.exit(0));

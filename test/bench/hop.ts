@@ -33,7 +33,7 @@ async function start(
 ): Promise<{ pid: number; origin: string }> {
   const child = fork(fileURLToPath(new URL(module, import.meta.url)), args, { env: { ...process.env, ...env } });
   children.push(child);
-  const [{ ready }] = (await once(child, 'message')) as [{ ready: { http: string } }];
+  const [ready] = (await once(child, 'message')) as [{ http: string }];
   return { pid: child.pid ?? 0, origin: `http://${ready.http}` };
 }
 

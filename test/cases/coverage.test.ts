@@ -12,7 +12,7 @@ interface Seen {
 }
 
 function coverage(text: string, { clusters = [], requests = [] }: Seen = {}) {
-  const none = { route: undefined, config: undefined, fullOrEmpty: undefined, rule: undefined };
+  const none = { route: undefined, config: undefined, unservedCluster: undefined, rule: undefined };
   const met = { clusters: new Set(clusters), requests: requests.map((request) => ({ ...none, ...request })) };
   return coverageOf(parseManifests([{ name: 'm.yaml', text }]), 'default', met);
 }
@@ -380,9 +380,9 @@ suite('what proxies say', () => {
         ].join('\n'),
       ),
       [
-        { route: 'jason', config: '/apis/x', fullOrEmpty: 'outbound|80||a', rule: 'ns[default]-policy[p]-rule[0]' },
-        { route: 'two words', config: undefined, fullOrEmpty: undefined, rule: 'ns[default]-policy[t]-rule[1]' },
-        { route: undefined, config: undefined, fullOrEmpty: undefined, rule: undefined },
+        { route: 'jason', config: '/apis/x', unservedCluster: 'outbound|80||a', rule: 'ns[default]-policy[p]-rule[0]' },
+        { route: 'two words', config: undefined, unservedCluster: undefined, rule: 'ns[default]-policy[t]-rule[1]' },
+        { route: undefined, config: undefined, unservedCluster: undefined, rule: undefined },
       ],
     );
   });
@@ -390,7 +390,7 @@ suite('what proxies say', () => {
   test('a caller cannot write the end of a line', () => {
     const forged = start.replace('"curl"', '"a" "jason" /apis/x - c r -');
     assert.deepEqual(parseAccessLog(`${forged} - default "default" - - - - -\n`), [
-      { route: 'default', config: undefined, fullOrEmpty: undefined, rule: undefined },
+      { route: 'default', config: undefined, unservedCluster: undefined, rule: undefined },
     ]);
   });
 

@@ -9,10 +9,10 @@ import { promisify } from 'node:util';
 import { parseUpstream } from '../../src/execute/octopus.ts';
 import { parseDirectives } from '../../src/plan/parse.ts';
 import { cleanEnv, runProgram, startProgram } from '../program.ts';
-import { startForeignServer, startMesh, type TestMesh } from '../running-mesh.ts';
+import { type InProcessMesh, startForeignServer, startMesh } from '../running-mesh.ts';
 
 suite('meshmock call', () => {
-  let mesh: TestMesh;
+  let mesh: InProcessMesh;
   let entry: string;
   before(async () => {
     mesh = await startMesh([
@@ -108,7 +108,7 @@ suite('meshmock call', () => {
       '/dev/null',
     ];
     const lines = (await promisify(execFile)(command[0] ?? '', command.slice(1), { env: cleanEnv() })).stdout
-      .replaceAll(/\x1b\[[\d;?]*[A-Za-z]/g, '')
+      .replaceAll(new RegExp(`${String.fromCharCode(27)}\\[[\\d;?]*[A-Za-z]`, 'g'), '')
       .split(/[\r\n]+/);
     assert.ok(
       lines.some((line) => line.includes('reviews:8080 *40')),
@@ -315,7 +315,7 @@ const notShown: [path: string, expectation: string][] = [
 ];
 
 suite('meshmock call of what no answer shows', () => {
-  let mesh: TestMesh;
+  let mesh: InProcessMesh;
   before(async () => {
     mesh = await startMesh([
       'gateway',

@@ -137,12 +137,12 @@ const wrong: [text: string, place: string, message: RegExp][] = [
   ['', '1:1', /expected cases under "cases:"/],
   ['hello', '1:1', /expected cases under "cases:"/],
   ['- a', '1:1', /expected cases under "cases:"/],
-  ['a: [', '1:4', /this is no YAML: what opens here is not closed/],
-  ['cases: [}', '1:8', /this is no YAML: what opens here is not closed/],
-  ['cases:\n  - {name: a, call: /x\n  - {name: b}\n', '2:5', /what opens here is not closed/],
-  ['cases:\n  - name: "a\n    call: /x\n', '2:11', /what opens here is not closed/],
-  ['cases:\n\t- name: a', '2:1', /this is no YAML: Tabs are not allowed/],
-  [`${smallest}---\n${smallest}`, '5:1', /another document begins here, and there can be only one/],
+  ['a: [', '1:4', /invalid YAML: the closing \S is missing/],
+  ['cases: [}', '1:8', /invalid YAML: the closing \S is missing/],
+  ['cases:\n  - {name: a, call: /x\n  - {name: b}\n', '2:5', /invalid YAML: the closing \S is missing/],
+  ['cases:\n  - name: "a\n    call: /x\n', '2:11', /invalid YAML: the closing \S is missing/],
+  ['cases:\n\t- name: a', '2:1', /invalid YAML: Tabs are not allowed/],
+  [`${smallest}---\n${smallest}`, '5:1', /a second document begins here: expected only one/],
   ['manifests: [a.yaml]', '1:1', /expected cases under "cases:"/],
   ['manifest: [a.yaml]', '1:1', /expected one of manifests, namespace/],
   ['cases: 3', '1:8', /expected a list with at least one entry, such as "- name: jason gets v2"/],
@@ -189,7 +189,7 @@ const wrong: [text: string, place: string, message: RegExp][] = [
     '5:5',
     /another case, at a\/test.yaml:2:5, has/,
   ],
-  [`${smallest}${smallest}`, '5:1', /this is no YAML/],
+  [`${smallest}${smallest}`, '5:1', /invalid YAML/],
 ];
 
 for (const [text, place, message] of wrong)

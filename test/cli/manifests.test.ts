@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAllDocuments } from 'yaml';
-import { expanded } from '../../src/istio/container-env.ts';
+import { expandVariables } from '../../src/istio/container-env.ts';
 import { runProgram } from '../program.ts';
 
 interface Kube {
@@ -187,7 +187,7 @@ test('replicas, behaviour, image and collector stand in the pods, those of one s
   );
   assert.equal(container.image, 'mock:7');
   assert.equal(env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, 'http://jaeger:4318/v1/traces');
-  assert.equal(expanded(env.MESHMOCK_BEHAVIOUR, { HOME: '/' }), '/~body=$$(HOME)$5/~status=503:0.1');
+  assert.equal(expandVariables(env.MESHMOCK_BEHAVIOUR, { HOME: '/' }), '/~body=$$(HOME)$5/~status=503:0.1');
 });
 
 test('a plan that is none is shown with the place, and nothing is printed', async () => {

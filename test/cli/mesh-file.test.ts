@@ -76,12 +76,12 @@ const wrong: [text: string, place: string, message: RegExp][] = [
   ['services:\n  - name: 123', '2:5', /expected the name of a host, not a number alone, as which others call it/],
   ['services:\n  - {name: a, version: v1, versions: [{version: v2}]}', '2:24', /expected either version or versions/],
   ['services:\n  - name: a\n    behaviour: /~dela=1s', '3:16', /at offset 2: expected a directive/],
-  ['services:\n  - name: a\n    behaviour: /x', '3:16', /expected directives alone/],
-  ['services:\n  - name: a\n    upstream: b', '3:15', /no URL of an upstream/],
+  ['services:\n  - name: a\n    behaviour: /x', '3:16', /expected only directives/],
+  ['services:\n  - name: a\n    upstream: b', '3:15', /not the URL of an upstream/],
   ['services:\n  - name: a\n    versions:\n      - replicas: 1', '4:9', /expected a version such as "version: v1"/],
   ['services:\n  - name: a\n    versions: v1', '3:15', /expected a list/],
-  ['services:\n  - name: a\n   replicas: 1', '3:1', /this is no YAML/],
-  ['services:\n  - name: [a', '2:11', /this is no YAML/],
+  ['services:\n  - name: a\n   replicas: 1', '3:1', /invalid YAML/],
+  ['services:\n  - name: [a', '2:11', /invalid YAML/],
 ];
 for (const [text, place, message] of wrong) {
   test(`refuses ${JSON.stringify(text)} at ${place}`, () => {

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { readManifestsOfCases } from '../../src/cli/files/case-files.ts';
 import { parseDirectives } from '../../src/plan/parse.ts';
 import { runProgram, startProgram } from '../program.ts';
-import { startForeignServer, startMesh, type TestMesh } from '../running-mesh.ts';
+import { type InProcessMesh, startForeignServer, startMesh } from '../running-mesh.ts';
 
 const always = (name: string, ...fields: readonly string[]): string =>
   `  - {name: ${name}, call: /@reviews/x, expect: reviews status = 200${fields.map((field) => `, ${field}`).join('')}}\n`;
@@ -18,7 +18,7 @@ const always = (name: string, ...fields: readonly string[]): string =>
 const namespaceOf = (name: string): string => `apiVersion: v1\nkind: Namespace\nmetadata: {name: ${name}}\n`;
 
 suite('meshmock test on a running mesh', () => {
-  let mesh: TestMesh;
+  let mesh: InProcessMesh;
   let folder: string;
   let file: string;
   let entry: string;
@@ -303,7 +303,7 @@ ${always('both')}`;
       [[file, '--manifests', `${folder}/gone.yaml`], /test\.yaml: there is no file or folder .*gone\.yaml/],
       [
         [file, '--manifests', noYaml],
-        /no-yaml\.yaml:2:7: this is no YAML: what opens here is not closed\nkind: \[Service\n {6}\^ expected a \] that closes it\n$/,
+        /no-yaml\.yaml:2:7: invalid YAML: the closing \S is missing\nkind: \[Service\n {6}\^ expected a closing \]\n$/,
       ],
       [
         [manifest, '--entry', entry],
@@ -408,7 +408,7 @@ ${always('both')}`;
     await rm(path.join(top, 'a.test.yaml'));
     await said(/a\.test\.yaml \(gone\)\n.*waits for changes[^\n]*\n$/);
     await writeFile(path.join(top, 'sub/test.yaml'), 'cases: [\n');
-    await said(/sub\/test\.yaml:1:8: this is no YAML/);
+    await said(/sub\/test\.yaml:1:8: invalid YAML/);
     await writeFile(path.join(top, 'sub/test.yaml'), `cases:\n${always('fourth')}`);
     await program.printed(/pass {2}fourth[\s\S]*1 passed/);
     assert.deepEqual(program.stdout.match(/(?<=pass {2})\w+/g), ['first', 'second', 'third', 'fourth']);

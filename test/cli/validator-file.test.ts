@@ -105,7 +105,7 @@ suite('files of istio-config-validator', () => {
       /not a whole number from 1 to 65535/,
     ],
     ['a fault without a status', one('fault: { abort: {} }'), '4:21', /expected httpStatus, such as/],
-    ['no YAML', 'testCases: [', '1:12', /this is no YAML/],
+    ['no YAML', 'testCases: [', '1:12', /invalid YAML/],
   ] as const)
     test(`refused with its place: ${what}`, () => {
       assert.throws(

@@ -1,4 +1,4 @@
-/** What the tests of manifests stand on: that the cluster is a real one, and that nothing of it is left. */
+/** Tests of the cluster that the tests of manifests use: it is a real one, and it leaves nothing on the machine. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ import { librariesOf } from './image.ts';
 
 const signal = AbortSignal.timeout(300_000);
 
-/** Answers with what a pod knows of itself, and what it gets from another. */
+/** Program of the test pods. It answers with the pod's name and zone, or with the answer of another host. */
 const app = `require('http').createServer((request, response) => {
   const { POD, ZONE } = process.env;
   if (request.url === '/') return response.end(POD + ' ' + ZONE);
@@ -51,7 +51,7 @@ function cgroupsOf(folder: string): string[] {
   return places.map((place) => path.join(place, path.basename(folder))).filter((place) => existsSync(place));
 }
 
-/** The processes with the folder in what they were started with: those of that cluster. */
+/** Returns the processes whose command line contains the folder of a cluster. */
 function processesOf(folder: string): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -83,30 +83,30 @@ describe('a cluster for tests', () => {
   });
   after(() => cluster?.[Symbol.asyncDispose]());
 
-  it('has pods that become ready under Pod Security, know their zone, and find each other by name', async () => {
+  it('runs pods that become ready under Pod Security, know their zone, and reach each other by name', async () => {
     await cluster.apply(`${workload('one')}---\n${workload('two')}`, '-n', 'mock');
     await kubectl('wait', '--for=condition=Ready', 'pod/one', 'pod/two', '--timeout=60s');
     await using forward = await cluster.portForward('service/one', 80, 'mock');
-    const said = async (uri: string): Promise<string> => (await fetch(`http://${forward.host}${uri}`)).text();
-    assert.equal(await said('/'), `one ${zone}`);
-    assert.equal(await said('/two.mock.svc.cluster.local'), `two ${zone}`);
-    assert.equal(await said('/three'), 'ENOTFOUND');
+    const answer = async (uri: string): Promise<string> => (await fetch(`http://${forward.host}${uri}`)).text();
+    assert.equal(await answer('/'), `one ${zone}`);
+    assert.equal(await answer('/two.mock.svc.cluster.local'), `two ${zone}`);
+    assert.equal(await answer('/three'), 'ENOTFOUND');
     const fromNode = "fetch('http://two.mock').then((answer) => answer.text()).then(console.log)";
     assert.equal(await cluster.run([process.execPath, '-e', fromNode]), `two ${zone}\n`);
   });
 
-  it('admits no pod that is not restricted, and says why', async () => {
+  it('refuses a pod that violates Pod Security, with the reason', async () => {
     const refused = cluster.apply(workload('bad').replace('drop: [ALL]', ''), '-n', 'mock');
     await assert.rejects(refused, /violates PodSecurity "restricted:latest": unrestricted capabilities/);
   });
 
-  it('restarts what is no longer alive', async () => {
+  it('restarts a container whose liveness probe fails', async () => {
     const liveness = 'livenessProbe: { tcpSocket: { port: 1 }, periodSeconds: 1, failureThreshold: 1 }';
     await cluster.apply(workload('sick', liveness), '-n', 'mock');
     await kubectl('wait', '--for=jsonpath={.status.containerStatuses[0].restartCount}=1', 'pod/sick', '--timeout=60s');
   });
 
-  it('leaves nothing when whoever started it is killed, and is not alone on the machine', async () => {
+  it('leaves nothing if its parent process is killed, and another cluster keeps running', async () => {
     const main = `import { Cluster } from '${new URL('cluster.ts', import.meta.url)}';
 const cluster = await Cluster.start({ images: [] }, AbortSignal.timeout(120000));
 console.log(cluster.folder);
@@ -124,7 +124,7 @@ setInterval(() => {}, 1000);`;
     assert.match(await cluster.kubectl('get', '--raw', '/readyz'), /^ok$/);
   });
 
-  it('says what did not start, and leaves nothing then', async () => {
+  it('reports a failed start with its reason, and leaves nothing', async () => {
     const { TMPDIR } = process.env;
     const folder = await mkdtemp(path.join(tmpdir(), 'meshmock-test-'));
     process.env.TMPDIR = folder;
@@ -142,7 +142,7 @@ setInterval(() => {}, 1000);`;
     }
   });
 
-  it('leaves nothing after its end, nor at the places that no flag changes', async () => {
+  it('leaves nothing after its end, not even in the fixed folders of its programs', async () => {
     await cluster[Symbol.asyncDispose]();
     await assertNothingLeft(cluster.folder);
     await assert.rejects(kubectl('get', 'pods'), /the cluster has ended/);

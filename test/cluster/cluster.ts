@@ -12,36 +12,37 @@ import { installTestTools } from '../tools/installed.ts';
 import type { Image } from './image.ts';
 import type { FromNode, ToNode } from './messages.ts';
 import { containerdSocket, filesOf } from './node-files.ts';
+import type { ClusterTools } from './node-options.ts';
 import { firstProcessOf, spawnNode } from './node-process.ts';
-import { type ClusterTools, nodePath } from './node-programs.ts';
+import { nodePath } from './node-programs.ts';
 import { type PortForward, startPortForward } from './port-forward.ts';
 
 export interface ClusterOptions {
-  /** That pods may have: nothing is pulled. */
+  /** Images that pods may use. None is pulled. */
   readonly images: readonly Image[];
-  /** Told how far it is, and after how many milliseconds. */
+  /** Called after each step of the start, with the time since its begin in milliseconds. */
   readonly onStep?: (step: string, afterMs: number) => void;
 }
 
-/** The zone that the node is in. */
+/** Topology zone of the node. */
 export const zone = 'zone-1';
 
-const longestStartMs = 120_000;
-const longestEndMs = 30_000;
+const startTimeoutMs = 120_000;
+const endTimeoutMs = 30_000;
 
 /**
- * A Kubernetes of one node for tests: its real programs, in namespaces of their own, which nothing links to this
- * machine's network. It ends with this process, however that ends, and leaves nothing.
+ * Kubernetes with one node for tests. Its real programs run in their own namespaces, without a link to this machine's
+ * network. It ends when this process ends in any way, and leaves no files.
  */
 export class Cluster implements AsyncDisposable {
   readonly folder: string;
-  /** What programs on the node find in their environment. */
+  /** Environment of programs on the node. */
   private readonly env: Readonly<Record<string, string>>;
   private readonly child: ChildProcess;
   private readonly exited: Promise<unknown>;
   private readonly started = Promise.withResolvers<void>();
-  /** Aborted with the reason when a program of it has ended that should not. */
-  private readonly lost = new AbortController();
+  /** Aborted with an error when a program of the cluster ends unexpectedly. */
+  private readonly failure = new AbortController();
 
   private constructor(folder: string, tools: ClusterTools, onStep: (step: string) => void) {
     this.folder = folder;
@@ -61,79 +62,85 @@ export class Cluster implements AsyncDisposable {
         case 'started':
           return this.started.resolve();
         case 'failed':
-          return this.lose(new MeshmockError('internal', message.message));
+          return this.fail(new MeshmockError('internal', message.message));
       }
     });
-    this.child.on('error', (error) => this.lose(new MeshmockError('internal', error.message)));
-    this.child.once('exit', () => this.lose(new MeshmockError('internal', 'the cluster has ended')));
+    this.child.on('error', (error) => this.fail(new MeshmockError('internal', error.message)));
+    this.child.once('exit', () => this.fail(new MeshmockError('internal', 'the cluster has ended')));
   }
 
-  private lose(error: MeshmockError): void {
-    this.lost.abort(error);
+  private fail(error: MeshmockError): void {
+    this.failure.abort(error);
     this.started.reject(error);
   }
 
   /**
-   * Starts a cluster, and waits until its node is ready and names are found.
+   * Starts a cluster, and waits until its node is ready and its DNS works.
    *
-   * @throws MeshmockError when this machine lacks something, or a program of the cluster does not start
+   * @throws MeshmockError if this machine lacks something, or a program of the cluster does not start
    */
   static async start({ images, onStep }: ClusterOptions, signal: AbortSignal): Promise<Cluster> {
     checkMachine();
     const tools = await installTestTools(['kube', 'coredns', 'containerd', 'etcd', 'kubectl']);
-    const since = performance.now();
+    const startedAt = performance.now();
     const folder = await mkdtemp(path.join(tmpdir(), 'meshmock-cluster-'));
-    const cluster = new Cluster(folder, tools, (step) => onStep?.(step, performance.now() - since));
+    const cluster = new Cluster(folder, tools, (step) => onStep?.(step, performance.now() - startedAt));
     try {
-      cluster.tell({ kind: 'start', options: { folder, tools, zone, images } });
-      await within(cluster.started.promise, AbortSignal.any([signal, AbortSignal.timeout(longestStartMs)]));
+      cluster.send({ kind: 'start', options: { folder, tools, zone, images } });
+      await within(cluster.started.promise, AbortSignal.any([signal, AbortSignal.timeout(startTimeoutMs)]));
       return cluster;
     } catch (error) {
-      const said = cluster.logEnds();
+      const logEnds = cluster.logEnds();
       await cluster[Symbol.asyncDispose]();
-      throw new MeshmockError('internal', `the cluster did not start: ${(error as Error).message}\n${said}`);
+      throw new MeshmockError('internal', `the cluster did not start: ${(error as Error).message}\n${logEnds}`);
     }
   }
 
   /**
-   * Runs kubectl as the cluster's administrator, and gives what it printed.
+   * Runs kubectl as the cluster's administrator, and returns its standard output.
    *
-   * @throws MeshmockError with what it wrote to standard error, when it fails
+   * @throws MeshmockError with kubectl's standard error if it fails
    */
   kubectl(...args: readonly string[]): Promise<string> {
     return this.run(['kubectl', ...args]);
   }
 
-  /** Does `kubectl apply` with YAML as it is; `args` as `-n`. */
+  /**
+   * Runs `kubectl apply` with the given YAML.
+   *
+   * @param args further arguments, such as `-n`
+   */
   apply(yaml: string, ...args: readonly string[]): Promise<string> {
     return this.run(['kubectl', 'apply', ...args, '-f', '-'], { input: yaml });
   }
 
   /**
-   * Runs a program on the node to its end: it reaches pods and Services by address, and Services by `NAME.NAMESPACE`.
+   * Runs a program on the node to its end. The program reaches pods and Services by address, and Services also by
+   * `NAME.NAMESPACE`.
    *
-   * @throws MeshmockError with what it wrote to standard error, when it fails
+   * @throws MeshmockError with the program's standard error if it fails
    */
   async run(
     command: readonly string[],
     { input = '', signal }: { readonly input?: string; readonly signal?: AbortSignal } = {},
   ): Promise<string> {
-    this.lost.signal.throwIfAborted();
+    this.failure.signal.throwIfAborted();
     const [file = '', ...args] = this.onNode(command);
-    const entering = [file, ...args].slice(0, -command.length).join(' ');
-    const either = AbortSignal.any([this.lost.signal, ...(signal === undefined ? [] : [signal])]);
+    const prefix = [file, ...args].slice(0, -command.length).join(' ');
+    const either = AbortSignal.any([this.failure.signal, ...(signal === undefined ? [] : [signal])]);
     try {
       return await runProgram(file, args, { input, signal: either });
     } catch (error) {
-      if (this.lost.signal.aborted) throw this.lost.signal.reason;
-      // What a person wrote is what he is to read.
-      if (error instanceof MeshmockError)
-        throw new MeshmockError('internal', error.message.replace(`${entering} `, ''));
+      if (this.failure.signal.aborted) throw this.failure.signal.reason;
+      // The message shows the command as the test has it, without `nsenter` and its arguments.
+      if (error instanceof MeshmockError) throw new MeshmockError('internal', error.message.replace(`${prefix} `, ''));
       throw error;
     }
   }
 
-  /** The command that runs a command on the node; what it starts ends with whoever starts it, and with the cluster. */
+  /**
+   * Returns the command line that runs a command on the node. The command ends with its parent and with the cluster.
+   */
   onNode(command: readonly string[]): string[] {
     const namespaces = ['--net', '--mount', '--pid', '--ipc', '--uts', `--wd=${process.cwd()}`];
     const env = Object.entries(this.env).map(([name, value]) => `${name}=${value}`);
@@ -142,16 +149,16 @@ export class Cluster implements AsyncDisposable {
   }
 
   /**
-   * Does `kubectl port-forward`, and makes its port one of this machine.
+   * Runs `kubectl port-forward` on the node, and opens a port of this machine that leads to it.
    *
-   * @param target such as `service/gateway`, or `pod/NAME`
+   * @param target an object such as `service/gateway` or `pod/NAME`
    */
   portForward(target: string, port: number, namespace: string): Promise<PortForward> {
     const command = ['kubectl', 'port-forward', '-n', namespace, target, `:${port}`];
     return startPortForward(this.onNode(command), (listener, nodePort) => this.handOver(listener, nodePort));
   }
 
-  /** Makes connections to a listener of this machine go to a port of the node's own. */
+  /** Forwards the connections of a listener of this machine to a port of the node. */
   private async handOver(listener: Server, port: number): Promise<void> {
     const sent = Promise.withResolvers<void>();
     this.child.send({ kind: 'forward', port } satisfies ToNode, listener, (error) =>
@@ -160,7 +167,7 @@ export class Cluster implements AsyncDisposable {
     await sent.promise;
   }
 
-  /** The ends of what its programs have said, for a person to see why something did not work. */
+  /** Returns the last lines of each program's log, for error messages. */
   logEnds(lines = 8): string {
     const folder = path.join(this.folder, 'logs');
     if (!existsSync(folder)) return '';
@@ -171,18 +178,18 @@ export class Cluster implements AsyncDisposable {
       .join('\n');
   }
 
-  /** Ends all of it at once. */
+  /** Ends the cluster at once. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.child.connected) this.child.disconnect();
-    await within(this.exited, AbortSignal.timeout(longestEndMs));
+    await within(this.exited, AbortSignal.timeout(endTimeoutMs));
   }
 
-  private tell(message: ToNode): void {
+  private send(message: ToNode): void {
     this.child.send(message);
   }
 }
 
-/** Rejects with the signal's reason if that is aborted first. */
+/** Waits for a promise. Rejects with the signal's reason if the signal is aborted first. */
 async function within<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
   const onAbort = (): void => aborted.reject(signal.reason);

@@ -4,13 +4,12 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { runProgram } from '../../src/istio/program.ts';
-import { corednsImage, pauseImage } from './node-files.ts';
 
-/** An image of one layer, from nothing. */
+/** Image with one layer and without a base image. */
 export interface ScratchImage {
-  /** With a tag, as manifests have it. */
+  /** Name with a tag, as in manifests. */
   readonly name: string;
-  /** What is where in it: files or folders of this machine by their paths in the image. */
+  /** Files or folders of this machine, by their paths in the image. */
   readonly files: Readonly<Record<string, string>>;
   /** Symbolic links, by their paths in the image. */
   readonly links?: Readonly<Record<string, string>>;
@@ -19,10 +18,7 @@ export interface ScratchImage {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/**
- * Writes an image as an archive that `ctr images import`, `podman load` and `docker load` take (the format of
- * `docker save`).
- */
+/** Writes an image in the format of `docker save`, for `ctr images import`, `podman load` and `docker load`. */
 export async function writeImage(image: ScratchImage, archive: string, signal: AbortSignal): Promise<void> {
   const work = await mkdtemp(`${archive}-`);
   try {
@@ -77,16 +73,16 @@ async function sha256Of(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** The shared libraries of a program, each at its own place. */
+/** Returns the shared libraries of a program, each with its own path. */
 export async function librariesOf(program: string, signal: AbortSignal): Promise<Record<string, string>> {
   const listed = await runProgram('ldd', [program], { signal });
   return Object.fromEntries([...listed.matchAll(/\/\S+/g)].map(([file]) => [file, file]));
 }
 
-/** An archive of an image, or what is to be one. */
+/** Path of an image's archive, or an image for which an archive is still to be written. */
 export type Image = string | ScratchImage;
 
-/** Gives archives of images, written into a folder where there are none yet. */
+/** Returns the archives of images. Missing archives are written into a folder. */
 export function archivesOf(images: readonly Image[], folder: string, signal: AbortSignal): Promise<string[]> {
   return Promise.all(
     images.map(async (image, index) => {
@@ -98,8 +94,16 @@ export function archivesOf(images: readonly Image[], folder: string, signal: Abo
   );
 }
 
-/** The images that a cluster needs itself; `coredns` is the folder of their programs. */
-export function ownImages(coredns: string): ScratchImage[] {
+/** Image of the container that holds a pod's namespaces. */
+export const pauseImage = 'localhost/pause:1';
+const corednsImage = 'localhost/coredns:1';
+
+/**
+ * Returns the images that the cluster itself needs.
+ *
+ * @param coredns folder of their programs
+ */
+export function clusterImages(coredns: string): ScratchImage[] {
   return Object.entries({ pause: pauseImage, coredns: corednsImage }).map(([program, name]) => ({
     name,
     files: { [`/${program}`]: path.join(coredns, program) },

@@ -1,6 +1,6 @@
 /**
- * load.ts LANES: calls one after another on each lane, until standard input ends, and prints what came of them. It runs
- * on the node of a cluster, where names of Services are found; LANES is JSON.
+ * load.ts LANES: makes calls one after another on each lane until standard input ends, and prints the results as JSON.
+ * It runs on the node of a cluster, which can resolve the names of Services. LANES is a JSON list of `Lane`.
  */
 import http from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -9,27 +9,29 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { decodeReplyMessage, encodeRequest } from '../../src/grpc/codec.ts';
 import { callMethod, type Reply } from '../../src/reply/reply.ts';
 
+/** Sequence of calls to the same URL. */
 export interface Lane {
   readonly name: string;
   readonly protocol: 'http' | 'grpc';
-  /** One connection for as long as it lasts, or one for each call. */
+  /** `kept` for one connection as long as it lasts, `new` for one connection for each call. */
   readonly connection: 'kept' | 'new';
   readonly host: string;
   readonly path: string;
 }
 
-/** What came of a lane. */
+/** Results of a lane's calls. */
 export interface LaneResult {
   readonly name: string;
+  /** Number of answers. */
   answers: number;
-  /** By their message. */
+  /** Number of errors, by their message. */
   readonly errors: Record<string, number>;
-  /** How many answers each pod gave: the one that was called, or that it called in turn. */
+  /** Number of answers of each pod: the pod that was called, or the pod that it called. */
   readonly byPod: Record<string, number>;
 }
 
 const pauseMs = 10;
-const longestCallMs = 10_000;
+const callTimeoutMs = 10_000;
 
 type Call = () => Promise<Reply>;
 
@@ -38,7 +40,7 @@ function httpCalls({ connection, host, path }: Lane): Call {
   const url = `http://${host}:8080${path}`;
   return () =>
     new Promise((resolve, reject) => {
-      const request = http.get(url, { agent, timeout: longestCallMs }, (response) => {
+      const request = http.get(url, { agent, timeout: callTimeoutMs }, (response) => {
         text(response).then((body) => {
           if (response.statusCode === 200) resolve(JSON.parse(body) as Reply);
           else reject(new Error(`status ${response.statusCode}`));
@@ -56,7 +58,7 @@ function grpcCalls({ connection, host, path }: Lane): Call {
   return () =>
     new Promise((resolve, reject) => {
       const client = kept ?? dial();
-      const deadline = Date.now() + longestCallMs;
+      const deadline = Date.now() + callTimeoutMs;
       client.makeUnaryRequest(
         ...([`/${callMethod}`, encodeRequest, decodeReplyMessage, { path }, { deadline }] as const),
         (error: Error | null, reply?: Reply) => {

@@ -1,4 +1,4 @@
-/** What is in kubernetes/, and what `meshmock manifests` prints, applied as it is to a real cluster. */
+/** Tests of the manifests in kubernetes/ and of the output of `meshmock manifests`, applied to a real cluster. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
@@ -15,7 +15,7 @@ const checkout = fileURLToPath(new URL('../..', import.meta.url));
 const demo = '/@service1|service2:8080[end-user=jason]/@grpc:service3,service4/hello';
 const demoVersions = ['--versions', 'service2=v1,v2', '--versions', 'service3=v1,v2'];
 
-/** A reply and all those below. */
+/** Returns a reply and all replies inside it. */
 function allReplies(reply: Reply): Reply[] {
   const below = (reply.calls ?? []).flatMap(({ reply: child }) => (child === undefined ? [] : [child]));
   return [reply, ...below.flatMap(allReplies)];
@@ -25,7 +25,7 @@ function seconds(since: number): string {
   return `${((performance.now() - since) / 1000).toFixed(1)} s`;
 }
 
-// One of them only waits, for most of a minute: the others run meanwhile.
+// One test only waits for most of a minute, so another one runs in parallel.
 describe('on a real Kubernetes', { concurrency: 2 }, () => {
   let mocks: MockCluster;
   let demoReady = '';
@@ -52,7 +52,7 @@ describe('on a real Kubernetes', { concurrency: 2 }, () => {
     assert.equal(items.length, 1);
     return items[0] as Pod;
   };
-  /** Sends a signal to the process of a pod, which Kubernetes knows nothing of. */
+  /** Sends a signal to the process of a pod, unnoticed by Kubernetes. */
   const signalTo = async (namespace: string, pod: Pod, name: 'STOP' | 'KILL'): Promise<void> => {
     const pid = await mocks.processOf(namespace, `pod/${pod.metadata.name}`);
     await mocks.cluster.run(['sh', '-c', 'kill -s "$0" "$1"', name, String(pid)]);
@@ -72,7 +72,13 @@ describe('on a real Kubernetes', { concurrency: 2 }, () => {
     await using forward = await mocks.cluster.portForward('service/gateway', 8080, 'demo');
     const replies = allReplies(await answer(forward.host, demo));
     assert.deepEqual(replies.map(({ service }) => service).sort(), [
-      ...['gateway', 'service1', 'service2', 'service3', 'service3', 'service4', 'service4'],
+      'gateway',
+      'service1',
+      'service2',
+      'service3',
+      'service3',
+      'service4',
+      'service4',
     ]);
     const pods = await mocks.get<{ items: Pod[] }>('demo', 'pods');
     const names = pods.items.map(({ metadata }) => metadata.name);
@@ -87,7 +93,7 @@ describe('on a real Kubernetes', { concurrency: 2 }, () => {
     assert.equal(called.code, 0, called.stdout + called.stderr);
   });
 
-  it('what `meshmock manifests` prints for its URL changes nothing of the demo', async () => {
+  it('the output of `meshmock manifests` for the URL of the demo equals the demo', async () => {
     const printed = await runProgram(['manifests', `localhost:8080${demo}`, ...demoVersions]);
     assert.equal(printed.code, 0, printed.stderr);
     const difference = (yaml: string): Promise<string> =>
@@ -96,13 +102,13 @@ describe('on a real Kubernetes', { concurrency: 2 }, () => {
     await assert.rejects(difference(printed.stdout.replace('replicas: 1', 'replicas: 2')), /kubectl diff/);
   });
 
-  it('a pod that is killed recovers, and one that is deleted is replaced', async (t) => {
+  it('a killed pod recovers, and a deleted pod is replaced', async (t) => {
     const [killed, deleted] = await Promise.all([podOf('demo', 'service1'), podOf('demo', 'gateway')]);
     const since = performance.now();
     await signalTo('demo', killed, 'KILL');
     await mocks.cluster.kubectl('-n', 'demo', 'delete', 'pod', deleted.metadata.name, '--now', '--wait=false');
     await restarted('demo', killed);
-    t.diagnostic(`the killed one is ready after ${seconds(since)}`);
+    t.diagnostic(`the killed pod is ready after ${seconds(since)}`);
     const { items } = await eventually(
       () => mocks.get<{ items: Pod[] }>('demo', 'pods', '-l', 'app=gateway'),
       ({ items }) => items.every(({ metadata }) => metadata.uid !== deleted.metadata.uid),
@@ -113,18 +119,18 @@ describe('on a real Kubernetes', { concurrency: 2 }, () => {
     assert.equal(allReplies(await answer(forward.host, demo)).length, 7);
   });
 
-  it('a pod that hangs fails its liveness, and recovers; the base is one service', async (t) => {
+  it('a pod that hangs fails its liveness probe and recovers; the base has one service', async (t) => {
     await applyFolder('base', 'base');
     const hanging = await podOf('base', 'gateway');
     const since = performance.now();
     await signalTo('base', hanging, 'STOP');
     await restarted('base', hanging);
-    t.diagnostic(`the hanging one is ready after ${seconds(since)}`);
+    t.diagnostic(`the hanging pod is ready after ${seconds(since)}`);
     await using forward = await mocks.cluster.portForward('service/gateway', 8080, 'base');
     assert.equal((await answer(forward.host, '/@gateway/x')).calls?.[0]?.reply?.service, 'gateway');
   });
 
-  it('the template makes services by sed alone, and a port-forward finds one by its label', async () => {
+  it('the template makes services with sed alone, and a port-forward finds a pod by its label', async () => {
     await mocks.namespace('template');
     for (const name of ['service1', 'service2']) {
       const command = `sed 's/\${istiomock}/${name}/' kubernetes/mock-service-pod.yaml`;
@@ -150,7 +156,7 @@ describe('on a real Kubernetes', { concurrency: 2 }, () => {
     );
   });
 
-  it('the chart is installed by helm, and passes its own test', async () => {
+  it('helm installs the chart, and the chart passes its own test', async () => {
     await mocks.namespace('chart');
     const { helm: folder } = await installTestTools(['helm']);
     const helm = (...args: string[]): Promise<string> =>
@@ -165,7 +171,7 @@ describe('on a real Kubernetes', { concurrency: 2 }, () => {
   it('the octopus overlay answers with the content of both webservers', async () => {
     await applyFolder('octopus', 'overlays/octopus');
     await using forward = await mocks.cluster.portForward('service/proxy', 80, 'octopus');
-    // The proxy keeps its connections, and each leads to one pod: only requests at once have several.
+    // The proxy keeps its connections, and each leads to one pod. Only parallel requests reach several pods.
     const content = async (): Promise<string | undefined> =>
       /WebServer V\d/.exec(await (await fetch(`http://${forward.host}/`)).text())?.[0];
     await eventually(
@@ -175,7 +181,7 @@ describe('on a real Kubernetes', { concurrency: 2 }, () => {
     await mocks.cluster.kubectl('delete', 'namespace', 'octopus', '--wait=false');
   });
 
-  it('the tracing overlay has the whole trace in its Jaeger', async () => {
+  it('the Jaeger of the tracing overlay gets the whole trace', async () => {
     await applyFolder('tracing', 'overlays/tracing');
     await using gateway = await mocks.cluster.portForward('service/gateway', 8080, 'tracing');
     await using jaeger = await mocks.cluster.portForward('service/jaeger', 16686, 'tracing');

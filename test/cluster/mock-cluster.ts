@@ -7,11 +7,11 @@ import { buildImage } from '../image/build.ts';
 import { Cluster } from './cluster.ts';
 import type { Image } from './image.ts';
 
-/** The names of the images in kubernetes/. */
+/** Names of the images in the manifests of kubernetes/. */
 export const meshmockImage = 'meshmock:0.1.0';
 const jaegerImage = 'jaegertracing/jaeger:2.20.0';
 
-/** What the tests read of one. */
+/** Pod, with the fields that the tests read. */
 export interface Pod {
   readonly metadata: { readonly name: string; readonly uid: string };
   readonly status: {
@@ -24,10 +24,10 @@ export interface Pod {
   };
 }
 
-/** A cluster that has the images of kubernetes/, the checkout's own one and a Jaeger. */
+/** Cluster with the images of the manifests in kubernetes/: meshmock from this checkout, and Jaeger. */
 export class MockCluster implements AsyncDisposable {
   readonly cluster: Cluster;
-  /** How long it took to start, for a person to read. */
+  /** Steps of the start with their durations, as text. */
   readonly steps: string;
 
   private constructor(cluster: Cluster, steps: string) {
@@ -47,14 +47,18 @@ export class MockCluster implements AsyncDisposable {
     return new MockCluster(cluster, steps.join(', '));
   }
 
-  /** Makes a namespace, under Pod Security "restricted" if nothing else is said. */
+  /**
+   * Creates a namespace.
+   *
+   * @param labels labels of the namespace; Pod Security "restricted" if not given
+   */
   async namespace(name: string, ...labels: readonly string[]): Promise<void> {
-    const enforced = labels.length > 0 ? labels : ['pod-security.kubernetes.io/enforce=restricted'];
+    const allLabels = labels.length > 0 ? labels : ['pod-security.kubernetes.io/enforce=restricted'];
     await this.cluster.kubectl('create', 'namespace', name);
-    await this.cluster.kubectl('label', 'namespace', name, ...enforced);
+    await this.cluster.kubectl('label', 'namespace', name, ...allLabels);
   }
 
-  /** Waits until every pod that Deployments ask for is ready, by its probes. */
+  /** Waits until every pod of every Deployment is ready, by its probes. */
   async ready(namespace: string): Promise<void> {
     const deployments = (await this.cluster.kubectl('-n', namespace, 'get', 'deployment', '-o', 'name')).trim();
     assert.notEqual(deployments, '');
@@ -62,12 +66,16 @@ export class MockCluster implements AsyncDisposable {
       await this.cluster.kubectl('-n', namespace, 'rollout', 'status', deployment, '--timeout=120s');
   }
 
-  /** The JSON of objects, as `kubectl get -o json` has it. */
+  /** Returns objects as `kubectl get -o json` prints them. */
   async get<T>(namespace: string, ...what: readonly string[]): Promise<T> {
     return JSON.parse(await this.cluster.kubectl('-n', namespace, 'get', ...what, '-o', 'json')) as T;
   }
 
-  /** The process of a pod's mock, as programs on the node see it; `pod` as `kubectl get -o name` has it. */
+  /**
+   * Returns the process id of a pod's mock on the node.
+   *
+   * @param pod name of the pod as `kubectl get -o name` prints it
+   */
   async processOf(namespace: string, pod: string): Promise<number> {
     const { status } = await this.get<Pod>(namespace, pod);
     const id = status.containerStatuses.find(({ name }) => name === 'meshmock')?.containerID;
@@ -81,25 +89,25 @@ export class MockCluster implements AsyncDisposable {
 }
 
 /**
- * Does something again until it gives what is wanted: for what Kubernetes does some time after it has said so, as
- * changing the addresses of a Service.
+ * Repeats an action until its result is the wanted one. Kubernetes does some things only some time after it has
+ * confirmed them, such as changing the addresses of a Service.
  *
- * @throws the last error, or one that shows what it gave last, after `longestMs`
+ * @throws the last error, or an error with the last result, after `timeoutMs`
  */
 export async function eventually<T>(
   action: () => Promise<T>,
   isWanted: (value: T) => boolean,
-  longestMs = 30_000,
+  timeoutMs = 30_000,
 ): Promise<T> {
-  const until = performance.now() + longestMs;
+  const until = performance.now() + timeoutMs;
   for (;;) {
-    const late = performance.now() > until;
+    const isLastTry = performance.now() > until;
     try {
       const value = await action();
       if (isWanted(value)) return value;
-      if (late) throw new Error(`after ${longestMs / 1000} s still ${inspect(value)}`);
+      if (isLastTry) throw new Error(`after ${timeoutMs / 1000} s the result is still ${inspect(value)}`);
     } catch (error) {
-      if (late) throw error;
+      if (isLastTry) throw error;
     }
     await sleep(100);
   }

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { runProgram } from '../../src/istio/program.ts';
-import type { NodeOptions } from './messages.ts';
+import { pauseImage } from './image.ts';
+import type { NodeOptions } from './node-options.ts';
 
 export const nodeName = 'node-1';
-/** Addresses of a network that only the node and its pods are in. */
+/** Address in a network that only the node and its pods use. */
 export const nodeAddress = '10.99.0.2';
 export const podRange = '10.244.0.0/24';
 export const serviceRange = '10.96.0.0/16';
@@ -14,7 +15,7 @@ const dnsService = '10.96.0.10';
 export const apiUrl = `https://${nodeAddress}:6443`;
 export const containerdSocket = '/run/containerd/containerd.sock';
 
-/** Who asks the API server, by the names that Kubernetes has roles for. */
+/** Clients of the API server, with the user names for which Kubernetes has roles. */
 const users = {
   admin: { name: 'admin', group: 'system:masters' },
   controllers: { name: 'system:kube-controller-manager', group: '' },
@@ -23,7 +24,7 @@ const users = {
   kubelet: { name: `system:node:${nodeName}`, group: 'system:nodes' },
 } as const;
 
-/** Where in a node's folder its files lie. */
+/** Returns the paths of the files in a node's folder. */
 export function filesOf(folder: string) {
   const at = (...names: string[]): string => path.join(folder, ...names);
   return {
@@ -37,33 +38,48 @@ export function filesOf(folder: string) {
     proxy: at('conf', 'proxy.json'),
     resolvConf: at('conf', 'resolv.conf'),
     podResolvConf: at('conf', 'pod-resolv.conf'),
-    /** The folder where programs put what they make themselves. */
-    made: at('made'),
+    /** Folder for files that the programs create. */
+    created: at('created'),
     log: (program: string): string => at('logs', `${program}.log`),
   };
 }
 
 /**
- * Makes the one certificate of a node, which is its authority, its API server's, and what signs tokens: nobody outside
- * can reach what it protects.
+ * Creates the only certificate of a node. It serves as the authority and as the API server's certificate, and its key
+ * signs tokens. This is safe because the node cannot be reached from outside.
  */
-export async function makeCertificate(folder: string, signal: AbortSignal): Promise<void> {
+export async function createCertificate(folder: string, signal: AbortSignal): Promise<void> {
   const { certificate, key } = filesOf(folder);
-  for (const name of ['conf', 'cni', 'made']) mkdirSync(path.join(folder, name));
+  for (const name of ['conf', 'cni', 'created']) mkdirSync(path.join(folder, name));
   const names = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc'].map((name) => `DNS:${name}`);
   const addresses = [nodeAddress, apiService, '127.0.0.1'].map((address) => `IP:${address}`);
   await runProgram(
     'openssl',
     [
-      ...['req', '-x509', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-      ...['-keyout', key, '-out', certificate, '-subj', '/O=system:masters/CN=api-server'],
-      ...['-addext', `subjectAltName=${[...names, ...addresses].join()}`],
+      'req',
+      '-x509',
+      '-new',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      '2',
+      '-keyout',
+      key,
+      '-out',
+      certificate,
+      '-subj',
+      '/O=system:masters/CN=api-server',
+      '-addext',
+      `subjectAltName=${[...names, ...addresses].join()}`,
     ],
     { signal },
   );
 }
 
-/** Writes what a node's programs read. */
+/** Writes the configuration files of a node's programs. */
 export function writeNodeFiles({ folder, tools }: NodeOptions): void {
   const files = filesOf(folder);
   const tokens = Object.entries(users).map(([user, { name, group }]) => {
@@ -73,7 +89,7 @@ export function writeNodeFiles({ folder, tools }: NodeOptions): void {
   });
   writeFileSync(files.tokens, tokens.join(''));
   writeFileSync(files.resolvConf, `nameserver ${dnsService}\nsearch svc.cluster.local cluster.local\n`);
-  // For pods with the node's names: CoreDNS, which is not to ask itself.
+  // For pods that use the node's DNS settings. This is only CoreDNS, which must not query itself.
   writeFileSync(files.podResolvConf, 'nameserver 127.0.0.1\n');
   writeFileSync(files.containerd, containerdConfig(folder, tools.containerd));
   writeJson(path.join(files.cni, '10-pods.conflist'), podNetwork);
@@ -85,13 +101,13 @@ export function writeNodeFiles({ folder, tools }: NodeOptions): void {
     clusterCIDR: podRange,
     hostnameOverride: nodeName,
     clientConnection: { kubeconfig: files.kubeconfig('proxy') },
-    // These are the whole machine's.
+    // kube-proxy must not change these settings of the whole machine.
     conntrack: { maxPerCore: 0, tcpCloseWaitTimeout: '0s', tcpEstablishedTimeout: '0s' },
     iptables: { minSyncPeriod: '100ms', syncPeriod: '30s' },
   });
 }
 
-/** Every program takes JSON for YAML. */
+/** Writes a configuration file as JSON, which is a subset of YAML. */
 function writeJson(file: string, value: unknown): void {
   writeFileSync(file, JSON.stringify(value));
 }
@@ -107,7 +123,7 @@ function kubeconfig(certificate: string, token: string): unknown {
   };
 }
 
-/** Pods are linked to the node each by itself: this kind of machine's kernel may have no bridges. */
+/** Network plugins that link each pod directly to the node. The kernel of a test machine may not support bridges. */
 const podNetwork = {
   cniVersion: '0.4.0',
   name: 'pods',
@@ -147,9 +163,6 @@ conf_dir = "${folder}/cni"
 `;
 }
 
-export const pauseImage = 'localhost/pause:1';
-export const corednsImage = 'localhost/coredns:1';
-
 function kubeletConfig(folder: string): unknown {
   const { certificate, podResolvConf } = filesOf(folder);
   return {
@@ -165,9 +178,9 @@ function kubeletConfig(folder: string): unknown {
     clusterDomain: 'cluster.local',
     resolvConf: podResolvConf,
     containerRuntimeEndpoint: `unix://${containerdSocket}`,
-    // A disk that is nearly full is the machine's matter.
+    // Pods must not be evicted because the machine's disk is nearly full.
     evictionHard: { 'memory.available': '100Mi', 'nodefs.available': '1%', 'imagefs.available': '1%' },
     imageGCHighThresholdPercent: 100,
-    volumePluginDir: path.join(folder, 'made', 'volume-plugins'),
+    volumePluginDir: path.join(folder, 'created', 'volume-plugins'),
   };
 }

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { filesOf } from './node-files.ts';
 
 /**
- * What remains of a node is removed by a process outside of it, when it has ended: its cgroups, which may be left by
- * processes a moment later, and its folder. It has a session of its own: no signal for a group ends it before.
+ * Shell script that runs a node, and removes its cgroups and its folder when it has ended. Processes may leave the
+ * cgroups a moment later, so the script retries. It has its own session, so no signal for a process group ends it.
  */
 const removeAfterwards = `
 unshare "$@"
@@ -18,14 +18,14 @@ rm -rf "$0"
 `;
 
 /**
- * Starts the process that becomes a node, as the first one of its own namespaces.
+ * Starts the process of a node as the first process of its own namespaces.
  *
- * @param env what its programs find in their environment
+ * @param env environment of the node's programs
  */
 export function spawnNode(folder: string, env: Readonly<Record<string, string>>): ChildProcess {
   const main = fileURLToPath(new URL('node.ts', import.meta.url));
   const namespaces = ['--net', '--mount', '--pid', '--ipc', '--uts', '--fork', '--kill-child=KILL', '--mount-proc'];
-  // The first process gets every orphan there, and Node waits for none but its own children: a shell does.
+  // The first process of a namespace must reap orphans. Node reaps only its own children, but a shell reaps all.
   const init = ['sh', '-c', '"$@"; exit $?', 'sh', process.execPath, main];
   const log = filesOf(folder).log('node');
   mkdirSync(path.dirname(log));
@@ -39,9 +39,9 @@ export function spawnNode(folder: string, env: Readonly<Record<string, string>>)
   return child;
 }
 
-/** The first process of a node's namespaces, as this machine sees it. */
+/** Returns the process id, on this machine, of the first process in a node's namespaces. */
 export function firstProcessOf(node: ChildProcess): number {
-  // It is below `unshare`, which is below the one that removes what remains.
+  // It is the child of `unshare`, which is the child of the shell script.
   return onlyChildOf(onlyChildOf(node.pid as number));
 }
 

@@ -1,6 +1,6 @@
 /**
- * The process in the namespaces of a cluster's node, as their first one: all of the cluster ends with it. It starts
- * the programs, says when they are ready, and hands connections from the machine on.
+ * The process of a cluster's node. It is the first process of the node's namespaces, so the whole cluster ends with it.
+ * It starts the programs, reports when they are ready, and forwards connections from the machine.
  */
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:net';
@@ -9,11 +9,12 @@ import { setDefaultCACertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { Forward } from '../../src/istio/forward.ts';
 import { runProgram } from '../../src/istio/program.ts';
-import { answersOk, untilReady } from '../../src/istio/ready.ts';
-import { archivesOf, ownImages } from './image.ts';
-import type { FromNode, NodeOptions, ToNode } from './messages.ts';
-import { apiUrl, filesOf, makeCertificate, nodeName, writeNodeFiles } from './node-files.ts';
-import { becomeNode } from './node-machine.ts';
+import { waitForOk, waitUntilReady } from '../../src/istio/ready.ts';
+import { archivesOf, clusterImages } from './image.ts';
+import type { FromNode, ToNode } from './messages.ts';
+import { apiUrl, createCertificate, filesOf, nodeName, writeNodeFiles } from './node-files.ts';
+import { setUpMachine } from './node-machine.ts';
+import type { NodeOptions } from './node-options.ts';
 import {
   apiClientCommands,
   apiServerCommand,
@@ -33,21 +34,21 @@ process.on('message', (message: ToNode, handle) => {
       return;
     case 'forward': {
       const forward = new Forward(handle as Server);
-      forward.aimAt([{ host: '127.0.0.1', port: message.port }]);
+      forward.setTargets([{ host: '127.0.0.1', port: message.port }]);
       return;
     }
   }
 });
-// Whoever started this is gone: with this process, the first of its namespace, everything in it ends.
+// The test's process has ended. This process is the first of its namespace, so every process in it ends too.
 process.on('disconnect', () => process.exit(0));
 
 async function start(options: NodeOptions): Promise<void> {
   const { folder, tools } = options;
-  await makeCertificate(folder, signal);
+  await createCertificate(folder, signal);
   setDefaultCACertificates([readFileSync(filesOf(folder).certificate, 'utf8')]);
   writeNodeFiles(options);
-  const images = await archivesOf([...ownImages(tools.coredns), ...options.images], folder, signal);
-  await becomeNode(folder, signal);
+  const images = await archivesOf([...clusterImages(tools.coredns), ...options.images], folder, signal);
+  await setUpMachine(folder, signal);
   step('network, mounts, cgroups');
   const run = (name: string, command: readonly string[]): NodeProgram => {
     const started = startNodeProgram(folder, name, command);
@@ -59,7 +60,7 @@ async function start(options: NodeOptions): Promise<void> {
   const apiServer = run('kube-apiserver', apiServerCommand(folder));
   const imported = importImages(containerd, images);
   imported.catch(() => {});
-  await untilReady(apiServer, (either) => answersOk(`${apiUrl}/readyz`, either), signal);
+  await waitUntilReady(apiServer, (either) => waitForOk(`${apiUrl}/readyz`, either), signal);
   step('API server');
   for (const [name, command] of apiClientCommands(options)) run(name, command);
   await imported;
@@ -70,22 +71,22 @@ async function start(options: NodeOptions): Promise<void> {
   await kubectl('apply', '-f', fileURLToPath(new URL('coredns.yaml', import.meta.url)));
   await kubectl('-n', 'kube-system', 'rollout', 'status', 'deployment/coredns', '--timeout=60s');
   step('names');
-  tell({ kind: 'started' });
+  send({ kind: 'started' });
 }
 
-/** Two more would only wait for the disk. */
+/** Imports images one after another. Parallel imports would only wait for the disk. */
 async function importImages(containerd: NodeProgram, images: readonly string[]): Promise<void> {
-  await untilReady(containerd, containerdAnswers, signal);
+  await waitUntilReady(containerd, containerdAnswers, signal);
   for (const image of images) await runProgram('ctr', ['-n', 'k8s.io', 'images', 'import', image], { signal });
 }
 
 async function containerdAnswers(either: AbortSignal): Promise<void> {
   for (;;) {
-    const isThere = await runProgram('ctr', ['version'], { signal: either }).then(
+    const isReady = await runProgram('ctr', ['version'], { signal: either }).then(
       () => true,
       () => false,
     );
-    if (isThere) return;
+    if (isReady) return;
     await sleep(50, undefined, { signal: either });
   }
 }
@@ -95,13 +96,13 @@ function kubectl(...args: readonly string[]): Promise<string> {
 }
 
 function step(text: string): void {
-  tell({ kind: 'step', step: text });
+  send({ kind: 'step', step: text });
 }
 
-function tell(message: FromNode): void {
+function send(message: FromNode): void {
   if (process.connected) process.send?.(message, () => {});
 }
 
 function fail(error: unknown): void {
-  tell({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+  send({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
 }

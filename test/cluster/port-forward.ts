@@ -3,16 +3,16 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { createInterface } from 'node:readline';
 
-/** A port of this machine that leads to a pod. */
+/** Port of this machine that leads to a pod. */
 export interface PortForward extends AsyncDisposable {
   /** `localhost:PORT` */
   readonly host: string;
 }
 
 /**
- * Starts a `kubectl port-forward` to a port that it chooses, and gives that one on this machine.
+ * Starts `kubectl port-forward` on the node, and opens a port of this machine that leads to the port that it chooses.
  *
- * @param handOver makes the connections to a listener go to that port
+ * @param handOver forwards the connections of a listener to a port of the node
  */
 export async function startPortForward(
   [file = '', ...args]: readonly string[],
@@ -20,23 +20,23 @@ export async function startPortForward(
 ): Promise<PortForward> {
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = once(child, 'exit');
-  let said = '';
+  let errors = '';
   child.stderr.on('data', (chunk: Buffer) => {
-    said += chunk.toString();
+    errors += chunk.toString();
   });
   const ended = exited.then(([code]) => {
-    throw new Error(`${[file, ...args].join(' ')} ended with ${code}: ${said}`);
+    throw new Error(`${[file, ...args].join(' ')} ended with ${code}: ${errors}`);
   });
   ended.catch(() => {});
   const [line] = (await Promise.race([once(createInterface(child.stdout), 'line'), ended])) as [string];
   const port = Number(/^Forwarding from 127\.0\.0\.1:(\d+)/.exec(line)?.[1]);
-  // What it says of each connection is read, or it would stop.
+  // kubectl prints a line for each connection, and would block if nothing read it.
   child.stdout.resume();
   const listener = createServer().listen(0, 'localhost');
   await once(listener, 'listening');
   const address = listener.address() as AddressInfo;
   await handOver(listener, port);
-  // It is the node's from now on.
+  // From now on, only the node accepts its connections.
   listener.close();
   return {
     host: `localhost:${address.port}`,

@@ -1,13 +1,13 @@
-/** No request is lost when a service in the middle of a cascade is updated; and that the test would see one. */
+/** Tests that no request is lost when a service in the middle of a cascade is updated, and that a loss is detected. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { runProgram } from '../program.ts';
 import { eventually, MockCluster } from './mock-cluster.ts';
-import { lostNone, show, updateUnderLoad } from './rolling-update.ts';
+import { assertNoneLost, showResults, updateUnderLoad } from './rolling-update.ts';
 
 const signal = AbortSignal.timeout(500_000);
 
-/** A mock that is gone at SIGTERM, and whose pod nobody has asked before. */
+/** Patch for a mock that exits at once on SIGTERM, in a pod without a `preStop` hook. */
 const hasty = {
   spec: {
     template: {
@@ -36,7 +36,7 @@ describe('a rolling update of a service in the middle, under load', () => {
   });
   after(() => mocks?.[Symbol.asyncDispose]());
 
-  /** What `meshmock manifests` prints, in a namespace of its own, with each Service reached. */
+  /** Applies the output of `meshmock manifests` in its own namespace. */
   const applyPrinted = async (namespace: string): Promise<void> => {
     const printed = await runProgram(['manifests', '/@middle/x', '--replicas', 'middle=2']);
     assert.equal(printed.code, 0, printed.stderr);
@@ -44,7 +44,7 @@ describe('a rolling update of a service in the middle, under load', () => {
     await mocks.cluster.apply(printed.stdout, '-n', namespace);
     await mocks.ready(namespace);
   };
-  const reached = async (namespace: string): Promise<void> => {
+  const untilReachable = async (namespace: string): Promise<void> => {
     await mocks.ready(namespace);
     const code = `fetch('http://gateway.${namespace}:8080/@middle,grpc:middle/x').then(({ status }) => console.log(status))`;
     await eventually(
@@ -53,21 +53,21 @@ describe('a rolling update of a service in the middle, under load', () => {
     );
   };
 
-  it('loses no request, over HTTP and gRPC, over new connections and over those that are kept', async (t) => {
+  it('loses no request, over HTTP and gRPC, and over new and kept connections', async (t) => {
     await applyPrinted('rolling');
-    await reached('rolling');
+    await untilReachable('rolling');
     const results = await updateUnderLoad(mocks, 'rolling');
-    show(t, results);
-    lostNone(results, 2);
+    showResults(t, results);
+    assertNoneLost(results, 2);
   });
 
-  it('loses some when the mock is hasty', async (t) => {
+  it('loses requests if the mock exits at once', async (t) => {
     await applyPrinted('hasty');
     const patch = ['patch', 'deployment', 'middle-v1', '--patch', JSON.stringify(hasty)];
     await mocks.cluster.kubectl('-n', 'hasty', ...patch);
-    await reached('hasty');
+    await untilReachable('hasty');
     const results = await updateUnderLoad(mocks, 'hasty');
-    show(t, results);
+    showResults(t, results);
     assert.ok(results.some(({ errors }) => Object.keys(errors).length > 0));
   });
 });

@@ -8,41 +8,52 @@ import { fileURLToPath } from 'node:url';
 import type { Lane, LaneResult } from './load.ts';
 import type { MockCluster } from './mock-cluster.ts';
 
-/** What is called while `middle` is updated: itself, and through `gateway`, over each protocol and kind of connection. */
+/**
+ * Returns the lanes for an update of `middle`: direct calls over each protocol and kind of connection, and calls
+ * through `gateway`.
+ */
 export function lanesTo(namespace: string): Lane[] {
   const to = (service: string): string => `${service}.${namespace}.svc.cluster.local`;
   const direct = (['http', 'grpc'] as const).flatMap((protocol) =>
     (['kept', 'new'] as const).map((connection) => ({
       name: `${protocol}, ${connection} connections`,
-      ...{ protocol, connection, host: to('middle'), path: '/x' },
+      protocol,
+      connection,
+      host: to('middle'),
+      path: '/x',
     })),
   );
-  const through = ['/@middle/x', '/@grpc:middle/x'].map((path) => ({
-    name: `gateway, which calls ${path}`,
-    ...({ protocol: 'http', connection: 'kept', host: to('gateway'), path } as const),
-  }));
-  return [...direct, ...through];
+  const throughGateway = ['/@middle/x', '/@grpc:middle/x'].map(
+    (path): Lane => ({
+      name: `gateway, which calls ${path}`,
+      protocol: 'http',
+      connection: 'kept',
+      host: to('gateway'),
+      path,
+    }),
+  );
+  return [...direct, ...throughGateway];
 }
 
-/** Kubernetes and connections have settled that long before an update, and after it. */
+/** Time before and after an update in which Kubernetes and the connections settle, in milliseconds. */
 const settleMs = 1000;
 
 /**
- * Replaces all pods of `middle` under load, until the last of the old ones is gone.
+ * Replaces all pods of `middle` under load, until the last old pod is deleted.
  *
- * @param where what runs the load somewhere else than on the node
+ * @param wrapper command that runs the load in another namespace than the node's
  */
 export async function updateUnderLoad(
   mocks: MockCluster,
   namespace: string,
-  where: readonly string[] = [],
+  wrapper: readonly string[] = [],
 ): Promise<LaneResult[]> {
   const { cluster } = mocks;
   const kubectl = (...args: string[]): Promise<string> => cluster.kubectl('-n', namespace, ...args);
   const before = (await kubectl('get', 'pod', '--selector', 'app=middle', '-o', 'name')).trim().split('\n');
   const program = fileURLToPath(new URL('load.ts', import.meta.url));
   const [file = '', ...args] = cluster.onNode([
-    ...where,
+    ...wrapper,
     process.execPath,
     program,
     JSON.stringify(lanesTo(namespace)),
@@ -65,17 +76,17 @@ export async function updateUnderLoad(
   }
 }
 
-/** Tells a person what came of each lane. */
-export function show(t: TestContext, results: readonly LaneResult[]): void {
+/** Prints the result of each lane as a diagnostic of the test. */
+export function showResults(t: TestContext, results: readonly LaneResult[]): void {
   for (const { name, answers, errors, byPod } of results)
     t.diagnostic(`${name}: ${answers} answers of ${Object.keys(byPod).length} pods, errors ${JSON.stringify(errors)}`);
 }
 
-/** Asserts that every call of every lane was answered, on each by `leastPods` pods: old ones and new ones. */
-export function lostNone(results: readonly LaneResult[], leastPods: number): void {
+/** Asserts that every call was answered, and that each lane got answers of at least `minPods` pods, old and new. */
+export function assertNoneLost(results: readonly LaneResult[], minPods: number): void {
   for (const { name, answers, errors, byPod } of results) {
     assert.deepEqual(errors, {}, name);
     assert.ok(answers > 100, `${name}: ${answers}`);
-    assert.ok(Object.keys(byPod).length >= leastPods, `${name}: ${Object.keys(byPod)}`);
+    assert.ok(Object.keys(byPod).length >= minPods, `${name}: ${Object.keys(byPod)}`);
   }
 }

@@ -63,7 +63,7 @@ test('sequences that nobody asks for any more make room', () => {
 const quantile = (sorted: readonly number[], percentile: number): number =>
   sorted[Math.ceil((percentile / 100) * sorted.length) - 1] ?? Number.NaN;
 
-test('percentile delays measure as told', () => {
+test('percentile delays have the percentiles of the directive', () => {
   const points = [
     { percentile: 50, delayMs: 10 },
     { percentile: 90, delayMs: 100 },

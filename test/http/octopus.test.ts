@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { MeshmockError } from '../../src/error/meshmock-error.ts';
 import { parseUpstream, type Role } from '../../src/execute/octopus.ts';
-import { callGrpc, callHttp, sendHttp, startForeignServer, startMesh, type TestMesh } from '../running-mesh.ts';
+import { callGrpc, callHttp, type InProcessMesh, sendHttp, startForeignServer, startMesh } from '../running-mesh.ts';
 
 const webserver = (content: string): { role: Role } => ({ role: { kind: 'webserver', content } });
 const proxy = (url: string): { role: Role } => ({ role: { kind: 'proxy', upstream: parseUpstream(url) } });
 
 suite('the Octopus proxy and webservers', () => {
-  let mesh: TestMesh;
+  let mesh: InProcessMesh;
   before(async () => {
     mesh = await startMesh([
       { name: 'proxy', ...proxy('http://webserver:8080') },
@@ -160,11 +160,11 @@ const upstreams: [text: string, upstream: ReturnType<typeof parseUpstream> | Reg
   ['https://webserver/', { scheme: 'https', host: 'webserver', port: 443, path: '' }],
   ['grpc://webserver', { scheme: 'grpc', host: 'webserver', port: 9090, path: '' }],
   ['http://[::1]:8081/a/b/', { scheme: 'http', host: '::1', port: 8081, path: '/a/b' }],
-  ['webserver', /no URL of an upstream/],
-  ['ftp://webserver', /no URL of an upstream/],
+  ['webserver', /not the URL of an upstream/],
+  ['ftp://webserver', /not the URL of an upstream/],
   ['http://', /expected the name or address of a host/],
   ['http://a:99999', /expected a port/],
-  ['http://a/x?y', /no URL of an upstream/],
+  ['http://a/x?y', /not the URL of an upstream/],
 ];
 for (const [text, expected] of upstreams) {
   test(`the upstream ${text}`, () => {

@@ -495,7 +495,7 @@ cases:
       /pass {2}no/,
     );
     await write('policy.yaml', 'kind: [');
-    await printed(/policy\.yaml:1:7: this is no YAML/, 0, () => program.stderr);
+    await printed(/policy\.yaml:1:7: invalid YAML/, 0, () => program.stderr);
     await edit(
       'policy.yaml',
       authorization('action: ALLOW, rules: [{ from: [{}] }]'),
@@ -567,7 +567,7 @@ cases:
       assert.match(program.stdout, /one\.test\.yaml\n\n0 passed, 2 not run, stopped after \d+\.\d s\n$/);
       assert.match(
         program.stderr,
-        new RegExp(`^meshmock: port ${port}, for \\S+, is taken: begin elsewhere with --http`, 'm'),
+        new RegExp(`^meshmock: port ${port} for \\S+ is taken: choose another first port with --http`, 'm'),
       );
       await assertNothingLeft(program, []);
     } finally {
@@ -578,6 +578,6 @@ cases:
       ...['test', one ?? '', two ?? ''],
     ]).catch((error: { code: number; stderr: string }) => error);
     assert.ok('code' in unable && unable.code === 2);
-    assert.match(unable.stderr, /Operation not permitted\nmeshmock: the mesh has ended by itself \(exit code 1\)\n$/);
+    assert.match(unable.stderr, /Operation not permitted\nmeshmock: the mesh ended unexpectedly \(exit code 1\)\n$/);
   });
 });

@@ -1,21 +1,21 @@
 /** Runs the commands that the docs show of a local mesh: in the demo, page by page. */
 import { masked, type PageRun, runPages, runWith } from '../repo/examples.ts';
 import type { BlockKind, Page } from '../repo/pages.ts';
-import { demoWorkloads, startBed } from './local-mesh.ts';
+import { demoWorkloads, startTestMesh } from './local-mesh.ts';
 
 export const blockKind: BlockKind = 'console istio';
 
 /** Runs the examples of pages. Each page must leave the mesh as it found it. */
 export async function runIstioPages(pages: readonly Page[]): Promise<PageRun[]> {
-  await using bed = await startBed([demoWorkloads, 'istio/demo/ingress.yaml']);
+  await using mesh = await startTestMesh([demoWorkloads, 'istio/demo/ingress.yaml']);
   const places = [
-    ['localhost:8080', bed.http('gateway')],
-    ['localhost:8085', bed.gateway(80)],
-    ['http://localhost:16686', bed.jaeger],
+    ['localhost:8080', mesh.http('gateway')],
+    ['localhost:8085', mesh.gateway(80)],
+    ['http://localhost:16686', mesh.jaeger],
     ['npx meshmock istio', `"${process.execPath}" dist/cli/main.js istio`],
   ] as const;
   return await runPages(pages, blockKind, async (command) => {
-    const inThisMesh = command.replace(/istio (apply|delete)/, `istio $1 --mesh ${bed.mesh.name}`);
+    const inThisMesh = command.replace(/istio (apply|delete)/, `istio $1 --mesh ${mesh.host.name}`);
     return withoutProgress((await runWith(inThisMesh, places)).output);
   });
 }

@@ -37,8 +37,8 @@ export class LabBed implements AsyncDisposable {
   private readonly mesh = new LocalMesh({
     read: readManifestSources,
     ...{ http: this.anyPort, grpc: this.anyPort },
-    appArguments: ['--log-level=silent', '--seed=labs'],
-    onLoss: (name, logs) => process.stderr.write(`${name} has ended; see ${logs}\n`),
+    serveArguments: ['--log-level=silent', '--seed=labs'],
+    onProgramExit: (name, logs) => process.stderr.write(`${name} has ended; see ${logs}\n`),
   });
   private isWarm = false;
 

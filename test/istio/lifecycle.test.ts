@@ -1,4 +1,4 @@
-/** A mesh without a cluster as a program: what it refuses, what it prints, and that it leaves nothing. */
+/** Tests of `meshmock istio` as a program: its start and end, its output, and its errors. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Program, runProgram, startProgram } from '../program.ts';
-import { demoWorkloads, startBed } from './local-mesh.ts';
+import { demoWorkloads, startTestMesh } from './local-mesh.ts';
 import { routeTo, virtualService, workload } from './manifests.ts';
 
 const demo = [demoWorkloads, 'istio/demo/ingress.yaml'];
@@ -18,7 +18,7 @@ function up(...args: readonly string[]): { program: Program; mesh: string } {
   return { program: startProgram(['istio', 'up', '--mesh', mesh, ...anyPort, ...args]), mesh };
 }
 
-/** The processes below one, however deep. */
+/** Returns the child processes of a process, and their children. */
 function descendantsOf(pid: number): number[] {
   const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
     readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
@@ -40,7 +40,7 @@ async function text(url: string): Promise<string> {
 }
 
 describe('meshmock istio up', () => {
-  it('brings up the demo, says how to call it, and leaves nothing after Ctrl-C', async () => {
+  it('starts the demo, prints how to call it, and leaves nothing after Ctrl-C', async () => {
     await using program = up().program;
     const [, port] = await program.printed(/gateway +http localhost:(\d+)[\s\S]*Ctrl-C/);
     assert.match(await text(`http://localhost:${port}/@service1/x`), /service1 v1 .* mTLS gateway→service1/);
@@ -51,7 +51,7 @@ describe('meshmock istio up', () => {
     assert.ok(!existsSync('/etc/netns'));
   });
 
-  it('leaves no process when it is killed, and no file after the next start', async () => {
+  it('leaves no process if it is killed, and no file after the next start', async () => {
     const first = up();
     const { mesh } = first;
     await first.program.printed(/Ctrl-C/);
@@ -63,14 +63,14 @@ describe('meshmock istio up', () => {
     await next.printed(/Ctrl-C/);
     await using twice = startProgram(['istio', 'up', '--mesh', mesh, ...anyPort]);
     assert.equal(await twice.exited(), 2);
-    assert.match(twice.stderr, new RegExp(`the mesh "${mesh}" is up already`));
+    assert.match(twice.stderr, new RegExp(`the mesh "${mesh}" is already up`));
     await using down = startProgram(['istio', 'down', '--mesh', mesh]);
     assert.equal(await down.exited(), 0, down.stderr);
     assert.ok(!existsSync(`/run/meshmock/${mesh}`));
     assert.equal(await next.exited(), 0, next.stderr);
   });
 
-  it('leaves nothing after a start that failed, and says why', async () => {
+  it('leaves nothing after a failed start, and reports the reason', async () => {
     const server = createServer().listen(0, 'localhost');
     await once(server, 'listening');
     const { port } = server.address() as { port: number };
@@ -78,24 +78,27 @@ describe('meshmock istio up', () => {
     await using _ = program;
     assert.equal(await program.exited(), 2);
     server.close();
-    assert.match(program.stderr, new RegExp(`port ${port}, for gateway, is taken: begin elsewhere with --grpc`));
+    assert.match(
+      program.stderr,
+      new RegExp(`port ${port} for gateway is taken: choose another first port with --grpc`),
+    );
     assert.ok(!existsSync(`/run/meshmock/${mesh}`));
   });
 
-  it('says what the machine lacks, all of it, and how to get it', async () => {
+  it('reports everything that the machine lacks, and how to get it', async () => {
     await using program = startProgram(['istio', 'up', ...anyPort], { PATH: '/nowhere' });
     assert.equal(await program.exited(), 2);
     assert.match(program.stderr, /lacks ip, iptables-restore, nsenter.*apt-get install iproute2 iptables/);
   });
 
-  it('says that no mesh is up', async () => {
+  it('reports that no mesh is up', async () => {
     await using program = startProgram(['istio', 'apply', '--mesh', 'nobody', '-f', 'istio/demo/ingress.yaml']);
     assert.equal(await program.exited(), 2);
-    assert.match(program.stderr, /no mesh is up: start it with `meshmock istio up --mesh nobody`/);
+    assert.match(program.stderr, /the mesh "nobody" is not up: start it with `meshmock istio up --mesh nobody`/);
   });
 });
 
-describe('a namespace', () => {
+describe('the option --namespace', () => {
   const apply = async (mesh: string, ...args: readonly string[]): Promise<string> => {
     const { code, stdout, stderr } = await runProgram(
       ['istio', 'apply', '-f', '-', '--mesh', mesh, ...args],
@@ -105,17 +108,17 @@ describe('a namespace', () => {
     return stdout;
   };
 
-  it('that is given is that of objects that say none, at the start and later', async () => {
+  it('sets the namespace of objects without one, at the start and later', async () => {
     const { program, mesh } = up('--namespace', 'shop');
     await using _ = program;
     await program.printed(/gateway\.shop +http[\s\S]*Ctrl-C/);
     assert.match(await apply(mesh), /created/);
-    assert.match(await apply(mesh, '--namespace', 'shop'), /unchanged/, 'the one of the start');
+    assert.match(await apply(mesh, '--namespace', 'shop'), /unchanged/, 'the namespace from the start');
     assert.match(await apply(mesh, '-n', 'other'), /created/);
   });
 });
 
-describe('applying', () => {
+describe('apply', () => {
   const yaml = (text: string) => ({ name: 'test.yaml', text });
   const service = (host: string, timeout = '1s') =>
     yaml(`apiVersion: networking.istio.io/v1
@@ -129,28 +132,28 @@ spec:
       route: [{ destination: { host: ${host} } }]
 `);
 
-  it('refuses what a cluster would, with file, line and column, and changes nothing', async () => {
-    await using bed = await startBed(demo);
+  it('refuses invalid objects as a cluster does, with file, line and column, and changes nothing', async () => {
+    await using mesh = await startTestMesh(demo);
     await assert.rejects(
-      bed.apply(yaml(service('service1').text.replace('timeout: 1s', 'timout: 1s'))),
-      /test\.yaml:8:7: virtualservice\.networking\.istio\.io\/timeout: spec\.http\.0\.timout: there is no field "timout": expected .*timeout/,
+      mesh.apply(yaml(service('service1').text.replace('timeout: 1s', 'timout: 1s'))),
+      /test\.yaml:8:7: virtualservice\.networking\.istio\.io\/timeout: spec\.http\.0\.timout: unknown field "timout": expected .*timeout/,
     );
     await assert.rejects(
-      bed.apply(service('service1'), service('service2', '-1s')),
+      mesh.apply(service('service1'), service('service2', '-1s')),
       /test\.yaml:1:1: virtualservice\S+: istiod denies it: .*duration must be greater than 1ms/,
     );
     await assert.rejects(
-      bed.apply(yaml('apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { port: 80 }')),
-      /test\.yaml:4:9: service\/a: spec\.port: there is no field "port"/,
+      mesh.apply(yaml('apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { port: 80 }')),
+      /test\.yaml:4:9: service\/a: spec\.port: unknown field "port"/,
     );
-    await assert.rejects(bed.apply(yaml('kind: Service')), /test\.yaml:1:1: expected a Kubernetes object/);
-    await assert.rejects(bed.apply(yaml('a: [')), /test\.yaml:\d:\d+: this is no YAML/);
-    const { objects } = await bed.delete(service('service1'));
+    await assert.rejects(mesh.apply(yaml('kind: Service')), /test\.yaml:1:1: expected a Kubernetes object/);
+    await assert.rejects(mesh.apply(yaml('a: [')), /test\.yaml:\d:\d+: invalid YAML/);
+    const { objects } = await mesh.delete(service('service1'));
     assert.deepEqual(objects, [{ title: 'virtualservice.networking.istio.io/timeout', change: 'not found' }]);
   });
 
-  it('starts and ends pods as workloads come, change and go', async () => {
-    await using bed = await startBed(demo);
+  it('starts and ends pods when workloads are created, changed and deleted', async () => {
+    await using mesh = await startTestMesh(demo);
     const workload = (replicas: number, version: string) =>
       yaml(`apiVersion: v1
 kind: Service
@@ -168,37 +171,38 @@ spec:
     spec: { containers: [{ name: c, image: anything, volumeMounts: [{ name: data, mountPath: /data }] }], volumes: [{ name: data }], initContainers: [{ name: fetch, image: anything }] }
 `);
     const pods = async (): Promise<Record<string, number>> => {
-      const url = `http://${bed.http('gateway')}/@late*60/x`;
+      const url = `http://${mesh.http('gateway')}/@late*60/x`;
       const { calls } = (await (await fetch(url)).json()) as {
         calls: { summary: { byPod: Record<string, number> } }[];
       };
       return calls[0]?.summary.byPod ?? {};
     };
-    const { leftOut } = await bed.apply(workload(2, 'v1'));
+    const { leftOut } = await mesh.apply(workload(2, 'v1'));
     assert.deepEqual(leftOut, ['deployment.apps/late: init container fetch']);
     assert.equal(Object.keys(await pods()).length, 2);
     const before = Object.keys(await pods());
-    await bed.apply(workload(1, 'v2'));
+    await mesh.apply(workload(1, 'v2'));
     const after = Object.keys(await pods());
     assert.equal(after.length, 1);
     assert.ok(!before.includes(after[0] as string));
-    const own = (): number[] => bed.mesh.ports.filter(({ entry }) => entry.name === 'late').map(({ port }) => port);
-    const ports = own();
+    const portsOfLate = (): number[] =>
+      mesh.host.ports.filter(({ entry }) => entry.name === 'late').map(({ port }) => port);
+    const ports = portsOfLate();
     assert.equal(ports.length, 2);
-    await bed.delete(workload(1, 'v2'));
-    assert.match(await text(`http://${bed.http('gateway')}/@late/x`), /late:8080 +dns/);
-    assert.deepEqual(own(), []);
-    await bed.apply(workload(1, 'v2'));
-    assert.deepEqual(own(), ports);
+    await mesh.delete(workload(1, 'v2'));
+    assert.match(await text(`http://${mesh.http('gateway')}/@late/x`), /late:8080 +dns/);
+    assert.deepEqual(portsOfLate(), []);
+    await mesh.apply(workload(1, 'v2'));
+    assert.deepEqual(portsOfLate(), ports);
   });
 
-  it('is in effect when it is back', async () => {
-    await using bed = await startBed(demo);
-    const call = async (): Promise<string> => text(`http://${bed.http('gateway')}/@service2/~delay=700ms/x`);
+  it('returns when the change is in effect', async () => {
+    await using mesh = await startTestMesh(demo);
+    const call = async (): Promise<string> => text(`http://${mesh.http('gateway')}/@service2/~delay=700ms/x`);
     for (let round = 0; round < 5; round++) {
-      await bed.apply(service('service2', '0.2s'));
+      await mesh.apply(service('service2', '0.2s'));
       assert.match(await call(), /504 .* refused by the proxy: timeout/);
-      await bed.delete(service('service2'));
+      await mesh.delete(service('service2'));
       assert.match(await call(), /service2 v\d .* 200/);
     }
     const deny = yaml(`apiVersion: security.istio.io/v1
@@ -210,16 +214,16 @@ spec:
   rules: [{ from: [{ source: { principals: [cluster.local/ns/default/sa/gateway] } }] }]
 `);
     for (let round = 0; round < 3; round++) {
-      await bed.apply(deny);
+      await mesh.apply(deny);
       assert.match(await call(), /403 .* refused by the proxy: rbac_denied/);
-      await bed.delete(deny);
+      await mesh.delete(deny);
       assert.match(await call(), /service2 v\d .* 200/);
     }
   });
 
-  it('says which pod cannot start, or what Envoy rejects, and all is as before', async () => {
+  it('reports a pod that cannot start, or configuration that Envoy rejects, and reverts the change', async () => {
     const timeout = (value: string) => virtualService(`timeout: ${value}, ${routeTo()}`);
-    await using bed = await startBed([demoWorkloads, yaml(timeout('5s'))]);
+    await using mesh = await startTestMesh([demoWorkloads, yaml(timeout('5s'))]);
     const hopeless = workload('hopeless', {
       annotations: { 'proxy.istio.io/config': 'proxyBootstrapTemplatePath: /nowhere' },
     });
@@ -241,17 +245,17 @@ spec:
             "@type": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault
             abort: { http_status: 7, percentage: { numerator: 100 } }
 `;
-    const call = (path: string): Promise<string> => text(`http://${bed.http('gateway')}${path}`);
+    const call = (path: string): Promise<string> => text(`http://${mesh.http('gateway')}${path}`);
     for (const [wrong, problem] of [
       [hopeless, /the proxy of pod hopeless-\S+ ended/],
-      [rejected, /Envoy rejects what was applied, and it is taken back:\n\S*service4/],
+      [rejected, /Envoy rejects the configuration, so it is not applied:\n\S*service4/],
     ] as const) {
-      await assert.rejects(bed.apply(yaml(`${wrong}---\n${timeout('0.2s')}`)), problem);
+      await assert.rejects(mesh.apply(yaml(`${wrong}---\n${timeout('0.2s')}`)), problem);
       assert.match(await call('/@service4/~delay=400ms/x'), / service4 v1 .* 200/);
-      const { objects } = await bed.delete(yaml(wrong));
+      const { objects } = await mesh.delete(yaml(wrong));
       assert.ok(objects.every(({ change }) => change === 'not found'));
       assert.deepEqual(
-        (await bed.apply(yaml(timeout('5s')))).objects.map(({ change }) => change),
+        (await mesh.apply(yaml(timeout('5s')))).objects.map(({ change }) => change),
         ['unchanged'],
       );
     }

@@ -3,47 +3,54 @@ import path from 'node:path';
 import { demoArguments, manifestsFor } from '../../src/cli/manifests/manifests.ts';
 import type { ApplyReport } from '../../src/istio/local-mesh.ts';
 import type { ManifestSource } from '../../src/istio/manifest.ts';
-import { RunningMesh, type StartedMesh } from '../../src/istio/mesh.ts';
+import { MeshHost, type StartedMesh } from '../../src/istio/mesh-host.ts';
 import { installTools } from '../../src/istio/tools.ts';
 
-/** A mesh without a cluster for tests, on free ports; disposing it leaves nothing. */
-export interface TestBed extends AsyncDisposable {
-  readonly mesh: RunningMesh;
+/** Local mesh for tests, on free ports. Disposing it removes everything that it made. */
+export interface TestMesh extends AsyncDisposable {
+  readonly host: MeshHost;
   readonly started: StartedMesh;
-  /** `localhost:PORT` of a Service's pods past their sidecars, as a port-forward. */
+  /** Returns `localhost:PORT` of a Service's mocks, past their sidecars. */
   http(service: string): string;
+  /** Like `http`, for gRPC. */
   grpc(service: string): string;
-  /** `localhost:PORT` of a port of a gateway's Service. */
+  /** Returns `localhost:PORT` of a port of a gateway's Service. */
   gateway(port: number, name?: string): string;
-  /** The URL of Jaeger's query API. */
+  /** URL of Jaeger's query API. */
   readonly jaeger: string;
   apply(...manifests: readonly (string | ManifestSource)[]): Promise<ApplyReport>;
   delete(...manifests: readonly (string | ManifestSource)[]): Promise<ApplyReport>;
 }
 
-/** What `meshmock istio up` runs without `-f`, but for its ingress. */
+/** Workloads that `meshmock istio up` runs without `-f`. */
 export const demoWorkloads: ManifestSource = { name: 'demo', text: manifestsFor(demoArguments).text };
 
 const anyPort = { host: 'localhost', port: 0 };
 let count = 0;
 
-/** @param manifests paths of files, or texts with a name */
-export async function startBed(
+/**
+ * Starts a local mesh.
+ *
+ * @param manifests paths of files, or texts with a name
+ */
+export async function startTestMesh(
   manifests: readonly (string | ManifestSource)[],
   { fill = false }: { readonly fill?: boolean } = {},
-): Promise<TestBed> {
+): Promise<TestMesh> {
   const never = new AbortController().signal;
-  const { mesh, started } = await RunningMesh.start(
+  const { mesh, started } = await MeshHost.start(
     {
       mesh: `test-${process.pid}-${count++}`,
       sources: manifests.map(sourceOf),
-      ...{ namespace: 'default', fill, isObserved: false },
-      appArguments: ['--log-level=silent', '--seed=test'],
+      namespace: 'default',
+      fill,
+      logRoutes: false,
+      serveArguments: ['--log-level=silent', '--seed=test'],
       ports: { http: anyPort, grpc: anyPort, jaeger: anyPort },
     },
     never,
   );
-  const at = (kind: string, name: string, protocol: string, port?: number): string => {
+  const addressOf = (kind: string, name: string, protocol: string, port?: number): string => {
     const found = mesh.ports.find(
       ({ entry }) =>
         entry.kind === kind && entry.name === name && entry.protocol === protocol && (entry.port ?? port) === port,
@@ -52,13 +59,13 @@ export async function startBed(
     return `${found.host}:${found.port}`;
   };
   return {
-    mesh,
+    host: mesh,
     started,
-    http: (service) => at('service', service, 'http'),
-    grpc: (service) => at('service', service, 'grpc'),
-    gateway: (port, name = 'istio-ingressgateway.istio-system') => at('gateway', name, 'http', port),
+    http: (service) => addressOf('service', service, 'http'),
+    grpc: (service) => addressOf('service', service, 'grpc'),
+    gateway: (port, name = 'istio-ingressgateway.istio-system') => addressOf('gateway', name, 'http', port),
     get jaeger() {
-      return `http://${at('jaeger', 'jaeger', 'http')}`;
+      return `http://${addressOf('jaeger', 'jaeger', 'http')}`;
     },
     apply: (...files) => mesh.apply(files.map(sourceOf), never),
     delete: (...files) => mesh.delete(files.map(sourceOf), never),
@@ -70,7 +77,7 @@ function sourceOf(manifest: string | ManifestSource): ManifestSource {
   return typeof manifest === 'string' ? { name: manifest, text: readFileSync(manifest, 'utf8') } : manifest;
 }
 
-/** The folder of Istio's own samples, unchanged. */
+/** Returns the folder of Istio's own samples, unchanged. */
 export async function istioSamples(): Promise<string> {
   const { istio } = await installTools(['istio'], new AbortController().signal);
   return path.join(istio, 'samples');

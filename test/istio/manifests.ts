@@ -1,6 +1,6 @@
 import { foreignAddress } from './foreign.ts';
 
-/** Istio's objects as the cases of refusals write them; what is given stands in YAML's flow style. */
+// Manifests for the cases of refusals. The parameters are texts in YAML's flow style.
 
 export function virtualService(http: string, host = 'service4'): string {
   return `
@@ -24,7 +24,7 @@ spec: { host: ${host}, ${spec} }
 `;
 }
 
-/** For service4. */
+/** Returns an AuthorizationPolicy for service4. */
 export function authorization(spec: string): string {
   return `
 apiVersion: security.istio.io/v1
@@ -34,7 +34,7 @@ spec: { selector: { matchLabels: { app: service4 } }, ${spec} }
 `;
 }
 
-/** For service4. */
+/** Returns a RequestAuthentication for service4. */
 export function authentication(jwtRule: string): string {
   return `
 apiVersion: security.istio.io/v1
@@ -44,7 +44,7 @@ spec: { selector: { matchLabels: { app: service4 } }, jwtRules: [{ ${jwtRule} }]
 `;
 }
 
-/** A host outside the mesh. */
+/** Returns a ServiceEntry for a host outside the mesh. */
 export function serviceEntry(host: string, endpoint: string, resolution: 'STATIC' | 'DNS' = 'STATIC'): string {
   return `
 apiVersion: networking.istio.io/v1
@@ -59,7 +59,7 @@ spec:
 `;
 }
 
-/** Which sidecar an EnvoyFilter is for: where calls come in, or where they go out. */
+/** Sidecar that an EnvoyFilter changes: the callee's, for inbound calls, or the caller's, for outbound calls. */
 export type Sidecar = 'of the callee' | 'of the caller';
 
 function envoyFilter(sidecar: Sidecar, patches: string): string {
@@ -73,30 +73,30 @@ spec:
 `;
 }
 
-function inManager(sidecar: Sidecar): string {
+function connectionManagerMatch(sidecar: Sidecar): string {
   const context = sidecar === 'of the callee' ? 'SIDECAR_INBOUND' : 'SIDECAR_OUTBOUND';
   return `{ context: ${context}, listener: { filterChain: { filter: { name: envoy.filters.network.http_connection_manager } } } }`;
 }
 
-/** A filter before all others. */
+/** Returns an EnvoyFilter that inserts an HTTP filter before all others. */
 export function httpFilter(sidecar: Sidecar, name: string, type: string, config: string, morePatches = ''): string {
   const value = `{ name: envoy.filters.http.${name}, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.${name}.v3.${type}, ${config} } }`;
   return envoyFilter(
     sidecar,
-    `{ applyTo: HTTP_FILTER, match: ${inManager(sidecar)}, patch: { operation: INSERT_FIRST, value: ${value} } }, ${morePatches}`,
+    `{ applyTo: HTTP_FILTER, match: ${connectionManagerMatch(sidecar)}, patch: { operation: INSERT_FIRST, value: ${value} } }, ${morePatches}`,
   );
 }
 
-/** Options of Envoy's HTTP connection manager. */
+/** Returns an EnvoyFilter that sets options of the HTTP connection manager. */
 export function httpOptions(sidecar: Sidecar, options: string): string {
   const type = 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
   return envoyFilter(
     sidecar,
-    `{ applyTo: NETWORK_FILTER, match: ${inManager(sidecar)}, patch: { operation: MERGE, value: { typed_config: { "@type": ${type}, ${options} } } } }`,
+    `{ applyTo: NETWORK_FILTER, match: ${connectionManagerMatch(sidecar)}, patch: { operation: MERGE, value: { typed_config: { "@type": ${type}, ${options} } } } }`,
   );
 }
 
-/** What an xDS server may say of a cluster: how much of its load is to be dropped. */
+/** Returns an EnvoyFilter that makes the caller's sidecar drop a share of the load of a cluster. */
 export function dropOverload(host: string, percentage: string): string {
   const value = `{ load_assignment: { policy: { drop_overloads: [{ category: all, drop_percentage: { ${percentage} } }] } } }`;
   return envoyFilter(
@@ -105,7 +105,7 @@ export function dropOverload(host: string, percentage: string): string {
   );
 }
 
-/** A Deployment of one mock and its Service. */
+/** Returns a Deployment of one mock and its Service. */
 export function workload(
   name: string,
   { labels = '', annotations = {} }: { labels?: string; annotations?: Readonly<Record<string, string>> } = {},
@@ -127,12 +127,12 @@ spec:
 `;
 }
 
-/** What stands beside the demo for the cases of refusals. */
+/** Manifests for the cases of refusals, besides the demo. */
 export const others = [
-  // The servers that are no meshmocks.
+  // The foreign servers.
   serviceEntry('foreign.test', foreignAddress.host),
   workload('legacy', { labels: 'sidecar.istio.io/inject: "false"' }),
-  // Its Envoy tells callers why TLS failed, as all did before 1.38.1.
+  // Its Envoy reports the reason of a TLS failure to callers, as all versions before 1.38.1 did.
   workload('classic', {
     annotations: {
       'proxy.istio.io/config':

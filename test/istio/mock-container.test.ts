@@ -1,4 +1,4 @@
-/** What containers of our own image say is done as in a cluster: the same manifests, as they are. */
+/** Tests that containers with the image of meshmock keep their settings in a local mesh, as in a cluster. */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,7 +6,7 @@ import { parseAllDocuments } from 'yaml';
 import { demoArguments } from '../../src/cli/manifests/manifests.ts';
 import { kustomized, manifests } from '../manifests/shipped.ts';
 import { type ManifestTools, manifestTools } from '../manifests/tools.ts';
-import { demoWorkloads, startBed, type TestBed } from './local-mesh.ts';
+import { demoWorkloads, startTestMesh, type TestMesh } from './local-mesh.ts';
 
 interface Reply {
   readonly service: string;
@@ -24,13 +24,13 @@ interface Summary {
   readonly byPod: Readonly<Record<string, number>>;
 }
 
-async function reply(bed: TestBed, path: string, service: string): Promise<Reply> {
+async function reply(mesh: TestMesh, path: string, service: string): Promise<Reply> {
   const headers = { accept: 'application/json' };
-  return (await fetch(`http://${bed.http(service)}${path}`, { headers })).json() as Promise<Reply>;
+  return (await fetch(`http://${mesh.http(service)}${path}`, { headers })).json() as Promise<Reply>;
 }
 
-const text = async (bed: TestBed, path: string, service: string): Promise<string> =>
-  (await fetch(`http://${bed.http(service)}${path}`)).text();
+const text = async (mesh: TestMesh, path: string, service: string): Promise<string> =>
+  (await fetch(`http://${mesh.http(service)}${path}`)).text();
 
 const pod = (name: string, container: string, labels = ''): string => `
 apiVersion: apps/v1
@@ -73,14 +73,14 @@ interface SpansProcess {
   readonly tags: readonly { readonly key: string; readonly value: string }[];
 }
 
-/** What the one service of a trace says of itself, once Jaeger has it. */
-async function spansProcess(bed: TestBed, traceId: string): Promise<SpansProcess> {
+/** Waits until Jaeger has a trace of one service, and returns the process of its spans. */
+async function spansProcess(mesh: TestMesh, traceId: string): Promise<SpansProcess> {
   for (let tries = 0; tries < 50; tries++) {
-    const { data } = (await (await fetch(`${bed.jaeger}/api/traces/${traceId}`)).json()) as {
+    const { data } = (await (await fetch(`${mesh.jaeger}/api/traces/${traceId}`)).json()) as {
       data: readonly { readonly processes: Readonly<Record<string, SpansProcess>> }[] | null;
     };
-    const [own] = Object.values(data?.[0]?.processes ?? {});
-    if (own !== undefined) return own;
+    const [found] = Object.values(data?.[0]?.processes ?? {});
+    if (found !== undefined) return found;
     await sleep(100);
   }
   throw new Error(`Jaeger has no trace ${traceId}`);
@@ -88,71 +88,68 @@ async function spansProcess(bed: TestBed, traceId: string): Promise<SpansProcess
 
 const sources = (name: string, yaml: string) => [{ name, text: yaml }];
 
-describe('manifests for a cluster', () => {
+describe('manifests for a cluster, in a local mesh', () => {
   let tools: ManifestTools;
   before(async () => {
     tools = await manifestTools();
   });
 
-  it('of `meshmock manifests` run as they are, and nothing is left out', async () => {
+  it('that `meshmock manifests` prints run unchanged and completely', async () => {
     const printed = await manifests(tools, ...demoArguments, '--istio');
-    await using bed = await startBed(sources('manifests', printed));
-    const { report } = bed.started;
+    await using mesh = await startTestMesh(sources('manifests', printed));
+    const { report } = mesh.started;
     assert.deepEqual([report.leftOut, report.warnings], [[], []]);
     assert.equal(report.objects.length, parseAllDocuments(printed).length);
-    const { calls, status } = await reply(bed, demoArguments[0]?.replace('localhost:8080', '') ?? '', 'gateway');
+    const { calls, status } = await reply(mesh, demoArguments[0]?.replace('localhost:8080', '') ?? '', 'gateway');
     assert.equal(status, 200);
     assert.deepEqual(
       calls?.map((call) => [call.reply?.service, call.reply?.calls?.map((below) => below.reply?.service)]),
       ['service1', 'service2'].map((name) => [name, ['service3', 'service4']]),
     );
-    // No port for calls: what Prometheus reads.
-    assert.match(JSON.stringify(await reply(bed, '/@service1:9464/metrics', 'gateway')), /# TYPE/);
-    // The route that --istio begins with.
-    const { calls: repeated } = await reply(bed, '/@service2*20/x', 'gateway');
+    // The port of metrics does not accept calls.
+    assert.match(JSON.stringify(await reply(mesh, '/@service1:9464/metrics', 'gateway')), /# TYPE/);
+    // The first route that --istio prints.
+    const { calls: repeated } = await reply(mesh, '/@service2*20/x', 'gateway');
     assert.deepEqual(repeated?.[0]?.summary?.byVersion, { v1: 20 });
   });
 
-  it('of the octopus overlay are its proxy and webservers, through ports that Services map', async () => {
-    await using bed = await startBed(sources('octopus', await kustomized(tools, 'overlays/octopus')));
-    assert.deepEqual(bed.started.report.leftOut, []);
+  it('of the octopus overlay run its proxy and webservers, with the port mappings of their Services', async () => {
+    await using mesh = await startTestMesh(sources('octopus', await kustomized(tools, 'overlays/octopus')));
+    assert.deepEqual(mesh.started.report.leftOut, []);
     const answers = new Set<string>();
     for (let count = 0; count < 60 && answers.size < 2; count++)
-      answers.add(/value: (WebServer V\d) requested from \/x/.exec(await text(bed, '/x', 'proxy'))?.[1] ?? '');
+      answers.add(/value: (WebServer V\d) requested from \/x/.exec(await text(mesh, '/x', 'proxy'))?.[1] ?? '');
     assert.deepEqual([...answers].sort(), ['WebServer V1', 'WebServer V2']);
-    const { calls } = await reply(bed, '/@webserver:80*90,webserverv2:80*20/x', 'proxy');
+    const { calls } = await reply(mesh, '/@webserver:80*90,webserverv2:80*20/x', 'proxy');
     assert.equal(Object.keys(calls?.[0]?.summary?.byPod ?? {}).length, 6);
     assert.deepEqual(calls?.[1]?.summary?.byVersion, { v2: 20 });
   });
 
-  it('set what a meshmock does: behaviour, limits, names, zone and what its spans say', async () => {
-    await using bed = await startBed(sources('settings', settings));
-    assert.deepEqual(bed.started.report.leftOut, []);
-    const answer = await fetch(`http://${bed.http('own')}/x`, { headers: { accept: 'application/json' } });
-    const own = (await answer.json()) as Reply;
-    assert.deepEqual(
-      [answer.status, own.service, own.version, own.zone, own.body],
-      [203, 'own-name', 'v2', 'eu-1a', '$(TEAM)'],
-    );
+  it('set the behaviour, limits, names, zone and span attributes of a meshmock', async () => {
+    await using mesh = await startTestMesh(sources('settings', settings));
+    assert.deepEqual(mesh.started.report.leftOut, []);
+    const answer = await fetch(`http://${mesh.http('own')}/x`, { headers: { accept: 'application/json' } });
+    const { service, version, zone, body, traceId } = (await answer.json()) as Reply;
+    assert.deepEqual([answer.status, service, version, zone, body], [203, 'own-name', 'v2', 'eu-1a', '$(TEAM)']);
     assert.equal(answer.headers.get('x-team'), 'blue');
-    const { serviceName, tags } = await spansProcess(bed, own.traceId);
+    const { serviceName, tags } = await spansProcess(mesh, traceId);
     const tag = (name: string) => tags.find(({ key }) => key === name)?.value;
     assert.deepEqual([serviceName, tag('team')], ['own-name.default', 'blue']);
     assert.match(tag('service.instance.id') ?? '', /^[0-9a-f-]{36}$/);
-    assert.match(await text(bed, '/@own*3/x', 'own'), /calls/);
+    assert.match(await text(mesh, '/@own*3/x', 'own'), /calls/);
   });
 
-  it('that cannot run are refused, with the pod and what it lacks', async () => {
-    await using bed = await startBed([demoWorkloads]);
+  it('that cannot run are refused, with the name of the pod and the reason', async () => {
+    await using mesh = await startTestMesh([demoWorkloads]);
     const broken = (name: string, value: string) => ({ name: 'broken', text: pod(name, value) });
     await assert.rejects(
-      bed.apply(broken('wrong', 'env: [{ name: MESHMOCK_BEHAVIOUR, value: "/~nonsense" }]')),
+      mesh.apply(broken('wrong', 'env: [{ name: MESHMOCK_BEHAVIOUR, value: "/~nonsense" }]')),
       /the mock of pod wrong-\S+ ended[\s\S]*MESHMOCK_BEHAVIOUR[\s\S]*nonsense/,
     );
-    await bed.delete(broken('wrong', 'env: []'));
+    await mesh.delete(broken('wrong', 'env: []'));
     await assert.rejects(
-      bed.apply(broken('lost', 'envFrom: [{ secretRef: { name: gone } }]')),
-      /pod lost-\S+: envFrom: there is no Secret gone/,
+      mesh.apply(broken('lost', 'envFrom: [{ secretRef: { name: gone } }]')),
+      /pod lost-\S+: envFrom: the Secret gone does not exist/,
     );
   });
 });

@@ -3,10 +3,10 @@ import { after, before, suite, test } from 'node:test';
 import { formatPath } from '../../src/plan/format.ts';
 import { parsePath } from '../../src/plan/parse.ts';
 import type { Reply } from '../../src/reply/reply.ts';
-import { callHttp, leavesOf, sendHttp, startMesh, type TestMesh } from '../running-mesh.ts';
-import { demoWorkloads, startBed, type TestBed } from './local-mesh.ts';
+import { callHttp, type InProcessMesh, leavesOf, sendHttp, startMesh } from '../running-mesh.ts';
+import { demoWorkloads, startTestMesh, type TestMesh } from './local-mesh.ts';
 
-/** Both of istio/demo/ingress.yaml, and a prefix that is taken away. */
+/** Gateway and VirtualService of istio/demo/ingress.yaml, with a route that removes a prefix. */
 const ingress = {
   name: 'ingress',
   text: `
@@ -31,7 +31,7 @@ spec:
 `,
 };
 
-/** What arrives as it was sent. */
+/** Paths that arrive unchanged. */
 const unchanged = [
   "/a,b;c*d~e=f@g[h]i:j(k)l!m$n&o'p+q-r_s.t",
   '/%7C%2C%40%2F%5D%5B%25%20%3B%28%29%23%5C%22',
@@ -45,8 +45,8 @@ const unchanged = [
   '/a?b=%7C%41',
 ];
 
-/** What is changed, and how: in what stands before `?` alone. */
-const changed: readonly (readonly [sent: string, seen: string])[] = [
+/** Paths that arrive changed. Only the part before `?` changes. */
+const changed: readonly (readonly [sent: string, received: string])[] = [
   ['/a|b', '/a%7Cb'],
   ['/a"b<c>d^e`f{g}h', '/a%22b%3Cc%3Ed%5Ee%60f%7Bg%7Dh'],
   ['/a\\b', '/a/b'],
@@ -58,7 +58,7 @@ const changed: readonly (readonly [sent: string, seen: string])[] = [
   ['/a|b?c|d', '/a%7Cb?c|d'],
 ];
 
-/** Values of headers, as they stand in brackets: all that is changed is what the service decodes again. */
+/** Values of headers as written in a plan, and as a service decodes them. */
 const values: readonly (readonly [text: string, value: string])[] = [
   ['b|c,d', 'b|c,d'],
   ['(x;y)*~@=:[', '(x;y)*~@=:['],
@@ -67,7 +67,7 @@ const values: readonly (readonly [text: string, value: string])[] = [
   ['a%5Cb%2F..%2Fc%23d', 'a\\b/../c#d'],
 ];
 
-/** A plan of many calls and 12,000 characters, with all that the language has. */
+/** Returns a plan of 12,000 characters with many calls and every feature of the language. */
 function longPlan(): string {
   const header = (index: number): string => `[h${index}=${'a|b,c;(d)~@*='.repeat(40)}${index}]`;
   const leaf = (index: number): string => `service4${header(index)};timeout=20s`;
@@ -80,95 +80,101 @@ function longPlan(): string {
   return plan + 'b(c)d*e=f@'.repeat(Math.ceil((12_000 - plan.length) / 10));
 }
 
-/** What of a tree a mesh must leave as it is: who called whom, with what, and what came of it. */
+/** Returns the parts of a reply that a mesh must not change: the calls, their requests and their results. */
 function treeOf({ service, status, request, behaviour, calls }: Reply): unknown {
   const headers = Object.entries(request?.headers ?? {}).filter(([name]) => /^h\d+$/.test(name));
   return {
-    ...{ service, status, plan: formatPath(parsePath(request?.uri ?? '')).replaceAll('%7C', '|') },
+    service,
+    status,
+    plan: formatPath(parsePath(request?.uri ?? '')).replaceAll('%7C', '|'),
     headers: Object.fromEntries(headers),
     didDelay: behaviour !== undefined,
     calls: calls?.map(({ target, scheme, stage, answeredBy, reply, summary }) => ({
-      ...{ target, scheme, stage, answeredBy, byStatus: summary?.byStatus },
+      target,
+      scheme,
+      stage,
+      answeredBy,
+      byStatus: summary?.byStatus,
       reply: reply === undefined ? undefined : treeOf(reply),
       samples: summary?.samples?.map(({ call }) => call.reply && treeOf(call.reply)),
     })),
   };
 }
 
-suite('what a mesh does to a path', { timeout: 300_000 }, () => {
-  let bed: TestBed;
+suite('the path of a request in a mesh', { timeout: 300_000 }, () => {
+  let mesh: TestMesh;
   const portOf = (address: string): number => Number(address.split(':')[1]);
-  const ways = {
-    'two sidecars': (path: string) => callHttp(portOf(bed.http('gateway')), path),
-    'the ingress gateway and three sidecars': (path: string) => callHttp(portOf(bed.gateway(80)), path),
+  const routes = {
+    'two sidecars': (path: string) => callHttp(portOf(mesh.http('gateway')), path),
+    'the ingress gateway and three sidecars': (path: string) => callHttp(portOf(mesh.gateway(80)), path),
   };
   before(async () => {
-    bed = await startBed([demoWorkloads, ingress]);
+    mesh = await startTestMesh([demoWorkloads, ingress]);
   });
-  after(() => bed?.[Symbol.asyncDispose]());
+  after(() => mesh?.[Symbol.asyncDispose]());
 
-  /** The requests that arrived where no further call was made. */
-  const arrived = (reply: Reply) => leavesOf(reply).map(({ request }) => request);
+  /** Returns the requests that arrived at services without further calls. */
+  const received = (reply: Reply) => leavesOf(reply).map(({ request }) => request);
 
-  for (const [way, call] of Object.entries(ways)) {
-    test(`${way} leave almost all as it is`, async () => {
+  for (const [route, call] of Object.entries(routes)) {
+    test(`${route} keep most characters`, async () => {
       for (const path of unchanged) {
-        const [seen] = arrived(await call(`/@service4${path}`));
-        assert.equal(seen?.uri, path);
+        const [request] = received(await call(`/@service4${path}`));
+        assert.equal(request?.uri, path);
       }
     });
 
-    test(`${way} encode, decode and resolve a little`, async () => {
+    test(`${route} encode, decode and normalize some characters`, async () => {
       for (const [sent, uri] of changed) {
-        const [seen] = arrived(await call(`/@service4${sent}`));
-        assert.equal(seen?.uri, uri, sent);
+        const [request] = received(await call(`/@service4${sent}`));
+        assert.equal(request?.uri, uri, sent);
       }
     });
 
-    test(`${way} leave the values of headers as they are`, async () => {
+    test(`${route} keep the values of headers`, async () => {
       for (const [text, value] of values) {
-        const [seen] = arrived(await call(`/@service1/@service4[x-value=${text}]/x`));
-        assert.equal(seen?.headers?.['x-value'], value, text);
+        const [request] = received(await call(`/@service1/@service4[x-value=${text}]/x`));
+        assert.equal(request?.headers?.['x-value'], value, text);
       }
     });
   }
 
-  test('gRPC carries a plan in its message, which nobody touches', async () => {
+  test('gRPC carries a plan in its message, which no proxy changes', async () => {
     for (const path of [...unchanged, ...changed.map(([sent]) => sent)]) {
-      const [seen] = arrived(await ways['two sidecars'](`/@grpc:service4${path}`));
-      assert.deepEqual([seen?.uri, seen?.protocol], [path, 'grpc']);
+      const [request] = received(await routes['two sidecars'](`/@grpc:service4${path}`));
+      assert.deepEqual([request?.uri, request?.protocol], [path, 'grpc']);
     }
   });
 
-  test('dot segments at the ingress eat up what stands before them, calls too', async () => {
-    const call = ways['the ingress gateway and three sidecars'];
-    const eaten = await call('/@service4/../x');
-    assert.deepEqual([eaten.request?.uri, eaten.calls], ['/x', undefined]);
-    const inside = await call('/@service4(/@service1/a/../b)/x');
+  test('dot segments at the ingress remove the segments before them, even calls', async () => {
+    const call = routes['the ingress gateway and three sidecars'];
+    const withoutCall = await call('/@service4/../x');
+    assert.deepEqual([withoutCall.request?.uri, withoutCall.calls], ['/x', undefined]);
+    const inGroup = await call('/@service4(/@service1/a/../b)/x');
     assert.deepEqual(
-      arrived(inside).map((request) => request?.uri),
+      received(inGroup).map((request) => request?.uri),
       ['/b'],
     );
   });
 
-  test('at the ingress, # and all behind it are gone, other than %23', async () => {
-    const call = ways['the ingress gateway and three sidecars'];
+  test('the ingress removes # and everything after it, but keeps %23', async () => {
+    const call = routes['the ingress gateway and three sidecars'];
     assert.equal((await call('/@service4/x#y')).request?.uri, '/@service4/x');
     assert.deepEqual(
-      arrived(await call('/@service4/x%23y')).map((request) => request?.uri),
+      received(await call('/@service4/x%23y')).map((request) => request?.uri),
       ['/x%23y'],
     );
   });
 
-  test('the ingress refuses a zero byte, and what is no ASCII and not encoded', async () => {
+  test('the ingress refuses a zero byte, and characters outside ASCII that are not encoded', async () => {
     for (const path of ['/@service4/x%00', '/@service4/\u00e9']) {
-      const { status, headers } = await sendHttp(portOf(bed.gateway(80)), path);
+      const { status, headers } = await sendHttp(portOf(mesh.gateway(80)), path);
       assert.deepEqual([status, headers['x-meshmock']], [400, undefined]);
     }
   });
 
-  test('a prefix that the ingress takes away leaves two slashes, which is the same plan', async () => {
-    const reply = await ways['the ingress gateway and three sidecars']('/web/@service4|service1/x');
+  test('the removal of a prefix by the ingress leaves two slashes, which mean the same plan', async () => {
+    const reply = await routes['the ingress gateway and three sidecars']('/web/@service4|service1/x');
     assert.equal(reply.request?.uri, '//@service4%7Cservice1/x');
     assert.deepEqual(
       leavesOf(reply).map(({ service }) => service),
@@ -178,13 +184,13 @@ suite('what a mesh does to a path', { timeout: 300_000 }, () => {
 
   suite('a plan of 12,000 characters', () => {
     const plan = longPlan();
-    let alone: TestMesh;
+    let alone: InProcessMesh;
     before(async () => {
       alone = await startMesh(['gateway', 'service1', 'service4']);
     });
     after(() => alone?.[Symbol.asyncDispose]());
-    for (const [way, call] of Object.entries(ways)) {
-      test(`through ${way} has the tree that it has without`, async () => {
+    for (const [route, call] of Object.entries(routes)) {
+      test(`through ${route} results in the same tree as without a mesh`, async () => {
         assert.ok(plan.length >= 12_000);
         const expected = await callHttp(alone.httpPort('gateway'), plan);
         assert.deepEqual([expected.status, expected.calls?.length], [200, 4]);
@@ -193,10 +199,12 @@ suite('what a mesh does to a path', { timeout: 300_000 }, () => {
     }
   });
 
-  test('58,000 characters pass, 63,000 are more than Envoy takes', async () => {
-    const [seen] = arrived(await ways['the ingress gateway and three sidecars'](`/@service4/${'x'.repeat(58_000)}`));
-    assert.equal(seen?.uri.length, 58_001);
-    const { calls } = await ways['two sidecars'](`/@service4/${'x'.repeat(63_000)}`);
+  test('a path of 58,000 characters arrives, but Envoy refuses one of 63,000', async () => {
+    const [request] = received(
+      await routes['the ingress gateway and three sidecars'](`/@service4/${'x'.repeat(58_000)}`),
+    );
+    assert.equal(request?.uri.length, 58_001);
+    const { calls } = await routes['two sidecars'](`/@service4/${'x'.repeat(63_000)}`);
     assert.deepEqual([calls?.[0]?.status, calls?.[0]?.mesh?.refusal?.reason], [431, 'unknown']);
   });
 });

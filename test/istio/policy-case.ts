@@ -4,34 +4,37 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import type { ManifestSource } from '../../src/istio/manifest.ts';
 import { runProgram } from '../program.ts';
-import type { TestBed } from './local-mesh.ts';
+import type { TestMesh } from './local-mesh.ts';
 
-/** A call by which a policy is shown, as a person makes it. */
-export interface Shown {
-  /** Where it enters: the mock of a Service unless it is a gateway. */
+/** Call that shows the effect of a policy. */
+export interface ShownCall {
+  /** Service whose mock makes the call, or a gateway that receives it. */
   readonly at: string | { readonly gateway: string };
   readonly path: string;
   /** Further arguments of `meshmock call`. */
   readonly args?: readonly string[];
-  /** Expectations that hold with the policy; each fails without it. */
+  /** Expectations that hold with the policy, and fail without it. */
   readonly changed?: readonly string[];
-  /** Expectations that hold with it and say what it leaves as it is, or more than it changes. */
+  /** Expectations that hold with the policy, and may also hold without it. */
   readonly also?: readonly string[];
 }
 
 export interface PolicyCase {
   readonly title: string;
-  /** What is applied as the policy; paths in the folder of samples, as `given` has them too. */
+  /** Files of the policy: paths in the folder of samples. */
   readonly files: readonly string[];
-  /** What has to be there before. */
+  /** Manifests that are applied before the policy: paths in the folder of samples, or texts. */
   readonly given?: readonly (string | ManifestSource)[];
-  readonly shown: readonly Shown[];
+  readonly shown: readonly ShownCall[];
 }
 
-/** Shows each policy: what it changes is not so without it, is so once it is applied, and is not once it is deleted. */
-export async function showEach(
+/**
+ * Tests each policy. The expectations of `changed` must fail without the policy, hold with it, and fail again after its
+ * deletion.
+ */
+export async function testEachPolicy(
   t: TestContext,
-  bed: TestBed,
+  mesh: TestMesh,
   samples: string,
   cases: readonly PolicyCase[],
 ): Promise<void> {
@@ -39,57 +42,57 @@ export async function showEach(
   for (const { title, files, given = [], shown } of cases)
     await t.test(`${files.map((file) => path.basename(file)).join(', ')}: ${title}`, async () => {
       const policy = files.map(inSamples);
-      const ground = given.map(inSamples);
+      const preparation = given.map(inSamples);
       try {
-        if (ground.length > 0) await bed.apply(...ground);
-        for (const one of shown) await assertAbsent(bed, one);
-        await bed.apply(...policy);
-        for (const one of shown) await assertShown(bed, one);
-        await bed.delete(...policy);
-        for (const one of shown) await assertAbsent(bed, one);
+        if (preparation.length > 0) await mesh.apply(...preparation);
+        for (const one of shown) await assertAbsent(mesh, one);
+        await mesh.apply(...policy);
+        for (const one of shown) await assertShown(mesh, one);
+        await mesh.delete(...policy);
+        for (const one of shown) await assertAbsent(mesh, one);
       } finally {
-        await bed.delete(...policy, ...ground);
+        await mesh.delete(...policy, ...preparation);
       }
     });
 }
 
-async function assertShown(bed: TestBed, { changed = [], also = [], ...call }: Shown): Promise<void> {
-  const { code, output } = await callWith(bed, call, [...changed, ...also]);
+async function assertShown(mesh: TestMesh, { changed = [], also = [], ...call }: ShownCall): Promise<void> {
+  const { code, output } = await callWith(mesh, call, [...changed, ...also]);
   assert.equal(code, 0, output);
 }
 
-async function assertAbsent(bed: TestBed, { changed = [], ...call }: Shown): Promise<void> {
-  if (changed.length === 0 || !isReachable(bed, call)) return;
-  const { code, output } = await callWith(bed, call, changed);
-  // Without a Gateway there is no gateway either: then nobody answers.
+async function assertAbsent(mesh: TestMesh, { changed = [], ...call }: ShownCall): Promise<void> {
+  if (changed.length === 0 || !isReachable(mesh, call)) return;
+  const { code, output } = await callWith(mesh, call, changed);
+  // Without its Gateway, the gateway itself does not exist, so nothing answers.
   assert.ok(code === 1 || code === 3, `exit code ${code}: ${output}`);
   const failed = [...output.matchAll(/^FAIL {2}(.*)$/gm)].map(([, expectation]) => expectation);
   assert.deepEqual(failed, changed, output);
 }
 
-function isReachable(bed: TestBed, { at }: Pick<Shown, 'at'>): boolean {
-  return typeof at === 'string' || bed.mesh.ports.some(({ entry }) => entry.name === at.gateway);
+function isReachable(mesh: TestMesh, { at }: Pick<ShownCall, 'at'>): boolean {
+  return typeof at === 'string' || mesh.host.ports.some(({ entry }) => entry.name === at.gateway);
 }
 
 async function callWith(
-  bed: TestBed,
-  { at, path: target, args = [] }: Shown,
+  mesh: TestMesh,
+  { at, path: target, args = [] }: ShownCall,
   expectations: readonly string[],
 ): Promise<{ code: number | null; output: string }> {
-  const address = typeof at === 'string' ? bed.http(at) : bed.gateway(80, at.gateway);
+  const address = typeof at === 'string' ? mesh.http(at) : mesh.gateway(80, at.gateway);
   const expects = expectations.flatMap((expectation) => ['--expect', expectation]);
   const { code, stdout, stderr } = await runProgram(['call', `${address}${target}`, ...args, ...expects]);
   return { code, output: `${target}\n${stdout}${stderr}` };
 }
 
-/** Says that each file of a folder of samples is run, or excused with a reason; a new one is neither. */
-export function assertAllAccountedFor(
+/** Asserts that each file of a folder of samples is tested or skipped with a reason. A new file would be neither. */
+export function assertAllTested(
   samples: string,
   folder: string,
   cases: readonly PolicyCase[],
-  excused: Readonly<Record<string, string>>,
+  skipped: Readonly<Record<string, string>>,
 ): void {
-  const run = cases.flatMap(({ files }) => files).filter((file) => path.dirname(file) === folder);
-  const names = new Set([...run.map((file) => path.basename(file)), ...Object.keys(excused)]);
+  const tested = cases.flatMap(({ files }) => files).filter((file) => path.dirname(file) === folder);
+  const names = new Set([...tested.map((file) => path.basename(file)), ...Object.keys(skipped)]);
   assert.deepEqual([...names].sort(), readdirSync(path.join(samples, folder)).sort());
 }

@@ -1,11 +1,11 @@
-/** What happens to a mesh without a cluster should not end it, nor be lost. */
+/** Tests that a local mesh survives failures and wrong input, and reports them. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askMesh } from '../../src/istio/control-client.ts';
 import { startProgram } from '../program.ts';
-import { demoWorkloads, startBed, type TestBed } from './local-mesh.ts';
+import { demoWorkloads, startTestMesh, type TestMesh } from './local-mesh.ts';
 
 const yaml = (text: string) => ({ name: 'test.yaml', text });
 const anyPort = ['--http', 'localhost:0', '--grpc', 'localhost:0', '--jaeger', 'localhost:0'];
@@ -18,7 +18,7 @@ metadata: { name: ${name} }
 spec: { selector: { app: service4 }, ports: [{ name: http, port: ${port}, targetPort: 8080 }] }
 `);
 
-/** The processes of this machine whose command line has a text. */
+/** Returns the processes of this machine whose command line contains a text. */
 function processesWith(text: string): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -32,33 +32,33 @@ function processesWith(text: string): number[] {
     });
 }
 
-describe('a mesh without a cluster goes on', () => {
-  let bed: TestBed;
+describe('a local mesh', () => {
+  let mesh: TestMesh;
   before(async () => {
-    bed = await startBed([demoWorkloads]);
+    mesh = await startTestMesh([demoWorkloads]);
   });
-  after(() => bed?.[Symbol.asyncDispose]());
+  after(() => mesh?.[Symbol.asyncDispose]());
 
   const tree = async (path: string): Promise<string> =>
-    (await fetch(`http://${bed.http('gateway')}${path}`, { headers: { accept: 'text/plain' } })).text();
+    (await fetch(`http://${mesh.http('gateway')}${path}`, { headers: { accept: 'text/plain' } })).text();
 
-  it('when a mock dies, which the next change starts anew', async () => {
-    const { name } = bed.started.pods.find(({ service }) => service === 'service1') ?? { name: 'none' };
-    const own = processesWith(`serve --name service1 --service-version v1 --pod ${name}`).filter(
+  it('survives the end of a mock, and starts it again with the next change', async () => {
+    const { name } = mesh.started.pods.find(({ service }) => service === 'service1') ?? { name: 'none' };
+    const otherNetworks = processesWith(`serve --name service1 --service-version v1 --pod ${name}`).filter(
       (pid) => readlinkSync(`/proc/${pid}/ns/net`) !== readlinkSync('/proc/self/ns/net'),
     );
-    // Meshes of other tests may run a pod of the same name: only ours is in our controller's tree.
-    const [ours] = own.filter((pid) => isBelow(pid, bed));
+    // Meshes of other tests may have a pod of the same name.
+    const [ours] = otherNetworks.filter((pid) => isOfMesh(pid, mesh));
     assert.ok(ours !== undefined);
     process.kill(ours, 'SIGKILL');
     await sleep(500);
     assert.match(await tree('/@service1/x'), /503 .*no_healthy_upstream|dns/);
-    await bed.apply(oddPort('other', 7001));
+    await mesh.apply(oddPort('other', 7001));
     assert.match(await tree('/@service1/x'), /service1 v1 .* 200/);
     assert.match(await tree('/@other/x'), /service4 v1 .* 200/);
   });
 
-  it('when too many pods are asked for, of which nothing stays', async () => {
+  it('refuses too many pods, and keeps none of their objects', async () => {
     const many = yaml(`apiVersion: apps/v1
 kind: Deployment
 metadata: { name: many }
@@ -67,57 +67,62 @@ spec:
   selector: { matchLabels: { app: many } }
   template: { metadata: { labels: { app: many } }, spec: { containers: [{ name: c, image: i }] } }
 `);
-    await assert.rejects(bed.apply(many), /these would be 107 pods: at most 40 run here/);
-    await bed.apply(oddPort('more', 7002));
+    await assert.rejects(
+      mesh.apply(many),
+      /the mesh would have 107 pods, but a local mesh runs at most 40: set fewer replicas/,
+    );
+    await mesh.apply(oddPort('more', 7002));
   });
 
-  it('when a name would lead out of its folder, which is refused', async () => {
+  it('refuses names that would lead out of its folder', async () => {
     const evil = `apiVersion: v1\nkind: ServiceAccount\nmetadata: { name: ../../tmp/x, namespace: "a b" }\n`;
     await assert.rejects(
-      bed.apply(yaml(evil)),
-      /test\.yaml:3:13: serviceaccount\S+: "\.\.\/\.\.\/tmp\/x" is no name[\s\S]*test\.yaml:3:\d+: .*"a b" is no namespace/,
+      mesh.apply(yaml(evil)),
+      /test\.yaml:3:13: serviceaccount\S+: "\.\.\/\.\.\/tmp\/x" is not a valid name[\s\S]*test\.yaml:3:\d+: .*"a b" is not a valid namespace/,
     );
   });
 
-  it('when an object is for another revision, and says that istiod took no notice', async () => {
+  it('warns about an object of another revision, which istiod ignores', async () => {
     const canary = yaml(`apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: canary, labels: { istio.io/rev: canary } }
 spec: { hosts: [service1], http: [{ route: [{ destination: { host: service1 } }] }] }
 `);
-    const { warnings } = await bed.apply(canary);
-    assert.deepEqual(warnings, ['istiod took no notice of some of it: is it of another revision (istio.io/rev)?']);
-    await bed.delete(canary);
+    const { warnings } = await mesh.apply(canary);
+    assert.deepEqual(warnings, [
+      'istiod ignores some of these objects: the label istio.io/rev may name another revision',
+    ]);
+    await mesh.delete(canary);
   });
 
-  it('while a change is under way: its state is told', async () => {
-    const change = bed.apply(oddPort('slow', 7003));
-    const { pods = [] } = await askMesh(bed.mesh.name, { command: 'status', sources: [] }, signal);
+  it('answers a status request during a change', async () => {
+    const change = mesh.apply(oddPort('slow', 7003));
+    const { pods } = await askMesh(mesh.host.name, { kind: 'status' }, signal);
     assert.equal(pods.length, 7);
     await change;
   });
 
-  it('and its objects that were applied over give way again', async () => {
+  it('restores an implicit object after the deletion of an applied one with its name', async () => {
     const telemetry = yaml(`apiVersion: telemetry.istio.io/v1
 kind: Telemetry
 metadata: { name: mesh-default, namespace: istio-system }
 spec: { tracing: [{ randomSamplingPercentage: 0 }] }
 `);
-    await bed.apply(telemetry);
-    await bed.delete(telemetry);
-    const { traceId } = (await (await fetch(`http://${bed.http('gateway')}/@service2/x`)).json()) as {
+    await mesh.apply(telemetry);
+    await mesh.delete(telemetry);
+    const { traceId } = (await (await fetch(`http://${mesh.http('gateway')}/@service2/x`)).json()) as {
       traceId: string;
     };
     for (let tries = 0; ; tries++) {
-      const text = await (await fetch(`${bed.jaeger}/api/v3/traces/${traceId}`)).text();
+      const text = await (await fetch(`${mesh.jaeger}/api/v3/traces/${traceId}`)).text();
       if (/"node_id"/.test(text)) break;
-      assert.ok(tries < 100, 'no span of a sidecar came');
+      assert.ok(tries < 100, 'no span of a sidecar has arrived');
       await sleep(100);
     }
   });
 
-  it('runs a pod that stands alone, and says what it does not run', async () => {
-    const { leftOut } = await bed.apply(
+  it('runs a Pod without a workload, and reports the objects that it does not run', async () => {
+    const { leftOut } = await mesh.apply(
       yaml(`apiVersion: v1
 kind: Pod
 metadata: { name: alone, labels: { app: alone } }
@@ -138,19 +143,19 @@ metadata: { name: settings }
 `),
     );
     assert.deepEqual(leftOut, [
-      'cronjob.batch/nightly: CronJob of batch/v1 is nothing that a mesh without a cluster runs',
-      'configmap/settings: only variables of meshmocks are taken from it, when their pods start; the mesh has its own',
+      'cronjob.batch/nightly: the local mesh does not run CronJob of batch/v1',
+      'configmap/settings: the local mesh reads it only for environment variables of meshmock containers',
     ]);
     assert.match(await tree('/@alone/x'), /alone v1 .* 200/);
   });
 });
 
-/** Whether a process was started by the controller of a bed: its folder is in the controller's mounts. */
-function isBelow(pid: number, { mesh }: TestBed): boolean {
-  return readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(`/run/meshmock/${mesh.name}/`);
+/** Reports whether a process belongs to a mesh: only its processes see the mounts in the mesh's folder. */
+function isOfMesh(pid: number, { host }: TestMesh): boolean {
+  return readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(`/run/meshmock/${host.name}/`);
 }
 
-/** Pods with names that stay, behind a Service without an address, under STRICT mTLS; and a name for another's name. */
+/** Returns a StatefulSet with a headless Service and STRICT mTLS, and an ExternalName Service. */
 const stateful = (version: string) =>
   yaml(`apiVersion: security.istio.io/v1
 kind: PeerAuthentication
@@ -179,12 +184,12 @@ metadata: { name: ext }
 spec: { type: ExternalName, externalName: gateway.default.svc.cluster.local }
 `);
 
-describe('names that stay', () => {
-  it('lead to pods behind headless Services, with mTLS from the start and after a change', async () => {
-    await using bed = await startBed([demoWorkloads, stateful('v1')]);
+describe('the names of a StatefulSet’s pods', () => {
+  it('lead to the pods of a headless Service, with mTLS from the start and after a change', async () => {
+    await using mesh = await startTestMesh([demoWorkloads, stateful('v1')]);
     for (const version of ['v1', 'v2']) {
-      await bed.apply(stateful(version));
-      const url = `http://${bed.http('gateway')}/@db.bank|db-0.db.bank:8008|db-1.db.bank:8008|ext/x`;
+      await mesh.apply(stateful(version));
+      const url = `http://${mesh.http('gateway')}/@db.bank|db-0.db.bank:8008|db-1.db.bank:8008|ext/x`;
       const text = await (await fetch(url, { headers: { accept: 'text/plain' } })).text();
       assert.match(text, new RegExp(`─ db\\.bank:8080 → db ${version} \\(db-\\d\\) +200 .*mTLS gateway→default`));
       for (const index of [0, 1])
@@ -194,8 +199,8 @@ describe('names that stay', () => {
   });
 });
 
-describe('meshmock istio up, more than once', () => {
-  it('gives a name to one of two that start at once, and cleans up after others that were killed', async () => {
+describe('several runs of meshmock istio up', () => {
+  it('with the same name: only one of them starts, and it removes the folders of killed meshes', async () => {
     const mesh = `twice-${process.pid}`;
     mkdirSync(`/run/meshmock/killed-${process.pid}/logs`, { recursive: true });
     const programs = [1, 2].map(() => startProgram(['istio', 'up', '--mesh', mesh, ...anyPort]));
@@ -204,7 +209,7 @@ describe('meshmock istio up, more than once', () => {
     const [loser, winner] = programs.toSorted(
       (one, other) => Number(other.child.exitCode) - Number(one.child.exitCode),
     );
-    assert.match(loser?.stderr ?? '', /is up already/);
+    assert.match(loser?.stderr ?? '', /is already up/);
     await winner?.printed(/Ctrl-C/);
     assert.ok(!existsSync(`/run/meshmock/killed-${process.pid}`));
     await using down = startProgram(['istio', 'down', '--mesh', mesh]);
@@ -212,7 +217,7 @@ describe('meshmock istio up, more than once', () => {
     assert.deepEqual((await Promise.all(codes)).sort(), [0, 2]);
   });
 
-  it('ends at down while it is starting', async () => {
+  it('end with `down` even during the start', async () => {
     const mesh = `starting-${process.pid}`;
     await using program = startProgram(['istio', 'up', '--mesh', mesh, ...anyPort]);
     while (!existsSync(`/run/meshmock/${mesh}/control.sock`)) await sleep(20);
@@ -222,10 +227,10 @@ describe('meshmock istio up, more than once', () => {
     assert.ok(!existsSync(`/run/meshmock/${mesh}`));
   });
 
-  it('says which port there is not', async () => {
+  it('report a port that is too high', async () => {
     const args = ['--http', 'localhost:65533', '--grpc', 'localhost:0', '--jaeger', 'localhost:0'];
     await using program = startProgram(['istio', 'up', '--mesh', `ports-${process.pid}`, ...args]);
     assert.equal(await program.exited(), 2);
-    assert.match(program.stderr, /there is no port 65536 for service3: begin lower with --http/);
+    assert.match(program.stderr, /no port is left for service3 \(65536\): choose a lower first port with --http/);
   });
 });

@@ -3,10 +3,10 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const keyId = 'test';
 
-/** The keys by which tokens of this process are checked, as a RequestAuthentication has them. */
+/** Keys that verify the tokens of this process, in the format of a RequestAuthentication. */
 export const jwks = JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: keyId, alg: 'RS256' }] });
 
-/** A JWT with these claims. */
+/** Returns a signed JWT with these claims. */
 export function signedToken(claims: Readonly<Record<string, unknown>>): string {
   const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
   const text = `${part({ alg: 'RS256', kid: keyId, typ: 'JWT' })}.${part(claims)}`;

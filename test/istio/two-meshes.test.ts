@@ -2,17 +2,17 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { istioSamples, startBed } from './local-mesh.ts';
+import { istioSamples, startTestMesh } from './local-mesh.ts';
 
-test('a mesh that ends leaves another alone', async () => {
+test('the end of a mesh does not affect another mesh', async () => {
   const samples = await istioSamples();
   const hello = path.join(samples, 'helloworld/helloworld.yaml');
   const before = namespaces();
-  await using other = await startBed([hello]);
+  await using other = await startTestMesh([hello]);
   {
-    await using _ = await startBed([hello]);
+    await using _ = await startTestMesh([hello]);
   }
-  // A pod that starts and one that ends need the network namespaces by their names.
+  // The start and the end of a pod need the names of network namespaces.
   await other.apply(path.join(samples, 'httpbin/httpbin.yaml'));
   const response = await fetch(`http://${other.http('httpbin')}/@helloworld/x`);
   assert.equal(response.status, 200);
@@ -20,7 +20,7 @@ test('a mesh that ends leaves another alone', async () => {
   assert.deepEqual(namespaces(), before);
 });
 
-/** The names of network namespaces that are this machine's own. */
+/** Returns the names of the machine's network namespaces. */
 function namespaces(): readonly string[] {
   try {
     return readdirSync('/run/netns').sort();

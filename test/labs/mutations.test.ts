@@ -22,8 +22,8 @@ describe('a mutation of what a lab applies is caught by a case of the lab', () =
   const mesh = new LocalMesh({
     read: readManifestSources,
     ...{ http: anyPort, grpc: anyPort },
-    appArguments: ['--log-level=warn'],
-    onLoss: (name, logs) => process.stderr.write(`${name} has ended; see ${logs}\n`),
+    serveArguments: ['--log-level=warn'],
+    onProgramExit: (name, logs) => process.stderr.write(`${name} has ended; see ${logs}\n`),
   });
   after(async () => {
     await mesh[Symbol.asyncDispose]();

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import { namedMeshes } from '../../src/cli/up/named-meshes.ts';
-import { expanded } from '../../src/istio/container-env.ts';
+import { expandVariables } from '../../src/istio/container-env.ts';
 import type { KubeObject, Service, Workload } from '../../src/istio/objects.ts';
 import { chart, chartFolder } from './shipped.ts';
 import { manifestTools, printed, temporaryFolder } from './tools.ts';
@@ -16,14 +16,14 @@ after(() => rmSync(folder, { recursive: true }));
 async function rendered(values: string): Promise<KubeObject[]> {
   const file = path.join(folder, 'values.yaml');
   writeFileSync(file, values);
-  // As Kubernetes reads it.
+  // Kubernetes reads YAML 1.1.
   const documents = parseAllDocuments(await chart(tools, '--values', file), { version: '1.1' });
   return documents.map((document) => document.toJS() as KubeObject | null).filter((object) => object !== null);
 }
 
-function named<T extends KubeObject>(objects: readonly KubeObject[], kind: string, name: string): T {
+function objectNamed<T extends KubeObject>(objects: readonly KubeObject[], kind: string, name: string): T {
   const found = objects.find((object) => object.kind === kind && object.metadata.name === name);
-  assert.ok(found, `there is no ${kind} ${name}`);
+  assert.ok(found, `${kind} ${name} does not exist`);
   return found as T;
 }
 
@@ -43,58 +43,62 @@ describe('the chart', () => {
     await printed(tools.helm('lint', '--strict', chartFolder));
   });
 
-  it('takes a file of meshmock up, and opens the port that an upstream names', async () => {
+  it('accepts a file of meshmock up, and opens the port that an upstream names', async () => {
     const objects = await rendered(namedMeshes.octopus);
-    const v2 = named<Workload>(objects, 'Deployment', 'webserver-v2');
+    const v2 = objectNamed<Workload>(objects, 'Deployment', 'webserver-v2');
     assert.equal(v2.spec.replicas, 3);
     assert.equal(variables(v2).MESHMOCK_CONTENT, 'WebServer V2');
-    assert.equal(variables(named(objects, 'Deployment', 'proxy-v1')).MESHMOCK_UPSTREAM, 'http://webserver');
+    assert.equal(variables(objectNamed(objects, 'Deployment', 'proxy-v1')).MESHMOCK_UPSTREAM, 'http://webserver');
     const usual = ['http 8080 http', 'grpc 9090 grpc', 'http-metrics 9464 http-metrics'];
-    assert.deepEqual(portsOf(named(objects, 'Service', 'webserver')), [...usual, 'http-80 80 http']);
-    assert.deepEqual(portsOf(named(objects, 'Service', 'proxy')), usual);
+    assert.deepEqual(portsOf(objectNamed(objects, 'Service', 'webserver')), [...usual, 'http-80 80 http']);
+    assert.deepEqual(portsOf(objectNamed(objects, 'Service', 'proxy')), usual);
   });
 
-  it('gives a version what its service says, unless it says it itself', async () => {
+  it('gives a version the settings of its service, unless the version has its own', async () => {
     const objects = await rendered(
       'services: [{ name: a, replicas: 2, behaviour: /~delay=1ms, versions: [{ version: v1 }, { version: v2, replicas: 3, behaviour: "/~body=$$(A)$5" }] }]',
     );
-    const [v1, v2] = ['a-v1', 'a-v2'].map((name) => named<Workload>(objects, 'Deployment', name));
+    const [v1, v2] = ['a-v1', 'a-v2'].map((name) => objectNamed<Workload>(objects, 'Deployment', name));
     assert.deepEqual([v1?.spec.replicas, v2?.spec.replicas], [2, 3]);
     assert.equal(variables(v1 as Workload).MESHMOCK_BEHAVIOUR, '/~delay=1ms');
     const behaviour = variables(v2 as Workload).MESHMOCK_BEHAVIOUR ?? '';
-    assert.equal(expanded(behaviour, { A: 'variable' }), '/~body=$$(A)$5');
+    assert.equal(expandVariables(behaviour, { A: 'variable' }), '/~body=$$(A)$5');
   });
 
-  it('takes names and texts that YAML reads as something else', async () => {
+  it('accepts names and texts that YAML reads as other types', async () => {
     const objects = await rendered(
       'services: [{ name: "no" }, { name: "null", content: "a: b # c", versions: [{ version: v1 }, { version: "1e3" }] }]\nistio: true\nimage: { repository: "registry.test:5000/null", tag: "1" }',
     );
     for (const name of ['no', 'null']) {
-      const { spec } = named<Workload>(objects, 'Deployment', `${name}-v1`);
+      const { spec } = objectNamed<Workload>(objects, 'Deployment', `${name}-v1`);
       assert.equal(spec.template.spec.serviceAccountName, name);
       assert.deepEqual(spec.selector?.matchLabels, { app: name, version: 'v1' });
-      assert.deepEqual(named<Service>(objects, 'Service', name).spec.selector, { app: name });
-      named(objects, 'ServiceAccount', name);
+      assert.deepEqual(objectNamed<Service>(objects, 'Service', name).spec.selector, { app: name });
+      objectNamed(objects, 'ServiceAccount', name);
     }
-    assert.partialDeepStrictEqual(named(objects, 'DestinationRule', 'null'), { spec: { host: 'null' } });
-    assert.equal(variables(named(objects, 'Deployment', 'null-1e3')).MESHMOCK_CONTENT, 'a: b # c');
+    assert.partialDeepStrictEqual(objectNamed(objects, 'DestinationRule', 'null'), { spec: { host: 'null' } });
+    assert.equal(variables(objectNamed(objects, 'Deployment', 'null-1e3')).MESHMOCK_CONTENT, 'a: b # c');
   });
 
   it('makes only the first service public', async () => {
     const objects = await rendered('services: [{ name: a }, { name: b }]\nentry: { type: LoadBalancer }');
-    const first = named<Service>(objects, 'Service', 'a');
+    const first = objectNamed<Service>(objects, 'Service', 'a');
     assert.equal(first.spec.type, 'LoadBalancer');
-    assert.deepEqual(portsOf(first), ['http 8080 http', 'grpc 9090 grpc'], 'metrics are not for everybody');
-    assert.equal(named<Service>(objects, 'Service', 'b').spec.type, undefined);
+    assert.deepEqual(portsOf(first), ['http 8080 http', 'grpc 9090 grpc'], 'metrics are not public');
+    assert.equal(objectNamed<Service>(objects, 'Service', 'b').spec.type, undefined);
   });
 
-  it('has a test that calls every service through the first', async () => {
+  it('has a test that calls every service through the first one', async () => {
     const objects = await rendered('services: [{ name: a }, { name: b }, { name: c }]');
-    const { spec } = named<KubeObject & { spec: { containers: [{ args: string[] }] } }>(objects, 'Pod', 'mesh-test');
+    const { spec } = objectNamed<KubeObject & { spec: { containers: [{ args: string[] }] } }>(
+      objects,
+      'Pod',
+      'mesh-test',
+    );
     const [{ args }] = spec.containers;
     assert.equal(args[1], 'a:8080/@b|c/hello');
     const { code, stderr } = await tools.meshmock(...args.filter((arg) => arg !== '--retry-until' && arg !== '30s'));
-    assert.equal(code, 3, `its command is right, and here there is no a: ${stderr}`);
+    assert.equal(code, 3, `the command is valid, but the host a does not exist here: ${stderr}`);
   });
 
   for (const [values, message] of [
@@ -118,6 +122,6 @@ describe('the chart', () => {
     ['image: null', /missing property 'image'/],
   ] as const)
     it(`refuses ${values}`, async () => {
-      await assert.rejects(rendered(values), ({ message: said }: Error) => message.test(said.replaceAll('\n', ' ')));
+      await assert.rejects(rendered(values), (error: Error) => message.test(error.message.replaceAll('\n', ' ')));
     });
 });

@@ -15,8 +15,8 @@ interface ConfigMap extends KubeObject {
   readonly data: Readonly<Record<string, string>>;
 }
 
-/** The arguments by which kube-inject asks no cluster. */
-async function offline(): Promise<string[]> {
+/** Returns arguments with which kube-inject does not need a cluster. */
+async function offlineArguments(): Promise<string[]> {
   const generated = await printed(tools.istioctl('manifest', 'generate', '--set', 'profile=minimal'));
   const objects = parseAllDocuments(generated).map((document) => document.toJS() as ConfigMap | null);
   const file = (map: string, key: string): string => {
@@ -27,17 +27,22 @@ async function offline(): Promise<string[]> {
     return name;
   };
   return [
-    ...['--revision', 'default', '--meshConfigFile', file('istio', 'mesh')],
-    ...['--injectConfigFile', file('istio-sidecar-injector', 'config')],
-    ...['--valuesFile', file('istio-sidecar-injector', 'values')],
+    '--revision',
+    'default',
+    '--meshConfigFile',
+    file('istio', 'mesh'),
+    '--injectConfigFile',
+    file('istio-sidecar-injector', 'config'),
+    '--valuesFile',
+    file('istio-sidecar-injector', 'values'),
   ];
 }
 
 describe('istioctl kube-inject', () => {
-  it("takes the template's output, and gives its pod a sidecar that does the probes", async () => {
+  it("accepts the template's output, and gives its pod a sidecar that answers the probes", async () => {
     const plain = path.join(folder, 'service1.yaml');
     writeFileSync(plain, await template('service1'));
-    const text = await printed(tools.istioctl('kube-inject', ...(await offline()), '-f', plain));
+    const text = await printed(tools.istioctl('kube-inject', ...(await offlineArguments()), '-f', plain));
     const objects = parseAllDocuments(text).map((document) => document.toJS() as KubeObject | null);
     const deployment = objects.find((object) => object?.kind === 'Deployment') as Workload | undefined;
     assert.ok(deployment);

@@ -1,4 +1,4 @@
-/** That what istio/cluster has for an installation of Istio does there what it is for. */
+/** Tests of the values in istio/cluster for an installation of Istio. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -24,7 +24,7 @@ describe("istiod's chart, with istio/cluster/values/istio.yaml", async () => {
   const tools = await manifestTools();
   const chart = path.join((await installTestTools(['istiochart'])).istiochart, 'istiod');
 
-  /** The mesh config that istiod reads. */
+  /** Returns the mesh configuration that istiod reads. */
   async function meshConfig(...args: readonly string[]): Promise<MeshConfig> {
     const objects = documents<KubeObject & { data: Record<string, string> }>(
       await printed(tools.helm('template', 'istiod', chart, '--namespace', 'istio-system', ...args)),
@@ -37,27 +37,27 @@ describe("istiod's chart, with istio/cluster/values/istio.yaml", async () => {
     await printed(tools.helm('lint', chart, '--values', values));
   });
 
-  it('names whom telemetry.yaml sends traces to, which it does not by itself', async () => {
+  it('defines the tracing providers of telemetry.yaml, which the chart alone does not', async () => {
     const telemetry = parse(readFileSync(path.join(root, 'istio/cluster/telemetry.yaml'), 'utf8')) as Telemetry;
-    const meant = telemetry.spec.tracing.flatMap(({ providers }) => providers.map(({ name }) => name));
+    const providerNames = telemetry.spec.tracing.flatMap(({ providers }) => providers.map(({ name }) => name));
     const { enableTracing, extensionProviders } = await meshConfig('--values', values);
     assert.equal(enableTracing, true);
     assert.deepEqual(
       extensionProviders.map(({ name }) => name),
-      meant,
+      providerNames,
     );
-    const { extensionProviders: usual = [] } = (await meshConfig()) as Partial<MeshConfig>;
-    assert.ok(!usual.some(({ name }) => meant.includes(name)));
+    const { extensionProviders: defaults = [] } = (await meshConfig()) as Partial<MeshConfig>;
+    assert.ok(!defaults.some(({ name }) => providerNames.includes(name)));
   });
 
-  it('sends them where kubernetes/jaeger listens, applied to istio-system', async () => {
+  it('sends traces to the Service of kubernetes/jaeger in istio-system', async () => {
     const [provider] = (await meshConfig('--values', values)).extensionProviders;
     const services = documents<Service>(await kustomized(tools, 'jaeger')).filter(({ kind }) => kind === 'Service');
     const ports = services.flatMap(({ metadata, spec }) =>
       (spec.ports ?? []).map(({ name, port }) => `${name} ${metadata.name}.istio-system.svc.cluster.local:${port}`),
     );
     const { service, port } = provider?.opentelemetry ?? {};
-    assert.ok(ports.includes(`grpc-otlp ${service}:${port}`), `${service}:${port} is none of ${ports}`);
+    assert.ok(ports.includes(`grpc-otlp ${service}:${port}`), `${service}:${port} is not one of ${ports}`);
   });
 });
 

@@ -5,8 +5,8 @@ import { promisify } from 'node:util';
 import { toolPath } from '../mesh/tools.ts';
 import { root } from './tools.ts';
 
-describe('the configuration of the small Jaeger', () => {
-  it('is valid for a Jaeger', async () => {
+describe('the configuration of the Jaeger in kubernetes/jaeger', () => {
+  it('passes the validation of Jaeger', async () => {
     const config = path.join(root, 'kubernetes/jaeger/config.yaml');
     await promisify(execFile)(await toolPath('jaeger'), ['validate', '--config', config]);
   });

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { closedRoot, type Schema } from '../../src/istio/api/schemas.ts';
+import { closedSchemaOf, type Schema } from '../../src/istio/api/schemas.ts';
 import { readCrds } from '../../src/istio/crds.ts';
 
 interface GroupVersionKind {
@@ -10,17 +10,16 @@ interface GroupVersionKind {
   readonly kind: string;
 }
 
-/** Where kubeconform finds a schema in the folder; of Kubernetes's core it says that the group is `v1`. */
+/** Path of a schema as a template of kubeconform, which uses `v1` as the group of Kubernetes' core kinds. */
 export const schemaLocation = '{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json';
 
-/** Without it kubeconform takes them for those of JSON Schema's draft 4. */
+/** Version of the schemas. Without it, kubeconform assumes draft 4 of JSON Schema. */
 const $schema = 'https://json-schema.org/draft/2020-12/schema';
 
 /**
- * Writes the schemas of Kubernetes's own kinds, of Istio's and of Gateway API's as kubeconform reads them; unknown
- * fields are refused.
+ * Writes the schemas of the kinds of Kubernetes, Istio and the Gateway API for kubeconform. They refuse unknown fields.
  *
- * @param tools the folders with CRDs and with Kubernetes's definitions
+ * @param tools folders with the CRDs and with Kubernetes' definitions
  */
 export async function writeKubeSchemas(
   folder: string,
@@ -31,7 +30,7 @@ export async function writeKubeSchemas(
     mkdirSync(path.dirname(file), { recursive: true });
     writeFileSync(file, JSON.stringify(schema));
   };
-  // References within the file lead to its address on the web.
+  // References within the file contain its address on the web.
   const text = readFileSync(path.join(tools.kubernetes, '_definitions.json'), 'utf8');
   const all = JSON.parse(text.replaceAll('/api/_definitions.json#', '#')) as { $id?: string; $defs: object };
   delete all.$id;
@@ -46,6 +45,6 @@ export async function writeKubeSchemas(
     for (const { name: version, schema } of spec.versions)
       write(
         { group: spec.group, version, kind: spec.names.kind },
-        { $schema, ...closedRoot(schema?.openAPIV3Schema ?? {}) },
+        { $schema, ...closedSchemaOf(schema?.openAPIV3Schema ?? {}) },
       );
 }

@@ -11,22 +11,22 @@ import { manifestTools, root, temporaryFolder } from './tools.ts';
 const tools = await manifestTools();
 const folder = temporaryFolder();
 let check: Check;
-let sound: readonly KubeObject[];
+let validObjects: readonly KubeObject[];
 
 before(async () => {
   check = await manifestCheck(tools, folder);
   const policy = readFileSync(path.join(root, 'istio/examples/service3-for-service2-only.yaml'), 'utf8');
   const text = [await manifests(tools, demoUrl, ...demoVersions, '--istio'), policy].join('---\n');
-  sound = parseAllDocuments(text).map((document) => document.toJS() as KubeObject);
+  validObjects = parseAllDocuments(text).map((document) => document.toJS() as KubeObject);
 });
 after(() => rmSync(folder, { recursive: true }));
 
-/** Sets the field of an object, by its path. */
+/** Mistake in a manifest: a field of an object gets a wrong value. */
 interface Mistake {
   readonly object: string;
   readonly path: readonly (string | number)[];
   readonly value: unknown;
-  /** Says what is wrong, and of which object. */
+  /** Pattern of the expected problem, with the name of the object. */
   readonly found: RegExp;
 }
 
@@ -88,11 +88,11 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     value: 'two',
     found: /Deployment service1-v1 is invalid.*replicas/,
   },
-  'a Service that selects nothing': {
+  'a Service whose selector matches no pod': {
     object: 'Service/service1',
     path: ['spec', 'selector', 'app'],
     value: 'service-1',
-    found: /^service\/service1: no pod in default has app=service-1, which it selects$/,
+    found: /^service\/service1: the selector app=service-1 matches no pod in default$/,
   },
   'a Deployment that does not select its own pods': {
     object: 'Deployment/service1-v1',
@@ -100,32 +100,34 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     value: 'service-1',
     found: /deployment\.apps\/service1-v1: the labels of the template do not match the selector$/,
   },
-  'a policy that selects nothing': {
+  'a policy whose selector matches no pod': {
     object: 'AuthorizationPolicy/service3',
     path: ['spec', 'selector', 'matchLabels', 'app'],
     value: 'service33',
-    found: /^authorizationpolicy\.security\.istio\.io\/service3: no pod in default has app=service33, /,
+    found: /^authorizationpolicy\.security\.istio\.io\/service3: the selector app=service33 matches no pod in default/,
   },
-  'a variable that is used before it is there': {
+  'a variable that is used before its definition': {
     object: 'Deployment/service1-v1',
     path: [...container, 'env', 0],
     value: { name: 'EARLY', value: 'pod-$(POD_UID)' },
-    found: /^deployment\.apps\/service1-v1: EARLY uses POD_UID, which does not stand before it$/,
+    found: /^deployment\.apps\/service1-v1: EARLY uses POD_UID, which is not defined before it$/,
   },
 };
 
 function withMistake({ object, path: fields, value }: Mistake): string {
-  const copy = structuredClone(sound);
+  const copy = structuredClone(validObjects);
   const wrong = copy.find(({ kind, metadata }) => `${kind}/${metadata.name}` === object);
-  assert.ok(wrong, `there is no ${object}`);
-  const parent = fields.slice(0, -1).reduce<unknown>((at, field) => (at as Record<string, unknown>)[field], wrong);
+  assert.ok(wrong, `${object} does not exist`);
+  const parent = fields
+    .slice(0, -1)
+    .reduce<unknown>((value, field) => (value as Record<string, unknown>)[field], wrong);
   (parent as Record<string, unknown>)[String(fields.at(-1))] = value;
   return copy.map((one) => JSON.stringify(one)).join('\n---\n');
 }
 
-describe('what checks our manifests', () => {
-  it('has nothing to say about the ones that the mistakes are made in', async () => {
-    assert.deepEqual(await check(sound.map((object) => JSON.stringify(object)).join('\n---\n')), []);
+describe('the check of our manifests', () => {
+  it('finds no problem in the manifests without mistakes', async () => {
+    assert.deepEqual(await check(validObjects.map((object) => JSON.stringify(object)).join('\n---\n')), []);
   });
 
   for (const [name, mistake] of Object.entries(mistakes))

@@ -10,7 +10,7 @@ import { manifestTools, root } from './tools.ts';
 const tools = await manifestTools();
 const spansTo = 'http://jaeger-collector:4318';
 
-/** Objects by kind and name, with variables by name: their order is another test's. */
+/** Returns objects by kind and name, with sorted variables. Another test checks the order of variables. */
 function objectsOf(text: string): Record<string, unknown> {
   const objects = parseAllDocuments(text)
     .map((document) => document.toJS() as KubeObject | null)
@@ -21,37 +21,37 @@ function objectsOf(text: string): Record<string, unknown> {
   return Object.fromEntries(objects.map((object) => [`${object.kind}/${object.metadata.name}`, object]));
 }
 
-describe('the same objects as by meshmock manifests come', () => {
-  it('of the template', async () => {
+describe('the output of meshmock manifests has the same objects', () => {
+  it('as the template', async () => {
     const printed = await manifests(tools, '/@service1/x', '--entry', 'service1');
     assert.deepEqual(objectsOf(await template('service1')), objectsOf(printed));
   });
 
-  it("of the demo's overlay", async () => {
+  it('as the overlay of the demo', async () => {
     const printed = await manifests(tools, demoUrl, ...demoVersions);
     assert.deepEqual(objectsOf(await kustomized(tools, 'overlays/demo')), objectsOf(printed));
   });
 
-  it("of the tracing overlay, with a Jaeger's besides", async () => {
+  it('as the tracing overlay, but for the objects of Jaeger', async () => {
     const printed = await manifests(tools, demoUrl, ...demoVersions, '--spans-to', spansTo);
     const jaeger = await kustomized(tools, 'jaeger');
     const expected = { ...objectsOf(printed), ...objectsOf(jaeger) };
     assert.deepEqual(objectsOf(await kustomized(tools, 'overlays/tracing')), expected);
   });
 
-  it('of the chart', async () => {
+  it('as the chart', async () => {
     const printed = await manifests(tools, demoUrl, ...demoVersions);
     assert.deepEqual(objectsOf(await chart(tools, '--skip-tests')), objectsOf(printed));
   });
 
-  it('of the chart with spans and Istio', async () => {
+  it('as the chart with spans and Istio', async () => {
     const printed = await manifests(tools, demoUrl, ...demoVersions, '--istio', '--spans-to', spansTo);
     const rendered = await chart(tools, '--skip-tests', '--set', `istio=true,spansTo=${spansTo}`);
     assert.deepEqual(objectsOf(rendered), objectsOf(printed));
   });
 });
 
-test('the mesh of istio/octopus is the overlay as it is printed', async () => {
+test('istio/octopus/mesh.yaml equals the output of kubectl kustomize for the overlay', async () => {
   const text = readFileSync(path.join(root, 'istio/octopus/mesh.yaml'), 'utf8');
   assert.equal(text, `# kubectl kustomize kubernetes/overlays/octopus\n${await kustomized(tools, 'overlays/octopus')}`);
 });
@@ -59,9 +59,9 @@ test('the mesh of istio/octopus is the overlay as it is printed', async () => {
 describe('the version of package.json', () => {
   const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string };
 
-  it('is that of the chart and of its program', () => {
-    const { version: own, appVersion } = parse(readFileSync(path.join(chartFolder, 'Chart.yaml'), 'utf8'));
-    assert.deepEqual({ own, appVersion }, { own: version, appVersion: version });
+  it('is the version of the chart and of its program', () => {
+    const { version: chartVersion, appVersion } = parse(readFileSync(path.join(chartFolder, 'Chart.yaml'), 'utf8'));
+    assert.deepEqual({ chartVersion, appVersion }, { chartVersion: version, appVersion: version });
   });
 
   it("is the tag of every mock's image", async () => {

@@ -11,7 +11,7 @@ const folder = temporaryFolder();
 const problemsOf = await manifestCheck(tools, folder);
 after(() => rmSync(folder, { recursive: true }));
 
-describe('the schemas of Kubernetes, Istio and Gateway API, istioctl, and our own checks find nothing wrong with', () => {
+describe('the schemas of Kubernetes, Istio and the Gateway API, istioctl and our own checks find no problem in', () => {
   for (const [name, render] of Object.entries(shipped(tools, path.join(folder, 'values'))))
     it(name, async () => {
       assert.deepEqual(await problemsOf(await render()), []);

@@ -9,7 +9,7 @@ import { kubernetesVersion, type ManifestTools, printed, root } from './tools.ts
 
 export const [demoUrl = '', ...demoVersions] = demoArguments;
 
-/** The line that servicemock's users know. */
+/** Runs the sed command that users of servicemock know, on the template of one service. */
 export async function template(service: string): Promise<string> {
   const line = [`s/\${istiomock}/${service}/`, path.join(root, 'kubernetes/mock-service-pod.yaml')];
   return (await promisify(execFile)('sed', line)).stdout;
@@ -29,7 +29,7 @@ export function manifests({ meshmock }: ManifestTools, ...args: readonly string[
   return printed(meshmock('manifests', ...args));
 }
 
-/** A file of `meshmock up` with all that it may say, for the chart. */
+/** Values of the chart with every setting, in the format of a file for `meshmock up`. */
 const manySettings = `services:
   - name: front
     behaviour: /~delay=1ms-2ms
@@ -56,7 +56,7 @@ nodeSelector: { disk: ssd }
 tolerations: [{ key: mocks, operator: Exists }]
 `;
 
-/** Every set of manifests that people get from us, by what it is. */
+/** Returns functions that print each set of manifests of this repository, by name. */
 export function shipped(tools: ManifestTools, folder: string): Readonly<Record<string, () => Promise<string>>> {
   const values = (name: string, text: string): readonly string[] => {
     mkdirSync(folder, { recursive: true });
@@ -74,7 +74,13 @@ export function shipped(tools: ManifestTools, folder: string): Readonly<Record<s
     'meshmock manifests': () => manifests(tools, demoUrl, ...demoVersions),
     'meshmock manifests with all options': () =>
       manifests(
-        ...[tools, demoUrl, '/@other.apart.svc:81/x', ...demoVersions, '--istio', '--namespace', 'mesh'],
+        tools,
+        demoUrl,
+        '/@other.apart.svc:81/x',
+        ...demoVersions,
+        '--istio',
+        '--namespace',
+        'mesh',
         ...[
           '--spans-to',
           'http://jaeger-collector:4318',
@@ -96,15 +102,15 @@ export function shipped(tools: ManifestTools, folder: string): Readonly<Record<s
   };
 }
 
-/** What files of cases bring up and apply; what none of them names, on the labs' mesh alone. */
+/** Returns the manifests of each file of cases. Files that no cases use are combined with the labs' mesh. */
 function labs(): Record<string, () => Promise<string>> {
   const files = globSync('istio/{labs,octopus}/**/*.yaml', { cwd: root });
   const caseFiles = files
     .filter((file) => /[/.]test\.yaml$/.test(file))
     .map((file) => parseCaseFile(read(file), file, { timeoutMs: 0, retryUntilMs: 0 }));
   const sets = new Map(caseFiles.map(({ name, manifests, change }) => [name, [...manifests, ...change]]));
-  const named = new Set([...sets.keys(), ...[...sets.values()].flat()]);
-  for (const file of files.filter((one) => !named.has(one))) sets.set(file, ['istio/labs/mesh.yaml', file]);
+  const used = new Set([...sets.keys(), ...[...sets.values()].flat()]);
+  for (const file of files.filter((one) => !used.has(one))) sets.set(file, ['istio/labs/mesh.yaml', file]);
   return Object.fromEntries([...sets].map(([name, set]) => [name, async () => set.map(read).join('\n---\n')]));
 }
 

@@ -11,9 +11,9 @@ import { installTestTools } from '../tools/installed.ts';
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const kubernetesVersion = '1.37.0';
 
-const longestRunMs = 60_000;
+const runTimeoutMs = 60_000;
 
-/** What a program printed and how it ended. */
+/** Output and exit code of a program. */
 export interface Ran {
   readonly code: number;
   readonly stdout: string;
@@ -28,14 +28,19 @@ export interface ManifestTools {
   readonly kubeconform: Run;
   readonly istioctl: Run;
   readonly actionlint: Run;
-  /** `meshmock`, as built. */
+  /** The built `meshmock`. */
   readonly meshmock: Run;
-  /** Folders with the CRDs of Istio and Gateway API, and with Kubernetes's definitions. */
+  /** Folder with the CRDs of Istio and the Gateway API. */
   readonly istio: string;
+  /** Folder with Kubernetes' definitions. */
   readonly kubernetes: string;
 }
 
-/** The programs that manifests are checked with, got first if need be. Throws when one cannot be had. */
+/**
+ * Returns the programs that check manifests, and installs missing ones.
+ *
+ * @throws MeshmockError `machine` if one cannot be installed
+ */
 export async function manifestTools(): Promise<ManifestTools> {
   const own = await installTestTools(['kubectl', 'helm', 'kubeconform', 'istioctl', 'actionlint']);
   const { istio, kubernetes } = await installTools(['istio', 'kubernetes'], new AbortController().signal);
@@ -46,16 +51,17 @@ export async function manifestTools(): Promise<ManifestTools> {
     istioctl: runner(path.join(own.istioctl, 'istioctl')),
     actionlint: runner(path.join(own.actionlint, 'actionlint')),
     meshmock: (...args) => runner(process.execPath)(path.join(root, 'dist/cli/main.js'), ...args),
-    ...{ istio, kubernetes },
+    istio,
+    kubernetes,
   };
 }
 
-/** Nobody's cluster is asked, whatever this machine is set up for. */
+/** Returns a function that runs a program without access to any cluster that this machine is configured for. */
 function runner(program: string): Run {
   const env = { ...cleanEnv(), KUBECONFIG: '/nonexistent', NO_COLOR: '1' };
   return async (...args) => {
     try {
-      const options = { cwd: root, env, timeout: longestRunMs, maxBuffer: 64 * 2 ** 20 };
+      const options = { cwd: root, env, timeout: runTimeoutMs, maxBuffer: 64 * 2 ** 20 };
       return { code: 0, ...(await promisify(execFile)(program, args, options)) };
     } catch (error) {
       const { code, stdout, stderr } = error as { code: unknown; stdout: string; stderr: string };
@@ -65,7 +71,11 @@ function runner(program: string): Run {
   };
 }
 
-/** What it printed. Throws with what it complained about when it fails. */
+/**
+ * Returns the standard output of a program.
+ *
+ * @throws Error with its output if the program fails
+ */
 export async function printed(ran: Promise<Ran>): Promise<string> {
   const { code, stdout, stderr } = await ran;
   if (code !== 0) throw new Error(`it ended with ${code}: ${stderr}${stdout}`);

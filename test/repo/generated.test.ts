@@ -7,7 +7,7 @@ import { test } from 'node:test';
 
 const root = path.join(import.meta.dirname, '../..');
 
-test('the types generated from proto/ are current (npm run generate makes them)', () => {
+test('the types generated from proto/ are current; npm run generate updates them', () => {
   const { scripts } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
     scripts: { generate: string };
   };

@@ -98,5 +98,5 @@ test('a taken port is refused by its flag', async () => {
   const { host } = new URL(app.metrics);
   const { code, stderr } = await runProgram(['serve', '--http', ':0', '--grpc', ':0', '--metrics', host]);
   assert.equal(code, 2);
-  assert.match(stderr, /is taken: give another with --metrics/);
+  assert.match(stderr, /is taken: choose another with --metrics/);
 });

@@ -1,6 +1,8 @@
+import { namespaceOf } from '../../istio/objects.ts';
+import { fullHost } from '../../istio/routes.ts';
 import type { AssertedRoute, Delegate, RouteDestination } from '../asserted-route.ts';
 import { type Cluster, clusterTitle } from '../clusters.ts';
-import { destinationsOf, fullHost, namespaceOf, type RouteConfig } from '../route-config.ts';
+import { destinationsOf, type RouteConfig } from '../route-config.ts';
 import { type Checked, isAborted, type RouteEvidence, takenBy, whatCame } from './route-evidence.ts';
 import { isShare, tooSmall } from './shares.ts';
 

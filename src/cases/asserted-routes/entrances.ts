@@ -1,8 +1,8 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { Gateway } from '../../istio/gateways.ts';
-import type { KubeObject } from '../../istio/objects.ts';
+import { type KubeObject, namespaceOf } from '../../istio/objects.ts';
 import type { VirtualService } from '../../istio/virtual-service.ts';
-import { namespaceOf, type RouteConfig } from '../route-config.ts';
+import type { RouteConfig } from '../route-config.ts';
 
 /** The pod with a sidecar from which requests inside the mesh are sent, in each namespace that needs one. */
 export const clientName = 'meshmock-client';

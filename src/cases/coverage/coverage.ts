@@ -1,7 +1,7 @@
 import { isDestinationRule } from '../../istio/destination-rule.ts';
 import type { Manifest } from '../../istio/manifest.ts';
 import type { KubeObject } from '../../istio/objects.ts';
-import { isApiRoute } from '../../istio/route-names.ts';
+import { isGatewayApiRoute } from '../../istio/route-names.ts';
 import { isVirtualService } from '../../istio/virtual-service.ts';
 import type { Coverage, Finding } from '../finding.ts';
 import { CoveredRoutes } from './covered-routes.ts';
@@ -50,7 +50,7 @@ interface Around {
 function findingsOf(manifest: Manifest, { objects, met, routes }: Around): Finding[] {
   const { object, whereIs } = manifest;
   if (isVirtualService(object)) return routeFindings(object, whereIs, routes);
-  if (isApiRoute(object)) return apiRouteFindings(object, whereIs, routes);
+  if (isGatewayApiRoute(object)) return apiRouteFindings(object, whereIs, routes);
   if (isDestinationRule(object))
     return subsetFindings(object, whereIs, objects.filter(isDestinationRule), met.clusters);
   if (isAuthorizationPolicy(object)) return ruleFindings(object, whereIs, objects, met.requests);

@@ -1,6 +1,6 @@
 import type { LoggedRequest } from '../../istio/access-log.ts';
 import type { KubeObject } from '../../istio/objects.ts';
-import { type ApiRoute, isApiRoute, namedRoutes, namedRules } from '../../istio/route-names.ts';
+import { type GatewayApiRoute, isGatewayApiRoute, namedRoutes, namedRules } from '../../istio/route-names.ts';
 import { type HttpRoute, isVirtualService, type VirtualService } from '../../istio/virtual-service.ts';
 
 /** A route of an object, or one of its matches. */
@@ -25,7 +25,7 @@ export class CoveredRoutes {
     const services = objects.filter(isVirtualService);
     for (const service of services)
       for (const named of namedByProxies(service, services)) this.add(nameOf(service), named);
-    for (const route of objects.filter(isApiRoute))
+    for (const route of objects.filter(isGatewayApiRoute))
       for (const named of rulesNamedByProxies(route)) this.add(gatewayApi, named);
     for (const request of requests) this.meet(request);
   }
@@ -73,7 +73,7 @@ function namedByProxies(service: VirtualService, all: readonly VirtualService[])
   });
 }
 
-function rulesNamedByProxies(object: ApiRoute): Named[] {
+function rulesNamedByProxies(object: GatewayApiRoute): Named[] {
   return namedRules(object).flatMap(({ rule, split }, route) =>
     split.flatMap(({ name }, index) => {
       const matches = split.length > 1 ? [index] : [...(rule.matches ?? [undefined]).keys()];

@@ -1,5 +1,5 @@
 import type { Manifest } from '../../istio/manifest.ts';
-import type { ApiRoute } from '../../istio/route-names.ts';
+import type { GatewayApiRoute } from '../../istio/route-names.ts';
 import type { HttpRoute, VirtualService } from '../../istio/virtual-service.ts';
 import { type Finding, titleOf } from '../finding.ts';
 import type { CoveredRoutes, IsCovered } from './covered-routes.ts';
@@ -24,7 +24,7 @@ export function routeFindings(service: VirtualService, whereIs: Manifest['whereI
 }
 
 /** What no request took of the rules of a route of Gateway API. */
-export function apiRouteFindings(object: ApiRoute, whereIs: Manifest['whereIs'], met: CoveredRoutes): Finding[] {
+export function apiRouteFindings(object: GatewayApiRoute, whereIs: Manifest['whereIs'], met: CoveredRoutes): Finding[] {
   return (object.spec.rules ?? []).flatMap((rule, index) =>
     findingsOf(object, whereIs, met, {
       ...{ index, title: `rule ${index + 1}${titleOfName(rule)}`, aim: '' },

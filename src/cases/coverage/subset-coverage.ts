@@ -1,8 +1,9 @@
 import type { DestinationRule } from '../../istio/destination-rule.ts';
 import type { Manifest } from '../../istio/manifest.ts';
+import { namespaceOf } from '../../istio/objects.ts';
+import { fullHost } from '../../istio/routes.ts';
 import { parseCluster } from '../clusters.ts';
 import { type Finding, titleOf } from '../finding.ts';
-import { fullHost } from '../route-config.ts';
 
 /**
  * The subsets of a DestinationRule that no request was sent to.
@@ -49,8 +50,9 @@ function inForce(all: readonly DestinationRule[], host: string): DestinationRule
 }
 
 /** Whether a rule is about a host, which is given in full. */
-function isAbout({ metadata, spec: { host } }: DestinationRule, name: string): boolean {
-  const full = fullHost(host, metadata.namespace ?? 'default');
+function isAbout(rule: DestinationRule, name: string): boolean {
+  const { host } = rule.spec;
+  const full = fullHost(host, namespaceOf(rule));
   return host.startsWith('*') ? name.endsWith(host.slice(1)) : name === full;
 }
 

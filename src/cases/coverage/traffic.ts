@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { AccessLogs, type LoggedRequest } from '../../istio/access-log.ts';
-import type { RunningMesh } from '../../istio/mesh.ts';
+import type { MeshHost } from '../../istio/mesh-host.ts';
 import { type ClusterCounts, requestsOrConnections } from '../clusters.ts';
 
 /** What requests met. */
@@ -13,18 +13,18 @@ export interface Covered {
 
 /** What requests meet in a mesh from some time on: proxies count clusters, and log routes and rules. */
 export class Traffic {
-  private readonly mesh: RunningMesh;
+  private readonly mesh: MeshHost;
   private readonly logs: AccessLogs;
   private clusters = new Set<string>();
   private counted: ReadonlyMap<string, ClusterCounts> = new Map();
 
-  private constructor(mesh: RunningMesh) {
+  private constructor(mesh: MeshHost) {
     this.mesh = mesh;
     this.logs = new AccessLogs(path.join(mesh.folder, 'logs'));
   }
 
   /** From now on. */
-  static async begin(mesh: RunningMesh, signal: AbortSignal): Promise<Traffic> {
+  static async begin(mesh: MeshHost, signal: AbortSignal): Promise<Traffic> {
     const traffic = new Traffic(mesh);
     await Promise.all([traffic.count(signal), traffic.logs.skip()]);
     traffic.clusters = new Set();
@@ -43,7 +43,7 @@ export class Traffic {
   /** What was met so far. */
   async met(signal: AbortSignal): Promise<Covered> {
     const [requests] = await Promise.all([this.logs.next(signal), this.count(signal)]);
-    const led = requests.flatMap(({ fullOrEmpty }) => fullOrEmpty ?? []);
+    const led = requests.flatMap(({ unservedCluster }) => unservedCluster ?? []);
     return { clusters: new Set([...this.clusters, ...led]), requests };
   }
 }

@@ -1,5 +1,5 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { type Entry, entryName, named } from '../../istio/entries.ts';
+import { type Entry, entryName, findByName } from '../../istio/entries.ts';
 import type { MachinePort } from '../../istio/machine-ports.ts';
 import type { Service } from '../../istio/objects.ts';
 import { formatPath } from '../../plan/format.ts';
@@ -50,7 +50,7 @@ function canBegin(entry: Entry, protocol: Begin['protocol']): boolean {
 /** @param from with a port where a gateway has several */
 function entranceOf(able: readonly MachinePort[], from: string, namespace: string): MachinePort | undefined {
   const [, name = '', port] = /^(.*?)(?::(\d+))?$/.exec(from) ?? [];
-  const all = named(able, ({ entry }) => entry.name, name, namespace);
+  const all = findByName(able, ({ entry }) => entry.name, name, namespace);
   if (port !== undefined) return all.find(({ entry }) => entry.port === Number(port));
   return all.find(({ entry }) => entry.port === 80) ?? all[0];
 }

@@ -8,10 +8,10 @@ import {
   gatewayTargetPort,
   selectorOrDefault,
 } from '../../istio/gateways.ts';
-import type { RunningMesh } from '../../istio/mesh.ts';
-import { isService, type KubeObject, type Service, selects, type Workload } from '../../istio/objects.ts';
+import type { MeshHost } from '../../istio/mesh-host.ts';
+import { isService, type KubeObject, namespaceOf, type Service, selects, type Workload } from '../../istio/objects.ts';
 import { protocolOf } from '../../istio/ports.ts';
-import { namesOf } from '../../istio/routes.ts';
+import { dnsNamesOf } from '../../istio/routes.ts';
 import type { Call, Plan } from '../../plan/plan.ts';
 import { callViaMock } from '../../send/call-via-mock.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
@@ -19,7 +19,7 @@ import type { AssertedRequest } from '../asserted-route.ts';
 import { clientName, type Entrance, entrancesOf, entranceTitle, gatewayOf } from '../asserted-routes/entrances.ts';
 import { type ProxyCounts, proxyCounts } from '../clusters.ts';
 import type { MeshRoutes, WayIn } from '../mesh-routes.ts';
-import { namespaceOf, RouteConfig } from '../route-config.ts';
+import { RouteConfig } from '../route-config.ts';
 import { addressOf } from './local-call-route.ts';
 
 /** What `--fill` makes of objects. */
@@ -34,12 +34,12 @@ function filled(objects: readonly KubeObject[]): KubeObject[] {
 /** The routes of a mesh without a cluster. */
 export class LocalMeshRoutes implements MeshRoutes {
   readonly config: RouteConfig;
-  private readonly mesh: RunningMesh;
+  private readonly mesh: MeshHost;
   private readonly services: readonly Service[];
   private readonly workloads: readonly Workload[];
 
   /** @param objects all that was applied, each with its namespace */
-  constructor(mesh: RunningMesh, objects: readonly KubeObject[]) {
+  constructor(mesh: MeshHost, objects: readonly KubeObject[]) {
     this.mesh = mesh;
     this.config = new RouteConfig(objects);
     const all = [...objects, ...filled(objects)];
@@ -63,8 +63,8 @@ export class LocalMeshRoutes implements MeshRoutes {
 
   async behave(service: string, directives: string, signal: AbortSignal): Promise<AsyncDisposable> {
     const stack = new AsyncDisposableStack();
-    await this.mesh.behave({ service, directives }, signal);
-    stack.defer(async () => void (await this.mesh.behave({ service }, signal)));
+    await this.mesh.setBehaviour({ service, directives }, signal);
+    stack.defer(async () => void (await this.mesh.setBehaviour({ service }, signal)));
     return stack;
   }
 
@@ -112,7 +112,7 @@ export class LocalMeshRoutes implements MeshRoutes {
     const entry = this.mesh.ports.find(({ entry }) => entry.name === title && entry.protocol === 'http');
     if (entry === undefined) throw new MeshmockError('internal', `there is no ${title}`);
     const [, name = '', said] = /^(.*?)(?::(\d+))?$/.exec(authority) ?? [];
-    const service = this.services.find((one) => namesOf(one, namespace).includes(name.toLowerCase()));
+    const service = this.services.find((one) => dnsNamesOf(one, namespace).includes(name.toLowerCase()));
     const port = said === undefined ? (usualHttpPort(service) ?? 80) : Number(said);
     const call: Call = {
       ...{ scheme: 'http', host: service === undefined ? clientName : name, port, times: 1 },

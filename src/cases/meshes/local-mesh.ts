@@ -1,8 +1,8 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { entryName, named } from '../../istio/entries.ts';
+import { entryName, findByName } from '../../istio/entries.ts';
 import type { MachinePort } from '../../istio/machine-ports.ts';
 import { type Manifest, type ManifestSource, parseManifests } from '../../istio/manifest.ts';
-import { RunningMesh } from '../../istio/mesh.ts';
+import { MeshHost } from '../../istio/mesh-host.ts';
 import { isService, type KubeObject } from '../../istio/objects.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
 import type { Case, CaseFile, Given } from '../case.ts';
@@ -20,8 +20,8 @@ export interface LocalMeshOptions {
   /** From which port of this machine on its services are reached; 0 is any free one. */
   readonly http: { readonly host: string; readonly port: number };
   readonly grpc: { readonly host: string; readonly port: number };
-  readonly appArguments: readonly string[];
-  readonly onLoss: (name: string, logs: string) => void;
+  readonly serveArguments: readonly string[];
+  readonly onProgramExit: (name: string, logs: string) => void;
 }
 
 const scalableKinds = ['Deployment', 'StatefulSet'];
@@ -32,7 +32,7 @@ export const localMeshName = `test-${process.pid}`;
 /** A mesh without a cluster that is brought up for the cases. What files have in common stays from one to the next. */
 export class LocalMesh implements MeshUnderTest {
   private readonly options: LocalMeshOptions;
-  private running: { readonly mesh: RunningMesh; readonly namespace: string; readonly fill: boolean } | undefined;
+  private running: { readonly mesh: MeshHost; readonly namespace: string; readonly fill: boolean } | undefined;
   /** What is there, by what tells objects apart. */
   private present: ReadonlyMap<string, Manifest> = new Map();
   private routesOfFile: LocalMeshRoutes | undefined;
@@ -69,10 +69,10 @@ export class LocalMesh implements MeshUnderTest {
   }
 
   private async start({ namespace, fill }: CaseFile, sources: readonly ManifestSource[], signal: AbortSignal) {
-    const { http, grpc, appArguments, onLoss } = this.options;
-    const { mesh, started } = await RunningMesh.start(
+    const { http, grpc, serveArguments, onProgramExit } = this.options;
+    const { mesh, started } = await MeshHost.start(
       {
-        ...{ mesh: localMeshName, namespace, fill, isObserved: true, sources, appArguments, onLoss },
+        ...{ mesh: localMeshName, namespace, fill, logRoutes: true, sources, serveArguments, onProgramExit },
         ports: { http, grpc, jaeger: { host: http.host, port: 0 } },
       },
       signal,
@@ -116,8 +116,8 @@ export class LocalMesh implements MeshUnderTest {
       for (const one of given) {
         switch (one.kind) {
           case 'behaviour':
-            await mesh.behave({ service: one.service, namespace, directives: one.directives }, signal);
-            stack.defer(async () => void (await mesh.behave({ service: one.service, namespace }, signal)));
+            await mesh.setBehaviour({ service: one.service, namespace, directives: one.directives }, signal);
+            stack.defer(async () => void (await mesh.setBehaviour({ service: one.service, namespace }, signal)));
             break;
           case 'replicas':
             await this.traffic?.count(signal);
@@ -139,7 +139,7 @@ export class LocalMesh implements MeshUnderTest {
     const { namespace } = this.up();
     const workloads = inNamespaces(this.present.values(), namespace).filter(({ kind }) => scalableKinds.includes(kind));
     const titleOf = ({ metadata: { name, namespace: its = 'default' } }: KubeObject): string => entryName(name, its);
-    const [object] = named(workloads, titleOf, workload, namespace);
+    const [object] = findByName(workloads, titleOf, workload, namespace);
     if (object === undefined) {
       const names = workloads.length === 0 ? 'no' : workloads.map(titleOf).join(', ');
       throw new MeshmockError('usage', `there is no Deployment or StatefulSet ${workload}: there are ${names}`);

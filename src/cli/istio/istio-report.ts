@@ -2,18 +2,19 @@ import { meshOption } from '../../istio/control-client.ts';
 import { entryName } from '../../istio/entries.ts';
 import type { ApplyReport } from '../../istio/local-mesh.ts';
 import type { MachinePort } from '../../istio/machine-ports.ts';
-import type { PodStatus } from '../../istio/messages.ts';
+import type { PodStatus } from '../../istio/pod-status.ts';
 
-/** What applying did, a line for each object, as kubectl prints it, and for each thing that a person is to know. */
+/** Returns a line for each warning and for each part of the manifests that was left out. */
 export function reportLines({ warnings, leftOut }: ApplyReport): string[] {
   return [...warnings.map((warning) => `warning: ${warning}`), ...leftOut.map((what) => `left out: ${what}`)];
 }
 
+/** Returns a line for each changed object, as kubectl prints it. */
 export function objectLines({ objects }: ApplyReport): string[] {
   return objects.map(({ title, change }) => `${title} ${change}`);
 }
 
-/** What is up, how to call it, change it and end it. */
+/** Returns the text after the start of a mesh: its entries, and how to call, change and end it. */
 export function introduction(
   pods: readonly PodStatus[],
   ports: readonly MachinePort[],
@@ -23,34 +24,38 @@ export function introduction(
     ...entryLines(ports, pods),
     '',
     ...tryLines(ports, meshOption(mesh)),
-    ...(pods.length === 0 ? ['No workload is in these manifests: --fill adds a mock for every destination.'] : []),
+    ...(pods.length === 0 ? ['These manifests have no workloads: --fill adds a mock for every destination.'] : []),
     '',
-    `${countOf(pods)}, up in ${seconds.toFixed(1)} s. Logs: ${folder}/logs. Ctrl-C ends it all, or meshmock istio down${meshOption(mesh)}.`,
+    `${podCounts(pods)}, up in ${seconds.toFixed(1)} s. Logs: ${folder}/logs. End with Ctrl-C or meshmock istio down${meshOption(mesh)}.`,
   ].join('\n');
 }
 
-/** Where each service and gateway is called from outside. */
+/** Returns a line for each entry of the mesh, with its addresses on this machine. */
 export function entryLines(ports: readonly MachinePort[], pods: readonly PodStatus[]): string[] {
   const names = [...new Set(ports.map(({ entry }) => entry.name))];
   const width = Math.max(...names.map((name) => name.length)) + 2;
   return names.map((name) => {
-    const own = ports.filter(({ entry }) => entry.name === name);
-    const addresses = own.map(({ entry, host, port }) => {
-      const where = `${host === '' ? 'localhost' : host}:${port}`;
-      if (entry.kind === 'gateway') return `port ${entry.port} ${where}`;
-      return `${entry.protocol} ${where}`;
+    const portsOfEntry = ports.filter(({ entry }) => entry.name === name);
+    const addresses = portsOfEntry.map((port) => {
+      const { entry } = port;
+      return `${entry.kind === 'gateway' ? `port ${entry.port}` : entry.protocol} ${addressText(port)}`;
     });
-    const behind = pods.filter(({ service, namespace }) => name === entryName(service, namespace));
-    const versions = [...new Set(behind.map(({ version }) => version))];
-    const [first] = own;
-    const what =
-      first?.entry.kind === 'service' ? versions.join(' ') : first?.entry.kind === 'gateway' ? 'gateway' : '';
-    return `${name.padEnd(width)}${addresses.join('  ')}  ${what}`.trimEnd();
+    const kind = portsOfEntry[0]?.entry.kind;
+    const note = kind === 'service' ? versionsOf(name, pods) : kind === 'gateway' ? 'gateway' : '';
+    return `${name.padEnd(width)}${addresses.join('  ')}  ${note}`.trimEnd();
   });
 }
 
+function addressText({ host, port }: MachinePort): string {
+  return `${host === '' ? 'localhost' : host}:${port}`;
+}
+
+function versionsOf(name: string, pods: readonly PodStatus[]): string {
+  const podsOfService = pods.filter(({ service, namespace }) => name === entryName(service, namespace));
+  return [...new Set(podsOfService.map(({ version }) => version))].join(' ');
+}
+
 function tryLines(ports: readonly MachinePort[], option: string): string[] {
-  const at = ({ host, port }: MachinePort): string => `${host === '' ? 'localhost' : host}:${port}`;
   const services = ports.filter(({ entry }) => entry.kind === 'service' && entry.protocol === 'http');
   const [first, second] = services;
   const gateway = ports.find(({ entry }) => entry.kind === 'gateway');
@@ -59,16 +64,16 @@ function tryLines(ports: readonly MachinePort[], option: string): string[] {
   const target = (second ?? first).entry.name;
   return [
     'Try:',
-    `  curl -g '${at(first)}/@${target}/hello' -H 'Accept: text/plain'`,
-    ...(gateway === undefined ? [] : [`  curl -g '${at(gateway)}/@${target}/hello' -H 'Accept: text/plain'`]),
+    `  curl -g '${addressText(first)}/@${target}/hello' -H 'Accept: text/plain'`,
+    ...(gateway === undefined ? [] : [`  curl -g '${addressText(gateway)}/@${target}/hello' -H 'Accept: text/plain'`]),
     ...(jaeger === undefined
       ? []
-      : [`  npx meshmock call '${at(first)}/@${target}/hello' --trace http://${at(jaeger)}`]),
-    `  npx meshmock istio apply${option} -f FILE      # back when it is in effect; delete -f FILE undoes it`,
+      : [`  npx meshmock call '${addressText(first)}/@${target}/hello' --trace http://${addressText(jaeger)}`]),
+    `  npx meshmock istio apply${option} -f FILE      # waits until it is in effect; delete -f FILE undoes it`,
   ];
 }
 
-function countOf(pods: readonly PodStatus[]): string {
+function podCounts(pods: readonly PodStatus[]): string {
   const sidecars = pods.filter(({ hasSidecar, role }) => hasSidecar && role === 'mock').length;
   const gateways = pods.filter(({ role }) => role === 'gateway').length;
   const outside = pods.length - sidecars - gateways;

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { MachinePort } from '../../istio/machine-ports.ts';
 import type { ManifestSource } from '../../istio/manifest.ts';
-import { RunningMesh } from '../../istio/mesh.ts';
+import { MeshHost } from '../../istio/mesh-host.ts';
 import { checkMachine } from '../../istio/tools.ts';
 import { grpcAddressFor } from '../../plan/address.ts';
 import { readManifestSources } from '../files/manifest-sources.ts';
@@ -37,17 +37,17 @@ export async function istioUp(args: readonly string[]): Promise<void> {
   const begun = performance.now();
   process.stderr.write('meshmock: starting istiod, Jaeger and the pods\n');
   const options = {
-    ...{ mesh: name, namespace, fill, isObserved: false },
+    ...{ mesh: name, namespace, fill, logRoutes: false },
     sources,
-    appArguments: [`--log-level=${logLevel}`, ...(seed === undefined ? [] : [`--seed=${seed}`])],
+    serveArguments: [`--log-level=${logLevel}`, ...(seed === undefined ? [] : [`--seed=${seed}`])],
     ports: { http, grpc, jaeger },
-    onLoss: (lost: string, logs: string) => process.stderr.write(`meshmock: ${lost} has ended; see ${logs}\n`),
+    onProgramExit: (lost: string, logs: string) => process.stderr.write(`meshmock: ${lost} has ended; see ${logs}\n`),
     onPorts: (ports: readonly MachinePort[]) => process.stdout.write(`${entryLines(ports, []).join('\n')}\n`),
   };
   const waiting = setInterval(() => {
     process.stderr.write(`meshmock: still starting, ${Math.round((performance.now() - begun) / 1000)} s\n`);
   }, stillStartingMs);
-  const { mesh, started } = await RunningMesh.start(options, stop.signal)
+  const { mesh, started } = await MeshHost.start(options, stop.signal)
     .catch((error: unknown) => {
       if (stop.signal.aborted) return { mesh: undefined, started: undefined };
       throw error;

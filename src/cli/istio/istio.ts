@@ -1,4 +1,5 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { optional } from '../../error/optional.ts';
 import { didYouMean } from '../../error/suggestion.ts';
 import { askMesh } from '../../istio/control-client.ts';
 import { endMesh } from '../../istio/mesh-folder.ts';
@@ -78,7 +79,7 @@ export async function istio(args: readonly string[]): Promise<void> {
       return change(command, rest);
     case 'status': {
       const values = readIstioOptions(istioMeshSchema, rest);
-      const { pods = [], ports = [] } = await askMesh(values.mesh, { command, sources: [] }, never);
+      const { pods, ports } = await askMesh(values.mesh, { kind: 'status' }, never);
       const podLines = pods.map(
         ({ name, namespace, address, role, hasSidecar }) =>
           `${namespace}/${name}  ${address}  ${role}${hasSidecar ? '' : ', no sidecar'}`,
@@ -103,14 +104,13 @@ export async function istio(args: readonly string[]): Promise<void> {
   }
 }
 
-async function change(command: 'apply' | 'delete', args: readonly string[]): Promise<void> {
+async function change(kind: 'apply' | 'delete', args: readonly string[]): Promise<void> {
   const values = readIstioOptions(istioChangeSchema, args);
-  if (values.file.length === 0) throw new MeshmockError('usage', `name the manifests to ${command} with -f FILE`);
+  if (values.file.length === 0) throw new MeshmockError('usage', `name the manifests to ${kind} with -f FILE`);
   const sources = readManifestSources(values.file);
   const { mesh, namespace } = values;
-  const message = { command, sources, ...(namespace === undefined ? {} : { namespace }) };
-  const { report } = await askMesh(mesh, message, never);
-  if (report === undefined) return;
+  const controlRequest = { kind, sources, ...optional('namespace', namespace) };
+  const { report } = await askMesh(mesh, controlRequest, never);
   for (const line of reportLines(report)) process.stderr.write(`${line}\n`);
   for (const line of objectLines(report)) process.stdout.write(`${line}\n`);
   process.stdout.write(`in effect after ${Math.round(report.durationMs)} ms\n`);

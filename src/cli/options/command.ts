@@ -8,3 +8,15 @@ export interface Command {
   readonly operands?: 'files' | readonly string[];
   readonly run: (args: readonly string[]) => void | Promise<void>;
 }
+
+/** Command as the list of commands shows it. */
+export interface CommandEntry {
+  /** Operands, such as `URL`. */
+  readonly operands: string;
+  /** One clause that says what the command does. */
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+/** Commands by their names. */
+export type Commands = Readonly<Record<string, CommandEntry>>;

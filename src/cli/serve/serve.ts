@@ -1,6 +1,11 @@
 import { parseConnectTo } from '../../execute/connect-to.ts';
 import { parseDirectives } from '../../plan/parse.ts';
 import { authorityOf } from '../../plan/plan.ts';
+import {
+  type MessageFromService,
+  type MessageToService,
+  messageToService,
+} from '../../serve/process/process-messages.ts';
 import type { RunningService } from '../../serve/start-service.ts';
 import { startTelemetry } from '../../telemetry/start.ts';
 import type { Command } from '../options/command.ts';
@@ -24,34 +29,14 @@ const help: HelpText = {
 
 export const serveCommand: Command = { help, run: serve };
 
-/** What a service started by `meshmock up` tells it. */
-export interface ReadyMessage {
-  readonly ready: { readonly http: string; readonly grpc: string };
-}
-
-/** Other entries of `--connect-to`, from whoever started the service, in the place of those it has. */
-export interface RoutesMessage {
-  readonly connectTo: readonly string[];
-}
-
-/** What it is to do with every request from now on; without directives what it was started with. */
-export interface BehaviourMessage {
-  readonly behaviour: string | null;
-}
-
-/** How a `BehaviourMessage` is answered: it is so now, or why not. */
-export interface BehavesMessage {
-  readonly behaves: true | string;
-}
-
 /**
  * Runs one service until a signal ends it.
  *
- * @throws MeshmockError `usage`
+ * @throws MeshmockError `usage` or `conflict`
  */
 export async function serve(args: readonly string[]): Promise<void> {
   const settings = readServeSettings(args, process.env);
-  // First, and the servers only then: instrumentation must be there before what it instruments is loaded.
+  // Before the servers, since instrumentation must be loaded before the modules that it instruments.
   const telemetry = await startTelemetry(settings.identity, programVersion(), settings.metrics !== undefined);
   const [{ startService }, { createLogger }] = await Promise.all([
     import('../../serve/start-service.ts'),
@@ -67,30 +52,46 @@ export async function serve(args: readonly string[]): Promise<void> {
     const { service, version } = settings.identity;
     process.stdout.write(`${service} ${version} is ready: http ${http} grpc ${grpc}${metrics}\n`);
   } else if (process.connected) {
-    process.on('message', ({ connectTo, behaviour }: Partial<RoutesMessage & BehaviourMessage>) => {
-      if (connectTo !== undefined) settings.dialler.replace(connectTo.map(parseConnectTo));
-      if (behaviour !== undefined) tell({ behaves: behave(running, settings, behaviour) });
+    process.on('message', (value) => {
+      const message = messageToService(value);
+      if (message !== undefined) onMessage(message, running, settings);
     });
-    tell({ ready: { http, grpc } });
+    send({ kind: 'ready', http, grpc });
   }
 }
 
-function tell(message: ReadyMessage | BehavesMessage): void {
+function onMessage(message: MessageToService, running: RunningService, settings: ServeSettings): void {
+  switch (message.kind) {
+    case 'connect-to':
+      settings.dialler.replace(message.entries.map(parseConnectTo));
+      return;
+    case 'behaviour':
+      send(changeBehaviour(running, settings, message.directives));
+      return;
+  }
+}
+
+function send(message: MessageFromService): void {
   process.send?.(message, () => {});
 }
 
-function behave(running: RunningService, { behaviour, limits }: ServeSettings, text: string | null): true | string {
+/** @param directives null restores those of the start */
+function changeBehaviour(
+  running: RunningService,
+  { behaviour, limits }: ServeSettings,
+  directives: string | null,
+): MessageFromService {
   try {
-    running.behave(text === null ? behaviour : parseDirectives(text, limits));
-    return true;
+    running.behave(directives === null ? behaviour : parseDirectives(directives, limits));
+    return { kind: 'behaves' };
   } catch (error) {
-    return (error as Error).message;
+    return { kind: 'refused', message: (error as Error).message };
   }
 }
 
 /**
- * The first signal, or the end of the `meshmock up` that started it, stops the service; a second one does not wait.
- * Under `up` Ctrl-C is for `up` to pass on.
+ * Stops the service at the first signal, or when the `meshmock up` that started it ends. A second signal does not wait.
+ * Under `up`, `up` handles Ctrl-C.
  */
 function stopOnSignal(stop: () => Promise<void>): void {
   let stoppingSince: number | undefined;

@@ -122,8 +122,9 @@ export class FilesRun {
       this.report.became(notes);
       return undefined;
     } catch (error) {
-      // What this machine lacks, it lacks for every file.
-      if (!(error instanceof MeshmockError) || error.code === 'machine' || this.stop.aborted) throw error;
+      // A problem of the machine or a taken port would occur again for every other file.
+      const isForEveryFile = error instanceof MeshmockError && (error.code === 'machine' || error.code === 'conflict');
+      if (!(error instanceof MeshmockError) || isForEveryFile || this.stop.aborted) throw error;
       return error.message;
     } finally {
       progress.stop();

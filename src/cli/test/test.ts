@@ -83,8 +83,8 @@ function meshOf({ entry, before, http, grpc }: TestSettings): MeshUnderTest {
   return new LocalMesh({
     read: readManifestsOfCases,
     ...{ http, grpc },
-    appArguments: ['--log-level=warn'],
-    onLoss: (lost, logs) => process.stderr.write(`meshmock: ${lost} has ended; see ${logs}\n`),
+    serveArguments: ['--log-level=warn'],
+    onProgramExit: (lost, logs) => process.stderr.write(`meshmock: ${lost} has ended; see ${logs}\n`),
   });
 }
 

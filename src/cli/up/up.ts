@@ -8,7 +8,6 @@ import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
 import { parseOptions } from '../options/options.ts';
 import { endWithNpx, sameSignalMs } from '../process/end-signals.ts';
-import type { ReadyMessage } from '../serve/serve.ts';
 import { withoutOwnSettings } from '../serve/serve-options.ts';
 import { type Pod, placePods, routesTo, serveArguments } from './mesh-pods.ts';
 import { readMesh } from './named-meshes.ts';
@@ -42,15 +41,15 @@ const help: HelpText = {
 export const upCommand: Command = { help, operands: 'files', run: up };
 
 /**
- * Runs the mesh until a signal ends it.
+ * Runs a mesh until a signal ends it.
  *
- * @throws MeshmockError `usage` when a port is taken
+ * @throws MeshmockError `usage`, or `conflict` if a port is taken
  */
 export async function up(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseOptions(upSchema, args, process.env);
   const { http, grpc = grpcAddressFor(http) } = values;
   const [name = 'demo', more] = positionals;
-  if (more !== undefined) throw new MeshmockError('usage', `"${more}" is one too many: expected one mesh, or none`);
+  if (more !== undefined) throw new MeshmockError('usage', `unexpected argument "${more}": expected one mesh`);
   const pods = await placePods(readMesh(name), http, grpc);
   const telemetry = await chooseTelemetry();
   const env = withoutOwnSettings(telemetry.env);
@@ -71,7 +70,7 @@ export async function up(args: readonly string[]): Promise<void> {
   }
   process.stdout.write(`${introduction(pods, children, telemetry.line)}\n`);
   for (const [index, child] of children.entries())
-    child.once('exit', () => stop.isStopping() || say(`${pods[index]?.title} has ended; the others go on`));
+    child.once('exit', () => stop.isStopping() || say(`${pods[index]?.title} has ended; the other services continue`));
   await ends;
 }
 
@@ -89,14 +88,15 @@ function startPod(
   });
 }
 
-/** Resolves when the service listens; rejects when it ends before. */
+/** Waits until a service listens. @throws MeshmockError `unavailable` if it ends first */
 async function ready(child: ChildProcess, name: string): Promise<void> {
   const stop = new AbortController();
   try {
     await Promise.race([
-      once(child, 'message', { signal: stop.signal }) as Promise<[ReadyMessage]>,
+      // The first message of a service is `ready`.
+      once(child, 'message', { signal: stop.signal }),
       once(child, 'exit', { signal: stop.signal }).then(([code]) => {
-        throw new MeshmockError('usage', `${name} did not start (exit code ${code}): what it wrote stands above`);
+        throw new MeshmockError('unavailable', `${name} did not start (exit code ${code}); its output is above`);
       }),
     ]);
   } finally {
@@ -104,7 +104,7 @@ async function ready(child: ChildProcess, name: string): Promise<void> {
   }
 }
 
-/** Ends all services together, when called or at the first signal; a later one does not wait. */
+/** Returns a function that stops all services, as the first signal does too. A second signal does not wait. */
 function stopper(children: readonly ChildProcess[]): { (): void; isStopping(): boolean } {
   let stoppingSince: number | undefined;
   const stop = (): void => {
@@ -112,7 +112,7 @@ function stopper(children: readonly ChildProcess[]): { (): void; isStopping(): b
     stoppingSince ??= performance.now();
     for (const child of children) {
       child.kill(isLater ? 'SIGKILL' : 'SIGTERM');
-      // One that is stopped (SIGSTOP) has to be woken to end.
+      // A process that SIGSTOP has stopped must continue before it can end.
       child.kill('SIGCONT');
     }
   };
@@ -138,11 +138,11 @@ function introduction(pods: readonly Pod[], children: readonly ChildProcess[], t
     ...(entry === undefined ? [] : commandsFor(entry, pods)).map((command) => `  ${command}`),
     '',
     telemetryLine,
-    `Ctrl-C ends it all, or kill ${process.pid}.`,
+    `Ctrl-C stops the mesh, or kill ${process.pid}.`,
   ].join('\n');
 }
 
-/** Commands that work on this mesh as they stand. */
+/** Returns commands that work on this mesh unchanged. */
 function commandsFor(entry: Pod, pods: readonly Pod[]): string[] {
   const at = `localhost:${entry.http.port}`;
   const asText = "-H 'Accept: text/plain'";

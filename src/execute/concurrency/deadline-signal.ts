@@ -1,13 +1,19 @@
 import type { CallError } from '../../reply/reply.ts';
 
-/** A signal that is aborted when its parent is, or after a time; the reason is a `CallError`. */
+/** Signal that is aborted with its parent, or when a time has passed. Its reason is a `CallError`. */
 export interface DeadlineSignal {
   readonly signal: AbortSignal;
-  /** To be called when what the signal was for has ended. */
+  /** Stops the clock. Call it when the work that the signal bounds has ended. */
   dispose(): void;
 }
 
-/** Makes a signal below another one. `onParent` says why it ends with its parent, `onTimeout` why with the time. */
+/**
+ * Makes a signal that is aborted with its parent, or after a timeout.
+ *
+ * @param timeoutMs in milliseconds
+ * @param onParent returns the reason if the parent is aborted
+ * @param onTimeout returns the reason if the time has passed
+ */
 export function deadlineSignal(
   parent: AbortSignal,
   timeoutMs: number,

@@ -1,12 +1,14 @@
-/** Counts what is under way, so that a server can end when it is done. A count, since a set of it costs on every request. */
+/** Number of requests in flight, so that a server can wait for the last of them. A set would cost each request more. */
 export class InFlight {
   private count = 0;
   private readonly onNone: (() => void)[] = [];
 
+  /** Counts a request that begins. */
   begin(): void {
     this.count++;
   }
 
+  /** Counts a request that has ended. */
   end(): void {
     if (--this.count > 0) return;
     for (const resolve of this.onNone.splice(0)) resolve();
@@ -16,11 +18,11 @@ export class InFlight {
     return this.count > 0;
   }
 
-  /** Resolves when nothing is under way, at the latest after so long. */
-  async ended(longestMs: number): Promise<void> {
+  /** Waits until nothing is in flight, for at most a time in milliseconds. */
+  async ended(maxWaitMs: number): Promise<void> {
     if (this.count === 0) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, longestMs);
+      const timer = setTimeout(resolve, maxWaitMs);
       this.onNone.push(() => {
         clearTimeout(timer);
         resolve();

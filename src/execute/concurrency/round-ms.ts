@@ -1,4 +1,4 @@
-/** Milliseconds as a reply shows them: to a tenth. */
+/** Rounds milliseconds to a tenth, as replies show them. */
 export function roundMs(durationMs: number): number {
   return Math.round(durationMs * 10) / 10;
 }

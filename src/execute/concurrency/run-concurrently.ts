@@ -1,17 +1,20 @@
 /**
- * Does something a number of times, so many at once, each with its index from 0.
+ * Runs an action a number of times, some of them in parallel.
  *
- * @param goesOn asked before each: false begins no more
+ * @param times number of runs
+ * @param concurrency maximum number of runs in parallel
+ * @param mayStart reports before each run whether it may start
+ * @param action receives the index of the run, from 0
  */
 export async function runConcurrently(
   times: number,
   concurrency: number,
-  goesOn: () => boolean,
+  mayStart: () => boolean,
   action: (index: number) => Promise<void>,
 ): Promise<void> {
   let next = 0;
-  const takeTurns = async (): Promise<void> => {
-    while (next < times && goesOn()) await action(next++);
+  const runNext = async (): Promise<void> => {
+    while (next < times && mayStart()) await action(next++);
   };
-  await Promise.all(Array.from({ length: Math.min(times, concurrency) }, takeTurns));
+  await Promise.all(Array.from({ length: Math.min(times, concurrency) }, runNext));
 }

@@ -1,4 +1,4 @@
-/** What a thread of `CpuBurner` runs: keeps its core busy for the CPU time it is told, then says so. */
+/** Thread of `CpuBurner`: keeps its core busy for the CPU time of each message, in milliseconds, and answers it. */
 import { parentPort } from 'node:worker_threads';
 
 parentPort?.on('message', (cpuMs: number) => {

@@ -1,37 +1,37 @@
-/** So many sequences are kept; the one that was not drawn from for the longest time makes room. */
-const mostSequences = 10_000;
+/** Maximum number of sequences. The one that was used least recently makes room. */
+const maxSequences = 10_000;
 
 const goldenRatio = (Math.sqrt(5) - 1) / 2;
 
 /**
- * What is left to chance in directives. It is exact over time, and the same again with the same seed: of any `n` draws
- * of a share `p`, `n · p` are hits, give or take one, at places that cannot be foretold.
+ * Random choices of directives. They are exact over time, and repeatable with the same seed: `n` draws of a share `p`
+ * have `n · p` hits, plus or minus one, at unpredictable places.
  *
- * Each key has a sequence of its own. A draw takes the next of its sequence, however many requests are under way.
+ * Each key has its own sequence. A draw takes the next element, however many requests are in flight.
  */
 export class Chance {
   private readonly seed: string;
-  /** By a hash: keys may be long. */
+  /** Keys are hashed, since they may be long. */
   private readonly sequences = new Map<number, { readonly salt: number; drawn: number }>();
 
   constructor(seed: string) {
     this.seed = seed;
   }
 
-  /** Whether this draw is one of the `hits` in every `of`. */
+  /** Draws, and reports whether the draw is one of the `hits` in every `of`. */
   isHit(key: string, hits: number, of: number): boolean {
     const { salt, index } = this.next(key);
-    // The rarer of the two is placed: its strata are longer, so there is more to choose from.
+    // The rarer of the two is placed, since longer strata offer more places.
     return hits * 2 > of ? !isPlaced(index, of - hits, of, salt) : isPlaced(index, hits, of, salt);
   }
 
-  /** A number from 0 to 1, each as likely. */
+  /** Draws a number from 0 to 1, with a uniform distribution. */
   uniform(key: string): number {
     const { salt, index } = this.next(key);
     return fractionOf(salt, index);
   }
 
-  /** A number from 0 to 1, so that any few draws in a row are already spread over the whole evenly. */
+  /** Draws a number from 0 to 1, so that a few successive draws already cover the range evenly. */
   spread(key: string): number {
     const { salt, index } = this.next(key);
     return (fractionOf(salt, 0) + index * goldenRatio) % 1;
@@ -43,15 +43,15 @@ export class Chance {
     const sequence = this.sequences.get(name) ?? { salt, drawn: 0 };
     this.sequences.delete(name);
     this.sequences.set(name, sequence);
-    if (this.sequences.size > mostSequences) {
-      const [longestUnused = name] = this.sequences.keys();
-      this.sequences.delete(longestUnused);
+    if (this.sequences.size > maxSequences) {
+      const [leastRecent = name] = this.sequences.keys();
+      this.sequences.delete(leastRecent);
     }
     return { salt: sequence.salt, index: sequence.drawn++ };
   }
 }
 
-/** Every stratum, the indices with the same whole part of `index · hits / of`, has one hit, at a place drawn for it. */
+/** Reports whether an index has a hit. Each stratum (equal whole part of `index · hits / of`) has one, at a drawn place. */
 function isPlaced(index: number, hits: number, of: number, salt: number): boolean {
   if (hits === 0) return false;
   const stratum = Math.floor((index * hits) / of);
@@ -67,7 +67,7 @@ function hash(text: string): number {
   return value;
 }
 
-/** A number from 0 to 1 for each index of a sequence: MurmurHash3's finalizer over a Weyl sequence. */
+/** Returns a number from 0 to 1 for an index of a sequence: MurmurHash3's finalizer over a Weyl sequence. */
 function fractionOf(salt: number, index: number): number {
   let value = (salt + Math.imul(index + 1, 0x9e3779b9)) | 0;
   value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);

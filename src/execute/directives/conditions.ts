@@ -2,38 +2,38 @@ import type { Condition } from '../../plan/plan.ts';
 import type { Identity } from '../../reply/reply.ts';
 import type { Chance } from './chance.ts';
 
-/** What conditions look at, besides chance. */
-export interface Circumstances {
+/** Facts that conditions compare, besides chance. */
+export interface ConditionFacts {
   readonly identity: Identity;
-  /** Which attempt the request is, from 1. */
+  /** Number of the attempt, from 1. */
   readonly attempt: number;
 }
 
 const shareScale = 1_000_000;
 
 /**
- * Whether all conditions hold. A share is one of the requests for which the others hold.
+ * Reports whether all conditions hold. A share counts only requests for which the other conditions hold.
  *
- * @param key names the directive: its shares are counted by themselves
+ * @param key identifies the directive, since each directive counts its own shares
  */
 export function allHold(
   conditions: readonly Condition[],
   key: () => string,
-  circumstances: Circumstances,
+  facts: ConditionFacts,
   chance: Chance,
 ): boolean {
   const drawn: [hits: number, of: number][] = [];
   for (const condition of conditions) {
     if (condition.kind === 'share') drawn.push([Math.round(condition.share * shareScale), shareScale]);
     else if (condition.kind === 'one-in') drawn.push([condition.hits, condition.of]);
-    else if (!holds(condition, circumstances)) return false;
+    else if (!holds(condition, facts)) return false;
   }
   return drawn.every(([hits, of], index) => chance.isHit(`${key()} ${index}`, hits, of));
 }
 
 function holds(
   condition: Exclude<Condition, { kind: 'share' | 'one-in' }>,
-  { identity, attempt }: Circumstances,
+  { identity, attempt }: ConditionFacts,
 ): boolean {
   switch (condition.kind) {
     case 'attempt-below':

@@ -4,13 +4,17 @@ import { Worker } from 'node:worker_threads';
 
 const threadFile = new URL(import.meta.url.endsWith('.ts') ? './burn.ts' : './burn.js', import.meta.url);
 
-/** Burns CPU time in threads of its own, one for each core at most, so that the service goes on answering. */
+/** Burns CPU time in worker threads, at most one per core, so that the service keeps answering. */
 export class CpuBurner {
   private readonly idle: Worker[] = [];
   private readonly waiting: (() => void)[] = [];
   private free = availableParallelism();
 
-  /** Keeps one core busy for so much CPU time. Rejects with the signal's reason when it is aborted before. */
+  /**
+   * Keeps one core busy for a CPU time, in milliseconds.
+   *
+   * @throws the reason of the signal, if it is aborted first
+   */
   async burn(cpuMs: number, signal: AbortSignal): Promise<void> {
     await this.acquire(signal);
     const worker = this.idle.pop() ?? new Worker(threadFile);
@@ -21,7 +25,7 @@ export class CpuBurner {
       worker.unref();
       this.idle.push(worker);
     } catch (error) {
-      // In the middle of its loop it hears nothing: the thread has to go.
+      // A thread in its loop receives no message, so it is terminated.
       void worker.terminate();
       throw signal.aborted ? signal.reason : error;
     } finally {
@@ -29,7 +33,7 @@ export class CpuBurner {
     }
   }
 
-  /** Ends the threads. */
+  /** Terminates the threads. */
   async stop(): Promise<void> {
     await Promise.all(this.idle.splice(0).map((worker) => worker.terminate()));
   }

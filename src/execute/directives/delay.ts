@@ -1,7 +1,7 @@
 import type { Delay } from '../../plan/plan.ts';
 import type { Chance } from './chance.ts';
 
-/** How long to wait this time, in ms. */
+/** Draws the delay of one request, in milliseconds. */
 export function drawDelayMs(delay: Delay, key: () => string, chance: Chance): number {
   switch (delay.kind) {
     case 'fixed':
@@ -13,7 +13,7 @@ export function drawDelayMs(delay: Delay, key: () => string, chance: Chance): nu
   }
 }
 
-/** The delay at a percentile: on a straight line between two points, from 0 up to the first, never beyond the last. */
+/** Returns the delay at a percentile. It interpolates between points, from 0 to the first, and ends at the last. */
 function quantileMs(points: readonly { percentile: number; delayMs: number }[], percentile: number): number {
   let from = { percentile: 0, delayMs: 0 };
   for (const to of points) {

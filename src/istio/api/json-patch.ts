@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 
-/** One step of a JSON Patch (RFC 6902), of those that istiod sends. */
+/** One operation of a JSON Patch (RFC 6902). Only the operations that istiod sends are supported. */
 export interface PatchOperation {
   readonly op: 'test' | 'add' | 'replace' | 'remove';
   readonly path: string;
@@ -10,25 +10,26 @@ export interface PatchOperation {
 type Members = Record<string, unknown>;
 
 /**
- * Gives an object as a patch makes it; steps lead to members of objects, not into lists. A `null` is as good as
- * nothing, as Kubernetes has it.
+ * Returns a patched copy of an object. Paths may name members of objects, but no elements of lists. As in Kubernetes,
+ * a `test` for `null` also matches a member that does not exist.
  *
- * @throws Error when a test does not hold, or there is nothing at a path
+ * @throws Error if a `test` fails or a path does not exist
+ * @example applyPatch({ a: 1 }, [{ op: 'replace', path: '/a', value: 2 }]) // { a: 2 }
  */
-export function patched<T extends object>(object: T, operations: readonly PatchOperation[]): T {
+export function applyPatch<T extends object>(object: T, operations: readonly PatchOperation[]): T {
   const result = structuredClone(object);
   for (const { op, path, value } of operations) {
-    const keys = path.split('/').slice(1).map(unescaped);
+    const keys = path.split('/').slice(1).map(unescapeKey);
     const last = keys.pop() ?? '';
     const parent = keys.reduce<unknown>((at, key) => (at as Members | undefined)?.[key], result) as Members | undefined;
-    if (parent === undefined) throw new Error(`there is nothing at ${path}`);
+    if (parent === undefined) throw new Error(`the path ${path} does not exist`);
     switch (op) {
       case 'test':
         if (!isDeepStrictEqual(parent[last] ?? null, value ?? null))
-          throw new Error(`${path} is not what was expected`);
+          throw new Error(`the value at ${path} is not the one that the patch tests for`);
         break;
       case 'replace':
-        if (!(last in parent)) throw new Error(`there is nothing at ${path}`);
+        if (!Object.hasOwn(parent, last)) throw new Error(`the path ${path} does not exist`);
         parent[last] = value;
         break;
       case 'add':
@@ -42,6 +43,6 @@ export function patched<T extends object>(object: T, operations: readonly PatchO
   return result;
 }
 
-function unescaped(key: string): string {
+function unescapeKey(key: string): string {
   return key.replaceAll('~1', '/').replaceAll('~0', '~');
 }

@@ -1,6 +1,6 @@
 import { groupOf, type KubeObject } from '../objects.ts';
 
-/** A kind that the API serves. */
+/** Kind of objects that the API serves. */
 export interface Kind {
   readonly group: string;
   readonly kind: string;
@@ -8,7 +8,7 @@ export interface Kind {
   readonly namespaced: boolean;
 }
 
-/** A CustomResourceDefinition, as much as is looked at. */
+/** CustomResourceDefinition, with the fields that are read here. */
 export interface Crd extends KubeObject {
   spec: {
     group: string;
@@ -22,7 +22,7 @@ const namespaced = true;
 
 const clusterWide = ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration', 'IngressClass'];
 
-/** Those that istiod watches, and those that manifests for it bring along. */
+/** Kubernetes' own kinds: those that istiod watches, and those that manifests for a mesh often contain. */
 const builtin: readonly Kind[] = [
   ...core(['Service', 'Pod', 'ConfigMap', 'Secret', 'ServiceAccount'], namespaced),
   { group: '', kind: 'Endpoints', plural: 'endpoints', namespaced },
@@ -55,7 +55,7 @@ function pluralOf(kind: string): string {
   return name.endsWith('y') ? `${name.slice(0, -1)}ies` : `${name}s`;
 }
 
-/** The kinds that are known, by group and kind and by group and plural. */
+/** Kinds that the API serves, found by group and kind or by group and plural. */
 export class Kinds {
   private readonly byKind = new Map<string, Kind>();
   private readonly byPlural = new Map<string, Kind>();
@@ -63,7 +63,8 @@ export class Kinds {
   constructor(crds: readonly Crd[]) {
     const custom = crds.map(({ spec: { group, scope, names } }) => ({
       group,
-      ...{ kind: names.kind, plural: names.plural },
+      kind: names.kind,
+      plural: names.plural,
       namespaced: scope === 'Namespaced',
     }));
     for (const kind of [...builtin, ...custom]) {
@@ -72,17 +73,18 @@ export class Kinds {
     }
   }
 
-  /** The kind of an object, if the API serves it. */
+  /** Returns the kind of an object, or undefined if the API does not serve it. */
   of(object: Pick<KubeObject, 'apiVersion' | 'kind'>): Kind | undefined {
     return this.byKind.get(`${groupOf(object)}/${object.kind}`);
   }
 
-  /** Whether there are kinds in the group of an object. */
+  /** Reports whether the API serves any kind of an object's group. */
   hasGroupOf(object: Pick<KubeObject, 'apiVersion'>): boolean {
     return [...this.byKind.values()].some(({ group }) => group === groupOf(object));
   }
 
-  named(group: string, plural: string): Kind | undefined {
+  /** Returns the kind with this plural name, as paths of the API contain it. */
+  ofPlural(group: string, plural: string): Kind | undefined {
     return this.byPlural.get(`${group}/${plural}`);
   }
 }

@@ -4,30 +4,30 @@ import type { Crd } from './kinds.ts';
 
 export type Schema = Record<string, unknown>;
 
-/** What is wrong in an object, and where. */
+/** Field of an object that its schema does not accept. */
 export interface SchemaProblem {
   readonly path: readonly string[];
   readonly message: string;
 }
 
-/** The group of Kubernetes's own kinds in the names of its definitions, where the two differ. */
+/** Group names in the definitions of Kubernetes, for groups that have another name there. */
 const definitionGroups: Readonly<Record<string, string>> = { '': 'core' };
 
 const ajvOptions = { allErrors: true, strict: false, validateFormats: false, verbose: true, logger: false } as const;
 
 /**
- * The schemas of all kinds: those of Kubernetes as kubectl has them, those of CRDs closed, so that a field that
- * nobody knows is refused as a cluster would refuse it ("Server Side Field Validation").
+ * Schemas of all kinds: Kubernetes' own as kubectl uses them, and those of CRDs, closed. A closed schema rejects
+ * unknown fields, as a cluster does (Kubernetes, "Server Side Field Validation").
  */
 export class Schemas {
   private readonly ajv = new Ajv2020(ajvOptions);
-  /** Istiod counts on the defaults of CRDs, and ends when it does not find them; those of Kubernetes are for its nodes. */
-  private readonly ajvOfCrds = new Ajv2020({ ...ajvOptions, useDefaults: true });
+  /** Validator that sets the defaults of CRDs: istiod exits if they are absent. It needs no defaults of other kinds. */
+  private readonly crdAjv = new Ajv2020({ ...ajvOptions, useDefaults: true });
   private readonly crds: ReadonlyMap<string, Crd>;
   private readonly definitions: Readonly<Record<string, Schema>>;
   private readonly compiled = new Map<string, ValidateFunction | undefined>();
 
-  /** @param kubernetes the definitions of Kubernetes's own kinds, with their `$id` */
+  /** @param kubernetes definitions of Kubernetes' own kinds, with their `$id` */
   constructor(crds: readonly Crd[], kubernetes: Schema) {
     this.crds = new Map(crds.map((crd) => [`${crd.spec.group}/${crd.spec.names.kind}`, crd]));
     this.definitions = kubernetes.$defs as Record<string, Schema>;
@@ -35,19 +35,21 @@ export class Schemas {
   }
 
   /**
-   * What is wrong with an object by the schema of its kind and version; nothing for a kind without a schema. A CRD's
-   * defaults are put into it, as a cluster does.
+   * Validates an object with the schema of its kind and version, and sets the defaults of a CRD in it, as a cluster
+   * does.
+   *
+   * @returns the problems; an empty list for a valid object and for a kind without a schema
    */
   problemsOf(object: KubeObject): SchemaProblem[] {
     const key = `${object.apiVersion}/${object.kind}`;
     if (!this.compiled.has(key)) this.compiled.set(key, this.compile(object));
     const validate = this.compiled.get(key);
     if (validate === undefined || validate(object)) return [];
-    return mostTelling((validate.errors ?? []).filter((error) => !isUnset(error))).map(problemOf);
+    return mostSpecific((validate.errors ?? []).filter((error) => !isUnset(error))).map(problemOf);
   }
 
-  /** Whether it is one of Kubernetes's own kinds. */
-  knows(object: KubeObject): boolean {
+  /** Reports whether the object is of one of Kubernetes' own kinds. */
+  isKubernetesKind(object: KubeObject): boolean {
     return this.definitionOf(object) !== undefined;
   }
 
@@ -68,14 +70,17 @@ export class Schemas {
         const names = crd.spec.versions.map(({ name }) => name).join(', ');
         return Object.assign(() => false, { errors: [versionError(object.apiVersion, names)] }) as never;
       }
-      return this.ajvOfCrds.compile(closedRoot(served.schema?.openAPIV3Schema ?? {}));
+      return this.crdAjv.compile(closedSchemaOf(served.schema?.openAPIV3Schema ?? {}));
     }
     const name = this.definitionOf(object);
     return name === undefined ? undefined : this.ajv.compile({ $ref: `${kubernetesId}#/$defs/${name}` });
   }
 }
 
-/** A field of a map without a value is taken away before it is looked at (apiextensions, `PruneNonNullableNulls…`). */
+/**
+ * Reports whether an error is about a field without a value. The API server removes such fields
+ * (`PruneNonNullableNulls…`).
+ */
 function isUnset({ keyword, data, instancePath }: ErrorObject): boolean {
   return keyword === 'type' && data === null && !/\/\d+$/.test(instancePath);
 }
@@ -83,20 +88,22 @@ function isUnset({ keyword, data, instancePath }: ErrorObject): boolean {
 const kubernetesId = 'https://kubernetes.io/api/_definitions.json';
 
 function versionError(apiVersion: string, names: string): Partial<ErrorObject> {
-  return { instancePath: '/apiVersion', keyword: 'const', message: `"${apiVersion}" is not served: there is ${names}` };
+  return { instancePath: '/apiVersion', keyword: 'const', message: `"${apiVersion}" is not served: use ${names}` };
 }
 
-/** The schema of a CRD's objects in which a field that it does not name is refused, at any depth. */
-export function closedRoot(schema: Schema): Schema {
+/** Returns the schema of a CRD's objects, changed to reject unknown fields at any depth. */
+export function closedSchemaOf(schema: Schema): Schema {
   const closed = closedSchema(schema);
   const properties = { ...(closed.properties as Schema), apiVersion: true, kind: true, metadata: { type: 'object' } };
   return { ...closed, properties };
 }
 
-/** Parts that narrow what is described elsewhere: closed, they would refuse what is valid. */
+/** Keywords whose schemas only restrict another schema. Closing these would reject valid objects. */
 const narrowing = new Set(['oneOf', 'anyOf', 'allOf', 'not']);
 
-/** A structural schema (Kubernetes, "Specifying a structural schema") in which only fields that it names may stand. */
+/**
+ * Closes a structural schema (Kubernetes, "Specifying a structural schema"): only the fields that it names may occur.
+ */
 function closedSchema(schema: Schema): Schema {
   const entries = Object.entries(schema).map(([name, value]): [string, unknown] => {
     if (narrowing.has(name)) return [name, value];
@@ -107,8 +114,8 @@ function closedSchema(schema: Schema): Schema {
   });
   const closed: Schema = Object.fromEntries(entries);
   if (closed['x-kubernetes-int-or-string'] === true) delete closed.type;
-  const isOpen = closed['x-kubernetes-preserve-unknown-fields'] === true || 'additionalProperties' in closed;
-  if ('properties' in closed && !isOpen) closed.additionalProperties = false;
+  const isOpen = closed['x-kubernetes-preserve-unknown-fields'] === true || closed.additionalProperties !== undefined;
+  if (closed.properties !== undefined && !isOpen) closed.additionalProperties = false;
   if (closed.nullable === true && typeof closed.type === 'string') closed.type = [closed.type, 'null'];
   return closed;
 }
@@ -117,8 +124,10 @@ function mapValues(values: Record<string, Schema>, map: (value: Schema) => Schem
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, map(value)]));
 }
 
-/** A field that nobody knows also fails every alternative around it: then it alone is told. */
-function mostTelling(errors: readonly Partial<ErrorObject>[]): readonly Partial<ErrorObject>[] {
+/**
+ * Selects the errors to report. An unknown field also fails every alternative around it, so only the field is reported.
+ */
+function mostSpecific(errors: readonly Partial<ErrorObject>[]): readonly Partial<ErrorObject>[] {
   const unknown = errors.filter(({ keyword }) => keyword === 'additionalProperties');
   if (unknown.length > 0) return unknown;
   const plain = errors.filter(({ keyword }) => !narrowing.has(keyword ?? ''));
@@ -133,16 +142,16 @@ function problemOf({ instancePath = '', keyword, params, parentSchema, message }
   if (keyword === 'additionalProperties') {
     const field = String((params as { additionalProperty: string }).additionalProperty);
     const known = Object.keys((parentSchema?.properties as object | undefined) ?? {});
-    return { path: [...path, field], message: `there is no field "${field}": expected ${listOf(known)}` };
+    return { path: [...path, field], message: `unknown field "${field}": expected ${listOf(known)}` };
   }
   const allowed = keyword === 'enum' ? `: ${(params as { allowedValues: unknown[] }).allowedValues.join(', ')}` : '';
   return { path, message: `${message ?? 'not valid'}${allowed}` };
 }
 
-const mostFieldsNamed = 30;
+const maxListedFields = 30;
 
 function listOf(names: readonly string[]): string {
   if (names.length === 0) return 'no field';
-  const shown = names.slice(0, mostFieldsNamed).join(', ');
-  return names.length > mostFieldsNamed ? `${shown} …` : shown;
+  const listed = names.slice(0, maxListedFields).join(', ');
+  return names.length > maxListedFields ? `${listed} …` : listed;
 }

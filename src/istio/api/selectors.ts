@@ -1,12 +1,15 @@
 import type { KubeObject } from '../objects.ts';
 
+/** Reports whether a request selects an object. */
 export type Matches = (object: KubeObject) => boolean;
 
 /**
- * What a request's `labelSelector` and `fieldSelector` ask for (Kubernetes, "Labels and Selectors"): `a=b`, `a!=b`,
- * `a`, `!a`; of fields those of the metadata.
+ * Parses the `labelSelector` and `fieldSelector` of a request (Kubernetes, "Labels and Selectors"). Supports the terms
+ * `a=b`, `a!=b`, `a` and `!a`. Field selectors work for fields of the metadata; others match every object.
+ *
+ * @example parseSelectors(new URLSearchParams('labelSelector=app%3Da'))
  */
-export function selectorOf(parameters: URLSearchParams): Matches {
+export function parseSelectors(parameters: URLSearchParams): Matches {
   const labels = termsOf(parameters.get('labelSelector'));
   const fields = termsOf(parameters.get('fieldSelector')).filter((term) => term.startsWith('metadata.'));
   return ({ metadata }) =>

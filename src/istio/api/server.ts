@@ -1,27 +1,28 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { parse } from 'yaml';
+import { optional } from '../../error/optional.ts';
 import type { KubeObject } from '../objects.ts';
-import { type PatchOperation, patched } from './json-patch.ts';
+import { applyPatch, type PatchOperation } from './json-patch.ts';
 import type { Kind, Kinds } from './kinds.ts';
-import { type Matches, selectorOf } from './selectors.ts';
+import { type Matches, parseSelectors } from './selectors.ts';
 import type { Store } from './store.ts';
 import { watch } from './watch.ts';
 
-/** What a path of the API names (Kubernetes API concepts, "Resource URIs"). */
-interface Target {
+/** Objects that a path of the API names (Kubernetes API concepts, "Resource URIs"). */
+interface ResourceTarget {
   readonly kind: Kind;
   readonly apiVersion: string;
   readonly namespace: string | undefined;
   readonly name: string | undefined;
-  /** Whether only the status is meant: what is written there leaves all else as it is. */
+  /** True for the `status` subresource. A write to it changes nothing but the status. */
   readonly isStatus: boolean;
 }
 
 const resourcePath =
   /^\/(?:api\/(?<core>v1)|apis\/(?<group>[^/]+)\/(?<version>[^/]+))(?:\/namespaces\/(?<namespace>[^/]+)(?=\/[^/]+))?\/(?<plural>[^/]+)(?:\/(?<name>[^/]+))?(?<status>\/status$)?/;
 
-/** A failure that istiod is to see as a cluster's. */
+/** Error that istiod receives as a `Status`, as from a cluster. */
 class ApiError extends Error {
   readonly code: number;
   readonly reason: string;
@@ -34,8 +35,9 @@ class ApiError extends Error {
 }
 
 /**
- * As much of the Kubernetes API as an unmodified istiod needs: list, watch, get, create, update, patch and delete of
- * the kinds that are known, and reviews of tokens and access, which are all granted.
+ * Creates a server for the part of the Kubernetes API that an unmodified istiod needs. It supports list, watch, get,
+ * create, update, patch and delete of the known kinds. It also answers reviews of tokens and access, all of which
+ * succeed.
  */
 export function createApiServer(store: Store, kinds: Kinds): Server {
   return createServer((request, response) => {
@@ -60,24 +62,24 @@ async function answer(store: Store, kinds: Kinds, request: IncomingMessage, resp
   if (plural === 'tokenreviews') return send(response, 201, reviewToken(await json(request)));
   if (plural.endsWith('accessreviews'))
     return send(response, 201, { ...((await json(request)) as object), status: { allowed: true } });
-  const kind = kinds.named(group, plural);
-  if (path === undefined || kind === undefined) throw new ApiError(404, 'NotFound', `there is no ${url.pathname}`);
+  const kind = kinds.ofPlural(group, plural);
+  if (path === undefined || kind === undefined) throw new ApiError(404, 'NotFound', `${url.pathname} is not served`);
   const apiVersion = core ?? `${group}/${version}`;
-  const target: Target = { kind, apiVersion, namespace, name, isStatus: status !== undefined };
+  const target: ResourceTarget = { kind, apiVersion, namespace, name, isStatus: status !== undefined };
   if (request.method !== 'GET') return change(store, target, request, response);
   const show = viewOf(target, request);
-  if (name !== undefined) return send(response, 200, show(found(store, target)));
-  const own = selectorOf(url.searchParams);
+  if (name !== undefined) return send(response, 200, show(existingObject(store, target)));
+  const isSelected = parseSelectors(url.searchParams);
   const matches: Matches = (object) =>
-    (namespace === undefined || object.metadata.namespace === namespace) && own(object);
+    (namespace === undefined || object.metadata.namespace === namespace) && isSelected(object);
   if (/^(?:1|true)$/.test(url.searchParams.get('watch') ?? ''))
     return watch({ store, kind, parameters: url.searchParams, matches, show }, response);
   const metadata = { resourceVersion: String(store.version) };
   const items = store.list(kind).filter(matches).map(show);
-  const isMetadata = wantsMetadata(request);
+  const isMetadataOnly = wantsMetadata(request);
   send(response, 200, {
-    kind: isMetadata ? 'PartialObjectMetadataList' : `${kind.kind}List`,
-    apiVersion: isMetadata ? metadataVersion : apiVersion,
+    kind: isMetadataOnly ? 'PartialObjectMetadataList' : `${kind.kind}List`,
+    apiVersion: isMetadataOnly ? metadataVersion : apiVersion,
     metadata,
     items,
   });
@@ -89,36 +91,42 @@ function wantsMetadata({ headers }: IncomingMessage): boolean {
   return (headers.accept ?? '').includes('as=PartialObjectMetadata');
 }
 
-function viewOf({ kind, apiVersion }: Target, request: IncomingMessage): (object: KubeObject) => unknown {
+/** Returns the function that makes the body of an answer from an object, in the form that the request accepts. */
+function viewOf({ kind, apiVersion }: ResourceTarget, request: IncomingMessage): (object: KubeObject) => unknown {
   if (!wantsMetadata(request)) return (object) => ({ ...object, apiVersion, kind: kind.kind });
   return ({ metadata }) => ({ kind: 'PartialObjectMetadata', apiVersion: metadataVersion, metadata });
 }
 
-function found(store: Store, { kind, namespace, name = '' }: Target): KubeObject {
+function existingObject(store: Store, { kind, namespace, name = '' }: ResourceTarget): KubeObject {
   const object = store.get(kind, namespace, name);
   if (object === undefined) throw new ApiError(404, 'NotFound', `${kind.plural} "${name}" not found`);
   return object;
 }
 
-async function change(store: Store, target: Target, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function change(
+  store: Store,
+  target: ResourceTarget,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const { kind, apiVersion, namespace, name, isStatus } = target;
   const show = viewOf(target, request);
   if (request.method === 'DELETE') {
-    store.remove(kind, namespace, found(store, target).metadata.name);
+    store.remove(kind, namespace, existingObject(store, target).metadata.name);
     return send(response, 200, { kind: 'Status', apiVersion: 'v1', status: 'Success' });
   }
-  // A server-side apply is YAML; JSON is YAML as well.
+  // A server-side apply sends YAML. JSON is a subset of YAML.
   const body = parse(await textOf(request)) as KubeObject;
   if (isStatus) {
-    const old = found(store, target);
-    const { status = {} } = Array.isArray(body) ? patchedOr422(old, body) : body;
+    const old = existingObject(store, target);
+    const { status = {} } = Array.isArray(body) ? patchOr422(old, body) : body;
     return send(response, 200, show(store.put(kind, { ...old, status }).object));
   }
   const withNamespace = (object: KubeObject): KubeObject => ({
     ...object,
     apiVersion,
     kind: kind.kind,
-    metadata: { ...object.metadata, ...(namespace === undefined ? {} : { namespace }) },
+    metadata: { ...object.metadata, ...optional('namespace', namespace) },
   });
   switch (request.method) {
     case 'POST': {
@@ -133,25 +141,28 @@ async function change(store: Store, target: Target, request: IncomingMessage, re
       const old = store.get(kind, namespace, name ?? '');
       const isApply = (request.headers['content-type'] ?? '').includes('apply-patch');
       if (old === undefined && !isApply) throw new ApiError(404, 'NotFound', `${kind.plural} "${name}" not found`);
-      const next = Array.isArray(body) ? patchedOr422(found(store, target), body) : merged(old, body);
+      const next = Array.isArray(body) ? patchOr422(existingObject(store, target), body) : merge(old, body);
       return send(response, 200, show(store.put(kind, withNamespace(next)).object));
     }
     default:
-      throw new ApiError(405, 'MethodNotAllowed', `${request.method} is not served`);
+      throw new ApiError(405, 'MethodNotAllowed', `the method ${request.method} is not supported`);
   }
 }
 
-/** A JSON Patch is a list. */
-function patchedOr422(old: KubeObject, operations: readonly PatchOperation[]): KubeObject {
+/** Applies a JSON Patch. A failed test is answered with 422. */
+function patchOr422(old: KubeObject, operations: readonly PatchOperation[]): KubeObject {
   try {
-    return patched(old, operations);
+    return applyPatch(old, operations);
   } catch (error) {
     throw new ApiError(422, 'Invalid', (error as Error).message);
   }
 }
 
-/** Enough of a merge patch and of a server-side apply by one manager: fields of the object, and of its metadata. */
-function merged(old: KubeObject | undefined, patch: KubeObject): KubeObject {
+/**
+ * Merges the fields of an object and of its metadata. This covers the merge patches that istiod sends, and server-side
+ * apply with a single field manager.
+ */
+function merge(old: KubeObject | undefined, patch: KubeObject): KubeObject {
   return { ...old, ...patch, metadata: { ...old?.metadata, ...patch.metadata } };
 }
 
@@ -161,7 +172,7 @@ async function textOf(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** Takes whoever a token names for that one: the tokens are our own. */
+/** Accepts every token without a check of its signature. The tokens of a local mesh are unsigned (`tokenFor`). */
 function reviewToken(body: unknown): unknown {
   const review = body as { spec: { token: string; audiences?: string[] } };
   const claims = JSON.parse(Buffer.from(review.spec.token.split('.')[1] ?? '', 'base64url').toString('utf8')) as {

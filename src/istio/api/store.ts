@@ -12,17 +12,17 @@ export interface StoreEvent {
   readonly object: KubeObject;
 }
 
-/** For those who begin to watch where a list of theirs ended. */
-const mostEvents = 1000;
+/** Number of events that are kept for clients that start a watch at the version of an earlier list. */
+const maxKeptEvents = 1000;
 
 export type Watcher = (event: StoreEvent) => void;
 
-/** How a put changed the store, in kubectl's words. */
+/** Effect of a `put` on the store, in kubectl's words. */
 export type Change = 'created' | 'configured' | 'unchanged';
 
 /**
- * The objects of a cluster in memory, with the events that watches ask for: one number counts all changes
- * (Kubernetes API concepts, "Resource versions").
+ * Objects of a cluster in memory, with the events that watches receive. One number counts all changes (Kubernetes API
+ * concepts, "Resource versions").
  */
 export class Store {
   private readonly collections = new Map<Kind, Map<string, KubeObject>>();
@@ -30,7 +30,7 @@ export class Store {
   private readonly watchers = new Set<Watcher>();
   private lastVersion = 1;
 
-  /** The number of the last change. */
+  /** Number of the last change. */
   get version(): number {
     return this.lastVersion;
   }
@@ -40,14 +40,14 @@ export class Store {
   }
 
   get(kind: Kind, namespace: string | undefined, name: string): KubeObject | undefined {
-    return this.collections.get(kind)?.get(keyOf(namespace, name));
+    return this.collections.get(kind)?.get(storeKey(namespace, name));
   }
 
-  /** Takes an object in, in the place of one of the same name; what a status said stays, unless a new one is given. */
+  /** Stores an object and replaces one of the same name. An old status is kept if the new object has none. */
   put(kind: Kind, object: KubeObject): { readonly change: Change; readonly object: KubeObject } {
     const collection = this.collections.get(kind) ?? new Map<string, KubeObject>();
     this.collections.set(kind, collection);
-    const key = keyOf(object.metadata.namespace, object.metadata.name);
+    const key = storeKey(object.metadata.namespace, object.metadata.name);
     const old = collection.get(key);
     const next = old?.status === undefined || object.status !== undefined ? object : { ...object, status: old.status };
     if (old !== undefined && isDeepStrictEqual(withoutBookkeeping(old), withoutBookkeeping(next)))
@@ -67,9 +67,13 @@ export class Store {
     return { change: old === undefined ? 'created' : 'configured', object: stored };
   }
 
-  /** Whether there was such an object. */
+  /**
+   * Removes an object.
+   *
+   * @returns whether the object existed
+   */
   remove(kind: Kind, namespace: string | undefined, name: string): boolean {
-    const key = keyOf(namespace, name);
+    const key = storeKey(namespace, name);
     const object = this.collections.get(kind)?.get(key);
     if (object === undefined) return false;
     this.collections.get(kind)?.delete(key);
@@ -78,46 +82,50 @@ export class Store {
     return true;
   }
 
-  /** As the end of a namespace takes along all that is in it. */
+  /** Removes all objects of a namespace, as the deletion of the namespace does. */
   removeAllIn(namespace: string): void {
     for (const [kind, collection] of this.collections)
       for (const { metadata } of [...collection.values()])
         if (metadata.namespace === namespace) this.remove(kind, namespace, metadata.name);
   }
 
-  /** Whether all changes after a version are still known. */
-  remembers(version: number): boolean {
+  /** Reports whether the store still has all events after a version. */
+  hasEventsSince(version: number): boolean {
     return version >= (this.events[0]?.version ?? 0) - 1;
   }
 
-  /** Tells of each change of a kind after a version, at first of those that have been, until the signal is aborted. */
+  /**
+   * Calls the watcher for each change of a kind after a version, until the signal is aborted. Changes that have already
+   * happened come first.
+   */
   watch(kind: Kind, afterVersion: number, watcher: Watcher, signal: AbortSignal): void {
-    const own: Watcher = (event) => {
+    const onEvent: Watcher = (event) => {
       if (event.kind === kind && event.version > afterVersion) watcher(event);
     };
-    for (const event of this.events) own(event);
-    this.watchers.add(own);
-    signal.addEventListener('abort', () => this.watchers.delete(own), { once: true });
+    for (const event of this.events) onEvent(event);
+    this.watchers.add(onEvent);
+    signal.addEventListener('abort', () => this.watchers.delete(onEvent), { once: true });
   }
 
   private emit(type: EventType, kind: Kind, object: KubeObject): void {
     const event = { type, kind, version: this.lastVersion, object };
     this.events.push(event);
-    if (this.events.length > mostEvents) this.events.shift();
+    if (this.events.length > maxKeptEvents) this.events.shift();
     for (const watcher of this.watchers) watcher(event);
   }
 }
 
-function keyOf(namespace: string | undefined, name: string): string {
+function storeKey(namespace: string | undefined, name: string): string {
   return `${namespace ?? ''}/${name}`;
 }
 
-/** A generation is one of the specification: a status tells by it which one it is about. */
+/** Compares specifications. The generation counts their changes, and a status refers to a generation. */
 function hasSameSpec(old: KubeObject | undefined, next: KubeObject): boolean {
   return old !== undefined && isDeepStrictEqual(old.spec, next.spec);
 }
 
+/** Returns an object without the metadata that the store itself sets. */
 function withoutBookkeeping({ metadata, ...object }: KubeObject): unknown {
-  const { uid, creationTimestamp, generation, resourceVersion, ...own } = metadata;
-  return { ...object, metadata: own };
+  const { uid, creationTimestamp, generation, resourceVersion, ...appliedMetadata } = metadata;
+  return { ...object, metadata: appliedMetadata };
 }

@@ -12,7 +12,7 @@ const env = { PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
 const bin = '/usr/local/bin';
 const operator = { apiVersion: 'install.istio.io/v1alpha1', kind: 'IstioOperator' };
 
-/** The images that Istio's installation names, of programs that were built here. */
+/** Returns the images of Istio's installation, with programs that were built on this machine. */
 export async function istioImages(signal: AbortSignal): Promise<ScratchImage[]> {
   const { istio, envoy } = await installTools(['istio', 'envoy'], signal);
   const istiod = `${bin}/pilot-discovery`;
@@ -29,25 +29,28 @@ export async function istioImages(signal: AbortSignal): Promise<ScratchImage[]> 
       name: 'localhost/pilot:1',
       files: { [istiod]: path.join(istio, 'pilot-discovery') },
       entrypoint: [istiod],
-      ...{ user: '1337:1337', env },
+      user: '1337:1337',
+      env,
     },
     {
       name: 'localhost/proxyv2:1',
-      ...{ files: proxyFiles, links: iptablesLinks() },
+      files: proxyFiles,
+      links: iptablesLinks(),
       entrypoint: [agent],
-      ...{ user: '0', env },
+      user: '0',
+      env,
     },
   ];
 }
 
 const iptables = '/usr/sbin/xtables-nft-multi';
 
-/** The machine's iptables: one program with many names, its libraries, and its plugins. */
+/** Returns the files of the machine's iptables: one program with many names, its libraries and its plugins. */
 async function iptablesFiles(signal: AbortSignal): Promise<Record<string, string>> {
   const plugins = globSync('/usr/lib/*/xtables/*.so');
   const lists = ['/etc/protocols', '/etc/services'].filter((file) => existsSync(file));
-  const own = Object.fromEntries([iptables, ...plugins, ...lists].map((file) => [file, file]));
-  return { ...own, ...(await librariesOf(iptables, signal)) };
+  const files = Object.fromEntries([iptables, ...plugins, ...lists].map((file) => [file, file]));
+  return { ...files, ...(await librariesOf(iptables, signal)) };
 }
 
 function iptablesLinks(): Record<string, string> {
@@ -57,8 +60,8 @@ function iptablesLinks(): Record<string, string> {
 }
 
 /**
- * Installs the Gateway API and Istio, as `istioctl manifest generate` says, with the values that istio/cluster has, and
- * waits until istiod is ready.
+ * Installs the Gateway API and the output of `istioctl manifest generate`, with the values of istio/cluster, and waits
+ * until istiod is ready.
  */
 export async function installIstio(cluster: Cluster, signal: AbortSignal): Promise<void> {
   const { istioctl } = await installTestTools(['istioctl']);

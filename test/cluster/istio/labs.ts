@@ -1,4 +1,4 @@
-/** The labs in a cluster: their pages' commands, and their cases through a meshmock that is reached from outside. */
+/** Tests of the labs in a cluster: the commands of their pages, and their cases through a port-forward to a mock. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -10,53 +10,53 @@ import { parseCaseFile } from '../../../src/cli/files/case-file.ts';
 import { cleanEnv } from '../../program.ts';
 import { root } from '../../repo/pages.ts';
 import type { MockCluster } from '../mock-cluster.ts';
-import { commandsOf, type } from './pages.ts';
+import { commandsOf, runCommands } from './pages.ts';
 
-/** Those of one round do not get in each other's way. */
+/** Labs in groups. The labs of one round do not affect each other. */
 const rounds = [
   ['request-routing', 'mtls-migration'],
   ['authorization', 'traffic-shifting'],
 ];
 const labs = rounds.flat();
 
-const longestSettlingMs = 30_000;
-const longestCheckMs = 120_000;
+const settleTimeoutMs = 30_000;
+const checkTimeoutMs = 120_000;
 
-/** @param mocks whose namespace default has the labs' mesh */
+/** @param mocks returns a cluster whose namespace `default` has the labs' mesh */
 export function labTests(mocks: () => MockCluster): void {
-  const typed = async (chosen: readonly string[], section: string): Promise<void> => {
-    for (const lab of chosen) await type(mocks().cluster, commandsOf(pageOf(lab), section));
+  const runSection = async (chosen: readonly string[], section: string): Promise<void> => {
+    for (const lab of chosen) await runCommands(mocks().cluster, commandsOf(pageOf(lab), section));
   };
 
-  /** Tries the cases of a phase until they hold, then those of the other one, which do not. */
-  const areIn = async (chosen: readonly string[], phase: Phase, contrast = true): Promise<void> => {
+  /** Asserts that the cases of a phase pass, and that those of the other phase fail. */
+  const assertPhase = async (chosen: readonly string[], phase: Phase, contrast = true): Promise<void> => {
     await using forward = await mocks().cluster.portForward('service/gateway', 8080, 'default');
     const entry = `http://${forward.host}`;
-    const holding = await check(chosen, entry, phase, '--retry-until', `${longestSettlingMs}ms`);
-    assert.deepEqual(holding, outcomesOf(chosen, phase, 'passed'));
+    const outcomes = await check(chosen, entry, phase, '--retry-until', `${settleTimeoutMs}ms`);
+    assert.deepEqual(outcomes, expectedOutcomes(chosen, phase, 'passed'));
     const other = phase === 'before' ? 'after' : 'before';
-    if (contrast) assert.deepEqual(await check(chosen, entry, other), outcomesOf(chosen, other, 'failed'));
+    if (contrast) assert.deepEqual(await check(chosen, entry, other), expectedOutcomes(chosen, other, 'failed'));
   };
 
-  it('without what labs apply, their cases before it hold, and those with it fail', async () => {
-    await typed(labs, 'Before');
-    await type(mocks().cluster, ['kubectl rollout status deployment --timeout 2m']);
-    await areIn(labs, 'before');
+  it('the `before` cases of the labs pass without the labs’ change, and the others fail', async () => {
+    await runSection(labs, 'Before');
+    await runCommands(mocks().cluster, ['kubectl rollout status deployment --timeout 2m']);
+    await assertPhase(labs, 'before');
   });
 
   for (const round of rounds)
-    it(`with what ${round.join(' and ')} apply, it is the other way round`, async () => {
+    it(`the cases of ${round.join(' and ')} pass with the labs’ change, and the \`before\` cases fail`, async () => {
       try {
-        await typed(round, 'After');
-        await areIn(round, 'after');
+        await runSection(round, 'After');
+        await assertPhase(round, 'after');
       } finally {
-        await typed(round, 'Clean up');
+        await runSection(round, 'Clean up');
       }
     });
 
-  it('after their clean-up it is as before', async () => {
-    const bringNothing = labs.filter((lab) => commandsOf(pageOf(lab), 'Before').length === 0);
-    await areIn(bringNothing, 'before', false);
+  it('the `before` cases pass again after the clean-up', async () => {
+    const withoutPreparation = labs.filter((lab) => commandsOf(pageOf(lab), 'Before').length === 0);
+    await assertPhase(withoutPreparation, 'before', false);
   });
 }
 
@@ -65,7 +65,7 @@ const casesOf = (lab: string): string => `istio/labs/${lab}/test.yaml`;
 
 type Outcomes = Readonly<Record<string, string>>;
 
-/** What comes of every case that is tried, by its file and name. */
+/** Runs the cases of labs, and returns the outcome of each case by its file and name. */
 async function check(
   chosen: readonly string[],
   entry: string,
@@ -87,20 +87,25 @@ async function check(
   return Object.fromEntries(all.filter(([, outcome]) => outcome !== 'skipped'));
 }
 
-/** @param own what comes of the cases of that phase alone; those of both always hold */
-function outcomesOf(chosen: readonly string[], phase: Phase, own: 'passed' | 'failed'): Outcomes {
+/**
+ * Returns the expected outcomes of labs' cases.
+ *
+ * @param outcome outcome of the cases of this phase; the cases of both phases always pass
+ */
+function expectedOutcomes(chosen: readonly string[], phase: Phase, outcome: 'passed' | 'failed'): Outcomes {
   const all = chosen.map(casesOf).flatMap((file) => {
     const text = readFileSync(path.join(root, file), 'utf8');
     const { before, cases, always } = parseCaseFile(text, file, { timeoutMs: 0, retryUntilMs: 0 });
-    const as = (outcome: string, some: readonly Case[]) => some.map(({ name }) => [`${file}: ${name}`, outcome]);
-    return [...as(own, phase === 'before' ? before : cases), ...as('passed', always)];
+    const withOutcome = (expected: string, some: readonly Case[]) =>
+      some.map(({ name }) => [`${file}: ${name}`, expected]);
+    return [...withOutcome(outcome, phase === 'before' ? before : cases), ...withOutcome('passed', always)];
   });
   return Object.fromEntries(all);
 }
 
-/** What it prints, however it ends: that a case fails may be just what is expected. */
+/** Returns the standard output of a program. Exit code 1 is not an error here: cases may be expected to fail. */
 function printed(program: string, args: readonly string[]): Promise<string> {
-  const options = { cwd: root, env: cleanEnv(), timeout: longestCheckMs, maxBuffer: 2 ** 26 };
+  const options = { cwd: root, env: cleanEnv(), timeout: checkTimeoutMs, maxBuffer: 2 ** 26 };
   return new Promise((resolve, reject) => {
     execFile(path.join(root, program), args, options, (error, stdout, stderr) => {
       if (error === null || error.code === 1) resolve(stdout);

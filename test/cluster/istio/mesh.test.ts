@@ -1,14 +1,14 @@
-/** The same manifests with a real istiod in the cluster: its webhook puts a sidecar into each pod. */
+/** Tests of the manifests with a real istiod in the cluster, whose webhook adds a sidecar to each pod. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Reply } from '../../../src/reply/reply.ts';
 import { runProgram } from '../../program.ts';
 import { eventually, MockCluster } from '../mock-cluster.ts';
-import { lostNone, show, updateUnderLoad } from '../rolling-update.ts';
+import { assertNoneLost, showResults, updateUnderLoad } from '../rolling-update.ts';
+import { clusterTests } from './gateways.ts';
 import { installIstio, istioImages } from './istio.ts';
 import { labTests } from './labs.ts';
-import { commandsOf, type } from './pages.ts';
-import { clusterTests } from './ways-in.ts';
+import { commandsOf, runCommands } from './pages.ts';
 
 const signal = AbortSignal.timeout(800_000);
 
@@ -31,18 +31,25 @@ describe('on a real Kubernetes with a real istiod', () => {
   before(async () => {
     mocks = await MockCluster.start(signal, await istioImages(signal));
     await installIstio(mocks.cluster, signal);
-    // The container that prepares a pod's network for its sidecar may do more than "restricted" allows.
+    // The init container that prepares a pod's network needs more than Pod Security "restricted" allows.
     await mocks.cluster.kubectl('apply', '-f', 'istio/cluster/namespace-sidecar.yaml');
     await mocks.cluster.apply(strict, '-n', 'mock');
-    await type(mocks.cluster, commandsOf('istio/README.md', 'In a cluster', 'apply'));
+    await runCommands(mocks.cluster, commandsOf('istio/README.md', 'In a cluster', 'apply'));
     const printed = await runProgram([
-      ...['manifests', '/@middle,leaf/x', '--replicas', 'middle=2', '--versions', 'leaf=v1,v2', '--istio'],
-      ...['--spans-to', 'http://jaeger-collector.istio-system:4318'],
+      'manifests',
+      '/@middle,leaf/x',
+      '--replicas',
+      'middle=2',
+      '--versions',
+      'leaf=v1,v2',
+      '--istio',
+      '--spans-to',
+      'http://jaeger-collector.istio-system:4318',
     ]);
     assert.equal(printed.code, 0, printed.stderr);
     await mocks.cluster.apply(printed.stdout, '-n', 'mock');
     // The labs' mesh, in the namespace default.
-    await type(mocks.cluster, commandsOf('istio/README.md', 'Two ways to a mesh'));
+    await runCommands(mocks.cluster, commandsOf('istio/README.md', 'Two ways to a mesh'));
     await mocks.ready('mock');
   });
   after(() => mocks?.[Symbol.asyncDispose]());
@@ -56,10 +63,15 @@ describe('on a real Kubernetes with a real istiod', () => {
     return (await response.json()) as Reply;
   };
 
-  it('every pod has a sidecar, is ready by its probes under STRICT, and shows who called it', async (t) => {
+  it('every pod has a sidecar, is ready by its probes under STRICT mTLS, and reports the identity of its caller', async (t) => {
     t.diagnostic(`the cluster: ${mocks.steps}`);
     const pods = await mocks.cluster.kubectl(
-      ...['-n', 'mock', 'get', 'pods', '-o', 'jsonpath={range .items[*]}{.spec.initContainers[*].name}{"\\n"}{end}'],
+      '-n',
+      'mock',
+      'get',
+      'pods',
+      '-o',
+      'jsonpath={range .items[*]}{.spec.initContainers[*].name}{"\\n"}{end}',
     );
     assert.deepEqual(
       new Set(
@@ -78,12 +90,12 @@ describe('on a real Kubernetes with a real istiod', () => {
     assert.equal(calls.length, 2);
   });
 
-  it('refuses who has no certificate', async () => {
+  it('a client without a certificate is refused', async () => {
     const code = "fetch('http://middle.mock:8080/x').catch(({ cause }) => console.log(cause.code))";
     assert.equal(await mocks.cluster.run([process.execPath, '-e', code]), 'ECONNRESET\n');
   });
 
-  it('shows which attempt of the sidecar was answered', async () => {
+  it('a reply reports which attempt of the sidecar was answered', async () => {
     await mocks.cluster.apply(retries, '-n', 'mock');
     const { calls } = await eventually(
       () => call('/@middle/~status=503:attempt<3/x'),
@@ -93,7 +105,7 @@ describe('on a real Kubernetes with a real istiod', () => {
     await mocks.cluster.kubectl('-n', 'mock', 'delete', 'virtualservice', 'middle');
   });
 
-  it('routes by the printed subsets: all to v1, until their weights are changed', async () => {
+  it('the printed routes send all calls to v1, until their weights are changed', async () => {
     const { calls } = await call('/@leaf*20/x');
     assert.deepEqual(calls?.[0]?.summary?.byVersion, { v1: 20 });
     const patch = [
@@ -101,7 +113,14 @@ describe('on a real Kubernetes with a real istiod', () => {
       { op: 'replace', path: '/spec/http/0/route/1/weight', value: 100 },
     ];
     await mocks.cluster.kubectl(
-      ...['-n', 'mock', 'patch', 'virtualservice', 'leaf', '--type=json', '--patch', JSON.stringify(patch)],
+      '-n',
+      'mock',
+      'patch',
+      'virtualservice',
+      'leaf',
+      '--type=json',
+      '--patch',
+      JSON.stringify(patch),
     );
     await eventually(
       async () => (await call('/@leaf*20/x')).calls?.[0]?.summary?.byVersion,
@@ -109,14 +128,14 @@ describe('on a real Kubernetes with a real istiod', () => {
     );
   });
 
-  it('loses no request in a rolling update through sidecars', async (t) => {
+  it('no request is lost in a rolling update through sidecars', async (t) => {
     const [client] = (
       await mocks.cluster.kubectl('-n', 'mock', 'get', 'pod', '--selector', 'app=gateway', '-o', 'name')
     ).split('\n');
     const pid = await mocks.processOf('mock', String(client));
     const results = await updateUnderLoad(mocks, 'mock', ['nsenter', `--net=/proc/${pid}/ns/net`]);
-    show(t, results);
-    lostNone(results, 3);
+    showResults(t, results);
+    assertNoneLost(results, 3);
   });
 
   describe('with istio/cluster applied', () => clusterTests(() => mocks));

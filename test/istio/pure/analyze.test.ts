@@ -17,7 +17,8 @@ const pods = [
   { namespace: 'b', labels: { app: 'reviews', version: 'v3' } },
 ];
 
-function said(yaml: string, ...config: readonly KubeObject[]): string[] {
+/** Analyzes one object in a mesh with these Services, pods and configuration. */
+function linesFor(yaml: string, ...config: readonly KubeObject[]): string[] {
   return analyze([parse(yaml) as KubeObject], {
     services: [reviews, elsewhere],
     config: [legacy, ...config],
@@ -35,69 +36,73 @@ function policy(namespace: string, app: string): string {
     spec: { selector: { matchLabels: { app: ${app} } } } }`;
 }
 
-describe('loose ends', () => {
-  it('are subsets that no pod of the Service has, in its namespace', () => {
-    assert.deepEqual(said(rule('reviews', 'v1')), []);
+describe('analyze', () => {
+  it('reports subsets that no pod of the Service has in its namespace', () => {
+    assert.deepEqual(linesFor(rule('reviews', 'v1')), []);
     const line = 'destinationrule.networking.istio.io/r: subset s: no pod of reviews has version=';
-    assert.deepEqual(said(rule('reviews', 'v2')), [`${line}v2`], 'v2 is of another Service');
-    assert.deepEqual(said(rule('reviews', 'v3')), [`${line}v3`], 'v3 is in another namespace');
-    assert.deepEqual(said(rule('reviews.b.svc.cluster.local', 'v3')), []);
-    assert.deepEqual(said(rule('reviews', 'v3', 'b')), []);
+    assert.deepEqual(linesFor(rule('reviews', 'v2')), [`${line}v2`], 'v2 belongs to another Service');
+    assert.deepEqual(linesFor(rule('reviews', 'v3')), [`${line}v3`], 'v3 is in another namespace');
+    assert.deepEqual(linesFor(rule('reviews.b.svc.cluster.local', 'v3')), []);
+    assert.deepEqual(linesFor(rule('reviews', 'v3', 'b')), []);
   });
 
-  it('are no subsets of hosts whose pods no selector says', () => {
-    assert.deepEqual(said(rule('example.com', 'v9')), []);
+  it('does not report subsets of hosts without a selector', () => {
+    assert.deepEqual(linesFor(rule('example.com', 'v9')), []);
   });
 
-  it('are policies that select nothing in their namespace; those of the root namespace select everywhere', () => {
-    assert.deepEqual(said(policy('b', 'reviews')), []);
-    assert.deepEqual(said(policy('b', 'ratings')), [
-      'authorizationpolicy.security.istio.io/p: no pod in b has app=ratings, which it selects',
+  it('reports policies whose selector matches no pod: in their namespace, or anywhere for the root namespace', () => {
+    assert.deepEqual(linesFor(policy('b', 'reviews')), []);
+    assert.deepEqual(linesFor(policy('b', 'ratings')), [
+      'authorizationpolicy.security.istio.io/p: the selector app=ratings matches no pod in b',
     ]);
-    assert.deepEqual(said(policy('istio-system', 'ratings')), []);
-    assert.deepEqual(said(policy('istio-system', 'x')), [
-      'authorizationpolicy.security.istio.io/p: no pod has app=x, which it selects',
+    assert.deepEqual(linesFor(policy('istio-system', 'ratings')), []);
+    assert.deepEqual(linesFor(policy('istio-system', 'x')), [
+      'authorizationpolicy.security.istio.io/p: the selector app=x matches no pod',
     ]);
   });
 
-  it('are hosts that nothing in the mesh is called', () => {
+  it('reports hosts that no Service or ServiceEntry has', () => {
     const service = (hosts: string, gateways = ''): string =>
       `{ apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: { name: v }, spec: { hosts: [${hosts}]${gateways} } }`;
-    const line = 'virtualservice.networking.istio.io/v: no Service or ServiceEntry has the name';
-    assert.deepEqual(said(service('reviews, reviews.b, reviews.b.svc.cluster.local, legacy, "*"')), []);
-    assert.deepEqual(said(service('reviewz')), [`${line} reviewz in default: no call meets it`]);
-    assert.deepEqual(said(service('ratings.b')), [`${line} ratings.b: no call meets it`]);
-    assert.deepEqual(said(service('reviews.c.svc.cluster.local')), [
-      `${line} reviews.c.svc.cluster.local: no call meets it`,
+    const line = 'virtualservice.networking.istio.io/v: no Service or ServiceEntry is named';
+    assert.deepEqual(linesFor(service('reviews, reviews.b, reviews.b.svc.cluster.local, legacy, "*"')), []);
+    assert.deepEqual(linesFor(service('reviewz')), [`${line} reviewz in default: the object applies to no call`]);
+    assert.deepEqual(linesFor(service('ratings.b')), [`${line} ratings.b: the object applies to no call`]);
+    assert.deepEqual(linesFor(service('reviews.c.svc.cluster.local')), [
+      `${line} reviews.c.svc.cluster.local: the object applies to no call`,
     ]);
-    assert.deepEqual(said(service('shop.example.com, shop.test')), [], 'names of the world outside may be called');
-    assert.deepEqual(said(service('reviewz', ', gateways: [front]')), [], 'a gateway takes any name');
-    assert.equal(said(service('reviewz', ', gateways: [front, mesh]')).length, 1);
-    assert.deepEqual(said(rule('reviewz', 'v1')), [
-      'destinationrule.networking.istio.io/r: no Service or ServiceEntry has the name reviewz in default: no call meets it',
+    assert.deepEqual(linesFor(service('shop.example.com, shop.test')), [], 'names outside the mesh may exist');
+    assert.deepEqual(linesFor(service('reviewz', ', gateways: [front]')), [], 'a gateway accepts any name');
+    assert.equal(linesFor(service('reviewz', ', gateways: [front, mesh]')).length, 1);
+    assert.deepEqual(linesFor(rule('reviewz', 'v1')), [
+      'destinationrule.networking.istio.io/r: no Service or ServiceEntry is named reviewz in default: the object applies to no call',
     ]);
   });
 
-  it('are destinations that nobody is called, and subsets that nobody defines', () => {
+  it('reports destinations without a Service, and subsets without a definition', () => {
     const to = (destination: string): string =>
       `{ apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: { name: v },
         spec: { hosts: [reviews], http: [{ route: [{ destination: { ${destination} } }] }] } }`;
     const line = 'virtualservice.networking.istio.io/v:';
     const subset = (host: string, namespace?: string) => parse(rule(host, 'v1', namespace)) as KubeObject;
-    assert.deepEqual(said(to('host: reviews.b.svc.cluster.local')), []);
-    assert.deepEqual(said(to('host: example.com')), []);
-    assert.deepEqual(said(to('host: reviewz, subset: s')), [
-      `${line} no Service or ServiceEntry has the name reviewz in default: a request that is sent there is refused`,
+    assert.deepEqual(linesFor(to('host: reviews.b.svc.cluster.local')), []);
+    assert.deepEqual(linesFor(to('host: example.com')), []);
+    assert.deepEqual(linesFor(to('host: reviewz, subset: s')), [
+      `${line} no Service or ServiceEntry is named reviewz in default: requests to it fail`,
     ]);
-    const missing = `${line} no DestinationRule has the subset s of reviews: a request that is sent there is refused`;
-    assert.deepEqual(said(to('host: reviews, subset: s')), [missing]);
-    assert.deepEqual(said(to('host: reviews, subset: s'), subset('reviews', 'b')), [missing], "another namespace's");
-    assert.deepEqual(said(to('host: reviews, subset: s'), subset('reviews')), []);
-    assert.deepEqual(said(to('host: reviews, subset: s'), subset('reviews.default.svc.cluster.local', 'b')), []);
-    assert.deepEqual(said(to('host: legacy, subset: s'), subset('legacy')), []);
+    const missing = `${line} no DestinationRule defines the subset s of reviews: requests to it fail`;
+    assert.deepEqual(linesFor(to('host: reviews, subset: s')), [missing]);
+    assert.deepEqual(
+      linesFor(to('host: reviews, subset: s'), subset('reviews', 'b')),
+      [missing],
+      'a rule in another namespace',
+    );
+    assert.deepEqual(linesFor(to('host: reviews, subset: s'), subset('reviews')), []);
+    assert.deepEqual(linesFor(to('host: reviews, subset: s'), subset('reviews.default.svc.cluster.local', 'b')), []);
+    assert.deepEqual(linesFor(to('host: legacy, subset: s'), subset('legacy')), []);
   });
 
-  it('are routes without a port where requests come in at one that the Service has not', () => {
+  it('reports routes without a port if the Service does not have the port of the gateway', () => {
     const [gateway] = ['front'].map(
       (name) =>
         parse(`{ apiVersion: networking.istio.io/v1, kind: Gateway, metadata: { name: ${name} },
@@ -116,7 +121,7 @@ describe('loose ends', () => {
         { services: [service], pods, config: gateway === undefined ? [] : [gateway] },
       );
     assert.deepEqual(messages(ports(8080, 9090), 'front'), [
-      "virtualservice.networking.istio.io/v: a request that comes in at the gateway's port 80 is refused: reviews has the ports 8080, 9090, and the route says none",
+      "virtualservice.networking.istio.io/v: requests at the gateway's port 80 fail: reviews has the ports 8080, 9090, and the route names no port",
     ]);
     assert.equal(messages(ports(8080, 9090), 'default/front').length, 1);
     assert.deepEqual(messages(ports(8080, 9090), 'front', ', port: { number: 8080 }'), []);
@@ -126,30 +131,34 @@ describe('loose ends', () => {
     assert.deepEqual(messages(ports(8080, 9090), 'b/front'), []);
   });
 
-  it('are Services that a route of Gateway API is about, and that are not there', () => {
+  it('reports Services that do not exist, to which a route of the Gateway API is attached', () => {
     const route = (parent: string): string =>
       `{ apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: { name: h }, spec: { parentRefs: [${parent}] } }`;
-    assert.deepEqual(said(route('{ group: "", kind: Service, name: reviews }')), []);
-    assert.deepEqual(said(route('{ group: "", kind: Service, name: reviews, namespace: b }')), []);
-    assert.deepEqual(said(route('{ name: front }')), []);
-    assert.deepEqual(said(route('{ group: "", kind: Service, name: ratings }')), [
-      'httproute.gateway.networking.k8s.io/h: no Service or ServiceEntry has the name ratings in default: no call meets it',
+    assert.deepEqual(linesFor(route('{ group: "", kind: Service, name: reviews }')), []);
+    assert.deepEqual(linesFor(route('{ group: "", kind: Service, name: reviews, namespace: b }')), []);
+    assert.deepEqual(linesFor(route('{ name: front }')), []);
+    assert.deepEqual(linesFor(route('{ group: "", kind: Service, name: ratings }')), [
+      'httproute.gateway.networking.k8s.io/h: no Service or ServiceEntry is named ratings in default: the object applies to no call',
     ]);
-    assert.equal(said(route('{ group: "", kind: Service, name: reviews, namespace: c }')).length, 1);
+    assert.equal(linesFor(route('{ group: "", kind: Service, name: reviews, namespace: c }')).length, 1);
   });
 
-  it('are Services that select nothing, not those without a selector', () => {
-    assert.deepEqual(said('{ apiVersion: v1, kind: Service, metadata: { name: s }, spec: { selector: { app: x } } }'), [
-      'service/s: no pod in default has app=x, which it selects',
-    ]);
-    assert.deepEqual(said('{ apiVersion: v1, kind: Service, metadata: { name: s }, spec: { externalName: a.b } }'), []);
+  it('reports Services whose selector matches no pod, but no Services without a selector', () => {
+    assert.deepEqual(
+      linesFor('{ apiVersion: v1, kind: Service, metadata: { name: s }, spec: { selector: { app: x } } }'),
+      ['service/s: the selector app=x matches no pod in default'],
+    );
+    assert.deepEqual(
+      linesFor('{ apiVersion: v1, kind: Service, metadata: { name: s }, spec: { externalName: a.b } }'),
+      [],
+    );
   });
 
-  it('are what configures sidecars that are not there, but no Gateway', () => {
+  it('reports configuration of sidecars whose selector matches no pod, but no Gateway', () => {
     const sidecar = (kind: string, spec: string): string =>
       `{ apiVersion: networking.istio.io/v1, kind: ${kind}, metadata: { name: c }, spec: ${spec} }`;
-    assert.equal(said(sidecar('Sidecar', '{ workloadSelector: { labels: { app: x } } }')).length, 1);
-    assert.deepEqual(said(sidecar('Sidecar', '{ workloadSelector: { labels: { app: ratings } } }')), []);
-    assert.deepEqual(said(sidecar('Gateway', '{ selector: { istio: ingressgateway } }')), []);
+    assert.equal(linesFor(sidecar('Sidecar', '{ workloadSelector: { labels: { app: x } } }')).length, 1);
+    assert.deepEqual(linesFor(sidecar('Sidecar', '{ workloadSelector: { labels: { app: ratings } } }')), []);
+    assert.deepEqual(linesFor(sidecar('Gateway', '{ selector: { istio: ingressgateway } }')), []);
   });
 });

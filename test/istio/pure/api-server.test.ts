@@ -26,7 +26,7 @@ const entry: KubeObject = {
   spec: { hosts: ['api.example.com'] },
 };
 
-describe('the API: what istiod writes into a status', () => {
+describe('a write of a status to the API', () => {
   const kinds = new Kinds([crd]);
   const kind = kinds.of(entry) as Kind;
   let store: Store;
@@ -53,7 +53,7 @@ describe('the API: what istiod writes into a status', () => {
   };
   const stored = (): KubeObject | undefined => store.get(kind, 'default', 'ext');
 
-  it('leaves the specification and its generation as they are, whatever comes along', async () => {
+  it('does not change the specification or the generation, even if the body has other fields', async () => {
     const body = {
       ...entry,
       spec: {},
@@ -66,8 +66,8 @@ describe('the API: what istiod writes into a status', () => {
     assert.deepEqual([metadata?.generation, metadata?.labels], [1, undefined]);
   });
 
-  // As its allocator of addresses does: the second where the first is refused.
-  it('takes a JSON Patch, and refuses one whose test does not hold', async () => {
+  // istiod's allocator of addresses sends the second patch if the first one is refused.
+  it('accepts a JSON Patch, and refuses one whose test fails', async () => {
     const addresses = [{ value: '240.240.0.1', host: 'api.example.com' }];
     const replace = [
       { op: 'test', path: '/status/addresses', value: null },
@@ -86,7 +86,7 @@ describe('the API: what istiod writes into a status', () => {
     assert.equal(await write('PATCH', add), 422);
   });
 
-  it('is a 404 for what is not there', async () => {
+  it('gets a 404 for an object that does not exist', async () => {
     store.remove(kind, 'default', 'ext');
     assert.equal(await write('PUT', entry), 404);
   });

@@ -2,14 +2,18 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Crd, type Kind, Kinds } from '../../../src/istio/api/kinds.ts';
 import { Schemas } from '../../../src/istio/api/schemas.ts';
-import { selectorOf } from '../../../src/istio/api/selectors.ts';
+import { parseSelectors } from '../../../src/istio/api/selectors.ts';
 import { Store } from '../../../src/istio/api/store.ts';
 import type { KubeObject } from '../../../src/istio/objects.ts';
 
 const crd: Crd = {
-  ...{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'things.a.io' } },
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'things.a.io' },
   spec: {
-    ...{ group: 'a.io', scope: 'Namespaced', names: { kind: 'Thing', plural: 'things' } },
+    group: 'a.io',
+    scope: 'Namespaced',
+    names: { kind: 'Thing', plural: 'things' },
     versions: [
       {
         name: 'v1',
@@ -51,7 +55,9 @@ const kubernetes = {
 };
 
 const thing = (spec: object, apiVersion = 'a.io/v1'): KubeObject => ({
-  ...{ apiVersion, kind: 'Thing', metadata: { name: 't', namespace: 'default' } },
+  apiVersion,
+  kind: 'Thing',
+  metadata: { name: 't', namespace: 'default' },
   spec,
 });
 
@@ -65,33 +71,33 @@ describe('schemas', () => {
     { port: 1 },
     { port: 'a' },
     { mode: 'B', open: { x: 1 }, any: { y: 'z' }, list: [{ name: 'n' }] },
-    // As YAML has a field with nothing behind its colon.
+    // YAML fields without a value.
     { mode: 'A', list: null, any: { y: null } },
   ])
-    it(`takes ${JSON.stringify(spec)}`, () => assert.deepEqual(problems(thing(spec)), []));
+    it(`accept ${JSON.stringify(spec)}`, () => assert.deepEqual(problems(thing(spec)), []));
 
   for (const [spec, expected] of [
-    [{ mode: 'A', mod: 1 }, ['spec.mod: there is no field "mod": expected mode, port, open, any, list']],
-    [{ mode: 'A', list: [{ nam: 'n' }] }, ['spec.list.0.nam: there is no field "nam": expected name']],
+    [{ mode: 'A', mod: 1 }, ['spec.mod: unknown field "mod": expected mode, port, open, any, list']],
+    [{ mode: 'A', list: [{ nam: 'n' }] }, ['spec.list.0.nam: unknown field "nam": expected name']],
     [{ mode: 'C' }, ['spec.mode: must be equal to one of the allowed values: A, B']],
     [{ mode: 'A', any: { y: 1 } }, ['spec.any.y: must be string']],
     [{ mode: 'A', list: [null] }, ['spec.list.0: must be object']],
   ] as const)
-    it(`refuses ${JSON.stringify(spec)}`, () => assert.deepEqual(problems(thing(spec)), expected));
+    it(`refuse ${JSON.stringify(spec)}`, () => assert.deepEqual(problems(thing(spec)), expected));
 
-  it("put a CRD's defaults where nothing is said, at any depth", () => {
+  it("set a CRD's defaults in missing fields, at any depth", () => {
     const object = thing({ mode: 'A', list: [{}, { name: 'n' }] });
     assert.deepEqual(problems(object), []);
     assert.deepEqual(object, thing({ mode: 'A', list: [{ name: 'unnamed' }, { name: 'n' }] }));
   });
 
-  it('refuses a version that is not served, and names those that are', () => {
-    assert.deepEqual(problems(thing({ mode: 'A' }, 'a.io/v2')), ['apiVersion: "a.io/v2" is not served: there is v1']);
+  it('refuse a version that is not served, and name the served ones', () => {
+    assert.deepEqual(problems(thing({ mode: 'A' }, 'a.io/v2')), ['apiVersion: "a.io/v2" is not served: use v1']);
   });
 
-  it("know Kubernetes's own kinds, and take what has no schema", () => {
+  it("include Kubernetes' own kinds, and accept objects of unknown kinds", () => {
     const object = (kind: string) => ({ apiVersion: 'v1', kind, metadata: { name: 'n' }, spec: { x: 1 } });
-    assert.deepEqual(problems(object('Namespace')), ['spec.x: there is no field "x": expected no field']);
+    assert.deepEqual(problems(object('Namespace')), ['spec.x: unknown field "x": expected no field']);
     assert.deepEqual(problems(object('Other')), []);
   });
 });
@@ -99,19 +105,19 @@ describe('schemas', () => {
 describe('the store', () => {
   const kind = new Kinds([crd]).of(thing({})) as Kind;
 
-  it('tells of changes and of nothing else, each with a version of its own', () => {
+  it('emits an event with its own version for each change, and for nothing else', () => {
     const store = new Store();
-    const seen: string[] = [];
+    const events: string[] = [];
     const stop = new AbortController();
     assert.equal(store.put(kind, thing({ a: 1 })).change, 'created');
-    store.watch(kind, 0, ({ type, version }) => seen.push(`${type} ${version}`), stop.signal);
+    store.watch(kind, 0, ({ type, version }) => events.push(`${type} ${version}`), stop.signal);
     assert.equal(store.put(kind, thing({ a: 1 })).change, 'unchanged');
     assert.equal(store.put(kind, thing({ a: 2 })).change, 'configured');
     assert.equal(store.remove(kind, 'default', 't'), true);
     assert.equal(store.remove(kind, 'default', 't'), false);
     stop.abort();
     store.put(kind, thing({ a: 3 }));
-    assert.deepEqual(seen, ['ADDED 2', 'MODIFIED 3', 'DELETED 4']);
+    assert.deepEqual(events, ['ADDED 2', 'MODIFIED 3', 'DELETED 4']);
   });
 });
 
@@ -131,5 +137,5 @@ describe('selectors', () => {
     ['', true],
   ] as const)
     it(`${query || 'none'} ${expected ? 'matches' : 'does not match'}`, () =>
-      assert.equal(selectorOf(new URLSearchParams(query))(object), expected));
+      assert.equal(parseSelectors(new URLSearchParams(query))(object), expected));
 });

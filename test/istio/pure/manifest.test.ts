@@ -15,7 +15,7 @@ describe('manifests', () => {
     );
   });
 
-  it('know where each field stands, and the nearest part of one that does not', () => {
+  it('know the place of each field, or of the nearest existing parent of a missing field', () => {
     const [first, second] = parse(
       'apiVersion: v1\nkind: A\nmetadata:\n  name: a\n---\napiVersion: v1\nkind: B\nmetadata:\n  name: b\nspec:\n  http:\n    - route: x\n',
     );
@@ -30,25 +30,29 @@ describe('manifests', () => {
       'apiVersion: v1\nkind: A\nmetadata: {name: a}\nspec: {a: yes, b: 1:30, c: 2020-01-01, d: 017, e: "on", f: &f {g: 1}, h: {<<: *f, i: 2}, j: ., k: .5}',
     );
     assert.deepEqual(manifest?.object.spec, {
-      ...{ a: true, b: '1:30', c: '2020-01-01', d: 15, e: 'on' },
-      ...{ f: { g: 1 }, h: { g: 1, i: 2 }, j: '.', k: 0.5 },
+      a: true,
+      b: '1:30',
+      c: '2020-01-01',
+      d: 15,
+      e: 'on',
+      f: { g: 1 },
+      h: { g: 1, i: 2 },
+      j: '.',
+      k: 0.5,
     });
   });
 
   const tens = (name: string): string => Array(10).fill(`*${name}`).join();
   for (const [text, expected] of [
-    ['apiVersion: v1\nkind: *gone', /^a\.yaml:1:1: this is no YAML: Unresolved alias .*gone$/],
-    [`a: &a [1]\nb: &b [${tens('a')}]\nc: &c [${tens('b')}]\nd: [${tens('c')}]`, /^a\.yaml:1:1: this is no YAML: /],
-    ['a: [', /^a\.yaml:1:4: this is no YAML: what opens here is not closed$/],
-    ['a:\n\tb: c', /^a\.yaml:2:1: this is no YAML: Tabs/],
+    ['apiVersion: v1\nkind: *gone', /^a\.yaml:1:1: invalid YAML: Unresolved alias .*gone$/],
+    [`a: &a [1]\nb: &b [${tens('a')}]\nc: &c [${tens('b')}]\nd: [${tens('c')}]`, /^a\.yaml:1:1: invalid YAML: /],
+    ['a: [', /^a\.yaml:1:4: invalid YAML: the closing \] is missing$/],
+    ['a:\n\tb: c', /^a\.yaml:2:1: invalid YAML: Tabs/],
     ['- 1', /^a\.yaml:1:1: expected a Kubernetes object with apiVersion, kind and metadata\.name$/],
-    [
-      'apiVersion: v1\nkind: A\nmetadata: {}',
-      /^a\.yaml:1:1: expected a Kubernetes object .*: there is no metadata\.name$/,
-    ],
+    ['apiVersion: v1\nkind: A\nmetadata: {}', /^a\.yaml:1:1: expected a Kubernetes object .*: missing metadata\.name$/],
     ['apiVersion: v1\nkind: List\nitems: [{kind: A}]', /^a\.yaml:3:9: expected a Kubernetes object/],
   ] as const)
-    it(`refuses ${JSON.stringify(text)}`, () => {
+    it(`are refused: ${JSON.stringify(text)}`, () => {
       assert.throws(() => parse(text), { name: 'MeshmockError', message: expected });
     });
 });

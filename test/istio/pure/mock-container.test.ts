@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { containerEnv, type EnvSources, expanded } from '../../../src/istio/container-env.ts';
+import { containerEnv, type EnvSources, expandVariables } from '../../../src/istio/container-env.ts';
 import { dataNamesOf, ownContainer, ownLeftOut, podField, serveSettings } from '../../../src/istio/mock-container.ts';
 import type { Container, EnvVar } from '../../../src/istio/objects.ts';
 import type { PodPlan } from '../../../src/istio/pods.ts';
@@ -22,7 +22,7 @@ describe('variables of a container', () => {
     ['$(EMPTY)|', '|'],
     ['$(toString)', '$(toString)'],
   ] as const)
-    it(`in ${text} are ${expected}`, () => assert.equal(expanded(text, { A: 'a', EMPTY: '' }), expected));
+    it(`in ${text} are ${expected}`, () => assert.equal(expandVariables(text, { A: 'a', EMPTY: '' }), expected));
 
   it('are put into those behind them, and not into those before', () => {
     const found = variables(
@@ -60,16 +60,16 @@ describe('variables of a container', () => {
     const of = (reference: object) => variables({ name: 'X', valueFrom: { configMapKeyRef: reference as never } });
     assert.throws(() => of({ name: 'gone', key: 'KEY' }), {
       name: 'MeshmockError',
-      message: 'the variable X: there is no key "KEY" of a ConfigMap gone',
+      message: 'the variable X: the ConfigMap gone does not exist',
     });
-    assert.throws(() => of({ name: 'there', key: 'GONE' }), /no key "GONE" of a ConfigMap there/);
+    assert.throws(() => of({ name: 'there', key: 'GONE' }), /the ConfigMap there has no key "GONE"/);
     assert.deepEqual(of({ name: 'gone', key: 'KEY', optional: true }), {});
     assert.throws(
       () => variables({ name: 'X', valueFrom: { fieldRef: { fieldPath: 'spec.hostname' } } }),
-      /the variable X: there is no field spec\.hostname/,
+      /the variable X: the field spec\.hostname is not supported/,
     );
     const envFrom = [{ secretRef: { name: 'gone' } }];
-    assert.throws(() => containerEnv(container({ envFrom }), sources), /envFrom: there is no Secret gone/);
+    assert.throws(() => containerEnv(container({ envFrom }), sources), /envFrom: the Secret gone does not exist/);
     assert.deepEqual(
       containerEnv(container({ envFrom: [{ secretRef: { name: 'gone', optional: true } }] }), sources),
       {},
@@ -98,18 +98,33 @@ describe('a container of our own image', () => {
 
   it('gives its settings, and nothing that is the bed’s or the machine’s', () => {
     const env = {
-      ...{ MESHMOCK_BEHAVIOUR: '/~delay=1ms', MESHMOCK_ZONE: '', PROXYURL: 'http://a', SERVERCONTNET: 'x' },
-      ...{ OTEL_RESOURCE_ATTRIBUTES: 'a=b', OTEL_PROPAGATORS: 'b3', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x' },
-      ...{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://x', OTEL_TRACES_EXPORTER: 'none', ISTIO_META_CLUSTER_ID: 'c' },
-      ...{ MESHMOCK_HTTP: ':1', MESHMOCK_GRPC: ':2', MESHMOCK_CONNECT_TO: 'a:::', MESHMOCK_DRAIN: '5s' },
-      ...{ PATH: '/nowhere', NODE_OPTIONS: '--inspect', LD_PRELOAD: 'x' },
+      MESHMOCK_BEHAVIOUR: '/~delay=1ms',
+      MESHMOCK_ZONE: '',
+      PROXYURL: 'http://a',
+      SERVERCONTNET: 'x',
+      OTEL_RESOURCE_ATTRIBUTES: 'a=b',
+      OTEL_PROPAGATORS: 'b3',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x',
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://x',
+      OTEL_TRACES_EXPORTER: 'none',
+      ISTIO_META_CLUSTER_ID: 'c',
+      MESHMOCK_HTTP: ':1',
+      MESHMOCK_GRPC: ':2',
+      MESHMOCK_CONNECT_TO: 'a:::',
+      MESHMOCK_DRAIN: '5s',
+      PATH: '/nowhere',
+      NODE_OPTIONS: '--inspect',
+      LD_PRELOAD: 'x',
     };
     const list = Object.entries(env).map(([name, value]) => ({ name, value }));
     assert.deepEqual(serveSettings(container({ env: list }), sources), {
       args: [],
       env: {
-        ...{ MESHMOCK_BEHAVIOUR: '/~delay=1ms', PROXYURL: 'http://a', SERVERCONTNET: 'x' },
-        ...{ OTEL_RESOURCE_ATTRIBUTES: 'a=b', OTEL_PROPAGATORS: 'b3' },
+        MESHMOCK_BEHAVIOUR: '/~delay=1ms',
+        PROXYURL: 'http://a',
+        SERVERCONTNET: 'x',
+        OTEL_RESOURCE_ATTRIBUTES: 'a=b',
+        OTEL_PROPAGATORS: 'b3',
       },
     });
   });
@@ -156,14 +171,24 @@ describe('a container of our own image', () => {
 
   it('finds the fields of its pod', () => {
     const plan = {
-      ...{ name: 'a-1', namespace: 'ns', serviceAccount: 'sa', spec: { containers: [] } },
-      ...{ labels: { app: 'a', 'topology.kubernetes.io/zone': 'z' }, annotations: { 'x.test/y': 'note' } },
+      name: 'a-1',
+      namespace: 'ns',
+      serviceAccount: 'sa',
+      spec: { containers: [] },
+      labels: { app: 'a', 'topology.kubernetes.io/zone': 'z' },
+      annotations: { 'x.test/y': 'note' },
     } as unknown as PodPlan;
     const field = (path: string) => podField({ plan, uid: 'uid', address: '10.0.0.1' }, path);
     for (const [path, expected] of Object.entries({
-      ...{ 'metadata.name': 'a-1', 'metadata.namespace': 'ns', 'metadata.uid': 'uid', 'spec.serviceAccountName': 'sa' },
-      ...{ "metadata.labels['topology.kubernetes.io/zone']": 'z', "metadata.labels['none']": '' },
-      ...{ "metadata.annotations['x.test/y']": 'note', 'status.podIP': '10.0.0.1', 'spec.nodeName': '' },
+      'metadata.name': 'a-1',
+      'metadata.namespace': 'ns',
+      'metadata.uid': 'uid',
+      'spec.serviceAccountName': 'sa',
+      "metadata.labels['topology.kubernetes.io/zone']": 'z',
+      "metadata.labels['none']": '',
+      "metadata.annotations['x.test/y']": 'note',
+      'status.podIP': '10.0.0.1',
+      'spec.nodeName': '',
       'status.phase': undefined,
     }))
       assert.equal(field(path), expected, path);

@@ -23,7 +23,9 @@ function service(
 function workload(name: string, labels: Record<string, string>, replicas = 1, annotations = {}): Workload {
   const spec = { containers: [{ name: 'c', image: 'any/image', ports: [{ name: 'web', containerPort: 5000 }] }] };
   return {
-    ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace: 'default' } },
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace: 'default' },
     spec: { replicas, selector: { matchLabels: labels }, template: { metadata: { labels, annotations }, spec } },
   };
 }
@@ -31,7 +33,7 @@ function workload(name: string, labels: Record<string, string>, replicas = 1, an
 const noLabels = () => ({});
 
 describe('pods of workloads', () => {
-  it('have the name of their app label, their version, their replicas, and names that stay', () => {
+  it('have the service name of their app label, their version, their replicas, and stable names', () => {
     const plan = () => planPods([workload('reviews-v2', { app: 'reviews', version: 'v2' }, 3)], [], noLabels);
     const pods = plan();
     assert.deepEqual(plan(), pods);
@@ -43,7 +45,7 @@ describe('pods of workloads', () => {
     }
   });
 
-  it('have other names when their template or a port of theirs is another', () => {
+  it('have other names if their template or one of their ports changes', () => {
     const names = (labels: Record<string, string>, services: Service[]) =>
       planPods([workload('a', labels)], services, noLabels).map(({ name }) => name);
     const [first] = names({ app: 'a' }, []);
@@ -51,7 +53,7 @@ describe('pods of workloads', () => {
     assert.notEqual(names({ app: 'a' }, [service('a', [{ name: 'http', port: 80 }])])[0], first);
   });
 
-  it('have no sidecar when a label, an annotation or their namespace says so', () => {
+  it('have no sidecar if a label, an annotation or their namespace disables it', () => {
     const hasSidecar = (one: Workload, namespace = {}) => planPods([one], [], () => namespace)[0]?.hasSidecar;
     assert.equal(hasSidecar(workload('a', { app: 'a', 'sidecar.istio.io/inject': 'false' })), false);
     assert.equal(hasSidecar(workload('a', { app: 'a' }, 1, { 'sidecar.istio.io/inject': 'false' })), false);
@@ -60,16 +62,19 @@ describe('pods of workloads', () => {
   });
 });
 
-describe('what of a workload is left out', () => {
-  const of = (image: string): string[] => {
+describe('the left-out parts of a workload', () => {
+  const leftOutWithImage = (image: string): string[] => {
     const spec = { containers: [{ name: 'c', image }], initContainers: [{ name: 'i' }], volumes: [{ name: 'v' }] };
-    const one = workload('a', { app: 'a' });
-    const own = { ...one, spec: { ...one.spec, template: { ...one.spec.template, spec } } };
-    return leftOut(own, planPods([own], [], noLabels));
+    const base = workload('a', { app: 'a' });
+    const deployment = { ...base, spec: { ...base.spec, template: { ...base.spec.template, spec } } };
+    return leftOut(deployment, planPods([deployment], [], noLabels));
   };
-  it('are its volumes where the image is our own, for a mock of any other reads no file', () => {
-    assert.deepEqual(of('any/image'), ['deployment.apps/a: init container i']);
-    assert.deepEqual(of('meshmock'), ['deployment.apps/a: init container i', 'deployment.apps/a: volume v']);
+  it('include volumes only for the image of meshmock, because mocks of other images read no files', () => {
+    assert.deepEqual(leftOutWithImage('any/image'), ['deployment.apps/a: init container i']);
+    assert.deepEqual(leftOutWithImage('meshmock'), [
+      'deployment.apps/a: init container i',
+      'deployment.apps/a: volume v',
+    ]);
   });
 });
 
@@ -86,9 +91,9 @@ describe('ports', () => {
     [{ name: 'dns', protocol: 'UDP' }, 'other'],
     [{ name: 'mysql' }, 'other'],
   ] as const)
-    it(`takes ${JSON.stringify(port)} for ${expected}`, () => assert.equal(protocolOf(port), expected));
+    it(`like ${JSON.stringify(port)} have the protocol ${expected}`, () => assert.equal(protocolOf(port), expected));
 
-  it('are those that Services lead to, by number or name, and those that a pod names itself', () => {
+  it('are those that Services lead to, by number or name, and those that a pod declares', () => {
     const pod = {
       containers: [
         {
@@ -110,7 +115,7 @@ describe('ports', () => {
     assert.deepEqual(portsOf(pod, services), { http: [8080, 9000], grpc: [7000], notServed: ['port 3306 (mysql)'] });
   });
 
-  it('are meant by a name alone, unless the Service has the usual one', () => {
+  it('have routes for host names without a port, unless the Service has the default port', () => {
     const services = [
       service('a', [
         { name: 'http', port: 9080 },
@@ -130,7 +135,9 @@ describe('ports', () => {
 });
 
 const gateway = (port: number, selector: Record<string, string> = { istio: 'ingressgateway' }): KubeObject => ({
-  ...{ apiVersion: 'networking.istio.io/v1', kind: 'Gateway', metadata: { name: 'g', namespace: 'default' } },
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'Gateway',
+  metadata: { name: 'g', namespace: 'default' },
   spec: { selector, servers: [{ port: { number: port, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }] },
 });
 
@@ -138,7 +145,7 @@ const titles = (objects: readonly KubeObject[]) =>
   objects.map(({ kind, metadata: { name, namespace } }) => `${kind} ${namespace}/${name}`);
 
 describe('gateways', () => {
-  it('get what an installation of Istio brings, once for each selector', () => {
+  it('get the objects of an installation of Istio, once for each selector', () => {
     const made = gatewayObjects([gateway(80), gateway(443), gateway(80, { app: 'own' })], [], []);
     assert.deepEqual(titles(made), [
       ...['ServiceAccount', 'Deployment', 'Service'].map((kind) => `${kind} istio-system/istio-ingressgateway`),
@@ -154,18 +161,23 @@ describe('gateways', () => {
     );
   });
 
-  it('get nothing when a workload stands behind them', () => {
-    const own = workload('mine', { istio: 'ingressgateway' });
-    assert.deepEqual(titles(gatewayObjects([gateway(80)], [own], [])), ['Service istio-system/istio-ingressgateway']);
+  it('get only a Service if a workload has their labels', () => {
+    const custom = workload('mine', { istio: 'ingressgateway' });
+    assert.deepEqual(titles(gatewayObjects([gateway(80)], [custom], [])), [
+      'Service istio-system/istio-ingressgateway',
+    ]);
   });
 });
 
 describe('--fill', () => {
   const config = (kind: string, spec: object, name = 'c'): KubeObject => ({
-    ...{ apiVersion: 'networking.istio.io/v1', kind, metadata: { name, namespace: 'default' }, spec },
+    apiVersion: 'networking.istio.io/v1',
+    kind,
+    metadata: { name, namespace: 'default' },
+    spec,
   });
 
-  it('makes a mock for every host, subset and Service that has none, and for none that has', () => {
+  it('makes a mock for every host, subset and Service that has none, and for no others', () => {
     const virtualService = config('VirtualService', {
       http: [
         {
@@ -201,7 +213,7 @@ describe('--fill', () => {
     assert.deepEqual(a.spec.ports, [{ name: 'http-7000', port: 7000, targetPort: 7000 }]);
   });
 
-  it('gives a Service the ports at which routes send to it: where they say none, those that it may be called at', () => {
+  it('gives a Service the ports that routes name; for routes without a port, those at which it may be called', () => {
     const routes = (...destinations: readonly object[]) => ({
       http: [{ route: destinations.map((destination) => ({ destination })) }],
     });
@@ -223,13 +235,13 @@ describe('--fill', () => {
     assert.deepEqual(Object.fromEntries(ports), {
       none: [8080, 9090, 80, 31400],
       two: [7000, 7001, 80, 31400],
-      // It is the only one that a route says, but a sidecar that is called at 80 would not take it.
+      // Routes name only port 7000, but a sidecar that is called at port 80 would not use it.
       one: [7000, 80, 31400],
       rule: [8080, 9090],
     });
   });
 
-  it('puts hosts outside into pods without a sidecar, and leaves those with addresses alone', () => {
+  it('runs external hosts in pods without a sidecar, and makes no mock for hosts with addresses', () => {
     const entry = (spec: object) =>
       config('ServiceEntry', { hosts: ['api.test'], ports: [{ number: 80, name: 'http', protocol: 'HTTP' }], ...spec });
     const fill = (spec: object) =>

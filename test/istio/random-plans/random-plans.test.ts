@@ -1,6 +1,6 @@
 /**
- * Random plans through real sidecars, with faults, retries, timeouts and splits by VirtualServices among them: reply,
- * trace and the Envoys' own counters each have every edge exactly once. MESHMOCK_SEED=N repeats a run.
+ * Tests of random plans through real sidecars, with faults, retries, timeouts and traffic splits of VirtualServices.
+ * The reply, the trace and Envoy's counters must each contain every edge exactly once. MESHMOCK_SEED=N repeats a run.
  */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
@@ -19,37 +19,37 @@ import { isMeshmockSpan, type Span } from '../../../src/trace/span.ts';
 import { callGrpc, callHttp } from '../../running-mesh.ts';
 import { mutate } from '../../trace/mutations.ts';
 import { Random } from '../../trace/random.ts';
-import { demoWorkloads, startBed, type TestBed } from '../local-mesh.ts';
+import { demoWorkloads, startTestMesh, type TestMesh } from '../local-mesh.ts';
 import { countMade, type Part, partOfPlan, partOfReply, plans, sentBy } from './sidecar-model.ts';
 
 const planCount = Number(process.env.MESHMOCK_PLANS ?? 500);
-const atOnce = 4;
+const concurrency = 4;
 const seed = Number(process.env.MESHMOCK_SEED ?? Date.now() % 1_000_000);
-const longestTraceMs = 15_000;
+const traceTimeoutMs = 15_000;
 const mutationCount = 1000;
 
 suite(`${planCount} random plans through sidecars (MESHMOCK_SEED=${seed})`, { timeout: 900_000 }, () => {
-  let bed: TestBed;
+  let mesh: TestMesh;
   let jaeger: Jaeger;
   const signal = new AbortController().signal;
   const sent = new Map<string, number>();
-  /** Traces in which every call came through. */
-  const whole: { readonly path: string; readonly root: CallResult; readonly spans: readonly Span[] }[] = [];
+  /** Complete traces of plans without policies. */
+  const completeTraces: { readonly path: string; readonly root: CallResult; readonly spans: readonly Span[] }[] = [];
 
   before(async () => {
-    bed = await startBed([demoWorkloads, 'test/istio/random-plans/sidecar-policies.yaml']);
-    jaeger = new Jaeger(new URL(bed.jaeger));
+    mesh = await startTestMesh([demoWorkloads, 'test/istio/random-plans/sidecar-policies.yaml']);
+    jaeger = new Jaeger(new URL(mesh.jaeger));
   });
-  after(() => bed?.[Symbol.asyncDispose]());
+  after(() => mesh?.[Symbol.asyncDispose]());
 
   const portOf = (address: string): number => Number(address.split(':')[1]);
 
   async function callFor(plan: Plan, index: number): Promise<Reply | undefined> {
     const path = formatPath(plan);
-    if (index % 2 === 0) return callHttp(portOf(bed.http('gateway')), path);
+    if (index % 2 === 0) return callHttp(portOf(mesh.http('gateway')), path);
     const headers = { 'x-meshmock-details-bytes': '36000' };
     const request = index % 4 === 1 ? { path } : { plan: toMessage(plan) };
-    return (await callGrpc(portOf(bed.grpc('gateway')), request, { headers })).reply;
+    return (await callGrpc(portOf(mesh.grpc('gateway')), request, { headers })).reply;
   }
 
   async function check(plan: Plan, index: number): Promise<void> {
@@ -64,10 +64,8 @@ suite(`${planCount} random plans through sidecars (MESHMOCK_SEED=${seed})`, { ti
   }
 
   async function checkTrace(reply: Reply, scheme: string, expected: Part, path: string): Promise<void> {
-    const root: CallResult = {
-      ...{ target: 'gateway', scheme, status: reply.status, answeredBy: 'service', reply },
-    };
-    const until = performance.now() + longestTraceMs;
+    const root: CallResult = { target: 'gateway', scheme, status: reply.status, answeredBy: 'service', reply };
+    const until = performance.now() + traceTimeoutMs;
     for (;;) {
       const spans = await jaeger.spansOf(reply.traceId ?? '', signal);
       const problems = [
@@ -79,7 +77,7 @@ suite(`${planCount} random plans through sidecars (MESHMOCK_SEED=${seed})`, { ti
         ),
       ];
       if (problems.length === 0) {
-        if (!path.includes('x-policy')) whole.push({ path, root, spans });
+        if (!path.includes('x-policy')) completeTraces.push({ path, root, spans });
         return;
       }
       if (performance.now() > until) assert.fail(`${path} (trace ${reply.traceId})\n${problems.join('\n')}`);
@@ -87,16 +85,16 @@ suite(`${planCount} random plans through sidecars (MESHMOCK_SEED=${seed})`, { ti
     }
   }
 
-  test('reply, trace and counters are what each plan says', async () => {
+  test('the reply, the trace and the counters agree with each plan', async () => {
     const all = fc.sample(plans, { numRuns: planCount, seed });
-    const before = await countsOf(bed);
+    const before = await countsOf(mesh);
     await runConcurrently(
       all.length,
-      atOnce,
+      concurrency,
       () => true,
       (index) => check(all[index] as Plan, index),
     );
-    const after = await countsOf(bed);
+    const after = await countsOf(mesh);
     const counted = [...after].map(([key, count]) => [key, count - (before.get(key) ?? 0)] as const);
     assert.deepEqual(
       Object.fromEntries(counted.filter(([, count]) => count > 0).sort()),
@@ -105,22 +103,22 @@ suite(`${planCount} random plans through sidecars (MESHMOCK_SEED=${seed})`, { ti
     const policies = ['abort', 'retry', 'timeout', 'v1', 'v2'];
     for (const policy of policies) {
       const count = all.filter((plan) => formatPath(plan).includes(`[x-policy=${policy}]`)).length;
-      assert.ok(count > planCount / 25, `only ${count} plans meet ${policy}`);
+      assert.ok(count > planCount / 25, `only ${count} plans use the policy ${policy}`);
     }
   });
 
-  test(`each of ${mutationCount} mutations of these traces is found`, () => {
+  test(`the comparison detects each of ${mutationCount} mutations of these traces`, () => {
     const random = new Random(seed);
-    assert.ok(whole.length > 0);
+    assert.ok(completeTraces.length > 0);
     for (let count = 0; count < mutationCount; count++) {
-      const { path, root, spans } = random.pick(whole);
+      const { path, root, spans } = random.pick(completeTraces);
       const mutation = mutate(spans, random);
       assert.notDeepEqual(compareTrace(root, mutation.spans).findings, [], `${path}: ${mutation.text}`);
     }
   });
 });
 
-/** Each call through both sidecars: app CLIENT, outbound CLIENT, inbound SERVER, app SERVER. */
+/** Checks that each call has its four spans in a chain: mock CLIENT, outbound CLIENT, inbound SERVER, mock SERVER. */
 function chainProblems(spans: readonly Span[], made: number, arrived: number): string[] {
   const byId = new Map(spans.map((span) => [span.spanId, span]));
   const parentOf = (span: Span | undefined): Span | undefined => byId.get(span?.parentSpanId ?? '');
@@ -142,16 +140,18 @@ function chainProblems(spans: readonly Span[], made: number, arrived: number): s
     );
   });
   return [
-    ...broken.map(({ spanId, service }) => `SERVER span ${spanId} of ${service} has not both sidecars above it`),
+    ...broken.map(
+      ({ spanId, service }) => `SERVER span ${spanId} of ${service} does not have the spans of both sidecars above it`,
+    ),
     ...(clients.length === made ? [] : [`${clients.length} CLIENT spans for ${made} calls`]),
     ...(servers.length === arrived ? [] : [`${servers.length} SERVER spans for ${arrived} calls that arrived`]),
   ];
 }
 
-/** How often each service's sidecars have sent to each other service, tries counted, as Envoy says. */
-async function countsOf({ mesh, started }: TestBed): Promise<Map<string, number>> {
+/** Reads from Envoy how often each service's sidecars have sent to each other service, including retries. */
+async function countsOf({ host, started }: TestMesh): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
-  for (const { pod, stats } of await mesh.stats(new AbortController().signal)) {
+  for (const { pod, stats } of await host.stats(new AbortController().signal)) {
     const from = started.pods.find(({ namespace, name }) => `${namespace}/${name}` === pod)?.service ?? pod;
     const line =
       /^envoy_cluster_upstream_rq_total\{cluster_name="outbound\|(\d+)\|[^|]*\|(\w+)\.default[^"]*"\} (\d+)$/gm;

@@ -1,20 +1,25 @@
-/** What a plan comes to in a mesh with the policies of `sidecar-policies.yaml`, in words that a reply is read in too. */
+/**
+ * Model of a mesh with the policies of `sidecar-policies.yaml`. It converts plans and replies to the same form, so that
+ * tests can compare them.
+ */
 import fc from 'fast-check';
+import { optional } from '../../../src/error/optional.ts';
 import { countCalls, depthOf } from '../../../src/plan/measure.ts';
 import { type Call, type Directive, defaultPorts, type Plan, sharedContinuation } from '../../../src/plan/plan.ts';
 import type { CallResult, Protocol, Reply } from '../../../src/reply/reply.ts';
 import { arbitraryPlan } from '../../plan/arbitrary-plan.ts';
 
-/** What the policies do to a call: the header that asks for it says so. */
+/** Policy for a call, which a header of the call selects. */
 type Policy = 'none' | 'abort' | 'retry' | 'timeout' | 'v1' | 'v2';
 
 const header = 'x-policy';
-/** Retries that the policy allows. */
+/** Number of retries that the policy allows. */
 const retries = 2;
 
 const services = ['gateway', 'service1', 'service2', 'service3', 'service4'];
 
-function sick(below: number): Plan {
+/** Returns a plan that fails at each attempt below a number. */
+function failingPlan(below: number): Plan {
   const directive: Directive = {
     kind: 'status',
     status: 503,
@@ -23,7 +28,7 @@ function sick(below: number): Plan {
   return { kind: 'answer', directives: [directive], uri: '/x' };
 }
 
-const slow: Plan = {
+const slowPlan: Plan = {
   kind: 'answer',
   directives: [{ kind: 'delay', delay: { kind: 'fixed', delayMs: 3000 }, conditions: [] }],
   uri: '/x',
@@ -43,17 +48,24 @@ const edge = fc
     const hosts: Readonly<Record<Policy, string>> = {
       none: any,
       abort: 'service1',
-      ...{ v1: 'service2', v2: 'service2', retry: 'service3', timeout: 'service4' },
+      v1: 'service2',
+      v2: 'service2',
+      retry: 'service3',
+      timeout: 'service4',
     };
-    const own = policy === 'retry' ? sick(below) : policy === 'timeout' ? slow : undefined;
+    const own = policy === 'retry' ? failingPlan(below) : policy === 'timeout' ? slowPlan : undefined;
     return {
-      ...{ scheme, host: hosts[policy], port: defaultPorts[scheme], times: 1, options: {} },
+      scheme,
+      host: hosts[policy],
+      port: defaultPorts[scheme],
+      times: 1,
+      options: {},
       headers: policy === 'none' ? [] : [{ name: header, value: policy }],
       ...(own === undefined ? {} : { then: own }),
     } as Call;
   });
 
-/** A call with a continuation of its own keeps it: the policy is about what that does. */
+/** Random plans. A call with the policy `retry` or `timeout` gets a continuation to which the policy applies. */
 export const plans = arbitraryPlan(
   { directives: fc.constant([]), call: edge, uri: fc.constantFrom('/', '/x', '/a?b=(c|d)') },
   3,
@@ -67,9 +79,9 @@ function withOwnContinuations(plan: Plan): Plan {
     stage.map((call): Call => {
       switch (policyOf(call)) {
         case 'retry':
-          return { ...call, then: belowOf(call.then) };
+          return { ...call, then: failingPlanFor(call.then) };
         case 'timeout':
-          return { ...call, then: slow };
+          return { ...call, then: slowPlan };
         default:
           return call.then === undefined ? call : { ...call, then: withOwnContinuations(call.then) };
       }
@@ -78,23 +90,23 @@ function withOwnContinuations(plan: Plan): Plan {
   return { ...plan, stages, then: plan.then === undefined ? undefined : withOwnContinuations(plan.then) };
 }
 
-/** A generated continuation stands for how often the callee fails. */
-function belowOf(then: Plan | undefined): Plan {
-  return then === undefined ? sick(2) : then.kind === 'answer' ? sick(3) : sick(9);
+/** Returns a plan whose number of failures depends on the kind of the generated continuation. */
+function failingPlanFor(then: Plan | undefined): Plan {
+  return then === undefined ? failingPlan(2) : then.kind === 'answer' ? failingPlan(3) : failingPlan(9);
 }
 
 function policyOf({ headers }: Call): Policy {
   return (headers.find(({ name }) => name === header)?.value ?? 'none') as Policy;
 }
 
-/** One service's part in a cascade. */
+/** Part of one service in a cascade. Replies and plans are converted to parts, which are then compared. */
 export interface Part {
   readonly service: string;
   readonly protocol: Protocol;
   readonly status: number;
-  /** Which attempt of the proxy's it is. */
+  /** Number of the proxy's attempt, from 1. */
   readonly attempt: number;
-  /** When the policy says it. */
+  /** Version of the service, if a policy determines it. */
   readonly version?: string;
   readonly calls: readonly Edge[];
 }
@@ -105,23 +117,25 @@ export interface Edge {
   readonly answer: Part | 'fault' | 'timeout';
 }
 
-/** What is to come of a plan. */
+/** Returns the part that a plan must result in. */
 export function partOfPlan(service: string, protocol: Protocol, plan: Plan, attempt = 1, version?: string): Part {
-  const own = { service, protocol, attempt, ...(version === undefined ? {} : { version }) };
+  const own = { service, protocol, attempt, ...optional('version', version) };
   if (plan.kind === 'answer') return { ...own, status: statusAt(plan, attempt), calls: [] };
   const calls = plan.stages.flatMap((stage, index) =>
-    stage.map((call): Edge => ({ target: `${call.host}:${call.port}`, stage: index, answer: answerTo(call, plan) })),
+    stage.map(
+      (call): Edge => ({ target: `${call.host}:${call.port}`, stage: index, answer: expectedAnswer(call, plan) }),
+    ),
   );
-  const bad = calls.map(({ answer }) => (typeof answer === 'string' ? answer : answer.status)).filter(isBad);
-  const isOnlyLate = bad.every((one) => one === 'timeout' || one === 504);
-  return { ...own, status: bad.length === 0 ? 200 : isOnlyLate ? 504 : 502, calls };
+  const failures = calls.map(({ answer }) => (typeof answer === 'string' ? answer : answer.status)).filter(isFailure);
+  const areTimeouts = failures.every((one) => one === 'timeout' || one === 504);
+  return { ...own, status: failures.length === 0 ? 200 : areTimeouts ? 504 : 502, calls };
 }
 
-function isBad(outcome: number | string): boolean {
+function isFailure(outcome: number | string): boolean {
   return typeof outcome === 'string' || outcome >= 400;
 }
 
-function answerTo(call: Call, plan: Extract<Plan, { kind: 'calls' }>): Edge['answer'] {
+function expectedAnswer(call: Call, plan: Extract<Plan, { kind: 'calls' }>): Edge['answer'] {
   const protocol = call.scheme === 'grpc' ? 'grpc' : 'http';
   const then = call.then ?? sharedContinuation(plan);
   const policy = policyOf(call);
@@ -144,14 +158,14 @@ function answerTo(call: Call, plan: Extract<Plan, { kind: 'calls' }>): Edge['ans
 
 function statusAt(plan: Plan, attempt: number): number {
   if (plan.kind !== 'answer') return 200;
-  const isSick = plan.directives.some(
+  const fails = plan.directives.some(
     ({ kind, conditions }) =>
       kind === 'status' && conditions.every((one) => one.kind === 'attempt-below' && attempt < one.attempt),
   );
-  return isSick ? 503 : 200;
+  return fails ? 503 : 200;
 }
 
-/** What came of it, in the same words. */
+/** Converts a reply to a part. */
 export function partOfReply(reply: Reply, expected?: Part): Part {
   const calls = (reply.calls ?? []).map(
     (call, index): Edge => ({
@@ -161,21 +175,23 @@ export function partOfReply(reply: Reply, expected?: Part): Part {
     }),
   );
   return {
-    ...{ service: reply.service, protocol: reply.request?.protocol ?? 'http' },
+    service: reply.service,
+    protocol: reply.request?.protocol ?? 'http',
     attempt: reply.mesh?.attempt ?? 1,
     ...(expected?.version === undefined ? {} : { version: reply.version ?? '' }),
-    ...{ status: reply.status, calls },
+    status: reply.status,
+    calls,
   };
 }
 
 function answerOf(call: CallResult, expected: Edge['answer'] | undefined): Edge['answer'] {
   if (call.reply === undefined) return (call.mesh?.refusal?.reason ?? call.error?.code ?? call.answeredBy) as 'fault';
-  // Envoy tells a gRPC server its own timeout as the deadline (`grpc-timeout`): the service may be the first to say it.
+  // Envoy sends its timeout to a gRPC server as the deadline (`grpc-timeout`), so the service may report it first.
   if (expected === 'timeout' && call.scheme === 'grpc' && call.reply.status === 504) return 'timeout';
   return partOfReply(call.reply, typeof expected === 'object' ? expected : undefined);
 }
 
-/** How often each service has sent to each other one, `from to protocol`, tries of its proxy counted. */
+/** Counts how often each service has sent to each other one, including retries. The keys are `FROM TO PROTOCOL`. */
 export function sentBy(part: Part, counts = new Map<string, number>()): Map<string, number> {
   for (const { target, answer } of part.calls) {
     const [host = '', port] = target.split(':');
@@ -187,7 +203,7 @@ export function sentBy(part: Part, counts = new Map<string, number>()): Map<stri
   return counts;
 }
 
-/** How many calls were made. */
+/** Returns the number of calls that were made. */
 export function countMade({ calls }: Part): number {
   return calls.reduce((sum, { answer }) => sum + 1 + (typeof answer === 'object' ? countMade(answer) : 0), 0);
 }

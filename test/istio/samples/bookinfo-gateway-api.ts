@@ -21,7 +21,7 @@ export const gatewayApiCases: readonly PolicyCase[] = [
     shown: [shares(['v1 = 90% ± 7%', 'v3 = 0'], ['v2 = 10% ± 7%'])],
   },
   {
-    title: 'lets in the paths of productpage, and no plan',
+    title: 'the gateway routes the paths of productpage, and no plan',
     files: [route('bookinfo-gateway')],
     shown: [
       {

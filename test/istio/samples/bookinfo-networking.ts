@@ -1,5 +1,5 @@
 import type { ManifestSource } from '../../../src/istio/manifest.ts';
-import type { PolicyCase, Shown } from '../policy-case.ts';
+import type { PolicyCase, ShownCall } from '../policy-case.ts';
 import { allTo, at, jason, platform, ratingsOf, shares, some } from './bookinfo-shown.ts';
 
 const networking = (name: string): string => `bookinfo/networking/${name}.yaml`;
@@ -17,7 +17,7 @@ spec: { mtls: { mode: DISABLE } }
 `,
 };
 
-/** What cert-manager makes while it proves that a name is its owner's. */
+/** Workload that cert-manager creates for an ACME challenge. */
 const challengeSolver: ManifestSource = {
   name: 'challenge-solver.yaml',
   text: `
@@ -72,7 +72,7 @@ export const networkingCases: readonly PolicyCase[] = [
     ],
   },
   {
-    title: 'insists on mTLS where the other end has none',
+    title: 'the client requires mTLS, but the server has none',
     files: [networking('destination-rule-all-mtls')],
     given: [withoutMtls],
     shown: [{ at, path: '/@details/x', changed: ['details status = 503', 'details answered-by = proxy'] }],
@@ -90,7 +90,7 @@ export const networkingCases: readonly PolicyCase[] = [
     shown: [allTo('v1'), { at, path: '/@details,ratings/x', also: ['details version = v1', 'ratings version = v1'] }],
   },
   {
-    title: 'everything goes to v3, by whatever name and port reviews is called',
+    title: 'everything goes to v3, by any name and port of reviews',
     files: [networking('virtual-service-reviews-v3')],
     given: [subsets],
     shown: [
@@ -140,7 +140,7 @@ export const networkingCases: readonly PolicyCase[] = [
     shown: [shares(['v1 = 90% ± 7%', 'v3 = 0'], ['v2 = 10% ± 7%'])],
   },
   {
-    title: 'ratings is aborted for jason',
+    title: 'calls to ratings are aborted for jason',
     files: [networking('virtual-service-ratings-test-abort')],
     given: [subsets],
     shown: [
@@ -159,7 +159,7 @@ export const networkingCases: readonly PolicyCase[] = [
     ],
   },
   {
-    title: 'ratings is 7 s late for jason',
+    title: 'calls to ratings are delayed by 7 s for jason',
     files: [networking('virtual-service-ratings-test-delay')],
     given: [subsets],
     shown: [
@@ -174,7 +174,7 @@ export const networkingCases: readonly PolicyCase[] = [
     ],
   },
   {
-    title: 'details is aborted',
+    title: 'calls to details are aborted',
     files: [networking('fault-injection-details-v1')],
     shown: [{ at, path: '/@details/x', changed: ['details status = 555', 'details refusal = fault', 'status = 502'] }],
   },
@@ -209,7 +209,7 @@ export const networkingCases: readonly PolicyCase[] = [
     shown: ratingsOf('v2-mysql-vm'),
   },
   {
-    title: 'lets in the paths of productpage, and no plan',
+    title: 'the gateway routes the paths of productpage, and no plan',
     files: [networking('bookinfo-gateway')],
     shown: [
       {
@@ -218,15 +218,15 @@ export const networkingCases: readonly PolicyCase[] = [
         changed: ['status = 200', 'answered-by = service', 'peer = istio-ingressgateway', 'version = v1'],
       },
       ...['/static/x.css', '/api/v1/products/0', '/login', '/logout'].map(
-        (path): Shown => ({ at: ingress, path, also: ['status = 200', 'answered-by = service'] }),
+        (path): ShownCall => ({ at: ingress, path, also: ['status = 200', 'answered-by = service'] }),
       ),
-      // It routes paths alone, all of which begin with other than a plan: no plan can enter here.
+      // The gateway routes only certain paths, and no plan begins with one of these.
       { at: ingress, path: '/@reviews/x', changed: ['status = 404', 'refusal = no_route'] },
-      ...['/productpage/x', '/'].map((path): Shown => ({ at: ingress, path, also: ['refusal = no_route'] })),
+      ...['/productpage/x', '/'].map((path): ShownCall => ({ at: ingress, path, also: ['refusal = no_route'] })),
     ],
   },
   {
-    title: 'lets in a challenge that nobody answers',
+    title: 'the gateway routes a challenge that nothing answers',
     files: [networking('certmanager-gateway')],
     shown: [
       { at: ingress, path: challenge, changed: ['status = 503', 'answered-by = proxy'] },
@@ -234,7 +234,7 @@ export const networkingCases: readonly PolicyCase[] = [
     ],
   },
   {
-    title: 'lets in a challenge, and nothing else',
+    title: 'the gateway routes a challenge, and nothing else',
     files: [networking('certmanager-gateway')],
     given: [challengeSolver],
     shown: [
@@ -244,7 +244,7 @@ export const networkingCases: readonly PolicyCase[] = [
   },
 ];
 
-/** Files of `bookinfo/networking` that are not run, and why. */
-export const excusedNetworking = {
-  'egress-rule-google-apis.yaml': 'originates TLS to www.googleapis.com, a host outside',
+/** Files of `bookinfo/networking` that are not tested, each with the reason. */
+export const skippedNetworking = {
+  'egress-rule-google-apis.yaml': 'originates TLS to www.googleapis.com, a host on the internet',
 };

@@ -1,39 +1,42 @@
-import type { Shown } from '../policy-case.ts';
+import type { ShownCall } from '../policy-case.ts';
 
-/** A file of Bookinfo's workloads. */
+/** Returns the path of a file with workloads of Bookinfo. */
 export const platform = (name: string): string => `bookinfo/platform/kube/${name}.yaml`;
 
 export const jason = ['--header', 'end-user: jason'];
 
 /**
- * Shares of 500 calls: by the binomial distribution less than one run in 400,000 lies outside 10 % ± 7 %, fewer outside
- * 20 % ± 10 % and 50 % ± 12 %. Without a policy the three versions have about a third each: never 70 % or nothing.
+ * Number of calls for shares. By the binomial distribution, less than one run in 400,000 lies outside 10 % ± 7 %. Fewer
+ * lie outside 20 % ± 10 % and 50 % ± 12 %. Without a policy, each of the three versions gets about a third.
  */
 const many = '*500;concurrency=4';
-/** That all 30 of them reach one of two versions by chance happens once in 10^9, one of three once in 10^14. */
+/**
+ * Number of calls that must all reach one version. By chance, this happens once in 10^9 runs with two versions, and
+ * once in 10^14 with three.
+ */
 export const some = '*30';
 
-/** Where calls enter. */
+/** Service whose mock makes the calls. */
 export const at = 'productpage';
 
-/** That all calls to reviews reach one version. */
-export function allTo(version: string, args: readonly string[] = []): Shown {
+/** Returns a call that shows that all calls to reviews reach one version. */
+export function allTo(version: string, args: readonly string[] = []): ShownCall {
   return { at, path: `/@reviews${some}/x`, args, changed: [`reviews version = ${version}`], also: ['status = 200'] };
 }
 
-/** That ratings is served by a version, below reviews v3. */
-export function ratingsOf(version: string): readonly Shown[] {
+/** Returns calls that show that reviews v3 gets ratings from a version. */
+export function ratingsOf(version: string): readonly ShownCall[] {
   const ratings = [`reviews->ratings version = ${version}`];
   const args = ['--repeat', '30'];
   return [{ at, path: '/@reviews/@ratings/x', args, changed: ['reviews version = v3', ...ratings] }];
 }
 
 /**
- * That calls to reviews reach versions by these shares, such as `v1 = 80% ± 10%`.
+ * Returns a call that shows the shares of the versions of reviews, such as `v1 = 80% ± 10%`.
  *
- * @param changed those that are far from what the versions have without a policy, however busy one of them is
+ * @param changed shares that are impossible without the policy, even if one version is slower than the others
  */
-export function shares(changed: readonly string[], also: readonly string[] = []): Shown {
+export function shares(changed: readonly string[], also: readonly string[] = []): ShownCall {
   const each = (share: string): string => `reviews version ${share}`;
   return { at, path: `/@reviews${many}/x`, changed: changed.map(each), also: [...also.map(each), 'status = 200'] };
 }

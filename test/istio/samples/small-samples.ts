@@ -1,25 +1,28 @@
-import type { PolicyCase, Shown } from '../policy-case.ts';
+import type { PolicyCase, ShownCall } from '../policy-case.ts';
 
 const ingress = { gateway: 'istio-ingressgateway.istio-system' };
 const hello = { gateway: 'helloworld-gateway-istio' };
 
 /**
- * One after the other, or Envoy prefers the pod that has fewer requests under way. By the binomial distribution less than one run
- * in five million lies outside 50 % ± 15 %.
+ * Arguments for 300 calls one after another. With parallel calls, Envoy would prefer the pod with fewer active
+ * requests. By the binomial distribution, less than one run in five million lies outside 50 % ± 15 %.
  */
 const half = ['--repeat', '300'];
 
-/** Which port of its Service a target without one means: `helloworld` has 5000, `httpbin` 8000 before its pod's 8080. */
-const fromProductpage = (service: string): Shown => ({
+/**
+ * Returns calls without a port, which must use the Service's own port. This is 5000 for `helloworld`, and 8000 for
+ * `httpbin`, which leads to port 8080 of its pod.
+ */
+const fromProductpage = (service: string): ShownCall => ({
   at: 'productpage',
   path: `/@${service}*30/x`,
   changed: ['status = 200', `${service} answered-by = service`],
 });
 
-/** Samples of their own; each brings its workloads along. */
+/** Samples besides Bookinfo, each with its own workloads. */
 export const smallSampleCases: readonly PolicyCase[] = [
   {
-    title: 'two versions behind one gateway, half of the calls each',
+    title: 'a gateway sends half of the calls to each of two versions',
     files: ['helloworld/helloworld.yaml', 'helloworld/helloworld-gateway.yaml'],
     shown: [
       {
@@ -33,7 +36,7 @@ export const smallSampleCases: readonly PolicyCase[] = [
     ],
   },
   {
-    title: 'the same behind a gateway of Gateway API',
+    title: 'a gateway of the Gateway API does the same',
     files: ['helloworld/gateway-api/helloworld-gateway.yaml'],
     given: ['helloworld/helloworld.yaml'],
     shown: [
@@ -47,7 +50,7 @@ export const smallSampleCases: readonly PolicyCase[] = [
     ],
   },
   {
-    title: 'and then 90 % to v1, 10 % to v2',
+    title: 'its route then sends 90 % to v1 and 10 % to v2',
     files: ['helloworld/gateway-api/helloworld-route.yaml'],
     given: [
       'helloworld/helloworld.yaml',
@@ -58,7 +61,7 @@ export const smallSampleCases: readonly PolicyCase[] = [
       {
         at: hello,
         path: '/hello',
-        // Less than one run in 400,000 lies outside.
+        // By chance, less than one run in 400,000 lies outside.
         args: ['--repeat', '500'],
         changed: ['version v1 = 90% ± 7%', 'version v2 = 10% ± 7%'],
         also: ['status = 200'],
@@ -66,7 +69,7 @@ export const smallSampleCases: readonly PolicyCase[] = [
     ],
   },
   {
-    title: 'the gateway lets in any plan',
+    title: 'the gateway routes any plan',
     files: ['httpbin/httpbin.yaml', 'httpbin/httpbin-gateway.yaml'],
     shown: [
       {
@@ -83,7 +86,7 @@ export const smallSampleCases: readonly PolicyCase[] = [
     ],
   },
   {
-    title: 'the same behind a gateway of Gateway API',
+    title: 'a gateway of the Gateway API does the same',
     files: ['httpbin/gateway-api/httpbin-gateway.yaml'],
     given: ['httpbin/httpbin.yaml'],
     shown: [

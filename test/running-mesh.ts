@@ -20,7 +20,7 @@ export interface Arrival extends AnsweredRequest {
   readonly answeredAt: number;
 }
 
-export interface InProcessMesh extends AsyncDisposable {
+export interface TestMesh extends AsyncDisposable {
   readonly services: ReadonlyMap<string, RunningService>;
   readonly dialler: Dialler;
   /** All requests, in the order of their answers. */
@@ -39,7 +39,7 @@ export async function startMesh(
   pods: readonly (string | PodOptions)[],
   limits: Partial<PlanLimits> = {},
   forwardHeaders: string[] = [],
-): Promise<InProcessMesh> {
+): Promise<TestMesh> {
   const dialler = new Dialler();
   const arrivals: Arrival[] = [];
   const services = new Map<string, RunningService>();

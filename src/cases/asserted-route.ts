@@ -1,9 +1,9 @@
 import type { Header } from '../plan/plan.ts';
 
-/** What a file of istio-config-validator says of the route that one request takes. */
+/** A request, and the route that a file of istio-config-validator asserts for it. */
 export interface AssertedRoute {
   readonly request: AssertedRequest;
-  /** Whether the route is to be so, or each thing that is said of it is to be otherwise. */
+  /** True if each assertion must hold; false if each must fail. */
   readonly wantMatch: boolean;
   readonly route: readonly RouteDestination[] | undefined;
   readonly redirect: Redirect | undefined;
@@ -24,7 +24,7 @@ export interface RouteDestination {
   readonly host: string;
   readonly port: number | undefined;
   readonly subset: string | undefined;
-  /** Per cent. */
+  /** Weight from 0 to 100. Shares are in proportion to the weights. */
   readonly weight: number | undefined;
   readonly headers: HeaderChanges | undefined;
 }
@@ -52,7 +52,7 @@ export type AbortStatus =
   | { readonly kind: 'http'; readonly status: number }
   | { readonly kind: 'grpc'; readonly status: string };
 
-/** Headers that are set, added and removed on the way there, and on the way back. */
+/** Changes to the headers of a request and of its response. */
 export interface HeaderChanges {
   readonly request: HeaderOperations;
   readonly response: HeaderOperations;
@@ -66,6 +66,6 @@ export interface HeaderOperations {
 
 export interface Delegate {
   readonly name: string;
-  /** That of the VirtualService which delegates, if not given. */
+  /** Namespace of the delegate; the namespace of the VirtualService that delegates if not given. */
   readonly namespace: string | undefined;
 }

@@ -2,56 +2,72 @@ import type { Expectation } from '../expect/expectation.ts';
 import type { Header, Plan } from '../plan/plan.ts';
 import type { AssertedRoute } from './asserted-route.ts';
 
-/** What is to hold of a mesh: its cases, and the manifests that they are about. */
-export interface CaseFile {
-  /** As it was named by whoever runs it. */
+/** A file of cases of one kind, and the manifests of the mesh that they test. */
+export interface CaseFile<C extends Case = Case> {
+  /** Path of the file, as the command line gives it. */
   readonly name: string;
-  /** What is there before anything is called. */
+  /** Files and folders of the manifests that the mesh has from its start. */
   readonly manifests: readonly string[];
-  /** The change that the cases are about. */
+  /** Files and folders of the change that the cases test. */
   readonly change: readonly string[];
-  /** Of objects that say none. */
+  /** Namespace of objects that name none. */
   readonly namespace: string;
-  /** Whether destinations without a workload get a mock. */
+  /** True if destinations without a workload get a mock. */
   readonly fill: boolean;
-  /** What holds without the change, and not with it. */
-  readonly before: readonly Case[];
-  /** What holds with the change, and not without it. */
-  readonly cases: readonly Case[];
-  /** What holds with and without it. */
-  readonly always: readonly Case[];
-  /** Whether each of its cases asserts a route: then what its requests enter by is made, where it is missing. */
-  readonly assertsRoutes?: true;
+  /** Cases that pass without the change and fail with it. */
+  readonly before: readonly C[];
+  /** Cases that pass with the change and fail without it. */
+  readonly cases: readonly C[];
+  /** Cases that pass with and without the change. */
+  readonly always: readonly C[];
 }
 
-/** One thing that is to hold. */
-export interface Case {
+/** One test of a mesh. */
+export type Case = ExpectationCase | RouteCase;
+
+interface CaseBase {
   readonly name: string;
-  /** `FILE:LINE:COLUMN`. */
+  /** Place of the case, as `FILE:LINE:COLUMN`. */
   readonly where: string;
-  /** The service, or the gateway, that begins; the first service of the mesh if not given. */
+  /** Timeout of one request, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Time for which a case that fails is tried again, in milliseconds. */
+  readonly retryUntilMs: number;
+}
+
+/** A request with a plan, and the expectations about its answers. */
+export interface ExpectationCase extends CaseBase {
+  readonly kind: 'expectations';
+  /** Service or gateway that receives the request; the first service of the mesh if not given. */
   readonly from: string | undefined;
   readonly protocol: 'http' | 'grpc';
-  /** What the first request has as its host; the address if not given. */
+  /** Host of the request; its address if not given. */
   readonly host: string | undefined;
   readonly method: string;
   readonly plan: Plan;
-  /** Of the first request. */
   readonly headers: readonly Header[];
   readonly repeat: number;
+  /** Maximum number of requests at the same time. */
   readonly concurrency: number;
-  readonly timeoutMs: number;
-  /** How long it may take until it holds. */
-  readonly retryUntilMs: number;
   readonly expectations: readonly Expectation[];
-  readonly given: readonly Given[];
-  /** In place of expectations, in a file of istio-config-validator. */
-  readonly asserted?: AssertedRoute;
+  /** Faults of workloads while the case runs. */
+  readonly faults: readonly WorkloadFault[];
 }
 
-/** What is wrong with a workload while a case runs. */
-export type Given =
-  /** A service does this with every request. */
+/** A request, and the route that it must take. It comes from a file of istio-config-validator. */
+export interface RouteCase extends CaseBase {
+  readonly kind: 'route';
+  readonly asserted: AssertedRoute;
+}
+
+/** A fault of a workload while a case runs. */
+export type WorkloadFault =
+  /** A service follows these directives for every request. */
   | { readonly kind: 'behaviour'; readonly service: string; readonly directives: string }
-  /** A Deployment has so many pods. */
-  | { readonly kind: 'replicas'; readonly deployment: string; readonly replicas: number };
+  /** A workload has this number of pods. */
+  | { readonly kind: 'replicas'; readonly workload: string; readonly replicas: number };
+
+/** Reports whether the cases of a file assert routes. */
+export function assertsRoutes({ before, cases, always }: CaseFile): boolean {
+  return [before, cases, always].some((list) => list.some(({ kind }) => kind === 'route'));
+}

@@ -1,34 +1,32 @@
 import type { CallRoute } from '../send/request-batch.ts';
-import type { Case, CaseFile, Given } from './case.ts';
-import type { Coverage } from './finding.ts';
-import type { MeshRoutes } from './mesh-routes.ts';
+import type { Case, CaseFile, ExpectationCase, WorkloadFault } from './case.ts';
+import type { Coverage } from './coverage-result.ts';
+import type { RouteObserver } from './route-observer.ts';
 
-/** Which manifests of a file are there: those without its change, or all. */
+/** State of the manifests of a file: without its change, or with it. */
 export type Phase = 'before' | 'after';
 
-/** A mesh that cases are tried on. */
+/** Mesh that runs cases. */
 export interface MeshUnderTest extends AsyncDisposable {
   /**
-   * Makes it have the manifests of a file.
+   * Applies the manifests of a file, and removes the objects of the file before.
    *
-   * @returns what somebody should know of them
-   * @throws MeshmockError `usage` when something is refused
+   * @returns notes for the user
+   * @throws MeshmockError when the mesh refuses a manifest or fails
    */
   applyPhase(file: CaseFile, phase: Phase, signal: AbortSignal): Promise<readonly string[]>;
-  /** How routes are seen, where that can be done: once it has the manifests of a file. */
-  readonly routes: MeshRoutes | undefined;
-  /**
-   * What no request has met of the manifests that it has, since it became so; nothing where nobody can tell.
-   */
+  /** Observer of routes; undefined if the mesh does not show them, or its file asserts none. */
+  readonly routeObserver: RouteObserver | undefined;
+  /** Returns what requests have not covered since the last `applyPhase`; undefined if the mesh does not show it. */
   coverage(signal: AbortSignal): Promise<Coverage | undefined>;
-  /** Why a case cannot be tried on it, if so. */
-  cannotTry(testCase: Case, phase: Phase): string | undefined;
-  /** @throws MeshmockError `usage` when there is no service that could begin it */
-  routeOf(testCase: Case): CallRoute;
+  /** Returns the reason why the mesh cannot run a case; undefined if it can. */
+  skipReason(testCase: Case, phase: Phase): string | undefined;
+  /** @throws MeshmockError `usage` when no service of the mesh can receive the request of the case */
+  callRouteOf(testCase: ExpectationCase): CallRoute;
   /**
-   * Makes workloads sick, until what it gives is disposed of.
+   * Injects faults into workloads, until the result is disposed of.
    *
-   * @throws MeshmockError `usage` when there are no such workloads
+   * @throws MeshmockError `usage` when a workload does not exist
    */
-  injectFaults(given: readonly Given[], signal: AbortSignal): Promise<AsyncDisposable>;
+  injectFaults(faults: readonly WorkloadFault[], signal: AbortSignal): Promise<AsyncDisposable>;
 }

@@ -112,6 +112,8 @@ async function answerTo(mesh: Promise<LocalMesh>, request: ControlRequest, enque
     }
     case 'status':
       return { kind: 'status', pods: podStatuses(await mesh), ports: ports.filter(isCurrent) };
+    case 'objects':
+      return { kind: 'objects', objects: (await mesh).pods.objects };
     case 'stats':
       return { kind: 'stats', stats: await (await mesh).pods.stats(ended.signal) };
     case 'down':

@@ -11,7 +11,7 @@ import { type FirstPorts, type MachinePort, MachinePorts } from './machine-ports
 import type { ManifestSource } from './manifest.ts';
 import { MeshFolder } from './mesh-folder.ts';
 import type { FromController, StartOptions, ToController } from './messages.ts';
-import type { BehaviourChange, PodStats, PodStatus } from './pod-status.ts';
+import type { BehaviourChange, MeshObjects, PodStats, PodStatus } from './pod-status.ts';
 import { checkMachine, installMeshTools } from './tools.ts';
 
 export interface MeshOptions extends Omit<StartOptions, 'tools' | 'folder'> {
@@ -154,6 +154,12 @@ export class MeshHost implements AsyncDisposable {
   async stats(signal: AbortSignal): Promise<readonly PodStats[]> {
     const { stats } = await askMesh(this.name, { kind: 'stats' }, signal);
     return stats;
+  }
+
+  /** Returns the Services and pods of the mesh, with those that it added, such as gateways and mocks. */
+  async objects(signal: AbortSignal): Promise<MeshObjects> {
+    const { objects } = await askMesh(this.name, { kind: 'objects' }, signal);
+    return objects;
   }
 
   /** Ends the mesh at once, and removes everything that it made. */

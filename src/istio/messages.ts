@@ -3,7 +3,7 @@ import type { Entry } from './entries.ts';
 import type { ApplyReport, LocalMeshOptions } from './local-mesh.ts';
 import type { MachinePort } from './machine-ports.ts';
 import type { ManifestSource } from './manifest.ts';
-import type { BehaviourChange, PodStats, PodStatus } from './pod-status.ts';
+import type { BehaviourChange, MeshObjects, PodStats, PodStatus } from './pod-status.ts';
 
 /** Options of a local mesh that the host process sends to the controller. */
 export type StartOptions = Omit<LocalMeshOptions, 'onEntries'>;
@@ -38,6 +38,7 @@ export type ControlRequest =
   | { readonly kind: 'set-behaviour'; readonly change: BehaviourChange }
   | { readonly kind: 'status' }
   | { readonly kind: 'stats' }
+  | { readonly kind: 'objects' }
   | { readonly kind: 'down' };
 
 /** Answer to a request on the control socket. */
@@ -46,6 +47,7 @@ export type ControlAnswer =
   | { readonly kind: 'done' }
   | { readonly kind: 'status'; readonly pods: readonly PodStatus[]; readonly ports: readonly MachinePort[] }
   | { readonly kind: 'stats'; readonly stats: readonly PodStats[] }
+  | { readonly kind: 'objects'; readonly objects: MeshObjects }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
 /** Kind of the answer to each kind of request, if it does not fail. */
@@ -55,6 +57,7 @@ export const answerKinds = {
   'set-behaviour': 'done',
   status: 'status',
   stats: 'stats',
+  objects: 'objects',
   down: 'done',
 } as const satisfies Record<ControlRequest['kind'], ControlAnswer['kind']>;
 

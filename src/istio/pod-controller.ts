@@ -7,8 +7,8 @@ import { updateEndpointSlices } from './endpoint-slices.ts';
 import { type Entry, entriesOf, entryName, findByName } from './entries.ts';
 import type { ImplicitObjects } from './implicit-objects.ts';
 import type { Addresses } from './network.ts';
-import { isWorkload, type KubeObject, kubectlName, type Service, selects } from './objects.ts';
-import type { BehaviourChange, PodStats } from './pod-status.ts';
+import { isWorkload, type KubeObject, kubectlName, type Pod, type Service, selects } from './objects.ts';
+import type { BehaviourChange, MeshObjects, PodStats } from './pod-status.ts';
 import { leftOut, type PodPlan, planPods } from './pods.ts';
 import { defaultPortRoutes, podRoutes } from './routes.ts';
 import { type PodContext, RunningPod } from './running-pod.ts';
@@ -49,6 +49,11 @@ export class PodController {
 
   get all(): readonly RunningPod[] {
     return [...this.running.values()];
+  }
+
+  /** The Services and pods of the mesh, as they are in the API. */
+  get objects(): MeshObjects {
+    return { services: this.view.services, pods: this.view.list<Pod>('v1', 'Pod') };
   }
 
   /** Reads the counters of each pod's proxy. */

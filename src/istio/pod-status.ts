@@ -1,3 +1,4 @@
+import type { Pod, Service } from './objects.ts';
 import type { PodRole } from './pods.ts';
 
 /** State of a pod, for `meshmock istio status`. */
@@ -21,6 +22,12 @@ export interface PodStats {
   /** Name of the pod, as `NAMESPACE/NAME`. */
   readonly pod: string;
   readonly stats: string;
+}
+
+/** Objects that receive requests, with those that the local mesh added. */
+export interface MeshObjects {
+  readonly services: readonly Service[];
+  readonly pods: readonly Pod[];
 }
 
 /** Directives that the mocks of a service apply to every request. */

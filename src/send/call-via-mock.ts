@@ -5,29 +5,40 @@ import type { CallResult } from '../reply/reply.ts';
 import type { CallRoute } from './request-batch.ts';
 
 /**
- * The way through a meshmock that makes one call for somebody; what that came to is the answer.
+ * Returns the route on which a meshmock makes one call for the caller. The result of that call counts as the answer.
  *
- * @param then what is asked of whom it calls
+ * @param mock the meshmock that makes the call
+ * @param call the call that it makes
+ * @param then the plan that the callee receives
  */
 export function callViaMock(
-  { scheme, address }: { readonly scheme: Scheme; readonly address: CallRoute['target']['address'] },
+  mock: { readonly scheme: Scheme; readonly address: CallRoute['target']['address'] },
   call: Call,
   then: Plan,
 ): CallRoute {
-  const path = formatPath({ kind: 'calls', directives: [], stages: [[call]], then });
   return {
-    // Expectations are about what that one is asked for.
-    target: { scheme, address, plan: then, path },
-    // The call has its own.
-    ...{ method: 'GET', headers: [], connectTo: [], unwrap: callIn },
+    target: {
+      scheme: mock.scheme,
+      address: mock.address,
+      // Expectations are about the plan of the callee.
+      plan: then,
+      path: formatPath({ kind: 'calls', directives: [], stages: [[call]], then }),
+    },
+    // The call has its own method and headers.
+    method: 'GET',
+    headers: [],
+    connectTo: [],
+    unwrap: madeCall,
   };
 }
 
-/** @throws MeshmockError `usage` when somebody answered who made no call: of whom is asked, that says nothing */
-function callIn(answer: CallResult): CallResult {
-  const made = answer.reply?.calls?.[0];
-  if (made !== undefined) return made;
+/** @throws MeshmockError `unavailable` when something answers that made no call, such as a login page */
+function madeCall(answer: CallResult): CallResult {
+  const call = answer.reply?.calls?.[0];
+  if (call !== undefined) return call;
   if (answer.answeredBy === 'nobody') return answer;
-  const { target, status } = answer;
-  throw new MeshmockError('usage', `${target} is to make a call, and answers ${status} itself: is it a meshmock?`);
+  throw new MeshmockError(
+    'unavailable',
+    `${answer.target} answered ${answer.status} and made no call: check that it is a meshmock`,
+  );
 }

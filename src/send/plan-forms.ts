@@ -1,41 +1,44 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { optional } from '../error/optional.ts';
 import { grpcAddressFor, grpcPortOffset, type ListenAddress, parseAddress } from '../plan/address.ts';
+import { methodProblem } from '../plan/fields.ts';
 import { formatPath } from '../plan/format.ts';
 import { fromMessage } from '../plan/from-message.ts';
 import { parsePath } from '../plan/parse.ts';
 import { authorityOf, noLimits, type Plan } from '../plan/plan.ts';
 import { toMessage } from '../plan/to-message.ts';
-import { callMethod as method } from '../reply/reply.ts';
+import { callMethod } from '../reply/reply.ts';
 import { quoteWord, splitWords } from './shell-words.ts';
 
 export const planForms = ['path', 'json', 'curl', 'grpcurl'] as const;
 export type PlanForm = (typeof planForms)[number];
 
-/** A plan, and what a command around it said besides. */
-export interface Command {
+/** A plan, and the address, headers, method and body of the command that it was written in. */
+export interface PlanCommand {
   readonly form: PlanForm;
   readonly plan: Plan;
-  /** The HTTP address of the service that is to carry it out, if the command named one. */
+  /** HTTP address of the service that executes the plan, if the command has one. */
   readonly http?: ListenAddress;
-  /** The gRPC address, if the command named that one. */
+  /** gRPC address of that service, if the command has one. */
   readonly grpc?: ListenAddress;
-  /** Whether it is reached over TLS. */
+  /** True if the service is called over TLS. */
   readonly isTls?: boolean;
   /** Headers of the first request, as `Name: value`. */
   readonly headers: readonly string[];
-  /** HTTP method of the first request, if the command named one. */
+  /** HTTP method of the first request, if the command has one. */
   readonly method?: string;
-  /** Body of the first HTTP request, if the command had one. */
+  /** Body of the first HTTP request, if the command has one. */
   readonly data?: string;
 }
 
 /**
- * Reads a plan in any form.
+ * Parses a plan in any of its forms: a path, a URL, JSON, or a command for curl or grpcurl.
  *
- * @throws MeshmockError with the offset, the field, or the part of a command that is not understood
+ * @throws MeshmockError with the offset, the field, or the part of the command that is wrong
+ * @example
+ * readCommand("curl -g -H 'end-user: jason' 'localhost:8080/@a/x'").http; // { host: 'localhost', port: 8080 }
  */
-export function readCommand(text: string): Command {
+export function readCommand(text: string): PlanCommand {
   const trimmed = text.trim();
   if (trimmed.startsWith('{')) return { form: 'json', plan: planOfJson(trimmed), headers: [] };
   const [program] = /^(?:curl|grpcurl)(?=\s)/.exec(trimmed) ?? [];
@@ -51,10 +54,10 @@ function planOfJson(text: string): Plan {
   try {
     message = JSON.parse(text);
   } catch (error) {
-    throw new MeshmockError('usage', `this is no JSON: ${(error as Error).message}`);
+    throw new MeshmockError('usage', `invalid JSON: ${(error as Error).message}`);
   }
   const { path, plan } = (message ?? {}) as { path?: unknown; plan?: unknown };
-  // A request has one of them; what `/-/plan` prints has both, which say the same.
+  // A request has one of the two. The output of `/-/plan` has both, with the same content.
   if (plan !== undefined && plan !== null) return fromMessage(plan, noLimits);
   return typeof path === 'string' ? parsePath(path, noLimits) : fromMessage(message, noLimits);
 }
@@ -63,16 +66,18 @@ function readUrl(url: string): { plan: Plan; http: ListenAddress; isTls: boolean
   const [, scheme, authority = '', path = ''] = /^(?:(https?):\/\/)?([^/?]*)(.*)$/s.exec(url) ?? [];
   const isTls = scheme === 'https';
   if (scheme === undefined && !/[.:]|^localhost$/.test(authority)) {
-    throw new MeshmockError(
-      'usage',
-      `"${url}" is neither a path, which begins with "/", nor a URL such as localhost:8080/…`,
-    );
+    throw new MeshmockError('usage', `"${url}": expected a path such as /@a/x, or a URL such as localhost:8080/@a/x`);
   }
   const { plan, address } = readAuthority(authority, path, isTls ? 443 : 80);
   return { plan, http: address, isTls };
 }
 
-/** Reads what a URL has behind its scheme. @throws MeshmockError as `parseAddress` and `parsePath` do */
+/**
+ * Parses the authority and the path of a URL.
+ *
+ * @param port the port if the authority has none
+ * @throws MeshmockError as `parseAddress` and `parsePath` do
+ */
 export function readAuthority(authority: string, path: string, port: number): { plan: Plan; address: ListenAddress } {
   const address = /:\d+$/.test(authority) ? authority : `${authority}:${port}`;
   return { plan: parsePath(path.replace(/^(?!\/)/, '/'), noLimits), address: parseAddress(address) };
@@ -80,7 +85,7 @@ export function readAuthority(authority: string, path: string, port: number): { 
 
 const curlFlags = new Set(['-g', '--globoff', '-s', '--silent', '-S', '-i', '-v', '-k', '--path-as-is']);
 
-function readCurl(words: readonly string[]): Command {
+function readCurl(words: readonly string[]): PlanCommand {
   const { headers, positionals, data, method } = readFlags('curl', words, {
     plain: curlFlags,
     header: ['-H', '--header'],
@@ -92,7 +97,7 @@ function readCurl(words: readonly string[]): Command {
   return { form: 'curl', ...readUrl(url), headers, ...optional('data', data), ...optional('method', method) };
 }
 
-function readGrpcurl(words: readonly string[]): Command {
+function readGrpcurl(words: readonly string[]): PlanCommand {
   const { headers, data, positionals } = readFlags('grpcurl', words, {
     plain: new Set(['-plaintext', '-v']),
     header: ['-H', '-rpc-header'],
@@ -100,8 +105,8 @@ function readGrpcurl(words: readonly string[]): Command {
     method: [],
   });
   const [address, called] = positionals;
-  if (address === undefined || called !== method)
-    throw new MeshmockError('usage', `grpcurl: expected HOST:PORT ${method}`);
+  if (address === undefined || called !== callMethod)
+    throw new MeshmockError('usage', `grpcurl: expected HOST:PORT ${callMethod}`);
   if (data === undefined) throw new MeshmockError('usage', 'grpcurl: expected -d with the request');
   const isTls = !words.includes('-plaintext');
   const { host, port } = parseAddress(address);
@@ -109,9 +114,9 @@ function readGrpcurl(words: readonly string[]): Command {
   return { form: 'grpcurl', plan: planOfJson(data), http, grpc: { host, port }, isTls, headers };
 }
 
-/** Flags of a program that a plan, or the request around it, can hold. */
+/** Flags that a `PlanCommand` can hold. */
 interface KnownFlags {
-  /** Flags without a value that change nothing of the request. */
+  /** Flags without a value, which do not change the request. */
   readonly plain: ReadonlySet<string>;
   readonly header: readonly string[];
   readonly data: readonly string[];
@@ -125,24 +130,26 @@ interface ReadFlags {
   readonly method?: string;
 }
 
-/** Reads the words of a command. A flag that the request cannot hold is an error, since it would be lost. */
+/** Reads the words of a command. @throws MeshmockError `usage` for a flag that would be lost */
 function readFlags(program: string, words: readonly string[], known: KnownFlags): ReadFlags {
   const headers: string[] = [];
   const positionals: string[] = [];
   const bodies: string[] = [];
   let method: string | undefined;
-  const rest = words.flatMap((word) => splitGlued(word, known));
+  const rest = [...words];
   const takeValue = (flag: string): string => {
     const value = rest.shift();
     if (value === undefined) throw new MeshmockError('usage', `${program} ${flag}: expected a value`);
     return value;
   };
-  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
+  for (let next = rest.shift(); next !== undefined; next = rest.shift()) {
+    const [word, value] = splitGlued(next, known);
+    if (value !== undefined) rest.unshift(value);
     if (known.header.includes(word)) headers.push(takeValue(word));
     else if (known.data.includes(word)) bodies.push(dataOf(program, word, takeValue(word)));
-    else if (known.method.includes(word)) method = takeValue(word);
+    else if (known.method.includes(word)) method = checkedMethod(program, word, takeValue(word));
     else if (!word.startsWith('-')) positionals.push(word);
-    else if (!known.plain.has(word) && !isCluster(word, known.plain))
+    else if (!known.plain.has(word) && !areShortFlags(word, known.plain))
       throw new MeshmockError('usage', `${program} ${word} has no place in a plan; leave it out`);
   }
   // curl joins several bodies.
@@ -150,29 +157,40 @@ function readFlags(program: string, words: readonly string[], known: KnownFlags)
   return { headers, positionals, ...optional('data', data), ...optional('method', method) };
 }
 
-/** A body from a file would not travel with the text of the command. */
-function dataOf(program: string, flag: string, value: string): string {
-  if (!value.startsWith('@') || flag === '--data-raw') return value;
-  throw new MeshmockError('usage', `${program} ${flag} ${value} reads a file; write the body itself`);
+function checkedMethod(program: string, flag: string, value: string): string {
+  const problem = methodProblem(value);
+  if (problem === undefined) return value;
+  throw new MeshmockError('usage', `${program} ${flag} "${value}": expected ${problem}`);
 }
 
-/** Splits `-XPOST` and `-Hname: value`, as curl does. */
-function splitGlued(word: string, { header, data, method }: KnownFlags): string[] {
+/** Returns the body of a request. @throws MeshmockError `usage` for `@FILE`, because the plan would lose the file */
+function dataOf(program: string, flag: string, value: string): string {
+  if (!value.startsWith('@') || flag === '--data-raw') return value;
+  throw new MeshmockError('usage', `${program} ${flag} ${value} reads a file: write the body itself`);
+}
+
+/** Splits a flag from a value without a space, such as `-XPOST`, as curl does. */
+function splitGlued(word: string, { header, data, method }: KnownFlags): [flag: string, value?: string] {
   const flag = word.slice(0, 2);
   const isGlued = word.length > 2 && !word.startsWith('--') && [...header, ...data, ...method].includes(flag);
   return isGlued ? [flag, word.slice(2)] : [word];
 }
 
-/** Single letters together, such as `-sg`. */
-function isCluster(word: string, plain: ReadonlySet<string>): boolean {
+/** Reports whether a word is a group of known one-letter flags, such as `-sg`. */
+function areShortFlags(word: string, plain: ReadonlySet<string>): boolean {
   return /^-[A-Za-z]{2,}$/.test(word) && [...word.slice(1)].every((letter) => plain.has(`-${letter}`));
 }
 
 const standardAddress: ListenAddress = { host: 'localhost', port: 8080 };
 
-/** Writes a plan in one of its forms. */
+/**
+ * Formats a plan in one of its forms.
+ *
+ * @example
+ * writeCommand(readCommand('/@a/x'), 'curl'); // "curl -g 'localhost:8080/@a/x'"
+ */
 export function writeCommand(
-  { plan, http = standardAddress, isTls = false, headers }: Command,
+  { plan, http = standardAddress, isTls = false, headers, method, data }: PlanCommand,
   form: PlanForm,
 ): string {
   const path = formatPath(plan);
@@ -184,11 +202,13 @@ export function writeCommand(
       return JSON.stringify(toMessage(plan), undefined, 2);
     case 'curl': {
       const asIs = /\/\.{1,2}(?:\/|$)/.test(path) ? ' --path-as-is' : '';
-      return `curl -g${asIs}${headerWords} ${quoteWord((isTls ? 'https://' : '') + authorityOf(http) + path)}`;
+      const methodWords = method === undefined ? '' : ` -X ${method}`;
+      const dataWords = data === undefined ? '' : ` --data-raw ${quoteWord(data)}`;
+      return `curl -g${asIs}${methodWords}${headerWords}${dataWords} ${quoteWord((isTls ? 'https://' : '') + authorityOf(http) + path)}`;
     }
     case 'grpcurl': {
       const grpc = isTls ? http : grpcAddressFor(http);
-      return `grpcurl${isTls ? '' : ' -plaintext'}${headerWords} -d ${quoteWord(JSON.stringify({ path }))} ${authorityOf(grpc)} ${method}`;
+      return `grpcurl${isTls ? '' : ' -plaintext'}${headerWords} -d ${quoteWord(JSON.stringify({ path }))} ${authorityOf(grpc)} ${callMethod}`;
     }
   }
 }

@@ -13,61 +13,69 @@ import { authorityOf, type Header, headerFields, isGrpc, type Plan, type Scheme 
 import { readCall } from '../reply/json.ts';
 import type { CallResult, Summary } from '../reply/reply.ts';
 
-/** Whom to ask, and what for. */
+/** Service that a request is sent to, and the plan that it receives. */
 export interface Target {
   readonly scheme: Scheme;
   readonly address: { readonly host: string; readonly port: number };
-  /** What stands in `Host` or `:authority`; the address if not given. */
+  /** Value of `Host` or `:authority`; the address if not given. */
   readonly authority?: string;
   readonly plan: Plan;
-  /** The plan's canonical path. */
+  /** Canonical path of the plan. */
   readonly path: string;
 }
 
-/** A request, how often it is sent, and what is expected of the answers. */
+/** A request, the number of times it is sent, and the expectations about its answers. */
 export interface BatchSettings {
   readonly target: Target;
-  /** GET if not given. */
+  /** HTTP method; GET if not given. */
   readonly method?: string;
   /** Body of an HTTP request. */
   readonly data?: string;
   readonly headers: readonly Header[];
   readonly repeat: number;
+  /** Maximum number of requests at the same time. */
   readonly concurrency: number;
+  /** Timeout of one request, in milliseconds. */
   readonly timeoutMs: number;
   readonly connectTo: readonly ConnectTo[];
   readonly expectations: readonly Expectation[];
-  /** What of an answer the expectations are about, where others stand between; the answer itself if not given. */
+  /** Takes the call that the expectations are about out of an answer; the answer itself if not given. */
   readonly unwrap?: (answer: CallResult) => CallResult;
 }
 
-/** Way on which a request reaches the service that carries out its plan. */
-export type CallRoute = Pick<BatchSettings, 'target' | 'method' | 'headers' | 'connectTo' | 'unwrap'>;
-
-/** What all requests of one round came to. */
-export interface RequestBatch {
-  /** The first that failed, else the first. */
-  readonly call: CallResult;
-  /** When there was more than one. */
-  readonly summary: Summary | undefined;
-  readonly verdicts: readonly ExpectationVerdict[];
-  /** Whether anybody answered at all. */
-  readonly isAnswered: boolean;
-  /** Whether it is expected that nobody does. */
-  readonly isExpected: boolean;
+/** Route on which a request reaches the service that executes its plan. */
+export interface CallRoute extends Pick<BatchSettings, 'target' | 'headers' | 'connectTo' | 'unwrap'> {
+  readonly method: string;
 }
 
-/** Opens the client for a scheme's protocol. */
+/** Results of all requests of a batch. */
+export interface RequestBatch {
+  /** The first call that failed, or the first call if none failed. */
+  readonly call: CallResult;
+  /** Counts and times; undefined for a single request. */
+  readonly summary: Summary | undefined;
+  readonly verdicts: readonly ExpectationVerdict[];
+  /** True if at least one request was answered. */
+  readonly isAnswered: boolean;
+  /** True if an expectation asks for no answer. */
+  readonly expectsNoAnswer: boolean;
+}
+
+/** Opens the client of a scheme's protocol. Its caller closes it. */
 export async function openClient(scheme: Scheme): Promise<Client> {
   if (isGrpc(scheme)) return (await import('../grpc/client.ts')).createGrpcClient();
   return (await import('../http/client.ts')).createHttpClient();
 }
 
 /**
- * Sends the request as often as it is to be repeated, and holds the answers against the expectations.
+ * Sends a request the given number of times, and checks the answers against the expectations.
  *
- * @param onAnswer told of each answer
- * @throws MeshmockError `canceled` when it was stopped
+ * @param onAnswer called with each answer
+ * @throws MeshmockError `canceled` when `stop` is aborted
+ * @example
+ * const client = await openClient('http');
+ * const { verdicts } = await sendBatch(settings, client, 'meshmock/0.1.0', () => {}, stop);
+ * await client.close();
  */
 export async function sendBatch(
   settings: BatchSettings,
@@ -77,18 +85,18 @@ export async function sendBatch(
   stop: AbortSignal,
 ): Promise<RequestBatch> {
   const { repeat, concurrency, expectations, unwrap } = settings;
-  const send = sender(settings, client, userAgent, stop);
+  const sendOne = requestSender(settings, client, userAgent, stop);
   const collector = new SummaryCollector<never>();
   const checks = expectations.map((expectation) => new ExpectationCheck(expectation, settings.target.plan));
   let isAnswered = false;
-  let isEntered = unwrap === undefined;
+  let isMockReached = unwrap === undefined;
   await runConcurrently(
     repeat,
     concurrency,
     () => !stop.aborted,
     async (index) => {
-      const answer = await send();
-      isEntered ||= answer.answeredBy !== 'nobody';
+      const answer = await sendOne();
+      isMockReached ||= answer.answeredBy !== 'nobody';
       const call = unwrap?.(answer) ?? answer;
       isAnswered ||= call.answeredBy !== 'nobody';
       collector.add(index, call);
@@ -102,11 +110,11 @@ export async function sendBatch(
     summary: repeat === 1 ? undefined : collector.summary(),
     verdicts: checks.map((check) => check.verdict()),
     isAnswered,
-    isExpected: isEntered && expectations.some(expectsNoAnswer),
+    expectsNoAnswer: isMockReached && expectations.some(expectsNoAnswer),
   };
 }
 
-function sender(
+function requestSender(
   settings: BatchSettings,
   client: Client,
   userAgent: string,

@@ -1,9 +1,11 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
 
 /**
- * Splits a command line as a POSIX shell does (sh(1), quoting), without expanding anything.
+ * Splits a command line into words as a POSIX shell does (sh(1), "Quoting"). It expands nothing.
  *
  * @throws MeshmockError `usage` when a quote is not closed
+ * @example
+ * splitWords(`curl -H 'end-user: jason' localhost`); // ['curl', '-H', 'end-user: jason', 'localhost']
  */
 export function splitWords(line: string): string[] {
   const words: string[] = [];
@@ -22,7 +24,7 @@ export function splitWords(line: string): string[] {
   return word === undefined ? words : [...words, word];
 }
 
-/** Quotes a word so that a shell gives it on as it is. */
+/** Quotes a word so that a POSIX shell passes it on unchanged. */
 export function quoteWord(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }

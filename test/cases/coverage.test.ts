@@ -1,27 +1,27 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { requestsOrConnections } from '../../src/cases/clusters.ts';
 import { coverageOf } from '../../src/cases/coverage/coverage.ts';
+import { parseClusterTraffic } from '../../src/cases/envoy-clusters.ts';
 import type { LoggedRequest } from '../../src/istio/access-log.ts';
 import { parseAccessLog } from '../../src/istio/access-log.ts';
 import { parseManifests } from '../../src/istio/manifest.ts';
 
-interface Seen {
+interface Traffic {
   readonly clusters?: readonly string[];
   readonly requests?: readonly Partial<LoggedRequest>[];
 }
 
-function coverage(text: string, { clusters = [], requests = [] }: Seen = {}) {
+function coverage(text: string, { clusters = [], requests = [] }: Traffic = {}) {
   const none = { route: undefined, config: undefined, unservedCluster: undefined, rule: undefined };
-  const met = { clusters: new Set(clusters), requests: requests.map((request) => ({ ...none, ...request })) };
-  return coverageOf(parseManifests([{ name: 'm.yaml', text }]), 'default', met);
+  const traffic = { clusters: new Set(clusters), requests: requests.map((request) => ({ ...none, ...request })) };
+  return coverageOf(parseManifests([{ name: 'm.yaml', text }]), 'default', traffic);
 }
 
-/** What was not met, without its place. */
-const untested = (text: string, seen?: Seen): string[] =>
-  coverage(text, seen).untested.map(({ object, part }) => `${object}: ${part}`);
-const unknown = (text: string, seen?: Seen): string[] =>
-  coverage(text, seen).unknown.map(({ object, part, reason }) => `${object}: ${part}: ${reason}`);
+/** Returns the untested parts, without their places. */
+const untested = (text: string, traffic?: Traffic): string[] =>
+  coverage(text, traffic).untested.map(({ object, part }) => `${object}: ${part}`);
+const unknown = (text: string, traffic?: Traffic): string[] =>
+  coverage(text, traffic).unknown.map(({ object, part, reason }) => `${object}: ${part}: ${reason}`);
 
 const reviewsConfig = '/apis/networking.istio.io/v1/namespaces/default/virtual-service/reviews';
 const reviews = `apiVersion: networking.istio.io/v1
@@ -45,7 +45,7 @@ spec:
 `;
 
 suite('routes', () => {
-  test('each that no request took is told with its place and where it leads', () => {
+  test('a route without requests is untested, with its place and its destination', () => {
     assert.deepEqual(coverage(reviews), {
       unknown: [],
       untested: [
@@ -57,7 +57,7 @@ suite('routes', () => {
     });
   });
 
-  test('one that was taken is not told, but its matches that were not', () => {
+  test('a route with requests is covered, and its matches without requests are untested', () => {
     const requests = [
       { route: 'jason', config: reviewsConfig },
       { route: '/default/reviews/http[1].match[0]', config: reviewsConfig },
@@ -69,7 +69,7 @@ suite('routes', () => {
     assert.deepEqual(untested(reviews, { requests: [...requests, other] }), []);
   });
 
-  test('a route of that name in another VirtualService, or place of that number in another namespace, is another', () => {
+  test('requests for other VirtualServices, namespaces and names do not cover a route', () => {
     const requests = [
       { route: 'jason', config: reviewsConfig.replace(/reviews$/, 'ratings') },
       { route: 'jason-2', config: reviewsConfig },
@@ -79,7 +79,7 @@ suite('routes', () => {
     assert.equal(untested(reviews, { requests }).length, 4);
   });
 
-  test('matches without names, of a route with one, are unknown', () => {
+  test('matches without names are unknown in a route with a name', () => {
     const text = `apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: reviews, namespace: shop}
@@ -94,7 +94,7 @@ spec:
       unknown(text, { requests: [{ route: 'two', config }] }),
       [1, 2].map(
         (match) =>
-          `VirtualService reviews of shop: route 1 (two), match ${match}: a route with a name of its own does not say it; give its matches names too`,
+          `VirtualService reviews of shop: route 1 (two), match ${match}: proxies log only the name of this route: name its matches too`,
       ),
     );
   });
@@ -117,7 +117,7 @@ spec:
     - {name: last, route: [{destination: {host: b}}]}
 `;
 
-  test('a delegate and what it is delegated by are both met', () => {
+  test('a request covers a delegate and the route that delegates to it', () => {
     assert.deepEqual(untested(delegates), [
       'VirtualService root: route 1, delegated to child',
       'VirtualService root: route 2 (own), delegated to child',
@@ -137,7 +137,7 @@ spec:
     ]);
   });
 
-  test('delegates of one root whose routes have one name are told apart by what leads to them, where that is', () => {
+  test('the route that delegates tells routes of delegates with the same name apart', () => {
     const two = `apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: root}
@@ -174,13 +174,13 @@ spec: {http: [{name: same, route: [{destination: {host: ${name}}}]}]}
         'root: route 4 (r), delegated to d',
         'c: route 1 (same), to c',
         'd: route 1 (same), to d',
-      ].map((part) => `VirtualService ${part}: another has its name in proxies too: give it one of its own`),
+      ].map((part) => `VirtualService ${part}: another route has the same name in access logs: give it a unique name`),
     );
   });
 
   const apiConfig = reviewsConfig.replace(/reviews$/, 'default~reviews.default.svc.cluster.local');
 
-  test('those of Gateway API are told by their rules and matches', () => {
+  test('routes of Gateway API have findings for their rules and matches', () => {
     const text = `apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {name: reviews}
@@ -200,20 +200,20 @@ spec:
       ),
       ['HTTPRoute reviews: rule 1', 'HTTPRoute reviews: rule 2 (b)'],
     );
-    const seen = meets('/default/reviews/HTTPRoute[0].match[1]', 'b');
-    assert.deepEqual(untested(text, seen), ['HTTPRoute reviews: rule 1, match 1', 'HTTPRoute reviews: rule 3']);
+    const traffic = meets('/default/reviews/HTTPRoute[0].match[1]', 'b');
+    assert.deepEqual(untested(text, traffic), ['HTTPRoute reviews: rule 1, match 1', 'HTTPRoute reviews: rule 3']);
     assert.deepEqual(
-      unknown(text, seen),
+      unknown(text, traffic),
       [1, 2].map(
         (match) =>
-          `HTTPRoute reviews: rule 2 (b), match ${match}: a route with a name of its own does not say it; leave the name away`,
+          `HTTPRoute reviews: rule 2 (b), match ${match}: proxies log only the name of this route: remove its name`,
       ),
     );
-    // A route of a VirtualService has that name.
+    // This is a route of a VirtualService with the same name.
     assert.equal(untested(text, { requests: [{ route: 'b', config: reviewsConfig }] }).length, 3);
   });
 
-  test('an HTTPRoute and a GRPCRoute of one name are two; rules to which somebody gave one name are unknown', () => {
+  test('an HTTPRoute and a GRPCRoute with one name are different, and rules with one name are unknown', () => {
     const route = (kind: string, rule: string) => `---
 apiVersion: gateway.networking.k8s.io/v1
 kind: ${kind}
@@ -223,23 +223,23 @@ spec: {rules: [{${rule}}]}
     const http = { requests: [{ route: '/default/reviews/HTTPRoute[0]', config: apiConfig }] };
     assert.deepEqual(untested(route('HTTPRoute', '') + route('GRPCRoute', ''), http), ['GRPCRoute reviews: rule 1']);
     const named = route('HTTPRoute', 'name: both') + route('GRPCRoute', 'name: both');
-    const seen = { requests: [{ route: 'both', config: apiConfig }] };
-    assert.deepEqual(untested(named, seen), []);
-    assert.equal(unknown(named, seen).length, 2);
+    const traffic = { requests: [{ route: 'both', config: apiConfig }] };
+    assert.deepEqual(untested(named, traffic), []);
+    assert.equal(unknown(named, traffic).length, 2);
   });
 
-  test('those of connections are unknown', () => {
+  test('routes of connections are unknown', () => {
     const text = `apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: db}
 spec: {hosts: [db], tcp: [{route: [{destination: {host: db}}]}]}
 `;
     assert.deepEqual(unknown(text), [
-      'VirtualService db: tcp route 1: a proxy does not say which route a connection took',
+      'VirtualService db: tcp route 1: proxies do not log which route a connection took',
     ]);
   });
 
-  test('where somebody changes the access logs, what was not seen is unknown', () => {
+  test('routes without requests are unknown if a Telemetry changes the access logs', () => {
     const telemetry = `---
 apiVersion: telemetry.istio.io/v1
 kind: Telemetry
@@ -263,14 +263,14 @@ spec:
     - {name: v2, labels: {version: v2}}
 `;
 
-  test('each that no proxy sent a request to is told', () => {
+  test('a subset without requests is untested', () => {
     assert.deepEqual(coverage(rule('reviews'), { clusters: ['outbound|80|v1|reviews.default.svc.cluster.local'] }), {
       unknown: [],
       untested: [{ object: 'DestinationRule d', part: 'subset v2', where: 'm.yaml:8:7' }],
     });
   });
 
-  test('hosts are named in full, by a part, or by a wildcard', () => {
+  test('the host of a rule is a full name, a short name or a wildcard', () => {
     for (const [host, of] of [
       ['reviews', 'reviews.default.svc.cluster.local'],
       ['reviews.shop.svc.cluster.local', 'reviews.shop.svc.cluster.local'],
@@ -298,7 +298,7 @@ spec: {${spec}, subsets: [{name: v1}]}
       .join('');
   const clusters = ['outbound|80|v1|reviews.default.svc.cluster.local'];
 
-  test('a wildcard is not met where another names the host', () => {
+  test('a wildcard rule is untested where another rule names the host', () => {
     const text = rules(['all', 'default', 'host: "*.local"'], ['one', 'default', 'host: reviews']);
     assert.deepEqual(untested(text, { clusters }), ['DestinationRule all: subset v1']);
     assert.deepEqual(unknown(text, { clusters }), []);
@@ -306,15 +306,15 @@ spec: {${spec}, subsets: [{name: v1}]}
     assert.deepEqual(untested(text, { clusters: other }), []);
   });
 
-  test('whose it is, is unknown where sidecars may have either', () => {
+  test('a subset is unknown if sidecars may use the rule of either namespace', () => {
     const text = rules(
       ['own', 'default', 'host: reviews'],
       ['theirs', 'shop', 'host: reviews.default.svc.cluster.local'],
     );
     assert.deepEqual(untested(text, { clusters }), []);
     assert.deepEqual(unknown(text, { clusters }), [
-      'DestinationRule own: subset v1: DestinationRule theirs of shop has one of that name for the same host',
-      'DestinationRule theirs of shop: subset v1: DestinationRule own has one of that name for the same host',
+      'DestinationRule own: subset v1: DestinationRule theirs of shop has a subset with the same name for the same host',
+      'DestinationRule theirs of shop: subset v1: DestinationRule own has a subset with the same name for the same host',
     ]);
     assert.equal(untested(text).length, 2);
   });
@@ -331,7 +331,7 @@ spec:
     - to: [{operation: {paths: [/b]}}]
 `;
 
-  test('each that decided no request is told', () => {
+  test('a rule that decided no request is untested', () => {
     assert.deepEqual(coverage(policy('action: DENY'), { requests: [{ rule: 'ns[default]-policy[p]-rule[0]' }] }), {
       unknown: [],
       untested: [{ object: 'AuthorizationPolicy p', part: 'rule 2', where: 'm.yaml:8:7' }],
@@ -340,13 +340,13 @@ spec:
     assert.equal(untested(policy('action: ALLOW'), { requests: others }).length, 2);
   });
 
-  test('those of which a proxy says nothing are unknown', () => {
+  test('rules that proxies do not log are unknown', () => {
     assert.equal(unknown(policy('action: AUDIT')).length, 2);
     assert.equal(unknown(policy('action: CUSTOM')).length, 2);
     assert.equal(unknown(policy('action: ALLOW', ', annotations: {istio.io/dry-run: "true"}')).length, 2);
   });
 
-  test('those for waypoints are unknown, those for gateways are not', () => {
+  test('rules for waypoints are unknown, and rules for gateways are not', () => {
     const gateway = (className: string) => `---
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
@@ -359,13 +359,13 @@ spec: {gatewayClassName: ${className}}
     assert.equal(untested(ofGateway + gateway('istio')).length, 2);
   });
 
-  test('a policy without rules has none to be met', () => {
+  test('a policy without rules has no findings', () => {
     const nothing = 'apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p}\nspec: {}\n';
     assert.deepEqual(coverage(nothing), { untested: [], unknown: [] });
   });
 });
 
-suite('what proxies say', () => {
+suite('logs and counters of proxies', () => {
   const start = '[2026-11-23T00:56:14.981Z] "GET /x HTTP/1.1" 200 - via_upstream - "-" 0 1086 1 1 "-" "curl"';
 
   test('a line of an access log ends with route, object and rule', () => {
@@ -387,14 +387,14 @@ suite('what proxies say', () => {
     );
   });
 
-  test('a caller cannot write the end of a line', () => {
+  test('a caller cannot forge the end of a line', () => {
     const forged = start.replace('"curl"', '"a" "jason" /apis/x - c r -');
     assert.deepEqual(parseAccessLog(`${forged} - default "default" - - - - -\n`), [
       { route: 'default', config: undefined, unservedCluster: undefined, rule: undefined },
     ]);
   });
 
-  test('a cluster counts requests, or connections where there are none', () => {
+  test('a cluster counts requests, or connections if it has no requests', () => {
     const stats = [
       '# TYPE envoy_cluster_upstream_rq_total counter',
       'envoy_cluster_upstream_rq_total{cluster_name="outbound|80|v1|a"} 3',
@@ -403,7 +403,7 @@ suite('what proxies say', () => {
       'envoy_cluster_upstream_rq_total{cluster_name="outbound|80|v3|a"} 0',
     ].join('\n');
     assert.deepEqual(
-      [...requestsOrConnections(stats)],
+      [...parseClusterTraffic(stats)],
       [
         ['outbound|80|v1|a', 3],
         ['outbound|80|v2|a', 2],

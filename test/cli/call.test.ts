@@ -9,10 +9,10 @@ import { promisify } from 'node:util';
 import { parseUpstream } from '../../src/execute/octopus.ts';
 import { parseDirectives } from '../../src/plan/parse.ts';
 import { cleanEnv, runProgram, startProgram } from '../program.ts';
-import { type InProcessMesh, startForeignServer, startMesh } from '../running-mesh.ts';
+import { startForeignServer, startMesh, type TestMesh } from '../running-mesh.ts';
 
 suite('meshmock call', () => {
-  let mesh: InProcessMesh;
+  let mesh: TestMesh;
   let entry: string;
   before(async () => {
     mesh = await startMesh([
@@ -274,7 +274,7 @@ suite('meshmock call', () => {
   const misuses: [args: string[], message: RegExp][] = [
     [['grpc:localhost:9090/x', '-d', 'a'], /--method and --data are for HTTP: over gRPC the plan is the request/],
     [['/x', '-X', 'NO SUCH'], /-X: "NO SUCH": expected a method such as GET or POST/],
-    [['curl -d @file localhost:8080/x'], /curl -d @file reads a file; write the body itself/],
+    [['curl -d @file localhost:8080/x'], /curl -d @file reads a file: write the body itself/],
     [['curl -H'], /curl -H: expected a value/],
     [[], /expected one URL/],
     [['/x', '/y'], /expected one URL/],
@@ -315,7 +315,7 @@ const notShown: [path: string, expectation: string][] = [
 ];
 
 suite('meshmock call of what no answer shows', () => {
-  let mesh: InProcessMesh;
+  let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh([
       'gateway',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Case } from '../../src/cases/case.ts';
+import type { ExpectationCase } from '../../src/cases/case.ts';
 import { parseCaseFile } from '../../src/cli/files/case-file.ts';
 import { MeshmockError } from '../../src/error/meshmock-error.ts';
 import { formatPath } from '../../src/plan/format.ts';
@@ -24,13 +24,13 @@ function refused(text: string): MeshmockError {
   return thrown;
 }
 
-function onlyCase(text: string): Case {
+function onlyCase(text: string): ExpectationCase {
   const [found] = parse(text).cases;
   assert.ok(found);
   return found;
 }
 
-test('a case that says only what it has to gets the defaults', () => {
+test('a case with the required fields alone gets the defaults', () => {
   const { plan, expectations, ...rest } = onlyCase(smallest);
   assert.equal(formatPath(plan), '/@a/x');
   assert.deepEqual(
@@ -38,6 +38,7 @@ test('a case that says only what it has to gets the defaults', () => {
     ['status = 200'],
   );
   assert.deepEqual(rest, {
+    kind: 'expectations',
     name: 'n',
     where: 'a/test.yaml:2:5',
     from: undefined,
@@ -49,11 +50,11 @@ test('a case that says only what it has to gets the defaults', () => {
     concurrency: 1,
     timeoutMs: 10_000,
     retryUntilMs: 0,
-    given: [],
+    faults: [],
   });
 });
 
-test('every field of a case is read', () => {
+test('the parser reads every field of a case', () => {
   const { plan, expectations, ...rest } = onlyCase(`cases:
   - name: all of it
     from: productpage
@@ -79,16 +80,24 @@ test('every field of a case is read', () => {
     ['reviews version v2 = 100%', 'status = 200'],
   );
   assert.deepEqual(rest, {
-    ...{ name: 'all of it', where: 'a/test.yaml:2:5', from: 'productpage', protocol: 'http', method: 'POST' },
+    kind: 'expectations',
+    name: 'all of it',
+    where: 'a/test.yaml:2:5',
+    from: 'productpage',
+    protocol: 'http',
+    method: 'POST',
     host: 'shop.example.com',
     headers: [
       { name: 'end-user', value: 'jason' },
       { name: 'x-version', value: '1.10' },
     ],
-    ...{ repeat: 20, concurrency: 4, timeoutMs: 2000, retryUntilMs: 500 },
-    given: [
+    repeat: 20,
+    concurrency: 4,
+    timeoutMs: 2000,
+    retryUntilMs: 500,
+    faults: [
       { kind: 'behaviour', service: 'reviews', directives: '/~status=503:version=v2' },
-      { kind: 'replicas', deployment: 'ratings-v1', replicas: 0 },
+      { kind: 'replicas', workload: 'ratings-v1', replicas: 0 },
     ],
   });
 });
@@ -97,7 +106,7 @@ test('a case may begin over gRPC', () => {
   assert.equal(onlyCase(inCase('over: grpc')).protocol, 'grpc');
 });
 
-test('paths in a file are found from its own folder; absolute ones are what they are', () => {
+test('relative paths in a file start at its folder, and absolute paths stay', () => {
   const { cases: _, ...file } = parse(
     `manifests: [mesh.yaml, ../shared/, /etc/mesh.yaml]\napply: [./change.yaml]\nnamespace: shop\nfill: true\n${smallest}`,
   );
@@ -112,7 +121,7 @@ test('paths in a file are found from its own folder; absolute ones are what they
   });
 });
 
-test('cases stand before a change, with it, or always', () => {
+test('a file has cases before a change, with it, and always', () => {
   const one = (name: string) => `[{name: ${name}, call: /@a/x, expect: status = 200}]`;
   const file = parse(`apply: [x.yaml]\nbefore: ${one('b')}\ncases: ${one('c')}\nalways: ${one('a')}\n`);
   assert.deepEqual(
@@ -122,7 +131,7 @@ test('cases stand before a change, with it, or always', () => {
   assert.deepEqual(parse(`always: ${one('a')}`).cases, []);
 });
 
-test('an alias stands for what it is of', () => {
+test('an alias has the value of its anchor', () => {
   const file = parse(`cases:
   - {name: a, call: /@a/x, headers: &jason {end-user: jason}, expect: &ok [status = 200]}
   - {name: b, call: /@b/x, headers: *jason, expect: *ok}
@@ -149,9 +158,9 @@ const wrong: [text: string, place: string, message: RegExp][] = [
   ['cases: []', '1:8', /expected a list with at least one entry/],
   ['cases:', '1:7', /at least one entry/],
   ['cases:\n  - jason', '2:5', /expected a case with a name, a call and what to expect/],
-  ['cases:\n  - call: /@a/x\n    expect: status = 200', '2:5', /expected a case with name, such as "name: jason/],
-  ['cases:\n  - name: n\n    expect: status = 200', '2:5', /expected a case with call, such as "call: \/@reviews/],
-  ['cases:\n  - name: n\n    call: /@a/x', '2:5', /expected a case with expect, such as "expect: reviews/],
+  ['cases:\n  - call: /@a/x\n    expect: status = 200', '2:5', /expected the field name, such as "name: jason/],
+  ['cases:\n  - name: n\n    expect: status = 200', '2:5', /expected the field call, such as "call: \/@reviews/],
+  ['cases:\n  - name: n\n    call: /@a/x', '2:5', /expected the field expect, such as "expect: reviews/],
   [inCase('form: a'), '5:5', /expected one of name, from, call/],
   [inCase('repeat: 0'), '5:13', /1 to 100000/],
   [inCase('repeat: many'), '5:13', /many/],
@@ -161,7 +170,7 @@ const wrong: [text: string, place: string, message: RegExp][] = [
   [inCase('over: tcp'), '5:11', /"tcp": expected http or grpc/],
   [inCase('method: post'), '5:13', /"post": expected a method such as GET or POST/],
   [inCase('method: CONNECT'), '5:13', /"CONNECT": expected a method such as GET or POST/],
-  [inCase('method: GET\n    over: grpc'), '5:13', /expected no method: over gRPC every request is a POST/],
+  [inCase('method: GET\n    over: grpc'), '5:13', /expected no method: every request over gRPC is a POST/],
   [inCase('host: "\\e]0;title\\a"'), '5:11', /expected a host, or HOST:PORT/],
   [inCase('host: http://a/'), '5:11', /"http:\/\/a\/": expected a host, or HOST:PORT/],
   [
@@ -172,7 +181,7 @@ const wrong: [text: string, place: string, message: RegExp][] = [
   [inCase('headers: jason'), '5:14', /expected headers such as "end-user: jason"/],
   [inCase('headers: {a b: c}'), '5:15', /expected/],
   [inCase('headers:\n      end-user: "a\\nb"'), '6:17', /expected/],
-  [inCase('given: reviews'), '5:12', /expected who is sick/],
+  [inCase('given: reviews'), '5:12', /expected faults such as/],
   [inCase('given: {reviews: up}'), '5:22', /expected/],
   [inCase('given: {reviews: /~status=9}'), '5:22', /expected/],
   ['cases:\n  - name: n\n    call: /@\n    expect: status = 200', '3:11', /expected/],
@@ -187,19 +196,19 @@ const wrong: [text: string, place: string, message: RegExp][] = [
   [
     `${smallest}  - name: n\n    call: /@a/x\n    expect: status = 200\n`,
     '5:5',
-    /another case, at a\/test.yaml:2:5, has/,
+    /the case at a\/test.yaml:2:5 has the same name "n"/,
   ],
   [`${smallest}${smallest}`, '5:1', /invalid YAML/],
 ];
 
 for (const [text, place, message] of wrong)
-  test(`refused at ${place}: ${JSON.stringify(text)}`, () => {
+  test(`the parser refuses at ${place}: ${JSON.stringify(text)}`, () => {
     const error = refused(text);
     assert.equal(error.message.slice(0, error.message.indexOf(': ')), `a/test.yaml:${place}`);
     assert.match(error.message, message);
   });
 
-test('whatever is put in the place of a value, the file is read or what is wrong is told with its place', () => {
+test('the parser reads any value of a field, or refuses it with its place', () => {
   const values = ['name', 'call', 'expect', 'repeat', 'timeout', 'over', 'headers', 'given', 'from', 'host'];
   const junk = fc.oneof(fc.string(), fc.integer(), fc.array(fc.string()), fc.dictionary(fc.string(), fc.string()));
   fc.assert(

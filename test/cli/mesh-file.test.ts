@@ -4,7 +4,7 @@ import { type MeshFile, parseMeshFile } from '../../src/cli/files/mesh-file.ts';
 import { namedMeshes, readMesh } from '../../src/cli/up/named-meshes.ts';
 import { MeshmockError } from '../../src/error/meshmock-error.ts';
 
-test('reads services, versions and what all versions share', () => {
+test('the parser reads services, versions and the fields that versions share', () => {
   const text = `# a comment
 services:
   - name: frontend
@@ -30,7 +30,7 @@ services:
   } satisfies MeshFile);
 });
 
-test('the meshes that have a name are files like any other', () => {
+test('the named meshes are files like any other', () => {
   assert.deepEqual(Object.keys(namedMeshes), ['demo', 'octopus']);
   const pods = (name: string): number =>
     readMesh(name)
@@ -46,45 +46,53 @@ const wrong: [text: string, place: string, message: RegExp][] = [
   ['services: []', '1:11', /expected a list with at least one entry/],
   ['service:\n  - name: a', '1:1', /expected one of services/],
   ['services:\n  - nam: a', '2:5', /expected one of name, versions, version/],
-  ['services:\n  - replicas: 2', '2:5', /expected a name/],
+  ['services:\n  - replicas: 2', '2:5', /expected the field name, such as "name: reviews"/],
   ['services:\n  - name: a b', '2:11', /not a name: expected letters/],
   ['services:\n  - name: a\n    replicas: 0', '3:15', /expected a number of replicas from 1 to 50/],
   ['services:\n  - name: a\n    replicas: many', '3:15', /expected a number of replicas/],
   ['services:\n  - name: a\n    replicas: 51', '3:15', /expected a number of replicas/],
-  [
-    'services:\n  - {name: a, replicas: 30}\n  - {name: b, replicas: 30}',
-    '1:1',
-    /expected at most 50 pods in all, found 60/,
-  ],
-  ['services:\n  - name: a\n  - name: a', '3:5', /expected another name: a is there already/],
+  ['services:\n  - {name: a, replicas: 30}\n  - {name: b, replicas: 30}', '1:1', /expected at most 50 pods, found 60/],
+  ['services:\n  - name: a\n  - name: a', '3:5', /expected another name: a is already in use/],
   [
     'services:\n  - name: rev\n    versions: [{version: v1}, {version: v2}]\n  - name: Rev-v1',
     '4:5',
-    /expected another name: Rev-v1 is there already/,
+    /expected another name: Rev-v1 is already in use/,
   ],
   [
     'services:\n  - name: a\n    versions: [{version: v1}, {version: v1}]',
     '2:5',
-    /expected another name: a-v1 is there already/,
+    /expected another name: a-v1 is already in use/,
   ],
   [
     'services:\n  - name: a\n    upstream: http://b\n    versions: [{version: v1, content: c}]',
     '4:39',
-    /expected one of upstream \(a proxy\) and content/,
+    /expected upstream \(a proxy\) or content \(a web server\), not both/,
   ],
   ['services:\n  - name: -a', '2:11', /not a name/],
-  ['services:\n  - name: 123', '2:5', /expected the name of a host, not a number alone, as which others call it/],
-  ['services:\n  - {name: a, version: v1, versions: [{version: v2}]}', '2:24', /expected either version or versions/],
+  [
+    'services:\n  - name: 123',
+    '2:5',
+    /expected the name of a host, not a number alone, because other services call it by its name/,
+  ],
+  [
+    'services:\n  - {name: a, version: v1, versions: [{version: v2}]}',
+    '2:24',
+    /expected version or versions, not both/,
+  ],
   ['services:\n  - name: a\n    behaviour: /~dela=1s', '3:16', /at offset 2: expected a directive/],
   ['services:\n  - name: a\n    behaviour: /x', '3:16', /expected only directives/],
   ['services:\n  - name: a\n    upstream: b', '3:15', /not the URL of an upstream/],
-  ['services:\n  - name: a\n    versions:\n      - replicas: 1', '4:9', /expected a version such as "version: v1"/],
+  [
+    'services:\n  - name: a\n    versions:\n      - replicas: 1',
+    '4:9',
+    /expected the field version, such as "version: v1"/,
+  ],
   ['services:\n  - name: a\n    versions: v1', '3:15', /expected a list/],
   ['services:\n  - name: a\n   replicas: 1', '3:1', /invalid YAML/],
   ['services:\n  - name: [a', '2:11', /invalid YAML/],
 ];
 for (const [text, place, message] of wrong) {
-  test(`refuses ${JSON.stringify(text)} at ${place}`, () => {
+  test(`the parser refuses ${JSON.stringify(text)} at ${place}`, () => {
     assert.throws(
       () => parseMeshFile(text, 'mesh.yaml'),
       (error) => {
@@ -98,6 +106,6 @@ for (const [text, place, message] of wrong) {
   });
 }
 
-test('what is neither a mesh nor a file is told so', () => {
+test('a name that is neither a mesh nor a file is refused', () => {
   assert.throws(() => readMesh('octopuss'), /"octopuss" is neither demo or octopus nor a file: ENOENT/);
 });

@@ -34,6 +34,13 @@ test('a curl command keeps its address and headers as a grpcurl command, and the
   assert.equal(writeCommand(readCommand(grpcurl), 'curl'), curl);
 });
 
+test('a curl command keeps its method and body, with or without a space after the flags', () => {
+  const curl = `curl -g -X POST -H 'a: b' --data-raw '-X=1' 'localhost:8080/@a/x'`;
+  assert.equal(writeCommand(readCommand(curl), 'curl'), curl);
+  assert.equal(writeCommand(readCommand(`curl -XPOST -H'a: b' -d '-X=1' localhost:8080/@a/x`), 'curl'), curl);
+  assert.throws(() => readCommand("curl -X 'A B' localhost:8080/x"), /curl -X "A B": expected a method/);
+});
+
 test('the program converts, from standard input too', async () => {
   const { stdout } = await runProgram(['plan', '/@a,b|grpc:c:9090/x', '--as', 'json']);
   assert.deepEqual(JSON.parse(stdout), {

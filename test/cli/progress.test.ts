@@ -3,13 +3,13 @@ import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { Progress } from '../../src/cli/output/progress.ts';
 
-/** As much of a terminal, or of a pipe, as progress needs. */
+/** Returns a terminal or a pipe, with the methods that `Progress` needs. */
 function stream(isTTY: boolean): { stream: NodeJS.WriteStream; written: string[] } {
   const written: string[] = [];
   return { stream: { isTTY, write: (text: string) => written.push(text) } as unknown as NodeJS.WriteStream, written };
 }
 
-test('what takes long says how far it is, in one line of a terminal that goes away again', async () => {
+test('a slow action shows its progress in one line of a terminal, and clears the line at its end', async () => {
   const { stream: terminal, written } = stream(true);
   let done = 0;
   const progress = new Progress(terminal, () => `${done} of 9`);
@@ -22,7 +22,7 @@ test('what takes long says how far it is, in one line of a terminal that goes aw
   assert.equal(written.at(-1), '\r\x1b[K');
 });
 
-test('what is quick says nothing, on a terminal or not', async () => {
+test('a quick action writes nothing, on a terminal or not', async () => {
   for (const isTTY of [true, false]) {
     const { stream: output, written } = stream(isTTY);
     const progress = new Progress(output, () => '1 of 1');

@@ -6,7 +6,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { parseCaseFile } from '../../src/cli/files/case-file.ts';
 import { junitXml } from '../../src/cli/output/junit.ts';
 import { type CaseResult, type FileResult, refusedTitle } from '../../src/cli/test/case-result.ts';
-import { junitSuite, shownJson } from '../../src/cli/test/result-formats.ts';
+import { jsonReport, junitSuite } from '../../src/cli/test/result-formats.ts';
 import { TestReport } from '../../src/cli/test/test-report.ts';
 
 const { cases } = parseCaseFile(
@@ -15,21 +15,27 @@ const { cases } = parseCaseFile(
   { timeoutMs: 1000, retryUntilMs: 0 },
 );
 const notRun = cases.map((testCase): CaseResult => {
-  return { testCase, step: '', mustPass: true, outcome: { kind: 'not_run', reason: refusedTitle }, durationMs: 0 };
+  return {
+    testCase,
+    phaseTitle: '',
+    mustPass: true,
+    outcome: { kind: 'not_run', reason: refusedTitle },
+    durationMs: 0,
+  };
 });
 const refused: FileResult = { name: 'test.yaml', cases: notRun, problem: 'a.yaml:1:1: no', coverage: undefined };
 
-test('manifests that are refused are told once, and the cases of their file are not run', async () => {
+test('the report has one problem for refused manifests, and their cases are not run', async () => {
   const stream = new PassThrough();
   const report = new TestReport(stream, { meshEnds: true, failUntested: true });
-  report.refused('a.yaml:1:1: no\nb.yaml:2:1: nor this');
+  report.addRefusal('a.yaml:1:1: no\nb.yaml:2:1: nor this');
   for (const one of notRun) report.add(one);
   report.end([refused], 1000, true);
   stream.end();
   assert.equal(
     stripVTControlCharacters(await text(stream)),
     [
-      '    FAIL  the mesh does not take its manifests',
+      '    FAIL  the mesh refuses the manifests of this file',
       '          a.yaml:1:1: no',
       '          b.yaml:2:1: nor this',
       '    not run  one',
@@ -41,7 +47,7 @@ test('manifests that are refused are told once, and the cases of their file are 
   );
 });
 
-test('what a file says does not steer the terminal', async () => {
+test('texts of a file do not control the terminal', async () => {
   const stream = new PassThrough();
   const report = new TestReport(stream, { meshEnds: true, failUntested: false });
   const odd = '\u001b]0;title\u0007';
@@ -51,23 +57,31 @@ test('what a file says does not steer the terminal', async () => {
   const { plan } = testCase;
   const target = { scheme: 'http', address: { host: odd, port: 80 }, plan, path: `/${odd}` } as const;
   const call = {
-    ...({ target: odd, scheme: 'http', stage: 0, startMs: 0, durationMs: 0, answeredBy: 'nobody' } as const),
-    error: { code: 'dns', message: odd } as const,
-  };
-  const round = { call, summary: undefined, verdicts: [], isAnswered: false, isExpected: false };
+    target: odd,
+    scheme: 'http',
+    stage: 0,
+    startMs: 0,
+    durationMs: 0,
+    answeredBy: 'nobody',
+    error: { code: 'dns', message: odd },
+  } as const;
+  const batch = { call, summary: undefined, verdicts: [], isAnswered: false, expectsNoAnswer: false };
   report.add({
-    ...{ testCase, step: '', mustPass: true, durationMs: 0 },
-    outcome: { kind: 'unreachable', round, way: { target, headers: [], connectTo: [] } },
+    testCase,
+    phaseTitle: '',
+    mustPass: true,
+    durationMs: 0,
+    outcome: { kind: 'unreachable', batch, route: { target, method: 'GET', headers: [], connectTo: [] } },
   });
   stream.end();
   const shown = stripVTControlCharacters(await text(stream));
   assert.match(shown, /does not answer: .*title/);
-  assert.match(shown, /again {5}curl .*title/);
+  assert.match(shown, /rerun {5}curl .*title/);
   assert.doesNotMatch(shown.replaceAll('\n', ''), /\p{Cc}/u);
 });
 
-test('JSON says of a refused file why, and that its cases were not run', () => {
-  const { files } = JSON.parse(JSON.stringify(shownJson([refused])));
+test('JSON has the problem of a refused file, and its cases as not run', () => {
+  const { files } = JSON.parse(JSON.stringify(jsonReport([refused])));
   assert.equal(files[0].problem, 'a.yaml:1:1: no');
   assert.deepEqual(
     files[0].cases.map(({ name, outcome }: { name: string; outcome: string }) => `${name}: ${outcome}`),
@@ -78,18 +92,18 @@ test('JSON says of a refused file why, and that its cases were not run', () => {
 test('JUnit XML has one error for a refused file, and its cases as skipped', () => {
   const xml = junitXml([junitSuite(refused, true)]);
   assert.match(xml, /<testsuite name="test.yaml" tests="3" failures="0" errors="1" skipped="2"/);
-  assert.match(xml, /name="two"[^>]*>\s*<skipped message="not run: the mesh does not take its manifests"\/>/);
-  assert.match(xml, /name="the mesh does not take its manifests"[^>]*>\s*<error message="a\.yaml:1:1: no"\/>/);
+  assert.match(xml, /name="two"[^>]*>\s*<skipped message="not run: the mesh refuses the manifests of this file"\/>/);
+  assert.match(xml, /name="the mesh refuses the manifests of this file"[^>]*>\s*<error message="a\.yaml:1:1: no"\/>/);
 });
 
-test('what is untested is a failure only where it is to be one', async () => {
+test('an untested part is a failure only with --fail-untested', async () => {
   const part = { object: 'VirtualService reviews', part: 'route 2, to reviews v1', where: 'a.yaml:3:7' };
   const coverage = { untested: [part], unknown: [] };
   const untested: FileResult = { name: 'test.yaml', cases: [], problem: undefined, coverage };
   for (const failUntested of [false, true]) {
     const stream = new PassThrough();
     const report = new TestReport(stream, { meshEnds: true, failUntested });
-    report.covered(coverage);
+    report.addCoverage(coverage);
     report.end([untested], 1000, true);
     stream.end();
     const lines = stripVTControlCharacters(await text(stream)).split('\n');

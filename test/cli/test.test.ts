@@ -10,15 +10,15 @@ import { promisify } from 'node:util';
 import { readManifestsOfCases } from '../../src/cli/files/case-files.ts';
 import { parseDirectives } from '../../src/plan/parse.ts';
 import { runProgram, startProgram } from '../program.ts';
-import { type InProcessMesh, startForeignServer, startMesh } from '../running-mesh.ts';
+import { startForeignServer, startMesh, type TestMesh } from '../running-mesh.ts';
 
 const always = (name: string, ...fields: readonly string[]): string =>
   `  - {name: ${name}, call: /@reviews/x, expect: reviews status = 200${fields.map((field) => `, ${field}`).join('')}}\n`;
 
-const namespaceOf = (name: string): string => `apiVersion: v1\nkind: Namespace\nmetadata: {name: ${name}}\n`;
+const namespaceManifest = (name: string): string => `apiVersion: v1\nkind: Namespace\nmetadata: {name: ${name}}\n`;
 
 suite('meshmock test on a running mesh', () => {
-  let mesh: InProcessMesh;
+  let mesh: TestMesh;
   let folder: string;
   let file: string;
   let entry: string;
@@ -41,13 +41,13 @@ suite('meshmock test on a running mesh', () => {
   beforeEach(async () => {
     file = path.join(await mkdtemp(path.join(folder, 'case-')), 'test.yaml');
   });
-  /** Runs a file with these cases. */
+  /** Runs `meshmock test` for a file with these cases. */
   const run = async (cases: string, ...args: readonly string[]) => {
     await writeFile(file, cases);
     return runProgram(['test', file, '--entry', entry, ...args]);
   };
 
-  test('says of each case that it passed, and exits with 0', async () => {
+  test('the report has each case that passes, and the exit code is 0', async () => {
     const { code, stdout, stderr } = await run(`cases:\n${always('one')}${always('two', 'repeat: 10')}`);
     assert.equal(stderr, '');
     assert.match(
@@ -57,7 +57,7 @@ suite('meshmock test on a running mesh', () => {
     assert.equal(code, 0);
   });
 
-  test('shows of a case that fails what was expected, seen, the tree, and how to see it oneself', async () => {
+  test('the report of a failed case has the expectation, the answer, the tree and a command to send it again', async () => {
     const { code, stdout } = await run(`cases:
   - name: sick is well
     from: productpage
@@ -74,8 +74,8 @@ ${always('and the next')}`);
     assert.match(stdout, /productpage v1 \(productpage-1\) +502 .*\n +└─ sick v1 \(sick-1\) +503/);
     assert.match(stdout, /\n {4}pass {2}and the next/);
     assert.match(stdout, /1 passed, 1 failed in/);
-    const [, again = ''] = / again {5}(curl -g .*)/.exec(stdout) ?? [];
-    const { stdout: tree } = await promisify(execFile)('sh', ['-c', `${again} -s`]);
+    const [, rerun = ''] = / rerun {5}(curl -g .*)/.exec(stdout) ?? [];
+    const { stdout: tree } = await promisify(execFile)('sh', ['-c', `${rerun} -s`]);
     assert.match(tree, /\n {3}└─ sick v1 \(sick-1\) +503/);
   });
 
@@ -99,7 +99,7 @@ ${always('and the next')}`);
     }
   });
 
-  test('a case over gRPC begins over gRPC', async () => {
+  test('a case over gRPC sends its request over gRPC', async () => {
     const cases =
       'cases:\n  - {name: g, from: productpage, over: grpc, call: "/@grpc:reviews/x", expect: [status = 200, "reviews calls = 1"]}\n';
     for (const one of [
@@ -115,7 +115,7 @@ ${always('and the next')}`);
     }
   });
 
-  test('a case that begins nowhere else begins at the entry, with its host', async () => {
+  test('a request with a host goes to the entry of its gateway', async () => {
     await using foreign = await startForeignServer((_, response) => response.end('hello'));
     await writeFile(
       file,
@@ -126,7 +126,7 @@ ${always('and the next')}`);
     assert.equal(foreign.requests[0]?.headers.host, 'shop.example.com');
   });
 
-  test('says why a case is skipped, and that is no failure', async () => {
+  test('the report has the reason of a skipped case, which is not a failure', async () => {
     const { code, stdout } = await run(`apply: [x.yaml]
 before:
   - {name: before, call: /@reviews/x, expect: status = 418}
@@ -135,20 +135,23 @@ cases:
   - {name: host, call: /@reviews/x, host: a.example.com, from: ingress, expect: status = 418}
 ${always('plain')}`);
     assert.equal(code, 0, stdout);
-    assert.match(stdout, /skip {2}before .*\n +it is for a mesh without the change: run it there, with --before\n/);
-    assert.match(stdout, /skip {2}sick .*\n +a workload of a running mesh is not made sick\n/);
-    assert.match(stdout, /skip {2}host .*\n +it needs --entry ingress=URL, for the host\n/);
+    assert.match(
+      stdout,
+      /skip {2}before .*\n +the case needs a mesh without the change: run it there, with --before\n/,
+    );
+    assert.match(stdout, /skip {2}sick .*\n +a running mesh gets no faults: run cases with "given" without --entry\n/);
+    assert.match(stdout, /skip {2}host .*\n +a case with a host needs --entry ingress=URL\n/);
     assert.match(stdout, /1 passed, 3 skipped in/);
   });
 
-  test('through the entry, a repeated call counts as it does from the service itself', async () => {
+  test('a repeated call counts the same through the entry and at the service', async () => {
     const cases =
       'cases:\n  - {name: r, from: productpage, call: /@reviews*10/x, expect: [reviews status = 200, reviews calls = 10]}\n';
     const { code, stdout } = await run(cases);
     assert.equal(code, 0, stdout);
   });
 
-  test('--before tries the cases before a change instead of those with it', async () => {
+  test('--before runs the cases before a change instead of those with it', async () => {
     const cases = `apply: [x.yaml]
 before:
   - {name: before, call: /@reviews/x, expect: status = 200}
@@ -159,22 +162,25 @@ ${always('both')}`;
     const { code, stdout } = await run(cases, '--before');
     assert.equal(code, 0, stdout);
     assert.match(stdout, /pass {2}before .*\n +pass {2}both /);
-    assert.match(stdout, /skip {2}with .*\n +it is for a mesh with the change: run it there, without --before\n/);
+    assert.match(stdout, /skip {2}with .*\n +the case needs a mesh with the change: run it there, without --before\n/);
     assert.match(stdout, /2 passed, 2 skipped in/);
     assert.equal((await run(cases)).code, 1);
   });
 
-  test('--only takes cases by a part of their names', async () => {
+  test('--only selects cases by a part of their names', async () => {
     const cases = `cases:\n${always('jason gets v2')}${always('everybody else')}`;
     const { stdout } = await run(cases, '--only', 'jason');
     assert.match(stdout, /\n\n1 passed in/);
     const typo = await run(cases, '--only', 'jason', '--only', 'Everyone');
     assert.equal(typo.code, 2);
-    assert.match(typo.stderr, /no case has "Everyone" in its name; the nearest: "everybody else", "jason gets v2"\n$/);
+    assert.match(
+      typo.stderr,
+      /no case has "Everyone" in its name; similar names: "everybody else", "jason gets v2"\n$/,
+    );
     assert.equal(typo.stdout, '');
   });
 
-  test('--retry-until tries again until a case holds, or its time is up', async () => {
+  test('--retry-until repeats a case until it passes, or its time is over', async () => {
     const cases = 'cases:\n  - {name: r, call: /@slow/x, expect: slow status = 200}\n';
     assert.equal((await run(cases, '--retry-until', '20s')).code, 0);
     const never = 'cases:\n  - {name: r, call: /@sick/x, expect: sick status = 200, retry-until: 2s}\n';
@@ -184,7 +190,7 @@ ${always('both')}`;
     assert.ok(tries >= 2 && tries <= 11, `${tries} tries`);
   });
 
-  test('JSON has each case with what was expected and seen, and nothing else is printed', async () => {
+  test('--json prints each case with its expectations, and nothing else', async () => {
     const { code, stdout } = await run(
       `cases:\n${always('one')}  - {name: two, call: /@sick/x, expect: sick status = 200}\n  - {name: three, call: /x, given: {a: down}, expect: status = 200}\n`,
       '--json',
@@ -199,10 +205,13 @@ ${always('both')}`;
     ]);
     assert.match(two.again, /^curl -g /);
     assert.equal(two.call.reply.service, 'gateway');
-    assert.deepEqual([three.outcome, three.problem], ['skipped', 'a workload of a running mesh is not made sick']);
+    assert.deepEqual(
+      [three.outcome, three.problem],
+      ['skipped', 'a running mesh gets no faults: run cases with "given" without --entry'],
+    );
   });
 
-  test('--junit writes what a CI server reads', async () => {
+  test('--junit writes a file for CI servers', async () => {
     const junit = path.join(folder, 'out.xml');
     await run(
       `cases:\n${always('one')}  - {name: two, call: /@sick/x, expect: sick status = 200}\n  - {name: three, call: /x, given: {a: down}, expect: status = 200}\n`,
@@ -217,7 +226,7 @@ ${always('both')}`;
     assert.match(refused.stderr, /--junit: .*no such file/);
   });
 
-  test('JUnit has no colours, also where the terminal has them', async () => {
+  test('the JUnit file has no colors, even if the terminal has them', async () => {
     await writeFile(file, 'cases:\n  - {name: two, call: /@sick/x, expect: sick status = 200}\n');
     const junit = path.join(folder, 'plain.xml');
     await using program = startProgram(['test', file, '--entry', entry, '--junit', junit], { FORCE_COLOR: '1' });
@@ -228,7 +237,7 @@ ${always('both')}`;
     assert.doesNotMatch(xml, /\[\d+m/);
   });
 
-  test('exits with 3 when nobody answers, and with 1 when a case fails as well', async () => {
+  test('the exit code is 3 when nothing answers, and 1 when a case also fails', async () => {
     await using gone = await startMesh(['gone']);
     const port = gone.httpPort('gone');
     await gone[Symbol.asyncDispose]();
@@ -243,7 +252,7 @@ ${always('both')}`;
     assert.equal((await runProgram([...dead, '--entry', entry.replace('http', 'b=http')])).code, 1);
   });
 
-  test('a case may expect that nobody answers', async () => {
+  test('a case may expect that nothing answers', async () => {
     await using gone = await startMesh(['gone']);
     const port = gone.httpPort('gone');
     await gone[Symbol.asyncDispose]();
@@ -251,13 +260,13 @@ ${always('both')}`;
     assert.equal((await runProgram(['test', file, '--entry', `http://localhost:${port}`])).code, 0);
   });
 
-  test('what is between a case and its service is not taken for it', async () => {
+  test('an answer of a server in between does not count as the answer of the service', async () => {
     const cases = (...all: readonly string[]): string => `cases:\n${all.map((one) => `  - {${one}}\n`).join('')}`;
     await using closed = await startForeignServer((_, response) => void response.writeHead(403).end());
     await writeFile(file, cases('name: one, from: reviews, call: /@details/x, expect: [status = 403]'));
     const login = await runProgram(['test', file, '--entry', `http://localhost:${closed.port}`]);
     assert.equal(login.code, 1);
-    assert.match(login.stdout, /localhost:\d+ is to make a call, and answers 403 itself: is it a meshmock\?/);
+    assert.match(login.stdout, /localhost:\d+ answered 403 and made no call: check that it is a meshmock/);
     const nowhere = await run(
       cases(
         'name: status, from: nowhere, call: /x, expect: [status != 200]',
@@ -275,7 +284,7 @@ ${always('both')}`;
     assert.equal(head.code, 0, head.stdout);
   });
 
-  test('a folder is the files of cases in it and below', async () => {
+  test('a folder has the files of cases in it and in the folders below', async () => {
     const [, one, two] = [path.dirname(file), path.dirname(file), path.join(path.dirname(file), 'sub')];
     await mkdir(two);
     await writeFile(path.join(one, 'a.test.yaml'), `cases:\n${always('one')}`);
@@ -286,7 +295,7 @@ ${always('both')}`;
     assert.deepEqual(stdout.match(/pass {2}\w+/g), ['pass  one', 'pass  two']);
   });
 
-  test('what is wrong is told before anything is sent, and exits with 2', async () => {
+  test('wrong files and flags are reported before anything is sent, with exit code 2', async () => {
     await writeFile(file, `cases:\n${always('one')}`);
     const bad = path.join(path.dirname(file), 'bad.test.yaml');
     await writeFile(bad, 'cases:\n  - {name: n, call: /@, expect: status = 200}\n');
@@ -294,29 +303,29 @@ ${always('both')}`;
     const noYaml = path.join(path.dirname(file), 'no-yaml.yaml');
     await writeFile(noYaml, 'apiVersion: v1\nkind: [Service\n');
     const manifest = path.join(path.dirname(file), 'manifest.yaml');
-    await writeFile(manifest, ['a', 'b'].map((name) => namespaceOf(name)).join('---\n'));
+    await writeFile(manifest, ['a', 'b'].map((name) => namespaceManifest(name)).join('---\n'));
     const before = mesh.arrivals.length;
     for (const [args, message] of [
-      [[], /expected files of cases, or folders with them/],
-      [[empty, '--entry', entry], /this folder has no test\.yaml, \*\.test\.yaml or \*_test\.yaml in it/],
-      [[`${folder}/nowhere`, '--entry', entry], /nowhere: there is no such file or folder/],
-      [[file, '--manifests', `${folder}/gone.yaml`], /test\.yaml: there is no file or folder .*gone\.yaml/],
+      [[], /expected at least one FILE or DIR with cases/],
+      [[empty, '--entry', entry], /this folder has no file test\.yaml, \*\.test\.yaml or \*_test\.yaml/],
+      [[`${folder}/nowhere`, '--entry', entry], /nowhere: no such file or folder/],
+      [[file, '--manifests', `${folder}/gone.yaml`], /test\.yaml: no such file or folder: .*gone\.yaml/],
       [
         [file, '--manifests', noYaml],
         /no-yaml\.yaml:2:7: invalid YAML: the closing \S is missing\nkind: \[Service\n {6}\^ expected a closing \]\n$/,
       ],
       [
         [manifest, '--entry', entry],
-        /manifest\.yaml: this is no file of cases but a Kubernetes manifest: .*"manifests: \[manifest\.yaml\]"/,
+        /manifest\.yaml: expected a file of cases, found a Kubernetes manifest: .*"manifests: \[manifest\.yaml\]"/,
       ],
       [[file, bad, '--entry', entry], /bad\.test\.yaml:2:21: .*expected[\s\S]*\^/],
       [[file, '--entry', 'ftp://a:1'], /"ftp:\/\/a:1": expected http:\/\/HOST:PORT or grpc:\/\/HOST:PORT, or NAME=URL/],
-      [[file, '--entry', entry, '--istio'], /--entry is a mesh that is running, --istio makes one/],
+      [[file, '--entry', entry, '--istio'], /--entry calls a running mesh and --istio starts one/],
       [[file, '--entry', entry, '--contrast'], /--contrast changes the mesh/],
-      [[file, '--entry', entry, '--keep'], /--keep is for a mesh that is made/],
-      [[file, '--entry', entry, '--fail-untested'], /--fail-untested asks the proxies of a mesh that is made/],
-      [[file, '--only', 'one', '--fail-untested'], /--fail-untested is about all cases, and --only leaves some out/],
-      [[file, '--before'], /--before is for a mesh that is running/],
+      [[file, '--entry', entry, '--keep'], /--keep needs a local mesh/],
+      [[file, '--entry', entry, '--fail-untested'], /--fail-untested needs a local mesh/],
+      [[file, '--only', 'one', '--fail-untested'], /--fail-untested needs all cases, and --only leaves some out/],
+      [[file, '--before'], /--before needs a running mesh/],
       [[file, '--entry', entry, '--only'], /--only/],
       [[file, '--entry', entry, '--timeout', '5'], /--timeout/],
     ] as [string[], RegExp][]) {
@@ -327,29 +336,29 @@ ${always('both')}`;
     assert.equal(mesh.arrivals.length, before);
   });
 
-  test('a case that no entry can begin fails with what to give', async () => {
+  test('a case without an entry fails, with the flag to add', async () => {
     await writeFile(file, `cases:\n${always('one', 'from: reviews')}${always('two')}`);
     const { code, stdout } = await runProgram([
       ...['test', file, '--entry'],
       `productpage=http://localhost:${mesh.httpPort('productpage')}`,
     ]);
     assert.equal(code, 1);
-    assert.match(stdout, /give --entry reviews=URL, or --entry URL of a meshmock through which reviews is called/);
-    assert.match(stdout, /give --entry http:\/\/HOST:PORT/);
+    assert.match(stdout, /add --entry reviews=URL, or --entry URL of a meshmock that can call it/);
+    assert.match(stdout, /add --entry http:\/\/HOST:PORT/);
   });
 
-  test('--watch runs a file again when it is written, replaced, and mended after it was broken', async () => {
+  test('--watch runs a file again when it is written, replaced, and fixed after an error', async () => {
     await writeFile(file, `cases:\n${always('first')}`);
     await using program = startProgram(['test', file, '--entry', entry, '--watch']);
     await program.printed(/pass {2}first[\s\S]*1 passed/);
     await writeFile(file, `cases:\n${always('second')}`);
     await program.printed(/pass {2}second[\s\S]*1 passed/);
-    // As editors do that keep the old file until the new one is whole.
+    // Some editors replace a file this way.
     await writeFile(`${file}.new`, `cases:\n${always('third')}`);
     await rename(`${file}.new`, file);
     await program.printed(/pass {2}third[\s\S]*1 passed/);
     await writeFile(file, 'cases:\n  - {name: broken}\n');
-    while (!/test\.yaml:2:5: expected a case with expect/.test(program.stderr))
+    while (!/test\.yaml:2:5: expected the field expect/.test(program.stderr))
       await new Promise((resolve) => program.child.stderr?.once('data', resolve));
     await writeFile(file, `cases:\n  - {name: fourth, call: /@sick/x, expect: sick status = 200}\n`);
     await program.printed(/FAIL {2}fourth[\s\S]*1 failed/);
@@ -357,19 +366,19 @@ ${always('both')}`;
     assert.equal(await program.exited(), 1);
   });
 
-  test('--watch runs only the files that a change is about', async () => {
+  test('--watch runs only the files that depend on a change', async () => {
     const other = path.join(path.dirname(file), 'other.test.yaml');
     await writeFile(file, `manifests: [m/a.yaml]\ncases:\n${always('mine')}`);
     await writeFile(other, `cases:\n${always('theirs')}`);
     await using program = startProgram(['test', file, other, '--entry', entry, '--watch']);
     await program.printed(/2 passed/);
-    // A manifest, in a folder that was not there.
+    // The folder of the manifest is new.
     await mkdir(path.join(path.dirname(file), 'm'));
     await program.printed(/2 passed[\s\S]*pass {2}mine[\s\S]*1 passed/);
     assert.equal(program.stdout.match(/theirs/g)?.length, 1);
   });
 
-  test('--watch sees what a link leads to, and that it leads elsewhere', async () => {
+  test('--watch sees changes of the target of a link, and of the link', async () => {
     const real = await mkdtemp(path.join(folder, 'real-'));
     const manifest = path.join(real, 'mesh.yaml');
     await writeFile(manifest, '');
@@ -377,11 +386,11 @@ ${always('both')}`;
     await writeFile(file, `manifests: [link.yaml]\ncases:\n${always('one')}`);
     await using program = startProgram(['test', file, '--entry', entry, '--watch']);
     const waits = async (times: number): Promise<void> => {
-      while ((program.stderr.match(/waits for changes/g)?.length ?? 0) < times)
+      while ((program.stderr.match(/waiting for changes/g)?.length ?? 0) < times)
         await once(program.child.stderr as Readable, 'data', { signal: AbortSignal.timeout(20_000) });
     };
     await waits(1);
-    await writeFile(manifest, namespaceOf('a'));
+    await writeFile(manifest, namespaceManifest('a'));
     await waits(2);
     await symlink(file, path.join(path.dirname(file), 'link.yaml.new'));
     await rename(path.join(path.dirname(file), 'link.yaml.new'), path.join(path.dirname(file), 'link.yaml'));
@@ -389,7 +398,7 @@ ${always('both')}`;
     assert.equal(program.stdout.match(/1 passed/g)?.length, 3);
   });
 
-  test('--watch takes up files that come into a folder, or a folder of it, and lets go of those that leave', async () => {
+  test('--watch follows files that are added to a folder, or deleted', async () => {
     const top = path.dirname(file);
     await writeFile(file, `cases:\n${always('first')}`);
     await using program = startProgram(['test', top, '--entry', entry, '--watch']);
@@ -397,16 +406,16 @@ ${always('both')}`;
     const said = async (pattern: RegExp): Promise<void> => {
       while (!pattern.test(program.stderr)) await once(program.child.stderr as Readable, 'data', timely);
     };
-    await said(/^meshmock: \d\d:\d\d:\d\d waits for changes; Ctrl-C ends it\n$/);
+    await said(/^meshmock: \d\d:\d\d:\d\d waiting for changes until Ctrl-C\n$/);
     await writeFile(path.join(top, 'mesh.yaml'), 'no: cases\n');
     await writeFile(path.join(top, 'a.test.yaml'), `cases:\n${always('second')}`);
     await program.printed(/pass {2}second[\s\S]*1 passed/);
-    await said(/changed: \S+\/a\.test\.yaml\n.*waits for changes[^\n]*\n$/);
+    await said(/changed: \S+\/a\.test\.yaml\n.*waiting for changes[^\n]*\n$/);
     await mkdir(path.join(top, 'sub'));
     await writeFile(path.join(top, 'sub/test.yaml'), `cases:\n${always('third')}`);
     await program.printed(/pass {2}third[\s\S]*1 passed/);
     await rm(path.join(top, 'a.test.yaml'));
-    await said(/a\.test\.yaml \(gone\)\n.*waits for changes[^\n]*\n$/);
+    await said(/a\.test\.yaml \(deleted\)\n.*waiting for changes[^\n]*\n$/);
     await writeFile(path.join(top, 'sub/test.yaml'), 'cases: [\n');
     await said(/sub\/test\.yaml:1:8: invalid YAML/);
     await writeFile(path.join(top, 'sub/test.yaml'), `cases:\n${always('fourth')}`);
@@ -414,7 +423,7 @@ ${always('both')}`;
     assert.deepEqual(program.stdout.match(/(?<=pass {2})\w+/g), ['first', 'second', 'third', 'fourth']);
   });
 
-  test('Ctrl-C ends it in the middle of a case, and what was seen till then is not lost', async () => {
+  test('Ctrl-C ends the run during a case, and keeps the results so far', async () => {
     const long = '  - {name: long, call: /~delay=10s/x, expect: status = 200}\n';
     await writeFile(file, `cases:\n${always('first')}${long}${always('third')}`);
     const next = path.join(path.dirname(file), 'next.test.yaml');
@@ -436,7 +445,7 @@ ${always('both')}`;
     assert.doesNotMatch(xml, /yesterday/);
   });
 
-  test('Ctrl-C leaves JSON whole', async () => {
+  test('Ctrl-C ends the run with complete JSON', async () => {
     const asked = Promise.withResolvers<void>();
     await using silent = await startForeignServer(({ url }, response) => {
       if (url === '/long') asked.resolve();
@@ -458,7 +467,7 @@ ${always('both')}`;
     );
   });
 
-  test('a run that comes to no result leaves JUnit that says so, not that of yesterday', async () => {
+  test('a run without a result replaces an old JUnit file', async () => {
     const junit = path.join(path.dirname(file), 'out.xml');
     const ended =
       /^<\?xml[^>]*>\s*<testsuites tests="1" failures="0" errors="1"[\s\S]*meshmock test ended before its end/;
@@ -474,7 +483,7 @@ ${always('both')}`;
     assert.match(await readFile(junit, 'utf8'), ended);
   });
 
-  test('JUnit for a pipe is written once', async () => {
+  test('--junit writes to a pipe once', async () => {
     await writeFile(file, `cases:\n${always('one')}`);
     const main = path.resolve('dist/cli/main.js');
     const args = [process.execPath, main, 'test', file, '--entry', entry, '--junit', '/dev/stdout'];
@@ -482,27 +491,30 @@ ${always('both')}`;
     assert.equal(stdout.match(/<testsuites/g)?.length, 1);
   });
 
-  test('exits with 2 when no case could be tried, and says why', async () => {
+  test('the exit code is 2 when no case was tried, with the reason', async () => {
     const skipped = (name: string, field: string): string =>
       `  - {name: ${name}, call: /x, ${field}, expect: status = 200}\n`;
     const sick = await run(`cases:\n${skipped('a', 'given: {a: down}')}${skipped('b', 'given: {b: down}')}`);
     assert.equal(sick.code, 2);
     assert.match(sick.stdout, /0 passed, 2 skipped in/);
-    assert.equal(sick.stderr, 'meshmock: no case was tried: a workload of a running mesh is not made sick\n');
+    assert.equal(
+      sick.stderr,
+      'meshmock: no case was tried: a running mesh gets no faults: run cases with "given" without --entry\n',
+    );
     const both = await run(
       `cases:\n${skipped('a', 'given: {a: down}')}${skipped('b', 'from: b, host: a.example.com')}`,
     );
     assert.equal(both.code, 2);
-    assert.match(both.stderr, /no case was tried: a workload of a .* \(and 1 other reason\)\n$/);
+    assert.match(both.stderr, /no case was tried: a running mesh gets .* \(and 1 other reason\)\n$/);
     const alone = await run(`apply: [x.yaml]\nbefore:\n${always('one')}cases:\n${always('two')}`, '--only', 'one');
     assert.equal(alone.code, 2);
     assert.match(
       alone.stderr,
-      /no case was tried: it is for a mesh without the change: run it there, with --before\n$/,
+      /no case was tried: the case needs a mesh without the change: run it there, with --before\n$/,
     );
   });
 
-  test('a machine that cannot have a mesh is told once, and exits with 2', async () => {
+  test('a machine that cannot run a local mesh is one error, with exit code 2', async () => {
     await writeFile(file, `cases:\n${always('one')}`);
     await using program = startProgram(['test', file], { PATH: folder });
     assert.equal(await program.exited(), 2);
@@ -511,11 +523,11 @@ ${always('both')}`;
   });
 });
 
-test('manifests and files of cases stand side by side in a folder', async () => {
+test('a folder may have manifests and files of cases', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'meshmock-beside-'));
   try {
-    await writeFile(path.join(folder, 'mesh.yaml'), namespaceOf('a'));
-    await writeFile(path.join(folder, 'load_test.yaml'), namespaceOf('b'));
+    await writeFile(path.join(folder, 'mesh.yaml'), namespaceManifest('a'));
+    await writeFile(path.join(folder, 'load_test.yaml'), namespaceManifest('b'));
     await writeFile(path.join(folder, 'test.yaml'), `manifests: [.]\ncases:\n${always('one')}`);
     assert.deepEqual(
       readManifestsOfCases([folder]).map(({ name }) => path.basename(name)),

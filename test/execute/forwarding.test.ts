@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { callHttp, type InProcessMesh, startForeignServer, startMesh } from '../running-mesh.ts';
+import { callHttp, startForeignServer, startMesh, type TestMesh } from '../running-mesh.ts';
 
 suite('headers that are passed on, without spans', () => {
-  let mesh: InProcessMesh;
+  let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh(['gateway', 'service1'], {}, ['X-Tenant']);
   });

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import { grpcCodeOf } from '../../src/reply/status.ts';
 import { runProgram } from '../program.ts';
-import { callHttp, type InProcessMesh, sendHttp, startMesh } from '../running-mesh.ts';
+import { callHttp, sendHttp, startMesh, type TestMesh } from '../running-mesh.ts';
 
 /** What stands where a sidecar of the caller would: it answers for each host as Envoy does, over either protocol. */
 const says = {
@@ -51,7 +51,7 @@ async function listen(server: net.Server): Promise<string> {
 }
 
 suite('a proxy that refuses', () => {
-  let mesh: InProcessMesh;
+  let mesh: TestMesh;
   let [httpPort, grpcPort] = ['', ''];
   const gateway = (path: string) => callHttp(mesh.httpPort('gateway'), path);
   before(async () => {

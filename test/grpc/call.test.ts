@@ -4,10 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, credentials, Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { encodeRequest } from '../../src/grpc/codec.ts';
 import { callMethod } from '../../src/reply/reply.ts';
-import { callGrpc, callHttp, type InProcessMesh, startForeignServer, startMesh, treeOf } from '../running-mesh.ts';
+import { callGrpc, callHttp, startForeignServer, startMesh, type TestMesh, treeOf } from '../running-mesh.ts';
 
 suite('Call over gRPC', () => {
-  let mesh: InProcessMesh;
+  let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh(['gateway', 'service1', 'service2']);
   });

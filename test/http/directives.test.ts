@@ -6,7 +6,7 @@ import type { Directive } from '../../src/plan/plan.ts';
 import { grpcStatusNames } from '../../src/plan/plan.ts';
 import type { CallResult, Reply } from '../../src/reply/reply.ts';
 import { httpStatusOf } from '../../src/reply/status.ts';
-import { callGrpc, callHttp, type InProcessMesh, sendHttp, startMesh } from '../running-mesh.ts';
+import { callGrpc, callHttp, sendHttp, startMesh, type TestMesh } from '../running-mesh.ts';
 
 /** Who hangs is waited for as long. */
 const hangMs = 1000;
@@ -117,7 +117,7 @@ function assertSeen(call: CallResult, expected: Expected, scheme: string): void 
 }
 
 /** What `a` sees of `b`. On a busy machine `a` may not hear in time that `b` waited too long: then once more. */
-async function seenOf(mesh: InProcessMesh, scheme: string, path: string, tries = 3): Promise<CallResult> {
+async function seenOf(mesh: TestMesh, scheme: string, path: string, tries = 3): Promise<CallResult> {
   const deadlineMs = path.includes('hang') ? hangMs : 10_000;
   const reply = await callHttp(mesh.httpPort('a'), `/@${scheme}:b${path}`, { 'x-meshmock-deadline-ms': deadlineMs });
   const [call] = reply.calls ?? [];
@@ -126,7 +126,7 @@ async function seenOf(mesh: InProcessMesh, scheme: string, path: string, tries =
 }
 
 suite('directives alone and in pairs', { concurrency: 8 }, () => {
-  let mesh: InProcessMesh;
+  let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh(['a', { name: 'b', pod: 'b-7d4b9', zone: 'eu-1a' }]);
   });
@@ -151,7 +151,7 @@ suite('directives alone and in pairs', { concurrency: 8 }, () => {
 });
 
 suite('directives', () => {
-  let mesh: InProcessMesh;
+  let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh(['a', { name: 'b', pod: 'b-7d4b9', zone: 'eu-1a' }]);
   });
@@ -288,7 +288,7 @@ const conditions: [condition: string, holds: boolean][] = [
 ];
 
 suite('conditions', () => {
-  let mesh: InProcessMesh;
+  let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh(['a', { name: 'b', pod: 'b-7d4b9', zone: 'eu-1a' }]);
   });

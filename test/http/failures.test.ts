@@ -3,18 +3,10 @@ import type http from 'node:http';
 import net from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  callGrpc,
-  callHttp,
-  type InProcessMesh,
-  sendHttp,
-  startForeignServer,
-  startMesh,
-  treeOf,
-} from '../running-mesh.ts';
+import { callGrpc, callHttp, sendHttp, startForeignServer, startMesh, type TestMesh, treeOf } from '../running-mesh.ts';
 
 suite('what goes wrong over HTTP', () => {
-  let mesh: InProcessMesh;
+  let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh(['gateway', 'service1', 'service2', 'service3']);
   });

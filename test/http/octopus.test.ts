@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { MeshmockError } from '../../src/error/meshmock-error.ts';
 import { parseUpstream, type Role } from '../../src/execute/octopus.ts';
-import { callGrpc, callHttp, type InProcessMesh, sendHttp, startForeignServer, startMesh } from '../running-mesh.ts';
+import { callGrpc, callHttp, sendHttp, startForeignServer, startMesh, type TestMesh } from '../running-mesh.ts';
 
 const webserver = (content: string): { role: Role } => ({ role: { kind: 'webserver', content } });
 const proxy = (url: string): { role: Role } => ({ role: { kind: 'proxy', upstream: parseUpstream(url) } });
 
 suite('the Octopus proxy and webservers', () => {
-  let mesh: InProcessMesh;
+  let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh([
       { name: 'proxy', ...proxy('http://webserver:8080') },

@@ -4,15 +4,15 @@ import {
   type Arrival,
   callGrpc,
   callHttp,
-  type InProcessMesh,
   sendHttp,
   startForeignServer,
   startMesh,
+  type TestMesh,
   treeOf,
 } from '../running-mesh.ts';
 
 suite('the rows of the path language', () => {
-  let mesh: InProcessMesh;
+  let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh(['gateway', 'service1', 'service2', 'service3', 'service4']);
     // The rows of servicemock's table that name a port.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import type { Reply, Summary } from '../../src/reply/reply.ts';
-import { callGrpc, callHttp, type InProcessMesh, sendHttp, startForeignServer, startMesh } from '../running-mesh.ts';
+import { callGrpc, callHttp, sendHttp, startForeignServer, startMesh, type TestMesh } from '../running-mesh.ts';
 
 const sum = (counts: Record<string, number> = {}): number =>
   Object.values(counts).reduce((total, count) => total + count, 0);
@@ -13,7 +13,7 @@ function summaryOf(reply: Reply | undefined): Summary {
 }
 
 suite('retries', () => {
-  let mesh: InProcessMesh;
+  let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh(['a', 'b']);
   });
@@ -66,7 +66,7 @@ suite('retries', () => {
 });
 
 suite('repeats', () => {
-  let mesh: InProcessMesh;
+  let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh([
       'a',

@@ -1,4 +1,4 @@
-/** `meshmock test` on meshes without a cluster: what cases find, what is not met, and that nothing is left. */
+/** `meshmock test` on local meshes: results of cases, untested parts, and a clean end. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -33,8 +33,8 @@ function startTest(...args: readonly string[]): Program {
   return startProgram(['test', ...args]);
 }
 
-/** What a mesh of this program is called, and where it lies. */
-function placeOf({ child }: Program): string {
+/** Returns the folder of a program's mesh. */
+function folderOf({ child }: Program): string {
   return `/run/meshmock/test-${child.pid}`;
 }
 
@@ -52,7 +52,7 @@ async function assertNothingLeft(program: Program, pids: readonly number[]): Pro
     pids.filter((pid) => existsSync(`/proc/${pid}`)),
     [],
   );
-  assert.ok(!existsSync(placeOf(program)));
+  assert.ok(!existsSync(folderOf(program)));
 }
 
 interface Shown {
@@ -78,8 +78,8 @@ async function results(...args: readonly string[]): Promise<{ code: number | nul
   return { code, files: (JSON.parse(program.stdout) as { files: Shown[] }).files };
 }
 
-/** A service and its mock. */
-const named = (name: string, namespace: string): string => `apiVersion: v1
+/** Returns the manifests of a service and its mock. */
+const serviceAndMock = (name: string, namespace: string): string => `apiVersion: v1
 kind: Service
 metadata: {name: ${name}, namespace: ${namespace}}
 spec: {selector: {app: ${name}}, ports: [{name: http, port: 8080}, {name: grpc, port: 9090}]}
@@ -94,7 +94,7 @@ spec:
     spec: {containers: [{name: c, image: meshmock}]}
 `;
 
-/** A way in at a port that is none of those that a gateway has anyway. */
+/** A Gateway at a port that gateways do not have by default. */
 const front = `apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: {name: front}
@@ -117,7 +117,7 @@ spec:
 const outcomes = ({ cases }: Shown): string[] => cases.map(({ name, outcome }) => `${name}: ${outcome}`);
 
 describe('meshmock test', () => {
-  it('goes on in another mesh when one dies under a case, and says all that came of it', async () => {
+  it('continues in another mesh when one dies during a case, and reports all results', async () => {
     const file = (name: string, plan: string) =>
       write(name, `manifests: [mesh.yaml]\ncases: [{name: ${name}, call: ${plan}, expect: service2 status = 200}]\n`);
     const files = [
@@ -126,7 +126,7 @@ describe('meshmock test', () => {
     ];
     await using program = startTest(...files);
     while (!/slow.*0 of 1/.test(program.stderr)) await sleep(50, undefined, { signal: AbortSignal.timeout(60_000) });
-    // What it started first is the mesh, in namespaces of its own.
+    // Its first child process is the mesh.
     const [mesh = 0] = descendantsOf(program.child.pid ?? 0);
     process.kill(mesh, 'SIGKILL');
     assert.equal(await program.exited(), 3);
@@ -134,7 +134,7 @@ describe('meshmock test', () => {
     await assertNothingLeft(program, []);
   });
 
-  it('runs several files in one mesh: contrasts, sick workloads, refused manifests', async () => {
+  it('runs several files in one mesh: contrasts, faults of workloads, refused manifests', async () => {
     const contrast = await write(
       'contrast.test.yaml',
       `manifests: [mesh.yaml]
@@ -186,8 +186,8 @@ cases:
         'with the change,others get v1,true,passed',
         'with the change,service2 answers,true,passed',
         'with the change,jason gets both,false,passed',
-        'without it again,jason gets both,true,passed',
-        'without it again,service2 answers,true,passed',
+        'without the change again,jason gets both,true,passed',
+        'without the change again,service2 answers,true,passed',
       ],
     );
     assert.deepEqual([ofContrast.untested, ofContrast.unknown], [[], []]);
@@ -203,14 +203,17 @@ cases:
       'no such start: refused',
     ]);
     const problems = ofSick.cases.slice(-3).map(({ problem }) => problem);
-    assert.match(problems[0] ?? '', /there is no Deployment or StatefulSet nobody: there are gateway-v1, service1-v1/);
+    assert.match(problems[0] ?? '', /no workload is named nobody: the manifests have gateway-v1, service1-v1/);
     assert.match(problems[1] ?? '', /nobody/);
-    assert.match(problems[2] ?? '', /no Service nobody has a pod that could begin over http: there are gateway, /);
+    assert.match(
+      problems[2] ?? '',
+      /no Service nobody has a pod that takes requests over http: expected one of gateway, /,
+    );
     const withChange = ({ cases }: Shown) => cases.find(({ step }) => step === 'with the change');
     assert.match(ofDenied.problem ?? '', /\/denied\.yaml:2:1: .*istiod denies it/);
     assert.deepEqual(
       ofDenied.cases.map(({ step, outcome }) => `${step}: ${outcome}`),
-      // The first has to fail there, and holds.
+      // The case must fail in this phase, and passes.
       ['before the change: failed', 'with the change: not_run'],
     );
     assert.equal(withChange(ofGood)?.outcome, 'passed');
@@ -219,7 +222,7 @@ cases:
     assert.equal(podOf(ofGood), podOf(ofContrast));
   });
 
-  it('tells which routes, subsets and rules no case has met', async () => {
+  it('reports the routes, subsets and rules that no case covers', async () => {
     await write(
       'parts.yaml',
       `apiVersion: networking.istio.io/v1
@@ -370,7 +373,7 @@ cases:
   - {name: gone, from: service2, call: /@service3/x, given: {service3-v1: down, service3-v2: down}, expect: service3 status = 503}
 `,
     );
-    // Without `from` it is the first service of the second file, and not one that the first has left.
+    // Without `from`, the request goes to the first service of the second file, and not of the first file.
     const { code, files } = await results(first, file, '--fail-untested');
     assert.equal(code, 1, JSON.stringify(files));
     const [, shown] = files;
@@ -395,19 +398,19 @@ cases:
     );
     assert.deepEqual(
       shown?.unknown?.map(({ object, part, reason }) => `${object}: ${part}: ${reason}`),
-      ['AuthorizationPolicy watch: rule 1: a proxy does not always say which rule of action AUDIT matched'],
+      ['AuthorizationPolicy watch: rule 1: proxies do not always log the matching rule of action AUDIT'],
     );
   });
 
-  it('finds who begins and who is sick by name and namespace, and gateways by port, over both protocols', async () => {
+  it('finds services by name and namespace, and gateways by port, over both protocols', async () => {
     const shop = await write(
       'shop.yaml',
       `apiVersion: v1
 kind: Namespace
 metadata: {name: shop}
 ---
-${named('b', 'default')}---
-${named('b', 'shop')}`,
+${serviceAndMock('b', 'default')}---
+${serviceAndMock('b', 'shop')}`,
     );
     await write('front.yaml', front);
     const atFront = await write(
@@ -448,7 +451,7 @@ cases:
     assert.deepEqual([code, all.length], [0, 11]);
   });
 
-  it('--watch shows what an edited policy does, and how soon is told', async (t) => {
+  it('--watch shows the effect of an edited policy within a minute', async (t) => {
     const service = (version: string) =>
       readFileSync(jason, 'utf8').replace(/v2\n {4}- route/, `${version}\n    - route`);
     await write('route.yaml', service('v2'));
@@ -532,7 +535,7 @@ cases:
     );
     await using program = startTest(file, '--keep');
     const [, again = ''] = await program.printed(
-      /again {5}curl -g '?(\S+?)'? -H 'Accept: text\/plain'\n[\s\S]*1 failed/,
+      /rerun {5}curl -g '?(\S+?)'? -H 'Accept: text\/plain'\n[\s\S]*1 failed/,
     );
     assert.equal((await fetch(`http://${again}`)).status, 200);
     const pids = descendantsOf(program.child.pid as number);
@@ -541,7 +544,7 @@ cases:
     await assertNothingLeft(program, pids);
   });
 
-  it('--keep has nothing to keep when no manifests were taken', async () => {
+  it('--keep ends at once when the mesh refuses the manifests', async () => {
     await write('no.yaml', 'apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {prts: []}\n');
     const file = await write(
       'none.test.yaml',
@@ -552,7 +555,7 @@ cases:
     assert.match(program.stdout, /1 file refused, 1 not run in/);
   });
 
-  it('what this machine cannot do ends the run, once and with 2', async () => {
+  it('an error of this machine ends the run, with exit code 2', async () => {
     const [one, two] = await Promise.all(
       ['one', 'two'].map((name) =>
         write(`${name}.test.yaml`, 'manifests: [mesh.yaml]\ncases:\n  - {name: a, call: /x, expect: status = 200}\n'),

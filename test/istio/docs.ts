@@ -1,13 +1,13 @@
 /** Runs the commands that the docs show of a local mesh: in the demo, page by page. */
 import { masked, type PageRun, runPages, runWith } from '../repo/examples.ts';
 import type { BlockKind, Page } from '../repo/pages.ts';
-import { demoWorkloads, startTestMesh } from './local-mesh.ts';
+import { demoWorkloads, startLocalMesh } from './local-mesh.ts';
 
 export const blockKind: BlockKind = 'console istio';
 
 /** Runs the examples of pages. Each page must leave the mesh as it found it. */
 export async function runIstioPages(pages: readonly Page[]): Promise<PageRun[]> {
-  await using mesh = await startTestMesh([demoWorkloads, 'istio/demo/ingress.yaml']);
+  await using mesh = await startLocalMesh([demoWorkloads, 'istio/demo/ingress.yaml']);
   const places = [
     ['localhost:8080', mesh.http('gateway')],
     ['localhost:8085', mesh.gateway(80)],

@@ -2,7 +2,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Phase } from '../../src/cases/mesh-under-test.ts';
-import { LocalMesh } from '../../src/cases/meshes/local-mesh.ts';
+import { LocalTestMesh } from '../../src/cases/meshes/local-test-mesh.ts';
 import { parseCaseFile } from '../../src/cli/files/case-file.ts';
 import { readManifestSources } from '../../src/cli/files/manifest-sources.ts';
 import { runWith } from '../repo/examples.ts';
@@ -34,7 +34,7 @@ const phases = { before: ['before'], after: ['after'], always: ['before', 'after
 export class LabBed implements AsyncDisposable {
   private readonly anyPort = { host: 'localhost', port: 0 };
   private readonly never = new AbortController().signal;
-  private readonly mesh = new LocalMesh({
+  private readonly mesh = new LocalTestMesh({
     read: readManifestSources,
     ...{ http: this.anyPort, grpc: this.anyPort },
     serveArguments: ['--log-level=silent', '--seed=labs'],

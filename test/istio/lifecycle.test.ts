@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Program, runProgram, startProgram } from '../program.ts';
-import { demoWorkloads, startTestMesh } from './local-mesh.ts';
+import { demoWorkloads, startLocalMesh } from './local-mesh.ts';
 import { routeTo, virtualService, workload } from './manifests.ts';
 
 const demo = [demoWorkloads, 'istio/demo/ingress.yaml'];
@@ -133,7 +133,7 @@ spec:
 `);
 
   it('refuses invalid objects as a cluster does, with file, line and column, and changes nothing', async () => {
-    await using mesh = await startTestMesh(demo);
+    await using mesh = await startLocalMesh(demo);
     await assert.rejects(
       mesh.apply(yaml(service('service1').text.replace('timeout: 1s', 'timout: 1s'))),
       /test\.yaml:8:7: virtualservice\.networking\.istio\.io\/timeout: spec\.http\.0\.timout: unknown field "timout": expected .*timeout/,
@@ -153,7 +153,7 @@ spec:
   });
 
   it('starts and ends pods when workloads are created, changed and deleted', async () => {
-    await using mesh = await startTestMesh(demo);
+    await using mesh = await startLocalMesh(demo);
     const workload = (replicas: number, version: string) =>
       yaml(`apiVersion: v1
 kind: Service
@@ -197,7 +197,7 @@ spec:
   });
 
   it('returns when the change is in effect', async () => {
-    await using mesh = await startTestMesh(demo);
+    await using mesh = await startLocalMesh(demo);
     const call = async (): Promise<string> => text(`http://${mesh.http('gateway')}/@service2/~delay=700ms/x`);
     for (let round = 0; round < 5; round++) {
       await mesh.apply(service('service2', '0.2s'));
@@ -223,7 +223,7 @@ spec:
 
   it('reports a pod that cannot start, or configuration that Envoy rejects, and reverts the change', async () => {
     const timeout = (value: string) => virtualService(`timeout: ${value}, ${routeTo()}`);
-    await using mesh = await startTestMesh([demoWorkloads, yaml(timeout('5s'))]);
+    await using mesh = await startLocalMesh([demoWorkloads, yaml(timeout('5s'))]);
     const hopeless = workload('hopeless', {
       annotations: { 'proxy.istio.io/config': 'proxyBootstrapTemplatePath: /nowhere' },
     });

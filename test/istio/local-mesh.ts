@@ -7,7 +7,7 @@ import { MeshHost, type StartedMesh } from '../../src/istio/mesh-host.ts';
 import { installTools } from '../../src/istio/tools.ts';
 
 /** Local mesh for tests, on free ports. Disposing it removes everything that it made. */
-export interface TestMesh extends AsyncDisposable {
+export interface LocalTestMesh extends AsyncDisposable {
   readonly host: MeshHost;
   readonly started: StartedMesh;
   /** Returns `localhost:PORT` of a Service's mocks, past their sidecars. */
@@ -33,10 +33,10 @@ let count = 0;
  *
  * @param manifests paths of files, or texts with a name
  */
-export async function startTestMesh(
+export async function startLocalMesh(
   manifests: readonly (string | ManifestSource)[],
   { fill = false }: { readonly fill?: boolean } = {},
-): Promise<TestMesh> {
+): Promise<LocalTestMesh> {
   const never = new AbortController().signal;
   const { mesh, started } = await MeshHost.start(
     {

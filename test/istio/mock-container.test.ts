@@ -6,7 +6,7 @@ import { parseAllDocuments } from 'yaml';
 import { demoArguments } from '../../src/cli/manifests/manifests.ts';
 import { kustomized, manifests } from '../manifests/shipped.ts';
 import { type ManifestTools, manifestTools } from '../manifests/tools.ts';
-import { demoWorkloads, startTestMesh, type TestMesh } from './local-mesh.ts';
+import { demoWorkloads, type LocalTestMesh, startLocalMesh } from './local-mesh.ts';
 
 interface Reply {
   readonly service: string;
@@ -24,12 +24,12 @@ interface Summary {
   readonly byPod: Readonly<Record<string, number>>;
 }
 
-async function reply(mesh: TestMesh, path: string, service: string): Promise<Reply> {
+async function reply(mesh: LocalTestMesh, path: string, service: string): Promise<Reply> {
   const headers = { accept: 'application/json' };
   return (await fetch(`http://${mesh.http(service)}${path}`, { headers })).json() as Promise<Reply>;
 }
 
-const text = async (mesh: TestMesh, path: string, service: string): Promise<string> =>
+const text = async (mesh: LocalTestMesh, path: string, service: string): Promise<string> =>
   (await fetch(`http://${mesh.http(service)}${path}`)).text();
 
 const pod = (name: string, container: string, labels = ''): string => `
@@ -74,7 +74,7 @@ interface SpansProcess {
 }
 
 /** Waits until Jaeger has a trace of one service, and returns the process of its spans. */
-async function spansProcess(mesh: TestMesh, traceId: string): Promise<SpansProcess> {
+async function spansProcess(mesh: LocalTestMesh, traceId: string): Promise<SpansProcess> {
   for (let tries = 0; tries < 50; tries++) {
     const { data } = (await (await fetch(`${mesh.jaeger}/api/traces/${traceId}`)).json()) as {
       data: readonly { readonly processes: Readonly<Record<string, SpansProcess>> }[] | null;
@@ -96,7 +96,7 @@ describe('manifests for a cluster, in a local mesh', () => {
 
   it('that `meshmock manifests` prints run unchanged and completely', async () => {
     const printed = await manifests(tools, ...demoArguments, '--istio');
-    await using mesh = await startTestMesh(sources('manifests', printed));
+    await using mesh = await startLocalMesh(sources('manifests', printed));
     const { report } = mesh.started;
     assert.deepEqual([report.leftOut, report.warnings], [[], []]);
     assert.equal(report.objects.length, parseAllDocuments(printed).length);
@@ -114,7 +114,7 @@ describe('manifests for a cluster, in a local mesh', () => {
   });
 
   it('of the octopus overlay run its proxy and webservers, with the port mappings of their Services', async () => {
-    await using mesh = await startTestMesh(sources('octopus', await kustomized(tools, 'overlays/octopus')));
+    await using mesh = await startLocalMesh(sources('octopus', await kustomized(tools, 'overlays/octopus')));
     assert.deepEqual(mesh.started.report.leftOut, []);
     const answers = new Set<string>();
     for (let count = 0; count < 60 && answers.size < 2; count++)
@@ -126,7 +126,7 @@ describe('manifests for a cluster, in a local mesh', () => {
   });
 
   it('set the behaviour, limits, names, zone and span attributes of a meshmock', async () => {
-    await using mesh = await startTestMesh(sources('settings', settings));
+    await using mesh = await startLocalMesh(sources('settings', settings));
     assert.deepEqual(mesh.started.report.leftOut, []);
     const answer = await fetch(`http://${mesh.http('own')}/x`, { headers: { accept: 'application/json' } });
     const { service, version, zone, body, traceId } = (await answer.json()) as Reply;
@@ -140,7 +140,7 @@ describe('manifests for a cluster, in a local mesh', () => {
   });
 
   it('that cannot run are refused, with the name of the pod and the reason', async () => {
-    await using mesh = await startTestMesh([demoWorkloads]);
+    await using mesh = await startLocalMesh([demoWorkloads]);
     const broken = (name: string, value: string) => ({ name: 'broken', text: pod(name, value) });
     await assert.rejects(
       mesh.apply(broken('wrong', 'env: [{ name: MESHMOCK_BEHAVIOUR, value: "/~nonsense" }]')),

@@ -3,8 +3,8 @@ import { after, before, suite, test } from 'node:test';
 import { formatPath } from '../../src/plan/format.ts';
 import { parsePath } from '../../src/plan/parse.ts';
 import type { Reply } from '../../src/reply/reply.ts';
-import { callHttp, type InProcessMesh, leavesOf, sendHttp, startMesh } from '../running-mesh.ts';
-import { demoWorkloads, startTestMesh, type TestMesh } from './local-mesh.ts';
+import { callHttp, leavesOf, sendHttp, startMesh, type TestMesh } from '../running-mesh.ts';
+import { demoWorkloads, type LocalTestMesh, startLocalMesh } from './local-mesh.ts';
 
 /** Gateway and VirtualService of istio/demo/ingress.yaml, with a route that removes a prefix. */
 const ingress = {
@@ -102,14 +102,14 @@ function treeOf({ service, status, request, behaviour, calls }: Reply): unknown 
 }
 
 suite('the path of a request in a mesh', { timeout: 300_000 }, () => {
-  let mesh: TestMesh;
+  let mesh: LocalTestMesh;
   const portOf = (address: string): number => Number(address.split(':')[1]);
   const routes = {
     'two sidecars': (path: string) => callHttp(portOf(mesh.http('gateway')), path),
     'the ingress gateway and three sidecars': (path: string) => callHttp(portOf(mesh.gateway(80)), path),
   };
   before(async () => {
-    mesh = await startTestMesh([demoWorkloads, ingress]);
+    mesh = await startLocalMesh([demoWorkloads, ingress]);
   });
   after(() => mesh?.[Symbol.asyncDispose]());
 
@@ -184,7 +184,7 @@ suite('the path of a request in a mesh', { timeout: 300_000 }, () => {
 
   suite('a plan of 12,000 characters', () => {
     const plan = longPlan();
-    let alone: InProcessMesh;
+    let alone: TestMesh;
     before(async () => {
       alone = await startMesh(['gateway', 'service1', 'service4']);
     });

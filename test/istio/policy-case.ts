@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import type { ManifestSource } from '../../src/istio/manifest.ts';
 import { runProgram } from '../program.ts';
-import type { TestMesh } from './local-mesh.ts';
+import type { LocalTestMesh } from './local-mesh.ts';
 
 /** Call that shows the effect of a policy. */
 export interface ShownCall {
@@ -34,7 +34,7 @@ export interface PolicyCase {
  */
 export async function testEachPolicy(
   t: TestContext,
-  mesh: TestMesh,
+  mesh: LocalTestMesh,
   samples: string,
   cases: readonly PolicyCase[],
 ): Promise<void> {
@@ -56,12 +56,12 @@ export async function testEachPolicy(
     });
 }
 
-async function assertShown(mesh: TestMesh, { changed = [], also = [], ...call }: ShownCall): Promise<void> {
+async function assertShown(mesh: LocalTestMesh, { changed = [], also = [], ...call }: ShownCall): Promise<void> {
   const { code, output } = await callWith(mesh, call, [...changed, ...also]);
   assert.equal(code, 0, output);
 }
 
-async function assertAbsent(mesh: TestMesh, { changed = [], ...call }: ShownCall): Promise<void> {
+async function assertAbsent(mesh: LocalTestMesh, { changed = [], ...call }: ShownCall): Promise<void> {
   if (changed.length === 0 || !isReachable(mesh, call)) return;
   const { code, output } = await callWith(mesh, call, changed);
   // Without its Gateway, the gateway itself does not exist, so nothing answers.
@@ -70,12 +70,12 @@ async function assertAbsent(mesh: TestMesh, { changed = [], ...call }: ShownCall
   assert.deepEqual(failed, changed, output);
 }
 
-function isReachable(mesh: TestMesh, { at }: Pick<ShownCall, 'at'>): boolean {
+function isReachable(mesh: LocalTestMesh, { at }: Pick<ShownCall, 'at'>): boolean {
   return typeof at === 'string' || mesh.host.ports.some(({ entry }) => entry.name === at.gateway);
 }
 
 async function callWith(
-  mesh: TestMesh,
+  mesh: LocalTestMesh,
   { at, path: target, args = [] }: ShownCall,
   expectations: readonly string[],
 ): Promise<{ code: number | null; output: string }> {

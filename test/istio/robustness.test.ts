@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askMesh } from '../../src/istio/control-client.ts';
 import { startProgram } from '../program.ts';
-import { demoWorkloads, startTestMesh, type TestMesh } from './local-mesh.ts';
+import { demoWorkloads, type LocalTestMesh, startLocalMesh } from './local-mesh.ts';
 
 const yaml = (text: string) => ({ name: 'test.yaml', text });
 const anyPort = ['--http', 'localhost:0', '--grpc', 'localhost:0', '--jaeger', 'localhost:0'];
@@ -33,9 +33,9 @@ function processesWith(text: string): number[] {
 }
 
 describe('a local mesh', () => {
-  let mesh: TestMesh;
+  let mesh: LocalTestMesh;
   before(async () => {
-    mesh = await startTestMesh([demoWorkloads]);
+    mesh = await startLocalMesh([demoWorkloads]);
   });
   after(() => mesh?.[Symbol.asyncDispose]());
 
@@ -151,7 +151,7 @@ metadata: { name: settings }
 });
 
 /** Reports whether a process belongs to a mesh: only its processes see the mounts in the mesh's folder. */
-function isOfMesh(pid: number, { host }: TestMesh): boolean {
+function isOfMesh(pid: number, { host }: LocalTestMesh): boolean {
   return readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(`/run/meshmock/${host.name}/`);
 }
 
@@ -186,7 +186,7 @@ spec: { type: ExternalName, externalName: gateway.default.svc.cluster.local }
 
 describe('the names of a StatefulSet’s pods', () => {
   it('lead to the pods of a headless Service, with mTLS from the start and after a change', async () => {
-    await using mesh = await startTestMesh([demoWorkloads, stateful('v1')]);
+    await using mesh = await startLocalMesh([demoWorkloads, stateful('v1')]);
     for (const version of ['v1', 'v2']) {
       await mesh.apply(stateful(version));
       const url = `http://${mesh.http('gateway')}/@db.bank|db-0.db.bank:8008|db-1.db.bank:8008|ext/x`;

@@ -11,7 +11,7 @@ import type { CallResult, Reply } from '../../src/reply/reply.ts';
 import { compareTrace } from '../../src/trace/compare.ts';
 import { findingText } from '../../src/trace/finding.ts';
 import { callGrpc, callHttp } from '../running-mesh.ts';
-import { demoWorkloads, startTestMesh, type TestMesh } from './local-mesh.ts';
+import { demoWorkloads, type LocalTestMesh, startLocalMesh } from './local-mesh.ts';
 
 type Headers = Record<string, string>;
 
@@ -66,13 +66,13 @@ const spansAtIngress = spansOfCascade + 3;
 const traceTimeoutMs = 15_000;
 
 suite('trace headers that arrive in a mesh', { timeout: 600_000 }, () => {
-  let mesh: TestMesh;
+  let mesh: LocalTestMesh;
   let jaeger: Jaeger;
   const signal = new AbortController().signal;
   const expected = new Set<string>();
 
   before(async () => {
-    mesh = await startTestMesh([demoWorkloads, 'istio/demo/ingress.yaml']);
+    mesh = await startLocalMesh([demoWorkloads, 'istio/demo/ingress.yaml']);
     jaeger = new Jaeger(new URL(mesh.jaeger));
   });
   after(() => mesh?.[Symbol.asyncDispose]());

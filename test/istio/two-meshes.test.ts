@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { istioSamples, startTestMesh } from './local-mesh.ts';
+import { istioSamples, startLocalMesh } from './local-mesh.ts';
 
 test('the end of a mesh does not affect another mesh', async () => {
   const samples = await istioSamples();
   const hello = path.join(samples, 'helloworld/helloworld.yaml');
   const before = namespaces();
-  await using other = await startTestMesh([hello]);
+  await using other = await startLocalMesh([hello]);
   {
-    await using _ = await startTestMesh([hello]);
+    await using _ = await startLocalMesh([hello]);
   }
   // The start and the end of a pod need the names of network namespaces.
   await other.apply(path.join(samples, 'httpbin/httpbin.yaml'));

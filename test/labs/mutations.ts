@@ -1,16 +1,15 @@
-/** What somebody may get wrong in what the labs apply, and which of their cases says so. */
-
+/** A mistake in a manifest of a lab, and the case of the lab that must fail with it. */
 export interface Mutation {
   readonly name: string;
   readonly lab: string;
-  /** In the lab's folder. */
+  /** File in the folder of the lab. */
   readonly file: string;
-  /** There exactly once. */
+  /** Text to replace, which the file has exactly once. */
   readonly text: string;
-  readonly becomes: string;
-  /** The case that does not hold any more. */
+  readonly replacement: string;
+  /** Name of the case that must fail. */
   readonly caughtBy: string;
-  /** In the file of cases that is not `test.yaml`. */
+  /** File of the case; `test.yaml` if not given. */
   readonly cases?: string;
 }
 
@@ -20,11 +19,11 @@ const jasonGetsV2 = `              exact: jason
             host: service2
             subset: v2`;
 
-/** Those of a lab stand together: what it needs beside the mesh of all is brought up once. */
+/** All mutations, grouped by lab, because the manifests of a lab are applied once for all of its cases. */
 export const mutations: readonly Mutation[] = [
   ...ofLab('authorization', [
     {
-      name: 'a policy that denies whom it was to allow',
+      name: 'a policy with DENY instead of ALLOW',
       ...edit('allow.yaml', 'action: ALLOW', 'action: DENY'),
       caughtBy: 'service1 may call service4',
     },
@@ -34,73 +33,73 @@ export const mutations: readonly Mutation[] = [
       caughtBy: 'only service1 may call /hello',
     },
     {
-      name: 'another identity',
+      name: 'a policy for another identity',
       ...edit('allow.yaml', 'sa/gateway', 'sa/service2'),
       caughtBy: 'gateway may call a public path',
     },
     {
-      name: 'a path without what is below it',
+      name: 'a path without the paths below it',
       ...edit('allow.yaml', '/public/*', '/public'),
       caughtBy: 'gateway may call a public path',
     },
     {
-      name: 'a method dropped',
+      name: 'a missing method',
       ...edit('allow.yaml', '            methods:\n              - GET\n', ''),
       caughtBy: 'gateway may not POST to a public path',
     },
     {
-      name: 'a policy that allows what it was to deny',
+      name: 'a policy with ALLOW instead of DENY',
       ...edit('deny.yaml', 'action: DENY', 'action: ALLOW'),
       caughtBy: 'service1 may not call a path below /admin',
     },
     {
-      name: 'a path dropped',
+      name: 'a missing path',
       ...edit('deny.yaml', '              - /admin\n', ''),
       caughtBy: 'service1 may not call /admin itself',
     },
     {
-      name: 'a path that is a beginning of others',
+      name: 'a path prefix without its slash',
       ...edit('deny.yaml', '/admin/*', '/admin*'),
       caughtBy: '/administration is not below /admin',
     },
   ]),
   ...ofLab('circuit-breaking', [
     {
-      name: 'any number of calls may wait',
+      name: 'no limit on pending calls',
       ...edit('pool.yaml', '        http1MaxPendingRequests: 1\n', ''),
       caughtBy: 'most of twelve concurrent calls are rejected',
     },
     {
-      name: 'a pool that does not count calls over gRPC',
+      name: 'a high limit on gRPC calls',
       ...edit('pool.yaml', 'http2MaxRequests: 1', 'http2MaxRequests: 100'),
       caughtBy: 'most of twelve concurrent gRPC calls are rejected',
     },
     {
-      name: 'the host of a pool renamed',
+      name: 'a renamed host of a connection pool',
       ...edit('pool.yaml', 'host: service4', 'host: service5'),
       caughtBy: 'most of twelve concurrent calls are rejected',
     },
   ]),
   ...ofLab('egress', [
     {
-      name: 'any host may be called',
+      name: 'an outbound policy that allows any host',
       ...edit('registry-only.yaml', 'REGISTRY_ONLY', 'ALLOW_ANY'),
       caughtBy: 'a host without a ServiceEntry is refused',
     },
     {
-      name: 'the address of a host outside misspelt',
+      name: 'a misspelled address of an external host',
       ...edit('service-entry.yaml', 'address: partner.', 'address: partners.'),
       caughtBy: 'a host with a ServiceEntry is called in plain text',
     },
     {
-      name: 'the timeout for the outside dropped',
+      name: 'a missing timeout for an external host',
       ...edit('timeout.yaml', '- timeout: 0.5s\n      route', '- route'),
       caughtBy: 'a call to a slow host times out',
     },
   ]),
   ...ofLab('fault-injection', [
     {
-      name: 'the user of a delay misspelt',
+      name: 'a misspelled user of a delay',
       ...edit('delay.yaml', 'exact: jason', 'exact: json'),
       caughtBy: 'jason waits a second for service4',
     },
@@ -122,19 +121,19 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...ofLab('grpc-routing', [
     {
-      name: 'a gRPC method misspelt',
+      name: 'a misspelled gRPC method',
       ...edit('by-method.yaml', 'MeshMock/Call', 'MeshMock/call'),
       caughtBy: 'jason gets v2 of service3 over gRPC',
     },
     {
-      name: 'a route for gRPC that takes HTTP too',
+      name: 'a gRPC route that matches HTTP too',
       ...edit('by-method.yaml', 'prefix: /meshmock.v1.MeshMock/', 'prefix: /'),
       caughtBy: 'HTTP calls are not affected',
     },
   ]),
   ...ofLab('header-manipulation', [
     {
-      name: 'a header added, not set',
+      name: 'a header that is added instead of set',
       ...edit('headers.yaml', 'set:', 'add:'),
       caughtBy: 'the sidecar replaces end-user mary with jason',
     },
@@ -144,58 +143,58 @@ export const mutations: readonly Mutation[] = [
       caughtBy: 'service1 receives end-user jason and calls v2 of service2',
     },
     {
-      name: 'the header that an answer loses misspelt',
+      name: 'a misspelled header to remove',
       ...edit('headers.yaml', '- x-meshmock', '- x-meshmok'),
       caughtBy: 'the signature of service4 is removed from its answers',
     },
   ]),
   ...ofLab('ingress', [
     {
-      name: 'the gateway of a route misspelt',
+      name: 'a misspelled gateway of a route',
       ...edit('virtual-service.yaml', '    - shop\n', '    - shops\n'),
       caughtBy: 'a request below /api reaches gateway without the prefix',
     },
     {
-      name: 'the host of a route renamed',
+      name: 'a renamed host of a route',
       ...edit('virtual-service.yaml', 'shop.example.com', 'shop.example.org'),
       caughtBy: 'a request below /api reaches gateway without the prefix',
     },
     {
-      name: 'a rewrite dropped',
+      name: 'a missing rewrite',
       ...edit('virtual-service.yaml', '      rewrite:\n        uri: /\n', ''),
       caughtBy: 'a request below /api reaches gateway without the prefix',
     },
     {
-      name: 'a prefix that is a beginning of others',
+      name: 'a path prefix without its slash',
       ...edit('virtual-service.yaml', 'prefix: /api/', 'prefix: /api'),
       caughtBy: '/apidocs is not below /api',
     },
   ]),
   ...ofLab('ingress-gateway-api', [
     {
-      name: 'the gateway of a route misspelt',
+      name: 'a misspelled gateway of a route',
       ...edit('http-route.yaml', '    - name: shop\n', '    - name: shops\n'),
       caughtBy: 'a request below /api reaches gateway without the prefix',
     },
     {
-      name: 'a path that has to be the same, not a prefix',
+      name: 'an exact path instead of a prefix',
       ...edit('http-route.yaml', 'type: PathPrefix', 'type: Exact'),
       caughtBy: 'a request below /api reaches gateway without the prefix',
     },
     {
-      name: 'a prefix replaced by another',
+      name: 'another replacement of a prefix',
       ...edit('http-route.yaml', 'replacePrefixMatch: /', 'replacePrefixMatch: /v1'),
       caughtBy: 'a request below /api reaches gateway without the prefix',
     },
   ]),
   ...ofLab('jwt', [
     {
-      name: 'an issuer misspelt',
+      name: 'a misspelled issuer',
       ...edit('request-authentication.yaml', 'issuer: labs@', 'issuer: lab@'),
       caughtBy: 'a reader may call /hello',
     },
     {
-      name: 'a token that is not passed on',
+      name: 'a token that is not forwarded',
       ...edit('request-authentication.yaml', 'forwardOriginalToken: true', 'forwardOriginalToken: false'),
       caughtBy: 'service4 receives the token and forwards it',
     },
@@ -205,64 +204,64 @@ export const mutations: readonly Mutation[] = [
       caughtBy: 'a reader may not call /admin',
     },
     {
-      name: 'a path to leave out misspelt',
+      name: 'a misspelled path to exclude',
       ...edit('authorization-policy.yaml', '- /admin*', '- /admins*'),
       caughtBy: 'a reader may not call /admin',
     },
   ]),
   ...ofLab('load-balancing', [
     {
-      name: 'the header of a hash misspelt',
+      name: 'a misspelled header of a hash',
       ...edit('by-end-user.yaml', 'httpHeaderName: end-user', 'httpHeaderName: enduser'),
       caughtBy: 'jason gets one pod of service2',
     },
   ]),
   ...ofLab('locality-load-balancing', [
     {
-      name: 'zones left out of account',
+      name: 'disabled zones',
       ...edit('zone-first.yaml', 'enabled: true', 'enabled: false'),
       caughtBy: 'shop calls stock in its own zone',
     },
     {
-      name: 'a sick zone that is borne with for longer',
+      name: 'a later ejection of a failing zone',
       ...edit('zone-first.yaml', 'consecutive5xxErrors: 3', 'consecutive5xxErrors: 30'),
       caughtBy: 'shop calls the other zone after three failures in its own',
     },
   ]),
   ...ofLab('mirroring', [
     {
-      name: 'nothing mirrored',
+      name: 'a mirror of no requests',
       ...edit('mirror.yaml', 'value: 100', 'value: 0'),
       caughtBy: 'the mirrored call reaches service4 first',
     },
     {
-      name: 'the version that answers swapped',
+      name: 'a swapped version',
       ...edit('mirror.yaml', 'subset: v1\n      mirrors', 'subset: v2\n      mirrors'),
       caughtBy: 'only v1 of service3 answers',
     },
   ]),
   ...ofLab('mtls-migration', [
     {
-      name: 'plain text still taken',
+      name: 'a policy that accepts plain text',
       ...edit('strict.yaml', 'STRICT', 'PERMISSIVE'),
       caughtBy: 'service4 resets plain text connections',
     },
     {
-      name: 'one workload instead of all',
+      name: 'a policy for one workload instead of all',
       ...edit('strict.yaml', '  mtls:', '  selector:\n    matchLabels:\n      app: service4\n  mtls:'),
       caughtBy: 'the other services reset plain text connections too',
     },
   ]),
   ...ofLab('outlier-detection', [
     {
-      name: 'a sick pod that is borne with for longer',
+      name: 'a later ejection of a failing pod',
       ...edit('ejection.yaml', 'consecutive5xxErrors: 3', 'consecutive5xxErrors: 30'),
       caughtBy: 'the failing pod gets only a few calls',
     },
   ]),
   ...ofLab('rate-limit', [
     {
-      name: 'a limit on what a service calls, not on what it takes',
+      name: 'a limit on outbound instead of inbound requests',
       ...edit('rate-limit.yaml', 'SIDECAR_INBOUND', 'SIDECAR_OUTBOUND'),
       caughtBy: 'about ten of a hundred requests are answered, the others get 429',
     },
@@ -274,22 +273,22 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...ofLab('request-routing', [
     {
-      name: 'a header misspelt',
+      name: 'a misspelled header',
       ...edit('by-end-user.yaml', 'end-user:', 'enduser:'),
       caughtBy: 'jason gets v2 of service2',
     },
     {
-      name: 'a subset swapped',
+      name: 'a swapped subset',
       ...edit('by-end-user.yaml', jasonGetsV2, jasonGetsV2.replace(/v2$/, 'v1')),
       caughtBy: 'jason gets v2 of service2',
     },
     {
-      name: 'a value that is a beginning of others',
+      name: 'a prefix instead of an exact value',
       ...edit('by-end-user.yaml', 'exact: jason', 'prefix: jason'),
       caughtBy: 'jasonette gets v1 of service2',
     },
     {
-      name: 'the labels of a subset swapped',
+      name: 'swapped labels of a subset',
       ...edit(
         'by-header.yaml',
         '    - name: v1\n      labels:\n        version: v1',
@@ -303,58 +302,58 @@ export const mutations: readonly Mutation[] = [
       caughtBy: 'any value of x-canary gets v2 of service3',
     },
     {
-      name: 'the host of a route renamed',
+      name: 'a renamed host of a route',
       ...edit('by-header.yaml', '  hosts:\n    - service3', '  hosts:\n    - service4'),
       caughtBy: 'a request without x-canary gets v1 of service3',
     },
   ]),
   ...ofLab('request-routing-gateway-api', [
     {
-      name: 'a header misspelt',
+      name: 'a misspelled header',
       ...edit('http-route.yaml', 'name: end-user', 'name: enduser'),
       caughtBy: 'jason gets v2',
     },
     {
-      name: 'versions swapped',
+      name: 'swapped versions',
       ...edit('http-route.yaml', '- name: service2-v1', '- name: service2-v2'),
       caughtBy: 'mary gets v1',
     },
     {
-      name: 'the port of a parent dropped',
+      name: 'a missing port of a parent',
       ...edit('http-route.yaml', '      name: service2\n      port: 8080\n', '      name: service2\n'),
       caughtBy: 'gRPC calls use a port that the route does not cover',
     },
   ]),
   ...ofLab('request-timeouts', [
     {
-      name: 'a timeout dropped',
+      name: 'a missing timeout',
       ...edit('timeout.yaml', '- timeout: 500ms\n      route', '- route'),
       caughtBy: 'a call to service2 times out after half a second',
     },
     {
-      name: 'the timeout of a try dropped',
+      name: 'a missing timeout of one try',
       ...edit('timeout-of-a-try.yaml', '        perTryTimeout: 500ms\n', ''),
       caughtBy: 'the second attempt succeeds when service3 is slow once',
     },
     {
-      name: 'another reason to try again',
+      name: 'another retry condition',
       ...edit('timeout-of-a-try.yaml', 'retryOn: gateway-error', 'retryOn: connect-failure'),
       caughtBy: 'the second attempt succeeds when service3 is slow once',
     },
   ]),
   ...ofLab('retries', [
     {
-      name: 'one try less',
+      name: 'one retry less',
       ...edit('everywhere.yaml', retriesOf('service3', 2), retriesOf('service3', 1)),
       caughtBy: 'the third attempt on service3 succeeds',
     },
     {
-      name: 'one try more',
+      name: 'one retry more',
       ...edit('everywhere.yaml', retriesOf('service3', 2), retriesOf('service3', 3)),
       caughtBy: 'three attempts are not enough when service3 fails three times',
     },
     {
-      name: 'tries left on a level above',
+      name: 'retries on another level',
       ...edit('at-one-level.yaml', retriesOf('service2', 0), `${retriesOf('service2', 2)}        retryOn: 5xx\n`),
       cases: 'tamed.test.yaml',
       caughtBy: 'only the caller of service3 retries',
@@ -367,14 +366,14 @@ export const mutations: readonly Mutation[] = [
       caughtBy: 'one trace in ten is recorded, in every service of the cascade',
     },
     {
-      name: 'a sampling for a workload that is not there',
+      name: 'sampling for a missing workload',
       ...edit('telemetry.yaml', 'istio: ingressgateway', 'istio: ingress'),
       caughtBy: 'one trace in ten is recorded, in every service of the cascade',
     },
   ]),
   ...ofLab('traffic-shifting', [
     {
-      name: 'weights changed',
+      name: 'changed weights',
       ...edit(
         'ninety-ten.yaml',
         `${weightOf('v1', 90)}${weightOf('v2', 10)}`,
@@ -383,7 +382,7 @@ export const mutations: readonly Mutation[] = [
       caughtBy: 'a tenth of the calls goes to v2 of service3',
     },
     {
-      name: 'weights swapped',
+      name: 'swapped weights',
       ...edit(
         'ninety-ten.yaml',
         `${weightOf('v1', 90)}${weightOf('v2', 10)}`,
@@ -394,7 +393,7 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...ofLab('../octopus', [
     {
-      name: 'the version that answers swapped',
+      name: 'a swapped version',
       ...edit(
         'v1-only.yaml',
         '            host: webserver\n            subset: v1',
@@ -404,19 +403,19 @@ export const mutations: readonly Mutation[] = [
       caughtBy: 'only v1 answers',
     },
     {
-      name: 'a header misspelt',
+      name: 'a misspelled header',
       ...edit('canary.yaml', 'end-user:', 'enduser:'),
       cases: 'canary.test.yaml',
       caughtBy: 'jason gets v2',
     },
     {
-      name: 'weights changed',
+      name: 'changed weights',
       ...edit('canary.yaml', 'weight: 10', 'weight: 90'),
       cases: 'canary.test.yaml',
       caughtBy: 'a tenth of the other calls goes to v2',
     },
     {
-      name: 'another reason to try again',
+      name: 'another retry condition',
       ...edit('retries.yaml', 'retryOn: 5xx', 'retryOn: gateway-error'),
       cases: 'retries.test.yaml',
       caughtBy: 'retries hide the failures',
@@ -428,8 +427,8 @@ function ofLab(lab: string, all: readonly Omit<Mutation, 'lab'>[]): Mutation[] {
   return all.map((mutation) => ({ lab, ...mutation }));
 }
 
-function edit(file: string, text: string, becomes: string): Pick<Mutation, 'file' | 'text' | 'becomes'> {
-  return { file, text, becomes };
+function edit(file: string, text: string, replacement: string): Pick<Mutation, 'file' | 'text' | 'replacement'> {
+  return { file, text, replacement };
 }
 
 function weightOf(version: string, weight: number): string {

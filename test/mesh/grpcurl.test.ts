@@ -3,13 +3,13 @@ import { after, before, suite, test } from 'node:test';
 import { parsePath } from '../../src/plan/parse.ts';
 import { toMessage } from '../../src/plan/to-message.ts';
 import type { Reply } from '../../src/reply/reply.ts';
-import { callHttp, type InProcessMesh, startMesh, treeOf } from '../running-mesh.ts';
+import { callHttp, startMesh, type TestMesh, treeOf } from '../running-mesh.ts';
 import { type Grpcurl, grpcurl } from './tools.ts';
 
 const method = 'meshmock.v1.MeshMock/Call';
 
 suite('grpcurl without a proto file', { timeout: 240_000 }, () => {
-  let mesh: InProcessMesh;
+  let mesh: TestMesh;
   let run: Grpcurl;
   let address: string;
   before(async () => {

@@ -1,33 +1,46 @@
 import { namespaceOf } from '../../istio/objects.ts';
 import { fullHost } from '../../istio/routes.ts';
+import type { VirtualService } from '../../istio/virtual-service.ts';
 import type { AssertedRoute, Delegate, RouteDestination } from '../asserted-route.ts';
-import { type Cluster, clusterTitle } from '../clusters.ts';
-import { destinationsOf, type RouteConfig } from '../route-config.ts';
-import { type Checked, isAborted, type RouteEvidence, takenBy, whatCame } from './route-evidence.ts';
-import { isShare, tooSmall } from './shares.ts';
+import { clusterTitle, type EnvoyCluster } from '../envoy-clusters.ts';
+import { destinationHosts, type RouteConfig } from '../route-config.ts';
+import {
+  type AssertionResult,
+  areAllAborted,
+  describeOutcome,
+  destinationsTaken,
+  notSeenResult,
+  type RouteEvidence,
+  seenResult,
+} from './route-evidence.ts';
+import { matchesShare, shareResult } from './shares.ts';
 
-const byFault = 'a fault answers every request before its route is taken';
+const abortedByFault = 'a fault answers every request before it takes a route';
 
-/** Whether requests went to the destinations, each with its share. */
+/** Checks that the requests went to the asserted destinations, each with its share. */
 export function checkRoute(
   destinations: readonly RouteDestination[],
   { request }: AssertedRoute,
   config: RouteConfig,
   evidence: RouteEvidence,
-): Checked {
+): AssertionResult {
   const expected = `route to ${destinations.map(destinationTitle).join(', ')}`;
-  const taken = takenBy(evidence);
-  if (taken.length === 0 && isAborted(evidence)) return { expected, seen: byFault, holds: undefined };
-  const namespaces = config.of(request.authority).map(namespaceOf);
+  const taken = destinationsTaken(evidence);
+  if (taken.length === 0 && areAllAborted(evidence)) return notSeenResult(expected, abortedByFault);
+  const namespaces = config.virtualServicesFor(request.authority).map(namespaceOf);
   const counts = destinations.map((destination) =>
-    taken.filter(({ cluster }) => isTo(cluster, destination, namespaces)).reduce((sum, { count }) => sum + count, 0),
+    sumOf(taken.filter(({ cluster }) => isTo(cluster, destination, namespaces)).map(({ count }) => count)),
   );
-  const all = taken.reduce((sum, { count }) => sum + count, 0);
-  const seen = whatCame(evidence);
-  if (all === 0 || counts.reduce((sum, count) => sum + count, 0) !== all) return { expected, seen, holds: false };
-  const asShared = sharesOf(destinations).map((share, index) => isShare(counts[index] ?? 0, all, share));
-  if (asShared.includes(false)) return { expected, seen, holds: false };
-  return asShared.includes(undefined) ? { expected, ...tooSmall(all) } : { expected, seen, holds: true };
+  const all = sumOf(taken.map(({ count }) => count));
+  const seen = describeOutcome(evidence);
+  if (all === 0 || sumOf(counts) !== all) return seenResult(expected, seen, false);
+  const matches = sharesOf(destinations).map((share, index) => matchesShare(counts[index] ?? 0, all, share));
+  const holds = matches.includes(false) ? false : matches.includes(undefined) ? undefined : true;
+  return shareResult(expected, seen, all, holds);
+}
+
+function sumOf(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 function destinationTitle({ host, port, subset, weight }: RouteDestination): string {
@@ -35,50 +48,63 @@ function destinationTitle({ host, port, subset, weight }: RouteDestination): str
   return weight === undefined ? name : `${name} with weight ${weight}`;
 }
 
-/** A port that is not given is any; a subset that is not given is none, as in a VirtualService. */
-function isTo(cluster: Cluster, { host, port, subset = '' }: RouteDestination, namespaces: readonly string[]): boolean {
+/**
+ * Reports whether a cluster is an asserted destination. A destination without a port matches any port. A destination
+ * without a subset matches only the cluster of all pods, as in a VirtualService.
+ */
+function isTo(
+  cluster: EnvoyCluster,
+  { host, port, subset = '' }: RouteDestination,
+  namespaces: readonly string[],
+): boolean {
   if (cluster.subset !== subset || (port !== undefined && port !== cluster.port)) return false;
   return cluster.host === host || namespaces.some((namespace) => cluster.host === fullHost(host, namespace));
 }
 
-/** By their weights; all the same if there are none. */
+/** Returns the shares of destinations by their weights; equal shares if none has a weight. */
 export function sharesOf(destinations: readonly RouteDestination[]): number[] {
-  const total = destinations.reduce((sum, { weight = 0 }) => sum + weight, 0);
+  const total = sumOf(destinations.map(({ weight = 0 }) => weight));
   return destinations.map(({ weight = 0 }) => (total === 0 ? 1 / destinations.length : weight / total));
 }
 
-/** Whether the route of a delegate was taken, which its destinations tell where nobody else has them. */
+/** Checks that the requests took a route of a delegate. Destinations that only this delegate has show it. */
 export function checkDelegate(
-  { name, namespace }: Delegate,
+  delegate: Delegate,
   { request }: AssertedRoute,
   config: RouteConfig,
   evidence: RouteEvidence,
-): Checked {
+): AssertionResult {
+  const { name, namespace } = delegate;
   const expected = `delegate ${namespace === undefined ? name : `${namespace}/${name}`}`;
-  const unseen = (seen: string): Checked => ({ expected, seen, holds: undefined });
-  const taken = takenBy(evidence);
-  if (taken.length === 0 && isAborted(evidence)) return unseen(byFault);
-  const roots = config.of(request.authority);
-  const ofRoots = roots.flatMap((root) =>
-    (root.spec.http ?? []).flatMap(({ delegate }) =>
-      delegate === undefined
-        ? []
-        : (config.virtualService(delegate.name, delegate.namespace ?? namespaceOf(root)) ?? []),
-    ),
-  );
-  const isMeant = (one: (typeof ofRoots)[number]): boolean =>
+  const taken = destinationsTaken(evidence);
+  if (taken.length === 0 && areAllAborted(evidence)) return notSeenResult(expected, abortedByFault);
+  const roots = config.virtualServicesFor(request.authority);
+  const all = roots.flatMap((root) => delegatesOf(root, config));
+  const isAsserted = (one: VirtualService): boolean =>
     one.metadata.name === name && (namespace === undefined || namespaceOf(one) === namespace);
-  const own = new Set(ofRoots.filter(isMeant).flatMap((one) => [...destinationsOf(one)]));
-  if (own.size === 0 && ofRoots.some(isMeant)) return unseen('it has no destination by which it could be told');
-  const others = new Set(
-    [...roots, ...ofRoots.filter((one) => !isMeant(one))].flatMap((one) => [...destinationsOf(one)]),
-  );
+  const ownHosts = hostsOf(all.filter(isAsserted));
+  if (ownHosts.size === 0 && all.some(isAsserted))
+    return notSeenResult(expected, 'the delegate has no destination that would show it');
+  const otherHosts = hostsOf([...roots, ...all.filter((one) => !isAsserted(one))]);
   const hosts = taken.map(({ cluster }) => cluster.host);
-  if (hosts.some((host) => own.has(host) && others.has(host)))
-    return unseen(`${[...new Set(hosts)].join(', ')} has other routes as well: who sent it there cannot be told`);
-  return {
-    expected,
-    seen: taken.length === 0 ? whatCame(evidence) : taken.map(({ cluster }) => clusterTitle(cluster)).join(', '),
-    holds: hosts.length > 0 && hosts.every((host) => own.has(host)),
-  };
+  if (hosts.some((host) => ownHosts.has(host) && otherHosts.has(host))) {
+    const shared = [...new Set(hosts)].join(', ');
+    return notSeenResult(expected, `several VirtualServices route to ${shared}: the destination does not show which`);
+  }
+  const seen =
+    taken.length === 0 ? describeOutcome(evidence) : taken.map(({ cluster }) => clusterTitle(cluster)).join(', ');
+  return seenResult(expected, seen, hosts.length > 0 && hosts.every((host) => ownHosts.has(host)));
+}
+
+/** Returns the delegates of a VirtualService that exist. */
+function delegatesOf(root: VirtualService, config: RouteConfig): VirtualService[] {
+  return (root.spec.http ?? []).flatMap(({ delegate }) => {
+    if (delegate === undefined) return [];
+    const { name, namespace = namespaceOf(root) } = delegate;
+    return config.findVirtualService({ name, namespace }) ?? [];
+  });
+}
+
+function hostsOf(services: readonly VirtualService[]): Set<string> {
+  return new Set(services.flatMap((service) => [...destinationHosts(service)]));
 }

@@ -1,71 +1,95 @@
 import type { AssertedRequest, HeaderChanges, HeaderOperations } from '../asserted-route.ts';
-import { type Checked, type RouteEvidence, received, whatCame } from './route-evidence.ts';
+import {
+  type AssertionResult,
+  describeOutcome,
+  notSeenResult,
+  type RouteEvidence,
+  receivedRequests,
+  seenResult,
+} from './route-evidence.ts';
 
-type Fields = Readonly<Record<string, string>>;
+type HeaderMap = Readonly<Record<string, string>>;
 
-/** Whether services receive the headers that a route changes, and answers come back with them. */
+/** Checks that a route changes the headers of requests and of their answers as asserted. */
 export function checkHeaders(
   { request, response }: HeaderChanges,
   sent: AssertedRequest,
   evidence: RouteEvidence,
-): Checked[] {
-  const { replies, unseen } = received(evidence);
-  const onTheWay = replies.map((reply) => reply.request?.headers ?? {});
-  const { shown } = evidence;
-  const back = shown?.headers === undefined ? [] : [shown.headers];
-  const wasSent = (name: string): boolean => sent.headers.some((header) => header.name === name);
+): AssertionResult[] {
+  const received = receivedRequests(evidence);
+  const { headerAnswer } = evidence;
+  const notSeenReason = received.kind === 'not_seen' ? received.reason : undefined;
+  const requestHeaders =
+    received.kind === 'not_seen' ? [] : received.replies.map((reply) => reply.request?.headers ?? {});
   return [
-    ...checkOperations('request', request, onTheWay, { evidence, unseen, wasSent }),
-    ...checkOperations('response', response, back, {
-      evidence,
-      unseen,
-      wasSent: () => shown?.answeredBy === 'service',
+    ...checkOperations(request, {
+      message: 'request',
+      headers: requestHeaders,
+      outcome: describeOutcome(evidence),
+      notSeenReason,
+      hasHeader: (name) => sent.headers.some((header) => header.name === name),
+    }),
+    ...checkOperations(response, {
+      message: 'response',
+      headers: headerAnswer?.headers === undefined ? [] : [headerAnswer.headers],
+      outcome: describeOutcome(evidence),
+      notSeenReason,
+      // The mock sends each header that the proxy must remove.
+      hasHeader: () => headerAnswer?.answeredBy === 'service',
     }),
   ];
 }
 
-interface Surroundings {
-  readonly evidence: RouteEvidence;
-  readonly unseen: string | undefined;
-  /** Whether a header is there that could be removed. */
-  readonly wasSent: (name: string) => boolean;
+interface SeenHeaders {
+  readonly message: 'request' | 'response';
+  readonly headers: readonly HeaderMap[];
+  /** Outcome of the requests, for a result without headers. */
+  readonly outcome: string;
+  readonly notSeenReason: string | undefined;
+  /** Reports whether the proxy received a header. */
+  readonly hasHeader: (name: string) => boolean;
 }
 
-function checkOperations(
-  way: 'request' | 'response',
-  { set, add, remove }: HeaderOperations,
-  seen: readonly Fields[],
-  { evidence, unseen, wasSent }: Surroundings,
-): Checked[] {
-  const values = (name: string): string[] => [...new Set(seen.map((fields) => fields[name] ?? '(none)'))];
-  const finding = (expected: string, name: string, holds: (value: string) => boolean, reason?: string): Checked => {
-    const why =
-      reason ?? unseen ?? (values(name).includes('[redacted]') ? 'values of such headers are not shown' : undefined);
-    if (why !== undefined) return { expected, seen: why, holds: undefined };
-    if (seen.length === 0) return { expected, seen: whatCame(evidence), holds: false };
-    return { expected, seen: `${way} header ${name}: ${values(name).join(' | ')}`, holds: values(name).every(holds) };
-  };
-  const filledIn = (value: string): string | undefined =>
-    value.includes('%') ? 'Envoy fills in what stands between "%"' : undefined;
+const absent = '(none)';
+
+function checkOperations({ set, add, remove }: HeaderOperations, seen: SeenHeaders): AssertionResult[] {
+  const { message, hasHeader } = seen;
   return [
     ...set.map(({ name, value }) =>
-      finding(`${way} header ${name} set to ${value}`, name, (found) => found === value, filledIn(value)),
+      checkHeader(name, `set to ${value}`, seen, (found) => found === value, placeholderReason(value)),
     ),
     ...add.map(({ name, value }) =>
-      finding(`${way} header ${name} with ${value} added`, name, (found) => hasValue(found, value), filledIn(value)),
+      checkHeader(name, `with ${value} added`, seen, (found) => hasValue(found, value), placeholderReason(value)),
     ),
-    ...remove.map((name) =>
-      finding(
-        `${way} header ${name} removed`,
-        name,
-        (found) => found === '(none)',
-        wasSent(name) ? undefined : `the ${way} has no ${name} that could be removed`,
-      ),
-    ),
+    ...remove.map((name) => {
+      const reason = hasHeader(name) ? undefined : `the ${message} has no header ${name} to remove`;
+      return checkHeader(name, 'removed', seen, (found) => found === absent, reason);
+    }),
   ];
 }
 
-/** Several values of one header come as one list. */
+/** @param reason why the header does not show the change, if it does not */
+function checkHeader(
+  name: string,
+  change: string,
+  { message, headers, outcome, notSeenReason }: SeenHeaders,
+  holds: (value: string) => boolean,
+  reason: string | undefined,
+): AssertionResult {
+  const expected = `${message} header ${name} ${change}`;
+  const values = [...new Set(headers.map((fields) => fields[name] ?? absent))];
+  const redacted = values.includes('[redacted]') ? 'replies hide the value of this header' : undefined;
+  const hidden = reason ?? notSeenReason ?? redacted;
+  if (hidden !== undefined) return notSeenResult(expected, hidden);
+  if (headers.length === 0) return seenResult(expected, outcome, false);
+  return seenResult(expected, `${message} header ${name}: ${values.join(' | ')}`, values.every(holds));
+}
+
+function placeholderReason(value: string): string | undefined {
+  return value.includes('%') ? 'Envoy replaces the text between "%" signs' : undefined;
+}
+
+/** Reports whether a header has a value. Several values of one header arrive as one list. */
 function hasValue(found: string, value: string): boolean {
   return found === value || found.split(/, ?/).includes(value);
 }

@@ -1,72 +1,76 @@
 import type { HttpRoute, UriMatch } from '../../istio/virtual-service.ts';
 import type { Rewrite } from '../asserted-route.ts';
 import type { RouteConfig } from '../route-config.ts';
-import { type Checked, type RouteEvidence, received, whatCame } from './route-evidence.ts';
+import {
+  type AssertionResult,
+  describeOutcome,
+  notSeenResult,
+  type RouteEvidence,
+  receivedRequests,
+  seenResult,
+} from './route-evidence.ts';
 
-/** Whether services received the path and the authority that a rewrite makes of what was sent. */
-export function checkRewrite(rewrite: Rewrite, config: RouteConfig, evidence: RouteEvidence): Checked[] {
+/** Checks that services received the path and the authority that the asserted rewrite produces. */
+export function checkRewrite(rewrite: Rewrite, config: RouteConfig, evidence: RouteEvidence): AssertionResult[] {
   const { uri, authority, regex } = rewrite;
-  const { replies, unseen } = received(evidence);
-  const requests = replies.map(({ request }) => request);
-  const finding = (expected: string, values: readonly string[], wanted: readonly string[] | undefined): Checked => {
-    if (wanted === undefined) return { expected, seen: 'only RE2 knows what this regex means', holds: undefined };
-    if (unseen !== undefined) return { expected, seen: unseen, holds: undefined };
-    const seen = values.length === 0 ? whatCame(evidence) : `received ${[...new Set(values)].join(', ')}`;
-    return { expected, seen, holds: values.length > 0 && values.every((value) => wanted.includes(value)) };
+  const received = receivedRequests(evidence);
+  const requests = received.kind === 'not_seen' ? [] : received.replies.map(({ request }) => request);
+  const check = (expected: string, values: readonly string[], wanted: readonly string[]): AssertionResult => {
+    if (received.kind === 'not_seen') return notSeenResult(expected, received.reason);
+    const seen = values.length === 0 ? describeOutcome(evidence) : `received ${[...new Set(values)].join(', ')}`;
+    return seenResult(expected, seen, values.length > 0 && values.every((value) => wanted.includes(value)));
   };
-  const findings: Checked[] = [];
-  if (uri !== undefined || regex !== undefined) {
-    const expected = uri === undefined ? `uri rewritten by ${regex?.match}` : `uri rewritten to ${uri}`;
-    const wanted = uri === undefined ? byRegex(regex, evidence.path) : byPrefix(uri, config, evidence.path);
-    findings.push(
-      wanted?.includes(evidence.path)
-        ? { expected, seen: `it leaves ${evidence.path} as it is`, holds: undefined }
-        : finding(
-            expected,
-            requests.map((request) => request?.uri ?? ''),
-            wanted,
-          ),
+  const checkPath = (expected: string, wanted: readonly string[] | undefined): AssertionResult => {
+    if (wanted === undefined) return notSeenResult(expected, 'JavaScript cannot evaluate this RE2 regex');
+    if (wanted.includes(evidence.path)) return notSeenResult(expected, `the rewrite does not change ${evidence.path}`);
+    return check(
+      expected,
+      requests.map((request) => request?.uri ?? ''),
+      wanted,
     );
-  }
+  };
+  const results: AssertionResult[] = [];
+  if (uri !== undefined) results.push(checkPath(`uri rewritten to ${uri}`, pathsByPrefix(uri, config, evidence.path)));
+  else if (regex !== undefined)
+    results.push(checkPath(`uri rewritten by ${regex.match}`, pathsByRegex(regex, evidence.path)));
   if (authority !== undefined) {
     const hosts = requests.map((request) => request?.headers?.host ?? '');
-    findings.push(finding(`authority rewritten to ${authority}`, hosts, [authority]));
+    results.push(check(`authority rewritten to ${authority}`, hosts, [authority]));
   }
-  return findings;
+  return results;
 }
 
 /**
- * What Envoy may make of a path: only the prefix that matched is replaced, and all of the path where it matched as a
- * whole. What matched, the VirtualServices with this rewrite tell.
+ * Returns the paths that Envoy may make of a path. A rewrite replaces the prefix that matched, or the whole path after
+ * another match. The VirtualServices with this rewrite show the possible prefixes.
  */
-function byPrefix(uri: string, { virtualServices }: RouteConfig, path: string): string[] {
-  const [plain = '', query] = path.split(/(?=\?)/, 2);
+function pathsByPrefix(uri: string, { virtualServices }: RouteConfig, path: string): string[] {
+  const [plain = '', query = ''] = path.split(/(?=\?)/, 2);
   const routes = virtualServices.flatMap(({ spec }) => spec.http ?? []);
   const delegating = routes.filter(({ delegate }) => delegate !== undefined);
-  const own = routes.filter(({ rewrite }) => rewrite?.uri === uri);
-  const made = [...own, ...(own.length > 0 ? delegating : [])]
-    .flatMap(matchesOf)
-    .flatMap((match) => rewritten(uri, match, plain));
-  return [...new Set([uri, ...made])].map((one) => one + (query ?? ''));
+  const rewriting = routes.filter(({ rewrite }) => rewrite?.uri === uri);
+  const replaced = [...rewriting, ...(rewriting.length > 0 ? delegating : [])]
+    .flatMap(uriMatchesOf)
+    .flatMap((match) => replacePrefix(uri, match, plain));
+  return [...new Set([uri, ...replaced])].map((one) => one + query);
 }
 
-function matchesOf({ match }: HttpRoute): UriMatch[] {
+function uriMatchesOf({ match }: HttpRoute): UriMatch[] {
   const uris = (match ?? []).map(({ uri }) => uri ?? { prefix: '/' });
   return uris.length > 0 ? uris : [{ prefix: '/' }];
 }
 
-function rewritten(uri: string, { prefix }: UriMatch, path: string): string[] {
+function replacePrefix(uri: string, { prefix }: UriMatch, path: string): string[] {
   if (prefix === undefined || !path.startsWith(prefix)) return [];
   const rest = path.slice(prefix.length);
-  // Istio keeps `/` from doubling where a whole prefix becomes one.
+  // Istio avoids a double slash where a prefix without one becomes a prefix with one.
   return uri.endsWith('/') && rest.startsWith('/') ? [uri + rest.slice(1)] : [uri + rest];
 }
 
-/** What Envoy makes of a path by a regex; nothing where JavaScript does not read it as RE2 does. */
-function byRegex(regex: Rewrite['regex'], path: string): string[] | undefined {
-  if (regex === undefined) return [];
+/** Returns the path that Envoy makes of a path; undefined for a regex that JavaScript does not read as RE2 does. */
+function pathsByRegex(regex: NonNullable<Rewrite['regex']>, path: string): string[] | undefined {
   const [plain = '', query = ''] = path.split(/(?=\?)/, 2);
-  // RE2 writes groups as `\1`.
+  // RE2 writes groups as `\1`, and the whole match as `\0`.
   const replacement = regex.rewrite
     .replaceAll('$', '$$$$')
     .replace(/\\(\d)/g, (_, group) => (group === '0' ? '$&' : `$${group}`));
@@ -78,8 +82,8 @@ function byRegex(regex: Rewrite['regex'], path: string): string[] | undefined {
 }
 
 /**
- * With the flag `u` whatever JavaScript has not is an error, such as `\z`, and not the letter; so is a sign with a
- * backslash that needs none, which RE2 allows.
+ * Returns a regex with the flag `u`, which rejects escapes that JavaScript does not know, such as `\z`. The flag also
+ * rejects needless escapes of punctuation, which RE2 allows: they are written as character codes.
  *
  * @throws SyntaxError
  */

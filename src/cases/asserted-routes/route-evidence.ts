@@ -1,60 +1,78 @@
 import type { CallResult, Reply } from '../../reply/reply.ts';
-import { type Cluster, clusterTitle, type ProxyCounts, parseCluster } from '../clusters.ts';
+import { clusterTitle, type EnvoyCluster, type ProxyCounts, parseClusterName } from '../envoy-clusters.ts';
 
-/** What was seen of the route that a request took. */
+/** Evidence of the route that the requests of one assertion took. */
 export interface RouteEvidence extends ProxyCounts {
-  /** What was sent. */
+  /** Path of the requests, with its query. */
   readonly path: string;
   readonly calls: readonly CallResult[];
-  /** An answer that shows its headers, as one with a reply does not: to a mock that was told to send some. */
-  readonly shown: CallResult | undefined;
+  /** Answer whose headers are visible; undefined if no header of an answer is asserted. */
+  readonly headerAnswer: CallResult | undefined;
 }
 
-/** One thing that is asserted of a route, and what was seen of it. */
-export interface Checked {
-  readonly expected: string;
-  readonly seen: string;
-  /** Undefined when it cannot be seen; then `seen` is the reason. */
-  readonly holds: boolean | undefined;
+/** Result of one assertion about a route. */
+export type AssertionResult =
+  | { readonly kind: 'seen'; readonly expected: string; readonly seen: string; readonly holds: boolean }
+  /** The evidence does not show whether the assertion holds. */
+  | { readonly kind: 'not_seen'; readonly expected: string; readonly reason: string };
+
+export function seenResult(expected: string, seen: string, holds: boolean): AssertionResult {
+  return { kind: 'seen', expected, seen, holds };
 }
 
-/** Services that were sent to, with how often. */
-export function takenBy({ clusters }: RouteEvidence): { readonly cluster: Cluster; readonly count: number }[] {
+export function notSeenResult(expected: string, reason: string): AssertionResult {
+  return { kind: 'not_seen', expected, reason };
+}
+
+/** Returns the clusters that proxies sent the requests to, with the number of requests. */
+export function destinationsTaken({ clusters }: RouteEvidence): {
+  readonly cluster: EnvoyCluster;
+  readonly count: number;
+}[] {
   return [...clusters].flatMap(([name, count]) => {
-    const cluster = parseCluster(name);
+    const cluster = parseClusterName(name);
     return cluster === undefined ? [] : [{ cluster, count }];
   });
 }
 
-/** Whether the proxy answered every request itself, with a fault: then its route is not taken. */
-export function isAborted({ calls }: RouteEvidence): boolean {
-  return calls.every(isFault);
+/** Reports whether the proxy answered every request with a fault. Such requests take no route. */
+export function areAllAborted({ calls }: RouteEvidence): boolean {
+  return calls.every(isFaultAnswer);
 }
 
-export function isFault({ mesh }: CallResult): boolean {
+export function isFaultAnswer({ mesh }: CallResult): boolean {
   return mesh?.refusal?.reason === 'fault';
 }
 
-/** What services received: nothing where no request reached one, a reason where it cannot be told. */
-export function received(evidence: RouteEvidence): { readonly replies: readonly Reply[]; readonly unseen?: string } {
+/** Requests as services received them. */
+export type ReceivedRequests =
+  /** Replies of mocks; empty if no request reached a service. */
+  | { readonly kind: 'replies'; readonly replies: readonly Reply[] }
+  /** The answers do not show what services received, for this reason. */
+  | { readonly kind: 'not_seen'; readonly reason: string };
+
+export function receivedRequests(evidence: RouteEvidence): ReceivedRequests {
   const replies = evidence.calls.flatMap(({ reply }) => (reply === undefined ? [] : [reply]));
-  if (replies.length > 0) return { replies };
-  if (isAborted(evidence)) return { replies, unseen: 'a fault answers in the place of the service' };
-  if (takenBy(evidence).length > 0) return { replies, unseen: 'the answer does not tell what the service received' };
-  return { replies };
+  if (replies.length > 0) return { kind: 'replies', replies };
+  if (areAllAborted(evidence)) return { kind: 'not_seen', reason: 'a fault answers instead of the service' };
+  if (destinationsTaken(evidence).length > 0)
+    return { kind: 'not_seen', reason: 'the answer does not show what the service received' };
+  return { kind: 'replies', replies };
 }
 
-/** Where requests went and what came of them, in words. */
-export function whatCame(evidence: RouteEvidence): string {
-  const taken = takenBy(evidence);
-  const many = evidence.calls.length > 1;
+/** Formats the destinations of the requests; for requests without one, their answers. */
+export function describeOutcome(evidence: RouteEvidence): string {
+  const taken = destinationsTaken(evidence);
+  const hasSeveral = evidence.calls.length > 1;
   if (taken.length > 0)
-    return taken.map(({ cluster, count }) => `${clusterTitle(cluster)}${many ? ` ${count} times` : ''}`).join(', ');
-  return `no service: ${[...new Set(evidence.calls.map(outcome))].join(', ')}`;
+    return taken
+      .map(({ cluster, count }) => `${clusterTitle(cluster)}${hasSeveral ? ` ${count} times` : ''}`)
+      .join(', ');
+  return `no service: ${[...new Set(evidence.calls.map(describeAnswer))].join(', ')}`;
 }
 
-function outcome({ status, mesh, error, headers }: CallResult): string {
+function describeAnswer({ status, mesh, error, headers }: CallResult): string {
   if (error !== undefined) return error.message;
-  const reason = mesh?.refusal?.reason ?? (headers?.location === undefined ? undefined : `to ${headers.location}`);
-  return reason === undefined ? `status ${status}` : `status ${status} (${reason})`;
+  const detail = mesh?.refusal?.reason ?? (headers?.location === undefined ? undefined : `to ${headers.location}`);
+  return detail === undefined ? `status ${status}` : `status ${status} (${detail})`;
 }

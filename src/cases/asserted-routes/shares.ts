@@ -1,38 +1,50 @@
-/** How often the count of a right share is taken for that of a wrong one. */
-const falseAlarm = 1e-6;
+import { type AssertionResult, notSeenResult, seenResult } from './route-evidence.ts';
 
-/** So many hits of the smallest share tell it from one of twice that size. */
-const hitsToSee = 100;
-const longestSample = 2000;
-/** Where a share is all or nothing: what there should not be at all is found from one in twenty on. */
-const plainSample = 200;
+/** Probability that the count of a right share is reported as wrong. */
+const falseAlarmRate = 1e-6;
 
-/** How many requests tell shares from others; the smaller they are, or what is beside them, the more. */
+/** Requests that the smallest share should get. With 100, a share clearly differs from one of twice its size. */
+const requestsOfSmallestShare = 100;
+const largestSample = 2000;
+/** Sample for shares of 0 and 1. It shows an unwanted share of about 5 % or more. */
+const sampleWithoutShares = 200;
+
+/** Returns the number of requests that shows wrong shares. Shares near 0 and near 1 need more requests. */
 export function sampleSize(shares: readonly number[]): number {
   const parts = shares.map((share) => Math.min(share, 1 - share)).filter((part) => part > 0);
-  return parts.length === 0 ? plainSample : Math.min(longestSample, Math.round(hitsToSee / Math.min(...parts)));
+  if (parts.length === 0) return sampleWithoutShares;
+  return Math.min(largestSample, Math.round(requestsOfSmallestShare / Math.min(...parts)));
 }
 
-/** Whether so many of all are a share, as far as chance lets it be seen: undefined for one too small to be told from none. */
-export function isShare(count: number, all: number, share: number): boolean | undefined {
+/**
+ * Reports whether a count out of all requests is plausible for a share.
+ *
+ * @returns undefined if the share is too small, or too near 1, for this number of requests
+ * @example
+ * matchesShare(100, 200, 0.5); // true
+ * matchesShare(65, 200, 0.5); // false
+ * matchesShare(0, 2000, 0.001); // undefined
+ */
+export function matchesShare(count: number, all: number, share: number): boolean | undefined {
   if (share <= 0 || share >= 1) return count === (share <= 0 ? 0 : all);
   if (!isPlausible(count, all, share)) return false;
   return count === 0 || count === all ? undefined : true;
 }
 
-/** A share of which nobody can tell whether it is there. */
-export function tooSmall(all: number): { readonly seen: string; readonly holds: undefined } {
-  return { seen: `${all} requests do not tell so small a share from none`, holds: undefined };
+/** Returns the result of an assertion about shares, from the result of `matchesShare`. */
+export function shareResult(expected: string, seen: string, all: number, holds: boolean | undefined): AssertionResult {
+  if (holds !== undefined) return seenResult(expected, seen, holds);
+  return notSeenResult(expected, `${all} requests are too few to tell this share from none or all`);
 }
 
-/** Whether chance makes so many of all, or something that is further off, of a share in more than so few cases. */
+/** Reports whether a count this far from the share is likelier than half the false-alarm rate (binomial tail). */
 function isPlausible(count: number, all: number, share: number): boolean {
-  const tail = count <= all * share ? tailBelow(count, all, share) : tailBelow(all - count, all, 1 - share);
-  return tail > falseAlarm / 2;
+  const tail = count <= all * share ? lowerTail(count, all, share) : lowerTail(all - count, all, 1 - share);
+  return tail > falseAlarmRate / 2;
 }
 
-/** The probability of at most so many hits, which are fewer than are to be expected: its terms only shrink. */
-function tailBelow(count: number, all: number, share: number): number {
+/** Returns the probability of at most `count` hits, for a count below the expected one. The terms of its sum shrink. */
+function lowerTail(count: number, all: number, share: number): number {
   let logarithm = count * Math.log(share) + (all - count) * Math.log1p(-share);
   for (let hit = 1; hit <= count; hit++) logarithm += Math.log((all - count + hit) / hit);
   let sum = 0;

@@ -3,56 +3,69 @@ import type { Manifest } from '../../istio/manifest.ts';
 import type { KubeObject } from '../../istio/objects.ts';
 import { isGatewayApiRoute } from '../../istio/route-names.ts';
 import { isVirtualService } from '../../istio/virtual-service.ts';
-import type { Coverage, Finding } from '../finding.ts';
+import type { Coverage } from '../coverage-result.ts';
 import { CoveredRoutes } from './covered-routes.ts';
+import type { CoverageFinding } from './finding.ts';
 import { isAuthorizationPolicy, ruleFindings } from './policy-coverage.ts';
-import { apiRouteFindings, routeFindings } from './route-coverage.ts';
+import { gatewayApiRouteFindings, routeFindings } from './route-coverage.ts';
 import { subsetFindings } from './subset-coverage.ts';
-import type { Covered } from './traffic.ts';
+import type { RecordedTraffic } from './traffic-recorder.ts';
 
 /**
- * What no request met of the routes, subsets and policy rules in manifests.
+ * Returns the routes, subsets and policy rules of manifests that no request covers.
  *
- * @param namespace of objects that say none
+ * @param namespace namespace of objects that name none
  */
-export function coverageOf(manifests: readonly Manifest[], namespace: string, met: Covered): Coverage {
-  const all = manifests.map(({ object, whereIs }) => ({
+export function coverageOf(manifests: readonly Manifest[], namespace: string, traffic: RecordedTraffic): Coverage {
+  const complete = manifests.map(({ object, whereIs }) => ({
     object: { ...object, metadata: { ...object.metadata, namespace: object.metadata.namespace ?? namespace } },
     whereIs,
   }));
-  const objects = all.map(({ object }) => object);
-  const around = { met, objects, routes: new CoveredRoutes(objects, met.requests) };
-  const hidden = manifests.find(changesLogs);
-  const findings = all
-    .flatMap((manifest) => findingsOf(manifest, around))
-    .map((finding) =>
-      hidden === undefined || finding.reason !== undefined || finding.object.startsWith('DestinationRule')
-        ? finding
-        : { ...finding, reason: `Telemetry ${hidden.object.metadata.name} changes the access logs, which say it` },
-    );
+  const objects = complete.map(({ object }) => object);
+  const context = { objects, traffic, routes: new CoveredRoutes(objects, traffic.requests) };
+  const findings = complete.flatMap((manifest) => findingsOf(manifest, context));
   return {
-    untested: findings.filter(({ reason }) => reason === undefined),
-    unknown: findings.flatMap((one) => (one.reason === undefined ? [] : [{ ...one, reason: one.reason }])),
+    untested: findings.flatMap((finding) => (finding.kind === 'untested' ? [finding.part] : [])),
+    unknown: findings.flatMap((finding) =>
+      finding.kind === 'unknown' ? [{ ...finding.part, reason: finding.reason }] : [],
+    ),
   };
 }
 
-function changesLogs({ object }: Manifest): boolean {
-  return object.kind === 'Telemetry' && (object.spec as { accessLogging?: unknown } | undefined)?.accessLogging != null;
-}
-
-/** What a mesh has, and what requests met of it. */
-interface Around {
+/** Objects of a mesh, and the traffic that covers them. */
+interface CoverageContext {
   readonly objects: readonly KubeObject[];
-  readonly met: Covered;
+  readonly traffic: RecordedTraffic;
   readonly routes: CoveredRoutes;
 }
 
-function findingsOf(manifest: Manifest, { objects, met, routes }: Around): Finding[] {
-  const { object, whereIs } = manifest;
-  if (isVirtualService(object)) return routeFindings(object, whereIs, routes);
-  if (isGatewayApiRoute(object)) return apiRouteFindings(object, whereIs, routes);
+function findingsOf({ object, whereIs }: Manifest, { objects, traffic, routes }: CoverageContext): CoverageFinding[] {
   if (isDestinationRule(object))
-    return subsetFindings(object, whereIs, objects.filter(isDestinationRule), met.clusters);
-  if (isAuthorizationPolicy(object)) return ruleFindings(object, whereIs, objects, met.requests);
+    return subsetFindings(object, whereIs, objects.filter(isDestinationRule), traffic.clusters);
+  return loggedFindings(object, whereIs, { objects, traffic, routes }).map((finding) =>
+    withLogChange(finding, objects),
+  );
+}
+
+function loggedFindings(
+  object: KubeObject,
+  whereIs: Manifest['whereIs'],
+  { objects, traffic, routes }: CoverageContext,
+): CoverageFinding[] {
+  if (isVirtualService(object)) return routeFindings(object, whereIs, routes);
+  if (isGatewayApiRoute(object)) return gatewayApiRouteFindings(object, whereIs, routes);
+  if (isAuthorizationPolicy(object)) return ruleFindings(object, whereIs, objects, traffic.requests);
   return [];
+}
+
+/** Makes an untested part unknown if a Telemetry changes the access logs that show it. */
+function withLogChange(finding: CoverageFinding, objects: readonly KubeObject[]): CoverageFinding {
+  const telemetry = objects.find(changesAccessLogs);
+  if (telemetry === undefined || finding.kind === 'unknown') return finding;
+  const reason = `Telemetry ${telemetry.metadata.name} changes the access logs, which would show it`;
+  return { kind: 'unknown', part: finding.part, reason };
+}
+
+function changesAccessLogs({ kind, spec }: KubeObject): boolean {
+  return kind === 'Telemetry' && (spec as { accessLogging?: unknown } | undefined)?.accessLogging != null;
 }

@@ -3,69 +3,73 @@ import type { KubeObject } from '../../istio/objects.ts';
 import { type GatewayApiRoute, isGatewayApiRoute, namedRoutes, namedRules } from '../../istio/route-names.ts';
 import { type HttpRoute, isVirtualService, type VirtualService } from '../../istio/virtual-service.ts';
 
-/** A route of an object, or one of its matches. */
+/** A route of an object or, with `match`, one match of the route. Both are counted from 0. */
 export interface RoutePart {
   readonly object: KubeObject;
   readonly route: number;
   readonly match?: number;
 }
 
-/** What is known of a part; `perhaps` where proxies call others by the same name. */
-export type IsCovered = 'yes' | 'no' | 'perhaps';
+/** Coverage of a part. It is `ambiguous` if other routes have the same name in access logs. */
+export type RouteCoverage = 'covered' | 'ambiguous' | 'uncovered';
 
-/** Which routes requests have taken: what proxies log is a name, and the VirtualService that the route is from. */
+/** Routes that requests took. Proxies log the name of a route, and the VirtualService that it comes from. */
 export class CoveredRoutes {
-  /** All that a logged name may mean, as keys of parts: several where names are the same. */
-  private readonly meant = new Map<string, string[][]>();
-  private readonly met = new Set<string>();
-  private readonly perhaps = new Set<string>();
+  /** Parts that each logged name may mean, as keys. A name with several lists is ambiguous. */
+  private readonly partsByName = new Map<string, string[][]>();
+  private readonly covered = new Set<string>();
+  private readonly ambiguous = new Set<string>();
 
-  /** @param objects each with its namespace */
+  /** @param objects all objects of the mesh, each with its namespace */
   constructor(objects: readonly KubeObject[], requests: readonly LoggedRequest[]) {
     const services = objects.filter(isVirtualService);
     for (const service of services)
-      for (const named of namedByProxies(service, services)) this.add(nameOf(service), named);
+      for (const logged of loggedRoutesOf(service, services)) this.addName(qualifiedName(service), logged);
     for (const route of objects.filter(isGatewayApiRoute))
-      for (const named of rulesNamedByProxies(route)) this.add(gatewayApi, named);
-    for (const request of requests) this.meet(request);
+      for (const logged of loggedRulesOf(route)) this.addName(gatewayApiOrigin, logged);
+    for (const request of requests) this.addRequest(request);
   }
 
-  isMet(part: RoutePart): IsCovered {
-    if (this.met.has(keyOf(part))) return 'yes';
-    return this.perhaps.has(keyOf(part)) ? 'perhaps' : 'no';
+  coverageOf(part: RoutePart): RouteCoverage {
+    const key = partKey(part);
+    if (this.covered.has(key)) return 'covered';
+    return this.ambiguous.has(key) ? 'ambiguous' : 'uncovered';
   }
 
-  private add(origin: string, { name, parts }: Named): void {
+  private addName(origin: string, { name, parts }: LoggedRoute): void {
     const key = `${origin} ${name}`;
-    this.meant.set(key, [...(this.meant.get(key) ?? []), parts.map(keyOf)]);
+    this.partsByName.set(key, [...(this.partsByName.get(key) ?? []), parts.map(partKey)]);
   }
 
-  private meet({ route, config = '' }: LoggedRequest): void {
-    const meant = this.meant.get(`${originOf(config)} ${route}`) ?? [];
-    for (const key of meant.flat()) (meant.every((keys) => keys.includes(key)) ? this.met : this.perhaps).add(key);
+  /** Covers the parts that every meaning of a logged name has in common. */
+  private addRequest({ route, config = '' }: LoggedRequest): void {
+    const meanings = this.partsByName.get(`${originOf(config)} ${route}`) ?? [];
+    for (const key of meanings.flat())
+      (meanings.every((keys) => keys.includes(key)) ? this.covered : this.ambiguous).add(key);
   }
 }
 
-/** A name in proxies, and what a request of that name has met. */
-interface Named {
+/** Name of a route in access logs, and the parts that a request with this name covers. */
+interface LoggedRoute {
   readonly name: string;
   readonly parts: readonly RoutePart[];
 }
 
-/** The routes that istiod makes of a VirtualService: one for each match. One without hosts is only delegated to. */
-function namedByProxies(service: VirtualService, all: readonly VirtualService[]): Named[] {
+/** Returns the routes that istiod makes of a VirtualService, one for each match. Those of a delegate join its root's. */
+function loggedRoutesOf(service: VirtualService, all: readonly VirtualService[]): LoggedRoute[] {
   if ((service.spec.hosts ?? []).length === 0) return [];
   return namedRoutes(service).flatMap((route, index) => {
-    const own = matchesOf(service, route, index);
-    if (route.delegate === undefined) return own.map((match) => ofRoute(route.name, match));
+    const matches = loggedMatchesOf(service, route, index);
+    if (route.delegate === undefined) return matches.map((match) => withRouteName(route.name, match));
     const { name, namespace = service.metadata.namespace } = route.delegate;
-    const child = all.find((one) => nameOf(one) === `${namespace}/${name}`);
-    return (child === undefined ? [] : namedRoutes(child)).flatMap((inner, place) =>
-      own.flatMap((match) =>
-        matchesOf(child as VirtualService, inner, place).map((other) =>
-          ofRoute(joined(route.name, inner.name), {
-            name: joined(match.name, other.name),
-            parts: [...match.parts, ...other.parts],
+    const delegate = all.find((one) => qualifiedName(one) === `${namespace}/${name}`);
+    if (delegate === undefined) return [];
+    return namedRoutes(delegate).flatMap((delegateRoute, delegateIndex) =>
+      matches.flatMap((match) =>
+        loggedMatchesOf(delegate, delegateRoute, delegateIndex).map((delegateMatch) =>
+          withRouteName(joinNames(route.name, delegateRoute.name), {
+            name: joinNames(match.name, delegateMatch.name),
+            parts: [...match.parts, ...delegateMatch.parts],
           }),
         ),
       ),
@@ -73,54 +77,49 @@ function namedByProxies(service: VirtualService, all: readonly VirtualService[])
   });
 }
 
-function rulesNamedByProxies(object: GatewayApiRoute): Named[] {
+function loggedRulesOf(object: GatewayApiRoute): LoggedRoute[] {
   return namedRules(object).flatMap(({ rule, split }, route) =>
     split.flatMap(({ name }, index) => {
       const matches = split.length > 1 ? [index] : [...(rule.matches ?? [undefined]).keys()];
-      return matches.map((match) => ({
-        name,
-        parts: [
-          { object, route },
-          { object, route, match },
-        ],
-      }));
+      return matches.map((match) => ({ name, parts: partsOf(object, route, match) }));
     }),
   );
 }
 
-function matchesOf(object: VirtualService, { match }: HttpRoute, route: number): Named[] {
+function loggedMatchesOf(object: VirtualService, { match }: HttpRoute, route: number): LoggedRoute[] {
   const matches = match?.length ? match : [{}];
-  return matches.map(({ name = '' }, index) => ({
-    name,
-    parts: [
-      { object, route },
-      { object, route, match: index },
-    ],
-  }));
+  return matches.map(({ name = '' }, index) => ({ name, parts: partsOf(object, route, index) }));
 }
 
-/** Istio joins the names of a route, and of a match, with those of what it delegates to. */
-function joined(outer = '', inner = ''): string {
-  return [outer, inner].filter((name) => name !== '').join('-');
+function partsOf(object: KubeObject, route: number, match: number): RoutePart[] {
+  return [
+    { object, route },
+    { object, route, match },
+  ];
 }
 
-function ofRoute(route = '', { name, parts }: Named): Named {
+/** Joins the names of a root and of its delegate as Istio does. */
+function joinNames(root = '', delegate = ''): string {
+  return [root, delegate].filter((name) => name !== '').join('-');
+}
+
+function withRouteName(route = '', { name, parts }: LoggedRoute): LoggedRoute {
   return { name: name === '' ? route : `${route}.${name}`, parts };
 }
 
-/** What stands for the VirtualServices that istiod makes of Gateway API's routes, several of them in one. */
-const gatewayApi = '';
+/** Origin of all routes of Gateway API. istiod makes VirtualServices of them, some from several routes. */
+const gatewayApiOrigin = '';
 
-/** The VirtualService in a path of the API: a tilde is in the names of those alone that istiod makes itself. */
-function originOf(config: string): string | undefined {
-  const [, namespace, name = ''] = /\/namespaces\/([^/]+)\/virtual-service\/(.+)$/.exec(config) ?? [];
-  return name.includes('~') ? gatewayApi : `${namespace}/${name}`;
+/** Returns the VirtualService that a logged API path names. Only names that istiod makes itself have a tilde. */
+function originOf(apiPath: string): string | undefined {
+  const [, namespace, name = ''] = /\/namespaces\/([^/]+)\/virtual-service\/(.+)$/.exec(apiPath) ?? [];
+  return name.includes('~') ? gatewayApiOrigin : `${namespace}/${name}`;
 }
 
-function nameOf({ metadata: { namespace, name } }: KubeObject): string {
+function qualifiedName({ metadata: { namespace, name } }: KubeObject): string {
   return `${namespace}/${name}`;
 }
 
-function keyOf({ object, route, match }: RoutePart): string {
-  return [object.kind, nameOf(object), route, match ?? ''].join(' ');
+function partKey({ object, route, match }: RoutePart): string {
+  return [object.kind, qualifiedName(object), route, match ?? ''].join(' ');
 }

@@ -1,9 +1,9 @@
 import type { LoggedRequest } from '../../istio/access-log.ts';
 import type { Manifest } from '../../istio/manifest.ts';
 import { groupOf, type KubeObject } from '../../istio/objects.ts';
-import { type Finding, titleOf } from '../finding.ts';
+import { type CoverageFinding, findingOf, objectTitle } from './finding.ts';
 
-/** Istio's AuthorizationPolicy, as much as is looked at. */
+/** AuthorizationPolicy of Istio, with the fields that matter here. */
 export interface AuthorizationPolicy extends KubeObject {
   spec?: {
     action?: string;
@@ -23,44 +23,42 @@ export function isAuthorizationPolicy(object: KubeObject): object is Authorizati
 }
 
 /**
- * The rules of a policy that decided no request.
+ * Returns a finding for each rule of a policy that decided no request.
  *
- * @param objects all of the mesh
+ * @param objects all objects of the mesh
  */
 export function ruleFindings(
   policy: AuthorizationPolicy,
   whereIs: Manifest['whereIs'],
   objects: readonly KubeObject[],
   requests: readonly LoggedRequest[],
-): Finding[] {
+): CoverageFinding[] {
   const { metadata, spec } = policy;
-  const decided = new Set(requests.map(({ rule }) => rule));
-  const reason = whyNotSaid(policy, objects);
-  return (spec?.rules ?? []).flatMap((_, index): Finding[] => {
-    if (decided.has(`ns[${metadata.namespace}]-policy[${metadata.name}]-rule[${index}]`)) return [];
-    const finding = {
-      object: titleOf({ object: policy }),
-      part: `rule ${index + 1}`,
-      where: whereIs(['spec', 'rules', String(index)]),
-    };
-    return [reason === undefined ? finding : { ...finding, reason }];
+  const decisive = new Set(requests.map(({ rule }) => rule));
+  const reason = notLoggedReason(policy, objects);
+  return (spec?.rules ?? []).flatMap((_, index) => {
+    if (decisive.has(`ns[${metadata.namespace}]-policy[${metadata.name}]-rule[${index}]`)) return [];
+    const where = whereIs(['spec', 'rules', String(index)]);
+    return [findingOf({ object: objectTitle(policy), part: `rule ${index + 1}`, where }, reason)];
   });
 }
 
-/** Why no proxy would say that a rule of a policy was met, if so. */
-function whyNotSaid({ metadata, spec = {} }: AuthorizationPolicy, objects: readonly KubeObject[]): string | undefined {
+/** Returns the reason why proxies do not log the rules of a policy; undefined if they do. */
+function notLoggedReason(
+  { metadata, spec = {} }: AuthorizationPolicy,
+  objects: readonly KubeObject[],
+): string | undefined {
   const { action = 'ALLOW', targetRef, targetRefs = targetRef === undefined ? [] : [targetRef] } = spec;
-  // As istiod reads it.
+  // istiod reads the annotation with Go's strconv.ParseBool.
   if (/^(?:1|t|true)$/i.test(metadata.annotations?.['istio.io/dry-run'] ?? ''))
-    return 'it is a dry run, which decides nothing';
-  if (action !== 'ALLOW' && action !== 'DENY')
-    return `a proxy does not always say which rule of action ${action} matched`;
+    return 'the policy is a dry run and decides no request';
+  if (action !== 'ALLOW' && action !== 'DENY') return `proxies do not always log the matching rule of action ${action}`;
   if (targetRefs.length > 0 && targetRefs.every((target) => !isGateway(target, metadata.namespace, objects)))
-    return 'it is for waypoints, and none runs here';
+    return 'the policy is for waypoints, which do not run in a local mesh';
   return undefined;
 }
 
-/** Whether a policy's target is a gateway whose pods run. */
+/** Reports whether the target of a policy is a gateway whose pods run. */
 function isGateway({ kind, name }: TargetRef, namespace: string | undefined, objects: readonly KubeObject[]): boolean {
   if (kind !== 'Gateway') return false;
   const found = objects.find(

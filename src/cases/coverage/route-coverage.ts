@@ -1,76 +1,103 @@
 import type { Manifest } from '../../istio/manifest.ts';
+import type { KubeObject } from '../../istio/objects.ts';
 import type { GatewayApiRoute } from '../../istio/route-names.ts';
 import type { HttpRoute, VirtualService } from '../../istio/virtual-service.ts';
-import { type Finding, titleOf } from '../finding.ts';
-import type { CoveredRoutes, IsCovered } from './covered-routes.ts';
+import type { CoveredRoutes, RouteCoverage } from './covered-routes.ts';
+import { type CoverageFinding, findingOf, objectTitle } from './finding.ts';
 
-/** What no request took of the routes of a VirtualService. */
-export function routeFindings(service: VirtualService, whereIs: Manifest['whereIs'], met: CoveredRoutes): Finding[] {
-  const object = titleOf({ object: service });
+/** Returns findings for the routes of a VirtualService, and for their matches, that no request took. */
+export function routeFindings(
+  service: VirtualService,
+  whereIs: Manifest['whereIs'],
+  covered: CoveredRoutes,
+): CoverageFinding[] {
   const { http = [], tcp = [], tls = [] } = service.spec;
-  const opaque = Object.entries({ tcp, tls }).flatMap(([kind, routes]) =>
-    routes.map((_, index) => ({
-      ...{ object, part: `${kind} route ${index + 1}`, where: whereIs(['spec', kind, String(index)]) },
-      reason: 'a proxy does not say which route a connection took',
-    })),
+  const httpFindings = http.flatMap((route, index) =>
+    findingsOf(service, whereIs, covered, {
+      index,
+      title: `route ${index + 1}${nameTitle(route)}`,
+      destination: destinationTitle(route),
+      path: ['spec', 'http', String(index)],
+      matches: { field: 'match', count: route.match?.length ?? 0, remedy: 'name its matches too' },
+    }),
   );
-  const findings = http.map((route, index) => ({
-    title: `route ${index + 1}${titleOfName(route)}`,
-    aim: aimOf(route),
-    at: ['spec', 'http', String(index)],
-    matches: { field: 'match', count: route.match?.length ?? 0, unnamed: 'give its matches names too' },
-  }));
-  return [...findings.flatMap((route, index) => findingsOf(service, whereIs, met, { ...route, index })), ...opaque];
+  const connectionFindings = Object.entries({ tcp, tls }).flatMap(([kind, routes]) =>
+    routes.map((_, index) => {
+      const where = whereIs(['spec', kind, String(index)]);
+      const part = { object: objectTitle(service), part: `${kind} route ${index + 1}`, where };
+      return findingOf(part, 'proxies do not log which route a connection took');
+    }),
+  );
+  return [...httpFindings, ...connectionFindings];
 }
 
-/** What no request took of the rules of a route of Gateway API. */
-export function apiRouteFindings(object: GatewayApiRoute, whereIs: Manifest['whereIs'], met: CoveredRoutes): Finding[] {
+/** Returns findings for the rules of a Gateway API route, and for their matches, that no request took. */
+export function gatewayApiRouteFindings(
+  object: GatewayApiRoute,
+  whereIs: Manifest['whereIs'],
+  covered: CoveredRoutes,
+): CoverageFinding[] {
   return (object.spec.rules ?? []).flatMap((rule, index) =>
-    findingsOf(object, whereIs, met, {
-      ...{ index, title: `rule ${index + 1}${titleOfName(rule)}`, aim: '' },
-      at: ['spec', 'rules', String(index)],
-      matches: { field: 'matches', count: rule.matches?.length ?? 0, unnamed: 'leave the name away' },
+    findingsOf(object, whereIs, covered, {
+      index,
+      title: `rule ${index + 1}${nameTitle(rule)}`,
+      destination: '',
+      path: ['spec', 'rules', String(index)],
+      matches: { field: 'matches', count: rule.matches?.length ?? 0, remedy: 'remove its name' },
     }),
   );
 }
 
-/** A route, as findings tell of it. */
-interface ShownRoute {
+/** A route, with its texts for findings. */
+interface TitledRoute {
   readonly index: number;
   readonly title: string;
-  readonly aim: string;
-  readonly at: readonly string[];
-  /** @property unnamed what helps where they have no names */
-  readonly matches: { readonly field: string; readonly count: number; readonly unnamed: string };
-}
-
-/** The route that no request took, or its matches that none met. */
-function findingsOf(
-  object: Manifest['object'],
-  whereIs: Manifest['whereIs'],
-  met: CoveredRoutes,
-  { index: route, title, aim, at, matches: { field, count, unnamed } }: ShownRoute,
-): Finding[] {
-  const finding = (isMet: IsCovered, part: string, path: readonly string[], reason: string): Finding[] => {
-    if (isMet === 'yes') return [];
-    const found = { object: titleOf({ object }), part, where: whereIs(path) };
-    return [isMet === 'no' ? found : { ...found, reason }];
+  readonly destination: string;
+  /** Path of the route in its object. */
+  readonly path: readonly string[];
+  readonly matches: {
+    readonly field: string;
+    readonly count: number;
+    /** Change that makes proxies log which match a request took. */
+    readonly remedy: string;
   };
-  const isMet = met.isMet({ object, route });
-  if (isMet !== 'yes')
-    return finding(isMet, `${title}${aim}`, at, 'another has its name in proxies too: give it one of its own');
-  if (count < 2) return [];
-  const reason = `a route with a name of its own does not say it; ${unnamed}`;
-  return Array.from({ length: count }).flatMap((_, match) =>
-    finding(met.isMet({ object, route, match }), `${title}, match ${match + 1}`, [...at, field, String(match)], reason),
-  );
 }
 
-function titleOfName({ name }: { readonly name?: string }): string {
+/** Returns a finding for a route without requests, or else for each of its matches without requests. */
+function findingsOf(
+  object: KubeObject,
+  whereIs: Manifest['whereIs'],
+  covered: CoveredRoutes,
+  { index: route, title, destination, path, matches: { field, count, remedy } }: TitledRoute,
+): CoverageFinding[] {
+  const finding = (
+    coverage: RouteCoverage,
+    part: string,
+    partPath: readonly string[],
+    reason: string,
+  ): CoverageFinding[] => {
+    if (coverage === 'covered') return [];
+    const where = whereIs(partPath);
+    return [findingOf({ object: objectTitle(object), part, where }, coverage === 'ambiguous' ? reason : undefined)];
+  };
+  const coverage = covered.coverageOf({ object, route });
+  if (coverage !== 'covered') {
+    const reason = 'another route has the same name in access logs: give it a unique name';
+    return finding(coverage, `${title}${destination}`, path, reason);
+  }
+  if (count < 2) return [];
+  const reason = `proxies log only the name of this route: ${remedy}`;
+  return Array.from({ length: count }).flatMap((_, match) => {
+    const matchCoverage = covered.coverageOf({ object, route, match });
+    return finding(matchCoverage, `${title}, match ${match + 1}`, [...path, field, String(match)], reason);
+  });
+}
+
+function nameTitle({ name }: { readonly name?: string }): string {
   return name ? ` (${name})` : '';
 }
 
-function aimOf({ route, redirect, directResponse, delegate }: HttpRoute): string {
+function destinationTitle({ route, redirect, directResponse, delegate }: HttpRoute): string {
   if (redirect) return ', a redirect';
   if (directResponse) return ', a direct response';
   if (delegate) return `, delegated to ${delegate.name}`;

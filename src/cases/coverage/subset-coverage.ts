@@ -2,43 +2,41 @@ import type { DestinationRule } from '../../istio/destination-rule.ts';
 import type { Manifest } from '../../istio/manifest.ts';
 import { namespaceOf } from '../../istio/objects.ts';
 import { fullHost } from '../../istio/routes.ts';
-import { parseCluster } from '../clusters.ts';
-import { type Finding, titleOf } from '../finding.ts';
+import { parseClusterName } from '../envoy-clusters.ts';
+import { type CoverageFinding, findingOf, objectTitle } from './finding.ts';
 
 /**
- * The subsets of a DestinationRule that no request was sent to.
+ * Returns a finding for each subset of a DestinationRule that no request was sent to.
  *
- * @param all of the mesh: a cluster of a proxy does not say which of them it is from
- * @param clusters that requests were sent to, as proxies call them
+ * @param rules all DestinationRules of the mesh, because the name of a cluster does not show which rule made it
+ * @param clusters names of the Envoy clusters that requests were sent to
  */
 export function subsetFindings(
   rule: DestinationRule,
   whereIs: Manifest['whereIs'],
-  all: readonly DestinationRule[],
+  rules: readonly DestinationRule[],
   clusters: ReadonlySet<string>,
-): Finding[] {
-  const met = [...clusters].flatMap((name) => parseCluster(name) ?? []).filter(({ host }) => isAbout(rule, host));
-  return (rule.spec.subsets ?? []).flatMap(({ name }, index): Finding[] => {
-    const hosts = met.filter(({ subset }) => subset === name).map(({ host }) => host);
-    const rivals = hosts.map((host) => inForce(all, host).filter((one) => hasSubset(one, name)));
-    if (rivals.some((rules) => rules.length === 1 && rules[0] === rule)) return [];
-    const finding = {
-      object: titleOf({ object: rule }),
-      part: `subset ${name}`,
-      where: whereIs(['spec', 'subsets', String(index)]),
-    };
-    const other = rivals.find((rules) => rules.includes(rule))?.find((one) => one !== rule);
-    if (other === undefined) return [finding];
-    const reason = `${titleOf({ object: other })} has one of that name for the same host`;
-    return [{ ...finding, reason }];
+): CoverageFinding[] {
+  const used = [...clusters]
+    .flatMap((name) => parseClusterName(name) ?? [])
+    .filter(({ host }) => isForHost(rule, host));
+  return (rule.spec.subsets ?? []).flatMap(({ name }, index): CoverageFinding[] => {
+    const hosts = used.filter(({ subset }) => subset === name).map(({ host }) => host);
+    const candidates = hosts.map((host) => rulesInForce(rules, host).filter((one) => hasSubset(one, name)));
+    if (candidates.some((inForce) => inForce.length === 1 && inForce[0] === rule)) return [];
+    const other = candidates.find((inForce) => inForce.includes(rule))?.find((one) => one !== rule);
+    const where = whereIs(['spec', 'subsets', String(index)]);
+    const part = { object: objectTitle(rule), part: `subset ${name}`, where };
+    if (other === undefined) return [findingOf(part, undefined)];
+    return [findingOf(part, `${objectTitle(other)} has a subset with the same name for the same host`)];
   });
 }
 
-/** The rules that some sidecar may have for a host: of those in one namespace, the one that names it most closely. */
-function inForce(all: readonly DestinationRule[], host: string): DestinationRule[] {
-  const about = all.filter((rule) => isAbout(rule, host));
-  const isBeaten = (rule: DestinationRule): boolean =>
-    about.some(
+/** Returns the rules that a sidecar may use for a host. In each namespace, the most specific host wins. */
+function rulesInForce(rules: readonly DestinationRule[], host: string): DestinationRule[] {
+  const forHost = rules.filter((rule) => isForHost(rule, host));
+  const isOverridden = (rule: DestinationRule): boolean =>
+    forHost.some(
       ({ metadata, spec: { host: other, exportTo, workloadSelector } }) =>
         metadata.namespace === rule.metadata.namespace &&
         rule.spec.host.startsWith('*') &&
@@ -46,14 +44,13 @@ function inForce(all: readonly DestinationRule[], host: string): DestinationRule
         exportTo === undefined &&
         workloadSelector === undefined,
     );
-  return about.filter((rule) => !isBeaten(rule));
+  return forHost.filter((rule) => !isOverridden(rule));
 }
 
-/** Whether a rule is about a host, which is given in full. */
-function isAbout(rule: DestinationRule, name: string): boolean {
+/** Reports whether a rule applies to a full host. */
+function isForHost(rule: DestinationRule, fullName: string): boolean {
   const { host } = rule.spec;
-  const full = fullHost(host, namespaceOf(rule));
-  return host.startsWith('*') ? name.endsWith(host.slice(1)) : name === full;
+  return host.startsWith('*') ? fullName.endsWith(host.slice(1)) : fullName === fullHost(host, namespaceOf(rule));
 }
 
 function hasSubset({ spec }: DestinationRule, name: string): boolean {

@@ -1,35 +1,41 @@
 import { type Manifest, type ManifestSource, parseManifests } from '../../istio/manifest.ts';
 import { groupOf, type KubeObject } from '../../istio/objects.ts';
-import { missingObjects } from '../asserted-routes/entrances.ts';
+import { missingObjects } from '../asserted-routes/entry-points.ts';
 import { RouteConfig } from '../route-config.ts';
 
-/** With what a file of asserted routes leaves to others. */
-export function withAdded(given: readonly ManifestSource[], namespace: string) {
+/** Manifests of a file, and notes about them for the user. */
+export interface NotedSources {
+  readonly sources: readonly ManifestSource[];
+  readonly notes: readonly string[];
+}
+
+/** Adds the objects that asserted routes need and the manifests do not have, such as clients and Gateways. */
+export function withMissingObjects(given: readonly ManifestSource[], namespace: string): NotedSources {
   const manifests = parseManifests(given);
-  const { objects, notes } = missingObjects(new RouteConfig(inNamespaces(manifests, namespace)));
-  const last = byIdentity(manifests, namespace);
-  const twice = manifests.filter((manifest) => last.get(identityOf(manifest, namespace)) !== manifest);
+  const { objects, notes } = missingObjects(new RouteConfig(withNamespaces(manifests, namespace)));
+  const applied = manifestsByIdentity(manifests, namespace);
+  const replaced = manifests.filter((manifest) => applied.get(identityOf(manifest, namespace)) !== manifest);
   return {
-    sources: [...given, { name: 'what was made for the cases', text: documents(objects) }],
+    sources: [...given, { name: 'objects added for the cases', text: manifestText(objects) }],
     notes: [
-      ...twice.map((manifest) => `${manifest.whereIs([])}: the same object comes again later, and replaces this one`),
+      ...replaced.map(({ whereIs }) => `${whereIs([])}: a later object of this kind and name replaces this one`),
       ...notes,
     ],
   };
 }
 
-/** The objects of manifests, each with its namespace. */
-export function inNamespaces(manifests: Iterable<Manifest>, namespace: string): KubeObject[] {
+/** Returns the objects of manifests, each with its namespace. */
+export function withNamespaces(manifests: Iterable<Manifest>, namespace: string): KubeObject[] {
   return [...manifests].map(({ object }) => ({ ...object, metadata: { namespace, ...object.metadata } }));
 }
 
-/** Objects as the text of a manifest. */
-export function documents(objects: readonly object[]): string {
+/** Formats objects as the text of a manifest. */
+export function manifestText(objects: readonly object[]): string {
   return objects.map((object) => JSON.stringify(object)).join('\n---\n');
 }
 
-/** Manifests by what tells their objects apart: of several for one object the last, as in a cluster. */
-export function byIdentity(manifests: readonly Manifest[], namespace: string): Map<string, Manifest> {
+/** Maps the group, kind, namespace and name of each object to its manifest. A later manifest replaces an earlier one. */
+export function manifestsByIdentity(manifests: readonly Manifest[], namespace: string): Map<string, Manifest> {
   return new Map(manifests.map((manifest) => [identityOf(manifest, namespace), manifest]));
 }
 

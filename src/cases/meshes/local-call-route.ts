@@ -1,68 +1,66 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { optional } from '../../error/optional.ts';
 import { type Entry, entryName, findByName } from '../../istio/entries.ts';
 import type { MachinePort } from '../../istio/machine-ports.ts';
-import type { Service } from '../../istio/objects.ts';
+import { namespaceOf, type Service } from '../../istio/objects.ts';
 import { formatPath } from '../../plan/format.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
-import type { Case } from '../case.ts';
+import type { ExpectationCase } from '../case.ts';
 
-type Begin = Pick<Case, 'from' | 'protocol'>;
+type FirstHop = Pick<ExpectationCase, 'from' | 'protocol'>;
 
 /**
- * The way to the service or the gateway that begins a case, on a mesh without a cluster.
+ * Returns the route from this machine to the service or gateway of a local mesh that receives the request of a case.
  *
- * @param services in the order of the file's manifests: without `from` the first begins that can
- * @param namespace of names that say none
- * @throws MeshmockError `usage` when nobody of that name can begin
+ * @param services Services in the order of the manifests; a case without `from` goes to the first that takes it
+ * @param namespace namespace of a `from` that names none
+ * @throws MeshmockError `usage` when no Service of that name takes the request
  */
 export function localCallRoute(
-  { from, protocol, plan, headers, host }: Case,
+  { from, protocol, method, plan, headers, host }: ExpectationCase,
   ports: readonly MachinePort[],
   services: readonly Service[],
   namespace: string,
 ): CallRoute {
-  const able = ports.filter(({ entry }) => canBegin(entry, protocol));
-  const port = from === undefined ? firstOf(able, services) : entranceOf(able, from, namespace);
-  if (port === undefined) throw new MeshmockError('usage', noEntrance({ from, protocol }, able));
+  const usable = ports.filter(({ entry }) => takes(entry, protocol));
+  const port = from === undefined ? firstPort(usable, services) : portNamed(usable, from, namespace);
+  if (port === undefined) throw new MeshmockError('usage', noPortMessage({ from, protocol }, usable));
+  const address = dialAddress(port);
   return {
-    target: {
-      scheme: protocol,
-      address: addressOf(port),
-      ...(host === undefined ? {} : { authority: host }),
-      plan,
-      path: formatPath(plan),
-    },
+    target: { scheme: protocol, address, ...optional('authority', host), plan, path: formatPath(plan) },
+    method,
     headers,
     connectTo: [],
   };
 }
 
-/** Where a port of this machine is called; no host is any. */
-export function addressOf({ host, port }: MachinePort): CallRoute['target']['address'] {
+/** Returns the address to dial for a port of this machine. A port without a host listens on every address. */
+export function dialAddress({ host, port }: MachinePort): CallRoute['target']['address'] {
   return { host: host === '' ? 'localhost' : host, port };
 }
 
-/** To a gateway's port bytes are passed on: it hears by itself which protocol they are. */
-function canBegin(entry: Entry, protocol: Begin['protocol']): boolean {
+/** Reports whether an entry takes requests of a protocol. A gateway detects the protocol of a connection. */
+function takes(entry: Entry, protocol: FirstHop['protocol']): boolean {
   return entry.kind === 'gateway' || (entry.kind === 'service' && entry.protocol === protocol);
 }
 
-/** @param from with a port where a gateway has several */
-function entranceOf(able: readonly MachinePort[], from: string, namespace: string): MachinePort | undefined {
+/** @param from name of a Service, with a port for one of several ports of a gateway */
+function portNamed(usable: readonly MachinePort[], from: string, namespace: string): MachinePort | undefined {
   const [, name = '', port] = /^(.*?)(?::(\d+))?$/.exec(from) ?? [];
-  const all = findByName(able, ({ entry }) => entry.name, name, namespace);
+  const all = findByName(usable, ({ entry }) => entry.name, name, namespace);
   if (port !== undefined) return all.find(({ entry }) => entry.port === Number(port));
   return all.find(({ entry }) => entry.port === 80) ?? all[0];
 }
 
-/** In the order of the manifests: that of the mesh depends on what files before had. */
-function firstOf(able: readonly MachinePort[], services: readonly Service[]): MachinePort | undefined {
-  const names = services.map(({ metadata: { name, namespace = 'default' } }) => entryName(name, namespace));
-  return names.flatMap((name) => able.find(({ entry }) => entry.name === name) ?? [])[0] ?? able[0];
+/** Returns the first port in the order of the manifests. The mesh orders its ports by the files before as well. */
+function firstPort(usable: readonly MachinePort[], services: readonly Service[]): MachinePort | undefined {
+  const names = services.map((service) => entryName(service.metadata.name, namespaceOf(service)));
+  return names.flatMap((name) => usable.find(({ entry }) => entry.name === name) ?? [])[0] ?? usable[0];
 }
 
-function noEntrance({ from, protocol }: Begin, able: readonly MachinePort[]): string {
-  const names = able.map(({ entry: { name, port } }) => (port === undefined ? name : `${name}:${port}`));
-  if (names.length === 0) return `no Service has a pod that could begin over ${protocol}`;
-  return `no Service ${from} has a pod that could begin over ${protocol}: there are ${[...new Set(names)].join(', ')}`;
+function noPortMessage({ from, protocol }: FirstHop, usable: readonly MachinePort[]): string {
+  const names = usable.map(({ entry: { name, port } }) => (port === undefined ? name : `${name}:${port}`));
+  if (names.length === 0) return `no Service has a pod that takes requests over ${protocol}`;
+  const known = [...new Set(names)].join(', ');
+  return `no Service ${from} has a pod that takes requests over ${protocol}: expected one of ${known}`;
 }

@@ -7,7 +7,7 @@ import type { ListenAddress } from '../../plan/address.ts';
 import { headerNameProblem, headerValueProblem, methodProblem } from '../../plan/fields.ts';
 import { formatPath } from '../../plan/format.ts';
 import { defaultPorts, type Header, isGrpc, type Plan, type Scheme } from '../../plan/plan.ts';
-import { type Command as PlanCommand, readAuthority, readCommand } from '../../send/plan-forms.ts';
+import { type PlanCommand, readAuthority, readCommand } from '../../send/plan-forms.ts';
 import type { BatchSettings, Target } from '../../send/request-batch.ts';
 import { quoteWord } from '../../send/shell-words.ts';
 import { durationMs, text, wholeNumber } from '../options/option-values.ts';

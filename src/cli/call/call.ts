@@ -150,9 +150,9 @@ async function tracedBatch(
   return { ...batch, traces: await checkTraces(jaeger, answers, sent, settings.traceTimeout, stop) };
 }
 
-function outcomeOf({ isAnswered, isExpected, verdicts, traces = [] }: TracedBatch): keyof typeof exitCodes {
+function outcomeOf({ isAnswered, expectsNoAnswer, verdicts, traces = [] }: TracedBatch): keyof typeof exitCodes {
   const passed = verdicts.every(({ passed: holds }) => holds) && traces.every(({ findings }) => findings.length === 0);
-  if (!isAnswered && !(passed && isExpected)) return 'unreachable';
+  if (!isAnswered && !(passed && expectsNoAnswer)) return 'unreachable';
   return passed ? 'passed' : 'failed';
 }
 

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Node } from 'yaml';
-import type { Case, CaseFile, Given } from '../../cases/case.ts';
+import type { CaseFile, ExpectationCase, WorkloadFault } from '../../cases/case.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { parseExpectation } from '../../expect/parse.ts';
 import { checkNamespace } from '../../manifests/called-services.ts';
@@ -13,23 +13,39 @@ import { YamlFile } from './yaml-file.ts';
 
 const fileFields = ['manifests', 'namespace', 'fill', 'before', 'apply', 'cases', 'always'];
 const caseFields = [
-  ...['name', 'from', 'call', 'over', 'method', 'host', 'headers', 'repeat', 'concurrency'],
-  ...['timeout', 'retry-until', 'given', 'expect'],
+  'name',
+  'from',
+  'call',
+  'over',
+  'method',
+  'host',
+  'headers',
+  'repeat',
+  'concurrency',
+  'timeout',
+  'retry-until',
+  'given',
+  'expect',
 ];
 
-/** What a case waits for where it says nothing. */
+/** Times of a case that sets none. */
 export interface CaseDefaults {
+  /** Timeout of one request, in milliseconds. */
   readonly timeoutMs: number;
+  /** Time for which a case that fails is tried again, in milliseconds. */
   readonly retryUntilMs: number;
 }
 
 /**
- * Reads a file of cases.
+ * Parses a file of cases.
  *
- * @param file its path, from which those in it are found; it stands before each error, with line and column
- * @throws MeshmockError `usage`
+ * @param file path of the file; its errors start with it, and paths in the file are relative to its folder
+ * @throws MeshmockError `usage` with line and column
+ * @example
+ * const text = 'cases:\n  - { name: answers, call: /@reviews/x, expect: status = 200 }';
+ * parseCaseFile(text, 'test.yaml', { timeoutMs: 10_000, retryUntilMs: 0 }).cases[0]?.name; // 'answers'
  */
-export function parseCaseFile(content: string, file: string, defaults: CaseDefaults): CaseFile {
+export function parseCaseFile(content: string, file: string, defaults: CaseDefaults): CaseFile<ExpectationCase> {
   return new CaseFileReader(content, file, defaults).read();
 }
 
@@ -44,24 +60,22 @@ class CaseFileReader {
     this.defaults = defaults;
   }
 
-  read(): CaseFile {
+  read(): CaseFile<ExpectationCase> {
     const { yaml } = this;
     const fields = yaml.fields(yaml.contents, fileFields, 'cases under "cases:"');
-    const [before, cases, always] = ['before', 'cases', 'always'].map((name) => this.cases(fields.get(name))) as [
-      Case[],
-      Case[],
-      Case[],
-    ];
-    if (!fields.has('cases') && !fields.has('always')) throw yaml.failAt(yaml.contents, 'cases under "cases:"');
+    const before = this.cases(fields.get('before'));
+    const cases = this.cases(fields.get('cases'));
+    const always = this.cases(fields.get('always'));
+    if (!fields.has('cases') && !fields.has('always')) throw yaml.errorAt(yaml.contents, 'cases under "cases:"');
     if (before.length > 0 && !fields.has('apply'))
-      throw yaml.failAt(fields.get('before'), 'a change under "apply:", which comes after these cases');
+      throw yaml.errorAt(fields.get('before'), 'a change under "apply:", because these cases run before it');
     this.checkNames([...before, ...cases, ...always]);
     return {
       name: this.name,
       manifests: this.paths(fields.get('manifests')),
       change: this.paths(fields.get('apply')),
-      namespace: this.yaml.optional(fields, 'namespace', namespace) ?? 'default',
-      fill: this.yaml.optional(fields, 'fill', yesOrNo) ?? false,
+      namespace: yaml.optionalScalar(fields, 'namespace', namespace) ?? 'default',
+      fill: yaml.optionalScalar(fields, 'fill', yesOrNo) ?? false,
       before,
       cases,
       always,
@@ -72,64 +86,64 @@ class CaseFileReader {
     if (node === undefined) return [];
     const folder = path.dirname(this.name);
     return this.yaml.list(node, 'services.yaml').map((item) => {
-      const name = this.yaml.parsed(item, text);
+      const name = this.yaml.parseScalar(item, text);
       return path.isAbsolute(name) ? name : path.join(folder, name);
     });
   }
 
-  private cases(node: Node | undefined): Case[] {
+  private cases(node: Node | undefined): ExpectationCase[] {
     return node === undefined ? [] : this.yaml.list(node, 'name: jason gets v2').map((item) => this.case(item));
   }
 
-  /** A report says which case it is by its name alone. */
-  private checkNames(cases: readonly Case[]): void {
-    const seen = new Map<string, string>();
+  /** Reports identify a case by its name alone. */
+  private checkNames(cases: readonly ExpectationCase[]): void {
+    const places = new Map<string, string>();
     for (const { name, where } of cases) {
-      const first = seen.get(name);
+      const first = places.get(name);
       if (first !== undefined)
-        throw new MeshmockError('usage', `${where}: another case, at ${first}, has the name "${name}"`);
-      seen.set(name, where);
+        throw new MeshmockError(
+          'usage',
+          `${where}: the case at ${first} has the same name "${name}": expected another name`,
+        );
+      places.set(name, where);
     }
   }
 
-  private case(node: Node): Case {
+  private case(node: Node): ExpectationCase {
     const { yaml, defaults } = this;
     const fields = yaml.fields(node, caseFields, 'a case with a name, a call and what to expect');
-    const required = (name: string, example: string): Node => {
-      const found = fields.get(name);
-      if (found === undefined) throw yaml.failAt(node, `a case with ${name}, such as "${name}: ${example}"`);
-      return found;
-    };
+    const required = (name: string, example: string): Node => yaml.required(node, fields, name, example);
     const expected = required('expect', 'reviews version = v2');
-    const over = this.yaml.optional(fields, 'over', protocol) ?? 'http';
+    const over = yaml.optionalScalar(fields, 'over', protocol) ?? 'http';
     if (over === 'grpc' && fields.has('method'))
-      throw yaml.failAt(fields.get('method'), 'no method: over gRPC every request is a POST');
+      throw yaml.errorAt(fields.get('method'), 'no method: every request over gRPC is a POST');
     return {
-      name: yaml.parsed(required('name', 'jason gets v2'), text),
+      kind: 'expectations',
+      name: yaml.parseScalar(required('name', 'jason gets v2'), text),
       where: yaml.whereIs(node),
-      from: this.yaml.optional(fields, 'from', text),
+      from: yaml.optionalScalar(fields, 'from', text),
       protocol: over,
-      host: this.yaml.optional(fields, 'host', host),
-      method: this.yaml.optional(fields, 'method', method) ?? 'GET',
-      plan: yaml.parsed(required('call', '/@reviews/x'), (value) => parsePath(value, noLimits)),
+      host: yaml.optionalScalar(fields, 'host', host),
+      method: yaml.optionalScalar(fields, 'method', method) ?? 'GET',
+      plan: yaml.parseScalar(required('call', '/@reviews/x'), (value) => parsePath(value, noLimits)),
       headers: readHeaders(yaml, fields.get('headers')),
-      repeat: this.yaml.optional(fields, 'repeat', wholeNumber(1, 100_000)) ?? 1,
-      concurrency: this.yaml.optional(fields, 'concurrency', wholeNumber(1, 1000)) ?? 1,
-      timeoutMs: this.yaml.optional(fields, 'timeout', durationMs) ?? defaults.timeoutMs,
-      retryUntilMs: this.yaml.optional(fields, 'retry-until', durationMs) ?? defaults.retryUntilMs,
+      repeat: yaml.optionalScalar(fields, 'repeat', wholeNumber(1, 100_000)) ?? 1,
+      concurrency: yaml.optionalScalar(fields, 'concurrency', wholeNumber(1, 1000)) ?? 1,
+      timeoutMs: yaml.optionalScalar(fields, 'timeout', durationMs) ?? defaults.timeoutMs,
+      retryUntilMs: yaml.optionalScalar(fields, 'retry-until', durationMs) ?? defaults.retryUntilMs,
       expectations: (yaml.isList(expected) ? yaml.list(expected, 'reviews version = v2') : [expected]).map((item) =>
-        yaml.parsed(item, parseExpectation, 'an expectation such as "reviews version = v2", or a list of them'),
+        yaml.parseScalar(item, parseExpectation, 'an expectation such as "reviews version = v2", or a list of them'),
       ),
-      given: this.given(fields.get('given')),
+      faults: this.faults(fields.get('given')),
     };
   }
 
-  private given(node: Node | undefined): Given[] {
+  private faults(node: Node | undefined): WorkloadFault[] {
     if (node === undefined) return [];
-    const expected = 'who is sick, such as "reviews: /~status=503:version=v2" or "reviews-v2: down"';
+    const expected = 'faults such as "reviews: /~status=503:version=v2" or "reviews-v2: down"';
     return [...this.yaml.entries(node, expected)].map(([name, { value }]) =>
-      this.yaml.parsed(value, (content): Given => {
-        if (content === 'down') return { kind: 'replicas', deployment: name, replicas: 0 };
+      this.yaml.parseScalar(value, (content): WorkloadFault => {
+        if (content === 'down') return { kind: 'replicas', workload: name, replicas: 0 };
         parseDirectives(content, noLimits);
         return { kind: 'behaviour', service: name, directives: content };
       }),
@@ -143,14 +157,14 @@ function protocol(value: string): 'http' | 'grpc' {
 }
 
 function method(value: string): string {
-  return checked(value, methodProblem(value));
+  return validated(value, methodProblem(value));
 }
 
 function host(value: string): string {
-  return checked(value, headerValueProblem('host', value));
+  return validated(value, headerValueProblem('host', value));
 }
 
-function checked(value: string, problem: string | undefined): string {
+function validated(value: string, problem: string | undefined): string {
   if (problem !== undefined) throw new MeshmockError('usage', `"${value}": expected ${problem}`);
   return value;
 }

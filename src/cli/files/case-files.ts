@@ -11,103 +11,106 @@ import { isValidatorFile, parseValidatorFile } from './validator-file.ts';
 export interface CaseFilesSettings {
   /** Files and folders. */
   readonly names: readonly string[];
-  /** Manifests of every file, besides those that it names. */
+  /** Manifests of every file, in addition to its own. */
   readonly manifests: readonly string[];
-  /** Only cases with one of these texts in their names; every case if empty. */
+  /** Texts of which a case name must contain one; empty for all cases. */
   readonly only: readonly string[];
-  /** Meshes that are running. */
+  /** Entries of a running mesh; empty for a local mesh. */
   readonly entry: readonly unknown[];
-  /** Timeout of a case that sets none, in milliseconds. */
+  /** Timeout of a request whose case sets none, in milliseconds. */
   readonly timeout: number;
-  /** Time to retry a case that sets none, in milliseconds. */
+  /** Retry time of a case that sets none, in milliseconds. */
   readonly retryUntil: number | undefined;
 }
 
 /**
- * Reads files of cases, and leaves in them what `--only` says.
+ * Reads files of cases, with the cases that `--only` selects.
  *
- * @throws MeshmockError `usage`
+ * @throws MeshmockError `usage` for a file that is missing or wrong, its manifests included
+ * @example
+ * const [file] = readCaseFiles({ names: ['test.yaml'], manifests: [], only: [], entry: [], timeout: 10_000, retryUntil: 0 });
  */
 export function readCaseFiles(settings: CaseFilesSettings): CaseFile[] {
   const { names, only, entry } = settings;
-  const read = [...new Set(names.flatMap(caseFilesOf))].map((name) => readCaseFile(name, settings));
-  const left = only.length === 0 ? read : filesOfOnly(read, only);
-  // Those of a running mesh are somebody else's, and need not be here.
-  if (entry.length === 0) checkManifests(left);
-  return left;
+  const files = [...new Set(names.flatMap(caseFilesIn))].map((name) => readCaseFile(name, settings));
+  const selected = only.length === 0 ? files : selectCases(files, only);
+  // A running mesh has its manifests already, and they need not be on this machine.
+  if (entry.length === 0) checkManifests(selected);
+  return selected;
 }
 
-const inFolders = { exclude: ['**/node_modules'] };
+const ignoreModules = { exclude: ['**/node_modules'] };
 
-function caseFilesOf(name: string): string[] {
+function caseFilesIn(name: string): string[] {
   const stat = statSync(name, { throwIfNoEntry: false });
-  if (stat === undefined) throw new MeshmockError('usage', `${name}: there is no such file or folder`);
+  if (stat === undefined) throw new MeshmockError('usage', `${name}: no such file or folder`);
   if (!stat.isDirectory()) return [name];
-  const found = globSync('**/*.{yaml,yml}', { cwd: name, ...inFolders }).filter(isCaseFile);
+  const found = globSync('**/*.{yaml,yml}', { cwd: name, ...ignoreModules }).filter(isCaseFile);
   if (found.length === 0)
-    throw new MeshmockError('usage', `${name}: this folder has no test.yaml, *.test.yaml or *_test.yaml in it`);
+    throw new MeshmockError('usage', `${name}: this folder has no file test.yaml, *.test.yaml or *_test.yaml`);
   return found.sort().map((file) => path.join(name, file));
 }
 
-/** Whether a file of a folder is read with it; `_test` is how istio-config-validator's users name theirs. */
+/** Reports whether a file in a folder is a file of cases. Users of istio-config-validator name theirs `*_test.yaml`. */
 export function isCaseFile(file: string): boolean {
   return /(?:^|[/._])test\.ya?ml$/.test(file);
 }
 
-/** The folders among names, and those below them: where files of cases may come and go. */
+/** Returns the folders among names, with the folders below them. Files of cases may be added there. */
 export function caseFolders(names: readonly string[]): string[] {
   const folders = names.filter((name) => statSync(name, { throwIfNoEntry: false })?.isDirectory());
-  return folders.flatMap((name) => globSync('**/', { cwd: name, ...inFolders }).map((below) => path.join(name, below)));
+  return folders.flatMap((name) =>
+    globSync('**/', { cwd: name, ...ignoreModules }).map((below) => path.join(name, below)),
+  );
 }
 
-function filesOfOnly(files: readonly CaseFile[], only: readonly string[]): CaseFile[] {
+function selectCases(files: readonly CaseFile[], only: readonly string[]): CaseFile[] {
   const names = files.flatMap(({ before, cases, always }) => [...before, ...cases, ...always].map(({ name }) => name));
   const unknown = only.find((part) => !names.some((name) => hasPart(name, part)));
-  if (unknown !== undefined)
+  if (unknown !== undefined) {
+    const similar = mostSimilar(unknown, names).map((name) => `"${name}"`);
     throw new MeshmockError(
       'usage',
-      `--only: no case has "${unknown}" in its name; the nearest: ${nearest(unknown, names).join(', ')}`,
+      `--only: no case has "${unknown}" in its name; similar names: ${similar.join(', ')}`,
     );
-  const meant = ({ name }: Case): boolean => only.some((part) => hasPart(name, part));
+  }
+  const isSelected = ({ name }: Case): boolean => only.some((part) => hasPart(name, part));
   return files
     .map((file) => ({
       ...file,
-      before: file.before.filter(meant),
-      cases: file.cases.filter(meant),
-      always: file.always.filter(meant),
+      before: file.before.filter(isSelected),
+      cases: file.cases.filter(isSelected),
+      always: file.always.filter(isSelected),
     }))
     .filter(({ before, cases, always }) => before.length + cases.length + always.length > 0);
 }
 
-/** Whoever remembers a name may not remember its capitals. */
+/** Reports whether a name contains a part, in upper or lower case. */
 function hasPart(name: string, part: string): boolean {
   return name.toLowerCase().includes(part.toLowerCase());
 }
 
-/** Those of names that have the most pairs of letters of a text. */
-function nearest(part: string, names: readonly string[]): string[] {
+/** Returns the three names that share the most pairs of letters with a text. */
+function mostSimilar(part: string, names: readonly string[]): string[] {
   const text = part.toLowerCase();
   const pairs = Array.from({ length: text.length - 1 }, (_, index) => text.slice(index, index + 2));
-  const shared = (name: string): number => pairs.filter((pair) => name.toLowerCase().includes(pair)).length;
-  return [...new Set(names)]
-    .toSorted((a, b) => shared(b) - shared(a))
-    .slice(0, 3)
-    .map((name) => `"${name}"`);
+  const sharedPairs = (name: string): number => pairs.filter((pair) => name.toLowerCase().includes(pair)).length;
+  return [...new Set(names)].toSorted((a, b) => sharedPairs(b) - sharedPairs(a)).slice(0, 3);
 }
 
-/** Before a mesh is brought up: what is missing or no YAML must not cost anybody that time. */
+/** Checks that all manifests exist and parse. A mesh takes seconds to start, so this comes first. */
 function checkManifests(files: readonly CaseFile[]): void {
-  const named = new Set<string>();
+  const all = new Set<string>();
   for (const { name, manifests, change } of files)
     for (const manifest of [...manifests, ...change]) {
-      if (!existsSync(manifest)) throw new MeshmockError('usage', `${name}: there is no file or folder ${manifest}`);
-      named.add(manifest);
+      if (!existsSync(manifest)) throw new MeshmockError('usage', `${name}: no such file or folder: ${manifest}`);
+      all.add(manifest);
     }
-  parseManifests(readManifestsOfCases([...named]));
+  parseManifests(readManifestsOfCases([...all]));
 }
 
 /**
- * Reads the manifests that files of cases name; in a folder both may stand side by side.
+ * Reads the manifests of files of cases. In a folder, files of cases may be next to the manifests.
  *
  * @throws MeshmockError `usage`
  */
@@ -117,11 +120,13 @@ export function readManifestsOfCases(names: readonly string[]): ManifestSource[]
 
 function readCaseFile(name: string, { timeout, retryUntil = 0, manifests }: CaseFilesSettings): CaseFile {
   const content = readText(name);
-  if (isKubernetesManifest(content))
+  if (isKubernetesManifest(content)) {
+    const field = `"manifests: [${path.basename(name)}]"`;
     throw new MeshmockError(
       'usage',
-      `${name}: this is no file of cases but a Kubernetes manifest: did you mean a file with "manifests: [${path.basename(name)}]" and cases about it?`,
+      `${name}: expected a file of cases, found a Kubernetes manifest: write cases in another file, with ${field}`,
     );
+  }
   const parse = isValidatorFile(content) ? parseValidatorFile : parseCaseFile;
   const file = parse(content, name, { timeoutMs: timeout, retryUntilMs: retryUntil });
   return { ...file, manifests: [...manifests, ...file.manifests] };

@@ -4,20 +4,23 @@ import { headerNameProblem, headerValueProblem } from '../../plan/fields.ts';
 import type { Header } from '../../plan/plan.ts';
 import type { YamlFile } from './yaml-file.ts';
 
-/** The headers that a map has, names in lower case; none if there is no map. @throws MeshmockError `usage` */
+/**
+ * Reads a map of headers. Names become lower case.
+ *
+ * @param node the map; undefined for no headers
+ * @throws MeshmockError `usage` with line and column
+ */
 export function readHeaders(yaml: YamlFile, node: Node | undefined): Header[] {
   if (node === undefined) return [];
-  return [...yaml.entries(node, 'headers such as "end-user: jason"')].map(([name, { key, value }]) => {
-    const lower = name.toLowerCase();
-    const problem = headerNameProblem(lower);
-    if (problem !== undefined) throw yaml.failAt(key, problem);
-    return {
-      name: lower,
-      value: yaml.parsed(value, (content) => {
-        const wrong = headerValueProblem(lower, content);
-        if (wrong !== undefined) throw new MeshmockError('usage', `expected ${wrong}`);
-        return content;
-      }),
-    };
+  return [...yaml.entries(node, 'headers such as "end-user: jason"')].map(([key, entry]) => {
+    const name = key.toLowerCase();
+    const nameProblem = headerNameProblem(name);
+    if (nameProblem !== undefined) throw yaml.errorAt(entry.key, nameProblem);
+    const value = yaml.parseScalar(entry.value, (content) => {
+      const valueProblem = headerValueProblem(name, content);
+      if (valueProblem !== undefined) throw new MeshmockError('usage', `expected ${valueProblem}`);
+      return content;
+    });
+    return { name, value };
   });
 }

@@ -4,11 +4,13 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { ManifestSource } from '../../istio/manifest.ts';
 
 /**
- * Reads manifests as `kubectl -f` does: a file, the YAML and JSON files of a folder (not of those below it), or
- * standard input for `-`.
+ * Reads manifests as `kubectl -f` does. A name is a file, a folder, or `-` for standard input. Of a folder, it reads the
+ * YAML and JSON files, without the folders below.
  *
- * @param isOther which files of a folder are something else
- * @throws MeshmockError `usage`
+ * @param isOther reports whether a file of a folder is something else
+ * @throws MeshmockError `usage` for a file that is missing, and for a folder without manifests
+ * @example
+ * readManifestSources(['mesh.yaml', 'policies/']);
  */
 export function readManifestSources(
   names: readonly string[],
@@ -19,24 +21,25 @@ export function readManifestSources(
     if (!isFolder(name)) return [{ name, text: readText(name) }];
     const files = readdirSync(name).filter(isManifest).sort();
     const sources = files.map((file) => ({ name: path.join(name, file), text: readText(path.join(name, file)) }));
-    const own = sources.filter((source) => !isOther(source.name, source.text));
-    if (own.length === 0) throw new MeshmockError('usage', `${name}: this folder has no .yaml, .yml or .json file`);
-    return own;
+    const manifests = sources.filter((source) => !isOther(source.name, source.text));
+    if (manifests.length === 0)
+      throw new MeshmockError('usage', `${name}: this folder has no .yaml, .yml or .json file`);
+    return manifests;
   });
 }
 
-/** Whether a file of a folder is read with it. */
+/** Reports whether the name of a file in a folder is that of a manifest. */
 export function isManifest(file: string): boolean {
   return /\.(?:ya?ml|json)$/.test(file);
 }
 
 function isFolder(name: string): boolean {
   const stat = statSync(name, { throwIfNoEntry: false });
-  if (stat === undefined) throw new MeshmockError('usage', `${name}: there is no such file or folder`);
+  if (stat === undefined) throw new MeshmockError('usage', `${name}: no such file or folder`);
   return stat.isDirectory();
 }
 
-/** The text of a file. @throws MeshmockError `usage` */
+/** Reads the text of a file. @throws MeshmockError `usage` */
 export function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');

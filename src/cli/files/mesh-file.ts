@@ -1,4 +1,5 @@
 import type { Node } from 'yaml';
+import { optional } from '../../error/optional.ts';
 import { parseUpstream } from '../../execute/octopus.ts';
 import { hostProblem } from '../../plan/fields.ts';
 import { parseDirectives } from '../../plan/parse.ts';
@@ -6,30 +7,31 @@ import { noLimits } from '../../plan/plan.ts';
 import { label, text } from '../options/option-values.ts';
 import { type Fields, YamlFile } from './yaml-file.ts';
 
-/** A mesh of `meshmock up`: its services, each with the versions that stand behind its name. */
+/** A mesh of `meshmock up`. */
 export interface MeshFile {
   readonly services: readonly ServiceEntry[];
 }
 
 export interface ServiceEntry {
   readonly name: string;
+  /** Versions that answer by the name of the service. */
   readonly versions: readonly VersionEntry[];
 }
 
-/** The pods of one version, all alike. */
+/** Pods of one version, which are all equal. */
 export interface VersionEntry {
   readonly version: string;
   readonly replicas: number;
-  /** Flags of `meshmock serve` by their names there, such as `behaviour`. */
+  /** Settings of `meshmock serve`, by the names of its flags. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** Pods are processes: more would bring a laptop to its knees. */
+/** Maximum number of pods. Each is a process, and more would overload a laptop. */
 const mostPods = 50;
 
-/** What a service or a version may say of its pods, handed on to `meshmock serve`. */
+/** Fields of a service or a version that become settings of `meshmock serve`, with their parsers. */
 const settingChecks: Readonly<Record<string, (value: string) => unknown>> = {
-  // Its limits are its own, and it checks them.
+  // `meshmock serve` checks directives against its limits.
   behaviour: (value) => parseDirectives(value, noLimits),
   content: text,
   upstream: parseUpstream,
@@ -39,16 +41,18 @@ const settingChecks: Readonly<Record<string, (value: string) => unknown>> = {
 const podFields = ['version', 'replicas', ...Object.keys(settingChecks)];
 
 /**
- * Reads a mesh from YAML.
+ * Parses a mesh from YAML.
  *
- * @param file stands before each error, with line and column
- * @throws MeshmockError `usage`
+ * @param file path of the file; its errors start with it
+ * @throws MeshmockError `usage` with line and column
+ * @example
+ * parseMeshFile('services:\n  - { name: reviews, version: v2 }', 'mesh.yaml').services[0]?.name; // 'reviews'
  */
 export function parseMeshFile(text: string, file: string): MeshFile {
   return new MeshFileReader(text, file).mesh();
 }
 
-/** The name of one version of a service: the service's own, when there is no other version. */
+/** Returns the name of one version of a service, such as `reviews-v2`; the name of the service for an only version. */
 export function subsetName(service: string, { version }: VersionEntry, versions: readonly VersionEntry[]): string {
   return versions.length > 1 ? `${service}-${version}` : service;
 }
@@ -62,28 +66,27 @@ class MeshFileReader {
 
   mesh(): MeshFile {
     const { file } = this;
-    const services = file.list(
-      file.fields(file.contents, ['services'], 'a list under "services:"').get('services'),
-      'name: a',
-    );
+    const fields = file.fields(file.contents, ['services'], 'a list under "services:"');
+    const services = file.list(fields.get('services'), 'name: a');
     const entries = services.map((node) => this.service(node));
     this.checkNames(entries, services);
     const pods = entries.flatMap(({ versions }) => versions).reduce((sum, { replicas }) => sum + replicas, 0);
-    if (pods > mostPods) throw file.failAt(undefined, `at most ${mostPods} pods in all, found ${pods}`);
+    if (pods > mostPods) throw file.errorAt(undefined, `at most ${mostPods} pods, found ${pods}`);
     return { services: entries };
   }
 
-  /** By each name exactly one service is reached, whatever the case of its letters; versions have names as well. */
+  /** Checks that the names of services and versions are unique host names. Upper and lower case are equal. */
   private checkNames(entries: readonly ServiceEntry[], nodes: readonly Node[]): void {
-    const taken = new Set<string>();
+    const used = new Set<string>();
     for (const [index, { name, versions }] of entries.entries()) {
       const subsets = versions.map((version) => subsetName(name, version, versions));
       for (const host of versions.length > 1 ? [name, ...subsets] : subsets) {
         const problem = hostProblem(host);
-        if (problem !== undefined) throw this.file.failAt(nodes[index], `${problem}, as which others call it`);
-        if (taken.has(host.toLowerCase()))
-          throw this.file.failAt(nodes[index], `another name: ${host} is there already`);
-        taken.add(host.toLowerCase());
+        if (problem !== undefined)
+          throw this.file.errorAt(nodes[index], `${problem}, because other services call it by its name`);
+        if (used.has(host.toLowerCase()))
+          throw this.file.errorAt(nodes[index], `another name: ${host} is already in use`);
+        used.add(host.toLowerCase());
       }
     }
   }
@@ -91,18 +94,18 @@ class MeshFileReader {
   private service(node: Node): ServiceEntry {
     const { file } = this;
     const fields = file.fields(node, ['name', 'versions', ...podFields], 'a service with a name');
-    const name = file.parsed(fields.get('name') ?? node, label, fields.has('name') ? undefined : 'a name');
+    const name = file.parseScalar(file.required(node, fields, 'name', 'reviews'), label);
     const common = this.pods(fields, {});
     const versions = fields.get('versions');
     if (versions !== undefined && fields.has('version'))
-      throw file.failAt(fields.get('version'), 'either version or versions, which have their own');
+      throw file.errorAt(fields.get('version'), 'version or versions, not both');
     if (versions === undefined) return { name, versions: [{ version: 'v1', replicas: 1, ...common }] };
     return {
       name,
       versions: file.list(versions, 'version: v1').map((item) => {
-        const own = file.fields(item, podFields, 'a version such as "- version: v1"');
-        if (!own.has('version')) throw file.failAt(item, 'a version such as "version: v1"');
-        return { version: 'v1', replicas: 1, ...common, ...this.pods(own, common.settings) };
+        const versionFields = file.fields(item, podFields, 'a version such as "- version: v1"');
+        file.required(item, versionFields, 'version', 'v1');
+        return { version: 'v1', replicas: 1, ...common, ...this.pods(versionFields, common.settings) };
       }),
     };
   }
@@ -115,28 +118,24 @@ class MeshFileReader {
     for (const [name, check] of Object.entries(settingChecks)) {
       const node = fields.get(name);
       if (node !== undefined)
-        settings[name] = this.file.parsed(node, (value) => {
+        settings[name] = this.file.parseScalar(node, (value) => {
           check(value);
           return value;
         });
     }
     if (settings.upstream !== undefined && settings.content !== undefined)
-      throw this.file.failAt(
+      throw this.file.errorAt(
         fields.get('content') ?? fields.get('upstream'),
-        'one of upstream (a proxy) and content (a webserver)',
+        'upstream (a proxy) or content (a web server), not both',
       );
-    const version = fields.get('version');
-    const replicas = fields.get('replicas');
-    return {
-      ...(version === undefined ? {} : { version: this.file.parsed(version, label) }),
-      ...(replicas === undefined ? {} : { replicas: this.replicas(replicas) }),
-      settings,
-    };
+    const version = this.file.optionalScalar(fields, 'version', label);
+    const replicas = this.file.optionalNode(fields, 'replicas', (node) => this.replicas(node));
+    return { ...optional('version', version), ...optional('replicas', replicas), settings };
   }
 
   private replicas(node: Node): number {
-    const value = Number(this.file.parsed(node, text));
+    const value = Number(this.file.parseScalar(node, text));
     if (Number.isInteger(value) && value >= 1 && value <= mostPods) return value;
-    throw this.file.failAt(node, `a number of replicas from 1 to ${mostPods}`);
+    throw this.file.errorAt(node, `a number of replicas from 1 to ${mostPods}`);
   }
 }

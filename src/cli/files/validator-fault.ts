@@ -4,36 +4,36 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import { durationMs, text, wholeNumber } from '../options/option-values.ts';
 import type { Fields, YamlFile } from './yaml-file.ts';
 
-/** A fault, as a VirtualService says it. @throws MeshmockError `usage` */
+/** Reads a fault in the form of a VirtualService. @throws MeshmockError `usage` with line and column */
 export function readFault(yaml: YamlFile, node: Node): Fault {
   const fields = yaml.fields(node, ['delay', 'abort'], 'a delay or an abort');
   return {
-    delay: yaml.given(fields, 'delay', (value) => readDelay(yaml, value)),
-    abort: yaml.given(fields, 'abort', (value) => readAbort(yaml, value)),
+    delay: yaml.optionalNode(fields, 'delay', (value) => readDelay(yaml, value)),
+    abort: yaml.optionalNode(fields, 'abort', (value) => readAbort(yaml, value)),
   };
 }
 
 function readDelay(yaml: YamlFile, node: Node): Fault['delay'] {
   const fields = yaml.fields(node, ['percentage', 'percent', 'fixedDelay'], 'a fixedDelay');
-  const delayMs = yaml.parsed(yaml.required(node, fields, 'fixedDelay', '2s'), durationMs);
+  const delayMs = yaml.parseScalar(yaml.required(node, fields, 'fixedDelay', '2s'), durationMs);
   return { delayMs, percent: percentOf(yaml, fields) };
 }
 
 function readAbort(yaml: YamlFile, node: Node): Fault['abort'] {
   const fields = yaml.fields(node, ['percentage', 'percent', 'httpStatus', 'grpcStatus'], 'an httpStatus');
   const percent = percentOf(yaml, fields);
-  const grpcStatus = yaml.optional(fields, 'grpcStatus', text);
+  const grpcStatus = yaml.optionalScalar(fields, 'grpcStatus', text);
   if (grpcStatus !== undefined) return { status: { kind: 'grpc', status: grpcStatus }, percent };
-  const status = yaml.parsed(yaml.required(node, fields, 'httpStatus', '503'), wholeNumber(200, 599));
+  const status = yaml.parseScalar(yaml.required(node, fields, 'httpStatus', '503'), wholeNumber(200, 599));
   return { status: { kind: 'http', status }, percent };
 }
 
-/** All, if nothing is said (Istio, `HTTPFaultInjection`). */
+/** Reads a percentage: 100 if none is given (Istio, `HTTPFaultInjection`). */
 function percentOf(yaml: YamlFile, fields: Fields): number {
-  const inner = yaml.given(fields, 'percentage', (value) =>
-    yaml.optional(yaml.fields(value, ['value'], 'a value from 0 to 100'), 'value', percentage),
+  const value = yaml.optionalNode(fields, 'percentage', (node) =>
+    yaml.optionalScalar(yaml.fields(node, ['value'], 'a value from 0 to 100'), 'value', percentage),
   );
-  return inner ?? yaml.optional(fields, 'percent', percentage) ?? 100;
+  return value ?? yaml.optionalScalar(fields, 'percent', percentage) ?? 100;
 }
 
 function percentage(value: string): number {

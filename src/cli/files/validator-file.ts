@@ -1,6 +1,6 @@
 import type { Node } from 'yaml';
-import type { AssertedRoute } from '../../cases/asserted-route.ts';
-import type { Case, CaseFile } from '../../cases/case.ts';
+import type { AssertedRequest, AssertedRoute } from '../../cases/asserted-route.ts';
+import type { CaseFile, RouteCase } from '../../cases/case.ts';
 import { text, yesOrNo } from '../options/option-values.ts';
 import type { CaseDefaults } from './case-file.ts';
 import { readFault } from './validator-fault.ts';
@@ -9,68 +9,83 @@ import { readDelegate, readDestinations, readHeaderChanges, readRedirect, readRe
 import { YamlFile } from './yaml-file.ts';
 
 const caseFields = [
-  ...['description', 'wantMatch', 'request'],
-  ...['route', 'redirect', 'rewrite', 'fault', 'headers', 'delegate'],
+  'description',
+  'wantMatch',
+  'request',
+  'route',
+  'redirect',
+  'rewrite',
+  'fault',
+  'headers',
+  'delegate',
 ];
 
 const listName = /^["']?testCases["']?[ \t]*:/im;
 
-/** Whether a text is a file of istio-config-validator, whose list of cases has a name that our own files do not know. */
+/** Reports whether a text is a file of istio-config-validator. Only its files have a list `testCases`. */
 export function isValidatorFile(content: string): boolean {
   return listName.test(content);
 }
 
 /**
- * Reads a file of istio-config-validator (its docs/test-cases.md, and internal/pkg/parser/testcase.go): a case for
- * every combination of authority, method and uri.
+ * Parses a file of istio-config-validator (its docs/test-cases.md and internal/pkg/parser/testcase.go). Each
+ * combination of authority, method and uri is a case.
  *
- * @param file its path; it stands before each error, with line and column
- * @throws MeshmockError `usage`
+ * @param file path of the file; its errors start with it
+ * @throws MeshmockError `usage` with line and column
+ * @example
+ * const text = `testCases:
+ *   - description: users
+ *     wantMatch: true
+ *     request: { authority: [shop.test], method: [GET], uri: [/users] }
+ *     route: [{ destination: { host: users } }]`;
+ * const { cases } = parseValidatorFile(text, 'users_test.yaml', { timeoutMs: 10_000, retryUntilMs: 0 });
+ * cases[0]?.name; // 'users: GET shop.test/users'
  */
-export function parseValidatorFile(content: string, file: string, defaults: CaseDefaults): CaseFile {
-  const cases = YamlFile.all(content, file).flatMap((yaml) => casesOf(yaml, defaults));
+export function parseValidatorFile(content: string, file: string, defaults: CaseDefaults): CaseFile<RouteCase> {
   return {
-    ...{ name: file, manifests: [], change: [], namespace: 'default', fill: true, before: [], cases, always: [] },
-    assertsRoutes: true,
+    name: file,
+    manifests: [],
+    change: [],
+    namespace: 'default',
+    fill: true,
+    before: [],
+    cases: YamlFile.all(content, file).flatMap((yaml) => casesOf(yaml, defaults)),
+    always: [],
   };
 }
 
-function casesOf(yaml: YamlFile, defaults: CaseDefaults): Case[] {
-  // Go's JSON takes `TestCases` too, and files of theirs have it.
+function casesOf(yaml: YamlFile, defaults: CaseDefaults): RouteCase[] {
+  // The validator reads field names in upper and lower case, as Go's JSON does. Its users write both of these.
   const [list] = yaml.fields(yaml.contents, ['testCases', 'TestCases'], 'cases under "testCases:"').values();
-  return yaml.list(list, 'description: …').flatMap((item) => combinations(yaml, item, defaults));
+  return yaml.list(list, 'description: …').flatMap((item) => combinationsOf(yaml, item, defaults));
 }
 
-function combinations(yaml: YamlFile, node: Node, defaults: CaseDefaults): Case[] {
+function combinationsOf(yaml: YamlFile, node: Node, defaults: CaseDefaults): RouteCase[] {
   const fields = yaml.fields(node, caseFields, 'a case with a description, a request and what is asserted');
-  const description = yaml.parsed(yaml.required(node, fields, 'description', 'happy path users'), text);
+  const description = yaml.parseScalar(yaml.required(node, fields, 'description', 'happy path users'), text);
   const request = yaml.required(node, fields, 'request', '{ authority: […], method: […], uri: […] }');
-  const given = <T>(name: string, read: (yaml: YamlFile, value: Node) => T): T | undefined =>
-    yaml.given(fields, name, (value) => read(yaml, value));
-  const asserted: Omit<AssertedRoute, 'request'> = {
-    wantMatch: yaml.optional(fields, 'wantMatch', yesOrNo) ?? false,
-    route: given('route', readDestinations),
-    redirect: given('redirect', readRedirect),
-    rewrite: given('rewrite', readRewrite),
-    fault: given('fault', readFault),
-    headers: given('headers', readHeaderChanges),
-    delegate: given('delegate', readDelegate),
+  const optionalField = <T>(name: string, read: (yaml: YamlFile, value: Node) => T): T | undefined =>
+    yaml.optionalNode(fields, name, (value) => read(yaml, value));
+  const assertions: Omit<AssertedRoute, 'request'> = {
+    wantMatch: yaml.optionalScalar(fields, 'wantMatch', yesOrNo) ?? false,
+    route: optionalField('route', readDestinations),
+    redirect: optionalField('redirect', readRedirect),
+    rewrite: optionalField('rewrite', readRewrite),
+    fault: optionalField('fault', readFault),
+    headers: optionalField('headers', readHeaderChanges),
+    delegate: optionalField('delegate', readDelegate),
   };
-  const about = { description, where: yaml.whereIs(node), ...defaults };
-  return readRequests(yaml, request, node).map((one) => caseOf(about, { ...asserted, request: one }));
+  const where = yaml.whereIs(node);
+  return readRequests(yaml, request).map((one) => ({
+    kind: 'route',
+    name: `${description}: ${requestTitle(one)}`,
+    where,
+    ...defaults,
+    asserted: { ...assertions, request: one },
+  }));
 }
 
-function caseOf(
-  { description, where, ...defaults }: CaseDefaults & { readonly description: string; readonly where: string },
-  asserted: AssertedRoute,
-): Case {
-  const { authority, method, uri } = asserted.request;
-  return {
-    name: `${description}: ${method} ${authority}${uri}`,
-    where,
-    ...{ from: undefined, protocol: 'http', host: undefined, method, headers: [], expectations: [], given: [] },
-    plan: { kind: 'answer', directives: [], uri },
-    ...{ repeat: 1, concurrency: 1, ...defaults },
-    asserted,
-  };
+function requestTitle({ authority, method, uri }: AssertedRequest): string {
+  return `${method} ${authority}${uri}`;
 }

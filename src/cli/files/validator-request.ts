@@ -8,15 +8,14 @@ import { readHeaders } from './header-fields.ts';
 import type { YamlFile } from './yaml-file.ts';
 
 /**
- * Every combination of authority, method and uri, in the order of the validator.
+ * Reads each combination of authority, method and uri, in the order of istio-config-validator.
  *
- * @param testCase where it is told that one of them is missing
- * @throws MeshmockError `usage`
+ * @throws MeshmockError `usage` with line and column
  */
-export function readRequests(yaml: YamlFile, node: Node, testCase: Node): AssertedRequest[] {
+export function readRequests(yaml: YamlFile, node: Node): AssertedRequest[] {
   const fields = yaml.fields(node, ['authority', 'method', 'uri', 'headers'], 'authority, method and uri');
   const texts = (name: string, example: string, parse: (value: string) => string): string[] =>
-    yaml.list(yaml.required(testCase, fields, name, `[${example}]`), example).map((item) => yaml.parsed(item, parse));
+    yaml.list(yaml.required(node, fields, name, `[${example}]`), example).map((item) => yaml.parseScalar(item, parse));
   const authorities = texts('authority', 'www.example.com', authority);
   const methods = texts('method', 'GET', method);
   const uris = texts('uri', '/users', uri);
@@ -26,7 +25,7 @@ export function readRequests(yaml: YamlFile, node: Node, testCase: Node): Assert
   );
 }
 
-/** @throws MeshmockError `usage` */
+/** Parses an authority. @throws MeshmockError `usage` */
 export function authority(value: string): string {
   if (/^[A-Za-z0-9._-]+(?::\d{1,5})?$/.test(value) && URL.canParse(`http://${value}`)) return value;
   throw new MeshmockError('usage', `"${value}": expected a host, or HOST:PORT`);
@@ -38,15 +37,16 @@ function method(value: string): string {
   return value;
 }
 
-/** Of a whole URL the host is not looked at, as in the validator. */
+/** Parses a path. Of a whole URL it takes only the path, as istio-config-validator does. */
 function uri(value: string): string {
   const [, path = ''] = /^(?:[a-z]+:\/\/[^/?#]*)?(\/[^#\s]*)$/i.exec(value) ?? [];
-  if (path !== '' && isPlain(path)) return path;
-  if (path !== '') throw new MeshmockError('usage', `"${value}": a mock takes it for a plan of calls, not for a path`);
-  throw new MeshmockError('usage', `"${value}": expected a path such as /users`);
+  if (path === '') throw new MeshmockError('usage', `"${value}": expected a path such as /users`);
+  if (!isPlainPath(path))
+    throw new MeshmockError('usage', `"${value}": expected a plain path: a mock would execute this one as a plan`);
+  return path;
 }
 
-function isPlain(path: string): boolean {
+function isPlainPath(path: string): boolean {
   try {
     const plan = parsePath(path, noLimits);
     return plan.kind === 'answer' && plan.directives.length === 0;

@@ -11,13 +11,27 @@ import {
   type Range,
 } from 'yaml';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { optional } from '../../error/optional.ts';
 import type { TextPlace } from '../../error/text-place.ts';
 import { yamlProblem } from '../../istio/yaml-problem.ts';
 
-/** The fields of a map by their names. */
+/** Fields of a map, by name. */
 export type Fields = ReadonlyMap<string, Node>;
 
-/** A file of settings in YAML, read field by field; what is wrong in it is shown with line, column and caret. */
+/** Entry of a map, with the node of its key for errors. */
+export interface MapEntry {
+  readonly key: Node;
+  readonly value: Node;
+}
+
+/**
+ * Reader of a YAML document, field by field. Its errors have the file, line and column, and a caret.
+ *
+ * @example
+ * const yaml = new YamlFile('name: a\nreplicas: 2', 'mesh.yaml');
+ * const fields = yaml.fields(yaml.contents, ['name', 'replicas'], 'a service');
+ * yaml.optionalScalar(fields, 'replicas', Number); // 2
+ */
 export class YamlFile {
   private readonly text: string;
   private readonly file: string;
@@ -25,23 +39,23 @@ export class YamlFile {
   private readonly document: Document.Parsed;
 
   /**
-   * @param file stands before each error, with line and column
-   * @throws MeshmockError `usage` when the text is no YAML
+   * @param file path of the file, for errors
+   * @throws MeshmockError `usage` when the text is not one valid document
    */
-  constructor(text: string, file: string, { lines, document } = parsedOne(text)) {
+  constructor(text: string, file: string, { lines, document } = parseOneDocument(text)) {
     this.text = text;
     this.file = file;
     this.lines = lines;
     this.document = document;
     const problem = yamlProblem(this.document);
     if (problem !== undefined)
-      throw this.fail(problem.offset, problem.message, this.placeOf(problem.offset, problem.expected));
+      throw this.error(problem.offset, problem.message, this.placeOf(problem.offset, problem.expected));
   }
 
-  /** The documents of a text that may have several; those in which nothing stands are left out. @throws MeshmockError `usage` */
+  /** Returns a reader for each document of a text, except for empty documents. @throws MeshmockError `usage` */
   static all(text: string, file: string): YamlFile[] {
     const lines = new LineCounter();
-    const documents = parseAllDocuments(text, optionsWith(lines)) as Document.Parsed[];
+    const documents = parseAllDocuments(text, yamlOptions(lines)) as Document.Parsed[];
     return documents
       .map((document) => new YamlFile(text, file, { lines, document }))
       .filter(({ contents }) => contents !== null && !(isScalar(contents) && contents.value === ''));
@@ -52,94 +66,102 @@ export class YamlFile {
   }
 
   /**
-   * The fields of a map, each with a value.
+   * Reads the fields of a map.
    *
-   * @throws MeshmockError `usage` when it is none, or has others than the known ones
+   * @param expected description of the map, for errors
+   * @throws MeshmockError `usage` when the node is not a map, or has an unknown field or a field without a value
    */
   fields(node: Node | null | undefined, known: readonly string[], expected: string): Fields {
-    const fields = this.entries(node, expected);
-    for (const [name, { key }] of fields)
-      if (!known.includes(name)) throw this.failAt(key, `one of ${known.join(', ')}`);
-    return new Map([...fields].map(([name, { value }]) => [name, value]));
+    const entries = this.entries(node, expected);
+    for (const [name, { key }] of entries)
+      if (!known.includes(name)) throw this.errorAt(key, `one of ${known.join(', ')}`);
+    return new Map([...entries].map(([name, { value }]) => [name, value]));
   }
 
-  /** The entries of a map whose names are the writer's. @throws MeshmockError `usage` when it is none */
-  entries(
-    node: Node | null | undefined,
-    expected: string,
-  ): ReadonlyMap<string, { readonly key: Node; readonly value: Node }> {
-    const map = this.resolved(node);
-    if (!isMap(map)) throw this.failAt(node, expected);
-    const entries = new Map<string, { readonly key: Node; readonly value: Node }>();
+  /**
+   * Reads the entries of a map with any keys.
+   *
+   * @param expected description of the map, for errors
+   * @throws MeshmockError `usage` when the node is not a map, or has a key without a value
+   */
+  entries(node: Node | null | undefined, expected: string): ReadonlyMap<string, MapEntry> {
+    const map = this.resolveAlias(node);
+    if (!isMap(map)) throw this.errorAt(node, expected);
+    const entries = new Map<string, MapEntry>();
     for (const { key, value } of map.items) {
       const name = isScalar(key) ? String(key.value) : '';
-      if (value === null) throw this.failAt(key as Node, `a value for ${name}`);
+      if (value === null) throw this.errorAt(key as Node, `a value for ${name}`);
       entries.set(name, { key: key as Node, value: value as Node });
     }
     return entries;
   }
 
-  /** The entries of a list. @throws MeshmockError `usage` when it is none or empty */
+  /** Reads the items of a list. @throws MeshmockError `usage` when the node is not a list, or an empty one */
   list(node: Node | undefined, example: string): readonly Node[] {
-    const list = this.resolved(node);
+    const list = this.resolveAlias(node);
     if (!isSeq(list) || list.items.length === 0)
-      throw this.failAt(node, `a list with at least one entry, such as "- ${example}"`);
+      throw this.errorAt(node, `a list with at least one entry, such as "- ${example}"`);
     return list.items as Node[];
   }
 
-  /** Whether a node is a list, or an alias of one. */
+  /** Reports whether a node is a list, or an alias of one. */
   isList(node: Node): boolean {
-    return isSeq(this.resolved(node));
+    return isSeq(this.resolveAlias(node));
   }
 
   /**
-   * What a parser makes of the text of a scalar.
+   * Parses the text of a scalar.
    *
-   * @throws MeshmockError `usage` that says where it stands, when the parser throws one
+   * @param expected description of the scalar, for a node that is not one
+   * @throws MeshmockError `usage` with the place of the scalar, when the parser throws a MeshmockError
    */
-  parsed<T>(node: Node, parse: (value: string) => T, expected = 'a single value'): T {
-    const scalar = this.resolved(node);
-    if (!isScalar(scalar) || scalar.value === '') throw this.failAt(node, expected);
+  parseScalar<T>(node: Node, parse: (value: string) => T, expected = 'a single value'): T {
+    const scalar = this.resolveAlias(node);
+    if (!isScalar(scalar) || scalar.value === '') throw this.errorAt(node, expected);
     try {
       return parse(String(scalar.value));
     } catch (error) {
       if (!(error instanceof MeshmockError)) throw error;
-      throw this.fail((node.range as Range)[0], error.message, error.place);
+      throw this.error((node.range as Range)[0], error.message, error.place);
     }
   }
 
-  /** The same of a field that may be missing. @throws MeshmockError `usage` */
-  optional<T>(fields: Fields, name: string, parse: (value: string) => T): T | undefined {
-    const node = fields.get(name);
-    return node === undefined ? undefined : this.parsed(node, parse);
+  /** Parses the scalar of an optional field. Returns undefined without it. @throws MeshmockError `usage` */
+  optionalScalar<T>(fields: Fields, name: string, parse: (value: string) => T): T | undefined {
+    return this.optionalNode(fields, name, (node) => this.parseScalar(node, parse));
   }
 
-  /** What is read of a field that may be missing and is no scalar. @throws MeshmockError `usage` */
-  given<T>(fields: Fields, name: string, read: (node: Node) => T): T | undefined {
+  /** Reads the node of an optional field. Returns undefined without it. @throws MeshmockError `usage` */
+  optionalNode<T>(fields: Fields, name: string, read: (node: Node) => T): T | undefined {
     const node = fields.get(name);
     return node === undefined ? undefined : read(node);
   }
 
-  /** A field that a map has to have. @throws MeshmockError `usage` when it has not */
+  /**
+   * Returns the node of a required field.
+   *
+   * @param map the map of the fields, for the place of the error
+   * @throws MeshmockError `usage` when the field is missing
+   */
   required(map: Node, fields: Fields, name: string, example: string): Node {
-    const found = fields.get(name);
-    if (found === undefined) throw this.failAt(map, `${name}, such as "${name}: ${example}"`);
-    return found;
+    const node = fields.get(name);
+    if (node === undefined) throw this.errorAt(map, `the field ${name}, such as "${name}: ${example}"`);
+    return node;
   }
 
-  /** An error at a node, or at the start of the file. */
-  failAt(node: Node | null | undefined, expected: string): MeshmockError {
+  /** Returns an error at a node, or at the start of the file. */
+  errorAt(node: Node | null | undefined, expected: string): MeshmockError {
     const offset = node?.range?.[0] ?? 0;
-    return this.fail(offset, `expected ${expected}`, this.placeOf(offset, expected));
+    return this.error(offset, `expected ${expected}`, this.placeOf(offset, expected));
   }
 
-  /** `FILE:LINE:COLUMN` of a node. */
+  /** Returns `FILE:LINE:COLUMN` of a node. */
   whereIs(node: Node): string {
-    return this.at(node.range?.[0] ?? 0);
+    return this.positionOf(node.range?.[0] ?? 0);
   }
 
-  /** What an alias (`*name`) stands for. */
-  private resolved(node: Node | null | undefined): Node | null | undefined {
+  /** Returns the node that an alias (`*name`) refers to; other nodes unchanged. */
+  private resolveAlias(node: Node | null | undefined): Node | null | undefined {
     return isAlias(node) ? node.resolve(this.document) : node;
   }
 
@@ -148,22 +170,22 @@ export class YamlFile {
     return { text: this.text.split(/\r?\n/)[line - 1] ?? '', offset: col - 1, expected };
   }
 
-  private fail(offset: number, message: string, place?: TextPlace): MeshmockError {
-    return new MeshmockError('usage', `${this.at(offset)}: ${message}`, place === undefined ? {} : { place });
+  private error(offset: number, message: string, place: TextPlace | undefined): MeshmockError {
+    return new MeshmockError('usage', `${this.positionOf(offset)}: ${message}`, optional('place', place));
   }
 
-  private at(offset: number): string {
+  private positionOf(offset: number): string {
     const { line, col } = this.lines.linePos(Math.min(offset, this.text.length));
     return `${this.file}:${line}:${col}`;
   }
 }
 
-// Everything is text, so that a version 1.10 stays one.
-function optionsWith(lineCounter: LineCounter) {
+/** Reads every scalar as text, so that the version 1.10 does not become 1.1. */
+function yamlOptions(lineCounter: LineCounter) {
   return { lineCounter, prettyErrors: false, schema: 'failsafe' } as const;
 }
 
-function parsedOne(text: string): { readonly lines: LineCounter; readonly document: Document.Parsed } {
+function parseOneDocument(text: string): { readonly lines: LineCounter; readonly document: Document.Parsed } {
   const lines = new LineCounter();
-  return { lines, document: parseDocument(text, optionsWith(lines)) };
+  return { lines, document: parseDocument(text, yamlOptions(lines)) };
 }

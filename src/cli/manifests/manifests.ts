@@ -10,7 +10,7 @@ import {
 } from '../../manifests/called-services.ts';
 import { manifestsOf, writeManifests } from '../../manifests/manifests.ts';
 import type { MeshService } from '../../manifests/mesh-service.ts';
-import { type Command as PlanCommand, readCommand } from '../../send/plan-forms.ts';
+import { type PlanCommand, readCommand } from '../../send/plan-forms.ts';
 import { quoteWord } from '../../send/shell-words.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';

@@ -1,30 +1,31 @@
 import type { Case } from '../../cases/case.ts';
-import type { Coverage } from '../../cases/finding.ts';
+import type { Coverage } from '../../cases/coverage-result.ts';
 import type { ExpectationVerdict } from '../../expect/expectation-check.ts';
 import { authorityOf } from '../../plan/plan.ts';
 import { summaryNotes } from '../../render/summary-notes.ts';
 import { printable } from '../../render/terminal-text.ts';
-import type { CallResult } from '../../reply/reply.ts';
+import { type CallResult, callMethod } from '../../reply/reply.ts';
 import type { CallRoute, RequestBatch } from '../../send/request-batch.ts';
 import { quoteWord } from '../../send/shell-words.ts';
 import { answerText } from '../output/answer-text.ts';
 
-/** What became of a case. */
+/** Outcome of a case. */
 export type Outcome =
-  /** Without a round where it had to fail, and nobody was there whom it could begin with. */
-  | { readonly kind: 'passed'; readonly round?: RequestBatch; readonly unseen: readonly string[] }
-  | { readonly kind: 'failed' | 'unreachable'; readonly round: RequestBatch; readonly way: CallRoute }
-  /** Nothing was sent: there is nobody to send it to. */
+  /** `batch` is undefined if the case had to fail, and no service could take its request. */
+  | { readonly kind: 'passed'; readonly batch: RequestBatch | undefined; readonly notSeen: readonly string[] }
+  | { readonly kind: 'failed' | 'unreachable'; readonly batch: RequestBatch; readonly route: CallRoute }
+  /** Nothing was sent, because the mesh refuses the case. */
   | { readonly kind: 'refused'; readonly problem: string }
-  /** Nor here: the mesh does not take the manifests of its file, or the run ended before. */
+  /** Nothing was sent, because the mesh refuses the manifests of the file, or the run ended earlier. */
   | { readonly kind: 'not_run'; readonly reason: string }
   | { readonly kind: 'skipped'; readonly reason: string };
 
+/** Result of a case in one phase of its file. */
 export interface CaseResult {
   readonly testCase: Case;
-  /** Of the manifests that were there; empty in a file without a change. */
-  readonly step: string;
-  /** Whether it had to hold then. */
+  /** Empty for a file without a change. */
+  readonly phaseTitle: string;
+  /** True if the case must pass in its phase, false if it must fail. */
   readonly mustPass: boolean;
   readonly outcome: Outcome;
   readonly durationMs: number;
@@ -33,30 +34,34 @@ export interface CaseResult {
 export interface FileResult {
   readonly name: string;
   readonly cases: readonly CaseResult[];
-  /** Why the mesh does not take its manifests, if so. */
+  /** Reason why the mesh refuses the manifests; undefined if it does not. */
   readonly problem: string | undefined;
-  /** What no case has met, where that can be told. */
+  /** Undefined if the mesh does not show it. */
   readonly coverage: Coverage | undefined;
 }
 
-/** What no case of a file has met, as far as that can be told. */
+/** Returns the parts of the manifests that no case of a file covers. */
 export function untestedOf({ coverage }: FileResult): Coverage['untested'] {
   return coverage?.untested ?? [];
 }
 
-/** What a report says of a file whose manifests the mesh does not take. */
-export const refusedTitle = 'the mesh does not take its manifests';
+/** Title of a file's problem in reports. */
+export const refusedTitle = 'the mesh refuses the manifests of this file';
 
-/** A case as it stands in a report. */
-export function titleOf({ testCase, mustPass }: CaseResult): string {
-  return mustPass ? testCase.name : `not so: ${testCase.name}`;
+/** Returns the title of a case in reports. */
+export function caseTitle({ testCase, mustPass }: CaseResult): string {
+  return mustPass ? testCase.name : `must fail: ${testCase.name}`;
 }
 
-/** What somebody needs to know of a case that is not simply so. @param again what to add to the command that repeats it */
-export function detailsOf({ testCase, mustPass, outcome }: CaseResult, again = ''): string[] {
+/**
+ * Returns the lines of a report below the title of a case: why it did not pass, and how to send it again.
+ *
+ * @param rerunNote text that follows the command to send it again
+ */
+export function detailLines({ mustPass, outcome }: CaseResult, rerunNote = ''): string[] {
   switch (outcome.kind) {
     case 'passed':
-      return outcome.unseen.map((reason) => `not seen  ${printable(reason)}`);
+      return outcome.notSeen.map((reason) => `not seen  ${printable(reason)}`);
     case 'skipped':
       return [printable(outcome.reason)];
     case 'not_run':
@@ -65,20 +70,14 @@ export function detailsOf({ testCase, mustPass, outcome }: CaseResult, again = '
       return outcome.problem.split('\n').map(printable);
     case 'failed':
     case 'unreachable': {
-      const { round, way } = outcome;
-      const expected = mustPass
-        ? round.verdicts.filter(({ passed }) => !passed).flatMap(verdictLines)
-        : ['every expectation holds, and one has to fail', ...round.verdicts.flatMap(verdictLines)];
-      const summary =
-        round.summary === undefined
-          ? []
-          : [`${round.summary.count} requests: ${summaryNotes(round.summary).join(' · ')}`];
-      return [
-        ...expected,
-        ...summary,
-        ...treeLines(round.call),
-        `again     ${printable(commandOf(testCase, way))}${again}`,
-      ];
+      const { batch, route } = outcome;
+      const verdicts = mustPass
+        ? batch.verdicts.filter(({ passed }) => !passed).flatMap(verdictLines)
+        : ['every expectation holds, but one must fail', ...batch.verdicts.flatMap(verdictLines)];
+      const { summary } = batch;
+      const requests = summary === undefined ? [] : [`${summary.count} requests: ${summaryNotes(summary).join(' · ')}`];
+      const rerun = `rerun     ${printable(rerunCommand(route))}${rerunNote}`;
+      return [...verdicts, ...requests, ...answerLines(batch.call), rerun];
     }
   }
 }
@@ -87,23 +86,23 @@ function verdictLines({ expectation, seen }: ExpectationVerdict): string[] {
   return [`expected  ${printable(expectation)}`, `seen      ${printable(seen)}`];
 }
 
-function treeLines(call: CallResult): string[] {
+function answerLines(call: CallResult): string[] {
   if (call.error !== undefined) return [printable(`${call.target} does not answer: ${call.error.message}`)];
   return answerText(call).trimEnd().split('\n');
 }
 
-/** What to type to see it oneself. */
-export function commandOf(testCase: Case, { target, headers, method = testCase.method }: CallRoute): string {
-  const { authority } = target;
-  const all = [...headers, ...(authority === undefined ? [] : [{ name: 'host', value: authority }])];
-  // A person wants the tree, not JSON.
-  const asTree =
-    target.scheme === 'grpc' || all.some(({ name }) => name.toLowerCase() === 'accept')
-      ? ''
-      : ` -H ${quoteWord('Accept: text/plain')}`;
+/** Returns the command for curl or grpcurl that sends a request again. */
+export function rerunCommand({ target, headers, method }: CallRoute): string {
+  const { scheme, address, authority, path } = target;
+  const all = authority === undefined ? headers : [...headers, { name: 'host', value: authority }];
   const flags = all.map(({ name, value }) => ` -H ${quoteWord(`${name}: ${value}`)}`).join('');
-  const address = authorityOf(target.address);
-  if (target.scheme === 'grpc')
-    return `grpcurl -plaintext${flags} -d ${quoteWord(JSON.stringify({ path: target.path }))} ${address} meshmock.v1.MeshMock/Call`;
-  return `curl -g${method === 'GET' ? '' : ` -X ${method}`}${flags} ${quoteWord(address + target.path)}${asTree}`;
+  if (scheme === 'grpc') {
+    const data = quoteWord(JSON.stringify({ path }));
+    return `grpcurl -plaintext${flags} -d ${data} ${authorityOf(address)} ${callMethod}`;
+  }
+  // A person reads the tree more easily than JSON.
+  const hasAccept = all.some(({ name }) => name.toLowerCase() === 'accept');
+  const accept = hasAccept ? '' : ` -H ${quoteWord('Accept: text/plain')}`;
+  const methodFlag = method === 'GET' ? '' : ` -X ${method}`;
+  return `curl -g${methodFlag}${flags} ${quoteWord(authorityOf(address) + path)}${accept}`;
 }

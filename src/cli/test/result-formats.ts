@@ -1,22 +1,22 @@
 import { stripVTControlCharacters } from 'node:util';
-import type { Case } from '../../cases/case.ts';
+import { optional } from '../../error/optional.ts';
 import type { RequestBatch } from '../../send/request-batch.ts';
 import type { JunitCase, JunitSuite } from '../output/junit.ts';
 import {
   type CaseResult,
-  commandOf,
-  detailsOf,
+  caseTitle,
+  detailLines,
   type FileResult,
   type Outcome,
   refusedTitle,
-  titleOf,
+  rerunCommand,
   untestedOf,
 } from './case-result.ts';
 
 /**
- * The cases of a file for a CI server.
+ * Returns the results of a file as a suite of JUnit.
  *
- * @param failUntested whether it is a failure when something is untested
+ * @param failUntested whether an untested part of the manifests is a failure
  */
 export function junitSuite(file: FileResult, failUntested: boolean): JunitSuite {
   const { name, cases, problem } = file;
@@ -25,71 +25,66 @@ export function junitSuite(file: FileResult, failUntested: boolean): JunitSuite 
     name,
     cases: [
       ...cases.map(junitCase),
-      ...(problem === undefined ? [] : [ownCase(refusedTitle, 'error', problem)]),
+      ...(problem === undefined ? [] : [fileCase(refusedTitle, 'error', problem)]),
       ...untested.map(({ object, part, where }) =>
-        ownCase(`${object}: ${part}`, 'failure', `untested: no case has met it (${where})`),
+        fileCase(`${object}: ${part}`, 'failure', `untested: no case covers it (${where})`),
       ),
     ],
   };
 }
 
-/** Of what is wrong with a file, not with one of its cases. */
-function ownCase(name: string, kind: 'error' | 'failure', message: string): JunitCase {
+/** Returns an additional case for a failure of the file itself. */
+function fileCase(name: string, kind: 'error' | 'failure', message: string): JunitCase {
   return { name, durationMs: 0, outcome: { kind, message } };
 }
 
 function junitCase(result: CaseResult): JunitCase {
-  const { step, outcome, durationMs } = result;
-  const name = step === '' ? titleOf(result) : `${step}: ${titleOf(result)}`;
-  // Colours are for the terminal that the run has, if it has one.
-  const lines = detailsOf(result).map((line) => stripVTControlCharacters(line));
+  const { phaseTitle, durationMs } = result;
+  const name = phaseTitle === '' ? caseTitle(result) : `${phaseTitle}: ${caseTitle(result)}`;
+  return { name, durationMs, outcome: junitOutcome(result) };
+}
+
+function junitOutcome(result: CaseResult): JunitCase['outcome'] {
+  const { outcome } = result;
+  // Colors are only for the terminal.
+  const lines = detailLines(result).map((line) => stripVTControlCharacters(line));
   switch (outcome.kind) {
     case 'passed':
-      return {
-        name,
-        durationMs,
-        outcome: { kind: 'passed', output: (outcome.round?.verdicts ?? []).map(({ seen }) => seen).join('\n') },
-      };
+      return { kind: 'passed', output: (outcome.batch?.verdicts ?? []).map(({ seen }) => seen).join('\n') };
     case 'skipped':
-      return { name, durationMs, outcome: { kind: 'skipped', message: outcome.reason } };
+      return { kind: 'skipped', message: outcome.reason };
     case 'not_run':
-      return { name, durationMs, outcome: { kind: 'skipped', message: `not run: ${outcome.reason}` } };
-    case 'failed':
-      return {
-        name,
-        durationMs,
-        outcome: {
-          kind: 'failure',
-          message: lines.slice(0, 2).join(', ').replace(/ +/g, ' '),
-          details: lines.join('\n'),
-        },
-      };
+      return { kind: 'skipped', message: `not run: ${outcome.reason}` };
+    case 'failed': {
+      const message = lines.slice(0, 2).join(', ').replace(/ +/g, ' ');
+      return { kind: 'failure', message, details: lines.join('\n') };
+    }
     case 'unreachable':
     case 'refused':
-      return { name, durationMs, outcome: { kind: 'error', message: lines.join('\n') } };
+      return { kind: 'error', message: lines.join('\n') };
   }
 }
 
-/** The cases of all files for programs. */
-export function shownJson(results: readonly FileResult[]): object {
+/** Returns the results of all files for `--json`. */
+export function jsonReport(results: readonly FileResult[]): object {
   return {
     files: results.map(({ name, cases, problem, coverage }) => ({
       file: name,
-      ...(problem === undefined ? {} : { problem }),
-      cases: cases.map(({ testCase, step, mustPass, outcome, durationMs }) => ({
+      ...optional('problem', problem),
+      cases: cases.map(({ testCase, phaseTitle, mustPass, outcome, durationMs }) => ({
         name: testCase.name,
         where: testCase.where,
-        ...(step === '' ? {} : { step, hasToHold: mustPass }),
+        ...(phaseTitle === '' ? {} : { step: phaseTitle, hasToHold: mustPass }),
         outcome: outcome.kind,
         durationMs: Math.round(durationMs),
-        ...shownOutcome(testCase, outcome),
+        ...outcomeJson(outcome),
       })),
       ...coverage,
     })),
   };
 }
 
-function shownOutcome(testCase: Case, outcome: Outcome): object {
+function outcomeJson(outcome: Outcome): object {
   switch (outcome.kind) {
     case 'refused':
       return { problem: outcome.problem };
@@ -97,15 +92,15 @@ function shownOutcome(testCase: Case, outcome: Outcome): object {
     case 'skipped':
       return { problem: outcome.reason };
     case 'passed': {
-      const { round, unseen } = outcome;
-      return { ...(round === undefined ? {} : shownRound(round)), ...(unseen.length === 0 ? {} : { notSeen: unseen }) };
+      const { batch, notSeen } = outcome;
+      return { ...(batch === undefined ? {} : batchJson(batch)), ...(notSeen.length === 0 ? {} : { notSeen }) };
     }
     case 'failed':
     case 'unreachable':
-      return { ...shownRound(outcome.round), again: commandOf(testCase, outcome.way) };
+      return { ...batchJson(outcome.batch), again: rerunCommand(outcome.route) };
   }
 }
 
-function shownRound({ verdicts, summary, call }: RequestBatch): object {
+function batchJson({ verdicts, summary, call }: RequestBatch): object {
   return { expectations: verdicts, summary, call };
 }

@@ -1,4 +1,4 @@
-import type { LiveEntry } from '../../cases/meshes/live-mesh.ts';
+import type { LiveEntry } from '../../cases/meshes/live-test-mesh.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { parseAddress } from '../../plan/address.ts';
 import { durationMs, text } from '../options/option-values.ts';
@@ -59,32 +59,44 @@ export const testSchema = {
 } as const;
 
 export interface TestSettings extends Values<typeof testSchema> {
-  /** Files of cases, and folders that have some. */
+  /** Files of cases, and folders that contain them. */
   readonly names: readonly string[];
 }
 
-/** @throws MeshmockError `usage` */
+/**
+ * Parses the arguments of `meshmock test`.
+ *
+ * @throws MeshmockError `usage`
+ * @example
+ * readTestSettings(['test.yaml', '--only', 'jason']).only; // ['jason']
+ */
 export function readTestSettings(args: readonly string[]): TestSettings {
   const { values, positionals } = parseOptions(testSchema, args, {});
-  if (positionals.length === 0) throw new MeshmockError('usage', 'expected files of cases, or folders with them');
-  if (values.entry.length > 0) {
-    if (values.istio)
-      throw new MeshmockError('usage', '--entry is a mesh that is running, --istio makes one: give one of them');
-    if (values.contrast)
-      throw new MeshmockError('usage', '--contrast changes the mesh, and one that is running is not ours to change');
-    if (values.manifests.length > 0)
-      throw new MeshmockError('usage', '--manifests is for a mesh that is made for the cases');
-    if (values.failUntested)
-      throw new MeshmockError('usage', '--fail-untested asks the proxies of a mesh that is made for the cases');
-    if (values.keep) throw new MeshmockError('usage', '--keep is for a mesh that is made for the cases');
-  } else if (values.before)
-    throw new MeshmockError(
-      'usage',
-      '--before is for a mesh that is running (--entry): one of our own is tried both ways',
-    );
-  if (values.failUntested && values.only.length > 0)
-    throw new MeshmockError('usage', '--fail-untested is about all cases, and --only leaves some out');
+  if (positionals.length === 0) throw new MeshmockError('usage', 'expected at least one FILE or DIR with cases');
+  const problem = conflictOf(values);
+  if (problem !== undefined) throw new MeshmockError('usage', problem);
   return { ...values, names: positionals };
+}
+
+/** Returns the first conflict between flags; undefined if they work together. */
+function conflictOf(values: Values<typeof testSchema>): string | undefined {
+  const isLive = values.entry.length > 0;
+  if (isLive && values.istio) return '--entry calls a running mesh and --istio starts one: remove one of them';
+  if (isLive && values.contrast)
+    return '--contrast changes the mesh, and the running mesh of --entry is never changed: remove one of them';
+  const localFlags = {
+    '--manifests': values.manifests.length > 0,
+    '--fail-untested': values.failUntested,
+    '--keep': values.keep,
+  };
+  const localFlag = Object.entries(localFlags).find(([, isGiven]) => isGiven)?.[0];
+  if (isLive && localFlag !== undefined)
+    return `${localFlag} needs a local mesh, and --entry calls a running one: remove one of them`;
+  if (!isLive && values.before)
+    return '--before needs a running mesh (--entry): a local mesh runs the cases before and with the change';
+  if (values.failUntested && values.only.length > 0)
+    return '--fail-untested needs all cases, and --only leaves some out: remove one of them';
+  return undefined;
 }
 
 function parseEntry(value: string): LiveEntry {

@@ -1,29 +1,29 @@
-import type { Coverage } from '../../cases/finding.ts';
+import type { Coverage } from '../../cases/coverage-result.ts';
 import { printable } from '../../render/terminal-text.ts';
 import { paintOutput } from '../output/paint.ts';
 import {
   type CaseResult,
-  detailsOf,
+  caseTitle,
+  detailLines,
   type FileResult,
   type Outcome,
   refusedTitle,
-  titleOf,
   untestedOf,
 } from './case-result.ts';
 
 export interface ReportSettings {
-  /** Whether nobody can call the mesh once the report is there. */
+  /** True if the mesh ends with the run, so that a case cannot be sent again. */
   readonly meshEnds: boolean;
-  /** Whether it is a failure when something is untested. */
+  /** True if an untested part of the manifests is a failure. */
   readonly failUntested: boolean;
 }
 
-/** Writes for a person what becomes of cases, as it becomes. */
+/** Report for people, written while the cases run. */
 export class TestReport {
   private readonly stream: NodeJS.WritableStream | undefined;
   private readonly settings: ReportSettings;
 
-  /** @param stream nothing is written if there is none */
+  /** @param stream undefined to write nothing */
   constructor(stream: NodeJS.WritableStream | undefined, settings: ReportSettings) {
     this.stream = stream;
     this.settings = settings;
@@ -33,40 +33,39 @@ export class TestReport {
     this.line(printable(name));
   }
 
-  beginStep(title: string): void {
+  beginPhase(title: string): void {
     this.line(`  ${title}`);
   }
 
-  /** The mesh has a file's manifests. */
-  became(notes: readonly string[]): void {
+  /** Adds notes about the manifests of a file. */
+  addNotes(notes: readonly string[]): void {
     for (const note of notes) this.line(`    ${paintOutput('faint', 'note')}  ${printable(note)}`);
   }
 
-  /** The mesh does not take a file's manifests. */
-  refused(problem: string): void {
+  /** Adds the reason why the mesh refuses the manifests of a file. */
+  addRefusal(problem: string): void {
     this.line(`    ${paintOutput('bad', 'FAIL')}  ${refusedTitle}`);
     for (const line of problem.split('\n')) this.line(`          ${printable(line)}`);
   }
 
   add(result: CaseResult): void {
     const { outcome, durationMs } = result;
-    const took = outcome.kind === 'not_run' ? '' : `  ${(durationMs / 1000).toFixed(1)} s`;
-    this.line(`    ${wordOf(outcome)}  ${printable(titleOf(result))}${took}`);
-    for (const line of detailsOf(result, this.settings.meshEnds ? '  # with --keep' : ''))
+    const duration = outcome.kind === 'not_run' ? '' : `  ${(durationMs / 1000).toFixed(1)} s`;
+    this.line(`    ${outcomeWord(outcome)}  ${printable(caseTitle(result))}${duration}`);
+    for (const line of detailLines(result, this.settings.meshEnds ? '  # with --keep' : ''))
       this.line(`          ${line}`.trimEnd());
   }
 
-  /** What cases of a file have not met. */
-  covered({ untested, unknown }: Coverage): void {
+  /** Adds the parts of the manifests that no case of a file covers. */
+  addCoverage({ untested, unknown }: Coverage): void {
+    const paint = this.settings.failUntested ? 'bad' : 'faint';
     for (const { object, part, where } of untested)
-      this.line(
-        `    ${paintOutput(this.settings.failUntested ? 'bad' : 'faint', 'untested')}  ${printable(`${object}: ${part}  ${where}`)}`,
-      );
+      this.line(`    ${paintOutput(paint, 'untested')}  ${printable(`${object}: ${part}  ${where}`)}`);
     for (const { object, part, where, reason } of unknown)
       this.line(`    ${paintOutput('faint', 'unknown')}   ${printable(`${object}: ${part}  ${where}: ${reason}`)}`);
   }
 
-  /** @param isComplete whether all that could be tried was */
+  /** @param isComplete whether the run reached its end */
   end(results: readonly FileResult[], durationMs: number, isComplete: boolean): void {
     const outcomes = results.flatMap(({ cases }) => cases.map(({ outcome }) => outcome.kind));
     const count = (...kinds: readonly Outcome['kind'][]): number =>
@@ -91,7 +90,7 @@ export class TestReport {
   }
 }
 
-function wordOf({ kind }: Outcome): string {
+function outcomeWord({ kind }: Outcome): string {
   switch (kind) {
     case 'passed':
       return paintOutput('good', 'pass');

@@ -2,30 +2,29 @@ import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { CaseFile } from '../../cases/case.ts';
 import type { MeshUnderTest } from '../../cases/mesh-under-test.ts';
-import { LiveMesh } from '../../cases/meshes/live-mesh.ts';
-import { LocalMesh, localMeshName } from '../../cases/meshes/local-mesh.ts';
-import { exitCodeOf, failedExitCode, noAnswerExitCode } from '../../error/exit-codes.ts';
+import { LiveTestMesh } from '../../cases/meshes/live-test-mesh.ts';
+import { LocalTestMesh, localMeshName } from '../../cases/meshes/local-test-mesh.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { checkMachine } from '../../istio/tools.ts';
-import { printable } from '../../render/terminal-text.ts';
 import { caseFolders, readCaseFiles, readManifestsOfCases } from '../files/case-files.ts';
-import { FileChanges, filesOf } from '../files/watch-files.ts';
+import { FileWatcher, filesReadFor } from '../files/file-watcher.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
 import { errorText } from '../output/error-text.ts';
 import { beginJunit, endedSuite, junitXml } from '../output/junit.ts';
 import { endWithNpx } from '../process/end-signals.ts';
-import { type FileResult, untestedOf } from './case-result.ts';
-import { FilesRun } from './files-run.ts';
-import { junitSuite, shownJson } from './result-formats.ts';
+import type { FileResult } from './case-result.ts';
+import { jsonReport, junitSuite } from './result-formats.ts';
+import { exitCodes, skipSummary, verdictOf } from './run-verdict.ts';
 import { readTestSettings, type TestSettings, testSchema } from './test-options.ts';
 import { TestReport } from './test-report.ts';
+import { TestRun } from './test-run.ts';
 
 const help: HelpText = {
   usage: ['test [OPTIONS] FILE|DIR…'],
   summary: 'Tests the configuration of a mesh.',
   about: [
-    'A file has cases in YAML: a call, and what is expected of it. Files of istio-config-validator work too. Without --entry, the manifests of a file are applied to a local mesh on this machine: a real istiod, real sidecars, and a mock in place of each image.',
+    'A file has cases in YAML, each with a call and expectations. Files of istio-config-validator work too. Without --entry, the manifests of a file are applied to a local mesh on this machine: a real istiod, real sidecars, and a mock in place of each image.',
   ],
   schema: testSchema,
   examples: [
@@ -34,7 +33,7 @@ const help: HelpText = {
     'meshmock test tests/ --entry http://localhost:8080 --junit results.xml',
   ],
   notes: [
-    'Exit code: 0; 1 if a case fails or the run is stopped; 2 if a file or the command is wrong, if this machine cannot run a mesh, or if no case could be tried; 3 if nothing answers.',
+    'Exit code: 0; 1 if a case fails, the mesh refuses manifests, or the run is stopped; 2 if a file or the command is wrong, if this machine cannot run a mesh, or if no case could be tried; 3 if nothing answers.',
   ],
 };
 
@@ -42,22 +41,17 @@ export const testCommand: Command = { help, operands: 'files', run: test };
 
 const command = 'meshmock test';
 
-const exitCodes = {
-  passed: 0,
-  failed: failedExitCode,
-  untried: exitCodeOf.usage,
-  unreachable: noAnswerExitCode,
-} as const;
-
 /**
- * Runs the cases of files, prints what came of them, and sets the exit code.
+ * Runs the cases of files, prints their results, and sets the exit code.
  *
- * @throws MeshmockError `usage`
+ * @throws MeshmockError `usage` when a file or the command is wrong, `machine` when this machine cannot run a local mesh
+ * @example
+ * await test(['test.yaml', '--contrast']);
  */
 export async function test(args: readonly string[]): Promise<void> {
   const settings = readTestSettings(args);
   if (settings.junit !== undefined) beginJunit(settings.junit, command);
-  // Before a mesh is brought up: what is wrong in a file must not cost anybody that time.
+  // Errors in files are reported before a mesh starts, because the start takes seconds.
   const files = readCaseFiles(settings);
   if (settings.entry.length === 0) checkMachine();
   const stop = new AbortController();
@@ -65,77 +59,83 @@ export async function test(args: readonly string[]): Promise<void> {
   endWithNpx();
   await using mesh = meshOf(settings);
   try {
-    if (settings.watch) return await runAgainAndAgain(settings, files, mesh, stop.signal);
+    if (settings.watch) return await runOnChanges(settings, files, mesh, stop.signal);
     await runFiles(settings, files, mesh, stop.signal);
-    if (settings.keep && isUp(mesh)) await untilStopped(stop.signal);
+    if (settings.keep && isStarted(mesh)) await waitForStop(stop.signal);
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     process.exitCode ??= exitCodes.failed;
   }
 }
 
-function isUp(mesh: MeshUnderTest): boolean {
-  return mesh instanceof LocalMesh && mesh.ports.length > 0;
+function isStarted(mesh: MeshUnderTest): boolean {
+  return mesh instanceof LocalTestMesh && mesh.ports.length > 0;
 }
 
 function meshOf({ entry, before, http, grpc }: TestSettings): MeshUnderTest {
-  if (entry.length > 0) return new LiveMesh(entry, before ? 'before' : 'after');
-  return new LocalMesh({
+  if (entry.length > 0) return new LiveTestMesh(entry, before ? 'before' : 'after');
+  return new LocalTestMesh({
     read: readManifestsOfCases,
-    ...{ http, grpc },
+    http,
+    grpc,
     serveArguments: ['--log-level=warn'],
-    onProgramExit: (lost, logs) => process.stderr.write(`meshmock: ${lost} has ended; see ${logs}\n`),
+    onProgramExit: (name, logs) =>
+      process.stderr.write(`meshmock: ${name} ended unexpectedly: see its log in ${logs}\n`),
   });
 }
 
-/** @param first what is run before anything changes */
-async function runAgainAndAgain(
+/**
+ * Runs all files, and after each change the files that depend on it.
+ *
+ * @throws when `stop` is aborted
+ */
+async function runOnChanges(
   settings: TestSettings,
-  first: readonly CaseFile[],
+  files: readonly CaseFile[],
   mesh: MeshUnderTest,
   stop: AbortSignal,
 ): Promise<void> {
-  let all = first;
-  let touched = first;
+  let all = files;
+  let affected = files;
   const changed = new Set<string>();
-  using changes = new FileChanges();
+  using watcher = new FileWatcher();
   for (;;) {
-    // Before the cases run: what is written meanwhile is not to be missed.
-    changes.watch(all.flatMap(filesOf), caseFolders(settings.names));
-    if (touched.length > 0) await runFiles(settings, touched, mesh, stop);
-    sayNow('waits for changes; Ctrl-C ends it');
-    const { names, files } = await changes.next(stop);
-    sayNow(`changed: ${files.map(shownFile).join(', ')}`);
+    // Before the cases run, so that changes during the run are seen.
+    watcher.watch(all.flatMap(filesReadFor), caseFolders(settings.names));
+    if (affected.length > 0) await runFiles(settings, affected, mesh, stop);
+    logNow('waiting for changes until Ctrl-C');
+    const { names, files: changedFiles } = await watcher.next(stop);
+    logNow(`changed: ${changedFiles.map(fileTitle).join(', ')}`);
     for (const name of names) changed.add(name);
     try {
       const known = new Set(all.map(({ name }) => name));
-      // What was edited may be a file of cases itself, and others may have come and gone.
+      // The change may be in a file of cases, or may have added or deleted one.
       all = readCaseFiles(settings);
-      touched = all.filter((file) => !known.has(file.name) || filesOf(file).some((name) => changed.has(name)));
+      affected = all.filter((file) => !known.has(file.name) || filesReadFor(file).some((name) => changed.has(name)));
       changed.clear();
       process.stdout.write('\n');
     } catch (error) {
       if (!(error instanceof MeshmockError)) throw error;
       process.stderr.write(`${errorText(error)}\n`);
-      touched = [];
+      affected = [];
     }
   }
 }
 
-/** Not on standard output, which may be JSON. */
-function sayNow(what: string): void {
-  process.stderr.write(`meshmock: ${new Date().toTimeString().slice(0, 8)} ${what}\n`);
+/** Writes a line with the time to standard error. Standard output may be JSON. */
+function logNow(text: string): void {
+  process.stderr.write(`meshmock: ${new Date().toTimeString().slice(0, 8)} ${text}\n`);
 }
 
-function shownFile(file: string): string {
+function fileTitle(file: string): string {
   const fromHere = path.relative('', file);
-  const shown = fromHere.startsWith('..') ? file : fromHere;
-  return existsSync(file) ? shown : `${shown} (gone)`;
+  const title = fromHere.startsWith('..') ? file : fromHere;
+  return existsSync(file) ? title : `${title} (deleted)`;
 }
 
-function untilStopped(stop: AbortSignal): Promise<void> {
+function waitForStop(stop: AbortSignal): Promise<void> {
   process.stderr.write(
-    `meshmock: the mesh stays up until Ctrl-C; \`meshmock istio status --mesh ${localMeshName}\` says how it is called\n`,
+    `meshmock: the mesh runs until Ctrl-C; \`meshmock istio status --mesh ${localMeshName}\` shows its addresses\n`,
   );
   const { promise, resolve } = Promise.withResolvers<void>();
   stop.addEventListener('abort', () => resolve(), { once: true });
@@ -154,46 +154,32 @@ async function runFiles(
     meshEnds: settings.entry.length === 0 && !settings.keep && !settings.watch,
     failUntested: settings.failUntested,
   });
-  const run = new FilesRun(files, settings, mesh, report, stop);
-  let ended: string | undefined;
+  const run = new TestRun(files, settings, mesh, report, stop);
+  let endReason: string | undefined;
   try {
-    await run.toTheEnd();
-    if (stop.aborted) ended = 'it was stopped';
+    await run.run();
+    if (stop.aborted) endReason = 'it was stopped';
   } catch (error) {
-    ended = (error as Error).message;
+    endReason = (error as Error).message;
     throw error;
   } finally {
-    // However it ends: what was seen till then is not lost.
+    // Results so far are reported even after an error.
     const { results } = run;
-    report.end(results, performance.now() - startedAt, ended === undefined);
-    if (settings.json) process.stdout.write(`${JSON.stringify(shownJson(results), undefined, 2)}\n`);
-    if (settings.junit !== undefined) writeFileSync(settings.junit, junitOf(results, settings, ended));
+    report.end(results, performance.now() - startedAt, endReason === undefined);
+    if (settings.json) process.stdout.write(`${JSON.stringify(jsonReport(results), undefined, 2)}\n`);
+    if (settings.junit !== undefined) writeFileSync(settings.junit, junitOf(results, settings, endReason));
   }
-  const verdict = stop.aborted ? 'failed' : verdictOf(run.results, settings);
-  if (verdict === 'untried') process.stderr.write(`meshmock: no case was tried: ${skippedFor(run.results)}\n`);
+  const verdict = stop.aborted ? 'failed' : verdictOf(run.results, settings.failUntested);
+  if (verdict === 'untried') process.stderr.write(`meshmock: no case was tried: ${skipSummary(run.results)}\n`);
   process.exitCode = exitCodes[verdict];
 }
 
-/** @param ended why it has before its end, if so */
-function junitOf(results: readonly FileResult[], { failUntested }: TestSettings, ended: string | undefined): string {
+/** @param endReason why the run ended early; undefined if it did not */
+function junitOf(
+  results: readonly FileResult[],
+  { failUntested }: TestSettings,
+  endReason: string | undefined,
+): string {
   const suites = results.map((one) => junitSuite(one, failUntested));
-  return junitXml(ended === undefined ? suites : [...suites, endedSuite(command, ended)]);
-}
-
-function verdictOf(results: readonly FileResult[], { failUntested }: TestSettings): keyof typeof exitCodes {
-  if (results.some(({ problem }) => problem !== undefined)) return 'failed';
-  if (failUntested && results.some((file) => untestedOf(file).length > 0)) return 'failed';
-  const kinds = results.flatMap(({ cases }) => cases.map(({ outcome }) => outcome.kind));
-  const bad = kinds.filter((kind) => kind === 'failed' || kind === 'unreachable' || kind === 'refused');
-  if (bad.length > 0) return bad.every((kind) => kind === 'unreachable') ? 'unreachable' : 'failed';
-  return kinds.includes('passed') ? 'passed' : 'untried';
-}
-
-function skippedFor(results: readonly FileResult[]): string {
-  const outcomes = results.flatMap(({ cases }) => cases.map(({ outcome }) => outcome));
-  const reasons = new Set(outcomes.flatMap((outcome) => (outcome.kind === 'skipped' ? [outcome.reason] : [])));
-  const [first = 'there is none', ...others] = [...reasons].map(printable);
-  return others.length === 0
-    ? first
-    : `${first} (and ${others.length} other ${others.length === 1 ? 'reason' : 'reasons'})`;
+  return junitXml(endReason === undefined ? suites : [...suites, endedSuite(command, endReason)]);
 }

@@ -19,7 +19,7 @@ import { isMeshmockSpan, type Span } from '../../../src/trace/span.ts';
 import { callGrpc, callHttp } from '../../running-mesh.ts';
 import { mutate } from '../../trace/mutations.ts';
 import { Random } from '../../trace/random.ts';
-import { demoWorkloads, startTestMesh, type TestMesh } from '../local-mesh.ts';
+import { demoWorkloads, type LocalTestMesh, startLocalMesh } from '../local-mesh.ts';
 import { countMade, type Part, partOfPlan, partOfReply, plans, sentBy } from './sidecar-model.ts';
 
 const planCount = Number(process.env.MESHMOCK_PLANS ?? 500);
@@ -29,7 +29,7 @@ const traceTimeoutMs = 15_000;
 const mutationCount = 1000;
 
 suite(`${planCount} random plans through sidecars (MESHMOCK_SEED=${seed})`, { timeout: 900_000 }, () => {
-  let mesh: TestMesh;
+  let mesh: LocalTestMesh;
   let jaeger: Jaeger;
   const signal = new AbortController().signal;
   const sent = new Map<string, number>();
@@ -37,7 +37,7 @@ suite(`${planCount} random plans through sidecars (MESHMOCK_SEED=${seed})`, { ti
   const completeTraces: { readonly path: string; readonly root: CallResult; readonly spans: readonly Span[] }[] = [];
 
   before(async () => {
-    mesh = await startTestMesh([demoWorkloads, 'test/istio/random-plans/sidecar-policies.yaml']);
+    mesh = await startLocalMesh([demoWorkloads, 'test/istio/random-plans/sidecar-policies.yaml']);
     jaeger = new Jaeger(new URL(mesh.jaeger));
   });
   after(() => mesh?.[Symbol.asyncDispose]());
@@ -149,7 +149,7 @@ function chainProblems(spans: readonly Span[], made: number, arrived: number): s
 }
 
 /** Reads from Envoy how often each service's sidecars have sent to each other service, including retries. */
-async function countsOf({ host, started }: TestMesh): Promise<Map<string, number>> {
+async function countsOf({ host, started }: LocalTestMesh): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   for (const { pod, stats } of await host.stats(new AbortController().signal)) {
     const from = started.pods.find(({ namespace, name }) => `${namespace}/${name}` === pod)?.service ?? pod;

@@ -10,7 +10,7 @@ import { refusalReasons } from '../../../src/reply/reply.ts';
 import { runProgram } from '../../program.ts';
 import { callHttp } from '../../running-mesh.ts';
 import { startForeign } from '../foreign.ts';
-import { demoWorkloads, startTestMesh, type TestMesh } from '../local-mesh.ts';
+import { demoWorkloads, type LocalTestMesh, startLocalMesh } from '../local-mesh.ts';
 import { others, routeTo, virtualService, workload } from '../manifests.ts';
 import type { RefusalCase } from './refusal-case.ts';
 import { refusalCases } from './refusal-cases.ts';
@@ -24,13 +24,13 @@ const notCovered: Readonly<Record<string, string>> = {};
 const overloaded = { row: 'overload manager', reason: 'overflow' } as const;
 
 suite('refusals by the proxies of a real mesh', { timeout: 600_000 }, () => {
-  let mesh: TestMesh;
+  let mesh: LocalTestMesh;
   let foreign: AsyncDisposable;
   const folder = mkdtempSync(path.join(tmpdir(), 'meshmock-refusals-'));
   // Envoy reads files in this folder as its own user.
   chmodSync(folder, 0o755);
   before(async () => {
-    mesh = await startTestMesh([demoWorkloads, 'istio/demo/ingress.yaml', { name: 'others', text: others }]);
+    mesh = await startLocalMesh([demoWorkloads, 'istio/demo/ingress.yaml', { name: 'others', text: others }]);
     foreign = await startForeign();
   });
   after(async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { istioSamples, startTestMesh } from '../local-mesh.ts';
+import { istioSamples, startLocalMesh } from '../local-mesh.ts';
 import { assertAllTested, testEachPolicy } from '../policy-case.ts';
 import { gatewayApiCases } from './bookinfo-gateway-api.ts';
 import { networkingCases, skippedNetworking } from './bookinfo-networking.ts';
@@ -10,7 +10,7 @@ import { smallSampleCases } from './small-samples.ts';
 
 test("Istio's own samples have their documented effect, unchanged", async (t) => {
   const samples = await istioSamples();
-  await using mesh = await startTestMesh([path.join(samples, 'bookinfo/platform/kube/bookinfo.yaml')]);
+  await using mesh = await startLocalMesh([path.join(samples, 'bookinfo/platform/kube/bookinfo.yaml')]);
   await testEachPolicy(t, mesh, samples, [...networkingCases, ...gatewayApiCases, ...smallSampleCases]);
   await t.test('a folder with several versions of an object can be applied and deleted at once', async () => {
     const folder = path.join(samples, 'bookinfo/networking');

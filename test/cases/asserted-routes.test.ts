@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { checkFault, checkRedirect } from '../../src/cases/asserted-routes/check-answer.ts';
 import { checkRewrite } from '../../src/cases/asserted-routes/check-rewrite.ts';
-import { entrancesOf, entranceTitle, missingObjects } from '../../src/cases/asserted-routes/entrances.ts';
-import { isShare, sampleSize } from '../../src/cases/asserted-routes/shares.ts';
-import { countsSince, parseCluster, proxyCounts } from '../../src/cases/clusters.ts';
+import { entryPointsFor, entryPointTitle, missingObjects } from '../../src/cases/asserted-routes/entry-points.ts';
+import type { AssertionResult } from '../../src/cases/asserted-routes/route-evidence.ts';
+import { matchesShare, sampleSize } from '../../src/cases/asserted-routes/shares.ts';
+import { countsSince, parseClusterName, parseProxyCounts } from '../../src/cases/envoy-clusters.ts';
 import { RouteConfig } from '../../src/cases/route-config.ts';
 import { parseManifests } from '../../src/istio/manifest.ts';
 
@@ -18,7 +19,7 @@ function config(...specs: readonly string[]): RouteConfig {
   return new RouteConfig(parseManifests([{ name: 'routes', text }]).map(({ object }) => object));
 }
 
-suite('where requests for an authority enter', () => {
+suite('entry points of an authority', () => {
   const routes = config(
     '{ hosts: [a.test], gateways: [mesh] }',
     '{ hosts: ["*.b.test"], gateways: [front, other/back] }',
@@ -38,18 +39,18 @@ suite('where requests for an authority enter', () => {
     'nobody.test': ['from a sidecar in shop'],
   }))
     test(`${authority}: ${titles.join(', ')}`, () => {
-      assert.deepEqual(entrancesOf(routes, authority).map(entranceTitle), titles);
+      assert.deepEqual(entryPointsFor(routes, authority).map(entryPointTitle), titles);
     });
 
-  test('a wildcard is not the name behind it', () => {
-    assert.deepEqual(routes.of('b.test'), []);
+  test('a wildcard does not match its own domain', () => {
+    assert.deepEqual(routes.virtualServicesFor('b.test'), []);
   });
 
-  test('without any VirtualService nobody can tell', () => {
-    assert.throws(() => entrancesOf(config(), 'a.test'), /give --manifests/);
+  test('an authority has no entry point without VirtualServices', () => {
+    assert.throws(() => entryPointsFor(config(), 'a.test'), /add the manifests that have them with --manifests/);
   });
 
-  test('gateways, clients and delegates that are missing are made', () => {
+  test('missing gateways, clients and delegates are added', () => {
     const { objects, notes } = missingObjects(
       config(
         '{ hosts: [a.test], gateways: [mesh, front], http: [{ delegate: { name: gone } }, { delegate: { name: vs-1 } }] }',
@@ -69,7 +70,7 @@ suite('where requests for an authority enter', () => {
   });
 });
 
-test('a destination that has others beside it is known by its short name and its full one', () => {
+test('a destination of a split route is found by its short name and its full name', () => {
   const routes = config(
     '{ hosts: [a.test], http: [{ route: [{ destination: { host: a } }, { destination: { host: b.test } }] }] }',
     '{ hosts: [b.test], http: [{ route: [{ destination: { host: c } }] }, { route: null }, { redirect: { uri: / } }] }',
@@ -81,30 +82,30 @@ test('a destination that has others beside it is known by its short name and its
   );
 });
 
-suite('the clusters that proxies count', () => {
+suite('counters of proxies', () => {
   const line = (name: string, count: number): string =>
     `envoy_cluster_upstream_rq_total{cluster_name="${name}"} ${count}\n`;
 
-  test('what proxies took in and what they report of themselves is left out', () => {
+  test('requests to their own pods and exported spans do not count', () => {
     const collector = 'outbound|4318||jaeger-collector.istio-system.svc.cluster.local';
-    const before = proxyCounts(line('outbound|80||a.b', 3) + line('inbound|80||', 3));
-    const now = proxyCounts(line('outbound|80||a.b', 4) + line(collector, 9) + line('outbound|80||a.b', 1));
+    const before = parseProxyCounts(line('outbound|80||a.b', 3) + line('inbound|80||', 3));
+    const now = parseProxyCounts(line('outbound|80||a.b', 4) + line(collector, 9) + line('outbound|80||a.b', 1));
     assert.deepEqual([...countsSince(before, now).clusters], [['outbound|80||a.b', 2]]);
   });
 
-  test('what faults have delayed is added up over listeners', () => {
+  test('delays of all listeners are added up', () => {
     const delays = (count: number): string =>
       [80, 8080]
         .map(
           (port) => `envoy_http_fault_delays_injected{http_conn_manager_prefix="outbound_0.0.0.0_${port}"} ${count}\n`,
         )
         .join('');
-    assert.equal(countsSince(proxyCounts(delays(1)), proxyCounts(delays(3))).delays, 4);
+    assert.equal(countsSince(parseProxyCounts(delays(1)), parseProxyCounts(delays(3))).delays, 4);
   });
 
-  test('their names tell host, port and subset', () => {
-    assert.deepEqual(parseCluster('outbound|80|v1|a.b'), { host: 'a.b', port: 80, subset: 'v1' });
-    assert.equal(parseCluster('xds-grpc'), undefined);
+  test('the name of a cluster has its host, port and subset', () => {
+    assert.deepEqual(parseClusterName('outbound|80|v1|a.b'), { host: 'a.b', port: 80, subset: 'v1' });
+    assert.equal(parseClusterName('xds-grpc'), undefined);
   });
 });
 
@@ -133,43 +134,43 @@ suite('shares', () => {
     [2000, 2000, 0.999, undefined],
     [1000, 2000, 0.999, false],
   ] as const)
-    test(`${count} of ${all} ${expected ? 'may be' : expected === false ? 'is not' : 'need not be'} ${share}`, () => {
-      assert.equal(isShare(count, all, share), expected);
+    test(`${count} of ${all} ${expected ? 'is plausible for' : expected === false ? 'is not plausible for' : 'does not show'} a share of ${share}`, () => {
+      assert.equal(matchesShare(count, all, share), expected);
     });
 
-  test('a share and what is beside it are the same', () => {
+  test('a share and its complement give the same result', () => {
     for (const share of [0.001, 0.02, 0.05, 0.3, 0.5])
       for (const all of [200, 2000])
         for (let count = 0; count <= all; count += 7)
           assert.equal(
-            isShare(count, all, share),
-            isShare(all - count, all, 1 - share),
+            matchesShare(count, all, share),
+            matchesShare(all - count, all, 1 - share),
             `${count} of ${all}: ${share}`,
           );
   });
 
-  /** The chance that so many requests of one share are taken for another. */
-  function taken(share: number, all: number, by: number): number {
+  /** Returns the probability that `all` requests of a share are accepted as another share. */
+  function acceptedAs(other: number, share: number, all: number): number {
     let probability = 0;
     let logarithm = all * Math.log1p(-share);
     for (let count = 0; count <= all; count++) {
-      if (isShare(count, all, by) !== false) probability += Math.exp(logarithm);
+      if (matchesShare(count, all, other) !== false) probability += Math.exp(logarithm);
       logarithm += Math.log(((all - count) / (count + 1)) * (share / (1 - share)));
     }
     return probability;
   }
 
   for (const share of [0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95, 0.98, 0.99])
-    test(`${share} is taken for another once in a million, as the README says`, () => {
-      assert.ok(1 - taken(share, sampleSize([share, 1 - share]), share) < 1.001e-6);
+    test(`a share of ${share} is reported as wrong once in a million, as the docs say`, () => {
+      assert.ok(1 - acceptedAs(share, share, sampleSize([share, 1 - share])) < 1.001e-6);
     });
 
   for (const share of [0.05, 0.1, 0.2, 0.25, 0.4])
-    test(`${2 * share} is taken for ${share} once in 10 000, as the README says`, () => {
-      assert.ok(taken(2 * share, sampleSize([share, 1 - share]), share) < 1e-4);
+    test(`a share of ${2 * share} is accepted as ${share} once in 10 000, as the docs say`, () => {
+      assert.ok(acceptedAs(share, 2 * share, sampleSize([share, 1 - share])) < 1e-4);
     });
 
-  test('a sample is as large as its smallest share needs it, up to 2000', () => {
+  test('the smallest share determines the size of a sample, up to 2000', () => {
     assert.deepEqual(
       [
         [0.5, 0.5],
@@ -184,22 +185,27 @@ suite('shares', () => {
 });
 
 const answer = { target: 'a', scheme: 'http', answeredBy: 'service' } as const;
-const nothing = { path: '/x', clusters: new Map<string, number>(), delays: 0, shown: undefined };
+const nothing = { path: '/x', clusters: new Map<string, number>(), delays: 0, headerAnswer: undefined };
+
+/** Returns whether an assertion holds; undefined if the evidence does not show it. */
+function holdsOf(result: AssertionResult | undefined): boolean | undefined {
+  return result?.kind === 'seen' ? result.holds : undefined;
+}
 
 suite('delays', () => {
   function holds(percent: number, delays: number, ...timesMs: readonly number[]): boolean | undefined {
     const calls = timesMs.map((durationMs) => ({ ...answer, durationMs, mesh: { upstreamMs: 3 } }));
     const [found] = checkFault({ delay: { delayMs: 100, percent }, abort: undefined }, { ...nothing, calls, delays });
-    return found?.holds;
+    return holdsOf(found);
   }
 
-  test('the shortest tells by how much it was, less what the service took', () => {
+  test('the fastest request shows the delay, without the time of the service', () => {
     assert.equal(holds(100, 3, 400, 104, 900), true);
     assert.equal(holds(100, 3, 1003, 1400, 1900), false);
     assert.equal(holds(100, 3, 90, 104, 105), false);
   });
 
-  test('as many are delayed as proxies count, whatever else took its time', () => {
+  test('the counters of proxies show how many requests are delayed', () => {
     assert.equal(holds(100, 0, 120, 120, 120), false);
     assert.equal(holds(100, 2, 120, 120, 120), false);
     assert.equal(holds(50, 2, 5, 104, 7, 300), true);
@@ -213,11 +219,18 @@ suite('redirects', () => {
 
   function holds(location: string, redirect: { authority?: string; scheme?: string; port?: number }, from = request) {
     const calls = [{ ...answer, status: 301, headers: { location } }];
-    const said = { uri: undefined, authority: undefined, scheme: undefined, port: undefined, status: 301, ...redirect };
-    return checkRedirect(said, from, { ...nothing, calls }).holds;
+    const asserted = {
+      uri: undefined,
+      authority: undefined,
+      scheme: undefined,
+      port: undefined,
+      status: 301,
+      ...redirect,
+    };
+    return holdsOf(checkRedirect(asserted, from, { ...nothing, calls }));
   }
 
-  test('the port is that of the authority, of the request, or of the scheme', () => {
+  test('the port is that of the authority, the request or the scheme', () => {
     assert.equal(holds('http://b.test:8443/x', { authority: 'b.test:8443' }), true);
     assert.equal(holds('http://b.test:9999/x', { authority: 'b.test:8443' }), false);
     assert.equal(holds('http://b.test:9999/x', { authority: 'b.test' }), false);
@@ -242,32 +255,38 @@ suite('rewrites', () => {
   ) {
     const answer = { service: 'a', status: 200, request: { protocol: 'http', method: 'GET', uri: to } } as const;
     const call = { target: 'a', scheme: 'http', answeredBy: 'service', reply: answer } as const;
-    const evidence = { path, calls: [call], clusters: new Map([['outbound|80||a.b', 1]]), delays: 0, shown: undefined };
+    const evidence = {
+      path,
+      calls: [call],
+      clusters: new Map([['outbound|80||a.b', 1]]),
+      delays: 0,
+      headerAnswer: undefined,
+    };
     const asserted = { uri: rewrite.uri, authority: undefined, regex: rewrite.regex };
-    return checkRewrite(asserted, config(`{ hosts: [a.test], http: [${routes}] }`), evidence).map(({ holds }) => holds);
+    return checkRewrite(asserted, config(`{ hosts: [a.test], http: [${routes}] }`), evidence).map(holdsOf);
   }
   const byPrefix = '{ match: [{ uri: { prefix: /old } }], rewrite: { uri: /new } }';
 
-  test('a prefix that matched is replaced, and what follows stays', () => {
+  test('a rewrite replaces the prefix that matched, and keeps the rest', () => {
     assert.deepEqual(seen(byPrefix, { uri: '/new' }, '/old/7?x=1', '/new/7?x=1'), [true]);
     assert.deepEqual(seen(byPrefix, { uri: '/new' }, '/old/7', '/new'), [true]);
     assert.deepEqual(seen(byPrefix, { uri: '/new' }, '/old/7', '/old/7'), [false]);
     assert.deepEqual(seen(byPrefix, { uri: '/new' }, '/old/7', '/new/8'), [false]);
   });
 
-  test('what a rewrite leaves as it is cannot be told', () => {
+  test('a rewrite that does not change the path is not seen', () => {
     assert.deepEqual(seen('{ match: [{ uri: { prefix: / } }], rewrite: { uri: / } }', { uri: '/' }, '/x', '/x'), [
       undefined,
     ]);
   });
 
-  test('a regex has its groups', () => {
+  test('a rewrite by a regex fills in its groups', () => {
     const regex = { match: '^/v1/(.*)$', rewrite: '/v2/\\1' };
     assert.deepEqual(seen('{}', { regex }, '/v1/a?b', '/v2/a?b'), [true]);
     assert.deepEqual(seen('{}', { regex }, '/v1/a', '/v1/a'), [false]);
   });
 
-  test('a regex that JavaScript reads otherwise than RE2 is no verdict', () => {
+  test('a regex that JavaScript and RE2 read differently is not seen', () => {
     for (const match of [
       '(?i)^/V1/(.*)$',
       '^/v1/(?P<rest>.*)$',
@@ -279,7 +298,7 @@ suite('rewrites', () => {
     }
   });
 
-  test('a sign with a backslash that it does not need is itself', () => {
+  test('a needless backslash in a regex is ignored', () => {
     const regex = { match: '^\\/v\\-1/([a\\-b]+)\\.\\\\?$', rewrite: '/v2/\\1' };
     assert.deepEqual(seen('{}', { regex }, '/v-1/a-b.', '/v2/a-b'), [true]);
     assert.deepEqual(seen('{}', { regex }, '/v-1/a-bx', '/v2/a-b'), [undefined]);

@@ -1,0 +1,190 @@
+import { MeshmockError } from '../../error/meshmock-error.ts';
+import type { ApplyReport } from '../../istio/local-mesh.ts';
+import type { MachinePort } from '../../istio/machine-ports.ts';
+import { type Manifest, type ManifestSource, parseManifests } from '../../istio/manifest.ts';
+import { MeshHost } from '../../istio/mesh-host.ts';
+import { isService, type KubeObject } from '../../istio/objects.ts';
+import type { CallRoute } from '../../send/request-batch.ts';
+import { assertsRoutes, type CaseFile, type ExpectationCase, type WorkloadFault } from '../case.ts';
+import { coverageOf } from '../coverage/coverage.ts';
+import { TrafficRecorder } from '../coverage/traffic-recorder.ts';
+import type { Coverage } from '../coverage-result.ts';
+import type { MeshUnderTest, Phase } from '../mesh-under-test.ts';
+import { manifestsByIdentity, manifestText, withMissingObjects, withNamespaces } from './file-objects.ts';
+import { localCallRoute } from './local-call-route.ts';
+import { LocalRouteObserver } from './local-route-observer.ts';
+import { scaleWorkload } from './scale-workload.ts';
+
+export interface LocalTestMeshOptions {
+  /** Reads the manifests of files and folders. */
+  readonly read: (names: readonly string[]) => ManifestSource[];
+  /** First port of this machine for HTTP entries; 0 for any free ports. */
+  readonly http: { readonly host: string; readonly port: number };
+  /** First port of this machine for gRPC entries; 0 for any free ports. */
+  readonly grpc: { readonly host: string; readonly port: number };
+  /** Arguments of `meshmock serve` for each mock. */
+  readonly serveArguments: readonly string[];
+  /** Called when a program of the mesh ends unexpectedly, with its name and the folder of its logs. */
+  readonly onProgramExit: (name: string, logs: string) => void;
+}
+
+/** Name of the local mesh of this process. */
+export const localMeshName = `test-${process.pid}`;
+
+interface StartedMesh {
+  readonly host: MeshHost;
+  readonly namespace: string;
+  readonly fill: boolean;
+}
+
+/** Local mesh that starts for the first file of cases. Later files keep the objects that they share with it. */
+export class LocalTestMesh implements MeshUnderTest {
+  private readonly options: LocalTestMeshOptions;
+  private started: StartedMesh | undefined;
+  /** Manifests that the mesh has, by the identity of their objects. */
+  private applied: ReadonlyMap<string, Manifest> = new Map();
+  private observer: LocalRouteObserver | undefined;
+  private recorder: TrafficRecorder | undefined;
+
+  constructor(options: LocalTestMeshOptions) {
+    this.options = options;
+  }
+
+  /** Entries of the mesh on this machine; empty before its start. */
+  get ports(): readonly MachinePort[] {
+    return this.started?.host.ports ?? [];
+  }
+
+  get routeObserver(): LocalRouteObserver | undefined {
+    return this.observer;
+  }
+
+  async applyPhase(file: CaseFile, phase: Phase, signal: AbortSignal): Promise<readonly string[]> {
+    const { manifests, change, namespace, fill } = file;
+    const given = this.options.read(phase === 'before' ? manifests : [...manifests, ...change]);
+    const { sources, notes } = assertsRoutes(file)
+      ? withMissingObjects(given, namespace)
+      : { sources: given, notes: [] };
+    const wanted = manifestsByIdentity(parseManifests(sources), namespace);
+    if (this.started?.namespace !== namespace || this.started.fill !== fill) await this[Symbol.asyncDispose]();
+    const report =
+      this.started === undefined ? await this.start(file, sources, signal) : await this.change(wanted, sources, signal);
+    this.applied = wanted;
+    const { host } = this.startedMesh();
+    this.observer = assertsRoutes(file)
+      ? await LocalRouteObserver.start(host, withNamespaces(wanted.values(), namespace), signal)
+      : undefined;
+    this.recorder = await TrafficRecorder.start(host, signal);
+    return [...new Set([...notes, ...report.warnings, ...report.leftOut.map((what) => `not run: ${what}`)])];
+  }
+
+  private async start(
+    { namespace, fill }: CaseFile,
+    sources: readonly ManifestSource[],
+    signal: AbortSignal,
+  ): Promise<ApplyReport> {
+    const { http, grpc, serveArguments, onProgramExit } = this.options;
+    const { mesh: host, started } = await MeshHost.start(
+      {
+        mesh: localMeshName,
+        namespace,
+        fill,
+        logRoutes: true,
+        sources,
+        serveArguments,
+        onProgramExit,
+        ports: { http, grpc, jaeger: { host: http.host, port: 0 } },
+      },
+      signal,
+    );
+    this.started = { host, namespace, fill };
+    // A mesh that ends unexpectedly starts again for the next file.
+    host.ended.catch(() => {
+      if (this.started?.host === host) this.forget();
+    });
+    return started.report;
+  }
+
+  /** Deletes before it applies, because two files may configure the same host. */
+  private async change(
+    wanted: ReadonlyMap<string, Manifest>,
+    sources: readonly ManifestSource[],
+    signal: AbortSignal,
+  ): Promise<ApplyReport> {
+    const { host } = this.startedMesh();
+    const unwanted = [...this.applied].filter(([identity]) => !wanted.has(identity)).map(([, { object }]) => object);
+    if (unwanted.length > 0)
+      await host.delete([{ name: 'objects of the file before', text: manifestText(unwanted) }], signal);
+    return host.apply(sources, signal);
+  }
+
+  async coverage(signal: AbortSignal): Promise<Coverage | undefined> {
+    const { recorder } = this;
+    if (recorder === undefined) return undefined;
+    return coverageOf([...this.applied.values()], this.startedMesh().namespace, await recorder.traffic(signal));
+  }
+
+  skipReason(): undefined {
+    return undefined;
+  }
+
+  callRouteOf(testCase: ExpectationCase): CallRoute {
+    const { host, namespace } = this.startedMesh();
+    return localCallRoute(testCase, host.ports, this.appliedObjects().filter(isService), namespace);
+  }
+
+  async injectFaults(faults: readonly WorkloadFault[], signal: AbortSignal): Promise<AsyncDisposable> {
+    const stack = new AsyncDisposableStack();
+    try {
+      for (const fault of faults) stack.defer(await this.injectFault(fault, signal));
+      return stack.move();
+    } catch (error) {
+      await stack.disposeAsync();
+      throw error;
+    }
+  }
+
+  /** Injects a fault, and returns a function that removes it. */
+  private async injectFault(fault: WorkloadFault, signal: AbortSignal): Promise<() => Promise<void>> {
+    const { host, namespace } = this.startedMesh();
+    switch (fault.kind) {
+      case 'behaviour': {
+        const { service, directives } = fault;
+        await host.setBehaviour({ service, namespace, directives }, signal);
+        return () => host.setBehaviour({ service, namespace }, signal);
+      }
+      case 'replicas': {
+        const { original, scaled } = scaleWorkload(this.appliedObjects(), fault.workload, namespace, fault.replicas);
+        // The counters of a pod end with it, and those of its successor start at 0.
+        await this.recorder?.count(signal);
+        await host.apply([scaled], signal);
+        await this.recorder?.count(signal);
+        return async () => {
+          await host.apply([original], signal);
+        };
+      }
+    }
+  }
+
+  private appliedObjects(): KubeObject[] {
+    return withNamespaces(this.applied.values(), this.startedMesh().namespace);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { started } = this;
+    this.forget();
+    await started?.host[Symbol.asyncDispose]();
+  }
+
+  private forget(): void {
+    this.started = undefined;
+    this.applied = new Map();
+    this.recorder = undefined;
+    this.observer = undefined;
+  }
+
+  private startedMesh(): StartedMesh {
+    if (this.started === undefined) throw new MeshmockError('unavailable', 'the local mesh of these cases has ended');
+    return this.started;
+  }
+}

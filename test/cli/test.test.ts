@@ -469,8 +469,7 @@ ${always('both')}`;
 
   test('a run without a result replaces an old JUnit file', async () => {
     const junit = path.join(path.dirname(file), 'out.xml');
-    const ended =
-      /^<\?xml[^>]*>\s*<testsuites tests="1" failures="0" errors="1"[\s\S]*meshmock test stopped early/;
+    const ended = /^<\?xml[^>]*>\s*<testsuites tests="1" failures="0" errors="1"[\s\S]*meshmock test stopped early/;
     await writeFile(junit, 'of yesterday');
     assert.equal((await run('cases: [', '--junit', junit)).code, 2);
     assert.match(await readFile(junit, 'utf8'), ended);

@@ -21,13 +21,13 @@ export interface Option<T> {
   readonly value: string;
   /** One clause that says what the setting does. */
   readonly help: string;
-  /** Set if the flag may be given again. A variable separates its values by spaces. */
+  /** True if the flag may be repeated; a variable separates its values by spaces. */
   readonly repeatable?: true;
   /** Other names of the flag (`-H`) and of the variable (`PROXYURL`). */
   readonly aliases?: readonly string[];
   /** All values, for shell completion; absent if the set is not closed. */
   readonly choices?: readonly string[];
-  /** Set if the value is a path, for shell completion. */
+  /** True if the value is a path, for shell completion. */
   readonly isPath?: true;
 }
 
@@ -160,7 +160,7 @@ function readFlags(schema: Schema, args: readonly string[]): { flags: Map<string
   }
 }
 
-/** Returns the problem of a flag, with a suggestion. */
+/** Says what is wrong with a flag, and which flag was probably meant. */
 function flagProblem(error: Error, known: readonly string[]): string {
   const [, unknown] = /^Unknown option '(-[^']*)'/.exec(error.message) ?? [];
   if (unknown === undefined) return `${error.message.replace(/\. To specify.*$/s, '')} (--help lists the flags)`;

@@ -95,9 +95,9 @@ suite('meshmock call --trace, before an endpoint that answers as Jaeger does', (
     await using target = await startForeignServer((_request, response) => response.end('hello'));
     const cases = [
       ['http://127.0.0.1:2', /ECONNREFUSED/],
-      [`http://127.0.0.1:${foreign.port}`, /is not the query API of a Jaeger: its answer to \S+ is no JSON/],
+      [`http://127.0.0.1:${foreign.port}`, /is not the query API of a Jaeger: its answer to \S+ is not JSON/],
       [`http://127.0.0.1:${dark.httpPort}`, /is not the query API of a Jaeger: it does not list its services/],
-      ['localhost:16686', /"localhost:16686" is no URL of a Jaeger, such as/],
+      ['localhost:16686', /"localhost:16686" is not the URL of a Jaeger, such as/],
     ] as const;
     for (const [url, message] of cases) {
       const { code, stderr } = await runProgram(['call', `localhost:${target.port}/x`, '--trace', url]);

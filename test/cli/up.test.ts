@@ -60,7 +60,7 @@ test('a taken port is an error that names the port, the service and the flag', a
     const { port } = taken.address() as net.AddressInfo;
     const { code, stderr } = await runProgram(['up', '--http', `127.0.0.1:${port}`, '--grpc', '127.0.0.1:0']);
     assert.equal(code, 2);
-    assert.match(stderr, new RegExp(`port ${port}, for gateway, is taken: begin elsewhere with --http`));
+    assert.match(stderr, new RegExp(`port ${port} for gateway is taken: choose another first port with --http`));
   } finally {
     taken.close();
   }

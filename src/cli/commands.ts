@@ -54,7 +54,7 @@ export const commands: Commands = {
 /**
  * Loads a command.
  *
- * @throws MeshmockError `usage` if there is no such command
+ * @throws MeshmockError `usage` for an unknown command
  */
 export async function loadCommand(name: string): Promise<Command> {
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;

@@ -40,7 +40,7 @@ ${twoColumns(rows)}
 /**
  * Returns the help of a command, or of its subcommand.
  *
- * @throws MeshmockError `usage` if there is no such subcommand
+ * @throws MeshmockError `usage` for an unknown subcommand
  */
 export function helpOf({ help: own, subcommands = {} }: Command, name: string, subcommand?: string): string {
   if (subcommand === undefined) return formatHelp(own);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { optional } from '../error/optional.ts';
 import type { Header } from '../plan/plan.ts';
 import { calleeMesh } from '../reply/mesh-headers.ts';
 import { redactHeaders, redactUri } from '../reply/redaction.ts';
@@ -16,7 +17,7 @@ export type Answer =
       readonly reply: Reply<RawReply>;
       /** Headers that directives add. */
       readonly headers: readonly Header[];
-      /** True if clients that do not accept JSON get only the body, as from the servers that a role imitates. */
+      /** True if clients that do not accept JSON get the body alone, as from the servers that a role imitates. */
       readonly isPlain: boolean;
     }
   /** The server must reset the connection, without an answer. */
@@ -58,7 +59,7 @@ export async function answer(service: Service, request: IncomingRequest): Promis
     trace.run(() =>
       service.onAnswer({
         request: received,
-        ...(status === undefined ? {} : { status }),
+        ...optional('status', status),
         durationMs,
         traceId,
         requestId,
@@ -77,14 +78,14 @@ export async function answer(service: Service, request: IncomingRequest): Promis
     ...response,
     ...(effects.applied.length === 0 ? {} : { behaviour: [...effects.applied] }),
     durationMs,
-    ...(traceId === undefined ? {} : { traceId }),
-    ...(spanId === undefined ? {} : { spanId }),
+    ...optional('traceId', traceId),
+    ...optional('spanId', spanId),
     ...(Object.keys(mesh).length === 0 ? {} : { mesh }),
-    ...(calls === undefined ? {} : { calls }),
+    ...optional('calls', calls),
   };
   const { status, grpcStatus = grpcStatusOf(status), error } = reply;
   log(status, problemOf(reply));
-  trace.end({ status, grpcStatus, ...(error === undefined ? {} : { error: error.code }) });
+  trace.end({ status, grpcStatus, ...optional('error', error?.code) });
   return { kind: 'reply', reply, headers: effects.headers, isPlain };
 }
 

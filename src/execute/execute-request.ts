@@ -1,4 +1,5 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { optional } from '../error/optional.ts';
 import { formatPath } from '../plan/format.ts';
 import { fromMessage } from '../plan/from-message.ts';
 import { parsePath } from '../plan/parse.ts';
@@ -20,7 +21,7 @@ import type { Service } from './service.ts';
 /** Part of a reply that the plan and its directives determine. */
 export interface RequestOutcome
   extends Pick<Reply<RawReply>, 'status' | 'grpcStatus' | 'body' | 'try' | 'error' | 'calls'> {
-  /** True if clients that do not accept JSON get only the body, as from the servers that a role imitates. */
+  /** True if clients that do not accept JSON get the body alone, as from the servers that a role imitates. */
   readonly isPlain: boolean;
 }
 
@@ -52,30 +53,30 @@ export async function executeRequest(context: RequestContext): Promise<ExecutedR
         const facts = { identity: service.identity, attempt: context.attempt };
         effects = await applyDirectives(service, directives, facts, stop.signal);
       }
-      return { outcome: await outcomeOf(planContext, plan, effects, stop.signal), effects, path };
+      return { outcome: await outcomeAfterDirectives(planContext, plan, effects, stop.signal), effects, path };
     } finally {
       stop.dispose();
     }
   } catch (thrown) {
     const error = thrown instanceof MeshmockError ? thrown : new MeshmockError('internal', String(thrown));
-    return { outcome: refusalOf(error), effects, path };
+    return { outcome: errorOutcome(error), effects, path };
   }
 }
 
-/** Returns the outcome after the directives: they have ended the request, or its plan is executed. */
-async function outcomeOf(
+/** Returns the outcome of a request whose directives have been applied. If they did not end it, executes its plan. */
+function outcomeAfterDirectives(
   context: PlanContext,
   plan: Plan,
   effects: DirectiveEffects,
   stop: AbortSignal,
-): Promise<RequestOutcome | 'reset'> {
+): Promise<RequestOutcome> | RequestOutcome | 'reset' {
   switch (effects.end.kind) {
     case 'completed':
       return executePlan(context, plan, effects, stop);
     case 'reset':
       return 'reset';
     case 'failed':
-      return refusalOf(effects.end.error);
+      return errorOutcome(effects.end.error);
   }
 }
 
@@ -124,7 +125,7 @@ function responseOf({
   return {
     status,
     ...(grpcStatus === undefined || grpcStatus === grpcStatusOf(status) ? {} : { grpcStatus }),
-    ...(body === undefined ? {} : { body }),
+    ...optional('body', body),
   };
 }
 
@@ -133,7 +134,7 @@ function responseWithCalls(
   calls: CallResult<RawReply>[],
   effects: DirectiveEffects,
 ): Omit<RequestOutcome, 'isPlain'> {
-  if (request.signal.aborted) return { ...refusalOf(new MeshmockError('canceled', clientCanceled)), calls };
+  if (request.signal.aborted) return { ...errorOutcome(new MeshmockError('canceled', clientCanceled)), calls };
   const status = statusOfCalls(calls);
   return { ...responseOf(effects), ...(status === 200 ? {} : { status }), calls };
 }
@@ -151,7 +152,7 @@ function stopSignal({ request, allowance, arrivedAt }: PlanContext): DeadlineSig
   );
 }
 
-function refusalOf(error: MeshmockError): RequestOutcome {
+function errorOutcome(error: MeshmockError): RequestOutcome {
   return { status: statusOfError(error), error: requestError(error), isPlain: false };
 }
 

@@ -2,7 +2,7 @@ import type { Reply } from '../reply/reply.ts';
 import type { IncomingRequest } from './incoming.ts';
 import type { Service } from './service.ts';
 
-/** Returns the answer to `/`: the name of the service, and commands to try with the host name that the client uses. */
+/** Returns the answer to `/`: the name of the service, and commands that the client can run. */
 export function greeting(service: Service, request: IncomingRequest): Pick<Reply, 'body' | 'try'> {
   const { service: name, version } = service.identity;
   const host = request.headers.host ?? 'localhost:8080';

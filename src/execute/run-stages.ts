@@ -10,7 +10,7 @@ import type { PlanContext, PlannedCall } from './request-context.ts';
  * Runs the stages of a plan one after another, and the calls of each stage in parallel.
  *
  * @param stop ends every call; its reason is the `CallError` of calls that it ends
- * @returns the results in the order of the plan. Every stage runs, even after a failed call.
+ * @returns the results in the order of the plan. Every stage runs, because a failed call is a result too.
  */
 export async function runStages(
   context: PlanContext,

@@ -1,7 +1,8 @@
 import type { Plan } from '../plan/plan.ts';
 import { type CallResult, type Counts, otherValues } from '../reply/reply.ts';
-import type { Amount, Claim, Expectation, Fact } from './expectation.ts';
-import { countsOf, factOf, isInOrder, satisfiesFact } from './facts.ts';
+import { holdsWithin, satisfies } from './amount.ts';
+import type { Claim, Expectation, Fact } from './expectation.ts';
+import { countsOf, factOf, satisfiesFact } from './facts.ts';
 import { Latencies } from './latencies.ts';
 import { type VisitedCall, visitCalls } from './visit-calls.ts';
 
@@ -47,7 +48,8 @@ export class ExpectationCheck {
     this.plan = plan;
   }
 
-  /** Counts the calls of one answer.
+  /**
+   * Counts the calls of one answer.
    *
    * @param root the request itself, with its answer
    */
@@ -208,27 +210,4 @@ function countOf(calls: number): string {
 
 function singleCount(value: string | undefined): Counts {
   return value === undefined ? {} : { [value]: 1 };
-}
-
-/** Returns whether every number in a range satisfies an amount, or undefined if only some do. */
-function holdsWithin(least: number, most: number, amount: Amount): boolean | undefined {
-  const holds = satisfies(least, amount);
-  const isBetween = least < amount.value && amount.value < most;
-  return satisfies(most, amount) !== holds || satisfies(isBetween ? amount.value : least, amount) !== holds
-    ? undefined
-    : holds;
-}
-
-/** Tolerance for rounding errors of percentages. */
-const epsilon = 1e-9;
-
-function satisfies(seen: number, { comparison, value, tolerance }: Amount): boolean {
-  switch (comparison) {
-    case '=':
-      return Math.abs(seen - value) <= tolerance + epsilon;
-    case '!=':
-      return Math.abs(seen - value) > tolerance + epsilon;
-    default:
-      return isInOrder(seen, comparison, value);
-  }
 }

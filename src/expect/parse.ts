@@ -1,7 +1,5 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { optional } from '../error/optional.ts';
-import { parseDurationMs } from '../plan/quantity.ts';
-import { answerers, callErrorCodes, refusalReasons } from '../reply/reply.ts';
 import { correct } from './correct.ts';
 import {
   type Amount,
@@ -17,6 +15,7 @@ import {
   statistics,
 } from './expectation.ts';
 import { type Token, tokensOf } from './tokens.ts';
+import { parseNumber, valueProblem } from './values.ts';
 
 /** Facts whose values are numbers, which `<` and `>` can compare. */
 const ordered: readonly Fact[] = ['status', 'attempt'];
@@ -145,7 +144,7 @@ class ExpectationParser {
   private number(units: readonly Amount['unit'][]): { unit: Amount['unit']; value: number } {
     const text = this.peek() ?? '';
     for (const unit of units) {
-      const value = numberIn(unit, text);
+      const value = parseNumber(unit, text);
       if (value !== undefined) {
         this.index++;
         return { unit, value };
@@ -187,43 +186,4 @@ function isOrder(comparison: Comparison): boolean {
 
 function comparisonAt(text: string | undefined): boolean {
   return comparisons.some((comparison) => comparison === text);
-}
-
-function numberIn(unit: Amount['unit'], text: string): number | undefined {
-  switch (unit) {
-    case 'percent':
-      return /^\d{1,3}(?:\.\d{1,3})?%$/.test(text) && Number.parseFloat(text) <= 100
-        ? Number.parseFloat(text)
-        : undefined;
-    case 'ms':
-      return parseDurationMs(text);
-    case 'calls':
-      return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
-  }
-}
-
-function valueProblem(fact: Fact, value: string): string | undefined {
-  switch (fact) {
-    case 'status':
-      return /^(?:[1-5](?:\d\d|xx)|600)$/.test(value) || callErrorCodes.some((code) => code === value)
-        ? undefined
-        : `a status such as 503 or 5xx, or one of ${callErrorCodes.join(', ')}`;
-    case 'attempt':
-      return /^[1-9]\d{0,3}$/.test(value) ? undefined : 'the number of an attempt, from 1';
-    case 'mtls':
-    case 'sampled':
-      return value === 'yes' || value === 'no' ? undefined : 'yes or no';
-    case 'answered-by':
-      return oneOfProblem(answerers, value);
-    case 'refusal':
-      return oneOfProblem([...refusalReasons, 'none'], value);
-    case 'version':
-    case 'pod':
-    case 'peer':
-      return /^[A-Za-z0-9][A-Za-z0-9._:/-]*$/.test(value) ? undefined : `the value of a ${fact}`;
-  }
-}
-
-function oneOfProblem(known: readonly string[], value: string): string | undefined {
-  return known.includes(value) ? undefined : `one of ${known.join(', ')}`;
 }

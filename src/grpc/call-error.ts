@@ -26,7 +26,7 @@ export function callErrorOf({ code, details }: ServiceError): CallError | undefi
     case status.INTERNAL: {
       const known = patterns.find(([pattern]) => pattern.test(details));
       if (known !== undefined) return { code: known[1], message };
-      const hint = /protocol error/i.test(details) ? 'no gRPC is spoken there, perhaps HTTP: ' : '';
+      const hint = /protocol error/i.test(details) ? 'the server does not speak gRPC, perhaps HTTP: ' : '';
       return { code: 'protocol', message: hint + message };
     }
     default:

@@ -1,17 +1,18 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { Client as Channel, connectivityState, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { optional } from '../error/optional.ts';
 import { abortedAnswer, type CallAnswer, type Client, maxReplyBytes, type OutgoingCall } from '../execute/client.ts';
 import { type Headers, signatureHeader } from '../reply/mesh-headers.ts';
 import { type CallErrorCode, callMethod, type Reply } from '../reply/reply.ts';
 import { httpStatusOf } from '../reply/status.ts';
 import { callErrorOf } from './call-error.ts';
 import { decodeReplyMessage, encodeRequest, headersOf, metadataOf, resetTrailer } from './codec.ts';
-import { detailsLimitHeader, ownDetailsBytes, replyInDetails } from './status-details.ts';
+import { detailsLimitHeader, meshmockDetailsBytes, replyInDetails } from './status-details.ts';
 
-const mostChannels = 500;
+const maxChannels = 500;
 
-/** Errors that say nothing about the connection. */
-const stillConnected: ReadonlySet<CallErrorCode> = new Set(['timeout', 'canceled', 'too_large', 'reset']);
+/** Errors after which the connection can still be used. */
+const harmlessErrors: ReadonlySet<CallErrorCode> = new Set(['timeout', 'canceled', 'too_large', 'reset']);
 
 /** Creates the gRPC client, with one channel per address and authority. */
 export function createGrpcClient(): Client {
@@ -24,12 +25,14 @@ export function createGrpcClient(): Client {
   };
 }
 
+/** Channel that one call uses. */
 interface Lease {
   readonly channel: Channel;
-  /** Returns a channel to the pool. One that could not connect is dropped, since it would repeat its error for a while. */
+  /** Returns the channel to the pool. A broken channel is dropped, because it would repeat its error for a while. */
   release(isBroken: boolean): void;
 }
 
+/** Pool of channels. A channel without users is closed when the pool is full. */
 class Channels {
   private readonly entries = new Map<string, { readonly channel: Channel; users: number }>();
 
@@ -54,12 +57,12 @@ class Channels {
   }
 
   private dropIdle(): void {
-    if (this.entries.size <= mostChannels) return;
+    if (this.entries.size <= maxChannels) return;
     for (const [key, { channel, users }] of this.entries) {
       if (users > 0) continue;
       this.entries.delete(key);
       channel.close();
-      if (this.entries.size <= mostChannels) return;
+      if (this.entries.size <= maxChannels) return;
     }
   }
 
@@ -100,16 +103,16 @@ async function makeCall(channels: Channels, outgoing: OutgoingCall, signal: Abor
   return answer;
 }
 
-/** Stops a channel that is still connecting when its last call has ended. */
+/** Reports whether a channel cannot be used again. A channel that is still connecting counts as broken. */
 function isBroken(channel: Channel, code: CallErrorCode): boolean {
-  return !stillConnected.has(code) || channel.getChannel().getConnectivityState(false) !== connectivityState.READY;
+  return !harmlessErrors.has(code) || channel.getChannel().getConnectivityState(false) !== connectivityState.READY;
 }
 
 function callOn(channel: Channel, outgoing: OutgoingCall, signal: AbortSignal): Promise<CallAnswer> {
   const metadata = metadataOf(outgoing.headers);
-  metadata.set(detailsLimitHeader, String(ownDetailsBytes));
+  metadata.set(detailsLimitHeader, String(meshmockDetailsBytes));
   const { host } = outgoing.headers;
-  const options = { deadline: Date.now() + outgoing.timeoutMs, ...(host === undefined ? {} : { host }) };
+  const options = { deadline: Date.now() + outgoing.timeoutMs, ...optional('host', host) };
   return new Promise((resolve) => {
     let initial = new Metadata();
     const settle = (answer: CallAnswer): void => {

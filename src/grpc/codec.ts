@@ -16,9 +16,9 @@ export const protoRoot = fileURLToPath(new URL('../../proto', import.meta.url));
 export const protoFile = 'meshmock/v1/meshmock.proto';
 
 // Each level of a plan takes three nested messages, and of a reply two. The default limit of protobufjs is 100.
-const deepestMessage = 3 * maxPlanDepth + 10;
-protobuf.util.recursionLimit = deepestMessage;
-protobuf.Reader.recursionLimit = deepestMessage;
+const maxMessageDepth = 3 * maxPlanDepth + 10;
+protobuf.util.recursionLimit = maxMessageDepth;
+protobuf.Reader.recursionLimit = maxMessageDepth;
 
 const packageDefinition = loadSync(protoFile, { includeDirs: [protoRoot], longs: Number, enums: String });
 
@@ -30,10 +30,10 @@ const { Call } = packageDefinition[serviceName] as unknown as CallDefinition;
 
 /** Proof that the types of `plan` and `reply` equal the generated types: this line does not compile otherwise. */
 type Same<A, B extends A> = B;
-export type Checked = [Same<PlanMessage, Plan__Output>, Same<ReplyMessage, Reply>];
+export type TypesEqual = [Same<PlanMessage, Plan__Output>, Same<ReplyMessage, Reply>];
 
 /** Maximum size of a request, in bytes. It carries a plan, and HTTP allows the same. */
-export const largestRequestBytes = 64 * 1024;
+export const maxRequestBytes = 64 * 1024;
 
 /** Encodes a request, always as a path. */
 export const encodeRequest = (request: { path: string }): Buffer => Call.requestSerialize(request);
@@ -44,15 +44,18 @@ export const encodeReplyMessage = (reply: Reply): Buffer => Call.responseSeriali
 export const decodeReplyMessage = (bytes: Buffer): Reply => Call.responseDeserialize(bytes) as unknown as Reply;
 
 /** Decoded request, or the reason why it cannot be decoded, which the handler puts into its answer. */
-export type DecodedRequest = { readonly request: CallRequest__Output } | { readonly undecodable: string };
+export type DecodedRequest =
+  | { readonly kind: 'decoded'; readonly request: CallRequest__Output }
+  | { readonly kind: 'undecodable'; readonly reason: string };
 
 /** Decodes a request. Never throws. */
 export function decodeRequest(bytes: Buffer): DecodedRequest {
-  if (bytes.length > largestRequestBytes) return { undecodable: `it is larger than ${largestRequestBytes} bytes` };
+  if (bytes.length > maxRequestBytes)
+    return { kind: 'undecodable', reason: `it is larger than ${maxRequestBytes} bytes` };
   try {
-    return { request: Call.requestDeserialize(bytes) };
+    return { kind: 'decoded', request: Call.requestDeserialize(bytes) };
   } catch (error) {
-    return { undecodable: (error as Error).message };
+    return { kind: 'undecodable', reason: (error as Error).message };
   }
 }
 

@@ -14,12 +14,13 @@ export function reflectedDefinition(): PackageDefinition {
   const definition = loadSync([protoFile, healthProtoPath], { includeDirs: [protoRoot], keepCase: true });
   for (const entry of Object.values(definition)) {
     const { fileDescriptorProtos } = entry;
-    if (Array.isArray(fileDescriptorProtos)) entry.fileDescriptorProtos = fileDescriptorProtos.map(mend) as never;
+    if (Array.isArray(fileDescriptorProtos))
+      entry.fileDescriptorProtos = fileDescriptorProtos.map(completeFile) as never;
   }
   return definition;
 }
 
-function mend(bytes: Buffer): Buffer {
+function completeFile(bytes: Buffer): Buffer {
   const file = descriptor.FileDescriptorProto.decode(bytes) as IFileDescriptorProto;
   for (const message of file.messageType ?? []) completeMessage(message);
   return Buffer.from(descriptor.FileDescriptorProto.encode(file).finish());

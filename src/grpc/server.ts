@@ -3,6 +3,7 @@ import { Metadata, Server, type ServerUnaryCall, type sendUnaryData, status } fr
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { optional } from '../error/optional.ts';
 import { calleeTimeoutMs } from '../execute/allowance.ts';
 import { answer } from '../execute/answer.ts';
 import { maxReplyBytes } from '../execute/client.ts';
@@ -18,7 +19,7 @@ import {
   decodeRequest,
   encodeReplyMessage,
   headersOf,
-  largestRequestBytes,
+  maxRequestBytes,
   metadataOf,
   resetTrailer,
   serviceName,
@@ -26,10 +27,15 @@ import {
 import { reflectedDefinition } from './reflection.ts';
 import { detailsLimitHeader, detailsLimitOf, errorStatusOf } from './status-details.ts';
 
+/** gRPC server of a service. */
 export interface GrpcServer {
   readonly server: Server;
-  /** Makes health report NOT_SERVING, answers the calls in flight within their time, and closes. */
-  stop(longestMs: number): Promise<void>;
+  /**
+   * Makes health report NOT_SERVING, answers the calls in flight, and closes.
+   *
+   * @param maxMs maximum time for the calls in flight, in milliseconds
+   */
+  stop(maxMs: number): Promise<void>;
 }
 
 type Call = ServerUnaryCall<DecodedRequest, Buffer>;
@@ -38,10 +44,10 @@ type Call = ServerUnaryCall<DecodedRequest, Buffer>;
 export function createGrpcServer(service: Service): GrpcServer {
   const server = new Server({
     // Our own error refuses larger requests, up to a size that is not read at all.
-    'grpc.max_receive_message_length': 16 * largestRequestBytes,
+    'grpc.max_receive_message_length': 16 * maxRequestBytes,
     'grpc.max_send_message_length': maxReplyBytes,
   });
-  const inFlight = new InFlight();
+  const calls = new InFlight();
   const definition = {
     Call: {
       path: `/${callMethod}`,
@@ -55,8 +61,8 @@ export function createGrpcServer(service: Service): GrpcServer {
   } as const;
   server.addService(definition, {
     Call: (call: Call, respond: sendUnaryData<Buffer>) => {
-      inFlight.begin();
-      void handle(service, call, respond).finally(() => inFlight.end());
+      calls.begin();
+      void handle(service, call, respond).finally(() => calls.end());
     },
   });
   new ReflectionService(reflectedDefinition()).addToServer(server);
@@ -64,13 +70,13 @@ export function createGrpcServer(service: Service): GrpcServer {
   health.addToServer(server);
   return {
     server,
-    async stop(longestMs) {
+    async stop(maxMs) {
       health.setStatus('', 'NOT_SERVING');
       health.setStatus(serviceName, 'NOT_SERVING');
       const shutDown = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-      await inFlight.waitUntilEmpty(longestMs);
+      await calls.waitUntilEmpty(maxMs);
       // Streams that watch the health would last until their clients end them.
-      await Promise.race([shutDown, setTimeout(lastAnswersMs, undefined, { ref: false })]);
+      await Promise.race([shutDown, setTimeout(maxSendMs, undefined, { ref: false })]);
       server.forceShutdown();
     },
   };
@@ -79,7 +85,7 @@ export function createGrpcServer(service: Service): GrpcServer {
 const resetDetails = 'connection reset by a ~close directive';
 
 /** Maximum time for answers that are being sent, in milliseconds. */
-const lastAnswersMs = 200;
+const maxSendMs = 200;
 
 /** Answers one call. Never rejects. */
 async function handle(service: Service, call: Call, respond: sendUnaryData<Buffer>): Promise<void> {
@@ -93,7 +99,7 @@ async function handle(service: Service, call: Call, respond: sendUnaryData<Buffe
       method: callMethod,
       plan: planOf(call.request),
       headers,
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...optional('timeoutMs', timeoutMs),
       signal: clientClosedSignal(call),
     });
     if (answered.kind === 'reset') {
@@ -119,8 +125,8 @@ async function handle(service: Service, call: Call, respond: sendUnaryData<Buffe
 }
 
 function planOf(decoded: DecodedRequest): PlanSource {
-  if ('undecodable' in decoded) {
-    const message = `this is not a meshmock.v1.CallRequest: ${decoded.undecodable}`;
+  if (decoded.kind === 'undecodable') {
+    const message = `this is not a meshmock.v1.CallRequest: ${decoded.reason}`;
     return { kind: 'unreadable', error: new MeshmockError('bad_request', message) };
   }
   const { path, plan } = decoded.request;

@@ -16,8 +16,8 @@ const typeUrl = 'type.googleapis.com/meshmock.v1.Reply';
  * of headers in total (default of gRPC core), so they get less. A meshmock accepts as much as Envoy's 60 KiB allow.
  */
 export const detailsLimitHeader = 'x-meshmock-details-bytes';
-export const ownDetailsBytes = 36 * 1024;
-const othersDetailsBytes = 4 * 1024;
+export const meshmockDetailsBytes = 36 * 1024;
+const defaultDetailsBytes = 4 * 1024;
 
 /** google/rpc/status.proto, with google.protobuf.Any. */
 const Any = new protobuf.Type('Any')
@@ -32,7 +32,7 @@ const Status = new protobuf.Type('Status')
 /** Returns the maximum size of details that a caller accepts, in bytes. */
 export function detailsLimitOf(header: string | undefined): number {
   const bytes = Number(header);
-  return Number.isInteger(bytes) && bytes > 0 ? Math.min(bytes, ownDetailsBytes) : othersDetailsBytes;
+  return Number.isInteger(bytes) && bytes > 0 ? Math.min(bytes, meshmockDetailsBytes) : defaultDetailsBytes;
 }
 
 /** Returns a reply of status 400 or more as a gRPC status. Its details hold the tree, pruned to a number of bytes. */
@@ -47,7 +47,7 @@ export function errorStatusOf(reply: Reply, limitBytes: number, metadata: Metada
   return { code, details, metadata };
 }
 
-/** Returns the reply in the details of a gRPC status, or undefined if there is none. */
+/** Returns the reply in the details of a gRPC status, or undefined if the details hold none. */
 export function replyInDetails(metadata: Metadata): Reply | undefined {
   const [bytes] = metadata.get(detailsTrailer);
   if (!Buffer.isBuffer(bytes)) return undefined;

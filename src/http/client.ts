@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
+import { decodeFirstBytes } from '../error/text-bytes.ts';
 import {
   abortedAnswer,
   type CallAnswer,
@@ -14,15 +15,15 @@ import { isAdminPath } from './admin-routes.ts';
 import { callErrorOf } from './call-error.ts';
 import { plainHeaders } from './codec.ts';
 
-const longestConnectMs = 60_000;
+const maxConnectMs = 60_000;
 
 /**
  * Creates the HTTP client, with one unbounded connection pool per origin. A bounded pool deadlocks when services call each
  * other: the outer calls hold all connections, and the inner calls wait for one.
  */
 export function createHttpClient(): Client {
-  const connect = buildConnector({ timeout: longestConnectMs, allowH2: false });
-  // undici dials within `dispatch`, so a call knows its socket before the socket is connected.
+  const connect = buildConnector({ timeout: maxConnectMs, allowH2: false });
+  // undici dials within `dispatch`, so a call gets its socket before the socket is connected.
   let dispatching: Exchange | undefined;
   const agent = new Agent({
     allowH2: false,
@@ -142,7 +143,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   private other(bytes: number): CallAnswer {
-    const body = Buffer.concat(this.chunks).subarray(0, maxForeignBytes).toString();
+    const body = decodeFirstBytes(Buffer.concat(this.chunks), maxForeignBytes);
     const isSigned = this.headers[signatureHeader] !== undefined;
     return { kind: 'other', isSigned, status: this.status, headers: this.headers, body, bodyBytes: bytes };
   }

@@ -24,6 +24,7 @@ export function pathOfTarget(target: string): string {
   return path.startsWith('/') ? path : `/${path}`;
 }
 
+/** Reply as it is sent. */
 export interface EncodedReply {
   readonly contentType: string;
   readonly body: string;
@@ -49,11 +50,11 @@ export function encode(reply: Reply<RawReply>, { raw: request }: FastifyRequest,
     return { contentType: text, body: reply.body };
   const type = accepts(request).type(['application/json', 'text/plain']);
   if (type === 'text/plain') return { contentType: text, body: renderText(readReply(reply)) };
-  const body = isForReading(request.headers) ? JSON.stringify(readReply(reply), undefined, 2) : encodeReply(reply);
+  const body = isReadByPerson(request.headers) ? JSON.stringify(readReply(reply), undefined, 2) : encodeReply(reply);
   return { contentType: json, body: `${body}\n` };
 }
 
-/** Reports whether JSON is indented: a person reads the output of curl. */
-function isForReading(headers: IncomingHttpHeaders): boolean {
+/** Reports whether a person reads the answer, as with curl. Its JSON is indented. */
+function isReadByPerson(headers: IncomingHttpHeaders): boolean {
   return /^(?:curl|Wget)\//.test(headers['user-agent'] ?? '') && isEntry(headers);
 }

@@ -21,7 +21,7 @@ export function addErrorResponses(app: FastifyInstance, service: Service): void 
   );
   app.setNotFoundHandler((request, reply) => {
     const message = `${request.originalUrl} is not an admin route; the routes are /-/healthy, /-/ready and /-/plan/…`;
-    return refuse(service, request, reply, new MeshmockError('not_found', message));
+    return respondWithError(service, request, reply, new MeshmockError('not_found', message));
   });
   // An unknown expectation is ignored, which RFC 9110 section 10.1.1 permits.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
@@ -35,14 +35,19 @@ export function respondToFrameworkError(
   reply: FastifyReply,
 ): FastifyReply {
   const code = (error.statusCode ?? 500) < 500 ? 'bad_request' : 'internal';
-  return refuse(service, request, reply, new MeshmockError(code, error.message));
+  return respondWithError(service, request, reply, new MeshmockError(code, error.message));
 }
 
-function refuse(service: Service, request: FastifyRequest, reply: FastifyReply, error: MeshmockError): FastifyReply {
-  const refusal = refusalOf(service, error);
-  const { contentType, body } = encode(refusal, request);
+function respondWithError(
+  service: Service,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  error: MeshmockError,
+): FastifyReply {
+  const errored = errorReply(service, error);
+  const { contentType, body } = encode(errored, request);
   return reply
-    .code(refusal.status)
+    .code(errored.status)
     .headers({
       'content-type': contentType,
       [signatureHeader]: signature(service.identity),
@@ -51,11 +56,11 @@ function refuse(service: Service, request: FastifyRequest, reply: FastifyReply, 
     .send(body);
 }
 
-function refusalOf(service: Service, error: MeshmockError): Reply {
+function errorReply(service: Service, error: MeshmockError): Reply {
   return { ...service.identity, status: statusOfError(error), error: requestError(error) };
 }
 
-const longestReadMs = 1000;
+const maxReadMs = 1000;
 
 /** Answers a request that Node could not parse, and gives the client time to read the answer. */
 export function respondToUnreadable(service: Service, error: Error & { code?: string }, socket: Socket): void {
@@ -63,15 +68,15 @@ export function respondToUnreadable(service: Service, error: Error & { code?: st
     socket.destroy();
     return;
   }
-  const refusal = refusalOf(
+  const errored = errorReply(
     service,
     error.code === 'HPE_HEADER_OVERFLOW'
       ? new MeshmockError('header_too_large', `the request line and headers take more than ${maxHeaderBytes} bytes`)
       : new MeshmockError('bad_request', `this is not an HTTP request: ${error.message}`),
   );
-  const body = `${JSON.stringify(refusal, undefined, 2)}\n`;
+  const body = `${JSON.stringify(errored, undefined, 2)}\n`;
   const head = [
-    `HTTP/1.1 ${refusal.status} ${http.STATUS_CODES[refusal.status]}`,
+    `HTTP/1.1 ${errored.status} ${http.STATUS_CODES[errored.status]}`,
     'content-type: application/json; charset=utf-8',
     `content-length: ${Buffer.byteLength(body)}`,
     `${signatureHeader}: ${signature(service.identity)}`,
@@ -80,5 +85,5 @@ export function respondToUnreadable(service: Service, error: Error & { code?: st
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
   // Closing with unread bytes in the buffer would reset the connection, and the client would not see the answer.
   socket.resume();
-  setTimeout(() => socket.destroy(), longestReadMs).unref();
+  setTimeout(() => socket.destroy(), maxReadMs).unref();
 }

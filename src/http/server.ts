@@ -14,6 +14,7 @@ import { addErrorResponses, maxHeaderBytes, respondToFrameworkError, respondToUn
 /** Route of every plan. No client requests it by this name. */
 const planRoute = '/plan';
 
+/** HTTP server of a service. */
 export interface HttpServer {
   readonly app: FastifyInstance;
   /** Serves the connections of another listener too, and closes it at the end. */
@@ -23,13 +24,15 @@ export interface HttpServer {
   /**
    * Fails the readiness probe, answers the requests in flight, and closes. For at most `drainMs` milliseconds it also
    * answers new requests, each as the last of its connection.
+   *
+   * @param maxMs maximum time for the requests in flight, in milliseconds
    */
-  stop(drainMs: number, longestMs: number): Promise<void>;
+  stop(drainMs: number, maxMs: number): Promise<void>;
 }
 
 /** Creates the HTTP server of a service. It does not listen yet. */
 export function createHttpServer(service: Service): HttpServer {
-  const inFlight = new InFlight();
+  const requests = new InFlight();
   const connections = new InFlight();
   let ready = false;
   let draining = false;
@@ -45,8 +48,8 @@ export function createHttpServer(service: Service): HttpServer {
   });
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header(signatureHeader, signature(service.identity)).header('x-content-type-options', 'nosniff');
-    inFlight.begin();
-    reply.raw.once('close', () => inFlight.end());
+    requests.begin();
+    reply.raw.once('close', () => requests.end());
     closeWhenDraining(reply);
     done();
   });
@@ -88,18 +91,18 @@ export function createHttpServer(service: Service): HttpServer {
     setReady() {
       ready = true;
     },
-    async stop(drainMs, longestMs) {
+    async stop(drainMs, maxMs) {
       draining = true;
       // Kept connections get one more answer: closing them at once would reset requests on their way.
       await connections.waitUntilEmpty(drainMs);
       // Only the listeners are closed: http.Server.close would also cut off answers in the buffer of a socket.
       for (const listener of listeners) net.Server.prototype.close.call(listener);
-      const latest = performance.now() + longestMs;
+      const deadlineAt = performance.now() + maxMs;
       do {
-        await inFlight.waitUntilEmpty(latest - performance.now());
+        await requests.waitUntilEmpty(deadlineAt - performance.now());
         // Requests that have arrived in the meantime are read now: closing at once would reset them.
         await setImmediate();
-      } while (!inFlight.isEmpty && performance.now() < latest);
+      } while (!requests.isEmpty && performance.now() < deadlineAt);
       const closed = app.close();
       // The remaining connections have sent no request, and the server would wait for one.
       app.server.closeAllConnections();
@@ -125,7 +128,7 @@ const resetContent = 205;
 function createApp(service: Service): FastifyInstance {
   const app = Fastify({
     http: { maxHeaderSize: maxHeaderBytes },
-    // A plan is not a route. It is passed on as it arrived, with any characters.
+    // A plan is not a route. The handler gets it as it arrived, with any characters.
     rewriteUrl: (request) => {
       const path = pathOfTarget(request.url ?? '/');
       return isAdminPath(path) ? adminRoute(path) : planRoute;

@@ -1,59 +1,76 @@
 import { optional } from '../error/optional.ts';
+import { type ArgumentGroup, groupArguments } from '../options/argument-groups.ts';
+import { variableOf, variablesOf } from '../options/options.ts';
+import { serveSchema } from '../serve/settings/serve-schema.ts';
 import { containerEnv, type DataKind, type EnvSources, expandVariables } from './container-env.ts';
 import type { Container, PodSpec } from './objects.ts';
 
-/** Returns the container of a pod whose image is meshmock, in any registry and with any tag or digest. */
+/** Returns the container whose image is meshmock, of any registry, tag or digest. Its settings apply to the mock. */
 export function meshmockContainer({ containers }: PodSpec): Container | undefined {
   return containers.find(({ image = '' }) => /(?:^|\/)meshmock(?::[^/@]*)?(?:@.*)?$/.test(image));
 }
 
-/** Settings with which `meshmock serve` runs in place of a container. */
-export interface ServeSettings {
+/** Settings of a mock: arguments and variables of its `meshmock serve`. */
+export interface MockSettings {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Port of the metrics, which does not accept calls. */
+  /** Port of `/metrics`, which does not accept calls. */
   readonly metricsPort?: number;
 }
 
-/** Settings for a container with another image than meshmock. */
-export const noSettings: ServeSettings = { args: [], env: {} };
+/** Settings of a mock in place of another image. */
+export const noSettings: MockSettings = { args: [], env: {} };
+
+type SettingName = keyof typeof serveSchema;
+
+/** Settings that the local mesh decides: where a mock listens, which addresses it dials, and how it ends. */
+const meshSettings: readonly SettingName[] = ['http', 'grpc', 'connectTo', 'drain'];
+
+const isMeshSetting = (name: string): boolean => meshSettings.some((known) => known === name);
+
+/** Environment variables that a mock takes from its container, besides those of OpenTelemetry. */
+const mockVariables = new Set(
+  Object.entries(serveSchema).flatMap(([name, option]) => (isMeshSetting(name) ? [] : variablesOf(name, option))),
+);
+
+/** Reports whether a variable is of OpenTelemetry, and does not say where spans go: the local mesh decides that. */
+function isTelemetryVariable(name: string): boolean {
+  return name.startsWith('OTEL_') && !/^OTEL_(?:EXPORTER_.*|[A-Z]+_EXPORTER)$/.test(name);
+}
 
 /**
- * Returns the settings of a meshmock container for `meshmock serve`. The local mesh itself sets the addresses on which
- * the mock listens and which it dials, where its spans go, and how it drains. Other variables are dropped, because the
- * mock runs directly on this machine.
+ * Returns the settings that a container of meshmock gives to `meshmock serve`. Settings that the local mesh decides are
+ * left out, and so are all other variables: the mock runs on this machine.
  *
- * @throws MeshmockError `usage` if the source of a variable does not exist
+ * @throws MeshmockError `usage` if a variable comes from a source that does not exist
  */
-export function serveSettings(container: Container, sources: EnvSources): ServeSettings {
+export function mockSettings(container: Container, sources: EnvSources): MockSettings {
   const variables = containerEnv(container, sources);
-  const isSetting = ([name, value]: [string, string]): boolean =>
-    value !== '' && settingVariable.test(name) && !meshVariable.test(name);
-  const args = withoutMeshFlags((serveArguments(container) ?? []).map((word) => expandVariables(word, variables)));
-  const env = Object.fromEntries(Object.entries(variables).filter(isSetting));
-  const metricsAddress = /(?:^| )--metrics[= ](\S+)/.exec(args.join(' '))?.[1] ?? env.MESHMOCK_METRICS;
-  const [, port] = /:(\d+)$/.exec(metricsAddress ?? '') ?? [];
-  return { args, env, ...optional('metricsPort', port === undefined ? undefined : Number(port)) };
+  const words = (serveArguments(container) ?? []).map((word) => expandVariables(word, variables));
+  const groups = groupArguments(serveSchema, words).filter(
+    (group) => group.kind === 'other' || !isMeshSetting(group.name),
+  );
+  const env = Object.fromEntries(
+    Object.entries(variables).filter(
+      ([name, value]) => value !== '' && (mockVariables.has(name) || isTelemetryVariable(name)),
+    ),
+  );
+  const address = lastValueOf('metrics', groups) ?? env[variableOf('metrics')];
+  const [, port] = /:(\d+)$/.exec(address ?? '') ?? [];
+  return {
+    args: groups.flatMap(({ args }) => args),
+    env,
+    ...optional('metricsPort', port === undefined ? undefined : Number(port)),
+  };
 }
 
-/** Variables that `meshmock serve` reads. */
-const settingVariable = /^(?:MESHMOCK_.*|OTEL_.*|PROXYURL|SERVERCONTENT|SERVERCONTNET)$/;
-/** Variables that the local mesh sets itself. */
-const meshVariable = /^(?:MESHMOCK_(?:HTTP|GRPC|CONNECT_TO|DRAIN)|OTEL_EXPORTER_.*|OTEL_[A-Z]+_EXPORTER)$/;
-/** Flags that the local mesh sets itself. */
-const meshFlag = /^--?(?:http|grpc|listenAddress|connect-to|drain)(=|$)/;
-
-function withoutMeshFlags(words: readonly string[]): string[] {
-  return words.filter((word, index) => {
-    const [, end] = meshFlag.exec(words[index - 1] ?? '') ?? [];
-    const isValueOfMeshFlag = end === '';
-    return !meshFlag.test(word) && !isValueOfMeshFlag;
-  });
+function lastValueOf(setting: SettingName, groups: readonly ArgumentGroup<SettingName>[]): string | undefined {
+  return groups.flatMap((group) => (group.kind === 'setting' && group.name === setting ? [group.value] : [])).at(-1);
 }
 
 /**
- * Returns the arguments of a container after `serve`. A container without a command and arguments runs `serve`, as the
- * image does. The result is undefined for any other command.
+ * Returns the arguments after `serve`. The image serves if its container gives no command. Returns undefined for any
+ * other command.
  */
 function serveArguments({ command = [], args = [] }: Container): readonly string[] | undefined {
   const words = [...command, ...args];
@@ -61,7 +78,7 @@ function serveArguments({ command = [], args = [] }: Container): readonly string
   return index < 0 && words.length > 0 ? undefined : words.slice(index + 1);
 }
 
-/** Returns a line for each part of a meshmock container that the local mesh leaves out. */
+/** Returns a line for each part of a container of meshmock that the local mesh leaves out. */
 export function containerLeftOut(container: Container): string[] {
   const { env = [], command = [], args = [] } = container;
   const fromResources = env.filter(({ valueFrom }) => valueFrom?.resourceFieldRef !== undefined);
@@ -72,7 +89,7 @@ export function containerLeftOut(container: Container): string[] {
   ];
 }
 
-/** Returns the ConfigMaps and Secrets that the variables of a container use, as `ConfigMap/NAME`. */
+/** Returns the ConfigMaps and Secrets from which a container takes variables, as `ConfigMap/NAME`. */
 export function usedDataNames({ env = [], envFrom = [] }: Container): string[] {
   const nameOf = (kind: DataKind, reference: { readonly name: string } | undefined): string[] =>
     reference === undefined ? [] : [`${kind}/${reference.name}`];

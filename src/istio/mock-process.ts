@@ -1,57 +1,59 @@
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { flagOf, variableOf } from '../options/options.ts';
+import type { serveSchema } from '../serve/settings/serve-schema.ts';
 import { clusterId, meshId } from './certificates.ts';
 import { collectorEndpoint } from './control-plane.ts';
-import type { ServeSettings } from './mock-container.ts';
+import type { MockSettings } from './mock-container.ts';
 import type { PodPlan } from './pods.ts';
 import { spawnInPod } from './program.ts';
 import { entryPorts } from './sidecar.ts';
 
+/** Program of a mock, and where it runs. */
 export interface MockOptions {
   readonly pod: PodPlan;
-  /** Network namespace of the pod. */
+  /** Name of the pod's network namespace. */
   readonly namespace: string;
   readonly resolvConf: string;
+  /** Path of the log file. */
   readonly log: string;
-  /** First entries of `--connect-to`. */
+  /** Entries of `--connect-to` at the start. */
   readonly routes: readonly string[];
-  /** Settings of its container, if that has the image of meshmock. */
-  readonly settings: ServeSettings;
+  /** Settings of the container, if its image is meshmock. */
+  readonly settings: MockSettings;
   /** Further arguments of `meshmock serve`. */
   readonly args: readonly string[];
 }
 
-/** Starts the mock of a pod: `meshmock serve` on all ports of the pod, with a message channel. */
+type SettingName = keyof typeof serveSchema;
+
+/** Starts the mock of a pod: `meshmock serve` on all ports of the pod, with a channel for messages. */
 export function startMock({ pod, namespace, resolvConf, log, routes, settings, args }: MockOptions): ChildProcess {
   const main = fileURLToPath(new URL(`../cli/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url));
   const { http, grpc } = pod.ports;
-  // These settings are passed as flags, so that a list of processes shows which pod each belongs to.
-  const {
-    MESHMOCK_NAME: name = pod.service,
-    MESHMOCK_SERVICE_VERSION: version = pod.version,
-    MESHMOCK_POD: podName = pod.name,
-    MESHMOCK_NAMESPACE: podNamespace = pod.namespace,
-  } = settings.env;
-  const listen = (flag: string, ports: readonly number[]): string[] =>
-    ports.filter((port) => port !== settings.metricsPort).map((port) => `--${flag}=0.0.0.0:${port}`);
+  // Names are flags, so that a list of processes shows which pod each one belongs to.
+  const withFlag = (setting: SettingName, value: string): string[] => [
+    flagOf(setting),
+    settings.env[variableOf(setting)] ?? value,
+  ];
+  const repeated = (setting: SettingName, values: readonly string[]): string[] =>
+    values.map((value) => `${flagOf(setting)}=${value}`);
+  const addresses = (ports: readonly number[]): string[] =>
+    ports.filter((port) => port !== settings.metricsPort).map((port) => `0.0.0.0:${port}`);
   return spawnInPod(
     process.execPath,
     [
       ...process.execArgv,
       main,
       'serve',
-      '--name',
-      name,
-      '--service-version',
-      version,
-      '--pod',
-      podName,
-      '--namespace',
-      podNamespace,
+      ...withFlag('name', pod.service),
+      ...withFlag('serviceVersion', pod.version),
+      ...withFlag('pod', pod.name),
+      ...withFlag('namespace', pod.namespace),
       ...settings.args,
-      ...listen('http', [entryPorts.http, ...http]),
-      ...listen('grpc', [entryPorts.grpc, ...grpc]),
-      ...routes.map((route) => `--connect-to=${route}`),
+      ...repeated('http', addresses([entryPorts.http, ...http])),
+      ...repeated('grpc', addresses([entryPorts.grpc, ...grpc])),
+      ...repeated('connectTo', routes),
       ...args,
     ],
     {

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { MeshmockError } from '../error/meshmock-error.ts';
-import { type MessageToService, messageFromService } from '../serve/process/process-messages.ts';
+import { sendToService, serviceReady, setBehaviour } from '../serve/process/service-channel.ts';
 import type { ClusterView } from './cluster-view.ts';
-import { meshmockContainer, noSettings, type ServeSettings, serveSettings } from './mock-container.ts';
+import { type MockSettings, meshmockContainer, mockSettings, noSettings } from './mock-container.ts';
 import { startMock } from './mock-process.ts';
 import { bridgeAddress, createNamespace, killAllIn, removeNamespace } from './network.ts';
 import type { KubeObject } from './objects.ts';
@@ -122,20 +122,20 @@ export class RunningPod {
       resolvConf: this.resolvConf,
       log: this.logs.mock,
       routes,
-      settings: this.serveSettings(),
+      settings: this.mockSettings(),
       args: serveArguments,
     });
     this.watch(this.mock, 'mock');
     const starting = { program: this.mock, name: `the mock of pod ${plan.name}`, log: this.logs.mock };
-    await waitUntilReady(starting, (either) => once(starting.program, 'message', { signal: either }), signal);
+    await waitUntilReady(starting, (either) => serviceReady(starting.program, either), signal);
   }
 
-  private serveSettings(): ServeSettings {
+  private mockSettings(): MockSettings {
     const { plan, context } = this;
     const container = meshmockContainer(plan.spec);
     if (container === undefined) return noSettings;
     try {
-      return serveSettings(container, {
+      return mockSettings(container, {
         field: (path) => podField(this, path),
         data: (kind, name) => context.view.data(kind, plan.namespace, name),
       });
@@ -179,7 +179,7 @@ export class RunningPod {
   setRoutes(routes: readonly string[]): void {
     if (routes.join(' ') === this.routes.join(' ')) return;
     this.routes = routes;
-    if (this.mock?.connected) send(this.mock, { kind: 'connect-to', entries: routes });
+    if (this.mock?.connected) sendToService(this.mock, { kind: 'connect-to', entries: routes });
   }
 
   /**
@@ -194,10 +194,12 @@ export class RunningPod {
       if (directives === undefined) return;
       throw new MeshmockError('unavailable', `the mock of pod ${this.plan.name} has ended`);
     }
-    const answer = once(this.mock, 'message', { signal });
-    send(this.mock, { kind: 'behaviour', directives: directives ?? null });
-    const message = messageFromService((await answer)[0]);
-    if (message?.kind === 'refused') throw new MeshmockError('usage', `pod ${this.plan.name}: ${message.message}`);
+    try {
+      await setBehaviour(this.mock, directives ?? null, signal);
+    } catch (error) {
+      if (!(error instanceof MeshmockError)) throw error;
+      throw new MeshmockError(error.code, `pod ${this.plan.name}: ${error.message}`);
+    }
   }
 
   /** Ends the pod's programs, including those that are still starting, and removes its files and its namespace. */
@@ -238,9 +240,4 @@ async function end(child: ChildProcess): Promise<void> {
   const kill = setTimeout(() => child.kill('SIGKILL'), endTimeoutMs);
   await exit;
   clearTimeout(kill);
-}
-
-/** Sends a message to a mock. One that ends at the same time does not receive it, and its end is reported elsewhere. */
-function send(mock: ChildProcess, message: MessageToService): void {
-  mock.send(message, () => {});
 }

@@ -29,6 +29,9 @@ export type Callee = Pick<Call, 'scheme' | 'host' | 'port'>;
 /**
  * Returns the services that plans call.
  *
+ * @example
+ * calledServices([parsePath('/@a/@b/x')], [{ scheme: 'http', host: 'gateway', port: 8080 }]).services; // gateway, a, b
+ *
  * @param entries targets to which the plans are sent
  * @param namespace namespace of the services that are called by their name only
  * @throws MeshmockError `usage` if a name or a port is not valid for a Service

@@ -18,6 +18,10 @@ const builtInNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-l
 /**
  * Returns all objects that `kubectl apply` needs to run services.
  *
+ * @example
+ * const objects = manifestsOf(services, { image: 'meshmock:0.1.0', istio: true });
+ * process.stdout.write(writeManifests(objects, 'meshmock manifests /@a|b/'));
+ *
  * @throws MeshmockError `usage` if two objects have the same name
  */
 export function manifestsOf(services: readonly MeshService[], options: ManifestOptions): ManifestObject[] {

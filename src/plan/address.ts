@@ -29,7 +29,10 @@ export function parseAddress(text: string): ListenAddress {
 /** Difference between the gRPC port and the HTTP port of a service: 8080 goes with 9090, so 8081 goes with 9091. */
 export const grpcPortOffset = 1010;
 
-/** Returns the gRPC address that goes with an HTTP address. It has port 0 (any free port) if the HTTP address has. */
+/**
+ * Returns the gRPC address that goes with an HTTP address. It has port 0 (any free port) if the HTTP address has, or if
+ * its port would be too high.
+ */
 export function grpcAddressFor({ host, port }: ListenAddress): ListenAddress {
   const isFree = port === 0 || port + grpcPortOffset > 65_535;
   return { host, port: isFree ? 0 : port + grpcPortOffset };

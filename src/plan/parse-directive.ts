@@ -137,22 +137,24 @@ function parseDelay(cursor: Cursor, value: string, at: number): Delay {
 function parseCondition(cursor: Cursor, nested: boolean): Condition {
   const at = cursor.offset;
   const text = takeValue(cursor, nested);
-  const { condition, problem } = readCondition(text);
-  if (condition === undefined || problem !== undefined) {
+  const read = readCondition(text);
+  if (read === undefined || read.problem !== undefined) {
     throw cursor.error(
-      problem ?? 'a condition: 0.3, 1in3, attempt<3, attempt=1, version=v2, pod=NAME or zone=NAME',
+      read?.problem ?? 'a condition: 0.3, 1in3, attempt<3, attempt=1, version=v2, pod=NAME or zone=NAME',
       at,
     );
   }
-  return condition;
+  return read.condition;
 }
 
+/** Condition with the problem of its value, if it has one. */
 interface ReadCondition {
-  readonly condition?: Condition;
-  readonly problem?: string | undefined;
+  readonly condition: Condition;
+  readonly problem: string | undefined;
 }
 
-function readCondition(text: string): ReadCondition {
+/** Returns undefined if the text does not have the form of a condition. */
+function readCondition(text: string): ReadCondition | undefined {
   if (/^(?:\d{1,3}|\d?\.\d{1,6})$/.test(text)) {
     return { condition: { kind: 'share', share: Number(text) }, problem: shareProblem(Number(text)) };
   }
@@ -170,7 +172,7 @@ function readCondition(text: string): ReadCondition {
     };
   }
   const [, name, value = ''] = /^(version|pod|zone)=(.*)$/.exec(text) ?? [];
-  return name === undefined ? {} : { condition: labelCondition(name, value), problem: labelProblem(value) };
+  return name === undefined ? undefined : { condition: labelCondition(name, value), problem: labelProblem(value) };
 }
 
 function labelCondition(name: string, value: string): Condition {

@@ -8,10 +8,7 @@ import type { ListenAddress } from '../plan/address.ts';
 import { authorityOf } from '../plan/plan.ts';
 import type { MetricsHandler } from '../telemetry/tracing.ts';
 
-/** Address for all interfaces: IPv6, which includes IPv4, or IPv4 on a machine without IPv6. */
-const everyHost = ['::', '0.0.0.0'];
-
-/** Listens on each address, one after another, so that the first one stays first. */
+/** Listens on each address, one after another. Returns the addresses with their real ports. */
 export async function listenAll(
   addresses: readonly ListenAddress[],
   bind: (address: ListenAddress, index: number) => Promise<number>,
@@ -21,7 +18,10 @@ export async function listenAll(
   return bound;
 }
 
-/** Listens for HTTP. fastify listens on one address, and listeners on others pass their connections to it. */
+/**
+ * Listens for HTTP, and returns the port. fastify listens on the first address. Listeners on other addresses pass their
+ * connections to it.
+ */
 export async function listenHttp(http: HttpServer, { host, port }: ListenAddress, isFirst: boolean): Promise<number> {
   return listen('http', { host, port }, async (bindHost) => {
     if (isFirst) {
@@ -45,6 +45,7 @@ function portOf(listener: net.Server): number {
   return (listener.address() as net.AddressInfo).port;
 }
 
+/** Listens for gRPC, and returns the port. */
 export async function listenGrpc(server: Server, { host, port }: ListenAddress): Promise<number> {
   return listen(
     'grpc',
@@ -63,7 +64,11 @@ export interface MetricsServer extends AsyncDisposable {
   readonly address: ListenAddress;
 }
 
-/** Serves `GET /metrics`. @throws MeshmockError `conflict` if the address is not free, `usage` if it is not of this machine */
+/**
+ * Serves `GET /metrics`.
+ *
+ * @throws MeshmockError `conflict`, `machine` or `usage` if the server cannot listen on the address
+ */
 export async function serveMetrics(address: ListenAddress, handle: MetricsHandler): Promise<MetricsServer> {
   const server = createServer((request, response) => {
     if (/^\/metrics(?:\?|$)/.test(request.url ?? '')) handle(request, response);
@@ -84,22 +89,29 @@ export async function serveMetrics(address: ListenAddress, handle: MetricsHandle
 type Flag = 'http' | 'grpc' | 'metrics';
 
 async function listen(flag: Flag, address: ListenAddress, bind: (host: string) => Promise<number>): Promise<number> {
-  const hosts = address.host === '' ? everyHost : [address.host];
-  for (const host of hosts) {
-    try {
-      return await bind(host);
-    } catch (error) {
-      const { message } = error as Error;
-      if (/EAFNOSUPPORT|EADDRNOTAVAIL/.test(message) && host !== hosts.at(-1)) continue;
-      throw new MeshmockError('usage', problemOf(flag, address, message));
-    }
+  try {
+    return address.host === '' ? await listenOnEveryHost(bind) : await bind(address.host);
+  } catch (error) {
+    throw listenError(flag, address, (error as Error).message);
   }
-  throw new MeshmockError('usage', `--${flag}: expected an address`);
 }
 
-function problemOf(flag: Flag, address: ListenAddress, message: string): string {
-  if (/EADDRINUSE/.test(message)) {
-    return `port ${address.port} is taken: choose another with --${flag}, such as --${flag} :${address.port + 1}, or :0 for any free port`;
+/** Listens on IPv6, which includes IPv4, or on IPv4 if the machine has no IPv6. */
+async function listenOnEveryHost(bind: (host: string) => Promise<number>): Promise<number> {
+  try {
+    return await bind('::');
+  } catch (error) {
+    if (!/EAFNOSUPPORT|EADDRNOTAVAIL/.test((error as Error).message)) throw error;
+    return bind('0.0.0.0');
   }
-  return `cannot listen on ${authorityOf(address)} (--${flag}): ${message}`;
+}
+
+function listenError(flag: Flag, address: ListenAddress, message: string): MeshmockError {
+  if (/EADDRINUSE/.test(message)) {
+    const problem = `port ${address.port} is taken`;
+    const advice = `choose another with --${flag}, such as --${flag} :${address.port + 1}, or :0 for any free port`;
+    return new MeshmockError('conflict', `${problem}: ${advice}`);
+  }
+  const code = /EACCES/.test(message) ? 'machine' : 'usage';
+  return new MeshmockError(code, `cannot listen on ${authorityOf(address)} (--${flag}): ${message}`);
 }

@@ -1,8 +1,9 @@
 import { pino } from 'pino';
 import type { AnsweredRequest } from '../execute/service.ts';
 import type { Identity } from '../reply/reply.ts';
-import type { LogLevel } from './log-level.ts';
+import type { LogLevel } from './settings/log-level.ts';
 
+/** Log of a service. */
 export interface Logger {
   /** Logs an answered request: at `warn` if this service had a problem, or else at `info`. */
   answered(answered: AnsweredRequest): void;

@@ -1,4 +1,5 @@
 import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
+import { optional } from '../error/optional.ts';
 import type { Dialler } from '../execute/connect-to.ts';
 import { Chance } from '../execute/directives/chance.ts';
 import { CpuBurner } from '../execute/directives/cpu-burner.ts';
@@ -17,6 +18,7 @@ import type { Telemetry } from '../telemetry/tracing.ts';
 import { listenAll, listenGrpc, listenHttp, type MetricsServer, serveMetrics } from './listen.ts';
 import type { Logger } from './logger.ts';
 
+/** Settings of one service. */
 export interface ServiceOptions {
   readonly identity: Identity;
   /** Addresses of HTTP, at least one. The first is the main address. */
@@ -36,6 +38,7 @@ export interface ServiceOptions {
   readonly drainMs: number;
 }
 
+/** Service that listens. */
 export interface RunningService {
   /** Addresses at which the service listens. */
   readonly http: readonly ListenAddress[];
@@ -43,15 +46,15 @@ export interface RunningService {
   readonly metrics?: ListenAddress;
   /** Replaces the directives for every request. */
   behave(directives: readonly Directive[]): void;
-  /** Stops in order: readiness, requests in flight, clients, spans. */
+  /** Stops, in this order: readiness, requests in flight, clients, spans. */
   stop(): Promise<void>;
 }
 
 /**
  * Starts the servers of one service.
  *
- * @param telemetry is started before this function loads the modules that it instruments
- * @throws MeshmockError `conflict` or `usage` if the service cannot listen on an address
+ * @param telemetry must be started before this module is loaded, because it may instrument modules that are imported here
+ * @throws MeshmockError `conflict`, `machine` or `usage` if the service cannot listen on an address
  */
 export async function startService(
   options: ServiceOptions,
@@ -80,9 +83,9 @@ export async function startService(
   const http = createHttpServer(service);
   const grpc = createGrpcServer(service);
   let metrics: MetricsServer | undefined;
-  const longestMs = options.limits.deadlineMs;
+  const maxMs = options.limits.deadlineMs;
   const stopOnce = async (): Promise<void> => {
-    await Promise.all([http.stop(options.drainMs, longestMs), grpc.stop(longestMs)]);
+    await Promise.all([http.stop(options.drainMs, maxMs), grpc.stop(maxMs)]);
     await Promise.all([clients.http.close(), clients.grpc.close(), service.burner.stop()]);
     await telemetry.tracing.stop();
     await metrics?.[Symbol.asyncDispose]();
@@ -102,7 +105,7 @@ export async function startService(
     return {
       http: httpAddresses,
       grpc: grpcAddresses,
-      ...(metrics === undefined ? {} : { metrics: metrics.address }),
+      ...optional('metrics', metrics?.address),
       behave,
       stop,
     };

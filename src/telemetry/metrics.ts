@@ -2,6 +2,7 @@ import type { Attributes, Histogram, Meter } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { optional } from '../error/optional.ts';
 import { isGrpc, methodOf } from '../plan/plan.ts';
 import type { Identity } from '../reply/reply.ts';
 import { callMethod as grpcMethod } from '../reply/reply.ts';
@@ -95,8 +96,9 @@ function secondsSince(startedAt: number): number {
 
 function serverAttributes({ protocol, method, headers }: RequestFacts, outcome: RequestOutcome): Attributes {
   const { status, grpcStatus, error } = outcome;
-  const seen = protocol === 'http' ? status : grpcStatus;
-  const type = seen === undefined ? (error ?? 'reset') : isServerSpanError(seen) ? (error ?? String(seen)) : undefined;
+  const sent = protocol === 'http' ? status : grpcStatus;
+  const fault = sent !== undefined && isServerSpanError(sent) ? (error ?? String(sent)) : undefined;
+  const type = sent === undefined ? (error ?? 'reset') : fault;
   return {
     ...(protocol === 'http'
       ? {
@@ -106,21 +108,21 @@ function serverAttributes({ protocol, method, headers }: RequestFacts, outcome: 
           'url.scheme': headers['x-forwarded-proto'] === 'https' ? 'https' : 'http',
         }
       : rpc),
-    ...statusAttribute(seen),
-    ...(type === undefined ? {} : { 'error.type': type }),
+    ...statusAttribute(sent),
+    ...optional('error.type', type),
   };
 }
 
 function clientAttributes({ call }: CallFacts, { status, grpcStatus, error }: CallOutcome): Attributes {
   const isRpc = isGrpc(call.scheme);
-  const seen = isRpc ? grpcStatus : status;
-  const type = error ?? (seen !== undefined && isClientSpanError(seen) ? String(seen) : undefined);
+  const received = isRpc ? grpcStatus : status;
+  const type = error ?? (received !== undefined && isClientSpanError(received) ? String(received) : undefined);
   return {
     ...(isRpc ? rpc : { 'http.request.method': methodOf(call) }),
     'server.address': call.host,
     'server.port': call.port,
-    ...statusAttribute(seen),
-    ...(type === undefined ? {} : { 'error.type': type }),
+    ...statusAttribute(received),
+    ...optional('error.type', type),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Attributes } from '@opentelemetry/api';
+import { optional } from '../error/optional.ts';
 import { type GrpcStatusName, grpcStatusNames } from '../plan/plan.ts';
 import { callMethod } from '../reply/reply.ts';
 
@@ -25,7 +26,7 @@ const renamed = {
  * @param isServer whether the span is of the callee
  */
 export function withOldNames(attributes: Attributes, names: OldNames, isServer: boolean): Attributes {
-  const isRpc = 'rpc.system.name' in attributes;
+  const isRpc = attributes['rpc.system.name'] !== undefined;
   if (!(isRpc ? names.rpc : names.http)) return attributes;
   const [service] = callMethod.split('/');
   return {
@@ -68,7 +69,7 @@ function oldHttp(attributes: Attributes): Attributes {
 function oldAddress({ 'server.address': host, 'server.port': port }: Attributes, isServer: boolean): Attributes {
   const side = isServer ? 'net.host' : 'net.peer';
   return {
-    ...(host === undefined ? {} : { [`${side}.name`]: host }),
-    ...(port === undefined ? {} : { [`${side}.port`]: port }),
+    ...optional(`${side}.name`, host),
+    ...optional(`${side}.port`, port),
   };
 }

@@ -53,7 +53,7 @@ export class MeshPropagator implements TextMapPropagator {
     const header = textOf(getter.get(carrier, 'b3'));
     if (header !== undefined) {
       const single = this.b3.single.extract(context, carrier, getter);
-      if (single !== context) return decided(single, /-[01d](?:-|$)/.test(header));
+      if (single !== context) return withDecision(single, /-[01d](?:-|$)/.test(header));
     }
     // The library ignores B3 multi if B3 single is present, even if that is malformed.
     const withoutSingle: TextMapGetter = {
@@ -62,8 +62,8 @@ export class MeshPropagator implements TextMapPropagator {
     };
     const multi = this.b3.multi.extract(context, carrier, withoutSingle);
     if (multi === context) return context;
-    const isDecided = ['x-b3-sampled', 'x-b3-flags'].some((name) => getter.get(carrier, name) !== undefined);
-    return decided(multi, isDecided);
+    const hasDecision = ['x-b3-sampled', 'x-b3-flags'].some((name) => getter.get(carrier, name) !== undefined);
+    return withDecision(multi, hasDecision);
   }
 
   inject(context: Context, carrier: unknown, setter: TextMapSetter): void {
@@ -84,14 +84,14 @@ export class MeshPropagator implements TextMapPropagator {
  * Normalizes a B3 context: ids in lower case, as W3C requires, and a sampling decision. An absent decision means that we
  * decide (openzipkin/b3-propagation, "Defer"), but the library would read it as a denial.
  */
-function decided(context: Context, isDecided: boolean): Context {
+function withDecision(context: Context, hasDecision: boolean): Context {
   const spanContext = trace.getSpanContext(context);
   if (spanContext === undefined) return context;
   return trace.setSpanContext(context, {
     ...spanContext,
     traceId: spanContext.traceId.toLowerCase(),
     spanId: spanContext.spanId.toLowerCase(),
-    traceFlags: isDecided ? spanContext.traceFlags : TraceFlags.SAMPLED,
+    traceFlags: hasDecision ? spanContext.traceFlags : TraceFlags.SAMPLED,
   });
 }
 

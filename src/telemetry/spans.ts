@@ -12,6 +12,7 @@ import {
   TraceFlags,
   trace,
 } from '@opentelemetry/api';
+import { optional } from '../error/optional.ts';
 import { authorityOf, isGrpc, methodOf } from '../plan/plan.ts';
 import { redactUri } from '../reply/redaction.ts';
 import { callMethod as grpcMethod } from '../reply/reply.ts';
@@ -81,8 +82,8 @@ function serverAttributes({ protocol, method, uri, headers }: RequestFacts): Att
     'http.route': httpRoute,
     'url.scheme': headers['x-forwarded-proto'] ?? 'http',
     'url.path': path,
-    ...(query === undefined ? {} : { 'url.query': query }),
-    ...(headers['user-agent'] === undefined ? {} : { 'user_agent.original': headers['user-agent'] }),
+    ...optional('url.query', query),
+    ...optional('user_agent.original', headers['user-agent']),
     ...serverAddress(headers.host),
   };
 }
@@ -133,17 +134,21 @@ function recordedId(span: Span): string | undefined {
 function endClientSpan(span: Span, isHttp: boolean, outcome: CallOutcome, names: OldNames): void {
   const { status, grpcStatus, error, isReply } = outcome;
   if (isReply) span.setAttribute('meshmock.reply', true);
-  const seen = isHttp ? status : grpcStatus;
+  const received = isHttp ? status : grpcStatus;
   if (error !== undefined) {
     span.setAttribute('meshmock.error', error);
     fail(span, error);
-  } else if (seen !== undefined) {
-    setStatus(span, seen, isClientSpanError, names);
+  } else if (received !== undefined) {
+    setStatus(span, received, isClientSpanError, names);
   }
   span.end();
 }
 
-/** @param status HTTP status, or name of the gRPC status */
+/**
+ * Sets the status of a span.
+ *
+ * @param status HTTP status, or name of the gRPC status
+ */
 function setStatus(
   span: Span,
   status: number | string,

@@ -3,7 +3,7 @@ import type { Identity } from '../reply/reply.ts';
 import type { OldNames } from './old-names.ts';
 import { type Telemetry, type Tracing, verbatimTracing } from './tracing.ts';
 
-const lastExportMs = 3000;
+const maxExportMs = 3000;
 
 type Environment = Record<string, string | undefined>;
 
@@ -11,7 +11,7 @@ const signals = ['TRACES', 'METRICS', 'LOGS'] as const;
 type Signal = (typeof signals)[number];
 
 /** Reports whether the environment turns a signal on: a variable names its exporter or an endpoint, and none forbids it. */
-function wants(signal: Signal, env: Environment): boolean {
+function isOn(signal: Signal, env: Environment): boolean {
   const exporter = env[`OTEL_${signal}_EXPORTER`] ?? '';
   if (env.OTEL_SDK_DISABLED?.toLowerCase() === 'true' || exporter === 'none') return false;
   return [exporter, env.OTEL_EXPORTER_OTLP_ENDPOINT, env[`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`]].some(
@@ -21,7 +21,7 @@ function wants(signal: Signal, env: Environment): boolean {
 
 /** Reports whether the environment turns spans on. */
 export function wantsSpans(env: Environment): boolean {
-  return wants('TRACES', env);
+  return isOn('TRACES', env);
 }
 
 /**
@@ -50,12 +50,13 @@ export async function startTelemetry(
   if (!wantsPrometheus) return { tracing };
   const { measured, prometheusMetrics } = await import('./metrics.ts');
   const { meter, handle, stop } = prometheusMetrics(serviceName(identity), identity);
-  const both = measured(tracing, meter);
-  return { tracing: { ...both, stop: async () => void (await Promise.all([both.stop(), stop()])) }, metrics: handle };
+  const measuredTracing = measured(tracing, meter);
+  const stopBoth = async (): Promise<void> => void (await Promise.all([measuredTracing.stop(), stop()]));
+  return { tracing: { ...measuredTracing, stop: stopBoth }, metrics: handle };
 }
 
 async function startPipeline(identity: Identity, programVersion: string, env: Environment): Promise<Tracing> {
-  const unwanted = signals.filter((signal) => !wants(signal, env));
+  const unwanted = signals.filter((signal) => !isOn(signal, env));
   if (unwanted.length === signals.length) return verbatimTracing;
   for (const signal of unwanted) env[`OTEL_${signal}_EXPORTER`] = 'none';
   const hasSpans = wantsSpans(env);
@@ -74,22 +75,22 @@ async function startPipeline(identity: Identity, programVersion: string, env: En
     ...(env.OTEL_PROPAGATORS ? {} : { textMapPropagator: new MeshPropagator() }),
   });
   sdk.start();
-  const stop = (): Promise<void> => withinTime(identity.service, sdk.shutdown());
-  const tracing = hasSpans ? spanTracing(programVersion, namesOf(env), stop) : { ...verbatimTracing, stop };
+  const stop = (): Promise<void> => exportInTime(identity.service, sdk.shutdown());
+  const tracing = hasSpans ? spanTracing(programVersion, oldNamesOf(env), stop) : { ...verbatimTracing, stop };
   if (unwanted.includes('METRICS')) return tracing;
   const [{ metrics }, { measured }] = await Promise.all([import('@opentelemetry/api'), import('./metrics.ts')]);
   return measured(tracing, metrics.getMeter('meshmock', programVersion));
 }
 
 /** Flushes telemetry. A collector that does not answer must not keep the service from ending. */
-async function withinTime(service: string, exported: Promise<void>): Promise<void> {
-  const late = setTimeout(lastExportMs, `no answer within ${lastExportMs} ms`, { ref: false });
+async function exportInTime(service: string, exported: Promise<void>): Promise<void> {
+  const timeout = setTimeout(maxExportMs, `no answer within ${maxExportMs} ms`, { ref: false });
   const problem = await Promise.race([
     exported.then(
       () => undefined,
       (error: Error) => error.message,
     ),
-    late,
+    timeout,
   ]);
   if (problem !== undefined)
     process.stderr.write(`meshmock: ${service}: some telemetry was not exported: ${problem}\n`);
@@ -135,13 +136,13 @@ function istioAttributes({ service, version, pod, namespace }: Identity, env: En
 }
 
 /** Reads the standard opt-in (OpenTelemetry, HTTP and RPC migration): `/dup` writes old names too. */
-function namesOf({ OTEL_SEMCONV_STABILITY_OPT_IN: optIn = '' }: Environment): OldNames {
+function oldNamesOf({ OTEL_SEMCONV_STABILITY_OPT_IN: optIn = '' }: Environment): OldNames {
   const wanted = optIn.split(',').map((name) => name.trim());
   return { http: wanted.includes('http/dup'), rpc: wanted.includes('rpc/dup') };
 }
 
-/** Instrumentations that are off unless named: our hops have their own spans, and the others are noise in traces. */
-const offUnlessNamed = ['http', 'undici', 'grpc', 'net', 'dns', 'fs'];
+/** Instrumentations that are off by default. Our hops have their own spans, and the others are noise in traces. */
+const offByDefault = ['http', 'undici', 'grpc', 'net', 'dns', 'fs'];
 
 /** Modules of ours that have an instrumentation. */
 const instrumentedModules = [
@@ -155,19 +156,19 @@ const instrumentedModules = [
 async function loadInstrumentations(
   env: Environment,
 ): Promise<import('@opentelemetry/sdk-node').NodeSDKConfiguration['instrumentations']> {
-  const named = env.OTEL_NODE_ENABLED_INSTRUMENTATIONS ?? '';
-  const silent = env.OTEL_METRICS_EXPORTER === 'none' && env.OTEL_LOGS_EXPORTER === 'none';
-  if (silent && named === '') return [];
+  const enabled = env.OTEL_NODE_ENABLED_INSTRUMENTATIONS ?? '';
+  const onlySpans = env.OTEL_METRICS_EXPORTER === 'none' && env.OTEL_LOGS_EXPORTER === 'none';
+  if (onlySpans && enabled === '') return [];
   const [{ getNodeAutoInstrumentations }, { register }] = await Promise.all([
     import('@opentelemetry/auto-instrumentations-node'),
     import('import-in-the-middle/register-hooks.mjs'),
   ]);
   // Without this hook, imports of ES modules are silently not instrumented.
   register({ include: instrumentedModules });
-  if (named !== '') return [getNodeAutoInstrumentations()];
+  if (enabled !== '') return [getNodeAutoInstrumentations()];
   return [
     getNodeAutoInstrumentations(
-      Object.fromEntries(offUnlessNamed.map((name) => [`@opentelemetry/instrumentation-${name}`, { enabled: false }])),
+      Object.fromEntries(offByDefault.map((name) => [`@opentelemetry/instrumentation-${name}`, { enabled: false }])),
     ),
   ];
 }

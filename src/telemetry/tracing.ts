@@ -46,6 +46,7 @@ export interface Tracing {
   stop(): Promise<void>;
 }
 
+/** Trace of one request. */
 export interface RequestTrace {
   readonly traceId: string | undefined;
   /** Id of the SERVER span, if spans are on and the trace is sampled. */
@@ -58,6 +59,7 @@ export interface RequestTrace {
   end(outcome: RequestOutcome): void;
 }
 
+/** Trace of one call. */
 export interface CallTrace {
   /** Id of the CLIENT span, if it is recorded. */
   readonly spanId: string | undefined;

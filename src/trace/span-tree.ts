@@ -3,7 +3,7 @@ import { isMeshmockSpan, type Span } from './span.ts';
 /** Spans of one trace by id and by parent. If several spans have the same id, only the first one counts. */
 export class SpanTree {
   readonly spans: readonly Span[];
-  /** Ids of several spans. */
+  /** Ids that more than one span has. */
   readonly repeated: readonly string[];
   private readonly byId = new Map<string, Span>();
   private readonly byParent: ReadonlyMap<string | undefined, readonly Span[]>;

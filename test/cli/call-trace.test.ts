@@ -7,7 +7,7 @@ import { type OtlpReceiver, startOtlpReceiver } from '../otlp-receiver.ts';
 import { runProgram, type ServedProgram, startServe } from '../program.ts';
 import { startForeignServer } from '../running-mesh.ts';
 
-suite('meshmock call --trace, before an endpoint that answers as Jaeger does', () => {
+suite('meshmock call --trace, with an endpoint that answers as Jaeger does', () => {
   let receiver: OtlpReceiver;
   let gateway: ServedProgram;
   let dark: ServedProgram;
@@ -28,7 +28,7 @@ suite('meshmock call --trace, before an endpoint that answers as Jaeger does', (
   const call = (plan: string, ...args: string[]) =>
     runProgram(['call', `localhost:${gateway.httpPort}${plan}`, '--trace', receiver.url, ...args]);
 
-  test('waits for spans that come late, and says that the trace is whole', async () => {
+  test('waits for late spans, and reports a complete trace', async () => {
     const { code, stdout } = await call('/@leaf,leaf/x');
     assert.match(
       stdout,
@@ -37,7 +37,7 @@ suite('meshmock call --trace, before an endpoint that answers as Jaeger does', (
     assert.equal(code, 0);
   });
 
-  test('looks at the trace of each answer', async () => {
+  test('checks the trace of each answer', async () => {
     const { code, stdout } = await call('/@leaf/x', '--repeat', '7', '--concurrency', '3');
     assert.match(stdout, /^pass {2}7 traces in \S+ are whole\n {6}seen: 7 of 7 whole; 21 spans of 2 services/m);
     assert.equal(code, 0);
@@ -46,7 +46,7 @@ suite('meshmock call --trace, before an endpoint that answers as Jaeger does', (
     assert.equal(tooMany.code, 2);
   });
 
-  test('names the service that makes no spans, in text, JSON and JUnit, beside the expectations', async () => {
+  test('names the service without spans, in text, JSON and JUnit, beside the expectations', async () => {
     const problem = /not exported: gateway → dark: dark exports no spans: set its exporter/;
     const args = ['--trace-timeout', '1500ms', '--expect', 'status = 200'];
     const text = await call('/@dark/@leaf/x', ...args);
@@ -71,7 +71,7 @@ suite('meshmock call --trace, before an endpoint that answers as Jaeger does', (
     assert.match(xml, problem);
   });
 
-  test('says at once that a request was not to be traced, and that a service makes none at all', async () => {
+  test('reports at once that a request is not traced, or that a service makes no traces', async () => {
     const unsampled = `traceparent: 00-${'1'.repeat(32)}-${'2'.repeat(16)}-00`;
     const startedAt = performance.now();
     const first = await call('/@leaf/x', '--header', unsampled);
@@ -84,20 +84,20 @@ suite('meshmock call --trace, before an endpoint that answers as Jaeger does', (
     assert.ok(performance.now() - startedAt < 8000);
   });
 
-  test('knows the parent that the request itself named', async () => {
+  test('finds the parent span that the request itself names', async () => {
     const header = `traceparent: 00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
     const { code, stdout } = await call('/@leaf/x', '--header', header);
     assert.equal(code, 0, stdout);
   });
 
-  test('says what is wrong with a Jaeger before it sends anything', async () => {
+  test('reports a problem with Jaeger before it sends a request', async () => {
     await using foreign = await startForeignServer((_request, response) => response.end('hello'));
     await using target = await startForeignServer((_request, response) => response.end('hello'));
     const cases = [
       ['http://127.0.0.1:2', /ECONNREFUSED/],
-      [`http://127.0.0.1:${foreign.port}`, /is not the query API of a Jaeger: its answer to \S+ is no JSON/],
+      [`http://127.0.0.1:${foreign.port}`, /is not the query API of a Jaeger: its answer to \S+ is not JSON/],
       [`http://127.0.0.1:${dark.httpPort}`, /is not the query API of a Jaeger: it does not list its services/],
-      ['localhost:16686', /"localhost:16686" is no URL of a Jaeger, such as/],
+      ['localhost:16686', /"localhost:16686" is not the URL of a Jaeger, such as/],
     ] as const;
     for (const [url, message] of cases) {
       const { code, stderr } = await runProgram(['call', `localhost:${target.port}/x`, '--trace', url]);

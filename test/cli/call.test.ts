@@ -41,7 +41,7 @@ suite('meshmock call', () => {
     assert.equal(bare.stdout.includes('\x1b'), false);
   });
 
-  test('calls over gRPC, and what a curl or grpcurl command says', async () => {
+  test('calls over gRPC, and as a command for curl or grpcurl says', async () => {
     const grpc = `localhost:${mesh.grpcPort('gateway')}`;
     for (const url of [
       `grpc:${grpc}/@reviews/x`,
@@ -120,7 +120,7 @@ suite('meshmock call', () => {
     );
   });
 
-  test('prints each expectation with what was seen; 1 when one does not hold', async () => {
+  test('prints each expectation with the observed values, and exits with 1 if one does not hold', async () => {
     const args = ['call', `${entry}/@reviews*10/x`, '--expect', 'reviews version v2 = 50% ± 2%'];
     const passed = await runProgram(args);
     assert.equal(passed.code, 0, passed.stdout);
@@ -131,7 +131,7 @@ suite('meshmock call', () => {
     assert.match(failed.stdout, /^pass {2}status = 200$/m);
   });
 
-  test('repeats the request, so many at once, and counts', async () => {
+  test('repeats the request, several in parallel, and counts the answers', async () => {
     const count = mesh.arrivals.length;
     const { code, stdout } = await runProgram([
       ...['call', `${entry}/@reviews/~status=503:version=v2/x`, '--repeat', '20', '--concurrency', '4'],
@@ -166,7 +166,7 @@ suite('meshmock call', () => {
     assert.deepEqual(printed.expectations, [{ expectation: 'status = 201', passed: false, seen: '200 ×2 (100%)' }]);
   });
 
-  test('tries again until every expectation holds, or the time is over', async () => {
+  test('retries until every expectation holds or the time has passed', async () => {
     await using own = await startMesh([{ name: 'slow', behaviour: parseDirectives('/~status=503:0.75') }]);
     const args = ['call', `localhost:${own.httpPort('slow')}/x`, '--expect', 'status = 200'];
     const passed = await runProgram([...args, '--retry-until', '20s']);
@@ -178,7 +178,7 @@ suite('meshmock call', () => {
     assert.ok(performance.now() - startedAt > 900);
   });
 
-  test('writes JUnit XML that reads back, whatever stands in an expectation', async () => {
+  test('writes well-formed JUnit XML, whatever text an expectation has', async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'meshmock-'));
     try {
       const file = path.join(folder, 'junit.xml');
@@ -206,7 +206,7 @@ suite('meshmock call', () => {
     }
   });
 
-  test('who does not answer is 3, over both protocols', async () => {
+  test('exits with 3 if nothing answers, over both protocols', async () => {
     for (const url of ['localhost:1/x', 'grpc:localhost:1/x', 'http://no-such-host.invalid/x']) {
       const { code, stderr } = await runProgram(['call', url, '--expect', 'status = 200']);
       assert.equal(code, 3, url);
@@ -220,7 +220,7 @@ suite('meshmock call', () => {
     );
   });
 
-  test('that nobody answers can be what is expected', async () => {
+  test('accepts an expectation that nothing answers', async () => {
     const { code, stdout } = await runProgram([
       ...['call', `${entry}/~close/x`, '--expect', 'status = reset', '--expect', 'answered-by = nobody'],
     ]);
@@ -234,14 +234,14 @@ suite('meshmock call', () => {
     assert.match(other.stdout, /^FAIL {2}status = timeout\n {6}seen: reset ×1/);
   });
 
-  test('who stops reading early changes nothing', async () => {
+  test('ignores a reader of its output that stops early', async () => {
     const program = startProgram(['call', `${entry}/@reviews/x`]);
     program.child.stdout?.destroy();
     assert.equal(await program.exited(), 0);
     assert.equal(program.stderr, '');
   });
 
-  test('secrets of a plan do not go into a report', async () => {
+  test('keeps secrets of a plan out of reports', async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'meshmock-'));
     try {
       const file = path.join(folder, 'junit.xml');
@@ -254,7 +254,7 @@ suite('meshmock call', () => {
     }
   });
 
-  test('a server that is no meshmock is shown as it is, and its status can be expected', async () => {
+  test('shows the answer of another server unchanged, and checks its status', async () => {
     await using foreign = await startForeignServer((_request, response) => {
       response.statusCode = 418;
       response.end('teapot\x1b[2J');
@@ -292,7 +292,7 @@ suite('meshmock call', () => {
     [['/x', '--no-such'], /unknown flag "--no-such" \(--help lists the flags\)/],
   ];
   for (const [args, message] of misuses) {
-    test(`${args.join(' ') || 'no argument'} is 2 and says why`, async () => {
+    test(`refuses ${args.join(' ') || 'no argument'} with the reason, and exits with 2`, async () => {
       const { code, stderr, stdout } = await runProgram(['call', ...args]);
       assert.deepEqual([code, stdout], [2, '']);
       assert.match(stderr, message);
@@ -314,7 +314,7 @@ const notShown: [path: string, expectation: string][] = [
   ['/@leaf*10/~close:0.5/x', 'leaf latency p50 < 1s'],
 ];
 
-suite('meshmock call of what no answer shows', () => {
+suite('meshmock call with expectations that no answer can confirm', () => {
   let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh([
@@ -344,7 +344,7 @@ suite('meshmock call of what no answer shows', () => {
     });
   }
 
-  test('what an answer shows is enough for what it is enough for', async () => {
+  test('expectations pass if an answer shows enough facts', async () => {
     const { code, stdout } = await runProgram([
       ...['call', `localhost:${mesh.httpPort('gateway')}/@reviews;retries=2/~status=503:attempt<2/@leaf/x`],
       ...['--expect', 'leaf calls >= 1', '--expect', 'not leaf calls = 0', '--expect', 'reviews->gateway calls = 0'],

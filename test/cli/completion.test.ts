@@ -6,7 +6,7 @@ import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { runProgram } from '../program.ts';
 
-suite('completion', () => {
+suite('meshmock completion', () => {
   let folder: string;
   before(() => {
     folder = mkdtempSync(path.join(tmpdir(), 'meshmock-completion-'));
@@ -24,7 +24,7 @@ suite('completion', () => {
     return output.split('\n').filter((word) => word !== '');
   };
 
-  test('in bash offers commands, subcommands, flags, values and files', async () => {
+  test('lets bash offer commands, subcommands, flags, values and files', async () => {
     const script = await scriptFor('bash');
     assert.deepEqual(offered(script, 'ca'), ['call']);
     assert.deepEqual(offered(script, 'help', 'is'), ['istio']);
@@ -39,7 +39,7 @@ suite('completion', () => {
     assert.deepEqual(offered(script, 'call', '/x', '--expect', 's'), []);
   });
 
-  test('for each shell lists every flag of every command', async () => {
+  test('lists every flag of every command for each shell', async () => {
     const helps = await Promise.all(
       ['serve', 'call', 'test', 'plan'].map((command) => runProgram([command, '--help'])),
     );

@@ -5,7 +5,7 @@ import { runProgram } from '../program.ts';
 const commands = ['up', 'serve', 'call', 'test', 'istio', 'manifests', 'plan', 'completion', 'help'];
 const subcommands = ['up', 'apply', 'delete', 'status', 'down'];
 
-suite('help', () => {
+suite('meshmock help', () => {
   test('lists the commands without a command, with --help, -h and help', async () => {
     const [bare, ...others] = await Promise.all([[], ['--help'], ['-h'], ['help']].map((args) => runProgram(args)));
     assert.match(bare?.stdout ?? '', /^meshmock: a mock service for exploring a service mesh\n/);
@@ -13,7 +13,7 @@ suite('help', () => {
     for (const other of others) assert.deepEqual(other, bare);
   });
 
-  test('of a command is the same by help and by --help, and fits 80 columns', async () => {
+  test('prints the same help for a command as --help, within 80 columns', async () => {
     for (const command of commands) {
       const [byHelp, byFlag] = await Promise.all([runProgram(['help', command]), runProgram([command, '--help'])]);
       assert.equal(byHelp.code, 0);
@@ -26,7 +26,7 @@ suite('help', () => {
     }
   });
 
-  test('of a subcommand is its own', async () => {
+  test('prints the help of a subcommand', async () => {
     for (const subcommand of subcommands) {
       const [byHelp, byFlag] = await Promise.all([
         runProgram(['help', 'istio', subcommand]),

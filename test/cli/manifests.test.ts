@@ -59,7 +59,7 @@ test('a service has an account, a name and a Deployment for each version; the en
   assert.equal(all.stderr, '');
 });
 
-test('a Service selects the pods of all versions, and a Deployment those of its own', async () => {
+test('a Service selects the pods of all versions, and a Deployment those of its version', async () => {
   const all = await printed('/@b/', '--versions', 'b=v1,v2');
   const { labels } = find(all, 'Deployment', 'b-v2').spec.template.metadata;
   assert.deepEqual(find(all, 'Service', 'b').spec.selector, { app: 'b' });
@@ -94,7 +94,7 @@ test('a URL names the entry, unless it is for a forwarded port', async () => {
   assert.equal(await entryOf('http://front.mock.svc:8080/@a/', '--namespace', 'mock'), 'Namespace mock');
 });
 
-test('a plan comes from standard input too, and versions from several flags', async () => {
+test('plans may come from standard input, and versions from several flags', async () => {
   const { code, stdout } = await runProgram(
     ['manifests', '-', '--versions', 'a=v1', '--versions', 'a=v2,v1'],
     '/@a/\n',
@@ -106,7 +106,7 @@ test('a plan comes from standard input too, and versions from several flags', as
   );
 });
 
-test('namespaces that every cluster has are not made', async () => {
+test('namespaces of every cluster are not created', async () => {
   const all = await printed('/@a/@b.kube-system.svc/', '--namespace', 'default', '--istio');
   assert.deepEqual(
     titles(all).filter((title) => title.startsWith('Namespace')),
@@ -123,7 +123,7 @@ test('every URL names its entry, and a port of it', async () => {
   assert.deepEqual(['front', 'back', 'edge'].map(further), [['http-8081 8081 http'], ['grpc-9191 9191 grpc'], []]);
 });
 
-test('names that YAML 1.1, which kubectl reads, takes for something else are quoted', async () => {
+test('names that YAML 1.1 (of kubectl) would misread are quoted', async () => {
   const { stdout } = await printed('/@no|y|null|a/', '--versions', 'a=on,0b1,1e3,2024-01-01');
   const values = parseAllDocuments(stdout, { version: '1.1' }).map((document) => document.toJS() as Kube);
   const labels = values.flatMap(({ metadata }) => Object.values(metadata.labels ?? {}));
@@ -131,7 +131,7 @@ test('names that YAML 1.1, which kubectl reads, takes for something else are quo
   for (const name of ['no', 'y', 'null', 'on', '0b1']) assert.ok(labels.includes(name), name);
 });
 
-test('namespaces are made, and a service is made where it is called', async () => {
+test('namespaces are created, and a service is created in the namespace of its call', async () => {
   const all = await printed('/@a/@a.mock.svc/@b.two.svc.cluster.local:81/', '--namespace', 'mock', '--istio');
   assert.deepEqual(titles(all), [
     ...['Namespace mock', 'Namespace two'],
@@ -170,7 +170,7 @@ test('--istio gives a subset for each version and a route to the first, for serv
   );
 });
 
-test('replicas, behaviour, image and collector stand in the pods, those of one service before those of all', async () => {
+test('pods have replicas, behaviour, image and collector; values of one service win over those of all', async () => {
   const all = await printed(
     '/@a|b/',
     ...['--replicas', '2', '--replicas', 'b=3', '--behaviour', 'a=/~body=$$(HOME)$5/~status=503:0.1'],
@@ -190,7 +190,7 @@ test('replicas, behaviour, image and collector stand in the pods, those of one s
   assert.equal(expandVariables(env.MESHMOCK_BEHAVIOUR, { HOME: '/' }), '/~body=$$(HOME)$5/~status=503:0.1');
 });
 
-test('a plan that is none is shown with the place, and nothing is printed', async () => {
+test('an invalid plan is reported with its place, and nothing is printed', async () => {
   assert.match(await refusal('/@a,|b'), /at offset 4[\s\S]*\^/);
   assert.match(await refusal(), /expected a URL or path/);
 });

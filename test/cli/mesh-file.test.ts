@@ -30,7 +30,7 @@ services:
   } satisfies MeshFile);
 });
 
-test('the named meshes are files like any other', () => {
+test('the named meshes are valid mesh files', () => {
   assert.deepEqual(Object.keys(namedMeshes), ['demo', 'octopus']);
   const pods = (name: string): number =>
     readMesh(name)

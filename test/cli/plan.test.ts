@@ -6,7 +6,7 @@ import { quoteWord, splitWords } from '../../src/send/shell-words.ts';
 import { allParts, arbitraryPlan } from '../plan/arbitrary-plan.ts';
 import { runProgram } from '../program.ts';
 
-test('1,000 plans are the same in every form and back', () => {
+test('1,000 plans stay equal through every form and back', () => {
   fc.assert(
     fc.property(arbitraryPlan(allParts, 2), fc.constantFrom(...planForms), (plan, form) => {
       const command = { form, plan, headers: [] };
@@ -16,7 +16,7 @@ test('1,000 plans are the same in every form and back', () => {
   );
 });
 
-test('words are split as a shell splits them', () => {
+test('commands are split into words as a shell does', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ minLength: 1 })), (words) => {
       assert.deepEqual(splitWords(words.map(quoteWord).join(' ')), words);
@@ -27,7 +27,7 @@ test('words are split as a shell splits them', () => {
   assert.deepEqual(splitWords("''"), ['']);
 });
 
-test('a curl command keeps its address and headers as a grpcurl command, and the other way round', () => {
+test('a curl command keeps its address and headers as a grpcurl command, and vice versa', () => {
   const curl = `curl -g -H 'end-user: jason' 'localhost:8081/@a|b/x'`;
   const grpcurl = `grpcurl -plaintext -H 'end-user: jason' -d '{"path":"/@a|b/x"}' localhost:9091 meshmock.v1.MeshMock/Call`;
   assert.equal(writeCommand(readCommand(curl), 'grpcurl'), grpcurl);
@@ -41,7 +41,7 @@ test('a curl command keeps its method and body, with or without a space after th
   assert.throws(() => readCommand("curl -X 'A B' localhost:8080/x"), /curl -X "A B": expected a method/);
 });
 
-test('the program converts, from standard input too', async () => {
+test('meshmock plan converts arguments and standard input', async () => {
   const { stdout } = await runProgram(['plan', '/@a,b|grpc:c:9090/x', '--as', 'json']);
   assert.deepEqual(JSON.parse(stdout), {
     stages: [{ calls: [{ host: 'a' }] }, { calls: [{ host: 'b' }, { scheme: 'grpc', host: 'c' }] }],

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { runProgram, startProgram, startServe } from '../program.ts';
 import { callHttp, sendHttp, startForeignServer } from '../running-mesh.ts';
 
-test('-listenAddress runs a second instance beside the first, and they reach each other', async () => {
+test('two instances with -listenAddress run side by side and reach each other', async () => {
   await using first = await startServe('first');
   // With Go's single dash, as servicemock's users type it; gRPC finds a port of its own.
   await using second = startProgram(['serve', '--name', 'second', '-listenAddress', 'localhost:0']);
@@ -16,7 +16,7 @@ test('-listenAddress runs a second instance beside the first, and they reach eac
   assert.equal(reply.calls?.[0]?.reply?.request?.uri, '/hi');
 });
 
-test('settings come from flags, then from the environment', async () => {
+test('flags win over the environment', async () => {
   const env = {
     MESHMOCK_SERVICE_VERSION: 'v7',
     MESHMOCK_NAMESPACE: 'shop',
@@ -33,7 +33,7 @@ test('settings come from flags, then from the environment', async () => {
   );
 });
 
-test("Octopus's variables make its proxy and its webserver", async () => {
+test("Octopus's variables turn a service into its proxy or its webserver", async () => {
   for (const variable of ['SERVERCONTENT', 'SERVERCONTNET', 'MESHMOCK_CONTENT']) {
     await using webserver = await startServe('webserver', ['--pod', 'web-1'], { [variable]: 'Hello world' });
     await using proxy = await startServe('proxy', [], { PROXYURL: `http://127.0.0.1:${webserver.httpPort}/` });
@@ -46,7 +46,7 @@ test("Octopus's variables make its proxy and its webserver", async () => {
   }
 });
 
-test('a behaviour and its seed come from the environment too', async () => {
+test('variables set the behaviour and its seed', async () => {
   const env = { MESHMOCK_BEHAVIOUR: '/~status=503:0.5/~header[a=b]', MESHMOCK_SEED: 'one', MESHMOCK_POD: 'p' };
   const runs: number[][] = [];
   for (let run = 0; run < 2; run++) {
@@ -94,7 +94,7 @@ for (const [args, message] of [
   });
 }
 
-test('names the variable that is wrong', async () => {
+test('an error names the wrong variable', async () => {
   await using program = startProgram(['serve'], { MESHMOCK_BEHAVIOUR: '/~dealy=1s' });
   assert.equal(await program.exited(), 2);
   assert.match(program.stderr, /MESHMOCK_BEHAVIOUR: at offset 2: /);
@@ -111,7 +111,7 @@ test('each request is one line of JSON, with the trace id', async () => {
   );
 });
 
-test('SIGTERM drains: the request under way is answered, its connection closed, then the process ends', async () => {
+test('after SIGTERM the service answers the request in flight, closes its connection, and ends', async () => {
   await using program = await startServe('app');
   await using slow = await startForeignServer((_request, response) => setTimeout(() => response.end('late'), 500));
   const underWay = sendHttp(program.httpPort, `/@127.0.0.1:${slow.port}/x`);
@@ -123,7 +123,7 @@ test('SIGTERM drains: the request under way is answered, its connection closed, 
   assert.equal(await program.exited(), 0);
 });
 
-test('the probes answer, and other paths of the own prefix are not found', async () => {
+test('the probes answer, and other admin paths are not found', async () => {
   await using program = await startServe('app');
   assert.equal((await sendHttp(program.httpPort, '/-/healthy')).status, 200);
   assert.equal((await sendHttp(program.httpPort, '/-/ready?x=1')).status, 200);
@@ -134,7 +134,7 @@ test('the probes answer, and other paths of the own prefix are not found', async
   assert.equal(missing.headers['x-content-type-options'], 'nosniff');
 });
 
-test('a person who asks for / learns who answers and what to try; the URLs work', async () => {
+test('the answer to / names the service and URLs to try, which work', async () => {
   await using program = await startServe('app');
   const port = program.httpPort;
   const { body } = await sendHttp(port, '/', { headers: { host: `127.0.0.1:${port}`, 'user-agent': 'curl/8.0' } });
@@ -147,7 +147,7 @@ test('a person who asks for / learns who answers and what to try; the URLs work'
   }
 });
 
-test('a connection that never sends a request does not keep a service from ending', async () => {
+test('a connection without a request does not keep a service from ending', async () => {
   await using program = await startServe('app');
   const socket = net.connect(program.httpPort, '127.0.0.1');
   await once(socket, 'connect');
@@ -174,7 +174,7 @@ async function keptOpen(
   return { socket, received: () => received, closed };
 }
 
-test('while it drains, a connection kept open gets one answer more, its last; then the service ends early', async () => {
+test('a draining service gives a kept connection one last answer, and then ends early', async () => {
   await using program = await startServe('app', ['--drain', '20s']);
   const { socket, received, closed } = await keptOpen(program.httpPort);
   assert.doesNotMatch(received(), /connection: close/i);
@@ -188,7 +188,7 @@ test('while it drains, a connection kept open gets one answer more, its last; th
   assert.ok(performance.now() - startedAt < 10_000);
 });
 
-test('a connection that nobody uses is kept for the time of --drain, no longer', async () => {
+test('an idle connection stays open for the time of --drain', async () => {
   await using program = await startServe('app', ['--drain', '700ms']);
   const { closed } = await keptOpen(program.httpPort);
   const startedAt = performance.now();
@@ -199,7 +199,7 @@ test('a connection that nobody uses is kept for the time of --drain, no longer',
   assert.equal(await program.exited(), 0);
 });
 
-test('a second signal does not wait', async () => {
+test('a second signal ends the service at once', async () => {
   await using program = await startServe('app');
   await using slow = await startForeignServer(() => {});
   const sent = assert.rejects(sendHttp(program.httpPort, `/@127.0.0.1:${slow.port}/x`));
@@ -211,7 +211,7 @@ test('a second signal does not wait', async () => {
   await sent;
 });
 
-test('an answer that its client reads slowly is not cut off by the end of the service', async () => {
+test('a service that ends does not cut off an answer that its client reads slowly', async () => {
   await using program = await startServe('app');
   const paths = `/@127.0.0.1:${program.httpPort}${`,127.0.0.1:${program.httpPort}`.repeat(99)}/${'x'.repeat(40_000)}`;
   const socket = net.connect(program.httpPort, '127.0.0.1');

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { isStale } from '../../src/cli/process/stale-build.ts';
 
-test('a build is stale when a source is newer, wherever it stands; what is no source does not count', async () => {
+test('a build is stale if any source is newer; other files do not count', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'meshmock-stale-'));
   try {
     const put = async (name: string, at: number): Promise<string> => {

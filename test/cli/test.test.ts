@@ -441,7 +441,7 @@ ${always('both')}`;
     assert.match(xml, /^<\?xml[^>]*>\s*<testsuites tests="5" failures="0" errors="1" skipped="3"/);
     for (const name of ['long', 'third', 'fourth'])
       assert.match(xml, new RegExp(`name="${name}"[^>]*>\\s*<skipped message="not run: stopped"/>`));
-    assert.match(xml, /<error message="meshmock test ended before its end: it was stopped"\/>/);
+    assert.match(xml, /<error message="meshmock test stopped early: it was stopped"\/>/);
     assert.doesNotMatch(xml, /yesterday/);
   });
 
@@ -469,8 +469,7 @@ ${always('both')}`;
 
   test('a run without a result replaces an old JUnit file', async () => {
     const junit = path.join(path.dirname(file), 'out.xml');
-    const ended =
-      /^<\?xml[^>]*>\s*<testsuites tests="1" failures="0" errors="1"[\s\S]*meshmock test ended before its end/;
+    const ended = /^<\?xml[^>]*>\s*<testsuites tests="1" failures="0" errors="1"[\s\S]*meshmock test stopped early/;
     await writeFile(junit, 'of yesterday');
     assert.equal((await run('cases: [', '--junit', junit)).code, 2);
     assert.match(await readFile(junit, 'utf8'), ended);

@@ -19,7 +19,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-test('five services dial each other by name over both protocols, say nothing, and one signal ends them all', async () => {
+test('five services dial each other by name over both protocols, log nothing, and end at one signal', async () => {
   const up = startProgram(anyPorts, { OTEL_SDK_DISABLED: 'true' });
   try {
     await up.printed(/Ctrl-C stops the mesh/);
@@ -40,7 +40,7 @@ test('five services dial each other by name over both protocols, say nothing, an
   assert.equal(await up.exited(), 0);
 });
 
-test('the services end with the one that started them, however it ends', async () => {
+test('the services end with the process that started them, however it ends', async () => {
   const up = startProgram([...anyPorts, '--log-level', 'info'], { OTEL_SDK_DISABLED: 'true' });
   await up.printed(/Ctrl-C stops the mesh/);
   const [, http] = /service4 +http localhost:(\d+)/.exec(up.stdout) ?? [];
@@ -60,13 +60,13 @@ test('a taken port is an error that names the port, the service and the flag', a
     const { port } = taken.address() as net.AddressInfo;
     const { code, stderr } = await runProgram(['up', '--http', `127.0.0.1:${port}`, '--grpc', '127.0.0.1:0']);
     assert.equal(code, 2);
-    assert.match(stderr, new RegExp(`port ${port}, for gateway, is taken: begin elsewhere with --http`));
+    assert.match(stderr, new RegExp(`port ${port} for gateway is taken: choose another first port with --http`));
   } finally {
     taken.close();
   }
 });
 
-test('octopus: a hundred requests to the proxy reach both versions and all six pods in turn, in the words of the classic', async () => {
+test('octopus: a hundred requests to the proxy reach both versions and all six pods in turn, with the classic text', async () => {
   // What is set for one service in this shell is not for all that are started from it.
   const others = { PROXYURL: 'http://127.0.0.1:1', MESHMOCK_BEHAVIOUR: '/~status=500', MESHMOCK_POD: 'other' };
   await using up = startProgram(['up', 'octopus', ...anyPorts.slice(1)], { OTEL_SDK_DISABLED: 'true', ...others });
@@ -89,7 +89,7 @@ test('octopus: a hundred requests to the proxy reach both versions and all six p
   assert.ok(Math.abs(bodies.filter(({ body }) => body.includes('with code 500')).length - 20) <= 6);
 });
 
-test('a file: pods of several versions in turn, each version by a name of its own, over both protocols, with a seed', async () => {
+test('a mesh file has pods of several versions in turn, a name per version, both protocols and a seed', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'meshmock-'));
   const file = path.join(folder, 'mesh.yaml');
   try {
@@ -136,7 +136,7 @@ test('a file: pods of several versions in turn, each version by a name of its ow
   }
 });
 
-test('a wrong file says where and what', async () => {
+test('an error in a mesh file names its place and its cause', async () => {
   const { code, stderr } = await runProgram(['up', 'no-such-file.yaml']);
   assert.equal(code, 2);
   assert.match(stderr, /"no-such-file.yaml" is neither demo or octopus nor a file: ENOENT/);

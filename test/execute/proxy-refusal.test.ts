@@ -8,13 +8,13 @@ import { grpcCodeOf } from '../../src/reply/status.ts';
 import { runProgram } from '../program.ts';
 import { callHttp, sendHttp, startMesh, type TestMesh } from '../running-mesh.ts';
 
-/** Answers of a server in the place of the caller's sidecar, by host. They are those of Envoy, over either protocol. */
+/** Answers of a server in place of the caller's sidecar, by host. They are those of Envoy, over either protocol. */
 const answers = {
   denied: [403, 'PERMISSION_DENIED', 'RBAC: access denied', { 'x-envoy-upstream-service-time': '1' }],
   aborted: [418, 'UNKNOWN', 'fault filter abort', {}],
   late: [504, 'UNAVAILABLE', 'upstream request timeout', {}],
   lost: [404, 'UNIMPLEMENTED', '', {}],
-  // The upstream time shows that these answers come from the callee.
+  // Answers of the callee itself, which the proxy forwards.
   foreign: [404, 'UNIMPLEMENTED', '', { 'x-envoy-upstream-service-time': '1' }],
   down: [503, 'UNAVAILABLE', 'gone fishing', { 'x-envoy-upstream-service-time': '1' }],
   signed: [503, 'UNAVAILABLE', 'no healthy upstream', { 'x-meshmock': 'signed/v1' }],
@@ -28,7 +28,7 @@ const http1 = http.createServer((request, response) => {
   response.writeHead(status, { server: 'envoy', 'content-length': text.length, ...type, ...headers }).end(text);
 });
 
-// Envoy answers with trailers only. Node's http2 module sends exactly these headers.
+// Trailers only, as Envoy sends them. The http2 module of Node sends no other frames.
 const grpc = http2.createServer().on('stream', (stream: http2.ServerHttp2Stream, { ':authority': authority = '' }) => {
   const [, code, text, headers] = answers[authority.split(':')[0] as Host];
   stream.on('error', () => {});
@@ -50,7 +50,7 @@ async function listen(server: net.Server): Promise<string> {
   return String((server.address() as AddressInfo).port);
 }
 
-suite('refusals of a proxy', () => {
+suite('a proxy that refuses a call', () => {
   let mesh: TestMesh;
   let [httpPort, grpcPort] = ['', ''];
   const gateway = (path: string) => callHttp(mesh.httpPort('gateway'), path);
@@ -80,7 +80,7 @@ suite('refusals of a proxy', () => {
       ['signed', 'service', undefined, 502],
     ];
     for (const [host, answeredBy, reason, status] of outcomes) {
-      test(`${scheme}: the answer of host ${host} counts as answered by ${answeredBy}`, async () => {
+      test(`${scheme}: the call to ${host} is answered by ${answeredBy}`, async () => {
         const reply = await gateway(`/@${scheme}:${host}/x`);
         const call = reply.calls?.[0];
         assert.deepEqual([call?.answeredBy, call?.mesh?.refusal?.reason, reply.status], [answeredBy, reason, status]);
@@ -88,7 +88,7 @@ suite('refusals of a proxy', () => {
       });
     }
 
-    test(`${scheme}: a refused branch keeps its siblings, in a cascade over both protocols`, async () => {
+    test(`${scheme}: a refused branch does not affect the others, in a cascade that mixes both protocols`, async () => {
       const reply = await gateway(`/@service1|grpc:service1/@${scheme}:denied,service1/x`);
       for (const { reply: below } of reply.calls ?? []) {
         const reasons = below?.calls?.map(({ mesh: evidence, status }) => [evidence?.refusal?.reason, status]);
@@ -100,7 +100,7 @@ suite('refusals of a proxy', () => {
       assert.equal(reply.calls?.length, 2);
     });
 
-    test(`${scheme}: a refusal is retried, and a summary counts refusals`, async () => {
+    test(`${scheme}: each attempt is refused, and a summary counts refusals`, async () => {
       const tried = await gateway(`/@${scheme}:lost;retries=2/x`);
       assert.equal(tried.calls?.[0]?.attempts?.length, 3);
       const { status, calls = [] } = await gateway(`/@${scheme}:aborted*5/x`);
@@ -124,7 +124,7 @@ suite('refusals of a proxy', () => {
     });
   }
 
-  test('the text form shows a refusal in the line of its call', async () => {
+  test('the text of a reply shows each refusal in a line', async () => {
     const { body } = await sendHttp(mesh.httpPort('gateway'), '/@aborted,late*2,down/x', {
       headers: { accept: 'text/plain' },
     });

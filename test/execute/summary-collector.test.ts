@@ -22,7 +22,7 @@ function result(index: number, facts: Partial<CallResult<RawReply>> = {}): CallR
   };
 }
 
-test('memory does not grow with the number of calls: the collector keeps counts, not replies', () => {
+test('the memory of a collector does not grow with the number of calls', () => {
   const collector = new SummaryCollector();
   const heapAfter = (from: number, to: number): number => {
     for (let index = from; index < to; index++) collector.add(index, result(index));
@@ -36,7 +36,7 @@ test('memory does not grow with the number of calls: the collector keeps counts,
   assert.equal(collector.summary().count, 20_000);
 });
 
-test('percentiles of durations have three significant digits', () => {
+test('percentiles are exact to three digits', () => {
   const collector = new SummaryCollector();
   for (let index = 0; index < 10_000; index++) collector.add(index, result(index, { durationMs: (index + 1) / 10 }));
   const { latencyMs } = collector.summary();
@@ -49,10 +49,10 @@ test('percentiles of durations have three significant digits', () => {
     [p95, 950],
     [p99, 990],
   ] as const)
-    assert.ok(Math.abs(measured - exact) <= exact / 500, `${measured}, expected ${exact}`);
+    assert.ok(Math.abs(measured - exact) <= exact / 500, `${measured} for ${exact}`);
 });
 
-test('the worst call is the first that failed, even after a timeout, in any order of results', () => {
+test('the first failed call represents all, or else the first that timed out, or else the first', () => {
   const timedOut = { error: { code: 'timeout', message: 'late' }, answeredBy: 'nobody' } as const;
   const collector = new SummaryCollector();
   collector.add(3, result(3, { status: 503 }));
@@ -71,7 +71,7 @@ test('the worst call is the first that failed, even after a timeout, in any orde
   );
 });
 
-test('after a thousand different values, further ones are counted together', () => {
+test('values after the first thousand share one count', () => {
   const collector = new SummaryCollector();
   for (let index = 0; index < 1500; index++) collector.add(index, result(index, { status: 1000 + index }));
   const { byStatus = {} } = collector.summary();

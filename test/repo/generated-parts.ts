@@ -1,9 +1,9 @@
 /** The parts of the docs that follow from the code. */
 import { callSchema } from '../../src/cli/call/call-options.ts';
 import { flagTableOf, tableOf } from '../../src/cli/options/option-tables.ts';
-import { serveSchema } from '../../src/cli/serve/serve-options.ts';
 import { testSchema } from '../../src/cli/test/test-options.ts';
 import { upSchema } from '../../src/cli/up/up-options.ts';
+import { serveSchema } from '../../src/serve/settings/serve-schema.ts';
 
 /** Text of each generated part, by the name in its comments. */
 export const generatedParts: Readonly<Record<string, string>> = {

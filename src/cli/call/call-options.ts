@@ -3,6 +3,8 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
 import { parseConnectTo } from '../../execute/connect-to.ts';
 import { parseExpectation } from '../../expect/parse.ts';
+import { durationMs, text, wholeNumber } from '../../options/option-values.ts';
+import { parseOptions, type Values } from '../../options/options.ts';
 import type { ListenAddress } from '../../plan/address.ts';
 import { headerNameProblem, headerValueProblem, methodProblem } from '../../plan/fields.ts';
 import { formatPath } from '../../plan/format.ts';
@@ -10,8 +12,6 @@ import { defaultPorts, type Header, isGrpc, type Plan, type Scheme } from '../..
 import { type PlanCommand, readAuthority, readCommand } from '../../send/plan-forms.ts';
 import type { BatchSettings, Target } from '../../send/request-batch.ts';
 import { quoteWord } from '../../send/shell-words.ts';
-import { durationMs, text, wholeNumber } from '../options/option-values.ts';
-import { parseOptions, type Values } from '../options/options.ts';
 import { jaegerUrl } from './jaeger.ts';
 
 export const callSchema = {

@@ -9,18 +9,18 @@ import type { Jaeger } from './jaeger.ts';
 
 const firstPauseMs = 50;
 const longestPauseMs = 1000;
-/** What comes twice may come late: a trace in which nothing is missing is looked at once more after so long. */
+/** Time to wait for spans that arrive twice, in milliseconds: a complete trace is read once more after it. */
 const settleMs = 300;
 const atOnce = 4;
 
 /**
- * Waits for the traces of some requests, and holds each against the reply.
+ * Waits for the traces of requests, and compares each with its reply.
  *
- * @param roots the requests as their sender saw them
- * @param sent the headers that they carried
- * @param timeoutMs how long to wait for what is missing, for all of them together
- * @returns a verdict for each, in their order
- * @throws MeshmockError `usage` when the Jaeger cannot be asked
+ * @param roots requests as their sender saw them
+ * @param sent headers of the requests
+ * @param timeoutMs time to wait for missing spans of all traces, in milliseconds
+ * @returns a verdict per request, in their order
+ * @throws MeshmockError `unavailable` if Jaeger does not answer
  */
 export async function checkTraces(
   jaeger: Jaeger,
@@ -64,7 +64,7 @@ async function checkTrace(
   }
 }
 
-/** Whether no span that comes later can mend it. */
+/** Reports whether no later span can resolve a finding. */
 function isLasting(kind: FindingKind): boolean {
   return kind === 'not_exported' || kind === 'not_sampled' || kind === 'second_trace';
 }

@@ -2,16 +2,16 @@ import type { ExpectationVerdict } from '../../expect/expectation-check.ts';
 import type { TraceVerdict } from '../../trace/compare.ts';
 import { findingText } from '../../trace/finding.ts';
 
-/** More findings than that are only counted. */
+/** Maximum number of findings that are shown; the others are counted. */
 const mostShownFindings = 10;
 
-/** What is expected of the traces and what was seen of them, as an expectation has it. */
+/** Verdict on traces, in the form of an expectation. */
 export interface TracesVerdict extends ExpectationVerdict {
-  /** What is wrong, each in one line. */
+  /** Problems, one line each. */
   readonly problems: readonly string[];
 }
 
-/** The verdict on the traces of all requests of a round. */
+/** Returns the verdict on the traces of all requests of a batch. */
 export function verdictOfTraces(traces: readonly TraceVerdict[], url: string): TracesVerdict {
   const [only] = traces.length === 1 ? traces : [];
   const findings = traces.flatMap((trace) =>
@@ -36,7 +36,7 @@ export function verdictOfTraces(traces: readonly TraceVerdict[], url: string): T
   };
 }
 
-/** The same as an expectation is written where there is one text for what was seen. */
+/** Returns the verdict as an expectation, with one text for the observed facts. */
 export function asExpectation({ expectation, passed, seen, problems }: TracesVerdict): ExpectationVerdict {
   return { expectation, passed, seen: [seen, ...problems].join('; ') };
 }

@@ -1,5 +1,5 @@
+import { flagOf, type Schema } from '../../options/options.ts';
 import type { Command } from '../options/command.ts';
-import { flagOf, type Schema } from '../options/options.ts';
 
 /** Flag that a shell completes. */
 export interface CompletionFlag {

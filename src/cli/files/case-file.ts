@@ -4,10 +4,10 @@ import type { CaseFile, ExpectationCase, WorkloadFault } from '../../cases/case.
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { parseExpectation } from '../../expect/parse.ts';
 import { checkNamespace } from '../../manifests/called-services.ts';
+import { durationMs, text, wholeNumber, yesOrNo } from '../../options/option-values.ts';
 import { headerValueProblem, methodProblem } from '../../plan/fields.ts';
 import { parseDirectives, parsePath } from '../../plan/parse.ts';
 import { noLimits } from '../../plan/plan.ts';
-import { durationMs, text, wholeNumber, yesOrNo } from '../options/option-values.ts';
 import { readHeaders } from './header-fields.ts';
 import { YamlFile } from './yaml-file.ts';
 

@@ -1,10 +1,10 @@
 import type { Node } from 'yaml';
 import { optional } from '../../error/optional.ts';
 import { parseUpstream } from '../../execute/octopus.ts';
+import { label, text } from '../../options/option-values.ts';
 import { hostProblem } from '../../plan/fields.ts';
 import { parseDirectives } from '../../plan/parse.ts';
 import { noLimits } from '../../plan/plan.ts';
-import { label, text } from '../options/option-values.ts';
 import { type Fields, YamlFile } from './yaml-file.ts';
 
 /** A mesh of `meshmock up`. */

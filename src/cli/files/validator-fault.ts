@@ -1,7 +1,7 @@
 import type { Node } from 'yaml';
 import type { Fault } from '../../cases/asserted-route.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { durationMs, text, wholeNumber } from '../options/option-values.ts';
+import { durationMs, text, wholeNumber } from '../../options/option-values.ts';
 import type { Fields, YamlFile } from './yaml-file.ts';
 
 /** Reads a fault in the form of a VirtualService. @throws MeshmockError `usage` with line and column */

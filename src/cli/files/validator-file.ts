@@ -1,7 +1,7 @@
 import type { Node } from 'yaml';
 import type { AssertedRequest, AssertedRoute } from '../../cases/asserted-route.ts';
 import type { CaseFile, RouteCase } from '../../cases/case.ts';
-import { text, yesOrNo } from '../options/option-values.ts';
+import { text, yesOrNo } from '../../options/option-values.ts';
 import type { CaseDefaults } from './case-file.ts';
 import { readFault } from './validator-fault.ts';
 import { readRequests } from './validator-request.ts';

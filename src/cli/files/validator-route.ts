@@ -7,7 +7,7 @@ import type {
   Rewrite,
   RouteDestination,
 } from '../../cases/asserted-route.ts';
-import { text, wholeNumber } from '../options/option-values.ts';
+import { text, wholeNumber } from '../../options/option-values.ts';
 import { readHeaders } from './header-fields.ts';
 import { authority } from './validator-request.ts';
 import type { YamlFile } from './yaml-file.ts';

@@ -1,10 +1,9 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { defaultMesh } from '../../istio/control-client.ts';
+import { label, text } from '../../options/option-values.ts';
+import { parseOptions, type Schema, type Values } from '../../options/options.ts';
 import { parseAddress } from '../../plan/address.ts';
-import { logLevels } from '../../serve/log-level.ts';
-import { label, text } from '../options/option-values.ts';
-import { parseOptions, type Schema, type Values } from '../options/options.ts';
-import { parseLogLevel } from '../serve/serve-options.ts';
+import { logLevels, parseLogLevel } from '../../serve/settings/log-level.ts';
 
 const file = {
   parse: text,

@@ -1,8 +1,8 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { checkNamespace, checkServiceName } from '../../manifests/called-services.ts';
+import { wholeNumber } from '../../options/option-values.ts';
 import { parseDirectives } from '../../plan/parse.ts';
 import { defaultPlanLimits } from '../../plan/plan.ts';
-import { wholeNumber } from '../options/option-values.ts';
 
 /** Value for one service, or for all. */
 export interface Assigned<T> {

@@ -10,11 +10,11 @@ import {
 } from '../../manifests/called-services.ts';
 import { manifestsOf, writeManifests } from '../../manifests/manifests.ts';
 import type { MeshService } from '../../manifests/mesh-service.ts';
+import { parseOptions, type Values } from '../../options/options.ts';
 import { type PlanCommand, readCommand } from '../../send/plan-forms.ts';
 import { quoteWord } from '../../send/shell-words.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
-import { parseOptions, type Values } from '../options/options.ts';
 import { programVersion } from '../process/program-version.ts';
 import { type Assigned, manifestsSchema } from './manifests-options.ts';
 

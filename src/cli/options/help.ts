@@ -1,5 +1,5 @@
+import { describeOption, flagOf, type Option, type Schema, type Switch } from '../../options/options.ts';
 import { wrapWords } from '../../render/terminal-text.ts';
-import { describeOption, flagOf, type Option, type Schema, type Switch } from './options.ts';
 
 /** Widest line of a help text, in columns: a projector shows no more. */
 const width = 80;
@@ -10,7 +10,7 @@ const widestFlag = 24;
 export interface HelpText {
   /** Command lines, without `meshmock`. */
   readonly usage: readonly string[];
-  /** What the command does, in one sentence. */
+  /** Effect of the command, in one sentence. */
   readonly summary: string;
   /** Paragraphs that follow the summary; each is wrapped. */
   readonly about?: readonly string[];
@@ -52,7 +52,7 @@ export function optionLines(schema: Schema): string {
   return twoColumns(rows.map(({ flag, help }) => [flag, help] as const));
 }
 
-/** Lays out pairs in two columns; a left side that is too long has a line of its own. */
+/** Lays out pairs in two columns; a left side that is too long has its own line. */
 export function twoColumns(rows: readonly (readonly [left: string, right: string])[]): string {
   const lefts = rows.map(([left]) => left.length).filter((length) => length <= widestFlag);
   const column = 2 + Math.max(0, ...lefts) + 2;

@@ -1,4 +1,4 @@
-import { describeOption, flagOf, type Option, type Switch, variableOf } from './options.ts';
+import { describeOption, flagOf, type Option, type Switch, variableOf } from '../../options/options.ts';
 
 /** Returns the settings of a command with their variables and defaults, as a table in Markdown. */
 export function tableOf(schema: Readonly<Record<string, Option<unknown>>>): string {

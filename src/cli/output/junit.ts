@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, writeFileSync } from 'node:fs';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 
-/** What a CI server shows of one case. */
+/** Test case as a CI server shows it. */
 export interface JunitCase {
   readonly name: string;
   readonly durationMs: number;
@@ -17,31 +17,31 @@ export interface JunitSuite {
 }
 
 /**
- * Before anything is sent: a file that cannot be written must not cost the result, and what is in it must not be taken
- * for the result of a run that came to none.
+ * Prepares the JUnit file before the run. So an unwritable file is reported at once, and a run without a result leaves no
+ * result of an earlier run.
  *
- * @param command which writes it at its end
- * @throws MeshmockError `usage`
+ * @param command command that writes the file at its end
+ * @throws MeshmockError `usage` if the file cannot be written
  */
 export function beginJunit(file: string, command: string): void {
   try {
     const opened = openSync(file, 'a');
     const isFile = fstatSync(opened).isFile();
     closeSync(opened);
-    // Whoever reads a pipe gets the result alone.
+    // A reader of a pipe gets only the result.
     if (isFile) writeFileSync(file, junitXml([endedSuite(command, 'see what it said on standard error')]));
   } catch (error) {
     throw new MeshmockError('usage', `--junit: ${(error as Error).message}`);
   }
 }
 
-/** Of a run that ended before its end. */
+/** Returns the suite of a run that stopped early. */
 export function endedSuite(command: string, message: string): JunitSuite {
-  const outcome = { kind: 'error', message: `${command} ended before its end: ${message}` } as const;
+  const outcome = { kind: 'error', message: `${command} stopped early: ${message}` } as const;
   return { name: command, cases: [{ name: 'a run to its end', durationMs: 0, outcome }] };
 }
 
-/** Writes suites as JUnit XML, in the form that CI servers read (testmoapp/junitxml). */
+/** Formats suites as JUnit XML, in the form that CI servers read (testmoapp/junitxml). */
 export function junitXml(suites: readonly JunitSuite[]): string {
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
@@ -67,7 +67,7 @@ function countsOf(cases: readonly JunitCase[]): string {
   ].join(' ');
 }
 
-/** Servers tell cases apart by both names: two suites may well have one of the same name. */
+/** CI servers identify a case by both names, since two suites may have cases with the same name. */
 function caseXml({ name, durationMs, outcome }: JunitCase, suite: string): string {
   const open = `    <testcase classname="${escapeXml(suite)}" name="${escapeXml(name)}" time="${seconds(durationMs)}">`;
   return `${open}\n      ${outcomeXml(outcome)}\n    </testcase>`;
@@ -91,7 +91,7 @@ function seconds(durationMs: number): string {
   return (durationMs / 1000).toFixed(3);
 }
 
-/** What XML 1.0 cannot hold at all (its section 2.2) is left out. */
+/** Escapes text for XML. It drops characters that XML 1.0 cannot hold (section 2.2). */
 function escapeXml(text: string): string {
   return text
     .replaceAll(/[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, '')

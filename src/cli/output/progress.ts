@@ -2,7 +2,7 @@ const quietMs = 1000;
 const redrawMs = 200;
 const lineMs = 5000;
 
-/** Says on standard error how far it is, when it takes long: on a terminal in one line that goes away again. */
+/** Progress of a long run on standard error; on a terminal in one line that disappears again. */
 export class Progress {
   private readonly stream: NodeJS.WriteStream;
   private readonly describe: () => string;

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { parseOptions } from '../../options/options.ts';
 import { parseAddress } from '../../plan/address.ts';
 import { type PlanForm, planForms, readCommand, writeCommand } from '../../send/plan-forms.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
-import { parseOptions } from '../options/options.ts';
 
 function parseForm(text: string): PlanForm {
   const form = planForms.find((known) => known === text);

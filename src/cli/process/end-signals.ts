@@ -1,10 +1,10 @@
-/** As early as can be: npx may have gone before this process is ready. */
+/** Parent at the start of this process, since npx may end before the process is ready. */
 const firstParent = process.ppid;
 const parentCheckMs = 500;
 
 /**
- * Ends this process as a signal would when npx, which passes none on, has gone: the shell that npx puts between is the
- * parent. Whatever else started a process, it may outlive that.
+ * Ends this process, as a signal would, when the npx that started it has gone. npx passes no signals on, and its shell is
+ * the parent. A process that another program started may outlive that program.
  */
 export function endWithNpx(): void {
   const { npm_command: command, npm_lifecycle_script: script = '' } = process.env;
@@ -12,5 +12,5 @@ export function endWithNpx(): void {
   setInterval(() => process.ppid === firstParent || process.kill(process.pid, 'SIGTERM'), parentCheckMs).unref();
 }
 
-/** One Ctrl-C may arrive twice, from the terminal and through npm: that is no second signal yet. */
+/** Time in milliseconds within which two signals count as one: Ctrl-C may arrive from the terminal and through npm. */
 export const sameSignalMs = 500;

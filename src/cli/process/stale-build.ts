@@ -2,8 +2,8 @@ import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 /**
- * Whether a source in a folder was written after a file that was compiled from it, as after `git pull`; never where
- * there are no sources, as in a package.
+ * Reports whether a source in a folder is newer than the file that was compiled from it, as after `git pull`. A package
+ * without sources is never stale.
  */
 export function isStale(built: string, sources: string): boolean {
   const builtAtMs = statSync(built).mtimeMs;

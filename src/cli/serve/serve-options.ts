@@ -1,149 +1,30 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { Dialler, parseConnectTo } from '../../execute/connect-to.ts';
-import { parseUpstream, type Role } from '../../execute/octopus.ts';
-import { grpcAddressFor, type ListenAddress, parseAddress } from '../../plan/address.ts';
-import { headerNameProblem } from '../../plan/fields.ts';
+import { optional } from '../../error/optional.ts';
+import { Dialler } from '../../execute/connect-to.ts';
+import type { Role } from '../../execute/octopus.ts';
+import { type Parsed, parseFrom, parseOptions, type Values, variableOf, variablesOf } from '../../options/options.ts';
+import { grpcAddressFor, type ListenAddress } from '../../plan/address.ts';
 import { parseDirectives } from '../../plan/parse.ts';
-import { type Directive, defaultPlanLimits, maxPlanDepth, type PlanLimits } from '../../plan/plan.ts';
-import { formatDurationMs, formatSizeBytes } from '../../plan/quantity.ts';
-import { type LogLevel, logLevels } from '../../serve/log-level.ts';
+import type { Directive, PlanLimits } from '../../plan/plan.ts';
+import type { LogLevel } from '../../serve/settings/log-level.ts';
+import { serveSchema } from '../../serve/settings/serve-schema.ts';
 import type { ServiceOptions } from '../../serve/start-service.ts';
-import { durationMs, label, sizeBytes, text, wholeNumber } from '../options/option-values.ts';
-import { named, type Option, type Parsed, parseOptions, type Values, variableOf } from '../options/options.ts';
 
-function headerName(value: string): string {
-  const name = value.toLowerCase();
-  const problem = headerNameProblem(name);
-  if (problem !== undefined) throw new MeshmockError('usage', `"${value}": expected ${problem}`);
-  return name;
-}
-
-/** @throws MeshmockError `usage` */
-export function parseLogLevel(value: string): LogLevel {
-  const level = logLevels.find((known) => known === value);
-  if (level !== undefined) return level;
-  throw new MeshmockError('usage', `"${value}" is not a log level: expected ${logLevels.join(', ')}`);
-}
-
-export const serveSchema = {
-  name: { parse: label, value: 'NAME', help: 'name of the service; the host name if not set' },
-  serviceVersion: { parse: label, default: 'v1', value: 'VERSION', help: 'version of the service' },
-  http: {
-    parse: parseAddress,
-    default: ':8080',
-    value: 'ADDRESS',
-    help: 'address of HTTP; port 0 is any free port',
-    repeatable: true,
-    aliases: ['-listenAddress'],
-  },
-  grpc: {
-    parse: parseAddress,
-    default: ':9090',
-    value: 'ADDRESS',
-    help: 'address of gRPC; with `-listenAddress`, its port + 1010',
-    repeatable: true,
-  },
-  metrics: {
-    parse: parseAddress,
-    value: 'ADDRESS',
-    help: 'address of `/metrics` for Prometheus, such as `:9464`; off if not set',
-  },
-  connectTo: {
-    parse: parseConnectTo,
-    value: 'HOST:PORT:ADDR:PORT',
-    help: 'dial ADDR:PORT for HOST:PORT, as curl does; several are used in turn',
-    repeatable: true,
-  },
-  forwardHeader: {
-    parse: headerName,
-    value: 'NAME',
-    help: 'further header to forward, besides those of traces and routing',
-    repeatable: true,
-  },
-  behaviour: {
-    parse: text,
-    value: 'DIRECTIVES',
-    help: 'directives for every request, such as `/~delay=200ms/~status=503:0.1`',
-  },
-  seed: {
-    parse: text,
-    value: 'TEXT',
-    help: 'makes random choices of directives the same in every run',
-  },
-  upstream: {
-    parse: parseUpstream,
-    value: 'URL',
-    help: "act as Octopus's proxy of this upstream",
-    aliases: ['PROXYURL'],
-  },
-  content: {
-    parse: text,
-    value: 'TEXT',
-    help: "act as Octopus's webserver that answers with this text",
-    aliases: ['SERVERCONTENT', 'SERVERCONTNET'],
-  },
-  deadline: {
-    parse: durationMs,
-    default: formatDurationMs(defaultPlanLimits.deadlineMs),
-    value: 'DURATION',
-    help: 'maximum time of one request, and of one delay',
-  },
-  maxCalls: {
-    parse: wholeNumber(0, 1_000_000),
-    default: String(defaultPlanLimits.maxCalls),
-    value: 'N',
-    help: 'maximum number of calls that one request may cause in all services',
-  },
-  maxDepth: {
-    parse: wholeNumber(0, maxPlanDepth),
-    default: String(defaultPlanLimits.maxDepth),
-    value: 'N',
-    help: 'maximum length of a chain of calls',
-  },
-  maxCpu: {
-    parse: durationMs,
-    default: formatDurationMs(defaultPlanLimits.maxCpuMs),
-    value: 'DURATION',
-    help: 'maximum CPU time of one `~cpu`',
-  },
-  maxSize: {
-    parse: sizeBytes,
-    default: formatSizeBytes(defaultPlanLimits.maxSizeBytes),
-    value: 'SIZE',
-    help: 'maximum body of one `~size`',
-  },
-  maxMemory: {
-    parse: sizeBytes,
-    default: formatSizeBytes(defaultPlanLimits.maxMemoryBytes),
-    value: 'SIZE',
-    help: 'maximum memory of one `~memory`, and of all requests together',
-  },
-  drain: {
-    parse: durationMs,
-    default: '200ms',
-    value: 'DURATION',
-    help: 'maximum time to serve kept connections after a signal',
-  },
-  logLevel: {
-    parse: parseLogLevel,
-    default: 'info',
-    value: 'LEVEL',
-    help: `one of ${logLevels.join(', ')}; info logs each request`,
-    choices: logLevels,
-  },
-  pod: { parse: text, value: 'NAME', help: 'pod in replies; the host name if not set' },
-  namespace: { parse: text, value: 'NAME', help: 'namespace in replies' },
-  node: { parse: text, value: 'NAME', help: 'node in replies' },
-  zone: { parse: text, value: 'NAME', help: 'zone in replies' },
-} as const;
-
+/** Settings of `meshmock serve`, as flags and variables give them. */
 export interface ServeSettings extends ServiceOptions {
   readonly logLevel: LogLevel;
 }
 
-/** @throws MeshmockError `usage` */
+/**
+ * Reads the settings of `meshmock serve`.
+ *
+ * @example
+ * readServeSettings(['--name', 'reviews'], process.env).identity.service; // 'reviews'
+ *
+ * @throws MeshmockError `usage` with the flag or variable that is wrong
+ */
 export function readServeSettings(args: readonly string[], env: NodeJS.ProcessEnv): ServeSettings {
   const parsed = parseOptions(serveSchema, args, env);
   const [stray] = parsed.positionals;
@@ -162,13 +43,13 @@ export function readServeSettings(args: readonly string[], env: NodeJS.ProcessEn
       service: values.name ?? hostname(),
       version: values.serviceVersion,
       pod: values.pod ?? hostname(),
-      ...(values.namespace === undefined ? {} : { namespace: values.namespace }),
-      ...(values.node === undefined ? {} : { node: values.node }),
-      ...(values.zone === undefined ? {} : { zone: values.zone }),
+      ...optional('namespace', values.namespace),
+      ...optional('node', values.node),
+      ...optional('zone', values.zone),
     },
     http: values.http,
     grpc: grpcAddresses(parsed),
-    ...(values.metrics === undefined ? {} : { metrics: values.metrics }),
+    ...optional('metrics', values.metrics),
     dialler: new Dialler(values.connectTo),
     forwardHeaders: values.forwardHeader,
     limits,
@@ -191,11 +72,11 @@ function behaviourOf({ values, given }: Parsed<typeof serveSchema>, limits: Plan
   if (values.behaviour === undefined) return [];
   const variable = variableOf('behaviour');
   const source = given.has(variable) ? variable : '--behaviour';
-  return named(source, values.behaviour, { parse: (value) => parseDirectives(value, limits) });
+  return parseFrom(source, values.behaviour, { parse: (value) => parseDirectives(value, limits) });
 }
 
-/** What belongs to one pod: variables for it are not for others that it starts. */
-const ownSettings = [
+/** Settings of one pod. Their variables do not count for other pods that a command starts. */
+const podSettings = [
   'name',
   'serviceVersion',
   'http',
@@ -209,16 +90,16 @@ const ownSettings = [
   'content',
 ] as const;
 
-/** The environment without the settings of one service, for services that get theirs by flags. */
-export function withoutOwnSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const own = ownSettings.flatMap((name) => {
-    const { aliases = [] }: Option<unknown> = serveSchema[name];
-    return [variableOf(name), ...aliases];
-  });
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !own.includes(name)));
+/** Returns the environment without the settings of one pod, for pods that get these settings by flags. */
+export function withoutPodSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const variables = podSettings.flatMap((name) => variablesOf(name, serveSchema[name]));
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !variables.includes(name)));
 }
 
-/** Whoever starts a second instance with servicemock's one flag gets a second gRPC port without asking. */
+/**
+ * Returns the addresses of gRPC. With servicemock's `-listenAddress` alone they follow from those of HTTP, so that a
+ * second instance gets another port.
+ */
 function grpcAddresses({ values, given }: Parsed<typeof serveSchema>): readonly ListenAddress[] {
   const isChosen = given.has('--grpc') || given.has('MESHMOCK_GRPC');
   if (isChosen || !given.has('-listenAddress')) return values.grpc;

@@ -4,15 +4,16 @@ import { authorityOf } from '../../plan/plan.ts';
 import {
   type MessageFromService,
   type MessageToService,
-  messageToService,
+  parseMessageToService,
 } from '../../serve/process/process-messages.ts';
+import { serveSchema } from '../../serve/settings/serve-schema.ts';
 import type { RunningService } from '../../serve/start-service.ts';
 import { startTelemetry } from '../../telemetry/start.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
 import { endWithNpx, sameSignalMs } from '../process/end-signals.ts';
 import { programVersion } from '../process/program-version.ts';
-import { readServeSettings, type ServeSettings, serveSchema } from './serve-options.ts';
+import { readServeSettings, type ServeSettings } from './serve-options.ts';
 
 const help: HelpText = {
   usage: ['serve [OPTIONS]'],
@@ -32,7 +33,7 @@ export const serveCommand: Command = { help, run: serve };
 /**
  * Runs one service until a signal ends it.
  *
- * @throws MeshmockError `usage` or `conflict`
+ * @throws MeshmockError `usage` for wrong settings; `conflict`, `machine` or `usage` if it cannot listen
  */
 export async function serve(args: readonly string[]): Promise<void> {
   const settings = readServeSettings(args, process.env);
@@ -53,7 +54,7 @@ export async function serve(args: readonly string[]): Promise<void> {
     process.stdout.write(`${service} ${version} is ready: http ${http} grpc ${grpc}${metrics}\n`);
   } else if (process.connected) {
     process.on('message', (value) => {
-      const message = messageToService(value);
+      const message = parseMessageToService(value);
       if (message !== undefined) onMessage(message, running, settings);
     });
     send({ kind: 'ready', http, grpc });

@@ -1,8 +1,8 @@
 import type { LiveEntry } from '../../cases/meshes/live-test-mesh.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { durationMs, text } from '../../options/option-values.ts';
+import { parseOptions, type Values } from '../../options/options.ts';
 import { parseAddress } from '../../plan/address.ts';
-import { durationMs, text } from '../options/option-values.ts';
-import { parseOptions, type Values } from '../options/options.ts';
 
 export const testSchema = {
   entry: {

@@ -3,13 +3,13 @@ import { authorityOf, defaultPorts } from '../../plan/plan.ts';
 import { type MeshFile, subsetName, type VersionEntry } from '../files/mesh-file.ts';
 import { choosePorts, type NamedPort } from './ports.ts';
 
-/** One process of a mesh on this machine. */
+/** Pod of a mesh on this machine: one process. */
 export interface Pod {
   readonly service: string;
   readonly name: string;
-  /** What a person calls it: its service, when that has no other pod. */
+  /** Name for people: that of the service, if the service has no other pod. */
   readonly title: string;
-  /** The names that it answers to: its service's, and its version's when there are several. */
+  /** Host names of the pod: its service, and its version if the service has several. */
   readonly hosts: readonly string[];
   readonly version: VersionEntry;
   readonly http: ListenAddress;
@@ -17,9 +17,9 @@ export interface Pod {
 }
 
 /**
- * Gives each pod its name and its ports: the first service has the first ones.
+ * Gives each pod its name and its ports. The first service gets the first ports.
  *
- * @throws MeshmockError `usage` when a port is taken
+ * @throws MeshmockError `conflict` if a port is taken
  */
 export async function placePods(mesh: MeshFile, http: ListenAddress, grpc: ListenAddress): Promise<Pod[]> {
   const pods = mesh.services.flatMap(({ name: service, versions }) =>
@@ -36,7 +36,7 @@ export async function placePods(mesh: MeshFile, http: ListenAddress, grpc: Liste
     }),
   );
   const titles = pods.map(({ title }) => title);
-  // All at once: one found free must not be found again.
+  // All at once, so that no free port is found twice.
   const ports = await choosePorts([...portsFrom('--http', http, titles), ...portsFrom('--grpc', grpc, titles)]);
   return pods.map((pod, index) => ({
     ...pod,
@@ -54,26 +54,26 @@ function portsFrom(flag: string, first: ListenAddress, names: readonly string[])
   }));
 }
 
-/** The `--connect-to` entries by which every pod finds the others: the pods of a name in turn. */
+/** Returns the `--connect-to` entries by which each pod finds the others. The pods of a name are used in turn. */
 export function routesTo(pods: readonly Pod[]): string[] {
   const routes = pods.flatMap(({ hosts, http, grpc }) =>
     hosts.map((host) => ({
       grpc: [`${host}:${defaultPorts.grpc}:${dialled(grpc)}`, `${host}:${grpc.port}:${dialled(grpc)}`],
-      // Over HTTP a service answers on any port that is asked for; it has only one.
+      // Over HTTP a service answers on every port, although it has only one.
       http: `${host}::${dialled(http)}`,
     })),
   );
-  // The first that matches counts.
+  // The first match counts.
   return [...routes.flatMap((route) => route.grpc), ...routes.map((route) => route.http)];
 }
 
-/** A service that listens everywhere, or on both addresses of localhost, is dialled on loopback. */
+/** Returns the address to dial: loopback for a service that listens on all addresses or on localhost. */
 function dialled({ host, port }: ListenAddress): string {
   const isLoopback = host === '' || host === '0.0.0.0' || host === 'localhost';
   return authorityOf({ host: isLoopback ? '127.0.0.1' : host, port });
 }
 
-/** The arguments of `meshmock serve` for a pod, but for the routes. */
+/** Returns the arguments of `meshmock serve` for a pod, without `--connect-to`. */
 export function serveArguments({ service, name, version, http, grpc }: Pod): string[] {
   return [
     ...['serve', '--name', service, '--service-version', version.version, '--pod', name],

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { type MeshFile, parseMeshFile } from '../files/mesh-file.ts';
 
-/** The meshes that `meshmock up` knows by name, as files would say them. */
+/** Meshes that `meshmock up` knows by name, in the form of mesh files. */
 export const namedMeshes = {
   demo: `services:
   - name: gateway
@@ -26,9 +26,9 @@ export const namedMeshes = {
 } as const;
 
 /**
- * Reads the mesh of that name, or of the file at that path.
+ * Reads the mesh with a name, or in the file at a path.
  *
- * @throws MeshmockError `usage`
+ * @throws MeshmockError `usage` if there is neither
  */
 export function readMesh(nameOrPath: string): MeshFile {
   const known: Readonly<Record<string, string>> = namedMeshes;

@@ -2,22 +2,22 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 
-/** A port that something will listen on, and the words to complain with if it cannot. */
+/** Port to listen on, with the names for an error. */
 export interface NamedPort {
   readonly flag: string;
   readonly name: string;
   readonly host: string;
-  /** 0 is any free one. */
+  /** Port number; 0 means any free port. */
   readonly port: number;
 }
 
 /**
- * Finds out which ports will be used: those asked for if they are free, free ones for 0.
+ * Chooses ports: those that are wanted, if they are free, and free ports for 0.
  *
- * @throws MeshmockError `usage` that names the port and the flag
+ * @throws MeshmockError `conflict` that names the port and the flag
  */
 export async function choosePorts(ports: readonly NamedPort[]): Promise<number[]> {
-  // All are held until the last is found, or a free one might be found twice.
+  // All ports are held until the last one is found, so that no free port is found twice.
   const held: Server[] = [];
   try {
     for (const port of ports) held.push(await hold(port));
@@ -28,7 +28,8 @@ export async function choosePorts(ports: readonly NamedPort[]): Promise<number[]
 }
 
 async function hold({ flag, name, host, port }: NamedPort): Promise<Server> {
-  if (port > 65_535) throw new MeshmockError('usage', `there is no port ${port} for ${name}: begin lower with ${flag}`);
+  if (port > 65_535)
+    throw new MeshmockError('usage', `no port is left for ${name} (${port}): choose a lower first port with ${flag}`);
   const server = createServer();
   server.listen({ port, exclusive: true, ...(host === '' ? {} : { host }) });
   try {
@@ -40,7 +41,7 @@ async function hold({ flag, name, host, port }: NamedPort): Promise<Server> {
     throw new MeshmockError(
       'usage',
       code === 'EADDRINUSE'
-        ? `port ${port}, for ${name}, is taken: begin elsewhere with ${flag}, such as ${flag} ${other}`
+        ? `port ${port} for ${name} is taken: choose another first port with ${flag}, such as ${flag} ${other}`
         : `${name} cannot listen on ${host}:${port} (${flag}): ${message}`,
     );
   }

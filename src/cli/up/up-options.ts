@@ -1,7 +1,6 @@
+import { text } from '../../options/option-values.ts';
 import { parseAddress } from '../../plan/address.ts';
-import { logLevels } from '../../serve/log-level.ts';
-import { text } from '../options/option-values.ts';
-import { parseLogLevel } from '../serve/serve-options.ts';
+import { logLevels, parseLogLevel } from '../../serve/settings/log-level.ts';
 
 export const upSchema = {
   http: {

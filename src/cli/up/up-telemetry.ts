@@ -4,13 +4,13 @@ import { wantsSpans } from '../../telemetry/start.ts';
 
 const otlpPort = 4318;
 
-/** The environment of the services of a mesh, and a line that says where their spans go. */
+/** Environment of the services of a mesh, with a line that says where their spans go. */
 export interface MeshTelemetry {
   readonly env: NodeJS.ProcessEnv;
   readonly line: string;
 }
 
-/** Spans go where the environment says; else to a collector on this machine, if one listens. */
+/** Chooses where spans go: where the environment says, or to a collector on this machine if one listens. */
 export async function chooseTelemetry(): Promise<MeshTelemetry> {
   // Each service has its own name.
   const { OTEL_SERVICE_NAME: _one, ...env } = process.env;
@@ -21,7 +21,7 @@ export async function chooseTelemetry(): Promise<MeshTelemetry> {
   if (!(await listens(otlpPort))) {
     return {
       env,
-      line: `No spans: nothing listens for OTLP at localhost:${otlpPort}. Start a Jaeger, then this again.`,
+      line: `No spans: nothing listens for OTLP at localhost:${otlpPort}. Start a Jaeger, and restart this command.`,
     };
   }
   const endpoint = {

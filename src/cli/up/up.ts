@@ -2,13 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { parseOptions } from '../../options/options.ts';
 import { grpcAddressFor } from '../../plan/address.ts';
 import { callMethod } from '../../reply/reply.ts';
+import { serviceReady } from '../../serve/process/service-channel.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
-import { parseOptions } from '../options/options.ts';
 import { endWithNpx, sameSignalMs } from '../process/end-signals.ts';
-import { withoutOwnSettings } from '../serve/serve-options.ts';
+import { withoutPodSettings } from '../serve/serve-options.ts';
 import { type Pod, placePods, routesTo, serveArguments } from './mesh-pods.ts';
 import { readMesh } from './named-meshes.ts';
 import { upSchema } from './up-options.ts';
@@ -52,7 +53,7 @@ export async function up(args: readonly string[]): Promise<void> {
   if (more !== undefined) throw new MeshmockError('usage', `unexpected argument "${more}": expected one mesh`);
   const pods = await placePods(readMesh(name), http, grpc);
   const telemetry = await chooseTelemetry();
-  const env = withoutOwnSettings(telemetry.env);
+  const env = withoutPodSettings(telemetry.env);
   const routes = routesTo(pods);
   const common = ['--log-level', values.logLevel, ...(values.seed === undefined ? [] : ['--seed', values.seed])];
   const children = pods.map((pod) => startPod(pod, routes, common, env));
@@ -93,8 +94,7 @@ async function ready(child: ChildProcess, name: string): Promise<void> {
   const stop = new AbortController();
   try {
     await Promise.race([
-      // The first message of a service is `ready`.
-      once(child, 'message', { signal: stop.signal }),
+      serviceReady(child, stop.signal),
       once(child, 'exit', { signal: stop.signal }).then(([code]) => {
         throw new MeshmockError('unavailable', `${name} did not start (exit code ${code}); its output is above`);
       }),

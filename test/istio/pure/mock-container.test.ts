@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { containerEnv, type EnvSources, expandVariables } from '../../../src/istio/container-env.ts';
-import {
-  containerLeftOut,
-  meshmockContainer,
-  serveSettings,
-  usedDataNames,
-} from '../../../src/istio/mock-container.ts';
+import { containerLeftOut, meshmockContainer, mockSettings, usedDataNames } from '../../../src/istio/mock-container.ts';
 import type { Container, EnvVar } from '../../../src/istio/objects.ts';
 import { podField } from '../../../src/istio/pod-field.ts';
 import type { PodPlan } from '../../../src/istio/pods.ts';
@@ -86,7 +81,7 @@ describe('variables of a container', () => {
 });
 
 const settingsWith = (more: Partial<Container>) =>
-  serveSettings(container({ env: [{ name: 'WHO', value: 'me' }], ...more }), sources);
+  mockSettings(container({ env: [{ name: 'WHO', value: 'me' }], ...more }), sources);
 
 describe('a container with the image of meshmock', () => {
   for (const [image, isMeshmock] of [
@@ -125,7 +120,7 @@ describe('a container with the image of meshmock', () => {
       LD_PRELOAD: 'x',
     };
     const list = Object.entries(env).map(([name, value]) => ({ name, value }));
-    assert.deepEqual(serveSettings(container({ env: list }), sources), {
+    assert.deepEqual(mockSettings(container({ env: list }), sources), {
       args: [],
       env: {
         MESHMOCK_BEHAVIOUR: '/~delay=1ms',

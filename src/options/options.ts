@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
-import { MeshmockError } from '../../error/meshmock-error.ts';
-import { didYouMean } from '../../error/suggestion.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
+import { optional } from '../error/optional.ts';
+import { didYouMean } from '../error/suggestion.ts';
 
 /** Flag without a value. */
 export interface Switch {
@@ -20,13 +21,13 @@ export interface Option<T> {
   readonly value: string;
   /** One clause that says what the setting does. */
   readonly help: string;
-  /** Whether the flag may be given again; a variable separates its values by spaces. */
+  /** True if the flag may be repeated; a variable separates its values by spaces. */
   readonly repeatable?: true;
   /** Other names of the flag (`-H`) and of the variable (`PROXYURL`). */
   readonly aliases?: readonly string[];
   /** All values, for shell completion; absent if the set is not closed. */
   readonly choices?: readonly string[];
-  /** Whether the value is a path, for shell completion. */
+  /** True if the value is a path, for shell completion. */
   readonly isPath?: true;
 }
 
@@ -55,9 +56,21 @@ export interface Parsed<S extends Schema> {
 /** Returns the flag of a setting, from its name in the schema. */
 export const flagOf = (name: string): string =>
   `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-/** Returns the environment variable of a setting. */
+
+/** Returns the environment variable of a setting, from its name in the schema. */
 export const variableOf = (name: string): string =>
   `MESHMOCK_${flagOf(name).slice(2).replaceAll('-', '_').toUpperCase()}`;
+
+/** Returns all flags of a setting, with their dashes. */
+export function flagsOf(name: string, option: Option<unknown> | Switch): string[] {
+  const aliases = option.isSwitch ? [] : (option.aliases ?? []);
+  return [flagOf(name), ...aliases.filter((alias) => alias.startsWith('-'))];
+}
+
+/** Returns all environment variables of a setting. The first one that is set counts. */
+export function variablesOf(name: string, { aliases = [] }: Option<unknown>): string[] {
+  return [variableOf(name), ...aliases.filter((alias) => !alias.startsWith('-'))];
+}
 
 /**
  * Reads the settings of a command. A flag wins over its environment variable, and that over its default.
@@ -80,7 +93,7 @@ export function parseOptions<S extends Schema>(schema: S, args: readonly string[
     const found = flags.get(name) ?? readVariable(name, option, env);
     if (found.source !== '') given.add(found.source);
     const { texts } = found;
-    const parse = (text: string): unknown => named(found.source, text, option);
+    const parse = (text: string): unknown => parseFrom(found.source, text, option);
     if (option.repeatable) values[name] = (texts.length > 0 ? texts : defaultsOf(option)).map(parse);
     else values[name] = mapDefined(texts.at(-1) ?? option.default, parse);
   }
@@ -101,12 +114,12 @@ function mapDefined<T>(text: string | undefined, map: (text: string) => T): T | 
  * @param source flag or variable, for the error
  * @throws MeshmockError `usage` that begins with the source
  */
-export function named<T>(source: string, text: string, { parse }: Pick<Option<T>, 'parse'>): T {
+export function parseFrom<T>(source: string, text: string, { parse }: Pick<Option<T>, 'parse'>): T {
   try {
     return parse(text);
   } catch (error) {
     const { message, place } = error as MeshmockError;
-    throw new MeshmockError('usage', `${source}: ${message}`, place === undefined ? {} : { place });
+    throw new MeshmockError('usage', `${source}: ${message}`, optional('place', place));
   }
 }
 
@@ -121,8 +134,7 @@ function readFlags(schema: Schema, args: readonly string[]): { flags: Map<string
   const names = new Map<string, { readonly name: string; readonly written: string }>();
   const options: Record<string, { type: 'string' | 'boolean'; multiple: true }> = {};
   for (const [name, option] of Object.entries(schema)) {
-    const aliases = option.isSwitch ? [] : (option.aliases ?? []);
-    for (const written of [flagOf(name), ...aliases.filter((alias) => alias.startsWith('-'))]) {
+    for (const written of flagsOf(name, option)) {
       const flag = written.replace(/^-+/, '');
       names.set(flag, { name, written });
       options[flag] = { type: option.isSwitch ? 'boolean' : 'string', multiple: true };
@@ -163,8 +175,7 @@ function withTwoDashes(arg: string, names: ReadonlyMap<string, unknown>): string
 }
 
 function readVariable(name: string, option: Option<unknown>, env: NodeJS.ProcessEnv): Found {
-  const aliases = option.aliases?.filter((alias) => !alias.startsWith('-')) ?? [];
-  const source = [variableOf(name), ...aliases].find((candidate) => (env[candidate] ?? '') !== '') ?? '';
+  const source = variablesOf(name, option).find((candidate) => (env[candidate] ?? '') !== '') ?? '';
   const text = env[source];
   if (text === undefined) return { source, texts: [] };
   return { source, texts: option.repeatable ? text.split(/\s+/).filter((part) => part !== '') : [text] };

@@ -1,5 +1,5 @@
-import { MeshmockError } from '../../error/meshmock-error.ts';
-import { parseDurationMs, parseSizeBytes } from '../../plan/quantity.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
+import { parseDurationMs, parseSizeBytes } from '../plan/quantity.ts';
 
 /** Accepts any text. */
 export const text = (value: string): string => value;

@@ -1,3 +1,0 @@
-export const logLevels = ['silent', 'error', 'warn', 'info', 'debug'] as const;
-
-export type LogLevel = (typeof logLevels)[number];

@@ -1,0 +1,129 @@
+import { MeshmockError } from '../../error/meshmock-error.ts';
+import { parseConnectTo } from '../../execute/connect-to.ts';
+import { parseUpstream } from '../../execute/octopus.ts';
+import { durationMs, label, sizeBytes, text, wholeNumber } from '../../options/option-values.ts';
+import { parseAddress } from '../../plan/address.ts';
+import { headerNameProblem } from '../../plan/fields.ts';
+import { defaultPlanLimits, maxPlanDepth } from '../../plan/plan.ts';
+import { formatDurationMs, formatSizeBytes } from '../../plan/quantity.ts';
+import { logLevels, parseLogLevel } from './log-level.ts';
+
+/** Settings of `meshmock serve`. They make its flags, variables, defaults, types, help and the table in the docs. */
+export const serveSchema = {
+  name: { parse: label, value: 'NAME', help: 'name of the service; the host name if not set' },
+  serviceVersion: { parse: label, default: 'v1', value: 'VERSION', help: 'version of the service' },
+  http: {
+    parse: parseAddress,
+    default: ':8080',
+    value: 'ADDRESS',
+    help: 'address of HTTP; port 0 is any free port',
+    repeatable: true,
+    aliases: ['-listenAddress'],
+  },
+  grpc: {
+    parse: parseAddress,
+    default: ':9090',
+    value: 'ADDRESS',
+    help: 'address of gRPC; with `-listenAddress`, its port + 1010',
+    repeatable: true,
+  },
+  metrics: {
+    parse: parseAddress,
+    value: 'ADDRESS',
+    help: 'address of `/metrics` for Prometheus, such as `:9464`; off if not set',
+  },
+  connectTo: {
+    parse: parseConnectTo,
+    value: 'HOST:PORT:ADDR:PORT',
+    help: 'dial ADDR:PORT for HOST:PORT, as curl does; several are used in turn',
+    repeatable: true,
+  },
+  forwardHeader: {
+    parse: parseHeaderName,
+    value: 'NAME',
+    help: 'further header to forward, besides those of traces and routing',
+    repeatable: true,
+  },
+  behaviour: {
+    parse: text,
+    value: 'DIRECTIVES',
+    help: 'directives for every request, such as `/~delay=200ms/~status=503:0.1`',
+  },
+  seed: {
+    parse: text,
+    value: 'TEXT',
+    help: 'makes random choices of directives the same in every run',
+  },
+  upstream: {
+    parse: parseUpstream,
+    value: 'URL',
+    help: "act as Octopus's proxy of this upstream",
+    aliases: ['PROXYURL'],
+  },
+  content: {
+    parse: text,
+    value: 'TEXT',
+    help: "act as Octopus's webserver that answers with this text",
+    aliases: ['SERVERCONTENT', 'SERVERCONTNET'],
+  },
+  deadline: {
+    parse: durationMs,
+    default: formatDurationMs(defaultPlanLimits.deadlineMs),
+    value: 'DURATION',
+    help: 'maximum time of one request, and of one delay',
+  },
+  maxCalls: {
+    parse: wholeNumber(0, 1_000_000),
+    default: String(defaultPlanLimits.maxCalls),
+    value: 'N',
+    help: 'maximum number of calls that one request may cause in all services',
+  },
+  maxDepth: {
+    parse: wholeNumber(0, maxPlanDepth),
+    default: String(defaultPlanLimits.maxDepth),
+    value: 'N',
+    help: 'maximum length of a chain of calls',
+  },
+  maxCpu: {
+    parse: durationMs,
+    default: formatDurationMs(defaultPlanLimits.maxCpuMs),
+    value: 'DURATION',
+    help: 'maximum CPU time of one `~cpu`',
+  },
+  maxSize: {
+    parse: sizeBytes,
+    default: formatSizeBytes(defaultPlanLimits.maxSizeBytes),
+    value: 'SIZE',
+    help: 'maximum body of one `~size`',
+  },
+  maxMemory: {
+    parse: sizeBytes,
+    default: formatSizeBytes(defaultPlanLimits.maxMemoryBytes),
+    value: 'SIZE',
+    help: 'maximum memory of one `~memory`, and of all requests together',
+  },
+  drain: {
+    parse: durationMs,
+    default: '200ms',
+    value: 'DURATION',
+    help: 'maximum time to serve kept connections after a signal',
+  },
+  logLevel: {
+    parse: parseLogLevel,
+    default: 'info',
+    value: 'LEVEL',
+    help: `one of ${logLevels.join(', ')}; info logs each request`,
+    choices: logLevels,
+  },
+  pod: { parse: text, value: 'NAME', help: 'pod in replies; the host name if not set' },
+  namespace: { parse: text, value: 'NAME', help: 'namespace in replies' },
+  node: { parse: text, value: 'NAME', help: 'node in replies' },
+  zone: { parse: text, value: 'NAME', help: 'zone in replies' },
+} as const;
+
+function parseHeaderName(value: string): string {
+  const name = value.toLowerCase();
+  const problem = headerNameProblem(name);
+  if (problem !== undefined) throw new MeshmockError('usage', `"${value}": expected ${problem}`);
+  return name;
+}

@@ -15,7 +15,7 @@ import { waitForOk } from './ready.ts';
 /** User of the proxy. The iptables rules do not redirect its traffic. */
 const proxyUid = 1337;
 
-/** Ports on which a mock accepts the connections of entries, past its sidecar. */
+/** Ports on which a mock accepts the connections of entries, which bypass its sidecar. */
 export const entryPorts = { http: 15980, grpc: 15990 } as const;
 const notIntercepted = [15090, 15021, 15020, entryPorts.http, entryPorts.grpc];
 

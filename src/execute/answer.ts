@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { optional } from '../error/optional.ts';
 import type { Header } from '../plan/plan.ts';
 import { calleeMesh } from '../reply/mesh-headers.ts';
 import { redactHeaders, redactUri } from '../reply/redaction.ts';
@@ -59,7 +58,7 @@ export async function answer(service: Service, request: IncomingRequest): Promis
     trace.run(() =>
       service.onAnswer({
         request: received,
-        ...optional('status', status),
+        ...(status === undefined ? {} : { status }),
         durationMs,
         traceId,
         requestId,
@@ -78,14 +77,14 @@ export async function answer(service: Service, request: IncomingRequest): Promis
     ...response,
     ...(effects.applied.length === 0 ? {} : { behaviour: [...effects.applied] }),
     durationMs,
-    ...optional('traceId', traceId),
-    ...optional('spanId', spanId),
+    ...(traceId === undefined ? {} : { traceId }),
+    ...(spanId === undefined ? {} : { spanId }),
     ...(Object.keys(mesh).length === 0 ? {} : { mesh }),
-    ...optional('calls', calls),
+    ...(calls === undefined ? {} : { calls }),
   };
   const { status, grpcStatus = grpcStatusOf(status), error } = reply;
   log(status, problemOf(reply));
-  trace.end({ status, grpcStatus, ...optional('error', error?.code) });
+  trace.end({ status, grpcStatus, ...(error === undefined ? {} : { error: error.code }) });
   return { kind: 'reply', reply, headers: effects.headers, isPlain };
 }
 

@@ -1,5 +1,4 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
-import { optional } from '../error/optional.ts';
 import { formatPath } from '../plan/format.ts';
 import { fromMessage } from '../plan/from-message.ts';
 import { parsePath } from '../plan/parse.ts';
@@ -125,7 +124,7 @@ function responseOf({
   return {
     status,
     ...(grpcStatus === undefined || grpcStatus === grpcStatusOf(status) ? {} : { grpcStatus }),
-    ...optional('body', body),
+    ...(body === undefined ? {} : { body }),
   };
 }
 

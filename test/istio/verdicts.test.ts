@@ -182,3 +182,22 @@ spec:
     assert.equal(await statusAt(8080, '/shop', 'door-istio'), 404);
   });
 });
+
+test('--fill adds no mock to a Service that selects the ingress gateway', async () => {
+  const gateway = `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: front}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: public, namespace: istio-system}
+spec: {selector: {istio: ingressgateway}, ports: [{name: http2, port: 80, targetPort: 8080}]}`;
+  await using mesh = await startLocalMesh([{ name: 'fill', text: gateway }], { fill: true });
+  assert.deepEqual(
+    mesh.started.pods.map(({ role }) => role),
+    ['gateway'],
+  );
+});

@@ -1,6 +1,9 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
-import { didYouMean } from '../error/suggestion.ts';
+import { didYouMean, nearestOrAll } from '../error/suggestion.ts';
 import type { Command, Commands } from './options/command.ts';
+
+/** Flags of the program itself. */
+const globalFlags = ['--help', '--version'] as const;
 
 /** Commands by their names. Each is loaded when it is called, since a start must be quick. */
 export const commands: Commands = {
@@ -54,17 +57,21 @@ export const commands: Commands = {
 /**
  * Loads a command.
  *
- * @throws MeshmockError `usage` for an unknown command
+ * @throws MeshmockError `usage` for an unknown command, or an unknown flag in its place
  */
 export async function loadCommand(name: string): Promise<Command> {
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (entry !== undefined) return entry.load();
+  throw new MeshmockError('usage', unknownCommand(name));
+}
+
+function unknownCommand(name: string): string {
+  if (name.startsWith('-'))
+    return `unknown flag "${name}" before the command${nearestOrAll(name, 'flags there', globalFlags)}`;
   const known = Object.keys(commands);
-  const hint = didYouMean(name, known);
-  throw new MeshmockError(
-    'usage',
-    `unknown command "${name}"${hint === '' ? `; the commands are ${known.join(', ')}` : hint}`,
-  );
+  // `meshmock version` means a flag.
+  const hint = didYouMean(name, [...known, ...globalFlags]);
+  return `unknown command "${name}"${hint || nearestOrAll(name, 'commands', known)}`;
 }
 
 /** Loads every command, for the scripts of shells. */

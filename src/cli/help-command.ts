@@ -1,5 +1,5 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
-import { didYouMean } from '../error/suggestion.ts';
+import { nearestOrAll } from '../error/suggestion.ts';
 import type { Command, Commands } from './options/command.ts';
 import { formatHelp, type HelpText, twoColumns } from './options/help.ts';
 
@@ -46,11 +46,11 @@ export function helpOf({ help: own, subcommands = {} }: Command, name: string, s
   if (subcommand === undefined) return formatHelp(own);
   const found = Object.hasOwn(subcommands, subcommand) ? subcommands[subcommand] : undefined;
   if (found !== undefined) return formatHelp(found);
-  throw new MeshmockError('usage', unknownSubcommand(name, subcommand, Object.keys(subcommands)));
-}
-
-function unknownSubcommand(name: string, subcommand: string, known: readonly string[]): string {
-  if (known.length === 0) return `${name} has no subcommands`;
-  const hint = didYouMean(subcommand, known);
-  return `unknown subcommand "${subcommand}" of ${name}${hint === '' ? `; the subcommands are ${known.join(', ')}` : hint}`;
+  const known = Object.keys(subcommands);
+  throw new MeshmockError(
+    'usage',
+    known.length === 0
+      ? `${name} has no subcommands`
+      : `unknown subcommand "${subcommand}" of ${name}${nearestOrAll(subcommand, 'subcommands', known)}`,
+  );
 }

@@ -26,6 +26,18 @@ export function didYouMean(word: string, names: readonly string[]): string {
 }
 
 /**
+ * Returns the end of an error about an unknown name: the nearest name, or all names.
+ *
+ * @param kind plural noun for the names
+ * @example
+ * nearestOrAll('tset', 'commands', ['test', 'up']); // '; did you mean "test"?'
+ * nearestOrAll('x', 'commands', ['test', 'up']); // '; the commands are test, up'
+ */
+export function nearestOrAll(word: string, kind: string, names: readonly string[]): string {
+  return didYouMean(word, names) || `; the ${kind} are ${names.join(', ')}`;
+}
+
+/**
  * Counts the letters to insert, delete, replace or swap with their neighbour, to get from one word to another
  * (optimal string alignment distance).
  */

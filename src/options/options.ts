@@ -1,7 +1,6 @@
-import { parseArgs } from 'node:util';
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { optional } from '../error/optional.ts';
-import { didYouMean } from '../error/suggestion.ts';
+import { type FlagSpelling, type Found, readFlags } from './read-flags.ts';
 
 /** Flag without a value. */
 export interface Switch {
@@ -83,7 +82,7 @@ export function variablesOf(name: string, { aliases = [] }: Option<unknown>): st
  */
 export function parseOptions<S extends Schema>(schema: S, args: readonly string[], env: NodeJS.ProcessEnv): Parsed<S> {
   const given = new Set<string>();
-  const { flags, positionals } = readFlags(schema, args);
+  const { flags, positionals } = readFlags(spellingsOf(schema), args);
   const values: Record<string, unknown> = {};
   for (const [name, option] of Object.entries(schema)) {
     if (option.isSwitch) {
@@ -123,55 +122,11 @@ export function parseFrom<T>(source: string, text: string, { parse }: Pick<Optio
   }
 }
 
-interface Found {
-  /** Flag or variable as it was written; empty if there was none. */
-  readonly source: string;
-  readonly texts: readonly string[];
-}
-
-function readFlags(schema: Schema, args: readonly string[]): { flags: Map<string, Found>; positionals: string[] } {
-  // Keys are flags without their dashes.
-  const names = new Map<string, { readonly name: string; readonly written: string }>();
-  const options: Record<string, { type: 'string' | 'boolean'; multiple: true }> = {};
-  for (const [name, option] of Object.entries(schema)) {
-    for (const written of flagsOf(name, option)) {
-      const flag = written.replace(/^-+/, '');
-      names.set(flag, { name, written });
-      options[flag] = { type: option.isSwitch ? 'boolean' : 'string', multiple: true };
-    }
-  }
-  const flags = new Map<string, Found>();
-  try {
-    const known = args.map((arg) => withTwoDashes(arg, names));
-    const { values, positionals } = parseArgs({ args: known, options, allowPositionals: true });
-    for (const [flag, texts = []] of Object.entries(values)) {
-      const { name, written } = names.get(flag) ?? { name: flag, written: flag };
-      flags.set(name, { source: written, texts: [...(flags.get(name)?.texts ?? []), ...(texts as string[])] });
-    }
-    return { flags, positionals };
-  } catch (error) {
-    throw new MeshmockError(
-      'usage',
-      flagProblem(
-        error as Error,
-        [...names.values()].map(({ written }) => written),
-      ),
-    );
-  }
-}
-
-/** Says what is wrong with a flag, and which flag was probably meant. */
-function flagProblem(error: Error, known: readonly string[]): string {
-  const [, unknown] = /^Unknown option '(-[^']*)'/.exec(error.message) ?? [];
-  if (unknown === undefined) return `${error.message.replace(/\. To specify.*$/s, '')} (--help lists the flags)`;
-  const hint = didYouMean(unknown, known);
-  return `unknown flag "${unknown}"${hint === '' ? ' (--help lists the flags)' : hint}`;
-}
-
-/** Accepts flags with one dash, which users of servicemock and curl type: `-listenAddress localhost:8081`, `-H`. */
-function withTwoDashes(arg: string, names: ReadonlyMap<string, unknown>): string {
-  const [, flag] = /^-([A-Za-z][A-Za-z-]*)(?:=|$)/.exec(arg) ?? [];
-  return flag !== undefined && names.has(flag) ? `-${arg}` : arg;
+/** Returns the spellings of every flag of a command. */
+function spellingsOf(schema: Schema): FlagSpelling[] {
+  return Object.entries(schema).flatMap(([name, option]) =>
+    flagsOf(name, option).map((written) => ({ name, written, takesValue: option.isSwitch !== true })),
+  );
 }
 
 function readVariable(name: string, option: Option<unknown>, env: NodeJS.ProcessEnv): Found {

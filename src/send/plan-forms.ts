@@ -41,7 +41,7 @@ export interface PlanCommand {
 export function readCommand(text: string): PlanCommand {
   const trimmed = text.trim();
   if (trimmed.startsWith('{')) return { form: 'json', plan: planOfJson(trimmed), headers: [] };
-  const [program] = /^(?:curl|grpcurl)(?=\s)/.exec(trimmed) ?? [];
+  const [program] = /^(?:curl|grpcurl)(?=\s|$)/.exec(trimmed) ?? [];
   if (program === 'curl') return readCurl(splitWords(trimmed).slice(1));
   if (program === 'grpcurl') return readGrpcurl(splitWords(trimmed).slice(1));
   return trimmed.startsWith('/')
@@ -83,7 +83,23 @@ export function readAuthority(authority: string, path: string, port: number): { 
   return { plan: parsePath(path.replace(/^(?!\/)/, '/'), noLimits), address: parseAddress(address) };
 }
 
-const curlFlags = new Set(['-g', '--globoff', '-s', '--silent', '-S', '-i', '-v', '-k', '--path-as-is']);
+/** Flags of curl that do not change the plan. Browsers write `--compressed` when they copy a request. */
+const curlFlags = new Set([
+  '-g',
+  '--globoff',
+  '-s',
+  '--silent',
+  '-S',
+  '--show-error',
+  '-i',
+  '--include',
+  '-v',
+  '--verbose',
+  '-k',
+  '--insecure',
+  '--compressed',
+  '--path-as-is',
+]);
 
 function readCurl(words: readonly string[]): PlanCommand {
   const { headers, positionals, data, method } = readFlags('curl', words, {

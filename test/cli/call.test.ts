@@ -76,7 +76,9 @@ suite('meshmock call', () => {
       ['--header', 'end-user: jason', '--data', 'a=1', url],
       [`curl -g -XPATCH -H 'end-user: jason' -H 'content-type: text/plain' -d a=1 -d b=2 '${url}'`],
       ['curl', '-sg', url, '-H', 'end-user: jason', '--data-raw', '{"a": 1}'],
-      ['-X', 'DELETE', '-H', 'end-user: jason', url],
+      ['-XDELETE', '-Hend-user: jason', url],
+      ['-X', 'QUERY', '-H', 'end-user: jason', 'curl', '-g', url, '-d', 'a=1'],
+      ['-d', 'a=1', '-d', 'b=2', '-H', 'end-user: jason', url],
     ])
       assert.equal((await runProgram(['call', ...args])).code, 0, args.join(' '));
     assert.deepEqual(received, [
@@ -85,6 +87,8 @@ suite('meshmock call', () => {
       'PATCH jason text/plain a=1&b=2',
       'POST jason application/x-www-form-urlencoded {"a": 1}',
       'DELETE jason undefined ',
+      'QUERY jason application/x-www-form-urlencoded a=1',
+      'POST jason application/x-www-form-urlencoded a=1&b=2',
     ]);
   });
 
@@ -94,29 +98,64 @@ suite('meshmock call', () => {
     assert.match(stdout, /^POST \/@reviews\/x\n/);
   });
 
-  test('reads the URL from standard input for -', async () => {
-    const { code, stdout } = await runProgram(['call', '-'], `curl -g '${entry}/@reviews/stdin'\n`);
-    assert.equal(code, 0);
-    assert.match(stdout, /^GET \/@reviews\/stdin\n/);
+  test('reads a URL, a plan or a command from standard input for -', async () => {
+    const { host, port } = { host: 'localhost', port: mesh.httpPort('gateway') };
+    const plan = await runProgram(['plan', '/@reviews/stdin', '--as', 'json']);
+    for (const [input, ...flags] of [
+      [`${entry}/@reviews/stdin`],
+      [`curl -g --compressed '${entry}/@reviews/stdin'\n`],
+      [plan.stdout, '--connect-to', `localhost:8080:${host}:${port}`],
+    ] as const) {
+      const { code, stdout } = await runProgram(['call', '-', ...flags], input);
+      assert.equal(code, 0, input);
+      assert.match(stdout, /^GET \/@reviews\/stdin\n/);
+    }
+    const empty = await runProgram(['call', '-'], '\n');
+    assert.equal(empty.code, 2);
+    assert.match(empty.stderr, /^meshmock: standard input is empty: expected a URL, a plan, or a command/);
+    const nowhere = await runProgram(['call', '-'], ':8080/x');
+    assert.match(nowhere.stderr, /":8080\/x" has no host; type one, such as localhost:8080\/x/);
   });
 
-  test('fits trees and summaries to the terminal', async () => {
-    const command = [
-      'script',
-      '-qec',
-      `stty cols 80; "${process.execPath}" dist/cli/main.js call '${entry}/@reviews*40|reviews/x' --repeat 2 --expect 'reviews status = 200'`,
-      '/dev/null',
-    ];
-    const lines = (await promisify(execFile)(command[0] ?? '', command.slice(1), { env: cleanEnv() })).stdout
-      .replaceAll(new RegExp(`${String.fromCharCode(27)}\\[[\\d;?]*[A-Za-z]`, 'g'), '')
-      .split(/[\r\n]+/);
+  test('takes its own flags before a pasted command, and none after it', async () => {
+    const args = ['call', '--repeat', '2', '--expect', 'status = 200', 'curl', '-sg', `${entry}/@reviews/x`];
+    const { code, stdout } = await runProgram(args);
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /^2 requests: 200 ×2/);
+    const wrong = await runProgram([...args, '--expect', 'status = 201']);
+    assert.deepEqual([wrong.code, wrong.stderr], [2, 'meshmock: curl --expect has no place in a plan; leave it out\n']);
+  });
+
+  for (const [title, columns, setting] of [
+    ['the terminal', 80, 'stty cols 80'],
+    ['COLUMNS', 64, 'stty cols 80; export COLUMNS=64'],
+  ] as const) {
+    test(`fits trees, summaries and verdicts to ${title}`, async () => {
+      const url = `${entry}/@reviews*40|reviews/x`;
+      const expectations = `--expect 'reviews status = 200' --expect 'gateway->reviews latency max < 1000000ms' --expect 'not gateway->reviews pod reviews-1 = 99% ± 0.5%'`;
+      const line = `${setting}; "${process.execPath}" dist/cli/main.js call '${url}' --repeat 2 ${expectations}`;
+      const { stdout } = await promisify(execFile)('script', ['-qec', line, '/dev/null'], { env: cleanEnv() });
+      const lines = stdout
+        .replaceAll(new RegExp(`${String.fromCharCode(27)}\\[[\\d;?]*[A-Za-z]`, 'g'), '')
+        .split(/[\r\n]+/);
+      for (const part of [/reviews:8080 \*40/, /^2 requests: /, /max [\d.]+ ms$/, /^pass {2}reviews status = 200$/])
+        assert.ok(
+          lines.some((each) => part.test(each)),
+          lines.join('\n'),
+        );
+      assert.deepEqual(
+        lines.filter((each) => [...each].length > columns),
+        [],
+      );
+    });
+  }
+
+  test('ignores COLUMNS where there is no terminal', async () => {
+    await using program = startProgram(['call', `${entry}/@reviews*40/x`], { COLUMNS: '20' });
+    await program.exited();
     assert.ok(
-      lines.some((line) => line.includes('reviews:8080 *40')),
-      lines.join('\n'),
-    );
-    assert.deepEqual(
-      lines.filter((line) => [...line].length > 80),
-      [],
+      program.stdout.split('\n').some((line) => line.length > 60),
+      program.stdout,
     );
   });
 
@@ -274,6 +313,8 @@ suite('meshmock call', () => {
   const misuses: [args: string[], message: RegExp][] = [
     [['grpc:localhost:9090/x', '-d', 'a'], /--method and --data are for HTTP: over gRPC the plan is the request/],
     [['/x', '-X', 'NO SUCH'], /-X: "NO SUCH": expected a method such as GET or POST/],
+    [['/x', '-d', '@file'], /-d: "@file": files are not read; write the body itself, such as "\$\(cat FILE\)"/],
+    [['curl'], /curl: expected exactly one URL/],
     [['curl -d @file localhost:8080/x'], /curl -d @file reads a file: write the body itself/],
     [['curl -H'], /curl -H: expected a value/],
     [[], /expected one URL/],
@@ -300,7 +341,7 @@ suite('meshmock call', () => {
   }
 });
 
-/** What really happens in each is clear from the plan; no answer shows it all. */
+/** Expectations about facts that no answer shows whole. The plan says what happens. */
 const notShown: [path: string, expectation: string][] = [
   ['/@reviews*10/@leaf/x', 'leaf calls = 0'],
   ['/@reviews;retries=2/@leaf/~status=503/x', 'leaf calls = 3'],

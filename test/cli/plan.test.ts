@@ -25,6 +25,8 @@ test('commands are split into words as a shell does', () => {
   assert.deepEqual(splitWords(String.raw`a "b \" \$ \n c"'d' e\ f`), ['a', String.raw`b " $ \n cd`, 'e f']);
   assert.deepEqual(splitWords('a \\\n  b'), ['a', 'b']);
   assert.deepEqual(splitWords("''"), ['']);
+  assert.deepEqual(splitWords(String.raw`-d $'it\'s\n\x21\u00e9 \\' $a a$'b'$`), ['-d', "it's\n!é \\", '$a', 'ab$']);
+  assert.throws(() => splitWords("curl $'a"), /a \$ in the command is not closed/);
 });
 
 test('a curl command keeps its address and headers as a grpcurl command, and vice versa', () => {

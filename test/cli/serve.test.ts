@@ -8,7 +8,7 @@ import { callHttp, sendHttp, startForeignServer } from '../running-mesh.ts';
 
 test('two instances with -listenAddress run side by side and reach each other', async () => {
   await using first = await startServe('first');
-  // With Go's single dash, as servicemock's users type it; gRPC finds a port of its own.
+  // With Go's single dash, as servicemock's users type it; gRPC finds another port.
   await using second = startProgram(['serve', '--name', 'second', '-listenAddress', 'localhost:0']);
   const [, port] = await second.printed(/is ready: http localhost:(\d+) grpc localhost:\d+/);
   const reply = await callHttp(Number(port), `/@localhost:${first.httpPort}/hi`);

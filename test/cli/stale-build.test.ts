@@ -27,3 +27,9 @@ test('a build is stale if any source is newer; other files do not count', async 
     await rm(folder, { recursive: true });
   }
 });
+
+test('this build is not stale, also if an incremental build left the main program unchanged', () => {
+  const root = path.join(import.meta.dirname, '../..');
+  const built = path.join(root, 'dist/cli/main.js');
+  assert.equal(isStale(built, path.join(root, 'src')), false, 'run npm run build before the tests');
+});

@@ -9,7 +9,7 @@ import { callGrpc, callHttp, sendHttp, treeOf } from '../running-mesh.ts';
 
 const anyPorts = ['up', '--http', '127.0.0.1:0', '--grpc', '127.0.0.1:0'];
 
-/** Whether a process is there (kill(2) with signal 0). */
+/** Reports whether a process exists (kill(2) with signal 0). */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -67,7 +67,7 @@ test('a taken port is an error that names the port, the service and the flag', a
 });
 
 test('octopus: a hundred requests to the proxy reach both versions and all six pods in turn, with the classic text', async () => {
-  // What is set for one service in this shell is not for all that are started from it.
+  // Variables of one service must not reach the services that the command starts.
   const others = { PROXYURL: 'http://127.0.0.1:1', MESHMOCK_BEHAVIOUR: '/~status=500', MESHMOCK_POD: 'other' };
   await using up = startProgram(['up', 'octopus', ...anyPorts.slice(1)], { OTEL_SDK_DISABLED: 'true', ...others });
   await up.printed(/Ctrl-C stops the mesh/);

@@ -40,10 +40,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'cli/options': ['options', 'render'],
   'cli/output': ['error', 'plan', 'reply', 'render'],
   'cli/files': ['error', 'plan', 'reply', 'expect', 'execute', 'istio', 'manifests', 'cases', 'options'],
-  'cli/process': [],
+  'cli/process': ['error'],
   'cli/completion': ['error', 'options', 'cli/options'],
   'cli/serve': ['error', 'plan', 'execute', 'serve', 'telemetry', 'options', 'cli/options', 'cli/process'],
-  'cli/plan': ['error', 'plan', 'send', 'options', 'cli/options'],
+  'cli/plan': ['error', 'plan', 'send', 'options', 'cli/options', 'cli/process'],
   'cli/call': [
     'error',
     'plan',

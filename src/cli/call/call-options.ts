@@ -1,17 +1,16 @@
-import { readFileSync } from 'node:fs';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
 import { parseConnectTo } from '../../execute/connect-to.ts';
 import { parseExpectation } from '../../expect/parse.ts';
+import { groupArguments } from '../../options/argument-groups.ts';
 import { durationMs, text, wholeNumber } from '../../options/option-values.ts';
 import { parseOptions, type Values } from '../../options/options.ts';
-import type { ListenAddress } from '../../plan/address.ts';
-import { headerNameProblem, headerValueProblem, methodProblem } from '../../plan/fields.ts';
-import { formatPath } from '../../plan/format.ts';
-import { defaultPorts, type Header, isGrpc, type Plan, type Scheme } from '../../plan/plan.ts';
-import { type PlanCommand, readAuthority, readCommand } from '../../send/plan-forms.ts';
-import type { BatchSettings, Target } from '../../send/request-batch.ts';
+import { methodProblem } from '../../plan/fields.ts';
+import { type Header, isGrpc } from '../../plan/plan.ts';
+import type { BatchSettings } from '../../send/request-batch.ts';
 import { quoteWord } from '../../send/shell-words.ts';
+import { textOrStandardInput } from '../process/standard-input.ts';
+import { parseHeader, readRequest } from './call-request.ts';
 import { jaegerUrl } from './jaeger.ts';
 
 export const callSchema = {
@@ -31,7 +30,13 @@ export const callSchema = {
     aliases: ['-H'],
   },
   method: { parse: parseMethod, value: 'METHOD', help: 'HTTP method; GET, or POST with --data', aliases: ['-X'] },
-  data: { parse: text, value: 'TEXT', help: 'body of an HTTP request', aliases: ['-d'] },
+  data: {
+    parse: parseData,
+    value: 'TEXT',
+    help: 'body of an HTTP request; several are joined by &',
+    repeatable: true,
+    aliases: ['-d'],
+  },
   retryUntil: {
     parse: durationMs,
     value: 'DURATION',
@@ -79,16 +84,18 @@ export function readCallSettings(args: readonly string[]): CallSettings {
   const [url, more] = positionals;
   if (url === undefined || more !== undefined)
     throw new MeshmockError('usage', 'expected one URL; quote it, since the shell reads | and ( itself');
-  const typed = readTarget(url === '-' ? readFileSync(0, 'utf8').trim() : url);
+  const given = textOrStandardInput(url);
+  const typed = readRequest(given);
   const { target } = typed;
   if (target.address.host === '')
     throw new MeshmockError(
       'usage',
-      `"${url}" has no host; type one, such as ${url.replace(/^(grpcs?:)?(\/\/)?/, '$1localhost')}`,
+      `"${given}" has no host; type one, such as ${given.replace(/^(grpcs?:)?(\/\/)?/, '$1localhost')}`,
     );
   if (values.trace !== undefined && values.repeat > mostTraces)
     throw new MeshmockError('usage', `--trace keeps every answer, so --repeat must be at most ${mostTraces}`);
-  const { expect, timeout, header, data = typed.data, method = typed.method, ...rest } = values;
+  const { expect, timeout, header, data: bodies, method = typed.method, ...rest } = values;
+  const data = bodies.length === 0 ? typed.data : bodies.join('&');
   if (isGrpc(target.scheme) && (data ?? method) !== undefined)
     throw new MeshmockError('usage', '--method and --data are for HTTP: over gRPC the plan is the request');
   const headers = [...typed.headers, ...header];
@@ -104,42 +111,22 @@ export function readCallSettings(args: readonly string[]): CallSettings {
   };
 }
 
-/** Lets a command for curl or grpcurl be pasted unquoted: its words become one text, and none is a flag of ours. */
+/**
+ * Lets a command for curl or grpcurl be pasted unquoted after our flags: its words become one text, so that none is
+ * read as a flag of ours.
+ */
 function withPastedCommand(args: readonly string[]): readonly string[] {
-  const [program] = args;
-  if (args.length < 2 || (program !== 'curl' && program !== 'grpcurl')) return args;
-  return [[program, ...args.slice(1).map(quoteWord)].join(' ')];
-}
-
-/** Request that a text describes. */
-interface TypedRequest extends Pick<PlanCommand, 'method' | 'data'> {
-  readonly target: Target;
-  readonly headers: readonly Header[];
-}
-
-/** Reads a path, a URL, `grpc:HOST:PORT/PATH`, or a command for curl or grpcurl. */
-function readTarget(typed: string): TypedRequest {
-  const [, scheme, authority = '', path = ''] = /^(grpcs?):(?:\/\/)?([^/?]*)(.*)$/s.exec(typed) ?? [];
-  if (scheme === 'grpc' || scheme === 'grpcs') {
-    const { plan, address } = readAuthority(authority, path, defaultPorts[scheme]);
-    return { target: targetOf(scheme, address, plan), headers: [] };
+  const ours: string[] = [];
+  for (const { kind, args: group } of groupArguments(callSchema, args)) {
+    const [first = ''] = group;
+    if (kind === 'other' && (first === 'curl' || first === 'grpcurl')) {
+      const words = args.slice(ours.length + 1).map(quoteWord);
+      return [...ours, [first, ...words].join(' ')];
+    }
+    if (kind === 'other' && !first.startsWith('-')) return args;
+    ours.push(...group);
   }
-  const command = readCommand(typed);
-  const { plan, isTls = false, http = { host: 'localhost', port: defaultPorts.http }, grpc, headers } = command;
-  const target =
-    grpc === undefined
-      ? targetOf(isTls ? 'https' : 'http', http, plan)
-      : targetOf(isTls ? 'grpcs' : 'grpc', grpc, plan);
-  return {
-    target,
-    headers: headers.map(parseHeader),
-    ...optional('method', command.method),
-    ...optional('data', command.data),
-  };
-}
-
-function targetOf(scheme: Scheme, address: ListenAddress, plan: Plan): Target {
-  return { scheme, address, plan, path: formatPath(plan) };
+  return args;
 }
 
 function parseMethod(value: string): string {
@@ -148,12 +135,8 @@ function parseMethod(value: string): string {
   return value;
 }
 
-function parseHeader(value: string): Header {
-  const [, name = '', content = ''] = /^([^:]*):\s*(.*?)\s*$/.exec(value) ?? [];
-  const lower = name.toLowerCase();
-  // Headers between meshmocks lower the limits of a request, and a body has its type.
-  const isAllowed = lower.startsWith('x-meshmock-') || lower === 'content-type';
-  const problem = (isAllowed ? undefined : headerNameProblem(lower)) ?? headerValueProblem(lower, content);
-  if (problem !== undefined) throw new MeshmockError('usage', `"${value}": expected ${problem}, as 'NAME: VALUE'`);
-  return { name: lower, value: content };
+/** Parses a body. curl would read `@FILE`; sending these letters instead would be a silent error. */
+function parseData(value: string): string {
+  if (!value.startsWith('@')) return value;
+  throw new MeshmockError('usage', `"${value}": files are not read; write the body itself, such as "$(cat FILE)"`);
 }

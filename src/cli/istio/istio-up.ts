@@ -37,7 +37,10 @@ export async function istioUp(args: readonly string[]): Promise<void> {
   const begun = performance.now();
   process.stderr.write('meshmock: starting istiod, Jaeger and the pods\n');
   const options = {
-    ...{ mesh: name, namespace, fill, logRoutes: false },
+    mesh: name,
+    namespace,
+    fill,
+    logRoutes: false,
     sources,
     serveArguments: [`--log-level=${logLevel}`, ...(seed === undefined ? [] : [`--seed=${seed}`])],
     ports: { http, grpc, jaeger },

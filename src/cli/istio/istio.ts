@@ -1,6 +1,6 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
-import { didYouMean } from '../../error/suggestion.ts';
+import { nearestOrAll } from '../../error/suggestion.ts';
 import { askMesh } from '../../istio/control-client.ts';
 import { endMesh } from '../../istio/mesh-folder.ts';
 import { readManifestSources } from '../files/manifest-sources.ts';
@@ -28,6 +28,7 @@ const help: HelpText = {
       ]),
     },
   ],
+  examples: ['meshmock istio up', 'meshmock istio apply -f route.yaml', 'meshmock istio down'],
   notes: ['"meshmock istio COMMAND --help" lists the options of a command.'],
 };
 
@@ -55,8 +56,14 @@ const subcommands: Readonly<Record<string, HelpText>> = {
     usage: ['istio status [OPTIONS]'],
     summary: 'Lists the addresses of the mesh and its pods.',
     schema: istioMeshSchema,
+    examples: ['meshmock istio status', 'meshmock istio status --mesh staging'],
   },
-  down: { usage: ['istio down [OPTIONS]'], summary: 'Stops the mesh.', schema: istioMeshSchema },
+  down: {
+    usage: ['istio down [OPTIONS]'],
+    summary: 'Stops the mesh.',
+    schema: istioMeshSchema,
+    examples: ['meshmock istio down', 'meshmock istio down --mesh staging'],
+  },
 };
 
 export const istioCommand: Command = { help, subcommands, run: istio };
@@ -99,7 +106,7 @@ export async function istio(args: readonly string[]): Promise<void> {
     default:
       throw new MeshmockError(
         'usage',
-        `unknown subcommand "${command}"${didYouMean(command, Object.keys(subcommands)) || `; the subcommands are ${Object.keys(subcommands).join(', ')}`}`,
+        `unknown subcommand "${command}" of istio${nearestOrAll(command, 'subcommands', Object.keys(subcommands))}`,
       );
   }
 }

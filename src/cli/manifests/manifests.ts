@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { optional } from '../../error/optional.ts';
 import {
   type CalledServices,
   type Callee,
@@ -16,6 +16,7 @@ import { quoteWord } from '../../send/shell-words.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
 import { programVersion } from '../process/program-version.ts';
+import { textOrStandardInput } from '../process/standard-input.ts';
 import { type Assigned, manifestsSchema } from './manifests-options.ts';
 
 const help: HelpText = {
@@ -36,7 +37,10 @@ export const manifestsCommand: Command = { help, run: manifests };
 /** Arguments that make the workloads of the demo. */
 export const demoArguments: readonly string[] = [
   'localhost:8080/@service1|service2:8080[end-user=jason]/@grpc:service3,service4/hello',
-  ...['--versions', 'service2=v1,v2', '--versions', 'service3=v1,v2'],
+  '--versions',
+  'service2=v1,v2',
+  '--versions',
+  'service3=v1,v2',
 ];
 
 /**
@@ -59,7 +63,7 @@ export function manifestsFor(args: readonly string[]): Pick<CalledServices, 'ski
   const { values, positionals, given } = parseOptions(manifestsSchema, args, {});
   if (positionals.length === 0)
     throw new MeshmockError('usage', 'expected a URL or path; quote it, since the shell reads | and ( itself');
-  const commands = positionals.map((each) => readCommand(each === '-' ? readFileSync(0, 'utf8') : each));
+  const commands = positionals.map((each) => readCommand(textOrStandardInput(each)));
   const named = commands.flatMap((command) => entryOf(command, given.has('--entry')));
   const entries: Callee[] =
     named.length > 0 ? named : [{ host: values.entry, scheme: 'http', port: servicePorts.http }];
@@ -77,8 +81,8 @@ export function manifestsFor(args: readonly string[]): Pick<CalledServices, 'ski
     {
       image: values.image ?? `meshmock:${programVersion()}`,
       istio: values.istio,
-      ...(values.namespace === undefined ? {} : { namespace: values.namespace }),
-      ...(values.spansTo === undefined ? {} : { spansTo: values.spansTo }),
+      ...optional('namespace', values.namespace),
+      ...optional('spansTo', values.spansTo),
     },
   );
   return { text: writeManifests(objects, ['meshmock', 'manifests', ...args].map(asTyped).join(' ')), skipped };
@@ -120,6 +124,6 @@ function withOptions(
       version,
       replicas: of(values.replicas) ?? 1,
     })),
-    ...(behaviour === undefined ? {} : { behaviour }),
+    ...optional('behaviour', behaviour),
   };
 }

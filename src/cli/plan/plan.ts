@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { parseOptions } from '../../options/options.ts';
 import { parseAddress } from '../../plan/address.ts';
 import { type PlanForm, planForms, readCommand, writeCommand } from '../../send/plan-forms.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
+import { textOrStandardInput } from '../process/standard-input.ts';
 
 function parseForm(text: string): PlanForm {
   const form = planForms.find((known) => known === text);
@@ -56,7 +56,7 @@ export function plan(args: readonly string[]): string {
   const [text, more] = positionals;
   if (text === undefined || more !== undefined)
     throw new MeshmockError('usage', 'expected one TEXT; quote it, since the shell reads | and ( itself');
-  const command = readCommand(text === '-' ? readFileSync(0, 'utf8') : text);
+  const command = readCommand(textOrStandardInput(text));
   const form = values.as ?? (command.form === 'path' ? 'json' : 'path');
   return writeCommand(values.address === undefined ? command : { ...command, http: values.address }, form);
 }

@@ -76,8 +76,12 @@ function dialled({ host, port }: ListenAddress): string {
 /** Returns the arguments of `meshmock serve` for a pod, without `--connect-to`. */
 export function serveArguments({ service, name, version, http, grpc }: Pod): string[] {
   return [
-    ...['serve', '--name', service, '--service-version', version.version, '--pod', name],
-    ...['--http', authorityOf(http), '--grpc', authorityOf(grpc)],
+    'serve',
+    `--name=${service}`,
+    `--service-version=${version.version}`,
+    `--pod=${name}`,
+    `--http=${authorityOf(http)}`,
+    `--grpc=${authorityOf(grpc)}`,
     ...Object.entries(version.settings).map(([flag, value]) => `--${flag}=${value}`),
   ];
 }

@@ -28,7 +28,7 @@ export const namedMeshes = {
 /**
  * Reads the mesh with a name, or in the file at a path.
  *
- * @throws MeshmockError `usage` if there is neither
+ * @throws MeshmockError `usage` if it is neither a known name nor a readable file
  */
 export function readMesh(nameOrPath: string): MeshFile {
   const known: Readonly<Record<string, string>> = namedMeshes;

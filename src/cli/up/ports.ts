@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
+import type { ErrorCode } from '../../error/error-code.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { optional } from '../../error/optional.ts';
 
 /** Port to listen on, with the names for an error. */
 export interface NamedPort {
@@ -14,7 +16,8 @@ export interface NamedPort {
 /**
  * Chooses ports: those that are wanted, if they are free, and free ports for 0.
  *
- * @throws MeshmockError `conflict` that names the port and the flag
+ * @throws MeshmockError that names the port and the flag: `conflict` if it is taken, `machine` if this machine refuses it,
+ * else `usage`
  */
 export async function choosePorts(ports: readonly NamedPort[]): Promise<number[]> {
   // All ports are held until the last one is found, so that no free port is found twice.
@@ -31,19 +34,20 @@ async function hold({ flag, name, host, port }: NamedPort): Promise<Server> {
   if (port > 65_535)
     throw new MeshmockError('usage', `no port is left for ${name} (${port}): choose a lower first port with ${flag}`);
   const server = createServer();
-  server.listen({ port, exclusive: true, ...(host === '' ? {} : { host }) });
+  server.listen({ port, exclusive: true, ...optional('host', host || undefined) });
   try {
     await once(server, 'listening');
     return server;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const other = `${host}:${port + 10_000 > 65_535 ? 0 : port + 10_000}`;
-    throw new MeshmockError(
-      'usage',
-      code === 'EADDRINUSE'
-        ? `port ${port} for ${name} is taken: choose another first port with ${flag}, such as ${flag} ${other}`
-        : `${name} cannot listen on ${host}:${port} (${flag}): ${message}`,
-    );
+    if (code === 'EADDRINUSE')
+      throw new MeshmockError(
+        'conflict',
+        `port ${port} for ${name} is taken: choose another first port with ${flag}, such as ${flag} ${other}`,
+      );
+    const reason: ErrorCode = code === 'EACCES' ? 'machine' : 'usage';
+    throw new MeshmockError(reason, `${name} cannot listen on ${host}:${port} (${flag}): ${message}`);
   }
 }
 

@@ -18,6 +18,9 @@ export interface Allowance extends PlanLimits {
 /**
  * Reads the remaining limits of a request from its headers.
  *
+ * @example
+ * readAllowance({ 'x-meshmock-calls': '5' }, defaultPlanLimits, undefined, performance.now()).maxCalls; // 5
+ *
  * @param timeoutMs timeout that the protocol itself carries, in milliseconds
  * @param now time of arrival, on the clock of `performance.now()`
  * @throws MeshmockError `invalid_header` that names the header
@@ -50,22 +53,25 @@ function readNumber(headers: Headers, name: string): number {
   const text = headers[name];
   if (text === undefined) return Number.POSITIVE_INFINITY;
   if (!/^\d{1,9}(?:\.\d{1,3})?$/.test(text)) {
-    throw new MeshmockError('invalid_header', `${name}: expected a number, found "${text.slice(0, 40)}"`);
+    throw new MeshmockError(
+      'invalid_header',
+      `header ${name}: expected a number such as 250 or 99.5, found "${text.slice(0, 40)}"`,
+    );
   }
   return Number(text);
 }
 
 const maxMarginMs = 50;
-const usualMarginMs = 20;
-const marginShare = 0.05;
-/** Share of a time that is so short that the usual margin would take most of it. */
-const maxMarginShare = 0.25;
+const minMarginMs = 20;
+const usualShareOfWait = 0.05;
+/** Maximum share, so that a short wait is not mostly margin. */
+const maxShareOfWait = 0.25;
 
 /**
- * Returns the timeout of a callee, in milliseconds: the time that its caller waits, less a margin for the way back. So the
- * inner of two deadlines passes first, and its answer still arrives.
+ * Returns the timeout of a callee, in milliseconds: the time that its caller waits, minus a margin. So the deadline of
+ * the callee passes first, and its answer has time to arrive.
  */
 export function calleeTimeoutMs(waitMs: number): number {
-  const marginMs = Math.min(maxMarginMs, Math.max(usualMarginMs, waitMs * marginShare), waitMs * maxMarginShare);
+  const marginMs = Math.min(maxMarginMs, Math.max(minMarginMs, waitMs * usualShareOfWait), waitMs * maxShareOfWait);
   return Math.max(0, waitMs - marginMs);
 }

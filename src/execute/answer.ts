@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { optional } from '../error/optional.ts';
 import type { Header } from '../plan/plan.ts';
 import { calleeMesh } from '../reply/mesh-headers.ts';
 import { redactHeaders, redactUri } from '../reply/redaction.ts';
@@ -23,7 +22,19 @@ export type Answer =
   /** The server must reset the connection, without an answer. */
   | { readonly kind: 'reset' };
 
-/** Executes a request of either protocol, and returns its answer. Never rejects. */
+/**
+ * Executes a request of either protocol, and returns its answer. Never rejects.
+ *
+ * @example
+ * const answered = await answer(service, {
+ *   protocol: 'http',
+ *   method: 'GET',
+ *   plan: { kind: 'path', path: '/@service2/hello' },
+ *   headers: {},
+ *   signal,
+ * });
+ * if (answered.kind === 'reply') console.log(answered.reply.status);
+ */
 export async function answer(service: Service, request: IncomingRequest): Promise<Answer> {
   const arrivedAt = performance.now();
   const { protocol, method, headers } = request;
@@ -47,7 +58,7 @@ export async function answer(service: Service, request: IncomingRequest): Promis
     trace.run(() =>
       service.onAnswer({
         request: received,
-        ...optional('status', status),
+        ...(status === undefined ? {} : { status }),
         durationMs,
         traceId,
         requestId,
@@ -66,14 +77,14 @@ export async function answer(service: Service, request: IncomingRequest): Promis
     ...response,
     ...(effects.applied.length === 0 ? {} : { behaviour: [...effects.applied] }),
     durationMs,
-    ...optional('traceId', traceId),
-    ...optional('spanId', spanId),
+    ...(traceId === undefined ? {} : { traceId }),
+    ...(spanId === undefined ? {} : { spanId }),
     ...(Object.keys(mesh).length === 0 ? {} : { mesh }),
-    ...optional('calls', calls),
+    ...(calls === undefined ? {} : { calls }),
   };
   const { status, grpcStatus = grpcStatusOf(status), error } = reply;
   log(status, problemOf(reply));
-  trace.end({ status, grpcStatus, ...optional('error', error?.code) });
+  trace.end({ status, grpcStatus, ...(error === undefined ? {} : { error: error.code }) });
   return { kind: 'reply', reply, headers: effects.headers, isPlain };
 }
 
@@ -82,8 +93,8 @@ function uriOf(plan: PlanSource): string {
 }
 
 /**
- * Returns the problem for the log: an error of this service, or calls without an answer. A refused request is a problem
- * of its sender, which gets the reason in the answer.
+ * Returns the problem for the log: an error of this service, or calls without an answer. A request that this service
+ * refuses is not a problem for the log: its client gets the reason in the answer.
  */
 function problemOf(reply: Reply<RawReply>): string | undefined {
   if (reply.error !== undefined) return reply.status < 500 ? undefined : `${reply.error.code}: ${reply.error.message}`;

@@ -8,13 +8,13 @@ export interface OutgoingCall {
   readonly scheme: Scheme;
   /** `host:port` of the plan: value of `Host` or `:authority`, and the name that TLS verifies. */
   readonly authority: string;
-  /** Address that is dialled; `--connect-to` may have changed it. */
+  /** Address to dial, which `--connect-to` may have changed. */
   readonly dial: Address;
   readonly method: string;
   /** Canonical path of the callee's plan. */
   readonly path: string;
   readonly headers: Headers;
-  /** Body of an HTTP request; gRPC carries the plan there. */
+  /** Body of an HTTP request. Over gRPC the body is the plan. */
   readonly body?: string;
   /** Timeout of the call, in milliseconds. */
   readonly timeoutMs: number;
@@ -37,7 +37,7 @@ export type CallAnswer =
     }
   | {
       readonly kind: 'other';
-      /** True if a meshmock signed it: an answer of its admin routes, or to HEAD. */
+      /** True if it has the header `x-meshmock`: a meshmock's answer to HEAD, or of its admin routes. */
       readonly isSigned: boolean;
       readonly status: number;
       readonly grpcStatus?: string;
@@ -49,7 +49,7 @@ export type CallAnswer =
     }
   | { readonly kind: 'failed'; readonly error: CallError };
 
-/** Port through which the executor calls. Its implementations own the connections. */
+/** Client of one protocol. The implementations in `http` and `grpc` own the connections. */
 export interface Client {
   /**
    * Makes one call. Never rejects.

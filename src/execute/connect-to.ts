@@ -25,14 +25,20 @@ export function parseConnectTo(text: string): ConnectTo {
   if (host === undefined || fromPort === undefined || toHost === undefined || toPort === undefined) {
     throw new MeshmockError('usage', `"${text}" is not HOST:PORT:ADDR:PORT, such as service1:8080:127.0.0.1:8081`);
   }
-  return { host: bare(host), port: fromPort, toHost: bare(toHost), toPort };
+  return { host: withoutBrackets(host), port: fromPort, toHost: withoutBrackets(toHost), toPort };
 }
 
-function bare(host: string): string {
+function withoutBrackets(host: string): string {
   return host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
 }
 
-/** Addresses to dial for hosts and ports. Entries for the same pair are used in turn. */
+/**
+ * Addresses to dial for hosts and ports. Entries for the same pair are used in turn.
+ *
+ * @example
+ * const dialler = new Dialler([parseConnectTo('service1:8080:127.0.0.1:8081')]);
+ * dialler.dial('service1', 8080); // { host: '127.0.0.1', port: 8081 }
+ */
 export class Dialler {
   private routes: { readonly entries: ConnectTo[]; turn: number }[] = [];
 
@@ -53,13 +59,13 @@ export class Dialler {
     else same.entries.push(entry);
   }
 
-  /** Host names that are dialled at another host, each once. Only entries know them. */
+  /** Host names that the entries dial at another host, without duplicates. */
   get hosts(): readonly string[] {
     const names = this.routes.map(({ entries: [first] }) => (first?.toHost ? first.host : ''));
     return [...new Set(names)].filter((name) => name !== '');
   }
 
-  /** Returns the address to dial. The first pair that matches counts, as with curl. */
+  /** Returns the address to dial. The first pair that matches is used, as in curl. */
   dial(host: string, port: number): Address {
     const route = this.routes.find(({ entries: [entry] }) => entry !== undefined && matches(entry, host, port));
     const entry = route?.entries[route.turn++ % route.entries.length];

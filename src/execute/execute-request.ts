@@ -1,5 +1,4 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
-import { optional } from '../error/optional.ts';
 import { formatPath } from '../plan/format.ts';
 import { fromMessage } from '../plan/from-message.ts';
 import { parsePath } from '../plan/parse.ts';
@@ -30,38 +29,53 @@ export interface ExecutedRequest {
   readonly outcome: RequestOutcome | 'reset';
   readonly effects: DirectiveEffects;
   /** Canonical path of a plan that came as a message. */
-  readonly path?: string;
+  readonly path: string | undefined;
 }
 
-/** Executes a request: reads its plan, applies its directives, runs its stages. Never rejects. */
+/** Executes a request: reads its plan, applies its directives and runs its stages. Never rejects. */
 export async function executeRequest(context: RequestContext): Promise<ExecutedRequest> {
   const { service, request, trace, arrivedAt } = context;
-  let path: { readonly path?: string } = {};
+  let path: string | undefined;
   let effects = noEffects;
   try {
     const allowance = readAllowance(request.headers, service.limits, request.timeoutMs, arrivedAt);
     const plan = readPlan(request.plan, allowance);
-    if (request.plan.kind === 'message') path = { path: formatPath(plan) };
+    if (request.plan.kind === 'message') path = formatPath(plan);
     trace.describe({ 'meshmock.budget_left': allowance.maxCalls, 'meshmock.depth_left': allowance.maxDepth });
     const planContext: PlanContext = { ...context, allowance, shownBodyBytes };
     const directives = directivesOf(service, plan);
     if (directives.length === 0 && plan.kind === 'answer' && service.role.kind !== 'proxy')
-      return { outcome: answerLocally(planContext, plan.uri || '/', effects), effects, ...path };
+      return { outcome: answerLocally(planContext, plan.uri || '/', effects), effects, path };
     const stop = stopSignal(planContext);
     try {
       if (directives.length > 0) {
         const facts = { identity: service.identity, attempt: context.attempt };
         effects = await applyDirectives(service, directives, facts, stop.signal);
-        if (effects.error !== undefined) throw effects.error;
       }
-      if (effects.isReset === true) return { outcome: 'reset', effects, ...path };
-      return { outcome: await executePlan(planContext, plan, effects, stop.signal), effects, ...path };
+      return { outcome: await outcomeAfterDirectives(planContext, plan, effects, stop.signal), effects, path };
     } finally {
       stop.dispose();
     }
   } catch (thrown) {
     const error = thrown instanceof MeshmockError ? thrown : new MeshmockError('internal', String(thrown));
-    return { outcome: errorOutcome(error), effects, ...path };
+    return { outcome: errorOutcome(error), effects, path };
+  }
+}
+
+/** Returns the outcome of a request whose directives have been applied. If they did not end it, executes its plan. */
+function outcomeAfterDirectives(
+  context: PlanContext,
+  plan: Plan,
+  effects: DirectiveEffects,
+  stop: AbortSignal,
+): Promise<RequestOutcome> | RequestOutcome | 'reset' {
+  switch (effects.end.kind) {
+    case 'completed':
+      return executePlan(context, plan, effects, stop);
+    case 'reset':
+      return 'reset';
+    case 'failed':
+      return errorOutcome(effects.end.error);
   }
 }
 
@@ -84,7 +98,7 @@ async function executePlan(
   return answerLocally(context, plan.uri || '/', effects);
 }
 
-/** Calls the upstream of a proxy. The caller has not counted that call, so the limits that are left must allow it. */
+/** Calls the upstream of a proxy. The plan does not contain that call, so the remaining limits must allow it. */
 async function forwardUpstream(
   context: PlanContext,
   plan: CallsPlan,
@@ -93,8 +107,8 @@ async function forwardUpstream(
 ): Promise<RequestOutcome> {
   const { maxCalls, maxDepth } = context.allowance;
   if (maxCalls < 1 || maxDepth < 1) {
-    const left = `the caller left this proxy ${maxCalls} calls and ${maxDepth} hops`;
-    throw new MeshmockError('limit_exceeded', `${left}; it needs one of each for its upstream`);
+    const left = `the caller leaves ${maxCalls} calls and ${maxDepth} hops`;
+    throw new MeshmockError('limit_exceeded', `a proxy needs one call and one hop for its upstream, but ${left}`);
   }
   const calls = await runStages({ ...context, shownBodyBytes: maxForeignBytes }, plan, stop);
   const { status, ...rest } = responseWithCalls(context, calls, effects);
@@ -110,7 +124,7 @@ function responseOf({
   return {
     status,
     ...(grpcStatus === undefined || grpcStatus === grpcStatusOf(status) ? {} : { grpcStatus }),
-    ...optional('body', body),
+    ...(body === undefined ? {} : { body }),
   };
 }
 
@@ -119,20 +133,20 @@ function responseWithCalls(
   calls: CallResult<RawReply>[],
   effects: DirectiveEffects,
 ): Omit<RequestOutcome, 'isPlain'> {
-  if (request.signal.aborted) return { ...errorOutcome(new MeshmockError('canceled', callerGone)), calls };
+  if (request.signal.aborted) return { ...errorOutcome(new MeshmockError('canceled', clientCanceled)), calls };
   const status = statusOfCalls(calls);
   return { ...responseOf(effects), ...(status === 200 ? {} : { status }), calls };
 }
 
-const callerGone = 'the caller has gone';
+const clientCanceled = 'the client canceled the request';
 
-/** Returns a signal that ends delays and calls when the deadline of a request passes or its caller goes. */
+/** Returns a signal that ends delays and calls when the deadline of a request passes or its client cancels it. */
 function stopSignal({ request, allowance, arrivedAt }: PlanContext): DeadlineSignal {
   const givenMs = Math.round(allowance.deadlineAt - arrivedAt);
   return deadlineSignal(
     request.signal,
     allowance.deadlineAt - performance.now(),
-    () => ({ code: 'canceled', message: callerGone }),
+    () => ({ code: 'canceled', message: clientCanceled }),
     () => ({ code: 'timeout', message: `no answer within the ${givenMs} ms that this request had` }),
   );
 }
@@ -172,7 +186,7 @@ function answerLocally(context: PlanContext, uri: string, effects: DirectiveEffe
   return { status, body, ...rest, isPlain: false };
 }
 
-/** Returns the text of a webserver, or of a proxy whose directives keep it from calling. */
+/** Returns the text of a webserver, or of a proxy whose directives end the request. */
 function roleText(
   { service, arrivedAt }: PlanContext,
   role: Exclude<Role, { kind: 'mock' }>,

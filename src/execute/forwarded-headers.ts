@@ -2,8 +2,8 @@ import type { Headers } from '../reply/mesh-headers.ts';
 import type { Protocol } from '../reply/reply.ts';
 
 /**
- * Headers of a request that a service forwards to every service it calls, unchanged: baggage, contexts of other tracers,
- * and headers by which meshes route. The context of our own trace is the work of `telemetry`.
+ * Headers of a request that a service forwards unchanged to all services that it calls: baggage, contexts of other
+ * tracers, and headers by which meshes route. The list omits W3C and B3 headers, which `telemetry` handles.
  */
 const forwardedNames: readonly string[] = [
   'baggage',
@@ -26,11 +26,11 @@ const forwardedNames: readonly string[] = [
   'jwt',
 ];
 
-/** Selection of the headers that a service forwards. */
+/** Selector of the headers that a service forwards. */
 export class HeaderForwarder {
   private readonly names: readonly string[];
 
-  /** @param more names besides the standard ones, in upper or lower case */
+  /** @param more names besides the standard ones, in any case */
   constructor(more: readonly string[] = []) {
     this.names = [...new Set([...forwardedNames, ...more.map((name) => name.toLowerCase())])];
   }
@@ -42,8 +42,9 @@ export class HeaderForwarder {
       const value = headers[name];
       if (value !== undefined) picked[name] = value;
     }
-    // Over gRPC it names the library of the caller, and every hop sets it.
+    // Over gRPC, user-agent names the client library, and each hop sets its own.
     if (protocol === 'grpc') delete picked['user-agent'];
-    return { ...picked, 'x-request-id': requestId };
+    picked['x-request-id'] = requestId;
+    return picked;
   }
 }

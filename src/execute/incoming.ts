@@ -2,7 +2,7 @@ import type { MeshmockError } from '../error/meshmock-error.ts';
 import type { Headers } from '../reply/mesh-headers.ts';
 import type { Protocol } from '../reply/reply.ts';
 
-/** Request as a server decoded it. */
+/** Request after a server has decoded it. */
 export interface IncomingRequest {
   readonly protocol: Protocol;
   /** HTTP method; over gRPC the full name of the method. */
@@ -10,9 +10,9 @@ export interface IncomingRequest {
   readonly plan: PlanSource;
   /** Headers, with names in lower case. */
   readonly headers: Headers;
-  /** Timeout that the protocol itself carries, in milliseconds. */
+  /** Timeout that the protocol carries, in milliseconds, such as `grpc-timeout`. */
   readonly timeoutMs?: number;
-  /** Signal that is aborted when the caller has gone. */
+  /** Signal that is aborted when the client cancels the request or disconnects. */
   readonly signal: AbortSignal;
 }
 

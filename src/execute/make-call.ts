@@ -1,4 +1,3 @@
-import { optional } from '../error/optional.ts';
 import { firstBytes } from '../error/text-bytes.ts';
 import { authorityOf, headerFields, isGrpc, methodOf } from '../plan/plan.ts';
 import { attemptHeader, callerMesh } from '../reply/mesh-headers.ts';
@@ -15,7 +14,7 @@ import type { PlanContext, PlannedCall } from './request-context.ts';
 import type { Service } from './service.ts';
 
 /**
- * Makes one call, and repeats it while it fails and has retries left.
+ * Makes one call, and repeats it while it fails and retries are left.
  *
  * @param stop ends the call; its reason is the `CallError` of the result
  * @returns the result of the last attempt, with the duration of all attempts
@@ -105,12 +104,12 @@ function resultOf(
     ...statusesOf(answer),
     startMs: roundMs(startedAt - arrivedAt),
     durationMs: roundMs(performance.now() - startedAt),
-    ...optional('spanId', spanId),
+    ...(spanId === undefined ? {} : { spanId }),
     ...contentOf(answer, shownBodyBytes),
   };
 }
 
-/** Lists the hosts of `--connect-to` with an unknown host, which is probably a misspelling of one of them. */
+/** Adds the hosts of `--connect-to` to the error of an unknown host, which is probably a misspelling of one of them. */
 function withKnownHosts(answer: CallAnswer, { dialler: { hosts } }: Service): CallAnswer {
   if (answer.kind !== 'failed' || answer.error.code !== 'dns' || hosts.length === 0) return answer;
   const { code, message } = answer.error;
@@ -121,7 +120,7 @@ function withKnownHosts(answer: CallAnswer, { dialler: { hosts } }: Service): Ca
 export function statusesOf(answer: CallAnswer): Pick<CallResult, 'status' | 'grpcStatus'> {
   if (answer.kind === 'failed') return {};
   const { status, grpcStatus } = answer;
-  return { status, ...optional('grpcStatus', grpcStatus) };
+  return { status, ...(grpcStatus === undefined ? {} : { grpcStatus }) };
 }
 
 /**
@@ -135,7 +134,7 @@ export function contentOf(
 ): Pick<CallResult<RawReply>, 'answeredBy' | 'mesh' | 'error' | 'reply' | 'headers' | 'body' | 'bodyBytes'> {
   if (answer.kind === 'failed') return { answeredBy: 'nobody', error: answer.error };
   const mesh = callerMesh(answer.headers);
-  const evidence = optional('mesh', mesh);
+  const evidence = mesh === undefined ? {} : { mesh };
   if (answer.kind === 'reply') return { answeredBy: 'service', ...evidence, reply: answer.reply };
   const { isSigned, headers, body, bodyBytes } = answer;
   const refusal = refusalOf(answer);

@@ -4,12 +4,15 @@ import { type CallsPlan, type Directive, defaultPorts, type Scheme, schemes } fr
 import { parseIfRaw } from '../reply/json.ts';
 import { type CallResult, RawReply } from '../reply/reply.ts';
 
-/** Role of a service: how it answers a path that is not a plan. */
+/**
+ * Role of a service, which decides its answer to a path that is not a plan. Two roles imitate the sample application of
+ * Octopus's posts on Istio (mcasperson/NodeJSWebServer and mcasperson/NodejsProxy).
+ */
 export type Role =
   | { readonly kind: 'mock' }
-  /** Octopus's webserver: answers with its content, the path and its host name. */
+  /** Web server of Octopus: answers with its content, the path and its host name. */
   | { readonly kind: 'webserver'; readonly content: string }
-  /** Octopus's proxy: answers with the body of its upstream, and the time that it took. */
+  /** Proxy of Octopus: answers with the body of its upstream, and the duration of the call. */
   | { readonly kind: 'proxy'; readonly upstream: Upstream };
 
 /** Upstream of a proxy. */
@@ -21,7 +24,7 @@ export interface Upstream {
   readonly path: string;
 }
 
-/** Default ports of URLs. gRPC has no standard port, so ours is used. */
+/** Default ports of URLs. gRPC has no standard port, so the default of the path language is used. */
 const urlPorts: Readonly<Record<Scheme, number>> = { ...defaultPorts, http: 80 };
 
 /**
@@ -30,7 +33,7 @@ const urlPorts: Readonly<Record<Scheme, number>> = { ...defaultPorts, http: 80 }
  * @example
  * parseUpstream('http://webserver'); // { scheme: 'http', host: 'webserver', port: 80, path: '' }
  *
- * @throws MeshmockError `usage` if the text is not such a URL
+ * @throws MeshmockError `usage` if the text is not the URL of an upstream
  */
 export function parseUpstream(text: string): Upstream {
   const [, name, host = '', digits, path = ''] =

@@ -8,8 +8,8 @@ import type { PlanContext, PlannedCall } from './request-context.ts';
 import { SummaryCollector } from './summary-collector.ts';
 
 /**
- * Makes a call as often as its plan says, and summarizes the results: it keeps counts, not replies. Status and error of
- * the result are those of the first call that failed, or else of the first call.
+ * Makes a call as often as its plan says, and summarizes the results: it keeps counts and a few samples of replies.
+ * Status and error of the result are those of the first call that failed, or else of the first call.
  */
 export async function repeatCall(
   context: PlanContext,
@@ -29,7 +29,7 @@ export async function repeatCall(
   const summary = collector.summary();
   const unmade = times - summary.count;
   return {
-    ...withoutReply(collector.worst, unmade > 0 ? abortReason(stop) : undefined),
+    ...representativeResult(collector.worst, unmade > 0 ? abortReason(stop) : undefined),
     startMs: roundMs(startedAt - context.arrivedAt),
     durationMs: roundMs(performance.now() - startedAt),
     summary: unmade > 0 ? { ...summary, unmade } : summary,
@@ -37,15 +37,17 @@ export async function repeatCall(
 }
 
 /**
- * Returns the part of one call's result that represents all calls. The samples of the summary show its reply.
+ * Returns the part of one result that represents all calls. Its reply is left out, because the samples of the summary
+ * contain it.
  *
- * @param cutOff error of the calls that were not made; it counts if no call failed
+ * @param worst result of the first call that failed, or else of the first call
+ * @param unmadeError error of the calls that were not made, which is shown if no call failed
  */
-function withoutReply(worst: CallResult<RawReply>, cutOff: CallError | undefined): CallResult<RawReply> {
+function representativeResult(worst: CallResult<RawReply>, unmadeError: CallError | undefined): CallResult<RawReply> {
   const { reply: _reply, attempts: _attempts, headers: _headers, body: _body, bodyBytes: _bytes, ...rest } = worst;
-  // The span is that of one call, and each of the others has its own.
+  // The span is left out too: each call has its own.
   const { spanId: _spanId, ...shared } = rest;
-  if (cutOff === undefined || isFailed(worst)) return shared;
+  if (unmadeError === undefined || isFailed(worst)) return shared;
   const { status: _status, grpcStatus: _grpcStatus, mesh: _mesh, ...call } = shared;
-  return { ...call, answeredBy: 'nobody', error: cutOff };
+  return { ...call, answeredBy: 'nobody', error: unmadeError };
 }

@@ -4,13 +4,13 @@ import type { Allowance } from './allowance.ts';
 import type { IncomingRequest } from './incoming.ts';
 import type { Service } from './service.ts';
 
-/** Request that a service executes, and what is known of it when it arrives. */
+/** Request that a service executes, with the facts that are known on arrival. */
 export interface RequestContext {
   readonly service: Service;
   readonly request: IncomingRequest;
   readonly trace: RequestTrace;
   readonly requestId: string;
-  /** Number of the attempt, from 1. */
+  /** Number of the attempt, from 1, as the caller or its proxy reports it. */
   readonly attempt: number;
   /** Time of arrival, on the clock of `performance.now()`. */
   readonly arrivedAt: number;
@@ -30,7 +30,7 @@ export interface PlannedCall {
   readonly path: string;
   /** Index of the stage, from 0. */
   readonly stage: number;
-  /** Number of calls that the callee may make, each time it is called. */
+  /** Maximum number of calls that the callee may make, each time it is called. */
   readonly budget: number;
   /** Headers that the service forwards with each of its calls. */
   readonly forwarded: Readonly<Record<string, string>>;

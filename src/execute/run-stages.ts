@@ -24,7 +24,10 @@ export async function runStages(
   return results;
 }
 
-/** Shares out the call budget: each attempt gets the calls that its plan needs, and an even part of the rest. */
+/**
+ * Returns the calls of each stage, with their shares of the call budget. Each attempt gets the calls that its plan
+ * needs, and an even part of the rest.
+ */
 function plannedCalls({ service, request, requestId, allowance }: PlanContext, plan: CallsPlan): PlannedCall[][] {
   const forwarded = service.forwarder.pick(request.headers, request.protocol, requestId);
   const needs = countCallsBelow(plan);

@@ -7,20 +7,20 @@ import type { DirectiveResources } from './directives/apply-directives.ts';
 import type { HeaderForwarder } from './forwarded-headers.ts';
 import type { Role } from './octopus.ts';
 
-/** Service, as all of its requests share it. */
+/** Identity, settings and resources of a service, which all its requests share. */
 export interface Service extends DirectiveResources {
   readonly identity: Identity;
   readonly limits: PlanLimits;
   readonly role: Role;
-  /** Directives for every request, before those of the request itself. */
+  /** Directives for every request, before those of the request itself. They may change while the service runs. */
   behaviour: readonly Directive[];
   readonly forwarder: HeaderForwarder;
   readonly dialler: Dialler;
   readonly clients: Readonly<Record<Protocol, Client>>;
   readonly tracing: Tracing;
-  /** Returns the port of gRPC, once it listens. */
+  /** Returns the port of gRPC. The server must be listening. */
   readonly grpcPort: () => number;
-  /** Receives every request when it is answered. */
+  /** Receives each request after its answer is made. */
   readonly onAnswer: (answered: AnsweredRequest) => void;
 }
 
@@ -32,7 +32,7 @@ export interface AnsweredRequest {
   readonly durationMs: number;
   readonly traceId: string | undefined;
   readonly requestId: string;
-  /** Error of this service, or calls without an answer. */
+  /** Error of this service, or its calls that got no answer. */
   readonly problem: string | undefined;
 }
 

@@ -13,27 +13,31 @@ import {
 import { callVerdict, outcomeOf } from '../reply/status.ts';
 import { roundMs } from './concurrency/round-ms.ts';
 
-/** Maximum number of different values in each count; further values share one. */
+/** Maximum number of different values in each count. Further values are counted together. */
 const maxValues = 1000;
 
 const percentiles = [50, 90, 95, 99] as const;
 
-interface Kept<Raw> {
+interface KeptCall<Raw> {
   readonly index: number;
   readonly call: CallResult<Raw>;
 }
 
 /**
- * Counts of the results of one call that is made many times. Its memory does not grow with their number.
+ * Collector of the results of one call that is made many times. It keeps counts and a few samples, so its memory does
+ * not grow with the number of calls. `Raw` is the form of replies that are kept unparsed, as in `Reply`.
  *
- * `Raw` is the form of replies that are kept unparsed, as in `Reply`.
+ * @example
+ * const collector = new SummaryCollector();
+ * for (const [index, call] of results.entries()) collector.add(index, call);
+ * collector.summary().byStatus; // { '200': 700, '503': 300 }
  */
 export class SummaryCollector<Raw extends RawReply = RawReply> {
   private count = 0;
   private totalMs = 0;
   private minMs = Number.POSITIVE_INFINITY;
   private maxMs = 0;
-  /** Histogram in microseconds, since it counts whole numbers; with three digits. */
+  /** Histogram of durations with three significant digits. It counts whole numbers, so its unit is microseconds. */
   private readonly latencyUs = createHistogram({ lowest: 1, highest: 3_600_000_000, figures: 3 });
   private readonly byStatus = new ValueCounter();
   private readonly byService = new ValueCounter();
@@ -42,12 +46,12 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
   private readonly byAttempt = new ValueCounter();
   private readonly byAnswer = new ValueCounter();
   private readonly byRefusal = new ValueCounter();
-  private first: Kept<Raw> | undefined;
-  private slowest: Kept<Raw> | undefined;
-  private firstFailed: Kept<Raw> | undefined;
-  private firstTimedOut: Kept<Raw> | undefined;
+  private first: KeptCall<Raw> | undefined;
+  private slowest: KeptCall<Raw> | undefined;
+  private firstFailed: KeptCall<Raw> | undefined;
+  private firstTimedOut: KeptCall<Raw> | undefined;
 
-  /** Adds the result of one call. */
+  /** Adds the result of one call. Results may come in any order; `index` is the number of the call, from 0. */
   add(index: number, call: CallResult<Raw>): void {
     const { durationMs = 0 } = call;
     const kept = { index, call };
@@ -66,19 +70,19 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
 
   private countValues(call: CallResult<Raw>): void {
     const { reply, attempts = [''], answeredBy, mesh } = call;
-    const read = reply === undefined ? undefined : parseIfRaw(reply);
+    const parsed = reply === undefined ? undefined : parseIfRaw(reply);
     this.byStatus.add(outcomeOf(call));
     this.byAnswer.add(answeredBy);
     if (mesh?.refusal !== undefined) this.byRefusal.add(mesh.refusal.reason);
-    this.byAttempt.add(String(read?.mesh?.attempt ?? attempts.length));
-    const service = read?.service ?? signedService(call);
+    this.byAttempt.add(String(parsed?.mesh?.attempt ?? attempts.length));
+    const service = parsed?.service ?? signedService(call);
     if (service !== undefined) this.byService.add(service);
-    const version = read?.version ?? signedVersion(call);
+    const version = parsed?.version ?? signedVersion(call);
     if (version !== undefined) this.byVersion.add(version);
-    if (read?.pod !== undefined) this.byPod.add(read.pod);
+    if (parsed?.pod !== undefined) this.byPod.add(parsed.pod);
   }
 
-  /** First call that failed, or else the first that timed out, or else the first. At least one must exist. */
+  /** First call that failed, or else the first that timed out, or else the first. At least one must have been added. */
   get worst(): CallResult<Raw> {
     const worst = this.firstFailed ?? this.firstTimedOut ?? this.first;
     if (worst === undefined) throw new Error('no call was made');
@@ -125,6 +129,7 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
   }
 }
 
+/** Counts of different values. */
 class ValueCounter {
   private readonly values = new Map<string, number>();
 

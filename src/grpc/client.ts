@@ -14,7 +14,13 @@ const maxChannels = 500;
 /** Errors after which the connection can still be used. */
 const harmlessErrors: ReadonlySet<CallErrorCode> = new Set(['timeout', 'canceled', 'too_large', 'reset']);
 
-/** Creates the gRPC client, with one channel per address and authority. */
+/**
+ * Creates the gRPC client, with one channel per address and authority.
+ *
+ * @example
+ * const client = createGrpcClient();
+ * const answer = await client.call(call, AbortSignal.timeout(call.timeoutMs));
+ */
 export function createGrpcClient(): Client {
   const channels = new Channels();
   return {

@@ -74,7 +74,7 @@ export function createGrpcServer(service: Service): GrpcServer {
       health.setStatus('', 'NOT_SERVING');
       health.setStatus(serviceName, 'NOT_SERVING');
       const shutDown = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-      await calls.ended(maxMs);
+      await calls.waitUntilEmpty(maxMs);
       // Streams that watch the health would last until their clients end them.
       await Promise.race([shutDown, setTimeout(maxSendMs, undefined, { ref: false })]);
       server.forceShutdown();

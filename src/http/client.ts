@@ -20,6 +20,10 @@ const maxConnectMs = 60_000;
 /**
  * Creates the HTTP client, with one unbounded connection pool per origin. A bounded pool deadlocks when services call each
  * other: the outer calls hold all connections, and the inner calls wait for one.
+ *
+ * @example
+ * const client = createHttpClient();
+ * const answer = await client.call(call, AbortSignal.timeout(call.timeoutMs));
  */
 export function createHttpClient(): Client {
   const connect = buildConnector({ timeout: maxConnectMs, allowH2: false });

@@ -94,15 +94,15 @@ export function createHttpServer(service: Service): HttpServer {
     async stop(drainMs, maxMs) {
       draining = true;
       // Kept connections get one more answer: closing them at once would reset requests on their way.
-      await connections.ended(drainMs);
+      await connections.waitUntilEmpty(drainMs);
       // Only the listeners are closed: http.Server.close would also cut off answers in the buffer of a socket.
       for (const listener of listeners) net.Server.prototype.close.call(listener);
       const deadlineAt = performance.now() + maxMs;
       do {
-        await requests.ended(deadlineAt - performance.now());
+        await requests.waitUntilEmpty(deadlineAt - performance.now());
         // Requests that have arrived in the meantime are read now: closing at once would reset them.
         await setImmediate();
-      } while (requests.isAny && performance.now() < deadlineAt);
+      } while (!requests.isEmpty && performance.now() < deadlineAt);
       const closed = app.close();
       // The remaining connections have sent no request, and the server would wait for one.
       app.server.closeAllConnections();

@@ -1,4 +1,5 @@
 import { analyzeDestinations } from './analyze-destinations.ts';
+import { unsupportedFeatures } from './analyze-support.ts';
 import { type DestinationRule, isDestinationRule } from './destination-rule.ts';
 import { type AnalysisContext, type LabelledPod, unknownHosts, unknownHostText } from './known-hosts.ts';
 import { isService, type KubeObject, kubectlName, type Labels, namespaceOf, selects } from './objects.ts';
@@ -10,7 +11,7 @@ const rootNamespace = 'istio-system';
 /**
  * Finds mistakes that neither a schema nor istiod reports, as `istioctl analyze` does. These are selectors and subsets
  * without a pod, hosts without a Service, and destinations that no proxy can reach. Such objects have no effect, or
- * make requests fail.
+ * make requests fail. It also finds features that the local mesh lacks.
  *
  * @param context the objects of the whole mesh
  * @returns a line for each mistake, which begins with kubectl's name of the object
@@ -18,7 +19,9 @@ const rootNamespace = 'istio-system';
  */
 export function analyze(objects: readonly KubeObject[], context: AnalysisContext): string[] {
   return objects.flatMap((object) =>
-    messagesOf(object, context).map((message) => `${kubectlName(object)}: ${message}`),
+    [...messagesOf(object, context), ...unsupportedFeatures(object)].map(
+      (message) => `${kubectlName(object)}: ${message}`,
+    ),
   );
 }
 

@@ -1,3 +1,4 @@
+import { alpnFilter } from './alpn-filter.ts';
 import { tracingProvider } from './control-plane.ts';
 import { jaegerAddress } from './network.ts';
 import type { KubeObject } from './objects.ts';
@@ -48,5 +49,6 @@ export function baseObjects(): KubeObject[] {
       metadata: { name: 'mesh-default', namespace: systemNamespace },
       spec: { tracing: [{ providers: [{ name: tracingProvider }], randomSamplingPercentage: 100 }] },
     },
+    alpnFilter(systemNamespace),
   ];
 }

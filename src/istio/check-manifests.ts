@@ -63,7 +63,12 @@ export function checkManifests(
       leftOut.push(`${title}: the local mesh does not run ${object.kind} of ${object.apiVersion}`);
       continue;
     }
-    const found = [...schemas.problemsOf(object), ...nameProblems(object, kind), ...selectorProblems(object)];
+    const found = [
+      ...schemas.problemsOf(object),
+      ...nameProblems(object, kind),
+      ...podProblems(object),
+      ...selectorProblems(object),
+    ];
     problems.push(...found.map((problem) => problemText(problem, title, whereIs)));
     const namespaceField = kind.namespaced ? { namespace: object.metadata.namespace ?? namespace } : {};
     const complete = { ...object, metadata: { ...object.metadata, ...namespaceField } };
@@ -112,6 +117,17 @@ function nameProblems({ metadata: { name, namespace } }: KubeObject, { namespace
   if (!isSubdomain.test(name)) addProblem('name', name);
   if (namespaced && namespace !== undefined && !isLabel.test(namespace)) addProblem('namespace', namespace);
   return problems;
+}
+
+/** Checks that a Pod, or the template of a workload, has containers. The schemas do not require them. */
+function podProblems(object: KubeObject): Problem[] {
+  const isPod = object.apiVersion === 'v1' && object.kind === 'Pod';
+  if (!isPod && !isWorkload(object)) return [];
+  const path = isPod ? ['spec'] : ['spec', 'template', 'spec'];
+  const field = (value: unknown, name: string): unknown => (value as Record<string, unknown> | undefined)?.[name];
+  const spec = path.reduce(field, object as unknown) as { readonly containers?: readonly unknown[] } | undefined;
+  if (Array.isArray(spec?.containers) && spec.containers.length > 0) return [];
+  return [{ path: [...path, 'containers'], message: 'expected at least one container' }];
 }
 
 /** Checks that a workload selects its own pods, as the API server does. */

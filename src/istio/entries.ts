@@ -39,7 +39,7 @@ export function findByName<T>(all: readonly T[], nameOf: (one: T) => string, nam
 }
 
 /**
- * Returns the entries of a local mesh. The entries of a Service lead to its mocks, past their sidecars. A gateway has
+ * Returns the entries of a local mesh. The entries of a Service lead to its mocks and bypass their sidecars. A gateway has
  * an entry for each port.
  */
 export function entriesOf(services: readonly Service[], pods: readonly RunningPod[]): Entry[] {

@@ -46,11 +46,12 @@ export function gatewayObjects(
   services: readonly Service[],
 ): KubeObject[] {
   const objects: KubeObject[] = [];
-  for (const { name, namespace, labels, ports } of wantedGateways(gateways)) {
+  for (const wanted of wantedGateways(gateways)) {
+    const { name, namespace, labels } = wanted;
     const hasWorkload = workloads.some(({ spec }) => selects(labels, spec.template.metadata?.labels));
-    if (!hasWorkload) objects.push(...deploymentObjects(name, namespace, labels));
+    if (!hasWorkload) objects.push(...deploymentObjects(wanted));
     const hasService = services.some(({ metadata }) => metadata.name === name && metadata.namespace === namespace);
-    if (!hasService) objects.push(gatewayService(name, namespace, labels, ports));
+    if (!hasService) objects.push(gatewayService(wanted));
   }
   return objects;
 }
@@ -60,13 +61,16 @@ interface WantedGateway {
   readonly namespace: string;
   readonly labels: Labels;
   readonly ports: ReadonlySet<number>;
+  readonly serviceAccount: string;
+  /** Returns the port of the pod for a port of the Service. */
+  readonly targetPort: (port: number) => number;
 }
 
 function wantedGateways(gateways: readonly KubeObject[]): WantedGateway[] {
   const wanted = new Map<string, WantedGateway>();
-  const want = (name: string, namespace: string, labels: Labels, ports: readonly number[]): void => {
-    const key = `${namespace}/${name}`;
-    wanted.set(key, { name, namespace, labels, ports: new Set([...(wanted.get(key)?.ports ?? []), ...ports]) });
+  const want = (gateway: Omit<WantedGateway, 'ports'>, ports: readonly number[]): void => {
+    const key = `${gateway.namespace}/${gateway.name}`;
+    wanted.set(key, { ...gateway, ports: new Set([...(wanted.get(key)?.ports ?? []), ...ports]) });
   };
   for (const gateway of gateways) {
     if (isIstioGateway(gateway)) {
@@ -74,12 +78,25 @@ function wantedGateways(gateways: readonly KubeObject[]): WantedGateway[] {
       const selector = selectorOrDefault(ownSelector);
       // Every installation has port 80, and its pod listens on 8080.
       const ports = [80, ...servers.map(({ port }) => port.number)];
-      want(gatewayName(selector), gatewayNamespace, selector, ports);
+      const name = gatewayName(selector);
+      want(
+        {
+          name,
+          namespace: gatewayNamespace,
+          labels: selector,
+          // istioctl names the accounts of its gateways so; Helm's gateways have the account of their own name.
+          serviceAccount: name.startsWith('istio-') ? `${name}-service-account` : name,
+          targetPort: gatewayTargetPort,
+        },
+        ports,
+      );
     } else if (isManaged(gateway as ApiGateway)) {
       const { name, namespace = 'default' } = gateway.metadata;
       const labels = { 'gateway.networking.k8s.io/gateway-name': name };
       const ports = (gateway as ApiGateway).spec.listeners.map(({ port }) => port);
-      want(`${name}-istio`, namespace, labels, ports);
+      // istiod lets the pod listen on the ports of the listeners themselves.
+      const own = `${name}-istio`;
+      want({ name: own, namespace, labels, serviceAccount: own, targetPort: (port) => port }, ports);
     }
   }
   return [...wanted.values()];
@@ -106,10 +123,10 @@ function isManaged({ spec }: ApiGateway): boolean {
   return spec.gatewayClassName === 'istio' && (spec.addresses ?? []).length === 0;
 }
 
-function deploymentObjects(name: string, namespace: string, labels: Labels): KubeObject[] {
+function deploymentObjects({ name, namespace, labels, serviceAccount }: WantedGateway): KubeObject[] {
   const podLabels = { app: name, ...labels };
   return [
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } },
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: serviceAccount, namespace } },
     {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
@@ -118,19 +135,19 @@ function deploymentObjects(name: string, namespace: string, labels: Labels): Kub
         selector: { matchLabels: labels },
         template: {
           metadata: { labels: podLabels },
-          spec: { serviceAccountName: name, containers: [{ name: 'istio-proxy', image: 'auto' }] },
+          spec: { serviceAccountName: serviceAccount, containers: [{ name: 'istio-proxy', image: 'auto' }] },
         },
       },
     },
   ];
 }
 
-function gatewayService(name: string, namespace: string, labels: Labels, ports: ReadonlySet<number>): KubeObject {
+function gatewayService({ name, namespace, labels, ports, targetPort: targetPortOf }: WantedGateway): KubeObject {
   const used = new Set<number>();
   const servicePorts = [...ports]
     .sort((one, other) => one - other)
     .flatMap((port) => {
-      const targetPort = gatewayTargetPort(port);
+      const targetPort = targetPortOf(port);
       // A Gateway may name the pod's own port, as Bookinfo's does. Another port of the Service already leads to it.
       if (used.has(targetPort)) return [];
       used.add(targetPort);

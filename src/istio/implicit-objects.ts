@@ -4,7 +4,7 @@ import { withDefaults } from './defaults.ts';
 import { fillObjects } from './fill.ts';
 import { gatewayObjects } from './gateways.ts';
 import type { Addresses } from './network.ts';
-import { type KubeObject, namespaceOf } from './objects.ts';
+import { isWorkload, type KubeObject, namespaceOf } from './objects.ts';
 
 const routingKinds = [
   'VirtualService',
@@ -51,12 +51,15 @@ export class ImplicitObjects {
     const { view } = this;
     const services = view.services.filter(isApplied);
     const workloads = view.workloads.filter(isApplied);
-    const objects = [...baseObjects(), ...gatewayObjects(view.config(['Gateway']), workloads, services)];
+    const gateways = gatewayObjects(view.config(['Gateway']), workloads, services);
+    const objects = [...baseObjects(), ...gateways];
     if (!this.fill) return objects;
     const declared = view.list<KubeObject>('v1', 'Namespace').map(({ metadata }) => metadata.name);
     const used = [...services, ...workloads].map(namespaceOf);
     const config = view.config(routingKinds);
     const namespaces = new Set([...declared, ...used]);
-    return [...objects, ...fillObjects({ services, workloads, config, namespaces })];
+    // A Service of a user may select a gateway, and then it needs no mock.
+    const running = [...workloads, ...gateways.filter(isWorkload)];
+    return [...objects, ...fillObjects({ services, workloads: running, config, namespaces })];
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { runProgram } from './program.ts';
+import { namespacesFolder, runProgram } from './program.ts';
 
 /** Address of a local mesh's bridge. The bridge is in its own namespace, without a link to the machine's network. */
 export const bridgeAddress = '10.77.0.1';
@@ -68,6 +68,9 @@ export async function createNamespace(name: string, link: string, address: strin
     ['-n', name],
     signal,
   );
+  // Gateways listen on ports such as 80 without privileges, as the template of Istio's gateways allows.
+  const allow = 'echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start';
+  await runProgram('nsenter', [`--net=${namespacesFolder}/${name}`, 'sh', '-c', allow], { signal });
 }
 
 /** Makes a user's connections to Service addresses fail at once. Without kube-proxy, nothing answers there. */

@@ -82,6 +82,10 @@ export interface KeyReference extends Reference {
 
 export interface PodSpec {
   serviceAccountName?: string;
+  /** True if the pod has the network of its node; then Istio injects no sidecar. */
+  hostNetwork?: boolean;
+  /** Older name of `serviceAccountName`. */
+  serviceAccount?: string;
   nodeName?: string;
   containers: readonly Container[];
   initContainers?: readonly { readonly name: string }[];

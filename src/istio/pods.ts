@@ -43,7 +43,8 @@ export function planPods(
     const servicesOfPod = services.filter(
       (candidate) => candidate.metadata.namespace === namespace && selects(candidate.spec.selector, labels),
     );
-    const hasSidecar = role === 'gateway' || isInjected(namespaceLabels(namespace), labels, annotations);
+    const isOnHost = spec.template.spec.hostNetwork === true;
+    const hasSidecar = role === 'gateway' || (!isOnHost && isInjected(namespaceLabels(namespace), labels, annotations));
     const isStateful = workload.kind === 'StatefulSet';
     const plan: Omit<PodPlan, 'name' | 'hash'> = {
       namespace,
@@ -57,7 +58,8 @@ export function planPods(
         ...(hasSidecar ? { 'security.istio.io/tlsMode': 'istio' } : {}),
       },
       annotations,
-      serviceAccount: spec.template.spec.serviceAccountName ?? 'default',
+      // The API server copies the older field (Kubernetes, `PodSpec.serviceAccount`).
+      serviceAccount: spec.template.spec.serviceAccountName ?? spec.template.spec.serviceAccount ?? 'default',
       spec: spec.template.spec,
       service,
       version: version ?? 'v1',

@@ -113,8 +113,10 @@ export class RunningPod {
     await writeFile(this.resolvConf, resolvConfOf(plan.namespace));
     if (plan.role === 'gateway') return;
     const { tools, serveArguments } = this.context;
+    const { resolvConf } = this;
+    const { annotations } = plan;
     if (plan.hasSidecar)
-      await interceptTraffic({ pilotAgent: tools.pilotAgent, namespace, resolvConf: this.resolvConf }, signal);
+      await interceptTraffic({ pilotAgent: tools.pilotAgent, namespace, resolvConf, annotations }, signal);
     this.routes = routes;
     this.mock = startMock({
       pod: plan,

@@ -6,6 +6,7 @@ import { clusterId, meshId, tokenFor, trustDomain } from './certificates.ts';
 import { istiodHost } from './control-plane.ts';
 import { fetchText } from './fetch-text.ts';
 import { jaegerAddress, rejectServiceAddresses } from './network.ts';
+import type { Labels } from './objects.ts';
 import type { PodPlan } from './pods.ts';
 import { containerPortsOf } from './ports.ts';
 import { podCommand, runProgram, spawnInPod } from './program.ts';
@@ -14,7 +15,7 @@ import { waitForOk } from './ready.ts';
 /** User of the proxy. The iptables rules do not redirect its traffic. */
 const proxyUid = 1337;
 
-/** Ports on which a mock accepts the connections of entries, past its sidecar. */
+/** Ports on which a mock accepts the connections of entries, which bypass its sidecar. */
 export const entryPorts = { http: 15980, grpc: 15990 } as const;
 const notIntercepted = [15090, 15021, 15020, entryPorts.http, entryPorts.grpc];
 
@@ -33,9 +34,15 @@ export interface SidecarOptions {
   readonly log: string;
 }
 
+/** Pod whose traffic is redirected through its sidecar. */
+export interface InterceptionOptions extends Pick<SidecarOptions, 'pilotAgent' | 'namespace' | 'resolvConf'> {
+  /** Annotations of the pod; those of `traffic.sidecar.istio.io` restrict the traffic. */
+  readonly annotations: Labels;
+}
+
 /** Sets the iptables rules of istio-init, which redirect all traffic of a pod through its sidecar. */
 export async function interceptTraffic(
-  { pilotAgent, namespace, resolvConf }: Pick<SidecarOptions, 'pilotAgent' | 'namespace' | 'resolvConf'>,
+  { pilotAgent, namespace, resolvConf, annotations }: InterceptionOptions,
   signal: AbortSignal,
 ): Promise<void> {
   // istio-iptables redirects the queries to the name servers in /etc/resolv.conf.
@@ -54,20 +61,36 @@ export async function interceptTraffic(
       String(proxyUid),
       '-m',
       'REDIRECT',
-      '-i',
-      '*',
-      '-x',
-      `${jaegerAddress}/32`,
-      '-b',
-      '*',
-      '-d',
-      notIntercepted.join(','),
+      ...trafficArguments(annotations),
       '--redirect-dns',
     ],
     { signal },
   );
   // The proxy passes unknown destinations through. A connection to a Service's address would hang for ten seconds.
   await rejectServiceAddresses(namespace, proxyUid, signal);
+}
+
+/**
+ * Returns the arguments of istio-iptables for the annotations of a pod, as the template of Istio's injector makes them
+ * (Istio, "Resource Annotations").
+ */
+function trafficArguments(annotations: Labels): string[] {
+  const of = (name: string): string | undefined => annotations[`traffic.sidecar.istio.io/${name}`];
+  const joined = (...lists: readonly (string | undefined)[]): string => lists.filter((list) => list).join(',');
+  const excludedOutboundPorts = of('excludeOutboundPorts');
+  const includedOutboundPorts = of('includeOutboundPorts');
+  return [
+    '-i',
+    of('includeOutboundIPRanges') ?? '*',
+    '-x',
+    joined(`${jaegerAddress}/32`, of('excludeOutboundIPRanges')),
+    '-b',
+    of('includeInboundPorts') ?? '*',
+    '-d',
+    joined(notIntercepted.join(','), of('excludeInboundPorts')),
+    ...(excludedOutboundPorts ? ['-o', excludedOutboundPorts] : []),
+    ...(includedOutboundPorts ? ['-q', includedOutboundPorts] : []),
+  ];
 }
 
 /** Starts pilot-agent, which starts Envoy as a sidecar or as a gateway. */

@@ -53,6 +53,10 @@ export interface RunningService {
 /**
  * Starts the servers of one service.
  *
+ * @example
+ * const service = await startService(options, { tracing: verbatimTracing }, createLogger(options.identity, 'info'));
+ * await service.stop();
+ *
  * @param telemetry must be started before this module is loaded, because it may instrument modules that are imported here
  * @throws MeshmockError `conflict`, `machine` or `usage` if the service cannot listen on an address
  */

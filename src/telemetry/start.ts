@@ -39,6 +39,9 @@ const defaults: Readonly<Record<string, string>> = {
 /**
  * Starts the signals of OpenTelemetry that the environment turns on, and metrics for Prometheus. Call it before modules
  * that may be instrumented are imported. It loads only what is needed.
+ *
+ * @example
+ * const telemetry = await startTelemetry({ service: 'reviews', version: 'v1' }, programVersion(), false);
  */
 export async function startTelemetry(
   identity: Identity,

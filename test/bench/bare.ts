@@ -1,4 +1,4 @@
-/** The two servers that a hop is held against, each a process: `leaf` answers, `relay` passes on what a leaf answers. */
+/** Servers that the benchmark compares a hop with. `leaf` answers a request, and `relay` forwards it to a leaf. */
 import http from 'node:http';
 import { Agent } from 'undici';
 
@@ -17,7 +17,7 @@ const agent = new Agent({ allowH2: false, pipelining: 1 });
 
 const server = http.createServer((request, response) => {
   if (role === 'leaf') {
-    // Signed, so that a meshmock takes it for one of its own and embeds it as it comes.
+    // The answer is signed, so a meshmock embeds it unparsed, as the reply of a meshmock.
     response.setHeader('x-meshmock', 'leaf/v1').setHeader('content-type', 'application/json').end(leafReply);
     return;
   }

@@ -1,7 +1,7 @@
 /**
- * What one hop costs: a meshmock without telemetry, with metrics, and with spans exported to a local sink, beside a relay of
- * `node:http` and undici that passes on the same answer. All in one run, in short slices that take turns, because the
- * machine is shared: read the ratios. `npm run bench`.
+ * Measures the cost of one hop: a meshmock without telemetry, with metrics, and with spans exported to a local sink. A
+ * relay of `node:http` and undici that forwards the same answer is the reference. All of them run in short slices, in
+ * turn, because the machine is shared. Compare the ratios. `npm run bench` runs it.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -37,7 +37,7 @@ async function start(
   return { pid: child.pid ?? 0, origin: `http://${ready.http}` };
 }
 
-/** Takes spans and forgets them. */
+/** Starts a server that accepts spans and drops them. */
 async function startSink(): Promise<{ url: string; batches: () => number; close: () => void }> {
   let batches = 0;
   const server = http.createServer((incoming, response) => {
@@ -54,7 +54,7 @@ async function startSink(): Promise<{ url: string; batches: () => number; close:
   };
 }
 
-/** CPU time of a process so far, in microseconds (proc(5), `stat`); NaN where there is no /proc. */
+/** Returns the CPU time of a process, in microseconds (proc(5), `stat`), or NaN on a machine without /proc. */
 function cpuUsOf(pid: number): number {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')

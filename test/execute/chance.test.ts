@@ -7,7 +7,7 @@ import { drawDelayMs } from '../../src/execute/directives/delay.ts';
 const hitsOf = (chance: Chance, key: string, hits: number, of: number, draws: number): boolean[] =>
   Array.from({ length: draws }, () => chance.isHit(key, hits, of));
 
-test('a share is exact over any number of draws, give or take one', () => {
+test('a share is exact over any number of draws, plus or minus one', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 1000 }),
@@ -25,7 +25,7 @@ test('a share is exact over any number of draws, give or take one', () => {
   );
 });
 
-test('one in three is one in every three, at places that differ', () => {
+test('a share of one in three has one hit in every three draws, at different places', () => {
   const draws = hitsOf(new Chance('seed'), 'key', 1, 3, 300);
   const places = new Set<number>();
   for (let start = 0; start < draws.length; start += 3) {
@@ -36,14 +36,14 @@ test('one in three is one in every three, at places that differ', () => {
   assert.equal(places.size, 3);
 });
 
-test('the same seed gives the same draws, another seed others, and each key has its own', () => {
+test('draws depend on the seed and on the key', () => {
   const draw = (seed: string, key: string): boolean[] => hitsOf(new Chance(seed), key, 3, 10, 100);
   assert.deepEqual(draw('a', 'key'), draw('a', 'key'));
   assert.notDeepEqual(draw('a', 'key'), draw('b', 'key'));
   assert.notDeepEqual(draw('a', 'key'), draw('a', 'other key'));
 });
 
-test('two shares of one half meet in a quarter of all draws, neither always nor never', () => {
+test('two shares of one half are independent: both hit in a quarter of the draws', () => {
   const chance = new Chance('seed');
   const both = Array.from({ length: 1000 }, () => {
     const first = chance.isHit('first', 1, 2);
@@ -53,7 +53,7 @@ test('two shares of one half meet in a quarter of all draws, neither always nor 
   assert.ok(count > 200 && count < 300, String(count));
 });
 
-test('sequences that nobody asks for any more make room', () => {
+test('the sequence that was used least recently is dropped when there are too many', () => {
   const chance = new Chance('seed');
   const first = chance.uniform('first');
   for (let index = 0; index < 20_000; index++) chance.uniform(`key ${index}`);
@@ -63,7 +63,7 @@ test('sequences that nobody asks for any more make room', () => {
 const quantile = (sorted: readonly number[], percentile: number): number =>
   sorted[Math.ceil((percentile / 100) * sorted.length) - 1] ?? Number.NaN;
 
-test('percentile delays have the percentiles of the directive', () => {
+test('percentile delays have the percentiles of their directive', () => {
   const points = [
     { percentile: 50, delayMs: 10 },
     { percentile: 90, delayMs: 100 },
@@ -79,7 +79,7 @@ test('percentile delays have the percentiles of the directive', () => {
   assert.ok((sorted.at(-1) ?? 0) <= 1000);
 });
 
-test('a range of delays is used evenly, and never left', () => {
+test('delays are spread evenly over their range', () => {
   const chance = new Chance('seed');
   const drawn = Array.from({ length: 1000 }, () =>
     drawDelayMs({ kind: 'uniform', minMs: 50, maxMs: 150 }, () => 'key', chance),

@@ -12,13 +12,13 @@ test('an entry changes the address of its host and port only', () => {
   assert.deepEqual(one.dial('service2', 8080), { host: 'service2', port: 8080 });
 });
 
-test('empty parts match any, and keep what is asked for', () => {
+test('an empty part before the address matches anything, and one after it changes nothing', () => {
   assert.deepEqual(dialler('::127.0.0.1:').dial('any', 1234), { host: '127.0.0.1', port: 1234 });
   assert.deepEqual(dialler('a:::15001').dial('a', 80), { host: 'a', port: 15001 });
   assert.deepEqual(dialler(':80:b:81').dial('a', 80), { host: 'b', port: 81 });
 });
 
-test('the same host and port again adds an address, taken in turn', () => {
+test('a second entry for the same host and port adds an address, and both are used in turn', () => {
   const two = dialler('a:80:127.0.0.1:1', 'a:80:127.0.0.1:2');
   assert.deepEqual(
     [1, 2, 3].map(() => two.dial('a', 80).port),
@@ -26,12 +26,12 @@ test('the same host and port again adds an address, taken in turn', () => {
   );
 });
 
-test('IPv6 addresses stand in brackets', () => {
+test('IPv6 addresses have brackets', () => {
   assert.deepEqual(dialler('[::1]:80:[fd00::2]:81').dial('::1', 80), { host: 'fd00::2', port: 81 });
 });
 
 for (const text of ['a', 'a:80', 'a:80:b', 'a:x:b:1', 'a:80:b:1:2', '::1:80:b:1']) {
-  test(`refuses "${text}"`, () => {
+  test(`the text "${text}" is refused`, () => {
     assert.throws(() => parseConnectTo(text), /HOST:PORT:ADDR:PORT/);
   });
 }

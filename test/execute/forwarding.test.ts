@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { callHttp, startForeignServer, startMesh, type TestMesh } from '../running-mesh.ts';
 
-suite('headers that are passed on, without spans', () => {
+suite('headers that a service forwards, with spans off', () => {
   let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh(['gateway', 'service1'], {}, ['X-Tenant']);
   });
   after(() => mesh[Symbol.asyncDispose]());
 
-  /** What a server behind two hops, one of each protocol, receives. */
-  async function received(headers: Record<string, string>): Promise<Record<string, string | undefined>> {
+  /** Returns the headers that a server receives after two hops, one of each protocol. */
+  async function headersAfterTwoHops(headers: Record<string, string>): Promise<Record<string, string | undefined>> {
     await using foreign = await startForeignServer((_request, response) => response.end());
     await callHttp(mesh.httpPort('gateway'), `/@grpc:service1/@127.0.0.1:${foreign.port}/x`, headers);
     return foreign.requests[0]?.headers as Record<string, string | undefined>;
@@ -42,13 +42,13 @@ suite('headers that are passed on, without spans', () => {
     'x-tenant': 'acme',
   };
 
-  test('trace, vendor and routing headers arrive verbatim behind both protocols', async () => {
-    const arrived = await received(context);
+  test('trace, vendor and routing headers arrive verbatim over both protocols', async () => {
+    const arrived = await headersAfterTwoHops(context);
     for (const [name, value] of Object.entries(context)) assert.equal(arrived[name], value, name);
   });
 
-  test('headers of one connection, of proxies and unknown ones stay behind', async () => {
-    const arrived = await received({
+  test('headers of one connection, of proxies, and unknown headers are not forwarded', async () => {
+    const arrived = await headersAfterTwoHops({
       'x-envoy-attempt-count': '3',
       'x-envoy-expected-rq-timeout-ms': '15000',
       'x-envoy-decorator-operation': 'x',
@@ -58,7 +58,7 @@ suite('headers that are passed on, without spans', () => {
     for (const name of Object.keys(arrived)) assert.doesNotMatch(name, /^(?:x-envoy|x-forwarded|x-mine)/);
   });
 
-  test('a request id is made when there is none, one for the whole cascade', async () => {
+  test('a cascade without a request id gets one id for all of its requests', async () => {
     const reply = await callHttp(mesh.httpPort('gateway'), '/@service1|grpc:service1/@service1/x');
     const ids = (reply.calls ?? []).flatMap(({ reply: child }) => [
       child?.mesh?.requestId,
@@ -69,7 +69,7 @@ suite('headers that are passed on, without spans', () => {
     assert.deepEqual(new Set(ids).size, 1);
   });
 
-  test('the trace id of the caller is shown', async () => {
+  test('a reply shows the trace id of the caller', async () => {
     const w3c = await callHttp(mesh.httpPort('gateway'), '/x', { traceparent: context.traceparent, b3: context.b3 });
     assert.equal(w3c.traceId, '0af7651916cd43dd8448eb211c80319c');
     const b3 = await callHttp(mesh.httpPort('gateway'), '/x', { 'x-b3-traceid': 'e457b5a2e4d86bd1' });
@@ -77,7 +77,7 @@ suite('headers that are passed on, without spans', () => {
     assert.equal((await callHttp(mesh.httpPort('gateway'), '/x')).traceId, undefined);
   });
 
-  test('evidence of the mesh is read from the headers, and absent without them', async () => {
+  test('a reply shows what headers say of the mesh, and nothing without them', async () => {
     const reply = await callHttp(mesh.httpPort('gateway'), '/x', {
       'x-envoy-attempt-count': '2',
       'x-forwarded-client-cert':

@@ -8,29 +8,29 @@ import { grpcCodeOf } from '../../src/reply/status.ts';
 import { runProgram } from '../program.ts';
 import { callHttp, sendHttp, startMesh, type TestMesh } from '../running-mesh.ts';
 
-/** What stands where a sidecar of the caller would: it answers for each host as Envoy does, over either protocol. */
-const says = {
+/** Answers of a server in place of the caller's sidecar, by host. They are those of Envoy, over either protocol. */
+const answers = {
   denied: [403, 'PERMISSION_DENIED', 'RBAC: access denied', { 'x-envoy-upstream-service-time': '1' }],
   aborted: [418, 'UNKNOWN', 'fault filter abort', {}],
   late: [504, 'UNAVAILABLE', 'upstream request timeout', {}],
   lost: [404, 'UNIMPLEMENTED', '', {}],
-  // Of the callee itself, passed on.
+  // Answers of the callee itself, which the proxy forwards.
   foreign: [404, 'UNIMPLEMENTED', '', { 'x-envoy-upstream-service-time': '1' }],
   down: [503, 'UNAVAILABLE', 'gone fishing', { 'x-envoy-upstream-service-time': '1' }],
   signed: [503, 'UNAVAILABLE', 'no healthy upstream', { 'x-meshmock': 'signed/v1' }],
 } as const;
 
-type Host = keyof typeof says;
+type Host = keyof typeof answers;
 
 const http1 = http.createServer((request, response) => {
-  const [status, , text, headers] = says[(request.headers.host ?? '').split(':')[0] as Host];
+  const [status, , text, headers] = answers[(request.headers.host ?? '').split(':')[0] as Host];
   const type = text === '' ? {} : { 'content-type': 'text/plain' };
   response.writeHead(status, { server: 'envoy', 'content-length': text.length, ...type, ...headers }).end(text);
 });
 
-// Trailers only, as Envoy does: node's own http2 writes just what it is told.
+// Trailers only, as Envoy sends them. The http2 module of Node sends no other frames.
 const grpc = http2.createServer().on('stream', (stream: http2.ServerHttp2Stream, { ':authority': authority = '' }) => {
-  const [, code, text, headers] = says[authority.split(':')[0] as Host];
+  const [, code, text, headers] = answers[authority.split(':')[0] as Host];
   stream.on('error', () => {});
   stream.respond(
     {
@@ -50,14 +50,14 @@ async function listen(server: net.Server): Promise<string> {
   return String((server.address() as AddressInfo).port);
 }
 
-suite('a proxy that refuses', () => {
+suite('a proxy that refuses a call', () => {
   let mesh: TestMesh;
   let [httpPort, grpcPort] = ['', ''];
   const gateway = (path: string) => callHttp(mesh.httpPort('gateway'), path);
   before(async () => {
     mesh = await startMesh(['gateway', 'service1']);
     [httpPort, grpcPort] = [await listen(http1), await listen(grpc)];
-    for (const host of Object.keys(says)) {
+    for (const host of Object.keys(answers)) {
       mesh.dialler.add({ host, port: '8080', toHost: '127.0.0.1', toPort: httpPort });
       mesh.dialler.add({ host, port: '9090', toHost: '127.0.0.1', toPort: grpcPort });
     }
@@ -80,18 +80,18 @@ suite('a proxy that refuses', () => {
       ['signed', 'service', undefined, 502],
     ];
     for (const [host, answeredBy, reason, status] of outcomes) {
-      test(`${scheme}: ${host} is answered by ${answeredBy}`, async () => {
+      test(`${scheme}: the call to ${host} is answered by ${answeredBy}`, async () => {
         const reply = await gateway(`/@${scheme}:${host}/x`);
         const call = reply.calls?.[0];
         assert.deepEqual([call?.answeredBy, call?.mesh?.refusal?.reason, reply.status], [answeredBy, reason, status]);
-        assert.deepEqual([call?.mesh?.proxy, call?.body], ['envoy', says[host][2] || undefined]);
+        assert.deepEqual([call?.mesh?.proxy, call?.body], ['envoy', answers[host][2] || undefined]);
       });
     }
 
-    test(`${scheme}: a branch that is refused loses no other, in a cascade that mixes both`, async () => {
+    test(`${scheme}: a refused branch does not affect the others, in a cascade that mixes both protocols`, async () => {
       const reply = await gateway(`/@service1|grpc:service1/@${scheme}:denied,service1/x`);
       for (const { reply: below } of reply.calls ?? []) {
-        const reasons = below?.calls?.map(({ mesh: seen, status }) => [seen?.refusal?.reason, status]);
+        const reasons = below?.calls?.map(({ mesh: evidence, status }) => [evidence?.refusal?.reason, status]);
         assert.deepEqual(reasons, [
           ['rbac_denied', 403],
           [undefined, 200],
@@ -100,7 +100,7 @@ suite('a proxy that refuses', () => {
       assert.equal(reply.calls?.length, 2);
     });
 
-    test(`${scheme}: each attempt is refused, and repeats are counted`, async () => {
+    test(`${scheme}: each attempt is refused, and a summary counts refusals`, async () => {
       const tried = await gateway(`/@${scheme}:lost;retries=2/x`);
       assert.equal(tried.calls?.[0]?.attempts?.length, 3);
       const { status, calls = [] } = await gateway(`/@${scheme}:aborted*5/x`);
@@ -109,7 +109,7 @@ suite('a proxy that refuses', () => {
       assert.deepEqual(calls[0]?.summary?.byRefusal, { fault: 5 });
     });
 
-    test(`${scheme}: meshmock call tells it, of its own request too`, async () => {
+    test(`${scheme}: meshmock call reports a refusal, also of its own request`, async () => {
       const port = scheme === 'http' ? httpPort : grpcPort;
       const entry = `localhost:${mesh.httpPort('gateway')}`;
       const below = ['call', `${entry}/@${scheme}:denied/x`, '--expect', 'denied refusal = rbac_denied'];
@@ -124,7 +124,7 @@ suite('a proxy that refuses', () => {
     });
   }
 
-  test('the text says it in a line', async () => {
+  test('the text of a reply shows each refusal in a line', async () => {
     const { body } = await sendHttp(mesh.httpPort('gateway'), '/@aborted,late*2,down/x', {
       headers: { accept: 'text/plain' },
     });

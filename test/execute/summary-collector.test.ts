@@ -22,7 +22,7 @@ function result(index: number, facts: Partial<CallResult<RawReply>> = {}): CallR
   };
 }
 
-test('what it takes does not grow with the number of calls: counts are kept, not replies', () => {
+test('the memory of a collector does not grow with the number of calls', () => {
   const collector = new SummaryCollector();
   const heapAfter = (from: number, to: number): number => {
     for (let index = from; index < to; index++) collector.add(index, result(index));
@@ -36,23 +36,23 @@ test('what it takes does not grow with the number of calls: counts are kept, not
   assert.equal(collector.summary().count, 20_000);
 });
 
-test('percentiles are those of the durations, to three digits', () => {
+test('percentiles are exact to three digits', () => {
   const collector = new SummaryCollector();
   for (let index = 0; index < 10_000; index++) collector.add(index, result(index, { durationMs: (index + 1) / 10 }));
   const { latencyMs } = collector.summary();
   assert.ok(latencyMs !== undefined);
   const { min, mean, p50, p90, p95, p99, max } = latencyMs;
   assert.deepEqual([min, mean, max], [0.1, 500.1, 1000]);
-  for (const [seen, exact] of [
+  for (const [measured, exact] of [
     [p50, 500],
     [p90, 900],
     [p95, 950],
     [p99, 990],
   ] as const)
-    assert.ok(Math.abs(seen - exact) <= exact / 500, `${seen} for ${exact}`);
+    assert.ok(Math.abs(measured - exact) <= exact / 500, `${measured} for ${exact}`);
 });
 
-test('it stands for the first that failed before one that timed out before the first, whatever ended first', () => {
+test('the first failed call represents all, or else the first that timed out, or else the first', () => {
   const timedOut = { error: { code: 'timeout', message: 'late' }, answeredBy: 'nobody' } as const;
   const collector = new SummaryCollector();
   collector.add(3, result(3, { status: 503 }));
@@ -71,7 +71,7 @@ test('it stands for the first that failed before one that timed out before the f
   );
 });
 
-test('values without end are counted together after a thousand', () => {
+test('values after the first thousand share one count', () => {
   const collector = new SummaryCollector();
   for (let index = 0; index < 1500; index++) collector.add(index, result(index, { status: 1000 + index }));
   const { byStatus = {} } = collector.summary();

@@ -21,7 +21,7 @@ suite('Call over gRPC', () => {
     assert.equal(reply?.body, 'gateway v1 answers Call /x');
   });
 
-  test('metadata are headers, and secrets are redacted', async () => {
+  test('metadata arrives as headers, and secrets are redacted', async () => {
     const { reply } = await gateway(
       { path: '/@grpc:service1/@service2/x' },
       { headers: { 'end-user': 'jason', authorization: 'Bearer x', other: 'stays' } },
@@ -41,7 +41,7 @@ suite('Call over gRPC', () => {
     assert.match(details, /\{"path"/);
   });
 
-  /** Sends bytes as they are, and gives the error that comes back. */
+  /** Sends a request as raw bytes, and returns the error of the call. */
   async function sendBytes(request: Buffer): Promise<{ code: number; details: string }> {
     const client = new Client(`127.0.0.1:${mesh.grpcPort('gateway')}`, credentials.createInsecure());
     const bytes = (buffer: Buffer): Buffer => buffer;
@@ -56,27 +56,27 @@ suite('Call over gRPC', () => {
     }
   }
 
-  test('bytes that are no request are an error', async () => {
+  test('bytes that are not a request are an error', async () => {
     const error = await sendBytes(Buffer.from([0x0a, 0xff]));
     assert.equal(error.code, status.INVALID_ARGUMENT);
     assert.match(error.details, /not a meshmock\.v1\.CallRequest/);
   });
 
-  test('a path that is no plan is INVALID_ARGUMENT with offset and caret in the details', async () => {
+  test('a path that is not a plan is INVALID_ARGUMENT, with offset and caret in the details', async () => {
     const { code, reply } = await gateway({ path: '/@service1[x/' });
     assert.equal(code, status.INVALID_ARGUMENT);
     assert.equal(reply?.error?.offset, 10);
     assert.equal(reply?.error?.caret?.length, 2);
   });
 
-  test('a plan that is none is INVALID_ARGUMENT with the path of the field', async () => {
+  test('an invalid plan is INVALID_ARGUMENT, with the path of the field', async () => {
     const { code, reply } = await gateway({ plan: { stages: [{ calls: [{ host: 'a' }, { host: 'b b' }] }] } });
     assert.equal(code, status.INVALID_ARGUMENT);
     assert.equal(reply?.error?.field, 'plan.stages[0].calls[1].host');
   });
 
   test('a message nested 5,000 deep is an error', async () => {
-    // Field 3 of a Plan is `then`, field 1 of a CallRequest the plan: both length-delimited.
+    // Field 3 of a Plan is `then`, and field 1 of a CallRequest is the plan. Both are length-delimited.
     const wrap = (field: number, inner: Buffer): Buffer =>
       Buffer.concat([Buffer.from([field * 8 + 2, ...varint(inner.length)]), inner]);
     let plan: Buffer = Buffer.alloc(0);
@@ -86,7 +86,7 @@ suite('Call over gRPC', () => {
     assert.equal((await gateway({ path: '/x' })).code, status.OK);
   });
 
-  test('a failed call is a gRPC status, and the tree stands in its details', async () => {
+  test('a failed call results in a gRPC status whose details hold the tree', async () => {
     const { code, reply } = await gateway({ path: '/@grpc:service1/@grpc:127.0.0.1:1|grpc:service2/x' });
     assert.equal(code, status.UNAVAILABLE);
     assert.equal(reply?.status, 502);
@@ -97,7 +97,7 @@ suite('Call over gRPC', () => {
     assert.equal(whole?.reply?.service, 'service2');
   });
 
-  test('a service that comes back is reached at the next call', async () => {
+  test('a service that starts again is reached by the next call', async () => {
     await using other = await startMesh(['late']);
     const port = other.grpcPort('late');
     await other.services.get('late')?.stop();
@@ -113,7 +113,7 @@ suite('Call over gRPC', () => {
     }
   });
 
-  test('a gRPC server without Call is no error: its status and what it says are shown', async () => {
+  test('a reply shows the status and the message of a gRPC server without Call', async () => {
     const server = new Server();
     const port = await new Promise<number>((resolve) =>
       server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (_error, bound) => resolve(bound)),
@@ -131,7 +131,7 @@ suite('Call over gRPC', () => {
     }
   });
 
-  test('a details tree that a caller cannot take is pruned and says so; a meshmock takes more', async () => {
+  test('the tree in the details is pruned for a caller with a small limit, and marked; a meshmock gets more', async () => {
     const leaves = Array.from({ length: 60 }, () => 'service2').join('|');
     const { reply } = await gateway({ path: `/@grpc:service1/@${leaves}|127.0.0.1:1/x` });
     const [first] = reply?.calls ?? [];
@@ -141,7 +141,7 @@ suite('Call over gRPC', () => {
     assert.equal(overHttp.calls?.[0]?.reply?.calls?.length, 61);
   });
 
-  test('the deadline of the protocol counts', async () => {
+  test('the deadline of the protocol limits the cascade', async () => {
     await using slow = await startForeignServer(() => {});
     const startedAt = performance.now();
     const { code, reply } = await gateway({ path: `/@grpc:service1/@127.0.0.1:${slow.port}/x` }, { deadlineMs: 2000 });
@@ -175,7 +175,7 @@ suite('Call over gRPC', () => {
     }
   });
 
-  test('a failure at the end of the longest chain comes back whole, or pruned, and the services live on', async () => {
+  test('a failure at the end of the longest chain arrives, whole or pruned, and the services keep running', async () => {
     const chain = `${'/@grpc:gateway'.repeat(49)}/@gateway|127.0.0.1:1/x`;
     const { code, reply } = await gateway({ path: chain });
     assert.equal(code, status.UNAVAILABLE);
@@ -187,7 +187,7 @@ suite('Call over gRPC', () => {
     assert.equal((await gateway({ plan })).code, status.OK);
   });
 
-  test('more targets at once than channels are kept are all called', async () => {
+  test('a stage may have more targets than the pool has channels', async () => {
     mesh.dialler.add({ host: '', port: '7777', toHost: '127.0.0.1', toPort: String(mesh.grpcPort('service1')) });
     const targets = Array.from({ length: 700 }, (_, index) => `grpc:host${index}:7777`).join('|');
     const reply = await callHttp(mesh.httpPort('gateway'), `/@${targets}/x`);
@@ -197,17 +197,17 @@ suite('Call over gRPC', () => {
     );
   });
 
-  test('a plan from a message cannot smuggle another plan into a host', async () => {
+  test('a host in a message cannot contain another plan', async () => {
     const { code, reply } = await gateway({ plan: { stages: [{ calls: [{ scheme: 'grpc', host: '::1]:1/x?:' }] }] } });
     assert.equal(code, status.INVALID_ARGUMENT);
     assert.equal(reply?.error?.field, 'plan.stages[0].calls[0].host');
   });
 
-  test('health says SERVING, for the server and for the service', async () => {
+  test('health is SERVING for the server and for the service', async () => {
     const { loadPackageDefinition } = await import('@grpc/grpc-js');
     const { loadSync } = await import('@grpc/proto-loader');
     const { protoPath } = await import('grpc-health-check');
-    // biome-ignore lint/suspicious/noExplicitAny: what grpc-js makes of a proto file at run time has no type
+    // biome-ignore lint/suspicious/noExplicitAny: grpc-js makes untyped objects of a proto file at run time
     const { grpc: loaded } = loadPackageDefinition(loadSync(protoPath)) as any;
     const client = new loaded.health.v1.Health(`127.0.0.1:${mesh.grpcPort('gateway')}`, credentials.createInsecure());
     try {

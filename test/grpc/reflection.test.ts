@@ -3,11 +3,11 @@ import { test } from 'node:test';
 import descriptor, { type IDescriptorProto, type IFileDescriptorProto } from 'protobufjs/ext/descriptor/index.js';
 import { reflectedDefinition } from '../../src/grpc/reflection.ts';
 
-/** The name that descriptor.proto has for the entry type of a map field. */
+/** Returns the name of the entry type of a map field (descriptor.proto). */
 const entryNameOf = (field: string): string =>
   `${field.replaceAll(/(?:^|_)(.)/g, (_all, letter: string) => letter.toUpperCase())}Entry`;
 
-test('the entry types of map fields have the names that clients insist on', () => {
+test('the entry types of map fields have the names that clients require', () => {
   const files = Object.values(reflectedDefinition()).flatMap(({ fileDescriptorProtos }) =>
     ((fileDescriptorProtos ?? []) as Buffer[]).map(
       (bytes) => descriptor.FileDescriptorProto.decode(bytes) as IFileDescriptorProto,

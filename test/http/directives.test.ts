@@ -8,7 +8,7 @@ import type { CallResult, Reply } from '../../src/reply/reply.ts';
 import { httpStatusOf } from '../../src/reply/status.ts';
 import { callGrpc, callHttp, sendHttp, startMesh, type TestMesh } from '../running-mesh.ts';
 
-/** Who hangs is waited for as long. */
+/** Deadline of requests with `~hang`, in milliseconds. */
 const hangMs = 1000;
 
 /** Every directive, in each of its forms. */
@@ -25,13 +25,13 @@ const directives = [
   'close',
   'hang',
   'size=10B',
-  'body=told',
+  'body=text',
   'header[a=b]',
   'cpu=5ms',
   'memory=1MB',
 ];
 
-/** What a caller should see of a service that carries out directives: a model of a few lines. */
+/** Model of what a caller sees of a service that applies directives. */
 interface Expected {
   status: number;
   grpcStatus?: string;
@@ -96,11 +96,11 @@ function expectedOf(given: readonly Directive[], uri: string, protocol: string):
   return expected;
 }
 
-/** A delay that is drawn is shown as long as it was. */
+/** Removes the lengths of delays, because a reply shows the length that was drawn. */
 const withoutDelays = (done: readonly string[] = []): string[] =>
   done.map((text) => text.replace(/^delay=.*/, 'delay'));
 
-function assertSeen(call: CallResult, expected: Expected, scheme: string): void {
+function assertAnswer(call: CallResult, expected: Expected, scheme: string): void {
   if (expected.error === 'reset') {
     assert.deepEqual([call.answeredBy, call.error?.code, call.reply], ['nobody', 'reset', undefined]);
     return;
@@ -116,16 +116,19 @@ function assertSeen(call: CallResult, expected: Expected, scheme: string): void 
   if (scheme === 'grpc' && expected.grpcStatus !== undefined) assert.equal(call.grpcStatus, expected.grpcStatus);
 }
 
-/** What `a` sees of `b`. On a busy machine `a` may not hear in time that `b` waited too long: then once more. */
-async function seenOf(mesh: TestMesh, scheme: string, path: string, tries = 3): Promise<CallResult> {
+/**
+ * Returns the result of a call from `a` to `b`. On a busy machine, the deadline of `a` may pass before the answer of `b`
+ * arrives. The call is then repeated.
+ */
+async function resultOf(mesh: TestMesh, scheme: string, path: string, tries = 3): Promise<CallResult> {
   const deadlineMs = path.includes('hang') ? hangMs : 10_000;
   const reply = await callHttp(mesh.httpPort('a'), `/@${scheme}:b${path}`, { 'x-meshmock-deadline-ms': deadlineMs });
   const [call] = reply.calls ?? [];
   assert.ok(call !== undefined, JSON.stringify(reply));
-  return call.error?.code === 'timeout' && tries > 1 ? seenOf(mesh, scheme, path, tries - 1) : call;
+  return call.error?.code === 'timeout' && tries > 1 ? resultOf(mesh, scheme, path, tries - 1) : call;
 }
 
-suite('directives alone and in pairs', { concurrency: 8 }, () => {
+suite('directives, alone and in pairs', { concurrency: 8 }, () => {
   let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh(['a', { name: 'b', pod: 'b-7d4b9', zone: 'eu-1a' }]);
@@ -134,13 +137,13 @@ suite('directives alone and in pairs', { concurrency: 8 }, () => {
 
   for (const scheme of ['http', 'grpc']) {
     for (const first of directives) {
-      test(`${first} alone and before each other one, over ${scheme}`, async () => {
+      test(`~${first} has its effect alone and before each other directive, over ${scheme}`, async () => {
         for (const rest of [[], ...directives.map((second) => [second])]) {
           const path = [first, ...rest].map((directive) => `/~${directive}`).join('');
           const expected = expectedOf(parseDirectives(path), '/x', scheme);
-          const call = await seenOf(mesh, scheme, `${path}/x`);
+          const call = await resultOf(mesh, scheme, `${path}/x`);
           try {
-            assertSeen(call, expected, scheme);
+            assertAnswer(call, expected, scheme);
           } catch (error) {
             throw new Error(`${path}: ${JSON.stringify(call)}`, { cause: error });
           }
@@ -157,11 +160,11 @@ suite('directives', () => {
   });
   after(() => mesh[Symbol.asyncDispose]());
 
-  test('a directive with a continuation is done before the calls, and a fault calls nobody', async () => {
+  test('directives are applied before the calls, and a fault prevents the calls', async () => {
     const slow = await callHttp(mesh.httpPort('a'), '/~delay=30ms/@b/x');
     assert.ok((slow.calls?.[0]?.startMs ?? 0) >= 29);
-    const sick = await callHttp(mesh.httpPort('a'), '/~status=418/@b/never');
-    assert.deepEqual([sick.status, sick.calls], [418, undefined]);
+    const faulty = await callHttp(mesh.httpPort('a'), '/~status=418/@b/never');
+    assert.deepEqual([faulty.status, faulty.calls], [418, undefined]);
     assert.ok(!mesh.arrivals.some(({ request }) => request.uri === '/never'));
     const own = await callHttp(mesh.httpPort('a'), '/~status=202/@b/x');
     assert.equal(own.status, 202);
@@ -169,7 +172,7 @@ suite('directives', () => {
     assert.equal(failed.status, 502);
   });
 
-  test('headers of the answer are headers over HTTP and metadata over gRPC, of an error too', async () => {
+  test('header directives add headers over HTTP and metadata over gRPC, also to an error', async () => {
     const { headers } = await sendHttp(mesh.httpPort('b'), '/~header[a=1]/~header[a=2]/~header[x-b=%5D]/~status=503/x');
     assert.deepEqual([headers.a, headers['x-b']], ['1, 2', ']']);
     for (const path of ['/~header[a=b]/x', '/~header[a=b]/~status=503/x']) {
@@ -178,19 +181,19 @@ suite('directives', () => {
     }
   });
 
-  test('cookies stay apart, and binary metadata is binary', async () => {
+  test('cookies stay separate headers, and binary metadata stays binary', async () => {
     const { headers } = await sendHttp(mesh.httpPort('b'), '/~header[set-cookie=a=1]/~header[set-cookie=b=2]/x');
     assert.deepEqual(headers['set-cookie'], ['a=1', 'b=2']);
     const { metadata } = await callGrpc(mesh.grpcPort('b'), { path: '/~header[a-bin=AAEC]/x' });
     assert.deepEqual(metadata.get('a-bin'), [Buffer.from([0, 1, 2])]);
   });
 
-  test('a reset over gRPC ends its own call only, of those that share the connection', async () => {
+  test('a reset over gRPC ends only its own call, not the others on the connection', async () => {
     const { calls } = await callHttp(mesh.httpPort('a'), '/@grpc:b*300;concurrency=50/~close:0.1/x');
     assert.deepEqual(calls?.[0]?.summary?.byStatus, { 200: 270, reset: 30 });
   });
 
-  test('gRPC sees the status that was asked for, and UNAVAILABLE when the connection is reset', async () => {
+  test('a gRPC caller gets the status of the directive, and UNAVAILABLE for a reset', async () => {
     const codeOf = async (path: string): Promise<number> => (await callGrpc(mesh.grpcPort('b'), { path })).code;
     for (const [code, name] of grpcStatusNames.entries()) {
       assert.equal(await codeOf(`/~grpc-status=${name}/x`), code, name);
@@ -199,19 +202,19 @@ suite('directives', () => {
     assert.equal(await codeOf('/~close/x'), grpcStatusNames.indexOf('UNAVAILABLE'));
   });
 
-  test('a reset is a reset: no byte of an answer over HTTP', async () => {
+  test('a reset over HTTP sends no byte of an answer', async () => {
     await assert.rejects(sendHttp(mesh.httpPort('b'), '/~close/x'), { code: 'ECONNRESET' });
   });
 
   test('a status without a body is an answer of the service', async () => {
     for (const status of [204, 205, 304]) {
-      const call = await seenOf(mesh, 'http', `/~status=${status}/x`);
+      const call = await resultOf(mesh, 'http', `/~status=${status}/x`);
       assert.deepEqual([call.status, call.answeredBy, call.body], [status, 'service', undefined]);
-      assert.equal((await seenOf(mesh, 'grpc', `/~status=${status}/x`)).status, status);
+      assert.equal((await resultOf(mesh, 'grpc', `/~status=${status}/x`)).status, status);
     }
   });
 
-  test('burning CPU time leaves the health checks alone, and the machine its other cores', async () => {
+  test('health checks are answered while a directive burns CPU time', async () => {
     const burning = callHttp(mesh.httpPort('b'), '/~cpu=500ms/x');
     const answers: number[] = [];
     for (let index = 0; index < 10; index++) {
@@ -225,7 +228,7 @@ suite('directives', () => {
     assert.ok(Math.max(...answers) < 250, String(answers));
   });
 
-  test('who burns or hangs for a caller who goes away stops', async () => {
+  test('a service stops to burn, hang or wait when its caller goes away', async () => {
     for (const path of ['/~cpu=5s/x?gone', '/~hang/x?gone', '/~delay=10s/x?gone']) {
       const gone = AbortSignal.timeout(100);
       await assert.rejects(sendHttp(mesh.httpPort('b'), path, { signal: gone }));
@@ -238,7 +241,7 @@ suite('directives', () => {
     }
   });
 
-  test('memory is held while the request lasts and given back with the answer', async () => {
+  test('a service holds memory during the request, and frees it with the answer', async () => {
     const before = process.memoryUsage().arrayBuffers;
     const held = callHttp(mesh.httpPort('b'), '/~memory=100MB/~delay=200ms/x');
     await new Promise((resolve) => setTimeout(resolve, 150));
@@ -247,7 +250,7 @@ suite('directives', () => {
     assert.ok(process.memoryUsage().arrayBuffers - before < 20_000_000);
   });
 
-  test('memory beyond what all requests may hold is refused, and the others keep theirs', async () => {
+  test('a request that exceeds the memory of all requests is refused, and the others keep theirs', async () => {
     const paths = Array.from({ length: 4 }, () => callHttp(mesh.httpPort('b'), '/~memory=100MB/~delay=300ms/x'));
     const replies = await Promise.all(paths);
     const statuses = replies.map(({ status }) => status).sort();
@@ -265,7 +268,7 @@ suite('directives', () => {
     ['/~delay=1us/@b|a(/~delay=1m/x)', 25],
   ];
   for (const [path, offset] of tooMuch) {
-    test(`refuses ${path} at offset ${offset}, and calls nobody`, async () => {
+    test(`the plan ${path} is refused at offset ${offset}, and no call is made`, async () => {
       const count = mesh.arrivals.length;
       const { status, error, calls } = await callHttp(mesh.httpPort('a'), path);
       assert.deepEqual([status, error?.code, error?.offset, calls], [400, 'limit_exceeded', offset, undefined]);
@@ -274,7 +277,7 @@ suite('directives', () => {
   }
 });
 
-/** Every condition, and whether it holds for pod b-7d4b9 of version v1 in zone eu-1a at the first attempt. */
+/** Each kind of condition. `holds` is for pod b-7d4b9 of version v1 in zone eu-1a, at the first attempt. */
 const conditions: [condition: string, holds: boolean][] = [
   ['attempt<3', true],
   ['attempt=1', true],
@@ -301,7 +304,7 @@ suite('conditions', () => {
 
   for (const scheme of ['http', 'grpc']) {
     for (const [first, holds] of conditions) {
-      test(`:${first} alone and with each other one, over ${scheme}`, async () => {
+      test(`the condition :${first} ${holds ? 'holds' : 'does not hold'}, alone and with each other one, over ${scheme}`, async () => {
         for (const [second, alsoHolds] of [['', true] as const, ...conditions]) {
           const path = `/~status=503:${first}${second === '' ? '' : `:${second}`}/x`;
           const { calls } = await callHttp(mesh.httpPort('a'), `/@${scheme}:b${path}`);
@@ -310,7 +313,7 @@ suite('conditions', () => {
       });
     }
 
-    test(`shares alone, together, and only of the requests for which the other conditions hold, over ${scheme}`, async () => {
+    test(`shares are exact, and count only requests for which other conditions hold, over ${scheme}`, async () => {
       const rows: [condition: string, hits: number][] = [
         ['0.3', 12],
         ['1in4', 10],
@@ -327,7 +330,7 @@ suite('conditions', () => {
       }
     });
 
-    test(`over 1,000 requests at 64 at once 0.3 is 300 and 1in3 is 333, give or take one, over ${scheme}`, async () => {
+    test(`of 1,000 requests, 64 in parallel, 0.3 hits 300 and 1in3 hits 333, plus or minus one, over ${scheme}`, async () => {
       for (const [share, hits] of [
         ['0.3', 300],
         ['1in3', 333],
@@ -342,7 +345,7 @@ suite('conditions', () => {
     });
   }
 
-  test('attempts of a proxy are attempts', async () => {
+  test('a condition counts the attempts of a proxy', async () => {
     const path = '/~status=503:attempt<3/x';
     const statusAt = async (attempt: number): Promise<Reply> =>
       callHttp(mesh.httpPort('b'), path, { 'x-envoy-attempt-count': String(attempt) });
@@ -351,25 +354,25 @@ suite('conditions', () => {
   });
 });
 
-suite('a behaviour of the service itself', () => {
-  test('is done for every request, before what the request asks for, over both protocols', async () => {
+suite('the behaviour of a service', () => {
+  test('applies to every request, before the directives of the request, over both protocols', async () => {
     await using mesh = await startMesh([
       'a',
       { name: 'b', behaviour: parseDirectives('/~header[own=1]/~status=503:1in2:version=v1') },
     ]);
     for (const scheme of ['http', 'grpc']) {
-      const { calls } = await callHttp(mesh.httpPort('a'), `/@${scheme}:b*10/~body=asked/x`);
+      const { calls } = await callHttp(mesh.httpPort('a'), `/@${scheme}:b*10/~body=text/x`);
       assert.deepEqual(calls?.[0]?.summary?.byStatus, { 200: 5, 503: 5 });
     }
     assert.equal((await sendHttp(mesh.httpPort('b'), '/-/healthy')).status, 200);
   });
 
-  test('comes out the same with the same seed, and otherwise with another', async () => {
+  test('makes the same choices with the same seed, and other choices with another seed', async () => {
     const statuses = async (seed: string): Promise<number[]> => {
       await using mesh = await startMesh([{ name: 'b', seed, behaviour: parseDirectives('/~status=503:0.4') }]);
-      const seen: number[] = [];
-      for (let index = 0; index < 40; index++) seen.push((await callHttp(mesh.httpPort('b'), '/x')).status);
-      return seen;
+      const found: number[] = [];
+      for (let index = 0; index < 40; index++) found.push((await callHttp(mesh.httpPort('b'), '/x')).status);
+      return found;
     };
     assert.deepEqual(await statuses('one'), await statuses('one'));
     assert.notDeepEqual(await statuses('one'), await statuses('two'));

@@ -5,7 +5,7 @@ import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callGrpc, callHttp, sendHttp, startForeignServer, startMesh, type TestMesh, treeOf } from '../running-mesh.ts';
 
-suite('what goes wrong over HTTP', () => {
+suite('failures over HTTP', () => {
   let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh(['gateway', 'service1', 'service2', 'service3']);
@@ -15,7 +15,7 @@ suite('what goes wrong over HTTP', () => {
   const gateway = (path: string, headers: http.OutgoingHttpHeaders = {}) =>
     callHttp(mesh.httpPort('gateway'), path, headers);
 
-  test('a text that starts like a plan and is not one is refused with offset and caret, and nothing is called', async () => {
+  test('a path that starts like a plan and is not one is refused with offset and caret, and no call is made', async () => {
     const before = mesh.arrivals.length;
     const reply = await gateway('/@service1,service2|/x');
     assert.equal(reply.status, 400);
@@ -31,7 +31,7 @@ suite('what goes wrong over HTTP', () => {
     );
   });
 
-  test('a call to nobody is refused or unknown to DNS, its siblings are whole, the status is 502', async () => {
+  test('a failed connection and an unknown host do not affect other calls, and the status is 502', async () => {
     const reply = await gateway('/@127.0.0.1:1|nosuchhost.invalid|service1/@service2/x');
     assert.equal(reply.status, 502);
     const [refused, unknown, whole] = reply.calls ?? [];
@@ -42,7 +42,7 @@ suite('what goes wrong over HTTP', () => {
     assert.equal(treeOf(whole.reply), 'service1(service2)');
   });
 
-  test('every stage runs, after a failed one too', async () => {
+  test('every stage runs, also after a failed one', async () => {
     const reply = await gateway('/@127.0.0.1:1,service1/x');
     assert.deepEqual(
       reply.calls?.map(({ answeredBy }) => answeredBy),
@@ -50,7 +50,7 @@ suite('what goes wrong over HTTP', () => {
     );
   });
 
-  test('a connection that is cut is a reset', async () => {
+  test('a connection that the server cuts is a reset', async () => {
     await using foreign = await startForeignServer((request) => request.socket.resetAndDestroy());
     const reply = await gateway(`/@127.0.0.1:${foreign.port}/x`);
     assert.equal(reply.calls?.[0]?.error?.code, 'reset');
@@ -68,7 +68,7 @@ suite('what goes wrong over HTTP', () => {
     }
   });
 
-  test('a foreign server is no error: its status, headers and the first part of its body are shown', async () => {
+  test('a reply shows status, headers and the first part of the body of a foreign server', async () => {
     await using foreign = await startForeignServer((request, response) => {
       response.writeHead(request.url === '/small' ? 418 : 200, { 'x-who': 'foreign', 'set-cookie': 'secret=1' });
       response.end(request.url === '/small' ? 'I am a teapot' : 'x'.repeat(200_000));
@@ -86,14 +86,14 @@ suite('what goes wrong over HTTP', () => {
     assert.ok((large?.bodyBytes ?? 0) > 64 * 1024);
   });
 
-  test('a foreign 5xx fails the call: 502', async () => {
+  test('a foreign status of 500 or more fails the call: 502', async () => {
     await using foreign = await startForeignServer((_request, response) => response.writeHead(503).end('no'));
     const reply = await gateway(`/@127.0.0.1:${foreign.port}/x`);
     assert.equal(reply.status, 502);
     assert.equal(reply.calls?.[0]?.status, 503);
   });
 
-  test('a call that does not answer in its own time is a timeout: 504, and the siblings are whole', async () => {
+  test('a call without an answer within its timeout fails with 504, and does not affect other calls', async () => {
     await using slow = await startForeignServer(() => {});
     const startedAt = performance.now();
     const reply = await gateway(`/@127.0.0.1:${slow.port};timeout=150ms|service1/x`);
@@ -103,7 +103,7 @@ suite('what goes wrong over HTTP', () => {
     assert.equal(reply.calls?.[1]?.reply?.service, 'service1');
   });
 
-  test('the deadline holds for the whole: the innermost call times out, and the tree still arrives', async () => {
+  test('the deadline covers the whole cascade: the innermost call times out, and the tree still arrives', async () => {
     await using slow = await startForeignServer(() => {});
     const startedAt = performance.now();
     const reply = await gateway(`/@service1/@service2/@127.0.0.1:${slow.port}/x`, { 'x-meshmock-deadline-ms': '500' });
@@ -115,7 +115,7 @@ suite('what goes wrong over HTTP', () => {
     assert.equal(innermost?.error?.code, 'timeout');
   });
 
-  test('what is left of time, calls and depth shrinks at every hop', async () => {
+  test('remaining time, calls and depth shrink at every hop', async () => {
     const reply = await gateway('/@service1/@service2/x', { 'x-meshmock-calls': '10', 'x-meshmock-depth': '3' });
     const first = reply.calls?.[0]?.reply;
     const second = first?.calls?.[0]?.reply;
@@ -133,7 +133,7 @@ suite('what goes wrong over HTTP', () => {
     );
   });
 
-  test('a client can lower the limits, not raise them', async () => {
+  test('a client can lower the limits, but not raise them', async () => {
     const before = mesh.arrivals.length;
     const calls = await gateway('/@service1|service2/@service3/x', { 'x-meshmock-calls': '3' });
     assert.equal(calls.error?.message, 'the plan makes 4 calls, the limit is 3');
@@ -160,7 +160,7 @@ suite('what goes wrong over HTTP', () => {
     assert.equal(slow.open, 0);
   });
 
-  test('re-entrant chains are all answered: a service that calls itself 40 deep, and two that call each other, 64 at once', async () => {
+  test('64 parallel chains are answered: a service calls itself 40 times, and two services call each other', async () => {
     const self = `${'/@gateway'.repeat(40)}/end`;
     const pair = `${'/@service1/@service2'.repeat(20)}/end`;
     const answers = await Promise.all(Array.from({ length: 64 }, (_, index) => gateway(index % 2 === 0 ? self : pair)));
@@ -170,7 +170,7 @@ suite('what goes wrong over HTTP', () => {
     );
   });
 
-  test("a caller who has gone is nobody's problem: 499, and no warning", async () => {
+  test('a request whose caller has gone is logged with 499, and without a problem', async () => {
     await using slow = await startForeignServer(() => {});
     const client = new AbortController();
     const before = mesh.arrivals.length;
@@ -183,14 +183,14 @@ suite('what goes wrong over HTTP', () => {
     assert.deepEqual([answered?.status, answered?.problem], [499, undefined]);
   });
 
-  test('whoever signs can send anything: the answer stays JSON and the siblings are whole', async () => {
-    const near = [
+  test('a forged reply does not break the answer or affect other calls', async () => {
+    const fields = [
       '"error":null',
       '"mesh":{"peerIdentity":5}',
       '"request":5',
       '"calls":[{"target":"a","scheme":"http","answeredBy":"x","body":5}]',
     ];
-    const forged = near.map((field) => `{"service":"a","status":200,${field}}`);
+    const forged = fields.map((field) => `{"service":"a","status":200,${field}}`);
     for (const body of ['5', '', '{"broken', '{"calls":5}', 'null', ...forged]) {
       await using forger = await startForeignServer((_request, response) => {
         response.writeHead(200, { 'x-meshmock': 'x/1', 'content-type': 'application/json' }).end(body);
@@ -205,7 +205,7 @@ suite('what goes wrong over HTTP', () => {
     }
   });
 
-  test('HEAD, own paths and other content types of a meshmock are signed answers without a reply', async () => {
+  test('answers of a meshmock to HEAD, from admin routes and in other content types are signed, without a reply', async () => {
     const reply = await gateway('/@service1;method=HEAD|service1(/-/healthy)|service1[accept=text/plain]/x');
     assert.equal(reply.status, 200);
     assert.deepEqual(
@@ -218,13 +218,13 @@ suite('what goes wrong over HTTP', () => {
     );
   });
 
-  test('names that objects have are headers like any other', async () => {
+  test('a header may have the name of a property that each object has', async () => {
     await using foreign = await startForeignServer((_request, response) => response.end());
     await gateway(`/@127.0.0.1:${foreign.port}[constructor=x][tostring=y]/x`);
     assert.equal(foreign.requests[0]?.headers.constructor, 'x');
   });
 
-  test('secrets in a path are not shown', async () => {
+  test('a reply does not show the secrets of a path', async () => {
     await using foreign = await startForeignServer((_request, response) => response.end());
     const reply = await gateway(`/@service1/@127.0.0.1:${foreign.port}[authorization=Bearer%20s3cret][a=b]/x`);
     assert.equal(foreign.requests[0]?.headers.authorization, 'Bearer s3cret');
@@ -240,7 +240,7 @@ suite('what goes wrong over HTTP', () => {
     }
   });
 
-  test('every answer is signed, whatever was asked', async () => {
+  test('every answer is signed, whatever the request', async () => {
     for (const [path, headers] of [
       ['/-/%zz', {}],
       ['/-/x', {}],
@@ -255,10 +255,10 @@ suite('what goes wrong over HTTP', () => {
   const hostile: readonly (readonly [string, string, number])[] = [
     ['a path of 2,000 characters of garbage', `/@${'%(|,[;*~'.repeat(250)}`, 400],
     ['a plan of depth 10,000', '/@a'.repeat(10_000), 400],
-    ['parentheses 7,000 deep', '/@a(/@a'.repeat(7000), 400],
+    ['7,000 nested parentheses', '/@a(/@a'.repeat(7000), 400],
   ];
   for (const [name, path, status] of hostile) {
-    test(`${name} gets a clear error`, async () => {
+    test(`the request with ${name} gets a clear error`, async () => {
       const answer = await sendHttp(mesh.httpPort('gateway'), path);
       const { error } = JSON.parse(answer.body) as { error: { message: string; offset: number } };
       assert.equal(answer.status, status);
@@ -268,7 +268,7 @@ suite('what goes wrong over HTTP', () => {
     });
   }
 
-  test('headers beyond the limit are refused with 431 and a reason', async () => {
+  test('headers that exceed the limit are refused with 431 and a reason', async () => {
     const answer = await sendHttp(mesh.httpPort('gateway'), '/', {
       headers: { 'x-large': 'x'.repeat(1_000_000) },
     }).catch((error: Error) => error);
@@ -278,12 +278,12 @@ suite('what goes wrong over HTTP', () => {
     assert.match(String(answer.headers['x-meshmock']), /^gateway\/v1$/);
   });
 
-  test('a path of 30,000 characters passes', async () => {
+  test('a path of 30,000 characters is accepted', async () => {
     const reply = await gateway(`/@service1/${'x'.repeat(30_000)}`);
     assert.equal(reply.calls?.[0]?.reply?.request?.uri.length, 30_001);
   });
 
-  test('what is no HTTP is answered as such', async () => {
+  test('a request that is not HTTP gets an error', async () => {
     const answer = await new Promise<string>((resolve) => {
       const socket = net.connect(mesh.httpPort('gateway'), '127.0.0.1', () => socket.write('NONSENSE\r\n\r\n'));
       let text = '';

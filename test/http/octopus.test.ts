@@ -24,15 +24,15 @@ suite('the Octopus proxy and webservers', () => {
   const get = (name: string, path: string, accept?: string): ReturnType<typeof sendHttp> =>
     sendHttp(mesh.httpPort(name), path, { headers: accept === undefined ? {} : { accept } });
 
-  test('the webserver says its text, the path without the query, the host and the code, to the letter', async () => {
+  test('the webserver answers with its content, the path without the query, the host name and the status', async () => {
     const { status, body, headers } = await get('webserver', '/some/path?query=1');
     assert.equal(body, 'WebServer V1 requested from /some/path on web-v1-1 with code 200');
     assert.deepEqual([status, headers['content-type']], [200, 'text/plain; charset=utf-8']);
-    const sick = await get('webserver', '/~status=503/x');
-    assert.deepEqual([sick.status, sick.body], [503, 'WebServer V1 requested from /x on web-v1-1 with code 503']);
+    const failed = await get('webserver', '/~status=503/x');
+    assert.deepEqual([failed.status, failed.body], [503, 'WebServer V1 requested from /x on web-v1-1 with code 503']);
   });
 
-  test('/failsometimes is 500 one time in three, and says so', async () => {
+  test('the path /failsometimes of the webserver fails one time in three, and its text has the status 500', async () => {
     const bodies = new Map<string, number>();
     for (let index = 0; index < 30; index++) {
       const { status, body } = await get('webserver', `/failsometimes?nr=${index}`);
@@ -42,7 +42,7 @@ suite('the Octopus proxy and webservers', () => {
     assert.deepEqual([...bodies.values()].sort(), [10, 20]);
   });
 
-  test('the proxy says what it proxies and how long that took, to the letter, over both protocols', async () => {
+  test('the proxy answers with the body of its upstream and the time that it took, over both protocols', async () => {
     for (const name of ['proxy', 'over-grpc']) {
       const bodies = [(await get(name, '/')).body, (await get(name, '/')).body];
       for (const version of [1, 2]) {
@@ -57,7 +57,7 @@ suite('the Octopus proxy and webservers', () => {
     }
   });
 
-  test('the proxy passes on the path with its query, trace and routing headers', async () => {
+  test('the proxy forwards the path with its query, and trace and routing headers', async () => {
     await using upstream = await startForeignServer((_request, response) => response.end('up'));
     await using own = await startMesh([{ name: 'proxy', ...proxy(`http://127.0.0.1:${upstream.port}/base`) }]);
     const { body } = await sendHttp(own.httpPort('proxy'), '/some/path?query=%5D', {
@@ -73,17 +73,17 @@ suite('the Octopus proxy and webservers', () => {
     );
   });
 
-  test('a long foreign body is proxied whole, and shown in part only where it is evidence', async () => {
+  test('the proxy forwards a long foreign body whole, and a reply shows its first part', async () => {
     const long = 'ä'.repeat(5000);
     await using upstream = await startForeignServer((_request, response) => response.end(long));
     await using own = await startMesh([{ name: 'proxy', ...proxy(`http://127.0.0.1:${upstream.port}`) }]);
     const { body } = await sendHttp(own.httpPort('proxy'), '/');
     assert.ok(body.startsWith(`Proxying value: ${long} - Took`));
-    const seen = await callHttp(mesh.httpPort('a'), `/@127.0.0.1:${upstream.port}/x`);
-    assert.deepEqual([seen.calls?.[0]?.body?.length, seen.calls?.[0]?.bodyBytes], [1024, 10_000]);
+    const shown = await callHttp(mesh.httpPort('a'), `/@127.0.0.1:${upstream.port}/x`);
+    assert.deepEqual([shown.calls?.[0]?.body?.length, shown.calls?.[0]?.bodyBytes], [1024, 10_000]);
   });
 
-  test('a failed upstream is the error and the time; the status tells as well', async () => {
+  test('the proxy answers with 502, the error and the time if its upstream fails', async () => {
     const { status, body } = await get('gone', '/x');
     assert.equal(status, 502);
     assert.match(body, /^Error: connect ECONNREFUSED 127\.0\.0\.1:1 - Took \d+ milliseconds$/);
@@ -93,13 +93,13 @@ suite('the Octopus proxy and webservers', () => {
     for (const { body: text } of failed) assert.match(text, /with code 500 - Took \d+ milliseconds$/);
   });
 
-  test('a proxy that is told to fail says so in the words of a failure', async () => {
+  test('a proxy with a directive to fail answers as if its upstream had failed', async () => {
     const { status, body } = await get('proxy', '/~status=503/x');
     assert.equal(status, 503);
     assert.match(body, /^Error: status 503 - Took \d+ milliseconds$/);
   });
 
-  test('a proxy that is left no call for its upstream refuses, and sends nothing', async () => {
+  test('a proxy without calls or hops left refuses the request, and does not call its upstream', async () => {
     const count = mesh.arrivals.length;
     for (const name of ['x-meshmock-calls', 'x-meshmock-depth']) {
       const reply = await callHttp(mesh.httpPort('proxy'), '/x', { [name]: '0' });
@@ -108,14 +108,21 @@ suite('the Octopus proxy and webservers', () => {
     assert.equal(mesh.arrivals.length, count + 2);
   });
 
-  test('a body that is too long to be passed on whole says so', async () => {
+  test('the proxy marks a body that is too long to forward whole', async () => {
     await using upstream = await startForeignServer((_request, response) => response.end('x'.repeat(100_000)));
     await using own = await startMesh([{ name: 'proxy', ...proxy(`http://127.0.0.1:${upstream.port}`) }]);
     const { body } = await sendHttp(own.httpPort('proxy'), '/');
     assert.match(body, /^Proxying value: x{65536}… \(the first part of \d+ bytes\) - Took/);
   });
 
-  test('who asks for JSON gets the same facts as a reply, over gRPC too', async () => {
+  test('the proxy cuts a long body between characters', async () => {
+    await using upstream = await startForeignServer((_request, response) => response.end(`x${'ä'.repeat(50_000)}`));
+    await using own = await startMesh([{ name: 'proxy', ...proxy(`http://127.0.0.1:${upstream.port}`) }]);
+    const { body } = await sendHttp(own.httpPort('proxy'), '/');
+    assert.match(body, /^Proxying value: xä{32767}… \(the first part of \d+ bytes\) - Took/);
+  });
+
+  test('clients that accept JSON, and gRPC clients, get the same facts as a reply', async () => {
     const reply = await callHttp(mesh.httpPort('proxy'), '/x');
     assert.match(
       reply.body ?? '',
@@ -139,13 +146,13 @@ suite('the Octopus proxy and webservers', () => {
     ['text/plain;q=0.5, application/json', false],
   ];
   for (const [accept, isText] of accepts) {
-    test(`Accept: ${accept} gets ${isText ? 'the text' : 'the reply'}`, async () => {
+    test(`the webserver answers Accept: ${accept} with ${isText ? 'its text' : 'a reply'}`, async () => {
       const { body } = await get('webserver', '/x', accept);
       assert.equal(body.startsWith('WebServer V1 requested from /x'), isText, body);
     });
   }
 
-  test('a path of the plan language works on both as on any other', async () => {
+  test('the proxy and the webserver execute plans as other services do', async () => {
     for (const name of ['proxy', 'webserver']) {
       const reply = JSON.parse((await get(name, '/@a/@webserver/x')).body) as Awaited<ReturnType<typeof callHttp>>;
       assert.equal(reply.calls?.[0]?.reply?.calls?.[0]?.reply?.service, 'webserver');
@@ -167,7 +174,7 @@ const upstreams: [text: string, upstream: ReturnType<typeof parseUpstream> | Reg
   ['http://a/x?y', /not the URL of an upstream/],
 ];
 for (const [text, expected] of upstreams) {
-  test(`the upstream ${text}`, () => {
+  test(`the upstream ${text} is ${expected instanceof RegExp ? 'refused' : 'accepted'}`, () => {
     if (expected instanceof RegExp)
       assert.throws(
         () => parseUpstream(text),

@@ -11,16 +11,16 @@ import {
   treeOf,
 } from '../running-mesh.ts';
 
-suite('the rows of the path language', () => {
+suite('the path language', () => {
   let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh(['gateway', 'service1', 'service2', 'service3', 'service4']);
-    // The rows of servicemock's table that name a port.
+    // Some rows of servicemock's table name a port.
     mesh.dialler.add({ host: '', port: '8081', toHost: '127.0.0.1', toPort: String(mesh.httpPort('service2')) });
   });
   after(() => mesh[Symbol.asyncDispose]());
 
-  /** What arrived below the gateway while a path was carried out, in the order of arrival. */
+  /** Returns the requests of a path to services other than the gateway, in the order of arrival. */
   async function arrivalsOf(path: string): Promise<Arrival[]> {
     const before = mesh.arrivals.length;
     const reply = await callHttp(mesh.httpPort('gateway'), path);
@@ -31,7 +31,7 @@ suite('the rows of the path language', () => {
       .sort((a, b) => a.arrivedAt - b.arrivedAt);
   }
 
-  const seen = (arrivals: readonly Arrival[]): string[] =>
+  const linesOf = (arrivals: readonly Arrival[]): string[] =>
     arrivals.map(({ service, request }) => `${service} ${request.uri}`);
 
   const rows: readonly { path: string; tree: string; arrived: string[] }[] = [
@@ -83,12 +83,12 @@ suite('the rows of the path language', () => {
   ];
 
   for (const { path, tree, arrived } of rows) {
-    test(`${path} over HTTP`, async () => {
-      assert.deepEqual(seen(await arrivalsOf(path)).sort(), arrived.toSorted());
+    test(`the path ${path} makes the calls of its row, over HTTP`, async () => {
+      assert.deepEqual(linesOf(await arrivalsOf(path)).sort(), arrived.toSorted());
       assert.equal(treeOf(await callHttp(mesh.httpPort('gateway'), path)), tree);
     });
 
-    test(`${path} over gRPC, as a path and as a plan`, async () => {
+    test(`the path ${path} makes the same calls over gRPC, as a path and as a plan`, async () => {
       const { reply: ofPath } = await callGrpc(mesh.grpcPort('gateway'), { path });
       assert.ok(ofPath !== undefined);
       assert.equal(treeOf(ofPath), tree);
@@ -100,7 +100,7 @@ suite('the rows of the path language', () => {
     });
   }
 
-  test('every target may be gRPC: the plan changes protocol at each hop', async () => {
+  test('a plan may change the protocol at each hop', async () => {
     const reply = await callHttp(mesh.httpPort('gateway'), '/@grpc:service1/@service2|grpc:service3/x');
     assert.equal(treeOf(reply), 'gateway(service1(service2,service3))');
     const [first] = reply.calls ?? [];
@@ -115,11 +115,11 @@ suite('the rows of the path language', () => {
     for (const [earlier, later] of [arrivals.slice(0, 2), arrivals.slice(1, 3)]) {
       assert.ok(earlier !== undefined && later !== undefined && earlier.answeredAt <= later.arrivedAt + 0.1);
     }
-    assert.deepEqual(seen(arrivals), ['service1 /x', 'service2 /x', 'service3 /x']);
+    assert.deepEqual(linesOf(arrivals), ['service1 /x', 'service2 /x', 'service3 /x']);
   });
 
-  test('the calls of a stage run at once, and their replies stand in the order of the plan', async () => {
-    // Each answers only when all three have come.
+  test('the calls of a stage run in parallel, and their results are in the order of the plan', async () => {
+    // The server answers when all three requests have arrived.
     const waiting: (() => void)[] = [];
     await using foreign = await startForeignServer((_request, response) => {
       waiting.push(() => response.end('done'));
@@ -134,7 +134,7 @@ suite('the rows of the path language', () => {
     assert.equal(reply.status, 200);
   });
 
-  test('headers in brackets go to that call only, decoded, whatever they hold', async () => {
+  test('headers in brackets go to their call only, decoded', async () => {
     await using foreign = await startForeignServer((_request, response) => response.end());
     const target = `127.0.0.1:${foreign.port}`;
     await callHttp(mesh.httpPort('gateway'), `/@${target}[accept=image/jpg][a=b|c,d][e=x%5Dy%7C(;)],${target}/x`);
@@ -146,7 +146,7 @@ suite('the rows of the path language', () => {
     assert.equal(second?.headers.a, undefined);
   });
 
-  test('the final URI arrives byte for byte, query and all', async () => {
+  test('the final URI arrives byte for byte, with its query', async () => {
     await using foreign = await startForeignServer((_request, response) => response.end());
     const uris = ['/', '//', '/a//b', '/x/../e', '/a?q=1|2&r=[a]&s=%7C', '/%41%zz%', '/a@b,c|d(e)[f]*~;=:', '/?/@a'];
     for (const uri of uris) {
@@ -158,7 +158,7 @@ suite('the rows of the path language', () => {
     );
   });
 
-  test('a service answers itself to a URI with any characters', async () => {
+  test('a service answers a URI with any characters', async () => {
     for (const uri of ['/%zz', '/a%', '/a|b', '/{x}', '/a?%', '/*', '/a/-/b']) {
       const reply = await callHttp(mesh.httpPort('service1'), uri);
       assert.equal(reply.status, 200);
@@ -166,7 +166,7 @@ suite('the rows of the path language', () => {
     }
   });
 
-  test('an IPv6 address and a method', async () => {
+  test('a target may have an IPv6 address and a method', async () => {
     await using foreign = await startForeignServer((request, response) => response.end(request.method));
     mesh.dialler.add({ host: '::1', port: '8099', toHost: '127.0.0.1', toPort: String(foreign.port) });
     const reply = await callHttp(mesh.httpPort('gateway'), '/@[::1]:8099;method=DELETE/x');
@@ -174,7 +174,7 @@ suite('the rows of the path language', () => {
     assert.equal(foreign.requests[0]?.headers.host, '[::1]:8099');
   });
 
-  test('any method carries a plan', async () => {
+  test('a request of any method carries a plan', async () => {
     for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'PROPFIND', 'QUERY']) {
       const answer = await sendHttp(mesh.httpPort('gateway'), '/@service1/x', {
         method,

@@ -20,7 +20,7 @@ suite('retries', () => {
   after(() => mesh[Symbol.asyncDispose]());
 
   for (const scheme of ['http', 'grpc']) {
-    test(`two retries reach the third attempt, over ${scheme}`, async () => {
+    test(`a call with two retries makes three attempts, over ${scheme}`, async () => {
       const count = mesh.arrivals.length;
       const { status, calls } = await callHttp(mesh.httpPort('a'), `/@${scheme}:b;retries=2/~status=503:attempt<3/x`);
       const [call] = calls ?? [];
@@ -29,12 +29,12 @@ suite('retries', () => {
       assert.equal(mesh.arrivals.length - count, 4);
     });
 
-    test(`one retry does not, over ${scheme}`, async () => {
+    test(`a call with one retry makes two attempts, over ${scheme}`, async () => {
       const { status, calls } = await callHttp(mesh.httpPort('a'), `/@${scheme}:b;retries=1/~status=503:attempt<3/x`);
       assert.deepEqual([status, calls?.[0]?.status, calls?.[0]?.attempts], [502, 503, ['503', '503']]);
     });
 
-    test(`a call without an answer is tried again, each attempt with a timeout of its own, over ${scheme}`, async () => {
+    test(`a call without an answer is retried, and each attempt has its own timeout, over ${scheme}`, async () => {
       const reset = await callHttp(mesh.httpPort('a'), `/@${scheme}:b;retries=1/~close:attempt=1/x`);
       assert.deepEqual([reset.status, reset.calls?.[0]?.attempts], [200, ['reset', '200']]);
       const slow = await callHttp(mesh.httpPort('a'), `/@${scheme}:b;timeout=400ms;retries=2/~delay=10s:attempt<3/x`);
@@ -45,16 +45,16 @@ suite('retries', () => {
     });
   }
 
-  test('the first answer that is no failure is the last attempt, and without an option there is one', async () => {
-    const fine = await callHttp(mesh.httpPort('a'), '/@b;retries=5/x');
-    assert.equal(fine.calls?.[0]?.attempts, undefined);
-    assert.equal(fine.calls?.[0]?.reply?.mesh?.attempt, 1);
+  test('retries end with the first success, and a call without the option has one attempt', async () => {
+    const succeeded = await callHttp(mesh.httpPort('a'), '/@b;retries=5/x');
+    assert.equal(succeeded.calls?.[0]?.attempts, undefined);
+    assert.equal(succeeded.calls?.[0]?.reply?.mesh?.attempt, 1);
     const plain = await callHttp(mesh.httpPort('a'), '/@b/~status=503:attempt=1/x');
     assert.equal(plain.calls?.[0]?.status, 503);
     assert.equal(plain.calls?.[0]?.reply?.mesh?.attempt, undefined);
   });
 
-  test('a deadline ends the retries', async () => {
+  test('the deadline ends retries', async () => {
     const startedAt = performance.now();
     const { status, calls } = await callHttp(mesh.httpPort('a'), '/@b;retries=900/~delay=50ms/~status=503/x', {
       'x-meshmock-deadline-ms': 400,
@@ -79,7 +79,7 @@ suite('repeats', () => {
   after(() => mesh[Symbol.asyncDispose]());
 
   for (const scheme of ['http', 'grpc']) {
-    test(`counts of 999 calls at 50 at once add up, over ${scheme}`, async () => {
+    test(`a summary counts 999 calls, 50 of them in parallel, over ${scheme}`, async () => {
       const reply = await callHttp(
         mesh.httpPort('a'),
         `/@${scheme}:b*999;concurrency=50/~status=503:version=v2/~delay=5ms:pod=b-v1-2/x`,
@@ -103,11 +103,11 @@ suite('repeats', () => {
       assert.equal(samples.find(({ is }) => is.includes('first'))?.index, 0);
       assert.equal(samples.find(({ is }) => is.includes('first_failed'))?.call.reply?.version, 'v2');
       assert.equal(samples.find(({ is }) => is.includes('slowest'))?.call.durationMs, max);
-      // It stands for the first that failed.
+      // The call has the status of the first one that failed.
       assert.deepEqual([reply.status, call?.status, call?.answeredBy, call?.reply], [502, 503, 'service', undefined]);
     });
 
-    test(`repeats below repeats, at any depth, over ${scheme}`, async () => {
+    test(`a repeated call may have repeated calls below it, over ${scheme}`, async () => {
       const count = mesh.arrivals.length;
       const reply = await callHttp(mesh.httpPort('a'), `/@${scheme}:c*5/@${scheme}:b*6;concurrency=3/x`);
       const { samples = [], ...counts } = summaryOf(reply);
@@ -117,24 +117,24 @@ suite('repeats', () => {
     });
   }
 
-  test('a summary comes over gRPC as it does over HTTP, of a failure too', async () => {
+  test('a gRPC reply has a summary as an HTTP reply has, also if it failed', async () => {
     const { reply } = await callGrpc(mesh.grpcPort('a'), { path: '/@b*6/x' });
     assert.deepEqual([summaryOf(reply).count, summaryOf(reply).samples?.[0]?.index], [6, 0]);
     const failed = await callGrpc(mesh.grpcPort('a'), { path: '/@b*60/~status=503:1in3/@c/x' });
     assert.deepEqual([failed.code, summaryOf(failed.reply).byStatus], [14, { 200: 40, 503: 20 }]);
   });
 
-  test('so many run at once as the plan says, by themselves one after another', async () => {
+  test('repeated calls run one after another, or in parallel up to the concurrency of the plan', async () => {
     const timed = async (path: string): Promise<number> => (await callHttp(mesh.httpPort('a'), path)).durationMs ?? 0;
     assert.ok((await timed('/@b*6/~delay=30ms/x')) >= 6 * 29);
-    const atOnce = await timed('/@b*6;concurrency=6/~delay=100ms/x');
-    assert.ok(atOnce < 400, String(atOnce));
+    const parallelMs = await timed('/@b*6;concurrency=6/~delay=100ms/x');
+    assert.ok(parallelMs < 400, String(parallelMs));
   });
 
-  test('calls without an answer count by what went wrong', async () => {
+  test('a summary counts calls without an answer by their error', async () => {
     const reply = await callHttp(mesh.httpPort('a'), '/@b*8/~close:0.5/x');
     const { byStatus, byAnswer, byVersion, byAttempt } = summaryOf(reply);
-    // Each of the three pods has its own count of what it was asked.
+    // Each of the three pods counts its own requests.
     assert.equal(sum(byStatus), 8);
     assert.equal(sum(byAttempt), 8);
     assert.ok((byStatus?.reset ?? 0) > 0);
@@ -144,19 +144,19 @@ suite('repeats', () => {
     assert.deepEqual([refused.status, summaryOf(refused).byStatus], [502, { refused: 3 }]);
   });
 
-  test('a foreign server can be called often too', async () => {
+  test('calls to a foreign server can be repeated', async () => {
     await using foreign = await startForeignServer((_request, response) => response.end('hello'));
     const reply = await callHttp(mesh.httpPort('a'), `/@127.0.0.1:${foreign.port}*7/x`);
     assert.deepEqual([summaryOf(reply).byAnswer, foreign.requests.length], [{ foreign: 7 }, 7]);
   });
 
-  test('retries of a repeated call count by attempt', async () => {
+  test('a summary counts the retries of a repeated call by attempt', async () => {
     const reply = await callHttp(mesh.httpPort('a'), '/@c*10;retries=2/~status=503:0.5:attempt=1/x');
     assert.deepEqual(summaryOf(reply).byAttempt, { 1: 5, 2: 5 });
     assert.deepEqual(summaryOf(reply).byStatus, { 200: 10 });
   });
 
-  test('more calls than the budget has are refused before anything is called, each repeat and retry counted', async () => {
+  test('a plan with more calls than the budget is refused before any call; repeats and retries count', async () => {
     for (const path of [
       '/@b*1001/x',
       '/@b*501;retries=1/x',
@@ -167,7 +167,7 @@ suite('repeats', () => {
       const count = mesh.arrivals.length;
       const { status, error, calls } = await callHttp(mesh.httpPort('a'), path);
       assert.deepEqual([status, error?.code, calls], [400, 'limit_exceeded', undefined], path);
-      // At the call that is too many.
+      // The offset of the call that exceeds the budget.
       assert.equal(error?.offset, path.startsWith('/~') ? 20 : 2, path);
       assert.equal(mesh.arrivals.length, count + 1, path);
     }
@@ -175,7 +175,7 @@ suite('repeats', () => {
     assert.equal(status, 200);
   });
 
-  test('what the deadline cuts off is said, and what was made is counted', async () => {
+  test('a summary counts the calls before the deadline, and shows the number of calls that were not made', async () => {
     const reply = await callHttp(mesh.httpPort('a'), '/@b*100/~delay=50ms/x', { 'x-meshmock-deadline-ms': 400 });
     const { count, unmade = 0, byStatus } = summaryOf(reply);
     assert.equal(count + unmade, 100);
@@ -183,11 +183,11 @@ suite('repeats', () => {
     assert.equal(sum(byStatus), count);
     assert.equal(reply.status, 504);
     const [call] = reply.calls ?? [];
-    // Of the two deadlines the callee's may pass first, which says so, or the caller's.
+    // Either the deadline of the callee, which reports it, or that of the caller passes first.
     assert.ok(call?.status === 504 || call?.error?.code === 'timeout', JSON.stringify(call));
   });
 
-  test('a call that failed before the deadline cut off the rest stands for all: 502', async () => {
+  test('a call that failed before the deadline determines the status: 502', async () => {
     const reply = await callHttp(mesh.httpPort('a'), '/@b*100/~delay=30ms/~status=503:1in2/x', {
       'x-meshmock-deadline-ms': 400,
     });
@@ -196,12 +196,12 @@ suite('repeats', () => {
     assert.ok((summaryOf(reply).unmade ?? 0) > 80);
   });
 
-  test('the version of an answer without a body is that of its signature', async () => {
+  test('the signature of an answer without a body shows its version', async () => {
     const reply = await callHttp(mesh.httpPort('a'), '/@b*6/~status=204/x');
     assert.deepEqual([summaryOf(reply).byStatus, summaryOf(reply).byVersion], [{ 204: 6 }, { v1: 4, v2: 2 }]);
   });
 
-  test('as text it is one line: the counts, the versions, the pods, the latencies', async () => {
+  test('the text of a summary is one line with statuses, versions, pods and latencies', async () => {
     const { body } = await sendHttp(mesh.httpPort('a'), '/@b*6/~status=503:version=v2/x', {
       headers: { accept: 'text/plain' },
     });

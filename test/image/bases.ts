@@ -6,15 +6,16 @@ import type { Containers } from './containers.ts';
 
 const run = promisify(execFile);
 
-/** What the build stage calls, besides node and npm. */
+/** Programs that the build stage calls, besides node and npm. */
 const buildPrograms = ['sh', 'env', 'find', 'chmod'];
 
+/** Names of the base images. */
 export interface Bases {
   readonly base: string;
   readonly buildBase: string;
 }
 
-/** Makes the two bases of the Dockerfile of this machine's programs, since no image can be pulled. */
+/** Makes the two base images of the Dockerfile from programs of this machine, because images cannot be pulled. */
 export async function makeBases(containers: Containers): Promise<Bases> {
   const base = 'localhost/base:test';
   const root = path.join(containers.folder, 'base');
@@ -31,7 +32,7 @@ export async function makeBases(containers: Containers): Promise<Bases> {
   const { stdout } = await run('which', buildPrograms);
   const programs = stdout.trim().split('\n');
   for (const program of programs) cpSync(realpathSync(program), path.join(buildBin, path.basename(program)));
-  // Where scripts look for it.
+  // Scripts look for env there.
   mkdirSync(path.join(buildRoot, 'usr/bin'), { recursive: true });
   symlinkSync('/bin/env', path.join(buildRoot, 'usr/bin/env'));
   await copyLibraries(programs, buildRoot);
@@ -42,7 +43,7 @@ export async function makeBases(containers: Containers): Promise<Bases> {
   return { base, buildBase };
 }
 
-/** Makes an image of a folder: nothing runs in it. */
+/** Makes an image of a folder, without running anything in it. */
 export async function buildOf(
   { buildah, folder }: Containers,
   root: string,

@@ -12,24 +12,25 @@ const run = promisify(execFile);
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
 
+/** Image in an archive. */
 export interface BuiltImage {
-  /** A tar as `docker save` writes it, for `podman load` and `ctr images import`. */
+  /** Path of a tar as `docker save` writes it, for `podman load` and `ctr images import`. */
   readonly archive: string;
   readonly name: string;
-  /** All that makes another image of it; the image has it as its revision. */
+  /** Hash of everything that the image is built from. It is the revision of the image. */
   readonly key: string;
 }
 
-/** Where an image says that it comes from when tests have built it. */
+/** Source in the labels of images that tests build. */
 export const testSource = 'https://example.com/meshmock';
 
 /**
- * Builds the Dockerfile as it is, once for what is in it: the archive stays in the cache of the tools.
+ * Builds the Dockerfile, once for each content of the checkout. The archive stays in the cache of the tools.
  *
- * @param name with a tag; one without a host has the default host in the archive, as in a manifest
+ * @param name name with a tag; without a host it gets the default host in the archive, as in a manifest
  */
 export async function buildImage(name = 'meshmock:test'): Promise<BuiltImage> {
-  const key = keyOf(name);
+  const key = imageKey(name);
   const cache = path.join(
     process.env.MESHMOCK_TOOLS ?? path.join(process.env.XDG_CACHE_HOME ?? `${homedir()}/.cache`, 'meshmock/tools'),
     'images',
@@ -64,7 +65,7 @@ async function build(containers: Containers, name: string, key: string): Promise
     '--quiet',
     '--isolation=chroot',
     '--network=host',
-    ...(await npmOfThisMachine(containers)),
+    ...(await npmSettings(containers)),
     ...Object.entries(args).flatMap(([arg, value]) => ['--build-arg', `${arg}=${value}`]),
     '--tag',
     name,
@@ -72,12 +73,12 @@ async function build(containers: Containers, name: string, key: string): Promise
   );
 }
 
-/** This machine's settings of npm, for the build alone: neither the image nor a file of the checkout gets them. */
-async function npmOfThisMachine({ folder }: Containers): Promise<string[]> {
-  const where = async (name: string): Promise<string> => (await run('npm', ['config', 'get', name])).stdout.trim();
-  const files = [await where('globalconfig'), await where('userconfig')].filter((file) => existsSync(file));
+/** Returns arguments that give the build this machine's settings of npm, and neither the image nor the checkout. */
+async function npmSettings({ folder }: Containers): Promise<string[]> {
+  const setting = async (name: string): Promise<string> => (await run('npm', ['config', 'get', name])).stdout.trim();
+  const files = [await setting('globalconfig'), await setting('userconfig')].filter((file) => existsSync(file));
   const settings = files.map((file) => readFileSync(file, 'utf8')).join('\n');
-  // npm does not tell this one.
+  // npm does not print this setting.
   const authorities = /^cafile\s*=\s*"?([^"\n]+)/m.exec(settings)?.[1] ?? process.env.NODE_EXTRA_CA_CERTS;
   const npmrc = path.join(folder, 'npmrc');
   writeFileSync(npmrc, authorities === undefined ? settings : `${settings}\ncafile=${authorities}\n`, { mode: 0o600 });
@@ -85,8 +86,8 @@ async function npmOfThisMachine({ folder }: Containers): Promise<string[]> {
   return ['--secret', `id=npmrc,src=${npmrc}`, ...volume];
 }
 
-/** A hash of the context that the Dockerfile is built in, of what the bases are made of, and of the name. */
-function keyOf(name: string): string {
+/** Returns a hash of the build context, of the sources of the base images, and of the name. */
+function imageKey(name: string): string {
   const allowed = readFileSync(path.join(checkout, '.dockerignore'), 'utf8').match(/(?<=^!).+/gm) ?? [];
   const files = ['Dockerfile', '.dockerignore', 'test/image/bases.ts', 'test/image/build.ts', ...allowed].flatMap(
     filesOf,
@@ -105,12 +106,12 @@ function filesOf(entry: string): string[] {
     .sort();
 }
 
-const keptMs = 24 * 60 * 60 * 1000;
+const maxAgeMs = 24 * 60 * 60 * 1000;
 
-/** Each is as large as Node: those of earlier commits are not kept for ever. */
+/** Removes archives of earlier commits. Each archive is as large as Node. */
 function dropOld(cache: string): void {
   for (const file of readdirSync(cache)) {
     const found = path.join(cache, file);
-    if (Date.now() - statSync(found).mtimeMs > keptMs) rmSync(found, { force: true });
+    if (Date.now() - statSync(found).mtimeMs > maxAgeMs) rmSync(found, { force: true });
   }
 }

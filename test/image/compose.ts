@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type { Containers } from './containers.ts';
 
-/** What our compose file uses of the specification; anything else is refused, so that nothing in it goes untested. */
+/** Fields of a service in our compose file. The tests refuse other fields, so that each one is tested. */
 interface ComposeService {
   readonly image: string;
   readonly build?: string;
@@ -12,12 +12,13 @@ interface ComposeService {
   readonly security_opt?: readonly string[];
   readonly stop_grace_period?: string;
   readonly environment?: Readonly<Record<string, string>>;
-  /** Each `HOST:PORT:PORT`. */
+  /** Published ports, each as `HOST:PORT:PORT`. */
   readonly ports?: readonly string[];
 }
 
 export const composeFile = new URL('../../compose.yaml', import.meta.url);
 
+/** Reads the services of the compose file. */
 export function readCompose(): Record<string, ComposeService> {
   const { services } = parse(readFileSync(composeFile, 'utf8'), { merge: true }) as {
     services: Record<string, ComposeService>;
@@ -26,9 +27,10 @@ export function readCompose(): Record<string, ComposeService> {
 }
 
 /**
- * Runs a service of the file as `docker compose` would, but publishes it on free ports.
+ * Runs a service of the compose file as `docker compose` would, but publishes it on free ports.
  *
- * @param image runs in the place of the one in the file, with `more` arguments
+ * @param image image to run in place of that in the file
+ * @param more further arguments of the program
  */
 export async function runService(
   { podman }: Containers,
@@ -56,7 +58,7 @@ function flagsOf(key: keyof ComposeService, value: unknown): string[] {
     case 'command':
       return [];
     case 'read_only':
-      // Docker mounts nothing writable for it.
+      // Podman would mount writable folders. Docker does not.
       return ['--read-only', '--read-only-tmpfs=false'];
     case 'cap_drop':
       return each('--cap-drop');

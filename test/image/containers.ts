@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** What podman needs where limits may not be raised and no systemd runs. */
+/** Settings of podman for a machine without systemd, where limits cannot be raised. */
 const settings = `[containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 [engine]
@@ -17,26 +17,26 @@ events_logger = "file"
 network_backend = "netavark"
 `;
 
-/** Podman and buildah with images, containers, networks and settings of their own, in one folder. */
+/** Podman and buildah, whose images, containers, networks and settings are in one folder. */
 export interface Containers extends AsyncDisposable {
   readonly folder: string;
-  /** Gives what it prints on standard output. Rejects with what it prints on standard error. */
+  /** Runs podman, and returns its standard output. Rejects with its standard error. */
   podman(...args: string[]): Promise<string>;
   buildah(...args: string[]): Promise<string>;
 }
 
-/** Nothing that is made with them is left when they are disposed of. */
+/** Prepares podman and buildah. Disposing removes everything that they made. */
 export function openContainers(): Containers {
   const folder = mkdtempSync(path.join(tmpdir(), 'meshmock-image-'));
-  const of = (name: string): string => {
+  const makeFolder = (name: string): string => {
     const inside = path.join(folder, name);
     mkdirSync(inside);
     return inside;
   };
   const config = path.join(folder, 'containers.conf');
   writeFileSync(config, settings);
-  const places = ['--root', of('root'), '--runroot', of('runroot')];
-  const networks = ['--network-config-dir', of('networks'), '--tmpdir', of('tmp')];
+  const places = ['--root', makeFolder('root'), '--runroot', makeFolder('runroot')];
+  const networks = ['--network-config-dir', makeFolder('networks'), '--tmpdir', makeFolder('tmp')];
   const env = { ...process.env, CONTAINERS_CONF: config, TMPDIR: folder };
   const program =
     (name: string, common: readonly string[]) =>
@@ -50,7 +50,7 @@ export function openContainers(): Containers {
     podman,
     buildah: program('buildah', places),
     async [Symbol.asyncDispose]() {
-      // Containers take their iptables rules with them, networks their bridges.
+      // This also removes the iptables rules of containers and the bridges of networks.
       await podman('rm', '--all', '--force', '--time', '0');
       await podman('network', 'prune', '--force');
       await removeChains();
@@ -59,7 +59,7 @@ export function openContainers(): Containers {
   };
 }
 
-/** What `.ci/run` installs. */
+/** Debian packages that `.ci/run` installs. */
 const packages = 'podman buildah runc netavark aardvark-dns catatonit';
 
 function explain(error: NodeJS.ErrnoException): never {
@@ -67,7 +67,7 @@ function explain(error: NodeJS.ErrnoException): never {
   throw new Error(`${error.path} is missing: on Debian, apt-get install ${packages}`, { cause: error });
 }
 
-/** Netavark leaves its chains, and the rules that jump to them; of others that run containers now, they have rules. */
+/** Removes chains that netavark leaves, and rules that jump to them, unless other containers still have rules. */
 async function removeChains(): Promise<void> {
   const { stdout: rules } = await run('iptables-save');
   if (/^-A NETAVARK(?:_FORWARD|-HOSTPORT-DNAT|-[0-9A-F]+) /m.test(rules)) return;

@@ -28,7 +28,7 @@ suite('the image', { timeout: 600_000 }, () => {
   });
   after(() => containers?.[Symbol.asyncDispose]());
 
-  /** Runs the image until it ends; gives what it prints and its exit code. */
+  /** Runs the image until it ends, and returns its output and its exit code. */
   async function run(args: readonly string[], where = 'none'): Promise<{ code: number; out: string }> {
     const out = containers.podman('run', '--rm', `--network=${where}`, ...hardened, image.name, ...args);
     return out.then(
@@ -46,14 +46,14 @@ suite('the image', { timeout: 600_000 }, () => {
   }
 
   async function ready(port: number): Promise<void> {
-    const latest = performance.now() + 30_000;
+    const deadlineAt = performance.now() + 30_000;
     while ((await sendHttp(port, '/-/ready').catch(() => undefined))?.status !== 200) {
-      assert.ok(performance.now() < latest, 'not ready after 30 s');
+      assert.ok(performance.now() < deadlineAt, 'not ready after 30 s');
       await sleep(10);
     }
   }
 
-  test('has a numeric user, no shell in its command, its ports, and the labels it was built with', async (t) => {
+  test('the image has a numeric user, a command without a shell, its ports, and the labels of its build', async (t) => {
     const [found] = JSON.parse(await containers.podman('image', 'inspect', image.name)) as [
       { Config: Record<string, unknown>; Labels: Record<string, string>; Size: number },
     ];
@@ -86,7 +86,7 @@ suite('the image', { timeout: 600_000 }, () => {
     assert.ok(found.Size < 220e6);
   });
 
-  test('every command runs in it, and the one that cannot says so', async () => {
+  test('commands run in the image, and one that needs root reports it', async () => {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
     assert.deepEqual(await run(['--version']), { code: 0, out: version });
     assert.deepEqual(await run(['plan', '/@a/@b/x', '--as', 'curl']), {
@@ -98,16 +98,16 @@ suite('the image', { timeout: 600_000 }, () => {
     assert.match(out, /^meshmock: this machine lacks root/m);
   });
 
-  test('a service that is told to end before it is ready ends at once', async () => {
+  test('a service that gets SIGTERM before it is ready ends at once', async () => {
     await containers.podman('run', '--detach', '--name=early', ...hardened, image.name);
-    const latest = performance.now() + 15_000;
-    // Again and again: nothing hears a signal before Node runs our first line.
-    while ((await inspect('early', '{{.State.Status}}')) === 'running' && performance.now() < latest)
+    const deadlineAt = performance.now() + 15_000;
+    // Node ignores a signal that arrives before our first line runs, so the signal is repeated.
+    while ((await inspect('early', '{{.State.Status}}')) === 'running' && performance.now() < deadlineAt)
       await containers.podman('kill', '--signal=TERM', 'early').catch(() => {});
     assert.match(await inspect('early', '{{.State.ExitCode}}'), /^(?:143|0)$/);
   });
 
-  test('SIGTERM with calls under way loses none, and ends well before the grace period', async () => {
+  test('a service answers its calls in flight after SIGTERM, and ends before the grace period', async () => {
     const args = ['--detach', '--name=busy', `--network=${network}`, '--publish=127.0.0.1::8080', '--stop-timeout=30'];
     await containers.podman('run', ...args, ...hardened, image.name);
     const port = await publishedPort('busy', 8080);
@@ -121,7 +121,7 @@ suite('the image', { timeout: 600_000 }, () => {
     assert.equal(await inspect('busy', '{{.State.ExitCode}}'), '0');
   });
 
-  test('compose.yaml is one, by its schema', async () => {
+  test('compose.yaml is valid by the schema of compose files', async () => {
     const { compose } = await installTestTools(['compose']);
     const schema = JSON.parse(readFileSync(path.join(compose, 'compose-spec.json'), 'utf8')) as object;
     const ajv = new Ajv({ strict: false, validateFormats: false, validateSchema: false });
@@ -151,29 +151,30 @@ suite('the image', { timeout: 600_000 }, () => {
       }
     });
 
-    test('its services find each other by name, and a cascade over HTTP and gRPC is one trace in its Jaeger', async (t) => {
+    test('the services find each other by name, and a cascade over HTTP and gRPC is one trace in Jaeger', async (t) => {
       const gateway = await publishedPort('gateway', 8080);
       const mocks = Object.keys(services).filter((name) => name !== 'jaeger');
-      const latest = performance.now() + 30_000;
-      while ((await callHttp(gateway, `/@${mocks.join('|')}/x`)).status !== 200) assert.ok(performance.now() < latest);
+      const deadlineAt = performance.now() + 30_000;
+      while ((await callHttp(gateway, `/@${mocks.join('|')}/x`)).status !== 200)
+        assert.ok(performance.now() < deadlineAt);
       const reply = await callHttp(gateway, '/@service1|grpc:service2/@grpc:service3,service4/hello');
       assert.equal(reply.status, 200);
       assert.equal(treeOf(reply), 'gateway(service1(service3,service4),service2(service3,service4))');
 
       const jaeger = await publishedPort('jaeger', 16686);
       let names: string[] = [];
-      while (names.length < 13 && performance.now() < latest) {
+      while (names.length < 13 && performance.now() < deadlineAt) {
         await sleep(200);
         const { body } = await sendHttp(jaeger, `/api/traces/${reply.traceId}`);
         const [trace] = (JSON.parse(body) as { data?: { spans: { operationName: string }[] }[] }).data ?? [];
         names = trace?.spans.map(({ operationName }) => operationName) ?? [];
       }
-      // The entry, and both ends of six calls.
+      // The entry, and two spans for each of six calls.
       assert.equal(names.length, 13, names.join(', '));
       t.diagnostic(`start to ready ${startToReady[0]?.toFixed(0)} ms, podman's own part included`);
     });
 
-    test('they run as the file says: read-only, without root, without a capability', async (t) => {
+    test('the services run read-only, without root and without capabilities', async (t) => {
       const memory: string[] = [];
       for (const name of Object.keys(services).filter((each) => each !== 'jaeger')) {
         const pid = await inspect(name, '{{.State.Pid}}');
@@ -187,9 +188,9 @@ suite('the image', { timeout: 600_000 }, () => {
       t.diagnostic(`resident, spans on: ${memory.join(', ')}`);
     });
 
-    test('`docker run meshmock call` calls them', async () => {
+    test('`docker run meshmock call` calls the services', async () => {
       const args = ['call', 'localhost:8080/@service1/@grpc:service2/x', '--expect', 'status=200'];
-      // Not on the network: when a container joins, its DNS restarts, and loses what others ask meanwhile.
+      // A container that joins the network restarts its DNS, which loses queries of others. So it shares a namespace.
       const { code, out } = await run(args, 'container:gateway');
       assert.equal(code, 0, out);
       assert.match(out, /service2 v1/);
@@ -203,7 +204,7 @@ function labelsOf(labels: Readonly<Record<string, string>>): Record<string, stri
   );
 }
 
-/** Jaeger's own image cannot be pulled everywhere: its program, on the ports that its image has. */
+/** Makes an image of the Jaeger program with the ports of its official image, which cannot be pulled everywhere. */
 async function makeJaegerImage(containers: Containers, folder: string): Promise<void> {
   mkdirSync(folder);
   cpSync(await toolPath('jaeger'), path.join(folder, 'jaeger'));

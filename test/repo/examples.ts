@@ -46,7 +46,9 @@ export function runWith(
   command: string,
   places: readonly (readonly [shown: string, real: string])[],
 ): Promise<{ output: string; code: number }> {
-  let here = command.replace(/^curl /, 'curl -s ').replace(/^npx meshmock/, `"${process.execPath}" dist/cli/main.js`);
+  let here = command
+    .replace(/^curl /, 'curl -s ')
+    .replace(/(^|\| )npx meshmock/, (_, before) => `${before}"${process.execPath}" dist/cli/main.js`);
   for (const [shown, real] of places) here = here.replaceAll(shown, real);
   return new Promise((resolve) => {
     execFile('sh', ['-c', `${here} 2>&1`], { cwd: root, env: cleanEnv() }, (error, stdout) => {

@@ -1,4 +1,4 @@
-/** What a request says of its trace, in every form and over both protocols: one trace or none comes of it, never two. */
+/** Tests that a request results in one trace or none, for each form of its trace context and over both protocols. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, suite, test } from 'node:test';
@@ -13,12 +13,12 @@ const other = 'fedcba0987654321';
 
 type Headers = Record<string, string>;
 
-/** The trace that must come of it: one with this id, a new one, or none. */
+/** Expected trace: the one with this id, a new one, or none. */
 type Outcome = { readonly traceId: string } | 'new' | 'none';
 
-type Case = readonly [what: string, headers: Headers, outcome: Outcome];
+type Case = readonly [title: string, headers: Headers, outcome: Outcome];
 
-/** `T` stands for an id that no other request has; it has 16 digits. */
+/** Requests by their headers. `T` is replaced by 16 digits that differ in each request. */
 const cases: readonly Case[] = [
   ['nothing', {}, 'new'],
   ['W3C', { traceparent: `00-${w3c}T-${span}-01` }, { traceId: `${w3c}T` }],
@@ -80,7 +80,7 @@ const cases: readonly Case[] = [
   ['B3 multi without a span', { 'x-b3-traceid': `${b3}T`, 'x-b3-sampled': '1' }, 'new'],
 ];
 
-/** What the headers of a request say, each as `trace span sampled`. */
+/** Returns the trace contexts in the headers of a request, each as `trace span sampled`. */
 function contextsOf(headers: Headers): string[] {
   const contexts: string[] = [];
   const [, ...parent] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-0([01])$/.exec(headers.traceparent ?? '') ?? [];
@@ -92,7 +92,7 @@ function contextsOf(headers: Headers): string[] {
   return contexts;
 }
 
-suite('contexts that arrive', () => {
+suite('trace contexts of requests', () => {
   let receiver: OtlpReceiver;
   let leaf: ServedProgram;
   let gateway: ServedProgram;
@@ -116,49 +116,52 @@ suite('contexts that arrive', () => {
     return reply;
   }
 
-  /** Spans come in the order of their ends: when those of a later request are there, there are no more of an earlier one. */
-  async function assertNone(before_: number, reply: Reply, over: 'http' | 'grpc', what: string): Promise<void> {
-    assert.equal(reply.spanId, undefined, what);
+  /**
+   * Asserts that a request has no spans. Spans arrive in the order of their ends, so the only new ones are those of a
+   * later request.
+   */
+  async function assertNoTrace(spansBefore: number, reply: Reply, over: 'http' | 'grpc', title: string): Promise<void> {
+    assert.equal(reply.spanId, undefined, title);
     const { traceId: later = '' } = await send(over, '/@leaf/later', {});
     await receiver.trace(later, 3);
-    assert.equal(receiver.spans.length - before_, 3, what);
+    assert.equal(receiver.spans.length - spansBefore, 3, title);
   }
 
-  async function assertOne(
-    before_: number,
+  async function assertOneTrace(
+    spansBefore: number,
     reply: Reply,
     traceId: string,
     isNew: boolean,
-    what: string,
+    title: string,
   ): Promise<void> {
     const spans = await receiver.trace(traceId, 3);
-    assert.deepEqual([spans.length, receiver.spans.length - before_], [3, 3], what);
-    assert.deepEqual([reply.traceId, reply.calls?.[0]?.reply?.traceId], [traceId, traceId], what);
-    assert.equal(spans.find(({ spanId }) => spanId === reply.spanId)?.parentSpanId, isNew ? undefined : span, what);
+    assert.deepEqual([spans.length, receiver.spans.length - spansBefore], [3, 3], title);
+    assert.deepEqual([reply.traceId, reply.calls?.[0]?.reply?.traceId], [traceId, traceId], title);
+    assert.equal(spans.find(({ spanId }) => spanId === reply.spanId)?.parentSpanId, isNew ? undefined : span, title);
   }
 
-  /** What goes on names one span of one trace, however many headers it has. */
-  function assertAgreed(reply: Reply, traceId: string | undefined, what: string): void {
+  /** Asserts that all trace headers of the forwarded request name one span of one trace. */
+  function assertOneContext(reply: Reply, traceId: string | undefined, title: string): void {
     const sent = contextsOf(reply.calls?.[0]?.reply?.request?.headers ?? {});
-    assert.ok(new Set(sent).size <= 1, `${what}: ${sent}`);
-    for (const context of sent) assert.match(context, /^[0-9a-f]{32} [0-9a-f]{16} [01]$/, what);
-    if (traceId !== undefined) assert.ok(sent[0]?.startsWith(traceId), what);
+    assert.ok(new Set(sent).size <= 1, `${title}: ${sent}`);
+    for (const context of sent) assert.match(context, /^[0-9a-f]{32} [0-9a-f]{16} [01]$/, title);
+    if (traceId !== undefined) assert.ok(sent[0]?.startsWith(traceId), title);
   }
 
-  async function check([what, template, outcome]: Case, over: 'http' | 'grpc', path: string): Promise<void> {
+  async function check([title, template, outcome]: Case, over: 'http' | 'grpc', path: string): Promise<void> {
     const id = randomBytes(8).toString('hex');
     const headers = Object.entries(template).map(([name, value]) => [name, value.replace('T', id)]);
-    const before_ = receiver.spans.length;
+    const spansBefore = receiver.spans.length;
     const reply = await send(over, path, Object.fromEntries(headers));
     const traceId = typeof outcome === 'object' ? outcome.traceId.replace('T', id) : reply.traceId;
-    if (outcome === 'none') await assertNone(before_, reply, over, what);
-    else await assertOne(before_, reply, traceId ?? '', outcome === 'new', what);
-    assertAgreed(reply, outcome === 'none' ? undefined : traceId, what);
+    if (outcome === 'none') await assertNoTrace(spansBefore, reply, over, title);
+    else await assertOneTrace(spansBefore, reply, traceId ?? '', outcome === 'new', title);
+    assertOneContext(reply, outcome === 'none' ? undefined : traceId, title);
   }
 
   for (const over of ['http', 'grpc'] as const) {
     for (const path of ['/@leaf/x', '/@grpc:leaf/x']) {
-      test(`over ${over}, then ${path}`, async () => {
+      test(`a context that arrives over ${over} is forwarded by ${path}`, async () => {
         for (const one of cases) await check(one, over, path);
       });
     }

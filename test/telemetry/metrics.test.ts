@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { type Program, runProgram, startProgram } from '../program.ts';
 import { callGrpc, callHttp } from '../running-mesh.ts';
 
+/** Service with metrics. */
 interface Serving extends AsyncDisposable {
   readonly program: Program;
   readonly http: number;
@@ -23,7 +24,7 @@ async function serve(env: Record<string, string> = {}): Promise<Serving> {
   };
 }
 
-/** How often something was measured, by the metric and its labels. */
+/** Returns the counts of histograms, by metric and labels. */
 async function counts(url: string): Promise<Record<string, number>> {
   const response = await fetch(url);
   assert.match(response.headers.get('content-type') ?? '', /^text\/plain/);
@@ -31,7 +32,7 @@ async function counts(url: string): Promise<Record<string, number>> {
   return Object.fromEntries([...lines].map(([, name, labels, count]) => [`${name} ${labels}`, Number(count)]));
 }
 
-test('Prometheus finds requests and calls of both protocols, by what came of them', async () => {
+test('Prometheus gets the durations of requests and calls of both protocols, by outcome', async () => {
   await using app = await serve();
   await callHttp(app.http, `/@127.0.0.1:${app.http}*3/~status=503/x`);
   await callGrpc(app.grpc, { path: `/@grpc:127.0.0.1:${app.grpc}/x` });
@@ -49,14 +50,14 @@ test('Prometheus finds requests and calls of both protocols, by what came of the
   });
 });
 
-test('what callers say in a header makes no series of its own', async () => {
+test('values that callers choose do not create series', async () => {
   await using app = await serve();
   for (const scheme of ['https', 'evil-1', 'evil-2']) await callHttp(app.http, '/x', { 'x-forwarded-proto': scheme });
   const schemes = Object.keys(await counts(app.metrics)).map((key) => /url_scheme="(.*?)"/.exec(key)?.[1]);
   assert.deepEqual(schemes.sort(), ['http', 'https']);
 });
 
-test('durations are seconds, of the whole request', async () => {
+test('durations are in seconds, and cover the whole request', async () => {
   await using app = await serve();
   await callHttp(app.http, '/~delay=300ms/x');
   const page = await (await fetch(app.metrics)).text();
@@ -65,26 +66,26 @@ test('durations are seconds, of the whole request', async () => {
   assert.match(page, /^target_info\{service_name="app",service_version="v1",/m);
 });
 
-test('what the environment says of the resource counts more, as in spans', async () => {
+test('resource attributes of the environment win, as in spans', async () => {
   await using app = await serve({ OTEL_RESOURCE_ATTRIBUTES: 'service.instance.id=uid-1,k8s.pod.name=app-1' });
   const page = await (await fetch(app.metrics)).text();
   assert.match(page, /^target_info\{service_instance_id="uid-1",k8s_pod_name="app-1",service_name="app"/m);
 });
 
-test('any other path than /metrics is not found', async () => {
+test('a path other than /metrics is not found', async () => {
   await using app = await serve();
   const response = await fetch(`${app.metrics}/x`);
   assert.deepEqual([response.status, await response.text()], [404, 'metrics are at /metrics\n']);
 });
 
-test('a service with metrics ends at once on SIGTERM, Prometheus being connected', async () => {
+test('a service with metrics ends at once on SIGTERM, also while Prometheus is connected', async () => {
   await using app = await serve();
   await counts(app.metrics);
   app.program.child.kill('SIGTERM');
   assert.equal(await app.program.exited(), 0);
 });
 
-test('the same goes to whatever exporter OTEL_METRICS_EXPORTER names', async () => {
+test('the exporter in OTEL_METRICS_EXPORTER gets the same metrics', async () => {
   await using app = await serve({ OTEL_METRICS_EXPORTER: 'console' });
   await callHttp(app.http, '/x');
   assert.equal(Object.values(await counts(app.metrics))[0], 1);
@@ -93,7 +94,7 @@ test('the same goes to whatever exporter OTEL_METRICS_EXPORTER names', async () 
   assert.match(app.program.stdout, /name: 'http\.server\.request\.duration',/);
 });
 
-test('a taken port is refused by its flag', async () => {
+test('the error of a taken port names the flag', async () => {
   await using app = await serve();
   const { host } = new URL(app.metrics);
   const { code, stderr } = await runProgram(['serve', '--http', ':0', '--grpc', ':0', '--metrics', host]);

@@ -4,14 +4,14 @@ import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../otlp
 import { startServe } from '../program.ts';
 import { callGrpc, callHttp } from '../running-mesh.ts';
 
-suite('what spans are called, by the environment', () => {
+suite('names in spans', () => {
   let receiver: OtlpReceiver;
   before(async () => {
     receiver = await startOtlpReceiver();
   });
   after(() => receiver[Symbol.asyncDispose]());
 
-  /** The spans of a request to a service that calls itself, by their kind. */
+  /** Returns the spans of a service that calls itself, by kind. */
   async function spansOf(
     env: Record<string, string>,
     over: 'http' | 'grpc',
@@ -30,13 +30,13 @@ suite('what spans are called, by the environment', () => {
   const istio = (resource: ReceivedSpan['resource']): string[] =>
     Object.keys(resource).filter((name) => name.startsWith('istio.') || name === 'hostname');
 
-  test('without a namespace nothing is of Istio', async () => {
+  test('a service without a namespace has no attributes of Istio', async () => {
     const { server } = await spansOf({ ISTIO_META_CLUSTER_ID: 'c' }, 'http');
     assert.equal(server.service, 'app');
     assert.deepEqual(istio(server.resource), []);
   });
 
-  test('with one, a service shares the name of its sidecar, and says what a sidecar says', async () => {
+  test('a service with a namespace has the name and the attributes of its sidecar', async () => {
     const env = { MESHMOCK_NAMESPACE: 'shop', ISTIO_META_CLUSTER_ID: 'Kubernetes', ISTIO_META_MESH_ID: 'mesh 1' };
     const { server } = await spansOf(env, 'http');
     assert.equal(server.service, 'app.shop');
@@ -51,7 +51,7 @@ suite('what spans are called, by the environment', () => {
     });
   });
 
-  test('what the environment says of the resource counts more, and what nobody knows is absent', async () => {
+  test('resource attributes of the environment win, and unknown ones are absent', async () => {
     const env = {
       MESHMOCK_NAMESPACE: 'shop',
       OTEL_RESOURCE_ATTRIBUTES: 'service.name=other,hostname=host-1,istio.cluster_id=east',
@@ -69,36 +69,41 @@ suite('what spans are called, by the environment', () => {
     ...['rpc.system', 'rpc.service', 'rpc.grpc.status_code'],
     ...['net.peer.name', 'net.peer.port', 'net.host.name', 'net.host.port'],
   ]);
-  const oldOf = ({ attributes }: ReceivedSpan): object =>
+  const oldAttributes = ({ attributes }: ReceivedSpan): object =>
     Object.fromEntries(Object.entries(attributes).filter(([name]) => oldNames.has(name)));
 
-  test('attributes have their new names alone, unless both are asked for', async () => {
+  test('attributes have only their new names by default', async () => {
     for (const optIn of ['', 'http', 'rpc', 'http,rpc', 'database/dup']) {
       for (const over of ['http', 'grpc'] as const) {
         const { client, server } = await spansOf({ OTEL_SEMCONV_STABILITY_OPT_IN: optIn }, over);
-        assert.deepEqual([oldOf(client), oldOf(server)], [{}, {}], optIn);
+        assert.deepEqual([oldAttributes(client), oldAttributes(server)], [{}, {}], optIn);
       }
     }
   });
 
-  test('http/dup and rpc/dup write the old names beside the new ones, each for its own', async () => {
+  test('http/dup and rpc/dup add the old names of their protocol', async () => {
     const optIn = { OTEL_SEMCONV_STABILITY_OPT_IN: 'rpc/dup, http/dup' };
     const http = await spansOf(optIn, 'http');
     const url = `http://127.0.0.1:${http.port}/x?q=1`;
     const peer = { 'net.peer.name': '127.0.0.1', 'net.peer.port': http.port };
     const host = { 'net.host.name': '127.0.0.1', 'net.host.port': http.port };
     const common = { 'http.method': 'GET', 'http.url': url, 'http.status_code': 200 };
-    assert.deepEqual(oldOf(http.client), { ...common, ...peer });
-    assert.deepEqual(oldOf(http.server), { ...common, ...host, 'http.target': '/x?q=1', 'http.scheme': 'http' });
+    assert.deepEqual(oldAttributes(http.client), { ...common, ...peer });
+    assert.deepEqual(oldAttributes(http.server), {
+      ...common,
+      ...host,
+      'http.target': '/x?q=1',
+      'http.scheme': 'http',
+    });
     assert.equal(http.server.attributes['http.response.status_code'], 200);
 
     const grpc = await spansOf(optIn, 'grpc');
     const call = { 'rpc.system': 'grpc', 'rpc.service': 'meshmock.v1.MeshMock', 'rpc.grpc.status_code': 0 };
-    assert.deepEqual(oldOf(grpc.client), { ...call, 'net.peer.name': '127.0.0.1', 'net.peer.port': grpc.port });
-    assert.deepEqual(oldOf(grpc.server), { ...call, 'net.host.name': '127.0.0.1', 'net.host.port': grpc.port });
+    assert.deepEqual(oldAttributes(grpc.client), { ...call, 'net.peer.name': '127.0.0.1', 'net.peer.port': grpc.port });
+    assert.deepEqual(oldAttributes(grpc.server), { ...call, 'net.host.name': '127.0.0.1', 'net.host.port': grpc.port });
     assert.equal(grpc.server.attributes['rpc.response.status_code'], 'OK');
 
     const httpOnly = await spansOf({ OTEL_SEMCONV_STABILITY_OPT_IN: 'http/dup' }, 'grpc');
-    assert.deepEqual(oldOf(httpOnly.client), {});
+    assert.deepEqual(oldAttributes(httpOnly.client), {});
   });
 });

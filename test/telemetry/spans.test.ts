@@ -7,7 +7,7 @@ import { callGrpc, callHttp, startForeignServer } from '../running-mesh.ts';
 
 const id = (bytes: number): string => randomBytes(bytes).toString('hex');
 
-suite('spans, received over OTLP', () => {
+suite('spans over OTLP', () => {
   let receiver: OtlpReceiver;
   let leaf: ServedProgram;
   let gateway: ServedProgram;
@@ -27,7 +27,7 @@ suite('spans, received over OTLP', () => {
     await receiver[Symbol.asyncDispose]();
   });
 
-  /** The spans of gateway → leaf, from the root down. */
+  /** Returns the spans of gateway → leaf, from the root down. */
   async function chain(traceId: string): Promise<ReceivedSpan[]> {
     const spans = await receiver.trace(traceId, 3);
     assert.equal(spans.length, 3);
@@ -42,7 +42,7 @@ suite('spans, received over OTLP', () => {
     return [root, client, server];
   }
 
-  test('an HTTP hop has one SERVER and one CLIENT span, named and described by the conventions', async () => {
+  test('an HTTP hop has one SERVER and one CLIENT span, with names and attributes of the conventions', async () => {
     const { traceId = '' } = await callHttp(gateway.httpPort, '/@leaf/hello?a=1');
     const [root, client, server] = await chain(traceId);
     assert.equal(root?.parentSpanId, undefined);
@@ -59,7 +59,7 @@ suite('spans, received over OTLP', () => {
     assert.equal(server?.attributes['meshmock.budget_left'], 999);
   });
 
-  test('a gRPC hop too', async () => {
+  test('a gRPC hop has one SERVER and one CLIENT span, with names and attributes of the conventions', async () => {
     const { reply } = await callGrpc(gateway.grpcPort, { path: '/@grpc:leaf/hello' });
     const [root, client, server] = await chain(reply?.traceId ?? '');
     for (const span of [root, client, server]) {
@@ -69,7 +69,7 @@ suite('spans, received over OTLP', () => {
     }
   });
 
-  test('each attempt of a retried and each call of a repeated one has a span of its own', async () => {
+  test('each attempt of a retried call and each run of a repeated call has its own span', async () => {
     const retried = await callHttp(gateway.httpPort, '/@leaf;retries=2/~status=503:attempt<3/x');
     const attempts = (await receiver.trace(retried.traceId ?? '', 7)).filter(({ kind }) => kind === 'CLIENT');
     assert.deepEqual(
@@ -87,7 +87,7 @@ suite('spans, received over OTLP', () => {
     assert.deepEqual([spans.length, new Set(spans.map(({ parentSpanId }) => parentSpanId)).size], [11, 7]);
   });
 
-  test('a request whose connection is reset has an error and no status', async () => {
+  test('the span of a request whose connection is reset has an error and no status', async () => {
     const { traceId = '' } = await callHttp(gateway.httpPort, '/@leaf/~close/x');
     const server = (await receiver.trace(traceId, 3)).find(({ service }) => service === 'leaf');
     assert.deepEqual(
@@ -96,7 +96,7 @@ suite('spans, received over OTLP', () => {
     );
   });
 
-  test('a call that nobody answers has an error on its span, and on that of the service', async () => {
+  test('a call without an answer has an error on its span, and on that of the service', async () => {
     const { traceId = '' } = await callHttp(gateway.httpPort, '/@127.0.0.1:1/x');
     const spans = await receiver.trace(traceId, 2);
     const client = spans.find(({ kind }) => kind === 'CLIENT');
@@ -108,23 +108,23 @@ suite('spans, received over OTLP', () => {
     );
   });
 
-  test('a refused plan leaves the SERVER span without an error: the client was wrong', async () => {
+  test('the SERVER span of a refused plan is not an error, because the client was wrong', async () => {
     const { traceId = '' } = await callHttp(gateway.httpPort, '/@(');
     const [span] = await receiver.trace(traceId, 1);
     assert.equal(span?.isError, false);
     assert.equal(span?.attributes['meshmock.error'], 'invalid_plan');
   });
 
-  /** What the leaf's side of the wire got: the headers of a server behind one hop. */
-  async function sentOn(headers: Record<string, string>): Promise<Record<string, string | undefined>> {
+  /** Returns the headers that a server receives after one hop. */
+  async function headersAfterHop(headers: Record<string, string>): Promise<Record<string, string | undefined>> {
     await using foreign = await startForeignServer((_request, response) => response.end());
     await callHttp(gateway.httpPort, `/@127.0.0.1:${foreign.port}/x`, headers);
     return foreign.requests[0]?.headers as Record<string, string | undefined>;
   }
 
-  test('W3C alone goes on as W3C alone, in the same trace', async () => {
+  test('a W3C context is forwarded as W3C, in the same trace', async () => {
     const [traceId, spanId] = [id(16), id(8)];
-    const sent = await sentOn({ traceparent: `00-${traceId}-${spanId}-01`, tracestate: 'a=b' });
+    const sent = await headersAfterHop({ traceparent: `00-${traceId}-${spanId}-01`, tracestate: 'a=b' });
     assert.match(sent.traceparent ?? '', new RegExp(`^00-${traceId}-(?!${spanId})[0-9a-f]{16}-01$`));
     assert.equal(sent.tracestate, 'a=b');
     assert.equal(sent.b3, undefined);
@@ -133,18 +133,18 @@ suite('spans, received over OTLP', () => {
     assert.equal(spans.find(({ kind }) => kind === 'SERVER')?.parentSpanId, spanId);
   });
 
-  test('B3 single is read, and goes on in its form and as W3C, of one span', async () => {
+  test('a B3 single context is forwarded as B3 single and W3C, of one span', async () => {
     const [traceId, spanId] = [id(16), id(8)];
-    const sent = await sentOn({ b3: `${traceId}-${spanId}-1` });
+    const sent = await headersAfterHop({ b3: `${traceId}-${spanId}-1` });
     const [, parent] = /^00-[0-9a-f]{32}-([0-9a-f]{16})-01$/.exec(sent.traceparent ?? '') ?? [];
     assert.equal(sent.b3, `${traceId}-${parent}-1`);
     assert.equal(sent['x-b3-traceid'], undefined);
     assert.equal((await receiver.trace(traceId, 2)).find(({ kind }) => kind === 'SERVER')?.parentSpanId, spanId);
   });
 
-  test('B3 multi is read, and goes on in its form and as W3C, of one span', async () => {
+  test('a B3 multi context is forwarded as B3 multi and W3C, of one span', async () => {
     const [traceId, spanId] = [id(16), id(8)];
-    const sent = await sentOn({
+    const sent = await headersAfterHop({
       'x-b3-traceid': traceId,
       'x-b3-spanid': spanId,
       'x-b3-sampled': '1',
@@ -157,9 +157,9 @@ suite('spans, received over OTLP', () => {
     assert.equal(sent.b3, undefined);
   });
 
-  test('of both, W3C wins, and no stale B3 goes on', async () => {
+  test('a W3C context wins over B3, and a stale B3 context is not forwarded', async () => {
     const [w3c, b3] = [id(16), id(16)];
-    const sent = await sentOn({
+    const sent = await headersAfterHop({
       traceparent: `00-${w3c}-${id(8)}-01`,
       b3: `${b3}-${id(8)}-1`,
       'x-b3-traceid': b3,
@@ -172,16 +172,16 @@ suite('spans, received over OTLP', () => {
     assert.equal(receiver.spans.filter(({ traceId }) => traceId === b3).length, 0);
   });
 
-  test('a malformed context begins a new trace', async () => {
-    const sent = await sentOn({ traceparent: '00-zz-01' });
+  test('a malformed context starts a new trace', async () => {
+    const sent = await headersAfterHop({ traceparent: '00-zz-01' });
     assert.match(sent.traceparent ?? '', /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
   });
 
-  test('a request that denies sampling without a trace, as B3 can, has no span, and the denial goes on', async () => {
+  test('a B3 request that denies sampling without a trace has no span, and the denial is forwarded', async () => {
     for (const headers of [{ b3: '0' }, { 'x-b3-sampled': '0' }]) {
-      const sent = await sentOn(headers);
+      const sent = await headersAfterHop(headers);
       assert.equal(sent.b3 ?? sent['x-b3-sampled'], '0');
-      // Who knows W3C alone, as Istio's sidecars, is told as well.
+      // Istio's sidecars read only W3C, so they get the denial as W3C too.
       assert.match(sent.traceparent ?? '', /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
       assert.equal((await callHttp(gateway.httpPort, '/@leaf/denied', headers)).spanId, undefined);
     }
@@ -190,30 +190,30 @@ suite('spans, received over OTLP', () => {
     assert.equal(receiver.spans.filter(({ attributes }) => attributes['url.path'] === '/denied').length, 0);
   });
 
-  test('an unsampled request stays unsampled: no span, and the decision goes on', async () => {
+  test('an unsampled request has no span, and the decision is forwarded', async () => {
     const traceId = id(16);
-    const sent = await sentOn({ traceparent: `00-${traceId}-${id(8)}-00` });
+    const sent = await headersAfterHop({ traceparent: `00-${traceId}-${id(8)}-00` });
     assert.match(sent.traceparent ?? '', new RegExp(`^00-${traceId}-[0-9a-f]{16}-00$`));
-    const after_ = await callHttp(gateway.httpPort, '/@leaf/x');
-    await receiver.trace(after_.traceId ?? '', 3);
+    const next = await callHttp(gateway.httpPort, '/@leaf/x');
+    await receiver.trace(next.traceId ?? '', 3);
     assert.equal(receiver.spans.filter((span) => span.traceId === traceId).length, 0);
   });
 
-  test('service.name is what the environment says', async () => {
+  test('the service.name of the environment wins', async () => {
     const own = await startServe('app', [], {
       ...receiver.env,
       OTEL_SERVICE_NAME: 'app.shop',
       OTEL_RESOURCE_ATTRIBUTES: 'service.version=v9',
     });
     const { traceId = '' } = await callHttp(own.httpPort, '/x');
-    // Ended at once: what is in the queue is exported after the drain.
+    // The service ends at once, and exports the queue after the drain.
     own.child.kill('SIGTERM');
     assert.equal(await own.exited(), 0);
     const [span] = await receiver.trace(traceId, 1);
     assert.equal(span?.service, 'app.shop');
   });
 
-  test('logs go where the environment says, with the ids of their span', async () => {
+  test('logs go to the exporter of the environment, with the ids of their span', async () => {
     const own = await startServe('app', [], { ...receiver.env, OTEL_LOGS_EXPORTER: 'otlp' });
     const { traceId = '' } = await callHttp(own.httpPort, '/x');
     own.child.kill('SIGTERM');
@@ -222,7 +222,7 @@ suite('spans, received over OTLP', () => {
     assert.match(receiver.logs.join('\n'), new RegExp(`"traceId":"${traceId}","spanId":"${span?.spanId}"`));
   });
 
-  test('a collector that is gone does not keep a service from ending', async () => {
+  test('a service ends although its collector does not answer', async () => {
     const own = await startServe('app', [], { ...receiver.env, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' });
     await callHttp(own.httpPort, '/x');
     own.child.kill('SIGTERM');

@@ -96,7 +96,10 @@ export function withoutPodSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !variables.includes(name)));
 }
 
-/** Returns the addresses of gRPC. With servicemock's `-listenAddress` alone, a second instance gets another port. */
+/**
+ * Returns the addresses of gRPC. With servicemock's `-listenAddress` alone they follow from those of HTTP, so that a
+ * second instance gets another port.
+ */
 function grpcAddresses({ values, given }: Parsed<typeof serveSchema>): readonly ListenAddress[] {
   const isChosen = given.has('--grpc') || given.has('MESHMOCK_GRPC');
   if (isChosen || !given.has('-listenAddress')) return values.grpc;

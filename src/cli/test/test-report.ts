@@ -52,7 +52,10 @@ export class TestReport {
     const { outcome, durationMs } = result;
     const duration = outcome.kind === 'not_run' ? '' : `  ${(durationMs / 1000).toFixed(1)} s`;
     this.line(`    ${outcomeWord(outcome)}  ${printable(caseTitle(result))}${duration}`);
-    for (const line of detailLines(result, this.settings.meshEnds ? '  # with --keep' : ''))
+    for (const line of detailLines(
+      result,
+      this.settings.meshEnds ? '  # while the mesh is up: add --keep to meshmock test' : '',
+    ))
       this.line(`          ${line}`.trimEnd());
   }
 

@@ -16,12 +16,12 @@ export async function chooseTelemetry(): Promise<MeshTelemetry> {
   const { OTEL_SERVICE_NAME: _one, ...env } = process.env;
   if (wantsSpans(env)) return { env, line: 'Spans go where the OTEL_* variables say.' };
   if (env.OTEL_SDK_DISABLED !== undefined || env.OTEL_TRACES_EXPORTER !== undefined) {
-    return { env, line: 'No spans: an OTEL_* variable says so.' };
+    return { env, line: 'Tracing is off, as an OTEL_* variable says.' };
   }
   if (!(await listens(otlpPort))) {
     return {
       env,
-      line: `No spans: nothing listens for OTLP at localhost:${otlpPort}. Start a Jaeger, and restart this command.`,
+      line: `Tracing is off: no collector listens at localhost:${otlpPort}. To trace calls, start a Jaeger and restart this command.`,
     };
   }
   const endpoint = {

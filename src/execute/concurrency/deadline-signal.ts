@@ -1,18 +1,18 @@
 import type { CallError } from '../../reply/reply.ts';
 
-/** Signal that is aborted with its parent, or when a time has passed. Its reason is a `CallError`. */
+/** Signal that is aborted with its parent, or after a timeout. Its reason is a `CallError`. */
 export interface DeadlineSignal {
   readonly signal: AbortSignal;
-  /** Stops the clock. Call it when the work that the signal bounds has ended. */
+  /** Stops the timer. Call it when the work is done. */
   dispose(): void;
 }
 
 /**
- * Makes a signal that is aborted with its parent, or after a timeout.
+ * Creates a signal that is aborted with its parent, or after a timeout.
  *
- * @param timeoutMs in milliseconds
+ * @param timeoutMs timeout, in milliseconds
  * @param onParent returns the reason if the parent is aborted
- * @param onTimeout returns the reason if the time has passed
+ * @param onTimeout returns the reason after the timeout
  */
 export function deadlineSignal(
   parent: AbortSignal,

@@ -1,7 +1,7 @@
-/** Number of requests in flight, so that a server can wait for the last of them. A set would cost each request more. */
+/** Counter of requests in flight. A server waits for the last of them. A set would cost more per request. */
 export class InFlight {
   private count = 0;
-  private readonly onNone: (() => void)[] = [];
+  private readonly onEmpty: (() => void)[] = [];
 
   /** Counts a request that begins. */
   begin(): void {
@@ -11,19 +11,20 @@ export class InFlight {
   /** Counts a request that has ended. */
   end(): void {
     if (--this.count > 0) return;
-    for (const resolve of this.onNone.splice(0)) resolve();
+    for (const resolve of this.onEmpty.splice(0)) resolve();
   }
 
-  get isAny(): boolean {
-    return this.count > 0;
+  /** True if no request is in flight. */
+  get isEmpty(): boolean {
+    return this.count === 0;
   }
 
-  /** Waits until nothing is in flight, for at most a time in milliseconds. */
-  async ended(maxWaitMs: number): Promise<void> {
+  /** Waits until no request is in flight, for at most a time in milliseconds. */
+  async waitUntilEmpty(maxWaitMs: number): Promise<void> {
     if (this.count === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, maxWaitMs);
-      this.onNone.push(() => {
+      this.onEmpty.push(() => {
         clearTimeout(timer);
         resolve();
       });

@@ -1,5 +1,5 @@
 /**
- * Runs an action a number of times, some of them in parallel.
+ * Runs an action a number of times, with a limit on the runs in parallel.
  *
  * @param times number of runs
  * @param concurrency maximum number of runs in parallel

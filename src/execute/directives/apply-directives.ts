@@ -15,23 +15,31 @@ import type { MemoryHold } from './memory-hold.ts';
 
 /** Effects of the directives of a request on its answer. */
 export interface DirectiveEffects {
-  /** Applied directives, without conditions; a delay with its real length. */
+  /** Applied directives, without conditions. A delay has its real length. */
   readonly applied: readonly string[];
   /** Headers of the answer. */
   readonly headers: readonly Header[];
-  /** Functions that free held memory. Call them when the answer is made. */
+  /** Functions that free held memory. Call them after the answer is made. */
   readonly releases: readonly (() => void)[];
   readonly status?: number;
   readonly grpcStatus?: GrpcStatusName;
   readonly body?: string;
-  /** True if the connection must be reset, without an answer. */
-  readonly isReset?: true;
-  /** Error that ended the directives: `deadline_exceeded`, `canceled` or `overloaded`. */
-  readonly error?: MeshmockError;
+  readonly end: DirectivesEnd;
 }
 
+/** End of the directives of a request. */
+export type DirectivesEnd =
+  /** The service answers the request. */
+  | { readonly kind: 'completed' }
+  /** The server must reset the connection, without an answer. */
+  | { readonly kind: 'reset' }
+  /** The service answers with the error: `deadline_exceeded`, `canceled` or `overloaded`. */
+  | { readonly kind: 'failed'; readonly error: MeshmockError };
+
+const completed: DirectivesEnd = { kind: 'completed' };
+
 /** Effects of no directives. */
-export const noEffects: DirectiveEffects = { applied: [], headers: [], releases: [] };
+export const noEffects: DirectiveEffects = { applied: [], headers: [], releases: [], end: completed };
 
 /** Resources of a service that its directives use. */
 export interface DirectiveResources {
@@ -41,10 +49,10 @@ export interface DirectiveResources {
 }
 
 /**
- * Applies the directives whose conditions hold, in their order. A status of 400 or more, a reset or an error is the
- * last of them. Never rejects: an error is one of the effects, beside what was applied before it.
+ * Applies the directives whose conditions hold, in their order. It stops after a status of 400 or more, a reset or an
+ * error. Never rejects: the effects contain the error, and everything that was applied before it.
  *
- * @param signal ends delays, and CPU work in progress
+ * @param signal ends a delay, a hang or CPU work; its reason is a `CallError`
  */
 export async function applyDirectives(
   resources: DirectiveResources,
@@ -63,10 +71,10 @@ export async function applyDirectives(
       effects = { ...(await applyDirective(effects, drawn, resources, signal)), applied };
     } catch (error) {
       // A directive that the signal ended was applied. One that was refused was not.
-      if (signal.aborted) return { ...effects, applied, error: errorOfAbort(signal) };
-      return { ...effects, error: asMeshmockError(error) };
+      if (signal.aborted) return { ...effects, applied, end: { kind: 'failed', error: errorOfAbort(signal) } };
+      return { ...effects, end: { kind: 'failed', error: asMeshmockError(error) } };
     }
-    if (effects.isReset === true || (effects.status ?? 0) >= 400) break;
+    if (effects.end.kind === 'reset' || (effects.status ?? 0) >= 400) break;
   }
   return effects;
 }
@@ -108,7 +116,7 @@ async function applyDirective(
     case 'grpc-status':
       return { ...effects, ...httpStatusOf(grpcCodeOf(directive.grpcStatus)) };
     case 'close':
-      return { ...effects, isReset: true };
+      return { ...effects, end: { kind: 'reset' } };
     case 'hang':
       if (!signal.aborted) await once(signal, 'abort');
       throw errorOfAbort(signal);

@@ -1,4 +1,4 @@
-/** Maximum number of sequences. The one that was used least recently makes room. */
+/** Maximum number of sequences. Beyond it, the least recently used sequence is dropped. */
 const maxSequences = 10_000;
 
 const goldenRatio = (Math.sqrt(5) - 1) / 2;
@@ -11,18 +11,18 @@ const goldenRatio = (Math.sqrt(5) - 1) / 2;
  */
 export class Chance {
   private readonly seed: string;
-  /** Keys are hashed, since they may be long. */
+  /** Sequences by the hashes of their keys, since keys may be long. */
   private readonly sequences = new Map<number, { readonly salt: number; drawn: number }>();
 
   constructor(seed: string) {
     this.seed = seed;
   }
 
-  /** Draws, and reports whether the draw is one of the `hits` in every `of`. */
+  /** Draws, and reports whether the draw is one of `hits` hits in `of` draws. */
   isHit(key: string, hits: number, of: number): boolean {
     const { salt, index } = this.next(key);
-    // The rarer of the two is placed, since longer strata offer more places.
-    return hits * 2 > of ? !isPlaced(index, of - hits, of, salt) : isPlaced(index, hits, of, salt);
+    // Hits or misses are placed, whichever are rarer: their longer strata have more places to draw from.
+    return hits * 2 > of ? !isHitAt(index, of - hits, of, salt) : isHitAt(index, hits, of, salt);
   }
 
   /** Draws a number from 0 to 1, with a uniform distribution. */
@@ -39,20 +39,23 @@ export class Chance {
 
   private next(key: string): { salt: number; index: number } {
     const salt = hash(`${this.seed} ${key}`);
-    const name = (salt >>> 0) * 2 ** 21 + (hash(`${key} ${this.seed}`) >>> 11);
-    const sequence = this.sequences.get(name) ?? { salt, drawn: 0 };
-    this.sequences.delete(name);
-    this.sequences.set(name, sequence);
+    const keyHash = (salt >>> 0) * 2 ** 21 + (hash(`${key} ${this.seed}`) >>> 11);
+    const sequence = this.sequences.get(keyHash) ?? { salt, drawn: 0 };
+    this.sequences.delete(keyHash);
+    this.sequences.set(keyHash, sequence);
     if (this.sequences.size > maxSequences) {
-      const [leastRecent = name] = this.sequences.keys();
+      const [leastRecent = keyHash] = this.sequences.keys();
       this.sequences.delete(leastRecent);
     }
     return { salt: sequence.salt, index: sequence.drawn++ };
   }
 }
 
-/** Reports whether an index has a hit. Each stratum (equal whole part of `index · hits / of`) has one, at a drawn place. */
-function isPlaced(index: number, hits: number, of: number, salt: number): boolean {
+/**
+ * Reports whether an index is a hit. A stratum contains the indexes with the same whole part of `index · hits / of`. It
+ * has one hit, at a drawn place.
+ */
+function isHitAt(index: number, hits: number, of: number, salt: number): boolean {
   if (hits === 0) return false;
   const stratum = Math.floor((index * hits) / of);
   const first = Math.ceil((stratum * of) / hits);
@@ -60,7 +63,7 @@ function isPlaced(index: number, hits: number, of: number, salt: number): boolea
   return index === first + Math.floor(fractionOf(salt, stratum) * (end - first));
 }
 
-/** FNV-1a (draft-eastlake-fnv), over UTF-16 units. */
+/** Hashes the UTF-16 units of a text with FNV-1a (draft-eastlake-fnv). */
 function hash(text: string): number {
   let value = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);

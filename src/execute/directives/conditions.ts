@@ -2,19 +2,20 @@ import type { Condition } from '../../plan/plan.ts';
 import type { Identity } from '../../reply/reply.ts';
 import type { Chance } from './chance.ts';
 
-/** Facts that conditions compare, besides chance. */
+/** Facts about the service and the request that conditions compare. */
 export interface ConditionFacts {
   readonly identity: Identity;
   /** Number of the attempt, from 1. */
   readonly attempt: number;
 }
 
+/** Shares are drawn in parts per million. */
 const shareScale = 1_000_000;
 
 /**
  * Reports whether all conditions hold. A share counts only requests for which the other conditions hold.
  *
- * @param key identifies the directive, since each directive counts its own shares
+ * @param key returns the key of the directive, since each directive draws its own shares
  */
 export function allHold(
   conditions: readonly Condition[],

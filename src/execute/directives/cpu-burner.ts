@@ -4,11 +4,11 @@ import { Worker } from 'node:worker_threads';
 
 const threadFile = new URL(import.meta.url.endsWith('.ts') ? './burn.ts' : './burn.js', import.meta.url);
 
-/** Burns CPU time in worker threads, at most one per core, so that the service keeps answering. */
+/** Worker threads that burn CPU time, at most one per core. The service keeps answering meanwhile. */
 export class CpuBurner {
   private readonly idle: Worker[] = [];
   private readonly waiting: (() => void)[] = [];
-  private free = availableParallelism();
+  private freeCores = availableParallelism();
 
   /**
    * Keeps one core busy for a CPU time, in milliseconds.
@@ -40,8 +40,8 @@ export class CpuBurner {
 
   private async acquire(signal: AbortSignal): Promise<void> {
     if (signal.aborted) throw signal.reason;
-    if (this.free > 0) {
-      this.free--;
+    if (this.freeCores > 0) {
+      this.freeCores--;
       return;
     }
     await new Promise<void>((resolve, reject) => {
@@ -60,7 +60,7 @@ export class CpuBurner {
 
   private release(): void {
     const next = this.waiting.shift();
-    if (next === undefined) this.free++;
+    if (next === undefined) this.freeCores++;
     else next();
   }
 }

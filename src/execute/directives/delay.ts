@@ -13,7 +13,10 @@ export function drawDelayMs(delay: Delay, key: () => string, chance: Chance): nu
   }
 }
 
-/** Returns the delay at a percentile. It interpolates between points, from 0 to the first, and ends at the last. */
+/**
+ * Returns the delay at a percentile. It is 0 at percentile 0, is interpolated between the points, and stays constant
+ * after the last point.
+ */
 function quantileMs(points: readonly { percentile: number; delayMs: number }[], percentile: number): number {
   let from = { percentile: 0, delayMs: 0 };
   for (const to of points) {

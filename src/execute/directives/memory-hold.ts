@@ -4,7 +4,7 @@ import { formatSizeBytes } from '../../plan/quantity.ts';
 
 const chunkBytes = 4_000_000;
 
-/** Memory that the requests of a service hold, within one limit. */
+/** Memory that the requests of a service hold. They share one limit. */
 export class MemoryHold {
   private readonly limitBytes: number;
   private heldBytes = 0;
@@ -16,13 +16,16 @@ export class MemoryHold {
   /**
    * Takes memory and writes to it, so that it is resident.
    *
-   * @returns a function that gives it back to the system at once, without garbage collection
-   * @throws MeshmockError `overloaded` if other requests hold too much
+   * @returns a function that returns the memory to the system at once, without waiting for garbage collection
+   * @throws MeshmockError `overloaded` if other requests hold too much of the limit
    */
   async take(bytes: number): Promise<() => void> {
     if (this.heldBytes + bytes > this.limitBytes) {
       const held = `${formatSizeBytes(this.heldBytes)} of ${formatSizeBytes(this.limitBytes)}`;
-      throw new MeshmockError('overloaded', `${formatSizeBytes(bytes)} of memory are not free: requests hold ${held}`);
+      throw new MeshmockError(
+        'overloaded',
+        `cannot hold ${formatSizeBytes(bytes)} of memory: other requests hold ${held}`,
+      );
     }
     const buffer = new ArrayBuffer(bytes);
     this.heldBytes += bytes;

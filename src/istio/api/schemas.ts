@@ -44,7 +44,8 @@ export class Schemas {
     const key = `${object.apiVersion}/${object.kind}`;
     if (!this.compiled.has(key)) this.compiled.set(key, this.compile(object));
     const validate = this.compiled.get(key);
-    if (validate === undefined || validate(object)) return [];
+    // The first run may set defaults only after it has checked a rule that needs them, such as `oneOf`.
+    if (validate === undefined || validate(object) || validate(object)) return [];
     return mostSpecific((validate.errors ?? []).filter((error) => !isUnset(error))).map(problemOf);
   }
 

@@ -46,6 +46,40 @@ describe('analyze', () => {
     assert.deepEqual(linesFor(rule('reviews', 'v3', 'b')), []);
   });
 
+  it('reports features that act in a cluster but not in the local mesh', () => {
+    const jwt = (rule: string): string =>
+      `{ apiVersion: security.istio.io/v1, kind: RequestAuthentication, metadata: { name: j }, spec: { jwtRules: [${rule}] } }`;
+    assert.deepEqual(linesFor(jwt('{ issuer: i, jwksUri: "https://id.test/keys" }')), [
+      'requestauthentication.security.istio.io/j: the local mesh cannot fetch keys from https://id.test/keys, so every token is refused: put the keys into jwks',
+    ]);
+    assert.deepEqual(linesFor(jwt('{ issuer: i, jwks: "{}" }')), []);
+    assert.deepEqual(linesFor(jwt('{ issuer: i, jwksUri: "http://keys.default.svc:8080/jwks" }')), []);
+    assert.deepEqual(
+      linesFor(`{ apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: { name: c },
+        spec: { action: CUSTOM, provider: { name: authz }, rules: [{}] } }`),
+      [
+        'authorizationpolicy.security.istio.io/c: the local mesh has no provider authz, and Istio refuses requests without it',
+      ],
+    );
+    assert.deepEqual(
+      linesFor(`{ apiVersion: extensions.istio.io/v1alpha1, kind: WasmPlugin, metadata: { name: w },
+        spec: { url: "oci://registry.test/filter:1" } }`),
+      ['wasmplugin.extensions.istio.io/w: the local mesh cannot fetch the module oci://registry.test/filter:1'],
+    );
+    const ambient = 'the local mesh has no ambient mode: the pods have sidecars';
+    assert.deepEqual(
+      linesFor(
+        '{ apiVersion: v1, kind: Namespace, metadata: { name: n, labels: { istio.io/dataplane-mode: ambient } } }',
+      ),
+      [`namespace/n: ${ambient}`],
+    );
+    assert.deepEqual(
+      linesFor(`{ apiVersion: apps/v1, kind: Deployment, metadata: { name: d },
+        spec: { template: { metadata: { labels: { istio.io/dataplane-mode: ambient } } } } }`),
+      [`deployment.apps/d: ${ambient}`],
+    );
+  });
+
   it('does not report subsets of hosts without a selector', () => {
     assert.deepEqual(linesFor(rule('example.com', 'v9')), []);
   });

@@ -148,7 +148,8 @@ describe('gateways', () => {
   it('get the objects of an installation of Istio, once for each selector', () => {
     const made = gatewayObjects([gateway(80), gateway(443), gateway(80, { app: 'own' })], [], []);
     assert.deepEqual(titles(made), [
-      ...['ServiceAccount', 'Deployment', 'Service'].map((kind) => `${kind} istio-system/istio-ingressgateway`),
+      'ServiceAccount istio-system/istio-ingressgateway-service-account',
+      ...['Deployment', 'Service'].map((kind) => `${kind} istio-system/istio-ingressgateway`),
       ...['ServiceAccount', 'Deployment', 'Service'].map((kind) => `${kind} istio-system/own`),
     ]);
     const { spec } = made[2] as Service;

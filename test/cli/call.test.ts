@@ -96,6 +96,20 @@ suite('meshmock call', () => {
     const { code, stdout } = await runProgram(['call', `${entry}/@reviews/x`, '-d', 'a=1']);
     assert.equal(code, 0);
     assert.match(stdout, /^POST \/@reviews\/x\n/);
+    const large = `curl -X PUT '${entry}/@reviews/x' --data-raw '${'a'.repeat(1_000_000)}'`;
+    const args = ['call', '-', '--repeat', '10', '--expect', 'status = 200'];
+    const repeated = await runProgram(args, large);
+    assert.equal(repeated.code, 0, repeated.stdout);
+    assert.match(repeated.stdout, /^10 requests: 200 ×10/);
+  });
+
+  test('sends Host and Accept as its flags say', async () => {
+    await using server = await startForeignServer(({ headers }, response) => {
+      response.end(`${headers.host} ${headers.accept}`);
+    });
+    const flags = ['-H', 'Host: shop.example', '-H', 'Accept: text/html'];
+    const { stdout } = await runProgram(['call', ...flags, `localhost:${server.port}/x`]);
+    assert.match(stdout, /^shop\.example text\/html$/m);
   });
 
   test('reads a URL, a plan or a command from standard input for -', async () => {

@@ -1,43 +1,60 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { runProgram } from '../program.ts';
+import { isInstalled, offeredBy, shells } from './shell-completions.ts';
+
+/** Command lines after `meshmock`, and what every shell offers for their last words. */
+const offers: Readonly<Record<string, readonly string[]>> = {
+  ca: ['call'],
+  '--v': ['--version'],
+  'help i': ['istio'],
+  'help istio a': ['apply'],
+  'help call ': [],
+  'istio ': ['apply', 'delete', 'down', 'status', 'up'],
+  'istio --h': ['--help'],
+  'istio apply --fi': ['--file'],
+  'istio apply -f with': ['with space.yaml'],
+  'istio down --fi': [],
+  'istio up --f': ['--file', '--fill'],
+  'up --f': [],
+  'call /x --ex': ['--expect'],
+  'call /x --expect s': [],
+  'call up --see': [],
+  'call --junit sh': ['shop.test.yaml'],
+  'serve --log-level d': ['debug'],
+  'serve --log-level=d': ['debug'],
+  'plan /x --as=g': ['grpcurl'],
+  'test sh': ['shop.test.yaml'],
+  'test x.yaml --manifests sh': ['shop.test.yaml'],
+  'up oc': ['octopus'],
+  'up sh': ['shop.test.yaml'],
+  'completion ': ['bash', 'fish', 'zsh'],
+};
 
 suite('meshmock completion', () => {
+  let root: string;
   let folder: string;
   before(() => {
-    folder = mkdtempSync(path.join(tmpdir(), 'meshmock-completion-'));
-    writeFileSync(path.join(folder, 'shop.test.yaml'), '');
+    root = mkdtempSync(path.join(tmpdir(), 'meshmock-completion-'));
+    folder = path.join(root, 'files');
+    mkdirSync(folder);
+    for (const name of ['shop.test.yaml', 'with space.yaml']) writeFileSync(path.join(folder, name), '');
   });
-  after(() => rmSync(folder, { recursive: true }));
+  after(() => rmSync(root, { recursive: true }));
 
   const scriptFor = async (shell: string): Promise<string> => (await runProgram(['completion', shell])).stdout;
 
-  /** Words that bash offers for the last word of a line. */
-  const offered = (script: string, ...words: string[]): string[] => {
-    const quoted = ['meshmock', ...words].map((word) => `'${word}'`).join(' ');
-    const line = `COMP_WORDS=(${quoted}); COMP_CWORD=${words.length}; _meshmock; printf '%s\\n' "\${COMPREPLY[@]}"`;
-    const output = execFileSync('bash', ['--norc', '-c', `${script}\n${line}`], { cwd: folder, encoding: 'utf8' });
-    return output.split('\n').filter((word) => word !== '');
-  };
-
-  test('lets bash offer commands, subcommands, flags, values and files', async () => {
-    const script = await scriptFor('bash');
-    assert.deepEqual(offered(script, 'ca'), ['call']);
-    assert.deepEqual(offered(script, 'help', 'is'), ['istio']);
-    assert.deepEqual(offered(script, 'istio', 'a'), ['apply']);
-    assert.deepEqual(offered(script, 'istio', 'apply', '--f'), ['--file']);
-    assert.deepEqual(offered(script, 'istio', 'apply', '-f', 'sh'), ['shop.test.yaml']);
-    assert.deepEqual(offered(script, 'call', '/x', '--ex'), ['--expect']);
-    assert.deepEqual(offered(script, 'serve', '--log-level', 'd'), ['debug']);
-    assert.deepEqual(offered(script, 'plan', '/x', '--as', 'g'), ['grpcurl']);
-    assert.deepEqual(offered(script, 'test', 'sh'), ['shop.test.yaml']);
-    assert.deepEqual(offered(script, 'completion', ''), ['bash', 'zsh', 'fish']);
-    assert.deepEqual(offered(script, 'call', '/x', '--expect', 's'), []);
-  });
+  for (const shell of shells) {
+    const skip = isInstalled(shell) ? false : `${shell} is not installed`;
+    test(`lets ${shell} offer commands, subcommands, flags, values and files`, { skip }, async () => {
+      const lines = Object.keys(offers).map((line) => line.split(' '));
+      const offered = offeredBy(shell, await scriptFor(shell), folder, lines);
+      assert.deepEqual(Object.fromEntries(Object.keys(offers).map((line, index) => [line, offered[index]])), offers);
+    });
+  }
 
   test('lists every flag of every command for each shell', async () => {
     const helps = await Promise.all(
@@ -47,7 +64,7 @@ suite('meshmock completion', () => {
     assert.ok(flags.size > 40, String(flags.size));
     const spellings = {
       bash: (flag: string) => new RegExp(`[ "]${flag}[ "]`),
-      zsh: (flag: string) => new RegExp(`\\*${flag}\\[`),
+      zsh: (flag: string) => new RegExp(`\\*${flag}=?\\[`),
       fish: (flag: string) => new RegExp(` -l ${flag.slice(2)} `),
     };
     for (const [shell, spelling] of Object.entries(spellings)) {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { runProgram } from '../program.ts';
 
 describe('meshmock istio', () => {
-  it('refuses a file without its flag, where the demo would come up or only a part be applied', async () => {
+  it('refuses a file without its flag, which would start the demo or be left out', async () => {
     for (const args of [
       ['up', 'bookinfo.yaml'],
       ['apply', '-f', 'one.yaml', 'bookinfo.yaml'],
@@ -14,7 +14,7 @@ describe('meshmock istio', () => {
     }
   });
 
-  it('refuses a word behind a command that takes none', async () => {
+  it('refuses a word after a command that takes none', async () => {
     const { code, stderr } = await runProgram(['istio', 'down', 'other']);
     assert.equal(code, 2);
     assert.match(stderr, /unexpected argument "other"$/m);

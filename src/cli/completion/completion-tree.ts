@@ -15,7 +15,8 @@ export type CompletionValue =
   | { readonly kind: 'none' }
   /** Any text: nothing is offered. */
   | { readonly kind: 'text' }
-  | { readonly kind: 'path' }
+  /** A path, or one of the words. */
+  | { readonly kind: 'path'; readonly words: readonly string[] }
   | { readonly kind: 'choices'; readonly choices: readonly string[] };
 
 /** Command line up to a subcommand, with what may follow. */
@@ -63,8 +64,9 @@ export function completionTree(
 }
 
 function operandsOf({ operands }: Command): CompletionValue {
-  if (operands === undefined) return { kind: 'text' };
-  return operands === 'files' ? { kind: 'path' } : { kind: 'choices', choices: operands };
+  const { words = [], arePaths = false } = operands ?? {};
+  if (arePaths) return { kind: 'path', words };
+  return words.length === 0 ? { kind: 'text' } : { kind: 'choices', choices: words };
 }
 
 function nodeOf(words: string, schema: Schema = {}, operands: CompletionValue): CompletionNode {
@@ -84,5 +86,5 @@ function valuesOf({
   readonly isPath?: true;
 }): CompletionValue {
   if (choices !== undefined) return { kind: 'choices', choices };
-  return isPath === true ? { kind: 'path' } : { kind: 'text' };
+  return isPath === true ? { kind: 'path', words: [] } : { kind: 'text' };
 }

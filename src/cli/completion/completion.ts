@@ -35,7 +35,7 @@ export function completionCommand(
 ): Command {
   return {
     help,
-    operands: shells,
+    operands: { words: shells },
     run: async ([name = '', ...more]) => {
       const shell = shells.find((known) => known === name);
       if (shell === undefined || more.length > 0)

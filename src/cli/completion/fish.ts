@@ -1,37 +1,57 @@
-import type { CompletionFlag, CompletionNode, CompletionTree, CompletionValue } from './completion-tree.ts';
+import type {
+  CompletionFlag,
+  CompletionNode,
+  CompletionTree,
+  CompletionValue,
+  CompletionWord,
+} from './completion-tree.ts';
 
-/** Returns a completion script for fish. */
+/** Returns a completion script for fish 3 or later. */
 export function fishScript({ commands, subcommands, nodes }: CompletionTree): string {
   const lines = [
-    '# Completion of meshmock for fish: meshmock completion fish > ~/.config/fish/completions/meshmock.fish',
-    'complete -c meshmock -f',
-    ...commands.map(
-      ({ word, help }) => `complete -c meshmock -n __fish_use_subcommand -a ${quote(word)} -d ${quote(help)}`,
-    ),
-    ...commands.map(
-      ({ word, help }) =>
-        `complete -c meshmock -n '__fish_seen_subcommand_from help' -a ${quote(word)} -d ${quote(help)}`,
-    ),
-    ...[...subcommands].flatMap(([name, all]) => {
-      const names = all.map(({ word }) => word).join(' ');
-      const condition = `__fish_seen_subcommand_from ${name}; and not __fish_seen_subcommand_from ${names}`;
-      return all.map(
-        ({ word, help }) => `complete -c meshmock -n ${quote(condition)} -a ${quote(word)} -d ${quote(help)}`,
-      );
-    }),
+    ...wordLines('', commands),
+    ...wordLines('help', commands),
+    ...[...subcommands].flatMap(([name, words]) => [...wordLines(name, words), ...wordLines(`help ${name}`, words)]),
     ...nodes.flatMap(nodeLines),
+    `${start('is')} -l help -d ${quote('print the help')}`,
+    `${start('is')} -l version -d ${quote('print the version')}`,
   ];
-  return `${lines.join('\n')}\n`;
+  return `# Completion of meshmock for fish: meshmock completion fish > ~/.config/fish/completions/meshmock.fish
+
+# Reports whether the arguments are all words between meshmock and the cursor.
+function __meshmock_is
+    set -l words (commandline -opc)
+    set -e words[1]
+    test "$words" = "$argv"
+end
+
+# Reports whether the words between meshmock and the cursor begin with the arguments.
+function __meshmock_begins
+    set -l words (commandline -opc)
+    set -e words[1]
+    set -l length (count $argv)
+    test (count $words) -ge $length; and test "$words[1..$length]" = "$argv"
+end
+
+complete -c meshmock -f
+${lines.join('\n')}
+`;
+}
+
+/** Returns the begin of a line that applies under a condition on the words before the cursor. */
+function start(test: 'is' | 'begins', words = ''): string {
+  return `complete -c meshmock -n ${quote(`__meshmock_${test} ${words}`.trimEnd())}`;
+}
+
+/** Returns a line for each word that may follow other words. */
+function wordLines(before: string, words: readonly CompletionWord[]): string[] {
+  return words.map(({ word, help }) => `${start('is', before)} -a ${quote(word)} -d ${quote(help)}`);
 }
 
 function nodeLines({ words, flags, operands }: CompletionNode): string[] {
-  const condition = words
-    .split(' ')
-    .map((word) => `__fish_seen_subcommand_from ${word}`)
-    .join('; and ');
-  const start = `complete -c meshmock -n ${quote(condition)}`;
+  const line = start('begins', words);
   const values = valueOptions(operands);
-  return [...flags.map((flag) => `${start} ${flagOptions(flag)}`), ...(values === '' ? [] : [`${start} ${values}`])];
+  return [...flags.map((flag) => `${line} ${flagOptions(flag)}`), ...(values === '' ? [] : [`${line} ${values}`])];
 }
 
 function flagOptions({ names, help, value }: CompletionFlag): string {
@@ -50,7 +70,7 @@ function valueOptions(value: CompletionValue): string {
     case 'text':
       return '';
     case 'path':
-      return '-F';
+      return value.words.length === 0 ? '-F' : `-F -a ${quote(value.words.join(' '))}`;
     case 'choices':
       return `-a ${quote(value.choices.join(' '))}`;
   }

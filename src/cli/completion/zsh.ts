@@ -9,19 +9,37 @@ export function zshScript({ commands, subcommands, nodes }: CompletionTree): str
 _meshmock() {
   local node=$words[2]
   if (( CURRENT == 2 )); then
+    if [[ $PREFIX == -* ]]; then
+      compadd -- --help --version
+      return
+    fi
     local -a commands=(${describe(commands)})
     _describe command commands
     return
   fi
   case $node in
     help)
-      local -a commands=(${describe(commands)})
-      _describe command commands
+      if (( CURRENT == 3 )); then
+        local -a commands=(${describe(commands)})
+        _describe command commands
+      fi
+${[...subcommands]
+  .map(
+    ([name, all]) => `      if [[ $CURRENT == 4 && $words[3] == ${name} ]]; then
+        local -a subcommands=(${describe(all)})
+        _describe subcommand subcommands
+      fi`,
+  )
+  .join('\n')}
       return ;;
 ${[...subcommands]
   .map(
     ([name, all]) => `    ${name})
       if (( CURRENT == 3 )); then
+        if [[ $PREFIX == -* ]]; then
+          compadd -- --help
+          return
+        fi
         local -a subcommands=(${describe(all)})
         _describe subcommand subcommands
         return
@@ -48,17 +66,17 @@ fi
 }
 
 function nodeCase({ words, flags, operands }: CompletionNode): string {
-  const specs = [...flags.flatMap(flagSpecs), `'*:${operandText(operands)}'`];
+  const specs = [...flags.flatMap(flagSpecs), quote(`*:argument:${action(operands)}`)];
   return `    "${words}") _arguments ${specs.join(' \\\n      ')} ;;`;
 }
 
 function flagSpecs({ names, help, value }: CompletionFlag): string[] {
   const text = help.replaceAll(/[[\]:\\]/g, '\\$&');
-  return names.map((name) => quote(`*${name}[${text}]${value.kind === 'none' ? '' : `:value:${action(value)}`}`));
-}
-
-function operandText(operands: CompletionValue): string {
-  return `argument:${action(operands)}`;
+  // `=` and `+` also allow the value in the same word.
+  return names.map((name) => {
+    if (value.kind === 'none') return quote(`*${name}[${text}]`);
+    return quote(`*${name}${name.startsWith('--') ? '=' : '+'}[${text}]:value:${action(value)}`);
+  });
 }
 
 function action(value: CompletionValue): string {
@@ -67,7 +85,7 @@ function action(value: CompletionValue): string {
     case 'text':
       return ' ';
     case 'path':
-      return '_files';
+      return value.words.length === 0 ? '_files' : `{compadd ${value.words.join(' ')}; _files}`;
     case 'choices':
       return `(${value.choices.join(' ')})`;
   }

@@ -4,8 +4,13 @@ import type { HelpText } from './help.ts';
 export interface Command {
   readonly help: HelpText;
   readonly subcommands?: Readonly<Record<string, HelpText>>;
-  /** Operands that shell completion offers: files, or a closed set; nothing if absent. */
-  readonly operands?: 'files' | readonly string[];
+  /** Operands that shell completion offers; nothing if absent. */
+  readonly operands?: {
+    /** Known operands. */
+    readonly words?: readonly string[];
+    /** True if an operand may be a path. */
+    readonly arePaths?: true;
+  };
   readonly run: (args: readonly string[]) => void | Promise<void>;
 }
 

@@ -20,6 +20,7 @@ export const testSchema = {
     value: 'FILE|DIR',
     help: 'further manifests for every file',
     repeatable: true,
+    isPath: true,
   },
   only: { parse: text, value: 'TEXT', help: 'run only cases with TEXT in their names', repeatable: true },
   before: {
@@ -55,7 +56,7 @@ export const testSchema = {
     help: 'time to retry each case until it holds, for cases that set none',
   },
   json: { isSwitch: true, help: 'print JSON: cases, expectations, first failed answers' },
-  junit: { parse: text, value: 'FILE', help: 'also write the cases as JUnit XML' },
+  junit: { parse: text, value: 'FILE', help: 'also write the cases as JUnit XML', isPath: true },
 } as const;
 
 export interface TestSettings extends Values<typeof testSchema> {

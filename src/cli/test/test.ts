@@ -37,7 +37,7 @@ const help: HelpText = {
   ],
 };
 
-export const testCommand: Command = { help, operands: 'files', run: test };
+export const testCommand: Command = { help, operands: { arePaths: true }, run: test };
 
 const command = 'meshmock test';
 

@@ -11,7 +11,7 @@ import type { HelpText } from '../options/help.ts';
 import { endWithNpx, sameSignalMs } from '../process/end-signals.ts';
 import { withoutPodSettings } from '../serve/serve-options.ts';
 import { type Pod, placePods, routesTo, serveArguments } from './mesh-pods.ts';
-import { readMesh } from './named-meshes.ts';
+import { namedMeshes, readMesh } from './named-meshes.ts';
 import { upSchema } from './up-options.ts';
 import { chooseTelemetry } from './up-telemetry.ts';
 
@@ -39,7 +39,7 @@ const help: HelpText = {
   examples: ['meshmock up', 'meshmock up octopus --http localhost:8180', 'meshmock up mesh.yaml --log-level info'],
 };
 
-export const upCommand: Command = { help, operands: 'files', run: up };
+export const upCommand: Command = { help, operands: { words: Object.keys(namedMeshes), arePaths: true }, run: up };
 
 /**
  * Runs a mesh until a signal ends it.

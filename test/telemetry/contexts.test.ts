@@ -93,21 +93,19 @@ function contextsOf(headers: Headers): string[] {
 }
 
 suite('trace contexts of requests', () => {
+  const started = new AsyncDisposableStack();
   let receiver: OtlpReceiver;
   let leaf: ServedProgram;
   let gateway: ServedProgram;
   before(async () => {
-    receiver = await startOtlpReceiver();
-    leaf = await startServe('leaf', [], receiver.env);
+    receiver = started.use(await startOtlpReceiver());
+    leaf = started.use(await startServe('leaf', [], receiver.env));
     const routes = [`leaf:8080:127.0.0.1:${leaf.httpPort}`, `leaf:9090:127.0.0.1:${leaf.grpcPort}`];
     const args = routes.flatMap((route) => ['--connect-to', route]);
-    gateway = await startServe('gateway', args, receiver.env);
+    gateway = started.use(await startServe('gateway', args, receiver.env));
   });
-  after(async () => {
-    await gateway[Symbol.asyncDispose]();
-    await leaf[Symbol.asyncDispose]();
-    await receiver[Symbol.asyncDispose]();
-  });
+  // A receiver that stays open after a failed start would keep the test from ending.
+  after(() => started.disposeAsync());
 
   async function send(over: 'http' | 'grpc', path: string, headers: Headers): Promise<Reply> {
     if (over === 'http') return callHttp(gateway.httpPort, path, headers);

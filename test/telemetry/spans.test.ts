@@ -8,24 +8,19 @@ import { callGrpc, callHttp, startForeignServer } from '../running-mesh.ts';
 const id = (bytes: number): string => randomBytes(bytes).toString('hex');
 
 suite('spans over OTLP', () => {
+  const started = new AsyncDisposableStack();
   let receiver: OtlpReceiver;
   let leaf: ServedProgram;
   let gateway: ServedProgram;
   before(async () => {
-    receiver = await startOtlpReceiver();
-    leaf = await startServe('leaf', [], receiver.env);
+    receiver = started.use(await startOtlpReceiver());
+    leaf = started.use(await startServe('leaf', [], receiver.env));
     const routes = [`leaf:8080:127.0.0.1:${leaf.httpPort}`, `leaf:9090:127.0.0.1:${leaf.grpcPort}`];
-    gateway = await startServe(
-      'gateway',
-      routes.flatMap((route) => ['--connect-to', route]),
-      receiver.env,
-    );
+    const args = routes.flatMap((route) => ['--connect-to', route]);
+    gateway = started.use(await startServe('gateway', args, receiver.env));
   });
-  after(async () => {
-    await gateway[Symbol.asyncDispose]();
-    await leaf[Symbol.asyncDispose]();
-    await receiver[Symbol.asyncDispose]();
-  });
+  // A receiver that stays open after a failed start would keep the test from ending.
+  after(() => started.disposeAsync());
 
   /** Returns the spans of gateway → leaf, from the root down. */
   async function chain(traceId: string): Promise<ReceivedSpan[]> {

@@ -1,6 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { Client as Channel, connectivityState, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { optional } from '../error/optional.ts';
 import { abortedAnswer, type CallAnswer, type Client, maxReplyBytes, type OutgoingCall } from '../execute/client.ts';
 import { type Headers, signatureHeader } from '../reply/mesh-headers.ts';
 import { type CallErrorCode, callMethod, type Reply } from '../reply/reply.ts';
@@ -118,7 +117,7 @@ function callOn(channel: Channel, outgoing: OutgoingCall, signal: AbortSignal): 
   const metadata = metadataOf(outgoing.headers);
   metadata.set(detailsLimitHeader, String(meshmockDetailsBytes));
   const { host } = outgoing.headers;
-  const options = { deadline: Date.now() + outgoing.timeoutMs, ...optional('host', host) };
+  const options = { deadline: Date.now() + outgoing.timeoutMs, ...(host === undefined ? {} : { host }) };
   return new Promise((resolve) => {
     let initial = new Metadata();
     const settle = (answer: CallAnswer): void => {

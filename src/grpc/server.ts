@@ -3,7 +3,6 @@ import { Metadata, Server, type ServerUnaryCall, type sendUnaryData, status } fr
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { MeshmockError } from '../error/meshmock-error.ts';
-import { optional } from '../error/optional.ts';
 import { calleeTimeoutMs } from '../execute/allowance.ts';
 import { answer } from '../execute/answer.ts';
 import { maxReplyBytes } from '../execute/client.ts';
@@ -99,7 +98,7 @@ async function handle(service: Service, call: Call, respond: sendUnaryData<Buffe
       method: callMethod,
       plan: planOf(call.request),
       headers,
-      ...optional('timeoutMs', timeoutMs),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
       signal: clientClosedSignal(call),
     });
     if (answered.kind === 'reset') {

@@ -45,7 +45,7 @@ export interface RunningService {
   readonly grpc: readonly ListenAddress[];
   readonly metrics?: ListenAddress;
   /** Replaces the directives for every request. */
-  behave(directives: readonly Directive[]): void;
+  setBehaviour(directives: readonly Directive[]): void;
   /** Stops, in this order: readiness, requests in flight, clients, spans. */
   stop(): Promise<void>;
 }
@@ -94,7 +94,7 @@ export async function startService(
     await telemetry.tracing.stop();
     await metrics?.[Symbol.asyncDispose]();
   };
-  const behave = (directives: readonly Directive[]): void => {
+  const setBehaviour = (directives: readonly Directive[]): void => {
     service.behaviour = directives;
   };
   let stopped: Promise<void> | undefined;
@@ -110,7 +110,7 @@ export async function startService(
       http: httpAddresses,
       grpc: grpcAddresses,
       ...optional('metrics', metrics?.address),
-      behave,
+      setBehaviour,
       stop,
     };
   } catch (error) {

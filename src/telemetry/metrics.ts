@@ -2,7 +2,6 @@ import type { Attributes, Histogram, Meter } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
-import { optional } from '../error/optional.ts';
 import { isGrpc, methodOf } from '../plan/plan.ts';
 import type { Identity } from '../reply/reply.ts';
 import { callMethod as grpcMethod } from '../reply/reply.ts';
@@ -109,7 +108,7 @@ function serverAttributes({ protocol, method, headers }: RequestFacts, outcome: 
         }
       : rpc),
     ...statusAttribute(sent),
-    ...optional('error.type', type),
+    ...(type === undefined ? {} : { 'error.type': type }),
   };
 }
 
@@ -122,7 +121,7 @@ function clientAttributes({ call }: CallFacts, { status, grpcStatus, error }: Ca
     'server.address': call.host,
     'server.port': call.port,
     ...statusAttribute(received),
-    ...optional('error.type', type),
+    ...(type === undefined ? {} : { 'error.type': type }),
   };
 }
 

@@ -12,7 +12,6 @@ import {
   TraceFlags,
   trace,
 } from '@opentelemetry/api';
-import { optional } from '../error/optional.ts';
 import { authorityOf, isGrpc, methodOf } from '../plan/plan.ts';
 import { redactUri } from '../reply/redaction.ts';
 import { callMethod as grpcMethod } from '../reply/reply.ts';
@@ -77,13 +76,14 @@ function serverAttributes({ protocol, method, uri, headers }: RequestFacts): Att
   if (protocol === 'grpc')
     return { 'rpc.system.name': 'grpc', 'rpc.method': grpcMethod, ...serverAddress(headers[':authority']) };
   const [path = '', query] = uri.split(/\?(.*)/s);
+  const { 'user-agent': userAgent } = headers;
   return {
     'http.request.method': method,
     'http.route': httpRoute,
     'url.scheme': headers['x-forwarded-proto'] ?? 'http',
     'url.path': path,
-    ...optional('url.query', query),
-    ...optional('user_agent.original', headers['user-agent']),
+    ...(query === undefined ? {} : { 'url.query': query }),
+    ...(userAgent === undefined ? {} : { 'user_agent.original': userAgent }),
     ...serverAddress(headers.host),
   };
 }

@@ -1,6 +1,7 @@
 /** Servers that the benchmark compares a hop with. `leaf` answers a request, and `relay` forwards it to a leaf. */
 import http from 'node:http';
 import { Agent } from 'undici';
+import type { ReadyMessage } from '../../src/serve/process/process-messages.ts';
 
 const [role, target = ''] = process.argv.slice(2);
 
@@ -43,6 +44,7 @@ const server = http.createServer((request, response) => {
 
 server.listen(0, '127.0.0.1', () => {
   const address = server.address();
-  process.send?.({ kind: 'ready', http: `127.0.0.1:${typeof address === 'object' ? address?.port : 0}` });
+  const port = typeof address === 'object' ? address?.port : 0;
+  process.send?.({ kind: 'ready', http: `127.0.0.1:${port}`, grpc: '' } satisfies ReadyMessage);
 });
 process.on('disconnect', () => process.exit(0));

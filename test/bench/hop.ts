@@ -10,6 +10,7 @@ import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Agent, request } from 'undici';
+import { serviceReady } from '../../src/serve/process/service-channel.ts';
 
 const connections = 16;
 const sliceMs = 1000;
@@ -33,7 +34,9 @@ async function start(
 ): Promise<{ pid: number; origin: string }> {
   const child = fork(fileURLToPath(new URL(module, import.meta.url)), args, { env: { ...process.env, ...env } });
   children.push(child);
-  const [ready] = (await once(child, 'message')) as [{ http: string }];
+  const ended = new AbortController();
+  child.once('exit', () => ended.abort());
+  const ready = await serviceReady(child, ended.signal);
   return { pid: child.pid ?? 0, origin: `http://${ready.http}` };
 }
 

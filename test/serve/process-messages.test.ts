@@ -28,7 +28,7 @@ suite('messages between a service and the process that started it', () => {
 
   for (const message of [
     { kind: 'ready', http: ':1', grpc: ':2' },
-    { kind: 'behaves' },
+    { kind: 'accepted' },
     { kind: 'refused', message: 'x' },
   ])
     test(`a parent accepts ${JSON.stringify(message)}`, () => assert.equal(parseMessageFromService(message), message));
@@ -57,12 +57,12 @@ suite('the channel of a service', () => {
     const ready = serviceReady(service, signal);
     service.emit('message', 'noise');
     service.emit('message', { kind: 'ready', http: ':1', grpc: ':2' });
-    await ready;
+    assert.deepEqual(await ready, { kind: 'ready', http: ':1', grpc: ':2' });
     assert.equal(service.listenerCount('message'), 0);
   });
 
   test('waits until directives are in effect', async () => {
-    const { service, received } = startFake('noise', { kind: 'behaves' });
+    const { service, received } = startFake('noise', { kind: 'accepted' });
     await setBehaviour(service, '/~delay=1s', signal);
     assert.deepEqual(received, [{ kind: 'behaviour', directives: '/~delay=1s' }]);
   });

@@ -83,8 +83,8 @@ function changeBehaviour(
   directives: string | null,
 ): MessageFromService {
   try {
-    running.behave(directives === null ? behaviour : parseDirectives(directives, limits));
-    return { kind: 'behaves' };
+    running.setBehaviour(directives === null ? behaviour : parseDirectives(directives, limits));
+    return { kind: 'accepted' };
   } catch (error) {
     return { kind: 'refused', message: (error as Error).message };
   }

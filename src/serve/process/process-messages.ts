@@ -5,12 +5,18 @@ export type MessageToService =
   /** Replaces the directives for every request; null restores those of the start. */
   | { readonly kind: 'behaviour'; readonly directives: string | null };
 
+/** First message of a service: it listens. The addresses are as its ready line shows them. */
+export interface ReadyMessage {
+  readonly kind: 'ready';
+  readonly http: string;
+  readonly grpc: string;
+}
+
 /** Message from a service to the parent process. */
 export type MessageFromService =
-  /** First message: the service listens. The addresses are as its ready line shows them. */
-  | { readonly kind: 'ready'; readonly http: string; readonly grpc: string }
+  | ReadyMessage
   /** Answer to `behaviour`: the directives are in effect. */
-  | { readonly kind: 'behaves' }
+  | { readonly kind: 'accepted' }
   /** Answer to `behaviour`: the directives are wrong, and nothing has changed. */
   | { readonly kind: 'refused'; readonly message: string };
 
@@ -37,6 +43,9 @@ export function parseMessageToService(value: unknown): MessageToService | undefi
 /**
  * Parses a message of a service.
  *
+ * @example
+ * parseMessageFromService({ kind: 'ready', http: ':8080', grpc: ':9090' });
+ *
  * @returns undefined for anything else that arrives on the channel
  */
 export function parseMessageFromService(value: unknown): MessageFromService | undefined {
@@ -44,7 +53,7 @@ export function parseMessageFromService(value: unknown): MessageFromService | un
   switch (message?.kind) {
     case 'ready':
       return isText(message.http) && isText(message.grpc) ? message : undefined;
-    case 'behaves':
+    case 'accepted':
       return message;
     case 'refused':
       return isText(message.message) ? message : undefined;

@@ -1,7 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { on } from 'node:events';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { type MessageFromService, type MessageToService, parseMessageFromService } from './process-messages.ts';
+import {
+  type MessageFromService,
+  type MessageToService,
+  parseMessageFromService,
+  type ReadyMessage,
+} from './process-messages.ts';
 
 /** Sends a message to a service. A service that ends at the same time does not receive it. */
 export function sendToService(service: ChildProcess, message: MessageToService): void {
@@ -9,17 +14,18 @@ export function sendToService(service: ChildProcess, message: MessageToService):
 }
 
 /**
- * Waits for the first message of a service.
+ * Waits for the first message of a service, and returns it. It waits for ever if the service ends first: wait for its end
+ * too, and abort the signal.
  *
  * @throws MeshmockError `internal` if it is not `ready`
  * @throws an AbortError if the signal is aborted first
  */
-export async function serviceReady(service: ChildProcess, signal: AbortSignal): Promise<void> {
+export async function serviceReady(service: ChildProcess, signal: AbortSignal): Promise<ReadyMessage> {
   const message = await nextMessage(service, { signal });
   switch (message.kind) {
     case 'ready':
-      return;
-    case 'behaves':
+      return message;
+    case 'accepted':
     case 'refused':
       throw outOfTurn(message);
   }
@@ -41,7 +47,7 @@ export async function setBehaviour(
   sendToService(service, { kind: 'behaviour', directives });
   const message = await answer;
   switch (message.kind) {
-    case 'behaves':
+    case 'accepted':
       return;
     case 'refused':
       throw new MeshmockError('usage', message.message);

@@ -56,7 +56,7 @@ export function prometheusMetrics(serviceName: string, { version, pod }: Identit
 }
 
 /** Returns tracing that also measures the durations of requests and calls, by the names of the conventions. */
-export function measured(tracing: Tracing, meter: Meter): Tracing {
+export function withMetrics(tracing: Tracing, meter: Meter): Tracing {
   const histogram = (name: keyof typeof durations): Histogram =>
     meter.createHistogram(name, { description: durations[name], unit: 's', advice: { explicitBucketBoundaries } });
   const server = { http: histogram('http.server.request.duration'), grpc: histogram('rpc.server.call.duration') };

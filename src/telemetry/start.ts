@@ -51,11 +51,11 @@ export async function startTelemetry(
 ): Promise<Telemetry> {
   const tracing = await startPipeline(identity, programVersion, env);
   if (!wantsPrometheus) return { tracing };
-  const { measured, prometheusMetrics } = await import('./metrics.ts');
+  const { withMetrics, prometheusMetrics } = await import('./metrics.ts');
   const { meter, handle, stop } = prometheusMetrics(serviceName(identity), identity);
-  const measuredTracing = measured(tracing, meter);
-  const stopBoth = async (): Promise<void> => void (await Promise.all([measuredTracing.stop(), stop()]));
-  return { tracing: { ...measuredTracing, stop: stopBoth }, metrics: handle };
+  const metered = withMetrics(tracing, meter);
+  const stopBoth = async (): Promise<void> => void (await Promise.all([metered.stop(), stop()]));
+  return { tracing: { ...metered, stop: stopBoth }, metrics: handle };
 }
 
 async function startPipeline(identity: Identity, programVersion: string, env: Environment): Promise<Tracing> {
@@ -81,8 +81,8 @@ async function startPipeline(identity: Identity, programVersion: string, env: En
   const stop = (): Promise<void> => exportInTime(identity.service, sdk.shutdown());
   const tracing = hasSpans ? spanTracing(programVersion, oldNamesOf(env), stop) : { ...verbatimTracing, stop };
   if (unwanted.includes('METRICS')) return tracing;
-  const [{ metrics }, { measured }] = await Promise.all([import('@opentelemetry/api'), import('./metrics.ts')]);
-  return measured(tracing, metrics.getMeter('meshmock', programVersion));
+  const [{ metrics }, { withMetrics }] = await Promise.all([import('@opentelemetry/api'), import('./metrics.ts')]);
+  return withMetrics(tracing, metrics.getMeter('meshmock', programVersion));
 }
 
 /** Flushes telemetry. A collector that does not answer must not keep the service from ending. */

@@ -7,8 +7,15 @@ import type { KubeObject } from './objects.ts';
  * With the name `istio` alone, which istiod sets, it takes the connection for TCP: then policies about HTTP refuse all
  * requests. Istio's own build of Envoy has the filter `istio.alpn` for this; this object makes it from vanilla parts
  * (Envoy, `set_filter_state`, object `envoy.network.application_protocols`).
+ *
+ * The protocol of the request can differ from that of the cluster: HTTP/1.1 becomes HTTP/2 for a port named `http2`. So
+ * the list for HTTP/1.1 leaves out `http/1.1`: the callee agrees on no protocol and reads it from the first bytes.
+ *
+ * As with Istio's filter, a cluster whose metadata has `alpn_override` keeps its own list: TLS to others than sidecars.
  */
-const offeredProtocols = "%CEL(request.protocol == 'HTTP/2' ? 'istio-h2,istio,h2' : 'istio-http/1.1,istio,http/1.1')%";
+const offeredProtocols =
+  "%CEL(has(xds.cluster_metadata.filter_metadata.istio.alpn_override) ? '' : " +
+  "request.protocol == 'HTTP/2' ? 'istio-h2,istio,h2' : 'istio-http/1.1,istio')%";
 
 const router = 'envoy.filters.http.router';
 const connectionManager = 'envoy.filters.network.http_connection_manager';
@@ -24,6 +31,7 @@ export function alpnFilter(rootNamespace: string): KubeObject {
           object_key: 'envoy.network.application_protocols',
           format_string: { text_format_source: { inline_string: offeredProtocols } },
           shared_with_upstream: 'ONCE',
+          skip_if_empty: true,
         },
       ],
     },

@@ -215,7 +215,12 @@ export const networkingCases: readonly PolicyCase[] = [
       {
         at: ingress,
         path: '/productpage',
-        changed: ['status = 200', 'answered-by = service', 'peer = istio-ingressgateway', 'version = v1'],
+        changed: [
+          'status = 200',
+          'answered-by = service',
+          'peer = istio-ingressgateway-service-account',
+          'version = v1',
+        ],
       },
       ...['/static/x.css', '/api/v1/products/0', '/login', '/logout'].map(
         (path): ShownCall => ({ at: ingress, path, also: ['status = 200', 'answered-by = service'] }),

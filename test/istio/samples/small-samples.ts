@@ -77,7 +77,7 @@ export const smallSampleCases: readonly PolicyCase[] = [
         path: '/@details,httpbin/x',
         changed: [
           'status = 200',
-          'peer = istio-ingressgateway',
+          'peer = istio-ingressgateway-service-account',
           'details peer = httpbin',
           'httpbin answered-by = service',
         ],

@@ -13,18 +13,18 @@ export interface Meshes {
 /** Starts the docs' meshes on free ports. A fixed seed makes directives with a share act the same in every run. */
 export async function startMeshes(): Promise<Meshes & AsyncDisposable> {
   const args = ['--http', 'localhost:0', '--grpc', 'localhost:0', '--log-level', 'silent', '--seed', 'docs'];
-  const [demo, octopus] = ['demo', 'octopus'].map((name) =>
-    startProgram(['up', name, ...args], { OTEL_SDK_DISABLED: 'true' }),
-  ) as [Program, Program];
+  await using started = new AsyncDisposableStack();
+  const start = (name: string): Program =>
+    started.use(startProgram(['up', name, ...args], { OTEL_SDK_DISABLED: 'true' }));
+  const [demo, octopus] = [start('demo'), start('octopus')];
   const [, port, grpcPort] = await demo.printed(/gateway +http localhost:(\d+) +grpc localhost:(\d+)[\s\S]*Ctrl-C/);
   const [, octopusPort] = await octopus.printed(/proxy +http localhost:(\d+)[\s\S]*Ctrl-C/);
+  const meshes = started.move();
   return {
     demo: Number(port),
     demoGrpc: Number(grpcPort),
     octopus: Number(octopusPort),
-    async [Symbol.asyncDispose]() {
-      await Promise.all([demo, octopus].map((mesh) => mesh[Symbol.asyncDispose]()));
-    },
+    [Symbol.asyncDispose]: () => meshes.disposeAsync(),
   };
 }
 

@@ -3,7 +3,7 @@ import { defaultMesh } from '../../istio/control-client.ts';
 import { label, text } from '../../options/option-values.ts';
 import { parseOptions, type Schema, type Values } from '../../options/options.ts';
 import { parseAddress } from '../../plan/address.ts';
-import { logLevels, parseLogLevel } from '../../serve/settings/log-level.ts';
+import { meshSchema } from '../../serve/settings/mesh-schema.ts';
 
 const file = {
   parse: text,
@@ -32,13 +32,8 @@ const mesh = {
 export const istioUpSchema = {
   file: { ...file, help: 'file or folder of manifests; - is standard input; the demo if not set' },
   fill: { isSwitch: true, help: 'add a mock for each destination without a workload' },
-  http: {
-    parse: parseAddress,
-    default: 'localhost:8080',
-    value: 'ADDRESS',
-    help: 'HTTP address of the first service; the others get the ports after it',
-  },
-  grpc: { parse: parseAddress, value: 'ADDRESS', help: 'the same for gRPC; the HTTP port + 1010 if not set' },
+  http: meshSchema.http,
+  grpc: meshSchema.grpc,
   jaeger: {
     parse: parseAddress,
     default: 'localhost:16686',
@@ -47,14 +42,8 @@ export const istioUpSchema = {
   },
   namespace: { ...namespace, default: 'default' },
   mesh,
-  logLevel: {
-    parse: parseLogLevel,
-    default: 'warn',
-    value: 'LEVEL',
-    help: 'log level of the services',
-    choices: logLevels,
-  },
-  seed: { parse: text, value: 'TEXT', help: 'makes random choices of directives the same in every run' },
+  logLevel: meshSchema.logLevel,
+  seed: meshSchema.seed,
 } as const;
 
 export const istioChangeSchema = {

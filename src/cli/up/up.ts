@@ -6,13 +6,13 @@ import { parseOptions } from '../../options/options.ts';
 import { grpcAddressFor } from '../../plan/address.ts';
 import { callMethod } from '../../reply/reply.ts';
 import { serviceReady } from '../../serve/process/service-channel.ts';
+import { meshSchema } from '../../serve/settings/mesh-schema.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
 import { endWithNpx, sameSignalMs } from '../process/end-signals.ts';
 import { withoutPodSettings } from '../serve/serve-options.ts';
 import { type Pod, placePods, routesTo, serveArguments } from './mesh-pods.ts';
 import { namedMeshes, readMesh } from './named-meshes.ts';
-import { upSchema } from './up-options.ts';
 import { chooseTelemetry } from './up-telemetry.ts';
 
 const help: HelpText = {
@@ -21,7 +21,7 @@ const help: HelpText = {
   about: [
     'MESH is demo (five services; the default), octopus (a proxy and six webservers of two versions), or a YAML file.',
   ],
-  schema: upSchema,
+  schema: meshSchema,
   sections: [
     {
       title: 'A mesh file',
@@ -47,7 +47,7 @@ export const upCommand: Command = { help, operands: { words: Object.keys(namedMe
  * @throws MeshmockError `usage`, or `conflict` if a port is taken
  */
 export async function up(args: readonly string[]): Promise<void> {
-  const { values, positionals } = parseOptions(upSchema, args, process.env);
+  const { values, positionals } = parseOptions(meshSchema, args, process.env);
   const { http, grpc = grpcAddressFor(http) } = values;
   const [name = 'demo', more] = positionals;
   if (more !== undefined) throw new MeshmockError('usage', `unexpected argument "${more}": expected one mesh`);

@@ -1,8 +1,9 @@
 import { text } from '../../options/option-values.ts';
 import { parseAddress } from '../../plan/address.ts';
-import { logLevels, parseLogLevel } from '../../serve/settings/log-level.ts';
+import { logLevels, parseLogLevel } from './log-level.ts';
 
-export const upSchema = {
+/** Options that the local process mesh and the local Istio mesh share: addresses and settings of all their services. */
+export const meshSchema = {
   http: {
     parse: parseAddress,
     default: 'localhost:8080',

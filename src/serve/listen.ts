@@ -106,10 +106,15 @@ async function listenOnEveryHost(bind: (host: string) => Promise<number>): Promi
   }
 }
 
+/** Returns a neighbouring port to suggest. */
+function otherPort(port: number): number {
+  return port < 65_535 ? port + 1 : port - 1;
+}
+
 function listenError(flag: Flag, address: ListenAddress, message: string): MeshmockError {
   if (/EADDRINUSE/.test(message)) {
     const problem = `port ${address.port} is taken`;
-    const advice = `choose another with --${flag}, such as --${flag} :${address.port + 1}, or :0 for any free port`;
+    const advice = `choose another with --${flag}, such as --${flag} :${otherPort(address.port)}, or :0 for any free port`;
     return new MeshmockError('conflict', `${problem}: ${advice}`);
   }
   const code = /EACCES/.test(message) ? 'machine' : 'usage';

@@ -12,6 +12,18 @@ test('free ports differ from each other', async () => {
   assert.equal(new Set(ports).size, 2);
 });
 
+test('a free port is one that the kernel gives to no other connection, and a taken candidate is skipped', async () => {
+  const [first = 0] = await choosePorts(named('127.0.0.1', 0));
+  assert(first >= 10_000 && first < 32_000, String(first));
+  const taken = net.createServer();
+  await new Promise<void>((resolve) => taken.listen(first, '127.0.0.1', resolve));
+  try {
+    assert.notEqual((await choosePorts(named('127.0.0.1', 0)))[0], first);
+  } finally {
+    taken.close();
+  }
+});
+
 test('a taken port is a conflict, and an address of another machine is a wrong command', async () => {
   const taken = net.createServer();
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));

@@ -14,6 +14,16 @@ export interface NamedPort {
 }
 
 /**
+ * Lowest port that 0 can become, and the number of ports above it. The kernel takes the ports of its own choice, such as
+ * those of outgoing connections, from 32768 on (Linux, `ip_local_port_range`) or 49152 on (macOS). So none of these
+ * connections takes a port between this choice and the start of its service.
+ */
+const lowestFreePort = 10_000;
+const freePorts = 22_000;
+/** Ports between the first candidates of processes with consecutive ids: meshes that start together do not compete. */
+const portsPerProcess = 64;
+
+/**
  * Chooses ports: those that are wanted, if they are free, and free ports for 0.
  *
  * @throws MeshmockError that names the port and the flag: `conflict` if it is taken, `machine` if this machine refuses it,
@@ -23,10 +33,26 @@ export async function choosePorts(ports: readonly NamedPort[]): Promise<number[]
   // All ports are held until the last one is found, so that no free port is found twice.
   const held: Server[] = [];
   try {
-    for (const port of ports) held.push(await hold(port));
+    let next = process.pid * portsPerProcess;
+    for (const wanted of ports) {
+      if (wanted.port !== 0) held.push(await hold(wanted));
+      else held.push(await holdFree(wanted, () => lowestFreePort + (next++ % freePorts)));
+    }
     return held.map(portOf);
   } finally {
     await Promise.all(held.map((server) => server[Symbol.asyncDispose]()));
+  }
+}
+
+/** Holds the first candidate that is free. */
+async function holdFree(wanted: NamedPort, nextCandidate: () => number): Promise<Server> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await hold({ ...wanted, port: nextCandidate() });
+    } catch (error) {
+      const isTaken = error instanceof MeshmockError && error.code === 'conflict';
+      if (!isTaken || tries === freePorts) throw error;
+    }
   }
 }
 

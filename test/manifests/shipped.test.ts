@@ -11,9 +11,16 @@ const folder = temporaryFolder();
 const problemsOf = await manifestCheck(tools, folder);
 after(() => rmSync(folder, { recursive: true }));
 
+/** Notes of our own check that shipped files deserve: they are for a cluster, and the local mesh differs from it. */
+const notes: Readonly<Record<string, readonly string[]>> = {
+  'istio/cluster/namespace-ambient.yaml': [
+    'namespace/mock: the local mesh has no ambient mode: the pods have sidecars',
+  ],
+};
+
 describe('the schemas of Kubernetes, Istio and the Gateway API, istioctl and our own checks find no problem in', () => {
   for (const [name, render] of Object.entries(shipped(tools, path.join(folder, 'values'))))
     it(name, async () => {
-      assert.deepEqual(await problemsOf(await render()), []);
+      assert.deepEqual(await problemsOf(await render()), notes[name] ?? []);
     });
 });

@@ -2,12 +2,11 @@ import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { flagOf, variableOf } from '../options/options.ts';
 import type { serveSchema } from '../serve/settings/serve-schema.ts';
-import { clusterId, meshId } from './certificates.ts';
-import { collectorEndpoint } from './control-plane.ts';
+import { collectorEndpoint } from './local-mesh-programs.ts';
 import type { MockSettings } from './mock-container.ts';
-import type { PodPlan } from './pods.ts';
+import { entryPorts } from './node/interception.ts';
+import type { PodPlan } from './node/pod-plan.ts';
 import { spawnInPod } from './program.ts';
-import { entryPorts } from './sidecar.ts';
 
 /** Program of a mock, and where it runs. */
 export interface MockOptions {
@@ -66,8 +65,8 @@ export function startMock({ pod, namespace, resolvConf, log, routes, settings, a
         PATH: process.env.PATH,
         HOME: process.env.HOME,
         NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
-        ISTIO_META_CLUSTER_ID: clusterId,
-        ISTIO_META_MESH_ID: meshId,
+        ISTIO_META_CLUSTER_ID: 'Kubernetes',
+        ISTIO_META_MESH_ID: 'cluster.local',
         OTEL_EXPORTER_OTLP_ENDPOINT: collectorEndpoint,
         OTEL_METRICS_EXPORTER: 'none',
         OTEL_LOGS_EXPORTER: 'none',

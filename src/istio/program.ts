@@ -11,6 +11,8 @@ export const namespacesFolder = '/run/netns';
 export interface RunOptions {
   /** Text for the program's standard input. */
   readonly input?: string;
+  /** Environment of the program; that of this process if not given. */
+  readonly env?: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
 }
 
@@ -23,9 +25,9 @@ export interface RunOptions {
 export async function runProgram(
   file: string,
   args: readonly string[],
-  { input = '', signal }: RunOptions,
+  { input = '', env, signal }: RunOptions,
 ): Promise<string> {
-  const child = spawn(file, args, { signal, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(file, args, { signal, stdio: ['pipe', 'pipe', 'pipe'], ...optional('env', env) });
   child.stdin.on('error', () => {});
   child.stdin.end(input);
   const outputs = Promise.all([text(child.stdout), text(child.stderr)]);

@@ -30,14 +30,20 @@ export interface Service extends KubeObject {
     selector?: Record<string, string>;
     externalName?: string;
     ports?: ServicePort[];
+    externalIPs?: string[];
+    /** `ClientIP` if a client stays with its endpoint. */
+    sessionAffinity?: string;
+    sessionAffinityConfig?: { clientIP?: { timeoutSeconds?: number } };
     [field: string]: unknown;
   };
+  status?: { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] }; [field: string]: unknown };
 }
 
 export interface ServicePort {
   name?: string;
   port: number;
   targetPort?: number | string;
+  nodePort?: number;
   protocol?: string;
   appProtocol?: string;
 }

@@ -1,6 +1,5 @@
 import { alpnFilter } from './alpn-filter.ts';
-import { jaegerAddress } from './network.ts';
-import { serviceNameLabel } from './network/endpoint-slice.ts';
+import { jaegerAddress } from './network/addresses.ts';
 import type { KubeObject } from './objects.ts';
 
 /** Name of the tracing provider in the mesh configuration. */
@@ -35,7 +34,7 @@ export function baseObjects(): KubeObject[] {
     {
       apiVersion: 'discovery.k8s.io/v1',
       kind: 'EndpointSlice',
-      metadata: { ...metadata, labels: { [serviceNameLabel]: collector } },
+      metadata: { ...metadata, labels: { 'kubernetes.io/service-name': collector } },
       addressType: 'IPv4',
       endpoints: [{ addresses: [jaegerAddress], conditions: { ready: true } }],
       ports: [{ name: 'http-otlp', port: 4318, protocol: 'TCP' }],

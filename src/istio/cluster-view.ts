@@ -1,16 +1,15 @@
 import type { DataKind } from './container-env.ts';
+import type { KindRef } from './kube-api/kinds.ts';
 import type { ObjectCache } from './kube-api/object-cache.ts';
 import type { EndpointSlice } from './network/endpoint-slice.ts';
 import { type KubeObject, type Labels, type Pod, type Service, type Workload, workloadKinds } from './objects.ts';
 
-type KindName = Pick<KubeObject, 'apiVersion' | 'kind'>;
-
-const core = (kind: string): KindName => ({ apiVersion: 'v1', kind });
+const core = (kind: string): KindRef => ({ apiVersion: 'v1', kind });
 const slices = { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice' };
 const gatewayApi = 'gateway.networking.k8s.io/v1';
 
 /** Kinds of Istio and the Gateway API that are read, each with its version. */
-const configKinds: readonly KindName[] = [
+const configKinds: readonly KindRef[] = [
   ...['VirtualService', 'DestinationRule', 'ServiceEntry', 'Gateway'].map((kind) => ({
     apiVersion: 'networking.istio.io/v1',
     kind,
@@ -21,7 +20,7 @@ const configKinds: readonly KindName[] = [
 ];
 
 /** Kinds that a view reads. */
-export const viewKinds: readonly KindName[] = [
+export const viewKinds: readonly KindRef[] = [
   ...['Namespace', 'Service', 'Pod', 'ConfigMap', 'Secret', 'ServiceAccount'].map(core),
   slices,
   ...workloadKinds.map((kind) => ({ apiVersion: 'apps/v1', kind })),
@@ -36,8 +35,8 @@ export class ClusterView {
     this.cache = cache;
   }
 
-  list<T extends KubeObject>(kind: KindName): readonly T[] {
-    return this.cache.all<T>(kind);
+  list<T extends KubeObject>(kind: KindRef): readonly T[] {
+    return this.cache.has(kind) ? this.cache.all<T>(kind) : [];
   }
 
   get services(): readonly Service[] {
@@ -97,17 +96,20 @@ export class ClusterView {
 
   /** Returns the object of the API with the same kind and name. */
   stored({ apiVersion, kind, metadata }: KubeObject): KubeObject | undefined {
-    return this.cache.get({ apiVersion, kind, metadata });
+    const ref = { apiVersion, kind, metadata };
+    return this.cache.has(ref) ? this.cache.get(ref) : undefined;
   }
 
   /** Reports whether the view has the objects of a kind. */
-  isViewed({ apiVersion, kind }: KindName): boolean {
+  isViewed({ apiVersion, kind }: KindRef): boolean {
     return viewKinds.some((one) => one.apiVersion === apiVersion && one.kind === kind);
   }
 
-  /** Calls a function after each change of an object of a kind. */
-  onChange(kind: 'Pod' | 'Service' | 'EndpointSlice', listener: () => void): void {
-    this.cache.onChange(kind === 'EndpointSlice' ? slices : core(kind), listener);
+  /** Calls a function after each change of an object of these kinds. */
+  onChange(kinds: readonly string[], listener: () => void): void {
+    this.cache.onChange(({ object }) => {
+      if (kinds.includes(object.kind)) listener();
+    });
   }
 
   /** Waits until a condition about the objects holds. It is tried after each change. */

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import type { Entry } from './entries.ts';
 import { jaegerArguments, jaegerEnv, jaegerReady } from './jaeger.ts';
-import { createNamespace, jaegerAddress } from './network.ts';
+import { jaegerAddress } from './network/addresses.ts';
+import { createPodNetwork } from './network/pod-network.ts';
 import { spawnInPod } from './program.ts';
 import type { StartingProgram } from './ready.ts';
 import type { InstalledTools } from './tools.ts';
@@ -28,7 +29,7 @@ export async function startMeshJaeger(
   { tools, folder }: ProgramOptions,
   signal: AbortSignal,
 ): Promise<StartingProgram> {
-  await createNamespace('jaeger', 'jaeger', jaegerAddress, signal);
+  await createPodNetwork({ name: 'jaeger', link: 'jaeger', address: jaegerAddress }, signal);
   const log = path.join(folder, 'logs', 'jaeger.log');
   const env = { PATH: process.env.PATH, ...jaegerEnv };
   const args = jaegerArguments(folder, jaegerAddresses);

@@ -13,7 +13,8 @@ export interface MockOptions {
   readonly pod: PodPlan;
   /** Name of the pod's network namespace. */
   readonly namespace: string;
-  readonly resolvConf: string;
+  /** Folder with the pod's files in /etc. */
+  readonly etc: string;
   /** Path of the log file. */
   readonly log: string;
   /** Entries of `--connect-to` at the start. */
@@ -27,7 +28,7 @@ export interface MockOptions {
 type SettingName = keyof typeof serveSchema;
 
 /** Starts the mock of a pod: `meshmock serve` on all ports of the pod, with a channel for messages. */
-export function startMock({ pod, namespace, resolvConf, log, routes, settings, args }: MockOptions): ChildProcess {
+export function startMock({ pod, namespace, etc, log, routes, settings, args }: MockOptions): ChildProcess {
   const main = fileURLToPath(new URL(`../cli/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url));
   const { http, grpc } = pod.ports;
   // Names are flags, so that a list of processes shows which pod each one belongs to.
@@ -57,7 +58,7 @@ export function startMock({ pod, namespace, resolvConf, log, routes, settings, a
     ],
     {
       namespace,
-      resolvConf,
+      etc,
       log,
       ipc: true,
       env: {

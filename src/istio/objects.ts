@@ -102,7 +102,15 @@ export interface PodSpec {
   serviceAccount?: string;
   nodeName?: string;
   securityContext?: { runAsUser?: number };
+  hostname?: string;
+  subdomain?: string;
   dnsPolicy?: string;
+  dnsConfig?: {
+    nameservers?: string[];
+    searches?: string[];
+    options?: { name?: string; value?: string }[];
+  };
+  hostAliases?: { ip: string; hostnames?: string[] }[];
   containers: readonly Container[];
   initContainers?: readonly Container[];
   volumes?: readonly Volume[];

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { fetchText } from './fetch-text.ts';
 import type { KubeClient } from './kube-api/kube-client.ts';
-import { istiodAddress } from './network.ts';
+import { istiodAddress } from './network/addresses.ts';
 import { isApplyingConfig } from './node/proxy-process.ts';
 import { groupOf, type KubeObject } from './objects.ts';
 import { waitForOk } from './ready.ts';
@@ -145,7 +145,7 @@ export class IstiodApi {
   async syncStatus(signal: AbortSignal): Promise<SyncStatus[]> {
     // istiod serves this endpoint only to service accounts of its own namespace.
     this.token ??= this.client
-      .createToken({ namespace: 'istio-system', serviceAccount: 'istiod', audiences: ['istio-ca'], seconds: tokenSeconds }, signal)
+      .createToken('istio-system', 'istiod', ['istio-ca'], tokenSeconds, undefined, signal)
       .then(({ token }) => token);
     const headers = { authorization: `Bearer ${await this.token}` };
     const text = await fetchText('istiod', `http://${istiodAddress}:8080/debug/syncz`, signal, headers);

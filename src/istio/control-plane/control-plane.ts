@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ApiServer } from '../kube-api/kube-client.ts';
+import type { ApiServer } from '../kube-api/api-server.ts';
 import { KubeClient } from '../kube-api/kube-client.ts';
 
 export interface ControlPlane {
@@ -23,7 +23,7 @@ export async function controlPlaneReady(plane: ControlPlane, signal: AbortSignal
     signal.throwIfAborted();
     try {
       await using client = new KubeClient(plane.server());
-      await client.ready(signal);
+      await client.discover(signal);
       return;
     } catch {
       await sleep(30, undefined, { signal });

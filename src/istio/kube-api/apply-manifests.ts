@@ -50,7 +50,7 @@ export async function applyManifests(client: KubeClient, manifests: readonly Man
 }
 async function ensureNamespace(client: KubeClient, name: string, signal: AbortSignal): Promise<void> {
   const ns = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
-  if ((await client.get(ns, signal)) === undefined) await client.create(ns, signal);
+  if ((await client.get(ns, signal)) === undefined) await client.create(ns, {}, signal);
 }
 export async function deleteManifests(client: KubeClient, manifests: readonly Manifest[], options: { namespace: string }, signal: AbortSignal): Promise<ManifestChange> {
   const objects: AppliedObject[] = [];

@@ -14,11 +14,14 @@ export type Change = 'created' | 'configured' | 'unchanged';
 export async function applyObject(client: KubeClient, object: KubeObject, signal: AbortSignal): Promise<{ object: KubeObject; change: Change; warnings: string[] }> {
   const live = await client.get(object, signal);
   const annotated = { ...object, metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, [lastApplied]: JSON.stringify(object) } } };
-  if (live === undefined) return { object: await client.create(annotated, signal), change: 'created', warnings: [] };
+  if (live === undefined) {
+    const created = await client.create(annotated, { fieldValidation: 'Strict' }, signal);
+    return { object: created.object, change: 'created', warnings: [...created.warnings] };
+  }
   const last = live.metadata.annotations?.[lastApplied];
   const removed = last === undefined ? {} : removals(JSON.parse(last), object);
-  const patched = await client.patch<KubeObject>(object, merge(removed, annotated), 'merge', {}, signal);
-  return { object: patched, change: patched.metadata.resourceVersion === live.metadata.resourceVersion ? 'unchanged' : 'configured', warnings: [] };
+  const { object: patched, warnings } = await client.patch<KubeObject>(object, merge(removed, annotated) as object, 'merge', { fieldValidation: 'Strict' }, signal);
+  return { object: patched, change: patched.metadata.resourceVersion === live.metadata.resourceVersion ? 'unchanged' : 'configured', warnings: [...warnings] };
 }
 function isRecord(v: unknown): v is Record<string, unknown> { return typeof v === 'object' && v !== null && !Array.isArray(v); }
 function removals(before: unknown, now: unknown): Record<string, unknown> {

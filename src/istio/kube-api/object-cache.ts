@@ -42,6 +42,11 @@ export class ObjectCache {
     for (const { table, version } of await Promise.all(lists)) void this.follow(table, version, signal);
   }
 
+  /** Reports whether the cache has the objects of a kind. */
+  has(of: KindRef): boolean {
+    return this.tables.has(tableKey(of));
+  }
+
   /** Returns all objects of a kind. */
   all<T extends KubeObject = KubeObject>(of: KindRef): readonly T[] {
     return this.table(of).all as readonly T[];

@@ -14,8 +14,9 @@ import { KubeClient } from '../kube-api/kube-client.ts';
 import { ObjectCache } from '../kube-api/object-cache.ts';
 import { jaegerEntry, meshJaegerReady, startMeshJaeger } from '../local-mesh-programs.ts';
 import { type Manifest, type ManifestSource, parseManifests } from '../manifest.ts';
-import { Addresses, bridgeAddress, createBridge } from '../network.ts';
+import { nodeAddress } from '../network/addresses.ts';
 import { ClusterNetwork } from '../network/cluster-network.ts';
+import { createNodeNetwork } from '../network/node-network.ts';
 import { MeshNode } from '../node/mesh-node.ts';
 import { type KubeObject, kubectlName } from '../objects.ts';
 import type { MeshObjects } from '../pod-status.ts';
@@ -62,6 +63,7 @@ export class LocalMesh {
   private readonly istiod: IstiodApi;
   private readonly namespace: string;
   private readonly logRoutes: boolean;
+  private network: ClusterNetwork | undefined;
   /** Called with the name of a program that ends unexpectedly. */
   onProgramExit: (name: string) => void = () => {};
 
@@ -97,9 +99,9 @@ export class LocalMesh {
     const { tools, folder } = options;
     // A text that is not YAML is refused before anything starts.
     const manifests = parseManifests(options.sources);
-    await createBridge(signal);
+    await createNodeNetwork(signal);
     const log = path.join(folder, 'logs', 'control-plane.log');
-    const plane = startControlPlane({ folder: path.join(folder, 'control-plane'), data: tools.data, address: bridgeAddress, log });
+    const plane = startControlPlane({ folder: path.join(folder, 'control-plane'), data: tools.data, address: nodeAddress, log });
     const startJaeger = async (): Promise<ChildProcess> => {
       const jaeger = await startMeshJaeger({ tools, folder }, signal);
       await waitUntilReady(jaeger, meshJaegerReady, signal);
@@ -111,15 +113,14 @@ export class LocalMesh {
     ]);
     mark('API server and Jaeger ready');
     const client = new KubeClient(plane.server());
-    await client.discover(signal);
-    const cache = new ObjectCache(client, viewKinds);
+    await discoverKinds(client, signal);
+    const cache = new ObjectCache(client, viewKinds.filter((kind) => client.kindOf(kind)));
     await cache.start(signal);
     const view = new ClusterView(cache);
     const node = new MeshNode(
       {
         client,
         view,
-        addresses: new Addresses(),
         image: { ...tools },
         folder,
         serveArguments: options.serveArguments,
@@ -132,7 +133,7 @@ export class LocalMesh {
     node.onProgramExit = (name) => mesh.onProgramExit(name);
     for (const [name, program] of [['the control plane', plane.program], ['Jaeger', jaeger]] as const)
       program.once('exit', () => mesh.onProgramExit(name));
-    await ClusterNetwork.start(view);
+    mesh.network = await ClusterNetwork.start(view, signal);
     await node.start();
     await mesh.istiodReady(signal);
     mark('istiod ready');
@@ -224,6 +225,7 @@ export class LocalMesh {
     await view.waitUntil(() => change.results.every(isSeen), signal);
     const notes = await this.implicitObjects.update(signal);
     await this.rolledOut(signal);
+    await this.network?.update(signal);
     mark('rolled out');
     const changed = change.objects.filter(({ change: kind }) => kind !== 'unchanged' && kind !== 'not found').length;
     const counted = change.results.filter((object, index) => change.objects[index]?.change !== 'unchanged' && isCountedByIstiod(object));
@@ -255,6 +257,16 @@ export class LocalMesh {
     // If two objects have the same name, the later one is in effect.
     const last = new Map(objects.map((object) => [`${kubectlName(object)} ${object.metadata.namespace}`, object]));
     return analyze([...last.values()], { services: this.view.services, pods, config });
+  }
+}
+
+/** Reads the kinds of the API server, until it serves those of the CRDs too: it does so a moment after its start. */
+async function discoverKinds(client: KubeClient, signal: AbortSignal): Promise<void> {
+  const wanted = viewKinds.filter(({ kind }) => !['TCPRoute', 'TLSRoute'].includes(kind));
+  for (;;) {
+    await client.discover(signal);
+    if (wanted.every((kind) => client.kindOf(kind) !== undefined)) return;
+    await sleep(30, undefined, { signal });
   }
 }
 

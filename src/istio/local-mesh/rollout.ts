@@ -1,4 +1,4 @@
-import { type EndpointSlice, serviceNameLabel } from '../network/endpoint-slice.ts';
+import { type EndpointSlice, isReadyEndpoint } from '../network/endpoint-slice.ts';
 import { type KubeObject, kubectlName, type Pod, type Service, selects, type Workload } from '../objects.ts';
 
 /** Objects that decide whether a mesh has settled. */
@@ -90,10 +90,10 @@ function hasCurrentEndpoints(service: Service, { pods, slices }: RolloutObjects)
       .filter(
         (slice) =>
           slice.metadata.namespace === metadata.namespace &&
-          slice.metadata.labels?.[serviceNameLabel] === metadata.name,
+          slice.metadata.labels?.['kubernetes.io/service-name'] === metadata.name,
       )
       .flatMap(({ endpoints }) => endpoints ?? [])
-      .filter(({ conditions }) => conditions?.ready !== false && conditions?.terminating !== true)
+      .filter((endpoint) => isReadyEndpoint(endpoint) && endpoint.conditions?.terminating !== true)
       .flatMap(({ addresses }) => addresses),
   );
   return spec.publishNotReadyAddresses === true

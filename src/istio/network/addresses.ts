@@ -2,6 +2,7 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 
 /** Address of the node. It is on the loopback interface of the mesh's root namespace, and hostNetwork pods have it. */
 export const nodeAddress = '10.77.0.1';
+export const istiodAddress = '10.77.0.2';
 export const jaegerAddress = '10.77.0.3';
 
 /** Network of the cluster IPs, which the API server allocates. */

@@ -1,4 +1,4 @@
-import { jaegerAddress } from '../network.ts';
+import { jaegerAddress } from '../network/addresses.ts';
 import type { Container } from '../objects.ts';
 import { podCommand, runProgram } from '../program.ts';
 
@@ -12,16 +12,17 @@ export interface InterceptionOptions {
   readonly pilotAgent: string;
   /** Network namespace of the pod. */
   readonly namespace: string;
-  readonly resolvConf: string;
+  /** Folder with the pod's files in /etc. */
+  readonly etc: string;
 }
 
 /** Sets the iptables rules of istio-init, which redirect the traffic of a pod through its sidecar. */
 export async function interceptTraffic(
-  { container, env, pilotAgent, namespace, resolvConf }: InterceptionOptions,
+  { container, env, pilotAgent, namespace, etc }: InterceptionOptions,
   signal: AbortSignal,
 ): Promise<void> {
   // istio-iptables redirects the queries to the name servers in /etc/resolv.conf.
-  const command = podCommand({ namespace, resolvConf }, [pilotAgent, ...interceptionArguments(container.args ?? [])]);
+  const command = podCommand({ namespace, etc }, [pilotAgent, ...interceptionArguments(container.args ?? [])]);
   const [program = '', ...args] = command;
   await runProgram(program, args, { env, signal });
 }

@@ -4,7 +4,7 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { ClusterView } from '../cluster-view.ts';
 import { type Entry, entriesOf, entryName, findByName } from '../entries.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
-import { type Addresses, istiodAddress } from '../network.ts';
+import { istiodAddress, PodAddresses } from '../network/addresses.ts';
 import { type Pod, selects } from '../objects.ts';
 import type { BehaviourChange, PodStats } from '../pod-status.ts';
 import { defaultPortRoutes } from '../routes.ts';
@@ -16,7 +16,6 @@ import { type NodeContext, RunningPod } from './running-pod.ts';
 export interface NodeOptions {
   readonly client: KubeClient;
   readonly view: ClusterView;
-  readonly addresses: Addresses;
   readonly image: NodeContext['image'];
   readonly folder: string;
   readonly serveArguments: readonly string[];
@@ -40,6 +39,7 @@ export class MeshNode {
   private readonly signal: AbortSignal;
   /** Running pods by uid. */
   private readonly running = new Map<string, RunningPod>();
+  private readonly addresses = new PodAddresses();
   private readonly stopping = new Map<string, Promise<void>>();
   /** Uids of pods whose status is being written, and whether it has changed meanwhile. */
   private readonly writing = new Map<string, { again: boolean }>();
@@ -67,8 +67,8 @@ export class MeshNode {
       waitUntil: (holds, either) => view.waitUntil(holds, either),
       token: async ({ namespace, serviceAccount, name, uid }, audience, seconds) => {
         const audiences = audience === undefined ? [] : [audience];
-        const pod = { name, uid };
-        return (await client.createToken({ namespace, serviceAccount, audiences, seconds, pod }, signal)).token;
+        const pod = { metadata: { name, uid } };
+        return (await client.createToken(namespace, serviceAccount, audiences, seconds, pod, signal)).token;
       },
     };
   }
@@ -76,12 +76,11 @@ export class MeshNode {
   /** Registers the node and begins to run pods. The objects of the view must be in already. */
   async start(): Promise<void> {
     const { client, view } = this.options;
-    await client.create(nodeObject(this.maxPods), this.signal).catch((error: unknown) => {
+    await client.create(nodeObject(this.maxPods), {}, this.signal).catch((error: unknown) => {
       // The prepared data of the API may have the node already.
       if (!(error instanceof MeshmockError && error.code === 'conflict')) throw error;
     });
-    view.onChange('Pod', () => this.sync());
-    view.onChange('Service', () => this.sync());
+    view.onChange(['Pod', 'Service'], () => this.sync());
     this.sync();
   }
 
@@ -202,8 +201,8 @@ export class MeshNode {
   }
 
   private run(plan: PodPlan): void {
-    const { addresses } = this.options;
-    const address = plan.role === 'istiod' && !this.hasIstiod ? istiodAddress : addresses.pod();
+    const { addresses } = this;
+    const address = plan.role === 'istiod' && !this.hasIstiod ? addresses.take(istiodAddress) : addresses.allocate();
     const pod = new RunningPod(plan, address, this.context, {
       onStatus: () => {
         this.writeStatus(plan.uid);
@@ -227,6 +226,7 @@ export class MeshNode {
     const stopped = this.stopOne(running, pod).finally(() => {
       this.running.delete(uid);
       this.stopping.delete(uid);
+      if (running !== undefined) this.addresses.release(running.address);
       this.bound.delete(uid);
       this.sync();
       this.onPodChange();

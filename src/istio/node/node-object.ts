@@ -1,5 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os';
-import { bridgeAddress } from '../network.ts';
+import { nodeAddress } from '../network/addresses.ts';
 import type { KubeObject } from '../objects.ts';
 
 /** Name of the only node of a local mesh. */
@@ -28,7 +28,7 @@ export function nodeObject(maxPods: number): KubeObject {
       capacity,
       allocatable: capacity,
       addresses: [
-        { type: 'InternalIP', address: bridgeAddress },
+        { type: 'InternalIP', address: nodeAddress },
         { type: 'Hostname', address: nodeName },
       ],
       daemonEndpoints: { kubeletEndpoint: { Port: kubeletPort } },

@@ -1,4 +1,4 @@
-import { bridgeAddress } from '../network.ts';
+import { nodeAddress } from '../network/addresses.ts';
 import type { Container } from '../objects.ts';
 import type { PodPlan } from './pod-plan.ts';
 
@@ -24,8 +24,8 @@ export function podField({ plan, address }: PodWithAddress, path: string): strin
     'spec.serviceAccountName': plan.serviceAccount,
     'status.podIP': address,
     'status.podIPs': address,
-    'status.hostIP': bridgeAddress,
-    'status.hostIPs': bridgeAddress,
+    'status.hostIP': nodeAddress,
+    'status.hostIPs': nodeAddress,
   };
   return fields[path];
 }

@@ -1,4 +1,4 @@
-import { bridgeAddress } from '../network.ts';
+import { nodeAddress } from '../network/addresses.ts';
 import type { Container } from '../objects.ts';
 import type { PodPlan } from './pod-plan.ts';
 
@@ -62,8 +62,8 @@ export function podStatusObject({ programs, role }: PodPlan, state: PodState): o
   const isNative = proxy?.restartPolicy === 'Always';
   return {
     phase: isInitialized ? 'Running' : 'Pending',
-    hostIP: bridgeAddress,
-    hostIPs: [{ ip: bridgeAddress }],
+    hostIP: nodeAddress,
+    hostIPs: [{ ip: nodeAddress }],
     podIP: address,
     podIPs: [{ ip: address }],
     startTime: time,

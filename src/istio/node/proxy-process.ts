@@ -13,7 +13,8 @@ export interface ContainerProcess {
   readonly env: Readonly<Record<string, string>>;
   /** Network namespace of the pod. */
   readonly namespace: string;
-  readonly resolvConf: string;
+  /** Folder with the pod's files in /etc. */
+  readonly etc: string;
   /** Folder with the container's volumes, in which the program runs. */
   readonly root: string;
   readonly uid: number;
@@ -45,7 +46,7 @@ export function startIstiod(istiod: string, process: ContainerProcess, kubeconfi
 
 function startContainer(
   file: string,
-  { container, env, namespace, resolvConf, root, uid, log }: ContainerProcess,
+  { container, env, namespace, etc, root, uid, log }: ContainerProcess,
   ownEnv: Readonly<Record<string, string>>,
   ownArgs: readonly string[] = [],
 ): ChildProcess {
@@ -56,7 +57,7 @@ function startContainer(
   const args = (container.args ?? []).map((arg) => expandVariables(arg, env));
   return spawnInPod(file, [...args, ...ownArgs], {
     namespace,
-    resolvConf,
+    etc,
     uid,
     cwd: root,
     log,

@@ -6,7 +6,8 @@ import { sendToService, serviceReady, setBehaviour } from '../../serve/process/s
 import { containerEnv, type DataKind, type EnvSources } from '../container-env.ts';
 import { type MockSettings, meshmockContainer, mockSettings, noSettings } from '../mock-container.ts';
 import { startMock } from '../mock-process.ts';
-import { createNamespace, killAllIn, removeNamespace } from '../network.ts';
+import { hostsFile, resolvConf } from '../network/pod-files.ts';
+import { createPodNetwork, killAllIn, removePodNetwork } from '../network/pod-network.ts';
 import type { Container, Labels } from '../objects.ts';
 import { waitForOk } from '../ready.ts';
 import { interceptTraffic } from './interception.ts';
@@ -15,7 +16,6 @@ import { mockKey, type PodPlan } from './pod-plan.ts';
 import { podStatusObject } from './pod-status-object.ts';
 import { missingVolumeSources, type VolumeSources, writeVolumes } from './pod-volumes.ts';
 import { type ContainerProcess, type ProxyImage, proxyReady, startIstiod, startProxy } from './proxy-process.ts';
-import { resolvConfOf } from './resolv-conf.ts';
 import { SupervisedProgram } from './supervised-program.ts';
 
 /** Facts and sources that all pods of a node share. */
@@ -129,8 +129,8 @@ export class RunningPod {
     const { plan, context, link } = this;
     const { signal } = this.stopped;
     const { interception, proxy, istiod } = plan.programs;
-    await createNamespace(link, link, this.address, signal);
-    await writeFile(this.resolvConf, resolvConfOf(plan));
+    await createPodNetwork({ name: link, link, address: this.address }, signal);
+    await this.writeEtc();
     if (interception !== undefined)
       await interceptTraffic(
         {
@@ -138,7 +138,7 @@ export class RunningPod {
           env: { PATH: process.env.PATH, ...this.envOf(interception) },
           pilotAgent: context.image.pilotAgent,
           namespace: link,
-          resolvConf: this.resolvConf,
+          etc: this.etc,
         },
         signal,
       );
@@ -197,7 +197,7 @@ export class RunningPod {
         return startMock({
           pod: this.plan,
           namespace: link,
-          resolvConf: this.resolvConf,
+          etc: this.etc,
           log,
           routes: this.routes,
           settings: this.mockSettings(),
@@ -247,7 +247,7 @@ export class RunningPod {
       container,
       env: this.envOf(container),
       namespace: this.link,
-      resolvConf: this.resolvConf,
+      etc: this.etc,
       root: this.rootOf(container),
       uid: uidOf(this.plan, container),
       log,
@@ -312,8 +312,7 @@ export class RunningPod {
     await this.proxy?.stop();
     await killAllIn(this.link, AbortSignal.timeout(endTimeoutMs)).catch(() => {});
     await rm(this.folder, { recursive: true, force: true });
-    await rm(this.resolvConf, { force: true });
-    await removeNamespace(this.link, this.link, AbortSignal.timeout(endTimeoutMs)).catch(() => {
+    await removePodNetwork({ name: this.link, link: this.link }, AbortSignal.timeout(endTimeoutMs)).catch(() => {
       // The namespace was not created, or it is gone with the mounts of a mesh that ends.
     });
   }
@@ -332,8 +331,17 @@ export class RunningPod {
     return path.join(this.context.folder, 'logs', `${this.plan.name}.${program}.log`);
   }
 
-  private get resolvConf(): string {
-    return path.join(this.context.folder, `${this.link}.resolv.conf`);
+  /** Folder with the pod's files in /etc. */
+  private get etc(): string {
+    return path.join(this.folder, 'etc');
+  }
+
+  private async writeEtc(): Promise<void> {
+    const { address, etc, plan } = this;
+    const { name, namespace, spec } = plan;
+    await mkdir(etc, { recursive: true });
+    await writeFile(path.join(etc, 'resolv.conf'), resolvConf(namespace, spec));
+    await writeFile(path.join(etc, 'hosts'), hostsFile({ hostname: name, ...spec, address, namespace }));
   }
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { demoArguments, manifestsFor } from '../../src/cli/manifests/manifests.ts';
-import type { ApplyReport } from '../../src/istio/local-mesh.ts';
+import type { ApplyReport } from '../../src/istio/local-mesh/local-mesh.ts';
 import type { ManifestSource } from '../../src/istio/manifest.ts';
 import { MeshHost, type StartedMesh } from '../../src/istio/mesh-host.ts';
 import { installTools } from '../../src/istio/tools.ts';

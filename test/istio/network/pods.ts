@@ -1,6 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { text } from 'node:stream/consumers';
+import { resolvConf } from '../../../src/istio/network/pod-files.ts';
 import { createPodNetwork, killAllIn, removePodNetwork } from '../../../src/istio/network/pod-network.ts';
 import { podCommand } from '../../../src/istio/program.ts';
 
@@ -11,11 +15,14 @@ export class TestPod implements AsyncDisposable {
   readonly name: string;
   readonly address: string;
   private readonly link: string;
+  private readonly resolvConf: string;
 
   private constructor(name: string, address: string) {
     this.name = name;
     this.address = address;
     this.link = `to-${name}`;
+    this.resolvConf = path.join(mkdtempSync(path.join(tmpdir(), 'meshmock-test-')), 'resolv.conf');
+    writeFileSync(this.resolvConf, resolvConf('default', {}));
   }
 
   /** Starts a pod that listens on TCP port 8080 and UDP port 5353. */
@@ -33,12 +40,14 @@ export class TestPod implements AsyncDisposable {
   }
 
   private spawn(program: string, args: readonly string[]): ChildProcess {
-    const [file = '', ...rest] = podCommand({ namespace: this.name }, [process.execPath, '-e', program, ...args]);
+    const command = [process.execPath, '-e', program, ...args];
+    const [file = '', ...rest] = podCommand({ namespace: this.name, resolvConf: this.resolvConf }, command);
     return spawn(file, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await killAllIn(this.name, never);
+    rmSync(path.dirname(this.resolvConf), { recursive: true });
     await removePodNetwork({ name: this.name, link: this.link }, never);
   }
 }

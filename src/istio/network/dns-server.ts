@@ -41,11 +41,14 @@ export async function startDnsServer(options: DnsServerOptions, signal: AbortSig
     const answer = answerMessage(query, records(), undefined);
     if (answer !== undefined) udp.send(answer, client.port, client.address, () => {});
   });
+  const connections = new Set<Socket>();
   const tcp = createServer((socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
     serveConnection(socket, records);
-    const end = (): void => void socket.destroy();
-    signal.addEventListener('abort', end);
-    socket.once('close', () => signal.removeEventListener('abort', end));
+  });
+  signal.addEventListener('abort', () => {
+    for (const socket of connections) socket.destroy();
   });
   tcp.listen({ port, host: address, signal });
   await once(tcp, 'listening', { signal });

@@ -135,7 +135,7 @@ function changesBetween(before: string, after: string): IstioChanges {
   const [old, now] = [documentsOf(before), documentsOf(after)];
   const objectsOf = (documents: ReadonlySet<string>, others: ReadonlySet<string>): KubeObject[] =>
     [...documents].filter((text) => !others.has(text)).map((text) => parse(text) as KubeObject);
-  const apply = objectsOf(now, old).map(withOneIstiod);
+  const apply = objectsOf(now, old).map(withOwnReplicas);
   const kept = new Set(apply.map(keyOf));
   return { apply, remove: objectsOf(old, now).filter((object) => !kept.has(keyOf(object))) };
 }
@@ -153,8 +153,17 @@ function keyOf({ apiVersion, kind, metadata: { namespace = '', name } }: KubeObj
   return [apiVersion.replace(/\/[^/]*$/, ''), kind, namespace, name].join(' ');
 }
 
-/** A local mesh runs one istiod, since its instances do not elect a leader. */
-function withOneIstiod(object: KubeObject): KubeObject {
-  if (object.kind !== 'Deployment' || object.metadata.labels?.app !== 'istiod') return object;
-  return { ...object, spec: { ...(object.spec as Mapping), replicas: 1 } };
+/**
+ * Sets the replicas as in the prepared data: one istiod, since its instances do not elect a leader, and no gateway
+ * until something uses it.
+ */
+function withOwnReplicas(object: KubeObject): KubeObject {
+  const { kind, metadata } = object;
+  if (kind !== 'Deployment') return object;
+  const withReplicas = (replicas: number): KubeObject => ({
+    ...object,
+    spec: { ...(object.spec as Mapping), replicas },
+  });
+  if (metadata.labels?.app === 'istiod') return withReplicas(1);
+  return metadata.name === 'istio-ingressgateway' ? withReplicas(0) : object;
 }

@@ -93,9 +93,7 @@ build_cluster() (
   go mod download sigs.k8s.io/gateway-api
   crds=$(go list -m -f '{{.Dir}}' sigs.k8s.io/gateway-api)/config/crd/experimental
   cp "$here/cluster/operator.yaml" "$1/"
-  # The local mesh starts the gateway once something uses it.
-  KUBECONFIG=/nonexistent "$istioctl" manifest generate -f "$1/operator.yaml" \
-    --set 'components.ingressGateways[0].k8s.replicaCount=0' > "$1/istio.yaml"
+  KUBECONFIG=/nonexistent "$istioctl" manifest generate -f "$1/operator.yaml" -f "$here/cluster/gateway.yaml" > "$1/istio.yaml"
   mkdir "$1/run"
   unshare --net --mount --pid --fork --kill-child sh -c '
     ip link set lo up && ip address add 10.77.0.1/16 dev lo && exec "$@" > "$0" 2>&1

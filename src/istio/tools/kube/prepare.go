@@ -156,7 +156,10 @@ func (a *applier) apply(ctx context.Context, object *unstructured.Unstructured) 
 		}
 		return true, last
 	})
-	return errors.Join(err, last)
+	if last != nil {
+		return last
+	}
+	return err
 }
 
 func (a *applier) applyOnce(ctx context.Context, object *unstructured.Unstructured) error {

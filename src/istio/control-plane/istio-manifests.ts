@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
+import { isDeepStrictEqual, promisify } from 'node:util';
 import { parse, stringify, YAMLParseError } from 'yaml';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { KubeObject } from '../objects.ts';
@@ -135,9 +135,13 @@ function changesBetween(before: string, after: string): IstioChanges {
   const [old, now] = [documentsOf(before), documentsOf(after)];
   const objectsOf = (documents: ReadonlySet<string>, others: ReadonlySet<string>): KubeObject[] =>
     [...documents].filter((text) => !others.has(text)).map((text) => parse(text) as KubeObject);
-  const apply = objectsOf(now, old).map(withOwnReplicas);
-  const kept = new Set(apply.map(keyOf));
-  return { apply, remove: objectsOf(old, now).filter((object) => !kept.has(keyOf(object))) };
+  const changed = objectsOf(now, old).map(withOwnReplicas);
+  const former = new Map(objectsOf(old, now).map((object) => [keyOf(object), object]));
+  const kept = new Set(changed.map(keyOf));
+  return {
+    apply: changed.filter((object) => !isDeepStrictEqual(object, former.get(keyOf(object)))),
+    remove: [...former].filter(([key]) => !kept.has(key)).map(([, object]) => object),
+  };
 }
 
 function documentsOf(yaml: string): ReadonlySet<string> {

@@ -17,6 +17,11 @@ export interface InstalledTools {
   readonly crds: string;
   /** Folder with the definitions of Kubernetes' own kinds. */
   readonly kubernetes: string;
+  /** Program with etcd, the API server and its controllers. */
+  readonly kube: string;
+  readonly istioctl: string;
+  /** Folder with the prepared data of a control plane, and with Istio's installation in it. */
+  readonly data: string;
 }
 
 /** Programs of the system, each with its package on Debian and Ubuntu. */
@@ -100,7 +105,10 @@ export async function installTools<Name extends string>(
 
 /** Installs everything that a local mesh needs. */
 export async function installMeshTools(signal: AbortSignal): Promise<InstalledTools> {
-  const { istio, envoy, jaeger, kubernetes } = await installTools(['istio', 'envoy', 'jaeger', 'kubernetes'], signal);
+  const { istio, envoy, jaeger, kubernetes, kube, istioctl, cluster } = await installTools(
+    ['istio', 'envoy', 'jaeger', 'kubernetes', 'kube', 'istioctl', 'cluster'],
+    signal,
+  );
   return {
     istiod: path.join(istio, 'pilot-discovery'),
     pilotAgent: path.join(istio, 'pilot-agent'),
@@ -109,5 +117,8 @@ export async function installMeshTools(signal: AbortSignal): Promise<InstalledTo
     jaeger: path.join(jaeger, 'jaeger'),
     crds: istio,
     kubernetes,
+    kube: path.join(kube, 'kube'),
+    istioctl: path.join(istioctl, 'istioctl'),
+    data: cluster,
   };
 }

@@ -1,4 +1,5 @@
 import type { DataKind } from './container-env.ts';
+import type { AppliedObject } from './kube-api/apply/apply-all.ts';
 import type { KindRef } from './kube-api/kinds.ts';
 import type { ObjectCache } from './kube-api/object-cache.ts';
 import type { EndpointSlice } from './network/endpoint-slice.ts';
@@ -100,9 +101,13 @@ export class ClusterView {
     return this.cache.has(ref) ? this.cache.get(ref) : undefined;
   }
 
-  /** Reports whether the view has the objects of a kind. */
-  isViewed({ apiVersion, kind }: KindRef): boolean {
-    return viewKinds.some((one) => one.apiVersion === apiVersion && one.kind === kind);
+  /** Reports whether the view contains a change. Changes of kinds that it does not read count as seen. */
+  hasSeen({ object, change }: Pick<AppliedObject, 'object' | 'change'>): boolean {
+    if (!this.cache.has(object)) return true;
+    const stored = this.cache.get(object);
+    if (change === 'not found') return true;
+    if (change === 'deleted') return stored?.metadata.uid !== object.metadata.uid;
+    return stored !== undefined && Number(stored.metadata.resourceVersion) >= Number(object.metadata.resourceVersion);
   }
 
   /** Calls a function after each change of an object of these kinds. */

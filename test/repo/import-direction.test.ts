@@ -33,6 +33,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'istio/api': ['error', 'istio'],
   /** Namespaces, addresses, rules and DNS of the node of a local mesh. */
   'istio/network': ['error', 'istio'],
+  'istio/kube-api': ['error', 'istio'],
+  'istio/kube-api/apply': ['error', 'istio', 'istio/kube-api'],
   istio: ['error', 'plan', 'options', 'serve/process', 'serve/settings', 'istio/api'],
   manifests: ['error', 'plan'],
   cases: ['error', 'plan', 'reply', 'expect', 'execute', 'istio', 'send'],

@@ -1,8 +1,8 @@
-import { isApplied, markImplicit } from '../base.ts';
+import { isApplied, markImplicit } from '../implicit.ts';
 import { type ClusterView, objectKey } from '../cluster-view.ts';
 import { fillObjects } from '../fill.ts';
 import { gatewayObjects } from '../gateways.ts';
-import { applyObject } from '../kube-api/apply-object.ts';
+import { applyObject } from '../kube-api/apply/apply-object.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
 import { isWorkload, type KubeObject, namespaceOf, type Workload } from '../objects.ts';
 

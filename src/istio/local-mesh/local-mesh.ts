@@ -3,13 +3,13 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { analyze } from '../analyze.ts';
-import { baseObjects } from '../base.ts';
-import type { AppliedObject } from '../kube-api/apply-object.ts';
 import { ClusterView, viewKinds } from '../cluster-view.ts';
-import { controlPlaneReady, kubeconfigWithToken, startControlPlane } from '../control-plane/control-plane.ts';
+import { type ControlPlane, controlPlaneReady, startControlPlane, writeTokenKubeconfig } from '../control-plane/control-plane.ts';
+import { meshObjects } from '../control-plane/mesh-objects.ts';
 import type { Entry } from '../entries.ts';
-import { applyManifests, deleteManifests, type ManifestChange } from '../kube-api/apply-manifests.ts';
-import { applyObject } from '../kube-api/apply-object.ts';
+import { type AppliedObject, applyAll } from '../kube-api/apply/apply-all.ts';
+import { applyObject } from '../kube-api/apply/apply-object.ts';
+import { deleteAll } from '../kube-api/apply/delete-all.ts';
 import { KubeClient } from '../kube-api/kube-client.ts';
 import { ObjectCache } from '../kube-api/object-cache.ts';
 import { jaegerEntry, meshJaegerReady, startMeshJaeger } from '../local-mesh-programs.ts';
@@ -46,7 +46,7 @@ export interface LocalMeshOptions {
 
 /** Result of a start, an `apply` or a `delete`. */
 export interface ApplyReport {
-  readonly objects: readonly AppliedObject[];
+  readonly objects: readonly Omit<AppliedObject, 'object'>[];
   readonly warnings: readonly string[];
   /** Parts of the manifests that the local mesh does not run, each as a line of text. */
   readonly leftOut: readonly string[];
@@ -101,18 +101,23 @@ export class LocalMesh {
     const manifests = parseManifests(options.sources);
     await createNodeNetwork(signal);
     const log = path.join(folder, 'logs', 'control-plane.log');
-    const plane = startControlPlane({ folder: path.join(folder, 'control-plane'), data: tools.data, address: nodeAddress, log });
+    const kubeFolder = path.join(folder, 'control-plane');
+    const { kube, data } = tools;
+    const plane = startControlPlane({ kube, data, folder: kubeFolder, address: nodeAddress, log }, signal);
     const startJaeger = async (): Promise<ChildProcess> => {
       const jaeger = await startMeshJaeger({ tools, folder }, signal);
       await waitUntilReady(jaeger, meshJaegerReady, signal);
       return jaeger.program;
     };
-    const [jaeger] = await Promise.all([
-      startJaeger(),
-      waitUntilReady({ program: plane.program, name: 'the control plane', log }, (either) => controlPlaneReady(plane, either), signal),
-    ]);
+    const startApiServer = async (): Promise<ControlPlane> => {
+      const { program, server, certificates } = await plane;
+      const starting = { program, name: 'the control plane', log };
+      await waitUntilReady(starting, (either) => controlPlaneReady(server, either), signal);
+      return { program, server, certificates };
+    };
+    const [jaeger, { program: apiServer, server }] = await Promise.all([startJaeger(), startApiServer()]);
     mark('API server and Jaeger ready');
-    const client = new KubeClient(plane.server());
+    const client = new KubeClient(server);
     await discoverKinds(client, signal);
     const cache = new ObjectCache(client, viewKinds.filter((kind) => client.kindOf(kind)));
     await cache.start(signal);
@@ -124,20 +129,24 @@ export class LocalMesh {
         image: { ...tools },
         folder,
         serveArguments: options.serveArguments,
-        kubeconfig: (tokenFile) => kubeconfigWithToken(plane, folder, tokenFile),
+        kubeconfig: (tokenFile) => {
+          const file = path.join(folder, 'istiod.kubeconfig');
+          writeTokenKubeconfig(file, server, tokenFile);
+          return file;
+        },
       },
       signal,
     );
     const mesh = new LocalMesh(options, { client, view, node, implicitObjects: new ImplicitObjects(client, view, options.fill) });
     node.onEntries = (entries) => options.onEntries([...entries, jaegerEntry]);
     node.onProgramExit = (name) => mesh.onProgramExit(name);
-    for (const [name, program] of [['the control plane', plane.program], ['Jaeger', jaeger]] as const)
+    for (const [name, program] of [['the control plane', apiServer], ['Jaeger', jaeger]] as const)
       program.once('exit', () => mesh.onProgramExit(name));
     mesh.network = await ClusterNetwork.start(view, signal);
     await node.start();
     await mesh.istiodReady(signal);
     mark('istiod ready');
-    for (const object of baseObjects()) await applyObject(client, object, signal);
+    for (const object of meshObjects('istio-system')) await applyObject(client, object, signal);
     mark('base objects');
     const report = await mesh.applyAll(manifests, signal);
     mark('done');
@@ -176,18 +185,20 @@ export class LocalMesh {
   private async applyAll(manifests: readonly Manifest[], signal: AbortSignal, namespace = this.namespace): Promise<ApplyReport> {
     const startedAt = performance.now();
     const before = await this.istiod.counts(signal);
-    const transform = this.logRoutes ? withRouteNames : (object: KubeObject): KubeObject => object;
-    const change = await applyManifests(this.client, manifests, { namespace, transform }, signal);
+    const named = this.logRoutes
+      ? manifests.map(({ object, whereIs }) => ({ object: withRouteNames(object), whereIs }))
+      : manifests;
+    const change = await applyAll(this.client, named, { namespace }, signal);
     mark('applied');
     try {
-      const notes = await this.settle(before, change, signal);
-      const warnings = [...change.warnings, ...notes, ...this.analyze(change.results)];
-      return { objects: change.objects, warnings, leftOut: change.leftOut, durationMs: performance.now() - startedAt };
+      const notes = await this.settle(before, change.objects, signal);
+      const warnings = [...change.warnings, ...notes, ...this.analyze(change.objects.map(({ object }) => object))];
+      return { ...reportOf(change.objects), warnings, leftOut: change.leftOut, durationMs: performance.now() - startedAt };
     } catch (error) {
       const reverting = await this.istiod.counts(signal).catch(() => before);
-      await change.revert(signal);
+      await change.revert();
       // The first error is the one to report.
-      await this.settle(reverting, { ...change, objects: [], results: [] }, signal).catch(() => {});
+      await this.settle(reverting, [], signal).catch(() => {});
       throw error;
     }
   }
@@ -201,9 +212,9 @@ export class LocalMesh {
   async delete(sources: readonly ManifestSource[], signal: AbortSignal, namespace = this.namespace): Promise<ApplyReport> {
     const startedAt = performance.now();
     const before = await this.istiod.counts(signal);
-    const change = await deleteManifests(this.client, parseManifests(sources), { namespace }, signal);
-    const warnings = await this.settle(before, change, signal);
-    return { objects: change.objects, warnings, leftOut: change.leftOut, durationMs: performance.now() - startedAt };
+    const objects = await deleteAll(this.client, parseManifests(sources), { namespace }, signal);
+    const warnings = await this.settle(before, objects, signal);
+    return { ...reportOf(objects), warnings, leftOut: [], durationMs: performance.now() - startedAt };
   }
 
   /** Services and pods of the mesh, as they are in the API. */
@@ -216,21 +227,17 @@ export class LocalMesh {
    *
    * @returns warnings
    */
-  private async settle(before: IstiodCounts, change: ManifestChange, signal: AbortSignal): Promise<string[]> {
+  private async settle(before: IstiodCounts, objects: readonly AppliedObject[], signal: AbortSignal): Promise<string[]> {
     const { view } = this;
-    const isSeen = (object: KubeObject): boolean => {
-      const stored = view.isViewed(object) ? view.stored(object) : object;
-      return stored !== undefined && Number(stored.metadata.resourceVersion) >= Number(object.metadata.resourceVersion);
-    };
-    await view.waitUntil(() => change.results.every(isSeen), signal);
+    await view.waitUntil(() => objects.every((one) => view.hasSeen(one)), signal);
     const notes = await this.implicitObjects.update(signal);
     await this.rolledOut(signal);
     await this.network?.update(signal);
     mark('rolled out');
-    const changed = change.objects.filter(({ change: kind }) => kind !== 'unchanged' && kind !== 'not found').length;
-    const counted = change.results.filter((object, index) => change.objects[index]?.change !== 'unchanged' && isCountedByIstiod(object));
+    const changed = objects.filter(({ change }) => change !== 'unchanged' && change !== 'not found');
+    const counted = changed.filter(({ object }) => isCountedByIstiod(object));
     const pending = { before, changes: counted.length, addresses: this.node.proxyAddresses };
-    const isComplete = changed === 0 || (await waitForSync(this.istiod, pending, signal));
+    const isComplete = changed.length === 0 || (await waitForSync(this.istiod, pending, signal));
     return isComplete
       ? notes
       : [...notes, 'istiod ignores some of these objects: the label istio.io/rev may name another revision'];
@@ -258,6 +265,10 @@ export class LocalMesh {
     const last = new Map(objects.map((object) => [`${kubectlName(object)} ${object.metadata.namespace}`, object]));
     return analyze([...last.values()], { services: this.view.services, pods, config });
   }
+}
+
+function reportOf(objects: readonly AppliedObject[]): Pick<ApplyReport, 'objects'> {
+  return { objects: objects.map(({ title, change }) => ({ title, change })) };
 }
 
 /** Reads the kinds of the API server, until it serves those of the CRDs too: it does so a moment after its start. */

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiServer } from '../../../src/istio/kube-api/api-server.ts';
 import { KubeClient } from '../../../src/istio/kube-api/kube-client.ts';
+import type { KubeObject } from '../../../src/istio/objects.ts';
 import { installTools } from '../../../src/istio/tools.ts';
 
 const address = '10.99.0.2';
@@ -59,12 +60,8 @@ export async function startControlPlane(signal: AbortSignal): Promise<TestContro
     await client.discover(signal);
     return client.kinds.filter(({ group }) => group.endsWith('istio.io')).length > 10;
   }, signal);
-  await until(async () => {
-    const ref = { apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingWebhookConfiguration' };
-    const found = await client.get({ ...ref, metadata: { name: 'istio-validator-istio-system' } }, signal);
-    const [webhook] = (found?.webhooks ?? []) as { failurePolicy: string; clientConfig: { caBundle?: string } }[];
-    return webhook?.failurePolicy === 'Fail' && webhook.clientConfig.caBundle !== undefined;
-  }, signal);
+  await client.create(defaultValidator, {}, signal);
+  await until(async () => isCompleted(await client.get(defaultValidator, signal)), signal);
   return {
     server,
     client,
@@ -75,6 +72,40 @@ export async function startControlPlane(signal: AbortSignal): Promise<TestContro
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Webhook for objects without a revision, from Istio's chart `default`. `istioctl manifest generate` leaves it out. */
+const defaultValidator: KubeObject = {
+  apiVersion: 'admissionregistration.k8s.io/v1',
+  kind: 'ValidatingWebhookConfiguration',
+  metadata: {
+    name: 'istiod-default-validator',
+    labels: { app: 'istiod', istio: 'istiod', 'istio.io/rev': 'default', 'istio.io/tag': 'default' },
+  },
+  webhooks: [
+    {
+      name: 'validation.istio.io',
+      clientConfig: { service: { name: 'istiod', namespace: 'istio-system', path: '/validate' } },
+      rules: [
+        {
+          operations: ['CREATE', 'UPDATE'],
+          apiGroups: ['security', 'networking', 'telemetry', 'extensions'].map((name) => `${name}.istio.io`),
+          apiVersions: ['*'],
+          resources: ['*'],
+        },
+      ],
+      failurePolicy: 'Ignore',
+      sideEffects: 'None',
+      admissionReviewVersions: ['v1'],
+      objectSelector: { matchExpressions: [{ key: 'istio.io/rev', operator: 'DoesNotExist' }] },
+    },
+  ],
+};
+
+/** Reports whether istiod has given a webhook its certificate and its policy. */
+function isCompleted(object: KubeObject | undefined): boolean {
+  const [webhook] = (object?.webhooks ?? []) as { failurePolicy: string; clientConfig: { caBundle?: string } }[];
+  return webhook?.failurePolicy === 'Fail' && webhook.clientConfig.caBundle !== undefined;
 }
 
 async function until(condition: () => Promise<boolean>, signal: AbortSignal): Promise<void> {

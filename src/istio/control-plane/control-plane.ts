@@ -45,12 +45,6 @@ const apiPort = 6443;
 const pollMs = 10;
 
 /**
- * Memory settings of Go. The garbage collector runs at 50 % of growth: the heap of a mesh is small, and most of it stays
- * alive. Over the limit it runs more often.
- */
-const memory = { GOGC: '50', GOMEMLIMIT: '600MiB' };
-
-/**
  * Starts a control plane in the current network namespace, and waits until its certificates exist. It is killed when
  * this process ends.
  *
@@ -89,7 +83,7 @@ function spawnControlPlane(command: readonly string[], folder: string, log: stri
   try {
     const program = spawn('setpriv', ['--pdeathsig', 'KILL', ...command], {
       cwd: folder,
-      env: { PATH: process.env.PATH, HOME: folder, ...memory },
+      env: { PATH: process.env.PATH, HOME: folder },
       stdio: ['ignore', out, out],
     });
     // The event `exit` already reports the end of the program.
@@ -102,6 +96,11 @@ function spawnControlPlane(command: readonly string[], folder: string, log: stri
 
 const readyPollMs = 20;
 
+/** The two excluded steps begin with a wait of a second, and make what the prepared data has already. */
+const readyPath =
+  '/readyz?exclude=poststarthook/rbac/bootstrap-roles' +
+  '&exclude=poststarthook/scheduling/bootstrap-system-priority-classes';
+
 /** Waits until an API server is ready for requests. */
 export async function controlPlaneReady(server: ApiServer, signal: AbortSignal): Promise<void> {
   for (;;) {
@@ -113,7 +112,7 @@ export async function controlPlaneReady(server: ApiServer, signal: AbortSignal):
 
 function isReady({ url, ca, cert, key }: ApiServer, signal: AbortSignal): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
-  request(`${url}/readyz`, { ca, cert, key, agent: false, signal }, (response) => {
+  request(`${url}${readyPath}`, { ca, cert, key, agent: false, signal }, (response) => {
     response.resume();
     resolve(response.statusCode === 200);
   })

@@ -29,6 +29,9 @@ func startEtcd(folder string) (*embed.Etcd, error) {
 	config.ListenClientUrls = []url.URL{{Scheme: "http", Host: etcdAddress}}
 	config.AdvertiseClientUrls = config.ListenClientUrls
 	config.ListenPeerUrls = nil
+	// The only member waits for this long before it elects itself.
+	config.TickMs = 10
+	config.ElectionMs = 100
 	server, err := embed.StartEtcd(config)
 	if err != nil {
 		return nil, err

@@ -31,6 +31,8 @@ export const viewKinds: readonly KindRef[] = [
 /** Typed access to the objects of the API. */
 export class ClusterView {
   private readonly cache: ObjectCache;
+  /** Places of applied objects by `objectKey`. */
+  private readonly order = new Map<string, number>();
 
   constructor(cache: ObjectCache) {
     this.cache = cache;
@@ -40,8 +42,15 @@ export class ClusterView {
     return this.cache.has(kind) ? this.cache.all<T>(kind) : [];
   }
 
+  /** Services in the order of the manifests, and then all others. */
   get services(): readonly Service[] {
-    return this.list<Service>(core('Service'));
+    const rank = (service: Service): number => this.order.get(objectKey(service)) ?? this.order.size;
+    return this.list<Service>(core('Service')).toSorted((one, other) => rank(one) - rank(other));
+  }
+
+  /** Takes over the order of applied objects. Objects that are known already keep their place. */
+  keepOrder(objects: readonly KubeObject[]): void {
+    for (const key of objects.map(objectKey)) if (!this.order.has(key)) this.order.set(key, this.order.size);
   }
 
   get pods(): readonly Pod[] {

@@ -18,7 +18,8 @@ import { nodeAddress } from '../network/addresses.ts';
 import { ClusterNetwork } from '../network/cluster-network.ts';
 import { createNodeNetwork } from '../network/node-network.ts';
 import { MeshNode } from '../node/mesh-node.ts';
-import { type KubeObject, kubectlName } from '../objects.ts';
+import { workloadLeftOut } from '../node/workload-left-out.ts';
+import { isWorkload, type KubeObject, kubectlName } from '../objects.ts';
 import type { MeshObjects } from '../pod-status.ts';
 import { waitUntilReady } from '../ready.ts';
 import { withRouteNames } from '../route-names.ts';
@@ -188,12 +189,16 @@ export class LocalMesh {
     const named = this.logRoutes
       ? manifests.map(({ object, whereIs }) => ({ object: withRouteNames(object), whereIs }))
       : manifests;
+    this.view.keepOrder(named.map(({ object }) => withNamespace(object, namespace)));
     const change = await applyAll(this.client, named, { namespace }, signal);
     mark('applied');
     try {
       const notes = await this.settle(before, change.objects, signal);
       const warnings = [...change.warnings, ...notes, ...this.analyze(change.objects.map(({ object }) => object))];
-      return { ...reportOf(change.objects), warnings, leftOut: change.leftOut, durationMs: performance.now() - startedAt };
+      const plans = this.node.all.map(({ plan }) => plan);
+      const workloads = change.objects.map(({ object }) => object).filter(isWorkload);
+      const leftOut = [...change.leftOut, ...workloads.flatMap((one) => workloadLeftOut(one, plans))];
+      return { ...reportOf(change.objects), warnings, leftOut, durationMs: performance.now() - startedAt };
     } catch (error) {
       const reverting = await this.istiod.counts(signal).catch(() => before);
       await change.revert();
@@ -265,6 +270,11 @@ export class LocalMesh {
     const last = new Map(objects.map((object) => [`${kubectlName(object)} ${object.metadata.namespace}`, object]));
     return analyze([...last.values()], { services: this.view.services, pods, config });
   }
+}
+
+/** Services are the only objects whose order matters, and they have a namespace. */
+function withNamespace(object: KubeObject, namespace: string): KubeObject {
+  return { ...object, metadata: { ...object.metadata, namespace: object.metadata.namespace ?? namespace } };
 }
 
 function reportOf(objects: readonly AppliedObject[]): Pick<ApplyReport, 'objects'> {

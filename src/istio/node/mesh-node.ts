@@ -80,7 +80,7 @@ export class MeshNode {
       // The prepared data of the API may have the node already.
       if (!(error instanceof MeshmockError && error.code === 'conflict')) throw error;
     });
-    view.onChange(['Pod', 'Service'], () => this.sync());
+    view.onChange(['Pod', 'Service', 'Gateway'], () => this.sync());
     this.sync();
   }
 
@@ -96,7 +96,8 @@ export class MeshNode {
 
   /** Entry points for calls from outside the mesh. */
   get entries(): Entry[] {
-    return entriesOf(this.options.view.services, this.all);
+    const { view } = this.options;
+    return entriesOf(view.services, this.all, view.config(['Gateway']));
   }
 
   /** Reasons for which pods are not ready. */

@@ -91,7 +91,7 @@ export class ImplicitObjects {
     const namespaces = new Set([...view.namespaces.map(({ metadata }) => metadata.name), ...used]);
     // A Service of a user may select a gateway, and then it needs no mock.
     const managed = view.workloads.filter((one) => one.metadata.labels?.[managedGatewayLabel] !== undefined);
-    const running = [...workloads, ...managed, ...gateways.filter(isWorkload)];
+    const running = [...workloads, ...managed, ...installed, ...gateways.filter(isWorkload)];
     const isManaged = (one: KubeObject): boolean => one.metadata.labels?.[managedGatewayLabel] !== undefined;
     const filled = { services: services.filter((one) => !isManaged(one)), workloads: running };
     return [...gateways, ...fillObjects({ ...filled, config: view.config(routingKinds), namespaces })];

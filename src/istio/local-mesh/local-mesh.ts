@@ -260,7 +260,8 @@ export class LocalMesh {
     };
     const failures = (): string[] => [...node.capacityProblem(), ...failedWorkloads(view.workloads), ...node.problems];
     await view.waitUntil(() => failures().length > 0 || pending().length === 0, signal);
-    if (failures().length > 0) throw new MeshmockError('unavailable', failures().join('\n'));
+    const [failure] = failures();
+    if (failure !== undefined) throw new MeshmockError('unavailable', failure);
   }
 
   private analyze(objects: readonly KubeObject[]): string[] {

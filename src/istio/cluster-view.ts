@@ -119,6 +119,15 @@ export class ClusterView {
     return stored !== undefined && Number(stored.metadata.resourceVersion) >= Number(object.metadata.resourceVersion);
   }
 
+  /** Reports whether the view contains the revert of a change. */
+  hasSeenRevert({ object, change }: Pick<AppliedObject, 'object' | 'change'>): boolean {
+    if (change === 'unchanged' || !this.cache.has(object)) return true;
+    const stored = this.cache.get(object);
+    return change === 'created'
+      ? stored?.metadata.uid !== object.metadata.uid
+      : stored?.metadata.resourceVersion !== object.metadata.resourceVersion;
+  }
+
   /** Calls a function after each change of an object of these kinds. */
   onChange(kinds: readonly string[], listener: () => void): void {
     this.cache.onChange(({ object }) => {

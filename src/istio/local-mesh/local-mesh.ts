@@ -1,13 +1,15 @@
 import type { ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parse, stringify } from 'yaml';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { routeLogFormat } from '../access-log.ts';
 import { analyze } from '../analyze.ts';
 import { ClusterView, viewKinds } from '../cluster-view.ts';
 import { type ControlPlane, controlPlaneReady, startControlPlane, writeTokenKubeconfig } from '../control-plane/control-plane.ts';
 import { meshObjects } from '../control-plane/mesh-objects.ts';
 import type { Entry } from '../entries.ts';
-import { type AppliedObject, applyAll } from '../kube-api/apply/apply-all.ts';
+import { type AppliedObject, type ApplyResult, applyAll } from '../kube-api/apply/apply-all.ts';
 import { applyObject } from '../kube-api/apply/apply-object.ts';
 import { deleteAll } from '../kube-api/apply/delete-all.ts';
 import { KubeClient } from '../kube-api/kube-client.ts';
@@ -144,6 +146,7 @@ export class LocalMesh {
     for (const [name, program] of [['the control plane', apiServer], ['Jaeger', jaeger]] as const)
       program.once('exit', () => mesh.onProgramExit(name));
     mesh.network = await ClusterNetwork.start(view, signal);
+    if (options.logRoutes) await setMeshConfig(client, { accessLogFormat: routeLogFormat }, signal);
     await node.start();
     await mesh.istiodReady(signal);
     mark('istiod ready');
@@ -200,12 +203,17 @@ export class LocalMesh {
       const leftOut = [...change.leftOut, ...workloads.flatMap((one) => workloadLeftOut(one, plans))];
       return { ...reportOf(change.objects), warnings, leftOut, durationMs: performance.now() - startedAt };
     } catch (error) {
-      const reverting = await this.istiod.counts(signal).catch(() => before);
-      await change.revert();
       // The first error is the one to report.
-      await this.settle(reverting, [], signal).catch(() => {});
+      await this.revert(change, signal).catch(() => {});
       throw error;
     }
+  }
+
+  private async revert(change: ApplyResult, signal: AbortSignal): Promise<void> {
+    const before = await this.istiod.counts(signal);
+    await change.revert();
+    await this.view.waitUntil(() => change.objects.every((one) => this.view.hasSeenRevert(one)), signal);
+    await this.settleChanges(before, change.objects, signal);
   }
 
   /**
@@ -235,6 +243,14 @@ export class LocalMesh {
   private async settle(before: IstiodCounts, objects: readonly AppliedObject[], signal: AbortSignal): Promise<string[]> {
     const { view } = this;
     await view.waitUntil(() => objects.every((one) => view.hasSeen(one)), signal);
+    return this.settleChanges(before, objects, signal);
+  }
+
+  private async settleChanges(
+    before: IstiodCounts,
+    objects: readonly AppliedObject[],
+    signal: AbortSignal,
+  ): Promise<string[]> {
     const notes = await this.implicitObjects.update(signal);
     await this.rolledOut(signal);
     await this.network?.update(signal);
@@ -290,6 +306,15 @@ async function discoverKinds(client: KubeClient, signal: AbortSignal): Promise<v
     if (wanted.every((kind) => client.kindOf(kind) !== undefined)) return;
     await sleep(30, undefined, { signal });
   }
+}
+
+/** Sets fields of the mesh configuration, which is a text in the ConfigMap `istio`. */
+async function setMeshConfig(client: KubeClient, fields: object, signal: AbortSignal): Promise<void> {
+  const metadata = { name: 'istio', namespace: 'istio-system' };
+  const ref = { apiVersion: 'v1', kind: 'ConfigMap', metadata };
+  const object = await client.get<KubeObject & { data?: { mesh?: string } }>(ref, signal);
+  const config = { ...(parse(object?.data?.mesh ?? '') as object | null), ...fields };
+  await client.patch(ref, { data: { mesh: stringify(config) } }, 'merge', {}, signal);
 }
 
 interface WebhookConfiguration extends KubeObject {

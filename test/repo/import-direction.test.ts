@@ -31,6 +31,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   serve: ['serve/settings', 'serve/process', 'error', 'plan', 'reply', 'execute', 'telemetry', 'http', 'grpc'],
   send: ['error', 'plan', 'reply', 'expect', 'execute', 'http', 'grpc'],
   'istio/api': ['error', 'istio'],
+  'istio/control-plane': ['error', 'istio'],
   istio: ['error', 'plan', 'options', 'serve/process', 'serve/settings', 'istio/api'],
   manifests: ['error', 'plan'],
   cases: ['error', 'plan', 'reply', 'expect', 'execute', 'istio', 'send'],

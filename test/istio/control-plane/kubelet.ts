@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -38,7 +38,7 @@ export async function exerciseKubelet(options: KubeletOptions, signal: AbortSign
   const log = path.join(folder, 'till.log');
   writeFileSync(log, 'one\ntwo\nthree\n');
   writeFileSync(`${log}.1`, 'before\n');
-  await startPodServer(folder, signal);
+  const server = await startPodServer(folder, signal);
   const exec = ['nsenter', `--net=${namespacesFolder}/till`, 'env', 'POD=till'];
   const place: ContainerPlace = { netns: 'till', log, previousLog: `${log}.1`, exec };
   let runs = true;
@@ -49,17 +49,19 @@ export async function exerciseKubelet(options: KubeletOptions, signal: AbortSign
   }).listen(nodeSocket);
   await once(node, 'listening');
 
-  const run = async (args: readonly string[], input = ''): Promise<{ code: number | null; all: string }> => {
-    const [program = '', ...rest] = [...kubectl, ...args];
-    const child = spawn(program, rest, { signal, stdio: 'pipe' });
+  const [program = '', ...args] = kubectl;
+  const run = async (rest: readonly string[], input = ''): Promise<{ code: number | null; all: string }> => {
+    const child = spawn(program, [...args, ...rest], { signal, stdio: 'pipe' });
     child.stdin.end(input);
     const [[code], out, errors] = await Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)]);
     return { code: code as number | null, all: `${out}${errors}` };
   };
-  const output = async (...args: string[]): Promise<string> => (await run(['-n', 'shop', ...args])).all;
+  const output = async (...rest: string[]): Promise<string> => (await run(['-n', 'shop', ...rest])).all;
   await createPod(options, signal);
 
-  const following = run(['-n', 'shop', 'logs', '--follow', '--tail=1', 'till']);
+  const follower = spawn(program, [...args, '-n', 'shop', 'logs', '--follow', '--tail=1', 'till'], { signal });
+  const followed = text(follower.stdout);
+  await once(follower.stdout, 'readable');
   const tail = await output('logs', '--tail=2', 'till');
   appendFileSync(log, 'four\n');
   const result = {
@@ -74,9 +76,10 @@ export async function exerciseKubelet(options: KubeletOptions, signal: AbortSign
     missing: await output('logs', 'till', '-c', 'other'),
   };
   runs = false;
-  const followed = (await following).all;
+  const all = { ...result, followed: await followed };
   node.close();
-  return { ...result, followed };
+  server.kill();
+  return all;
 }
 
 /** Runs a command whose standard input is a terminal. */
@@ -84,13 +87,13 @@ function inTerminal(command: readonly string[], signal: AbortSignal): Promise<st
   return runProgram('script', ['--quiet', '--command', command.join(' '), '/dev/null'], { signal });
 }
 
-async function startPodServer(folder: string, signal: AbortSignal): Promise<void> {
+async function startPodServer(folder: string, signal: AbortSignal): Promise<ChildProcess> {
   mkdirSync(namespacesFolder, { recursive: true });
   await runProgram('mount', ['-t', 'tmpfs', 'tmpfs', namespacesFolder], { signal });
   await runProgram('ip', ['netns', 'add', 'till'], { signal });
   await runProgram('ip', ['-n', 'till', 'link', 'set', 'lo', 'up'], { signal });
   const script = `require('node:http').createServer((_, answer) => answer.end('from the pod')).listen(${port}, '127.0.0.1')`;
-  spawnInPod(process.execPath, ['-e', script], {
+  return spawnInPod(process.execPath, ['-e', script], {
     namespace: 'till',
     env: process.env,
     log: path.join(folder, 'server.log'),

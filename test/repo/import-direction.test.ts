@@ -35,6 +35,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'istio/network': ['error', 'istio'],
   'istio/kube-api': ['error', 'istio'],
   'istio/kube-api/apply': ['error', 'istio', 'istio/kube-api'],
+  'istio/control-plane': ['error', 'istio'],
   istio: ['error', 'plan', 'options', 'serve/process', 'serve/settings', 'istio/api'],
   manifests: ['error', 'plan'],
   cases: ['error', 'plan', 'reply', 'expect', 'execute', 'istio', 'send'],

@@ -22,6 +22,11 @@ export interface ControlPlaneOptions {
   readonly folder: string;
   /** IPv4 address of the API server in the current network namespace. */
   readonly address: string;
+  /**
+   * Path of a Unix socket, at which a node says where its containers are. With it, the kubelet's API for kubectl's
+   * logs, exec, attach and port-forward is served at `kubeletPort` of the address. See `ContainerPlace`.
+   */
+  readonly nodeSocket?: string;
   /** Path of the file that receives the output. */
   readonly log: string;
 }
@@ -30,16 +35,25 @@ export interface ControlPlaneOptions {
 export interface ControlPlane {
   readonly program: ChildProcess;
   readonly server: MeshApiServer;
-  readonly certificates: ControlPlaneCertificates;
 }
 
-/** Paths of certificates and keys of a node. */
-export interface ControlPlaneCertificates {
-  /** Authority of all certificates. */
-  readonly ca: string;
-  /** Certificate of the kubelet's API, for `address`. */
-  readonly kubelet: { readonly cert: string; readonly key: string };
+/**
+ * Answer of a node to `GET /pods/NAMESPACE/NAME` and `GET /pods/NAMESPACE/NAME/CONTAINER` at its socket, as JSON. For
+ * what does not run, the answer is status 404.
+ */
+export interface ContainerPlace {
+  /** Name of the pod's network namespace. Without it, ports are those of the node. */
+  readonly netns?: string;
+  /** Path of the container's log. */
+  readonly log?: string;
+  /** Path of the log before the last restart. */
+  readonly previousLog?: string;
+  /** Command line that runs a command in the container, without the command, such as `['nsenter', '--net=…']`. */
+  readonly exec?: readonly string[];
 }
+
+/** Port of the kubelet's API, for `status.daemonEndpoints` of the node. */
+export const kubeletPort = 10250;
 
 const apiPort = 6443;
 const pollMs = 10;
@@ -54,17 +68,17 @@ const pollMs = 10;
  * await waitUntilReady({ program, name: 'the API server', log }, (until) => controlPlaneReady(server, until), signal);
  */
 export async function startControlPlane(options: ControlPlaneOptions, signal: AbortSignal): Promise<ControlPlane> {
-  const { kube, data, folder, address, log } = options;
+  const { kube, data, folder, address, nodeSocket, log } = options;
   mkdirSync(folder, { recursive: true });
   const kubeconfig = path.join(folder, 'kubeconfig');
   const flags = ['--folder', folder, '--data', path.join(data, 'etcd'), '--address', address];
+  if (nodeSocket !== undefined) flags.push('--node-socket', nodeSocket);
   const program = spawnControlPlane([kube, 'control-plane', ...flags], folder, log);
   const hasCertificates = async (until: AbortSignal): Promise<void> => {
     while (!existsSync(kubeconfig)) await sleep(pollMs, undefined, { signal: until });
   };
   await waitUntilReady({ program, name: 'the control plane', log }, hasCertificates, signal);
-  const file = (name: string): string => path.join(folder, 'pki', name);
-  const content = (name: string): string => readFileSync(file(name), 'utf8');
+  const content = (name: string): string => readFileSync(path.join(folder, 'pki', name), 'utf8');
   return {
     program,
     server: {
@@ -74,7 +88,6 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
       key: content('admin.key'),
       kubeconfig,
     },
-    certificates: { ca: file('ca.crt'), kubelet: { cert: file('kubelet.crt'), key: file('kubelet.key') } },
   };
 }
 

@@ -49,6 +49,30 @@ describe('the control plane', () => {
   test('the Service of the API has the endpoint of the API', () => {
     assert.equal(output.endpoints, '10.77.0.1');
   });
+
+  test('kubectl shows and follows the log of a container', () => {
+    const { logs, tail, followed, previous } = output.kubelet;
+    assert.equal(logs, 'one\ntwo\nthree\nfour\n');
+    assert.equal(tail, 'two\nthree\n');
+    assert.equal(followed, 'three\nfour\n');
+    assert.equal(previous, 'before\n');
+  });
+
+  test('kubectl runs commands in a container, with input, exit codes and a terminal', () => {
+    const { exec, execInput, execCode, execTerminal } = output.kubelet;
+    assert.match(exec, /^till\nlo .*127\.0\.0\.1/);
+    assert.equal(execInput, 'from the client');
+    assert.equal(execCode, 7);
+    assert.match(execTerminal, /\/dev\/pts\/\d+/);
+  });
+
+  test('kubectl forwards a port to the loopback interface of a pod', () => {
+    assert.equal(output.kubelet.forwarded, 'from the pod,from the pod');
+  });
+
+  test('kubectl reports a container that does not run on the node', () => {
+    assert.match(output.kubelet.missing, /other/);
+  });
 });
 
 describe("a user's configuration of Istio", () => {

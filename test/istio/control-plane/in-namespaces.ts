@@ -8,6 +8,7 @@ import path from 'node:path';
 import { controlPlaneReady, kubeconfigFor, startControlPlane } from '../../../src/istio/control-plane/control-plane.ts';
 import { runProgram } from '../../../src/istio/program.ts';
 import { waitUntilReady } from '../../../src/istio/ready.ts';
+import { type Exercised, exerciseKubelet } from './kubelet.ts';
 
 /** Input of this script. */
 export interface Input {
@@ -24,6 +25,7 @@ export interface Output {
   readonly names: readonly string[];
   readonly podsOfIstiod: readonly string[];
   readonly endpoints: string;
+  readonly kubelet: Exercised;
 }
 
 const { kube, data, kubectl } = JSON.parse(process.argv[2] ?? '') as Input;
@@ -35,8 +37,9 @@ await runProgram('ip', ['link', 'set', 'lo', 'up'], { signal });
 await runProgram('ip', ['address', 'add', `${address}/16`, 'dev', 'lo'], { signal });
 const startedAt = performance.now();
 const log = path.join(folder, 'log');
+const nodeSocket = path.join(folder, 'node.sock');
 const { program, server } = await startControlPlane(
-  { kube, data, folder: path.join(folder, 'plane'), address, log },
+  { kube, data, folder: path.join(folder, 'plane'), address, nodeSocket, log },
   signal,
 );
 await waitUntilReady({ program, name: 'the API server', log }, (until) => controlPlaneReady(server, until), signal);
@@ -63,6 +66,10 @@ const output: Output = {
   ),
   podsOfIstiod: await lines('-n', 'istio-system', 'get', 'pods', '-l', 'app=istiod', '-o', 'name'),
   endpoints: await get('get', 'endpointslice', 'kubernetes', '-o', 'jsonpath={.endpoints[0].addresses[0]}'),
+  kubelet: await exerciseKubelet(
+    { folder, nodeSocket, kubectl: [kubectl, '--kubeconfig', kubeconfig], address },
+    signal,
+  ),
 };
 process.stdout.write(JSON.stringify(output));
 program.kill('SIGKILL');

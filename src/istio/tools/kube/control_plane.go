@@ -77,6 +77,8 @@ type settings struct {
 	// Folder with etcd's data to begin with, or empty.
 	data    string
 	address string
+	// Socket at which the node says where containers are, or empty for a control plane without a kubelet's API.
+	nodeSocket string
 }
 
 // Running control plane.
@@ -116,6 +118,7 @@ func controlPlaneCommand() *cobra.Command {
 	flags.StringVar(&s.folder, "folder", "", "folder for certificates, kubeconfig and data")
 	flags.StringVar(&s.data, "data", "", "folder with prepared data of etcd")
 	flags.StringVar(&s.address, "address", "", "IPv4 address of the API server")
+	flags.StringVar(&s.nodeSocket, "node-socket", "", "socket of the node, to serve the kubelet's API for its containers")
 	return command
 }
 
@@ -129,7 +132,7 @@ func (s settings) start(ctx context.Context) (*controlPlane, error) {
 	if s.folder, err = filepath.Abs(s.folder); err != nil {
 		return nil, err
 	}
-	plane := &controlPlane{settings: s, ended: make(chan error, 2)}
+	plane := &controlPlane{settings: s, ended: make(chan error, 3)}
 	if plane.pki, err = createPKI(filepath.Join(s.folder, "pki"), address, kubernetesAddress); err != nil {
 		return nil, err
 	}
@@ -159,6 +162,9 @@ func (s settings) start(ctx context.Context) (*controlPlane, error) {
 		return nil, err
 	}
 	go func() { plane.ended <- server(programs) }()
+	if s.nodeSocket != "" {
+		go func() { plane.ended <- plane.serveKubelet(programs, s.nodeSocket) }()
+	}
 	manager, err := newControllers(programs, plane.controllerFlags())
 	if err != nil {
 		return nil, err

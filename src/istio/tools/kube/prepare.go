@@ -82,7 +82,7 @@ func (s settings) prepare(ctx context.Context, files []string, out string) error
 		return err
 	}
 	plane.stop()
-	for range cap(plane.ended) {
+	for range []string{"API server", "controllers"} {
 		select {
 		case err := <-plane.ended:
 			if err != nil && !errors.Is(err, context.Canceled) {

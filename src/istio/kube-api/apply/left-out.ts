@@ -2,11 +2,11 @@ import { groupOf, type KubeObject, namespaceOf, type Service, selects, type Work
 
 /** Kinds that no manifest for a local mesh needs, each with the reason. */
 const leftOutKinds: Readonly<Record<string, string>> = {
-  Event: 'it only reports what happened',
+  Event: 'it reports the past',
   Lease: 'it belongs to a program of the cluster',
   Node: 'all pods run on this machine',
   CSINode: 'all pods run on this machine',
-  ComponentStatus: 'it only reports what happened',
+  ComponentStatus: 'it reports the past',
   ControllerRevision: 'a controller makes it',
   APIService: 'the local mesh has no further API servers',
   PriorityLevelConfiguration: 'it is about the load of an API server',
@@ -83,7 +83,7 @@ function machineryReason(object: KubeObject): string | undefined {
   return kind.endsWith('WebhookConfiguration') ? 'the local mesh calls only the webhooks of istiod' : undefined;
 }
 
-const generatedConfigMaps = ['kube-root-ca.crt', 'istio-ca-root-cert'];
+const generatedConfigMaps = ['kube-root-ca.crt', 'istio-ca-root-cert', 'istio-ca-crl'];
 
 function generatedReason({ kind, apiVersion, metadata, type }: KubeObject): string | undefined {
   if (apiVersion !== 'v1') return undefined;

@@ -12,14 +12,22 @@ export interface PreparedObject {
   /** Name of the object as kubectl prints it. */
   readonly title: string;
   readonly whereIs: Manifest['whereIs'];
+  /** Place of the object among all that are applied together. */
+  readonly index: number;
+}
+
+/** Problem of an object, as a line of text that begins with file, line and column. */
+export interface ProblemLine {
+  readonly index: number;
+  readonly line: string;
 }
 
 export interface PreparedObjects {
   readonly objects: readonly PreparedObject[];
   /** Objects or parts of them that are left out, each as a line of text with the reason. */
   readonly leftOut: readonly string[];
-  /** Objects of unknown kinds, each as a line of text that begins with file, line and column. */
-  readonly problems: readonly string[];
+  /** Objects of unknown kinds. */
+  readonly problems: readonly ProblemLine[];
 }
 
 export interface ApplyOptions {
@@ -51,13 +59,13 @@ export function prepareObjects(
   { namespace, isInstalled = isOfInstallation }: ApplyOptions,
 ): PreparedObjects {
   const objects: PreparedObject[] = [];
-  const problems: string[] = [];
+  const problems: ProblemLine[] = [];
   const leftOut = new LeftOut();
   const reasonOf = leftOutReasons(manifests.map(({ object }) => object));
   const crds = manifests.map(({ object }) => object).filter(isCrd);
   const isNamespaced = (object: KubeObject): boolean | undefined =>
     client.kindOf(object)?.namespaced ?? scopeIn(crds, object);
-  for (const { object: given, whereIs } of manifests) {
+  for (const [index, { object: given, whereIs }] of manifests.entries()) {
     const isOwn = isInstalled(given) || isOwnCrd(client, given);
     const reason = reasonOf(given) ?? (isOwn ? 'the local mesh has its own' : rolloutReason(given));
     if (reason !== undefined) {
@@ -71,14 +79,14 @@ export function prepareObjects(
       const problem = unservedProblem(client, object);
       if (problem === undefined)
         leftOut.add(object, `the local mesh does not run ${object.kind} of ${object.apiVersion}`);
-      else problems.push(`${whereIs([problem.field])}: ${title}: ${problem.message}`);
+      else problems.push({ index, line: `${whereIs([problem.field])}: ${title}: ${problem.message}` });
       continue;
     }
     const metadata = {
       ...object.metadata,
       ...optional('namespace', namespaced ? namespaceIn(object, namespace) : undefined),
     };
-    objects.push({ object: { ...object, metadata }, title, whereIs });
+    objects.push({ object: { ...object, metadata }, title, whereIs, index });
   }
   return { objects, leftOut: leftOut.lines(), problems };
 }

@@ -52,7 +52,7 @@ export async function applyAll(
   options: ApplyOptions,
   signal: AbortSignal,
 ): Promise<ApplyResult> {
-  const prepared = prepareObjects(client, manifests, options);
+  const prepared = await prepareObjects(client, manifests, options, signal);
   const missing = await missingNamespaces(client, prepared.objects, signal);
   const implicit = missing.filter(({ isDeclared }) => !isDeclared).map(({ name }) => implicitNamespace(name, prepared));
   const objects = [...implicit, ...prepared.objects];

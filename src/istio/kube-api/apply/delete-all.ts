@@ -21,7 +21,7 @@ export async function deleteAll(
   options: ApplyOptions,
   signal: AbortSignal,
 ): Promise<readonly AppliedObject[]> {
-  const { objects } = prepareObjects(client, manifests, options);
+  const { objects } = await prepareObjects(client, manifests, options, signal);
   const results = new Map<PreparedObject, AppliedObject>();
   const refusals: Refusal[] = [];
   // Namespaces and CRDs contain other objects, which are deleted with them.

@@ -33,7 +33,7 @@ export interface PreparedObjects {
 export interface ApplyOptions {
   /** Namespace of objects without one. */
   readonly namespace: string;
-  /** Reports whether an object belongs to the installation of the local mesh itself. It is then left out. */
+  /** Reports whether an object belongs to an installation of Istio. It is left out if the local mesh has its own. */
   readonly isInstalled?: (object: KubeObject) => boolean;
 }
 
@@ -53,11 +53,12 @@ export function isCrd(object: KubeObject): object is Crd {
 }
 
 /** Selects the objects that the local mesh runs, and makes them ready to be created. */
-export function prepareObjects(
+export async function prepareObjects(
   client: KubeClient,
   manifests: readonly Manifest[],
   { namespace, isInstalled = isOfInstallation }: ApplyOptions,
-): PreparedObjects {
+  signal: AbortSignal,
+): Promise<PreparedObjects> {
   const objects: PreparedObject[] = [];
   const problems: ProblemLine[] = [];
   const leftOut = new LeftOut();
@@ -66,7 +67,7 @@ export function prepareObjects(
   const isNamespaced = (object: KubeObject): boolean | undefined =>
     client.kindOf(object)?.namespaced ?? scopeIn(crds, object);
   for (const [index, { object: given, whereIs }] of manifests.entries()) {
-    const isOwn = isInstalled(given) || isOwnCrd(client, given);
+    const isOwn = isOwnCrd(client, given) || (isInstalled(given) && (await existsOrIsIstiod(client, given, signal)));
     const reason = reasonOf(given) ?? (isOwn ? 'the local mesh has its own' : rolloutReason(given));
     if (reason !== undefined) {
       leftOut.add(given, reason);
@@ -115,6 +116,12 @@ function rolloutReason(object: KubeObject): string | undefined {
 }
 
 const ownGroups = /(^|\.)(istio\.io|gateway\.networking\.k8s\.io|gateway\.networking\.x-k8s\.io)$/;
+
+/** Reports whether an object of an installation of Istio has its counterpart in the local mesh. A gateway may have none. */
+async function existsOrIsIstiod(client: KubeClient, object: KubeObject, signal: AbortSignal): Promise<boolean> {
+  if (object.metadata.labels?.app === 'istiod' || client.kindOf(object) === undefined) return true;
+  return (await client.get(object, signal)) !== undefined;
+}
 
 function isOwnCrd(client: KubeClient, object: KubeObject): boolean {
   if (!isCrd(object) || !ownGroups.test(object.spec.group)) return false;

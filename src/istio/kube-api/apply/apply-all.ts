@@ -13,7 +13,7 @@ import {
   type PreparedObjects,
   prepareObjects,
 } from './prepare-objects.ts';
-import { isAwaitingAccount, type Refusal, refusalOf, tryObject, type Upcoming } from './trial.ts';
+import { isAwaitingAccount, type Refusal, refusalOf, throwRefusals, tryObject, type Upcoming } from './trial.ts';
 import { UndoLog } from './undo-log.ts';
 
 /** Change that was made to an object, in kubectl's words. */
@@ -52,7 +52,7 @@ export async function applyAll(
   options: ApplyOptions,
   signal: AbortSignal,
 ): Promise<ApplyResult> {
-  const prepared = prepareObjects(client, manifests, options);
+  const prepared = await prepareObjects(client, manifests, options, signal);
   const missing = await missingNamespaces(client, prepared.objects, signal);
   const implicit = missing.filter(({ isDeclared }) => !isDeclared).map(({ name }) => implicitNamespace(name, prepared));
   const objects = [...implicit, ...prepared.objects];
@@ -161,14 +161,6 @@ class ApplyRun {
   }
 }
 
-/** @throws MeshmockError with all lines of all refusals, if there are any */
-function throwRefusals(refusals: readonly Refusal[], others: readonly string[] = []): void {
-  const lines = [...others, ...refusals.flatMap((refusal) => refusal.lines)];
-  if (lines.length === 0) return;
-  const code = refusals.some(({ isFailure }) => isFailure) ? 'unavailable' : 'usage';
-  throw new MeshmockError(code, lines.join('\n'));
-}
-
 /** Returns the objects in groups, one after another. An object that occurs twice is in two groups. */
 function stagesOf(objects: readonly PreparedObject[]): {
   readonly first: PreparedObject[][];
@@ -210,7 +202,7 @@ function implicitNamespace(name: string, { objects }: PreparedObjects): Prepared
   const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
   const first = objects.find((one) => one.object.metadata.namespace === name);
   const whereIs = (): string => first?.whereIs(['metadata', 'namespace']) ?? name;
-  return { object, title: kubectlName(object), whereIs };
+  return { object, title: kubectlName(object), whereIs, index: -1 };
 }
 
 /** Returns the namespaces of objects that do not exist yet. */

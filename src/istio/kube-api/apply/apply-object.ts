@@ -93,13 +93,18 @@ function parsed(text: string | undefined): KubeObject | undefined {
 export function withLastApplied(object: KubeObject): KubeObject {
   const { [lastApplied]: _, ...annotations } = object.metadata.annotations ?? {};
   const plain = { ...object, metadata: { ...object.metadata, annotations } };
-  const text = `${JSON.stringify(sorted(plain))}\n`;
+  const text = `${goJson(plain)}\n`;
   // kubectl refuses such objects. Without the annotation, a later apply only does not remove fields.
   if (Buffer.byteLength(text) > maxAnnotationBytes / 2) return object;
   return { ...plain, metadata: { ...plain.metadata, annotations: { ...annotations, [lastApplied]: text } } };
 }
 
-/** Sorts the fields of a value at any depth, as Go does. */
+/** Formats JSON as Go does: with sorted fields, and safe to embed in HTML. */
+function goJson(value: unknown): string {
+  const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(sorted(value)).replaceAll(/[<>&\u2028\u2029]/g, escaped);
+}
+
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;

@@ -1,11 +1,10 @@
-import { MeshmockError } from '../../../error/meshmock-error.ts';
 import type { Manifest } from '../../manifest.ts';
 import type { KubeObject } from '../../objects.ts';
 import type { KubeClient } from '../kube-client.ts';
 import type { AppliedObject } from './apply-all.ts';
 import { mapConcurrently } from './map-concurrently.ts';
 import { type ApplyOptions, isCrd, type PreparedObject, prepareObjects } from './prepare-objects.ts';
-import { refusalOf } from './trial.ts';
+import { type Refusal, refusalOf, throwRefusals } from './trial.ts';
 import { waitUntilGone } from './wait-until-gone.ts';
 
 const parallel = 8;
@@ -22,9 +21,9 @@ export async function deleteAll(
   options: ApplyOptions,
   signal: AbortSignal,
 ): Promise<readonly AppliedObject[]> {
-  const { objects } = prepareObjects(client, manifests, options);
+  const { objects } = await prepareObjects(client, manifests, options, signal);
   const results = new Map<PreparedObject, AppliedObject>();
-  const problems: string[] = [];
+  const refusals: Refusal[] = [];
   // Namespaces and CRDs contain other objects, which are deleted with them.
   for (const isContainer of [false, true]) {
     const stage = objects.filter(({ object }) => (object.kind === 'Namespace' || isCrd(object)) === isContainer);
@@ -32,7 +31,7 @@ export async function deleteAll(
       try {
         results.set(one, await deleteOne(client, one, signal));
       } catch (error) {
-        problems.push(...refusalOf(error, one).lines);
+        refusals.push(refusalOf(error, one));
       }
     });
     const deleted = stage.flatMap((one) => results.get(one) ?? []).filter(({ change }) => change === 'deleted');
@@ -43,7 +42,7 @@ export async function deleteAll(
     );
   }
   if (objects.some(({ object }) => isCrd(object))) await client.discover(signal);
-  if (problems.length > 0) throw new MeshmockError('usage', problems.join('\n'));
+  throwRefusals(refusals);
   return objects.flatMap((one) => results.get(one) ?? []);
 }
 

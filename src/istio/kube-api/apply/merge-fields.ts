@@ -56,24 +56,30 @@ function mergeLists(
     const one = mergeMaps({ last: withKey(last, item[key]), next: item, live: liveItem ?? {} }, path);
     return isRetained ? withOnlyKeysOf(item, one, liveItem) : one;
   });
-  const others = live.filter((item) => !withKey(next, item[key]) && !withKey(last, item[key]));
-  return mergeInOrder(others, merged, (item) => live.findIndex((one) => one[key] === item[key]));
+  const isKept = (item: Fields): boolean => withKey(next, item[key]) !== undefined || !withKey(last, item[key]);
+  const kept = live.filter(isKept);
+  const added = merged.filter((item) => withKey(live, item[key]) === undefined);
+  // In the API server's merge, new elements take the places of removed ones.
+  const order = [...kept, ...added].slice(0, live.length).map((item) => item[key]);
+  const others = kept.filter((item) => withKey(next, item[key]) === undefined);
+  return mergeInOrder(others, merged, (item) => order.indexOf(item[key]));
 }
 
-/** Merges two lists: elements that both are live keep their order there (kubectl's `mergeSortedSlice`). */
-function mergeInOrder(others: Fields[], wanted: Fields[], liveIndex: (item: Fields) => number): Fields[] {
-  const [otherQueue, wantedQueue] = [[...others], [...wanted]];
-  const result: Fields[] = [];
-  for (
-    let [other, item] = [otherQueue[0], wantedQueue[0]];
-    other ?? item;
-    [other, item] = [otherQueue[0], wantedQueue[0]]
-  ) {
-    const isOtherFirst = item === undefined || (liveIndex(item) !== -1 && other && liveIndex(other) < liveIndex(item));
-    const first = other !== undefined && isOtherFirst ? otherQueue.shift() : wantedQueue.shift();
-    if (first !== undefined) result.push(first);
-  }
-  return result;
+/**
+ * Inserts the elements of others into a list. Each comes before the first one that is after it in the live list
+ * (`mergeSortedSlice` of Kubernetes' strategic merge).
+ */
+function mergeInOrder(
+  others: readonly Fields[],
+  wanted: readonly Fields[],
+  indexOf: (item: Fields) => number,
+): Fields[] {
+  const left = [...others];
+  const merged = wanted.flatMap((item): Fields[] => {
+    const after = left.findIndex((other) => indexOf(other) >= indexOf(item));
+    return [...left.splice(0, after === -1 ? left.length : after), item];
+  });
+  return [...merged, ...left];
 }
 
 /** Removes all fields that the manifest lacks if a union changes, such as the type of a volume (`retainKeys`). */
@@ -88,7 +94,6 @@ const mergeKeys: Readonly<Record<string, string>> = {
   initContainers: 'name',
   ephemeralContainers: 'name',
   volumes: 'name',
-  imagePullSecrets: 'name',
   env: 'name',
   schedulingGates: 'name',
   resourceClaims: 'name',
@@ -103,7 +108,10 @@ const mergeKeys: Readonly<Record<string, string>> = {
 
 function mergeKeyOf(path: readonly string[]): string | undefined {
   const name = path.at(-1) ?? '';
-  if (name === 'ports') return path.at(-2) === 'spec' ? 'port' : 'containerPort';
+  const isInSpec = path.at(-2) === 'spec';
+  if (name === 'ports') return isInSpec ? 'port' : 'containerPort';
+  // A ServiceAccount has a list of this name that is replaced.
+  if (name === 'imagePullSecrets') return isInSpec ? 'name' : undefined;
   return mergeKeys[name];
 }
 

@@ -12,20 +12,28 @@ export interface PreparedObject {
   /** Name of the object as kubectl prints it. */
   readonly title: string;
   readonly whereIs: Manifest['whereIs'];
+  /** Place of the object among all that are applied together. */
+  readonly index: number;
+}
+
+/** Problem of an object, as a line of text that begins with file, line and column. */
+export interface ProblemLine {
+  readonly index: number;
+  readonly line: string;
 }
 
 export interface PreparedObjects {
   readonly objects: readonly PreparedObject[];
   /** Objects or parts of them that are left out, each as a line of text with the reason. */
   readonly leftOut: readonly string[];
-  /** Objects of unknown kinds, each as a line of text that begins with file, line and column. */
-  readonly problems: readonly string[];
+  /** Objects of unknown kinds. */
+  readonly problems: readonly ProblemLine[];
 }
 
 export interface ApplyOptions {
   /** Namespace of objects without one. */
   readonly namespace: string;
-  /** Reports whether an object belongs to the installation of the local mesh itself. It is then left out. */
+  /** Reports whether an object belongs to an installation of Istio. It is left out if the local mesh has its own. */
   readonly isInstalled?: (object: KubeObject) => boolean;
 }
 
@@ -45,20 +53,21 @@ export function isCrd(object: KubeObject): object is Crd {
 }
 
 /** Selects the objects that the local mesh runs, and makes them ready to be created. */
-export function prepareObjects(
+export async function prepareObjects(
   client: KubeClient,
   manifests: readonly Manifest[],
   { namespace, isInstalled = isOfInstallation }: ApplyOptions,
-): PreparedObjects {
+  signal: AbortSignal,
+): Promise<PreparedObjects> {
   const objects: PreparedObject[] = [];
-  const problems: string[] = [];
+  const problems: ProblemLine[] = [];
   const leftOut = new LeftOut();
   const reasonOf = leftOutReasons(manifests.map(({ object }) => object));
   const crds = manifests.map(({ object }) => object).filter(isCrd);
   const isNamespaced = (object: KubeObject): boolean | undefined =>
     client.kindOf(object)?.namespaced ?? scopeIn(crds, object);
-  for (const { object: given, whereIs } of manifests) {
-    const isOwn = isInstalled(given) || isOwnCrd(client, given);
+  for (const [index, { object: given, whereIs }] of manifests.entries()) {
+    const isOwn = isOwnCrd(client, given) || (isInstalled(given) && (await existsOrIsIstiod(client, given, signal)));
     const reason = reasonOf(given) ?? (isOwn ? 'the local mesh has its own' : rolloutReason(given));
     if (reason !== undefined) {
       leftOut.add(given, reason);
@@ -71,14 +80,14 @@ export function prepareObjects(
       const problem = unservedProblem(client, object);
       if (problem === undefined)
         leftOut.add(object, `the local mesh does not run ${object.kind} of ${object.apiVersion}`);
-      else problems.push(`${whereIs([problem.field])}: ${title}: ${problem.message}`);
+      else problems.push({ index, line: `${whereIs([problem.field])}: ${title}: ${problem.message}` });
       continue;
     }
     const metadata = {
       ...object.metadata,
       ...optional('namespace', namespaced ? namespaceIn(object, namespace) : undefined),
     };
-    objects.push({ object: { ...object, metadata }, title, whereIs });
+    objects.push({ object: { ...object, metadata }, title, whereIs, index });
   }
   return { objects, leftOut: leftOut.lines(), problems };
 }
@@ -107,6 +116,12 @@ function rolloutReason(object: KubeObject): string | undefined {
 }
 
 const ownGroups = /(^|\.)(istio\.io|gateway\.networking\.k8s\.io|gateway\.networking\.x-k8s\.io)$/;
+
+/** Reports whether an object of an installation of Istio has its counterpart in the local mesh. A gateway may have none. */
+async function existsOrIsIstiod(client: KubeClient, object: KubeObject, signal: AbortSignal): Promise<boolean> {
+  if (object.metadata.labels?.app === 'istiod' || client.kindOf(object) === undefined) return true;
+  return (await client.get(object, signal)) !== undefined;
+}
 
 function isOwnCrd(client: KubeClient, object: KubeObject): boolean {
   if (!isCrd(object) || !ownGroups.test(object.spec.group)) return false;

@@ -1,8 +1,9 @@
+import { MeshmockError } from '../../../error/meshmock-error.ts';
 import { namespaceOf, type PodSpec } from '../../objects.ts';
 import type { KubeClient } from '../kube-client.ts';
 import { KubeError } from '../kube-error.ts';
 import { applyObject } from './apply-object.ts';
-import type { PreparedObject } from './prepare-objects.ts';
+import type { PreparedObject, ProblemLine } from './prepare-objects.ts';
 import { type Problem, problemsOf, problemText } from './problems.ts';
 
 /** Objects that do not exist yet, but will exist when an object is applied. */
@@ -12,10 +13,9 @@ export interface Upcoming {
   readonly accounts: ReadonlySet<string>;
 }
 
-/** Refusal of an object: its lines of text, and the error if it is not the object's fault. */
+/** Refusal of an object: its reasons, and whether it is the object's fault. */
 export interface Refusal {
-  /** Lines that begin with file, line and column. */
-  readonly lines: readonly string[];
+  readonly problems: readonly ProblemLine[];
   /** True if the API server or a webhook failed. */
   readonly isFailure: boolean;
 }
@@ -52,10 +52,13 @@ export async function tryObject(
  *
  * @throws the error if it is not an answer of the API server
  */
-export function refusalOf(error: unknown, { object, title, whereIs }: PreparedObject): Refusal {
+export function refusalOf(error: unknown, { object, title, whereIs, index }: PreparedObject): Refusal {
   if (!(error instanceof KubeError)) throw error;
-  const line = (problem: Problem): string => `${whereIs(problem.path)}: ${title}: ${problemText(problem)}`;
-  return { lines: problemsOf(error, object).map(line), isFailure: error.code !== 'usage' };
+  const withPlace = (problem: Problem): ProblemLine => ({
+    index,
+    line: `${whereIs(problem.path)}: ${title}: ${problemText(problem)}`,
+  });
+  return { problems: problemsOf(error, object).map(withPlace), isFailure: error.code !== 'usage' };
 }
 
 /** Reports whether a pod is refused only because its service account does not exist yet. */
@@ -66,4 +69,13 @@ export function isAwaitingAccount(error: unknown, { object }: PreparedObject, up
   const name = serviceAccountName ?? serviceAccount ?? 'default';
   const namespace = namespaceOf(object);
   return upcoming.accounts.has(`${namespace}/${name}`) || (upcoming.namespaces.has(namespace) && name === 'default');
+}
+
+/** @throws MeshmockError with all problems in the order of their objects, if there are any */
+export function throwRefusals(refusals: readonly Refusal[], others: readonly ProblemLine[] = []): void {
+  const problems = [...others, ...refusals.flatMap((refusal) => refusal.problems)];
+  if (problems.length === 0) return;
+  const lines = problems.toSorted((a, b) => a.index - b.index).map(({ line }) => line);
+  const code = refusals.some(({ isFailure }) => isFailure) ? 'unavailable' : 'usage';
+  throw new MeshmockError(code, lines.join('\n'));
 }

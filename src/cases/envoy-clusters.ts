@@ -1,4 +1,4 @@
-import { collectorHost } from '../istio/control-plane.ts';
+import { collectorHost } from '../istio/local-mesh-programs.ts';
 
 /** Destination of an Envoy. Envoy names it `outbound|PORT|SUBSET|HOST`. */
 export interface EnvoyCluster {

@@ -1,7 +1,9 @@
 import { alpnFilter } from './alpn-filter.ts';
-import { tracingProvider } from './control-plane.ts';
-import { jaegerAddress } from './network.ts';
+import { jaegerAddress } from './network/addresses.ts';
 import type { KubeObject } from './objects.ts';
+
+/** Name of the tracing provider in the mesh configuration. */
+const tracingProvider = 'jaeger';
 
 const collector = 'jaeger-collector';
 const systemNamespace = 'istio-system';
@@ -19,29 +21,23 @@ export function isApplied({ metadata }: KubeObject): boolean {
   return metadata.annotations?.[implicitAnnotation] === undefined;
 }
 
-/** Returns the objects that every local mesh has from its start: namespaces, the collector of spans, and tracing. */
+/** Returns the objects that the local mesh adds to Istio's installation: the collector of spans, tracing, and filters. */
 export function baseObjects(): KubeObject[] {
   const metadata = { name: collector, namespace: systemNamespace };
   return [
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: systemNamespace } },
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default', labels: { 'istio-injection': 'enabled' } } },
     {
       apiVersion: 'v1',
       kind: 'Service',
       metadata,
-      spec: { selector: { app: collector }, ports: [{ name: 'http-otlp', port: 4318 }] },
+      spec: { ports: [{ name: 'http-otlp', port: 4318 }] },
     },
     {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { ...metadata, labels: { app: collector } },
-      spec: { containers: [{ name: 'jaeger', image: 'jaeger' }] },
-      status: {
-        phase: 'Running',
-        podIP: jaegerAddress,
-        podIPs: [{ ip: jaegerAddress }],
-        conditions: [{ type: 'Ready', status: 'True' }],
-      },
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: { ...metadata, labels: { 'kubernetes.io/service-name': collector } },
+      addressType: 'IPv4',
+      endpoints: [{ addresses: [jaegerAddress], conditions: { ready: true } }],
+      ports: [{ name: 'http-otlp', port: 4318, protocol: 'TCP' }],
     },
     {
       apiVersion: 'telemetry.istio.io/v1',

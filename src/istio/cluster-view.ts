@@ -1,51 +1,72 @@
-import type { Kind, Kinds } from './api/kinds.ts';
-import type { Store } from './api/store.ts';
 import type { DataKind } from './container-env.ts';
-import { type KubeObject, type Labels, type Service, type Workload, workloadKinds } from './objects.ts';
+import type { KindRef } from './kube-api/kinds.ts';
+import type { ObjectCache } from './kube-api/object-cache.ts';
+import type { EndpointSlice } from './network/endpoint-slice.ts';
+import { type KubeObject, type Labels, type Pod, type Service, type Workload, workloadKinds } from './objects.ts';
 
-/** Typed access to the objects in the store. */
+const core = (kind: string): KindRef => ({ apiVersion: 'v1', kind });
+const slices = { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice' };
+const gatewayApi = 'gateway.networking.k8s.io/v1';
+
+/** Kinds of Istio and the Gateway API that are read, each with its version. */
+const configKinds: readonly KindRef[] = [
+  ...['VirtualService', 'DestinationRule', 'ServiceEntry', 'Gateway'].map((kind) => ({
+    apiVersion: 'networking.istio.io/v1',
+    kind,
+  })),
+  ...['Gateway', 'HTTPRoute', 'GRPCRoute'].map((kind) => ({ apiVersion: gatewayApi, kind })),
+  { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'TLSRoute' },
+  { apiVersion: 'gateway.networking.k8s.io/v1alpha2', kind: 'TCPRoute' },
+];
+
+/** Kinds that a view reads. */
+export const viewKinds: readonly KindRef[] = [
+  ...['Namespace', 'Service', 'Pod', 'ConfigMap', 'Secret', 'ServiceAccount'].map(core),
+  slices,
+  ...workloadKinds.map((kind) => ({ apiVersion: 'apps/v1', kind })),
+  ...configKinds,
+];
+
+/** Typed access to the objects of the API. */
 export class ClusterView {
-  readonly store: Store;
-  readonly kinds: Kinds;
+  private readonly cache: ObjectCache;
 
-  constructor(store: Store, kinds: Kinds) {
-    this.store = store;
-    this.kinds = kinds;
+  constructor(cache: ObjectCache) {
+    this.cache = cache;
   }
 
-  /**
-   * Returns the kind of an object.
-   *
-   * @throws Error if neither the built-in kinds nor the CRDs include it
-   */
-  kindOf(object: Pick<KubeObject, 'apiVersion' | 'kind'>): Kind {
-    const kind = this.kinds.of(object);
-    if (kind === undefined) throw new Error(`unknown kind ${object.kind} of ${object.apiVersion}`);
-    return kind;
+  list<T extends KubeObject>(kind: KindRef): readonly T[] {
+    return this.cache.has(kind) ? this.cache.all<T>(kind) : [];
   }
 
-  list<T extends KubeObject>(apiVersion: string, kind: string): T[] {
-    return this.store.list<T>(this.kindOf({ apiVersion, kind }));
+  get services(): readonly Service[] {
+    return this.list<Service>(core('Service'));
   }
 
-  get services(): Service[] {
-    return this.list<Service>('v1', 'Service');
+  get pods(): readonly Pod[] {
+    return this.list<Pod>(core('Pod'));
   }
 
-  get workloads(): Workload[] {
-    return workloadKinds.flatMap((kind) => this.list<Workload>('apps/v1', kind));
+  get slices(): readonly EndpointSlice[] {
+    return this.list<EndpointSlice>(slices);
+  }
+
+  get namespaces(): readonly KubeObject[] {
+    return this.list(core('Namespace'));
+  }
+
+  get workloads(): readonly Workload[] {
+    return workloadKinds.flatMap((kind) => this.list<Workload>({ apiVersion: 'apps/v1', kind }));
+  }
+
+  /** Gateways of the Gateway API. */
+  get apiGateways(): readonly KubeObject[] {
+    return this.list({ apiVersion: gatewayApi, kind: 'Gateway' });
   }
 
   /** Returns the objects of Istio and the Gateway API that are of the given kinds. */
   config(kinds: readonly string[]): KubeObject[] {
-    const versions = ['networking.istio.io/v1', 'gateway.networking.k8s.io/v1'];
-    const known = versions.flatMap((apiVersion) => kinds.map((kind) => this.kinds.of({ apiVersion, kind })));
-    return known.filter((kind) => kind !== undefined).flatMap((kind) => this.store.list(kind));
-  }
-
-  namespaceLabels(name: string): Labels {
-    const kind = this.kindOf({ apiVersion: 'v1', kind: 'Namespace' });
-    return this.store.get(kind, undefined, name)?.metadata.labels ?? {};
+    return configKinds.filter(({ kind }) => kinds.includes(kind)).flatMap((kind) => this.list(kind));
   }
 
   /**
@@ -54,27 +75,52 @@ export class ClusterView {
    * @returns undefined if the object does not exist
    */
   data(kind: DataKind, namespace: string, name: string): Labels | undefined {
-    const object = this.store.get(this.kindOf({ apiVersion: 'v1', kind }), namespace, name);
-    if (object === undefined) return undefined;
-    const { data = {}, stringData = {} } = object as { data?: Labels; stringData?: Labels };
-    if (kind === 'ConfigMap') return data;
-    const decoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]);
-    return { ...Object.fromEntries(decoded), ...stringData };
-  }
-
-  /** Returns the stored object with the same kind and name. */
-  stored({ apiVersion, kind, metadata }: KubeObject): KubeObject | undefined {
-    return this.store.get(this.kindOf({ apiVersion, kind }), metadata.namespace, metadata.name);
+    const files = this.files(kind, namespace, name);
+    if (files === undefined) return undefined;
+    return Object.fromEntries(Object.entries(files).map(([key, value]) => [key, value.toString()]));
   }
 
   /**
-   * Removes an object from the store.
+   * Returns the values of a ConfigMap or Secret, as files of volumes contain them.
    *
-   * @returns whether the object existed
+   * @returns undefined if the object does not exist
    */
-  remove({ apiVersion, kind, metadata }: KubeObject): boolean {
-    return this.store.remove(this.kindOf({ apiVersion, kind }), metadata.namespace, metadata.name);
+  files(kind: DataKind, namespace: string, name: string): Readonly<Record<string, string | Buffer>> | undefined {
+    const object = this.cache.get<DataObject>({ ...core(kind), metadata: { namespace, name } });
+    if (object === undefined) return undefined;
+    const { data = {}, binaryData = {} } = object;
+    const decoded = (values: Labels): [string, Buffer][] =>
+      Object.entries(values).map(([key, value]) => [key, Buffer.from(value, 'base64')]);
+    return kind === 'Secret' ? Object.fromEntries(decoded(data)) : { ...data, ...Object.fromEntries(decoded(binaryData)) };
   }
+
+  /** Returns the object of the API with the same kind and name. */
+  stored({ apiVersion, kind, metadata }: KubeObject): KubeObject | undefined {
+    const ref = { apiVersion, kind, metadata };
+    return this.cache.has(ref) ? this.cache.get(ref) : undefined;
+  }
+
+  /** Reports whether the view has the objects of a kind. */
+  isViewed({ apiVersion, kind }: KindRef): boolean {
+    return viewKinds.some((one) => one.apiVersion === apiVersion && one.kind === kind);
+  }
+
+  /** Calls a function after each change of an object of these kinds. */
+  onChange(kinds: readonly string[], listener: () => void): void {
+    this.cache.onChange(({ object }) => {
+      if (kinds.includes(object.kind)) listener();
+    });
+  }
+
+  /** Waits until a condition about the objects holds. It is tried after each change. */
+  waitUntil(holds: () => boolean, signal: AbortSignal): Promise<void> {
+    return this.cache.waitUntil(holds, signal);
+  }
+}
+
+interface DataObject extends KubeObject {
+  data?: Record<string, string>;
+  binaryData?: Record<string, string>;
 }
 
 /** Returns a key that is the same for objects of the same kind, namespace and name. */

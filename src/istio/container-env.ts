@@ -5,6 +5,8 @@ import type { Container, EnvVar, KeyReference, Labels, Reference } from './objec
 export interface EnvSources {
   /** Returns a field of the pod by its path, or undefined if the downward API does not have it. */
   field(path: string): string | undefined;
+  /** Returns the value of a limit or request, or undefined if the container does not set it. */
+  resource(reference: NonNullable<NonNullable<EnvVar['valueFrom']>['resourceFieldRef']>): string | undefined;
   /** Returns the values of a ConfigMap or Secret in the pod's namespace, or undefined if it does not exist. */
   data(kind: DataKind, name: string): Labels | undefined;
 }
@@ -13,8 +15,8 @@ export type DataKind = 'ConfigMap' | 'Secret';
 
 /**
  * Returns the environment variables of a container as kubelet makes them. Those of whole ConfigMaps and Secrets come
- * first, later values replace earlier ones, and `$(NAME)` refers to an earlier variable. Variables from resources are
- * left out.
+ * first, later values replace earlier ones, and `$(NAME)` refers to an earlier variable. Variables from resources that
+ * the container does not set are left out.
  *
  * @throws MeshmockError `usage` if a source does not exist
  */
@@ -41,7 +43,8 @@ function wholeOf(kind: DataKind, reference: Reference | undefined, sources: EnvS
 
 function variableValue({ name, value, valueFrom }: EnvVar, variables: Labels, sources: EnvSources): string | undefined {
   if (valueFrom === undefined) return expandVariables(value ?? '', variables);
-  const { fieldRef, configMapKeyRef, secretKeyRef } = valueFrom;
+  const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef } = valueFrom;
+  if (resourceFieldRef !== undefined) return sources.resource(resourceFieldRef);
   if (fieldRef !== undefined) {
     const found = sources.field(fieldRef.fieldPath);
     if (found === undefined)

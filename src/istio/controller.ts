@@ -15,7 +15,7 @@ import { MeshmockError } from '../error/meshmock-error.ts';
 import { controlSocket } from './control-client.ts';
 import { type Entry, entryId } from './entries.ts';
 import { Forward } from './forward.ts';
-import { type ApplyReport, LocalMesh } from './local-mesh.ts';
+import { type ApplyReport, LocalMesh } from './local-mesh/local-mesh.ts';
 import type { MachinePort } from './machine-ports.ts';
 import type { ControlAnswer, ControlRequest, FromController, StartOptions, ToController } from './messages.ts';
 import type { PodStatus } from './pod-status.ts';
@@ -61,9 +61,9 @@ async function start(options: StartOptions): Promise<void> {
   mesh.catch(() => {});
   await listenForRequests(path.join(folder, controlSocket), mesh);
   const { report } = await starting;
-  const { pods } = await mesh;
-  pods.onProgramExit = (name) => send({ kind: 'program-ended', name });
-  send({ kind: 'started', report, pods: podStatuses(await mesh) });
+  const started = await mesh;
+  started.onProgramExit = (name) => send({ kind: 'program-ended', name });
+  send({ kind: 'started', report, pods: podStatuses(started) });
 }
 
 /** Runs actions one after another: each waits until the one before is in effect. */
@@ -106,16 +106,16 @@ async function answerTo(mesh: Promise<LocalMesh>, request: ControlRequest, enque
     case 'delete':
       return { kind: 'applied', report: await enqueue(async () => change(await mesh, request)) };
     case 'set-behaviour': {
-      const { pods } = await mesh;
-      await enqueue(() => pods.setBehaviour(request.change, AbortSignal.timeout(changeTimeoutMs)));
+      const { node } = await mesh;
+      await enqueue(() => node.setBehaviour(request.change, AbortSignal.timeout(changeTimeoutMs)));
       return { kind: 'done' };
     }
     case 'status':
       return { kind: 'status', pods: podStatuses(await mesh), ports: ports.filter(isCurrent) };
     case 'objects':
-      return { kind: 'objects', objects: (await mesh).pods.objects };
+      return { kind: 'objects', objects: (await mesh).objects };
     case 'stats':
-      return { kind: 'stats', stats: await (await mesh).pods.stats(ended.signal) };
+      return { kind: 'stats', stats: await (await mesh).node.stats(ended.signal) };
     case 'down':
       ended.abort();
       return { kind: 'done' };
@@ -145,7 +145,7 @@ function isCurrent({ entry }: MachinePort): boolean {
 }
 
 function podStatuses(mesh: LocalMesh): PodStatus[] {
-  return mesh.pods.all.map(({ plan, address }) => ({
+  return mesh.node.all.map(({ plan, address }) => ({
     name: plan.name,
     namespace: plan.namespace,
     service: plan.service,

@@ -1,7 +1,7 @@
 import { type Service, selects } from './objects.ts';
 import { targetPortOf } from './ports.ts';
-import type { RunningPod } from './running-pod.ts';
-import { entryPorts } from './sidecar.ts';
+import { entryPorts } from './node/interception.ts';
+import type { RunningPod } from './node/running-pod.ts';
 
 /** Entry point of a local mesh for calls from this machine, like a port-forward to a Service's pods or to a gateway. */
 export interface Entry {

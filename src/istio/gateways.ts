@@ -13,15 +13,6 @@ export function isIstioGateway(object: KubeObject): object is Gateway {
   return object.kind === 'Gateway' && groupOf(object) === 'networking.istio.io';
 }
 
-/** Gateway of the Gateway API. */
-interface ApiGateway extends KubeObject {
-  spec: {
-    gatewayClassName: string;
-    addresses?: unknown[];
-    listeners: { port: number; name: string; protocol: string }[];
-  };
-}
-
 /** Namespace of the gateways in Istio's installation. */
 export const gatewayNamespace = 'istio-system';
 
@@ -36,9 +27,8 @@ export function gatewayTargetPort(port: number): number {
 }
 
 /**
- * Returns the Deployments and Services of gateways that the given resources need and no workload provides. For each
- * selector of Istio's Gateways, these are the objects of Istio's installation. For each Gateway of the Gateway API with
- * the class `istio`, these are the objects that istiod would create.
+ * Returns the Deployments and Services of gateways that Istio's Gateways need and no workload provides, as an
+ * installation has them. istiod itself deploys the Gateways of the Gateway API.
  */
 export function gatewayObjects(
   gateways: readonly KubeObject[],
@@ -62,8 +52,6 @@ interface WantedGateway {
   readonly labels: Labels;
   readonly ports: ReadonlySet<number>;
   readonly serviceAccount: string;
-  /** Returns the port of the pod for a port of the Service. */
-  readonly targetPort: (port: number) => number;
 }
 
 function wantedGateways(gateways: readonly KubeObject[]): WantedGateway[] {
@@ -73,31 +61,22 @@ function wantedGateways(gateways: readonly KubeObject[]): WantedGateway[] {
     wanted.set(key, { ...gateway, ports: new Set([...(wanted.get(key)?.ports ?? []), ...ports]) });
   };
   for (const gateway of gateways) {
-    if (isIstioGateway(gateway)) {
-      const { selector: ownSelector = {}, servers = [] } = gateway.spec;
-      const selector = selectorOrDefault(ownSelector);
-      // Every installation has port 80, and its pod listens on 8080.
-      const ports = [80, ...servers.map(({ port }) => port.number)];
-      const name = gatewayName(selector);
-      want(
-        {
-          name,
-          namespace: gatewayNamespace,
-          labels: selector,
-          // istioctl names the accounts of its gateways so; Helm's gateways have the account of their own name.
-          serviceAccount: name.startsWith('istio-') ? `${name}-service-account` : name,
-          targetPort: gatewayTargetPort,
-        },
-        ports,
-      );
-    } else if (isManaged(gateway as ApiGateway)) {
-      const { name, namespace = 'default' } = gateway.metadata;
-      const labels = { 'gateway.networking.k8s.io/gateway-name': name };
-      const ports = (gateway as ApiGateway).spec.listeners.map(({ port }) => port);
-      // istiod lets the pod listen on the ports of the listeners themselves.
-      const own = `${name}-istio`;
-      want({ name: own, namespace, labels, serviceAccount: own, targetPort: (port) => port }, ports);
-    }
+    if (!isIstioGateway(gateway)) continue;
+    const { selector: ownSelector = {}, servers = [] } = gateway.spec;
+    const selector = selectorOrDefault(ownSelector);
+    // Every installation has port 80, and its pod listens on 8080.
+    const ports = [80, ...servers.map(({ port }) => port.number)];
+    const name = gatewayName(selector);
+    want(
+      {
+        name,
+        namespace: gatewayNamespace,
+        labels: selector,
+        // istioctl names the accounts of its gateways so; Helm's gateways have the account of their own name.
+        serviceAccount: name.startsWith('istio-') ? `${name}-service-account` : name,
+      },
+      ports,
+    );
   }
   return [...wanted.values()];
 }
@@ -116,17 +95,25 @@ export function gatewayName(selector: Labels): string {
   return istio === undefined ? (app ?? Object.values(selector).join('-')) : `istio-${istio}`;
 }
 
-/**
- * Reports whether istiod deploys a Gateway. A Gateway with addresses is deployed manually (Istio, "Manual Deployment").
- */
-function isManaged({ spec }: ApiGateway): boolean {
-  return spec.gatewayClassName === 'istio' && (spec.addresses ?? []).length === 0;
-}
-
 function deploymentObjects({ name, namespace, labels, serviceAccount }: WantedGateway): KubeObject[] {
   const podLabels = { app: name, ...labels };
+  const role = { name: `${name}-sds`, namespace };
   return [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: serviceAccount, namespace } },
+    // istiod gives a gateway only the certificates that its account may read.
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'Role',
+      metadata: role,
+      rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['get', 'watch', 'list'] }],
+    },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: role,
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: role.name },
+      subjects: [{ kind: 'ServiceAccount', name: serviceAccount }],
+    },
     {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
@@ -134,7 +121,10 @@ function deploymentObjects({ name, namespace, labels, serviceAccount }: WantedGa
       spec: {
         selector: { matchLabels: labels },
         template: {
-          metadata: { labels: podLabels },
+          metadata: {
+            labels: { ...podLabels, 'sidecar.istio.io/inject': 'true' },
+            annotations: { 'inject.istio.io/templates': 'gateway' },
+          },
           spec: { serviceAccountName: serviceAccount, containers: [{ name: 'istio-proxy', image: 'auto' }] },
         },
       },
@@ -142,12 +132,12 @@ function deploymentObjects({ name, namespace, labels, serviceAccount }: WantedGa
   ];
 }
 
-function gatewayService({ name, namespace, labels, ports, targetPort: targetPortOf }: WantedGateway): KubeObject {
+function gatewayService({ name, namespace, labels, ports }: WantedGateway): KubeObject {
   const used = new Set<number>();
   const servicePorts = [...ports]
     .sort((one, other) => one - other)
     .flatMap((port) => {
-      const targetPort = targetPortOf(port);
+      const targetPort = gatewayTargetPort(port);
       // A Gateway may name the pod's own port, as Bookinfo's does. Another port of the Service already leads to it.
       if (used.has(targetPort)) return [];
       used.add(targetPort);

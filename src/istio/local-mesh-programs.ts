@@ -1,13 +1,8 @@
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import type { Kinds } from './api/kinds.ts';
-import { createApiServer } from './api/server.ts';
-import type { Store } from './api/store.ts';
-import { startIstiod } from './control-plane.ts';
 import type { Entry } from './entries.ts';
 import { jaegerArguments, jaegerEnv, jaegerReady } from './jaeger.ts';
-import { bridgeAddress, createNamespace, istiodAddress, jaegerAddress } from './network.ts';
+import { jaegerAddress } from './network/addresses.ts';
+import { createPodNetwork } from './network/pod-network.ts';
 import { spawnInPod } from './program.ts';
 import type { StartingProgram } from './ready.ts';
 import type { InstalledTools } from './tools.ts';
@@ -16,36 +11,6 @@ interface ProgramOptions {
   readonly tools: InstalledTools;
   /** Folder of the local mesh. */
   readonly folder: string;
-}
-
-/** Starts istiod in its own network namespace, and the server that it uses as Kubernetes API. */
-export async function startMeshIstiod(
-  {
-    tools,
-    folder,
-    authorityFolder,
-    logRoutes,
-  }: ProgramOptions & { readonly authorityFolder: string; readonly logRoutes: boolean },
-  { store, kinds }: { readonly store: Store; readonly kinds: Kinds },
-  signal: AbortSignal,
-): Promise<StartingProgram> {
-  const api = createApiServer(store, kinds);
-  api.listen(0, bridgeAddress);
-  await once(api, 'listening');
-  const { port: apiPort } = api.address() as AddressInfo;
-  const name = 'istiod';
-  await createNamespace(name, name, istiodAddress, signal);
-  const log = path.join(folder, 'logs', 'istiod.log');
-  const program = await startIstiod({
-    istiod: tools.istiod,
-    folder: path.join(folder, 'istiod'),
-    authorityFolder,
-    apiPort,
-    namespace: name,
-    log,
-    logRoutes,
-  });
-  return { program, name, log };
 }
 
 const at = (port: number): string => `${jaegerAddress}:${port}`;
@@ -64,7 +29,7 @@ export async function startMeshJaeger(
   { tools, folder }: ProgramOptions,
   signal: AbortSignal,
 ): Promise<StartingProgram> {
-  await createNamespace('jaeger', 'jaeger', jaegerAddress, signal);
+  await createPodNetwork({ name: 'jaeger', link: 'jaeger', address: jaegerAddress }, signal);
   const log = path.join(folder, 'logs', 'jaeger.log');
   const env = { PATH: process.env.PATH, ...jaegerEnv };
   const args = jaegerArguments(folder, jaegerAddresses);
@@ -75,3 +40,9 @@ export async function startMeshJaeger(
 export function meshJaegerReady(signal: AbortSignal): Promise<void> {
   return jaegerReady(jaegerAddresses, signal);
 }
+
+/** OTLP endpoint to which the mocks of a local mesh send their spans. */
+export const collectorEndpoint = `http://${jaegerAddress}:4318`;
+
+/** Host name of the collector to which proxies send their spans. */
+export const collectorHost = 'jaeger-collector.istio-system.svc.cluster.local';

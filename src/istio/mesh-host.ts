@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { askMesh } from './control-client.ts';
 import { type Entry, entryId } from './entries.ts';
-import type { ApplyReport } from './local-mesh.ts';
+import type { ApplyReport } from './local-mesh/local-mesh.ts';
 import { type FirstPorts, type MachinePort, MachinePorts } from './machine-ports.ts';
 import type { ManifestSource } from './manifest.ts';
 import { MeshFolder } from './mesh-folder.ts';

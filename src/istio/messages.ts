@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../error/error-code.ts';
 import type { Entry } from './entries.ts';
-import type { ApplyReport, LocalMeshOptions } from './local-mesh.ts';
+import type { ApplyReport, LocalMeshOptions } from './local-mesh/local-mesh.ts';
 import type { MachinePort } from './machine-ports.ts';
 import type { ManifestSource } from './manifest.ts';
 import type { BehaviourChange, MeshObjects, PodStats, PodStatus } from './pod-status.ts';

@@ -2,19 +2,19 @@ import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { flagOf, variableOf } from '../options/options.ts';
 import type { serveSchema } from '../serve/settings/serve-schema.ts';
-import { clusterId, meshId } from './certificates.ts';
-import { collectorEndpoint } from './control-plane.ts';
+import { collectorEndpoint } from './local-mesh-programs.ts';
 import type { MockSettings } from './mock-container.ts';
-import type { PodPlan } from './pods.ts';
+import { entryPorts } from './node/interception.ts';
+import type { PodPlan } from './node/pod-plan.ts';
 import { spawnInPod } from './program.ts';
-import { entryPorts } from './sidecar.ts';
 
 /** Program of a mock, and where it runs. */
 export interface MockOptions {
   readonly pod: PodPlan;
   /** Name of the pod's network namespace. */
   readonly namespace: string;
-  readonly resolvConf: string;
+  /** Folder with the pod's files in /etc. */
+  readonly etc: string;
   /** Path of the log file. */
   readonly log: string;
   /** Entries of `--connect-to` at the start. */
@@ -28,7 +28,7 @@ export interface MockOptions {
 type SettingName = keyof typeof serveSchema;
 
 /** Starts the mock of a pod: `meshmock serve` on all ports of the pod, with a channel for messages. */
-export function startMock({ pod, namespace, resolvConf, log, routes, settings, args }: MockOptions): ChildProcess {
+export function startMock({ pod, namespace, etc, log, routes, settings, args }: MockOptions): ChildProcess {
   const main = fileURLToPath(new URL(`../cli/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url));
   const { http, grpc } = pod.ports;
   // Names are flags, so that a list of processes shows which pod each one belongs to.
@@ -58,7 +58,7 @@ export function startMock({ pod, namespace, resolvConf, log, routes, settings, a
     ],
     {
       namespace,
-      resolvConf,
+      etc,
       log,
       ipc: true,
       env: {
@@ -66,8 +66,8 @@ export function startMock({ pod, namespace, resolvConf, log, routes, settings, a
         PATH: process.env.PATH,
         HOME: process.env.HOME,
         NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
-        ISTIO_META_CLUSTER_ID: clusterId,
-        ISTIO_META_MESH_ID: meshId,
+        ISTIO_META_CLUSTER_ID: 'Kubernetes',
+        ISTIO_META_MESH_ID: 'cluster.local',
         OTEL_EXPORTER_OTLP_ENDPOINT: collectorEndpoint,
         OTEL_METRICS_EXPORTER: 'none',
         OTEL_LOGS_EXPORTER: 'none',

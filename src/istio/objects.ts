@@ -30,14 +30,20 @@ export interface Service extends KubeObject {
     selector?: Record<string, string>;
     externalName?: string;
     ports?: ServicePort[];
+    externalIPs?: string[];
+    /** `ClientIP` if a client stays with its endpoint. */
+    sessionAffinity?: string;
+    sessionAffinityConfig?: { clientIP?: { timeoutSeconds?: number } };
     [field: string]: unknown;
   };
+  status?: { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] }; [field: string]: unknown };
 }
 
 export interface ServicePort {
   name?: string;
   port: number;
   targetPort?: number | string;
+  nodePort?: number;
   protocol?: string;
   appProtocol?: string;
 }
@@ -55,8 +61,16 @@ export interface Container {
   args?: readonly string[];
   ports?: readonly ContainerPort[];
   env?: EnvVar[];
+  resources?: { limits?: Quantities; requests?: Quantities };
+  volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
+  securityContext?: { runAsUser?: number };
+  /** `Always` makes an init container a sidecar (Kubernetes, "Sidecar Containers"). */
+  restartPolicy?: string;
   envFrom?: { prefix?: string; configMapRef?: Reference; secretRef?: Reference }[];
 }
+
+/** Amounts of resources by name, such as `cpu: 100m`. */
+export type Quantities = Readonly<Record<string, string | number>>;
 
 export interface EnvVar {
   name: string;
@@ -66,7 +80,7 @@ export interface EnvVar {
     fieldRef?: { fieldPath: string };
     configMapKeyRef?: KeyReference;
     secretKeyRef?: KeyReference;
-    resourceFieldRef?: unknown;
+    resourceFieldRef?: { resource: string; divisor?: string; containerName?: string };
   };
 }
 
@@ -87,9 +101,46 @@ export interface PodSpec {
   /** Older name of `serviceAccountName`. */
   serviceAccount?: string;
   nodeName?: string;
+  securityContext?: { runAsUser?: number };
+  hostname?: string;
+  subdomain?: string;
+  dnsPolicy?: string;
+  dnsConfig?: {
+    nameservers?: string[];
+    searches?: string[];
+    options?: { name?: string; value?: string }[];
+  };
+  hostAliases?: { ip: string; hostnames?: string[] }[];
   containers: readonly Container[];
-  initContainers?: readonly { readonly name: string }[];
-  volumes?: readonly { readonly name: string }[];
+  initContainers?: readonly Container[];
+  volumes?: readonly Volume[];
+}
+
+/** Source of the files of a volume, or of a part of a projected volume. */
+export interface VolumeSource {
+  readonly configMap?: FileSelection;
+  readonly secret?: FileSelection;
+  readonly downwardAPI?: {
+    readonly items?: readonly { readonly path: string; readonly fieldRef?: { readonly fieldPath: string } }[];
+  };
+  readonly serviceAccountToken?: {
+    readonly audience?: string;
+    readonly expirationSeconds?: number;
+    readonly path: string;
+  };
+}
+
+/** Selection of the files of a ConfigMap (`name`) or Secret (`secretName`; in projected volumes `name`). */
+interface FileSelection {
+  readonly name?: string;
+  readonly secretName?: string;
+  readonly optional?: boolean;
+  readonly items?: readonly { readonly key: string; readonly path: string }[];
+}
+
+export interface Volume extends VolumeSource {
+  readonly name: string;
+  readonly projected?: { readonly sources?: readonly VolumeSource[] };
 }
 
 export interface Pod extends KubeObject {

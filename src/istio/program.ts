@@ -11,6 +11,8 @@ export const namespacesFolder = '/run/netns';
 export interface RunOptions {
   /** Text for the program's standard input. */
   readonly input?: string;
+  /** Environment of the program; that of this process if not given. */
+  readonly env?: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
 }
 
@@ -23,9 +25,9 @@ export interface RunOptions {
 export async function runProgram(
   file: string,
   args: readonly string[],
-  { input = '', signal }: RunOptions,
+  { input = '', env, signal }: RunOptions,
 ): Promise<string> {
-  const child = spawn(file, args, { signal, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(file, args, { signal, stdio: ['pipe', 'pipe', 'pipe'], ...optional('env', env) });
   child.stdin.on('error', () => {});
   child.stdin.end(input);
   const outputs = Promise.all([text(child.stdout), text(child.stderr)]);
@@ -39,8 +41,8 @@ export async function runProgram(
 export interface PodProcess {
   /** Network namespace of the pod. */
   readonly namespace: string;
-  /** Path of the file that the program sees as /etc/resolv.conf. */
-  readonly resolvConf?: string;
+  /** Folder with the files that the program sees as /etc/resolv.conf and /etc/hosts. */
+  readonly etc?: string;
   readonly uid?: number;
   readonly cwd?: string;
   readonly env: NodeJS.ProcessEnv;
@@ -50,14 +52,15 @@ export interface PodProcess {
   readonly ipc?: true;
 }
 
-/** Returns the command line that runs a command in a pod's network namespace, with the pod's own resolv.conf. */
+/** Returns the command line that runs a command in a pod's network namespace, with the pod's own files in /etc. */
 export function podCommand(
-  { namespace, resolvConf }: Pick<PodProcess, 'namespace' | 'resolvConf'>,
+  { namespace, etc }: Pick<PodProcess, 'namespace' | 'etc'>,
   command: readonly string[],
 ): string[] {
   const inside = ['nsenter', `--net=${namespacesFolder}/${namespace}`, ...command];
-  if (resolvConf === undefined) return inside;
-  return ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolvConf, ...inside];
+  if (etc === undefined) return inside;
+  const mounts = ['resolv.conf', 'hosts'].map((name) => `mount --bind "$0/${name}" /etc/${name}`);
+  return ['unshare', '--mount', 'sh', '-c', `${mounts.join(' && ')} && exec "$@"`, etc, ...inside];
 }
 
 /** Starts a program in a pod's network namespace. It is killed when this process ends. */

@@ -13,10 +13,8 @@ export interface InstalledTools {
   readonly envoy: string;
   readonly jaeger: string;
   readonly bootstrapTemplate: string;
-  /** Folder with `istio-crds.yaml` and `gateway-api-crds.yaml`. */
-  readonly crds: string;
-  /** Folder with the definitions of Kubernetes' own kinds. */
-  readonly kubernetes: string;
+  /** Folder of etcd with Istio's installation. */
+  readonly data: string;
 }
 
 /** Programs of the system, each with its package on Debian and Ubuntu. */
@@ -100,14 +98,13 @@ export async function installTools<Name extends string>(
 
 /** Installs everything that a local mesh needs. */
 export async function installMeshTools(signal: AbortSignal): Promise<InstalledTools> {
-  const { istio, envoy, jaeger, kubernetes } = await installTools(['istio', 'envoy', 'jaeger', 'kubernetes'], signal);
+  const { istio, envoy, jaeger } = await installTools(['istio', 'envoy', 'jaeger'], signal);
   return {
     istiod: path.join(istio, 'pilot-discovery'),
     pilotAgent: path.join(istio, 'pilot-agent'),
     bootstrapTemplate: path.join(istio, 'envoy_bootstrap.json'),
     envoy: path.join(envoy, 'envoy'),
     jaeger: path.join(jaeger, 'jaeger'),
-    crds: istio,
-    kubernetes,
+    data: '/tmp/i15/data2',
   };
 }

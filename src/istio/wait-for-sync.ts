@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../error/meshmock-error.ts';
-import { isIstioObject } from './check-manifests.ts';
-import { istiodMetrics, type SyncStatus, syncStatus } from './control-plane.ts';
+import { fetchText } from './fetch-text.ts';
+import type { KubeClient } from './kube-api/kube-client.ts';
+import { istiodAddress } from './network/addresses.ts';
+import { isApplyingConfig } from './node/proxy-process.ts';
 import { groupOf, type KubeObject } from './objects.ts';
-import { isApplyingConfig } from './sidecar.ts';
+import { waitForOk } from './ready.ts';
 
 /** Longer than istiod waits for more changes before a push, so two equal polls in a row mean that it is idle. */
 const pollMs = 25;
@@ -43,7 +45,7 @@ export function isCountedByIstiod(object: KubeObject): boolean {
     case 'gateway.networking.k8s.io':
       return gatewayApiKinds.includes(object.kind);
     default:
-      return isIstioObject(object);
+      return groupOf(object).endsWith('istio.io');
   }
 }
 
@@ -70,6 +72,7 @@ export interface PendingChange {
  *   await waitForSync({ before, changes: 1, addresses }, signal);
  */
 export async function waitForSync(
+  istiod: IstiodApi,
   { before, changes, addresses }: PendingChange,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -77,8 +80,8 @@ export async function waitForSync(
   let last = '';
   for (;;) {
     const elapsedMs = performance.now() - started;
-    const now = await istiodCounts(signal);
-    const proxies = await syncStatus(signal);
+    const now = await istiod.counts(signal);
+    const proxies = await istiod.syncStatus(signal);
     const snapshot = `${now.activity} ${JSON.stringify(proxies.map(({ proxy, resources }) => [proxy, resources]))}`;
     const isCounted = now.events >= before.events + changes;
     const isPushed = changes === 0 || now.pushes > before.pushes || elapsedMs > noPushMs;
@@ -112,9 +115,52 @@ function throwIfRejected(proxies: readonly SyncStatus[]): void {
     throw new MeshmockError('usage', `Envoy rejects the configuration, so it is not applied:\n${rejected.join('\n')}`);
 }
 
-/** Reads the counts of istiod: once before a change, and until the change is in effect. */
-export async function istiodCounts(signal: AbortSignal): Promise<IstiodCounts> {
-  const metrics = await istiodMetrics(signal);
+/** Nonces that a sidecar has received and acknowledged, for each type of resource. */
+interface SyncStatus {
+  readonly proxy: string;
+  readonly resources: Readonly<
+    Record<string, { readonly sent?: string; readonly acked?: string; readonly lastError?: string }>
+  >;
+}
+
+/** Endpoints of istiod that show its work. */
+export class IstiodApi {
+  private readonly client: KubeClient;
+  private token: Promise<string> | undefined;
+
+  constructor(client: KubeClient) {
+    this.client = client;
+  }
+
+  /** Waits until istiod reports that it is ready. */
+  async ready(signal: AbortSignal): Promise<void> {
+    await waitForOk(`http://${istiodAddress}:8080/ready`, signal);
+  }
+
+  /**
+   * Reads from istiod which configuration each sidecar has received and acknowledged.
+   *
+   * @throws MeshmockError `unavailable` if istiod does not answer
+   */
+  async syncStatus(signal: AbortSignal): Promise<SyncStatus[]> {
+    // istiod serves this endpoint only to service accounts of its own namespace.
+    this.token ??= this.client
+      .createToken('istio-system', 'istiod', ['istio-ca'], tokenSeconds, undefined, signal)
+      .then(({ token }) => token);
+    const headers = { authorization: `Bearer ${await this.token}` };
+    const text = await fetchText('istiod', `http://${istiodAddress}:8080/debug/syncz`, signal, headers);
+    return (JSON.parse(text) as SyncStatus[] | null) ?? [];
+  }
+
+  /** Reads the counts of istiod: once before a change, and until the change is in effect. */
+  async counts(signal: AbortSignal): Promise<IstiodCounts> {
+    return countsIn(await fetchText('istiod', `http://${istiodAddress}:15014/metrics`, signal));
+  }
+}
+
+const tokenSeconds = 7 * 24 * 60 * 60;
+
+function countsIn(metrics: string): IstiodCounts {
   const sum = (name: string, label = ''): number =>
     [...metrics.matchAll(new RegExp(`^${name}(?:\\{[^}]*${label}[^}]*\\})? (\\S+)$`, 'gm'))].reduce(
       (total, [, value]) => total + Number(value),

@@ -1,5 +1,5 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import type { ApplyReport } from '../../istio/local-mesh.ts';
+import type { ApplyReport } from '../../istio/local-mesh/local-mesh.ts';
 import type { MachinePort } from '../../istio/machine-ports.ts';
 import { type Manifest, type ManifestSource, parseManifests } from '../../istio/manifest.ts';
 import { MeshHost } from '../../istio/mesh-host.ts';

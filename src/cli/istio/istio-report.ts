@@ -1,6 +1,6 @@
 import { meshOption } from '../../istio/control-client.ts';
 import { entryName } from '../../istio/entries.ts';
-import type { ApplyReport } from '../../istio/local-mesh.ts';
+import type { ApplyReport } from '../../istio/local-mesh/local-mesh.ts';
 import type { MachinePort } from '../../istio/machine-ports.ts';
 import type { PodStatus } from '../../istio/pod-status.ts';
 

@@ -1,0 +1,104 @@
+import { isApplied, markImplicit } from '../base.ts';
+import { type ClusterView, objectKey } from '../cluster-view.ts';
+import { fillObjects } from '../fill.ts';
+import { gatewayObjects } from '../gateways.ts';
+import { applyObject } from '../kube-api/apply-object.ts';
+import type { KubeClient } from '../kube-api/kube-client.ts';
+import { isWorkload, type KubeObject, namespaceOf, type Workload } from '../objects.ts';
+
+const routingKinds = [
+  'VirtualService',
+  'DestinationRule',
+  'ServiceEntry',
+  'Gateway',
+  'HTTPRoute',
+  'GRPCRoute',
+  'TCPRoute',
+  'TLSRoute',
+];
+
+/** Label of the pods of Gateways that istiod deploys. */
+const managedGatewayLabel = 'gateway.networking.k8s.io/gateway-name';
+
+/** Label of the objects of Istio's installation. */
+const installationLabel = 'operator.istio.io/component';
+
+/** Objects that no manifest contains: gateways, accounts, and those that `--fill` adds. */
+export class ImplicitObjects {
+  private readonly client: KubeClient;
+  private readonly view: ClusterView;
+  private readonly fill: boolean;
+  private objects: KubeObject[] = [];
+
+  constructor(client: KubeClient, view: ClusterView, fill: boolean) {
+    this.client = client;
+    this.view = view;
+    this.fill = fill;
+  }
+
+  /**
+   * Creates and removes implicit objects to fit the applied objects, which never change here.
+   *
+   * @returns a line for each object that a cluster would not have
+   */
+  async update(signal: AbortSignal): Promise<string[]> {
+    const { client, view } = this;
+    const isNotApplied = (object: KubeObject): boolean => {
+      const stored = view.stored(object);
+      return stored === undefined || !isApplied(stored);
+    };
+    const accounts = this.missingAccounts();
+    const wanted = [...this.wanted(), ...accounts].filter(isNotApplied);
+    const keys = new Set(wanted.map(objectKey));
+    const unwanted = this.objects.filter((object) => !keys.has(objectKey(object)) && isNotApplied(object));
+    for (const object of unwanted) await client.delete(object, {}, signal);
+    this.objects = wanted;
+    // One after another: a Deployment needs its account.
+    for (const object of wanted) await applyObject(client, markImplicit(object), signal);
+    return accounts.map(
+      ({ metadata }) =>
+        `serviceaccount ${metadata.namespace}/${metadata.name} does not exist, so a cluster would not make the pods that name it: the local mesh adds it`,
+    );
+  }
+
+  private wanted(): KubeObject[] {
+    const { view } = this;
+    const services = view.services.filter((one) => isOfUser(one));
+    const workloads = view.workloads.filter((one) => isOfUser(one));
+    const gateways = gatewayObjects(view.config(['Gateway']), workloads, services);
+    if (!this.fill) return gateways;
+    const used = [...services, ...workloads].map(namespaceOf);
+    const namespaces = new Set([...view.namespaces.map(({ metadata }) => metadata.name), ...used]);
+    // A Service of a user may select a gateway, and then it needs no mock.
+    const managed = view.workloads.filter((one) => one.metadata.labels?.[managedGatewayLabel] !== undefined);
+    const running = [...workloads, ...managed, ...gateways.filter(isWorkload)];
+    const isManaged = (one: KubeObject): boolean => one.metadata.labels?.[managedGatewayLabel] !== undefined;
+    const filled = { services: services.filter((one) => !isManaged(one)), workloads: running };
+    return [...gateways, ...fillObjects({ ...filled, config: view.config(routingKinds), namespaces })];
+  }
+
+  /** Returns the accounts that the pods of applied workloads name, and that do not exist. */
+  private missingAccounts(): KubeObject[] {
+    const { view } = this;
+    const accounts = view.workloads.filter(isOfUser).flatMap((workload): KubeObject[] => {
+      const name = accountOf(workload);
+      const object = {
+        apiVersion: 'v1',
+        kind: 'ServiceAccount',
+        metadata: { name, namespace: namespaceOf(workload) },
+      };
+      const stored = view.stored(object);
+      return name === 'default' || (stored !== undefined && isApplied(stored)) ? [] : [object];
+    });
+    return [...new Map(accounts.map((account) => [objectKey(account), account])).values()];
+  }
+}
+
+function accountOf({ spec }: Workload): string {
+  return spec.template.spec.serviceAccountName ?? spec.template.spec.serviceAccount ?? 'default';
+}
+
+/** Reports whether an object comes from a manifest or a user, or from istiod for a Gateway of a user. */
+function isOfUser(object: KubeObject): boolean {
+  return isApplied(object) && object.metadata.labels?.[installationLabel] === undefined;
+}

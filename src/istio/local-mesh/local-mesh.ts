@@ -1,0 +1,280 @@
+import type { ChildProcess } from 'node:child_process';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MeshmockError } from '../../error/meshmock-error.ts';
+import { analyze } from '../analyze.ts';
+import { baseObjects } from '../base.ts';
+import type { AppliedObject } from '../kube-api/apply-object.ts';
+import { ClusterView, viewKinds } from '../cluster-view.ts';
+import { controlPlaneReady, kubeconfigWithToken, startControlPlane } from '../control-plane/control-plane.ts';
+import type { Entry } from '../entries.ts';
+import { applyManifests, deleteManifests, type ManifestChange } from '../kube-api/apply-manifests.ts';
+import { applyObject } from '../kube-api/apply-object.ts';
+import { KubeClient } from '../kube-api/kube-client.ts';
+import { ObjectCache } from '../kube-api/object-cache.ts';
+import { jaegerEntry, meshJaegerReady, startMeshJaeger } from '../local-mesh-programs.ts';
+import { type Manifest, type ManifestSource, parseManifests } from '../manifest.ts';
+import { nodeAddress } from '../network/addresses.ts';
+import { ClusterNetwork } from '../network/cluster-network.ts';
+import { createNodeNetwork } from '../network/node-network.ts';
+import { MeshNode } from '../node/mesh-node.ts';
+import { type KubeObject, kubectlName } from '../objects.ts';
+import type { MeshObjects } from '../pod-status.ts';
+import { waitUntilReady } from '../ready.ts';
+import { withRouteNames } from '../route-names.ts';
+import type { InstalledTools } from '../tools.ts';
+import { IstiodApi, type IstiodCounts, isCountedByIstiod, waitForSync } from '../wait-for-sync.ts';
+import { ImplicitObjects } from './implicit-objects.ts';
+import { failedWorkloads, pendingRollout } from './rollout.ts';
+
+export interface LocalMeshOptions {
+  readonly tools: InstalledTools;
+  /** Folder for logs and files of programs. All users must be able to read it, and the caller removes it. */
+  readonly folder: string;
+  readonly sources: readonly ManifestSource[];
+  /** Namespace of objects without one. */
+  readonly namespace: string;
+  /** True to add a mock for every destination that has no workload. */
+  readonly fill: boolean;
+  /** True to give each route a name and to log the route of each request, for coverage. */
+  readonly logRoutes: boolean;
+  /** Further arguments of each `meshmock serve`. */
+  readonly serveArguments: readonly string[];
+  /** Called with the current entries whenever these change. */
+  readonly onEntries: (entries: readonly Entry[]) => void;
+}
+
+/** Result of a start, an `apply` or a `delete`. */
+export interface ApplyReport {
+  readonly objects: readonly AppliedObject[];
+  readonly warnings: readonly string[];
+  /** Parts of the manifests that the local mesh does not run, each as a line of text. */
+  readonly leftOut: readonly string[];
+  /** Time until every sidecar had the change in effect, in milliseconds. */
+  readonly durationMs: number;
+}
+
+/** Local mesh: the control plane, Jaeger and the node with its pods, in the namespaces of this process. */
+export class LocalMesh {
+  readonly node: MeshNode;
+  private readonly client: KubeClient;
+  private readonly view: ClusterView;
+  private readonly implicitObjects: ImplicitObjects;
+  private readonly istiod: IstiodApi;
+  private readonly namespace: string;
+  private readonly logRoutes: boolean;
+  private network: ClusterNetwork | undefined;
+  /** Called with the name of a program that ends unexpectedly. */
+  onProgramExit: (name: string) => void = () => {};
+
+  private constructor(
+    { namespace, logRoutes }: LocalMeshOptions,
+    parts: {
+      readonly client: KubeClient;
+      readonly view: ClusterView;
+      readonly node: MeshNode;
+      readonly implicitObjects: ImplicitObjects;
+    },
+  ) {
+    this.namespace = namespace;
+    this.logRoutes = logRoutes;
+    this.client = parts.client;
+    this.view = parts.view;
+    this.node = parts.node;
+    this.implicitObjects = parts.implicitObjects;
+    this.istiod = new IstiodApi(parts.client);
+  }
+
+  /**
+   * Starts all programs of a mesh, and waits until every sidecar serves.
+   *
+   * @throws MeshmockError `usage` if a manifest is not valid or is refused
+   * @throws MeshmockError `unavailable` or `timeout` if a program does not become ready
+   */
+  static async start(
+    options: LocalMeshOptions,
+    signal: AbortSignal,
+  ): Promise<{ mesh: LocalMesh; report: ApplyReport }> {
+    const startedAt = performance.now();
+    const { tools, folder } = options;
+    // A text that is not YAML is refused before anything starts.
+    const manifests = parseManifests(options.sources);
+    await createNodeNetwork(signal);
+    const log = path.join(folder, 'logs', 'control-plane.log');
+    const plane = startControlPlane({ folder: path.join(folder, 'control-plane'), data: tools.data, address: nodeAddress, log });
+    const startJaeger = async (): Promise<ChildProcess> => {
+      const jaeger = await startMeshJaeger({ tools, folder }, signal);
+      await waitUntilReady(jaeger, meshJaegerReady, signal);
+      return jaeger.program;
+    };
+    const [jaeger] = await Promise.all([
+      startJaeger(),
+      waitUntilReady({ program: plane.program, name: 'the control plane', log }, (either) => controlPlaneReady(plane, either), signal),
+    ]);
+    mark('API server and Jaeger ready');
+    const client = new KubeClient(plane.server());
+    await discoverKinds(client, signal);
+    const cache = new ObjectCache(client, viewKinds.filter((kind) => client.kindOf(kind)));
+    await cache.start(signal);
+    const view = new ClusterView(cache);
+    const node = new MeshNode(
+      {
+        client,
+        view,
+        image: { ...tools },
+        folder,
+        serveArguments: options.serveArguments,
+        kubeconfig: (tokenFile) => kubeconfigWithToken(plane, folder, tokenFile),
+      },
+      signal,
+    );
+    const mesh = new LocalMesh(options, { client, view, node, implicitObjects: new ImplicitObjects(client, view, options.fill) });
+    node.onEntries = (entries) => options.onEntries([...entries, jaegerEntry]);
+    node.onProgramExit = (name) => mesh.onProgramExit(name);
+    for (const [name, program] of [['the control plane', plane.program], ['Jaeger', jaeger]] as const)
+      program.once('exit', () => mesh.onProgramExit(name));
+    mesh.network = await ClusterNetwork.start(view, signal);
+    await node.start();
+    await mesh.istiodReady(signal);
+    mark('istiod ready');
+    for (const object of baseObjects()) await applyObject(client, object, signal);
+    mark('base objects');
+    const report = await mesh.applyAll(manifests, signal);
+    mark('done');
+    return { mesh, report: { ...report, durationMs: performance.now() - startedAt } };
+  }
+
+  /** Waits until istiod answers as a webhook, and refuses what is not valid. */
+  private async istiodReady(signal: AbortSignal): Promise<void> {
+    await this.istiod.ready(signal);
+    const webhooks = [
+      { kind: 'ValidatingWebhookConfiguration', name: 'istio-validator-istio-system' },
+      { kind: 'MutatingWebhookConfiguration', name: 'istio-sidecar-injector' },
+    ];
+    for (const { kind, name } of webhooks)
+      for (;;) {
+        const object = await this.client.get<WebhookConfiguration>(
+          { apiVersion: 'admissionregistration.k8s.io/v1', kind, metadata: { name } },
+          signal,
+        );
+        if (object?.webhooks.every(({ clientConfig, failurePolicy }) => clientConfig.caBundle && failurePolicy === 'Fail')) break;
+        await sleep(30, undefined, { signal });
+      }
+  }
+
+  /**
+   * Applies manifests as `kubectl apply` does, and waits until every sidecar has the change in effect. If an object is
+   * refused, a pod does not start or Envoy rejects the configuration, the change is reverted.
+   *
+   * @param namespace namespace of objects without one; the namespace from the start if not given
+   * @throws MeshmockError with the reason for which the change was reverted
+   */
+  async apply(sources: readonly ManifestSource[], signal: AbortSignal, namespace?: string): Promise<ApplyReport> {
+    return this.applyAll(parseManifests(sources), signal, namespace);
+  }
+
+  private async applyAll(manifests: readonly Manifest[], signal: AbortSignal, namespace = this.namespace): Promise<ApplyReport> {
+    const startedAt = performance.now();
+    const before = await this.istiod.counts(signal);
+    const transform = this.logRoutes ? withRouteNames : (object: KubeObject): KubeObject => object;
+    const change = await applyManifests(this.client, manifests, { namespace, transform }, signal);
+    mark('applied');
+    try {
+      const notes = await this.settle(before, change, signal);
+      const warnings = [...change.warnings, ...notes, ...this.analyze(change.results)];
+      return { objects: change.objects, warnings, leftOut: change.leftOut, durationMs: performance.now() - startedAt };
+    } catch (error) {
+      const reverting = await this.istiod.counts(signal).catch(() => before);
+      await change.revert(signal);
+      // The first error is the one to report.
+      await this.settle(reverting, { ...change, objects: [], results: [] }, signal).catch(() => {});
+      throw error;
+    }
+  }
+
+  /**
+   * Deletes objects as `kubectl delete --ignore-not-found` does, and waits until no sidecar uses them.
+   *
+   * @param namespace namespace of objects without one; the namespace from the start if not given
+   * @throws MeshmockError `usage` if a manifest is not valid
+   */
+  async delete(sources: readonly ManifestSource[], signal: AbortSignal, namespace = this.namespace): Promise<ApplyReport> {
+    const startedAt = performance.now();
+    const before = await this.istiod.counts(signal);
+    const change = await deleteManifests(this.client, parseManifests(sources), { namespace }, signal);
+    const warnings = await this.settle(before, change, signal);
+    return { objects: change.objects, warnings, leftOut: change.leftOut, durationMs: performance.now() - startedAt };
+  }
+
+  /** Services and pods of the mesh, as they are in the API. */
+  get objects(): MeshObjects {
+    return { services: this.view.services, pods: this.view.pods };
+  }
+
+  /**
+   * Waits until a change is in effect: pods run, endpoints are known, and proxies have their configuration.
+   *
+   * @returns warnings
+   */
+  private async settle(before: IstiodCounts, change: ManifestChange, signal: AbortSignal): Promise<string[]> {
+    const { view } = this;
+    const isSeen = (object: KubeObject): boolean => {
+      const stored = view.isViewed(object) ? view.stored(object) : object;
+      return stored !== undefined && Number(stored.metadata.resourceVersion) >= Number(object.metadata.resourceVersion);
+    };
+    await view.waitUntil(() => change.results.every(isSeen), signal);
+    const notes = await this.implicitObjects.update(signal);
+    await this.rolledOut(signal);
+    await this.network?.update(signal);
+    mark('rolled out');
+    const changed = change.objects.filter(({ change: kind }) => kind !== 'unchanged' && kind !== 'not found').length;
+    const counted = change.results.filter((object, index) => change.objects[index]?.change !== 'unchanged' && isCountedByIstiod(object));
+    const pending = { before, changes: counted.length, addresses: this.node.proxyAddresses };
+    const isComplete = changed === 0 || (await waitForSync(this.istiod, pending, signal));
+    return isComplete
+      ? notes
+      : [...notes, 'istiod ignores some of these objects: the label istio.io/rev may name another revision'];
+  }
+
+  /** Waits until the pods of all workloads are ready, and endpoints and gateways are current. */
+  private async rolledOut(signal: AbortSignal): Promise<void> {
+    const { view, node } = this;
+    const pending = (): string[] => {
+      const { workloads, pods, services, slices, apiGateways: gateways } = view;
+      return [
+        ...pendingRollout({ workloads, pods, services, slices, gateways }),
+        ...(node.isSettled ? [] : ['pods are not ready']),
+      ];
+    };
+    const failures = (): string[] => [...node.capacityProblem(), ...failedWorkloads(view.workloads), ...node.problems];
+    await view.waitUntil(() => failures().length > 0 || pending().length === 0, signal);
+    if (failures().length > 0) throw new MeshmockError('unavailable', failures().join('\n'));
+  }
+
+  private analyze(objects: readonly KubeObject[]): string[] {
+    const config = this.view.config(['ServiceEntry', 'DestinationRule', 'Gateway']);
+    const pods = this.node.all.map(({ plan }) => plan);
+    // If two objects have the same name, the later one is in effect.
+    const last = new Map(objects.map((object) => [`${kubectlName(object)} ${object.metadata.namespace}`, object]));
+    return analyze([...last.values()], { services: this.view.services, pods, config });
+  }
+}
+
+/** Reads the kinds of the API server, until it serves those of the CRDs too: it does so a moment after its start. */
+async function discoverKinds(client: KubeClient, signal: AbortSignal): Promise<void> {
+  const wanted = viewKinds.filter(({ kind }) => !['TCPRoute', 'TLSRoute'].includes(kind));
+  for (;;) {
+    await client.discover(signal);
+    if (wanted.every((kind) => client.kindOf(kind) !== undefined)) return;
+    await sleep(30, undefined, { signal });
+  }
+}
+
+interface WebhookConfiguration extends KubeObject {
+  webhooks: { clientConfig: { caBundle?: string }; failurePolicy?: string }[];
+}
+
+const t0 = performance.now();
+function mark(text: string): void {
+  if (process.env.MESHMOCK_TRACE_START) process.stderr.write(`${(performance.now() - t0).toFixed(0)} ms ${text}\n`);
+}

@@ -1,0 +1,71 @@
+import type { ClusterView } from '../cluster-view.ts';
+import { externalHostsAnnotation } from '../fill.ts';
+import { ServiceRules } from './apply-service-rules.ts';
+import { ClusterRecords } from './cluster-records.ts';
+import { startDnsServer } from './dns-server.ts';
+
+/** Network of a mesh's Services: the rules of the node, and the names. It follows the objects of the API. */
+export class ClusterNetwork {
+  private readonly view: ClusterView;
+  private readonly signal: AbortSignal;
+  private readonly rules = new ServiceRules();
+  private records: ClusterRecords | undefined;
+  private isScheduled = false;
+
+  private constructor(view: ClusterView, signal: AbortSignal) {
+    this.view = view;
+    this.signal = signal;
+  }
+
+  /** Starts the name server, and keeps rules and names current until the signal aborts. */
+  static async start(view: ClusterView, signal: AbortSignal): Promise<ClusterNetwork> {
+    const network = new ClusterNetwork(view, signal);
+    view.onChange(['Service', 'EndpointSlice'], () => network.schedule());
+    view.onChange(['Namespace', 'Pod'], () => network.forgetNames());
+    await Promise.all([network.update(signal), startDnsServer({ records: () => network.currentRecords() }, signal)]);
+    return network;
+  }
+
+  /** Brings the rules up to date with the view, and resolves when they are in effect. */
+  async update(signal: AbortSignal): Promise<void> {
+    await this.rules.update(this.view.services, this.view.slices, signal);
+  }
+
+  private currentRecords(): ClusterRecords {
+    const { services, slices, namespaces } = this.view;
+    this.records ??= new ClusterRecords({
+      services,
+      slices,
+      namespaces: namespaces.map(({ metadata }) => metadata.name),
+      externalHosts: this.externalHosts(),
+    });
+    return this.records;
+  }
+
+  /** Returns the addresses of the mocks that answer for hosts outside the mesh. */
+  private externalHosts(): Map<string, string[]> {
+    const found = new Map<string, string[]>();
+    for (const { metadata, status } of this.view.pods) {
+      const hosts = metadata.annotations?.[externalHostsAnnotation]?.split(',') ?? [];
+      if (status?.podIP === undefined) continue;
+      for (const host of hosts) found.set(host, [...(found.get(host) ?? []), status.podIP]);
+    }
+    return found;
+  }
+
+  private forgetNames(): void {
+    this.records = undefined;
+  }
+
+  /** Several changes that arrive together become one update. */
+  private schedule(): void {
+    this.forgetNames();
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    setImmediate(() => {
+      this.isScheduled = false;
+      // The mesh ends when the rules cannot be set: its programs then report the reason.
+      this.update(this.signal).catch(() => {});
+    });
+  }
+}

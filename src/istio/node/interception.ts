@@ -1,0 +1,44 @@
+import { jaegerAddress } from '../network/addresses.ts';
+import type { Container } from '../objects.ts';
+import { podCommand, runProgram } from '../program.ts';
+
+/** Ports on which a mock accepts the connections of entries, which bypass its sidecar. */
+export const entryPorts = { http: 15980, grpc: 15990 } as const;
+
+export interface InterceptionOptions {
+  /** Init container of Istio, from its injector. */
+  readonly container: Container;
+  readonly env: NodeJS.ProcessEnv;
+  readonly pilotAgent: string;
+  /** Network namespace of the pod. */
+  readonly namespace: string;
+  /** Folder with the pod's files in /etc. */
+  readonly etc: string;
+}
+
+/** Sets the iptables rules of istio-init, which redirect the traffic of a pod through its sidecar. */
+export async function interceptTraffic(
+  { container, env, pilotAgent, namespace, etc }: InterceptionOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  // istio-iptables redirects the queries to the name servers in /etc/resolv.conf.
+  const command = podCommand({ namespace, etc }, [pilotAgent, ...interceptionArguments(container.args ?? [])]);
+  const [program = '', ...args] = command;
+  await runProgram(program, args, { env, signal });
+}
+
+/**
+ * Returns the arguments of istio-iptables with what the local mesh adds: calls from this machine bypass the sidecar, and
+ * so do the spans of the mock.
+ */
+export function interceptionArguments(args: readonly string[]): string[] {
+  const added: Readonly<Record<string, string>> = {
+    '-d': `${entryPorts.http},${entryPorts.grpc}`,
+    '-x': `${jaegerAddress}/32`,
+  };
+  return args.map((value, index) => {
+    const more = added[args[index - 1] ?? ''];
+    if (more === undefined) return value;
+    return value === '' ? more : `${value},${more}`;
+  });
+}

@@ -2,10 +2,10 @@
  * Program in the place of the client of Istio's echo image, which tests run in a pod (istio/istio,
  * pkg/test/echo/cmd/client). It makes requests from the pod's network and prints the answers as that client does.
  *
- * Usage: `node echo-client.js URL [--method=GET] [-H NAME:VALUE]… [--count=N] [--timeout=5s]`
+ * Usage: `node main.js URL [--method=GET] [-H NAME:VALUE]… [--count=N] [--timeout=5s]`
  */
 import { parseArgs } from 'node:util';
-import { type EchoRequest, requestHttp } from './echo-request.ts';
+import { type EchoRequest, requestHttp } from './http-request.ts';
 
 /** Command of the client: its requests, and how to make them. */
 interface EchoCommand extends EchoRequest {
@@ -52,7 +52,7 @@ async function requesterOf(command: EchoCommand): Promise<Requester> {
       return (index, signal) => requestHttp(command, index, signal);
     case 'grpc': {
       // gRPC is loaded only if it is needed: each run of a test starts this program.
-      const { grpcRequester } = await import('./echo-grpc-request.ts');
+      const { grpcRequester } = await import('./grpc-request.ts');
       return grpcRequester(command);
     }
     default:

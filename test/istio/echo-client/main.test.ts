@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { EchoServer } from '../../../src/execute/echo-server.ts';
+import { installEchoClient } from '../../../src/istio/echo-client/install.ts';
 import { startMesh, type TestMesh } from '../../running-mesh.ts';
 
-const program = fileURLToPath(new URL('../../../src/istio/kubelet-api/echo-client.ts', import.meta.url));
+const folder = mkdtempSync(path.join(tmpdir(), 'meshmock-echo-client-'));
 
 interface Run {
   readonly code: number;
@@ -15,8 +18,11 @@ interface Run {
 
 function client(...args: string[]): Promise<Run> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [program, ...args], (error, stdout, stderr) =>
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }),
+    execFile(
+      'client',
+      args,
+      { env: { ...process.env, PATH: `${folder}:${process.env.PATH}` } },
+      (error, stdout, stderr) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }),
     );
   });
 }
@@ -24,9 +30,13 @@ function client(...args: string[]): Promise<Run> {
 suite("The client of Istio's echo image", () => {
   let mesh: TestMesh;
   before(async () => {
+    await installEchoClient(folder);
     mesh = await startMesh([{ name: 'echo', role: new EchoServer('istio-echo') }]);
   });
-  after(() => mesh[Symbol.asyncDispose]());
+  after(async () => {
+    rmSync(folder, { recursive: true });
+    await mesh[Symbol.asyncDispose]();
+  });
 
   const http = (path: string): string => `http://127.0.0.1:${mesh.httpPort('echo')}${path}`;
   const grpc = (): string => `grpc://127.0.0.1:${mesh.grpcPort('echo')}`;

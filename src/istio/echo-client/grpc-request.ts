@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
-import { bodyLines, type EchoRequest, partsOf } from './echo-request.ts';
+import { bodyLines, type EchoRequest, partsOf } from './http-request.ts';
 
 interface EchoText {
   readonly message: string;

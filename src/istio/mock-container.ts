@@ -1,8 +1,9 @@
 import { optional } from '../error/optional.ts';
 import { type ArgumentGroup, groupArguments } from '../options/argument-groups.ts';
-import { variableOf, variablesOf } from '../options/options.ts';
+import { flagOf, variableOf, variablesOf } from '../options/options.ts';
 import { serveSchema } from '../serve/settings/serve-schema.ts';
 import { containerEnv, type DataKind, type EnvSources, expandVariables } from './container-env.ts';
+import { echoFormOf } from './echo-image.ts';
 import type { Container, PodSpec } from './objects.ts';
 
 /** Returns the container whose image is meshmock, of any registry, tag or digest. Its settings apply to the mock. */
@@ -18,8 +19,11 @@ export interface MockSettings {
   readonly metricsPort?: number;
 }
 
-/** Settings of a mock in place of another image. */
-export const noSettings: MockSettings = { args: [], env: {} };
+/** Returns the settings of a mock in place of another image. A mock in place of an echo server has its form. */
+export function settingsOfImages({ containers }: PodSpec): MockSettings {
+  const [form] = containers.flatMap((container) => echoFormOf(container) ?? []);
+  return { args: form === undefined ? [] : [`${flagOf('replyForm' satisfies SettingName)}=${form}`], env: {} };
+}
 
 type SettingName = keyof typeof serveSchema;
 

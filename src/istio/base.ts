@@ -2,6 +2,7 @@ import { alpnFilter } from './alpn-filter.ts';
 import { tracingProvider } from './control-plane.ts';
 import { jaegerAddress } from './network.ts';
 import type { KubeObject } from './objects.ts';
+import { metricsFilter } from './observe/metrics-filter.ts';
 
 const collector = 'jaeger-collector';
 const systemNamespace = 'istio-system';
@@ -50,5 +51,6 @@ export function baseObjects(): KubeObject[] {
       spec: { tracing: [{ providers: [{ name: tracingProvider }], randomSamplingPercentage: 100 }] },
     },
     alpnFilter(systemNamespace),
+    metricsFilter(systemNamespace),
   ];
 }

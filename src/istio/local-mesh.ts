@@ -17,6 +17,7 @@ import { jaegerEntry, meshJaegerReady, startMeshIstiod, startMeshJaeger } from '
 import { type ManifestSource, parseManifests } from './manifest.ts';
 import { addressesOf } from './names.ts';
 import { Addresses, createBridge } from './network.ts';
+import { startMetricsEndpoint } from './observe/metrics-endpoint.ts';
 import { PodController } from './pod-controller.ts';
 import { type StartingProgram, waitUntilReady } from './ready.ts';
 import { withRouteNames } from './route-names.ts';
@@ -101,7 +102,11 @@ export class LocalMesh {
     const implicitObjects = new ImplicitObjects(view, addresses, options.fill);
     const context = { tools, folder, rootCertificate, serveArguments: options.serveArguments, view };
     const pods = new PodController(context, view, addresses, implicitObjects);
-    pods.onEntries = (entries) => options.onEntries([...entries, jaegerEntry]);
+    const metricsEntry = await startMetricsEndpoint(
+      () => pods.all.map(({ plan, address }) => ({ ...plan, address, hasProxy: plan.hasSidecar })),
+      signal,
+    );
+    pods.onEntries = (entries) => options.onEntries([...entries, jaegerEntry, metricsEntry]);
     const mesh = new LocalMesh(options, { kinds, schemas: new Schemas(crds, definitions), store }, addresses, pods);
     const { checked, leftOut } = mesh.check(options.sources);
     for (const crd of crds.map(establishedCrd)) store.put(view.kindOf(crd), crd);

@@ -46,7 +46,7 @@ export async function startLocalMesh(
       fill,
       logRoutes: false,
       serveArguments: ['--log-level=silent', '--seed=test'],
-      ports: { http: anyPort, grpc: anyPort, jaeger: anyPort },
+      ports: { http: anyPort, grpc: anyPort, jaeger: anyPort, metrics: anyPort },
     },
     never,
   );

@@ -93,7 +93,7 @@ export class LocalTestMesh implements MeshUnderTest {
         sources,
         serveArguments,
         onProgramExit,
-        ports: { http, grpc, jaeger: { host: http.host, port: 0 } },
+        ports: { http, grpc, jaeger: { host: http.host, port: 0 }, metrics: { host: http.host, port: 0 } },
       },
       signal,
     );

@@ -40,6 +40,12 @@ export const istioUpSchema = {
     value: 'ADDRESS',
     help: 'address of Jaeger',
   },
+  metrics: {
+    parse: parseAddress,
+    default: 'localhost:15090',
+    value: 'ADDRESS',
+    help: "address of Istio's metrics, for Prometheus",
+  },
   namespace: { ...namespace, default: 'default' },
   mesh,
   logLevel: meshSchema.logLevel,

@@ -1,5 +1,5 @@
 import { meshOption } from '../../istio/control-client.ts';
-import { entryName } from '../../istio/entries.ts';
+import { type Entry, entryName } from '../../istio/entries.ts';
 import type { ApplyReport } from '../../istio/local-mesh.ts';
 import type { MachinePort } from '../../istio/machine-ports.ts';
 import type { PodStatus } from '../../istio/pod-status.ts';
@@ -41,9 +41,22 @@ export function entryLines(ports: readonly MachinePort[], pods: readonly PodStat
       return `${entry.kind === 'gateway' ? `port ${entry.port}` : entry.protocol} ${addressText(port)}`;
     });
     const kind = portsOfEntry[0]?.entry.kind;
-    const note = kind === 'service' ? versionsOf(name, pods) : kind === 'gateway' ? 'gateway' : '';
+    const note = kind === undefined ? '' : noteOf(kind, name, pods);
     return `${name.padEnd(width)}${addresses.join('  ')}  ${note}`.trimEnd();
   });
+}
+
+function noteOf(kind: Entry['kind'], name: string, pods: readonly PodStatus[]): string {
+  switch (kind) {
+    case 'service':
+      return versionsOf(name, pods);
+    case 'gateway':
+      return 'gateway';
+    case 'jaeger':
+      return '';
+    case 'metrics':
+      return 'for Prometheus, at /metrics';
+  }
 }
 
 function addressText({ host, port }: MachinePort): string {

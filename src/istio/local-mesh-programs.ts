@@ -8,6 +8,8 @@ import { startIstiod } from './control-plane.ts';
 import type { Entry } from './entries.ts';
 import { jaegerArguments, jaegerEnv, jaegerReady } from './jaeger.ts';
 import { bridgeAddress, createNamespace, istiodAddress, jaegerAddress } from './network.ts';
+import { startMetricsEndpoint } from './observe/metrics-endpoint.ts';
+import type { MeshPod } from './observe/pod-directory.ts';
 import { spawnInPod } from './program.ts';
 import type { StartingProgram } from './ready.ts';
 import type { InstalledTools } from './tools.ts';
@@ -58,6 +60,12 @@ export const jaegerEntry: Entry = {
   protocol: 'http',
   targets: [{ host: jaegerAddress, port: 16_686 }],
 };
+
+/** Starts the server of Istio's metrics, and returns the local mesh's entry that leads to it. */
+export async function startMeshMetrics(pods: () => readonly MeshPod[], signal: AbortSignal): Promise<Entry> {
+  const target = await startMetricsEndpoint(pods, signal);
+  return { name: 'metrics', kind: 'metrics', protocol: 'http', targets: [target] };
+}
 
 /** Starts a Jaeger in its own network namespace. */
 export async function startMeshJaeger(

@@ -13,11 +13,16 @@ import { establishedCrd, withDefaults } from './defaults.ts';
 import { startDns } from './dns.ts';
 import type { Entry } from './entries.ts';
 import { ImplicitObjects } from './implicit-objects.ts';
-import { jaegerEntry, meshJaegerReady, startMeshIstiod, startMeshJaeger } from './local-mesh-programs.ts';
+import {
+  jaegerEntry,
+  meshJaegerReady,
+  startMeshIstiod,
+  startMeshJaeger,
+  startMeshMetrics,
+} from './local-mesh-programs.ts';
 import { type ManifestSource, parseManifests } from './manifest.ts';
 import { addressesOf } from './names.ts';
 import { Addresses, createBridge } from './network.ts';
-import { startMetricsEndpoint } from './observe/metrics-endpoint.ts';
 import { PodController } from './pod-controller.ts';
 import { type StartingProgram, waitUntilReady } from './ready.ts';
 import { withRouteNames } from './route-names.ts';
@@ -102,7 +107,7 @@ export class LocalMesh {
     const implicitObjects = new ImplicitObjects(view, addresses, options.fill);
     const context = { tools, folder, rootCertificate, serveArguments: options.serveArguments, view };
     const pods = new PodController(context, view, addresses, implicitObjects);
-    const metricsEntry = await startMetricsEndpoint(
+    const metricsEntry = await startMeshMetrics(
       () => pods.all.map(({ plan, address }) => ({ ...plan, address, hasProxy: plan.hasSidecar })),
       signal,
     );

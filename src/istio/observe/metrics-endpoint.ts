@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Entry } from '../entries.ts';
 import { fetchText } from '../fetch-text.ts';
 import { istioMetrics, type ProxyStats } from './istio-metrics.ts';
 import { type MeshPod, PodDirectory } from './pod-directory.ts';
@@ -15,13 +14,22 @@ const textFormat = 'text/plain; version=0.0.4; charset=utf-8';
 /** Duration in which a proxy must answer, in milliseconds. Prometheus waits ten seconds by default. */
 const proxyTimeoutMs = 3000;
 
+/** Address on which the server listens, in the network namespace of the mesh. */
+export interface MetricsAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 /**
  * Starts the server that Prometheus scrapes: Istio's standard metrics of all proxies of a mesh.
  *
  * @param pods returns the current pods of the mesh
- * @returns the entry of the local mesh that leads to it
+ * @returns the address of the server in the mesh
  */
-export async function startMetricsEndpoint(pods: () => readonly MeshPod[], signal: AbortSignal): Promise<Entry> {
+export async function startMetricsEndpoint(
+  pods: () => readonly MeshPod[],
+  signal: AbortSignal,
+): Promise<MetricsAddress> {
   const server = createServer((request, response) => {
     if (new URL(request.url ?? '/', `http://${host}`).pathname === metricsPath) void answer(response, pods(), signal);
     else response.writeHead(404, { 'content-type': 'text/plain' }).end(`not found: metrics are at ${metricsPath}\n`);
@@ -29,7 +37,7 @@ export async function startMetricsEndpoint(pods: () => readonly MeshPod[], signa
   server.listen(0, host);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  return { name: 'metrics', kind: 'metrics', protocol: 'http', targets: [{ host, port }] };
+  return { host, port };
 }
 
 async function answer(response: ServerResponse, pods: readonly MeshPod[], signal: AbortSignal): Promise<void> {

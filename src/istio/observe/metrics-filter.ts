@@ -14,8 +14,8 @@ import { keyFormat, type ListenerContext, type TrafficProtocol } from './traffic
  */
 const prefix = 'istio';
 
-const maxCounters = 3000;
-const maxHistograms = 3000;
+const maxCounters = 1500;
+const maxHistograms = 900;
 /** Each pair of numbers of messages in a gRPC stream is a counter. */
 const maxMessageCounters = 1000;
 

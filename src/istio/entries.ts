@@ -8,7 +8,7 @@ import type { RunningPod } from './node/running-pod.ts';
 export interface Entry {
   /** Name of the Service, such as `productpage`, or `bar.other` outside the namespace `default`. */
   readonly name: string;
-  readonly kind: 'service' | 'gateway' | 'jaeger';
+  readonly kind: 'service' | 'gateway' | 'jaeger' | 'metrics' | 'kubernetes';
   readonly protocol: 'http' | 'grpc';
   /** Port of a gateway's Service. Other entries have none. */
   readonly port?: number;

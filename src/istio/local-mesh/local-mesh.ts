@@ -9,17 +9,19 @@ import { ClusterView, viewKinds } from '../cluster-view.ts';
 import { type ControlPlane, controlPlaneReady, startControlPlane, writeTokenKubeconfig } from '../control-plane/control-plane.ts';
 import { meshObjects } from '../control-plane/mesh-objects.ts';
 import type { Entry } from '../entries.ts';
+import type { ApiServer } from '../kube-api/api-server.ts';
 import { type AppliedObject, type ApplyResult, applyAll } from '../kube-api/apply/apply-all.ts';
 import { applyObject } from '../kube-api/apply/apply-object.ts';
 import { deleteAll } from '../kube-api/apply/delete-all.ts';
 import { KubeClient } from '../kube-api/kube-client.ts';
 import { ObjectCache } from '../kube-api/object-cache.ts';
-import { jaegerEntry, meshJaegerReady, startMeshJaeger } from '../local-mesh-programs.ts';
+import { apiEntry, jaegerEntry, meshJaegerReady, startMeshJaeger, startMeshMetrics } from '../local-mesh-programs.ts';
 import { type Manifest, type ManifestSource, parseManifests } from '../manifest.ts';
 import { nodeAddress } from '../network/addresses.ts';
 import { ClusterNetwork } from '../network/cluster-network.ts';
 import { createNodeNetwork } from '../network/node-network.ts';
 import { MeshNode } from '../node/mesh-node.ts';
+import { serveContainerPlaces } from '../node/node-socket.ts';
 import { workloadLeftOut } from '../node/workload-left-out.ts';
 import { isWorkload, type KubeObject, kubectlName } from '../objects.ts';
 import type { MeshObjects } from '../pod-status.ts';
@@ -67,6 +69,8 @@ export class LocalMesh {
   private readonly namespace: string;
   private readonly logRoutes: boolean;
   private network: ClusterNetwork | undefined;
+  /** API server of the mesh, with the certificate of an administrator. */
+  readonly server: ApiServer;
   /** Called with the name of a program that ends unexpectedly. */
   onProgramExit: (name: string) => void = () => {};
 
@@ -77,6 +81,7 @@ export class LocalMesh {
       readonly view: ClusterView;
       readonly node: MeshNode;
       readonly implicitObjects: ImplicitObjects;
+      readonly server: ApiServer;
     },
   ) {
     this.namespace = namespace;
@@ -86,6 +91,7 @@ export class LocalMesh {
     this.node = parts.node;
     this.implicitObjects = parts.implicitObjects;
     this.istiod = new IstiodApi(parts.client);
+    this.server = parts.server;
   }
 
   /**
@@ -106,7 +112,8 @@ export class LocalMesh {
     const log = path.join(folder, 'logs', 'control-plane.log');
     const kubeFolder = path.join(folder, 'control-plane');
     const { kube, data } = tools;
-    const plane = startControlPlane({ kube, data, folder: kubeFolder, address: nodeAddress, log }, signal);
+    const nodeSocket = path.join(folder, 'node.sock');
+    const plane = startControlPlane({ kube, data, folder: kubeFolder, address: nodeAddress, nodeSocket, log }, signal);
     const startJaeger = async (): Promise<ChildProcess> => {
       const jaeger = await startMeshJaeger({ tools, folder }, signal);
       await waitUntilReady(jaeger, meshJaegerReady, signal);
@@ -140,12 +147,17 @@ export class LocalMesh {
       },
       signal,
     );
-    const mesh = new LocalMesh(options, { client, view, node, implicitObjects: new ImplicitObjects(client, view, options.fill) });
-    node.onEntries = (entries) => options.onEntries([...entries, jaegerEntry]);
+    const mesh = new LocalMesh(options, { client, view, node, implicitObjects: new ImplicitObjects(client, view, options.fill), server });
+    const metricsEntry = await startMeshMetrics(
+      () => node.all.map(({ plan, address }) => ({ ...plan, address, hasProxy: plan.hasSidecar })),
+      signal,
+    );
+    node.onEntries = (entries) => options.onEntries([...entries, jaegerEntry, metricsEntry, apiEntry]);
     node.onProgramExit = (name) => mesh.onProgramExit(name);
     for (const [name, program] of [['the control plane', apiServer], ['Jaeger', jaeger]] as const)
       program.once('exit', () => mesh.onProgramExit(name));
     mesh.network = await ClusterNetwork.start(view, signal);
+    await serveContainerPlaces(nodeSocket, (...names) => node.placeOf(...names), signal);
     if (options.logRoutes) await setMeshConfig(client, { accessLogFormat: routeLogFormat }, signal);
     await node.start();
     await mesh.istiodReady(signal);

@@ -2,6 +2,7 @@ import { freemem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { ClusterView } from '../cluster-view.ts';
+import type { ContainerPlace } from '../control-plane/control-plane.ts';
 import { type Entry, entriesOf, entryName, findByName } from '../entries.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
 import { istiodAddress, PodAddresses } from '../network/addresses.ts';
@@ -115,6 +116,14 @@ export class MeshNode {
     const isSettled = (pod: Pod): boolean =>
       !isTerminating(pod) && !isOrphan(pod, workloads) && this.running.get(uidOf(pod))?.isReady === true;
     return pods.every((pod) => isFinished(pod) || isSettled(pod));
+  }
+
+  /** Returns the place of a container, or of a pod if no container is named; undefined if it does not run. */
+  placeOf(namespace: string, name: string, container: string | undefined): ContainerPlace | undefined {
+    const pod = [...this.running.values()].find(
+      ({ plan }) => plan.namespace === namespace && plan.name === name,
+    );
+    return pod?.placeOf(container);
   }
 
   /** Reads the counters of each pod's proxy. */

@@ -205,7 +205,11 @@ export class LocalMesh {
       ? manifests.map(({ object, whereIs }) => ({ object: withRouteNames(object), whereIs }))
       : manifests;
     this.view.keepOrder(named.map(({ object }) => withNamespace(object, namespace)));
-    const change = await applyAll(this.client, named, { namespace }, signal);
+    const change = await this.node.holdEntries(async () => {
+      const applied = await applyAll(this.client, named, { namespace }, signal);
+      await this.view.waitUntil(() => applied.objects.every((one) => this.view.hasSeen(one)), signal);
+      return applied;
+    });
     mark('applied');
     try {
       const notes = await this.settle(before, change.objects, signal);

@@ -1,4 +1,5 @@
 import type { DataKind } from './container-env.ts';
+import type { AppliedObject } from './kube-api/apply/apply-all.ts';
 import type { KindRef } from './kube-api/kinds.ts';
 import type { ObjectCache } from './kube-api/object-cache.ts';
 import type { EndpointSlice } from './network/endpoint-slice.ts';
@@ -30,6 +31,8 @@ export const viewKinds: readonly KindRef[] = [
 /** Typed access to the objects of the API. */
 export class ClusterView {
   private readonly cache: ObjectCache;
+  /** Places of applied objects by `objectKey`. */
+  private readonly order = new Map<string, number>();
 
   constructor(cache: ObjectCache) {
     this.cache = cache;
@@ -39,8 +42,15 @@ export class ClusterView {
     return this.cache.has(kind) ? this.cache.all<T>(kind) : [];
   }
 
+  /** Services in the order of the manifests, and then all others. */
   get services(): readonly Service[] {
-    return this.list<Service>(core('Service'));
+    const rank = (service: Service): number => this.order.get(objectKey(service)) ?? this.order.size;
+    return this.list<Service>(core('Service')).toSorted((one, other) => rank(one) - rank(other));
+  }
+
+  /** Takes over the order of applied objects. Objects that are known already keep their place. */
+  keepOrder(objects: readonly KubeObject[]): void {
+    for (const key of objects.map(objectKey)) if (!this.order.has(key)) this.order.set(key, this.order.size);
   }
 
   get pods(): readonly Pod[] {
@@ -100,9 +110,22 @@ export class ClusterView {
     return this.cache.has(ref) ? this.cache.get(ref) : undefined;
   }
 
-  /** Reports whether the view has the objects of a kind. */
-  isViewed({ apiVersion, kind }: KindRef): boolean {
-    return viewKinds.some((one) => one.apiVersion === apiVersion && one.kind === kind);
+  /** Reports whether the view contains a change. Changes of kinds that it does not read count as seen. */
+  hasSeen({ object, change }: Pick<AppliedObject, 'object' | 'change'>): boolean {
+    if (!this.cache.has(object)) return true;
+    const stored = this.cache.get(object);
+    if (change === 'not found') return true;
+    if (change === 'deleted') return stored?.metadata.uid !== object.metadata.uid;
+    return stored !== undefined && Number(stored.metadata.resourceVersion) >= Number(object.metadata.resourceVersion);
+  }
+
+  /** Reports whether the view contains the revert of a change. */
+  hasSeenRevert({ object, change }: Pick<AppliedObject, 'object' | 'change'>): boolean {
+    if (change === 'unchanged' || !this.cache.has(object)) return true;
+    const stored = this.cache.get(object);
+    return change === 'created'
+      ? stored?.metadata.uid !== object.metadata.uid
+      : stored?.metadata.resourceVersion !== object.metadata.resourceVersion;
   }
 
   /** Calls a function after each change of an object of these kinds. */

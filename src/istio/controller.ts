@@ -13,6 +13,7 @@ import { json } from 'node:stream/consumers';
 import type { ErrorCode } from '../error/error-code.ts';
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { controlSocket } from './control-client.ts';
+import { kubeconfigFor } from './control-plane/control-plane.ts';
 import { type Entry, entryId } from './entries.ts';
 import { Forward } from './forward.ts';
 import { type ApplyReport, LocalMesh } from './local-mesh/local-mesh.ts';
@@ -116,10 +117,21 @@ async function answerTo(mesh: Promise<LocalMesh>, request: ControlRequest, enque
       return { kind: 'objects', objects: (await mesh).objects };
     case 'stats':
       return { kind: 'stats', stats: await (await mesh).node.stats(ended.signal) };
+    case 'kubeconfig':
+      return { kind: 'kubeconfig', text: kubeconfigFor((await mesh).server, apiUrl()) };
     case 'down':
       ended.abort();
       return { kind: 'done' };
   }
+}
+
+/** Returns the URL of the API server on this machine. */
+function apiUrl(): string {
+  const port = ports.find(({ entry }) => entry.kind === 'kubernetes');
+  if (port === undefined) throw new MeshmockError('internal', 'the API server has no port on this machine');
+  // The certificate is for these names.
+  const host = ['', '0.0.0.0', '::'].includes(port.host) ? 'localhost' : port.host;
+  return `https://${host}:${port.port}`;
 }
 
 /** Longer than the start of a pod may take. */

@@ -1,4 +1,5 @@
-import { type Service, selects } from './objects.ts';
+import { isIstioGateway } from './gateways.ts';
+import { type KubeObject, type Service, selects } from './objects.ts';
 import { targetPortOf } from './ports.ts';
 import { entryPorts } from './node/interception.ts';
 import type { RunningPod } from './node/running-pod.ts';
@@ -7,7 +8,7 @@ import type { RunningPod } from './node/running-pod.ts';
 export interface Entry {
   /** Name of the Service, such as `productpage`, or `bar.other` outside the namespace `default`. */
   readonly name: string;
-  readonly kind: 'service' | 'gateway' | 'jaeger';
+  readonly kind: 'service' | 'gateway' | 'jaeger' | 'metrics' | 'kubernetes';
   readonly protocol: 'http' | 'grpc';
   /** Port of a gateway's Service. Other entries have none. */
   readonly port?: number;
@@ -40,9 +41,16 @@ export function findByName<T>(all: readonly T[], nameOf: (one: T) => string, nam
 
 /**
  * Returns the entries of a local mesh. The entries of a Service lead to its mocks and bypass their sidecars. A gateway has
- * an entry for each port.
+ * an entry for each port of its servers, and for port 80.
+ *
+ * @param gateways Gateways of Istio and of the Gateway API
  */
-export function entriesOf(services: readonly Service[], pods: readonly RunningPod[]): Entry[] {
+export function entriesOf(
+  services: readonly Service[],
+  pods: readonly RunningPod[],
+  gateways: readonly KubeObject[],
+): Entry[] {
+  const served = servedPorts(gateways);
   return services.flatMap((service): Entry[] => {
     const { name: serviceName, namespace = 'default' } = service.metadata;
     const name = entryName(serviceName, namespace);
@@ -53,13 +61,12 @@ export function entriesOf(services: readonly Service[], pods: readonly RunningPo
     if (first === undefined) return [];
     const targets = (port: number) => selected.map(({ address }) => ({ host: address, port }));
     if (first.plan.role === 'gateway')
-      return (service.spec.ports ?? []).map((port) => ({
-        name,
-        kind: 'gateway',
-        protocol: 'http',
-        port: port.port,
-        targets: targets(targetPortOf(port, first.plan.spec) ?? port.port),
-      }));
+      return (service.spec.ports ?? []).flatMap((port): Entry[] => {
+        const target = targetPortOf(port, first.plan.spec) ?? port.port;
+        // A gateway listens only on the ports of its servers.
+        if (port.port !== 80 && !served.has(port.port) && !served.has(target)) return [];
+        return [{ name, kind: 'gateway', protocol: 'http', port: port.port, targets: targets(target) }];
+      });
     return (['http', 'grpc'] as const).map((protocol) => ({
       name,
       kind: 'service',
@@ -67,4 +74,14 @@ export function entriesOf(services: readonly Service[], pods: readonly RunningPo
       targets: targets(entryPorts[protocol]),
     }));
   });
+}
+
+/** Returns the numbers of the ports that Gateways configure. */
+function servedPorts(gateways: readonly KubeObject[]): ReadonlySet<number> {
+  return new Set(
+    gateways.flatMap((gateway) => {
+      if (isIstioGateway(gateway)) return (gateway.spec.servers ?? []).map(({ port }) => port.number);
+      return (gateway.spec as { listeners?: readonly { port: number }[] }).listeners?.map(({ port }) => port) ?? [];
+    }),
+  );
 }

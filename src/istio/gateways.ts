@@ -1,4 +1,4 @@
-import type { KubeObject, Labels, Service, Workload } from './objects.ts';
+import type { KubeObject, Labels, Service, ServicePort, Workload } from './objects.ts';
 import { groupOf, selects } from './objects.ts';
 
 /** Istio's own Gateway, with the fields that are read here. */
@@ -79,6 +79,25 @@ function wantedGateways(gateways: readonly KubeObject[]): WantedGateway[] {
     );
   }
   return [...wanted.values()];
+}
+
+/** Returns the ports of the servers of Istio's Gateways that select pods with these labels. */
+export function serverPorts(gateways: readonly KubeObject[], labels: Labels): number[] {
+  return gateways
+    .filter(isIstioGateway)
+    .filter(({ spec }) => selects(selectorOrDefault(spec.selector ?? {}), labels))
+    .flatMap(({ spec }) => spec.servers ?? [])
+    .map(({ port }) => port.number);
+}
+
+/** Returns the ports to add to the Service of a gateway, so that clients reach these ports of servers. */
+export function missingPorts({ spec }: Service, servers: readonly number[]): ServicePort[] {
+  const { ports = [] } = spec;
+  // A Gateway may name the pod's own port, as Bookinfo's does. A port of the Service already leads to it.
+  const reached = new Set(ports.flatMap(({ port, targetPort }) => [port, targetPort]));
+  return [...new Set(servers)]
+    .filter((port) => !reached.has(port) && !reached.has(gatewayTargetPort(port)))
+    .map((port) => ({ name: `http-${port}`, port, targetPort: gatewayTargetPort(port), protocol: 'TCP' }));
 }
 
 /**

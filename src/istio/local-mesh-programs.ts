@@ -1,8 +1,10 @@
 import path from 'node:path';
 import type { Entry } from './entries.ts';
 import { jaegerArguments, jaegerEnv, jaegerReady } from './jaeger.ts';
-import { jaegerAddress } from './network/addresses.ts';
+import { jaegerAddress, nodeAddress } from './network/addresses.ts';
 import { createPodNetwork } from './network/pod-network.ts';
+import { startMetricsEndpoint } from './observe/metrics-endpoint.ts';
+import type { MeshPod } from './observe/pod-directory.ts';
 import { spawnInPod } from './program.ts';
 import type { StartingProgram } from './ready.ts';
 import type { InstalledTools } from './tools.ts';
@@ -23,6 +25,20 @@ export const jaegerEntry: Entry = {
   protocol: 'http',
   targets: [{ host: jaegerAddress, port: 16_686 }],
 };
+
+/** Entry of a local mesh's API server. */
+export const apiEntry: Entry = {
+  name: 'kubernetes',
+  kind: 'kubernetes',
+  protocol: 'http',
+  targets: [{ host: nodeAddress, port: 6443 }],
+};
+
+/** Starts the server of Istio's metrics, and returns the local mesh's entry that leads to it. */
+export async function startMeshMetrics(pods: () => readonly MeshPod[], signal: AbortSignal): Promise<Entry> {
+  const target = await startMetricsEndpoint(pods, signal);
+  return { name: 'metrics', kind: 'metrics', protocol: 'http', targets: [target] };
+}
 
 /** Starts a Jaeger in its own network namespace. */
 export async function startMeshJaeger(

@@ -21,12 +21,15 @@ export interface FirstPorts {
   readonly http: FirstPort;
   readonly grpc: FirstPort;
   readonly jaeger: FirstPort;
+  readonly metrics: FirstPort;
+  /** Address of the API server. */
+  readonly kubernetes: FirstPort;
 }
 
 /** Ports of this machine that lead to the entries of a mesh. */
 export class MachinePorts {
   private readonly first: FirstPorts;
-  private readonly used = { http: 0, grpc: 0, jaeger: 0 };
+  private readonly used = { http: 0, grpc: 0, jaeger: 0, metrics: 0, kubernetes: 0 };
   /** Ports by entry id. Ports of removed entries stay open, in case the entry comes back. */
   private readonly ports = new Map<string, MachinePort>();
   /** Ids of the current entries. */
@@ -65,7 +68,7 @@ export class MachinePorts {
   }
 
   private async listenForOne(entry: Entry, isStart: boolean): Promise<Server> {
-    const portKind = entry.kind === 'jaeger' ? 'jaeger' : entry.protocol;
+    const portKind = entry.kind === 'service' || entry.kind === 'gateway' ? entry.protocol : entry.kind;
     const { host, port } = this.first[portKind];
     const wanted = port === 0 ? 0 : port + this.used[portKind]++;
     const listener = isStart

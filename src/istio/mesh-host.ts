@@ -162,6 +162,12 @@ export class MeshHost implements AsyncDisposable {
     return objects;
   }
 
+  /** Returns a kubeconfig of the mesh's API server, for programs on this machine. */
+  async kubeconfig(signal: AbortSignal): Promise<string> {
+    const { text } = await askMesh(this.name, { kind: 'kubeconfig' }, signal);
+    return text;
+  }
+
   /** Ends the mesh at once, and removes everything that it made. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill();

@@ -39,6 +39,8 @@ export type ControlRequest =
   | { readonly kind: 'status' }
   | { readonly kind: 'stats' }
   | { readonly kind: 'objects' }
+  /** Requests a kubeconfig for programs on this machine. */
+  | { readonly kind: 'kubeconfig' }
   | { readonly kind: 'down' };
 
 /** Answer to a request on the control socket. */
@@ -48,6 +50,7 @@ export type ControlAnswer =
   | { readonly kind: 'status'; readonly pods: readonly PodStatus[]; readonly ports: readonly MachinePort[] }
   | { readonly kind: 'stats'; readonly stats: readonly PodStats[] }
   | { readonly kind: 'objects'; readonly objects: MeshObjects }
+  | { readonly kind: 'kubeconfig'; readonly text: string }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
 /** Kind of the answer to each kind of request, if it does not fail. */
@@ -58,6 +61,7 @@ export const answerKinds = {
   status: 'status',
   stats: 'stats',
   objects: 'objects',
+  kubeconfig: 'kubeconfig',
   down: 'done',
 } as const satisfies Record<ControlRequest['kind'], ControlAnswer['kind']>;
 

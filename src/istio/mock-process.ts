@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { flagOf, variableOf } from '../options/options.ts';
 import type { serveSchema } from '../serve/settings/serve-schema.ts';
+import { clusterId, meshId } from './installation.ts';
 import { collectorEndpoint } from './local-mesh-programs.ts';
 import type { MockSettings } from './mock-container.ts';
 import { entryPorts } from './node/interception.ts';
@@ -66,8 +67,8 @@ export function startMock({ pod, namespace, etc, log, routes, settings, args }: 
         PATH: process.env.PATH,
         HOME: process.env.HOME,
         NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
-        ISTIO_META_CLUSTER_ID: 'Kubernetes',
-        ISTIO_META_MESH_ID: 'cluster.local',
+        ISTIO_META_CLUSTER_ID: clusterId,
+        ISTIO_META_MESH_ID: meshId,
         OTEL_EXPORTER_OTLP_ENDPOINT: collectorEndpoint,
         OTEL_METRICS_EXPORTER: 'none',
         OTEL_LOGS_EXPORTER: 'none',

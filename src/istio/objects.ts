@@ -17,7 +17,17 @@ export interface ObjectMeta {
   resourceVersion?: string;
   generation?: number;
   creationTimestamp?: string;
+  deletionTimestamp?: string;
+  ownerReferences?: readonly OwnerReference[];
   [field: string]: unknown;
+}
+
+/** Reference to the object that an object was made from. */
+export interface OwnerReference {
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly controller?: boolean;
 }
 
 export type Labels = Readonly<Record<string, string>>;

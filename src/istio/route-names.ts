@@ -37,28 +37,34 @@ export function namedRoutes({ metadata: { namespace = 'default', name }, spec }:
 
 /**
  * Returns the rules of a route of the Gateway API, each with a name. Matches cannot have names, so a rule without a
- * name is split into one rule for each match. istiod makes the same split.
+ * name is split into one rule for each match, as istiod does, unless the object would have too many rules.
+ * A name is a subdomain (Gateway API, `SectionName`).
  */
 export function namedRules({ kind, metadata: { namespace = 'default', name }, spec }: GatewayApiRoute): {
   readonly rule: GatewayApiRule;
   /** A rule for each match, or the rule itself. */
   readonly split: readonly (GatewayApiRule & { readonly name: string })[];
 }[] {
-  return (spec.rules ?? []).map((rule, index) => {
+  const { rules = [] } = spec;
+  const isTooLong = rules.reduce((sum, { matches = [] }) => sum + Math.max(1, matches.length), 0) > maxRules;
+  return rules.map((rule, index) => {
     if (rule.name) return { rule, split: [{ ...rule, name: rule.name }] };
-    const ruleName = `/${namespace}/${name}/${kind}[${index}]`;
+    const ruleName = `${namespace}.${name}.${kind.toLowerCase()}-${index}`;
     const { matches = [] } = rule;
-    if (matches.length < 2) return { rule, split: [{ ...rule, name: ruleName }] };
+    if (matches.length < 2 || isTooLong) return { rule, split: [{ ...rule, name: ruleName }] };
     return {
       rule,
       split: matches.map((one, matchIndex) => ({
         ...rule,
-        name: `${ruleName}.${matchName(matchIndex)}`,
+        name: `${ruleName}.match-${matchIndex}`,
         matches: [one],
       })),
     };
   });
 }
+
+/** Maximum number of rules of a route (Gateway API, `HTTPRouteSpec.rules`). */
+const maxRules = 16;
 
 function matchName(index: number): string {
   return `match[${index}]`;

@@ -13,7 +13,14 @@ export interface InstalledTools {
   readonly envoy: string;
   readonly jaeger: string;
   readonly bootstrapTemplate: string;
-  /** Folder of etcd with Istio's installation. */
+  /** Folder with `istio-crds.yaml` and `gateway-api-crds.yaml`. */
+  readonly crds: string;
+  /** Folder with the definitions of Kubernetes' own kinds. */
+  readonly kubernetes: string;
+  /** Program with etcd, the API server and its controllers. */
+  readonly kube: string;
+  readonly istioctl: string;
+  /** Folder with the prepared data of a control plane, and with Istio's installation in it. */
   readonly data: string;
 }
 
@@ -98,13 +105,20 @@ export async function installTools<Name extends string>(
 
 /** Installs everything that a local mesh needs. */
 export async function installMeshTools(signal: AbortSignal): Promise<InstalledTools> {
-  const { istio, envoy, jaeger } = await installTools(['istio', 'envoy', 'jaeger'], signal);
+  const { istio, envoy, jaeger, kubernetes, kube, istioctl, cluster } = await installTools(
+    ['istio', 'envoy', 'jaeger', 'kubernetes', 'kube', 'istioctl', 'cluster'],
+    signal,
+  );
   return {
     istiod: path.join(istio, 'pilot-discovery'),
     pilotAgent: path.join(istio, 'pilot-agent'),
     bootstrapTemplate: path.join(istio, 'envoy_bootstrap.json'),
     envoy: path.join(envoy, 'envoy'),
     jaeger: path.join(jaeger, 'jaeger'),
-    data: '/tmp/i15/data2',
+    crds: istio,
+    kubernetes,
+    kube: path.join(kube, 'kube'),
+    istioctl: path.join(istioctl, 'istioctl'),
+    data: cluster,
   };
 }

@@ -3,8 +3,8 @@ import { after, before, suite, test } from 'node:test';
 import { KubeError } from '../../src/istio/kube-api/kube-error.ts';
 import { ObjectCache } from '../../src/istio/kube-api/object-cache.ts';
 import type { KubeObject, Pod } from '../../src/istio/objects.ts';
-import { startControlPlane, type TestControlPlane } from './kube-api/control-plane.ts';
-import { isInNamespaces } from './kube-api/in-namespaces.ts';
+import { toolsInNamespaces } from './kube-api/in-namespaces.ts';
+import { startTestCluster, type TestCluster } from './kube-api/test-cluster.ts';
 
 const configMap = (name: string, data: Record<string, string>): KubeObject => ({
   apiVersion: 'v1',
@@ -13,22 +13,24 @@ const configMap = (name: string, data: Record<string, string>): KubeObject => ({
   data,
 });
 
-if (isInNamespaces())
+const tools = await toolsInNamespaces();
+
+if (tools !== undefined)
   suite('the client of the API server', { timeout: 100_000 }, () => {
     const stop = new AbortController();
     const { signal } = stop;
-    let plane: TestControlPlane;
+    let cluster: TestCluster;
 
     before(async () => {
-      plane = await startControlPlane(signal);
+      cluster = await startTestCluster(tools, signal);
     });
     after(async () => {
       stop.abort();
-      await plane.stop();
+      await cluster.stop();
     });
 
     test('knows the kinds of the API server', () => {
-      const { client } = plane;
+      const { client } = cluster;
       assert.deepEqual(client.kindOf({ apiVersion: 'v1', kind: 'Pod' }), {
         group: '',
         version: 'v1',
@@ -41,7 +43,7 @@ if (isInNamespaces())
     });
 
     test('creates, reads, patches, replaces and deletes objects', async () => {
-      const { client } = plane;
+      const { client } = cluster;
       const object = configMap('crud', { a: '1' });
       const created = await client.create(object, {}, signal);
       assert.ok(created.object.metadata.uid);
@@ -68,7 +70,7 @@ if (isInNamespaces())
     });
 
     test('returns warnings, stores nothing in a dry run, and refuses unknown fields if it is strict', async () => {
-      const { client } = plane;
+      const { client } = cluster;
       const wrong = { ...configMap('wrong', {}), more: 1 };
       const { warnings } = await client.create(wrong, { dryRun: true, fieldValidation: 'Warn' }, signal);
       assert.deepEqual(warnings, ['unknown field "more"']);
@@ -77,7 +79,7 @@ if (isInNamespaces())
     });
 
     test('binds pods and creates tokens', async () => {
-      const { client } = plane;
+      const { client } = cluster;
       const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'here' } };
       await client.create(node, {}, signal);
       const pod = {
@@ -98,7 +100,7 @@ if (isInNamespaces())
     });
 
     test('keeps a cache up to date, in order', async () => {
-      const { client } = plane;
+      const { client } = cluster;
       const of = { apiVersion: 'v1', kind: 'ConfigMap' };
       const cache = new ObjectCache(client, [of, { apiVersion: 'v1', kind: 'Namespace' }]);
       const seen: string[] = [];
@@ -130,7 +132,7 @@ if (isInNamespaces())
     });
 
     test('lists again after a watch whose version is too old', async () => {
-      const { client } = plane;
+      const { client } = cluster;
       const of = { apiVersion: 'v1', kind: 'Secret' };
       await assert.rejects(
         client.watch(of, '1', () => {}, signal),

@@ -10,7 +10,7 @@ import { demoWorkloads, startLocalMesh } from './local-mesh.ts';
 import { routeTo, virtualService, workload } from './manifests.ts';
 
 const demo = [demoWorkloads, 'istio/demo/ingress.yaml'];
-const anyPort = ['--http', 'localhost:0', '--jaeger', 'localhost:0'];
+const anyPort = ['--http', 'localhost:0', '--jaeger', 'localhost:0', '--metrics', 'localhost:0'];
 let count = 0;
 
 function up(...args: readonly string[]): { program: Program; mesh: string } {

@@ -8,7 +8,16 @@ import { startProgram } from '../program.ts';
 import { demoWorkloads, type LocalMeshFixture, startLocalMesh } from './local-mesh.ts';
 
 const yaml = (text: string) => ({ name: 'test.yaml', text });
-const anyPort = ['--http', 'localhost:0', '--grpc', 'localhost:0', '--jaeger', 'localhost:0'];
+const anyPort = [
+  '--http',
+  'localhost:0',
+  '--grpc',
+  'localhost:0',
+  '--jaeger',
+  'localhost:0',
+  '--metrics',
+  'localhost:0',
+];
 const signal = new AbortController().signal;
 
 const oddPort = (name: string, port: number) =>
@@ -228,7 +237,16 @@ describe('several runs of meshmock istio up', () => {
   });
 
   it('report a port that is too high', async () => {
-    const args = ['--http', 'localhost:65533', '--grpc', 'localhost:0', '--jaeger', 'localhost:0'];
+    const args = [
+      '--http',
+      'localhost:65533',
+      '--grpc',
+      'localhost:0',
+      '--jaeger',
+      'localhost:0',
+      '--metrics',
+      'localhost:0',
+    ];
     await using program = startProgram(['istio', 'up', '--mesh', `ports-${process.pid}`, ...args]);
     assert.equal(await program.exited(), 2);
     assert.match(program.stderr, /no port is left for service3 \(65536\): choose a lower first port with --http/);

@@ -171,7 +171,7 @@ spec:
     const pod = { name: 'pod.yaml', text: 'apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {app: p}}\n' };
     await assert.rejects(
       mesh.apply(pod),
-      /^MeshmockError: pod\.yaml:\d+:\d+: pod\/p: .*expected at least one container$/,
+      /^MeshmockError: pod\.yaml:\d+:\d+: pod\/p: .*spec\.containers: Required value$/,
     );
   });
 

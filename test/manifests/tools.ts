@@ -42,13 +42,16 @@ export interface ManifestTools {
  * @throws MeshmockError `machine` if one cannot be installed
  */
 export async function manifestTools(): Promise<ManifestTools> {
-  const own = await installTestTools(['kubectl', 'helm', 'kubeconform', 'istioctl', 'actionlint']);
-  const { istio, kubernetes } = await installTools(['istio', 'kubernetes'], new AbortController().signal);
+  const own = await installTestTools(['kubectl', 'helm', 'kubeconform', 'actionlint']);
+  const { istio, istioctl, kubernetes } = await installTools(
+    ['istio', 'istioctl', 'kubernetes'],
+    new AbortController().signal,
+  );
   return {
     kubectl: runner(path.join(own.kubectl, 'bin/kubectl')),
     helm: runner(path.join(own.helm, 'helm')),
     kubeconform: runner(path.join(own.kubeconform, 'kubeconform')),
-    istioctl: runner(path.join(own.istioctl, 'istioctl')),
+    istioctl: runner(path.join(istioctl, 'istioctl')),
     actionlint: runner(path.join(own.actionlint, 'actionlint')),
     meshmock: (...args) => runner(process.execPath)(path.join(root, 'dist/cli/main.js'), ...args),
     istio,

@@ -84,6 +84,7 @@ export class LocalTestMesh implements MeshUnderTest {
     signal: AbortSignal,
   ): Promise<ApplyReport> {
     const { http, grpc, serveArguments, onProgramExit } = this.options;
+    const anyPort = { host: http.host, port: 0 };
     const { mesh: host, started } = await MeshHost.start(
       {
         mesh: localMeshName,
@@ -93,7 +94,7 @@ export class LocalTestMesh implements MeshUnderTest {
         sources,
         serveArguments,
         onProgramExit,
-        ports: { http, grpc, jaeger: { host: http.host, port: 0 } },
+        ports: { http, grpc, jaeger: anyPort, metrics: anyPort, kubernetes: anyPort },
       },
       signal,
     );

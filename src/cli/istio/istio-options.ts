@@ -40,6 +40,18 @@ export const istioUpSchema = {
     value: 'ADDRESS',
     help: 'address of Jaeger',
   },
+  metrics: {
+    parse: parseAddress,
+    default: 'localhost:15090',
+    value: 'ADDRESS',
+    help: "address of Istio's metrics, for Prometheus",
+  },
+  kubernetes: {
+    parse: parseAddress,
+    default: 'localhost:0',
+    value: 'ADDRESS',
+    help: 'address of the API server; port 0 is any free port',
+  },
   namespace: { ...namespace, default: 'default' },
   mesh,
   logLevel: meshSchema.logLevel,

@@ -26,7 +26,7 @@ const stillStartingMs = 10_000;
  */
 export async function istioUp(args: readonly string[]): Promise<void> {
   const values = readIstioOptions(istioUpSchema, args);
-  const { mesh: name, namespace, fill, http, grpc = grpcAddressFor(http), jaeger, logLevel, seed } = values;
+  const { mesh: name, namespace, fill, http, grpc = grpcAddressFor(http), jaeger, metrics, kubernetes, logLevel, seed } = values;
   // Before the demo's manifests are read: an image that cannot run a mesh has none.
   checkMachine();
   // While this process reads standard input, signals end it as they do by default.
@@ -43,7 +43,7 @@ export async function istioUp(args: readonly string[]): Promise<void> {
     logRoutes: false,
     sources,
     serveArguments: [`--log-level=${logLevel}`, ...(seed === undefined ? [] : [`--seed=${seed}`])],
-    ports: { http, grpc, jaeger },
+    ports: { http, grpc, jaeger, metrics, kubernetes },
     onProgramExit: (lost: string, logs: string) => process.stderr.write(`meshmock: ${lost} has ended; see ${logs}\n`),
     onPorts: (ports: readonly MachinePort[]) => process.stdout.write(`${entryLines(ports, []).join('\n')}\n`),
   };

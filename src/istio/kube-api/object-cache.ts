@@ -24,11 +24,11 @@ const retryMs = 100;
  * await cache.waitUntil(() => cache.all<Pod>({ apiVersion: 'v1', kind: 'Pod' }).every(isReady), signal);
  */
 export class ObjectCache {
-  private readonly client: KubeClient;
+  private readonly client: Pick<KubeClient, 'list' | 'watch'>;
   private readonly tables: ReadonlyMap<string, Table>;
   private readonly listeners = new Set<Listener>();
 
-  constructor(client: KubeClient, kinds: readonly KindRef[]) {
+  constructor(client: Pick<KubeClient, 'list' | 'watch'>, kinds: readonly KindRef[]) {
     this.client = client;
     this.tables = new Map(kinds.map((of) => [tableKey(of), new Table(of)]));
   }

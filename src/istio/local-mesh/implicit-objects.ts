@@ -1,10 +1,10 @@
-import { isApplied, markImplicit } from '../base.ts';
+import { isApplied, markImplicit } from '../implicit.ts';
 import { type ClusterView, objectKey } from '../cluster-view.ts';
 import { fillObjects } from '../fill.ts';
-import { gatewayObjects } from '../gateways.ts';
-import { applyObject } from '../kube-api/apply-object.ts';
+import { gatewayObjects, missingPorts, serverPorts } from '../gateways.ts';
+import { applyObject } from '../kube-api/apply/apply-object.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
-import { isWorkload, type KubeObject, namespaceOf, type Workload } from '../objects.ts';
+import { isWorkload, type KubeObject, namespaceOf, selects, type Workload } from '../objects.ts';
 
 const routingKinds = [
   'VirtualService',
@@ -22,6 +22,7 @@ const managedGatewayLabel = 'gateway.networking.k8s.io/gateway-name';
 
 /** Label of the objects of Istio's installation. */
 const installationLabel = 'operator.istio.io/component';
+const gatewayComponent = 'IngressGateways';
 
 /** Objects that no manifest contains: gateways, accounts, and those that `--fill` adds. */
 export class ImplicitObjects {
@@ -55,23 +56,42 @@ export class ImplicitObjects {
     this.objects = wanted;
     // One after another: a Deployment needs its account.
     for (const object of wanted) await applyObject(client, markImplicit(object), signal);
+    await this.useInstalledGateways(signal);
     return accounts.map(
       ({ metadata }) =>
         `serviceaccount ${metadata.namespace}/${metadata.name} does not exist, so a cluster would not make the pods that name it: the local mesh adds it`,
     );
   }
 
+  /** Starts the gateways of Istio's installation that Gateways select, and adds the ports of their servers. */
+  private async useInstalledGateways(signal: AbortSignal): Promise<void> {
+    const { client, view } = this;
+    const installed = view.workloads.filter((one) => one.metadata.labels?.[installationLabel] === gatewayComponent);
+    for (const workload of installed) {
+      const { labels } = workload.spec.template.metadata ?? {};
+      const ports = serverPorts(view.config(['Gateway']), labels ?? {});
+      if (ports.length === 0) continue;
+      if (workload.spec.replicas === 0) await client.patch(workload, { spec: { replicas: 1 } }, 'merge', {}, signal);
+      for (const service of view.services.filter((one) => isSameNamespace(one, workload) && selects(one.spec.selector, labels))) {
+        const added = missingPorts(service, ports);
+        const all = [...(service.spec.ports ?? []), ...added];
+        if (added.length > 0) await client.patch(service, { spec: { ports: all } }, 'merge', {}, signal);
+      }
+    }
+  }
+
   private wanted(): KubeObject[] {
     const { view } = this;
     const services = view.services.filter((one) => isOfUser(one));
     const workloads = view.workloads.filter((one) => isOfUser(one));
-    const gateways = gatewayObjects(view.config(['Gateway']), workloads, services);
+    const installed = view.workloads.filter((one) => one.metadata.labels?.[installationLabel] === gatewayComponent);
+    const gateways = gatewayObjects(view.config(['Gateway']), [...workloads, ...installed], view.services);
     if (!this.fill) return gateways;
     const used = [...services, ...workloads].map(namespaceOf);
     const namespaces = new Set([...view.namespaces.map(({ metadata }) => metadata.name), ...used]);
     // A Service of a user may select a gateway, and then it needs no mock.
     const managed = view.workloads.filter((one) => one.metadata.labels?.[managedGatewayLabel] !== undefined);
-    const running = [...workloads, ...managed, ...gateways.filter(isWorkload)];
+    const running = [...workloads, ...managed, ...installed, ...gateways.filter(isWorkload)];
     const isManaged = (one: KubeObject): boolean => one.metadata.labels?.[managedGatewayLabel] !== undefined;
     const filled = { services: services.filter((one) => !isManaged(one)), workloads: running };
     return [...gateways, ...fillObjects({ ...filled, config: view.config(routingKinds), namespaces })];
@@ -92,6 +112,10 @@ export class ImplicitObjects {
     });
     return [...new Map(accounts.map((account) => [objectKey(account), account])).values()];
   }
+}
+
+function isSameNamespace(one: KubeObject, other: KubeObject): boolean {
+  return namespaceOf(one) === namespaceOf(other);
 }
 
 function accountOf({ spec }: Workload): string {

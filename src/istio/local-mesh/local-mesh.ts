@@ -1,24 +1,29 @@
 import type { ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parse, stringify } from 'yaml';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { routeLogFormat } from '../access-log.ts';
 import { analyze } from '../analyze.ts';
-import { baseObjects } from '../base.ts';
-import type { AppliedObject } from '../kube-api/apply-object.ts';
 import { ClusterView, viewKinds } from '../cluster-view.ts';
-import { controlPlaneReady, kubeconfigWithToken, startControlPlane } from '../control-plane/control-plane.ts';
+import { type ControlPlane, controlPlaneReady, startControlPlane, writeTokenKubeconfig } from '../control-plane/control-plane.ts';
+import { meshObjects } from '../control-plane/mesh-objects.ts';
 import type { Entry } from '../entries.ts';
-import { applyManifests, deleteManifests, type ManifestChange } from '../kube-api/apply-manifests.ts';
-import { applyObject } from '../kube-api/apply-object.ts';
+import type { ApiServer } from '../kube-api/api-server.ts';
+import { type AppliedObject, type ApplyResult, applyAll } from '../kube-api/apply/apply-all.ts';
+import { applyObject } from '../kube-api/apply/apply-object.ts';
+import { deleteAll } from '../kube-api/apply/delete-all.ts';
 import { KubeClient } from '../kube-api/kube-client.ts';
 import { ObjectCache } from '../kube-api/object-cache.ts';
-import { jaegerEntry, meshJaegerReady, startMeshJaeger } from '../local-mesh-programs.ts';
+import { apiEntry, jaegerEntry, meshJaegerReady, startMeshJaeger, startMeshMetrics } from '../local-mesh-programs.ts';
 import { type Manifest, type ManifestSource, parseManifests } from '../manifest.ts';
 import { nodeAddress } from '../network/addresses.ts';
 import { ClusterNetwork } from '../network/cluster-network.ts';
 import { createNodeNetwork } from '../network/node-network.ts';
 import { MeshNode } from '../node/mesh-node.ts';
-import { type KubeObject, kubectlName } from '../objects.ts';
+import { serveContainerPlaces } from '../node/node-socket.ts';
+import { workloadLeftOut } from '../node/workload-left-out.ts';
+import { isWorkload, type KubeObject, kubectlName } from '../objects.ts';
 import type { MeshObjects } from '../pod-status.ts';
 import { waitUntilReady } from '../ready.ts';
 import { withRouteNames } from '../route-names.ts';
@@ -46,7 +51,7 @@ export interface LocalMeshOptions {
 
 /** Result of a start, an `apply` or a `delete`. */
 export interface ApplyReport {
-  readonly objects: readonly AppliedObject[];
+  readonly objects: readonly Omit<AppliedObject, 'object'>[];
   readonly warnings: readonly string[];
   /** Parts of the manifests that the local mesh does not run, each as a line of text. */
   readonly leftOut: readonly string[];
@@ -64,6 +69,8 @@ export class LocalMesh {
   private readonly namespace: string;
   private readonly logRoutes: boolean;
   private network: ClusterNetwork | undefined;
+  /** API server of the mesh, with the certificate of an administrator. */
+  readonly server: ApiServer;
   /** Called with the name of a program that ends unexpectedly. */
   onProgramExit: (name: string) => void = () => {};
 
@@ -74,6 +81,7 @@ export class LocalMesh {
       readonly view: ClusterView;
       readonly node: MeshNode;
       readonly implicitObjects: ImplicitObjects;
+      readonly server: ApiServer;
     },
   ) {
     this.namespace = namespace;
@@ -83,6 +91,7 @@ export class LocalMesh {
     this.node = parts.node;
     this.implicitObjects = parts.implicitObjects;
     this.istiod = new IstiodApi(parts.client);
+    this.server = parts.server;
   }
 
   /**
@@ -101,18 +110,24 @@ export class LocalMesh {
     const manifests = parseManifests(options.sources);
     await createNodeNetwork(signal);
     const log = path.join(folder, 'logs', 'control-plane.log');
-    const plane = startControlPlane({ folder: path.join(folder, 'control-plane'), data: tools.data, address: nodeAddress, log });
+    const kubeFolder = path.join(folder, 'control-plane');
+    const { kube, data } = tools;
+    const nodeSocket = path.join(folder, 'node.sock');
+    const plane = startControlPlane({ kube, data, folder: kubeFolder, address: nodeAddress, nodeSocket, log }, signal);
     const startJaeger = async (): Promise<ChildProcess> => {
       const jaeger = await startMeshJaeger({ tools, folder }, signal);
       await waitUntilReady(jaeger, meshJaegerReady, signal);
       return jaeger.program;
     };
-    const [jaeger] = await Promise.all([
-      startJaeger(),
-      waitUntilReady({ program: plane.program, name: 'the control plane', log }, (either) => controlPlaneReady(plane, either), signal),
-    ]);
+    const startApiServer = async (): Promise<ControlPlane> => {
+      const { program, server } = await plane;
+      const starting = { program, name: 'the control plane', log };
+      await waitUntilReady(starting, (either) => controlPlaneReady(server, either), signal);
+      return { program, server };
+    };
+    const [jaeger, { program: apiServer, server }] = await Promise.all([startJaeger(), startApiServer()]);
     mark('API server and Jaeger ready');
-    const client = new KubeClient(plane.server());
+    const client = new KubeClient(server);
     await discoverKinds(client, signal);
     const cache = new ObjectCache(client, viewKinds.filter((kind) => client.kindOf(kind)));
     await cache.start(signal);
@@ -124,20 +139,30 @@ export class LocalMesh {
         image: { ...tools },
         folder,
         serveArguments: options.serveArguments,
-        kubeconfig: (tokenFile) => kubeconfigWithToken(plane, folder, tokenFile),
+        kubeconfig: (tokenFile) => {
+          const file = path.join(folder, 'istiod.kubeconfig');
+          writeTokenKubeconfig(file, server, tokenFile);
+          return file;
+        },
       },
       signal,
     );
-    const mesh = new LocalMesh(options, { client, view, node, implicitObjects: new ImplicitObjects(client, view, options.fill) });
-    node.onEntries = (entries) => options.onEntries([...entries, jaegerEntry]);
+    const mesh = new LocalMesh(options, { client, view, node, implicitObjects: new ImplicitObjects(client, view, options.fill), server });
+    const metricsEntry = await startMeshMetrics(
+      () => node.all.map(({ plan, address }) => ({ ...plan, address, hasProxy: plan.hasSidecar })),
+      signal,
+    );
+    node.onEntries = (entries) => options.onEntries([...entries, jaegerEntry, metricsEntry, apiEntry]);
     node.onProgramExit = (name) => mesh.onProgramExit(name);
-    for (const [name, program] of [['the control plane', plane.program], ['Jaeger', jaeger]] as const)
+    for (const [name, program] of [['the control plane', apiServer], ['Jaeger', jaeger]] as const)
       program.once('exit', () => mesh.onProgramExit(name));
     mesh.network = await ClusterNetwork.start(view, signal);
+    await serveContainerPlaces(nodeSocket, (...names) => node.placeOf(...names), signal);
+    if (options.logRoutes) await setMeshConfig(client, { accessLogFormat: routeLogFormat }, signal);
     await node.start();
     await mesh.istiodReady(signal);
     mark('istiod ready');
-    for (const object of baseObjects()) await applyObject(client, object, signal);
+    for (const object of meshObjects('istio-system')) await applyObject(client, object, signal);
     mark('base objects');
     const report = await mesh.applyAll(manifests, signal);
     mark('done');
@@ -176,20 +201,31 @@ export class LocalMesh {
   private async applyAll(manifests: readonly Manifest[], signal: AbortSignal, namespace = this.namespace): Promise<ApplyReport> {
     const startedAt = performance.now();
     const before = await this.istiod.counts(signal);
-    const transform = this.logRoutes ? withRouteNames : (object: KubeObject): KubeObject => object;
-    const change = await applyManifests(this.client, manifests, { namespace, transform }, signal);
+    const named = this.logRoutes
+      ? manifests.map(({ object, whereIs }) => ({ object: withRouteNames(object), whereIs }))
+      : manifests;
+    this.view.keepOrder(named.map(({ object }) => withNamespace(object, namespace)));
+    const change = await applyAll(this.client, named, { namespace }, signal);
     mark('applied');
     try {
-      const notes = await this.settle(before, change, signal);
-      const warnings = [...change.warnings, ...notes, ...this.analyze(change.results)];
-      return { objects: change.objects, warnings, leftOut: change.leftOut, durationMs: performance.now() - startedAt };
+      const notes = await this.settle(before, change.objects, signal);
+      const warnings = [...change.warnings, ...notes, ...this.analyze(change.objects.map(({ object }) => object))];
+      const plans = this.node.all.map(({ plan }) => plan);
+      const workloads = change.objects.map(({ object }) => object).filter(isWorkload);
+      const leftOut = [...change.leftOut, ...workloads.flatMap((one) => workloadLeftOut(one, plans))];
+      return { ...reportOf(change.objects), warnings, leftOut, durationMs: performance.now() - startedAt };
     } catch (error) {
-      const reverting = await this.istiod.counts(signal).catch(() => before);
-      await change.revert(signal);
       // The first error is the one to report.
-      await this.settle(reverting, { ...change, objects: [], results: [] }, signal).catch(() => {});
+      await this.revert(change, signal).catch(() => {});
       throw error;
     }
+  }
+
+  private async revert(change: ApplyResult, signal: AbortSignal): Promise<void> {
+    const before = await this.istiod.counts(signal);
+    await change.revert();
+    await this.view.waitUntil(() => change.objects.every((one) => this.view.hasSeenRevert(one)), signal);
+    await this.settleChanges(before, change.objects, signal);
   }
 
   /**
@@ -201,9 +237,9 @@ export class LocalMesh {
   async delete(sources: readonly ManifestSource[], signal: AbortSignal, namespace = this.namespace): Promise<ApplyReport> {
     const startedAt = performance.now();
     const before = await this.istiod.counts(signal);
-    const change = await deleteManifests(this.client, parseManifests(sources), { namespace }, signal);
-    const warnings = await this.settle(before, change, signal);
-    return { objects: change.objects, warnings, leftOut: change.leftOut, durationMs: performance.now() - startedAt };
+    const objects = await deleteAll(this.client, parseManifests(sources), { namespace }, signal);
+    const warnings = await this.settle(before, objects, signal);
+    return { ...reportOf(objects), warnings, leftOut: [], durationMs: performance.now() - startedAt };
   }
 
   /** Services and pods of the mesh, as they are in the API. */
@@ -216,21 +252,25 @@ export class LocalMesh {
    *
    * @returns warnings
    */
-  private async settle(before: IstiodCounts, change: ManifestChange, signal: AbortSignal): Promise<string[]> {
+  private async settle(before: IstiodCounts, objects: readonly AppliedObject[], signal: AbortSignal): Promise<string[]> {
     const { view } = this;
-    const isSeen = (object: KubeObject): boolean => {
-      const stored = view.isViewed(object) ? view.stored(object) : object;
-      return stored !== undefined && Number(stored.metadata.resourceVersion) >= Number(object.metadata.resourceVersion);
-    };
-    await view.waitUntil(() => change.results.every(isSeen), signal);
+    await view.waitUntil(() => objects.every((one) => view.hasSeen(one)), signal);
+    return this.settleChanges(before, objects, signal);
+  }
+
+  private async settleChanges(
+    before: IstiodCounts,
+    objects: readonly AppliedObject[],
+    signal: AbortSignal,
+  ): Promise<string[]> {
     const notes = await this.implicitObjects.update(signal);
     await this.rolledOut(signal);
     await this.network?.update(signal);
     mark('rolled out');
-    const changed = change.objects.filter(({ change: kind }) => kind !== 'unchanged' && kind !== 'not found').length;
-    const counted = change.results.filter((object, index) => change.objects[index]?.change !== 'unchanged' && isCountedByIstiod(object));
+    const changed = objects.filter(({ change }) => change !== 'unchanged' && change !== 'not found');
+    const counted = changed.filter(({ object }) => isCountedByIstiod(object));
     const pending = { before, changes: counted.length, addresses: this.node.proxyAddresses };
-    const isComplete = changed === 0 || (await waitForSync(this.istiod, pending, signal));
+    const isComplete = changed.length === 0 || (await waitForSync(this.istiod, pending, signal));
     return isComplete
       ? notes
       : [...notes, 'istiod ignores some of these objects: the label istio.io/rev may name another revision'];
@@ -248,7 +288,8 @@ export class LocalMesh {
     };
     const failures = (): string[] => [...node.capacityProblem(), ...failedWorkloads(view.workloads), ...node.problems];
     await view.waitUntil(() => failures().length > 0 || pending().length === 0, signal);
-    if (failures().length > 0) throw new MeshmockError('unavailable', failures().join('\n'));
+    const [failure] = failures();
+    if (failure !== undefined) throw new MeshmockError('unavailable', failure);
   }
 
   private analyze(objects: readonly KubeObject[]): string[] {
@@ -260,6 +301,15 @@ export class LocalMesh {
   }
 }
 
+/** Services are the only objects whose order matters, and they have a namespace. */
+function withNamespace(object: KubeObject, namespace: string): KubeObject {
+  return { ...object, metadata: { ...object.metadata, namespace: object.metadata.namespace ?? namespace } };
+}
+
+function reportOf(objects: readonly AppliedObject[]): Pick<ApplyReport, 'objects'> {
+  return { objects: objects.map(({ title, change }) => ({ title, change })) };
+}
+
 /** Reads the kinds of the API server, until it serves those of the CRDs too: it does so a moment after its start. */
 async function discoverKinds(client: KubeClient, signal: AbortSignal): Promise<void> {
   const wanted = viewKinds.filter(({ kind }) => !['TCPRoute', 'TLSRoute'].includes(kind));
@@ -268,6 +318,15 @@ async function discoverKinds(client: KubeClient, signal: AbortSignal): Promise<v
     if (wanted.every((kind) => client.kindOf(kind) !== undefined)) return;
     await sleep(30, undefined, { signal });
   }
+}
+
+/** Sets fields of the mesh configuration, which is a text in the ConfigMap `istio`. */
+async function setMeshConfig(client: KubeClient, fields: object, signal: AbortSignal): Promise<void> {
+  const metadata = { name: 'istio', namespace: 'istio-system' };
+  const ref = { apiVersion: 'v1', kind: 'ConfigMap', metadata };
+  const object = await client.get<KubeObject & { data?: { mesh?: string } }>(ref, signal);
+  const config = { ...(parse(object?.data?.mesh ?? '') as object | null), ...fields };
+  await client.patch(ref, { data: { mesh: stringify(config) } }, 'merge', {}, signal);
 }
 
 interface WebhookConfiguration extends KubeObject {

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { decode, encode, type OptAnswer, type Packet, TRUNCATED_RESPONSE } from 'dns-packet';
 import { nodeAddress } from './addresses.ts';
 import { answerQuery, type DnsAnswer } from './cluster-dns.ts';
@@ -9,7 +9,9 @@ import type { ClusterRecords } from './cluster-records.ts';
 export interface DnsServerOptions {
   /** Returns the records of the cluster as they are now. */
   readonly records: () => ClusterRecords;
+  /** Address of the node by default. */
   readonly address?: string;
+  /** Port, 53 by default; 0 for any. */
   readonly port?: number;
 }
 
@@ -29,24 +31,31 @@ const idleMs = 10_000;
 /**
  * Starts the name server of a cluster, over UDP and TCP. It ends when the signal aborts.
  *
+ * @returns its port, which differs from that of the options if that is 0
  * @example await startDnsServer({ records: () => current }, signal)
  */
-export async function startDnsServer(options: DnsServerOptions, signal: AbortSignal): Promise<void> {
+export async function startDnsServer(options: DnsServerOptions, signal: AbortSignal): Promise<number> {
   const { records, address = nodeAddress, port = 53 } = options;
   const udp = createSocket({ type: 'udp4', signal });
   udp.on('message', (query, client) => {
     const answer = answerMessage(query, records(), undefined);
     if (answer !== undefined) udp.send(answer, client.port, client.address, () => {});
   });
+  const connections = new Set<Socket>();
   const tcp = createServer((socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
     serveConnection(socket, records);
-    const end = (): void => void socket.destroy();
-    signal.addEventListener('abort', end);
-    socket.once('close', () => signal.removeEventListener('abort', end));
   });
-  udp.bind(port, address);
+  signal.addEventListener('abort', () => {
+    for (const socket of connections) socket.destroy();
+  });
   tcp.listen({ port, host: address, signal });
-  await Promise.all([once(udp, 'listening', { signal }), once(tcp, 'listening', { signal })]);
+  await once(tcp, 'listening', { signal });
+  const { port: actual } = tcp.address() as AddressInfo;
+  udp.bind(actual, address);
+  await once(udp, 'listening', { signal });
+  return actual;
 }
 
 /** Answers the queries of a connection, each with its length in two bytes before it. */

@@ -45,6 +45,7 @@ export async function createNodeNetwork(signal: AbortSignal): Promise<void> {
   await restoreRules(nodeRules, signal);
 }
 
+/** Rules that never change. A packet to a Service that still has its address there has no rule, so nothing serves it. */
 const nodeRules = `*nat
 :${serviceChain} - [0:0]
 :${hairpinChain} - [0:0]
@@ -56,10 +57,14 @@ COMMIT
 :${rejectChain} - [0:0]
 :${unreachableChain} - [0:0]
 ${['INPUT', 'FORWARD', 'OUTPUT'].map((hook) => `-A ${hook} -m conntrack --ctstate NEW -j ${rejectChain}`).join('\n')}
-${['FORWARD', 'OUTPUT'].map((hook) => `-A ${hook} -o lo -j ${unreachableChain}`).join('\n')}
--A ${unreachableChain} -m addrtype --dst-type LOCAL -j RETURN
--A ${unreachableChain} -d ${serviceNetwork} -p tcp -j REJECT --reject-with tcp-reset
--A ${unreachableChain} -d ${loadBalancerNetwork} -p tcp -j REJECT --reject-with tcp-reset
--A ${unreachableChain} -j REJECT --reject-with icmp-net-unreachable
+-A FORWARD -j ${unreachableChain}
+-A OUTPUT -j ${unreachableChain}
+${[serviceNetwork, loadBalancerNetwork]
+  .map(
+    (network) => `-A ${unreachableChain} -d ${network} -p tcp -j REJECT --reject-with tcp-reset
+-A ${unreachableChain} -d ${network} -j REJECT --reject-with icmp-net-unreachable`,
+  )
+  .join('\n')}
+-A FORWARD -o lo -j REJECT --reject-with icmp-net-unreachable
 COMMIT
 `;

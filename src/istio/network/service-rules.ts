@@ -41,8 +41,8 @@ interface Destination {
  * Returns the rules that make the addresses of Services work, as kube-proxy's, in the format of
  * `iptables-restore --noflush`. The text replaces all rules of an earlier one.
  *
- * A UDP socket that keeps sending keeps its endpoint, even one that has ended: the kernel forgets the pair of addresses
- * after 30 seconds without a packet.
+ * A UDP socket that keeps sending keeps its endpoint, even one that has ended. The kernel forgets the endpoint after 30
+ * seconds without a packet, or 120 seconds if packets went both ways.
  */
 export function serviceRules(services: readonly Service[], slices: readonly EndpointSlice[]): string {
   const grouped = slicesByService(slices);

@@ -2,10 +2,11 @@ import { freemem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { ClusterView } from '../cluster-view.ts';
+import type { ContainerPlace } from '../control-plane/control-plane.ts';
 import { type Entry, entriesOf, entryName, findByName } from '../entries.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
 import { istiodAddress, PodAddresses } from '../network/addresses.ts';
-import { type Pod, selects } from '../objects.ts';
+import { type ObjectMeta, type OwnerReference, type Pod, selects, type Workload, workloadKinds } from '../objects.ts';
 import type { BehaviourChange, PodStats } from '../pod-status.ts';
 import { defaultPortRoutes } from '../routes.ts';
 import { nodeName, nodeObject } from './node-object.ts';
@@ -80,7 +81,7 @@ export class MeshNode {
       // The prepared data of the API may have the node already.
       if (!(error instanceof MeshmockError && error.code === 'conflict')) throw error;
     });
-    view.onChange(['Pod', 'Service'], () => this.sync());
+    view.onChange(['Pod', 'Service', 'Gateway'], () => this.sync());
     this.sync();
   }
 
@@ -96,18 +97,33 @@ export class MeshNode {
 
   /** Entry points for calls from outside the mesh. */
   get entries(): Entry[] {
-    return entriesOf(this.options.view.services, this.all);
+    const { view } = this.options;
+    return entriesOf(view.services, this.all, view.config(['Gateway']));
   }
 
   /** Reasons for which pods are not ready. */
   get problems(): string[] {
-    return [...this.running.values()].flatMap(({ isReady, problem }) => (isReady || problem === undefined ? [] : [problem]));
+    const { view } = this.options;
+    return view.pods.flatMap((pod) => {
+      const { isReady = true, problem } = this.running.get(uidOf(pod)) ?? {};
+      return isReady || problem === undefined || isTerminating(pod) || isOrphan(pod, view.workloads) ? [] : [problem];
+    });
   }
 
   /** Reports whether every pod of the API is ready, and no pod is being deleted. */
   get isSettled(): boolean {
-    const pods = this.options.view.pods;
-    return pods.every((pod) => isFinished(pod) || (!isTerminating(pod) && this.running.get(uidOf(pod))?.isReady === true));
+    const { pods, workloads } = this.options.view;
+    const isSettled = (pod: Pod): boolean =>
+      !isTerminating(pod) && !isOrphan(pod, workloads) && this.running.get(uidOf(pod))?.isReady === true;
+    return pods.every((pod) => isFinished(pod) || isSettled(pod));
+  }
+
+  /** Returns the place of a container, or of a pod if no container is named; undefined if it does not run. */
+  placeOf(namespace: string, name: string, container: string | undefined): ContainerPlace | undefined {
+    const pod = [...this.running.values()].find(
+      ({ plan }) => plan.namespace === namespace && plan.name === name,
+    );
+    return pod?.placeOf(container);
   }
 
   /** Reads the counters of each pod's proxy. */
@@ -273,6 +289,21 @@ export class MeshNode {
 
 function uidOf({ metadata }: Pod): string {
   return metadata.uid ?? '';
+}
+
+/** Reports whether the workload of a pod was deleted, so that the garbage collector will delete the pod. */
+function isOrphan({ metadata }: Pod, workloads: readonly Workload[]): boolean {
+  const owner = controllerOf(metadata);
+  // Other controllers, such as Jobs, are not known here.
+  if (owner === undefined || !workloadKinds.includes(owner.kind)) return false;
+  const workload = workloads.find((one) => one.metadata.uid === owner.uid);
+  if (workload === undefined) return true;
+  const second = controllerOf(workload.metadata);
+  return second?.kind === 'Deployment' && !workloads.some((one) => one.metadata.uid === second.uid);
+}
+
+function controllerOf({ ownerReferences = [] }: ObjectMeta): OwnerReference | undefined {
+  return ownerReferences.find(({ controller }) => controller);
 }
 
 function isTerminating({ metadata }: Pod): boolean {

@@ -72,9 +72,7 @@ function roleOf({ proxy, istiod, mocked }: PodPrograms): PodRole {
 
 /** Returns the name of the workload of a pod. A Deployment's ReplicaSet has the Deployment's name and a hash. */
 function workloadOf({ metadata }: Pod): string {
-  const { name, ownerReferences = [], labels = {} } = metadata as Pod['metadata'] & {
-    ownerReferences?: readonly { readonly kind: string; readonly name: string; readonly controller?: boolean }[];
-  };
+  const { name, ownerReferences = [], labels = {} } = metadata;
   const owner = ownerReferences.find(({ controller }) => controller);
   if (owner === undefined) return name;
   const hash = labels['pod-template-hash'];

@@ -3,12 +3,14 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { sendToService, serviceReady, setBehaviour } from '../../serve/process/service-channel.ts';
+import type { ContainerPlace } from '../control-plane/control-plane.ts';
 import { containerEnv, type DataKind, type EnvSources } from '../container-env.ts';
 import { type MockSettings, meshmockContainer, mockSettings, settingsOfImages } from '../mock-container.ts';
 import { startMock } from '../mock-process.ts';
 import { hostsFile, resolvConf } from '../network/pod-files.ts';
 import { createPodNetwork, killAllIn, removePodNetwork } from '../network/pod-network.ts';
 import type { Container, Labels } from '../objects.ts';
+import { podCommand } from '../program.ts';
 import { waitForOk } from '../ready.ts';
 import { interceptTraffic } from './interception.ts';
 import { podField, resourceField } from './pod-fields.ts';
@@ -326,6 +328,14 @@ export class RunningPod {
 
   private rootOf(container: Container): string {
     return path.join(this.folder, container.name);
+  }
+
+  /** Returns the place of a container, or of the pod if no container is named. */
+  placeOf(container: string | undefined): ContainerPlace {
+    const { proxy, istiod } = this.plan.programs;
+    const program = container === proxy?.name ? 'proxy' : container === istiod?.name ? 'istiod' : 'app';
+    const exec = podCommand({ namespace: this.link, etc: this.etc }, []);
+    return { netns: this.link, ...(container === undefined ? {} : { log: this.logOf(program), exec }) };
   }
 
   /** Path of a log, such as `NAMESPACE_NAME.proxy.log`. */

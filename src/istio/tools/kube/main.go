@@ -1,11 +1,13 @@
-// kube is the programs of a Kubernetes node and its control plane as one binary, since they share most of their code:
-// the first argument says which of them it is to be.
+// kube is the programs of Kubernetes as one binary, since they share most of their code: the first argument names the
+// program. A local mesh uses `kube control-plane` and `kube prepare`; tests with a whole node use the others.
 package main
 
 import (
 	"context"
 	"fmt"
 	"os"
+	"sort"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/component-base/cli"
@@ -20,6 +22,8 @@ import (
 )
 
 var programs = map[string]func() *cobra.Command{
+	"control-plane":           controlPlaneCommand,
+	"prepare":                 prepareCommand,
 	"kube-apiserver":          apiserver.NewAPIServerCommand,
 	"kube-controller-manager": controllers.NewControllerManagerCommand,
 	"kube-proxy":              proxy.NewProxyCommand,
@@ -29,7 +33,12 @@ var programs = map[string]func() *cobra.Command{
 
 func main() {
 	if len(os.Args) < 2 || programs[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: kube kube-apiserver|kube-controller-manager|kube-scheduler|kubelet|kube-proxy [flags]")
+		var names []string
+		for name := range programs {
+			names = append(names, name)
+		}
+		sort.Strings(names)
+		fmt.Fprintf(os.Stderr, "usage: kube %s [flags]\n", strings.Join(names, "|"))
 		os.Exit(2)
 	}
 	os.Args = os.Args[1:]

@@ -174,6 +174,7 @@ export class LocalMesh {
     await this.istiod.ready(signal);
     const webhooks = [
       { kind: 'ValidatingWebhookConfiguration', name: 'istio-validator-istio-system' },
+      { kind: 'ValidatingWebhookConfiguration', name: 'istiod-default-validator' },
       { kind: 'MutatingWebhookConfiguration', name: 'istio-sidecar-injector' },
     ];
     for (const { kind, name } of webhooks)

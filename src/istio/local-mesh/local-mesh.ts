@@ -206,14 +206,11 @@ export class LocalMesh {
       ? manifests.map(({ object, whereIs }) => ({ object: withRouteNames(object), whereIs }))
       : manifests;
     this.view.keepOrder(named.map(({ object }) => withNamespace(object, namespace)));
-    const change = await this.node.holdEntries(async () => {
-      const applied = await applyAll(this.client, named, { namespace }, signal);
-      await this.view.waitUntil(() => applied.objects.every((one) => this.view.hasSeen(one)), signal);
-      return applied;
-    });
+    const change = await applyAll(this.client, named, { namespace }, signal);
     mark('applied');
     try {
-      const notes = await this.settle(before, change.objects, signal);
+      // New entries get their ports when all pods exist, in the order of the manifests.
+      const notes = await this.node.holdEntries(() => this.settle(before, change.objects, signal));
       const warnings = [...change.warnings, ...notes, ...this.analyze(change.objects.map(({ object }) => object))];
       const plans = this.node.all.map(({ plan }) => plan);
       const workloads = change.objects.map(({ object }) => object).filter(isWorkload);

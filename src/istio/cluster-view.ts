@@ -101,7 +101,9 @@ export class ClusterView {
     const { data = {}, binaryData = {} } = object;
     const decoded = (values: Labels): [string, Buffer][] =>
       Object.entries(values).map(([key, value]) => [key, Buffer.from(value, 'base64')]);
-    return kind === 'Secret' ? Object.fromEntries(decoded(data)) : { ...data, ...Object.fromEntries(decoded(binaryData)) };
+    return kind === 'Secret'
+      ? Object.fromEntries(decoded(data))
+      : { ...data, ...Object.fromEntries(decoded(binaryData)) };
   }
 
   /** Returns the object of the API with the same kind and name. */

@@ -1,8 +1,8 @@
 import { isIstioGateway } from './gateways.ts';
-import { type KubeObject, type Service, selects } from './objects.ts';
-import { targetPortOf } from './ports.ts';
 import { entryPorts } from './node/interception.ts';
 import type { RunningPod } from './node/running-pod.ts';
+import { type KubeObject, type Service, selects } from './objects.ts';
+import { targetPortOf } from './ports.ts';
 
 /** Entry point of a local mesh for calls from this machine, like a port-forward to a Service's pods or to a gateway. */
 export interface Entry {

@@ -1,5 +1,5 @@
-import type { Pod, Service } from './objects.ts';
 import type { PodRole } from './node/pod-plan.ts';
+import type { Pod, Service } from './objects.ts';
 
 /** State of a pod, for `meshmock istio status`. */
 export interface PodStatus {

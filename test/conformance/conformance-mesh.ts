@@ -23,7 +23,7 @@ export async function startConformanceMesh(istioOperator: string): Promise<Confo
       fill: false,
       logRoutes: false,
       serveArguments: ['--log-level=warn'],
-      ports: { http: anyPort, grpc: anyPort, jaeger: anyPort },
+      ports: { http: anyPort, grpc: anyPort, jaeger: anyPort, metrics: anyPort, kubernetes: anyPort },
     },
     signal,
   );

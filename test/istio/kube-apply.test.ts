@@ -175,8 +175,7 @@ metadata: { name: declared }
         ['configured', 'unchanged', 'unchanged', 'unchanged', 'unchanged', 'unchanged'],
       );
       await assert.rejects(apply(text.replace('size: 1', 'size: x')), {
-        message:
-          'a.yaml:5:9: thing.a.test/thing: spec.size: must be of type integer: "string"',
+        message: 'a.yaml:5:9: thing.a.test/thing: spec.size: must be of type integer: "string"',
       });
       const startedAt = performance.now();
       const deleted = await remove(text);
@@ -232,9 +231,11 @@ metadata: { name: other }
       const owned = await applied('apps/v1', 'ReplicaSet');
       await applied('v1', 'Pod');
       const kubectl = (kinds: string): string =>
-        execFileSync(path.join(tools.kubectl, 'bin/kubectl'), [
-          ...['--kubeconfig', kubeconfig, '--cache-dir', '/tmp/kubectl-cache', 'get', '-o', 'yaml', '-A', kinds],
-        ], { maxBuffer: 64 * 1024 * 1024 }).toString();
+        execFileSync(
+          path.join(tools.kubectl, 'bin/kubectl'),
+          [...['--kubeconfig', kubeconfig, '--cache-dir', '/tmp/kubectl-cache', 'get', '-o', 'yaml', '-A', kinds]],
+          { maxBuffer: 64 * 1024 * 1024 },
+        ).toString();
       const all = kubectl(
         'all,ns,nodes,cm,secrets,sa,endpoints,endpointslices,events,leases,controllerrevisions,crd,clusterroles,gateways,vs,flowschemas,apiservices,mutatingwebhookconfigurations',
       );
@@ -250,13 +251,22 @@ metadata: { name: other }
         'dumped service/shop',
         'dumped serviceaccount/default',
       ]);
-      assert.equal(titles.filter((one) => one.startsWith('istio-system ')).join(), 'istio-system configmap/istio,istio-system serviceaccount/default');
+      assert.equal(
+        titles.filter((one) => one.startsWith('istio-system ')).join(),
+        'istio-system configmap/istio,istio-system serviceaccount/default',
+      );
       assert.equal(titles.filter((one) => one.startsWith('kube-')).join(), '');
       assert.deepEqual(
-        result.objects.filter(({ object }) => object.metadata.namespace === undefined).map(({ title }) => title).sort(),
-        ["namespace/default", "namespace/dumped"],
+        result.objects
+          .filter(({ object }) => object.metadata.namespace === undefined)
+          .map(({ title }) => title)
+          .sort(),
+        ['namespace/default', 'namespace/dumped'],
       );
-      const pod = await client.get({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'bare', namespace: 'dumped' } }, signal);
+      const pod = await client.get(
+        { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'bare', namespace: 'dumped' } },
+        signal,
+      );
       const { containers, initContainers } = pod?.spec as { containers: object[]; initContainers: object[] };
       assert.deepEqual([containers.length, initContainers.length], [1, 2]);
       assert.ok(owned);

@@ -26,7 +26,18 @@ const stillStartingMs = 10_000;
  */
 export async function istioUp(args: readonly string[]): Promise<void> {
   const values = readIstioOptions(istioUpSchema, args);
-  const { mesh: name, namespace, fill, http, grpc = grpcAddressFor(http), jaeger, metrics, kubernetes, logLevel, seed } = values;
+  const {
+    mesh: name,
+    namespace,
+    fill,
+    http,
+    grpc = grpcAddressFor(http),
+    jaeger,
+    metrics,
+    kubernetes,
+    logLevel,
+    seed,
+  } = values;
   // Before the demo's manifests are read: an image that cannot run a mesh has none.
   checkMachine();
   // While this process reads standard input, signals end it as they do by default.

@@ -1,7 +1,7 @@
-import { isApplied, markImplicit } from '../implicit.ts';
 import { type ClusterView, objectKey } from '../cluster-view.ts';
 import { fillObjects } from '../fill.ts';
 import { gatewayObjects, missingPorts, serverPorts } from '../gateways.ts';
+import { isApplied, markImplicit } from '../implicit.ts';
 import { applyObject } from '../kube-api/apply/apply-object.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
 import { isWorkload, type KubeObject, namespaceOf, selects, type Workload } from '../objects.ts';
@@ -72,7 +72,9 @@ export class ImplicitObjects {
       const ports = serverPorts(view.config(['Gateway']), labels ?? {});
       if (ports.length === 0) continue;
       if (workload.spec.replicas === 0) await client.patch(workload, { spec: { replicas: 1 } }, 'merge', {}, signal);
-      for (const service of view.services.filter((one) => isSameNamespace(one, workload) && selects(one.spec.selector, labels))) {
+      for (const service of view.services.filter(
+        (one) => isSameNamespace(one, workload) && selects(one.spec.selector, labels),
+      )) {
         const added = missingPorts(service, ports);
         const all = [...(service.spec.ports ?? []), ...added];
         if (added.length > 0) await client.patch(service, { spec: { ports: all } }, 'merge', {}, signal);

@@ -6,7 +6,12 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import { routeLogFormat } from '../access-log.ts';
 import { analyze } from '../analyze.ts';
 import { ClusterView, viewKinds } from '../cluster-view.ts';
-import { type ControlPlane, controlPlaneReady, startControlPlane, writeTokenKubeconfig } from '../control-plane/control-plane.ts';
+import {
+  type ControlPlane,
+  controlPlaneReady,
+  startControlPlane,
+  writeTokenKubeconfig,
+} from '../control-plane/control-plane.ts';
 import { meshObjects } from '../control-plane/mesh-objects.ts';
 import type { Entry } from '../entries.ts';
 import type { ApiServer } from '../kube-api/api-server.ts';
@@ -129,7 +134,10 @@ export class LocalMesh {
     mark('API server and Jaeger ready');
     const client = new KubeClient(server);
     await discoverKinds(client, signal);
-    const cache = new ObjectCache(client, viewKinds.filter((kind) => client.kindOf(kind)));
+    const cache = new ObjectCache(
+      client,
+      viewKinds.filter((kind) => client.kindOf(kind)),
+    );
     await cache.start(signal);
     const view = new ClusterView(cache);
     const node = new MeshNode(
@@ -147,14 +155,23 @@ export class LocalMesh {
       },
       signal,
     );
-    const mesh = new LocalMesh(options, { client, view, node, implicitObjects: new ImplicitObjects(client, view, options.fill), server });
+    const mesh = new LocalMesh(options, {
+      client,
+      view,
+      node,
+      implicitObjects: new ImplicitObjects(client, view, options.fill),
+      server,
+    });
     const metricsEntry = await startMeshMetrics(
       () => node.all.map(({ plan, address }) => ({ ...plan, address, hasProxy: plan.hasSidecar })),
       signal,
     );
     node.onEntries = (entries) => options.onEntries([...entries, jaegerEntry, metricsEntry, apiEntry]);
     node.onProgramExit = (name) => mesh.onProgramExit(name);
-    for (const [name, program] of [['the control plane', apiServer], ['Jaeger', jaeger]] as const)
+    for (const [name, program] of [
+      ['the control plane', apiServer],
+      ['Jaeger', jaeger],
+    ] as const)
       program.once('exit', () => mesh.onProgramExit(name));
     mesh.network = await ClusterNetwork.start(view, signal);
     await serveContainerPlaces(nodeSocket, (...names) => node.placeOf(...names), signal);
@@ -183,7 +200,10 @@ export class LocalMesh {
           { apiVersion: 'admissionregistration.k8s.io/v1', kind, metadata: { name } },
           signal,
         );
-        if (object?.webhooks.every(({ clientConfig, failurePolicy }) => clientConfig.caBundle && failurePolicy === 'Fail')) break;
+        if (
+          object?.webhooks.every(({ clientConfig, failurePolicy }) => clientConfig.caBundle && failurePolicy === 'Fail')
+        )
+          break;
         await sleep(30, undefined, { signal });
       }
   }
@@ -199,7 +219,11 @@ export class LocalMesh {
     return this.applyAll(parseManifests(sources), signal, namespace);
   }
 
-  private async applyAll(manifests: readonly Manifest[], signal: AbortSignal, namespace = this.namespace): Promise<ApplyReport> {
+  private async applyAll(
+    manifests: readonly Manifest[],
+    signal: AbortSignal,
+    namespace = this.namespace,
+  ): Promise<ApplyReport> {
     const startedAt = performance.now();
     const before = await this.istiod.counts(signal);
     const named = this.logRoutes
@@ -236,7 +260,11 @@ export class LocalMesh {
    * @param namespace namespace of objects without one; the namespace from the start if not given
    * @throws MeshmockError `usage` if a manifest is not valid
    */
-  async delete(sources: readonly ManifestSource[], signal: AbortSignal, namespace = this.namespace): Promise<ApplyReport> {
+  async delete(
+    sources: readonly ManifestSource[],
+    signal: AbortSignal,
+    namespace = this.namespace,
+  ): Promise<ApplyReport> {
     const startedAt = performance.now();
     const before = await this.istiod.counts(signal);
     const objects = await deleteAll(this.client, parseManifests(sources), { namespace }, signal);
@@ -254,7 +282,11 @@ export class LocalMesh {
    *
    * @returns warnings
    */
-  private async settle(before: IstiodCounts, objects: readonly AppliedObject[], signal: AbortSignal): Promise<string[]> {
+  private async settle(
+    before: IstiodCounts,
+    objects: readonly AppliedObject[],
+    signal: AbortSignal,
+  ): Promise<string[]> {
     const { view } = this;
     await view.waitUntil(() => objects.every((one) => view.hasSeen(one)), signal);
     return this.settleChanges(before, objects, signal);

@@ -121,9 +121,7 @@ export class MeshNode {
 
   /** Returns the place of a container, or of a pod if no container is named; undefined if it does not run. */
   placeOf(namespace: string, name: string, container: string | undefined): ContainerPlace | undefined {
-    const pod = [...this.running.values()].find(
-      ({ plan }) => plan.namespace === namespace && plan.name === name,
-    );
+    const pod = [...this.running.values()].find(({ plan }) => plan.namespace === namespace && plan.name === name);
     return pod?.placeOf(container);
   }
 

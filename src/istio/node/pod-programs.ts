@@ -25,7 +25,8 @@ export function imageName(image: string): string {
  */
 export function programsOf({ containers, initContainers = [] }: PodSpec): PodPrograms {
   const isProxyImage = ({ image = '' }: Container): boolean => /^proxyv2\b|^proxyv2-/.test(imageName(image));
-  const first = (container: Container): string | undefined => [...(container.command ?? []), ...(container.args ?? [])][0];
+  const first = (container: Container): string | undefined =>
+    [...(container.command ?? []), ...(container.args ?? [])][0];
   const all = [...initContainers, ...containers];
   const interception = initContainers.find((one) => isProxyImage(one) && first(one) === 'istio-iptables');
   const proxy = all.find((one) => isProxyImage(one) && first(one) === 'proxy');

@@ -22,8 +22,7 @@ export function podStatusObject({ programs, role }: PodPlan, state: PodState): o
   const time = startedAt.toISOString().replace(/\.\d+Z$/, 'Z');
   const { interception, proxy, istiod, mocked, skipped } = programs;
   const hasProxy = proxy !== undefined;
-  const isReady =
-    isInitialized && (role === 'gateway' || state.isMockReady) && (!hasProxy || state.isProxyReady);
+  const isReady = isInitialized && (role === 'gateway' || state.isMockReady) && (!hasProxy || state.isProxyReady);
   const condition = (type: string, isTrue: boolean): object => ({
     type,
     status: isTrue ? 'True' : 'False',

@@ -124,8 +124,10 @@ function selected(
 ): Files {
   if (files === undefined) return {};
   if (items === undefined) return files;
-  return Object.fromEntries(items.flatMap(({ key, path: file }) => {
-    const content = files[key];
-    return content === undefined ? [] : [[file, content] as const];
-  }));
+  return Object.fromEntries(
+    items.flatMap(({ key, path: file }) => {
+      const content = files[key];
+      return content === undefined ? [] : [[file, content] as const];
+    }),
+  );
 }

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { resolvConf } from '../../../src/istio/network/pod-files.ts';
+import { hostsFile, resolvConf } from '../../../src/istio/network/pod-files.ts';
 import { createPodNetwork, killAllIn, removePodNetwork } from '../../../src/istio/network/pod-network.ts';
 import { podCommand } from '../../../src/istio/program.ts';
 
@@ -15,14 +15,16 @@ export class TestPod implements AsyncDisposable {
   readonly name: string;
   readonly address: string;
   private readonly link: string;
-  private readonly resolvConf: string;
+  /** Folder with the pod's files in /etc. */
+  private readonly etc: string;
 
   private constructor(name: string, address: string) {
     this.name = name;
     this.address = address;
     this.link = `to-${name}`;
-    this.resolvConf = path.join(mkdtempSync(path.join(tmpdir(), 'meshmock-test-')), 'resolv.conf');
-    writeFileSync(this.resolvConf, resolvConf('default', {}));
+    this.etc = mkdtempSync(path.join(tmpdir(), 'meshmock-test-'));
+    writeFileSync(path.join(this.etc, 'resolv.conf'), resolvConf('default', {}));
+    writeFileSync(path.join(this.etc, 'hosts'), hostsFile({ address, hostname: name, namespace: 'default' }));
   }
 
   /** Starts a pod that listens on TCP port 8080 and UDP port 5353. */
@@ -41,13 +43,13 @@ export class TestPod implements AsyncDisposable {
 
   private spawn(program: string, args: readonly string[]): ChildProcess {
     const command = [process.execPath, '-e', program, ...args];
-    const [file = '', ...rest] = podCommand({ namespace: this.name, resolvConf: this.resolvConf }, command);
+    const [file = '', ...rest] = podCommand({ namespace: this.name, etc: this.etc }, command);
     return spawn(file, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await killAllIn(this.name, never);
-    rmSync(path.dirname(this.resolvConf), { recursive: true });
+    rmSync(this.etc, { recursive: true });
     await removePodNetwork({ name: this.name, link: this.link }, never);
   }
 }

@@ -5,9 +5,6 @@ import { type AnalysisContext, type LabelledPod, unknownHosts, unknownHostText }
 import { isService, type KubeObject, kubectlName, type Labels, namespaceOf, selects } from './objects.ts';
 import { isVirtualService, type VirtualService } from './virtual-service.ts';
 
-/** Namespace whose policies apply to the pods of every namespace. */
-const rootNamespace = 'istio-system';
-
 /**
  * Finds mistakes that neither a schema nor istiod reports, as `istioctl analyze` does. These are selectors and subsets
  * without a pod, hosts without a Service, and destinations that no proxy can reach. Such objects have no effect, or
@@ -47,7 +44,7 @@ function messagesOf(object: KubeObject, context: AnalysisContext): string[] {
       ...subsetsWithoutPod(object, namespace, context),
     ];
   const selector = workloadSelector(object);
-  return namespace === rootNamespace
+  return namespace === context.rootNamespace
     ? unmatchedSelector(selector, pods, '')
     : unmatchedSelector(selector, podsOfNamespace, ` in ${namespace}`);
 }

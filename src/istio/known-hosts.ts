@@ -14,6 +14,10 @@ export interface AnalysisContext {
   readonly pods: readonly LabelledPod[];
   /** ServiceEntries, DestinationRules and Istio's Gateways. */
   readonly config: readonly KubeObject[];
+  /** Namespace whose policies apply to the pods of every namespace. */
+  readonly rootNamespace: string;
+  /** Names of the extension providers of the mesh configuration; undefined if the mesh configuration is not known. */
+  readonly providers?: readonly string[];
 }
 
 /**

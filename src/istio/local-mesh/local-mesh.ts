@@ -1,9 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parse, stringify } from 'yaml';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { routeLogFormat } from '../access-log.ts';
 import { analyze } from '../analyze.ts';
 import { ClusterView, viewKinds } from '../cluster-view.ts';
 import {
@@ -35,6 +33,8 @@ import { withRouteNames } from '../route-names.ts';
 import type { InstalledTools } from '../tools.ts';
 import { IstiodApi, type IstiodCounts, isCountedByIstiod, waitForSync } from '../wait-for-sync.ts';
 import { ImplicitObjects } from './implicit-objects.ts';
+import { type IstioSettings, isIstioOperator, isMeshConfigMap, MeshConfiguration } from './mesh-configuration.ts';
+import { reduceReplicas } from './reduce-replicas.ts';
 import { failedWorkloads, pendingRollout } from './rollout.ts';
 
 export interface LocalMeshOptions {
@@ -46,6 +46,10 @@ export interface LocalMeshOptions {
   readonly namespace: string;
   /** True to add a mock for every destination that has no workload. */
   readonly fill: boolean;
+  /** A user's configuration of Istio. */
+  readonly istio?: IstioSettings;
+  /** Maximum number of replicas of each workload; undefined for as many as the manifests say, if they fit. */
+  readonly maxReplicas?: number;
   /** True to give each route a name and to log the route of each request, for coverage. */
   readonly logRoutes: boolean;
   /** Further arguments of each `meshmock serve`. */
@@ -73,22 +77,29 @@ export class LocalMesh {
   private readonly istiod: IstiodApi;
   private readonly namespace: string;
   private readonly logRoutes: boolean;
+  private readonly maxReplicas: number | undefined;
+  private readonly configuration: MeshConfiguration;
   private network: ClusterNetwork | undefined;
+  /** Namespace of the local mesh's own objects. */
+  private ownNamespace: string | undefined;
   /** API server of the mesh, with the certificate of an administrator. */
   readonly server: ApiServer;
   /** Called with the name of a program that ends unexpectedly. */
   onProgramExit: (name: string) => void = () => {};
 
   private constructor(
-    { namespace, logRoutes }: LocalMeshOptions,
+    { namespace, logRoutes, maxReplicas }: LocalMeshOptions,
     parts: {
       readonly client: KubeClient;
       readonly view: ClusterView;
       readonly node: MeshNode;
       readonly implicitObjects: ImplicitObjects;
       readonly server: ApiServer;
+      readonly configuration: MeshConfiguration;
     },
   ) {
+    this.maxReplicas = maxReplicas;
+    this.configuration = parts.configuration;
     this.namespace = namespace;
     this.logRoutes = logRoutes;
     this.client = parts.client;
@@ -112,7 +123,11 @@ export class LocalMesh {
     const startedAt = performance.now();
     const { tools, folder } = options;
     // A text that is not YAML is refused before anything starts.
-    const manifests = parseManifests(options.sources);
+    const given = parseManifests(options.sources);
+    const operators = given.map(({ object }) => object).filter(isIstioOperator);
+    const reading = MeshConfiguration.read(options.istio ?? {}, operators, options, signal);
+    // It is awaited below.
+    reading.catch(() => {});
     await createNodeNetwork(signal);
     const log = path.join(folder, 'logs', 'control-plane.log');
     const kubeFolder = path.join(folder, 'control-plane');
@@ -130,7 +145,11 @@ export class LocalMesh {
       await waitUntilReady(starting, (either) => controlPlaneReady(server, either), signal);
       return { program, server };
     };
-    const [jaeger, { program: apiServer, server }] = await Promise.all([startJaeger(), startApiServer()]);
+    const [jaeger, { program: apiServer, server }, configuration] = await Promise.all([
+      startJaeger(),
+      startApiServer(),
+      reading,
+    ]);
     mark('API server and Jaeger ready');
     const client = new KubeClient(server);
     await discoverKinds(client, signal);
@@ -161,6 +180,7 @@ export class LocalMesh {
       node,
       implicitObjects: new ImplicitObjects(client, view, options.fill),
       server,
+      configuration,
     });
     const metricsEntry = await startMeshMetrics(
       () => node.all.map(({ plan, address }) => ({ ...plan, address, hasProxy: plan.hasSidecar })),
@@ -175,15 +195,38 @@ export class LocalMesh {
       program.once('exit', () => mesh.onProgramExit(name));
     mesh.network = await ClusterNetwork.start(view, signal);
     await serveContainerPlaces(nodeSocket, (...names) => node.placeOf(...names), signal);
-    if (options.logRoutes) await setMeshConfig(client, { accessLogFormat: routeLogFormat }, signal);
+    const withoutOperators = given.filter(({ object }) => !isIstioOperator(object));
+    const manifests = await configuration.install(client, withoutOperators, signal);
     await node.start();
     await mesh.istiodReady(signal);
     mark('istiod ready');
-    for (const object of meshObjects('istio-system')) await applyObject(client, object, signal);
+    const { warnings } = await configuration.inEffect(client, mesh.istiod, signal);
+    await mesh.useRootNamespace(signal);
     mark('base objects');
     const report = await mesh.applyAll(manifests, signal);
     mark('done');
-    return { mesh, report: { ...report, durationMs: performance.now() - startedAt } };
+    return {
+      mesh,
+      report: {
+        ...report,
+        warnings: [...warnings, ...report.warnings],
+        leftOut: [...configuration.notes, ...report.leftOut],
+        durationMs: performance.now() - startedAt,
+      },
+    };
+  }
+
+  /** Puts the local mesh's own objects into the root namespace of the mesh configuration. */
+  private async useRootNamespace(signal: AbortSignal): Promise<void> {
+    const { client, configuration, ownNamespace } = this;
+    const { rootNamespace } = configuration;
+    if (rootNamespace === ownNamespace) return;
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: rootNamespace } };
+    if ((await client.get(namespace, signal)) === undefined) await client.create(namespace, {}, signal);
+    for (const object of meshObjects(rootNamespace)) await applyObject(client, object, signal);
+    const former = ownNamespace === undefined ? [] : meshObjects(ownNamespace);
+    for (const object of former) await client.delete(object, {}, signal);
+    this.ownNamespace = rootNamespace;
   }
 
   /** Waits until istiod answers as a webhook, and refuses what is not valid. */
@@ -216,7 +259,12 @@ export class LocalMesh {
    * @throws MeshmockError with the reason for which the change was reverted
    */
   async apply(sources: readonly ManifestSource[], signal: AbortSignal, namespace?: string): Promise<ApplyReport> {
-    return this.applyAll(parseManifests(sources), signal, namespace);
+    const given = parseManifests(sources);
+    const manifests = given.filter(({ object }) => !isIstioOperator(object));
+    const report = await this.applyAll(this.configuration.complete(manifests), signal, namespace);
+    const operators = given.map(({ object }) => object).filter(isIstioOperator);
+    const notes = operators.map((one) => `${kubectlName(one)}: it has an effect only at the start of a local mesh`);
+    return { ...report, leftOut: [...notes, ...report.leftOut] };
   }
 
   private async applyAll(
@@ -226,9 +274,12 @@ export class LocalMesh {
   ): Promise<ApplyReport> {
     const startedAt = performance.now();
     const before = await this.istiod.counts(signal);
+    const { node, maxReplicas } = this;
+    const running = node.all.map(({ plan }) => plan);
+    const reduced = reduceReplicas(manifests, { maxReplicas, maxPods: node.maxPods, running });
     const named = this.logRoutes
-      ? manifests.map(({ object, whereIs }) => ({ object: withRouteNames(object), whereIs }))
-      : manifests;
+      ? reduced.manifests.map(({ object, whereIs }) => ({ object: withRouteNames(object), whereIs }))
+      : reduced.manifests;
     this.view.keepOrder(named.map(({ object }) => withNamespace(object, namespace)));
     const change = await applyAll(this.client, named, { namespace }, signal);
     mark('applied');
@@ -238,7 +289,11 @@ export class LocalMesh {
       const warnings = [...change.warnings, ...notes, ...this.analyze(change.objects.map(({ object }) => object))];
       const plans = this.node.all.map(({ plan }) => plan);
       const workloads = change.objects.map(({ object }) => object).filter(isWorkload);
-      const leftOut = [...change.leftOut, ...workloads.flatMap((one) => workloadLeftOut(one, plans))];
+      const leftOut = [
+        ...reduced.leftOut,
+        ...change.leftOut,
+        ...workloads.flatMap((one) => workloadLeftOut(one, plans)),
+      ];
       return { ...reportOf(change.objects), warnings, leftOut, durationMs: performance.now() - startedAt };
     } catch (error) {
       // The first error is the one to report.
@@ -267,9 +322,18 @@ export class LocalMesh {
   ): Promise<ApplyReport> {
     const startedAt = performance.now();
     const before = await this.istiod.counts(signal);
-    const objects = await deleteAll(this.client, parseManifests(sources), { namespace }, signal);
+    const manifests = parseManifests(sources);
+    const hasConfig = manifests.some(({ object }) => isMeshConfigMap(object));
+    const others = manifests.filter(({ object }) => !isMeshConfigMap(object) && !isIstioOperator(object));
+    const deleted = await deleteAll(this.client, others, { namespace }, signal);
+    // istiod cannot work without a mesh configuration.
+    const restored = hasConfig
+      ? await applyAll(this.client, [this.configuration.original()], { namespace }, signal)
+      : undefined;
+    const objects = [...deleted, ...(restored?.objects ?? [])];
     const warnings = await this.settle(before, objects, signal);
-    return { ...reportOf(objects), warnings, leftOut: [], durationMs: performance.now() - startedAt };
+    const leftOut = hasConfig ? ['configmap/istio: the mesh configuration is that of the start again'] : [];
+    return { ...reportOf(objects), warnings, leftOut, durationMs: performance.now() - startedAt };
   }
 
   /** Services and pods of the mesh, as they are in the API. */
@@ -303,11 +367,21 @@ export class LocalMesh {
     mark('rolled out');
     const changed = objects.filter(({ change }) => change !== 'unchanged' && change !== 'not found');
     const counted = changed.filter(({ object }) => isCountedByIstiod(object));
-    const pending = { before, changes: counted.length, addresses: this.node.proxyAddresses };
+    const config = changed.some(({ object }) => isMeshConfigMap(object))
+      ? await this.configuration.inEffect(this.client, this.istiod, signal)
+      : { isChanged: false, warnings: [] };
+    await this.useRootNamespace(signal);
+    const pending = {
+      before,
+      changes: counted.length,
+      hasOtherPush: config.isChanged,
+      addresses: this.node.proxyAddresses,
+    };
     const isComplete = changed.length === 0 || (await waitForSync(this.istiod, pending, signal));
+    const all = [...notes, ...config.warnings];
     return isComplete
-      ? notes
-      : [...notes, 'istiod ignores some of these objects: the label istio.io/rev may name another revision'];
+      ? all
+      : [...all, 'istiod ignores some of these objects: the label istio.io/rev may name another revision'];
   }
 
   /** Waits until the pods of all workloads are ready, and endpoints and gateways are current. */
@@ -331,7 +405,8 @@ export class LocalMesh {
     const pods = this.node.all.map(({ plan }) => plan);
     // If two objects have the same name, the later one is in effect.
     const last = new Map(objects.map((object) => [`${kubectlName(object)} ${object.metadata.namespace}`, object]));
-    return analyze([...last.values()], { services: this.view.services, pods, config });
+    const { rootNamespace, providerNames: providers } = this.configuration;
+    return analyze([...last.values()], { services: this.view.services, pods, config, rootNamespace, providers });
   }
 }
 
@@ -352,15 +427,6 @@ async function discoverKinds(client: KubeClient, signal: AbortSignal): Promise<v
     if (wanted.every((kind) => client.kindOf(kind) !== undefined)) return;
     await sleep(30, undefined, { signal });
   }
-}
-
-/** Sets fields of the mesh configuration, which is a text in the ConfigMap `istio`. */
-async function setMeshConfig(client: KubeClient, fields: object, signal: AbortSignal): Promise<void> {
-  const metadata = { name: 'istio', namespace: 'istio-system' };
-  const ref = { apiVersion: 'v1', kind: 'ConfigMap', metadata };
-  const object = await client.get<KubeObject & { data?: { mesh?: string } }>(ref, signal);
-  const config = { ...(parse(object?.data?.mesh ?? '') as object | null), ...fields };
-  await client.patch(ref, { data: { mesh: stringify(config) } }, 'merge', {}, signal);
 }
 
 interface WebhookConfiguration extends KubeObject {

@@ -46,7 +46,8 @@ export class MeshNode {
   private readonly writing = new Map<string, { again: boolean }>();
   /** Uids of the pods that were bound to this node. */
   private readonly bound = new Set<string>();
-  private readonly maxPods = Math.floor((freemem() - reservedBytes) / podBytes);
+  /** Maximum number of pods for which this machine has memory. */
+  readonly maxPods = Math.floor((freemem() - reservedBytes) / podBytes);
   private publishedEntries = '';
   private holds = 0;
   /** Called with the name of a program that ends unexpectedly. */

@@ -20,6 +20,7 @@ const pods = [
 /** Analyzes one object in a mesh with these Services, pods and configuration. */
 function linesFor(yaml: string, ...config: readonly KubeObject[]): string[] {
   return analyze([parse(yaml) as KubeObject], {
+    rootNamespace: 'istio-system',
     services: [reviews, elsewhere],
     config: [legacy, ...config],
     pods,
@@ -152,7 +153,7 @@ describe('analyze', () => {
           parse(`{ apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: { name: v },
             spec: { hosts: ["*"], gateways: [${gateways}], http: [{ route: [{ destination: { host: reviews${port} } }] }] } }`) as KubeObject,
         ],
-        { services: [service], pods, config: gateway === undefined ? [] : [gateway] },
+        { services: [service], pods, rootNamespace: 'istio-system', config: gateway === undefined ? [] : [gateway] },
       );
     assert.deepEqual(messages(ports(8080, 9090), 'front'), [
       "virtualservice.networking.istio.io/v: requests at the gateway's port 80 fail: reviews has the ports 8080, 9090, and the route names no port",

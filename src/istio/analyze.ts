@@ -16,7 +16,7 @@ import { isVirtualService, type VirtualService } from './virtual-service.ts';
  */
 export function analyze(objects: readonly KubeObject[], context: AnalysisContext): string[] {
   return objects.flatMap((object) =>
-    [...messagesOf(object, context), ...unsupportedFeatures(object)].map(
+    [...messagesOf(object, context), ...unsupportedFeatures(object, context)].map(
       (message) => `${kubectlName(object)}: ${message}`,
     ),
   );

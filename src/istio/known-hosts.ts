@@ -8,6 +8,13 @@ export interface LabelledPod {
   readonly labels: Labels;
 }
 
+/** Extension provider of a mesh configuration. */
+export interface MeshProvider {
+  readonly name: string;
+  /** Host of its service; undefined if it has none. */
+  readonly service: string | undefined;
+}
+
 /** Objects of a mesh with which selectors and hosts are compared. */
 export interface AnalysisContext {
   readonly services: readonly Service[];
@@ -16,8 +23,8 @@ export interface AnalysisContext {
   readonly config: readonly KubeObject[];
   /** Namespace whose policies apply to the pods of every namespace. */
   readonly rootNamespace: string;
-  /** Names of the extension providers of the mesh configuration; undefined if the mesh configuration is not known. */
-  readonly providers?: readonly string[];
+  /** Extension providers of the mesh configuration; undefined if that is not known. */
+  readonly providers?: readonly MeshProvider[];
 }
 
 /**

@@ -21,6 +21,8 @@ export interface IstiodCounts {
   readonly events: number;
   /** Completed pushes to all sidecars. */
   readonly pushes: number;
+  /** Number of keys for tokens that istiod has fetched. */
+  readonly fetchedKeys: number;
   /** Text of all counters that change while istiod works. */
   readonly activity: string;
 }
@@ -185,5 +187,10 @@ function countsIn(metrics: string): IstiodCounts {
     sum('pilot_xds_pushes'),
   ];
   const services = sum('pilot_k8s_reg_events', 'type="Services"');
-  return { events: sum('pilot_k8s_cfg_events') + services, pushes, activity: activity.join(' ') };
+  return {
+    events: sum('pilot_k8s_cfg_events') + services,
+    pushes,
+    fetchedKeys: sum('pilot_jwks_resolver_network_fetch_success_total'),
+    activity: activity.join(' '),
+  };
 }

@@ -30,7 +30,7 @@ async function installObject(
 
 async function removeDeployment(client: KubeClient, deployment: Workload, signal: AbortSignal): Promise<void> {
   const { metadata, spec } = deployment;
-  await client.delete(deployment, { propagation: 'Orphan' }, signal);
+  await client.delete(deployment, { propagation: 'Background' }, signal);
   for (const [apiVersion, kind] of [
     ['apps/v1', 'ReplicaSet'],
     ['v1', 'Pod'],

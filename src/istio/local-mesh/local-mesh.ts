@@ -27,12 +27,15 @@ import { MeshNode } from '../node/mesh-node.ts';
 import { serveContainerPlaces } from '../node/node-socket.ts';
 import { workloadLeftOut } from '../node/workload-left-out.ts';
 import { isWorkload, type KubeObject, kubectlName } from '../objects.ts';
+import { LogFiles } from '../observe/log-files.ts';
 import type { MeshObjects } from '../pod-status.ts';
 import { waitUntilReady } from '../ready.ts';
 import { withRouteNames } from '../route-names.ts';
 import type { InstalledTools } from '../tools.ts';
 import { IstiodApi, type IstiodCounts, isCountedByIstiod, waitForSync } from '../wait-for-sync.ts';
+import { failedModules } from './fetched-modules.ts';
 import { ImplicitObjects } from './implicit-objects.ts';
+import { KeyFetches, type KeyFetchStart } from './key-fetches.ts';
 import { type IstioSettings, isIstioOperator, isMeshConfigMap, MeshConfiguration } from './mesh-configuration.ts';
 import { reduceReplicas } from './reduce-replicas.ts';
 import { failedWorkloads, pendingRollout } from './rollout.ts';
@@ -75,6 +78,9 @@ export class LocalMesh {
   private readonly view: ClusterView;
   private readonly implicitObjects: ImplicitObjects;
   private readonly istiod: IstiodApi;
+  private readonly keys: KeyFetches;
+  private readonly istiodLogs: LogFiles;
+  private readonly proxyLogs: LogFiles;
   private readonly namespace: string;
   private readonly logRoutes: boolean;
   private readonly maxReplicas: number | undefined;
@@ -88,7 +94,7 @@ export class LocalMesh {
   onProgramExit: (name: string) => void = () => {};
 
   private constructor(
-    { namespace, logRoutes, maxReplicas }: LocalMeshOptions,
+    { namespace, logRoutes, maxReplicas, folder }: LocalMeshOptions,
     parts: {
       readonly client: KubeClient;
       readonly view: ClusterView;
@@ -107,6 +113,9 @@ export class LocalMesh {
     this.node = parts.node;
     this.implicitObjects = parts.implicitObjects;
     this.istiod = new IstiodApi(parts.client);
+    this.istiodLogs = new LogFiles(path.join(folder, 'logs'), '.istiod.log');
+    this.proxyLogs = new LogFiles(path.join(folder, 'logs'), '.proxy.log');
+    this.keys = new KeyFetches(this.istiod, this.istiodLogs);
     this.server = parts.server;
   }
 
@@ -200,7 +209,7 @@ export class LocalMesh {
     await node.start();
     await mesh.istiodReady(signal);
     mark('istiod ready');
-    const { warnings } = await configuration.inEffect(client, mesh.istiod, signal);
+    const { warnings } = await configuration.inEffect(client, mesh.istiod, mesh.istiodLogs, signal);
     await mesh.useRootNamespace(signal);
     mark('base objects');
     const report = await mesh.applyAll(manifests, signal);
@@ -281,12 +290,21 @@ export class LocalMesh {
       ? reduced.manifests.map(({ object, whereIs }) => ({ object: withRouteNames(object), whereIs }))
       : reduced.manifests;
     this.view.keepOrder(named.map(({ object }) => withNamespace(object, namespace)));
+    const start = {
+      keys: { logs: this.istiodLogs.lengths(), fetchedKeys: before.fetchedKeys },
+      proxies: this.proxyLogs.lengths(),
+    };
     const change = await applyAll(this.client, named, { namespace }, signal);
     mark('applied');
     try {
       // New entries get their ports when all pods exist, in the order of the manifests.
       const notes = await this.node.holdEntries(() => this.settle(before, change.objects, signal));
-      const warnings = [...change.warnings, ...notes, ...this.analyze(change.objects.map(({ object }) => object))];
+      const objects = change.objects.map(({ object }) => object);
+      const failedFetches = [
+        ...(await this.failedKeys(change.objects, start.keys, signal)),
+        ...(await failedModules(change.objects, this.proxyLogs, start.proxies)),
+      ];
+      const warnings = [...change.warnings, ...notes, ...this.analyze(objects), ...failedFetches];
       const plans = this.node.all.map(({ plan }) => plan);
       const workloads = change.objects.map(({ object }) => object).filter(isWorkload);
       const leftOut = [
@@ -300,6 +318,24 @@ export class LocalMesh {
       await this.revert(change, signal).catch(() => {});
       throw error;
     }
+  }
+
+  /** Waits until istiod has fetched keys for tokens, and returns a line for each that it cannot fetch. */
+  private async failedKeys(
+    objects: readonly AppliedObject[],
+    start: KeyFetchStart,
+    signal: AbortSignal,
+  ): Promise<string[]> {
+    const { istiod, keys, node } = this;
+    const pods = node.all.map(({ plan }) => plan);
+    const { rootNamespace } = this.configuration;
+    const before = await istiod.counts(signal);
+    const failures = await keys.failures(objects, pods, { start, rootNamespace }, signal);
+    // A key that came late has been pushed since.
+    const isLate = (await istiod.counts(signal)).fetchedKeys > before.fetchedKeys;
+    if (isLate)
+      await waitForSync(istiod, { before, changes: 0, hasOtherPush: true, addresses: node.proxyAddresses }, signal);
+    return failures;
   }
 
   private async revert(change: ApplyResult, signal: AbortSignal): Promise<void> {
@@ -368,7 +404,7 @@ export class LocalMesh {
     const changed = objects.filter(({ change }) => change !== 'unchanged' && change !== 'not found');
     const counted = changed.filter(({ object }) => isCountedByIstiod(object));
     const config = changed.some(({ object }) => isMeshConfigMap(object))
-      ? await this.configuration.inEffect(this.client, this.istiod, signal)
+      ? await this.configuration.inEffect(this.client, this.istiod, this.istiodLogs, signal)
       : { isChanged: false, warnings: [] };
     await this.useRootNamespace(signal);
     const pending = {
@@ -405,7 +441,7 @@ export class LocalMesh {
     const pods = this.node.all.map(({ plan }) => plan);
     // If two objects have the same name, the later one is in effect.
     const last = new Map(objects.map((object) => [`${kubectlName(object)} ${object.metadata.namespace}`, object]));
-    const { rootNamespace, providerNames: providers } = this.configuration;
+    const { rootNamespace, providers } = this.configuration;
     return analyze([...last.values()], { services: this.view.services, pods, config, rootNamespace, providers });
   }
 }

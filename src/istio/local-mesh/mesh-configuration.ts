@@ -9,9 +9,11 @@ import { installChanges } from '../control-plane/install-changes.ts';
 import { type IstioChanges, istioManifests } from '../control-plane/istio-manifests.ts';
 import { type LocalMeshConfig, localMeshConfig, unknownMeshFields } from '../control-plane/mesh-config.ts';
 import { isMapping, type Mapping, mappingIn, mergeMappings, parseMapping } from '../control-plane/yaml-mapping.ts';
+import type { MeshProvider } from '../known-hosts.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
 import type { Manifest, ManifestSource } from '../manifest.ts';
 import { groupOf, type KubeObject } from '../objects.ts';
+import type { LogFiles } from '../observe/log-files.ts';
 import type { InstalledTools } from '../tools.ts';
 import type { IstiodApi } from '../wait-for-sync.ts';
 
@@ -94,9 +96,11 @@ export class MeshConfiguration {
     return this.current.rootNamespace;
   }
 
-  /** Names of the extension providers that policies can use. */
-  get providerNames(): readonly string[] {
-    return providersIn(parse(this.current.text) as Mapping).map(({ name }) => String(name));
+  /** Extension providers, with those that Istio has by default. */
+  get providers(): readonly MeshProvider[] {
+    const { extensionProviders } = parse(this.current.text) as { extensionProviders: readonly Mapping[] };
+    const ofIstio = ['prometheus', 'stackdriver', 'envoy'].map((name) => ({ name, service: undefined }));
+    return [...extensionProviders.map(providerOf), ...ofIstio];
   }
 
   /**
@@ -137,6 +141,7 @@ export class MeshConfiguration {
   async inEffect(
     client: KubeClient,
     istiod: IstiodApi,
+    istiodLogs: LogFiles,
     signal: AbortSignal,
   ): Promise<{ readonly isChanged: boolean; readonly warnings: string[] }> {
     const text = (await client.get<ConfigMap>(configMapRef, signal))?.data?.mesh ?? '';
@@ -154,8 +159,7 @@ export class MeshConfiguration {
         );
         return { isChanged, warnings };
       }
-      if (performance.now() > endMs)
-        throw new MeshmockError('usage', 'istiod refuses the mesh configuration: see "invalid mesh config" in its log');
+      if (performance.now() > endMs) throw refusal(await istiodLogs.since());
       await sleep(pollMs, undefined, { signal });
     }
   }
@@ -183,6 +187,14 @@ function withMesh(manifest: Manifest, { text }: LocalMeshConfig): Manifest {
   return { object: { ...object, data: { ...mappingIn(object.data, 'data'), mesh: text } }, whereIs };
 }
 
-function providersIn({ extensionProviders }: Mapping): readonly Mapping[] {
-  return Array.isArray(extensionProviders) ? extensionProviders.filter(isMapping) : [];
+function refusal(log: string): MeshmockError {
+  const [, reason = 'its log does not say why'] = [...log.matchAll(/\tinvalid mesh config[^:]*: (.*)$/gm)].at(-1) ?? [];
+  return new MeshmockError('usage', `istiod refuses the mesh configuration: ${reason}`);
+}
+
+function providerOf({ name, ...types }: Mapping): MeshProvider {
+  const [type] = Object.values(types);
+  const service = isMapping(type) ? type.service : undefined;
+  // The service may begin with its namespace, as in `default/authz.example.com`.
+  return { name: String(name), service: typeof service === 'string' ? service.replace(/^.*\//, '') : undefined };
 }

@@ -5,7 +5,7 @@ export const meshOptions = {
   meshConfig: {
     parse: text,
     value: 'FILE',
-    help: "mesh configuration of Istio (YAML of MeshConfig), above the installation's",
+    help: 'mesh configuration of Istio, as YAML',
     isPath: true,
   },
   profile: { parse: label, value: 'NAME', help: "profile of Istio's installation, such as demo" },
@@ -13,6 +13,6 @@ export const meshOptions = {
   maxReplicas: {
     parse: wholeNumber(1, 1000),
     value: 'N',
-    help: 'maximum replicas of each workload; as in the manifests if not set and memory suffices',
+    help: 'maximum number of replicas of a workload; by default those of the manifests, or 1 if memory is short',
   },
 } as const;

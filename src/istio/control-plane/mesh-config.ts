@@ -81,5 +81,5 @@ function isPossibleDefault(value: unknown): boolean {
   if (Array.isArray(value)) return value.length === 0;
   // A message that is set is there even if all its fields have their defaults.
   if (isMapping(value)) return Object.keys(value).length === 0;
-  return value === null || value === false || value === 0 || value === '' || /^[A-Z0-9_]+$/.test(String(value));
+  return value === null || value === false || value === 0 || value === '' || /^[A-Z][A-Z0-9_]*$/.test(String(value));
 }

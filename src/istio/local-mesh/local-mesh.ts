@@ -206,6 +206,7 @@ export class LocalMesh {
     await serveContainerPlaces(nodeSocket, (...names) => node.placeOf(...names), signal);
     const withoutOperators = given.filter(({ object }) => !isIstioOperator(object));
     const manifests = await configuration.install(client, withoutOperators, signal);
+    configuration.follow(client, view, signal);
     await node.start();
     await mesh.istiodReady(signal);
     mark('istiod ready');

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
 import { routeLogFormat } from '../access-log.ts';
+import type { ClusterView } from '../cluster-view.ts';
 import { installChanges } from '../control-plane/install-changes.ts';
 import { type IstioChanges, istioManifests } from '../control-plane/istio-manifests.ts';
 import { type LocalMeshConfig, localMeshConfig, unknownMeshFields } from '../control-plane/mesh-config.ts';
@@ -117,6 +118,27 @@ export class MeshConfiguration {
     this.current = this.merged([rendered, ...inManifests, this.given]);
     await client.patch(configMapRef, { data: { mesh: this.current.text } }, 'merge', {}, signal);
     return manifests.map((manifest) => withMesh(manifest, this.current));
+  }
+
+  /** Completes the mesh configuration whenever another program, such as kubectl, changes it. */
+  follow(client: KubeClient, view: ClusterView, signal: AbortSignal): void {
+    view.onChange(['ConfigMap'], () => {
+      const text = view.data('ConfigMap', 'istio-system', 'istio')?.mesh;
+      const wanted = text === undefined ? undefined : this.textFor(text);
+      if (wanted === text || wanted === undefined) return;
+      client.patch(configMapRef, { data: { mesh: wanted } }, 'merge', {}, signal).catch(() => {
+        // The mesh ends, or the next change begins the next attempt.
+      });
+    });
+  }
+
+  /** Returns the text that istiod gets for a user's one; undefined if that is not YAML, which istiod refuses. */
+  private textFor(text: string): string | undefined {
+    try {
+      return this.merged([this.base, parseMapping({ name: 'configmap/istio', text })]).text;
+    } catch {
+      return undefined;
+    }
   }
 
   /** Returns manifests in which the mesh configuration is as istiod gets it. */

@@ -92,7 +92,7 @@ function machineryReason(object: KubeObject): string | undefined {
   return kind.endsWith('WebhookConfiguration') ? 'the local mesh calls only the webhooks of istiod' : undefined;
 }
 
-/** With such an object, the public build of Envoy would refuse whole listeners. */
+/** Reports an EnvoyFilter with which the public build of Envoy would refuse whole listeners. */
 function istioBuildReason(object: KubeObject): string | undefined {
   const { added } = istioExtensions(object);
   return added.length === 0 ? undefined : `only Istio's build of Envoy has ${added.join(', ')}`;

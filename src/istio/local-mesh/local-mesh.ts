@@ -286,7 +286,7 @@ export class LocalMesh {
     const before = await this.istiod.counts(signal);
     const { node, maxReplicas } = this;
     const running = node.all.map(({ plan }) => plan);
-    const reduced = reduceReplicas(manifests, { maxReplicas, maxPods: node.maxPods, running });
+    const reduced = reduceReplicas(manifests, { maxReplicas, maxPods: node.maxPods - istiodPods, running });
     const named = this.logRoutes
       ? reduced.manifests.map(({ object, whereIs }) => ({ object: withRouteNames(object), whereIs }))
       : reduced.manifests;
@@ -465,6 +465,9 @@ async function discoverKinds(client: KubeClient, signal: AbortSignal): Promise<v
     await sleep(30, undefined, { signal });
   }
 }
+
+/** Pods of istiod, which need memory too. */
+const istiodPods = 1;
 
 interface WebhookConfiguration extends KubeObject {
   webhooks: { clientConfig: { caBundle?: string }; failurePolicy?: string }[];

@@ -18,12 +18,12 @@ export async function startConformanceMesh(istioOperator: string): Promise<Confo
   const { mesh } = await MeshHost.start(
     {
       mesh: `conformance-${process.pid}`,
-      sources: [{ name: 'istio-operator.yaml', text: istioOperator }],
+      sources: process.env.NO_OPERATOR ? [] : [{ name: 'istio-operator.yaml', text: istioOperator }],
       namespace: 'default',
       fill: false,
       logRoutes: false,
       serveArguments: ['--log-level=warn'],
-      ports: { http: anyPort, grpc: anyPort, jaeger: anyPort },
+      ports: { http: anyPort, grpc: anyPort, jaeger: anyPort, metrics: anyPort, kubernetes: anyPort },
     },
     signal,
   );

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { ClusterView } from '../cluster-view.ts';
 import type { ContainerPlace } from '../control-plane/control-plane.ts';
+import { echoClientFolder, installEchoClient } from '../echo-client/install.ts';
 import { type Entry, entriesOf, entryName, findByName } from '../entries.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
 import { istiodAddress, PodAddresses } from '../network/addresses.ts';
@@ -76,7 +77,8 @@ export class MeshNode {
 
   /** Registers the node and begins to run pods. The objects of the view must be in already. */
   async start(): Promise<void> {
-    const { client, view } = this.options;
+    const { client, view, folder } = this.options;
+    await installEchoClient(echoClientFolder(folder));
     await client.create(nodeObject(this.maxPods), {}, this.signal).catch((error: unknown) => {
       // The prepared data of the API may have the node already.
       if (!(error instanceof MeshmockError && error.code === 'conflict')) throw error;

@@ -5,6 +5,8 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import { sendToService, serviceReady, setBehaviour } from '../../serve/process/service-channel.ts';
 import type { ContainerPlace } from '../control-plane/control-plane.ts';
 import { containerEnv, type DataKind, type EnvSources } from '../container-env.ts';
+import { echoClientFolder } from '../echo-client/install.ts';
+import { echoFormOf } from '../echo-image.ts';
 import { type MockSettings, meshmockContainer, mockSettings, settingsOfImages } from '../mock-container.ts';
 import { startMock } from '../mock-process.ts';
 import { hostsFile, resolvConf } from '../network/pod-files.ts';
@@ -330,11 +332,19 @@ export class RunningPod {
     return path.join(this.folder, container.name);
   }
 
+  /** Returns the command line that gives a command in a container its environment. */
+  private environmentOf(container: string | undefined): string[] {
+    const mocked = this.plan.programs.mocked.find(({ name }) => name === container);
+    // The image of Istio's echo has a client, which tests run.
+    if (mocked === undefined || echoFormOf(mocked) !== 'istio-echo') return [];
+    return ['env', `PATH=${echoClientFolder(this.context.folder)}:${process.env.PATH ?? ''}`];
+  }
+
   /** Returns the place of a container, or of the pod if no container is named. */
   placeOf(container: string | undefined): ContainerPlace {
     const { proxy, istiod } = this.plan.programs;
     const program = container === proxy?.name ? 'proxy' : container === istiod?.name ? 'istiod' : 'app';
-    const exec = podCommand({ namespace: this.link, etc: this.etc }, []);
+    const exec = podCommand({ namespace: this.link, etc: this.etc }, this.environmentOf(container));
     return { netns: this.link, ...(container === undefined ? {} : { log: this.logOf(program), exec }) };
   }
 

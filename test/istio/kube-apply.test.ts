@@ -178,10 +178,13 @@ metadata: { name: declared }
         message:
           'a.yaml:5:9: thing.a.test/thing: spec.size: must be of type integer: "string"',
       });
+      const startedAt = performance.now();
       const deleted = await remove(text);
+      assert.ok(performance.now() - startedAt < 4000, 'a namespace is deleted at once');
       assert.deepEqual(new Set(deleted.map(({ change }) => change)), new Set(['deleted']));
       assert.equal((await remove(text))[0]?.change, 'not found');
-      await cluster.client.delete(namespace('undeclared'), {}, signal);
+      await remove('{ apiVersion: v1, kind: Namespace, metadata: { name: undeclared } }');
+      assert.equal(await cluster.client.get(namespace('undeclared'), signal), undefined);
     });
 
     test('everything is reverted if one object of a new kind is refused', async () => {

@@ -73,7 +73,7 @@ function addressText({ host, port }: MachinePort): string {
 
 function versionsOf(name: string, pods: readonly PodStatus[]): string {
   const podsOfService = pods.filter(({ service, namespace }) => name === entryName(service, namespace));
-  return [...new Set(podsOfService.map(({ version }) => version))].join(' ');
+  return [...new Set(podsOfService.map(({ version }) => version))].toSorted().join(' ');
 }
 
 function tryLines(ports: readonly MachinePort[], option: string): string[] {

@@ -171,6 +171,17 @@ export class KubeClient implements AsyncDisposable {
     }
   }
 
+  /** Deletes all objects of a kind in a namespace. Returns false if the API server cannot do so for this kind. */
+  async deleteAllIn(namespace: string, of: KindRef, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.connection.send({ method: 'DELETE', path: pathOf(this.servedKind(of), { namespace }) }, signal);
+      return true;
+    } catch (error) {
+      if (error instanceof KubeError && (error.status === 404 || error.status === 405)) return false;
+      throw error;
+    }
+  }
+
   /** Binds a pod to a node, as a scheduler does. */
   async bind(pod: Pick<Pod, 'metadata'>, nodeName: string, signal: AbortSignal): Promise<void> {
     const { name, namespace, uid } = pod.metadata;

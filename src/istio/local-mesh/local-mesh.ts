@@ -174,6 +174,7 @@ export class LocalMesh {
     await this.istiod.ready(signal);
     const webhooks = [
       { kind: 'ValidatingWebhookConfiguration', name: 'istio-validator-istio-system' },
+      { kind: 'ValidatingWebhookConfiguration', name: 'istiod-default-validator' },
       { kind: 'MutatingWebhookConfiguration', name: 'istio-sidecar-injector' },
     ];
     for (const { kind, name } of webhooks)
@@ -208,7 +209,8 @@ export class LocalMesh {
     const change = await applyAll(this.client, named, { namespace }, signal);
     mark('applied');
     try {
-      const notes = await this.settle(before, change.objects, signal);
+      // New entries get their ports when all pods exist, in the order of the manifests.
+      const notes = await this.node.holdEntries(() => this.settle(before, change.objects, signal));
       const warnings = [...change.warnings, ...notes, ...this.analyze(change.objects.map(({ object }) => object))];
       const plans = this.node.all.map(({ plan }) => plan);
       const workloads = change.objects.map(({ object }) => object).filter(isWorkload);

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 import type { ClusterView } from '../cluster-view.ts';
 import { externalHostsAnnotation } from '../fill.ts';
 import { ServiceRules } from './apply-service-rules.ts';
@@ -21,7 +23,7 @@ export class ClusterNetwork {
   static async start(view: ClusterView, signal: AbortSignal): Promise<ClusterNetwork> {
     const network = new ClusterNetwork(view, signal);
     view.onChange(['Service', 'EndpointSlice'], () => network.schedule());
-    view.onChange(['Namespace', 'Pod'], () => network.forgetNames());
+    view.onChange(['Namespace', 'Pod', 'ServiceEntry'], () => network.forgetNames());
     await Promise.all([network.update(signal), startDnsServer({ records: () => network.currentRecords() }, signal)]);
     return network;
   }
@@ -42,13 +44,21 @@ export class ClusterNetwork {
     return this.records;
   }
 
-  /** Returns the addresses of the mocks that answer for hosts outside the mesh. */
-  private externalHosts(): Map<string, string[]> {
-    const found = new Map<string, string[]>();
+  /**
+   * Returns the addresses of hosts outside the mesh: those of the mocks that answer for them, and else those of their
+   * ServiceEntry. In a cluster, the DNS of the Internet has such hosts.
+   */
+  private externalHosts(): Map<string, readonly string[]> {
+    const found = new Map<string, readonly string[]>();
     for (const { metadata, status } of this.view.pods) {
       const hosts = metadata.annotations?.[externalHostsAnnotation]?.split(',') ?? [];
       if (status?.podIP === undefined) continue;
       for (const host of hosts) found.set(host, [...(found.get(host) ?? []), status.podIP]);
+    }
+    for (const { spec } of this.view.config(['ServiceEntry'])) {
+      const { hosts, addresses = [] } = spec as { hosts: readonly string[]; addresses?: readonly string[] };
+      const own = addresses.filter((address) => isIPv4(address));
+      for (const host of hosts) if (!found.has(host)) found.set(host, own.length > 0 ? own : [outsideAddress(host)]);
     }
     return found;
   }
@@ -68,4 +78,13 @@ export class ClusterNetwork {
       this.update(this.signal).catch(() => {});
     });
   }
+}
+
+/**
+ * Returns an address outside the mesh that stays the same for a host. It leads nowhere (RFC 5737, TEST-NET-3), but a
+ * sidecar takes over the connection.
+ */
+function outsideAddress(host: string): string {
+  const [first = 0] = createHash('sha256').update(host).digest();
+  return `203.0.113.${1 + (first % 254)}`;
 }

@@ -49,6 +49,7 @@ export class MeshNode {
   private readonly bound = new Set<string>();
   private readonly maxPods = Math.floor((freemem() - reservedBytes) / podBytes);
   private publishedEntries = '';
+  private holds = 0;
   /** Called with the name of a program that ends unexpectedly. */
   onProgramExit: (name: string) => void = () => {};
   /** Called when the entries have changed. */
@@ -188,7 +189,19 @@ export class MeshNode {
     this.publishEntries();
   }
 
+  /** Keeps changes of the entries back until the function ends, so that new entries get their ports in order. */
+  async holdEntries<T>(action: () => Promise<T>): Promise<T> {
+    this.holds++;
+    try {
+      return await action();
+    } finally {
+      this.holds--;
+      this.publishEntries();
+    }
+  }
+
   private publishEntries(): void {
+    if (this.holds > 0) return;
     const entries = this.entries;
     const text = JSON.stringify(entries);
     if (text === this.publishedEntries) return;

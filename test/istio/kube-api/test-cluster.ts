@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { controlPlaneReady, startControlPlane } from '../../../src/istio/control-plane/control-plane.ts';
+import { applyObject } from '../../../src/istio/kube-api/apply/apply-object.ts';
 import { KubeClient } from '../../../src/istio/kube-api/kube-client.ts';
 import type { KubeObject } from '../../../src/istio/objects.ts';
 import { waitUntilReady } from '../../../src/istio/ready.ts';
@@ -35,7 +36,7 @@ export async function startTestCluster(tools: ControlPlaneTools, signal: AbortSi
     await client.discover(signal);
     return client.kinds.filter(({ group }) => group.endsWith('istio.io')).length > 10;
   }, signal);
-  for (const object of [istiodEndpoints, defaultValidator]) await client.create(object, {}, signal);
+  for (const object of [istiodEndpoints, defaultValidator]) await applyObject(client, object, signal);
   const istiod = startIstiod(path.join(tools.istio, 'pilot-discovery'), folder, server.kubeconfig);
   await until(async () => isCompleted(await client.get(defaultValidator, signal)), signal);
   return {

@@ -2,6 +2,7 @@ import type { Manifest } from '../../manifest.ts';
 import type { KubeObject } from '../../objects.ts';
 import type { KubeClient } from '../kube-client.ts';
 import type { AppliedObject } from './apply-all.ts';
+import { deleteNamespace } from './delete-namespace.ts';
 import { mapConcurrently } from './map-concurrently.ts';
 import { type ApplyOptions, isCrd, type PreparedObject, prepareObjects } from './prepare-objects.ts';
 import { type Refusal, refusalOf, throwRefusals } from './trial.ts';
@@ -53,6 +54,11 @@ async function deleteOne(
 ): Promise<AppliedObject> {
   const isServed = client.kindOf(object) !== undefined;
   const live = isServed ? await client.get<KubeObject>(object, signal) : undefined;
-  const isDeleted = live !== undefined && (await client.delete(object, { propagation: 'Background' }, signal));
+  const isDeleted = live !== undefined && (await deleteLive(client, live, signal));
   return isDeleted ? { title, change: 'deleted', object: live } : { title, change: 'not found', object };
+}
+
+function deleteLive(client: KubeClient, live: KubeObject, signal: AbortSignal): Promise<boolean> {
+  if (live.kind === 'Namespace') return deleteNamespace(client, live, signal);
+  return client.delete(live, { propagation: 'Background' }, signal);
 }

@@ -2,6 +2,7 @@ import type { KubeObject } from '../../objects.ts';
 import type { KubeClient } from '../kube-client.ts';
 import { KubeError } from '../kube-error.ts';
 import type { AppliedState } from './apply-object.ts';
+import { deleteNamespace } from './delete-namespace.ts';
 import { waitUntilGone } from './wait-until-gone.ts';
 
 const timeoutMs = 60_000;
@@ -26,6 +27,7 @@ export class UndoLog {
     const created: KubeObject[] = [];
     for (const { previous, object } of this.states.splice(0).toReversed()) {
       if (previous !== undefined) await this.putBack(previous, signal);
+      else if (object.kind === 'Namespace') await deleteNamespace(this.client, object, signal);
       else if (await this.client.delete(object, { propagation: 'Background', gracePeriodSeconds: 0 }, signal))
         created.push(object);
     }

@@ -19,6 +19,7 @@ import { apiEntry, jaegerEntry, meshJaegerReady, startMeshJaeger, startMeshMetri
 import { type Manifest, type ManifestSource, parseManifests } from '../manifest.ts';
 import { nodeAddress } from '../network/addresses.ts';
 import { ClusterNetwork } from '../network/cluster-network.ts';
+import { LoadBalancer } from '../network/load-balancer.ts';
 import { createNodeNetwork } from '../network/node-network.ts';
 import { MeshNode } from '../node/mesh-node.ts';
 import { serveContainerPlaces } from '../node/node-socket.ts';
@@ -157,6 +158,7 @@ export class LocalMesh {
     for (const [name, program] of [['the control plane', apiServer], ['Jaeger', jaeger]] as const)
       program.once('exit', () => mesh.onProgramExit(name));
     mesh.network = await ClusterNetwork.start(view, signal);
+    LoadBalancer.start(view, client, signal);
     await serveContainerPlaces(nodeSocket, (...names) => node.placeOf(...names), signal);
     if (options.logRoutes) await setMeshConfig(client, { accessLogFormat: routeLogFormat }, signal);
     await node.start();

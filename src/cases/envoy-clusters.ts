@@ -1,4 +1,4 @@
-import { collectorHost } from '../istio/local-mesh-programs.ts';
+import { collectorHost } from '../istio/local-mesh/local-mesh-programs.ts';
 import { parseSamples } from '../istio/observe/prometheus-text.ts';
 
 /** Destination of an Envoy. Envoy names it `outbound|PORT|SUBSET|HOST`. */

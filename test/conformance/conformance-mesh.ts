@@ -1,6 +1,6 @@
 import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { MeshHost } from '../../src/istio/mesh-host.ts';
+import { MeshHost } from '../../src/istio/host/mesh-host.ts';
 import { nodeAddress } from '../../src/istio/network/addresses.ts';
 
 /** Local mesh without workloads, in which the conformance suite runs. */
@@ -18,7 +18,7 @@ export async function startConformanceMesh(istioOperator: string): Promise<Confo
   const { mesh } = await MeshHost.start(
     {
       mesh: `conformance-${process.pid}`,
-      sources: [{ name: 'istio-operator.yaml', text: istioOperator }],
+      sources: process.env.NO_OPERATOR ? [] : [{ name: 'istio-operator.yaml', text: istioOperator }],
       namespace: 'default',
       fill: false,
       logRoutes: false,

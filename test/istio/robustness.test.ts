@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { askMesh } from '../../src/istio/control-client.ts';
+import { askMesh } from '../../src/istio/host/control-client.ts';
 import { startProgram } from '../program.ts';
 import { demoWorkloads, type LocalMeshFixture, startLocalMesh } from './local-mesh.ts';
 

@@ -3,7 +3,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
-import type { KubeObject } from '../../src/istio/objects.ts';
+import type { KubeObject } from '../../src/istio/resources/objects.ts';
 import { type Check, manifestCheck } from './check.ts';
 import { demoUrl, demoVersions, manifests } from './shipped.ts';
 import { manifestTools, root, temporaryFolder } from './tools.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { installTools } from '../../src/istio/tools.ts';
+import { installTools } from '../../src/istio/tools/install-tools.ts';
 import { cleanEnv } from '../program.ts';
 import { installTestTools } from '../tools/installed.ts';
 

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
-import type { MachinePort } from '../../istio/machine-ports.ts';
-import type { ManifestSource } from '../../istio/manifest.ts';
-import { MeshHost } from '../../istio/mesh-host.ts';
-import { checkMachine } from '../../istio/tools.ts';
+import type { MachinePort } from '../../istio/host/machine-ports.ts';
+import { MeshHost } from '../../istio/host/mesh-host.ts';
+import type { ManifestSource } from '../../istio/resources/manifest.ts';
+import { checkMachine } from '../../istio/tools/install-tools.ts';
 import { grpcAddressFor } from '../../plan/address.ts';
 import { readManifestSources } from '../files/manifest-sources.ts';
 import { demoArguments, manifestsFor } from '../manifests/manifests.ts';

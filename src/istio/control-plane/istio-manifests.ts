@@ -5,7 +5,7 @@ import path from 'node:path';
 import { isDeepStrictEqual, promisify } from 'node:util';
 import { parse, stringify, YAMLParseError } from 'yaml';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import type { KubeObject } from '../objects.ts';
+import type { KubeObject } from '../resources/objects.ts';
 
 /** Configuration of Istio's installation. All parts are optional texts, and later ones override earlier ones. */
 export interface IstioOptions {

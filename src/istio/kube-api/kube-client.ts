@@ -1,5 +1,5 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import type { KubeObject, Pod } from '../objects.ts';
+import type { KubeObject, Pod } from '../resources/objects.ts';
 import type { ApiServer } from './api-server.ts';
 import { type ApiAnswer, type ApiRequest, Connection } from './connection.ts';
 import {

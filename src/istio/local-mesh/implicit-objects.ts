@@ -1,10 +1,10 @@
-import { type ClusterView, objectKey } from '../cluster-view.ts';
-import { fillObjects } from '../fill.ts';
-import { gatewayObjects, missingPorts, serverPorts } from '../gateways.ts';
-import { isApplied, markImplicit } from '../implicit.ts';
+import { type ClusterView, objectKey } from '../cluster/cluster-view.ts';
 import { applyObject } from '../kube-api/apply/apply-object.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
-import { isWorkload, type KubeObject, namespaceOf, selects, type Workload } from '../objects.ts';
+import { gatewayObjects, missingPorts, serverPorts } from '../resources/gateways.ts';
+import { isWorkload, type KubeObject, namespaceOf, selects, type Workload } from '../resources/objects.ts';
+import { fillObjects } from './fill.ts';
+import { isApplied, markImplicit } from './implicit.ts';
 
 const routingKinds = [
   'VirtualService',

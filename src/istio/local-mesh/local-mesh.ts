@@ -3,9 +3,9 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { routeLogFormat } from '../access-log.ts';
-import { analyze } from '../analyze.ts';
-import { ClusterView, viewKinds } from '../cluster-view.ts';
+import { analyze } from '../analysis/analyze.ts';
+import { ClusterNetwork } from '../cluster/cluster-network.ts';
+import { ClusterView, viewKinds } from '../cluster/cluster-view.ts';
 import {
   type ControlPlane,
   controlPlaneReady,
@@ -13,29 +13,30 @@ import {
   writeTokenKubeconfig,
 } from '../control-plane/control-plane.ts';
 import { meshObjects } from '../control-plane/mesh-objects.ts';
-import type { Entry } from '../entries.ts';
 import type { ApiServer } from '../kube-api/api-server.ts';
 import { type AppliedObject, type ApplyResult, applyAll } from '../kube-api/apply/apply-all.ts';
 import { applyObject } from '../kube-api/apply/apply-object.ts';
 import { deleteAll } from '../kube-api/apply/delete-all.ts';
 import { KubeClient } from '../kube-api/kube-client.ts';
 import { ObjectCache } from '../kube-api/object-cache.ts';
-import { apiEntry, jaegerEntry, meshJaegerReady, startMeshJaeger, startMeshMetrics } from '../local-mesh-programs.ts';
-import { type Manifest, type ManifestSource, parseManifests } from '../manifest.ts';
 import { nodeAddress } from '../network/addresses.ts';
-import { ClusterNetwork } from '../network/cluster-network.ts';
+import { LoadBalancer } from '../network/load-balancer.ts';
 import { createNodeNetwork } from '../network/node-network.ts';
+import type { Entry } from '../node/entries.ts';
 import { MeshNode } from '../node/mesh-node.ts';
 import { serveContainerPlaces } from '../node/node-socket.ts';
+import type { MeshObjects } from '../node/pod-status.ts';
 import { workloadLeftOut } from '../node/workload-left-out.ts';
-import { isWorkload, type KubeObject, kubectlName } from '../objects.ts';
-import type { MeshObjects } from '../pod-status.ts';
-import { waitUntilReady } from '../ready.ts';
-import { withRouteNames } from '../route-names.ts';
-import type { InstalledTools } from '../tools.ts';
-import { IstiodApi, type IstiodCounts, isCountedByIstiod, waitForSync } from '../wait-for-sync.ts';
+import { routeLogFormat } from '../observe/access-log.ts';
+import { waitUntilReady } from '../process/ready.ts';
+import { type Manifest, type ManifestSource, parseManifests } from '../resources/manifest.ts';
+import { isWorkload, type KubeObject, kubectlName } from '../resources/objects.ts';
+import { withRouteNames } from '../resources/route-names.ts';
+import type { InstalledTools } from '../tools/install-tools.ts';
 import { ImplicitObjects } from './implicit-objects.ts';
+import { apiEntry, jaegerEntry, meshJaegerReady, startMeshJaeger, startMeshMetrics } from './local-mesh-programs.ts';
 import { failedWorkloads, pendingRollout } from './rollout.ts';
+import { IstiodApi, type IstiodCounts, isCountedByIstiod, waitForSync } from './wait-for-sync.ts';
 
 export interface LocalMeshOptions {
   readonly tools: InstalledTools;
@@ -174,6 +175,7 @@ export class LocalMesh {
     ] as const)
       program.once('exit', () => mesh.onProgramExit(name));
     mesh.network = await ClusterNetwork.start(view, signal);
+    LoadBalancer.start(view, client, signal);
     await serveContainerPlaces(nodeSocket, (...names) => node.placeOf(...names), signal);
     if (options.logRoutes) await setMeshConfig(client, { accessLogFormat: routeLogFormat }, signal);
     await node.start();

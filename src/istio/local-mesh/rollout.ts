@@ -1,5 +1,5 @@
 import { type EndpointSlice, isReadyEndpoint } from '../network/endpoint-slice.ts';
-import { type KubeObject, kubectlName, type Pod, type Service, selects, type Workload } from '../objects.ts';
+import { type KubeObject, kubectlName, type Pod, type Service, selects, type Workload } from '../resources/objects.ts';
 
 /** Objects that decide whether a mesh has settled. */
 export interface RolloutObjects {

@@ -11,6 +11,11 @@ export const serviceNetwork = '10.96.0.0/16';
 /** Network of the addresses in `status.loadBalancer` of Services. */
 export const loadBalancerNetwork = '10.77.240.0/24';
 
+/** Returns all addresses of load balancers. */
+export function loadBalancerAddresses(): string[] {
+  return Array.from({ length: 254 }, (_, index) => `10.77.240.${index + 1}`);
+}
+
 /** 10.77.1.2, as a number without the first two parts. */
 const first = 256 + 2;
 /** 10.77.239.254. Higher addresses belong to load balancers. */

@@ -1,6 +1,6 @@
 import { jaegerAddress } from '../network/addresses.ts';
-import type { Container } from '../objects.ts';
-import { podCommand, runProgram } from '../program.ts';
+import { podCommand, runProgram } from '../process/program.ts';
+import type { Container } from '../resources/objects.ts';
 
 /** Ports on which a mock accepts the connections of entries, which bypass its sidecar. */
 export const entryPorts = { http: 15980, grpc: 15990 } as const;

@@ -1,16 +1,24 @@
 import { freemem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import type { ClusterView } from '../cluster-view.ts';
+import type { ClusterView } from '../cluster/cluster-view.ts';
 import type { ContainerPlace } from '../control-plane/control-plane.ts';
-import { type Entry, entriesOf, entryName, findByName } from '../entries.ts';
+import { echoClientFolder, installEchoClient } from '../echo-client/install.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
 import { istiodAddress, PodAddresses } from '../network/addresses.ts';
-import { type ObjectMeta, type OwnerReference, type Pod, selects, type Workload, workloadKinds } from '../objects.ts';
-import type { BehaviourChange, PodStats } from '../pod-status.ts';
-import { defaultPortRoutes } from '../routes.ts';
+import {
+  type ObjectMeta,
+  type OwnerReference,
+  type Pod,
+  selects,
+  type Workload,
+  workloadKinds,
+} from '../resources/objects.ts';
+import { defaultPortRoutes } from '../resources/routes.ts';
+import { type Entry, entriesOf, entryName, findByName } from './entries.ts';
 import { nodeName, nodeObject } from './node-object.ts';
 import { type PodPlan, planPod } from './pod-plan.ts';
+import type { BehaviourChange, PodStats } from './pod-status.ts';
 import { proxyStats } from './proxy-process.ts';
 import { type NodeContext, RunningPod } from './running-pod.ts';
 
@@ -77,7 +85,8 @@ export class MeshNode {
 
   /** Registers the node and begins to run pods. The objects of the view must be in already. */
   async start(): Promise<void> {
-    const { client, view } = this.options;
+    const { client, view, folder } = this.options;
+    await installEchoClient(echoClientFolder(folder));
     await client.create(nodeObject(this.maxPods), {}, this.signal).catch((error: unknown) => {
       // The prepared data of the API may have the node already.
       if (!(error instanceof MeshmockError && error.code === 'conflict')) throw error;

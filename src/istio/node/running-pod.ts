@@ -3,16 +3,18 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { sendToService, serviceReady, setBehaviour } from '../../serve/process/service-channel.ts';
-import { containerEnv, type DataKind, type EnvSources } from '../container-env.ts';
 import type { ContainerPlace } from '../control-plane/control-plane.ts';
-import { type MockSettings, meshmockContainer, mockSettings, settingsOfImages } from '../mock-container.ts';
-import { startMock } from '../mock-process.ts';
+import { echoClientFolder } from '../echo-client/install.ts';
 import { hostsFile, resolvConf } from '../network/pod-files.ts';
 import { createPodNetwork, killAllIn, removePodNetwork } from '../network/pod-network.ts';
-import type { Container, Labels } from '../objects.ts';
-import { podCommand } from '../program.ts';
-import { waitForOk } from '../ready.ts';
+import { podCommand } from '../process/program.ts';
+import { waitForOk } from '../process/ready.ts';
+import type { Container, Labels } from '../resources/objects.ts';
 import { interceptTraffic } from './interception.ts';
+import { containerEnv, type DataKind, type EnvSources } from './mock/container-env.ts';
+import { echoFormOf } from './mock/echo-image.ts';
+import { type MockSettings, meshmockContainer, mockSettings, settingsOfImages } from './mock/mock-container.ts';
+import { startMock } from './mock/mock-process.ts';
 import { podField, resourceField } from './pod-fields.ts';
 import { mockKey, type PodPlan } from './pod-plan.ts';
 import { podStatusObject } from './pod-status-object.ts';
@@ -330,11 +332,19 @@ export class RunningPod {
     return path.join(this.folder, container.name);
   }
 
+  /** Returns the command line that gives a command in a container its environment. */
+  private environmentOf(container: string | undefined): string[] {
+    const mocked = this.plan.programs.mocked.find(({ name }) => name === container);
+    // The image of Istio's echo has a client, which tests run.
+    if (mocked === undefined || echoFormOf(mocked) !== 'istio-echo') return [];
+    return ['env', `PATH=${echoClientFolder(this.context.folder)}:${process.env.PATH ?? ''}`];
+  }
+
   /** Returns the place of a container, or of the pod if no container is named. */
   placeOf(container: string | undefined): ContainerPlace {
     const { proxy, istiod } = this.plan.programs;
     const program = container === proxy?.name ? 'proxy' : container === istiod?.name ? 'istiod' : 'app';
-    const exec = podCommand({ namespace: this.link, etc: this.etc }, []);
+    const exec = podCommand({ namespace: this.link, etc: this.etc }, this.environmentOf(container));
     return { netns: this.link, ...(container === undefined ? {} : { log: this.logOf(program), exec }) };
   }
 

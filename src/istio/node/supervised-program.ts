@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { waitUntilReady } from '../ready.ts';
+import { waitUntilReady } from '../process/ready.ts';
 
 /** Program of a pod that starts again when it ends, as kubelet restarts a container. */
 export interface ProgramOptions {

@@ -8,7 +8,7 @@ import {
   type IstioOptions,
   istioManifests,
 } from '../../../src/istio/control-plane/istio-manifests.ts';
-import { installTools } from '../../../src/istio/tools.ts';
+import { installTools } from '../../../src/istio/tools/install-tools.ts';
 import { installTestTools } from '../../tools/installed.ts';
 import type { Input, Output } from './in-namespaces.ts';
 

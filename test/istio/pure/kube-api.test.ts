@@ -11,7 +11,7 @@ import type { WatchEvent } from '../../../src/istio/kube-api/kube-client.ts';
 import { KubeError, type Status } from '../../../src/istio/kube-api/kube-error.ts';
 import { ObjectCache } from '../../../src/istio/kube-api/object-cache.ts';
 import { warningsOf } from '../../../src/istio/kube-api/warnings.ts';
-import type { KubeObject } from '../../../src/istio/objects.ts';
+import type { KubeObject } from '../../../src/istio/resources/objects.ts';
 
 describe('the client of the API server', () => {
   it('reads kinds and makes their paths', () => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../../error/meshmock-error.ts';
-import type { Manifest } from '../../manifest.ts';
-import { type KubeObject, kubectlName, namespaceOf } from '../../objects.ts';
+import type { Manifest } from '../../resources/manifest.ts';
+import { type KubeObject, kubectlName, namespaceOf } from '../../resources/objects.ts';
 import type { KubeClient } from '../kube-client.ts';
 import { type AppliedState, applyObject } from './apply-object.ts';
 import { mapConcurrently } from './map-concurrently.ts';

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { groupOf, type KubeObject } from '../../objects.ts';
+import { groupOf, type KubeObject } from '../../resources/objects.ts';
 import type { KubeClient, WriteOptions } from '../kube-client.ts';
 import { KubeError } from '../kube-error.ts';
 import { mergeFields } from './merge-fields.ts';

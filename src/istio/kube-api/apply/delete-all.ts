@@ -1,5 +1,5 @@
-import type { Manifest } from '../../manifest.ts';
-import type { KubeObject } from '../../objects.ts';
+import type { Manifest } from '../../resources/manifest.ts';
+import type { KubeObject } from '../../resources/objects.ts';
 import type { KubeClient } from '../kube-client.ts';
 import type { AppliedObject } from './apply-all.ts';
 import { deleteNamespace } from './delete-namespace.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KubeObject } from '../../objects.ts';
+import type { KubeObject } from '../../resources/objects.ts';
 import { apiVersionOf, type KindRef } from '../kinds.ts';
 import type { KubeClient } from '../kube-client.ts';
 import { isNotFound, KubeError } from '../kube-error.ts';

@@ -1,6 +1,6 @@
 import { optional } from '../../../error/optional.ts';
-import type { Manifest } from '../../manifest.ts';
-import { groupOf, type KubeObject, kubectlName, namespaceOf } from '../../objects.ts';
+import type { Manifest } from '../../resources/manifest.ts';
+import { groupOf, type KubeObject, kubectlName, namespaceOf } from '../../resources/objects.ts';
 import type { KubeClient } from '../kube-client.ts';
 import { isOfInstallation, leftOutReasons } from './left-out.ts';
 import { deploymentOf, isRollout } from './rollout.ts';

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../objects.ts';
+import type { KubeObject } from '../../resources/objects.ts';
 import type { KubeError } from '../kube-error.ts';
 import { formatFieldPath, parseFieldPath, scalars } from './field-path.ts';
 

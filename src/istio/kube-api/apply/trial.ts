@@ -1,5 +1,5 @@
 import { MeshmockError } from '../../../error/meshmock-error.ts';
-import { namespaceOf, type PodSpec } from '../../objects.ts';
+import { namespaceOf, type PodSpec } from '../../resources/objects.ts';
 import type { KubeClient } from '../kube-client.ts';
 import { KubeError } from '../kube-error.ts';
 import { applyObject } from './apply-object.ts';

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../objects.ts';
+import type { KubeObject } from '../../resources/objects.ts';
 import type { KubeClient } from '../kube-client.ts';
 import { KubeError } from '../kube-error.ts';
 import type { AppliedState } from './apply-object.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../../error/meshmock-error.ts';
-import { type KubeObject, kubectlName } from '../../objects.ts';
+import { type KubeObject, kubectlName } from '../../resources/objects.ts';
 import type { KubeClient } from '../kube-client.ts';
 
 const pollMs = 10;

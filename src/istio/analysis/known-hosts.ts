@@ -1,6 +1,5 @@
-import { isClusterName } from '../local-mesh/missing-services.ts';
 import type { KubeObject, Labels, Service } from '../resources/objects.ts';
-import { dnsNamesOf } from '../resources/routes.ts';
+import { dnsNamesOf, isClusterName } from '../resources/routes.ts';
 
 /** Pod, with the fields that selectors need. */
 export interface LabelledPod {

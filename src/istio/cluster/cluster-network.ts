@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { isIPv4 } from 'node:net';
-import { externalHostsAnnotation } from '../local-mesh/fill.ts';
 import { ServiceRules } from '../network/apply-service-rules.ts';
 import { ClusterRecords } from '../network/cluster-records.ts';
 import { startDnsServer } from '../network/dns-server.ts';
+import { externalHostsAnnotation } from '../resources/installation.ts';
+import type { Pod } from '../resources/objects.ts';
 import type { ClusterView } from './cluster-view.ts';
 
 /** Network of a mesh's Services: the rules of the node, and the names. It follows the objects of the API. */
@@ -50,16 +51,9 @@ export class ClusterNetwork {
    */
   private externalHosts(): Map<string, readonly string[]> {
     const found = new Map<string, readonly string[]>();
-    for (const { metadata, status } of this.view.pods) {
-      const hosts = metadata.annotations?.[externalHostsAnnotation]?.split(',') ?? [];
-      if (status?.podIP === undefined) continue;
-      for (const host of hosts) found.set(host, [...(found.get(host) ?? []), status.podIP]);
-    }
-    for (const { spec } of this.view.config(['ServiceEntry'])) {
-      const { hosts, addresses = [] } = spec as { hosts: readonly string[]; addresses?: readonly string[] };
-      const own = addresses.filter((address) => isIPv4(address));
-      for (const host of hosts) if (!found.has(host)) found.set(host, own.length > 0 ? own : [outsideAddress(host)]);
-    }
+    for (const { spec } of this.view.config(['ServiceEntry']))
+      for (const [host, addresses] of addressesOfEntry(spec)) found.set(host, addresses);
+    for (const [host, addresses] of mocksOf(this.view.pods)) found.set(host, addresses);
     return found;
   }
 
@@ -78,6 +72,23 @@ export class ClusterNetwork {
       this.update(this.signal).catch(() => {});
     });
   }
+}
+
+/** Returns the addresses of the mocks of each host. */
+function mocksOf(pods: readonly Pod[]): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const { metadata, status } of pods) {
+    const { podIP } = status ?? {};
+    const hosts = metadata.annotations?.[externalHostsAnnotation]?.split(',') ?? [];
+    if (podIP !== undefined) for (const host of hosts) found.set(host, [...(found.get(host) ?? []), podIP]);
+  }
+  return found;
+}
+
+function addressesOfEntry(spec: unknown): [host: string, addresses: readonly string[]][] {
+  const { hosts, addresses = [] } = spec as { hosts: readonly string[]; addresses?: readonly string[] };
+  const own = addresses.filter((address) => isIPv4(address));
+  return hosts.map((host) => [host, own.length > 0 ? own : [outsideAddress(host)]]);
 }
 
 /**

@@ -2,8 +2,8 @@ import type { AppliedObject } from '../kube-api/apply/apply-all.ts';
 import type { KindRef } from '../kube-api/kinds.ts';
 import type { ObjectCache } from '../kube-api/object-cache.ts';
 import type { EndpointSlice } from '../network/endpoint-slice.ts';
-import type { DataKind } from '../node/mock/container-env.ts';
 import {
+  type DataKind,
   type KubeObject,
   type Labels,
   type Pod,

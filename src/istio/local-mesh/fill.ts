@@ -1,4 +1,5 @@
 import { type DestinationRule, isDestinationRule } from '../resources/destination-rule.ts';
+import { externalHostsAnnotation } from '../resources/installation.ts';
 import type { KubeObject, Labels, Service, Workload } from '../resources/objects.ts';
 import { selects } from '../resources/objects.ts';
 import { targetPortOf } from '../resources/ports.ts';
@@ -12,9 +13,6 @@ export interface AppliedObjects {
   readonly config: readonly KubeObject[];
   readonly namespaces: KnownNames['namespaces'];
 }
-
-/** Annotation of a pod that lists the hosts outside the mesh for which it answers. */
-export const externalHostsAnnotation = 'meshmock.dev/external-hosts';
 
 /**
  * Returns the objects that give every destination a mock. A host of a route without a Service gets one. A Service or a

@@ -56,9 +56,3 @@ export async function startMeshJaeger(
 export function meshJaegerReady(signal: AbortSignal): Promise<void> {
   return jaegerReady(jaegerAddresses, signal);
 }
-
-/** OTLP endpoint to which the mocks of a local mesh send their spans. */
-export const collectorEndpoint = `http://${jaegerAddress}:4318`;
-
-/** Host name of the collector to which proxies send their spans. */
-export const collectorHost = 'jaeger-collector.istio-system.svc.cluster.local';

@@ -6,6 +6,7 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import { analyze } from '../analysis/analyze.ts';
 import { ClusterNetwork } from '../cluster/cluster-network.ts';
 import { ClusterView, viewKinds } from '../cluster/cluster-view.ts';
+import { LoadBalancer } from '../cluster/load-balancer.ts';
 import {
   type ControlPlane,
   controlPlaneReady,
@@ -20,7 +21,6 @@ import { deleteAll } from '../kube-api/apply/delete-all.ts';
 import { KubeClient } from '../kube-api/kube-client.ts';
 import { ObjectCache } from '../kube-api/object-cache.ts';
 import { nodeAddress } from '../network/addresses.ts';
-import { LoadBalancer } from '../network/load-balancer.ts';
 import { createNodeNetwork } from '../network/node-network.ts';
 import type { Entry } from '../node/entries.ts';
 import { MeshNode } from '../node/mesh-node.ts';

@@ -1,5 +1,6 @@
 import { isIstioGateway } from '../resources/gateways.ts';
 import type { KubeObject, Service, ServicePort } from '../resources/objects.ts';
+import { isClusterName } from '../resources/routes.ts';
 
 const mockPorts: readonly ServicePort[] = [
   { name: 'http', port: 8080, targetPort: 8080 },
@@ -121,11 +122,4 @@ function objectsIn(value: unknown): Record<string, unknown>[] {
   if (typeof value !== 'object' || value === null) return [];
   const below = Object.values(value).flatMap(objectsIn);
   return Array.isArray(value) ? below : [value as Record<string, unknown>, ...below];
-}
-
-/** Reports whether a host is the DNS name of a Service: its name alone, with its namespace, or in a longer form. */
-export function isClusterName(host: string, namespaces: ReadonlySet<string>): boolean {
-  const [, namespace, domain] = /^[^.]+(?:\.([^.]+)(\.svc(?:\.cluster\.local)?)?)?$/.exec(host) ?? [undefined, host];
-  if (namespace === undefined) return !host.includes('.');
-  return domain !== undefined || namespaces.has(namespace);
 }

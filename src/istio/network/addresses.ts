@@ -5,6 +5,9 @@ export const nodeAddress = '10.77.0.1';
 export const istiodAddress = '10.77.0.2';
 export const jaegerAddress = '10.77.0.3';
 
+/** OTLP endpoint to which the mocks of a local mesh send their spans. */
+export const collectorEndpoint = `http://${jaegerAddress}:4318`;
+
 /** Network of the cluster IPs, which the API server allocates. */
 export const serviceNetwork = '10.96.0.0/16';
 

@@ -94,6 +94,9 @@ export interface EnvVar {
   };
 }
 
+/** Kinds of objects with the data of configurations. */
+export type DataKind = 'ConfigMap' | 'Secret';
+
 /** Reference to a ConfigMap or Secret. */
 export interface Reference {
   name: string;

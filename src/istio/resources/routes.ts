@@ -31,3 +31,10 @@ export function dnsNamesOf({ metadata: { name, namespace = 'default' } }: Servic
   const full = [`${name}.${namespace}`, `${name}.${namespace}.svc`, `${name}.${namespace}.${clusterDomain}`];
   return namespace === from ? [name, ...full] : full;
 }
+
+/** Reports whether a host is the DNS name of a Service: its name alone, with its namespace, or in a longer form. */
+export function isClusterName(host: string, namespaces: ReadonlySet<string>): boolean {
+  const [, namespace, domain] = /^[^.]+(?:\.([^.]+)(\.svc(?:\.cluster\.local)?)?)?$/.exec(host) ?? [undefined, host];
+  if (namespace === undefined) return !host.includes('.');
+  return domain !== undefined || namespaces.has(namespace);
+}

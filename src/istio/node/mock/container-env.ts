@@ -1,5 +1,5 @@
 import { MeshmockError } from '../../../error/meshmock-error.ts';
-import type { Container, EnvVar, KeyReference, Labels, Reference } from '../../resources/objects.ts';
+import type { Container, DataKind, EnvVar, KeyReference, Labels, Reference } from '../../resources/objects.ts';
 
 /** Sources from which a container's environment variables take their values. */
 export interface EnvSources {
@@ -10,8 +10,6 @@ export interface EnvSources {
   /** Returns the values of a ConfigMap or Secret in the pod's namespace, or undefined if it does not exist. */
   data(kind: DataKind, name: string): Labels | undefined;
 }
-
-export type DataKind = 'ConfigMap' | 'Secret';
 
 /**
  * Returns the environment variables of a container as kubelet makes them. Those of whole ConfigMaps and Secrets come

@@ -2,8 +2,8 @@ import { optional } from '../../../error/optional.ts';
 import { type ArgumentGroup, groupArguments } from '../../../options/argument-groups.ts';
 import { flagOf, variableOf, variablesOf } from '../../../options/options.ts';
 import { serveSchema } from '../../../serve/settings/serve-schema.ts';
-import type { Container, PodSpec } from '../../resources/objects.ts';
-import { containerEnv, type DataKind, type EnvSources, expandVariables } from './container-env.ts';
+import type { Container, DataKind, PodSpec } from '../../resources/objects.ts';
+import { containerEnv, type EnvSources, expandVariables } from './container-env.ts';
 import { echoFormOf } from './echo-image.ts';
 
 /** Returns the container whose image is meshmock, of any registry, tag or digest. Its settings apply to the mock. */

@@ -1,13 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { flagOf, variableOf } from '../../../options/options.ts';
-import type { serveSchema } from '../../../serve/settings/serve-schema.ts';
-import { collectorEndpoint } from '../../local-mesh/local-mesh-programs.ts';
-import { spawnInPod } from '../../process/program.ts';
-import { clusterId, meshId } from '../../resources/installation.ts';
-import { entryPorts } from '../interception.ts';
-import type { PodPlan } from '../pod-plan.ts';
-import type { MockSettings } from './mock-container.ts';
+import { flagOf, variableOf } from '../../options/options.ts';
+import type { serveSchema } from '../../serve/settings/serve-schema.ts';
+import { collectorEndpoint } from '../network/addresses.ts';
+import { spawnInPod } from '../process/program.ts';
+import { clusterId, meshId } from '../resources/installation.ts';
+import { entryPorts } from './interception.ts';
+import type { MockSettings } from './mock/mock-container.ts';
+import type { PodPlan } from './pod-plan.ts';
 
 /** Program of a mock, and where it runs. */
 export interface MockOptions {
@@ -31,7 +31,7 @@ type SettingName = keyof typeof serveSchema;
 /** Starts the mock of a pod: `meshmock serve` on all ports of the pod, with a channel for messages. */
 export function startMock({ pod, namespace, etc, log, routes, settings, args }: MockOptions): ChildProcess {
   const main = fileURLToPath(
-    new URL(`../../../cli/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
+    new URL(`../../cli/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
   );
   const { http, grpc } = pod.ports;
   // Names are flags, so that a list of processes shows which pod each one belongs to.

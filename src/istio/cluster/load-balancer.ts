@@ -1,7 +1,7 @@
-import type { ClusterView } from '../cluster/cluster-view.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
+import { loadBalancerAddresses } from '../network/addresses.ts';
 import type { Service } from '../resources/objects.ts';
-import { loadBalancerAddresses } from './addresses.ts';
+import type { ClusterView } from './cluster-view.ts';
 
 /**
  * Load balancer of a mesh: gives each Service of type LoadBalancer an address, as the controller of a cloud does. The

@@ -1,4 +1,4 @@
-import type { AppliedObject } from '../kube-api/apply/apply-all.ts';
+import type { AppliedObject } from '../apply/apply-all.ts';
 import type { KindRef } from '../kube-api/kinds.ts';
 import type { ObjectCache } from '../kube-api/object-cache.ts';
 import type { EndpointSlice } from '../network/endpoint-slice.ts';

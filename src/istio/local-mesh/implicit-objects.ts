@@ -1,5 +1,5 @@
+import { applyObject } from '../apply/apply-object.ts';
 import { type ClusterView, objectKey } from '../cluster/cluster-view.ts';
-import { applyObject } from '../kube-api/apply/apply-object.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
 import { gatewayObjects, missingPorts, serverPorts } from '../resources/gateways.ts';
 import { isWorkload, type KubeObject, namespaceOf, selects, type Workload } from '../resources/objects.ts';

@@ -4,6 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { analyze } from '../analysis/analyze.ts';
+import { type AppliedObject, type ApplyResult, applyAll } from '../apply/apply-all.ts';
+import { applyObject } from '../apply/apply-object.ts';
+import { deleteAll } from '../apply/delete-all.ts';
 import { ClusterNetwork } from '../cluster/cluster-network.ts';
 import { ClusterView, viewKinds } from '../cluster/cluster-view.ts';
 import { LoadBalancer } from '../cluster/load-balancer.ts';
@@ -15,9 +18,6 @@ import {
 } from '../control-plane/control-plane.ts';
 import { meshObjects } from '../control-plane/mesh-objects.ts';
 import type { ApiServer } from '../kube-api/api-server.ts';
-import { type AppliedObject, type ApplyResult, applyAll } from '../kube-api/apply/apply-all.ts';
-import { applyObject } from '../kube-api/apply/apply-object.ts';
-import { deleteAll } from '../kube-api/apply/delete-all.ts';
 import { KubeClient } from '../kube-api/kube-client.ts';
 import { ObjectCache } from '../kube-api/object-cache.ts';
 import { nodeAddress } from '../network/addresses.ts';
@@ -181,11 +181,17 @@ export class LocalMesh {
     await node.start();
     await mesh.istiodReady(signal);
     mark('istiod ready');
-    for (const object of meshObjects('istio-system')) await applyObject(client, object, signal);
+    await mesh.restoreMeshObjects(signal);
     mark('base objects');
     const report = await mesh.applyAll(manifests, signal);
     mark('done');
     return { mesh, report: { ...report, durationMs: performance.now() - startedAt } };
+  }
+
+  /** Creates the mesh's own objects that do not exist: at the start, and after a user deletes one of the same name. */
+  private async restoreMeshObjects(signal: AbortSignal): Promise<void> {
+    for (const object of meshObjects('istio-system'))
+      if ((await this.client.get(object, signal)) === undefined) await applyObject(this.client, object, signal);
   }
 
   /** Waits until istiod answers as a webhook, and refuses what is not valid. */
@@ -270,6 +276,7 @@ export class LocalMesh {
     const startedAt = performance.now();
     const before = await this.istiod.counts(signal);
     const objects = await deleteAll(this.client, parseManifests(sources), { namespace }, signal);
+    await this.restoreMeshObjects(signal);
     const warnings = await this.settle(before, objects, signal);
     return { ...reportOf(objects), warnings, leftOut: [], durationMs: performance.now() - startedAt };
   }

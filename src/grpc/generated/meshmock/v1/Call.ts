@@ -1,8 +1,8 @@
 // Original file: proto/meshmock/v1/meshmock.proto
 
-import type { Header as _meshmock_v1_Header, Header__Output as _meshmock_v1_Header__Output } from './Header.ts';
-import type { CallOptions as _meshmock_v1_CallOptions, CallOptions__Output as _meshmock_v1_CallOptions__Output } from './CallOptions.ts';
-import type { Plan as _meshmock_v1_Plan, Plan__Output as _meshmock_v1_Plan__Output } from './Plan.ts';
+import type { Header as _meshmock_v1_Header, Header__Output as _meshmock_v1_Header__Output } from '../../meshmock/v1/Header.ts';
+import type { CallOptions as _meshmock_v1_CallOptions, CallOptions__Output as _meshmock_v1_CallOptions__Output } from '../../meshmock/v1/CallOptions.ts';
+import type { Plan as _meshmock_v1_Plan, Plan__Output as _meshmock_v1_Plan__Output } from '../../meshmock/v1/Plan.ts';
 
 export interface Call {
   'scheme'?: (string);

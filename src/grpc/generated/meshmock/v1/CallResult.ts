@@ -1,9 +1,9 @@
 // Original file: proto/meshmock/v1/meshmock.proto
 
-import type { CallerMesh as _meshmock_v1_CallerMesh, CallerMesh__Output as _meshmock_v1_CallerMesh__Output } from './CallerMesh.ts';
-import type { Reply as _meshmock_v1_Reply, Reply__Output as _meshmock_v1_Reply__Output } from './Reply.ts';
-import type { CallError as _meshmock_v1_CallError, CallError__Output as _meshmock_v1_CallError__Output } from './CallError.ts';
-import type { Summary as _meshmock_v1_Summary, Summary__Output as _meshmock_v1_Summary__Output } from './Summary.ts';
+import type { CallerMesh as _meshmock_v1_CallerMesh, CallerMesh__Output as _meshmock_v1_CallerMesh__Output } from '../../meshmock/v1/CallerMesh.ts';
+import type { Reply as _meshmock_v1_Reply, Reply__Output as _meshmock_v1_Reply__Output } from '../../meshmock/v1/Reply.ts';
+import type { CallError as _meshmock_v1_CallError, CallError__Output as _meshmock_v1_CallError__Output } from '../../meshmock/v1/CallError.ts';
+import type { Summary as _meshmock_v1_Summary, Summary__Output as _meshmock_v1_Summary__Output } from '../../meshmock/v1/Summary.ts';
 
 export interface CallResult {
   'target'?: (string);

@@ -1,6 +1,6 @@
 // Original file: proto/meshmock/v1/meshmock.proto
 
-import type { Refusal as _meshmock_v1_Refusal, Refusal__Output as _meshmock_v1_Refusal__Output } from './Refusal.ts';
+import type { Refusal as _meshmock_v1_Refusal, Refusal__Output as _meshmock_v1_Refusal__Output } from '../../meshmock/v1/Refusal.ts';
 
 export interface CallerMesh {
   'proxy'?: (string);

@@ -1,6 +1,6 @@
 // Original file: proto/meshmock/v1/meshmock.proto
 
-import type { ExactShare as _meshmock_v1_ExactShare, ExactShare__Output as _meshmock_v1_ExactShare__Output } from './ExactShare.ts';
+import type { ExactShare as _meshmock_v1_ExactShare, ExactShare__Output as _meshmock_v1_ExactShare__Output } from '../../meshmock/v1/ExactShare.ts';
 
 export interface Condition {
   'share'?: (number | string);

@@ -1,6 +1,6 @@
 // Original file: proto/meshmock/v1/meshmock.proto
 
-import type { DelayPercentile as _meshmock_v1_DelayPercentile, DelayPercentile__Output as _meshmock_v1_DelayPercentile__Output } from './DelayPercentile.ts';
+import type { DelayPercentile as _meshmock_v1_DelayPercentile, DelayPercentile__Output as _meshmock_v1_DelayPercentile__Output } from '../../meshmock/v1/DelayPercentile.ts';
 
 export interface DelayPercentiles {
   'points'?: (_meshmock_v1_DelayPercentile)[];

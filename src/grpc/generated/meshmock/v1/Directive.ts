@@ -1,8 +1,8 @@
 // Original file: proto/meshmock/v1/meshmock.proto
 
-import type { Delay as _meshmock_v1_Delay, Delay__Output as _meshmock_v1_Delay__Output } from './Delay.ts';
-import type { Header as _meshmock_v1_Header, Header__Output as _meshmock_v1_Header__Output } from './Header.ts';
-import type { Condition as _meshmock_v1_Condition, Condition__Output as _meshmock_v1_Condition__Output } from './Condition.ts';
+import type { Delay as _meshmock_v1_Delay, Delay__Output as _meshmock_v1_Delay__Output } from '../../meshmock/v1/Delay.ts';
+import type { Header as _meshmock_v1_Header, Header__Output as _meshmock_v1_Header__Output } from '../../meshmock/v1/Header.ts';
+import type { Condition as _meshmock_v1_Condition, Condition__Output as _meshmock_v1_Condition__Output } from '../../meshmock/v1/Condition.ts';
 
 export interface Directive {
   'delay'?: (_meshmock_v1_Delay | null);

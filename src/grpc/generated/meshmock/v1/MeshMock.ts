@@ -2,8 +2,8 @@
 
 import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
-import type { CallRequest as _meshmock_v1_CallRequest, CallRequest__Output as _meshmock_v1_CallRequest__Output } from './CallRequest.ts';
-import type { Reply as _meshmock_v1_Reply, Reply__Output as _meshmock_v1_Reply__Output } from './Reply.ts';
+import type { CallRequest as _meshmock_v1_CallRequest, CallRequest__Output as _meshmock_v1_CallRequest__Output } from '../../meshmock/v1/CallRequest.ts';
+import type { Reply as _meshmock_v1_Reply, Reply__Output as _meshmock_v1_Reply__Output } from '../../meshmock/v1/Reply.ts';
 
 export interface MeshMockClient extends grpc.Client {
   Call(argument: _meshmock_v1_CallRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_meshmock_v1_Reply__Output>): grpc.ClientUnaryCall;

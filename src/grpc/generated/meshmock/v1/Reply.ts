@@ -1,9 +1,9 @@
 // Original file: proto/meshmock/v1/meshmock.proto
 
-import type { Request as _meshmock_v1_Request, Request__Output as _meshmock_v1_Request__Output } from './Request.ts';
-import type { CalleeMesh as _meshmock_v1_CalleeMesh, CalleeMesh__Output as _meshmock_v1_CalleeMesh__Output } from './CalleeMesh.ts';
-import type { CallResult as _meshmock_v1_CallResult, CallResult__Output as _meshmock_v1_CallResult__Output } from './CallResult.ts';
-import type { Error as _meshmock_v1_Error, Error__Output as _meshmock_v1_Error__Output } from './Error.ts';
+import type { Request as _meshmock_v1_Request, Request__Output as _meshmock_v1_Request__Output } from '../../meshmock/v1/Request.ts';
+import type { CalleeMesh as _meshmock_v1_CalleeMesh, CalleeMesh__Output as _meshmock_v1_CalleeMesh__Output } from '../../meshmock/v1/CalleeMesh.ts';
+import type { CallResult as _meshmock_v1_CallResult, CallResult__Output as _meshmock_v1_CallResult__Output } from '../../meshmock/v1/CallResult.ts';
+import type { Error as _meshmock_v1_Error, Error__Output as _meshmock_v1_Error__Output } from '../../meshmock/v1/Error.ts';
 
 export interface Reply {
   'service'?: (string);

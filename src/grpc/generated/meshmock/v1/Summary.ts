@@ -1,7 +1,7 @@
 // Original file: proto/meshmock/v1/meshmock.proto
 
-import type { Latency as _meshmock_v1_Latency, Latency__Output as _meshmock_v1_Latency__Output } from './Latency.ts';
-import type { Sample as _meshmock_v1_Sample, Sample__Output as _meshmock_v1_Sample__Output } from './Sample.ts';
+import type { Latency as _meshmock_v1_Latency, Latency__Output as _meshmock_v1_Latency__Output } from '../../meshmock/v1/Latency.ts';
+import type { Sample as _meshmock_v1_Sample, Sample__Output as _meshmock_v1_Sample__Output } from '../../meshmock/v1/Sample.ts';
 
 export interface Summary {
   'count'?: (number);

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MeshmockError } from '../../../error/meshmock-error.ts';
-import type { Manifest } from '../../resources/manifest.ts';
-import { type KubeObject, kubectlName, namespaceOf } from '../../resources/objects.ts';
-import type { KubeClient } from '../kube-client.ts';
+import { MeshmockError } from '../../error/meshmock-error.ts';
+import type { KubeClient } from '../kube-api/kube-client.ts';
+import type { Manifest } from '../resources/manifest.ts';
+import { type KubeObject, kubectlName, namespaceOf } from '../resources/objects.ts';
 import { type AppliedState, applyObject } from './apply-object.ts';
 import { mapConcurrently } from './map-concurrently.ts';
 import {
@@ -142,7 +142,7 @@ class ApplyRun {
         this.undo.add(state);
         return undefined;
       } catch (error) {
-        return refusalOf(error, one);
+        return refusalOf(this.client, error, one, this.signal);
       }
     });
     throwRefusals(refusals.filter((refusal) => refusal !== undefined));

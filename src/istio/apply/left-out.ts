@@ -1,11 +1,4 @@
-import {
-  groupOf,
-  type KubeObject,
-  namespaceOf,
-  type Service,
-  selects,
-  type Workload,
-} from '../../resources/objects.ts';
+import { groupOf, type KubeObject, namespaceOf, type Service, selects, type Workload } from '../resources/objects.ts';
 
 /** Kinds that no manifest for a local mesh needs, each with the reason. */
 const leftOutKinds: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { groupOf, type KubeObject } from '../../resources/objects.ts';
-import type { KubeClient, WriteOptions } from '../kube-client.ts';
-import { KubeError } from '../kube-error.ts';
+import type { KubeClient, WriteOptions } from '../kube-api/kube-client.ts';
+import { KubeError } from '../kube-api/kube-error.ts';
+import { groupOf, type KubeObject } from '../resources/objects.ts';
 import { mergeFields } from './merge-fields.ts';
 import { waitUntilGone } from './wait-until-gone.ts';
 

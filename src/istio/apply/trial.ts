@@ -1,10 +1,11 @@
-import { MeshmockError } from '../../../error/meshmock-error.ts';
-import { namespaceOf, type PodSpec } from '../../resources/objects.ts';
-import type { KubeClient } from '../kube-client.ts';
-import { KubeError } from '../kube-error.ts';
+import { MeshmockError } from '../../error/meshmock-error.ts';
+import type { KubeClient } from '../kube-api/kube-client.ts';
+import { KubeError } from '../kube-api/kube-error.ts';
+import { namespaceOf, type PodSpec } from '../resources/objects.ts';
 import { applyObject } from './apply-object.ts';
+import { fieldAdvice } from './known-fields.ts';
 import type { PreparedObject, ProblemLine } from './prepare-objects.ts';
-import { type Problem, problemsOf, problemText } from './problems.ts';
+import { problemsOf, problemText } from './problems.ts';
 
 /** Objects that do not exist yet, but will exist when an object is applied. */
 export interface Upcoming {
@@ -43,7 +44,7 @@ export async function tryObject(
   } catch (error) {
     const isTaken = isNew && error instanceof KubeError && error.reason === 'AlreadyExists';
     if (isTaken || isAwaitingAccount(error, prepared, upcoming)) return undefined;
-    return refusalOf(error, prepared);
+    return refusalOf(client, error, prepared, signal);
   }
 }
 
@@ -52,13 +53,19 @@ export async function tryObject(
  *
  * @throws the error if it is not an answer of the API server
  */
-export function refusalOf(error: unknown, { object, title, whereIs, index }: PreparedObject): Refusal {
+export async function refusalOf(
+  client: KubeClient,
+  error: unknown,
+  { object, title, whereIs, index }: PreparedObject,
+  signal: AbortSignal,
+): Promise<Refusal> {
   if (!(error instanceof KubeError)) throw error;
-  const withPlace = (problem: Problem): ProblemLine => ({
-    index,
-    line: `${whereIs(problem.path)}: ${title}: ${problemText(problem)}`,
-  });
-  return { problems: problemsOf(error, object).map(withPlace), isFailure: error.code !== 'usage' };
+  const problems: ProblemLine[] = [];
+  for (const problem of problemsOf(error, object)) {
+    const advice = problem.isUnknownField ? await fieldAdvice(client, object, problem.path, signal) : '';
+    problems.push({ index, line: `${whereIs(problem.path)}: ${title}: ${problemText(problem)}${advice}` });
+  }
+  return { problems, isFailure: error.code !== 'usage' };
 }
 
 /** Reports whether a pod is refused only because its service account does not exist yet. */

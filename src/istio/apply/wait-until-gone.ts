@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MeshmockError } from '../../../error/meshmock-error.ts';
-import { type KubeObject, kubectlName } from '../../resources/objects.ts';
-import type { KubeClient } from '../kube-client.ts';
+import { MeshmockError } from '../../error/meshmock-error.ts';
+import type { KubeClient } from '../kube-api/kube-client.ts';
+import { type KubeObject, kubectlName } from '../resources/objects.ts';
 
 const pollMs = 10;
 const timeoutMs = 60_000;

@@ -1,7 +1,7 @@
-import { optional } from '../../../error/optional.ts';
-import type { Manifest } from '../../resources/manifest.ts';
-import { groupOf, type KubeObject, kubectlName, namespaceOf } from '../../resources/objects.ts';
-import type { KubeClient } from '../kube-client.ts';
+import { optional } from '../../error/optional.ts';
+import type { KubeClient } from '../kube-api/kube-client.ts';
+import type { Manifest } from '../resources/manifest.ts';
+import { groupOf, type KubeObject, kubectlName, namespaceOf } from '../resources/objects.ts';
 import { isOfInstallation, leftOutReasons } from './left-out.ts';
 import { deploymentOf, isRollout } from './rollout.ts';
 import { withoutServerFields } from './server-fields.ts';

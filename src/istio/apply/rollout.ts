@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../resources/objects.ts';
+import type { KubeObject } from '../resources/objects.ts';
 
 /** Reports whether an object is a Rollout of Argo Rollouts. */
 export function isRollout({ apiVersion, kind }: KubeObject): boolean {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KubeObject } from '../../resources/objects.ts';
-import { apiVersionOf, type KindRef } from '../kinds.ts';
-import type { KubeClient } from '../kube-client.ts';
-import { isNotFound, KubeError } from '../kube-error.ts';
+import { apiVersionOf, type KindRef } from '../kube-api/kinds.ts';
+import type { KubeClient } from '../kube-api/kube-client.ts';
+import { isNotFound, KubeError } from '../kube-api/kube-error.ts';
+import type { KubeObject } from '../resources/objects.ts';
 import { mapConcurrently } from './map-concurrently.ts';
 
 const parallel = 8;

@@ -1,6 +1,6 @@
-import type { KubeObject } from '../../resources/objects.ts';
-import type { KubeClient } from '../kube-client.ts';
-import { KubeError } from '../kube-error.ts';
+import type { KubeClient } from '../kube-api/kube-client.ts';
+import { KubeError } from '../kube-api/kube-error.ts';
+import type { KubeObject } from '../resources/objects.ts';
 import type { AppliedState } from './apply-object.ts';
 import { deleteNamespace } from './delete-namespace.ts';
 import { waitUntilGone } from './wait-until-gone.ts';

@@ -1,5 +1,5 @@
-import type { KubeObject } from '../../resources/objects.ts';
-import type { KubeError } from '../kube-error.ts';
+import type { KubeError } from '../kube-api/kube-error.ts';
+import type { KubeObject } from '../resources/objects.ts';
 import { formatFieldPath, parseFieldPath, scalars } from './field-path.ts';
 
 /** One reason for which the API server refuses an object. */
@@ -7,6 +7,8 @@ export interface Problem {
   /** Path of the field; empty if the reason names none. */
   readonly path: readonly string[];
   readonly message: string;
+  /** True if objects of the kind have no field of this name. */
+  readonly isUnknownField?: true;
 }
 
 /**
@@ -20,7 +22,8 @@ export function problemsOf(error: KubeError, object: KubeObject): Problem[] {
   if (message.includes('strict decoding error') && unknown.length > 0)
     return unknown.map(([, what = '', field = '']) => {
       const path = parseFieldPath(field);
-      return { path, message: `${what} field "${path.at(-1)}"` };
+      const problem = { path, message: `${what} field "${path.at(-1)}"` };
+      return what === 'unknown' ? { ...problem, isUnknownField: true } : problem;
     });
   return webhookProblems(message, object) ?? typeProblems(message, object) ?? [{ path: [], message }];
 }

@@ -1,6 +1,6 @@
-import type { Manifest } from '../../resources/manifest.ts';
-import type { KubeObject } from '../../resources/objects.ts';
-import type { KubeClient } from '../kube-client.ts';
+import type { KubeClient } from '../kube-api/kube-client.ts';
+import type { Manifest } from '../resources/manifest.ts';
+import type { KubeObject } from '../resources/objects.ts';
 import type { AppliedObject } from './apply-all.ts';
 import { deleteNamespace } from './delete-namespace.ts';
 import { mapConcurrently } from './map-concurrently.ts';
@@ -32,7 +32,7 @@ export async function deleteAll(
       try {
         results.set(one, await deleteOne(client, one, signal));
       } catch (error) {
-        refusals.push(refusalOf(error, one));
+        refusals.push(await refusalOf(client, error, one, signal));
       }
     });
     const deleted = stage.flatMap((one) => results.get(one) ?? []).filter(({ change }) => change === 'deleted');

@@ -1,4 +1,4 @@
-import type { KubeObject, PodSpec } from '../../resources/objects.ts';
+import type { KubeObject, PodSpec } from '../resources/objects.ts';
 
 type Fields = Record<string, unknown>;
 

@@ -13,10 +13,6 @@ export interface InstalledTools {
   readonly envoy: string;
   readonly jaeger: string;
   readonly bootstrapTemplate: string;
-  /** Folder with `istio-crds.yaml` and `gateway-api-crds.yaml`. */
-  readonly crds: string;
-  /** Folder with the definitions of Kubernetes' own kinds. */
-  readonly kubernetes: string;
   /** Program with etcd, the API server and its controllers. */
   readonly kube: string;
   readonly istioctl: string;
@@ -32,7 +28,6 @@ const systemPrograms: readonly { readonly name: string; readonly package: string
   { name: 'unshare', package: 'util-linux' },
   { name: 'setpriv', package: 'util-linux' },
   { name: 'mount', package: 'mount' },
-  { name: 'openssl', package: 'openssl' },
 ];
 
 /**
@@ -105,8 +100,8 @@ export async function installTools<Name extends string>(
 
 /** Installs everything that a local mesh needs. */
 export async function installMeshTools(signal: AbortSignal): Promise<InstalledTools> {
-  const { istio, envoy, jaeger, kubernetes, kube, istioctl, cluster } = await installTools(
-    ['istio', 'envoy', 'jaeger', 'kubernetes', 'kube', 'istioctl', 'cluster'],
+  const { istio, envoy, jaeger, kube, istioctl, cluster } = await installTools(
+    ['istio', 'envoy', 'jaeger', 'kube', 'istioctl', 'cluster'],
     signal,
   );
   return {
@@ -115,8 +110,6 @@ export async function installMeshTools(signal: AbortSignal): Promise<InstalledTo
     bootstrapTemplate: path.join(istio, 'envoy_bootstrap.json'),
     envoy: path.join(envoy, 'envoy'),
     jaeger: path.join(jaeger, 'jaeger'),
-    crds: istio,
-    kubernetes,
     kube: path.join(kube, 'kube'),
     istioctl: path.join(istioctl, 'istioctl'),
     data: cluster,

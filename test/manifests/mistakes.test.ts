@@ -94,12 +94,6 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     value: 'service-1',
     found: /^service\/service1: the selector app=service-1 matches no pod in default$/,
   },
-  'a Deployment that does not select its own pods': {
-    object: 'Deployment/service1-v1',
-    path: ['spec', 'selector', 'matchLabels', 'app'],
-    value: 'service-1',
-    found: /deployment\.apps\/service1-v1: the labels of the template do not match the selector$/,
-  },
   'a policy whose selector matches no pod': {
     object: 'AuthorizationPolicy/service3',
     path: ['spec', 'selector', 'matchLabels', 'app'],

@@ -50,7 +50,11 @@ export interface PodEvents {
   onProgramExit(name: string): void;
 }
 
-const proxyUid = 1337;
+/**
+ * Lowest user of a pod's proxy. Each pod has a user of its own, where containers have 1337: the kernel limits the inotify
+ * instances of a user, and two for each proxy would be too many (inotify(7), `max_user_instances`).
+ */
+const lowestUid = 1_337_000;
 const endTimeoutMs = 2000;
 /** Interval at which files of volumes are written again: tokens expire, and ConfigMaps change. */
 const volumesMs = 10 * 60_000;
@@ -61,6 +65,8 @@ export class RunningPod {
   readonly address: string;
   /** Name of the pod's network namespace, and of its interface at the bridge. */
   readonly link: string;
+  /** User of the pod's proxy. */
+  private readonly uid: number;
   private readonly context: NodeContext;
   private readonly events: PodEvents;
   private readonly startedAt = new Date();
@@ -80,6 +86,7 @@ export class RunningPod {
     this.events = events;
     const [, , third, fourth] = address.split('.');
     this.link = `pod-${third}-${fourth}`;
+    this.uid = lowestUid + 256 * Number(third) + Number(fourth);
   }
 
   get plan(): PodPlan {
@@ -141,6 +148,7 @@ export class RunningPod {
           container: interception,
           env: { PATH: process.env.PATH, ...this.envOf(interception) },
           pilotAgent: context.image.pilotAgent,
+          uid: this.uid,
           namespace: link,
           etc: this.etc,
         },
@@ -162,7 +170,7 @@ export class RunningPod {
 
   private async writeVolumesOf(container: Container, signal: AbortSignal): Promise<void> {
     const { context, plan } = this;
-    const options = { pod: this, container, root: this.rootOf(container), uid: uidOf(plan, container) };
+    const options = { pod: this, container, root: this.rootOf(container), uid: this.uid };
     const sources: VolumeSources = {
       files: (kind, name) => context.files(kind, name, plan.namespace),
       token: (audience, seconds) => context.token(plan, audience, seconds),
@@ -253,7 +261,7 @@ export class RunningPod {
       namespace: this.link,
       etc: this.etc,
       root: this.rootOf(container),
-      uid: uidOf(this.plan, container),
+      uid: this.uid,
       log,
     };
   }
@@ -365,8 +373,4 @@ export class RunningPod {
     await writeFile(path.join(etc, 'resolv.conf'), resolvConf(namespace, spec));
     await writeFile(path.join(etc, 'hosts'), hostsFile({ hostname: name, ...spec, address, namespace }));
   }
-}
-
-function uidOf({ spec }: PodPlan, { securityContext }: Container): number {
-  return securityContext?.runAsUser ?? spec.securityContext?.runAsUser ?? proxyUid;
 }

@@ -104,7 +104,7 @@ describe('the status of a pod', () => {
     readonly initContainerStatuses: readonly { readonly name: string; readonly restartCount: number }[];
     readonly containerStatuses: readonly { readonly name: string; readonly ready: boolean }[];
   }
-  const statusIn = (more: Partial<typeof state> | { problem: string }): Status =>
+  const statusIn = (more: Partial<Parameters<typeof podStatusObject>[1]>): Status =>
     podStatusObject(place.plan, { ...state, ...more }) as Status;
   const readyOf = ({ conditions }: Status) => conditions.find(({ type }) => type === 'Ready');
 

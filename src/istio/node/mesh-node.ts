@@ -6,6 +6,7 @@ import type { ContainerPlace } from '../control-plane/control-plane.ts';
 import { echoClientFolder, installEchoClient } from '../echo-client/install.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
 import { istiodAddress, PodAddresses } from '../network/addresses.ts';
+import { entryName, findByName } from '../resources/entry-names.ts';
 import {
   type ObjectMeta,
   type OwnerReference,
@@ -15,12 +16,13 @@ import {
   workloadKinds,
 } from '../resources/objects.ts';
 import { defaultPortRoutes } from '../resources/routes.ts';
-import { type Entry, entriesOf, entryName, findByName } from './entries.ts';
+import { type Entry, entriesOf } from './entries.ts';
 import { nodeName, nodeObject } from './node-object.ts';
 import { type PodPlan, planPod } from './pod-plan.ts';
+import type { NodeContext } from './pod-sandbox.ts';
 import type { BehaviourChange, PodStats } from './pod-status.ts';
 import { proxyStats } from './proxy-process.ts';
-import { type NodeContext, RunningPod } from './running-pod.ts';
+import { RunningPod } from './running-pod.ts';
 
 export interface NodeOptions {
   readonly client: KubeClient;

@@ -68,7 +68,7 @@ function isOnPath(name: string): boolean {
   });
 }
 
-const ownScript = new URL('./install.sh', import.meta.url);
+const ownScript = new URL('../../../src/istio/tools/install.sh', import.meta.url);
 
 /**
  * Installs tools that are not in the cache yet, with progress on standard error.

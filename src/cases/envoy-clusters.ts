@@ -1,5 +1,5 @@
-import { collectorHost } from '../istio/local-mesh-programs.ts';
 import { parseSamples } from '../istio/observe/prometheus-text.ts';
+import { collectorHost } from '../istio/resources/installation.ts';
 
 /** Destination of an Envoy. Envoy names it `outbound|PORT|SUBSET|HOST`. */
 export interface EnvoyCluster {

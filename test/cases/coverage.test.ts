@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { coverageOf } from '../../src/cases/coverage/coverage.ts';
 import { parseClusterTraffic } from '../../src/cases/envoy-clusters.ts';
-import type { LoggedRequest } from '../../src/istio/access-log.ts';
-import { parseAccessLog } from '../../src/istio/access-log.ts';
-import { parseManifests } from '../../src/istio/manifest.ts';
+import type { LoggedRequest } from '../../src/istio/observe/access-log.ts';
+import { parseAccessLog } from '../../src/istio/observe/access-log.ts';
+import { parseManifests } from '../../src/istio/resources/manifest.ts';
 
 interface Traffic {
   readonly clusters?: readonly string[];

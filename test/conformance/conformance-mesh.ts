@@ -1,6 +1,6 @@
 import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { MeshHost } from '../../src/istio/mesh-host.ts';
+import { MeshHost } from '../../src/istio/host/mesh-host.ts';
 import { nodeAddress } from '../../src/istio/network/addresses.ts';
 
 /** Local mesh without workloads, in which the conformance suite runs. */
@@ -11,14 +11,14 @@ export interface ConformanceMesh extends AsyncDisposable {
   command(command: readonly string[]): string[];
 }
 
-/** Starts a local mesh whose Istio has a configuration. */
-export async function startConformanceMesh(istioOperator: string): Promise<ConformanceMesh> {
+/** Starts a local mesh for the suite, on free ports. */
+export async function startConformanceMesh(): Promise<ConformanceMesh> {
   const signal = new AbortController().signal;
   const anyPort = { host: 'localhost', port: 0 };
   const { mesh } = await MeshHost.start(
     {
       mesh: `conformance-${process.pid}`,
-      sources: [{ name: 'istio-operator.yaml', text: istioOperator }],
+      sources: [],
       namespace: 'default',
       fill: false,
       logRoutes: false,

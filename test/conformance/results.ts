@@ -23,6 +23,9 @@ export function resultsOf(output: string): TestResult[] {
       seconds: Number(seconds),
     }),
   );
+  // A part is not reported if a part of it is.
+  const isLeaf = ({ name, part }: { readonly name: string; readonly part: string }): boolean =>
+    !lines.some((other) => other.name === name && other.outcome === 'failed' && other.part.startsWith(`${part}/`));
   return lines
     .filter(({ part }) => part === '')
     .map(({ name, outcome, seconds }) => ({
@@ -30,7 +33,7 @@ export function resultsOf(output: string): TestResult[] {
       outcome,
       seconds,
       failedParts: lines
-        .filter((line) => line.name === name && line.part !== '' && line.outcome === 'failed')
+        .filter((line) => line.name === name && line.part !== '' && line.outcome === 'failed' && isLeaf(line))
         .map(({ part }) => part),
     }));
 }

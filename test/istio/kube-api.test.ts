@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { KubeError } from '../../src/istio/kube-api/kube-error.ts';
 import { ObjectCache } from '../../src/istio/kube-api/object-cache.ts';
-import type { KubeObject, Pod } from '../../src/istio/objects.ts';
+import type { KubeObject, Pod } from '../../src/istio/resources/objects.ts';
 import { toolsInNamespaces } from './kube-api/in-namespaces.ts';
 import { startTestCluster, type TestCluster } from './kube-api/test-cluster.ts';
 

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { demoArguments, manifestsFor } from '../../src/cli/manifests/manifests.ts';
+import { MeshHost, type MeshOptions, type StartedMesh } from '../../src/istio/host/mesh-host.ts';
 import type { ApplyReport } from '../../src/istio/local-mesh/local-mesh.ts';
-import type { ManifestSource } from '../../src/istio/manifest.ts';
-import { MeshHost, type MeshOptions, type StartedMesh } from '../../src/istio/mesh-host.ts';
-import { installTools } from '../../src/istio/tools.ts';
+import type { ManifestSource } from '../../src/istio/resources/manifest.ts';
+import { installTools } from '../../src/istio/tools/install-tools.ts';
 
 /** Local mesh for tests, on free ports. Disposing it removes everything that it made. */
 export interface LocalMeshFixture extends AsyncDisposable {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { askMesh } from '../../src/istio/control-client.ts';
+import { askMesh } from '../../src/istio/host/control-client.ts';
 import { startProgram } from '../program.ts';
 import { demoWorkloads, type LocalMeshFixture, startLocalMesh } from './local-mesh.ts';
 
@@ -87,7 +87,7 @@ spec:
     const evil = `apiVersion: v1\nkind: ServiceAccount\nmetadata: { name: ../../tmp/x, namespace: "a b" }\n`;
     await assert.rejects(
       mesh.apply(yaml(evil)),
-      /test\.yaml:3:13: serviceaccount\S+: "\.\.\/\.\.\/tmp\/x" is not a valid name[\s\S]*test\.yaml:3:\d+: .*"a b" is not a valid namespace/,
+      /test\.yaml:3:\d+: .*Invalid value: "a b"[\s\S]*test\.yaml:3:13: serviceaccount\S+: metadata\.name: Invalid value: "\.\.\/\.\.\/tmp\/x"/,
     );
   });
 
@@ -145,15 +145,17 @@ spec: { clusterIP: None, selector: { app: alone }, ports: [{ name: http, port: 6
 apiVersion: batch/v1
 kind: CronJob
 metadata: { name: nightly }
+spec:
+  schedule: 0 3 1 1 *
+  jobTemplate: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: c, image: i }] } } } }
 ---
-apiVersion: v1
-kind: ConfigMap
+apiVersion: example.test/v1
+kind: Unknown
 metadata: { name: settings }
 `),
     );
     assert.deepEqual(leftOut, [
-      'cronjob.batch/nightly: the local mesh does not run CronJob of batch/v1',
-      'configmap/settings: the local mesh reads it only for environment variables of meshmock containers',
+      'unknown.example.test/settings: the local mesh does not run Unknown of example.test/v1',
     ]);
     assert.match(await tree('/@alone/x'), /alone v1 .* 200/);
   });

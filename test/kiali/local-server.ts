@@ -4,7 +4,7 @@ import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { choosePorts } from '../../src/cli/up/ports.ts';
-import { waitForOk } from '../../src/istio/ready.ts';
+import { waitForOk } from '../../src/istio/process/ready.ts';
 
 export interface ServerOptions {
   readonly name: string;

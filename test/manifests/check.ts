@@ -1,10 +1,16 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { analyze } from '../../src/istio/analyze.ts';
-import { gatewayObjects } from '../../src/istio/gateways.ts';
-import type { LabelledPod } from '../../src/istio/known-hosts.ts';
-import { parseManifests } from '../../src/istio/manifest.ts';
-import { type KubeObject, kubectlName, type Service, type Workload, workloadKinds } from '../../src/istio/objects.ts';
+import { analyze } from '../../src/istio/analysis/analyze.ts';
+import type { LabelledPod } from '../../src/istio/analysis/known-hosts.ts';
+import { gatewayObjects } from '../../src/istio/resources/gateways.ts';
+import { parseManifests } from '../../src/istio/resources/manifest.ts';
+import {
+  type KubeObject,
+  kubectlName,
+  type Service,
+  type Workload,
+  workloadKinds,
+} from '../../src/istio/resources/objects.ts';
 import { schemaLocation, writeKubeSchemas } from './kube-schemas.ts';
 import { kubernetesVersion, type ManifestTools, type Ran } from './tools.ts';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { installTools } from '../../src/istio/tools.ts';
+import { installTools } from '../../src/istio/tools/install-tools.ts';
 import { cleanEnv } from '../program.ts';
 import { installTestTools } from '../tools/installed.ts';
 
@@ -42,11 +42,8 @@ export interface ManifestTools {
  * @throws MeshmockError `machine` if one cannot be installed
  */
 export async function manifestTools(): Promise<ManifestTools> {
-  const own = await installTestTools(['kubectl', 'helm', 'kubeconform', 'actionlint']);
-  const { istio, istioctl, kubernetes } = await installTools(
-    ['istio', 'istioctl', 'kubernetes'],
-    new AbortController().signal,
-  );
+  const own = await installTestTools(['kubectl', 'kubernetes', 'helm', 'kubeconform', 'actionlint']);
+  const { istio, istioctl } = await installTools(['istio', 'istioctl'], new AbortController().signal);
   return {
     kubectl: runner(path.join(own.kubectl, 'bin/kubectl')),
     helm: runner(path.join(own.helm, 'helm')),
@@ -55,7 +52,7 @@ export async function manifestTools(): Promise<ManifestTools> {
     actionlint: runner(path.join(own.actionlint, 'actionlint')),
     meshmock: (...args) => runner(process.execPath)(path.join(root, 'dist/cli/main.js'), ...args),
     istio,
-    kubernetes,
+    kubernetes: own.kubernetes,
   };
 }
 

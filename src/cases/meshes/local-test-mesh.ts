@@ -1,11 +1,11 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
+import type { MachinePort } from '../../istio/host/machine-ports.ts';
+import { MeshHost } from '../../istio/host/mesh-host.ts';
 import type { ApplyReport } from '../../istio/local-mesh/local-mesh.ts';
 import { type IstioSettings, isIstioOperator } from '../../istio/local-mesh/mesh-configuration.ts';
-import type { MachinePort } from '../../istio/machine-ports.ts';
-import { type Manifest, type ManifestSource, parseManifests } from '../../istio/manifest.ts';
-import { MeshHost } from '../../istio/mesh-host.ts';
-import { isService, type KubeObject } from '../../istio/objects.ts';
+import { type Manifest, type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
+import { isService, type KubeObject } from '../../istio/resources/objects.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
 import { assertsRoutes, type CaseFile, type ExpectationCase, type WorkloadFault } from '../case.ts';
 import { coverageOf } from '../coverage/coverage.ts';

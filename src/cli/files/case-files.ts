@@ -2,7 +2,7 @@ import { existsSync, globSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Case, CaseFile } from '../../cases/case.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { type ManifestSource, parseManifests } from '../../istio/manifest.ts';
+import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
 import { parseCaseFile } from './case-file.ts';
 import { readManifestSources, readText } from './manifest-sources.ts';
 import { isValidatorFile, parseValidatorFile } from './validator-file.ts';

@@ -1,5 +1,5 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { defaultMesh } from '../../istio/control-client.ts';
+import { defaultMesh } from '../../istio/host/control-client.ts';
 import { label, text } from '../../options/option-values.ts';
 import { parseOptions, type Schema, type Values } from '../../options/options.ts';
 import { parseAddress } from '../../plan/address.ts';

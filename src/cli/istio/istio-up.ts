@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { optional } from '../../error/optional.ts';
-import type { MachinePort } from '../../istio/machine-ports.ts';
-import type { ManifestSource } from '../../istio/manifest.ts';
-import { MeshHost } from '../../istio/mesh-host.ts';
-import { checkMachine } from '../../istio/tools.ts';
+import type { MachinePort } from '../../istio/host/machine-ports.ts';
+import { MeshHost } from '../../istio/host/mesh-host.ts';
+import type { ManifestSource } from '../../istio/resources/manifest.ts';
+import { checkMachine } from '../../istio/tools/install-tools.ts';
 import { grpcAddressFor } from '../../plan/address.ts';
 import { readIstioSettings } from '../files/istio-settings.ts';
 import { readManifestSources } from '../files/manifest-sources.ts';

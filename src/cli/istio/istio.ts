@@ -3,8 +3,8 @@ import path from 'node:path';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
 import { nearestOrAll } from '../../error/suggestion.ts';
-import { askMesh, folderOf } from '../../istio/control-client.ts';
-import { endMesh } from '../../istio/mesh-folder.ts';
+import { askMesh, folderOf } from '../../istio/host/control-client.ts';
+import { endMesh } from '../../istio/host/mesh-folder.ts';
 import { readManifestSources } from '../files/manifest-sources.ts';
 import type { Command } from '../options/command.ts';
 import { formatHelp, type HelpText, twoColumns } from '../options/help.ts';
@@ -16,7 +16,7 @@ const help: HelpText = {
   usage: ['istio COMMAND [OPTIONS]'],
   summary: 'Runs a real Istio on this machine, without a cluster.',
   about: [
-    'meshmock runs in place of each image that a Deployment names. It needs Linux and root. istiod, pilot-agent, Envoy and Jaeger are built or fetched once, into ~/.cache/meshmock/tools (MESHMOCK_TOOLS).',
+    'meshmock runs in place of each image that a Deployment names. It needs Linux and root. The control plane of Kubernetes, istiod, Envoy and Jaeger are built or fetched once, into ~/.cache/meshmock/tools (MESHMOCK_TOOLS).',
   ],
   sections: [
     {

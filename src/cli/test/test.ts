@@ -6,7 +6,7 @@ import { LiveTestMesh } from '../../cases/meshes/live-test-mesh.ts';
 import { LocalTestMesh, localMeshName } from '../../cases/meshes/local-test-mesh.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
-import { checkMachine } from '../../istio/tools.ts';
+import { checkMachine } from '../../istio/tools/install-tools.ts';
 import { caseFolders, readCaseFiles, readManifestsOfCases } from '../files/case-files.ts';
 import { FileWatcher, filesReadFor } from '../files/file-watcher.ts';
 import { readIstioSettings } from '../files/istio-settings.ts';

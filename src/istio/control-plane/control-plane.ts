@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import type { ApiServer } from '../kube-api/api-server.ts';
-import { waitUntilReady } from '../ready.ts';
+import { waitUntilReady } from '../process/ready.ts';
 
 /** API server of a local mesh, and the certificate of its administrator. */
 export interface MeshApiServer extends ApiServer {

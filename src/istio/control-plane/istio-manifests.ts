@@ -5,8 +5,8 @@ import path from 'node:path';
 import { isDeepStrictEqual, promisify } from 'node:util';
 import { parse, stringify } from 'yaml';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import type { ManifestSource } from '../manifest.ts';
-import { type KubeObject, kubectlName } from '../objects.ts';
+import type { ManifestSource } from '../resources/manifest.ts';
+import { type KubeObject, kubectlName } from '../resources/objects.ts';
 import { isMapping, type Mapping, mappingIn, parseMapping } from './yaml-mapping.ts';
 
 /** Configuration of Istio's installation. All parts are optional, and later ones override earlier ones. */

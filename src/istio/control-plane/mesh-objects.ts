@@ -1,6 +1,6 @@
-import { alpnFilter } from '../alpn-filter.ts';
-import type { KubeObject } from '../objects.ts';
 import { metricsFilter } from '../observe/metrics-filter.ts';
+import type { KubeObject } from '../resources/objects.ts';
+import { alpnFilter } from './alpn-filter.ts';
 
 /** Name of the tracing provider in the mesh configuration of local meshes. */
 const tracingProvider = 'jaeger';

@@ -1,6 +1,6 @@
 import { parse, YAMLParseError } from 'yaml';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import type { ManifestSource } from '../manifest.ts';
+import type { ManifestSource } from '../resources/manifest.ts';
 
 export type Mapping = Readonly<Record<string, unknown>>;
 

@@ -2,6 +2,11 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** Returns the folder of a mesh with the program `client` of Istio's echo image. */
+export function echoClientFolder(mesh: string): string {
+  return path.join(mesh, 'echo-client');
+}
+
 /**
  * Writes the program `client` of Istio's echo image into a folder. In a pod with that image, commands find it if the folder
  * is on their PATH.

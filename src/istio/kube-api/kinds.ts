@@ -1,4 +1,4 @@
-import type { KubeObject } from '../objects.ts';
+import type { KubeObject } from '../resources/objects.ts';
 
 /** Kind of objects that the API server serves, in one version. */
 export interface Kind {

@@ -1,7 +1,8 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import type { KubeObject, Pod } from '../objects.ts';
+import type { KubeObject, Pod } from '../resources/objects.ts';
 import type { ApiServer } from './api-server.ts';
 import { type ApiAnswer, type ApiRequest, Connection } from './connection.ts';
+import type { FieldSchemas } from './field-schema.ts';
 import {
   apiVersionOf,
   type GroupDiscovery,
@@ -92,6 +93,16 @@ export class KubeClient implements AsyncDisposable {
   /** Returns the kind of an object, or undefined if the API server did not serve it at the last `discover`. */
   kindOf({ apiVersion, kind }: KindRef): Kind | undefined {
     return this.known.get(`${apiVersion}/${kind}`);
+  }
+
+  /** Reads the schemas of all kinds of a group and version (OpenAPI v3), by the names of their definitions. */
+  async schemas(apiVersion: string, signal: AbortSignal): Promise<FieldSchemas> {
+    const path = `/openapi/v3/${apiVersion.includes('/') ? 'apis' : 'api'}/${apiVersion}`;
+    const { body } = await this.connection.send<{ components: { schemas: FieldSchemas } }>(
+      { method: 'GET', path },
+      signal,
+    );
+    return body.components.schemas;
   }
 
   /** Kinds that the API server served at the last `discover`, in all versions. */

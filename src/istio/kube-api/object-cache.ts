@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import type { KubeObject } from '../objects.ts';
+import type { KubeObject } from '../resources/objects.ts';
 import type { KindRef, ObjectRef } from './kinds.ts';
 import type { KubeClient, WatchEvent } from './kube-client.ts';
 

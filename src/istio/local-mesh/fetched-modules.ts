@@ -1,6 +1,6 @@
-import type { AppliedObject } from '../kube-api/apply/apply-all.ts';
-import { groupOf, type KubeObject, kubectlName } from '../objects.ts';
+import type { AppliedObject } from '../apply/apply-all.ts';
 import type { LogFiles, LogLengths } from '../observe/log-files.ts';
+import { groupOf, type KubeObject, kubectlName } from '../resources/objects.ts';
 
 /**
  * Returns a line for each WasmPlugin whose module a proxy could not fetch, with the reason that its log has.

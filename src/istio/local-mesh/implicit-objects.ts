@@ -1,10 +1,10 @@
-import { type ClusterView, objectKey } from '../cluster-view.ts';
-import { fillObjects } from '../fill.ts';
-import { gatewayObjects, missingPorts, serverPorts } from '../gateways.ts';
-import { isApplied, markImplicit } from '../implicit.ts';
-import { applyObject } from '../kube-api/apply/apply-object.ts';
+import { applyObject } from '../apply/apply-object.ts';
+import { type ClusterView, objectKey } from '../cluster/cluster-view.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
-import { isWorkload, type KubeObject, namespaceOf, selects, type Workload } from '../objects.ts';
+import { gatewayObjects, missingPorts, serverPorts } from '../resources/gateways.ts';
+import { isWorkload, type KubeObject, namespaceOf, selects, type Workload } from '../resources/objects.ts';
+import { fillObjects } from './fill.ts';
+import { isApplied, markImplicit } from './implicit.ts';
 
 const routingKinds = [
   'VirtualService',
@@ -54,6 +54,7 @@ export class ImplicitObjects {
     const unwanted = this.objects.filter((object) => !keys.has(objectKey(object)) && isNotApplied(object));
     for (const object of unwanted) await client.delete(object, {}, signal);
     this.objects = wanted;
+    await this.createNamespacesOf(wanted, signal);
     // One after another: a Deployment needs its account.
     for (const object of wanted) await applyObject(client, markImplicit(object), signal);
     await this.useInstalledGateways(signal);
@@ -61,6 +62,14 @@ export class ImplicitObjects {
       ({ metadata }) =>
         `serviceaccount ${metadata.namespace}/${metadata.name} does not exist, so a cluster would not make the pods that name it: the local mesh adds it`,
     );
+  }
+
+  /** Creates the namespaces of objects that do not exist, such as that of a route's destination. */
+  private async createNamespacesOf(objects: readonly KubeObject[], signal: AbortSignal): Promise<void> {
+    const existing = new Set(this.view.namespaces.map(({ metadata }) => metadata.name));
+    const missing = new Set(objects.map(namespaceOf).filter((name) => !existing.has(name)));
+    for (const name of missing)
+      await applyObject(this.client, markImplicit({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }), signal);
   }
 
   /** Starts the gateways of Istio's installation that Gateways select, and adds the ports of their servers. */

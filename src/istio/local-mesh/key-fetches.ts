@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import type { AppliedObject } from '../kube-api/apply/apply-all.ts';
-import { groupOf, type KubeObject, kubectlName, type Labels, namespaceOf, selects } from '../objects.ts';
+import type { AppliedObject } from '../apply/apply-all.ts';
 import { type KeyFetch, keyFetches } from '../observe/key-fetch-log.ts';
 import type { LogFiles, LogLengths } from '../observe/log-files.ts';
-import type { IstiodApi } from '../wait-for-sync.ts';
+import { groupOf, type KubeObject, kubectlName, type Labels, namespaceOf, selects } from '../resources/objects.ts';
+import type { IstiodApi } from './wait-for-sync.ts';
 
 /** State before a change. */
 export interface KeyFetchStart {

@@ -2,8 +2,13 @@ import type { ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { analyze } from '../analyze.ts';
-import { ClusterView, viewKinds } from '../cluster-view.ts';
+import { analyze } from '../analysis/analyze.ts';
+import { type AppliedObject, type ApplyResult, applyAll } from '../apply/apply-all.ts';
+import { applyObject } from '../apply/apply-object.ts';
+import { deleteAll } from '../apply/delete-all.ts';
+import { ClusterNetwork } from '../cluster/cluster-network.ts';
+import { ClusterView, viewKinds } from '../cluster/cluster-view.ts';
+import { LoadBalancer } from '../cluster/load-balancer.ts';
 import {
   type ControlPlane,
   controlPlaneReady,
@@ -11,34 +16,30 @@ import {
   writeTokenKubeconfig,
 } from '../control-plane/control-plane.ts';
 import { meshObjects } from '../control-plane/mesh-objects.ts';
-import type { Entry } from '../entries.ts';
 import type { ApiServer } from '../kube-api/api-server.ts';
-import { type AppliedObject, type ApplyResult, applyAll } from '../kube-api/apply/apply-all.ts';
-import { applyObject } from '../kube-api/apply/apply-object.ts';
-import { deleteAll } from '../kube-api/apply/delete-all.ts';
 import { KubeClient } from '../kube-api/kube-client.ts';
 import { ObjectCache } from '../kube-api/object-cache.ts';
-import { apiEntry, jaegerEntry, meshJaegerReady, startMeshJaeger, startMeshMetrics } from '../local-mesh-programs.ts';
-import { type Manifest, type ManifestSource, parseManifests } from '../manifest.ts';
 import { nodeAddress } from '../network/addresses.ts';
-import { ClusterNetwork } from '../network/cluster-network.ts';
 import { createNodeNetwork } from '../network/node-network.ts';
+import type { Entry } from '../node/entries.ts';
 import { MeshNode } from '../node/mesh-node.ts';
 import { serveContainerPlaces } from '../node/node-socket.ts';
+import type { MeshObjects } from '../node/pod-status.ts';
 import { workloadLeftOut } from '../node/workload-left-out.ts';
-import { isWorkload, type KubeObject, kubectlName } from '../objects.ts';
 import { LogFiles } from '../observe/log-files.ts';
-import type { MeshObjects } from '../pod-status.ts';
-import { waitUntilReady } from '../ready.ts';
-import { withRouteNames } from '../route-names.ts';
-import type { InstalledTools } from '../tools.ts';
-import { IstiodApi, type IstiodCounts, isCountedByIstiod, waitForSync } from '../wait-for-sync.ts';
+import { waitUntilReady } from '../process/ready.ts';
+import { type Manifest, type ManifestSource, parseManifests } from '../resources/manifest.ts';
+import { isWorkload, type KubeObject, kubectlName } from '../resources/objects.ts';
+import { withRouteNames } from '../resources/route-names.ts';
+import type { InstalledTools } from '../tools/install-tools.ts';
 import { failedModules } from './fetched-modules.ts';
 import { ImplicitObjects } from './implicit-objects.ts';
 import { KeyFetches, type KeyFetchStart } from './key-fetches.ts';
+import { apiEntry, jaegerEntry, meshJaegerReady, startMeshJaeger, startMeshMetrics } from './local-mesh-programs.ts';
 import { type IstioSettings, isIstioOperator, isMeshConfigMap, MeshConfiguration } from './mesh-configuration.ts';
 import { reduceReplicas } from './reduce-replicas.ts';
 import { failedWorkloads, pendingRollout } from './rollout.ts';
+import { IstiodApi, type IstiodCounts, isCountedByIstiod, waitForSync } from './wait-for-sync.ts';
 
 export interface LocalMeshOptions {
   readonly tools: InstalledTools;
@@ -203,6 +204,7 @@ export class LocalMesh {
     ] as const)
       program.once('exit', () => mesh.onProgramExit(name));
     mesh.network = await ClusterNetwork.start(view, signal);
+    LoadBalancer.start(view, client, signal);
     await serveContainerPlaces(nodeSocket, (...names) => node.placeOf(...names), signal);
     const withoutOperators = given.filter(({ object }) => !isIstioOperator(object));
     const manifests = await configuration.install(client, withoutOperators, signal);
@@ -211,7 +213,7 @@ export class LocalMesh {
     await mesh.istiodReady(signal);
     mark('istiod ready');
     const { warnings } = await configuration.inEffect(client, mesh.istiod, mesh.istiodLogs, signal);
-    await mesh.useRootNamespace(signal);
+    await mesh.restoreMeshObjects(signal);
     mark('base objects');
     const report = await mesh.applyAll(manifests, signal);
     mark('done');
@@ -226,16 +228,20 @@ export class LocalMesh {
     };
   }
 
-  /** Puts the local mesh's own objects into the root namespace of the mesh configuration. */
-  private async useRootNamespace(signal: AbortSignal): Promise<void> {
+  /**
+   * Creates the mesh's own objects that do not exist in the root namespace: at the start, after a user deletes one of the
+   * same name, and after the mesh configuration names another namespace.
+   */
+  private async restoreMeshObjects(signal: AbortSignal): Promise<void> {
     const { client, configuration, ownNamespace } = this;
     const { rootNamespace } = configuration;
-    if (rootNamespace === ownNamespace) return;
     const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: rootNamespace } };
-    if ((await client.get(namespace, signal)) === undefined) await client.create(namespace, {}, signal);
-    for (const object of meshObjects(rootNamespace)) await applyObject(client, object, signal);
-    const former = ownNamespace === undefined ? [] : meshObjects(ownNamespace);
-    for (const object of former) await client.delete(object, {}, signal);
+    const isMissing = async (object: KubeObject): Promise<boolean> => (await client.get(object, signal)) === undefined;
+    if (await isMissing(namespace)) await client.create(namespace, {}, signal);
+    for (const object of meshObjects(rootNamespace))
+      if (await isMissing(object)) await applyObject(client, object, signal);
+    const isFormer = ownNamespace !== undefined && ownNamespace !== rootNamespace;
+    for (const object of isFormer ? meshObjects(ownNamespace) : []) await client.delete(object, {}, signal);
     this.ownNamespace = rootNamespace;
   }
 
@@ -363,6 +369,7 @@ export class LocalMesh {
     const hasConfig = manifests.some(({ object }) => isMeshConfigMap(object));
     const others = manifests.filter(({ object }) => !isMeshConfigMap(object) && !isIstioOperator(object));
     const deleted = await deleteAll(this.client, others, { namespace }, signal);
+    await this.restoreMeshObjects(signal);
     // istiod cannot work without a mesh configuration.
     const restored = hasConfig
       ? await applyAll(this.client, [this.configuration.original()], { namespace }, signal)
@@ -407,7 +414,7 @@ export class LocalMesh {
     const config = changed.some(({ object }) => isMeshConfigMap(object))
       ? await this.configuration.inEffect(this.client, this.istiod, this.istiodLogs, signal)
       : { isChanged: false, warnings: [] };
-    await this.useRootNamespace(signal);
+    if (this.configuration.rootNamespace !== this.ownNamespace) await this.restoreMeshObjects(signal);
     const pending = {
       before,
       changes: counted.length,

@@ -4,19 +4,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parse } from 'yaml';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
-import { routeLogFormat } from '../access-log.ts';
-import type { ClusterView } from '../cluster-view.ts';
-import { installChanges } from '../control-plane/install-changes.ts';
+import type { MeshProvider } from '../analysis/known-hosts.ts';
+import type { ClusterView } from '../cluster/cluster-view.ts';
 import { type IstioChanges, istioManifests } from '../control-plane/istio-manifests.ts';
 import { type LocalMeshConfig, localMeshConfig, unknownMeshFields } from '../control-plane/mesh-config.ts';
 import { isMapping, type Mapping, mappingIn, mergeMappings, parseMapping } from '../control-plane/yaml-mapping.ts';
-import type { MeshProvider } from '../known-hosts.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
-import type { Manifest, ManifestSource } from '../manifest.ts';
-import { groupOf, type KubeObject } from '../objects.ts';
+import { routeLogFormat } from '../observe/access-log.ts';
 import type { LogFiles } from '../observe/log-files.ts';
-import type { InstalledTools } from '../tools.ts';
-import type { IstiodApi } from '../wait-for-sync.ts';
+import type { Manifest, ManifestSource } from '../resources/manifest.ts';
+import { groupOf, type KubeObject } from '../resources/objects.ts';
+import type { InstalledTools } from '../tools/install-tools.ts';
+import { installChanges } from './install-changes.ts';
+import type { IstiodApi } from './wait-for-sync.ts';
 
 /** A user's configuration of Istio, besides what the manifests contain. */
 export interface IstioSettings {

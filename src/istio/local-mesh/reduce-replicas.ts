@@ -1,6 +1,6 @@
-import { isRollout } from '../kube-api/apply/rollout.ts';
-import type { Manifest } from '../manifest.ts';
-import { groupOf, isScalable, type KubeObject, namespaceOf } from '../objects.ts';
+import { isRollout } from '../apply/rollout.ts';
+import type { Manifest } from '../resources/manifest.ts';
+import { groupOf, isScalable, type KubeObject, namespaceOf } from '../resources/objects.ts';
 
 /** Pods of a mesh, by which the replicas of manifests are reduced. */
 export interface PodCapacity {

@@ -5,11 +5,19 @@ export const nodeAddress = '10.77.0.1';
 export const istiodAddress = '10.77.0.2';
 export const jaegerAddress = '10.77.0.3';
 
+/** OTLP endpoint to which the mocks of a local mesh send their spans. */
+export const collectorEndpoint = `http://${jaegerAddress}:4318`;
+
 /** Network of the cluster IPs, which the API server allocates. */
 export const serviceNetwork = '10.96.0.0/16';
 
 /** Network of the addresses in `status.loadBalancer` of Services. */
 export const loadBalancerNetwork = '10.77.240.0/24';
+
+/** Returns all addresses of load balancers. */
+export function loadBalancerAddresses(): string[] {
+  return Array.from({ length: 254 }, (_, index) => `10.77.240.${index + 1}`);
+}
 
 /** 10.77.1.2, as a number without the first two parts. */
 const first = 256 + 2;

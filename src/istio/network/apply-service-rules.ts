@@ -1,4 +1,4 @@
-import type { Service } from '../objects.ts';
+import type { Service } from '../resources/objects.ts';
 import type { EndpointSlice } from './endpoint-slice.ts';
 import { restoreRules } from './network-programs.ts';
 import { serviceRules } from './service-rules.ts';

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { namespaceOf, type Service } from '../objects.ts';
+import { namespaceOf, type Service } from '../resources/objects.ts';
 import { type EndpointSlice, isReadyEndpoint, serviceKey, slicesByService } from './endpoint-slice.ts';
 
 /** Objects of a cluster that its DNS answers from. */

@@ -1,4 +1,4 @@
-import { type KubeObject, namespaceOf, type Service } from '../objects.ts';
+import { type KubeObject, namespaceOf, type Service } from '../resources/objects.ts';
 
 /** EndpointSlice of discovery.k8s.io/v1, as the API server returns it. */
 export interface EndpointSlice extends KubeObject {

@@ -1,4 +1,4 @@
-import { runProgram } from '../program.ts';
+import { runProgram } from '../process/program.ts';
 
 /** Runs commands of ip(8), in one process. */
 export async function ip(lines: readonly string[], args: readonly string[], signal: AbortSignal): Promise<void> {

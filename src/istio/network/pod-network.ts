@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { namespacesFolder, runProgram } from '../program.ts';
+import { namespacesFolder, runProgram } from '../process/program.ts';
 import { nodeAddress } from './addresses.ts';
 import { ip } from './network-programs.ts';
 

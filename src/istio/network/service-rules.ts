@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net';
-import type { Service, ServicePort } from '../objects.ts';
+import type { Service, ServicePort } from '../resources/objects.ts';
 import { nodeAddress } from './addresses.ts';
 import {
   type Endpoint,

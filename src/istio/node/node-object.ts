@@ -1,6 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { nodeAddress } from '../network/addresses.ts';
-import type { KubeObject } from '../objects.ts';
+import type { KubeObject } from '../resources/objects.ts';
 
 /** Name of the only node of a local mesh. */
 export const nodeName = 'meshmock';

@@ -1,5 +1,5 @@
 import { nodeAddress } from '../network/addresses.ts';
-import type { Container } from '../objects.ts';
+import type { Container } from '../resources/objects.ts';
 import type { PodPlan } from './pod-plan.ts';
 
 /** Pod with its address, whose fields the downward API shows. */

@@ -1,7 +1,7 @@
-import { echoPortsOf } from '../echo-image.ts';
-import { meshmockContainer } from '../mock-container.ts';
-import { type Labels, type Pod, type PodSpec, type Service, selects } from '../objects.ts';
-import { type PodPorts, portsOf } from '../ports.ts';
+import { type Labels, type Pod, type PodSpec, type Service, selects } from '../resources/objects.ts';
+import { type PodPorts, portsOf } from '../resources/ports.ts';
+import { echoPortsOf } from './mock/echo-image.ts';
+import { meshmockContainer } from './mock/mock-container.ts';
 import { isGatewayProxy, type PodPrograms, programsOf } from './pod-programs.ts';
 
 /** Role of a pod: a mock runs in place of its image, it is Istio's gateway, or it is istiod. */

@@ -1,4 +1,4 @@
-import type { Container, PodSpec } from '../objects.ts';
+import type { Container, PodSpec } from '../resources/objects.ts';
 
 /** Programs that a node runs in a pod, as the images of its containers name them. */
 export interface PodPrograms {

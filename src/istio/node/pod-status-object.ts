@@ -1,5 +1,5 @@
 import { nodeAddress } from '../network/addresses.ts';
-import type { Container } from '../objects.ts';
+import type { Container } from '../resources/objects.ts';
 import type { PodPlan } from './pod-plan.ts';
 
 /** State of a pod on its node. */

@@ -1,6 +1,6 @@
 import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Container, Volume, VolumeSource } from '../objects.ts';
+import type { Container, Volume, VolumeSource } from '../resources/objects.ts';
 import { type PodWithAddress, podField } from './pod-fields.ts';
 
 /** Sources of the files in volumes. */

@@ -1,11 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
-import { logFlushMs } from '../access-log.ts';
-import { expandVariables } from '../container-env.ts';
-import { fetchText } from '../fetch-text.ts';
-import type { Container } from '../objects.ts';
-import { spawnInPod } from '../program.ts';
-import { waitForOk } from '../ready.ts';
+import { logFlushMs } from '../observe/access-log.ts';
+import { fetchText } from '../process/fetch-text.ts';
+import { spawnInPod } from '../process/program.ts';
+import { waitForOk } from '../process/ready.ts';
+import type { Container } from '../resources/objects.ts';
+import { expandVariables } from './mock/container-env.ts';
 
 /** Program of a container, and where it runs. */
 export interface ContainerProcess {

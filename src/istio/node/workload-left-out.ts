@@ -1,5 +1,5 @@
-import { containerLeftOut, meshmockContainer } from '../mock-container.ts';
-import { kubectlName, type Workload } from '../objects.ts';
+import { kubectlName, type Workload } from '../resources/objects.ts';
+import { containerLeftOut, meshmockContainer } from './mock/mock-container.ts';
 import type { PodPlan } from './pod-plan.ts';
 
 /**

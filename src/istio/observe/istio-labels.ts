@@ -1,4 +1,4 @@
-import { clusterId } from '../installation.ts';
+import { clusterId } from '../resources/installation.ts';
 import { type MeshPod, namespaceOfPrincipal, type PodDirectory, type ProxyIdentity } from './pod-directory.ts';
 import type { TrafficKey } from './traffic-key.ts';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { fetchText } from '../fetch-text.ts';
+import { fetchText } from '../process/fetch-text.ts';
 import { istioMetrics, type ProxyStats } from './istio-metrics.ts';
 import { type MeshPod, PodDirectory } from './pod-directory.ts';
 import { formatLabels } from './prometheus-text.ts';

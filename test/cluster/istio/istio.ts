@@ -2,8 +2,8 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
-import { runProgram } from '../../../src/istio/program.ts';
-import { installTools } from '../../../src/istio/tools.ts';
+import { runProgram } from '../../../src/istio/process/program.ts';
+import { installTools } from '../../../src/istio/tools/install-tools.ts';
 import type { Cluster } from '../cluster.ts';
 import { librariesOf, type ScratchImage } from '../image.ts';
 

@@ -8,8 +8,8 @@ import {
   type IstioOptions,
   istioManifests,
 } from '../../../src/istio/control-plane/istio-manifests.ts';
-import type { KubeObject } from '../../../src/istio/objects.ts';
-import { installTools } from '../../../src/istio/tools.ts';
+import type { KubeObject } from '../../../src/istio/resources/objects.ts';
+import { installTools } from '../../../src/istio/tools/install-tools.ts';
 import { installTestTools } from '../../tools/installed.ts';
 import type { Input, Output } from './in-namespaces.ts';
 

@@ -6,8 +6,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { controlPlaneReady, kubeconfigFor, startControlPlane } from '../../../src/istio/control-plane/control-plane.ts';
-import { runProgram } from '../../../src/istio/program.ts';
-import { waitUntilReady } from '../../../src/istio/ready.ts';
+import { runProgram } from '../../../src/istio/process/program.ts';
+import { waitUntilReady } from '../../../src/istio/process/ready.ts';
 import { type Exercised, exerciseKubelet } from './kubelet.ts';
 
 /** Input of this script. */

@@ -5,8 +5,8 @@ import { createServer } from 'node:http';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type ContainerPlace, kubeletPort } from '../../../src/istio/control-plane/control-plane.ts';
-import { namespacesFolder, runProgram, spawnInPod } from '../../../src/istio/program.ts';
-import { waitForOk } from '../../../src/istio/ready.ts';
+import { namespacesFolder, runProgram, spawnInPod } from '../../../src/istio/process/program.ts';
+import { waitForOk } from '../../../src/istio/process/ready.ts';
 
 export interface KubeletOptions {
   readonly folder: string;

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../../src/istio/objects.ts';
+import type { KubeObject } from '../../../src/istio/resources/objects.ts';
 
 /** One step of a sequence: a manifest is applied, or another writer patches the live object. */
 export type Step =

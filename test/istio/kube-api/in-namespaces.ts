@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { installTools } from '../../../src/istio/tools.ts';
+import { installTools } from '../../../src/istio/tools/install-tools.ts';
 import { installTestTools } from '../../tools/installed.ts';
 
 const variable = 'MESHMOCK_TEST_TOOLS';

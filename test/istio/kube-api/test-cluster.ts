@@ -3,11 +3,11 @@ import { mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { applyObject } from '../../../src/istio/apply/apply-object.ts';
 import { controlPlaneReady, startControlPlane } from '../../../src/istio/control-plane/control-plane.ts';
-import { applyObject } from '../../../src/istio/kube-api/apply/apply-object.ts';
 import { KubeClient } from '../../../src/istio/kube-api/kube-client.ts';
-import type { KubeObject } from '../../../src/istio/objects.ts';
-import { waitUntilReady } from '../../../src/istio/ready.ts';
+import { waitUntilReady } from '../../../src/istio/process/ready.ts';
+import type { KubeObject } from '../../../src/istio/resources/objects.ts';
 import type { ControlPlaneTools } from './in-namespaces.ts';
 
 const address = '10.77.0.1';

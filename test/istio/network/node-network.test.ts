@@ -7,7 +7,7 @@ import { ClusterRecords } from '../../../src/istio/network/cluster-records.ts';
 import { startDnsServer } from '../../../src/istio/network/dns-server.ts';
 import { createNodeNetwork } from '../../../src/istio/network/node-network.ts';
 import { createPodNetwork, removePodNetwork } from '../../../src/istio/network/pod-network.ts';
-import type { Service } from '../../../src/istio/objects.ts';
+import type { Service } from '../../../src/istio/resources/objects.ts';
 import { serviceOf, sliceOf } from './objects.ts';
 import { connectFromNode, never, type TestAnswer, TestPod } from './pods.ts';
 

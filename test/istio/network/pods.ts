@@ -6,7 +6,7 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { hostsFile, resolvConf } from '../../../src/istio/network/pod-files.ts';
 import { createPodNetwork, killAllIn, removePodNetwork } from '../../../src/istio/network/pod-network.ts';
-import { podCommand } from '../../../src/istio/program.ts';
+import { podCommand } from '../../../src/istio/process/program.ts';
 
 export const never: AbortSignal = new AbortController().signal;
 

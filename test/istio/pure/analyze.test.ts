@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
-import { analyze } from '../../../src/istio/analyze.ts';
-import type { MeshProvider } from '../../../src/istio/known-hosts.ts';
-import type { KubeObject, Service } from '../../../src/istio/objects.ts';
+import { analyze } from '../../../src/istio/analysis/analyze.ts';
+import type { MeshProvider } from '../../../src/istio/analysis/known-hosts.ts';
+import type { KubeObject, Service } from '../../../src/istio/resources/objects.ts';
 
 const reviews = parse(
   '{ apiVersion: v1, kind: Service, metadata: { name: reviews }, spec: { selector: { app: reviews } } }',

@@ -11,7 +11,7 @@ import { answerQuery, type DnsAnswer } from '../../../src/istio/network/cluster-
 import { type ClusterNames, ClusterRecords } from '../../../src/istio/network/cluster-records.ts';
 import { startDnsServer } from '../../../src/istio/network/dns-server.ts';
 import type { EndpointSlice } from '../../../src/istio/network/endpoint-slice.ts';
-import type { KubeObject, Service } from '../../../src/istio/objects.ts';
+import type { KubeObject, Service } from '../../../src/istio/resources/objects.ts';
 import { serviceOf, sliceOf } from '../network/objects.ts';
 
 /** RFC 1035 section 4.1.1. */

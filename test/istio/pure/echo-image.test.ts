@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { echoFormOf, echoPortsOf } from '../../../src/istio/echo-image.ts';
-import { settingsOfImages } from '../../../src/istio/mock-container.ts';
-import type { Container } from '../../../src/istio/objects.ts';
-import { portsOf } from '../../../src/istio/ports.ts';
+import { echoFormOf, echoPortsOf } from '../../../src/istio/node/mock/echo-image.ts';
+import { settingsOfImages } from '../../../src/istio/node/mock/mock-container.ts';
+import type { Container } from '../../../src/istio/resources/objects.ts';
+import { portsOf } from '../../../src/istio/resources/ports.ts';
 
 const basicImage = 'registry.k8s.io/gateway-api/echo-basic:v1.5.1';
 const istioImage = 'registry.k8s.io/gateway-api/echo-advanced:v1.5.1';

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatFieldPath, parseFieldPath } from '../../../src/istio/kube-api/apply/field-path.ts';
-import { leftOutReasons } from '../../../src/istio/kube-api/apply/left-out.ts';
-import { mergeFields } from '../../../src/istio/kube-api/apply/merge-fields.ts';
-import { problemsOf, problemText } from '../../../src/istio/kube-api/apply/problems.ts';
-import { deploymentOf } from '../../../src/istio/kube-api/apply/rollout.ts';
-import { withoutServerFields } from '../../../src/istio/kube-api/apply/server-fields.ts';
+import { formatFieldPath, parseFieldPath } from '../../../src/istio/apply/field-path.ts';
+import { leftOutReasons } from '../../../src/istio/apply/left-out.ts';
+import { mergeFields } from '../../../src/istio/apply/merge-fields.ts';
+import { problemsOf, problemText } from '../../../src/istio/apply/problems.ts';
+import { deploymentOf } from '../../../src/istio/apply/rollout.ts';
+import { withoutServerFields } from '../../../src/istio/apply/server-fields.ts';
 import { kindsOf, pathOf } from '../../../src/istio/kube-api/kinds.ts';
 import type { WatchEvent } from '../../../src/istio/kube-api/kube-client.ts';
 import { KubeError, type Status } from '../../../src/istio/kube-api/kube-error.ts';
 import { ObjectCache } from '../../../src/istio/kube-api/object-cache.ts';
 import { warningsOf } from '../../../src/istio/kube-api/warnings.ts';
-import type { KubeObject } from '../../../src/istio/objects.ts';
+import type { KubeObject } from '../../../src/istio/resources/objects.ts';
 
 describe('the client of the API server', () => {
   it('reads kinds and makes their paths', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseManifests } from '../../../src/istio/manifest.ts';
+import { parseManifests } from '../../../src/istio/resources/manifest.ts';
 
 const parse = (text: string) => parseManifests([{ name: 'a.yaml', text }]);
 

@@ -3,11 +3,11 @@ import { describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { localMeshConfig, unknownMeshFields } from '../../../src/istio/control-plane/mesh-config.ts';
 import type { Mapping } from '../../../src/istio/control-plane/yaml-mapping.ts';
-import { istioExtensions } from '../../../src/istio/envoy-extensions.ts';
 import { reduceReplicas } from '../../../src/istio/local-mesh/reduce-replicas.ts';
-import { parseManifests } from '../../../src/istio/manifest.ts';
-import type { KubeObject } from '../../../src/istio/objects.ts';
 import { keyFetches } from '../../../src/istio/observe/key-fetch-log.ts';
+import { istioExtensions } from '../../../src/istio/resources/envoy-extensions.ts';
+import { parseManifests } from '../../../src/istio/resources/manifest.ts';
+import type { KubeObject } from '../../../src/istio/resources/objects.ts';
 
 const options = {
   ownProviders: [{ name: 'jaeger', opentelemetry: { port: 4318 } }],

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { containerEnv, type EnvSources, expandVariables } from '../../../src/istio/container-env.ts';
-import { containerLeftOut, meshmockContainer, mockSettings, usedDataNames } from '../../../src/istio/mock-container.ts';
+import { containerEnv, type EnvSources, expandVariables } from '../../../src/istio/node/mock/container-env.ts';
+import {
+  containerLeftOut,
+  meshmockContainer,
+  mockSettings,
+  usedDataNames,
+} from '../../../src/istio/node/mock/mock-container.ts';
 import { podField, resourceField } from '../../../src/istio/node/pod-fields.ts';
 import type { PodPlan } from '../../../src/istio/node/pod-plan.ts';
-import type { Container, EnvVar } from '../../../src/istio/objects.ts';
+import type { Container, EnvVar } from '../../../src/istio/resources/objects.ts';
 
 const sources: EnvSources = {
   field: (path) => ({ 'metadata.name': 'a-1', 'spec.nodeName': '' })[path],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ServiceRules } from '../../../src/istio/network/apply-service-rules.ts';
 import { hairpinChain, rejectChain, serviceChain, serviceRules } from '../../../src/istio/network/service-rules.ts';
-import type { Service } from '../../../src/istio/objects.ts';
+import type { Service } from '../../../src/istio/resources/objects.ts';
 import { serviceOf, sliceOf } from '../network/objects.ts';
 
 const never = new AbortController().signal;

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { fillObjects } from '../../../src/istio/fill.ts';
-import { gatewayObjects } from '../../../src/istio/gateways.ts';
+import { fillObjects } from '../../../src/istio/local-mesh/fill.ts';
 import { mockKey, planPod } from '../../../src/istio/node/pod-plan.ts';
 import { workloadLeftOut } from '../../../src/istio/node/workload-left-out.ts';
-import type { Container, KubeObject, Pod, Service, Workload } from '../../../src/istio/objects.ts';
-import { portsOf, protocolOf } from '../../../src/istio/ports.ts';
-import { defaultPortRoutes } from '../../../src/istio/routes.ts';
+import { gatewayObjects } from '../../../src/istio/resources/gateways.ts';
+import type { Container, KubeObject, Pod, Service, Workload } from '../../../src/istio/resources/objects.ts';
+import { portsOf, protocolOf } from '../../../src/istio/resources/ports.ts';
+import { defaultPortRoutes } from '../../../src/istio/resources/routes.ts';
 
 function service(
   name: string,

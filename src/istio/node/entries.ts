@@ -1,0 +1,70 @@
+import { entryName } from '../resources/entry-names.ts';
+import { isIstioGateway } from '../resources/gateways.ts';
+import { type KubeObject, type Service, selects } from '../resources/objects.ts';
+import { targetPortOf } from '../resources/ports.ts';
+import { entryPorts } from './interception.ts';
+import type { RunningPod } from './running-pod.ts';
+
+/** Entry point of a local mesh for calls from this machine, like a port-forward to a Service's pods or to a gateway. */
+export interface Entry {
+  /** Name of the Service, such as `productpage`, or `bar.other` outside the namespace `default`. */
+  readonly name: string;
+  readonly kind: 'service' | 'gateway' | 'jaeger' | 'metrics' | 'kubernetes';
+  readonly protocol: 'http' | 'grpc';
+  /** Port of a gateway's Service. Other entries have none. */
+  readonly port?: number;
+  /** Addresses in the mesh that receive the connections, in turn. */
+  readonly targets: readonly { readonly host: string; readonly port: number }[];
+}
+
+/** Returns a key for an entry, which messages between the processes of a mesh use. */
+export function entryId({ name, kind, protocol, port }: Pick<Entry, 'name' | 'kind' | 'protocol' | 'port'>): string {
+  return [kind, name, protocol, port ?? ''].join(' ');
+}
+
+/**
+ * Returns the entries of a local mesh. The entries of a Service lead to its mocks and bypass their sidecars. A gateway has
+ * an entry for each port of its servers, and for port 80.
+ *
+ * @param gateways Gateways of Istio and of the Gateway API
+ */
+export function entriesOf(
+  services: readonly Service[],
+  pods: readonly RunningPod[],
+  gateways: readonly KubeObject[],
+): Entry[] {
+  const served = servedPorts(gateways);
+  return services.flatMap((service): Entry[] => {
+    const { name: serviceName, namespace = 'default' } = service.metadata;
+    const name = entryName(serviceName, namespace);
+    const selected = pods.filter(
+      ({ plan }) => plan.namespace === namespace && selects(service.spec.selector, plan.labels),
+    );
+    const [first] = selected;
+    if (first === undefined) return [];
+    const targets = (port: number) => selected.map(({ address }) => ({ host: address, port }));
+    if (first.plan.role === 'gateway')
+      return (service.spec.ports ?? []).flatMap((port): Entry[] => {
+        const target = targetPortOf(port, first.plan.spec) ?? port.port;
+        // A gateway listens only on the ports of its servers.
+        if (port.port !== 80 && !served.has(port.port) && !served.has(target)) return [];
+        return [{ name, kind: 'gateway', protocol: 'http', port: port.port, targets: targets(target) }];
+      });
+    return (['http', 'grpc'] as const).map((protocol) => ({
+      name,
+      kind: 'service',
+      protocol,
+      targets: targets(entryPorts[protocol]),
+    }));
+  });
+}
+
+/** Returns the numbers of the ports that Gateways configure. */
+function servedPorts(gateways: readonly KubeObject[]): ReadonlySet<number> {
+  return new Set(
+    gateways.flatMap((gateway) => {
+      if (isIstioGateway(gateway)) return (gateway.spec.servers ?? []).map(({ port }) => port.number);
+      return (gateway.spec as { listeners?: readonly { port: number }[] }).listeners?.map(({ port }) => port) ?? [];
+    }),
+  );
+}

@@ -27,7 +27,7 @@ export function analyzeInjection(object: KubeObject, namespace: string, { pods }
 /** Returns labels and spec of the pods of an object. */
 function podTemplate(object: KubeObject): { readonly labels: Labels; readonly spec: PodSpec } | undefined {
   if (isWorkload(object)) {
-    const { metadata, spec } = object.spec.template;
+    const { metadata, spec = { containers: [] } } = object.spec.template;
     return { labels: metadata?.labels ?? {}, spec };
   }
   if (object.apiVersion !== 'v1' || object.kind !== 'Pod') return undefined;

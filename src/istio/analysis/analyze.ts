@@ -2,24 +2,30 @@ import { type DestinationRule, isDestinationRule } from '../resources/destinatio
 import { isService, type KubeObject, kubectlName, type Labels, namespaceOf, selects } from '../resources/objects.ts';
 import { isVirtualService, type VirtualService } from '../resources/virtual-service.ts';
 import { analyzeDestinations } from './analyze-destinations.ts';
+import { analyzeInjection } from './analyze-injection.ts';
+import { analyzeMocks } from './analyze-mocks.ts';
 import { unsupportedFeatures } from './analyze-support.ts';
 import { type AnalysisContext, type LabelledPod, unknownHosts, unknownHostText } from './known-hosts.ts';
 
 /**
  * Finds mistakes that neither a schema nor istiod reports, as `istioctl analyze` does. These are selectors and subsets
  * without a pod, hosts without a Service, and destinations that no proxy can reach. Such objects have no effect, or
- * make requests fail. It also finds features that the local mesh lacks.
+ * make requests fail. It also finds features that the local mesh and its mocks lack.
  *
  * @param context the objects of the whole mesh
  * @returns a line for each mistake, which begins with kubectl's name of the object
  * @example analyze([policy], { services, pods, config: [] }) // ['authorizationpolicy.…/p: the selector …']
  */
 export function analyze(objects: readonly KubeObject[], context: AnalysisContext): string[] {
-  return objects.flatMap((object) =>
-    [...messagesOf(object, context), ...unsupportedFeatures(object, context)].map(
-      (message) => `${kubectlName(object)}: ${message}`,
-    ),
-  );
+  return objects.flatMap((object) => {
+    const namespace = namespaceOf(object);
+    return [
+      ...messagesOf(object, context),
+      ...unsupportedFeatures(object, context),
+      ...analyzeMocks(object, namespace, context),
+      ...analyzeInjection(object, namespace, context),
+    ].map((message) => `${kubectlName(object)}: ${message}`);
+  });
 }
 
 function messagesOf(object: KubeObject, context: AnalysisContext): string[] {

@@ -5,6 +5,8 @@ import { dnsNamesOf, isClusterName } from '../resources/routes.ts';
 export interface LabelledPod {
   readonly namespace: string;
   readonly labels: Labels;
+  /** True if a proxy runs in the pod; undefined if that is not known. */
+  readonly hasSidecar?: boolean;
 }
 
 /** Extension provider of a mesh configuration. */

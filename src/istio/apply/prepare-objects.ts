@@ -103,6 +103,8 @@ function runnable(object: KubeObject, leftOut: LeftOut): KubeObject {
     leftOut.note(object, 'it runs as a Deployment, without gradual releases');
     return deployment;
   }
+  if (groupOf(object) === 'batch' && ['Job', 'CronJob'].includes(object.kind))
+    leftOut.note(object, 'its programs do not run: each of its pods succeeds at once');
   if (isCrd(object) && object.spec.conversion?.strategy === 'Webhook') {
     leftOut.note(object, 'its conversion webhook is left out');
     return { ...object, spec: { ...object.spec, conversion: { strategy: 'None' } } };

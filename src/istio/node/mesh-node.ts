@@ -11,10 +11,11 @@ import { type Pod, selects } from '../resources/objects.ts';
 import { defaultPortRoutes } from '../resources/routes.ts';
 import { type Entry, entriesOf } from './entries.ts';
 import { nodeName, nodeObject } from './node-object.ts';
-import { isOrphan } from './pod-owners.ts';
+import { controllerOf, isOrphan } from './pod-owners.ts';
 import { type PodPlan, planPod } from './pod-plan.ts';
 import type { NodeContext } from './pod-sandbox.ts';
 import type { BehaviourChange, PodStats } from './pod-status.ts';
+import { completedStatusObject } from './pod-status-object.ts';
 import { PodStatusWriter } from './pod-status-writer.ts';
 import { proxyStats } from './proxy-process.ts';
 import { RunningPod } from './running-pod.ts';
@@ -52,6 +53,8 @@ export class MeshNode {
   private readonly bound = new Set<string>();
   /** Maximum number of pods for which this machine has memory. */
   readonly maxPods = Math.floor((freemem() - reservedBytes) / podBytes);
+  /** Uids of the pods of Jobs whose success is being reported. */
+  private readonly completing = new Set<string>();
   private publishedEntries = '';
   private holds = 0;
   /** Called with the name of a program that ends unexpectedly. */
@@ -176,20 +179,24 @@ export class MeshNode {
   private sync(): void {
     if (this.signal.aborted) return;
     const { view } = this.options;
-    const { pods, services } = view;
+    const { pods } = view;
     const uids = new Set(pods.map(uidOf));
     for (const [uid] of this.running) if (!uids.has(uid)) this.stop(uid, undefined);
-    for (const pod of pods) {
-      const uid = uidOf(pod);
-      const running = this.running.get(uid);
-      if (isTerminating(pod)) this.stop(uid, pod);
-      else if (isFinished(pod)) continue;
-      else if (running !== undefined) running.update(planPod(pod, services));
-      else if (pod.spec.nodeName === undefined) this.bind(pod);
-      else this.run(planPod(pod, services));
-    }
+    for (const pod of pods) this.syncPod(pod);
     for (const { plan } of this.all) this.running.get(plan.uid)?.setRoutes();
     this.publishEntries();
+  }
+
+  private syncPod(pod: Pod): void {
+    const uid = uidOf(pod);
+    const { services } = this.options.view;
+    const running = this.running.get(uid);
+    if (isTerminating(pod)) this.stop(uid, pod);
+    else if (isFinished(pod)) this.bound.delete(uid);
+    else if (running !== undefined) running.update(planPod(pod, services));
+    else if (pod.spec.nodeName === undefined) this.bind(pod);
+    else if (isOfJob(pod)) this.complete(pod);
+    else this.run(planPod(pod, services));
   }
 
   /** Keeps changes of the entries back until the function ends, so that new entries get their ports in order. */
@@ -232,6 +239,20 @@ export class MeshNode {
     return [
       `the mesh would have ${count} pods, but this machine has memory for ${this.maxPods}: set fewer replicas, or use --max-replicas 1`,
     ];
+  }
+
+  /** Reports the success of a pod of a Job without running it: a mock serves and never ends. */
+  private complete(pod: Pod): void {
+    const uid = uidOf(pod);
+    if (this.completing.has(uid)) return;
+    this.completing.add(uid);
+    const status = completedStatusObject(pod.spec, new Date());
+    this.options.client
+      .patch(pod, { status }, 'merge', { subresource: 'status' }, this.signal)
+      .catch(() => {
+        // The pod was deleted meanwhile, or the mesh ends.
+      })
+      .finally(() => this.completing.delete(uid));
   }
 
   private run(plan: PodPlan): void {
@@ -280,6 +301,10 @@ export class MeshNode {
 
 function uidOf({ metadata }: Pod): string {
   return metadata.uid ?? '';
+}
+
+function isOfJob({ metadata }: Pod): boolean {
+  return controllerOf(metadata)?.kind === 'Job';
 }
 
 function isTerminating({ metadata }: Pod): boolean {

@@ -11,6 +11,7 @@ export function isOrphan({ metadata }: Pod, workloads: readonly Workload[]): boo
   return second?.kind === 'Deployment' && !workloads.some((one) => one.metadata.uid === second.uid);
 }
 
-function controllerOf({ ownerReferences = [] }: ObjectMeta): OwnerReference | undefined {
+/** Returns the reference to the controller that made an object. */
+export function controllerOf({ ownerReferences = [] }: ObjectMeta): OwnerReference | undefined {
   return ownerReferences.find(({ controller }) => controller);
 }

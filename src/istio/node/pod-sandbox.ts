@@ -164,6 +164,10 @@ export class PodSandbox {
 
   /** Returns the command line that gives a command in a container its environment. */
   private environmentOf(container: string | undefined): string[] {
+    const { pilotAgent } = this.context.image;
+    // Istio's image has its program pilot-agent in the path.
+    if (container !== undefined && container === this.plan.programs.proxy?.name)
+      return ['env', `PATH=${path.dirname(pilotAgent)}:${process.env.PATH ?? ''}`];
     const mocked = this.plan.programs.mocked.find(({ name }) => name === container);
     // The image of Istio's echo has a client, which tests run.
     if (mocked === undefined || echoFormOf(mocked) !== 'istio-echo') return [];

@@ -1,5 +1,5 @@
 import { nodeAddress } from '../network/addresses.ts';
-import type { Container } from '../resources/objects.ts';
+import type { Container, PodSpec } from '../resources/objects.ts';
 import type { PodPlan } from './pod-plan.ts';
 
 /** State of a pod on its node. */
@@ -16,10 +16,49 @@ export interface PodState {
   readonly problem: string | undefined;
 }
 
+/** Returns the status of a pod whose programs have all ended with success, as those of a Job do. */
+export function completedStatusObject({ containers, initContainers = [] }: PodSpec, at: Date): object {
+  const time = timeText(at);
+  const completed = ({ name, image = '' }: Container): object => ({
+    name,
+    image,
+    imageID: '',
+    ready: false,
+    started: false,
+    restartCount: 0,
+    state: { terminated: { exitCode: 0, reason: 'Completed', startedAt: time, finishedAt: time } },
+  });
+  const condition = (type: string, status: string): object => ({
+    type,
+    status,
+    lastTransitionTime: time,
+    ...(status === 'True' ? {} : { reason: 'PodCompleted' }),
+  });
+  return {
+    phase: 'Succeeded',
+    hostIP: nodeAddress,
+    hostIPs: [{ ip: nodeAddress }],
+    startTime: time,
+    conditions: [
+      condition('PodScheduled', 'True'),
+      condition('Initialized', 'True'),
+      condition('ContainersReady', 'False'),
+      condition('Ready', 'False'),
+    ],
+    initContainerStatuses: initContainers.map(completed),
+    containerStatuses: containers.map(completed),
+  };
+}
+
+/** Returns a time as Kubernetes writes it, in whole seconds. */
+function timeText(time: Date): string {
+  return time.toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
 /** Returns the status of a pod as kubelet writes it (Kubernetes, "Pod Lifecycle"). */
 export function podStatusObject({ programs, role }: PodPlan, state: PodState): object {
   const { address, startedAt, isInitialized, problem } = state;
-  const time = startedAt.toISOString().replace(/\.\d+Z$/, 'Z');
+  const time = timeText(startedAt);
   const { interception, proxy, istiod, mocked, skipped } = programs;
   const hasProxy = proxy !== undefined;
   const isReady = isInitialized && (role === 'gateway' || state.isMockReady) && (!hasProxy || state.isProxyReady);

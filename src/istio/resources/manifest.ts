@@ -108,6 +108,11 @@ function checkedObject(value: unknown, whereIs: Manifest['whereIs']): KubeObject
   const missing = Object.entries({ apiVersion, kind, 'metadata.name': name })
     .filter(([, text]) => typeof text !== 'string' || text === '')
     .map(([field]) => field);
+  if (typeof name === 'boolean' || typeof name === 'number')
+    throw new MeshmockError(
+      'usage',
+      `${whereIs(['metadata', 'name'])}: metadata.name: expected a string, found a ${typeof name}: put it in quotes`,
+    );
   if (missing.length > 0)
     throw new MeshmockError('usage', `${whereIs([])}: ${expected}: missing ${missing.join(', ')}`);
   return value as KubeObject;

@@ -186,6 +186,53 @@ describe('analyze', () => {
     assert.deepEqual(messages(ports(8080, 9090), 'b/front'), []);
   });
 
+  it('reports names of Services that the header Host of a mock never is', () => {
+    const line = 'authorizationpolicy.security.istio.io/p:';
+    const hosts = (list: string): string =>
+      `{ apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: { name: p }, spec: { rules: [{ to: [{ operation: { hosts: [${list}] } }] }] } }`;
+    const message = (host: string): string =>
+      `mocks send the port in the header Host, such as ${host}:8080, so the host ${host} matches none of their calls: add ${host}:*`;
+    assert.deepEqual(linesFor(hosts('reviews, reviews.b, example.com')), [
+      `${line} ${message('reviews')}`,
+      `${line} ${message('reviews.b')}`,
+    ]);
+    assert.deepEqual(linesFor(hosts('reviews, "reviews:*"')), []);
+    assert.deepEqual(linesFor(hosts('reviews*, "reviews:8080"')), []);
+    const route = `{ apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: { name: v },
+      spec: { hosts: [reviews], http: [{ match: [{ authority: { exact: reviews } }], redirect: {} }] } }`;
+    assert.deepEqual(linesFor(route), [`virtualservice.networking.istio.io/v: ${message('reviews')}`]);
+  });
+
+  it('reports methods of gRPC that no mock calls', () => {
+    const paths = (list: string): string =>
+      `{ apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: { name: p }, spec: { rules: [{ to: [{ operation: { paths: [${list}] } }] }] } }`;
+    const message = (path: string): string =>
+      `mocks call no gRPC method but meshmock.v1.MeshMock/Call, so no gRPC call of theirs has the path ${path}`;
+    assert.deepEqual(linesFor(paths('/shop.Basket/Add, /shop.Basket/*, /meshmock.v1.MeshMock/Call, /v1.2/users')), [
+      `authorizationpolicy.security.istio.io/p: ${message('/shop.Basket/Add')}`,
+      `authorizationpolicy.security.istio.io/p: ${message('/shop.Basket/*')}`,
+    ]);
+    const route = `{ apiVersion: gateway.networking.k8s.io/v1, kind: GRPCRoute, metadata: { name: g },
+      spec: { rules: [{ matches: [{ method: { service: shop.Basket } }] }] } }`;
+    assert.deepEqual(linesFor(route), [`grpcroute.gateway.networking.k8s.io/g: ${message('/shop.Basket/*')}`]);
+  });
+
+  it('reports pods without a sidecar because of the revision, and pods with the name server of their node', () => {
+    const deployment = (labels: string, spec = ''): string =>
+      `{ apiVersion: apps/v1, kind: Deployment, metadata: { name: d }, spec: { template: { metadata: { labels: { ${labels} } }, spec: { ${spec} } } } }`;
+    const message = 'the local mesh has no istiod of the revision canary, so pods with istio.io/rev get no sidecar';
+    assert.deepEqual(linesFor(deployment('app: d, istio.io/rev: canary')), [`deployment.apps/d: ${message}`]);
+    assert.deepEqual(linesFor(deployment('app: d, istio.io/rev: default')), []);
+    const namespace = (labels: string): string =>
+      `{ apiVersion: v1, kind: Namespace, metadata: { name: n, labels: { ${labels} } } }`;
+    assert.deepEqual(linesFor(namespace('istio.io/rev: canary')), [`namespace/n: ${message}`]);
+    assert.deepEqual(linesFor(namespace('istio.io/rev: canary, istio-injection: enabled')), []);
+    assert.deepEqual(linesFor(deployment('app: d', 'hostNetwork: true')), [
+      'deployment.apps/d: pods with hostNetwork use the name server of their node, so they do not find Services: set dnsPolicy: ClusterFirstWithHostNet',
+    ]);
+    assert.deepEqual(linesFor(deployment('app: d', 'hostNetwork: true, dnsPolicy: ClusterFirstWithHostNet')), []);
+  });
+
   it('reports Services that do not exist, to which a route of the Gateway API is attached', () => {
     const route = (parent: string): string =>
       `{ apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: { name: h }, spec: { parentRefs: [${parent}] } }`;

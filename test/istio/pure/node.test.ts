@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { knownFields } from '../../../src/istio/apply/known-fields.ts';
 import { interceptionArguments } from '../../../src/istio/node/interception.ts';
 import { planPod } from '../../../src/istio/node/pod-plan.ts';
-import { podStatusObject } from '../../../src/istio/node/pod-status-object.ts';
+import { completedStatusObject, podStatusObject } from '../../../src/istio/node/pod-status-object.ts';
 import { missingVolumeSources, type VolumeSources, writeVolumes } from '../../../src/istio/node/pod-volumes.ts';
 import type { Container, Pod } from '../../../src/istio/resources/objects.ts';
 
@@ -120,6 +120,16 @@ describe('the status of a pod', () => {
       ],
     );
     assert.equal(readyOf(statusIn({ isProxyReady: false }))?.status, 'False');
+  });
+
+  it('has succeeded, with its containers, if it is of a Job', () => {
+    const spec = { containers: [{ name: 'c', image: 'x' }], initContainers: [{ name: 'i' }] };
+    const status = completedStatusObject(spec, new Date(0)) as Status;
+    assert.equal(status.phase, 'Succeeded');
+    assert.equal(readyOf(status)?.status, 'False');
+    assert.partialDeepStrictEqual(status.containerStatuses, [
+      { name: 'c', state: { terminated: { exitCode: 0, finishedAt: '1970-01-01T00:00:00Z' } } },
+    ]);
   });
 
   it('is Pending until it is initialized, and says why it is not ready', () => {

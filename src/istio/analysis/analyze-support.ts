@@ -104,12 +104,13 @@ function labelFeatures({ kind, metadata, spec }: KubeObject): string[] {
   const { template } = (spec ?? {}) as { template?: { metadata?: { labels?: Labels } } };
   const all = [metadata.labels, template?.metadata?.labels];
   const isAmbient = all.some((labels) => labels?.['istio.io/dataplane-mode'] === 'ambient');
-  const revisions = new Set(all.map((labels) => labels?.['istio.io/rev'] ?? revision));
-  revisions.delete(revision);
-  const isInjected = kind === 'Namespace' || kind === 'Pod' || template !== undefined;
-  const effect = isInjected ? 'its pods have no sidecar' : 'the object has no effect';
+  const label = metadata.labels?.['istio.io/rev'] ?? revision;
+  // `analyzeInjection` reports the revision of pods.
+  const isOfPods = kind === 'Namespace' || kind === 'Pod' || template !== undefined;
   return [
     ...(isAmbient ? [`${noAmbient}: the pods have sidecars`] : []),
-    ...[...revisions].map((name) => `nothing in the local mesh has the revision ${name} (istio.io/rev), so ${effect}`),
+    ...(isOfPods || label === revision
+      ? []
+      : [`the local mesh has no istiod of the revision ${label}, so the object has no effect`]),
   ];
 }

@@ -84,7 +84,7 @@ describe('analyze', () => {
     ]);
     const canary = '{ apiVersion: v1, kind: Namespace, metadata: { name: n, labels: { istio.io/rev: canary } } }';
     assert.deepEqual(linesFor(canary), [
-      'namespace/n: nothing in the local mesh has the revision canary (istio.io/rev), so its pods have no sidecar',
+      'namespace/n: the local mesh has no istiod of the revision canary, so pods with istio.io/rev get no sidecar',
     ]);
     assert.deepEqual(linesFor(canary.replace('canary }', 'default }')), []);
     const ambient = 'the local mesh has no ambient mode: the pods have sidecars';

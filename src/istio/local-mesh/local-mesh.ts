@@ -1,6 +1,4 @@
-import type { ChildProcess } from 'node:child_process';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { analyze } from '../analysis/analyze.ts';
 import { type AppliedObject, type ApplyResult, applyAll } from '../apply/apply-all.ts';
@@ -9,17 +7,11 @@ import { deleteAll } from '../apply/delete-all.ts';
 import { ClusterNetwork } from '../cluster/cluster-network.ts';
 import { ClusterView, viewKinds } from '../cluster/cluster-view.ts';
 import { LoadBalancer } from '../cluster/load-balancer.ts';
-import {
-  type ControlPlane,
-  controlPlaneReady,
-  startControlPlane,
-  writeTokenKubeconfig,
-} from '../control-plane/control-plane.ts';
+import { writeTokenKubeconfig } from '../control-plane/control-plane.ts';
 import { meshObjects } from '../control-plane/mesh-objects.ts';
 import type { ApiServer } from '../kube-api/api-server.ts';
 import { KubeClient } from '../kube-api/kube-client.ts';
 import { ObjectCache } from '../kube-api/object-cache.ts';
-import { nodeAddress } from '../network/addresses.ts';
 import { createNodeNetwork } from '../network/node-network.ts';
 import type { Entry } from '../node/entries.ts';
 import { MeshNode } from '../node/mesh-node.ts';
@@ -27,18 +19,19 @@ import { serveContainerPlaces } from '../node/node-socket.ts';
 import type { MeshObjects } from '../node/pod-status.ts';
 import { workloadLeftOut } from '../node/workload-left-out.ts';
 import { LogFiles } from '../observe/log-files.ts';
-import { waitUntilReady } from '../process/ready.ts';
 import { type Manifest, type ManifestSource, parseManifests } from '../resources/manifest.ts';
 import { isWorkload, type KubeObject, kubectlName } from '../resources/objects.ts';
 import { withRouteNames } from '../resources/route-names.ts';
 import type { InstalledTools } from '../tools/install-tools.ts';
+import { discoverKinds, webhooksReady } from './control-plane-ready.ts';
 import { failedModules } from './fetched-modules.ts';
 import { ImplicitObjects } from './implicit-objects.ts';
 import { KeyFetches, type KeyFetchStart } from './key-fetches.ts';
-import { apiEntry, jaegerEntry, meshJaegerReady, startMeshJaeger, startMeshMetrics } from './local-mesh-programs.ts';
+import { apiEntry, jaegerEntry, startMeshMetrics } from './local-mesh-programs.ts';
 import { type IstioSettings, isIstioOperator, isMeshConfigMap, MeshConfiguration } from './mesh-configuration.ts';
 import { reduceReplicas } from './reduce-replicas.ts';
 import { failedWorkloads, pendingRollout } from './rollout.ts';
+import { startPrograms } from './start-programs.ts';
 import { IstiodApi, type IstiodCounts, isCountedByIstiod, waitForSync } from './wait-for-sync.ts';
 
 export interface LocalMeshOptions {
@@ -139,25 +132,9 @@ export class LocalMesh {
     // It is awaited below.
     reading.catch(() => {});
     await createNodeNetwork(signal);
-    const log = path.join(folder, 'logs', 'control-plane.log');
-    const kubeFolder = path.join(folder, 'control-plane');
-    const { kube, data } = tools;
     const nodeSocket = path.join(folder, 'node.sock');
-    const plane = startControlPlane({ kube, data, folder: kubeFolder, address: nodeAddress, nodeSocket, log }, signal);
-    const startJaeger = async (): Promise<ChildProcess> => {
-      const jaeger = await startMeshJaeger({ tools, folder }, signal);
-      await waitUntilReady(jaeger, meshJaegerReady, signal);
-      return jaeger.program;
-    };
-    const startApiServer = async (): Promise<ControlPlane> => {
-      const { program, server } = await plane;
-      const starting = { program, name: 'the control plane', log };
-      await waitUntilReady(starting, (either) => controlPlaneReady(server, either), signal);
-      return { program, server };
-    };
-    const [jaeger, { program: apiServer, server }, configuration] = await Promise.all([
-      startJaeger(),
-      startApiServer(),
+    const [{ jaeger, apiServer, server }, configuration] = await Promise.all([
+      startPrograms(options, nodeSocket, signal),
       reading,
     ]);
     mark('API server and Jaeger ready');
@@ -210,7 +187,8 @@ export class LocalMesh {
     const manifests = await configuration.install(client, withoutOperators, signal);
     configuration.follow(client, view, signal);
     await node.start();
-    await mesh.istiodReady(signal);
+    await mesh.istiod.ready(signal);
+    await webhooksReady(client, signal);
     mark('istiod ready');
     const { warnings } = await configuration.inEffect(client, mesh.istiod, mesh.istiodLogs, signal);
     await mesh.restoreMeshObjects(signal);
@@ -243,28 +221,6 @@ export class LocalMesh {
     const isFormer = ownNamespace !== undefined && ownNamespace !== rootNamespace;
     for (const object of isFormer ? meshObjects(ownNamespace) : []) await client.delete(object, {}, signal);
     this.ownNamespace = rootNamespace;
-  }
-
-  /** Waits until istiod answers as a webhook, and refuses what is not valid. */
-  private async istiodReady(signal: AbortSignal): Promise<void> {
-    await this.istiod.ready(signal);
-    const webhooks = [
-      { kind: 'ValidatingWebhookConfiguration', name: 'istio-validator-istio-system' },
-      { kind: 'ValidatingWebhookConfiguration', name: 'istiod-default-validator' },
-      { kind: 'MutatingWebhookConfiguration', name: 'istio-sidecar-injector' },
-    ];
-    for (const { kind, name } of webhooks)
-      for (;;) {
-        const object = await this.client.get<WebhookConfiguration>(
-          { apiVersion: 'admissionregistration.k8s.io/v1', kind, metadata: { name } },
-          signal,
-        );
-        if (
-          object?.webhooks.every(({ clientConfig, failurePolicy }) => clientConfig.caBundle && failurePolicy === 'Fail')
-        )
-          break;
-        await sleep(30, undefined, { signal });
-      }
   }
 
   /**
@@ -463,22 +419,8 @@ function reportOf(objects: readonly AppliedObject[]): Pick<ApplyReport, 'objects
   return { objects: objects.map(({ title, change }) => ({ title, change })) };
 }
 
-/** Reads the kinds of the API server, until it serves those of the CRDs too: it does so a moment after its start. */
-async function discoverKinds(client: KubeClient, signal: AbortSignal): Promise<void> {
-  const wanted = viewKinds.filter(({ kind }) => !['TCPRoute', 'TLSRoute'].includes(kind));
-  for (;;) {
-    await client.discover(signal);
-    if (wanted.every((kind) => client.kindOf(kind) !== undefined)) return;
-    await sleep(30, undefined, { signal });
-  }
-}
-
 /** Pods of istiod, which need memory too. */
 const istiodPods = 1;
-
-interface WebhookConfiguration extends KubeObject {
-  webhooks: { clientConfig: { caBundle?: string }; failurePolicy?: string }[];
-}
 
 const t0 = performance.now();
 function mark(text: string): void {

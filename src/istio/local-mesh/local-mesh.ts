@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { analyze } from '../analysis/analyze.ts';
+import { analyzeAddresses } from '../analysis/analyze-addresses.ts';
 import { type AppliedObject, type ApplyResult, applyAll } from '../apply/apply-all.ts';
 import { applyObject } from '../apply/apply-object.ts';
 import { deleteAll } from '../apply/delete-all.ts';
@@ -337,10 +338,12 @@ export class LocalMesh {
 
   private analyze(objects: readonly KubeObject[]): string[] {
     const config = this.view.config(['ServiceEntry', 'DestinationRule', 'Gateway']);
-    const pods = this.node.all.map(({ plan }) => plan);
+    const { services } = this.view;
+    const pods = this.node.all.map(({ plan, address }) => ({ ...plan, address }));
     // If two objects have the same name, the later one is in effect.
     const last = new Map(objects.map((object) => [`${kubectlName(object)} ${object.metadata.namespace}`, object]));
-    return analyze([...last.values()], { services: this.view.services, pods, config });
+    const current = [...last.values()];
+    return [...analyze(current, { services, pods, config }), ...analyzeAddresses(current, services, pods)];
   }
 }
 

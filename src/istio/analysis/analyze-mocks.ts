@@ -1,3 +1,4 @@
+import { isDestinationRule } from '../resources/destination-rule.ts';
 import type { KubeObject } from '../resources/objects.ts';
 import { dnsNamesOf } from '../resources/routes.ts';
 import type { AnalysisContext } from './known-hosts.ts';
@@ -10,7 +11,7 @@ interface MatchedValues {
 
 /**
  * Finds conditions that no call of a mock meets, although calls of the real workloads may: names of Services without a
- * port in the header Host, and methods of gRPC.
+ * port in the header Host, methods of gRPC, and TLS.
  *
  * @returns a message for each condition
  */
@@ -21,7 +22,31 @@ export function analyzeMocks(object: KubeObject, namespace: string, { services }
     ...hosts.filter((host) => names.has(host) && !matchesWithPort(hosts, host)).map(hostText),
     ...paths.filter(isGrpcMethod).map(methodText),
   ];
-  return [...new Set(messages)];
+  return [...new Set([...messages, ...originatedTls(object)])];
+}
+
+interface TrafficPolicy {
+  readonly tls?: { readonly mode?: string };
+  readonly portLevelSettings?: readonly TrafficPolicy[];
+}
+
+/** Finds TLS that a proxy begins for calls to a host, other than Istio's own mutual TLS. */
+function originatedTls(object: KubeObject): string[] {
+  if (!isDestinationRule(object)) return [];
+  const { trafficPolicy, subsets = [] } = object.spec as {
+    trafficPolicy?: TrafficPolicy;
+    subsets?: readonly { readonly trafficPolicy?: TrafficPolicy }[];
+  };
+  const modesOf = ({ tls, portLevelSettings = [] }: TrafficPolicy = {}): string[] => [
+    ...(tls?.mode === undefined ? [] : [tls.mode]),
+    ...portLevelSettings.flatMap(modesOf),
+  ];
+  const modes = [trafficPolicy, ...subsets.map((subset) => subset.trafficPolicy)].flatMap(modesOf);
+  return modes
+    .filter((mode) => mode === 'SIMPLE' || mode === 'MUTUAL')
+    .map(
+      (mode) => `mocks speak no TLS, so calls with the TLS mode ${mode} fail: the host may answer them in a cluster`,
+    );
 }
 
 function hostText(host: string): string {

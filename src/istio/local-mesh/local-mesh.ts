@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { analyze } from '../analysis/analyze.ts';
+import { analyzeAddresses } from '../analysis/analyze-addresses.ts';
 import { type AppliedObject, type ApplyResult, applyAll } from '../apply/apply-all.ts';
 import { applyObject } from '../apply/apply-object.ts';
 import { deleteAll } from '../apply/delete-all.ts';
@@ -402,11 +403,14 @@ export class LocalMesh {
 
   private analyze(objects: readonly KubeObject[]): string[] {
     const config = this.view.config(['ServiceEntry', 'DestinationRule', 'Gateway']);
-    const pods = this.node.all.map(({ plan }) => plan);
+    const { services } = this.view;
+    const pods = this.node.all.map(({ plan, address }) => ({ ...plan, address }));
     // If two objects have the same name, the later one is in effect.
     const last = new Map(objects.map((object) => [`${kubectlName(object)} ${object.metadata.namespace}`, object]));
+    const current = [...last.values()];
     const { rootNamespace, providers } = this.configuration;
-    return analyze([...last.values()], { services: this.view.services, pods, config, rootNamespace, providers });
+    const context = { services, pods, config, rootNamespace, providers };
+    return [...analyze(current, context), ...analyzeAddresses(current, services, pods)];
   }
 }
 

@@ -1,5 +1,6 @@
 import { entryName } from '../resources/entry-names.ts';
 import { isIstioGateway } from '../resources/gateways.ts';
+import { externalHostsAnnotation } from '../resources/installation.ts';
 import { type KubeObject, type Service, selects } from '../resources/objects.ts';
 import { targetPortOf } from '../resources/ports.ts';
 import { entryPorts } from './interception.ts';
@@ -7,7 +8,7 @@ import type { RunningPod } from './running-pod.ts';
 
 /** Entry point of a local mesh for calls from this machine, like a port-forward to a Service's pods or to a gateway. */
 export interface Entry {
-  /** Name of the Service, such as `productpage`, or `bar.other` outside the namespace `default`. */
+  /** Name of the Service or workload, such as `productpage`, or `bar.other` outside the namespace `default`. */
   readonly name: string;
   readonly kind: 'service' | 'gateway' | 'jaeger' | 'metrics' | 'kubernetes';
   readonly protocol: 'http' | 'grpc';
@@ -23,8 +24,9 @@ export function entryId({ name, kind, protocol, port }: Pick<Entry, 'name' | 'ki
 }
 
 /**
- * Returns the entries of a local mesh. The entries of a Service lead to its mocks and bypass their sidecars. A gateway has
- * an entry for each port of its servers, and for port 80.
+ * Returns the entries of a local mesh. The entries of a Service lead to its mocks and bypass their sidecars. A workload
+ * without a Service has entries too, because its pods call others. A gateway has an entry for each port of its servers,
+ * and for port 80.
  *
  * @param gateways Gateways of Istio and of the Gateway API
  */
@@ -34,7 +36,12 @@ export function entriesOf(
   gateways: readonly KubeObject[],
 ): Entry[] {
   const served = servedPorts(gateways);
-  return services.flatMap((service): Entry[] => {
+  const isSelected = ({ plan }: RunningPod): boolean =>
+    services.some(
+      ({ metadata: { namespace = 'default' }, spec }) =>
+        namespace === plan.namespace && selects(spec.selector, plan.labels),
+    );
+  const ofServices = services.flatMap((service): Entry[] => {
     const { name: serviceName, namespace = 'default' } = service.metadata;
     const name = entryName(serviceName, namespace);
     const selected = pods.filter(
@@ -50,13 +57,24 @@ export function entriesOf(
         if (port.port !== 80 && !served.has(port.port) && !served.has(target)) return [];
         return [{ name, kind: 'gateway', protocol: 'http', port: port.port, targets: targets(target) }];
       });
-    return (['http', 'grpc'] as const).map((protocol) => ({
-      name,
-      kind: 'service',
-      protocol,
-      targets: targets(entryPorts[protocol]),
-    }));
+    return mockEntries(name, selected);
   });
+  const isWorker = (pod: RunningPod): boolean =>
+    pod.plan.role === 'mock' && pod.plan.annotations[externalHostsAnnotation] === undefined && !isSelected(pod);
+  const others = pods.filter(isWorker);
+  const byWorkload = Map.groupBy(others, ({ plan }) => entryName(plan.workload, plan.namespace));
+  const taken = new Set(ofServices.map(({ name }) => name));
+  const ofWorkloads = [...byWorkload].filter(([name]) => !taken.has(name));
+  return [...ofServices, ...ofWorkloads.flatMap(([name, ofOne]) => mockEntries(name, ofOne))];
+}
+
+function mockEntries(name: string, pods: readonly RunningPod[]): Entry[] {
+  return (['http', 'grpc'] as const).map((protocol) => ({
+    name,
+    kind: 'service',
+    protocol,
+    targets: pods.map(({ address }) => ({ host: address, port: entryPorts[protocol] })),
+  }));
 }
 
 /** Returns the numbers of the ports that Gateways configure. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { analyze } from '../../../src/istio/analysis/analyze.ts';
+import { analyzeAddresses } from '../../../src/istio/analysis/analyze-addresses.ts';
 import type { MeshProvider } from '../../../src/istio/analysis/known-hosts.ts';
 import type { KubeObject, Service } from '../../../src/istio/resources/objects.ts';
 
@@ -43,6 +44,42 @@ function policy(namespace: string, app: string): string {
   return `{ apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: { name: p, namespace: ${namespace} },
     spec: { selector: { matchLabels: { app: ${app} } } } }`;
 }
+
+describe('addresses outside a local mesh', () => {
+  const pods = [{ address: '10.77.1.2', annotations: { 'meshmock.dev/external-hosts': 'a.test,b.test' } }];
+  const linesFor = (yaml: string): string[] => analyzeAddresses([parse(yaml) as KubeObject], [reviews], pods);
+  const entry = (spec: string): string =>
+    `{ apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: { name: s }, spec: { ${spec} } }`;
+
+  it('are reported for each kind that has them', () => {
+    const at = (name: string, host: string): string =>
+      `${name}: nothing in the local mesh answers at ${host}, so calls to it fail`;
+    for (const [yaml, expected] of [
+      [entry('hosts: [a.test, c.test]'), [at('serviceentry.networking.istio.io/s', 'c.test')]],
+      [entry('hosts: [c.test], endpoints: [{ address: reviews }, { address: 10.77.1.2 }]'), []],
+      [entry('hosts: [c.test], workloadSelector: { labels: { app: x } }'), []],
+      [entry('hosts: ["*.test"]'), []],
+      [
+        '{ apiVersion: networking.istio.io/v1, kind: WorkloadEntry, metadata: { name: w }, spec: { address: 192.0.2.1 } }',
+        [at('workloadentry.networking.istio.io/w', '192.0.2.1')],
+      ],
+      [
+        '{ apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: { name: e }, endpoints: [{ addresses: [192.0.2.1] }] }',
+        [at('endpointslice.discovery.k8s.io/e', '192.0.2.1')],
+      ],
+      [
+        '{ apiVersion: v1, kind: Endpoints, metadata: { name: e }, subsets: [{ addresses: [{ ip: 10.77.1.2 }, { ip: 192.0.2.1 }] }] }',
+        [at('endpoints/e', '192.0.2.1')],
+      ],
+      [
+        '{ apiVersion: v1, kind: Service, metadata: { name: x }, spec: { type: ExternalName, externalName: c.test } }',
+        [at('service/x', 'c.test')],
+      ],
+      ['{ apiVersion: v1, kind: Service, metadata: { name: x }, spec: { externalName: reviews.default.svc } }', []],
+    ] as const)
+      assert.deepEqual(linesFor(yaml), expected, yaml);
+  });
+});
 
 describe('analyze', () => {
   it('reports subsets that no pod of the Service has in its namespace', () => {
@@ -215,6 +252,18 @@ describe('analyze', () => {
     const route = `{ apiVersion: gateway.networking.k8s.io/v1, kind: GRPCRoute, metadata: { name: g },
       spec: { rules: [{ matches: [{ method: { service: shop.Basket } }] }] } }`;
     assert.deepEqual(linesFor(route), [`grpcroute.gateway.networking.k8s.io/g: ${message('/shop.Basket/*')}`]);
+  });
+
+  it('reports TLS that a proxy begins, because mocks speak none', () => {
+    const destination = (policy: string): string =>
+      `{ apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: { name: r }, spec: { host: legacy, trafficPolicy: { ${policy} } } }`;
+    const line =
+      'destinationrule.networking.istio.io/r: mocks speak no TLS, so calls with the TLS mode SIMPLE fail: the host may answer them in a cluster';
+    assert.deepEqual(linesFor(destination('tls: { mode: SIMPLE }')), [line]);
+    assert.deepEqual(linesFor(destination('portLevelSettings: [{ port: { number: 80 }, tls: { mode: SIMPLE } }]')), [
+      line,
+    ]);
+    assert.deepEqual(linesFor(destination('tls: { mode: ISTIO_MUTUAL }')), []);
   });
 
   it('reports pods without a sidecar because of the revision, and pods with the name server of their node', () => {

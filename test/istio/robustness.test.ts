@@ -156,6 +156,7 @@ metadata: { name: settings }
 `),
     );
     assert.deepEqual(leftOut, [
+      'cronjob.batch/nightly: its programs do not run: each of its pods succeeds at once',
       'unknown.example.test/settings: the local mesh does not run Unknown of example.test/v1',
     ]);
     assert.match(await tree('/@alone/x'), /alone v1 .* 200/);

@@ -240,7 +240,12 @@ export class LocalMesh {
     return { ...report, leftOut: [...notes, ...report.leftOut] };
   }
 
-  private async applyAll(
+  /** Applies manifests. New entries get their ports when all pods exist, in the order of the manifests. */
+  private applyAll(manifests: readonly Manifest[], signal: AbortSignal, namespace?: string): Promise<ApplyReport> {
+    return this.node.holdEntries(() => this.applyInEffect(manifests, signal, namespace));
+  }
+
+  private async applyInEffect(
     manifests: readonly Manifest[],
     signal: AbortSignal,
     namespace = this.namespace,
@@ -261,8 +266,7 @@ export class LocalMesh {
     const change = await applyAll(this.client, named, { namespace }, signal);
     mark('applied');
     try {
-      // New entries get their ports when all pods exist, in the order of the manifests.
-      const notes = await this.node.holdEntries(() => this.settle(before, change.objects, signal));
+      const notes = await this.settle(before, change.objects, signal);
       const objects = change.objects.map(({ object }) => object);
       const failedFetches = [
         ...(await this.failedKeys(change.objects, start.keys, signal)),

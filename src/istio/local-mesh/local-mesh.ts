@@ -343,7 +343,8 @@ export class LocalMesh {
     // If two objects have the same name, the later one is in effect.
     const last = new Map(objects.map((object) => [`${kubectlName(object)} ${object.metadata.namespace}`, object]));
     const current = [...last.values()];
-    return [...analyze(current, { services, pods, config }), ...analyzeAddresses(current, services, pods)];
+    const addressed = [...pods, { address: nodeAddress, annotations: {} }];
+    return [...analyze(current, { services, pods, config }), ...analyzeAddresses(current, services, addressed)];
   }
 }
 

@@ -57,7 +57,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'istio/echo-client',
     'istio/node/mock',
   ],
-  'istio/analysis': ['istio/resources', 'istio/network'],
+  'istio/analysis': ['istio/resources'],
   'istio/tools': ['error'],
   'istio/local-mesh': [
     'error',

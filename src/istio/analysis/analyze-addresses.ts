@@ -1,5 +1,4 @@
 import { isIP } from 'node:net';
-import { nodeAddress } from '../network/addresses.ts';
 import { externalHostsAnnotation } from '../resources/installation.ts';
 import {
   groupOf,
@@ -30,7 +29,7 @@ export function analyzeAddresses(
   services: readonly Service[],
   pods: readonly AddressedPod[],
 ): string[] {
-  const addresses = new Set([nodeAddress, ...pods.map(({ address }) => address)]);
+  const addresses = new Set(pods.map(({ address }) => address));
   const mocked = new Set(pods.flatMap(({ annotations }) => annotations[externalHostsAnnotation]?.split(',') ?? []));
   return objects.flatMap((object) => {
     const names = new Set(services.flatMap((service) => dnsNamesOf(service, namespaceOf(object))));

@@ -13,6 +13,7 @@ import { meshObjects } from '../control-plane/mesh-objects.ts';
 import type { ApiServer } from '../kube-api/api-server.ts';
 import { KubeClient } from '../kube-api/kube-client.ts';
 import { ObjectCache } from '../kube-api/object-cache.ts';
+import { nodeAddress } from '../network/addresses.ts';
 import { createNodeNetwork } from '../network/node-network.ts';
 import type { Entry } from '../node/entries.ts';
 import { MeshNode } from '../node/mesh-node.ts';
@@ -414,7 +415,8 @@ export class LocalMesh {
     const current = [...last.values()];
     const { rootNamespace, providers } = this.configuration;
     const context = { services, pods, config, rootNamespace, providers };
-    return [...analyze(current, context), ...analyzeAddresses(current, services, pods)];
+    const addressed = [...pods, { address: nodeAddress, annotations: {} }];
+    return [...analyze(current, context), ...analyzeAddresses(current, services, addressed)];
   }
 }
 

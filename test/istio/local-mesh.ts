@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { demoArguments, manifestsFor } from '../../src/cli/manifests/manifests.ts';
-import { MeshHost, type StartedMesh } from '../../src/istio/host/mesh-host.ts';
+import { MeshHost, type MeshOptions, type StartedMesh } from '../../src/istio/host/mesh-host.ts';
 import type { ApplyReport } from '../../src/istio/local-mesh/local-mesh.ts';
 import type { ManifestSource } from '../../src/istio/resources/manifest.ts';
 import { installTools } from '../../src/istio/tools/install-tools.ts';
@@ -37,7 +37,7 @@ let count = 0;
  */
 export async function startLocalMesh(
   manifests: readonly (string | ManifestSource)[],
-  { fill = false }: { readonly fill?: boolean } = {},
+  { fill = false, ...others }: Partial<Pick<MeshOptions, 'fill' | 'istio' | 'maxReplicas'>> = {},
 ): Promise<LocalMeshFixture> {
   const never = new AbortController().signal;
   const { mesh, started } = await MeshHost.start(
@@ -45,6 +45,7 @@ export async function startLocalMesh(
       mesh: `test-${process.pid}-${count++}`,
       sources: manifests.map(sourceOf),
       namespace: 'default',
+      ...others,
       fill,
       logRoutes: false,
       serveArguments: ['--log-level=silent', '--seed=test'],

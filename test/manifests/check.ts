@@ -71,7 +71,12 @@ function findings(objects: readonly KubeObject[]): string[] {
     .filter(({ kind }) => kind === 'Pod')
     .map(({ metadata: { namespace = 'default', labels = {} } }) => ({ namespace, labels }));
   const services = objects.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Service') as Service[];
-  return analyze(objects, { services, config: objects, pods: [...workloads.map(labelledPod), ...pods] });
+  return analyze(objects, {
+    services,
+    rootNamespace: 'istio-system',
+    config: objects,
+    pods: [...workloads.map(labelledPod), ...pods],
+  });
 }
 
 /** Returns the labels of a workload's pods, which are all alike. */

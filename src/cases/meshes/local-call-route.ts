@@ -1,7 +1,8 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
 import type { MachinePort } from '../../istio/host/machine-ports.ts';
-import { type Entry, entryName, findByName } from '../../istio/node/entries.ts';
+import type { Entry } from '../../istio/node/entries.ts';
+import { entryName, findByName } from '../../istio/resources/entry-names.ts';
 import { namespaceOf, type Service } from '../../istio/resources/objects.ts';
 import { formatPath } from '../../plan/format.ts';
 import type { CallRoute } from '../../send/request-batch.ts';

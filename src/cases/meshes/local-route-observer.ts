@@ -1,8 +1,9 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { MachinePort } from '../../istio/host/machine-ports.ts';
 import type { MeshHost } from '../../istio/host/mesh-host.ts';
-import { type Entry, entryName } from '../../istio/node/entries.ts';
+import type { Entry } from '../../istio/node/entries.ts';
 import type { MeshObjects } from '../../istio/node/pod-status.ts';
+import { entryName } from '../../istio/resources/entry-names.ts';
 import { type Gateway, selectorOrDefault } from '../../istio/resources/gateways.ts';
 import { type KubeObject, namespaceOf, type Service, selects } from '../../istio/resources/objects.ts';
 import { protocolOf } from '../../istio/resources/ports.ts';

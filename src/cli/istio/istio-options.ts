@@ -4,6 +4,7 @@ import { label, text } from '../../options/option-values.ts';
 import { parseOptions, type Schema, type Values } from '../../options/options.ts';
 import { parseAddress } from '../../plan/address.ts';
 import { meshSchema } from '../../serve/settings/mesh-schema.ts';
+import { meshOptions } from '../options/mesh-options.ts';
 
 const file = {
   parse: text,
@@ -32,6 +33,7 @@ const mesh = {
 export const istioUpSchema = {
   file: { ...file, help: 'file or folder of manifests; - is standard input; the demo if not set' },
   fill: { isSwitch: true, help: 'add a mock for each destination without a workload' },
+  ...meshOptions,
   http: meshSchema.http,
   grpc: meshSchema.grpc,
   jaeger: {

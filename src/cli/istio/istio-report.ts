@@ -1,8 +1,9 @@
 import { meshOption } from '../../istio/host/control-client.ts';
 import type { MachinePort } from '../../istio/host/machine-ports.ts';
 import type { ApplyReport } from '../../istio/local-mesh/local-mesh.ts';
-import { type Entry, entryName } from '../../istio/node/entries.ts';
+import type { Entry } from '../../istio/node/entries.ts';
 import type { PodStatus } from '../../istio/node/pod-status.ts';
+import { entryName } from '../../istio/resources/entry-names.ts';
 
 /** Returns a line for each warning and for each part of the manifests that was left out. */
 export function reportLines({ warnings, leftOut }: ApplyReport): string[] {

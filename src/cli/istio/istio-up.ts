@@ -1,9 +1,11 @@
 import { fileURLToPath } from 'node:url';
+import { optional } from '../../error/optional.ts';
 import type { MachinePort } from '../../istio/host/machine-ports.ts';
 import { MeshHost } from '../../istio/host/mesh-host.ts';
 import type { ManifestSource } from '../../istio/resources/manifest.ts';
 import { checkMachine } from '../../istio/tools/install-tools.ts';
 import { grpcAddressFor } from '../../plan/address.ts';
+import { readIstioSettings } from '../files/istio-settings.ts';
 import { readManifestSources } from '../files/manifest-sources.ts';
 import { demoArguments, manifestsFor } from '../manifests/manifests.ts';
 import { endWithNpx } from '../process/end-signals.ts';
@@ -37,6 +39,7 @@ export async function istioUp(args: readonly string[]): Promise<void> {
     kubernetes,
     logLevel,
     seed,
+    maxReplicas,
   } = values;
   // Before the demo's manifests are read: an image that cannot run a mesh has none.
   checkMachine();
@@ -51,6 +54,8 @@ export async function istioUp(args: readonly string[]): Promise<void> {
     mesh: name,
     namespace,
     fill,
+    istio: readIstioSettings(values),
+    ...optional('maxReplicas', maxReplicas),
     logRoutes: false,
     sources,
     serveArguments: [`--log-level=${logLevel}`, ...(seed === undefined ? [] : [`--seed=${seed}`])],

@@ -7,9 +7,6 @@ import { analyzeMocks } from './analyze-mocks.ts';
 import { unsupportedFeatures } from './analyze-support.ts';
 import { type AnalysisContext, type LabelledPod, unknownHosts, unknownHostText } from './known-hosts.ts';
 
-/** Namespace whose policies apply to the pods of every namespace. */
-const rootNamespace = 'istio-system';
-
 /**
  * Finds mistakes that neither a schema nor istiod reports, as `istioctl analyze` does. These are selectors and subsets
  * without a pod, hosts without a Service, and destinations that no proxy can reach. Such objects have no effect, or
@@ -24,7 +21,7 @@ export function analyze(objects: readonly KubeObject[], context: AnalysisContext
     const namespace = namespaceOf(object);
     return [
       ...messagesOf(object, context),
-      ...unsupportedFeatures(object),
+      ...unsupportedFeatures(object, context),
       ...analyzeMocks(object, namespace, context),
       ...analyzeInjection(object, namespace, context),
     ].map((message) => `${kubectlName(object)}: ${message}`);
@@ -53,7 +50,7 @@ function messagesOf(object: KubeObject, context: AnalysisContext): string[] {
       ...subsetsWithoutPod(object, namespace, context),
     ];
   const selector = workloadSelector(object);
-  return namespace === rootNamespace
+  return namespace === context.rootNamespace
     ? unmatchedSelector(selector, pods, '')
     : unmatchedSelector(selector, podsOfNamespace, ` in ${namespace}`);
 }

@@ -9,12 +9,23 @@ export interface LabelledPod {
   readonly hasSidecar?: boolean;
 }
 
+/** Extension provider of a mesh configuration. */
+export interface MeshProvider {
+  readonly name: string;
+  /** Host of its service; undefined if it has none. */
+  readonly service: string | undefined;
+}
+
 /** Objects of a mesh with which selectors and hosts are compared. */
 export interface AnalysisContext {
   readonly services: readonly Service[];
   readonly pods: readonly LabelledPod[];
   /** ServiceEntries, DestinationRules and Istio's Gateways. */
   readonly config: readonly KubeObject[];
+  /** Namespace whose policies apply to the pods of every namespace. */
+  readonly rootNamespace: string;
+  /** Extension providers of the mesh configuration; undefined if that is not known. */
+  readonly providers?: readonly MeshProvider[];
 }
 
 /**

@@ -1,3 +1,4 @@
+import { istioExtensions } from '../resources/envoy-extensions.ts';
 import { groupOf, type KubeObject, namespaceOf, type Service, selects, type Workload } from '../resources/objects.ts';
 
 /** Kinds that no manifest for a local mesh needs, each with the reason. */
@@ -43,7 +44,11 @@ export function leftOutReasons(all: readonly KubeObject[]): (object: KubeObject)
   const isIn = (object: KubeObject, kind: string, name: string): boolean =>
     keys.has(`${kind}/${namespaceOf(object)}/${name}`);
   return (object) =>
-    machineryReason(object) ?? generatedReason(object) ?? endpointsReason(object, services) ?? ownerReason(object);
+    machineryReason(object) ??
+    istioBuildReason(object) ??
+    generatedReason(object) ??
+    endpointsReason(object, services) ??
+    ownerReason(object);
 
   function ownerReason(object: KubeObject): string | undefined {
     const owner = ownersOf(object).find(({ kind }) => madeFrom[object.kind]?.includes(kind));
@@ -85,6 +90,12 @@ function machineryReason(object: KubeObject): string | undefined {
   if (metadata.labels?.['kubernetes.io/bootstrapping'] !== undefined) return 'made by every API server';
   if (kind === 'PriorityClass' && metadata.name.startsWith('system-')) return 'made by every API server';
   return kind.endsWith('WebhookConfiguration') ? 'the local mesh calls only the webhooks of istiod' : undefined;
+}
+
+/** Reports an EnvoyFilter with which the public build of Envoy would refuse whole listeners. */
+function istioBuildReason(object: KubeObject): string | undefined {
+  const { added } = istioExtensions(object);
+  return added.length === 0 ? undefined : `only Istio's build of Envoy has ${added.join(', ')}`;
 }
 
 const generatedConfigMaps = ['kube-root-ca.crt', 'istio-ca-root-cert', 'istio-ca-crl'];

@@ -157,7 +157,9 @@ class LeftOut {
   private readonly byReason = new Map<string, KubeObject[]>();
 
   add(object: KubeObject, reason: string): void {
-    const key = `${object.kind}: ${reason}`;
+    // A user needs the name of each filter that is missing.
+    const name = object.kind === 'EnvoyFilter' ? `${object.metadata.name} ${namespaceOf(object)}` : '';
+    const key = `${object.kind} ${name}: ${reason}`;
     this.byReason.set(key, [...(this.byReason.get(key) ?? []), object]);
   }
 

@@ -1,29 +1,42 @@
-import type { KubeClient } from '../kube-api/kube-client.ts';
 import { loadBalancerAddresses } from '../network/addresses.ts';
 import type { Service } from '../resources/objects.ts';
 import type { ClusterView } from './cluster-view.ts';
+
+/** Services of a mesh, and their changes. */
+type ServiceView = Pick<ClusterView, 'services' | 'onChange'>;
+
+/** Writer of the statuses of Services, such as a `KubeClient`. */
+interface StatusWriter {
+  patch(
+    service: Service,
+    body: object,
+    type: 'merge',
+    options: { readonly subresource: 'status' },
+    signal: AbortSignal,
+  ): Promise<unknown>;
+}
 
 /**
  * Load balancer of a mesh: gives each Service of type LoadBalancer an address, as the controller of a cloud does. The
  * rules of Services make it work. Gateways of the Gateway API wait for it.
  */
 export class LoadBalancer {
-  private readonly view: ClusterView;
-  private readonly client: KubeClient;
+  private readonly view: ServiceView;
+  private readonly client: StatusWriter;
   private readonly signal: AbortSignal;
   /** Addresses by the uid of their Service. */
   private readonly assigned = new Map<string, string>();
   /** Uids of the Services whose status is being written. */
   private readonly writing = new Set<string>();
 
-  private constructor(view: ClusterView, client: KubeClient, signal: AbortSignal) {
+  private constructor(view: ServiceView, client: StatusWriter, signal: AbortSignal) {
     this.view = view;
     this.client = client;
     this.signal = signal;
   }
 
   /** Assigns addresses until the signal aborts. The objects of the view must be in already. */
-  static start(view: ClusterView, client: KubeClient, signal: AbortSignal): void {
+  static start(view: ServiceView, client: StatusWriter, signal: AbortSignal): void {
     const balancer = new LoadBalancer(view, client, signal);
     view.onChange(['Service'], () => balancer.assign());
     balancer.assign();

@@ -3,26 +3,35 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { isDeepStrictEqual, promisify } from 'node:util';
-import { parse, stringify, YAMLParseError } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import type { KubeObject } from '../resources/objects.ts';
+import type { ManifestSource } from '../resources/manifest.ts';
+import { type KubeObject, kubectlName } from '../resources/objects.ts';
+import { isMapping, type Mapping, mappingIn, parseMapping } from './yaml-mapping.ts';
 
-/** Configuration of Istio's installation. All parts are optional texts, and later ones override earlier ones. */
+/** Configuration of Istio's installation. All parts are optional, and later ones override earlier ones. */
 export interface IstioOptions {
   /** Name of a profile of Istio, `default` by default. */
   readonly profile?: string;
-  /** IstioOperator as YAML. */
-  readonly operator?: string;
-  /** Helm values of istiod's chart as YAML. */
-  readonly values?: string;
-  /** Mesh configuration as YAML, such as `data.mesh` of the ConfigMap `istio`. */
-  readonly meshConfig?: string;
+  /** IstioOperators. */
+  readonly operators?: readonly KubeObject[];
+  /** Helm values of istiod's chart as YAML, and the name of their file. */
+  readonly values?: ManifestSource;
+}
+
+/** Object of an installation that differs from the prepared data. */
+export interface ChangedObject {
+  readonly object: KubeObject;
+  /** The object in the prepared data; undefined if it is not there. */
+  readonly former: KubeObject | undefined;
 }
 
 /** Difference between an installation and the one in the prepared data. */
 export interface IstioChanges {
-  readonly apply: readonly KubeObject[];
+  readonly apply: readonly ChangedObject[];
   readonly remove: readonly KubeObject[];
+  /** Parts of the configuration that have no effect in a local mesh, each as a line of text. */
+  readonly notes: readonly string[];
 }
 
 export interface IstioctlOptions {
@@ -38,7 +47,7 @@ export interface IstioctlOptions {
  *
  * @returns the objects to apply and to remove at the start
  * @throws MeshmockError `usage` with the messages of istioctl if it refuses the configuration
- * @example const { apply } = await istioManifests({ istioctl, data }, { meshConfig: 'enableTracing: false' }, signal);
+ * @example const { apply } = await istioManifests({ istioctl, data }, { profile: 'demo' }, signal);
  */
 export async function istioManifests(
   { istioctl, data }: IstioctlOptions,
@@ -46,26 +55,36 @@ export async function istioManifests(
   signal: AbortSignal,
 ): Promise<IstioChanges> {
   const layers = layersOf(options);
-  if (layers.length === 0) return { apply: [], remove: [] };
+  if (layers.length === 0) return { apply: [], remove: [], notes: [] };
   const [own, plain] = await Promise.all(
     [operatorFile, 'istio.yaml'].map((name) => readFile(path.join(data, name), 'utf8')),
   );
-  const ownSpec = mapping('the IstioOperator', parse(own ?? '').spec);
-  const rendered = await render(istioctl, [...layers, ...withOwnProvider(layers, ownSpec)], data, signal);
-  return changesBetween(plain ?? '', rendered);
+  const rendered = await render(istioctl, [...layers, fixedLayer(parse(own ?? '') as OwnOperator)], data, signal);
+  return { ...changesBetween(plain ?? '', rendered), notes: layers.flatMap(ignoredFields) };
 }
 
 const operatorFile = 'operator.yaml';
 const maxBytes = 64 * 1024 * 1024;
 
-type Mapping = Readonly<Record<string, unknown>>;
+interface OwnOperator {
+  readonly spec: {
+    readonly tag: string;
+    readonly hub: string;
+    readonly values: { readonly pilot: { readonly env: Mapping } };
+  };
+}
 
-function layersOf({ profile, operator, values, meshConfig }: IstioOptions): Mapping[] {
+/** Part of a user's configuration, as the spec of an IstioOperator. */
+interface Layer {
+  readonly name: string;
+  readonly spec: Mapping;
+}
+
+function layersOf({ profile, operators = [], values }: IstioOptions): Layer[] {
   return [
-    ...(profile === undefined ? [] : [{ profile }]),
-    ...(operator === undefined ? [] : [mapping('the IstioOperator', parseYaml('the IstioOperator', operator).spec)]),
-    ...(values === undefined ? [] : [layerOfValues(parseYaml('the Helm values', values))]),
-    ...(meshConfig === undefined ? [] : [{ meshConfig: parseYaml('the mesh configuration', meshConfig) }]),
+    ...(profile === undefined ? [] : [{ name: '--profile', spec: { profile } }]),
+    ...operators.map((one) => ({ name: kubectlName(one), spec: mappingIn(one.spec, kubectlName(one)) })),
+    ...(values === undefined ? [] : [{ name: values.name, spec: layerOfValues(parseMapping(values)) }]),
   ];
 }
 
@@ -74,45 +93,56 @@ function layerOfValues({ meshConfig, ...values }: Mapping): Mapping {
   return meshConfig === undefined ? { values } : { values, meshConfig };
 }
 
-/** Returns a layer in which the provider of local meshes is in the user's list. istioctl replaces whole lists. */
-function withOwnProvider(layers: readonly Mapping[], own: Mapping): Mapping[] {
-  const providersOf = (layer: Mapping): readonly Mapping[] | undefined =>
-    (layer.meshConfig as { extensionProviders?: readonly Mapping[] } | undefined)?.extensionProviders;
-  const last = layers.map(providersOf).findLast((providers) => providers !== undefined);
-  if (last === undefined) return [];
-  const names = new Set(last.map(({ name }) => name));
-  const missing = (providersOf(own) ?? []).filter(({ name }) => !names.has(name));
-  return [{ meshConfig: { extensionProviders: [...last, ...missing] } }];
+/** Returns a line for each part of a layer that has no effect, because `fixedLayer` overrides it. */
+function ignoredFields({ name, spec }: Layer): string[] {
+  const { revision = '', namespace = 'istio-system', profile, components, values } = spec;
+  const { cni, ztunnel } = mappingIn(components, name);
+  const { revision: valuesRevision = revision } = mappingIn(values, name);
+  const isEnabled = (component: unknown): boolean => isMapping(component) && component.enabled === true;
+  const hasAmbient = profile === 'ambient' || isEnabled(ztunnel);
+  return [
+    ...(valuesRevision === '' ? [] : [`its istiod has the revision default instead of ${String(valuesRevision)}`]),
+    ...(namespace === 'istio-system' ? [] : [`its istiod runs in istio-system instead of ${String(namespace)}`]),
+    ...(hasAmbient ? ['it has no ambient mode'] : []),
+    ...(isEnabled(cni) && !hasAmbient ? ['its init containers do the work of the CNI plugin'] : []),
+  ].map((text) => `${name}: the local mesh differs: ${text}`);
 }
 
-function parseYaml(what: string, text: string): Mapping {
-  try {
-    return mapping(what, parse(text));
-  } catch (error) {
-    if (error instanceof YAMLParseError) throw new MeshmockError('usage', `${what}: ${error.message}`);
-    throw error;
-  }
+/** Fields of an IstioOperator that have no empty value. */
+const fixedFields = ['revision', 'namespace'];
+
+function withoutFixedFields(spec: Mapping): Mapping {
+  return Object.fromEntries(Object.entries(spec).filter(([name]) => !fixedFields.includes(name)));
 }
 
-function mapping(what: string, value: unknown): Mapping {
-  if (value === undefined || value === null) return {};
-  if (typeof value !== 'object' || Array.isArray(value))
-    throw new MeshmockError('usage', `${what} must be a mapping of YAML`);
-  return value as Mapping;
+/** Values that a local mesh needs, whatever a user configures: its node does the work of the CNI plugin. */
+function fixedLayer({ spec: { hub, tag, values } }: OwnOperator): Layer {
+  const off = { enabled: false };
+  return {
+    name: 'the local mesh',
+    spec: {
+      hub,
+      tag,
+      components: { cni: off, ztunnel: off },
+      values: {
+        revision: '',
+        global: { hub, tag, istioNamespace: 'istio-system' },
+        pilot: { env: values.pilot.env, cni: off },
+      },
+    },
+  };
 }
 
-async function render(
-  istioctl: string,
-  layers: readonly Mapping[],
-  data: string,
-  signal: AbortSignal,
-): Promise<string> {
+async function render(istioctl: string, layers: readonly Layer[], data: string, signal: AbortSignal): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'meshmock-istio-'));
   try {
     const files = [path.join(data, operatorFile)];
-    for (const [index, spec] of layers.entries()) {
+    for (const [index, { spec }] of layers.entries()) {
       const file = path.join(folder, `${index}.yaml`);
-      await writeFile(file, stringify({ apiVersion: 'install.istio.io/v1alpha1', kind: 'IstioOperator', spec }));
+      await writeFile(
+        file,
+        stringify({ apiVersion: 'install.istio.io/v1alpha1', kind: 'IstioOperator', spec: withoutFixedFields(spec) }),
+      );
       files.push(file);
     }
     const { stdout } = await promisify(execFile)(
@@ -131,7 +161,7 @@ async function render(
 }
 
 /** Documents that are the same in both installations are not parsed: most of the text are definitions of kinds. */
-function changesBetween(before: string, after: string): IstioChanges {
+function changesBetween(before: string, after: string): Pick<IstioChanges, 'apply' | 'remove'> {
   const [old, now] = [documentsOf(before), documentsOf(after)];
   const objectsOf = (documents: ReadonlySet<string>, others: ReadonlySet<string>): KubeObject[] =>
     [...documents].filter((text) => !others.has(text)).map((text) => parse(text) as KubeObject);
@@ -139,7 +169,9 @@ function changesBetween(before: string, after: string): IstioChanges {
   const former = new Map(objectsOf(old, now).map((object) => [keyOf(object), object]));
   const kept = new Set(changed.map(keyOf));
   return {
-    apply: changed.filter((object) => !isDeepStrictEqual(object, former.get(keyOf(object)))),
+    apply: changed
+      .map((object) => ({ object, former: former.get(keyOf(object)) }))
+      .filter((one) => !isDeepStrictEqual(one.object, one.former)),
     remove: [...former].filter(([key]) => !kept.has(key)).map(([, object]) => object),
   };
 }
@@ -166,7 +198,7 @@ function withOwnReplicas(object: KubeObject): KubeObject {
   if (kind !== 'Deployment') return object;
   const withReplicas = (replicas: number): KubeObject => ({
     ...object,
-    spec: { ...(object.spec as Mapping), replicas },
+    spec: { ...mappingIn(object.spec, metadata.name), replicas },
   });
   if (metadata.labels?.app === 'istiod') return withReplicas(1);
   return metadata.name === 'istio-ingressgateway' ? withReplicas(0) : object;

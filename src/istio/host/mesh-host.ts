@@ -4,11 +4,12 @@ import type { Server } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { optional } from '../../error/optional.ts';
 import type { ApplyReport } from '../local-mesh/local-mesh.ts';
 import { type Entry, entryId } from '../node/entries.ts';
 import type { BehaviourChange, MeshObjects, PodStats, PodStatus } from '../node/pod-status.ts';
 import type { ManifestSource } from '../resources/manifest.ts';
-import { checkMachine, installMeshTools } from '../tools/install-tools.ts';
+import { checkMachine, type InstalledTools, installMeshTools } from '../tools/install-tools.ts';
 import { askMesh } from './control-client.ts';
 import { type FirstPorts, type MachinePort, MachinePorts } from './machine-ports.ts';
 import { MeshFolder } from './mesh-folder.ts';
@@ -92,9 +93,7 @@ export class MeshHost implements AsyncDisposable {
     const tools = await installMeshTools(signal);
     const meshFolder = await MeshFolder.take(options.mesh);
     const mesh = new MeshHost(options, meshFolder);
-    const { sources, namespace, fill, logRoutes, serveArguments } = options;
-    const startOptions = { tools, folder: meshFolder.path, sources, namespace, fill, logRoutes, serveArguments };
-    mesh.send({ kind: 'start', options: startOptions });
+    mesh.send({ kind: 'start', options: startOptions(options, tools, meshFolder.path) });
     const timeout = AbortSignal.timeout(startTimeoutMs);
     const onAbort = (): void => mesh.kill();
     const either = AbortSignal.any([signal, timeout]);
@@ -236,6 +235,21 @@ export class MeshHost implements AsyncDisposable {
       );
     this.startedMesh.reject(new MeshmockError('unavailable', 'the mesh was ended before it was up'));
   }
+}
+
+function startOptions(options: MeshOptions, tools: InstalledTools, folder: string): StartOptions {
+  const { sources, namespace, fill, logRoutes, serveArguments, istio, maxReplicas } = options;
+  return {
+    tools,
+    folder,
+    sources,
+    namespace,
+    fill,
+    logRoutes,
+    serveArguments,
+    ...optional('istio', istio),
+    ...optional('maxReplicas', maxReplicas),
+  };
 }
 
 /** Starts the controller as the first process of its own network, mount and process namespaces. */

@@ -1,7 +1,4 @@
-import type { ChildProcess } from 'node:child_process';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { parse, stringify } from 'yaml';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { analyze } from '../analysis/analyze.ts';
 import { analyzeAddresses } from '../analysis/analyze-addresses.ts';
@@ -11,12 +8,7 @@ import { deleteAll } from '../apply/delete-all.ts';
 import { ClusterNetwork } from '../cluster/cluster-network.ts';
 import { ClusterView, viewKinds } from '../cluster/cluster-view.ts';
 import { LoadBalancer } from '../cluster/load-balancer.ts';
-import {
-  type ControlPlane,
-  controlPlaneReady,
-  startControlPlane,
-  writeTokenKubeconfig,
-} from '../control-plane/control-plane.ts';
+import { writeTokenKubeconfig } from '../control-plane/control-plane.ts';
 import { meshObjects } from '../control-plane/mesh-objects.ts';
 import type { ApiServer } from '../kube-api/api-server.ts';
 import { KubeClient } from '../kube-api/kube-client.ts';
@@ -28,15 +20,20 @@ import { MeshNode } from '../node/mesh-node.ts';
 import { serveContainerPlaces } from '../node/node-socket.ts';
 import type { MeshObjects } from '../node/pod-status.ts';
 import { workloadLeftOut } from '../node/workload-left-out.ts';
-import { routeLogFormat } from '../observe/access-log.ts';
-import { waitUntilReady } from '../process/ready.ts';
+import { LogFiles } from '../observe/log-files.ts';
 import { type Manifest, type ManifestSource, parseManifests } from '../resources/manifest.ts';
 import { isWorkload, type KubeObject, kubectlName } from '../resources/objects.ts';
 import { withRouteNames } from '../resources/route-names.ts';
 import type { InstalledTools } from '../tools/install-tools.ts';
+import { discoverKinds, webhooksReady } from './control-plane-ready.ts';
+import { failedModules } from './fetched-modules.ts';
 import { ImplicitObjects } from './implicit-objects.ts';
-import { apiEntry, jaegerEntry, meshJaegerReady, startMeshJaeger, startMeshMetrics } from './local-mesh-programs.ts';
+import { KeyFetches, type KeyFetchStart } from './key-fetches.ts';
+import { apiEntry, jaegerEntry, startMeshMetrics } from './local-mesh-programs.ts';
+import { type IstioSettings, isIstioOperator, isMeshConfigMap, MeshConfiguration } from './mesh-configuration.ts';
+import { reduceReplicas } from './reduce-replicas.ts';
 import { failedWorkloads, pendingRollout } from './rollout.ts';
+import { startPrograms } from './start-programs.ts';
 import { IstiodApi, type IstiodCounts, isCountedByIstiod, waitForSync } from './wait-for-sync.ts';
 
 export interface LocalMeshOptions {
@@ -48,6 +45,10 @@ export interface LocalMeshOptions {
   readonly namespace: string;
   /** True to add a mock for every destination that has no workload. */
   readonly fill: boolean;
+  /** A user's configuration of Istio. */
+  readonly istio?: IstioSettings;
+  /** Maximum number of replicas of each workload; undefined for as many as the manifests say, if they fit. */
+  readonly maxReplicas?: number;
   /** True to give each route a name and to log the route of each request, for coverage. */
   readonly logRoutes: boolean;
   /** Further arguments of each `meshmock serve`. */
@@ -73,24 +74,34 @@ export class LocalMesh {
   private readonly view: ClusterView;
   private readonly implicitObjects: ImplicitObjects;
   private readonly istiod: IstiodApi;
+  private readonly keys: KeyFetches;
+  private readonly istiodLogs: LogFiles;
+  private readonly proxyLogs: LogFiles;
   private readonly namespace: string;
   private readonly logRoutes: boolean;
+  private readonly maxReplicas: number | undefined;
+  private readonly configuration: MeshConfiguration;
   private network: ClusterNetwork | undefined;
+  /** Namespace of the local mesh's own objects. */
+  private ownNamespace: string | undefined;
   /** API server of the mesh, with the certificate of an administrator. */
   readonly server: ApiServer;
   /** Called with the name of a program that ends unexpectedly. */
   onProgramExit: (name: string) => void = () => {};
 
   private constructor(
-    { namespace, logRoutes }: LocalMeshOptions,
+    { namespace, logRoutes, maxReplicas, folder }: LocalMeshOptions,
     parts: {
       readonly client: KubeClient;
       readonly view: ClusterView;
       readonly node: MeshNode;
       readonly implicitObjects: ImplicitObjects;
       readonly server: ApiServer;
+      readonly configuration: MeshConfiguration;
     },
   ) {
+    this.maxReplicas = maxReplicas;
+    this.configuration = parts.configuration;
     this.namespace = namespace;
     this.logRoutes = logRoutes;
     this.client = parts.client;
@@ -98,6 +109,9 @@ export class LocalMesh {
     this.node = parts.node;
     this.implicitObjects = parts.implicitObjects;
     this.istiod = new IstiodApi(parts.client);
+    this.istiodLogs = new LogFiles(path.join(folder, 'logs'), '.istiod.log');
+    this.proxyLogs = new LogFiles(path.join(folder, 'logs'), '.proxy.log');
+    this.keys = new KeyFetches(this.istiod, this.istiodLogs);
     this.server = parts.server;
   }
 
@@ -114,25 +128,17 @@ export class LocalMesh {
     const startedAt = performance.now();
     const { tools, folder } = options;
     // A text that is not YAML is refused before anything starts.
-    const manifests = parseManifests(options.sources);
+    const given = parseManifests(options.sources);
+    const operators = given.map(({ object }) => object).filter(isIstioOperator);
+    const reading = MeshConfiguration.read(options.istio ?? {}, operators, options, signal);
+    // It is awaited below.
+    reading.catch(() => {});
     await createNodeNetwork(signal);
-    const log = path.join(folder, 'logs', 'control-plane.log');
-    const kubeFolder = path.join(folder, 'control-plane');
-    const { kube, data } = tools;
     const nodeSocket = path.join(folder, 'node.sock');
-    const plane = startControlPlane({ kube, data, folder: kubeFolder, address: nodeAddress, nodeSocket, log }, signal);
-    const startJaeger = async (): Promise<ChildProcess> => {
-      const jaeger = await startMeshJaeger({ tools, folder }, signal);
-      await waitUntilReady(jaeger, meshJaegerReady, signal);
-      return jaeger.program;
-    };
-    const startApiServer = async (): Promise<ControlPlane> => {
-      const { program, server } = await plane;
-      const starting = { program, name: 'the control plane', log };
-      await waitUntilReady(starting, (either) => controlPlaneReady(server, either), signal);
-      return { program, server };
-    };
-    const [jaeger, { program: apiServer, server }] = await Promise.all([startJaeger(), startApiServer()]);
+    const [{ jaeger, apiServer, server }, configuration] = await Promise.all([
+      startPrograms(options, nodeSocket, signal),
+      reading,
+    ]);
     mark('API server and Jaeger ready');
     const client = new KubeClient(server);
     await discoverKinds(client, signal);
@@ -163,6 +169,7 @@ export class LocalMesh {
       node,
       implicitObjects: new ImplicitObjects(client, view, options.fill),
       server,
+      configuration,
     });
     const metricsEntry = await startMeshMetrics(
       () => node.all.map(({ plan, address }) => ({ ...plan, address, hasProxy: plan.hasSidecar })),
@@ -178,43 +185,44 @@ export class LocalMesh {
     mesh.network = await ClusterNetwork.start(view, signal);
     LoadBalancer.start(view, client, signal);
     await serveContainerPlaces(nodeSocket, (...names) => node.placeOf(...names), signal);
-    if (options.logRoutes) await setMeshConfig(client, { accessLogFormat: routeLogFormat }, signal);
+    const withoutOperators = given.filter(({ object }) => !isIstioOperator(object));
+    const manifests = await configuration.install(client, withoutOperators, signal);
+    configuration.follow(client, view, signal);
     await node.start();
-    await mesh.istiodReady(signal);
+    await mesh.istiod.ready(signal);
+    await webhooksReady(client, signal);
     mark('istiod ready');
+    const { warnings } = await configuration.inEffect(client, mesh.istiod, mesh.istiodLogs, signal);
     await mesh.restoreMeshObjects(signal);
     mark('base objects');
     const report = await mesh.applyAll(manifests, signal);
     mark('done');
-    return { mesh, report: { ...report, durationMs: performance.now() - startedAt } };
+    return {
+      mesh,
+      report: {
+        ...report,
+        warnings: [...warnings, ...report.warnings],
+        leftOut: [...configuration.notes, ...report.leftOut],
+        durationMs: performance.now() - startedAt,
+      },
+    };
   }
 
-  /** Creates the mesh's own objects that do not exist: at the start, and after a user deletes one of the same name. */
+  /**
+   * Creates the mesh's own objects that do not exist in the root namespace: at the start, after a user deletes one of the
+   * same name, and after the mesh configuration names another namespace.
+   */
   private async restoreMeshObjects(signal: AbortSignal): Promise<void> {
-    for (const object of meshObjects('istio-system'))
-      if ((await this.client.get(object, signal)) === undefined) await applyObject(this.client, object, signal);
-  }
-
-  /** Waits until istiod answers as a webhook, and refuses what is not valid. */
-  private async istiodReady(signal: AbortSignal): Promise<void> {
-    await this.istiod.ready(signal);
-    const webhooks = [
-      { kind: 'ValidatingWebhookConfiguration', name: 'istio-validator-istio-system' },
-      { kind: 'ValidatingWebhookConfiguration', name: 'istiod-default-validator' },
-      { kind: 'MutatingWebhookConfiguration', name: 'istio-sidecar-injector' },
-    ];
-    for (const { kind, name } of webhooks)
-      for (;;) {
-        const object = await this.client.get<WebhookConfiguration>(
-          { apiVersion: 'admissionregistration.k8s.io/v1', kind, metadata: { name } },
-          signal,
-        );
-        if (
-          object?.webhooks.every(({ clientConfig, failurePolicy }) => clientConfig.caBundle && failurePolicy === 'Fail')
-        )
-          break;
-        await sleep(30, undefined, { signal });
-      }
+    const { client, configuration, ownNamespace } = this;
+    const { rootNamespace } = configuration;
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: rootNamespace } };
+    const isMissing = async (object: KubeObject): Promise<boolean> => (await client.get(object, signal)) === undefined;
+    if (await isMissing(namespace)) await client.create(namespace, {}, signal);
+    for (const object of meshObjects(rootNamespace))
+      if (await isMissing(object)) await applyObject(client, object, signal);
+    const isFormer = ownNamespace !== undefined && ownNamespace !== rootNamespace;
+    for (const object of isFormer ? meshObjects(ownNamespace) : []) await client.delete(object, {}, signal);
+    this.ownNamespace = rootNamespace;
   }
 
   /**
@@ -225,7 +233,12 @@ export class LocalMesh {
    * @throws MeshmockError with the reason for which the change was reverted
    */
   async apply(sources: readonly ManifestSource[], signal: AbortSignal, namespace?: string): Promise<ApplyReport> {
-    return this.applyAll(parseManifests(sources), signal, namespace);
+    const given = parseManifests(sources);
+    const manifests = given.filter(({ object }) => !isIstioOperator(object));
+    const report = await this.applyAll(this.configuration.complete(manifests), signal, namespace);
+    const operators = given.map(({ object }) => object).filter(isIstioOperator);
+    const notes = operators.map((one) => `${kubectlName(one)}: it has an effect only at the start of a local mesh`);
+    return { ...report, leftOut: [...notes, ...report.leftOut] };
   }
 
   private async applyAll(
@@ -235,25 +248,59 @@ export class LocalMesh {
   ): Promise<ApplyReport> {
     const startedAt = performance.now();
     const before = await this.istiod.counts(signal);
+    const { node, maxReplicas } = this;
+    const running = node.all.map(({ plan }) => plan);
+    const reduced = reduceReplicas(manifests, { maxReplicas, maxPods: node.maxPods - istiodPods, running });
     const named = this.logRoutes
-      ? manifests.map(({ object, whereIs }) => ({ object: withRouteNames(object), whereIs }))
-      : manifests;
+      ? reduced.manifests.map(({ object, whereIs }) => ({ object: withRouteNames(object), whereIs }))
+      : reduced.manifests;
     this.view.keepOrder(named.map(({ object }) => withNamespace(object, namespace)));
+    const start = {
+      keys: { logs: this.istiodLogs.lengths(), fetchedKeys: before.fetchedKeys },
+      proxies: this.proxyLogs.lengths(),
+    };
     const change = await applyAll(this.client, named, { namespace }, signal);
     mark('applied');
     try {
       // New entries get their ports when all pods exist, in the order of the manifests.
       const notes = await this.node.holdEntries(() => this.settle(before, change.objects, signal));
-      const warnings = [...change.warnings, ...notes, ...this.analyze(change.objects.map(({ object }) => object))];
+      const objects = change.objects.map(({ object }) => object);
+      const failedFetches = [
+        ...(await this.failedKeys(change.objects, start.keys, signal)),
+        ...(await failedModules(change.objects, this.proxyLogs, start.proxies)),
+      ];
+      const warnings = [...change.warnings, ...notes, ...this.analyze(objects), ...failedFetches];
       const plans = this.node.all.map(({ plan }) => plan);
       const workloads = change.objects.map(({ object }) => object).filter(isWorkload);
-      const leftOut = [...change.leftOut, ...workloads.flatMap((one) => workloadLeftOut(one, plans))];
+      const leftOut = [
+        ...reduced.leftOut,
+        ...change.leftOut,
+        ...workloads.flatMap((one) => workloadLeftOut(one, plans)),
+      ];
       return { ...reportOf(change.objects), warnings, leftOut, durationMs: performance.now() - startedAt };
     } catch (error) {
       // The first error is the one to report.
       await this.revert(change, signal).catch(() => {});
       throw error;
     }
+  }
+
+  /** Waits until istiod has fetched keys for tokens, and returns a line for each that it cannot fetch. */
+  private async failedKeys(
+    objects: readonly AppliedObject[],
+    start: KeyFetchStart,
+    signal: AbortSignal,
+  ): Promise<string[]> {
+    const { istiod, keys, node } = this;
+    const pods = node.all.map(({ plan }) => plan);
+    const { rootNamespace } = this.configuration;
+    const before = await istiod.counts(signal);
+    const failures = await keys.failures(objects, pods, { start, rootNamespace }, signal);
+    // A key that came late has been pushed since.
+    const isLate = (await istiod.counts(signal)).fetchedKeys > before.fetchedKeys;
+    if (isLate)
+      await waitForSync(istiod, { before, changes: 0, hasOtherPush: true, addresses: node.proxyAddresses }, signal);
+    return failures;
   }
 
   private async revert(change: ApplyResult, signal: AbortSignal): Promise<void> {
@@ -276,10 +323,19 @@ export class LocalMesh {
   ): Promise<ApplyReport> {
     const startedAt = performance.now();
     const before = await this.istiod.counts(signal);
-    const objects = await deleteAll(this.client, parseManifests(sources), { namespace }, signal);
+    const manifests = parseManifests(sources);
+    const hasConfig = manifests.some(({ object }) => isMeshConfigMap(object));
+    const others = manifests.filter(({ object }) => !isMeshConfigMap(object) && !isIstioOperator(object));
+    const deleted = await deleteAll(this.client, others, { namespace }, signal);
     await this.restoreMeshObjects(signal);
+    // istiod cannot work without a mesh configuration.
+    const restored = hasConfig
+      ? await applyAll(this.client, [this.configuration.original()], { namespace }, signal)
+      : undefined;
+    const objects = [...deleted, ...(restored?.objects ?? [])];
     const warnings = await this.settle(before, objects, signal);
-    return { ...reportOf(objects), warnings, leftOut: [], durationMs: performance.now() - startedAt };
+    const leftOut = hasConfig ? ['configmap/istio: the mesh configuration is that of the start again'] : [];
+    return { ...reportOf(objects), warnings, leftOut, durationMs: performance.now() - startedAt };
   }
 
   /** Services and pods of the mesh, as they are in the API. */
@@ -313,11 +369,21 @@ export class LocalMesh {
     mark('rolled out');
     const changed = objects.filter(({ change }) => change !== 'unchanged' && change !== 'not found');
     const counted = changed.filter(({ object }) => isCountedByIstiod(object));
-    const pending = { before, changes: counted.length, addresses: this.node.proxyAddresses };
+    const config = changed.some(({ object }) => isMeshConfigMap(object))
+      ? await this.configuration.inEffect(this.client, this.istiod, this.istiodLogs, signal)
+      : { isChanged: false, warnings: [] };
+    if (this.configuration.rootNamespace !== this.ownNamespace) await this.restoreMeshObjects(signal);
+    const pending = {
+      before,
+      changes: counted.length,
+      hasOtherPush: config.isChanged,
+      addresses: this.node.proxyAddresses,
+    };
     const isComplete = changed.length === 0 || (await waitForSync(this.istiod, pending, signal));
+    const all = [...notes, ...config.warnings];
     return isComplete
-      ? notes
-      : [...notes, 'istiod ignores some of these objects: the label istio.io/rev may name another revision'];
+      ? all
+      : [...all, 'istiod ignores some of these objects: the label istio.io/rev may name another revision'];
   }
 
   /** Waits until the pods of all workloads are ready, and endpoints and gateways are current. */
@@ -343,8 +409,12 @@ export class LocalMesh {
     // If two objects have the same name, the later one is in effect.
     const last = new Map(objects.map((object) => [`${kubectlName(object)} ${object.metadata.namespace}`, object]));
     const current = [...last.values()];
+    const { rootNamespace, providers } = this.configuration;
     const addressed = [...pods, { address: nodeAddress, annotations: {} }];
-    return [...analyze(current, { services, pods, config }), ...analyzeAddresses(current, services, addressed)];
+    return [
+      ...analyze(current, { services, pods, config, rootNamespace, providers }),
+      ...analyzeAddresses(current, services, addressed),
+    ];
   }
 }
 
@@ -357,28 +427,8 @@ function reportOf(objects: readonly AppliedObject[]): Pick<ApplyReport, 'objects
   return { objects: objects.map(({ title, change }) => ({ title, change })) };
 }
 
-/** Reads the kinds of the API server, until it serves those of the CRDs too: it does so a moment after its start. */
-async function discoverKinds(client: KubeClient, signal: AbortSignal): Promise<void> {
-  const wanted = viewKinds.filter(({ kind }) => !['TCPRoute', 'TLSRoute'].includes(kind));
-  for (;;) {
-    await client.discover(signal);
-    if (wanted.every((kind) => client.kindOf(kind) !== undefined)) return;
-    await sleep(30, undefined, { signal });
-  }
-}
-
-/** Sets fields of the mesh configuration, which is a text in the ConfigMap `istio`. */
-async function setMeshConfig(client: KubeClient, fields: object, signal: AbortSignal): Promise<void> {
-  const metadata = { name: 'istio', namespace: 'istio-system' };
-  const ref = { apiVersion: 'v1', kind: 'ConfigMap', metadata };
-  const object = await client.get<KubeObject & { data?: { mesh?: string } }>(ref, signal);
-  const config = { ...(parse(object?.data?.mesh ?? '') as object | null), ...fields };
-  await client.patch(ref, { data: { mesh: stringify(config) } }, 'merge', {}, signal);
-}
-
-interface WebhookConfiguration extends KubeObject {
-  webhooks: { clientConfig: { caBundle?: string }; failurePolicy?: string }[];
-}
+/** Pods of istiod, which need memory too. */
+const istiodPods = 1;
 
 const t0 = performance.now();
 function mark(text: string): void {

@@ -21,6 +21,8 @@ export interface IstiodCounts {
   readonly events: number;
   /** Completed pushes to all sidecars. */
   readonly pushes: number;
+  /** Number of keys for tokens that istiod has fetched. */
+  readonly fetchedKeys: number;
   /** Text of all counters that change while istiod works. */
   readonly activity: string;
 }
@@ -55,6 +57,8 @@ export interface PendingChange {
   readonly before: IstiodCounts;
   /** Number of changed objects that istiod counts. */
   readonly changes: number;
+  /** True if istiod also pushes something that it does not count, such as a new mesh configuration. */
+  readonly hasOtherPush?: boolean;
   /** Addresses of the pods with a proxy. */
   readonly addresses: readonly string[];
 }
@@ -73,7 +77,7 @@ export interface PendingChange {
  */
 export async function waitForSync(
   istiod: IstiodApi,
-  { before, changes, addresses }: PendingChange,
+  { before, changes, hasOtherPush = false, addresses }: PendingChange,
   signal: AbortSignal,
 ): Promise<boolean> {
   const started = performance.now();
@@ -84,7 +88,7 @@ export async function waitForSync(
     const proxies = await istiod.syncStatus(signal);
     const snapshot = `${now.activity} ${JSON.stringify(proxies.map(({ proxy, resources }) => [proxy, resources]))}`;
     const isCounted = now.events >= before.events + changes;
-    const isPushed = changes === 0 || now.pushes > before.pushes || elapsedMs > noPushMs;
+    const isPushed = (changes === 0 && !hasOtherPush) || now.pushes > before.pushes || elapsedMs > noPushMs;
     const isIdle = snapshot === last && proxies.length >= addresses.length && proxies.every(isAcknowledged);
     last = snapshot;
     if ((isCounted || elapsedMs > notCountedMs) && isPushed && isIdle) {
@@ -143,13 +147,21 @@ export class IstiodApi {
    * @throws MeshmockError `unavailable` if istiod does not answer
    */
   async syncStatus(signal: AbortSignal): Promise<SyncStatus[]> {
-    // istiod serves this endpoint only to service accounts of its own namespace.
+    return (JSON.parse(await this.debug('syncz', signal)) as SyncStatus[] | null) ?? [];
+  }
+
+  /** Reads the mesh configuration that istiod uses, as JSON. */
+  async meshConfig(signal: AbortSignal): Promise<string> {
+    return this.debug('mesh', signal);
+  }
+
+  /** Reads a page of istiod's debugging interface, which istiod serves only to accounts of its own namespace. */
+  private async debug(page: string, signal: AbortSignal): Promise<string> {
     this.token ??= this.client
       .createToken('istio-system', 'istiod', ['istio-ca'], tokenSeconds, undefined, signal)
       .then(({ token }) => token);
     const headers = { authorization: `Bearer ${await this.token}` };
-    const text = await fetchText('istiod', `http://${istiodAddress}:8080/debug/syncz`, signal, headers);
-    return (JSON.parse(text) as SyncStatus[] | null) ?? [];
+    return fetchText('istiod', `http://${istiodAddress}:8080/debug/${page}`, signal, headers);
   }
 
   /** Reads the counts of istiod: once before a change, and until the change is in effect. */
@@ -175,5 +187,10 @@ function countsIn(metrics: string): IstiodCounts {
     sum('pilot_xds_pushes'),
   ];
   const services = sum('pilot_k8s_reg_events', 'type="Services"');
-  return { events: sum('pilot_k8s_cfg_events') + services, pushes, activity: activity.join(' ') };
+  return {
+    events: sum('pilot_k8s_cfg_events') + services,
+    pushes,
+    fetchedKeys: sum('pilot_jwks_resolver_network_fetch_success_total'),
+    activity: activity.join(' '),
+  };
 }

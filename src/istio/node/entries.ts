@@ -1,3 +1,4 @@
+import { entryName } from '../resources/entry-names.ts';
 import { isIstioGateway } from '../resources/gateways.ts';
 import { externalHostsAnnotation } from '../resources/installation.ts';
 import { type KubeObject, type Service, selects } from '../resources/objects.ts';
@@ -20,24 +21,6 @@ export interface Entry {
 /** Returns a key for an entry, which messages between the processes of a mesh use. */
 export function entryId({ name, kind, protocol, port }: Pick<Entry, 'name' | 'kind' | 'protocol' | 'port'>): string {
   return [kind, name, protocol, port ?? ''].join(' ');
-}
-
-/** Returns the name of a Service's entries. */
-export function entryName(service: string, namespace: string): string {
-  return namespace === 'default' ? service : `${service}.${namespace}`;
-}
-
-/**
- * Finds the items with a name: first in the given namespace, then in all namespaces.
- *
- * @param nameOf returns the name of an item in the form of `entryName`
- * @param name a name with or without a namespace
- * @example findByName(['a', 'a.shop'], (name) => name, 'a', 'shop') // ['a.shop']
- */
-export function findByName<T>(all: readonly T[], nameOf: (one: T) => string, name: string, namespace: string): T[] {
-  const nameInNamespace = entryName(name, namespace);
-  const found = all.filter((one) => nameOf(one) === nameInNamespace);
-  return found.length > 0 ? found : all.filter((one) => nameOf(one) === name.replace(/\.default$/, ''));
 }
 
 /**

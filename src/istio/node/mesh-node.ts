@@ -6,22 +6,19 @@ import type { ContainerPlace } from '../control-plane/control-plane.ts';
 import { echoClientFolder, installEchoClient } from '../echo-client/install.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
 import { istiodAddress, PodAddresses } from '../network/addresses.ts';
-import {
-  type ObjectMeta,
-  type OwnerReference,
-  type Pod,
-  selects,
-  type Workload,
-  workloadKinds,
-} from '../resources/objects.ts';
+import { entryName, findByName } from '../resources/entry-names.ts';
+import { type Pod, selects } from '../resources/objects.ts';
 import { defaultPortRoutes } from '../resources/routes.ts';
-import { type Entry, entriesOf, entryName, findByName } from './entries.ts';
+import { type Entry, entriesOf } from './entries.ts';
 import { nodeName, nodeObject } from './node-object.ts';
+import { controllerOf, isOrphan } from './pod-owners.ts';
 import { type PodPlan, planPod } from './pod-plan.ts';
+import type { NodeContext } from './pod-sandbox.ts';
 import type { BehaviourChange, PodStats } from './pod-status.ts';
 import { completedStatusObject } from './pod-status-object.ts';
+import { PodStatusWriter } from './pod-status-writer.ts';
 import { proxyStats } from './proxy-process.ts';
-import { type NodeContext, RunningPod } from './running-pod.ts';
+import { RunningPod } from './running-pod.ts';
 
 export interface NodeOptions {
   readonly client: KubeClient;
@@ -51,13 +48,13 @@ export class MeshNode {
   private readonly running = new Map<string, RunningPod>();
   private readonly addresses = new PodAddresses();
   private readonly stopping = new Map<string, Promise<void>>();
-  /** Uids of pods whose status is being written, and whether it has changed meanwhile. */
-  private readonly writing = new Map<string, { again: boolean }>();
+  private readonly statuses: PodStatusWriter;
   /** Uids of the pods that were bound to this node. */
   private readonly bound = new Set<string>();
+  /** Maximum number of pods for which this machine has memory. */
+  readonly maxPods = Math.floor((freemem() - reservedBytes) / podBytes);
   /** Uids of the pods of Jobs whose success is being reported. */
   private readonly completing = new Set<string>();
-  private readonly maxPods = Math.floor((freemem() - reservedBytes) / podBytes);
   private publishedEntries = '';
   private holds = 0;
   /** Called with the name of a program that ends unexpectedly. */
@@ -71,6 +68,7 @@ export class MeshNode {
   constructor(options: NodeOptions, signal: AbortSignal) {
     this.options = options;
     this.signal = signal;
+    this.statuses = new PodStatusWriter(options.client, signal);
     const { client, view } = options;
     this.context = {
       ...options,
@@ -262,14 +260,14 @@ export class MeshNode {
     const address = plan.role === 'istiod' && !this.hasIstiod ? addresses.take(istiodAddress) : addresses.allocate();
     const pod = new RunningPod(plan, address, this.context, {
       onStatus: () => {
-        this.writeStatus(plan.uid);
+        this.statuses.write(pod);
         this.onPodChange();
       },
       onProgramExit: (name) => this.onProgramExit(name),
     });
     this.running.set(plan.uid, pod);
     pod.start();
-    this.writeStatus(plan.uid);
+    this.statuses.write(pod);
   }
 
   private get hasIstiod(): boolean {
@@ -299,52 +297,10 @@ export class MeshNode {
     }
     if (pod !== undefined) await this.options.client.delete(pod, { gracePeriodSeconds: 0 }, this.signal);
   }
-
-  /** Writes the status of a pod. While a status is being written, only the newest one waits. */
-  private writeStatus(uid: string): void {
-    const current = this.writing.get(uid);
-    if (current !== undefined) {
-      current.again = true;
-      return;
-    }
-    const state = { again: false };
-    this.writing.set(uid, state);
-    this.writeStatusOnce(uid)
-      .catch(() => {
-        // The pod was deleted meanwhile, or the mesh ends.
-      })
-      .finally(() => {
-        this.writing.delete(uid);
-        if (state.again) this.writeStatus(uid);
-      });
-  }
-
-  private async writeStatusOnce(uid: string): Promise<void> {
-    const pod = this.running.get(uid);
-    if (pod === undefined) return;
-    const { name, namespace } = pod.plan;
-    const ref = { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace } };
-    await this.options.client.patch(ref, { status: pod.status }, 'merge', { subresource: 'status' }, this.signal);
-  }
 }
 
 function uidOf({ metadata }: Pod): string {
   return metadata.uid ?? '';
-}
-
-/** Reports whether the workload of a pod was deleted, so that the garbage collector will delete the pod. */
-function isOrphan({ metadata }: Pod, workloads: readonly Workload[]): boolean {
-  const owner = controllerOf(metadata);
-  // Other controllers, such as Jobs, are not known here.
-  if (owner === undefined || !workloadKinds.includes(owner.kind)) return false;
-  const workload = workloads.find((one) => one.metadata.uid === owner.uid);
-  if (workload === undefined) return true;
-  const second = controllerOf(workload.metadata);
-  return second?.kind === 'Deployment' && !workloads.some((one) => one.metadata.uid === second.uid);
-}
-
-function controllerOf({ ownerReferences = [] }: ObjectMeta): OwnerReference | undefined {
-  return ownerReferences.find(({ controller }) => controller);
 }
 
 function isOfJob({ metadata }: Pod): boolean {

@@ -96,6 +96,9 @@ function checkedObject(value: unknown, whereIs: Manifest['whereIs']): KubeObject
   const expected = 'expected a Kubernetes object with apiVersion, kind and metadata.name';
   if (!isRecord(value)) throw new MeshmockError('usage', `${whereIs([])}: ${expected}`);
   const { apiVersion, kind, metadata } = value;
+  // istioctl takes IstioOperators without a name.
+  if (kind === 'IstioOperator' && metadata === undefined)
+    return { ...value, metadata: { name: 'istio' } } as KubeObject;
   const name = isRecord(metadata) ? metadata.name : undefined;
   if (typeof apiVersion === 'string' && apiVersion.startsWith('kustomize.config.k8s.io/'))
     throw new MeshmockError(

@@ -8,6 +8,7 @@ import {
   type IstioOptions,
   istioManifests,
 } from '../../../src/istio/control-plane/istio-manifests.ts';
+import type { KubeObject } from '../../../src/istio/resources/objects.ts';
 import { installTools } from '../../../src/istio/tools/install-tools.ts';
 import { installTestTools } from '../../tools/installed.ts';
 import type { Input, Output } from './in-namespaces.ts';
@@ -80,27 +81,30 @@ describe("a user's configuration of Istio", () => {
     const { istioctl, cluster } = await installTools(['kube', 'istioctl', 'cluster'], signal);
     return istioManifests({ istioctl: path.join(istioctl, 'istioctl'), data: cluster }, options, signal);
   };
-  const namesOf = (objects: IstioChanges['apply']): string[] =>
+  const appliedOf = ({ apply }: IstioChanges): readonly KubeObject[] => apply.map(({ object }) => object);
+  const namesOf = (objects: readonly KubeObject[]): string[] =>
     objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
-  const meshOf = ({ apply }: IstioChanges): string => {
-    const found = apply.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'istio');
+  const meshOf = (changes: IstioChanges): string => {
+    const found = appliedOf(changes).find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'istio');
     return (found as { data?: { mesh?: string } } | undefined)?.data?.mesh ?? '';
   };
-
-  test('no configuration changes nothing', async () => {
-    assert.deepEqual(await changesWith({}), { apply: [], remove: [] });
+  const operatorWith = (spec: object): KubeObject => ({
+    apiVersion: 'install.istio.io/v1alpha1',
+    kind: 'IstioOperator',
+    metadata: { name: 'mine' },
+    spec,
   });
 
-  test('a mesh configuration changes only the ConfigMaps, and keeps the tracing provider', async () => {
-    const changes = await changesWith({
-      meshConfig:
-        'outboundTrafficPolicy: { mode: REGISTRY_ONLY }\nextensionProviders: [{ name: own, zipkin: { service: z, port: 1 } }]',
-    });
+  test('no configuration changes nothing', async () => {
+    assert.deepEqual(await changesWith({}), { apply: [], remove: [], notes: [] });
+  });
+
+  test('the mesh configuration of an IstioOperator changes only the ConfigMaps', async () => {
+    const meshConfig = { outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } };
+    const changes = await changesWith({ operators: [operatorWith({ meshConfig })] });
     // The ConfigMap `values` repeats the input.
-    assert.deepEqual(namesOf(changes.apply).sort(), ['ConfigMap istio', 'ConfigMap values']);
+    assert.deepEqual(namesOf(appliedOf(changes)).sort(), ['ConfigMap istio', 'ConfigMap values']);
     assert.match(meshOf(changes), /REGISTRY_ONLY/);
-    assert.match(meshOf(changes), /name: own/);
-    assert.match(meshOf(changes), /name: jaeger/);
     assert.match(meshOf(changes), /trustDomain: cluster\.local/);
   });
 
@@ -110,19 +114,37 @@ describe("a user's configuration of Istio", () => {
   });
 
   test('an IstioOperator and Helm values are above the values of local meshes', async () => {
-    const operator =
-      'apiVersion: install.istio.io/v1alpha1\nkind: IstioOperator\nspec: { meshConfig: { enableTracing: false } }';
-    const values = 'pilot: { env: { PILOT_ENABLE_ALPHA_GATEWAY_API: "true" } }\nmeshConfig: { accessLogFile: "" }';
-    const changes = await changesWith({ operator, values });
+    const operators = [operatorWith({ meshConfig: { enableTracing: false } })];
+    const text = 'pilot: { env: { PILOT_ENABLE_ALPHA_GATEWAY_API: "true" } }\nmeshConfig: { accessLogFile: "" }';
+    const changes = await changesWith({ operators, values: { name: 'values.yaml', text } });
     assert.match(meshOf(changes), /enableTracing: false/);
     assert.match(meshOf(changes), /accessLogFile: ""/);
-    const istiod = changes.apply.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'istiod');
+    const istiod = appliedOf(changes).find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'istiod');
     assert.match(JSON.stringify(istiod), /PILOT_ENABLE_ALPHA_GATEWAY_API/);
     assert.match(JSON.stringify(istiod), /"replicas":1/);
   });
 
+  test('a revision, another namespace and the CNI plugin are reported, and have no effect', async () => {
+    const spec = { revision: 'canary', namespace: 'mesh', components: { cni: { enabled: true } } };
+    const { apply, remove, notes } = await changesWith({ operators: [operatorWith(spec)] });
+    assert.deepEqual(
+      apply.map(({ object }) => object.metadata.name),
+      ['values'],
+    );
+    assert.deepEqual(remove, []);
+    const difference = 'istiooperator.install.istio.io/mine: the local mesh differs: its';
+    assert.deepEqual(notes, [
+      `${difference} istiod has the revision default instead of canary`,
+      `${difference} istiod runs in istio-system instead of mesh`,
+      `${difference} init containers do the work of the CNI plugin`,
+    ]);
+  });
+
   test('a configuration that istioctl refuses is reported with its message', async () => {
     await assert.rejects(changesWith({ profile: 'none-such' }), { code: 'usage', message: /none-such/ });
-    await assert.rejects(changesWith({ meshConfig: '{' }), { code: 'usage', message: /the mesh configuration/ });
+    await assert.rejects(changesWith({ values: { name: 'values.yaml', text: '{' } }), {
+      code: 'usage',
+      message: /values\.yaml: invalid YAML/,
+    });
   });
 });

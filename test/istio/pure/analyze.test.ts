@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { analyze } from '../../../src/istio/analysis/analyze.ts';
 import { analyzeAddresses } from '../../../src/istio/analysis/analyze-addresses.ts';
+import type { MeshProvider } from '../../../src/istio/analysis/known-hosts.ts';
 import type { KubeObject, Service } from '../../../src/istio/resources/objects.ts';
 
 const reviews = parse(
@@ -21,10 +22,17 @@ const pods = [
 /** Analyzes one object in a mesh with these Services, pods and configuration. */
 function linesFor(yaml: string, ...config: readonly KubeObject[]): string[] {
   return analyze([parse(yaml) as KubeObject], {
+    rootNamespace: 'istio-system',
     services: [reviews, elsewhere],
     config: [legacy, ...config],
     pods,
   });
+}
+
+/** Analyzes one object in a mesh with these extension providers. */
+function linesWith(providers: readonly MeshProvider[], yaml: string): string[] {
+  const context = { rootNamespace: 'istio-system', services: [reviews, elsewhere], config: [legacy], pods, providers };
+  return analyze([parse(yaml) as KubeObject], context);
 }
 
 function rule(host: string, version: string, namespace = 'default'): string {
@@ -84,25 +92,38 @@ describe('analyze', () => {
   });
 
   it('reports features that act in a cluster but not in the local mesh', () => {
-    const jwt = (rule: string): string =>
-      `{ apiVersion: security.istio.io/v1, kind: RequestAuthentication, metadata: { name: j }, spec: { jwtRules: [${rule}] } }`;
-    assert.deepEqual(linesFor(jwt('{ issuer: i, jwksUri: "https://id.test/keys" }')), [
-      'requestauthentication.security.istio.io/j: the local mesh cannot fetch keys from https://id.test/keys, so every token is refused: put the keys into jwks',
+    const custom = `{ apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: { name: c },
+      spec: { action: CUSTOM, provider: { name: authz }, rules: [{}] } }`;
+    const name = 'authorizationpolicy.security.istio.io/c';
+    assert.deepEqual(linesFor(custom), [], 'the mesh configuration is not known');
+    assert.deepEqual(linesWith([], custom), [
+      `${name}: the mesh configuration has no provider authz, so Istio refuses the requests`,
     ]);
-    assert.deepEqual(linesFor(jwt('{ issuer: i, jwks: "{}" }')), []);
-    assert.deepEqual(linesFor(jwt('{ issuer: i, jwksUri: "http://keys.default.svc:8080/jwks" }')), []);
-    assert.deepEqual(
-      linesFor(`{ apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: { name: c },
-        spec: { action: CUSTOM, provider: { name: authz }, rules: [{}] } }`),
-      [
-        'authorizationpolicy.security.istio.io/c: the local mesh has no provider authz, and Istio refuses requests without it',
-      ],
-    );
-    assert.deepEqual(
-      linesFor(`{ apiVersion: extensions.istio.io/v1alpha1, kind: WasmPlugin, metadata: { name: w },
-        spec: { url: "oci://registry.test/filter:1" } }`),
-      ['wasmplugin.extensions.istio.io/w: the local mesh cannot fetch the module oci://registry.test/filter:1'],
-    );
+    assert.deepEqual(linesWith([{ name: 'authz', service: 'reviews.b.svc.cluster.local' }], custom), []);
+    assert.deepEqual(linesWith([{ name: 'authz', service: 'door.b.svc.cluster.local' }], custom), [
+      `${name}: its provider is door.b.svc.cluster.local, and no Service has this name: Istio refuses the requests`,
+    ]);
+    const telemetry = (rule: string): string =>
+      `{ apiVersion: telemetry.istio.io/v1, kind: Telemetry, metadata: { name: t }, spec: { metrics: [${rule}] } }`;
+    const prometheus = [{ name: 'prometheus', service: undefined }];
+    assert.deepEqual(linesWith(prometheus, telemetry('{ providers: [{ name: prometheus }] }')), []);
+    assert.deepEqual(linesWith(prometheus, telemetry('{ overrides: [{ disabled: true }] }')), [
+      "telemetry.telemetry.istio.io/t: the overrides of its metrics have no effect, because only Istio's build of Envoy has istio.stats",
+    ]);
+    assert.deepEqual(linesWith([], telemetry('{ providers: [{ name: own }] }')), [
+      'telemetry.telemetry.istio.io/t: the mesh configuration has no provider own',
+    ]);
+    const filter = `{ apiVersion: networking.istio.io/v1alpha3, kind: EnvoyFilter, metadata: { name: f },
+      spec: { configPatches: [{ match: { listener: { filterChain: { filter: { subFilter: { name: istio.stats } } } } },
+        patch: { operation: REMOVE } }] } }`;
+    assert.deepEqual(linesFor(filter), [
+      "envoyfilter.networking.istio.io/f: only Istio's build of Envoy has istio.stats, so a patch that looks for it has no effect",
+    ]);
+    const canary = '{ apiVersion: v1, kind: Namespace, metadata: { name: n, labels: { istio.io/rev: canary } } }';
+    assert.deepEqual(linesFor(canary), [
+      'namespace/n: the local mesh has no istiod of the revision canary, so pods with istio.io/rev get no sidecar',
+    ]);
+    assert.deepEqual(linesFor(canary.replace('canary }', 'default }')), []);
     const ambient = 'the local mesh has no ambient mode: the pods have sidecars';
     assert.deepEqual(
       linesFor(
@@ -189,7 +210,7 @@ describe('analyze', () => {
           parse(`{ apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: { name: v },
             spec: { hosts: ["*"], gateways: [${gateways}], http: [{ route: [{ destination: { host: reviews${port} } }] }] } }`) as KubeObject,
         ],
-        { services: [service], pods, config: gateway === undefined ? [] : [gateway] },
+        { services: [service], pods, rootNamespace: 'istio-system', config: gateway === undefined ? [] : [gateway] },
       );
     assert.deepEqual(messages(ports(8080, 9090), 'front'), [
       "virtualservice.networking.istio.io/v: requests at the gateway's port 80 fail: reviews has the ports 8080, 9090, and the route names no port",

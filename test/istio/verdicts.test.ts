@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type IncomingHttpHeaders } from 'node:http2';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Reply } from '../../src/reply/reply.ts';
@@ -171,6 +173,14 @@ suite('verdicts of the local mesh equal those of a cluster', () => {
   test("the ingress gateway has the account of istioctl's installation", async () => {
     assert.equal(await statusAt(80, '/entry'), 200);
     assert.equal(await statusFrom('seed', '/@entry/x'), '403');
+  });
+
+  test('a gateway sends a request over HTTP/2 as HTTP/1.1 to a port named http', async () => {
+    const session = connect(`http://${mesh.gateway(80)}`);
+    const stream = session.request({ ':path': '/entry' });
+    const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+    session.destroy();
+    assert.equal(headers[':status'], 200);
   });
 
   test('annotations keep ports away from the sidecar', async () => {

@@ -8,14 +8,15 @@ import type { KubeObject } from '../resources/objects.ts';
  * requests. Istio's own build of Envoy has the filter `istio.alpn` for this; this object makes it from vanilla parts
  * (Envoy, `set_filter_state`, object `envoy.network.application_protocols`).
  *
- * The protocol of the request can differ from that of the cluster: HTTP/1.1 becomes HTTP/2 for a port named `http2`. So
- * the list for HTTP/1.1 leaves out `http/1.1`: the callee agrees on no protocol and reads it from the first bytes.
+ * The protocol of the request can differ from that of the cluster: HTTP/1.1 becomes HTTP/2 for a port named `http2`, and
+ * a gateway's HTTP/2 becomes HTTP/1.1 for a port named `http`. So the lists leave out `http/1.1` and `h2`: the callee
+ * agrees on no protocol and reads it from the first bytes.
  *
  * As with Istio's filter, a cluster whose metadata has `alpn_override` keeps its own list: TLS to others than sidecars.
  */
 const offeredProtocols =
   "%CEL(has(xds.cluster_metadata.filter_metadata.istio.alpn_override) ? '' : " +
-  "request.protocol == 'HTTP/2' ? 'istio-h2,istio,h2' : 'istio-http/1.1,istio')%";
+  "request.protocol == 'HTTP/2' ? 'istio-h2,istio' : 'istio-http/1.1,istio')%";
 
 const router = 'envoy.filters.http.router';
 const connectionManager = 'envoy.filters.network.http_connection_manager';

@@ -18,7 +18,7 @@ const reports = path.join(import.meta.dirname, 'reports');
  * Timeouts for tests that are expected to fail: each part of them fails after such a timeout. They would still pass if
  * they could, since nothing takes that long in a local mesh.
  */
-const shortTimeouts = 'MaxTimeToConsistency:4;RequestTimeout:4;DefaultTestTimeout:8';
+const shortTimeouts = 'MaxTimeToConsistency:2;RequestTimeout:2;DefaultTestTimeout:4';
 
 async function main(names: readonly string[]): Promise<number> {
   const known = readKnownDifferences();

@@ -16,7 +16,7 @@ const help: HelpText = {
   usage: ['istio COMMAND [OPTIONS]'],
   summary: 'Runs a real Istio on this machine, without a cluster.',
   about: [
-    'meshmock runs in place of each image that a Deployment names. It needs Linux and root. istiod, pilot-agent, Envoy and Jaeger are built or fetched once, into ~/.cache/meshmock/tools (MESHMOCK_TOOLS).',
+    'meshmock runs in place of each image that a Deployment names. It needs Linux and root. The control plane of Kubernetes, istiod, Envoy and Jaeger are built or fetched once, into ~/.cache/meshmock/tools (MESHMOCK_TOOLS).',
   ],
   sections: [
     {

@@ -46,11 +46,15 @@ export function pendingRollout(objects: RolloutObjects): string[] {
   ];
 }
 
-/** Returns the reasons for which controllers cannot make the pods of workloads. */
+/**
+ * Returns the reasons for which controllers cannot make the pods of workloads. A missing account is not one: the local
+ * mesh adds it.
+ */
 export function failedWorkloads(workloads: readonly Workload[]): string[] {
   return workloads.flatMap((workload) =>
     (statusOf(workload).conditions ?? [])
       .filter(({ type, status }) => type === 'ReplicaFailure' && status === 'True')
+      .filter(({ message = '' }) => !/serviceaccount "[^"]*" not found/.test(message))
       .map(({ message = '' }) => `${kubectlName(workload)}: its pods are not made: ${message}`),
   );
 }

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { killGroup } from '../process/program.ts';
 import { waitUntilReady } from '../process/ready.ts';
 
 /** Program of a pod that starts again when it ends, as kubelet restarts a container. */
@@ -67,7 +68,7 @@ export class SupervisedProgram {
     const { signal } = this.stopped;
     for (let backoffMs = firstBackoffMs; !signal.aborted; backoffMs = Math.min(2 * backoffMs, maxBackoffMs)) {
       this.isRestartWanted = false;
-      await this.runOnce();
+      if (await this.runOnce()) backoffMs = firstBackoffMs;
       if (signal.aborted) return;
       if (this.isRestartWanted) continue;
       this.restarts++;
@@ -76,8 +77,8 @@ export class SupervisedProgram {
     }
   }
 
-  /** Starts the program, and waits until it has ended. */
-  private async runOnce(): Promise<void> {
+  /** Starts the program, and waits until it has ended. Returns whether it was ready. */
+  private async runOnce(): Promise<boolean> {
     const { options } = this;
     const { name, log } = options;
     const program = options.start();
@@ -89,17 +90,19 @@ export class SupervisedProgram {
       this.problem = undefined;
       options.onChange();
     } catch (error) {
-      if (this.stopped.signal.aborted) return;
+      if (this.stopped.signal.aborted) return false;
       this.problem = (error as Error).message;
       options.onChange();
       await end(program);
     }
     await ended;
+    killGroup(program);
     const wasReady = this.isReady;
     this.isReady = false;
-    if (this.stopped.signal.aborted || this.isRestartWanted) return;
+    if (this.stopped.signal.aborted || this.isRestartWanted) return wasReady;
     if (wasReady) options.onExit(name);
     options.onChange();
+    return wasReady;
   }
 }
 

@@ -63,6 +63,15 @@ export function podCommand(
   return ['unshare', '--mount', 'sh', '-c', `${mounts.join(' && ')} && exec "$@"`, etc, ...inside];
 }
 
+/** Kills everything that a program in a pod has started, such as the Envoy of a pilot-agent that was killed. */
+export function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 /** Starts a program in a pod's network namespace. It is killed when this process ends. */
 export function spawnInPod(file: string, args: readonly string[], options: PodProcess): ChildProcess {
   const { uid, cwd, env, log, ipc } = options;
@@ -75,6 +84,8 @@ export function spawnInPod(file: string, args: readonly string[], options: PodPr
       env,
       ...optional('cwd', cwd),
       stdio: ['ignore', out, out, ...(ipc ? (['ipc'] as const) : [])],
+      // A group of its own, so that what the program has started can be ended with it.
+      detached: true,
     });
     // The event `exit` already reports the end of the program.
     child.on('error', () => {});

@@ -98,10 +98,10 @@ describe('a rollout waits for', () => {
 
 describe('a workload whose pods cannot be made', () => {
   it('is reported with the reason of its controller', () => {
-    const conditions = [{ type: 'ReplicaFailure', status: 'True', message: 'serviceaccount "x" not found' }];
-    assert.deepEqual(failedWorkloads([workload('Deployment', { conditions })]), [
-      'deployment.apps/a: its pods are not made: serviceaccount "x" not found',
-    ]);
+    const failed = (message: string) =>
+      failedWorkloads([workload('Deployment', { conditions: [{ type: 'ReplicaFailure', status: 'True', message }] })]);
+    assert.deepEqual(failed('exceeded quota'), ['deployment.apps/a: its pods are not made: exceeded quota']);
+    assert.deepEqual(failed('error looking up service account shop/x: serviceaccount "x" not found'), []);
     assert.deepEqual(failedWorkloads([workload('Deployment', {})]), []);
   });
 });

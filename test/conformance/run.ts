@@ -18,7 +18,14 @@ const reports = path.join(import.meta.dirname, 'reports');
  * Timeouts for tests that are expected to fail: each part of them fails after such a timeout. They would still pass if
  * they could, since nothing takes that long in a local mesh.
  */
-const shortTimeouts = 'MaxTimeToConsistency:4;RequestTimeout:4;DefaultTestTimeout:8';
+const shortTimeouts = 'MaxTimeToConsistency:2;RequestTimeout:2;DefaultTestTimeout:4';
+
+/**
+ * Maximum number of tests that get a second try. On a busy machine, istiod can lose the status of an object that changes
+ * while its first status waits: its queue keeps the old generation (`Push` in istio/istio,
+ * pilot/pkg/status/resourcelock.go), and then drops the status.
+ */
+const maxSecondTries = 3;
 
 async function main(names: readonly string[]): Promise<number> {
   const known = readKnownDifferences();
@@ -33,8 +40,15 @@ async function main(names: readonly string[]): Promise<number> {
   const first = names.length === 0 ? [] : names.filter((name) => !knownNames.includes(name));
   const second = names.length === 0 ? knownNames : names.filter((name) => knownNames.includes(name));
   const results: TestResult[] = [];
-  if (names.length === 0 || first.length > 0)
-    results.push(...(await runSuite({ ...options, name: 'suite', tests: first, skip: knownNames })));
+  const secondTries: string[] = [];
+  if (names.length === 0 || first.length > 0) {
+    const once = await runSuite({ ...options, name: 'suite', tests: first, skip: knownNames });
+    const failed = once.filter(({ outcome }) => outcome === 'failed').map(({ name }) => name);
+    const isRetried = failed.length > 0 && failed.length <= maxSecondTries;
+    const again = isRetried ? await runSuite({ ...options, name: 'again', tests: failed }) : [];
+    secondTries.push(...again.filter(({ outcome }) => outcome === 'passed').map(({ name }) => name));
+    results.push(...once.map((result) => again.find(({ name }) => name === result.name) ?? result));
+  }
   if (second.length > 0)
     results.push(...(await runSuite({ ...options, name: 'known', tests: second, timeouts: shortTimeouts })));
   const problems = unexpectedResults(results, known);
@@ -45,6 +59,7 @@ async function main(names: readonly string[]): Promise<number> {
   print(
     `${count('passed')} passed, ${count('failed')} failed, ${count('skipped')} not claimed by Istio`,
     `the mesh was up in ${seconds(upAt - startedAt)}, the suite ran for ${seconds(performance.now() - upAt)}`,
+    ...secondTries.map((name) => `${name} passed at its second try`),
     ...problems,
     `logs and report: ${reports}`,
   );

@@ -34,6 +34,7 @@ export class RunningPod {
   private readonly stopped = new AbortController();
   private starting: Promise<void> = Promise.resolve();
   private isInitialized = false;
+  private areProgramsStarted = false;
   private startProblem: string | undefined;
   private routes: readonly string[] = [];
   private main: SupervisedProgram | undefined;
@@ -58,7 +59,7 @@ export class RunningPod {
   /** True if all programs of the pod are ready. */
   get isReady(): boolean {
     const { main, proxy } = this;
-    return this.isInitialized && (main === undefined || main.isReady) && (proxy === undefined || proxy.isReady);
+    return this.areProgramsStarted && (main === undefined || main.isReady) && (proxy === undefined || proxy.isReady);
   }
 
   /** Reason for which the pod is not ready. */
@@ -112,6 +113,7 @@ export class RunningPod {
       this.proxy = this.proxyProgram(proxy);
       this.proxy.start();
     }
+    this.areProgramsStarted = true;
     this.timer = setInterval(() => void this.writeVolumesAgain(), volumesMs);
     this.events.onStatus();
   }

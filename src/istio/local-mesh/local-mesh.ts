@@ -139,7 +139,6 @@ export class LocalMesh {
       startPrograms(options, nodeSocket, signal),
       reading,
     ]);
-    mark('API server and Jaeger ready');
     const client = new KubeClient(server);
     await discoverKinds(client, signal);
     const cache = new ObjectCache(
@@ -191,12 +190,9 @@ export class LocalMesh {
     await node.start();
     await mesh.istiod.ready(signal);
     await webhooksReady(client, signal);
-    mark('istiod ready');
     const { warnings } = await configuration.inEffect(client, mesh.istiod, mesh.istiodLogs, signal);
     await mesh.restoreMeshObjects(signal);
-    mark('base objects');
     const report = await mesh.applyAll(manifests, signal);
-    mark('done');
     return {
       mesh,
       report: {
@@ -265,7 +261,6 @@ export class LocalMesh {
       proxies: this.proxyLogs.lengths(),
     };
     const change = await applyAll(this.client, named, { namespace }, signal);
-    mark('applied');
     try {
       const notes = await this.settle(before, change.objects, signal);
       const objects = change.objects.map(({ object }) => object);
@@ -370,7 +365,6 @@ export class LocalMesh {
     const notes = await this.implicitObjects.update(signal);
     await this.rolledOut(signal);
     await this.network?.update(signal);
-    mark('rolled out');
     const changed = objects.filter(({ change }) => change !== 'unchanged' && change !== 'not found');
     const counted = changed.filter(({ object }) => isCountedByIstiod(object));
     const config = changed.some(({ object }) => isMeshConfigMap(object))
@@ -431,8 +425,3 @@ function reportOf(objects: readonly AppliedObject[]): Pick<ApplyReport, 'objects
 
 /** Pods of istiod, which need memory too. */
 const istiodPods = 1;
-
-const t0 = performance.now();
-function mark(text: string): void {
-  if (process.env.MESHMOCK_TRACE_START) process.stderr.write(`${(performance.now() - t0).toFixed(0)} ms ${text}\n`);
-}

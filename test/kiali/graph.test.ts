@@ -1,5 +1,8 @@
 /** Tests that Kiali shows what a mesh does: its graph with rates, protocols, mTLS, versions and errors. */
+
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { demoWorkloads, type LocalMeshFixture, startLocalMesh } from '../istio/local-mesh.ts';
@@ -37,10 +40,7 @@ const expectedEdges = [
 
 const graphSeconds = 10;
 
-/** Kubeconfig of an API server with the objects of the demo, until the local mesh has one. */
-const kubeconfig = process.env.MESHMOCK_KIALI_KUBECONFIG ?? '';
-
-suite("Kiali's view of a mesh", { timeout: 300_000, skip: kubeconfig === '' }, () => {
+suite("Kiali's view of a mesh", { timeout: 300_000 }, () => {
   let mesh: LocalMeshFixture;
   let prometheus: Prometheus;
   let kiali: Kiali;
@@ -49,6 +49,8 @@ suite("Kiali's view of a mesh", { timeout: 300_000, skip: kubeconfig === '' }, (
   before(async () => {
     mesh = await startLocalMesh([demoWorkloads, ingress]);
     prometheus = await startPrometheus(new URL(mesh.metrics).host);
+    const kubeconfig = path.join(mesh.host.folder, 'kiali.kubeconfig');
+    writeFileSync(kubeconfig, await mesh.host.kubeconfig(new AbortController().signal), { mode: 0o600 });
     kiali = await startKiali({ kubeconfig, prometheusUrl: prometheus.url });
     // A rate needs a sample from before the traffic.
     await sendTraffic(mesh, calls, { durationMs: 1, pauseMs: 0 });

@@ -1,7 +1,7 @@
 /** Tests that Kiali shows what a mesh does: its graph with rates, protocols, mTLS, versions and errors. */
 
+import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import path from 'node:path';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { demoWorkloads, type LocalMeshFixture, startLocalMesh } from '../istio/local-mesh.ts';

@@ -102,8 +102,8 @@ metadata: { name: f }
 `;
       await assert.rejects(apply(text), (error: Error) => {
         assert.deepEqual(error.message.split('\n'), [
-          'a.yaml:10:3: deployment.apps/a: spec.replica: unknown field "replica"',
-          'a.yaml:12:79: deployment.apps/a: spec.template.spec.containers[0].imag: unknown field "imag"',
+          'a.yaml:10:3: deployment.apps/a: spec.replica: unknown field "replica"; did you mean "replicas"?',
+          'a.yaml:12:79: deployment.apps/a: spec.template.spec.containers[0].imag: unknown field "imag"; did you mean "image"?',
           'a.yaml:17:86: pod/b: spec.containers[0].env[1].value: expected a string, found a number',
           'a.yaml:22:47: virtualservice.networking.istio.io/c: spec.http[0].match[0].uri.regex: istiod denies it: ' +
             '"uri": error parsing regexp: missing closing ): `(`; Istio uses RE2 style regex-based match ' +

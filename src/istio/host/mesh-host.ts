@@ -198,8 +198,16 @@ export class MeshHost implements AsyncDisposable {
     for (const port of this.ports) {
       const id = entryId(port.entry);
       const listener = listeners.get(id);
-      if (listener !== undefined) this.send({ kind: 'listener', id, port }, listener);
+      if (listener !== undefined) await this.sendListener({ kind: 'listener', id, port }, listener);
     }
+  }
+
+  /** Sends a listener, and waits until only the controller accepts its connections. */
+  private sendListener(message: ToController, listener: Server): Promise<void> {
+    const closed = Promise.withResolvers<void>();
+    listener.once('close', () => closed.resolve());
+    this.send(message, listener);
+    return closed.promise;
   }
 
   private send(message: ToController, listener?: Server): void {

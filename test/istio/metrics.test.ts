@@ -114,7 +114,7 @@ suite('metrics of a mesh', { timeout: 120_000 }, () => {
     await call('/@empty/x');
     await call('/@service3/teapot');
     await call('/@service3/fault');
-    await call('/@10.77.0.1:1/x');
+    await call('/@10.77.0.1:8080/x');
     for (const [service, code, flags] of [
       ['empty', '503', 'UH'],
       ['service3:8080', '418', '-'],

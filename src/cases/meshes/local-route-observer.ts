@@ -108,7 +108,7 @@ export class LocalRouteObserver implements RouteObserver {
     const mock = { scheme: 'http', address: dialAddress(port) } as const;
     const [, name = '', portText] = /^(.*?)(?::(\d+))?$/.exec(authority) ?? [];
     const service = this.objects.services.find((one) => dnsNamesOf(one, namespace).includes(name.toLowerCase()));
-    const host = service === undefined ? clientName : name;
+    const host = service === undefined ? outsideAddress : name;
     const hostPort = portText === undefined ? (preferredHttpPort(service) ?? 80) : Number(portText);
     const routeOf = ({ method, uri, headers }: AssertedRequest): CallRoute => {
       const call: Call = {
@@ -125,6 +125,12 @@ export class LocalRouteObserver implements RouteObserver {
     return { kind: 'open', title, routeOf };
   }
 }
+
+/**
+ * Address that leads nowhere (RFC 5737, TEST-NET-3). A sidecar takes over the connection, and a request that none of its
+ * routes takes fails.
+ */
+const outsideAddress = '203.0.113.1';
 
 function entryNameOf(service: Service): string {
   return entryName(service.metadata.name, namespaceOf(service));

@@ -12,6 +12,8 @@ export interface CaseFile<C extends Case = Case> {
   readonly change: readonly string[];
   /** Namespace of objects that name none. */
   readonly namespace: string;
+  /** Path of the mesh configuration; undefined if the file names none. */
+  readonly meshConfig: string | undefined;
   /** True if destinations without a workload get a mock. */
   readonly fill: boolean;
   /** Cases that pass without the change and fail with it. */

@@ -1,4 +1,5 @@
-import { collectorHost } from '../istio/control-plane.ts';
+import { parseSamples } from '../istio/observe/prometheus-text.ts';
+import { collectorHost } from '../istio/resources/installation.ts';
 
 /** Destination of an Envoy. Envoy names it `outbound|PORT|SUBSET|HOST`. */
 export interface EnvoyCluster {
@@ -27,29 +28,29 @@ export interface ProxyCounts {
  * // Map { 'outbound|80||a.b' => 3 }
  */
 export function parseProxyCounts(stats: string): ProxyCounts {
-  const delays = stats.matchAll(/^envoy_http_fault_delays_injected\{[^}]*\} (\d+)$/gm);
-  return {
-    clusters: parseClusterCounts(
-      stats,
-      /^envoy_cluster_upstream_rq_total\{cluster_name="(outbound\|[^"]+)"\} (\d+)$/gm,
-    ),
-    delays: [...delays].reduce((sum, [, count]) => sum + Number(count), 0),
-  };
+  let delays = 0;
+  const clusters = new Map<string, number>();
+  for (const { name, labels, value } of parseSamples(stats, (name) => name === requests || name === injectedDelays))
+    if (name === injectedDelays) delays += value;
+    else addCluster(clusters, labels.cluster_name, value);
+  return { clusters, delays };
 }
+
+const requests = 'envoy_cluster_upstream_rq_total';
+const connections = 'envoy_cluster_upstream_cx_total';
+const injectedDelays = 'envoy_http_fault_delays_injected';
 
 /** Parses the number of requests to each cluster. Clusters of TCP count connections instead. */
 export function parseClusterTraffic(stats: string): ClusterCounts {
-  return parseClusterCounts(
-    stats,
-    /^envoy_cluster_upstream_(?:rq|cx)_total\{cluster_name="(outbound\|[^"]+)"\} (\d+)$/gm,
-  );
+  const clusters = new Map<string, number>();
+  for (const { labels, value } of parseSamples(stats, (name) => name === requests || name === connections))
+    addCluster(clusters, labels.cluster_name, value);
+  return clusters;
 }
 
-function parseClusterCounts(stats: string, counters: RegExp): ClusterCounts {
-  const counts = new Map<string, number>();
-  for (const [, name = '', count] of stats.matchAll(counters))
-    if (!name.includes(collectorHost)) counts.set(name, (counts.get(name) ?? 0) + Number(count));
-  return counts;
+function addCluster(counts: Map<string, number>, cluster = '', count: number): void {
+  if (cluster.startsWith('outbound|') && !cluster.includes(collectorHost))
+    counts.set(cluster, (counts.get(cluster) ?? 0) + count);
 }
 
 /** Returns the increase from earlier counts to later ones. Clusters without an increase are left out. */

@@ -1,7 +1,7 @@
-import { type Gateway, isIstioGateway } from '../istio/gateways.ts';
-import { type KubeObject, namespaceOf } from '../istio/objects.ts';
-import { clusterDomain, fullHost } from '../istio/routes.ts';
-import { isVirtualService, type VirtualService } from '../istio/virtual-service.ts';
+import { type Gateway, isIstioGateway } from '../istio/resources/gateways.ts';
+import { type KubeObject, namespaceOf } from '../istio/resources/objects.ts';
+import { clusterDomain, fullHost } from '../istio/resources/routes.ts';
+import { isVirtualService, type VirtualService } from '../istio/resources/virtual-service.ts';
 
 /** Name and namespace of an object. */
 export interface ObjectName {

@@ -12,8 +12,9 @@ import { type DeadlineSignal, deadlineSignal } from './concurrency/deadline-sign
 import { applyDirectives, type DirectiveEffects, noEffects } from './directives/apply-directives.ts';
 import { greeting } from './greeting.ts';
 import type { PlanSource } from './incoming.ts';
-import { proxyErrorText, proxyPlan, proxyText, type Role, webserverDirectives, webserverText } from './octopus.ts';
+import { proxyErrorText, proxyPlan, proxyText, webserverDirectives, webserverText } from './octopus.ts';
 import type { PlanContext, RequestContext } from './request-context.ts';
+import type { Role } from './role.ts';
 import { runStages } from './run-stages.ts';
 import type { Service } from './service.ts';
 
@@ -39,7 +40,8 @@ export async function executeRequest(context: RequestContext): Promise<ExecutedR
   let effects = noEffects;
   try {
     const allowance = readAllowance(request.headers, service.limits, request.timeoutMs, arrivedAt);
-    const plan = readPlan(request.plan, allowance);
+    const plan =
+      service.role.kind === 'echo' ? service.role.planOf(request, service.chance) : readPlan(request.plan, allowance);
     if (request.plan.kind === 'message') path = formatPath(plan);
     trace.describe({ 'meshmock.budget_left': allowance.maxCalls, 'meshmock.depth_left': allowance.maxDepth });
     const planContext: PlanContext = { ...context, allowance, shownBodyBytes };
@@ -176,6 +178,8 @@ function directivesOf({ behaviour, role }: Service, plan: Plan): readonly Direct
 function answerLocally(context: PlanContext, uri: string, effects: DirectiveEffects): RequestOutcome {
   const { service, request } = context;
   const { status, ...rest } = responseOf(effects);
+  // The servers write the request itself.
+  if (service.role.kind === 'echo') return { status, ...rest, isPlain: false };
   if (service.role.kind !== 'mock')
     return { status, body: roleText(context, service.role, uri, status), ...rest, isPlain: true };
   if (uri === '/' && effects.applied.length === 0 && isEntry(request.headers))
@@ -189,7 +193,7 @@ function answerLocally(context: PlanContext, uri: string, effects: DirectiveEffe
 /** Returns the text of a webserver, or of a proxy whose directives end the request. */
 function roleText(
   { service, arrivedAt }: PlanContext,
-  role: Exclude<Role, { kind: 'mock' }>,
+  role: Exclude<Role, { kind: 'mock' | 'echo' }>,
   uri: string,
   status: number,
 ): string {

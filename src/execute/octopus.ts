@@ -4,17 +4,6 @@ import { type CallsPlan, type Directive, defaultPorts, type Scheme, schemes } fr
 import { parseIfRaw } from '../reply/json.ts';
 import { type CallResult, RawReply } from '../reply/reply.ts';
 
-/**
- * Role of a service, which decides its answer to a path that is not a plan. Two roles imitate the sample application of
- * Octopus's posts on Istio (mcasperson/NodeJSWebServer and mcasperson/NodejsProxy).
- */
-export type Role =
-  | { readonly kind: 'mock' }
-  /** Web server of Octopus: answers with its content, the path and its host name. */
-  | { readonly kind: 'webserver'; readonly content: string }
-  /** Proxy of Octopus: answers with the body of its upstream, and the duration of the call. */
-  | { readonly kind: 'proxy'; readonly upstream: Upstream };
-
 /** Upstream of a proxy. */
 export interface Upstream {
   readonly scheme: Scheme;

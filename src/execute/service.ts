@@ -5,7 +5,7 @@ import type { Client } from './client.ts';
 import type { Dialler } from './connect-to.ts';
 import type { DirectiveResources } from './directives/apply-directives.ts';
 import type { HeaderForwarder } from './forwarded-headers.ts';
-import type { Role } from './octopus.ts';
+import type { Role } from './role.ts';
 
 /** Identity, settings and resources of a service, which all its requests share. */
 export interface Service extends DirectiveResources {

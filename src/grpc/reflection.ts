@@ -9,9 +9,14 @@ import { protoFile, protoRoot } from './codec.ts';
  *
  * It adds facts that protobufjs leaves out and that clients such as grpcurl need: the name of the entry type of a map, the
  * names in JSON, and the mark of `optional` fields (descriptor.proto defines each).
+ *
+ * @param furtherFiles proto files of further services, below `proto/`
  */
-export function reflectedDefinition(): PackageDefinition {
-  const definition = loadSync([protoFile, healthProtoPath], { includeDirs: [protoRoot], keepCase: true });
+export function reflectedDefinition(furtherFiles: readonly string[] = []): PackageDefinition {
+  const definition = loadSync([protoFile, healthProtoPath, ...furtherFiles], {
+    includeDirs: [protoRoot],
+    keepCase: true,
+  });
   for (const entry of Object.values(definition)) {
     const { fileDescriptorProtos } = entry;
     if (Array.isArray(fileDescriptorProtos))

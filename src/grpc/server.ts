@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { Metadata, Server, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
+import { Metadata, type MethodDefinition, Server, type sendUnaryData, status } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { MeshmockError } from '../error/meshmock-error.ts';
@@ -23,6 +23,8 @@ import {
   resetTrailer,
   serviceName,
 } from './codec.ts';
+import { echoMethods, echoProtoFile } from './echo-form.ts';
+import type { GrpcCall, GrpcMethod, GrpcRequest } from './method.ts';
 import { reflectedDefinition } from './reflection.ts';
 import { detailsLimitHeader, detailsLimitOf, errorStatusOf } from './status-details.ts';
 
@@ -37,8 +39,6 @@ export interface GrpcServer {
   stop(maxMs: number): Promise<void>;
 }
 
-type Call = ServerUnaryCall<DecodedRequest, Buffer>;
-
 /** Creates the gRPC server of a service, with reflection and health. It does not listen yet. */
 export function createGrpcServer(service: Service): GrpcServer {
   const server = new Server({
@@ -47,24 +47,14 @@ export function createGrpcServer(service: Service): GrpcServer {
     'grpc.max_send_message_length': maxReplyBytes,
   });
   const calls = new InFlight();
-  const definition = {
-    Call: {
-      path: `/${callMethod}`,
-      requestStream: false,
-      responseStream: false,
-      requestSerialize: () => Buffer.alloc(0),
-      requestDeserialize: decodeRequest,
-      responseSerialize: (encoded: Buffer) => encoded,
-      responseDeserialize: () => ({}),
-    },
-  } as const;
-  server.addService(definition, {
-    Call: (call: Call, respond: sendUnaryData<Buffer>) => {
-      calls.begin();
-      void handle(service, call, respond).finally(() => calls.end());
-    },
-  });
-  new ReflectionService(reflectedDefinition()).addToServer(server);
+  for (const method of methodsOf(service))
+    server.addService(definitionOf(method), {
+      method: (call: GrpcCall, respond: sendUnaryData<Buffer>) => {
+        calls.begin();
+        void handle(service, method.name, call, respond).finally(() => calls.end());
+      },
+    });
+  new ReflectionService(reflectedDefinition(echoFiles(service))).addToServer(server);
   const health = new HealthImplementation({ '': 'SERVING', [serviceName]: 'SERVING' });
   health.addToServer(server);
   return {
@@ -81,13 +71,42 @@ export function createGrpcServer(service: Service): GrpcServer {
   };
 }
 
+function methodsOf({ role }: Service): readonly GrpcMethod[] {
+  return role.kind === 'echo' ? [callOfMeshmock, ...echoMethods(role.form)] : [callOfMeshmock];
+}
+
+function echoFiles({ role }: Service): readonly string[] {
+  return role.kind === 'echo' ? [echoProtoFile(role.form)] : [];
+}
+
+/** Returns the definition of a method as grpc-js registers it. */
+function definitionOf(method: GrpcMethod): { readonly method: MethodDefinition<GrpcRequest, Buffer> } {
+  return {
+    method: {
+      path: `/${method.name}`,
+      requestStream: false,
+      responseStream: false,
+      requestSerialize: () => Buffer.alloc(0),
+      requestDeserialize: (bytes) => method.decode(bytes),
+      responseSerialize: (encoded) => encoded,
+      responseDeserialize: (bytes) => bytes,
+    },
+  };
+}
+
+/** Method of every meshmock, whose request is a plan. */
+const callOfMeshmock: GrpcMethod = {
+  name: callMethod,
+  decode: (bytes) => ({ plan: planOf(decodeRequest(bytes)), encode: encodeReplyMessage }),
+};
+
 const resetDetails = 'connection reset by a ~close directive';
 
 /** Maximum time for answers that are being sent, in milliseconds. */
 const maxSendMs = 200;
 
 /** Answers one call. Never rejects. */
-async function handle(service: Service, call: Call, respond: sendUnaryData<Buffer>): Promise<void> {
+async function handle(service: Service, method: string, call: GrpcCall, respond: sendUnaryData<Buffer>): Promise<void> {
   const metadata = new Metadata();
   metadata.set(signatureHeader, signature(service.identity));
   try {
@@ -95,8 +114,8 @@ async function handle(service: Service, call: Call, respond: sendUnaryData<Buffe
     const timeoutMs = timeLeftMs(call);
     const answered = await answer(service, {
       protocol: 'grpc',
-      method: callMethod,
-      plan: planOf(call.request),
+      method,
+      plan: call.request.plan,
       headers,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       signal: clientClosedSignal(call),
@@ -110,7 +129,7 @@ async function handle(service: Service, call: Call, respond: sendUnaryData<Buffe
     if (reply.status >= 400) {
       respond(errorStatusOf(reply, detailsLimitOf(headers[detailsLimitHeader]), metadata));
     } else {
-      const encoded = encodeReplyMessage(reply);
+      const encoded = call.request.encode(reply, call);
       call.sendMetadata(metadata);
       respond(null, encoded);
     }
@@ -136,14 +155,14 @@ function planOf(decoded: DecodedRequest): PlanSource {
 }
 
 /** Returns the deadline that the caller set, less a margin for the way back. */
-function timeLeftMs(call: Call): number | undefined {
+function timeLeftMs(call: GrpcCall): number | undefined {
   const deadline = call.getDeadline();
   const leftMs = (typeof deadline === 'number' ? deadline : deadline.getTime()) - Date.now();
   return Number.isFinite(leftMs) ? calleeTimeoutMs(Math.max(0, leftMs)) : undefined;
 }
 
 /** Returns a signal that is aborted when the caller cancels or has gone. */
-function clientClosedSignal(call: Call): AbortSignal {
+function clientClosedSignal(call: GrpcCall): AbortSignal {
   const controller = new AbortController();
   call.once('cancelled', () => controller.abort());
   if (call.cancelled) controller.abort();

@@ -27,7 +27,7 @@ export function pathOfTarget(target: string): string {
 /** Reply as it is sent. */
 export interface EncodedReply {
   readonly contentType: string;
-  readonly body: string;
+  readonly body: string | Buffer;
 }
 
 const json = 'application/json; charset=utf-8';

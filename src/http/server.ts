@@ -1,14 +1,15 @@
 import http from 'node:http';
 import net from 'node:net';
 import { setImmediate } from 'node:timers/promises';
-import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
-import { answer } from '../execute/answer.ts';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { type Answer, answer } from '../execute/answer.ts';
 import { InFlight } from '../execute/concurrency/in-flight.ts';
 import { type Service, signature } from '../execute/service.ts';
 import { type Header, headerFields } from '../plan/plan.ts';
 import { signatureHeader } from '../reply/mesh-headers.ts';
 import { addAdminRoutes, adminRoute, isAdminPath } from './admin-routes.ts';
-import { encode, pathOfTarget, plainHeaders } from './codec.ts';
+import { type EncodedReply, encode, pathOfTarget, plainHeaders } from './codec.ts';
+import { encodeEcho } from './echo-form.ts';
 import { addErrorResponses, maxHeaderBytes, respondToFrameworkError, respondToUnreadable } from './error-responses.ts';
 
 /** Route of every plan. No client requests it by this name. */
@@ -72,7 +73,7 @@ export function createHttpServer(service: Service): HttpServer {
         return reply;
       }
       closeWhenDraining(reply);
-      const { contentType, body } = encode(answered.reply, request, answered.isPlain);
+      const { contentType, body } = encodeAnswer(service, answered, request);
       const { status } = answered.reply;
       if (answered.headers.length > 0) addHeaders(reply, answered.headers);
       return reply
@@ -109,6 +110,15 @@ export function createHttpServer(service: Service): HttpServer {
       await closed;
     },
   };
+}
+
+function encodeAnswer(
+  { role }: Service,
+  { reply, isPlain }: Extract<Answer, { kind: 'reply' }>,
+  request: FastifyRequest,
+): EncodedReply {
+  if (role.kind === 'echo' && reply.error === undefined) return encodeEcho(role.form, reply, request);
+  return encode(reply, request, isPlain);
 }
 
 function addHeaders(reply: FastifyReply, headers: readonly Header[]): void {

@@ -5,7 +5,7 @@ import { Chance } from '../execute/directives/chance.ts';
 import { CpuBurner } from '../execute/directives/cpu-burner.ts';
 import { MemoryHold } from '../execute/directives/memory-hold.ts';
 import { HeaderForwarder } from '../execute/forwarded-headers.ts';
-import type { Role } from '../execute/octopus.ts';
+import type { Role } from '../execute/role.ts';
 import type { Service } from '../execute/service.ts';
 import { createGrpcClient } from '../grpc/client.ts';
 import { createGrpcServer } from '../grpc/server.ts';
@@ -54,7 +54,7 @@ export interface RunningService {
  * Starts the servers of one service.
  *
  * @example
- * const service = await startService(options, { tracing: verbatimTracing }, createLogger(options.identity, 'info'));
+ * const service = await startService(options, { tracing: verbatimTracing }, createLogger(options.identity, 'info', options.role));
  * await service.stop();
  *
  * @param telemetry must be started before this module is loaded, because it may instrument modules that are imported here

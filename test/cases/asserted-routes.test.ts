@@ -7,7 +7,7 @@ import type { AssertionResult } from '../../src/cases/asserted-routes/route-evid
 import { matchesShare, sampleSize } from '../../src/cases/asserted-routes/shares.ts';
 import { countsSince, parseClusterName, parseProxyCounts } from '../../src/cases/envoy-clusters.ts';
 import { RouteConfig } from '../../src/cases/route-config.ts';
-import { parseManifests } from '../../src/istio/manifest.ts';
+import { parseManifests } from '../../src/istio/resources/manifest.ts';
 
 function config(...specs: readonly string[]): RouteConfig {
   const text = specs

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { coverageOf } from '../../src/cases/coverage/coverage.ts';
 import { parseClusterTraffic } from '../../src/cases/envoy-clusters.ts';
-import type { LoggedRequest } from '../../src/istio/access-log.ts';
-import { parseAccessLog } from '../../src/istio/access-log.ts';
-import { parseManifests } from '../../src/istio/manifest.ts';
+import type { LoggedRequest } from '../../src/istio/observe/access-log.ts';
+import { parseAccessLog } from '../../src/istio/observe/access-log.ts';
+import { parseManifests } from '../../src/istio/resources/manifest.ts';
 
 interface Traffic {
   readonly clusters?: readonly string[];
@@ -196,11 +196,11 @@ spec:
     assert.deepEqual(
       untested(
         text,
-        meets('/default/reviews/HTTPRoute[2]', '/default/reviews-2/HTTPRoute[0]', '/default/reviews/GRPCRoute[1]'),
+        meets('default.reviews.httproute-2', 'default.reviews-2.httproute-0', 'default.reviews.grpcroute-1'),
       ),
       ['HTTPRoute reviews: rule 1', 'HTTPRoute reviews: rule 2 (b)'],
     );
-    const traffic = meets('/default/reviews/HTTPRoute[0].match[1]', 'b');
+    const traffic = meets('default.reviews.httproute-0.match-1', 'b');
     assert.deepEqual(untested(text, traffic), ['HTTPRoute reviews: rule 1, match 1', 'HTTPRoute reviews: rule 3']);
     assert.deepEqual(
       unknown(text, traffic),
@@ -220,7 +220,7 @@ kind: ${kind}
 metadata: {name: reviews}
 spec: {rules: [{${rule}}]}
 `;
-    const http = { requests: [{ route: '/default/reviews/HTTPRoute[0]', config: apiConfig }] };
+    const http = { requests: [{ route: 'default.reviews.httproute-0', config: apiConfig }] };
     assert.deepEqual(untested(route('HTTPRoute', '') + route('GRPCRoute', ''), http), ['GRPCRoute reviews: rule 1']);
     const named = route('HTTPRoute', 'name: both') + route('GRPCRoute', 'name: both');
     const traffic = { requests: [{ route: 'both', config: apiConfig }] };

@@ -108,12 +108,13 @@ test('a case may begin over gRPC', () => {
 
 test('relative paths in a file start at its folder, and absolute paths stay', () => {
   const { cases: _, ...file } = parse(
-    `manifests: [mesh.yaml, ../shared/, /etc/mesh.yaml]\napply: [./change.yaml]\nnamespace: shop\nfill: true\n${smallest}`,
+    `manifests: [mesh.yaml, ../shared/, /etc/mesh.yaml]\napply: [./change.yaml]\nmeshConfig: config.yaml\nnamespace: shop\nfill: true\n${smallest}`,
   );
   assert.deepEqual(file, {
     name: 'a/test.yaml',
     manifests: ['a/mesh.yaml', 'shared/', '/etc/mesh.yaml'],
     change: ['a/change.yaml'],
+    meshConfig: 'a/config.yaml',
     namespace: 'shop',
     fill: true,
     before: [],
@@ -153,7 +154,7 @@ const wrong: [text: string, place: string, message: RegExp][] = [
   ['cases:\n\t- name: a', '2:1', /invalid YAML: Tabs are not allowed/],
   [`${smallest}---\n${smallest}`, '5:1', /a second document begins here: expected only one/],
   ['manifests: [a.yaml]', '1:1', /expected cases under "cases:"/],
-  ['manifest: [a.yaml]', '1:1', /expected one of manifests, namespace/],
+  ['manifest: [a.yaml]', '1:1', /expected one of manifests, meshConfig, namespace/],
   ['cases: 3', '1:8', /expected a list with at least one entry, such as "- name: jason gets v2"/],
   ['cases: []', '1:8', /expected a list with at least one entry/],
   ['cases:', '1:7', /at least one entry/],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAllDocuments } from 'yaml';
-import { expandVariables } from '../../src/istio/container-env.ts';
+import { expandVariables } from '../../src/istio/node/mock/container-env.ts';
 import { runProgram } from '../program.ts';
 
 interface Kube {

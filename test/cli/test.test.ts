@@ -324,6 +324,8 @@ ${always('both')}`;
       [[file, '--entry', entry, '--contrast'], /--contrast changes the mesh/],
       [[file, '--entry', entry, '--keep'], /--keep needs a local mesh/],
       [[file, '--entry', entry, '--fail-untested'], /--fail-untested needs a local mesh/],
+      [[file, '--entry', entry, '--mesh-config', 'mesh.yaml'], /--mesh-config needs a local mesh/],
+      [[file, '--entry', entry, '--max-replicas', '1'], /--max-replicas needs a local mesh/],
       [[file, '--only', 'one', '--fail-untested'], /--fail-untested needs all cases, and --only leaves some out/],
       [[file, '--before'], /--before needs a running mesh/],
       [[file, '--entry', entry, '--only'], /--only/],

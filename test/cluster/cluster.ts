@@ -6,8 +6,8 @@ import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { MeshmockError } from '../../src/error/meshmock-error.ts';
-import { runProgram } from '../../src/istio/program.ts';
-import { checkMachine } from '../../src/istio/tools.ts';
+import { runProgram } from '../../src/istio/process/program.ts';
+import { checkMachine, installTools } from '../../src/istio/tools/install-tools.ts';
 import { installTestTools } from '../tools/installed.ts';
 import type { Image } from './image.ts';
 import type { FromNode, ToNode } from './messages.ts';
@@ -81,7 +81,8 @@ export class Cluster implements AsyncDisposable {
    */
   static async start({ images, onStep }: ClusterOptions, signal: AbortSignal): Promise<Cluster> {
     checkMachine();
-    const tools = await installTestTools(['kube', 'coredns', 'containerd', 'etcd', 'kubectl']);
+    const own = await installTestTools(['coredns', 'containerd', 'etcd', 'kubectl']);
+    const tools = { ...own, ...(await installTools(['kube'], signal)) };
     const startedAt = performance.now();
     const folder = await mkdtemp(path.join(tmpdir(), 'meshmock-cluster-'));
     const cluster = new Cluster(folder, tools, (step) => onStep?.(step, performance.now() - startedAt));

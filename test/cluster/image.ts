@@ -3,7 +3,7 @@ import { chmodSync, createReadStream, mkdirSync, renameSync, writeFileSync } fro
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { runProgram } from '../../src/istio/program.ts';
+import { runProgram } from '../../src/istio/process/program.ts';
 
 /** Image with one layer and without a base image. */
 export interface ScratchImage {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import { installTools } from '../../src/istio/tools.ts';
+import { installTools } from '../../src/istio/tools/install-tools.ts';
 import { buildImage } from '../image/build.ts';
 import { Cluster } from './cluster.ts';
 import type { Image } from './image.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { runProgram } from '../../src/istio/program.ts';
+import { runProgram } from '../../src/istio/process/program.ts';
 import { pauseImage } from './image.ts';
 import type { NodeOptions } from './node-options.ts';
 

@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { runProgram } from '../../src/istio/program.ts';
+import { runProgram } from '../../src/istio/process/program.ts';
 import { filesOf, nodeAddress, nodeName, serviceRange } from './node-files.ts';
 
 /**

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { MeshmockError } from '../../src/error/meshmock-error.ts';
-import { parseUpstream, type Role } from '../../src/execute/octopus.ts';
+import { parseUpstream } from '../../src/execute/octopus.ts';
+import type { Role } from '../../src/execute/role.ts';
 import { callGrpc, callHttp, sendHttp, startForeignServer, startMesh, type TestMesh } from '../running-mesh.ts';
 
 const webserver = (content: string): { role: Role } => ({ role: { kind: 'webserver', content } });

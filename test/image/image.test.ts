@@ -5,7 +5,7 @@ import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Ajv } from 'ajv';
 import { parse } from 'yaml';
-import { jaegerArguments, jaegerEnv } from '../../src/istio/jaeger.ts';
+import { jaegerArguments, jaegerEnv } from '../../src/istio/local-mesh/jaeger.ts';
 import { toolPath } from '../mesh/tools.ts';
 import { callHttp, sendHttp, treeOf } from '../running-mesh.ts';
 import { installTestTools } from '../tools/installed.ts';

@@ -210,7 +210,7 @@ cases:
       /no Service nobody has a pod that takes requests over http: expected one of gateway, /,
     );
     const withChange = ({ cases }: Shown) => cases.find(({ step }) => step === 'with the change');
-    assert.match(ofDenied.problem ?? '', /\/denied\.yaml:2:1: .*istiod denies it/);
+    assert.match(ofDenied.problem ?? '', /\/denied\.yaml:\d+:\d+: authorizationpolicy\S+ .*istiod denies it/);
     assert.deepEqual(
       ofDenied.cases.map(({ step, outcome }) => `${step}: ${outcome}`),
       // The case must fail in this phase, and passes.

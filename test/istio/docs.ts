@@ -30,7 +30,7 @@ export function maskedMesh(output: string): string {
   return masked(output)
     .replaceAll(/proxy [\d.]+ ms/g, 'proxy T ms')
     .replaceAll(/\b\d+\.\d s\b/g, 'T s')
-    .replaceAll(/-[0-9a-f]{9}-[0-9a-f]{5}\b/g, '-POD')
+    .replaceAll(/-[b-df-hj-np-tv-z0-9]{6,10}-[b-df-hj-np-tv-z0-9]{5}\b/g, '-POD')
     .replaceAll(/ +$/gm, '');
 }
 

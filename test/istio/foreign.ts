@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { bridgeAddress } from '../../src/istio/network.ts';
+import { nodeAddress } from '../../src/istio/network/addresses.ts';
 
 /** Addresses of the foreign servers in a local mesh. A foreign server is one that is not a meshmock. */
-export const foreignAddress = { host: bridgeAddress, http: 8080, grpc: 9090 } as const;
+export const foreignAddress = { host: nodeAddress, http: 8080, grpc: 9090 } as const;
 
 /** Starts the foreign servers in the network of the local mesh that this process has started. */
 export async function startForeign(): Promise<AsyncDisposable> {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { demoArguments, manifestsFor } from '../../src/cli/manifests/manifests.ts';
-import type { ApplyReport } from '../../src/istio/local-mesh.ts';
-import type { ManifestSource } from '../../src/istio/manifest.ts';
-import { MeshHost, type StartedMesh } from '../../src/istio/mesh-host.ts';
-import { installTools } from '../../src/istio/tools.ts';
+import { MeshHost, type MeshOptions, type StartedMesh } from '../../src/istio/host/mesh-host.ts';
+import type { ApplyReport } from '../../src/istio/local-mesh/local-mesh.ts';
+import type { ManifestSource } from '../../src/istio/resources/manifest.ts';
+import { installTools } from '../../src/istio/tools/install-tools.ts';
 
 /** Local mesh for tests, on free ports. Disposing it removes everything that it made. */
 export interface LocalMeshFixture extends AsyncDisposable {
@@ -18,6 +18,8 @@ export interface LocalMeshFixture extends AsyncDisposable {
   gateway(port: number, name?: string): string;
   /** URL of Jaeger's query API. */
   readonly jaeger: string;
+  /** URL of Istio's metrics. */
+  readonly metrics: string;
   apply(...manifests: readonly (string | ManifestSource)[]): Promise<ApplyReport>;
   delete(...manifests: readonly (string | ManifestSource)[]): Promise<ApplyReport>;
 }
@@ -35,7 +37,7 @@ let count = 0;
  */
 export async function startLocalMesh(
   manifests: readonly (string | ManifestSource)[],
-  { fill = false }: { readonly fill?: boolean } = {},
+  { fill = false, ...others }: Partial<Pick<MeshOptions, 'fill' | 'istio' | 'maxReplicas'>> = {},
 ): Promise<LocalMeshFixture> {
   const never = new AbortController().signal;
   const { mesh, started } = await MeshHost.start(
@@ -43,10 +45,11 @@ export async function startLocalMesh(
       mesh: `test-${process.pid}-${count++}`,
       sources: manifests.map(sourceOf),
       namespace: 'default',
+      ...others,
       fill,
       logRoutes: false,
       serveArguments: ['--log-level=silent', '--seed=test'],
-      ports: { http: anyPort, grpc: anyPort, jaeger: anyPort },
+      ports: { http: anyPort, grpc: anyPort, jaeger: anyPort, metrics: anyPort, kubernetes: anyPort },
     },
     never,
   );
@@ -66,6 +69,9 @@ export async function startLocalMesh(
     gateway: (port, name = 'istio-ingressgateway.istio-system') => addressOf('gateway', name, 'http', port),
     get jaeger() {
       return `http://${addressOf('jaeger', 'jaeger', 'http')}`;
+    },
+    get metrics() {
+      return `http://${addressOf('metrics', 'metrics', 'http')}/metrics`;
     },
     apply: (...files) => mesh.apply(files.map(sourceOf), never),
     delete: (...files) => mesh.delete(files.map(sourceOf), never),

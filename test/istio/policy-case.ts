@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
-import type { ManifestSource } from '../../src/istio/manifest.ts';
+import type { ManifestSource } from '../../src/istio/resources/manifest.ts';
 import { runProgram } from '../program.ts';
 import type { LocalMeshFixture } from './local-mesh.ts';
 

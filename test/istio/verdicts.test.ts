@@ -1,38 +1,43 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type IncomingHttpHeaders } from 'node:http2';
 import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Reply } from '../../src/reply/reply.ts';
 import { type LocalMeshFixture, startLocalMesh } from './local-mesh.ts';
 
-/** Service and Deployment of an app, as JSON, which is YAML too. */
-function app(
-  name: string,
-  {
-    port = { name: 'http', port: 8080 },
-    labels = {},
-    annotations = {},
-    spec = {},
-  }: {
-    readonly port?: object;
-    readonly labels?: object;
-    readonly annotations?: object;
-    readonly spec?: object;
-  } = {},
-): string {
-  const template = {
-    metadata: { labels: { app: name, ...labels }, annotations },
-    spec: { ...spec, containers: [{ name: 'c', image: 'x', ports: [{ containerPort: 8080 }] }] },
-  };
-  return [
-    { apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { selector: { app: name }, ports: [port] } },
-    {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata: { name },
-      spec: { selector: { matchLabels: { app: name } }, template },
-    },
-  ]
-    .map((object) => JSON.stringify(object))
-    .join('\n---\n');
+interface AppOptions {
+  readonly namespace?: string;
+  readonly port?: object;
+  readonly labels?: object;
+  readonly annotations?: object;
+  readonly spec?: object;
+}
+
+/** Deployment of an app, as JSON, which is YAML too. */
+function deployment(name: string, { namespace, labels = {}, annotations = {}, spec = {} }: AppOptions = {}): string {
+  const containers = [{ name: 'c', image: 'x', ports: [{ containerPort: 8080 }] }];
+  const template = { metadata: { labels: { app: name, ...labels }, annotations }, spec: { containers, ...spec } };
+  return JSON.stringify({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace },
+    spec: { selector: { matchLabels: { app: name } }, template },
+  });
+}
+
+function service(name: string, spec: object): string {
+  return JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec });
+}
+
+/** Service and Deployment of an app. */
+function app(name: string, options: AppOptions = {}): string {
+  const { port = { name: 'http', port: 8080 } } = options;
+  return `${service(name, { selector: { app: name }, ports: [port] })}\n---\n${deployment(name, options)}`;
+}
+
+function account(name: string): string {
+  return JSON.stringify({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name } });
 }
 
 function policy(name: string, rule: object): string {
@@ -52,14 +57,47 @@ const manifests = [
   app('till', { port: { name: 'ui', port: 80, targetPort: 8080 } }),
   policy('till', { to: [{ operation: { methods: ['GET'], paths: ['/ok*'] } }] }),
   app('clerk', { spec: { serviceAccount: 'clerk' } }),
-  '{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "clerk"}}',
+  account('clerk'),
+  // It only calls, so it has no Service.
+  deployment('worker', { spec: { serviceAccountName: 'worker' } }),
+  account('worker'),
+  app('desk'),
+  policy('desk', fromAccount('*/sa/worker')),
   app('vault'),
   policy('vault', fromAccount('cluster.local/ns/default/sa/clerk')),
   app('entry'),
   policy('entry', fromAccount('cluster.local/ns/istio-system/sa/istio-ingressgateway-service-account')),
   app('probe', { annotations: { 'traffic.sidecar.istio.io/excludeInboundPorts': '8080' } }),
   app('guarded'),
-  app('host', { spec: { hostNetwork: true } }),
+  app('host', { spec: { hostNetwork: true, dnsPolicy: 'ClusterFirstWithHostNet' } }),
+  // A namespace with istio-injection, as `default` is, would ignore the revision.
+  deployment('canary', { namespace: 'canary', labels: { 'istio.io/rev': 'canary' } }),
+  app('pair', {
+    port: { name: 'http-b', port: 8081 },
+    spec: {
+      containers: [
+        { name: 'a', image: 'x', ports: [{ containerPort: 8080 }] },
+        { name: 'b', image: 'x', ports: [{ containerPort: 8081 }] },
+      ],
+    },
+  }),
+  service('alias', { type: 'ExternalName', externalName: 'seed.default.svc.cluster.local' }),
+  app('capture', {
+    annotations: {
+      'proxy.istio.io/config': 'holdApplicationUntilProxyStarts: true\nproxyMetadata: {ISTIO_META_DNS_CAPTURE: "true"}',
+    },
+  }),
+  `apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: set}
+spec:
+  serviceName: set
+  replicas: 2
+  selector: {matchLabels: {app: set}}
+  template:
+    metadata: {labels: {app: set}}
+    spec: {containers: [{name: c, image: x}]}`,
+  service('set', { clusterIP: 'None', selector: { app: 'set' }, ports: [{ name: 'http', port: 8080 }] }),
   app('outside', { labels: { 'sidecar.istio.io/inject': 'false' } }),
   `apiVersion: security.istio.io/v1
 kind: PeerAuthentication
@@ -137,17 +175,84 @@ suite('verdicts of the local mesh equal those of a cluster', () => {
     assert.equal(await statusFrom('seed', '/@entry/x'), '403');
   });
 
+  test('a gateway sends a request over HTTP/2 as HTTP/1.1 to a port named http', async () => {
+    const session = connect(`http://${mesh.gateway(80)}`);
+    const stream = session.request({ ':path': '/entry' });
+    const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+    session.destroy();
+    assert.equal(headers[':status'], 200);
+  });
+
   test('annotations keep ports away from the sidecar', async () => {
     assert.equal(await statusFrom('outside', '/@probe/x'), '200');
     assert.equal(await statusFrom('outside', '/@guarded/x'), 'reset');
   });
 
-  test('a pod with the network of its node has no sidecar', () => {
-    const sidecars = mesh.started.pods.filter(({ service }) => ['host', 'seed'].includes(service));
-    assert.deepEqual(Object.fromEntries(sidecars.map(({ service, hasSidecar }) => [service, hasSidecar])), {
+  test('a workload without a Service calls with its account', async () => {
+    assert.equal(await statusFrom('worker', '/@desk/x'), '200');
+    assert.equal(await statusFrom('seed', '/@desk/x'), '403');
+  });
+
+  test('a pod with the network of its node, or of another revision, has no sidecar', async () => {
+    const names = ['host', 'canary', 'seed'];
+    const sidecars = mesh.started.pods.filter((pod) => names.includes(pod.service));
+    assert.deepEqual(Object.fromEntries(sidecars.map((pod) => [pod.service, pod.hasSidecar])), {
       host: false,
+      canary: false,
       seed: true,
     });
+    assert.equal(await statusFrom('host', '/@guarded/x'), 'reset');
+    assert.ok(
+      mesh.started.report.warnings.some((line) => /^deployment\.apps\/canary: .* revision canary/.test(line)),
+      'a warning about the revision',
+    );
+  });
+
+  test('names of ExternalNames and of the pods of a StatefulSet lead to their pods, also if a proxy answers for DNS', async () => {
+    for (const caller of ['seed', 'capture']) {
+      assert.equal(await statusFrom(caller, '/@alias:8080/x'), '200', caller);
+      assert.equal(await statusFrom(caller, '/@set-1.set:8080/x'), '200', caller);
+    }
+  });
+
+  test('one mock answers at the ports of all containers', async () => {
+    assert.equal(await statusFrom('seed', '/@pair:8081/x'), '200');
+  });
+
+  test('the pods of a Job succeed at once, and the report says so', async () => {
+    const { leftOut } = await mesh.apply({
+      name: 'job.yaml',
+      text: `apiVersion: batch/v1
+kind: Job
+metadata: {name: migrate}
+spec: {template: {metadata: {labels: {app: migrate}}, spec: {restartPolicy: Never, containers: [{name: c, image: x}]}}}`,
+    });
+    assert.deepEqual(leftOut, ['job.batch/migrate: its programs do not run: each of its pods succeeds at once']);
+    const phases = async (): Promise<unknown[]> => {
+      const { pods } = await mesh.host.objects(AbortSignal.timeout(5000));
+      return pods.filter(({ metadata }) => metadata.labels?.app === 'migrate').map(({ status }) => status?.phase);
+    };
+    const endMs = performance.now() + 20_000;
+    while ((await phases()).join() !== 'Succeeded' && performance.now() < endMs) await sleep(50);
+    assert.deepEqual(await phases(), ['Succeeded']);
+  });
+
+  test('a warning names each address at which nothing in the local mesh answers', async () => {
+    const { warnings } = await mesh.apply({
+      name: 'outside.yaml',
+      text: `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: database}
+spec:
+  hosts: [database.test]
+  location: MESH_EXTERNAL
+  resolution: STATIC
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  endpoints: [{address: 192.0.2.1}]`,
+    });
+    assert.deepEqual(warnings, [
+      'serviceentry.networking.istio.io/database: nothing in the local mesh answers at 192.0.2.1, so calls to it fail',
+    ]);
   });
 
   test('an object that a rule of its CRD accepts only with its defaults is accepted', async () => {
@@ -171,7 +276,7 @@ spec:
     const pod = { name: 'pod.yaml', text: 'apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {app: p}}\n' };
     await assert.rejects(
       mesh.apply(pod),
-      /^MeshmockError: pod\.yaml:\d+:\d+: pod\/p: .*expected at least one container$/,
+      /^MeshmockError: pod\.yaml:\d+:\d+: pod\/p: .*spec\.containers: Required value$/,
     );
   });
 

@@ -4,8 +4,8 @@ import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import { namedMeshes } from '../../src/cli/up/named-meshes.ts';
-import { expandVariables } from '../../src/istio/container-env.ts';
-import type { KubeObject, Service, Workload } from '../../src/istio/objects.ts';
+import { expandVariables } from '../../src/istio/node/mock/container-env.ts';
+import type { KubeObject, Service, Workload } from '../../src/istio/resources/objects.ts';
 import { chart, chartFolder } from './shipped.ts';
 import { manifestTools, printed, temporaryFolder } from './tools.ts';
 

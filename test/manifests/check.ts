@@ -1,14 +1,16 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { analyze } from '../../src/istio/analyze.ts';
-import { Kinds } from '../../src/istio/api/kinds.ts';
-import { Schemas } from '../../src/istio/api/schemas.ts';
-import { checkManifests } from '../../src/istio/check-manifests.ts';
-import { readCrds } from '../../src/istio/crds.ts';
-import { gatewayObjects } from '../../src/istio/gateways.ts';
-import type { LabelledPod } from '../../src/istio/known-hosts.ts';
-import { type Manifest, parseManifests } from '../../src/istio/manifest.ts';
-import { type KubeObject, kubectlName, type Service, type Workload, workloadKinds } from '../../src/istio/objects.ts';
+import { analyze } from '../../src/istio/analysis/analyze.ts';
+import type { LabelledPod } from '../../src/istio/analysis/known-hosts.ts';
+import { gatewayObjects } from '../../src/istio/resources/gateways.ts';
+import { parseManifests } from '../../src/istio/resources/manifest.ts';
+import {
+  type KubeObject,
+  kubectlName,
+  type Service,
+  type Workload,
+  workloadKinds,
+} from '../../src/istio/resources/objects.ts';
 import { schemaLocation, writeKubeSchemas } from './kube-schemas.ts';
 import { kubernetesVersion, type ManifestTools, type Ran } from './tools.ts';
 
@@ -23,9 +25,6 @@ export type Check = (text: string) => Promise<string[]>;
 export async function manifestCheck(tools: ManifestTools, folder: string): Promise<Check> {
   const schemas = path.join(folder, 'schemas');
   await writeKubeSchemas(schemas, tools);
-  const crds = await readCrds(tools.istio);
-  const definitions = JSON.parse(readFileSync(path.join(tools.kubernetes, '_definitions.json'), 'utf8'));
-  const localMesh = { kinds: new Kinds(crds), schemas: new Schemas(crds, definitions), namespace: 'default' };
   let count = 0;
   return async (text) => {
     const file = path.join(folder, `${++count}.yaml`);
@@ -36,13 +35,11 @@ export async function manifestCheck(tools: ManifestTools, folder: string): Promi
       tools.istioctl('validate', '-f', file),
       tools.istioctl('analyze', '--use-kube=false', '-A', '--output-threshold', 'Warning', file),
     ]);
-    const manifests = parseManifests([{ name: file, text }]);
-    const objects = manifests.map(({ object }) => object);
+    const objects = parseManifests([{ name: file, text }]).map(({ object }) => object);
     return [
       ...problemLines(schema, ''),
       ...problemLines(valid, ' is valid'),
       ...problemLines(analysed, '✔ No validation issues found'),
-      ...refusals(manifests, localMesh),
       ...findings(objects),
       ...objects.flatMap(variablesUsedTooEarly),
     ];
@@ -63,16 +60,6 @@ function problemLines({ code, stdout, stderr }: Ran, success: string): string[] 
   return lines.filter((line) => (success === '' || !line.includes(success)) && !ignoredLine.test(line));
 }
 
-/** Returns the problems with which a local mesh refuses manifests. */
-function refusals(manifests: readonly Manifest[], localMesh: Parameters<typeof checkManifests>[1]): string[] {
-  try {
-    checkManifests(manifests, localMesh);
-    return [];
-  } catch (error) {
-    return (error as Error).message.split('\n');
-  }
-}
-
 /** Returns the findings of `analyze`, with the gateways of Istio's installation. */
 function findings(objects: readonly KubeObject[]): string[] {
   const applied = objects.filter(({ kind }) => workloadKinds.includes(kind)) as Workload[];
@@ -84,7 +71,12 @@ function findings(objects: readonly KubeObject[]): string[] {
     .filter(({ kind }) => kind === 'Pod')
     .map(({ metadata: { namespace = 'default', labels = {} } }) => ({ namespace, labels }));
   const services = objects.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Service') as Service[];
-  return analyze(objects, { services, config: objects, pods: [...workloads.map(labelledPod), ...pods] });
+  return analyze(objects, {
+    services,
+    rootNamespace: 'istio-system',
+    config: objects,
+    pods: [...workloads.map(labelledPod), ...pods],
+  });
 }
 
 /** Returns the labels of a workload's pods, which are all alike. */

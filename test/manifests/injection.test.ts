@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
-import type { KubeObject, Workload } from '../../src/istio/objects.ts';
+import type { KubeObject, Workload } from '../../src/istio/resources/objects.ts';
 import { template } from './shipped.ts';
 import { manifestTools, printed, temporaryFolder } from './tools.ts';
 

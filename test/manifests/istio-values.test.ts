@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
-import type { KubeObject, Service } from '../../src/istio/objects.ts';
+import type { KubeObject, Service } from '../../src/istio/resources/objects.ts';
 import { installTestTools } from '../tools/installed.ts';
 import { kustomized } from './shipped.ts';
 import { manifestTools, printed, root } from './tools.ts';

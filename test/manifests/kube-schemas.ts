@@ -1,8 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { closedSchemaOf, type Schema } from '../../src/istio/api/schemas.ts';
-import { readCrds } from '../../src/istio/crds.ts';
+import { closedSchemaOf, readCrds, type Schema } from './crd-schemas.ts';
 
 interface GroupVersionKind {
   readonly group: string;

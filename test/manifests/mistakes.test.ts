@@ -3,7 +3,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
-import type { KubeObject } from '../../src/istio/objects.ts';
+import type { KubeObject } from '../../src/istio/resources/objects.ts';
 import { type Check, manifestCheck } from './check.ts';
 import { demoUrl, demoVersions, manifests } from './shipped.ts';
 import { manifestTools, root, temporaryFolder } from './tools.ts';
@@ -93,12 +93,6 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     path: ['spec', 'selector', 'app'],
     value: 'service-1',
     found: /^service\/service1: the selector app=service-1 matches no pod in default$/,
-  },
-  'a Deployment that does not select its own pods': {
-    object: 'Deployment/service1-v1',
-    path: ['spec', 'selector', 'matchLabels', 'app'],
-    value: 'service-1',
-    found: /deployment\.apps\/service1-v1: the labels of the template do not match the selector$/,
   },
   'a policy whose selector matches no pod': {
     object: 'AuthorizationPolicy/service3',

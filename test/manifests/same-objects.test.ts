@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it, test } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
-import type { KubeObject, Workload } from '../../src/istio/objects.ts';
+import type { KubeObject, Workload } from '../../src/istio/resources/objects.ts';
 import { chart, chartFolder, demoUrl, demoVersions, kustomized, manifests, template } from './shipped.ts';
 import { manifestTools, root } from './tools.ts';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { installTools } from '../../src/istio/tools.ts';
+import { installTools } from '../../src/istio/tools/install-tools.ts';
 import { cleanEnv } from '../program.ts';
 import { installTestTools } from '../tools/installed.ts';
 
@@ -42,17 +42,17 @@ export interface ManifestTools {
  * @throws MeshmockError `machine` if one cannot be installed
  */
 export async function manifestTools(): Promise<ManifestTools> {
-  const own = await installTestTools(['kubectl', 'helm', 'kubeconform', 'istioctl', 'actionlint']);
-  const { istio, kubernetes } = await installTools(['istio', 'kubernetes'], new AbortController().signal);
+  const own = await installTestTools(['kubectl', 'kubernetes', 'helm', 'kubeconform', 'actionlint']);
+  const { istio, istioctl } = await installTools(['istio', 'istioctl'], new AbortController().signal);
   return {
     kubectl: runner(path.join(own.kubectl, 'bin/kubectl')),
     helm: runner(path.join(own.helm, 'helm')),
     kubeconform: runner(path.join(own.kubeconform, 'kubeconform')),
-    istioctl: runner(path.join(own.istioctl, 'istioctl')),
+    istioctl: runner(path.join(istioctl, 'istioctl')),
     actionlint: runner(path.join(own.actionlint, 'actionlint')),
     meshmock: (...args) => runner(process.execPath)(path.join(root, 'dist/cli/main.js'), ...args),
     istio,
-    kubernetes,
+    kubernetes: own.kubernetes,
   };
 }
 

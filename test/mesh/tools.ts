@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { choosePorts } from '../../src/cli/up/ports.ts';
-import { type JaegerAddresses, jaegerArguments, jaegerEnv, jaegerReady } from '../../src/istio/jaeger.ts';
-import { installTools } from '../../src/istio/tools.ts';
+import { type JaegerAddresses, jaegerArguments, jaegerEnv, jaegerReady } from '../../src/istio/local-mesh/jaeger.ts';
+import { installTools } from '../../src/istio/tools/install-tools.ts';
 
 /** Returns the path of a real tool, and installs it if needed. Throws if it cannot be installed. */
 export async function toolPath(name: 'jaeger' | 'grpcurl'): Promise<string> {

@@ -1,6 +1,6 @@
-import { namespaceOf } from '../../istio/objects.ts';
-import { fullHost } from '../../istio/routes.ts';
-import type { VirtualService } from '../../istio/virtual-service.ts';
+import { namespaceOf } from '../../istio/resources/objects.ts';
+import { fullHost } from '../../istio/resources/routes.ts';
+import type { VirtualService } from '../../istio/resources/virtual-service.ts';
 import type { AssertedRoute, Delegate, RouteDestination } from '../asserted-route.ts';
 import { clusterTitle, type EnvoyCluster } from '../envoy-clusters.ts';
 import { destinationHosts, type RouteConfig } from '../route-config.ts';

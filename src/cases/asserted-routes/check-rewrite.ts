@@ -1,4 +1,4 @@
-import type { HttpRoute, UriMatch } from '../../istio/virtual-service.ts';
+import type { HttpRoute, UriMatch } from '../../istio/resources/virtual-service.ts';
 import type { Rewrite } from '../asserted-route.ts';
 import type { RouteConfig } from '../route-config.ts';
 import {

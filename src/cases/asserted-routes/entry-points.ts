@@ -1,7 +1,7 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import type { Gateway } from '../../istio/gateways.ts';
-import { type KubeObject, namespaceOf } from '../../istio/objects.ts';
-import type { VirtualService } from '../../istio/virtual-service.ts';
+import type { Gateway } from '../../istio/resources/gateways.ts';
+import { type KubeObject, namespaceOf } from '../../istio/resources/objects.ts';
+import type { VirtualService } from '../../istio/resources/virtual-service.ts';
 import type { ObjectName, RouteConfig } from '../route-config.ts';
 
 /** Name of the pod with a sidecar that sends requests inside the mesh, one for each namespace that needs it. */

@@ -1,8 +1,8 @@
-import { isDestinationRule } from '../../istio/destination-rule.ts';
-import type { Manifest } from '../../istio/manifest.ts';
-import type { KubeObject } from '../../istio/objects.ts';
-import { isGatewayApiRoute } from '../../istio/route-names.ts';
-import { isVirtualService } from '../../istio/virtual-service.ts';
+import { isDestinationRule } from '../../istio/resources/destination-rule.ts';
+import type { Manifest } from '../../istio/resources/manifest.ts';
+import type { KubeObject } from '../../istio/resources/objects.ts';
+import { isGatewayApiRoute } from '../../istio/resources/route-names.ts';
+import { isVirtualService } from '../../istio/resources/virtual-service.ts';
 import type { Coverage } from '../coverage-result.ts';
 import { CoveredRoutes } from './covered-routes.ts';
 import type { CoverageFinding } from './finding.ts';

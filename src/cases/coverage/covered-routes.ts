@@ -1,7 +1,7 @@
-import type { LoggedRequest } from '../../istio/access-log.ts';
-import type { KubeObject } from '../../istio/objects.ts';
-import { type GatewayApiRoute, isGatewayApiRoute, namedRoutes, namedRules } from '../../istio/route-names.ts';
-import { type HttpRoute, isVirtualService, type VirtualService } from '../../istio/virtual-service.ts';
+import type { LoggedRequest } from '../../istio/observe/access-log.ts';
+import type { KubeObject } from '../../istio/resources/objects.ts';
+import { type GatewayApiRoute, isGatewayApiRoute, namedRoutes, namedRules } from '../../istio/resources/route-names.ts';
+import { type HttpRoute, isVirtualService, type VirtualService } from '../../istio/resources/virtual-service.ts';
 
 /** A route of an object or, with `match`, one match of the route. Both are counted from 0. */
 export interface RoutePart {

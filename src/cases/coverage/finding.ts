@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../istio/objects.ts';
+import type { KubeObject } from '../../istio/resources/objects.ts';
 import type { CoveragePart } from '../coverage-result.ts';
 
 /** A part of the manifests that no request is known to cover. */

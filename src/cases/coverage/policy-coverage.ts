@@ -1,6 +1,6 @@
-import type { LoggedRequest } from '../../istio/access-log.ts';
-import type { Manifest } from '../../istio/manifest.ts';
-import { groupOf, type KubeObject } from '../../istio/objects.ts';
+import type { LoggedRequest } from '../../istio/observe/access-log.ts';
+import type { Manifest } from '../../istio/resources/manifest.ts';
+import { groupOf, type KubeObject } from '../../istio/resources/objects.ts';
 import { type CoverageFinding, findingOf, objectTitle } from './finding.ts';
 
 /** AuthorizationPolicy of Istio, with the fields that matter here. */

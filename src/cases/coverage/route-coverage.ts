@@ -1,7 +1,7 @@
-import type { Manifest } from '../../istio/manifest.ts';
-import type { KubeObject } from '../../istio/objects.ts';
-import type { GatewayApiRoute } from '../../istio/route-names.ts';
-import type { HttpRoute, VirtualService } from '../../istio/virtual-service.ts';
+import type { Manifest } from '../../istio/resources/manifest.ts';
+import type { KubeObject } from '../../istio/resources/objects.ts';
+import type { GatewayApiRoute } from '../../istio/resources/route-names.ts';
+import type { HttpRoute, VirtualService } from '../../istio/resources/virtual-service.ts';
 import type { CoveredRoutes, RouteCoverage } from './covered-routes.ts';
 import { type CoverageFinding, findingOf, objectTitle } from './finding.ts';
 

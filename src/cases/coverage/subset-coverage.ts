@@ -1,7 +1,7 @@
-import type { DestinationRule } from '../../istio/destination-rule.ts';
-import type { Manifest } from '../../istio/manifest.ts';
-import { namespaceOf } from '../../istio/objects.ts';
-import { fullHost } from '../../istio/routes.ts';
+import type { DestinationRule } from '../../istio/resources/destination-rule.ts';
+import type { Manifest } from '../../istio/resources/manifest.ts';
+import { namespaceOf } from '../../istio/resources/objects.ts';
+import { fullHost } from '../../istio/resources/routes.ts';
 import { parseClusterName } from '../envoy-clusters.ts';
 import { type CoverageFinding, findingOf, objectTitle } from './finding.ts';
 

@@ -1,6 +1,6 @@
 import path from 'node:path';
-import { AccessLogs, type LoggedRequest } from '../../istio/access-log.ts';
-import type { MeshHost } from '../../istio/mesh-host.ts';
+import type { MeshHost } from '../../istio/host/mesh-host.ts';
+import { AccessLogs, type LoggedRequest } from '../../istio/observe/access-log.ts';
 import { type ClusterCounts, parseClusterTraffic } from '../envoy-clusters.ts';
 
 /** Traffic of a mesh, as its proxies count and log it. */

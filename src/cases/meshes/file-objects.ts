@@ -1,5 +1,5 @@
-import { type Manifest, type ManifestSource, parseManifests } from '../../istio/manifest.ts';
-import { groupOf, type KubeObject } from '../../istio/objects.ts';
+import { type Manifest, type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
+import { groupOf, type KubeObject } from '../../istio/resources/objects.ts';
 import { missingObjects } from '../asserted-routes/entry-points.ts';
 import { RouteConfig } from '../route-config.ts';
 

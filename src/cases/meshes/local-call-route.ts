@@ -1,8 +1,9 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
-import { type Entry, entryName, findByName } from '../../istio/entries.ts';
-import type { MachinePort } from '../../istio/machine-ports.ts';
-import { namespaceOf, type Service } from '../../istio/objects.ts';
+import type { MachinePort } from '../../istio/host/machine-ports.ts';
+import type { Entry } from '../../istio/node/entries.ts';
+import { entryName, findByName } from '../../istio/resources/entry-names.ts';
+import { namespaceOf, type Service } from '../../istio/resources/objects.ts';
 import { formatPath } from '../../plan/format.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
 import type { ExpectationCase } from '../case.ts';

@@ -1,12 +1,13 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { type Entry, entryName } from '../../istio/entries.ts';
-import { type Gateway, selectorOrDefault } from '../../istio/gateways.ts';
-import type { MachinePort } from '../../istio/machine-ports.ts';
-import type { MeshHost } from '../../istio/mesh-host.ts';
-import { type KubeObject, namespaceOf, type Service, selects } from '../../istio/objects.ts';
-import type { MeshObjects } from '../../istio/pod-status.ts';
-import { protocolOf } from '../../istio/ports.ts';
-import { dnsNamesOf } from '../../istio/routes.ts';
+import type { MachinePort } from '../../istio/host/machine-ports.ts';
+import type { MeshHost } from '../../istio/host/mesh-host.ts';
+import type { Entry } from '../../istio/node/entries.ts';
+import type { MeshObjects } from '../../istio/node/pod-status.ts';
+import { entryName } from '../../istio/resources/entry-names.ts';
+import { type Gateway, selectorOrDefault } from '../../istio/resources/gateways.ts';
+import { type KubeObject, namespaceOf, type Service, selects } from '../../istio/resources/objects.ts';
+import { protocolOf } from '../../istio/resources/ports.ts';
+import { dnsNamesOf } from '../../istio/resources/routes.ts';
 import type { Call, Plan } from '../../plan/plan.ts';
 import { callViaMock } from '../../send/call-via-mock.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
@@ -107,7 +108,7 @@ export class LocalRouteObserver implements RouteObserver {
     const mock = { scheme: 'http', address: dialAddress(port) } as const;
     const [, name = '', portText] = /^(.*?)(?::(\d+))?$/.exec(authority) ?? [];
     const service = this.objects.services.find((one) => dnsNamesOf(one, namespace).includes(name.toLowerCase()));
-    const host = service === undefined ? clientName : name;
+    const host = service === undefined ? outsideAddress : name;
     const hostPort = portText === undefined ? (preferredHttpPort(service) ?? 80) : Number(portText);
     const routeOf = ({ method, uri, headers }: AssertedRequest): CallRoute => {
       const call: Call = {
@@ -124,6 +125,12 @@ export class LocalRouteObserver implements RouteObserver {
     return { kind: 'open', title, routeOf };
   }
 }
+
+/**
+ * Address that leads nowhere (RFC 5737, TEST-NET-3). A sidecar takes over the connection, and a request that none of its
+ * routes takes fails.
+ */
+const outsideAddress = '203.0.113.1';
 
 function entryNameOf(service: Service): string {
   return entryName(service.metadata.name, namespaceOf(service));

@@ -1,9 +1,11 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import type { ApplyReport } from '../../istio/local-mesh.ts';
-import type { MachinePort } from '../../istio/machine-ports.ts';
-import { type Manifest, type ManifestSource, parseManifests } from '../../istio/manifest.ts';
-import { MeshHost } from '../../istio/mesh-host.ts';
-import { isService, type KubeObject } from '../../istio/objects.ts';
+import { optional } from '../../error/optional.ts';
+import type { MachinePort } from '../../istio/host/machine-ports.ts';
+import { MeshHost } from '../../istio/host/mesh-host.ts';
+import type { ApplyReport } from '../../istio/local-mesh/local-mesh.ts';
+import { type IstioSettings, isIstioOperator } from '../../istio/local-mesh/mesh-configuration.ts';
+import { type Manifest, type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
+import { isService, type KubeObject } from '../../istio/resources/objects.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
 import { assertsRoutes, type CaseFile, type ExpectationCase, type WorkloadFault } from '../case.ts';
 import { coverageOf } from '../coverage/coverage.ts';
@@ -18,6 +20,10 @@ import { scaleWorkload } from './scale-workload.ts';
 export interface LocalTestMeshOptions {
   /** Reads the manifests of files and folders. */
   readonly read: (names: readonly string[]) => ManifestSource[];
+  /** Reads a user's configuration of Istio for a file. */
+  readonly istio?: (file: CaseFile) => IstioSettings;
+  /** Maximum number of replicas of each workload. */
+  readonly maxReplicas?: number;
   /** First port of this machine for HTTP entries; 0 for any free ports. */
   readonly http: { readonly host: string; readonly port: number };
   /** First port of this machine for gRPC entries; 0 for any free ports. */
@@ -34,7 +40,8 @@ export const localMeshName = `test-${process.pid}`;
 interface StartedMesh {
   readonly host: MeshHost;
   readonly namespace: string;
-  readonly fill: boolean;
+  /** Text of everything that needs another mesh when it changes. */
+  readonly key: string;
 }
 
 /** Local mesh that starts for the first file of cases. Later files keep the objects that they share with it. */
@@ -66,9 +73,15 @@ export class LocalTestMesh implements MeshUnderTest {
       ? withMissingObjects(given, namespace)
       : { sources: given, notes: [] };
     const wanted = manifestsByIdentity(parseManifests(sources), namespace);
-    if (this.started?.namespace !== namespace || this.started.fill !== fill) await this[Symbol.asyncDispose]();
+    const istio = this.options.istio?.(file) ?? {};
+    // istiod is installed once, with its IstioOperators.
+    const operators = [...wanted.values()].map(({ object }) => object).filter(isIstioOperator);
+    const key = JSON.stringify([namespace, fill, istio, operators]);
+    if (this.started?.key !== key) await this[Symbol.asyncDispose]();
     const report =
-      this.started === undefined ? await this.start(file, sources, signal) : await this.change(wanted, sources, signal);
+      this.started === undefined
+        ? await this.start(file, { sources, istio, key }, signal)
+        : await this.change(wanted, sources, signal);
     this.applied = wanted;
     const { host } = this.startedMesh();
     this.observer = assertsRoutes(file)
@@ -80,24 +93,31 @@ export class LocalTestMesh implements MeshUnderTest {
 
   private async start(
     { namespace, fill }: CaseFile,
-    sources: readonly ManifestSource[],
+    {
+      sources,
+      istio,
+      key,
+    }: { readonly sources: readonly ManifestSource[]; readonly istio: IstioSettings; readonly key: string },
     signal: AbortSignal,
   ): Promise<ApplyReport> {
-    const { http, grpc, serveArguments, onProgramExit } = this.options;
+    const { http, grpc, serveArguments, onProgramExit, maxReplicas } = this.options;
+    const anyPort = { host: http.host, port: 0 };
     const { mesh: host, started } = await MeshHost.start(
       {
         mesh: localMeshName,
         namespace,
         fill,
+        istio,
+        ...optional('maxReplicas', maxReplicas),
         logRoutes: true,
         sources,
         serveArguments,
         onProgramExit,
-        ports: { http, grpc, jaeger: { host: http.host, port: 0 } },
+        ports: { http, grpc, jaeger: anyPort, metrics: anyPort, kubernetes: anyPort },
       },
       signal,
     );
-    this.started = { host, namespace, fill };
+    this.started = { host, namespace, key };
     // A mesh that ends unexpectedly starts again for the next file.
     host.ended.catch(() => {
       if (this.started?.host === host) this.forget();

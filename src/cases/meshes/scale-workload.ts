@@ -1,7 +1,7 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { entryName, findByName } from '../../istio/entries.ts';
-import type { ManifestSource } from '../../istio/manifest.ts';
-import { isScalable, type KubeObject, namespaceOf } from '../../istio/objects.ts';
+import { entryName, findByName } from '../../istio/resources/entry-names.ts';
+import type { ManifestSource } from '../../istio/resources/manifest.ts';
+import { isScalable, type KubeObject, namespaceOf } from '../../istio/resources/objects.ts';
 import { manifestText } from './file-objects.ts';
 
 /**

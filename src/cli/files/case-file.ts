@@ -11,7 +11,7 @@ import { noLimits } from '../../plan/plan.ts';
 import { readHeaders } from './header-fields.ts';
 import { YamlFile } from './yaml-file.ts';
 
-const fileFields = ['manifests', 'namespace', 'fill', 'before', 'apply', 'cases', 'always'];
+const fileFields = ['manifests', 'meshConfig', 'namespace', 'fill', 'before', 'apply', 'cases', 'always'];
 const caseFields = [
   'name',
   'from',
@@ -74,6 +74,7 @@ class CaseFileReader {
       name: this.name,
       manifests: this.paths(fields.get('manifests')),
       change: this.paths(fields.get('apply')),
+      meshConfig: yaml.optionalScalar(fields, 'meshConfig', (value) => this.path(text(value))),
       namespace: yaml.optionalScalar(fields, 'namespace', namespace) ?? 'default',
       fill: yaml.optionalScalar(fields, 'fill', yesOrNo) ?? false,
       before,
@@ -84,11 +85,12 @@ class CaseFileReader {
 
   private paths(node: Node | undefined): string[] {
     if (node === undefined) return [];
-    const folder = path.dirname(this.name);
-    return this.yaml.list(node, 'services.yaml').map((item) => {
-      const name = this.yaml.parseScalar(item, text);
-      return path.isAbsolute(name) ? name : path.join(folder, name);
-    });
+    return this.yaml.list(node, 'services.yaml').map((item) => this.path(this.yaml.parseScalar(item, text)));
+  }
+
+  /** Returns the path of a file that is relative to the folder of this one. */
+  private path(name: string): string {
+    return path.isAbsolute(name) ? name : path.join(path.dirname(this.name), name);
   }
 
   private cases(node: Node | undefined): ExpectationCase[] {

@@ -2,7 +2,7 @@ import { existsSync, globSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Case, CaseFile } from '../../cases/case.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { type ManifestSource, parseManifests } from '../../istio/manifest.ts';
+import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
 import { parseCaseFile } from './case-file.ts';
 import { readManifestSources, readText } from './manifest-sources.ts';
 import { isValidatorFile, parseValidatorFile } from './validator-file.ts';
@@ -101,11 +101,14 @@ function mostSimilar(part: string, names: readonly string[]): string[] {
 /** Checks that all manifests exist and parse. A mesh takes seconds to start, so this comes first. */
 function checkManifests(files: readonly CaseFile[]): void {
   const all = new Set<string>();
-  for (const { name, manifests, change } of files)
+  for (const { name, manifests, change, meshConfig } of files) {
+    if (meshConfig !== undefined && !existsSync(meshConfig))
+      throw new MeshmockError('usage', `${name}: no such file: ${meshConfig}`);
     for (const manifest of [...manifests, ...change]) {
       if (!existsSync(manifest)) throw new MeshmockError('usage', `${name}: no such file or folder: ${manifest}`);
       all.add(manifest);
     }
+  }
   parseManifests(readManifestsOfCases([...all]));
 }
 

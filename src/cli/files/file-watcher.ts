@@ -6,8 +6,8 @@ import { isCaseFile } from './case-files.ts';
 import { isManifest } from './manifest-sources.ts';
 
 /** Returns the files and folders that a file of cases depends on, with the file itself. */
-export function filesReadFor({ name, manifests, change }: CaseFile): string[] {
-  return [name, ...manifests, ...change];
+export function filesReadFor({ name, manifests, change, meshConfig }: CaseFile): string[] {
+  return [name, ...manifests, ...change, ...(meshConfig === undefined ? [] : [meshConfig])];
 }
 
 /** Time in which an editor writes a file, in milliseconds. It may write several times, or through another file. */

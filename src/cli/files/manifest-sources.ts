@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import type { ManifestSource } from '../../istio/manifest.ts';
+import type { ManifestSource } from '../../istio/resources/manifest.ts';
 
 /**
  * Reads manifests as `kubectl -f` does. A name is a file, a folder, or `-` for standard input. Of a folder, it reads the

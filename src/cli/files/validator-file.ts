@@ -47,6 +47,7 @@ export function parseValidatorFile(content: string, file: string, defaults: Case
     name: file,
     manifests: [],
     change: [],
+    meshConfig: undefined,
     namespace: 'default',
     fill: true,
     before: [],

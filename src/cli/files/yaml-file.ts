@@ -13,7 +13,7 @@ import {
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
 import type { TextPlace } from '../../error/text-place.ts';
-import { yamlProblem } from '../../istio/yaml-problem.ts';
+import { yamlProblem } from '../../istio/resources/yaml-problem.ts';
 
 /** Fields of a map, by name. */
 export type Fields = ReadonlyMap<string, Node>;

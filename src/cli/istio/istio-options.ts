@@ -1,9 +1,10 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { defaultMesh } from '../../istio/control-client.ts';
+import { defaultMesh } from '../../istio/host/control-client.ts';
 import { label, text } from '../../options/option-values.ts';
 import { parseOptions, type Schema, type Values } from '../../options/options.ts';
 import { parseAddress } from '../../plan/address.ts';
 import { meshSchema } from '../../serve/settings/mesh-schema.ts';
+import { meshOptions } from '../options/mesh-options.ts';
 
 const file = {
   parse: text,
@@ -32,6 +33,7 @@ const mesh = {
 export const istioUpSchema = {
   file: { ...file, help: 'file or folder of manifests; - is standard input; the demo if not set' },
   fill: { isSwitch: true, help: 'add a mock for each destination without a workload' },
+  ...meshOptions,
   http: meshSchema.http,
   grpc: meshSchema.grpc,
   jaeger: {
@@ -39,6 +41,18 @@ export const istioUpSchema = {
     default: 'localhost:16686',
     value: 'ADDRESS',
     help: 'address of Jaeger',
+  },
+  metrics: {
+    parse: parseAddress,
+    default: 'localhost:15090',
+    value: 'ADDRESS',
+    help: "address of Istio's metrics, for Prometheus",
+  },
+  kubernetes: {
+    parse: parseAddress,
+    default: 'localhost:0',
+    value: 'ADDRESS',
+    help: 'address of the API server; port 0 is any free port',
   },
   namespace: { ...namespace, default: 'default' },
   mesh,

@@ -1,8 +1,9 @@
-import { meshOption } from '../../istio/control-client.ts';
-import { entryName } from '../../istio/entries.ts';
-import type { ApplyReport } from '../../istio/local-mesh.ts';
-import type { MachinePort } from '../../istio/machine-ports.ts';
-import type { PodStatus } from '../../istio/pod-status.ts';
+import { meshOption } from '../../istio/host/control-client.ts';
+import type { MachinePort } from '../../istio/host/machine-ports.ts';
+import type { ApplyReport } from '../../istio/local-mesh/local-mesh.ts';
+import type { Entry } from '../../istio/node/entries.ts';
+import type { PodStatus } from '../../istio/node/pod-status.ts';
+import { entryName } from '../../istio/resources/entry-names.ts';
 
 /** Returns a line for each warning and for each part of the manifests that was left out. */
 export function reportLines({ warnings, leftOut }: ApplyReport): string[] {
@@ -38,12 +39,33 @@ export function entryLines(ports: readonly MachinePort[], pods: readonly PodStat
     const portsOfEntry = ports.filter(({ entry }) => entry.name === name);
     const addresses = portsOfEntry.map((port) => {
       const { entry } = port;
-      return `${entry.kind === 'gateway' ? `port ${entry.port}` : entry.protocol} ${addressText(port)}`;
+      return `${labelOf(entry)} ${addressText(port)}`;
     });
     const kind = portsOfEntry[0]?.entry.kind;
-    const note = kind === 'service' ? versionsOf(name, pods) : kind === 'gateway' ? 'gateway' : '';
+    const note = kind === undefined ? '' : noteOf(kind, name, pods);
     return `${name.padEnd(width)}${addresses.join('  ')}  ${note}`.trimEnd();
   });
+}
+
+/** Returns the word before the address of an entry. */
+function labelOf({ kind, port, protocol }: Entry): string {
+  if (kind === 'gateway') return `port ${port}`;
+  return kind === 'kubernetes' ? 'https' : protocol;
+}
+
+function noteOf(kind: Entry['kind'], name: string, pods: readonly PodStatus[]): string {
+  switch (kind) {
+    case 'service':
+      return versionsOf(name, pods);
+    case 'gateway':
+      return 'gateway';
+    case 'jaeger':
+      return '';
+    case 'metrics':
+      return 'for Prometheus, at /metrics';
+    case 'kubernetes':
+      return 'for kubectl: istio kubeconfig';
+  }
 }
 
 function addressText({ host, port }: MachinePort): string {
@@ -52,7 +74,7 @@ function addressText({ host, port }: MachinePort): string {
 
 function versionsOf(name: string, pods: readonly PodStatus[]): string {
   const podsOfService = pods.filter(({ service, namespace }) => name === entryName(service, namespace));
-  return [...new Set(podsOfService.map(({ version }) => version))].join(' ');
+  return [...new Set(podsOfService.map(({ version }) => version))].toSorted().join(' ');
 }
 
 function tryLines(ports: readonly MachinePort[], option: string): string[] {

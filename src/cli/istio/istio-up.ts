@@ -1,9 +1,11 @@
 import { fileURLToPath } from 'node:url';
-import type { MachinePort } from '../../istio/machine-ports.ts';
-import type { ManifestSource } from '../../istio/manifest.ts';
-import { MeshHost } from '../../istio/mesh-host.ts';
-import { checkMachine } from '../../istio/tools.ts';
+import { optional } from '../../error/optional.ts';
+import type { MachinePort } from '../../istio/host/machine-ports.ts';
+import { MeshHost } from '../../istio/host/mesh-host.ts';
+import type { ManifestSource } from '../../istio/resources/manifest.ts';
+import { checkMachine } from '../../istio/tools/install-tools.ts';
 import { grpcAddressFor } from '../../plan/address.ts';
+import { readIstioSettings } from '../files/istio-settings.ts';
 import { readManifestSources } from '../files/manifest-sources.ts';
 import { demoArguments, manifestsFor } from '../manifests/manifests.ts';
 import { endWithNpx } from '../process/end-signals.ts';
@@ -26,7 +28,19 @@ const stillStartingMs = 10_000;
  */
 export async function istioUp(args: readonly string[]): Promise<void> {
   const values = readIstioOptions(istioUpSchema, args);
-  const { mesh: name, namespace, fill, http, grpc = grpcAddressFor(http), jaeger, logLevel, seed } = values;
+  const {
+    mesh: name,
+    namespace,
+    fill,
+    http,
+    grpc = grpcAddressFor(http),
+    jaeger,
+    metrics,
+    kubernetes,
+    logLevel,
+    seed,
+    maxReplicas,
+  } = values;
   // Before the demo's manifests are read: an image that cannot run a mesh has none.
   checkMachine();
   // While this process reads standard input, signals end it as they do by default.
@@ -40,10 +54,12 @@ export async function istioUp(args: readonly string[]): Promise<void> {
     mesh: name,
     namespace,
     fill,
+    istio: readIstioSettings(values),
+    ...optional('maxReplicas', maxReplicas),
     logRoutes: false,
     sources,
     serveArguments: [`--log-level=${logLevel}`, ...(seed === undefined ? [] : [`--seed=${seed}`])],
-    ports: { http, grpc, jaeger },
+    ports: { http, grpc, jaeger, metrics, kubernetes },
     onProgramExit: (lost: string, logs: string) => process.stderr.write(`meshmock: ${lost} has ended; see ${logs}\n`),
     onPorts: (ports: readonly MachinePort[]) => process.stdout.write(`${entryLines(ports, []).join('\n')}\n`),
   };

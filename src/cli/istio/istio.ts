@@ -1,8 +1,10 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
 import { nearestOrAll } from '../../error/suggestion.ts';
-import { askMesh } from '../../istio/control-client.ts';
-import { endMesh } from '../../istio/mesh-folder.ts';
+import { askMesh, folderOf } from '../../istio/host/control-client.ts';
+import { endMesh } from '../../istio/host/mesh-folder.ts';
 import { readManifestSources } from '../files/manifest-sources.ts';
 import type { Command } from '../options/command.ts';
 import { formatHelp, type HelpText, twoColumns } from '../options/help.ts';
@@ -14,7 +16,7 @@ const help: HelpText = {
   usage: ['istio COMMAND [OPTIONS]'],
   summary: 'Runs a real Istio on this machine, without a cluster.',
   about: [
-    'meshmock runs in place of each image that a Deployment names. It needs Linux and root. istiod, pilot-agent, Envoy and Jaeger are built or fetched once, into ~/.cache/meshmock/tools (MESHMOCK_TOOLS).',
+    'meshmock runs in place of each image that a Deployment names. It needs Linux and root. The control plane of Kubernetes, istiod, Envoy and Jaeger are built or fetched once, into ~/.cache/meshmock/tools (MESHMOCK_TOOLS).',
   ],
   sections: [
     {
@@ -23,6 +25,8 @@ const help: HelpText = {
         ['up [-f FILE]…', 'starts istiod, a pod with a sidecar per replica, gateways and Jaeger'],
         ['apply -f FILE…', 'applies manifests and waits until each sidecar has them in effect'],
         ['delete -f FILE…', 'deletes objects and waits until no sidecar has them any more'],
+        ['kubeconfig', 'prints a kubeconfig for kubectl, istioctl, helm and others'],
+        ['env', 'prints a shell command that makes kubectl and others use the mesh'],
         ['status', 'lists the addresses and the pods of the mesh'],
         ['down', 'stops the mesh'],
       ]),
@@ -52,6 +56,18 @@ const subcommands: Readonly<Record<string, HelpText>> = {
     schema: istioChangeSchema,
     examples: ['meshmock istio delete -f route.yaml'],
   },
+  kubeconfig: {
+    usage: ['istio kubeconfig [OPTIONS]'],
+    summary: "Prints a kubeconfig of the mesh's API server.",
+    schema: istioMeshSchema,
+    examples: ['meshmock istio kubeconfig > mesh.yaml', 'kubectl --kubeconfig mesh.yaml get pods -A'],
+  },
+  env: {
+    usage: ['istio env [OPTIONS]'],
+    summary: 'Prints a shell command that makes kubectl, istioctl and helm use the mesh.',
+    schema: istioMeshSchema,
+    examples: ['eval "$(meshmock istio env)"', 'kubectl get pods'],
+  },
   status: {
     usage: ['istio status [OPTIONS]'],
     summary: 'Lists the addresses of the mesh and its pods.',
@@ -67,6 +83,13 @@ const subcommands: Readonly<Record<string, HelpText>> = {
 };
 
 export const istioCommand: Command = { help, subcommands, run: istio };
+
+/** Writes a kubeconfig into the folder of a mesh, and returns its path. Only root can read it. */
+function writeKubeconfig(mesh: string, text: string): string {
+  const file = path.join(folderOf(mesh), 'kubeconfig');
+  writeFileSync(file, text, { mode: 0o600 });
+  return file;
+}
 
 /** Never aborts: the mesh itself bounds these requests, and Ctrl-C ends this process. */
 const never = new AbortController().signal;
@@ -92,6 +115,13 @@ export async function istio(args: readonly string[]): Promise<void> {
           `${namespace}/${name}  ${address}  ${role}${hasSidecar ? '' : ', no sidecar'}`,
       );
       process.stdout.write(`${[...entryLines(ports, pods), '', ...podLines].join('\n')}\n`);
+      return;
+    }
+    case 'kubeconfig':
+    case 'env': {
+      const values = readIstioOptions(istioMeshSchema, rest);
+      const { text } = await askMesh(values.mesh, { kind: 'kubeconfig' }, never);
+      process.stdout.write(command === 'env' ? `export KUBECONFIG=${writeKubeconfig(values.mesh, text)}\n` : text);
       return;
     }
     case 'down': {

@@ -3,7 +3,8 @@ import { hostname } from 'node:os';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
 import { Dialler } from '../../execute/connect-to.ts';
-import type { Role } from '../../execute/octopus.ts';
+import { EchoServer } from '../../execute/echo-server.ts';
+import type { Role } from '../../execute/role.ts';
 import { type Parsed, parseFrom, parseOptions, type Values, variableOf, variablesOf } from '../../options/options.ts';
 import { grpcAddressFor, type ListenAddress } from '../../plan/address.ts';
 import { parseDirectives } from '../../plan/parse.ts';
@@ -61,9 +62,12 @@ export function readServeSettings(args: readonly string[], env: NodeJS.ProcessEn
   };
 }
 
-function roleOf({ upstream, content }: Values<typeof serveSchema>): Role {
+function roleOf({ upstream, content, replyForm }: Values<typeof serveSchema>): Role {
+  if (replyForm !== 'meshmock' && (upstream !== undefined || content !== undefined))
+    throw new MeshmockError('usage', '--reply-form makes an echo server: use it without --upstream and --content');
   if (upstream !== undefined && content !== undefined)
     throw new MeshmockError('usage', '--upstream makes a proxy and --content a webserver: use only one of them');
+  if (replyForm !== 'meshmock') return new EchoServer(replyForm);
   if (upstream !== undefined) return { kind: 'proxy', upstream };
   return content === undefined ? { kind: 'mock' } : { kind: 'webserver', content };
 }
@@ -88,6 +92,7 @@ const podSettings = [
   'behaviour',
   'upstream',
   'content',
+  'replyForm',
 ] as const;
 
 /** Returns the environment without the settings of one pod, for pods that get these settings by flags. */

@@ -43,7 +43,11 @@ export async function serve(args: readonly string[]): Promise<void> {
     import('../../serve/start-service.ts'),
     import('../../serve/logger.ts'),
   ]);
-  const running = await startService(settings, telemetry, createLogger(settings.identity, settings.logLevel));
+  const running = await startService(
+    settings,
+    telemetry,
+    createLogger(settings.identity, settings.logLevel, settings.role),
+  );
   const http = running.http.map(authorityOf).join(', ');
   const grpc = running.grpc.map(authorityOf).join(', ');
   const metrics = running.metrics === undefined ? '' : ` metrics ${authorityOf(running.metrics)}`;

@@ -3,6 +3,7 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import { durationMs, text } from '../../options/option-values.ts';
 import { parseOptions, type Values } from '../../options/options.ts';
 import { parseAddress } from '../../plan/address.ts';
+import { meshOptions } from '../options/mesh-options.ts';
 
 export const testSchema = {
   entry: {
@@ -22,6 +23,7 @@ export const testSchema = {
     repeatable: true,
     isPath: true,
   },
+  ...meshOptions,
   only: { parse: text, value: 'TEXT', help: 'run only cases with TEXT in their names', repeatable: true },
   before: {
     isSwitch: true,
@@ -89,6 +91,10 @@ function conflictOf(values: Values<typeof testSchema>): string | undefined {
     '--manifests': values.manifests.length > 0,
     '--fail-untested': values.failUntested,
     '--keep': values.keep,
+    '--mesh-config': values.meshConfig !== undefined,
+    '--profile': values.profile !== undefined,
+    '--istio-values': values.istioValues !== undefined,
+    '--max-replicas': values.maxReplicas !== undefined,
   };
   const localFlag = Object.entries(localFlags).find(([, isGiven]) => isGiven)?.[0];
   if (isLive && localFlag !== undefined)

@@ -5,9 +5,11 @@ import type { MeshUnderTest } from '../../cases/mesh-under-test.ts';
 import { LiveTestMesh } from '../../cases/meshes/live-test-mesh.ts';
 import { LocalTestMesh, localMeshName } from '../../cases/meshes/local-test-mesh.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { checkMachine } from '../../istio/tools.ts';
+import { optional } from '../../error/optional.ts';
+import { checkMachine } from '../../istio/tools/install-tools.ts';
 import { caseFolders, readCaseFiles, readManifestsOfCases } from '../files/case-files.ts';
 import { FileWatcher, filesReadFor } from '../files/file-watcher.ts';
+import { readIstioSettings } from '../files/istio-settings.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
 import { errorText } from '../output/error-text.ts';
@@ -72,10 +74,13 @@ function isStarted(mesh: MeshUnderTest): boolean {
   return mesh instanceof LocalTestMesh && mesh.ports.length > 0;
 }
 
-function meshOf({ entry, before, http, grpc }: TestSettings): MeshUnderTest {
+function meshOf(settings: TestSettings): MeshUnderTest {
+  const { entry, before, http, grpc, maxReplicas } = settings;
   if (entry.length > 0) return new LiveTestMesh(entry, before ? 'before' : 'after');
   return new LocalTestMesh({
     read: readManifestsOfCases,
+    istio: ({ meshConfig = settings.meshConfig }) => readIstioSettings({ ...settings, meshConfig }),
+    ...optional('maxReplicas', maxReplicas),
     http,
     grpc,
     serveArguments: ['--log-level=warn'],

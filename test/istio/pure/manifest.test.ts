@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseManifests } from '../../../src/istio/manifest.ts';
+import { parseManifests } from '../../../src/istio/resources/manifest.ts';
 
 const parse = (text: string) => parseManifests([{ name: 'a.yaml', text }]);
 
@@ -49,6 +49,10 @@ describe('manifests', () => {
     ['a: [', /^a\.yaml:1:4: invalid YAML: the closing \] is missing$/],
     ['a:\n\tb: c', /^a\.yaml:2:1: invalid YAML: Tabs/],
     ['- 1', /^a\.yaml:1:1: expected a Kubernetes object with apiVersion, kind and metadata\.name$/],
+    [
+      'apiVersion: v1\nkind: A\nmetadata:\n  name: off',
+      /^a\.yaml:4:3: metadata\.name: expected a string, found a boolean: put it in quotes$/,
+    ],
     ['apiVersion: v1\nkind: A\nmetadata: {}', /^a\.yaml:1:1: expected a Kubernetes object .*: missing metadata\.name$/],
     ['apiVersion: v1\nkind: List\nitems: [{kind: A}]', /^a\.yaml:3:9: expected a Kubernetes object/],
   ] as const)

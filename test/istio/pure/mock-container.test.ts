@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { containerEnv, type EnvSources, expandVariables } from '../../../src/istio/container-env.ts';
-import { containerLeftOut, meshmockContainer, mockSettings, usedDataNames } from '../../../src/istio/mock-container.ts';
-import type { Container, EnvVar } from '../../../src/istio/objects.ts';
-import { podField } from '../../../src/istio/pod-field.ts';
-import type { PodPlan } from '../../../src/istio/pods.ts';
+import { containerEnv, type EnvSources, expandVariables } from '../../../src/istio/node/mock/container-env.ts';
+import {
+  containerLeftOut,
+  meshmockContainer,
+  mockSettings,
+  usedDataNames,
+} from '../../../src/istio/node/mock/mock-container.ts';
+import { podField, resourceField } from '../../../src/istio/node/pod-fields.ts';
+import type { PodPlan } from '../../../src/istio/node/pod-plan.ts';
+import type { Container, EnvVar } from '../../../src/istio/resources/objects.ts';
 
 const sources: EnvSources = {
   field: (path) => ({ 'metadata.name': 'a-1', 'spec.nodeName': '' })[path],
+  resource: ({ resource }) => (resource === 'limits.cpu' ? '2' : undefined),
   data: (kind, name) => (name === 'there' ? { KEY: `of ${kind}`, OTHER: 'other' } : undefined),
 };
 const container = (more: Partial<Container>): Container => ({ name: 'c', image: 'meshmock', ...more });
@@ -36,15 +42,22 @@ describe('variables of a container', () => {
     assert.deepEqual(found, { EARLY: '$(LATE)', LATE: 'late', EARLY2: 'late', NOTHING: '' });
   });
 
-  it('come from fields, ConfigMaps and Secrets, but not from resources', () => {
+  it('come from fields, ConfigMaps, Secrets, and resources that the container sets', () => {
     const found = variables(
       { name: 'POD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
       { name: 'MAP', valueFrom: { configMapKeyRef: { name: 'there', key: 'KEY' } } },
       { name: 'SECRET', valueFrom: { secretKeyRef: { name: 'there', key: 'KEY' } } },
       { name: 'CPU', valueFrom: { resourceFieldRef: { resource: 'limits.cpu' } } },
+      { name: 'MEMORY', valueFrom: { resourceFieldRef: { resource: 'limits.memory' } } },
       { name: 'ALL', value: '$(POD) $(MAP)' },
     );
-    assert.deepEqual(found, { POD: 'a-1', MAP: 'of ConfigMap', SECRET: 'of Secret', ALL: 'a-1 of ConfigMap' });
+    assert.deepEqual(found, {
+      POD: 'a-1',
+      MAP: 'of ConfigMap',
+      SECRET: 'of Secret',
+      CPU: '2',
+      ALL: 'a-1 of ConfigMap',
+    });
   });
 
   it('of whole ConfigMaps and Secrets come first, with their prefix', () => {
@@ -160,7 +173,7 @@ describe('a container with the image of meshmock', () => {
         container({
           command: ['meshmock'],
           args: ['call', 'a'],
-          env: [{ name: 'M', valueFrom: { resourceFieldRef: {} } }],
+          env: [{ name: 'M', valueFrom: { resourceFieldRef: { resource: 'limits.cpu' } } }],
         }),
       ),
       ['variable M, whose value comes from resources', 'command "meshmock call a": meshmock serve runs instead'],
@@ -176,12 +189,13 @@ describe('a container with the image of meshmock', () => {
     const plan = {
       name: 'a-1',
       namespace: 'ns',
+      uid: 'uid',
       serviceAccount: 'sa',
       spec: { containers: [] },
       labels: { app: 'a', 'topology.kubernetes.io/zone': 'z' },
       annotations: { 'x.test/y': 'note' },
     } as unknown as PodPlan;
-    const field = (path: string) => podField({ plan, uid: 'uid', address: '10.0.0.1' }, path);
+    const field = (path: string) => podField({ plan, address: '10.0.0.1' }, path);
     for (const [path, expected] of Object.entries({
       'metadata.name': 'a-1',
       'metadata.namespace': 'ns',
@@ -189,6 +203,7 @@ describe('a container with the image of meshmock', () => {
       'spec.serviceAccountName': 'sa',
       "metadata.labels['topology.kubernetes.io/zone']": 'z',
       "metadata.labels['none']": '',
+      'metadata.labels': 'app="a"\ntopology.kubernetes.io/zone="z"\n',
       "metadata.annotations['x.test/y']": 'note',
       'status.podIP': '10.0.0.1',
       'spec.nodeName': '',
@@ -196,4 +211,19 @@ describe('a container with the image of meshmock', () => {
     }))
       assert.equal(field(path), expected, path);
   });
+
+  for (const [limit, divisor, expected] of [
+    ['1500m', '1', '2'],
+    ['1500m', '1m', '1500'],
+    ['1Gi', '1Mi', '1024'],
+    ['2', '0', '2'],
+    ['nonsense', '1', undefined],
+  ] as const)
+    it(`gives the limit ${limit} in units of ${divisor} as ${expected}`, () => {
+      const found = resourceField(container({ resources: { limits: { cpu: limit } } }), {
+        resource: 'limits.cpu',
+        divisor,
+      });
+      assert.equal(found, expected);
+    });
 });

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { fillObjects } from '../../../src/istio/fill.ts';
-import { gatewayObjects } from '../../../src/istio/gateways.ts';
-import type { KubeObject, Service, Workload } from '../../../src/istio/objects.ts';
-import { leftOut, planPods } from '../../../src/istio/pods.ts';
-import { portsOf, protocolOf } from '../../../src/istio/ports.ts';
-import { defaultPortRoutes } from '../../../src/istio/routes.ts';
+import { fillObjects } from '../../../src/istio/local-mesh/fill.ts';
+import { mockKey, planPod } from '../../../src/istio/node/pod-plan.ts';
+import { workloadLeftOut } from '../../../src/istio/node/workload-left-out.ts';
+import { gatewayObjects } from '../../../src/istio/resources/gateways.ts';
+import type { Container, KubeObject, Pod, Service, Workload } from '../../../src/istio/resources/objects.ts';
+import { portsOf, protocolOf } from '../../../src/istio/resources/ports.ts';
+import { defaultPortRoutes } from '../../../src/istio/resources/routes.ts';
 
 function service(
   name: string,
@@ -20,60 +21,75 @@ function service(
   };
 }
 
-function workload(name: string, labels: Record<string, string>, replicas = 1, annotations = {}): Workload {
+function workload(name: string, labels: Record<string, string>): Workload {
   const spec = { containers: [{ name: 'c', image: 'any/image', ports: [{ name: 'web', containerPort: 5000 }] }] };
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata: { name, namespace: 'default' },
-    spec: { replicas, selector: { matchLabels: labels }, template: { metadata: { labels, annotations }, spec } },
+    spec: { replicas: 1, selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },
   };
 }
 
-const noLabels = () => ({});
+const app: Container = { name: 'c', image: 'any/image', ports: [{ name: 'web', containerPort: 5000 }] };
+const proxy = (mode: 'sidecar' | 'router'): Container => ({
+  name: 'istio-proxy',
+  image: 'registry.test/istio/proxyv2:local',
+  args: ['proxy', mode],
+});
+const init: Container = { name: 'istio-init', image: 'istio/proxyv2:local', args: ['istio-iptables', '-p', '15001'] };
 
-describe('pods of workloads', () => {
-  it('have the service name of their app label, their version, their replicas, and stable names', () => {
-    const plan = () => planPods([workload('reviews-v2', { app: 'reviews', version: 'v2' }, 3)], [], noLabels);
-    const pods = plan();
-    assert.deepEqual(plan(), pods);
-    assert.equal(new Set(pods.map(({ name }) => name)).size, 3);
-    for (const pod of pods) {
-      assert.deepEqual([pod.service, pod.version, pod.hasSidecar, pod.role], ['reviews', 'v2', true, 'mock']);
-      assert.equal(pod.labels['security.istio.io/tlsMode'], 'istio');
-      assert.match(pod.name, /^reviews-v2-[0-9a-f]{9}-[0-9a-f]{5}$/);
-    }
+function pod(labels: Record<string, string>, containers: Container[], initContainers: Container[] = []): Pod {
+  const ownerReferences = [{ kind: 'ReplicaSet', name: 'reviews-v2-5d8', uid: 'u', controller: true }];
+  const metadata = {
+    name: 'reviews-v2-5d8-x2x',
+    namespace: 'default',
+    uid: 'p',
+    labels: { 'pod-template-hash': '5d8', ...labels },
+    ownerReferences,
+  };
+  return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers, initContainers } };
+}
+
+describe('a pod', () => {
+  it('has the service name of its app label, its version, and the name of its Deployment', () => {
+    const plan = planPod(pod({ app: 'reviews', version: 'v2' }, [app], [init, proxy('sidecar')]), []);
+    assert.deepEqual([plan.service, plan.version, plan.workload], ['reviews', 'v2', 'reviews-v2']);
+    assert.deepEqual([plan.hasSidecar, plan.role], [true, 'mock']);
+    assert.equal(plan.programs.interception, init);
+    assert.deepEqual(plan.programs.mocked, [app]);
   });
 
-  it('have other names if their template or one of their ports changes', () => {
-    const names = (labels: Record<string, string>, services: Service[]) =>
-      planPods([workload('a', labels)], services, noLabels).map(({ name }) => name);
-    const [first] = names({ app: 'a' }, []);
-    assert.notEqual(names({ app: 'a', version: 'v2' }, [])[0], first);
-    assert.notEqual(names({ app: 'a' }, [service('a', [{ name: 'http', port: 80 }])])[0], first);
+  it('without a proxy has no sidecar, and one with only a router is a gateway', () => {
+    assert.equal(planPod(pod({ app: 'a' }, [app]), []).hasSidecar, false);
+    assert.equal(planPod(pod({ app: 'a' }, [proxy('router')]), []).role, 'gateway');
+    assert.equal(planPod(pod({ app: 'a' }, [{ name: 'd', image: 'istio/pilot:local' }]), []).role, 'istiod');
   });
 
-  it('have no sidecar if a label, an annotation or their namespace disables it', () => {
-    const hasSidecar = (one: Workload, namespace = {}) => planPods([one], [], () => namespace)[0]?.hasSidecar;
-    assert.equal(hasSidecar(workload('a', { app: 'a', 'sidecar.istio.io/inject': 'false' })), false);
-    assert.equal(hasSidecar(workload('a', { app: 'a' }, 1, { 'sidecar.istio.io/inject': 'false' })), false);
-    assert.equal(hasSidecar(workload('a', { app: 'a' }), { 'istio-injection': 'disabled' }), false);
-    assert.equal(hasSidecar(workload('a', { app: 'a' }), { 'istio-injection': 'enabled' }), true);
+  it('answers with v1 if it has no version, although the injector labels it latest', () => {
+    assert.equal(planPod(pod({ 'service.istio.io/canonical-revision': 'latest' }, [app]), []).version, 'v1');
+  });
+
+  it('needs a new mock if a Service leads to another port, and for nothing else', () => {
+    const keyWith = (services: Service[], labels = {}) =>
+      mockKey(planPod(pod({ app: 'a', ...labels }, [app]), services));
+    assert.notEqual(keyWith([service('a', [{ name: 'http', port: 80 }])]), keyWith([]));
+    assert.equal(keyWith([service('a', [{ name: 'http', port: 5000 }])], { other: 'label' }), keyWith([]));
   });
 });
 
 describe('the left-out parts of a workload', () => {
   const leftOutWithImage = (image: string): string[] => {
     const spec = { containers: [{ name: 'c', image }], initContainers: [{ name: 'i' }], volumes: [{ name: 'v' }] };
-    const base = workload('a', { app: 'a' });
+    const base = workload('reviews-v2', { app: 'a' });
     const deployment = { ...base, spec: { ...base.spec, template: { ...base.spec.template, spec } } };
-    return leftOut(deployment, planPods([deployment], [], noLabels));
+    return workloadLeftOut(deployment, [planPod(pod({ app: 'a' }, [{ name: 'c', image }]), [])]);
   };
   it('include volumes only for the image of meshmock, because mocks of other images read no files', () => {
-    assert.deepEqual(leftOutWithImage('any/image'), ['deployment.apps/a: init container i']);
+    assert.deepEqual(leftOutWithImage('any/image'), ['deployment.apps/reviews-v2: init container i']);
     assert.deepEqual(leftOutWithImage('meshmock'), [
-      'deployment.apps/a: init container i',
-      'deployment.apps/a: volume v',
+      'deployment.apps/reviews-v2: init container i',
+      'deployment.apps/reviews-v2: volume v',
     ]);
   });
 });
@@ -149,10 +165,13 @@ describe('gateways', () => {
     const made = gatewayObjects([gateway(80), gateway(443), gateway(80, { app: 'own' })], [], []);
     assert.deepEqual(titles(made), [
       'ServiceAccount istio-system/istio-ingressgateway-service-account',
+      ...['Role', 'RoleBinding'].map((kind) => `${kind} istio-system/istio-ingressgateway-sds`),
       ...['Deployment', 'Service'].map((kind) => `${kind} istio-system/istio-ingressgateway`),
-      ...['ServiceAccount', 'Deployment', 'Service'].map((kind) => `${kind} istio-system/own`),
+      'ServiceAccount istio-system/own',
+      ...['Role', 'RoleBinding'].map((kind) => `${kind} istio-system/own-sds`),
+      ...['Deployment', 'Service'].map((kind) => `${kind} istio-system/own`),
     ]);
-    const { spec } = made[2] as Service;
+    const { spec } = made[4] as Service;
     assert.deepEqual(
       spec.ports?.map(({ port, targetPort }) => [port, targetPort]),
       [

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { installTools } from '../../../src/istio/tools.ts';
+import { installTools } from '../../../src/istio/tools/install-tools.ts';
 import { refusalRows } from '../../../src/reply/proxy-refusal-rows.ts';
 import type { CallResult } from '../../../src/reply/reply.ts';
 import { refusalReasons } from '../../../src/reply/reply.ts';

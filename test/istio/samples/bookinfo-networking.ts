@@ -1,4 +1,4 @@
-import type { ManifestSource } from '../../../src/istio/manifest.ts';
+import type { ManifestSource } from '../../../src/istio/resources/manifest.ts';
 import type { PolicyCase, ShownCall } from '../policy-case.ts';
 import { allTo, at, jason, platform, ratingsOf, shares, some } from './bookinfo-shown.ts';
 

@@ -1,0 +1,139 @@
+import { applyObject } from '../apply/apply-object.ts';
+import { type ClusterView, objectKey } from '../cluster/cluster-view.ts';
+import type { KubeClient } from '../kube-api/kube-client.ts';
+import { gatewayObjects, missingPorts, serverPorts } from '../resources/gateways.ts';
+import { isWorkload, type KubeObject, namespaceOf, selects, type Workload } from '../resources/objects.ts';
+import { fillObjects } from './fill.ts';
+import { isApplied, markImplicit } from './implicit.ts';
+
+const routingKinds = [
+  'VirtualService',
+  'DestinationRule',
+  'ServiceEntry',
+  'Gateway',
+  'HTTPRoute',
+  'GRPCRoute',
+  'TCPRoute',
+  'TLSRoute',
+];
+
+/** Label of the pods of Gateways that istiod deploys. */
+const managedGatewayLabel = 'gateway.networking.k8s.io/gateway-name';
+
+/** Label of the objects of Istio's installation. */
+const installationLabel = 'operator.istio.io/component';
+const gatewayComponent = 'IngressGateways';
+
+/** Objects that no manifest contains: gateways, accounts, and those that `--fill` adds. */
+export class ImplicitObjects {
+  private readonly client: KubeClient;
+  private readonly view: ClusterView;
+  private readonly fill: boolean;
+  private objects: KubeObject[] = [];
+
+  constructor(client: KubeClient, view: ClusterView, fill: boolean) {
+    this.client = client;
+    this.view = view;
+    this.fill = fill;
+  }
+
+  /**
+   * Creates and removes implicit objects to fit the applied objects, which never change here.
+   *
+   * @returns a line for each object that a cluster would not have
+   */
+  async update(signal: AbortSignal): Promise<string[]> {
+    const { client, view } = this;
+    const isNotApplied = (object: KubeObject): boolean => {
+      const stored = view.stored(object);
+      return stored === undefined || !isApplied(stored);
+    };
+    const accounts = this.missingAccounts();
+    const wanted = [...this.wanted(), ...accounts].filter(isNotApplied);
+    const keys = new Set(wanted.map(objectKey));
+    const unwanted = this.objects.filter((object) => !keys.has(objectKey(object)) && isNotApplied(object));
+    for (const object of unwanted) await client.delete(object, {}, signal);
+    this.objects = wanted;
+    await this.createNamespacesOf(wanted, signal);
+    // One after another: a Deployment needs its account.
+    for (const object of wanted) await applyObject(client, markImplicit(object), signal);
+    await this.useInstalledGateways(signal);
+    return accounts.map(
+      ({ metadata }) =>
+        `serviceaccount ${metadata.namespace}/${metadata.name} does not exist, so a cluster would not make the pods that name it: the local mesh adds it`,
+    );
+  }
+
+  /** Creates the namespaces of objects that do not exist, such as that of a route's destination. */
+  private async createNamespacesOf(objects: readonly KubeObject[], signal: AbortSignal): Promise<void> {
+    const existing = new Set(this.view.namespaces.map(({ metadata }) => metadata.name));
+    const missing = new Set(objects.map(namespaceOf).filter((name) => !existing.has(name)));
+    for (const name of missing)
+      await applyObject(this.client, markImplicit({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }), signal);
+  }
+
+  /** Starts the gateways of Istio's installation that Gateways select, and adds the ports of their servers. */
+  private async useInstalledGateways(signal: AbortSignal): Promise<void> {
+    const { client, view } = this;
+    const installed = view.workloads.filter((one) => one.metadata.labels?.[installationLabel] === gatewayComponent);
+    for (const workload of installed) {
+      const { labels } = workload.spec.template.metadata ?? {};
+      const ports = serverPorts(view.config(['Gateway']), labels ?? {});
+      if (ports.length === 0) continue;
+      if (workload.spec.replicas === 0) await client.patch(workload, { spec: { replicas: 1 } }, 'merge', {}, signal);
+      for (const service of view.services.filter(
+        (one) => isSameNamespace(one, workload) && selects(one.spec.selector, labels),
+      )) {
+        const added = missingPorts(service, ports);
+        const all = [...(service.spec.ports ?? []), ...added];
+        if (added.length > 0) await client.patch(service, { spec: { ports: all } }, 'merge', {}, signal);
+      }
+    }
+  }
+
+  private wanted(): KubeObject[] {
+    const { view } = this;
+    const services = view.services.filter((one) => isOfUser(one));
+    const workloads = view.workloads.filter((one) => isOfUser(one));
+    const installed = view.workloads.filter((one) => one.metadata.labels?.[installationLabel] === gatewayComponent);
+    const gateways = gatewayObjects(view.config(['Gateway']), [...workloads, ...installed], view.services);
+    if (!this.fill) return gateways;
+    const used = [...services, ...workloads].map(namespaceOf);
+    const namespaces = new Set([...view.namespaces.map(({ metadata }) => metadata.name), ...used]);
+    // A Service of a user may select a gateway, and then it needs no mock.
+    const managed = view.workloads.filter((one) => one.metadata.labels?.[managedGatewayLabel] !== undefined);
+    const running = [...workloads, ...managed, ...installed, ...gateways.filter(isWorkload)];
+    const isManaged = (one: KubeObject): boolean => one.metadata.labels?.[managedGatewayLabel] !== undefined;
+    const filled = { services: services.filter((one) => !isManaged(one)), workloads: running };
+    return [...gateways, ...fillObjects({ ...filled, config: view.config(routingKinds), namespaces })];
+  }
+
+  /** Returns the accounts that the pods of applied workloads name, and that do not exist. */
+  private missingAccounts(): KubeObject[] {
+    const { view } = this;
+    const accounts = view.workloads.filter(isOfUser).flatMap((workload): KubeObject[] => {
+      const name = accountOf(workload);
+      const object = {
+        apiVersion: 'v1',
+        kind: 'ServiceAccount',
+        metadata: { name, namespace: namespaceOf(workload) },
+      };
+      const stored = view.stored(object);
+      return name === 'default' || (stored !== undefined && isApplied(stored)) ? [] : [object];
+    });
+    return [...new Map(accounts.map((account) => [objectKey(account), account])).values()];
+  }
+}
+
+function isSameNamespace(one: KubeObject, other: KubeObject): boolean {
+  return namespaceOf(one) === namespaceOf(other);
+}
+
+function accountOf({ spec }: Workload): string {
+  return spec.template.spec.serviceAccountName ?? spec.template.spec.serviceAccount ?? 'default';
+}
+
+/** Reports whether an object comes from a manifest or a user, or from istiod for a Gateway of a user. */
+function isOfUser(object: KubeObject): boolean {
+  return isApplied(object) && object.metadata.labels?.[installationLabel] === undefined;
+}

@@ -1,0 +1,46 @@
+import type { ChildProcess } from 'node:child_process';
+import path from 'node:path';
+import { controlPlaneReady, startControlPlane } from '../control-plane/control-plane.ts';
+import type { ApiServer } from '../kube-api/api-server.ts';
+import { nodeAddress } from '../network/addresses.ts';
+import { waitUntilReady } from '../process/ready.ts';
+import type { InstalledTools } from '../tools/install-tools.ts';
+import { meshJaegerReady, startMeshJaeger } from './local-mesh-programs.ts';
+
+/** Programs of a local mesh that do not run in pods. */
+export interface MeshPrograms {
+  readonly jaeger: ChildProcess;
+  /** Process of etcd, the API server and the controllers. */
+  readonly apiServer: ChildProcess;
+  readonly server: ApiServer;
+}
+
+/**
+ * Starts the control plane and Jaeger, and waits until both are ready.
+ *
+ * @param nodeSocket path of the socket at which the node says where its containers are
+ * @throws MeshmockError `unavailable` or `timeout` if a program does not become ready
+ */
+export async function startPrograms(
+  { tools, folder }: { readonly tools: InstalledTools; readonly folder: string },
+  nodeSocket: string,
+  signal: AbortSignal,
+): Promise<MeshPrograms> {
+  const startJaeger = async (): Promise<ChildProcess> => {
+    const jaeger = await startMeshJaeger({ tools, folder }, signal);
+    await waitUntilReady(jaeger, meshJaegerReady, signal);
+    return jaeger.program;
+  };
+  const startApiServer = async (): Promise<Pick<MeshPrograms, 'apiServer' | 'server'>> => {
+    const log = path.join(folder, 'logs', 'control-plane.log');
+    const own = path.join(folder, 'control-plane');
+    const { kube, data } = tools;
+    const options = { kube, data, folder: own, address: nodeAddress, nodeSocket, log };
+    const { program, server } = await startControlPlane(options, signal);
+    const starting = { program, name: 'the control plane', log };
+    await waitUntilReady(starting, (either) => controlPlaneReady(server, either), signal);
+    return { apiServer: program, server };
+  };
+  const [jaeger, started] = await Promise.all([startJaeger(), startApiServer()]);
+  return { jaeger, ...started };
+}

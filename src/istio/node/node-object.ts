@@ -1,0 +1,59 @@
+import { availableParallelism, totalmem } from 'node:os';
+import { nodeAddress } from '../network/addresses.ts';
+import type { KubeObject } from '../resources/objects.ts';
+
+/** Name of the only node of a local mesh. */
+export const nodeName = 'meshmock';
+
+/** Port of the kubelet's API. */
+export const kubeletPort = 10_250;
+
+/** Returns the Node object, with its status. */
+export function nodeObject(maxPods: number): KubeObject {
+  const capacity = {
+    cpu: String(availableParallelism()),
+    memory: `${Math.floor(totalmem() / 1024)}Ki`,
+    pods: String(maxPods),
+  };
+  const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: {
+      name: nodeName,
+      labels: { 'kubernetes.io/hostname': nodeName, 'kubernetes.io/os': 'linux' },
+    },
+    spec: {},
+    status: {
+      capacity,
+      allocatable: capacity,
+      addresses: [
+        { type: 'InternalIP', address: nodeAddress },
+        { type: 'Hostname', address: nodeName },
+      ],
+      daemonEndpoints: { kubeletEndpoint: { Port: kubeletPort } },
+      conditions: [
+        {
+          type: 'Ready',
+          status: 'True',
+          reason: 'KubeletReady',
+          message: 'the local mesh runs pods',
+          lastHeartbeatTime: time,
+          lastTransitionTime: time,
+        },
+      ],
+      nodeInfo: {
+        kubeletVersion: 'v1.37.1',
+        operatingSystem: 'linux',
+        osImage: 'meshmock',
+        architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+        machineID: '',
+        systemUUID: '',
+        bootID: '',
+        kernelVersion: '',
+        containerRuntimeVersion: 'meshmock://0.1.0',
+        kubeProxyVersion: '',
+      },
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import { type Labels, type Pod, type PodSpec, type Service, selects } from '../resources/objects.ts';
+import { type PodPorts, portsOf } from '../resources/ports.ts';
+import { echoPortsOf } from './mock/echo-image.ts';
+import { meshmockContainer } from './mock/mock-container.ts';
+import { isGatewayProxy, type PodPrograms, programsOf } from './pod-programs.ts';
+
+/** Role of a pod: a mock runs in place of its image, it is Istio's gateway, or it is istiod. */
+export type PodRole = 'mock' | 'gateway' | 'istiod';
+
+/** Pod object, with the facts that the node derives from it. */
+export interface PodPlan {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  /** Name of the workload that the pod belongs to; the name of the pod if it has none. */
+  readonly workload: string;
+  readonly role: PodRole;
+  /** True if a proxy runs in the pod. */
+  readonly hasSidecar: boolean;
+  readonly labels: Labels;
+  readonly annotations: Labels;
+  readonly serviceAccount: string;
+  readonly spec: PodSpec;
+  readonly programs: PodPrograms;
+  /** Service name with which the mock answers. */
+  readonly service: string;
+  readonly version: string;
+  readonly ports: PodPorts;
+}
+
+const canonicalName = 'service.istio.io/canonical-name';
+const canonicalRevision = 'service.istio.io/canonical-revision';
+
+/** Returns the plan of a pod, with the ports that Services expect of it. */
+export function planPod(pod: Pod, services: readonly Service[]): PodPlan {
+  const { metadata, spec } = pod;
+  const { name, namespace = 'default', uid = '', labels = {}, annotations = {} } = metadata;
+  const programs = programsOf(spec);
+  const workload = workloadOf(pod);
+  const servicesOfPod = services.filter(
+    (service) => service.metadata.namespace === namespace && selects(service.spec.selector, labels),
+  );
+  // Declared ports of the proxy are not ports of the mock.
+  const appSpec = { ...spec, containers: programs.mocked };
+  return {
+    name,
+    namespace,
+    uid,
+    workload,
+    role: roleOf(programs),
+    hasSidecar: programs.proxy !== undefined,
+    labels,
+    annotations,
+    serviceAccount: spec.serviceAccountName ?? 'default',
+    spec,
+    programs,
+    service: labels.app ?? labels['app.kubernetes.io/name'] ?? labels[canonicalName] ?? workload,
+    version: labels.version ?? labels['app.kubernetes.io/version'] ?? mockVersion(labels[canonicalRevision]),
+    ports: portsOf(appSpec, servicesOfPod, programs.mocked.flatMap(echoPortsOf)),
+  };
+}
+
+/** The injector labels pods without a version `latest`; their mocks answer with v1. */
+function mockVersion(revision: string | undefined): string {
+  return revision === undefined || revision === 'latest' ? 'v1' : revision;
+}
+
+function roleOf({ proxy, istiod, mocked }: PodPrograms): PodRole {
+  if (istiod !== undefined) return 'istiod';
+  return proxy !== undefined && isGatewayProxy(proxy) && mocked.length === 0 ? 'gateway' : 'mock';
+}
+
+/** Returns the name of the workload of a pod. A Deployment's ReplicaSet has the Deployment's name and a hash. */
+function workloadOf({ metadata }: Pod): string {
+  const { name, ownerReferences = [], labels = {} } = metadata;
+  const owner = ownerReferences.find(({ controller }) => controller);
+  if (owner === undefined) return name;
+  const hash = labels['pod-template-hash'];
+  return owner.kind === 'ReplicaSet' && hash !== undefined && owner.name.endsWith(`-${hash}`)
+    ? owner.name.slice(0, -hash.length - 1)
+    : owner.name;
+}
+
+/** Returns the settings of a pod that decide how its mock is started. A mock with other settings starts again. */
+export function mockKey({ ports, service, version, spec }: PodPlan): string {
+  return JSON.stringify([ports.http, ports.grpc, service, version, meshmockContainer(spec)?.name]);
+}

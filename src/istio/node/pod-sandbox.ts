@@ -1,0 +1,176 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { ContainerPlace } from '../control-plane/control-plane.ts';
+import { echoClientFolder } from '../echo-client/install.ts';
+import { hostsFile, resolvConf } from '../network/pod-files.ts';
+import { createPodNetwork, killAllIn, removePodNetwork } from '../network/pod-network.ts';
+import { podCommand } from '../process/program.ts';
+import { entryName } from '../resources/entry-names.ts';
+import type { Container, DataKind, Labels } from '../resources/objects.ts';
+import { interceptTraffic } from './interception.ts';
+import { containerEnv, type EnvSources } from './mock/container-env.ts';
+import { echoFormOf } from './mock/echo-image.ts';
+import { podField, resourceField } from './pod-fields.ts';
+import type { PodPlan } from './pod-plan.ts';
+import { missingVolumeSources, type VolumeSources, writeVolumes } from './pod-volumes.ts';
+import type { ContainerProcess, ProxyImage } from './proxy-process.ts';
+
+/** Facts and sources that all pods of a node share. */
+export interface NodeContext {
+  readonly image: ProxyImage & { readonly istiod: string };
+  /** Folder of the mesh, which the proxy's user can read. */
+  readonly folder: string;
+  /** Further arguments of each `meshmock serve`. */
+  readonly serveArguments: readonly string[];
+  /** Returns the entries of `--connect-to` of a pod's mock. */
+  routesOf(plan: PodPlan): readonly string[];
+  /** Returns the values of a ConfigMap or Secret for variables. */
+  data(kind: DataKind, name: string, namespace: string): Labels | undefined;
+  /** Returns the values of a ConfigMap or Secret for files. */
+  files(kind: DataKind, name: string, namespace: string): Readonly<Record<string, string | Buffer>> | undefined;
+  token(plan: PodPlan, audience: string | undefined, expirationSeconds: number): Promise<string>;
+  /** Waits until a condition about the objects of the API holds. */
+  waitUntil(holds: () => boolean, signal: AbortSignal): Promise<void>;
+  /** Returns the text of a kubeconfig that uses a file with a token. */
+  kubeconfig(tokenFile: string): string;
+}
+
+/**
+ * Lowest user of a pod's proxy. Each pod has a user of its own, where containers have 1337: the kernel limits the inotify
+ * instances of a user, and two for each proxy would be too many (inotify(7), `max_user_instances`).
+ */
+const lowestUid = 1_337_000;
+const endTimeoutMs = 2000;
+
+/** Place in which the programs of a pod run: its network, its files, and the environments of its containers. */
+export class PodSandbox {
+  private readonly plan: PodPlan;
+  readonly address: string;
+  /** Name of the pod's network namespace, and of its link at the node. */
+  readonly link: string;
+  /** User of the pod's proxy. */
+  private readonly uid: number;
+  private readonly context: NodeContext;
+
+  constructor(plan: PodPlan, address: string, context: NodeContext) {
+    this.plan = plan;
+    this.address = address;
+    this.context = context;
+    const [, , third, fourth] = address.split('.');
+    this.link = `pod-${third}-${fourth}`;
+    this.uid = lowestUid + 256 * Number(third) + Number(fourth);
+  }
+
+  /** Creates the network of the pod, and redirects its traffic if an init container of Istio says so. */
+  async create(signal: AbortSignal): Promise<void> {
+    const { plan, address, link, etc, uid, context } = this;
+    const { name, namespace, spec, programs } = plan;
+    await createPodNetwork({ name: link, link, address }, signal);
+    await mkdir(etc, { recursive: true });
+    await writeFile(path.join(etc, 'resolv.conf'), resolvConf(namespace, spec));
+    await writeFile(path.join(etc, 'hosts'), hostsFile({ hostname: name, ...spec, address, namespace }));
+    const container = programs.interception;
+    if (container === undefined) return;
+    const env = { PATH: process.env.PATH, ...this.envOf(container) };
+    const { pilotAgent } = context.image;
+    await interceptTraffic({ container, env, pilotAgent, uid, namespace: link, etc }, signal);
+  }
+
+  /**
+   * Writes the files of a container's volumes, as soon as their sources exist.
+   *
+   * @param onMissing called with the sources that do not exist yet, and with nothing when all exist
+   */
+  async writeVolumes(
+    container: Container,
+    onMissing: (missing: readonly string[]) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { context, plan } = this;
+    const options = { pod: this.withAddress, container, root: this.rootOf(container), uid: this.uid };
+    const sources: VolumeSources = {
+      files: (kind, name) => context.files(kind, name, plan.namespace),
+      token: (audience, seconds) => context.token(plan, audience, seconds),
+    };
+    const missing = missingVolumeSources(options, sources);
+    if (missing.length > 0) onMissing(missing);
+    await context.waitUntil(() => missingVolumeSources(options, sources).length === 0, signal);
+    if (missing.length > 0) onMissing([]);
+    await mkdir(options.root, { recursive: true });
+    await writeVolumes(options, sources);
+  }
+
+  /** Returns the settings with which a container's program starts. */
+  processOf(container: Container, log: string): ContainerProcess {
+    const { link: namespace, etc, uid } = this;
+    return { container, env: this.envOf(container), namespace, etc, root: this.rootOf(container), uid, log };
+  }
+
+  /** Returns the sources of a container's environment variables. */
+  envSources(container: Container): EnvSources {
+    const { context, plan, withAddress } = this;
+    return {
+      field: (name) => podField(withAddress, name),
+      resource: (reference) => resourceField(container, reference),
+      data: (kind, name) => context.data(kind, name, plan.namespace),
+    };
+  }
+
+  /** Returns the place of a container, or of the pod if no container is named. */
+  placeOf(container: string | undefined): ContainerPlace {
+    const { proxy, istiod } = this.plan.programs;
+    const program = container === proxy?.name ? 'proxy' : container === istiod?.name ? 'istiod' : 'app';
+    const exec = podCommand({ namespace: this.link, etc: this.etc }, this.environmentOf(container));
+    return { netns: this.link, ...(container === undefined ? {} : { log: this.logOf(program), exec }) };
+  }
+
+  /** Returns the path of a log, such as `POD.proxy.log`, or `POD.NAMESPACE.proxy.log` outside of `default`. */
+  logOf(program: 'app' | 'proxy' | 'istiod'): string {
+    const { name, namespace } = this.plan;
+    return path.join(this.context.folder, 'logs', `${entryName(name, namespace)}.${program}.log`);
+  }
+
+  /** Removes the files and the network, and ends all programs that still run in it. */
+  async remove(): Promise<void> {
+    const { link } = this;
+    await killAllIn(link, AbortSignal.timeout(endTimeoutMs)).catch(() => {});
+    await rm(this.folder, { recursive: true, force: true });
+    await removePodNetwork({ name: link, link }, AbortSignal.timeout(endTimeoutMs)).catch(() => {
+      // The namespace was not created, or it is gone with the mounts of a mesh that ends.
+    });
+  }
+
+  /** Returns the folder that has the role of a container's root. */
+  rootOf(container: Container): string {
+    return path.join(this.folder, container.name);
+  }
+
+  /** Folder with the pod's files in /etc. */
+  get etc(): string {
+    return path.join(this.folder, 'etc');
+  }
+
+  private get folder(): string {
+    return path.join(this.context.folder, 'pods', this.link);
+  }
+
+  private get withAddress(): { readonly plan: PodPlan; readonly address: string } {
+    return { plan: this.plan, address: this.address };
+  }
+
+  private envOf(container: Container): Record<string, string> {
+    return containerEnv(container, this.envSources(container));
+  }
+
+  /** Returns the command line that gives a command in a container its environment. */
+  private environmentOf(container: string | undefined): string[] {
+    const { pilotAgent } = this.context.image;
+    // Istio's image has its program pilot-agent in the path.
+    if (container !== undefined && container === this.plan.programs.proxy?.name)
+      return ['env', `PATH=${path.dirname(pilotAgent)}:${process.env.PATH ?? ''}`];
+    const mocked = this.plan.programs.mocked.find(({ name }) => name === container);
+    // The image of Istio's echo has a client, which tests run.
+    if (mocked === undefined || echoFormOf(mocked) !== 'istio-echo') return [];
+    return ['env', `PATH=${echoClientFolder(this.context.folder)}:${process.env.PATH ?? ''}`];
+  }
+}

@@ -1,0 +1,41 @@
+import type { Pod, Service } from '../resources/objects.ts';
+import type { PodRole } from './pod-plan.ts';
+
+/** State of a pod, for `meshmock istio status`. */
+export interface PodStatus {
+  readonly name: string;
+  readonly namespace: string;
+  /** Service name with which the pod's mock answers. */
+  readonly service: string;
+  readonly version: string;
+  readonly address: string;
+  readonly role: PodRole;
+  readonly hasSidecar: boolean;
+  /** Ports on which the mock accepts HTTP. */
+  readonly http: readonly number[];
+  /** Ports on which the mock accepts gRPC. */
+  readonly grpc: readonly number[];
+}
+
+/** Counters of a pod's proxy, in Prometheus' text format. */
+export interface PodStats {
+  /** Name of the pod, as `NAMESPACE/NAME`. */
+  readonly pod: string;
+  readonly stats: string;
+}
+
+/** Objects that receive requests, with those that the local mesh added. */
+export interface MeshObjects {
+  readonly services: readonly Service[];
+  readonly pods: readonly Pod[];
+}
+
+/** Directives that the mocks of a service apply to every request. */
+export interface BehaviourChange {
+  /** Name of a Service, or the service name with which mocks answer. */
+  readonly service: string;
+  /** Namespace of a name without one; `default` if not given. */
+  readonly namespace?: string;
+  /** Directives such as `/~delay=1s`. If not given, the behaviour of the manifests applies again. */
+  readonly directives?: string;
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"k8s.io/cri-streaming/pkg/streaming/remotecommand"
+	utilexec "k8s.io/utils/exec"
+)
+
+// ExecInContainer runs a command with the streams of a client, until it ends or the client goes.
+func (c *containerPlace) ExecInContainer(
+	ctx context.Context, _, _, _ string, command []string, in io.Reader, out, stderr io.WriteCloser, tty bool,
+	resize <-chan remotecommand.TerminalSize, _ time.Duration,
+) error {
+	argv := append(append([]string{}, c.Exec...), command...)
+	process := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	process.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	// The command's children are in its session.
+	process.Cancel = func() error { return syscall.Kill(-process.Process.Pid, syscall.SIGKILL) }
+	process.WaitDelay = time.Second
+	var err error
+	if tty {
+		err = runInTerminal(process, in, out, resize)
+	} else {
+		err = runWithPipes(process, in, out, stderr)
+	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return utilexec.CodeExitError{Err: err, Code: exitCode(exit)}
+	}
+	return err
+}
+
+// exitCode returns the code that a shell reports, which has one for signals too.
+func exitCode(exit *exec.ExitError) int {
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return exit.ExitCode()
+}
+
+func runWithPipes(process *exec.Cmd, in io.Reader, out, stderr io.WriteCloser) error {
+	if out != nil {
+		process.Stdout = out
+	}
+	if stderr != nil {
+		process.Stderr = stderr
+	}
+	if in != nil {
+		// With `Stdin`, the end of the command would wait for the end of the client's input.
+		stdin, err := process.StdinPipe()
+		if err != nil {
+			return err
+		}
+		go func() {
+			io.Copy(stdin, in)
+			stdin.Close()
+		}()
+	}
+	return process.Run()
+}
+
+func runInTerminal(process *exec.Cmd, in io.Reader, out io.WriteCloser, resize <-chan remotecommand.TerminalSize) error {
+	terminal, end, err := openTerminal()
+	if err != nil {
+		return err
+	}
+	defer terminal.Close()
+	process.Stdin, process.Stdout, process.Stderr = end, end, end
+	process.SysProcAttr.Setctty = true
+	err = process.Start()
+	end.Close()
+	if err != nil {
+		return err
+	}
+	go func() {
+		for size := range resize {
+			unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: size.Height, Col: size.Width})
+		}
+	}()
+	if in != nil {
+		go io.Copy(terminal, in)
+	}
+	if out != nil {
+		// It ends with an error when the last process closes the terminal.
+		io.Copy(out, terminal)
+	}
+	return process.Wait()
+}
+
+// openTerminal returns both ends of a new pseudo terminal (pty(7)).
+func openTerminal() (terminal, end *os.File, err error) {
+	terminal, err = os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	number, err := unix.IoctlGetInt(int(terminal.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(terminal.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		end, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	}
+	if err != nil {
+		terminal.Close()
+		return nil, nil, err
+	}
+	return terminal, end, nil
+}

@@ -136,17 +136,7 @@ function isReady({ url, ca, cert, key }: ApiServer, signal: AbortSignal): Promis
 
 /** Returns a kubeconfig that needs no other files, for an API server that is reachable at a URL. */
 export function kubeconfigFor({ ca, cert, key }: ApiServer, url: string): string {
-  const base64 = (pem: string): string => Buffer.from(pem).toString('base64');
-  const name = 'meshmock';
-  const user = { 'client-certificate-data': base64(cert), 'client-key-data': base64(key) };
-  return stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name, cluster: { server: url, 'certificate-authority-data': base64(ca) } }],
-    users: [{ name, user }],
-    contexts: [{ name, context: { cluster: name, user: name } }],
-    'current-context': name,
-  });
+  return kubeconfig(url, ca, { 'client-certificate-data': base64(cert), 'client-key-data': base64(key) });
 }
 
 /**
@@ -155,14 +145,22 @@ export function kubeconfigFor({ ca, cert, key }: ApiServer, url: string): string
  * @param tokenFile path of the file with the token, which the node renews
  */
 export function writeTokenKubeconfig(file: string, { url, ca }: ApiServer, tokenFile: string): void {
+  writeFileSync(file, kubeconfig(url, ca, { tokenFile }));
+}
+
+/** @param user fields with which the user authenticates */
+function kubeconfig(server: string, ca: string, user: Readonly<Record<string, string>>): string {
   const name = 'meshmock';
-  const config = {
+  return stringify({
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name, cluster: { server: url, 'certificate-authority-data': Buffer.from(ca).toString('base64') } }],
-    users: [{ name, user: { tokenFile } }],
+    clusters: [{ name, cluster: { server, 'certificate-authority-data': base64(ca) } }],
+    users: [{ name, user }],
     contexts: [{ name, context: { cluster: name, user: name } }],
     'current-context': name,
-  };
-  writeFileSync(file, stringify(config));
+  });
+}
+
+function base64(pem: string): string {
+  return Buffer.from(pem).toString('base64');
 }

@@ -47,8 +47,3 @@ function codeOf(httpStatus: number): CommandErrorCode {
 export function isNotFound(error: unknown): boolean {
   return error instanceof KubeError && error.status === 404;
 }
-
-/** Reports whether an error says that a list or watch must begin again, because its resource version is too old. */
-export function isExpired(error: unknown): boolean {
-  return error instanceof KubeError && error.status === 410;
-}

@@ -75,8 +75,7 @@ export class ImplicitObjects {
   /** Starts the gateways of Istio's installation that Gateways select, and adds the ports of their servers. */
   private async useInstalledGateways(signal: AbortSignal): Promise<void> {
     const { client, view } = this;
-    const installed = view.workloads.filter((one) => one.metadata.labels?.[installationLabel] === gatewayComponent);
-    for (const workload of installed) {
+    for (const workload of view.workloads.filter(isInstalledGateway)) {
       const { labels } = workload.spec.template.metadata ?? {};
       const ports = serverPorts(view.config(['Gateway']), labels ?? {});
       if (ports.length === 0) continue;
@@ -93,17 +92,15 @@ export class ImplicitObjects {
 
   private wanted(): KubeObject[] {
     const { view } = this;
-    const services = view.services.filter((one) => isOfUser(one));
-    const workloads = view.workloads.filter((one) => isOfUser(one));
-    const installed = view.workloads.filter((one) => one.metadata.labels?.[installationLabel] === gatewayComponent);
+    const services = view.services.filter(isOfUser);
+    const workloads = view.workloads.filter(isOfUser);
+    const installed = view.workloads.filter(isInstalledGateway);
     const gateways = gatewayObjects(view.config(['Gateway']), [...workloads, ...installed], view.services);
     if (!this.fill) return gateways;
     const used = [...services, ...workloads].map(namespaceOf);
     const namespaces = new Set([...view.namespaces.map(({ metadata }) => metadata.name), ...used]);
     // A Service of a user may select a gateway, and then it needs no mock.
-    const managed = view.workloads.filter((one) => one.metadata.labels?.[managedGatewayLabel] !== undefined);
-    const running = [...workloads, ...managed, ...installed, ...gateways.filter(isWorkload)];
-    const isManaged = (one: KubeObject): boolean => one.metadata.labels?.[managedGatewayLabel] !== undefined;
+    const running = [...workloads, ...view.workloads.filter(isManaged), ...installed, ...gateways.filter(isWorkload)];
     const filled = { services: services.filter((one) => !isManaged(one)), workloads: running };
     return [...gateways, ...fillObjects({ ...filled, config: view.config(routingKinds), namespaces })];
   }
@@ -123,6 +120,15 @@ export class ImplicitObjects {
     });
     return [...new Map(accounts.map((account) => [objectKey(account), account])).values()];
   }
+}
+
+/** Reports whether istiod has made an object for a Gateway. */
+function isManaged({ metadata }: KubeObject): boolean {
+  return metadata.labels?.[managedGatewayLabel] !== undefined;
+}
+
+function isInstalledGateway({ metadata }: KubeObject): boolean {
+  return metadata.labels?.[installationLabel] === gatewayComponent;
 }
 
 function isSameNamespace(one: KubeObject, other: KubeObject): boolean {

@@ -1,4 +1,4 @@
-import { type EndpointSlice, isReadyEndpoint } from '../network/endpoint-slice.ts';
+import { type EndpointSlice, isReadyEndpoint, serviceKey, slicesByService } from '../network/endpoint-slice.ts';
 import { type KubeObject, kubectlName, type Pod, type Service, selects, type Workload } from '../resources/objects.ts';
 
 /** Objects that decide whether a mesh has settled. */
@@ -35,10 +35,11 @@ interface Condition {
  */
 export function pendingRollout(objects: RolloutObjects): string[] {
   const { workloads, services, gateways } = objects;
+  const slices = slicesByService(objects.slices);
   return [
     ...workloads.filter((one) => !isRolledOut(one)).map((one) => `${kubectlName(one)} is not rolled out`),
     ...services
-      .filter((service) => !hasCurrentEndpoints(service, objects))
+      .filter((service) => !hasCurrentEndpoints(service, objects.pods, slices.get(serviceKey(service)) ?? []))
       .map((service) => `${kubectlName(service)} waits for its endpoints`),
     ...gateways
       .filter((gateway) => !isDeployed(gateway, objects))
@@ -78,8 +79,11 @@ function isRolledOut(workload: Workload): boolean {
 }
 
 /** Reports whether the endpoints of a Service are its ready pods. */
-function hasCurrentEndpoints(service: Service, { pods, slices }: RolloutObjects): boolean {
-  const { metadata, spec } = service;
+function hasCurrentEndpoints(
+  { metadata, spec }: Service,
+  pods: readonly Pod[],
+  slices: readonly EndpointSlice[],
+): boolean {
   if (spec.selector === undefined || spec.type === 'ExternalName') return true;
   const selected = pods.filter(
     (pod) =>
@@ -91,11 +95,6 @@ function hasCurrentEndpoints(service: Service, { pods, slices }: RolloutObjects)
   const wanted = new Set(selected.flatMap(({ status }) => status?.podIP ?? []));
   const found = new Set(
     slices
-      .filter(
-        (slice) =>
-          slice.metadata.namespace === metadata.namespace &&
-          slice.metadata.labels?.['kubernetes.io/service-name'] === metadata.name,
-      )
       .flatMap(({ endpoints }) => endpoints ?? [])
       .filter((endpoint) => isReadyEndpoint(endpoint) && endpoint.conditions?.terminating !== true)
       .flatMap(({ addresses }) => addresses),

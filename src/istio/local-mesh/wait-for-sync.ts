@@ -71,9 +71,9 @@ export interface PendingChange {
  * @throws MeshmockError `usage` if Envoy rejects the configuration
  * @throws MeshmockError `timeout` if the sidecars are not in sync after 15 s
  * @example
- *   const before = await istiodCounts(signal);
- *   store.put(kind, object);
- *   await waitForSync({ before, changes: 1, addresses }, signal);
+ *   const before = await istiod.counts(signal);
+ *   await applyObject(client, object, signal);
+ *   await waitForSync(istiod, { before, changes: 1, addresses }, signal);
  */
 export async function waitForSync(
   istiod: IstiodApi,

@@ -1,7 +1,7 @@
 import { entryName } from '../resources/entry-names.ts';
 import { isIstioGateway } from '../resources/gateways.ts';
 import { externalHostsAnnotation } from '../resources/installation.ts';
-import { type KubeObject, type Service, selects } from '../resources/objects.ts';
+import { type KubeObject, type Service, selects, servicesSelecting } from '../resources/objects.ts';
 import { targetPortOf } from '../resources/ports.ts';
 import { entryPorts } from './interception.ts';
 import type { RunningPod } from './running-pod.ts';
@@ -37,10 +37,7 @@ export function entriesOf(
 ): Entry[] {
   const served = servedPorts(gateways);
   const isSelected = ({ plan }: RunningPod): boolean =>
-    services.some(
-      ({ metadata: { namespace = 'default' }, spec }) =>
-        namespace === plan.namespace && selects(spec.selector, plan.labels),
-    );
+    servicesSelecting(services, plan.namespace, plan.labels).length > 0;
   const ofServices = services.flatMap((service): Entry[] => {
     const { name: serviceName, namespace = 'default' } = service.metadata;
     const name = entryName(serviceName, namespace);

@@ -7,7 +7,7 @@ import { echoClientFolder, installEchoClient } from '../echo-client/install.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
 import { istiodAddress, PodAddresses } from '../network/addresses.ts';
 import { entryName, findByName } from '../resources/entry-names.ts';
-import { type Pod, selects } from '../resources/objects.ts';
+import { type Pod, type Service, servicesSelecting } from '../resources/objects.ts';
 import { defaultPortRoutes } from '../resources/routes.ts';
 import { type Entry, entriesOf } from './entries.ts';
 import { nodeName, nodeObject } from './node-object.ts';
@@ -61,8 +61,6 @@ export class MeshNode {
   onProgramExit: (name: string) => void = () => {};
   /** Called when the entries have changed. */
   onEntries: (entries: readonly Entry[]) => void = () => {};
-  /** Called when a pod has become ready, or is not ready any more. */
-  onPodChange: () => void = () => {};
 
   /** @param signal ends all waits of the node, at the end of the mesh */
   constructor(options: NodeOptions, signal: AbortSignal) {
@@ -168,9 +166,7 @@ export class MeshNode {
 
   /** Returns the names of the Services that select a pod, and the service name with which its mock answers. */
   private serviceNamesOf({ service, namespace, labels }: PodPlan): string[] {
-    const services = this.options.view.services.filter(
-      ({ metadata, spec }) => metadata.namespace === namespace && selects(spec.selector, labels),
-    );
+    const services = servicesSelecting(this.options.view.services, namespace, labels);
     const names = [service, ...services.map(({ metadata }) => metadata.name)];
     return [...new Set(names)].map((name) => entryName(name, namespace));
   }
@@ -178,18 +174,15 @@ export class MeshNode {
   /** Makes the running pods those of the API. */
   private sync(): void {
     if (this.signal.aborted) return;
-    const { view } = this.options;
-    const { pods } = view;
+    const { pods, services } = this.options.view;
     const uids = new Set(pods.map(uidOf));
     for (const [uid] of this.running) if (!uids.has(uid)) this.stop(uid, undefined);
-    for (const pod of pods) this.syncPod(pod);
-    for (const { plan } of this.all) this.running.get(plan.uid)?.setRoutes();
+    for (const pod of pods) this.syncPod(pod, services);
     this.publishEntries();
   }
 
-  private syncPod(pod: Pod): void {
+  private syncPod(pod: Pod, services: readonly Service[]): void {
     const uid = uidOf(pod);
-    const { services } = this.options.view;
     const running = this.running.get(uid);
     if (isTerminating(pod)) this.stop(uid, pod);
     else if (isFinished(pod)) this.bound.delete(uid);
@@ -259,10 +252,7 @@ export class MeshNode {
     const { addresses } = this;
     const address = plan.role === 'istiod' && !this.hasIstiod ? addresses.take(istiodAddress) : addresses.allocate();
     const pod = new RunningPod(plan, address, this.context, {
-      onStatus: () => {
-        this.statuses.write(pod);
-        this.onPodChange();
-      },
+      onStatus: () => this.statuses.write(pod),
       onProgramExit: (name) => this.onProgramExit(name),
     });
     this.running.set(plan.uid, pod);
@@ -284,7 +274,6 @@ export class MeshNode {
       if (running !== undefined) this.addresses.release(running.address);
       this.bound.delete(uid);
       this.sync();
-      this.onPodChange();
     });
     this.stopping.set(uid, stopped);
     stopped.catch(() => {});

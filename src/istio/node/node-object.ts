@@ -1,12 +1,11 @@
 import { availableParallelism, totalmem } from 'node:os';
+import { kubeletPort } from '../control-plane/control-plane.ts';
 import { nodeAddress } from '../network/addresses.ts';
 import type { KubeObject } from '../resources/objects.ts';
+import { timeText } from './pod-status-object.ts';
 
 /** Name of the only node of a local mesh. */
 export const nodeName = 'meshmock';
-
-/** Port of the kubelet's API. */
-export const kubeletPort = 10_250;
 
 /** Returns the Node object, with its status. */
 export function nodeObject(maxPods: number): KubeObject {
@@ -15,7 +14,7 @@ export function nodeObject(maxPods: number): KubeObject {
     memory: `${Math.floor(totalmem() / 1024)}Ki`,
     pods: String(maxPods),
   };
-  const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+  const time = timeText(new Date());
   return {
     apiVersion: 'v1',
     kind: 'Node',

@@ -1,7 +1,8 @@
-import { type Labels, type Pod, type PodSpec, type Service, selects } from '../resources/objects.ts';
+import { type Labels, type Pod, type PodSpec, type Service, servicesSelecting } from '../resources/objects.ts';
 import { type PodPorts, portsOf } from '../resources/ports.ts';
 import { echoPortsOf } from './mock/echo-image.ts';
 import { meshmockContainer } from './mock/mock-container.ts';
+import { controllerOf } from './pod-owners.ts';
 import { isGatewayProxy, type PodPrograms, programsOf } from './pod-programs.ts';
 
 /** Role of a pod: a mock runs in place of its image, it is Istio's gateway, or it is istiod. */
@@ -37,9 +38,7 @@ export function planPod(pod: Pod, services: readonly Service[]): PodPlan {
   const { name, namespace = 'default', uid = '', labels = {}, annotations = {} } = metadata;
   const programs = programsOf(spec);
   const workload = workloadOf(pod);
-  const servicesOfPod = services.filter(
-    (service) => service.metadata.namespace === namespace && selects(service.spec.selector, labels),
-  );
+  const servicesOfPod = servicesSelecting(services, namespace, labels);
   // Declared ports of the proxy are not ports of the mock.
   const appSpec = { ...spec, containers: programs.mocked };
   return {
@@ -72,8 +71,8 @@ function roleOf({ proxy, istiod, mocked }: PodPrograms): PodRole {
 
 /** Returns the name of the workload of a pod. A Deployment's ReplicaSet has the Deployment's name and a hash. */
 function workloadOf({ metadata }: Pod): string {
-  const { name, ownerReferences = [], labels = {} } = metadata;
-  const owner = ownerReferences.find(({ controller }) => controller);
+  const { name, labels = {} } = metadata;
+  const owner = controllerOf(metadata);
   if (owner === undefined) return name;
   const hash = labels['pod-template-hash'];
   return owner.kind === 'ReplicaSet' && hash !== undefined && owner.name.endsWith(`-${hash}`)

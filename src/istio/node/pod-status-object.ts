@@ -51,7 +51,7 @@ export function completedStatusObject({ containers, initContainers = [] }: PodSp
 }
 
 /** Returns a time as Kubernetes writes it, in whole seconds. */
-function timeText(time: Date): string {
+export function timeText(time: Date): string {
   return time.toISOString().replace(/\.\d+Z$/, 'Z');
 }
 

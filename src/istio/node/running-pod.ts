@@ -203,7 +203,7 @@ export class RunningPod {
   }
 
   /** Gives the mock its entries of `--connect-to`, if they have changed. */
-  setRoutes(): void {
+  private setRoutes(): void {
     if (this.plan.role !== 'mock') return;
     const routes = this.context.routesOf(this.plan);
     if (routes.join(' ') === this.routes.join(' ')) return;

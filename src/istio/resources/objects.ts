@@ -211,3 +211,8 @@ export function selects(selector: Labels | undefined, labels: Labels | undefined
   const wanted = Object.entries(selector ?? {});
   return wanted.length > 0 && wanted.every(([name, value]) => labels?.[name] === value);
 }
+
+/** Returns the Services of a namespace that select pods with these labels. */
+export function servicesSelecting(services: readonly Service[], namespace: string, labels: Labels): Service[] {
+  return services.filter((service) => namespaceOf(service) === namespace && selects(service.spec.selector, labels));
+}

@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
-const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
-const longestStartMs = 30_000;
+/** Path of the built program. */
+export const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const longestStartMs = 60_000;
 
 export interface Program extends AsyncDisposable {
   readonly child: ChildProcess;
@@ -52,7 +54,11 @@ export function startProgram(args: readonly string[], env: Readonly<Record<strin
         if (match !== null) return match;
         if (child.exitCode !== null || child.signalCode !== null)
           throw new Error(`the program ended with ${child.exitCode} before it printed ${pattern}: ${stdout}${stderr}`);
-        await Promise.race([once(child.stdout, 'data', { signal }), exit]);
+        await Promise.race([once(child.stdout, 'data', { signal }), exit]).catch(() => {
+          // A program that still runs would keep the file of the test from ending.
+          child.kill('SIGKILL');
+          throw new Error(`the program did not print ${pattern} within ${longestStartMs} ms: ${stdout}${stderr}`);
+        });
       }
     },
     exited: () => exit,
@@ -61,6 +67,15 @@ export function startProgram(args: readonly string[], env: Readonly<Record<strin
       await exit;
     },
   };
+}
+
+/** Runs a command line in bash until it ends. */
+export async function runShell(line: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn('bash', ['-c', line], { env: cleanEnv(), stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = Promise.all([text(child.stdout), text(child.stderr)]);
+  const [code] = (await once(child, 'close')) as [number | null];
+  const [stdout, stderr] = await output;
+  return { code, stdout, stderr };
 }
 
 /** Runs the program until it ends. */

@@ -2,16 +2,21 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
+import { DnsSource } from '../src/dial/names/dns-source.ts';
+import { TargetResolver } from '../src/dial/target-resolver.ts';
+import { TargetRules } from '../src/dial/targets/target-rules.ts';
 import { optional } from '../src/error/optional.ts';
+import { type BudgetLimits, defaultBudgetLimits } from '../src/execute/budgets/limits.ts';
 import { Dialler } from '../src/execute/connect-to.ts';
 import type { AnsweredRequest } from '../src/execute/service.ts';
+import { ServicePorts } from '../src/execute/service-ports.ts';
 import { decodeReplyMessage, protoFile, protoRoot } from '../src/grpc/codec.ts';
-import { replyInDetails } from '../src/grpc/status-details.ts';
+import { readReplyMessage, replyInDetails } from '../src/grpc/status-details.ts';
 import { defaultPlanLimits, type PlanLimits } from '../src/plan/plan.ts';
 import { callMethod, type Reply } from '../src/reply/reply.ts';
 import type { Logger } from '../src/serve/logger.ts';
 import { type RunningService, type ServiceOptions, startService } from '../src/serve/start-service.ts';
-import { verbatimTracing } from '../src/telemetry/tracing.ts';
+import { noTelemetry } from '../src/telemetry/tracing.ts';
 
 /** One request with its answer, and the times of both by the clock of `performance.now()`. */
 export interface Arrival extends AnsweredRequest {
@@ -23,15 +28,17 @@ export interface Arrival extends AnsweredRequest {
 export interface TestMesh extends AsyncDisposable {
   readonly services: ReadonlyMap<string, RunningService>;
   readonly dialler: Dialler;
+  readonly servicePorts: ServicePorts;
   /** All requests, in the order of their answers. */
   readonly arrivals: readonly Arrival[];
   httpPort(name: string): number;
   grpcPort(name: string): number;
+  tcpPort(name: string): number;
 }
 
 /** Pod of a mesh, with options. Several pods of one service get requests in turn. */
 export type PodOptions = { readonly name: string; readonly version?: string; readonly pod?: string } & Partial<
-  Pick<ServiceOptions, 'role' | 'behaviour' | 'seed'>
+  Pick<ServiceOptions, 'role' | 'behaviour' | 'seed' | 'maxQueueMs' | 'protoFiles'>
 > & { readonly zone?: string };
 
 /** Starts services in this process, on free ports. They call each other by name. */
@@ -39,8 +46,11 @@ export async function startMesh(
   pods: readonly (string | PodOptions)[],
   limits: Partial<PlanLimits> = {},
   forwardHeaders: string[] = [],
+  budgets: Partial<BudgetLimits> = {},
+  targets = new TargetResolver(new DnsSource(), new TargetRules({ allow: [], deny: [] })),
 ): Promise<TestMesh> {
   const dialler = new Dialler();
+  const servicePorts = new ServicePorts();
   const arrivals: Arrival[] = [];
   const services = new Map<string, RunningService>();
   for (const options of pods) {
@@ -56,6 +66,7 @@ export async function startMesh(
         const answeredAt = performance.now();
         arrivals.push({ ...answered, service: name, answeredAt, arrivedAt: answeredAt - answered.durationMs });
       },
+      refused() {},
     };
     const address = { host: '127.0.0.1', port: 0 };
     const running = await startService(
@@ -63,28 +74,38 @@ export async function startMesh(
         identity: { service: name, version, pod, ...optional('zone', zone) },
         http: [address],
         grpc: [address],
+        tcp: [address],
         dialler,
+        servicePorts,
+        targets,
         forwardHeaders,
         limits: { ...defaultPlanLimits, ...limits },
         role: { kind: 'mock' },
+        protoFiles: [],
         behaviour: [],
         seed: 'test',
         drainMs: 200,
+        // The services and the tests share one event loop, which says nothing about the load of a service.
+        maxQueueMs: 0,
+        budgets: { ...defaultBudgetLimits, ...budgets },
         ...more,
       },
-      { tracing: verbatimTracing },
+      noTelemetry(),
       logger,
     );
     services.set(services.has(name) ? pod : name, running);
     dialler.add({ host: name, port: '8080', toHost: '127.0.0.1', toPort: String(running.http[0]?.port) });
     dialler.add({ host: name, port: '9090', toHost: '127.0.0.1', toPort: String(running.grpc[0]?.port) });
+    dialler.add({ host: name, port: '9000', toHost: '127.0.0.1', toPort: String(running.tcp[0]?.port) });
   }
   return {
     services,
     dialler,
+    servicePorts,
     arrivals,
     httpPort: (name) => services.get(name)?.http[0]?.port ?? 0,
     grpcPort: (name) => services.get(name)?.grpc[0]?.port ?? 0,
+    tcpPort: (name) => services.get(name)?.tcp[0]?.port ?? 0,
     async [Symbol.asyncDispose]() {
       await Promise.all([...services.values()].map((service) => service.stop()));
     },
@@ -178,13 +199,15 @@ export async function callGrpc(
         { deadline: Date.now() + deadlineMs },
         (error: ServiceError | null, reply?: Reply) => {
           if (error === null) resolve({ code: 0, details: '', metadata: initial, reply });
-          else
+          else {
+            const message = replyInDetails(error.metadata);
             resolve({
               code: error.code,
               details: error.details,
               metadata: error.metadata,
-              reply: replyInDetails(error.metadata),
+              reply: message === undefined ? undefined : readReplyMessage(message),
             });
+          }
         },
       );
       call.on('metadata', (received: Metadata) => {

@@ -1,4 +1,5 @@
 import type { Header } from '../plan/plan.ts';
+import type { RouterResult } from './router-result.ts';
 
 /** A request, and the route that a file of istio-config-validator asserts for it. */
 export interface AssertedRoute {
@@ -11,6 +12,8 @@ export interface AssertedRoute {
   readonly fault: Fault | undefined;
   readonly headers: HeaderChanges | undefined;
   readonly delegate: Delegate | undefined;
+  /** Result in the form of Envoy's route table check tool. */
+  readonly result: RouterResult | undefined;
 }
 
 export interface AssertedRequest {

@@ -6,6 +6,7 @@ export const requestErrorCodes = [
   'header_too_large',
   'bad_request',
   'not_found',
+  'request_timeout',
   'canceled',
   'deadline_exceeded',
   'overloaded',

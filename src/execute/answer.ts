@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Header } from '../plan/plan.ts';
-import { calleeMesh } from '../reply/mesh-headers.ts';
+import { calleeMesh, retryAfterHeader, retryAfterSeconds } from '../reply/mesh-headers.ts';
 import { redactHeaders, redactUri } from '../reply/redaction.ts';
 import type { RawReply, Reply } from '../reply/reply.ts';
 import { grpcStatusOf } from '../reply/status.ts';
+import { verbatimTrace } from '../telemetry/tracing.ts';
 import { roundMs } from './concurrency/round-ms.ts';
+import type { DirectiveEffects } from './directives/apply-directives.ts';
 import { executeRequest } from './execute-request.ts';
 import type { IncomingRequest, PlanSource } from './incoming.ts';
 import type { Service } from './service.ts';
@@ -16,14 +18,22 @@ export type Answer =
       readonly reply: Reply<RawReply>;
       /** Headers that directives add. */
       readonly headers: readonly Header[];
+      /** Body that directives make. */
+      readonly body: DirectiveEffects['body'] | undefined;
       /** True if clients that do not accept JSON get the body alone, as from the servers that a role imitates. */
       readonly isPlain: boolean;
+      /**
+       * Reports the answer to the log and the trace. Call it once, when the answer is encoded.
+       *
+       * @param sent reply that is sent in place of the one that was made
+       */
+      sent(sent?: Reply<RawReply>): void;
     }
   /** The server must reset the connection, without an answer. */
   | { readonly kind: 'reset' };
 
 /**
- * Executes a request of either protocol, and returns its answer. Never rejects.
+ * Executes a request of any protocol, and returns its answer. Never rejects.
  *
  * @example
  * const answered = await answer(service, {
@@ -32,6 +42,7 @@ export type Answer =
  *   plan: { kind: 'path', path: '/@service2/hello' },
  *   headers: {},
  *   signal,
+ *   budget,
  * });
  * if (answered.kind === 'reply') console.log(answered.reply.status);
  */
@@ -40,7 +51,8 @@ export async function answer(service: Service, request: IncomingRequest): Promis
   const { protocol, method, headers } = request;
   const requestId = headers['x-request-id'] ?? randomUUID();
   const uri = redactUri(uriOf(request.plan));
-  const trace = service.tracing.startRequest({ protocol, method, uri, headers });
+  const trace =
+    protocol === 'tcp' ? verbatimTrace(headers) : service.tracing.startRequest({ protocol, method, uri, headers });
   const mesh = calleeMesh(headers);
   const context = { service, request, trace, requestId, attempt: mesh.attempt ?? 1, arrivedAt };
   const { outcome, effects, path } = await trace.run(() => executeRequest(context));
@@ -82,14 +94,34 @@ export async function answer(service: Service, request: IncomingRequest): Promis
     ...(Object.keys(mesh).length === 0 ? {} : { mesh }),
     ...(calls === undefined ? {} : { calls }),
   };
-  const { status, grpcStatus = grpcStatusOf(status), error } = reply;
-  log(status, problemOf(reply));
-  trace.end({ status, grpcStatus, ...(error === undefined ? {} : { error: error.code }) });
-  return { kind: 'reply', reply, headers: effects.headers, isPlain };
+  const isOverloaded = reply.error?.code === 'overloaded';
+  return {
+    kind: 'reply',
+    reply,
+    headers: isOverloaded ? [...effects.headers, retryAfter] : effects.headers,
+    body: effects.body,
+    isPlain,
+    sent(sent = reply) {
+      const { status, grpcStatus = grpcStatusOf(status), error } = sent;
+      // Refusals are logged together: a line for each would add to the load.
+      if (!isOverloaded) log(status, problemOf(sent));
+      trace.end({ status, grpcStatus, ...(error === undefined ? {} : { error: error.code }) });
+    },
+  };
 }
 
+const retryAfter: Header = { name: retryAfterHeader, value: String(retryAfterSeconds) };
+
 function uriOf(plan: PlanSource): string {
-  return plan.kind === 'path' ? plan.path : '';
+  switch (plan.kind) {
+    case 'path':
+      return plan.path;
+    case 'text':
+      return plan.text;
+    case 'message':
+    case 'unreadable':
+      return '';
+  }
 }
 
 /**

@@ -1,23 +1,31 @@
+import type { CalledMethod } from '../plan/grpc-method.ts';
 import type { Scheme } from '../plan/plan.ts';
-import type { Headers } from '../reply/mesh-headers.ts';
+import { type Headers, retryAfterHeader, signatureHeader } from '../reply/mesh-headers.ts';
 import type { CallError, RawReply, Reply } from '../reply/reply.ts';
+import type { ByteAccount } from './budgets/byte-account.ts';
+import type { Bound } from './budgets/limits.ts';
 import { abortReason } from './concurrency/abort-reason.ts';
 
-/** Call as a client of either protocol sends it. */
+/** Call as a client of any protocol sends it. */
 export interface OutgoingCall {
   readonly scheme: Scheme;
-  /** `host:port` of the plan: value of `Host` or `:authority`, and the name that TLS verifies. */
+  /** Value of `Host` or `:authority`, and the name that TLS verifies. */
   readonly authority: string;
   /** Address to dial, which `--connect-to` may have changed. */
   readonly dial: Address;
+  /** HTTP method. */
   readonly method: string;
+  /** gRPC method, if it is not the one of meshmock. */
+  readonly calledMethod?: CalledMethod | undefined;
   /** Canonical path of the callee's plan. */
   readonly path: string;
   readonly headers: Headers;
-  /** Body of an HTTP request. Over gRPC the body is the plan. */
+  /** Body of an HTTP request. Over gRPC the message is the plan, or empty. */
   readonly body?: string;
   /** Timeout of the call, in milliseconds. */
   readonly timeoutMs: number;
+  /** Account that the answer takes its bytes from. */
+  readonly account: ByteAccount;
 }
 
 /** Network address. */
@@ -47,6 +55,16 @@ export type CallAnswer =
       /** Size of the whole body, in bytes. */
       readonly bodyBytes: number;
     }
+  /** A reply for which there is no room. */
+  | {
+      readonly kind: 'left-out';
+      readonly status: number;
+      readonly grpcStatus?: string;
+      readonly headers: Headers;
+      /** Size of the reply, in bytes, as far as it is known. */
+      readonly bytes: number;
+      readonly refusedBy: Bound;
+    }
   | { readonly kind: 'failed'; readonly error: CallError };
 
 /** Client of one protocol. The implementations in `http` and `grpc` own the connections. */
@@ -61,11 +79,14 @@ export interface Client {
   close(): Promise<void>;
 }
 
-/** Maximum size of a reply, in bytes. */
-export const maxReplyBytes = 64 * 1024 * 1024;
-
 /** Maximum number of bytes that are read of a body that is not a reply. */
 export const maxForeignBytes = 64 * 1024;
+
+/** Reports whether an overloaded meshmock refused a call. It makes no span of requests that it does not read. */
+export function isOverloadRefusal(answer: CallAnswer): boolean {
+  if (answer.kind === 'failed' || answer.headers[retryAfterHeader] === undefined) return false;
+  return answer.headers[signatureHeader] !== undefined && (answer.status === 503 || answer.status === 429);
+}
 
 /** Returns the answer of a call whose signal is aborted. */
 export function abortedAnswer(signal: AbortSignal): CallAnswer {

@@ -1,7 +1,10 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
 import type { Address } from './client.ts';
 
-/** One `HOST:PORT:ADDR:PORT`. An empty part before the address matches anything, and one after it changes nothing. */
+/**
+ * One `HOST:PORT:ADDR:PORT`. An empty part before the address matches anything, and one after it changes nothing. A `*` in
+ * the host matches one label, so `web.*.svc` is the Service web of every namespace.
+ */
 export interface ConnectTo {
   readonly host: string;
   readonly port: string;
@@ -15,7 +18,7 @@ export interface ConnectTo {
  * @example
  * parseConnectTo('service1:8080:127.0.0.1:8081');
  *
- * @throws MeshmockError `usage` if the text is not HOST:PORT:ADDR:PORT
+ * @throws MeshmockError `usage` if the text is not HOST:PORT:ADDR:PORT, or its host has two stars
  */
 export function parseConnectTo(text: string): ConnectTo {
   const part = String.raw`(\[[0-9a-fA-F:.]+\]|[^:\[\]]*)`;
@@ -25,6 +28,11 @@ export function parseConnectTo(text: string): ConnectTo {
   if (host === undefined || fromPort === undefined || toHost === undefined || toPort === undefined) {
     throw new MeshmockError('usage', `"${text}" is not HOST:PORT:ADDR:PORT, such as service1:8080:127.0.0.1:8081`);
   }
+  if (host.split('*').length > 2)
+    throw new MeshmockError(
+      'usage',
+      `"${text}": expected at most one * in the host, as in web.*.svc:80:127.0.0.1:8081`,
+    );
   return { host: withoutBrackets(host), port: fromPort, toHost: withoutBrackets(toHost), toPort };
 }
 
@@ -59,10 +67,10 @@ export class Dialler {
     else same.entries.push(entry);
   }
 
-  /** Host names that the entries dial at another host, without duplicates. */
+  /** Host names that the entries dial at another host, without patterns and duplicates. */
   get hosts(): readonly string[] {
     const names = this.routes.map(({ entries: [first] }) => (first?.toHost ? first.host : ''));
-    return [...new Set(names)].filter((name) => name !== '');
+    return [...new Set(names)].filter((name) => name !== '' && !name.includes('*'));
   }
 
   /** Returns the address to dial. The first pair that matches is used, as in curl. */
@@ -75,5 +83,15 @@ export class Dialler {
 }
 
 function matches(entry: ConnectTo, host: string, port: number): boolean {
-  return (entry.host === '' || entry.host === host.toLowerCase()) && (entry.port === '' || Number(entry.port) === port);
+  return (entry.port === '' || Number(entry.port) === port) && matchesHost(entry.host, host.toLowerCase());
+}
+
+function matchesHost(pattern: string, host: string): boolean {
+  if (pattern === '' || pattern === host) return true;
+  const star = pattern.indexOf('*');
+  if (star < 0) return false;
+  const [before, after] = [pattern.slice(0, star), pattern.slice(star + 1)];
+  if (!host.startsWith(before) || !host.endsWith(after)) return false;
+  const label = host.slice(before.length, host.length - after.length);
+  return host.length > before.length + after.length && !label.includes('.');
 }

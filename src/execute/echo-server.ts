@@ -1,5 +1,5 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
-import { headerNameProblem, headerValueProblem, statusProblem } from '../plan/fields.ts';
+import { answerHeaderNameProblem, headerValueProblem, statusProblem } from '../plan/fields.ts';
 import type { AnswerPlan, Directive, Header } from '../plan/plan.ts';
 import type { Chance } from './directives/chance.ts';
 import type { IncomingRequest } from './incoming.ts';
@@ -140,7 +140,7 @@ function headerDirectives(list: string): Directive[] {
     const [, name = '', value = ''] = /^\s*([^:]*):(.*)$/s.exec(entry) ?? [];
     if (name === '') continue;
     const header: Header = { name: name.toLowerCase(), value: value.trim() };
-    const problem = headerNameProblem(header.name) ?? headerValueProblem(header.name, header.value);
+    const problem = answerHeaderNameProblem(header.name) ?? headerValueProblem(header.name, header.value);
     if (problem !== undefined) throw new MeshmockError('bad_request', `header "${entry}": expected ${problem}`);
     const before = headers.get(header.name);
     headers.set(header.name, before === undefined ? header.value : `${before},${header.value}`);

@@ -3,15 +3,15 @@ import { formatPath } from '../plan/format.ts';
 import { fromMessage } from '../plan/from-message.ts';
 import { parsePath } from '../plan/parse.ts';
 import type { CallsPlan, Directive, Plan } from '../plan/plan.ts';
-import { type CallResult, type RawReply, type Reply, shownBodyBytes } from '../reply/reply.ts';
+import { type CallResult, callMethod, type RawReply, type Reply, shownBodyBytes } from '../reply/reply.ts';
 import { requestError } from '../reply/request-error.ts';
-import { grpcStatusOf, statusOfCalls, statusOfError } from '../reply/status.ts';
+import { grpcStatusOf, statusesOfError, statusOfCalls } from '../reply/status.ts';
 import { type Allowance, isEntry, readAllowance } from './allowance.ts';
 import { maxForeignBytes } from './client.ts';
 import { type DeadlineSignal, deadlineSignal } from './concurrency/deadline-signal.ts';
 import { applyDirectives, type DirectiveEffects, noEffects } from './directives/apply-directives.ts';
 import { greeting } from './greeting.ts';
-import type { PlanSource } from './incoming.ts';
+import type { IncomingRequest, PlanSource } from './incoming.ts';
 import { proxyErrorText, proxyPlan, proxyText, webserverDirectives, webserverText } from './octopus.ts';
 import type { PlanContext, RequestContext } from './request-context.ts';
 import type { Role } from './role.ts';
@@ -39,12 +39,13 @@ export async function executeRequest(context: RequestContext): Promise<ExecutedR
   let path: string | undefined;
   let effects = noEffects;
   try {
+    takeBytes(context);
     const allowance = readAllowance(request.headers, service.limits, request.timeoutMs, arrivedAt);
     const plan =
       service.role.kind === 'echo' ? service.role.planOf(request, service.chance) : readPlan(request.plan, allowance);
     if (request.plan.kind === 'message') path = formatPath(plan);
     trace.describe({ 'meshmock.budget_left': allowance.maxCalls, 'meshmock.depth_left': allowance.maxDepth });
-    const planContext: PlanContext = { ...context, allowance, shownBodyBytes };
+    const planContext: PlanContext = { ...context, allowance, shownBodyBytes, account: request.budget };
     const directives = directivesOf(service, plan);
     if (directives.length === 0 && plan.kind === 'answer' && service.role.kind !== 'proxy')
       return { outcome: answerLocally(planContext, plan.uri || '/', effects), effects, path };
@@ -52,7 +53,8 @@ export async function executeRequest(context: RequestContext): Promise<ExecutedR
     try {
       if (directives.length > 0) {
         const facts = { identity: service.identity, attempt: context.attempt };
-        effects = await applyDirectives(service, directives, facts, stop.signal);
+        effects = await applyDirectives(service, directives, facts, stop);
+        if (request.protocol === 'grpc') takeBodyBytes(context, effects.body);
       }
       return { outcome: await outcomeAfterDirectives(planContext, plan, effects, stop.signal), effects, path };
     } finally {
@@ -63,6 +65,51 @@ export async function executeRequest(context: RequestContext): Promise<ExecutedR
     return { outcome: errorOutcome(error), effects, path };
   }
 }
+
+/** Memory of a plan for each character that structures it: `/~delay=1ms` is four objects. */
+const memoryOfStructure = 250;
+/** Memory of a plan for each byte of a message, where two bytes are an object. */
+const memoryOfMessageByte = 80;
+/** Length of the longest path whose plan is not counted, since each request has memory for it. */
+const shortPath = 64;
+
+/** Returns an upper bound of the memory that the plan of a path takes, in bytes. */
+function memoryOfPath(path: string): number {
+  if (path.length <= shortPath) return 0;
+  let structures = 0;
+  for (let index = 0; index < path.length; index++) structures += structural[path.charCodeAt(index)] ?? 0;
+  return structures * memoryOfStructure;
+}
+
+/** 1 at the code of each character that structures a plan. */
+const structural = new Uint8Array(128);
+for (const character of '/~@|,:;*[(=%') structural[character.charCodeAt(0)] = 1;
+
+/**
+ * Takes the memory of a plan before it is read.
+ *
+ * @throws MeshmockError `overloaded`
+ */
+function takeBytes({ service, request }: RequestContext): void {
+  const { plan } = request;
+  if (plan.kind === 'unreadable' || plan.kind === 'text') return;
+  const bytes = plan.kind === 'path' ? memoryOfPath(plan.path) : memoryOfMessageByte * plan.bytes;
+  const refusedBy = request.budget.reserve(bytes);
+  if (refusedBy !== undefined) throw service.budgets.error(refusedBy);
+}
+
+/**
+ * Takes the memory of a body of `~size` that is sent in one message: the text, the message, and its copy in a frame.
+ *
+ * @throws MeshmockError `overloaded`
+ */
+function takeBodyBytes({ service, request }: RequestContext, body: DirectiveEffects['body']): void {
+  if (typeof body !== 'object') return;
+  const refusedBy = request.budget.reserve(copiesOfMessage * body.byteLength);
+  if (refusedBy !== undefined) throw service.budgets.error(refusedBy);
+}
+
+const copiesOfMessage = 3;
 
 /** Returns the outcome of a request whose directives have been applied. If they did not end it, executes its plan. */
 function outcomeAfterDirectives(
@@ -88,7 +135,8 @@ async function executePlan(
   effects: DirectiveEffects,
   stop: AbortSignal,
 ): Promise<RequestOutcome> {
-  const { role } = context.service;
+  const { service, request } = context;
+  const role = roleOf(service, request);
   const isFault = (effects.status ?? 200) >= 400;
   if (plan.kind === 'calls') {
     if (isFault) return { ...responseOf(effects), isPlain: false };
@@ -114,7 +162,7 @@ async function forwardUpstream(
   }
   const calls = await runStages({ ...context, shownBodyBytes: maxForeignBytes }, plan, stop);
   const { status, ...rest } = responseWithCalls(context, calls, effects);
-  return { status, body: calls.map(proxyText).join(''), ...rest, isPlain: true };
+  return { status, body: calls.map((call) => proxyText(call, context.account)).join(''), ...rest, isPlain: true };
 }
 
 /** Returns the response that directives determine. */
@@ -154,7 +202,7 @@ function stopSignal({ request, allowance, arrivedAt }: PlanContext): DeadlineSig
 }
 
 function errorOutcome(error: MeshmockError): RequestOutcome {
-  return { status: statusOfError(error), error: requestError(error), isPlain: false };
+  return { ...statusesOfError(error), error: requestError(error), isPlain: false };
 }
 
 function readPlan(source: PlanSource, limits: Allowance): Plan {
@@ -163,6 +211,8 @@ function readPlan(source: PlanSource, limits: Allowance): Plan {
       return parsePath(source.path, limits);
     case 'message':
       return fromMessage(source.message, limits);
+    case 'text':
+      return { kind: 'answer', directives: [], uri: source.text };
     case 'unreadable':
       throw source.error;
   }
@@ -175,19 +225,35 @@ function directivesOf({ behaviour, role }: Service, plan: Plan): readonly Direct
   return [...behaviour, ...plan.directives, ...ofRole];
 }
 
+/** Returns the role of a service for a request. A proxy and a webserver are of HTTP. */
+function roleOf({ role }: Service, { protocol }: IncomingRequest): Role {
+  return protocol === 'tcp' && role.kind !== 'echo' ? { kind: 'mock' } : role;
+}
+
 function answerLocally(context: PlanContext, uri: string, effects: DirectiveEffects): RequestOutcome {
   const { service, request } = context;
   const { status, ...rest } = responseOf(effects);
   // The servers write the request itself.
-  if (service.role.kind === 'echo') return { status, ...rest, isPlain: false };
-  if (service.role.kind !== 'mock')
-    return { status, body: roleText(context, service.role, uri, status), ...rest, isPlain: true };
-  if (uri === '/' && effects.applied.length === 0 && isEntry(request.headers))
+  const role = roleOf(service, request);
+  if (role.kind === 'echo') return { status, ...rest, isPlain: false };
+  if (role.kind !== 'mock') return { status, body: roleText(context, role, uri, status), ...rest, isPlain: true };
+  if (request.protocol !== 'tcp' && uri === '/' && effects.applied.length === 0 && isEntry(request.headers))
     return { status, ...greeting(service, request), isPlain: false };
   const { service: name, version } = service.identity;
-  const method = request.protocol === 'http' ? request.method : 'Call';
-  const body = `${name} ${version} answers ${method} ${uri}${status < 400 ? '' : ` with ${status}, as a directive says`}`;
-  return { status, body, ...rest, isPlain: false };
+  const answered = `${shownRequest(request, uri)}${status < 400 ? '' : ` with ${status}, as a directive says`}`;
+  return { status, body: `${name} ${version} answers ${answered}`, ...rest, isPlain: false };
+}
+
+/** Returns the method and the URI of a request. The path of a gRPC method says both, and TCP has no method. */
+function shownRequest({ protocol, method }: IncomingRequest, uri: string): string {
+  switch (protocol) {
+    case 'http':
+      return `${method} ${uri}`;
+    case 'grpc':
+      return method === callMethod ? `Call ${uri}` : method;
+    case 'tcp':
+      return uri;
+  }
 }
 
 /** Returns the text of a webserver, or of a proxy whose directives end the request. */

@@ -1,9 +1,9 @@
-import type { Headers } from '../reply/mesh-headers.ts';
-import type { Protocol } from '../reply/reply.ts';
+import type { Protocol } from '../plan/plan.ts';
+import { type Headers, headerValue } from '../reply/mesh-headers.ts';
 
 /**
  * Headers of a request that a service forwards unchanged to all services that it calls: baggage, contexts of other
- * tracers, and headers by which meshes route. The list omits W3C and B3 headers, which `telemetry` handles.
+ * tracers, and headers by which meshes route. The list omits the contexts that `telemetry` handles.
  */
 const forwardedNames: readonly string[] = [
   'baggage',
@@ -39,7 +39,7 @@ export class HeaderForwarder {
   pick(headers: Headers, protocol: Protocol, requestId: string): Record<string, string> {
     const picked: Record<string, string> = {};
     for (const name of this.names) {
-      const value = headers[name];
+      const value = headerValue(headers, name);
       if (value !== undefined) picked[name] = value;
     }
     // Over gRPC, user-agent names the client library, and each hop sets its own.

@@ -1,11 +1,12 @@
 import type { MeshmockError } from '../error/meshmock-error.ts';
+import type { Protocol } from '../plan/plan.ts';
 import type { Headers } from '../reply/mesh-headers.ts';
-import type { Protocol } from '../reply/reply.ts';
+import type { RequestBudget } from './budgets/budgets.ts';
 
 /** Request after a server has decoded it. */
 export interface IncomingRequest {
   readonly protocol: Protocol;
-  /** HTTP method; over gRPC the full name of the method. */
+  /** HTTP method; over gRPC the full name of the method; over TCP empty. */
   readonly method: string;
   readonly plan: PlanSource;
   /** Headers, with names in lower case. */
@@ -14,11 +15,20 @@ export interface IncomingRequest {
   readonly timeoutMs?: number;
   /** Signal that is aborted when the client cancels the request or disconnects. */
   readonly signal: AbortSignal;
+  /** Share of the request in the resources of the service. */
+  readonly budget: RequestBudget;
 }
 
 /** Plan in the form in which it arrived. */
 export type PlanSource =
   | { readonly kind: 'path'; readonly path: string }
-  | { readonly kind: 'message'; readonly message: unknown }
+  | {
+      readonly kind: 'message';
+      readonly message: unknown;
+      /** Size of the message on the wire, in bytes. */
+      readonly bytes: number;
+    }
+  /** A text that is not a plan, over TCP. The answer repeats it. */
+  | { readonly kind: 'text'; readonly text: string }
   /** The request has no readable plan. */
   | { readonly kind: 'unreadable'; readonly error: MeshmockError };

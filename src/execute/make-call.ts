@@ -1,20 +1,25 @@
 import { firstBytes } from '../error/text-bytes.ts';
-import { authorityOf, headerFields, isGrpc, methodOf } from '../plan/plan.ts';
-import { attemptHeader, callerMesh } from '../reply/mesh-headers.ts';
+import { authorityOf, headerFields, hostHeaderOf, methodOf, protocolOf } from '../plan/plan.ts';
+import { parseIfRaw } from '../reply/json.ts';
+import { attemptHeader, callerMesh, signatureHeader } from '../reply/mesh-headers.ts';
 import { refusalOf } from '../reply/proxy-refusal.ts';
 import { redactHeaders } from '../reply/redaction.ts';
-import type { CallResult, RawReply } from '../reply/reply.ts';
+import { type CallResult, callMethod, type RawReply } from '../reply/reply.ts';
 import { isFailed, outcomeOf } from '../reply/status.ts';
 import { allowanceHeaders, calleeTimeoutMs } from './allowance.ts';
+import { type ByteAccount, PartialAccount } from './budgets/byte-account.ts';
+import type { Bound } from './budgets/limits.ts';
+import { prunedReply } from './budgets/parse-room.ts';
 import { callWithTimeout } from './call-with-timeout.ts';
-import type { CallAnswer } from './client.ts';
+import { type CallAnswer, isOverloadRefusal } from './client.ts';
 import { abortReason } from './concurrency/abort-reason.ts';
 import { roundMs } from './concurrency/round-ms.ts';
 import type { PlanContext, PlannedCall } from './request-context.ts';
 import type { Service } from './service.ts';
 
 /**
- * Makes one call, and repeats it while it fails and retries are left.
+ * Makes one call, and repeats it while it fails and retries are left. A refusal of an overloaded meshmock ends the
+ * attempts: each of them would be refused too, and add to the load.
  *
  * @param stop ends the call; its reason is the `CallError` of the result
  * @returns the result of the last attempt, with the duration of all attempts
@@ -33,10 +38,14 @@ async function makeAttempts(
   retries: number,
 ): Promise<CallResult<RawReply>> {
   const startedAt = performance.now();
-  let result = await makeAttempt(context, planned, stop, 1, startedAt);
+  const account = new PartialAccount(context.account);
+  const ofAttempt = { ...context, account };
+  let result = await makeAttempt(ofAttempt, planned, stop, 1, startedAt);
   const outcomes = [outcomeOf(result)];
-  while (outcomes.length <= retries && isFailed(result) && !stop.aborted) {
-    result = await makeAttempt(context, planned, stop, outcomes.length + 1, startedAt);
+  while (outcomes.length <= retries && isFailed(result) && !isOverloaded(result) && !stop.aborted) {
+    // Only the last attempt is kept.
+    account.releaseAll();
+    result = await makeAttempt(ofAttempt, planned, stop, outcomes.length + 1, startedAt);
     outcomes.push(outcomeOf(result));
   }
   return outcomes.length > 1 ? { ...result, attempts: outcomes } : result;
@@ -50,11 +59,20 @@ async function makeAttempt(
   startedAt: number,
 ): Promise<CallResult<RawReply>> {
   if (stop.aborted) return resultOf(context, planned, notMade(stop), startedAt);
-  const { service, trace, allowance } = context;
-  const { call, path, stage, budget, forwarded } = planned;
+  const { service, trace, allowance, account } = context;
+  const refusedBy = service.budgets.beginCall();
+  if (refusedBy !== undefined) return resultOf(context, planned, overBudget(service, refusedBy), startedAt);
+  const { call, path, calledMethod, stage, budget, forwarded } = planned;
   const leftMs = allowance.deadlineAt - performance.now();
   const timeoutMs = Math.min(leftMs, call.options.timeoutMs ?? Number.POSITIVE_INFINITY);
-  const callTrace = trace.startCall({ call, path, stage, budgetLeft: budget, attempt });
+  const callTrace = trace.startCall({
+    call,
+    rpcMethod: calledMethod?.name ?? callMethod,
+    path,
+    stage,
+    budgetLeft: budget,
+    attempt,
+  });
   const headers: Record<string, string> = {
     ...forwarded,
     ...callTrace.headers,
@@ -67,31 +85,44 @@ async function makeAttempt(
   const dial = service.dialler.dial(call.host, call.port);
   const outgoing = {
     scheme: call.scheme,
-    authority: authorityOf(call),
+    authority: hostHeaderOf(call),
     dial,
     method: methodOf(call),
+    calledMethod,
     path,
     headers,
     timeoutMs,
+    account,
   };
-  const client = service.clients[isGrpc(call.scheme) ? 'grpc' : 'http'];
+  const client = service.clients[protocolOf(call.scheme)];
   const answer = await callTrace.run(() =>
     timeoutMs < leftMs ? callWithTimeout(client, outgoing, stop) : client.call(outgoing, stop),
   );
+  service.budgets.endCall();
   callTrace.end({
     ...statusesOf(answer),
     ...(answer.kind === 'failed' ? { error: answer.error.code } : {}),
-    isReply: answer.kind === 'reply',
+    // A refused request has no span.
+    isReply: answer.kind === 'reply' && !isOverloadRefusal(answer),
   });
   return resultOf(context, planned, withKnownHosts(answer, service), startedAt, callTrace.spanId);
+}
+
+/** Reports whether the callee has refused a call because it is overloaded. */
+function isOverloaded({ reply }: CallResult<RawReply>): boolean {
+  return reply !== undefined && parseIfRaw(reply)?.error?.code === 'overloaded';
 }
 
 function notMade(stop: AbortSignal): CallAnswer {
   return { kind: 'failed', error: { code: 'not_made', message: abortReason(stop).message } };
 }
 
+function overBudget({ budgets }: Service, bound: Bound): CallAnswer {
+  return { kind: 'failed', error: { code: 'budget', message: budgets.explain(bound) } };
+}
+
 function resultOf(
-  { arrivedAt, shownBodyBytes }: PlanContext,
+  { service, arrivedAt, shownBodyBytes, account }: PlanContext,
   { call, stage }: PlannedCall,
   answer: CallAnswer,
   startedAt: number,
@@ -105,9 +136,26 @@ function resultOf(
     startMs: roundMs(startedAt - arrivedAt),
     durationMs: roundMs(performance.now() - startedAt),
     ...(spanId === undefined ? {} : { spanId }),
-    ...contentOf(answer, shownBodyBytes),
+    ...shownContent(
+      contentOf(answer, shownBodyBytes, (bound) => service.budgets.explain(bound)),
+      service,
+      account,
+    ),
   };
 }
+
+/** Returns the content of an answer, without headers and body if there is no room for them. */
+function shownContent(content: CallContent, { budgets }: Service, account: ByteAccount): CallContent {
+  const { headers, body = '', ...rest } = content;
+  if (headers === undefined) return content;
+  const bytes = Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + value.length, body.length);
+  const refusedBy = account.reserve(copiesOfContent * bytes);
+  if (refusedBy === undefined) return content;
+  return { ...rest, pruned: prunedReply(content.bodyBytes ?? bytes, budgets.explain(refusedBy)) };
+}
+
+/** Copies of the content of an answer: the strings, and their JSON. */
+const copiesOfContent = 3;
 
 /** Adds the hosts of `--connect-to` to the error of an unknown host, which is probably a misspelling of one of them. */
 function withKnownHosts(answer: CallAnswer, { dialler: { hosts } }: Service): CallAnswer {
@@ -123,19 +171,34 @@ export function statusesOf(answer: CallAnswer): Pick<CallResult, 'status' | 'grp
   return { status, ...(grpcStatus === undefined ? {} : { grpcStatus }) };
 }
 
+/** Part of the result of a call that its answer determines. */
+type CallContent = Pick<
+  CallResult<RawReply>,
+  'answeredBy' | 'mesh' | 'error' | 'reply' | 'pruned' | 'headers' | 'body' | 'bodyBytes'
+>;
+
 /**
  * Returns the content of an answer, as the result of a call shows it.
  *
  * @param shownBytes maximum number of bytes that are shown of a body that is not a reply
+ * @param explain returns the reason why a bound refuses a reply
  */
-export function contentOf(
-  answer: CallAnswer,
-  shownBytes: number,
-): Pick<CallResult<RawReply>, 'answeredBy' | 'mesh' | 'error' | 'reply' | 'headers' | 'body' | 'bodyBytes'> {
+export function contentOf(answer: CallAnswer, shownBytes: number, explain: (bound: Bound) => string): CallContent {
   if (answer.kind === 'failed') return { answeredBy: 'nobody', error: answer.error };
   const mesh = callerMesh(answer.headers);
   const evidence = mesh === undefined ? {} : { mesh };
   if (answer.kind === 'reply') return { answeredBy: 'service', ...evidence, reply: answer.reply };
+  if (answer.kind === 'left-out') {
+    const pruned = prunedReply(answer.bytes, explain(answer.refusedBy));
+    // The signature still says which version answered.
+    const signature = answer.headers[signatureHeader];
+    return {
+      answeredBy: 'service',
+      ...evidence,
+      pruned,
+      ...(signature && { headers: { [signatureHeader]: signature } }),
+    };
+  }
   const { isSigned, headers, body, bodyBytes } = answer;
   const refusal = refusalOf(answer);
   return {

@@ -3,6 +3,7 @@ import * as fields from '../plan/fields.ts';
 import { type CallsPlan, type Directive, defaultPorts, type Scheme, schemes } from '../plan/plan.ts';
 import { parseIfRaw } from '../reply/json.ts';
 import { type CallResult, RawReply } from '../reply/reply.ts';
+import type { ByteAccount } from './budgets/byte-account.ts';
 
 /** Upstream of a proxy. */
 export interface Upstream {
@@ -49,11 +50,15 @@ export function proxyPlan({ scheme, host, port, path }: Upstream, uri: string): 
   return { kind: 'calls', directives: [], stages: [[call]], then };
 }
 
-/** Returns the body of the proxy, exactly as mcasperson/NodejsProxy's index.js prints it. */
-export function proxyText(call: CallResult<RawReply>): string {
+/**
+ * Returns the body of the proxy, exactly as mcasperson/NodejsProxy's index.js prints it.
+ *
+ * @param account account that the text takes its bytes from
+ */
+export function proxyText(call: CallResult<RawReply>, account: ByteAccount): string {
   const { error, durationMs = 0 } = call;
   return error === undefined
-    ? `Proxying value: ${textOf(call)}${took(durationMs)}`
+    ? `Proxying value: ${textOf(call, account)}${took(durationMs)}`
     : proxyErrorText(error.message, durationMs);
 }
 
@@ -67,9 +72,20 @@ function took(durationMs: number): string {
 }
 
 /** Returns the text of the upstream: the body of a meshmock's reply, or the whole reply if it has none. */
-function textOf({ reply, body = '', bodyBytes }: CallResult<RawReply>): string {
+function textOf({ reply, pruned, body = '', bodyBytes }: CallResult<RawReply>, account: ByteAccount): string {
+  if (pruned !== undefined) return leftOut(pruned.bytes);
   if (reply === undefined) return bodyBytes === undefined ? body : `${body}… (the first part of ${bodyBytes} bytes)`;
-  return parseIfRaw(reply)?.body ?? (reply instanceof RawReply ? reply.json : JSON.stringify(reply));
+  if (!(reply instanceof RawReply)) return String(reply.body ?? JSON.stringify(reply));
+  const hasRoom = account.hasRoom(reply.parsedBytes) && account.reserve(copiesOfText * reply.byteLength) === undefined;
+  if (!hasRoom) return leftOut(reply.byteLength);
+  return String(parseIfRaw(reply)?.body ?? reply.json);
+}
+
+/** Copies of a text that becomes a body: the text, its JSON, and the bytes of that. */
+const copiesOfText = 3;
+
+function leftOut(bytes: number): string {
+  return `(the answer of ${bytes} bytes was left out)`;
 }
 
 /** Returns the body of the webserver, exactly as mcasperson/NodeJSWebServer's index.js prints it. */

@@ -1,5 +1,6 @@
 import type { CallError, CallResult, RawReply } from '../reply/reply.ts';
 import { isFailed } from '../reply/status.ts';
+import { PartialAccount } from './budgets/byte-account.ts';
 import { abortReason } from './concurrency/abort-reason.ts';
 import { roundMs } from './concurrency/round-ms.ts';
 import { runConcurrently } from './concurrency/run-concurrently.ts';
@@ -19,12 +20,17 @@ export async function repeatCall(
   const { times, options } = planned.call;
   if (stop.aborted) return makeCall(context, planned, stop);
   const startedAt = performance.now();
-  const collector = new SummaryCollector();
+  const collector = new SummaryCollector((reply) => context.account.hasRoom(reply.parsedBytes));
+  const kept = new KeptBytes(collector);
   await runConcurrently(
     times,
     options.concurrency ?? 1,
     () => !stop.aborted,
-    async (index) => collector.add(index, await makeCall(context, planned, stop)),
+    async (index) => {
+      const account = new PartialAccount(context.account);
+      collector.add(index, await makeCall({ ...context, account }, planned, stop));
+      kept.add(index, account);
+    },
   );
   const summary = collector.summary();
   const unmade = times - summary.count;
@@ -34,6 +40,26 @@ export async function repeatCall(
     durationMs: roundMs(performance.now() - startedAt),
     summary: unmade > 0 ? { ...summary, unmade } : summary,
   };
+}
+
+/** Bytes of the calls that a collector keeps. Those of the others are given back. */
+class KeptBytes {
+  private readonly collector: SummaryCollector;
+  private readonly accounts = new Map<number, PartialAccount>();
+
+  constructor(collector: SummaryCollector) {
+    this.collector = collector;
+  }
+
+  /** Adds the account of a call that the collector has. */
+  add(index: number, account: PartialAccount): void {
+    this.accounts.set(index, account);
+    for (const [other, ofOther] of this.accounts) {
+      if (this.collector.keeps(other)) continue;
+      ofOther.releaseAll();
+      this.accounts.delete(other);
+    }
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 import { formatPath } from '../plan/format.ts';
+import { calledMethod } from '../plan/grpc-method.ts';
 import { countAttempts, countCallsBelow } from '../plan/measure.ts';
 import { type CallsPlan, sharedContinuation } from '../plan/plan.ts';
 import type { CallResult, RawReply } from '../reply/reply.ts';
@@ -10,6 +11,7 @@ import type { PlanContext, PlannedCall } from './request-context.ts';
  * Runs the stages of a plan one after another, and the calls of each stage in parallel.
  *
  * @param stop ends every call; its reason is the `CallError` of calls that it ends
+ * @throws MeshmockError `overloaded` if there is no room for the results
  * @returns the results in the order of the plan. Every stage runs, because a failed call is a result too.
  */
 export async function runStages(
@@ -17,11 +19,23 @@ export async function runStages(
   plan: CallsPlan,
   stop: AbortSignal,
 ): Promise<CallResult<RawReply>[]> {
+  takeBytes(context, plan);
   const results: CallResult<RawReply>[] = [];
   for (const stage of plannedCalls(context, plan)) {
     results.push(...(await Promise.all(stage.map((planned) => runCall(context, planned, stop)))));
   }
   return results;
+}
+
+/** Memory of the result of one call, without what it received, in bytes. */
+const resultBytes = 1024;
+/** Number of results from which those of a repeated call take no more: it keeps counts of so many values. */
+const mostResults = 1000;
+
+function takeBytes({ service, request }: PlanContext, { stages }: CallsPlan): void {
+  const results = stages.flat().reduce((sum, call) => sum + Math.min(countAttempts(call), mostResults), 0);
+  const refusedBy = request.budget.reserve(results * resultBytes);
+  if (refusedBy !== undefined) throw service.budgets.error(refusedBy);
 }
 
 /**
@@ -34,12 +48,14 @@ function plannedCalls({ service, request, requestId, allowance }: PlanContext, p
   const attempts = plan.stages.flat().map(countAttempts);
   const needed = attempts.reduce((sum, count, index) => sum + count * (1 + (needs[index] ?? 0)), 0);
   const share = Math.floor((allowance.maxCalls - needed) / attempts.reduce((sum, count) => sum + count, 0));
-  const sharedPath = formatPath(sharedContinuation(plan));
+  const shared = sharedContinuation(plan);
+  const sharedPath = formatPath(shared);
   let index = 0;
   return plan.stages.map((calls, stage) =>
     calls.map((call) => ({
-      call,
+      call: service.servicePorts.resolve(call),
       path: call.then === undefined ? sharedPath : formatPath(call.then),
+      calledMethod: calledMethod(call.scheme, call.then ?? shared),
       stage,
       budget: (needs[index++] ?? 0) + share,
       forwarded,

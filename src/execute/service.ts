@@ -1,11 +1,14 @@
-import type { Directive, PlanLimits } from '../plan/plan.ts';
-import type { Identity, Protocol, ReceivedRequest } from '../reply/reply.ts';
+import type { Directive, PlanLimits, Protocol } from '../plan/plan.ts';
+import type { Identity, ReceivedRequest } from '../reply/reply.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
+import type { Budgets } from './budgets/budgets.ts';
 import type { Client } from './client.ts';
 import type { Dialler } from './connect-to.ts';
 import type { DirectiveResources } from './directives/apply-directives.ts';
 import type { HeaderForwarder } from './forwarded-headers.ts';
+import type { LoadShedder } from './overload/load-shedder.ts';
 import type { Role } from './role.ts';
+import type { ServicePorts } from './service-ports.ts';
 
 /** Identity, settings and resources of a service, which all its requests share. */
 export interface Service extends DirectiveResources {
@@ -16,8 +19,12 @@ export interface Service extends DirectiveResources {
   behaviour: readonly Directive[];
   readonly forwarder: HeaderForwarder;
   readonly dialler: Dialler;
+  readonly servicePorts: ServicePorts;
   readonly clients: Readonly<Record<Protocol, Client>>;
   readonly tracing: Tracing;
+  /** Admission of requests before they are read. */
+  readonly shedder: LoadShedder;
+  readonly budgets: Budgets;
   /** Returns the port of gRPC. The server must be listening. */
   readonly grpcPort: () => number;
   /** Receives each request after its answer is made. */

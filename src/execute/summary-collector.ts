@@ -1,4 +1,4 @@
-import { createHistogram } from 'node:perf_hooks';
+import { firstBytes } from '../error/text-bytes.ts';
 import { parseIfRaw } from '../reply/json.ts';
 import { signedService, signedVersion } from '../reply/mesh-headers.ts';
 import {
@@ -6,15 +6,19 @@ import {
   type Counts,
   type LatencyMs,
   otherValues,
-  type RawReply,
+  RawReply,
   type Sample,
   type Summary,
 } from '../reply/reply.ts';
 import { callVerdict, outcomeOf } from '../reply/status.ts';
 import { roundMs } from './concurrency/round-ms.ts';
+import { Durations } from './durations.ts';
 
 /** Maximum number of different values in each count. Further values are counted together. */
 const maxValues = 1000;
+
+/** Maximum length of a value, in bytes. */
+const mostValueBytes = 300;
 
 const percentiles = [50, 90, 95, 99] as const;
 
@@ -37,8 +41,8 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
   private totalMs = 0;
   private minMs = Number.POSITIVE_INFINITY;
   private maxMs = 0;
-  /** Histogram of durations with three significant digits. It counts whole numbers, so its unit is microseconds. */
-  private readonly latencyUs = createHistogram({ lowest: 1, highest: 3_600_000_000, figures: 3 });
+  private readonly durations = new Durations();
+  private readonly mayParse: (reply: RawReply) => boolean;
   private readonly byStatus = new ValueCounter();
   private readonly byService = new ValueCounter();
   private readonly byVersion = new ValueCounter();
@@ -50,6 +54,11 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
   private slowest: KeptCall<Raw> | undefined;
   private firstFailed: KeptCall<Raw> | undefined;
   private firstTimedOut: KeptCall<Raw> | undefined;
+
+  /** @param mayParse reports whether there is room to parse a reply. Of one that is not parsed, only its signature counts. */
+  constructor(mayParse: (reply: RawReply) => boolean = () => true) {
+    this.mayParse = mayParse;
+  }
 
   /** Adds the result of one call. Results may come in any order; `index` is the number of the call, from 0. */
   add(index: number, call: CallResult<Raw>): void {
@@ -64,13 +73,19 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
     this.totalMs += durationMs;
     this.minMs = Math.min(this.minMs, durationMs);
     this.maxMs = Math.max(this.maxMs, durationMs);
-    this.latencyUs.record(Math.max(1, Math.round(durationMs * 1000)));
+    this.durations.add(durationMs);
     this.countValues(call);
+  }
+
+  /** Reports whether the collector keeps a call that was added. It keeps at most four. */
+  keeps(index: number): boolean {
+    return [this.first, this.slowest, this.firstFailed, this.firstTimedOut].some((kept) => kept?.index === index);
   }
 
   private countValues(call: CallResult<Raw>): void {
     const { reply, attempts = [''], answeredBy, mesh } = call;
-    const parsed = reply === undefined ? undefined : parseIfRaw(reply);
+    const mayRead = !(reply instanceof RawReply) || this.mayParse(reply);
+    const parsed = reply === undefined || !mayRead ? undefined : parseIfRaw(reply);
     this.byStatus.add(outcomeOf(call));
     this.byAnswer.add(answeredBy);
     if (mesh?.refusal !== undefined) this.byRefusal.add(mesh.refusal.reason);
@@ -107,7 +122,7 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
 
   private latencyMs(): LatencyMs {
     const [p50 = 0, p90 = 0, p95 = 0, p99 = 0] = percentiles.map((percentile) => {
-      const valueMs = this.latencyUs.percentile(percentile) / 1000;
+      const valueMs = this.durations.percentileMs(percentile);
       return roundMs(Math.min(this.maxMs, Math.max(this.minMs, valueMs)));
     });
     return { min: this.minMs, mean: roundMs(this.totalMs / this.count), p50, p90, p95, p99, max: this.maxMs };
@@ -133,7 +148,9 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
 class ValueCounter {
   private readonly values = new Map<string, number>();
 
-  add(value: string): void {
+  add(whole: string): void {
+    // A name that a server makes may have any length.
+    const value = firstBytes(whole, mostValueBytes);
     const key = this.values.has(value) || this.values.size < maxValues ? value : otherValues;
     this.values.set(key, (this.values.get(key) ?? 0) + 1);
   }

@@ -1,9 +1,11 @@
 import type { Plan } from '../plan/plan.ts';
 import { type CallResult, type Counts, otherValues } from '../reply/reply.ts';
 import { holdsWithin, satisfies } from './amount.ts';
-import type { Claim, Expectation, Fact } from './expectation.ts';
+import type { Amount, Claim, Expectation, Fact } from './expectation.ts';
 import { countsOf, factOf, satisfiesFact } from './facts.ts';
 import { Latencies } from './latencies.ts';
+import { TextCounts } from './text-counts.ts';
+import { textFactTitle, textOf } from './text-facts.ts';
 import { type VisitedCall, visitCalls } from './visit-calls.ts';
 
 /** Result of an expectation. */
@@ -13,6 +15,8 @@ export interface ExpectationVerdict {
   /** Text for a person: what the answers show. */
   readonly seen: string;
 }
+
+type TextClaim = Extract<Claim, { kind: 'text' }>;
 
 /** Judgement of a claim. If `holds` is undefined, neither the expectation nor its negation passes. */
 interface Judgement {
@@ -33,6 +37,7 @@ export class ExpectationCheck {
   private readonly plan: Plan;
   /** Number of calls with each value of the fact. */
   private readonly counts = new Map<string, number>();
+  private readonly texts: TextCounts;
   private readonly latencies = new Latencies();
   private readonly calledHosts = new Set<string>();
   /** Number of calls of the edge. */
@@ -46,6 +51,8 @@ export class ExpectationCheck {
   constructor(expectation: Expectation, plan: Plan) {
     this.expectation = expectation;
     this.plan = plan;
+    const { claim } = expectation;
+    this.texts = new TextCounts(claim.kind === 'text' ? claim.condition : { kind: 'exists' });
   }
 
   /**
@@ -77,15 +84,21 @@ export class ExpectationCheck {
     const { summary } = call;
     this.total += summary?.count ?? 1;
     if (claim.kind === 'latency') this.latencies.add(call);
+    if (claim.kind === 'text') this.addText(call, claim);
     if (claim.kind !== 'each' && claim.kind !== 'share') return;
     if (summary === undefined) {
       this.addCounts(singleCount(factOf(call, claim.fact)));
       return;
     }
     const counts = countsOf(summary, claim.fact);
-    if (counts === undefined)
-      this.hidden = `a repeated call (*N) does not count the ${claim.fact}; repeat the request instead`;
+    if (counts === undefined) this.hidden = notCounted(claim.fact);
     else this.addCounts(counts);
+  }
+
+  private addText(call: CallResult, { fact, condition }: TextClaim): void {
+    const text = call.summary === undefined ? textOf(call, fact, condition) : undefined;
+    if (call.summary !== undefined) this.hidden = notCounted(textFactTitle(fact));
+    if (text !== undefined) this.texts.add(text);
   }
 
   private addCounts(counts: Counts): void {
@@ -121,7 +134,20 @@ export class ExpectationCheck {
         return this.judgeEach(claim);
       case 'share':
         return this.judgeShare(claim);
+      case 'text':
+        return this.judgeText(claim);
     }
+  }
+
+  private judgeText({ fact, amount }: TextClaim): Judgement {
+    const { known, hits, entries } = this.texts;
+    const title = textFactTitle(fact);
+    if (known === 0) return this.judgeUnknown(title);
+    const seen = this.countsText(entries, known, title);
+    if (amount !== undefined) return this.judgeAmount(hits, known, amount, seen);
+    // One counterexample is enough, even if other calls are hidden.
+    if (hits < known) return { holds: false, seen };
+    return { holds: known === this.total ? this.unlessHidden(true) : undefined, seen };
   }
 
   private judgeLatency({ statistic, amount }: Extract<Claim, { kind: 'latency' }>): Judgement {
@@ -152,10 +178,14 @@ export class ExpectationCheck {
     const hits = [...this.counts]
       .filter(([seen]) => satisfiesFact(fact, seen, '=', value))
       .reduce((sum, [, count]) => sum + count, 0);
-    const seen = this.seenCounts(fact);
-    const holdsAsPercentage = satisfies((100 * hits) / this.known, amount);
+    return this.judgeAmount(hits, this.known, amount, this.seenCounts(fact));
+  }
+
+  /** @param known number of calls that show the fact */
+  private judgeAmount(hits: number, known: number, amount: Amount, seen: string): Judgement {
+    const holdsAsPercentage = satisfies((100 * hits) / known, amount);
     if (amount.unit === 'percent') return { holds: this.unlessHidden(holdsAsPercentage), seen };
-    const holds = holdsWithin(hits, this.mostWith(hits + this.total - this.known), amount);
+    const holds = holdsWithin(hits, this.mostWith(hits + this.total - known), amount);
     // A number without % counts calls, which is easy to miss.
     const hint = holds === false && holdsAsPercentage ? `; did you mean ${amount.value}%?` : '';
     return { holds, seen: seen + hint };
@@ -172,14 +202,22 @@ export class ExpectationCheck {
 
   private seenCounts(fact: Fact): string {
     const entries = [...this.counts].sort(([a], [b]) => (a < b ? -1 : 1));
+    return this.countsText(entries, this.known, fact);
+  }
+
+  private countsText(
+    entries: readonly (readonly [value: string, count: number])[],
+    known: number,
+    fact: string,
+  ): string {
     const shares = entries.map(
-      ([value, count]) => `${value} ×${count} (${Number(((100 * count) / this.known).toFixed(1))}%)`,
+      ([value, count]) => `${value} ×${count} (${Number(((100 * count) / known).toFixed(1))}%)`,
     );
-    const unknown = this.total - this.known;
+    const unknown = this.total - known;
     return shares.join(', ') + (unknown > 0 ? `; ${fact} unknown for ${unknown} of ${countOf(this.total)}` : '');
   }
 
-  private judgeUnknown(fact: Fact): Judgement {
+  private judgeUnknown(fact: string): Judgement {
     if (this.total > 0) return { holds: undefined, seen: `${fact} unknown for ${countOf(this.total)}` };
     return { holds: undefined, seen: this.notCalled() };
   }
@@ -202,6 +240,10 @@ export function expectsNoAnswer({ edge, claim, isNegated }: Expectation): boolea
   return claim.fact === 'answered-by'
     ? values.includes('nobody')
     : claim.fact === 'status' && values.some((value) => /^[a-z]/.test(value));
+}
+
+function notCounted(fact: string): string {
+  return `a repeated call (*N) does not count the ${fact}; repeat the request instead`;
 }
 
 function countOf(calls: number): string {

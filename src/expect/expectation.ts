@@ -1,3 +1,6 @@
+import type { TextCondition } from './text-condition.ts';
+import { type TextFact, textFacts } from './text-facts.ts';
+
 /** Expectation about the calls of a cascade. docs/expectations.md has the grammar. */
 export interface Expectation {
   /** Text of the expectation, as it was written. */
@@ -20,6 +23,14 @@ export type Claim =
   | { readonly kind: 'each'; readonly fact: Fact; readonly comparison: Comparison; readonly value: string }
   /** A number or a share of the calls has the fact. */
   | { readonly kind: 'share'; readonly fact: Fact; readonly value: string; readonly amount: Amount }
+  /** Each call, or a number or a share of the calls, has a text that satisfies a condition. */
+  | {
+      readonly kind: 'text';
+      readonly fact: TextFact;
+      readonly condition: TextCondition;
+      /** Number or share of the calls; undefined for each call. */
+      readonly amount: Amount | undefined;
+    }
   /** A statistic of the calls' durations. */
   | { readonly kind: 'latency'; readonly statistic: Statistic; readonly amount: Amount }
   /** The number of calls. */
@@ -49,7 +60,7 @@ export const facts = [
 export type Fact = (typeof facts)[number];
 
 /** First words of claims. */
-export const claimWords: readonly string[] = [...facts, 'latency', 'calls'];
+export const claimWords: readonly string[] = [...facts, ...textFacts, 'latency', 'calls'];
 
 export const statistics = ['min', 'mean', 'p50', 'p90', 'p95', 'p99', 'max'] as const;
 export type Statistic = (typeof statistics)[number];

@@ -14,7 +14,9 @@ import {
   type Statistic,
   statistics,
 } from './expectation.ts';
-import { type Token, tokensOf } from './tokens.ts';
+import { isTextClaim, parseTextCondition, parseTextFact } from './parse-text.ts';
+import { textFacts } from './text-facts.ts';
+import { TokenReader } from './token-reader.ts';
 import { parseNumber, valueProblem } from './values.ts';
 
 /** Facts whose values are numbers, which `<` and `>` can compare. */
@@ -53,16 +55,7 @@ function offsetOf({ place }: MeshmockError): number {
   return place?.offset ?? 0;
 }
 
-class ExpectationParser {
-  private readonly text: string;
-  private readonly tokens: readonly Token[];
-  private index = 0;
-
-  constructor(text: string) {
-    this.text = text;
-    this.tokens = tokensOf(text);
-  }
-
+class ExpectationParser extends TokenReader {
   expectation(): Expectation {
     const isNegated = this.peek() === 'not' && this.peek(1) !== undefined && !comparisonAt(this.peek(1));
     if (isNegated) this.index++;
@@ -79,10 +72,18 @@ class ExpectationParser {
       this.index++;
       return { kind: 'calls', from, to: this.name() };
     }
-    // A service may have the name of a fact: the word before a fact is a service.
-    if (!claimWords.includes(this.peek(1) ?? '')) return { kind: 'root' };
+    if (!this.startsWithService()) return { kind: 'root' };
     const to = this.name();
     return to === 'root' ? { kind: 'root' } : { kind: 'calls', from: undefined, to };
+  }
+
+  /** A service may have the name of a fact: the word before a fact is a service. */
+  private startsWithService(): boolean {
+    const [first = '', second = ''] = [this.peek(), this.peek(1)];
+    if (!claimWords.includes(second)) return false;
+    if (!isOneOf(textFacts, second)) return true;
+    // The name of a header, or the value of a fact, may be the name of a text fact: `header host = a`, `pod service = 3`.
+    return !isOneOf(claimWords, first) || (isOneOf(textFacts, first) && !first.endsWith('header'));
   }
 
   private name(): string {
@@ -105,6 +106,7 @@ class ExpectationParser {
     }
     if (!claimWords.includes(word) && this.peek(1) !== undefined && this.index === 0 && !comparisonAt(this.peek(1)))
       throw this.fail(`one of ${claimWords.join(', ')}`, this.index + 1);
+    if (isTextClaim(this)) return this.textClaim();
     const fact = this.oneOf<Fact>(facts, claimWords);
     if (!comparisonAt(this.peek())) {
       const value = this.value(fact);
@@ -115,6 +117,14 @@ class ExpectationParser {
     if (isOrder(comparison) && !ordered.includes(fact)) throw this.fail(`= or !=: a ${fact} has no order`, at);
     if (isOrder(comparison) && Number.isNaN(Number(this.peek()))) throw this.fail(`a number after ${comparison}`);
     return { kind: 'each', fact, comparison, value: this.value(fact) };
+  }
+
+  private textClaim(): Claim {
+    const fact = parseTextFact(this);
+    const isShare = this.peek() !== '=' && this.peek() !== '!=';
+    const condition = parseTextCondition(this);
+    const hasAmount = isShare && (condition.kind === 'equals' || comparisonAt(this.peek()));
+    return { kind: 'text', fact, condition, amount: hasAmount ? this.amount(['percent', 'calls']) : undefined };
   }
 
   private value(fact: Fact): string {
@@ -152,26 +162,6 @@ class ExpectationParser {
     }
     throw this.fail(units.map((unit) => unitNames[unit]).join(' or '));
   }
-
-  private oneOf<T extends string>(known: readonly T[], shown: readonly string[] = known): T {
-    const found = known.find((text) => text === this.peek());
-    if (found === undefined) throw this.fail(`one of ${shown.join(', ')}`);
-    this.index++;
-    return found;
-  }
-
-  private peek(ahead = 0): string | undefined {
-    return this.tokens[this.index + ahead]?.text;
-  }
-
-  private fail(expected: string, index = this.index): MeshmockError {
-    const token = this.tokens[index];
-    const offset = token?.offset ?? this.text.length;
-    const found = token === undefined ? 'the end' : `"${token.text}"`;
-    return new MeshmockError('usage', `at offset ${offset}: expected ${expected}, found ${found}`, {
-      place: { text: this.text, offset, expected },
-    });
-  }
 }
 
 const unitNames: Readonly<Record<Amount['unit'], string>> = {
@@ -182,6 +172,10 @@ const unitNames: Readonly<Record<Amount['unit'], string>> = {
 
 function isOrder(comparison: Comparison): boolean {
   return comparison !== '=' && comparison !== '!=';
+}
+
+function isOneOf(words: readonly string[], word: string): boolean {
+  return words.includes(word);
 }
 
 function comparisonAt(text: string | undefined): boolean {

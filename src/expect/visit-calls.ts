@@ -30,14 +30,23 @@ export interface CallVisitor {
  */
 export function visitCalls(root: CallResult, plan: Plan, edge: CallsEdge, visitor: CallVisitor): void {
   const { reply, error } = root;
-  // The request itself is a call to the first service. Only the answer shows which service that is.
+  // Only the answer shows which service is the first one.
   const service = reply?.service ?? signedService(root);
-  if (edge.from === undefined && service === edge.to) visitor.onCall({ host: edge.to, isOfEdge: true, call: root });
   if (service === undefined && !undeliveredErrors.has(error?.code ?? ''))
     visitor.onHidden(
       `the answer to the request (${error?.code ?? root.status}) is not from a meshmock and does not name its service`,
     );
-  visitBelow(root, 'root', plan, edge, visitor);
+  let isCalled = isCalledBy(plan, edge.to);
+  visitBelow(root, 'root', plan, edge, {
+    onCall: (visited) => {
+      isCalled ||= visited.isOfEdge;
+      visitor.onCall(visited);
+    },
+    onHidden: (reason) => visitor.onHidden(reason),
+  });
+  // The request itself is a call to the first service, unless this service is called too: such a call counts once.
+  if (edge.from === undefined && service === edge.to && !isCalled)
+    visitor.onCall({ host: edge.to, isOfEdge: true, call: root });
 }
 
 function visitBelow(
@@ -114,6 +123,11 @@ function mayReach(plan: Plan | undefined, names: readonly string[], edge: CallsE
   return pairsOf(plan, names).some(
     ([from, to]) => (edge.from === undefined || from === 'root' || mayBe(from, edge.from)) && mayBe(to, edge.to),
   );
+}
+
+/** Reports whether a plan calls a service by its name. */
+function isCalledBy(plan: Plan, name: string): boolean {
+  return pairsOf(plan, ['root']).some(([, to]) => isNamed(to.toLowerCase(), name.toLowerCase()));
 }
 
 type Pair = readonly [from: string, to: string];

@@ -1,11 +1,9 @@
-import { type ServiceError, status } from '@grpc/grpc-js';
+import { type StatusObject, status } from '@grpc/grpc-js';
 import type { CallError, CallErrorCode } from '../reply/reply.ts';
 
 /** Errors of a call by the details of a status that grpc-js creates when no server answers. */
 const patterns: readonly (readonly [RegExp, CallErrorCode])[] = [
   [/ECONNREFUSED/, 'refused'],
-  [/name resolution failed/i, 'dns'],
-  [/ENOTFOUND|EAI_AGAIN/, 'dns'],
   [/EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|EMFILE/, 'unreachable'],
   [/certificate|CERT_|SSL|TLS|EPROTO/i, 'tls'],
   [/ETIMEDOUT/, 'timeout'],
@@ -13,20 +11,24 @@ const patterns: readonly (readonly [RegExp, CallErrorCode])[] = [
 ];
 
 /** Returns the error of a call without an answer, or undefined if a server sent the status, without trailers. */
-export function callErrorOf({ code, details }: ServiceError): CallError | undefined {
-  const message = details.replace(/ Resolution note: $/, '');
+export function callErrorOf({ code, details }: Pick<StatusObject, 'code' | 'details'>): CallError | undefined {
+  // An empty text would be absent in a message, and each error has one.
+  const message = details.replace(/ Resolution note: $/, '') || `status ${code}`;
   switch (code) {
     case status.DEADLINE_EXCEEDED:
       return { code: 'timeout', message };
     case status.CANCELLED:
       return { code: 'canceled', message };
     case status.RESOURCE_EXHAUSTED:
-      return /larger than max/i.test(details) ? { code: 'too_large', message } : undefined;
+      // The second is ENHANCE_YOUR_CALM, with which answers are cut off for which there is no room.
+      return /larger than max|bandwidth exhausted/i.test(details) ? { code: 'too_large', message } : undefined;
     case status.UNAVAILABLE:
     case status.INTERNAL: {
+      if (/wrong version number/.test(details))
+        return { code: 'tls', message: 'the server does not speak TLS: use grpc: instead of grpcs:' };
       const known = patterns.find(([pattern]) => pattern.test(details));
       if (known !== undefined) return { code: known[1], message };
-      const hint = /protocol error/i.test(details) ? 'the server does not speak gRPC, perhaps HTTP: ' : '';
+      const hint = /protocol error/i.test(details) ? 'the server does not speak gRPC, perhaps HTTP/1.1 or TLS: ' : '';
       return { code: 'protocol', message: hint + message };
     }
     default:

@@ -1,14 +1,26 @@
-import { isIPv4, isIPv6 } from 'node:net';
-import { Client as Channel, connectivityState, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { abortedAnswer, type CallAnswer, type Client, maxReplyBytes, type OutgoingCall } from '../execute/client.ts';
-import { type Headers, signatureHeader } from '../reply/mesh-headers.ts';
-import { type CallErrorCode, callMethod, type Reply } from '../reply/reply.ts';
-import { httpStatusOf } from '../reply/status.ts';
-import { callErrorOf } from './call-error.ts';
-import { decodeReplyMessage, encodeRequest, headersOf, metadataOf, resetTrailer } from './codec.ts';
-import { detailsLimitHeader, meshmockDetailsBytes, replyInDetails } from './status-details.ts';
+import type { Http2Session } from 'node:http2';
+import { isIP, isIPv4, isIPv6 } from 'node:net';
+import { Client as Channel, connectivityState, credentials } from '@grpc/grpc-js';
+import { DialError, type TargetResolver } from '../dial/target-resolver.ts';
+import { optional } from '../error/optional.ts';
+import type { Budgets } from '../execute/budgets/budgets.ts';
+import { abortedAnswer, type CallAnswer, type Client, type OutgoingCall } from '../execute/client.ts';
+import { type CallError, type CallErrorCode, callMethod } from '../reply/reply.ts';
+import { errorAnswer, okAnswer, settledAnswer } from './call-answer.ts';
+import { callMethodOn, requestOf } from './call-method.ts';
+import { callSettings } from './call-settings.ts';
+import { encodeRequest, sameBytes } from './codec.ts';
+import { Descriptors } from './messages/descriptors.ts';
+import { ChannelName, nameOptions, nameTarget } from './name-resolver.ts';
+import { watchSentStreams } from './sent-streams.ts';
+import { countIncomingBytes } from './streams/incoming-bytes.ts';
+import { boundEnd } from './streams/session-end.ts';
+import { tlsCredentials } from './tls-credentials.ts';
 
 const maxChannels = 500;
+
+/** Maximum size of an answer for a program that answers no requests, in bytes. */
+const maxAnswerBytes = 64 * 1024 * 1024;
 
 /** Errors after which the connection can still be used. */
 const harmlessErrors: ReadonlySet<CallErrorCode> = new Set(['timeout', 'canceled', 'too_large', 'reset']);
@@ -17,34 +29,82 @@ const harmlessErrors: ReadonlySet<CallErrorCode> = new Set(['timeout', 'canceled
  * Creates the gRPC client, with one channel per address and authority.
  *
  * @example
- * const client = createGrpcClient();
+ * const client = createGrpcClient(new TargetResolver(new SystemSource(), allowAllTargets));
  * const answer = await client.call(call, AbortSignal.timeout(call.timeoutMs));
+ *
+ * @param bounds bounds of the answers that arrive, and of the connections of peers that misbehave
+ * @param descriptors messages of methods other than meshmock's own
  */
-export function createGrpcClient(): Client {
-  const channels = new Channels();
+export function createGrpcClient(
+  targets: TargetResolver,
+  bounds?: ClientBounds,
+  descriptors = new Descriptors([]),
+): Client {
+  const channels = new Channels(targets, bounds?.budgets.limits.maxAnswerBytes ?? maxAnswerBytes);
+  const stopWatching = bounds === undefined ? undefined : keepWithin(bounds);
   return {
-    call: (call, signal) => makeCall(channels, call, signal),
+    call: (call, signal) => makeCall(channels, descriptors, call, signal),
     async close() {
       channels.close();
+      stopWatching?.();
     },
   };
 }
 
+/** Bounds of the client of a service. */
+export interface ClientBounds {
+  readonly budgets: Budgets;
+  /** Maximum time of a call, in milliseconds. */
+  readonly maxCallMs: number;
+}
+
+function keepWithin({ budgets, maxCallMs }: ClientBounds): () => void {
+  const sessions = new WeakSet<Http2Session>();
+  return watchSentStreams((stream) => {
+    countIncomingBytes(stream, budgets);
+    const { session } = stream;
+    if (session === undefined || sessions.has(session)) return;
+    sessions.add(session);
+    boundEnd(session, maxCallMs);
+  });
+}
+
 /** Channel that one call uses. */
-interface Lease {
-  readonly channel: Channel;
+interface Lease extends NamedChannel {
   /** Returns the channel to the pool. A broken channel is dropped, because it would repeat its error for a while. */
   release(isBroken: boolean): void;
 }
 
+interface NamedChannel {
+  readonly channel: Channel;
+  /** Name that the channel connects to; absent if it connects to an address. */
+  readonly name?: ChannelName;
+}
+
+interface PooledChannel extends NamedChannel {
+  users: number;
+}
+
 /** Pool of channels. A channel without users is closed when the pool is full. */
 class Channels {
-  private readonly entries = new Map<string, { readonly channel: Channel; users: number }>();
+  private readonly entries = new Map<string, PooledChannel>();
+  private readonly targets: TargetResolver;
+  /** Maximum size of one message, in bytes. */
+  readonly maxReceivedBytes: number;
 
+  constructor(targets: TargetResolver, maxReceivedBytes: number) {
+    this.targets = targets;
+    this.maxReceivedBytes = maxReceivedBytes;
+  }
+
+  /** @throws DialError `blocked` if the address of the call may not be dialled */
   lease(call: OutgoingCall): Lease {
     const target = targetOf(call);
     const key = `${call.scheme} ${target} ${call.authority}`;
-    const entry = this.entries.get(key) ?? { channel: openChannel(call, target), users: 0 };
+    const entry = this.entries.get(key) ?? {
+      ...openChannel(call, target, this.targets, this.maxReceivedBytes),
+      users: 0,
+    };
     entry.users++;
     // The channel that was used least recently comes first.
     this.entries.delete(key);
@@ -52,6 +112,7 @@ class Channels {
     this.dropIdle();
     return {
       channel: entry.channel,
+      ...(entry.name === undefined ? {} : { name: entry.name }),
       release: (isBroken) => {
         entry.users--;
         if (isBroken && this.entries.get(key) === entry) this.entries.delete(key);
@@ -79,33 +140,63 @@ class Channels {
 
 function targetOf({ dial: { host, port } }: OutgoingCall): string {
   if (isIPv4(host)) return `ipv4:${host}:${port}`;
-  return isIPv6(host) ? `ipv6:[${host}]:${port}` : `dns:${host}:${port}`;
+  return isIPv6(host) ? `ipv6:[${host}]:${port}` : nameTarget(host, port);
 }
 
-function openChannel({ scheme, authority }: OutgoingCall, target: string): Channel {
-  return new Channel(target, scheme === 'grpcs' ? credentials.createSsl() : credentials.createInsecure(), {
+/** @throws DialError `blocked` if the call has an address that may not be dialled */
+function openChannel(
+  { scheme, authority, dial }: OutgoingCall,
+  target: string,
+  targets: TargetResolver,
+  maxReceivedBytes: number,
+): NamedChannel {
+  const isAddress = isIP(dial.host) !== 0;
+  const refusal = isAddress ? targets.refuse(dial.host) : undefined;
+  if (refusal !== undefined) throw new DialError(refusal);
+  const name = isAddress ? undefined : new ChannelName(dial.host, dial.port, targets);
+  const channel = new Channel(target, scheme === 'grpcs' ? tlsCredentials(authority) : credentials.createInsecure(), {
     'grpc.default_authority': authority,
-    'grpc.max_receive_message_length': maxReplyBytes,
-    'grpc.max_send_message_length': maxReplyBytes,
+    'grpc.max_receive_message_length': maxReceivedBytes,
+    'grpc.enable_channelz': 0,
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_http_proxy': 0,
     'grpc.service_config_disable_resolution': 1,
+    ...(name === undefined ? {} : nameOptions(name)),
   });
+  return { channel, ...optional('name', name) };
 }
 
-async function makeCall(channels: Channels, outgoing: OutgoingCall, signal: AbortSignal): Promise<CallAnswer> {
+async function makeCall(
+  channels: Channels,
+  descriptors: Descriptors,
+  outgoing: OutgoingCall,
+  signal: AbortSignal,
+): Promise<CallAnswer> {
   if (signal.aborted) return abortedAnswer(signal);
+  const { calledMethod } = outgoing;
   let lease: Lease | undefined;
   let answer: CallAnswer;
   try {
+    const request = calledMethod === undefined ? undefined : requestOf(calledMethod, descriptors);
     lease = channels.lease(outgoing);
-    answer = await callOn(lease.channel, outgoing, signal);
+    answer =
+      request === undefined
+        ? await callOn(lease.channel, outgoing, signal)
+        : await callMethodOn(lease.channel, outgoing, request, channels.maxReceivedBytes, signal);
   } catch (error) {
-    // grpc-js throws before it calls if it does not accept the target or metadata.
-    answer = { kind: 'failed', error: { code: 'protocol', message: (error as Error).message } };
+    // The call was not made, which says nothing about the channel.
+    lease?.release(false);
+    return { kind: 'failed', error: errorBeforeCall(error as Error) };
   }
-  lease?.release(answer.kind === 'failed' && isBroken(lease.channel, answer.error.code));
+  if (answer.kind === 'failed' && lease.name !== undefined)
+    answer = { kind: 'failed', error: lease.name.errorOf(answer.error) };
+  lease.release(answer.kind === 'failed' && isBroken(lease.channel, answer.error.code));
   return answer;
+}
+
+/** Returns the error of a call that is not made. grpc-js throws if it does not accept the target or metadata. */
+function errorBeforeCall(error: Error): CallError {
+  return error instanceof DialError ? error.callError : { code: 'protocol', message: error.message };
 }
 
 /** Reports whether a channel cannot be used again. A channel that is still connecting counts as broken. */
@@ -114,63 +205,19 @@ function isBroken(channel: Channel, code: CallErrorCode): boolean {
 }
 
 function callOn(channel: Channel, outgoing: OutgoingCall, signal: AbortSignal): Promise<CallAnswer> {
-  const metadata = metadataOf(outgoing.headers);
-  metadata.set(detailsLimitHeader, String(meshmockDetailsBytes));
-  const { host } = outgoing.headers;
-  const options = { deadline: Date.now() + outgoing.timeoutMs, ...(host === undefined ? {} : { host }) };
-  return new Promise((resolve) => {
-    let initial = new Metadata();
-    const settle = (answer: CallAnswer): void => {
-      signal.removeEventListener('abort', onAbort);
-      resolve(answer);
-    };
-    const call = channel.makeUnaryRequest(
+  const { metadata, options } = callSettings(outgoing);
+  return settledAnswer(signal, (settle) =>
+    channel.makeUnaryRequest(
       `/${callMethod}`,
       encodeRequest,
-      decodeReplyMessage,
+      sameBytes,
       { path: outgoing.path },
       metadata,
       options,
-      (error, reply) => settle(error === null ? okAnswer(initial, reply) : errorAnswer(error, initial)),
-    );
-    call.on('metadata', (received) => {
-      initial = received;
-    });
-    const onAbort = (): void => {
-      settle(abortedAnswer(signal));
-      call.cancel();
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-}
-
-function okAnswer(metadata: Metadata, reply: Reply | undefined): CallAnswer {
-  const headers = headersOf(metadata);
-  if (reply?.service !== undefined) return { kind: 'reply', status: reply.status, grpcStatus: 'OK', headers, reply };
-  return { kind: 'other', isSigned: isSigned(headers), status: 200, grpcStatus: 'OK', headers, body: '', bodyBytes: 0 };
-}
-
-function errorAnswer(error: ServiceError, initial: Metadata): CallAnswer {
-  if (error.metadata.get(resetTrailer).length > 0)
-    return { kind: 'failed', error: { code: 'reset', message: error.details } };
-  const reply = replyInDetails(error.metadata);
-  const headers = { ...headersOf(initial), ...headersOf(error.metadata) };
-  const { status, grpcStatus } = httpStatusOf(error.code);
-  if (reply !== undefined) return { kind: 'reply', status: reply.status, grpcStatus, headers, reply };
-  // A status of the server has trailers; a status that grpc-js creates has none.
-  const failure = Object.keys(error.metadata.getMap()).length === 0 ? callErrorOf(error) : undefined;
-  if (failure !== undefined) return { kind: 'failed', error: failure };
-  return {
-    kind: 'other',
-    isSigned: isSigned(headers),
-    status,
-    grpcStatus,
-    headers,
-    body: error.details,
-    bodyBytes: Buffer.byteLength(error.details),
-  };
-}
-
-function isSigned(headers: Headers): boolean {
-  return headers[signatureHeader] !== undefined;
+      (error, message?: Buffer) =>
+        settle((initial) =>
+          error === null ? okAnswer(outgoing, initial, message) : errorAnswer(outgoing, error, initial),
+        ),
+    ),
+  );
 }

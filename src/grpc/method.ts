@@ -6,7 +6,11 @@ import type { Reply } from '../reply/reply.ts';
 export interface GrpcMethod {
   /** Full name, such as `meshmock.v1.MeshMock/Call`. */
   readonly name: string;
-  /** Decodes a request. */
+  /**
+   * Decodes a request.
+   *
+   * @throws Error if the bytes are not a request
+   */
   decode(bytes: Buffer): GrpcRequest;
 }
 
@@ -17,4 +21,5 @@ export interface GrpcRequest {
   encode(reply: Reply, call: GrpcCall): Buffer;
 }
 
-export type GrpcCall = ServerUnaryCall<GrpcRequest, Buffer>;
+/** Call with the bytes of its request. They are decoded when there is room for them. */
+export type GrpcCall = ServerUnaryCall<Buffer, Buffer>;

@@ -1,18 +1,21 @@
-import { setTimeout } from 'node:timers/promises';
-import { Metadata, type MethodDefinition, Server, type sendUnaryData, status } from '@grpc/grpc-js';
+import type { Socket } from 'node:net';
+import { Metadata, type MethodDefinition, Server, ServerCredentials, type sendUnaryData, status } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
+import type { Connections } from '../connections/connections.ts';
 import { MeshmockError } from '../error/meshmock-error.ts';
-import { calleeTimeoutMs } from '../execute/allowance.ts';
 import { answer } from '../execute/answer.ts';
-import { maxReplyBytes } from '../execute/client.ts';
+import { RequestParseRoom } from '../execute/budgets/parse-room.ts';
 import { InFlight } from '../execute/concurrency/in-flight.ts';
+import { NewConnections } from '../execute/concurrency/new-connections.ts';
 import type { PlanSource } from '../execute/incoming.ts';
 import { type Service, signature } from '../execute/service.ts';
 import { headerFields } from '../plan/plan.ts';
-import { readReply } from '../reply/json.ts';
 import { type Headers, signatureHeader } from '../reply/mesh-headers.ts';
 import { callMethod } from '../reply/reply.ts';
+import { admitCalls, type CallAdmission } from './admission.ts';
+import { answerAnyMethod, anyMethodPath, isAnyMethod } from './any-method.ts';
+import { clientClosedSignal, timeLeftMs } from './call-facts.ts';
 import {
   type DecodedRequest,
   decodeRequest,
@@ -21,18 +24,26 @@ import {
   maxRequestBytes,
   metadataOf,
   resetTrailer,
+  sameBytes,
   serviceName,
 } from './codec.ts';
 import { echoMethods, echoProtoFile } from './echo-form.ts';
+import { copiesOfDetails, copiesOfMessage, encodeAnswer } from './encode-answer.ts';
+import type { Descriptors } from './messages/descriptors.ts';
 import type { GrpcCall, GrpcMethod, GrpcRequest } from './method.ts';
 import { reflectedDefinition } from './reflection.ts';
-import { detailsLimitHeader, detailsLimitOf, errorStatusOf } from './status-details.ts';
+import { detailsBytesOf, detailsLimitHeader, detailsLimitOf, errorStatusOf, resetDetails } from './status-details.ts';
+import type { StreamCall } from './streams/request-messages.ts';
+import { firstStreams } from './streams/stream-limit.ts';
 
 /** gRPC server of a service. */
 export interface GrpcServer {
-  readonly server: Server;
+  /** Serves a connection. */
+  accept(socket: Socket): void;
+  /** Makes health report NOT_SERVING, and asks the clients to use another connection for further calls. */
+  drain(): void;
   /**
-   * Makes health report NOT_SERVING, answers the calls in flight, and closes.
+   * Answers the calls in flight, and closes. Nothing listens any more.
    *
    * @param maxMs maximum time for the calls in flight, in milliseconds
    */
@@ -40,33 +51,72 @@ export interface GrpcServer {
 }
 
 /** Creates the gRPC server of a service, with reflection and health. It does not listen yet. */
-export function createGrpcServer(service: Service): GrpcServer {
+export function createGrpcServer(service: Service, connections: Connections, descriptors: Descriptors): GrpcServer {
   const server = new Server({
-    // Our own error refuses larger requests, up to a size that is not read at all.
-    'grpc.max_receive_message_length': 16 * maxRequestBytes,
-    'grpc.max_send_message_length': maxReplyBytes,
+    'grpc.max_receive_message_length': maxRequestBytes,
+    'grpc.max_send_message_length': -1,
+    'grpc.max_concurrent_streams': Math.min(firstStreams, service.budgets.limits.maxStreams),
+    'grpc.enable_channelz': 0,
   });
+  const methods = methodsOf(service);
+  // The echo servers implement only the methods of their own.
+  const others = service.role.kind === 'echo' ? undefined : { path: anyMethodPath, has: isAnyMethod };
+  const paths = new Set(methods.map(({ name }) => `/${name}`));
+  const admission = admitCalls(server, service, connections, paths, others);
   const calls = new InFlight();
-  for (const method of methodsOf(service))
+  const newConnections = new NewConnections<string>();
+  const handleAny = (call: StreamCall): void => {
+    calls.begin();
+    newConnections.remove(call.getPeer());
+    answerAnyMethod(service, admission, descriptors, call)
+      .catch((error) => call.emit('error', { code: status.INTERNAL, details: String(error) }))
+      .finally(() => calls.end());
+  };
+  for (const method of methods)
     server.addService(definitionOf(method), {
       method: (call: GrpcCall, respond: sendUnaryData<Buffer>) => {
         calls.begin();
-        void handle(service, method.name, call, respond).finally(() => calls.end());
+        newConnections.remove(call.getPeer());
+        handle(service, admission, method, call, respond)
+          .catch((error) => respond({ code: status.INTERNAL, details: String(error) }))
+          .finally(() => calls.end());
       },
     });
-  new ReflectionService(reflectedDefinition(echoFiles(service))).addToServer(server);
+  server.register(anyMethodPath, handleAny, sameBytes, sameBytes, 'bidi');
+  new ReflectionService(reflectedDefinition(echoFiles(service), descriptors.root)).addToServer(server);
   const health = new HealthImplementation({ '': 'SERVING', [serviceName]: 'SERVING' });
   health.addToServer(server);
+  // Listeners of ours, because those of grpc-js close as soon as the server asks clients to leave.
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const open = new InFlight();
   return {
-    server,
-    async stop(maxMs) {
+    accept(socket) {
+      // HTTP/2 does not close a connection whose client has closed its half.
+      socket.allowHalfOpen = false;
+      // As grpc-js formats the peer of a call.
+      const peer = `${socket.remoteAddress}:${socket.remotePort}`;
+      open.begin();
+      newConnections.add(peer);
+      socket.once('close', () => {
+        open.end();
+        newConnections.remove(peer);
+      });
+      injector.injectConnection(socket);
+    },
+    drain() {
       health.setStatus('', 'NOT_SERVING');
       health.setStatus(serviceName, 'NOT_SERVING');
-      const shutDown = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      // A client whose first call is on its way would have to repeat it.
+      void newConnections.waitForRequests().then(() => injector.drain(maxTimerMs));
+    },
+    async stop(maxMs) {
+      await newConnections.waitForRequests();
+      server.tryShutdown(() => {});
       await calls.waitUntilEmpty(maxMs);
-      // Streams that watch the health would last until their clients end them.
-      await Promise.race([shutDown, setTimeout(maxSendMs, undefined, { ref: false })]);
+      // Answers may still be in a buffer. Streams that watch the health would last until their clients end them.
+      await open.waitUntilEmpty(maxSendMs);
       server.forceShutdown();
+      admission.stop();
     },
   };
 }
@@ -80,16 +130,16 @@ function echoFiles({ role }: Service): readonly string[] {
 }
 
 /** Returns the definition of a method as grpc-js registers it. */
-function definitionOf(method: GrpcMethod): { readonly method: MethodDefinition<GrpcRequest, Buffer> } {
+function definitionOf(method: GrpcMethod): { readonly method: MethodDefinition<Buffer, Buffer> } {
   return {
     method: {
       path: `/${method.name}`,
       requestStream: false,
       responseStream: false,
-      requestSerialize: () => Buffer.alloc(0),
-      requestDeserialize: (bytes) => method.decode(bytes),
-      responseSerialize: (encoded) => encoded,
-      responseDeserialize: (bytes) => bytes,
+      requestSerialize: sameBytes,
+      requestDeserialize: sameBytes,
+      responseSerialize: sameBytes,
+      responseDeserialize: sameBytes,
     },
   };
 }
@@ -97,74 +147,82 @@ function definitionOf(method: GrpcMethod): { readonly method: MethodDefinition<G
 /** Method of every meshmock, whose request is a plan. */
 const callOfMeshmock: GrpcMethod = {
   name: callMethod,
-  decode: (bytes) => ({ plan: planOf(decodeRequest(bytes)), encode: encodeReplyMessage }),
+  decode: (bytes) => ({ plan: planOf(decodeRequest(bytes), bytes.length), encode: encodeReplyMessage }),
 };
-
-const resetDetails = 'connection reset by a ~close directive';
 
 /** Maximum time for answers that are being sent, in milliseconds. */
 const maxSendMs = 200;
 
-/** Answers one call. Never rejects. */
-async function handle(service: Service, method: string, call: GrpcCall, respond: sendUnaryData<Buffer>): Promise<void> {
+/** Longest time of a timer, in milliseconds. */
+const maxTimerMs = 2 ** 31 - 1;
+
+/** Answers one call. */
+async function handle(
+  service: Service,
+  admission: CallAdmission,
+  method: GrpcMethod,
+  call: GrpcCall,
+  respond: sendUnaryData<Buffer>,
+): Promise<void> {
+  const served = admission.take(call.metadata);
+  // Its client has gone.
+  if (served === undefined) return;
+  served.beginExecution();
+  const { budget } = served;
   const metadata = new Metadata();
   metadata.set(signatureHeader, signature(service.identity));
+  let request: GrpcRequest;
   try {
-    const headers: Headers = { ':authority': call.getHost(), ...headersOf(call.metadata) };
-    const timeoutMs = timeLeftMs(call);
-    const answered = await answer(service, {
-      protocol: 'grpc',
-      method,
-      plan: call.request.plan,
-      headers,
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      signal: clientClosedSignal(call),
-    });
-    if (answered.kind === 'reset') {
-      respond({ code: status.UNAVAILABLE, details: resetDetails, metadata: metadataOf({ [resetTrailer]: '1' }) });
-      return;
-    }
-    metadata.merge(metadataOf(headerFields(answered.headers)));
-    const reply = readReply(answered.reply);
-    if (reply.status >= 400) {
-      respond(errorStatusOf(reply, detailsLimitOf(headers[detailsLimitHeader]), metadata));
-    } else {
-      const encoded = call.request.encode(reply, call);
-      call.sendMetadata(metadata);
-      respond(null, encoded);
-    }
-  } catch (error) {
-    respond({
-      code: status.INTERNAL,
-      details: `the reply cannot be sent over gRPC: ${(error as Error).message}`,
-      metadata,
-    });
+    request = method.decode(call.request);
+  } catch {
+    served.beginAnswer(0);
+    respond({ code: status.INTERNAL, details: 'the request cannot be decoded', metadata });
+    return;
   }
+  const headers: Headers = { ':authority': call.getHost(), ...headersOf(call.metadata) };
+  const timeoutMs = timeLeftMs(call);
+  const answered = await answer(service, {
+    protocol: 'grpc',
+    method: method.name,
+    plan: request.plan,
+    headers,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    signal: clientClosedSignal(call),
+    budget,
+  });
+  if (answered.kind === 'reset') {
+    served.beginAnswer(0);
+    respond({ code: status.UNAVAILABLE, details: resetDetails, metadata: metadataOf({ [resetTrailer]: '1' }) });
+    return;
+  }
+  metadata.merge(metadataOf(headerFields(answered.headers)));
+  const limitBytes = detailsLimitOf(headers[detailsLimitHeader]);
+  const sent = encodeAnswer(answered, new RequestParseRoom(service.budgets, budget, copiesOfMessage), (reply) =>
+    reply.status >= 400
+      ? { kind: 'error', status: errorStatusOf(reply, limitBytes, metadata) }
+      : { kind: 'message', bytes: request.encode(reply, call) },
+  );
+  const bytes = sent.kind === 'message' ? sent.bytes.length : copiesOfDetails * detailsBytesOf(metadata);
+  budget.settle(copiesOfMessage * bytes);
+  served.beginAnswer(bytes);
+  if (sent.kind === 'error') {
+    respond(sent.status);
+  } else {
+    call.sendMetadata(metadata);
+    respond(null, sent.bytes);
+  }
+  // Only the frame is left.
+  budget.settle(bytes);
 }
 
-function planOf(decoded: DecodedRequest): PlanSource {
+function planOf(decoded: DecodedRequest, bytes: number): PlanSource {
   if (decoded.kind === 'undecodable') {
     const message = `this is not a meshmock.v1.CallRequest: ${decoded.reason}`;
     return { kind: 'unreadable', error: new MeshmockError('bad_request', message) };
   }
   const { path, plan } = decoded.request;
   if (path !== undefined) return { kind: 'path', path };
-  if (plan) return { kind: 'message', message: plan };
+  if (plan) return { kind: 'message', message: plan, bytes };
   const message = 'the request is empty: send {"path": "/@service1/hello"} or {"plan": {…}}';
   return { kind: 'unreadable', error: new MeshmockError('bad_request', message) };
-}
-
-/** Returns the deadline that the caller set, less a margin for the way back. */
-function timeLeftMs(call: GrpcCall): number | undefined {
-  const deadline = call.getDeadline();
-  const leftMs = (typeof deadline === 'number' ? deadline : deadline.getTime()) - Date.now();
-  return Number.isFinite(leftMs) ? calleeTimeoutMs(Math.max(0, leftMs)) : undefined;
-}
-
-/** Returns a signal that is aborted when the caller cancels or has gone. */
-function clientClosedSignal(call: GrpcCall): AbortSignal {
-  const controller = new AbortController();
-  call.once('cancelled', () => controller.abort());
-  if (call.cancelled) controller.abort();
-  return controller.signal;
 }

@@ -2,6 +2,7 @@ import type { Metadata, StatusObject } from '@grpc/grpc-js';
 import protobuf from 'protobufjs';
 import { firstBytes } from '../error/text-bytes.ts';
 import type { GrpcStatusName } from '../plan/plan.ts';
+import { retryAfterSeconds } from '../reply/mesh-headers.ts';
 import { maxTextBytes, pruneReply } from '../reply/prune.ts';
 import type { Reply } from '../reply/reply.ts';
 import { grpcCodeOf, grpcStatusOf } from '../reply/status.ts';
@@ -17,7 +18,13 @@ const typeUrl = 'type.googleapis.com/meshmock.v1.Reply';
  */
 export const detailsLimitHeader = 'x-meshmock-details-bytes';
 export const meshmockDetailsBytes = 36 * 1024;
-const defaultDetailsBytes = 4 * 1024;
+export const defaultDetailsBytes = 4 * 1024;
+
+/** Details of the status of a call that a directive resets. */
+export const resetDetails = 'connection reset by a ~close directive';
+
+/** Trailer that says when a client with a retry policy may try again, in milliseconds (gRPC, A6 "Pushback"). */
+const pushbackTrailer = 'grpc-retry-pushback-ms';
 
 /** google/rpc/status.proto, with google.protobuf.Any. */
 const Any = new protobuf.Type('Any')
@@ -41,20 +48,40 @@ export function errorStatusOf(reply: Reply, limitBytes: number, metadata: Metada
   const code = grpcCodeOf(name);
   const message = reply.error?.message ?? `${reply.service} answers with status ${reply.status}`;
   const details = firstBytes(message, maxTextBytes);
-  const value = encodeReplyMessage(pruneReply(reply, (pruned) => encodeReplyMessage(pruned).length <= limitBytes));
+  const value = prunedMessage(reply, limitBytes);
   const status = Status.encode(Status.create({ code, message: details, details: [{ typeUrl, value }] })).finish();
   metadata.set(detailsTrailer, Buffer.from(status));
+  if (reply.error?.code === 'overloaded') metadata.set(pushbackTrailer, String(1000 * retryAfterSeconds));
   return { code, details, metadata };
 }
 
-/** Returns the reply in the details of a gRPC status, or undefined if the details hold none. */
-export function replyInDetails(metadata: Metadata): Reply | undefined {
+/** Encodes a reply, pruned to a number of bytes. */
+export function prunedMessage(reply: Reply, limitBytes: number): Buffer {
+  return encodeReplyMessage(pruneReply(reply, (pruned) => encodeReplyMessage(pruned).length <= limitBytes));
+}
+
+/** Returns the size of the details that metadata holds, in bytes. */
+export function detailsBytesOf(metadata: Metadata): number {
+  return metadata.get(detailsTrailer)[0]?.length ?? 0;
+}
+
+/** Returns the encoded reply in the details of a gRPC status, or undefined if the details hold none. */
+export function replyInDetails(metadata: Metadata): Buffer | undefined {
   const [bytes] = metadata.get(detailsTrailer);
   if (!Buffer.isBuffer(bytes)) return undefined;
   try {
     const status = Status.toObject(Status.decode(bytes)) as { details?: { typeUrl?: string; value?: Uint8Array }[] };
     const detail = status.details?.find((any) => any.typeUrl === typeUrl);
-    return detail?.value === undefined ? undefined : decodeReplyMessage(Buffer.from(detail.value));
+    return detail?.value === undefined ? undefined : Buffer.from(detail.value);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Decodes a reply, or returns undefined if the bytes are not one. */
+export function readReplyMessage(message: Buffer): Reply | undefined {
+  try {
+    return decodeReplyMessage(message);
   } catch {
     return undefined;
   }

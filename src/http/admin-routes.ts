@@ -17,6 +17,11 @@ export function isAdminPath(path: string): boolean {
   return path.startsWith(prefix);
 }
 
+/** Reports whether a request target is a probe. Probes are always answered. */
+export function isProbe(target = ''): boolean {
+  return target.startsWith(prefix) && /^\/-\/(?:healthy|ready)(?:\?|$)/.test(target);
+}
+
 /** Returns the route of an admin path, without the query and without the plan after `/-/plan`, which is not a route. */
 export function adminRoute(path: string): string {
   return /^\/-\/plan(?:[/?]|$)/.test(path) ? planPath : path.replace(/\?.*$/, '');

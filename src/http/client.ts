@@ -1,32 +1,26 @@
-import type { Socket } from 'node:net';
-import { Agent, buildConnector, type Dispatcher } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
+import { noHost, type TargetResolver } from '../dial/target-resolver.ts';
 import { decodeFirstBytes } from '../error/text-bytes.ts';
-import {
-  abortedAnswer,
-  type CallAnswer,
-  type Client,
-  maxForeignBytes,
-  maxReplyBytes,
-  type OutgoingCall,
-} from '../execute/client.ts';
+import type { Bound } from '../execute/budgets/limits.ts';
+import { type CallAnswer, type Client, maxForeignBytes, type OutgoingCall } from '../execute/client.ts';
+import { abortReason } from '../execute/concurrency/abort-reason.ts';
 import { type Headers, signatureHeader } from '../reply/mesh-headers.ts';
+import { ReceivedBody } from '../reply/received-body.ts';
 import { RawReply } from '../reply/reply.ts';
 import { isAdminPath } from './admin-routes.ts';
 import { callErrorOf } from './call-error.ts';
 import { plainHeaders } from './codec.ts';
-
-const maxConnectMs = 60_000;
+import { createConnector, type Dialling } from './connector.ts';
 
 /**
  * Creates the HTTP client, with one unbounded connection pool per origin. A bounded pool deadlocks when services call each
  * other: the outer calls hold all connections, and the inner calls wait for one.
  *
  * @example
- * const client = createHttpClient();
+ * const client = createHttpClient(new TargetResolver(new SystemSource(), allowAllTargets));
  * const answer = await client.call(call, AbortSignal.timeout(call.timeoutMs));
  */
-export function createHttpClient(): Client {
-  const connect = buildConnector({ timeout: maxConnectMs, allowH2: false });
+export function createHttpClient(targets: TargetResolver): Client {
   // undici dials within `dispatch`, so a call gets its socket before the socket is connected.
   let dispatching: Exchange | undefined;
   const agent = new Agent({
@@ -34,11 +28,7 @@ export function createHttpClient(): Client {
     pipelining: 1,
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: (options, callback) => {
-      const socket = connect(options, callback) as unknown as Socket;
-      dispatching?.onDialling(socket);
-      return socket;
-    },
+    connect: createConnector(targets, (dialling) => dispatching?.onDialling(dialling)),
   });
   return {
     call: (call, signal) =>
@@ -57,13 +47,14 @@ class Exchange implements Dispatcher.DispatchHandler {
   private readonly signal: AbortSignal;
   private readonly resolve: (answer: CallAnswer) => void;
   private controller: Dispatcher.DispatchController | undefined;
-  private dialling: Socket | undefined;
+  private dialling: Dialling | undefined;
   private settled = false;
   private status = 0;
   private headers: Headers = {};
   private isReply = false;
-  private chunks: Buffer[] = [];
-  private bytes = 0;
+  private readonly body = new ReceivedBody();
+  /** Bytes that the account has reserved for the body. */
+  private reservedBytes = 0;
 
   constructor(call: OutgoingCall, signal: AbortSignal, resolve: (answer: CallAnswer) => void) {
     this.call = call;
@@ -95,8 +86,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     }
   }
 
-  onDialling(socket: Socket): void {
-    this.dialling = socket;
+  onDialling(dialling: Dialling): void {
+    this.dialling = dialling;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -106,7 +97,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(
-    _controller: Dispatcher.DispatchController,
+    controller: Dispatcher.DispatchController,
     status: number,
     headers: Dispatcher.ResponseData['headers'],
   ): void {
@@ -114,55 +105,81 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.status = status;
     this.headers = plainHeaders(headers);
     this.isReply = carriesReply(this.headers, this.call);
+    if (!this.isReply) return;
+    this.body.scan();
+    const bytes = Number(this.headers['content-length'] ?? 0);
+    const refusedBy = this.reserve(bytes);
+    if (refusedBy !== undefined) this.leaveOut(controller, bytes, refusedBy);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.bytes += chunk.length;
-    this.chunks.push(chunk);
-    if (this.isReply && this.bytes > maxReplyBytes) {
-      this.settle({
-        kind: 'failed',
-        error: { code: 'too_large', message: `the reply is larger than ${maxReplyBytes} bytes` },
-      });
-      controller.abort(new Error('too large'));
-    } else if (!this.isReply && this.bytes > maxForeignBytes) {
+    if (this.settled) return;
+    const { body } = this;
+    const refusedBy = this.reserve(body.bytes + chunk.length);
+    if (refusedBy !== undefined) {
+      this.leaveOut(controller, body.bytes + chunk.length, refusedBy);
+      return;
+    }
+    body.add(chunk);
+    if (!this.isReply && body.bytes > maxForeignBytes) {
       // The rest of a longer body is not read, which costs the connection.
-      this.settle(this.other(Number(this.headers['content-length'] ?? this.bytes)));
+      this.settle(this.other(Number(this.headers['content-length'] ?? body.bytes)));
       controller.abort(new Error('read enough'));
     }
   }
 
   onResponseEnd(): void {
-    const json = this.isReply ? Buffer.concat(this.chunks).toString() : '';
-    // A reply is embedded unparsed, so it must have its outline, or it would break the whole answer.
-    if (this.isReply && /^\{\s*"service":/.test(json) && /\}\s*$/.test(json.slice(-100))) {
-      this.settle({ kind: 'reply', status: this.status, headers: this.headers, reply: new RawReply(json) });
+    const { body, status, headers } = this;
+    // A reply is embedded unparsed, so it must be valid, or it would break the whole answer.
+    const size = body.endScan();
+    if (size !== undefined && /^\{\s*"service":/.test(body.start())) {
+      this.settle({ kind: 'reply', status, headers, reply: new RawReply(body.content(), size) });
     } else {
-      this.settle(this.other(this.bytes));
+      this.settle(this.other(body.bytes));
     }
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
-    this.settle({ kind: 'failed', error: callErrorOf(error) });
+  /** Reserves bytes for the whole body so far. Returns the bound that refuses them. */
+  private reserve(bytes: number): Bound | undefined {
+    const more = bytes - this.reservedBytes;
+    if (more <= 0) return undefined;
+    const refusedBy = this.call.account.reserve(more);
+    if (refusedBy === undefined) this.reservedBytes += more;
+    return refusedBy;
+  }
+
+  private leaveOut(controller: Dispatcher.DispatchController, bytes: number, refusedBy: Bound): void {
+    const { status, headers } = this;
+    this.settle({ kind: 'left-out', status, headers, bytes, refusedBy });
+    controller.abort(new Error('too large'));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: NodeJS.ErrnoException): void {
+    const isHost = error.code !== 'ERR_INVALID_URL';
+    this.settle({ kind: 'failed', error: isHost ? callErrorOf(error) : noHost(this.call.dial.host) });
   }
 
   private other(bytes: number): CallAnswer {
-    const body = decodeFirstBytes(Buffer.concat(this.chunks), maxForeignBytes);
+    const body = decodeFirstBytes(this.body.whole(), maxForeignBytes);
     const isSigned = this.headers[signatureHeader] !== undefined;
     return { kind: 'other', isSigned, status: this.status, headers: this.headers, body, bodyBytes: bytes };
   }
 
   private readonly onAbort = (): void => {
-    this.settle(abortedAnswer(this.signal));
+    const reason = abortReason(this.signal);
+    this.settle({ kind: 'failed', error: this.dialling?.errorOf(reason) ?? reason });
     this.controller?.abort(new Error('the call has ended'));
-    // Without an error undici would wait for the connection for ever.
-    this.dialling?.destroy(new Error('the call has ended'));
+    this.dialling?.end();
   };
 
   private settle(answer: CallAnswer): void {
     if (this.settled) return;
     this.settled = true;
     this.signal.removeEventListener('abort', this.onAbort);
+    if (answer.kind !== 'reply') {
+      this.body.drop();
+      this.call.account.release(this.reservedBytes);
+    }
     this.resolve(answer);
   }
 }

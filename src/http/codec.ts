@@ -1,9 +1,10 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import accepts from 'accepts';
-import type { FastifyRequest } from 'fastify';
 import { isEntry } from '../execute/allowance.ts';
+import type { ParseRoom } from '../execute/budgets/parse-room.ts';
 import { renderText } from '../render/reply-text.ts';
 import { encodeReply, readReply } from '../reply/json.ts';
+import { type FilledText, LongParts, PartedText } from '../reply/long-parts.ts';
 import type { Headers } from '../reply/mesh-headers.ts';
 import type { RawReply, Reply } from '../reply/reply.ts';
 
@@ -27,7 +28,7 @@ export function pathOfTarget(target: string): string {
 /** Reply as it is sent. */
 export interface EncodedReply {
   readonly contentType: string;
-  readonly body: string | Buffer;
+  readonly body: string | Buffer | PartedText;
 }
 
 const json = 'application/json; charset=utf-8';
@@ -36,9 +37,15 @@ const text = 'text/plain; charset=utf-8';
 /**
  * Encodes a reply in the form that the request accepts: JSON, unless it prefers plain text.
  *
+ * @param room decides which children of a reply can be parsed
  * @param isPlain whether clients that do not accept JSON get the body alone
  */
-export function encode(reply: Reply<RawReply>, { raw: request }: FastifyRequest, isPlain = false): EncodedReply {
+export function encode(
+  reply: Reply<RawReply>,
+  request: IncomingMessage,
+  room: ParseRoom,
+  isPlain = false,
+): EncodedReply {
   const { accept } = request.headers;
   // Every hop of ours sends this, so it needs no negotiation.
   if (accept === 'application/json') return { contentType: json, body: encodeReply(reply) };
@@ -47,11 +54,27 @@ export function encode(reply: Reply<RawReply>, { raw: request }: FastifyRequest,
     reply.body !== undefined &&
     accepts(request).type(['text/plain', 'application/json']) !== 'application/json'
   )
-    return { contentType: text, body: reply.body };
+    return { contentType: text, body: plainBody(reply.body) };
   const type = accepts(request).type(['application/json', 'text/plain']);
-  if (type === 'text/plain') return { contentType: text, body: renderText(readReply(reply)) };
-  const body = isReadByPerson(request.headers) ? JSON.stringify(readReply(reply), undefined, 2) : encodeReply(reply);
-  return { contentType: json, body: `${body}\n` };
+  if (type === 'text/plain')
+    return { contentType: text, body: withLongBody(reply, (own) => renderText(readReply(own, room.leaveOut))) };
+  const body =
+    isReadByPerson(request.headers) && room.hasRoomToIndent(reply)
+      ? withLongBody(reply, (own) => `${JSON.stringify(readReply(own), undefined, 2)}\n`)
+      : encodeReply(reply, '\n');
+  return { contentType: json, body };
+}
+
+/** Returns the body of a reply alone. */
+export function plainBody(body: string | FilledText): string | PartedText {
+  return typeof body === 'string' ? body : new PartedText([...body.chunks()], body.heldBytes);
+}
+
+/** Makes the text of a reply. A long body is inserted at the end. */
+function withLongBody(reply: Reply<RawReply>, makeText: (reply: Reply<RawReply>) => string): string | PartedText {
+  if (typeof reply.body !== 'object') return makeText(reply);
+  const parts = new LongParts();
+  return parts.insertInto(makeText({ ...reply, body: parts.add(reply.body) }));
 }
 
 /** Reports whether a person reads the answer, as with curl. Its JSON is indented. */

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import type { IncomingMessage } from 'node:http';
 import type { EchoForm } from '../execute/echo-server.ts';
 import type { RawReply, Reply } from '../reply/reply.ts';
 import type { EncodedReply } from './codec.ts';
@@ -9,7 +9,7 @@ import type { EncodedReply } from './codec.ts';
  * @example
  * encodeEcho('echo-basic', reply, request).body.toString(); // '{\n "path": "/hello",\n "host": "service1:8080", …'
  */
-export function encodeEcho(form: EchoForm, reply: Reply<RawReply>, request: FastifyRequest): EncodedReply {
+export function encodeEcho(form: EchoForm, reply: Reply<RawReply>, request: IncomingMessage): EncodedReply {
   const { contentType, text } = textOf(form, reply, request);
   // fastify adds a charset to the type of a string, and these servers send none.
   return { contentType, body: Buffer.from(text) };
@@ -18,9 +18,9 @@ export function encodeEcho(form: EchoForm, reply: Reply<RawReply>, request: Fast
 function textOf(
   form: EchoForm,
   reply: Reply<RawReply>,
-  request: FastifyRequest,
+  request: IncomingMessage,
 ): { readonly contentType: string; readonly text: string } {
-  if (reply.body !== undefined) return { contentType: 'text/plain; charset=utf-8', text: reply.body };
+  if (reply.body !== undefined) return { contentType: 'text/plain; charset=utf-8', text: String(reply.body) };
   switch (form) {
     case 'echo-basic':
       return { contentType: 'application/json', text: JSON.stringify(requestAssertions(reply, request), undefined, 1) };
@@ -30,18 +30,15 @@ function textOf(
 }
 
 /** Returns the fields of `echo-basic` (kubernetes-sigs/gateway-api, `RequestAssertions` of echo-basic.go). */
-function requestAssertions(
-  { service, namespace = '', pod }: Reply<RawReply>,
-  { raw, originalUrl }: FastifyRequest,
-): object {
-  const headers = Map.groupBy(receivedHeaders(raw.rawHeaders), ({ name }) => name);
+function requestAssertions({ service, namespace = '', pod }: Reply<RawReply>, request: IncomingMessage): object {
+  const headers = Map.groupBy(receivedHeaders(request.rawHeaders), ({ name }) => name);
   return {
-    path: originalUrl,
-    host: raw.headers.host ?? '',
-    method: raw.method,
-    proto: `HTTP/${raw.httpVersion}`,
+    path: request.url,
+    host: request.headers.host ?? '',
+    method: request.method,
+    proto: `HTTP/${request.httpVersion}`,
     headers: Object.fromEntries([...headers].map(([name, same]) => [name, same.map(({ value }) => value)])),
-    httpPort: String(raw.socket.localPort),
+    httpPort: String(request.socket.localPort),
     namespace,
     ingress: '',
     service,
@@ -50,17 +47,17 @@ function requestAssertions(
 }
 
 /** Returns the lines of Istio's echo (istio/istio, `addResponsePayload` of pkg/test/echo/server/endpoint/http.go). */
-function fieldLines({ version, namespace, pod }: Reply<RawReply>, { raw, originalUrl }: FastifyRequest): string {
+function fieldLines({ version, namespace, pod }: Reply<RawReply>, request: IncomingMessage): string {
   const fields: [name: string, value: string | undefined][] = [
     ['ServiceVersion', version],
-    ['ServicePort', String(raw.socket.localPort)],
-    ['Host', raw.headers.host ?? ''],
-    ['URL', originalUrl],
+    ['ServicePort', String(request.socket.localPort)],
+    ['Host', request.headers.host ?? ''],
+    ['URL', request.url],
     ['Namespace', namespace],
-    ['Method', raw.method],
-    ['Proto', `HTTP/${raw.httpVersion}`],
-    ['IP', raw.socket.remoteAddress?.replace(/^::ffff:/, '')],
-    ...receivedHeaders(raw.rawHeaders).map(({ name, value }): [string, string] => [
+    ['Method', request.method],
+    ['Proto', `HTTP/${request.httpVersion}`],
+    ['IP', request.socket.remoteAddress?.replace(/^::ffff:/, '')],
+    ...receivedHeaders(request.rawHeaders).map(({ name, value }): [string, string] => [
       'RequestHeader',
       `${name}:${value}`,
     ]),

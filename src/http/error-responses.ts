@@ -2,15 +2,19 @@ import http from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { firstBytes } from '../error/text-bytes.ts';
+import { enoughRoom } from '../execute/budgets/parse-room.ts';
 import { type Service, signature } from '../execute/service.ts';
+import { errorReply } from '../reply/error-reply.ts';
 import { signatureHeader } from '../reply/mesh-headers.ts';
-import type { Reply } from '../reply/reply.ts';
-import { requestError } from '../reply/request-error.ts';
-import { statusOfError } from '../reply/status.ts';
 import { encode } from './codec.ts';
+import type { Pipeline } from './pipeline.ts';
 
 /** Maximum size of a request line and its headers, in bytes. It exceeds Envoy's 60 KiB. */
 export const maxHeaderBytes = 64 * 1024;
+
+/** Maximum size of a request target in an error, in bytes. */
+const shownTargetBytes = 200;
 
 type FrameworkError = Error & { statusCode?: number };
 
@@ -20,7 +24,7 @@ export function addErrorResponses(app: FastifyInstance, service: Service): void 
     respondToFrameworkError(service, error, request, reply),
   );
   app.setNotFoundHandler((request, reply) => {
-    const message = `${request.originalUrl} is not an admin route; the routes are /-/healthy, /-/ready and /-/plan/…`;
+    const message = `${firstBytes(request.originalUrl, shownTargetBytes)} is not an admin route; the routes are /-/healthy, /-/ready and /-/plan/…`;
     return respondWithError(service, request, reply, new MeshmockError('not_found', message));
   });
   // An unknown expectation is ignored, which RFC 9110 section 10.1.1 permits.
@@ -44,8 +48,8 @@ function respondWithError(
   reply: FastifyReply,
   error: MeshmockError,
 ): FastifyReply {
-  const errored = errorReply(service, error);
-  const { contentType, body } = encode(errored, request);
+  const errored = errorReply(service.identity, error);
+  const { contentType, body } = encode(errored, request.raw, enoughRoom);
   return reply
     .code(errored.status)
     .headers({
@@ -56,24 +60,40 @@ function respondWithError(
     .send(body);
 }
 
-function errorReply(service: Service, error: MeshmockError): Reply {
-  return { ...service.identity, status: statusOfError(error), error: requestError(error) };
-}
-
 const maxReadMs = 1000;
 
-/** Answers a request that Node could not parse, and gives the client time to read the answer. */
-export function respondToUnreadable(service: Service, error: Error & { code?: string }, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+/**
+ * Answers bytes that are not a request, after the requests before them, and gives the client time to read the answer.
+ *
+ * @param pipeline requests of the connection
+ */
+export function respondToUnreadable(
+  service: Service,
+  error: Error & { code?: string },
+  socket: Socket,
+  pipeline: Pipeline | undefined,
+): void {
+  const isLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  // Connections that have sent nothing only end.
+  if (isLate && socket.bytesRead > 0) service.budgets.refusals.add('read-timeout');
+  const isMute = isLate && (socket.bytesRead === 0 || pipeline?.isBusy);
+  if (!socket.writable || error.code === 'ECONNRESET' || isMute || pipeline === undefined) {
     socket.destroy();
     return;
   }
-  const errored = errorReply(
-    service,
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? new MeshmockError('header_too_large', `the request line and headers take more than ${maxHeaderBytes} bytes`)
-      : new MeshmockError('bad_request', `this is not an HTTP request: ${error.message}`),
-  );
+  if (!pipeline.fail()) return;
+  const answer = answerToUnreadable(service, error);
+  pipeline.whenDrained(() => {
+    if (!socket.writable) return;
+    socket.end(answer);
+    // Closing with unread bytes in the buffer would reset the connection, and the client would not see the answer.
+    socket.resume();
+    setTimeout(() => socket.destroy(), maxReadMs).unref();
+  });
+}
+
+function answerToUnreadable(service: Service, { code, message }: Error & { code?: string }): string {
+  const errored = errorReply(service.identity, errorOfUnreadable(service, code, message));
   const body = `${JSON.stringify(errored, undefined, 2)}\n`;
   const head = [
     `HTTP/1.1 ${errored.status} ${http.STATUS_CODES[errored.status]}`,
@@ -82,8 +102,19 @@ export function respondToUnreadable(service: Service, error: Error & { code?: st
     `${signatureHeader}: ${signature(service.identity)}`,
     'connection: close',
   ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-  // Closing with unread bytes in the buffer would reset the connection, and the client would not see the answer.
-  socket.resume();
-  setTimeout(() => socket.destroy(), maxReadMs).unref();
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
+}
+
+function errorOfUnreadable({ budgets }: Service, code: string | undefined, message: string): MeshmockError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new MeshmockError(
+        'header_too_large',
+        `the request line and headers take more than ${maxHeaderBytes} bytes`,
+      );
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new MeshmockError('request_timeout', budgets.explain('read-timeout'));
+    default:
+      return new MeshmockError('bad_request', `this is not an HTTP request: ${message}`);
+  }
 }

@@ -1,9 +1,12 @@
 import net from 'node:net';
 import { MeshmockError } from '../error/meshmock-error.ts';
-import { type Call, isGrpc, type Plan } from '../plan/plan.ts';
+import { type Call, defaultPorts, type Plan, type Protocol, protocolOf } from '../plan/plan.ts';
 
 /** Ports of a meshmock. Its Service always has them. */
 export const servicePorts = { http: 8080, grpc: 9090, 'http-metrics': 9464 } as const;
+
+/** Port of a meshmock for TCP, if plans call it over TCP. */
+export const tcpPort = defaultPorts.tcp;
 
 /** Service that plans call, with its ports. */
 export interface CalledService {
@@ -14,6 +17,8 @@ export interface CalledService {
   readonly httpPorts: readonly number[];
   /** Additional ports for gRPC, in ascending order. */
   readonly grpcPorts: readonly number[];
+  /** Ports for TCP, in ascending order. */
+  readonly tcpPorts: readonly number[];
 }
 
 export interface CalledServices {
@@ -58,12 +63,15 @@ export function calledServices(plans: readonly Plan[], entries: readonly Callee[
   };
 }
 
+const protocolNames: Readonly<Record<Protocol, string>> = { http: 'HTTP', grpc: 'gRPC', tcp: 'TCP' };
+
 class FoundService {
   private readonly name: string;
   private readonly namespace: string | undefined;
   private readonly ports = {
     http: new Set<number>([servicePorts.http, servicePorts['http-metrics']]),
     grpc: new Set<number>([servicePorts.grpc]),
+    tcp: new Set<number>(),
   };
 
   constructor(name: string, namespace: string | undefined) {
@@ -74,14 +82,15 @@ class FoundService {
   }
 
   addPort({ scheme, port }: Callee): void {
-    const { http, grpc } = this.ports;
-    const [own, other, otherName] = isGrpc(scheme) ? [grpc, http, 'HTTP'] : [http, grpc, 'gRPC'];
-    if (other.has(port))
+    const own = protocolOf(scheme);
+    for (const protocol of ['http', 'grpc', 'tcp'] as const) {
+      if (protocol === own || !this.ports[protocol].has(port)) continue;
       throw new MeshmockError(
         'usage',
-        `${this.name}:${port} is already a port for ${otherName}: use another one, since a port of a Service has one protocol`,
+        `${this.name}:${port} is already a port for ${protocolNames[protocol]}: use another one, since a port of a Service has one protocol`,
       );
-    own.add(port);
+    }
+    this.ports[own].add(port);
   }
 
   toCalledService(): CalledService {
@@ -90,6 +99,7 @@ class FoundService {
       namespace: this.namespace,
       httpPorts: additional(this.ports.http),
       grpcPorts: additional(this.ports.grpc),
+      tcpPorts: additional(this.ports.tcp),
     };
   }
 }

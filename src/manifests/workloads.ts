@@ -1,4 +1,5 @@
-import { servicePorts } from './called-services.ts';
+import type { Protocol } from '../plan/plan.ts';
+import { servicePorts, tcpPort } from './called-services.ts';
 import { type ManifestObject, objectMetadata } from './manifest-object.ts';
 import type { MeshService, MeshVersion } from './mesh-service.ts';
 
@@ -6,6 +7,9 @@ export interface WorkloadOptions {
   readonly image: string;
   /** Endpoint for spans, over OTLP/HTTP. Without it, spans are off. */
   readonly spansTo?: string;
+  /** Targets of `--allow-target` and `--deny-target` of all mocks. */
+  readonly allowTargets?: readonly string[];
+  readonly denyTargets?: readonly string[];
 }
 
 /** Returns the objects of one service: a ServiceAccount, a Service, and a Deployment for each version. */
@@ -34,21 +38,23 @@ function labelsOf(name: string): Record<string, string> {
   return { app: name, 'app.kubernetes.io/name': name, 'app.kubernetes.io/part-of': 'meshmock' };
 }
 
-function portsOf({ httpPorts, grpcPorts }: MeshService): object[] {
-  const additional = (name: 'http' | 'grpc', ports: readonly number[]): object[] =>
+function portsOf({ httpPorts, grpcPorts, tcpPorts }: MeshService): object[] {
+  const additional = (name: Protocol, ports: readonly number[]): object[] =>
     ports.map((port) => ({ name: `${name}-${port}`, port, targetPort: name }));
   return [
     ...Object.entries(servicePorts).map(([name, port]) => ({ name, port, targetPort: name })),
     ...additional('http', httpPorts),
     ...additional('grpc', grpcPorts),
+    ...additional('tcp', tcpPorts),
   ];
 }
 
 function deployment(
-  { name, namespace, behaviour }: MeshService,
+  service: MeshService,
   { version, replicas }: MeshVersion,
   options: WorkloadOptions,
 ): ManifestObject {
+  const { name, namespace } = service;
   const labels = { ...labelsOf(name), version, 'app.kubernetes.io/version': version };
   return {
     apiVersion: 'apps/v1',
@@ -84,7 +90,7 @@ function deployment(
               matchLabelKeys: ['pod-template-hash'],
             },
           ],
-          containers: [container(behaviour, options)],
+          containers: [container(service, options)],
         },
       },
     },
@@ -101,14 +107,24 @@ const scrapeAnnotations = {
 /** Annotation for a sidecar that starts before the mock and stops after it: a draining mock still makes calls. */
 const sidecarAnnotations = { 'sidecar.istio.io/nativeSidecar': 'true' };
 
-function container(behaviour: string | undefined, { image, spansTo }: WorkloadOptions): object {
+function container({ behaviour, tcpPorts }: MeshService, options: WorkloadOptions): object {
+  const { image, spansTo, allowTargets = [], denyTargets = [] } = options;
   const own = behaviour === undefined ? [] : [{ name: 'MESHMOCK_BEHAVIOUR', value: literal(behaviour) }];
   return {
     name: 'meshmock',
     image,
     imagePullPolicy: 'IfNotPresent',
-    ports: Object.entries(servicePorts).map(([name, containerPort]) => ({ name, containerPort })),
-    env: [...environment, ...own, ...(spansTo === undefined ? [] : spanVariables(spansTo))],
+    ports: Object.entries({ ...servicePorts, ...(tcpPorts.length === 0 ? {} : { tcp: tcpPort }) }).map(
+      ([name, containerPort]) => ({ name, containerPort }),
+    ),
+    env: [
+      ...environment,
+      ...own,
+      ...(tcpPorts.length === 0 ? [] : [{ name: 'MESHMOCK_TCP', value: `:${tcpPort}` }]),
+      ...listVariable('MESHMOCK_ALLOW_TARGET', allowTargets),
+      ...listVariable('MESHMOCK_DENY_TARGET', denyTargets),
+      ...(spansTo === undefined ? [] : spanVariables(spansTo)),
+    ],
     startupProbe: { httpGet: { path: '/-/healthy', port: 'http' }, periodSeconds: 1, failureThreshold: 60 },
     readinessProbe: { httpGet: { path: '/-/ready', port: 'http' }, periodSeconds: 2, failureThreshold: 2 },
     livenessProbe: {
@@ -132,6 +148,11 @@ function container(behaviour: string | undefined, { image, spansTo }: WorkloadOp
 /** Escapes a value of a variable: in Kubernetes `$(NAME)` is a reference, and `$$` is a dollar. */
 function literal(value: string): string {
   return value.replaceAll('$', '$$$$');
+}
+
+/** Returns the variable of a repeatable flag, or nothing without values. */
+function listVariable(name: string, values: readonly string[]): object[] {
+  return values.length === 0 ? [] : [{ name, value: literal(values.join(' ')) }];
 }
 
 const field = (name: string, fieldPath: string): object => ({ name, valueFrom: { fieldRef: { fieldPath } } });

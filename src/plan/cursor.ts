@@ -8,8 +8,11 @@ export class Cursor {
   readonly text: string;
   offset = 0;
 
+  /** @throws MeshmockError `invalid_plan` if the text is not Unicode, so that it cannot be written as UTF-8 */
   constructor(text: string) {
     this.text = text;
+    if (!text.isWellFormed())
+      throw this.error('whole characters, not half of a surrogate pair', text.search(/\p{Cs}/u));
   }
 
   get atEnd(): boolean {

@@ -34,6 +34,7 @@ export class FieldReader {
   string(name: string): string | undefined {
     const value = this.message[name] ?? undefined;
     if (value !== undefined && typeof value !== 'string') throw this.error(name, 'a string');
+    if (value?.isWellFormed() === false) throw this.error(name, 'whole characters, not half of a surrogate pair');
     return value;
   }
 

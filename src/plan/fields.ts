@@ -60,6 +60,13 @@ export function headerNameProblem(name: string): string | undefined {
   return undefined;
 }
 
+/** Checks the name of a header that a directive adds to an answer. */
+export function answerHeaderNameProblem(name: string): string | undefined {
+  return name === 'x-content-type-options'
+    ? `a header other than ${name}, which each answer has for its own safety`
+    : headerNameProblem(name);
+}
+
 /** Checks a header's value: printable ASCII, which HTTP/1.1 and gRPC metadata carry unchanged. `host` is an authority. */
 export function headerValueProblem(name: string, value: string): string | undefined {
   if (name === 'host' && !/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/.test(value))
@@ -67,14 +74,20 @@ export function headerValueProblem(name: string, value: string): string | undefi
   return /^[\x20-\x7e]*$/.test(value) ? undefined : 'a header value of printable ASCII characters';
 }
 
-/** Checks a header's name for a scheme. gRPC's library overwrites `user-agent`, so a plan cannot set it. */
+/** Checks a header's name for a scheme. gRPC's library overwrites `user-agent`, and TCP has no headers. */
 export function callHeaderProblem(scheme: Scheme, name: string): string | undefined {
+  if (scheme === 'tcp') return 'a tcp call without headers: TCP carries only a text';
   return isGrpc(scheme) && name === 'user-agent' ? 'a header other than user-agent, which gRPC sets itself' : undefined;
 }
 
 /** Checks a method: a token in upper case, such as POST. CONNECT is not a request to a service. */
 export function methodProblem(method: string): string | undefined {
   return /^[A-Z][A-Z-]{0,31}$/.test(method) && method !== 'CONNECT' ? undefined : 'a method such as GET or POST';
+}
+
+/** Checks the method of a call for its scheme. */
+export function callMethodProblem(scheme: Scheme, method: string | undefined): string | undefined {
+  return scheme === 'tcp' && method !== undefined ? 'a tcp call without a method: TCP carries only a text' : undefined;
 }
 
 /** Checks the version, pod or zone of a condition. */

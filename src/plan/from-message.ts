@@ -18,6 +18,7 @@ import {
   type Stage,
   schemes,
 } from './plan.ts';
+import { tcpCallWithPlan, tcpTextExpected } from './tcp-text.ts';
 
 /**
  * Reads a plan from its message: decoded protobuf, or untrusted JSON.
@@ -31,6 +32,11 @@ export function fromMessage(message: unknown, limits: PlanLimits = defaultPlanLi
   const reader = new MessageReader(limits);
   const plan = reader.plan(message, 'plan', 0, false);
   checkCallCount(plan, limits, (call) => ({ field: reader.fields.get(call) ?? 'plan' }));
+  const withPlan = tcpCallWithPlan(plan);
+  if (withPlan !== undefined) {
+    const field = reader.fields.get(withPlan) ?? 'plan';
+    throw new MeshmockError('invalid_plan', `${field}: expected ${tcpTextExpected}`, { field });
+  }
   return plan;
 }
 
@@ -98,7 +104,7 @@ class MessageReader {
       port: reader.checked('port', reader.number('port') || defaultPorts[scheme], fields.portProblem),
       times: reader.checked('times', reader.number('times') || 1, fields.timesProblem),
       headers: reader.list('headers', (item, at) => callHeaderFrom(item, at, scheme)),
-      options: reader.has('options') ? optionsFrom(reader.value('options'), reader.pathOf('options')) : {},
+      options: reader.has('options') ? optionsFrom(reader.value('options'), reader.pathOf('options'), scheme) : {},
       then: this.then(reader, depth, true),
     };
     this.fields.set(call, field);
@@ -106,7 +112,9 @@ class MessageReader {
   }
 
   private directive(message: unknown, field: string): Directive {
-    const { reader, behaviour } = behaviourFrom(message, field, (header, at) => headerFrom(header, at));
+    const { reader, behaviour } = behaviourFrom(message, field, (header, at) =>
+      headerFrom(header, at, fields.answerHeaderNameProblem),
+    );
     const tooMuch = behaviourLimitProblem(behaviour, this.limits);
     if (tooMuch !== undefined) throw new MeshmockError('limit_exceeded', `${field}: expected ${tooMuch}`, { field });
     return { ...behaviour, conditions: reader.list('conditions', (item, at) => conditionFrom(item, at)) };
@@ -124,11 +132,18 @@ function callHeaderFrom(message: unknown, field: string, scheme: Scheme): Header
   return headerFrom(message, field, (name) => fields.headerNameProblem(name) ?? fields.callHeaderProblem(scheme, name));
 }
 
-function optionsFrom(message: unknown, field: string): CallOptions {
+function optionsFrom(message: unknown, field: string, scheme: Scheme): CallOptions {
   const reader = new FieldReader(message, field, ['timeoutMs', 'method', 'retries', 'concurrency']);
   return {
     ...optional('timeoutMs', reader.checked('timeoutMs', reader.number('timeoutMs'), fields.timeoutProblem)),
-    ...optional('method', reader.checked('method', reader.string('method'), fields.methodProblem)),
+    ...optional(
+      'method',
+      reader.checked(
+        'method',
+        reader.string('method'),
+        (method) => fields.methodProblem(method) ?? fields.callMethodProblem(scheme, method),
+      ),
+    ),
     ...optional('retries', reader.checked('retries', reader.number('retries'), fields.retriesProblem)),
     ...optional('concurrency', reader.checked('concurrency', reader.number('concurrency'), fields.concurrencyProblem)),
   };

@@ -1,6 +1,7 @@
 import { didYouMean } from '../error/suggestion.ts';
 import { type Cursor, decodeStructure } from './cursor.ts';
 import {
+  answerHeaderNameProblem,
   attemptBelowProblem,
   attemptProblem,
   labelProblem,
@@ -69,7 +70,7 @@ function parseBehaviour(cursor: Cursor, name: DirectiveName, nested: boolean): B
       return { kind: name };
     case 'header':
       if (cursor.peek() !== '[') throw cursor.error('"[" and a header such as [name=value]');
-      return { kind: name, header: parseHeader(cursor) };
+      return { kind: name, header: parseHeader(cursor, answerHeaderNameProblem) };
     case 'body':
       takeEquals(cursor, name);
       return { kind: name, text: takeBody(cursor, nested) };

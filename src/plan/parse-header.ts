@@ -8,9 +8,10 @@ import type { Header } from './plan.ts';
  * A plain bracket is closed by a plain one only, so a value can contain `%5D`. An encoded opening bracket, which comes
  * from a proxy, is closed by an encoded or a plain one.
  *
+ * @param nameProblem check of the name
  * @throws MeshmockError `invalid_plan`
  */
-export function parseHeader(cursor: Cursor): Header {
+export function parseHeader(cursor: Cursor, nameProblem = headerNameProblem): Header {
   const { text, offset: start } = cursor;
   const encoded = cursor.width() === 3;
   const from = start + cursor.width();
@@ -20,7 +21,7 @@ export function parseHeader(cursor: Cursor): Header {
   const equals = /=|%3d/i.exec(data);
   if (equals === null) throw cursor.error('"=" between the header\'s name and its value', end);
   const name = data.slice(0, equals.index).toLowerCase();
-  cursor.check(name, headerNameProblem, from);
+  cursor.check(name, nameProblem, from);
   const valueAt = from + equals.index + equals[0].length;
   const value = decodePercent(cursor, valueAt, end);
   cursor.check(value, (text) => headerValueProblem(name, text), valueAt);

@@ -27,6 +27,11 @@ function parseScheme(cursor: Cursor): Scheme {
   if (cursor.peek() === '/') throw cursor.error(`a host directly after "${scheme}:", without slashes`);
   const afterScheme = cursor.offset;
   if (cursor.takeWhile(/\d+(?![A-Za-z0-9._-])/y) !== '') {
+    // A host with a port, as before this scheme existed.
+    if (scheme === 'tcp') {
+      cursor.offset = start;
+      return 'http';
+    }
     throw cursor.error(
       `a host after "${scheme}:"; for a service that is called ${scheme}, write ${scheme}:${scheme}:PORT`,
       afterScheme,

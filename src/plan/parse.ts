@@ -18,6 +18,7 @@ import {
   type Scheme,
   type Stage,
 } from './plan.ts';
+import { tcpCallWithPlan, tcpTextExpected } from './tcp-text.ts';
 
 /**
  * Parses a path of the path language into a plan. docs/path-language.md has the grammar.
@@ -59,6 +60,7 @@ class PlanParser {
   private readonly limits: PlanLimits;
   private readonly maxDepth: number;
   private calls = 0;
+  private hasTcp = false;
   /** Offset of each call. It is only recorded to place an error. */
   private offsets: Map<Call, number> | undefined;
 
@@ -72,19 +74,21 @@ class PlanParser {
   parse(): Plan {
     const plan = this.plan(0, false);
     if (!this.cursor.atEnd) throw this.cursor.error('"/", "," or "|"');
-    if (countCalls(plan) > this.limits.maxCalls)
-      new PlanParser(new Cursor(this.cursor.text), noLimits).throwAtExcessCall(this.limits);
+    if (countCalls(plan) > this.limits.maxCalls || (this.hasTcp && tcpCallWithPlan(plan) !== undefined))
+      new PlanParser(new Cursor(this.cursor.text), noLimits).throwAtWrongCall(this.limits);
     return plan;
   }
 
-  /** Parses a plan with too many calls again, to find the place for the error. Valid plans need no offsets. */
-  private throwAtExcessCall(limits: PlanLimits): void {
+  /** Parses a plan with a wrong call again, to find the place for the error. Valid plans need no offsets. */
+  private throwAtWrongCall(limits: PlanLimits): void {
     const offsets = new Map<Call, number>();
     this.offsets = offsets;
     const plan = this.plan(0, false);
     checkCallCount(plan, limits, (call, expected) => ({
       place: { text: this.cursor.text, offset: offsets.get(call) ?? 0, expected },
     }));
+    const call = tcpCallWithPlan(plan);
+    if (call !== undefined) throw this.cursor.error(tcpTextExpected, offsets.get(call));
   }
 
   /** Parses a chain of groups in a loop. Only a continuation in parentheses takes more of the stack. */
@@ -173,12 +177,13 @@ class PlanParser {
     if (++this.calls > this.limits.maxCalls) throw this.cursor.limitError(`at most ${this.limits.maxCalls} calls`);
     const start = this.cursor.offset;
     const { scheme, host, port } = parseTarget(this.cursor);
+    if (scheme === 'tcp') this.hasTcp = true;
     const times = this.cursor.take('*') ? parseNumber(this.cursor, 9, fields.timesProblem) : 1;
     const headers: Header[] = [];
     let options: CallOptions = {};
     for (;;) {
       if (this.cursor.peek() === '[') headers.push(this.header(scheme));
-      else if (this.cursor.take(';')) options = parseOption(this.cursor, options);
+      else if (this.cursor.take(';')) options = this.option(scheme, options);
       else break;
     }
     const call = { scheme, host, port, times, headers, options, then: this.ownContinuation(depth) };
@@ -191,6 +196,13 @@ class PlanParser {
     const header = parseHeader(this.cursor);
     this.cursor.check(header.name, (name) => fields.callHeaderProblem(scheme, name), start);
     return header;
+  }
+
+  private option(scheme: Scheme, options: CallOptions): CallOptions {
+    const start = this.cursor.offset;
+    const parsed = parseOption(this.cursor, options);
+    this.cursor.check(parsed.method, (method) => fields.callMethodProblem(scheme, method), start);
+    return parsed;
   }
 
   private ownContinuation(depth: number): Plan | undefined {

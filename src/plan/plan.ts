@@ -1,8 +1,11 @@
 /** Protocol of a call, with or without TLS. */
-export type Scheme = 'http' | 'https' | 'grpc' | 'grpcs';
+export type Scheme = 'http' | 'https' | 'grpc' | 'grpcs' | 'tcp';
 
 /** All schemes. */
-export const schemes: readonly Scheme[] = ['http', 'https', 'grpc', 'grpcs'];
+export const schemes: readonly Scheme[] = ['http', 'https', 'grpc', 'grpcs', 'tcp'];
+
+/** Protocol that two ends of a hop speak. `tcp` is a line of text and its answer, without any protocol around them. */
+export type Protocol = 'http' | 'grpc' | 'tcp';
 
 /** Port of a call without a port, for each scheme. */
 export const defaultPorts: Readonly<Record<Scheme, number>> = {
@@ -10,11 +13,27 @@ export const defaultPorts: Readonly<Record<Scheme, number>> = {
   https: 443,
   grpc: 9090,
   grpcs: 443,
+  // As Istio's tcp-echo server.
+  tcp: 9000,
 };
 
-/** Reports whether calls of a scheme use gRPC. The others use HTTP. */
+/** Returns the protocol of the calls of a scheme. */
+export function protocolOf(scheme: Scheme): Protocol {
+  switch (scheme) {
+    case 'http':
+    case 'https':
+      return 'http';
+    case 'grpc':
+    case 'grpcs':
+      return 'grpc';
+    case 'tcp':
+      return 'tcp';
+  }
+}
+
+/** Reports whether calls of a scheme use gRPC. */
 export function isGrpc(scheme: Scheme): boolean {
-  return scheme === 'grpc' || scheme === 'grpcs';
+  return protocolOf(scheme) === 'grpc';
 }
 
 /** Work of one service for one request: carry out directives, then answer locally or call other services. */
@@ -169,16 +188,35 @@ export function sharedContinuation(plan: CallsPlan): Plan {
   return plan.then ?? { kind: 'answer', directives: [], uri: '/' };
 }
 
-/** Returns `host:port`, as in a `Host` header. An IPv6 address is in brackets. */
+/** Returns `host:port`. An IPv6 address is in brackets. */
 export function authorityOf({ host, port }: Pick<Call, 'host' | 'port'>): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Returns headers by name. The values of a repeated header are joined into one list (RFC 9110 section 5.3). */
+/** Ports that clients leave out of `Host` and `:authority`. gRPC clients send every port but that of TLS. */
+const impliedPorts: Readonly<Partial<Record<Scheme, number>>> = { http: 80, https: 443, grpcs: 443 };
+
+/**
+ * Returns the value of `Host` or `:authority` that an ordinary client of a scheme sends.
+ *
+ * @example
+ * hostHeaderOf({ scheme: 'http', host: 'web', port: 80 }); // 'web'
+ */
+export function hostHeaderOf(target: Pick<Call, 'scheme' | 'host' | 'port'>): string {
+  const authority = authorityOf(target);
+  return target.port === impliedPorts[target.scheme] ? authority.slice(0, authority.lastIndexOf(':')) : authority;
+}
+
+/**
+ * Returns headers by name. The values of a repeated header are joined into one list (RFC 9110 section 5.3), and those of
+ * cookies as RFC 9113 section 8.2.3 has it.
+ */
 export function headerFields(headers: readonly Header[]): Record<string, string> {
   if (headers.length === 0) return {};
   const values = Map.groupBy(headers, ({ name }) => name);
-  return Object.fromEntries([...values].map(([name, same]) => [name, same.map(({ value }) => value).join(', ')]));
+  return Object.fromEntries(
+    [...values].map(([name, same]) => [name, same.map(({ value }) => value).join(name === 'cookie' ? '; ' : ', ')]),
+  );
 }
 
 /** Returns the HTTP method of a call. */

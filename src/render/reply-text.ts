@@ -1,4 +1,4 @@
-import type { Reply, RequestError } from '../reply/reply.ts';
+import type { ReceivedRequest, Reply, RequestError } from '../reply/reply.ts';
 import { cellsOf, printable, wrapWords } from './terminal-text.ts';
 import { drawRows, type Paint } from './tree-layout.ts';
 import { treeRows } from './tree-rows.ts';
@@ -28,7 +28,7 @@ export function renderText(reply: Reply, { paint = unpainted, width: columns }: 
   const { request, traceId, error, body } = reply;
   const width = columns === undefined ? Number.POSITIVE_INFINITY : Math.max(leastWidth, columns);
   const lines = [
-    ...(request === undefined ? [] : [printable(`${request.method} ${request.uri}`)]),
+    ...(request === undefined ? [] : [printable(requestText(request))]),
     ...drawRows(treeRows(reply), paint, width),
     ...(error === undefined ? [] : ['', ...errorLines(error, width)]),
     ...(body === undefined ? [] : ['', ...body.split('\n').map(printable)]),
@@ -36,6 +36,11 @@ export function renderText(reply: Reply, { paint = unpainted, width: columns }: 
     ...(traceId === undefined ? [] : ['', printable(`trace ${traceId}`)]),
   ];
   return lines.map((line) => `${line}\n`).join('');
+}
+
+/** Returns the method and the URI of a request. The path of a gRPC method says both. */
+function requestText({ method, uri }: ReceivedRequest): string {
+  return uri === `/${method}` ? method : `${method} ${uri}`;
 }
 
 function errorLines({ message, caret = [] }: RequestError, width: number): string[] {

@@ -1,4 +1,4 @@
-import type { CalleeMesh, CallResult, Reply } from '../reply/reply.ts';
+import { type CalleeMesh, type CallResult, callMethod, type Reply } from '../reply/reply.ts';
 import { outcomeOf } from '../reply/status.ts';
 import { summaryNotes } from './summary-notes.ts';
 
@@ -71,13 +71,14 @@ function nameOf({ service, version }: Reply): string {
 }
 
 function callNotes(call: CallResult): string[] {
-  const { reply, error, summary } = call;
+  const { reply, pruned, error, summary } = call;
   return [
     ...schemeNote(call),
     ...(error === undefined ? [] : [error.message]),
     ...(call.answeredBy === 'foreign' ? ['foreign'] : []),
     ...(summary === undefined ? refusalNote(call) : []),
     ...bodyNote(call),
+    ...(pruned === undefined ? [] : [`reply of ${pruned.bytes} bytes left out: ${pruned.reason}`]),
     ...(summary === undefined ? [] : summaryNotes(summary)),
     ...(call.attempts === undefined ? [] : [`tried ${call.attempts.join(', ')}`]),
     ...calleeNotes(reply?.mesh),
@@ -88,9 +89,11 @@ function callNotes(call: CallResult): string[] {
   ];
 }
 
-function schemeNote({ scheme, grpcStatus = 'OK' }: CallResult): string[] {
+function schemeNote({ scheme, grpcStatus = 'OK', reply }: CallResult): string[] {
   if (scheme === 'http') return [];
-  return [grpcStatus === 'OK' ? scheme : `${scheme} ${grpcStatus}`];
+  const { protocol, method = '' } = reply?.request ?? {};
+  const called = protocol === 'grpc' && method !== callMethod ? ` ${method}` : '';
+  return [grpcStatus === 'OK' ? `${scheme}${called}` : `${scheme}${called} ${grpcStatus}`];
 }
 
 function calleeNotes(mesh: CalleeMesh | undefined): string[] {

@@ -7,8 +7,26 @@ export interface IncomingContext {
   readonly isSampled: boolean;
 }
 
+/** Header of a trace context in Jaeger's own format. */
+export const uberHeader = 'uber-trace-id';
+
 /**
- * Parses the trace context of a request's headers: W3C, else B3. Returns undefined if the headers have neither.
+ * Parses a context in Jaeger's own format, `TRACE:SPAN:PARENT:FLAGS` in hexadecimal digits without leading zeros. Some
+ * clients encode the colons.
+ *
+ * @example
+ * uberContext('1:2:0:1'); // { traceId: '0…01', spanId: '0…02', isSampled: true }
+ */
+export function uberContext(value: string | undefined): IncomingContext | undefined {
+  const parts = /^([0-9a-f]{1,32}):([0-9a-f]{1,16}):[0-9a-f]{1,16}:([0-9a-f]{1,2})$/i;
+  const [, trace = '0', span = '0', flags = '0'] = parts.exec(value?.replaceAll(/%3a/gi, ':') ?? '') ?? [];
+  const [traceId, spanId] = [trace.toLowerCase().padStart(32, '0'), span.toLowerCase().padStart(16, '0')];
+  if (/^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
+  return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
+}
+
+/**
+ * Parses the trace context of a request's headers: W3C, else B3, else Jaeger. Returns undefined if they have none.
  * `telemetry/propagation.ts` reads the same headers in the same order.
  *
  * @example
@@ -25,7 +43,8 @@ export function incomingContext(headers: Headers): IncomingContext | undefined {
     /^([0-9a-f]{32}|[0-9a-f]{16})-([0-9a-f]{16})(?:-([01d]))?/.exec(headers.b3 ?? '') ?? [];
   if (b3Trace !== undefined) return b3Context(b3Trace, b3Span, b3Sampled);
   const { 'x-b3-traceid': traceId, 'x-b3-spanid': spanId, 'x-b3-sampled': sampled } = headers;
-  return traceId === undefined || spanId === undefined ? undefined : b3Context(traceId, spanId, sampled);
+  if (traceId !== undefined && spanId !== undefined) return b3Context(traceId, spanId, sampled);
+  return uberContext(headers[uberHeader]);
 }
 
 function b3Context(traceId: string, spanId: string, sampled: string | undefined): IncomingContext {

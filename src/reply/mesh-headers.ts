@@ -4,8 +4,28 @@ import type { CalleeMesh, CallerMesh, CallResult } from './reply.ts';
 /** Headers by name, in lower case. Several values of one name are joined by commas. */
 export type Headers = Readonly<Record<string, string>>;
 
+/** Returns the value of a header that a user names. Names such as `constructor` must not find what objects inherit. */
+export function headerValue(headers: Headers, name: string): string | undefined {
+  return Object.hasOwn(headers, name) ? headers[name] : undefined;
+}
+
 /** Header with `SERVICE/VERSION` in every answer of a meshmock. An answer without it comes from another program. */
 export const signatureHeader = 'x-meshmock';
+
+/**
+ * Metadata of a call of a gRPC method other than `Call`: the plan of its callee, as a path. Without it, the plan is the path
+ * of the method.
+ */
+export const planHeader = 'x-meshmock-plan';
+
+/** Trailer of an answer to a gRPC method other than `Call`: the reply, as the message `meshmock.v1.Reply`. */
+export const replyTrailer = 'x-meshmock-reply-bin';
+
+/** Header of the answer of an overloaded meshmock, over HTTP and gRPC: seconds after which a caller may try again. */
+export const retryAfterHeader = 'retry-after';
+
+/** Value of `retry-after`, in seconds. A service takes requests again within a second after the load ends. */
+export const retryAfterSeconds = 1;
 
 /** Returns the version of the meshmock that signed an answer. */
 export function signedVersion(call: CallResult<unknown>): string | undefined {

@@ -1,21 +1,27 @@
-import type { Headers } from './mesh-headers.ts';
+import { type Headers, planHeader } from './mesh-headers.ts';
 
 const secretNames = /^(?:cookie|set-cookie)$|authorization|jwt|oidc|api-?key|token|secret|password|credential/;
+
+/** Value of a header that is not shown. */
+export const redacted = '[redacted]';
 
 /** Returns headers for a reply, with `[redacted]` for the values of secrets. */
 export function redactHeaders(headers: Headers): Record<string, string> {
   const shown: Record<string, string> = {};
-  for (const name in headers) shown[name] = secretNames.test(name) ? '[redacted]' : (headers[name] ?? '');
+  for (const name in headers) shown[name] = secretNames.test(name) ? redacted : (headers[name] ?? '');
+  const plan = shown[planHeader];
+  if (plan !== undefined) shown[planHeader] = redactUri(plan);
   return shown;
 }
 
 /** Returns a path for a reply, with asterisks for the values of secret headers that its plan sets. */
 export function redactUri(uri: string): string {
-  const opening = /(\[|%5b)([^=\]%[]{1,64})(?:=|%3d)/gi;
+  // A name may be encoded, which no plan allows, and is still the name of a secret.
+  const opening = /(\[|%5b)((?:[^=\]%[]|%(?!3d|5b|5d)[0-9a-f]{2})+)(?:=|%3d)/gi;
   let shown = '';
   let from = 0;
   for (let match = opening.exec(uri); match !== null; match = opening.exec(uri)) {
-    if (!secretNames.test(match[2]?.toLowerCase() ?? '')) continue;
+    if (!secretNames.test(decodedName(match[2] ?? ''))) continue;
     const at = opening.lastIndex;
     const closing = match[1] === '[' ? uri.indexOf(']', at) : at + uri.slice(at).search(/\]|%5d/i);
     const end = closing < at ? uri.length : closing;
@@ -24,4 +30,11 @@ export function redactUri(uri: string): string {
     opening.lastIndex = end;
   }
   return shown + uri.slice(from);
+}
+
+function decodedName(name: string): string {
+  const decoded = name.replaceAll(/%([0-7][0-9a-f])/gi, (_all, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  return decoded.toLowerCase();
 }

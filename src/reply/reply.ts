@@ -1,9 +1,13 @@
+import type { Protocol } from '../plan/plan.ts';
+import type { JsonSize } from './json-scanner.ts';
+import { type FilledText, type LongPart, longPartBytes } from './long-parts.ts';
+
 /**
  * Answer of a service: the message `meshmock.v1.Reply`, and its JSON. Empty fields are absent.
  * `grpc/codec.ts` checks these types against the generated ones.
  *
  * `Raw` is the type of children that are not parsed: `RawReply` in a reply that is only passed on, `never` in a reply
- * with all children parsed.
+ * with all children parsed. A reply that is only passed on may also have a body that is not made.
  */
 export interface Reply<Raw = never> {
   service: string;
@@ -16,7 +20,7 @@ export interface Reply<Raw = never> {
   /** HTTP status, also over gRPC. */
   status: number;
   grpcStatus?: string;
-  body?: string;
+  body?: string | ([Raw] extends [never] ? never : FilledText);
   behaviour?: string[];
   try?: string[];
   durationMs?: number;
@@ -27,6 +31,11 @@ export interface Reply<Raw = never> {
   error?: RequestError;
   prunedCalls?: number;
   calls?: CallResult<Raw>[];
+}
+
+/** Reports whether a reply is that of an overloaded service, which has not read the request. */
+export function isRefusal({ request, error }: Reply<unknown>): boolean {
+  return request === undefined && error?.code === 'overloaded';
 }
 
 /** Identity of a service, as its replies show it. */
@@ -40,9 +49,13 @@ export interface ReceivedRequest {
   method: string;
   uri: string;
   headers?: Record<string, string>;
+  /** Number of messages in the request of a gRPC method other than `Call`. */
+  messages?: number;
+  /** Size of these messages together, in bytes. */
+  messageBytes?: number;
+  /** First of these messages as JSON, if the service has its proto file. */
+  message?: string;
 }
-
-export type Protocol = 'http' | 'grpc';
 
 /** Result of one call, as its caller sees it. Times are relative to the reply that contains it. */
 export interface CallResult<Raw = never> {
@@ -63,7 +76,17 @@ export interface CallResult<Raw = never> {
   bodyBytes?: number;
   attempts?: string[];
   reply?: Reply<Raw> | Raw;
+  /** Reply that was received and left out. */
+  pruned?: PrunedReply;
   summary?: Summary<Raw>;
+}
+
+/** Reply that was left out of an answer, because the answer would be too large. */
+export interface PrunedReply {
+  /** Size of the reply, in bytes, as far as it is known. */
+  bytes: number;
+  /** Limit that the reply exceeds, with its flag. */
+  reason: string;
 }
 
 /** Results of a call that is made many times, as counts. */
@@ -130,12 +153,56 @@ export const answerers = ['service', 'proxy', 'foreign', 'nobody'] as const;
 export type AnsweredBy = (typeof answerers)[number];
 
 /** Reply of a child as JSON, which is passed on without being parsed. */
-export class RawReply {
-  readonly json: string;
+export class RawReply implements LongPart {
+  readonly byteLength: number;
+  private readonly content: string | readonly Buffer[];
+  private readonly size: JsonSize | undefined;
 
-  constructor(json: string) {
-    this.json = json;
+  /** @param size size that a scanner has found; without it, the JSON counts as short */
+  constructor(content: string | readonly Buffer[], size?: JsonSize) {
+    this.content = content;
+    this.size = size;
+    this.byteLength = size?.bytes ?? content.length;
   }
+
+  get json(): string {
+    return typeof this.content === 'string' ? this.content : Buffer.concat(this.content).toString();
+  }
+
+  get heldBytes(): number {
+    return this.byteLength;
+  }
+
+  /** True if the JSON is too long to be copied. */
+  get isLong(): boolean {
+    return this.byteLength >= longPartBytes;
+  }
+
+  chunks(): readonly Buffer[] {
+    return typeof this.content === 'string' ? [Buffer.from(this.content)] : this.content;
+  }
+
+  /** Upper bound of the memory that the parsed reply takes, in bytes. */
+  get parsedBytes(): number {
+    return memoryOf(this.size);
+  }
+
+  /** Upper bound of the size of the reply as indented JSON, in bytes. */
+  get indentedBytes(): number {
+    const { bytes, values, nesting } = this.size ?? noSize;
+    return bytes + values * (indentBytes * nesting + indentBytes);
+  }
+}
+
+const noSize: JsonSize = { bytes: 0, values: 0, nesting: 0, isAscii: true };
+const indentBytes = 2;
+
+/** Memory of one parsed value besides its text, such as an object with one property, in bytes. */
+const valueBytes = 160;
+
+/** Returns an upper bound of the memory that parsed values take, in bytes. */
+export function memoryOf({ bytes, values, isAscii }: Omit<JsonSize, 'nesting'> = noSize): number {
+  return (isAscii ? bytes : 2 * bytes) + values * valueBytes;
 }
 
 export interface CalleeMesh {
@@ -184,11 +251,13 @@ export const callErrorCodes = [
   'reset',
   'timeout',
   'dns',
+  'blocked',
   'unreachable',
   'tls',
   'canceled',
   'too_large',
   'protocol',
+  'budget',
   'not_made',
 ] as const;
 

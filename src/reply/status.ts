@@ -1,15 +1,17 @@
 import { type RequestErrorCode, requestErrorCodeOf } from '../error/error-code.ts';
 import type { MeshmockError } from '../error/meshmock-error.ts';
+import { optional } from '../error/optional.ts';
 import { type GrpcStatusName, grpcStatusNames } from '../plan/plan.ts';
-import type { CallErrorCode, CallResult } from './reply.ts';
+import type { CallErrorCode, CallResult, Reply } from './reply.ts';
 
-/** HTTP status of each code of a request error. `grpcStatusOf` maps it to a gRPC status. */
+/** HTTP status of each code of a request error. `grpcStatusOf` maps it to a gRPC status, except for `grpcStatusOfCode`. */
 const statusOfCode: Readonly<Record<RequestErrorCode, number>> = {
   invalid_plan: 400,
   limit_exceeded: 400,
   invalid_header: 400,
   bad_request: 400,
   not_found: 404,
+  request_timeout: 408,
   header_too_large: 431,
   canceled: 499,
   internal: 500,
@@ -17,9 +19,19 @@ const statusOfCode: Readonly<Record<RequestErrorCode, number>> = {
   deadline_exceeded: 504,
 };
 
+/** gRPC status of the codes for which that of the HTTP status would be wrong: clients repeat UNAVAILABLE at once. */
+const grpcStatusOfCode: Readonly<Partial<Record<RequestErrorCode, GrpcStatusName>>> = {
+  overloaded: 'RESOURCE_EXHAUSTED',
+};
+
 /** Returns the HTTP status of the answer to a request that an error ends. */
 export function statusOfError({ code }: MeshmockError): number {
   return statusOfCode[requestErrorCodeOf(code)];
+}
+
+/** Returns the statuses of the reply to a request that an error ends. */
+export function statusesOfError(error: MeshmockError): Pick<Reply, 'status' | 'grpcStatus'> {
+  return { status: statusOfError(error), ...optional('grpcStatus', grpcStatusOfCode[requestErrorCodeOf(error.code)]) };
 }
 
 /** HTTP status of each gRPC status, from googleapis' `google/rpc/code.proto`. */
@@ -131,8 +143,10 @@ export function isFailed(call: CallResult<unknown>): boolean {
 export const undeliveredErrors: ReadonlySet<string> = new Set<CallErrorCode>([
   'refused',
   'dns',
+  'blocked',
   'unreachable',
   'tls',
+  'budget',
   'not_made',
 ]);
 

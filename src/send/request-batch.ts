@@ -1,5 +1,9 @@
+import { SystemSource } from '../dial/names/system-source.ts';
+import { TargetResolver } from '../dial/target-resolver.ts';
+import { allowAllTargets } from '../dial/targets/target-rules.ts';
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { optional } from '../error/optional.ts';
+import { LimitedAccount } from '../execute/budgets/byte-account.ts';
 import { callWithTimeout } from '../execute/call-with-timeout.ts';
 import { type Client, maxForeignBytes, type OutgoingCall } from '../execute/client.ts';
 import { roundMs } from '../execute/concurrency/round-ms.ts';
@@ -9,8 +13,19 @@ import { contentOf, statusesOf } from '../execute/make-call.ts';
 import { SummaryCollector } from '../execute/summary-collector.ts';
 import type { Expectation } from '../expect/expectation.ts';
 import { ExpectationCheck, type ExpectationVerdict, expectsNoAnswer } from '../expect/expectation-check.ts';
-import { authorityOf, type Header, headerFields, isGrpc, type Plan, type Scheme } from '../plan/plan.ts';
+import { calledMethod } from '../plan/grpc-method.ts';
+import {
+  authorityOf,
+  type Header,
+  headerFields,
+  hostHeaderOf,
+  type Plan,
+  protocolOf,
+  type Scheme,
+} from '../plan/plan.ts';
+import { formatSizeBytes } from '../plan/quantity.ts';
 import { readCall } from '../reply/json.ts';
+import { redactHeaders } from '../reply/redaction.ts';
 import type { CallResult, Summary } from '../reply/reply.ts';
 
 /** Service that a request is sent to, and the plan that it receives. */
@@ -61,10 +76,20 @@ export interface RequestBatch {
   readonly expectsNoAnswer: boolean;
 }
 
-/** Opens the client of a scheme's protocol. Its caller closes it. */
+/**
+ * Opens the client of a scheme's protocol. Its caller closes it. It dials every target, and finds names as other programs
+ * of the user do: only the user names the target.
+ */
 export async function openClient(scheme: Scheme): Promise<Client> {
-  if (isGrpc(scheme)) return (await import('../grpc/client.ts')).createGrpcClient();
-  return (await import('../http/client.ts')).createHttpClient();
+  const targets = new TargetResolver(new SystemSource(), allowAllTargets);
+  switch (protocolOf(scheme)) {
+    case 'http':
+      return (await import('../http/client.ts')).createHttpClient(targets);
+    case 'grpc':
+      return (await import('../grpc/client.ts')).createGrpcClient(targets);
+    case 'tcp':
+      return (await import('../tcp/client.ts')).createTcpClient(targets);
+  }
 }
 
 /**
@@ -114,6 +139,9 @@ export async function sendBatch(
   };
 }
 
+/** Maximum size of a reply, in bytes. */
+const maxReplyBytes = 64 * 1024 * 1024;
+
 function requestSender(
   settings: BatchSettings,
   client: Client,
@@ -122,7 +150,8 @@ function requestSender(
 ): () => Promise<CallResult> {
   const { target, method = 'GET', data, timeoutMs, headers } = settings;
   const dialler = new Dialler(settings.connectTo);
-  const authority = target.authority ?? authorityOf(target.address);
+  const authority = target.authority ?? hostHeaderOf({ scheme: target.scheme, ...target.address });
+  const title = target.authority ?? authorityOf(target.address);
   return async () => {
     const outgoing: OutgoingCall = {
       scheme: target.scheme,
@@ -130,18 +159,23 @@ function requestSender(
       dial: dialler.dial(target.address.host, target.address.port),
       method,
       ...optional('body', data),
+      // A mock on the route gets the call as a plan.
+      calledMethod: settings.unwrap === undefined ? calledMethod(target.scheme, target.plan) : undefined,
       path: target.path,
       headers: { 'user-agent': userAgent, ...headerFields(headers) },
       timeoutMs,
+      account: new LimitedAccount(maxReplyBytes),
     };
     const startedAt = performance.now();
     const answer = await callWithTimeout(client, outgoing, stop);
     return readCall({
-      target: authority,
+      target: title,
       scheme: target.scheme,
       ...statusesOf(answer),
       durationMs: roundMs(performance.now() - startedAt),
-      ...contentOf(answer, maxForeignBytes),
+      // The request's own answer shows its headers, also if it is a reply.
+      ...(answer.kind === 'reply' ? { headers: redactHeaders(answer.headers) } : {}),
+      ...contentOf(answer, maxForeignBytes, () => `it is larger than ${formatSizeBytes(maxReplyBytes)}`),
     });
   };
 }

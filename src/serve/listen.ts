@@ -1,20 +1,23 @@
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import net from 'node:net';
-import { type Server, ServerCredentials } from '@grpc/grpc-js';
 import { MeshmockError } from '../error/meshmock-error.ts';
+import type { GrpcServer } from '../grpc/server.ts';
 import type { HttpServer } from '../http/server.ts';
 import type { ListenAddress } from '../plan/address.ts';
-import { authorityOf } from '../plan/plan.ts';
+import { authorityOf, type Protocol } from '../plan/plan.ts';
+import type { TcpServer } from '../tcp/server.ts';
 import type { MetricsHandler } from '../telemetry/tracing.ts';
+import type { Listeners } from './listeners.ts';
 
 /** Listens on each address, one after another. Returns the addresses with their real ports. */
 export async function listenAll(
   addresses: readonly ListenAddress[],
-  bind: (address: ListenAddress, index: number) => Promise<number>,
+  bind: (address: ListenAddress) => Promise<number>,
 ): Promise<ListenAddress[]> {
   const bound: ListenAddress[] = [];
-  for (const [index, address] of addresses.entries()) bound.push({ ...address, port: await bind(address, index) });
+  for (const address of addresses) bound.push({ ...address, port: await bind(address) });
   return bound;
 }
 
@@ -22,17 +25,40 @@ export async function listenAll(
  * Listens for HTTP, and returns the port. fastify listens on the first address. Listeners on other addresses pass their
  * connections to it.
  */
-export async function listenHttp(http: HttpServer, { host, port }: ListenAddress, isFirst: boolean): Promise<number> {
-  return listen('http', { host, port }, async (bindHost) => {
-    if (isFirst) {
-      await http.app.listen({ host: bindHost, port });
-      return portOf(http.app.server);
-    }
-    const listener = net.createServer({ noDelay: true });
-    const bound = await listenOn(listener, bindHost, port);
-    http.serveAlso(listener);
-    return bound;
+export async function listenHttp(http: HttpServer, listeners: Listeners, address: ListenAddress): Promise<number> {
+  return listen('http', address, async (host, port) => {
+    const { app } = http;
+    const accept = (socket: net.Socket): void => void app.server.emit('connection', socket);
+    // As HTTP servers listen: a client that has sent its request may close its half.
+    if (app.server.listening) return listenFor(listeners, host, port, { allowHalfOpen: true }, accept);
+    await app.listen({ host, port });
+    listeners.add(app.server);
+    return portOf(app.server);
   });
+}
+
+/** Listens for gRPC, and returns the port. */
+export async function listenGrpc(grpc: GrpcServer, listeners: Listeners, address: ListenAddress): Promise<number> {
+  return listen('grpc', address, (host, port) => listenFor(listeners, host, port, {}, grpc.accept));
+}
+
+/** Listens for TCP, and returns the port. */
+export async function listenTcp(tcp: TcpServer, listeners: Listeners, address: ListenAddress): Promise<number> {
+  // A client may send its lines, close its half, and read the answers.
+  return listen('tcp', address, (host, port) => listenFor(listeners, host, port, { allowHalfOpen: true }, tcp.accept));
+}
+
+async function listenFor(
+  listeners: Listeners,
+  host: string,
+  port: number,
+  options: net.ServerOpts,
+  accept: (socket: net.Socket) => void,
+): Promise<number> {
+  const listener = net.createServer({ noDelay: true, ...options }, accept);
+  const bound = await listenOn(listener, host, port);
+  listeners.add(listener);
+  return bound;
 }
 
 async function listenOn(listener: net.Server, host: string, port: number): Promise<number> {
@@ -43,20 +69,6 @@ async function listenOn(listener: net.Server, host: string, port: number): Promi
 
 function portOf(listener: net.Server): number {
   return (listener.address() as net.AddressInfo).port;
-}
-
-/** Listens for gRPC, and returns the port. */
-export async function listenGrpc(server: Server, { host, port }: ListenAddress): Promise<number> {
-  return listen(
-    'grpc',
-    { host, port },
-    (bindHost) =>
-      new Promise((resolve, reject) => {
-        server.bindAsync(authorityOf({ host: bindHost, port }), ServerCredentials.createInsecure(), (error, bound) =>
-          error === null ? resolve(bound) : reject(error),
-        );
-      }),
-  );
 }
 
 /** Server that answers Prometheus. */
@@ -74,7 +86,7 @@ export async function serveMetrics(address: ListenAddress, handle: MetricsHandle
     if (/^\/metrics(?:\?|$)/.test(request.url ?? '')) handle(request, response);
     else response.writeHead(404, { 'content-type': 'text/plain' }).end('metrics are at /metrics\n');
   });
-  const port = await listen('metrics', address, (host) => listenOn(server, host, address.port));
+  const port = await listen('metrics', address, (host, port) => listenOn(server, host, port));
   return {
     address: { ...address, port },
     async [Symbol.asyncDispose]() {
@@ -86,24 +98,45 @@ export async function serveMetrics(address: ListenAddress, handle: MetricsHandle
   };
 }
 
-type Flag = 'http' | 'grpc' | 'metrics';
+type Flag = Protocol | 'metrics';
 
-async function listen(flag: Flag, address: ListenAddress, bind: (host: string) => Promise<number>): Promise<number> {
+type Bind = (host: string, port: number) => Promise<number>;
+
+async function listen(flag: Flag, address: ListenAddress, bind: Bind): Promise<number> {
   try {
-    return address.host === '' ? await listenOnEveryHost(bind) : await bind(address.host);
+    return await (address.host === '' ? listenOnEveryHost(address.port, bind) : listenOnName(address, bind));
   } catch (error) {
     throw listenError(flag, address, (error as Error).message);
   }
 }
 
 /** Listens on IPv6, which includes IPv4, or on IPv4 if the machine has no IPv6. */
-async function listenOnEveryHost(bind: (host: string) => Promise<number>): Promise<number> {
+async function listenOnEveryHost(port: number, bind: Bind): Promise<number> {
   try {
-    return await bind('::');
+    return await bind('::', port);
   } catch (error) {
-    if (!/EAFNOSUPPORT|EADDRNOTAVAIL/.test((error as Error).message)) throw error;
-    return bind('0.0.0.0');
+    if (!isMissingFamily(error)) throw error;
+    return bind('0.0.0.0', port);
   }
+}
+
+/** Listens on each address of a name: `localhost` is 127.0.0.1 and ::1, and clients may try only one of them. */
+async function listenOnName({ host, port }: ListenAddress, bind: Bind): Promise<number> {
+  const addresses = await lookup(host, { all: true });
+  let bound: number | undefined;
+  for (const [index, { address }] of addresses.entries()) {
+    try {
+      bound = await bind(address, bound ?? port);
+    } catch (error) {
+      const isLast = bound === undefined && index === addresses.length - 1;
+      if (isLast || !isMissingFamily(error)) throw error;
+    }
+  }
+  return bound ?? port;
+}
+
+function isMissingFamily(error: unknown): boolean {
+  return /EAFNOSUPPORT|EADDRNOTAVAIL/.test((error as Error).message);
 }
 
 /** Returns a neighbouring port to suggest. */

@@ -1,21 +1,32 @@
 import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
+import { Connections } from '../connections/connections.ts';
+import type { TargetResolver } from '../dial/target-resolver.ts';
 import { optional } from '../error/optional.ts';
+import { Budgets } from '../execute/budgets/budgets.ts';
+import type { BudgetLimits } from '../execute/budgets/limits.ts';
+import type { RefusalReason } from '../execute/budgets/refusals.ts';
 import type { Dialler } from '../execute/connect-to.ts';
 import { Chance } from '../execute/directives/chance.ts';
 import { CpuBurner } from '../execute/directives/cpu-burner.ts';
 import { MemoryHold } from '../execute/directives/memory-hold.ts';
 import { HeaderForwarder } from '../execute/forwarded-headers.ts';
+import { LoadShedder } from '../execute/overload/load-shedder.ts';
 import type { Role } from '../execute/role.ts';
 import type { Service } from '../execute/service.ts';
+import type { ServicePorts } from '../execute/service-ports.ts';
 import { createGrpcClient } from '../grpc/client.ts';
+import { Descriptors } from '../grpc/messages/descriptors.ts';
 import { createGrpcServer } from '../grpc/server.ts';
 import { createHttpClient } from '../http/client.ts';
 import { createHttpServer } from '../http/server.ts';
 import type { ListenAddress } from '../plan/address.ts';
-import type { Directive, PlanLimits } from '../plan/plan.ts';
+import type { Directive, PlanLimits, Protocol } from '../plan/plan.ts';
 import type { Identity } from '../reply/reply.ts';
+import { createTcpClient } from '../tcp/client.ts';
+import { createTcpServer } from '../tcp/server.ts';
 import type { Telemetry } from '../telemetry/tracing.ts';
-import { listenAll, listenGrpc, listenHttp, type MetricsServer, serveMetrics } from './listen.ts';
+import { listenAll, listenGrpc, listenHttp, listenTcp, type MetricsServer, serveMetrics } from './listen.ts';
+import { Listeners } from './listeners.ts';
 import type { Logger } from './logger.ts';
 
 /** Settings of one service. */
@@ -24,18 +35,27 @@ export interface ServiceOptions {
   /** Addresses of HTTP, at least one. The first is the main address. */
   readonly http: readonly ListenAddress[];
   readonly grpc: readonly ListenAddress[];
+  /** Addresses of TCP, maybe none. */
+  readonly tcp: readonly ListenAddress[];
   /** Address of `/metrics`. */
   readonly metrics?: ListenAddress;
   readonly dialler: Dialler;
+  readonly servicePorts: ServicePorts;
+  readonly targets: TargetResolver;
   readonly forwardHeaders: readonly string[];
   readonly limits: PlanLimits;
+  readonly budgets: BudgetLimits;
   readonly role: Role;
+  /** Proto files of gRPC methods, or folders of them. */
+  readonly protoFiles: readonly string[];
   /** Directives for every request. */
   readonly behaviour: readonly Directive[];
   /** Seed of random choices. Pods with the same name and seed make the same choices. */
   readonly seed: string;
   /** Maximum time to serve kept connections while the service stops, in milliseconds. */
   readonly drainMs: number;
+  /** Longest wait of a request that an overloaded service takes, in milliseconds; 0 takes all. */
+  readonly maxQueueMs: number;
 }
 
 /** Service that listens. */
@@ -43,6 +63,7 @@ export interface RunningService {
   /** Addresses at which the service listens. */
   readonly http: readonly ListenAddress[];
   readonly grpc: readonly ListenAddress[];
+  readonly tcp: readonly ListenAddress[];
   readonly metrics?: ListenAddress;
   /** Replaces the directives for every request. */
   setBehaviour(directives: readonly Directive[]): void;
@@ -54,11 +75,13 @@ export interface RunningService {
  * Starts the servers of one service.
  *
  * @example
- * const service = await startService(options, { tracing: verbatimTracing }, createLogger(options.identity, 'info', options.role));
+ * const logger = createLogger(options.identity, 'info', options.role, options.budgets.maxLogLineBytes);
+ * const service = await startService(options, noTelemetry(), logger);
  * await service.stop();
  *
  * @param telemetry must be started before this module is loaded, because it may instrument modules that are imported here
- * @throws MeshmockError `conflict`, `machine` or `usage` if the service cannot listen on an address
+ * @throws MeshmockError `conflict`, `machine` or `usage` if the service cannot listen on an address, or cannot read a proto
+ *   file
  */
 export async function startService(
   options: ServiceOptions,
@@ -67,30 +90,63 @@ export async function startService(
 ): Promise<RunningService> {
   // The errors of grpc-js contain what it would log.
   setLogVerbosity(logVerbosity.NONE);
-  const clients = { http: createHttpClient(), grpc: createGrpcClient() };
+  const report = (reason: RefusalReason, count: number): void => logger.refused(reason, count);
+  const budgets = new Budgets(options.budgets, options.limits.maxMemoryBytes, report);
+  const connections = new Connections(budgets);
+  const descriptors = new Descriptors(options.protoFiles);
+  const bounds = { budgets, maxCallMs: options.limits.deadlineMs };
+  const clients = {
+    http: createHttpClient(options.targets),
+    grpc: createGrpcClient(options.targets, bounds, descriptors),
+    tcp: createTcpClient(options.targets),
+  };
   const service: Service = {
     identity: options.identity,
     limits: options.limits,
     role: options.role,
     behaviour: options.behaviour,
     chance: new Chance(`${options.seed} ${options.identity.pod}`),
-    burner: new CpuBurner(),
-    memory: new MemoryHold(options.limits.maxMemoryBytes),
+    burner: new CpuBurner(options.maxQueueMs),
+    memory: new MemoryHold(budgets),
     forwarder: new HeaderForwarder(options.forwardHeaders),
     dialler: options.dialler,
+    servicePorts: options.servicePorts,
     clients,
     tracing: telemetry.tracing,
+    shedder: new LoadShedder(options.maxQueueMs),
+    budgets,
     grpcPort: () => grpcPort,
     onAnswer: (answered) => logger.answered(answered),
   };
   let grpcPort = options.grpc[0]?.port ?? 0;
-  const http = createHttpServer(service);
-  const grpc = createGrpcServer(service);
+  telemetry.observe(() => ({
+    refused: budgets.refusals.all(),
+    limits: budgets.limitsByBound,
+    requests: budgets.openRequests,
+    calls: budgets.openCalls,
+    connections: connections.count,
+    heldBytes: budgets.memory.answerBytes,
+    memoryBytes: budgets.memory.totalBytes,
+  }));
+  const http = createHttpServer(service, connections);
+  const grpc = createGrpcServer(service, connections, descriptors);
+  const tcp = createTcpServer(service, connections, (socket) => void http.app.server.emit('connection', socket));
+  const servers = { http, grpc, tcp };
   let metrics: MetricsServer | undefined;
-  const maxMs = options.limits.deadlineMs;
+  const listeners = { http: new Listeners(), grpc: new Listeners(), tcp: new Listeners() };
+  const stopProtocol = async (protocol: Protocol): Promise<void> => {
+    const server = servers[protocol];
+    // Kept connections get one more answer: closing them at once would reset requests on their way.
+    server.drain();
+    const stopAt = performance.now() + options.drainMs + options.limits.deadlineMs;
+    await listeners[protocol].close(options.drainMs, options.limits.deadlineMs);
+    await server.stop(stopAt - performance.now());
+  };
   const stopOnce = async (): Promise<void> => {
-    await Promise.all([http.stop(options.drainMs, maxMs), grpc.stop(maxMs)]);
+    await Promise.all([stopProtocol('http'), stopProtocol('grpc'), stopProtocol('tcp')]);
+    connections.stop();
     await Promise.all([clients.http.close(), clients.grpc.close(), service.burner.stop()]);
+    budgets.refusals.flush();
     await telemetry.tracing.stop();
     await metrics?.[Symbol.asyncDispose]();
   };
@@ -100,15 +156,17 @@ export async function startService(
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopped ??= stopOnce());
   try {
-    const httpAddresses = await listenAll(options.http, (address, index) => listenHttp(http, address, index === 0));
-    const grpcAddresses = await listenAll(options.grpc, (address) => listenGrpc(grpc.server, address));
+    const httpAddresses = await listenAll(options.http, (address) => listenHttp(http, listeners.http, address));
+    const grpcAddresses = await listenAll(options.grpc, (address) => listenGrpc(grpc, listeners.grpc, address));
     grpcPort = grpcAddresses[0]?.port ?? grpcPort;
+    const tcpAddresses = await listenAll(options.tcp, (address) => listenTcp(tcp, listeners.tcp, address));
     if (options.metrics !== undefined && telemetry.metrics !== undefined)
       metrics = await serveMetrics(options.metrics, telemetry.metrics);
     http.setReady();
     return {
       http: httpAddresses,
       grpc: grpcAddresses,
+      tcp: tcpAddresses,
       ...optional('metrics', metrics?.address),
       setBehaviour,
       stop,

@@ -2,10 +2,11 @@ import type { Attributes, Histogram, Meter } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
-import { isGrpc, methodOf } from '../plan/plan.ts';
+import { isGrpc, methodOf, protocolOf } from '../plan/plan.ts';
 import type { Identity } from '../reply/reply.ts';
-import { callMethod as grpcMethod } from '../reply/reply.ts';
 import { isClientSpanError, isServerSpanError } from '../reply/status.ts';
+import { processSeconds } from './process-metrics.ts';
+import { RpcMethodNames } from './rpc-methods.ts';
 import {
   type CallFacts,
   type CallOutcome,
@@ -40,7 +41,10 @@ export function prometheusMetrics(serviceName: string, { version, pod }: Identit
   const provider = new MeterProvider({
     readers: [exporter],
     // Prometheus' names end in the unit (OpenTelemetry, "Prometheus and OpenMetrics Compatibility", metric metadata).
-    views: Object.keys(durations).map((name) => ({ instrumentName: name, name: `${name}.seconds` })),
+    views: [...Object.keys(durations), ...processSeconds].map((name) => ({
+      instrumentName: name,
+      name: `${name}.seconds`,
+    })),
     resource: resourceFromAttributes({
       'service.name': serviceName,
       'service.version': version,
@@ -61,6 +65,7 @@ export function withMetrics(tracing: Tracing, meter: Meter): Tracing {
     meter.createHistogram(name, { description: durations[name], unit: 's', advice: { explicitBucketBoundaries } });
   const server = { http: histogram('http.server.request.duration'), grpc: histogram('rpc.server.call.duration') };
   const client = { http: histogram('http.client.request.duration'), grpc: histogram('rpc.client.call.duration') };
+  const methods = new RpcMethodNames();
   return {
     stop: () => tracing.stop(),
     startRequest(facts) {
@@ -71,18 +76,20 @@ export function withMetrics(tracing: Tracing, meter: Meter): Tracing {
         startCall(callFacts) {
           const calledAt = performance.now();
           const call = request.startCall(callFacts);
-          const protocol = isGrpc(callFacts.call.scheme) ? 'grpc' : 'http';
+          const protocol = protocolOf(callFacts.call.scheme);
           return {
             ...call,
             end(outcome) {
               call.end(outcome);
-              client[protocol].record(secondsSince(calledAt), clientAttributes(callFacts, outcome));
+              // The conventions have no metric for a call over TCP.
+              if (protocol !== 'tcp')
+                client[protocol].record(secondsSince(calledAt), clientAttributes(callFacts, outcome, methods));
             },
           };
         },
         end(outcome) {
           request.end(outcome);
-          server[facts.protocol].record(secondsSince(startedAt), serverAttributes(facts, outcome));
+          server[facts.protocol].record(secondsSince(startedAt), serverAttributes(facts, outcome, methods));
         },
       };
     },
@@ -93,7 +100,11 @@ function secondsSince(startedAt: number): number {
   return (performance.now() - startedAt) / 1000;
 }
 
-function serverAttributes({ protocol, method, headers }: RequestFacts, outcome: RequestOutcome): Attributes {
+function serverAttributes(
+  { protocol, method, headers }: RequestFacts,
+  outcome: RequestOutcome,
+  methods: RpcMethodNames,
+): Attributes {
   const { status, grpcStatus, error } = outcome;
   const sent = protocol === 'http' ? status : grpcStatus;
   const fault = sent !== undefined && isServerSpanError(sent) ? (error ?? String(sent)) : undefined;
@@ -106,18 +117,22 @@ function serverAttributes({ protocol, method, headers }: RequestFacts, outcome: 
           // A caller may send any value, and each value would make a new series.
           'url.scheme': headers['x-forwarded-proto'] === 'https' ? 'https' : 'http',
         }
-      : rpc),
+      : rpcAttributes(methods.nameOf(method))),
     ...statusAttribute(sent),
     ...(type === undefined ? {} : { 'error.type': type }),
   };
 }
 
-function clientAttributes({ call }: CallFacts, { status, grpcStatus, error }: CallOutcome): Attributes {
+function clientAttributes(
+  { call, rpcMethod }: CallFacts,
+  { status, grpcStatus, error }: CallOutcome,
+  methods: RpcMethodNames,
+): Attributes {
   const isRpc = isGrpc(call.scheme);
   const received = isRpc ? grpcStatus : status;
   const type = error ?? (received !== undefined && isClientSpanError(received) ? String(received) : undefined);
   return {
-    ...(isRpc ? rpc : { 'http.request.method': methodOf(call) }),
+    ...(isRpc ? rpcAttributes(methods.nameOf(rpcMethod)) : { 'http.request.method': methodOf(call) }),
     'server.address': call.host,
     'server.port': call.port,
     ...statusAttribute(received),
@@ -125,7 +140,9 @@ function clientAttributes({ call }: CallFacts, { status, grpcStatus, error }: Ca
   };
 }
 
-const rpc = { 'rpc.system.name': 'grpc', 'rpc.method': grpcMethod } as const;
+function rpcAttributes(method: string): Attributes {
+  return { 'rpc.system.name': 'grpc', 'rpc.method': method };
+}
 
 function statusAttribute(status: number | string | undefined): Attributes {
   if (status === undefined) return {};

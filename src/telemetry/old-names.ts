@@ -1,7 +1,6 @@
 import type { Attributes } from '@opentelemetry/api';
 import { optional } from '../error/optional.ts';
 import { type GrpcStatusName, grpcStatusNames } from '../plan/plan.ts';
-import { callMethod } from '../reply/reply.ts';
 
 /** Choice of the protocols whose spans also have the attribute names before the stable conventions. */
 export interface OldNames {
@@ -28,7 +27,7 @@ const renamed = {
 export function withOldNames(attributes: Attributes, names: OldNames, isServer: boolean): Attributes {
   const isRpc = attributes['rpc.system.name'] !== undefined;
   if (!(isRpc ? names.rpc : names.http)) return attributes;
-  const [service] = callMethod.split('/');
+  const [service] = String(attributes['rpc.method']).split('/');
   return {
     ...attributes,
     ...(isRpc ? { 'rpc.system': 'grpc', 'rpc.service': service } : oldHttp(attributes)),

@@ -11,19 +11,21 @@ import {
 } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { B3InjectEncoding, B3Propagator } from '@opentelemetry/propagator-b3';
+import { uberContext, uberHeader } from '../reply/incoming-context.ts';
 
 /** Context key of headers that deny sampling without a trace (B3, "deny"). */
 const denyKey = createContextKey('meshmock b3 deny');
 const arrivedKey = createContextKey('meshmock b3 formats that arrived');
+const uberKey = createContextKey('meshmock uber-trace-id that arrived');
 
 type B3Format = 'single' | 'multi';
 
 /**
  * Propagator for the formats of trace contexts that meshes use.
  *
- * It reads W3C, B3 single or B3 multi: the first that is well formed, and nothing of the others, since a stale header
- * would split the trace. It writes W3C, and also B3 in the form in which it arrived, all of the same span. Envoy's
- * OpenTelemetry tracer reads only the former, and its Zipkin tracer only the latter.
+ * It reads W3C, B3 single, B3 multi or Jaeger's own: the first that is well formed, and nothing of the others, since a
+ * stale header would split the trace. It writes W3C, and also the other forms that arrived, all of the same span. Envoy's
+ * OpenTelemetry tracer reads only W3C, and its Zipkin tracer only B3.
  */
 export class MeshPropagator implements TextMapPropagator {
   private readonly w3c = new W3CTraceContextPropagator();
@@ -37,7 +39,12 @@ export class MeshPropagator implements TextMapPropagator {
       (format) => getter.get(carrier, format === 'single' ? 'b3' : 'x-b3-traceid') !== undefined,
     );
     const w3c = this.w3c.extract(context, carrier, getter);
-    const extracted = w3c === context ? this.extractB3(context, carrier, getter) : w3c;
+    const b3 = w3c === context ? this.extractB3(context, carrier, getter) : w3c;
+    const uber = textOf(getter.get(carrier, uberHeader));
+    const extracted = (trace.getSpanContext(b3) === undefined ? extractUber(b3, uber) : b3).setValue(
+      uberKey,
+      uber !== undefined,
+    );
     const deny =
       getter.get(carrier, 'b3') === '0'
         ? 'b3'
@@ -73,11 +80,22 @@ export class MeshPropagator implements TextMapPropagator {
     for (const format of (context.getValue(arrivedKey) as B3Format[] | undefined) ?? []) {
       this.b3[format].inject(context, carrier, setter);
     }
+    const span = trace.getSpanContext(context);
+    if (context.getValue(uberKey) !== true || span === undefined) return;
+    setter.set(carrier, uberHeader, `${span.traceId}:${span.spanId}:0:${span.traceFlags & TraceFlags.SAMPLED}`);
   }
 
   fields(): string[] {
-    return [...this.w3c.fields(), ...this.b3.single.fields(), ...this.b3.multi.fields()];
+    return [...this.w3c.fields(), ...this.b3.single.fields(), ...this.b3.multi.fields(), uberHeader];
   }
+}
+
+function extractUber(context: Context, header: string | undefined): Context {
+  const uber = uberContext(header);
+  if (uber === undefined) return context;
+  const { traceId, spanId, isSampled } = uber;
+  const traceFlags = isSampled ? TraceFlags.SAMPLED : TraceFlags.NONE;
+  return trace.setSpanContext(context, { traceId, spanId, traceFlags, isRemote: true });
 }
 
 /**

@@ -12,9 +12,8 @@ import {
   TraceFlags,
   trace,
 } from '@opentelemetry/api';
-import { authorityOf, isGrpc, methodOf } from '../plan/plan.ts';
+import { authorityOf, methodOf, type Protocol, protocolOf } from '../plan/plan.ts';
 import { redactUri } from '../reply/redaction.ts';
-import { callMethod as grpcMethod } from '../reply/reply.ts';
 import { isClientSpanError, isServerSpanError } from '../reply/status.ts';
 import { type OldNames, oldStatus, withOldNames } from './old-names.ts';
 import {
@@ -37,8 +36,8 @@ export function spanTracing(version: string, names: OldNames, stop: () => Promis
   return {
     startRequest(facts) {
       const parent = propagation.extract(ROOT_CONTEXT, facts.headers, defaultTextMapGetter);
-      const name = facts.protocol === 'http' ? `${facts.method} ${httpRoute}` : grpcMethod;
-      const attributes = withOldNames(serverAttributes(facts), names, true);
+      const name = facts.protocol === 'http' ? `${facts.method} ${httpRoute}` : shortText(facts.method);
+      const attributes = shortAttributes(withOldNames(serverAttributes(facts), names, true));
       const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, parent);
       const current = trace.setSpan(parent, span);
       return {
@@ -55,10 +54,9 @@ export function spanTracing(version: string, names: OldNames, stop: () => Promis
 
   function startCall(parent: ReturnType<typeof trace.setSpan>): RequestTrace['startCall'] {
     return (facts) => {
-      const isHttp = !isGrpc(facts.call.scheme);
-      const name = isHttp ? methodOf(facts.call) : grpcMethod;
-      const attributes = withOldNames(clientAttributes(facts, isHttp), names, false);
-      const span = tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }, parent);
+      const protocol = protocolOf(facts.call.scheme);
+      const attributes = shortAttributes(withOldNames(clientAttributes(facts, protocol), names, false));
+      const span = tracer.startSpan(clientSpanName(facts, protocol), { kind: SpanKind.CLIENT, attributes }, parent);
       const current = trace.setSpan(parent, span);
       const headers: Record<string, string> = {};
       propagation.inject(current, headers, defaultTextMapSetter);
@@ -66,16 +64,34 @@ export function spanTracing(version: string, names: OldNames, stop: () => Promis
         spanId: recordedId(span),
         headers,
         run: (action) => context.with(current, action),
-        end: (outcome) => endClientSpan(span, isHttp, outcome, names),
+        end: (outcome) => endClientSpan(span, protocol, outcome, names),
       };
     };
   }
 }
 
+/** Maximum length of a text in a span. Many spans may wait until they are exported. */
+const maxTextLength = 2048;
+
+/** Returns attributes with long texts cut. */
+function shortAttributes(attributes: Attributes): Attributes {
+  for (const name in attributes) {
+    const value = attributes[name];
+    if (typeof value === 'string' && value.length > maxTextLength) attributes[name] = shortText(value);
+  }
+  return attributes;
+}
+
+/** Returns a text, or a copy of its beginning. */
+function shortText(text: string): string {
+  return text.length <= maxTextLength ? text : `${Buffer.from(text.slice(0, maxTextLength - 1)).toString()}…`;
+}
+
 function serverAttributes({ protocol, method, uri, headers }: RequestFacts): Attributes {
   if (protocol === 'grpc')
-    return { 'rpc.system.name': 'grpc', 'rpc.method': grpcMethod, ...serverAddress(headers[':authority']) };
-  const [path = '', query] = uri.split(/\?(.*)/s);
+    return { 'rpc.system.name': 'grpc', 'rpc.method': method, ...serverAddress(headers[':authority']) };
+  // A part of a long text would keep the whole text in memory.
+  const [path = '', query] = shortText(uri).split(/\?(.*)/s);
   const { 'user-agent': userAgent } = headers;
   return {
     'http.request.method': method,
@@ -94,16 +110,36 @@ function serverAddress(authority: string | undefined): Attributes {
   return { 'server.address': host, ...(port === undefined ? {} : { 'server.port': Number(port) }) };
 }
 
-function clientAttributes(facts: CallFacts, isHttp: boolean): Attributes {
-  const { call, path, stage, budgetLeft, attempt } = facts;
+function clientSpanName({ call, rpcMethod }: CallFacts, protocol: Protocol): string {
+  switch (protocol) {
+    case 'http':
+      return methodOf(call);
+    case 'grpc':
+      return shortText(rpcMethod);
+    case 'tcp':
+      return 'tcp';
+  }
+}
+
+function protocolAttributes({ call, rpcMethod, path, attempt }: CallFacts, protocol: Protocol): Attributes {
+  switch (protocol) {
+    case 'http':
+      return {
+        'http.request.method': methodOf(call),
+        'url.full': `${call.scheme}://${authorityOf(call)}${redactUri(path)}`,
+        ...(attempt === 1 ? {} : { 'http.request.resend_count': attempt - 1 }),
+      };
+    case 'grpc':
+      return { 'rpc.system.name': 'grpc', 'rpc.method': rpcMethod };
+    case 'tcp':
+      return { 'network.transport': 'tcp' };
+  }
+}
+
+function clientAttributes(facts: CallFacts, protocol: Protocol): Attributes {
+  const { call, stage, budgetLeft, attempt } = facts;
   return {
-    ...(isHttp
-      ? {
-          'http.request.method': methodOf(facts.call),
-          'url.full': `${call.scheme}://${authorityOf(call)}${redactUri(path)}`,
-          ...(attempt === 1 ? {} : { 'http.request.resend_count': attempt - 1 }),
-        }
-      : { 'rpc.system.name': 'grpc', 'rpc.method': grpcMethod }),
+    ...protocolAttributes(facts, protocol),
     'server.address': call.host,
     'server.port': call.port,
     'meshmock.target': authorityOf(call),
@@ -131,13 +167,18 @@ function recordedId(span: Span): string | undefined {
   return (traceFlags & TraceFlags.SAMPLED) === 0 ? undefined : spanId;
 }
 
-function endClientSpan(span: Span, isHttp: boolean, outcome: CallOutcome, names: OldNames): void {
+function endClientSpan(span: Span, protocol: Protocol, outcome: CallOutcome, names: OldNames): void {
   const { status, grpcStatus, error, isReply } = outcome;
-  if (isReply) span.setAttribute('meshmock.reply', true);
-  const received = isHttp ? status : grpcStatus;
+  // A service makes no span for a request over TCP.
+  if (isReply && protocol !== 'tcp') span.setAttribute('meshmock.reply', true);
+  const received = protocol === 'grpc' ? grpcStatus : status;
   if (error !== undefined) {
     span.setAttribute('meshmock.error', error);
     fail(span, error);
+  } else if (received !== undefined && protocol === 'tcp') {
+    // The conventions have no status of an answer over TCP.
+    span.setAttribute('meshmock.status', received);
+    if (isClientSpanError(received)) fail(span, String(received));
   } else if (received !== undefined) {
     setStatus(span, received, isClientSpanError, names);
   }

@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Identity } from '../reply/reply.ts';
+import { LostSpans } from './lost-spans.ts';
 import type { OldNames } from './old-names.ts';
-import { type Telemetry, type Tracing, verbatimTracing } from './tracing.ts';
+import { noTelemetry, type Telemetry, verbatimTracing } from './tracing.ts';
 
 const maxExportMs = 3000;
 
@@ -49,40 +50,69 @@ export async function startTelemetry(
   wantsPrometheus: boolean,
   env: Environment = process.env,
 ): Promise<Telemetry> {
-  const tracing = await startPipeline(identity, programVersion, env);
-  if (!wantsPrometheus) return { tracing };
-  const { withMetrics, prometheusMetrics } = await import('./metrics.ts');
+  const lost = new LostSpans((text) => void process.stderr.write(`meshmock: ${identity.service}: ${text}\n`));
+  const pipeline = await startPipeline(identity, programVersion, lost, env);
+  if (!wantsPrometheus) return pipeline;
+  const [{ withMetrics, prometheusMetrics }, { observeResources }, { observeProcess, observeEventLoop }] =
+    await Promise.all([import('./metrics.ts'), import('./resource-metrics.ts'), import('./process-metrics.ts')]);
   const { meter, handle, stop } = prometheusMetrics(serviceName(identity), identity);
-  const metered = withMetrics(tracing, meter);
+  observeProcess(meter);
+  observeEventLoop(meter);
+  if (wantsSpans(env)) lost.observe(meter);
+  const metered = withMetrics(pipeline.tracing, meter);
   const stopBoth = async (): Promise<void> => void (await Promise.all([metered.stop(), stop()]));
-  return { tracing: { ...metered, stop: stopBoth }, metrics: handle };
+  return {
+    tracing: { ...metered, stop: stopBoth },
+    metrics: handle,
+    observe(readings) {
+      pipeline.observe(readings);
+      observeResources(meter, readings);
+    },
+  };
 }
 
-async function startPipeline(identity: Identity, programVersion: string, env: Environment): Promise<Tracing> {
+async function startPipeline(
+  identity: Identity,
+  programVersion: string,
+  lost: LostSpans,
+  env: Environment,
+): Promise<Telemetry> {
   const unwanted = signals.filter((signal) => !isOn(signal, env));
-  if (unwanted.length === signals.length) return verbatimTracing;
+  if (unwanted.length === signals.length) return noTelemetry();
   for (const signal of unwanted) env[`OTEL_${signal}_EXPORTER`] = 'none';
   const hasSpans = wantsSpans(env);
   for (const name in defaults) env[name] ??= defaults[name];
   if (!/(?:^|,)\s*service\.name=/.test(env.OTEL_RESOURCE_ATTRIBUTES ?? ''))
     env.OTEL_SERVICE_NAME ??= serviceName(identity);
   env.OTEL_RESOURCE_ATTRIBUTES = [...resourceOf(identity, env), env.OTEL_RESOURCE_ATTRIBUTES ?? []].flat().join(',');
-  const [{ NodeSDK }, { spanTracing }, { MeshPropagator }, instrumentations] = await Promise.all([
-    import('@opentelemetry/sdk-node'),
-    import('./spans.ts'),
-    import('./propagation.ts'),
-    loadInstrumentations(env),
-  ]);
+  const [{ NodeSDK }, { spanTracing }, { MeshPropagator }, { spanProcessorsFromEnv }, instrumentations] =
+    await Promise.all([
+      import('@opentelemetry/sdk-node'),
+      import('./spans.ts'),
+      import('./propagation.ts'),
+      import('./span-processors.ts'),
+      loadInstrumentations(env),
+    ]);
   const sdk = new NodeSDK({
     instrumentations,
+    spanProcessors: hasSpans ? await spanProcessorsFromEnv(lost) : [],
     ...(env.OTEL_PROPAGATORS ? {} : { textMapPropagator: new MeshPropagator() }),
   });
   sdk.start();
   const stop = (): Promise<void> => exportInTime(identity.service, sdk.shutdown());
   const tracing = hasSpans ? spanTracing(programVersion, oldNamesOf(env), stop) : { ...verbatimTracing, stop };
-  if (unwanted.includes('METRICS')) return tracing;
-  const [{ metrics }, { withMetrics }] = await Promise.all([import('@opentelemetry/api'), import('./metrics.ts')]);
-  return withMetrics(tracing, metrics.getMeter('meshmock', programVersion));
+  if (unwanted.includes('METRICS')) return { ...noTelemetry(), tracing };
+  const [{ metrics }, { withMetrics }, { observeResources }, { observeProcess }] = await Promise.all([
+    import('@opentelemetry/api'),
+    import('./metrics.ts'),
+    import('./resource-metrics.ts'),
+    import('./process-metrics.ts'),
+  ]);
+  const meter = metrics.getMeter('meshmock', programVersion);
+  // The instrumentation of the runtime has the event loop.
+  observeProcess(meter);
+  if (hasSpans) lost.observe(meter);
+  return { tracing: withMetrics(tracing, meter), observe: (readings) => observeResources(meter, readings) };
 }
 
 /** Flushes telemetry. A collector that does not answer must not keep the service from ending. */

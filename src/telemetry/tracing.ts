@@ -1,11 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Call } from '../plan/plan.ts';
+import type { Call, Protocol } from '../plan/plan.ts';
+import { uberContext, uberHeader } from '../reply/incoming-context.ts';
 import type { Headers } from '../reply/mesh-headers.ts';
-import type { Protocol } from '../reply/reply.ts';
+import type { ResourceReadings } from './resource-metrics.ts';
+
+/** Protocols that carry a trace context. A request over TCP would be the root of another trace. */
+export type TracedProtocol = Exclude<Protocol, 'tcp'>;
 
 /** Facts for a SERVER span when a request arrives. */
 export interface RequestFacts {
-  readonly protocol: Protocol;
+  readonly protocol: TracedProtocol;
+  /** HTTP method; over gRPC the full name of the method. */
   readonly method: string;
   readonly uri: string;
   readonly headers: Headers;
@@ -23,6 +28,8 @@ export interface RequestOutcome {
 /** Facts for a CLIENT span when a call begins. */
 export interface CallFacts {
   readonly call: Call;
+  /** Full name of the method that a call over gRPC calls. */
+  readonly rpcMethod: string;
   readonly path: string;
   readonly stage: number;
   readonly budgetLeft: number;
@@ -77,6 +84,13 @@ export interface Telemetry {
   readonly tracing: Tracing;
   /** Handler of `/metrics`; absent if metrics are off. */
   readonly metrics?: MetricsHandler;
+  /** Adds metrics of the resources of the service. */
+  observe(readings: () => ResourceReadings): void;
+}
+
+/** Telemetry with all signals off. */
+export function noTelemetry(): Telemetry {
+  return { tracing: verbatimTracing, observe() {} };
 }
 
 /** Route of every plan, so that spans and metrics have few names. */
@@ -92,34 +106,41 @@ export const contextHeaders: readonly string[] = [
   'x-b3-parentspanid',
   'x-b3-sampled',
   'x-b3-flags',
+  uberHeader,
 ];
 
 /** Tracing without spans, which forwards the context of the caller unchanged. */
 export const verbatimTracing: Tracing = {
-  startRequest({ headers }) {
-    const copied = Object.fromEntries(
-      contextHeaders.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])),
-    );
-    const call: CallTrace = { spanId: undefined, headers: copied, run: (action) => action(), end() {} };
-    return {
-      traceId: traceIdOf(headers),
-      spanId: undefined,
-      describe() {},
-      startCall: () => call,
-      run: (action) => action(),
-      end() {},
-    };
-  },
+  startRequest: ({ headers }) => verbatimTrace(headers),
   async stop() {},
 };
 
-/** Returns the trace id of W3C, or else of B3. An id of 64 bits is padded to 128 bits. */
+/** Returns the trace of a request without spans. */
+export function verbatimTrace(headers: Headers): RequestTrace {
+  const copied = Object.fromEntries(
+    contextHeaders.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])),
+  );
+  const call: CallTrace = { spanId: undefined, headers: copied, run: (action) => action(), end() {} };
+  return {
+    traceId: traceIdOf(headers),
+    spanId: undefined,
+    describe() {},
+    startCall: () => call,
+    run: (action) => action(),
+    end() {},
+  };
+}
+
+/** Returns the trace id of W3C, or else of B3 or of Jaeger. An id of 64 bits is padded to 128 bits. */
 function traceIdOf(headers: Headers): string | undefined {
   const w3c = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}/;
   const single = /^([0-9a-f]{32}|[0-9a-f]{16})-[0-9a-f]{16}/;
   const multi = /^([0-9a-f]{32}|[0-9a-f]{16})$/i;
   return (
     w3c.exec(headers.traceparent ?? '')?.[1] ??
-    (single.exec(headers.b3 ?? '') ?? multi.exec(headers['x-b3-traceid'] ?? ''))?.[1]?.toLowerCase().padStart(32, '0')
+    (single.exec(headers.b3 ?? '') ?? multi.exec(headers['x-b3-traceid'] ?? ''))?.[1]
+      ?.toLowerCase()
+      .padStart(32, '0') ??
+    uberContext(headers[uberHeader])?.traceId
   );
 }

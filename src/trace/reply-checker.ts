@@ -1,5 +1,6 @@
+import { type Protocol, protocolOf, schemes } from '../plan/plan.ts';
 import { incomingContext } from '../reply/incoming-context.ts';
-import type { CallResult, Protocol, Reply } from '../reply/reply.ts';
+import { type CallResult, isRefusal, type Reply } from '../reply/reply.ts';
 import type { Ledger } from './ledger.ts';
 import { isMirrored, isProxy } from './proxy-spans.ts';
 import { checkPool, type PooledCalls, poolsOf } from './repeated-calls.ts';
@@ -32,7 +33,7 @@ export class ReplyChecker {
   checkRoot(root: CallResult, reply: Reply, sentParent: string | undefined): void {
     const { ledger, replied } = this;
     const { tree, places, missing } = ledger;
-    this.checkReply(reply, protocolOf(root), undefined, [reply.service]);
+    this.checkReply(reply, protocolOfCall(root), undefined, [reply.service]);
     const first = tree.get(reply.spanId);
     const top = first === undefined ? undefined : (tree.above(first).at(-1) ?? first).spanId;
     // A gateway may have sent several attempts to the first service.
@@ -52,6 +53,8 @@ export class ReplyChecker {
       this.ledger.report('second_trace', where, message, { expected: this.traceId, seen: traceId });
       return;
     }
+    // A service that refuses a request before it is read makes no span.
+    if (spanId === undefined && isRefusal(reply)) return;
     if (spanId === undefined) {
       this.hasServiceWithoutSpans = true;
       this.ledger.report('not_exported', where, notExportedMessage(reply.service));
@@ -115,8 +118,9 @@ export class ReplyChecker {
   ): void {
     const { reply, spanId } = call;
     if (owner !== undefined && spanId !== undefined) this.checkClient(call, spanId, owner, where);
-    if (reply === undefined) return;
-    this.checkReply(reply, protocolOf(call), spanId ?? caller, where);
+    // TCP carries no trace context, so its callee makes no span.
+    if (reply === undefined || protocolOfCall(call) === 'tcp') return;
+    this.checkReply(reply, protocolOfCall(call), spanId ?? caller, where);
     if (spanId !== undefined) this.checkAttempts(spanId, reply, where);
   }
 
@@ -170,8 +174,10 @@ function isMeshmock(span: Span | undefined): boolean {
   return span !== undefined && isMeshmockSpan(span);
 }
 
-function protocolOf({ scheme }: CallResult): Protocol {
-  return scheme.startsWith('grpc') ? 'grpc' : 'http';
+/** Returns the protocol of a call. A scheme of another version of meshmock counts as HTTP. */
+function protocolOfCall({ scheme }: CallResult): Protocol {
+  const known = schemes.find((one) => one === scheme);
+  return known === undefined ? 'http' : protocolOf(known);
 }
 
 function hostOf({ target }: CallResult): string {

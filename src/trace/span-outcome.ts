@@ -1,5 +1,6 @@
+import type { Protocol } from '../plan/plan.ts';
 import { type GrpcStatusName, grpcStatusNames } from '../plan/plan.ts';
-import type { CallResult, Protocol, Reply } from '../reply/reply.ts';
+import type { CallResult, Reply } from '../reply/reply.ts';
 import { grpcStatusOf, httpStatusOf, isClientSpanError, isServerSpanError } from '../reply/status.ts';
 import { errorOf, type Span, statusOf } from './span.ts';
 

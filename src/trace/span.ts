@@ -40,7 +40,9 @@ export function statusOf({ attributes }: Span): SpanStatus | undefined {
   const grpc =
     attributes['rpc.response.status_code'] ?? attributes['rpc.grpc.status_code'] ?? attributes['grpc.status_code'];
   if (grpc !== undefined) return grpcNameOf(grpc);
-  const http = Number(attributes['http.response.status_code'] ?? attributes['http.status_code'] ?? 0);
+  const http = Number(
+    attributes['http.response.status_code'] ?? attributes['http.status_code'] ?? attributes['meshmock.status'] ?? 0,
+  );
   // Envoy records 0 if the client disconnected before the answer.
   return http >= 100 ? http : undefined;
 }

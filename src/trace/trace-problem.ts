@@ -1,5 +1,5 @@
 import { incomingContext } from '../reply/incoming-context.ts';
-import type { CallResult, Reply } from '../reply/reply.ts';
+import { type CallResult, isRefusal, type Reply } from '../reply/reply.ts';
 import type { Finding } from './finding.ts';
 
 /**
@@ -13,6 +13,10 @@ export function traceProblem({ target, reply }: CallResult): Finding | undefined
   }
   if (reply.traceId !== undefined && hasSpans(reply)) return undefined;
   const where = [reply.service];
+  if (isRefusal(reply)) {
+    const message = `${reply.service} is overloaded and refused the request, so it has made no span`;
+    return { kind: 'missing', where, message };
+  }
   const headers = reply.request?.headers ?? {};
   if (headers.b3 === '0' || headers['x-b3-sampled'] === '0')
     return { kind: 'not_sampled', where, message: 'the request turned tracing off (B3, sampled 0)' };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { checkFault, checkRedirect } from '../../src/cases/asserted-routes/check-answer.ts';
 import { checkRewrite } from '../../src/cases/asserted-routes/check-rewrite.ts';
+import { droppedRoutesHint } from '../../src/cases/asserted-routes/dropped-routes.ts';
 import { entryPointsFor, entryPointTitle, missingObjects } from '../../src/cases/asserted-routes/entry-points.ts';
 import type { AssertionResult } from '../../src/cases/asserted-routes/route-evidence.ts';
 import { matchesShare, sampleSize } from '../../src/cases/asserted-routes/shares.ts';
@@ -106,6 +107,35 @@ suite('counters of proxies', () => {
   test('the name of a cluster has its host, port and subset', () => {
     assert.deepEqual(parseClusterName('outbound|80|v1|a.b'), { host: 'a.b', port: 80, subset: 'v1' });
     assert.equal(parseClusterName('xds-grpc'), undefined);
+  });
+});
+
+suite('routes of delegates that Istio drops', () => {
+  const delegate = (roots: string, leaf: string, uri = '/a?x'): string =>
+    droppedRoutesHint(
+      { authority: 'a.test', method: 'GET', uri, headers: [] },
+      config(
+        `{ hosts: [a.test], http: [{ ${roots} delegate: { name: vs-1 } }, { delegate: { name: gone } }] }`,
+        `{ http: [{ match: [{ uri: { ${leaf} } }, { method: { exact: GET } }] }] }`,
+      ),
+    );
+
+  test('are named, with the reason, if one of both paths is a regex', () => {
+    const hint =
+      '; Istio drops routes of vs-1 (delegate of vs-0): a regex of the path cannot be combined with the path of the other VirtualService';
+    assert.equal(delegate('match: [{ uri: { regex: "/a.*" } }],', 'regex: "/a.*"'), hint);
+    assert.equal(delegate('match: [{ uri: { regex: "/a.*" } }],', 'prefix: /a'), hint);
+    assert.equal(delegate('match: [{ uri: { exact: /a } }],', 'regex: "/a.*"'), hint);
+  });
+
+  test('are not named for requests that they would not take', () => {
+    assert.equal(delegate('match: [{ uri: { regex: "/a.*" } }],', 'regex: "/a.*"', '/b'), '');
+  });
+
+  test('are not named if Istio keeps them', () => {
+    assert.equal(delegate('match: [{ uri: { prefix: /a } }],', 'prefix: /a/b'), '');
+    assert.equal(delegate('', 'regex: "/a.*"'), '');
+    assert.equal(delegate('match: [{ uri: { prefix: /a } }, { method: { exact: GET } }],', 'regex: "/a.*"'), '');
   });
 });
 

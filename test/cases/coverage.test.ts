@@ -346,6 +346,30 @@ spec:
     assert.equal(unknown(policy('action: ALLOW', ', annotations: {istio.io/dry-run: "true"}')).length, 2);
   });
 
+  test('rules that name only ports for TCP are unknown, and those that name others are not', () => {
+    const text = (ports: string): string => `apiVersion: v1
+kind: Service
+metadata: {name: db}
+spec: {ports: [{name: tcp, port: 9000, targetPort: 9001}, {name: http, port: 80}]}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: p}
+spec: {rules: [{to: [{operation: {ports: [${ports}]}}]}]}
+`;
+    assert.deepEqual(unknown(text('"9001"')), [
+      'AuthorizationPolicy p: rule 1: proxies do not log which rule a connection matched',
+    ]);
+    assert.deepEqual(untested(text('"9001", "80"')), ['AuthorizationPolicy p: rule 1']);
+    const otherService = (metadata: string, port: string): string =>
+      `---\napiVersion: v1\nkind: Service\nmetadata: ${metadata}\nspec: {ports: [${port}]}\n`;
+    const alsoHttp = otherService('{name: web}', '{name: http, port: 9001}');
+    assert.deepEqual(untested(text('"9001"') + alsoHttp), ['AuthorizationPolicy p: rule 1']);
+    const elsewhere = otherService('{name: web, namespace: other}', '{name: tcp, port: 8080}');
+    assert.deepEqual(untested(text('"8080"') + elsewhere), ['AuthorizationPolicy p: rule 1']);
+    assert.deepEqual(untested(text('')), ['AuthorizationPolicy p: rule 1']);
+  });
+
   test('rules for waypoints are unknown, and rules for gateways are not', () => {
     const gateway = (className: string) => `---
 apiVersion: gateway.networking.k8s.io/v1

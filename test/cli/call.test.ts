@@ -184,6 +184,31 @@ suite('meshmock call', () => {
     assert.match(failed.stdout, /^pass {2}status = 200$/m);
   });
 
+  test('checks texts that a callee received and that an answer has, over both protocols', async () => {
+    for (const url of [
+      `${entry}/~header[x-a=1]/@reviews[x-b=2]/x`,
+      `grpc:localhost:${mesh.grpcPort('gateway')}/~header[x-a=1]/@reviews[x-b=2]/x`,
+    ]) {
+      const expectations = [
+        'root answer-header x-a = 1',
+        'root answer-header x-none exists = 0',
+        'reviews header x-b matches /^[12]$/',
+        'reviews uri = /x',
+        'reviews service = reviews',
+      ];
+      const { code, stdout } = await runProgram(['call', url, ...expectations.flatMap((text) => ['--expect', text])]);
+      assert.equal(code, 0, stdout);
+    }
+    const unseen = await runProgram([
+      'call',
+      `${entry}/@reviews/x`,
+      '--expect',
+      'reviews answer-header x-a exists = 0',
+    ]);
+    assert.equal(unseen.code, 1);
+    assert.match(unseen.stdout, /seen: answer-header x-a unknown for 1 call/);
+  });
+
   test('repeats the request, several in parallel, and counts the answers', async () => {
     const count = mesh.arrivals.length;
     const { code, stdout } = await runProgram([

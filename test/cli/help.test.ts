@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { runProgram } from '../program.ts';
 
 const commands = ['up', 'serve', 'call', 'test', 'istio', 'manifests', 'plan', 'completion', 'help'];
-const subcommands = ['up', 'apply', 'delete', 'kubeconfig', 'env', 'status', 'down'];
+const subcommands = ['up', 'apply', 'delete', 'wait', 'kubeconfig', 'env', 'status', 'down'];
 
 /** Checks that a help has examples, and that it fits a projector. */
 function assertHelp(text: string): void {

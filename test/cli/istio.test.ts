@@ -19,4 +19,12 @@ describe('meshmock istio', () => {
     assert.equal(code, 2);
     assert.match(stderr, /unexpected argument "other"$/m);
   });
+
+  it('refuses a name of a mesh that is too long for the path of a socket', async () => {
+    for (const command of ['up', 'apply', 'status', 'down']) {
+      const { code, stderr } = await runProgram(['istio', command, '--mesh', 'm'.repeat(64)]);
+      assert.equal(stderr, 'meshmock: --mesh: the name of a mesh has at most 63 letters, and this has 64\n');
+      assert.equal(code, 2);
+    }
+  });
 });

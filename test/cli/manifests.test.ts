@@ -225,3 +225,25 @@ for (const [args, says] of refused) {
     assert.match(await refusal(...args), says);
   });
 }
+
+test('the rules about targets are variables of every mock', async () => {
+  const rules = [
+    '--allow-target',
+    '169.254.171.0/24',
+    '--allow-target',
+    '*.example.com',
+    '--deny-target',
+    '10.0.0.0/8',
+  ];
+  const { spec } = find(await printed('/@a/', ...rules), 'Deployment', 'a-v1');
+  const env: { name: string; value?: string }[] = spec.template.spec.containers[0].env;
+  const targets = env.filter(({ name }) => name.endsWith('_TARGET'));
+  assert.deepEqual(targets, [
+    { name: 'MESHMOCK_ALLOW_TARGET', value: '169.254.171.0/24 *.example.com' },
+    { name: 'MESHMOCK_DENY_TARGET', value: '10.0.0.0/8' },
+  ]);
+  assert.match(
+    await refusal('/@a/', '--deny-target', '10.0.0.0/99'),
+    /--deny-target: "10\.0\.0\.0\/99" is not a target/,
+  );
+});

@@ -43,6 +43,20 @@ test('a curl command keeps its method and body, with or without a space after th
   assert.throws(() => readCommand("curl -X 'A B' localhost:8080/x"), /curl -X "A B": expected a method/);
 });
 
+test('meshmock plan keeps the headers of a command and of -H, or says that the form cannot', async () => {
+  const curl = "curl -g -H 'end-user: jason' 'localhost:8080/@a/x'";
+  const both = "curl -g -H 'end-user: jason' -H 'x-a: 1' 'localhost:8080/@a/x'\n";
+  const asCurl = ['--as', 'curl'];
+  assert.equal((await runProgram(['plan', '-', ...asCurl, '-H', 'x-a: 1'], curl)).stdout, both);
+  const pasted = ['curl', '-H', 'end-user: jason', '-H', 'x-a: 1', '-g', 'localhost:8080/@a/x'];
+  assert.equal((await runProgram(['plan', ...asCurl, ...pasted])).stdout, both);
+  const lost = await runProgram(['plan', '-'], `${curl} -X PUT`);
+  assert.equal(lost.stdout, '/@a/x\n');
+  assert.match(lost.stderr, /the form path has no place for the headers, method of the first request: --as curl/);
+  const wrong = await runProgram(['plan', '-', '-H', 'x a: 1'], curl);
+  assert.match(wrong.stderr, /-H: "x a: 1": expected/);
+});
+
 test('meshmock plan converts arguments and standard input', async () => {
   const { stdout } = await runProgram(['plan', '/@a,b|grpc:c:9090/x', '--as', 'json']);
   assert.deepEqual(JSON.parse(stdout), {

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { PassThrough } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { parseCaseFile } from '../../src/cli/files/case-file.ts';
@@ -25,16 +23,17 @@ const notRun = cases.map((testCase): CaseResult => {
 });
 const refused: FileResult = { name: 'test.yaml', cases: notRun, problem: 'a.yaml:1:1: no', coverage: undefined };
 
-test('the report has one problem for refused manifests, and their cases are not run', async () => {
-  const stream = new PassThrough();
-  const report = new TestReport(stream, { meshEnds: true, failUntested: true });
-  report.addRefusal('a.yaml:1:1: no\nb.yaml:2:1: nor this');
-  for (const one of notRun) report.add(one);
+test('the report has one problem for refused manifests, and their cases are not run', () => {
+  let written = '';
+  const report = new TestReport((text) => (written += text), { meshEnds: true, failUntested: true });
+  const file = report.beginFile(0, 'test.yaml');
+  file.addRefusal('a.yaml:1:1: no\nb.yaml:2:1: nor this');
+  for (const one of notRun) file.add(one);
   report.end([refused], 1000, true);
-  stream.end();
   assert.equal(
-    stripVTControlCharacters(await text(stream)),
+    stripVTControlCharacters(written),
     [
+      'test.yaml',
       '    FAIL  the mesh refuses the manifests of this file',
       '          a.yaml:1:1: no',
       '          b.yaml:2:1: nor this',
@@ -47,11 +46,11 @@ test('the report has one problem for refused manifests, and their cases are not 
   );
 });
 
-test('texts of a file do not control the terminal', async () => {
-  const stream = new PassThrough();
-  const report = new TestReport(stream, { meshEnds: true, failUntested: false });
+test('texts of a file do not control the terminal', () => {
+  let written = '';
+  const report = new TestReport((text) => (written += text), { meshEnds: true, failUntested: false });
   const odd = '\u001b]0;title\u0007';
-  report.beginFile(`${odd}.yaml`);
+  const file = report.beginFile(0, `${odd}.yaml`);
   const [testCase] = cases;
   assert.ok(testCase);
   const { plan } = testCase;
@@ -66,15 +65,14 @@ test('texts of a file do not control the terminal', async () => {
     error: { code: 'dns', message: odd },
   } as const;
   const batch = { call, summary: undefined, verdicts: [], isAnswered: false, expectsNoAnswer: false };
-  report.add({
+  file.add({
     testCase,
     phaseTitle: '',
     mustPass: true,
     durationMs: 0,
     outcome: { kind: 'unreachable', batch, route: { target, method: 'GET', headers: [], connectTo: [] } },
   });
-  stream.end();
-  const shown = stripVTControlCharacters(await text(stream));
+  const shown = stripVTControlCharacters(written);
   assert.match(shown, /does not answer: .*title/);
   assert.match(shown, /rerun {5}curl .*title/);
   assert.doesNotMatch(shown.replaceAll('\n', ''), /\p{Cc}/u);
@@ -96,19 +94,18 @@ test('JUnit XML has one error for a refused file, and its cases as skipped', () 
   assert.match(xml, /name="the mesh refuses the manifests of this file"[^>]*>\s*<error message="a\.yaml:1:1: no"\/>/);
 });
 
-test('an untested part is a failure only with --fail-untested', async () => {
+test('an untested part is a failure only with --fail-untested', () => {
   const part = { object: 'VirtualService reviews', part: 'route 2, to reviews v1', where: 'a.yaml:3:7' };
   const coverage = { untested: [part], unknown: [] };
   const untested: FileResult = { name: 'test.yaml', cases: [], problem: undefined, coverage };
   for (const failUntested of [false, true]) {
-    const stream = new PassThrough();
-    const report = new TestReport(stream, { meshEnds: true, failUntested });
-    report.addCoverage(coverage);
+    let written = '';
+    const report = new TestReport((text) => (written += text), { meshEnds: true, failUntested });
+    report.beginFile(0, 'test.yaml').addCoverage(coverage);
     report.end([untested], 1000, true);
-    stream.end();
-    const lines = stripVTControlCharacters(await text(stream)).split('\n');
-    assert.equal(lines[0], '    untested  VirtualService reviews: route 2, to reviews v1  a.yaml:3:7');
-    assert.equal(lines[2], failUntested ? '0 passed, 1 untested in 1.0 s' : '0 passed in 1.0 s');
+    const lines = stripVTControlCharacters(written).split('\n');
+    assert.equal(lines[1], '    untested  VirtualService reviews: route 2, to reviews v1  a.yaml:3:7');
+    assert.equal(lines[3], failUntested ? '0 passed, 1 untested in 1.0 s' : '0 passed in 1.0 s');
     assert.equal(junitXml([junitSuite(untested, failUntested)]).includes('failures="1"'), failUntested);
   }
 });

@@ -115,6 +115,36 @@ ${always('and the next')}`);
     }
   });
 
+  test('a case calls a gRPC method, through a meshmock and at the service itself', async () => {
+    const cases = `cases:
+  - {name: from, from: productpage, call: "/@grpc:reviews/shop.Basket/Get", expect: reviews status = 200}
+  - {name: over, from: reviews, over: grpc, call: /shop.Basket/Add, expect: status = 200}
+  - {name: fails, from: reviews, over: grpc, call: /~grpc-status=ABORTED/shop.Basket/Drop, expect: status = 200}
+`;
+    for (const [one, again] of [
+      [entry, 'curl -g localhost:PORT/@grpc:reviews;timeout=10s/~grpc-status=ABORTED/shop.Basket/Drop'],
+      [
+        `reviews=grpc://localhost:${mesh.grpcPort('reviews')}`,
+        'npx meshmock call grpc:localhost:PORT/~grpc-status=ABORTED/shop.Basket/Drop',
+      ],
+    ] as const) {
+      await writeFile(file, cases);
+      const { code, stdout } = await runProgram(['test', file, '--entry', entry, '--entry', one]);
+      assert.equal(code, 1, stdout);
+      assert.match(stdout, /^2 passed, 1 failed/m);
+      const rerun = /^ *rerun +(.*)$/m.exec(stdout)?.[1] ?? '';
+      assert.equal(
+        rerun.replaceAll(/:\d+/g, ':PORT').replace(" -H 'Accept: text/plain'", '').replaceAll("'", ''),
+        again,
+      );
+      const arrivals = mesh.arrivals.filter(({ service }) => service === 'reviews').slice(-3);
+      assert.deepEqual(
+        arrivals.map(({ request }) => request.method),
+        ['shop.Basket/Get', 'shop.Basket/Add', 'shop.Basket/Drop'],
+      );
+    }
+  });
+
   test('a request with a host goes to the entry of its gateway', async () => {
     await using foreign = await startForeignServer((_, response) => response.end('hello'));
     await writeFile(

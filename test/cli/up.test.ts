@@ -30,6 +30,9 @@ test('five services dial each other by name over both protocols, log nothing, an
     );
     assert.equal(treeOf(reply), 'gateway(service1(service3,service4),service2(service3,service4))');
     assert.equal(reply.pod, 'gateway-1');
+    const full = await callHttp(Number(http), '/@service1.any.svc/@grpc:service2.shop.svc.cluster.local/x');
+    assert.equal(treeOf(full), 'gateway(service1(service2))');
+    assert.equal(full.calls?.[0]?.target, 'service1.any.svc:8080');
     const { reply: overGrpc } = await callGrpc(Number(grpc), { path: '/@service1/@service2/' });
     assert.ok(overGrpc !== undefined);
     assert.equal(treeOf(overGrpc), 'gateway(service1(service2))');

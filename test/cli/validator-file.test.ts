@@ -50,6 +50,14 @@ suite('files of istio-config-validator', () => {
     );
   });
 
+  test('the fragment of a uri is cut off', () => {
+    const text = one('wantMatch: true').replace('[/x]', '["/home?a=b#top", "http://a.test/y#"]');
+    assert.deepEqual(
+      parse(text).map(({ asserted }) => asserted.request.uri),
+      ['/home?a=b', '/y'],
+    );
+  });
+
   test('wantMatch is false by default, as in Go', () => {
     assert.equal(assertedOf('route: [{ destination: { host: a } }]').wantMatch, false);
   });

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { Budgets } from '../../src/execute/budgets/budgets.ts';
+import { defaultBudgetLimits } from '../../src/execute/budgets/limits.ts';
 import { applyDirectives, type DirectiveEffects } from '../../src/execute/directives/apply-directives.ts';
 import { Chance } from '../../src/execute/directives/chance.ts';
 import { CpuBurner } from '../../src/execute/directives/cpu-burner.ts';
@@ -8,9 +10,20 @@ import { parsePath } from '../../src/plan/parse.ts';
 
 const facts = { identity: { service: 'a', version: 'v1' }, attempt: 1 };
 
-function apply(path: string, signal: AbortSignal, memory = new MemoryHold(10_000)): Promise<DirectiveEffects> {
-  const resources = { chance: new Chance('seed'), burner: new CpuBurner(), memory };
-  return applyDirectives(resources, parsePath(path).directives, facts, signal);
+function budgetsOf10KB(): Budgets {
+  return new Budgets({ ...defaultBudgetLimits, maxHeldBytes: 0 }, 10_000);
+}
+
+function memoryOf10KB(): MemoryHold {
+  return new MemoryHold(budgetsOf10KB());
+}
+
+function apply(path: string, signal: AbortSignal, memory = memoryOf10KB()): Promise<DirectiveEffects> {
+  const resources = { chance: new Chance('seed'), burner: new CpuBurner(0), memory, budgets: budgetsOf10KB() };
+  return applyDirectives(resources, parsePath(path).directives, facts, {
+    signal,
+    deadlineAt: Number.POSITIVE_INFINITY,
+  });
 }
 
 const { signal: never } = new AbortController();
@@ -51,7 +64,7 @@ suite('applyDirectives', () => {
   });
 
   test('frees memory that it held before a failure', async () => {
-    const memory = new MemoryHold(10_000);
+    const memory = memoryOf10KB();
     const { releases } = await apply('/~memory=6KB/~memory=6KB/', never, memory);
     for (const release of releases) release();
     assert.equal((await apply('/~memory=10KB/', never, memory)).end.kind, 'completed');

@@ -26,6 +26,18 @@ test('a second entry for the same host and port adds an address, and both are us
   );
 });
 
+test('a star matches one label of a host', () => {
+  const one = dialler('web.*.svc:80:127.0.0.1:1');
+  assert.equal(one.dial('Web.shop.svc', 80).port, 1);
+  for (const host of ['web', 'web.svc', 'web..svc', 'web.a.b.svc', 'web.shop.svc.cluster.local', 'other.shop.svc'])
+    assert.equal(one.dial(host, 80).port, 80);
+  assert.deepEqual(one.hosts, []);
+});
+
+test('a second star in a host is refused, since it would match no host', () => {
+  assert.throws(() => parseConnectTo('a.*.*.svc:80:127.0.0.1:81'), /at most one \* in the host/);
+});
+
 test('IPv6 addresses have brackets', () => {
   assert.deepEqual(dialler('[::1]:80:[fd00::2]:81').dial('::1', 80), { host: 'fd00::2', port: 81 });
 });

@@ -5,7 +5,7 @@ import { callHttp, startForeignServer, startMesh, type TestMesh } from '../runni
 suite('headers that a service forwards, with spans off', () => {
   let mesh: TestMesh;
   before(async () => {
-    mesh = await startMesh(['gateway', 'service1'], {}, ['X-Tenant']);
+    mesh = await startMesh(['gateway', 'service1'], {}, ['X-Tenant', 'constructor']);
   });
   after(() => mesh[Symbol.asyncDispose]());
 
@@ -26,6 +26,7 @@ suite('headers that a service forwards, with spans off', () => {
     'x-b3-parentspanid': '05e3ac9a4f6e3b90',
     'x-b3-sampled': '1',
     'x-b3-flags': '0',
+    'uber-trace-id': '80f198ee56343ba8:e457b5a2e4d86bd1:0:1',
     'x-datadog-trace-id': '1',
     'x-datadog-parent-id': '2',
     'x-datadog-sampling-priority': '1',
@@ -55,7 +56,7 @@ suite('headers that a service forwards, with spans off', () => {
       'x-forwarded-client-cert': 'By=spiffe://a',
       'x-mine': '1',
     });
-    for (const name of Object.keys(arrived)) assert.doesNotMatch(name, /^(?:x-envoy|x-forwarded|x-mine)/);
+    for (const name of Object.keys(arrived)) assert.doesNotMatch(name, /^(?:x-envoy|x-forwarded|x-mine|constructor)/);
   });
 
   test('a cascade without a request id gets one id for all of its requests', async () => {

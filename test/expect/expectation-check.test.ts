@@ -89,6 +89,45 @@ const repeatedSubset = call(
     ],
   },
 );
+/** A service that calls itself twice, by its name and by its address. */
+const selfCall = call(
+  'gateway',
+  { status: 502 },
+  { calls: [call('gateway', { status: 503 }, { status: 503 }), call('127.0.0.1', {}, { service: 'gateway' })] },
+);
+const received = (uri: string, headers?: Record<string, string>): Partial<Reply> => ({
+  request: { protocol: 'http', method: 'GET', uri, ...(headers === undefined ? {} : { headers }) },
+});
+/** Calls whose callees show what they received; the last one does not. The proxy redirects the call to old. */
+const texts = call(
+  'gateway',
+  { headers: { 'x-a': '1', 'set-cookie': '[redacted]' } },
+  {
+    ...received('/@users,users,old/x', { host: 'gateway:8080' }),
+    calls: [
+      call('users', {}, received('/v2/a', { host: 'users', 'x-a': 'one two', authorization: '[redacted]' })),
+      call('users', {}, received('/v2/b', { host: 'users:80' })),
+      call('users', {}, received('/v1/c', { host: 'users' })),
+      call('silent', {}, received('/x')),
+      call('silent', {}, {}),
+      {
+        target: 'old:8080',
+        scheme: 'http',
+        answeredBy: 'proxy',
+        status: 301,
+        headers: { location: 'https://new.test/x', server: 'envoy' },
+      },
+      {
+        target: 'cut:8080',
+        scheme: 'http',
+        answeredBy: 'service',
+        status: 200,
+        headers: { 'x-meshmock': 'cut/v1' },
+        pruned: { bytes: 1, reason: 'no room' },
+      },
+    ],
+  },
+);
 const both = call('gateway', {}, { calls: [repeatedCall, call('ratings', {}, {})] });
 const pruned = call('gateway', {}, { calls: [call('reviews', {}, { prunedCalls: 3 })] });
 const subset = call(
@@ -254,6 +293,51 @@ const rows: [tree: CallResult, text: string, passed: boolean, seen: RegExp][] = 
   [answeredTwice, 'reviews latency mean = 3ms', true, /./],
   [tree, 'root->reviews calls = 10', true, /./],
   [tree, 'gateway calls = 1', true, /^1 call$/],
+  [texts, 'users uri matches /^\\/v[12]\\//', true, /^\/v1\/c ×1 \(33.3%\), \/v2\/a ×1 \(33.3%\), \/v2\/b ×1/],
+  [texts, 'users uri contains /v2/ = 2', true, /./],
+  [texts, 'users uri matches /^\\/v2/ = 67% ± 1%', true, /./],
+  [texts, 'users uri = /v2/a|/v2/b|/v1/c', true, /./],
+  [texts, 'users uri != /v1/c', false, /./],
+  [texts, 'users method = GET', true, /^GET ×3/],
+  [texts, 'users protocol = http', true, /./],
+  [texts, 'users service = users', true, /./],
+  [texts, 'users host = users', false, /^users ×2 \(66.7%\), users:80 ×1/],
+  [texts, 'users host users = 2', true, /./],
+  [texts, 'users header x-a "one two" = 1', true, /^\(none\) ×2 \(66.7%\), one two ×1 \(33.3%\)$/],
+  [texts, 'users header x-a exists = 1', true, /./],
+  [texts, 'users header x-a exists', false, /./],
+  [texts, 'users header x-b exists = 0', true, /^\(none\) ×3/],
+  [texts, 'users header constructor exists = 0', true, /^\(none\) ×3/],
+  [texts, 'users header __proto__ contains a', false, /^\(none\) ×3/],
+  [texts, 'users header authorization exists = 1', true, /\[redacted\] ×1/],
+  [
+    texts,
+    'users header authorization = secret',
+    false,
+    /^\(none\) ×2 \(100%\); header authorization unknown for 1 of 3 calls$/,
+  ],
+  [texts, 'users header authorization secret = 0', false, /unknown for 1 of 3 calls/],
+  [texts, 'silent header x-a exists = 0', false, /^header x-a unknown for 2 calls$/],
+  [texts, 'not silent header x-a exists', false, /unknown for 2 calls/],
+  [texts, 'silent uri = /x', false, /^\/x ×1 \(100%\); uri unknown for 1 of 2 calls$/],
+  [texts, 'silent uri = /y', false, /./],
+  [texts, 'old location = https://new.test/x', true, /./],
+  [texts, 'old answer-header x-a exists = 0', true, /./],
+  [texts, 'users answer-header x-a exists = 0', false, /^answer-header x-a unknown for 3 calls$/],
+  [texts, 'cut answer-header x-a exists = 0', false, /unknown for 1 call$/],
+  [texts, 'cut answer-header x-meshmock contains cut/', true, /./],
+  [texts, 'root answer-header x-a = 1', true, /./],
+  [texts, 'root answer-header constructor exists', false, /./],
+  [texts, 'root answer-header __proto__ matches /a/', false, /./],
+  [texts, 'cut answer-header constructor exists = 0', false, /unknown for 1 call$/],
+  [texts, 'root answer-header set-cookie exists', true, /./],
+  [texts, 'root answer-header x-b exists = 0', true, /./],
+  [tree, 'reviews version matches /^v\\d$/', true, /^v1 ×9 \(90%\), v2 ×1/],
+  [tree, 'reviews peer contains /sa/gateway', true, /./],
+  [repeated, 'reviews uri = /x', false, /a repeated call \(\*N\) does not count the uri; repeat the request instead/],
+  [selfCall, 'gateway calls = 2', true, /^2 calls$/],
+  [selfCall, 'gateway status 503 = 1', true, /^200 ×1 \(50%\), 503 ×1 \(50%\)$/],
+  [selfCall, 'root status = 502', true, /./],
   [tree, 'nobody calls = 0', true, /^no call to nobody; calls went to reviews/],
   [tree, 'reviews status = 200|503', true, /./],
   [tree, 'reviews status 4xx|5xx = 10%', true, /./],

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { MeshmockError } from '../../src/error/meshmock-error.ts';
 import type { Expectation } from '../../src/expect/expectation.ts';
 import { parseExpectation } from '../../src/expect/parse.ts';
+import { textFactTitle } from '../../src/expect/text-facts.ts';
 
 const root = { kind: 'root' } as const;
 const to = (name: string, from?: string): Expectation['edge'] => ({ kind: 'calls', from, to: name });
@@ -142,6 +143,91 @@ for (const [text, corrected] of suggestions) {
         assert.equal(suggested, corrected);
         return true;
       },
+    );
+  });
+}
+
+const equal = (...values: string[]) => ({ kind: 'equals', comparison: '=', values }) as const;
+
+const textRows: [text: string, edge: Expectation['edge'], fact: string, condition: object, amount?: object][] = [
+  ['uri = /v2/users?a=b', root, 'uri', equal('/v2/users?a=b')],
+  ['users method != GET|HEAD', to('users'), 'method', { ...equal('GET', 'HEAD'), comparison: '!=' }],
+  ['a->users host = users:80', to('users', 'a'), 'host', equal('users:80')],
+  ['users header X-A = "a | \\"b\\""|\'c "d"\'|e', to('users'), 'header x-a', equal('a | "b"', 'c "d"', 'e')],
+  ['users header x-a = ""', to('users'), 'header x-a', equal('')],
+  ['users header x-a=1', to('users'), 'header x-a', equal('1')],
+  ['header host = shop', root, 'header host', equal('shop')],
+  ['root header version = v1', root, 'header version', equal('v1')],
+  ['location = https://a/x', root, 'location', equal('https://a/x')],
+  ['service = users', root, 'service', equal('users')],
+  ['answer-header x-a contains b|c', root, 'answer-header x-a', { kind: 'contains', values: ['b', 'c'] }],
+  ['users header exists exists', to('users'), 'header exists', { kind: 'exists' }],
+  ['users header x-a exists = 0', to('users'), 'header x-a', { kind: 'exists' }, amount('=', 'calls', 0)],
+  ['users uri /a = 50% ± 5%', to('users'), 'uri', equal('/a'), amount('=', 'percent', 50, 5)],
+  ['users uri "contains" >= 3', to('users'), 'uri', equal('contains'), amount('>=', 'calls', 3)],
+  [
+    'users protocol contains g = 2',
+    to('users'),
+    'protocol',
+    { kind: 'contains', values: ['g'] },
+    amount('=', 'calls', 2),
+  ],
+  ['users pod contains v2', to('users'), 'pod', { kind: 'contains', values: ['v2'] }],
+];
+for (const [text, edge, title, condition, share] of textRows) {
+  test(`The expectation "${text}" is about a text`, () => {
+    const { edge: parsedEdge, claim } = parseExpectation(text);
+    assert.ok(claim.kind === 'text');
+    assert.deepEqual(
+      [parsedEdge, textFactTitle(claim.fact), claim.condition, claim.amount],
+      [edge, title, condition, share],
+    );
+  });
+}
+
+const regexRows: [text: string, source: string, isCaseInsensitive?: boolean][] = [
+  ['users uri matches /^\\/v[12]\\/a b/', '^/v[12]/a b'],
+  ['users host matches /^A|b$/i = 50%', '^A|b$', true],
+  ['users uri matches "^/v[12]/"', '^/v[12]/'],
+  ['users version matches /^v\\d+$/', '^v\\d+$'],
+];
+for (const [text, source, isCaseInsensitive = false] of regexRows) {
+  test(`The expectation "${text}" has a regular expression`, () => {
+    const { claim } = parseExpectation(text);
+    assert.ok(claim.kind === 'text' && claim.condition.kind === 'matches');
+    const { regex } = claim.condition;
+    assert.deepEqual([regex.source, regex.isCaseInsensitive], [source, isCaseInsensitive]);
+  });
+}
+
+for (const [text, fact, value] of [
+  ['header version = v1', 'version', 'v1'],
+  ['pod service = 3', 'pod', 'service'],
+  ['version contains = 3', 'version', 'contains'],
+  ['pod uri >= 10%', 'pod', 'uri'],
+]) {
+  test(`The expectation "${text}" means what it meant before there were texts`, () => {
+    const { claim } = parseExpectation(text ?? '');
+    assert.ok(claim.kind === 'each' || claim.kind === 'share');
+    assert.deepEqual([claim.fact, claim.value], [fact, value]);
+  });
+}
+
+for (const [text, offset, message] of [
+  ['users uri', 9, /a value/],
+  ['users uri =', 11, /found the end$/],
+  ['users uri < /a', 10, /=, != or one of contains, matches, exists: a text has no order/],
+  ['users header = 1', 13, /the name of a header/],
+  ['users uri matches a', 18, /a regular expression such as/],
+  ['users uri matches /(?=a)/', 18, /a regular expression of RE2 \(invalid or unsupported Perl syntax/],
+  ['users uri matches /[/', 18, /a regular expression of RE2 \(missing closing \]/],
+  ['users uri = /a /b', 15, /the end/],
+  ['users uri /a', 12, /one of =, !=, </],
+] as const) {
+  test(`The expectation "${text}" is refused at its place`, () => {
+    assert.throws(
+      () => parseExpectation(text),
+      (error) => error instanceof MeshmockError && error.place?.offset === offset && message.test(error.message),
     );
   });
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import type http from 'node:http';
 import { after, before, suite, test } from 'node:test';
+import type { Reply } from '../../src/reply/reply.ts';
 import {
   type Arrival,
   callGrpc,
@@ -172,6 +174,28 @@ suite('the path language', () => {
     const reply = await callHttp(mesh.httpPort('gateway'), '/@[::1]:8099;method=DELETE/x');
     assert.equal(reply.calls?.[0]?.body, 'DELETE');
     assert.equal(foreign.requests[0]?.headers.host, '[::1]:8099');
+  });
+
+  test('a call with the method QUERY, and a request with it that has no body, are answered', async () => {
+    const { status, body } = await sendHttp(mesh.httpPort('gateway'), '/@service1;method=QUERY/x', { method: 'QUERY' });
+    const { calls: [call] = [], request } = JSON.parse(body) as Reply;
+    assert.deepEqual([status, request?.method, call?.reply?.request?.method], [200, 'QUERY', 'QUERY']);
+  });
+
+  test('repeated headers of a request are joined, and none is dropped', async () => {
+    const repeated = { 'x-a': ['1', '2,3'], 'user-agent': ['a', 'b'], from: ['c', 'd'], 'end-user': ['e', 'f'] };
+    const { body } = await sendHttp(mesh.httpPort('gateway'), '/@service1[x-b=1][x-b=2][cookie=a=1][cookie=b=2]/x', {
+      headers: {
+        ...repeated,
+        cookie: ['x=1', 'y=2'],
+        accept: 'application/json',
+      } as unknown as http.OutgoingHttpHeaders,
+    });
+    const { calls: [call] = [], request } = JSON.parse(body) as Reply;
+    const { 'x-a': list, 'user-agent': agent, from } = request?.headers ?? {};
+    assert.deepEqual([list, agent, from], ['1, 2,3', 'a, b', 'c, d']);
+    const called = call?.reply?.request?.headers ?? {};
+    assert.deepEqual([called['end-user'], called['user-agent'], called['x-b']], ['e, f', 'a, b', '1, 2']);
   });
 
   test('a request of any method carries a plan', async () => {

@@ -11,6 +11,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type Program, startProgram } from '../program.ts';
+import { descendantsOf } from './descendants.ts';
 import { demoWorkloads } from './local-mesh.ts';
 import { authorization } from './manifests.ts';
 
@@ -33,26 +34,23 @@ function startTest(...args: readonly string[]): Program {
   return startProgram(['test', ...args]);
 }
 
-/** Returns the folder of a program's mesh. */
-function folderOf({ child }: Program): string {
-  return `/run/meshmock/test-${child.pid}`;
+/** Returns the names of a program's meshes that have a folder. */
+function meshesOf({ child }: Program): string[] {
+  const names = existsSync('/run/meshmock') ? readdirSync('/run/meshmock') : [];
+  return names.filter((name) => new RegExp(`^test-${child.pid}(?:-\\d+)?$`).test(name)).sort();
 }
 
-function descendantsOf(pid: number): number[] {
-  if (!existsSync(`/proc/${pid}`)) return [];
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-  );
-  return children.flatMap((child) => [child, ...descendantsOf(child)]);
-}
-
-async function assertNothingLeft(program: Program, pids: readonly number[]): Promise<void> {
+async function assertEnded(pids: readonly number[]): Promise<void> {
   for (let tries = 0; tries < 100 && pids.some((pid) => existsSync(`/proc/${pid}`)); tries++) await sleep(50);
   assert.deepEqual(
     pids.filter((pid) => existsSync(`/proc/${pid}`)),
     [],
   );
-  assert.ok(!existsSync(folderOf(program)));
+}
+
+async function assertNothingLeft(program: Program, pids: readonly number[]): Promise<void> {
+  await assertEnded(pids);
+  assert.deepEqual(meshesOf(program), []);
 }
 
 interface Shown {
@@ -371,6 +369,7 @@ cases:
   - {name: delegated, call: "/@service1[a=y]/x", expect: service1 status = 200}
   - {name: nobody there, call: /@service1/x, given: {service1-v1: down}, expect: service1 status = 503}
   - {name: gone, from: service2, call: /@service3/x, given: {service3-v1: down, service3-v2: down}, expect: service3 status = 503}
+  - {name: not sent, from: nosuch, call: /x, expect: status = 200}
 `,
     );
     // Without `from`, the request goes to the first service of the second file, and not of the first file.
@@ -400,6 +399,112 @@ cases:
       shown?.unknown?.map(({ object, part, reason }) => `${object}: ${part}: ${reason}`),
       ['AuthorizationPolicy watch: rule 1: proxies do not always log the matching rule of action AUDIT'],
     );
+  });
+
+  describe('in two meshes at the same time', () => {
+    /** Writes files of all kinds, and returns their names: contrasts, failures, refused manifests, other namespaces. */
+    async function manyFiles(): Promise<readonly string[]> {
+      await write('refused.yaml', `# refused\n${authorization('action: ALLOW, rules: [{ from: [{}] }]').trimStart()}`);
+      await write('shop.yaml', serviceAndMock('b', 'shop'));
+      const always = '{name: answers, call: /@service1/x, expect: service1 status = 200}';
+      const texts = [
+        `manifests: [mesh.yaml]\napply: [${jason}]\ncases:\n  - {name: jason gets v2, call: "/@service2*20[end-user=jason]/x", expect: service2 version v2 = 100%}\nalways:\n  - ${always}\n`,
+        `manifests: [mesh.yaml]\ncases:\n  - {name: wrong, call: /@service3/x, given: {service3: /~status=503}, expect: service3 status = 200}\n  - ${always}\n`,
+        `manifests: [mesh.yaml]\napply: [refused.yaml]\nalways:\n  - ${always}\n`,
+        'manifests: [shop.yaml]\nnamespace: shop\ncases:\n  - {name: answers, from: b, call: /x, expect: status = 200}\n',
+        `manifests: [mesh.yaml]\ncases:\n  - {name: no such start, from: nobody, call: /x, expect: status = 200}\n  - ${always}\n`,
+      ];
+      return Promise.all(texts.map((text, index) => write(`many-${index}.test.yaml`, text)));
+    }
+
+    it('has the results of a single mesh, in the same order', async () => {
+      const files = await manyFiles();
+      const junit = path.join(folder, 'many.xml');
+      const runs = await Promise.all(
+        ['1', '2'].map((meshes) =>
+          results(...files, '--contrast', '--meshes', meshes, ...(meshes === '2' ? ['--junit', junit] : [])),
+        ),
+      );
+      const [one, two] = runs.map(({ code, files: shown }) => ({
+        code,
+        files: shown.map(({ file, problem, cases, untested, unknown }) => {
+          const outcomes = cases.map(({ step, name, outcome, problem: reason }) => ({ step, name, outcome, reason }));
+          return { file, problem, outcomes, untested, unknown };
+        }),
+      }));
+      assert.deepEqual(two, one);
+      assert.deepEqual([one?.code, one?.files.map(({ file }) => file)], [1, files]);
+      const suites = [...readFileSync(junit, 'utf8').matchAll(/<testsuite name="([^"]*)"/g)].map(([, name]) => name);
+      assert.deepEqual(suites, files);
+    });
+
+    it('reports files one after another, and leaves nothing', async () => {
+      const files = await manyFiles();
+      await using program = startTest(...files, '--meshes', '2');
+      const meshes = new Set<string>();
+      const pids = new Set<number>();
+      const exited = program.exited();
+      for (let isRunning = true; isRunning; ) {
+        isRunning = await Promise.race([exited.then(() => false), sleep(200, true)]);
+        for (const name of meshesOf(program)) meshes.add(name);
+        for (const pid of descendantsOf(program.child.pid ?? 0)) pids.add(pid);
+      }
+      assert.equal(await exited, 1, program.stderr);
+      assert.deepEqual([...meshes], [`test-${program.child.pid}`, `test-${program.child.pid}-2`]);
+      const shown = program.stdout.split('\n').filter((line) => line.endsWith('.test.yaml'));
+      assert.deepEqual(shown, files);
+      assert.match(program.stdout, /\n7 passed, 2 failed, 1 file refused, 1 not run in \d+\.\d s\n$/);
+      await assertNothingLeft(program, [...pids]);
+    });
+
+    /** Starts two meshes with a slow case each, and waits until both cases run. */
+    async function startSlow(): Promise<{ program: Program; pids: readonly number[] }> {
+      const text =
+        'manifests: [mesh.yaml]\ncases:\n  - {name: a, call: /~delay=10s/x, repeat: 20, expect: status = 200}\n';
+      const files = await Promise.all(['slow-1', 'slow-2'].map((name) => write(`${name}.test.yaml`, text)));
+      const program = startTest(...files, '--meshes', '2');
+      const signal = AbortSignal.timeout(90_000);
+      const areRunning = (): boolean => [1, 2].every((n) => program.stderr.includes(`slow-${n}.test.yaml: a: 0 of 20`));
+      while (!areRunning()) await sleep(50, undefined, { signal });
+      const pids = descendantsOf(program.child.pid ?? 0);
+      assert.ok(pids.length > 40, `${pids.length} processes`);
+      return { program, pids };
+    }
+
+    it('leaves nothing after Ctrl-C, and reports all files', async () => {
+      const { program, pids } = await startSlow();
+      await using _program = program;
+      program.child.kill('SIGINT');
+      assert.equal(await program.exited(), 1, program.stderr);
+      assert.match(
+        program.stdout,
+        /^\S+slow-1\.test\.yaml\n\S+slow-2\.test\.yaml\n\n0 passed, 2 not run, stopped after \d+\.\d s\n$/,
+      );
+      await assertNothingLeft(program, pids);
+    });
+
+    it('leaves no process when it is killed', async () => {
+      const { program, pids } = await startSlow();
+      await using _program = program;
+      program.child.kill('SIGKILL');
+      await program.exited();
+      await assertEnded(pids);
+      // The next mesh removes the folders of killed ones.
+      await results(
+        await write('after.test.yaml', 'manifests: [mesh.yaml]\ncases: [{name: a, call: /x, expect: status = 200}]\n'),
+      );
+      assert.deepEqual(meshesOf(program), []);
+    });
+
+    it('a machine that cannot run meshes is one error, with exit code 2', async () => {
+      const files = await manyFiles();
+      const unable = await promisify(execFile)('setpriv', [
+        ...['--bounding-set', '-sys_admin', process.execPath, path.resolve('dist/cli/main.js')],
+        ...['test', ...files, '--meshes', '2'],
+      ]).catch((error: { code: number; stderr: string }) => error);
+      assert.ok('code' in unable && unable.code === 2);
+      assert.equal(unable.stderr.match(/meshmock: /g)?.length, 1, unable.stderr);
+    });
   });
 
   it('finds services by name and namespace, and gateways by port, over both protocols', async () => {

@@ -21,7 +21,7 @@ export async function runIstioPages(pages: readonly Page[]): Promise<PageRun[]> 
 }
 
 /** Removes lines of progress, which a terminal erases. */
-function withoutProgress(output: string): string {
+export function withoutProgress(output: string): string {
   return output.replaceAll(/^meshmock: .*, \d+ s\n/gm, '');
 }
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import { KubeError } from '../../src/istio/kube-api/kube-error.ts';
 import { ObjectCache } from '../../src/istio/kube-api/object-cache.ts';
+import { bindPod, createToken } from '../../src/istio/kube-api/subresources.ts';
 import type { KubeObject, Pod } from '../../src/istio/resources/objects.ts';
 import { toolsInNamespaces } from './kube-api/in-namespaces.ts';
-import { startTestCluster, type TestCluster } from './kube-api/test-cluster.ts';
+import { clusterOfSuite } from './kube-api/test-cluster.ts';
 
 const configMap = (name: string, data: Record<string, string>): KubeObject => ({
   apiVersion: 'v1',
@@ -17,20 +18,11 @@ const tools = await toolsInNamespaces();
 
 if (tools !== undefined)
   suite('the client of the API server', { timeout: 100_000 }, () => {
-    const stop = new AbortController();
-    const { signal } = stop;
-    let cluster: TestCluster;
-
-    before(async () => {
-      cluster = await startTestCluster(tools, signal);
-    });
-    after(async () => {
-      stop.abort();
-      await cluster.stop();
-    });
+    const own = clusterOfSuite(tools);
+    const { signal } = own;
 
     test('knows the kinds of the API server', () => {
-      const { client } = cluster;
+      const { client } = own.cluster;
       assert.deepEqual(client.kindOf({ apiVersion: 'v1', kind: 'Pod' }), {
         group: '',
         version: 'v1',
@@ -43,7 +35,7 @@ if (tools !== undefined)
     });
 
     test('creates, reads, patches, replaces and deletes objects', async () => {
-      const { client } = cluster;
+      const { client } = own.cluster;
       const object = configMap('crud', { a: '1' });
       const created = await client.create(object, {}, signal);
       assert.ok(created.object.metadata.uid);
@@ -70,7 +62,7 @@ if (tools !== undefined)
     });
 
     test('returns warnings, stores nothing in a dry run, and refuses unknown fields if it is strict', async () => {
-      const { client } = cluster;
+      const { client } = own.cluster;
       const wrong = { ...configMap('wrong', {}), more: 1 };
       const { warnings } = await client.create(wrong, { dryRun: true, fieldValidation: 'Warn' }, signal);
       assert.deepEqual(warnings, ['unknown field "more"']);
@@ -79,7 +71,7 @@ if (tools !== undefined)
     });
 
     test('binds pods and creates tokens', async () => {
-      const { client } = cluster;
+      const { client } = own.cluster;
       const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'here' } };
       await client.create(node, {}, signal);
       const pod = {
@@ -89,10 +81,11 @@ if (tools !== undefined)
         spec: { containers: [{ name: 'c', image: 'i' }] },
       };
       const { object } = await client.create(pod, {}, signal);
-      await client.bind(object, 'here', signal);
+      await bindPod(client, object, 'here', signal);
       const bound = await client.get<Pod>(pod, signal);
       assert.equal(bound?.spec.nodeName, 'here');
-      const token = await client.createToken('default', 'default', ['istio-ca'], 3600, object, signal);
+      const request = { namespace: 'default', serviceAccount: 'default', audiences: ['istio-ca'], seconds: 3600 };
+      const token = await createToken(client, { ...request, boundPod: object }, signal);
       assert.match(token.token, /^ey/);
       assert.ok(Date.parse(token.expirationTimestamp) > Date.now());
       await client.delete(pod, { gracePeriodSeconds: 0 }, signal);
@@ -100,7 +93,7 @@ if (tools !== undefined)
     });
 
     test('keeps a cache up to date, in order', async () => {
-      const { client } = cluster;
+      const { client } = own.cluster;
       const of = { apiVersion: 'v1', kind: 'ConfigMap' };
       const cache = new ObjectCache(client, [of, { apiVersion: 'v1', kind: 'Namespace' }]);
       const seen: string[] = [];
@@ -132,7 +125,7 @@ if (tools !== undefined)
     });
 
     test('lists again after a watch whose version is too old', async () => {
-      const { client } = cluster;
+      const { client } = own.cluster;
       const of = { apiVersion: 'v1', kind: 'Secret' };
       await assert.rejects(
         client.watch(of, '1', () => {}, signal),

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import { applyAll } from '../../src/istio/apply/apply-all.ts';
 import { applyObject } from '../../src/istio/apply/apply-object.ts';
 import { deleteAll } from '../../src/istio/apply/delete-all.ts';
@@ -10,7 +9,7 @@ import { parseManifests } from '../../src/istio/resources/manifest.ts';
 import type { KubeObject } from '../../src/istio/resources/objects.ts';
 import { applySequences } from './kube-api/apply-sequences.ts';
 import { toolsInNamespaces } from './kube-api/in-namespaces.ts';
-import { startTestCluster, type TestCluster } from './kube-api/test-cluster.ts';
+import { clusterOfSuite } from './kube-api/test-cluster.ts';
 
 const tools = await toolsInNamespaces();
 
@@ -42,26 +41,37 @@ apiVersion: v1
 kind: ConfigMap
 metadata: { name: own, namespace: dumped }
 `;
+const size = { size: { type: 'integer' } };
+
+/** CustomResourceDefinition, as JSON, which is YAML too. */
+function crd(group: string, kind: string, scope: 'Namespaced' | 'Cluster', schema: object): string {
+  const singular = kind.toLowerCase();
+  const names = { kind, plural: `${singular}s`, singular, listKind: `${kind}List` };
+  const version = {
+    name: 'v1',
+    served: true,
+    storage: true,
+    schema: { openAPIV3Schema: { type: 'object', ...schema } },
+  };
+  return JSON.stringify({
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${singular}s.${group}` },
+    spec: { group, scope, names, versions: [version] },
+  });
+}
+
 const changesOf = (objects: readonly { readonly title: string; readonly change: string }[]): string[] =>
   objects.map(({ title, change }) => `${title} ${change}`);
 
 if (tools !== undefined)
   suite('apply to a real API server', { timeout: 110_000 }, () => {
-    const stop = new AbortController();
-    const { signal } = stop;
-    let cluster: TestCluster;
-
-    before(async () => {
-      cluster = await startTestCluster(tools, signal);
-    });
-    after(async () => {
-      stop.abort();
-      await cluster.stop();
-    });
+    const own = clusterOfSuite(tools);
+    const { signal } = own;
 
     const parse = (text: string) => parseManifests([{ name: 'a.yaml', text }]);
-    const apply = (text: string) => applyAll(cluster.client, parse(text), options, signal);
-    const remove = (text: string) => deleteAll(cluster.client, parse(text), options, signal);
+    const apply = (text: string) => applyAll(own.cluster.client, parse(text), options, signal);
+    const remove = (text: string) => deleteAll(own.cluster.client, parse(text), options, signal);
 
     test('every problem of every object is reported with its place, and nothing is created', async () => {
       const text = `
@@ -99,6 +109,14 @@ metadata: { name: e }
 apiVersion: apps/v1
 kind: Deploymnt
 metadata: { name: f }
+---
+apiVersion: extensions/v1beta1
+kind: Deployment
+metadata: { name: g }
+---
+apiVersion: rbac.istio.io/v1alpha1
+kind: ServiceRole
+metadata: { name: h }
 `;
       await assert.rejects(apply(text), (error: Error) => {
         assert.deepEqual(error.message.split('\n'), [
@@ -112,12 +130,14 @@ metadata: { name: f }
             "value must be an absolute path and start with '/' when type one of ['Exact', 'PathPrefix']",
           'a.yaml:29:1: envoyfilter.networking.istio.io/e: "networking.istio.io/v1" is not served: use v1alpha3',
           'a.yaml:34:1: deploymnt.apps/f: apps/v1 has no kind Deploymnt',
+          'a.yaml:37:1: deployment.extensions/g: "extensions/v1beta1" is not served: use apps/v1',
+          'a.yaml:41:1: servicerole.rbac.istio.io/h: "rbac.istio.io/v1alpha1" is not served: Istio has removed it',
         ]);
         return true;
       });
       const fine = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'fine' } };
-      assert.equal(await cluster.client.get(fine, signal), undefined);
-      assert.equal(await cluster.client.get(namespace('not-yet'), signal), undefined);
+      assert.equal(await own.cluster.client.get(fine, signal), undefined);
+      assert.equal(await own.cluster.client.get(namespace('not-yet'), signal), undefined);
     });
 
     test('objects are created with the namespaces and kinds that they need, changed, and deleted', async () => {
@@ -127,18 +147,7 @@ kind: Thing
 metadata: { name: thing, namespace: undeclared }
 spec: { size: 1 }
 ---
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: { name: things.a.test }
-spec:
-  group: a.test
-  scope: Namespaced
-  names: { kind: Thing, plural: things, singular: thing, listKind: ThingList }
-  versions:
-    - name: v1
-      served: true
-      storage: true
-      schema: { openAPIV3Schema: { type: object, properties: { spec: { type: object, properties: { size: { type: integer } } } } } }
+${crd('a.test', 'Thing', 'Namespaced', { properties: { spec: { type: 'object', properties: size } } })}
 ---
 apiVersion: v1
 kind: Pod
@@ -183,11 +192,40 @@ metadata: { name: declared }
       assert.deepEqual(new Set(deleted.map(({ change }) => change)), new Set(['deleted']));
       assert.equal((await remove(text))[0]?.change, 'not found');
       await remove('{ apiVersion: v1, kind: Namespace, metadata: { name: undeclared } }');
-      assert.equal(await cluster.client.get(namespace('undeclared'), signal), undefined);
+      assert.equal(await own.cluster.client.get(namespace('undeclared'), signal), undefined);
+    });
+
+    test('workloads are created after the objects that configure them', async () => {
+      const pod = { spec: { containers: [{ name: 'c', image: 'i' }] } };
+      const labels = { app: 'late' };
+      const template = { metadata: { labels }, ...pod };
+      const objects = [
+        { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'late' }, ...pod },
+        {
+          apiVersion: 'apps/v1',
+          kind: 'Deployment',
+          metadata: { name: 'late' },
+          spec: { selector: { matchLabels: labels }, template },
+        },
+        {
+          apiVersion: 'v1',
+          kind: 'Service',
+          metadata: { name: 'late' },
+          spec: { ports: [{ port: 80 }] },
+        },
+        { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'late' } },
+      ];
+      const text = objects.map((one) => JSON.stringify(one)).join('\n---\n');
+      const { objects: applied } = await apply(text);
+      await remove(text);
+      const versionOf = (kind: string): number =>
+        Number(applied.find(({ object }) => object.kind === kind)?.object.metadata.resourceVersion);
+      const configured = Math.max(versionOf('Service'), versionOf('ConfigMap'));
+      assert.ok(versionOf('Pod') > configured && versionOf('Deployment') > configured);
     });
 
     test('everything is reverted if one object of a new kind is refused', async () => {
-      const { client } = cluster;
+      const { client } = own.cluster;
       const map = (value: string) => `
 apiVersion: v1
 kind: ConfigMap
@@ -196,18 +234,7 @@ data: { a: ${value} }
 `;
       await apply(map('before'));
       const text = `${map('after')}---
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: { name: others.b.test }
-spec:
-  group: b.test
-  scope: Cluster
-  names: { kind: Other, plural: others, singular: other, listKind: OtherList }
-  versions:
-    - name: v1
-      served: true
-      storage: true
-      schema: { openAPIV3Schema: { type: object, required: [size], properties: { size: { type: integer } } } }
+${crd('b.test', 'Other', 'Cluster', { required: ['size'], properties: size })}
 ---
 apiVersion: b.test/v1
 kind: Other
@@ -215,7 +242,7 @@ metadata: { name: other }
 `;
       await assert.rejects(apply(text), {
         code: 'usage',
-        message: 'a.yaml:20:1: other.b.test/other: size: Required value',
+        message: 'a.yaml:9:1: other.b.test/other: size: Required value',
       });
       const found = await client.get(parse(map('x'))[0]?.object as KubeObject, signal);
       assert.deepEqual(found?.data, { a: 'before' });
@@ -226,19 +253,13 @@ metadata: { name: other }
     });
 
     test('what kubectl prints of a cluster is applied as it is', async () => {
-      const { client, kubeconfig } = cluster;
+      const { client, kubectl } = own.cluster;
       await apply(dumped);
       const owned = await applied('apps/v1', 'ReplicaSet');
       await applied('v1', 'Pod');
-      const kubectl = (kinds: string): string =>
-        execFileSync(
-          path.join(tools.kubectl, 'bin/kubectl'),
-          [...['--kubeconfig', kubeconfig, '--cache-dir', '/tmp/kubectl-cache', 'get', '-o', 'yaml', '-A', kinds]],
-          { maxBuffer: 64 * 1024 * 1024 },
-        ).toString();
-      const all = kubectl(
-        'all,ns,nodes,cm,secrets,sa,endpoints,endpointslices,events,leases,controllerrevisions,crd,clusterroles,gateways,vs,flowschemas,apiservices,mutatingwebhookconfigurations',
-      );
+      const kinds =
+        'all,ns,nodes,cm,secrets,sa,endpoints,endpointslices,events,leases,controllerrevisions,crd,clusterroles,gateways,vs,flowschemas,apiservices,mutatingwebhookconfigurations';
+      const all = kubectl(['get', '-o', 'yaml', '-A', kinds]);
       assert.match(all, /istio-ingressgateway/);
       await remove(dumped);
       const result = await apply(all);
@@ -300,8 +321,7 @@ metadata: { name: other }
 
     for (const { name, steps } of applySequences)
       test(`apply results in the same object as kubectl's: ${name}`, async () => {
-        const { client, kubeconfig } = cluster;
-        const kubectl = path.join(tools.kubectl, 'bin/kubectl');
+        const { client, kubectl } = own.cluster;
         for (const place of ['by-kubectl', 'by-meshmock']) await applyObject(client, namespace(place), signal);
         for (const step of steps) {
           const [theirs, ours] = ['by-kubectl', 'by-meshmock'].map((place) => inPlace(step.object, place)) as [
@@ -312,8 +332,7 @@ metadata: { name: other }
             for (const one of [theirs, ours]) await client.patch(one, step.patch, 'strategic', {}, signal);
             continue;
           }
-          const args = ['--kubeconfig', kubeconfig, '--cache-dir', '/tmp/kubectl-cache', 'apply', '-f', '-'];
-          execFileSync(kubectl, args, { input: JSON.stringify(theirs), stdio: ['pipe', 'ignore', 'inherit'] });
+          kubectl(['apply', '-f', '-'], JSON.stringify(theirs));
           await applyObject(client, ours, signal);
           const [live, own] = await Promise.all([theirs, ours].map((one) => client.get(one, signal)));
           assert.deepEqual(comparable(own), comparable(live));

@@ -1,124 +1,154 @@
-/** What the pages of labs show: run on one mesh, with and without what each lab applies. */
-import { globSync, readFileSync } from 'node:fs';
+/** Runs the commands of the labs' pages as their readers type them, with kubectl on a local mesh. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Phase } from '../../src/cases/mesh-under-test.ts';
-import { LocalTestMesh } from '../../src/cases/meshes/local-test-mesh.ts';
-import { parseCaseFile } from '../../src/cli/files/case-file.ts';
-import { readManifestSources } from '../../src/cli/files/manifest-sources.ts';
+import { createInterface } from 'node:readline';
+import { cleanEnv } from '../program.ts';
 import { runWith } from '../repo/examples.ts';
-import { type BlockKind, type Example, examplesOf, root } from '../repo/pages.ts';
+import { type BlockKind, type Example, examplesOf, readPage, root } from '../repo/pages.ts';
+import { installTestTools } from '../tools/installed.ts';
+import { withoutProgress } from './docs.ts';
+import { type LocalMeshFixture, startLocalMesh } from './local-mesh.ts';
 
-/** Those that can be run here. */
+/** Blocks whose commands run. */
+export const blockKind: BlockKind = 'console lab';
+
+/** Manifests of the mesh that all labs share. */
+export const meshFile = 'istio/labs/mesh.yaml';
+
+/** Folders of the labs that the local mesh can run. */
 export const labs = globSync('istio/labs/*/test.yaml', { cwd: root })
   .map((file) => path.dirname(file))
   .sort();
 
-export const pageOf = (lab: string): string => path.join(root, lab, 'README.md');
+/** Pages with commands for the mesh of the labs. */
+export const labPages = ['istio/README.md', ...labs.map((lab) => `${lab}/README.md`)];
 
-/** An example of a page, with what it printed in each phase that its block is about. */
+/** An example of a page, and what it prints now. */
 export interface LabExample extends Example {
-  readonly printed: readonly string[];
-}
-
-/** The blocks of one kind, which is the same for one file of cases. */
-export interface LabBlocks {
-  readonly kind: BlockKind;
-  readonly examples: readonly LabExample[];
-  /** What is there with what the lab applies. */
+  readonly printed: string;
+  /** Text of all manifests that are applied when the command runs. */
   readonly manifests: string;
 }
 
-const phases = { before: ['before'], after: ['after'], always: ['before', 'after'] } as const;
+/** Returns the files that a command of kubectl applies or deletes; none for other commands. */
+export function filesOf(command: string, verb: 'apply' | 'delete'): string[] {
+  if (!command.startsWith(`kubectl ${verb} `)) return [];
+  return [...command.matchAll(/ -f (\S+)/g)].map(([, file = '']) => file);
+}
 
-/** A mesh for pages of labs, one after the other. */
+/** Local mesh with the services of the labs, and a kubectl that uses it. */
 export class LabMesh implements AsyncDisposable {
-  private readonly anyPort = { host: 'localhost', port: 0 };
-  private readonly never = new AbortController().signal;
-  private readonly mesh = new LocalTestMesh({
-    read: readManifestSources,
-    ...{ http: this.anyPort, grpc: this.anyPort },
-    serveArguments: ['--log-level=silent', '--seed=labs'],
-    onProgramExit: (name, logs) => process.stderr.write(`${name} has ended; see ${logs}\n`),
-  });
-  private isWarm = false;
+  private readonly mesh: LocalMeshFixture;
+  private readonly env: NodeJS.ProcessEnv;
+  private readonly folder: string;
 
-  /**
-   * Runs what a page shows: `console before`, `after` and `always` are about its `test.yaml`, and `console after NAME`
-   * about its `NAME.test.yaml`.
-   */
-  async run(lab: string): Promise<LabBlocks[]> {
-    const page = readFileSync(pageOf(lab), 'utf8');
-    const files = globSync(['test.yaml', '*.test.yaml'], { cwd: path.join(root, lab) }).sort();
-    const blocks: LabBlocks[] = [];
-    for (const file of files) {
-      const suffix = file === 'test.yaml' ? '' : ` ${path.basename(file, '.test.yaml')}`;
-      blocks.push(...(await this.runFile(page, path.join(root, lab, file), suffix)));
+  private constructor(mesh: LocalMeshFixture, env: NodeJS.ProcessEnv, folder: string) {
+    this.mesh = mesh;
+    this.env = env;
+    this.folder = folder;
+  }
+
+  static async start(): Promise<LabMesh> {
+    const { kubectl } = await installTestTools(['kubectl']);
+    const mesh = await startLocalMesh([meshFile]);
+    const folder = mkdtempSync(path.join(tmpdir(), 'labs-'));
+    const kubeconfig = path.join(folder, 'kubeconfig');
+    writeFileSync(kubeconfig, await mesh.host.kubeconfig(new AbortController().signal), { mode: 0o600 });
+    const env = {
+      ...cleanEnv(),
+      KUBECONFIG: kubeconfig,
+      PATH: `${path.join(kubectl, 'bin')}:${process.env.PATH ?? ''}`,
+    };
+    const labMesh = new LabMesh(mesh, env, folder);
+    await labMesh.warmUp();
+    return labMesh;
+  }
+
+  /** Runs the commands of a page one after another. */
+  async run(page: string): Promise<LabExample[]> {
+    const files = new Set([meshFile]);
+    const examples: LabExample[] = [];
+    await using forwards = new PortForwards(this.env);
+    for (const example of examplesOf(readPage(page).text, blockKind)) {
+      const { command } = example;
+      for (const file of filesOf(command, 'apply')) files.add(file);
+      for (const file of filesOf(command, 'delete')) files.delete(file);
+      const manifests = [...files].map((file) => readFileSync(path.join(root, file), 'utf8')).join('\n');
+      examples.push({ ...example, printed: await this.print(command, forwards), manifests });
     }
-    return blocks;
+    return examples;
+  }
+
+  /** Returns the names of the users' objects. A page must leave them as it found them. */
+  async objects(): Promise<string[]> {
+    const kinds = 'services,deployments,serviceaccounts,istio-io,gateway-api';
+    const { output } = await runWith(`kubectl get ${kinds} --all-namespaces --output name`, [], this.env);
+    return output.split('\n').filter((name) => !/istio-ingressgateway/.test(name));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.mesh[Symbol.asyncDispose]();
+    rmSync(this.folder, { recursive: true });
   }
 
-  private async runFile(page: string, file: string, suffix: string): Promise<LabBlocks[]> {
-    const cases = parseCaseFile(readFileSync(file, 'utf8'), file, { timeoutMs: 10_000, retryUntilMs: 0 });
-    const text = readManifestSources([...cases.manifests, ...cases.change])
-      .map((source) => source.text)
-      .join('\n');
-    const kinds = (['before', 'always', 'after'] as const).map((when) => {
-      const kind: BlockKind = `console ${when}${suffix}`;
-      return {
-        when,
-        kind,
-        manifests: text,
-        examples: examplesOf(page, kind).map((example) => ({ ...example, printed: [] as string[] })),
-      };
-    });
-    for (const phase of ['before', 'after'] satisfies Phase[]) {
-      const shown = kinds.filter(
-        ({ when, examples }) => phases[when].some((one) => one === phase) && examples.length > 0,
-      );
-      if (shown.length === 0) continue;
-      await this.mesh.applyPhase(cases, phase, this.never);
-      await this.warmUp(text);
-      for (const { examples } of shown)
-        for (const { command, printed } of examples) printed.push((await runWith(command, this.places(text))).output);
-    }
-    return kinds;
+  private async print(command: string, forwards: PortForwards): Promise<string> {
+    if (/^kubectl .*\bport-forward /.test(command)) return forwards.start(command);
+    const inThisMesh = command.replace('istio wait', `istio wait --mesh ${this.mesh.host.name}`);
+    const { output } = await runWith(inThisMesh, [...this.places, ...forwards.places], this.env);
+    // kubectl returns before a change is in effect, and a reader is told to wait.
+    if (command.startsWith('kubectl ')) await this.mesh.host.inEffect(new AbortController().signal);
+    return withoutProgress(output);
   }
 
-  /** So that nothing shown is the first request of a process. Not once a lab counts what comes. */
-  private async warmUp(text: string): Promise<void> {
-    if (this.isWarm) return;
-    this.isWarm = true;
+  /** Sends requests before the first example, so that no example shows the first request of a process. */
+  private async warmUp(): Promise<void> {
     const all = '@service1|grpc:service1|service2|grpc:service2|service3|service4';
-    for (let i = 0; i < 4; i++) await runWith(`curl -g 'localhost:8080/${all}/${all}/x'`, this.places(text));
+    for (let i = 0; i < 4; i++) await runWith(`curl -g 'localhost:8080/${all}/${all}/x'`, this.places);
   }
 
-  /** Where `meshmock istio up` puts the services of the labs' mesh, and after them those that the lab itself brings. */
-  private places(lab: string): [shown: string, real: string][] {
-    const ports = this.mesh.ports.filter(
-      ({ entry: { name, kind } }) => kind !== 'jaeger' && lab.includes(nameIn(name)),
-    );
-    const names = [...new Set([...meshServices, ...ports.map(({ entry }) => entry.name)])];
+  private get places(): [shown: string, real: string][] {
+    const { mesh } = this;
     return [
-      ...ports.map(({ entry: { name, protocol }, port }): [string, string] => [
-        `localhost:${(protocol === 'http' ? 8080 : 9090) + names.indexOf(name)}`,
-        `localhost:${port}`,
-      ]),
-      ...this.mesh.ports
-        .filter(({ entry }) => entry.kind === 'jaeger')
-        .map(({ port }): [string, string] => ['localhost:16686', `localhost:${port}`]),
+      ['localhost:8080', mesh.http('gateway')],
+      ['http://localhost:16686', mesh.jaeger],
     ];
   }
 }
 
-const meshServices = ['gateway', 'service1', 'service2', 'service3', 'service4'];
+/** Programs `kubectl port-forward`, which run until the end of a page. */
+class PortForwards implements AsyncDisposable {
+  private readonly env: NodeJS.ProcessEnv;
+  private readonly programs: ChildProcess[] = [];
+  readonly places: [shown: string, real: string][] = [];
 
-/** What the manifests say that a way into the mesh is there for. */
-function nameIn(entry: string): string {
-  const [service = ''] = entry.split('.');
-  if (service === 'istio-ingressgateway') return 'istio: ingressgateway';
-  return service.endsWith('-istio') ? 'gatewayClassName: istio\n' : `name: ${service}\n`;
+  constructor(env: NodeJS.ProcessEnv) {
+    this.env = env;
+  }
+
+  /** Starts a port-forward at a free port in place of the shown one, and returns its first line with the shown port. */
+  async start(command: string): Promise<string> {
+    const [, shown = ''] = / (\d+):\d+$/.exec(command) ?? [];
+    const [program = '', ...args] = command.replace(/ \d+:(\d+)$/, ' :$1').split(' ');
+    const child = spawn(program, args, { cwd: root, env: this.env, stdio: ['ignore', 'pipe', 'inherit'] });
+    this.programs.push(child);
+    const lines = createInterface(child.stdout);
+    const [line] = (await once(lines, 'line', { signal: AbortSignal.timeout(30_000) })) as [string];
+    const [, real = ''] = /127\.0\.0\.1:(\d+)/.exec(line) ?? [];
+    this.places.push([`localhost:${shown}`, `127.0.0.1:${real}`]);
+    return line.replace(`:${real}`, `:${shown}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const running = this.programs.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
+    await Promise.all(
+      running.map(async (program) => {
+        const ended = once(program, 'exit');
+        program.kill();
+        await ended;
+      }),
+    );
+  }
 }

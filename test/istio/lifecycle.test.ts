@@ -1,11 +1,12 @@
 /** Tests of `meshmock istio` as a program: its start and end, its output, and its errors. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Program, runProgram, startProgram } from '../program.ts';
+import { descendantsOf } from './descendants.ts';
 import { demoWorkloads, startLocalMesh } from './local-mesh.ts';
 import { routeTo, virtualService, workload } from './manifests.ts';
 
@@ -16,14 +17,6 @@ let count = 0;
 function up(...args: readonly string[]): { program: Program; mesh: string } {
   const mesh = `lifecycle-${process.pid}-${count++}`;
   return { program: startProgram(['istio', 'up', '--mesh', mesh, ...anyPort, ...args]), mesh };
-}
-
-/** Returns the child processes of a process, and their children. */
-function descendantsOf(pid: number): number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-  );
-  return children.flatMap((child) => [child, ...(existsSync(`/proc/${child}`) ? descendantsOf(child) : [])]);
 }
 
 async function assertAllEnd(pids: readonly number[]): Promise<void> {

@@ -105,16 +105,28 @@ export function dropOverload(host: string, percentage: string): string {
   );
 }
 
+/** Parts of a workload that differ from the usual ones. */
+interface WorkloadOptions {
+  readonly labels?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Ports of the Service. */
+  readonly ports?: string;
+}
+
 /** Returns a Deployment of one mock and its Service. */
 export function workload(
   name: string,
-  { labels = '', annotations = {} }: { labels?: string; annotations?: Readonly<Record<string, string>> } = {},
+  {
+    labels = '',
+    annotations = {},
+    ports = '{ name: http, port: 8080 }, { name: grpc, port: 9090 }',
+  }: WorkloadOptions = {},
 ): string {
   return `
 apiVersion: v1
 kind: Service
 metadata: { name: ${name} }
-spec: { selector: { app: ${name} }, ports: [{ name: http, port: 8080 }, { name: grpc, port: 9090 }] }
+spec: { selector: { app: ${name} }, ports: [${ports}] }
 ---
 apiVersion: apps/v1
 kind: Deployment

@@ -4,18 +4,19 @@ import type { Reply } from '../../src/reply/reply.ts';
 import { type LocalMeshFixture, startLocalMesh } from './local-mesh.ts';
 
 /** Service and Deployment of an app, as JSON, which is YAML too. */
-function app(name: string, replicas = 1): string {
+function app(name: string, replicas = 1, { protocol = 'http', behaviour = '' } = {}): string {
   const labels = { app: name };
+  const env = [{ name: 'MESHMOCK_BEHAVIOUR', value: behaviour }];
   const template = {
     metadata: { labels },
-    spec: { containers: [{ name: 'c', image: 'x', ports: [{ containerPort: 8080 }] }] },
+    spec: { containers: [{ name: 'c', image: 'meshmock', env, ports: [{ containerPort: 8080 }] }] },
   };
   return [
     {
       apiVersion: 'v1',
       kind: 'Service',
       metadata: { name },
-      spec: { selector: labels, ports: [{ name: 'http', port: 8080 }] },
+      spec: { selector: labels, ports: [{ name: protocol, port: 8080 }] },
     },
     {
       apiVersion: 'apps/v1',
@@ -68,6 +69,10 @@ outboundTrafficPolcy: { mode: ALLOW_ANY }
 extensionProviders:
 - name: refuses
   envoyExtAuthzHttp: { service: door.default.svc.cluster.local, port: 8080, pathPrefix: /~status=403 }
+- name: allows-over-grpc
+  envoyExtAuthzGrpc: { service: gate.default.svc.cluster.local, port: 8080 }
+- name: fails-over-grpc
+  envoyExtAuthzGrpc: { service: wall.default.svc.cluster.local, port: 8080 }
 - name: allows
   envoyExtAuthzHttp: { service: door.default.svc.cluster.local, port: 8080 }
 `;
@@ -76,9 +81,15 @@ const ofConfiguredMesh = [
   app('client'),
   app('shop'),
   app('door'),
+  app('gate', 1, { protocol: 'grpc' }),
+  app('wall', 1, { protocol: 'grpc', behaviour: '/~grpc-status=UNAVAILABLE' }),
   '{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "mesh-root"}}',
   policy('no-admin', 'mesh-root', { action: 'DENY', rules: [{ to: [{ operation: { paths: ['/admin'] } }] }] }),
   custom('refused', 'shop', 'refuses', '/refused'),
+  custom('asked', 'gate-shop', 'allows-over-grpc', '/asked'),
+  custom('failed', 'wall-shop', 'fails-over-grpc', '/failed'),
+  app('gate-shop'),
+  app('wall-shop'),
   custom('unknown', 'door', 'none-such', '/unknown'),
   `apiVersion: telemetry.istio.io/v1
 kind: Telemetry
@@ -112,10 +123,22 @@ suite('a mesh with --mesh-config', () => {
       assert.equal(await statusOf('/%2fadmin'), 403);
     });
 
-    await t.test('an external authorizer in the mesh decides', async () => {
+    await t.test('an external authorizer in the mesh decides, and a warning says that it is a mock', async () => {
+      const warning =
+        'authorizationpolicy.security.istio.io/refused: its provider door.default.svc.cluster.local is a mock, which allows all requests unless it has a directive such as ~status=403';
+      assert.ok(mesh.started.report.warnings.includes(warning), mesh.started.report.warnings.join('\n'));
       assert.equal(await statusOf('/refused'), 403);
       await mesh.apply(source(custom('refused', 'shop', 'allows', '/refused')));
       assert.equal(await statusOf('/refused'), 200);
+    });
+
+    await t.test('an external authorizer over gRPC allows, and refuses if its calls fail', async () => {
+      const warning =
+        'authorizationpolicy.security.istio.io/asked: its provider gate.default.svc.cluster.local is a mock, which allows all requests unless it has a directive such as ~grpc-status=UNAVAILABLE';
+      assert.ok(mesh.started.report.warnings.includes(warning), mesh.started.report.warnings.join('\n'));
+      assert.equal((await callFrom(mesh, 'client', '/@gate-shop/asked'))?.status, 200);
+      assert.equal((await callFrom(mesh, 'client', '/@wall-shop/failed'))?.status, 403);
+      assert.equal((await callFrom(mesh, 'client', '/@wall-shop/other'))?.status, 200);
     });
 
     await t.test('an unknown provider is reported, and refuses', async () => {

@@ -4,29 +4,16 @@ import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseSamples, type Sample } from '../../src/istio/observe/prometheus-text.ts';
 import { demoWorkloads, type LocalMeshFixture, startLocalMesh } from './local-mesh.ts';
+import { workload } from './manifests.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
-const workload = (name: string, label: string, port: string): string => `
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: ${name} }
-spec:
-  selector: { matchLabels: { app: ${name} } }
-  template:
-    metadata: { labels: { app: ${name}, ${label} } }
-    spec: { containers: [{ name: c, image: meshmock, ports: [{ containerPort: 8080 }] }] }
----
-apiVersion: v1
-kind: Service
-metadata: { name: ${name} }
-spec: { selector: { app: ${name} }, ports: [{ name: ${port}, port: 8080 }] }
----`;
-
 const further = {
   name: 'further',
-  text: `${workload('plain', 'sidecar.istio.io/inject: "false"', 'http')}
-${workload('store', 'version: v1', 'tcp')}
+  text: `${workload('plain', { labels: 'sidecar.istio.io/inject: "false"', ports: '{ name: http, port: 8080 }' })}
+---
+${workload('store', { labels: 'version: v1', ports: '{ name: tcp, port: 8080 }' })}
+---
 apiVersion: v1
 kind: Service
 metadata: { name: empty }

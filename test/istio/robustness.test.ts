@@ -204,7 +204,7 @@ describe('the names of a StatefulSet’s pods', () => {
       await mesh.apply(stateful(version));
       const url = `http://${mesh.http('gateway')}/@db.bank|db-0.db.bank:8008|db-1.db.bank:8008|ext/x`;
       const text = await (await fetch(url, { headers: { accept: 'text/plain' } })).text();
-      assert.match(text, new RegExp(`─ db\\.bank:8080 → db ${version} \\(db-\\d\\) +200 .*mTLS gateway→default`));
+      assert.match(text, new RegExp(`─ db\\.bank:8008 → db ${version} \\(db-\\d\\) +200 .*mTLS gateway→default`));
       for (const index of [0, 1])
         assert.match(text, new RegExp(`─ db-${index}\\.db\\.bank:8008 → db ${version} \\(db-${index}\\) +200 .*mTLS`));
       assert.match(text, /─ ext:8080 → gateway v1 .* 200 .*mTLS gateway→gateway/);
@@ -241,16 +241,7 @@ describe('several runs of meshmock istio up', () => {
   });
 
   it('report a port that is too high', async () => {
-    const args = [
-      '--http',
-      'localhost:65533',
-      '--grpc',
-      'localhost:0',
-      '--jaeger',
-      'localhost:0',
-      '--metrics',
-      'localhost:0',
-    ];
+    const args = anyPort.with(1, 'localhost:65533');
     await using program = startProgram(['istio', 'up', '--mesh', `ports-${process.pid}`, ...args]);
     assert.equal(await program.exited(), 2);
     assert.match(program.stderr, /no port is left for service3 \(65536\): choose a lower first port with --http/);

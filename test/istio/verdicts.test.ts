@@ -26,14 +26,14 @@ function deployment(name: string, { namespace, labels = {}, annotations = {}, sp
   });
 }
 
-function service(name: string, spec: object): string {
-  return JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec });
+function service(name: string, spec: object, namespace?: string): string {
+  return JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec });
 }
 
 /** Service and Deployment of an app. */
 function app(name: string, options: AppOptions = {}): string {
-  const { port = { name: 'http', port: 8080 } } = options;
-  return `${service(name, { selector: { app: name }, ports: [port] })}\n---\n${deployment(name, options)}`;
+  const { port = { name: 'http', port: 8080 }, namespace } = options;
+  return `${service(name, { selector: { app: name }, ports: [port] }, namespace)}\n---\n${deployment(name, options)}`;
 }
 
 function account(name: string): string {
@@ -49,6 +49,9 @@ function policy(name: string, rule: object): string {
   });
 }
 
+/** Annotation with which istiod injects what gRPC without a proxy needs. */
+const proxyless = (template: string): object => ({ annotations: { 'inject.istio.io/templates': template } });
+
 const fromAccount = (principal: string): object => ({ from: [{ source: { principals: [principal] } }] });
 
 const manifests = [
@@ -56,6 +59,14 @@ const manifests = [
   // The name of the port says no protocol, so Istio detects it, through mTLS too.
   app('till', { port: { name: 'ui', port: 80, targetPort: 8080 } }),
   policy('till', { to: [{ operation: { methods: ['GET'], paths: ['/ok*'] } }] }),
+  app('shop', { port: { name: 'http', port: 80, targetPort: 8080 } }),
+  `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: shop}
+spec:
+  selector: {matchLabels: {app: shop}}
+  action: DENY
+  rules: [{to: [{operation: {hosts: [shop]}}]}]`,
   app('clerk', { spec: { serviceAccount: 'clerk' } }),
   account('clerk'),
   // It only calls, so it has no Service.
@@ -70,8 +81,12 @@ const manifests = [
   app('probe', { annotations: { 'traffic.sidecar.istio.io/excludeInboundPorts': '8080' } }),
   app('guarded'),
   app('host', { spec: { hostNetwork: true, dnsPolicy: 'ClusterFirstWithHostNet' } }),
+  // Kubernetes gives it the name server of its node, because it has no other dnsPolicy.
+  app('bare', { spec: { hostNetwork: true } }),
   // A namespace with istio-injection, as `default` is, would ignore the revision.
   deployment('canary', { namespace: 'canary', labels: { 'istio.io/rev': 'canary' } }),
+  app('agent', proxyless('grpc-agent')),
+  app('simple', proxyless('grpc-simple')),
   app('pair', {
     port: { name: 'http-b', port: 8081 },
     spec: {
@@ -165,6 +180,16 @@ suite('verdicts of the local mesh equal those of a cluster', () => {
     assert.equal(await statusAt(80, '/no'), 403);
   });
 
+  test('a policy by host sees the host that other clients send', async () => {
+    for (const [target, status] of [
+      ['shop', '403'],
+      ['shop:80', '403'],
+      ['shop.default.svc.cluster.local', '200'],
+      ['shop[host=shop:80]', '200'],
+    ] as const)
+      assert.equal(await statusFrom('seed', `/@${target}/x`), status, target);
+  });
+
   test('a pod runs with the account of the older field serviceAccount', async () => {
     assert.equal(await statusFrom('clerk', '/@vault/x'), '200');
     assert.equal(await statusFrom('seed', '/@vault/x'), '403');
@@ -206,6 +231,30 @@ suite('verdicts of the local mesh equal those of a cluster', () => {
       mesh.started.report.warnings.some((line) => /^deployment\.apps\/canary: .* revision canary/.test(line)),
       'a warning about the revision',
     );
+  });
+
+  test('a pod with the network of its node finds no Service, unless its dnsPolicy is the one for it', async () => {
+    for (const name of ['guarded', 'guarded.default.svc.cluster.local'])
+      assert.equal(await statusFrom('bare', `/@${name}/x`), 'dns', name);
+    assert.ok(
+      mesh.started.report.warnings.includes(
+        'deployment.apps/bare: pods with hostNetwork use the name server of their node, so they do not find Services: set dnsPolicy: ClusterFirstWithHostNet',
+      ),
+    );
+  });
+
+  test('a pod for gRPC without a proxy has a mock, and a warning says what differs from a cluster', async () => {
+    for (const name of ['agent', 'simple']) {
+      const { hasSidecar } = mesh.started.pods.find((pod) => pod.service === name) ?? {};
+      assert.equal(hasSidecar, false, name);
+      assert.equal(await statusFrom('seed', `/@${name}/x`), '200', name);
+      assert.ok(
+        mesh.started.report.warnings.includes(
+          `deployment.apps/${name}: in a cluster, gRPC in its pods applies Istio's routes, policies and mTLS without a proxy; mocks cannot, so its pods apply none of these here`,
+        ),
+        name,
+      );
+    }
   });
 
   test('names of ExternalNames and of the pods of a StatefulSet lead to their pods, also if a proxy answers for DNS', async () => {
@@ -305,4 +354,50 @@ spec: {selector: {istio: ingressgateway}, ports: [{name: http2, port: 80, target
     mesh.started.pods.map(({ role }) => role),
     ['gateway'],
   );
+});
+
+test('pods of a cluster with the CNI plugin run in restricted namespaces, and those of namespaces without a label have no sidecar', async () => {
+  const injectorValues = {
+    pilot: { cni: { enabled: true } },
+    global: { proxy: { seccompProfile: { type: 'RuntimeDefault' } } },
+  };
+  const restricted = {
+    securityContext: { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: 'RuntimeDefault' } },
+    containers: [
+      {
+        name: 'c',
+        image: 'x',
+        ports: [{ containerPort: 8080 }],
+        securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+      },
+    ],
+  };
+  const namespace = (name: string, labels: object): string =>
+    JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } });
+  const text = [
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: {
+        name: 'istio-sidecar-injector',
+        namespace: 'istio-system',
+        labels: { 'operator.istio.io/component': 'Pilot' },
+      },
+      data: { values: JSON.stringify(injectorValues) },
+    }),
+    namespace('safe', { 'istio-injection': 'enabled', 'pod-security.kubernetes.io/enforce': 'restricted' }),
+    namespace('plain', {}),
+    app('caller', { namespace: 'safe', spec: restricted }),
+    app('callee', { namespace: 'safe', spec: restricted }),
+    app('legacy', { namespace: 'plain' }),
+    deployment('tool', { namespace: 'istio-system' }),
+  ].join('\n---\n');
+  await using mesh = await startLocalMesh([{ name: 'cni', text }]);
+  const sidecars = mesh.started.pods.map(({ service: name, hasSidecar }) => [name, hasSidecar]);
+  assert.deepEqual(Object.fromEntries(sidecars), { caller: true, callee: true, legacy: false, tool: false });
+  const response = await fetch(`http://${mesh.http('caller.safe')}/@callee|legacy.plain/x`);
+  const [callee, legacy] = ((await response.json()) as Reply).calls ?? [];
+  assert.equal(callee?.reply?.mesh?.peerIdentity, 'spiffe://cluster.local/ns/safe/sa/default');
+  assert.deepEqual([legacy?.status, legacy?.reply?.mesh?.peerIdentity], [200, undefined]);
+  assert.ok(mesh.started.report.leftOut.some((line) => /^namespace\/plain: no sidecars, /.test(line)));
 });

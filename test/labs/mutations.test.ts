@@ -7,6 +7,7 @@ import { after, describe, it } from 'node:test';
 import { LocalTestMesh } from '../../src/cases/meshes/local-test-mesh.ts';
 import { readCaseFiles } from '../../src/cli/files/case-files.ts';
 import { readManifestSources } from '../../src/cli/files/manifest-sources.ts';
+import { SharedProgress } from '../../src/cli/output/shared-progress.ts';
 import type { FileResult } from '../../src/cli/test/case-result.ts';
 import { readTestSettings } from '../../src/cli/test/test-options.ts';
 import { TestReport } from '../../src/cli/test/test-report.ts';
@@ -61,9 +62,15 @@ describe('a case of a lab fails with a mistake in the manifests of the lab', () 
     const matching = [...file.cases, ...file.always].filter(({ name }) => name === caughtBy);
     assert.equal(matching.length, 1, `the lab has one case "${caughtBy}"`);
     const applied = { ...file, manifests: [...file.manifests, ...file.change], change: [] };
-    const report = new TestReport(undefined, { meshEnds: true, failUntested: false });
+    const report = new TestReport(() => {}, { meshEnds: true, failUntested: false });
     const alone = { ...applied, before: [], cases: matching, always: [] };
-    const run = new TestRun([alone], settings, mesh, report, new AbortController().signal);
+    const run = new TestRun([alone], {
+      settings,
+      meshes: [mesh],
+      report,
+      progress: new SharedProgress(process.stderr, ''),
+      stop: new AbortController().signal,
+    });
     await run.run();
     const [result] = run.results;
     assert.ok(result !== undefined);

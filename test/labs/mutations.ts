@@ -177,8 +177,8 @@ export const mutations: readonly Mutation[] = [
       caughtBy: 'a request below /api reaches gateway without the prefix',
     },
     {
-      name: 'an exact path instead of a prefix',
-      ...edit('http-route.yaml', 'type: PathPrefix', 'type: Exact'),
+      name: 'another prefix',
+      ...edit('http-route.yaml', 'value: /api', 'value: /shop'),
       caughtBy: 'a request below /api reaches gateway without the prefix',
     },
     {
@@ -389,6 +389,33 @@ export const mutations: readonly Mutation[] = [
         `${weightOf('v1', 10)}${weightOf('v2', 90)}`,
       ),
       caughtBy: 'a tenth of the calls goes to v2 of service3',
+    },
+  ]),
+  ...ofLab('tcp', [
+    {
+      name: 'a route for HTTP instead of TCP',
+      ...edit('weights.yaml', '  tcp:\n    - match:\n        - port: 9000\n      route:', '  http:\n    - route:'),
+      caughtBy: 'a fifth of the connections goes to v2 of echo',
+    },
+    {
+      name: 'a route for another port',
+      ...edit('weights.yaml', '        - port: 9000\n      route', '        - port: 9001\n      route'),
+      caughtBy: 'a fifth of the connections goes to v2 of echo',
+    },
+    {
+      name: 'a policy for another identity',
+      ...edit('allow.yaml', 'sa/gateway', 'sa/service1'),
+      caughtBy: 'every connection of gateway is answered',
+    },
+    {
+      name: 'a policy that names a method, which no connection has',
+      ...edit('allow.yaml', '            ports:', '            methods: [GET]\n            ports:'),
+      caughtBy: 'every connection of gateway is answered',
+    },
+    {
+      name: 'a policy for every port',
+      ...edit('allow.yaml', '      to:\n        - operation:\n            ports:\n              - "9000"\n', ''),
+      caughtBy: 'gateway may not use the HTTP port of echo',
     },
   ]),
   ...ofLab('../octopus', [

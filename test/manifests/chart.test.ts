@@ -111,6 +111,8 @@ describe('the chart', () => {
     ['services: [{ name: a, behaviour: delay=1s }]', /\/services\/0\/behaviour.*does not match/],
     ['spansTo: jaeger:4318', /\/spansTo.*does not match/],
     ['grpcPorts: [8080]', /\/grpcPorts\/0/],
+    ['denyTargets: ["10.0.0.0/8 ::/0"]', /\/denyTargets\/0.*does not match/],
+    ['allowTargets: 10.0.0.0/8', /\/allowTargets.*got string, want array/],
     ['services: [{ name: a }, { name: a }]', /another name: a is there already/],
     ['services: [{ name: a, versions: [{ version: v1 }, { version: v1 }] }]', /a has version v1 twice/],
     ['services: [{ name: a, version: v1, versions: [{ version: v1 }] }]', /a: either version or versions/],

@@ -49,6 +49,13 @@ describe('the output of meshmock manifests has the same objects', () => {
     const rendered = await chart(tools, '--skip-tests', '--set', `istio=true,spansTo=${spansTo}`);
     assert.deepEqual(objectsOf(rendered), objectsOf(printed));
   });
+
+  it('as the chart with rules about targets', async () => {
+    const rules = ['--allow-target', '169.254.171.0/24', '--deny-target', '*.example.com', '--deny-target', '[::]/0'];
+    const printed = await manifests(tools, demoUrl, ...demoVersions, ...rules);
+    const values = 'allowTargets={169.254.171.0/24},denyTargets={*.example.com,[::]/0}';
+    assert.deepEqual(objectsOf(await chart(tools, '--skip-tests', '--set', values)), objectsOf(printed));
+  });
 });
 
 test('istio/octopus/mesh.yaml equals the output of kubectl kustomize for the overlay', async () => {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { parsePath } from '../../src/plan/parse.ts';
 import { toMessage } from '../../src/plan/to-message.ts';
 import type { Reply } from '../../src/reply/reply.ts';
+import { orderOfEveryKind } from '../grpc/order-of-every-kind.ts';
 import { callHttp, startMesh, type TestMesh, treeOf } from '../running-mesh.ts';
 import { type Grpcurl, grpcurl } from './tools.ts';
 
@@ -86,5 +88,61 @@ suite('grpcurl without a proto file', { timeout: 240_000 }, () => {
     assert.match(stderr, /Code: Unavailable/);
     assert.match(stderr, /"@type": "type\.googleapis\.com\/meshmock\.v1\.Reply"/);
     assert.match(stderr, /"code": "refused"/);
+  });
+});
+
+suite('grpcurl with methods that meshmock does not have', { timeout: 240_000 }, () => {
+  const folder = path.join(import.meta.dirname, '../grpc');
+  const unseen = ['-import-path', folder, '-proto', 'shop.proto'];
+  const methods = ['Get', 'Fill', 'Watch', 'Exchange'];
+  let mesh: TestMesh;
+  let run: Grpcurl;
+  before(async () => {
+    run = await grpcurl();
+    mesh = await startMesh(['plain', { name: 'described', protoFiles: [path.join(folder, 'described.proto')] }]);
+  });
+  after(() => mesh[Symbol.asyncDispose]());
+
+  const plain = () => `127.0.0.1:${mesh.grpcPort('plain')}`;
+  const described = () => `127.0.0.1:${mesh.grpcPort('described')}`;
+
+  for (const method of methods)
+    test(`shop.Basket/${method} of a proto file that the mock has never seen is answered with an empty message`, async () => {
+      const { stdout, stderr } = await run(...unseen, '-d', '{}', plain(), `shop.Basket/${method}`);
+      assert.equal(stderr, '');
+      assert.equal(stdout, '{}\n');
+    });
+
+  test('a stream of requests is answered once, and the plan in a header applies', async () => {
+    const header = 'x-meshmock-plan: /~delay=1ms/~size=2KB/x';
+    const { stdout, stderr } = await run('-H', header, ...unseen, '-d', '{}{}{}', plain(), 'shop.Basket/Exchange');
+    assert.equal(stderr, '');
+    assert.equal(stdout, '{}\n');
+    const failed = await run('-H', 'x-meshmock-plan: /~grpc-status=ABORTED/x', ...unseen, plain(), 'shop.Basket/Get');
+    assert.match(failed.stderr, /Code: Aborted/);
+  });
+
+  test('with the proto file, a service describes its methods, and fills the fields', async () => {
+    const { stdout: list } = await run(described(), 'list');
+    assert.deepEqual(list.split('\n').filter(Boolean).sort(), [
+      'grpc.health.v1.Health',
+      'meshmock.v1.MeshMock',
+      'shop.Basket',
+      'shop.v2.Stock',
+    ]);
+    const json = JSON.stringify(orderOfEveryKind);
+    const header = `x-meshmock-plan: /~body=${encodeURIComponent(json)}/x`;
+    const { stdout, stderr } = await run('-H', header, '-d', json, described(), 'shop.v2.Stock/Take');
+    assert.equal(stderr, '');
+    assert.deepEqual(JSON.parse(stdout), orderOfEveryKind);
+    const exchanged = await run(
+      '-H',
+      'x-meshmock-plan: /~body={}/x',
+      '-d',
+      '{}{}{}',
+      described(),
+      'shop.Basket/Exchange',
+    );
+    assert.equal(exchanged.stdout, '{}\n{}\n{}\n');
   });
 });

@@ -30,6 +30,32 @@ suite('meshmock call --trace with a real Jaeger', { timeout: 240_000 }, () => {
     assert.equal(code, 0);
   });
 
+  test('The trace of calls over TCP is complete: single, repeated, and failed ones', async () => {
+    const started: ServedProgram[] = [];
+    try {
+      const quiet = ['--tcp', '127.0.0.1:0'];
+      for (const [name, flags] of [
+        ['leaf', quiet],
+        ['sick', [...quiet, '--behaviour', '/~status=503']],
+        ['gateway', []],
+      ] as const)
+        started.push(await startServe(name, flags, env));
+      const [leaf, sick, gateway] = started.map(({ stdout, httpPort }) => ({
+        httpPort,
+        tcp: `tcp:127.0.0.1:${/ tcp \S+:(\d+)/.exec(stdout)?.[1]}`,
+      }));
+      const targets = [`${leaf?.tcp}`, `${leaf?.tcp}*4`, `${sick?.tcp};retries=2`, 'tcp:127.0.0.1:1*3'];
+      for (const target of targets) {
+        const url = `localhost:${gateway?.httpPort}/@${target}/x`;
+        const { code, stdout } = await runProgram(['call', url, '--trace', jaeger.url]);
+        assert.match(stdout, /^pass {2}trace [0-9a-f]{32} in \S+ is whole/m, target);
+        assert.equal(code, 0);
+      }
+    } finally {
+      for (const service of started) await service[Symbol.asyncDispose]();
+    }
+  });
+
   test('A service that exports no spans is named, and the exit code is 1', async () => {
     const started: ServedProgram[] = [];
     try {

@@ -133,6 +133,15 @@ const everyCall: PlanParts['call'] = fc
     options: all,
   }));
 
+/** Returns a call that its scheme allows: over TCP it has only a text. */
+function validCall(call: Call, shared: Plan | undefined): Call {
+  if (call.scheme !== 'tcp') return call;
+  const then = call.then ?? shared;
+  const isText = then === undefined || (then.kind === 'answer' && then.directives.length === 0);
+  const { method: _, ...options } = call.options;
+  return isText ? { ...call, headers: [], options } : { ...call, scheme: 'http' };
+}
+
 export const allParts: PlanParts = {
   directives: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, fc.array(directive, { maxLength: 2 })),
   call: everyCall,
@@ -161,8 +170,13 @@ export function arbitraryPlan(parts: PlanParts, depth = 3, nested = false): fc.A
     { weight: 1, arbitrary: fc.constant(undefined) },
     { weight: 4, arbitrary: arbitraryPlan(parts, depth - 1, nested) },
   );
-  const calls = fc
-    .tuple(parts.directives, stages, then)
-    .map(([directives, all, rest]): Plan => ({ kind: 'calls', directives, stages: all, then: rest }));
+  const calls = fc.tuple(parts.directives, stages, then).map(
+    ([directives, all, rest]): Plan => ({
+      kind: 'calls',
+      directives,
+      stages: all.map((stage) => stage.map((call) => validCall(call, rest))),
+      then: rest,
+    }),
+  );
   return fc.oneof({ weight: 1, arbitrary: answer }, { weight: 4, arbitrary: calls });
 }

@@ -48,6 +48,7 @@ const wrong: readonly (readonly [unknown, string])[] = [
   [call({ then: { uri: '/)' } }), 'plan.stages[0].calls[0].then.uri'],
   [{ directives: [{}] }, 'plan.directives[0]'],
   [{ directives: [{ status: 503, body: 'x' }] }, 'plan.directives[0]'],
+  [{ directives: [{ body: 'a\ud800' }] }, 'plan.directives[0].body'],
   [{ directives: [{ status: 99 }] }, 'plan.directives[0].status'],
   [{ directives: [{ close: false }] }, 'plan.directives[0].close'],
   [{ directives: [{ delay: { range: { minMs: 2, maxMs: 1 } } }] }, 'plan.directives[0].delay.range.maxMs'],

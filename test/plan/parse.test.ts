@@ -132,6 +132,7 @@ const wrong: readonly (readonly [string, number, string])[] = [
   ['/~status=503:attempt>3/x', 13, 'a condition'],
   ['/~body=a?b/x', 8, '%3F'],
   ['/~header=a/x', 8, '"["'],
+  ['/~body=a\ud800b/x', 8, 'whole characters'],
 ];
 
 for (const [text, offset, expected] of wrong) {

@@ -11,6 +11,7 @@ test('A child that arrives as JSON is inserted into the answer unchanged', () =>
     calls: [{ target: 'leaf:8080', scheme: 'http', answeredBy: 'service', reply: new RawReply(raw) }],
   };
   const encoded = encodeReply(reply);
+  assert.ok(typeof encoded === 'string');
   assert.ok(encoded.includes(raw));
   assert.deepEqual(JSON.parse(encoded), JSON.parse(JSON.stringify(readReply(reply))));
 });

@@ -41,17 +41,19 @@ export function run(command: string, meshes: Meshes): Promise<{ output: string; 
  * Runs a command of the docs in a shell.
  *
  * @param places texts that the docs show, each with the text that replaces it here
+ * @param env environment of the command
  */
 export function runWith(
   command: string,
   places: readonly (readonly [shown: string, real: string])[],
+  env: NodeJS.ProcessEnv = cleanEnv(),
 ): Promise<{ output: string; code: number }> {
   let here = command
     .replace(/^curl /, 'curl -s ')
     .replace(/(^|\| )npx meshmock/, (_, before) => `${before}"${process.execPath}" dist/cli/main.js`);
   for (const [shown, real] of places) here = here.replaceAll(shown, real);
   return new Promise((resolve) => {
-    execFile('sh', ['-c', `${here} 2>&1`], { cwd: root, env: cleanEnv() }, (error, stdout) => {
+    execFile('sh', ['-c', `${here} 2>&1`], { cwd: root, env }, (error, stdout) => {
       let output = stdout.trimEnd();
       for (const [shown, real] of places) output = output.replaceAll(real, shown);
       resolve({ output, code: Number(error?.code ?? 0) });

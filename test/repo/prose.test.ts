@@ -29,7 +29,7 @@ for (const folder of ['src', 'test']) {
 const pages: Readonly<Record<string, readonly string[]>> = {
   'README.md': ['README.md'],
   'Pages in docs': ['docs/*.md'],
-  'Pages for contributors': ['ARCHITECTURE.md', 'CONTRIBUTING.md'],
+  'Pages for contributors': ['ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md'],
   'Pages of the labs': ['istio/**/*.md'],
   'Pages of Kubernetes': ['kubernetes/**/*.md'],
 };

@@ -7,8 +7,8 @@ import { serviceReady, setBehaviour } from '../../src/serve/process/service-chan
 
 suite('messages between a service and the process that started it', () => {
   for (const message of [
-    { kind: 'connect-to', entries: [] },
-    { kind: 'connect-to', entries: ['a:80:b:81'] },
+    { kind: 'service-ports', ports: [] },
+    { kind: 'service-ports', ports: ['a:80'] },
     { kind: 'behaviour', directives: '/~delay=1s' },
     { kind: 'behaviour', directives: null },
   ])
@@ -17,11 +17,11 @@ suite('messages between a service and the process that started it', () => {
   for (const message of [
     undefined,
     null,
-    'connect-to',
+    'service-ports',
     {},
     { kind: 'ready', http: ':1', grpc: ':2' },
-    { kind: 'connect-to', entries: 'a:80:b:81' },
-    { kind: 'connect-to', entries: [1] },
+    { kind: 'service-ports', ports: 'a:80' },
+    { kind: 'service-ports', ports: [1] },
     { kind: 'behaviour' },
   ])
     test(`a service ignores ${JSON.stringify(message)}`, () => assert.equal(parseMessageToService(message), undefined));

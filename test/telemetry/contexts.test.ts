@@ -65,6 +65,21 @@ const cases: readonly Case[] = [
     { b3: `${b3}T-${span}-0`, 'x-b3-traceid': `${stale}T`, 'x-b3-spanid': other, 'x-b3-flags': '1' },
     'none',
   ],
+  ['Jaeger', { 'uber-trace-id': `${b3}T:${span}:0:1` }, { traceId: `${b3}T` }],
+  ['Jaeger, encoded', { 'uber-trace-id': `${b3}T%3A${span}%3a${other}%3A3` }, { traceId: `${b3}T` }],
+  ['Jaeger, unsampled', { 'uber-trace-id': `${b3}T:${span}:0:0` }, 'none'],
+  [
+    'W3C and a stale one of Jaeger',
+    { traceparent: `00-${w3c}T-${span}-01`, 'uber-trace-id': `${stale}T:${other}:0:1` },
+    { traceId: `${w3c}T` },
+  ],
+  [
+    'B3 and a stale one of Jaeger',
+    { b3: `${b3}T-${span}-1`, 'uber-trace-id': `${stale}T:${other}:0:1` },
+    { traceId: `${b3}T` },
+  ],
+  ['malformed Jaeger', { 'uber-trace-id': `zz:${span}:0:1` }, 'new'],
+  ['Jaeger without a span', { 'uber-trace-id': `${b3}T:0:0:1` }, 'new'],
   ['malformed W3C', { traceparent: '00-zz-01', tracestate: 'a=b' }, 'new'],
   ['W3C of zeros', { traceparent: `00-${'0'.repeat(32)}-${span}-01` }, 'new'],
   ['W3C without a span', { traceparent: `00-${w3c}T-${'0'.repeat(16)}-01` }, 'new'],
@@ -89,6 +104,8 @@ function contextsOf(headers: Headers): string[] {
   if (headers.b3 !== undefined && headers.b3 !== '0') contexts.push(single.join(' ').replace(/ d$/, ' 1'));
   const { 'x-b3-traceid': traceId, 'x-b3-spanid': spanId, 'x-b3-sampled': sampled, 'x-b3-flags': flags } = headers;
   if (traceId !== undefined) contexts.push(`${traceId} ${spanId} ${sampled ?? flags}`);
+  const [, ...uber] = /^([0-9a-f]{32}):([0-9a-f]{16}):0:([01])$/.exec(headers['uber-trace-id'] ?? '') ?? [];
+  if (headers['uber-trace-id'] !== undefined) contexts.push(uber.join(' '));
   return contexts;
 }
 

@@ -57,6 +57,24 @@ test('values that callers choose do not create series', async () => {
   assert.deepEqual(schemes.sort(), ['http', 'https']);
 });
 
+test('gRPC methods have series of their own, and those that callers invent do not create more than a hundred', async () => {
+  await using app = await serve();
+  const methods = async (metric: string): Promise<string[]> =>
+    Object.keys(await counts(app.metrics)).flatMap(
+      (key) => new RegExp(`^${metric} .*rpc_method="(.*?)"`).exec(key)?.[1] ?? [],
+    );
+  await callHttp(app.http, `/@grpc:127.0.0.1:${app.grpc}/shop.Basket/Get`);
+  assert.deepEqual(await methods('rpc_server_call_duration'), ['shop.Basket/Get']);
+  assert.deepEqual(await methods('rpc_client_call_duration'), ['shop.Basket/Get']);
+  const targets = Array.from({ length: 300 }, (_, index) => `grpc:127.0.0.1:${app.grpc}(/shop.Basket/Get${index})`);
+  await callHttp(app.http, `/@${targets.join('|')}`);
+  for (const metric of ['rpc_server_call_duration', 'rpc_client_call_duration']) {
+    const found = await methods(metric);
+    assert.equal(found.length, 100);
+    assert.equal(found.at(-1), '_OTHER');
+  }
+});
+
 test('durations are in seconds, and cover the whole request', async () => {
   await using app = await serve();
   await callHttp(app.http, '/~delay=300ms/x');
@@ -100,4 +118,29 @@ test('the error of a taken port names the flag', async () => {
   const { code, stderr } = await runProgram(['serve', '--http', ':0', '--grpc', ':0', '--metrics', host]);
   assert.equal(code, 2);
   assert.match(stderr, /is taken: choose another with --metrics/);
+});
+
+test('Prometheus gets the resources that a service holds, what it refused, and its limits', async () => {
+  await using app = await serve({ MESHMOCK_MAX_OPEN_CALLS: '1' });
+  await callHttp(app.http, `/@127.0.0.1:${app.http}|127.0.0.1:${app.http}/x`);
+  const hanging = new AbortController();
+  const hung = fetch(`http://127.0.0.1:${app.http}/~hang/x`, { signal: hanging.signal }).catch(() => {});
+  const value = async (metric: string): Promise<number> => {
+    const page = await (await fetch(app.metrics)).text();
+    const line = page.split('\n').find((each) => each.startsWith(`${metric} `));
+    assert.ok(line !== undefined, `${metric} in ${page}`);
+    return Number(line.split(' ').at(-1));
+  };
+  while ((await value('meshmock_requests_in_flight')) === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(await value('meshmock_requests_in_flight'), 1);
+  assert.equal(await value('meshmock_calls_in_flight'), 0);
+  assert.ok((await value('meshmock_connections')) >= 1);
+  assert.equal(await value('meshmock_held_bytes'), 0);
+  assert.ok((await value('meshmock_memory_bytes')) > 0);
+  assert.equal(await value('meshmock_refused_total{bound="max-open-calls"}'), 1);
+  assert.equal(await value('meshmock_refused_total{bound="max-requests"}'), 0);
+  assert.equal(await value('meshmock_limit{bound="max-open-calls"}'), 1);
+  assert.equal(await value('meshmock_limit{bound="read-timeout"}'), 15_000);
+  hanging.abort();
+  await hung;
 });

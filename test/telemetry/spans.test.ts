@@ -64,6 +64,17 @@ suite('spans over OTLP', () => {
     }
   });
 
+  test('the spans of a gRPC method have its name', async () => {
+    const reply = await callHttp(gateway.httpPort, '/@grpc:leaf/shop.Basket/Get');
+    const [, client, server] = await chain(reply.traceId ?? '');
+    for (const span of [client, server]) {
+      assert.equal(span?.name, 'shop.Basket/Get');
+      assert.equal(span?.attributes['rpc.method'], 'shop.Basket/Get');
+      assert.equal(span?.attributes['rpc.response.status_code'], 'OK');
+    }
+    assert.equal(reply.calls?.[0]?.reply?.spanId, server?.spanId);
+  });
+
   test('each attempt of a retried call and each run of a repeated call has its own span', async () => {
     const retried = await callHttp(gateway.httpPort, '/@leaf;retries=2/~status=503:attempt<3/x');
     const attempts = (await receiver.trace(retried.traceId ?? '', 7)).filter(({ kind }) => kind === 'CLIENT');

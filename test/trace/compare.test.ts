@@ -4,6 +4,8 @@ import { compareTrace } from '../../src/trace/compare.ts';
 import { findingText } from '../../src/trace/finding.ts';
 import { readOtlp } from '../../src/trace/read-otlp.ts';
 import type { Span } from '../../src/trace/span.ts';
+import { traceProblem } from '../../src/trace/trace-problem.ts';
+import { startForeignServer } from '../running-mesh.ts';
 import { type Captured, type CapturingMesh, startCapturingMesh } from './captured.ts';
 
 suite('The comparison of a trace with the reply', () => {
@@ -126,6 +128,21 @@ suite('The comparison of a trace with the reply', () => {
       findings.map(({ kind, where }) => [kind, where]),
       [['second_trace', ['gateway', 'service1']]],
     );
+  });
+
+  test('A refused call of an overloaded service has no SERVER span, and causes no finding', async () => {
+    const reply = { service: 'busy', version: 'v1', status: 503, error: { code: 'overloaded', message: 'busy' } };
+    await using busy = await startForeignServer((_request, response) => {
+      const headers = { 'x-meshmock': 'busy/v1', 'content-type': 'application/json', 'retry-after': '1' };
+      response.writeHead(503, headers).end(JSON.stringify(reply));
+    });
+    for (const times of ['', '*3']) {
+      const { root, spans } = await mesh.capture(`/@127.0.0.1:${busy.port}${times}/x`);
+      assert.equal(root.reply?.calls?.[0]?.status, 503);
+      assert.deepEqual(compareTrace(root, spans).findings, []);
+    }
+    const refused = { target: 'busy:8080', scheme: 'http', status: 503, answeredBy: 'service', reply } as const;
+    assert.match(traceProblem(refused)?.message ?? '', /^busy is overloaded and refused the request/);
   });
 
   test('Spans of other instrumentation are counted, and their services named, without findings', async () => {

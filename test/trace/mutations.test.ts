@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { compareTrace } from '../../src/trace/compare.ts';
+import { Random } from '../random.ts';
 import { type Captured, type CapturingMesh, envoyTraces, startCapturingMesh } from './captured.ts';
 import { mutate, mutationKinds } from './mutations.ts';
-import { Random } from './random.ts';
 import { withSidecars } from './with-sidecars.ts';
 
 const mutationCount = 1000;

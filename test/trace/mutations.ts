@@ -5,7 +5,7 @@
 import { isMirrored, isProxy } from '../../src/trace/proxy-spans.ts';
 import { isMeshmockSpan, type Span, statusOf } from '../../src/trace/span.ts';
 import { SpanTree } from '../../src/trace/span-tree.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../random.ts';
 
 export interface Mutation {
   /** Description of the change, for a person. */

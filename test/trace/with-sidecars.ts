@@ -9,8 +9,8 @@ import type { CallResult, Reply } from '../../src/reply/reply.ts';
 import { grpcCodeOf } from '../../src/reply/status.ts';
 import { isMeshmockSpan, type Span, statusOf } from '../../src/trace/span.ts';
 import { SpanTree } from '../../src/trace/span-tree.ts';
+import type { Random } from '../random.ts';
 import type { Captured } from './captured.ts';
-import type { Random } from './random.ts';
 
 /** @param retries probability that the sidecar makes two attempts of a call, of which the first one fails */
 export function withSidecars({ path, root, spans }: Captured, random: Random, retries: number): Captured {

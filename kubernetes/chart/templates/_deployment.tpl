@@ -110,6 +110,14 @@ spec:
               value: {{ include "meshmock.literal" . }}
             {{- end }}
             {{- end }}
+            {{- with $values.allowTargets }}
+            - name: MESHMOCK_ALLOW_TARGET
+              value: {{ include "meshmock.literal" (join " " .) }}
+            {{- end }}
+            {{- with $values.denyTargets }}
+            - name: MESHMOCK_DENY_TARGET
+              value: {{ include "meshmock.literal" (join " " .) }}
+            {{- end }}
             {{- with $values.spansTo }}
             - name: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
               value: {{ include "meshmock.literal" (printf "%s/v1/traces" (trimSuffix "/" . | trimSuffix "/v1/traces")) }}

@@ -4,6 +4,7 @@ import type { VirtualService } from '../../istio/resources/virtual-service.ts';
 import type { AssertedRoute, Delegate, RouteDestination } from '../asserted-route.ts';
 import { clusterTitle, type EnvoyCluster } from '../envoy-clusters.ts';
 import { destinationHosts, type RouteConfig } from '../route-config.ts';
+import { droppedRoutesHint } from './dropped-routes.ts';
 import {
   type AssertionResult,
   areAllAborted,
@@ -33,7 +34,7 @@ export function checkRoute(
   );
   const all = sumOf(taken.map(({ count }) => count));
   const seen = describeOutcome(evidence);
-  if (all === 0 || sumOf(counts) !== all) return seenResult(expected, seen, false);
+  if (all === 0 || sumOf(counts) !== all) return seenResult(expected, seen + droppedRoutesHint(request, config), false);
   const matches = sharesOf(destinations).map((share, index) => matchesShare(counts[index] ?? 0, all, share));
   const holds = matches.includes(false) ? false : matches.includes(undefined) ? undefined : true;
   return shareResult(expected, seen, all, holds);
@@ -93,7 +94,8 @@ export function checkDelegate(
   }
   const seen =
     taken.length === 0 ? describeOutcome(evidence) : taken.map(({ cluster }) => clusterTitle(cluster)).join(', ');
-  return seenResult(expected, seen, hosts.length > 0 && hosts.every((host) => ownHosts.has(host)));
+  const holds = hosts.length > 0 && hosts.every((host) => ownHosts.has(host));
+  return seenResult(expected, holds ? seen : seen + droppedRoutesHint(request, config), holds);
 }
 
 /** Returns the delegates of a VirtualService that exist. */

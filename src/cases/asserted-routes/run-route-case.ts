@@ -8,6 +8,7 @@ import { checkFault, checkRedirect } from './check-answer.ts';
 import { checkDelegate, checkRoute } from './check-destinations.ts';
 import { checkHeaders } from './check-headers.ts';
 import { checkRewrite } from './check-rewrite.ts';
+import { checkRouterResult } from './check-router-result.ts';
 import { type AssertionResult, notSeenResult, type RouteEvidence } from './route-evidence.ts';
 import { RouteSampler, type SampleContext } from './route-sampler.ts';
 
@@ -32,8 +33,8 @@ export async function runRouteCase(
   return retryUntil(attempt, (run) => run.kind === 'not_seen' || run.passes, testCase, context.stop);
 }
 
-function isEmpty({ route, redirect, rewrite, fault, headers, delegate }: AssertedRoute): boolean {
-  return [route, redirect, rewrite, fault, headers, delegate].every((one) => one === undefined);
+function isEmpty({ route, redirect, rewrite, fault, headers, delegate, result }: AssertedRoute): boolean {
+  return [route, redirect, rewrite, fault, headers, delegate, result].every((one) => one === undefined);
 }
 
 /** Result of a case through one entry point. */
@@ -76,7 +77,7 @@ async function tryAccess(
 }
 
 function checkAll(asserted: AssertedRoute, config: RouteConfig, evidence: RouteEvidence): AssertionResult[] {
-  const { request, route, redirect, rewrite, fault, headers, delegate } = asserted;
+  const { request, route, redirect, rewrite, fault, headers, delegate, result } = asserted;
   const headersOfDestination = route?.length === 1 ? route[0]?.headers : undefined;
   return [
     ...(route === undefined ? [] : [checkRoute(route, asserted, config, evidence)]),
@@ -84,6 +85,7 @@ function checkAll(asserted: AssertedRoute, config: RouteConfig, evidence: RouteE
     ...(redirect === undefined ? [] : [checkRedirect(redirect, request, evidence)]),
     ...(rewrite === undefined ? [] : checkRewrite(rewrite, config, evidence)),
     ...(fault === undefined ? [] : checkFault(fault, evidence)),
+    ...(result === undefined ? [] : checkRouterResult(result, evidence)),
     ...[headers, headersOfDestination].flatMap((changes) =>
       changes === undefined ? [] : checkHeaders(changes, request, evidence),
     ),

@@ -1,16 +1,21 @@
 import type { LoggedRequest } from '../../istio/observe/access-log.ts';
 import type { Manifest } from '../../istio/resources/manifest.ts';
-import { groupOf, type KubeObject } from '../../istio/resources/objects.ts';
+import { groupOf, isService, type KubeObject } from '../../istio/resources/objects.ts';
+import { portProtocolOf } from '../../istio/resources/ports.ts';
 import { type CoverageFinding, findingOf, objectTitle } from './finding.ts';
 
 /** AuthorizationPolicy of Istio, with the fields that matter here. */
 export interface AuthorizationPolicy extends KubeObject {
   spec?: {
     action?: string;
-    rules?: unknown[];
+    rules?: PolicyRule[];
     targetRefs?: TargetRef[];
     targetRef?: TargetRef;
   };
+}
+
+interface PolicyRule {
+  to?: { operation?: { ports?: string[] } }[];
 }
 
 interface TargetRef {
@@ -36,11 +41,30 @@ export function ruleFindings(
   const { metadata, spec } = policy;
   const decisive = new Set(requests.map(({ rule }) => rule));
   const reason = notLoggedReason(policy, objects);
-  return (spec?.rules ?? []).flatMap((_, index) => {
+  const tcpPorts = tcpPortsOf(policy, objects);
+  return (spec?.rules ?? []).flatMap((rule, index) => {
     if (decisive.has(`ns[${metadata.namespace}]-policy[${metadata.name}]-rule[${index}]`)) return [];
     const where = whereIs(['spec', 'rules', String(index)]);
-    return [findingOf({ object: objectTitle(policy), part: `rule ${index + 1}`, where }, reason)];
+    const ofRule = isForTcp(rule, tcpPorts) ? 'proxies do not log which rule a connection matched' : undefined;
+    return [findingOf({ object: objectTitle(policy), part: `rule ${index + 1}`, where }, reason ?? ofRule)];
   });
+}
+
+/** Reports whether a rule names only ports for TCP. */
+function isForTcp({ to = [] }: PolicyRule, tcpPorts: ReadonlySet<string>): boolean {
+  const ports = to.map(({ operation }) => operation?.ports ?? []);
+  return ports.length > 0 && ports.every((of) => of.length > 0 && of.every((port) => tcpPorts.has(port)));
+}
+
+/** Returns the ports of pods that Services of the namespace of a policy use for TCP, and none of them for anything else. */
+function tcpPortsOf({ metadata }: AuthorizationPolicy, objects: readonly KubeObject[]): ReadonlySet<string> {
+  const services = objects.filter(isService).filter((one) => one.metadata.namespace === metadata.namespace);
+  const ports = services.flatMap(({ spec }) => spec.ports ?? []);
+  const podPorts = (isTcp: boolean): string[] =>
+    ports
+      .filter((port) => (portProtocolOf(port) === 'tcp') === isTcp)
+      .map(({ port, targetPort }) => String(typeof targetPort === 'number' ? targetPort : port));
+  return new Set(podPorts(true)).difference(new Set(podPorts(false)));
 }
 
 /** Returns the reason why proxies do not log the rules of a policy; undefined if they do. */

@@ -6,7 +6,7 @@ import type { MeshObjects } from '../../istio/node/pod-status.ts';
 import { entryName } from '../../istio/resources/entry-names.ts';
 import { type Gateway, selectorOrDefault } from '../../istio/resources/gateways.ts';
 import { type KubeObject, namespaceOf, type Service, selects } from '../../istio/resources/objects.ts';
-import { protocolOf } from '../../istio/resources/ports.ts';
+import { portProtocolOf } from '../../istio/resources/ports.ts';
 import { dnsNamesOf } from '../../istio/resources/routes.ts';
 import type { Call, Plan } from '../../plan/plan.ts';
 import { callViaMock } from '../../send/call-via-mock.ts';
@@ -142,7 +142,7 @@ function answerPlan(uri: string): Plan {
 
 /** Returns the HTTP port of a Service: 80, as in a URL without a port, or else the first. */
 function preferredHttpPort(service: Service | undefined): number | undefined {
-  const ports = (service?.spec.ports ?? []).filter((port) => protocolOf(port) === 'http').map(({ port }) => port);
+  const ports = (service?.spec.ports ?? []).filter((port) => portProtocolOf(port) === 'http').map(({ port }) => port);
   return ports.includes(80) ? 80 : ports[0];
 }
 

@@ -6,6 +6,7 @@ import type { ApplyReport } from '../../istio/local-mesh/local-mesh.ts';
 import { type IstioSettings, isIstioOperator } from '../../istio/local-mesh/mesh-configuration.ts';
 import { type Manifest, type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
 import { isService, type KubeObject } from '../../istio/resources/objects.ts';
+import type { InstalledTools } from '../../istio/tools/install-tools.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
 import { assertsRoutes, type CaseFile, type ExpectationCase, type WorkloadFault } from '../case.ts';
 import { coverageOf } from '../coverage/coverage.ts';
@@ -18,6 +19,10 @@ import { LocalRouteObserver } from './local-route-observer.ts';
 import { scaleWorkload } from './scale-workload.ts';
 
 export interface LocalTestMeshOptions {
+  /** Number of the mesh among those of this process, from 1; 1 if not given. */
+  readonly number?: number;
+  /** Returns the tools of the mesh; they are installed if not given. */
+  readonly tools?: () => Promise<InstalledTools>;
   /** Reads the manifests of files and folders. */
   readonly read: (names: readonly string[]) => ManifestSource[];
   /** Reads a user's configuration of Istio for a file. */
@@ -34,8 +39,10 @@ export interface LocalTestMeshOptions {
   readonly onProgramExit: (name: string, logs: string) => void;
 }
 
-/** Name of the local mesh of this process. */
-export const localMeshName = `test-${process.pid}`;
+/** Returns the name of a local mesh of this process. */
+export function localMeshName(number = 1): string {
+  return `test-${process.pid}${number === 1 ? '' : `-${number}`}`;
+}
 
 interface StartedMesh {
   readonly host: MeshHost;
@@ -100,11 +107,12 @@ export class LocalTestMesh implements MeshUnderTest {
     }: { readonly sources: readonly ManifestSource[]; readonly istio: IstioSettings; readonly key: string },
     signal: AbortSignal,
   ): Promise<ApplyReport> {
-    const { http, grpc, serveArguments, onProgramExit, maxReplicas } = this.options;
+    const { number, tools, http, grpc, serveArguments, onProgramExit, maxReplicas } = this.options;
     const anyPort = { host: http.host, port: 0 };
     const { mesh: host, started } = await MeshHost.start(
       {
-        mesh: localMeshName,
+        mesh: localMeshName(number),
+        ...optional('tools', await tools?.()),
         namespace,
         fill,
         istio,
@@ -125,17 +133,16 @@ export class LocalTestMesh implements MeshUnderTest {
     return started.report;
   }
 
-  /** Deletes before it applies, because two files may configure the same host. */
-  private async change(
+  /** Deletes what is not wanted any more, and applies the manifests, in one change. */
+  private change(
     wanted: ReadonlyMap<string, Manifest>,
     sources: readonly ManifestSource[],
     signal: AbortSignal,
   ): Promise<ApplyReport> {
     const { host } = this.startedMesh();
     const unwanted = [...this.applied].filter(([identity]) => !wanted.has(identity)).map(([, { object }]) => object);
-    if (unwanted.length > 0)
-      await host.delete([{ name: 'objects of the file before', text: manifestText(unwanted) }], signal);
-    return host.apply(sources, signal);
+    const removed = unwanted.length === 0 ? [] : [{ name: 'objects of before', text: manifestText(unwanted) }];
+    return host.apply(sources, signal, removed);
   }
 
   async coverage(signal: AbortSignal): Promise<Coverage | undefined> {

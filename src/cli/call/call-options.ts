@@ -2,15 +2,15 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
 import { parseConnectTo } from '../../execute/connect-to.ts';
 import { parseExpectation } from '../../expect/parse.ts';
-import { groupArguments } from '../../options/argument-groups.ts';
 import { durationMs, text, wholeNumber } from '../../options/option-values.ts';
 import { parseOptions, type Values } from '../../options/options.ts';
 import { methodProblem } from '../../plan/fields.ts';
-import { type Header, isGrpc } from '../../plan/plan.ts';
+import { type Header, isGrpc, type Scheme } from '../../plan/plan.ts';
 import type { BatchSettings } from '../../send/request-batch.ts';
-import { quoteWord } from '../../send/shell-words.ts';
+import { parseHeader } from '../../send/request-header.ts';
+import { withPastedCommand } from '../options/pasted-command.ts';
 import { textOrStandardInput } from '../process/standard-input.ts';
-import { parseHeader, readRequest } from './call-request.ts';
+import { readRequest } from './call-request.ts';
 import { jaegerUrl } from './jaeger.ts';
 
 export const callSchema = {
@@ -80,7 +80,7 @@ const formType: Header = { name: 'content-type', value: 'application/x-www-form-
  * @throws MeshmockError `usage`, or the error of the plan with its place
  */
 export function readCallSettings(args: readonly string[]): CallSettings {
-  const { values, positionals } = parseOptions(callSchema, withPastedCommand(args), {});
+  const { values, positionals } = parseOptions(callSchema, withPastedCommand(callSchema, args), {});
   const [url, more] = positionals;
   if (url === undefined || more !== undefined)
     throw new MeshmockError('usage', 'expected one URL; quote it, since the shell reads | and ( itself');
@@ -96,9 +96,8 @@ export function readCallSettings(args: readonly string[]): CallSettings {
     throw new MeshmockError('usage', `--trace keeps every answer, so --repeat must be at most ${mostTraces}`);
   const { expect, timeout, header, data: bodies, method = typed.method, ...rest } = values;
   const data = bodies.length === 0 ? typed.data : bodies.join('&');
-  if (isGrpc(target.scheme) && (data ?? method) !== undefined)
-    throw new MeshmockError('usage', '--method and --data are for HTTP: over gRPC the plan is the request');
   const headers = [...typed.headers, ...header];
+  checkParts(target.scheme, (data ?? method) !== undefined, headers.length > 0);
   const hasType = headers.some(({ name }) => name === formType.name);
   return {
     ...rest,
@@ -111,22 +110,12 @@ export function readCallSettings(args: readonly string[]): CallSettings {
   };
 }
 
-/**
- * Lets a command for curl or grpcurl be pasted unquoted after our flags: its words become one text, so that none is
- * read as a flag of ours.
- */
-function withPastedCommand(args: readonly string[]): readonly string[] {
-  const ours: string[] = [];
-  for (const { kind, args: group } of groupArguments(callSchema, args)) {
-    const [first = ''] = group;
-    if (kind === 'other' && (first === 'curl' || first === 'grpcurl')) {
-      const words = args.slice(ours.length + 1).map(quoteWord);
-      return [...ours, [first, ...words].join(' ')];
-    }
-    if (kind === 'other' && !first.startsWith('-')) return args;
-    ours.push(...group);
-  }
-  return args;
+/** @throws MeshmockError `usage` if a protocol does not carry what the request has */
+function checkParts(scheme: Scheme, hasMethodOrData: boolean, hasHeaders: boolean): void {
+  if (isGrpc(scheme) && hasMethodOrData)
+    throw new MeshmockError('usage', '--method and --data are for HTTP: over gRPC the plan is the request');
+  if (scheme === 'tcp' && (hasMethodOrData || hasHeaders))
+    throw new MeshmockError('usage', '--method, --data and --header are for HTTP: over TCP the text is the request');
 }
 
 function parseMethod(value: string): string {

@@ -1,11 +1,10 @@
-import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
 import type { ListenAddress } from '../../plan/address.ts';
-import { headerNameProblem, headerValueProblem } from '../../plan/fields.ts';
 import { formatPath } from '../../plan/format.ts';
 import { defaultPorts, type Header, type Plan, type Scheme } from '../../plan/plan.ts';
 import { type PlanCommand, readAuthority, readCommand } from '../../send/plan-forms.ts';
 import type { Target } from '../../send/request-batch.ts';
+import { parseHeader } from '../../send/request-header.ts';
 
 /** Request that a text describes. */
 export interface TypedRequest extends Pick<PlanCommand, 'method' | 'data'> {
@@ -14,7 +13,7 @@ export interface TypedRequest extends Pick<PlanCommand, 'method' | 'data'> {
 }
 
 /**
- * Parses a path, a URL, `grpc:HOST:PORT/PATH`, JSON, or a command for curl or grpcurl.
+ * Parses a path, a URL, `grpc:HOST:PORT/PATH`, `tcp:HOST:PORT/TEXT`, JSON, or a command for curl or grpcurl.
  *
  * @example
  * readRequest("curl -X POST -d a=1 'localhost:8080/@a/x'").method; // 'POST'
@@ -22,8 +21,8 @@ export interface TypedRequest extends Pick<PlanCommand, 'method' | 'data'> {
  * @throws MeshmockError `usage`, or the error of the plan with its place
  */
 export function readRequest(typed: string): TypedRequest {
-  const [, scheme, authority = '', path = ''] = /^(grpcs?):(?:\/\/)?([^/?]*)(.*)$/s.exec(typed) ?? [];
-  if (scheme === 'grpc' || scheme === 'grpcs') {
+  const [, scheme, authority = '', path = ''] = /^(grpcs?|tcp):(?:\/\/)?([^/?]*)(.*)$/s.exec(typed) ?? [];
+  if (scheme === 'grpc' || scheme === 'grpcs' || scheme === 'tcp') {
     const { plan, address } = readAuthority(authority, path, defaultPorts[scheme]);
     return { target: targetOf(scheme, address, plan), headers: [] };
   }
@@ -43,22 +42,4 @@ export function readRequest(typed: string): TypedRequest {
 
 function targetOf(scheme: Scheme, address: ListenAddress, plan: Plan): Target {
   return { scheme, address, plan, path: formatPath(plan) };
-}
-
-/**
- * Parses a header of a request.
- *
- * @example
- * parseHeader('End-User: jason'); // { name: 'end-user', value: 'jason' }
- *
- * @throws MeshmockError `usage`
- */
-export function parseHeader(value: string): Header {
-  const [, name = '', content = ''] = /^([^:]*):\s*(.*?)\s*$/.exec(value) ?? [];
-  const lower = name.toLowerCase();
-  // Headers between meshmocks lower the limits of a request, and a body has its type.
-  const isAllowed = lower.startsWith('x-meshmock-') || lower === 'content-type';
-  const problem = (isAllowed ? undefined : headerNameProblem(lower)) ?? headerValueProblem(lower, content);
-  if (problem !== undefined) throw new MeshmockError('usage', `"${value}": expected ${problem}, as 'NAME: VALUE'`);
-  return { name: lower, value: content };
 }

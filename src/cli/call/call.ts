@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '../../execute/client.ts';
 import { facts } from '../../expect/expectation.ts';
+import { textFacts } from '../../expect/text-facts.ts';
 import { headerFields } from '../../plan/plan.ts';
 import type { CallResult } from '../../reply/reply.ts';
 import { openClient, sendBatch } from '../../send/request-batch.ts';
@@ -26,11 +27,14 @@ const help: HelpText = {
       title: 'An expectation is [not] [SERVICE | CALLER->SERVICE] and one of',
       text: `  FACT = VALUE            of every call, such as status = 200
   FACT VALUE = 10% ± 4%   of a share or a number of calls
+  TEXT contains VALUE     also matches /REGEX/, exists, =, !=
   latency p99 < 200ms     also min, mean, p50, p90, p95, max
   calls = 3
 
 FACT is one of ${facts.slice(0, 6).join(', ')},
-${facts.slice(6).join(', ')}.`,
+${facts.slice(6).join(', ')}.
+TEXT is one of ${textFacts.slice(0, 6).join(', ')},
+${textFacts.slice(6).join(', ')}. A header has a NAME after it.`,
     },
   ],
   examples: [

@@ -3,8 +3,10 @@ import path from 'node:path';
 import type { Case, CaseFile } from '../../cases/case.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
+import { readText } from '../process/read-text.ts';
 import { parseCaseFile } from './case-file.ts';
-import { readManifestSources, readText } from './manifest-sources.ts';
+import { readManifestSources } from './manifest-sources.ts';
+import { isRouterCheckFile, parseRouterCheckFile } from './router-check-file.ts';
 import { isValidatorFile, parseValidatorFile } from './validator-file.ts';
 
 /** Files of cases to read, and the settings that apply to all of them. */
@@ -130,9 +132,13 @@ function readCaseFile(name: string, { timeout, retryUntil = 0, manifests }: Case
       `${name}: expected a file of cases, found a Kubernetes manifest: write cases in another file, with ${field}`,
     );
   }
-  const parse = isValidatorFile(content) ? parseValidatorFile : parseCaseFile;
-  const file = parse(content, name, { timeoutMs: timeout, retryUntilMs: retryUntil });
+  const file = parserOf(content)(content, name, { timeoutMs: timeout, retryUntilMs: retryUntil });
   return { ...file, manifests: [...manifests, ...file.manifests] };
+}
+
+function parserOf(content: string): typeof parseCaseFile | typeof parseValidatorFile {
+  if (isValidatorFile(content)) return parseValidatorFile;
+  return isRouterCheckFile(content) ? parseRouterCheckFile : parseCaseFile;
 }
 
 function isKubernetesManifest(content: string): boolean {

@@ -1,6 +1,6 @@
 import { optional } from '../../error/optional.ts';
 import type { IstioSettings } from '../../istio/local-mesh/mesh-configuration.ts';
-import { readText } from './manifest-sources.ts';
+import { readText } from '../process/read-text.ts';
 
 /** Options of a command that starts a local mesh. */
 interface IstioOptionValues {

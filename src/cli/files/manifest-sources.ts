@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { ManifestSource } from '../../istio/resources/manifest.ts';
+import { readStandardInput, readText } from '../process/read-text.ts';
 
 /**
  * Reads manifests as `kubectl -f` does. A name is a file, a folder, or `-` for standard input. Of a folder, it reads the
@@ -17,7 +18,7 @@ export function readManifestSources(
   isOther: (file: string, text: string) => boolean = () => false,
 ): ManifestSource[] {
   return names.flatMap((name) => {
-    if (name === '-') return [{ name: 'standard input', text: readFileSync(0, 'utf8') }];
+    if (name === '-') return [{ name: 'standard input', text: readStandardInput() }];
     if (!isFolder(name)) return [{ name, text: readText(name) }];
     const files = readdirSync(name).filter(isManifest).sort();
     const sources = files.map((file) => ({ name: path.join(name, file), text: readText(path.join(name, file)) }));
@@ -37,13 +38,4 @@ function isFolder(name: string): boolean {
   const stat = statSync(name, { throwIfNoEntry: false });
   if (stat === undefined) throw new MeshmockError('usage', `${name}: no such file or folder`);
   return stat.isDirectory();
-}
-
-/** Reads the text of a file. @throws MeshmockError `usage` */
-export function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new MeshmockError('usage', `${file}: ${(error as Error).message}`);
-  }
 }

@@ -43,6 +43,31 @@ export function isValidatorFile(content: string): boolean {
  * cases[0]?.name; // 'users: GET shop.test/users'
  */
 export function parseValidatorFile(content: string, file: string, defaults: CaseDefaults): CaseFile<RouteCase> {
+  return routeCaseFile(content, file, (yaml) => casesOf(yaml, defaults));
+}
+
+/** Assertions of a case that asserts nothing. */
+export const emptyAssertions: Omit<AssertedRoute, 'request' | 'wantMatch'> = {
+  route: undefined,
+  redirect: undefined,
+  rewrite: undefined,
+  fault: undefined,
+  headers: undefined,
+  delegate: undefined,
+  result: undefined,
+};
+
+/**
+ * Returns a file of cases that assert routes. It names no manifests, and each destination without a workload gets a mock.
+ *
+ * @param casesOf reads the cases of a document
+ * @throws MeshmockError `usage` with line and column
+ */
+export function routeCaseFile(
+  content: string,
+  file: string,
+  casesOf: (yaml: YamlFile) => RouteCase[],
+): CaseFile<RouteCase> {
   return {
     name: file,
     manifests: [],
@@ -51,7 +76,7 @@ export function parseValidatorFile(content: string, file: string, defaults: Case
     namespace: 'default',
     fill: true,
     before: [],
-    cases: YamlFile.all(content, file).flatMap((yaml) => casesOf(yaml, defaults)),
+    cases: YamlFile.all(content, file).flatMap(casesOf),
     always: [],
   };
 }
@@ -69,6 +94,7 @@ function combinationsOf(yaml: YamlFile, node: Node, defaults: CaseDefaults): Rou
   const optionalField = <T>(name: string, read: (yaml: YamlFile, value: Node) => T): T | undefined =>
     yaml.optionalNode(fields, name, (value) => read(yaml, value));
   const assertions: Omit<AssertedRoute, 'request'> = {
+    ...emptyAssertions,
     wantMatch: yaml.optionalScalar(fields, 'wantMatch', yesOrNo) ?? false,
     route: optionalField('route', readDestinations),
     redirect: optionalField('redirect', readRedirect),

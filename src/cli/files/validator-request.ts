@@ -31,15 +31,16 @@ export function authority(value: string): string {
   throw new MeshmockError('usage', `"${value}": expected a host, or HOST:PORT`);
 }
 
-function method(value: string): string {
+/** Parses a method. @throws MeshmockError `usage` */
+export function method(value: string): string {
   const problem = methodProblem(value);
   if (problem !== undefined) throw new MeshmockError('usage', `"${value}": expected ${problem}`);
   return value;
 }
 
-/** Parses a path. Of a whole URL it takes only the path, as istio-config-validator does. */
-function uri(value: string): string {
-  const [, path = ''] = /^(?:[a-z]+:\/\/[^/?#]*)?(\/[^#\s]*)$/i.exec(value) ?? [];
+/** Parses a path. Of a whole URL it takes only the path, and no fragment, as istio-config-validator does. */
+export function uri(value: string): string {
+  const [, path = ''] = /^(?:[a-z]+:\/\/[^/?#]*)?(\/[^#\s]*)(?:#\S*)?$/i.exec(value) ?? [];
   if (path === '') throw new MeshmockError('usage', `"${value}": expected a path such as /users`);
   if (!isPlainPath(path))
     throw new MeshmockError('usage', `"${value}": expected a plain path: a mock would execute this one as a plan`);

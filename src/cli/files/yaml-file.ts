@@ -126,6 +126,13 @@ export class YamlFile {
     }
   }
 
+  /** Returns the text of a scalar, which may be empty. @throws MeshmockError `usage` when the node is not a scalar */
+  textOf(node: Node): string {
+    const scalar = this.resolveAlias(node);
+    if (!isScalar(scalar)) throw this.errorAt(node, 'a single value');
+    return String(scalar.value ?? '');
+  }
+
   /** Parses the scalar of an optional field. Returns undefined without it. @throws MeshmockError `usage` */
   optionalScalar<T>(fields: Fields, name: string, parse: (value: string) => T): T | undefined {
     return this.optionalNode(fields, name, (node) => this.parseScalar(node, parse));

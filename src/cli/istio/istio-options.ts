@@ -22,9 +22,21 @@ const namespace = {
   aliases: ['-n'],
 } as const;
 
+/** The path of a socket has the name in it, and at most 107 bytes (unix(7)). */
+const maxMeshName = 63;
+
+/** Parses the name of a mesh. @throws MeshmockError `usage` */
+function meshName(value: string): string {
+  if (value.length <= maxMeshName) return label(value);
+  throw new MeshmockError(
+    'usage',
+    `the name of a mesh has at most ${maxMeshName} letters, and this has ${value.length}`,
+  );
+}
+
 /** Name of one of several meshes on a machine. */
 const mesh = {
-  parse: label,
+  parse: meshName,
   default: defaultMesh,
   value: 'NAME',
   help: 'name of the mesh, if several are up',

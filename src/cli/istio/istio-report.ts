@@ -41,8 +41,7 @@ export function entryLines(ports: readonly MachinePort[], pods: readonly PodStat
       const { entry } = port;
       return `${labelOf(entry)} ${addressText(port)}`;
     });
-    const kind = portsOfEntry[0]?.entry.kind;
-    const note = kind === undefined ? '' : noteOf(kind, name, pods);
+    const note = portsOfEntry[0] === undefined ? '' : noteOf(portsOfEntry[0].entry, pods);
     return `${name.padEnd(width)}${addresses.join('  ')}  ${note}`.trimEnd();
   });
 }
@@ -53,10 +52,10 @@ function labelOf({ kind, port, protocol }: Entry): string {
   return kind === 'kubernetes' ? 'https' : protocol;
 }
 
-function noteOf(kind: Entry['kind'], name: string, pods: readonly PodStatus[]): string {
-  switch (kind) {
+function noteOf(entry: Entry, pods: readonly PodStatus[]): string {
+  switch (entry.kind) {
     case 'service':
-      return versionsOf(name, pods);
+      return versionsOf(entry, pods);
     case 'gateway':
       return 'gateway';
     case 'jaeger':
@@ -72,8 +71,12 @@ function addressText({ host, port }: MachinePort): string {
   return `${host === '' ? 'localhost' : host}:${port}`;
 }
 
-function versionsOf(name: string, pods: readonly PodStatus[]): string {
-  const podsOfService = pods.filter(({ service, namespace }) => name === entryName(service, namespace));
+/** Returns the versions of a Service's pods. Its name may be another one than that with which they answer. */
+function versionsOf({ name, targets }: Entry, pods: readonly PodStatus[]): string {
+  const podsOfService = pods.filter(
+    ({ service, namespace, address }) =>
+      name === entryName(service, namespace) || targets.some(({ host }) => host === address),
+  );
   return [...new Set(podsOfService.map(({ version }) => version))].toSorted().join(' ');
 }
 
@@ -87,7 +90,11 @@ function tryLines(ports: readonly MachinePort[], option: string): string[] {
   return [
     'Try:',
     `  curl -g '${addressText(first)}/@${target}/hello' -H 'Accept: text/plain'`,
-    ...(gateway === undefined ? [] : [`  curl -g '${addressText(gateway)}/@${target}/hello' -H 'Accept: text/plain'`]),
+    ...(gateway === undefined
+      ? []
+      : [
+          `  curl -g '${addressText(gateway)}/@${target}/hello' -H 'Accept: text/plain'   # if a route of the gateway fits`,
+        ]),
     ...(jaeger === undefined
       ? []
       : [`  npx meshmock call '${addressText(first)}/@${target}/hello' --trace http://${addressText(jaeger)}`]),

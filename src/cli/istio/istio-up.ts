@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { optional } from '../../error/optional.ts';
 import type { MachinePort } from '../../istio/host/machine-ports.ts';
 import { MeshHost } from '../../istio/host/mesh-host.ts';
+import type { PodProgress } from '../../istio/node/pod-status.ts';
 import type { ManifestSource } from '../../istio/resources/manifest.ts';
 import { checkMachine } from '../../istio/tools/install-tools.ts';
 import { grpcAddressFor } from '../../plan/address.ts';
@@ -50,6 +51,7 @@ export async function istioUp(args: readonly string[]): Promise<void> {
   endWithNpx();
   const begun = performance.now();
   process.stderr.write('meshmock: starting istiod, Jaeger and the pods\n');
+  let progress: PodProgress = { pods: 0, ready: 0 };
   const options = {
     mesh: name,
     namespace,
@@ -60,11 +62,18 @@ export async function istioUp(args: readonly string[]): Promise<void> {
     sources,
     serveArguments: [`--log-level=${logLevel}`, ...(seed === undefined ? [] : [`--seed=${seed}`])],
     ports: { http, grpc, jaeger, metrics, kubernetes },
+    onProgress: (now: PodProgress) => {
+      progress = now;
+    },
     onProgramExit: (lost: string, logs: string) => process.stderr.write(`meshmock: ${lost} has ended; see ${logs}\n`),
     onPorts: (ports: readonly MachinePort[]) => process.stdout.write(`${entryLines(ports, []).join('\n')}\n`),
   };
   const waiting = setInterval(() => {
-    process.stderr.write(`meshmock: still starting, ${Math.round((performance.now() - begun) / 1000)} s\n`);
+    const seconds = Math.round((performance.now() - begun) / 1000);
+    const { pods, ready } = progress;
+    // istiod is the first pod, and a mesh has others only when it is ready.
+    const text = pods > 1 ? `: ${ready} of ${pods} pods are ready` : '';
+    process.stderr.write(`meshmock: still starting, ${seconds} s${text}\n`);
   }, stillStartingMs);
   const { mesh, started } = await MeshHost.start(options, stop.signal)
     .catch((error: unknown) => {

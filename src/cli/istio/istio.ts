@@ -5,6 +5,7 @@ import { optional } from '../../error/optional.ts';
 import { nearestOrAll } from '../../error/suggestion.ts';
 import { askMesh, folderOf } from '../../istio/host/control-client.ts';
 import { endMesh } from '../../istio/host/mesh-folder.ts';
+import type { ApplyReport } from '../../istio/local-mesh/local-mesh.ts';
 import { readManifestSources } from '../files/manifest-sources.ts';
 import type { Command } from '../options/command.ts';
 import { formatHelp, type HelpText, twoColumns } from '../options/help.ts';
@@ -25,6 +26,7 @@ const help: HelpText = {
         ['up [-f FILE]…', 'starts istiod, a pod with a sidecar per replica, gateways and Jaeger'],
         ['apply -f FILE…', 'applies manifests and waits until each sidecar has them in effect'],
         ['delete -f FILE…', 'deletes objects and waits until no sidecar has them any more'],
+        ['wait', 'waits until each sidecar has in effect what kubectl and others applied'],
         ['kubeconfig', 'prints a kubeconfig for kubectl, istioctl, helm and others'],
         ['env', 'prints a shell command that makes kubectl and others use the mesh'],
         ['status', 'lists the addresses and the pods of the mesh'],
@@ -55,6 +57,12 @@ const subcommands: Readonly<Record<string, HelpText>> = {
     summary: 'Deletes the objects of manifests, and returns when no sidecar has them any more.',
     schema: istioChangeSchema,
     examples: ['meshmock istio delete -f route.yaml'],
+  },
+  wait: {
+    usage: ['istio wait [OPTIONS]'],
+    summary: 'Waits until each sidecar has in effect what kubectl and others applied.',
+    schema: istioMeshSchema,
+    examples: ['kubectl apply -f route.yaml && meshmock istio wait'],
   },
   kubeconfig: {
     usage: ['istio kubeconfig [OPTIONS]'],
@@ -107,6 +115,11 @@ export async function istio(args: readonly string[]): Promise<void> {
     case 'apply':
     case 'delete':
       return change(command, rest);
+    case 'wait': {
+      const values = readIstioOptions(istioMeshSchema, rest);
+      const { report } = await askMesh(values.mesh, { kind: 'wait' }, never);
+      return printReport(report);
+    }
     case 'status': {
       const values = readIstioOptions(istioMeshSchema, rest);
       const { pods, ports } = await askMesh(values.mesh, { kind: 'status' }, never);
@@ -148,6 +161,10 @@ async function change(kind: 'apply' | 'delete', args: readonly string[]): Promis
   const { mesh, namespace } = values;
   const controlRequest = { kind, sources, ...optional('namespace', namespace) };
   const { report } = await askMesh(mesh, controlRequest, never);
+  printReport(report);
+}
+
+function printReport(report: ApplyReport): void {
   for (const line of reportLines(report)) process.stderr.write(`${line}\n`);
   for (const line of objectLines(report)) process.stdout.write(`${line}\n`);
   process.stdout.write(`in effect after ${Math.round(report.durationMs)} ms\n`);

@@ -1,3 +1,4 @@
+import { parseTargetPattern } from '../../dial/targets/target-pattern.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { checkNamespace, checkServiceName } from '../../manifests/called-services.ts';
 import { wholeNumber } from '../../options/option-values.ts';
@@ -34,6 +35,10 @@ const replicas = wholeNumber(0, 1000);
 function directives(value: string): string {
   parseDirectives(value, defaultPlanLimits);
   return value;
+}
+
+function target(value: string): string {
+  return parseTargetPattern(value).text;
 }
 
 function name(value: string): string {
@@ -78,6 +83,18 @@ export const manifestsSchema = {
     parse: assigned(directives, 'a service and directives, such as reviews=/~delay=200ms'),
     value: 'SERVICE=DIRECTIVES',
     help: 'directives for every request of a service',
+    repeatable: true,
+  },
+  allowTarget: {
+    parse: target,
+    value: 'TARGET',
+    help: 'addresses or hosts that the mocks may dial, as with `serve`',
+    repeatable: true,
+  },
+  denyTarget: {
+    parse: target,
+    value: 'TARGET',
+    help: 'addresses or hosts that the mocks must not dial',
     repeatable: true,
   },
   entry: {

@@ -81,6 +81,8 @@ export function manifestsFor(args: readonly string[]): Pick<CalledServices, 'ski
     {
       image: values.image ?? `meshmock:${programVersion()}`,
       istio: values.istio,
+      allowTargets: values.allowTarget,
+      denyTargets: values.denyTarget,
       ...optional('namespace', values.namespace),
       ...optional('spansTo', values.spansTo),
     },

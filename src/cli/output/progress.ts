@@ -1,5 +1,7 @@
-const quietMs = 1000;
-const redrawMs = 200;
+/** Time after which an action counts as slow, in milliseconds. */
+export const quietMs = 1000;
+/** Interval at which the line of a terminal is drawn, in milliseconds. */
+export const redrawMs = 200;
 const lineMs = 5000;
 
 /** Progress of a long run on standard error; on a terminal in one line that disappears again. */

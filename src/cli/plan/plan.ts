@@ -1,9 +1,12 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { optional } from '../../error/optional.ts';
 import { parseOptions } from '../../options/options.ts';
 import { parseAddress } from '../../plan/address.ts';
-import { type PlanForm, planForms, readCommand, writeCommand } from '../../send/plan-forms.ts';
+import { type PlanCommand, type PlanForm, planForms, readCommand, writeCommand } from '../../send/plan-forms.ts';
+import { parseHeader } from '../../send/request-header.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
+import { withPastedCommand } from '../options/pasted-command.ts';
 import { textOrStandardInput } from '../process/standard-input.ts';
 
 function parseForm(text: string): PlanForm {
@@ -24,6 +27,13 @@ const planSchema = {
     value: 'ADDRESS',
     help: 'HTTP address in curl commands; gRPC is at its port + 1010',
   },
+  header: {
+    parse: headerText,
+    value: "'NAME: VALUE'",
+    help: 'header of the first request, in a curl or grpcurl command',
+    repeatable: true,
+    aliases: ['-H'],
+  },
 } as const;
 
 const help: HelpText = {
@@ -39,24 +49,52 @@ const help: HelpText = {
 export const planCommand: Command = {
   help,
   run: (args) => {
-    process.stdout.write(`${plan(args)}\n`);
+    const { text, lost } = plan(args);
+    process.stdout.write(`${text}\n`);
+    if (lost !== undefined) process.stderr.write(`meshmock: ${lost}\n`);
   },
 };
 
+/** A plan in another form. */
+interface ConvertedPlan {
+  readonly text: string;
+  /** Message about what the form cannot hold. */
+  readonly lost: string | undefined;
+}
+
 /**
- * Returns a plan in another form.
+ * Converts a plan to another form.
  *
  * @example
- * plan(['/@a/x', '--as', 'curl']); // "curl -g 'localhost:8080/@a/x'"
+ * plan(['/@a/x', '--as', 'curl']).text; // "curl -g 'localhost:8080/@a/x'"
  *
  * @throws MeshmockError with the place where the text is not a plan
  */
-export function plan(args: readonly string[]): string {
-  const { values, positionals } = parseOptions(planSchema, args, {});
+export function plan(args: readonly string[]): ConvertedPlan {
+  const { values, positionals } = parseOptions(planSchema, withPastedCommand(planSchema, args), {});
   const [text, more] = positionals;
   if (text === undefined || more !== undefined)
     throw new MeshmockError('usage', 'expected one TEXT; quote it, since the shell reads | and ( itself');
-  const command = readCommand(textOrStandardInput(text));
+  const typed = readCommand(textOrStandardInput(text));
+  const command = { ...typed, headers: [...typed.headers, ...values.header], ...optional('http', values.address) };
   const form = values.as ?? (command.form === 'path' ? 'json' : 'path');
-  return writeCommand(values.address === undefined ? command : { ...command, http: values.address }, form);
+  return { text: writeCommand(command, form), lost: lostMessage(command, form) };
+}
+
+/** Returns a message about the parts of the first request that a form has no place for. */
+function lostMessage({ headers, method, data }: PlanCommand, form: PlanForm): string | undefined {
+  const isCommand = form === 'curl' || form === 'grpcurl';
+  const lost = [
+    ...(headers.length > 0 && !isCommand ? ['headers'] : []),
+    ...(method !== undefined && form !== 'curl' ? ['method'] : []),
+    ...(data !== undefined && form !== 'curl' ? ['body'] : []),
+  ];
+  if (lost.length === 0) return undefined;
+  return `the form ${form} has no place for the ${lost.join(', ')} of the first request: --as curl keeps them`;
+}
+
+/** Checks a header, and returns it as it was written. @throws MeshmockError `usage` */
+function headerText(value: string): string {
+  parseHeader(value);
+  return value;
 }

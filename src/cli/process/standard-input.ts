@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { readStandardInput } from './read-text.ts';
 
 /**
  * Returns a text of the command line; for `-`, the text on standard input.
@@ -8,7 +8,7 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
  */
 export function textOrStandardInput(operand: string): string {
   if (operand !== '-') return operand;
-  const text = readFileSync(0, 'utf8').trim();
+  const text = readStandardInput().trim();
   if (text !== '') return text;
   throw new MeshmockError('usage', 'standard input is empty: expected a URL, a plan, or a command for curl or grpcurl');
 }

@@ -1,10 +1,19 @@
 import { randomUUID } from 'node:crypto';
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
+import { DnsSource } from '../../dial/names/dns-source.ts';
+import type { NameSource } from '../../dial/names/name-source.ts';
+import { SystemSource } from '../../dial/names/system-source.ts';
+import { TargetResolver } from '../../dial/target-resolver.ts';
+import { parseTargetPattern, type TargetPattern } from '../../dial/targets/target-pattern.ts';
+import { TargetRules } from '../../dial/targets/target-rules.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
+import type { BudgetLimits } from '../../execute/budgets/limits.ts';
 import { Dialler } from '../../execute/connect-to.ts';
 import { EchoServer } from '../../execute/echo-server.ts';
 import type { Role } from '../../execute/role.ts';
+import { ServicePorts } from '../../execute/service-ports.ts';
 import { type Parsed, parseFrom, parseOptions, type Values, variableOf, variablesOf } from '../../options/options.ts';
 import { grpcAddressFor, type ListenAddress } from '../../plan/address.ts';
 import { parseDirectives } from '../../plan/parse.ts';
@@ -50,15 +59,48 @@ export function readServeSettings(args: readonly string[], env: NodeJS.ProcessEn
     },
     http: values.http,
     grpc: grpcAddresses(parsed),
+    tcp: values.tcp,
     ...optional('metrics', values.metrics),
     dialler: new Dialler(values.connectTo),
+    servicePorts: new ServicePorts(values.servicePort),
+    targets: new TargetResolver(nameSource(), targetRules(values)),
     forwardHeaders: values.forwardHeader,
     limits,
+    budgets: budgetsOf(values),
     role: roleOf(values),
+    protoFiles: values.proto,
     behaviour: behaviourOf(parsed, limits),
     seed: values.seed ?? randomUUID(),
     drainMs: values.drain,
+    maxQueueMs: values.maxQueueTime,
     logLevel: values.logLevel,
+  };
+}
+
+/** Returns the source of names. Only Linux has all that is needed in /etc/resolv.conf and /etc/hosts. */
+function nameSource(): NameSource {
+  return process.platform === 'linux' ? new DnsSource() : new SystemSource();
+}
+
+/** Returns the rules about targets. Addresses that the operator wrote into other settings are allowed. */
+function targetRules({ allowTarget, denyTarget, connectTo, upstream }: Values<typeof serveSchema>): TargetRules {
+  const written = [...connectTo.map(({ toHost }) => toHost), upstream?.host ?? ''];
+  const addresses: TargetPattern[] = written.filter((host) => isIP(host) !== 0).map(parseTargetPattern);
+  return new TargetRules({ allow: [...allowTarget, ...addresses], deny: denyTarget });
+}
+
+function budgetsOf(values: Values<typeof serveSchema>): BudgetLimits {
+  return {
+    maxRequests: values.maxRequests,
+    maxOpenCalls: values.maxOpenCalls,
+    maxAnswerBytes: values.maxAnswer,
+    maxHeldBytes: values.maxHeld,
+    maxIdleConnections: values.maxIdleConnections,
+    maxPipelined: values.maxPipelined,
+    maxStreams: values.maxStreams,
+    readTimeoutMs: values.readTimeout,
+    writeTimeoutMs: values.writeTimeout,
+    maxLogLineBytes: values.maxLogLine,
   };
 }
 
@@ -85,10 +127,12 @@ const podSettings = [
   'serviceVersion',
   'http',
   'grpc',
+  'tcp',
   'metrics',
   'pod',
   'zone',
   'connectTo',
+  'servicePort',
   'behaviour',
   'upstream',
   'content',

@@ -1,4 +1,5 @@
-import { parseConnectTo } from '../../execute/connect-to.ts';
+import { setImmediate as turnOfTheEventLoop } from 'node:timers/promises';
+import { parseServicePort } from '../../execute/service-ports.ts';
 import { parseDirectives } from '../../plan/parse.ts';
 import { authorityOf } from '../../plan/plan.ts';
 import {
@@ -13,6 +14,7 @@ import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
 import { endWithNpx, sameSignalMs } from '../process/end-signals.ts';
 import { programVersion } from '../process/program-version.ts';
+import { openListenersNote } from './open-listeners.ts';
 import { readServeSettings, type ServeSettings } from './serve-options.ts';
 
 const help: HelpText = {
@@ -43,19 +45,24 @@ export async function serve(args: readonly string[]): Promise<void> {
     import('../../serve/start-service.ts'),
     import('../../serve/logger.ts'),
   ]);
+  // Modules load without a turn of the event loop, so a signal that arrived meanwhile is handled here, before the start.
+  await turnOfTheEventLoop();
   const running = await startService(
     settings,
     telemetry,
-    createLogger(settings.identity, settings.logLevel, settings.role),
+    createLogger(settings.identity, settings.logLevel, settings.role, settings.budgets.maxLogLineBytes),
   );
   const http = running.http.map(authorityOf).join(', ');
   const grpc = running.grpc.map(authorityOf).join(', ');
+  const tcp = running.tcp.length === 0 ? '' : ` tcp ${running.tcp.map(authorityOf).join(', ')}`;
   const metrics = running.metrics === undefined ? '' : ` metrics ${authorityOf(running.metrics)}`;
   stopOnSignal(() => running.stop());
   if (process.send === undefined) {
     endWithNpx();
     const { service, version } = settings.identity;
-    process.stdout.write(`${service} ${version} is ready: http ${http} grpc ${grpc}${metrics}\n`);
+    process.stdout.write(`${service} ${version} is ready: http ${http} grpc ${grpc}${tcp}${metrics}\n`);
+    const note = openListenersNote([...running.http, ...running.grpc, ...running.tcp]);
+    if (process.stderr.isTTY && note !== undefined) process.stderr.write(`meshmock: ${note}\n`);
   } else if (process.connected) {
     process.on('message', (value) => {
       const message = parseMessageToService(value);
@@ -67,8 +74,8 @@ export async function serve(args: readonly string[]): Promise<void> {
 
 function onMessage(message: MessageToService, running: RunningService, settings: ServeSettings): void {
   switch (message.kind) {
-    case 'connect-to':
-      settings.dialler.replace(message.entries.map(parseConnectTo));
+    case 'service-ports':
+      settings.servicePorts.replace(message.ports.map(parseServicePort));
       return;
     case 'behaviour':
       send(changeBehaviour(running, settings, message.directives));

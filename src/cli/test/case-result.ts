@@ -1,6 +1,7 @@
 import type { Case } from '../../cases/case.ts';
 import type { Coverage } from '../../cases/coverage-result.ts';
 import type { ExpectationVerdict } from '../../expect/expectation-check.ts';
+import { calledMethod } from '../../plan/grpc-method.ts';
 import { authorityOf } from '../../plan/plan.ts';
 import { summaryNotes } from '../../render/summary-notes.ts';
 import { printable } from '../../render/terminal-text.ts';
@@ -91,11 +92,13 @@ function answerLines(call: CallResult): string[] {
   return answerText(call).trimEnd().split('\n');
 }
 
-/** Returns the command for curl or grpcurl that sends a request again. */
-export function rerunCommand({ target, headers, method }: CallRoute): string {
+/** Returns the command for curl or grpcurl that sends a request again, or for meshmock where grpcurl needs a proto file. */
+export function rerunCommand({ target, headers, method, unwrap }: CallRoute): string {
   const { scheme, address, authority, path } = target;
   const all = authority === undefined ? headers : [...headers, { name: 'host', value: authority }];
   const flags = all.map(({ name, value }) => ` -H ${quoteWord(`${name}: ${value}`)}`).join('');
+  if (unwrap === undefined && calledMethod(scheme, target.plan) !== undefined)
+    return `npx meshmock call ${quoteWord(`grpc:${authorityOf(address)}${path}`)}${flags}`;
   if (scheme === 'grpc') {
     const data = quoteWord(JSON.stringify({ path }));
     return `grpcurl -plaintext${flags} -d ${data} ${authorityOf(address)} ${callMethod}`;

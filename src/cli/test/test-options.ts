@@ -1,6 +1,6 @@
 import type { LiveEntry } from '../../cases/meshes/live-test-mesh.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { durationMs, text } from '../../options/option-values.ts';
+import { durationMs, text, wholeNumber } from '../../options/option-values.ts';
 import { parseOptions, type Values } from '../../options/options.ts';
 import { parseAddress } from '../../plan/address.ts';
 import { meshOptions } from '../options/mesh-options.ts';
@@ -24,6 +24,11 @@ export const testSchema = {
     isPath: true,
   },
   ...meshOptions,
+  meshes: {
+    parse: wholeNumber(1, 100),
+    value: 'N',
+    help: 'local meshes that run files at the same time; by default as cores, memory and files allow',
+  },
   only: { parse: text, value: 'TEXT', help: 'run only cases with TEXT in their names', repeatable: true },
   before: {
     isSwitch: true,
@@ -95,15 +100,25 @@ function conflictOf(values: Values<typeof testSchema>): string | undefined {
     '--profile': values.profile !== undefined,
     '--istio-values': values.istioValues !== undefined,
     '--max-replicas': values.maxReplicas !== undefined,
+    '--meshes': values.meshes !== undefined,
   };
   const localFlag = Object.entries(localFlags).find(([, isGiven]) => isGiven)?.[0];
   if (isLive && localFlag !== undefined)
     return `${localFlag} needs a local mesh, and --entry calls a running one: remove one of them`;
   if (!isLive && values.before)
     return '--before needs a running mesh (--entry): a local mesh runs the cases before and with the change';
+  const oneMeshFlag = oneMeshFlagOf(values);
+  if (values.meshes !== undefined && values.meshes > 1 && oneMeshFlag !== undefined)
+    return `${oneMeshFlag} needs a single mesh, and --meshes starts ${values.meshes}: remove one of them`;
   if (values.failUntested && values.only.length > 0)
     return '--fail-untested needs all cases, and --only leaves some out: remove one of them';
   return undefined;
+}
+
+/** Returns the first flag that is about a single local mesh; undefined if none is. */
+export function oneMeshFlagOf({ keep, http, grpc }: Pick<TestSettings, 'keep' | 'http' | 'grpc'>): string | undefined {
+  const flags = { '--keep': keep, '--http with a port': http.port !== 0, '--grpc with a port': grpc.port !== 0 };
+  return Object.entries(flags).find(([, isGiven]) => isGiven)?.[0];
 }
 
 function parseEntry(value: string): LiveEntry {

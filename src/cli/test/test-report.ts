@@ -1,5 +1,6 @@
 import type { Coverage } from '../../cases/coverage-result.ts';
 import { printable } from '../../render/terminal-text.ts';
+import { OrderedOutput } from '../output/ordered-output.ts';
 import { paintOutput } from '../output/paint.ts';
 import {
   type CaseResult,
@@ -18,31 +19,70 @@ export interface ReportSettings {
   readonly failUntested: boolean;
 }
 
-/** Report for people, written while the cases run. */
+/** Report for people, written while the cases run. Files that run at the same time appear one after another. */
 export class TestReport {
-  private readonly stream: NodeJS.WritableStream | undefined;
+  private readonly write: (text: string) => void;
   private readonly settings: ReportSettings;
+  private readonly output: OrderedOutput;
 
-  /** @param stream undefined to write nothing */
-  constructor(stream: NodeJS.WritableStream | undefined, settings: ReportSettings) {
-    this.stream = stream;
+  /** @param write writes text of the report */
+  constructor(write: (text: string) => void, settings: ReportSettings) {
+    this.write = write;
     this.settings = settings;
+    this.output = new OrderedOutput(write);
   }
 
-  beginFile(name: string): void {
-    this.line(printable(name));
+  /** Begins the report of a file. Numbers of files begin at 0, and their reports appear in this order. */
+  beginFile(number: number, name: string): FileReport {
+    const report = new FileReport(this.output, number, this.settings);
+    this.output.write(number, `${printable(name)}\n`);
+    return report;
+  }
+
+  /** @param isComplete whether the run reached its end */
+  end(results: readonly FileResult[], durationMs: number, isComplete: boolean): void {
+    this.output.flush();
+    const outcomes = results.flatMap(({ cases }) => cases.map(({ outcome }) => outcome.kind));
+    const count = (...kinds: readonly Outcome['kind'][]): number =>
+      outcomes.filter((kind) => kinds.includes(kind)).length;
+    const failed = count('failed', 'unreachable', 'refused');
+    const refused = results.filter(({ problem }) => problem !== undefined).length;
+    const untested = this.settings.failUntested ? results.flatMap(untestedOf).length : 0;
+    const parts = [
+      `${count('passed')} passed`,
+      ...(failed === 0 ? [] : [paintOutput('bad', `${failed} failed`)]),
+      ...(refused === 0 ? [] : [paintOutput('bad', `${refused} ${refused === 1 ? 'file' : 'files'} refused`)]),
+      ...(untested === 0 ? [] : [paintOutput('bad', `${untested} untested`)]),
+      ...(['skipped', 'not_run'] as const).flatMap((kind) =>
+        count(kind) === 0 ? [] : [`${count(kind)} ${kind.replace('_', ' ')}`],
+      ),
+    ];
+    this.write(`\n${parts.join(', ')}${isComplete ? ' in' : ', stopped after'} ${(durationMs / 1000).toFixed(1)} s\n`);
+  }
+}
+
+/** Part of the report about a file. */
+export class FileReport {
+  private readonly output: OrderedOutput;
+  private readonly number: number;
+  private readonly settings: ReportSettings;
+
+  constructor(output: OrderedOutput, number: number, settings: ReportSettings) {
+    this.output = output;
+    this.number = number;
+    this.settings = settings;
   }
 
   beginPhase(title: string): void {
     this.line(`  ${title}`);
   }
 
-  /** Adds notes about the manifests of a file. */
+  /** Adds notes about the manifests of the file. */
   addNotes(notes: readonly string[]): void {
     for (const note of notes) this.line(`    ${paintOutput('faint', 'note')}  ${printable(note)}`);
   }
 
-  /** Adds the reason why the mesh refuses the manifests of a file. */
+  /** Adds the reason why the mesh refuses the manifests of the file. */
   addRefusal(problem: string): void {
     this.line(`    ${paintOutput('bad', 'FAIL')}  ${refusedTitle}`);
     for (const line of problem.split('\n')) this.line(`          ${printable(line)}`);
@@ -59,7 +99,7 @@ export class TestReport {
       this.line(`          ${line}`.trimEnd());
   }
 
-  /** Adds the parts of the manifests that no case of a file covers. */
+  /** Adds the parts of the manifests that no case of the file covers. */
   addCoverage({ untested, unknown }: Coverage): void {
     const paint = this.settings.failUntested ? 'bad' : 'faint';
     for (const { object, part, where } of untested)
@@ -68,28 +108,13 @@ export class TestReport {
       this.line(`    ${paintOutput('faint', 'unknown')}   ${printable(`${object}: ${part}  ${where}: ${reason}`)}`);
   }
 
-  /** @param isComplete whether the run reached its end */
-  end(results: readonly FileResult[], durationMs: number, isComplete: boolean): void {
-    const outcomes = results.flatMap(({ cases }) => cases.map(({ outcome }) => outcome.kind));
-    const count = (...kinds: readonly Outcome['kind'][]): number =>
-      outcomes.filter((kind) => kinds.includes(kind)).length;
-    const failed = count('failed', 'unreachable', 'refused');
-    const refused = results.filter(({ problem }) => problem !== undefined).length;
-    const untested = this.settings.failUntested ? results.flatMap(untestedOf).length : 0;
-    const parts = [
-      `${count('passed')} passed`,
-      ...(failed === 0 ? [] : [paintOutput('bad', `${failed} failed`)]),
-      ...(refused === 0 ? [] : [paintOutput('bad', `${refused} ${refused === 1 ? 'file' : 'files'} refused`)]),
-      ...(untested === 0 ? [] : [paintOutput('bad', `${untested} untested`)]),
-      ...(['skipped', 'not_run'] as const).flatMap((kind) =>
-        count(kind) === 0 ? [] : [`${count(kind)} ${kind.replace('_', ' ')}`],
-      ),
-    ];
-    this.line(`\n${parts.join(', ')}${isComplete ? ' in' : ', stopped after'} ${(durationMs / 1000).toFixed(1)} s`);
+  /** Ends the report of the file, so that the next one appears. */
+  end(): void {
+    this.output.end(this.number);
   }
 
   private line(text: string): void {
-    this.stream?.write(`${text}\n`);
+    this.output.write(this.number, `${text}\n`);
   }
 }
 

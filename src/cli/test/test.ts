@@ -2,22 +2,21 @@ import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { CaseFile } from '../../cases/case.ts';
 import type { MeshUnderTest } from '../../cases/mesh-under-test.ts';
-import { LiveTestMesh } from '../../cases/meshes/live-test-mesh.ts';
 import { LocalTestMesh, localMeshName } from '../../cases/meshes/local-test-mesh.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { optional } from '../../error/optional.ts';
 import { checkMachine } from '../../istio/tools/install-tools.ts';
-import { caseFolders, readCaseFiles, readManifestsOfCases } from '../files/case-files.ts';
+import { caseFolders, readCaseFiles } from '../files/case-files.ts';
 import { FileWatcher, filesReadFor } from '../files/file-watcher.ts';
-import { readIstioSettings } from '../files/istio-settings.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
 import { errorText } from '../output/error-text.ts';
 import { beginJunit, endedSuite, junitXml } from '../output/junit.ts';
+import { SharedProgress } from '../output/shared-progress.ts';
 import { endWithNpx } from '../process/end-signals.ts';
 import type { FileResult } from './case-result.ts';
 import { jsonReport, junitSuite } from './result-formats.ts';
 import { exitCodes, skipSummary, verdictOf } from './run-verdict.ts';
+import { testMeshes } from './test-meshes.ts';
 import { readTestSettings, type TestSettings, testSchema } from './test-options.ts';
 import { TestReport } from './test-report.ts';
 import { TestRun } from './test-run.ts';
@@ -59,11 +58,11 @@ export async function test(args: readonly string[]): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
   endWithNpx();
-  await using mesh = meshOf(settings);
+  await using meshes = testMeshes(settings, files, stop.signal);
   try {
-    if (settings.watch) return await runOnChanges(settings, files, mesh, stop.signal);
-    await runFiles(settings, files, mesh, stop.signal);
-    if (settings.keep && isStarted(mesh)) await waitForStop(stop.signal);
+    if (settings.watch) return await runOnChanges(settings, files, meshes.all, stop.signal);
+    await runFiles(settings, files, meshes.all, stop.signal);
+    if (settings.keep && meshes.all.some(isStarted)) await waitForStop(stop.signal);
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     process.exitCode ??= exitCodes.failed;
@@ -74,21 +73,6 @@ function isStarted(mesh: MeshUnderTest): boolean {
   return mesh instanceof LocalTestMesh && mesh.ports.length > 0;
 }
 
-function meshOf(settings: TestSettings): MeshUnderTest {
-  const { entry, before, http, grpc, maxReplicas } = settings;
-  if (entry.length > 0) return new LiveTestMesh(entry, before ? 'before' : 'after');
-  return new LocalTestMesh({
-    read: readManifestsOfCases,
-    istio: ({ meshConfig = settings.meshConfig }) => readIstioSettings({ ...settings, meshConfig }),
-    ...optional('maxReplicas', maxReplicas),
-    http,
-    grpc,
-    serveArguments: ['--log-level=warn'],
-    onProgramExit: (name, logs) =>
-      process.stderr.write(`meshmock: ${name} ended unexpectedly: see its log in ${logs}\n`),
-  });
-}
-
 /**
  * Runs all files, and after each change the files that depend on it.
  *
@@ -97,7 +81,7 @@ function meshOf(settings: TestSettings): MeshUnderTest {
 async function runOnChanges(
   settings: TestSettings,
   files: readonly CaseFile[],
-  mesh: MeshUnderTest,
+  meshes: readonly MeshUnderTest[],
   stop: AbortSignal,
 ): Promise<void> {
   let all = files;
@@ -107,7 +91,7 @@ async function runOnChanges(
   for (;;) {
     // Before the cases run, so that changes during the run are seen.
     watcher.watch(all.flatMap(filesReadFor), caseFolders(settings.names));
-    if (affected.length > 0) await runFiles(settings, affected, mesh, stop);
+    if (affected.length > 0) await runFiles(settings, affected, meshes, stop);
     logNow('waiting for changes until Ctrl-C');
     const { names, files: changedFiles } = await watcher.next(stop);
     logNow(`changed: ${changedFiles.map(fileTitle).join(', ')}`);
@@ -140,7 +124,7 @@ function fileTitle(file: string): string {
 
 function waitForStop(stop: AbortSignal): Promise<void> {
   process.stderr.write(
-    `meshmock: the mesh runs until Ctrl-C; \`meshmock istio status --mesh ${localMeshName}\` shows its addresses\n`,
+    `meshmock: the mesh runs until Ctrl-C; \`meshmock istio status --mesh ${localMeshName()}\` shows its addresses\n`,
   );
   const { promise, resolve } = Promise.withResolvers<void>();
   stop.addEventListener('abort', () => resolve(), { once: true });
@@ -151,15 +135,21 @@ function waitForStop(stop: AbortSignal): Promise<void> {
 async function runFiles(
   settings: TestSettings,
   files: readonly CaseFile[],
-  mesh: MeshUnderTest,
+  meshes: readonly MeshUnderTest[],
   stop: AbortSignal,
 ): Promise<void> {
   const startedAt = performance.now();
-  const report = new TestReport(settings.json ? undefined : process.stdout, {
+  const progress = new SharedProgress(process.stderr, 'meshmock: ');
+  const write = (text: string): void => {
+    if (settings.json) return;
+    progress.hide();
+    process.stdout.write(text);
+  };
+  const report = new TestReport(write, {
     meshEnds: settings.entry.length === 0 && !settings.keep && !settings.watch,
     failUntested: settings.failUntested,
   });
-  const run = new TestRun(files, settings, mesh, report, stop);
+  const run = new TestRun(files, { settings, meshes, report, progress, stop });
   let endReason: string | undefined;
   try {
     await run.run();

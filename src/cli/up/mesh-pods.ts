@@ -14,6 +14,7 @@ export interface Pod {
   readonly version: VersionEntry;
   readonly http: ListenAddress;
   readonly grpc: ListenAddress;
+  readonly tcp: ListenAddress;
 }
 
 /**
@@ -37,11 +38,17 @@ export async function placePods(mesh: MeshFile, http: ListenAddress, grpc: Liste
   );
   const titles = pods.map(({ title }) => title);
   // All at once, so that no free port is found twice.
-  const ports = await choosePorts([...portsFrom('--http', http, titles), ...portsFrom('--grpc', grpc, titles)]);
+  const tcp = { host: http.host, port: 0 };
+  const ports = await choosePorts([
+    ...portsFrom('--http', http, titles),
+    ...portsFrom('--grpc', grpc, titles),
+    ...portsFrom('--tcp', tcp, titles),
+  ]);
   return pods.map((pod, index) => ({
     ...pod,
     http: { ...http, port: ports[index] ?? 0 },
     grpc: { ...grpc, port: ports[pods.length + index] ?? 0 },
+    tcp: { ...tcp, port: ports[2 * pods.length + index] ?? 0 },
   }));
 }
 
@@ -54,17 +61,30 @@ function portsFrom(flag: string, first: ListenAddress, names: readonly string[])
   }));
 }
 
-/** Returns the `--connect-to` entries by which each pod finds the others. The pods of a name are used in turn. */
+/**
+ * Returns the `--connect-to` entries by which each pod finds the others. The pods of a name are used in turn. The mesh has
+ * no namespaces, so the full name of a Service leads to it with any of them.
+ */
 export function routesTo(pods: readonly Pod[]): string[] {
-  const routes = pods.flatMap(({ hosts, http, grpc }) =>
-    hosts.map((host) => ({
-      grpc: [`${host}:${defaultPorts.grpc}:${dialled(grpc)}`, `${host}:${grpc.port}:${dialled(grpc)}`],
+  const routes = pods.flatMap(({ hosts, http, grpc, tcp }) =>
+    hosts.flatMap(namesOf).map((host) => ({
+      others: [
+        `${host}:${defaultPorts.grpc}:${dialled(grpc)}`,
+        `${host}:${grpc.port}:${dialled(grpc)}`,
+        `${host}:${defaultPorts.tcp}:${dialled(tcp)}`,
+      ],
       // Over HTTP a service answers on every port, although it has only one.
       http: `${host}::${dialled(http)}`,
     })),
   );
-  // The first match counts.
-  return [...routes.flatMap((route) => route.grpc), ...routes.map((route) => route.http)];
+  // The first match counts. Plain names come before patterns, which take longer to compare.
+  const entries = [...routes.flatMap((route) => route.others), ...routes.map((route) => route.http)];
+  return entries.toSorted((a, b) => Number(a.includes('*')) - Number(b.includes('*')));
+}
+
+/** Returns the names of a service: its own, and the DNS names of a Service with this name. */
+function namesOf(host: string): string[] {
+  return [host, `${host}.*.svc`, `${host}.*.svc.cluster.local`];
 }
 
 /** Returns the address to dial: loopback for a service that listens on all addresses or on localhost. */
@@ -74,7 +94,7 @@ function dialled({ host, port }: ListenAddress): string {
 }
 
 /** Returns the arguments of `meshmock serve` for a pod, without `--connect-to`. */
-export function serveArguments({ service, name, version, http, grpc }: Pod): string[] {
+export function serveArguments({ service, name, version, http, grpc, tcp }: Pod): string[] {
   return [
     'serve',
     `--name=${service}`,
@@ -82,6 +102,7 @@ export function serveArguments({ service, name, version, http, grpc }: Pod): str
     `--pod=${name}`,
     `--http=${authorityOf(http)}`,
     `--grpc=${authorityOf(grpc)}`,
+    `--tcp=${authorityOf(tcp)}`,
     ...Object.entries(version.settings).map(([flag, value]) => `--${flag}=${value}`),
   ];
 }

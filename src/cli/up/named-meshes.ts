@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { type MeshFile, parseMeshFile } from '../files/mesh-file.ts';
+import { readText } from '../process/read-text.ts';
 
 /** Meshes that `meshmock up` knows by name, in the form of mesh files. */
 export const namedMeshes = {
@@ -37,9 +38,10 @@ export function readMesh(nameOrPath: string): MeshFile {
 
 function readFile(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readText(path);
   } catch (error) {
+    if (existsSync(path)) throw error;
     const names = Object.keys(namedMeshes).join(' or ');
-    throw new MeshmockError('usage', `"${path}" is neither ${names} nor a file: ${(error as Error).message}`);
+    throw new MeshmockError('usage', `"${path}" is neither ${names} nor a file: ENOENT: no such file or directory`);
   }
 }

@@ -3,6 +3,8 @@ import type { CallError } from '../../reply/reply.ts';
 /** Signal that is aborted with its parent, or after a timeout. Its reason is a `CallError`. */
 export interface DeadlineSignal {
   readonly signal: AbortSignal;
+  /** Time of the timeout, on the clock of `performance.now()`. */
+  readonly deadlineAt: number;
   /** Stops the timer. Call it when the work is done. */
   dispose(): void;
 }
@@ -27,6 +29,7 @@ export function deadlineSignal(
   if (parent.aborted) abort();
   return {
     signal: controller.signal,
+    deadlineAt: performance.now() + timeoutMs,
     dispose() {
       clearTimeout(timer);
       parent.removeEventListener('abort', abort);

@@ -3,9 +3,12 @@ import { setTimeout } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { formatDirective } from '../../plan/format.ts';
 import type { Directive, GrpcStatusName, Header } from '../../plan/plan.ts';
+import { FilledText, longPartBytes } from '../../reply/long-parts.ts';
 import { redactUri } from '../../reply/redaction.ts';
 import { grpcCodeOf, httpStatusOf } from '../../reply/status.ts';
+import type { Budgets } from '../budgets/budgets.ts';
 import { abortReason } from '../concurrency/abort-reason.ts';
+import type { DeadlineSignal } from '../concurrency/deadline-signal.ts';
 import { roundMs } from '../concurrency/round-ms.ts';
 import type { Chance } from './chance.ts';
 import { allHold, type ConditionFacts } from './conditions.ts';
@@ -23,7 +26,7 @@ export interface DirectiveEffects {
   readonly releases: readonly (() => void)[];
   readonly status?: number;
   readonly grpcStatus?: GrpcStatusName;
-  readonly body?: string;
+  readonly body?: string | FilledText;
   readonly end: DirectivesEnd;
 }
 
@@ -46,20 +49,25 @@ export interface DirectiveResources {
   readonly chance: Chance;
   readonly burner: CpuBurner;
   readonly memory: MemoryHold;
+  readonly budgets: Budgets;
 }
+
+/** Deadline of a request, and the signal that ends it. */
+type Stop = Pick<DeadlineSignal, 'signal' | 'deadlineAt'>;
 
 /**
  * Applies the directives whose conditions hold, in their order. It stops after a status of 400 or more, a reset or an
  * error. Never rejects: the effects contain the error, and everything that was applied before it.
  *
- * @param signal ends a delay, a hang or CPU work; its reason is a `CallError`
+ * @param stop ends a delay, a hang or CPU work; the reason of its signal is a `CallError`
  */
 export async function applyDirectives(
   resources: DirectiveResources,
   directives: readonly Directive[],
   facts: ConditionFacts,
-  signal: AbortSignal,
+  stop: Stop,
 ): Promise<DirectiveEffects> {
+  const { signal } = stop;
   let effects = noEffects;
   for (const [index, directive] of directives.entries()) {
     // Two directives may have the same text, so the index is part of the key.
@@ -68,11 +76,11 @@ export async function applyDirectives(
     const drawn = drawDirective(directive, key, resources.chance);
     const applied = [...effects.applied, textOf(drawn)];
     try {
-      effects = { ...(await applyDirective(effects, drawn, resources, signal)), applied };
+      effects = { ...(await applyDirective(effects, drawn, resources, stop)), applied };
     } catch (error) {
       // A directive that the signal ended was applied. One that was refused was not.
       if (signal.aborted) return { ...effects, applied, end: { kind: 'failed', error: errorOfAbort(signal) } };
-      return { ...effects, end: { kind: 'failed', error: asMeshmockError(error) } };
+      return { ...effects, end: { kind: 'failed', error: failureOf(drawn, error, resources.budgets) } };
     }
     if (effects.end.kind === 'reset' || (effects.status ?? 0) >= 400) break;
   }
@@ -102,8 +110,9 @@ async function applyDirective(
   effects: DirectiveEffects,
   directive: DrawnDirective,
   { burner, memory }: DirectiveResources,
-  signal: AbortSignal,
+  stop: Stop,
 ): Promise<DirectiveEffects> {
+  const { signal } = stop;
   switch (directive.kind) {
     case 'delay':
       // Timers of Node have whole milliseconds, and turn 0 into 1.
@@ -121,17 +130,22 @@ async function applyDirective(
       if (!signal.aborted) await once(signal, 'abort');
       throw errorOfAbort(signal);
     case 'size':
-      return { ...effects, body: 'x'.repeat(directive.bytes) };
+      return { ...effects, body: bodyOfSize(directive.bytes) };
     case 'body':
       return { ...effects, body: directive.text };
     case 'header':
       return { ...effects, headers: [...effects.headers, directive.header] };
     case 'cpu':
-      await burner.burn(directive.durationMs, signal);
+      await burner.burn(directive.durationMs, stop);
       return effects;
     case 'memory':
       return { ...effects, releases: [...effects.releases, await memory.take(directive.bytes)] };
   }
+}
+
+function bodyOfSize(bytes: number): string | FilledText {
+  const body = new FilledText(bytes);
+  return bytes < longPartBytes ? body.toString() : body;
 }
 
 function errorOfAbort(signal: AbortSignal): MeshmockError {
@@ -139,6 +153,9 @@ function errorOfAbort(signal: AbortSignal): MeshmockError {
   return new MeshmockError(code === 'timeout' ? 'deadline_exceeded' : 'canceled', message);
 }
 
-function asMeshmockError(error: unknown): MeshmockError {
-  return error instanceof MeshmockError ? error : new MeshmockError('internal', String(error));
+/** Returns the error of a directive that failed, and counts a refusal. `MemoryHold` counts its own. */
+function failureOf({ kind }: DrawnDirective, thrown: unknown, { refusals }: Budgets): MeshmockError {
+  const error = thrown instanceof MeshmockError ? thrown : new MeshmockError('internal', String(thrown));
+  if (kind === 'cpu' && error.code === 'overloaded') refusals.add('cpu');
+  return error;
 }

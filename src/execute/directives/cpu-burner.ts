@@ -1,66 +1,115 @@
-import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import type { DeadlineSignal } from '../concurrency/deadline-signal.ts';
+import { type CpuJob, CpuQueue } from './cpu-queue.ts';
 
 const threadFile = new URL(import.meta.url.endsWith('.ts') ? './burn.ts' : './burn.js', import.meta.url);
 
 /** Worker threads that burn CPU time, at most one per core. The service keeps answering meanwhile. */
 export class CpuBurner {
-  private readonly idle: Worker[] = [];
-  private readonly waiting: (() => void)[] = [];
-  private freeCores = availableParallelism();
+  private readonly queue: CpuQueue;
+  private readonly threads = new Set<BurnThread>();
+  private readonly idle: BurnThread[] = [];
+
+  /** @param maxQueueMs longest wait of a job that is shorter than this, in milliseconds; 0 for any wait */
+  constructor(maxQueueMs: number) {
+    this.queue = new CpuQueue(availableParallelism(), maxQueueMs);
+  }
 
   /**
    * Keeps one core busy for a CPU time, in milliseconds.
    *
+   * @throws MeshmockError `overloaded` if too much work is before it
    * @throws the reason of the signal, if it is aborted first
    */
-  async burn(cpuMs: number, signal: AbortSignal): Promise<void> {
-    await this.acquire(signal);
-    const worker = this.idle.pop() ?? new Worker(threadFile);
-    try {
-      worker.ref();
-      worker.postMessage(cpuMs);
-      await once(worker, 'message', { signal });
-      worker.unref();
-      this.idle.push(worker);
-    } catch (error) {
-      // A thread in its loop receives no message, so it is terminated.
-      void worker.terminate();
-      throw signal.aborted ? signal.reason : error;
-    } finally {
-      this.release();
-    }
+  burn(cpuMs: number, { signal, deadlineAt }: Pick<DeadlineSignal, 'signal' | 'deadlineAt'>): Promise<void> {
+    if (signal.aborted) return Promise.reject(signal.reason);
+    return new Promise((resolve, reject) => {
+      let thread: BurnThread | undefined;
+      const job: CpuJob = {
+        cpuMs,
+        deadlineAt,
+        start: () => {
+          thread = this.takeThread();
+          thread.burn(cpuMs, (error, isComplete) => {
+            signal.removeEventListener('abort', onAbort);
+            if (thread !== undefined) this.returnThread(thread, error);
+            if (error === undefined) resolve();
+            else reject(error);
+            this.queue.end(job, isComplete);
+          });
+        },
+        refuse: (error) => {
+          signal.removeEventListener('abort', onAbort);
+          reject(error);
+        },
+      };
+      const onAbort = (): void => {
+        reject(signal.reason);
+        // A job that runs keeps its core until its thread has noticed.
+        if (!this.queue.remove(job)) thread?.stop();
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      try {
+        this.queue.add(job);
+      } catch (error) {
+        signal.removeEventListener('abort', onAbort);
+        throw error;
+      }
+    });
   }
 
   /** Terminates the threads. */
   async stop(): Promise<void> {
-    await Promise.all(this.idle.splice(0).map((worker) => worker.terminate()));
+    await Promise.all([...this.threads].map((thread) => thread.terminate()));
   }
 
-  private async acquire(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) throw signal.reason;
-    if (this.freeCores > 0) {
-      this.freeCores--;
-      return;
-    }
-    await new Promise<void>((resolve, reject) => {
-      const onAbort = (): void => {
-        this.waiting.splice(this.waiting.indexOf(onTurn), 1);
-        reject(signal.reason);
-      };
-      const onTurn = (): void => {
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.waiting.push(onTurn);
+  private takeThread(): BurnThread {
+    const thread = this.idle.pop() ?? new BurnThread();
+    this.threads.add(thread);
+    return thread;
+  }
+
+  private returnThread(thread: BurnThread, error: Error | undefined): void {
+    if (error === undefined) this.idle.push(thread);
+    else this.threads.delete(thread);
+  }
+}
+
+/** Worker thread that does one job at a time. It is kept for the next one, because a start costs as much as many jobs. */
+class BurnThread {
+  private readonly stopFlag = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  private readonly worker = new Worker(threadFile, { workerData: this.stopFlag.buffer });
+  private onEnd: ((error: Error | undefined, isComplete: boolean) => void) | undefined;
+
+  constructor() {
+    this.worker.on('message', (isComplete: boolean) => {
+      this.worker.unref();
+      this.end(undefined, isComplete);
     });
+    this.worker.on('error', (error) => this.end(error as Error, false));
   }
 
-  private release(): void {
-    const next = this.waiting.shift();
-    if (next === undefined) this.freeCores++;
-    else next();
+  /** @param onEnd is called once: with the error of a thread that has died, or whether the CPU time was spent */
+  burn(cpuMs: number, onEnd: (error: Error | undefined, isComplete: boolean) => void): void {
+    this.onEnd = onEnd;
+    Atomics.store(this.stopFlag, 0, 0);
+    this.worker.ref();
+    this.worker.postMessage(cpuMs);
+  }
+
+  /** Makes the thread end its job early. */
+  stop(): void {
+    Atomics.store(this.stopFlag, 0, 1);
+  }
+
+  async terminate(): Promise<void> {
+    await this.worker.terminate();
+  }
+
+  private end(error: Error | undefined, isComplete: boolean): void {
+    const onEnd = this.onEnd;
+    this.onEnd = undefined;
+    onEnd?.(error, isComplete);
   }
 }

@@ -1,16 +1,16 @@
 import { setImmediate } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { formatSizeBytes } from '../../plan/quantity.ts';
+import type { Budgets } from '../budgets/budgets.ts';
 
 const chunkBytes = 4_000_000;
 
-/** Memory that the requests of a service hold. They share one limit. */
+/** Memory that the requests of a service hold for `~memory`. */
 export class MemoryHold {
-  private readonly limitBytes: number;
-  private heldBytes = 0;
+  private readonly budgets: Budgets;
 
-  constructor(limitBytes: number) {
-    this.limitBytes = limitBytes;
+  constructor(budgets: Budgets) {
+    this.budgets = budgets;
   }
 
   /**
@@ -20,21 +20,22 @@ export class MemoryHold {
    * @throws MeshmockError `overloaded` if other requests hold too much of the limit
    */
   async take(bytes: number): Promise<() => void> {
-    if (this.heldBytes + bytes > this.limitBytes) {
-      const held = `${formatSizeBytes(this.heldBytes)} of ${formatSizeBytes(this.limitBytes)}`;
+    const { memory, refusals } = this.budgets;
+    if (!memory.takeMemory(bytes)) {
+      refusals.add('max-memory');
+      const others = `other requests hold ${formatSizeBytes(memory.totalBytes)}`;
       throw new MeshmockError(
         'overloaded',
-        `cannot hold ${formatSizeBytes(bytes)} of memory: other requests hold ${held}`,
+        `cannot hold ${formatSizeBytes(bytes)} of memory: ${this.budgets.explain('max-memory')}, and ${others}`,
       );
     }
     const buffer = new ArrayBuffer(bytes);
-    this.heldBytes += bytes;
     for (let from = 0; from < bytes; from += chunkBytes) {
       new Uint8Array(buffer, from, Math.min(chunkBytes, bytes - from)).fill(1);
       await setImmediate();
     }
     return () => {
-      this.heldBytes -= bytes;
+      memory.returnMemory(bytes);
       buffer.transfer(0);
     };
   }

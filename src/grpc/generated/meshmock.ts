@@ -20,6 +20,7 @@ import type { Header as _meshmock_v1_Header, Header__Output as _meshmock_v1_Head
 import type { Latency as _meshmock_v1_Latency, Latency__Output as _meshmock_v1_Latency__Output } from './meshmock/v1/Latency.ts';
 import type { MeshMockClient as _meshmock_v1_MeshMockClient, MeshMockDefinition as _meshmock_v1_MeshMockDefinition } from './meshmock/v1/MeshMock.ts';
 import type { Plan as _meshmock_v1_Plan, Plan__Output as _meshmock_v1_Plan__Output } from './meshmock/v1/Plan.ts';
+import type { PrunedReply as _meshmock_v1_PrunedReply, PrunedReply__Output as _meshmock_v1_PrunedReply__Output } from './meshmock/v1/PrunedReply.ts';
 import type { Refusal as _meshmock_v1_Refusal, Refusal__Output as _meshmock_v1_Refusal__Output } from './meshmock/v1/Refusal.ts';
 import type { Reply as _meshmock_v1_Reply, Reply__Output as _meshmock_v1_Reply__Output } from './meshmock/v1/Reply.ts';
 import type { Request as _meshmock_v1_Request, Request__Output as _meshmock_v1_Request__Output } from './meshmock/v1/Request.ts';
@@ -53,6 +54,7 @@ export interface ProtoGrpcType {
       Latency: MessageTypeDefinition<_meshmock_v1_Latency, _meshmock_v1_Latency__Output>
       MeshMock: SubtypeConstructor<typeof grpc.Client, _meshmock_v1_MeshMockClient> & { service: _meshmock_v1_MeshMockDefinition }
       Plan: MessageTypeDefinition<_meshmock_v1_Plan, _meshmock_v1_Plan__Output>
+      PrunedReply: MessageTypeDefinition<_meshmock_v1_PrunedReply, _meshmock_v1_PrunedReply__Output>
       Refusal: MessageTypeDefinition<_meshmock_v1_Refusal, _meshmock_v1_Refusal__Output>
       Reply: MessageTypeDefinition<_meshmock_v1_Reply, _meshmock_v1_Reply__Output>
       Request: MessageTypeDefinition<_meshmock_v1_Request, _meshmock_v1_Request__Output>

@@ -6,7 +6,8 @@ const revisionLabel = 'istio.io/rev';
 const ownRevision = 'default';
 
 /**
- * Finds pods that may lack what their authors expect: a sidecar of another revision of Istio, or the names of Services.
+ * Finds pods that may lack what their authors expect: a sidecar of another revision of Istio, gRPC that needs no proxy,
+ * or the names of Services.
  *
  * @returns a message for each
  */
@@ -21,7 +22,14 @@ export function analyzeInjection(object: KubeObject, namespace: string, { pods }
   const hasSidecar = pods.some(
     (pod) => pod.hasSidecar === true && pod.namespace === namespace && selects(labels, pod.labels),
   );
-  return [...(hasSidecar ? [] : revisionText(labels)), ...hostNetworkText(spec)];
+  const isProxyless = pods.some(
+    (pod) => pod.isProxyless === true && pod.namespace === namespace && pod.workload === object.metadata.name,
+  );
+  return [
+    ...(hasSidecar ? [] : revisionText(labels)),
+    ...(isProxyless ? [proxylessText] : []),
+    ...hostNetworkText(spec),
+  ];
 }
 
 /** Returns labels and spec of the pods of an object. */
@@ -39,6 +47,9 @@ function revisionText(labels: Labels): string[] {
   if (revision === ownRevision) return [];
   return [`the local mesh has no istiod of the revision ${revision}, so pods with ${revisionLabel} get no sidecar`];
 }
+
+const proxylessText =
+  "in a cluster, gRPC in its pods applies Istio's routes, policies and mTLS without a proxy; mocks cannot, so its pods apply none of these here";
 
 function hostNetworkText({ hostNetwork = false, dnsPolicy = 'ClusterFirst' }: PodSpec): string[] {
   if (!hostNetwork || dnsPolicy !== 'ClusterFirst') return [];

@@ -1,27 +1,27 @@
 import { isDestinationRule } from '../resources/destination-rule.ts';
-import type { KubeObject } from '../resources/objects.ts';
+import type { KubeObject, Service } from '../resources/objects.ts';
+import { portProtocolOf } from '../resources/ports.ts';
 import { dnsNamesOf } from '../resources/routes.ts';
 import type { AnalysisContext } from './known-hosts.ts';
 
-/** Values of one policy or route that are compared with requests. */
-interface MatchedValues {
-  readonly hosts: readonly string[];
-  readonly paths: readonly string[];
-}
-
 /**
- * Finds conditions that no call of a mock meets, although calls of the real workloads may: names of Services without a
- * port in the header Host, methods of gRPC, and TLS.
+ * Finds conditions that no call of a mock meets, although calls of the real workloads may: names of Services alone in
+ * the header Host, if no call has them there, and TLS.
  *
  * @returns a message for each condition
  */
 export function analyzeMocks(object: KubeObject, namespace: string, { services }: AnalysisContext): string[] {
-  const { hosts, paths } = matchedValues(object);
-  const names = new Set(services.flatMap((service) => dnsNamesOf(service, namespace)));
-  const messages = [
-    ...hosts.filter((host) => names.has(host) && !matchesWithPort(hosts, host)).map(hostText),
-    ...paths.filter(isGrpcMethod).map(methodText),
-  ];
+  const hosts = matchedHosts(object);
+  const ports = new Map(
+    services.flatMap((service) => {
+      const sent = sentPort(service);
+      return sent === undefined ? [] : dnsNamesOf(service, namespace).map((name) => [name, sent] as const);
+    }),
+  );
+  const messages = hosts.flatMap((host) => {
+    const port = ports.get(host);
+    return port === undefined || matchesWithPort(hosts, host) ? [] : hostText(host, port);
+  });
   return [...new Set([...messages, ...originatedTls(object)])];
 }
 
@@ -49,12 +49,14 @@ function originatedTls(object: KubeObject): string[] {
     );
 }
 
-function hostText(host: string): string {
-  return `mocks send the port in the header Host, such as ${host}:8080, so the host ${host} matches none of their calls: add ${host}:*`;
+/** Returns a port that calls to a Service have in the header Host; undefined if calls to its port 80 have none. */
+function sentPort({ spec: { ports = [] } }: Service): number | undefined {
+  if (ports.some((port) => port.port === 80 && portProtocolOf(port) === 'http')) return undefined;
+  return ports[0]?.port;
 }
 
-function methodText(path: string): string {
-  return `mocks call no gRPC method but meshmock.v1.MeshMock/Call, so no gRPC call of theirs has the path ${path}`;
+function hostText(host: string, port: number): string {
+  return `clients send each port but 80 in the header Host, such as ${host}:${port}, so the host ${host} matches none of their calls: add ${host}:*`;
 }
 
 /** Reports whether a list has a wildcard that matches a host with any port. */
@@ -62,67 +64,38 @@ function matchesWithPort(hosts: readonly string[], host: string): boolean {
   return hosts.some((one) => one.endsWith('*') && `${host}:`.startsWith(one.slice(0, -1)));
 }
 
-/** Reports whether a path is that of a gRPC method, such as `/shop.Basket/Add`, or of a whole gRPC service. */
-function isGrpcMethod(path: string): boolean {
-  return /^\/(?:\w+\.)+[A-Z]\w*\/(?:\w+|\*)?$/.test(path) && !/^\/(?:meshmock|grpc)\./.test(path);
-}
-
-function matchedValues(object: KubeObject): MatchedValues {
-  switch (object.kind) {
+/** Returns the hosts that one policy or route compares with those of requests. */
+function matchedHosts({ kind, spec }: KubeObject): readonly string[] {
+  switch (kind) {
     case 'AuthorizationPolicy':
-      return policyValues(object.spec as PolicySpec | undefined);
+      return policyHosts(spec as PolicySpec | undefined);
     case 'VirtualService':
-      return virtualServiceValues(object.spec as VirtualServiceSpec | undefined);
-    case 'GRPCRoute':
-      return grpcRouteValues(object.spec as GrpcRouteSpec | undefined);
+      return virtualServiceHosts(spec as VirtualServiceSpec | undefined);
     default:
-      return { hosts: [], paths: [] };
+      return [];
   }
 }
 
 interface PolicySpec {
   readonly rules?: readonly {
     readonly to?: readonly {
-      readonly operation?: Readonly<Partial<Record<'hosts' | 'notHosts' | 'paths' | 'notPaths', readonly string[]>>>;
+      readonly operation?: { readonly hosts?: readonly string[]; readonly notHosts?: readonly string[] };
     }[];
   }[];
 }
 
-function policyValues(spec: PolicySpec | undefined): MatchedValues {
+function policyHosts(spec: PolicySpec | undefined): readonly string[] {
   const operations = (spec?.rules ?? []).flatMap(({ to = [] }) => to.map(({ operation = {} }) => operation));
-  return {
-    hosts: operations.flatMap(({ hosts = [], notHosts = [] }) => [...hosts, ...notHosts]),
-    paths: operations.flatMap(({ paths = [], notPaths = [] }) => [...paths, ...notPaths]),
-  };
-}
-
-interface StringMatch {
-  readonly exact?: string;
-  readonly prefix?: string;
+  return operations.flatMap(({ hosts = [], notHosts = [] }) => [...hosts, ...notHosts]);
 }
 
 interface VirtualServiceSpec {
-  readonly http?: readonly { readonly match?: readonly { authority?: StringMatch; uri?: StringMatch }[] | null }[];
-}
-
-function virtualServiceValues(spec: VirtualServiceSpec | undefined): MatchedValues {
-  const matches = (spec?.http ?? []).flatMap(({ match }) => match ?? []);
-  return {
-    hosts: matches.flatMap(({ authority }) => authority?.exact ?? []),
-    paths: matches.flatMap(({ uri }) => uri?.exact ?? uri?.prefix ?? []),
-  };
-}
-
-interface GrpcRouteSpec {
-  readonly rules?: readonly {
-    readonly matches?: readonly { readonly method?: { readonly service?: string; readonly method?: string } }[];
+  readonly http?: readonly {
+    readonly match?: readonly { readonly authority?: { readonly exact?: string } }[] | null;
   }[];
 }
 
-function grpcRouteValues(spec: GrpcRouteSpec | undefined): MatchedValues {
-  const methods = (spec?.rules ?? []).flatMap(({ matches = [] }) => matches.flatMap(({ method }) => method ?? []));
-  return {
-    hosts: [],
-    paths: methods.flatMap(({ service, method = '*' }) => (service === undefined ? [] : `/${service}/${method}`)),
-  };
+function virtualServiceHosts(spec: VirtualServiceSpec | undefined): readonly string[] {
+  const matches = (spec?.http ?? []).flatMap(({ match }) => match ?? []);
+  return matches.flatMap(({ authority }) => authority?.exact ?? []);
 }

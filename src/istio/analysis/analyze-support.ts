@@ -1,4 +1,5 @@
 import { istioExtensions } from '../resources/envoy-extensions.ts';
+import { ingressService, isIngress } from '../resources/ingresses.ts';
 import { groupOf, type KubeObject, type Labels, namespaceOf } from '../resources/objects.ts';
 import type { AnalysisContext } from './known-hosts.ts';
 import { unknownHosts } from './known-hosts.ts';
@@ -28,7 +29,9 @@ function kindFeatures(object: KubeObject, context: AnalysisContext): string[] {
     case 'WorkloadGroup networking.istio.io':
       return ['no virtual machine joins the local mesh: add a WorkloadEntry for each of them'];
     case 'Ingress networking.k8s.io':
-      return ingressClass(object);
+      return unservedIngress(object, context);
+    case 'NetworkPolicy networking.k8s.io':
+      return ['the local mesh does not enforce it, so connections that it forbids work here'];
     case 'Gateway gateway.networking.k8s.io':
       return waypoint(object);
     default:
@@ -43,8 +46,15 @@ function externalAuthorizer({ spec, metadata }: KubeObject, context: AnalysisCon
   const found = providers.find(({ name }) => name === provider?.name);
   if (found === undefined)
     return [`the mesh configuration has no provider ${provider?.name ?? ''}, so Istio refuses the requests`];
-  const missing = found.service === undefined ? [] : unknownHosts([found.service], namespaceOf({ metadata }), context);
-  return missing.map((host) => `its provider is ${host}, and no Service has this name: Istio refuses the requests`);
+  const { service, type } = found;
+  if (service === undefined) return [];
+  if (unknownHosts([service], namespaceOf({ metadata }), context).length > 0)
+    return [`its provider is ${service}, and no Service has this name: Istio refuses the requests`];
+  // Over gRPC, the empty message of a mock allows the request.
+  const directive = type === 'envoyExtAuthzGrpc' ? '~grpc-status=UNAVAILABLE' : '~status=403';
+  return [
+    `its provider ${service} is a mock, which allows all requests unless it has a directive such as ${directive}`,
+  ];
 }
 
 interface TelemetrySpec {
@@ -82,14 +92,23 @@ function peerAttributes({ spec }: KubeObject): string[] {
     : [];
 }
 
-function ingressClass({ spec, metadata }: KubeObject): string[] {
-  const annotation = metadata.annotations?.['kubernetes.io/ingress.class'];
-  const { ingressClassName = annotation } = (spec ?? {}) as { ingressClassName?: string };
-  return ingressClassName === 'istio'
-    ? ['the local mesh starts its gateway only for a Gateway that selects istio: ingressgateway']
-    : [
-        `the local mesh has no controller for the class ${ingressClassName ?? 'of the cluster'}: no request enters here`,
+function unservedIngress(object: KubeObject, { ingress: context }: AnalysisContext): string[] {
+  if (context === undefined || !isIngress(object)) return [];
+  const service = ingressService(object, context);
+  switch (service.kind) {
+    case 'served':
+      return [];
+    case 'off':
+      return ['the mesh configuration has ingressControllerMode OFF, so Istio serves no Ingress'];
+    case 'no-class':
+      return ['it names no class and there is no default one, so Istio does not serve it: set ingressClassName'];
+    case 'unknown-class':
+      return [
+        `no IngressClass is named ${service.name}, so Istio does not serve it: apply one with the controller istio.io/ingress-controller`,
       ];
+    case 'other-class':
+      return [`the local mesh has no controller for the class ${service.name}: no request enters here`];
+  }
 }
 
 const noAmbient = 'the local mesh has no ambient mode';

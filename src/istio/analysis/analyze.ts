@@ -1,4 +1,6 @@
 import { type DestinationRule, isDestinationRule } from '../resources/destination-rule.ts';
+import { isIstioGateway } from '../resources/gateways.ts';
+import { groupedLines } from '../resources/grouped-lines.ts';
 import { isService, type KubeObject, kubectlName, type Labels, namespaceOf, selects } from '../resources/objects.ts';
 import { isVirtualService, type VirtualService } from '../resources/virtual-service.ts';
 import { analyzeDestinations } from './analyze-destinations.ts';
@@ -13,19 +15,21 @@ import { type AnalysisContext, type LabelledPod, unknownHosts, unknownHostText }
  * make requests fail. It also finds features that the local mesh and its mocks lack.
  *
  * @param context the objects of the whole mesh
- * @returns a line for each mistake, which begins with kubectl's name of the object
+ * @returns a line for each mistake, which begins with kubectl's name of the object. Many objects with the same mistake
+ *   share a line
  * @example analyze([policy], { services, pods, config: [] }) // ['authorizationpolicy.…/p: the selector …']
  */
 export function analyze(objects: readonly KubeObject[], context: AnalysisContext): string[] {
-  return objects.flatMap((object) => {
+  const messages = objects.flatMap((object) => {
     const namespace = namespaceOf(object);
     return [
       ...messagesOf(object, context),
       ...unsupportedFeatures(object, context),
       ...analyzeMocks(object, namespace, context),
       ...analyzeInjection(object, namespace, context),
-    ].map((message) => `${kubectlName(object)}: ${message}`);
+    ].map((message) => ({ name: kubectlName(object), message }));
   });
+  return groupedLines(messages);
 }
 
 function messagesOf(object: KubeObject, context: AnalysisContext): string[] {
@@ -43,6 +47,7 @@ function messagesOf(object: KubeObject, context: AnalysisContext): string[] {
     return [
       ...hostsWithoutService(meshHosts(object), namespace, context),
       ...analyzeDestinations(object, namespace, context),
+      ...missingGateways(object, namespace, context),
     ];
   if (isDestinationRule(object))
     return [
@@ -81,6 +86,20 @@ function hostsWithoutService(hosts: readonly string[], namespace: string, contex
  */
 function meshHosts({ spec: { hosts = [], gateways = ['mesh'] } }: VirtualService): readonly string[] {
   return gateways.length === 0 || gateways.includes('mesh') ? hosts : [];
+}
+
+/** Finds gateways of a VirtualService that do not exist. A name with a dot may also be an old form of a full name. */
+function missingGateways(
+  { spec: { gateways = [] } }: VirtualService,
+  namespace: string,
+  { config }: AnalysisContext,
+): string[] {
+  const known = new Set(config.filter(isIstioGateway).map((one) => `${namespaceOf(one)}/${one.metadata.name}`));
+  return gateways
+    .filter((name) => name !== 'mesh' && !name.includes('.'))
+    .map((name) => (name.includes('/') ? name : `${namespace}/${name}`))
+    .filter((name) => !known.has(name))
+    .map((name) => `no Gateway is named ${name}: no request enters through it`);
 }
 
 /** Returns the names of the Services to which a route of the Gateway API is attached. */

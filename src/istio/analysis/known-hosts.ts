@@ -1,17 +1,24 @@
+import type { IngressContext } from '../resources/ingresses.ts';
 import type { KubeObject, Labels, Service } from '../resources/objects.ts';
 import { dnsNamesOf, isClusterName } from '../resources/routes.ts';
 
-/** Pod, with the fields that selectors need. */
+/** Pod, with the fields that selectors need and the facts about its injection. */
 export interface LabelledPod {
   readonly namespace: string;
   readonly labels: Labels;
   /** True if a proxy runs in the pod; undefined if that is not known. */
   readonly hasSidecar?: boolean;
+  /** Name of the workload that the pod belongs to, or of the pod itself. */
+  readonly workload?: string;
+  /** True if gRPC in the pod would read Istio's configuration itself in a cluster. */
+  readonly isProxyless?: boolean;
 }
 
 /** Extension provider of a mesh configuration. */
 export interface MeshProvider {
   readonly name: string;
+  /** Name of its type, such as `envoyExtAuthzHttp`; undefined for the providers that Istio has by default. */
+  readonly type?: string;
   /** Host of its service; undefined if it has none. */
   readonly service: string | undefined;
 }
@@ -26,6 +33,8 @@ export interface AnalysisContext {
   readonly rootNamespace: string;
   /** Extension providers of the mesh configuration; undefined if that is not known. */
   readonly providers?: readonly MeshProvider[];
+  /** Facts that decide which Ingresses istiod serves; undefined if they are not known. */
+  readonly ingress?: IngressContext;
 }
 
 /**

@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
+import { groupedLines } from '../resources/grouped-lines.ts';
+import { isIngressClass } from '../resources/ingresses.ts';
 import type { Manifest } from '../resources/manifest.ts';
-import { type KubeObject, kubectlName, namespaceOf } from '../resources/objects.ts';
+import { groupOf, isWorkload, type KubeObject, kubectlName, namespaceOf } from '../resources/objects.ts';
 import { type AppliedState, applyObject } from './apply-object.ts';
+import { defaultClassInEffect } from './default-class.ts';
 import { mapConcurrently } from './map-concurrently.ts';
 import {
   type ApplyOptions,
@@ -74,7 +77,9 @@ export async function applyAll(
   const notes = implicit.map(({ title }) => `${title}: created, because no manifest declares it`);
   return {
     objects: results.map(({ title, state: { change, object } }) => ({ title, change, object })),
-    warnings: results.flatMap(({ title, state: { warnings } }) => warnings.map((warning) => `${title}: ${warning}`)),
+    warnings: groupedLines(
+      results.flatMap(({ title, state: { warnings } }) => warnings.map((message) => ({ name: title, message }))),
+    ),
     leftOut: [...prepared.leftOut, ...notes],
     revert: () => run.revert(),
   };
@@ -94,20 +99,30 @@ class ApplyRun {
     this.undo = new UndoLog(client);
   }
 
+  /** Tries objects. Those that are already as an apply would make them need no apply, unless they occur twice. */
   async tryAll(objects: readonly PreparedObject[]): Promise<Refusal[]> {
     const { client, upcoming, signal } = this;
-    const refusals = await mapConcurrently(objects, parallel, (one) => tryObject(client, one, upcoming, signal));
-    return refusals.filter((refusal) => refusal !== undefined);
+    const trials = await mapConcurrently(objects, parallel, (one) => tryObject(client, one, upcoming, signal));
+    const byKey = Map.groupBy(objects, keyOf);
+    return trials.flatMap((trial, index) => {
+      const one = objects[index];
+      if (trial.kind === 'unchanged' && one !== undefined && byKey.get(keyOf(one))?.length === 1)
+        this.states.set(one, trial.state);
+      return trial.kind === 'refused' ? [trial.refusal] : [];
+    });
   }
 
   /** Applies objects in the order of their stages. Those that have not been tried are tried when their kind is served. */
   async applyAll(objects: readonly PreparedObject[], tried: readonly PreparedObject[]): Promise<void> {
     const stages = stagesOf(objects);
     for (const stage of stages.first) await this.applyStage(stage);
-    const crds = objects.map(({ object }) => object).filter(isCrd);
+    const all = objects.map(({ object }) => object);
+    const crds = all.filter(isCrd);
     if (crds.length > 0) await waitUntilServed(this.client, crds, this.signal);
     const untried = objects.filter((one) => !tried.includes(one));
     throwRefusals(await this.tryAll(untried));
+    for (const stage of stages.read) await this.applyStage(stage);
+    await defaultClassInEffect(this.client, all, this.signal);
     for (const stage of stages.others) await this.applyStage(stage);
   }
 
@@ -135,7 +150,8 @@ class ApplyRun {
   }
 
   private async applyStage(objects: readonly PreparedObject[]): Promise<void> {
-    const refusals = await mapConcurrently(objects, parallel, async (one) => {
+    const pending = objects.filter((one) => !this.states.has(one));
+    const refusals = await mapConcurrently(pending, parallel, async (one) => {
       try {
         const state = await this.applyOne(one);
         this.states.set(one, state);
@@ -164,21 +180,32 @@ class ApplyRun {
 /** Returns the objects in groups, one after another. An object that occurs twice is in two groups. */
 function stagesOf(objects: readonly PreparedObject[]): {
   readonly first: PreparedObject[][];
+  /** Objects that the admission of others reads. */
+  readonly read: PreparedObject[][];
   readonly others: PreparedObject[][];
 } {
   const isFirst = ({ object }: PreparedObject): boolean => isNamespace(object) || isCrd(object);
   const rest = objects.filter((one) => !isFirst(one));
-  const accounts = rest.filter(isAccount);
+  // The admission of pods reads accounts, and that of Ingresses the default class.
+  const isRead = (one: PreparedObject): boolean => isAccount(one) || isIngressClass(one.object);
+  const others = rest.filter((one) => !isRead(one));
   return {
     first: withoutRepetition(objects.filter(isFirst)),
-    others: [...withoutRepetition(accounts), ...withoutRepetition(rest.filter((one) => !isAccount(one)))],
+    read: withoutRepetition(rest.filter(isRead)),
+    // The sidecar of a pod gets its whole configuration at once if everything else exists before it.
+    others: [...withoutRepetition(others.filter((one) => !hasPods(one))), ...withoutRepetition(others.filter(hasPods))],
   };
+}
+
+function hasPods({ object }: PreparedObject): boolean {
+  const { apiVersion, kind } = object;
+  return isWorkload(object) || (kind === 'Pod' && apiVersion === 'v1') || groupOf(object) === 'batch';
 }
 
 function withoutRepetition(objects: readonly PreparedObject[]): PreparedObject[][] {
   const groups: { readonly keys: Set<string>; readonly objects: PreparedObject[] }[] = [];
   for (const one of objects) {
-    const key = `${one.title} ${one.object.metadata.namespace}`;
+    const key = keyOf(one);
     const last = groups.at(-1);
     if (last === undefined || last.keys.has(key)) groups.push({ keys: new Set([key]), objects: [one] });
     else {
@@ -187,6 +214,10 @@ function withoutRepetition(objects: readonly PreparedObject[]): PreparedObject[]
     }
   }
   return groups.map((group) => group.objects);
+}
+
+function keyOf({ title, object }: PreparedObject): string {
+  return `${title} ${object.metadata.namespace}`;
 }
 
 function isAccount({ object }: PreparedObject): boolean {

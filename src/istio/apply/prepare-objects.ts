@@ -1,4 +1,5 @@
 import { optional } from '../../error/optional.ts';
+import { apiVersionOf } from '../kube-api/kinds.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
 import type { Manifest } from '../resources/manifest.ts';
 import { groupOf, type KubeObject, kubectlName, namespaceOf } from '../resources/objects.ts';
@@ -139,17 +140,30 @@ function scopeIn(crds: readonly Crd[], object: KubeObject): boolean | undefined 
   return crd && crd.spec.scope === 'Namespaced';
 }
 
+/** Mistake in the kind of an object, and the field that contains it. */
+interface KindProblem {
+  readonly field: string;
+  readonly message: string;
+}
+
+/** Groups that Kubernetes or Istio has removed. Of other unknown groups, only the CustomResourceDefinitions are missing. */
+const removedGroups = /^(?:extensions|(?:authentication|config|rbac)\.istio\.io)$/;
+
 /** Returns the mistake in the kind of an object, or undefined if the whole group is unknown. */
-function unservedProblem(
-  client: KubeClient,
-  object: KubeObject,
-): { readonly field: string; readonly message: string } | undefined {
+function unservedProblem(client: KubeClient, object: KubeObject): KindProblem | undefined {
   const { apiVersion, kind } = object;
   const ofGroup = client.kinds.filter(({ group }) => group === groupOf(object));
-  if (ofGroup.length === 0) return undefined;
+  if (ofGroup.length === 0) return removedGroups.test(groupOf(object)) ? removedProblem(client, object) : undefined;
   const versions = ofGroup.filter((one) => one.kind === kind).map(({ version }) => version);
   if (versions.length === 0) return { field: 'kind', message: `${apiVersion} has no kind ${kind}` };
   return { field: 'apiVersion', message: `"${apiVersion}" is not served: use ${versions.join(', ')}` };
+}
+
+function removedProblem(client: KubeClient, { apiVersion, kind }: KubeObject): KindProblem {
+  const served = client.kinds.find((one) => one.kind === kind && ['apps', 'networking.k8s.io'].includes(one.group));
+  const owner = apiVersion.includes('istio.io/') ? 'Istio' : 'Kubernetes';
+  const advice = served === undefined ? `${owner} has removed it` : `use ${apiVersionOf(served)}`;
+  return { field: 'apiVersion', message: `"${apiVersion}" is not served: ${advice}` };
 }
 
 /** Objects that are left out, and notes about others. Equal reasons are said once per kind. */

@@ -2,7 +2,7 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
 import { KubeError } from '../kube-api/kube-error.ts';
 import { namespaceOf, type PodSpec } from '../resources/objects.ts';
-import { applyObject } from './apply-object.ts';
+import { type AppliedState, applyObject } from './apply-object.ts';
 import { fieldAdvice } from './known-fields.ts';
 import type { PreparedObject, ProblemLine } from './prepare-objects.ts';
 import { problemsOf, problemText } from './problems.ts';
@@ -21,17 +21,20 @@ export interface Refusal {
   readonly isFailure: boolean;
 }
 
-/**
- * Tries to apply an object without an effect.
- *
- * @returns the refusal, or undefined if the object would be accepted
- */
+/** Result of a trial. */
+export type Trial =
+  | { readonly kind: 'accepted' }
+  /** The object is already as an apply would make it. */
+  | { readonly kind: 'unchanged'; readonly state: AppliedState }
+  | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+/** Tries to apply an object without an effect. */
 export async function tryObject(
   client: KubeClient,
   prepared: PreparedObject,
   upcoming: Upcoming,
   signal: AbortSignal,
-): Promise<Refusal | undefined> {
+): Promise<Trial> {
   const { object } = prepared;
   const isNew = object.metadata.namespace !== undefined && upcoming.namespaces.has(object.metadata.namespace);
   try {
@@ -39,12 +42,16 @@ export async function tryObject(
       // The checks are the same in a namespace that exists.
       const elsewhere = { ...object, metadata: { ...object.metadata, namespace: 'default' } };
       await client.create(elsewhere, { dryRun: true, fieldValidation: 'Strict' }, signal);
-    } else await applyObject(client, object, signal, { dryRun: true });
-    return undefined;
+      return { kind: 'accepted' };
+    }
+    const state = await applyObject(client, object, signal, { dryRun: true });
+    // An object that is being deleted will be created again.
+    const isUnchanged = state.change === 'unchanged' && state.object.metadata.deletionTimestamp === undefined;
+    return isUnchanged ? { kind: 'unchanged', state } : { kind: 'accepted' };
   } catch (error) {
     const isTaken = isNew && error instanceof KubeError && error.reason === 'AlreadyExists';
-    if (isTaken || isAwaitingAccount(error, prepared, upcoming)) return undefined;
-    return refusalOf(client, error, prepared, signal);
+    if (isTaken || isAwaitingAccount(error, prepared, upcoming)) return { kind: 'accepted' };
+    return { kind: 'refused', refusal: await refusalOf(client, error, prepared, signal) };
   }
 }
 

@@ -1,77 +1,51 @@
 import { createHash } from 'node:crypto';
 import { isIPv4 } from 'node:net';
-import { ServiceRules } from '../network/apply-service-rules.ts';
-import { ClusterRecords } from '../network/cluster-records.ts';
-import { startDnsServer } from '../network/dns-server.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { type ExternalHosts, writeExternalHosts } from '../network/external-hosts.ts';
+import { externalHostsServed } from '../network/node-services.ts';
 import { externalHostsAnnotation } from '../resources/installation.ts';
 import type { Pod } from '../resources/objects.ts';
 import type { ClusterView } from './cluster-view.ts';
 
-/** Network of a mesh's Services: the rules of the node, and the names. It follows the objects of the API. */
+/** Network of a mesh's Services: kube-proxy and CoreDNS follow the objects of the API, and this gives CoreDNS its hosts. */
 export class ClusterNetwork {
   private readonly view: ClusterView;
-  private readonly signal: AbortSignal;
-  private readonly rules = new ServiceRules();
-  private records: ClusterRecords | undefined;
-  private isScheduled = false;
+  private readonly zoneFile: string;
+  private hosts: ExternalHosts | undefined;
+  /** Serial number of the zone. The control plane begins with 1. */
+  private serial = 1;
 
-  private constructor(view: ClusterView, signal: AbortSignal) {
+  /** @param zoneFile path of the file of CoreDNS with the hosts outside the mesh */
+  constructor(view: ClusterView, zoneFile: string) {
     this.view = view;
-    this.signal = signal;
+    this.zoneFile = zoneFile;
+    view.onChange(['Pod', 'ServiceEntry'], () => this.writeHosts());
+    this.writeHosts();
   }
 
-  /** Starts the name server, and keeps rules and names current until the signal aborts. */
-  static async start(view: ClusterView, signal: AbortSignal): Promise<ClusterNetwork> {
-    const network = new ClusterNetwork(view, signal);
-    view.onChange(['Service', 'EndpointSlice'], () => network.schedule());
-    view.onChange(['Namespace', 'Pod', 'ServiceEntry'], () => network.forgetNames());
-    await Promise.all([network.update(signal), startDnsServer({ records: () => network.currentRecords() }, signal)]);
-    return network;
+  /** Resolves when the DNS has the hosts of the view. */
+  hostsServed(signal: AbortSignal): Promise<void> {
+    return externalHostsServed(this.serial, signal);
   }
 
-  /** Brings the rules up to date with the view, and resolves when they are in effect. */
-  async update(signal: AbortSignal): Promise<void> {
-    await this.rules.update(this.view.services, this.view.slices, signal);
+  private writeHosts(): void {
+    const hosts = externalHosts(this.view);
+    if (isDeepStrictEqual(hosts, this.hosts)) return;
+    this.hosts = hosts;
+    writeExternalHosts(this.zoneFile, hosts, ++this.serial);
   }
+}
 
-  private currentRecords(): ClusterRecords {
-    const { services, slices, namespaces } = this.view;
-    this.records ??= new ClusterRecords({
-      services,
-      slices,
-      namespaces: namespaces.map(({ metadata }) => metadata.name),
-      externalHosts: this.externalHosts(),
-    });
-    return this.records;
-  }
-
-  /**
-   * Returns the addresses of hosts outside the mesh: those of the mocks that answer for them, and else those of their
-   * ServiceEntry. In a cluster, the DNS of the Internet has such hosts.
-   */
-  private externalHosts(): Map<string, readonly string[]> {
-    const found = new Map<string, readonly string[]>();
-    for (const { spec } of this.view.config(['ServiceEntry']))
-      for (const [host, addresses] of addressesOfEntry(spec)) found.set(host, addresses);
-    for (const [host, addresses] of mocksOf(this.view.pods)) found.set(host, addresses);
-    return found;
-  }
-
-  private forgetNames(): void {
-    this.records = undefined;
-  }
-
-  /** Several changes that arrive together become one update. */
-  private schedule(): void {
-    this.forgetNames();
-    if (this.isScheduled) return;
-    this.isScheduled = true;
-    setImmediate(() => {
-      this.isScheduled = false;
-      // The mesh ends when the rules cannot be set: its programs then report the reason.
-      this.update(this.signal).catch(() => {});
-    });
-  }
+/**
+ * Returns the addresses of hosts outside the mesh: those of the mocks that answer for them, and else those of their
+ * ServiceEntry. In a cluster, the DNS of the Internet has such hosts.
+ */
+function externalHosts(view: ClusterView): ExternalHosts {
+  const found = new Map<string, readonly string[]>();
+  for (const { spec } of view.config(['ServiceEntry']))
+    for (const [host, addresses] of addressesOfEntry(spec)) found.set(host, addresses);
+  for (const [host, addresses] of mocksOf(view.pods)) found.set(host, addresses);
+  return found;
 }
 
 /** Returns the addresses of the mocks of each host. */

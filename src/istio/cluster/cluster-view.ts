@@ -1,9 +1,17 @@
 import type { AppliedObject } from '../apply/apply-all.ts';
 import type { KindRef } from '../kube-api/kinds.ts';
 import type { ObjectCache } from '../kube-api/object-cache.ts';
-import type { EndpointSlice } from '../network/endpoint-slice.ts';
+import {
+  gatewayOfIngress,
+  type Ingress,
+  type IngressClass,
+  type IngressContext,
+  ingressService,
+  ingressSettings,
+} from '../resources/ingresses.ts';
 import {
   type DataKind,
+  type EndpointSlice,
   type KubeObject,
   type Labels,
   type Pod,
@@ -14,6 +22,7 @@ import {
 
 const core = (kind: string): KindRef => ({ apiVersion: 'v1', kind });
 const slices = { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice' };
+const ingressApi = 'networking.k8s.io/v1';
 const gatewayApi = 'gateway.networking.k8s.io/v1';
 
 /** Kinds of Istio and the Gateway API that are read, each with its version. */
@@ -32,6 +41,8 @@ export const viewKinds: readonly KindRef[] = [
   ...['Namespace', 'Service', 'Pod', 'ConfigMap', 'Secret', 'ServiceAccount'].map(core),
   slices,
   ...workloadKinds.map((kind) => ({ apiVersion: 'apps/v1', kind })),
+  { apiVersion: ingressApi, kind: 'Ingress' },
+  { apiVersion: ingressApi, kind: 'IngressClass' },
   ...configKinds,
 ];
 
@@ -40,6 +51,9 @@ export class ClusterView {
   private readonly cache: ObjectCache;
   /** Places of applied objects by `objectKey`. */
   private readonly order = new Map<string, number>();
+  /** Text of the mesh configuration, and the fields that were read from it. */
+  private meshText = '';
+  private settings: IngressContext['settings'] = {};
 
   constructor(cache: ObjectCache) {
     this.cache = cache;
@@ -53,6 +67,10 @@ export class ClusterView {
   get services(): readonly Service[] {
     const rank = (service: Service): number => this.order.get(objectKey(service)) ?? this.order.size;
     return this.list<Service>(core('Service')).toSorted((one, other) => rank(one) - rank(other));
+  }
+
+  get accounts(): readonly KubeObject[] {
+    return this.list(core('ServiceAccount'));
   }
 
   /** Takes over the order of applied objects. Objects that are known already keep their place. */
@@ -81,9 +99,31 @@ export class ClusterView {
     return this.list({ apiVersion: gatewayApi, kind: 'Gateway' });
   }
 
-  /** Returns the objects of Istio and the Gateway API that are of the given kinds. */
+  /**
+   * Returns the objects of Istio and the Gateway API that are of the given kinds. Gateways include those that istiod makes
+   * of Ingresses.
+   */
   config(kinds: readonly string[]): KubeObject[] {
-    return configKinds.filter(({ kind }) => kinds.includes(kind)).flatMap((kind) => this.list(kind));
+    const stored = configKinds.filter(({ kind }) => kinds.includes(kind)).flatMap((kind) => this.list(kind));
+    if (!kinds.includes('Gateway')) return stored;
+    const context = this.ingressContext;
+    return [...stored, ...this.ingresses.map((ingress) => gatewayOfIngress(ingress, context))];
+  }
+
+  /** Ingresses that istiod serves. */
+  get ingresses(): readonly Ingress[] {
+    const context = this.ingressContext;
+    const all = this.list<Ingress>({ apiVersion: ingressApi, kind: 'Ingress' });
+    return all.filter((ingress) => ingressService(ingress, context).kind === 'served');
+  }
+
+  /** Facts that decide which Ingresses istiod serves. */
+  get ingressContext(): IngressContext {
+    const classes = this.list<IngressClass>({ apiVersion: ingressApi, kind: 'IngressClass' });
+    const text = this.data('ConfigMap', 'istio-system', 'istio')?.mesh ?? '';
+    if (text !== this.meshText) this.settings = ingressSettings(text);
+    this.meshText = text;
+    return { classes, settings: this.settings };
   }
 
   /**
@@ -142,6 +182,11 @@ export class ClusterView {
     this.cache.onChange(({ object }) => {
       if (kinds.includes(object.kind)) listener();
     });
+  }
+
+  /** Waits until the view contains all that the API server has, also what another program has just written. */
+  catchUp(signal: AbortSignal): Promise<void> {
+    return this.cache.catchUp(signal);
   }
 
   /** Waits until a condition about the objects holds. It is tried after each change. */

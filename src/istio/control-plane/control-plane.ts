@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { request } from 'node:https';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import type { ApiServer } from '../kube-api/api-server.ts';
 import { waitUntilReady } from '../process/ready.ts';
 
@@ -23,12 +22,20 @@ export interface ControlPlaneOptions {
   /** IPv4 address of the API server in the current network namespace. */
   readonly address: string;
   /**
-   * Path of a Unix socket, at which a node says where its containers are. With it, the kubelet's API for kubectl's
-   * logs, exec, attach and port-forward is served at `kubeletPort` of the address. See `ContainerPlace`.
+   * Node, if there is one. The program is then also what a node has: kube-proxy, CoreDNS with the hosts of
+   * `writeExternalHosts`, and at `kubeletPort` the kubelet's API for kubectl's logs, exec, attach and port-forward.
    */
-  readonly nodeSocket?: string;
+  readonly node?: ControlledNode;
   /** Path of the file that receives the output. */
   readonly log: string;
+}
+
+/** Node of a control plane. */
+export interface ControlledNode {
+  /** Path of a Unix socket, at which the node says where its containers are. See `ContainerPlace`. */
+  readonly socket: string;
+  /** IPv4 address of the name server that the machine of the node has. It knows no names of the cluster. */
+  readonly resolverAddress: string;
 }
 
 /** Started control plane: etcd, API server and controllers in one process. */
@@ -55,44 +62,55 @@ export interface ContainerPlace {
 /** Port of the kubelet's API, for `status.daemonEndpoints` of the node. */
 export const kubeletPort = 10250;
 
-const apiPort = 6443;
 const pollMs = 10;
 
 /**
- * Starts a control plane in the current network namespace, and waits until its certificates exist. It is killed when
+ * Starts a control plane in the current network namespace, and waits until it is ready for requests. It is killed when
  * this process ends.
  *
  * @throws MeshmockError `unavailable` with the end of the log if the program ends
- * @example
- * const { program, server } = await startControlPlane({ kube, data, folder, address: '10.77.0.1', log }, signal);
- * await waitUntilReady({ program, name: 'the API server', log }, (until) => controlPlaneReady(server, until), signal);
+ * @example const { server } = await startControlPlane({ kube, data, folder, address: '10.77.0.1', log }, signal);
  */
 export async function startControlPlane(options: ControlPlaneOptions, signal: AbortSignal): Promise<ControlPlane> {
-  const { kube, data, folder, address, nodeSocket, log } = options;
+  const { kube, data, folder, address, node, log } = options;
   mkdirSync(folder, { recursive: true });
-  const kubeconfig = path.join(folder, 'kubeconfig');
-  const flags = ['--folder', folder, '--data', path.join(data, 'etcd'), '--address', address];
-  if (nodeSocket !== undefined) flags.push('--node-socket', nodeSocket);
+  const flags = ['--folder', folder, '--data', path.join(data, 'etcd.db'), '--address', address];
+  if (node !== undefined) flags.push('--node-socket', node.socket, '--resolver-address', node.resolverAddress);
   const program = spawnControlPlane([kube, 'control-plane', ...flags], folder, log);
-  const hasCertificates = async (until: AbortSignal): Promise<void> => {
-    while (!existsSync(kubeconfig)) await sleep(pollMs, undefined, { signal: until });
+  // The program adds this file when the API server is ready.
+  const file = path.join(folder, 'kubeconfig');
+  const ready = async (until: AbortSignal): Promise<void> => {
+    while (!existsSync(file)) await sleep(pollMs, undefined, { signal: until });
   };
-  await waitUntilReady({ program, name: 'the control plane', log }, hasCertificates, signal);
-  const content = (name: string): string => readFileSync(path.join(folder, 'pki', name), 'utf8');
+  await waitUntilReady({ program, name: 'the control plane', log }, ready, signal);
+  const applySocket = path.join(folder, 'apply.sock');
+  return { program, server: { ...readKubeconfig(file), kubeconfig: file, applySocket } };
+}
+
+function readKubeconfig(file: string): Omit<ApiServer, 'applySocket'> {
+  const {
+    clusters: [{ cluster }],
+    users: [{ user }],
+  } = parse(readFileSync(file, 'utf8')) as {
+    clusters: [{ cluster: Fields & { readonly server: string } }];
+    users: [{ user: Fields }];
+  };
   return {
-    program,
-    server: {
-      url: `https://${address}:${apiPort}`,
-      ca: content('ca.crt'),
-      cert: content('admin.crt'),
-      key: content('admin.key'),
-      kubeconfig,
-    },
+    url: cluster.server,
+    ca: pem(cluster['certificate-authority-data']),
+    cert: pem(user['client-certificate-data']),
+    key: pem(user['client-key-data']),
   };
 }
 
+type Fields = Readonly<Record<string, string>>;
+
+function pem(base64Text = ''): string {
+  return Buffer.from(base64Text, 'base64').toString();
+}
+
 function spawnControlPlane(command: readonly string[], folder: string, log: string): ChildProcess {
-  const out = openSync(log, 'a', 0o666);
+  const out = openSync(log, 'a', 0o644);
   try {
     const program = spawn('setpriv', ['--pdeathsig', 'KILL', ...command], {
       cwd: folder,
@@ -105,33 +123,6 @@ function spawnControlPlane(command: readonly string[], folder: string, log: stri
   } finally {
     closeSync(out);
   }
-}
-
-const readyPollMs = 20;
-
-/** The two excluded steps begin with a wait of a second, and make what the prepared data has already. */
-const readyPath =
-  '/readyz?exclude=poststarthook/rbac/bootstrap-roles' +
-  '&exclude=poststarthook/scheduling/bootstrap-system-priority-classes';
-
-/** Waits until an API server is ready for requests. */
-export async function controlPlaneReady(server: ApiServer, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    signal.throwIfAborted();
-    if (await isReady(server, signal)) return;
-    await sleep(readyPollMs, undefined, { signal });
-  }
-}
-
-function isReady({ url, ca, cert, key }: ApiServer, signal: AbortSignal): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  request(`${url}${readyPath}`, { ca, cert, key, agent: false, signal }, (response) => {
-    response.resume();
-    resolve(response.statusCode === 200);
-  })
-    .on('error', () => resolve(false))
-    .end();
-  return promise;
 }
 
 /** Returns a kubeconfig that needs no other files, for an API server that is reachable at a URL. */

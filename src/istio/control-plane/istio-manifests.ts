@@ -13,22 +13,17 @@ import { isMapping, type Mapping, mappingIn, parseMapping } from './yaml-mapping
 export interface IstioOptions {
   /** Name of a profile of Istio, `default` by default. */
   readonly profile?: string;
+  /** ConfigMap of an installed injector, as a cluster's manifests contain it. */
+  readonly injector?: KubeObject;
   /** IstioOperators. */
   readonly operators?: readonly KubeObject[];
   /** Helm values of istiod's chart as YAML, and the name of their file. */
   readonly values?: ManifestSource;
 }
 
-/** Object of an installation that differs from the prepared data. */
-export interface ChangedObject {
-  readonly object: KubeObject;
-  /** The object in the prepared data; undefined if it is not there. */
-  readonly former: KubeObject | undefined;
-}
-
 /** Difference between an installation and the one in the prepared data. */
 export interface IstioChanges {
-  readonly apply: readonly ChangedObject[];
+  readonly apply: readonly KubeObject[];
   readonly remove: readonly KubeObject[];
   /** Parts of the configuration that have no effect in a local mesh, each as a line of text. */
   readonly notes: readonly string[];
@@ -59,7 +54,12 @@ export async function istioManifests(
   const [own, plain] = await Promise.all(
     [operatorFile, 'istio.yaml'].map((name) => readFile(path.join(data, name), 'utf8')),
   );
-  const rendered = await render(istioctl, [...layers, fixedLayer(parse(own ?? '') as OwnOperator)], data, signal);
+  const rendered = await render(
+    istioctl,
+    [...layers, fixedLayer(parse(own ?? '') as OwnOperator, layers)],
+    data,
+    signal,
+  );
   return { ...changesBetween(plain ?? '', rendered), notes: layers.flatMap(ignoredFields) };
 }
 
@@ -80,8 +80,9 @@ interface Layer {
   readonly spec: Mapping;
 }
 
-function layersOf({ profile, operators = [], values }: IstioOptions): Layer[] {
+function layersOf({ profile, injector, operators = [], values }: IstioOptions): Layer[] {
   return [
+    ...(injector === undefined ? [] : [injectorLayer(injector)]),
     ...(profile === undefined ? [] : [{ name: '--profile', spec: { profile } }]),
     ...operators.map((one) => ({ name: kubectlName(one), spec: mappingIn(one.spec, kubectlName(one)) })),
     ...(values === undefined ? [] : [{ name: values.name, spec: layerOfValues(parseMapping(values)) }]),
@@ -98,14 +99,50 @@ function ignoredFields({ name, spec }: Layer): string[] {
   const { revision = '', namespace = 'istio-system', profile, components, values } = spec;
   const { cni, ztunnel } = mappingIn(components, name);
   const { revision: valuesRevision = revision } = mappingIn(values, name);
-  const isEnabled = (component: unknown): boolean => isMapping(component) && component.enabled === true;
   const hasAmbient = profile === 'ambient' || isEnabled(ztunnel);
   return [
     ...(valuesRevision === '' ? [] : [`its istiod has the revision default instead of ${String(valuesRevision)}`]),
     ...(namespace === 'istio-system' ? [] : [`its istiod runs in istio-system instead of ${String(namespace)}`]),
     ...(hasAmbient ? ['it has no ambient mode'] : []),
-    ...(isEnabled(cni) && !hasAmbient ? ['its init containers do the work of the CNI plugin'] : []),
+    ...(isEnabled(cni) && !hasAmbient ? ['its node does the work of the CNI plugin'] : []),
   ].map((text) => `${name}: the local mesh differs: ${text}`);
+}
+
+function isEnabled(component: unknown): boolean {
+  return isMapping(component) && component.enabled === true;
+}
+
+/**
+ * Returns the values of an injector that decide about pods: those of proxies and of init containers, and whether the CNI
+ * plugin redirects traffic. The others may be those of another version of Istio.
+ */
+function injectorLayer(injector: KubeObject): Layer {
+  const name = kubectlName(injector);
+  const { values: text } = mappingIn(injector.data, name);
+  const values = typeof text === 'string' ? parseMapping({ name: `${name}: data.values`, text }) : {};
+  const { pilot, global, istio_cni } = values;
+  const { proxy, proxy_init } = mappingIn(global, name);
+  // Before 1.24 the value had another name.
+  const hasCni = isEnabled(mappingIn(pilot, name).cni) || isEnabled(istio_cni);
+  return {
+    name,
+    spec: {
+      components: { cni: { enabled: hasCni } },
+      values: { global: { proxy: withoutImage(proxy, name), proxy_init: withoutImage(proxy_init, name) } },
+    },
+  };
+}
+
+/** The local mesh has its own programs and its own tracer. */
+function withoutImage(values: unknown, name: string): Mapping {
+  const { image: _, tracer: __, ...others } = mappingIn(values, name);
+  return others;
+}
+
+/** Reports whether a layer makes the injector leave the redirection of traffic to the CNI plugin. */
+function usesCni({ name, spec: { components, values } }: Layer): boolean {
+  const { pilot } = mappingIn(values, name);
+  return isEnabled(mappingIn(components, name).cni) || isEnabled(isMapping(pilot) ? pilot.cni : undefined);
 }
 
 /** Fields of an IstioOperator that have no empty value. */
@@ -115,19 +152,22 @@ function withoutFixedFields(spec: Mapping): Mapping {
   return Object.fromEntries(Object.entries(spec).filter(([name]) => !fixedFields.includes(name)));
 }
 
-/** Values that a local mesh needs, whatever a user configures: its node does the work of the CNI plugin. */
-function fixedLayer({ spec: { hub, tag, values } }: OwnOperator): Layer {
-  const off = { enabled: false };
+/**
+ * Values that a local mesh needs, whatever a user configures. Its node does the work of the CNI plugin, so that pods
+ * that are injected for it need no rights.
+ */
+function fixedLayer({ spec: { hub, tag, values } }: OwnOperator, layers: readonly Layer[]): Layer {
   return {
     name: 'the local mesh',
     spec: {
       hub,
       tag,
-      components: { cni: off, ztunnel: off },
+      // The values for the injector follow from the component, whose own objects are dropped.
+      components: { cni: { enabled: layers.some(usesCni) }, ztunnel: { enabled: false } },
       values: {
         revision: '',
         global: { hub, tag, istioNamespace: 'istio-system' },
-        pilot: { env: values.pilot.env, cni: off },
+        pilot: { env: values.pilot.env },
       },
     },
   };
@@ -165,13 +205,13 @@ function changesBetween(before: string, after: string): Pick<IstioChanges, 'appl
   const [old, now] = [documentsOf(before), documentsOf(after)];
   const objectsOf = (documents: ReadonlySet<string>, others: ReadonlySet<string>): KubeObject[] =>
     [...documents].filter((text) => !others.has(text)).map((text) => parse(text) as KubeObject);
-  const changed = objectsOf(now, old).map(withOwnReplicas);
+  const changed = objectsOf(now, old)
+    .filter(({ metadata: { labels } }) => labels?.['operator.istio.io/component'] !== 'Cni')
+    .map(withOwnReplicas);
   const former = new Map(objectsOf(old, now).map((object) => [keyOf(object), object]));
   const kept = new Set(changed.map(keyOf));
   return {
-    apply: changed
-      .map((object) => ({ object, former: former.get(keyOf(object)) }))
-      .filter((one) => !isDeepStrictEqual(one.object, one.former)),
+    apply: changed.filter((object) => !isDeepStrictEqual(object, former.get(keyOf(object)))),
     remove: [...former].filter(([key]) => !kept.has(key)).map(([, object]) => object),
   };
 }

@@ -13,15 +13,17 @@ import { json } from 'node:stream/consumers';
 import type { ErrorCode } from '../../error/error-code.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { kubeconfigFor } from '../control-plane/control-plane.ts';
-import { type ApplyReport, LocalMesh } from '../local-mesh/local-mesh.ts';
+import type { ApplyReport, LocalMesh } from '../local-mesh/local-mesh.ts';
+import { startLocalMesh } from '../local-mesh/start-local-mesh.ts';
 import { type Entry, entryId } from '../node/entries.ts';
-import type { PodStatus } from '../node/pod-status.ts';
+import type { PodProgress, PodStatus } from '../node/pod-status.ts';
 import { namespacesFolder } from '../process/program.ts';
 import type { InstalledTools } from '../tools/install-tools.ts';
 import { controlSocket } from './control-client.ts';
 import { Forward } from './forward.ts';
 import type { MachinePort } from './machine-ports.ts';
 import type { ControlAnswer, ControlRequest, FromController, StartOptions, ToController } from './messages.ts';
+import { StallTimeout } from './stall-timeout.ts';
 
 const ended = new AbortController();
 const forwards = new Map<string, Forward>();
@@ -30,6 +32,8 @@ let entries: readonly Entry[] = [];
 /** Number of the last published list of entries, and of the last one for which the host process listens. */
 let publishedVersion = 0;
 let confirmedVersion = 0;
+/** Emits `advanced` when a pod has become ready. */
+const progressEvents = new EventEmitter();
 /** Emits `confirmed` when the host process listens for a published list. */
 const confirmations = new EventEmitter();
 
@@ -57,7 +61,7 @@ async function start(options: StartOptions): Promise<void> {
   const { folder } = options;
   mkdirSync(path.join(folder, 'logs'), { recursive: true });
   const tools = mountTools(options.tools, folder);
-  const starting = LocalMesh.start({ ...options, tools, onEntries: publish }, ended.signal);
+  const starting = startLocalMesh({ ...options, tools, onEntries: publish, onProgress }, ended.signal);
   const mesh = starting.then((started) => started.mesh);
   mesh.catch(() => {});
   await listenForRequests(path.join(folder, controlSocket), mesh);
@@ -105,7 +109,8 @@ async function answerTo(mesh: Promise<LocalMesh>, request: ControlRequest, enque
   switch (request.kind) {
     case 'apply':
     case 'delete':
-      return { kind: 'applied', report: await enqueue(async () => change(await mesh, request)) };
+    case 'wait':
+      return { kind: 'applied', report: await enqueue(async () => inEffect(await mesh, request)) };
     case 'set-behaviour': {
       const { node } = await mesh;
       await enqueue(() => node.setBehaviour(request.change, AbortSignal.timeout(changeTimeoutMs)));
@@ -137,18 +142,43 @@ function apiUrl(): string {
 /** Longer than the start of a pod may take. */
 const changeTimeoutMs = 90_000;
 
-async function change(
-  mesh: LocalMesh,
-  { kind, sources, namespace }: Extract<ControlRequest, { readonly kind: 'apply' | 'delete' }>,
-): Promise<ApplyReport> {
-  const timeout = AbortSignal.timeout(changeTimeoutMs);
-  const report = await mesh[kind](sources, timeout, namespace).catch((error: unknown) => {
-    throw timeout.aborted
-      ? new MeshmockError('timeout', `the change was not in effect after ${changeTimeoutMs / 1000} s`)
-      : error;
-  });
-  await allEntriesListening(timeout);
-  return report;
+function onProgress(progress: PodProgress): void {
+  send({ kind: 'progress', progress });
+  progressEvents.emit('advanced');
+}
+
+type ChangeRequest = Extract<ControlRequest, { readonly kind: 'apply' | 'delete' | 'wait' }>;
+
+/** Makes a change, if the request is one, and waits until it is in effect. */
+async function inEffect(mesh: LocalMesh, request: ChangeRequest): Promise<ApplyReport> {
+  using timeout = new StallTimeout(changeTimeoutMs);
+  const { signal } = timeout;
+  progressEvents.on('advanced', () => timeout.advance());
+  try {
+    const report = await change(mesh, request, signal);
+    await allEntriesListening(signal);
+    return report;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const { pods, ready } = mesh.node.progress;
+    throw new MeshmockError(
+      'timeout',
+      `the change was not in effect, and nothing advanced for ${changeTimeoutMs / 1000} s: ${ready} of ${pods} pods are ready`,
+    );
+  } finally {
+    progressEvents.removeAllListeners('advanced');
+  }
+}
+
+function change(mesh: LocalMesh, request: ChangeRequest, signal: AbortSignal): Promise<ApplyReport> {
+  switch (request.kind) {
+    case 'apply':
+      return mesh.apply(request.sources, signal, request);
+    case 'delete':
+      return mesh.delete(request.sources, signal, request.namespace);
+    case 'wait':
+      return mesh.inEffect(signal);
+  }
 }
 
 /** Reports whether a port leads to a current entry. Ports of removed entries stay open. */
@@ -167,6 +197,7 @@ function podStatuses(mesh: LocalMesh): PodStatus[] {
     hasSidecar: plan.hasSidecar,
     http: plan.ports.http,
     grpc: plan.ports.grpc,
+    tcp: plan.ports.tcp,
   }));
 }
 

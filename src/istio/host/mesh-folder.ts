@@ -1,6 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
-import { connect, createServer, type Server } from 'node:net';
+import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
@@ -8,14 +9,14 @@ import { namespacesFolder } from '../process/program.ts';
 import { askMesh, controlSocket, folderOf, meshesFolder, meshOption } from './control-client.ts';
 
 /**
- * Folder of a mesh on this machine, and a lock on the mesh's name. The lock is an abstract socket, which the kernel
- * releases when its process ends in any way.
+ * Folder of a mesh on this machine, and a lock on it. The kernel releases the lock when its process ends in any way. Other
+ * users cannot take it, because they cannot open the folder.
  */
 export class MeshFolder {
   readonly path: string;
-  private readonly lock: Server;
+  private readonly lock: number;
 
-  private constructor(folder: string, lock: Server) {
+  private constructor(folder: string, lock: number) {
     this.path = folder;
     this.lock = lock;
   }
@@ -27,23 +28,23 @@ export class MeshFolder {
    * @throws MeshmockError `conflict` if a mesh of this name is up or starting
    */
   static async take(mesh: string): Promise<MeshFolder> {
-    const lock = await tryLock(mesh);
+    mkdirSync(meshesFolder, { recursive: true, mode: 0o755 });
+    const folder = folderOf(mesh);
+    const lock = createLocked(folder);
     if (lock === undefined)
       throw new MeshmockError(
         'conflict',
         `the mesh "${mesh}" is already up: end it with \`meshmock istio down${meshOption(mesh)}\`, or choose another name with --mesh`,
       );
-    mkdirSync(meshesFolder, { recursive: true, mode: 0o755 });
     for (const name of readdirSync(meshesFolder)) if (name !== mesh) await removeIfDead(name);
-    const folder = folderOf(mesh);
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { mode: 0o755 });
+    for (const name of readdirSync(folder)) rmSync(path.join(folder, name), { recursive: true, force: true });
     return new MeshFolder(folder, lock);
   }
 
   /** Removes the folder and releases the name. */
-  async release(): Promise<void> {
+  release(): void {
     rmSync(this.path, { recursive: true, force: true });
+    closeSync(this.lock);
     try {
       rmdirSync(meshesFolder);
       // No other mesh is up. Otherwise this would remove the folder under its mount.
@@ -51,7 +52,6 @@ export class MeshFolder {
     } catch {
       // Folders that are not empty stay.
     }
-    await this.lock[Symbol.asyncDispose]();
   }
 }
 
@@ -66,20 +66,41 @@ const endTimeoutMs = 10_000;
 export async function endMesh(mesh: string, signal: AbortSignal): Promise<void> {
   await askMesh(mesh, { kind: 'down' }, signal);
   const until = performance.now() + endTimeoutMs;
-  while (await isLocked(mesh)) {
+  while (isLocked(folderOf(mesh))) {
     if (performance.now() > until)
       throw new MeshmockError('timeout', `the mesh "${mesh}" did not end within ${endTimeoutMs / 1000} s`);
     await sleep(20, undefined, { signal });
   }
 }
 
+/** Mode of a mesh's folder: the users of its proxies reach their files, but no other user can open it, and so lock it. */
+const folderMode = 0o711;
+
+/** Creates a folder if it does not exist, and locks it. Returns undefined if another process has the lock. */
+function createLocked(folder: string): number | undefined {
+  for (;;) {
+    mkdirSync(folder, { recursive: true, mode: folderMode });
+    const opened = openIfExists(folder);
+    if (opened === undefined) continue;
+    if (!tryLock(opened)) {
+      closeSync(opened);
+      return undefined;
+    }
+    if (isAt(opened, folder)) return opened;
+    // The process that had the lock before has removed the folder.
+    closeSync(opened);
+  }
+}
+
 /** Removes the folder of a mesh that is not up. */
 async function removeIfDead(mesh: string): Promise<void> {
-  const lock = await tryLock(mesh);
-  if (lock === undefined) return;
-  // A mesh in another network namespace has another lock, but its control socket still answers.
-  if (!(await answers(mesh))) rmSync(folderOf(mesh), { recursive: true, force: true });
-  await lock[Symbol.asyncDispose]();
+  const folder = folderOf(mesh);
+  const opened = openIfExists(folder);
+  if (opened === undefined) return;
+  // A mesh of an older meshmock has no lock on its folder, but its control socket answers.
+  if (tryLock(opened) && isAt(opened, folder) && !(await answers(mesh)))
+    rmSync(folder, { recursive: true, force: true });
+  closeSync(opened);
 }
 
 /** Reports whether a process listens on the control socket of a mesh. */
@@ -93,27 +114,37 @@ async function answers(mesh: string): Promise<boolean> {
   return isConnected;
 }
 
-/** Locks the name of a mesh. Returns undefined if another process has the lock. */
-async function tryLock(mesh: string): Promise<Server | undefined> {
-  const server = createServer((socket) => socket.destroy());
-  // The null byte makes the socket abstract: it is not in the file system (unix(7), "abstract").
-  server.listen(lockAddress(mesh));
+/** Reports whether a mesh is up, starting or ending. */
+function isLocked(folder: string): boolean {
+  const opened = openIfExists(folder);
+  if (opened === undefined) return false;
+  const isFree = tryLock(opened);
+  closeSync(opened);
+  return !isFree;
+}
+
+function openIfExists(folder: string): number | undefined {
   try {
-    await once(server, 'listening');
-    return server;
+    return openSync(folder, 'r');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return undefined;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
 }
 
-function lockAddress(mesh: string): string {
-  return `\0meshmock-istio-${mesh}`;
+/**
+ * Locks an open file. The lock belongs to the open file, not to the program that takes it (flock(2)), so it lasts until
+ * this process closes the file. Returns whether the lock was free.
+ */
+function tryLock(opened: number): boolean {
+  const { status, error } = spawnSync('flock', ['--nonblock', '3'], { stdio: ['ignore', 'ignore', 'inherit', opened] });
+  if (error !== undefined) throw new MeshmockError('machine', `flock cannot run: ${error.message}`);
+  return status === 0;
 }
 
-/** Reports whether a mesh is up, starting or ending. */
-async function isLocked(mesh: string): Promise<boolean> {
-  const lock = await tryLock(mesh);
-  await lock?.[Symbol.asyncDispose]();
-  return lock === undefined;
+/** Reports whether a path still leads to an open folder. */
+function isAt(opened: number, folder: string): boolean {
+  const { dev, ino } = fstatSync(opened);
+  const now = statSync(folder, { throwIfNoEntry: false });
+  return now !== undefined && now.dev === dev && now.ino === ino;
 }

@@ -1,27 +1,31 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import type { Server } from 'node:net';
+import { existsSync, globSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
 import type { ApplyReport } from '../local-mesh/local-mesh.ts';
 import { type Entry, entryId } from '../node/entries.ts';
-import type { BehaviourChange, MeshObjects, PodStats, PodStatus } from '../node/pod-status.ts';
+import type { BehaviourChange, MeshObjects, PodProgress, PodStats, PodStatus } from '../node/pod-status.ts';
+import { lastLines } from '../process/ready.ts';
 import type { ManifestSource } from '../resources/manifest.ts';
 import { checkMachine, type InstalledTools, installMeshTools } from '../tools/install-tools.ts';
 import { askMesh } from './control-client.ts';
+import { ControllerProcess } from './controller-process.ts';
 import { type FirstPorts, type MachinePort, MachinePorts } from './machine-ports.ts';
 import { MeshFolder } from './mesh-folder.ts';
-import type { FromController, StartOptions, ToController } from './messages.ts';
+import type { FromController, StartOptions } from './messages.ts';
+import { StallTimeout } from './stall-timeout.ts';
 
 export interface MeshOptions extends Omit<StartOptions, 'tools' | 'folder'> {
   /** Name of the mesh, unique on this machine. */
   readonly mesh: string;
+  /** Tools of the mesh; installed if not given. */
+  readonly tools?: InstalledTools;
   /** First ports of this machine that lead into the mesh. */
   readonly ports: FirstPorts;
   /** Called when a program of the mesh ends unexpectedly, with its name and the folder of logs. */
   readonly onProgramExit?: (name: string, logs: string) => void;
+  /** Called during the start whenever pods become ready. */
+  readonly onProgress?: (progress: PodProgress) => void;
   /** Called with ports that are opened after the start, for applied objects. */
   readonly onPorts?: (ports: readonly MachinePort[]) => void;
 }
@@ -32,7 +36,8 @@ export interface StartedMesh {
   readonly pods: readonly PodStatus[];
 }
 
-const startTimeoutMs = 120_000;
+/** Maximum time of a start in which no further pod becomes ready. */
+const startStallMs = 120_000;
 
 /**
  * Local mesh of this process. The mesh runs in a child process with its own namespaces (`controller.ts`). This class is
@@ -41,33 +46,34 @@ const startTimeoutMs = 120_000;
 export class MeshHost implements AsyncDisposable {
   readonly name: string;
   private readonly meshFolder: MeshFolder;
-  private readonly controller: ChildProcess;
+  private readonly controller: ControllerProcess;
   private readonly machinePorts: MachinePorts;
   private readonly onProgramExit: NonNullable<MeshOptions['onProgramExit']>;
   private readonly onPorts: NonNullable<MeshOptions['onPorts']>;
+  private readonly onProgress: NonNullable<MeshOptions['onProgress']>;
+  private progress: PodProgress = { pods: 0, ready: 0 };
   private readonly startedMesh = Promise.withResolvers<StartedMesh>();
+  private stall: StallTimeout | undefined;
   private isStarted = false;
   private isStopping = false;
-  /** Listeners that are being sent to the controller. */
-  private readonly sentListeners = new Set<Server>();
   /** Resolves when the mesh has ended; rejects if it ended unexpectedly. */
   readonly ended: Promise<void>;
 
   private constructor(
-    { mesh, ports, onProgramExit = () => {}, onPorts = () => {} }: MeshOptions,
+    { mesh, ports, onProgramExit = () => {}, onPorts = () => {}, onProgress = () => {} }: MeshOptions,
     meshFolder: MeshFolder,
   ) {
     this.name = mesh;
     this.meshFolder = meshFolder;
     this.machinePorts = new MachinePorts(ports);
     this.onProgramExit = onProgramExit;
+    this.onProgress = onProgress;
     this.onPorts = onPorts;
-    this.controller = spawnController();
-    this.ended = this.untilEnd(once(this.controller, 'exit'));
-    this.ended.catch((error: unknown) => this.startedMesh.reject(error));
     // Messages are handled in order, so that all ports exist before the mesh counts as started.
     let handled = Promise.resolve();
-    this.controller.on('message', (message: FromController) => {
+    this.controller = new ControllerProcess((message) => {
+      // The controller ends after this message, so that listeners sent to it are never closed.
+      if (message.kind === 'failed') this.startedMesh.reject(new MeshmockError(message.code, message.message));
       handled = handled
         .then(() => this.onMessage(message))
         .catch((error: unknown) => {
@@ -75,6 +81,8 @@ export class MeshHost implements AsyncDisposable {
           this.kill();
         });
     });
+    this.ended = this.untilEnd();
+    this.ended.catch((error: unknown) => this.startedMesh.reject(error));
   }
 
   /**
@@ -90,21 +98,27 @@ export class MeshHost implements AsyncDisposable {
    */
   static async start(options: MeshOptions, signal: AbortSignal): Promise<{ mesh: MeshHost; started: StartedMesh }> {
     checkMachine();
-    const tools = await installMeshTools(signal);
+    const tools = options.tools ?? (await installMeshTools(signal));
     const meshFolder = await MeshFolder.take(options.mesh);
     const mesh = new MeshHost(options, meshFolder);
-    mesh.send({ kind: 'start', options: startOptions(options, tools, meshFolder.path) });
-    const timeout = AbortSignal.timeout(startTimeoutMs);
+    mesh.controller.send({ kind: 'start', options: startOptions(options, tools, meshFolder.path) });
+    using timeout = new StallTimeout(startStallMs);
+    mesh.stall = timeout;
     const onAbort = (): void => mesh.kill();
-    const either = AbortSignal.any([signal, timeout]);
+    const either = AbortSignal.any([signal, timeout.signal]);
     either.addEventListener('abort', onAbort, { once: true });
     if (either.aborted) mesh.kill();
     try {
       return { mesh, started: await mesh.startedMesh.promise };
     } catch (error) {
+      // Logs are removed with the mesh.
+      const state = timeout.signal.aborted ? stateOfPods(mesh.progress, meshFolder.path) : undefined;
       await mesh[Symbol.asyncDispose]();
-      if (!timeout.aborted) throw error;
-      throw new MeshmockError('timeout', `the mesh was not up after ${startTimeoutMs / 1000} s`);
+      if (state === undefined) throw error;
+      throw new MeshmockError(
+        'timeout',
+        `the mesh is not up, and nothing advanced for ${startStallMs / 1000} s: ${state}`,
+      );
     } finally {
       either.removeEventListener('abort', onAbort);
     }
@@ -123,10 +137,15 @@ export class MeshHost implements AsyncDisposable {
   /**
    * Applies manifests as `kubectl apply` does, and waits until every sidecar has the change in effect.
    *
-   * @throws MeshmockError if something is refused; then nothing has changed
+   * @param removed manifests whose objects are deleted before, as `delete` does
+   * @throws MeshmockError if something is refused; then nothing has changed, but removed objects stay removed
    */
-  async apply(sources: readonly ManifestSource[], signal: AbortSignal): Promise<ApplyReport> {
-    const { report } = await askMesh(this.name, { kind: 'apply', sources }, signal);
+  async apply(
+    sources: readonly ManifestSource[],
+    signal: AbortSignal,
+    removed: readonly ManifestSource[] = [],
+  ): Promise<ApplyReport> {
+    const { report } = await askMesh(this.name, { kind: 'apply', sources, removed }, signal);
     return report;
   }
 
@@ -137,6 +156,12 @@ export class MeshHost implements AsyncDisposable {
    */
   async delete(sources: readonly ManifestSource[], signal: AbortSignal): Promise<ApplyReport> {
     const { report } = await askMesh(this.name, { kind: 'delete', sources }, signal);
+    return report;
+  }
+
+  /** Waits until every sidecar has in effect what any program, such as kubectl, has applied or deleted so far. */
+  async inEffect(signal: AbortSignal): Promise<ApplyReport> {
+    const { report } = await askMesh(this.name, { kind: 'wait' }, signal);
     return report;
   }
 
@@ -177,13 +202,17 @@ export class MeshHost implements AsyncDisposable {
   private async onMessage(message: FromController): Promise<void> {
     switch (message.kind) {
       case 'failed':
-        throw new MeshmockError(message.code, message.message);
+        return this.kill();
       case 'entries':
         await this.listenFor(message.entries);
-        return this.send({ kind: 'listening', version: message.version });
+        return this.controller.send({ kind: 'listening', version: message.version });
       case 'started':
         this.isStarted = true;
         return this.startedMesh.resolve({ report: message.report, pods: message.pods });
+      case 'progress':
+        this.progress = message.progress;
+        this.stall?.advance();
+        return this.isStarted ? undefined : this.onProgress(message.progress);
       case 'program-ended':
         return this.onProgramExit(message.name, path.join(this.folder, 'logs'));
       case 'down':
@@ -198,43 +227,18 @@ export class MeshHost implements AsyncDisposable {
     for (const port of this.ports) {
       const id = entryId(port.entry);
       const listener = listeners.get(id);
-      if (listener !== undefined) await this.sendListener({ kind: 'listener', id, port }, listener);
+      if (listener !== undefined) await this.controller.sendListener({ kind: 'listener', id, port }, listener);
     }
   }
 
-  /** Sends a listener, and waits until only the controller accepts its connections. */
-  private sendListener(message: ToController, listener: Server): Promise<void> {
-    const closed = Promise.withResolvers<void>();
-    listener.once('close', () => closed.resolve());
-    this.send(message, listener);
-    return closed.promise;
-  }
-
-  private send(message: ToController, listener?: Server): void {
-    // The listener must be closed here: otherwise both processes would accept its connections.
-    const onSent = (): void => {
-      if (listener === undefined) return;
-      this.sentListeners.delete(listener);
-      listener.close();
-    };
-    if (listener !== undefined) this.sentListeners.add(listener);
-    // The channel of an ended process may still be open. Callbacks of messages that wait in it never run.
-    const { connected, exitCode, signalCode } = this.controller;
-    if (connected && exitCode === null && signalCode === null) this.controller.send(message, listener, onSent);
-    else onSent();
-  }
-
-  /** Kills `unshare`, which kills its child. That is the first process of its namespace, so all others end with it. */
   private kill(): void {
     this.isStopping = true;
-    this.controller.kill('SIGKILL');
+    this.controller.kill();
   }
 
-  private async untilEnd(exit: Promise<unknown[]>): Promise<void> {
-    const [code] = await exit;
-    // An open listener would keep this process alive.
-    for (const listener of this.sentListeners) listener.close();
-    await this.meshFolder.release();
+  private async untilEnd(): Promise<void> {
+    const code = await this.controller.exited;
+    this.meshFolder.release();
     // Before its start, a mesh ends by itself only if this machine does not allow something, such as namespaces.
     if (!this.isStopping)
       throw new MeshmockError(
@@ -260,14 +264,10 @@ function startOptions(options: MeshOptions, tools: InstalledTools, folder: strin
   };
 }
 
-/** Starts the controller as the first process of its own network, mount and process namespaces. */
-function spawnController(): ChildProcess {
-  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-  const main = fileURLToPath(new URL(`./controller${extension}`, import.meta.url));
-  const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child=KILL', '--mount-proc'];
-  // The first process of a namespace must reap orphans. Node reaps only its own children, but a shell reaps all.
-  const init = ['sh', '-c', '"$@"; exit $?', 'sh'];
-  return spawn('unshare', [...namespaces, ...init, process.execPath, ...process.execArgv, main], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
+/** Says how many pods are ready. If none is, the end of the log says why: istiod is the first pod. */
+function stateOfPods({ pods, ready }: PodProgress, folder: string): string {
+  if (ready > 0) return `${ready} of ${pods} pods are ready`;
+  const logs = path.join(folder, 'logs');
+  const [log] = [...globSync(path.join(logs, '*.istiod.log')), path.join(logs, 'control-plane.log')].filter(existsSync);
+  return ['istiod is not ready; the end of its log:', ...(log === undefined ? [] : lastLines(log))].join('\n');
 }

@@ -1,12 +1,13 @@
 import type { ErrorCode } from '../../error/error-code.ts';
-import type { ApplyReport, LocalMeshOptions } from '../local-mesh/local-mesh.ts';
+import type { ApplyOptions, ApplyReport } from '../local-mesh/local-mesh.ts';
+import type { LocalMeshOptions } from '../local-mesh/start-local-mesh.ts';
 import type { Entry } from '../node/entries.ts';
-import type { BehaviourChange, MeshObjects, PodStats, PodStatus } from '../node/pod-status.ts';
+import type { BehaviourChange, MeshObjects, PodProgress, PodStats, PodStatus } from '../node/pod-status.ts';
 import type { ManifestSource } from '../resources/manifest.ts';
 import type { MachinePort } from './machine-ports.ts';
 
 /** Options of a local mesh that the host process sends to the controller. */
-export type StartOptions = Omit<LocalMeshOptions, 'onEntries'>;
+export type StartOptions = Omit<LocalMeshOptions, 'onEntries' | 'onProgress'>;
 
 /** Message from the host process to the controller in the mesh's namespaces. */
 export type ToController =
@@ -22,6 +23,8 @@ export type FromController =
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string }
   /** Requests a listener for each entry that has none. The version grows with each message. */
   | { readonly kind: 'entries'; readonly entries: readonly Entry[]; readonly version: number }
+  /** Reports that more pods are ready, or others. */
+  | { readonly kind: 'progress'; readonly progress: PodProgress }
   /** Reports that a program of the mesh has ended unexpectedly. */
   | { readonly kind: 'program-ended'; readonly name: string }
   /** Requests the end of the mesh, after a `down` on the control socket. */
@@ -29,12 +32,10 @@ export type FromController =
 
 /** Request to a running mesh on its control socket. */
 export type ControlRequest =
-  | {
-      readonly kind: 'apply' | 'delete';
-      readonly sources: readonly ManifestSource[];
-      /** Namespace of objects without one; the namespace from the start of the mesh if not given. */
-      readonly namespace?: string;
-    }
+  | ({ readonly kind: 'apply'; readonly sources: readonly ManifestSource[] } & ApplyOptions)
+  | { readonly kind: 'delete'; readonly sources: readonly ManifestSource[]; readonly namespace?: string }
+  /** Waits until everything is in effect that any program has applied so far. */
+  | { readonly kind: 'wait' }
   | { readonly kind: 'set-behaviour'; readonly change: BehaviourChange }
   | { readonly kind: 'status' }
   | { readonly kind: 'stats' }
@@ -57,6 +58,7 @@ export type ControlAnswer =
 export const answerKinds = {
   apply: 'applied',
   delete: 'applied',
+  wait: 'applied',
   'set-behaviour': 'done',
   status: 'status',
   stats: 'stats',

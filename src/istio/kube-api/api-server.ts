@@ -8,4 +8,6 @@ export interface ApiServer {
   readonly cert: string;
   /** Private key of the client's certificate. */
   readonly key: string;
+  /** Path of the socket at which kubectl's apply merges a manifest into a live object. */
+  readonly applySocket: string;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Dispatcher, Pool } from 'undici';
+import { Client, type Dispatcher, Pool } from 'undici';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { ApiServer } from './api-server.ts';
 import { KubeError, type Status } from './kube-error.ts';
@@ -26,14 +26,18 @@ const json = 'application/json';
 /** Connections without a request are closed after this time, in milliseconds. The server keeps them longer. */
 const idleMs = 60_000;
 const maxRetries = 10;
+/** Repetitions of a request that the server did not complete in time. */
+const maxTimeouts = 2;
 
 /** Connections to an API server. */
 export class Connection implements AsyncDisposable {
   private readonly pool: Pool;
+  private readonly kubectl: Client;
   private readonly url: string;
 
-  constructor({ url, ca, cert, key }: ApiServer) {
+  constructor({ url, ca, cert, key, applySocket }: ApiServer) {
     this.url = url;
+    this.kubectl = new Client('http://localhost', { socketPath: applySocket });
     this.pool = new Pool(url, {
       connect: { ca, cert, key },
       allowH2: false,
@@ -45,7 +49,8 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * Sends a request and returns the object in the answer. If the server is overloaded, the request is repeated.
+   * Sends a request and returns the object in the answer. If the server is overloaded, the request is repeated. So the
+   * creation of an object can fail because it exists.
    *
    * @throws KubeError if the server refuses the request
    * @throws MeshmockError `unavailable` if the server does not answer
@@ -57,7 +62,8 @@ export class Connection implements AsyncDisposable {
       const warnings = warningsOf(headers.warning);
       if (statusCode < 300) return { body: JSON.parse(text) as T, warnings };
       const status = statusOf(text);
-      if (statusCode !== 429 || retry === maxRetries) throw new KubeError(statusCode, status, warnings);
+      const isRepeated = statusCode === 429 ? retry < maxRetries : statusCode === 504 && retry < maxTimeouts;
+      if (!isRepeated) throw new KubeError(statusCode, status, warnings);
       await sleep((status.details?.retryAfterSeconds ?? 1) * 1000, undefined, { signal });
     }
   }
@@ -86,8 +92,18 @@ export class Connection implements AsyncDisposable {
     }
   }
 
+  /** Returns the object that `kubectl apply` writes for a manifest; the live one is undefined for a new object. */
+  async applied<T>(manifest: T, live: T | undefined, signal: AbortSignal): Promise<T> {
+    const request = { method: 'POST', path: '/', body: JSON.stringify({ manifest, live }), signal } as const;
+    const { statusCode, body } = await this.kubectl
+      .request(request)
+      .catch((error: unknown) => this.fail(error, signal));
+    if (statusCode !== 200) throw new MeshmockError('usage', (await body.text()).trim());
+    return (await body.json()) as T;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.pool.destroy();
+    await Promise.all([this.pool.destroy(), this.kubectl.destroy()]);
   }
 
   private async dispatch(request: ApiRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {

@@ -1,18 +1,10 @@
-import { MeshmockError } from '../../error/meshmock-error.ts';
-import type { KubeObject, Pod } from '../resources/objects.ts';
+import type { KubeObject } from '../resources/objects.ts';
 import type { ApiServer } from './api-server.ts';
 import { type ApiAnswer, type ApiRequest, Connection } from './connection.ts';
 import type { FieldSchemas } from './field-schema.ts';
-import {
-  apiVersionOf,
-  type GroupDiscovery,
-  type Kind,
-  type KindRef,
-  kindsOf,
-  type ObjectRef,
-  pathOf,
-} from './kinds.ts';
+import { type Kind, type KindRef, type ObjectRef, pathOf } from './kinds.ts';
 import { isNotFound, KubeError, type Status } from './kube-error.ts';
+import { ServedKinds } from './served-kinds.ts';
 
 /** Result of a write, and the warnings of the API server and of webhooks. */
 export interface Written<T> {
@@ -48,12 +40,6 @@ export interface WatchEvent<T extends KubeObject = KubeObject> {
   readonly object: T;
 }
 
-/** Token of a service account, and the time until which it is valid, in RFC 3339. */
-export interface Token {
-  readonly token: string;
-  readonly expirationTimestamp: string;
-}
-
 const patchTypes: Readonly<Record<PatchType, string>> = {
   merge: 'application/merge-patch+json',
   strategic: 'application/strategic-merge-patch+json',
@@ -61,7 +47,6 @@ const patchTypes: Readonly<Record<PatchType, string>> = {
 };
 
 const fieldManager = 'meshmock';
-const discoveryType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 
 /**
  * Client of a Kubernetes API server.
@@ -73,7 +58,7 @@ const discoveryType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDi
  */
 export class KubeClient implements AsyncDisposable {
   private readonly connection: Connection;
-  private known = new Map<string, Kind>();
+  private readonly served = new ServedKinds();
 
   constructor(server: ApiServer) {
     this.connection = new Connection(server);
@@ -81,18 +66,17 @@ export class KubeClient implements AsyncDisposable {
 
   /** Reads all kinds that the API server serves. Needed once before the first request, and after a CRD is added. */
   async discover(signal: AbortSignal): Promise<void> {
-    const answers = await Promise.all(
-      ['/api', '/apis'].map((path) =>
-        this.connection.send<GroupDiscovery>({ method: 'GET', path, accept: discoveryType }, signal),
-      ),
-    );
-    const kinds = answers.flatMap(({ body }) => kindsOf(body));
-    this.known = new Map(kinds.map((kind) => [`${apiVersionOf(kind)}/${kind.kind}`, kind]));
+    await this.served.read(this.connection, signal);
   }
 
   /** Returns the kind of an object, or undefined if the API server did not serve it at the last `discover`. */
-  kindOf({ apiVersion, kind }: KindRef): Kind | undefined {
-    return this.known.get(`${apiVersion}/${kind}`);
+  kindOf(of: KindRef): Kind | undefined {
+    return this.served.find(of);
+  }
+
+  /** Kinds that the API server served at the last `discover`, in all versions. */
+  get kinds(): readonly Kind[] {
+    return this.served.all;
   }
 
   /** Reads the schemas of all kinds of a group and version (OpenAPI v3), by the names of their definitions. */
@@ -103,11 +87,6 @@ export class KubeClient implements AsyncDisposable {
       signal,
     );
     return body.components.schemas;
-  }
-
-  /** Kinds that the API server served at the last `discover`, in all versions. */
-  get kinds(): readonly Kind[] {
-    return [...this.known.values()];
   }
 
   /** Returns an object, or undefined if it does not exist. */
@@ -127,7 +106,7 @@ export class KubeClient implements AsyncDisposable {
     signal: AbortSignal,
     namespace?: string,
   ): Promise<ObjectList<T>> {
-    const path = pathOf(this.servedKind(of), { namespace });
+    const path = pathOf(this.served.get(of), { namespace });
     const { body } = await this.connection.send<{ items: T[] | null; metadata: { resourceVersion: string } }>(
       // Version 0 would allow an old state; without a version, the API server reads the newest one from its cache.
       { method: 'GET', path },
@@ -143,8 +122,13 @@ export class KubeClient implements AsyncDisposable {
 
   async create<T extends KubeObject>(object: T, options: WriteOptions, signal: AbortSignal): Promise<Written<T>> {
     const { metadata } = object;
-    const path = pathOf(this.servedKind(object), { namespace: metadata.namespace ?? 'default' });
+    const path = pathOf(this.served.get(object), { namespace: metadata.namespace ?? 'default' });
     return this.write({ method: 'POST', path, body: object }, options, signal);
+  }
+
+  /** Returns the object that `kubectl apply` writes for a manifest; the live one is undefined for a new object. */
+  async applied<T extends KubeObject>(manifest: T, live: T | undefined, signal: AbortSignal): Promise<T> {
+    return this.connection.applied(manifest, live, signal);
   }
 
   /** Replaces an object. It fails with `conflict` if the object has a resource version that is not the newest one. */
@@ -185,7 +169,7 @@ export class KubeClient implements AsyncDisposable {
   /** Deletes all objects of a kind in a namespace. Returns false if the API server cannot do so for this kind. */
   async deleteAllIn(namespace: string, of: KindRef, signal: AbortSignal): Promise<boolean> {
     try {
-      await this.connection.send({ method: 'DELETE', path: pathOf(this.servedKind(of), { namespace }) }, signal);
+      await this.connection.send({ method: 'DELETE', path: pathOf(this.served.get(of), { namespace }) }, signal);
       return true;
     } catch (error) {
       if (error instanceof KubeError && (error.status === 404 || error.status === 405)) return false;
@@ -193,37 +177,11 @@ export class KubeClient implements AsyncDisposable {
     }
   }
 
-  /** Binds a pod to a node, as a scheduler does. */
-  async bind(pod: Pick<Pod, 'metadata'>, nodeName: string, signal: AbortSignal): Promise<void> {
-    const { name, namespace, uid } = pod.metadata;
-    const ref = { apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata };
-    const target = { apiVersion: 'v1', kind: 'Node', name: nodeName };
-    const body = { apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace, uid }, target };
-    await this.connection.send({ method: 'POST', path: this.objectPath(ref, 'binding'), body }, signal);
-  }
-
-  /**
-   * Creates a token of a service account (`TokenRequest`).
-   *
-   * @param seconds time for which it is valid; the API server allows no less than 600
-   * @param boundPod pod with whose deletion the token ends
-   */
-  async createToken(
-    namespace: string,
-    serviceAccount: string,
-    audiences: readonly string[],
-    seconds: number,
-    boundPod: Pick<Pod, 'metadata'> | undefined,
-    signal: AbortSignal,
-  ): Promise<Token> {
-    const { name, uid } = boundPod?.metadata ?? {};
-    const boundObjectRef = boundPod === undefined ? undefined : { apiVersion: 'v1', kind: 'Pod', name, uid };
-    const spec = { audiences, expirationSeconds: seconds, boundObjectRef };
-    const ref = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: serviceAccount, namespace } };
-    const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec };
-    const request: ApiRequest = { method: 'POST', path: this.objectPath(ref, 'token'), body };
-    const answer = await this.connection.send<{ readonly status: Token }>(request, signal);
-    return answer.body.status;
+  /** Creates an object at a subresource, such as the `binding` of a pod. */
+  async post<T>(ref: ObjectRef, subresource: string, body: object, signal: AbortSignal): Promise<T> {
+    const path = this.objectPath(ref, subresource);
+    const answer = await this.connection.send<T>({ method: 'POST', path, body }, signal);
+    return answer.body;
   }
 
   /**
@@ -240,7 +198,7 @@ export class KubeClient implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<string> {
     const query = { watch: 'true', allowWatchBookmarks: 'true', resourceVersion };
-    const path = pathOf(this.servedKind(of), {});
+    const path = pathOf(this.served.get(of), {});
     let version = resourceVersion;
     for await (const line of this.connection.lines({ method: 'GET', path, query }, signal)) {
       const { type, object } = JSON.parse(line) as RawEvent<T>;
@@ -267,14 +225,7 @@ export class KubeClient implements AsyncDisposable {
 
   private objectPath(ref: ObjectRef, subresource?: string): string {
     const { name, namespace = 'default' } = ref.metadata;
-    return pathOf(this.servedKind(ref), { namespace, name, subresource });
-  }
-
-  /** @throws MeshmockError `usage` if the API server does not serve the kind */
-  private servedKind(of: KindRef): Kind {
-    const kind = this.kindOf(of);
-    if (kind === undefined) throw new MeshmockError('usage', `the API server has no ${of.kind} of ${of.apiVersion}`);
-    return kind;
+    return pathOf(this.served.get(ref), { namespace, name, subresource });
   }
 }
 

@@ -13,6 +13,7 @@ export interface CacheEvent extends WatchEvent {
 type Listener = (event: CacheEvent) => void;
 
 const retryMs = 100;
+const catchUpPollMs = 10;
 
 /**
  * Copy of all objects of some kinds, which a watch of each kind keeps up to date (an informer). Its objects are shared:
@@ -40,6 +41,15 @@ export class ObjectCache {
   async start(signal: AbortSignal): Promise<void> {
     const lists = [...this.tables.values()].map(async (table) => ({ table, version: await this.list(table, signal) }));
     for (const { table, version } of await Promise.all(lists)) void this.follow(table, version, signal);
+  }
+
+  /** Waits until the cache has all that the API server has, also what another program has just written. */
+  async catchUp(signal: AbortSignal): Promise<void> {
+    const catchUpWith = async (table: Table): Promise<void> => {
+      while (table.differencesTo((await this.client.list(table.of, signal)).items).length > 0)
+        await sleep(catchUpPollMs, undefined, { signal });
+    };
+    await Promise.all([...this.tables.values()].map(catchUpWith));
   }
 
   /** Reports whether the cache has the objects of a kind. */

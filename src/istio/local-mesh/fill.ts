@@ -1,3 +1,4 @@
+import { optional } from '../../error/optional.ts';
 import { type DestinationRule, isDestinationRule } from '../resources/destination-rule.ts';
 import { externalHostsAnnotation } from '../resources/installation.ts';
 import type { KubeObject, Labels, Service, Workload } from '../resources/objects.ts';
@@ -9,7 +10,7 @@ import { type KnownNames, missingServices } from './missing-services.ts';
 export interface AppliedObjects {
   readonly services: readonly Service[];
   readonly workloads: readonly Workload[];
-  /** VirtualServices, DestinationRules, ServiceEntries, routes of the Gateway API, and Istio's Gateways. */
+  /** VirtualServices, DestinationRules, ServiceEntries, routes of the Gateway API, Istio's Gateways, and Ingresses. */
   readonly config: readonly KubeObject[];
   readonly namespaces: KnownNames['namespaces'];
 }
@@ -68,7 +69,7 @@ function deploymentFor({ metadata, spec }: Service, name: string, labels: Labels
       containerPort: number,
     };
   });
-  return mock(name, metadata.namespace ?? 'default', { app: metadata.name, ...labels }, {}, ports);
+  return mock(name, metadata.namespace ?? 'default', { app: metadata.name, ...labels }, ports);
 }
 
 /**
@@ -85,15 +86,15 @@ function externalMock({ metadata, spec }: ServiceEntry): Workload[] {
   if (hosts.length === 0) return [];
   const labels = { app: `${metadata.name}-external`, 'sidecar.istio.io/inject': 'false' };
   const annotations = { [externalHostsAnnotation]: hosts.join(',') };
-  return [mock(`${metadata.name}-external`, metadata.namespace ?? 'default', labels, annotations, ports)];
+  return [mock(`${metadata.name}-external`, metadata.namespace ?? 'default', labels, ports, annotations)];
 }
 
 function mock(
   name: string,
   namespace: string,
   labels: Labels,
-  annotations: Labels,
   ports: readonly { readonly name: string; readonly containerPort: number }[],
+  annotations?: Labels,
 ): Workload {
   return {
     apiVersion: 'apps/v1',
@@ -102,7 +103,7 @@ function mock(
     spec: {
       selector: { matchLabels: { ...labels } },
       template: {
-        metadata: { labels: { ...labels }, annotations: { ...annotations } },
+        metadata: { labels: { ...labels }, ...optional('annotations', annotations) },
         spec: { containers: [{ name: 'mock', image: 'meshmock', ports }] },
       },
     },

@@ -1,4 +1,4 @@
-import { applyObject } from '../apply/apply-object.ts';
+import { applyObject, isUnchanged } from '../apply/apply-object.ts';
 import { type ClusterView, objectKey } from '../cluster/cluster-view.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
 import { gatewayObjects, missingPorts, serverPorts } from '../resources/gateways.ts';
@@ -30,11 +30,27 @@ export class ImplicitObjects {
   private readonly view: ClusterView;
   private readonly fill: boolean;
   private objects: KubeObject[] = [];
+  /** Objects as the last update has written them. */
+  private written: KubeObject[] = [];
 
   constructor(client: KubeClient, view: ClusterView, fill: boolean) {
     this.client = client;
     this.view = view;
     this.fill = fill;
+  }
+
+  /** Starts the gateways of the installation also for Gateways and Ingresses that other programs, such as kubectl, apply. */
+  follow(signal: AbortSignal): void {
+    this.view.onChange(['Gateway', 'Ingress', 'IngressClass'], () => {
+      this.useInstalledGateways(signal).catch(() => {
+        // The mesh ends, or another program changes the gateway: the next change begins the next attempt.
+      });
+    });
+  }
+
+  /** Reports whether the view contains what the last update has written. */
+  get areSeen(): boolean {
+    return this.written.every((object) => this.view.hasSeen({ object, change: 'configured' }));
   }
 
   /**
@@ -44,6 +60,7 @@ export class ImplicitObjects {
    */
   async update(signal: AbortSignal): Promise<string[]> {
     const { client, view } = this;
+    this.written = [];
     const isNotApplied = (object: KubeObject): boolean => {
       const stored = view.stored(object);
       return stored === undefined || !isApplied(stored);
@@ -56,12 +73,20 @@ export class ImplicitObjects {
     this.objects = wanted;
     await this.createNamespacesOf(wanted, signal);
     // One after another: a Deployment needs its account.
-    for (const object of wanted) await applyObject(client, markImplicit(object), signal);
+    for (const object of wanted) await this.apply(markImplicit(object), signal);
     await this.useInstalledGateways(signal);
     return accounts.map(
       ({ metadata }) =>
         `serviceaccount ${metadata.namespace}/${metadata.name} does not exist, so a cluster would not make the pods that name it: the local mesh adds it`,
     );
+  }
+
+  /** Applies an object that is not in the view as it must be. */
+  private async apply(object: KubeObject, signal: AbortSignal): Promise<void> {
+    const { client } = this;
+    const stored = this.view.stored(object);
+    if (stored !== undefined && (await isUnchanged(client, stored, object, signal))) return;
+    this.written.push((await applyObject(client, object, signal)).object);
   }
 
   /** Creates the namespaces of objects that do not exist, such as that of a route's destination. */
@@ -74,18 +99,20 @@ export class ImplicitObjects {
 
   /** Starts the gateways of Istio's installation that Gateways select, and adds the ports of their servers. */
   private async useInstalledGateways(signal: AbortSignal): Promise<void> {
-    const { client, view } = this;
+    const { client, view, written } = this;
     for (const workload of view.workloads.filter(isInstalledGateway)) {
       const { labels } = workload.spec.template.metadata ?? {};
       const ports = serverPorts(view.config(['Gateway']), labels ?? {});
       if (ports.length === 0) continue;
-      if (workload.spec.replicas === 0) await client.patch(workload, { spec: { replicas: 1 } }, 'merge', {}, signal);
-      for (const service of view.services.filter(
+      if (workload.spec.replicas === 0)
+        written.push((await client.patch(workload, { spec: { replicas: 1 } }, 'merge', {}, signal)).object);
+      const services = view.services.filter(
         (one) => isSameNamespace(one, workload) && selects(one.spec.selector, labels),
-      )) {
-        const added = missingPorts(service, ports);
+      );
+      const added = missingPorts(services, ports);
+      for (const service of added.length > 0 ? services.filter(isInstalledGateway) : []) {
         const all = [...(service.spec.ports ?? []), ...added];
-        if (added.length > 0) await client.patch(service, { spec: { ports: all } }, 'merge', {}, signal);
+        written.push((await client.patch(service, { spec: { ports: all } }, 'merge', {}, signal)).object);
       }
     }
   }
@@ -102,7 +129,10 @@ export class ImplicitObjects {
     // A Service of a user may select a gateway, and then it needs no mock.
     const running = [...workloads, ...view.workloads.filter(isManaged), ...installed, ...gateways.filter(isWorkload)];
     const filled = { services: services.filter((one) => !isManaged(one)), workloads: running };
-    return [...gateways, ...fillObjects({ ...filled, config: view.config(routingKinds), namespaces })];
+    return [
+      ...gateways,
+      ...fillObjects({ ...filled, config: [...view.config(routingKinds), ...view.ingresses], namespaces }),
+    ];
   }
 
   /** Returns the accounts that the pods of applied workloads name, and that do not exist. */

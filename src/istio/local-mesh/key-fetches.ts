@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { AppliedObject } from '../apply/apply-all.ts';
 import { type KeyFetch, keyFetches } from '../observe/key-fetch-log.ts';
-import type { LogFiles, LogLengths } from '../observe/log-files.ts';
+import type { LogLengths } from '../observe/log-files.ts';
 import { groupOf, type KubeObject, kubectlName, type Labels, namespaceOf, selects } from '../resources/objects.ts';
-import type { IstiodApi } from './wait-for-sync.ts';
+import type { IstiodApi } from './sync/istiod-api.ts';
 
 /** State before a change. */
 export interface KeyFetchStart {
@@ -28,14 +28,11 @@ const fetchTimeoutMs = 8000;
 /** Keys for tokens that istiod fetches. A RequestAuthentication accepts no token before. */
 export class KeyFetches {
   private readonly istiod: IstiodApi;
-  private readonly logs: LogFiles;
   /** Keys that istiod has been asked for. */
   private readonly known = new Set<string>();
 
-  /** @param logs logs of istiod */
-  constructor(istiod: IstiodApi, logs: LogFiles) {
+  constructor(istiod: IstiodApi) {
     this.istiod = istiod;
-    this.logs = logs;
   }
 
   /**
@@ -54,7 +51,7 @@ export class KeyFetches {
     if (used.length === 0) return [];
     const keysOf = (list: readonly AppliedObject[]) => new Set(list.flatMap(({ object }) => remoteKeysOf(object)));
     const recent = await this.settled(keysOf(used.filter(({ change }) => change !== 'unchanged')), start, signal);
-    const all = keyFetches(await this.logs.since());
+    const all = keyFetches(await this.istiod.logs.since());
     return used.flatMap(({ object, change }) =>
       remoteKeysOf(object).flatMap((key) => {
         // istiod has not tried again for an unchanged object.
@@ -79,10 +76,11 @@ export class KeyFetches {
     const endMs = performance.now() + fetchTimeoutMs;
     for (;;) {
       const { fetchedKeys } = await this.istiod.counts(signal);
-      const all = keyFetches(await this.logs.since(start.logs));
+      const all = keyFetches(await this.istiod.logs.since(start.logs));
       const states = [...all].filter(([key]) => keys.has(key)).map(([, state]) => state);
       const failures = states.filter(({ kind }) => kind !== 'fetched');
-      const isAsked = fetchedKeys - start.fetchedKeys + failures.length >= added.length;
+      const failed = added.filter((key) => (all.get(key)?.kind ?? 'fetched') !== 'fetched');
+      const isAsked = fetchedKeys - start.fetchedKeys + failed.length >= added.length;
       if ((isAsked && !failures.some(isUndecided)) || performance.now() > endMs) return all;
       await sleep(pollMs, undefined, { signal });
     }
@@ -92,6 +90,11 @@ export class KeyFetches {
 /** Reports whether a next attempt may succeed: not for a host without an address. */
 function isUndecided({ kind, reason }: KeyFetch): boolean {
   return kind === 'retrying' && !/no such host/.test(reason);
+}
+
+/** Reports whether an object may name keys for tokens. */
+export function isRequestAuthentication(object: KubeObject): boolean {
+  return object.kind === 'RequestAuthentication' && groupOf(object) === 'security.istio.io';
 }
 
 /** Returns the URLs of the keys of an object; for a rule without one, the issuer that names it. */
@@ -105,7 +108,7 @@ function remoteKeysOf({ spec }: KubeObject): string[] {
 
 /** Reports whether an object is a RequestAuthentication of a proxy, for which istiod fetches keys. */
 function isUsed(object: KubeObject, pods: readonly KeyUser[], rootNamespace: string): boolean {
-  if (object.kind !== 'RequestAuthentication' || groupOf(object) !== 'security.istio.io') return false;
+  if (!isRequestAuthentication(object)) return false;
   const namespace = namespaceOf(object);
   const { selector } = (object.spec ?? {}) as { selector?: { matchLabels?: Labels } };
   const labels = selector?.matchLabels ?? {};

@@ -11,12 +11,11 @@ import { type LocalMeshConfig, localMeshConfig, unknownMeshFields } from '../con
 import { isMapping, type Mapping, mappingIn, mergeMappings, parseMapping } from '../control-plane/yaml-mapping.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
 import { routeLogFormat } from '../observe/access-log.ts';
-import type { LogFiles } from '../observe/log-files.ts';
 import type { Manifest, ManifestSource } from '../resources/manifest.ts';
 import { groupOf, type KubeObject } from '../resources/objects.ts';
 import type { InstalledTools } from '../tools/install-tools.ts';
 import { installChanges } from './install-changes.ts';
-import type { IstiodApi } from './wait-for-sync.ts';
+import type { IstiodApi } from './sync/istiod-api.ts';
 
 /** A user's configuration of Istio, besides what the manifests contain. */
 export interface IstioSettings {
@@ -42,6 +41,15 @@ export function isIstioOperator(object: KubeObject): boolean {
   return object.kind === 'IstioOperator' && groupOf(object) === 'install.istio.io';
 }
 
+function isInjectorConfigMap({ apiVersion, kind, metadata }: KubeObject): boolean {
+  return (
+    apiVersion === 'v1' &&
+    kind === 'ConfigMap' &&
+    metadata.namespace === 'istio-system' &&
+    /^istio-sidecar-injector(-|$)/.test(metadata.name)
+  );
+}
+
 /** Installation and mesh configuration of a local mesh's istiod. */
 export class MeshConfiguration {
   private readonly changes: IstioChanges;
@@ -61,17 +69,22 @@ export class MeshConfiguration {
   /**
    * Renders a user's installation of Istio.
    *
-   * @param operators IstioOperators of the manifests
+   * @param installed IstioOperators and the ConfigMap of an injector, from the manifests
    * @throws MeshmockError `usage` if a file is not YAML, or istioctl refuses it
    */
   static async read(
     { profile, values, meshConfig }: IstioSettings,
-    operators: readonly KubeObject[],
+    installed: readonly KubeObject[],
     { tools, logRoutes }: { readonly tools: InstalledTools; readonly logRoutes: boolean },
     signal: AbortSignal,
   ): Promise<MeshConfiguration> {
     const given = meshConfig === undefined ? {} : parseMapping(meshConfig);
-    const options = { ...optional('profile', profile), operators, ...optional('values', values) };
+    const options = {
+      ...optional('profile', profile),
+      ...optional('injector', installed.find(isInjectorConfigMap)),
+      operators: installed.filter(isIstioOperator),
+      ...optional('values', values),
+    };
     const [changes, operator] = await Promise.all([
       istioManifests(tools, options, signal),
       readFile(path.join(tools.data, 'operator.yaml'), 'utf8'),
@@ -163,7 +176,6 @@ export class MeshConfiguration {
   async inEffect(
     client: KubeClient,
     istiod: IstiodApi,
-    istiodLogs: LogFiles,
     signal: AbortSignal,
   ): Promise<{ readonly isChanged: boolean; readonly warnings: string[] }> {
     const text = (await client.get<ConfigMap>(configMapRef, signal))?.data?.mesh ?? '';
@@ -181,7 +193,7 @@ export class MeshConfiguration {
         );
         return { isChanged, warnings };
       }
-      if (performance.now() > endMs) throw refusal(await istiodLogs.since());
+      if (performance.now() > endMs) throw refusal(await istiod.logs.since());
       await sleep(pollMs, undefined, { signal });
     }
   }
@@ -215,8 +227,9 @@ function refusal(log: string): MeshmockError {
 }
 
 function providerOf({ name, ...types }: Mapping): MeshProvider {
-  const [type] = Object.values(types);
-  const service = isMapping(type) ? type.service : undefined;
+  const [[type, settings] = []] = Object.entries(types);
+  const service = isMapping(settings) ? settings.service : undefined;
   // The service may begin with its namespace, as in `default/authz.example.com`.
-  return { name: String(name), service: typeof service === 'string' ? service.replace(/^.*\//, '') : undefined };
+  const host = typeof service === 'string' ? service.replace(/^.*\//, '') : undefined;
+  return { name: String(name), ...optional('type', type), service: host };
 }

@@ -88,18 +88,34 @@ function destinationsOf(config: readonly KubeObject[], { external, namespaces }:
 function hostsIn({ kind, spec }: KubeObject, namespace: string): [host: string, port: number | undefined][] {
   if (kind === 'ServiceEntry') return [];
   if (kind === 'DestinationRule') return [[(spec as { host: string }).host, undefined]];
-  return objectsIn(spec).flatMap(({ destination, mirror, backendRef, backendRefs }): [string, number | undefined][] => [
-    ...[destination, mirror]
-      .filter(isDestination)
-      .map(({ host, port }): [string, number | undefined] => [host, port?.number]),
-    ...[...(Array.isArray(backendRefs) ? backendRefs : []), ...(isReference(backendRef) ? [backendRef] : [])]
-      .filter(isReference)
-      .filter((reference) => (reference.kind ?? 'Service') === 'Service')
-      .map((reference): [string, number | undefined] => [
-        `${reference.name}.${reference.namespace ?? namespace}.svc`,
-        reference.port,
-      ]),
-  ]);
+  return objectsIn(spec).flatMap(
+    ({ destination, mirror, backendRef, backendRefs, backend }): [string, number | undefined][] => [
+      ...(isIngressBackend(backend) ? [ingressTarget(backend, namespace)] : []),
+      ...[destination, mirror]
+        .filter(isDestination)
+        .map(({ host, port }): [string, number | undefined] => [host, port?.number]),
+      ...[...(Array.isArray(backendRefs) ? backendRefs : []), ...(isReference(backendRef) ? [backendRef] : [])]
+        .filter(isReference)
+        .filter((reference) => (reference.kind ?? 'Service') === 'Service')
+        .map((reference): [string, number | undefined] => [
+          `${reference.name}.${reference.namespace ?? namespace}.svc`,
+          reference.port,
+        ]),
+    ],
+  );
+}
+
+interface IngressBackend {
+  readonly service: { readonly name: string; readonly port: { readonly number?: number } };
+}
+
+function isIngressBackend(value: unknown): value is IngressBackend {
+  const { service } = (value ?? {}) as Partial<IngressBackend>;
+  return typeof service?.name === 'string' && typeof service.port === 'object';
+}
+
+function ingressTarget({ service }: IngressBackend, namespace: string): [string, number | undefined] {
+  return [`${service.name}.${namespace}.svc`, service.port.number];
 }
 
 interface BackendReference {

@@ -70,7 +70,8 @@ function replicasOf(object: KubeObject): number {
   return typeof replicas === 'number' ? replicas : 1;
 }
 
-function podsOf(object: KubeObject): number {
+/** Returns the number of pods that an object results in. */
+export function podsOf(object: KubeObject): number {
   const isDaemonSet = object.kind === 'DaemonSet' && groupOf(object) === 'apps';
   const isGateway = object.kind === 'Gateway' && groupOf(object) === 'gateway.networking.k8s.io';
   const isPod = object.kind === 'Pod' && object.metadata.ownerReferences === undefined;

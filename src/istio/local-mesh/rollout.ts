@@ -1,11 +1,21 @@
-import { type EndpointSlice, isReadyEndpoint, serviceKey, slicesByService } from '../network/endpoint-slice.ts';
-import { type KubeObject, kubectlName, type Pod, type Service, selects, type Workload } from '../resources/objects.ts';
+import { readyAddresses } from '../resources/endpoint-slices.ts';
+import {
+  type EndpointSlice,
+  type KubeObject,
+  kubectlName,
+  type OwnerReference,
+  type Pod,
+  type Service,
+  selects,
+  type Workload,
+} from '../resources/objects.ts';
 
 /** Objects that decide whether a mesh has settled. */
 export interface RolloutObjects {
   readonly workloads: readonly Workload[];
   readonly pods: readonly Pod[];
   readonly services: readonly Service[];
+  readonly accounts: readonly KubeObject[];
   readonly slices: readonly EndpointSlice[];
   /** Gateways of the Gateway API. */
   readonly gateways: readonly KubeObject[];
@@ -35,16 +45,23 @@ interface Condition {
  */
 export function pendingRollout(objects: RolloutObjects): string[] {
   const { workloads, services, gateways } = objects;
-  const slices = slicesByService(objects.slices);
   return [
     ...workloads.filter((one) => !isRolledOut(one)).map((one) => `${kubectlName(one)} is not rolled out`),
     ...services
-      .filter((service) => !hasCurrentEndpoints(service, objects.pods, slices.get(serviceKey(service)) ?? []))
+      .filter((service) => !hasCurrentEndpoints(service, objects))
       .map((service) => `${kubectlName(service)} waits for its endpoints`),
     ...gateways
       .filter((gateway) => !isDeployed(gateway, objects))
       .map((gateway) => `${kubectlName(gateway)} is not deployed`),
+    ...orphansOf(objects).map((one) => `${kubectlName(one)} is not removed with its Gateway`),
   ];
+}
+
+/** Returns what istiod has made for Gateways that are gone. The garbage collector of the API server's objects removes it. */
+function orphansOf({ workloads, services, accounts, gateways }: RolloutObjects): KubeObject[] {
+  const isGone = ({ kind, uid }: OwnerReference): boolean =>
+    kind === 'Gateway' && !gateways.some((gateway) => gateway.metadata.uid === uid);
+  return [...workloads, ...services, ...accounts].filter(({ metadata }) => metadata.ownerReferences?.some(isGone));
 }
 
 /**
@@ -56,8 +73,17 @@ export function failedWorkloads(workloads: readonly Workload[]): string[] {
     (statusOf(workload).conditions ?? [])
       .filter(({ type, status }) => type === 'ReplicaFailure' && status === 'True')
       .filter(({ message = '' }) => !/serviceaccount "[^"]*" not found/.test(message))
-      .map(({ message = '' }) => `${kubectlName(workload)}: its pods are not made: ${message}`),
+      .map(
+        ({ message = '' }) => `${kubectlName(workload)}: its pods are not made: ${message}${securityAdvice(message)}`,
+      ),
   );
+}
+
+/** Returns advice about pods that their namespace refuses because of what Istio injects. */
+function securityAdvice(message: string): string {
+  return message.includes('violates PodSecurity') && message.includes('"istio-init"')
+    ? ". An installation with Istio's CNI plugin needs no istio-init: see --istio-values"
+    : '';
 }
 
 function statusOf({ status }: KubeObject): WorkloadStatus {
@@ -79,11 +105,8 @@ function isRolledOut(workload: Workload): boolean {
 }
 
 /** Reports whether the endpoints of a Service are its ready pods. */
-function hasCurrentEndpoints(
-  { metadata, spec }: Service,
-  pods: readonly Pod[],
-  slices: readonly EndpointSlice[],
-): boolean {
+function hasCurrentEndpoints(service: Service, { pods, slices }: Pick<RolloutObjects, 'pods' | 'slices'>): boolean {
+  const { metadata, spec } = service;
   if (spec.selector === undefined || spec.type === 'ExternalName') return true;
   const selected = pods.filter(
     (pod) =>
@@ -93,12 +116,7 @@ function hasCurrentEndpoints(
       isReady(pod),
   );
   const wanted = new Set(selected.flatMap(({ status }) => status?.podIP ?? []));
-  const found = new Set(
-    slices
-      .flatMap(({ endpoints }) => endpoints ?? [])
-      .filter((endpoint) => isReadyEndpoint(endpoint) && endpoint.conditions?.terminating !== true)
-      .flatMap(({ addresses }) => addresses),
-  );
+  const found = readyAddresses(service, slices);
   return spec.publishNotReadyAddresses === true
     ? [...wanted].every((address) => found.has(address))
     : wanted.size === found.size && [...wanted].every((address) => found.has(address));
@@ -114,13 +132,10 @@ function isReady({ status }: Pod): boolean {
 function isDeployed(gateway: KubeObject, { workloads }: RolloutObjects): boolean {
   const { gatewayClassName, addresses = [] } = gateway.spec as { gatewayClassName: string; addresses?: unknown[] };
   if (gatewayClassName !== 'istio') return true;
-  const { generation = 1, name, namespace } = gateway.metadata;
+  const { generation = 1, uid } = gateway.metadata;
   const accepted = (statusOf(gateway).conditions ?? []).find(({ type }) => type === 'Accepted');
   if ((accepted?.observedGeneration ?? 0) < generation) return false;
   // A Gateway with addresses is deployed manually (Istio, "Manual Deployment").
   if (accepted?.status !== 'True' || addresses.length > 0) return true;
-  return workloads.some(
-    ({ metadata }) =>
-      metadata.namespace === namespace && metadata.labels?.['gateway.networking.k8s.io/gateway-name'] === name,
-  );
+  return workloads.some(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.uid === uid));
 }

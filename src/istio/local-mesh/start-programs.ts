@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import path from 'node:path';
-import { controlPlaneReady, startControlPlane } from '../control-plane/control-plane.ts';
+import { startControlPlane } from '../control-plane/control-plane.ts';
 import type { ApiServer } from '../kube-api/api-server.ts';
-import { nodeAddress } from '../network/addresses.ts';
+import { nodeAddress, nodeResolverAddress } from '../network/addresses.ts';
 import { waitUntilReady } from '../process/ready.ts';
 import type { InstalledTools } from '../tools/install-tools.ts';
 import { meshJaegerReady, startMeshJaeger } from './local-mesh-programs.ts';
@@ -13,6 +13,8 @@ export interface MeshPrograms {
   /** Process of etcd, the API server and the controllers. */
   readonly apiServer: ChildProcess;
   readonly server: ApiServer;
+  /** Path of the file of CoreDNS with the hosts outside the mesh. */
+  readonly zoneFile: string;
 }
 
 /**
@@ -31,15 +33,14 @@ export async function startPrograms(
     await waitUntilReady(jaeger, meshJaegerReady, signal);
     return jaeger.program;
   };
-  const startApiServer = async (): Promise<Pick<MeshPrograms, 'apiServer' | 'server'>> => {
+  const startApiServer = async (): Promise<Omit<MeshPrograms, 'jaeger'>> => {
     const log = path.join(folder, 'logs', 'control-plane.log');
     const own = path.join(folder, 'control-plane');
     const { kube, data } = tools;
-    const options = { kube, data, folder: own, address: nodeAddress, nodeSocket, log };
+    const node = { socket: nodeSocket, resolverAddress: nodeResolverAddress };
+    const options = { kube, data, folder: own, address: nodeAddress, node, log };
     const { program, server } = await startControlPlane(options, signal);
-    const starting = { program, name: 'the control plane', log };
-    await waitUntilReady(starting, (either) => controlPlaneReady(server, either), signal);
-    return { apiServer: program, server };
+    return { apiServer: program, server, zoneFile: path.join(own, 'external.zone') };
   };
   const [jaeger, started] = await Promise.all([startJaeger(), startApiServer()]);
   return { jaeger, ...started };

@@ -2,32 +2,31 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 
 /** Address of the node. It is on the loopback interface of the mesh's root namespace, and hostNetwork pods have it. */
 export const nodeAddress = '10.77.0.1';
+/** Address of the name server that the machine of a node has. It knows no names of the cluster. */
+export const nodeResolverAddress = '10.77.0.4';
 export const istiodAddress = '10.77.0.2';
 export const jaegerAddress = '10.77.0.3';
 
 /** OTLP endpoint to which the mocks of a local mesh send their spans. */
 export const collectorEndpoint = `http://${jaegerAddress}:4318`;
 
-/** Network of the cluster IPs, which the API server allocates. */
-export const serviceNetwork = '10.96.0.0/16';
+/** Network of the addresses of Services. The API server allocates from its first half, and load balancers have the rest. */
+export const serviceNetwork = '10.96.0.0/15';
 
-/** Network of the addresses in `status.loadBalancer` of Services. */
-export const loadBalancerNetwork = '10.77.240.0/24';
-
-/** Returns all addresses of load balancers. */
-export function loadBalancerAddresses(): string[] {
-  return Array.from({ length: 254 }, (_, index) => `10.77.240.${index + 1}`);
+/** Returns the address of a Service's load balancer, which no other Service has. */
+export function loadBalancerAddress(clusterIp: string): string {
+  return clusterIp.replace('10.96.', '10.97.');
 }
 
 /** 10.77.1.2, as a number without the first two parts. */
 const first = 256 + 2;
-/** 10.77.239.254. Higher addresses belong to load balancers. */
-const last = 239 * 256 + 254;
+/** 10.77.255.254. */
+const last = 255 * 256 + 254;
 
 /** Duration for which a released address is not used again, because peers may still have connections to it. */
 const quarantineMs = 60_000;
 
-/** Allocator of the addresses of pods: 10.77.1.2 to 10.77.239.254. */
+/** Allocator of the addresses of pods: 10.77.1.2 to 10.77.255.254. */
 export class PodAddresses {
   private readonly used = new Set<string>();
   private readonly releasedMs = new Map<string, number>();

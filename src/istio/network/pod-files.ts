@@ -1,4 +1,4 @@
-import { nodeAddress } from './addresses.ts';
+import { nodeAddress, nodeResolverAddress } from './addresses.ts';
 
 /** Fields of a pod's `spec` that decide its /etc/resolv.conf. */
 export interface PodDns {
@@ -57,7 +57,7 @@ function baseSettings(
 ): ResolverSettings {
   if (dnsPolicy === 'None') return { nameservers: [], searches: [], options: [] };
   const isNodes = dnsPolicy === 'Default' || (dnsPolicy === 'ClusterFirst' && hostNetwork);
-  if (isNodes) return { nameservers: [nodeAddress], searches: [], options: [] };
+  if (isNodes) return { nameservers: [nodeResolverAddress], searches: [], options: [] };
   const searches = [`${namespace}.svc.${zone}`, `svc.${zone}`, zone];
   return { nameservers: [nodeAddress], searches, options: ['ndots:5'] };
 }

@@ -65,6 +65,41 @@ export function entriesOf(
   return [...ofServices, ...ofWorkloads.flatMap(([name, ofOne]) => mockEntries(name, ofOne))];
 }
 
+/** Publisher of entries, which reports them when they have changed. */
+export class EntryPublisher {
+  private readonly entries: () => readonly Entry[];
+  private published = '';
+  private holds = 0;
+  /** Called with all entries when they have changed. */
+  onChange: (entries: readonly Entry[]) => void = () => {};
+
+  /** @param entries returns the current entries */
+  constructor(entries: () => readonly Entry[]) {
+    this.entries = entries;
+  }
+
+  /** Reports the entries if they have changed. */
+  publish(): void {
+    if (this.holds > 0) return;
+    const entries = this.entries();
+    const text = JSON.stringify(entries);
+    if (text === this.published) return;
+    this.published = text;
+    this.onChange(entries);
+  }
+
+  /** Keeps changes of the entries back until the function ends, so that new entries get their ports in order. */
+  async hold<T>(action: () => Promise<T>): Promise<T> {
+    this.holds++;
+    try {
+      return await action();
+    } finally {
+      this.holds--;
+      this.publish();
+    }
+  }
+}
+
 function mockEntries(name: string, pods: readonly RunningPod[]): Entry[] {
   return (['http', 'grpc'] as const).map((protocol) => ({
     name,

@@ -29,6 +29,9 @@ export async function interceptTraffic(
   await runProgram(program, args, { env, signal });
 }
 
+/** Flags of the init container that only validates the rules of the CNI plugin, whose work the node does. */
+const cniFlags = ['--run-validation', '--skip-rule-apply'];
+
 /**
  * Returns the arguments of istio-iptables with what the local mesh adds: calls from this machine bypass the sidecar, and
  * so do the spans of the mock. The proxy has a user of its own.
@@ -38,7 +41,8 @@ export function interceptionArguments(args: readonly string[], uid: number): str
     '-d': `${entryPorts.http},${entryPorts.grpc}`,
     '-x': `${jaegerAddress}/32`,
   };
-  const changed = args.map((value, index) => {
+  const changed = args.flatMap((value, index) => {
+    if (cniFlags.includes(value)) return [];
     const flag = args[index - 1] ?? '';
     if (flag === '-u' || flag === '-g') return String(uid);
     const more = added[flag];

@@ -1,24 +1,23 @@
-import { freemem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { ClusterView } from '../cluster/cluster-view.ts';
 import type { ContainerPlace } from '../control-plane/control-plane.ts';
-import { echoClientFolder, installEchoClient } from '../echo-client/install.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
+import { bindPod, createToken } from '../kube-api/subresources.ts';
 import { istiodAddress, PodAddresses } from '../network/addresses.ts';
-import { entryName, findByName } from '../resources/entry-names.ts';
-import { type Pod, type Service, servicesSelecting } from '../resources/objects.ts';
-import { defaultPortRoutes } from '../resources/routes.ts';
-import { type Entry, entriesOf } from './entries.ts';
-import { nodeName, nodeObject } from './node-object.ts';
+import { parallelStarts, StartSlots } from '../process/start-slots.ts';
+import type { Pod, Service } from '../resources/objects.ts';
+import { servicePortSettings } from '../resources/routes.ts';
+import { EntryPublisher, entriesOf } from './entries.ts';
+import { nodeName, nodeObject, podCapacity } from './node-object.ts';
 import { controllerOf, isOrphan } from './pod-owners.ts';
 import { type PodPlan, planPod } from './pod-plan.ts';
 import type { NodeContext } from './pod-sandbox.ts';
-import type { BehaviourChange, PodStats } from './pod-status.ts';
-import { completedStatusObject } from './pod-status-object.ts';
+import type { BehaviourChange, PodProgress, PodStats } from './pod-status.ts';
 import { PodStatusWriter } from './pod-status-writer.ts';
-import { proxyStats } from './proxy-process.ts';
+import { type MeshProxy, proxyStats } from './proxy-process.ts';
 import { RunningPod } from './running-pod.ts';
+import { setServiceBehaviour } from './service-behaviour.ts';
 
 export interface NodeOptions {
   readonly client: KubeClient;
@@ -29,10 +28,6 @@ export interface NodeOptions {
   readonly kubeconfig: NodeContext['kubeconfig'];
 }
 
-/** Memory that a pod needs, in bytes: its mock and its proxy. */
-const podBytes = 130 * 1024 ** 2;
-/** Memory that stays free for everything else, in bytes. */
-const reservedBytes = 512 * 1024 ** 2;
 /** Time in which proxies stop choosing a pod that is deleted, in milliseconds. */
 const deletionMs = 200;
 
@@ -52,15 +47,14 @@ export class MeshNode {
   /** Uids of the pods that were bound to this node. */
   private readonly bound = new Set<string>();
   /** Maximum number of pods for which this machine has memory. */
-  readonly maxPods = Math.floor((freemem() - reservedBytes) / podBytes);
-  /** Uids of the pods of Jobs whose success is being reported. */
-  private readonly completing = new Set<string>();
-  private publishedEntries = '';
-  private holds = 0;
+  readonly maxPods = podCapacity();
+  /** Entry points for calls from outside the mesh. */
+  readonly entries: EntryPublisher;
+  private publishedProgress: PodProgress = { pods: 0, ready: 0 };
   /** Called with the name of a program that ends unexpectedly. */
   onProgramExit: (name: string) => void = () => {};
-  /** Called when the entries have changed. */
-  onEntries: (entries: readonly Entry[]) => void = () => {};
+  /** Called with the numbers of all pods and of those that are ready, whenever these change. */
+  onProgress: (progress: PodProgress) => void = () => {};
 
   /** @param signal ends all waits of the node, at the end of the mesh */
   constructor(options: NodeOptions, signal: AbortSignal) {
@@ -70,27 +64,29 @@ export class MeshNode {
     const { client, view } = options;
     this.context = {
       ...options,
-      routesOf: ({ namespace }) => defaultPortRoutes(view.services, namespace),
+      slots: new StartSlots(parallelStarts),
+      servicePortsOf: ({ namespace }) => servicePortSettings(view.services, namespace),
       data: (kind, name, namespace) => view.data(kind, namespace, name),
       files: (kind, name, namespace) => view.files(kind, namespace, name),
       waitUntil: (holds, either) => view.waitUntil(holds, either),
       token: async ({ namespace, serviceAccount, name, uid }, audience, seconds) => {
         const audiences = audience === undefined ? [] : [audience];
-        const pod = { metadata: { name, uid } };
-        return (await client.createToken(namespace, serviceAccount, audiences, seconds, pod, signal)).token;
+        const boundPod = { metadata: { name, uid } };
+        const request = { namespace, serviceAccount, audiences, seconds, boundPod };
+        return (await createToken(client, request, signal)).token;
       },
     };
+    this.entries = new EntryPublisher(() => entriesOf(view.services, this.all, view.config(['Gateway'])));
   }
 
   /** Registers the node and begins to run pods. The objects of the view must be in already. */
   async start(): Promise<void> {
-    const { client, view, folder } = this.options;
-    await installEchoClient(echoClientFolder(folder));
+    const { client, view } = this.options;
     await client.create(nodeObject(this.maxPods), {}, this.signal).catch((error: unknown) => {
       // The prepared data of the API may have the node already.
       if (!(error instanceof MeshmockError && error.code === 'conflict')) throw error;
     });
-    view.onChange(['Pod', 'Service', 'Gateway'], () => this.sync());
+    view.onChange(['Pod', 'Service', 'Gateway', 'Ingress', 'IngressClass'], () => this.sync());
     this.sync();
   }
 
@@ -99,15 +95,10 @@ export class MeshNode {
     return [...this.running.values()].filter(({ plan }) => plan.role !== 'istiod' && !this.stopping.has(plan.uid));
   }
 
-  /** Addresses of the pods that have a proxy. */
-  get proxyAddresses(): string[] {
-    return this.all.filter(({ plan }) => plan.hasSidecar).map(({ address }) => address);
-  }
-
-  /** Entry points for calls from outside the mesh. */
-  get entries(): Entry[] {
-    const { view } = this.options;
-    return entriesOf(view.services, this.all, view.config(['Gateway']));
+  /** Proxies of the pods, without those that are being deleted. */
+  get proxies(): MeshProxy[] {
+    const proxied = this.all.filter(({ plan }) => plan.hasSidecar);
+    return proxied.map(({ plan, address }) => ({ id: `${plan.name}.${plan.namespace}`, address }));
   }
 
   /** Reasons for which pods are not ready. */
@@ -119,11 +110,10 @@ export class MeshNode {
     });
   }
 
-  /** Reports whether every pod of the API is ready, and no pod is being deleted. */
+  /** Reports whether every pod of the API is ready or being deleted. Deleted pods get no new connections. */
   get isSettled(): boolean {
     const { pods, workloads } = this.options.view;
-    const isSettled = (pod: Pod): boolean =>
-      !isTerminating(pod) && !isOrphan(pod, workloads) && this.running.get(uidOf(pod))?.isReady === true;
+    const isSettled = (pod: Pod): boolean => isTerminating(pod) || (!isOrphan(pod, workloads) && this.isReady(pod));
     return pods.every((pod) => isFinished(pod) || isSettled(pod));
   }
 
@@ -149,26 +139,8 @@ export class MeshNode {
    *
    * @throws MeshmockError `usage` if no mock has the name, or if the directives are not valid
    */
-  async setBehaviour(
-    { service, namespace = 'default', directives }: BehaviourChange,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const mocks = this.all.filter(({ plan }) => plan.role === 'mock');
-    const namedMocks = mocks.flatMap((pod) => this.serviceNamesOf(pod.plan).map((name) => ({ name, pod })));
-    const found = findByName(namedMocks, ({ name }) => name, service, namespace).map(({ pod }) => pod);
-    const selected = found.length > 0 ? found : mocks.filter(({ plan }) => plan.service === service);
-    if (selected.length === 0) {
-      const names = [...new Set(namedMocks.map(({ name }) => name))];
-      throw new MeshmockError('usage', `unknown service ${service}: expected one of ${names.join(', ')}`);
-    }
-    await Promise.all(selected.map((pod) => pod.setBehaviour(directives, signal)));
-  }
-
-  /** Returns the names of the Services that select a pod, and the service name with which its mock answers. */
-  private serviceNamesOf({ service, namespace, labels }: PodPlan): string[] {
-    const services = servicesSelecting(this.options.view.services, namespace, labels);
-    const names = [service, ...services.map(({ metadata }) => metadata.name)];
-    return [...new Set(names)].map((name) => entryName(name, namespace));
+  setBehaviour(change: BehaviourChange, signal: AbortSignal): Promise<void> {
+    return setServiceBehaviour(this.all, this.options.view.services, change, signal);
   }
 
   /** Makes the running pods those of the API. */
@@ -178,7 +150,26 @@ export class MeshNode {
     const uids = new Set(pods.map(uidOf));
     for (const [uid] of this.running) if (!uids.has(uid)) this.stop(uid, undefined);
     for (const pod of pods) this.syncPod(pod, services);
-    this.publishEntries();
+    this.entries.publish();
+    this.publishProgress();
+  }
+
+  /** Numbers of all pods and of those that are ready. */
+  get progress(): PodProgress {
+    const pods = this.options.view.pods.filter((pod) => !isTerminating(pod) && !isFinished(pod));
+    return { pods: pods.length, ready: pods.filter((pod) => this.isReady(pod)).length };
+  }
+
+  private publishProgress(): void {
+    const { progress } = this;
+    const { pods, ready } = this.publishedProgress;
+    if (progress.pods === pods && progress.ready === ready) return;
+    this.publishedProgress = progress;
+    this.onProgress(progress);
+  }
+
+  private isReady(pod: Pod): boolean {
+    return this.running.get(uidOf(pod))?.isReady === true;
   }
 
   private syncPod(pod: Pod, services: readonly Service[]): void {
@@ -188,28 +179,8 @@ export class MeshNode {
     else if (isFinished(pod)) this.bound.delete(uid);
     else if (running !== undefined) running.update(planPod(pod, services));
     else if (pod.spec.nodeName === undefined) this.bind(pod);
-    else if (isOfJob(pod)) this.complete(pod);
+    else if (isOfJob(pod)) this.statuses.writeSuccess(pod);
     else this.run(planPod(pod, services));
-  }
-
-  /** Keeps changes of the entries back until the function ends, so that new entries get their ports in order. */
-  async holdEntries<T>(action: () => Promise<T>): Promise<T> {
-    this.holds++;
-    try {
-      return await action();
-    } finally {
-      this.holds--;
-      this.publishEntries();
-    }
-  }
-
-  private publishEntries(): void {
-    if (this.holds > 0) return;
-    const entries = this.entries;
-    const text = JSON.stringify(entries);
-    if (text === this.publishedEntries) return;
-    this.publishedEntries = text;
-    this.onEntries(entries);
   }
 
   /** Binds a pod to this node, as a scheduler does. */
@@ -219,7 +190,7 @@ export class MeshNode {
     // The pod waits for memory. A pod that ends begins the next attempt.
     if (this.bound.size >= this.maxPods) return;
     this.bound.add(uid);
-    this.options.client.bind(pod, nodeName, this.signal).catch(() => {
+    bindPod(this.options.client, pod, nodeName, this.signal).catch(() => {
       // The pod was deleted meanwhile, or the mesh ends.
       this.bound.delete(uid);
     });
@@ -227,32 +198,21 @@ export class MeshNode {
 
   /** Returns a message if pods wait for memory. */
   capacityProblem(): string[] {
-    const count = this.options.view.pods.filter((pod) => !isFinished(pod)).length;
+    const count = this.options.view.pods.filter((pod) => !isFinished(pod) && !isTerminating(pod)).length;
     if (count <= this.maxPods) return [];
     return [
       `the mesh would have ${count} pods, but this machine has memory for ${this.maxPods}: set fewer replicas, or use --max-replicas 1`,
     ];
   }
 
-  /** Reports the success of a pod of a Job without running it: a mock serves and never ends. */
-  private complete(pod: Pod): void {
-    const uid = uidOf(pod);
-    if (this.completing.has(uid)) return;
-    this.completing.add(uid);
-    const status = completedStatusObject(pod.spec, new Date());
-    this.options.client
-      .patch(pod, { status }, 'merge', { subresource: 'status' }, this.signal)
-      .catch(() => {
-        // The pod was deleted meanwhile, or the mesh ends.
-      })
-      .finally(() => this.completing.delete(uid));
-  }
-
   private run(plan: PodPlan): void {
     const { addresses } = this;
     const address = plan.role === 'istiod' && !this.hasIstiod ? addresses.take(istiodAddress) : addresses.allocate();
     const pod = new RunningPod(plan, address, this.context, {
-      onStatus: () => this.statuses.write(pod),
+      onStatus: () => {
+        this.statuses.write(pod);
+        this.publishProgress();
+      },
       onProgramExit: (name) => this.onProgramExit(name),
     });
     this.running.set(plan.uid, pod);

@@ -18,8 +18,8 @@ export interface MockOptions {
   readonly etc: string;
   /** Path of the log file. */
   readonly log: string;
-  /** Entries of `--connect-to` at the start. */
-  readonly routes: readonly string[];
+  /** Values of `--service-port` at the start. */
+  readonly servicePorts: readonly string[];
   /** Settings of the container, if its image is meshmock. */
   readonly settings: MockSettings;
   /** Further arguments of `meshmock serve`. */
@@ -29,11 +29,11 @@ export interface MockOptions {
 type SettingName = keyof typeof serveSchema;
 
 /** Starts the mock of a pod: `meshmock serve` on all ports of the pod, with a channel for messages. */
-export function startMock({ pod, namespace, etc, log, routes, settings, args }: MockOptions): ChildProcess {
+export function startMock({ pod, namespace, etc, log, servicePorts, settings, args }: MockOptions): ChildProcess {
   const main = fileURLToPath(
     new URL(`../../cli/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
   );
-  const { http, grpc } = pod.ports;
+  const { http, grpc, tcp } = pod.ports;
   // Names are flags, so that a list of processes shows which pod each one belongs to.
   const withFlag = (setting: SettingName, value: string): string[] => [
     flagOf(setting),
@@ -56,7 +56,8 @@ export function startMock({ pod, namespace, etc, log, routes, settings, args }: 
       ...settings.args,
       ...repeated('http', addresses([entryPorts.http, ...http])),
       ...repeated('grpc', addresses([entryPorts.grpc, ...grpc])),
-      ...repeated('connectTo', routes),
+      ...repeated('tcp', addresses(tcp)),
+      ...repeated('servicePort', servicePorts),
       ...args,
     ],
     {

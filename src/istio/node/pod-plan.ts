@@ -3,7 +3,7 @@ import { type PodPorts, portsOf } from '../resources/ports.ts';
 import { echoPortsOf } from './mock/echo-image.ts';
 import { meshmockContainer } from './mock/mock-container.ts';
 import { controllerOf } from './pod-owners.ts';
-import { isGatewayProxy, type PodPrograms, programsOf } from './pod-programs.ts';
+import { isGatewayProxy, isProxyless, type PodPrograms, programsOf } from './pod-programs.ts';
 
 /** Role of a pod: a mock runs in place of its image, it is Istio's gateway, or it is istiod. */
 export type PodRole = 'mock' | 'gateway' | 'istiod';
@@ -18,6 +18,8 @@ export interface PodPlan {
   readonly role: PodRole;
   /** True if a proxy runs in the pod. */
   readonly hasSidecar: boolean;
+  /** True if gRPC in the pod would read Istio's configuration itself in a cluster. */
+  readonly isProxyless: boolean;
   readonly labels: Labels;
   readonly annotations: Labels;
   readonly serviceAccount: string;
@@ -48,6 +50,7 @@ export function planPod(pod: Pod, services: readonly Service[]): PodPlan {
     workload,
     role: roleOf(programs),
     hasSidecar: programs.proxy !== undefined,
+    isProxyless: programs.mocked.some(isProxyless),
     labels,
     annotations,
     serviceAccount: spec.serviceAccountName ?? 'default',
@@ -82,5 +85,5 @@ function workloadOf({ metadata }: Pod): string {
 
 /** Returns the settings of a pod that decide how its mock is started. A mock with other settings starts again. */
 export function mockKey({ ports, service, version, spec }: PodPlan): string {
-  return JSON.stringify([ports.http, ports.grpc, service, version, meshmockContainer(spec)?.name]);
+  return JSON.stringify([ports.http, ports.grpc, ports.tcp, service, version, meshmockContainer(spec)?.name]);
 }

@@ -2,10 +2,12 @@ import type { Container, PodSpec } from '../resources/objects.ts';
 
 /** Programs that a node runs in a pod, as the images of its containers name them. */
 export interface PodPrograms {
-  /** Init container of Istio that redirects the pod's traffic through its proxy. */
+  /** Init container of Istio that redirects the pod's traffic through its proxy, or validates that the CNI plugin does. */
   readonly interception: Container | undefined;
   /** Container of Istio's proxy: a sidecar, or a gateway. */
   readonly proxy: Container | undefined;
+  /** Container of Istio's agent without Envoy, for gRPC that needs no proxy. It does not run, because no mock uses it. */
+  readonly agent: Container | undefined;
   readonly istiod: Container | undefined;
   /** Containers that one mock replaces. */
   readonly mocked: readonly Container[];
@@ -29,16 +31,32 @@ export function programsOf({ containers, initContainers = [] }: PodSpec): PodPro
     [...(container.command ?? []), ...(container.args ?? [])][0];
   const all = [...initContainers, ...containers];
   const interception = initContainers.find((one) => isProxyImage(one) && first(one) === 'istio-iptables');
-  const proxy = all.find((one) => isProxyImage(one) && first(one) === 'proxy');
+  const agents = all.filter((one) => isProxyImage(one) && first(one) === 'proxy');
+  const proxy = agents.find((one) => !isWithoutEnvoy(one));
+  const agent = agents.find(isWithoutEnvoy);
   const istiod = containers.find(({ image = '' }) => imageName(image) === 'pilot');
-  const own = [interception, proxy, istiod];
+  const own = [interception, proxy, agent, istiod];
   return {
     interception,
     proxy,
+    agent,
     istiod,
     mocked: containers.filter((one) => !own.includes(one)),
     skipped: initContainers.filter((one) => !own.includes(one)),
   };
+}
+
+/** Reports whether a container of Istio's proxy runs only its agent, as those of the injection template `grpc-agent` do. */
+function isWithoutEnvoy({ env = [] }: Container): boolean {
+  return env.some(({ name, value }) => name === 'DISABLE_ENVOY' && /^(?:1|t|true)$/i.test(value ?? ''));
+}
+
+/**
+ * Reports whether gRPC in a container reads Istio's configuration itself, as the injection templates `grpc-agent` and
+ * `grpc-simple` make it do.
+ */
+export function isProxyless({ env = [] }: Container): boolean {
+  return env.some(({ name }) => name === 'GRPC_XDS_BOOTSTRAP');
 }
 
 /** Reports whether the proxy of a pod is a gateway: it serves the pod alone, without an application. */

@@ -1,16 +1,17 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ContainerPlace } from '../control-plane/control-plane.ts';
-import { echoClientFolder } from '../echo-client/install.ts';
 import { hostsFile, resolvConf } from '../network/pod-files.ts';
 import { createPodNetwork, killAllIn, removePodNetwork } from '../network/pod-network.ts';
 import { podCommand } from '../process/program.ts';
+import type { StartSlots } from '../process/start-slots.ts';
 import { entryName } from '../resources/entry-names.ts';
 import type { Container, DataKind, Labels } from '../resources/objects.ts';
+import { resourceField } from '../resources/resource-field.ts';
 import { interceptTraffic } from './interception.ts';
 import { containerEnv, type EnvSources } from './mock/container-env.ts';
 import { echoFormOf } from './mock/echo-image.ts';
-import { podField, resourceField } from './pod-fields.ts';
+import { podField } from './pod-fields.ts';
 import type { PodPlan } from './pod-plan.ts';
 import { missingVolumeSources, type VolumeSources, writeVolumes } from './pod-volumes.ts';
 import type { ContainerProcess, ProxyImage } from './proxy-process.ts';
@@ -22,8 +23,9 @@ export interface NodeContext {
   readonly folder: string;
   /** Further arguments of each `meshmock serve`. */
   readonly serveArguments: readonly string[];
-  /** Returns the entries of `--connect-to` of a pod's mock. */
-  routesOf(plan: PodPlan): readonly string[];
+  readonly slots: StartSlots;
+  /** Returns the values of `--service-port` of a pod's mock. */
+  servicePortsOf(plan: PodPlan): readonly string[];
   /** Returns the values of a ConfigMap or Secret for variables. */
   data(kind: DataKind, name: string, namespace: string): Labels | undefined;
   /** Returns the values of a ConfigMap or Secret for files. */
@@ -41,6 +43,7 @@ export interface NodeContext {
  */
 const lowestUid = 1_337_000;
 const endTimeoutMs = 2000;
+const maxLogName = 200;
 
 /** Place in which the programs of a pod run: its network, its files, and the environments of its containers. */
 export class PodSandbox {
@@ -96,7 +99,8 @@ export class PodSandbox {
     if (missing.length > 0) onMissing(missing);
     await context.waitUntil(() => missingVolumeSources(options, sources).length === 0, signal);
     if (missing.length > 0) onMissing([]);
-    await mkdir(options.root, { recursive: true });
+    // The sockets of the proxy for its keys are open to every user who reaches them.
+    await mkdir(options.root, { recursive: true, mode: 0o700 });
     await writeVolumes(options, sources);
   }
 
@@ -127,7 +131,10 @@ export class PodSandbox {
   /** Returns the path of a log, such as `POD.proxy.log`, or `POD.NAMESPACE.proxy.log` outside of `default`. */
   logOf(program: 'app' | 'proxy' | 'istiod'): string {
     const { name, namespace } = this.plan;
-    return path.join(this.context.folder, 'logs', `${entryName(name, namespace)}.${program}.log`);
+    const entry = entryName(name, namespace);
+    // A name of 253 letters leaves no room for the ending in the name of a file.
+    const unique = entry.length > maxLogName ? `${entry.slice(0, maxLogName)}-${this.link}` : entry;
+    return path.join(this.context.folder, 'logs', `${unique}.${program}.log`);
   }
 
   /** Removes the files and the network, and ends all programs that still run in it. */
@@ -164,13 +171,11 @@ export class PodSandbox {
 
   /** Returns the command line that gives a command in a container its environment. */
   private environmentOf(container: string | undefined): string[] {
-    const { pilotAgent } = this.context.image;
-    // Istio's image has its program pilot-agent in the path.
-    if (container !== undefined && container === this.plan.programs.proxy?.name)
-      return ['env', `PATH=${path.dirname(pilotAgent)}:${process.env.PATH ?? ''}`];
-    const mocked = this.plan.programs.mocked.find(({ name }) => name === container);
-    // The image of Istio's echo has a client, which tests run.
-    if (mocked === undefined || echoFormOf(mocked) !== 'istio-echo') return [];
-    return ['env', `PATH=${echoClientFolder(this.context.folder)}:${process.env.PATH ?? ''}`];
+    const { proxy, mocked } = this.plan.programs;
+    const replaced = mocked.find(({ name }) => name === container);
+    const isEcho = replaced !== undefined && echoFormOf(replaced) === 'istio-echo';
+    // Istio's images have these programs in the path: pilot-agent, and the client with which tests call from an echo.
+    if (!isEcho && (container === undefined || container !== proxy?.name)) return [];
+    return ['env', `PATH=${path.dirname(this.context.image.pilotAgent)}:${process.env.PATH ?? ''}`];
   }
 }

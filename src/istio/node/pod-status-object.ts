@@ -59,7 +59,7 @@ export function timeText(time: Date): string {
 export function podStatusObject({ programs, role }: PodPlan, state: PodState): object {
   const { address, startedAt, isInitialized, problem } = state;
   const time = timeText(startedAt);
-  const { interception, proxy, istiod, mocked, skipped } = programs;
+  const { interception, proxy, agent, istiod, mocked, skipped } = programs;
   const hasProxy = proxy !== undefined;
   const isReady = isInitialized && (role === 'gateway' || state.isMockReady) && (!hasProxy || state.isProxyReady);
   const condition = (type: string, isTrue: boolean): object => ({
@@ -96,7 +96,7 @@ export function podStatusObject({ programs, role }: PodPlan, state: PodState): o
       : { waiting: { reason: 'PodInitializing' } },
   });
   const ofProxy = (container: Container): object => containerStatus(container, state.isProxyReady, state.proxyRestarts);
-  const apps = istiod === undefined ? mocked : [istiod, ...mocked];
+  const apps = [istiod, ...mocked, agent].filter((one) => one !== undefined);
   const isNative = proxy?.restartPolicy === 'Always';
   return {
     phase: isInitialized ? 'Running' : 'Pending',

@@ -1,4 +1,6 @@
 import type { KubeClient } from '../kube-api/kube-client.ts';
+import type { Pod } from '../resources/objects.ts';
+import { completedStatusObject } from './pod-status-object.ts';
 import type { RunningPod } from './running-pod.ts';
 
 /** Writes the statuses of pods into the API. While the status of a pod is being written, only its newest one waits. */
@@ -7,6 +9,8 @@ export class PodStatusWriter {
   private readonly signal: AbortSignal;
   /** Pods whose status is being written, and whether it has changed meanwhile. */
   private readonly writing = new Map<RunningPod, { again: boolean }>();
+  /** Uids of the pods whose success is being written. */
+  private readonly completing = new Set<string>();
 
   constructor(client: KubeClient, signal: AbortSignal) {
     this.client = client;
@@ -30,6 +34,20 @@ export class PodStatusWriter {
         this.writing.delete(pod);
         if (state.again) this.write(pod);
       });
+  }
+
+  /** Writes the success of a pod of a Job, which does not run: a mock serves and never ends. */
+  writeSuccess(pod: Pod): void {
+    const { uid = '' } = pod.metadata;
+    if (this.completing.has(uid)) return;
+    this.completing.add(uid);
+    const status = completedStatusObject(pod.spec, new Date());
+    this.client
+      .patch(pod, { status }, 'merge', { subresource: 'status' }, this.signal)
+      .catch(() => {
+        // The pod was deleted meanwhile, or the mesh ends.
+      })
+      .finally(() => this.completing.delete(uid));
   }
 
   private async writeOnce({ plan, status }: RunningPod): Promise<void> {

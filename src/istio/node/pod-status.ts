@@ -15,6 +15,14 @@ export interface PodStatus {
   readonly http: readonly number[];
   /** Ports on which the mock accepts gRPC. */
   readonly grpc: readonly number[];
+  /** Ports on which the mock accepts TCP. */
+  readonly tcp: readonly number[];
+}
+
+/** Progress of a start or a change: the number of pods, and how many of them are ready. */
+export interface PodProgress {
+  readonly pods: number;
+  readonly ready: number;
 }
 
 /** Counters of a pod's proxy, in Prometheus' text format. */

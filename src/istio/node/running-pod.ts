@@ -36,10 +36,11 @@ export class RunningPod {
   private isInitialized = false;
   private areProgramsStarted = false;
   private startProblem: string | undefined;
-  private routes: readonly string[] = [];
+  private servicePorts: readonly string[] = [];
   private main: SupervisedProgram | undefined;
   private proxy: SupervisedProgram | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private freeSlot: () => void = () => {};
 
   constructor(plan: PodPlan, address: string, context: NodeContext, events: PodEvents) {
     this.currentPlan = plan;
@@ -87,7 +88,7 @@ export class RunningPod {
     this.starting = this.startPrograms().catch((error: unknown) => {
       if (this.stopped.signal.aborted) return;
       this.startProblem = `pod ${this.plan.name}: ${(error as Error).message}`;
-      this.events.onStatus();
+      this.changed();
     });
   }
 
@@ -96,12 +97,14 @@ export class RunningPod {
     const isOther = mockKey(plan) !== mockKey(this.plan);
     this.currentPlan = plan;
     if (isOther && plan.role === 'mock') this.main?.restart();
-    this.setRoutes();
+    this.setServicePorts();
   }
 
   private async startPrograms(): Promise<void> {
     const { signal } = this.stopped;
     const { proxy, istiod } = this.plan.programs;
+    // All other pods wait for istiod.
+    if (istiod === undefined) this.freeSlot = await this.context.slots.take(signal);
     await this.sandbox.create(signal);
     this.isInitialized = true;
     this.main = istiod === undefined ? this.mockProgram() : this.istiodProgram(istiod);
@@ -115,6 +118,11 @@ export class RunningPod {
     }
     this.areProgramsStarted = true;
     this.timer = setInterval(() => void this.writeVolumesAgain(), volumesMs);
+    this.changed();
+  }
+
+  private changed(): void {
+    if (this.isReady || this.problem !== undefined) this.freeSlot();
     this.events.onStatus();
   }
 
@@ -122,7 +130,7 @@ export class RunningPod {
     const onMissing = (missing: readonly string[]): void => {
       const { name } = this.plan;
       this.startProblem = missing.length === 0 ? undefined : `pod ${name}: waits for ${missing.join(', ')}`;
-      this.events.onStatus();
+      this.changed();
     };
     return this.sandbox.writeVolumes(container, onMissing, signal);
   }
@@ -146,13 +154,13 @@ export class RunningPod {
     this.mockSettings();
     return this.supervised(`the mock of pod ${plan.name}`, log, {
       start: () => {
-        this.routes = context.routesOf(this.plan);
+        this.servicePorts = context.servicePortsOf(this.plan);
         return startMock({
           pod: this.plan,
           namespace: sandbox.link,
           etc: sandbox.etc,
           log,
-          routes: this.routes,
+          servicePorts: this.servicePorts,
           settings: this.mockSettings(),
           args: context.serveArguments,
         });
@@ -190,7 +198,7 @@ export class RunningPod {
       name,
       log,
       ...program,
-      onChange: () => this.events.onStatus(),
+      onChange: () => this.changed(),
       onExit: (exited) => this.events.onProgramExit(exited),
     });
   }
@@ -202,14 +210,14 @@ export class RunningPod {
       : mockSettings(container, this.sandbox.envSources(container));
   }
 
-  /** Gives the mock its entries of `--connect-to`, if they have changed. */
-  private setRoutes(): void {
+  /** Gives the mock the ports of Services, if they have changed. */
+  private setServicePorts(): void {
     if (this.plan.role !== 'mock') return;
-    const routes = this.context.routesOf(this.plan);
-    if (routes.join(' ') === this.routes.join(' ')) return;
-    this.routes = routes;
+    const ports = this.context.servicePortsOf(this.plan);
+    if (ports.join(' ') === this.servicePorts.join(' ')) return;
+    this.servicePorts = ports;
     const mock = this.main?.process;
-    if (mock?.connected) sendToService(mock, { kind: 'connect-to', entries: routes });
+    if (mock?.connected) sendToService(mock, { kind: 'service-ports', ports });
   }
 
   /**
@@ -238,6 +246,7 @@ export class RunningPod {
     this.stopped.abort();
     clearInterval(this.timer);
     await this.starting;
+    this.freeSlot();
     await this.main?.stop();
     await this.proxy?.stop();
     await this.sandbox.remove();

@@ -77,7 +77,7 @@ export function spawnInPod(file: string, args: readonly string[], options: PodPr
   const { uid, cwd, env, log, ipc } = options;
   const asUser = uid === undefined ? [] : ['--reuid', String(uid), '--regid', String(uid), '--clear-groups'];
   const command = podCommand(options, ['setpriv', ...asUser, '--pdeathsig', 'KILL', file, ...args]);
-  const out = openSync(log, 'a', 0o666);
+  const out = openSync(log, 'a', 0o644);
   try {
     const [program = '', ...rest] = command;
     const child = spawn(program, rest, {

@@ -47,20 +47,27 @@ export async function waitUntilReady(
   }
 }
 
-const pollMs = 25;
+/** Shortest and longest interval between two requests, and their share of the time that has passed. */
+const poll = { minMs: 25, maxMs: 250, share: 0.05 };
 
-/** Requests a URL until the answer has a success status. */
+/**
+ * Requests a URL until the answer has a success status. The longer it takes, the rarer are the requests: those for the
+ * readiness of a proxy cost it a search of all its statistics.
+ */
 export async function waitForOk(url: string, signal: AbortSignal): Promise<void> {
+  const startedAt = performance.now();
   for (;;) {
     const isOk = await fetch(url, { signal }).then(
       ({ ok }) => ok,
       () => false,
     );
     if (isOk) return;
-    await sleep(pollMs, undefined, { signal });
+    const wantedMs = poll.share * (performance.now() - startedAt);
+    await sleep(Math.min(Math.max(wantedMs, poll.minMs), poll.maxMs), undefined, { signal });
   }
 }
 
-function lastLines(log: string): string[] {
+/** Returns the last lines of a log. */
+export function lastLines(log: string): string[] {
   return readFileSync(log, 'utf8').trimEnd().split('\n').slice(-shownLines);
 }

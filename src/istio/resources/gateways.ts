@@ -1,5 +1,5 @@
 import type { KubeObject, Labels, Service, ServicePort, Workload } from './objects.ts';
-import { groupOf, selects } from './objects.ts';
+import { groupOf, namespaceOf, selects } from './objects.ts';
 
 /** Istio's own Gateway, with the fields that are read here. */
 export interface Gateway extends KubeObject {
@@ -35,15 +35,24 @@ export function gatewayObjects(
   workloads: readonly Workload[],
   services: readonly Service[],
 ): KubeObject[] {
-  const objects: KubeObject[] = [];
-  for (const wanted of wantedGateways(gateways)) {
-    const { name, namespace, labels } = wanted;
-    const hasWorkload = workloads.some(({ spec }) => selects(labels, spec.template.metadata?.labels));
-    if (!hasWorkload) objects.push(...deploymentObjects(wanted));
-    const hasService = services.some(({ metadata }) => metadata.name === name && metadata.namespace === namespace);
-    if (!hasService) objects.push(gatewayService(wanted));
-  }
-  return objects;
+  return wantedGateways(gateways).flatMap((wanted) => {
+    const own = workloads.filter(({ spec }) => selects(wanted.labels, spec.template.metadata?.labels));
+    const hasService = ({ namespace, podLabels }: { namespace: string; podLabels: Labels }): boolean =>
+      services.some(
+        (service) =>
+          namespaceOf(service) === namespace &&
+          (service.metadata.name === wanted.name || selects(service.spec.selector, podLabels)),
+      );
+    const places =
+      own.length === 0
+        ? [{ namespace: wanted.namespace, podLabels: podLabelsOf(wanted) }]
+        : own.map((one) => ({ namespace: namespaceOf(one), podLabels: one.spec.template.metadata?.labels ?? {} }));
+    const lacking = new Set(places.filter((place) => !hasService(place)).map(({ namespace }) => namespace));
+    return [
+      ...(own.length === 0 ? deploymentObjects(wanted) : []),
+      ...[...lacking].map((namespace) => gatewayService({ ...wanted, namespace })),
+    ];
+  });
 }
 
 interface WantedGateway {
@@ -90,9 +99,14 @@ export function serverPorts(gateways: readonly KubeObject[], labels: Labels): nu
     .map(({ port }) => port.number);
 }
 
-/** Returns the ports to add to the Service of a gateway, so that clients reach these ports of servers. */
-export function missingPorts({ spec }: Service, servers: readonly number[]): ServicePort[] {
-  const { ports = [] } = spec;
+/**
+ * Returns the ports to add to a Service of a gateway, so that clients reach these ports of servers. A port that another
+ * Service leads to is not added: it may be one that must not be reachable from outside, as Knative's local gateway.
+ *
+ * @param services all Services of the gateway
+ */
+export function missingPorts(services: readonly Service[], servers: readonly number[]): ServicePort[] {
+  const ports = services.flatMap(({ spec }) => spec.ports ?? []);
   // A Gateway may name the pod's own port, as Bookinfo's does. A port of the Service already leads to it.
   const reached = new Set(ports.flatMap(({ port, targetPort }) => [port, targetPort]));
   return [...new Set(servers)]
@@ -114,8 +128,13 @@ export function gatewayName(selector: Labels): string {
   return istio === undefined ? (app ?? Object.values(selector).join('-')) : `istio-${istio}`;
 }
 
-function deploymentObjects({ name, namespace, labels, serviceAccount }: WantedGateway): KubeObject[] {
-  const podLabels = { app: name, ...labels };
+function podLabelsOf({ name, labels }: WantedGateway): Labels {
+  return { app: name, ...labels };
+}
+
+function deploymentObjects(wanted: WantedGateway): KubeObject[] {
+  const { name, namespace, labels, serviceAccount } = wanted;
+  const podLabels = podLabelsOf(wanted);
   const role = { name: `${name}-sds`, namespace };
   return [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: serviceAccount, namespace } },

@@ -1,14 +1,7 @@
-import {
-  type Document,
-  type DocumentOptions,
-  isMap,
-  isNode,
-  LineCounter,
-  parseAllDocuments,
-  type SchemaOptions,
-} from 'yaml';
+import { type Document, isMap, isNode } from 'yaml';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { KubeObject } from './objects.ts';
+import { parseYaml } from './yaml-documents.ts';
 import { yamlProblem } from './yaml-problem.ts';
 
 /** Text with manifests, and its name. */
@@ -26,44 +19,26 @@ export interface Manifest {
 }
 
 /**
- * Options to read YAML as sigs.k8s.io/yaml does, which kubectl and Istio use. It is YAML 1.1, in which `yes` is a
- * boolean and `<<` merges. Numbers to the base of 60 and timestamps are not supported. A number needs a digit, so the
- * `.` in `exportTo: .` is a text.
- */
-const kubernetesYaml: DocumentOptions & SchemaOptions = {
-  version: '1.1',
-  customTags: (tags) =>
-    tags
-      .filter((one) => typeof one === 'string' || (one.tag !== 'tag:yaml.org,2002:timestamp' && one.format !== 'TIME'))
-      .map((one) =>
-        typeof one !== 'string' && 'test' in one && one.test?.test('.')
-          ? { ...one, test: /^[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)$/ }
-          : one,
-      ),
-};
-
-/**
  * Parses the objects of YAML or JSON documents. A `List` yields its items.
  *
  * @throws MeshmockError `usage` with file, line and column if a text is not YAML or an object lacks a required field
  * @example parseManifests([{ name: 'mesh.yaml', text }]).map(({ object }) => object.kind)
  */
 export function parseManifests(sources: readonly ManifestSource[]): Manifest[] {
-  return sources.flatMap(({ name, text }) => {
-    const lines = new LineCounter();
-    const documents = parseAllDocuments(text, { ...kubernetesYaml, lineCounter: lines, prettyErrors: false });
+  return sources.flatMap(({ name, text: given }) => {
+    const { text, documents, lines } = parseYaml(given);
     const at = (offset: number): string => {
       const { line, col } = lines.linePos(Math.min(offset, text.length));
       return `${name}:${line}:${col}`;
     };
     return documents.flatMap((document) => {
-      const problem = yamlProblem(document as Document);
+      const problem = yamlProblem(document);
       if (problem !== undefined) {
         const { line, col } = lines.linePos(Math.min(problem.offset, text.length));
         const place = { text: text.split(/\r?\n/)[line - 1] ?? '', offset: col - 1, expected: problem.expected };
         throw new MeshmockError('usage', `${at(problem.offset)}: ${problem.message}`, { place });
       }
-      return objectsOf(document as Document, at);
+      return objectsOf(document, at);
     });
   });
 }

@@ -40,10 +40,6 @@ export interface Service extends KubeObject {
     selector?: Record<string, string>;
     externalName?: string;
     ports?: ServicePort[];
-    externalIPs?: string[];
-    /** `ClientIP` if a client stays with its endpoint. */
-    sessionAffinity?: string;
-    sessionAffinityConfig?: { clientIP?: { timeoutSeconds?: number } };
     [field: string]: unknown;
   };
   status?: { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] }; [field: string]: unknown };
@@ -56,6 +52,16 @@ export interface ServicePort {
   nodePort?: number;
   protocol?: string;
   appProtocol?: string;
+}
+
+export interface EndpointSlice extends KubeObject {
+  addressType: string;
+  endpoints?: readonly {
+    readonly addresses: readonly string[];
+    readonly conditions?: { readonly ready?: boolean | null; readonly terminating?: boolean | null };
+    readonly hostname?: string | null;
+  }[];
+  ports?: readonly object[] | null;
 }
 
 export interface ContainerPort {

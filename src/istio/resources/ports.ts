@@ -1,20 +1,38 @@
 import type { ContainerPort, PodSpec, Service, ServicePort } from './objects.ts';
 
-/** Protocol that a mock speaks at a port; `other` for a protocol that it cannot speak. */
-export type PortProtocol = 'http' | 'grpc' | 'other';
+/**
+ * Protocol that a mock speaks at a port; `other` for a protocol that it cannot speak. At a port for TCP it also speaks HTTP.
+ */
+export type PortProtocol = 'http' | 'grpc' | 'tcp' | 'other';
+
+/** Names of protocols whose mocks speak TCP: those that Istio treats as TCP, and databases and brokers. */
+const tcpNames = new Set(
+  'tcp mongo mongodb mysql redis postgres postgresql cassandra memcached amqp rabbitmq mqtt kafka nats zookeeper'.split(
+    ' ',
+  ),
+);
+
+/** Numbers of ports on which databases and brokers listen, if the name of a port does not say its protocol. */
+const tcpNumbers = new Set([1433, 1521, 1883, 2181, 3306, 4222, 5432, 5672, 6379, 9042, 9092, 11_211, 27_017]);
 
 /**
- * Returns the protocol of a port as Istio selects it: `appProtocol`, or else the name up to its first `-` (Istio,
- * "Protocol Selection"). A port with neither speaks HTTP.
+ * Returns the protocol that a mock speaks at a port. As in Istio ("Protocol Selection"), `appProtocol` decides, or else the
+ * name up to its first `-`. The name of a database or broker means TCP. If the name says nothing, its number does so too, and
+ * any other port speaks HTTP.
+ *
+ * @param number number of the port of the pod; that of the Service if not given
  */
-export function protocolOf({ name = '', appProtocol, protocol = 'TCP' }: Partial<ServicePort>): PortProtocol {
+export function portProtocolOf(
+  { name = '', appProtocol, protocol = 'TCP', port }: Partial<ServicePort>,
+  number = port,
+): PortProtocol {
   if (protocol !== 'TCP') return 'other';
   const declared = (appProtocol ?? name.split('-')[0] ?? '').toLowerCase();
   if (declared === 'grpc' || declared === 'grpc-web') return 'grpc';
-  // HTTP/2 without gRPC, or another protocol than HTTP.
-  return ['http2', 'kubernetes.io/h2c', 'https', 'tls', 'mongo', 'mysql', 'redis', 'udp'].includes(declared)
-    ? 'other'
-    : 'http';
+  if (declared === 'http') return 'http';
+  // HTTP/2 without gRPC, or TLS.
+  if (['http2', 'kubernetes.io/h2c', 'https', 'tls', 'udp'].includes(declared)) return 'other';
+  return tcpNames.has(declared) || tcpNumbers.has(number ?? 0) ? 'tcp' : 'http';
 }
 
 /** Returns the port of a pod that a port of a Service leads to, or undefined if the pod has no port of that name. */
@@ -31,7 +49,8 @@ export function containerPortsOf(pod: PodSpec): ContainerPort[] {
 export interface PodPorts {
   readonly http: readonly number[];
   readonly grpc: readonly number[];
-  /** Ports with another protocol, such as `port 3306 (mysql)`. */
+  readonly tcp: readonly number[];
+  /** Ports with another protocol, such as `port 443 (https)`. */
   readonly notServed: readonly string[];
 }
 
@@ -55,16 +74,16 @@ export function portsOf(pod: PodSpec, services: readonly Service[], known: reado
     for (const port of spec.ports ?? []) {
       const target = targetPortOf(port, pod);
       if (target === undefined || protocols.has(target)) continue;
-      protocols.set(target, protocolOf(port));
+      protocols.set(target, portProtocolOf(port, target));
       names.set(target, port.name ?? port.appProtocol ?? port.protocol ?? '');
     }
   for (const { name = '', containerPort, protocol = 'TCP' } of containerPortsOf(pod)) {
     if (protocols.has(containerPort)) continue;
-    protocols.set(containerPort, protocolOf({ name, protocol }));
+    protocols.set(containerPort, portProtocolOf({ name, protocol }, containerPort));
     names.set(containerPort, name === '' ? protocol : name);
   }
   const portsWith = (wanted: PortProtocol): number[] =>
     [...protocols].filter(([, protocol]) => protocol === wanted).map(([port]) => port);
   const notServed = portsWith('other').map((port) => `port ${port} (${names.get(port)})`);
-  return { http: portsWith('http'), grpc: portsWith('grpc'), notServed };
+  return { http: portsWith('http'), grpc: portsWith('grpc'), tcp: portsWith('tcp'), notServed };
 }

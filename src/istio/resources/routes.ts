@@ -1,19 +1,19 @@
 import { defaultPorts } from '../../plan/plan.ts';
 import type { Service } from './objects.ts';
-import { protocolOf } from './ports.ts';
+import { portProtocolOf } from './ports.ts';
 
 /**
- * Returns the `--connect-to` entries of a mock. For a Service without port 8080 (gRPC: 9090), a target
- * without a port means the Service's own port. The host name stays the same, so the sidecar routes as usual.
+ * Returns the values of `--service-port` of a mock: for a Service without port 8080 (gRPC: 9090, TCP: 9000), a target
+ * without a port means the Service's first port of the protocol.
  */
-export function defaultPortRoutes(services: readonly Service[], namespace: string): string[] {
+export function servicePortSettings(services: readonly Service[], namespace: string): string[] {
   return services.flatMap((service) => {
     const ports = service.spec.ports ?? [];
-    return (['http', 'grpc'] as const).flatMap((protocol) => {
+    return (['http', 'grpc', 'tcp'] as const).flatMap((protocol) => {
       if (ports.some(({ port }) => port === defaultPorts[protocol])) return [];
-      const first = ports.find((port) => protocolOf(port) === protocol);
+      const first = ports.find((port) => portProtocolOf(port) === protocol);
       if (first === undefined) return [];
-      return dnsNamesOf(service, namespace).map((name) => `${name}:${defaultPorts[protocol]}::${first.port}`);
+      return dnsNamesOf(service, namespace).map((name) => `${protocol}:${name}:${first.port}`);
     });
   });
 }

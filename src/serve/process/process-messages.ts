@@ -1,7 +1,7 @@
 /** Message from a parent process to the service that it started with a channel. */
 export type MessageToService =
-  /** Replaces the entries of `--connect-to`. */
-  | { readonly kind: 'connect-to'; readonly entries: readonly string[] }
+  /** Replaces the ports of `--service-port`. */
+  | { readonly kind: 'service-ports'; readonly ports: readonly string[] }
   /** Replaces the directives for every request; null restores those of the start. */
   | { readonly kind: 'behaviour'; readonly directives: string | null };
 
@@ -31,8 +31,8 @@ export type MessageFromService =
 export function parseMessageToService(value: unknown): MessageToService | undefined {
   const message = value as MessageToService | null | undefined;
   switch (message?.kind) {
-    case 'connect-to':
-      return Array.isArray(message.entries) && message.entries.every(isText) ? message : undefined;
+    case 'service-ports':
+      return Array.isArray(message.ports) && message.ports.every(isText) ? message : undefined;
     case 'behaviour':
       return isText(message.directives) || message.directives === null ? message : undefined;
     default:

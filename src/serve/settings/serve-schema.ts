@@ -1,6 +1,9 @@
+import { parseTargetPattern } from '../../dial/targets/target-pattern.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { defaultBudgetLimits } from '../../execute/budgets/limits.ts';
 import { parseConnectTo } from '../../execute/connect-to.ts';
 import { parseUpstream } from '../../execute/octopus.ts';
+import { parseServicePort } from '../../execute/service-ports.ts';
 import { durationMs, label, sizeBytes, text, wholeNumber } from '../../options/option-values.ts';
 import { parseAddress } from '../../plan/address.ts';
 import { headerNameProblem } from '../../plan/fields.ts';
@@ -28,6 +31,12 @@ export const serveSchema = {
     help: 'address of gRPC; with `-listenAddress`, its port + 1010',
     repeatable: true,
   },
+  tcp: {
+    parse: parseAddress,
+    value: 'ADDRESS',
+    help: 'address of TCP, where each line is answered with a line; off if not set',
+    repeatable: true,
+  },
   metrics: {
     parse: parseAddress,
     value: 'ADDRESS',
@@ -37,6 +46,24 @@ export const serveSchema = {
     parse: parseConnectTo,
     value: 'HOST:PORT:ADDR:PORT',
     help: 'dial ADDR:PORT for HOST:PORT, as curl does; several are used in turn',
+    repeatable: true,
+  },
+  servicePort: {
+    parse: parseServicePort,
+    value: 'HOST:PORT',
+    help: 'port of HOST for targets without one; `grpc:HOST:PORT` or `tcp:HOST:PORT` for others',
+    repeatable: true,
+  },
+  allowTarget: {
+    parse: parseTargetPattern,
+    value: 'TARGET',
+    help: 'addresses or hosts that calls may dial: `169.254.171.0/24`, `*.example.com`',
+    repeatable: true,
+  },
+  denyTarget: {
+    parse: parseTargetPattern,
+    value: 'TARGET',
+    help: 'addresses or hosts that calls must not dial; the most specific rule decides',
     repeatable: true,
   },
   forwardHeader: {
@@ -74,6 +101,13 @@ export const serveSchema = {
     help: `form of the answers, one of ${replyForms.join(', ')}`,
     choices: replyForms,
   },
+  proto: {
+    parse: text,
+    value: 'PATH',
+    help: 'proto file, or folder of them: gRPC messages as JSON, and reflection',
+    repeatable: true,
+    isPath: true,
+  },
   deadline: {
     parse: durationMs,
     default: formatDurationMs(defaultPlanLimits.deadlineMs),
@@ -108,7 +142,73 @@ export const serveSchema = {
     parse: sizeBytes,
     default: formatSizeBytes(defaultPlanLimits.maxMemoryBytes),
     value: 'SIZE',
-    help: 'maximum memory of one `~memory`, and of all requests together',
+    help: 'maximum memory of one `~memory`, and of all requests with their answers',
+  },
+  maxRequests: {
+    parse: wholeNumber(1, 1_000_000),
+    default: String(defaultBudgetLimits.maxRequests),
+    value: 'N',
+    help: 'maximum number of requests at once',
+  },
+  maxOpenCalls: {
+    parse: wholeNumber(0, 1_000_000),
+    default: String(defaultBudgetLimits.maxOpenCalls),
+    value: 'N',
+    help: 'maximum number of calls at once that the service makes',
+  },
+  maxAnswer: {
+    parse: sizeBytes,
+    default: formatSizeBytes(defaultBudgetLimits.maxAnswerBytes),
+    value: 'SIZE',
+    help: 'maximum size of one answer; replies that exceed it are left out',
+  },
+  maxHeld: {
+    parse: sizeBytes,
+    default: formatSizeBytes(defaultBudgetLimits.maxHeldBytes),
+    value: 'SIZE',
+    help: 'maximum size of all answers that are being made or sent',
+  },
+  maxIdleConnections: {
+    parse: wholeNumber(1, 1_000_000),
+    default: String(defaultBudgetLimits.maxIdleConnections),
+    value: 'N',
+    help: 'maximum number of connections without a request',
+  },
+  maxPipelined: {
+    parse: wholeNumber(1, 1_000_000),
+    default: String(defaultBudgetLimits.maxPipelined),
+    value: 'N',
+    help: 'maximum number of requests at once of an HTTP/1.1 connection',
+  },
+  maxStreams: {
+    parse: wholeNumber(1, 1_000_000),
+    default: String(defaultBudgetLimits.maxStreams),
+    value: 'N',
+    help: 'maximum number of requests at once of an HTTP/2 connection',
+  },
+  readTimeout: {
+    parse: durationMs,
+    default: formatDurationMs(defaultBudgetLimits.readTimeoutMs),
+    value: 'DURATION',
+    help: 'maximum time to receive a request',
+  },
+  writeTimeout: {
+    parse: durationMs,
+    default: formatDurationMs(defaultBudgetLimits.writeTimeoutMs),
+    value: 'DURATION',
+    help: 'maximum time in which a client does not read its answer',
+  },
+  maxLogLine: {
+    parse: sizeBytes,
+    default: formatSizeBytes(defaultBudgetLimits.maxLogLineBytes),
+    value: 'SIZE',
+    help: 'maximum size of the texts in a line of the log',
+  },
+  maxQueueTime: {
+    parse: (value: string) => (value === '0' ? 0 : durationMs(value)),
+    default: '3ms',
+    value: 'DURATION',
+    help: 'longest wait of a request in an overloaded service; 0 refuses none',
   },
   drain: {
     parse: durationMs,

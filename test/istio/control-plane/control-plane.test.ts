@@ -81,7 +81,7 @@ describe("a user's configuration of Istio", () => {
     const { istioctl, cluster } = await installTools(['kube', 'istioctl', 'cluster'], signal);
     return istioManifests({ istioctl: path.join(istioctl, 'istioctl'), data: cluster }, options, signal);
   };
-  const appliedOf = ({ apply }: IstioChanges): readonly KubeObject[] => apply.map(({ object }) => object);
+  const appliedOf = ({ apply }: IstioChanges): readonly KubeObject[] => apply;
   const namesOf = (objects: readonly KubeObject[]): string[] =>
     objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
   const meshOf = (changes: IstioChanges): string => {
@@ -124,20 +124,41 @@ describe("a user's configuration of Istio", () => {
     assert.match(JSON.stringify(istiod), /"replicas":1/);
   });
 
-  test('a revision, another namespace and the CNI plugin are reported, and have no effect', async () => {
+  test('a revision, another namespace and the CNI plugin are reported, and have no effect on what runs', async () => {
     const spec = { revision: 'canary', namespace: 'mesh', components: { cni: { enabled: true } } };
     const { apply, remove, notes } = await changesWith({ operators: [operatorWith(spec)] });
-    assert.deepEqual(
-      apply.map(({ object }) => object.metadata.name),
-      ['values'],
-    );
+    assert.deepEqual(namesOf(apply).sort(), ['ConfigMap istio-sidecar-injector', 'ConfigMap values']);
     assert.deepEqual(remove, []);
     const difference = 'istiooperator.install.istio.io/mine: the local mesh differs: its';
     assert.deepEqual(notes, [
       `${difference} istiod has the revision default instead of canary`,
       `${difference} istiod runs in istio-system instead of mesh`,
-      `${difference} init containers do the work of the CNI plugin`,
+      `${difference} node does the work of the CNI plugin`,
     ]);
+  });
+
+  test('the injector of a cluster decides about proxies and the CNI plugin, and about nothing else', async () => {
+    const injector = (values: object): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'istio-sidecar-injector', namespace: 'istio-system' },
+      data: {
+        values: JSON.stringify({
+          global: { tag: '1.20.0', proxy: { image: 'other', excludeInboundPorts: '7777', gone: { a: 1 } } },
+          ...values,
+        }),
+      },
+    });
+    for (const values of [{ pilot: { cni: { enabled: true } } }, { istio_cni: { enabled: true } }]) {
+      const { apply } = await changesWith({ injector: injector(values) });
+      const changed = apply.find(({ metadata }) => metadata.name === 'istio-sidecar-injector');
+      const { values: text } = (changed?.data ?? {}) as { values: string };
+      assert.match(text, /"cni": \{\s+"enabled": true/);
+      assert.match(text, /"excludeInboundPorts": "7777"/);
+      assert.doesNotMatch(text, /1\.20\.0|"other"/);
+    }
+    const { apply, remove, notes } = await changesWith({ injector: injector({ global: {} }) });
+    assert.deepEqual([namesOf(apply), remove, notes], [['ConfigMap values'], [], []]);
   });
 
   test('a configuration that istioctl refuses is reported with its message', async () => {

@@ -5,9 +5,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { controlPlaneReady, kubeconfigFor, startControlPlane } from '../../../src/istio/control-plane/control-plane.ts';
+import { kubeconfigFor, startControlPlane } from '../../../src/istio/control-plane/control-plane.ts';
 import { runProgram } from '../../../src/istio/process/program.ts';
-import { waitUntilReady } from '../../../src/istio/process/ready.ts';
 import { type Exercised, exerciseKubelet } from './kubelet.ts';
 
 /** Input of this script. */
@@ -38,11 +37,11 @@ await runProgram('ip', ['address', 'add', `${address}/16`, 'dev', 'lo'], { signa
 const startedAt = performance.now();
 const log = path.join(folder, 'log');
 const nodeSocket = path.join(folder, 'node.sock');
+const node = { socket: nodeSocket, resolverAddress: '10.77.0.4' };
 const { program, server } = await startControlPlane(
-  { kube, data, folder: path.join(folder, 'plane'), address, nodeSocket, log },
+  { kube, data, folder: path.join(folder, 'plane'), address, node, log },
   signal,
 );
-await waitUntilReady({ program, name: 'the API server', log }, (until) => controlPlaneReady(server, until), signal);
 const readyMs = Math.round(performance.now() - startedAt);
 
 const kubeconfig = path.join(folder, 'kubeconfig');

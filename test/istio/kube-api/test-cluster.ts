@@ -1,12 +1,13 @@
+import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { applyObject } from '../../../src/istio/apply/apply-object.ts';
-import { controlPlaneReady, startControlPlane } from '../../../src/istio/control-plane/control-plane.ts';
+import { startControlPlane } from '../../../src/istio/control-plane/control-plane.ts';
 import { KubeClient } from '../../../src/istio/kube-api/kube-client.ts';
-import { waitUntilReady } from '../../../src/istio/process/ready.ts';
 import type { KubeObject } from '../../../src/istio/resources/objects.ts';
 import type { ControlPlaneTools } from './in-namespaces.ts';
 
@@ -15,13 +16,41 @@ const address = '10.77.0.1';
 /** API server of a cluster without nodes, in the namespaces of this process. */
 export interface TestCluster {
   readonly client: KubeClient;
-  /** Path of a kubeconfig for kubectl. */
-  readonly kubeconfig: string;
+  /** Runs kubectl, and returns what it prints. */
+  kubectl(args: readonly string[], input?: string): string;
   stop(): Promise<void>;
 }
 
+/** Cluster of the tests of one suite, and the signal that ends it. */
+export interface SuiteCluster {
+  readonly signal: AbortSignal;
+  /** The cluster, while tests of the suite run. */
+  readonly cluster: TestCluster;
+}
+
+/** Makes a cluster start before the tests of the current suite, and stop after them. */
+export function clusterOfSuite(tools: ControlPlaneTools): SuiteCluster {
+  const stop = new AbortController();
+  const { signal } = stop;
+  let running: TestCluster | undefined;
+  before(async () => {
+    running = await startTestCluster(tools, signal);
+  });
+  after(async () => {
+    stop.abort();
+    await running?.stop();
+  });
+  return {
+    signal,
+    get cluster() {
+      assert.ok(running, 'the cluster runs');
+      return running;
+    },
+  };
+}
+
 /** Starts etcd, the API server, its controllers, and an istiod whose webhooks validate and inject. */
-export async function startTestCluster(tools: ControlPlaneTools, signal: AbortSignal): Promise<TestCluster> {
+async function startTestCluster(tools: ControlPlaneTools, signal: AbortSignal): Promise<TestCluster> {
   const folder = mkdtempSync(path.join(tmpdir(), 'meshmock-kube-api-'));
   execFileSync('ip', ['link', 'set', 'lo', 'up']);
   execFileSync('ip', ['address', 'add', `${address}/16`, 'dev', 'lo']);
@@ -29,7 +58,6 @@ export async function startTestCluster(tools: ControlPlaneTools, signal: AbortSi
   const kube = path.join(tools.kube, 'kube');
   const plane = { kube, data: tools.cluster, folder: path.join(folder, 'plane'), address, log };
   const { program, server } = await startControlPlane(plane, signal);
-  await waitUntilReady({ program, name: 'the API server', log }, (until) => controlPlaneReady(server, until), signal);
   const client = new KubeClient(server);
   // CRDs of the data are served some time after the API server is ready.
   await until(async () => {
@@ -41,7 +69,11 @@ export async function startTestCluster(tools: ControlPlaneTools, signal: AbortSi
   await until(async () => isCompleted(await client.get(defaultValidator, signal)), signal);
   return {
     client,
-    kubeconfig: server.kubeconfig,
+    kubectl: (args, input = '') => {
+      const own = ['--kubeconfig', server.kubeconfig, '--cache-dir', path.join(folder, 'kubectl-cache')];
+      const options = { input, maxBuffer: 64 * 1024 * 1024, encoding: 'utf8' } as const;
+      return execFileSync(path.join(tools.kubectl, 'bin/kubectl'), [...own, ...args], options);
+    },
     stop: async () => {
       await client[Symbol.asyncDispose]();
       for (const one of [istiod, program]) one.kill('SIGKILL');

@@ -1,5 +1,4 @@
-import type { EndpointSlice } from '../../../src/istio/network/endpoint-slice.ts';
-import type { Service } from '../../../src/istio/resources/objects.ts';
+import type { EndpointSlice, Service } from '../../../src/istio/resources/objects.ts';
 
 /** Returns a Service with TCP port 80 named http and UDP port 53 named dns. */
 export function serviceOf(name: string, clusterIP: string, spec: Partial<Service['spec']> = {}): Service {

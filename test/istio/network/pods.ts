@@ -41,16 +41,45 @@ export class TestPod implements AsyncDisposable {
     return answersOf(this.spawn(clientProgram, [host, String(port), String(times), protocol]));
   }
 
+  /** Opens a UDP socket in this pod that keeps its port. */
+  async openUdp(host: string, port: number): Promise<TestSocket> {
+    const client = this.spawn(socketProgram, [host, String(port)]);
+    await once(client, 'message');
+    return new TestSocket(client);
+  }
+
   private spawn(program: string, args: readonly string[]): ChildProcess {
     const command = [process.execPath, '-e', program, ...args];
     const [file = '', ...rest] = podCommand({ namespace: this.name, etc: this.etc }, command);
-    return spawn(file, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
+    return spawn(file, rest, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await killAllIn(this.name, never);
     rmSync(this.etc, { recursive: true });
     await removePodNetwork({ name: this.name, link: this.link }, never);
+  }
+}
+
+/** UDP socket of a pod. */
+export class TestSocket implements AsyncDisposable {
+  private readonly client: ChildProcess;
+
+  constructor(client: ChildProcess) {
+    this.client = client;
+  }
+
+  /** Sends a packet, and returns the answer. */
+  async ask(): Promise<unknown> {
+    this.client.send('hello');
+    const [answer] = await once(this.client, 'message');
+    return answer;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const exit = once(this.client, 'exit');
+    this.client.kill();
+    await exit;
   }
 }
 
@@ -81,6 +110,13 @@ require('net').createServer((socket) => {
   udp.on('message', (_, { address, port }) => udp.send(name + ' ' + address, port, address));
   udp.bind(5353, () => console.log('ready'));
 });`;
+
+const socketProgram = `
+const [host, port] = process.argv.slice(1);
+const socket = require('dgram').createSocket('udp4');
+socket.on('message', (data) => process.send(data.toString()));
+socket.connect(Number(port), host, () => process.send('ready'));
+process.on('message', (text) => socket.send(text));`;
 
 const clientProgram = `
 const [host, port, times, protocol] = process.argv.slice(1);

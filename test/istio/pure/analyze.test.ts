@@ -99,7 +99,14 @@ describe('analyze', () => {
     assert.deepEqual(linesWith([], custom), [
       `${name}: the mesh configuration has no provider authz, so Istio refuses the requests`,
     ]);
-    assert.deepEqual(linesWith([{ name: 'authz', service: 'reviews.b.svc.cluster.local' }], custom), []);
+    const mock = { name: 'authz', service: 'reviews.b.svc.cluster.local' };
+    assert.deepEqual(linesWith([{ ...mock, type: 'envoyExtAuthzHttp' }], custom), [
+      `${name}: its provider ${mock.service} is a mock, which allows all requests unless it has a directive such as ~status=403`,
+    ]);
+    assert.deepEqual(linesWith([{ ...mock, type: 'envoyExtAuthzGrpc' }], custom), [
+      `${name}: its provider ${mock.service} is a mock, which allows all requests unless it has a directive such as ~grpc-status=UNAVAILABLE`,
+    ]);
+    assert.deepEqual(linesWith([{ name: 'authz', service: undefined }], custom), []);
     assert.deepEqual(linesWith([{ name: 'authz', service: 'door.b.svc.cluster.local' }], custom), [
       `${name}: its provider is door.b.svc.cluster.local, and no Service has this name: Istio refuses the requests`,
     ]);
@@ -138,6 +145,34 @@ describe('analyze', () => {
     );
   });
 
+  it('reports workloads whose gRPC would need no proxy in a cluster', () => {
+    const pod = { namespace: 'default', labels: { app: 'echo' }, workload: 'echo', isProxyless: true };
+    const context = { rootNamespace: 'istio-system', services: [reviews], config: [], pods: [...pods, pod] };
+    const deployment = (name: string): KubeObject =>
+      parse(`{ apiVersion: apps/v1, kind: Deployment, metadata: { name: ${name} },
+        spec: { template: { metadata: { labels: { app: echo } } } } }`) as KubeObject;
+    assert.deepEqual(analyze([deployment('echo'), deployment('other')], context), [
+      "deployment.apps/echo: in a cluster, gRPC in its pods applies Istio's routes, policies and mTLS without a proxy; mocks cannot, so its pods apply none of these here",
+    ]);
+  });
+
+  it('says once what concerns many objects', () => {
+    const denied = (name: string): KubeObject => ({
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name },
+    });
+    const context = { rootNamespace: 'istio-system', services: [], config: [], pods };
+    const message = 'the local mesh does not enforce it, so connections that it forbids work here';
+    assert.deepEqual(analyze([denied('a'), denied('b')], context), [
+      `networkpolicy.networking.k8s.io/a: ${message}`,
+      `networkpolicy.networking.k8s.io/b: ${message}`,
+    ]);
+    assert.deepEqual(analyze([denied('a'), denied('b'), denied('c')], context), [
+      `networkpolicy.networking.k8s.io/a and 2 other objects: ${message}`,
+    ]);
+  });
+
   it('does not report subsets of hosts without a selector', () => {
     assert.deepEqual(linesFor(rule('example.com', 'v9')), []);
   });
@@ -164,8 +199,14 @@ describe('analyze', () => {
       `${line} reviews.c.svc.cluster.local: the object applies to no call`,
     ]);
     assert.deepEqual(linesFor(service('shop.example.com, shop.test')), [], 'names outside the mesh may exist');
-    assert.deepEqual(linesFor(service('reviewz', ', gateways: [front]')), [], 'a gateway accepts any name');
-    assert.equal(linesFor(service('reviewz', ', gateways: [front, mesh]')).length, 1);
+    const front = parse(
+      '{ apiVersion: networking.istio.io/v1, kind: Gateway, metadata: { name: front } }',
+    ) as KubeObject;
+    assert.deepEqual(linesFor(service('reviewz', ', gateways: [front]'), front), [], 'a gateway accepts any name');
+    assert.equal(linesFor(service('reviewz', ', gateways: [front, mesh]'), front).length, 1);
+    assert.deepEqual(linesFor(service('reviewz', ', gateways: [default/front, edge/front]'), front), [
+      'virtualservice.networking.istio.io/v: no Gateway is named edge/front: no request enters through it',
+    ]);
     assert.deepEqual(linesFor(rule('reviewz', 'v1')), [
       'destinationrule.networking.istio.io/r: no Service or ServiceEntry is named reviewz in default: the object applies to no call',
     ]);
@@ -220,38 +261,43 @@ describe('analyze', () => {
     assert.deepEqual(messages(ports(8080), 'front'), []);
     assert.deepEqual(messages(ports(80, 9090), 'front'), []);
     assert.deepEqual(messages(ports(8080, 9090), 'mesh'), []);
-    assert.deepEqual(messages(ports(8080, 9090), 'b/front'), []);
+    assert.deepEqual(messages(ports(8080, 9090), 'b/front'), [
+      'virtualservice.networking.istio.io/v: no Gateway is named b/front: no request enters through it',
+    ]);
   });
 
-  it('reports names of Services that the header Host of a mock never is', () => {
+  it('reports names of Services that the header Host never is, because they have no port 80', () => {
     const line = 'authorizationpolicy.security.istio.io/p:';
+    const messagesOf = (yaml: string, ...ports: readonly number[]): string[] => {
+      const services = [reviews, elsewhere].map((service) => ({
+        ...service,
+        spec: { ...service.spec, ports: ports.map((port) => ({ name: `http-${port}`, port })) },
+      }));
+      return analyze([parse(yaml) as KubeObject], { services, pods, rootNamespace: 'istio-system', config: [] });
+    };
     const hosts = (list: string): string =>
       `{ apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: { name: p }, spec: { rules: [{ to: [{ operation: { hosts: [${list}] } }] }] } }`;
     const message = (host: string): string =>
-      `mocks send the port in the header Host, such as ${host}:8080, so the host ${host} matches none of their calls: add ${host}:*`;
-    assert.deepEqual(linesFor(hosts('reviews, reviews.b, example.com')), [
+      `clients send each port but 80 in the header Host, such as ${host}:9080, so the host ${host} matches none of their calls: add ${host}:*`;
+    assert.deepEqual(messagesOf(hosts('reviews, reviews.b, example.com'), 9080), [
       `${line} ${message('reviews')}`,
       `${line} ${message('reviews.b')}`,
     ]);
-    assert.deepEqual(linesFor(hosts('reviews, "reviews:*"')), []);
-    assert.deepEqual(linesFor(hosts('reviews*, "reviews:8080"')), []);
+    assert.deepEqual(messagesOf(hosts('reviews, "reviews:*"'), 9080), []);
+    assert.deepEqual(messagesOf(hosts('reviews*, "reviews:8080"'), 9080), []);
+    assert.deepEqual(messagesOf(hosts('reviews'), 9080, 80), []);
     const route = `{ apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: { name: v },
       spec: { hosts: [reviews], http: [{ match: [{ authority: { exact: reviews } }], redirect: {} }] } }`;
-    assert.deepEqual(linesFor(route), [`virtualservice.networking.istio.io/v: ${message('reviews')}`]);
+    assert.deepEqual(messagesOf(route, 9080), [`virtualservice.networking.istio.io/v: ${message('reviews')}`]);
   });
 
-  it('reports methods of gRPC that no mock calls', () => {
-    const paths = (list: string): string =>
-      `{ apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: { name: p }, spec: { rules: [{ to: [{ operation: { paths: [${list}] } }] }] } }`;
-    const message = (path: string): string =>
-      `mocks call no gRPC method but meshmock.v1.MeshMock/Call, so no gRPC call of theirs has the path ${path}`;
-    assert.deepEqual(linesFor(paths('/shop.Basket/Add, /shop.Basket/*, /meshmock.v1.MeshMock/Call, /v1.2/users')), [
-      `authorizationpolicy.security.istio.io/p: ${message('/shop.Basket/Add')}`,
-      `authorizationpolicy.security.istio.io/p: ${message('/shop.Basket/*')}`,
-    ]);
+  it('reports no method of gRPC, because mocks call and answer each of them', () => {
+    const policy = `{ apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: { name: p },
+      spec: { rules: [{ to: [{ operation: { paths: [/shop.Basket/Add, /shop.Basket/*] } }] }] } }`;
+    assert.deepEqual(linesFor(policy), []);
     const route = `{ apiVersion: gateway.networking.k8s.io/v1, kind: GRPCRoute, metadata: { name: g },
       spec: { rules: [{ matches: [{ method: { service: shop.Basket } }] }] } }`;
-    assert.deepEqual(linesFor(route), [`grpcroute.gateway.networking.k8s.io/g: ${message('/shop.Basket/*')}`]);
+    assert.deepEqual(linesFor(route), []);
   });
 
   it('reports TLS that a proxy begins, because mocks speak none', () => {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { formatFieldPath, parseFieldPath } from '../../../src/istio/apply/field-path.ts';
 import { leftOutReasons } from '../../../src/istio/apply/left-out.ts';
-import { mergeFields } from '../../../src/istio/apply/merge-fields.ts';
 import { problemsOf, problemText } from '../../../src/istio/apply/problems.ts';
 import { deploymentOf } from '../../../src/istio/apply/rollout.ts';
 import { withoutServerFields } from '../../../src/istio/apply/server-fields.ts';
@@ -170,54 +169,6 @@ describe('refusals of the API server', () => {
     it(`name fields: ${name}`, () => assert.deepEqual(problems(status), expected));
 });
 
-describe('a merge of a manifest into a live object', () => {
-  const merge = (last: object | undefined, next: object, live: object, isStrategic = true): unknown =>
-    mergeFields({ last: last as Record<string, unknown>, next: { ...next }, live: { ...live } }, isStrategic);
-  const containers = (...list: object[]): object => ({ spec: { containers: list } });
-
-  it('sets, removes and keeps fields', () => {
-    assert.deepEqual(
-      merge(
-        { a: 1, m: { x: 1, y: 1 }, n: 1 },
-        { b: 2, m: { x: 2 }, n: null },
-        { a: 1, c: 3, m: { x: 1, y: 1, z: 1 }, n: 1 },
-      ),
-      { b: 2, c: 3, m: { x: 2, z: 1 } },
-    );
-  });
-
-  it('replaces lists of custom kinds', () => {
-    const [next, live] = [containers({ name: 'a' }), containers({ name: 'a', image: 'i' }, { name: 'b' })];
-    assert.deepEqual(merge(undefined, next, live, false), next);
-  });
-
-  it("merges lists of Kubernetes' kinds by key, and keeps what others added", () => {
-    const last = containers({ name: 'old' }, { name: 'a', env: [{ name: 'X' }] });
-    const next = containers({ name: 'a', image: '2', env: [{ name: 'Y' }] });
-    const live = containers({ name: 'a', image: '1', env: [{ name: 'X' }] }, { name: 'old' }, { name: 'injected' });
-    assert.deepEqual(
-      merge(last, next, live),
-      containers({ name: 'a', image: '2', env: [{ name: 'Y' }] }, { name: 'injected' }),
-    );
-  });
-
-  it('keeps two ports of one number apart', () => {
-    const ports = [
-      { port: 53, protocol: 'UDP' },
-      { port: 53, protocol: 'TCP' },
-    ];
-    assert.deepEqual(merge(undefined, { spec: { ports } }, { spec: { ports: [{ port: 53 }] } }), { spec: { ports } });
-  });
-
-  it('removes the other type of a volume', () => {
-    const volumes = (volume: object): object => ({ spec: { volumes: [{ name: 'v', ...volume }] } });
-    const [last, next] = [volumes({ emptyDir: {} }), volumes({ configMap: { name: 'c' } })];
-    assert.deepEqual(merge(undefined, next, last), next);
-    const live = volumes({ configMap: { name: 'c', defaultMode: 420 } });
-    assert.deepEqual(merge(next, next, live), live);
-  });
-});
-
 describe('objects of a live cluster', () => {
   const metadata = { name: 'a', namespace: 'n', uid: 'u', resourceVersion: '1', managedFields: [], finalizers: ['f'] };
 
@@ -265,6 +216,13 @@ describe('objects of a live cluster', () => {
       all.filter((object) => reasonOf(object) === undefined).map((object) => object.metadata.name),
       ['d', 'alone', 'of-operator', 'bare'],
     );
+  });
+
+  it('include the Secrets of Gateways with TLS, but no tokens of service accounts', () => {
+    const secrets: readonly KubeObject[] = ['kubernetes.io/tls', 'Opaque', 'kubernetes.io/service-account-token'].map(
+      (type) => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 's', namespace: 'istio-system' }, type }),
+    );
+    assert.deepEqual(secrets.map(leftOutReasons(secrets)), [undefined, undefined, 'tokens are made on request']);
   });
 
   it('include Rollouts, which become Deployments', () => {

@@ -42,6 +42,19 @@ describe('manifests', () => {
     });
   });
 
+  it('may continue a quoted text with any indentation, as kubectl permits', () => {
+    const header = 'apiVersion: v1\nkind: A\nmetadata:\n  name: a\n';
+    const [manifest] = parse(`${header}spec:\n  a: '[\n  b: ''c''\n\n]'\n  d: "e\nf\\\n  g"\n  h: 1\n`);
+    assert.deepEqual(manifest?.object.spec, { a: "[ b: 'c'\n]", d: 'e fg', h: 1 });
+    assert.equal(manifest?.whereIs(['spec', 'h']), 'a.yaml:13:3');
+    for (const text of [
+      `${header}spec: 'x\nstatus: y\n`,
+      `${header}spec: 'x\nstatus: 'y'\n`,
+      `${header}spec: 'x\n---\na: b'\n`,
+    ])
+      assert.throws(() => parse(text), { message: "a.yaml:5:7: invalid YAML: the closing ' is missing" });
+  });
+
   const tens = (name: string): string => Array(10).fill(`*${name}`).join();
   for (const [text, expected] of [
     ['apiVersion: v1\nkind: *gone', /^a\.yaml:1:1: invalid YAML: Unresolved alias .*gone$/],

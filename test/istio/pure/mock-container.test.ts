@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { containerEnv, type EnvSources, expandVariables } from '../../../src/istio/node/mock/container-env.ts';
-import {
-  containerLeftOut,
-  meshmockContainer,
-  mockSettings,
-  usedDataNames,
-} from '../../../src/istio/node/mock/mock-container.ts';
-import { podField, resourceField } from '../../../src/istio/node/pod-fields.ts';
+import { containerLeftOut, meshmockContainer, mockSettings } from '../../../src/istio/node/mock/mock-container.ts';
+import { podField } from '../../../src/istio/node/pod-fields.ts';
 import type { PodPlan } from '../../../src/istio/node/pod-plan.ts';
 import type { Container, EnvVar } from '../../../src/istio/resources/objects.ts';
+import { resourceField } from '../../../src/istio/resources/resource-field.ts';
 
 const sources: EnvSources = {
   field: (path) => ({ 'metadata.name': 'a-1', 'spec.nodeName': '' })[path],
@@ -166,23 +162,26 @@ describe('a container with the image of meshmock', () => {
     assert.equal(settingsWith({}).metricsPort, undefined);
   });
 
-  it('has lines for its left-out parts, and a list of the data that it uses', () => {
+  it('has lines for its left-out parts: another command, and variables from resources that it does not set', () => {
     assert.deepEqual(containerLeftOut(container({ args: ['serve'] })), []);
+    const fromResource = (name: string, resource: string): EnvVar => ({
+      name,
+      valueFrom: { resourceFieldRef: { resource } },
+    });
     assert.deepEqual(
       containerLeftOut(
         container({
           command: ['meshmock'],
           args: ['call', 'a'],
-          env: [{ name: 'M', valueFrom: { resourceFieldRef: { resource: 'limits.cpu' } } }],
+          env: [fromResource('C', 'limits.cpu'), fromResource('M', 'limits.memory')],
+          resources: { limits: { cpu: '2' } },
         }),
       ),
-      ['variable M, whose value comes from resources', 'command "meshmock call a": meshmock serve runs instead'],
+      [
+        'variable M: the container does not set limits.memory',
+        'command "meshmock call a": meshmock serve runs instead',
+      ],
     );
-    const env = [{ name: 'A', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }];
-    assert.deepEqual(usedDataNames(container({ env, envFrom: [{ configMapRef: { name: 'c' } }] })), [
-      'ConfigMap/c',
-      'Secret/s',
-    ]);
   });
 
   it('can use fields of its pod', () => {

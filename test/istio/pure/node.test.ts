@@ -5,8 +5,9 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import { knownFields } from '../../../src/istio/apply/known-fields.ts';
 import { interceptionArguments } from '../../../src/istio/node/interception.ts';
-import { planPod } from '../../../src/istio/node/pod-plan.ts';
-import { completedStatusObject, podStatusObject } from '../../../src/istio/node/pod-status-object.ts';
+import { type PodPlan, planPod } from '../../../src/istio/node/pod-plan.ts';
+import { type NodeContext, PodSandbox } from '../../../src/istio/node/pod-sandbox.ts';
+import { completedStatusObject, type PodState, podStatusObject } from '../../../src/istio/node/pod-status-object.ts';
 import { missingVolumeSources, type VolumeSources, writeVolumes } from '../../../src/istio/node/pod-volumes.ts';
 import type { Container, Pod } from '../../../src/istio/resources/objects.ts';
 
@@ -47,6 +48,28 @@ const pod: Pod = {
 const place = { plan: planPod(pod, []), address: '10.77.1.2' };
 const ownUid = process.getuid?.() ?? 0;
 
+const state: PodState = {
+  address: '10.77.1.2',
+  startedAt: new Date('2026-01-01T00:00:00.5Z'),
+  isInitialized: true,
+  isMockReady: true,
+  isProxyReady: true,
+  mockRestarts: 0,
+  proxyRestarts: 1,
+  problem: undefined,
+};
+interface Status {
+  readonly phase: string;
+  readonly conditions: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
+  readonly initContainerStatuses: readonly { readonly name: string; readonly restartCount: number }[];
+  readonly containerStatuses: readonly { readonly name: string; readonly ready: boolean }[];
+}
+
+/** Returns the status of a pod that runs, with some differences. */
+function statusOf(plan: PodPlan, differences: Partial<PodState>): Status {
+  return podStatusObject(plan, { ...state, ...differences }) as Status;
+}
+
 describe('the files of a proxy', () => {
   const sources = (secret?: Record<string, string>): VolumeSources => ({
     files: (kind) => (kind === 'ConfigMap' ? { 'root-cert.pem': 'PEM' } : secret),
@@ -77,6 +100,34 @@ describe('the files of a proxy', () => {
   });
 });
 
+describe('a pod for gRPC without a proxy', () => {
+  const bootstrap = { name: 'GRPC_XDS_BOOTSTRAP', value: '/etc/istio/proxy/grpc-bootstrap.json' };
+  const agent = { ...proxy, env: [{ name: 'DISABLE_ENVOY', value: 'true' }] };
+  const containers = [{ name: 'c', image: 'any', env: [bootstrap] }, agent];
+  const plan = planPod({ ...pod, spec: { containers } }, []);
+
+  it('has a mock and no sidecar, and its agent is reported as ready when the mock is', () => {
+    assert.equal(plan.role, 'mock');
+    assert.equal(plan.hasSidecar, false);
+    assert.equal(plan.isProxyless, true);
+    assert.deepEqual(
+      statusOf(plan, { isMockReady: true, isProxyReady: false }).containerStatuses.map(({ name, ready }) => [
+        name,
+        ready,
+      ]),
+      [
+        ['c', true],
+        ['istio-proxy', true],
+      ],
+    );
+  });
+
+  it('is recognized without an agent too, but no other pod is', () => {
+    assert.equal(planPod({ ...pod, spec: { containers: containers.slice(0, 1) } }, []).isProxyless, true);
+    assert.equal(place.plan.isProxyless, false);
+  });
+});
+
 describe('the interception of a pod', () => {
   it('keeps the arguments of the injector, and adds what the local mesh excludes and the user of the proxy', () => {
     const args = ['istio-iptables', '-u', '1337', '-x', '', '-b', '*', '-d', '15090,15021,9999'];
@@ -85,27 +136,15 @@ describe('the interception of a pod', () => {
       ...['-g', '7'],
     ]);
   });
+
+  it('sets the rules that the init container of an installation with the CNI plugin only validates', () => {
+    const args = ['istio-iptables', '-x', '', '--run-validation', '--skip-rule-apply'];
+    assert.deepEqual(interceptionArguments(args, 7), ['istio-iptables', '-x', '10.77.0.3/32', '-g', '7']);
+  });
 });
 
 describe('the status of a pod', () => {
-  const state = {
-    address: '10.77.1.2',
-    startedAt: new Date('2026-01-01T00:00:00.5Z'),
-    isInitialized: true,
-    isMockReady: true,
-    isProxyReady: true,
-    mockRestarts: 0,
-    proxyRestarts: 1,
-    problem: undefined,
-  };
-  interface Status {
-    readonly phase: string;
-    readonly conditions: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
-    readonly initContainerStatuses: readonly { readonly name: string; readonly restartCount: number }[];
-    readonly containerStatuses: readonly { readonly name: string; readonly ready: boolean }[];
-  }
-  const statusIn = (more: Partial<Parameters<typeof podStatusObject>[1]>): Status =>
-    podStatusObject(place.plan, { ...state, ...more }) as Status;
+  const statusIn = (more: Partial<PodState>): Status => statusOf(place.plan, more);
   const readyOf = ({ conditions }: Status) => conditions.find(({ type }) => type === 'Ready');
 
   it('is ready when its mock and its proxy are, and lists a native sidecar with the init containers', () => {
@@ -159,5 +198,19 @@ describe('the fields that an object may have', () => {
     assert.deepEqual(knownFields(schemas, route, ['spec', 'labels', 'any']), ['value']);
     assert.deepEqual(knownFields(schemas, route, ['spec', 'none']), []);
     assert.deepEqual(knownFields(schemas, { ...route, kind: 'Other' }, ['spec']), []);
+  });
+});
+
+describe('the logs of pods', () => {
+  it('have different names that fit into a folder, also if names of pods are as long as they may be', () => {
+    const name = 'a'.repeat(252);
+    const logOf = (last: string, address: string): string => {
+      const plan = planPod({ ...pod, metadata: { ...pod.metadata, name: `${name}${last}` } }, []);
+      const context = { folder: '/run/meshmock/mesh' } as NodeContext;
+      return path.basename(new PodSandbox(plan, address, context).logOf('istiod'));
+    };
+    const logs = [logOf('a', '10.77.1.2'), logOf('b', '10.77.1.3')];
+    assert.equal(new Set(logs).size, 2);
+    for (const log of logs) assert.ok(log.length <= 255, log);
   });
 });

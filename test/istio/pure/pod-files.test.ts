@@ -11,8 +11,8 @@ describe('resolv.conf of a pod', () => {
   });
 
   it('has no search path for the policy Default, and for ClusterFirst on the network of the node', () => {
-    assert.equal(resolvConf('shop', { dnsPolicy: 'Default' }), 'nameserver 10.77.0.1\n');
-    assert.equal(resolvConf('shop', { dnsPolicy: 'ClusterFirst', hostNetwork: true }), 'nameserver 10.77.0.1\n');
+    assert.equal(resolvConf('shop', { dnsPolicy: 'Default' }), 'nameserver 10.77.0.4\n');
+    assert.equal(resolvConf('shop', { dnsPolicy: 'ClusterFirst', hostNetwork: true }), 'nameserver 10.77.0.4\n');
     assert.ok(
       resolvConf('shop', { dnsPolicy: 'ClusterFirstWithHostNet', hostNetwork: true }).startsWith(clusterSearch),
     );
@@ -60,17 +60,17 @@ describe('the hosts file of a pod', () => {
 describe('addresses of pods', () => {
   it('are different, and end before those of load balancers', () => {
     const addresses = new PodAddresses();
-    const all = Array.from({ length: 239 * 254 - 1 }, () => addresses.allocate());
+    const all = Array.from({ length: 255 * 254 - 1 }, () => addresses.allocate());
     assert.equal(new Set(all).size, all.length);
     assert.equal(all[0], '10.77.1.2');
-    assert.equal(all.at(-1), '10.77.239.254');
+    assert.equal(all.at(-1), '10.77.255.254');
     assert.throws(() => addresses.allocate(), { code: 'machine' });
   });
 
   it('are used again a minute after their release, or if asked for', () => {
     let nowMs = 0;
     const addresses = new PodAddresses(() => nowMs);
-    const all = Array.from({ length: 239 * 254 - 1 }, () => addresses.allocate());
+    const all = Array.from({ length: 255 * 254 - 1 }, () => addresses.allocate());
     addresses.release(all[5] ?? '');
     assert.throws(() => addresses.allocate(), { code: 'machine' });
     nowMs = 60_000;

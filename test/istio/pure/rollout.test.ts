@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { failedWorkloads, pendingRollout, type RolloutObjects } from '../../../src/istio/local-mesh/rollout.ts';
-import type { EndpointSlice } from '../../../src/istio/network/endpoint-slice.ts';
-import type { KubeObject, Pod, Service, Workload } from '../../../src/istio/resources/objects.ts';
+import type { EndpointSlice, KubeObject, Pod, Service, Workload } from '../../../src/istio/resources/objects.ts';
 
-const nothing: RolloutObjects = { workloads: [], pods: [], services: [], slices: [], gateways: [] };
+const nothing: RolloutObjects = { workloads: [], pods: [], services: [], accounts: [], slices: [], gateways: [] };
 
 function workload(kind: string, status: object, replicas = 2): Workload {
   return {
@@ -76,7 +75,7 @@ describe('a rollout waits for', () => {
   const gateway = (status: object, spec = {}): KubeObject => ({
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'Gateway',
-    metadata: { name: 'front', namespace: 'shop', generation: 1 },
+    metadata: { name: 'front', namespace: 'shop', generation: 1, uid: 'now' },
     spec: { gatewayClassName: 'istio', ...spec },
     status,
   });
@@ -86,13 +85,28 @@ describe('a rollout waits for', () => {
 
   it('a Gateway until istiod has judged it, and has deployed it', () => {
     const deployment = workload('Deployment', done);
-    deployment.metadata.labels = { 'gateway.networking.k8s.io/gateway-name': 'front' };
+    deployment.metadata.ownerReferences = [{ kind: 'Gateway', name: 'front', uid: 'now' }];
+    const former = workload('Deployment', done);
+    former.metadata.ownerReferences = [{ kind: 'Gateway', name: 'front', uid: 'former' }];
     assert.equal(isAwaited(gateway({})), true);
     assert.equal(isAwaited(gateway(accepted('True'))), true);
     assert.equal(isAwaited(gateway(accepted('True')), [deployment]), false);
+    assert.equal(isAwaited(gateway(accepted('True')), [former]), true);
     assert.equal(isAwaited(gateway(accepted('False'))), false);
     assert.equal(isAwaited(gateway(accepted('True'), { addresses: [{ value: 'own' }] })), false);
     assert.equal(isAwaited(gateway({}, { gatewayClassName: 'other' })), false);
+  });
+
+  it('the removal of what istiod made for a Gateway that is gone', () => {
+    const ownerReferences = [{ kind: 'Gateway', name: 'front', uid: 'now' }];
+    const account: KubeObject = {
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { name: 'front-istio', namespace: 'shop', ownerReferences },
+    };
+    const lines = (gateways: KubeObject[]): string[] => pendingRollout({ ...nothing, accounts: [account], gateways });
+    assert.deepEqual(lines([]), ['serviceaccount/front-istio is not removed with its Gateway']);
+    assert.deepEqual(lines([gateway({}, { gatewayClassName: 'other' })]), []);
   });
 });
 
@@ -101,6 +115,10 @@ describe('a workload whose pods cannot be made', () => {
     const failed = (message: string) =>
       failedWorkloads([workload('Deployment', { conditions: [{ type: 'ReplicaFailure', status: 'True', message }] })]);
     assert.deepEqual(failed('exceeded quota'), ['deployment.apps/a: its pods are not made: exceeded quota']);
+    const violation = 'violates PodSecurity "baseline": non-default capabilities (container "istio-init")';
+    assert.deepEqual(failed(violation), [
+      `deployment.apps/a: its pods are not made: ${violation}. An installation with Istio's CNI plugin needs no istio-init: see --istio-values`,
+    ]);
     assert.deepEqual(failed('error looking up service account shop/x: serviceaccount "x" not found'), []);
     assert.deepEqual(failedWorkloads([workload('Deployment', {})]), []);
   });

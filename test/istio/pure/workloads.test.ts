@@ -3,10 +3,17 @@ import { describe, it } from 'node:test';
 import { fillObjects } from '../../../src/istio/local-mesh/fill.ts';
 import { mockKey, planPod } from '../../../src/istio/node/pod-plan.ts';
 import { workloadLeftOut } from '../../../src/istio/node/workload-left-out.ts';
-import { gatewayObjects } from '../../../src/istio/resources/gateways.ts';
-import type { Container, KubeObject, Pod, Service, Workload } from '../../../src/istio/resources/objects.ts';
-import { portsOf, protocolOf } from '../../../src/istio/resources/ports.ts';
-import { defaultPortRoutes } from '../../../src/istio/resources/routes.ts';
+import { gatewayObjects, missingPorts } from '../../../src/istio/resources/gateways.ts';
+import type {
+  Container,
+  KubeObject,
+  Pod,
+  Service,
+  ServicePort,
+  Workload,
+} from '../../../src/istio/resources/objects.ts';
+import { portProtocolOf, portsOf } from '../../../src/istio/resources/ports.ts';
+import { servicePortSettings } from '../../../src/istio/resources/routes.ts';
 
 function service(
   name: string,
@@ -102,12 +109,18 @@ describe('ports', () => {
     [{ name: 'grpc', appProtocol: 'http' }, 'http'],
     [{}, 'http'],
     [{ name: 'web' }, 'http'],
-    [{ name: 'tcp-x' }, 'http'],
+    [{ name: 'tcp-x' }, 'tcp'],
+    [{ appProtocol: 'tcp', name: 'http' }, 'tcp'],
+    [{ name: 'postgresql' }, 'tcp'],
+    [{ name: 'db', port: 5432 }, 'tcp'],
+    [{ name: 'http-db', port: 5432 }, 'http'],
     [{ name: 'http2' }, 'other'],
     [{ name: 'dns', protocol: 'UDP' }, 'other'],
-    [{ name: 'mysql' }, 'other'],
+    [{ name: 'mysql' }, 'tcp'],
+    [{ name: 'https' }, 'other'],
   ] as const)
-    it(`like ${JSON.stringify(port)} have the protocol ${expected}`, () => assert.equal(protocolOf(port), expected));
+    it(`like ${JSON.stringify(port)} have the protocol ${expected}`, () =>
+      assert.equal(portProtocolOf(port), expected));
 
   it('are those that Services lead to, by number or name, and those that a pod declares', () => {
     const pod = {
@@ -128,7 +141,7 @@ describe('ports', () => {
         { name: 'http', port: 8080 },
       ]),
     ];
-    assert.deepEqual(portsOf(pod, services), { http: [8080, 9000], grpc: [7000], notServed: ['port 3306 (mysql)'] });
+    assert.deepEqual(portsOf(pod, services), { http: [8080, 9000], grpc: [7000], tcp: [3306], notServed: [] });
   });
 
   it('have routes for host names without a port, unless the Service has the default port', () => {
@@ -142,11 +155,11 @@ describe('ports', () => {
         { name: 'grpc', port: 9090 },
       ]),
     ];
-    const routes = defaultPortRoutes(services, 'default');
-    assert.ok(routes.includes('a:8080::9080') && routes.includes('a:9090::7000'));
-    assert.ok(routes.includes('a.default.svc.cluster.local:8080::9080'));
-    assert.ok(!routes.some((route) => route.startsWith('b')));
-    assert.ok(!defaultPortRoutes(services, 'other').some((route) => route.startsWith('a:')));
+    const routes = servicePortSettings(services, 'default');
+    assert.ok(routes.includes('http:a:9080') && routes.includes('grpc:a:7000'));
+    assert.ok(routes.includes('http:a.default.svc.cluster.local:9080'));
+    assert.ok(!routes.some((route) => /^\w+:b/.test(route)));
+    assert.ok(!servicePortSettings(services, 'other').some((route) => /^\w+:a:/.test(route)));
   });
 });
 
@@ -181,11 +194,32 @@ describe('gateways', () => {
     );
   });
 
-  it('get only a Service if a workload has their labels', () => {
-    const custom = workload('mine', { istio: 'ingressgateway' });
-    assert.deepEqual(titles(gatewayObjects([gateway(80)], [custom], [])), [
-      'Service istio-system/istio-ingressgateway',
+  it('get the ports of servers to which none of their Services leads', () => {
+    const service = (ports: readonly ServicePort[]): Service => ({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'g' },
+      spec: { ports: [...ports] },
+    });
+    const installed = service([{ port: 80, targetPort: 8080 }]);
+    const local = service([{ port: 80, targetPort: 8081 }]);
+    const added = { name: 'http-8081', port: 8081, targetPort: 8081, protocol: 'TCP' };
+    assert.deepEqual(missingPorts([installed], [80, 8080, 8081]), [added]);
+    assert.deepEqual(missingPorts([installed, local], [80, 8081]), []);
+  });
+
+  it('get only a Service if a workload has their labels and no Service', () => {
+    const custom = workload('mine', { istio: 'ingressgateway', app: 'edge' });
+    assert.deepEqual(titles(gatewayObjects([gateway(80)], [custom, custom], [])), [
+      'Service default/istio-ingressgateway',
     ]);
+    const service: Service = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'edge' },
+      spec: { selector: { app: 'edge' } },
+    };
+    assert.deepEqual(gatewayObjects([gateway(80)], [custom], [service]), []);
   });
 });
 

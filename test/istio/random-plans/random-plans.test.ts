@@ -16,9 +16,9 @@ import { compareTrace } from '../../../src/trace/compare.ts';
 import { findingText } from '../../../src/trace/finding.ts';
 import { isInbound, isOutbound } from '../../../src/trace/proxy-spans.ts';
 import { isMeshmockSpan, type Span } from '../../../src/trace/span.ts';
+import { Random } from '../../random.ts';
 import { callGrpc, callHttp } from '../../running-mesh.ts';
 import { mutate } from '../../trace/mutations.ts';
-import { Random } from '../../trace/random.ts';
 import { demoWorkloads, type LocalMeshFixture, startLocalMesh } from '../local-mesh.ts';
 import { countMade, type Part, partOfPlan, partOfReply, plans, sentBy } from './sidecar-model.ts';
 

@@ -5,8 +5,15 @@
 import fc from 'fast-check';
 import { optional } from '../../../src/error/optional.ts';
 import { countCalls, depthOf } from '../../../src/plan/measure.ts';
-import { type Call, type Directive, defaultPorts, type Plan, sharedContinuation } from '../../../src/plan/plan.ts';
-import type { CallResult, Protocol, Reply } from '../../../src/reply/reply.ts';
+import {
+  type Call,
+  type Directive,
+  defaultPorts,
+  type Plan,
+  type Protocol,
+  sharedContinuation,
+} from '../../../src/plan/plan.ts';
+import type { CallResult, Reply } from '../../../src/reply/reply.ts';
 import { arbitraryPlan } from '../../plan/arbitrary-plan.ts';
 
 /** Policy for a call, which a header of the call selects. */

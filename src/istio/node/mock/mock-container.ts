@@ -2,7 +2,8 @@ import { optional } from '../../../error/optional.ts';
 import { type ArgumentGroup, groupArguments } from '../../../options/argument-groups.ts';
 import { flagOf, variableOf, variablesOf } from '../../../options/options.ts';
 import { serveSchema } from '../../../serve/settings/serve-schema.ts';
-import type { Container, DataKind, PodSpec } from '../../resources/objects.ts';
+import type { Container, PodSpec } from '../../resources/objects.ts';
+import { resourceField } from '../../resources/resource-field.ts';
 import { containerEnv, type EnvSources, expandVariables } from './container-env.ts';
 import { echoFormOf } from './echo-image.ts';
 
@@ -27,8 +28,11 @@ export function settingsOfImages({ containers }: PodSpec): MockSettings {
 
 type SettingName = keyof typeof serveSchema;
 
-/** Settings that the local mesh decides: where a mock listens, which addresses it dials, and how it ends. */
-const meshSettings: readonly SettingName[] = ['http', 'grpc', 'connectTo', 'drain'];
+/**
+ * Settings that the local mesh decides: where a mock listens, which addresses it dials, how it ends, and its files, because
+ * those of a container do not exist.
+ */
+const meshSettings: readonly SettingName[] = ['http', 'grpc', 'tcp', 'connectTo', 'servicePort', 'drain', 'proto'];
 
 const isMeshSetting = (name: string): boolean => meshSettings.some((known) => known === name);
 
@@ -85,26 +89,14 @@ function serveArguments({ command = [], args = [] }: Container): readonly string
 /** Returns a line for each part of a container of meshmock that the local mesh leaves out. */
 export function containerLeftOut(container: Container): string[] {
   const { env = [], command = [], args = [] } = container;
-  const fromResources = env.filter(({ valueFrom }) => valueFrom?.resourceFieldRef !== undefined);
+  const unset = env.flatMap(({ name, valueFrom: { resourceFieldRef: reference } = {} }) =>
+    reference === undefined || resourceField(container, reference) !== undefined
+      ? []
+      : [`variable ${name}: the container does not set ${reference.resource}`],
+  );
   const commandLine = [...command, ...args].join(' ');
   return [
-    ...fromResources.map(({ name }) => `variable ${name}, whose value comes from resources`),
+    ...unset,
     ...(serveArguments(container) === undefined ? [`command "${commandLine}": meshmock serve runs instead`] : []),
-  ];
-}
-
-/** Returns the ConfigMaps and Secrets from which a container takes variables, as `ConfigMap/NAME`. */
-export function usedDataNames({ env = [], envFrom = [] }: Container): string[] {
-  const nameOf = (kind: DataKind, reference: { readonly name: string } | undefined): string[] =>
-    reference === undefined ? [] : [`${kind}/${reference.name}`];
-  return [
-    ...envFrom.flatMap(({ configMapRef, secretRef }) => [
-      ...nameOf('ConfigMap', configMapRef),
-      ...nameOf('Secret', secretRef),
-    ]),
-    ...env.flatMap(({ valueFrom }) => [
-      ...nameOf('ConfigMap', valueFrom?.configMapKeyRef),
-      ...nameOf('Secret', valueFrom?.secretKeyRef),
-    ]),
   ];
 }

@@ -6,4 +6,5 @@ package programs
 import (
 	_ "istio.io/istio/pilot/cmd/pilot-agent"
 	_ "istio.io/istio/pilot/cmd/pilot-discovery"
+	_ "istio.io/istio/pkg/test/echo/cmd/client"
 )

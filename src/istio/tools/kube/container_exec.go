@@ -3,14 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/creack/pty"
 	"k8s.io/cri-streaming/pkg/streaming/remotecommand"
 	utilexec "k8s.io/utils/exec"
 )
@@ -69,21 +67,14 @@ func runWithPipes(process *exec.Cmd, in io.Reader, out, stderr io.WriteCloser) e
 }
 
 func runInTerminal(process *exec.Cmd, in io.Reader, out io.WriteCloser, resize <-chan remotecommand.TerminalSize) error {
-	terminal, end, err := openTerminal()
+	terminal, err := pty.Start(process)
 	if err != nil {
 		return err
 	}
 	defer terminal.Close()
-	process.Stdin, process.Stdout, process.Stderr = end, end, end
-	process.SysProcAttr.Setctty = true
-	err = process.Start()
-	end.Close()
-	if err != nil {
-		return err
-	}
 	go func() {
 		for size := range resize {
-			unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: size.Height, Col: size.Width})
+			pty.Setsize(terminal, &pty.Winsize{Rows: size.Height, Cols: size.Width})
 		}
 	}()
 	if in != nil {
@@ -94,24 +85,4 @@ func runInTerminal(process *exec.Cmd, in io.Reader, out io.WriteCloser, resize <
 		io.Copy(out, terminal)
 	}
 	return process.Wait()
-}
-
-// openTerminal returns both ends of a new pseudo terminal (pty(7)).
-func openTerminal() (terminal, end *os.File, err error) {
-	terminal, err = os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	number, err := unix.IoctlGetInt(int(terminal.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(terminal.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		end, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	}
-	if err != nil {
-		terminal.Close()
-		return nil, nil, err
-	}
-	return terminal, end, nil
 }

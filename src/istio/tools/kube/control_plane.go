@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
+	corednskubernetes "github.com/coredns/coredns/plugin/kubernetes"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"go.etcd.io/etcd/server/v3/embed"
@@ -19,107 +20,92 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	cliflag "k8s.io/component-base/cli/flag"
+	"k8s.io/kubernetes/cmd/kubeadm/app/constants"
 )
 
-// Growth of the heap between two garbage collections, in percent. The start allocates five times what
-// stays alive.
-const (
-	startGCPercent = 100
-	runGCPercent   = 40
-	startTime      = 10 * time.Second
-)
+// Time after which the memory of the start is returned: the start allocates five times what stays alive.
+const startTime = 10 * time.Second
 
 const (
 	apiPort      = 6443
 	serviceRange = "10.96.0.0/16"
 )
 
-// First address of the range: the Service `kubernetes`.
-var kubernetesAddress = net.IPv4(10, 96, 0, 1)
-
 // Settings of a control plane.
 type settings struct {
 	// Folder for certificates (pki), kubeconfig and etcd's data.
 	folder string
-	// Folder with etcd's data to begin with, or empty.
+	// Snapshot of etcd to begin with, or empty.
 	data    string
 	address string
-	// Socket at which the node says where containers are, or empty for a control plane without a kubelet's API.
+	// Socket at which the node says where containers are, or empty for a control plane without a node.
 	nodeSocket string
+	// IPv4 address of the name server that the machine of the node has.
+	resolverAddress string
 }
 
 // Running control plane.
 type controlPlane struct {
 	settings
-	pki  *pki
 	etcd *embed.Etcd
 	// Ends the programs.
 	stop context.CancelFunc
 	// Receives the error of each program that ends.
 	ended chan error
+	// Programs of the node, if there is one, and their client.
+	client kubernetes.Interface
+	proxy  *followedProxy
+	names  atomic.Pointer[corednskubernetes.Kubernetes]
 }
 
-func (s settings) kubeconfig() string { return filepath.Join(s.folder, "kubeconfig") }
+func (s settings) kubeconfig() string {
+	return filepath.Join(s.folder, constants.SuperAdminKubeConfigFileName)
+}
 
 func controlPlaneCommand() *cobra.Command {
 	var s settings
 	command := &cobra.Command{
 		Use:          "control-plane",
-		Short:        "Runs etcd, kube-apiserver and kube-controller-manager in one process",
+		Short:        "Runs etcd, kube-apiserver, kube-controller-manager, and what a node has in one process",
 		SilenceUsage: true,
 		Args:         cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			debug.SetGCPercent(startGCPercent)
 			plane, err := s.start(genericapiserver.SetupSignalContext())
 			if err != nil {
 				return err
 			}
-			time.AfterFunc(startTime, func() {
-				debug.SetGCPercent(runGCPercent)
-				debug.FreeOSMemory()
-			})
+			time.AfterFunc(startTime, debug.FreeOSMemory)
 			return <-plane.ended
 		},
 	}
 	flags := command.Flags()
 	flags.StringVar(&s.folder, "folder", "", "folder for certificates, kubeconfig and data")
-	flags.StringVar(&s.data, "data", "", "folder with prepared data of etcd")
+	flags.StringVar(&s.data, "data", "", "file with prepared data of etcd")
 	flags.StringVar(&s.address, "address", "", "IPv4 address of the API server")
-	flags.StringVar(&s.nodeSocket, "node-socket", "", "socket of the node, to serve the kubelet's API for its containers")
+	flags.StringVar(&s.nodeSocket, "node-socket", "", "socket of the node, to run its kube-proxy, CoreDNS and the kubelet's API")
+	flags.StringVar(&s.resolverAddress, "resolver-address", "", "IPv4 address of the name server that the machine of the node has")
 	return command
 }
 
-// start starts all programs. The kubeconfig exists before the API server is ready.
+// start starts all programs.
 func (s settings) start(ctx context.Context) (*controlPlane, error) {
-	address := net.ParseIP(s.address)
-	if s.folder == "" || address == nil {
+	if s.folder == "" || net.ParseIP(s.address) == nil {
 		return nil, errors.New("--folder and --address are needed")
 	}
 	var err error
 	if s.folder, err = filepath.Abs(s.folder); err != nil {
 		return nil, err
 	}
-	plane := &controlPlane{settings: s, ended: make(chan error, 3)}
-	if plane.pki, err = createPKI(filepath.Join(s.folder, "pki"), address, kubernetesAddress); err != nil {
+	plane := &controlPlane{settings: s, ended: make(chan error, 7)}
+	if err := plane.createPKI(); err != nil {
 		return nil, err
-	}
-	if err := plane.pki.writeKubeconfig(s.kubeconfig(), fmt.Sprintf("https://%s:%d", s.address, apiPort)); err != nil {
-		return nil, err
-	}
-	etcdFolder := filepath.Join(s.folder, "etcd")
-	if s.data != "" {
-		if err := os.CopyFS(etcdFolder, os.DirFS(s.data)); err != nil {
-			return nil, err
-		}
 	}
 	if err := os.Chmod(s.folder, 0o700); err != nil {
 		return nil, err
 	}
-	etcd, err := startEtcd(etcdFolder)
-	if err != nil {
+	if plane.etcd, err = startEtcd(filepath.Join(s.folder, "etcd"), s.data); err != nil {
 		return nil, err
 	}
-	plane.etcd = etcd
 	// Logs and feature gates are the process's, so the API server alone sets them.
 	rest.SetDefaultWarningHandler(rest.NoWarnings{})
 	programs, stop := context.WithCancel(ctx)
@@ -128,20 +114,31 @@ func (s settings) start(ctx context.Context) (*controlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	go func() { plane.ended <- server(programs) }()
-	if s.nodeSocket != "" {
-		go func() { plane.ended <- plane.serveKubelet(programs, s.nodeSocket) }()
-	}
+	run := func(program func(context.Context) error) { go func() { plane.ended <- program(programs) }() }
+	run(server)
+	run(plane.serveApply)
+	clients := []func(context.Context) error{}
 	manager, err := newControllers(programs, plane.controllerFlags())
 	if err != nil {
 		return nil, err
+	}
+	clients = append(clients, manager)
+	if s.nodeSocket != "" {
+		runProxy, err := plane.newProxy(programs)
+		if err != nil {
+			return nil, err
+		}
+		run(plane.serveKubelet)
+		clients = append(clients, runProxy, plane.runDNS, plane.serveServicesApplied)
 	}
 	go func() {
 		if err := plane.waitForAPI(programs); err != nil {
 			plane.ended <- err
 			return
 		}
-		plane.ended <- manager(programs)
+		for _, client := range clients {
+			run(client)
+		}
 	}()
 	return plane, nil
 }
@@ -154,7 +151,8 @@ const (
 		"&exclude=poststarthook/scheduling/bootstrap-system-priority-classes"
 )
 
-// waitForAPI waits until the API server is ready. The controllers' own wait looks only once a second.
+// waitForAPI waits until the API server is ready, and then adds the file `kubeconfig`. The controllers' own wait looks
+// only once a second.
 func (p *controlPlane) waitForAPI(ctx context.Context) error {
 	path := readyPath
 	if p.data != "" {
@@ -169,10 +167,13 @@ func (p *controlPlane) waitForAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return wait.PollUntilContextCancel(ctx, 20*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+	if err := wait.PollUntilContextCancel(ctx, 20*time.Millisecond, true, func(ctx context.Context) (bool, error) {
 		_, err := client.Discovery().RESTClient().Get().RequestURI(path).DoRaw(ctx)
 		return err == nil, nil
-	})
+	}); err != nil {
+		return err
+	}
+	return os.Link(p.kubeconfig(), filepath.Join(p.folder, "kubeconfig"))
 }
 
 func parse(name string, sets cliflag.NamedFlagSets, args []string) error {

@@ -35,8 +35,8 @@ var controllerNames = []string{
 func (p *controlPlane) controllerFlags() []string {
 	return []string{
 		"--kubeconfig=" + p.kubeconfig(),
-		"--service-account-private-key-file=" + p.pki.key("service-account"),
-		"--root-ca-file=" + p.pki.crt("ca"),
+		"--service-account-private-key-file=" + p.pki("sa.key"),
+		"--root-ca-file=" + p.pki("ca.crt"),
 		"--leader-elect=false",
 		"--secure-port=0",
 		"--kube-api-qps=1000",

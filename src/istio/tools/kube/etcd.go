@@ -1,25 +1,24 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"net/url"
-	"os"
 	"path"
-	"path/filepath"
-	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/etcdutl/v3/snapshot"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.etcd.io/etcd/server/v3/storage/wal"
+	"go.uber.org/zap"
 )
 
 // Pods have their own loopback interfaces, so only programs of the mesh itself reach this.
 const etcdAddress = "127.0.0.1:2379"
 
-// startEtcd serves a data folder. It is not durable: a mesh ends with its processes.
-func startEtcd(folder string) (*embed.Etcd, error) {
+// startEtcd serves a new data folder, with the content of a snapshot if there is one. It is not durable: a mesh ends with
+// its processes.
+func startEtcd(folder, data string) (*embed.Etcd, error) {
 	// etcd allocates whole segments of its log: 64 MB by default.
 	wal.SegmentSizeBytes = 4 << 20
 	config := embed.NewConfig()
@@ -32,6 +31,15 @@ func startEtcd(folder string) (*embed.Etcd, error) {
 	// The only member waits for this long before it elects itself.
 	config.TickMs = 10
 	config.ElectionMs = 100
+	if data != "" {
+		if err := snapshot.NewV3(zap.NewNop()).Restore(snapshot.RestoreConfig{
+			SnapshotPath: data, OutputDataDir: folder, Name: config.Name, SkipHashCheck: true,
+			PeerURLs: []string{embed.DefaultInitialAdvertisePeerURLs}, InitialCluster: config.InitialCluster,
+			InitialClusterToken: config.InitialClusterToken,
+		}); err != nil {
+			return nil, err
+		}
+	}
 	server, err := embed.StartEtcd(config)
 	if err != nil {
 		return nil, err
@@ -43,11 +51,9 @@ func startEtcd(folder string) (*embed.Etcd, error) {
 // Prefixes of keys that belong to one run: the CA of its certificates, its own leases, and what happened.
 var keysOfARun = []string{"/registry/leases/", "/registry/masterleases/", "/registry/events/"}
 
-// shrink drops what belongs to this run, all revisions but the newest, and their space.
-func shrink(server *embed.Etcd) error {
+// saveEtcd drops what belongs to this run, and all revisions but the newest, and saves a snapshot of the rest.
+func saveEtcd(ctx context.Context, server *embed.Etcd, out string) error {
 	client := v3client.New(server.Server)
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
 	for _, prefix := range keysOfARun {
 		if _, err := client.Delete(ctx, prefix, clientv3.WithPrefix()); err != nil {
 			return err
@@ -71,36 +77,9 @@ func shrink(server *embed.Etcd) error {
 	if _, err := client.Compact(ctx, answer.Header.Revision, clientv3.WithCompactPhysical()); err != nil {
 		return err
 	}
-	return server.Server.Backend().Defrag()
-}
-
-// saveEtcd copies the folder of a stopped etcd, without the zeros that its logs end with.
-func saveEtcd(from, to string) error {
-	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+	if err := server.Server.Backend().Defrag(); err != nil {
 		return err
 	}
-	logs, err := filepath.Glob(filepath.Join(to, "member", "wal", "*"))
-	if err != nil {
-		return err
-	}
-	for _, log := range logs {
-		if filepath.Ext(log) == ".tmp" {
-			if err := os.Remove(log); err != nil {
-				return err
-			}
-			continue
-		}
-		content, err := os.ReadFile(log)
-		if err != nil {
-			return err
-		}
-		// Records begin at multiples of 8 bytes, and end with up to 7 zeros.
-		length := (len(bytes.TrimRight(content, "\x00")) + 15) &^ 7
-		if length < len(content) {
-			if err := os.Truncate(log, int64(length)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	_, err = snapshot.NewV3(zap.NewNop()).Save(ctx, clientv3.Config{Endpoints: []string{etcdAddress}}, out)
+	return err
 }

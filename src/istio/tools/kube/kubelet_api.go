@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,12 +10,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"runtime"
 	"strconv"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/vishvananda/netns"
+	certutil "k8s.io/client-go/util/cert"
 	"k8s.io/cri-streaming/pkg/streaming/portforward"
 	"k8s.io/cri-streaming/pkg/streaming/remotecommand"
 )
@@ -24,8 +23,6 @@ import (
 const (
 	kubeletPort       = 10250
 	streamIdleTimeout = 4 * time.Hour
-	// Folder with the names of network namespaces (ip-netns(8)).
-	namespacesFolder = "/run/netns"
 )
 
 // The part of the kubelet's API that kubectl uses: logs, exec, attach, port-forward. Containers are processes in network
@@ -36,7 +33,7 @@ type kubeletAPI struct {
 
 // Answer of the node to GET /pods/NAMESPACE/NAME and GET /pods/NAMESPACE/NAME/CONTAINER, or status 404.
 type containerPlace struct {
-	// Name of the pod's network namespace, or empty for that of the node.
+	// Name of the pod's network namespace (ip-netns(8)), or empty for that of the node.
 	NetworkNamespace string `json:"netns"`
 	// Path of the container's log.
 	Log string `json:"log"`
@@ -47,14 +44,16 @@ type containerPlace struct {
 }
 
 // serveKubelet serves the API for clients with a certificate of the control plane.
-func (p *controlPlane) serveKubelet(ctx context.Context, nodeSocket string) error {
-	certificate, err := tls.LoadX509KeyPair(p.pki.crt("kubelet"), p.pki.key("kubelet"))
+func (p *controlPlane) serveKubelet(ctx context.Context) error {
+	certificate, err := tls.LoadX509KeyPair(p.pki("apiserver.crt"), p.pki("apiserver.key"))
 	if err != nil {
 		return err
 	}
-	authorities := x509.NewCertPool()
-	authorities.AddCert(p.pki.ca)
-	api := newKubeletAPI(nodeSocket)
+	authorities, err := certutil.NewPool(p.pki("ca.crt"))
+	if err != nil {
+		return err
+	}
+	api := newKubeletAPI(p.nodeSocket)
 	server := &http.Server{
 		Addr:    net.JoinHostPort(p.address, strconv.Itoa(kubeletPort)),
 		Handler: api.handler(),
@@ -187,31 +186,23 @@ func (c *containerPlace) PortForward(_ context.Context, _, _ string, port int32,
 }
 
 // dial connects to a port in the pod's network namespace. Only a thread can enter a namespace, so this one ends with it.
-func (c *containerPlace) dial(port int32) (net.Conn, error) {
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port)))
-	if c.NetworkNamespace == "" {
-		return net.Dial("tcp4", address)
-	}
-	type result struct {
-		connection net.Conn
-		err        error
-	}
-	results := make(chan result)
+func (c *containerPlace) dial(port int32) (connection net.Conn, err error) {
+	done := make(chan struct{})
 	go func() {
-		runtime.LockOSThread()
-		connection, err := func() (net.Conn, error) {
-			namespace, err := os.Open(namespacesFolder + "/" + c.NetworkNamespace)
-			if err != nil {
-				return nil, err
+		defer close(done)
+		if c.NetworkNamespace != "" {
+			runtime.LockOSThread()
+			var namespace netns.NsHandle
+			if namespace, err = netns.GetFromName(c.NetworkNamespace); err != nil {
+				return
 			}
 			defer namespace.Close()
-			if err := unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET); err != nil {
-				return nil, err
+			if err = netns.Set(namespace); err != nil {
+				return
 			}
-			return net.Dial("tcp4", address)
-		}()
-		results <- result{connection, err}
+		}
+		connection, err = net.Dial("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
 	}()
-	r := <-results
-	return r.connection, r.err
+	<-done
+	return connection, err
 }

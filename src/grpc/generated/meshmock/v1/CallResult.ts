@@ -4,6 +4,7 @@ import type { CallerMesh as _meshmock_v1_CallerMesh, CallerMesh__Output as _mesh
 import type { Reply as _meshmock_v1_Reply, Reply__Output as _meshmock_v1_Reply__Output } from '../../meshmock/v1/Reply.ts';
 import type { CallError as _meshmock_v1_CallError, CallError__Output as _meshmock_v1_CallError__Output } from '../../meshmock/v1/CallError.ts';
 import type { Summary as _meshmock_v1_Summary, Summary__Output as _meshmock_v1_Summary__Output } from '../../meshmock/v1/Summary.ts';
+import type { PrunedReply as _meshmock_v1_PrunedReply, PrunedReply__Output as _meshmock_v1_PrunedReply__Output } from '../../meshmock/v1/PrunedReply.ts';
 
 export interface CallResult {
   'target'?: (string);
@@ -22,6 +23,7 @@ export interface CallResult {
   'bodyBytes'?: (number);
   'attempts'?: (string)[];
   'summary'?: (_meshmock_v1_Summary | null);
+  'pruned'?: (_meshmock_v1_PrunedReply | null);
   'spanId'?: (string);
   '_stage'?: "stage";
   '_startMs'?: "startMs";
@@ -45,5 +47,6 @@ export interface CallResult__Output {
   'bodyBytes'?: (number);
   'attempts'?: (string)[];
   'summary'?: (_meshmock_v1_Summary__Output);
+  'pruned'?: (_meshmock_v1_PrunedReply__Output);
   'spanId'?: (string);
 }

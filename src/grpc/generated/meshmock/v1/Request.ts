@@ -6,6 +6,9 @@ export interface Request {
   'method'?: (string);
   'uri'?: (string);
   'headers'?: ({[key: string]: string});
+  'messages'?: (number);
+  'messageBytes'?: (number);
+  'message'?: (string);
 }
 
 export interface Request__Output {
@@ -13,4 +16,7 @@ export interface Request__Output {
   'method'?: (string);
   'uri'?: (string);
   'headers'?: ({[key: string]: string});
+  'messages'?: (number);
+  'messageBytes'?: (number);
+  'message'?: (string);
 }

@@ -1,0 +1,218 @@
+import { IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Connection } from '../connections/connection.ts';
+import type { Budgets, RequestBudget } from '../execute/budgets/budgets.ts';
+import type { Bound } from '../execute/budgets/limits.ts';
+import type { InFlight } from '../execute/concurrency/in-flight.ts';
+
+/** Request of a client, with its turn. */
+export class PipelinedRequest extends IncomingMessage {
+  turn: Turn | undefined;
+}
+
+/** One request of a connection, from its arrival until its response is sent. */
+export class Turn {
+  private readonly pipeline: Pipeline;
+  private budgetOfRequest: RequestBudget | undefined;
+  private readonly client = new AbortController();
+  private ended = false;
+
+  constructor(pipeline: Pipeline) {
+    this.pipeline = pipeline;
+  }
+
+  /** Signal that is aborted if the connection closes before the response is sent. */
+  get signal(): AbortSignal {
+    return this.client.signal;
+  }
+
+  /** Begins the request, and returns its budget, or the bound that refuses it. */
+  begin(budgets: Budgets, request: IncomingMessage): RequestBudget | Bound {
+    const budget = budgets.beginRequest(sizeOf(request));
+    if (typeof budget === 'string') return budget;
+    this.budgetOfRequest = budget;
+    this.pipeline.connection.begin();
+    return budget;
+  }
+
+  /** Marks the request as refused. */
+  refuse(response: ServerResponse): void {
+    this.pipeline.refuseMore(response);
+  }
+
+  /** Resets the connection, in place of a response. */
+  reset(): void {
+    this.pipeline.connection.reset();
+  }
+
+  /** Ends the turn: its response is sent, or its connection has closed. */
+  end(isSent: boolean): void {
+    if (this.ended) return;
+    this.ended = true;
+    if (!isSent) this.client.abort();
+    if (this.budgetOfRequest !== undefined) {
+      this.budgetOfRequest.end();
+      this.pipeline.connection.end();
+    }
+    this.pipeline.onEnd(this);
+  }
+}
+
+/** Request that waits until its connection has fewer requests. */
+interface WaitingRequest {
+  readonly bytes: number;
+  start(): void;
+}
+
+/** Memory of a request that waits, besides its headers, in bytes. */
+const waitingRequestBytes = 4096;
+
+/** Size of the pieces in which a chunk is parsed, in bytes. Each may have some requests more than can run. */
+const pieceBytes = 1024;
+
+/**
+ * Requests of one HTTP/1.1 connection. A client may send several before it gets an answer (RFC 9112 section 9.3.2). Up to
+ * `maxPipelined` of them run at once. While others wait, nothing more is read and parsed.
+ */
+export class Pipeline {
+  readonly connection: Connection;
+  private readonly budgets: Budgets;
+  private readonly requests: InFlight;
+  private readonly turns: Turn[] = [];
+  private readonly waiting: WaitingRequest[] = [];
+  private parse: (piece: Buffer) => void = () => {};
+  /** Bytes that have been read and not parsed. */
+  private unparsed: Buffer | undefined;
+  /** True if no request after the present ones is read. */
+  private isLast = false;
+  private failed = false;
+  private onDrained: (() => void) | undefined;
+
+  /** @param requests counter of the requests of all connections */
+  constructor(connection: Connection, budgets: Budgets, requests: InFlight) {
+    this.connection = connection;
+    this.budgets = budgets;
+    this.requests = requests;
+    connection.socket.once('close', () => this.close());
+  }
+
+  /**
+   * Puts itself between the socket and the parser of Node, which would parse a chunk of thousands of requests to its end.
+   * Call it when the parser listens to the socket.
+   */
+  beginToRead(): void {
+    const { socket } = this.connection;
+    const [parse] = socket.listeners('data');
+    if (parse === undefined) return;
+    this.parse = parse as (piece: Buffer) => void;
+    socket.removeListener('data', this.parse);
+    socket.on('data', (chunk: Buffer) => {
+      if (this.isLast) return;
+      this.unparsed = this.unparsed === undefined ? chunk : Buffer.concat([this.unparsed, chunk]);
+      this.parseMore();
+    });
+    socket.on('resume', () => {
+      // Node resumes when the client has read enough, although requests wait.
+      if (this.waiting.length > 0) socket.pause();
+      else this.parseMore();
+    });
+  }
+
+  /**
+   * Reports whether Node does not read, because the client has not read the answers. Its parser throws if it gets data then
+   * (nodejs/node, lib/_http_server.js, `socketOnData`). Node resumes when the client has read.
+   */
+  private get isPausedByNode(): boolean {
+    return (this.connection.socket as Socket & { readonly _paused?: boolean })._paused === true;
+  }
+
+  private parseMore(): void {
+    const { socket } = this.connection;
+    while (this.waiting.length === 0 && !socket.isPaused() && !this.isPausedByNode && !socket.destroyed) {
+      const { unparsed } = this;
+      if (unparsed === undefined) return;
+      this.unparsed = unparsed.length > pieceBytes ? unparsed.subarray(pieceBytes) : undefined;
+      this.parse(unparsed.length > pieceBytes ? unparsed.subarray(0, pieceBytes) : unparsed);
+    }
+  }
+
+  /** Accepts a request, and starts it now or when others have ended. */
+  accept(request: PipelinedRequest, response: ServerResponse, start: () => void): void {
+    const turn = new Turn(this);
+    request.turn = turn;
+    this.turns.push(turn);
+    this.requests.begin();
+    response.once('close', () => turn.end(response.writableFinished));
+    // With this one.
+    const running = this.turns.length - this.waiting.length;
+    if (running <= this.budgets.limits.maxPipelined) start();
+    else this.wait({ bytes: waitingRequestBytes + sizeOf(request), start });
+  }
+
+  private wait(waiting: WaitingRequest): void {
+    const { socket } = this.connection;
+    if (!this.budgets.beginWaiting(waiting.bytes)) {
+      socket.destroy();
+      return;
+    }
+    // Node starts to read again after each request, so reading can only stop after the last one of a piece.
+    if (this.waiting.push(waiting) === 1)
+      process.nextTick(() => {
+        if (this.waiting.length > 0) socket.pause();
+      });
+  }
+
+  onEnd(turn: Turn): void {
+    this.requests.end();
+    // Responses are sent in the order of their requests.
+    if (this.turns[0] === turn) this.turns.shift();
+    else this.turns.splice(this.turns.indexOf(turn), 1);
+    const next = this.waiting.shift();
+    if (next !== undefined) {
+      this.budgets.endWaiting(next.bytes);
+      if (this.waiting.length === 0 && !this.isPausedByNode) this.connection.socket.resume();
+      next.start();
+    }
+    if (this.turns.length === 0) this.onDrained?.();
+  }
+
+  /** Reads no further request if one was refused behind others: the client sends more than there is room for. */
+  refuseMore(response: ServerResponse): void {
+    if (this.turns.length === 1) return;
+    response.shouldKeepAlive = false;
+    this.isLast = true;
+    this.unparsed = undefined;
+  }
+
+  /** Marks the connection as unreadable. Returns false if it already is: the parser repeats its error. */
+  fail(): boolean {
+    if (this.failed) return false;
+    this.failed = true;
+    return true;
+  }
+
+  /** Runs an action when no request is left whose response must be sent before. */
+  whenDrained(action: () => void): void {
+    if (this.turns.length === 0) action();
+    else this.onDrained = action;
+  }
+
+  /** True if a request has no response yet. */
+  get isBusy(): boolean {
+    return this.turns.length > 0;
+  }
+
+  /** Ends all requests of a connection that has closed. Node emits `close` only for the first response. */
+  private close(): void {
+    this.onDrained = undefined;
+    this.unparsed = undefined;
+    for (const { bytes } of this.waiting.splice(0)) this.budgets.endWaiting(bytes);
+    for (const turn of [...this.turns]) turn.end(false);
+  }
+}
+
+function sizeOf({ rawHeaders, url = '' }: IncomingMessage): number {
+  let bytes = url.length;
+  for (const text of rawHeaders) bytes += text.length;
+  return bytes;
+}

@@ -1,0 +1,159 @@
+import net from 'node:net';
+import { firstErrorOf, socketErrorCodes } from '../dial/socket-error.ts';
+import { DialError, errorDuringLookup, type TargetResolver } from '../dial/target-resolver.ts';
+import { decodeFirstBytes } from '../error/text-bytes.ts';
+import type { Bound } from '../execute/budgets/limits.ts';
+import { abortedAnswer, type CallAnswer, type Client, maxForeignBytes, type OutgoingCall } from '../execute/client.ts';
+import { abortReason } from '../execute/concurrency/abort-reason.ts';
+import { tcpText } from '../plan/tcp-text.ts';
+import { isReply } from '../reply/is-reply.ts';
+import { ReceivedBody } from '../reply/received-body.ts';
+import { type CallError, RawReply } from '../reply/reply.ts';
+
+/**
+ * Time without further bytes after which the answer of a server that ends no lines is whole, in milliseconds. Many
+ * protocols begin with bytes of the server.
+ */
+const quietMs = 200;
+
+/** First bytes of a reply. */
+const replyStart = '{"service":';
+
+/**
+ * Creates the TCP client. Each call is a connection of its own, because proxies balance connections: it sends one line
+ * with the text of the call, and reads one line.
+ *
+ * @example
+ * const client = createTcpClient(new TargetResolver(new SystemSource(), allowAllTargets));
+ * const answer = await client.call(call, AbortSignal.timeout(call.timeoutMs));
+ */
+export function createTcpClient(targets: TargetResolver): Client {
+  return {
+    async call(call, signal) {
+      if (signal.aborted) return abortedAnswer(signal);
+      const startedAt = performance.now();
+      const { host } = call.dial;
+      try {
+        const addresses = await targets.resolve(host, signal);
+        return await new Promise((resolve) => new Exchange(call, signal, resolve).start(addresses));
+      } catch (error) {
+        if (error instanceof DialError) return failed(error.callError);
+        return failed(errorDuringLookup(host, startedAt, abortReason(signal)));
+      }
+    },
+    async close() {},
+  };
+}
+
+function failed(error: CallError): CallAnswer {
+  return { kind: 'failed', error };
+}
+
+type Addresses = Awaited<ReturnType<TargetResolver['resolve']>>;
+
+/** One call. It settles exactly once, at the latest when the signal is aborted. */
+class Exchange {
+  private readonly call: OutgoingCall;
+  private readonly signal: AbortSignal;
+  private readonly resolve: (answer: CallAnswer) => void;
+  private readonly body = new ReceivedBody();
+  private socket: net.Socket | undefined;
+  private settled = false;
+  private quiet: NodeJS.Timeout | undefined;
+  /** Bytes that the account has reserved for the answer. */
+  private reservedBytes = 0;
+
+  constructor(call: OutgoingCall, signal: AbortSignal, resolve: (answer: CallAnswer) => void) {
+    this.call = call;
+    this.signal = signal;
+    this.resolve = resolve;
+  }
+
+  start(addresses: Addresses): void {
+    const { host, port } = this.call.dial;
+    const [first] = addresses;
+    this.body.scan();
+    const socket = net.connect({
+      host,
+      port,
+      noDelay: true,
+      // Exactly the addresses that were checked.
+      lookup: (_host, options, callback) => {
+        if (options.all === true) callback(null, [...addresses]);
+        else callback(null, first?.address ?? '', first?.family);
+      },
+    });
+    this.socket = socket;
+    this.signal.addEventListener('abort', this.onAbort, { once: true });
+    socket.once('connect', () => socket.write(`${tcpText(this.call.path)}\n`));
+    socket.on('data', (chunk: Buffer) => this.onData(chunk));
+    socket.once('end', () => this.onEnd());
+    socket.once('error', (error) => this.settle(failed(callErrorOf(error))));
+  }
+
+  private onData(chunk: Buffer): void {
+    const end = chunk.indexOf('\n');
+    const part = end < 0 ? chunk : chunk.subarray(0, end);
+    const refusedBy = this.reserve(part.length);
+    if (refusedBy !== undefined) {
+      const bytes = this.body.bytes + part.length;
+      this.settle({ kind: 'left-out', status: 200, headers: {}, bytes, refusedBy });
+      return;
+    }
+    this.body.add(part);
+    clearTimeout(this.quiet);
+    const start = this.body.start();
+    const isReplyBegun = start.startsWith(replyStart) || replyStart.startsWith(start);
+    if (end >= 0 || (!isReplyBegun && this.body.bytes > maxForeignBytes)) this.settle(this.answer());
+    else if (!isReplyBegun) this.quiet = setTimeout(() => this.settle(this.answer()), quietMs);
+  }
+
+  private onEnd(): void {
+    const closed: CallError = { code: 'reset', message: 'the server closed the connection without an answer' };
+    this.settle(this.body.bytes === 0 ? failed(closed) : this.answer());
+  }
+
+  private answer(): CallAnswer {
+    const { body } = this;
+    const size = body.endScan();
+    if (size !== undefined && body.start().startsWith(replyStart)) {
+      const reply = new RawReply(body.content(), size);
+      const refusedBy = this.call.account.reserve(reply.parsedBytes);
+      if (refusedBy !== undefined) return { kind: 'left-out', status: 200, headers: {}, bytes: body.bytes, refusedBy };
+      // Nothing signs a line, so only a line that is a reply in all its fields counts as one.
+      const parsed: unknown = JSON.parse(reply.json);
+      this.call.account.release(reply.parsedBytes);
+      if (isReply(parsed)) return { kind: 'reply', status: parsed.status, headers: {}, reply };
+    }
+    const text = decodeFirstBytes(body.whole(), maxForeignBytes).replace(/\r$/, '');
+    // A line has no status. 200 says that there is an answer.
+    return { kind: 'other', isSigned: false, status: 200, headers: {}, body: text, bodyBytes: body.bytes };
+  }
+
+  private reserve(bytes: number): Bound | undefined {
+    const refusedBy = this.call.account.reserve(bytes);
+    if (refusedBy === undefined) this.reservedBytes += bytes;
+    return refusedBy;
+  }
+
+  private readonly onAbort = (): void => this.settle(failed(abortReason(this.signal)));
+
+  private settle(answer: CallAnswer): void {
+    if (this.settled) return;
+    this.settled = true;
+    clearTimeout(this.quiet);
+    this.signal.removeEventListener('abort', this.onAbort);
+    this.socket?.destroy();
+    if (answer.kind !== 'reply') {
+      this.body.drop();
+      this.call.account.release(this.reservedBytes);
+    }
+    this.resolve(answer);
+  }
+}
+
+/** Returns the error of a call, from the error of its socket. */
+function callErrorOf(error: Error): CallError {
+  const { code = '', message } = firstErrorOf(error);
+  return { code: socketErrorCodes[code] ?? 'protocol', message };
+}

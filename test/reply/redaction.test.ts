@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { redactUri } from '../../src/reply/redaction.ts';
+
+suite('redactUri', () => {
+  const long = `${'x-'.repeat(100)}authorization`;
+  for (const [uri, shown] of [
+    ['/@a[authorization=s3cret]/x', '/@a[authorization=******]/x'],
+    [`/@a[${long}=s3cret]/x`, `/@a[${long}=******]/x`],
+    ['/@a[%61uthorization=s3cret]/x', '/@a[%61uthorization=******]/x'],
+    ['/@a%5Bcookie%3Ds3cret%5D/x', '/@a%5Bcookie%3D******%5D/x'],
+    ['/@a[other=open][jwt=s3cret', '/@a[other=open][jwt=******'],
+  ] as const) {
+    test(`shows ${uri.slice(0, 40)} without its secret`, () => {
+      assert.equal(redactUri(uri), shown);
+    });
+  }
+
+  test('takes time in proportion to the length of a path', () => {
+    const startedAt = performance.now();
+    for (const part of ['[', '[a', '[%61', '%5b', '[a%']) redactUri(part.repeat(60_000 / part.length));
+    assert.ok(performance.now() - startedAt < 2000);
+  });
+});

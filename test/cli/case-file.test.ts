@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { ExpectationCase } from '../../src/cases/case.ts';
 import { parseCaseFile } from '../../src/cli/files/case-file.ts';
 import { MeshmockError } from '../../src/error/meshmock-error.ts';
 import { formatPath } from '../../src/plan/format.ts';
+import fc from '../fast-check.ts';
 
 const defaults = { timeoutMs: 10_000, retryUntilMs: 0 };
 const parse = (text: string, file = 'a/test.yaml') => parseCaseFile(text, file, defaults);

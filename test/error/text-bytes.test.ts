@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { decodeFirstBytes, firstBytes } from '../../src/error/text-bytes.ts';
+import fc from '../fast-check.ts';
 
 test('A text within the limit stays as it is', () => {
   assert.equal(firstBytes('', 0), '');

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { Chance } from '../../src/execute/directives/chance.ts';
 import { drawDelayMs } from '../../src/execute/directives/delay.ts';
+import fc from '../fast-check.ts';
 
 const hitsOf = (chance: Chance, key: string, hits: number, of: number, draws: number): boolean[] =>
   Array.from({ length: draws }, () => chance.isHit(key, hits, of));

@@ -1,16 +1,16 @@
 /**
  * Random plans over five running services. The tree of the reply and the tree of the spans, which an OTLP endpoint
- * receives, must both match the plan. MESHMOCK_SEED=N repeats a run.
+ * receives, must both match the plan. MESHMOCK_TEST_SEED=N repeats a run.
  */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import fc from 'fast-check';
 import { formatPath } from '../../src/plan/format.ts';
 import { countCalls, depthOf } from '../../src/plan/measure.ts';
 import type { Protocol } from '../../src/plan/plan.ts';
 import { type Call, defaultPorts, type Plan, sharedContinuation } from '../../src/plan/plan.ts';
 import { toMessage } from '../../src/plan/to-message.ts';
 import type { Reply } from '../../src/reply/reply.ts';
+import fc from '../fast-check.ts';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../otlp-receiver.ts';
 import { arbitraryPlan } from '../plan/arbitrary-plan.ts';
 import { type Program, startProgram } from '../program.ts';
@@ -18,7 +18,7 @@ import { callGrpc, callHttp } from '../running-mesh.ts';
 
 const planCount = 500;
 const atOnce = 4;
-const seed = Number(process.env.MESHMOCK_SEED ?? Date.now() % 1_000_000);
+const seed = Number(process.env.MESHMOCK_TEST_SEED ?? Date.now() % 1_000_000);
 
 /** Address without a server. */
 const gone = { host: '127.0.0.1', port: 1 };
@@ -119,7 +119,7 @@ const countAnswered = (part: Part): number =>
 const countMade = (part: Part): number =>
   part.calls.reduce((sum, { answer }) => sum + 1 + (answer === 'refused' ? 0 : countMade(answer)), 0);
 
-suite(`${planCount} random plans (MESHMOCK_SEED=${seed})`, { timeout: 300_000 }, () => {
+suite(`${planCount} random plans (MESHMOCK_TEST_SEED=${seed})`, { timeout: 300_000 }, () => {
   let receiver: OtlpReceiver;
   let up: Program;
   let ports: { http: number; grpc: number };

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { balancesParentheses, beginsPlan, headerNameProblem, hostProblem } from '../../src/plan/fields.ts';
 import {
   type Behaviour,
@@ -12,6 +11,7 @@ import {
   type Plan,
   schemes,
 } from '../../src/plan/plan.ts';
+import fc from '../fast-check.ts';
 
 const label = fc.stringMatching(/^[A-Za-z0-9._-]{1,12}$/);
 const durationMs = fc.oneof(
@@ -133,11 +133,12 @@ const everyCall: PlanParts['call'] = fc
     options: all,
   }));
 
-/** Returns a call that its scheme allows: over TCP it has only a text. */
+/** Returns a call that its scheme allows: over TCP it has only one line of text. */
 function validCall(call: Call, shared: Plan | undefined): Call {
   if (call.scheme !== 'tcp') return call;
   const then = call.then ?? shared;
-  const isText = then === undefined || (then.kind === 'answer' && then.directives.length === 0);
+  const isText =
+    then === undefined || (then.kind === 'answer' && then.directives.length === 0 && !/%0[ad]/i.test(then.uri));
   const { method: _, ...options } = call.options;
   return isText ? { ...call, headers: [], options } : { ...call, scheme: 'http' };
 }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { MeshmockError } from '../../src/error/meshmock-error.ts';
 import { formatPath } from '../../src/plan/format.ts';
 import { fromMessage } from '../../src/plan/from-message.ts';
 import { parsePath } from '../../src/plan/parse.ts';
 import { noLimits } from '../../src/plan/plan.ts';
 import { toMessage } from '../../src/plan/to-message.ts';
+import fc from '../fast-check.ts';
 import { allParts, arbitraryPlan } from './arbitrary-plan.ts';
 
 test('10,000 random plans survive formatting and parsing, twice', () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { renderText } from '../../src/render/reply-text.ts';
 import { cellsOf, cutStart, wrapNotes, wrapWords } from '../../src/render/terminal-text.ts';
 import type { CallResult, Reply } from '../../src/reply/reply.ts';
+import fc from '../fast-check.ts';
 
 const identity = (account: string): string => `spiffe://cluster.local/ns/default/sa/${account}`;
 

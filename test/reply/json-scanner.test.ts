@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import fc from 'fast-check';
 import { JsonScanner, type JsonSize } from '../../src/reply/json-scanner.ts';
+import fc from '../fast-check.ts';
 
 /** Scans bytes in chunks of a size. */
 function scan(bytes: Buffer, chunkBytes = bytes.length || 1): JsonSize | undefined {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { refusalOf, type UnsignedAnswer } from '../../src/reply/proxy-refusal.ts';
 import { refusalRows } from '../../src/reply/proxy-refusal-rows.ts';
 import { httpStatusOf } from '../../src/reply/status.ts';
+import fc from '../fast-check.ts';
 
 // Recorded answers of Envoy, as the clients return them, with the server names that Istio sets. Since 1.38.1 Envoy only
 // gives the reason of a transport failure if it is configured to do so.

@@ -7,8 +7,8 @@ import { mutate, mutationKinds } from './mutations.ts';
 import { withSidecars } from './with-sidecars.ts';
 
 const mutationCount = 1000;
-/** Set MESHMOCK_SEED to repeat a run. */
-const seed = Number(process.env.MESHMOCK_SEED ?? Date.now() % 1_000_000);
+/** Set MESHMOCK_TEST_SEED to repeat a run. */
+const seed = Number(process.env.MESHMOCK_TEST_SEED ?? Date.now() % 1_000_000);
 
 /** Plans whose whole cascade is visible, in the reply or in the relations between spans. */
 const paths = [
@@ -21,7 +21,7 @@ const paths = [
   '/@service1(/@service2/~status=503/x)|service2(/@127.0.0.1:1/y)',
 ];
 
-suite(`${mutationCount} mutations of complete traces (MESHMOCK_SEED=${seed})`, () => {
+suite(`${mutationCount} mutations of complete traces (MESHMOCK_TEST_SEED=${seed})`, () => {
   const random = new Random(seed);
   let mesh: CapturingMesh;
   let captured: readonly Captured[];

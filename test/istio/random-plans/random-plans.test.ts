@@ -1,11 +1,10 @@
 /**
  * Tests of random plans through real sidecars, with faults, retries, timeouts and traffic splits of VirtualServices.
- * The reply, the trace and Envoy's counters must each contain every edge exactly once. MESHMOCK_SEED=N repeats a run.
+ * The reply, the trace and Envoy's counters must each contain every edge exactly once. MESHMOCK_TEST_SEED=N repeats a run.
  */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import fc from 'fast-check';
 import { Jaeger } from '../../../src/cli/call/jaeger.ts';
 import { runConcurrently } from '../../../src/execute/concurrency/run-concurrently.ts';
 import { formatPath } from '../../../src/plan/format.ts';
@@ -16,6 +15,7 @@ import { compareTrace } from '../../../src/trace/compare.ts';
 import { findingText } from '../../../src/trace/finding.ts';
 import { isInbound, isOutbound } from '../../../src/trace/proxy-spans.ts';
 import { isMeshmockSpan, type Span } from '../../../src/trace/span.ts';
+import fc from '../../fast-check.ts';
 import { Random } from '../../random.ts';
 import { callGrpc, callHttp } from '../../running-mesh.ts';
 import { mutate } from '../../trace/mutations.ts';
@@ -24,11 +24,11 @@ import { countMade, type Part, partOfPlan, partOfReply, plans, sentBy } from './
 
 const planCount = Number(process.env.MESHMOCK_PLANS ?? 500);
 const concurrency = 4;
-const seed = Number(process.env.MESHMOCK_SEED ?? Date.now() % 1_000_000);
+const seed = Number(process.env.MESHMOCK_TEST_SEED ?? Date.now() % 1_000_000);
 const traceTimeoutMs = 15_000;
 const mutationCount = 1000;
 
-suite(`${planCount} random plans through sidecars (MESHMOCK_SEED=${seed})`, { timeout: 900_000 }, () => {
+suite(`${planCount} random plans through sidecars (MESHMOCK_TEST_SEED=${seed})`, { timeout: 900_000 }, () => {
   let mesh: LocalMeshFixture;
   let jaeger: Jaeger;
   const signal = new AbortController().signal;

@@ -2,7 +2,7 @@
  * Model of a mesh with the policies of `sidecar-policies.yaml`. It converts plans and replies to the same form, so that
  * tests can compare them.
  */
-import fc from 'fast-check';
+
 import { optional } from '../../../src/error/optional.ts';
 import { countCalls, depthOf } from '../../../src/plan/measure.ts';
 import {
@@ -14,6 +14,7 @@ import {
   sharedContinuation,
 } from '../../../src/plan/plan.ts';
 import type { CallResult, Reply } from '../../../src/reply/reply.ts';
+import fc from '../../fast-check.ts';
 import { arbitraryPlan } from '../../plan/arbitrary-plan.ts';
 
 /** Policy for a call, which a header of the call selects. */

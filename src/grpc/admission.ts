@@ -71,7 +71,7 @@ export function admitCalls(
     client: Http2Client,
   ): Bound | 'overload' | undefined => {
     // Only admission says which call a stream is.
-    delete headers[callHeader];
+    if (headers[callHeader] !== undefined) delete headers[callHeader];
     const isSoon = shedder.admits();
     const path = String(headers[':path']);
     if (!methods.has(path)) {

@@ -66,7 +66,7 @@ export async function answerAnyMethod(
     plan: { kind: 'path', path: headers[planHeader] ?? `/${served.method}` },
     headers,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    signal: clientClosedSignal(call),
+    signal: clientClosedSignal(call, served),
     budget: served.budget,
   });
   if (answered.kind === 'reset') {

@@ -14,10 +14,13 @@ export function timeLeftMs(call: ReceivedCall): number | undefined {
   return Number.isFinite(leftMs) ? calleeTimeoutMs(Math.max(0, leftMs)) : undefined;
 }
 
-/** Returns a signal that is aborted when the caller cancels or has gone. */
-export function clientClosedSignal(call: ReceivedCall): AbortSignal {
+/**
+ * Returns a signal that is aborted when the caller cancels or has gone before its answer is made. grpc-js reports each
+ * call as canceled when its stream closes, and an abort costs more than the rest of a signal.
+ */
+export function clientClosedSignal(call: ReceivedCall, served: { readonly isAnswered: boolean }): AbortSignal {
   const controller = new AbortController();
-  call.once('cancelled', () => controller.abort());
+  call.once('cancelled', () => served.isAnswered || controller.abort());
   if (call.cancelled) controller.abort();
   return controller.signal;
 }

@@ -187,7 +187,7 @@ async function handle(
     plan: request.plan,
     headers,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    signal: clientClosedSignal(call),
+    signal: clientClosedSignal(call, served),
     budget,
   });
   if (answered.kind === 'reset') {

@@ -39,6 +39,11 @@ export class ServedCall {
     connection.begin();
   }
 
+  /** True if the answer is made. */
+  get isAnswered(): boolean {
+    return this.state === 'answering';
+  }
+
   /** Marks the request, or the next message of it, as arriving from now on. */
   beginArrival(): void {
     this.state = 'arriving';

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { parsePath } from '../../src/plan/parse.ts';
@@ -144,5 +146,19 @@ suite('grpcurl with methods that meshmock does not have', { timeout: 240_000 }, 
       'shop.Basket/Exchange',
     );
     assert.equal(exchanged.stdout, '{}\n{}\n{}\n');
+  });
+
+  test('a mock knows the messages of a server whose proto files grpcurl has recorded', async (context) => {
+    const recorded = mkdtempSync(path.join(tmpdir(), 'meshmock-recorded-'));
+    context.after(() => rmSync(recorded, { recursive: true }));
+    await run('-proto-out-dir', recorded, described(), 'describe', 'shop.v2.Stock');
+    const other = await startMesh([{ name: 'other', protoFiles: [recorded] }]);
+    context.after(() => other[Symbol.asyncDispose]());
+    const json = JSON.stringify(orderOfEveryKind);
+    const header = `x-meshmock-plan: /~body=${encodeURIComponent(json)}/x`;
+    const address = `127.0.0.1:${other.grpcPort('other')}`;
+    const { stdout, stderr } = await run('-H', header, '-d', json, address, 'shop.v2.Stock/Take');
+    assert.equal(stderr, '');
+    assert.deepEqual(JSON.parse(stdout), orderOfEveryKind);
   });
 });

@@ -54,7 +54,7 @@ export class LostSpans {
   }
 
   /** Warns about spans that were lost since the last warning, unless that was less than a minute ago. */
-  report(problem: string): void {
+  private report(problem: string): void {
     const lost = this.count - this.warnedCount;
     if (lost === 0 || performance.now() - this.warnedAt < warningIntervalMs) return;
     this.warnedAt = performance.now();
@@ -62,9 +62,21 @@ export class LostSpans {
     this.warn(`${lost} ${lost === 1 ? 'span was' : 'spans were'} lost: ${problem}`);
   }
 
-  private add(reason: LossReason, count: number): void {
+  /** Warns about spans that a collector did not accept, with the error of the export. */
+  reportRefusal(error: unknown): void {
+    this.report(`no collector has accepted them: ${messageOf(error)}`);
+  }
+
+  /** Counts spans that are lost. */
+  add(reason: LossReason, count: number): void {
     this.counts[reason] += count;
     // The error of a failed export follows.
     if (reason === 'queue_full') this.report('the queue is full, because the collector is slow or does not answer');
   }
+}
+
+/** Returns the message of an error, or its code if it has none, such as that of several refused addresses. */
+function messageOf(error: unknown): string {
+  const { message = '', code = '' } = (error ?? {}) as NodeJS.ErrnoException;
+  return message || code || String(error);
 }

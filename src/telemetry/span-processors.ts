@@ -7,69 +7,82 @@ import {
   type SpanExporter,
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace';
-import { optional } from '../error/optional.ts';
+import { type BatchSettings, type EncodedSpansExporter, EncodingSpanProcessor } from './encoded-spans.ts';
 import type { LostSpans } from './lost-spans.ts';
 
 /**
- * Creates the span processors that the standard variables name, as sdk-node creates them, and counts the spans that they
- * lose. sdk-node itself counts them only in metrics that it exports.
+ * Creates the span processors that the standard variables name, as sdk-node does, and counts the spans that they lose.
+ * sdk-node itself counts them only in metrics that it exports.
  */
 export async function spanProcessorsFromEnv(lost: LostSpans): Promise<SpanProcessor[]> {
-  setGlobalErrorHandler((error) => lost.report(`no collector has accepted them: ${messageOf(error)}`));
+  setGlobalErrorHandler((error) => lost.reportRefusal(error));
   const names = getStringListFromEnv('OTEL_TRACES_EXPORTER') ?? [];
-  const selfObsMeterProvider = lost.meterProvider(createNoopMeter());
   const processors: SpanProcessor[] = [];
   for (const name of new Set(names.length === 0 ? ['otlp'] : names)) {
-    if (name === 'console') {
-      processors.push(new SimpleSpanProcessor({ exporter: new ConsoleSpanExporter(), selfObsMeterProvider }));
-      continue;
-    }
-    const exporter = await createExporter(name);
-    if (exporter === undefined) continue;
-    processors.push(
-      new BatchSpanProcessor({
-        exporter,
-        selfObsMeterProvider,
-        ...optional('maxQueueSize', positiveNumber('OTEL_BSP_MAX_QUEUE_SIZE')),
-        ...optional('scheduledDelayMillis', positiveNumber('OTEL_BSP_SCHEDULE_DELAY')),
-        ...optional('exportTimeoutMillis', positiveNumber('OTEL_BSP_EXPORT_TIMEOUT')),
-        ...optional('maxExportBatchSize', positiveNumber('OTEL_BSP_MAX_EXPORT_BATCH_SIZE')),
-      }),
-    );
+    const processor = await createProcessor(name, lost);
+    if (processor !== undefined) processors.push(processor);
   }
   return processors;
 }
 
 /** Returns undefined for an exporter that OpenTelemetry does not know, which is ignored. */
-async function createExporter(name: string): Promise<SpanExporter | undefined> {
+async function createProcessor(name: string, lost: LostSpans): Promise<SpanProcessor | undefined> {
   switch (name) {
+    case 'console':
+      return new SimpleSpanProcessor({
+        exporter: new ConsoleSpanExporter(),
+        selfObsMeterProvider: lost.meterProvider(createNoopMeter()),
+      });
     case 'otlp':
-      return createOtlpExporter();
+      return createOtlpProcessor(lost);
     case 'zipkin':
-      return new (await import('@opentelemetry/exporter-zipkin')).ZipkinExporter();
+      return batchProcessor(new (await import('@opentelemetry/exporter-zipkin')).ZipkinExporter(), lost);
     default:
       return undefined;
   }
 }
 
-async function createOtlpExporter(): Promise<SpanExporter> {
-  switch (getStringFromEnv('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL') ?? getStringFromEnv('OTEL_EXPORTER_OTLP_PROTOCOL')) {
+async function createOtlpProcessor(lost: LostSpans): Promise<SpanProcessor> {
+  const protocol =
+    getStringFromEnv('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL') ?? getStringFromEnv('OTEL_EXPORTER_OTLP_PROTOCOL');
+  switch (protocol) {
     case 'grpc':
-      return new (await import('@opentelemetry/exporter-trace-otlp-grpc')).OTLPTraceExporter();
+      return encodingProcessor((await import('./otlp-grpc-exporter.ts')).createOtlpGrpcExporter(), lost);
     case 'http/json':
-      return new (await import('@opentelemetry/exporter-trace-otlp-http')).OTLPTraceExporter();
+      return batchProcessor(new (await import('@opentelemetry/exporter-trace-otlp-http')).OTLPTraceExporter(), lost);
     default:
-      return new (await import('@opentelemetry/exporter-trace-otlp-proto')).OTLPTraceExporter();
+      return encodingProcessor((await import('./otlp-http-exporter.ts')).createOtlpHttpExporter(), lost);
   }
+}
+
+function batchProcessor(exporter: SpanExporter, lost: LostSpans): SpanProcessor {
+  const { maxQueueSize, maxExportBatchSize, scheduledDelayMs, exportTimeoutMs } = batchSettings();
+  return new BatchSpanProcessor({
+    exporter,
+    selfObsMeterProvider: lost.meterProvider(createNoopMeter()),
+    maxQueueSize,
+    maxExportBatchSize,
+    scheduledDelayMillis: scheduledDelayMs,
+    exportTimeoutMillis: exportTimeoutMs,
+  });
+}
+
+function encodingProcessor(exporter: EncodedSpansExporter, lost: LostSpans): SpanProcessor {
+  return new EncodingSpanProcessor(exporter, batchSettings(), lost);
+}
+
+/** Reads the settings of batches, with the defaults of the specification. */
+function batchSettings(): BatchSettings {
+  const maxQueueSize = positiveNumber('OTEL_BSP_MAX_QUEUE_SIZE') ?? 2048;
+  return {
+    maxQueueSize,
+    maxExportBatchSize: Math.min(maxQueueSize, positiveNumber('OTEL_BSP_MAX_EXPORT_BATCH_SIZE') ?? 512),
+    scheduledDelayMs: positiveNumber('OTEL_BSP_SCHEDULE_DELAY') ?? 5000,
+    exportTimeoutMs: positiveNumber('OTEL_BSP_EXPORT_TIMEOUT') ?? 30_000,
+  };
 }
 
 function positiveNumber(variable: string): number | undefined {
   const value = getNumberFromEnv(variable);
   return value === undefined || value <= 0 ? undefined : value;
-}
-
-/** Returns the message of an error, or its code if it has none, such as that of several refused addresses. */
-function messageOf(error: unknown): string {
-  const { message = '', code = '' } = error as NodeJS.ErrnoException;
-  return message || code || String(error);
 }

@@ -7,7 +7,6 @@ import { callHttp } from '../running-mesh.ts';
 
 /** Variables that make the export of a few spans fail fast. */
 const exporter = {
-  OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
   OTEL_METRICS_EXPORTER: 'none',
   OTEL_LOGS_EXPORTER: 'none',
   OTEL_EXPORTER_OTLP_TIMEOUT: '200',
@@ -57,33 +56,37 @@ const startStalledCollector = (): Promise<RawServer> => startRawServer(() => {})
 /** Port of this machine at which nothing listens. */
 const deadPort = 1;
 
-suite('A service that cannot export its spans', { timeout: 60_000 }, () => {
-  test('counts the spans that a dead collector does not accept, and warns once', async () => {
-    await using service = await serve(deadPort);
-    assert.deepEqual(await service.lost(), { queue_full: 0, export_failed: 0 });
-    await callHttp(service.httpPort, '/x');
-    await hasLost(service, 'export_failed', 1);
-    await callHttp(service.httpPort, '/x');
-    await hasLost(service, 'export_failed', 2);
-    assert.equal(
-      service.program.stderr,
-      'meshmock: app: 1 span was lost: no collector has accepted them: connect ECONNREFUSED 127.0.0.1:1\n',
-    );
-  });
+for (const protocol of ['http/protobuf', 'http/json'])
+  suite(`A service that cannot export its spans (${protocol})`, { timeout: 60_000 }, () => {
+    const own = { OTEL_EXPORTER_OTLP_PROTOCOL: protocol };
 
-  test('counts the spans for which a stalled collector leaves no place', async () => {
-    await using collector = await startStalledCollector();
-    const env = {
-      OTEL_BSP_MAX_QUEUE_SIZE: '4',
-      OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '4',
-      OTEL_BSP_SCHEDULE_DELAY: '60000',
-      OTEL_EXPORTER_OTLP_TIMEOUT: '60000',
-    };
-    await using service = await serve(collector.port, env);
-    for (let count = 0; count < 4; count++) await callHttp(service.httpPort, '/x');
-    // These four are being exported. Four of the next ones fill the queue.
-    for (let count = 0; count < 7; count++) await callHttp(service.httpPort, '/x');
-    assert.deepEqual(await service.lost(), { queue_full: 3, export_failed: 0 });
-    assert.match(service.program.stderr, /^meshmock: app: 1 span was lost: the queue is full, because .*\n$/);
+    test('counts the spans that a dead collector does not accept, and warns once', async () => {
+      await using service = await serve(deadPort, own);
+      assert.deepEqual(await service.lost(), { queue_full: 0, export_failed: 0 });
+      await callHttp(service.httpPort, '/x');
+      await hasLost(service, 'export_failed', 1);
+      await callHttp(service.httpPort, '/x');
+      await hasLost(service, 'export_failed', 2);
+      assert.equal(
+        service.program.stderr,
+        'meshmock: app: 1 span was lost: no collector has accepted them: connect ECONNREFUSED 127.0.0.1:1\n',
+      );
+    });
+
+    test('counts the spans for which a stalled collector leaves no place', async () => {
+      await using collector = await startStalledCollector();
+      const env = {
+        ...own,
+        OTEL_BSP_MAX_QUEUE_SIZE: '4',
+        OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '4',
+        OTEL_BSP_SCHEDULE_DELAY: '60000',
+        OTEL_EXPORTER_OTLP_TIMEOUT: '60000',
+      };
+      await using service = await serve(collector.port, env);
+      for (let count = 0; count < 4; count++) await callHttp(service.httpPort, '/x');
+      // These four are being exported. Four of the next ones fill the queue.
+      for (let count = 0; count < 7; count++) await callHttp(service.httpPort, '/x');
+      assert.deepEqual(await service.lost(), { queue_full: 3, export_failed: 0 });
+      assert.match(service.program.stderr, /^meshmock: app: 1 span was lost: the queue is full, because .*\n$/);
+    });
   });
-});

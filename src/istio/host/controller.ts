@@ -43,7 +43,7 @@ process.on('message', (message: ToController, handle) => {
       start(message.options).catch((error: unknown) => fail(error));
       return;
     case 'listener':
-      forwards.set(message.id, new Forward(handle as Server));
+      forwards.set(message.id, new Forward(handle as Server, (problem) => reportRefusal(message.port, problem)));
       ports.push(message.port);
       updateForwards();
       return;
@@ -216,6 +216,17 @@ async function allEntriesListening(signal: AbortSignal): Promise<void> {
 function updateForwards(): void {
   for (const [id, forward] of forwards)
     forward.setTargets(entries.find((entry) => entryId(entry) === id)?.targets ?? []);
+}
+
+const reportedRefusals = new Set<string>();
+
+/** Says once why the connections of an entry are reset. Their clients only see the reset. */
+function reportRefusal({ entry }: MachinePort, problem: string): void {
+  const name = entry.port === undefined ? entry.name : `${entry.name}:${entry.port}`;
+  const text = `meshmock: a connection to ${name} was reset: ${problem}\n`;
+  if (reportedRefusals.has(text)) return;
+  reportedRefusals.add(text);
+  process.stderr.write(text);
 }
 
 /** Mounts the tools into the mesh's folder, because the proxy's user cannot read the home of root. */

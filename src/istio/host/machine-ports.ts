@@ -113,7 +113,8 @@ async function listenOnFreePort(host: string, wanted: number): Promise<Server> {
 }
 
 async function listen(host: string, port: number): Promise<Server> {
-  const server = createServer();
+  // Only the controller answers. A connection that comes before it listens must not wait for ever.
+  const server = createServer((socket) => socket.resetAndDestroy());
   server.listen({ port, exclusive: true, ...(host === '' ? {} : { host }) });
   await once(server, 'listening');
   return server;

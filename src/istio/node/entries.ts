@@ -41,8 +41,8 @@ export function entriesOf(
   const ofServices = services.flatMap((service): Entry[] => {
     const { name: serviceName, namespace = 'default' } = service.metadata;
     const name = entryName(serviceName, namespace);
-    const selected = pods.filter(
-      ({ plan }) => plan.namespace === namespace && selects(service.spec.selector, plan.labels),
+    const selected = preferReady(
+      pods.filter(({ plan }) => plan.namespace === namespace && selects(service.spec.selector, plan.labels)),
     );
     const [first] = selected;
     if (first === undefined) return [];
@@ -62,7 +62,13 @@ export function entriesOf(
   const byWorkload = Map.groupBy(others, ({ plan }) => entryName(plan.workload, plan.namespace));
   const taken = new Set(ofServices.map(({ name }) => name));
   const ofWorkloads = [...byWorkload].filter(([name]) => !taken.has(name));
-  return [...ofServices, ...ofWorkloads.flatMap(([name, ofOne]) => mockEntries(name, ofOne))];
+  return [...ofServices, ...ofWorkloads.flatMap(([name, ofOne]) => mockEntries(name, preferReady(ofOne)))];
+}
+
+/** Returns the pods that are ready, as a Service has them, or all pods if none is. */
+function preferReady(pods: readonly RunningPod[]): readonly RunningPod[] {
+  const ready = pods.filter(({ isReady }) => isReady);
+  return ready.length > 0 ? ready : pods;
 }
 
 /** Publisher of entries, which reports them when they have changed. */

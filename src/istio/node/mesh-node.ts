@@ -211,6 +211,7 @@ export class MeshNode {
     const pod = new RunningPod(plan, address, this.context, {
       onStatus: () => {
         this.statuses.write(pod);
+        this.entries.publish();
         this.publishProgress();
       },
       onProgramExit: (name) => this.onProgramExit(name),

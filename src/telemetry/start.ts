@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Identity } from '../reply/reply.ts';
-import { LostSpans } from './lost-spans.ts';
 import type { OldNames } from './old-names.ts';
+import { LostSpans } from './span-export/lost-spans.ts';
 import { noTelemetry, type Telemetry, verbatimTracing } from './tracing.ts';
 
 const maxExportMs = 3000;
@@ -90,7 +90,7 @@ async function startPipeline(
       import('@opentelemetry/sdk-node'),
       import('./spans.ts'),
       import('./propagation.ts'),
-      import('./span-processors.ts'),
+      import('./span-export/span-processors.ts'),
       loadInstrumentations(env),
     ]);
   const sdk = new NodeSDK({

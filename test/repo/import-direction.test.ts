@@ -16,7 +16,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   expect: ['error', 'plan', 'reply'],
   trace: ['error', 'plan', 'reply'],
   render: ['error', 'reply'],
-  telemetry: ['error', 'plan', 'reply'],
+  'telemetry/span-export': ['error'],
+  telemetry: ['error', 'plan', 'reply', 'telemetry/span-export'],
   'execute/concurrency': ['reply'],
   /** Bounds of the resources of a service. */
   'execute/budgets': ['error', 'plan', 'reply'],
@@ -288,8 +289,9 @@ test('execute opens no socket: the clients that implement its port do', () => {
 test('only the spans, metrics and start of telemetry load the OpenTelemetry SDK', () => {
   const known = new Set([
     'telemetry/spans.ts',
-    'telemetry/span-processors.ts',
-    'telemetry/lost-spans.ts',
+    ...['span-processors', 'lost-spans', 'encoded-spans', 'otlp-grpc-exporter', 'otlp-http-exporter'].map(
+      (name) => `telemetry/span-export/${name}.ts`,
+    ),
     'telemetry/metrics.ts',
     'telemetry/process-metrics.ts',
     'telemetry/resource-metrics.ts',

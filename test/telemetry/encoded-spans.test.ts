@@ -5,8 +5,12 @@ import { ExportResultCode } from '@opentelemetry/core';
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
-import { type EncodedSpans, EncodingSpanProcessor, encodedSpansSerializer } from '../../src/telemetry/encoded-spans.ts';
-import { LostSpans } from '../../src/telemetry/lost-spans.ts';
+import {
+  type EncodedSpans,
+  EncodingSpanProcessor,
+  encodedSpansSerializer,
+} from '../../src/telemetry/span-export/encoded-spans.ts';
+import { LostSpans } from '../../src/telemetry/span-export/lost-spans.ts';
 import { startProgram } from '../program.ts';
 import { callHttp } from '../running-mesh.ts';
 import { decodeSpans, startProtobufCollector } from './protobuf-collector.ts';

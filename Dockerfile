@@ -1,4 +1,4 @@
-# The image of meshmock: Node.js, the compiled program and its dependencies.
+# The image of meshmock: Node.js, the built program and the packages that are not built into it.
 # The program needs no shell and no root, and it writes no files.
 #
 #   docker build -t meshmock .
@@ -16,7 +16,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # With a private registry: docker build --secret id=npmrc,src=$HOME/.npmrc
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json ./
+COPY build build
 COPY proto proto
 COPY src src
 # Deletes the half of node_modules that only people, compilers and debuggers read. Licences stay.

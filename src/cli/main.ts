@@ -2,9 +2,9 @@
 // Not by name: an old Node would fail at the import, before the error below.
 import module from 'node:module';
 import { constants } from 'node:os';
-import path from 'node:path';
 import { exitCodeOf } from '../error/exit-codes.ts';
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { packageFile, programFile } from '../package/package-files.ts';
 import { commands, loadCommand } from './commands.ts';
 import { errorText } from './output/error-text.ts';
 
@@ -26,8 +26,8 @@ async function run(args: readonly string[]): Promise<void> {
 /** Says on standard error that the sources are newer than the compiled program. */
 async function warnOfStaleBuild(): Promise<void> {
   const { isStale } = await import('./process/stale-build.ts');
-  const sources = path.join(import.meta.dirname, '../../src');
-  if (import.meta.filename.endsWith('.js') && isStale(import.meta.filename, sources))
+  const main = programFile('cli/main');
+  if (main.endsWith('.js') && isStale(main, packageFile('src')))
     process.stderr.write('meshmock: the sources are newer than the compiled program; run npm run build\n');
 }
 

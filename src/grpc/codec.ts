@@ -1,7 +1,7 @@
-import { fileURLToPath } from 'node:url';
 import { Metadata } from '@grpc/grpc-js';
 import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
 import protobuf from 'protobufjs';
+import { packageFile } from '../package/package-files.ts';
 import type { PlanMessage } from '../plan/message.ts';
 import { maxPlanDepth } from '../plan/plan.ts';
 import type { Headers } from '../reply/mesh-headers.ts';
@@ -12,7 +12,7 @@ import type { Reply as ReplyMessage } from './generated/meshmock/v1/Reply.ts';
 
 export const serviceName = 'meshmock.v1.MeshMock';
 
-export const protoRoot = fileURLToPath(new URL('../../proto', import.meta.url));
+export const protoRoot = packageFile('proto');
 export const protoFile = 'meshmock/v1/meshmock.proto';
 
 // Each level of a plan takes three nested messages, and of a reply two. The default limit of protobufjs is 100.

@@ -1,10 +1,10 @@
 import { isAscii } from 'node:buffer';
-import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
+import { packageFile } from '../package/package-files.ts';
 import type { JsonSize } from '../reply/json-scanner.ts';
 
 const root = new protobuf.Root();
-root.loadSync(fileURLToPath(new URL('../../proto/meshmock/v1/meshmock.proto', import.meta.url)));
+root.loadSync(packageFile('proto/meshmock/v1/meshmock.proto'));
 
 /** Messages in the fields of a message, by the number of the field. Fields of other types are absent. */
 interface MessageFields {

@@ -11,6 +11,8 @@ const root = path.join(import.meta.dirname, '../../src');
  */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   error: [],
+  /** Paths of the files of the package. */
+  package: [],
   plan: ['error'],
   reply: ['error', 'plan'],
   expect: ['error', 'plan', 'reply'],
@@ -22,7 +24,15 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   /** Bounds of the resources of a service. */
   'execute/budgets': ['error', 'plan', 'reply'],
   'execute/overload': ['error', 'plan'],
-  'execute/directives': ['error', 'plan', 'reply', 'execute/concurrency', 'execute/budgets', 'execute/overload'],
+  'execute/directives': [
+    'package',
+    'error',
+    'plan',
+    'reply',
+    'execute/concurrency',
+    'execute/budgets',
+    'execute/overload',
+  ],
   execute: [
     'error',
     'plan',
@@ -44,8 +54,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   /** Streams of HTTP/2: their limits, and the requests that arrive in them. */
   'grpc/streams': ['plan', 'execute', 'connections'],
   /** Messages of types that meshmock itself does not have. */
-  'grpc/messages': ['error'],
-  grpc: ['error', 'plan', 'reply', 'execute', 'dial', 'connections', 'grpc/streams', 'grpc/messages'],
+  'grpc/messages': ['package', 'error'],
+  grpc: ['package', 'error', 'plan', 'reply', 'execute', 'dial', 'connections', 'grpc/streams', 'grpc/messages'],
   tcp: ['error', 'plan', 'reply', 'execute', 'dial', 'connections'],
   /** Schema of the settings of a command: flags, variables, defaults. */
   options: ['error', 'plan'],
@@ -80,6 +90,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'istio/cluster': ['istio/resources', 'istio/network', 'istio/kube-api', 'istio/apply'],
   'istio/node/mock': ['error', 'options', 'serve/settings', 'istio/resources'],
   'istio/node': [
+    'package',
     'error',
     'options',
     'serve/process',
@@ -94,7 +105,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'istio/node/mock',
   ],
   'istio/analysis': ['istio/resources'],
-  'istio/tools': ['error'],
+  'istio/tools': ['package', 'error'],
   /** Whether the proxies have what istiod has, and istiod what the API server has. */
   'istio/local-mesh/sync': [
     'error',
@@ -122,6 +133,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'istio/tools',
   ],
   'istio/host': [
+    'package',
     'error',
     'istio/resources',
     'istio/process',
@@ -138,7 +150,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'cli/options': ['options', 'render', 'send'],
   'cli/output': ['error', 'plan', 'reply', 'render'],
   'cli/files': ['error', 'plan', 'reply', 'expect', 'execute', 'istio', 'manifests', 'cases', 'options', 'cli/process'],
-  'cli/process': ['error'],
+  'cli/process': ['package', 'error'],
   'cli/completion': ['error', 'options', 'cli/options'],
   'cli/serve': ['error', 'plan', 'dial', 'execute', 'serve', 'telemetry', 'options', 'cli/options', 'cli/process'],
   'cli/plan': ['error', 'plan', 'send', 'options', 'cli/options', 'cli/process'],
@@ -157,6 +169,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'cli/process',
   ],
   'cli/up': [
+    'package',
     'error',
     'plan',
     'reply',
@@ -170,6 +183,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   'cli/manifests': ['error', 'plan', 'dial', 'send', 'manifests', 'options', 'cli/options', 'cli/process'],
   'cli/istio': [
+    'package',
     'error',
     'plan',
     'istio',
@@ -196,6 +210,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'cli/process',
   ],
   cli: [
+    'package',
     'cli/completion',
     'error',
     'cli/options',

@@ -1,10 +1,10 @@
-import { fileURLToPath } from 'node:url';
 import { optional } from '../../error/optional.ts';
 import type { MachinePort } from '../../istio/host/machine-ports.ts';
 import { MeshHost } from '../../istio/host/mesh-host.ts';
 import type { PodProgress } from '../../istio/node/pod-status.ts';
 import type { ManifestSource } from '../../istio/resources/manifest.ts';
 import { checkMachine } from '../../istio/tools/install-tools.ts';
+import { packageFile } from '../../package/package-files.ts';
 import { grpcAddressFor } from '../../plan/address.ts';
 import { readIstioSettings } from '../files/istio-settings.ts';
 import { readManifestSources } from '../files/manifest-sources.ts';
@@ -14,7 +14,7 @@ import { istioUpSchema, readIstioOptions } from './istio-options.ts';
 import { entryLines, introduction, reportLines } from './istio-report.ts';
 
 /** Ingress of the demo; `meshmock manifests` prints its workloads. */
-const demoIngress = fileURLToPath(new URL('../../../istio/demo', import.meta.url));
+const demoIngress = packageFile('istio/demo');
 
 function demoSources(): ManifestSource[] {
   return [{ name: 'demo', text: manifestsFor(demoArguments).text }, ...readManifestSources([demoIngress])];

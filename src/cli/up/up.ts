@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { parseOptions } from '../../options/options.ts';
+import { programFile } from '../../package/package-files.ts';
 import { grpcAddressFor } from '../../plan/address.ts';
 import { callMethod } from '../../reply/reply.ts';
 import { serviceReady } from '../../serve/process/service-channel.ts';
@@ -82,8 +82,7 @@ function startPod(
   env: NodeJS.ProcessEnv,
 ): ChildProcess {
   const args = [...serveArguments(pod), ...common, ...routes.map((route) => `--connect-to=${route}`)];
-  const main = fileURLToPath(new URL(`../main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url));
-  return spawn(process.execPath, [...process.execArgv, main, ...args], {
+  return spawn(process.execPath, [...process.execArgv, programFile('cli/main'), ...args], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     env,
   });

@@ -1,9 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { programFile } from '../../package/package-files.ts';
 import type { DeadlineSignal } from '../concurrency/deadline-signal.ts';
 import { type CpuJob, CpuQueue } from './cpu-queue.ts';
-
-const threadFile = new URL(import.meta.url.endsWith('.ts') ? './burn.ts' : './burn.js', import.meta.url);
 
 /** Worker threads that burn CPU time, at most one per core. The service keeps answering meanwhile. */
 export class CpuBurner {
@@ -79,7 +78,7 @@ export class CpuBurner {
 /** Worker thread that does one job at a time. It is kept for the next one, because a start costs as much as many jobs. */
 class BurnThread {
   private readonly stopFlag = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  private readonly worker = new Worker(threadFile, { workerData: this.stopFlag.buffer });
+  private readonly worker = new Worker(programFile('execute/directives/burn'), { workerData: this.stopFlag.buffer });
   private onEnd: ((error: Error | undefined, isComplete: boolean) => void) | undefined;
 
   constructor() {

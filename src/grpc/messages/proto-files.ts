@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { dependencyFile } from '../../package/package-files.ts';
 
 /** Proto files, and the folders in which their imports are. */
 export interface ProtoFiles {
@@ -14,8 +14,10 @@ export interface ProtoFiles {
 /** Packages that each service has itself. Their copies in a folder are skipped. */
 const ownPackages = /^(?:google\.protobuf|grpc\.health\.v1|grpc\.reflection\..*|meshmock\.v1)$/;
 
-/** Folder of protobufjs, which has the proto files of Google's annotations for APIs. */
-const standardFolder = path.resolve(fileURLToPath(import.meta.resolve('protobufjs/google/api/http.proto')), '../../..');
+/** Returns the folder of protobufjs, which has the proto files of Google's annotations for APIs. */
+function standardFolder(): string {
+  return path.resolve(dependencyFile('protobufjs/google/api/http.proto'), '../../..');
+}
 
 /**
  * Finds the proto files of `--proto`. A folder has all files in it and below, and the imports of all files.
@@ -60,7 +62,7 @@ export function loadProtoFiles({ files, folders }: ProtoFiles): protobuf.Root {
       folders.map((folder) => path.join(folder, target)).find(existsSync) ??
       // A copy of Google's files, deeper in a folder. It is loaded itself, and with ours, names would be defined twice.
       files.find((file) => file.endsWith(path.join(path.sep, target))) ??
-      [path.join(standardFolder, target)].find(existsSync);
+      [path.join(standardFolder(), target)].find(existsSync);
     if (found !== undefined || /(?:^|\/)google\/protobuf\//.test(target)) return found ?? target;
     const message = `--proto: the import ${target} is not in ${folders.join(', ')}: add its folder with --proto`;
     throw new MeshmockError('usage', message);

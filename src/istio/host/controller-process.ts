@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Server } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import { programFile } from '../../package/package-files.ts';
 import type { FromController, ToController } from './messages.ts';
 
 /**
@@ -64,12 +64,14 @@ export class ControllerProcess {
 
 /** Starts the controller in its namespaces. */
 function spawnController(): ChildProcess {
-  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-  const main = fileURLToPath(new URL(`./controller${extension}`, import.meta.url));
   const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child=KILL', '--mount-proc'];
   // The first process of a namespace must reap orphans. Node reaps only its own children, but a shell reaps all.
   const init = ['sh', '-c', '"$@"; exit $?', 'sh'];
-  return spawn('unshare', [...namespaces, ...init, process.execPath, ...process.execArgv, main], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
+  return spawn(
+    'unshare',
+    [...namespaces, ...init, process.execPath, ...process.execArgv, programFile('istio/host/controller')],
+    {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    },
+  );
 }

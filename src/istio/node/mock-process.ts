@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { flagOf, variableOf } from '../../options/options.ts';
+import { programFile } from '../../package/package-files.ts';
 import type { serveSchema } from '../../serve/settings/serve-schema.ts';
 import { collectorEndpoint } from '../network/addresses.ts';
 import { spawnInPod } from '../process/program.ts';
@@ -30,9 +30,6 @@ type SettingName = keyof typeof serveSchema;
 
 /** Starts the mock of a pod: `meshmock serve` on all ports of the pod, with a channel for messages. */
 export function startMock({ pod, namespace, etc, log, servicePorts, settings, args }: MockOptions): ChildProcess {
-  const main = fileURLToPath(
-    new URL(`../../cli/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
-  );
   const { http, grpc, tcp } = pod.ports;
   // Names are flags, so that a list of processes shows which pod each one belongs to.
   const withFlag = (setting: SettingName, value: string): string[] => [
@@ -47,7 +44,7 @@ export function startMock({ pod, namespace, etc, log, servicePorts, settings, ar
     process.execPath,
     [
       ...process.execArgv,
-      main,
+      programFile('cli/main'),
       'serve',
       ...withFlag('name', pod.service),
       ...withFlag('serviceVersion', pod.version),

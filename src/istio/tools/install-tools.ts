@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { packageFile } from '../../package/package-files.ts';
 
 /** Paths of the programs and files that a local mesh needs. */
 export interface InstalledTools {
@@ -64,12 +64,12 @@ function isOnPath(name: string): boolean {
   });
 }
 
-const ownScript = new URL('../../../src/istio/tools/install.sh', import.meta.url);
+const ownScript = packageFile('src/istio/tools/install.sh');
 
 /**
  * Installs tools that are not in the cache yet, with progress on standard error.
  *
- * @param script script that installs the tools
+ * @param script path of the script that installs the tools
  * @returns the folder of each tool
  * @throws MeshmockError `machine` if a tool cannot be installed
  * @example const { envoy } = await installTools(['envoy'], signal);
@@ -80,7 +80,7 @@ export async function installTools<Name extends string>(
   script = ownScript,
 ): Promise<Record<Name, string>> {
   // The script gets its own process group, so that its compilers end with it.
-  const child = spawn(fileURLToPath(script), names, { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+  const child = spawn(script, names, { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
   const end = (): void => {
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
   };

@@ -10,6 +10,7 @@ import { type IstioChanges, istioManifests } from '../control-plane/istio-manife
 import { type LocalMeshConfig, localMeshConfig, unknownMeshFields } from '../control-plane/mesh-config.ts';
 import { isMapping, type Mapping, mappingIn, mergeMappings, parseMapping } from '../control-plane/yaml-mapping.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
+import { KubeError } from '../kube-api/kube-error.ts';
 import { routeLogFormat } from '../observe/access-log.ts';
 import type { Manifest, ManifestSource } from '../resources/manifest.ts';
 import { groupOf, type KubeObject } from '../resources/objects.ts';
@@ -133,16 +134,30 @@ export class MeshConfiguration {
     return manifests.map((manifest) => withMesh(manifest, this.current));
   }
 
-  /** Completes the mesh configuration whenever another program, such as kubectl, changes it. */
+  /** Completes the mesh configuration whenever another program, such as kubectl, changes or deletes it. */
   follow(client: KubeClient, view: ClusterView, signal: AbortSignal): void {
     view.onChange(['ConfigMap'], () => {
-      const text = view.data('ConfigMap', 'istio-system', 'istio')?.mesh;
-      const wanted = text === undefined ? undefined : this.textFor(text);
+      const data = view.data('ConfigMap', 'istio-system', 'istio');
+      const text = data?.mesh ?? '';
+      const wanted = this.textFor(text);
       if (wanted === text || wanted === undefined) return;
-      client.patch(configMapRef, { data: { mesh: wanted } }, 'merge', {}, signal).catch(() => {
+      const written =
+        data === undefined
+          ? this.restore(client, signal)
+          : client.patch(configMapRef, { data: { mesh: wanted } }, 'merge', {}, signal);
+      written.catch(() => {
         // The mesh ends, or the next change begins the next attempt.
       });
     });
+  }
+
+  /** Creates the ConfigMap of the start if it does not exist. Without it, istiod has the defaults of its build. */
+  private async restore(client: KubeClient, signal: AbortSignal): Promise<void> {
+    try {
+      await client.create(this.original().object, {}, signal);
+    } catch (error) {
+      if (!(error instanceof KubeError && error.status === 409)) throw error;
+    }
   }
 
   /** Returns the text that istiod gets for a user's one; undefined if that is not YAML, which istiod refuses. */
@@ -178,9 +193,14 @@ export class MeshConfiguration {
     istiod: IstiodApi,
     signal: AbortSignal,
   ): Promise<{ readonly isChanged: boolean; readonly warnings: string[] }> {
-    const text = (await client.get<ConfigMap>(configMapRef, signal))?.data?.mesh ?? '';
-    const config = parseMapping({ name: 'configmap/istio', text });
-    const wanted = this.merged([config]);
+    let map = await client.get<ConfigMap>(configMapRef, signal);
+    if (map === undefined) {
+      await this.restore(client, signal);
+      map = await client.get<ConfigMap>(configMapRef, signal);
+    }
+    const config = parseMapping({ name: 'configmap/istio', text: map?.data?.mesh ?? '' });
+    // Another program may have written a part only, which `follow` completes at this moment.
+    const wanted = this.merged([this.base, config]);
     const endMs = performance.now() + reloadTimeoutMs;
     for (;;) {
       const active = await istiod.meshConfig(signal);

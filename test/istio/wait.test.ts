@@ -56,6 +56,19 @@ suite('a wait after kubectl', () => {
     }
   });
 
+  test('returns when a part of the mesh configuration is in effect, and after its deletion', async () => {
+    const lab = 'istio/labs/external-authorization';
+    const files = ['authorizer', 'provider', 'custom'].flatMap((name) => ['-f', `${lab}/${name}.yaml`]);
+    for (let round = 0; round < rounds; round++) {
+      await kubectl('apply', ...files);
+      await mesh.host.inEffect(never);
+      assert.match(await tree('/@service4/~status=403/x'), /→ authorizer v1 .* 403 /, `round ${round}`);
+      await kubectl('delete', ...files);
+      await mesh.host.inEffect(never);
+      assert.doesNotMatch(await tree('/@service4/~status=403/x'), /authorizer/, `round ${round}`);
+    }
+  });
+
   test('returns when a scaled workload has its pods', async () => {
     await kubectl('scale', 'deployment', 'service4-v1', '--replicas', '0');
     await mesh.host.inEffect(never);

@@ -97,6 +97,53 @@ export const mutations: readonly Mutation[] = [
       caughtBy: 'a call to a slow host times out',
     },
   ]),
+  ...ofLab('external-authorization', [
+    {
+      name: 'a policy for the wrong workload',
+      ...edit('custom.yaml', 'app: service4', 'app: service3'),
+      caughtBy: 'service4 receives the header of the authorizer',
+    },
+    {
+      name: 'a path without the paths below it',
+      ...edit('custom.yaml', '/public/*', '/public'),
+      caughtBy: 'the authorizer is not asked about public paths',
+    },
+    {
+      name: 'a policy for every port',
+      ...edit('custom.yaml', '            ports:\n              - "8080"\n', ''),
+      caughtBy: 'gRPC calls and the other services are not affected',
+    },
+    {
+      name: 'a misspelled provider',
+      ...edit('custom.yaml', 'name: authorizer', 'name: authoriser'),
+      caughtBy: 'service4 receives the header of the authorizer',
+    },
+    {
+      name: 'a misspelled service of a provider',
+      ...edit('provider.yaml', 'service: authorizer.default', 'service: authoriser.default'),
+      caughtBy: 'the authorizer refuses a path',
+    },
+    {
+      name: 'a header of the request that the authorizer does not receive',
+      ...edit('provider.yaml', '- end-user', '- x-canary'),
+      caughtBy: 'the authorizer receives one header of the request',
+    },
+    {
+      name: 'a header of the answer that service4 does not receive',
+      ...edit('provider.yaml', '- x-checked-by', '- x-checked'),
+      caughtBy: 'service4 receives the header of the authorizer',
+    },
+    {
+      name: 'a provider that lets requests pass without an answer',
+      ...edit('provider.yaml', 'statusOnError: "503"', 'failOpen: true'),
+      caughtBy: 'no request passes without an answer of the authorizer',
+    },
+    {
+      name: 'a timeout ten times as long',
+      ...edit('provider.yaml', 'timeout: 1s', 'timeout: 10s'),
+      caughtBy: 'a slow authorizer counts as a failed one',
+    },
+  ]),
   ...ofLab('fault-injection', [
     {
       name: 'a misspelled user of a delay',

@@ -104,6 +104,24 @@ suite('a wait after kubectl', () => {
     await assert.rejects(gatewayStatus('/other/x'));
   });
 
+  test('keeps the Service of a gateway that the mesh has added', async () => {
+    const file = path.join(folder, 'egress.yaml');
+    writeFileSync(file, egressGateway);
+    const isAdded = async (): Promise<boolean> => {
+      const { services } = await mesh.host.objects(never);
+      return services.some(({ metadata }) => metadata.name === 'istio-egressgateway');
+    };
+    await kubectl('apply', '-f', file);
+    await mesh.host.inEffect(never);
+    assert.ok(await isAdded(), 'after the change that needs it');
+    await kubectl('apply', '-f', 'istio/labs/authorization/deny.yaml');
+    await mesh.host.inEffect(never);
+    assert.ok(await isAdded(), 'after another change');
+    await kubectl('delete', '-f', file, '-f', 'istio/labs/authorization/deny.yaml');
+    await mesh.host.inEffect(never);
+    assert.ok(!(await isAdded()), 'after its Gateway');
+  });
+
   test('returns when the mocks of --fill run that a change needs', async () => {
     const file = path.join(folder, 'filled.yaml');
     writeFileSync(file, virtualService(routeTo('filled'), 'filled'));
@@ -113,6 +131,15 @@ suite('a wait after kubectl', () => {
     await kubectl('delete', '-f', file);
   });
 });
+
+const egressGateway = `
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: egress }
+spec:
+  selector: { istio: egressgateway }
+  servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ['*'] }]
+`;
 
 const ingressClass: ManifestSource = {
   name: 'class.yaml',

@@ -122,7 +122,11 @@ export class ImplicitObjects {
     const services = view.services.filter(isOfUser);
     const workloads = view.workloads.filter(isOfUser);
     const installed = view.workloads.filter(isInstalledGateway);
-    const gateways = gatewayObjects(view.config(['Gateway']), [...workloads, ...installed], view.services);
+    const gateways = gatewayObjects(
+      view.config(['Gateway']),
+      [...workloads, ...installed],
+      view.services.filter(isApplied),
+    );
     if (!this.fill) return gateways;
     const used = [...services, ...workloads].map(namespaceOf);
     const namespaces = new Set([...view.namespaces.map(({ metadata }) => metadata.name), ...used]);

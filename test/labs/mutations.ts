@@ -97,6 +97,43 @@ export const mutations: readonly Mutation[] = [
       caughtBy: 'a call to a slow host times out',
     },
   ]),
+  ...ofLab('egress-gateway', [
+    {
+      name: 'a misspelled selector of a gateway',
+      ...edit('gateway.yaml', 'istio: egressgateway', 'istio: egress'),
+      caughtBy: 'calls of gateway pass the egress gateway',
+    },
+    {
+      name: 'another name of the server in TLS',
+      ...edit('gateway.yaml', 'sni: partner.outside', 'sni: tracker.outside'),
+      caughtBy: 'calls of gateway pass the egress gateway',
+    },
+    {
+      name: 'a route that the sidecars do not have',
+      ...edit('through-gateway.yaml', '    - mesh\n    - egress\n', '    - egress\n'),
+      caughtBy: 'calls of gateway pass the egress gateway',
+    },
+    {
+      name: 'a route that the egress gateway does not have',
+      ...edit('through-gateway.yaml', '    - mesh\n    - egress\n', '    - mesh\n'),
+      caughtBy: 'gateway may use every path and method',
+    },
+    {
+      name: 'a policy for another identity',
+      ...edit('allow.yaml', 'sa/gateway', 'sa/service1'),
+      caughtBy: 'gateway may use every path and method',
+    },
+    {
+      name: 'a policy for a host without its port',
+      ...edit('allow.yaml', 'partner.outside*', 'partner.outside'),
+      caughtBy: 'calls of gateway pass the egress gateway',
+    },
+    {
+      name: 'a policy in another namespace than the egress gateway',
+      ...edit('allow.yaml', 'namespace: istio-system', 'namespace: default'),
+      caughtBy: 'the egress gateway refuses the calls of other services',
+    },
+  ]),
   ...ofLab('external-authorization', [
     {
       name: 'a policy for the wrong workload',

@@ -80,6 +80,38 @@ export const mutations: readonly Mutation[] = [
       caughtBy: 'most of twelve concurrent calls are rejected',
     },
   ]),
+  ...ofLab('dry-run', [
+    {
+      name: 'a DENY policy that is in force',
+      ...edit('deny.yaml', 'istio.io/dry-run: "true"', 'istio.io/dry-run: "false"'),
+      caughtBy: 'no request is refused',
+    },
+    {
+      name: 'an ALLOW policy without the annotation',
+      ...edit('allow.yaml', '  annotations:\n    istio.io/dry-run: "true"\n', ''),
+      caughtBy: 'no request is refused',
+    },
+    {
+      name: 'a policy for the wrong workload',
+      ...edit('deny.yaml', 'app: service4', 'app: service3'),
+      caughtBy: 'the DENY policy would refuse the paths below /admin',
+    },
+    {
+      name: 'a missing path',
+      ...edit('deny.yaml', '              - /admin\n', ''),
+      caughtBy: 'the DENY policy would refuse the paths below /admin',
+    },
+    {
+      name: 'a path prefix without its slash',
+      ...edit('deny.yaml', '/admin/*', '/admin*'),
+      caughtBy: 'the DENY policy would refuse no other path',
+    },
+    {
+      name: 'a policy for another identity',
+      ...edit('allow.yaml', 'sa/service1', 'sa/service2'),
+      caughtBy: 'the ALLOW policy would allow service1 only',
+    },
+  ]),
   ...ofLab('egress', [
     {
       name: 'an outbound policy that allows any host',

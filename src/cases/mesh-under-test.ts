@@ -1,5 +1,5 @@
 import type { CallRoute } from '../send/request-batch.ts';
-import type { Case, CaseFile, ExpectationCase, WorkloadFault } from './case.ts';
+import type { Case, CaseFile, CaseRequest, WorkloadFault } from './case.ts';
 import type { Coverage } from './coverage-result.ts';
 import type { RouteObserver } from './route-observer.ts';
 
@@ -21,8 +21,8 @@ export interface MeshUnderTest extends AsyncDisposable {
   coverage(signal: AbortSignal): Promise<Coverage | undefined>;
   /** Returns the reason why the mesh cannot run a case; undefined if it can. */
   skipReason(testCase: Case, phase: Phase): string | undefined;
-  /** @throws MeshmockError `usage` when no service of the mesh can receive the request of the case */
-  callRouteOf(testCase: ExpectationCase): CallRoute;
+  /** @throws MeshmockError `usage` when no service of the mesh can receive the request */
+  callRouteOf(request: CaseRequest, signal: AbortSignal): Promise<CallRoute>;
   /**
    * Injects faults into workloads, until the result is disposed of.
    *

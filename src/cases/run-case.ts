@@ -1,8 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import { MeshmockError } from '../error/meshmock-error.ts';
+import type { ExpectationVerdict } from '../expect/expectation-check.ts';
+import type { Headers } from '../reply/mesh-headers.ts';
 import type { CallResult } from '../reply/reply.ts';
-import { type CallRoute, openClient, type RequestBatch, sendBatch } from '../send/request-batch.ts';
-import type { Case, ExpectationCase } from './case.ts';
+import { type BatchSettings, type CallRoute, openClient, type RequestBatch, sendBatch } from '../send/request-batch.ts';
+import { captureFrom } from './captures.ts';
+import type { Case, CaseRequest, ExpectationCase } from './case.ts';
 import type { MeshUnderTest } from './mesh-under-test.ts';
 
 /** Result of a case. */
@@ -39,15 +42,16 @@ const retryPauseMs = 200;
  * @throws MeshmockError `usage` when the mesh has no such service, `canceled` when `stop` is aborted
  */
 export async function runCase(testCase: ExpectationCase, mesh: MeshUnderTest, context: RunContext): Promise<TriedCase> {
-  const route = mesh.callRouteOf(testCase);
+  // Before the faults, so that a wrong name changes nothing.
+  await mesh.callRouteOf(testCase, context.stop);
   await using _faults = await mesh.injectFaults(testCase.faults, context.stop);
-  const attempt = async (): Promise<TriedCase> => {
-    const batch = await sendOnNewClient(testCase, route, context);
-    const passes = batch.verdicts.every(({ passed }) => passed) && (batch.isAnswered || batch.expectsNoAnswer);
-    return { kind: 'tried', route, batch, passes, notSeen: [] };
-  };
   // Awaited here, because the faults end with this function.
-  return await retryUntil(attempt, ({ passes }) => passes, testCase, context.stop);
+  return await retryUntil(
+    () => runRequests(testCase, mesh, context),
+    ({ passes }) => passes,
+    testCase,
+    context.stop,
+  );
 }
 
 /**
@@ -73,13 +77,53 @@ export async function retryUntil<T>(
   }
 }
 
+/** Sends the requests of a case one after another, until the expectations of one do not hold. */
+async function runRequests(testCase: ExpectationCase, mesh: MeshUnderTest, context: RunContext): Promise<TriedCase> {
+  const captured = new Map<string, string>();
+  const earlier: ExpectationVerdict[] = [];
+  const titleOf = (step: number): string => (testCase.then.length === 0 ? '' : `step ${step}: `);
+  let tried = await runRequest(testCase, mesh, captured, titleOf(1), context);
+  for (const [index, step] of testCase.then.entries()) {
+    if (!tried.passes) break;
+    earlier.push(...tried.batch.verdicts);
+    tried = await runRequest(step.requestWith(captured), mesh, captured, titleOf(index + 2), context);
+  }
+  return { ...tried, batch: { ...tried.batch, verdicts: [...earlier, ...tried.batch.verdicts] } };
+}
+
+/**
+ * Sends one request of a case, and adds the values that it captures.
+ *
+ * @param title beginning of the request's expectations in reports
+ */
+async function runRequest(
+  request: CaseRequest,
+  mesh: MeshUnderTest,
+  captured: Map<string, string>,
+  title: string,
+  context: RunContext,
+): Promise<TriedCase> {
+  const route = await mesh.callRouteOf(request, context.stop);
+  let headers: Headers | undefined;
+  const batch = await sendOnNewClient(request, { ...route, onHeaders: (all) => (headers ??= all) }, context);
+  const verdicts = batch.verdicts.map((one) => ({ ...one, expectation: title + one.expectation }));
+  for (const capture of request.captures) {
+    const answer = { call: batch.call, plan: request.plan, headers: route.unwrap === undefined ? headers : undefined };
+    const value = captureFrom(capture, answer);
+    if (value !== undefined) captured.set(capture.name, value);
+    else verdicts.push({ expectation: `${title}the answer shows ${capture.name}`, passed: false, seen: '(none)' });
+  }
+  const passes = verdicts.every(({ passed }) => passed) && (batch.isAnswered || batch.expectsNoAnswer);
+  return { kind: 'tried', route, batch: { ...batch, verdicts }, passes, notSeen: [] };
+}
+
 /** Sends the requests of a case on new connections. Kept connections would lead to the pods of earlier cases. */
 async function sendOnNewClient(
-  { repeat, concurrency, timeoutMs, expectations }: ExpectationCase,
-  route: CallRoute,
+  { repeat, concurrency, timeoutMs, expectations }: CaseRequest,
+  route: CallRoute & Pick<BatchSettings, 'onHeaders'>,
   { userAgent, onAnswer, stop }: RunContext,
 ): Promise<RequestBatch> {
-  const client = await openClient(route.target.scheme);
+  const client = await openClient(route.target.scheme, route.tls);
   try {
     const settings = { ...route, repeat, concurrency, timeoutMs, expectations };
     return await sendBatch(settings, client, userAgent, onAnswer, stop);

@@ -7,6 +7,14 @@ export interface TextPlace {
   readonly expected: string;
 }
 
+/** Place in a file: the line, and the offset in it. */
+export interface SourcePlace {
+  /** The place as `FILE:LINE:COLUMN`. */
+  readonly where: string;
+  readonly text: string;
+  readonly offset: number;
+}
+
 /** Number of characters that are shown on each side of the offset. */
 const shownCharacters = 38;
 

@@ -28,6 +28,18 @@ export interface OutgoingCall {
   readonly account: ByteAccount;
 }
 
+/** Certificates of a client, in PEM. */
+export interface ClientTls {
+  /** Certificates that the client trusts, in place of those of well-known authorities. A server's own one may be among them. */
+  readonly ca?: string;
+  /** Certificate of the client, with those between it and its authority. */
+  readonly cert?: string;
+  /** Private key of the client. */
+  readonly key?: string;
+  /** Host to ask for by SNI and to verify; that of the authority if not given. */
+  readonly serverName?: string;
+}
+
 /** Network address. */
 export interface Address {
   readonly host: string;

@@ -35,6 +35,9 @@ interface Judgement {
 export class ExpectationCheck {
   private readonly expectation: Expectation;
   private readonly plan: Plan;
+  private readonly isEntered: boolean;
+  /** True if the first service is the one of the edge, and received the request past the mesh. */
+  private isFirst = false;
   /** Number of calls with each value of the fact. */
   private readonly counts = new Map<string, number>();
   private readonly texts: TextCounts;
@@ -47,10 +50,14 @@ export class ExpectationCheck {
   /** Reason for which the answers may not show all calls of the edge, or not show the fact. */
   private hidden: string | undefined;
 
-  /** @param plan plan of the first service */
-  constructor(expectation: Expectation, plan: Plan) {
+  /**
+   * @param plan plan of the first service
+   * @param isEntered true if the first service received the request past the mesh: then this is not a call to it
+   */
+  constructor(expectation: Expectation, plan: Plan, isEntered = false) {
     this.expectation = expectation;
     this.plan = plan;
+    this.isEntered = isEntered;
     const { claim } = expectation;
     this.texts = new TextCounts(claim.kind === 'text' ? claim.condition : { kind: 'exists' });
   }
@@ -70,6 +77,10 @@ export class ExpectationCheck {
       onCall: (visited) => this.visit(visited),
       onHidden: (reason) => {
         this.hidden = reason;
+      },
+      onFirst: (call) => {
+        if (!this.isEntered) this.visit({ host: edge.to, isOfEdge: true, call });
+        this.isFirst = true;
       },
     });
   }
@@ -228,6 +239,8 @@ export class ExpectationCheck {
     if (edge.kind === 'root') return 'no answer';
     const wanted = edge.from === undefined ? edge.to : `${edge.to} from ${edge.from}`;
     const hosts = [...this.calledHosts].join(', ');
+    if (this.isFirst && hosts === '')
+      return `no call to ${wanted}: the request begins there; write "root", or let another service call it`;
     return `no call to ${wanted}; ${hosts === '' ? 'no service was called' : `calls went to ${hosts}`}`;
   }
 }

@@ -1,13 +1,13 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { optional } from '../error/optional.ts';
 import { correct } from './correct.ts';
+import { EdgeReader } from './edge-reader.ts';
 import {
   type Amount,
   type Claim,
   type Comparison,
   claimWords,
   comparisons,
-  type Edge,
   type Expectation,
   type Fact,
   facts,
@@ -15,8 +15,6 @@ import {
   statistics,
 } from './expectation.ts';
 import { isTextClaim, parseTextCondition, parseTextFact } from './parse-text.ts';
-import { textFacts } from './text-facts.ts';
-import { TokenReader } from './token-reader.ts';
 import { parseNumber, valueProblem } from './values.ts';
 
 /** Facts whose values are numbers, which `<` and `>` can compare. */
@@ -55,7 +53,7 @@ function offsetOf({ place }: MeshmockError): number {
   return place?.offset ?? 0;
 }
 
-class ExpectationParser extends TokenReader {
+class ExpectationParser extends EdgeReader {
   expectation(): Expectation {
     const isNegated = this.peek() === 'not' && this.peek(1) !== undefined && !comparisonAt(this.peek(1));
     if (isNegated) this.index++;
@@ -63,34 +61,6 @@ class ExpectationParser extends TokenReader {
     const claim = this.claim();
     if (this.peek() !== undefined) throw this.fail('the end');
     return { text: this.text, isNegated, edge, claim };
-  }
-
-  private edge(): Edge {
-    const isArrow = this.peek(1) === '->' || this.peek(1) === '→';
-    if (isArrow) {
-      const from = this.name();
-      this.index++;
-      return { kind: 'calls', from, to: this.name() };
-    }
-    if (!this.startsWithService()) return { kind: 'root' };
-    const to = this.name();
-    return to === 'root' ? { kind: 'root' } : { kind: 'calls', from: undefined, to };
-  }
-
-  /** A service may have the name of a fact: the word before a fact is a service. */
-  private startsWithService(): boolean {
-    const [first = '', second = ''] = [this.peek(), this.peek(1)];
-    if (!claimWords.includes(second)) return false;
-    if (!isOneOf(textFacts, second)) return true;
-    // The name of a header, or the value of a fact, may be the name of a text fact: `header host = a`, `pod service = 3`.
-    return !isOneOf(claimWords, first) || (isOneOf(textFacts, first) && !first.endsWith('header'));
-  }
-
-  private name(): string {
-    const name = this.peek() ?? '';
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) throw this.fail('the name of a service');
-    this.index++;
-    return name;
   }
 
   private claim(): Claim {
@@ -172,10 +142,6 @@ const unitNames: Readonly<Record<Amount['unit'], string>> = {
 
 function isOrder(comparison: Comparison): boolean {
   return comparison !== '=' && comparison !== '!=';
-}
-
-function isOneOf(words: readonly string[], word: string): boolean {
-  return words.includes(word);
 }
 
 function comparisonAt(text: string | undefined): boolean {

@@ -32,7 +32,11 @@ export function textFactTitle({ kind, header }: TextFact): string {
  *
  * @param condition condition that the value is for: a redacted value shows only that it exists
  */
-export function textOf(call: CallResult, fact: TextFact, condition: TextCondition): string | null | undefined {
+export function textOf(
+  call: CallResult,
+  fact: TextFact,
+  condition: Pick<TextCondition, 'kind'>,
+): string | null | undefined {
   const value = shownText(call, fact);
   return value === redacted && condition.kind !== 'exists' ? undefined : value;
 }

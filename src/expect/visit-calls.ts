@@ -20,6 +20,8 @@ export interface CallVisitor {
   onCall(visited: VisitedCall): void;
   /** Reports a reason for which the answer may not show all calls of the edge. */
   onHidden(reason: string): void;
+  /** Receives the request itself, if the first service is the one of the edge, and no call of the plan goes to it. */
+  onFirst?(call: CallResult): void;
 }
 
 /**
@@ -45,8 +47,7 @@ export function visitCalls(root: CallResult, plan: Plan, edge: CallsEdge, visito
     onHidden: (reason) => visitor.onHidden(reason),
   });
   // The request itself is a call to the first service, unless this service is called too: such a call counts once.
-  if (edge.from === undefined && service === edge.to && !isCalled)
-    visitor.onCall({ host: edge.to, isOfEdge: true, call: root });
+  if (edge.from === undefined && service === edge.to && !isCalled) visitor.onFirst?.(root);
 }
 
 function visitBelow(

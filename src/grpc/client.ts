@@ -4,7 +4,7 @@ import { Client as Channel, connectivityState, credentials } from '@grpc/grpc-js
 import { DialError, type TargetResolver } from '../dial/target-resolver.ts';
 import { optional } from '../error/optional.ts';
 import type { Budgets } from '../execute/budgets/budgets.ts';
-import { abortedAnswer, type CallAnswer, type Client, type OutgoingCall } from '../execute/client.ts';
+import { abortedAnswer, type CallAnswer, type Client, type ClientTls, type OutgoingCall } from '../execute/client.ts';
 import { type CallError, type CallErrorCode, callMethod } from '../reply/reply.ts';
 import { errorAnswer, okAnswer, settledAnswer } from './call-answer.ts';
 import { callMethodOn, requestOf } from './call-method.ts';
@@ -34,13 +34,15 @@ const harmlessErrors: ReadonlySet<CallErrorCode> = new Set(['timeout', 'canceled
  *
  * @param bounds bounds of the answers that arrive, and of the connections of peers that misbehave
  * @param descriptors messages of methods other than meshmock's own
+ * @param tls certificates for `grpcs:`; without them, the client trusts well-known authorities
  */
 export function createGrpcClient(
   targets: TargetResolver,
   bounds?: ClientBounds,
   descriptors = new Descriptors([]),
+  tls?: ClientTls,
 ): Client {
-  const channels = new Channels(targets, bounds?.budgets.limits.maxAnswerBytes ?? maxAnswerBytes);
+  const channels = new Channels(targets, bounds?.budgets.limits.maxAnswerBytes ?? maxAnswerBytes, tls);
   const stopWatching = bounds === undefined ? undefined : keepWithin(bounds);
   return {
     call: (call, signal) => makeCall(channels, descriptors, call, signal),
@@ -91,8 +93,10 @@ class Channels {
   private readonly targets: TargetResolver;
   /** Maximum size of one message, in bytes. */
   readonly maxReceivedBytes: number;
+  private readonly tls: ClientTls | undefined;
 
-  constructor(targets: TargetResolver, maxReceivedBytes: number) {
+  constructor(targets: TargetResolver, maxReceivedBytes: number, tls: ClientTls | undefined) {
+    this.tls = tls;
     this.targets = targets;
     this.maxReceivedBytes = maxReceivedBytes;
   }
@@ -102,7 +106,7 @@ class Channels {
     const target = targetOf(call);
     const key = `${call.scheme} ${target} ${call.authority}`;
     const entry = this.entries.get(key) ?? {
-      ...openChannel(call, target, this.targets, this.maxReceivedBytes),
+      ...openChannel(call, target, this.targets, this.maxReceivedBytes, this.tls),
       users: 0,
     };
     entry.users++;
@@ -149,20 +153,25 @@ function openChannel(
   target: string,
   targets: TargetResolver,
   maxReceivedBytes: number,
+  tls: ClientTls | undefined,
 ): NamedChannel {
   const isAddress = isIP(dial.host) !== 0;
   const refusal = isAddress ? targets.refuse(dial.host) : undefined;
   if (refusal !== undefined) throw new DialError(refusal);
   const name = isAddress ? undefined : new ChannelName(dial.host, dial.port, targets);
-  const channel = new Channel(target, scheme === 'grpcs' ? tlsCredentials(authority) : credentials.createInsecure(), {
-    'grpc.default_authority': authority,
-    'grpc.max_receive_message_length': maxReceivedBytes,
-    'grpc.enable_channelz': 0,
-    'grpc.use_local_subchannel_pool': 1,
-    'grpc.enable_http_proxy': 0,
-    'grpc.service_config_disable_resolution': 1,
-    ...(name === undefined ? {} : nameOptions(name)),
-  });
+  const channel = new Channel(
+    target,
+    scheme === 'grpcs' ? tlsCredentials(authority, tls) : credentials.createInsecure(),
+    {
+      'grpc.default_authority': authority,
+      'grpc.max_receive_message_length': maxReceivedBytes,
+      'grpc.enable_channelz': 0,
+      'grpc.use_local_subchannel_pool': 1,
+      'grpc.enable_http_proxy': 0,
+      'grpc.service_config_disable_resolution': 1,
+      ...(name === undefined ? {} : nameOptions(name)),
+    },
+  );
   return { channel, ...optional('name', name) };
 }
 

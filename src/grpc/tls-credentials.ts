@@ -1,5 +1,8 @@
 import { isIP } from 'node:net';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
+import { optional } from '../error/optional.ts';
+import type { ClientTls } from '../execute/client.ts';
 
 /** Private part of grpc-js, which takes the name for TLS from the address that it dials. */
 interface SecureConnectorFactory {
@@ -11,10 +14,15 @@ interface SecureConnectorFactory {
 /**
  * Returns credentials that ask for the host of an authority by SNI, and verify it, whatever address is dialled. An address
  * as a host is verified too, and not asked for (RFC 6066 section 3).
+ *
+ * @param tls certificates of the client; without them, it trusts well-known authorities
  */
-export function tlsCredentials(authority: string): ChannelCredentials {
-  const host = authority.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
-  const created = credentials.createSsl();
+export function tlsCredentials(authority: string, tls?: ClientTls): ChannelCredentials {
+  const host = tls?.serverName ?? authority.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  const created =
+    tls === undefined
+      ? credentials.createSsl()
+      : credentials.createFromSecureContext(createSecureContext(contextOf(tls)));
   const factory = created as unknown as SecureConnectorFactory;
   const create = factory._createSecureConnector.bind(created);
   factory._createSecureConnector = (...args) => {
@@ -23,4 +31,13 @@ export function tlsCredentials(authority: string): ChannelCredentials {
     return connector;
   };
   return created;
+}
+
+/** Returns the settings of TLS. A certificate that the client trusts may be the server's own, signed by anyone. */
+function contextOf({ ca, cert, key }: ClientTls): SecureContextOptions {
+  return {
+    ...(ca === undefined ? {} : { ca, allowPartialTrustChain: true }),
+    ...optional('cert', cert),
+    ...optional('key', key),
+  };
 }

@@ -27,12 +27,19 @@ export function adminRoute(path: string): string {
   return /^\/-\/plan(?:[/?]|$)/.test(path) ? planPath : path.replace(/\?.*$/, '');
 }
 
+/** State of a service, which the readiness probe answers. */
+export type Readiness = 'ready' | 'not ready' | 'draining';
+
 /** Adds the probes, and `/-/plan/…`, which explains a plan without making its calls. */
-export function addAdminRoutes(app: FastifyInstance, service: Service, isReady: () => boolean): void {
+export function addAdminRoutes(app: FastifyInstance, service: Service, readiness: () => Readiness): void {
   app.get('/-/healthy', (_request, reply) => reply.type('text/plain').send('healthy\n'));
-  app.get('/-/ready', (_request, reply) =>
-    isReady() ? reply.type('text/plain').send('ready\n') : reply.code(503).type('text/plain').send('draining\n'),
-  );
+  app.get('/-/ready', (_request, reply) => {
+    const state = readiness();
+    return reply
+      .code(state === 'ready' ? 200 : 503)
+      .type('text/plain')
+      .send(`${state}\n`);
+  });
   app.get(planPath, (request, reply) => {
     const path = pathOfTarget(request.originalUrl)
       .slice(planPath.length)

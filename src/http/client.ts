@@ -2,7 +2,7 @@ import { Agent, type Dispatcher } from 'undici';
 import { noHost, type TargetResolver } from '../dial/target-resolver.ts';
 import { decodeFirstBytes } from '../error/text-bytes.ts';
 import type { Bound } from '../execute/budgets/limits.ts';
-import { type CallAnswer, type Client, maxForeignBytes, type OutgoingCall } from '../execute/client.ts';
+import { type CallAnswer, type Client, type ClientTls, maxForeignBytes, type OutgoingCall } from '../execute/client.ts';
 import { abortReason } from '../execute/concurrency/abort-reason.ts';
 import { type Headers, signatureHeader } from '../reply/mesh-headers.ts';
 import { ReceivedBody } from '../reply/received-body.ts';
@@ -19,8 +19,10 @@ import { createConnector, type Dialling } from './connector.ts';
  * @example
  * const client = createHttpClient(new TargetResolver(new SystemSource(), allowAllTargets));
  * const answer = await client.call(call, AbortSignal.timeout(call.timeoutMs));
+ *
+ * @param tls certificates for `https:`; without them, the client trusts well-known authorities
  */
-export function createHttpClient(targets: TargetResolver): Client {
+export function createHttpClient(targets: TargetResolver, tls?: ClientTls): Client {
   // undici dials within `dispatch`, so a call gets its socket before the socket is connected.
   let dispatching: Exchange | undefined;
   const agent = new Agent({
@@ -28,7 +30,7 @@ export function createHttpClient(targets: TargetResolver): Client {
     pipelining: 1,
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: createConnector(targets, (dialling) => dispatching?.onDialling(dialling)),
+    connect: createConnector(targets, (dialling) => dispatching?.onDialling(dialling), tls),
   });
   return {
     call: (call, signal) =>

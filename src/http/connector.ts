@@ -1,6 +1,8 @@
 import { isIP, type LookupFunction, type Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 import { buildConnector } from 'undici';
 import { DialError, errorDuringLookup, type TargetResolver } from '../dial/target-resolver.ts';
+import type { ClientTls } from '../execute/client.ts';
 import type { CallError } from '../reply/reply.ts';
 
 const maxConnectMs = 60_000;
@@ -21,6 +23,7 @@ export interface Dialling {
 export function createConnector(
   targets: TargetResolver,
   onDialling: (dialling: Dialling) => void,
+  tls?: ClientTls,
 ): buildConnector.connector {
   // Node calls `lookup` within `connect`, so the attempt that it belongs to is known.
   let attempt: Attempt | undefined;
@@ -35,8 +38,14 @@ export function createConnector(
       (error: NodeJS.ErrnoException) => callback(error, ''),
     );
   };
-  const connect = buildConnector({ timeout: maxConnectMs, allowH2: false, lookup } as buildConnector.BuildOptions);
-  return (options, callback) => {
+  const connect = buildConnector({
+    timeout: maxConnectMs,
+    allowH2: false,
+    lookup,
+    ...tlsOptions(tls),
+  } as buildConnector.BuildOptions);
+  return (given, callback) => {
+    const options = tls?.serverName === undefined ? given : { ...given, servername: tls.serverName };
     const refusal = isIP(options.hostname) === 0 ? undefined : targets.refuse(options.hostname);
     if (refusal !== undefined) {
       process.nextTick(callback, new DialError(refusal), null);
@@ -46,6 +55,15 @@ export function createConnector(
     attempt.connect(connect(options, callback) as unknown as Socket);
     onDialling(attempt);
     attempt = undefined;
+  };
+}
+
+/** Returns the options of TLS. A certificate that the client trusts may be the server's own, signed by anyone. */
+function tlsOptions({ ca, cert, key }: ClientTls = {}): SecureContextOptions {
+  return {
+    ...(ca === undefined ? {} : { ca, allowPartialTrustChain: true }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
   };
 }
 

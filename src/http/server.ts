@@ -18,8 +18,8 @@ import { handlePlan } from './plan-handler.ts';
 /** HTTP server of a service. */
 export interface HttpServer {
   readonly app: FastifyInstance;
-  /** Lets the readiness probe succeed. */
-  setReady(): void;
+  /** Lets the readiness probe succeed, or fail. */
+  setReady(isReady: boolean): void;
   /** Fails the readiness probe, and makes each answer the last of its connection. */
   drain(): void;
   /**
@@ -42,7 +42,7 @@ export function createHttpServer(service: Service, watched: Connections): HttpSe
     socket.once('close', () => newConnections.remove(socket));
   });
   addErrorResponses(app, service);
-  addAdminRoutes(app, service, () => ready && !draining);
+  addAdminRoutes(app, service, () => (draining ? 'draining' : ready ? 'ready' : 'not ready'));
   const pipelineOf = admitRequests(app.server, service, watched, requests, {
     isLast: () => draining,
     admin: (request, response) => app.routing(request, response),
@@ -52,8 +52,8 @@ export function createHttpServer(service: Service, watched: Connections): HttpSe
   app.server.on('request', ({ socket }) => newConnections.remove(socket));
   return {
     app,
-    setReady() {
-      ready = true;
+    setReady(isReady) {
+      ready = isReady;
     },
     drain() {
       draining = true;

@@ -5,7 +5,7 @@ import { MeshmockError } from '../error/meshmock-error.ts';
 import { optional } from '../error/optional.ts';
 import { LimitedAccount } from '../execute/budgets/byte-account.ts';
 import { callWithTimeout } from '../execute/call-with-timeout.ts';
-import { type Client, maxForeignBytes, type OutgoingCall } from '../execute/client.ts';
+import { type Client, type ClientTls, maxForeignBytes, type OutgoingCall } from '../execute/client.ts';
 import { roundMs } from '../execute/concurrency/round-ms.ts';
 import { runConcurrently } from '../execute/concurrency/run-concurrently.ts';
 import { type ConnectTo, Dialler } from '../execute/connect-to.ts';
@@ -25,6 +25,7 @@ import {
 } from '../plan/plan.ts';
 import { formatSizeBytes } from '../plan/quantity.ts';
 import { readCall } from '../reply/json.ts';
+import type { Headers } from '../reply/mesh-headers.ts';
 import { redactHeaders } from '../reply/redaction.ts';
 import type { CallResult, Summary } from '../reply/reply.ts';
 
@@ -56,11 +57,18 @@ export interface BatchSettings {
   readonly expectations: readonly Expectation[];
   /** Takes the call that the expectations are about out of an answer; the answer itself if not given. */
   readonly unwrap?: (answer: CallResult) => CallResult;
+  /** True if the service of the target receives the request itself, past the mesh. Then it is not a call to this service. */
+  readonly entersService?: boolean;
+  /** Called with all headers of each answer, also those that replies do not show. */
+  readonly onHeaders?: (headers: Headers) => void;
 }
 
 /** Route on which a request reaches the service that executes its plan. */
-export interface CallRoute extends Pick<BatchSettings, 'target' | 'headers' | 'connectTo' | 'unwrap'> {
+export interface CallRoute
+  extends Pick<BatchSettings, 'target' | 'headers' | 'connectTo' | 'unwrap' | 'entersService'> {
   readonly method: string;
+  /** Certificates of the client; for a target that speaks TLS. */
+  readonly tls?: ClientTls;
 }
 
 /** Results of all requests of a batch. */
@@ -79,14 +87,16 @@ export interface RequestBatch {
 /**
  * Opens the client of a scheme's protocol. Its caller closes it. It dials every target, and finds names as other programs
  * of the user do: only the user names the target.
+ *
+ * @param tls certificates, for a scheme with TLS
  */
-export async function openClient(scheme: Scheme): Promise<Client> {
+export async function openClient(scheme: Scheme, tls?: ClientTls): Promise<Client> {
   const targets = new TargetResolver(new SystemSource(), allowAllTargets);
   switch (protocolOf(scheme)) {
     case 'http':
-      return (await import('../http/client.ts')).createHttpClient(targets);
+      return (await import('../http/client.ts')).createHttpClient(targets, tls);
     case 'grpc':
-      return (await import('../grpc/client.ts')).createGrpcClient(targets);
+      return (await import('../grpc/client.ts')).createGrpcClient(targets, undefined, undefined, tls);
     case 'tcp':
       return (await import('../tcp/client.ts')).createTcpClient(targets);
   }
@@ -112,7 +122,9 @@ export async function sendBatch(
   const { repeat, concurrency, expectations, unwrap } = settings;
   const sendOne = requestSender(settings, client, userAgent, stop);
   const collector = new SummaryCollector<never>();
-  const checks = expectations.map((expectation) => new ExpectationCheck(expectation, settings.target.plan));
+  const checks = expectations.map(
+    (expectation) => new ExpectationCheck(expectation, settings.target.plan, settings.entersService),
+  );
   let isAnswered = false;
   let isMockReached = unwrap === undefined;
   await runConcurrently(
@@ -168,6 +180,7 @@ function requestSender(
     };
     const startedAt = performance.now();
     const answer = await callWithTimeout(client, outgoing, stop);
+    if (answer.kind !== 'failed') settings.onHeaders?.(answer.headers);
     return readCall({
       target: title,
       scheme: target.scheme,

@@ -67,6 +67,8 @@ export interface RunningService {
   readonly metrics?: ListenAddress;
   /** Replaces the directives for every request. */
   setBehaviour(directives: readonly Directive[]): void;
+  /** Lets the readiness probe succeed or fail. The service answers other requests in both cases. */
+  setReady(isReady: boolean): void;
   /** Stops, in this order: readiness, requests in flight, clients, spans. */
   stop(): Promise<void>;
 }
@@ -162,13 +164,14 @@ export async function startService(
     const tcpAddresses = await listenAll(options.tcp, (address) => listenTcp(tcp, listeners.tcp, address));
     if (options.metrics !== undefined && telemetry.metrics !== undefined)
       metrics = await serveMetrics(options.metrics, telemetry.metrics);
-    http.setReady();
+    http.setReady(true);
     return {
       http: httpAddresses,
       grpc: grpcAddresses,
       tcp: tcpAddresses,
       ...optional('metrics', metrics?.address),
       setBehaviour,
+      setReady: (isReady) => http.setReady(isReady),
       stop,
     };
   } catch (error) {

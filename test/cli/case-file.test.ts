@@ -51,6 +51,10 @@ test('a case with the required fields alone gets the defaults', () => {
     timeoutMs: 10_000,
     retryUntilMs: 0,
     faults: [],
+    url: undefined,
+    tls: {},
+    captures: [],
+    then: [],
   });
 });
 
@@ -99,6 +103,10 @@ test('the parser reads every field of a case', () => {
       { kind: 'behaviour', service: 'reviews', directives: '/~status=503:version=v2' },
       { kind: 'replicas', workload: 'ratings-v1', replicas: 0 },
     ],
+    url: undefined,
+    tls: {},
+    captures: [],
+    then: [],
   });
 });
 
@@ -117,6 +125,7 @@ test('relative paths in a file start at its folder, and absolute paths stay', ()
     meshConfig: 'a/config.yaml',
     namespace: 'shop',
     fill: true,
+    names: [],
     before: [],
     always: [],
   });

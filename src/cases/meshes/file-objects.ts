@@ -1,6 +1,8 @@
 import { type Manifest, type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
 import { groupOf, type KubeObject } from '../../istio/resources/objects.ts';
 import { missingObjects } from '../asserted-routes/entry-points.ts';
+import type { CaseFile } from '../case.ts';
+import { entryClients } from '../entry-clients.ts';
 import { RouteConfig } from '../route-config.ts';
 
 /** Manifests of a file, and notes about them for the user. */
@@ -22,6 +24,12 @@ export function withMissingObjects(given: readonly ManifestSource[], namespace: 
       ...notes,
     ],
   };
+}
+
+/** Adds the pods in which cases of a file begin, and that its manifests do not have. */
+export function withEntryClients(given: readonly ManifestSource[], file: CaseFile): readonly ManifestSource[] {
+  const clients = entryClients(file, withNamespaces(parseManifests(given), file.namespace));
+  return clients.length === 0 ? given : [...given, { name: 'clients of the cases', text: manifestText(clients) }];
 }
 
 /** Returns the objects of manifests, each with its namespace. */

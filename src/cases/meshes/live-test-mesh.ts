@@ -4,7 +4,7 @@ import { formatPath } from '../../plan/format.ts';
 import { type Call, defaultPorts } from '../../plan/plan.ts';
 import { callViaMock } from '../../send/call-via-mock.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
-import type { Case, ExpectationCase, WorkloadFault } from '../case.ts';
+import { type Case, type CaseRequest, outsideName, type WorkloadFault } from '../case.ts';
 import type { MeshUnderTest, Phase } from '../mesh-under-test.ts';
 
 /** Entry into a running mesh: a meshmock or a gateway. */
@@ -40,15 +40,26 @@ export class LiveTestMesh implements MeshUnderTest {
       return phase === 'before'
         ? 'the case needs a mesh without the change: run it there, with --before'
         : 'the case needs a mesh with the change: run it there, without --before';
-    const { faults, host, from, protocol } = testCase;
+    const { faults, then } = testCase;
     if (faults.length > 0) return 'a running mesh gets no faults: run cases with "given" without --entry';
+    for (const request of [testCase, ...then.map(({ sample }) => sample)]) {
+      const reason = this.requestSkipReason(request);
+      if (reason !== undefined) return reason;
+    }
+    return undefined;
+  }
+
+  private requestSkipReason({ host, from, protocol, url }: CaseRequest): string | undefined {
+    if (url !== undefined) return 'a case with a URL needs a local mesh, which knows its gateways: run without --entry';
+    if (from === outsideName && this.entryOf(from, protocol) === undefined)
+      return `a case from outside needs --entry ${outsideName}=URL of a meshmock without a sidecar`;
     if (host !== undefined && this.entryOf(from, protocol) === undefined)
       return `a case with a host needs --entry ${from ?? 'NAME'}=URL`;
     return undefined;
   }
 
-  callRouteOf(testCase: ExpectationCase): CallRoute {
-    const { from, protocol, method, plan, headers, host } = testCase;
+  async callRouteOf(request: CaseRequest): Promise<CallRoute> {
+    const { from, protocol, method, plan, headers, host } = request;
     const entry = this.entryOf(from, protocol);
     if (entry !== undefined) {
       const { address } = entry;
@@ -63,7 +74,7 @@ export class LiveTestMesh implements MeshUnderTest {
         'usage',
         `no entry leads to ${from}: add --entry ${from}=URL, or --entry URL of a meshmock that can call it`,
       );
-    return callViaMock({ scheme: mock.protocol, address: mock.address }, callTo(from, testCase), plan);
+    return callViaMock({ scheme: mock.protocol, address: mock.address }, callTo(from, request), plan);
   }
 
   async injectFaults(faults: readonly WorkloadFault[]): Promise<AsyncDisposable> {
@@ -79,7 +90,7 @@ export class LiveTestMesh implements MeshUnderTest {
 }
 
 /** Returns the call that a mock makes to the service that receives the request of a case. */
-function callTo(host: string, { headers, method, timeoutMs, protocol: scheme }: ExpectationCase): Call {
+function callTo(host: string, { headers, method, timeoutMs, protocol: scheme }: CaseRequest): Call {
   const options = { timeoutMs, ...(method === 'GET' || scheme === 'grpc' ? {} : { method }) };
   return { scheme, host, port: defaultPorts[scheme], times: 1, headers, options, then: undefined };
 }

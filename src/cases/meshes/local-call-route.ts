@@ -6,9 +6,9 @@ import { entryName, findByName } from '../../istio/resources/entry-names.ts';
 import { namespaceOf, type Service } from '../../istio/resources/objects.ts';
 import { formatPath } from '../../plan/format.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
-import type { ExpectationCase } from '../case.ts';
+import type { CaseRequest } from '../case.ts';
 
-type FirstHop = Pick<ExpectationCase, 'from' | 'protocol'>;
+type FirstHop = Pick<CaseRequest, 'from' | 'protocol'>;
 
 /**
  * Returns the route from this machine to the service or gateway of a local mesh that receives the request of a case.
@@ -18,7 +18,7 @@ type FirstHop = Pick<ExpectationCase, 'from' | 'protocol'>;
  * @throws MeshmockError `usage` when no Service of that name takes the request
  */
 export function localCallRoute(
-  { from, protocol, method, plan, headers, host }: ExpectationCase,
+  { from, protocol, method, plan, headers, host }: CaseRequest,
   ports: readonly MachinePort[],
   services: readonly Service[],
   namespace: string,
@@ -32,6 +32,7 @@ export function localCallRoute(
     method,
     headers,
     connectTo: [],
+    entersService: port.entry.kind === 'service',
   };
 }
 
@@ -45,8 +46,8 @@ function takes(entry: Entry, protocol: FirstHop['protocol']): boolean {
   return entry.kind === 'gateway' || (entry.kind === 'service' && entry.protocol === protocol);
 }
 
-/** @param from name of a Service, with a port for one of several ports of a gateway */
-function portNamed(usable: readonly MachinePort[], from: string, namespace: string): MachinePort | undefined {
+/** Finds the port with a name. @param from name of a Service, with a port for one of several ports of a gateway */
+export function portNamed(usable: readonly MachinePort[], from: string, namespace: string): MachinePort | undefined {
   const [, name = '', port] = /^(.*?)(?::(\d+))?$/.exec(from) ?? [];
   const all = findByName(usable, ({ entry }) => entry.name, name, namespace);
   if (port !== undefined) return all.find(({ entry }) => entry.port === Number(port));

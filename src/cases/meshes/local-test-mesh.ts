@@ -8,12 +8,20 @@ import { type Manifest, type ManifestSource, parseManifests } from '../../istio/
 import { isService, type KubeObject } from '../../istio/resources/objects.ts';
 import type { InstalledTools } from '../../istio/tools/install-tools.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
-import { assertsRoutes, type CaseFile, type ExpectationCase, type WorkloadFault } from '../case.ts';
+import { assertsRoutes, type CaseFile, type CaseRequest, type WorkloadFault } from '../case.ts';
 import { coverageOf } from '../coverage/coverage.ts';
 import { TrafficRecorder } from '../coverage/traffic-recorder.ts';
 import type { Coverage } from '../coverage-result.ts';
+import { needsNeutralClient, neutralClient } from '../entry-clients.ts';
 import type { MeshUnderTest, Phase } from '../mesh-under-test.ts';
-import { manifestsByIdentity, manifestText, withMissingObjects, withNamespaces } from './file-objects.ts';
+import {
+  manifestsByIdentity,
+  manifestText,
+  withEntryClients,
+  withMissingObjects,
+  withNamespaces,
+} from './file-objects.ts';
+import { gatewayRoute } from './gateway-route.ts';
 import { localCallRoute } from './local-call-route.ts';
 import { LocalRouteObserver } from './local-route-observer.ts';
 import { scaleWorkload } from './scale-workload.ts';
@@ -59,6 +67,8 @@ export class LocalTestMesh implements MeshUnderTest {
   private applied: ReadonlyMap<string, Manifest> = new Map();
   private observer: LocalRouteObserver | undefined;
   private recorder: TrafficRecorder | undefined;
+  /** Entry of requests without `from`; the first service if undefined. */
+  private defaultEntry: string | undefined;
 
   constructor(options: LocalTestMeshOptions) {
     this.options = options;
@@ -78,7 +88,8 @@ export class LocalTestMesh implements MeshUnderTest {
     const given = this.options.read(phase === 'before' ? manifests : [...manifests, ...change]);
     const { sources, notes } = assertsRoutes(file)
       ? withMissingObjects(given, namespace)
-      : { sources: given, notes: [] };
+      : { sources: withEntryClients(given, file), notes: [] };
+    this.defaultEntry = needsNeutralClient(file) ? neutralClient : undefined;
     const wanted = manifestsByIdentity(parseManifests(sources), namespace);
     const istio = this.options.istio?.(file) ?? {};
     // istiod is installed once, with its IstioOperators.
@@ -155,9 +166,13 @@ export class LocalTestMesh implements MeshUnderTest {
     return undefined;
   }
 
-  callRouteOf(testCase: ExpectationCase): CallRoute {
+  async callRouteOf(request: CaseRequest, signal: AbortSignal): Promise<CallRoute> {
     const { host, namespace } = this.startedMesh();
-    return localCallRoute(testCase, host.ports, this.appliedObjects().filter(isService), namespace);
+    const applied = this.appliedObjects();
+    const { from = this.defaultEntry, url } = request;
+    if (url === undefined)
+      return localCallRoute({ ...request, from }, host.ports, applied.filter(isService), namespace);
+    return gatewayRoute(request, url, { applied, mesh: await host.objects(signal), ports: host.ports, namespace });
   }
 
   async injectFaults(faults: readonly WorkloadFault[], signal: AbortSignal): Promise<AsyncDisposable> {
@@ -179,6 +194,11 @@ export class LocalTestMesh implements MeshUnderTest {
         const { service, directives } = fault;
         await host.setBehaviour({ service, namespace, directives }, signal);
         return () => host.setBehaviour({ service, namespace }, signal);
+      }
+      case 'not_ready': {
+        const { service } = fault;
+        await host.setReadiness({ service, namespace, isReady: false }, signal);
+        return () => host.setReadiness({ service, namespace, isReady: true }, signal);
       }
       case 'replicas': {
         const { original, scaled } = scaleWorkload(this.appliedObjects(), fault.workload, namespace, fault.replicas);

@@ -1,6 +1,8 @@
 import { existsSync, globSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Case, CaseFile } from '../../cases/case.ts';
+import { nameErrors } from '../../cases/known-names.ts';
+import { ErrorList } from '../../error/error-list.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
 import { readText } from '../process/read-text.ts';
@@ -34,10 +36,14 @@ export interface CaseFilesSettings {
  */
 export function readCaseFiles(settings: CaseFilesSettings): CaseFile[] {
   const { names, only, entry } = settings;
-  const files = [...new Set(names.flatMap(caseFilesIn))].map((name) => readCaseFile(name, settings));
+  const errors = new ErrorList();
+  const found = [...new Set(names.flatMap(caseFilesIn))];
+  const files = found.flatMap((name) => errors.collect(() => readCaseFile(name, settings)) ?? []);
+  errors.throwIfAny();
   const selected = only.length === 0 ? files : selectCases(files, only);
   // A running mesh has its manifests already, and they need not be on this machine.
-  if (entry.length === 0) checkManifests(selected);
+  if (entry.length === 0) for (const file of selected) errors.collect(() => checkManifests(file));
+  errors.throwIfAny();
   return selected;
 }
 
@@ -100,18 +106,25 @@ function mostSimilar(part: string, names: readonly string[]): string[] {
   return [...new Set(names)].toSorted((a, b) => sharedPairs(b) - sharedPairs(a)).slice(0, 3);
 }
 
-/** Checks that all manifests exist and parse. A mesh takes seconds to start, so this comes first. */
-function checkManifests(files: readonly CaseFile[]): void {
-  const all = new Set<string>();
-  for (const { name, manifests, change, meshConfig } of files) {
-    if (meshConfig !== undefined && !existsSync(meshConfig))
-      throw new MeshmockError('usage', `${name}: no such file: ${meshConfig}`);
-    for (const manifest of [...manifests, ...change]) {
-      if (!existsSync(manifest)) throw new MeshmockError('usage', `${name}: no such file or folder: ${manifest}`);
-      all.add(manifest);
-    }
-  }
-  parseManifests(readManifestsOfCases([...all]));
+/** Checks that all manifests exist and parse, and have the names of the cases. A mesh takes seconds to start. */
+function checkManifests(file: CaseFile): void {
+  const { name, manifests, change, meshConfig } = file;
+  const errors = new ErrorList();
+  if (meshConfig !== undefined && !existsSync(meshConfig))
+    errors.add(new MeshmockError('usage', `${name}: no such file: ${meshConfig}`));
+  const all = [...new Set([...manifests, ...change])];
+  const parsed = all.flatMap((manifest) => {
+    if (existsSync(manifest)) return errors.collect(() => parseManifests(readManifestsOfCases([manifest]))) ?? [];
+    errors.add(new MeshmockError('usage', `${name}: no such file or folder: ${manifest}`));
+    return [];
+  });
+  errors.throwIfAny();
+  for (const error of nameErrors(
+    file,
+    parsed.map(({ object }) => object),
+  ))
+    errors.add(error);
+  errors.throwIfAny();
 }
 
 /**

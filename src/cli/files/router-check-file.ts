@@ -5,7 +5,7 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import { text } from '../../options/option-values.ts';
 import { headerNameProblem, headerValueProblem } from '../../plan/fields.ts';
 import type { Header } from '../../plan/plan.ts';
-import type { CaseDefaults } from './case-file.ts';
+import type { CaseDefaults } from './case-reader.ts';
 import { readHeaderMatches } from './header-match.ts';
 import { emptyAssertions, routeCaseFile } from './validator-file.ts';
 import { authority, method, uri } from './validator-request.ts';

@@ -2,7 +2,7 @@ import type { Node } from 'yaml';
 import type { AssertedRequest, AssertedRoute } from '../../cases/asserted-route.ts';
 import type { CaseFile, RouteCase } from '../../cases/case.ts';
 import { text, yesOrNo } from '../../options/option-values.ts';
-import type { CaseDefaults } from './case-file.ts';
+import type { CaseDefaults } from './case-reader.ts';
 import { readFault } from './validator-fault.ts';
 import { readRequests } from './validator-request.ts';
 import { readDelegate, readDestinations, readHeaderChanges, readRedirect, readRewrite } from './validator-route.ts';
@@ -75,6 +75,7 @@ export function routeCaseFile(
     meshConfig: undefined,
     namespace: 'default',
     fill: true,
+    names: [],
     before: [],
     cases: YamlFile.all(content, file).flatMap(casesOf),
     always: [],

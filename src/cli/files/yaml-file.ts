@@ -10,9 +10,11 @@ import {
   parseDocument,
   type Range,
 } from 'yaml';
+import { ErrorList } from '../../error/error-list.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
-import type { TextPlace } from '../../error/text-place.ts';
+import { suggestionFor } from '../../error/suggestion.ts';
+import type { SourcePlace, TextPlace } from '../../error/text-place.ts';
 import { yamlProblem } from '../../istio/resources/yaml-problem.ts';
 
 /** Fields of a map, by name. */
@@ -73,9 +75,30 @@ export class YamlFile {
    */
   fields(node: Node | null | undefined, known: readonly string[], expected: string): Fields {
     const entries = this.entries(node, expected);
-    for (const [name, { key }] of entries)
-      if (!known.includes(name)) throw this.errorAt(key, `one of ${known.join(', ')}`);
+    const errors = new ErrorList();
+    for (const [name, { key }] of entries) if (!known.includes(name)) errors.add(this.unknownField(key, name, known));
+    errors.throwIfAny();
     return new Map([...entries].map(([name, { value }]) => [name, value]));
+  }
+
+  /**
+   * Reads the fields of a map as `fields` does, and keeps errors about unknown ones.
+   *
+   * @throws MeshmockError `usage` when the node is not a map
+   */
+  knownFields(node: Node | null | undefined, known: readonly string[], expected: string, errors: ErrorList): Fields {
+    const fields = new Map<string, Node>();
+    for (const [name, { key, value }] of this.entries(node, expected)) {
+      if (known.includes(name)) fields.set(name, value);
+      else errors.add(this.unknownField(key, name, known));
+    }
+    return fields;
+  }
+
+  private unknownField(key: Node, name: string, known: readonly string[]): MeshmockError {
+    const nearest = suggestionFor(name, known);
+    const suggested = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
+    return this.errorAt(key, `one of ${known.join(', ')}`, suggested);
   }
 
   /**
@@ -122,7 +145,8 @@ export class YamlFile {
       return parse(String(scalar.value));
     } catch (error) {
       if (!(error instanceof MeshmockError)) throw error;
-      throw this.error((node.range as Range)[0], error.message, error.place);
+      const [offset] = node.range as Range;
+      throw this.error(offset, error.message, error.place ?? this.placeOf(offset, ''));
     }
   }
 
@@ -156,10 +180,14 @@ export class YamlFile {
     return node;
   }
 
-  /** Returns an error at a node, or at the start of the file. */
-  errorAt(node: Node | null | undefined, expected: string): MeshmockError {
+  /**
+   * Returns an error at a node, or at the start of the file.
+   *
+   * @param suggestion end of the message
+   */
+  errorAt(node: Node | null | undefined, expected: string, suggestion = ''): MeshmockError {
     const offset = node?.range?.[0] ?? 0;
-    return this.error(offset, `expected ${expected}`, this.placeOf(offset, expected));
+    return this.error(offset, `expected ${expected}${suggestion}`, this.placeOf(offset, expected));
   }
 
   /** Returns `FILE:LINE:COLUMN` of a node. */
@@ -167,8 +195,14 @@ export class YamlFile {
     return this.positionOf(node.range?.[0] ?? 0);
   }
 
+  /** Returns the place of a node, for errors that are found later. */
+  placeIn(node: Node): SourcePlace {
+    const { text, offset } = this.placeOf(node.range?.[0] ?? 0, '');
+    return { where: this.whereIs(node), text, offset };
+  }
+
   /** Returns the node that an alias (`*name`) refers to; other nodes unchanged. */
-  private resolveAlias(node: Node | null | undefined): Node | null | undefined {
+  resolveAlias(node: Node | null | undefined): Node | null | undefined {
     return isAlias(node) ? node.resolve(this.document) : node;
   }
 

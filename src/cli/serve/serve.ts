@@ -77,6 +77,9 @@ function onMessage(message: MessageToService, running: RunningService, settings:
     case 'service-ports':
       settings.servicePorts.replace(message.ports.map(parseServicePort));
       return;
+    case 'readiness':
+      running.setReady(message.isReady);
+      return;
     case 'behaviour':
       send(changeBehaviour(running, settings, message.directives));
       return;

@@ -2,7 +2,7 @@ import type { Case } from '../../cases/case.ts';
 import type { Coverage } from '../../cases/coverage-result.ts';
 import type { ExpectationVerdict } from '../../expect/expectation-check.ts';
 import { calledMethod } from '../../plan/grpc-method.ts';
-import { authorityOf } from '../../plan/plan.ts';
+import { authorityOf, hostHeaderOf, protocolOf } from '../../plan/plan.ts';
 import { summaryNotes } from '../../render/summary-notes.ts';
 import { printable } from '../../render/terminal-text.ts';
 import { type CallResult, callMethod } from '../../reply/reply.ts';
@@ -93,19 +93,36 @@ function answerLines(call: CallResult): string[] {
 }
 
 /** Returns the command for curl or grpcurl that sends a request again, or for meshmock where grpcurl needs a proto file. */
-export function rerunCommand({ target, headers, method, unwrap }: CallRoute): string {
+export function rerunCommand(route: CallRoute): string {
+  const { target, headers, method, unwrap, connectTo } = route;
   const { scheme, address, authority, path } = target;
   const all = authority === undefined ? headers : [...headers, { name: 'host', value: authority }];
   const flags = all.map(({ name, value }) => ` -H ${quoteWord(`${name}: ${value}`)}`).join('');
-  if (unwrap === undefined && calledMethod(scheme, target.plan) !== undefined)
-    return `npx meshmock call ${quoteWord(`grpc:${authorityOf(address)}${path}`)}${flags}`;
-  if (scheme === 'grpc') {
+  const isGrpc = protocolOf(scheme) === 'grpc';
+  if (isGrpc && unwrap === undefined && calledMethod(scheme, target.plan) !== undefined)
+    return `npx meshmock call ${quoteWord(`grpc:${authorityOf(dialled(route))}${path}`)}${flags}`;
+  if (isGrpc) {
     const data = quoteWord(JSON.stringify({ path }));
-    return `grpcurl -plaintext${flags} -d ${data} ${authorityOf(address)} ${callMethod}`;
+    const name = connectTo.length === 0 ? '' : ` -authority ${hostHeaderOf({ scheme, ...address })}`;
+    const plain = `${scheme === 'grpcs' ? ' -insecure' : ' -plaintext'}${name}`;
+    return `grpcurl${plain}${flags} -d ${data} ${authorityOf(dialled(route))} ${callMethod}`;
   }
   // A person reads the tree more easily than JSON.
   const hasAccept = all.some(({ name }) => name.toLowerCase() === 'accept');
   const accept = hasAccept ? '' : ` -H ${quoteWord('Accept: text/plain')}`;
   const methodFlag = method === 'GET' ? '' : ` -X ${method}`;
-  return `curl -g${methodFlag}${flags} ${quoteWord(authorityOf(address) + path)}${accept}`;
+  const connect = connectTo.map(
+    ({ host, port, toHost, toPort }) =>
+      ` --connect-to ${host}:${port}:${toHost.includes(':') ? `[${toHost}]` : toHost}:${toPort}`,
+  );
+  const url = connectTo.length === 0 ? authorityOf(address) : `${scheme}://${hostHeaderOf({ scheme, ...address })}`;
+  // curl needs a file for a certificate.
+  const insecure = scheme === 'https' ? ' -k' : '';
+  return `curl -g${insecure}${connect.join('')}${methodFlag}${flags} ${quoteWord(url + path)}${accept}`;
+}
+
+/** Returns the address that the first request of a route dials. */
+function dialled({ target: { address }, connectTo }: CallRoute): CallRoute['target']['address'] {
+  const [first] = connectTo;
+  return first === undefined ? address : { host: first.toHost, port: Number(first.toPort) };
 }

@@ -116,6 +116,11 @@ async function answerTo(mesh: Promise<LocalMesh>, request: ControlRequest, enque
       await enqueue(() => node.setBehaviour(request.change, AbortSignal.timeout(changeTimeoutMs)));
       return { kind: 'done' };
     }
+    case 'set-readiness': {
+      const { change } = request;
+      await enqueue(async () => (await mesh).setReadiness(change, AbortSignal.timeout(changeTimeoutMs)));
+      return { kind: 'done' };
+    }
     case 'status':
       return { kind: 'status', pods: podStatuses(await mesh), ports: ports.filter(isCurrent) };
     case 'objects':

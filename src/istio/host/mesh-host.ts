@@ -4,7 +4,14 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
 import type { ApplyReport } from '../local-mesh/local-mesh.ts';
 import { type Entry, entryId } from '../node/entries.ts';
-import type { BehaviourChange, MeshObjects, PodProgress, PodStats, PodStatus } from '../node/pod-status.ts';
+import type {
+  BehaviourChange,
+  MeshObjects,
+  PodProgress,
+  PodStats,
+  PodStatus,
+  ReadinessChange,
+} from '../node/pod-status.ts';
 import { lastLines } from '../process/ready.ts';
 import type { ManifestSource } from '../resources/manifest.ts';
 import { checkMachine, type InstalledTools, installMeshTools } from '../tools/install-tools.ts';
@@ -172,6 +179,15 @@ export class MeshHost implements AsyncDisposable {
    */
   async setBehaviour(change: BehaviourChange, signal: AbortSignal): Promise<void> {
     await askMesh(this.name, { kind: 'set-behaviour', change }, signal);
+  }
+
+  /**
+   * Lets the readiness probes of a service's mocks succeed or fail, and waits until no proxy routes to pods that are not ready.
+   *
+   * @throws MeshmockError `usage` if the service does not exist
+   */
+  async setReadiness(change: ReadinessChange, signal: AbortSignal): Promise<void> {
+    await askMesh(this.name, { kind: 'set-readiness', change }, signal);
   }
 
   /** Reads the counters of all proxies: of clusters, routes and filters, with Envoy's names for Prometheus. */

@@ -2,7 +2,14 @@ import type { ErrorCode } from '../../error/error-code.ts';
 import type { ApplyOptions, ApplyReport } from '../local-mesh/local-mesh.ts';
 import type { LocalMeshOptions } from '../local-mesh/start-local-mesh.ts';
 import type { Entry } from '../node/entries.ts';
-import type { BehaviourChange, MeshObjects, PodProgress, PodStats, PodStatus } from '../node/pod-status.ts';
+import type {
+  BehaviourChange,
+  MeshObjects,
+  PodProgress,
+  PodStats,
+  PodStatus,
+  ReadinessChange,
+} from '../node/pod-status.ts';
 import type { ManifestSource } from '../resources/manifest.ts';
 import type { MachinePort } from './machine-ports.ts';
 
@@ -37,6 +44,7 @@ export type ControlRequest =
   /** Waits until everything is in effect that any program has applied so far. */
   | { readonly kind: 'wait' }
   | { readonly kind: 'set-behaviour'; readonly change: BehaviourChange }
+  | { readonly kind: 'set-readiness'; readonly change: ReadinessChange }
   | { readonly kind: 'status' }
   | { readonly kind: 'stats' }
   | { readonly kind: 'objects' }
@@ -60,6 +68,7 @@ export const answerKinds = {
   delete: 'applied',
   wait: 'applied',
   'set-behaviour': 'done',
+  'set-readiness': 'done',
   status: 'status',
   stats: 'stats',
   objects: 'objects',

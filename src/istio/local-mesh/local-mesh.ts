@@ -8,10 +8,11 @@ import type { ApiServer } from '../kube-api/api-server.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
 import { nodeAddress } from '../network/addresses.ts';
 import type { MeshNode } from '../node/mesh-node.ts';
-import type { MeshObjects } from '../node/pod-status.ts';
+import type { MeshObjects, ReadinessChange } from '../node/pod-status.ts';
+import { failsProbe } from '../node/pod-status-object.ts';
 import { workloadLeftOut } from '../node/workload-left-out.ts';
 import { type Manifest, type ManifestSource, parseManifests } from '../resources/manifest.ts';
-import { isWorkload, type KubeObject, kubectlName } from '../resources/objects.ts';
+import { isWorkload, type KubeObject, kubectlName, type Pod } from '../resources/objects.ts';
 import { withRouteNames } from '../resources/route-names.ts';
 import type { Convergence } from './convergence.ts';
 import type { FailedFetches } from './failed-fetches.ts';
@@ -100,6 +101,19 @@ export class LocalMesh {
     const operators = given.map(({ object }) => object).filter(isIstioOperator);
     const notes = operators.map((one) => `${kubectlName(one)}: it has an effect only at the start of a local mesh`);
     return { ...report, leftOut: [...notes, ...report.leftOut] };
+  }
+
+  /**
+   * Lets the readiness probes of a service's mocks succeed or fail, and waits until no proxy routes to pods that are not ready.
+   *
+   * @throws MeshmockError `usage` if no mock has the name
+   */
+  async setReadiness(change: ReadinessChange, signal: AbortSignal): Promise<void> {
+    const { node, view, convergence } = this.parts;
+    const uids = new Set(node.setReadiness(change));
+    const isWritten = (pod: Pod): boolean => !uids.has(pod.metadata.uid ?? '') || failsProbe(pod) !== change.isReady;
+    await view.waitUntil(() => view.pods.every(isWritten), signal);
+    await convergence.ofEverything(signal);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { failsProbe } from '../node/pod-status-object.ts';
 import { readyAddresses } from '../resources/endpoint-slices.ts';
 import {
   type EndpointSlice,
@@ -45,8 +46,9 @@ interface Condition {
  */
 export function pendingRollout(objects: RolloutObjects): string[] {
   const { workloads, services, gateways } = objects;
+  const isRolled = (workload: Workload): boolean => isRolledOut(workload, failedProbesOf(workload, objects.pods));
   return [
-    ...workloads.filter((one) => !isRolledOut(one)).map((one) => `${kubectlName(one)} is not rolled out`),
+    ...workloads.filter((one) => !isRolled(one)).map((one) => `${kubectlName(one)} is not rolled out`),
     ...services
       .filter((service) => !hasCurrentEndpoints(service, objects))
       .map((service) => `${kubectlName(service)} waits for its endpoints`),
@@ -90,18 +92,29 @@ function statusOf({ status }: KubeObject): WorkloadStatus {
   return (status ?? {}) as WorkloadStatus;
 }
 
-function isRolledOut(workload: Workload): boolean {
+/** Returns the number of the pods of a workload whose readiness probes are made to fail. */
+function failedProbesOf({ metadata, spec }: Workload, pods: readonly Pod[]): number {
+  return pods.filter(
+    (pod) =>
+      pod.metadata.namespace === metadata.namespace &&
+      selects(spec.selector.matchLabels, pod.metadata.labels) &&
+      failsProbe(pod),
+  ).length;
+}
+
+/** @param failedProbes number of its pods whose readiness probes are made to fail */
+function isRolledOut(workload: Workload, failedProbes: number): boolean {
   const status = statusOf(workload);
   if ((status.observedGeneration ?? 0) < (workload.metadata.generation ?? 1)) return false;
   if (workload.kind === 'DaemonSet') {
     const { desiredNumberScheduled = 0, updatedNumberScheduled = 0, numberReady = 0 } = status;
-    return updatedNumberScheduled === desiredNumberScheduled && numberReady === desiredNumberScheduled;
+    return updatedNumberScheduled === desiredNumberScheduled && numberReady === desiredNumberScheduled - failedProbes;
   }
   const { replicas: wanted = 1 } = workload.spec;
   const { replicas = 0, readyReplicas = 0, updatedReplicas = 0 } = status;
   // The status of a ReplicaSet does not count updated replicas.
   const isUpdated = workload.kind === 'ReplicaSet' || updatedReplicas === wanted;
-  return replicas === wanted && readyReplicas === wanted && isUpdated;
+  return replicas === wanted && readyReplicas === wanted - failedProbes && isUpdated;
 }
 
 /** Reports whether the endpoints of a Service are its ready pods. */

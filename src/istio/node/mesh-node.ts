@@ -13,11 +13,11 @@ import { nodeName, nodeObject, podCapacity } from './node-object.ts';
 import { controllerOf, isOrphan } from './pod-owners.ts';
 import { type PodPlan, planPod } from './pod-plan.ts';
 import type { NodeContext } from './pod-sandbox.ts';
-import type { BehaviourChange, PodProgress, PodStats } from './pod-status.ts';
+import type { BehaviourChange, PodProgress, PodStats, ReadinessChange } from './pod-status.ts';
 import { PodStatusWriter } from './pod-status-writer.ts';
 import { type MeshProxy, proxyStats } from './proxy-process.ts';
 import { RunningPod } from './running-pod.ts';
-import { setServiceBehaviour } from './service-behaviour.ts';
+import { mocksOf, setServiceBehaviour } from './service-behaviour.ts';
 
 export interface NodeOptions {
   readonly client: KubeClient;
@@ -141,6 +141,18 @@ export class MeshNode {
    */
   setBehaviour(change: BehaviourChange, signal: AbortSignal): Promise<void> {
     return setServiceBehaviour(this.all, this.options.view.services, change, signal);
+  }
+
+  /**
+   * Lets the readiness probes of a service's mocks succeed or fail.
+   *
+   * @returns the uids of their pods
+   * @throws MeshmockError `usage` if no mock has the name
+   */
+  setReadiness(change: ReadinessChange): readonly string[] {
+    const pods = mocksOf(this.all, this.options.view.services, change);
+    for (const pod of pods) pod.setReadiness(change.isReady);
+    return pods.map(({ plan }) => plan.uid);
   }
 
   /** Makes the running pods those of the API. */

@@ -1,6 +1,15 @@
 import { nodeAddress } from '../network/addresses.ts';
-import type { Container, PodSpec } from '../resources/objects.ts';
+import type { Container, Pod, PodSpec } from '../resources/objects.ts';
 import type { PodPlan } from './pod-plan.ts';
+
+/** Message of the conditions of a pod whose mock is made not ready. */
+const probeFailed = 'the readiness probe of the mock fails';
+
+/** Reports whether a pod is not ready because the readiness probe of its mock is made to fail. */
+export function failsProbe({ status }: Pod): boolean {
+  const conditions = (status as { conditions?: readonly { type: string; message?: string }[] } | undefined)?.conditions;
+  return (conditions ?? []).some(({ type, message }) => type === 'Ready' && message === probeFailed);
+}
 
 /** State of a pod on its node. */
 export interface PodState {
@@ -9,6 +18,8 @@ export interface PodState {
   /** True when the pod's network exists and its traffic is intercepted. */
   readonly isInitialized: boolean;
   readonly isMockReady: boolean;
+  /** False while the readiness probe of the mock fails. */
+  readonly passesProbe: boolean;
   readonly isProxyReady: boolean;
   readonly mockRestarts: number;
   readonly proxyRestarts: number;
@@ -61,12 +72,15 @@ export function podStatusObject({ programs, role }: PodPlan, state: PodState): o
   const time = timeText(startedAt);
   const { interception, proxy, agent, istiod, mocked, skipped } = programs;
   const hasProxy = proxy !== undefined;
-  const isReady = isInitialized && (role === 'gateway' || state.isMockReady) && (!hasProxy || state.isProxyReady);
+  const isMockReady = state.isMockReady && state.passesProbe;
+  const isReady = isInitialized && (role === 'gateway' || isMockReady) && (!hasProxy || state.isProxyReady);
+  // Its message tells a failed probe from a program that has not started.
+  const message = state.passesProbe ? problem : probeFailed;
   const condition = (type: string, isTrue: boolean): object => ({
     type,
     status: isTrue ? 'True' : 'False',
     lastTransitionTime: time,
-    ...(isTrue || problem === undefined ? {} : { reason: 'ContainersNotReady', message: problem }),
+    ...(isTrue || message === undefined ? {} : { reason: 'ContainersNotReady', message }),
   });
   const containerStatus = (container: Container, isContainerReady: boolean, restartCount: number): object => ({
     name: container.name,
@@ -117,7 +131,7 @@ export function podStatusObject({ programs, role }: PodPlan, state: PodState): o
       ...(proxy !== undefined && isNative ? [ofProxy(proxy)] : []),
     ],
     containerStatuses: [
-      ...apps.map((one) => containerStatus(one, state.isMockReady, state.mockRestarts)),
+      ...apps.map((one) => containerStatus(one, isMockReady, state.mockRestarts)),
       ...(proxy !== undefined && !isNative ? [ofProxy(proxy)] : []),
     ],
   };

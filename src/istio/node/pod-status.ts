@@ -38,6 +38,15 @@ export interface MeshObjects {
   readonly pods: readonly Pod[];
 }
 
+/** Readiness of the mocks of a service. */
+export interface ReadinessChange {
+  /** Name of a Service, or the service name with which mocks answer. */
+  readonly service: string;
+  /** Namespace of a name without one; `default` if not given. */
+  readonly namespace?: string;
+  readonly isReady: boolean;
+}
+
 /** Directives that the mocks of a service apply to every request. */
 export interface BehaviourChange {
   /** Name of a Service, or the service name with which mocks answer. */

@@ -36,6 +36,8 @@ export class RunningPod {
   private isInitialized = false;
   private areProgramsStarted = false;
   private startProblem: string | undefined;
+  /** False while the readiness probe of the mock fails. The pod runs, and gets no requests through Services. */
+  private passesProbe = true;
   private servicePorts: readonly string[] = [];
   private main: SupervisedProgram | undefined;
   private proxy: SupervisedProgram | undefined;
@@ -57,7 +59,7 @@ export class RunningPod {
     return this.currentPlan;
   }
 
-  /** True if all programs of the pod are ready. */
+  /** True if all programs of the pod are ready, whatever its readiness probe says. */
   get isReady(): boolean {
     const { main, proxy } = this;
     return this.areProgramsStarted && (main === undefined || main.isReady) && (proxy === undefined || proxy.isReady);
@@ -76,6 +78,7 @@ export class RunningPod {
       startedAt,
       isInitialized,
       isMockReady: main?.isReady ?? false,
+      passesProbe: this.passesProbe,
       isProxyReady: proxy?.isReady ?? false,
       mockRestarts: main?.restarts ?? 0,
       proxyRestarts: proxy?.restarts ?? 0,
@@ -165,7 +168,10 @@ export class RunningPod {
           args: context.serveArguments,
         });
       },
-      ready: serviceReady,
+      ready: async (program, signal) => {
+        await serviceReady(program, signal);
+        if (!this.passesProbe) this.sendReadiness(program);
+      },
     });
   }
 
@@ -239,6 +245,18 @@ export class RunningPod {
       if (!(error instanceof MeshmockError)) throw error;
       throw new MeshmockError(error.code, `pod ${this.plan.name}: ${error.message}`);
     }
+  }
+
+  /** Lets the readiness probe of the mock succeed or fail, and writes the status that a kubelet would write then. */
+  setReadiness(isReady: boolean): void {
+    this.passesProbe = isReady;
+    const mock = this.main?.process;
+    if (mock?.connected) this.sendReadiness(mock);
+    this.changed();
+  }
+
+  private sendReadiness(mock: ChildProcess): void {
+    sendToService(mock, { kind: 'readiness', isReady: this.passesProbe });
   }
 
   /** Ends the pod's programs, including those that are still starting, and removes its files and its namespace. */

@@ -13,9 +13,23 @@ import type { RunningPod } from './running-pod.ts';
 export async function setServiceBehaviour(
   pods: readonly RunningPod[],
   services: readonly Service[],
-  { service, namespace = 'default', directives }: BehaviourChange,
+  change: BehaviourChange,
   signal: AbortSignal,
 ): Promise<void> {
+  const selected = mocksOf(pods, services, change);
+  await Promise.all(selected.map((pod) => pod.setBehaviour(change.directives, signal)));
+}
+
+/**
+ * Returns the mocks of a service.
+ *
+ * @throws MeshmockError `usage` if no mock has the name
+ */
+export function mocksOf(
+  pods: readonly RunningPod[],
+  services: readonly Service[],
+  { service, namespace = 'default' }: Pick<BehaviourChange, 'service' | 'namespace'>,
+): readonly RunningPod[] {
   const mocks = pods.filter(({ plan }) => plan.role === 'mock');
   const namedMocks = mocks.flatMap((pod) => serviceNamesOf(pod.plan, services).map((name) => ({ name, pod })));
   const found = findByName(namedMocks, ({ name }) => name, service, namespace).map(({ pod }) => pod);
@@ -24,7 +38,7 @@ export async function setServiceBehaviour(
     const names = [...new Set(namedMocks.map(({ name }) => name))];
     throw new MeshmockError('usage', `unknown service ${service}: expected one of ${names.join(', ')}`);
   }
-  await Promise.all(selected.map((pod) => pod.setBehaviour(directives, signal)));
+  return selected;
 }
 
 /** Returns the names of the Services that select a pod, and the service name with which its mock answers. */

@@ -2,6 +2,8 @@
 export type MessageToService =
   /** Replaces the ports of `--service-port`. */
   | { readonly kind: 'service-ports'; readonly ports: readonly string[] }
+  /** Decides whether the service is ready, by `/-/ready`. */
+  | { readonly kind: 'readiness'; readonly isReady: boolean }
   /** Replaces the directives for every request; null restores those of the start. */
   | { readonly kind: 'behaviour'; readonly directives: string | null };
 
@@ -33,6 +35,8 @@ export function parseMessageToService(value: unknown): MessageToService | undefi
   switch (message?.kind) {
     case 'service-ports':
       return Array.isArray(message.ports) && message.ports.every(isText) ? message : undefined;
+    case 'readiness':
+      return typeof message.isReady === 'boolean' ? message : undefined;
     case 'behaviour':
       return isText(message.directives) || message.directives === null ? message : undefined;
     default:

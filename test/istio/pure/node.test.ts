@@ -54,6 +54,7 @@ const state: PodState = {
   isInitialized: true,
   isMockReady: true,
   isProxyReady: true,
+  passesProbe: true,
   mockRestarts: 0,
   proxyRestarts: 1,
   problem: undefined,

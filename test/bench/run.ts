@@ -1,12 +1,14 @@
 /**
  * Measures hops, chains and fan-outs. The candidates of a scenario run in short slices, in turn, because the machine is
- * shared: compare the ratios. `npm run bench` runs it, and `npm run bench -- --only hop --json FILE` a part.
+ * shared: compare the ratios. `npm run bench` runs it, and `npm run bench -- --only hop --json FILE` a part. `--check` fails
+ * if a row costs more CPU time than its bound allows (`bounds.ts`).
  */
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Agent, request } from 'undici';
+import { overBounds } from './bounds.ts';
 import { type Candidate, hop, type Scenario, treesOf } from './candidates.ts';
 import { cpuUsOf, privateMegabytesOf, startSink, stopProcesses } from './processes.ts';
 
@@ -17,6 +19,7 @@ const { values: settings } = parseArgs({
     'slice-ms': { type: 'string', default: '1000' },
     connections: { type: 'string', default: '16' },
     json: { type: 'string' },
+    check: { type: 'boolean', default: false },
   },
 });
 const slices = Number(settings.slices);
@@ -143,6 +146,10 @@ try {
     const rows = await measure(scenario);
     results.push({ title: scenario.title, rows });
     process.stdout.write(`\n${tableOf(scenario.title, rows)}\n`);
+    for (const problem of settings.check ? overBounds(name, rows) : []) {
+      process.stderr.write(`over its bound: ${problem}\n`);
+      process.exitCode = 1;
+    }
     await stopProcesses();
   }
 } finally {

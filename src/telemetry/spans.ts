@@ -1,5 +1,6 @@
 import {
   type Attributes,
+  type Context,
   context,
   defaultTextMapGetter,
   defaultTextMapSetter,
@@ -30,21 +31,28 @@ import {
  * Returns tracing that makes spans through the OpenTelemetry API.
  *
  * @param names says which attributes also have their old names
+ * @param isContextRead true if logs or other instrumentation read the active context, which costs as much as a span
  */
-export function spanTracing(version: string, names: OldNames, stop: () => Promise<void>): Tracing {
+export function spanTracing(
+  version: string,
+  names: OldNames,
+  isContextRead: boolean,
+  stop: () => Promise<void>,
+): Tracing {
   const tracer = trace.getTracer('meshmock', version);
+  const runIn = <T>(active: Context, action: () => T): T => (isContextRead ? context.with(active, action) : action());
   return {
     startRequest(facts) {
       const parent = propagation.extract(ROOT_CONTEXT, facts.headers, defaultTextMapGetter);
       const name = facts.protocol === 'http' ? `${facts.method} ${httpRoute}` : shortText(facts.method);
-      const attributes = shortAttributes(withOldNames(serverAttributes(facts), names, true));
-      const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, parent);
+      const span = tracer.startSpan(name, { kind: SpanKind.SERVER }, parent);
+      if (span.isRecording()) span.setAttributes(shortAttributes(withOldNames(serverAttributes(facts), names, true)));
       const current = trace.setSpan(parent, span);
       return {
         traceId: isSpanContextValid(span.spanContext()) ? span.spanContext().traceId : undefined,
         spanId: recordedId(span),
         describe: (attributes) => void span.setAttributes(attributes),
-        run: (action) => context.with(current, action),
+        run: (action) => runIn(current, action),
         startCall: startCall(current),
         end: (outcome) => endServerSpan(span, facts, outcome, names),
       } satisfies RequestTrace;
@@ -55,15 +63,16 @@ export function spanTracing(version: string, names: OldNames, stop: () => Promis
   function startCall(parent: ReturnType<typeof trace.setSpan>): RequestTrace['startCall'] {
     return (facts) => {
       const protocol = protocolOf(facts.call.scheme);
-      const attributes = shortAttributes(withOldNames(clientAttributes(facts, protocol), names, false));
-      const span = tracer.startSpan(clientSpanName(facts, protocol), { kind: SpanKind.CLIENT, attributes }, parent);
+      const span = tracer.startSpan(clientSpanName(facts, protocol), { kind: SpanKind.CLIENT }, parent);
+      if (span.isRecording())
+        span.setAttributes(shortAttributes(withOldNames(clientAttributes(facts, protocol), names, false)));
       const current = trace.setSpan(parent, span);
       const headers: Record<string, string> = {};
       propagation.inject(current, headers, defaultTextMapSetter);
       return {
         spanId: recordedId(span),
         headers,
-        run: (action) => context.with(current, action),
+        run: (action) => runIn(current, action),
         end: (outcome) => endClientSpan(span, protocol, outcome, names),
       };
     };

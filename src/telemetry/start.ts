@@ -100,7 +100,9 @@ async function startPipeline(
   });
   sdk.start();
   const stop = (): Promise<void> => exportInTime(identity.service, sdk.shutdown());
-  const tracing = hasSpans ? spanTracing(programVersion, oldNamesOf(env), stop) : { ...verbatimTracing, stop };
+  const tracing = hasSpans
+    ? spanTracing(programVersion, oldNamesOf(env), instrumentations.length > 0, stop)
+    : { ...verbatimTracing, stop };
   if (unwanted.includes('METRICS')) return { ...noTelemetry(), tracing };
   const [{ metrics }, { withMetrics }, { observeResources }, { observeProcess }] = await Promise.all([
     import('@opentelemetry/api'),

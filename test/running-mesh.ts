@@ -10,7 +10,8 @@ import { type BudgetLimits, defaultBudgetLimits } from '../src/execute/budgets/l
 import { Dialler } from '../src/execute/connect-to.ts';
 import type { AnsweredRequest } from '../src/execute/service.ts';
 import { ServicePorts } from '../src/execute/service-ports.ts';
-import { decodeReplyMessage, protoFile, protoRoot } from '../src/grpc/codec.ts';
+import { decodeReplyMessage } from '../src/grpc/codec.ts';
+import { protoFile, protoRoot } from '../src/grpc/services/proto-root.ts';
 import { readReplyMessage, replyInDetails } from '../src/grpc/status-details.ts';
 import { defaultPlanLimits, type PlanLimits } from '../src/plan/plan.ts';
 import { callMethod, type Reply } from '../src/reply/reply.ts';

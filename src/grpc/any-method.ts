@@ -7,7 +7,7 @@ import { callMethod } from '../reply/reply.ts';
 import type { CallAdmission } from './admission.ts';
 import { clientClosedSignal, timeLeftMs } from './call-facts.ts';
 import { headersOf, metadataOf, resetTrailer } from './codec.ts';
-import type { DescribedMethod, Descriptors } from './messages/descriptors.ts';
+import type { DescribedMethod, DescribedMethods } from './messages/described-methods.ts';
 import { unknownField } from './messages/unknown-field.ts';
 import { detailsLimitHeader, detailsLimitOf, resetDetails } from './status-details.ts';
 import { StreamAnswer } from './stream-answer.ts';
@@ -43,7 +43,7 @@ export function isAnyMethod(path: string): boolean {
 export async function answerAnyMethod(
   service: Service,
   admission: CallAdmission,
-  descriptors: Descriptors,
+  descriptors: DescribedMethods,
   call: StreamCall,
 ): Promise<void> {
   const served = admission.take(call.metadata);

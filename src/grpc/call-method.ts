@@ -10,7 +10,7 @@ import { errorAnswer, isSigned, settledAnswer } from './call-answer.ts';
 import { callSettings } from './call-settings.ts';
 import { headersOf, sameBytes } from './codec.ts';
 import { sizeOfReplyMessage } from './message-size.ts';
-import type { DescribedMethod, Descriptors } from './messages/descriptors.ts';
+import type { DescribedMethod, DescribedMethods } from './messages/described-methods.ts';
 import { readReplyMessage } from './status-details.ts';
 
 /** Call of a method: its message, and what is known of the method. */
@@ -26,7 +26,7 @@ interface MethodRequest {
  *
  * @throws MeshmockError `bad_request` if its JSON is not a message of the method
  */
-export function requestOf({ name, message }: CalledMethod, descriptors: Descriptors): MethodRequest {
+export function requestOf({ name, message }: CalledMethod, descriptors: DescribedMethods): MethodRequest {
   const described = descriptors.method(name);
   if (message === undefined) return { name, message: Buffer.alloc(0), described };
   if (described === undefined)

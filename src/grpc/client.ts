@@ -10,7 +10,7 @@ import { errorAnswer, okAnswer, settledAnswer } from './call-answer.ts';
 import { callMethodOn, requestOf } from './call-method.ts';
 import { callSettings } from './call-settings.ts';
 import { encodeRequest, sameBytes } from './codec.ts';
-import { Descriptors } from './messages/descriptors.ts';
+import { type DescribedMethods, noDescribedMethods } from './messages/described-methods.ts';
 import { ChannelName, nameOptions, nameTarget } from './name-resolver.ts';
 import { watchSentStreams } from './sent-streams.ts';
 import { countIncomingBytes } from './streams/incoming-bytes.ts';
@@ -39,7 +39,7 @@ const harmlessErrors: ReadonlySet<CallErrorCode> = new Set(['timeout', 'canceled
 export function createGrpcClient(
   targets: TargetResolver,
   bounds?: ClientBounds,
-  descriptors = new Descriptors([]),
+  descriptors = noDescribedMethods,
   tls?: ClientTls,
 ): Client {
   const channels = new Channels(targets, bounds?.budgets.limits.maxAnswerBytes ?? maxAnswerBytes, tls);
@@ -177,7 +177,7 @@ function openChannel(
 
 async function makeCall(
   channels: Channels,
-  descriptors: Descriptors,
+  descriptors: DescribedMethods,
   outgoing: OutgoingCall,
   signal: AbortSignal,
 ): Promise<CallAnswer> {

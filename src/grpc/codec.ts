@@ -1,32 +1,31 @@
 import { Metadata } from '@grpc/grpc-js';
-import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
-import protobuf from 'protobufjs';
-import { packageFile } from '../package/package-files.ts';
+import type { IConversionOptions } from 'protobufjs';
 import type { PlanMessage } from '../plan/message.ts';
-import { maxPlanDepth } from '../plan/plan.ts';
 import type { Headers } from '../reply/mesh-headers.ts';
 import type { Reply } from '../reply/reply.ts';
 import type { CallRequest__Output } from './generated/meshmock/v1/CallRequest.ts';
 import type { Plan__Output } from './generated/meshmock/v1/Plan.ts';
 import type { Reply as ReplyMessage } from './generated/meshmock/v1/Reply.ts';
+import { messageType } from './schema.ts';
 
 export const serviceName = 'meshmock.v1.MeshMock';
 
-export const protoRoot = packageFile('proto');
-export const protoFile = 'meshmock/v1/meshmock.proto';
+/** Types of the messages of the method `Call`. */
+const requestType = 'meshmock.v1.CallRequest';
+const replyType = 'meshmock.v1.Reply';
 
-// Each level of a plan takes three nested messages, and of a reply two. The default limit of protobufjs is 100.
-const maxMessageDepth = 3 * maxPlanDepth + 10;
-protobuf.util.recursionLimit = maxMessageDepth;
-protobuf.Reader.recursionLimit = maxMessageDepth;
+/** Form of decoded messages, which the generated types describe. */
+const decodedForm: IConversionOptions = { longs: Number, enums: String };
 
-const packageDefinition = loadSync(protoFile, { includeDirs: [protoRoot], longs: Number, enums: String });
-
-interface CallDefinition {
-  readonly Call: MethodDefinition<object, object, CallRequest__Output, ReplyMessage>;
+function encode(typeName: string, message: object): Buffer {
+  const type = messageType(typeName);
+  return Buffer.from(type.encode(type.fromObject(message)).finish());
 }
 
-const { Call } = packageDefinition[serviceName] as unknown as CallDefinition;
+function decode(typeName: string, bytes: Uint8Array): object {
+  const type = messageType(typeName);
+  return type.toObject(type.decode(bytes), decodedForm);
+}
 
 /** Proof that the types of `plan` and `reply` equal the generated types: this line does not compile otherwise. */
 type Same<A, B extends A> = B;
@@ -36,12 +35,12 @@ export type TypesEqual = [Same<PlanMessage, Plan__Output>, Same<ReplyMessage, Re
 export const maxRequestBytes = 64 * 1024;
 
 /** Encodes a request, always as a path. */
-export const encodeRequest = (request: { path: string }): Buffer => Call.requestSerialize(request);
+export const encodeRequest = (request: { path: string }): Buffer => encode(requestType, request);
 /** Encodes a reply whose children are all parsed. */
-export const encodeReplyMessage = (reply: Reply): Buffer => Call.responseSerialize(reply);
+export const encodeReplyMessage = (reply: Reply): Buffer => encode(replyType, reply);
 
 /** Decodes a reply. The values of its closed sets are trusted, since a meshmock wrote them. */
-export const decodeReplyMessage = (bytes: Buffer): Reply => Call.responseDeserialize(bytes) as unknown as Reply;
+export const decodeReplyMessage = (bytes: Buffer): Reply => decode(replyType, bytes) as Reply;
 
 /** Decoded request, or the reason why it cannot be decoded, which the handler puts into its answer. */
 export type DecodedRequest =
@@ -51,7 +50,7 @@ export type DecodedRequest =
 /** Decodes a request. Never throws. */
 export function decodeRequest(bytes: Buffer): DecodedRequest {
   try {
-    return { kind: 'decoded', request: Call.requestDeserialize(bytes) };
+    return { kind: 'decoded', request: decode(requestType, bytes) as CallRequest__Output };
   } catch (error) {
     return { kind: 'undecodable', reason: (error as Error).message };
   }

@@ -2,8 +2,8 @@ import type { ServerUnaryCall } from '@grpc/grpc-js';
 import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
 import type { EchoForm } from '../execute/echo-server.ts';
 import type { Reply } from '../reply/reply.ts';
-import { protoRoot } from './codec.ts';
 import type { GrpcCall, GrpcMethod } from './method.ts';
+import { protoRoot } from './services/proto-root.ts';
 
 /** Proto file and service of each echo server. */
 const services: Readonly<Record<EchoForm, { readonly file: string; readonly name: string }>> = {

@@ -1,10 +1,7 @@
 import { isAscii } from 'node:buffer';
-import protobuf from 'protobufjs';
-import { packageFile } from '../package/package-files.ts';
+import protobuf from 'protobufjs/light.js';
 import type { JsonSize } from '../reply/json-scanner.ts';
-
-const root = new protobuf.Root();
-root.loadSync(packageFile('proto/meshmock/v1/meshmock.proto'));
+import { messageType } from './schema.ts';
 
 /** Messages in the fields of a message, by the number of the field. Fields of other types are absent. */
 interface MessageFields {
@@ -25,8 +22,6 @@ function fieldsOf(type: protobuf.Type): MessageFields {
   return fields;
 }
 
-const replyFields = fieldsOf(root.lookupType('meshmock.v1.Reply'));
-
 const lengthDelimited = 2;
 const fixedBytes: Readonly<Record<number, number>> = { 1: 8, 5: 4 };
 
@@ -43,7 +38,7 @@ export function sizeOfReplyMessage(message: Uint8Array): MessageSize {
   const reader = protobuf.Reader.create(message);
   const counts = { values: 0, isAscii: true };
   try {
-    count(reader, reader.len, replyFields, counts);
+    count(reader, reader.len, fieldsOf(messageType('meshmock.v1.Reply')), counts);
   } catch {
     // It is not a reply, and decoding it will fail at the same place.
   }

@@ -1,7 +1,5 @@
 import type { Socket } from 'node:net';
 import { Metadata, type MethodDefinition, Server, ServerCredentials, type sendUnaryData, status } from '@grpc/grpc-js';
-import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation } from 'grpc-health-check';
 import type { Connections } from '../connections/connections.ts';
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { answer } from '../execute/answer.ts';
@@ -29,9 +27,10 @@ import {
 } from './codec.ts';
 import { echoMethods, echoProtoFile } from './echo-form.ts';
 import { copiesOfDetails, copiesOfMessage, encodeAnswer } from './encode-answer.ts';
-import type { Descriptors } from './messages/descriptors.ts';
+import type { DescribedMethods } from './messages/described-methods.ts';
 import type { GrpcCall, GrpcMethod, GrpcRequest } from './method.ts';
-import { reflectedDefinition } from './reflection.ts';
+import { Health } from './services/health.ts';
+import { addLazyServices } from './services/lazy-services.ts';
 import { detailsBytesOf, detailsLimitHeader, detailsLimitOf, errorStatusOf, resetDetails } from './status-details.ts';
 import type { StreamCall } from './streams/request-messages.ts';
 import { firstStreams } from './streams/stream-limit.ts';
@@ -51,7 +50,11 @@ export interface GrpcServer {
 }
 
 /** Creates the gRPC server of a service, with reflection and health. It does not listen yet. */
-export function createGrpcServer(service: Service, connections: Connections, descriptors: Descriptors): GrpcServer {
+export function createGrpcServer(
+  service: Service,
+  connections: Connections,
+  descriptors: DescribedMethods,
+): GrpcServer {
   const server = new Server({
     'grpc.max_receive_message_length': maxRequestBytes,
     'grpc.max_send_message_length': -1,
@@ -83,9 +86,11 @@ export function createGrpcServer(service: Service, connections: Connections, des
       },
     });
   server.register(anyMethodPath, handleAny, sameBytes, sameBytes, 'bidi');
-  new ReflectionService(reflectedDefinition(echoFiles(service), descriptors.root)).addToServer(server);
-  const health = new HealthImplementation({ '': 'SERVING', [serviceName]: 'SERVING' });
-  health.addToServer(server);
+  addLazyServices(server, reflectionMethods, async () =>
+    (await import('./services/reflection.ts')).reflectionOf(echoFiles(service), descriptors.root),
+  );
+  const health = new Health(serviceName);
+  health.addTo(server);
   // Listeners of ours, because those of grpc-js close as soon as the server asks clients to leave.
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const open = new InFlight();
@@ -104,8 +109,7 @@ export function createGrpcServer(service: Service, connections: Connections, des
       injector.injectConnection(socket);
     },
     drain() {
-      health.setStatus('', 'NOT_SERVING');
-      health.setStatus(serviceName, 'NOT_SERVING');
+      health.stop();
       // A client whose first call is on its way would have to repeat it.
       void newConnections.waitForRequests().then(() => injector.drain(maxTimerMs));
     },
@@ -120,6 +124,12 @@ export function createGrpcServer(service: Service, connections: Connections, des
     },
   };
 }
+
+/** Methods of reflection, in both versions. */
+const reflectionMethods = {
+  '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo': 'bidi',
+  '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo': 'bidi',
+} as const;
 
 function methodsOf({ role }: Service): readonly GrpcMethod[] {
   return role.kind === 'echo' ? [callOfMeshmock, ...echoMethods(role.form)] : [callOfMeshmock];

@@ -1,5 +1,5 @@
 import type { Metadata, StatusObject } from '@grpc/grpc-js';
-import protobuf from 'protobufjs';
+import protobuf from 'protobufjs/light.js';
 import { firstBytes } from '../error/text-bytes.ts';
 import type { GrpcStatusName } from '../plan/plan.ts';
 import { retryAfterSeconds } from '../reply/mesh-headers.ts';

@@ -15,7 +15,7 @@ import type { Role } from '../execute/role.ts';
 import type { Service } from '../execute/service.ts';
 import type { ServicePorts } from '../execute/service-ports.ts';
 import { createGrpcClient } from '../grpc/client.ts';
-import { Descriptors } from '../grpc/messages/descriptors.ts';
+import { type DescribedMethods, noDescribedMethods } from '../grpc/messages/described-methods.ts';
 import { createGrpcServer } from '../grpc/server.ts';
 import { createHttpClient } from '../http/client.ts';
 import { createHttpServer } from '../http/server.ts';
@@ -95,7 +95,7 @@ export async function startService(
   const report = (reason: RefusalReason, count: number): void => logger.refused(reason, count);
   const budgets = new Budgets(options.budgets, options.limits.maxMemoryBytes, report);
   const connections = new Connections(budgets);
-  const descriptors = new Descriptors(options.protoFiles);
+  const descriptors = await describedMethods(options.protoFiles);
   const bounds = { budgets, maxCallMs: options.limits.deadlineMs };
   const clients = {
     http: createHttpClient(options.targets),
@@ -178,4 +178,11 @@ export async function startService(
     await stop();
     throw error;
   }
+}
+
+/** Loads the methods of proto files. Few services have any. */
+async function describedMethods(protoFiles: readonly string[]): Promise<DescribedMethods> {
+  if (protoFiles.length === 0) return noDescribedMethods;
+  const { Descriptors } = await import('../grpc/messages/descriptors.ts');
+  return new Descriptors(protoFiles);
 }

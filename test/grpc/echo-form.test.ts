@@ -3,7 +3,7 @@ import { after, before, suite, test } from 'node:test';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
 import { EchoServer } from '../../src/execute/echo-server.ts';
-import { protoRoot } from '../../src/grpc/codec.ts';
+import { protoRoot } from '../../src/grpc/services/proto-root.ts';
 import { callGrpc, startMesh, type TestMesh } from '../running-mesh.ts';
 
 interface Assertions {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import protobuf from 'protobufjs';
 import descriptor, { type IDescriptorProto, type IFileDescriptorProto } from 'protobufjs/ext/descriptor/index.js';
 import { filesOf } from '../../src/grpc/messages/complete-files.ts';
-import { reflectedDefinition } from '../../src/grpc/reflection.ts';
+import { reflectedDefinition } from '../../src/grpc/services/reflection.ts';
 
 /** Returns the name of the entry type of a map field (descriptor.proto). */
 const entryNameOf = (field: string): string =>

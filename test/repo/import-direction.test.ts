@@ -55,7 +55,20 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'grpc/streams': ['plan', 'execute', 'connections'],
   /** Messages of types that meshmock itself does not have. */
   'grpc/messages': ['package', 'error'],
-  grpc: ['package', 'error', 'plan', 'reply', 'execute', 'dial', 'connections', 'grpc/streams', 'grpc/messages'],
+  /** Services of gRPC itself: health and reflection. */
+  'grpc/services': ['package', 'grpc/messages'],
+  grpc: [
+    'package',
+    'error',
+    'plan',
+    'reply',
+    'execute',
+    'dial',
+    'connections',
+    'grpc/streams',
+    'grpc/messages',
+    'grpc/services',
+  ],
   tcp: ['error', 'plan', 'reply', 'execute', 'dial', 'connections'],
   /** Schema of the settings of a command: flags, variables, defaults. */
   options: ['error', 'plan'],

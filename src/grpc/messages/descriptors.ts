@@ -1,20 +1,7 @@
 import protobuf from 'protobufjs';
+import type { DescribedMethod, DescribedMethods } from './described-methods.ts';
 import { decodeJson, encodeJson } from './message-json.ts';
 import { findProtoFiles, loadProtoFiles } from './proto-files.ts';
-
-/** Method that a proto file describes. */
-export interface DescribedMethod {
-  readonly requestStream: boolean;
-  readonly responseStream: boolean;
-  /** Encodes the JSON of a request. @throws MeshmockError `bad_request` */
-  encodeRequest(json: string): Buffer;
-  /** Encodes the JSON of an answer. @throws MeshmockError `bad_request` */
-  encodeAnswer(json: string): Buffer;
-  /** Returns the JSON of a request, or undefined if the bytes are not one. */
-  decodeRequest(bytes: Uint8Array): string | undefined;
-  /** Returns the JSON of an answer, or undefined if the bytes are not one. */
-  decodeAnswer(bytes: Uint8Array): string | undefined;
-}
 
 /**
  * Services of the proto files of `--proto`.
@@ -23,8 +10,7 @@ export interface DescribedMethod {
  * const descriptors = new Descriptors(['shop.proto']);
  * descriptors.method('shop.Basket/Get')?.encodeAnswer('{"userId": "u"}');
  */
-export class Descriptors {
-  /** Types of all files; undefined without files. */
+export class Descriptors implements DescribedMethods {
   readonly root: protobuf.Root | undefined;
   /** Methods by their full names. A lookup in the root would keep each name that callers invent in a cache. */
   private readonly methods: ReadonlyMap<string, DescribedMethod>;
@@ -35,7 +21,6 @@ export class Descriptors {
     this.methods = new Map(this.root === undefined ? [] : methodsIn(this.root));
   }
 
-  /** Returns a method by its full name, or undefined if no file describes it. */
   method(fullName: string): DescribedMethod | undefined {
     return this.methods.get(fullName);
   }

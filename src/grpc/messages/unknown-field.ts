@@ -1,4 +1,4 @@
-import protobuf from 'protobufjs';
+import protobuf from 'protobufjs/light.js';
 
 /**
  * Number of a field that no message may declare: the numbers from 19000 are reserved for implementations of protobuf

@@ -1,8 +1,14 @@
 import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
 import { protoPath as healthProtoPath } from 'grpc-health-check';
 import type protobuf from 'protobufjs';
-import { protoFile, protoRoot } from './codec.ts';
-import { completeFile, filesOf } from './messages/complete-files.ts';
+import { completeFile, filesOf } from '../messages/complete-files.ts';
+import { protoFile, protoRoot } from './proto-root.ts';
+
+/** Returns the service of reflection. Its parameters are those of `reflectedDefinition`. */
+export function reflectionOf(furtherFiles: readonly string[], described?: protobuf.Root): ReflectionService {
+  return new ReflectionService(reflectedDefinition(furtherFiles, described));
+}
 
 /**
  * Returns the services that reflection lists: ours and health, with the names of the proto files.

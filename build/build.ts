@@ -6,6 +6,7 @@ import { chmodSync, globSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 import { writeLicences } from './licences.ts';
+import { quickStart } from './quick-start.ts';
 
 process.chdir(path.join(import.meta.dirname, '..'));
 
@@ -36,6 +37,7 @@ const { metafile } = await build({
   platform: 'node',
   target: 'node24',
   external,
+  plugins: [quickStart],
   // Bundled CommonJS modules load Node's modules and external packages with `require`.
   banner: {
     js: "import { createRequire as requireFor } from 'node:module';\nconst require = requireFor(import.meta.url);",

@@ -4,7 +4,7 @@ import { CheckClock } from '../connections/check-clock.ts';
 import type { Connection } from '../connections/connection.ts';
 import type { Connections } from '../connections/connections.ts';
 import type { MeshmockError } from '../error/meshmock-error.ts';
-import { type Bound, bounds } from '../execute/budgets/limits.ts';
+import type { Bound } from '../execute/budgets/limits.ts';
 import { type Service, signature } from '../execute/service.ts';
 import { errorReply } from '../reply/error-reply.ts';
 import { retryAfterHeader, retryAfterSeconds, signatureHeader } from '../reply/mesh-headers.ts';
@@ -58,10 +58,13 @@ export function admitCalls(
   const calls = new Map<string, ServedCall>();
   const ownCalls = new OwnCalls();
   const refusedCalls = new RefusedCalls();
-  const trailers = new Map<Bound | 'overload', OutgoingHttpHeaders>([
-    ['overload', refusalTrailers(service, shedder.error)],
-    ...bounds.map((bound): [Bound, OutgoingHttpHeaders] => [bound, refusalTrailers(service, budgets.error(bound))]),
-  ]);
+  const trailers = new Map<Bound | 'overload', OutgoingHttpHeaders>();
+  const trailersOf = (refusedBy: Bound | 'overload'): OutgoingHttpHeaders => {
+    const error = refusedBy === 'overload' ? shedder.error : budgets.error(refusedBy);
+    const made = trailers.get(refusedBy) ?? refusalTrailers(service, error);
+    trailers.set(refusedBy, made);
+    return made;
+  };
   const maxCallMs = limits.readTimeoutMs + service.limits.deadlineMs + limits.writeTimeoutMs;
   let nextId = 0;
 
@@ -120,7 +123,7 @@ export function admitCalls(
       }
       const refusedBy = admit(stream, headers, client);
       if (refusedBy !== undefined) {
-        refuse(stream, trailers.get(refusedBy) ?? {});
+        refuse(stream, trailersOf(refusedBy));
         refusedCalls.add(stream);
         return;
       }

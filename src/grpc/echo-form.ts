@@ -1,9 +1,8 @@
 import type { ServerUnaryCall } from '@grpc/grpc-js';
-import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
 import type { EchoForm } from '../execute/echo-server.ts';
 import type { Reply } from '../reply/reply.ts';
 import type { GrpcCall, GrpcMethod } from './method.ts';
-import { protoRoot } from './services/proto-root.ts';
+import { typesOfMethod } from './schema.ts';
 
 /** Proto file and service of each echo server. */
 const services: Readonly<Record<EchoForm, { readonly file: string; readonly name: string }>> = {
@@ -21,23 +20,22 @@ interface EchoRequest {
   readonly message?: string;
 }
 
-type EchoDefinition = MethodDefinition<object, object, EchoRequest, object>;
-
 /** Returns the gRPC methods of an echo server. They answer with the request. */
 export function echoMethods(form: EchoForm): GrpcMethod[] {
-  const { file, name } = services[form];
-  const definition = loadSync(file, { includeDirs: [protoRoot], defaults: true })[name];
-  const methods = definition as unknown as Readonly<Record<string, EchoDefinition>>;
+  const { name } = services[form];
   return implemented[form].map((method) => {
     const fullName = `${name}/${method}`;
-    const { requestDeserialize, responseSerialize } = methods[method] as EchoDefinition;
     return {
       name: fullName,
       decode(bytes) {
-        const request = requestDeserialize(bytes);
+        const types = typesOfMethod(name, method);
+        const request: EchoRequest = types.request.toObject(types.request.decode(bytes));
         return {
           plan: { kind: 'path', path: '/' },
-          encode: (reply, call) => responseSerialize(messageOf(form, `/${fullName}`, reply, call, request)),
+          encode(reply, call) {
+            const message = types.answer.fromObject(messageOf(form, `/${fullName}`, reply, call, request));
+            return Buffer.from(types.answer.encode(message).finish());
+          },
         };
       },
     };

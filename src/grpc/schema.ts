@@ -7,11 +7,26 @@ const maxMessageDepth = 3 * maxPlanDepth + 10;
 protobuf.util.recursionLimit = maxMessageDepth;
 protobuf.Reader.recursionLimit = maxMessageDepth;
 
-/** Types of `proto/meshmock`. They are made when the first message is encoded or decoded. */
 let root: protobuf.Root | undefined;
 
-/** Returns a message type of meshmock by its full name, such as `meshmock.v1.Reply`. */
-export function messageType(fullName: string): protobuf.Type {
+/** Returns the types of `proto/`. They are made when the first message is encoded or decoded. */
+function schema(): protobuf.Root {
   root ??= protobuf.Root.fromJSON(json as protobuf.INamespace);
-  return root.lookupType(fullName);
+  return root;
+}
+
+/** Returns a message type by its full name, such as `meshmock.v1.Reply`. */
+export function messageType(fullName: string): protobuf.Type {
+  return schema().lookupType(fullName);
+}
+
+/** Returns the message types of a method: of its request, and of its answer. */
+export function typesOfMethod(service: string, method: string): { request: protobuf.Type; answer: protobuf.Type } {
+  const found = schema().lookupService(service).methods[method];
+  if (found === undefined) throw new Error(`the schema does not have ${service}/${method}`);
+  const scope = service.slice(0, service.lastIndexOf('.') + 1);
+  return {
+    request: schema().lookupType(scope + found.requestType),
+    answer: schema().lookupType(scope + found.responseType),
+  };
 }

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import accepts from 'accepts';
+import Negotiator from 'negotiator';
 import { isEntry } from '../execute/allowance.ts';
 import type { ParseRoom } from '../execute/budgets/parse-room.ts';
 import { renderText } from '../render/reply-text.ts';
@@ -52,10 +52,10 @@ export function encode(
   if (
     isPlain &&
     reply.body !== undefined &&
-    accepts(request).type(['text/plain', 'application/json']) !== 'application/json'
+    new Negotiator(request).mediaType(['text/plain', 'application/json']) !== 'application/json'
   )
     return { contentType: text, body: plainBody(reply.body) };
-  const type = accepts(request).type(['application/json', 'text/plain']);
+  const type = new Negotiator(request).mediaType(['application/json', 'text/plain']);
   if (type === 'text/plain')
     return { contentType: text, body: withLongBody(reply, (own) => renderText(readReply(own, room.leaveOut))) };
   const body =

@@ -74,6 +74,11 @@ export function createHttpServer(service: Service, watched: Connections): HttpSe
   };
 }
 
+/** Throws: no route has a schema that must be compiled. */
+function noCompiler(): never {
+  throw new Error('the routes of a service have no schemas');
+}
+
 function createApp(service: Service, pipelineOf: (socket: Socket) => Pipeline | undefined): FastifyInstance {
   const { readTimeoutMs } = service.budgets.limits;
   const app = Fastify({
@@ -88,6 +93,8 @@ function createApp(service: Service, pipelineOf: (socket: Socket) => Pipeline | 
     requestTimeout: readTimeoutMs,
     rewriteUrl: ({ url = '' }) => adminRoute(pathOfTarget(url)),
     return503OnClosing: false,
+    // No route has a schema, and the compilers of schemas would be loaded at each start.
+    schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
     frameworkErrors: (error, request, reply) => respondToFrameworkError(service, error, request, reply as FastifyReply),
     clientErrorHandler: (error, socket) => respondToUnreadable(service, error, socket, pipelineOf(socket)),
   });

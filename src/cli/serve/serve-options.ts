@@ -84,7 +84,7 @@ function nameSource(): NameSource {
 
 /** Returns the rules about targets. Addresses that the operator wrote into other settings are allowed. */
 function targetRules({ allowTarget, denyTarget, connectTo, upstream }: Values<typeof serveSchema>): TargetRules {
-  const written = [...connectTo.map(({ toHost }) => toHost), upstream?.host ?? ''];
+  const written = [...connectTo.map(({ toHost }) => toHost), ...(upstream === undefined ? [] : [upstream.host])];
   const addresses: TargetPattern[] = written.filter((host) => isIP(host) !== 0).map(parseTargetPattern);
   return new TargetRules({ allow: [...allowTarget, ...addresses], deny: denyTarget });
 }

@@ -387,6 +387,28 @@ export const mutations: readonly Mutation[] = [
       caughtBy: 'about ten of a hundred requests are answered, the others get 429',
     },
   ]),
+  ...ofLab('request-hedging', [
+    {
+      name: 'a filter for another port',
+      ...edit('hedging.yaml', 'local:8080', 'local:9090'),
+      caughtBy: 'the first attempt answers after the second one has begun',
+    },
+    {
+      name: 'a filter for inbound requests',
+      ...edit('hedging.yaml', 'SIDECAR_OUTBOUND', 'SIDECAR_INBOUND'),
+      caughtBy: 'the first attempt answers if the second one is slower',
+    },
+    {
+      name: 'a missing timeout of one attempt',
+      ...edit('retry.yaml', '        perTryTimeout: 500ms\n', ''),
+      caughtBy: 'the second attempt answers if only the first one is slow',
+    },
+    {
+      name: 'a renamed host of a retry',
+      ...edit('retry.yaml', '  hosts:\n    - service3', '  hosts:\n    - service2'),
+      caughtBy: 'the second attempt answers if only the first one is slow',
+    },
+  ]),
   ...ofLab('request-routing', [
     {
       name: 'a misspelled header',

@@ -65,6 +65,8 @@ export interface CaseRequest {
   readonly method: string;
   readonly plan: Plan;
   readonly headers: readonly Header[];
+  /** Body of an HTTP request. */
+  readonly data: string | undefined;
   readonly repeat: number;
   /** Maximum number of requests at the same time. */
   readonly concurrency: number;

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { optional } from '../error/optional.ts';
 import type { ExpectationVerdict } from '../expect/expectation-check.ts';
 import type { Headers } from '../reply/mesh-headers.ts';
 import type { CallResult } from '../reply/reply.ts';
@@ -119,13 +120,13 @@ async function runRequest(
 
 /** Sends the requests of a case on new connections. Kept connections would lead to the pods of earlier cases. */
 async function sendOnNewClient(
-  { repeat, concurrency, timeoutMs, expectations }: CaseRequest,
+  { repeat, concurrency, timeoutMs, expectations, data }: CaseRequest,
   route: CallRoute & Pick<BatchSettings, 'onHeaders'>,
   { userAgent, onAnswer, stop }: RunContext,
 ): Promise<RequestBatch> {
   const client = await openClient(route.target.scheme, route.tls);
   try {
-    const settings = { ...route, repeat, concurrency, timeoutMs, expectations };
+    const settings = { ...route, repeat, concurrency, timeoutMs, expectations, ...optional('data', data) };
     return await sendBatch(settings, client, userAgent, onAnswer, stop);
   } finally {
     await client.close();

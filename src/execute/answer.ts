@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
+import { decodeFirstBytes } from '../error/text-bytes.ts';
 import type { Header } from '../plan/plan.ts';
 import { calleeMesh, retryAfterHeader, retryAfterSeconds } from '../reply/mesh-headers.ts';
 import { redactHeaders, redactUri } from '../reply/redaction.ts';
-import type { RawReply, Reply } from '../reply/reply.ts';
+import { type RawReply, type ReceivedRequest, type Reply, shownBodyBytes } from '../reply/reply.ts';
 import { grpcStatusOf } from '../reply/status.ts';
 import { verbatimTrace } from '../telemetry/tracing.ts';
 import { roundMs } from './concurrency/round-ms.ts';
 import type { DirectiveEffects } from './directives/apply-directives.ts';
 import { executeRequest } from './execute-request.ts';
-import type { IncomingRequest, PlanSource } from './incoming.ts';
+import type { IncomingRequest, PlanSource, RequestBody } from './incoming.ts';
 import type { Service } from './service.ts';
 
 /** Answer that a server must send. */
@@ -20,6 +21,8 @@ export type Answer =
       readonly headers: readonly Header[];
       /** Body that directives make. */
       readonly body: DirectiveEffects['body'] | undefined;
+      /** Content type of a body that clients other than meshmocks get alone; undefined for the usual answer. */
+      readonly contentType: string | undefined;
       /** True if clients that do not accept JSON get the body alone, as from the servers that a role imitates. */
       readonly isPlain: boolean;
       /**
@@ -65,6 +68,7 @@ export async function answer(service: Service, request: IncomingRequest): Promis
     method,
     uri: path === undefined ? uri : redactUri(path),
     headers: redactHeaders(headers),
+    ...(request.body === undefined ? {} : shownBody(request.body)),
   };
   const log = (status: number | undefined, problem: string | undefined): void =>
     trace.run(() =>
@@ -82,7 +86,7 @@ export async function answer(service: Service, request: IncomingRequest): Promis
     trace.end({ error: 'reset' });
     return { kind: 'reset' };
   }
-  const { calls, isPlain, ...response } = outcome;
+  const { calls, isPlain, contentType = effects.contentType, ...response } = outcome;
   const reply: Reply<RawReply> = {
     ...service.identity,
     request: received,
@@ -100,6 +104,7 @@ export async function answer(service: Service, request: IncomingRequest): Promis
     reply,
     headers: isOverloaded ? [...effects.headers, retryAfter] : effects.headers,
     body: effects.body,
+    contentType,
     isPlain,
     sent(sent = reply) {
       const { status, grpcStatus = grpcStatusOf(status), error } = sent;
@@ -133,4 +138,11 @@ function problemOf(reply: Reply<RawReply>): string | undefined {
   const failed = reply.calls?.filter(({ error }) => error !== undefined) ?? [];
   if (failed.length === 0) return undefined;
   return failed.map(({ target, error }) => `${target} ${error?.code}: ${error?.message}`).join('; ');
+}
+
+/** Returns the body of a request as a reply shows it: its first part if it is text, and its size. */
+function shownBody({ start, bytes }: RequestBody): Pick<ReceivedRequest, 'body' | 'bodyBytes'> {
+  const text = decodeFirstBytes(start, shownBodyBytes);
+  // U+FFFD is in a text only if it was sent, or if the bytes are not UTF-8.
+  return { ...(text === '' || text.includes('\ufffd') ? {} : { body: text }), bodyBytes: bytes };
 }

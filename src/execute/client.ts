@@ -21,7 +21,7 @@ export interface OutgoingCall {
   readonly path: string;
   readonly headers: Headers;
   /** Body of an HTTP request. Over gRPC the message is the plan, or empty. */
-  readonly body?: string;
+  readonly body?: string | Buffer;
   /** Timeout of the call, in milliseconds. */
   readonly timeoutMs: number;
   /** Account that the answer takes its bytes from. */

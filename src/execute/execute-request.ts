@@ -23,6 +23,8 @@ export interface RequestOutcome
   extends Pick<Reply<RawReply>, 'status' | 'grpcStatus' | 'body' | 'try' | 'error' | 'calls'> {
   /** True if clients that do not accept JSON get the body alone, as from the servers that a role imitates. */
   readonly isPlain: boolean;
+  /** Content type of a body that clients other than meshmocks get alone. */
+  readonly contentType?: string;
 }
 
 /** Result of a request. */
@@ -94,7 +96,8 @@ function takeBytes({ service, request }: RequestContext): void {
   const { plan } = request;
   if (plan.kind === 'unreadable' || plan.kind === 'text') return;
   const bytes = plan.kind === 'path' ? memoryOfPath(plan.path) : memoryOfMessageByte * plan.bytes;
-  const refusedBy = request.budget.reserve(bytes);
+  // A body that the plan passes on is refused here too, if there was no room for it.
+  const refusedBy = request.body?.refusedBy ?? request.budget.reserve(bytes);
   if (refusedBy !== undefined) throw service.budgets.error(refusedBy);
 }
 
@@ -236,7 +239,17 @@ function answerLocally(context: PlanContext, uri: string, effects: DirectiveEffe
   // The servers write the request itself.
   const role = roleOf(service, request);
   if (role.kind === 'echo') return { status, ...rest, isPlain: false };
-  if (role.kind !== 'mock') return { status, body: roleText(context, role, uri, status), ...rest, isPlain: true };
+  if (
+    role.kind === 'stand-in' &&
+    request.protocol === 'http' &&
+    effects.status === undefined &&
+    effects.body === undefined
+  ) {
+    const stored = role.answers.find(request.method, uri);
+    if (stored !== undefined) return { ...stored, isPlain: false };
+  }
+  if (role.kind !== 'mock' && role.kind !== 'stand-in')
+    return { status, body: roleText(context, role, uri, status), ...rest, isPlain: true };
   if (request.protocol !== 'tcp' && uri === '/' && effects.applied.length === 0 && isEntry(request.headers))
     return { status, ...greeting(service, request), isPlain: false };
   const { service: name, version } = service.identity;
@@ -259,7 +272,7 @@ function shownRequest({ protocol, method }: IncomingRequest, uri: string): strin
 /** Returns the text of a webserver, or of a proxy whose directives end the request. */
 function roleText(
   { service, arrivedAt }: PlanContext,
-  role: Exclude<Role, { kind: 'mock' | 'echo' }>,
+  role: Exclude<Role, { kind: 'mock' | 'echo' | 'stand-in' }>,
   uri: string,
   status: number,
 ): string {

@@ -2,6 +2,7 @@ import type { MeshmockError } from '../error/meshmock-error.ts';
 import type { Protocol } from '../plan/plan.ts';
 import type { Headers } from '../reply/mesh-headers.ts';
 import type { RequestBudget } from './budgets/budgets.ts';
+import type { Bound } from './budgets/limits.ts';
 
 /** Request after a server has decoded it. */
 export interface IncomingRequest {
@@ -11,12 +12,26 @@ export interface IncomingRequest {
   readonly plan: PlanSource;
   /** Headers, with names in lower case. */
   readonly headers: Headers;
+  /** Body of an HTTP request; absent if there is none. */
+  readonly body?: RequestBody | undefined;
   /** Timeout that the protocol carries, in milliseconds, such as `grpc-timeout`. */
   readonly timeoutMs?: number;
   /** Signal that is aborted when the client cancels the request or disconnects. */
   readonly signal: AbortSignal;
   /** Share of the request in the resources of the service. */
   readonly budget: RequestBudget;
+}
+
+/** Body of a request. */
+export interface RequestBody {
+  /** Size of the whole body, in bytes. */
+  readonly bytes: number;
+  /** The whole body if the plan may pass it on, or its first part. */
+  readonly start: Buffer;
+  /** True if `start` is the whole body. */
+  readonly isWhole: boolean;
+  /** Bound that leaves no room for the whole body. */
+  readonly refusedBy: Bound | undefined;
 }
 
 /** Plan in the form in which it arrived. */

@@ -11,9 +11,10 @@ import { type ByteAccount, PartialAccount } from './budgets/byte-account.ts';
 import type { Bound } from './budgets/limits.ts';
 import { prunedReply } from './budgets/parse-room.ts';
 import { callWithTimeout } from './call-with-timeout.ts';
-import { type CallAnswer, isOverloadRefusal } from './client.ts';
+import { type CallAnswer, isOverloadRefusal, type OutgoingCall } from './client.ts';
 import { abortReason } from './concurrency/abort-reason.ts';
 import { roundMs } from './concurrency/round-ms.ts';
+import type { IncomingRequest } from './incoming.ts';
 import type { PlanContext, PlannedCall } from './request-context.ts';
 import type { Service } from './service.ts';
 
@@ -83,7 +84,7 @@ async function makeAttempt(
   };
   if (call.options.retries !== undefined) headers[attemptHeader] = String(attempt);
   const dial = service.dialler.dial(call.host, call.port);
-  const outgoing = {
+  const outgoing: OutgoingCall & { body?: Buffer; headers: Record<string, string> } = {
     scheme: call.scheme,
     authority: hostHeaderOf(call),
     dial,
@@ -94,6 +95,7 @@ async function makeAttempt(
     timeoutMs,
     account,
   };
+  if (call.options.body === true) passBodyOn(outgoing, context.request);
   const client = service.clients[protocolOf(call.scheme)];
   const answer = await callTrace.run(() =>
     timeoutMs < leftMs ? callWithTimeout(client, outgoing, stop) : client.call(outgoing, stop),
@@ -106,6 +108,17 @@ async function makeAttempt(
     isReply: answer.kind === 'reply' && !isOverloadRefusal(answer),
   });
   return resultOf(context, planned, withKnownHosts(answer, service), startedAt, callTrace.spanId);
+}
+
+/** Adds the body of a request to a call, with its content type. */
+function passBodyOn(
+  outgoing: { body?: Buffer; readonly headers: Record<string, string> },
+  { body, headers }: IncomingRequest,
+): void {
+  if (body === undefined) return;
+  outgoing.body = body.start;
+  const type = headers['content-type'];
+  if (type !== undefined) outgoing.headers['content-type'] = type;
 }
 
 /** Reports whether the callee has refused a call because it is overloaded. */

@@ -10,9 +10,11 @@ export const textFacts = [
   'host',
   'header',
   'protocol',
+  'body',
   'service',
   'location',
   'answer-header',
+  'answer-body',
 ] as const;
 
 /** Text fact, or another fact whose values may be compared as texts. */
@@ -21,6 +23,9 @@ export interface TextFact {
   /** Name of the header, in lower case; undefined for other facts. */
   readonly header: string | undefined;
 }
+
+/** Kind of a fact that is shown as a whole, or not at all. */
+type OtherFact = Exclude<TextFact['kind'], 'body' | 'answer-body'>;
 
 /** Returns a text fact as it is written. */
 export function textFactTitle({ kind, header }: TextFact): string {
@@ -37,11 +42,53 @@ export function textOf(
   fact: TextFact,
   condition: Pick<TextCondition, 'kind'>,
 ): string | null | undefined {
-  const value = shownText(call, fact);
+  if (fact.kind === 'body' || fact.kind === 'answer-body') return bodyText(call, fact.kind, condition);
+  const value = shownText(call, { ...fact, kind: fact.kind });
   return value === redacted && condition.kind !== 'exists' ? undefined : value;
 }
 
-function shownText(call: CallResult, { kind, header = '' }: TextFact): string | null | undefined {
+/** Body of a message, as far as it is shown. */
+interface ShownBody {
+  /** Text of the body; `null` if the message has none; undefined if it is not text. */
+  readonly text: string | null | undefined;
+  readonly isWhole: boolean;
+}
+
+/**
+ * Returns a body for a condition. Of a body that is shown in part, only a text that it contains is known.
+ */
+function bodyText(
+  call: CallResult,
+  kind: 'body' | 'answer-body',
+  condition: Pick<TextCondition, 'kind'> & { readonly values?: readonly string[] },
+): string | null | undefined {
+  const shown = kind === 'body' ? requestBody(call) : answerBody(call);
+  if (shown === undefined) return undefined;
+  const { text, isWhole } = shown;
+  if (isWhole || condition.kind === 'exists') return text === undefined && condition.kind === 'exists' ? '' : text;
+  const isFound = condition.kind === 'contains' && condition.values?.some((value) => text?.includes(value));
+  return isFound === true ? text : undefined;
+}
+
+/** Returns the body that the callee saw; undefined if its reply does not show whether there is one. */
+function requestBody({ reply }: CallResult): ShownBody | undefined {
+  const { headers, body, bodyBytes } = reply?.request ?? {};
+  if (bodyBytes !== undefined)
+    return { text: body, isWhole: body !== undefined && Buffer.byteLength(body) === bodyBytes };
+  if (headers === undefined || reply?.request?.protocol !== 'http') return undefined;
+  const length = headerValue(headers, 'content-length') ?? '0';
+  const isEmpty = length === '0' && headerValue(headers, 'transfer-encoding') === undefined;
+  return isEmpty ? { text: null, isWhole: true } : undefined;
+}
+
+/** Returns the body of an answer: that of a reply, or the first part of that of another server. */
+function answerBody({ reply, pruned, body, bodyBytes, answeredBy }: CallResult): ShownBody | undefined {
+  if (reply !== undefined) return { text: reply.body ?? null, isWhole: true };
+  if (answeredBy === 'nobody' || pruned !== undefined) return undefined;
+  return { text: body ?? null, isWhole: bodyBytes === undefined };
+}
+
+function shownText(call: CallResult, { kind, header = '' }: TextFact & { kind: OtherFact }): string | null | undefined {
   const { reply } = call;
   const request = reply?.request;
   switch (kind) {

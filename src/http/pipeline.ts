@@ -21,6 +21,8 @@ export class Turn {
     this.pipeline = pipeline;
   }
 
+  /** Called when the connection becomes unreadable before the request has arrived as a whole. */
+  onUnreadable: (() => void) | undefined;
   /** Signal that is aborted if the connection closes before the response is sent. */
   get signal(): AbortSignal {
     return this.client.signal;
@@ -188,6 +190,8 @@ export class Pipeline {
   fail(): boolean {
     if (this.failed) return false;
     this.failed = true;
+    // No further part of a body arrives.
+    for (const turn of this.turns) turn.onUnreadable?.();
     return true;
   }
 

@@ -1,16 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MeshmockError } from '../error/meshmock-error.ts';
+import { isEntry } from '../execute/allowance.ts';
 import { type Answer, answer } from '../execute/answer.ts';
 import type { RequestBudget } from '../execute/budgets/budgets.ts';
 import { enoughRoom, RequestParseRoom } from '../execute/budgets/parse-room.ts';
 import { type Service, signature } from '../execute/service.ts';
+import { mayPassBodyOn } from '../plan/fields.ts';
 import { type Header, headerFields } from '../plan/plan.ts';
 import { errorReply } from '../reply/error-reply.ts';
 import { copiesOfText, heldBytesOf, PartedText } from '../reply/long-parts.ts';
 import { signatureHeader } from '../reply/mesh-headers.ts';
-import { type EncodedReply, encode, pathOfTarget, plainHeaders } from './codec.ts';
+import { type EncodedReply, encode, pathOfTarget, plainBody, plainHeaders } from './codec.ts';
 import { encodeEcho } from './echo-form.ts';
 import type { Turn } from './pipeline.ts';
+import { hasBody, readRequestBody } from './request-body.ts';
 
 /**
  * Answers a request for a plan.
@@ -25,12 +28,18 @@ export async function handlePlan(
   budget: RequestBudget,
   isLast: () => boolean,
 ): Promise<void> {
-  // The body is read and ignored.
-  request.resume();
+  const path = pathOfTarget(request.url ?? '/');
+  const body = hasBody(request) ? await readRequestBody(request, mayPassBodyOn(path), budget, turn) : undefined;
+  if (body === undefined) request.resume();
+  else if (!request.complete) {
+    turn.reset();
+    return;
+  }
   const answered = await answer(service, {
     protocol: 'http',
     method: request.method ?? '',
-    plan: { kind: 'path', path: pathOfTarget(request.url ?? '/') },
+    plan: { kind: 'path', path },
+    body,
     headers: plainHeaders(request.headers),
     signal: turn.signal,
     budget,
@@ -58,6 +67,11 @@ function encodeAnswer(
 ): EncodedAnswer {
   const { reply, headers, isPlain } = answered;
   try {
+    const alone = bodyAlone(answered, request);
+    if (alone !== undefined) {
+      answered.sent();
+      return { status: reply.status, headers, ...alone };
+    }
     const isEcho = service.role.kind === 'echo' && reply.error === undefined;
     const encoded = isEcho
       ? encodeEcho(service.role.form, reply, request)
@@ -69,6 +83,16 @@ function encodeAnswer(
     answered.sent(errored);
     return { status: errored.status, headers, ...encode(errored, request, enoughRoom) };
   }
+}
+
+/** Returns the body of an answer with a content type of its own, alone. Other meshmocks and `meshmock call` get the reply. */
+function bodyAlone(
+  { reply, contentType }: Extract<Answer, { kind: 'reply' }>,
+  { headers }: IncomingMessage,
+): EncodedReply | undefined {
+  if (contentType === undefined || reply.body === undefined) return undefined;
+  if (!isEntry(headers) || headers['user-agent']?.startsWith('meshmock/')) return undefined;
+  return { contentType, body: plainBody(reply.body) };
 }
 
 /** Status without content (RFC 9110 section 15.3.6). Its length is 0, while the other statuses without content have none. */

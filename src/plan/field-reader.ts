@@ -44,6 +44,12 @@ export class FieldReader {
     return value;
   }
 
+  boolean(name: string): boolean | undefined {
+    const value = this.message[name] ?? undefined;
+    if (value !== undefined && typeof value !== 'boolean') throw this.error(name, 'true or false');
+    return value;
+  }
+
   list<T>(name: string, read: (item: unknown, field: string) => T): T[] {
     const value = this.message[name] ?? [];
     if (!Array.isArray(value)) throw this.error(name, 'a list');

@@ -62,9 +62,28 @@ export function headerNameProblem(name: string): string | undefined {
 
 /** Checks the name of a header that a directive adds to an answer. */
 export function answerHeaderNameProblem(name: string): string | undefined {
+  if (name === 'content-type') return undefined;
   return name === 'x-content-type-options'
     ? `a header other than ${name}, which each answer has for its own safety`
     : headerNameProblem(name);
+}
+
+/** Content types that a browser neither shows as a page nor runs as a program. */
+const inertTypes = [
+  'application/json',
+  'application/problem+json',
+  'application/octet-stream',
+  'text/plain',
+  'text/csv',
+];
+
+/** Checks the value of a header that a directive adds to an answer. Anyone may write the directive, such as in a link. */
+export function answerHeaderValueProblem(name: string, value: string): string | undefined {
+  if (name !== 'content-type') return headerValueProblem(name, value);
+  const type = /^([a-z+/-]+)(?:;\s*charset=utf-8)?$/i.exec(value)?.[1]?.toLowerCase();
+  return type !== undefined && inertTypes.includes(type)
+    ? undefined
+    : `a type that browsers do not run: ${inertTypes.join(', ')}`;
 }
 
 /** Checks a header's value: printable ASCII, which HTTP/1.1 and gRPC metadata carry unchanged. `host` is an authority. */
@@ -88,6 +107,18 @@ export function methodProblem(method: string): string | undefined {
 /** Checks the method of a call for its scheme. */
 export function callMethodProblem(scheme: Scheme, method: string | undefined): string | undefined {
   return scheme === 'tcp' && method !== undefined ? 'a tcp call without a method: TCP carries only a text' : undefined;
+}
+
+/** Checks whether calls of a scheme can pass the body of a request on. */
+export function passBodyProblem(scheme: Scheme, body: boolean | undefined): string | undefined {
+  return body === true && scheme !== 'http' && scheme !== 'https'
+    ? 'body at a target of http or https only: other requests carry the plan itself'
+    : undefined;
+}
+
+/** Reports whether a path may contain a call that passes the body of its request on. It never misses one. */
+export function mayPassBodyOn(path: string): boolean {
+  return /(?:;|%3b)body/i.test(path);
 }
 
 /** Checks the version, pod or zone of a condition. */

@@ -38,12 +38,13 @@ function formatCall(call: Call): string {
   const authority = authorityOf(call);
   const target = call.port === defaultPorts[call.scheme] ? authority.slice(0, authority.lastIndexOf(':')) : authority;
   const times = call.times === 1 ? '' : `*${call.times}`;
-  const { timeoutMs, method, retries, concurrency } = call.options;
+  const { timeoutMs, method, retries, concurrency, body } = call.options;
   const options = [
     timeoutMs === undefined ? '' : `;timeout=${formatDurationMs(timeoutMs)}`,
     method === undefined ? '' : `;method=${method}`,
     retries === undefined ? '' : `;retries=${retries}`,
     concurrency === undefined ? '' : `;concurrency=${concurrency}`,
+    body === undefined ? '' : ';body',
   ];
   const then = call.then === undefined ? '' : `(${formatPath(call.then)})`;
   return scheme + target + times + call.headers.map(formatHeader).join('') + options.join('') + then;

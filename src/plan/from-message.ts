@@ -113,7 +113,7 @@ class MessageReader {
 
   private directive(message: unknown, field: string): Directive {
     const { reader, behaviour } = behaviourFrom(message, field, (header, at) =>
-      headerFrom(header, at, fields.answerHeaderNameProblem),
+      headerFrom(header, at, fields.answerHeaderNameProblem, fields.answerHeaderValueProblem),
     );
     const tooMuch = behaviourLimitProblem(behaviour, this.limits);
     if (tooMuch !== undefined) throw new MeshmockError('limit_exceeded', `${field}: expected ${tooMuch}`, { field });
@@ -121,10 +121,15 @@ class MessageReader {
   }
 }
 
-function headerFrom(message: unknown, field: string, nameProblem = fields.headerNameProblem): Header {
+function headerFrom(
+  message: unknown,
+  field: string,
+  nameProblem = fields.headerNameProblem,
+  valueProblem = fields.headerValueProblem,
+): Header {
   const reader = new FieldReader(message, field, ['name', 'value']);
   const name = reader.checked('name', (reader.string('name') ?? '').toLowerCase(), nameProblem);
-  const value = reader.checked('value', reader.string('value') ?? '', (text) => fields.headerValueProblem(name, text));
+  const value = reader.checked('value', reader.string('value') ?? '', (text) => valueProblem(name, text));
   return { name, value };
 }
 
@@ -133,7 +138,7 @@ function callHeaderFrom(message: unknown, field: string, scheme: Scheme): Header
 }
 
 function optionsFrom(message: unknown, field: string, scheme: Scheme): CallOptions {
-  const reader = new FieldReader(message, field, ['timeoutMs', 'method', 'retries', 'concurrency']);
+  const reader = new FieldReader(message, field, ['timeoutMs', 'method', 'retries', 'concurrency', 'body']);
   return {
     ...optional('timeoutMs', reader.checked('timeoutMs', reader.number('timeoutMs'), fields.timeoutProblem)),
     ...optional(
@@ -144,6 +149,9 @@ function optionsFrom(message: unknown, field: string, scheme: Scheme): CallOptio
         (method) => fields.methodProblem(method) ?? fields.callMethodProblem(scheme, method),
       ),
     ),
+    ...(reader.checked('body', reader.boolean('body') || undefined, (body) => fields.passBodyProblem(scheme, body)) && {
+      body: true as const,
+    }),
     ...optional('retries', reader.checked('retries', reader.number('retries'), fields.retriesProblem)),
     ...optional('concurrency', reader.checked('concurrency', reader.number('concurrency'), fields.concurrencyProblem)),
   };

@@ -2,6 +2,7 @@ import { didYouMean } from '../error/suggestion.ts';
 import { type Cursor, decodeStructure } from './cursor.ts';
 import {
   answerHeaderNameProblem,
+  answerHeaderValueProblem,
   attemptBelowProblem,
   attemptProblem,
   labelProblem,
@@ -70,7 +71,7 @@ function parseBehaviour(cursor: Cursor, name: DirectiveName, nested: boolean): B
       return { kind: name };
     case 'header':
       if (cursor.peek() !== '[') throw cursor.error('"[" and a header such as [name=value]');
-      return { kind: name, header: parseHeader(cursor, answerHeaderNameProblem) };
+      return { kind: name, header: parseHeader(cursor, answerHeaderNameProblem, answerHeaderValueProblem) };
     case 'body':
       takeEquals(cursor, name);
       return { kind: name, text: takeBody(cursor, nested) };

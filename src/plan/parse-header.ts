@@ -9,9 +9,14 @@ import type { Header } from './plan.ts';
  * from a proxy, is closed by an encoded or a plain one.
  *
  * @param nameProblem check of the name
+ * @param valueProblem check of the value
  * @throws MeshmockError `invalid_plan`
  */
-export function parseHeader(cursor: Cursor, nameProblem = headerNameProblem): Header {
+export function parseHeader(
+  cursor: Cursor,
+  nameProblem = headerNameProblem,
+  valueProblem = headerValueProblem,
+): Header {
   const { text, offset: start } = cursor;
   const encoded = cursor.width() === 3;
   const from = start + cursor.width();
@@ -24,7 +29,7 @@ export function parseHeader(cursor: Cursor, nameProblem = headerNameProblem): He
   cursor.check(name, nameProblem, from);
   const valueAt = from + equals.index + equals[0].length;
   const value = decodePercent(cursor, valueAt, end);
-  cursor.check(value, (text) => headerValueProblem(name, text), valueAt);
+  cursor.check(value, (text) => valueProblem(name, text), valueAt);
   cursor.offset = end + (text[end] === ']' ? 1 : 3);
   return { name, value };
 }

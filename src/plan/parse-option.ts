@@ -9,10 +9,11 @@ const fieldOfOption = {
   method: 'method',
   retries: 'retries',
   concurrency: 'concurrency',
+  body: 'body',
 } as const;
 
 /**
- * Parses `name=value` at the cursor, which is after `;`, and adds it to the options.
+ * Parses `name=value` or `name` at the cursor, which is after `;`, and adds it to the options.
  *
  * @throws MeshmockError `invalid_plan`
  */
@@ -24,6 +25,7 @@ export function parseOption(cursor: Cursor, options: CallOptions): CallOptions {
     throw cursor.error(`an option: ${names.join(', ')}`, start, didYouMean(name, names));
   }
   if (options[fieldOfOption[name]] !== undefined) throw cursor.error(`another option: ${name} is set already`, start);
+  if (name === 'body') return { ...options, body: true };
   if (!cursor.take('=')) throw cursor.error(`"=" and a value for ${name}`);
   const at = cursor.offset;
   const value = cursor.takeWhile(/[A-Za-z0-9._-]+/y);

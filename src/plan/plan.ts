@@ -84,6 +84,8 @@ export interface CallOptions {
   readonly method?: string;
   readonly retries?: number;
   readonly concurrency?: number;
+  /** True if the call passes the body of the caller's own request on. */
+  readonly body?: boolean;
 }
 
 /** Behaviour of the service that reads the plan, before its stages. It applies if all conditions hold. */
@@ -221,5 +223,5 @@ export function headerFields(headers: readonly Header[]): Record<string, string>
 
 /** Returns the HTTP method of a call. */
 export function methodOf({ options }: Call): string {
-  return options.method ?? 'GET';
+  return options.method ?? (options.body === true ? 'POST' : 'GET');
 }

@@ -78,6 +78,8 @@ const reply: Message = {
         method: 'string',
         uri: 'string',
         headers: 'map',
+        body: 'string',
+        bodyBytes: 'number',
         messages: 'number',
         messageBytes: 'number',
         message: 'string',

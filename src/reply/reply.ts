@@ -55,6 +55,10 @@ export interface ReceivedRequest {
   messageBytes?: number;
   /** First of these messages as JSON, if the service has its proto file. */
   message?: string;
+  /** First part of the body of an HTTP request, up to `shownBodyBytes`, if it is text. */
+  body?: string;
+  /** Size of the body, in bytes. */
+  bodyBytes?: number;
 }
 
 /** Result of one call, as its caller sees it. Times are relative to the reply that contains it. */

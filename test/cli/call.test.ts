@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -79,6 +80,7 @@ suite('meshmock call', () => {
       ['-XDELETE', '-Hend-user: jason', url],
       ['-X', 'QUERY', '-H', 'end-user: jason', 'curl', '-g', url, '-d', 'a=1'],
       ['-d', 'a=1', '-d', 'b=2', '-H', 'end-user: jason', url],
+      ['-d', '@package.json', '-H', 'end-user: jason', url],
     ])
       assert.equal((await runProgram(['call', ...args])).code, 0, args.join(' '));
     assert.deepEqual(received, [
@@ -89,6 +91,7 @@ suite('meshmock call', () => {
       'DELETE jason undefined ',
       'QUERY jason application/x-www-form-urlencoded a=1',
       'POST jason application/x-www-form-urlencoded a=1&b=2',
+      `POST jason application/json ${readFileSync('package.json', 'utf8')}`,
     ]);
   });
 
@@ -352,7 +355,7 @@ suite('meshmock call', () => {
   const misuses: [args: string[], message: RegExp][] = [
     [['grpc:localhost:9090/x', '-d', 'a'], /--method and --data are for HTTP: over gRPC the plan is the request/],
     [['/x', '-X', 'NO SUCH'], /-X: "NO SUCH": expected a method such as GET or POST/],
-    [['/x', '-d', '@file'], /-d: "@file": files are not read; write the body itself, such as "\$\(cat FILE\)"/],
+    [['/x', '-d', '@no-such-file'], /-d: no-such-file: ENOENT/],
     [['curl'], /curl: expected exactly one URL/],
     [['curl -d @file localhost:8080/x'], /curl -d @file reads a file: write the body itself/],
     [['curl -H'], /curl -H: expected a value/],

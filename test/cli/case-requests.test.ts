@@ -44,7 +44,7 @@ test('each row of a table is a case with its values, its name and its place', ()
         'a.yaml:4:9',
         'web',
         '/@orders/a',
-        [{ name: 'x-web', value: '${caller}' }],
+        [{ name: 'x-web', value: `\${caller}` }],
         'orders status = 200',
       ],
       [
@@ -52,7 +52,7 @@ test('each row of a table is a case with its values, its name and its place', ()
         'a.yaml:5:9',
         'worker',
         '/@orders/b?x=1',
-        [{ name: 'x-worker', value: '${caller}' }],
+        [{ name: 'x-worker', value: `\${caller}` }],
         'orders status = 403',
       ],
     ],
@@ -68,7 +68,7 @@ test('each row of a table is a case with its values, its name and its place', ()
 
 test('columns make a case for every combination, and a name without a reference ends with the values', () => {
   const { cases } = parse(
-    'cases:\n  - { name: allowed, for each: { from: [a, b], path: [/x, /y] }, from: "${from}", call: "/@c${path}", expect: status = 200 }',
+    `cases:\n  - { name: allowed, for each: { from: [a, b], path: [/x, /y] }, from: "\${from}", call: "/@c\${path}", expect: status = 200 }`,
   );
   assert.deepEqual(
     cases.map(({ name }) => name),
@@ -77,8 +77,8 @@ test('columns make a case for every combination, and a name without a reference 
 });
 
 test('a text with the form of a reference stays in a case without a table', () => {
-  const { cases } = parse('cases:\n  - { name: n, call: /@a/x, headers: { x: "${y}" }, expect: status = 200 }');
-  assert.deepEqual(cases[0]?.headers, [{ name: 'x', value: '${y}' }]);
+  const { cases } = parse(`cases:\n  - { name: n, call: /@a/x, headers: { x: "\${y}" }, expect: status = 200 }`);
+  assert.deepEqual(cases[0]?.headers, [{ name: 'x', value: `\${y}` }]);
 });
 
 test('a further request has captured values, as data of its field', () => {
@@ -113,7 +113,7 @@ test('a further request has captured values, as data of its field', () => {
 
 test('a captured value that a field cannot have is an error with its place', () => {
   const { cases } = parse(
-    'cases:\n  - name: n\n    call: /@a/x\n    capture: { v: root answer-header x }\n    expect: status = 200\n    then:\n      - { call: /@a/x, headers: { a: "${v}" }, expect: status = 200 }',
+    `cases:\n  - name: n\n    call: /@a/x\n    capture: { v: root answer-header x }\n    expect: status = 200\n    then:\n      - { call: /@a/x, headers: { a: "\${v}" }, expect: status = 200 }`,
   );
   const error = refused(() => cases[0]?.then[0]?.requestWith(new Map([['v', 'a\nb']])));
   assert.match(error.message, /^a\.yaml:7:38: /);
@@ -185,7 +185,7 @@ cases:
 });
 
 test('an unknown reference is an error that has the known ones', () => {
-  const text = 'cases:\n  - name: n\n    for each: [{ a: x }]\n    call: /@${b}/x\n    expect: status = 200';
+  const text = `cases:\n  - name: n\n    for each: [{ a: x }]\n    call: /@\${b}/x\n    expect: status = 200`;
   assert.match(refused(() => parse(text)).message, /^a\.yaml:4:11: expected one of \$\{a\}$/);
 });
 

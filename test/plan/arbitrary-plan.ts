@@ -104,6 +104,7 @@ const options: fc.Arbitrary<CallOptions> = fc.record(
     method: fc.constantFrom('GET', 'POST', 'PUT', 'DELETE', 'M-SEARCH'),
     retries: fc.nat(3),
     concurrency: fc.integer({ min: 1, max: 100 }),
+    body: fc.constant(true),
   },
   { requiredKeys: [], noNullPrototype: true },
 );
@@ -135,11 +136,13 @@ const everyCall: PlanParts['call'] = fc
 
 /** Returns a call that its scheme allows: over TCP it has only one line of text. */
 function validCall(call: Call, shared: Plan | undefined): Call {
+  const { body: _body, ...withoutBody } = call.options;
+  if (call.scheme === 'grpc' || call.scheme === 'grpcs') return { ...call, options: withoutBody };
   if (call.scheme !== 'tcp') return call;
   const then = call.then ?? shared;
   const isText =
     then === undefined || (then.kind === 'answer' && then.directives.length === 0 && !/%0[ad]/i.test(then.uri));
-  const { method: _, ...options } = call.options;
+  const { method: _, ...options } = withoutBody;
   return isText ? { ...call, headers: [], options } : { ...call, scheme: 'http' };
 }
 

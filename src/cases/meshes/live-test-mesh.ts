@@ -49,7 +49,9 @@ export class LiveTestMesh implements MeshUnderTest {
     return undefined;
   }
 
-  private requestSkipReason({ host, from, protocol, url }: CaseRequest): string | undefined {
+  private requestSkipReason({ host, from, protocol, url, data }: CaseRequest): string | undefined {
+    if (data !== undefined && this.entryOf(from, protocol) === undefined)
+      return `a case with data needs --entry ${from ?? 'NAME'}=URL`;
     if (url !== undefined) return 'a case with a URL needs a local mesh, which knows its gateways: run without --entry';
     if (from === outsideName && this.entryOf(from, protocol) === undefined)
       return `a case from outside needs --entry ${outsideName}=URL of a meshmock without a sidecar`;

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
 import { parseConnectTo } from '../../execute/connect-to.ts';
@@ -9,6 +10,7 @@ import { type Header, isGrpc, type Scheme } from '../../plan/plan.ts';
 import type { BatchSettings } from '../../send/request-batch.ts';
 import { parseHeader } from '../../send/request-header.ts';
 import { withPastedCommand } from '../options/pasted-command.ts';
+import { readStandardInput, readText } from '../process/read-text.ts';
 import { textOrStandardInput } from '../process/standard-input.ts';
 import { readRequest } from './call-request.ts';
 import { jaegerUrl } from './jaeger.ts';
@@ -32,8 +34,8 @@ export const callSchema = {
   method: { parse: parseMethod, value: 'METHOD', help: 'HTTP method; GET, or POST with --data', aliases: ['-X'] },
   data: {
     parse: parseData,
-    value: 'TEXT',
-    help: 'body of an HTTP request; several are joined by &',
+    value: 'TEXT|@FILE|-',
+    help: 'body of an HTTP request; several are joined by &; @- or - is standard input',
     repeatable: true,
     aliases: ['-d'],
   },
@@ -71,6 +73,12 @@ export interface CallSettings
 /** Maximum number of answers with --trace: each is kept until its trace has arrived. */
 const mostTraces = 1000;
 
+/** Content types of files, by the ends of their names. */
+const typesOfFiles: Readonly<Record<string, string>> = {
+  '.json': 'application/json',
+  '.txt': 'text/plain; charset=utf-8',
+};
+
 /** Content type of a body without one, as curl sends it. */
 const formType: Header = { name: 'content-type', value: 'application/x-www-form-urlencoded' };
 
@@ -95,19 +103,25 @@ export function readCallSettings(args: readonly string[]): CallSettings {
   if (values.trace !== undefined && values.repeat > mostTraces)
     throw new MeshmockError('usage', `--trace keeps every answer, so --repeat must be at most ${mostTraces}`);
   const { expect, timeout, header, data: bodies, method = typed.method, ...rest } = values;
-  const data = bodies.length === 0 ? typed.data : bodies.join('&');
+  const data = bodies.length === 0 ? typed.data : bodies.map(({ text: one }) => one).join('&');
   const headers = [...typed.headers, ...header];
   checkParts(target.scheme, (data ?? method) !== undefined, headers.length > 0);
   const hasType = headers.some(({ name }) => name === formType.name);
   return {
     ...rest,
     target,
-    headers: data === undefined || hasType ? headers : [...headers, formType],
+    headers: data === undefined || hasType ? headers : [...headers, typeOf(bodies)],
     method: method ?? (data === undefined ? 'GET' : 'POST'),
     ...optional('data', data),
     expectations: expect,
     timeoutMs: timeout,
   };
+}
+
+/** Returns the content type of a body without one: that of its file, or the one of forms. */
+function typeOf(bodies: readonly Data[]): Header {
+  const [only, more] = bodies;
+  return only?.type === undefined || more !== undefined ? formType : { name: formType.name, value: only.type };
 }
 
 /** @throws MeshmockError `usage` if a protocol does not carry what the request has */
@@ -124,8 +138,15 @@ function parseMethod(value: string): string {
   return value;
 }
 
-/** Parses a body. curl would read `@FILE`; sending these letters instead would be a silent error. */
-function parseData(value: string): string {
-  if (!value.startsWith('@')) return value;
-  throw new MeshmockError('usage', `"${value}": files are not read; write the body itself, such as "$(cat FILE)"`);
+/** Body of a request, and its content type if its file shows one. */
+interface Data {
+  readonly text: string;
+  readonly type: string | undefined;
+}
+
+/** Reads a body: a text, `@FILE`, or `@-` or `-` for standard input. @throws MeshmockError `usage` */
+function parseData(value: string): Data {
+  if (value === '-' || value === '@-') return { text: readStandardInput(), type: undefined };
+  if (!value.startsWith('@')) return { text: value, type: undefined };
+  return { text: readText(value.slice(1)), type: typesOfFiles[path.extname(value)] };
 }

@@ -11,7 +11,7 @@ import { parseTextSource } from '../../expect/parse-source.ts';
 import { durationMs, text, wholeNumber } from '../../options/option-values.ts';
 import { headerValueProblem, hostProblem, methodProblem } from '../../plan/fields.ts';
 import { parsePath } from '../../plan/parse.ts';
-import { noLimits, type Plan } from '../../plan/plan.ts';
+import { type Header, noLimits, type Plan } from '../../plan/plan.ts';
 import { readText } from '../process/read-text.ts';
 import { textName } from './case-table.ts';
 import { readHeaders } from './header-fields.ts';
@@ -26,6 +26,7 @@ export const requestFields = [
   'method',
   'host',
   'headers',
+  'data',
   'cacert',
   'cert',
   'key',
@@ -70,7 +71,7 @@ export class RequestReader {
       host: this.value(fields, 'host', hostOf) ?? first?.host,
       method: this.method(fields, protocol),
       plan,
-      headers: errors.collect(() => readHeaders(this.yaml, fields.get('headers'))) ?? [],
+      ...this.content(fields, protocol),
       repeat: this.value(fields, 'repeat', wholeNumber(1, 100_000)) ?? 1,
       concurrency: this.value(fields, 'concurrency', wholeNumber(1, 1000)) ?? 1,
       timeoutMs: this.value(fields, 'timeout', durationMs) ?? inherited.timeoutMs,
@@ -99,7 +100,20 @@ export class RequestReader {
   private method(fields: Fields, protocol: 'http' | 'grpc'): string {
     if (protocol === 'grpc' && fields.has('method'))
       this.errors.add(this.yaml.errorAt(fields.get('method'), 'no method: every request over gRPC is a POST'));
-    return this.value(fields, 'method', methodOf) ?? 'GET';
+    return this.value(fields, 'method', methodOf) ?? (fields.has('data') ? 'POST' : 'GET');
+  }
+
+  private content(fields: Fields, protocol: 'http' | 'grpc'): Pick<CaseRequest, 'headers' | 'data'> {
+    const { yaml, errors } = this;
+    const data = this.value(fields, 'data', (value) =>
+      value.startsWith('@') ? readText(this.pathOf(value.slice(1))) : value,
+    );
+    const hasData = fields.has('data');
+    if (hasData && protocol === 'grpc')
+      errors.add(yaml.errorAt(fields.get('data'), 'no data: over gRPC the plan is the request'));
+    const headers = errors.collect(() => readHeaders(yaml, fields.get('headers'), hasData)) ?? [];
+    const hasType = headers.some(({ name }) => name === 'content-type');
+    return { data, headers: data === undefined || hasType ? headers : [...headers, typeOf(data)] };
   }
 
   /** Reads the URL or the path of a request. */
@@ -170,6 +184,12 @@ export function parseRequestUrl(value: string): { readonly url: RequestUrl; read
   const isTls = scheme.endsWith('s');
   const url = { scheme: scheme as RequestUrl['scheme'], host: name, port: Number(port ?? (isTls ? 443 : 80)) };
   return { url, plan: parsePath(path, noLimits) };
+}
+
+/** Returns the content type of a body without one. */
+function typeOf(data: string): Header {
+  const isJson = /^\s*[[{]/.test(data);
+  return { name: 'content-type', value: isJson ? 'application/json' : 'text/plain; charset=utf-8' };
 }
 
 function protocolOf(value: string): 'http' | 'grpc' {

@@ -8,13 +8,14 @@ import type { YamlFile } from './yaml-file.ts';
  * Reads a map of headers. Names become lower case.
  *
  * @param node the map; undefined for no headers
+ * @param hasBody true if the message has a body, and so a content type
  * @throws MeshmockError `usage` with line and column
  */
-export function readHeaders(yaml: YamlFile, node: Node | undefined): Header[] {
+export function readHeaders(yaml: YamlFile, node: Node | undefined, hasBody = false): Header[] {
   if (node === undefined) return [];
   return [...yaml.entries(node, 'headers such as "end-user: jason"')].map(([key, entry]) => {
     const name = key.toLowerCase();
-    const nameProblem = headerNameProblem(name);
+    const nameProblem = hasBody && name === 'content-type' ? undefined : headerNameProblem(name);
     if (nameProblem !== undefined) throw yaml.errorAt(entry.key, nameProblem);
     const value = yaml.parseScalar(entry.value, (content) => {
       const valueProblem = headerValueProblem(name, content);

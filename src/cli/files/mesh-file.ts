@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { Node } from 'yaml';
 import { optional } from '../../error/optional.ts';
 import { parseUpstream } from '../../execute/octopus.ts';
@@ -33,6 +34,7 @@ const mostPods = 50;
 const settingChecks: Readonly<Record<string, (value: string) => unknown>> = {
   // `meshmock serve` checks directives against its limits.
   behaviour: (value) => parseDirectives(value, noLimits),
+  answers: text,
   content: text,
   upstream: parseUpstream,
   zone: label,
@@ -60,7 +62,11 @@ export function subsetName(service: string, { version }: VersionEntry, versions:
 class MeshFileReader {
   private readonly file: YamlFile;
 
+  /** Folder of the file. */
+  private readonly folder: string;
+
   constructor(text: string, file: string) {
+    this.folder = path.dirname(file);
     this.file = new YamlFile(text, file);
   }
 
@@ -120,13 +126,17 @@ class MeshFileReader {
       if (node !== undefined)
         settings[name] = this.file.parseScalar(node, (value) => {
           check(value);
-          return value;
+          // Paths in a file are relative to its folder.
+          return name === 'answers' && !path.isAbsolute(value) ? path.join(this.folder, value) : value;
         });
     }
-    if (settings.upstream !== undefined && settings.content !== undefined)
+    const roles = ['upstream', 'content', 'answers'].filter((name) => settings[name] !== undefined);
+    if (roles.length > 1)
       throw this.file.errorAt(
-        fields.get('content') ?? fields.get('upstream'),
-        'upstream (a proxy) or content (a web server), not both',
+        fields.get('content') ?? fields.get('answers') ?? fields.get('upstream'),
+        settings.answers === undefined
+          ? 'upstream (a proxy) or content (a web server), not both'
+          : 'answers (a stand-in) without upstream (a proxy) and content (a web server)',
       );
     const version = this.file.optionalScalar(fields, 'version', label);
     const replicas = this.file.optionalNode(fields, 'replicas', (node) => this.replicas(node));

@@ -24,6 +24,8 @@ import type { ServiceOptions } from '../../serve/start-service.ts';
 
 /** Settings of `meshmock serve`, as flags and variables give them. */
 export interface ServeSettings extends ServiceOptions {
+  /** File with the answers of a stand-in; undefined for other roles. */
+  readonly answers: string | undefined;
   readonly logLevel: LogLevel;
 }
 
@@ -68,6 +70,7 @@ export function readServeSettings(args: readonly string[], env: NodeJS.ProcessEn
     limits,
     budgets: budgetsOf(values),
     role: roleOf(values),
+    answers: values.answers,
     protoFiles: values.proto,
     behaviour: behaviourOf(parsed, limits),
     seed: values.seed ?? randomUUID(),
@@ -104,7 +107,12 @@ function budgetsOf(values: Values<typeof serveSchema>): BudgetLimits {
   };
 }
 
-function roleOf({ upstream, content, replyForm }: Values<typeof serveSchema>): Role {
+function roleOf({ upstream, content, replyForm, answers }: Values<typeof serveSchema>): Role {
+  if (answers !== undefined && (upstream !== undefined || content !== undefined || replyForm !== 'meshmock'))
+    throw new MeshmockError(
+      'usage',
+      '--answers makes a stand-in: use it without --upstream, --content and --reply-form',
+    );
   if (replyForm !== 'meshmock' && (upstream !== undefined || content !== undefined))
     throw new MeshmockError('usage', '--reply-form makes an echo server: use it without --upstream and --content');
   if (upstream !== undefined && content !== undefined)
@@ -136,6 +144,7 @@ const podSettings = [
   'behaviour',
   'upstream',
   'content',
+  'answers',
   'replyForm',
 ] as const;
 

@@ -1,4 +1,5 @@
 import { setImmediate as turnOfTheEventLoop } from 'node:timers/promises';
+import type { Role } from '../../execute/role.ts';
 import { parseServicePort } from '../../execute/service-ports.ts';
 import { parseDirectives } from '../../plan/parse.ts';
 import { authorityOf } from '../../plan/plan.ts';
@@ -45,12 +46,13 @@ export async function serve(args: readonly string[]): Promise<void> {
     import('../../serve/start-service.ts'),
     import('../../serve/logger.ts'),
   ]);
+  const role = await roleOf(settings);
   // Modules load without a turn of the event loop, so a signal that arrived meanwhile is handled here, before the start.
   await turnOfTheEventLoop();
   const running = await startService(
-    settings,
+    { ...settings, role },
     telemetry,
-    createLogger(settings.identity, settings.logLevel, settings.role, settings.budgets.maxLogLineBytes),
+    createLogger(settings.identity, settings.logLevel, role, settings.budgets.maxLogLineBytes),
   );
   const http = running.http.map(authorityOf).join(', ');
   const grpc = running.grpc.map(authorityOf).join(', ');
@@ -70,6 +72,13 @@ export async function serve(args: readonly string[]): Promise<void> {
     });
     send({ kind: 'ready', http, grpc });
   }
+}
+
+/** Returns the role of a service. The reader of a stand-in's answers is loaded only with a file. */
+async function roleOf({ role, answers }: ServeSettings): Promise<Role> {
+  if (answers === undefined) return role;
+  const { readAnswers } = await import('./answers-file.ts');
+  return { kind: 'stand-in', answers: readAnswers(answers) };
 }
 
 function onMessage(message: MessageToService, running: RunningService, settings: ServeSettings): void {

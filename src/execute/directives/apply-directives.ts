@@ -27,6 +27,8 @@ export interface DirectiveEffects {
   readonly status?: number;
   readonly grpcStatus?: GrpcStatusName;
   readonly body?: string | FilledText;
+  /** Content type of the body, which clients other than meshmocks then get alone. */
+  readonly contentType?: string;
   readonly end: DirectivesEnd;
 }
 
@@ -134,6 +136,7 @@ async function applyDirective(
     case 'body':
       return { ...effects, body: directive.text };
     case 'header':
+      if (directive.header.name === 'content-type') return { ...effects, contentType: directive.header.value };
       return { ...effects, headers: [...effects.headers, directive.header] };
     case 'cpu':
       await burner.burn(directive.durationMs, stop);

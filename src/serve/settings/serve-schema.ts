@@ -94,6 +94,12 @@ export const serveSchema = {
     help: "act as Octopus's webserver that answers with this text",
     aliases: ['SERVERCONTENT', 'SERVERCONTNET'],
   },
+  answers: {
+    parse: text,
+    value: 'FILE',
+    help: 'act as a stand-in: answers by method and path, in YAML',
+    isPath: true,
+  },
   replyForm: {
     parse: parseReplyForm,
     default: 'meshmock',

@@ -6,6 +6,7 @@ export interface CallOptions {
   'method'?: (string);
   'retries'?: (number);
   'concurrency'?: (number);
+  'body'?: (boolean);
   '_timeoutMs'?: "timeoutMs";
   '_method'?: "method";
   '_retries'?: "retries";
@@ -17,4 +18,5 @@ export interface CallOptions__Output {
   'method'?: (string);
   'retries'?: (number);
   'concurrency'?: (number);
+  'body'?: (boolean);
 }

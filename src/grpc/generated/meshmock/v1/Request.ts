@@ -9,6 +9,8 @@ export interface Request {
   'messages'?: (number);
   'messageBytes'?: (number);
   'message'?: (string);
+  'body'?: (string);
+  'bodyBytes'?: (number);
 }
 
 export interface Request__Output {
@@ -19,4 +21,6 @@ export interface Request__Output {
   'messages'?: (number);
   'messageBytes'?: (number);
   'message'?: (string);
+  'body'?: (string);
+  'bodyBytes'?: (number);
 }

@@ -6,6 +6,9 @@ const undici = `
   export { default as Client } from './lib/dispatcher/client.js';
   export { default as Pool } from './lib/dispatcher/pool.js';
   export { default as buildConnector } from './lib/core/connect.js';
+  import Dispatcher from './lib/dispatcher/dispatcher.js';
+  import request from './lib/api/api-request.js';
+  Dispatcher.prototype.request = request;
 `;
 
 /** Leaves out of a build what a start would load and not use. */

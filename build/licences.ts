@@ -1,12 +1,9 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Metafile } from 'esbuild';
 
-/** Writes the licences of the packages that a build contains to a file, each text once, and returns its name. */
-export function writeLicences({ inputs }: Metafile, file: string): string {
-  const folders = new Set(
-    Object.keys(inputs).flatMap((input) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? []),
-  );
+/** Writes the licences of the packages that the inputs of a build are from, each text once. Returns the name of the file. */
+export function writeLicences(inputs: readonly string[], file: string): string {
+  const folders = new Set(inputs.flatMap((input) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? []));
   const byText = Map.groupBy([...folders].sort(), licenceIn);
   const parts = [...byText].map(([text, users]) => `${users.map(titleOf).join('\n')}\n\n${text}\n`);
   const intro = `The programs in this folder contain code of ${folders.size} packages, under these licences.\n`;

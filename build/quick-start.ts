@@ -17,8 +17,8 @@ export const quickStart: Plugin = {
   setup({ onResolve, onLoad }) {
     onLoad({ filter: /node_modules\/undici\/index\.js$/ }, () => ({ contents: undici }));
     // An import calls all getters of `node:http`, and one of them loads Node's own undici. `require` calls none.
-    onResolve({ filter: /^node:http$/ }, ({ kind }) =>
-      kind === 'import-statement' ? { path: 'http', namespace: 'required' } : undefined,
+    onResolve({ filter: /^(?:node:)?http$/ }, ({ kind }) =>
+      kind === 'require-call' ? undefined : { path: 'node:http', namespace: 'required' },
     );
     onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({
       contents: `module.exports = require('${path}');`,

@@ -3,46 +3,20 @@
 import module from 'node:module';
 import { constants } from 'node:os';
 import { exitCodeOf } from '../error/exit-codes.ts';
-import { MeshmockError } from '../error/meshmock-error.ts';
-import { packageFile, programFile } from '../package/package-files.ts';
-import { commands, loadCommand } from './commands.ts';
-import { errorText } from './output/error-text.ts';
+import { programFile } from '../package/package-files.ts';
+import { wantsInstrumentations } from '../telemetry/environment.ts';
 
 const oldestNode = 24;
 
-async function run(args: readonly string[]): Promise<void> {
-  const [name = 'help', ...rest] = args;
-  if (name === '--help' || name === '-h') return print((await import('./help-command.ts')).overview(commands));
-  if (name === '--version') return print((await import('./process/program-version.ts')).programVersion());
-  // A person who has pulled must know. Mocks are many, and programs that read output must not meet other text.
-  if (process.stderr.isTTY && name !== 'serve') await warnOfStaleBuild();
-  const command = await loadCommand(name);
-  if (!rest.some((arg) => arg === '--help' || arg === '-h')) return command.run(rest);
-  const [first = ''] = rest;
-  const { helpOf } = await import('./help-command.ts');
-  return print(helpOf(command, name, Object.hasOwn(command.subcommands ?? {}, first) ? first : undefined));
-}
-
-/** Says on standard error that the sources are newer than the compiled program. */
-async function warnOfStaleBuild(): Promise<void> {
-  const { isStale } = await import('./process/stale-build.ts');
-  const main = programFile('cli/main');
-  if (main.endsWith('.js') && isStale(main, packageFile('src')))
-    process.stderr.write('meshmock: the sources are newer than the compiled program; run npm run build\n');
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
-}
-
-function fail(error: unknown): void {
-  if (error instanceof MeshmockError) {
-    process.stderr.write(`${errorText(error)}\n`);
-    process.exitCode = exitCodeOf[error.code];
-  } else {
-    process.stderr.write(`meshmock: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-    process.exitCode = exitCodeOf.internal;
-  }
+/**
+ * Returns the path of the program for a command line. `serve` has a bundle of its own, of few files, because mocks are
+ * many and must start quickly. Instrumentations of OpenTelemetry replace packages while these are loaded, so with them
+ * `serve` runs from the bundle of all commands, which does not contain these packages.
+ */
+function programFor([name, ...rest]: readonly string[]): string {
+  const wantsHelp = rest.some((arg) => arg === '--help' || arg === '-h');
+  const isQuick = name === 'serve' && !wantsHelp && !wantsInstrumentations(process.env);
+  return programFile(isQuick ? 'cli/serve-program' : 'cli/program');
 }
 
 /**
@@ -61,13 +35,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 if (process.pid === 1) endOnSignals();
 if (Number(process.versions.node.split('.')[0]) < oldestNode) {
-  fail(
-    new MeshmockError(
-      'machine',
-      `Node ${oldestNode} or later is needed, and this is ${process.version}; npx and npm scripts run the right one`,
-    ),
+  process.stderr.write(
+    `meshmock: Node ${oldestNode} or later is needed, and this is ${process.version}; npx and npm scripts run the right one\n`,
   );
+  process.exitCode = exitCodeOf.machine;
 } else {
   module.enableCompileCache();
-  run(process.argv.slice(2)).catch(fail);
+  const args = process.argv.slice(2);
+  const { run } = (await import(programFor(args))) as typeof import('./program.ts');
+  await run(args);
 }

@@ -3,10 +3,15 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Folder of the package. The build puts this module into other files, so its place in the folder is not known. */
-const packageFolder = folderWithPackageJson(import.meta.dirname);
+let packageFolder: string | undefined;
 
-/** Reports whether the program runs from its TypeScript sources, as in tests, and not from its build. */
-const isSource = import.meta.filename.endsWith('.ts');
+/** Programs of the package, which are entries of the build. */
+export type Program =
+  | 'cli/main'
+  | 'cli/program'
+  | 'cli/serve-program'
+  | 'execute/directives/burn'
+  | 'istio/host/controller';
 
 /**
  * Returns the path of a file or folder of the package.
@@ -15,17 +20,18 @@ const isSource = import.meta.filename.endsWith('.ts');
  * packageFile('proto'); // '/app/proto'
  */
 export function packageFile(name: string): string {
+  packageFolder ??= folderWithPackageJson(import.meta.dirname);
   return path.join(packageFolder, name);
 }
 
 /**
- * Returns the path of a program of the package, which another process or thread runs. Each is an entry of the build.
+ * Returns the path of a program of the package: TypeScript if this is the source, as in tests, or else JavaScript.
  *
  * @example
  * programFile('cli/main'); // '/app/dist/cli/main.js', or '/app/src/cli/main.ts' from the sources
  */
-export function programFile(name: 'cli/main' | 'execute/directives/burn' | 'istio/host/controller'): string {
-  return packageFile(isSource ? `src/${name}.ts` : `dist/${name}.js`);
+export function programFile(name: Program): string {
+  return packageFile(import.meta.filename.endsWith('.ts') ? `src/${name}.ts` : `dist/${name}.js`);
 }
 
 /**

@@ -1,29 +1,18 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Identity } from '../reply/reply.ts';
+import {
+  type Environment,
+  isOn,
+  namedInstrumentations,
+  signals,
+  wantsInstrumentations,
+  wantsSpans,
+} from './environment.ts';
 import type { OldNames } from './old-names.ts';
 import { LostSpans } from './span-export/lost-spans.ts';
 import { noTelemetry, type Telemetry, verbatimTracing } from './tracing.ts';
 
 const maxExportMs = 3000;
-
-type Environment = Record<string, string | undefined>;
-
-const signals = ['TRACES', 'METRICS', 'LOGS'] as const;
-type Signal = (typeof signals)[number];
-
-/** Reports whether the environment turns a signal on: a variable names its exporter or an endpoint, and none forbids it. */
-function isOn(signal: Signal, env: Environment): boolean {
-  const exporter = env[`OTEL_${signal}_EXPORTER`] ?? '';
-  if (env.OTEL_SDK_DISABLED?.toLowerCase() === 'true' || exporter === 'none') return false;
-  return [exporter, env.OTEL_EXPORTER_OTLP_ENDPOINT, env[`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`]].some(
-    (value) => value,
-  );
-}
-
-/** Reports whether the environment turns spans on. */
-export function wantsSpans(env: Environment): boolean {
-  return isOn('TRACES', env);
-}
 
 /**
  * Defaults of ours for variables that the environment does not set. With the default queue of the specification, two of
@@ -191,16 +180,14 @@ const instrumentedModules = [
 async function loadInstrumentations(
   env: Environment,
 ): Promise<import('@opentelemetry/sdk-node').NodeSDKConfiguration['instrumentations']> {
-  const enabled = env.OTEL_NODE_ENABLED_INSTRUMENTATIONS ?? '';
-  const onlySpans = env.OTEL_METRICS_EXPORTER === 'none' && env.OTEL_LOGS_EXPORTER === 'none';
-  if (onlySpans && enabled === '') return [];
+  if (!wantsInstrumentations(env)) return [];
   const [{ getNodeAutoInstrumentations }, { register }] = await Promise.all([
     import('@opentelemetry/auto-instrumentations-node'),
     import('import-in-the-middle/register-hooks.mjs'),
   ]);
   // Without this hook, imports of ES modules are silently not instrumented.
   register({ include: instrumentedModules });
-  if (enabled !== '') return [getNodeAutoInstrumentations()];
+  if (namedInstrumentations(env) !== '') return [getNodeAutoInstrumentations()];
   return [
     getNodeAutoInstrumentations(
       Object.fromEntries(offByDefault.map((name) => [`@opentelemetry/instrumentation-${name}`, { enabled: false }])),

@@ -235,6 +235,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: [
     'package',
+    'telemetry',
     'cli/completion',
     'error',
     'cli/options',

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { wantsSpans } from '../../telemetry/start.ts';
+import { wantsSpans } from '../../telemetry/environment.ts';
 
 const otlpPort = 4318;
 

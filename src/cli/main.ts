@@ -44,4 +44,6 @@ if (Number(process.versions.node.split('.')[0]) < oldestNode) {
   const args = process.argv.slice(2);
   const { run } = (await import(programFor(args))) as typeof import('./program.ts');
   await run(args);
+  // A service is ready here. Node itself writes the cache when a process ends, which a killed one does not.
+  module.flushCompileCache();
 }

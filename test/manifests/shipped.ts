@@ -104,7 +104,7 @@ export function shipped(tools: ManifestTools, folder: string): Readonly<Record<s
 
 /** Returns the manifests of each file of cases. Files that no cases use are combined with the labs' mesh. */
 function labs(): Record<string, () => Promise<string>> {
-  const files = globSync('istio/{labs,octopus}/**/*.yaml', { cwd: root });
+  const files = globSync('istio/{labs,octopus,gateway-api-cases}/**/*.yaml', { cwd: root });
   const caseFiles = files
     .filter((file) => /[/.]test\.yaml$/.test(file))
     .map((file) => parseCaseFile(read(file), file, { timeoutMs: 0, retryUntilMs: 0 }));

@@ -99,8 +99,12 @@ export function rerunCommand(route: CallRoute): string {
   const all = authority === undefined ? headers : [...headers, { name: 'host', value: authority }];
   const flags = all.map(({ name, value }) => ` -H ${quoteWord(`${name}: ${value}`)}`).join('');
   const isGrpc = protocolOf(scheme) === 'grpc';
+  const connect = connectTo.map(
+    ({ host, port, toHost, toPort }) =>
+      ` --connect-to ${host}:${port}:${toHost.includes(':') ? `[${toHost}]` : toHost}:${toPort}`,
+  );
   if (isGrpc && unwrap === undefined && calledMethod(scheme, target.plan) !== undefined)
-    return `npx meshmock call ${quoteWord(`grpc:${authorityOf(dialled(route))}${path}`)}${flags}`;
+    return `npx meshmock call ${quoteWord(`${scheme}:${authorityOf(address)}${path}`)}${flags}${connect.join('')}`;
   if (isGrpc) {
     const data = quoteWord(JSON.stringify({ path }));
     const name = connectTo.length === 0 ? '' : ` -authority ${hostHeaderOf({ scheme, ...address })}`;
@@ -111,10 +115,6 @@ export function rerunCommand(route: CallRoute): string {
   const hasAccept = all.some(({ name }) => name.toLowerCase() === 'accept');
   const accept = hasAccept ? '' : ` -H ${quoteWord('Accept: text/plain')}`;
   const methodFlag = method === 'GET' ? '' : ` -X ${method}`;
-  const connect = connectTo.map(
-    ({ host, port, toHost, toPort }) =>
-      ` --connect-to ${host}:${port}:${toHost.includes(':') ? `[${toHost}]` : toHost}:${toPort}`,
-  );
   const url = connectTo.length === 0 ? authorityOf(address) : `${scheme}://${hostHeaderOf({ scheme, ...address })}`;
   // curl needs a file for a certificate.
   const insecure = scheme === 'https' ? ' -k' : '';

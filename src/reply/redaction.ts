@@ -1,6 +1,8 @@
 import { type Headers, planHeader } from './mesh-headers.ts';
 
-const secretNames = /^(?:cookie|set-cookie)$|authorization|jwt|oidc|api-?key|token|secret|password|credential/;
+// The headers of CORS are not secret: `access-control-allow-credentials` is `true`.
+const secretNames =
+  /^(?!access-control-)(?:(?:cookie|set-cookie)$|.*(?:authorization|jwt|oidc|api-?key|token|secret|password|credential))/;
 
 /** Value of a header that is not shown. */
 export const redacted = '[redacted]';

@@ -198,6 +198,7 @@ ${secret('simple', { 'tls.crt': simple.cert, 'tls.key': simple.key })}${secret('
   - { name: grpcs, url: 'grpcs://simple.test/x', expect: [status = 200, web protocol = grpc] }
   - { name: another certificate, url: 'https://simple.test/x', cacert: other.test.crt, expect: status = tls }
   - { name: no server for the host, url: 'https://other.test/x', expect: status = tls|reset }
+  - { name: the host of another server, url: 'https://simple.test/x', host: mutual.test, expect: [status = 404|421, root answered-by = proxy] }
   - { name: mutual without a certificate, url: 'https://mutual.test/x', expect: status = tls|reset }
   - { name: mutual, url: 'https://mutual.test/x', cert: client.test.crt, key: client.test.key, expect: status = 200 }
   - name: sticky
@@ -215,6 +216,7 @@ ${secret('simple', { 'tls.crt': simple.cert, 'tls.key': simple.key })}${secret('
     grpcs: 'passed',
     'another certificate': 'passed',
     'no server for the host': 'passed',
+    'the host of another server': 'passed',
     'mutual without a certificate': 'passed',
     mutual: 'passed',
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { redactUri } from '../../src/reply/redaction.ts';
+import { redactHeaders, redactUri } from '../../src/reply/redaction.ts';
 
 suite('redactUri', () => {
   const long = `${'x-'.repeat(100)}authorization`;
@@ -20,5 +20,22 @@ suite('redactUri', () => {
     const startedAt = performance.now();
     for (const part of ['[', '[a', '[%61', '%5b', '[a%']) redactUri(part.repeat(60_000 / part.length));
     assert.ok(performance.now() - startedAt < 2000);
+  });
+});
+
+test('redactHeaders hides secrets by their names, and shows the headers of CORS', () => {
+  const headers = {
+    'x-api-key': 'a',
+    'my-credentials': 'b',
+    'set-cookie': 'c',
+    'access-control-allow-credentials': 'true',
+    'cookie-policy': 'd',
+  };
+  assert.deepEqual(redactHeaders(headers), {
+    'x-api-key': '[redacted]',
+    'my-credentials': '[redacted]',
+    'set-cookie': '[redacted]',
+    'access-control-allow-credentials': 'true',
+    'cookie-policy': 'd',
   });
 });

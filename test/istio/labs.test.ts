@@ -68,6 +68,13 @@ test('the index has a line for each lab', () => {
   assert.deepEqual(listed.toSorted(), there.toSorted());
 });
 
+test("the table of Istio's tasks names each lab, and only labs that exist", () => {
+  const named = readPage('istio/tasks.md').text.matchAll(/\[([a-z-]+)\]\(labs\/\1\)/g);
+  const listed = new Set([...named].map(([, name]) => `istio/labs/${name}`));
+  const there = globSync('istio/labs/*/README.md', { cwd: root }).map((page) => path.dirname(page));
+  assert.deepEqual([...listed].toSorted(), there.toSorted());
+});
+
 /** Returns the manifests that a file of cases applies. `npm run labs` finds cases that pass without the change. */
 function testedFiles(file: string): string[] {
   const { manifests, change, cases } = parseCaseFile(readFileSync(path.join(root, file), 'utf8'), file, defaults);

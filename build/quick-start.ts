@@ -18,7 +18,7 @@ export const quickStart: Plugin = {
     onLoad({ filter: /node_modules\/undici\/index\.js$/ }, () => ({ contents: undici }));
     // An import calls all getters of `node:http`, and one of them loads Node's own undici. `require` calls none.
     onResolve({ filter: /^(?:node:)?http$/ }, ({ kind }) =>
-      kind === 'require-call' ? undefined : { path: 'node:http', namespace: 'required' },
+      kind === 'import-statement' ? { path: 'node:http', namespace: 'required' } : undefined,
     );
     onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({
       contents: `module.exports = require('${path}');`,

@@ -7,7 +7,10 @@ import { type CaseFile, type NamedPart, outsideName } from './case.ts';
 import { jobTemplateOf, templateOf } from './entry-clients.ts';
 
 /** Names that a mesh has, by the kind of the part that may name them. */
-type KnownNames = Readonly<Record<NamedPart['kind'], readonly string[]>>;
+interface KnownNames extends Readonly<Record<NamedPart['kind'], readonly string[]>> {
+  /** True if the manifests install Istio themselves, and so may add gateways. */
+  readonly isInstalled: boolean;
+}
 
 /**
  * Returns an error for each name of a file that is not one of its manifests. `fill` adds Services, so its files have only
@@ -46,6 +49,8 @@ const plurals: Readonly<Record<NamedPart['kind'], string>> = {
 function isKnown(kind: NamedPart['kind'], name: string, known: KnownNames, { namespace, fill }: CaseFile): boolean {
   if (fill && kind !== 'workload') return true;
   const withoutPort = kind === 'entry' ? name.replace(/:\d+$/, '') : name;
+  // Flags such as `--profile` and IstioOperators decide which gateways an installation has.
+  if (kind === 'entry' && (known.isInstalled || withoutPort.endsWith(`.${gatewayNamespace}`))) return true;
   return findByName(known[kind], (one) => one, withoutPort, namespace).length > 0;
 }
 
@@ -62,6 +67,7 @@ function knownNames(objects: readonly KubeObject[], { namespace }: CaseFile): Kn
   const jobs = objects.filter((object) => jobTemplateOf(object) !== undefined).map(nameOf);
   const gateways = objects.flatMap(gatewayNames);
   return {
+    isInstalled: objects.some(({ kind }) => kind === 'IstioOperator'),
     entry: [...services, ...workloads, ...jobs, ...gateways, entryName(outsideName, namespace)],
     service: [...services, ...workloads, ...labelled],
     workload: objects.filter(isScalable).map(nameOf),

@@ -269,7 +269,8 @@ test('names of services, workloads, Jobs, Pods and gateways are known before a m
     'public-istio',
     'public-istio:80',
   ];
-  const all = [...known, 'istio-edge.istio-system', 'istio-edge.istio-system:8443'].map(from).join('');
+  const gateways = ['istio-edge.istio-system', 'istio-edge.istio-system:8443', 'istio-egressgateway.istio-system'];
+  const all = [...known, ...gateways].map(from).join('');
   const given =
     '  - { name: g, given: { reviews: /~status=503, reviews-v1: down }, call: /@a/x, expect: status = 200 }\n';
   assert.equal(await readWith(all + given), undefined);

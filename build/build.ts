@@ -5,6 +5,7 @@
 import { chmodSync, globSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { type BuildOptions, build, type Metafile } from 'esbuild';
+import { bundledRequires } from './bundled-requires.ts';
 import { writeLicences } from './licences.ts';
 import { quickStart } from './quick-start.ts';
 
@@ -36,7 +37,7 @@ const common = {
   format: 'esm',
   platform: 'node',
   target: 'node24',
-  plugins: [quickStart],
+  plugins: [quickStart, bundledRequires],
   // Bundled CommonJS modules load Node's modules and external packages with `require`.
   banner: {
     js: "import { createRequire as requireFor } from 'node:module';\nconst require = requireFor(import.meta.url);",

@@ -75,8 +75,9 @@ function methodsOf(source: ServiceSource): ReadonlyMap<string, LoadedMethod> {
   const methods = new Map<string, LoadedMethod>();
   source.addToServer({
     addService(service: ServiceDefinition, implementation: UntypedServiceImplementation) {
-      for (const definition of Object.values(service)) {
-        const handle = implementation[definition.originalName ?? ''];
+      // As grpc-js finds the function of a method.
+      for (const [name, definition] of Object.entries(service)) {
+        const handle = implementation[name] ?? implementation[definition.originalName ?? ''];
         if (handle !== undefined) methods.set(definition.path, { handle: handle as Handle, definition });
       }
     },

@@ -32,14 +32,17 @@ export interface TestMesh extends AsyncDisposable {
   readonly servicePorts: ServicePorts;
   /** All requests, in the order of their answers. */
   readonly arrivals: readonly Arrival[];
+  /** Problems of clients that could not be served. */
+  readonly problems: readonly string[];
   httpPort(name: string): number;
   grpcPort(name: string): number;
   tcpPort(name: string): number;
+  tlsPort(name: string): number;
 }
 
 /** Pod of a mesh, with options. Several pods of one service get requests in turn. */
 export type PodOptions = { readonly name: string; readonly version?: string; readonly pod?: string } & Partial<
-  Pick<ServiceOptions, 'role' | 'behaviour' | 'seed' | 'maxQueueMs' | 'protoFiles'>
+  Pick<ServiceOptions, 'role' | 'behaviour' | 'seed' | 'maxQueueMs' | 'protoFiles' | 'tls'>
 > & { readonly zone?: string };
 
 /** Starts services in this process, on free ports. They call each other by name. */
@@ -53,6 +56,7 @@ export async function startMesh(
   const dialler = new Dialler();
   const servicePorts = new ServicePorts();
   const arrivals: Arrival[] = [];
+  const problems: string[] = [];
   const services = new Map<string, RunningService>();
   for (const options of pods) {
     const {
@@ -68,6 +72,7 @@ export async function startMesh(
         arrivals.push({ ...answered, service: name, answeredAt, arrivedAt: answeredAt - answered.durationMs });
       },
       refused() {},
+      unusable: (problem) => problems.push(problem),
     };
     const address = { host: '127.0.0.1', port: 0 };
     const running = await startService(
@@ -97,6 +102,8 @@ export async function startMesh(
     services.set(services.has(name) ? pod : name, running);
     dialler.add({ host: name, port: '8080', toHost: '127.0.0.1', toPort: String(running.http[0]?.port) });
     dialler.add({ host: name, port: '9090', toHost: '127.0.0.1', toPort: String(running.grpc[0]?.port) });
+    const tlsPort = running.tls[0]?.port;
+    if (tlsPort !== undefined) dialler.add({ host: name, port: '443', toHost: '127.0.0.1', toPort: String(tlsPort) });
     dialler.add({ host: name, port: '9000', toHost: '127.0.0.1', toPort: String(running.tcp[0]?.port) });
   }
   return {
@@ -104,9 +111,11 @@ export async function startMesh(
     dialler,
     servicePorts,
     arrivals,
+    problems,
     httpPort: (name) => services.get(name)?.http[0]?.port ?? 0,
     grpcPort: (name) => services.get(name)?.grpc[0]?.port ?? 0,
     tcpPort: (name) => services.get(name)?.tcp[0]?.port ?? 0,
+    tlsPort: (name) => services.get(name)?.tls[0]?.port ?? 0,
     async [Symbol.asyncDispose]() {
       await Promise.all([...services.values()].map((service) => service.stop()));
     },

@@ -1,8 +1,17 @@
 import type { Socket } from 'node:net';
+import type { ReceivedRequest } from '../reply/reply.ts';
+import { acceptedTls } from '../tls/tls-facts.ts';
+
+/** Facts of a connection, as each of its requests shows them. */
+export type ConnectionFacts = Pick<ReceivedRequest, 'tls' | 'httpVersion'>;
+
+/** Facts of a connection without TLS. */
+const plainFacts: ConnectionFacts = {};
 
 /** Connection of a client. */
 export class Connection {
   readonly socket: Socket;
+  readonly facts: ConnectionFacts;
   private readonly onBusy: (connection: Connection, isBusy: boolean) => void;
   private requests = 0;
   private answers = 0;
@@ -12,6 +21,8 @@ export class Connection {
 
   constructor(socket: Socket, onBusy: (connection: Connection, isBusy: boolean) => void) {
     this.socket = socket;
+    const tls = acceptedTls(socket);
+    this.facts = tls === undefined ? plainFacts : { tls };
     this.onBusy = onBusy;
   }
 
@@ -39,8 +50,11 @@ export class Connection {
    * (libuv, `uv_tcp_close_reset` fails while a shutdown is in progress).
    */
   reset(): void {
-    if (this.socket.writableEnded || this.socket.destroyed) this.socket.destroy();
-    else this.socket.resetAndDestroy();
+    const { socket } = this;
+    // Only the connection that carries TLS can be reset.
+    const { _parent: carrier } = socket as Socket & { readonly _parent?: Socket | null };
+    if (socket.writableEnded || socket.destroyed) socket.destroy();
+    else (carrier ?? socket).resetAndDestroy();
   }
 
   /**

@@ -19,6 +19,10 @@ export type Answer =
       readonly reply: Reply<RawReply>;
       /** Headers that directives add. */
       readonly headers: readonly Header[];
+      /** Trailers that directives add. */
+      readonly trailers: readonly Header[];
+      /** Parts in which directives send the answer. */
+      readonly paced: DirectiveEffects['paced'] | undefined;
       /** Body that directives make. */
       readonly body: DirectiveEffects['body'] | undefined;
       /** Content type of a body that clients other than meshmocks get alone; undefined for the usual answer. */
@@ -68,6 +72,7 @@ export async function answer(service: Service, request: IncomingRequest): Promis
     method,
     uri: path === undefined ? uri : redactUri(path),
     headers: redactHeaders(headers),
+    ...request.connection,
     ...(request.body === undefined ? {} : shownBody(request.body)),
   };
   const log = (status: number | undefined, problem: string | undefined): void =>
@@ -103,6 +108,8 @@ export async function answer(service: Service, request: IncomingRequest): Promis
     kind: 'reply',
     reply,
     headers: isOverloaded ? [...effects.headers, retryAfter] : effects.headers,
+    trailers: effects.trailers,
+    paced: effects.paced,
     body: effects.body,
     contentType,
     isPlain,

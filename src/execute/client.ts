@@ -1,7 +1,7 @@
 import type { CalledMethod } from '../plan/grpc-method.ts';
 import type { Scheme } from '../plan/plan.ts';
 import { type Headers, retryAfterHeader, signatureHeader } from '../reply/mesh-headers.ts';
-import type { CallError, RawReply, Reply } from '../reply/reply.ts';
+import type { CallError, CallResult, RawReply, Reply } from '../reply/reply.ts';
 import type { ByteAccount } from './budgets/byte-account.ts';
 import type { Bound } from './budgets/limits.ts';
 import { abortReason } from './concurrency/abort-reason.ts';
@@ -13,6 +13,8 @@ export interface OutgoingCall {
   readonly authority: string;
   /** Address to dial, which `--connect-to` may have changed. */
   readonly dial: Address;
+  /** True if an HTTP call uses HTTP/2. */
+  readonly isHttp2?: true;
   /** HTTP method. */
   readonly method: string;
   /** gRPC method, if it is not the one of meshmock. */
@@ -38,6 +40,8 @@ export interface ClientTls {
   readonly key?: string;
   /** Host to ask for by SNI and to verify; that of the authority if not given. */
   readonly serverName?: string;
+  /** True if the client accepts any certificate of the server. */
+  readonly isInsecure?: boolean;
 }
 
 /** Network address. */
@@ -46,8 +50,16 @@ export interface Address {
   readonly port: number;
 }
 
+/** Facts of the connection of a call, with TLS or HTTP/2, and of an answer that arrives in parts. */
+type ConnectionFacts = Pick<CallResult, 'tls' | 'httpVersion' | 'stream' | 'trailers'>;
+
 /** Result of a call. A call that failed is data too, not an exception. */
-export type CallAnswer =
+export type CallAnswer = AnswerOfCallee | { readonly kind: 'failed'; readonly error: CallError };
+
+/** Answer of a callee, or of a proxy. */
+type AnswerOfCallee = ConnectionFacts & AnswerContent;
+
+type AnswerContent =
   | {
       readonly kind: 'reply';
       readonly status: number;
@@ -76,8 +88,7 @@ export type CallAnswer =
       /** Size of the reply, in bytes, as far as it is known. */
       readonly bytes: number;
       readonly refusedBy: Bound;
-    }
-  | { readonly kind: 'failed'; readonly error: CallError };
+    };
 
 /** Client of one protocol. The implementations in `http` and `grpc` own the connections. */
 export interface Client {

@@ -57,6 +57,12 @@ export async function executeRequest(context: RequestContext): Promise<ExecutedR
         const facts = { identity: service.identity, attempt: context.attempt };
         effects = await applyDirectives(service, directives, facts, stop);
         if (request.protocol === 'grpc') takeBodyBytes(context, effects.body);
+        const tooLarge = eventsError(effects, service.limits.maxSizeBytes);
+        if (tooLarge !== undefined) {
+          const { paced: _paced, ...others } = effects;
+          effects = others;
+          throw tooLarge;
+        }
       }
       return { outcome: await outcomeAfterDirectives(planContext, plan, effects, stop.signal), effects, path };
     } finally {
@@ -113,6 +119,14 @@ function takeBodyBytes({ service, request }: RequestContext, body: DirectiveEffe
 }
 
 const copiesOfMessage = 3;
+
+/** Returns an error if the events of an answer together are larger than one body may be. */
+function eventsError({ paced, body = '' }: DirectiveEffects, maxBytes: number): MeshmockError | undefined {
+  if (paced?.kind !== 'events') return undefined;
+  const bytes = paced.count * (typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength);
+  if (bytes <= maxBytes) return undefined;
+  return new MeshmockError('limit_exceeded', `the events have ${bytes} bytes, and --max-size is ${maxBytes}`);
+}
 
 /** Returns the outcome of a request whose directives have been applied. If they did not end it, executes its plan. */
 function outcomeAfterDirectives(

@@ -1,6 +1,7 @@
 import type { MeshmockError } from '../error/meshmock-error.ts';
 import type { Protocol } from '../plan/plan.ts';
 import type { Headers } from '../reply/mesh-headers.ts';
+import type { ReceivedRequest } from '../reply/reply.ts';
 import type { RequestBudget } from './budgets/budgets.ts';
 import type { Bound } from './budgets/limits.ts';
 
@@ -12,6 +13,8 @@ export interface IncomingRequest {
   readonly plan: PlanSource;
   /** Headers, with names in lower case. */
   readonly headers: Headers;
+  /** Facts of the connection, which the reply shows. */
+  readonly connection?: Pick<ReceivedRequest, 'tls' | 'httpVersion'>;
   /** Body of an HTTP request; absent if there is none. */
   readonly body?: RequestBody | undefined;
   /** Timeout that the protocol carries, in milliseconds, such as `grpc-timeout`. */

@@ -89,6 +89,7 @@ async function makeAttempt(
     authority: hostHeaderOf(call),
     dial,
     method: methodOf(call),
+    ...(call.options.http2 === true && { isHttp2: true as const }),
     calledMethod,
     path,
     headers,
@@ -187,8 +188,30 @@ export function statusesOf(answer: CallAnswer): Pick<CallResult, 'status' | 'grp
 /** Part of the result of a call that its answer determines. */
 type CallContent = Pick<
   CallResult<RawReply>,
-  'answeredBy' | 'mesh' | 'error' | 'reply' | 'pruned' | 'headers' | 'body' | 'bodyBytes'
+  | 'answeredBy'
+  | 'mesh'
+  | 'tls'
+  | 'httpVersion'
+  | 'stream'
+  | 'trailers'
+  | 'error'
+  | 'reply'
+  | 'pruned'
+  | 'headers'
+  | 'body'
+  | 'bodyBytes'
 >;
+
+/** Returns what an answer shows of its connection and of its arrival. */
+function transportFacts(answer: Exclude<CallAnswer, { kind: 'failed' }>): Partial<CallContent> {
+  const { tls, httpVersion, stream, trailers } = answer;
+  return {
+    ...(tls !== undefined && { tls }),
+    ...(httpVersion !== undefined && { httpVersion }),
+    ...(stream !== undefined && { stream }),
+    ...(trailers !== undefined && { trailers: redactHeaders(trailers) }),
+  };
+}
 
 /**
  * Returns the content of an answer, as the result of a call shows it.
@@ -199,7 +222,7 @@ type CallContent = Pick<
 export function contentOf(answer: CallAnswer, shownBytes: number, explain: (bound: Bound) => string): CallContent {
   if (answer.kind === 'failed') return { answeredBy: 'nobody', error: answer.error };
   const mesh = callerMesh(answer.headers);
-  const evidence = mesh === undefined ? {} : { mesh };
+  const evidence = { ...(mesh !== undefined && { mesh }), ...transportFacts(answer) };
   if (answer.kind === 'reply') return { answeredBy: 'service', ...evidence, reply: answer.reply };
   if (answer.kind === 'left-out') {
     const pruned = prunedReply(answer.bytes, explain(answer.refusedBy));
@@ -217,7 +240,7 @@ export function contentOf(answer: CallAnswer, shownBytes: number, explain: (boun
   return {
     ...(refusal === undefined
       ? { answeredBy: isSigned ? 'service' : 'foreign', ...evidence }
-      : { answeredBy: 'proxy', mesh: { ...mesh, refusal } }),
+      : { answeredBy: 'proxy', ...evidence, mesh: { ...mesh, refusal } }),
     headers: redactHeaders(headers),
     ...(body === '' ? {} : { body: bodyBytes > shownBytes ? firstBytes(body, shownBytes) : body }),
     ...(bodyBytes > shownBytes ? { bodyBytes } : {}),

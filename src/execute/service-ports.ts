@@ -46,7 +46,9 @@ export class ServicePorts {
   /** Returns a call with the port that it is made to. */
   resolve(call: Call): Call {
     if (this.ports.size === 0 || call.port !== defaultPorts[call.scheme]) return call;
-    const port = this.ports.get(keyOf(call.scheme, call.host.toLowerCase()));
+    // A WebSocket begins as a request over HTTP.
+    const scheme = call.scheme === 'ws' ? 'http' : call.scheme;
+    const port = this.ports.get(keyOf(scheme, call.host.toLowerCase()));
     return port === undefined ? call : { ...call, port };
   }
 }

@@ -29,6 +29,8 @@ export interface Service extends DirectiveResources {
   readonly grpcPort: () => number;
   /** Receives each request after its answer is made. */
   readonly onAnswer: (answered: AnsweredRequest) => void;
+  /** Receives the problem of a client that cannot be served, such as TLS at a port without it. */
+  readonly onUnusable: (problem: string) => void;
 }
 
 /** Answered request, for the log. */

@@ -1,8 +1,9 @@
-import type { Http2Server, OutgoingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type { Http2Server, IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Metadata, Server, ServerCredentials } from '@grpc/grpc-js';
 import { CheckClock } from '../connections/check-clock.ts';
-import type { Connection } from '../connections/connection.ts';
 import type { Connections } from '../connections/connections.ts';
+import { type Http2Requests, isGrpcRequest } from '../connections/http2-requests.ts';
+import { ServedCall } from '../connections/served-call.ts';
 import type { MeshmockError } from '../error/meshmock-error.ts';
 import type { Bound } from '../execute/budgets/limits.ts';
 import { type Service, signature } from '../execute/service.ts';
@@ -10,9 +11,8 @@ import { errorReply } from '../reply/error-reply.ts';
 import { retryAfterHeader, retryAfterSeconds, signatureHeader } from '../reply/mesh-headers.ts';
 import { metadataOf } from './codec.ts';
 import { defaultDetailsBytes, errorStatusOf } from './status-details.ts';
-import { ServedCall } from './streams/served-call.ts';
+import { clientsOf, type Http2Client } from './streams/http2-clients.ts';
 import { boundEnd } from './streams/session-end.ts';
-import { StreamLimit } from './streams/stream-limit.ts';
 import { OwnCalls, RefusedCalls } from './streams/unadmitted-calls.ts';
 
 /** Private part of grpc-js that makes a server of HTTP/2 for each address. Its interceptors would cost half of a call. */
@@ -22,6 +22,11 @@ interface Http2ServerFactory {
 
 /** Header that connects the stream of a call with its handler. It is removed before the headers are read. */
 const callHeader = 'x-meshmock-served-call';
+
+/** Error of Node about a client that does not begin with the preface of HTTP/2. */
+const badMagic = /bad client magic/i;
+
+const noHttp2 = 'the client does not speak HTTP/2 without TLS at the port of gRPC';
 
 /** Admission of the calls of a gRPC server. */
 export interface CallAdmission {
@@ -38,20 +43,27 @@ export interface OtherMethods {
   has(path: string): boolean;
 }
 
+/** Requests besides those of the methods that a service registers. */
+export interface OtherRequests {
+  /** Handles calls of all other methods of gRPC; if absent, the service does not have them. */
+  readonly methods?: OtherMethods | undefined;
+  /** Handles requests that are not calls of gRPC; if absent, they are refused. */
+  readonly http?: Http2Requests | undefined;
+}
+
 /**
- * Gives each call of a server its share in the resources of the service. Calls for which there is no room are refused
+ * Gives each request of a server its share in the resources of the service. Calls for which there is no room are refused
  * before anything else is done for them: the answer is made once, and has no message. Health and reflection are never
  * refused. Call it before the server listens.
  *
  * @param methods paths of the methods that are admitted
- * @param others handles calls of all other methods of gRPC; if absent, the service does not have them
  */
 export function admitCalls(
   server: Server,
   service: Service,
   connections: Connections,
   methods: ReadonlySet<string>,
-  others?: OtherMethods,
+  others: OtherRequests = {},
 ): CallAdmission {
   const { budgets, shedder } = service;
   const { limits, refusals } = budgets;
@@ -68,23 +80,12 @@ export function admitCalls(
   const maxCallMs = limits.readTimeoutMs + service.limits.deadlineMs + limits.writeTimeoutMs;
   let nextId = 0;
 
-  const admit = (
-    stream: ServerHttp2Stream,
-    headers: Record<string, unknown>,
-    client: Http2Client,
-  ): Bound | 'overload' | undefined => {
-    // Only admission says which call a stream is.
-    if (headers[callHeader] !== undefined) delete headers[callHeader];
-    const isSoon = shedder.admits();
-    const path = String(headers[':path']);
-    if (!methods.has(path)) {
-      if (others === undefined || !others.has(path)) {
-        ownCalls.add(stream);
-        return undefined;
-      }
-      // grpc-js knows methods only by their paths, and callers choose these.
-      headers[':path'] = others.path;
-    }
+  /** Begins a request that is admitted, or returns the reason that refuses it. */
+  const begin = (
+    { stream, headers, client }: Arrived,
+    name: string,
+    isSoon: boolean,
+  ): ServedCall | Bound | 'overload' => {
     if (!isSoon) {
       refusals.add('overload');
       return 'overload';
@@ -92,7 +93,7 @@ export function admitCalls(
     const budget = budgets.beginRequest(sizeOf(headers));
     if (typeof budget === 'string') return budget;
     const id = String(nextId++);
-    const call = new ServedCall(path.slice(1), stream, client.connection, budget, clock);
+    const call = new ServedCall(name, stream, client.connection, budget, clock);
     headers[callHeader] = id;
     calls.set(id, call);
     client.streams.add();
@@ -104,7 +105,57 @@ export function admitCalls(
         client.streams.remove();
       });
     });
-    return undefined;
+    return call;
+  };
+
+  const admit = (arrived: Arrived): Bound | 'overload' | undefined => {
+    const { stream, headers } = arrived;
+    const isSoon = shedder.admits();
+    const path = String(headers[':path']);
+    if (!methods.has(path)) {
+      if (others.methods?.has(path) !== true) {
+        ownCalls.add(stream);
+        return undefined;
+      }
+      // grpc-js knows methods only by their paths, and callers choose these.
+      headers[':path'] = others.methods.path;
+    }
+    const begun = begin(arrived, path.slice(1), isSoon);
+    return typeof begun === 'string' ? begun : undefined;
+  };
+
+  const answerHttp = (http: Http2Requests, arrived: Arrived, rawHeaders: readonly string[]): void => {
+    const { stream, headers } = arrived;
+    const arrival = { stream, headers, rawHeaders };
+    const path = headers[':path'] ?? '';
+    if (http.isProbe(path)) {
+      ownCalls.add(stream);
+      http.answer(arrival, undefined);
+      return;
+    }
+    const begun = begin(arrived, path, shedder.admits());
+    delete headers[callHeader];
+    if (typeof begun !== 'string') {
+      http.answer(arrival, begun);
+      return;
+    }
+    http.refuse(arrival, begun);
+    refusedCalls.add(stream);
+  };
+
+  /** Reports whether a request is a call that is admitted. Any other is answered here. */
+  const isAdmitted = (arrived: Arrived, rawHeaders: readonly string[]): boolean => {
+    // Only admission says which call a stream is.
+    if (arrived.headers[callHeader] !== undefined) delete arrived.headers[callHeader];
+    if (others.http !== undefined && !isGrpcRequest(arrived.headers)) {
+      answerHttp(others.http, arrived, rawHeaders);
+      return false;
+    }
+    const refusedBy = admit(arrived);
+    if (refusedBy === undefined) return true;
+    refuse(arrived.stream, trailersOf(refusedBy));
+    refusedCalls.add(arrived.stream);
+    return false;
   };
 
   const factory = server as unknown as Http2ServerFactory;
@@ -113,21 +164,16 @@ export function admitCalls(
     const http2Server = create(credentials);
     const clientOf = clientsOf(http2Server, connections, limits.maxStreams);
     http2Server.on('session', (session) => boundEnd(session, maxCallMs));
+    http2Server.on('sessionError', (error) => {
+      if (badMagic.test(error.message)) service.onUnusable(noHttp2);
+    });
     const handlers = http2Server.listeners('stream');
     http2Server.removeAllListeners('stream');
-    http2Server.on('stream', (stream: ServerHttp2Stream, headers, ...rest) => {
+    http2Server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags, rawHeaders) => {
       const client = stream.session === undefined ? undefined : clientOf(stream.session);
-      if (client === undefined) {
-        stream.destroy();
-        return;
-      }
-      const refusedBy = admit(stream, headers, client);
-      if (refusedBy !== undefined) {
-        refuse(stream, trailersOf(refusedBy));
-        refusedCalls.add(stream);
-        return;
-      }
-      for (const handle of handlers) handle.call(http2Server, stream, headers, ...rest);
+      if (client === undefined) stream.destroy();
+      else if (isAdmitted({ stream, headers, client }, rawHeaders))
+        for (const handle of handlers) handle.call(http2Server, stream, headers, flags, rawHeaders);
     });
     return http2Server;
   };
@@ -149,30 +195,11 @@ export function admitCalls(
   };
 }
 
-/** Client with a connection of HTTP/2. */
-interface Http2Client {
-  readonly connection: Connection;
-  readonly streams: StreamLimit;
-}
-
-/** Returns a function that returns the client of a session. */
-function clientsOf(
-  server: Http2Server,
-  connections: Connections,
-  maxStreams: number,
-): (session: NonNullable<ServerHttp2Stream['session']>) => Http2Client | undefined {
-  const clients = new WeakMap<object, Http2Client>();
-  // A server makes the session of a connection at once.
-  let latest: Connection | undefined;
-  connections.watch(server, (connection) => {
-    latest = connection;
-  });
-  server.on('session', (session: ServerHttp2Session) => {
-    if (latest !== undefined)
-      clients.set(session, { connection: latest, streams: new StreamLimit(session, maxStreams) });
-    latest = undefined;
-  });
-  return (session) => clients.get(session);
+/** Request that has arrived in a stream. */
+interface Arrived {
+  readonly stream: ServerHttp2Stream;
+  readonly headers: IncomingHttpHeaders;
+  readonly client: Http2Client;
 }
 
 function sizeOf(headers: Record<string, unknown>): number {

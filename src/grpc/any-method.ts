@@ -66,6 +66,7 @@ export async function answerAnyMethod(
     plan: { kind: 'path', path: headers[planHeader] ?? `/${served.method}` },
     headers,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    connection: served.facts,
     signal: clientClosedSignal(call, served),
     budget: served.budget,
   });

@@ -5,7 +5,7 @@ import { DialError, type TargetResolver } from '../dial/target-resolver.ts';
 import { optional } from '../error/optional.ts';
 import type { Budgets } from '../execute/budgets/budgets.ts';
 import { abortedAnswer, type CallAnswer, type Client, type ClientTls, type OutgoingCall } from '../execute/client.ts';
-import { type CallError, type CallErrorCode, callMethod } from '../reply/reply.ts';
+import { type CallError, type CallErrorCode, callMethod, type Tls } from '../reply/reply.ts';
 import { errorAnswer, okAnswer, settledAnswer } from './call-answer.ts';
 import { callMethodOn, requestOf } from './call-method.ts';
 import { callSettings } from './call-settings.ts';
@@ -81,6 +81,8 @@ interface NamedChannel {
   readonly channel: Channel;
   /** Name that the channel connects to; absent if it connects to an address. */
   readonly name?: ChannelName;
+  /** Facts of its latest connection; a channel has one at a time. */
+  readonly connection: { tls?: Tls | undefined };
 }
 
 interface PooledChannel extends NamedChannel {
@@ -98,6 +100,7 @@ class Channels {
   constructor(targets: TargetResolver, maxReceivedBytes: number, tls: ClientTls | undefined) {
     this.tls = tls;
     this.targets = targets;
+    this.tls = tls;
     this.maxReceivedBytes = maxReceivedBytes;
   }
 
@@ -116,6 +119,7 @@ class Channels {
     this.dropIdle();
     return {
       channel: entry.channel,
+      connection: entry.connection,
       ...(entry.name === undefined ? {} : { name: entry.name }),
       release: (isBroken) => {
         entry.users--;
@@ -159,20 +163,21 @@ function openChannel(
   const refusal = isAddress ? targets.refuse(dial.host) : undefined;
   if (refusal !== undefined) throw new DialError(refusal);
   const name = isAddress ? undefined : new ChannelName(dial.host, dial.port, targets);
-  const channel = new Channel(
-    target,
-    scheme === 'grpcs' ? tlsCredentials(authority, tls) : credentials.createInsecure(),
-    {
-      'grpc.default_authority': authority,
-      'grpc.max_receive_message_length': maxReceivedBytes,
-      'grpc.enable_channelz': 0,
-      'grpc.use_local_subchannel_pool': 1,
-      'grpc.enable_http_proxy': 0,
-      'grpc.service_config_disable_resolution': 1,
-      ...(name === undefined ? {} : nameOptions(name)),
-    },
-  );
-  return { channel, ...optional('name', name) };
+  const connection: NamedChannel['connection'] = {};
+  const onConnected = (facts: Tls | undefined): void => {
+    connection.tls = facts;
+  };
+  const created = scheme === 'grpcs' ? tlsCredentials(authority, tls, onConnected) : credentials.createInsecure();
+  const channel = new Channel(target, created, {
+    'grpc.default_authority': authority,
+    'grpc.max_receive_message_length': maxReceivedBytes,
+    'grpc.enable_channelz': 0,
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.enable_http_proxy': 0,
+    'grpc.service_config_disable_resolution': 1,
+    ...(name === undefined ? {} : nameOptions(name)),
+  });
+  return { channel, connection, ...optional('name', name) };
 }
 
 async function makeCall(
@@ -200,7 +205,8 @@ async function makeCall(
   if (answer.kind === 'failed' && lease.name !== undefined)
     answer = { kind: 'failed', error: lease.name.errorOf(answer.error) };
   lease.release(answer.kind === 'failed' && isBroken(lease.channel, answer.error.code));
-  return answer;
+  const { tls } = lease.connection;
+  return tls === undefined || answer.kind === 'failed' ? answer : { ...answer, tls };
 }
 
 /** Returns the error of a call that is not made. grpc-js throws if it does not accept the target or metadata. */

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { Metadata, type MethodDefinition, Server, ServerCredentials, type sendUnaryData, status } from '@grpc/grpc-js';
 import type { Connections } from '../connections/connections.ts';
+import type { Http2Requests } from '../connections/http2-requests.ts';
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { answer } from '../execute/answer.ts';
 import { RequestParseRoom } from '../execute/budgets/parse-room.ts';
@@ -49,11 +50,16 @@ export interface GrpcServer {
   stop(maxMs: number): Promise<void>;
 }
 
-/** Creates the gRPC server of a service, with reflection and health. It does not listen yet. */
+/**
+ * Creates the gRPC server of a service, with reflection and health. It does not listen yet.
+ *
+ * @param http handles the other requests over HTTP/2, which arrive on the same connections
+ */
 export function createGrpcServer(
   service: Service,
   connections: Connections,
   descriptors: DescribedMethods,
+  http?: Http2Requests,
 ): GrpcServer {
   const server = new Server({
     'grpc.max_receive_message_length': maxRequestBytes,
@@ -63,11 +69,12 @@ export function createGrpcServer(
   });
   const methods = methodsOf(service);
   // The echo servers implement only the methods of their own.
-  const others = service.role.kind === 'echo' ? undefined : { path: anyMethodPath, has: isAnyMethod };
+  const anyMethod = service.role.kind === 'echo' ? undefined : { path: anyMethodPath, has: isAnyMethod };
   const paths = new Set(methods.map(({ name }) => `/${name}`));
-  const admission = admitCalls(server, service, connections, paths, others);
   const calls = new InFlight();
   const newConnections = new NewConnections<string>();
+  const counted = http === undefined ? undefined : countedRequests(http, calls, newConnections);
+  const admission = admitCalls(server, service, connections, paths, { methods: anyMethod, http: counted });
   const handleAny = (call: StreamCall): void => {
     calls.begin();
     newConnections.remove(call.getPeer());
@@ -98,8 +105,7 @@ export function createGrpcServer(
     accept(socket) {
       // HTTP/2 does not close a connection whose client has closed its half.
       socket.allowHalfOpen = false;
-      // As grpc-js formats the peer of a call.
-      const peer = `${socket.remoteAddress}:${socket.remotePort}`;
+      const peer = peerOf(socket);
       open.begin();
       newConnections.add(peer);
       socket.once('close', () => {
@@ -125,6 +131,24 @@ export function createGrpcServer(
   };
 }
 
+/** Returns the peer of a call as grpc-js formats it. */
+function peerOf({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
+  return `${remoteAddress}:${remotePort}`;
+}
+
+/** Returns a handler that counts its requests among the calls of a server. */
+function countedRequests(http: Http2Requests, calls: InFlight, newConnections: NewConnections<string>): Http2Requests {
+  return {
+    ...http,
+    answer(arrival, served) {
+      const { stream } = arrival;
+      calls.begin();
+      stream.once('close', () => calls.end());
+      if (stream.session !== undefined) newConnections.remove(peerOf(stream.session.socket));
+      http.answer(arrival, served);
+    },
+  };
+}
 /** Methods of reflection, in both versions. */
 const reflectionMethods = {
   '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo': 'bidi',
@@ -197,6 +221,7 @@ async function handle(
     plan: request.plan,
     headers,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    connection: served.facts,
     signal: clientClosedSignal(call, served),
     budget,
   });
@@ -206,6 +231,7 @@ async function handle(
     return;
   }
   metadata.merge(metadataOf(headerFields(answered.headers)));
+  if (answered.reply.status >= 400) metadata.merge(metadataOf(headerFields(answered.trailers)));
   const limitBytes = detailsLimitOf(headers[detailsLimitHeader]);
   const sent = encodeAnswer(answered, new RequestParseRoom(service.budgets, budget, copiesOfMessage), (reply) =>
     reply.status >= 400
@@ -219,7 +245,7 @@ async function handle(
     respond(sent.status);
   } else {
     call.sendMetadata(metadata);
-    respond(null, sent.bytes);
+    respond(null, sent.bytes, answered.trailers.length === 0 ? undefined : metadataOf(headerFields(answered.trailers)));
   }
   // Only the frame is left.
   budget.settle(bytes);

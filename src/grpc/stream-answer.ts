@@ -1,4 +1,5 @@
 import { Metadata } from '@grpc/grpc-js';
+import type { ServedCall } from '../connections/served-call.ts';
 import type { MeshmockError } from '../error/meshmock-error.ts';
 import { optional } from '../error/optional.ts';
 import { firstBytes } from '../error/text-bytes.ts';
@@ -14,7 +15,6 @@ import { metadataOf } from './codec.ts';
 import { copiesOfDetails, copiesOfMessage, encodeAnswer } from './encode-answer.ts';
 import { detailsBytesOf, errorStatusOf, prunedMessage } from './status-details.ts';
 import type { RequestMessages, StreamCall } from './streams/request-messages.ts';
-import type { ServedCall } from './streams/served-call.ts';
 
 /** Answer of a call: its messages, and its status with the reply. */
 export class StreamAnswer {
@@ -92,6 +92,7 @@ export class StreamAnswer {
           : { kind: 'message', bytes: prunedMessage(reply, limitBytes) },
       this.replyWith(requests, error),
     );
+    trailers.merge(metadataOf(headerFields(answered.trailers)));
     if (sent.kind === 'message') trailers.set(replyTrailer, sent.bytes);
     const bytes = copiesOfDetails * (sent.kind === 'message' ? sent.bytes.length : detailsBytesOf(trailers));
     served.budget.settle(this.messageBytes + bytes);

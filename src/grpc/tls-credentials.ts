@@ -1,32 +1,52 @@
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 import { optional } from '../error/optional.ts';
 import type { ClientTls } from '../execute/client.ts';
+import type { Tls } from '../reply/reply.ts';
+import { dialledTls } from '../tls/tls-facts.ts';
 
 /** Private part of grpc-js, which takes the name for TLS from the address that it dials. */
 interface SecureConnectorFactory {
   _createSecureConnector(...args: unknown[]): {
     connectionOptions: { readonly host: string; readonly servername: string };
+    connect(socket: Socket): Promise<{ readonly socket: Socket }>;
   };
 }
+
+const maxListeners = 20;
 
 /**
  * Returns credentials that ask for the host of an authority by SNI, and verify it, whatever address is dialled. An address
  * as a host is verified too, and not asked for (RFC 6066 section 3).
  *
  * @param tls certificates of the client; without them, it trusts well-known authorities
+ * @param onConnected called with the facts of each connection
  */
-export function tlsCredentials(authority: string, tls?: ClientTls): ChannelCredentials {
+export function tlsCredentials(
+  authority: string,
+  tls: ClientTls | undefined,
+  onConnected: (facts: Tls | undefined) => void,
+): ChannelCredentials {
   const host = tls?.serverName ?? authority.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
   const created =
     tls === undefined
       ? credentials.createSsl()
-      : credentials.createFromSecureContext(createSecureContext(contextOf(tls)));
+      : credentials.createFromSecureContext(createSecureContext(contextOf(tls)), {
+          rejectUnauthorized: tls.isInsecure !== true,
+        });
   const factory = created as unknown as SecureConnectorFactory;
   const create = factory._createSecureConnector.bind(created);
   factory._createSecureConnector = (...args) => {
     const connector = create(...args);
+    const connect = connector.connect.bind(connector);
+    connector.connect = async (carrier) => {
+      const connected = await connect(carrier);
+      // grpc-js, Node and meshmock listen to its end.
+      connected.socket.setMaxListeners(maxListeners);
+      onConnected(dialledTls(connected.socket));
+      return connected;
+    };
     connector.connectionOptions = { ...connector.connectionOptions, host, servername: isIP(host) === 0 ? host : '' };
     return connector;
   };

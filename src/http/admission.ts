@@ -1,5 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Connection } from '../connections/connection.ts';
 import type { Connections } from '../connections/connections.ts';
 import type { MeshmockError } from '../error/meshmock-error.ts';
 import type { RequestBudget } from '../execute/budgets/budgets.ts';
@@ -10,7 +12,7 @@ import { errorReply } from '../reply/error-reply.ts';
 import { retryAfterHeader, retryAfterSeconds, signatureHeader } from '../reply/mesh-headers.ts';
 import { isAdminPath, isProbe } from './admin-routes.ts';
 import { pathOfTarget } from './codec.ts';
-import { Pipeline, type PipelinedRequest, type Turn } from './pipeline.ts';
+import { Pipeline, type PipelinedRequest, type RequestTurn } from './pipeline.ts';
 
 /** Handlers of the requests that a server admits. */
 export interface RequestHandlers {
@@ -18,8 +20,10 @@ export interface RequestHandlers {
   isLast(): boolean;
   /** Answers a request for an admin route. */
   admin(request: IncomingMessage, response: ServerResponse): void;
+  /** Takes over a connection whose client asks for a WebSocket. It is paused. */
+  webSocket(request: IncomingMessage, connection: Connection, head: Buffer): void;
   /** Answers a request for a plan. */
-  plan(request: IncomingMessage, response: ServerResponse, turn: Turn, budget: RequestBudget): void;
+  plan(request: IncomingMessage, response: ServerResponse, turn: RequestTurn, budget: RequestBudget): void;
 }
 
 /**
@@ -28,6 +32,7 @@ export interface RequestHandlers {
  * Probes are never refused.
  *
  * @param requests counter of the requests
+ * @param acceptHttp2 takes over a connection that begins like HTTP/2
  * @returns a function that returns the requests of a connection
  */
 export function admitRequests(
@@ -36,12 +41,18 @@ export function admitRequests(
   connections: Connections,
   requests: InFlight,
   handlers: RequestHandlers,
+  acceptHttp2: (socket: Socket) => void,
 ): (socket: Socket) => Pipeline | undefined {
   const { budgets, shedder } = service;
   const pipelines = new Map<Socket, Pipeline>();
   connections.watch(server, (connection) => {
     const { socket } = connection;
-    pipelines.set(socket, new Pipeline(connection, budgets, requests));
+    const leave = (): void => {
+      pipelines.delete(socket);
+      connections.release(connection);
+      acceptHttp2(socket);
+    };
+    pipelines.set(socket, new Pipeline(connection, budgets, requests, leave));
     socket.once('close', () => pipelines.delete(socket));
   });
   // After the server's own listener, which makes the parser.
@@ -79,7 +90,33 @@ export function admitRequests(
     const isSoon = shedder.admits();
     pipelines.get(request.socket)?.accept(request, response, () => start(request, response, isSoon));
   });
+  server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+    const socket = stream as Socket;
+    const pipeline = pipelines.get(socket);
+    if (pipeline === undefined) return;
+    const rest = pipeline.leaveForUpgrade();
+    socket.on('error', ignoreError).pause();
+    if (shedder.admits()) {
+      handlers.webSocket(request, pipeline.connection, Buffer.concat([head, rest]));
+      return;
+    }
+    budgets.refusals.add('overload');
+    socket.end(
+      `HTTP/1.1 503 Service Unavailable\r\n${retryAfterHeader}: ${retryAfterSeconds}\r\nconnection: close\r\n\r\n`,
+    );
+    socket.resume();
+  });
   return (socket) => pipelines.get(socket);
+}
+
+/** A connection that breaks ends what it carries. */
+const ignoreError = (): void => {};
+
+/** Reports whether a request asks for a WebSocket (RFC 6455 section 4.1). */
+export function isWebSocketRequest({ headers, method }: IncomingMessage): boolean {
+  return (
+    headers.upgrade?.toLowerCase() === 'websocket' && method === 'GET' && headers['sec-websocket-key'] !== undefined
+  );
 }
 
 /**
@@ -91,7 +128,7 @@ function isIgnoredUpgrade({ headers }: IncomingMessage): boolean {
 }
 
 /** Returns a function that answers that there is no room for a request. */
-function refuser(service: Service): (response: ServerResponse, reason: Bound | 'overload') => void {
+export function refuser(service: Service): (response: ServerResponse, reason: Bound | 'overload') => void {
   const { budgets, shedder } = service;
   const refusals = new Map<Bound | 'overload', RefusalAnswer>([
     ['overload', refusalOf(service, shedder.error)],

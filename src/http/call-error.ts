@@ -14,6 +14,7 @@ const codes: Readonly<Record<string, CallErrorCode>> = {
 export function callErrorOf(error: Error): CallError {
   if (error instanceof DialError) return error.callError;
   const first = firstErrorOf(error);
+  if (/^Stream closed with error code/.test(first.message)) return { code: 'reset', message: first.message };
   const code = first.code ?? '';
   if (code.startsWith('HPE_') || first.name === 'HTTPParserError')
     return { code: 'protocol', message: `the server does not speak HTTP/1.1, perhaps gRPC or TLS: ${first.message}` };

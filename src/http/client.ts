@@ -4,6 +4,7 @@ import { decodeFirstBytes } from '../error/text-bytes.ts';
 import type { Bound } from '../execute/budgets/limits.ts';
 import { type CallAnswer, type Client, type ClientTls, maxForeignBytes, type OutgoingCall } from '../execute/client.ts';
 import { abortReason } from '../execute/concurrency/abort-reason.ts';
+import { isWebSocket } from '../plan/plan.ts';
 import { type Headers, signatureHeader } from '../reply/mesh-headers.ts';
 import { ReceivedBody } from '../reply/received-body.ts';
 import { RawReply } from '../reply/reply.ts';
@@ -11,6 +12,9 @@ import { isAdminPath } from './admin-routes.ts';
 import { callErrorOf } from './call-error.ts';
 import { plainHeaders } from './codec.ts';
 import { createConnector, type Dialling } from './connector.ts';
+import { createHttp2Agents, type Http2Agents } from './http2-agents.ts';
+import { type ConnectionFacts, type SentRequest, watchSentRequest } from './sent-requests.ts';
+import { StreamedAnswer } from './streams/streamed-answer.ts';
 
 /**
  * Creates the HTTP client, with one unbounded connection pool per origin. A bounded pool deadlocks when services call each
@@ -25,26 +29,39 @@ import { createConnector, type Dialling } from './connector.ts';
 export function createHttpClient(targets: TargetResolver, tls?: ClientTls): Client {
   // undici dials within `dispatch`, so a call gets its socket before the socket is connected.
   let dispatching: Exchange | undefined;
+  const onDialling = (dialling: Dialling): void => dispatching?.onDialling(dialling);
   const agent = new Agent({
     allowH2: false,
     pipelining: 1,
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: createConnector(targets, (dialling) => dispatching?.onDialling(dialling), tls),
+    connect: createConnector(targets, onDialling, tls),
   });
+  let http2: Http2Agents | undefined;
+  const agentOf = (call: OutgoingCall): Agent => {
+    if (call.isHttp2 !== true) return agent;
+    http2 ??= createHttp2Agents(targets, onDialling, tls);
+    return http2.agentOf(call.scheme);
+  };
   return {
     call: (call, signal) =>
       new Promise((resolve) => {
+        if (isWebSocket(call.scheme)) {
+          import('./web-sockets.ts').then(({ callWebSocket }) => resolve(callWebSocket(call, targets, tls, signal)));
+          return;
+        }
         dispatching = new Exchange(call, signal, resolve);
-        dispatching.start(agent);
+        dispatching.start(agentOf(call));
         dispatching = undefined;
       }),
-    close: () => agent.destroy(),
+    async close() {
+      await Promise.all([agent.destroy(), http2?.close()]);
+    },
   };
 }
 
 /** Handler of undici for one call. It settles exactly once, at the latest when the signal is aborted. */
-class Exchange implements Dispatcher.DispatchHandler {
+class Exchange implements Dispatcher.DispatchHandler, SentRequest {
   private readonly call: OutgoingCall;
   private readonly signal: AbortSignal;
   private readonly resolve: (answer: CallAnswer) => void;
@@ -54,6 +71,10 @@ class Exchange implements Dispatcher.DispatchHandler {
   private status = 0;
   private headers: Headers = {};
   private isReply = false;
+  private facts: ConnectionFacts | undefined;
+  private readonly startedAt = performance.now();
+  /** Parts of an answer whose length the server does not say. */
+  private streamed: StreamedAnswer | undefined;
   private readonly body = new ReceivedBody();
   /** Bytes that the account has reserved for the body. */
   private reservedBytes = 0;
@@ -96,6 +117,11 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.dialling = undefined;
     this.controller = controller;
     if (this.settled) controller.abort(new Error('the call has ended'));
+    else if (this.call.scheme !== 'http' || this.call.isHttp2 === true) watchSentRequest(this);
+  }
+
+  onSent(facts: ConnectionFacts): void {
+    this.facts = facts;
   }
 
   onResponseStart(
@@ -107,6 +133,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.status = status;
     this.headers = plainHeaders(headers);
     this.isReply = carriesReply(this.headers, this.call);
+    if (this.headers['content-length'] === undefined) this.streamed = new StreamedAnswer(this.headers, this.startedAt);
     if (!this.isReply) return;
     this.body.scan();
     const bytes = Number(this.headers['content-length'] ?? 0);
@@ -123,19 +150,24 @@ class Exchange implements Dispatcher.DispatchHandler {
       return;
     }
     body.add(chunk);
-    if (!this.isReply && body.bytes > maxForeignBytes) {
+    this.streamed?.add();
+    if (!this.isReply && this.streamed?.hasReply !== true && body.bytes > maxForeignBytes) {
       // The rest of a longer body is not read, which costs the connection.
       this.settle(this.other(Number(this.headers['content-length'] ?? body.bytes)));
       controller.abort(new Error('read enough'));
     }
   }
 
-  onResponseEnd(): void {
-    const { body, status, headers } = this;
+  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: Dispatcher.ResponseData['headers'] = {}): void {
+    const { body, status, headers, streamed } = this;
+    if (streamed !== undefined) streamed.trailers = plainHeaders(trailers);
     // A reply is embedded unparsed, so it must be valid, or it would break the whole answer.
     const size = body.endScan();
     if (size !== undefined && /^\{\s*"service":/.test(body.start())) {
       this.settle({ kind: 'reply', status, headers, reply: new RawReply(body.content(), size) });
+    } else if (streamed?.hasReply === true) {
+      const reply = streamed.replyOf(body.whole().toString());
+      this.settle(reply === undefined ? this.other(body.bytes) : { kind: 'reply', status, headers, reply });
     } else {
       this.settle(this.other(body.bytes));
     }
@@ -182,7 +214,9 @@ class Exchange implements Dispatcher.DispatchHandler {
       this.body.drop();
       this.call.account.release(this.reservedBytes);
     }
-    this.resolve(answer);
+    const { facts, streamed } = this;
+    if (answer.kind === 'failed' || (facts === undefined && streamed === undefined)) this.resolve(answer);
+    else this.resolve({ ...answer, ...facts, ...streamed?.facts() });
   }
 }
 

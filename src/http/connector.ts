@@ -1,5 +1,5 @@
 import { isIP, type LookupFunction, type Socket } from 'node:net';
-import type { SecureContextOptions } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
 import { buildConnector } from 'undici';
 import { DialError, errorDuringLookup, type TargetResolver } from '../dial/target-resolver.ts';
 import type { ClientTls } from '../execute/client.ts';
@@ -19,11 +19,13 @@ export interface Dialling {
  * Creates undici's connector. It connects only to addresses that the resolver allows.
  *
  * @param onDialling called for each connection, before it is made
+ * @param http2 options of undici for HTTP/2
  */
 export function createConnector(
   targets: TargetResolver,
   onDialling: (dialling: Dialling) => void,
   tls?: ClientTls,
+  http2: object = { allowH2: false },
 ): buildConnector.connector {
   // Node calls `lookup` within `connect`, so the attempt that it belongs to is known.
   let attempt: Attempt | undefined;
@@ -38,12 +40,9 @@ export function createConnector(
       (error: NodeJS.ErrnoException) => callback(error, ''),
     );
   };
-  const connect = buildConnector({
-    timeout: maxConnectMs,
-    allowH2: false,
-    lookup,
-    ...tlsOptions(tls),
-  } as buildConnector.BuildOptions);
+  // A connection that resumes a session does not show the certificate of the server.
+  const settings = { timeout: maxConnectMs, lookup, maxCachedSessions: 0, ...http2, ...tlsOptionsOf(tls) };
+  const connect = buildConnector(settings as buildConnector.BuildOptions);
   return (given, callback) => {
     const options = tls?.serverName === undefined ? given : { ...given, servername: tls.serverName };
     const refusal = isIP(options.hostname) === 0 ? undefined : targets.refuse(options.hostname);
@@ -59,11 +58,12 @@ export function createConnector(
 }
 
 /** Returns the options of TLS. A certificate that the client trusts may be the server's own, signed by anyone. */
-function tlsOptions({ ca, cert, key }: ClientTls = {}): SecureContextOptions {
+export function tlsOptionsOf({ ca, cert, key, isInsecure }: ClientTls = {}): ConnectionOptions {
   return {
     ...(ca === undefined ? {} : { ca, allowPartialTrustChain: true }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
+    ...(isInsecure === true && { rejectUnauthorized: false }),
   };
 }
 

@@ -16,6 +16,9 @@ export const maxHeaderBytes = 64 * 1024;
 /** Maximum size of a request target in an error, in bytes. */
 const shownTargetBytes = 200;
 
+/** First byte of a client that begins TLS (RFC 8446 section 5.1). */
+const handshakeByte = 0x16;
+
 type FrameworkError = Error & { statusCode?: number };
 
 /** Adds answers to requests that are not plans: unknown admin routes, and errors of fastify. */
@@ -69,7 +72,7 @@ const maxReadMs = 1000;
  */
 export function respondToUnreadable(
   service: Service,
-  error: Error & { code?: string },
+  error: UnreadableError,
   socket: Socket,
   pipeline: Pipeline | undefined,
 ): void {
@@ -82,6 +85,7 @@ export function respondToUnreadable(
     return;
   }
   if (!pipeline.fail()) return;
+  if (beginsTls(error)) service.onUnusable(noTls);
   const answer = answerToUnreadable(service, error);
   pipeline.whenDrained(() => {
     if (!socket.writable) return;
@@ -92,8 +96,8 @@ export function respondToUnreadable(
   });
 }
 
-function answerToUnreadable(service: Service, { code, message }: Error & { code?: string }): string {
-  const errored = errorReply(service.identity, errorOfUnreadable(service, code, message));
+function answerToUnreadable(service: Service, error: UnreadableError): string {
+  const errored = errorReply(service.identity, errorOfUnreadable(service, error));
   const body = `${JSON.stringify(errored, undefined, 2)}\n`;
   const head = [
     `HTTP/1.1 ${errored.status} ${http.STATUS_CODES[errored.status]}`,
@@ -105,8 +109,17 @@ function answerToUnreadable(service: Service, { code, message }: Error & { code?
   return `${head.join('\r\n')}\r\n\r\n${body}`;
 }
 
-function errorOfUnreadable({ budgets }: Service, code: string | undefined, message: string): MeshmockError {
-  switch (code) {
+/** Error of Node's parser, with the bytes that it could not read. */
+type UnreadableError = Error & { readonly code?: string; readonly rawPacket?: unknown };
+
+const noTls = 'the client speaks TLS, and this port does not: use --tls, or http: instead of https:';
+
+function beginsTls({ rawPacket }: UnreadableError): boolean {
+  return Buffer.isBuffer(rawPacket) && rawPacket[0] === handshakeByte;
+}
+
+function errorOfUnreadable({ budgets }: Service, error: UnreadableError): MeshmockError {
+  switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
       return new MeshmockError(
         'header_too_large',
@@ -115,6 +128,9 @@ function errorOfUnreadable({ budgets }: Service, code: string | undefined, messa
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new MeshmockError('request_timeout', budgets.explain('read-timeout'));
     default:
-      return new MeshmockError('bad_request', `this is not an HTTP request: ${message}`);
+      return new MeshmockError(
+        'bad_request',
+        beginsTls(error) ? noTls : `this is not an HTTP request: ${error.message}`,
+      );
   }
 }

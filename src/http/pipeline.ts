@@ -1,17 +1,39 @@
 import { IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Connection } from '../connections/connection.ts';
+import type { Connection, ConnectionFacts } from '../connections/connection.ts';
 import type { Budgets, RequestBudget } from '../execute/budgets/budgets.ts';
 import type { Bound } from '../execute/budgets/limits.ts';
 import type { InFlight } from '../execute/concurrency/in-flight.ts';
+import { beginsHttp2, leaveHttp1 } from './leave-http1.ts';
 
 /** Request of a client, with its turn. */
 export class PipelinedRequest extends IncomingMessage {
   turn: Turn | undefined;
 }
 
+/** One request of a connection, as its handler sees it. */
+export interface RequestTurn {
+  /** Signal that is aborted if the client closes the connection, or the stream, before the response is sent. */
+  readonly signal: AbortSignal;
+  /** Facts of the connection. */
+  readonly facts: ConnectionFacts;
+  /** Called when the connection becomes unreadable before the request has arrived as a whole. */
+  onUnreadable: (() => void) | undefined;
+  /** Marks the request as read. */
+  endArrival(): void;
+  /** Marks a part of the answer as one that the client must take. */
+  beginPart(bytes: number): void;
+  /** Marks this part as taken. */
+  endPart(): void;
+  /** Marks the answer as made. It has this many bytes. */
+  beginAnswer(bytes: number): void;
+  /** Resets the connection, or the stream of HTTP/2, in place of a response. */
+  reset(): void;
+}
+
 /** One request of a connection, from its arrival until its response is sent. */
-export class Turn {
+export class Turn implements RequestTurn {
+  onUnreadable: (() => void) | undefined;
   private readonly pipeline: Pipeline;
   private budgetOfRequest: RequestBudget | undefined;
   private readonly client = new AbortController();
@@ -21,9 +43,6 @@ export class Turn {
     this.pipeline = pipeline;
   }
 
-  /** Called when the connection becomes unreadable before the request has arrived as a whole. */
-  onUnreadable: (() => void) | undefined;
-  /** Signal that is aborted if the connection closes before the response is sent. */
   get signal(): AbortSignal {
     return this.client.signal;
   }
@@ -42,7 +61,19 @@ export class Turn {
     this.pipeline.refuseMore(response);
   }
 
-  /** Resets the connection, in place of a response. */
+  get facts(): ConnectionFacts {
+    return this.pipeline.connection.facts;
+  }
+
+  /** The connection itself shows whether its client reads. */
+  endArrival(): void {}
+
+  beginPart(): void {}
+
+  endPart(): void {}
+
+  beginAnswer(): void {}
+
   reset(): void {
     this.pipeline.connection.reset();
   }
@@ -88,13 +119,20 @@ export class Pipeline {
   /** True if no request after the present ones is read. */
   private isLast = false;
   private failed = false;
+  /** True until the first bytes arrive. */
+  private isFresh = true;
+  private readonly leave: () => void;
   private onDrained: (() => void) | undefined;
 
-  /** @param requests counter of the requests of all connections */
-  constructor(connection: Connection, budgets: Budgets, requests: InFlight) {
+  /**
+   * @param requests counter of the requests of all connections
+   * @param leave called with a connection of HTTP/2, which nothing has read yet
+   */
+  constructor(connection: Connection, budgets: Budgets, requests: InFlight, leave: () => void) {
     this.connection = connection;
     this.budgets = budgets;
     this.requests = requests;
+    this.leave = leave;
     connection.socket.once('close', () => this.close());
   }
 
@@ -110,6 +148,14 @@ export class Pipeline {
     socket.removeListener('data', this.parse);
     socket.on('data', (chunk: Buffer) => {
       if (this.isLast) return;
+      if (this.isFresh) {
+        this.isFresh = false;
+        if (beginsHttp2(chunk)) {
+          leaveHttp1(socket, chunk);
+          this.leave();
+          return;
+        }
+      }
       this.unparsed = this.unparsed === undefined ? chunk : Buffer.concat([this.unparsed, chunk]);
       this.parseMore();
     });
@@ -136,6 +182,15 @@ export class Pipeline {
       this.unparsed = unparsed.length > pieceBytes ? unparsed.subarray(pieceBytes) : undefined;
       this.parse(unparsed.length > pieceBytes ? unparsed.subarray(0, pieceBytes) : unparsed);
     }
+  }
+
+  /** Leaves the connection to another protocol. Returns the bytes that have been read and not parsed. */
+  leaveForUpgrade(): Buffer {
+    const { socket } = this.connection;
+    socket.removeAllListeners('data').removeAllListeners('resume');
+    const rest = this.unparsed ?? Buffer.alloc(0);
+    this.unparsed = undefined;
+    return rest;
   }
 
   /** Accepts a request, and starts it now or when others have ended. */

@@ -8,12 +8,15 @@ import { type Service, signature } from '../execute/service.ts';
 import { mayPassBodyOn } from '../plan/fields.ts';
 import { type Header, headerFields } from '../plan/plan.ts';
 import { errorReply } from '../reply/error-reply.ts';
+import { encodeReply } from '../reply/json.ts';
 import { copiesOfText, heldBytesOf, PartedText } from '../reply/long-parts.ts';
 import { signatureHeader } from '../reply/mesh-headers.ts';
 import { type EncodedReply, encode, pathOfTarget, plainBody, plainHeaders } from './codec.ts';
 import { encodeEcho } from './echo-form.ts';
-import type { Turn } from './pipeline.ts';
+import { dividedBody, eventsOf, sendInParts } from './paced-answer.ts';
+import type { RequestTurn } from './pipeline.ts';
 import { hasBody, readRequestBody } from './request-body.ts';
+import { eventStream } from './streams/event-stream.ts';
 
 /**
  * Answers a request for a plan.
@@ -24,7 +27,7 @@ export async function handlePlan(
   service: Service,
   request: IncomingMessage,
   response: ServerResponse,
-  turn: Turn,
+  turn: RequestTurn,
   budget: RequestBudget,
   isLast: () => boolean,
 ): Promise<void> {
@@ -35,12 +38,14 @@ export async function handlePlan(
     turn.reset();
     return;
   }
+  turn.endArrival();
   const answered = await answer(service, {
     protocol: 'http',
     method: request.method ?? '',
     plan: { kind: 'path', path },
     body,
     headers: plainHeaders(request.headers),
+    connection: turn.facts,
     signal: turn.signal,
     budget,
   });
@@ -49,8 +54,46 @@ export async function handlePlan(
     return;
   }
   if (isLast()) response.shouldKeepAlive = false;
-  send(service, encodeAnswer(service, answered, request, budget), request, response, budget);
+  const encoded = encodeAnswer(service, answered, request, budget);
+  if (isSentInParts(answered, request)) await sendParted(service, answered, encoded, response, turn, budget);
+  else send(service, encoded, request, response, turn, budget);
 }
+
+/** Reports whether an answer is sent in parts, or with trailers. Errors and answers without content have neither. */
+function isSentInParts({ paced, trailers, reply }: ReplyAnswer, { method }: IncomingMessage): boolean {
+  if (paced === undefined && trailers.length === 0) return false;
+  return reply.error === undefined && method !== 'HEAD' && !withoutContent.has(reply.status);
+}
+
+async function sendParted(
+  service: Service,
+  { reply, paced, trailers, body: ownBody }: ReplyAnswer,
+  { status, headers, contentType, body }: EncodedAnswer,
+  response: ServerResponse,
+  turn: RequestTurn,
+  budget: RequestBudget,
+): Promise<void> {
+  const pace = paced ?? { kind: 'chunks', count: 1, intervalMs: 0, deadlineAt: Number.POSITIVE_INFINITY };
+  const isEvents = pace.kind === 'events';
+  const content = isEvents ? encodeReply(reply) : body;
+  budget.settle(heldBytesOf(content));
+  const fields = [signatureHeader, signature(service.identity), 'x-content-type-options', 'nosniff'];
+  addHeaders(fields, headers);
+  fields.push('content-type', isEvents ? eventStream : contentType);
+  if (isEvents) fields.push('cache-control', 'no-store');
+  const names = headerFields(trailers);
+  if (trailers.length > 0) fields.push('trailer', Object.keys(names).join(', '));
+  response.writeHead(status, fields);
+  const parts = isEvents ? eventsOf(ownBody ?? eventText, pace.count, content) : dividedBody(content, pace.count);
+  await sendInParts(parts, pace, names, response, turn);
+}
+
+/** Text of an event without a directive that sets it. */
+const eventText = 'event';
+
+const withoutContent: ReadonlySet<number> = new Set([204, 205, 304]);
+
+type ReplyAnswer = Extract<Answer, { kind: 'reply' }>;
 
 /** Answer as it is sent. */
 interface EncodedAnswer extends EncodedReply {
@@ -61,7 +104,7 @@ interface EncodedAnswer extends EncodedReply {
 /** Encodes an answer, and reports it as sent. An answer that cannot be encoded becomes an error. */
 function encodeAnswer(
   service: Service,
-  answered: Extract<Answer, { kind: 'reply' }>,
+  answered: ReplyAnswer,
   request: IncomingMessage,
   budget: RequestBudget,
 ): EncodedAnswer {
@@ -104,10 +147,12 @@ function send(
   { status, headers, contentType, body: made }: EncodedAnswer,
   request: IncomingMessage,
   response: ServerResponse,
+  turn: RequestTurn,
   budget: RequestBudget,
 ): void {
   const body = status === resetContent ? '' : made;
   budget.settle(heldBytesOf(body));
+  turn.beginAnswer(byteLengthOf(body));
   const fields = [signatureHeader, signature(identity), 'x-content-type-options', 'nosniff'];
   if (headers.length > 0) addHeaders(fields, headers);
   if (status !== noContent) fields.push('content-type', contentType, 'content-length', String(byteLengthOf(body)));

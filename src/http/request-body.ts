@@ -1,14 +1,18 @@
 import type { IncomingMessage } from 'node:http';
+import type { ServerHttp2Stream } from 'node:http2';
 import type { RequestBudget } from '../execute/budgets/budgets.ts';
 import type { RequestBody } from '../execute/incoming.ts';
 import { shownBodyBytes } from '../reply/reply.ts';
-import type { Turn } from './pipeline.ts';
+import type { RequestTurn } from './pipeline.ts';
 
 /** Copies of the first part of a body that a reply shows: the bytes, the text and its JSON. */
 const copiesOfShown = 3;
 
-/** Reports whether a request has a body, by its headers (RFC 9112 section 6). */
-export function hasBody({ headers }: IncomingMessage): boolean {
+/** Reports whether a request has a body: by its headers (RFC 9112 section 6), or by the end of its stream of HTTP/2. */
+export function hasBody(request: IncomingMessage): boolean {
+  const { headers } = request;
+  const { stream } = request as IncomingMessage & { readonly stream?: ServerHttp2Stream };
+  if (stream !== undefined) return !stream.endAfterHeaders;
   const length = headers['content-length'];
   return length === undefined ? headers['transfer-encoding'] !== undefined : length !== '0';
 }
@@ -24,7 +28,7 @@ export async function readRequestBody(
   request: IncomingMessage,
   isKept: boolean,
   budget: RequestBudget,
-  turn: Pick<Turn, 'onUnreadable'>,
+  turn: Pick<RequestTurn, 'onUnreadable'>,
 ): Promise<RequestBody> {
   const chunks: Buffer[] = [];
   let bytes = 0;

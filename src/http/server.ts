@@ -4,20 +4,25 @@ import { setImmediate } from 'node:timers/promises';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { checkIntervalMs } from '../connections/check-interval.ts';
 import type { Connections } from '../connections/connections.ts';
+import type { Http2Requests } from '../connections/http2-requests.ts';
 import { InFlight } from '../execute/concurrency/in-flight.ts';
 import { NewConnections } from '../execute/concurrency/new-connections.ts';
 import { type Service, signature } from '../execute/service.ts';
 import { signatureHeader } from '../reply/mesh-headers.ts';
 import { addAdminRoutes, adminRoute } from './admin-routes.ts';
-import { admitRequests } from './admission.ts';
+import { admitRequests, isWebSocketRequest, type RequestHandlers } from './admission.ts';
 import { pathOfTarget } from './codec.ts';
 import { addErrorResponses, maxHeaderBytes, respondToFrameworkError, respondToUnreadable } from './error-responses.ts';
+import { createHttp2Requests } from './http2-requests.ts';
 import { type Pipeline, PipelinedRequest } from './pipeline.ts';
 import { handlePlan } from './plan-handler.ts';
+import type { WebSockets } from './web-socket-server.ts';
 
 /** HTTP server of a service. */
 export interface HttpServer {
   readonly app: FastifyInstance;
+  /** Handler of the requests over HTTP/2, whose connections another server accepts. */
+  readonly http2: Http2Requests;
   /** Lets the readiness probe succeed, or fail. */
   setReady(isReady: boolean): void;
   /** Fails the readiness probe, and makes each answer the last of its connection. */
@@ -30,11 +35,21 @@ export interface HttpServer {
   stop(maxMs: number): Promise<void>;
 }
 
-/** Creates the HTTP server of a service. It does not listen yet. */
-export function createHttpServer(service: Service, watched: Connections): HttpServer {
+/**
+ * Creates the HTTP server of a service. It does not listen yet.
+ *
+ * @param acceptHttp2 takes over a connection that begins like HTTP/2
+ */
+export function createHttpServer(
+  service: Service,
+  watched: Connections,
+  acceptHttp2: (socket: Socket) => void,
+): HttpServer {
   const requests = new InFlight();
   let ready = false;
   let draining = false;
+  /** Loaded when a client asks for the first one. */
+  let webSockets: Promise<WebSockets> | undefined;
   const app = createApp(service, (socket) => pipelineOf(socket));
   const newConnections = new NewConnections<Socket>();
   app.server.on('connection', (socket) => {
@@ -43,20 +58,42 @@ export function createHttpServer(service: Service, watched: Connections): HttpSe
   });
   addErrorResponses(app, service);
   addAdminRoutes(app, service, () => (draining ? 'draining' : ready ? 'ready' : 'not ready'));
-  const pipelineOf = admitRequests(app.server, service, watched, requests, {
+  const handlers: RequestHandlers = {
     isLast: () => draining,
     admin: (request, response) => app.routing(request, response),
+    webSocket(request, connection, head) {
+      const { socket } = connection;
+      newConnections.remove(socket);
+      webSockets ??= import('./web-sockets.ts').then(({ createWebSockets }) =>
+        createWebSockets(service, () => {
+          requests.begin();
+          return () => requests.end();
+        }),
+      );
+      webSockets
+        .then((server) => {
+          server.accept(request, connection, head);
+          if (draining) server.close();
+        })
+        .catch(() => socket.destroy());
+    },
     plan: (request, response, turn, budget) =>
       handlePlan(service, request, response, turn, budget, () => draining).catch(() => turn.reset()),
+  };
+  const pipelineOf = admitRequests(app.server, service, watched, requests, handlers, (socket) => {
+    newConnections.remove(socket);
+    acceptHttp2(socket);
   });
   app.server.on('request', ({ socket }) => newConnections.remove(socket));
   return {
     app,
+    http2: createHttp2Requests(service, handlers),
     setReady(isReady) {
       ready = isReady;
     },
     drain() {
       draining = true;
+      void webSockets?.then((server) => server.close());
     },
     async stop(maxMs) {
       await newConnections.waitForRequests();
@@ -66,6 +103,7 @@ export function createHttpServer(service: Service, watched: Connections): HttpSe
         // Requests that have arrived in the meantime are read now: closing at once would reset them.
         await setImmediate();
       } while (!requests.isEmpty && performance.now() < deadlineAt);
+      (await webSockets)?.terminate();
       const closed = app.close();
       // The remaining connections have sent no request, and the server would wait for one.
       app.server.closeAllConnections();
@@ -85,6 +123,7 @@ function createApp(service: Service, pipelineOf: (socket: Socket) => Pipeline | 
     http: {
       maxHeaderSize: maxHeaderBytes,
       IncomingMessage: PipelinedRequest,
+      shouldUpgradeCallback: isWebSocketRequest,
       // Without this, Node drops the repetitions of some headers, such as User-Agent.
       joinDuplicateHeaders: true,
       headersTimeout: readTimeoutMs,

@@ -160,7 +160,7 @@ function noServiceReason(host: string): string {
 }
 
 function tlsReason({ scheme }: Callee): string | undefined {
-  return scheme === 'https' || scheme === 'grpcs'
-    ? 'a meshmock does not serve TLS, which is the work of the mesh'
+  return scheme === 'https' || scheme === 'grpcs' || scheme === 'wss'
+    ? 'the manifests have no port for TLS, which is the work of the mesh'
     : undefined;
 }

@@ -3,7 +3,7 @@
  * Each check returns a description of the expected value, or undefined if the value is right.
  */
 
-import { isGrpc, type Scheme } from './plan.ts';
+import { isGrpc, isWebSocket, type Scheme } from './plan.ts';
 import { isDurationMs, largestSizeBytes } from './quantity.ts';
 
 /** Names of headers that HTTP or gRPC sets. A plan that sets them would break the call. */
@@ -68,6 +68,27 @@ export function answerHeaderNameProblem(name: string): string | undefined {
     : headerNameProblem(name);
 }
 
+/** Fields that decide how an answer is read, so they cannot come after it (RFC 9110 section 6.5.1). */
+const headersOnly = new Set([
+  'authorization',
+  'cache-control',
+  'content-encoding',
+  'content-range',
+  'host',
+  'set-cookie',
+]);
+
+/** Checks the name of a trailer that a directive adds to an answer. */
+export function trailerNameProblem(name: string): string | undefined {
+  if (headersOnly.has(name)) return `a trailer other than ${name}, which must come before the body`;
+  return answerHeaderNameProblem(name);
+}
+
+/** Checks the number of parts in which an answer is sent. */
+export function partsProblem(count: number): string | undefined {
+  return Number.isInteger(count) && count >= 1 && count <= 1000 ? undefined : 'a number of parts from 1 to 1000';
+}
+
 /** Content types that a browser neither shows as a page nor runs as a program. */
 const inertTypes = [
   'application/json',
@@ -106,7 +127,16 @@ export function methodProblem(method: string): string | undefined {
 
 /** Checks the method of a call for its scheme. */
 export function callMethodProblem(scheme: Scheme, method: string | undefined): string | undefined {
-  return scheme === 'tcp' && method !== undefined ? 'a tcp call without a method: TCP carries only a text' : undefined;
+  if (method === undefined) return undefined;
+  if (isWebSocket(scheme)) return 'a WebSocket without a method: its first request is always GET';
+  return scheme === 'tcp' ? 'a tcp call without a method: TCP carries only a text' : undefined;
+}
+
+/** Checks whether calls of a scheme can choose HTTP/2. */
+export function http2Problem(scheme: Scheme, http2: boolean | undefined): string | undefined {
+  return http2 === true && scheme !== 'http' && scheme !== 'https'
+    ? 'http2 at a target of http or https only'
+    : undefined;
 }
 
 /** Checks whether calls of a scheme can pass the body of a request on. */

@@ -38,12 +38,13 @@ function formatCall(call: Call): string {
   const authority = authorityOf(call);
   const target = call.port === defaultPorts[call.scheme] ? authority.slice(0, authority.lastIndexOf(':')) : authority;
   const times = call.times === 1 ? '' : `*${call.times}`;
-  const { timeoutMs, method, retries, concurrency, body } = call.options;
+  const { timeoutMs, method, retries, concurrency, http2, body } = call.options;
   const options = [
     timeoutMs === undefined ? '' : `;timeout=${formatDurationMs(timeoutMs)}`,
     method === undefined ? '' : `;method=${method}`,
     retries === undefined ? '' : `;retries=${retries}`,
     concurrency === undefined ? '' : `;concurrency=${concurrency}`,
+    http2 === undefined ? '' : ';http2',
     body === undefined ? '' : ';body',
   ];
   const then = call.then === undefined ? '' : `(${formatPath(call.then)})`;
@@ -91,6 +92,11 @@ function formatBehaviour(directive: Directive): string {
       return `body=${encodeURIComponent(directive.text).replaceAll('(', '%28').replaceAll(')', '%29')}`;
     case 'header':
       return `header${formatHeader(directive.header)}`;
+    case 'trailer':
+      return `trailer${formatHeader(directive.header)}`;
+    case 'chunks':
+    case 'events':
+      return `${directive.kind}=${directive.count}/${formatDurationMs(directive.intervalMs)}`;
     case 'cpu':
       return `cpu=${formatDurationMs(directive.durationMs)}`;
   }

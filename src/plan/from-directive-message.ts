@@ -1,6 +1,6 @@
 import { FieldReader } from './field-reader.ts';
 import * as fields from './fields.ts';
-import { type Behaviour, type Condition, type Delay, grpcStatusNames, type Header } from './plan.ts';
+import { type Behaviour, type Condition, type Delay, grpcStatusNames, type Header, type Pace } from './plan.ts';
 
 const behaviourFields = [
   'delay',
@@ -12,10 +12,16 @@ const behaviourFields = [
   'body',
   'header',
   'cpuMs',
+  'chunks',
+  'events',
+  'trailer',
   'memoryBytes',
 ] as const;
 
 const conditionFields = ['share', 'exactShare', 'attemptBelow', 'attempt', 'version', 'pod', 'zone'] as const;
+
+/** Reads a header, and checks its name. */
+type HeaderReader = (message: unknown, field: string, nameProblem: (name: string) => string | undefined) => Header;
 
 /**
  * Reads the behaviour of a directive's message. Also returns the reader, for the directive's conditions.
@@ -25,13 +31,13 @@ const conditionFields = ['share', 'exactShare', 'attemptBelow', 'attempt', 'vers
 export function behaviourFrom(
   message: unknown,
   field: string,
-  headerFrom: (message: unknown, field: string) => Header,
+  headerFrom: HeaderReader,
 ): { reader: FieldReader; behaviour: Behaviour } {
   const reader = new FieldReader(message, field, [...behaviourFields, 'conditions']);
   return { reader, behaviour: readBehaviour(reader, headerFrom) };
 }
 
-function readBehaviour(reader: FieldReader, headerFrom: (message: unknown, field: string) => Header): Behaviour {
+function readBehaviour(reader: FieldReader, headerFrom: HeaderReader): Behaviour {
   const name = reader.exactlyOneOf(behaviourFields);
   switch (name) {
     case 'delay':
@@ -54,10 +60,26 @@ function readBehaviour(reader: FieldReader, headerFrom: (message: unknown, field
     case 'body':
       return { kind: name, text: reader.checked(name, reader.string(name) ?? '', fields.textProblem) };
     case 'header':
-      return { kind: name, header: headerFrom(reader.value(name), reader.pathOf(name)) };
+      return {
+        kind: name,
+        header: headerFrom(reader.value(name), reader.pathOf(name), fields.answerHeaderNameProblem),
+      };
+    case 'trailer':
+      return { kind: name, header: headerFrom(reader.value(name), reader.pathOf(name), fields.trailerNameProblem) };
+    case 'chunks':
+    case 'events':
+      return { kind: name, ...paceFrom(reader.value(name), reader.pathOf(name)) };
     case 'cpuMs':
       return { kind: 'cpu', durationMs: reader.checked(name, reader.number(name) ?? 0, fields.durationProblem) };
   }
+}
+
+function paceFrom(message: unknown, field: string): Pace {
+  const reader = new FieldReader(message, field, ['count', 'intervalMs']);
+  return {
+    count: reader.checked('count', reader.number('count') ?? 0, fields.partsProblem),
+    intervalMs: reader.checked('intervalMs', reader.number('intervalMs') ?? 0, fields.durationProblem),
+  };
 }
 
 function delayFrom(message: unknown, field: string): Delay {

@@ -112,9 +112,7 @@ class MessageReader {
   }
 
   private directive(message: unknown, field: string): Directive {
-    const { reader, behaviour } = behaviourFrom(message, field, (header, at) =>
-      headerFrom(header, at, fields.answerHeaderNameProblem, fields.answerHeaderValueProblem),
-    );
+    const { reader, behaviour } = behaviourFrom(message, field, headerFrom);
     const tooMuch = behaviourLimitProblem(behaviour, this.limits);
     if (tooMuch !== undefined) throw new MeshmockError('limit_exceeded', `${field}: expected ${tooMuch}`, { field });
     return { ...behaviour, conditions: reader.list('conditions', (item, at) => conditionFrom(item, at)) };
@@ -138,7 +136,7 @@ function callHeaderFrom(message: unknown, field: string, scheme: Scheme): Header
 }
 
 function optionsFrom(message: unknown, field: string, scheme: Scheme): CallOptions {
-  const reader = new FieldReader(message, field, ['timeoutMs', 'method', 'retries', 'concurrency', 'body']);
+  const reader = new FieldReader(message, field, ['timeoutMs', 'method', 'retries', 'concurrency', 'http2', 'body']);
   return {
     ...optional('timeoutMs', reader.checked('timeoutMs', reader.number('timeoutMs'), fields.timeoutProblem)),
     ...optional(
@@ -153,6 +151,11 @@ function optionsFrom(message: unknown, field: string, scheme: Scheme): CallOptio
       body: true as const,
     }),
     ...optional('retries', reader.checked('retries', reader.number('retries'), fields.retriesProblem)),
+    ...(reader.checked('http2', reader.boolean('http2') || undefined, (http2) =>
+      fields.http2Problem(scheme, http2),
+    ) && {
+      http2: true as const,
+    }),
     ...optional('concurrency', reader.checked('concurrency', reader.number('concurrency'), fields.concurrencyProblem)),
   };
 }

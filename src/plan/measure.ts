@@ -81,6 +81,11 @@ export function behaviourLimitProblem(behaviour: Behaviour, limits: PlanLimits):
       return longestOf(behaviour.delay) <= limits.deadlineMs
         ? undefined
         : `a delay within the deadline of a request, at most ${formatDurationMs(limits.deadlineMs)}`;
+    case 'chunks':
+    case 'events':
+      return (behaviour.count - 1) * behaviour.intervalMs <= limits.deadlineMs
+        ? undefined
+        : `parts within the deadline of a request, at most ${formatDurationMs(limits.deadlineMs)} together`;
     case 'cpu':
       return behaviour.durationMs <= limits.maxCpuMs
         ? undefined
@@ -99,6 +104,7 @@ export function behaviourLimitProblem(behaviour: Behaviour, limits: PlanLimits):
     case 'hang':
     case 'body':
     case 'header':
+    case 'trailer':
       return undefined;
   }
 }

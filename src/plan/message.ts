@@ -33,7 +33,14 @@ export interface DirectiveMessage {
   header?: Partial<Header>;
   cpuMs?: number;
   memoryBytes?: number;
+  chunks?: PaceMessage;
+  events?: PaceMessage;
+  trailer?: Partial<Header>;
   conditions?: ConditionMessage[];
+}
+export interface PaceMessage {
+  count?: number;
+  intervalMs?: number;
 }
 export interface DelayMessage {
   fixedMs?: number;

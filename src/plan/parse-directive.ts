@@ -7,9 +7,11 @@ import {
   attemptProblem,
   labelProblem,
   oneInProblem,
+  partsProblem,
   percentilesProblem,
   shareProblem,
   statusProblem,
+  trailerNameProblem,
 } from './fields.ts';
 import { behaviourLimitProblem } from './measure.ts';
 import { decodePercent, parseHeader } from './parse-header.ts';
@@ -20,6 +22,7 @@ import {
   type Delay,
   type Directive,
   grpcStatusNames,
+  type Pace,
   type PlanLimits,
 } from './plan.ts';
 import { parseDurationMs, parseSizeBytes } from './quantity.ts';
@@ -33,6 +36,9 @@ const directiveNames = [
   'size',
   'body',
   'header',
+  'chunks',
+  'events',
+  'trailer',
   'cpu',
   'memory',
 ] as const;
@@ -72,6 +78,13 @@ function parseBehaviour(cursor: Cursor, name: DirectiveName, nested: boolean): B
     case 'header':
       if (cursor.peek() !== '[') throw cursor.error('"[" and a header such as [name=value]');
       return { kind: name, header: parseHeader(cursor, answerHeaderNameProblem, answerHeaderValueProblem) };
+    case 'trailer':
+      if (cursor.peek() !== '[') throw cursor.error('"[" and a trailer such as [name=value]');
+      return { kind: name, header: parseHeader(cursor, trailerNameProblem) };
+    case 'chunks':
+    case 'events':
+      takeEquals(cursor, name);
+      return { kind: name, ...parsePace(cursor, nested) };
     case 'body':
       takeEquals(cursor, name);
       return { kind: name, text: takeBody(cursor, nested) };
@@ -87,7 +100,7 @@ function takeEquals(cursor: Cursor, name: DirectiveName): void {
 
 function parseWithValue(
   cursor: Cursor,
-  name: Exclude<DirectiveName, 'close' | 'hang' | 'header' | 'body'>,
+  name: Exclude<DirectiveName, 'close' | 'hang' | 'header' | 'body' | 'chunks' | 'events' | 'trailer'>,
   nested: boolean,
 ): Behaviour {
   const at = cursor.offset;
@@ -110,6 +123,16 @@ function parseWithValue(
     case 'memory':
       return { kind: name, bytes: required(parseSizeBytes(value), cursor, at, 'a size such as 10KB or 1MiB') };
   }
+}
+
+/** Parses `COUNT/INTERVAL`. The interval is never left out, so the slash does not end the directive. */
+function parsePace(cursor: Cursor, nested: boolean): Pace {
+  const at = cursor.offset;
+  const count = cursor.check(wholeNumber(takeValue(cursor, nested), 4), partsProblem, at);
+  if (!cursor.take('/')) throw cursor.error('"/" and the time between two parts, such as 10/100ms');
+  const intervalAt = cursor.offset;
+  const expected = 'a duration such as 100ms';
+  return { count, intervalMs: required(parseDurationMs(takeValue(cursor, nested)), cursor, intervalAt, expected) };
 }
 
 function required<T>(value: T | undefined, cursor: Cursor, at: number, expected: string): T {

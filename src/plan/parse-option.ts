@@ -9,6 +9,7 @@ const fieldOfOption = {
   method: 'method',
   retries: 'retries',
   concurrency: 'concurrency',
+  http2: 'http2',
   body: 'body',
 } as const;
 
@@ -19,12 +20,13 @@ const fieldOfOption = {
  */
 export function parseOption(cursor: Cursor, options: CallOptions): CallOptions {
   const start = cursor.offset;
-  const name = cursor.takeWhile(/[a-z-]+/y);
+  const name = cursor.takeWhile(/[a-z0-9-]+/y);
   if (!isOptionName(name)) {
     const names = Object.keys(fieldOfOption);
     throw cursor.error(`an option: ${names.join(', ')}`, start, didYouMean(name, names));
   }
   if (options[fieldOfOption[name]] !== undefined) throw cursor.error(`another option: ${name} is set already`, start);
+  if (name === 'http2') return { ...options, http2: true };
   if (name === 'body') return { ...options, body: true };
   if (!cursor.take('=')) throw cursor.error(`"=" and a value for ${name}`);
   const at = cursor.offset;

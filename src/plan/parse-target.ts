@@ -1,7 +1,7 @@
 import type { Cursor } from './cursor.ts';
 import * as fields from './fields.ts';
 import { wholeNumber } from './parse-option.ts';
-import { type Call, defaultPorts, type Scheme, schemes } from './plan.ts';
+import { type Call, defaultPorts, isWebSocket, type Scheme, schemes } from './plan.ts';
 
 /**
  * Parses `[scheme:]host[:port]` at the cursor.
@@ -28,7 +28,7 @@ function parseScheme(cursor: Cursor): Scheme {
   const afterScheme = cursor.offset;
   if (cursor.takeWhile(/\d+(?![A-Za-z0-9._-])/y) !== '') {
     // A host with a port, as before this scheme existed.
-    if (scheme === 'tcp') {
+    if (scheme === 'tcp' || isWebSocket(scheme)) {
       cursor.offset = start;
       return 'http';
     }

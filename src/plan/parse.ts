@@ -202,6 +202,7 @@ class PlanParser {
     const start = this.cursor.offset;
     const parsed = parseOption(this.cursor, options);
     this.cursor.check(parsed.method, (method) => fields.callMethodProblem(scheme, method), start);
+    this.cursor.check(parsed.http2, (http2) => fields.http2Problem(scheme, http2), start);
     this.cursor.check(parsed.body, (body) => fields.passBodyProblem(scheme, body), start);
     return parsed;
   }

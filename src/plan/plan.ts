@@ -1,10 +1,10 @@
 /** Protocol of a call, with or without TLS. */
-export type Scheme = 'http' | 'https' | 'grpc' | 'grpcs' | 'tcp';
+export type Scheme = 'http' | 'https' | 'grpc' | 'grpcs' | 'tcp' | 'ws' | 'wss';
 
 /** All schemes. */
-export const schemes: readonly Scheme[] = ['http', 'https', 'grpc', 'grpcs', 'tcp'];
+export const schemes: readonly Scheme[] = ['http', 'https', 'grpc', 'grpcs', 'tcp', 'ws', 'wss'];
 
-/** Protocol that two ends of a hop speak. `tcp` is a line of text and its answer, without any protocol around them. */
+/** Protocol that two ends of a hop speak. A WebSocket begins as a request over HTTP. `tcp` is a line of text and its answer, without any protocol around them. */
 export type Protocol = 'http' | 'grpc' | 'tcp';
 
 /** Port of a call without a port, for each scheme. */
@@ -15,6 +15,8 @@ export const defaultPorts: Readonly<Record<Scheme, number>> = {
   grpcs: 443,
   // As Istio's tcp-echo server.
   tcp: 9000,
+  ws: 8080,
+  wss: 443,
 };
 
 /** Returns the protocol of the calls of a scheme. */
@@ -22,6 +24,8 @@ export function protocolOf(scheme: Scheme): Protocol {
   switch (scheme) {
     case 'http':
     case 'https':
+    case 'ws':
+    case 'wss':
       return 'http';
     case 'grpc':
     case 'grpcs':
@@ -29,6 +33,11 @@ export function protocolOf(scheme: Scheme): Protocol {
     case 'tcp':
       return 'tcp';
   }
+}
+
+/** Reports whether calls of a scheme use a WebSocket. */
+export function isWebSocket(scheme: Scheme): boolean {
+  return scheme === 'ws' || scheme === 'wss';
 }
 
 /** Reports whether calls of a scheme use gRPC. */
@@ -84,6 +93,8 @@ export interface CallOptions {
   readonly method?: string;
   readonly retries?: number;
   readonly concurrency?: number;
+  /** True for a call over HTTP/2; without TLS by prior knowledge (RFC 9113 section 3.3). */
+  readonly http2?: boolean;
   /** True if the call passes the body of the caller's own request on. */
   readonly body?: boolean;
 }
@@ -100,8 +111,17 @@ export type Behaviour =
   | { readonly kind: 'size'; readonly bytes: number }
   | { readonly kind: 'body'; readonly text: string }
   | { readonly kind: 'header'; readonly header: Header }
+  | ({ readonly kind: 'chunks' } & Pace)
+  | ({ readonly kind: 'events' } & Pace)
+  | { readonly kind: 'trailer'; readonly header: Header }
   | { readonly kind: 'cpu'; readonly durationMs: number }
   | { readonly kind: 'memory'; readonly bytes: number };
+
+/** Number of parts in which an answer is sent, and the time between two of them. */
+export interface Pace {
+  readonly count: number;
+  readonly intervalMs: number;
+}
 
 export type Delay =
   | { readonly kind: 'fixed'; readonly delayMs: number }
@@ -196,7 +216,13 @@ export function authorityOf({ host, port }: Pick<Call, 'host' | 'port'>): string
 }
 
 /** Ports that clients leave out of `Host` and `:authority`. gRPC clients send every port but that of TLS. */
-const impliedPorts: Readonly<Partial<Record<Scheme, number>>> = { http: 80, https: 443, grpcs: 443 };
+const impliedPorts: Readonly<Partial<Record<Scheme, number>>> = {
+  http: 80,
+  https: 443,
+  grpcs: 443,
+  ws: 80,
+  wss: 443,
+};
 
 /**
  * Returns the value of `Host` or `:authority` that an ordinary client of a scheme sends.

@@ -53,6 +53,13 @@ function behaviourToMessage(behaviour: Behaviour): DirectiveMessage {
       return { body: behaviour.text };
     case 'header':
       return { header: behaviour.header };
+    case 'trailer':
+      return { trailer: behaviour.header };
+    case 'chunks':
+    case 'events': {
+      const { kind, count, intervalMs } = behaviour;
+      return { [kind]: { count, intervalMs } };
+    }
     case 'cpu':
       return { cpuMs: behaviour.durationMs };
     case 'memory':

@@ -81,6 +81,8 @@ function callNotes(call: CallResult): string[] {
     ...(pruned === undefined ? [] : [`reply of ${pruned.bytes} bytes left out: ${pruned.reason}`]),
     ...(summary === undefined ? [] : summaryNotes(summary)),
     ...(call.attempts === undefined ? [] : [`tried ${call.attempts.join(', ')}`]),
+    ...tlsNote(call),
+    ...streamNote(call),
     ...calleeNotes(reply?.mesh),
     ...proxyNote(call),
     ...(reply === undefined ? [] : behaviourNote(reply)),
@@ -89,7 +91,8 @@ function callNotes(call: CallResult): string[] {
   ];
 }
 
-function schemeNote({ scheme, grpcStatus = 'OK', reply }: CallResult): string[] {
+function schemeNote({ scheme, grpcStatus = 'OK', httpVersion, reply }: CallResult): string[] {
+  if (httpVersion !== undefined) return [`${scheme} over HTTP/${httpVersion}`];
   if (scheme === 'http') return [];
   const { protocol, method = '' } = reply?.request ?? {};
   const called = protocol === 'grpc' && method !== callMethod ? ` ${method}` : '';
@@ -102,6 +105,19 @@ function calleeNotes(mesh: CalleeMesh | undefined): string[] {
     ...(attempt === undefined || attempt === 1 ? [] : [`attempt ${attempt}`]),
     ...(peerIdentity === undefined ? [] : [`mTLS ${accountOf(peerIdentity)}→${accountOf(ownIdentity ?? '?')}`]),
   ];
+}
+
+/** Returns the identities of both ends of a connection with client certificates. */
+function tlsNote({ tls, reply }: CallResult): string[] {
+  const peer = reply?.request?.tls?.peer;
+  return peer === undefined ? [] : [`mTLS ${accountOf(peer)}→${accountOf(tls?.peer ?? '?')}`];
+}
+
+/** Returns the parts of an answer that arrived in more than one. */
+function streamNote({ stream }: CallResult): string[] {
+  const { events = 0, chunks = 0, firstByteMs } = stream ?? {};
+  if (firstByteMs === undefined || (events === 0 && chunks < 2)) return [];
+  return [`${events === 0 ? `${chunks} chunks` : `${events} events`}, the first after ${firstByteMs} ms`];
 }
 
 /** Shortens `spiffe://cluster.local/ns/default/sa/client` to `client`. */

@@ -38,6 +38,11 @@ const summary: Message = {
   },
 };
 
+const tls: Message = {
+  required: ['version'],
+  fields: { version: 'string', sni: 'string', alpn: 'string', peer: 'string' },
+};
+
 const call: Message = {
   required: ['target', 'scheme', 'answeredBy'],
   fields: {
@@ -59,6 +64,10 @@ const call: Message = {
     pruned: { required: ['bytes', 'reason'], fields: { bytes: 'number', reason: 'string' } },
     summary,
     spanId: 'string',
+    tls,
+    httpVersion: 'string',
+    stream: { required: [], fields: { chunks: 'number', firstByteMs: 'number', events: 'number' } },
+    trailers: 'map',
   },
 };
 
@@ -83,6 +92,8 @@ const reply: Message = {
         messages: 'number',
         messageBytes: 'number',
         message: 'string',
+        tls,
+        httpVersion: 'string',
       },
     },
     status: 'number',

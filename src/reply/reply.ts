@@ -59,6 +59,27 @@ export interface ReceivedRequest {
   body?: string;
   /** Size of the body, in bytes. */
   bodyBytes?: number;
+  /** Facts of the connection, if it uses TLS without a proxy in between. */
+  tls?: Tls;
+  /** Version of HTTP, if it is not 1.1. */
+  httpVersion?: HttpVersion;
+}
+
+/** Version of HTTP besides 1.1. */
+export type HttpVersion = '2';
+
+/** Facts of a connection with TLS, as one end of it sees them. */
+export interface Tls {
+  /** Version, such as `TLSv1.3`. */
+  version: string;
+  /** Name of the server that the client asked for. */
+  sni?: string;
+  /** Protocol that both ends agreed on, such as `h2`. */
+  alpn?: string;
+  /** Identity in the certificate of the other end. */
+  peer?: string;
+  /** True if this end did not verify that certificate. */
+  unverified?: boolean;
 }
 
 /** Result of one call, as its caller sees it. Times are relative to the reply that contains it. */
@@ -83,6 +104,24 @@ export interface CallResult<Raw = never> {
   /** Reply that was received and left out. */
   pruned?: PrunedReply;
   summary?: Summary<Raw>;
+  /** Facts of the connection, if it uses TLS. */
+  tls?: Tls;
+  /** Version of HTTP of the answer, if it is not 1.1. */
+  httpVersion?: HttpVersion;
+  /** Parts in which an answer without a length arrived over HTTP. */
+  stream?: ArrivedStream;
+  /** Trailers of the answer. */
+  trailers?: Record<string, string>;
+}
+
+/** Arrival of an answer whose length the server did not say. */
+export interface ArrivedStream {
+  /** Number of parts in which it arrived. */
+  chunks?: number;
+  /** Time from the start of the call to the first part, in milliseconds. */
+  firstByteMs?: number;
+  /** Number of server-sent events. */
+  events?: number;
 }
 
 /** Reply that was left out of an answer, because the answer would be too large. */

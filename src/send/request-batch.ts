@@ -47,6 +47,8 @@ export interface BatchSettings {
   readonly method?: string;
   /** Body of an HTTP request. */
   readonly data?: string;
+  /** True for an HTTP request over HTTP/2. */
+  readonly http2?: boolean;
   readonly headers: readonly Header[];
   readonly repeat: number;
   /** Maximum number of requests at the same time. */
@@ -160,7 +162,7 @@ function requestSender(
   userAgent: string,
   stop: AbortSignal,
 ): () => Promise<CallResult> {
-  const { target, method = 'GET', data, timeoutMs, headers } = settings;
+  const { target, method = 'GET', data, timeoutMs, headers, http2 } = settings;
   const dialler = new Dialler(settings.connectTo);
   const authority = target.authority ?? hostHeaderOf({ scheme: target.scheme, ...target.address });
   const title = target.authority ?? authorityOf(target.address);
@@ -171,6 +173,7 @@ function requestSender(
       dial: dialler.dial(target.address.host, target.address.port),
       method,
       ...optional('body', data),
+      ...(http2 === true && { isHttp2: true as const }),
       // A mock on the route gets the call as a plan.
       calledMethod: settings.unwrap === undefined ? calledMethod(target.scheme, target.plan) : undefined,
       path: target.path,

@@ -10,6 +10,7 @@ import { authorityOf, type Protocol } from '../plan/plan.ts';
 import type { TcpServer } from '../tcp/server.ts';
 import type { MetricsHandler } from '../telemetry/tracing.ts';
 import type { Listeners } from './listeners.ts';
+import type { TlsAcceptor } from './tls-acceptor.ts';
 
 /** Listens on each address, one after another. Returns the addresses with their real ports. */
 export async function listenAll(
@@ -46,6 +47,11 @@ export async function listenGrpc(grpc: GrpcServer, listeners: Listeners, address
 export async function listenTcp(tcp: TcpServer, listeners: Listeners, address: ListenAddress): Promise<number> {
   // A client may send its lines, close its half, and read the answers.
   return listen('tcp', address, (host, port) => listenFor(listeners, host, port, { allowHalfOpen: true }, tcp.accept));
+}
+
+/** Listens for TLS, and returns the port. */
+export async function listenTls(tls: TlsAcceptor, listeners: Listeners, address: ListenAddress): Promise<number> {
+  return listen('tls', address, (host, port) => listenFor(listeners, host, port, { allowHalfOpen: true }, tls.accept));
 }
 
 async function listenFor(
@@ -98,7 +104,7 @@ export async function serveMetrics(address: ListenAddress, handle: MetricsHandle
   };
 }
 
-type Flag = Protocol | 'metrics';
+type Flag = Protocol | 'tls' | 'metrics';
 
 type Bind = (host: string, port: number) => Promise<number>;
 

@@ -12,6 +12,8 @@ export interface Logger {
   answered(answered: AnsweredRequest): void;
   /** Logs how many requests were refused since the last line about the same bound, at `warn`. */
   refused(bound: RefusalReason, count: number): void;
+  /** Logs a client whose connection did not succeed, at `warn`. It writes at most one line a second. */
+  unusable(problem: string): void;
 }
 
 /**
@@ -39,6 +41,7 @@ export function createLogger(
       else log.warn({ ...line, problem }, 'answered with a problem');
     },
     refused: (bound, count) => log.warn({ bound, count }, 'refused requests'),
+    unusable: oncePerSecond((problem) => log.warn({ problem }, 'a client could not be served')),
   };
 }
 
@@ -49,6 +52,18 @@ function echoLogger(maxLineBytes: number): Logger {
       process.stdout.write(`Echoing back request made to ${cutText(uri, maxLineBytes)} to client\n`);
     },
     refused() {},
+    unusable() {},
+  };
+}
+
+/** Returns a function that drops calls within a second after the last one that it passed on. */
+function oncePerSecond(write: (text: string) => void): (text: string) => void {
+  let writtenAt = Number.NEGATIVE_INFINITY;
+  return (text) => {
+    const now = performance.now();
+    if (now - writtenAt < 1000) return;
+    writtenAt = now;
+    write(text);
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import { Connections } from '../connections/connections.ts';
 import type { TargetResolver } from '../dial/target-resolver.ts';
@@ -16,18 +17,19 @@ import type { Service } from '../execute/service.ts';
 import type { ServicePorts } from '../execute/service-ports.ts';
 import { createGrpcClient } from '../grpc/client.ts';
 import { type DescribedMethods, noDescribedMethods } from '../grpc/messages/described-methods.ts';
-import { createGrpcServer } from '../grpc/server.ts';
+import { createGrpcServer, type GrpcServer } from '../grpc/server.ts';
 import { createHttpClient } from '../http/client.ts';
 import { createHttpServer } from '../http/server.ts';
 import type { ListenAddress } from '../plan/address.ts';
-import type { Directive, PlanLimits, Protocol } from '../plan/plan.ts';
+import type { Directive, PlanLimits } from '../plan/plan.ts';
 import type { Identity } from '../reply/reply.ts';
 import { createTcpClient } from '../tcp/client.ts';
 import { createTcpServer } from '../tcp/server.ts';
 import type { Telemetry } from '../telemetry/tracing.ts';
-import { listenAll, listenGrpc, listenHttp, listenTcp, type MetricsServer, serveMetrics } from './listen.ts';
+import { listenAll, listenGrpc, listenHttp, listenTcp, listenTls, type MetricsServer, serveMetrics } from './listen.ts';
 import { Listeners } from './listeners.ts';
 import type { Logger } from './logger.ts';
+import type { ServiceTls } from './service-tls.ts';
 
 /** Settings of one service. */
 export interface ServiceOptions {
@@ -37,6 +39,8 @@ export interface ServiceOptions {
   readonly grpc: readonly ListenAddress[];
   /** Addresses of TCP, maybe none. */
   readonly tcp: readonly ListenAddress[];
+  /** Settings of TLS, for listeners and calls. */
+  readonly tls?: ServiceTls;
   /** Address of `/metrics`. */
   readonly metrics?: ListenAddress;
   readonly dialler: Dialler;
@@ -64,6 +68,7 @@ export interface RunningService {
   readonly http: readonly ListenAddress[];
   readonly grpc: readonly ListenAddress[];
   readonly tcp: readonly ListenAddress[];
+  readonly tls: readonly ListenAddress[];
   readonly metrics?: ListenAddress;
   /** Replaces the directives for every request. */
   setBehaviour(directives: readonly Directive[]): void;
@@ -83,7 +88,7 @@ export interface RunningService {
  *
  * @param telemetry must be started before this module is loaded, because it may instrument modules that are imported here
  * @throws MeshmockError `conflict`, `machine` or `usage` if the service cannot listen on an address, or cannot read a proto
- *   file
+ *   file or a file of TLS
  */
 export async function startService(
   options: ServiceOptions,
@@ -97,9 +102,12 @@ export async function startService(
   const connections = new Connections(budgets);
   const descriptors = await describedMethods(options.protoFiles);
   const bounds = { budgets, maxCallMs: options.limits.deadlineMs };
+  // Services without TLS do not load its code.
+  const tlsParts = options.tls && (await import('./service-tls.ts'));
+  const certificates = options.tls && tlsParts?.readServiceTls(options.tls, options.identity);
   const clients = {
-    http: createHttpClient(options.targets),
-    grpc: createGrpcClient(options.targets, bounds, descriptors),
+    http: createHttpClient(options.targets, certificates?.calls),
+    grpc: createGrpcClient(options.targets, bounds, descriptors, certificates?.calls),
     tcp: createTcpClient(options.targets),
   };
   const service: Service = {
@@ -119,6 +127,7 @@ export async function startService(
     budgets,
     grpcPort: () => grpcPort,
     onAnswer: (answered) => logger.answered(answered),
+    onUnusable: (problem) => logger.unusable(problem),
   };
   let grpcPort = options.grpc[0]?.port ?? 0;
   telemetry.observe(() => ({
@@ -130,22 +139,21 @@ export async function startService(
     heldBytes: budgets.memory.answerBytes,
     memoryBytes: budgets.memory.totalBytes,
   }));
-  const http = createHttpServer(service, connections);
-  const grpc = createGrpcServer(service, connections, descriptors);
-  const tcp = createTcpServer(service, connections, (socket) => void http.app.server.emit('connection', socket));
-  const servers = { http, grpc, tcp };
+  const http = createHttpServer(service, connections, (socket) => grpc.accept(socket));
+  const grpc: GrpcServer = createGrpcServer(service, connections, descriptors, http.http2);
+  const acceptHttp = (socket: Socket): void => void http.app.server.emit('connection', socket);
+  const tcp = createTcpServer(service, connections, acceptHttp);
+  const servers = [http, grpc, tcp];
   let metrics: MetricsServer | undefined;
-  const listeners = { http: new Listeners(), grpc: new Listeners(), tcp: new Listeners() };
-  const stopProtocol = async (protocol: Protocol): Promise<void> => {
-    const server = servers[protocol];
-    // Kept connections get one more answer: closing them at once would reset requests on their way.
-    server.drain();
-    const stopAt = performance.now() + options.drainMs + options.limits.deadlineMs;
-    await listeners[protocol].close(options.drainMs, options.limits.deadlineMs);
-    await server.stop(stopAt - performance.now());
-  };
+  const listeners = { http: new Listeners(), grpc: new Listeners(), tcp: new Listeners(), tls: new Listeners() };
   const stopOnce = async (): Promise<void> => {
-    await Promise.all([stopProtocol('http'), stopProtocol('grpc'), stopProtocol('tcp')]);
+    // Kept connections get one more answer: closing them at once would reset requests on their way.
+    for (const server of servers) server.drain();
+    const stopAt = performance.now() + options.drainMs + options.limits.deadlineMs;
+    const all = Object.values(listeners);
+    // A connection may be for another server than that of its listener, so all servers run until the last one is closed.
+    await Promise.all(all.map((each) => each.close(options.drainMs, options.limits.deadlineMs)));
+    await Promise.all(servers.map((server) => server.stop(stopAt - performance.now())));
     connections.stop();
     await Promise.all([clients.http.close(), clients.grpc.close(), service.burner.stop()]);
     budgets.refusals.flush();
@@ -162,6 +170,12 @@ export async function startService(
     const grpcAddresses = await listenAll(options.grpc, (address) => listenGrpc(grpc, listeners.grpc, address));
     grpcPort = grpcAddresses[0]?.port ?? grpcPort;
     const tcpAddresses = await listenAll(options.tcp, (address) => listenTcp(tcp, listeners.tcp, address));
+    let tlsAddresses: ListenAddress[] = [];
+    if (tlsParts !== undefined && certificates?.served !== undefined) {
+      const handlers = { acceptHttp, acceptHttp2: grpc.accept, onProblem: service.onUnusable };
+      const tls = tlsParts.createTlsAcceptor(certificates.served, connections, budgets, handlers);
+      tlsAddresses = await listenAll(options.tls?.addresses ?? [], (address) => listenTls(tls, listeners.tls, address));
+    }
     if (options.metrics !== undefined && telemetry.metrics !== undefined)
       metrics = await serveMetrics(options.metrics, telemetry.metrics);
     http.setReady(true);
@@ -169,6 +183,7 @@ export async function startService(
       http: httpAddresses,
       grpc: grpcAddresses,
       tcp: tcpAddresses,
+      tls: tlsAddresses,
       ...optional('metrics', metrics?.address),
       setBehaviour,
       setReady: (isReady) => http.setReady(isReady),

@@ -30,7 +30,7 @@ export interface TcpServer {
  * Creates the TCP server of a service. It answers each line with a line: the reply as JSON, whose request has the text. It
  * does not listen yet.
  *
- * @param acceptHttp takes over a connection that begins like HTTP/1.1: many ports that are declared as TCP carry it
+ * @param acceptHttp takes over a connection that begins like HTTP: many ports that are declared as TCP carry it
  */
 export function createTcpServer(
   service: Service,
@@ -199,9 +199,9 @@ const ignoreError = (): void => {};
 /** Time in which a client may read its last answer and close its half, in milliseconds. */
 const lingerMs = 1000;
 
-/** Reports whether the first bytes of a client are those of a request of HTTP/1.1. */
+/** Reports whether the first bytes of a client are those of a request of HTTP/1.1, or of HTTP/2. */
 function beginsHttp(first: Buffer): boolean {
-  return /^[A-Z][A-Z-]* \/\S*(?: HTTP\/1\.|$)/.test(first.toString('latin1', 0, 256));
+  return /^[A-Z][A-Z-]* \/\S*(?: HTTP\/1\.|$)|^PRI \* HTTP\/2\./.test(first.toString('latin1', 0, 256));
 }
 
 const tooLong = new MeshmockError('limit_exceeded', 'a line has at most 64 KiB');

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, suite, test } from 'node:test';
+import { Client, credentials, Metadata, type StatusObject } from '@grpc/grpc-js';
 import { formatDirective } from '../../src/plan/format.ts';
 import { parseDirectives } from '../../src/plan/parse.ts';
 import type { Directive } from '../../src/plan/plan.ts';
@@ -27,6 +29,9 @@ const directives = [
   'size=10B',
   'body=text',
   'header[a=b]',
+  'trailer[a=b]',
+  'chunks=2/1ms',
+  'events=2/1ms',
   'cpu=5ms',
   'memory=1MB',
 ];
@@ -85,6 +90,9 @@ function expectedOf(given: readonly Directive[], uri: string, protocol: string):
         expected.leastMs += directive.durationMs;
         break;
       case 'header':
+      case 'trailer':
+      case 'chunks':
+      case 'events':
       case 'memory':
         break;
     }
@@ -178,6 +186,27 @@ suite('directives', () => {
     for (const path of ['/~header[a=b]/x', '/~header[a=b]/~status=503/x']) {
       const { metadata } = await callGrpc(mesh.grpcPort('b'), { path });
       assert.deepEqual(metadata.get('a'), ['b'], path);
+    }
+  });
+
+  test('trailer directives add metadata to the status of a gRPC call, also to an error and to any method', async () => {
+    for (const [method, plan] of [
+      ['/meshmock.v1.MeshMock/Call', ''],
+      ['/shop.Basket/Get', ''],
+      ['/shop.Basket/Get', '/~status=503'],
+    ]) {
+      const client = new Client(`127.0.0.1:${mesh.grpcPort('b')}`, credentials.createInsecure());
+      const metadata = new Metadata();
+      metadata.set('x-meshmock-plan', `/~trailer[x-sum=7]${plan}/x`);
+      const path = Buffer.from(`/~trailer[x-sum=7]${plan}/x`);
+      const request = method?.endsWith('Call')
+        ? Buffer.concat([Buffer.from([0x12, path.length]), path])
+        : Buffer.alloc(0);
+      const same = (bytes: Buffer): Buffer => bytes;
+      const call = client.makeUnaryRequest(method ?? '', same, same, request, metadata, () => {});
+      const [ended] = (await once(call, 'status')) as [StatusObject];
+      assert.deepEqual(ended.metadata.get('x-sum'), ['7']);
+      client.close();
     }
   });
 

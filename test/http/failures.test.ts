@@ -70,10 +70,11 @@ suite('failures over HTTP', () => {
 
   test('a call with the wrong protocol says which one the port may speak', async () => {
     const { httpPort, grpcPort } = { httpPort: mesh.httpPort('gateway'), grpcPort: mesh.grpcPort('gateway') };
+    await using foreign = await startForeignServer((_request, response) => response.end());
     const targets = [
       `https:127.0.0.1:${httpPort}`,
       `grpcs:127.0.0.1:${grpcPort}`,
-      `grpc:127.0.0.1:${httpPort}`,
+      `grpc:127.0.0.1:${foreign.port}`,
       `127.0.0.1:${grpcPort}`,
     ];
     const { calls = [] } = await gateway(`/@${targets.join('|')}/x`);

@@ -1,4 +1,10 @@
-import { balancesParentheses, beginsPlan, headerNameProblem, hostProblem } from '../../src/plan/fields.ts';
+import {
+  balancesParentheses,
+  beginsPlan,
+  headerNameProblem,
+  hostProblem,
+  trailerNameProblem,
+} from '../../src/plan/fields.ts';
 import {
   type Behaviour,
   type Call,
@@ -8,6 +14,7 @@ import {
   defaultPorts,
   grpcStatusNames,
   type Header,
+  isWebSocket,
   type Plan,
   schemes,
 } from '../../src/plan/plan.ts';
@@ -80,6 +87,12 @@ const behaviour: fc.Arbitrary<Behaviour> = fc.oneof(
   bytes.map((value) => ({ kind: 'memory', bytes: value }) as const),
   fc.string({ unit: 'grapheme', maxLength: 12 }).map((text) => ({ kind: 'body', text }) as const),
   header.map((value) => ({ kind: 'header', header: value }) as const),
+  header
+    .filter(({ name }) => trailerNameProblem(name) === undefined)
+    .map((value) => ({ kind: 'trailer', header: value }) as const),
+  fc
+    .tuple(fc.constantFrom('chunks' as const, 'events' as const), fc.integer({ min: 1, max: 1000 }), durationMs)
+    .map(([kind, count, intervalMs]) => ({ kind, count, intervalMs }) as const),
   durationMs.map((value) => ({ kind: 'cpu', durationMs: value }) as const),
 );
 
@@ -104,6 +117,7 @@ const options: fc.Arbitrary<CallOptions> = fc.record(
     method: fc.constantFrom('GET', 'POST', 'PUT', 'DELETE', 'M-SEARCH'),
     retries: fc.nat(3),
     concurrency: fc.integer({ min: 1, max: 100 }),
+    http2: fc.constant(true),
     body: fc.constant(true),
   },
   { requiredKeys: [], noNullPrototype: true },
@@ -136,13 +150,14 @@ const everyCall: PlanParts['call'] = fc
 
 /** Returns a call that its scheme allows: over TCP it has only one line of text. */
 function validCall(call: Call, shared: Plan | undefined): Call {
-  const { body: _body, ...withoutBody } = call.options;
-  if (call.scheme === 'grpc' || call.scheme === 'grpcs') return { ...call, options: withoutBody };
-  if (call.scheme !== 'tcp') return call;
+  if (call.scheme === 'http' || call.scheme === 'https') return call;
+  const { http2: _http2, body: _body, ...others } = call.options;
+  if (call.scheme === 'grpc' || call.scheme === 'grpcs') return { ...call, options: others };
+  const { method: _, ...options } = others;
+  if (isWebSocket(call.scheme)) return { ...call, options };
   const then = call.then ?? shared;
   const isText =
     then === undefined || (then.kind === 'answer' && then.directives.length === 0 && !/%0[ad]/i.test(then.uri));
-  const { method: _, ...options } = withoutBody;
   return isText ? { ...call, headers: [], options } : { ...call, scheme: 'http' };
 }
 

@@ -48,9 +48,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   /** Addresses of names: /etc/hosts, name servers, the operating system. */
   'dial/names': [],
   dial: ['reply', 'dial/targets', 'dial/names'],
-  /** Connections of clients, over both protocols. */
-  connections: ['execute/budgets'],
-  http: ['error', 'plan', 'reply', 'render', 'execute', 'dial', 'connections'],
+  /** Certificates, and what a connection with TLS shows. */
+  tls: ['error', 'reply'],
+  /** Connections of clients, over all protocols. */
+  connections: ['reply', 'tls', 'execute/budgets'],
+  /** Answers that arrive in parts. */
+  'http/streams': ['reply', 'execute/concurrency'],
+  http: ['error', 'plan', 'reply', 'render', 'execute', 'dial', 'tls', 'connections', 'http/streams'],
   /** Streams of HTTP/2: their limits, and the requests that arrive in them. */
   'grpc/streams': ['plan', 'execute', 'connections'],
   /** Messages of types that meshmock itself does not have. */
@@ -64,6 +68,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'reply',
     'execute',
     'dial',
+    'tls',
     'connections',
     'grpc/streams',
     'grpc/messages',
@@ -84,13 +89,14 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'reply',
     'dial',
     'execute',
+    'tls',
     'connections',
     'telemetry',
     'http',
     'grpc',
     'tcp',
   ],
-  send: ['error', 'plan', 'reply', 'expect', 'dial', 'execute', 'http', 'grpc', 'tcp'],
+  send: ['error', 'plan', 'reply', 'expect', 'dial', 'execute', 'tls', 'http', 'grpc', 'tcp'],
   'istio/resources': ['error', 'plan'],
   'istio/process': ['error'],
   /** Namespaces, addresses, rules and DNS of the node of a local mesh. */
@@ -179,6 +185,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   'cli/plan': ['error', 'plan', 'send', 'options', 'cli/options', 'cli/process'],
   'cli/call': [
+    'tls',
     'error',
     'plan',
     'reply',

@@ -1,12 +1,13 @@
 import path from 'node:path';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
+import type { ClientTls } from '../../execute/client.ts';
 import { parseConnectTo } from '../../execute/connect-to.ts';
 import { parseExpectation } from '../../expect/parse.ts';
 import { durationMs, text, wholeNumber } from '../../options/option-values.ts';
 import { parseOptions, type Values } from '../../options/options.ts';
-import { methodProblem } from '../../plan/fields.ts';
-import { type Header, isGrpc, type Scheme } from '../../plan/plan.ts';
+import { http2Problem, methodProblem } from '../../plan/fields.ts';
+import { type Header, isGrpc, isWebSocket, type Scheme } from '../../plan/plan.ts';
 import type { BatchSettings } from '../../send/request-batch.ts';
 import { parseHeader } from '../../send/request-header.ts';
 import { withPastedCommand } from '../options/pasted-command.ts';
@@ -39,6 +40,16 @@ export const callSchema = {
     repeatable: true,
     aliases: ['-d'],
   },
+  http2: { isSwitch: true, help: 'use HTTP/2; without TLS, the server must speak it' },
+  cacert: {
+    parse: text,
+    value: 'FILE',
+    help: 'authorities to trust with TLS, in place of those of the system',
+    isPath: true,
+  },
+  cert: { parse: text, value: 'FILE', help: 'client certificate in PEM', isPath: true },
+  key: { parse: text, value: 'FILE', help: 'private key of the client certificate', isPath: true },
+  insecure: { isSwitch: true, help: 'accept any certificate of the server' },
   retryUntil: {
     parse: durationMs,
     value: 'DURATION',
@@ -106,6 +117,8 @@ export function readCallSettings(args: readonly string[]): CallSettings {
   const data = bodies.length === 0 ? typed.data : bodies.map(({ text: one }) => one).join('&');
   const headers = [...typed.headers, ...header];
   checkParts(target.scheme, (data ?? method) !== undefined, headers.length > 0);
+  const problem = http2Problem(target.scheme, rest.http2);
+  if (problem !== undefined) throw new MeshmockError('usage', `--http2: expected ${problem}`);
   const hasType = headers.some(({ name }) => name === formType.name);
   return {
     ...rest,
@@ -128,8 +141,22 @@ function typeOf(bodies: readonly Data[]): Header {
 function checkParts(scheme: Scheme, hasMethodOrData: boolean, hasHeaders: boolean): void {
   if (isGrpc(scheme) && hasMethodOrData)
     throw new MeshmockError('usage', '--method and --data are for HTTP: over gRPC the plan is the request');
+  if (isWebSocket(scheme) && hasMethodOrData)
+    throw new MeshmockError('usage', '--method and --data are for HTTP: over a WebSocket the path is the message');
   if (scheme === 'tcp' && (hasMethodOrData || hasHeaders))
     throw new MeshmockError('usage', '--method, --data and --header are for HTTP: over TCP the text is the request');
+}
+
+/**
+ * Reads the files of TLS, or returns undefined if no flag of TLS is set.
+ *
+ * @throws MeshmockError `usage` with the flag of a file that cannot be used
+ */
+export async function readCallTls({ cacert, cert, key, insecure }: CallSettings): Promise<ClientTls | undefined> {
+  if (!insecure && [cacert, cert, key].every((file) => file === undefined)) return undefined;
+  const { readTlsFiles } = await import('../../tls/tls-files.ts');
+  const files = { ...optional('ca', cacert), ...optional('cert', cert), ...optional('key', key) };
+  return { ...readTlsFiles(files, { ca: '--cacert', cert: '--cert', key: '--key' }), isInsecure: insecure };
 }
 
 function parseMethod(value: string): string {

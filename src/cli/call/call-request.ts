@@ -1,7 +1,7 @@
 import { optional } from '../../error/optional.ts';
 import type { ListenAddress } from '../../plan/address.ts';
 import { formatPath } from '../../plan/format.ts';
-import { defaultPorts, type Header, type Plan, type Scheme } from '../../plan/plan.ts';
+import { defaultPorts, type Header, type Plan, type Scheme, schemes } from '../../plan/plan.ts';
 import { type PlanCommand, readAuthority, readCommand } from '../../send/plan-forms.ts';
 import type { Target } from '../../send/request-batch.ts';
 import { parseHeader } from '../../send/request-header.ts';
@@ -13,7 +13,7 @@ export interface TypedRequest extends Pick<PlanCommand, 'method' | 'data'> {
 }
 
 /**
- * Parses a path, a URL, `grpc:HOST:PORT/PATH`, `tcp:HOST:PORT/TEXT`, JSON, or a command for curl or grpcurl.
+ * Parses a path, a URL, `grpc:HOST:PORT/PATH`, `tcp:HOST:PORT/TEXT`, `ws:HOST:PORT/PATH`, JSON, or a command for curl or grpcurl.
  *
  * @example
  * readRequest("curl -X POST -d a=1 'localhost:8080/@a/x'").method; // 'POST'
@@ -21,10 +21,11 @@ export interface TypedRequest extends Pick<PlanCommand, 'method' | 'data'> {
  * @throws MeshmockError `usage`, or the error of the plan with its place
  */
 export function readRequest(typed: string): TypedRequest {
-  const [, scheme, authority = '', path = ''] = /^(grpcs?|tcp):(?:\/\/)?([^/?]*)(.*)$/s.exec(typed) ?? [];
-  if (scheme === 'grpc' || scheme === 'grpcs' || scheme === 'tcp') {
-    const { plan, address } = readAuthority(authority, path, defaultPorts[scheme]);
-    return { target: targetOf(scheme, address, plan), headers: [] };
+  const [, scheme, authority = '', path = ''] = /^(grpcs?|tcp|wss?):(?:\/\/)?([^/?]*)(.*)$/s.exec(typed) ?? [];
+  const known = schemes.find((one) => one === scheme);
+  if (known !== undefined) {
+    const { plan, address } = readAuthority(authority, path, defaultPorts[known]);
+    return { target: targetOf(known, address, plan), headers: [] };
   }
   const command = readCommand(typed);
   const { plan, isTls = false, http = { host: 'localhost', port: defaultPorts.http }, grpc, headers } = command;

@@ -10,7 +10,7 @@ import type { HelpText } from '../options/help.ts';
 import { beginJunit } from '../output/junit.ts';
 import { Progress } from '../output/progress.ts';
 import { programVersion } from '../process/program-version.ts';
-import { type CallSettings, callSchema, readCallSettings } from './call-options.ts';
+import { type CallSettings, callSchema, readCallSettings, readCallTls } from './call-options.ts';
 import { exitCodes, type FinalBatch, outcomeOf, reportBatch, type TracedBatch } from './call-report.ts';
 import { checkTraces } from './call-trace.ts';
 import { Jaeger } from './jaeger.ts';
@@ -19,7 +19,7 @@ const help: HelpText = {
   usage: ['call [OPTIONS] URL', 'call [OPTIONS] -', 'call [OPTIONS] curl …'],
   summary: 'Sends a plan, prints the tree of calls, and checks expectations.',
   about: [
-    'URL is a path (sent to localhost:8080), a URL, grpc:HOST:PORT/PATH, a plan as JSON, or a command for curl or grpcurl; - reads it from standard input. Quote it, since the shell reads | and ( itself.',
+    'URL is a path (sent to localhost:8080), a URL, grpc:HOST:PORT/PATH, ws:HOST:PORT/PATH, a plan as JSON, or a command for curl or grpcurl; - reads it from standard input. Quote it, since the shell reads | and ( itself.',
   ],
   schema: callSchema,
   sections: [
@@ -41,6 +41,7 @@ ${textFacts.slice(6).join(', ')}. A header has a NAME after it.`,
     "meshmock call '/@service1|service2/x' --expect 'service1 status = 200'",
     "meshmock call '/@reviews/x' --repeat 100 --expect 'reviews version v2 = 10%'",
     "meshmock call 'localhost:8080/x' -H 'end-user: jason' -d '{\"a\":1}'",
+    'meshmock call https://localhost:8443/x --cacert ca.crt',
     "meshmock call curl -g 'localhost:8080/@a/x' -H 'end-user: jason'",
   ],
   notes: [
@@ -65,7 +66,7 @@ export async function call(args: readonly string[]): Promise<void> {
   const jaeger = settings.trace === undefined ? undefined : new Jaeger(settings.trace);
   // Before anything is sent, so that no trace is waited for that cannot be read.
   await jaeger?.check(stop.signal);
-  const client = await openClient(settings.target.scheme);
+  const client = await openClient(settings.target.scheme, await readCallTls(settings));
   const startedAt = performance.now();
   try {
     const batch = await batchesUntilPassed(settings, client, jaeger, stop.signal);

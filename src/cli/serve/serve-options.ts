@@ -18,6 +18,7 @@ import { type Parsed, parseFrom, parseOptions, type Values, variableOf, variable
 import { grpcAddressFor, type ListenAddress } from '../../plan/address.ts';
 import { parseDirectives } from '../../plan/parse.ts';
 import type { Directive, PlanLimits } from '../../plan/plan.ts';
+import type { ServiceTls } from '../../serve/service-tls.ts';
 import type { LogLevel } from '../../serve/settings/log-level.ts';
 import { serveSchema } from '../../serve/settings/serve-schema.ts';
 import type { ServiceOptions } from '../../serve/start-service.ts';
@@ -62,6 +63,7 @@ export function readServeSettings(args: readonly string[], env: NodeJS.ProcessEn
     http: values.http,
     grpc: grpcAddresses(parsed),
     tcp: values.tcp,
+    ...optional('tls', tlsOf(values)),
     ...optional('metrics', values.metrics),
     dialler: new Dialler(values.connectTo),
     servicePorts: new ServicePorts(values.servicePort),
@@ -90,6 +92,21 @@ function targetRules({ allowTarget, denyTarget, connectTo, upstream }: Values<ty
   const written = [...connectTo.map(({ toHost }) => toHost), ...(upstream === undefined ? [] : [upstream.host])];
   const addresses: TargetPattern[] = written.filter((host) => isIP(host) !== 0).map(parseTargetPattern);
   return new TargetRules({ allow: [...allowTarget, ...addresses], deny: denyTarget });
+}
+
+/** Returns the settings of TLS, or undefined if none is set. */
+function tlsOf(values: Values<typeof serveSchema>): ServiceTls | undefined {
+  const { tls, tlsCert, tlsKey, tlsClientCa, tlsCa, tlsInsecure } = values;
+  const files = [tlsCert, tlsKey, tlsClientCa, tlsCa];
+  if (tls.length === 0 && !tlsInsecure && files.every((file) => file === undefined)) return undefined;
+  return {
+    addresses: tls,
+    ...optional('cert', tlsCert),
+    ...optional('key', tlsKey),
+    ...optional('clientCa', tlsClientCa),
+    ...optional('ca', tlsCa),
+    isInsecure: tlsInsecure,
+  };
 }
 
 function budgetsOf(values: Values<typeof serveSchema>): BudgetLimits {
@@ -136,6 +153,10 @@ const podSettings = [
   'http',
   'grpc',
   'tcp',
+  'tls',
+  'tlsCert',
+  'tlsKey',
+  'tlsClientCa',
   'metrics',
   'pod',
   'zone',

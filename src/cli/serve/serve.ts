@@ -57,13 +57,14 @@ export async function serve(args: readonly string[]): Promise<void> {
   const http = running.http.map(authorityOf).join(', ');
   const grpc = running.grpc.map(authorityOf).join(', ');
   const tcp = running.tcp.length === 0 ? '' : ` tcp ${running.tcp.map(authorityOf).join(', ')}`;
+  const tls = running.tls.length === 0 ? '' : ` tls ${running.tls.map(authorityOf).join(', ')}`;
   const metrics = running.metrics === undefined ? '' : ` metrics ${authorityOf(running.metrics)}`;
   stopOnSignal(() => running.stop());
   if (process.send === undefined) {
     endWithNpx();
     const { service, version } = settings.identity;
-    process.stdout.write(`${service} ${version} is ready: http ${http} grpc ${grpc}${tcp}${metrics}\n`);
-    const note = openListenersNote([...running.http, ...running.grpc, ...running.tcp]);
+    process.stdout.write(`${service} ${version} is ready: http ${http} grpc ${grpc}${tcp}${tls}${metrics}\n`);
+    const note = openListenersNote([...running.http, ...running.grpc, ...running.tcp, ...running.tls]);
     if (process.stderr.isTTY && note !== undefined) process.stderr.write(`meshmock: ${note}\n`);
   } else if (process.connected) {
     process.on('message', (value) => {

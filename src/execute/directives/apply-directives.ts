@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { formatDirective } from '../../plan/format.ts';
-import type { Directive, GrpcStatusName, Header } from '../../plan/plan.ts';
+import type { Directive, GrpcStatusName, Header, Pace } from '../../plan/plan.ts';
 import { FilledText, longPartBytes } from '../../reply/long-parts.ts';
 import { redactUri } from '../../reply/redaction.ts';
 import { grpcCodeOf, httpStatusOf } from '../../reply/status.ts';
@@ -27,9 +27,20 @@ export interface DirectiveEffects {
   readonly status?: number;
   readonly grpcStatus?: GrpcStatusName;
   readonly body?: string | FilledText;
+  /** Trailers of the answer. */
+  readonly trailers: readonly Header[];
+  /** Parts in which the answer is sent; absent for one. */
+  readonly paced?: PacedAnswer;
   /** Content type of the body, which clients other than meshmocks then get alone. */
   readonly contentType?: string;
   readonly end: DirectivesEnd;
+}
+
+/** Answer that is sent in parts. */
+export interface PacedAnswer extends Pace {
+  readonly kind: 'chunks' | 'events';
+  /** Time at which the answer must be sent, on the clock of `performance.now()`. */
+  readonly deadlineAt: number;
 }
 
 /** End of the directives of a request. */
@@ -44,7 +55,7 @@ export type DirectivesEnd =
 const completed: DirectivesEnd = { kind: 'completed' };
 
 /** Effects of no directives. */
-export const noEffects: DirectiveEffects = { applied: [], headers: [], releases: [], end: completed };
+export const noEffects: DirectiveEffects = { applied: [], headers: [], trailers: [], releases: [], end: completed };
 
 /** Resources of a service that its directives use. */
 export interface DirectiveResources {
@@ -138,6 +149,13 @@ async function applyDirective(
     case 'header':
       if (directive.header.name === 'content-type') return { ...effects, contentType: directive.header.value };
       return { ...effects, headers: [...effects.headers, directive.header] };
+    case 'trailer':
+      return { ...effects, trailers: [...effects.trailers, directive.header] };
+    case 'chunks':
+    case 'events': {
+      const { kind, count, intervalMs } = directive;
+      return { ...effects, paced: { kind, count, intervalMs, deadlineAt: stop.deadlineAt } };
+    }
     case 'cpu':
       await burner.burn(directive.durationMs, stop);
       return effects;

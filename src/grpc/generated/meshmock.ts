@@ -19,6 +19,7 @@ import type { ExactShare as _meshmock_v1_ExactShare, ExactShare__Output as _mesh
 import type { Header as _meshmock_v1_Header, Header__Output as _meshmock_v1_Header__Output } from './meshmock/v1/Header.ts';
 import type { Latency as _meshmock_v1_Latency, Latency__Output as _meshmock_v1_Latency__Output } from './meshmock/v1/Latency.ts';
 import type { MeshMockClient as _meshmock_v1_MeshMockClient, MeshMockDefinition as _meshmock_v1_MeshMockDefinition } from './meshmock/v1/MeshMock.ts';
+import type { Pace as _meshmock_v1_Pace, Pace__Output as _meshmock_v1_Pace__Output } from './meshmock/v1/Pace.ts';
 import type { Plan as _meshmock_v1_Plan, Plan__Output as _meshmock_v1_Plan__Output } from './meshmock/v1/Plan.ts';
 import type { PrunedReply as _meshmock_v1_PrunedReply, PrunedReply__Output as _meshmock_v1_PrunedReply__Output } from './meshmock/v1/PrunedReply.ts';
 import type { Refusal as _meshmock_v1_Refusal, Refusal__Output as _meshmock_v1_Refusal__Output } from './meshmock/v1/Refusal.ts';
@@ -26,7 +27,9 @@ import type { Reply as _meshmock_v1_Reply, Reply__Output as _meshmock_v1_Reply__
 import type { Request as _meshmock_v1_Request, Request__Output as _meshmock_v1_Request__Output } from './meshmock/v1/Request.ts';
 import type { Sample as _meshmock_v1_Sample, Sample__Output as _meshmock_v1_Sample__Output } from './meshmock/v1/Sample.ts';
 import type { Stage as _meshmock_v1_Stage, Stage__Output as _meshmock_v1_Stage__Output } from './meshmock/v1/Stage.ts';
+import type { Stream as _meshmock_v1_Stream, Stream__Output as _meshmock_v1_Stream__Output } from './meshmock/v1/Stream.ts';
 import type { Summary as _meshmock_v1_Summary, Summary__Output as _meshmock_v1_Summary__Output } from './meshmock/v1/Summary.ts';
+import type { Tls as _meshmock_v1_Tls, Tls__Output as _meshmock_v1_Tls__Output } from './meshmock/v1/Tls.ts';
 
 type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
   new(...args: ConstructorParameters<Constructor>): Subtype;
@@ -53,6 +56,7 @@ export interface ProtoGrpcType {
       Header: MessageTypeDefinition<_meshmock_v1_Header, _meshmock_v1_Header__Output>
       Latency: MessageTypeDefinition<_meshmock_v1_Latency, _meshmock_v1_Latency__Output>
       MeshMock: SubtypeConstructor<typeof grpc.Client, _meshmock_v1_MeshMockClient> & { service: _meshmock_v1_MeshMockDefinition }
+      Pace: MessageTypeDefinition<_meshmock_v1_Pace, _meshmock_v1_Pace__Output>
       Plan: MessageTypeDefinition<_meshmock_v1_Plan, _meshmock_v1_Plan__Output>
       PrunedReply: MessageTypeDefinition<_meshmock_v1_PrunedReply, _meshmock_v1_PrunedReply__Output>
       Refusal: MessageTypeDefinition<_meshmock_v1_Refusal, _meshmock_v1_Refusal__Output>
@@ -60,7 +64,9 @@ export interface ProtoGrpcType {
       Request: MessageTypeDefinition<_meshmock_v1_Request, _meshmock_v1_Request__Output>
       Sample: MessageTypeDefinition<_meshmock_v1_Sample, _meshmock_v1_Sample__Output>
       Stage: MessageTypeDefinition<_meshmock_v1_Stage, _meshmock_v1_Stage__Output>
+      Stream: MessageTypeDefinition<_meshmock_v1_Stream, _meshmock_v1_Stream__Output>
       Summary: MessageTypeDefinition<_meshmock_v1_Summary, _meshmock_v1_Summary__Output>
+      Tls: MessageTypeDefinition<_meshmock_v1_Tls, _meshmock_v1_Tls__Output>
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { ServedCall } from '../../connections/served-call.ts';
 import { formatSizeBytes } from '../../plan/quantity.ts';
-import type { ServedCall } from './served-call.ts';
 
 /** Call whose requests and answers may be streams. */
 export type StreamCall = ServerDuplexStream<Buffer, Buffer>;

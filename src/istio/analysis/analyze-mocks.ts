@@ -10,7 +10,8 @@ import type { AnalysisContext } from './known-hosts.ts';
  *
  * @returns a message for each condition
  */
-export function analyzeMocks(object: KubeObject, namespace: string, { services }: AnalysisContext): string[] {
+export function analyzeMocks(object: KubeObject, namespace: string, context: AnalysisContext): string[] {
+  const { services } = context;
   const hosts = matchedHosts(object);
   const ports = new Map(
     services.flatMap((service) => {
@@ -22,7 +23,7 @@ export function analyzeMocks(object: KubeObject, namespace: string, { services }
     const port = ports.get(host);
     return port === undefined || matchesWithPort(hosts, host) ? [] : hostText(host, port);
   });
-  return [...new Set([...messages, ...originatedTls(object)])];
+  return [...new Set([...messages, ...originatedTls(object, namespace, context)])];
 }
 
 interface TrafficPolicy {
@@ -31,9 +32,14 @@ interface TrafficPolicy {
 }
 
 /** Finds TLS that a proxy begins for calls to a host, other than Istio's own mutual TLS. */
-function originatedTls(object: KubeObject): string[] {
+function originatedTls(object: KubeObject, namespace: string, context: AnalysisContext): string[] {
   if (!isDestinationRule(object)) return [];
-  const { trafficPolicy, subsets = [] } = object.spec as {
+  const {
+    host,
+    trafficPolicy,
+    subsets = [],
+  } = object.spec as {
+    host: string;
     trafficPolicy?: TrafficPolicy;
     subsets?: readonly { readonly trafficPolicy?: TrafficPolicy }[];
   };
@@ -42,11 +48,26 @@ function originatedTls(object: KubeObject): string[] {
     ...portLevelSettings.flatMap(modesOf),
   ];
   const modes = [trafficPolicy, ...subsets.map((subset) => subset.trafficPolicy)].flatMap(modesOf);
+  if (hasTlsPort(host, namespace, context)) return [];
   return modes
     .filter((mode) => mode === 'SIMPLE' || mode === 'MUTUAL')
     .map(
-      (mode) => `mocks speak no TLS, so calls with the TLS mode ${mode} fail: the host may answer them in a cluster`,
+      (mode) =>
+        `mocks speak TLS only at ports for https or tls, and ${host} has none, so calls with the TLS mode ${mode} fail: the host may answer them in a cluster`,
     );
+}
+
+/** Reports whether a Service or a ServiceEntry of a host has a port at which mocks speak TLS. */
+function hasTlsPort(host: string, namespace: string, { services, config }: AnalysisContext): boolean {
+  const ofServices = services
+    .filter((service) => dnsNamesOf(service, namespace).includes(host))
+    .flatMap(({ spec }) => spec.ports ?? []);
+  const ofEntries = config
+    .filter(({ kind }) => kind === 'ServiceEntry')
+    .map(({ spec }) => spec as { hosts?: readonly string[]; ports?: readonly { name?: string; protocol?: string }[] })
+    .filter(({ hosts = [] }) => hosts.includes(host))
+    .flatMap(({ ports = [] }) => ports.map(({ protocol = '' }) => ({ name: protocol.toLowerCase() })));
+  return [...ofServices, ...ofEntries].some((port) => portProtocolOf(port) === 'tls');
 }
 
 /** Returns a port that calls to a Service have in the header Host; undefined if calls to its port 80 have none. */

@@ -78,15 +78,22 @@ function deploymentFor({ metadata, spec }: Service, name: string, labels: Labels
  */
 function externalMock({ metadata, spec }: ServiceEntry): Workload[] {
   if (spec.resolution === 'NONE' || spec.endpoints !== undefined || spec.workloadSelector !== undefined) return [];
-  const ports = (spec.ports ?? []).map(({ number, protocol, targetPort = number }) => ({
-    name: `${protocol.toLowerCase()}-${targetPort}`,
-    containerPort: targetPort,
+  // A proxy that begins TLS calls the same port as a client with TLS of its own.
+  const secureFirst = (spec.ports ?? []).toSorted((one, other) => Number(isTls(other)) - Number(isTls(one)));
+  const byNumber = Map.groupBy(secureFirst, ({ number, targetPort = number }) => targetPort);
+  const ports = [...byNumber].map(([containerPort, [first]]) => ({
+    name: `${first?.protocol.toLowerCase()}-${containerPort}`,
+    containerPort,
   }));
   const hosts = spec.hosts.filter((host) => !host.includes('*'));
   if (hosts.length === 0) return [];
   const labels = { app: `${metadata.name}-external`, 'sidecar.istio.io/inject': 'false' };
   const annotations = { [externalHostsAnnotation]: hosts.join(',') };
   return [mock(`${metadata.name}-external`, metadata.namespace ?? 'default', labels, ports, annotations)];
+}
+
+function isTls({ protocol }: { readonly protocol: string }): boolean {
+  return /^(?:https|tls)$/i.test(protocol);
 }
 
 function mock(

@@ -30,7 +30,7 @@ type SettingName = keyof typeof serveSchema;
 
 /** Starts the mock of a pod: `meshmock serve` on all ports of the pod, with a channel for messages. */
 export function startMock({ pod, namespace, etc, log, servicePorts, settings, args }: MockOptions): ChildProcess {
-  const { http, grpc, tcp } = pod.ports;
+  const { http, grpc, tcp, tls } = pod.ports;
   // Names are flags, so that a list of processes shows which pod each one belongs to.
   const withFlag = (setting: SettingName, value: string): string[] => [
     flagOf(setting),
@@ -50,10 +50,13 @@ export function startMock({ pod, namespace, etc, log, servicePorts, settings, ar
       ...withFlag('serviceVersion', pod.version),
       ...withFlag('pod', pod.name),
       ...withFlag('namespace', pod.namespace),
+      // Each mock signs its own certificate.
+      ...withFlag('tlsInsecure', 'true'),
       ...settings.args,
       ...repeated('http', addresses([entryPorts.http, ...http])),
       ...repeated('grpc', addresses([entryPorts.grpc, ...grpc])),
       ...repeated('tcp', addresses(tcp)),
+      ...repeated('tls', addresses(tls)),
       ...repeated('servicePort', servicePorts),
       ...args,
     ],

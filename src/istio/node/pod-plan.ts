@@ -85,5 +85,13 @@ function workloadOf({ metadata }: Pod): string {
 
 /** Returns the settings of a pod that decide how its mock is started. A mock with other settings starts again. */
 export function mockKey({ ports, service, version, spec }: PodPlan): string {
-  return JSON.stringify([ports.http, ports.grpc, ports.tcp, service, version, meshmockContainer(spec)?.name]);
+  return JSON.stringify([
+    ports.http,
+    ports.grpc,
+    ports.tcp,
+    ports.tls,
+    service,
+    version,
+    meshmockContainer(spec)?.name,
+  ]);
 }

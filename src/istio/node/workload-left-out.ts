@@ -21,7 +21,7 @@ export function workloadLeftOut(workload: Workload, pods: readonly PodPlan[]): s
     ...(containers.length > 1 ? [`one mock runs in place of its ${containers.length} containers`] : []),
     ...(container === undefined ? [] : containerLeftOut(container)),
     ...withNames('volume', missingVolumes),
-    ...pod.ports.notServed.map((port) => `${port}: mocks speak only HTTP/1.1, gRPC and TCP`),
+    ...pod.ports.notServed.map((port) => `${port}: mocks speak only HTTP, gRPC, TCP and TLS`),
   ];
   return parts.map((part) => `${kubectlName(workload)}: ${part}`);
 }

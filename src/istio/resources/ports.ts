@@ -1,9 +1,10 @@
 import type { ContainerPort, PodSpec, Service, ServicePort } from './objects.ts';
 
 /**
- * Protocol that a mock speaks at a port; `other` for a protocol that it cannot speak. At a port for TCP it also speaks HTTP.
+ * Protocol that a mock speaks at a port; `other` for a protocol that it cannot speak. At a port for HTTP it also speaks
+ * HTTP/2, and at a port for TCP also HTTP. At a port for TLS it speaks HTTP and gRPC.
  */
-export type PortProtocol = 'http' | 'grpc' | 'tcp' | 'other';
+export type PortProtocol = 'http' | 'grpc' | 'tcp' | 'tls' | 'other';
 
 /** Names of protocols whose mocks speak TCP: those that Istio treats as TCP, and databases and brokers. */
 const tcpNames = new Set(
@@ -29,9 +30,9 @@ export function portProtocolOf(
   if (protocol !== 'TCP') return 'other';
   const declared = (appProtocol ?? name.split('-')[0] ?? '').toLowerCase();
   if (declared === 'grpc' || declared === 'grpc-web') return 'grpc';
-  if (declared === 'http') return 'http';
-  // HTTP/2 without gRPC, or TLS.
-  if (['http2', 'kubernetes.io/h2c', 'https', 'tls', 'udp'].includes(declared)) return 'other';
+  if (['http', 'http2', 'kubernetes.io/h2c', 'kubernetes.io/ws'].includes(declared)) return 'http';
+  if (['https', 'tls', 'kubernetes.io/wss'].includes(declared)) return 'tls';
+  if (declared === 'udp') return 'other';
   return tcpNames.has(declared) || tcpNumbers.has(number ?? 0) ? 'tcp' : 'http';
 }
 
@@ -50,7 +51,8 @@ export interface PodPorts {
   readonly http: readonly number[];
   readonly grpc: readonly number[];
   readonly tcp: readonly number[];
-  /** Ports with another protocol, such as `port 443 (https)`. */
+  readonly tls: readonly number[];
+  /** Ports with another protocol, such as `port 53 (dns)`. */
   readonly notServed: readonly string[];
 }
 
@@ -85,5 +87,11 @@ export function portsOf(pod: PodSpec, services: readonly Service[], known: reado
   const portsWith = (wanted: PortProtocol): number[] =>
     [...protocols].filter(([, protocol]) => protocol === wanted).map(([port]) => port);
   const notServed = portsWith('other').map((port) => `port ${port} (${names.get(port)})`);
-  return { http: portsWith('http'), grpc: portsWith('grpc'), tcp: portsWith('tcp'), notServed };
+  return {
+    http: portsWith('http'),
+    grpc: portsWith('grpc'),
+    tcp: portsWith('tcp'),
+    tls: portsWith('tls'),
+    notServed,
+  };
 }

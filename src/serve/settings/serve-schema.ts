@@ -4,7 +4,7 @@ import { defaultBudgetLimits } from '../../execute/budgets/limits.ts';
 import { parseConnectTo } from '../../execute/connect-to.ts';
 import { parseUpstream } from '../../execute/octopus.ts';
 import { parseServicePort } from '../../execute/service-ports.ts';
-import { durationMs, label, sizeBytes, text, wholeNumber } from '../../options/option-values.ts';
+import { durationMs, label, sizeBytes, text, wholeNumber, yesOrNo } from '../../options/option-values.ts';
 import { parseAddress } from '../../plan/address.ts';
 import { headerNameProblem } from '../../plan/fields.ts';
 import { defaultPlanLimits, maxPlanDepth } from '../../plan/plan.ts';
@@ -36,6 +36,38 @@ export const serveSchema = {
     value: 'ADDRESS',
     help: 'address of TCP, where each line is answered with a line; off if not set',
     repeatable: true,
+  },
+  tls: {
+    parse: parseAddress,
+    value: 'ADDRESS',
+    help: 'address of TLS, for HTTP and gRPC, such as `:8443`; off if not set',
+    repeatable: true,
+  },
+  tlsCert: {
+    parse: text,
+    value: 'FILE',
+    help: 'certificate in PEM, also of calls; without it, `--tls` signs its own',
+    isPath: true,
+  },
+  tlsKey: { parse: text, value: 'FILE', help: 'private key of the certificate', isPath: true },
+  tlsClientCa: {
+    parse: text,
+    value: 'FILE',
+    help: 'authorities of clients, each of which must show a certificate',
+    isPath: true,
+  },
+  tlsCa: {
+    parse: text,
+    value: 'FILE',
+    help: 'authorities that calls trust, in place of those of the system',
+    isPath: true,
+  },
+  tlsInsecure: {
+    parse: yesOrNo,
+    default: 'false',
+    value: 'true|false',
+    help: 'true makes calls accept any certificate',
+    choices: ['true', 'false'],
   },
   metrics: {
     parse: parseAddress,

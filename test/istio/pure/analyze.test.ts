@@ -300,11 +300,11 @@ describe('analyze', () => {
     assert.deepEqual(linesFor(route), []);
   });
 
-  it('reports TLS that a proxy begins, because mocks speak none', () => {
+  it('reports TLS that a proxy begins, if mocks have no port for it', () => {
     const destination = (policy: string): string =>
       `{ apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: { name: r }, spec: { host: legacy, trafficPolicy: { ${policy} } } }`;
     const line =
-      'destinationrule.networking.istio.io/r: mocks speak no TLS, so calls with the TLS mode SIMPLE fail: the host may answer them in a cluster';
+      'destinationrule.networking.istio.io/r: mocks speak TLS only at ports for https or tls, and legacy has none, so calls with the TLS mode SIMPLE fail: the host may answer them in a cluster';
     assert.deepEqual(linesFor(destination('tls: { mode: SIMPLE }')), [line]);
     assert.deepEqual(linesFor(destination('portLevelSettings: [{ port: { number: 80 }, tls: { mode: SIMPLE } }]')), [
       line,

@@ -114,10 +114,13 @@ describe('ports', () => {
     [{ name: 'postgresql' }, 'tcp'],
     [{ name: 'db', port: 5432 }, 'tcp'],
     [{ name: 'http-db', port: 5432 }, 'http'],
-    [{ name: 'http2' }, 'other'],
+    [{ name: 'http2' }, 'http'],
+    [{ name: 'web', appProtocol: 'kubernetes.io/h2c' }, 'http'],
+    [{ appProtocol: 'kubernetes.io/wss' }, 'tls'],
+    [{ name: 'tls-x' }, 'tls'],
     [{ name: 'dns', protocol: 'UDP' }, 'other'],
     [{ name: 'mysql' }, 'tcp'],
-    [{ name: 'https' }, 'other'],
+    [{ name: 'https' }, 'tls'],
   ] as const)
     it(`like ${JSON.stringify(port)} have the protocol ${expected}`, () =>
       assert.equal(portProtocolOf(port), expected));
@@ -141,7 +144,7 @@ describe('ports', () => {
         { name: 'http', port: 8080 },
       ]),
     ];
-    assert.deepEqual(portsOf(pod, services), { http: [8080, 9000], grpc: [7000], tcp: [3306], notServed: [] });
+    assert.deepEqual(portsOf(pod, services), { http: [8080, 9000], grpc: [7000], tcp: [3306], tls: [], notServed: [] });
   });
 
   it('have routes for host names without a port, unless the Service has the default port', () => {

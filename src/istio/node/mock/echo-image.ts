@@ -42,7 +42,7 @@ function basicPorts({ env = [] }: Container): KnownPort[] {
   if (value('UDP_ECHO_SERVER') !== '') return [];
   return [
     { port: port('HTTP_PORT', 3000), protocol: 'http', name: 'http' },
-    { port: port('H2C_PORT', 3001), protocol: 'other', name: 'http2' },
+    { port: port('H2C_PORT', 3001), protocol: 'http', name: 'http2' },
     ...tls('HTTPS_PORT'),
   ];
 }

@@ -32,7 +32,20 @@ type SettingName = keyof typeof serveSchema;
  * Settings that the local mesh decides: where a mock listens, which addresses it dials, how it ends, and its files, because
  * those of a container do not exist.
  */
-const meshSettings: readonly SettingName[] = ['http', 'grpc', 'tcp', 'connectTo', 'servicePort', 'drain', 'proto'];
+const meshSettings: readonly SettingName[] = [
+  'http',
+  'grpc',
+  'tcp',
+  'tls',
+  'tlsCert',
+  'tlsKey',
+  'tlsClientCa',
+  'tlsCa',
+  'connectTo',
+  'servicePort',
+  'drain',
+  'proto',
+];
 
 const isMeshSetting = (name: string): boolean => meshSettings.some((known) => known === name);
 

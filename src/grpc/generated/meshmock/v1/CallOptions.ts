@@ -6,6 +6,7 @@ export interface CallOptions {
   'method'?: (string);
   'retries'?: (number);
   'concurrency'?: (number);
+  'http2'?: (boolean);
   'body'?: (boolean);
   '_timeoutMs'?: "timeoutMs";
   '_method'?: "method";
@@ -18,5 +19,6 @@ export interface CallOptions__Output {
   'method'?: (string);
   'retries'?: (number);
   'concurrency'?: (number);
+  'http2'?: (boolean);
   'body'?: (boolean);
 }

@@ -5,6 +5,8 @@ import type { Reply as _meshmock_v1_Reply, Reply__Output as _meshmock_v1_Reply__
 import type { CallError as _meshmock_v1_CallError, CallError__Output as _meshmock_v1_CallError__Output } from '../../meshmock/v1/CallError.ts';
 import type { Summary as _meshmock_v1_Summary, Summary__Output as _meshmock_v1_Summary__Output } from '../../meshmock/v1/Summary.ts';
 import type { PrunedReply as _meshmock_v1_PrunedReply, PrunedReply__Output as _meshmock_v1_PrunedReply__Output } from '../../meshmock/v1/PrunedReply.ts';
+import type { Tls as _meshmock_v1_Tls, Tls__Output as _meshmock_v1_Tls__Output } from '../../meshmock/v1/Tls.ts';
+import type { Stream as _meshmock_v1_Stream, Stream__Output as _meshmock_v1_Stream__Output } from '../../meshmock/v1/Stream.ts';
 
 export interface CallResult {
   'target'?: (string);
@@ -25,6 +27,10 @@ export interface CallResult {
   'summary'?: (_meshmock_v1_Summary | null);
   'pruned'?: (_meshmock_v1_PrunedReply | null);
   'spanId'?: (string);
+  'tls'?: (_meshmock_v1_Tls | null);
+  'httpVersion'?: (string);
+  'stream'?: (_meshmock_v1_Stream | null);
+  'trailers'?: ({[key: string]: string});
   '_stage'?: "stage";
   '_startMs'?: "startMs";
   '_durationMs'?: "durationMs";
@@ -49,4 +55,8 @@ export interface CallResult__Output {
   'summary'?: (_meshmock_v1_Summary__Output);
   'pruned'?: (_meshmock_v1_PrunedReply__Output);
   'spanId'?: (string);
+  'tls'?: (_meshmock_v1_Tls__Output);
+  'httpVersion'?: (string);
+  'stream'?: (_meshmock_v1_Stream__Output);
+  'trailers'?: ({[key: string]: string});
 }

@@ -1,5 +1,6 @@
 // Original file: proto/meshmock/v1/meshmock.proto
 
+import type { Tls as _meshmock_v1_Tls, Tls__Output as _meshmock_v1_Tls__Output } from '../../meshmock/v1/Tls.ts';
 
 export interface Request {
   'protocol'?: (string);
@@ -11,6 +12,8 @@ export interface Request {
   'message'?: (string);
   'body'?: (string);
   'bodyBytes'?: (number);
+  'tls'?: (_meshmock_v1_Tls | null);
+  'httpVersion'?: (string);
 }
 
 export interface Request__Output {
@@ -23,4 +26,6 @@ export interface Request__Output {
   'message'?: (string);
   'body'?: (string);
   'bodyBytes'?: (number);
+  'tls'?: (_meshmock_v1_Tls__Output);
+  'httpVersion'?: (string);
 }

@@ -1,8 +1,8 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
-import type { CheckClock } from '../../connections/check-clock.ts';
-import type { Connection } from '../../connections/connection.ts';
-import type { RequestBudget } from '../../execute/budgets/budgets.ts';
-import type { BudgetLimits } from '../../execute/budgets/limits.ts';
+import type { RequestBudget } from '../execute/budgets/budgets.ts';
+import type { BudgetLimits } from '../execute/budgets/limits.ts';
+import type { CheckClock } from './check-clock.ts';
+import type { Connection, ConnectionFacts } from './connection.ts';
 
 /** Bytes of an answer for which its client gets the write timeout once more, while it reads. */
 const bytesPerTimeout = 1_000_000;
@@ -10,9 +10,9 @@ const bytesPerTimeout = 1_000_000;
 /** Number of write timeouts that each answer gets. */
 const leastTimeouts = 2;
 
-/** Call of a client, from its headers until its stream is closed. */
+/** Request of a client over HTTP/2, from its headers until its stream is closed. */
 export class ServedCall {
-  /** Full name of the method, such as `shop.Basket/Get`. */
+  /** Full name of the gRPC method, such as `shop.Basket/Get`; the path of any other request. */
   readonly method: string;
   readonly budget: RequestBudget;
   private readonly stream: ServerHttp2Stream;
@@ -37,6 +37,11 @@ export class ServedCall {
     this.clock = clock;
     this.arrivedAt = clock.now();
     connection.begin();
+  }
+
+  /** Facts of the connection. */
+  get facts(): ConnectionFacts {
+    return this.connection.facts;
   }
 
   /** True if the answer is made. */

@@ -1,0 +1,189 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket, TcpNetConnectOpts } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
+import WebSocket from 'ws';
+import { DialError, errorDuringLookup, type TargetResolver } from '../dial/target-resolver.ts';
+import { decodeFirstBytes } from '../error/text-bytes.ts';
+import {
+  abortedAnswer,
+  type CallAnswer,
+  type ClientTls,
+  maxForeignBytes,
+  type OutgoingCall,
+} from '../execute/client.ts';
+import { abortReason } from '../execute/concurrency/abort-reason.ts';
+import { isReply } from '../reply/is-reply.ts';
+import { type Headers, signatureHeader } from '../reply/mesh-headers.ts';
+import { type CallError, RawReply, type Tls } from '../reply/reply.ts';
+import { dialledTls } from '../tls/tls-facts.ts';
+import { callErrorOf } from './call-error.ts';
+import { plainHeaders } from './codec.ts';
+import { tlsOptionsOf } from './connector.ts';
+
+/** Time in which a server that is not a meshmock may answer a message, in milliseconds. It need not. */
+const quietMs = 1000;
+
+/** Maximum size of a message, in bytes. */
+const maxMessageBytes = 64 * 1024 * 1024;
+
+/**
+ * Makes a call over a WebSocket of its own: a handshake with the headers of the call, one message with the path of the
+ * callee's plan, and one message as the answer.
+ */
+export async function callWebSocket(
+  call: OutgoingCall,
+  targets: TargetResolver,
+  tls: ClientTls | undefined,
+  signal: AbortSignal,
+): Promise<CallAnswer> {
+  if (signal.aborted) return abortedAnswer(signal);
+  const startedAt = performance.now();
+  const { host } = call.dial;
+  try {
+    const addresses = await targets.resolve(host, signal);
+    return await new Promise((resolve) => new Exchange(call, signal, resolve).start(addresses, tls));
+  } catch (error) {
+    if (error instanceof DialError) return failed(error.callError);
+    return failed(errorDuringLookup(host, startedAt, abortReason(signal)));
+  }
+}
+
+function failed(error: CallError): CallAnswer {
+  return { kind: 'failed', error };
+}
+
+type Addresses = Awaited<ReturnType<TargetResolver['resolve']>>;
+
+/** One call. It settles exactly once, at the latest when the signal is aborted. */
+class Exchange {
+  private readonly call: OutgoingCall;
+  private readonly signal: AbortSignal;
+  private readonly resolve: (answer: CallAnswer) => void;
+  private socket: WebSocket | undefined;
+  private headers: Headers = {};
+  private tls: Tls | undefined;
+  private quiet: NodeJS.Timeout | undefined;
+  private settled = false;
+
+  constructor(call: OutgoingCall, signal: AbortSignal, resolve: (answer: CallAnswer) => void) {
+    this.call = call;
+    this.signal = signal;
+    this.resolve = resolve;
+  }
+
+  start(addresses: Addresses, tls: ClientTls | undefined): void {
+    const { scheme, authority, dial, path, headers } = this.call;
+    const host = dial.host.includes(':') ? `[${dial.host}]` : dial.host;
+    const [first] = addresses;
+    const options: WebSocket.ClientOptions & ConnectionOptions & TcpNetConnectOpts = {
+      host: dial.host,
+      port: dial.port,
+      headers: { host: authority, ...headers },
+      perMessageDeflate: false,
+      maxPayload: maxMessageBytes,
+      servername: authority.replace(/:\d+$/, ''),
+      ...(tlsOptionsOf(tls) as object),
+      // Exactly the addresses that were checked.
+      lookup: (_host, options, callback) => {
+        if (options.all === true) callback(null, [...addresses]);
+        else callback(null, first?.address ?? '', first?.family);
+      },
+    };
+    const socket = new WebSocket(`${scheme}://${host}:${dial.port}${path}`, options);
+    this.socket = socket;
+    this.signal.addEventListener('abort', this.onAbort, { once: true });
+    socket.once('upgrade', (response) => this.onUpgrade(response));
+    socket.once('open', () => socket.send(path));
+    socket.once('message', (data) => this.onMessage(bytesOf(data)));
+    socket.once('unexpected-response', (_request, response) => void this.onRefused(response));
+    socket.once('close', () => this.settle(failed({ code: 'reset', message: closedWithoutAnswer })));
+    socket.on('error', (error) => this.settle(failed(callErrorOf(error))));
+  }
+
+  private onUpgrade(response: IncomingMessage): void {
+    this.headers = plainHeaders(response.headers);
+    this.tls = dialledTls(response.socket as Socket);
+    if (this.headers[signatureHeader] === undefined)
+      this.quiet = setTimeout(() => this.settle(this.other(switchingProtocols, Buffer.alloc(0))), quietMs);
+  }
+
+  private onMessage(data: Buffer): void {
+    const { account } = this.call;
+    const { headers } = this;
+    const refusedBy = account.reserve(data.length);
+    if (refusedBy !== undefined) {
+      this.settle({ kind: 'left-out', status: 200, headers, bytes: data.length, refusedBy });
+      return;
+    }
+    const json = headers[signatureHeader] === undefined ? undefined : data.toString();
+    const reply: unknown = json === undefined ? undefined : parsed(json);
+    if (json !== undefined && isReply(reply)) {
+      this.settle({ kind: 'reply', status: reply.status, headers, reply: new RawReply(json) });
+      return;
+    }
+    account.release(data.length);
+    this.settle(this.other(switchingProtocols, data));
+  }
+
+  /** Reads the answer to a handshake that did not succeed: that of a proxy, or of a server without WebSockets. */
+  private async onRefused(response: IncomingMessage): Promise<void> {
+    this.headers = plainHeaders(response.headers);
+    this.tls = dialledTls(response.socket);
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    try {
+      for await (const chunk of response as AsyncIterable<Buffer>) {
+        chunks.push(chunk);
+        bytes += chunk.length;
+        if (bytes > maxForeignBytes) break;
+      }
+    } catch {
+      // The part that has arrived is shown.
+    }
+    this.settle(this.other(response.statusCode ?? 0, Buffer.concat(chunks)));
+  }
+
+  private other(status: number, data: Buffer): CallAnswer {
+    const { headers } = this;
+    const body = decodeFirstBytes(data, maxForeignBytes);
+    return {
+      kind: 'other',
+      isSigned: headers[signatureHeader] !== undefined,
+      status,
+      headers,
+      body,
+      bodyBytes: data.length,
+    };
+  }
+
+  private readonly onAbort = (): void => this.settle(failed(abortReason(this.signal)));
+
+  private settle(answer: CallAnswer): void {
+    if (this.settled) return;
+    this.settled = true;
+    clearTimeout(this.quiet);
+    this.signal.removeEventListener('abort', this.onAbort);
+    const { socket, tls } = this;
+    if (socket?.readyState === WebSocket.OPEN) socket.close();
+    else socket?.terminate();
+    // A server that does not close its half keeps nothing of this process.
+    setTimeout(() => socket?.terminate(), quietMs).unref();
+    this.resolve(answer.kind === 'failed' || tls === undefined ? answer : { ...answer, tls });
+  }
+}
+
+const switchingProtocols = 101;
+const closedWithoutAnswer = 'the server closed the WebSocket without an answer';
+
+function bytesOf(data: WebSocket.RawData): Buffer {
+  if (Buffer.isBuffer(data)) return data;
+  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import https from 'node:https';
+import net from 'node:net';
+import { text } from 'node:stream/consumers';
+import { after, before, suite, test } from 'node:test';
+import tls from 'node:tls';
+import type { Reply } from '../../src/reply/reply.ts';
+import { callHttp, sendHttp, startMesh, type TestMesh } from '../running-mesh.ts';
+import { Certificates } from './certificates.ts';
+
+const address = { host: '127.0.0.1', port: 0 };
+const spiffe = (name: string): string => `spiffe://cluster.local/ns/default/sa/${name}`;
+
+suite('a service with TLS', () => {
+  const certificates = new Certificates();
+  let mesh: TestMesh;
+  before(async () => {
+    const calls = { addresses: [], ca: certificates.ca, isInsecure: false };
+    mesh = await startMesh([
+      { name: 'caller', tls: { ...calls, ...certificates.make('caller', ['caller', spiffe('caller')]) } },
+      { name: 'nameless', tls: calls },
+      { name: 'simple', tls: { ...certificates.make('simple', ['simple']), addresses: [address], isInsecure: false } },
+      {
+        name: 'mutual',
+        tls: {
+          ...certificates.make('mutual', ['mutual', spiffe('mutual')]),
+          addresses: [address],
+          clientCa: certificates.ca,
+          isInsecure: false,
+        },
+      },
+      {
+        name: 'expired',
+        tls: { ...certificates.make('expired', ['expired'], -0.5), addresses: [address], isInsecure: false },
+      },
+      { name: 'self-signed', tls: { addresses: [address], isInsecure: true } },
+    ]);
+  });
+  after(async () => {
+    await mesh[Symbol.asyncDispose]();
+    certificates[Symbol.dispose]();
+  });
+
+  const callsOf = async (caller: string, path: string): Promise<NonNullable<Reply['calls']>> =>
+    (await callHttp(mesh.httpPort(caller), path)).calls ?? [];
+
+  test('serves HTTP/1.1, HTTP/2 and gRPC at one port, and both ends show the connection', async () => {
+    const calls = await callsOf('caller', '/@https:simple|https:simple;http2|grpcs:simple/x');
+    assert.deepEqual(
+      calls.map(({ status, tls: seen, httpVersion, reply }) => ({
+        status,
+        seen,
+        httpVersion,
+        request: [reply?.request?.protocol, reply?.request?.tls, reply?.request?.httpVersion],
+      })),
+      [
+        ['http/1.1', 'http', undefined],
+        ['h2', 'http', '2'],
+        ['h2', 'grpc', undefined],
+      ].map(([alpn, protocol, httpVersion]) => ({
+        status: 200,
+        seen: { version: 'TLSv1.3', sni: 'simple', alpn, peer: 'simple' },
+        httpVersion,
+        request: [protocol, { version: 'TLSv1.3', sni: 'simple', alpn }, httpVersion],
+      })),
+    );
+  });
+
+  test('asks for client certificates, and both ends show the identity of the other', async () => {
+    for (const { reply, tls: seen } of await callsOf('caller', '/@https:mutual|https:mutual;http2|grpcs:mutual/x')) {
+      assert.equal(seen?.peer, spiffe('mutual'));
+      assert.equal(reply?.request?.tls?.peer, spiffe('caller'));
+    }
+  });
+
+  test('refuses clients without a certificate', async () => {
+    for (const { error, reply } of await callsOf('nameless', '/@https:mutual|https:mutual;http2|grpcs:mutual/x')) {
+      assert.equal(reply, undefined);
+      assert.ok(['reset', 'tls', 'protocol'].includes(error?.code ?? ''), JSON.stringify(error));
+    }
+  });
+
+  test('is not called with a certificate that is not valid, or for another name', async () => {
+    mesh.dialler.add({ host: 'other', port: '443', toHost: '127.0.0.1', toPort: String(mesh.tlsPort('simple')) });
+    const targets = [
+      'https:expired',
+      'grpcs:expired',
+      'https:self-signed',
+      'grpcs:self-signed',
+      'https:other',
+      'grpcs:other',
+    ];
+    for (const { error } of await callsOf('caller', `/@${targets.join('|')}/x`)) assert.equal(error?.code, 'tls');
+  });
+
+  test('shows that it does not verify certificates', async () => {
+    const calls = await callsOf('self-signed', '/@https:self-signed|grpcs:simple/x');
+    assert.deepEqual(
+      calls.map(({ tls: seen }) => [seen?.peer, seen?.unverified]),
+      [
+        ['self-signed', true],
+        ['simple', true],
+      ],
+    );
+  });
+
+  test('shows the certificate again on a second connection', async () => {
+    await callsOf('caller', '/@https:simple/~close/x');
+    const [call] = await callsOf('caller', '/@https:simple/x');
+    assert.equal(call?.tls?.peer, 'simple');
+  });
+
+  test('resets one connection, and one stream', async () => {
+    const calls = await callsOf(
+      'caller',
+      '/@https:simple(/~close/x)|https:simple;http2(/~close/x)|grpcs:simple(/~close/x)',
+    );
+    assert.deepEqual(
+      calls.map(({ error }) => error?.code),
+      ['reset', 'reset', 'reset'],
+    );
+  });
+
+  test('sends the host of a header as the name of the server', async () => {
+    const [call] = await callsOf('self-signed', `/@https:127.0.0.1:${mesh.tlsPort('simple')}[host=web.example.com]/x`);
+    assert.equal(call?.reply?.request?.tls?.sni, 'web.example.com');
+  });
+
+  test('has a certificate for its names when it is given none', async () => {
+    const socket = tls.connect({ port: mesh.tlsPort('self-signed'), host: '127.0.0.1', rejectUnauthorized: false });
+    await once(socket, 'secureConnect');
+    const names = socket.getPeerX509Certificate()?.subjectAltName;
+    socket.destroy();
+    assert.match(names ?? '', /DNS:self-signed, DNS:self-signed-1, DNS:localhost, IP Address:127\.0\.0\.1/);
+  });
+
+  test('answers other programs, by HTTP/1.1 without ALPN too', async () => {
+    const ca = readFileSync(certificates.ca);
+    const body = await new Promise<string>((resolve, reject) => {
+      const options: https.RequestOptions = {
+        port: mesh.tlsPort('simple'),
+        host: '127.0.0.1',
+        servername: 'simple',
+        ca,
+      };
+      const agent = new https.Agent({ ALPNProtocols: [] } as https.AgentOptions);
+      const request = https.request({ ...options, agent, path: '/x' });
+      request.on('response', (response) => resolve(text(response))).on('error', reject);
+      request.end();
+    });
+    const reply = JSON.parse(body) as Reply;
+    assert.equal(reply.body, 'simple v1 answers GET /x');
+    assert.deepEqual(reply.request?.tls, { version: 'TLSv1.3', sni: 'simple' });
+  });
+
+  test('tells clients without TLS that its port speaks TLS', async () => {
+    const { status, body } = await sendHttp(mesh.tlsPort('simple'), '/x');
+    assert.equal(status, 400);
+    assert.match(body, /^this port speaks TLS: use https: instead of http:/);
+    const port = mesh.tlsPort('simple');
+    const targets = `127.0.0.1:${port}|127.0.0.1:${port};http2|grpc:127.0.0.1:${port}`;
+    const [http, http2, grpc] = await callsOf('caller', `/@${targets}/x`);
+    assert.equal(http?.status, 400);
+    assert.equal(http?.answeredBy, 'foreign');
+    for (const call of [http2, grpc])
+      assert.ok(['reset', 'protocol'].includes(call?.error?.code ?? ''), JSON.stringify(call));
+  });
+
+  test('says at a port without TLS that a client speaks TLS, to the client and in the log', async () => {
+    for (const [scheme, port] of [
+      ['https', mesh.httpPort('simple')],
+      ['grpcs', mesh.grpcPort('simple')],
+    ] as const) {
+      const [call] = await callsOf('caller', `/@${scheme}:127.0.0.1:${port}/x`);
+      assert.equal(call?.error?.code, 'tls');
+      assert.match(call?.error?.message ?? '', /^the server does not speak TLS: use (http|grpc): instead/);
+    }
+    assert.match(mesh.problems.at(-2) ?? '', /^the client speaks TLS, and this port does not/);
+    assert.match(mesh.problems.at(-1) ?? '', /does not speak HTTP\/2 without TLS at the port of gRPC/);
+  });
+
+  test('closes connections that do not begin TLS in time, and serves the others', async () => {
+    await using late = await startMesh([{ name: 'late', tls: { addresses: [address], isInsecure: true } }], {}, [], {
+      readTimeoutMs: 300,
+    });
+    const mute = net.connect(late.tlsPort('late'), '127.0.0.1');
+    const half = net.connect(late.tlsPort('late'), '127.0.0.1');
+    half.write(Buffer.from([0x16, 3, 1]));
+    const [reply] = (await callHttp(late.httpPort('late'), '/@https:late/x')).calls ?? [];
+    assert.equal(reply?.status, 200);
+    half.on('error', () => {});
+    await Promise.all([once(mute, 'close'), once(half, 'close')]);
+  });
+});

@@ -1,9 +1,10 @@
-import { isIP, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 import { optional } from '../error/optional.ts';
 import type { ClientTls } from '../execute/client.ts';
 import type { Tls } from '../reply/reply.ts';
+import { hostOf, serverNameOf } from '../tls/server-name.ts';
 import { dialledTls } from '../tls/tls-facts.ts';
 
 /** Private part of grpc-js, which takes the name for TLS from the address that it dials. */
@@ -28,7 +29,7 @@ export function tlsCredentials(
   tls: ClientTls | undefined,
   onConnected: (facts: Tls | undefined) => void,
 ): ChannelCredentials {
-  const host = tls?.serverName ?? authority.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  const host = tls?.serverName ?? hostOf(authority);
   const created =
     tls === undefined
       ? credentials.createSsl()
@@ -47,7 +48,7 @@ export function tlsCredentials(
       onConnected(dialledTls(connected.socket));
       return connected;
     };
-    connector.connectionOptions = { ...connector.connectionOptions, host, servername: isIP(host) === 0 ? host : '' };
+    connector.connectionOptions = { ...connector.connectionOptions, host, servername: serverNameOf(host) };
     return connector;
   };
   return created;

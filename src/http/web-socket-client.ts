@@ -15,6 +15,7 @@ import { abortReason } from '../execute/concurrency/abort-reason.ts';
 import { isReply } from '../reply/is-reply.ts';
 import { type Headers, signatureHeader } from '../reply/mesh-headers.ts';
 import { type CallError, RawReply, type Tls } from '../reply/reply.ts';
+import { hostOf, serverNameOf } from '../tls/server-name.ts';
 import { dialledTls } from '../tls/tls-facts.ts';
 import { callErrorOf } from './call-error.ts';
 import { plainHeaders } from './codec.ts';
@@ -81,7 +82,7 @@ class Exchange {
       headers: { host: authority, ...headers },
       perMessageDeflate: false,
       maxPayload: maxMessageBytes,
-      servername: authority.replace(/:\d+$/, ''),
+      servername: serverNameOf(hostOf(authority)),
       ...(tlsOptionsOf(tls) as object),
       // Exactly the addresses that were checked.
       lookup: (_host, options, callback) => {

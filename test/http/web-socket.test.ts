@@ -71,6 +71,13 @@ suite('WebSockets', () => {
     assert.equal(secure?.reply?.request?.tls?.sni, 'secure');
   });
 
+  test('are called with wss: at an address, without a name for SNI', async () => {
+    const path = `/@wss:127.0.0.1:${mesh.tlsPort('secure')}/x`;
+    const { calls = [] } = await callHttp(mesh.httpPort('secure'), path);
+    assert.equal(calls[0]?.status, 200);
+    assert.equal(calls[0]?.reply?.request?.tls?.sni, undefined);
+  });
+
   test('carry directives: statuses, delays, resets, and the timeout of the caller', async () => {
     const path = '/@ws:b(/~status=503/x)|ws:b(/~close/x)|ws:b;timeout=200ms(/~hang/x)|ws:b*5(/~delay=20ms/x)';
     const reply = await callHttp(mesh.httpPort('a'), `${path}/x`.replace(/\/x$/, ''));

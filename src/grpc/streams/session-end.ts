@@ -3,6 +3,9 @@ import type { Http2Session } from 'node:http2';
 /** Time in which a peer must close its half of a connection after ours, in milliseconds. */
 const lingerMs = 5000;
 
+/** Node, grpc-js and meshmock listen to the end of a socket. */
+const maxListeners = 20;
+
 /**
  * Closes the connection of an HTTP/2 session whose peer does not let it end.
  *
@@ -18,5 +21,6 @@ export function boundEnd(session: Http2Session, maxMs: number): void {
   };
   // `session.socket` refuses to be destroyed. A listener is added to the socket itself, and returns it.
   const socket = session.socket.once('finish', () => closeWithin(lingerMs));
+  socket.setMaxListeners(maxListeners);
   session.once('goaway', () => closeWithin(maxMs));
 }

@@ -170,6 +170,8 @@ export function admitCalls(
     const handlers = http2Server.listeners('stream');
     http2Server.removeAllListeners('stream');
     http2Server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags, rawHeaders) => {
+      // A client may break the protocol at any time. Without a listener, the error of its stream would end the process.
+      stream.on('error', () => {});
       const client = stream.session === undefined ? undefined : clientOf(stream.session);
       if (client === undefined) stream.destroy();
       else if (isAdmitted({ stream, headers, client }, rawHeaders))
@@ -209,8 +211,6 @@ function sizeOf(headers: Record<string, unknown>): number {
 }
 
 function refuse(stream: ServerHttp2Stream, trailers: OutgoingHttpHeaders): void {
-  // A client may reset a stream at any time.
-  stream.on('error', () => {});
   if (!stream.destroyed && !stream.closed) stream.respond(trailers, { endStream: true });
 }
 

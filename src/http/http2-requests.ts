@@ -81,8 +81,6 @@ function messagesOf({ stream, headers, rawHeaders }: Http2Arrival): {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
 } {
-  // A client may reset a stream at any time.
-  stream.on('error', () => {});
   const request = new Http2ServerRequest(stream, headers, {}, rawHeaders);
   Object.defineProperties(request, {
     headers: { value: plainFields(headers) },

@@ -4,11 +4,12 @@ import http2 from 'node:http2';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
+import { callMethod } from '../../src/reply/reply.ts';
 import { callShop, shopProto } from '../grpc/shop-client.ts';
 import { callHeaders, flags, frame, frameTypes, grpcMessage, headerBlock } from '../http2-wire.ts';
 import { type Attacked, startAttacked, until } from './attacked.ts';
 import { connect } from './raw-connection.ts';
-import { call, data, openCall, preface } from './raw-http2.ts';
+import { call, data, frameTooLarge, openCall, preface } from './raw-http2.ts';
 
 const exchange = '/shop.Basket/Exchange';
 
@@ -172,4 +173,28 @@ test('streams count as requests: one more than a service may have is refused at 
   assert.equal(code, status.RESOURCE_EXHAUSTED);
   assert.match(details, /--max-requests/);
   assert.equal(reply?.error?.code, 'overloaded');
+});
+
+/** Frames that break the protocol (RFC 9113 sections 4 to 6), each after a request that has arrived with it. */
+const brokenFrames = {
+  'DATA without a stream': frame(frameTypes.data, 0, 0, Buffer.alloc(3)),
+  'DATA of a stream that was never opened': frame(frameTypes.data, 0, 9, Buffer.alloc(3)),
+  'HEADERS of a server': frame(frameTypes.headers, flags.endHeaders, 2, Buffer.from([0x82])),
+  'a block of headers that cannot be decoded': frame(frameTypes.headers, flags.endHeaders, 3, Buffer.alloc(6, 0xff)),
+  'SETTINGS of another length': frame(frameTypes.settings, 0, 0, Buffer.alloc(5)),
+  'a frame that is too large': frameTooLarge,
+};
+
+test('a client that breaks HTTP/2 right after a request does not end the service, at any of its ports', async () => {
+  await using attacked = await startAttacked();
+  const { httpPort, grpcPort, tcpPort } = attacked;
+  for (const port of [httpPort, grpcPort, tcpPort])
+    for (const path of ['/x', '/-/healthy', `/${callMethod}`])
+      for (const [name, broken] of Object.entries(brokenFrames)) {
+        using client = await connect(port);
+        client.send(Buffer.concat([preface(), openCall(1, path), broken]));
+        await client.closed();
+        assert.equal(attacked.end, undefined, `${name} after ${path}`);
+      }
+  assert.equal(await attacked.probe(), 200);
 });

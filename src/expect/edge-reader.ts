@@ -1,5 +1,5 @@
 import { claimWords, type Edge } from './expectation.ts';
-import { textFacts } from './text-facts.ts';
+import { namedTextFacts, textFacts } from './text-facts.ts';
 import { TokenReader } from './token-reader.ts';
 
 /** Reader of an expectation that begins with the calls it is about. */
@@ -23,7 +23,7 @@ export class EdgeReader extends TokenReader {
     if (!claimWords.includes(second)) return false;
     if (!isOneOf(textFacts, second)) return true;
     // The name of a header, or the value of a fact, may be the name of a text fact: `header host = a`, `pod service = 3`.
-    return !isOneOf(claimWords, first) || (isOneOf(textFacts, first) && !first.endsWith('header'));
+    return !isOneOf(claimWords, first) || (isOneOf(textFacts, first) && !isOneOf(namedTextFacts, first));
   }
 
   private name(): string {

@@ -1,7 +1,7 @@
 import type { Plan } from '../plan/plan.ts';
 import { type CallResult, type Counts, otherValues } from '../reply/reply.ts';
 import { holdsWithin, satisfies } from './amount.ts';
-import type { Amount, Claim, Expectation, Fact } from './expectation.ts';
+import type { Amount, Claim, Expectation, Fact, Time } from './expectation.ts';
 import { countsOf, factOf, satisfiesFact } from './facts.ts';
 import { Latencies } from './latencies.ts';
 import { TextCounts } from './text-counts.ts';
@@ -41,7 +41,7 @@ export class ExpectationCheck {
   /** Number of calls with each value of the fact. */
   private readonly counts = new Map<string, number>();
   private readonly texts: TextCounts;
-  private readonly latencies = new Latencies();
+  private readonly latencies: Latencies;
   private readonly calledHosts = new Set<string>();
   /** Number of calls of the edge. */
   private total = 0;
@@ -59,6 +59,7 @@ export class ExpectationCheck {
     this.plan = plan;
     this.isEntered = isEntered;
     const { claim } = expectation;
+    this.latencies = new Latencies(claim.kind === 'first-byte' ? 'first-byte' : 'latency');
     this.texts = new TextCounts(claim.kind === 'text' ? claim.condition : { kind: 'exists' });
   }
 
@@ -94,7 +95,8 @@ export class ExpectationCheck {
     const { claim } = this.expectation;
     const { summary } = call;
     this.total += summary?.count ?? 1;
-    if (claim.kind === 'latency') this.latencies.add(call);
+    if (claim.kind === 'latency' || claim.kind === 'first-byte') this.latencies.add(call);
+    if (claim.kind === 'first-byte' && summary !== undefined) this.hidden = notCounted('first byte');
     if (claim.kind === 'text') this.addText(call, claim);
     if (claim.kind !== 'each' && claim.kind !== 'share') return;
     if (summary === undefined) {
@@ -140,6 +142,7 @@ export class ExpectationCheck {
           seen: this.total === 0 ? this.notCalled() : countOf(this.total),
         };
       case 'latency':
+      case 'first-byte':
         return this.judgeLatency(claim);
       case 'each':
         return this.judgeEach(claim);
@@ -161,11 +164,11 @@ export class ExpectationCheck {
     return { holds: known === this.total ? this.unlessHidden(true) : undefined, seen };
   }
 
-  private judgeLatency({ statistic, amount }: Extract<Claim, { kind: 'latency' }>): Judgement {
+  private judgeLatency({ kind, statistic, amount }: Extract<Claim, { kind: Time }>): Judgement {
     if (this.total === 0) return { holds: undefined, seen: this.notCalled() };
-    const { unanswered } = this.latencies;
-    // The durations of calls without an answer are unknown.
-    if (unanswered > 0) return { holds: undefined, seen: `${unanswered} of ${countOf(this.total)} had no answer` };
+    const { unknown } = this.latencies;
+    const reason = kind === 'latency' ? 'had no answer' : 'had no answer in parts, which would show its first byte';
+    if (unknown > 0) return { holds: undefined, seen: `${unknown} of ${countOf(this.total)} ${reason}` };
     const valueMs = this.latencies.statistic(statistic);
     if (valueMs === undefined)
       return { holds: undefined, seen: 'percentiles of several repeated calls (*N) cannot be combined' };

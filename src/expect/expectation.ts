@@ -31,8 +31,8 @@ export type Claim =
       /** Number or share of the calls; undefined for each call. */
       readonly amount: Amount | undefined;
     }
-  /** A statistic of the calls' durations. */
-  | { readonly kind: 'latency'; readonly statistic: Statistic; readonly amount: Amount }
+  /** A statistic of the calls' durations, or of the times to the first part of an answer. */
+  | { readonly kind: Time; readonly statistic: Statistic; readonly amount: Amount }
   /** The number of calls. */
   | { readonly kind: 'calls'; readonly amount: Amount };
 
@@ -56,11 +56,16 @@ export const facts = [
   'mtls',
   'peer',
   'sampled',
+  'chunks',
+  'events',
 ] as const;
 export type Fact = (typeof facts)[number];
 
+export const times = ['latency', 'first-byte'] as const;
+export type Time = (typeof times)[number];
+
 /** First words of claims. */
-export const claimWords: readonly string[] = [...facts, ...textFacts, 'latency', 'calls'];
+export const claimWords: readonly string[] = [...facts, ...textFacts, ...times, 'calls'];
 
 export const statistics = ['min', 'mean', 'p50', 'p90', 'p95', 'p99', 'max'] as const;
 export type Statistic = (typeof statistics)[number];

@@ -3,6 +3,7 @@ import { signedVersion } from '../reply/mesh-headers.ts';
 import type { CallResult, Counts, Reply, Summary } from '../reply/reply.ts';
 import { outcomeOf } from '../reply/status.ts';
 import type { Comparison, Fact } from './expectation.ts';
+import { isReadToEnd } from './text-facts.ts';
 
 /** Returns the value of a fact of a call, or undefined if no answer shows it. */
 export function factOf(call: CallResult, fact: Fact): string | undefined {
@@ -27,7 +28,16 @@ export function factOf(call: CallResult, fact: Fact): string | undefined {
       return reply === undefined ? undefined : (reply.mesh?.peerIdentity ?? 'none');
     case 'sampled':
       return reply === undefined ? undefined : sampledOf(reply);
+    case 'chunks':
+      return streamText(call, call.stream?.chunks);
+    case 'events':
+      return streamText(call, call.stream?.events);
   }
+}
+
+/** Returns a number of an answer that arrived in parts, or undefined if its caller did not read it to the end. */
+function streamText(call: CallResult, count: number | undefined): string | undefined {
+  return count === undefined || !isReadToEnd(call) ? undefined : String(count);
 }
 
 /** Returns whether a request was sampled: it has a span, or its caller or a sidecar sampled it. */
@@ -62,6 +72,8 @@ export function countsOf(summary: Summary, fact: Fact): Counts | undefined {
     case 'mtls':
     case 'peer':
     case 'sampled':
+    case 'chunks':
+    case 'events':
       return undefined;
   }
 }

@@ -1,20 +1,40 @@
 import type { CallResult, LatencyMs } from '../reply/reply.ts';
-import type { Statistic } from './expectation.ts';
+import type { Statistic, Time } from './expectation.ts';
 
-/** Durations of calls: of single calls, and of repeated calls by their summaries. */
+/** Times of calls: of single calls, and durations of repeated calls by their summaries. */
 export class Latencies {
+  private readonly time: Time;
   private readonly singleMs: number[] = [];
   private readonly summaries: { readonly count: number; readonly latencyMs: LatencyMs }[] = [];
-  /** Number of calls without an answer. Their durations are included. */
-  unanswered = 0;
+  /** Number of calls whose times are not known: those without an answer, or with one that did not arrive in parts. */
+  unknown = 0;
 
-  add({ summary, durationMs = 0, answeredBy }: CallResult): void {
+  constructor(time: Time) {
+    this.time = time;
+  }
+
+  add(call: CallResult): void {
+    switch (this.time) {
+      case 'latency':
+        this.addDuration(call);
+        return;
+      case 'first-byte':
+        this.addFirstByte(call);
+    }
+  }
+
+  private addFirstByte({ summary, stream }: CallResult): void {
+    if (stream?.firstByteMs === undefined) this.unknown += summary?.count ?? 1;
+    else this.singleMs.push(stream.firstByteMs);
+  }
+
+  private addDuration({ summary, durationMs = 0, answeredBy }: CallResult): void {
     if (summary?.latencyMs !== undefined) {
       this.summaries.push({ count: summary.count, latencyMs: summary.latencyMs });
-      this.unanswered += summary.byAnswer?.nobody ?? 0;
+      this.unknown += summary.byAnswer?.nobody ?? 0;
     } else {
       this.singleMs.push(durationMs);
-      if (answeredBy === 'nobody') this.unanswered++;
+      if (answeredBy === 'nobody') this.unknown++;
     }
   }
 

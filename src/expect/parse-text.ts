@@ -1,6 +1,6 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { conditionWords, Regex, type TextCondition } from './text-condition.ts';
-import { type TextFact, textFacts } from './text-facts.ts';
+import { namedTextFacts, type TextFact, textFacts } from './text-facts.ts';
 import type { TokenReader } from './token-reader.ts';
 
 /** Facts of other claims that `contains` and `matches` also take. */
@@ -16,15 +16,15 @@ export function isTextClaim(reader: TokenReader): boolean {
 }
 
 /**
- * Parses a fact, and the name of its header.
+ * Parses a fact, and the name of its header or trailer.
  *
  * @throws MeshmockError `usage`
  */
 export function parseTextFact(reader: TokenReader): TextFact {
   const kind = reader.oneOf([...textFacts, ...comparedAsTexts]);
-  if (kind !== 'header' && kind !== 'answer-header') return { kind, header: undefined };
+  if (!namedTextFacts.some((named) => named === kind)) return { kind, header: undefined };
   const name = reader.take(/:?[A-Za-z0-9#$%&'*+.^_`~-]+/)?.[0];
-  if (name === undefined) throw reader.fail('the name of a header');
+  if (name === undefined) throw reader.fail(kind === 'trailer' ? 'the name of a trailer' : 'the name of a header');
   return { kind, header: name.toLowerCase() };
 }
 

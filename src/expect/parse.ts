@@ -13,12 +13,13 @@ import {
   facts,
   type Statistic,
   statistics,
+  times,
 } from './expectation.ts';
 import { isTextClaim, parseTextCondition, parseTextFact } from './parse-text.ts';
 import { parseNumber, valueProblem } from './values.ts';
 
 /** Facts whose values are numbers, which `<` and `>` can compare. */
-const ordered: readonly Fact[] = ['status', 'attempt'];
+const ordered: readonly Fact[] = ['status', 'attempt', 'chunks', 'events'];
 
 /**
  * Parses an expectation.
@@ -65,10 +66,11 @@ class ExpectationParser extends EdgeReader {
 
   private claim(): Claim {
     const word = this.peek() ?? '';
-    if (word === 'latency') {
+    const time = times.find((known) => known === word);
+    if (time !== undefined) {
       this.index++;
       const statistic = this.oneOf<Statistic>(statistics);
-      return { kind: 'latency', statistic, amount: this.amount(['ms']) };
+      return { kind: time, statistic, amount: this.amount(['ms']) };
     }
     if (word === 'calls') {
       this.index++;

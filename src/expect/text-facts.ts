@@ -1,6 +1,12 @@
 import { headerValue, signedService, signedVersion } from '../reply/mesh-headers.ts';
 import { redacted } from '../reply/redaction.ts';
-import type { CallResult } from '../reply/reply.ts';
+import type { CallResult, Reply } from '../reply/reply.ts';
+import {
+  calleeConnectionText,
+  callerConnectionFacts,
+  callerConnectionText,
+  connectionFacts,
+} from './connection-facts.ts';
 import type { TextCondition } from './text-condition.ts';
 
 /** Facts whose values are any texts. */
@@ -15,12 +21,18 @@ export const textFacts = [
   'location',
   'answer-header',
   'answer-body',
+  'trailer',
+  ...connectionFacts,
+  ...callerConnectionFacts,
 ] as const;
+
+/** Text facts that have the name of a header or of a trailer after them. */
+export const namedTextFacts = ['header', 'answer-header', 'trailer'] as const;
 
 /** Text fact, or another fact whose values may be compared as texts. */
 export interface TextFact {
   readonly kind: (typeof textFacts)[number] | 'version' | 'pod' | 'peer';
-  /** Name of the header, in lower case; undefined for other facts. */
+  /** Name of the header or of the trailer, in lower case; undefined for other facts. */
   readonly header: string | undefined;
 }
 
@@ -82,10 +94,16 @@ function requestBody({ reply }: CallResult): ShownBody | undefined {
 }
 
 /** Returns the body of an answer: that of a reply, or the first part of that of another server. */
-function answerBody({ reply, pruned, body, bodyBytes, answeredBy }: CallResult): ShownBody | undefined {
-  if (reply !== undefined) return { text: reply.body ?? null, isWhole: true };
-  if (answeredBy === 'nobody' || pruned !== undefined) return undefined;
+function answerBody({ reply, pruned, headers, body, bodyBytes, answeredBy }: CallResult): ShownBody | undefined {
+  // An answer that was shortened for gRPC has lost its headers and its body.
+  if (reply !== undefined) return isShortened(reply) ? undefined : { text: reply.body ?? null, isWhole: true };
+  if (answeredBy === 'nobody' || pruned !== undefined || headers === undefined) return undefined;
   return { text: body ?? null, isWhole: bodyBytes === undefined };
+}
+
+/** Reports whether a reply may have lost its body. The request of one over TCP never has headers. */
+function isShortened({ request, body }: Reply): boolean {
+  return body === undefined && request?.headers === undefined && request?.protocol !== 'tcp';
 }
 
 function shownText(call: CallResult, { kind, header = '' }: TextFact & { kind: OtherFact }): string | null | undefined {
@@ -108,6 +126,20 @@ function shownText(call: CallResult, { kind, header = '' }: TextFact & { kind: O
       return answerHeader(call, 'location');
     case 'answer-header':
       return answerHeader(call, header);
+    case 'trailer':
+      return answerTrailer(call, header);
+    case 'tls-version':
+    case 'sni':
+    case 'alpn':
+    case 'tls-peer':
+    case 'http-version':
+      return calleeConnectionText(call, kind);
+    case 'caller-tls-version':
+    case 'caller-sni':
+    case 'caller-alpn':
+    case 'caller-tls-peer':
+    case 'caller-http-version':
+      return callerConnectionText(call, kind);
     case 'version':
       return reply?.version ?? signedVersion(call);
     case 'pod':
@@ -121,4 +153,16 @@ function shownText(call: CallResult, { kind, header = '' }: TextFact & { kind: O
 function answerHeader({ headers, pruned }: CallResult, name: string): string | null | undefined {
   if (headers === undefined) return undefined;
   return headerValue(headers, name) ?? (pruned === undefined ? null : undefined);
+}
+
+/** Returns a trailer of an answer. Only an answer without a length that was read to its end shows that it has none. */
+function answerTrailer(call: CallResult, name: string): string | null | undefined {
+  const { trailers, stream } = call;
+  if (trailers !== undefined) return headerValue(trailers, name) ?? null;
+  return stream !== undefined && isReadToEnd(call) ? null : undefined;
+}
+
+/** Reports whether a call shows that its caller has read the whole answer. */
+export function isReadToEnd({ reply, pruned, headers, bodyBytes }: CallResult): boolean {
+  return pruned === undefined && (reply !== undefined || (headers !== undefined && bodyBytes === undefined));
 }

@@ -25,6 +25,9 @@ export function valueProblem(fact: Fact, value: string): string | undefined {
         : `a status such as 503 or 5xx, or one of ${callErrorCodes.join(', ')}`;
     case 'attempt':
       return /^[1-9]\d{0,3}$/.test(value) ? undefined : 'the number of an attempt, from 1';
+    case 'chunks':
+    case 'events':
+      return /^\d{1,9}$/.test(value) ? undefined : `the number of ${fact}`;
     case 'mtls':
     case 'sampled':
       return value === 'yes' || value === 'no' ? undefined : 'yes or no';

@@ -45,7 +45,7 @@ export async function handlePlan(
     plan: { kind: 'path', path },
     body,
     headers: plainHeaders(request.headers),
-    connection: turn.facts,
+    connection: request.httpVersion === '1.0' ? { ...turn.facts, httpVersion: '1.0' } : turn.facts,
     signal: turn.signal,
     budget,
   });

@@ -65,8 +65,8 @@ export interface ReceivedRequest {
   httpVersion?: HttpVersion;
 }
 
-/** Version of HTTP besides 1.1. */
-export type HttpVersion = '2';
+/** Version of HTTP besides 1.1. Only requests show 1.0, not calls. */
+export type HttpVersion = '1.0' | '2';
 
 /** Facts of a connection with TLS, as one end of it sees them. */
 export interface Tls {

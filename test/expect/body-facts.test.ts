@@ -1,23 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ExpectationCheck } from '../../src/expect/expectation-check.ts';
-import { parseExpectation } from '../../src/expect/parse.ts';
-import { parsePath } from '../../src/plan/parse.ts';
-import { noLimits } from '../../src/plan/plan.ts';
 import type { CallResult, ReceivedRequest } from '../../src/reply/reply.ts';
-
-/** Returns whether an expectation and its negation pass: both fail if the fact is not shown. */
-function verdicts(expectation: string, call: CallResult): [holds: boolean, isNegated: boolean] {
-  return [expectation, `not ${expectation}`].map((text) => {
-    const check = new ExpectationCheck(parseExpectation(text), parsePath('/@web/x', noLimits));
-    check.observe(call);
-    return check.verdict().passed;
-  }) as [boolean, boolean];
-}
-
-const holds = [true, false];
-const fails = [false, true];
-const unknown = [false, false];
+import { fails, holds, unknown, verdicts } from './verdicts.ts';
 
 const received = (request: Partial<ReceivedRequest>, body?: string): CallResult => ({
   target: 'gateway',
@@ -76,4 +60,13 @@ test('the body of an answer is that of the reply, or of another server as far as
     error: { code: 'refused', message: '' },
   };
   assert.deepEqual(verdicts('root answer-body exists', nobody), unknown);
+});
+
+test('a body that an answer lost, to fit into a gRPC status, is not absent', () => {
+  const { reply, ...cut } = received({});
+  const { headers: _headers, ...request } = reply?.request ?? { protocol: 'http', method: 'GET', uri: '/' };
+  assert.deepEqual(verdicts('root answer-body exists', received({})), fails);
+  const shortened = { ...cut, reply: { service: 'web', status: 200, request } };
+  assert.deepEqual(verdicts('root answer-body exists', shortened), unknown);
+  assert.deepEqual(verdicts('root answer-body exists', { ...cut, answeredBy: 'foreign' }), unknown);
 });

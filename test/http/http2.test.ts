@@ -5,6 +5,7 @@ import net from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, before, suite, test } from 'node:test';
 import type { Reply } from '../../src/reply/reply.ts';
+import { answered, fails, holds, verdicts } from '../expect/verdicts.ts';
 import { callGrpc, callHttp, sendHttp, startMesh, type TestMesh } from '../running-mesh.ts';
 
 interface Http2Answer {
@@ -61,6 +62,17 @@ suite('HTTP/2 without TLS', () => {
     assert.equal(reply.calls?.[0]?.reply?.request?.httpVersion, undefined);
     const { request } = await callHttp(mesh.httpPort('a'), '/x');
     assert.equal(request?.httpVersion, undefined);
+  });
+
+  test('expectations are about the version of HTTP at both ends, HTTP/1.0 too', async () => {
+    const called = answered(await callHttp(mesh.httpPort('a'), '/@b;http2|grpc:b|b/x'));
+    assert.deepEqual(verdicts('b http-version 2 = 2', called), holds);
+    assert.deepEqual(verdicts('b caller-http-version 1.1 = 1', called), holds);
+    assert.deepEqual(verdicts('http-version = 2', called), fails);
+    const socket = net.connect(mesh.httpPort('a'), '127.0.0.1');
+    socket.write('GET /x HTTP/1.0\r\naccept: application/json\r\n\r\n');
+    const [, body = ''] = (await text(socket)).split('\r\n\r\n');
+    assert.deepEqual(verdicts('http-version = 1.0', answered(JSON.parse(body) as Reply)), holds);
   });
 
   test('is called with ;http2, at each port that speaks it', async () => {

@@ -5,6 +5,7 @@ import net from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Reply } from '../../src/reply/reply.ts';
+import { answered, fails, holds, unknown, verdicts } from '../expect/verdicts.ts';
 import { callHttp, sendHttp, startForeignServer, startMesh, type TestMesh } from '../running-mesh.ts';
 
 interface Part {
@@ -57,6 +58,30 @@ suite('answers in parts', () => {
       assert.deepEqual(trailers, { 'x-sum': '7' });
       assert.equal(reply?.body, 'b v1 answers GET /x');
     }
+  });
+
+  test('expectations are about parts, events, the first part and trailers', async () => {
+    const parted = answered(
+      await callHttp(mesh.httpPort('a'), '/@b|b;http2/~delay=30ms/~chunks=4/40ms/~trailer[x-sum=7]/x'),
+    );
+    const rows: [expectation: string, verdict: boolean[]][] = [
+      ['b chunks = 4', holds],
+      ['b chunks >= 5', fails],
+      ['b first-byte min >= 30ms', holds],
+      ['b first-byte max < 130ms', holds],
+      ['b trailer x-sum = 7', holds],
+      ['b trailer x-sum matches /^[0-6]$/', fails],
+      ['b trailer x-sum exists = 2', holds],
+      ['b trailer x-other exists = 0', holds],
+      ['b events = 0', unknown],
+    ];
+    for (const [expectation, verdict] of rows) assert.deepEqual(verdicts(expectation, parted), verdict, expectation);
+    const whole = answered(await callHttp(mesh.httpPort('a'), '/@b/x'));
+    for (const expectation of ['b chunks = 1', 'b trailer x-sum exists = 0', 'b first-byte max < 1s'])
+      assert.deepEqual(verdicts(expectation, whole), unknown, expectation);
+    const events = answered(await callHttp(mesh.httpPort('a'), '/@b/~events=3/20ms/x'));
+    assert.deepEqual(verdicts('b events = 4', events), holds);
+    assert.deepEqual(verdicts('b trailer x-sum exists = 0', events), holds);
   });
 
   test('an answer with a length shows neither parts nor trailers', async () => {

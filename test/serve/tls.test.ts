@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, suite, test } from 'node:test';
 import tls from 'node:tls';
 import type { Reply } from '../../src/reply/reply.ts';
+import { answered, fails, holds, unknown, verdicts } from '../expect/verdicts.ts';
+import { runProgram } from '../program.ts';
 import { callHttp, sendHttp, startMesh, type TestMesh } from '../running-mesh.ts';
 import { Certificates } from './certificates.ts';
 
@@ -43,8 +47,8 @@ suite('a service with TLS', () => {
     certificates[Symbol.dispose]();
   });
 
-  const callsOf = async (caller: string, path: string): Promise<NonNullable<Reply['calls']>> =>
-    (await callHttp(mesh.httpPort(caller), path)).calls ?? [];
+  const callsOf = async (caller: string, uri: string): Promise<NonNullable<Reply['calls']>> =>
+    (await callHttp(mesh.httpPort(caller), uri)).calls ?? [];
 
   test('serves HTTP/1.1, HTTP/2 and gRPC at one port, and both ends show the connection', async () => {
     const calls = await callsOf('caller', '/@https:simple|https:simple;http2|grpcs:simple/x');
@@ -72,6 +76,56 @@ suite('a service with TLS', () => {
     for (const { reply, tls: seen } of await callsOf('caller', '/@https:mutual|https:mutual;http2|grpcs:mutual/x')) {
       assert.equal(seen?.peer, spiffe('mutual'));
       assert.equal(reply?.request?.tls?.peer, spiffe('caller'));
+    }
+  });
+
+  test('has facts of its connections for expectations, at both ends', async () => {
+    const targets = ['https:mutual', 'https:mutual;http2', 'grpcs:mutual', 'mutual'];
+    const results = await Promise.all(
+      targets.map(async (target) => answered(await callHttp(mesh.httpPort('caller'), `/@${target}/x`))),
+    );
+    const rows: [expectation: string, ...verdicts: boolean[][]][] = [
+      ['mutual tls-version = TLSv1.3', holds, holds, holds, unknown],
+      ['mutual sni = mutual', holds, holds, holds, unknown],
+      ['mutual alpn = h2', fails, holds, holds, unknown],
+      [`mutual tls-peer = ${spiffe('caller')}`, holds, holds, holds, unknown],
+      ['mutual http-version = 2', fails, holds, holds, fails],
+      ['mutual caller-tls-version = TLSv1.3', holds, holds, holds, fails],
+      ['mutual caller-sni exists = 0', fails, fails, fails, holds],
+      ['mutual caller-alpn matches /^http/', holds, fails, fails, fails],
+      ['mutual caller-tls-peer contains /sa/mutual', holds, holds, holds, fails],
+      ['mutual caller-http-version = 1.1', holds, fails, fails, holds],
+    ];
+    for (const [expectation, ...expected] of rows)
+      assert.deepEqual(
+        results.map((result) => verdicts(expectation, result)),
+        expected,
+        expectation,
+      );
+    const simple = answered(await callHttp(mesh.httpPort('nameless'), '/@https:simple/x'));
+    assert.deepEqual(verdicts('simple tls-peer exists = 0', simple), holds);
+  });
+
+  test('shows the facts of the request itself in `meshmock call`, as text, JSON and JUnit', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'meshmock-tls-'));
+    const junit = path.join(folder, 'results.xml');
+    const connectTo = `simple:443:127.0.0.1:${mesh.tlsPort('simple')}`;
+    const args = ['call', 'https://simple/x', '--cacert', certificates.ca, '--connect-to', connectTo, '--junit', junit];
+    const expectations = ['root sni = simple', 'root caller-tls-peer = simple', 'simple tls-version = TLSv1.2'];
+    const all = [...args, ...expectations.flatMap((text) => ['--expect', text])];
+    try {
+      const shown = await runProgram(all);
+      assert.equal(shown.code, 1, shown.stderr);
+      assert.match(shown.stdout, /^FAIL {2}simple tls-version = TLSv1\.2\n {6}seen: TLSv1\.3 ×1 \(100%\)$/m);
+      assert.match(readFileSync(junit, 'utf8'), /tests="3" failures="1".*simple tls-version = TLSv1\.2/s);
+      const { stdout } = await runProgram([...all, '--json']);
+      assert.deepEqual((JSON.parse(stdout) as { expectations: unknown }).expectations, [
+        { expectation: 'root sni = simple', passed: true, seen: 'simple ×1 (100%)' },
+        { expectation: 'root caller-tls-peer = simple', passed: true, seen: 'simple ×1 (100%)' },
+        { expectation: 'simple tls-version = TLSv1.2', passed: false, seen: 'TLSv1.3 ×1 (100%)' },
+      ]);
+    } finally {
+      rmSync(folder, { recursive: true });
     }
   });
 

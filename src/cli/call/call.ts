@@ -28,13 +28,15 @@ const help: HelpText = {
       text: `  FACT = VALUE            of every call, such as status = 200
   FACT VALUE = 10% ± 4%   of a share or a number of calls
   TEXT contains VALUE     also matches /REGEX/, exists, =, !=
-  latency p99 < 200ms     also min, mean, p50, p90, p95, max
+  latency p99 < 200ms     also min, mean, p50, p90, p95, max; and first-byte
   calls = 3
 
 FACT is one of ${facts.slice(0, 6).join(', ')},
 ${facts.slice(6).join(', ')}.
-TEXT is one of ${textFacts.slice(0, 6).join(', ')},
-${textFacts.slice(6).join(', ')}. A header has a NAME after it.`,
+TEXT is one of ${textFacts.slice(0, 8).join(', ')},
+${textFacts.slice(8, 15).join(', ')},
+${textFacts.slice(15, 20).join(', ')},
+${textFacts.slice(20).join(', ')}. A header and a trailer have a NAME after them.`,
     },
   ],
   examples: [

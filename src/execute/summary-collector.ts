@@ -50,6 +50,8 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
   private readonly byAttempt = new ValueCounter();
   private readonly byAnswer = new ValueCounter();
   private readonly byRefusal = new ValueCounter();
+  private readonly byPeer = new ValueCounter();
+  private readonly byTlsVersion = new ValueCounter();
   private first: KeptCall<Raw> | undefined;
   private slowest: KeptCall<Raw> | undefined;
   private firstFailed: KeptCall<Raw> | undefined;
@@ -94,7 +96,11 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
     if (service !== undefined) this.byService.add(service);
     const version = parsed?.version ?? signedVersion(call);
     if (version !== undefined) this.byVersion.add(version);
-    if (parsed?.pod !== undefined) this.byPod.add(parsed.pod);
+    if (parsed === undefined) return;
+    if (parsed.pod !== undefined) this.byPod.add(parsed.pod);
+    this.byPeer.add(parsed.mesh?.peerIdentity ?? 'none');
+    const tlsVersion = parsed.request?.tls?.version;
+    if (tlsVersion !== undefined) this.byTlsVersion.add(tlsVersion);
   }
 
   /** First call that failed, or else the first that timed out, or else the first. At least one must have been added. */
@@ -115,6 +121,8 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
       byAttempt: this.byAttempt.counts(),
       byAnswer: this.byAnswer.counts(),
       ...(this.byRefusal.isEmpty ? {} : { byRefusal: this.byRefusal.counts() }),
+      ...(this.byPeer.isEmpty ? {} : { byPeer: this.byPeer.counts() }),
+      ...(this.byTlsVersion.isEmpty ? {} : { byTlsVersion: this.byTlsVersion.counts() }),
       latencyMs: this.latencyMs(),
       samples: this.samples(),
     };

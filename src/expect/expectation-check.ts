@@ -2,7 +2,7 @@ import type { Plan } from '../plan/plan.ts';
 import { type CallResult, type Counts, otherValues } from '../reply/reply.ts';
 import { holdsWithin, satisfies } from './amount.ts';
 import type { Amount, Claim, Expectation, Fact, Time } from './expectation.ts';
-import { countsOf, factOf, satisfiesFact } from './facts.ts';
+import { countsOf, factOf, satisfiesFact, textCountsOf } from './facts.ts';
 import { Latencies } from './latencies.ts';
 import { TextCounts } from './text-counts.ts';
 import { textFactTitle, textOf } from './text-facts.ts';
@@ -109,9 +109,14 @@ export class ExpectationCheck {
   }
 
   private addText(call: CallResult, { fact, condition }: TextClaim): void {
-    const text = call.summary === undefined ? textOf(call, fact, condition) : undefined;
-    if (call.summary !== undefined) this.hidden = notCounted(textFactTitle(fact));
-    if (text !== undefined) this.texts.add(text);
+    if (call.summary === undefined) {
+      const text = textOf(call, fact, condition);
+      if (text !== undefined) this.texts.add(text);
+      return;
+    }
+    const counts = textCountsOf(call.summary, fact);
+    if (counts === undefined) this.hidden = notCounted(textFactTitle(fact));
+    for (const [text, count] of counts ?? []) this.texts.add(text, count);
   }
 
   private addCounts(counts: Counts): void {

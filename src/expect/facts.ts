@@ -1,9 +1,9 @@
 import { incomingContext } from '../reply/incoming-context.ts';
 import { signedVersion } from '../reply/mesh-headers.ts';
-import type { CallResult, Counts, Reply, Summary } from '../reply/reply.ts';
+import { type CallResult, type Counts, otherValues, type Reply, type Summary } from '../reply/reply.ts';
 import { outcomeOf } from '../reply/status.ts';
 import type { Comparison, Fact } from './expectation.ts';
-import { isReadToEnd } from './text-facts.ts';
+import { isReadToEnd, type TextFact } from './text-facts.ts';
 
 /** Returns the value of a fact of a call, or undefined if no answer shows it. */
 export function factOf(call: CallResult, fact: Fact): string | undefined {
@@ -69,11 +69,61 @@ export function countsOf(summary: Summary, fact: Fact): Counts | undefined {
       const { service = 0, foreign = 0 } = summary.byAnswer ?? {};
       return { ...summary.byRefusal, ...(service + foreign === 0 ? {} : { none: service + foreign }) };
     }
-    case 'mtls':
     case 'peer':
+      return peerCounts(summary);
+    case 'mtls':
+      return mtlsCounts(peerCounts(summary));
     case 'sampled':
     case 'chunks':
     case 'events':
+      return undefined;
+  }
+}
+
+/** Returns the counts of peers. A summary without them is from an older meshmock, unless no meshmock answered. */
+function peerCounts({ byPeer, byAnswer }: Summary): Counts | undefined {
+  return byPeer ?? (byAnswer?.service === undefined ? {} : undefined);
+}
+
+function mtlsCounts(byPeer: Counts | undefined): Counts | undefined {
+  if (byPeer === undefined) return undefined;
+  const { none, [otherValues]: others, ...identities } = byPeer;
+  const yes = Object.values(identities).reduce((sum, count) => sum + count, 0);
+  return { ...(none !== undefined && { no: none }), ...(yes > 0 && { yes }), ...(others && { [otherValues]: others }) };
+}
+
+/**
+ * Returns how often a repeated call had each text of a fact, or undefined if its summary does not count the fact. `null`
+ * is a text that is known to be absent.
+ */
+export function textCountsOf(
+  summary: Summary,
+  fact: TextFact,
+): (readonly [text: string | null, count: number])[] | undefined {
+  const counts = countsOfText(summary, fact.kind);
+  return (
+    counts &&
+    Object.entries(counts)
+      // A longer value may be the first part of a value.
+      .filter(([value]) => value !== otherValues && Buffer.byteLength(value) < wholeValueBytes)
+      .map(([value, count]) => [fact.kind === 'peer' && value === 'none' ? null : value, count] as const)
+  );
+}
+
+/** Size that only values reach that a summary may have cut, in bytes. It cuts at 300, between characters. */
+const wholeValueBytes = 297;
+
+function countsOfText(summary: Summary, kind: TextFact['kind']): Counts | undefined {
+  switch (kind) {
+    case 'version':
+    case 'pod':
+    case 'peer':
+      return countsOf(summary, kind);
+    case 'service':
+      return summary.byService;
+    case 'tls-version':
+      return summary.byTlsVersion;
+    default:
       return undefined;
   }
 }

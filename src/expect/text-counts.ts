@@ -18,14 +18,14 @@ export class TextCounts {
     this.condition = condition;
   }
 
-  /** Counts a call. `null` is a text that is known to be absent. */
-  add(text: string | null): void {
-    this.known++;
-    if (satisfiesText(this.condition, text)) this.hits++;
+  /** Counts calls. `null` is a text that is known to be absent. */
+  add(text: string | null, calls = 1): void {
+    this.known += calls;
+    if (satisfiesText(this.condition, text)) this.hits += calls;
     const shown = text === null ? '(none)' : text.length > shownLength ? `${text.slice(0, shownLength)}…` : text;
     const count = this.counts.get(shown);
-    if (count === undefined && this.counts.size === mostTexts) this.others++;
-    else this.counts.set(shown, (count ?? 0) + 1);
+    if (count === undefined && this.counts.size === mostTexts) this.others += calls;
+    else this.counts.set(shown, (count ?? 0) + calls);
   }
 
   /** Numbers of calls by text, for a person. */

@@ -33,6 +33,8 @@ const summary: Message = {
     byAttempt: 'counts',
     byAnswer: 'counts',
     byRefusal: 'counts',
+    byPeer: 'counts',
+    byTlsVersion: 'counts',
     latencyMs,
     samples: 'samples',
   },

@@ -151,6 +151,10 @@ export interface Summary<Raw = never> {
   byAnswer?: Counts;
   /** Counts of the refusals by proxies, by reason. */
   byRefusal?: Counts;
+  /** Counts of the answers that are replies, by the identity of the caller that the callee saw; `none` if it saw none. */
+  byPeer?: Counts;
+  /** Counts of the answers that are replies, by the version of TLS that the callee saw. */
+  byTlsVersion?: Counts;
   latencyMs?: LatencyMs;
   /** The first call, the slowest and the first that failed. One call may be several of these. */
   samples?: Sample<Raw>[];

@@ -99,3 +99,61 @@ test('parts, events and the time to the first part can be compared where an answ
   for (const expectation of ['root chunks = 0', 'root events = 0', 'root first-byte p50 < 1s'])
     assert.deepEqual(verdicts(expectation, call({})), unknown, expectation);
 });
+
+test('a repeated call counts peers, versions of TLS, and texts of its services', () => {
+  const repeated: CallResult = {
+    target: 'web:8080',
+    scheme: 'http',
+    answeredBy: 'service',
+    summary: {
+      count: 10,
+      byAnswer: { service: 10 },
+      byService: { web: 10 },
+      byVersion: { v1: 6, v2: 4 },
+      byPod: { 'web-1': 10 },
+      byPeer: { none: 2, [tls.peer]: 8 },
+      byTlsVersion: { 'TLSv1.3': 10 },
+    },
+  };
+  for (const expectation of [
+    'web mtls yes = 80%',
+    'web mtls no = 2',
+    'web peer b = 8',
+    'web peer contains /sa/b = 80%',
+    'web version matches /^v2$/ = 4',
+    'web pod contains web',
+    'web service = web',
+    'web tls-version = TLSv1.3',
+  ])
+    assert.deepEqual(verdicts(expectation, withCall(repeated)), holds, expectation);
+  assert.deepEqual(verdicts('web mtls = yes', withCall(repeated)), fails);
+  assert.deepEqual(verdicts('web sni exists', withCall(repeated)), unknown);
+  assert.deepEqual(verdicts('web first-byte max < 1s', withCall(repeated)), unknown);
+});
+
+test('a repeated call is undetermined where its summary does not count all calls', () => {
+  const counted = { count: 10, byAnswer: { service: 8, nobody: 2 }, byPeer: { none: 8 }, byPod: { 'web-1': 8 } };
+  const repeated = { target: 'web:8080', scheme: 'http', answeredBy: 'service' as const };
+  const partly = withCall({ ...repeated, summary: counted });
+  assert.deepEqual(verdicts('web mtls = no', partly), unknown);
+  assert.deepEqual(verdicts('web pod contains web', partly), unknown);
+  assert.deepEqual(verdicts('web tls-version exists = 0', partly), unknown);
+  // An older meshmock does not count peers.
+  const { byPeer: _peers, ...older } = counted;
+  assert.deepEqual(verdicts('web mtls no = 8', withCall({ ...repeated, summary: older })), unknown);
+  const many = { count: 10, byAnswer: { service: 10 }, byPeer: { 'spiffe://a': 6, '(others)': 4 } };
+  assert.deepEqual(verdicts('web mtls = yes', withCall({ ...repeated, summary: many })), unknown);
+  assert.deepEqual(verdicts('web peer matches /^spiffe/', withCall({ ...repeated, summary: many })), unknown);
+  const long = { count: 1, byAnswer: { service: 1 }, byPod: { ['p'.repeat(300)]: 1 } };
+  assert.deepEqual(verdicts('web pod contains z', withCall({ ...repeated, summary: long })), unknown);
+});
+
+function withCall(below: CallResult): CallResult {
+  return {
+    target: 'gateway:8080',
+    scheme: 'http',
+    status: 200,
+    answeredBy: 'service',
+    reply: { service: 'gateway', status: 200, calls: [below] },
+  };
+}

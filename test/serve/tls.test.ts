@@ -106,6 +106,15 @@ suite('a service with TLS', () => {
     assert.deepEqual(verdicts('simple tls-peer exists = 0', simple), holds);
   });
 
+  test('has facts of its connections over repeated calls', async () => {
+    for (const scheme of ['https', 'grpcs']) {
+      const repeated = answered(await callHttp(mesh.httpPort('caller'), `/@${scheme}:simple*20;concurrency=4/x`));
+      assert.deepEqual(verdicts('simple tls-version TLSv1.3 = 20', repeated), holds);
+      assert.deepEqual(verdicts('simple mtls no = 100%', repeated), holds);
+      assert.deepEqual(verdicts('simple sni exists', repeated), unknown);
+    }
+  });
+
   test('shows the facts of the request itself in `meshmock call`, as text, JSON and JUnit', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'meshmock-tls-'));
     const junit = path.join(folder, 'results.xml');

@@ -15,6 +15,8 @@ export interface Summary {
   'unmade'?: (number);
   'byService'?: ({[key: string]: number});
   'byRefusal'?: ({[key: string]: number});
+  'byPeer'?: ({[key: string]: number});
+  'byTlsVersion'?: ({[key: string]: number});
 }
 
 export interface Summary__Output {
@@ -29,4 +31,6 @@ export interface Summary__Output {
   'unmade'?: (number);
   'byService'?: ({[key: string]: number});
   'byRefusal'?: ({[key: string]: number});
+  'byPeer'?: ({[key: string]: number});
+  'byTlsVersion'?: ({[key: string]: number});
 }

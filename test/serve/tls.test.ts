@@ -106,6 +106,24 @@ suite('a service with TLS', () => {
     assert.deepEqual(verdicts('simple tls-peer exists = 0', simple), holds);
   });
 
+  test('does not show the TLS that a proxy ended, and its caller does', async () => {
+    const { cert, key } = certificates.make('front', ['front']);
+    const front = tls.createServer({ cert: readFileSync(cert), key: readFileSync(key) }, (socket) => {
+      const plain = net.connect(mesh.httpPort('simple'), '127.0.0.1');
+      socket.on('error', () => plain.destroy()).pipe(plain);
+      plain.on('error', () => socket.destroy()).pipe(socket);
+    });
+    await once(front.listen(0, '127.0.0.1'), 'listening');
+    const { port } = front.address() as net.AddressInfo;
+    mesh.dialler.add({ host: 'front', port: '443', toHost: '127.0.0.1', toPort: String(port) });
+    const called = answered(await callHttp(mesh.httpPort('caller'), '/@https:front/x'));
+    front.close();
+    assert.deepEqual(verdicts('simple caller-tls-version = TLSv1.3', called), holds);
+    assert.deepEqual(verdicts('simple caller-tls-peer = front', called), holds);
+    for (const fact of ['tls-version', 'sni', 'alpn', 'tls-peer'])
+      assert.deepEqual(verdicts(`simple ${fact} exists = 0`, called), unknown, fact);
+  });
+
   test('has facts of its connections over repeated calls', async () => {
     for (const scheme of ['https', 'grpcs']) {
       const repeated = answered(await callHttp(mesh.httpPort('caller'), `/@${scheme}:simple*20;concurrency=4/x`));

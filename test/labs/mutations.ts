@@ -497,6 +497,48 @@ export const mutations: readonly Mutation[] = [
       caughtBy: 'only the caller of service3 retries',
     },
   ]),
+  ...ofLab('secure-ingress', [
+    // The gateway keeps a certificate whose Secret is deleted, so this mutation must be the first one.
+    {
+      name: 'a Secret in another namespace than the gateway',
+      ...edit(
+        'certificates.yaml',
+        'name: shop-cert\n  namespace: istio-system',
+        'name: shop-cert\n  namespace: default',
+      ),
+      caughtBy: 'services of the mesh may use shop.example.com too',
+    },
+    {
+      name: 'a host without client certificates',
+      ...edit('gateway.yaml', 'mode: MUTUAL', 'mode: SIMPLE'),
+      caughtBy: 'a partner without a certificate is refused',
+    },
+    {
+      name: 'optional client certificates',
+      ...edit('gateway.yaml', 'mode: MUTUAL', 'mode: OPTIONAL_MUTUAL'),
+      caughtBy: 'a partner without a certificate is refused',
+    },
+    {
+      name: 'the certificate of another host',
+      ...edit('gateway.yaml', 'credentialName: shop-cert', 'credentialName: partners-cert'),
+      caughtBy: 'services of the mesh may use shop.example.com too',
+    },
+    {
+      name: 'a renamed host of a server',
+      ...edit('gateway.yaml', '        - shop.example.com', '        - shop.example.org'),
+      caughtBy: 'services of the mesh may use shop.example.com too',
+    },
+    {
+      name: 'a route for another host',
+      ...edit('routes.yaml', 'exact: partners.example.com', 'exact: shop.example.com'),
+      caughtBy: 'a partner with a certificate reaches service1, which sees the name in it',
+    },
+    {
+      name: 'a misspelled gateway of a route for TLS',
+      ...edit('passthrough.yaml', '    - vault\n  tls', '    - vaults\n  tls'),
+      caughtBy: 'TLS for vault.example.com passes through the gateway',
+    },
+  ]),
   ...ofLab('telemetry', [
     {
       name: 'another share of traces',

@@ -166,6 +166,42 @@ export const mutations: readonly Mutation[] = [
       caughtBy: 'the egress gateway refuses the calls of other services',
     },
   ]),
+  ...ofLab('egress-tls-origination', [
+    {
+      name: 'a certificate that the sidecars verify, and that no authority has signed',
+      ...edit('originate.yaml', '          insecureSkipVerify: true\n', ''),
+      caughtBy: 'the sidecars begin TLS for calls in plain text',
+    },
+    {
+      name: 'TLS for every port of the host',
+      ...edit(
+        'originate.yaml',
+        '    portLevelSettings:\n      - port:\n          number: 8080\n        tls:\n',
+        '    tls:\n',
+      ),
+      caughtBy: 'callers may speak TLS themselves',
+    },
+    {
+      name: 'another name of the server in TLS',
+      ...edit('originate.yaml', 'mode: SIMPLE', 'mode: SIMPLE\n          sni: vault.outside'),
+      caughtBy: 'the sidecars begin TLS for calls in plain text',
+    },
+    {
+      name: 'a missing port of the outside host',
+      ...edit('service-entry.yaml', '      targetPort: 8443\n', ''),
+      caughtBy: 'the sidecars begin TLS for calls in plain text',
+    },
+    {
+      name: 'a port whose protocol is not HTTP',
+      ...edit('service-entry.yaml', 'protocol: HTTP', 'protocol: TCP'),
+      caughtBy: 'the sidecar reads the request, so it can end a slow one',
+    },
+    {
+      name: 'a timeout ten times as long',
+      ...edit('timeout.yaml', 'timeout: 0.5s', 'timeout: 5s'),
+      caughtBy: 'the sidecar reads the request, so it can end a slow one',
+    },
+  ]),
   ...ofLab('external-authorization', [
     {
       name: 'a policy for the wrong workload',

@@ -634,6 +634,47 @@ export const mutations: readonly Mutation[] = [
       caughtBy: 'gateway may not use the HTTP port of echo',
     },
   ]),
+  ...ofLab('websocket', [
+    {
+      name: 'a misspelled header',
+      ...edit('by-end-user.yaml', 'end-user:', 'enduser:'),
+      caughtBy: 'the WebSockets of jason go to v2 of service2',
+    },
+    {
+      name: 'another path of the handshake',
+      ...edit('by-end-user.yaml', 'prefix: /chat', 'prefix: /talk'),
+      caughtBy: 'the WebSockets of jason go to v2 of service2',
+    },
+    {
+      name: 'a timeout ten times as long',
+      ...edit('resilience.yaml', 'timeout: 500ms', 'timeout: 5s'),
+      caughtBy: 'an HTTP call to service3 times out',
+    },
+    {
+      name: 'one retry less',
+      ...edit('resilience.yaml', 'attempts: 2', 'attempts: 1'),
+      caughtBy: 'an HTTP call to service3 is retried',
+    },
+    {
+      name: 'a policy for another identity',
+      ...edit('gateway-only.yaml', 'sa/gateway', 'sa/service1'),
+      caughtBy: 'gateway may open a WebSocket to service4',
+    },
+    {
+      name: 'a policy for the wrong workload',
+      ...edit('gateway-only.yaml', 'app: service4', 'app: service3'),
+      caughtBy: 'only gateway may open a WebSocket to service4',
+    },
+    {
+      name: 'a policy for HTTP calls too',
+      ...edit(
+        'gateway-only.yaml',
+        '      when:\n        - key: request.headers[upgrade]\n          values:\n            - websocket\n',
+        '',
+      ),
+      caughtBy: 'HTTP calls to service4 are not affected',
+    },
+  ]),
   ...ofLab('../octopus', [
     {
       name: 'a swapped version',

@@ -86,15 +86,19 @@ spec: { selector: { app: nobody }, ports: [{ name: http, port: 8080 }, { name: g
   },
   {
     name: 'a port of a pod on which nothing listens',
+    // A mock listens at each port that its Services name, so the sidecar passes requests on to another one.
     manifest: `
-apiVersion: v1
-kind: Service
+apiVersion: networking.istio.io/v1
+kind: Sidecar
 metadata: { name: deaf }
-spec: { selector: { app: service4 }, ports: [{ name: http2, port: 8080, targetPort: 7777 }, { name: http2-b, port: 9090, targetPort: 7777 }] }`,
+spec:
+  workloadSelector: { labels: { app: service4 } }
+  ingress:
+    - { port: { number: 8080, name: http, protocol: HTTP }, defaultEndpoint: '127.0.0.1:7777' }
+    - { port: { number: 9090, name: grpc, protocol: GRPC }, defaultEndpoint: '127.0.0.1:7777' }`,
     row: 'connection failure',
     reason: 'connect_failure',
     status: unavailable,
-    call: 'deaf/x',
     by: 'callee',
   },
   {
@@ -114,15 +118,22 @@ spec: { selector: { app: service4 }, ports: [{ name: http2, port: 8080, targetPo
   },
   {
     name: 'HTTP/2 to a port that speaks HTTP/1.1',
+    // Mocks speak both.
     manifest: `
-apiVersion: v1
-kind: Service
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
 metadata: { name: misnamed }
-spec: { selector: { app: legacy }, ports: [{ name: http2, port: 8080 }, { name: grpc, port: 9090, targetPort: 8080 }] }`,
+spec:
+  hosts: [misnamed.test]
+  location: MESH_EXTERNAL
+  resolution: STATIC
+  ports: [{ number: 8080, name: http2, protocol: HTTP2 }, { number: 9090, name: grpc, protocol: GRPC }]
+  endpoints: [{ address: ${foreignAddress.host}, ports: { http2: ${foreignAddress.http}, grpc: ${foreignAddress.http} } }]
+`,
     row: 'protocol error',
     reason: 'upstream_reset',
     status: [502, 503, 'UNAVAILABLE'],
-    call: 'misnamed/x',
+    call: 'misnamed.test/x',
   },
   {
     name: 'streams that the upstream resets',

@@ -119,6 +119,17 @@ test('a captured value that a field cannot have is an error with its place', () 
   assert.match(error.message, /^a\.yaml:7:38: /);
 });
 
+test('no captured value names a file of this machine', () => {
+  const step = (fields: string) =>
+    parse(
+      `cases:\n  - name: n\n    call: /@a/x\n    capture: { v: root answer-header x }\n    expect: status = 200\n    then:\n      - { call: /@a/x, expect: status = 200, ${fields} }`,
+    ).cases[0]?.then[0]?.requestWith(new Map([['v', '@/etc/hostname']]));
+  assert.equal(step(`data: "\${v}"`)?.data, '@/etc/hostname');
+  assert.equal(step(`data: "x\${v}"`)?.data, 'x@/etc/hostname');
+  assert.match(refused(() => step(`data: "@\${v}"`)).message, /the name of a file, which no answer chooses/);
+  assert.match(refused(() => step(`cacert: "\${v}"`)).message, /the name of a file, which no answer chooses/);
+});
+
 test('a further request begins where the first one begins, unless it names another place', () => {
   const { cases } = parse(
     'cases:\n  - name: n\n    from: a\n    over: grpc\n    host: h\n    timeout: 2s\n    call: /@b/x\n    expect: status = 200\n    then:\n      - { call: /@b/y, expect: status = 200 }\n      - { url: "https://s.example:8443/z", expect: status = 200 }',

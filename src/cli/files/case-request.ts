@@ -14,6 +14,7 @@ import { parsePath } from '../../plan/parse.ts';
 import { type Header, noLimits, type Plan } from '../../plan/plan.ts';
 import { readText } from '../process/read-text.ts';
 import { textName } from './case-table.ts';
+import { fileOf } from './case-texts.ts';
 import { readHeaders } from './header-fields.ts';
 import type { Fields, YamlFile } from './yaml-file.ts';
 
@@ -105,9 +106,8 @@ export class RequestReader {
 
   private content(fields: Fields, protocol: 'http' | 'grpc'): Pick<CaseRequest, 'headers' | 'data'> {
     const { yaml, errors } = this;
-    const data = this.value(fields, 'data', (value) =>
-      value.startsWith('@') ? readText(this.pathOf(value.slice(1))) : value,
-    );
+    const file = fileOf(yaml, fields.get('data'));
+    const data = this.value(fields, 'data', (value) => (file === undefined ? value : readText(this.pathOf(file))));
     const hasData = fields.has('data');
     if (hasData && protocol === 'grpc')
       errors.add(yaml.errorAt(fields.get('data'), 'no data: over gRPC the plan is the request'));

@@ -36,14 +36,21 @@ export function withTexts(
       const value = row.get(name);
       if (value !== undefined) return value;
       const answered = captured.get(name);
+      // A service must not choose a file of this machine.
+      if (answered !== undefined && namesFile(field, withRow(text)))
+        throw yaml.errorAt(at, 'the name of a file, which no answer chooses');
       if (answered !== undefined) return encodedFor(field, answered);
       throw yaml.errorAt(at, `one of ${[...row.keys(), ...captured.keys()].map((one) => `\${${one}}`).join(', ')}`);
     });
+  const withRow = (text: string): string =>
+    text.replaceAll(reference, (all, doubled: string, name: string) => (doubled === '' && row.get(name)) || all);
   const copy = (original: Node, field: string): Node => {
     const one = yaml.resolveAlias(original) ?? original;
     if (isScalar(one)) {
       if (typeof one.value !== 'string' || !one.value.includes('${')) return one;
-      return withRange(new Scalar(replaced(one.value, one, field)), one);
+      const scalar = new Scalar(replaced(one.value, one, field));
+      scalar.source = withRow(one.value);
+      return withRange(scalar, one);
     }
     if (isSeq(one)) {
       const sequence = new YAMLSeq();
@@ -66,6 +73,25 @@ export function withTexts(
 function withRange<N extends Node>(node: N, { range }: Node): N {
   if (range !== undefined) node.range = range;
   return node;
+}
+
+const fileFields: ReadonlySet<string> = new Set(['cacert', 'cert', 'key']);
+
+/** Reports whether the text of a field names a file. */
+function namesFile(field: string, text: string): boolean {
+  return fileFields.has(field) || (field === 'data' && text.startsWith('@'));
+}
+
+/**
+ * Returns the file of a scalar `@FILE`, or undefined for any other. A captured value that begins with `@` is a text.
+ *
+ * @example
+ * fileOf(yaml, fields.get('data')); // 'order.json' for `data: "@order.json"`
+ */
+export function fileOf(yaml: YamlFile, node: Node | undefined): string | undefined {
+  const scalar = node && yaml.resolveAlias(node);
+  if (!isScalar(scalar) || !String(scalar.source ?? scalar.value).startsWith('@')) return undefined;
+  return String(scalar.value).slice(1);
 }
 
 /** Returns a captured value as a text of a field, so that no character of it has a meaning there. */

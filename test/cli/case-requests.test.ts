@@ -119,6 +119,26 @@ test('a captured value that a field cannot have is an error with its place', () 
   assert.match(error.message, /^a\.yaml:7:38: /);
 });
 
+test('no captured value adds a directive or a call', () => {
+  const step = (call: string, value: string) =>
+    parse(
+      `cases:\n  - name: n\n    call: /@a/x\n    capture: { v: root answer-header x }\n    expect: status = 200\n    then:\n      - { ${call}, expect: status = 200 }`,
+    ).cases[0]?.then[0]?.requestWith(new Map([['v', value]]));
+  for (const [call, value] of [
+    [`url: "http://shop/\${v}"`, '@b/x'],
+    [`url: "http://shop/\${v}"`, '~status=503'],
+    [`call: "/@web/\${v}"`, '~close'],
+    [`call: "/@web/\${v}"`, '/@b'],
+    [`call: "/@\${v}/x"`, 'a,b'],
+  ] as const)
+    assert.match(
+      refused(() => step(call, value)).message,
+      /^a\.yaml:7:9: expected captured values without the parts of a plan/,
+    );
+  const plan = step(`call: "/@\${v}/x"`, 'b.ns')?.plan;
+  assert.equal(plan && formatPath(plan), '/@b.ns/x');
+});
+
 test('no captured value names a file of this machine', () => {
   const step = (fields: string) =>
     parse(

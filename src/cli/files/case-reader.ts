@@ -4,6 +4,7 @@ import { ErrorList } from '../../error/error-list.ts';
 import { durationMs, text } from '../../options/option-values.ts';
 import { parseDirectives } from '../../plan/parse.ts';
 import { noLimits } from '../../plan/plan.ts';
+import { hasSameShape } from '../../plan/shape.ts';
 import { RequestReader, requestFields } from './case-request.ts';
 import { type CaseRow, readTable, rowName } from './case-table.ts';
 import { type CaseTexts, noTexts, withTexts } from './case-texts.ts';
@@ -119,7 +120,8 @@ export class CaseReader {
           const list = new ErrorList();
           const request = read(captured, list, []);
           list.throwIfAny();
-          return request;
+          if (hasSameShape(request.plan, checked.plan)) return request;
+          throw yaml.errorAt(step, 'captured values without the parts of a plan, such as "@", "~", "," or "|"');
         },
       };
       return [one];

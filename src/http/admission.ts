@@ -96,15 +96,18 @@ export function admitRequests(
     if (pipeline === undefined) return;
     const rest = pipeline.leaveForUpgrade();
     socket.on('error', ignoreError).pause();
+    // Answers are sent in the order of the requests (RFC 9112 section 9.3.2).
     if (shedder.admits()) {
-      handlers.webSocket(request, pipeline.connection, Buffer.concat([head, rest]));
+      pipeline.whenDrained(() => handlers.webSocket(request, pipeline.connection, Buffer.concat([head, rest])));
       return;
     }
     budgets.refusals.add('overload');
-    socket.end(
-      `HTTP/1.1 503 Service Unavailable\r\n${retryAfterHeader}: ${retryAfterSeconds}\r\nconnection: close\r\n\r\n`,
-    );
-    socket.resume();
+    pipeline.whenDrained(() => {
+      socket.end(
+        `HTTP/1.1 503 Service Unavailable\r\n${retryAfterHeader}: ${retryAfterSeconds}\r\nconnection: close\r\n\r\n`,
+      );
+      socket.resume();
+    });
   });
   return (socket) => pipelines.get(socket);
 }

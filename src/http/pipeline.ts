@@ -119,6 +119,8 @@ export class Pipeline {
   /** True if no request after the present ones is read. */
   private isLast = false;
   private failed = false;
+  /** True if another protocol reads the connection. */
+  private hasLeft = false;
   /** True until the first bytes arrive. */
   private isFresh = true;
   private readonly leave: () => void;
@@ -188,6 +190,7 @@ export class Pipeline {
   leaveForUpgrade(): Buffer {
     const { socket } = this.connection;
     socket.removeAllListeners('data').removeAllListeners('resume');
+    this.hasLeft = true;
     const rest = this.unparsed ?? Buffer.alloc(0);
     this.unparsed = undefined;
     return rest;
@@ -227,7 +230,7 @@ export class Pipeline {
     const next = this.waiting.shift();
     if (next !== undefined) {
       this.budgets.endWaiting(next.bytes);
-      if (this.waiting.length === 0 && !this.isPausedByNode) this.connection.socket.resume();
+      if (this.waiting.length === 0 && !this.isPausedByNode && !this.hasLeft) this.connection.socket.resume();
       next.start();
     }
     if (this.turns.length === 0) this.onDrained?.();

@@ -125,6 +125,24 @@ suite('WebSockets', () => {
     );
   });
 
+  test('follow the answers to earlier requests of their connection', async () => {
+    const socket = net.connect(mesh.httpPort('a'), '127.0.0.1');
+    const handshake =
+      'upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==';
+    socket.write(
+      `GET /~delay=100ms/x HTTP/1.1\r\nhost: a\r\n\r\nGET /~delay=50ms/y HTTP/1.1\r\nhost: a\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\n${handshake}\r\n\r\n`,
+    );
+    let received = '';
+    for await (const chunk of socket) {
+      received += String(chunk);
+      // A text of two characters, masked with zeros, and the same one as the answer.
+      if (received.endsWith('\r\n\r\n') && received.includes(' 101 '))
+        socket.write(Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69]));
+      if (received.endsWith('\x02hi')) break;
+    }
+    assert.deepEqual(received.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 200', 'HTTP/1.1 101']);
+  });
+
   test('leave other upgrades and broken handshakes to HTTP', async () => {
     for (const headers of [{ upgrade: 'h2c' }, { upgrade: 'websocket' }, { upgrade: 'foo' }]) {
       const { status } = await sendHttp(mesh.httpPort('a'), '/x', { headers: { connection: 'upgrade', ...headers } });

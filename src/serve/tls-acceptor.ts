@@ -1,5 +1,6 @@
 import net from 'node:net';
 import tls from 'node:tls';
+import type { Connection } from '../connections/connection.ts';
 import type { Connections } from '../connections/connections.ts';
 import type { Budgets } from '../execute/budgets/budgets.ts';
 import type { TlsMaterial } from '../tls/tls-files.ts';
@@ -49,7 +50,12 @@ export function createTlsAcceptor(
     handshakeTimeout: budgets.limits.readTimeoutMs,
     allowHalfOpen: true,
   });
+  const handshakes = new WeakMap<net.Socket, Connection>();
   server.on('secureConnection', (socket) => {
+    const { _parent: carrier } = socket as net.Socket & { readonly _parent?: net.Socket };
+    const connection = carrier && handshakes.get(carrier);
+    // The servers of the connection inside count it from now on.
+    if (connection !== undefined) connections.release(connection);
     // Several servers watch it.
     socket.setMaxListeners(maxListeners);
     if (socket.alpnProtocol === http2Protocol) acceptHttp2(socket);
@@ -77,8 +83,7 @@ export function createTlsAcceptor(
         answerPlain(socket, first);
         return;
       }
-      // The servers of the connection inside count it from now on.
-      connections.release(connection);
+      handshakes.set(socket, connection);
       socket.removeAllListeners('end').off('error', ignoreError).pause();
       socket.unshift(first);
       server.emit('connection', socket);

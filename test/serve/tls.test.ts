@@ -274,4 +274,21 @@ suite('a service with TLS', () => {
     half.on('error', () => {});
     await Promise.all([once(mute, 'close'), once(half, 'close')]);
   });
+
+  test('counts a connection without a request while its handshake lasts', { timeout: 10_000 }, async () => {
+    await using full = await startMesh([{ name: 'full', tls: { addresses: [address], isInsecure: true } }], {}, [], {
+      maxIdleConnections: 2,
+    });
+    const closed: Promise<unknown>[] = [];
+    for (let count = 0; count < 4; count++) {
+      const socket = net.connect(full.tlsPort('full'), '127.0.0.1').on('error', () => {});
+      closed.push(once(socket, 'close'));
+      await once(socket, 'connect');
+      socket.write(Buffer.from([0x16, 3, 1]));
+    }
+    // The oldest two, long before the read timeout.
+    await Promise.all(closed.slice(0, 2));
+    const [reply] = (await callHttp(full.httpPort('full'), '/@https:full/x')).calls ?? [];
+    assert.equal(reply?.status, 200);
+  });
 });

@@ -111,15 +111,20 @@ async function makeAttempt(
   return resultOf(context, planned, withKnownHosts(answer, service), startedAt, callTrace.spanId);
 }
 
-/** Adds the body of a request to a call, with its content type. */
+/** Headers that say how a body is read. */
+const bodyHeaders = ['content-type', 'content-encoding'];
+
+/** Adds the body of a request to a call, with its content type and coding. */
 function passBodyOn(
   outgoing: { body?: Buffer; readonly headers: Record<string, string> },
   { body, headers }: IncomingRequest,
 ): void {
   if (body === undefined) return;
   outgoing.body = body.start;
-  const type = headers['content-type'];
-  if (type !== undefined) outgoing.headers['content-type'] = type;
+  for (const name of bodyHeaders) {
+    const value = headers[name];
+    if (value !== undefined) outgoing.headers[name] = value;
+  }
 }
 
 /** Reports whether the callee has refused a call because it is overloaded. */

@@ -89,6 +89,13 @@ suite('bodies of requests', () => {
     );
   });
 
+  test('a compressed body is passed on with its coding', async () => {
+    const answered = await reply('a', '/@b;body/x', '{"a":1}', { 'content-encoding': 'gzip' });
+    assert.equal(answered.calls?.[0]?.reply?.request?.headers?.['content-encoding'], 'gzip');
+    const other = await reply('a', '/@b/x', '{"a":1}', { 'content-encoding': 'gzip' });
+    assert.equal(other.calls?.[0]?.reply?.request?.headers?.['content-encoding'], undefined);
+  });
+
   test('the whole body reaches another server, byte for byte, and every repetition of a call', async () => {
     const body = Buffer.alloc(50_000, 'abcdefg');
     const received: string[] = [];

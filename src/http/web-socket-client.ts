@@ -65,6 +65,10 @@ class Exchange {
   private tls: Tls | undefined;
   private quiet: NodeJS.Timeout | undefined;
   private settled = false;
+  /** Bytes that the account has reserved for the message. */
+  private reservedBytes = 0;
+  /** Bytes that have arrived after the end of the call. */
+  private lateBytes = 0;
 
   constructor(call: OutgoingCall, signal: AbortSignal, resolve: (answer: CallAnswer) => void) {
     this.call = call;
@@ -104,25 +108,37 @@ class Exchange {
   private onUpgrade(response: IncomingMessage): void {
     this.headers = plainHeaders(response.headers);
     this.tls = dialledTls(response.socket as Socket);
+    // A message may be incomplete for as long as the server likes.
+    response.socket.on('data', (chunk: Buffer) => this.onData(chunk.length));
     if (this.headers[signatureHeader] === undefined)
       this.quiet = setTimeout(() => this.settle(this.other(switchingProtocols, Buffer.alloc(0))), quietMs);
   }
 
-  private onMessage(data: Buffer): void {
-    const { account } = this.call;
-    const { headers } = this;
-    const refusedBy = account.reserve(data.length);
-    if (refusedBy !== undefined) {
-      this.settle({ kind: 'left-out', status: 200, headers, bytes: data.length, refusedBy });
+  /** Reserves bytes that arrive, before they are kept. */
+  private onData(bytes: number): void {
+    const { headers, socket } = this;
+    if (this.settled) {
+      this.lateBytes += bytes;
+      if (this.lateBytes > maxForeignBytes) socket?.terminate();
       return;
     }
+    const refusedBy = this.call.account.reserve(bytes);
+    if (refusedBy === undefined) {
+      this.reservedBytes += bytes;
+      return;
+    }
+    this.settle({ kind: 'left-out', status: 200, headers, bytes: this.reservedBytes + bytes, refusedBy });
+    socket?.terminate();
+  }
+
+  private onMessage(data: Buffer): void {
+    const { headers } = this;
     const json = headers[signatureHeader] === undefined ? undefined : data.toString();
     const reply: unknown = json === undefined ? undefined : parsed(json);
     if (json !== undefined && isReply(reply)) {
       this.settle({ kind: 'reply', status: reply.status, headers, reply: new RawReply(json) });
       return;
     }
-    account.release(data.length);
     this.settle(this.other(switchingProtocols, data));
   }
 
@@ -164,6 +180,7 @@ class Exchange {
     this.settled = true;
     clearTimeout(this.quiet);
     this.signal.removeEventListener('abort', this.onAbort);
+    if (answer.kind !== 'reply') this.call.account.release(this.reservedBytes);
     const { socket, tls } = this;
     if (socket?.readyState === WebSocket.OPEN) socket.close();
     else socket?.terminate();

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import net, { type AddressInfo } from 'node:net';
@@ -193,6 +194,26 @@ suite('the limits of WebSockets', () => {
     const [refused] = await exchange(url, ['/x']);
     assert.match((JSON.parse(refused ?? '') as Reply).error?.message ?? '', /--max-requests/);
     assert.equal((await slow).length, 1);
+  });
+
+  test('end a call when a message that arrives has more bytes than an answer may have', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    server.on('upgrade', (request, socket) => {
+      socket.on('error', () => {});
+      const key = `${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
+      const accept = createHash('sha1').update(key).digest('base64');
+      const head = `upgrade: websocket\r\nconnection: upgrade\r\nx-meshmock: f/v1\r\nsec-websocket-accept: ${accept}`;
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\n${head}\r\n\r\n`);
+      // The header of a text of 16 MiB, whose end never arrives.
+      socket.write(Buffer.from([0x81, 127, 0, 0, 0, 0, 1, 0, 0, 0]));
+      socket.write(Buffer.alloc(500_000, 'x'));
+    });
+    await once(server, 'listening');
+    await using mesh = await startMesh(['a'], {}, [], { maxAnswerBytes: 100_000 });
+    const { port } = server.address() as AddressInfo;
+    const [call] = (await callHttp(mesh.httpPort('a'), `/@ws:127.0.0.1:${port};timeout=3s/x`)).calls ?? [];
+    assert.match(call?.pruned?.reason ?? JSON.stringify(call), /--max-answer/);
+    server.close();
   });
 
   test('read one message at a time, and close a client that does not read', async () => {

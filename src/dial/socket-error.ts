@@ -17,3 +17,16 @@ export const socketErrorCodes: Readonly<Record<string, CallErrorCode>> = {
 export function firstErrorOf(error: Error): NodeJS.ErrnoException {
   return error instanceof AggregateError ? error.errors[0] : error;
 }
+
+const nodeAdvice = /; if the root CA is installed locally, try running Node\.js with --use-system-ca/g;
+
+/**
+ * Returns the message of an error of TLS with the flags that make a certificate trusted, in place of Node's own flag.
+ *
+ * @example
+ * tlsMessageOf('self-signed certificate; if the root CA is installed locally, try running Node.js with --use-system-ca');
+ * // 'self-signed certificate (trust its authority with --tls-ca of serve, or --cacert of call)'
+ */
+export function tlsMessageOf(message: string): string {
+  return message.replace(nodeAdvice, ' (trust its authority with --tls-ca of serve, or --cacert of call)');
+}

@@ -1,4 +1,5 @@
 import { type StatusObject, status } from '@grpc/grpc-js';
+import { tlsMessageOf } from '../dial/socket-error.ts';
 import type { CallError, CallErrorCode } from '../reply/reply.ts';
 
 /** Errors of a call by the details of a status that grpc-js creates when no server answers. */
@@ -13,7 +14,7 @@ const patterns: readonly (readonly [RegExp, CallErrorCode])[] = [
 /** Returns the error of a call without an answer, or undefined if a server sent the status, without trailers. */
 export function callErrorOf({ code, details }: Pick<StatusObject, 'code' | 'details'>): CallError | undefined {
   // An empty text would be absent in a message, and each error has one.
-  const message = details.replace(/ Resolution note: $/, '') || `status ${code}`;
+  const message = tlsMessageOf(details).replace(/ Resolution note: $/, '') || `status ${code}`;
   switch (code) {
     case status.DEADLINE_EXCEEDED:
       return { code: 'timeout', message };

@@ -1,4 +1,4 @@
-import { firstErrorOf, socketErrorCodes } from '../dial/socket-error.ts';
+import { firstErrorOf, socketErrorCodes, tlsMessageOf } from '../dial/socket-error.ts';
 import { DialError } from '../dial/target-resolver.ts';
 import type { CallError, CallErrorCode } from '../reply/reply.ts';
 
@@ -18,8 +18,15 @@ export function callErrorOf(error: Error): CallError {
   const code = first.code ?? '';
   if (code.startsWith('HPE_') || first.name === 'HTTPParserError')
     return { code: 'protocol', message: `the server does not speak HTTP/1.1, perhaps gRPC or TLS: ${first.message}` };
-  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER')
-    return { code: 'tls', message: 'the server does not speak TLS: use http: instead of https:' };
+  // An answer that arrives while the handshake is written is an EPROTO.
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || (code === 'EPROTO' && /:wrong version number:/.test(first.message)))
+    return {
+      code: 'tls',
+      message: 'the server does not speak TLS: use http: instead of https:, or ws: instead of wss:',
+    };
   const isTls = /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code);
-  return { code: codes[code] ?? (isTls ? 'tls' : 'protocol'), message: first.message || code || first.name };
+  return {
+    code: codes[code] ?? (isTls ? 'tls' : 'protocol'),
+    message: tlsMessageOf(first.message) || code || first.name,
+  };
 }

@@ -176,6 +176,19 @@ suite('a service with TLS', () => {
     for (const { error } of await callsOf('caller', `/@${targets.join('|')}/x`)) assert.equal(error?.code, 'tls');
   });
 
+  test('says which flags trust a certificate, and which scheme has no TLS', async () => {
+    for (const { error } of await callsOf('caller', '/@https:self-signed|wss:self-signed|grpcs:self-signed/x')) {
+      assert.match(error?.message ?? '', /self-signed certificate \(trust its authority with --tls-ca/);
+      assert.doesNotMatch(error?.message ?? '', /Node\.js/);
+    }
+    const port = mesh.httpPort('simple');
+    for (const { error } of await callsOf('caller', `/@https:127.0.0.1:${port}|wss:127.0.0.1:${port}/x`))
+      assert.match(
+        error?.message ?? '',
+        /^the server does not speak TLS: use http: instead of https:, or ws: instead of/,
+      );
+  });
+
   test('shows that it does not verify certificates', async () => {
     const calls = await callsOf('self-signed', '/@https:self-signed|grpcs:simple/x');
     assert.deepEqual(

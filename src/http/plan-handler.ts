@@ -81,8 +81,10 @@ async function sendParted(
   addHeaders(fields, headers);
   fields.push('content-type', isEvents ? eventStream : contentType);
   if (isEvents) fields.push('cache-control', 'no-store');
-  const names = headerFields(trailers);
-  if (trailers.length > 0) fields.push('trailer', Object.keys(names).join(', '));
+  // HTTP/1.0 has no trailers, and Node refuses to announce them.
+  const sent = response.req.httpVersion === '1.0' ? [] : trailers;
+  const names = headerFields(sent);
+  if (sent.length > 0) fields.push('trailer', Object.keys(names).join(', '));
   response.writeHead(status, fields);
   const parts = isEvents ? eventsOf(ownBody ?? eventText, pace.count, content) : dividedBody(content, pace.count);
   await sendInParts(parts, pace, names, response, turn);

@@ -84,6 +84,17 @@ suite('answers in parts', () => {
     assert.deepEqual(verdicts('b trailer x-sum exists = 0', events), holds);
   });
 
+  test('a client of HTTP/1.0 gets the answer without its trailers', async () => {
+    const socket = net.connect(mesh.httpPort('a'), '127.0.0.1');
+    socket.write('GET /~trailer[x-sum=7]/~chunks=2/10ms/x HTTP/1.0\r\n\r\n');
+    let received = '';
+    for await (const chunk of socket) received += String(chunk);
+    const [head = '', body = ''] = received.split('\r\n\r\n');
+    assert.match(head, /^HTTP\/1\.1 200 /);
+    assert.doesNotMatch(head, /x-sum|transfer-encoding/i);
+    assert.equal((JSON.parse(body) as Reply).status, 200);
+  });
+
   test('an answer with a length shows neither parts nor trailers', async () => {
     const { calls = [] } = await callHttp(mesh.httpPort('a'), '/@b|b;http2/~size=500KB/x');
     assert.deepEqual(

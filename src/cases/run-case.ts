@@ -106,10 +106,23 @@ async function runRequest(
 ): Promise<TriedCase> {
   const route = await mesh.callRouteOf(request, context.stop);
   let headers: Headers | undefined;
-  const batch = await sendOnNewClient(request, { ...route, onHeaders: (all) => (headers ??= all) }, context);
+  let first: CallResult | undefined;
+  const batch = await sendOnNewClient(
+    request,
+    { ...route, onHeaders: (all) => (headers ??= all) },
+    {
+      ...context,
+      onAnswer: (call) => {
+        if (call.answeredBy !== 'nobody') first ??= call;
+        context.onAnswer(call);
+      },
+    },
+  );
   const verdicts = batch.verdicts.map((one) => ({ ...one, expectation: title + one.expectation }));
   for (const capture of request.captures) {
-    const answer = { call: batch.call, plan: request.plan, headers: route.unwrap === undefined ? headers : undefined };
+    // All values are those of one answer. The call of the batch is the worst one.
+    const call = first ?? batch.call;
+    const answer = { call, plan: request.plan, headers: route.unwrap === undefined ? headers : undefined };
     const value = captureFrom(capture, answer);
     if (value !== undefined) captured.set(capture.name, value);
     else verdicts.push({ expectation: `${title}the answer shows ${capture.name}`, passed: false, seen: '(none)' });

@@ -193,6 +193,19 @@ suite('bodies of requests', () => {
   });
 });
 
+test('the answers of a file keep all digits of whole numbers', () => {
+  const table = parseAnswersFile('answers: [{ path: /a, body: { id: 12345678901234567890, n: 7, x: 1.5 } }]', 'a.yaml');
+  assert.equal(table.find('GET', '/a')?.body, '{"id":12345678901234567890,"n":7,"x":1.5}');
+});
+
+test('a path that is a plan is an error, since no request for it gets the answer', () => {
+  for (const path of ['/@a/x', '/~status=503/x', '//@a/x'])
+    assert.throws(
+      () => parseAnswersFile(`answers: [{ path: "${path}" }]`, 'a.yaml'),
+      /expected a path that is not a plan: a plan is executed/,
+    );
+});
+
 test('errors of a file of answers appear at once, each with its place', () => {
   try {
     parseAnswersFile(

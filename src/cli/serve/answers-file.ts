@@ -2,7 +2,7 @@ import { type Node, parse } from 'yaml';
 import { ErrorList } from '../../error/error-list.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { text, wholeNumber } from '../../options/option-values.ts';
-import { headerValueProblem, methodProblem } from '../../plan/fields.ts';
+import { beginsPlan, headerValueProblem, methodProblem } from '../../plan/fields.ts';
 import { YamlFile } from '../files/yaml-file.ts';
 import { readText } from '../process/read-text.ts';
 import { type AnswerRow, AnswerTable, pathPattern } from './answer-table.ts';
@@ -31,7 +31,7 @@ export function parseAnswersFile(content: string, file: string): AnswerTable {
   const fields = yaml.knownFields(yaml.contents, ['answers'], 'a list under "answers:"', errors);
   const items = errors.collect(() => yaml.list(fields.get('answers'), '{ path: /users/:id, body: { id: 7 } }')) ?? [];
   // JSON has numbers, which the reader of the other fields leaves as texts.
-  const values = (parse(content) as { answers?: { body?: unknown }[] } | null)?.answers ?? [];
+  const values = (parse(content, { intAsBigInt: true }) as { answers?: { body?: unknown }[] } | null)?.answers ?? [];
   const rows = items.flatMap(
     (item, index) => errors.collect(() => readRow(yaml, item, values[index]?.body, errors)) ?? [],
   );
@@ -45,6 +45,7 @@ function readRow(yaml: YamlFile, node: Node, value: unknown, errors: ErrorList):
     errors.collect(() => yaml.optionalScalar(fields, name, read));
   const path = yaml.parseScalar(yaml.required(node, fields, 'path', '/users/:id'), (content) => {
     pathPattern(content);
+    if (beginsPlan(content)) return checked(content, 'a path that is not a plan: a plan is executed');
     return checked(content, content.startsWith('/') ? undefined : 'a path that begins with "/"');
   });
   const body = bodyOf(value);
@@ -67,7 +68,15 @@ function checked(value: string, problem: string | undefined): string {
 /** Returns the text of a body: a text as it is, and anything else as JSON. */
 function bodyOf(value: unknown): string {
   if (value === undefined || value === null) return '';
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return typeof value === 'string' ? value : JSON.stringify(value, withWholeNumbers);
+}
+
+/** Function of JavaScript that the types of TypeScript do not have yet. */
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+
+/** Keeps all digits of a whole number, such as those of an id. */
+function withWholeNumbers(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? rawJSON(String(value)) : value;
 }
 
 function isJson(body: string): boolean {

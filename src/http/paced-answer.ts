@@ -92,11 +92,14 @@ export function* eventsOf(text: string | FilledText, count: number, reply: Body)
 
 const endOfEvent = Buffer.from('\n\n');
 const newline = 0x0a;
+const carriageReturn = 0x0d;
 
-/** Returns a text whose lines after the first one are further lines of data. */
+/** Returns a text whose lines after the first one are further lines of data. A carriage return ends a line too. */
 function dataLines(buffers: readonly Buffer[]): Buffer[] {
   return buffers.map((buffer) =>
-    buffer.includes(newline) ? Buffer.from(buffer.toString('latin1').replaceAll('\n', '\ndata: '), 'latin1') : buffer,
+    buffer.includes(newline) || buffer.includes(carriageReturn)
+      ? Buffer.from(buffer.toString('latin1').replaceAll(/\r\n?|\n/g, '\ndata: '), 'latin1')
+      : buffer,
   );
 }
 

@@ -121,6 +121,15 @@ suite('answers in parts', () => {
     assert.ok((parts.at(-1)?.atMs ?? 0) >= 149);
   });
 
+  test('no character of a text begins another field of its event', async () => {
+    const { parts } = await partsOf(mesh.httpPort('a'), '/~events=1/1ms/~body=a%0Devent%3A%20x%0D%0Ab%0Ac/x');
+    const [event] = parts
+      .map(({ text }) => text)
+      .join('')
+      .split('\n\n');
+    assert.equal(event, 'id: 1\ndata: a\ndata: event: x\ndata: b\ndata: c');
+  });
+
   test('a caller reads the reply out of the events', async () => {
     const { calls = [] } = await callHttp(
       mesh.httpPort('a'),

@@ -16,6 +16,8 @@ export interface Attacked extends AsyncDisposable {
   readonly httpPort: number;
   readonly grpcPort: number;
   readonly tcpPort: number;
+  /** Port of TLS; NaN without `--tls`. */
+  readonly tlsPort: number;
   /** Exit code or signal, if the process has ended. */
   readonly end: string | undefined;
   /** Everything that the process has written. */
@@ -53,7 +55,7 @@ export async function startAttacked(args: readonly string[] = [], memoryBytes?: 
       output += chunk.toString();
     });
   const exit = once(child, 'close');
-  const ready = /is ready: http \S+:(\d+) grpc \S+:(\d+) tcp \S+:(\d+) metrics (\S+)/;
+  const ready = /is ready: http \S+:(\d+) grpc \S+:(\d+) tcp \S+:(\d+)(?: tls \S+:(\d+))? metrics (\S+)/;
   const signal = AbortSignal.timeout(longestStartMs);
   try {
     while (!ready.test(output)) {
@@ -64,11 +66,12 @@ export async function startAttacked(args: readonly string[] = [], memoryBytes?: 
     child.kill('SIGKILL');
     throw error;
   }
-  const [, http, grpc, tcp, metrics] = ready.exec(output) ?? [];
+  const [, http, grpc, tcp, tls, metrics] = ready.exec(output) ?? [];
   return {
     httpPort: Number(http),
     grpcPort: Number(grpc),
     tcpPort: Number(tcp),
+    tlsPort: Number(tls),
     get end() {
       return child.exitCode === null && child.signalCode === null
         ? undefined

@@ -4,6 +4,7 @@ import type { RequestBudget } from '../execute/budgets/budgets.ts';
 import type { RequestBody } from '../execute/incoming.ts';
 import { shownBodyBytes } from '../reply/reply.ts';
 import type { RequestTurn } from './pipeline.ts';
+import { KeptBytes } from './streams/kept-bytes.ts';
 
 /** Copies of the first part of a body that a reply shows: the bytes, the text and its JSON. */
 const copiesOfShown = 3;
@@ -30,19 +31,17 @@ export async function readRequestBody(
   budget: RequestBudget,
   turn: Pick<RequestTurn, 'onUnreadable'>,
 ): Promise<RequestBody> {
-  const chunks: Buffer[] = [];
+  const keptBytes = new KeptBytes();
   let bytes = 0;
-  let keptBytes = 0;
   let refusedBy = budget.reserve(copiesOfShown * shownBodyBytes);
   request.on('data', (chunk: Buffer) => {
-    const room = isKept && refusedBy === undefined ? chunk.length : Math.max(0, shownBodyBytes - keptBytes);
+    const room = isKept && refusedBy === undefined ? chunk.length : Math.max(0, shownBodyBytes - keptBytes.length);
     const kept = room < chunk.length ? chunk.subarray(0, room) : chunk;
     bytes += chunk.length;
     if (kept.length === 0) return;
-    if (keptBytes + kept.length > shownBodyBytes) refusedBy ??= budget.reserve(kept.length);
-    if (refusedBy !== undefined && keptBytes + kept.length > shownBodyBytes) return;
-    keptBytes += kept.length;
-    chunks.push(kept);
+    if (keptBytes.length + kept.length > shownBodyBytes) refusedBy ??= budget.reserve(kept.length);
+    if (refusedBy !== undefined && keptBytes.length + kept.length > shownBodyBytes) return;
+    keptBytes.add(kept);
   });
   await new Promise<void>((resolve) => {
     turn.onUnreadable = resolve;
@@ -50,5 +49,5 @@ export async function readRequestBody(
     for (const event of ['end', 'close', 'error']) request.once(event, () => resolve());
   });
   turn.onUnreadable = undefined;
-  return { bytes, start: Buffer.concat(chunks), refusedBy, isWhole: keptBytes === bytes };
+  return { bytes, start: keptBytes.whole(), refusedBy, isWhole: keptBytes.length === bytes };
 }

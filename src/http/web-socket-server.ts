@@ -10,9 +10,16 @@ import { encodeReply } from '../reply/json.ts';
 import { heldBytesOf, PartedText } from '../reply/long-parts.ts';
 import { signatureHeader } from '../reply/mesh-headers.ts';
 import { plainHeaders } from './codec.ts';
+import { inGroups, readInPieces } from './streams/message-parts.ts';
 
 /** Maximum size of a message, in bytes. A request over HTTP may have a path as long. */
 const maxMessageBytes = 64 * 1024;
+
+/** Maximum number of parts of a message. A common size of parts is 4 KiB. */
+const maxFragments = 64;
+
+/** Maximum number of pieces of a part that has not arrived as a whole. */
+const maxBufferedPieces = 256;
 
 /** Time without a message after which a WebSocket is closed, in milliseconds. */
 const maxIdleMs = 5 * 60_000;
@@ -41,6 +48,8 @@ export function createWebSockets(service: Service, onRequest: () => () => void):
     noServer: true,
     clientTracking: true,
     maxPayload: maxMessageBytes,
+    maxFragments,
+    maxBufferedChunks: maxBufferedPieces,
     perMessageDeflate: false,
   });
   server.on('headers', (headers) => headers.push(`${signatureHeader}: ${signature(service.identity)}`));
@@ -49,6 +58,7 @@ export function createWebSockets(service: Service, onRequest: () => () => void):
   return {
     accept(request, connection, head) {
       server.handleUpgrade(request, connection.socket as Duplex, head, (socket) => {
+        readInPieces(connection.socket, socket);
         const exchange = new Exchange(service, request, connection, socket, onRequest);
         open.add(exchange);
         socket.once('close', () => open.delete(exchange));
@@ -209,11 +219,12 @@ class Exchange {
 
   /** Sends a message, and waits until the socket has room for more. */
   private async send(content: string | Buffer | PartedText, isBinary: boolean): Promise<void> {
-    const parts = content instanceof PartedText ? content.parts : [content];
+    const parts = content instanceof PartedText ? inGroups(content.parts) : [content];
     for (const [index, part] of parts.entries()) {
       const sent = Promise.withResolvers<void>();
       const fin = index === parts.length - 1;
-      this.socket.send(part, { binary: isBinary, fin }, (error) => (error ? sent.reject(error) : sent.resolve()));
+      const bytes = Array.isArray(part) ? Buffer.concat(part) : part;
+      this.socket.send(bytes, { binary: isBinary, fin }, (error) => (error ? sent.reject(error) : sent.resolve()));
       await sent.promise;
     }
   }

@@ -19,7 +19,7 @@ type Body = string | Buffer | PartedText;
  * @param trailers names and values, in turn
  */
 export async function sendInParts(
-  parts: Iterable<readonly Buffer[]>,
+  parts: Iterable<Iterable<Buffer>>,
   { intervalMs, deadlineAt }: Pick<PacedAnswer, 'intervalMs' | 'deadlineAt'>,
   trailers: Readonly<Record<string, string>>,
   response: ServerResponse,
@@ -84,23 +84,32 @@ export function* dividedBody(body: Body, count: number): Generator<Buffer[]> {
 }
 
 /** Makes events that each have a text, and at last one that has the reply. */
-export function* eventsOf(text: string | FilledText, count: number, reply: Body): Generator<Buffer[]> {
-  const data = typeof text === 'string' ? dataLines([Buffer.from(text)]) : [...text.chunks()];
+export function* eventsOf(text: string | FilledText, count: number, reply: Body): Generator<Iterable<Buffer>> {
+  const data = typeof text === 'string' ? [Buffer.from(dataLines(text))] : [...text.chunks()];
   for (let id = 1; id <= count; id++) yield [Buffer.from(`id: ${id}\ndata: `), ...data, endOfEvent];
-  yield [Buffer.from(`event: ${replyEvent}\ndata: `), ...dataLines(buffersOf(reply)), endOfEvent];
+  yield replyEventOf(reply);
+}
+
+/** Makes the event of a reply, each part when it is sent. */
+function* replyEventOf(reply: Body): Generator<Buffer> {
+  yield Buffer.from(`event: ${replyEvent}\ndata: `);
+  for (const buffer of buffersOf(reply)) yield inOneLine(buffer);
+  yield endOfEvent;
 }
 
 const endOfEvent = Buffer.from('\n\n');
 const newline = 0x0a;
 const carriageReturn = 0x0d;
 
-/** Returns a text whose lines after the first one are further lines of data. A carriage return ends a line too. */
-function dataLines(buffers: readonly Buffer[]): Buffer[] {
-  return buffers.map((buffer) =>
-    buffer.includes(newline) || buffer.includes(carriageReturn)
-      ? Buffer.from(buffer.toString('latin1').replaceAll(/\r\n?|\n/g, '\ndata: '), 'latin1')
-      : buffer,
-  );
+/** Returns a text whose lines after the first one are further lines of data. */
+function dataLines(text: string): string {
+  return text.replaceAll(/\r\n?|\n/g, '\ndata: ');
+}
+
+/** Returns JSON in one line. It has the same length: ends of lines are space between its values. */
+function inOneLine(json: Buffer): Buffer {
+  if (!json.includes(newline) && !json.includes(carriageReturn)) return json;
+  return Buffer.from(json.toString('latin1').replaceAll(/[\r\n]/g, ' '), 'latin1');
 }
 
 function buffersOf(body: Body): readonly Buffer[] {

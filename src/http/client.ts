@@ -2,6 +2,7 @@ import { Agent, type Dispatcher } from 'undici';
 import { noHost, type TargetResolver } from '../dial/target-resolver.ts';
 import { decodeFirstBytes } from '../error/text-bytes.ts';
 import type { Bound } from '../execute/budgets/limits.ts';
+import { readReply } from '../execute/budgets/read-reply.ts';
 import { type CallAnswer, type Client, type ClientTls, maxForeignBytes, type OutgoingCall } from '../execute/client.ts';
 import { abortReason } from '../execute/concurrency/abort-reason.ts';
 import { isWebSocket } from '../plan/plan.ts';
@@ -166,8 +167,9 @@ class Exchange implements Dispatcher.DispatchHandler, SentRequest {
     if (size !== undefined && /^\{\s*"service":/.test(body.start())) {
       this.settle({ kind: 'reply', status, headers, reply: new RawReply(body.content(), size) });
     } else if (streamed?.hasReply === true) {
-      const reply = streamed.replyOf(body.whole().toString());
-      this.settle(reply === undefined ? this.other(body.bytes) : { kind: 'reply', status, headers, reply });
+      const json = streamed.readEvents(body.whole());
+      const read = json && readReply(json, this.call.account);
+      this.settle(read === undefined ? this.other(body.bytes) : { ...read, status, headers });
     } else {
       this.settle(this.other(body.bytes));
     }

@@ -4,6 +4,8 @@ import type { ConnectionOptions } from 'node:tls';
 import WebSocket from 'ws';
 import { DialError, errorDuringLookup, type TargetResolver } from '../dial/target-resolver.ts';
 import { decodeFirstBytes } from '../error/text-bytes.ts';
+import type { Bound } from '../execute/budgets/limits.ts';
+import { readReply } from '../execute/budgets/read-reply.ts';
 import {
   abortedAnswer,
   type CallAnswer,
@@ -12,9 +14,9 @@ import {
   type OutgoingCall,
 } from '../execute/client.ts';
 import { abortReason } from '../execute/concurrency/abort-reason.ts';
-import { isReply } from '../reply/is-reply.ts';
 import { type Headers, signatureHeader } from '../reply/mesh-headers.ts';
-import { type CallError, RawReply, type Tls } from '../reply/reply.ts';
+import { ReceivedBody } from '../reply/received-body.ts';
+import type { CallError, Tls } from '../reply/reply.ts';
 import { hostOf, serverNameOf } from '../tls/server-name.ts';
 import { dialledTls } from '../tls/tls-facts.ts';
 import { callErrorOf } from './call-error.ts';
@@ -24,8 +26,14 @@ import { tlsOptionsOf } from './connector.ts';
 /** Time in which a server that is not a meshmock may answer a message, in milliseconds. It need not. */
 const quietMs = 1000;
 
-/** Maximum size of a message, in bytes. */
-const maxMessageBytes = 64 * 1024 * 1024;
+/** Maximum number of parts of a message. A meshmock sends a large reply in parts of 64 KiB. */
+const maxFragments = 1024;
+
+/** Memory of a part of a message, or of a chunk, besides its bytes. */
+const partBytes = 200;
+
+/** Bytes that a server may send after its answer: it ends the WebSocket. */
+const maxClosingBytes = 4096;
 
 /**
  * Makes a call over a WebSocket of its own: a handshake with the headers of the call, one message with the path of the
@@ -67,8 +75,8 @@ class Exchange {
   private settled = false;
   /** Bytes that the account has reserved for the message. */
   private reservedBytes = 0;
-  /** Bytes that have arrived after the end of the call. */
-  private lateBytes = 0;
+  private arrivedBytes = 0;
+  private closingBytes = 0;
 
   constructor(call: OutgoingCall, signal: AbortSignal, resolve: (answer: CallAnswer) => void) {
     this.call = call;
@@ -85,7 +93,10 @@ class Exchange {
       port: dial.port,
       headers: { host: authority, ...headers },
       perMessageDeflate: false,
-      maxPayload: maxMessageBytes,
+      // The account of the call has the limit of its size.
+      maxPayload: 0,
+      maxFragments,
+      maxBufferedChunks: 0,
       servername: serverNameOf(hostOf(authority)),
       ...(tlsOptionsOf(tls) as object),
       // Exactly the addresses that were checked.
@@ -97,8 +108,17 @@ class Exchange {
     const socket = new WebSocket(`${scheme}://${host}:${dial.port}${path}`, options);
     this.socket = socket;
     this.signal.addEventListener('abort', this.onAbort, { once: true });
-    socket.once('upgrade', (response) => this.onUpgrade(response));
-    socket.once('open', () => socket.send(path));
+    let raw: Socket | undefined;
+    socket.once('upgrade', (response) => {
+      raw = response.socket as Socket;
+      this.onUpgrade(response);
+    });
+    socket.once('open', () => {
+      // Chunks are counted before they are collected: a message may never end.
+      raw?.prependListener('data', (chunk: Buffer) => this.onChunk(chunk));
+      raw?.on('data', () => this.takeArrived());
+      socket.send(path);
+    });
     socket.once('message', (data) => this.onMessage(bytesOf(data)));
     socket.once('unexpected-response', (_request, response) => void this.onRefused(response));
     socket.once('close', () => this.settle(failed({ code: 'reset', message: closedWithoutAnswer })));
@@ -108,36 +128,54 @@ class Exchange {
   private onUpgrade(response: IncomingMessage): void {
     this.headers = plainHeaders(response.headers);
     this.tls = dialledTls(response.socket as Socket);
-    // A message may be incomplete for as long as the server likes.
-    response.socket.on('data', (chunk: Buffer) => this.onData(chunk.length));
     if (this.headers[signatureHeader] === undefined)
       this.quiet = setTimeout(() => this.settle(this.other(switchingProtocols, Buffer.alloc(0))), quietMs);
   }
 
-  /** Reserves bytes that arrive, before they are kept. */
-  private onData(bytes: number): void {
-    const { headers, socket } = this;
+  /** Takes bytes of the account for a message that arrives. */
+  private onChunk({ length }: Buffer): void {
+    const { socket } = this;
     if (this.settled) {
-      this.lateBytes += bytes;
-      if (this.lateBytes > maxForeignBytes) socket?.terminate();
+      this.closingBytes += length;
+      if (this.closingBytes > maxClosingBytes) socket?.terminate();
       return;
     }
-    const refusedBy = this.call.account.reserve(bytes);
-    if (refusedBy === undefined) {
-      this.reservedBytes += bytes;
-      return;
-    }
-    this.settle({ kind: 'left-out', status: 200, headers, bytes: this.reservedBytes + bytes, refusedBy });
+    this.arrivedBytes += length + partBytes;
+    this.takeArrived();
+  }
+
+  /** Reserves bytes for all that has arrived, and for the parts of the message. */
+  private takeArrived(): void {
+    const { socket, headers, arrivedBytes: bytes } = this;
+    if (this.settled) return;
+    const { _receiver: receiver } = (socket ?? {}) as { readonly _receiver?: { readonly _fragments?: unknown[] } };
+    const refusedBy = this.reserve(bytes + partBytes * (receiver?._fragments?.length ?? 0));
+    if (refusedBy === undefined) return;
+    this.settle({ kind: 'left-out', status: 200, headers, bytes, refusedBy });
     socket?.terminate();
   }
 
+  /** Reserves bytes beyond those before. Returns the bound that refuses them. */
+  private reserve(bytes: number): Bound | undefined {
+    const more = bytes - this.reservedBytes;
+    if (more <= 0) return undefined;
+    const refusedBy = this.call.account.reserve(more);
+    if (refusedBy === undefined) this.reservedBytes += more;
+    return refusedBy;
+  }
+
   private onMessage(data: Buffer): void {
+    if (this.settled) return;
     const { headers } = this;
-    const json = headers[signatureHeader] === undefined ? undefined : data.toString();
-    const reply: unknown = json === undefined ? undefined : parsed(json);
-    if (json !== undefined && isReply(reply)) {
-      this.settle({ kind: 'reply', status: reply.status, headers, reply: new RawReply(json) });
-      return;
+    if (headers[signatureHeader] !== undefined) {
+      const body = new ReceivedBody();
+      body.scan();
+      body.add(data);
+      const read = readReply(body, this.call.account);
+      if (read !== undefined) {
+        this.settle(read.kind === 'reply' ? { ...read, headers } : { ...read, status: 200, headers });
+        return;
+      }
     }
     this.settle(this.other(switchingProtocols, data));
   }
@@ -180,8 +218,8 @@ class Exchange {
     this.settled = true;
     clearTimeout(this.quiet);
     this.signal.removeEventListener('abort', this.onAbort);
-    if (answer.kind !== 'reply') this.call.account.release(this.reservedBytes);
     const { socket, tls } = this;
+    if (answer.kind !== 'reply') this.call.account.release(this.reservedBytes);
     if (socket?.readyState === WebSocket.OPEN) socket.close();
     else socket?.terminate();
     // A server that does not close its half keeps nothing of this process.
@@ -196,12 +234,4 @@ const closedWithoutAnswer = 'the server closed the WebSocket without an answer';
 function bytesOf(data: WebSocket.RawData): Buffer {
   if (Buffer.isBuffer(data)) return data;
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
-}
-
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
 }

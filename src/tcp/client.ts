@@ -3,12 +3,12 @@ import { firstErrorOf, socketErrorCodes } from '../dial/socket-error.ts';
 import { DialError, errorDuringLookup, type TargetResolver } from '../dial/target-resolver.ts';
 import { decodeFirstBytes } from '../error/text-bytes.ts';
 import type { Bound } from '../execute/budgets/limits.ts';
+import { readReply } from '../execute/budgets/read-reply.ts';
 import { abortedAnswer, type CallAnswer, type Client, maxForeignBytes, type OutgoingCall } from '../execute/client.ts';
 import { abortReason } from '../execute/concurrency/abort-reason.ts';
 import { tcpText } from '../plan/tcp-text.ts';
-import { isReply } from '../reply/is-reply.ts';
 import { ReceivedBody } from '../reply/received-body.ts';
-import { type CallError, RawReply } from '../reply/reply.ts';
+import type { CallError } from '../reply/reply.ts';
 
 /**
  * Time without further bytes after which the answer of a server that ends no lines is whole, in milliseconds. Many
@@ -115,16 +115,10 @@ class Exchange {
 
   private answer(): CallAnswer {
     const { body } = this;
-    const size = body.endScan();
-    if (size !== undefined && body.start().startsWith(replyStart)) {
-      const reply = new RawReply(body.content(), size);
-      const refusedBy = this.call.account.reserve(reply.parsedBytes);
-      if (refusedBy !== undefined) return { kind: 'left-out', status: 200, headers: {}, bytes: body.bytes, refusedBy };
-      // Nothing signs a line, so only a line that is a reply in all its fields counts as one.
-      const parsed: unknown = JSON.parse(reply.json);
-      this.call.account.release(reply.parsedBytes);
-      if (isReply(parsed)) return { kind: 'reply', status: parsed.status, headers: {}, reply };
-    }
+    // Nothing signs a line, so only a line that is a reply in all its fields counts as one.
+    const read = readReply(body, this.call.account);
+    if (read?.kind === 'left-out') return { ...read, status: 200, headers: {} };
+    if (read !== undefined) return { ...read, headers: {} };
     const text = decodeFirstBytes(body.whole(), maxForeignBytes).replace(/\r$/, '');
     // A line has no status. 200 says that there is an answer.
     return { kind: 'other', isSigned: false, status: 200, headers: {}, body: text, bodyBytes: body.bytes };

@@ -1,8 +1,11 @@
 import { roundMs } from '../../execute/concurrency/round-ms.ts';
-import { isReply } from '../../reply/is-reply.ts';
 import { type Headers, signatureHeader } from '../../reply/mesh-headers.ts';
-import { type ArrivedStream, RawReply } from '../../reply/reply.ts';
+import { ReceivedBody } from '../../reply/received-body.ts';
+import type { ArrivedStream } from '../../reply/reply.ts';
 import { eventStream, replyEvent } from './event-stream.ts';
+
+const endOfEvent = '\n\n';
+const startOfReply = `event: ${replyEvent}\ndata: `;
 
 /** Answer whose length the server does not say, while it arrives. */
 export class StreamedAnswer {
@@ -28,21 +31,18 @@ export class StreamedAnswer {
     this.firstByteMs ??= roundMs(performance.now() - this.startedAt);
   }
 
-  /** Returns the reply in the events of a meshmock, or undefined if they do not have it. */
-  replyOf(text: string): RawReply | undefined {
-    const events = text.split('\n\n');
-    // After the last event there is nothing.
-    this.events = events.length - 1;
-    const start = `event: ${replyEvent}\ndata: `;
-    const json = events
-      .findLast((event) => event.startsWith(start))
-      ?.slice(start.length)
-      .replaceAll('\ndata: ', '\n');
-    try {
-      return json !== undefined && isReply(JSON.parse(json)) ? new RawReply(json) : undefined;
-    } catch {
-      return undefined;
-    }
+  /** Counts the events in an answer, and returns the JSON of the reply among them, scanned. There may be none. */
+  readEvents(whole: Buffer): ReceivedBody | undefined {
+    for (let end = whole.indexOf(endOfEvent); end >= 0; end = whole.indexOf(endOfEvent, end + endOfEvent.length))
+      this.events++;
+    const at = whole.lastIndexOf(startOfReply);
+    if (at < 0) return undefined;
+    const from = at + startOfReply.length;
+    const end = whole.indexOf(endOfEvent, from);
+    const body = new ReceivedBody();
+    body.scan();
+    body.add(whole.subarray(from, end < 0 ? whole.length : end));
+    return body;
   }
 
   /** Returns what the answer shows of its arrival. */

@@ -152,7 +152,7 @@ export class Pipeline {
       if (this.isLast) return;
       if (this.isFresh) {
         this.isFresh = false;
-        if (beginsHttp2(chunk)) {
+        if (!isEncrypted(socket) && beginsHttp2(chunk)) {
           leaveHttp1(socket, chunk);
           this.leave();
           return;
@@ -271,6 +271,11 @@ export class Pipeline {
     for (const { bytes } of this.waiting.splice(0)) this.budgets.endWaiting(bytes);
     for (const turn of [...this.turns]) turn.end(false);
   }
+}
+
+/** Reports whether a connection has TLS. Its client asks for HTTP/2 by ALPN, and gets another server then. */
+function isEncrypted(socket: Socket): boolean {
+  return 'encrypted' in socket;
 }
 
 function sizeOf({ rawHeaders, url = '' }: IncomingMessage): number {

@@ -94,6 +94,28 @@ suite('a service in the memory of its container, whose clients send small pieces
   });
 });
 
+test('a client with TLS that begins HTTP/2 without ALPN does not keep a descriptor', async () => {
+  await using attacked = await startAttacked(['--tls', '127.0.0.1:0']);
+  await sendHttp(attacked.httpPort, '/x');
+  const before = attacked.descriptors();
+  for (const bytes of ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nGARBAGE', 'PRI * HT']) {
+    for (let index = 0; index < 30; index++) {
+      const options = {
+        port: attacked.tlsPort,
+        host: '127.0.0.1',
+        ALPNProtocols: ['http/1.1'],
+        rejectUnauthorized: false,
+      };
+      const socket = tls.connect(options);
+      socket.on('error', () => {});
+      await once(socket, 'secureConnect');
+      socket.write(bytes);
+      setTimeout(() => socket.destroy(), 100);
+    }
+  }
+  await until('the connections are closed', 5000, () => attacked.descriptors() < before + 5);
+});
+
 /** Returns the first bytes of a client of TLS. */
 async function clientHello(): Promise<Buffer> {
   const server = net.createServer().listen(0, '127.0.0.1');

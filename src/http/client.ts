@@ -15,6 +15,7 @@ import { plainHeaders } from './codec.ts';
 import { createConnector, type Dialling } from './connector.ts';
 import { createHttp2Agents, type Http2Agents } from './http2-agents.ts';
 import { type ConnectionFacts, type SentRequest, watchSentRequest } from './sent-requests.ts';
+import { bodyInPieces } from './streams/body-in-pieces.ts';
 import { StreamedAnswer } from './streams/streamed-answer.ts';
 
 /**
@@ -93,6 +94,7 @@ class Exchange implements Dispatcher.DispatchHandler, SentRequest {
     }
     this.signal.addEventListener('abort', this.onAbort, { once: true });
     const { scheme, authority, dial, method, path, headers, body } = this.call;
+    const sent = scheme === 'https' && body !== undefined ? bodyInPieces(body) : undefined;
     const host = dial.host.includes(':') ? `[${dial.host}]` : dial.host;
     try {
       agent.dispatch(
@@ -100,8 +102,8 @@ class Exchange implements Dispatcher.DispatchHandler, SentRequest {
           origin: `${scheme}://${host}:${dial.port}`,
           path,
           method,
-          body: body ?? null,
-          headers: { host: authority, accept: 'application/json', ...headers },
+          body: sent?.pieces ?? body ?? null,
+          headers: { host: authority, accept: 'application/json', ...headers, ...sent?.headers },
         },
         this,
       );

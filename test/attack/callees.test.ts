@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { after, before, suite, test } from 'node:test';
+import tls from 'node:tls';
 import type { Reply } from '../../src/reply/reply.ts';
+import { makeCertificate } from '../../src/tls/certificate.ts';
 import { sendHttp } from '../running-mesh.ts';
 import { type Attacked, containerBytes, startAttacked, until } from './attacked.ts';
 
@@ -13,7 +15,10 @@ const signed = { 'x-meshmock': 'evil/v1' };
 suite('a service in the memory of its container, with the default flags, whose callees forge the signature', () => {
   let attacked: Attacked;
   before(async () => {
-    attacked = await startAttacked(['--max-queue-time', '0'], containerBytes);
+    attacked = await startAttacked(
+      ['--max-queue-time', '0', '--deadline', '5s', '--tls-insecure', 'true'],
+      containerBytes,
+    );
   });
   after(() => attacked[Symbol.asyncDispose]());
 
@@ -60,6 +65,17 @@ suite('a service in the memory of its container, with the default flags, whose c
     const calls = await callsOf(`/@${Array.from({ length: 500 }, () => target).join('|')}/x`);
     assert.equal(calls.length, 500);
     assert.ok(calls.every(({ error, pruned }) => error !== undefined || pruned !== undefined));
+    await assertWhole();
+  });
+
+  test('holds one copy of a body that it passes on to many callees with TLS, which do not read', async () => {
+    const server = tls.createServer(makeCertificate({ subject: 'evil', names: ['127.0.0.1'] }), (socket) => {
+      socket.on('error', () => {}).pause();
+    });
+    await using callee = await listening(server);
+    const path = `/@https:127.0.0.1:${callee.port}*200;concurrency=200;method=POST;body/x`;
+    const { status } = await sendHttp(attacked.httpPort, path, { method: 'POST', body: 'x'.repeat(10_000_000) });
+    assert.equal(status, 504);
     await assertWhole();
   });
 

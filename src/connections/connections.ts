@@ -51,6 +51,11 @@ export class Connections {
     this.idle.delete(connection);
   }
 
+  /** Closes all connections. Call it when no request is left: some clients never close their half. */
+  closeAll(): void {
+    for (const { socket } of this.all) socket.destroy();
+  }
+
   /** Stops the checks. */
   stop(): void {
     this.clock.stop();

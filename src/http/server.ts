@@ -31,8 +31,9 @@ export interface HttpServer {
    * Answers the requests in flight, and closes. Nothing listens any more.
    *
    * @param maxMs maximum time for the requests in flight, in milliseconds
+   * @param others end of the servers that have taken over connections
    */
-  stop(maxMs: number): Promise<void>;
+  stop(maxMs: number, others: Promise<unknown>): Promise<void>;
 }
 
 /**
@@ -95,7 +96,7 @@ export function createHttpServer(
       draining = true;
       void webSockets?.then((server) => server.close());
     },
-    async stop(maxMs) {
+    async stop(maxMs, others) {
       await newConnections.waitForRequests();
       const deadlineAt = performance.now() + maxMs;
       do {
@@ -107,6 +108,8 @@ export function createHttpServer(
       const closed = app.close();
       // The remaining connections have sent no request, and the server would wait for one.
       app.server.closeAllConnections();
+      // Those that have left HTTP/1.1 count as connections of this server until they are closed.
+      void others.then(() => watched.closeAll());
       await closed;
     },
   };

@@ -153,7 +153,9 @@ export async function startService(
     const all = Object.values(listeners);
     // A connection may be for another server than that of its listener, so all servers run until the last one is closed.
     await Promise.all(all.map((each) => each.close(options.drainMs, options.limits.deadlineMs)));
-    await Promise.all(servers.map((server) => server.stop(stopAt - performance.now())));
+    const maxMs = stopAt - performance.now();
+    const others = Promise.all([grpc.stop(maxMs), tcp.stop(maxMs)]);
+    await Promise.all([http.stop(maxMs, others), others]);
     connections.stop();
     await Promise.all([clients.http.close(), clients.grpc.close(), service.burner.stop()]);
     budgets.refusals.flush();

@@ -21,7 +21,7 @@ export class InFlight {
 
   /** Waits until no request is in flight, for at most a time in milliseconds. */
   async waitUntilEmpty(maxWaitMs: number): Promise<void> {
-    if (this.count === 0) return;
+    if (this.count === 0 || maxWaitMs <= 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, maxWaitMs);
       this.onEmpty.push(() => {

@@ -34,7 +34,7 @@ suite('a service in the memory of its container, whose clients send small pieces
   let bytesBefore = 0;
   before(async () => {
     attacked = await startAttacked(
-      ['--max-queue-time', '0', '--read-timeout', '5s', '--tls', '127.0.0.1:0'],
+      ['--max-queue-time', '0', '--read-timeout', '5s', '--deadline', '5s', '--tls', '127.0.0.1:0'],
       containerBytes,
     );
     await sendHttp(attacked.httpPort, '/x');
@@ -70,6 +70,17 @@ suite('a service in the memory of its container, whose clients send small pieces
     const parts = Array.from({ length: 16_000 }, (_, index) => part(index === 0, 'x'));
     const bytes = Buffer.concat([handshake, ...parts]);
     await attack(900, attacked.httpPort, (client) => client.send(bytes));
+  });
+
+  test('reads the messages of 100 WebSockets that wait for an answer only as far as they may wait', async () => {
+    const message = (text: string): Buffer => {
+      const [first = 0, ...rest] = part(true, text);
+      return Buffer.from([first | 0x80, ...rest]);
+    };
+    const waiting = Array.from({ length: 3000 }, () => message('/x'));
+    const bytes = Buffer.concat([handshake, message('/~hang/x'), ...waiting]);
+    await attack(100, attacked.httpPort, (client) => client.send(bytes));
+    assert.equal((await attacked.metrics())['refused_total{bound="max-pipelined"}'], undefined);
   });
 
   test('survives 1,500 requests whose bodies arrive in chunks of one byte', async () => {

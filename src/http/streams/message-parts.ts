@@ -41,6 +41,10 @@ export function readInPieces(socket: Socket, messages: EventEmitter): void {
       const piece = Buffer.allocUnsafeSlow(Math.min(pieceBytes, chunk.length - from));
       chunk.copy(piece, 0, from);
       read.call(socket, piece);
+      if (!socket.isPaused() || from + pieceBytes >= chunk.length) continue;
+      // The reader wants no more, so messages in the rest do not wait in memory of their own.
+      socket.unshift(chunk.subarray(from + pieceBytes));
+      return;
     }
   });
 }

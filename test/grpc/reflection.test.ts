@@ -20,7 +20,17 @@ test('the entry types of map fields have the names that clients require', () => 
     (message.nestedType ?? []).filter(({ options }) => options?.mapEntry).map(({ name }) => name);
   const summary = messages.find(({ name }) => name === 'Summary');
   assert.ok(summary !== undefined);
-  const maps = ['by_status', 'by_version', 'by_pod', 'by_attempt', 'by_answer', 'by_service', 'by_refusal'];
+  const maps = [
+    'by_status',
+    'by_version',
+    'by_pod',
+    'by_attempt',
+    'by_answer',
+    'by_service',
+    'by_refusal',
+    'by_peer',
+    'by_tls_version',
+  ];
   assert.deepEqual(entries(summary), maps.map(entryNameOf));
   for (const map of maps) {
     const typeName: string = summary.field?.find(({ name }) => name === map)?.typeName ?? '';

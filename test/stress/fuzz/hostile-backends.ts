@@ -37,9 +37,13 @@ export const hostileBackends: Scenario = {
     await round(new Random(1));
     await service.remember();
     const stack = starting.move();
-    return { round, finish: () => service.settled(40), [Symbol.asyncDispose]: () => stack.disposeAsync() };
+    const finish = (): Promise<string> => service.settled(40, grpcTargets);
+    return { round, finish, [Symbol.asyncDispose]: () => stack.disposeAsync() };
   },
 };
+
+/** Number of targets over gRPC in the plans. Each keeps one connection, if its last call did not break it. */
+const grpcTargets = 3;
 
 const plans = [
   '/@a/x',

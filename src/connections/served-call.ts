@@ -12,6 +12,8 @@ const leastTimeouts = 2;
 
 /** Request of a client over HTTP/2, from its headers until its stream is closed. */
 export class ServedCall {
+  /** Name among the requests of the server. */
+  readonly id: string;
   /** Full name of the gRPC method, such as `shop.Basket/Get`; the path of any other request. */
   readonly method: string;
   readonly budget: RequestBudget;
@@ -24,12 +26,14 @@ export class ServedCall {
   private answerBytes = 0;
 
   constructor(
+    id: string,
     method: string,
     stream: ServerHttp2Stream,
     connection: Connection,
     budget: RequestBudget,
     clock: CheckClock,
   ) {
+    this.id = id;
     this.method = method;
     this.stream = stream;
     this.connection = connection;

@@ -93,8 +93,7 @@ export function admitCalls(
     const budget = budgets.beginRequest(sizeOf(headers));
     if (typeof budget === 'string') return budget;
     const id = String(nextId++);
-    const call = new ServedCall(name, stream, client.connection, budget, clock);
-    headers[callHeader] = id;
+    const call = new ServedCall(id, name, stream, client.connection, budget, clock);
     calls.set(id, call);
     client.streams.add();
     stream.once('close', () => {
@@ -121,7 +120,9 @@ export function admitCalls(
       headers[':path'] = others.methods.path;
     }
     const begun = begin(arrived, path.slice(1), isSoon);
-    return typeof begun === 'string' ? begun : undefined;
+    if (typeof begun === 'string') return begun;
+    headers[callHeader] = begun.id;
+    return undefined;
   };
 
   const answerHttp = (http: Http2Requests, arrived: Arrived, rawHeaders: readonly string[]): void => {
@@ -134,7 +135,6 @@ export function admitCalls(
       return;
     }
     const begun = begin(arrived, path, shedder.admits());
-    delete headers[callHeader];
     if (typeof begun !== 'string') {
       http.answer(arrival, begun);
       return;

@@ -1,6 +1,7 @@
 import { Agent, type Dispatcher } from 'undici';
 import { noHost, type TargetResolver } from '../dial/target-resolver.ts';
 import { decodeFirstBytes } from '../error/text-bytes.ts';
+import { PartialAccount } from '../execute/budgets/byte-account.ts';
 import type { Bound } from '../execute/budgets/limits.ts';
 import { readReply } from '../execute/budgets/read-reply.ts';
 import { type CallAnswer, type Client, type ClientTls, maxForeignBytes, type OutgoingCall } from '../execute/client.ts';
@@ -78,11 +79,12 @@ class Exchange implements Dispatcher.DispatchHandler, SentRequest {
   /** Parts of an answer whose length the server does not say. */
   private streamed: StreamedAnswer | undefined;
   private readonly body = new ReceivedBody();
-  /** Bytes that the account has reserved for the body. */
-  private reservedBytes = 0;
+  /** Account of the bytes of the body. */
+  private readonly account: PartialAccount;
 
   constructor(call: OutgoingCall, signal: AbortSignal, resolve: (answer: CallAnswer) => void) {
     this.call = call;
+    this.account = new PartialAccount(call.account);
     this.signal = signal;
     this.resolve = resolve;
   }
@@ -140,14 +142,14 @@ class Exchange implements Dispatcher.DispatchHandler, SentRequest {
     if (!this.isReply) return;
     this.body.scan();
     const bytes = Number(this.headers['content-length'] ?? 0);
-    const refusedBy = this.reserve(bytes);
+    const refusedBy = this.account.reserveUpTo(bytes);
     if (refusedBy !== undefined) this.leaveOut(controller, bytes, refusedBy);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.settled) return;
     const { body } = this;
-    const refusedBy = this.reserve(body.bytes + chunk.length);
+    const refusedBy = this.account.reserveUpTo(body.bytes + chunk.length);
     if (refusedBy !== undefined) {
       this.leaveOut(controller, body.bytes + chunk.length, refusedBy);
       return;
@@ -175,15 +177,6 @@ class Exchange implements Dispatcher.DispatchHandler, SentRequest {
     } else {
       this.settle(this.other(body.bytes));
     }
-  }
-
-  /** Reserves bytes for the whole body so far. Returns the bound that refuses them. */
-  private reserve(bytes: number): Bound | undefined {
-    const more = bytes - this.reservedBytes;
-    if (more <= 0) return undefined;
-    const refusedBy = this.call.account.reserve(more);
-    if (refusedBy === undefined) this.reservedBytes += more;
-    return refusedBy;
   }
 
   private leaveOut(controller: Dispatcher.DispatchController, bytes: number, refusedBy: Bound): void {
@@ -216,7 +209,7 @@ class Exchange implements Dispatcher.DispatchHandler, SentRequest {
     this.signal.removeEventListener('abort', this.onAbort);
     if (answer.kind !== 'reply') {
       this.body.drop();
-      this.call.account.release(this.reservedBytes);
+      this.account.releaseAll();
     }
     const { facts, streamed } = this;
     if (answer.kind === 'failed' || (facts === undefined && streamed === undefined)) this.resolve(answer);

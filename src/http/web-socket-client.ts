@@ -2,9 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket, TcpNetConnectOpts } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import WebSocket from 'ws';
+import { type CheckedAddresses, checkedLookup } from '../dial/checked-lookup.ts';
 import { DialError, errorDuringLookup, type TargetResolver } from '../dial/target-resolver.ts';
 import { decodeFirstBytes } from '../error/text-bytes.ts';
-import type { Bound } from '../execute/budgets/limits.ts';
+import { PartialAccount } from '../execute/budgets/byte-account.ts';
 import { readReply } from '../execute/budgets/read-reply.ts';
 import {
   abortedAnswer,
@@ -61,8 +62,6 @@ function failed(error: CallError): CallAnswer {
   return { kind: 'failed', error };
 }
 
-type Addresses = Awaited<ReturnType<TargetResolver['resolve']>>;
-
 /** One call. It settles exactly once, at the latest when the signal is aborted. */
 class Exchange {
   private readonly call: OutgoingCall;
@@ -73,21 +72,21 @@ class Exchange {
   private tls: Tls | undefined;
   private quiet: NodeJS.Timeout | undefined;
   private settled = false;
-  /** Bytes that the account has reserved for the message. */
-  private reservedBytes = 0;
+  /** Account of the bytes of the message. */
+  private readonly account: PartialAccount;
   private arrivedBytes = 0;
   private closingBytes = 0;
 
   constructor(call: OutgoingCall, signal: AbortSignal, resolve: (answer: CallAnswer) => void) {
     this.call = call;
+    this.account = new PartialAccount(call.account);
     this.signal = signal;
     this.resolve = resolve;
   }
 
-  start(addresses: Addresses, tls: ClientTls | undefined): void {
+  start(addresses: CheckedAddresses, tls: ClientTls | undefined): void {
     const { scheme, authority, dial, path, headers } = this.call;
     const host = dial.host.includes(':') ? `[${dial.host}]` : dial.host;
-    const [first] = addresses;
     const options: WebSocket.ClientOptions & ConnectionOptions & TcpNetConnectOpts = {
       host: dial.host,
       port: dial.port,
@@ -99,11 +98,7 @@ class Exchange {
       maxBufferedChunks: 0,
       servername: serverNameOf(hostOf(authority)),
       ...(tlsOptionsOf(tls) as object),
-      // Exactly the addresses that were checked.
-      lookup: (_host, options, callback) => {
-        if (options.all === true) callback(null, [...addresses]);
-        else callback(null, first?.address ?? '', first?.family);
-      },
+      lookup: checkedLookup(addresses),
     };
     const socket = new WebSocket(`${scheme}://${host}:${dial.port}${path}`, options);
     this.socket = socket;
@@ -149,19 +144,10 @@ class Exchange {
     const { socket, headers, arrivedBytes: bytes } = this;
     if (this.settled) return;
     const { _receiver: receiver } = (socket ?? {}) as { readonly _receiver?: { readonly _fragments?: unknown[] } };
-    const refusedBy = this.reserve(bytes + partBytes * (receiver?._fragments?.length ?? 0));
+    const refusedBy = this.account.reserveUpTo(bytes + partBytes * (receiver?._fragments?.length ?? 0));
     if (refusedBy === undefined) return;
     this.settle({ kind: 'left-out', status: 200, headers, bytes, refusedBy });
     socket?.terminate();
-  }
-
-  /** Reserves bytes beyond those before. Returns the bound that refuses them. */
-  private reserve(bytes: number): Bound | undefined {
-    const more = bytes - this.reservedBytes;
-    if (more <= 0) return undefined;
-    const refusedBy = this.call.account.reserve(more);
-    if (refusedBy === undefined) this.reservedBytes += more;
-    return refusedBy;
   }
 
   private onMessage(data: Buffer): void {
@@ -219,7 +205,7 @@ class Exchange {
     clearTimeout(this.quiet);
     this.signal.removeEventListener('abort', this.onAbort);
     const { socket, tls } = this;
-    if (answer.kind !== 'reply') this.call.account.release(this.reservedBytes);
+    if (answer.kind !== 'reply') this.account.releaseAll();
     if (socket?.readyState === WebSocket.OPEN) socket.close();
     else socket?.terminate();
     // A server that does not close its half keeps nothing of this process.

@@ -1,8 +1,9 @@
 import net from 'node:net';
+import { type CheckedAddresses, checkedLookup } from '../dial/checked-lookup.ts';
 import { firstErrorOf, socketErrorCodes } from '../dial/socket-error.ts';
 import { DialError, errorDuringLookup, type TargetResolver } from '../dial/target-resolver.ts';
 import { decodeFirstBytes } from '../error/text-bytes.ts';
-import type { Bound } from '../execute/budgets/limits.ts';
+import { PartialAccount } from '../execute/budgets/byte-account.ts';
 import { readReply } from '../execute/budgets/read-reply.ts';
 import { abortedAnswer, type CallAnswer, type Client, maxForeignBytes, type OutgoingCall } from '../execute/client.ts';
 import { abortReason } from '../execute/concurrency/abort-reason.ts';
@@ -49,8 +50,6 @@ function failed(error: CallError): CallAnswer {
   return { kind: 'failed', error };
 }
 
-type Addresses = Awaited<ReturnType<TargetResolver['resolve']>>;
-
 /** One call. It settles exactly once, at the latest when the signal is aborted. */
 class Exchange {
   private readonly call: OutgoingCall;
@@ -60,28 +59,24 @@ class Exchange {
   private socket: net.Socket | undefined;
   private settled = false;
   private quiet: NodeJS.Timeout | undefined;
-  /** Bytes that the account has reserved for the answer. */
-  private reservedBytes = 0;
+  /** Account of the bytes of the answer. */
+  private readonly account: PartialAccount;
 
   constructor(call: OutgoingCall, signal: AbortSignal, resolve: (answer: CallAnswer) => void) {
     this.call = call;
+    this.account = new PartialAccount(call.account);
     this.signal = signal;
     this.resolve = resolve;
   }
 
-  start(addresses: Addresses): void {
+  start(addresses: CheckedAddresses): void {
     const { host, port } = this.call.dial;
-    const [first] = addresses;
     this.body.scan();
     const socket = net.connect({
       host,
       port,
       noDelay: true,
-      // Exactly the addresses that were checked.
-      lookup: (_host, options, callback) => {
-        if (options.all === true) callback(null, [...addresses]);
-        else callback(null, first?.address ?? '', first?.family);
-      },
+      lookup: checkedLookup(addresses),
     });
     this.socket = socket;
     this.signal.addEventListener('abort', this.onAbort, { once: true });
@@ -94,7 +89,7 @@ class Exchange {
   private onData(chunk: Buffer): void {
     const end = chunk.indexOf('\n');
     const part = end < 0 ? chunk : chunk.subarray(0, end);
-    const refusedBy = this.reserve(part.length);
+    const refusedBy = this.account.reserve(part.length);
     if (refusedBy !== undefined) {
       const bytes = this.body.bytes + part.length;
       this.settle({ kind: 'left-out', status: 200, headers: {}, bytes, refusedBy });
@@ -124,12 +119,6 @@ class Exchange {
     return { kind: 'other', isSigned: false, status: 200, headers: {}, body: text, bodyBytes: body.bytes };
   }
 
-  private reserve(bytes: number): Bound | undefined {
-    const refusedBy = this.call.account.reserve(bytes);
-    if (refusedBy === undefined) this.reservedBytes += bytes;
-    return refusedBy;
-  }
-
   private readonly onAbort = (): void => this.settle(failed(abortReason(this.signal)));
 
   private settle(answer: CallAnswer): void {
@@ -140,7 +129,7 @@ class Exchange {
     this.socket?.destroy();
     if (answer.kind !== 'reply') {
       this.body.drop();
-      this.call.account.release(this.reservedBytes);
+      this.account.releaseAll();
     }
     this.resolve(answer);
   }

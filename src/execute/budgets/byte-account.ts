@@ -49,6 +49,11 @@ export class PartialAccount implements ByteAccount {
     return refusedBy;
   }
 
+  /** Takes bytes, so that it has as many as a total. Returns the bound that refuses them. */
+  reserveUpTo(total: number): Bound | undefined {
+    return total <= this.bytes ? undefined : this.reserve(total - this.bytes);
+  }
+
   release(bytes: number): void {
     this.bytes -= bytes;
     this.whole.release(bytes);

@@ -139,10 +139,14 @@ export class ImplicitObjects {
     ];
   }
 
-  /** Returns the accounts that the pods of applied workloads name, and that do not exist. */
+  /**
+   * Returns the accounts that the pods of applied workloads name, and that do not exist. Those of Gateways that istiod
+   * deploys are istiod's: the garbage collector may delete an account before its Deployment.
+   */
   private missingAccounts(): KubeObject[] {
     const { view } = this;
-    const accounts = view.workloads.filter(isOfUser).flatMap((workload): KubeObject[] => {
+    const workloads = view.workloads.filter((workload) => isOfUser(workload) && !isManaged(workload));
+    const accounts = workloads.flatMap((workload): KubeObject[] => {
       const name = accountOf(workload);
       const object = {
         apiVersion: 'v1',

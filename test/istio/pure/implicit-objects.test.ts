@@ -92,4 +92,22 @@ describe('the implicit objects of a mesh', () => {
     deployment.spec = { ...(spec as object), selector: { matchLabels: { app: 'other' } } };
     assert.deepEqual(await api.fill(), ['get Deployment/shop', 'update Deployment/shop']);
   });
+
+  it('contain a missing account of a user, but not that of a Gateway whose Deployment the garbage collector still deletes', async () => {
+    const gatewayLabels = { 'gateway.networking.k8s.io/gateway-name': 'front' };
+    const api = new MemoryApi([namespace, deploymentOf('shop', {}), deploymentOf('front-istio', gatewayLabels)]);
+    const created = (await api.fill()).filter((request) => request.startsWith('create ServiceAccount/'));
+    assert.deepEqual(created, ['create ServiceAccount/shop']);
+  });
 });
+
+/** Returns a Deployment whose pods run as the account of the same name. */
+function deploymentOf(name: string, labels: Readonly<Record<string, string>>): KubeObject {
+  const template = { metadata: { labels: { app: name } }, spec: { serviceAccountName: name, containers: [] } };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace: 'default', labels },
+    spec: { selector: { matchLabels: { app: name } }, template },
+  };
+}

@@ -165,8 +165,8 @@ function resultOf(
 
 /** Returns the content of an answer, without headers and body if there is no room for them. */
 function shownContent(content: CallContent, { budgets }: Service, account: ByteAccount): CallContent {
+  if (content.headers === undefined) return content;
   const { headers, body = '', ...rest } = content;
-  if (headers === undefined) return content;
   const bytes = Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + value.length, body.length);
   const refusedBy = account.reserve(copiesOfContent * bytes);
   if (refusedBy === undefined) return content;
@@ -177,8 +177,10 @@ function shownContent(content: CallContent, { budgets }: Service, account: ByteA
 const copiesOfContent = 3;
 
 /** Adds the hosts of `--connect-to` to the error of an unknown host, which is probably a misspelling of one of them. */
-function withKnownHosts(answer: CallAnswer, { dialler: { hosts } }: Service): CallAnswer {
-  if (answer.kind !== 'failed' || answer.error.code !== 'dns' || hosts.length === 0) return answer;
+function withKnownHosts(answer: CallAnswer, { dialler }: Service): CallAnswer {
+  if (answer.kind !== 'failed' || answer.error.code !== 'dns') return answer;
+  const { hosts } = dialler;
+  if (hosts.length === 0) return answer;
   const { code, message } = answer.error;
   return { kind: 'failed', error: { code, message: `${message} (known here: ${hosts.join(', ')})` } };
 }

@@ -1,6 +1,6 @@
 import { formatPath } from '../plan/format.ts';
 import { calledMethod } from '../plan/grpc-method.ts';
-import { countAttempts, countCallsBelow } from '../plan/measure.ts';
+import { callsBelow, countAttempts } from '../plan/measure.ts';
 import { type CallsPlan, sharedContinuation } from '../plan/plan.ts';
 import type { CallResult, RawReply } from '../reply/reply.ts';
 import { makeCall } from './make-call.ts';
@@ -22,7 +22,11 @@ export async function runStages(
   takeBytes(context, plan);
   const results: CallResult<RawReply>[] = [];
   for (const stage of plannedCalls(context, plan)) {
-    results.push(...(await Promise.all(stage.map((planned) => runCall(context, planned, stop)))));
+    const running = stage.map((planned) => runCall(context, planned, stop));
+    const [only] = running;
+    // Most stages have one call, and `Promise.all` costs a microsecond.
+    if (only !== undefined && running.length === 1) results.push(await only);
+    else results.push(...(await Promise.all(running)));
   }
   return results;
 }
@@ -33,7 +37,8 @@ const resultBytes = 1024;
 const mostResults = 1000;
 
 function takeBytes({ service, request }: PlanContext, { stages }: CallsPlan): void {
-  const results = stages.flat().reduce((sum, call) => sum + Math.min(countAttempts(call), mostResults), 0);
+  let results = 0;
+  for (const calls of stages) for (const call of calls) results += Math.min(countAttempts(call), mostResults);
   const refusedBy = request.budget.reserve(results * resultBytes);
   if (refusedBy !== undefined) throw service.budgets.error(refusedBy);
 }
@@ -44,20 +49,25 @@ function takeBytes({ service, request }: PlanContext, { stages }: CallsPlan): vo
  */
 function plannedCalls({ service, request, requestId, allowance }: PlanContext, plan: CallsPlan): PlannedCall[][] {
   const forwarded = service.forwarder.pick(request.headers, request.protocol, requestId);
-  const needs = countCallsBelow(plan);
-  const attempts = plan.stages.flat().map(countAttempts);
-  const needed = attempts.reduce((sum, count, index) => sum + count * (1 + (needs[index] ?? 0)), 0);
-  const share = Math.floor((allowance.maxCalls - needed) / attempts.reduce((sum, count) => sum + count, 0));
+  const needOf = callsBelow(plan);
+  let attempts = 0;
+  let needed = 0;
+  for (const calls of plan.stages)
+    for (const call of calls) {
+      const count = countAttempts(call);
+      attempts += count;
+      needed += count * (1 + needOf(call));
+    }
+  const share = Math.floor((allowance.maxCalls - needed) / attempts);
   const shared = sharedContinuation(plan);
   const sharedPath = formatPath(shared);
-  let index = 0;
   return plan.stages.map((calls, stage) =>
     calls.map((call) => ({
       call: service.servicePorts.resolve(call),
       path: call.then === undefined ? sharedPath : formatPath(call.then),
       calledMethod: calledMethod(call.scheme, call.then ?? shared),
       stage,
-      budget: (needs[index++] ?? 0) + share,
+      budget: needOf(call) + share,
       forwarded,
     })),
   );

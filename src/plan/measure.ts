@@ -5,8 +5,10 @@ import { formatDurationMs, formatSizeBytes } from './quantity.ts';
 /** Returns the largest number of calls that the whole cascade of a plan makes. Each repeat and each retry counts. */
 export function countCalls(plan: Plan): number {
   if (plan.kind === 'answer') return 0;
-  const below = countCallsBelow(plan);
-  return plan.stages.flat().reduce((sum, call, index) => sum + countAttempts(call) * (1 + (below[index] ?? 0)), 0);
+  const needOf = callsBelow(plan);
+  let sum = 0;
+  for (const calls of plan.stages) for (const call of calls) sum += countAttempts(call) * (1 + needOf(call));
+  return sum;
 }
 
 /** Returns the largest number of times that a call is made, with its repeats and their retries. */
@@ -14,12 +16,10 @@ export function countAttempts({ times, options }: Call): number {
   return times * (1 + (options.retries ?? 0));
 }
 
-/** Returns the largest number of calls below each call of a plan, in the order of the plan's calls. */
-export function countCallsBelow(plan: CallsPlan): number[] {
-  const shared = plan.then === undefined ? 0 : countCalls(plan.then);
-  return plan.stages.flatMap((stage) =>
-    stage.map((call) => (call.then === undefined ? shared : countCalls(call.then))),
-  );
+/** Returns a function that counts the calls below each call of a plan. */
+export function callsBelow({ then }: CallsPlan): (call: Call) => number {
+  const shared = then === undefined ? 0 : countCalls(then);
+  return (call) => (call.then === undefined ? shared : countCalls(call.then));
 }
 
 /** Returns the number of calls in the longest chain of a plan. */
@@ -61,11 +61,11 @@ const mostShownCalls = 1_000_000_000;
 /** Returns the first call, from the left, with which the plan exceeds the limit. If one call multiplies others beyond the
  * limit, the result is the call that multiplies. */
 function firstExcessCall(plan: CallsPlan, maxCalls: number): Call {
-  const below = countCallsBelow(plan);
+  const needOf = callsBelow(plan);
   const calls = plan.stages.flat();
   let left = maxCalls;
-  for (const [index, call] of calls.entries()) {
-    const needed = below[index] ?? 0;
+  for (const call of calls) {
+    const needed = needOf(call);
     const continuation = call.then ?? plan.then;
     if (needed > left - 1 && left > 0 && continuation?.kind === 'calls') return firstExcessCall(continuation, left - 1);
     left -= countAttempts(call) * (1 + needed);

@@ -18,8 +18,9 @@ export const uberHeader = 'uber-trace-id';
  * uberContext('1:2:0:1'); // { traceId: '0…01', spanId: '0…02', isSampled: true }
  */
 export function uberContext(value: string | undefined): IncomingContext | undefined {
+  if (value === undefined) return undefined;
   const parts = /^([0-9a-f]{1,32}):([0-9a-f]{1,16}):[0-9a-f]{1,16}:([0-9a-f]{1,2})$/i;
-  const [, trace = '0', span = '0', flags = '0'] = parts.exec(value?.replaceAll(/%3a/gi, ':') ?? '') ?? [];
+  const [, trace = '0', span = '0', flags = '0'] = parts.exec(value.replaceAll(/%3a/gi, ':')) ?? [];
   const [traceId, spanId] = [trace.toLowerCase().padStart(32, '0'), span.toLowerCase().padStart(16, '0')];
   if (/^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
   return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };

@@ -47,10 +47,17 @@ export const attemptHeader = 'x-meshmock-attempt';
 /** Returns what the headers of a request show of the mesh, to the callee. */
 export function calleeMesh(headers: Headers): CalleeMesh {
   const attempt = attemptOf(headers);
-  const certificate = lastElement(headers['x-forwarded-client-cert']);
+  const { 'x-request-id': requestId, 'x-forwarded-client-cert': certificates } = headers;
   return {
-    ...optional('attempt', attempt),
-    ...optional('requestId', nonEmpty(headers['x-request-id'])),
+    ...(attempt === undefined ? {} : { attempt }),
+    ...(requestId ? { requestId } : {}),
+    ...(certificates === undefined ? {} : identitiesOf(lastElement(certificates))),
+  };
+}
+
+/** Returns the identities of both ends of a connection with mutual TLS, as the callee's proxy shows them. */
+function identitiesOf(certificate: string): Pick<CalleeMesh, 'peerIdentity' | 'ownIdentity'> {
+  return {
     ...optional('peerIdentity', nonEmpty(valueOfKey(certificate, 'URI'))),
     ...optional('ownIdentity', nonEmpty(valueOfKey(certificate, 'By'))),
   };
@@ -58,11 +65,13 @@ export function calleeMesh(headers: Headers): CalleeMesh {
 
 /** Returns the higher of two counts: a proxy counts its own attempts, from 1 for each attempt of the caller. */
 function attemptOf(headers: Headers): number | undefined {
-  const attempts = [headers['x-envoy-attempt-count'], headers[attemptHeader]].map((text = '') =>
-    /^\d{1,9}$/.test(text) ? Number(text) : 0,
-  );
-  const known = attempts.filter((attempt) => attempt > 0);
-  return known.length === 0 ? undefined : Math.max(...known);
+  const attempt = Math.max(countOf(headers['x-envoy-attempt-count']), countOf(headers[attemptHeader]));
+  return attempt === 0 ? undefined : attempt;
+}
+
+/** Returns 0 for a text that is not a number. */
+function countOf(text: string | undefined): number {
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : 0;
 }
 
 /** Returns what the headers of an answer show of the mesh, to the caller. */
@@ -77,7 +86,7 @@ export function callerMesh(headers: Headers): CallerMesh | undefined {
 const nonEmpty = (value: string | undefined): string | undefined => value || undefined;
 
 /** Returns the last element of `x-forwarded-client-cert`: the proxy nearest to the callee appends its own (Envoy). */
-function lastElement(certificates = ''): string {
+function lastElement(certificates: string): string {
   let start = 0;
   let quoted = false;
   for (let index = 0; index < certificates.length; index++) {

@@ -67,10 +67,9 @@ export class ReceivedBody {
   /** Returns the first bytes of the body as text. */
   start(): string {
     // Short chunks are joined, so the first two have enough bytes.
-    return this.chunks
-      .slice(0, 2)
-      .map((chunk) => chunk.toString('latin1', 0, startBytes))
-      .join('');
+    let start = '';
+    for (const chunk of this.chunks.slice(0, 2)) start += chunk.toString('latin1', 0, startBytes);
+    return start;
   }
 
   /** Ends the check, and returns the size of the JSON, or undefined if the body is not a JSON object. */

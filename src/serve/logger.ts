@@ -32,6 +32,7 @@ export function createLogger(
   const log = pino({ level, base: { service, version }, formatters: { level: (label) => ({ level: label }) } });
   return {
     answered(answered) {
+      if (answered.problem === undefined && !log.isLevelEnabled('info')) return;
       const { request, problem, ...facts } = isShort(answered, maxLineBytes)
         ? answered
         : shorten(answered, maxLineBytes);

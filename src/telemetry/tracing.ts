@@ -117,9 +117,11 @@ export const verbatimTracing: Tracing = {
 
 /** Returns the trace of a request without spans. */
 export function verbatimTrace(headers: Headers): RequestTrace {
-  const copied = Object.fromEntries(
-    contextHeaders.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])),
-  );
+  const copied: Record<string, string> = {};
+  for (const name of contextHeaders) {
+    const value = headers[name];
+    if (value !== undefined) copied[name] = value;
+  }
   const call: CallTrace = { spanId: undefined, headers: copied, run: (action) => action(), end() {} };
   return {
     traceId: traceIdOf(headers),
@@ -132,15 +134,13 @@ export function verbatimTrace(headers: Headers): RequestTrace {
 }
 
 /** Returns the trace id of W3C, or else of B3 or of Jaeger. An id of 64 bits is padded to 128 bits. */
-function traceIdOf(headers: Headers): string | undefined {
-  const w3c = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}/;
-  const single = /^([0-9a-f]{32}|[0-9a-f]{16})-[0-9a-f]{16}/;
-  const multi = /^([0-9a-f]{32}|[0-9a-f]{16})$/i;
-  return (
-    w3c.exec(headers.traceparent ?? '')?.[1] ??
-    (single.exec(headers.b3 ?? '') ?? multi.exec(headers['x-b3-traceid'] ?? ''))?.[1]
-      ?.toLowerCase()
-      .padStart(32, '0') ??
-    uberContext(headers[uberHeader])?.traceId
-  );
+function traceIdOf({ traceparent, b3, 'x-b3-traceid': b3TraceId, [uberHeader]: uber }: Headers): string | undefined {
+  // Most requests without spans have none of them.
+  const w3c =
+    traceparent &&
+    /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}/.exec(traceparent)?.[1];
+  if (w3c) return w3c;
+  const single = b3 && /^([0-9a-f]{32}|[0-9a-f]{16})-[0-9a-f]{16}/.exec(b3)?.[1];
+  const multi = b3TraceId && /^([0-9a-f]{32}|[0-9a-f]{16})$/i.exec(b3TraceId)?.[1];
+  return (single || multi)?.toLowerCase().padStart(32, '0') || uberContext(uber)?.traceId;
 }

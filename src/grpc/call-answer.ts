@@ -9,34 +9,30 @@ import { decodeReplyMessage, headersOf, resetTrailer } from './codec.ts';
 import { sizeOfReplyMessage } from './message-size.ts';
 import { readReplyMessage, replyInDetails } from './status-details.ts';
 
-/** Call of a client of grpc-js that can be canceled. */
-interface CancelableCall {
-  cancel(): void;
-  on(event: 'metadata', listener: (metadata: Metadata) => void): unknown;
-}
-
 /** Settles a call with the answer that a function makes of its initial metadata. */
 type Settle = (makeAnswer: (initial: Metadata) => CallAnswer) => void;
 
 /**
  * Makes a call, and waits until it is settled or the signal is aborted, which cancels it.
  *
- * @param makeCall makes the call
+ * @param makeCall makes the call, and passes on its initial metadata; returns a function that cancels it
  */
-export function settledAnswer(signal: AbortSignal, makeCall: (settle: Settle) => CancelableCall): Promise<CallAnswer> {
+export function settledAnswer(
+  signal: AbortSignal,
+  makeCall: (settle: Settle, onMetadata: (initial: Metadata) => void) => () => void,
+): Promise<CallAnswer> {
   return new Promise((resolve) => {
-    let initial = new Metadata();
+    let initial: Metadata | undefined;
     const settle: Settle = (makeAnswer) => {
       signal.removeEventListener('abort', onAbort);
-      resolve(makeAnswer(initial));
+      resolve(makeAnswer(initial ?? new Metadata()));
     };
-    const call = makeCall(settle);
-    call.on('metadata', (received) => {
+    const cancel = makeCall(settle, (received) => {
       initial = received;
     });
     const onAbort = (): void => {
       settle(() => abortedAnswer(signal));
-      call.cancel();
+      cancel();
     };
     signal.addEventListener('abort', onAbort, { once: true });
   });

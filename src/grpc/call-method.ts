@@ -52,10 +52,11 @@ export function callMethodOn(
   const { metadata, options } = callSettings(outgoing);
   // Servers that are not meshmocks need no plan. The path of the method is the plan that a meshmock executes without one.
   if (!outgoing.path.startsWith(`/${name}`)) metadata.set(planHeader, outgoing.path);
-  return settledAnswer(signal, (settle) => {
+  return settledAnswer(signal, (settle, onMetadata) => {
     let bytes = 0;
     let first: Buffer | undefined;
     const call = channel.makeServerStreamRequest(`/${name}`, sameBytes, sameBytes, request, metadata, options);
+    call.on('metadata', onMetadata);
     call.on('data', (message: Buffer) => {
       bytes += message.length;
       first ??= message;
@@ -73,7 +74,7 @@ export function callMethodOn(
         return okMethodAnswer(outgoing, initial, ended, json);
       });
     });
-    return call;
+    return () => call.cancel();
   });
 }
 

@@ -221,18 +221,33 @@ function isBroken(channel: Channel, code: CallErrorCode): boolean {
 
 function callOn(channel: Channel, outgoing: OutgoingCall, signal: AbortSignal): Promise<CallAnswer> {
   const { metadata, options } = callSettings(outgoing);
-  return settledAnswer(signal, (settle) =>
-    channel.makeUnaryRequest(
-      `/${callMethod}`,
-      encodeRequest,
-      sameBytes,
-      { path: outgoing.path },
-      metadata,
-      options,
-      (error, message?: Buffer) =>
-        settle((initial) =>
-          error === null ? okAnswer(outgoing, initial, message) : errorAnswer(outgoing, error, initial),
-        ),
-    ),
-  );
+  return settledAnswer(signal, (settle, onMetadata) => {
+    const call = withoutStack(() =>
+      channel.makeUnaryRequest(
+        `/${callMethod}`,
+        encodeRequest,
+        sameBytes,
+        { path: outgoing.path },
+        metadata,
+        options,
+        (error, message?: Buffer) =>
+          settle((initial) =>
+            error === null ? okAnswer(outgoing, initial, message) : errorAnswer(outgoing, error, initial),
+          ),
+      ),
+    );
+    call.on('metadata', onMetadata);
+    return () => call.cancel();
+  });
+}
+
+/** Runs an action whose errors have no stack. grpc-js makes one for each call, which nothing shows: a failed call is data. */
+function withoutStack<T>(action: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return action();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }

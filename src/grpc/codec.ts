@@ -19,7 +19,8 @@ const decodedForm: IConversionOptions = { longs: Number, enums: String };
 
 function encode(typeName: string, message: object): Buffer {
   const type = messageType(typeName);
-  return Buffer.from(type.encode(type.fromObject(message)).finish());
+  const { buffer, byteOffset, byteLength } = type.encode(type.fromObject(message)).finish();
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function decode(typeName: string, bytes: Uint8Array): object {

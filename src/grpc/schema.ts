@@ -15,9 +15,13 @@ function schema(): protobuf.Root {
   return root;
 }
 
+const types = new Map<string, protobuf.Type>();
+
 /** Returns a message type by its full name, such as `meshmock.v1.Reply`. */
 export function messageType(fullName: string): protobuf.Type {
-  return schema().lookupType(fullName);
+  const known = types.get(fullName) ?? schema().lookupType(fullName);
+  types.set(fullName, known);
+  return known;
 }
 
 /** Returns the message types of a method: of its request, and of its answer. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { decodeFirstBytes } from '../error/text-bytes.ts';
 import type { Header } from '../plan/plan.ts';
-import { calleeMesh, retryAfterHeader, retryAfterSeconds } from '../reply/mesh-headers.ts';
+import { calleeMesh, noMesh, retryAfterHeader, retryAfterSeconds } from '../reply/mesh-headers.ts';
 import { redactHeaders, redactUri } from '../reply/redaction.ts';
 import { type RawReply, type ReceivedRequest, type Reply, shownBodyBytes } from '../reply/reply.ts';
 import { grpcStatusOf } from '../reply/status.ts';
@@ -92,17 +92,13 @@ export async function answer(service: Service, request: IncomingRequest): Promis
     return { kind: 'reset' };
   }
   const { calls, isPlain, contentType = effects.contentType, ...response } = outcome;
-  const reply: Reply<RawReply> = {
-    ...service.identity,
-    request: received,
-    ...response,
-    ...(effects.applied.length === 0 ? {} : { behaviour: [...effects.applied] }),
-    durationMs,
-    ...(traceId === undefined ? {} : { traceId }),
-    ...(spanId === undefined ? {} : { spanId }),
-    ...(Object.keys(mesh).length === 0 ? {} : { mesh }),
-    ...(calls === undefined ? {} : { calls }),
-  };
+  const reply: Reply<RawReply> = { ...service.identity, request: received, ...response };
+  if (effects.applied.length > 0) reply.behaviour = [...effects.applied];
+  reply.durationMs = durationMs;
+  if (traceId !== undefined) reply.traceId = traceId;
+  if (spanId !== undefined) reply.spanId = spanId;
+  if (mesh !== noMesh) reply.mesh = mesh;
+  if (calls !== undefined) reply.calls = calls;
   const isOverloaded = reply.error?.code === 'overloaded';
   return {
     kind: 'reply',

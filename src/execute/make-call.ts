@@ -74,28 +74,25 @@ async function makeAttempt(
     budgetLeft: budget,
     attempt,
   });
-  const headers: Record<string, string> = {
-    ...forwarded,
-    ...callTrace.headers,
-    [allowanceHeaders.deadlineMs]: calleeTimeoutMs(timeoutMs).toFixed(3),
-    [allowanceHeaders.calls]: String(budget),
-    [allowanceHeaders.depth]: String(allowance.maxDepth - 1),
-    ...headerFields(call.headers),
-  };
+  const headers: Record<string, string> = { ...forwarded, ...callTrace.headers };
+  headers[allowanceHeaders.deadlineMs] = calleeTimeoutMs(timeoutMs).toFixed(3);
+  headers[allowanceHeaders.calls] = String(budget);
+  headers[allowanceHeaders.depth] = String(allowance.maxDepth - 1);
+  if (call.headers.length > 0) Object.assign(headers, headerFields(call.headers));
   if (call.options.retries !== undefined) headers[attemptHeader] = String(attempt);
   const dial = service.dialler.dial(call.host, call.port);
-  const outgoing: OutgoingCall & { body?: Buffer; headers: Record<string, string> } = {
+  const outgoing: OutgoingCall & { body?: Buffer; isHttp2?: true; headers: Record<string, string> } = {
     scheme: call.scheme,
     authority: hostHeaderOf(call),
     dial,
     method: methodOf(call),
-    ...(call.options.http2 === true && { isHttp2: true as const }),
     calledMethod,
     path,
     headers,
     timeoutMs,
     account,
   };
+  if (call.options.http2 === true) outgoing.isHttp2 = true;
   if (call.options.body === true) passBodyOn(outgoing, context.request);
   const client = service.clients[protocolOf(call.scheme)];
   const answer = await callTrace.run(() =>
@@ -212,12 +209,12 @@ type CallContent = Pick<
 /** Returns what an answer shows of its connection and of its arrival. */
 function transportFacts(answer: Exclude<CallAnswer, { kind: 'failed' }>): Partial<CallContent> {
   const { tls, httpVersion, stream, trailers } = answer;
-  return {
-    ...(tls !== undefined && { tls }),
-    ...(httpVersion !== undefined && { httpVersion }),
-    ...(stream !== undefined && { stream }),
-    ...(trailers !== undefined && { trailers: redactHeaders(trailers) }),
-  };
+  const facts: Partial<CallContent> = {};
+  if (tls !== undefined) facts.tls = tls;
+  if (httpVersion !== undefined) facts.httpVersion = httpVersion;
+  if (stream !== undefined) facts.stream = stream;
+  if (trailers !== undefined) facts.trailers = redactHeaders(trailers);
+  return facts;
 }
 
 /**

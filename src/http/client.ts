@@ -105,7 +105,7 @@ class Exchange implements Dispatcher.DispatchHandler, SentRequest {
           path,
           method,
           body: sent?.pieces ?? body ?? null,
-          headers: { host: authority, accept: 'application/json', ...headers, ...sent?.headers },
+          headers: fieldsOf(authority, sent === undefined ? headers : { ...headers, ...sent.headers }),
         },
         this,
       );
@@ -215,6 +215,14 @@ class Exchange implements Dispatcher.DispatchHandler, SentRequest {
     if (answer.kind === 'failed' || (facts === undefined && streamed === undefined)) this.resolve(answer);
     else this.resolve({ ...answer, ...facts, ...streamed?.facts() });
   }
+}
+
+/** Returns names and values of the headers of a call, in turn: undici reads an object more slowly. */
+function fieldsOf(authority: string, headers: Headers): string[] {
+  const { host = authority, accept = 'application/json' } = headers;
+  const fields = ['host', host, 'accept', accept];
+  for (const name in headers) if (name !== 'host' && name !== 'accept') fields.push(name, headers[name] ?? '');
+  return fields;
 }
 
 /** Reports whether an answer carries a reply. Those of admin routes, to HEAD, or compressed by a proxy do not. */

@@ -153,13 +153,16 @@ function send(
   budget: RequestBudget,
 ): void {
   const body = status === resetContent ? '' : made;
+  const bytes = byteLengthOf(body);
   budget.settle(heldBytesOf(body));
-  turn.beginAnswer(byteLengthOf(body));
+  turn.beginAnswer(bytes);
   const fields = [signatureHeader, signature(identity), 'x-content-type-options', 'nosniff'];
   if (headers.length > 0) addHeaders(fields, headers);
-  if (status !== noContent) fields.push('content-type', contentType, 'content-length', String(byteLengthOf(body)));
+  if (status !== noContent) fields.push('content-type', contentType, 'content-length', String(bytes));
   response.writeHead(status, fields);
-  if (!(body instanceof PartedText)) response.end(body);
+  // Characters of ASCII alone, which Node writes faster if it knows.
+  if (typeof body === 'string') response.end(body, bytes === body.length ? 'latin1' : 'utf8');
+  else if (!(body instanceof PartedText)) response.end(body);
   else if (request.method === 'HEAD') response.end();
   else sendParts(body.parts, response);
 }

@@ -21,6 +21,10 @@ const reservedHeaders = new Set([
   'upgrade',
 ]);
 
+/** Labels of up to 63 characters, and dots between them. A dot at the end makes a name absolute. */
+const hostName =
+  /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$/;
+
 /**
  * Checks a DNS name or an IP address. IPv6 has no brackets here.
  * Names follow RFC 1123, but may also contain underscores.
@@ -32,9 +36,7 @@ export function hostProblem(host: string): string | undefined {
   if (host === '') return 'the name or address of a host';
   if (host.length > 253) return 'a host of at most 253 characters';
   if (/^\d+$/.test(host)) return 'the name of a host, not a number alone';
-  const labels = host.replace(/\.$/, '').split('.');
-  const right = labels.every((label) => /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(label));
-  return right ? undefined : 'a host of letters, digits, "-" and "."';
+  return hostName.test(host) ? undefined : 'a host of letters, digits, "-" and "."';
 }
 
 /** Checks a TCP port. */

@@ -44,15 +44,19 @@ function signatureOf({ answeredBy, headers }: CallResult<unknown>): string[] | u
 /** Header with the number of the caller's attempt, from 1. */
 export const attemptHeader = 'x-meshmock-attempt';
 
-/** Returns what the headers of a request show of the mesh, to the callee. */
+/** Headers of a request that show nothing of the mesh. */
+export const noMesh: CalleeMesh = {};
+
+/** Returns what the headers of a request show of the mesh, to the callee: `noMesh` if it is nothing. */
 export function calleeMesh(headers: Headers): CalleeMesh {
   const attempt = attemptOf(headers);
   const { 'x-request-id': requestId, 'x-forwarded-client-cert': certificates } = headers;
-  return {
+  const mesh: CalleeMesh = {
     ...(attempt === undefined ? {} : { attempt }),
     ...(requestId ? { requestId } : {}),
     ...(certificates === undefined ? {} : identitiesOf(lastElement(certificates))),
   };
+  return Object.keys(mesh).length === 0 ? noMesh : mesh;
 }
 
 /** Returns the identities of both ends of a connection with mutual TLS, as the callee's proxy shows them. */

@@ -207,7 +207,8 @@ class Exchange {
     const { socket, tls } = this;
     if (answer.kind !== 'reply') this.account.releaseAll();
     if (socket?.readyState === WebSocket.OPEN) socket.close();
-    else socket?.terminate();
+    // A callee notices a client that goes by the end of the connection.
+    if (answer.kind === 'failed' || socket?.readyState !== WebSocket.CLOSING) socket?.terminate();
     // A server that does not close its half keeps nothing of this process.
     setTimeout(() => socket?.terminate(), quietMs).unref();
     this.resolve(answer.kind === 'failed' || tls === undefined ? answer : { ...answer, tls });

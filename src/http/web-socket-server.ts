@@ -10,7 +10,8 @@ import { encodeReply } from '../reply/json.ts';
 import { heldBytesOf, PartedText } from '../reply/long-parts.ts';
 import { signatureHeader } from '../reply/mesh-headers.ts';
 import { plainHeaders } from './codec.ts';
-import { inGroups, readInPieces } from './streams/message-parts.ts';
+import { inGroups } from './streams/message-parts.ts';
+import { PieceReader } from './streams/piece-reader.ts';
 
 /** Maximum size of a message, in bytes. A request over HTTP may have a path as long. */
 const maxMessageBytes = 64 * 1024;
@@ -58,7 +59,6 @@ export function createWebSockets(service: Service, onRequest: () => () => void):
   return {
     accept(request, connection, head) {
       server.handleUpgrade(request, connection.socket as Duplex, head, (socket) => {
-        readInPieces(connection.socket, socket);
         const exchange = new Exchange(service, request, connection, socket, onRequest);
         open.add(exchange);
         socket.once('close', () => open.delete(exchange));
@@ -95,6 +95,7 @@ class Exchange {
   private readonly request: IncomingMessage;
   private readonly connection: Connection;
   private readonly socket: WebSocket;
+  private readonly reader: PieceReader;
   private readonly onRequest: () => () => void;
   private readonly closed = new AbortController();
   private readonly idle: NodeJS.Timeout;
@@ -114,6 +115,7 @@ class Exchange {
     this.request = request;
     this.connection = connection;
     this.socket = socket;
+    this.reader = new PieceReader(connection.socket, socket);
     this.onRequest = onRequest;
     this.idle = setTimeout(() => this.finish(), maxIdleMs).unref();
     socket.on('message', (data, isBinary) => this.accept({ data: data as Buffer, isBinary }));
@@ -134,14 +136,13 @@ class Exchange {
 
   private accept(message: Message): void {
     const { socket, service } = this;
+    if (this.isLast) return;
     if (!this.isBusy) {
       // The next one is read when this one is answered, unless it has arrived with it.
-      socket.pause();
+      this.reader.hold();
       void this.answerAll(message);
-    } else if (!this.isLast) {
-      if (service.budgets.beginWaiting(bytesOf(message))) this.waiting.push(message);
-      else socket.terminate();
-    }
+    } else if (service.budgets.beginWaiting(bytesOf(message))) this.waiting.push(message);
+    else socket.terminate();
   }
 
   /** Answers a message, and those that wait. Never rejects. */
@@ -166,7 +167,7 @@ class Exchange {
       end();
       this.isBusy = false;
       if (this.isLast) socket.close(goingAway);
-      socket.resume();
+      this.reader.release();
     }
   }
 

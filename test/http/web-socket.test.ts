@@ -11,6 +11,13 @@ import { callHttp, sendHttp, startForeignServer, startMesh, type TestMesh } from
 
 const address = { host: '127.0.0.1', port: 0 };
 
+/** Waits until all connections of a server are closed, for less than the deadline of a request. */
+async function untilClosed(server: { readonly open: number }): Promise<void> {
+  const until = performance.now() + 5000;
+  while (server.open > 0 && performance.now() < until) await sleep(5);
+  assert.equal(server.open, 0);
+}
+
 /** Opens a WebSocket, sends messages at once, and returns as many answers. */
 async function exchange(url: string, messages: readonly (string | Buffer)[], headers = {}): Promise<string[]> {
   const socket = new WebSocket(url, { headers });
@@ -156,6 +163,90 @@ suite('WebSockets', () => {
       'sec-websocket-version': '13',
     };
     assert.equal((await sendHttp(mesh.httpPort('a'), '/x', { headers: wrong })).status, 400);
+  });
+});
+
+suite('a client of a WebSocket that goes while its plan runs', () => {
+  let mesh: TestMesh;
+  before(async () => {
+    mesh = await startMesh(['gateway', 'a', { name: 'secure', tls: { addresses: [address], isInsecure: true } }]);
+  });
+  after(() => mesh[Symbol.asyncDispose]());
+
+  const urls = {
+    plain: (): string => `ws://127.0.0.1:${mesh.httpPort('a')}/x`,
+    secure: (): string => `wss://127.0.0.1:${mesh.tlsPort('secure')}/x`,
+  };
+
+  /** Opens a WebSocket whose plan calls a server that does not answer. */
+  async function openBusy(url: string, slow: { readonly open: number; readonly port: number }): Promise<WebSocket> {
+    const socket = new WebSocket(url, { rejectUnauthorized: false });
+    socket.on('error', () => {});
+    await once(socket, 'open');
+    socket.send(`/@127.0.0.1:${slow.port}/x`);
+    while (slow.open < 1) await sleep(5);
+    return socket;
+  }
+
+  for (const [name, url] of Object.entries(urls)) {
+    test(`ends the plan when it closes its connection after a Close frame and further messages, ${name}`, async () => {
+      await using slow = await startForeignServer(() => {});
+      const socket = await openBusy(url(), slow);
+      const before = mesh.arrivals.length;
+      for (let count = 0; count < 20; count++) socket.send('x'.repeat(1000));
+      socket.close();
+      await sleep(100);
+      assert.equal(slow.open, 1, 'a Close frame alone does not end the plan');
+      socket.terminate();
+      await untilClosed(slow);
+      while (mesh.arrivals.length === before) await sleep(5);
+      assert.equal(mesh.arrivals.length, before + 1, 'the messages of a client that has gone are not answered');
+      assert.equal(mesh.arrivals.at(-1)?.status, 499);
+    });
+
+    test(`ends the plan when it closes its connection without a Close frame, ${name}`, async () => {
+      await using slow = await startForeignServer(() => {});
+      const socket = await openBusy(url(), slow);
+      socket.terminate();
+      await untilClosed(slow);
+    });
+  }
+
+  test('gets the answer to the last message before its Close frame if it waits for the end of the WebSocket', async () => {
+    const socket = new WebSocket(urls.plain());
+    const answers: string[] = [];
+    socket.on('message', (data) => answers.push(String(data)));
+    await once(socket, 'open');
+    socket.send('/~delay=200ms/x');
+    await sleep(50);
+    socket.send('last');
+    socket.close(4001, 'enough');
+    const [code] = (await once(socket, 'close')) as [number];
+    assert.equal(code, 4001);
+    assert.equal(answers.length, 2);
+    assert.equal((JSON.parse(answers[0] ?? '') as Reply).status, 200);
+    assert.equal(answers[1], 'last');
+  });
+
+  test('ends the calls of the services below, which are called over WebSockets too', async () => {
+    await using slow = await startForeignServer(() => {});
+    const client = new AbortController();
+    const path = `/@ws:a/@ws:gateway/@127.0.0.1:${slow.port}/x`;
+    const sent = sendHttp(mesh.httpPort('gateway'), path, { signal: client.signal });
+    while (slow.open < 1) await sleep(5);
+    client.abort();
+    await assert.rejects(sent);
+    await untilClosed(slow);
+  });
+
+  test('is not read further when it has sent 64 KiB, whatever it sends', async () => {
+    await using slow = await startForeignServer(() => {});
+    const socket = await openBusy(urls.plain(), slow);
+    const payload = Buffer.alloc(60_000, 'x');
+    for (let count = 0; count < 1000; count++) socket.send(payload);
+    await sleep(300);
+    assert.ok(socket.bufferedAmount > 10_000_000, `${socket.bufferedAmount} bytes wait at the client`);
+    socket.terminate();
   });
 });
 

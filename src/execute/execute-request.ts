@@ -57,7 +57,7 @@ export async function executeRequest(context: RequestContext): Promise<ExecutedR
         const facts = { identity: service.identity, attempt: context.attempt };
         effects = await applyDirectives(service, directives, facts, stop);
         if (request.protocol === 'grpc') takeBodyBytes(context, effects.body);
-        const tooLarge = eventsError(effects, service.limits.maxSizeBytes);
+        const tooLarge = eventsError(request, effects, service.limits.maxSizeBytes);
         if (tooLarge !== undefined) {
           const { paced: _paced, ...others } = effects;
           effects = others;
@@ -120,12 +120,20 @@ function takeBodyBytes({ service, request }: RequestContext, body: DirectiveEffe
 
 const copiesOfMessage = 3;
 
-/** Returns an error if the events of an answer together are larger than one body may be. */
-function eventsError({ paced, body = '' }: DirectiveEffects, maxBytes: number): MeshmockError | undefined {
-  if (paced?.kind !== 'events') return undefined;
+/** Returns an error if the events or messages of an answer, which each have the body, are larger than one body may be. */
+function eventsError(
+  { protocol, method }: IncomingRequest,
+  { paced, body = '' }: DirectiveEffects,
+  maxBytes: number,
+): MeshmockError | undefined {
+  const isRepeated = paced?.kind === 'events' || (protocol === 'grpc' && method !== callMethod);
+  if (paced === undefined || !isRepeated) return undefined;
   const bytes = paced.count * (typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength);
   if (bytes <= maxBytes) return undefined;
-  return new MeshmockError('limit_exceeded', `the events have ${bytes} bytes, and --max-size is ${maxBytes}`);
+  return new MeshmockError(
+    'limit_exceeded',
+    `the ${protocol === 'grpc' ? 'messages' : 'events'} have ${bytes} bytes, and --max-size is ${maxBytes}`,
+  );
 }
 
 /** Returns the outcome of a request whose directives have been applied. If they did not end it, executes its plan. */

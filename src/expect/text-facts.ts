@@ -157,8 +157,9 @@ function answerHeader({ headers, pruned }: CallResult, name: string): string | n
 
 /** Returns a trailer of an answer. Only an answer without a length that was read to its end shows that it has none. */
 function answerTrailer(call: CallResult, name: string): string | null | undefined {
-  const { trailers, stream } = call;
+  const { trailers, stream, scheme } = call;
   if (trailers !== undefined) return headerValue(trailers, name) ?? null;
+  if (scheme === 'grpc' || scheme === 'grpcs' || scheme === 'tcp') return undefined;
   return stream !== undefined && isReadToEnd(call) ? null : undefined;
 }
 

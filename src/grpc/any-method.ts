@@ -38,7 +38,8 @@ export function isAnyMethod(path: string): boolean {
  * Answers a call of a method that is not known, which may be unary or have streams. The answer is one message, which is sent
  * after the first message of the request, and the status, which is sent after the last one. So the answer is right for a
  * unary call and for each kind of stream. The message is empty, because an empty message is valid for any type. With the
- * proto file of the method, a message may have fields, and a bidirectional stream has one for each of its requests.
+ * proto file of the method, a message may have fields, and a bidirectional stream has one for each of its requests. An
+ * answer in parts has one message for each of them, unless the proto file says that the method has one.
  */
 export async function answerAnyMethod(
   service: Service,
@@ -60,6 +61,7 @@ export async function answerAnyMethod(
   served.beginExecution();
   const headers: Headers = { ':authority': call.getHost(), ...headersOf(call.metadata) };
   const timeoutMs = timeLeftMs(call);
+  const signal = clientClosedSignal(call, served);
   const answered = await answer(service, {
     protocol: 'grpc',
     method: served.method,
@@ -67,7 +69,7 @@ export async function answerAnyMethod(
     headers,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     connection: served.facts,
-    signal: clientClosedSignal(call, served),
+    signal,
     budget: served.budget,
   });
   if (answered.kind === 'reset') {
@@ -88,7 +90,12 @@ export async function answerAnyMethod(
     return;
   }
   stream.begin(message);
-  const isExchange = described?.requestStream === true && described.responseStream;
+  const paced = described?.responseStream === false ? undefined : answered.paced;
+  if (paced !== undefined && !(await stream.repeat(message, paced, signal))) {
+    stream.end(requests, endError({ kind: 'unsent' }, limitMs));
+    return;
+  }
+  const isExchange = paced === undefined && described?.requestStream === true && described.responseStream;
   const last = await lastPart(requests, first, deadlineAt, isExchange ? () => stream.write(message) : undefined);
   stream.end(requests, endError(last, limitMs));
 }
@@ -142,12 +149,14 @@ async function lastPart(
 }
 
 /**
- * Returns the error of a request that did not end as it should.
+ * Returns the error of a request, or of the messages of its answer, that did not end as they should.
  *
  * @param limitMs time that the call had, in milliseconds
  */
-function endError(last: LastPart, limitMs: number): MeshmockError | undefined {
+function endError(last: LastPart | { readonly kind: 'unsent' }, limitMs: number): MeshmockError | undefined {
   switch (last.kind) {
+    case 'unsent':
+      return new MeshmockError('deadline_exceeded', `the messages were not sent within ${Math.round(limitMs)} ms`);
     case 'late':
       return new MeshmockError('deadline_exceeded', `the request did not end within ${Math.round(limitMs)} ms`);
     case 'excess':

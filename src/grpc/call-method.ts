@@ -2,6 +2,7 @@ import { type Client as Channel, type Metadata, type StatusObject, status } from
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { firstBytes } from '../error/text-bytes.ts';
 import { type CallAnswer, maxForeignBytes, type OutgoingCall } from '../execute/client.ts';
+import { ArrivedParts } from '../execute/concurrency/arrived-parts.ts';
 import type { CalledMethod } from '../plan/grpc-method.ts';
 import { isReply } from '../reply/is-reply.ts';
 import { planHeader, replyTrailer } from '../reply/mesh-headers.ts';
@@ -52,6 +53,7 @@ export function callMethodOn(
   const { metadata, options } = callSettings(outgoing);
   // Servers that are not meshmocks need no plan. The path of the method is the plan that a meshmock executes without one.
   if (!outgoing.path.startsWith(`/${name}`)) metadata.set(planHeader, outgoing.path);
+  const parts = new ArrivedParts(performance.now());
   return settledAnswer(signal, (settle, onMetadata) => {
     let bytes = 0;
     let first: Buffer | undefined;
@@ -60,6 +62,7 @@ export function callMethodOn(
     call.on('data', (message: Buffer) => {
       bytes += message.length;
       first ??= message;
+      parts.add();
       if (bytes <= maxBytes) return;
       const reason = `the messages of the answer are larger than max ${maxBytes}`;
       settle(() => ({ kind: 'failed', error: { code: 'too_large', message: reason } }));
@@ -71,7 +74,7 @@ export function callMethodOn(
       settle((initial) => {
         if (ended.code !== status.OK) return errorAnswer(outgoing, ended, initial);
         const json = first === undefined ? undefined : described?.decodeAnswer(first);
-        return okMethodAnswer(outgoing, initial, ended, json);
+        return { ...okMethodAnswer(outgoing, initial, ended, json), ...parts.facts() };
       });
     });
     return () => call.cancel();

@@ -5,6 +5,7 @@ import { optional } from '../error/optional.ts';
 import { firstBytes } from '../error/text-bytes.ts';
 import type { Answer } from '../execute/answer.ts';
 import { RequestParseRoom } from '../execute/budgets/parse-room.ts';
+import { Pace, type PaceTimes } from '../execute/concurrency/pace.ts';
 import { type Service, signature } from '../execute/service.ts';
 import { headerFields } from '../plan/plan.ts';
 import { replyTrailer, signatureHeader } from '../reply/mesh-headers.ts';
@@ -71,6 +72,31 @@ export class StreamAnswer {
     call.write(message, onTaken);
     await taken.promise;
     call.off('close', onTaken);
+  }
+
+  /**
+   * Sends the first message again, one in each interval. Returns false if the deadline passes before the last one.
+   *
+   * @param signal aborted when the client has gone, which ends the messages
+   */
+  async repeat(
+    message: Buffer,
+    { count, ...times }: PaceTimes & { count: number },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const pace = new Pace(times, signal);
+    try {
+      await pace.next();
+      for (let sent = 1; sent < count; sent++) {
+        if (!(await pace.next())) return false;
+        await this.write(message);
+        // The client has taken it, so the next one has its own time.
+        this.served.beginExecution();
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+    return true;
   }
 
   /**

@@ -1,16 +1,14 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
-import type { PacedAnswer } from '../execute/directives/apply-directives.ts';
-import { type FilledText, PartedText } from '../reply/long-parts.ts';
+import { Pace, type PaceTimes } from '../execute/concurrency/pace.ts';
+import { type Body, buffersOf } from '../reply/divided-body.ts';
+import type { FilledText } from '../reply/long-parts.ts';
 import type { RequestTurn } from './pipeline.ts';
 import { replyEvent } from './streams/event-stream.ts';
 
 /** Time after the deadline of a request in which its client may go, in milliseconds. */
 const graceMs = 1000;
-
-/** Body of an answer in any of its forms. */
-type Body = string | Buffer | PartedText;
 
 /**
  * Sends a body in parts: the first one at once, the others one in each interval. A client that does not read delays them.
@@ -20,24 +18,21 @@ type Body = string | Buffer | PartedText;
  */
 export async function sendInParts(
   parts: Iterable<Iterable<Buffer>>,
-  { intervalMs, deadlineAt }: Pick<PacedAnswer, 'intervalMs' | 'deadlineAt'>,
+  times: PaceTimes,
   trailers: Readonly<Record<string, string>>,
   response: ServerResponse,
   turn: RequestTurn,
 ): Promise<void> {
   const { signal } = turn;
-  let nextAt = performance.now();
+  const pace = new Pace(times, signal);
   try {
     for (const part of parts) {
-      await waitUntil(Math.min(nextAt, deadlineAt), signal);
-      if (nextAt > deadlineAt) {
+      if (!(await pace.next())) {
         // A caller with the same deadline reports it, and not the reset.
         await setTimeout(graceMs, undefined, { signal });
         turn.reset();
         return;
       }
-      // From now, so that parts which are late do not arrive together.
-      nextAt = performance.now() + intervalMs;
       for (const buffer of part) {
         turn.beginPart(buffer.length);
         if (!response.write(buffer)) await once(response, 'drain', { signal });
@@ -50,36 +45,6 @@ export async function sendInParts(
   } catch (error) {
     // The client has gone.
     if (!signal.aborted) throw error;
-  }
-}
-
-async function waitUntil(time: number, signal: AbortSignal): Promise<void> {
-  const waitMs = time - performance.now();
-  if (waitMs > 0) await setTimeout(Math.ceil(waitMs), undefined, { signal });
-}
-
-/** Divides a body into parts of about the same size. None is empty. */
-export function* dividedBody(body: Body, count: number): Generator<Buffer[]> {
-  const buffers = buffersOf(body);
-  const total = buffers.reduce((sum, { length }) => sum + length, 0);
-  let index = 0;
-  let from = 0;
-  let sent = 0;
-  for (let part = 1; part <= count; part++) {
-    const end = Math.floor((total * part) / count);
-    const slices: Buffer[] = [];
-    while (sent < end) {
-      const buffer = buffers[index] ?? Buffer.alloc(0);
-      const slice = buffer.subarray(from, from + end - sent);
-      slices.push(slice);
-      sent += slice.length;
-      from += slice.length;
-      if (from === buffer.length) {
-        index++;
-        from = 0;
-      }
-    }
-    if (slices.length > 0) yield slices;
   }
 }
 
@@ -110,9 +75,4 @@ function dataLines(text: string): string {
 function inOneLine(json: Buffer): Buffer {
   if (!json.includes(newline) && !json.includes(carriageReturn)) return json;
   return Buffer.from(json.toString('latin1').replaceAll(/[\r\n]/g, ' '), 'latin1');
-}
-
-function buffersOf(body: Body): readonly Buffer[] {
-  if (body instanceof PartedText) return body.parts;
-  return [typeof body === 'string' ? Buffer.from(body) : body];
 }

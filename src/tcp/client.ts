@@ -7,6 +7,7 @@ import { PartialAccount } from '../execute/budgets/byte-account.ts';
 import { readReply } from '../execute/budgets/read-reply.ts';
 import { abortedAnswer, type CallAnswer, type Client, maxForeignBytes, type OutgoingCall } from '../execute/client.ts';
 import { abortReason } from '../execute/concurrency/abort-reason.ts';
+import { ArrivedParts } from '../execute/concurrency/arrived-parts.ts';
 import { tcpText } from '../plan/tcp-text.ts';
 import { ReceivedBody } from '../reply/received-body.ts';
 import type { CallError } from '../reply/reply.ts';
@@ -36,7 +37,7 @@ export function createTcpClient(targets: TargetResolver): Client {
       const { host } = call.dial;
       try {
         const addresses = await targets.resolve(host, signal);
-        return await new Promise((resolve) => new Exchange(call, signal, resolve).start(addresses));
+        return await new Promise((resolve) => new Exchange(call, startedAt, signal, resolve).start(addresses));
       } catch (error) {
         if (error instanceof DialError) return failed(error.callError);
         return failed(errorDuringLookup(host, startedAt, abortReason(signal)));
@@ -56,14 +57,16 @@ class Exchange {
   private readonly signal: AbortSignal;
   private readonly resolve: (answer: CallAnswer) => void;
   private readonly body = new ReceivedBody();
+  private readonly parts: ArrivedParts;
   private socket: net.Socket | undefined;
   private settled = false;
   private quiet: NodeJS.Timeout | undefined;
   /** Account of the bytes of the answer. */
   private readonly account: PartialAccount;
 
-  constructor(call: OutgoingCall, signal: AbortSignal, resolve: (answer: CallAnswer) => void) {
+  constructor(call: OutgoingCall, startedAt: number, signal: AbortSignal, resolve: (answer: CallAnswer) => void) {
     this.call = call;
+    this.parts = new ArrivedParts(startedAt);
     this.account = new PartialAccount(call.account);
     this.signal = signal;
     this.resolve = resolve;
@@ -96,6 +99,7 @@ class Exchange {
       return;
     }
     this.body.add(part);
+    this.parts.add();
     clearTimeout(this.quiet);
     const start = this.body.start();
     const isReplyBegun = start.startsWith(replyStart) || replyStart.startsWith(start);
@@ -131,7 +135,7 @@ class Exchange {
       this.body.drop();
       this.account.releaseAll();
     }
-    this.resolve(answer);
+    this.resolve(answer.kind === 'failed' ? answer : { ...answer, ...this.parts.facts() });
   }
 }
 

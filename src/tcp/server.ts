@@ -6,7 +6,9 @@ import { MeshmockError } from '../error/meshmock-error.ts';
 import { answer } from '../execute/answer.ts';
 import { InFlight } from '../execute/concurrency/in-flight.ts';
 import { NewConnections } from '../execute/concurrency/new-connections.ts';
+import { Pace, type PaceTimes } from '../execute/concurrency/pace.ts';
 import type { Service } from '../execute/service.ts';
+import { dividedBody } from '../reply/divided-body.ts';
 import { errorReply } from '../reply/error-reply.ts';
 import { encodeReply } from '../reply/json.ts';
 import { heldBytesOf, PartedText } from '../reply/long-parts.ts';
@@ -171,7 +173,12 @@ class LineConnection {
       const encoded = encodeReply(answered.reply, '\n');
       budget.settle(heldBytesOf(encoded));
       answered.sent();
-      await this.send(encoded);
+      const { paced, reply } = answered;
+      if (paced?.kind !== 'chunks' || reply.error !== undefined) await this.send(encoded);
+      else if (!(await this.sendInParts(encoded, paced))) {
+        this.connection.reset();
+        return false;
+      }
       return true;
     } finally {
       budget.end();
@@ -186,10 +193,29 @@ class LineConnection {
     return false;
   }
 
+  /**
+   * Sends a text in parts: the first one at once, the others one in each interval. Returns false if the deadline of the
+   * request passes before.
+   */
+  private async sendInParts(
+    text: string | PartedText,
+    { count, ...times }: PaceTimes & { count: number },
+  ): Promise<boolean> {
+    const pace = new Pace(times, this.closed.signal);
+    for (const part of dividedBody(text, count)) {
+      if (!(await pace.next())) return false;
+      for (const buffer of part) await this.write(buffer);
+    }
+    return true;
+  }
+
   /** Sends a text, and waits until the client has taken so much of it that the socket has room for more. */
   private async send(text: string | PartedText): Promise<void> {
-    for (const part of text instanceof PartedText ? text.parts : [text])
-      if (!this.socket.write(part)) await once(this.socket, 'drain', { signal: this.closed.signal });
+    for (const part of text instanceof PartedText ? text.parts : [text]) await this.write(part);
+  }
+
+  private async write(part: string | Buffer): Promise<void> {
+    if (!this.socket.write(part)) await once(this.socket, 'drain', { signal: this.closed.signal });
   }
 }
 

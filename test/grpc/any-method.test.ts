@@ -3,7 +3,8 @@ import { after, before, suite, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { parseUpstream } from '../../src/execute/octopus.ts';
 import { parseDirectives } from '../../src/plan/parse.ts';
-import { startMesh, type TestMesh } from '../running-mesh.ts';
+import { answered, fails, holds, unknown, verdicts } from '../expect/verdicts.ts';
+import { callHttp, startMesh, type TestMesh } from '../running-mesh.ts';
 import { callPath, callShop } from './shop-client.ts';
 
 const three = [{ productId: 'a' }, { productId: 'b' }, { productId: 'c' }];
@@ -146,5 +147,51 @@ suite('A gRPC method that a mock does not know', () => {
       assert.equal((await callPath(mesh.grpcPort('basket'), path)).code, status.UNIMPLEMENTED, path);
     for (const path of ['/Basket/get', '/a.b.c_d.Basket1/Get_2'])
       assert.equal((await callPath(mesh.grpcPort('basket'), path)).code, status.OK, path);
+  });
+
+  for (const [method, directive] of [
+    ['Watch', 'chunks'],
+    ['Watch', 'events'],
+    ['Exchange', 'events'],
+  ] as const)
+    test(`${method} sends one message in each interval of ~${directive}, and then the reply`, async () => {
+      const plan = `/~body=text/~${directive}=4/60ms/x`;
+      const startedAt = performance.now();
+      const { code, messages, reply } = await shop(method, { requests: three, headers: { 'x-meshmock-plan': plan } });
+      assert.ok(performance.now() - startedAt >= 179);
+      assert.equal(code, status.OK);
+      assert.equal(messages.length, 4);
+      assert.deepEqual(reply?.behaviour, ['body=text', `${directive}=4/60ms`]);
+    });
+
+  test('a caller shows the messages of an answer and the time to the first one, and expectations can check them', async () => {
+    const path = '/@grpc:basket/~delay=30ms/~chunks=3/40ms/shop.Basket/Watch';
+    const reply = await callHttp(mesh.httpPort('basket'), path);
+    const [call] = reply.calls ?? [];
+    assert.equal(call?.stream?.chunks, 3);
+    assert.ok((call?.stream?.firstByteMs ?? 0) >= 29, `${call?.stream?.firstByteMs} ms`);
+    assert.ok((call?.durationMs ?? 0) >= (call?.stream?.firstByteMs ?? 0) + 79);
+    for (const [expectation, verdict] of [
+      ['basket chunks = 3', holds],
+      ['basket chunks = 4', fails],
+      ['basket first-byte min >= 29ms', holds],
+      ['basket trailer x-sum exists = 0', unknown],
+    ] as const)
+      assert.deepEqual(verdicts(expectation, answered(reply)), verdict, expectation);
+  });
+
+  test('messages stay within the deadline and the size of a body, and end with their client', async () => {
+    const slow = { headers: { 'x-meshmock-plan': '/~events=100/100ms/x' }, deadlineMs: 400 };
+    const late = await shop('Watch', slow);
+    assert.equal(late.code, status.DEADLINE_EXCEEDED);
+    assert.ok(late.messages.length >= 1 && late.messages.length <= 5, `${late.messages.length} messages`);
+    for (const directive of ['chunks', 'events']) {
+      const plan = `/~size=1MB/~${directive}=11/1ms/x`;
+      const large = await shop('Watch', { headers: { 'x-meshmock-plan': plan } });
+      assert.equal(large.code, status.INVALID_ARGUMENT, large.details);
+      assert.match(large.details, /the messages have 11000000 bytes, and --max-size is 10000000/);
+    }
+    const whole = await shop('Watch', { headers: { 'x-meshmock-plan': '/~size=1MB/~events=10/1ms/x' } });
+    assert.equal(whole.messages.length, 10);
   });
 });

@@ -47,6 +47,20 @@ suite('A service with proto files', () => {
     assert.equal(reply?.request?.messages, 500);
   });
 
+  test('sends an answer of ~events with one message if the method has one, and else with the fields in each', async () => {
+    const headers = { 'x-meshmock-plan': `/~body={}/~events=3/20ms/x` };
+    for (const [method, count] of [
+      ['Get', 1],
+      ['Fill', 1],
+      ['Watch', 3],
+      ['Exchange', 3],
+    ] as const) {
+      const { code, messages } = await shop(method, { headers });
+      assert.equal(code, status.OK, method);
+      assert.equal(messages.length, count, method);
+    }
+  });
+
   test('shows the first message of the request as JSON', async () => {
     const { reply } = await shop('Fill', { requests: [{ productId: 'a', quantity: 2 }, { productId: 'b' }] });
     assert.deepEqual(JSON.parse(reply?.request?.message ?? ''), { productId: 'a', quantity: 2 });

@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, before, suite, test } from 'node:test';
+import { parseDirectives } from '../../src/plan/parse.ts';
 import type { Reply } from '../../src/reply/reply.ts';
 import { until } from '../attack/attacked.ts';
+import { answered, holds, unknown, verdicts } from '../expect/verdicts.ts';
 import { startRawServer } from '../raw-server.ts';
 import { callGrpc, callHttp, startMesh, type TestMesh } from '../running-mesh.ts';
 
@@ -28,6 +30,8 @@ suite('a service at a port of TCP', () => {
       { name: 'b', version: 'v2', pod: 'b-2' },
       { name: 'slow', behaviour: [{ kind: 'delay', delay: { kind: 'fixed', delayMs: 100 }, conditions: [] }] },
       { name: 'sick', behaviour: [{ kind: 'status', status: 503, conditions: [] }] },
+      { name: 'parted', behaviour: parseDirectives('/~size=100KB/~chunks=4/60ms') },
+      { name: 'late', behaviour: parseDirectives('/~chunks=4/100ms') },
       { name: 'resets', behaviour: [{ kind: 'close', conditions: [] }] },
     ]);
   });
@@ -68,6 +72,19 @@ suite('a service at a port of TCP', () => {
     assert.equal(sick?.status, 503);
     assert.match(sick?.reply?.body as string, /with 503, as a directive says/);
     assert.equal(reset?.error?.code, 'reset');
+  });
+
+  test('sends its line in parts, which the caller counts', async () => {
+    const { calls = [] } = await callHttp(mesh.httpPort('a'), '/@tcp:parted|tcp:late|tcp:parted;timeout=100ms/x');
+    const [large, small, cut] = calls;
+    assert.equal(large?.reply?.body, 'x'.repeat(100_000));
+    assert.ok((large?.stream?.chunks ?? 0) >= 4, `${large?.stream?.chunks} chunks`);
+    assert.ok((large?.durationMs ?? 0) >= (large?.stream?.firstByteMs ?? 0) + 170);
+    assert.deepEqual([small?.stream?.chunks, small?.reply?.behaviour], [4, ['chunks=4/100ms']]);
+    assert.equal(cut?.error?.code, 'timeout');
+    const checked = answered(await callHttp(mesh.httpPort('a'), '/@tcp:late/x'));
+    assert.deepEqual(verdicts('late chunks = 4', checked), holds);
+    assert.deepEqual(verdicts('late trailer x-sum exists = 0', checked), unknown);
   });
 
   test('also answers HTTP at that port, as many ports that are declared as TCP carry it', async () => {

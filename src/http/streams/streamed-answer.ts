@@ -1,4 +1,4 @@
-import { roundMs } from '../../execute/concurrency/round-ms.ts';
+import { ArrivedParts } from '../../execute/concurrency/arrived-parts.ts';
 import { type Headers, signatureHeader } from '../../reply/mesh-headers.ts';
 import { ReceivedBody } from '../../reply/received-body.ts';
 import type { ArrivedStream } from '../../reply/reply.ts';
@@ -8,27 +8,18 @@ const endOfEvent = '\n\n';
 const startOfReply = `event: ${replyEvent}\ndata: `;
 
 /** Answer whose length the server does not say, while it arrives. */
-export class StreamedAnswer {
+export class StreamedAnswer extends ArrivedParts {
   /** True if the answer is events of a meshmock, the last of which has its reply. */
   readonly hasReply: boolean;
   trailers: Headers = {};
   private readonly isEvents: boolean;
-  private readonly startedAt: number;
-  private chunks = 0;
   private events = 0;
-  private firstByteMs: number | undefined;
 
   /** @param startedAt start of the call, on the clock of `performance.now()` */
   constructor(headers: Headers, startedAt: number) {
-    this.startedAt = startedAt;
+    super(startedAt);
     this.isEvents = headers['content-type']?.startsWith(eventStream) === true;
     this.hasReply = this.isEvents && headers[signatureHeader] !== undefined;
-  }
-
-  /** Counts a part. */
-  add(): void {
-    this.chunks++;
-    this.firstByteMs ??= roundMs(performance.now() - this.startedAt);
   }
 
   /** Counts the events in an answer, and returns the JSON of the reply among them, scanned. There may be none. */
@@ -46,11 +37,12 @@ export class StreamedAnswer {
   }
 
   /** Returns what the answer shows of its arrival. */
-  facts(): { readonly stream?: ArrivedStream; readonly trailers?: Record<string, string> } {
-    const { chunks, events, firstByteMs, trailers } = this;
-    if (firstByteMs === undefined) return {};
+  override facts(): { readonly stream?: ArrivedStream; readonly trailers?: Record<string, string> } {
+    const { stream } = super.facts();
+    if (stream === undefined) return {};
+    const { events, trailers } = this;
     return {
-      stream: { chunks, firstByteMs, ...(events > 0 && { events }) },
+      stream: { ...stream, ...(events > 0 && { events }) },
       ...(Object.keys(trailers).length > 0 && { trailers: { ...trailers } }),
     };
   }

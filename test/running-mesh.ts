@@ -34,6 +34,8 @@ export interface TestMesh extends AsyncDisposable {
   readonly arrivals: readonly Arrival[];
   /** Problems of clients that could not be served. */
   readonly problems: readonly string[];
+  /** Results of changed files of TLS: the problem, or undefined if they are in effect. */
+  readonly tlsFiles: readonly (string | undefined)[];
   httpPort(name: string): number;
   grpcPort(name: string): number;
   tcpPort(name: string): number;
@@ -57,6 +59,7 @@ export async function startMesh(
   const servicePorts = new ServicePorts();
   const arrivals: Arrival[] = [];
   const problems: string[] = [];
+  const tlsFiles: (string | undefined)[] = [];
   const services = new Map<string, RunningService>();
   for (const options of pods) {
     const {
@@ -73,6 +76,7 @@ export async function startMesh(
       },
       refused() {},
       unusable: (problem) => problems.push(problem),
+      tlsFiles: (problem) => tlsFiles.push(problem),
     };
     const address = { host: '127.0.0.1', port: 0 };
     const running = await startService(
@@ -112,6 +116,7 @@ export async function startMesh(
     servicePorts,
     arrivals,
     problems,
+    tlsFiles,
     httpPort: (name) => services.get(name)?.http[0]?.port ?? 0,
     grpcPort: (name) => services.get(name)?.grpc[0]?.port ?? 0,
     tcpPort: (name) => services.get(name)?.tcp[0]?.port ?? 0,

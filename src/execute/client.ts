@@ -30,7 +30,7 @@ export interface OutgoingCall {
   readonly account: ByteAccount;
 }
 
-/** Certificates of a client, in PEM. */
+/** Certificates of a client, in PEM. Those of a service change with their files: read them for each connection. */
 export interface ClientTls {
   /** Certificates that the client trusts, in place of those of well-known authorities. A server's own one may be among them. */
   readonly ca?: string;

@@ -1,16 +1,17 @@
 import type { Socket } from 'node:net';
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 import { optional } from '../error/optional.ts';
 import type { ClientTls } from '../execute/client.ts';
 import type { Tls } from '../reply/reply.ts';
+import { LatestOf } from '../tls/latest-of.ts';
 import { hostOf, serverNameOf } from '../tls/server-name.ts';
 import { dialledTls } from '../tls/tls-facts.ts';
 
 /** Private part of grpc-js, which takes the name for TLS from the address that it dials. */
 interface SecureConnectorFactory {
   _createSecureConnector(...args: unknown[]): {
-    connectionOptions: { readonly host: string; readonly servername: string };
+    connectionOptions: { readonly host: string; readonly servername: string; readonly secureContext: SecureContext };
     connect(socket: Socket): Promise<{ readonly socket: Socket }>;
   };
 }
@@ -30,18 +31,20 @@ export function tlsCredentials(
   onConnected: (facts: Tls | undefined) => void,
 ): ChannelCredentials {
   const host = tls?.serverName ?? hostOf(authority);
+  const contexts = tls && new LatestOf(tls, () => createSecureContext(contextOf(tls)));
   const created =
-    tls === undefined
+    contexts === undefined
       ? credentials.createSsl()
-      : credentials.createFromSecureContext(createSecureContext(contextOf(tls)), {
-          rejectUnauthorized: tls.isInsecure !== true,
-        });
+      : credentials.createFromSecureContext(contexts.get(), { rejectUnauthorized: tls?.isInsecure !== true });
   const factory = created as unknown as SecureConnectorFactory;
   const create = factory._createSecureConnector.bind(created);
   factory._createSecureConnector = (...args) => {
     const connector = create(...args);
     const connect = connector.connect.bind(connector);
     connector.connect = async (carrier) => {
+      // The connector is that of all connections of a channel.
+      if (contexts !== undefined)
+        connector.connectionOptions = { ...connector.connectionOptions, secureContext: contexts.get() };
       const connected = await connect(carrier);
       // grpc-js, Node and meshmock listen to its end.
       connected.socket.setMaxListeners(maxListeners);

@@ -4,6 +4,7 @@ import { buildConnector } from 'undici';
 import { DialError, errorDuringLookup, type TargetResolver } from '../dial/target-resolver.ts';
 import type { ClientTls } from '../execute/client.ts';
 import type { CallError } from '../reply/reply.ts';
+import { LatestOf } from '../tls/latest-of.ts';
 
 const maxConnectMs = 60_000;
 
@@ -41,8 +42,10 @@ export function createConnector(
     );
   };
   // A connection that resumes a session does not show the certificate of the server.
-  const settings = { timeout: maxConnectMs, lookup, maxCachedSessions: 0, ...http2, ...tlsOptionsOf(tls) };
-  const connect = buildConnector(settings as buildConnector.BuildOptions);
+  const settings = { timeout: maxConnectMs, lookup, maxCachedSessions: 0, ...http2 };
+  const connectors = new LatestOf(tls, () =>
+    buildConnector({ ...settings, ...tlsOptionsOf(tls) } as buildConnector.BuildOptions),
+  );
   return (given, callback) => {
     const options = tls?.serverName === undefined ? given : { ...given, servername: tls.serverName };
     const refusal = isIP(options.hostname) === 0 ? undefined : targets.refuse(options.hostname);
@@ -51,7 +54,7 @@ export function createConnector(
       return;
     }
     attempt = new Attempt();
-    attempt.connect(connect(options, callback) as unknown as Socket);
+    attempt.connect(connectors.get()(options, callback) as unknown as Socket);
     onDialling(attempt);
     attempt = undefined;
   };

@@ -14,6 +14,8 @@ export interface Logger {
   refused(bound: RefusalReason, count: number): void;
   /** Logs a client whose connection did not succeed, at `warn`. It writes at most one line a second. */
   unusable(problem: string): void;
+  /** Logs that changed files of TLS are in effect, or at `warn` why they cannot be used. */
+  tlsFiles(problem: string | undefined): void;
 }
 
 /**
@@ -43,6 +45,10 @@ export function createLogger(
     },
     refused: (bound, count) => log.warn({ bound, count }, 'refused requests'),
     unusable: oncePerSecond((problem) => log.warn({ problem }, 'a client could not be served')),
+    tlsFiles(problem) {
+      if (problem === undefined) log.info('the changed files of TLS are in effect');
+      else log.warn({ problem }, 'the changed files of TLS cannot be used: the old ones stay in effect');
+    },
   };
 }
 
@@ -54,6 +60,7 @@ function echoLogger(maxLineBytes: number): Logger {
     },
     refused() {},
     unusable() {},
+    tlsFiles() {},
   };
 }
 

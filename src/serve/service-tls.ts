@@ -3,6 +3,7 @@ import type { ClientTls } from '../execute/client.ts';
 import type { ListenAddress } from '../plan/address.ts';
 import type { Identity } from '../reply/reply.ts';
 import { makeCertificate } from '../tls/certificate.ts';
+import { ChangedFiles, stateOfFiles } from '../tls/changed-files.ts';
 import { readTlsFiles, type TlsMaterial } from '../tls/tls-files.ts';
 
 export { createTlsAcceptor } from './tls-acceptor.ts';
@@ -23,34 +24,76 @@ export interface ServiceTls {
   readonly isInsecure: boolean;
 }
 
-/** Certificates of a service. */
-export interface ServiceCertificates {
-  /** Certificates of listeners; undefined if there are none. */
-  readonly served: TlsMaterial | undefined;
-  readonly calls: ClientTls;
-}
-
 const flags = { cert: '--tls-cert', key: '--tls-key' } as const;
 
-/**
- * Reads the certificates of a service. Listeners without one get a certificate of their own, for the names of the service.
- *
- * @throws MeshmockError `usage` with the flag of a file that cannot be used
- */
-export function readServiceTls(tls: ServiceTls, identity: Identity): ServiceCertificates {
-  const { addresses, cert, key, clientCa, ca, isInsecure } = tls;
+/** Certificates of a service. Those of files change with their files. */
+export class ServiceCertificates {
+  /** Certificates of listeners; undefined if there are none. */
+  readonly served: TlsMaterial | undefined;
+  /** Certificates of calls. Clients read them for each connection. */
+  readonly calls: ClientTls;
+  private readonly tls: ServiceTls;
+  private readonly paths: readonly string[];
+  /** State of the files before they were read. */
+  private readonly state: string;
+  private files: ChangedFiles | undefined;
+
+  /**
+   * Reads the certificates. Listeners without one get a certificate of their own, for the names of the service.
+   *
+   * @throws MeshmockError `usage` with the flag of a file that cannot be used
+   */
+  constructor(tls: ServiceTls, identity: Identity) {
+    this.tls = tls;
+    this.paths = [tls.cert, tls.key, tls.clientCa, tls.ca].filter((file) => file !== undefined);
+    this.state = stateOfFiles(this.paths);
+    const { served, calls } = readFiles(tls);
+    this.calls = { ...calls, isInsecure: tls.isInsecure };
+    if (tls.addresses.length === 0) this.served = undefined;
+    else if (served.cert !== undefined) this.served = served;
+    else {
+      const names = namesOf(identity, tls.addresses);
+      this.served = { ...served, ...makeCertificate({ subject: identity.service, names }) };
+    }
+  }
+
+  /**
+   * Reads the files again whenever they change. Files that cannot be used are reported, and the old certificates stay.
+   *
+   * @param replaceServed gives listeners other certificates; connections that are open keep theirs
+   * @param onRead called after each change with the problem of the files, or with undefined if they are in effect
+   */
+  follow(replaceServed: (material: TlsMaterial) => void, onRead: (problem: string | undefined) => void): void {
+    if (this.paths.length === 0) return;
+    this.files = new ChangedFiles(this.paths, this.state, {
+      apply: () => {
+        const { served, calls } = readFiles(this.tls);
+        if (this.served !== undefined) replaceServed({ ...this.served, ...served });
+        Object.assign(this.calls, calls);
+        onRead(undefined);
+      },
+      onProblem: (error) => onRead(error.message),
+    });
+  }
+
+  /** Follows the files no more. */
+  stop(): void {
+    this.files?.stop();
+  }
+}
+
+/** @throws MeshmockError `usage` with the flag of a file that cannot be used */
+function readFiles({ cert, key, clientCa, ca }: ServiceTls): {
+  readonly served: TlsMaterial;
+  readonly calls: TlsMaterial;
+} {
   const own = { ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) };
-  const served = readTlsFiles(
-    { ...own, ...(clientCa !== undefined && { ca: clientCa }) },
-    { ...flags, ca: '--tls-client-ca' },
-  );
-  const calls = readTlsFiles({ ...own, ...(ca !== undefined && { ca }) }, { ...flags, ca: '--tls-ca' });
-  if (addresses.length === 0) return { served: undefined, calls: { ...calls, isInsecure } };
-  if (served.cert !== undefined) return { served, calls: { ...calls, isInsecure } };
-  const names = namesOf(identity, addresses);
   return {
-    served: { ...served, ...makeCertificate({ subject: identity.service, names }) },
-    calls: { ...calls, isInsecure },
+    served: readTlsFiles(
+      { ...own, ...(clientCa !== undefined && { ca: clientCa }) },
+      { ...flags, ca: '--tls-client-ca' },
+    ),
+    calls: readTlsFiles({ ...own, ...(ca !== undefined && { ca }) }, { ...flags, ca: '--tls-ca' }),
   };
 }
 

@@ -30,6 +30,7 @@ import { listenAll, listenGrpc, listenHttp, listenTcp, listenTls, type MetricsSe
 import { Listeners } from './listeners.ts';
 import type { Logger } from './logger.ts';
 import type { ServiceTls } from './service-tls.ts';
+import type { TlsAcceptor } from './tls-acceptor.ts';
 
 /** Settings of one service. */
 export interface ServiceOptions {
@@ -104,7 +105,7 @@ export async function startService(
   const bounds = { budgets, maxCallMs: options.limits.deadlineMs };
   // Services without TLS do not load its code.
   const tlsParts = options.tls && (await import('./service-tls.ts'));
-  const certificates = options.tls && tlsParts?.readServiceTls(options.tls, options.identity);
+  const certificates = options.tls && tlsParts && new tlsParts.ServiceCertificates(options.tls, options.identity);
   const clients = {
     http: createHttpClient(options.targets, certificates?.calls),
     grpc: createGrpcClient(options.targets, bounds, descriptors, certificates?.calls),
@@ -157,6 +158,7 @@ export async function startService(
     const others = Promise.all([grpc.stop(maxMs), tcp.stop(maxMs)]);
     await Promise.all([http.stop(maxMs, others), others]);
     connections.stop();
+    certificates?.stop();
     await Promise.all([clients.http.close(), clients.grpc.close(), service.burner.stop()]);
     budgets.refusals.flush();
     await telemetry.tracing.stop();
@@ -173,11 +175,14 @@ export async function startService(
     grpcPort = grpcAddresses[0]?.port ?? grpcPort;
     const tcpAddresses = await listenAll(options.tcp, (address) => listenTcp(tcp, listeners.tcp, address));
     let tlsAddresses: ListenAddress[] = [];
+    let replaceServed: TlsAcceptor['replace'] = () => {};
     if (tlsParts !== undefined && certificates?.served !== undefined) {
       const handlers = { acceptHttp, acceptHttp2: grpc.accept, onProblem: service.onUnusable };
       const tls = tlsParts.createTlsAcceptor(certificates.served, connections, budgets, handlers);
+      replaceServed = tls.replace;
       tlsAddresses = await listenAll(options.tls?.addresses ?? [], (address) => listenTls(tls, listeners.tls, address));
     }
+    certificates?.follow(replaceServed, logger.tlsFiles);
     if (options.metrics !== undefined && telemetry.metrics !== undefined)
       metrics = await serveMetrics(options.metrics, telemetry.metrics);
     http.setReady(true);

@@ -9,6 +9,8 @@ import type { TlsMaterial } from '../tls/tls-files.ts';
 export interface TlsAcceptor {
   /** Begins TLS on a connection. */
   accept(socket: net.Socket): void;
+  /** Shows clients that connect from now on another certificate, and verifies theirs by other authorities. */
+  replace(material: TlsMaterial): void;
 }
 
 /** Servers that get the connections, and a log. */
@@ -89,7 +91,10 @@ export function createTlsAcceptor(
       server.emit('connection', socket);
     });
   });
-  return { accept: (socket) => void acceptor.emit('connection', socket) };
+  return {
+    accept: (socket) => void acceptor.emit('connection', socket),
+    replace: (replaced) => server.setSecureContext(replaced),
+  };
 }
 
 /** Answers a client that does not use TLS, in HTTP/1.1 if it speaks that. */

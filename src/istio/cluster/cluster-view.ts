@@ -51,6 +51,9 @@ export class ClusterView {
   private readonly cache: ObjectCache;
   /** Places of applied objects by `objectKey`. */
   private readonly order = new Map<string, number>();
+  /** List of the cache that `sortedServices` has in order. */
+  private listedServices: readonly Service[] = [];
+  private sortedServices: readonly Service[] = [];
   /** Text of the mesh configuration, and the fields that were read from it. */
   private meshText = '';
   private settings: IngressContext['settings'] = {};
@@ -63,10 +66,15 @@ export class ClusterView {
     return this.cache.has(kind) ? this.cache.all<T>(kind) : [];
   }
 
-  /** Services in the order of the manifests, and then all others. */
+  /** Services in the order of the manifests, and then all others. It is the same list until one of them changes. */
   get services(): readonly Service[] {
-    const rank = (service: Service): number => this.order.get(objectKey(service)) ?? this.order.size;
-    return this.list<Service>(core('Service')).toSorted((one, other) => rank(one) - rank(other));
+    const listed = this.list<Service>(core('Service'));
+    if (listed === this.listedServices) return this.sortedServices;
+    const rankOf = (service: Service): number => this.order.get(objectKey(service)) ?? this.order.size;
+    const ranked = listed.map((service) => ({ service, rank: rankOf(service) }));
+    this.listedServices = listed;
+    this.sortedServices = ranked.toSorted((one, other) => one.rank - other.rank).map(({ service }) => service);
+    return this.sortedServices;
   }
 
   get accounts(): readonly KubeObject[] {
@@ -76,6 +84,7 @@ export class ClusterView {
   /** Takes over the order of applied objects. Objects that are known already keep their place. */
   keepOrder(objects: readonly KubeObject[]): void {
     for (const key of objects.map(objectKey)) if (!this.order.has(key)) this.order.set(key, this.order.size);
+    this.listedServices = [];
   }
 
   get pods(): readonly Pod[] {

@@ -6,12 +6,12 @@ import type { KubeClient } from '../kube-api/kube-client.ts';
 import { bindPod, createToken } from '../kube-api/subresources.ts';
 import { istiodAddress, PodAddresses } from '../network/addresses.ts';
 import { parallelStarts, StartSlots } from '../process/start-slots.ts';
-import type { Pod, Service } from '../resources/objects.ts';
-import { servicePortSettings } from '../resources/routes.ts';
+import type { Pod } from '../resources/objects.ts';
 import { EntryPublisher, entriesOf } from './entries.ts';
 import { nodeName, nodeObject, podCapacity } from './node-object.ts';
 import { controllerOf, isOrphan } from './pod-owners.ts';
-import { type PodPlan, planPod } from './pod-plan.ts';
+import type { PodPlan } from './pod-plan.ts';
+import { PodPlans } from './pod-plans.ts';
 import type { NodeContext } from './pod-sandbox.ts';
 import type { BehaviourChange, PodProgress, PodStats, ReadinessChange } from './pod-status.ts';
 import { PodStatusWriter } from './pod-status-writer.ts';
@@ -41,6 +41,7 @@ export class MeshNode {
   private readonly signal: AbortSignal;
   /** Running pods by uid. */
   private readonly running = new Map<string, RunningPod>();
+  private readonly plans: PodPlans;
   private readonly addresses = new PodAddresses();
   private readonly stopping = new Map<string, Promise<void>>();
   private readonly statuses: PodStatusWriter;
@@ -62,10 +63,11 @@ export class MeshNode {
     this.signal = signal;
     this.statuses = new PodStatusWriter(options.client, signal);
     const { client, view } = options;
+    this.plans = new PodPlans(view);
     this.context = {
       ...options,
       slots: new StartSlots(parallelStarts),
-      servicePortsOf: ({ namespace }) => servicePortSettings(view.services, namespace),
+      servicePortsOf: ({ namespace }) => this.plans.servicePortsOf(namespace),
       data: (kind, name, namespace) => view.data(kind, namespace, name),
       files: (kind, name, namespace) => view.files(kind, namespace, name),
       waitUntil: (holds, either) => view.waitUntil(holds, either),
@@ -158,10 +160,10 @@ export class MeshNode {
   /** Makes the running pods those of the API. */
   private sync(): void {
     if (this.signal.aborted) return;
-    const { pods, services } = this.options.view;
+    const { pods } = this.options.view;
     const uids = new Set(pods.map(uidOf));
     for (const [uid] of this.running) if (!uids.has(uid)) this.stop(uid, undefined);
-    for (const pod of pods) this.syncPod(pod, services);
+    for (const pod of pods) this.syncPod(pod);
     this.entries.publish();
     this.publishProgress();
   }
@@ -184,15 +186,15 @@ export class MeshNode {
     return this.running.get(uidOf(pod))?.isReady === true;
   }
 
-  private syncPod(pod: Pod, services: readonly Service[]): void {
+  private syncPod(pod: Pod): void {
     const uid = uidOf(pod);
     const running = this.running.get(uid);
     if (isTerminating(pod)) this.stop(uid, pod);
     else if (isFinished(pod)) this.bound.delete(uid);
-    else if (running !== undefined) running.update(planPod(pod, services));
+    else if (running !== undefined) running.update(this.plans.of(pod));
     else if (pod.spec.nodeName === undefined) this.bind(pod);
     else if (isOfJob(pod)) this.statuses.writeSuccess(pod);
-    else this.run(planPod(pod, services));
+    else this.run(this.plans.of(pod));
   }
 
   /** Binds a pod to this node, as a scheduler does. */

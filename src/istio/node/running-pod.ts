@@ -97,6 +97,7 @@ export class RunningPod {
 
   /** Takes over a changed plan. A mock with other ports or names starts again. */
   update(plan: PodPlan): void {
+    if (plan === this.plan) return;
     const isOther = mockKey(plan) !== mockKey(this.plan);
     this.currentPlan = plan;
     if (isOther && plan.role === 'mock') this.main?.restart();

@@ -8,6 +8,7 @@ import { istiodAddress, PodAddresses } from '../network/addresses.ts';
 import { parallelStarts, StartSlots } from '../process/start-slots.ts';
 import type { Pod } from '../resources/objects.ts';
 import { EntryPublisher, entriesOf } from './entries.ts';
+import { InterceptionRules } from './interception.ts';
 import { nodeName, nodeObject, podCapacity } from './node-object.ts';
 import { controllerOf, isOrphan } from './pod-owners.ts';
 import type { PodPlan } from './pod-plan.ts';
@@ -67,6 +68,7 @@ export class MeshNode {
     this.context = {
       ...options,
       slots: new StartSlots(parallelStarts),
+      interceptionRules: new InterceptionRules(),
       servicePortsOf: ({ namespace }) => this.plans.servicePortsOf(namespace),
       data: (kind, name, namespace) => view.data(kind, namespace, name),
       files: (kind, name, namespace) => view.files(kind, namespace, name),

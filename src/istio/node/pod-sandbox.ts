@@ -1,5 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { optional } from '../../error/optional.ts';
 import type { ContainerPlace } from '../control-plane/control-plane.ts';
 import { hostsFile, resolvConf } from '../network/pod-files.ts';
 import { createPodNetwork, killAllIn, removePodNetwork } from '../network/pod-network.ts';
@@ -8,7 +9,7 @@ import type { StartSlots } from '../process/start-slots.ts';
 import { entryName } from '../resources/entry-names.ts';
 import type { Container, DataKind, Labels } from '../resources/objects.ts';
 import { resourceField } from '../resources/resource-field.ts';
-import { interceptTraffic } from './interception.ts';
+import type { InterceptionRules } from './interception.ts';
 import { containerEnv, type EnvSources } from './mock/container-env.ts';
 import { echoFormOf } from './mock/echo-image.ts';
 import { podField } from './pod-fields.ts';
@@ -24,6 +25,7 @@ export interface NodeContext {
   /** Further arguments of each `meshmock serve`. */
   readonly serveArguments: readonly string[];
   readonly slots: StartSlots;
+  readonly interceptionRules: InterceptionRules;
   /** Returns the values of `--service-port` of a pod's mock. */
   servicePortsOf(plan: PodPlan): readonly string[];
   /** Returns the values of a ConfigMap or Secret for variables. */
@@ -68,15 +70,18 @@ export class PodSandbox {
   async create(signal: AbortSignal): Promise<void> {
     const { plan, address, link, etc, uid, context } = this;
     const { name, namespace, spec, programs } = plan;
-    await createPodNetwork({ name: link, link, address }, signal);
+    const resolver = resolvConf(namespace, spec);
     await mkdir(etc, { recursive: true });
-    await writeFile(path.join(etc, 'resolv.conf'), resolvConf(namespace, spec));
+    await writeFile(path.join(etc, 'resolv.conf'), resolver);
     await writeFile(path.join(etc, 'hosts'), hostsFile({ hostname: name, ...spec, address, namespace }));
+    const createNetwork = (rules: string | undefined): Promise<void> =>
+      createPodNetwork({ name: link, link, address, ...optional('rules', rules) }, signal);
     const container = programs.interception;
-    if (container === undefined) return;
+    if (container === undefined) return createNetwork(undefined);
     const env = { PATH: process.env.PATH, ...this.envOf(container) };
     const { pilotAgent } = context.image;
-    await interceptTraffic({ container, env, pilotAgent, uid, namespace: link, etc }, signal);
+    const settings = { container, env, pilotAgent, uid, namespace: link, address, etc, resolvConf: resolver };
+    await context.interceptionRules.apply(settings, createNetwork, signal);
   }
 
   /**

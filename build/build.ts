@@ -36,7 +36,7 @@ const common = {
   splitting: true,
   format: 'esm',
   platform: 'node',
-  target: 'node24',
+  target: 'node22.19',
   plugins: [quickStart, bundledRequires],
   // Bundled CommonJS modules load Node's modules and external packages with `require`.
   banner: {

@@ -2,9 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { optional } from '../src/error/optional.ts';
 
 /** Path of the built program. */
 export const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+/** Node that runs the built program: that of the tests, or another one to check that the program works with it. */
+export const programNode = process.env.MESHMOCK_TEST_NODE ?? process.execPath;
 const longestStartMs = 60_000;
 
 export interface Program extends AsyncDisposable {
@@ -25,10 +28,15 @@ export function cleanEnv(): NodeJS.ProcessEnv {
 }
 
 /** Starts the built program. */
-export function startProgram(args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
-  const child = spawn(process.execPath, [main, ...args], {
+export function startProgram(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  cwd?: string,
+): Program {
+  const child = spawn(programNode, [main, ...args], {
     env: { ...cleanEnv(), ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
+    ...optional('cwd', cwd),
   });
   let stdout = '';
   let stderr = '';

@@ -32,6 +32,11 @@ export const commands: Commands = {
     summary: 'runs a real Istio on this machine, without a cluster',
     load: async () => (await import('./istio/istio.ts')).istioCommand,
   },
+  labs: {
+    operands: '[NAME]',
+    summary: 'lists the labs of Istio, prints the page of one, or runs it',
+    load: async () => (await import('./labs/labs.ts')).labsCommand,
+  },
   manifests: {
     operands: 'URL…',
     summary: 'prints Kubernetes manifests for the services of a plan',

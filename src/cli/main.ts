@@ -6,7 +6,8 @@ import { exitCodeOf } from '../error/exit-codes.ts';
 import { programFile } from '../package/package-files.ts';
 import { wantsInstrumentations } from '../telemetry/environment.ts';
 
-const oldestNode = 24;
+/** First version with everything that undici needs, and the oldest line of releases that is still maintained. */
+const oldestNode = { major: 22, minor: 19 };
 
 /**
  * Returns the path of the program for a command line. `serve` has a bundle of its own, of few files, because mocks are
@@ -28,15 +29,21 @@ function endOnSignals(): void {
     process.on(signal, () => process.listenerCount(signal) > 1 || process.exit(128 + constants.signals[signal]));
 }
 
+/** Reports whether a version of Node is older than the oldest one that works. */
+function isOlder(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major < oldestNode.major || (major === oldestNode.major && minor < oldestNode.minor);
+}
+
 // The program that reads the output may stop early, as `head` does.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 
 if (process.pid === 1) endOnSignals();
-if (Number(process.versions.node.split('.')[0]) < oldestNode) {
+if (isOlder(process.versions.node)) {
   process.stderr.write(
-    `meshmock: Node ${oldestNode} or later is needed, and this is ${process.version}; npx and npm scripts run the right one\n`,
+    `meshmock: Node ${oldestNode.major}.${oldestNode.minor} or later is needed, and this is ${process.version}: install a newer one; in a checkout, npm scripts and npx bring their own\n`,
   );
   process.exitCode = exitCodeOf.machine;
 } else {

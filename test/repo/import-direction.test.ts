@@ -240,6 +240,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'cli/files',
     'cli/process',
   ],
+  'cli/labs': ['package', 'error', 'options', 'cli/options', 'cli/istio', 'cli/test'],
   cli: [
     'package',
     'telemetry',
@@ -255,6 +256,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'cli/manifests',
     'cli/istio',
     'cli/test',
+    'cli/labs',
   ],
 };
 

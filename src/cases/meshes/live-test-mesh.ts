@@ -5,6 +5,7 @@ import { type Call, defaultPorts } from '../../plan/plan.ts';
 import { callViaMock } from '../../send/call-via-mock.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
 import { type Case, type CaseRequest, outsideName, type WorkloadFault } from '../case.ts';
+import { DeferredActions } from '../deferred-actions.ts';
 import type { MeshUnderTest, Phase } from '../mesh-under-test.ts';
 
 /** Entry into a running mesh: a meshmock or a gateway. */
@@ -81,7 +82,7 @@ export class LiveTestMesh implements MeshUnderTest {
 
   async injectFaults(faults: readonly WorkloadFault[]): Promise<AsyncDisposable> {
     if (faults.length > 0) throw new MeshmockError('internal', 'a running mesh gets no faults');
-    return new AsyncDisposableStack();
+    return new DeferredActions();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -13,6 +13,7 @@ import { callViaMock } from '../../send/call-via-mock.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
 import type { AssertedRequest } from '../asserted-route.ts';
 import { clientName, entryPointsFor, entryPointTitle } from '../asserted-routes/entry-points.ts';
+import { DeferredActions } from '../deferred-actions.ts';
 import { type ProxyCounts, parseProxyCounts } from '../envoy-clusters.ts';
 import { type ObjectName, RouteConfig } from '../route-config.ts';
 import type { EntryAccess, RouteObserver } from '../route-observer.ts';
@@ -49,10 +50,10 @@ export class LocalRouteObserver implements RouteObserver {
   }
 
   async setBehaviour(service: string, directives: string, signal: AbortSignal): Promise<AsyncDisposable> {
-    const stack = new AsyncDisposableStack();
+    const undo = new DeferredActions();
     await this.mesh.setBehaviour({ service, directives }, signal);
-    stack.defer(() => this.mesh.setBehaviour({ service }, signal));
-    return stack;
+    undo.defer(() => this.mesh.setBehaviour({ service }, signal));
+    return undo;
   }
 
   private gatewayAccess(title: string, name: ObjectName, authority: string): EntryAccess {

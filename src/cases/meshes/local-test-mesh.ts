@@ -12,6 +12,7 @@ import { assertsRoutes, type CaseFile, type CaseRequest, type WorkloadFault } fr
 import { coverageOf } from '../coverage/coverage.ts';
 import { TrafficRecorder } from '../coverage/traffic-recorder.ts';
 import type { Coverage } from '../coverage-result.ts';
+import { DeferredActions } from '../deferred-actions.ts';
 import { needsNeutralClient, neutralClient } from '../entry-clients.ts';
 import type { MeshUnderTest, Phase } from '../mesh-under-test.ts';
 import {
@@ -176,12 +177,12 @@ export class LocalTestMesh implements MeshUnderTest {
   }
 
   async injectFaults(faults: readonly WorkloadFault[], signal: AbortSignal): Promise<AsyncDisposable> {
-    const stack = new AsyncDisposableStack();
+    const undo = new DeferredActions();
     try {
-      for (const fault of faults) stack.defer(await this.injectFault(fault, signal));
-      return stack.move();
+      for (const fault of faults) undo.defer(await this.injectFault(fault, signal));
+      return undo;
     } catch (error) {
-      await stack.disposeAsync();
+      await undo[Symbol.asyncDispose]();
       throw error;
     }
   }

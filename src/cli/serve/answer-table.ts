@@ -1,4 +1,5 @@
-import { URLPattern } from 'node:url';
+// Node 22 has no URLPattern. This sets it only if it is missing.
+import 'urlpattern-polyfill';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { StandIn, StoredAnswer } from '../../execute/role.ts';
 

@@ -45,8 +45,13 @@ folder_of() {
   echo "$cache/$1-${!key}"
 }
 
+# Installs tools and prints their folders. With --folders before the names, it only prints them.
 get_tools() {
   local absent=() missing=() tool needs
+  if [ "${1-}" = --folders ]; then
+    for tool in "${@:2}"; do echo "$tool=$(folder_of "$tool")"; done
+    return
+  fi
   for tool in "$@"; do
     needs=${tool}_needs
     [ -d "$(folder_of "$tool")" ] && continue

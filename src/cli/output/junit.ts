@@ -1,10 +1,13 @@
 import { closeSync, fstatSync, openSync, writeFileSync } from 'node:fs';
+import type { FilePosition } from '../../error/file-position.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 
 /** Test case as a CI server shows it. */
 export interface JunitCase {
   readonly name: string;
   readonly durationMs: number;
+  /** Position of the case in its file, if it is in one. */
+  readonly position?: FilePosition;
   readonly outcome:
     | { readonly kind: 'passed'; readonly output: string }
     | { readonly kind: 'failure' | 'error'; readonly message: string; readonly details?: string }
@@ -68,8 +71,9 @@ function countsOf(cases: readonly JunitCase[]): string {
 }
 
 /** CI servers identify a case by both names, since two suites may have cases with the same name. */
-function caseXml({ name, durationMs, outcome }: JunitCase, suite: string): string {
-  const open = `    <testcase classname="${escapeXml(suite)}" name="${escapeXml(name)}" time="${seconds(durationMs)}">`;
+function caseXml({ name, durationMs, position, outcome }: JunitCase, suite: string): string {
+  const place = position === undefined ? '' : ` file="${escapeXml(position.file)}" line="${position.line}"`;
+  const open = `    <testcase classname="${escapeXml(suite)}" name="${escapeXml(name)}" time="${seconds(durationMs)}"${place}>`;
   return `${open}\n      ${outcomeXml(outcome)}\n    </testcase>`;
 }
 

@@ -54,6 +54,11 @@ export function caseTitle({ testCase, mustPass }: CaseResult): string {
   return mustPass ? testCase.name : `must fail: ${testCase.name}`;
 }
 
+/** Returns the title of a case, with its phase if its file has several. */
+export function titleInPhase(result: CaseResult): string {
+  return result.phaseTitle === '' ? caseTitle(result) : `${result.phaseTitle}: ${caseTitle(result)}`;
+}
+
 /**
  * Returns the lines of a report below the title of a case: why it did not pass, and how to send it again.
  *

@@ -1,15 +1,16 @@
 import { stripVTControlCharacters } from 'node:util';
+import { parseFilePosition } from '../../error/file-position.ts';
 import { optional } from '../../error/optional.ts';
 import type { RequestBatch } from '../../send/request-batch.ts';
 import type { JunitCase, JunitSuite } from '../output/junit.ts';
 import {
   type CaseResult,
-  caseTitle,
   detailLines,
   type FileResult,
   type Outcome,
   refusedTitle,
   rerunCommand,
+  titleInPhase,
   untestedOf,
 } from './case-result.ts';
 
@@ -25,23 +26,27 @@ export function junitSuite(file: FileResult, failUntested: boolean): JunitSuite 
     name,
     cases: [
       ...cases.map(junitCase),
-      ...(problem === undefined ? [] : [fileCase(refusedTitle, 'error', problem)]),
+      ...(problem === undefined ? [] : [fileCase(refusedTitle, 'error', problem, problem)]),
       ...untested.map(({ object, part, where }) =>
-        fileCase(`${object}: ${part}`, 'failure', `untested: no case covers it (${where})`),
+        fileCase(`${object}: ${part}`, 'failure', `untested: no case covers it (${where})`, where),
       ),
     ],
   };
 }
 
-/** Returns an additional case for a failure of the file itself. */
-function fileCase(name: string, kind: 'error' | 'failure', message: string): JunitCase {
-  return { name, durationMs: 0, outcome: { kind, message } };
+/**
+ * Returns an additional case for a failure of the file itself.
+ *
+ * @param where text that begins with the place of the failure, if it has one
+ */
+function fileCase(name: string, kind: 'error' | 'failure', message: string, where: string): JunitCase {
+  return { name, durationMs: 0, ...optional('position', parseFilePosition(where)), outcome: { kind, message } };
 }
 
 function junitCase(result: CaseResult): JunitCase {
-  const { phaseTitle, durationMs } = result;
-  const name = phaseTitle === '' ? caseTitle(result) : `${phaseTitle}: ${caseTitle(result)}`;
-  return { name, durationMs, outcome: junitOutcome(result) };
+  const { testCase, durationMs } = result;
+  const position = parseFilePosition(testCase.where);
+  return { name: titleInPhase(result), durationMs, ...optional('position', position), outcome: junitOutcome(result) };
 }
 
 function junitOutcome(result: CaseResult): JunitCase['outcome'] {

@@ -64,6 +64,10 @@ export const testSchema = {
   },
   json: { isSwitch: true, help: 'print JSON: cases, expectations, first failed answers' },
   junit: { parse: text, value: 'FILE', help: 'also write the cases as JUnit XML', isPath: true },
+  github: {
+    isSwitch: true,
+    help: 'in a workflow of GitHub: also annotate the lines of failures, and write the summary of the step',
+  },
 } as const;
 
 export interface TestSettings extends Values<typeof testSchema> {
@@ -89,6 +93,8 @@ export function readTestSettings(args: readonly string[]): TestSettings {
 /** Returns the first conflict between flags; undefined if they work together. */
 function conflictOf(values: Values<typeof testSchema>): string | undefined {
   const isLive = values.entry.length > 0;
+  if (values.github && values.json)
+    return '--github prints annotations and --json only JSON: remove one of them, or use --junit';
   if (isLive && values.istio) return '--entry calls a running mesh and --istio starts one: remove one of them';
   if (isLive && values.contrast)
     return '--contrast changes the mesh, and the running mesh of --entry is never changed: remove one of them';

@@ -14,6 +14,7 @@ import { beginJunit, endedSuite, junitXml } from '../output/junit.ts';
 import { SharedProgress } from '../output/shared-progress.ts';
 import { endWithNpx } from '../process/end-signals.ts';
 import type { FileResult } from './case-result.ts';
+import { reportingErrors, reportRun } from './github-report.ts';
 import { jsonReport, junitSuite } from './result-formats.ts';
 import { exitCodes, skipSummary, verdictOf } from './run-verdict.ts';
 import { testMeshes } from './test-meshes.ts';
@@ -53,7 +54,7 @@ export async function test(args: readonly string[]): Promise<void> {
   const settings = readTestSettings(args);
   if (settings.junit !== undefined) beginJunit(settings.junit, command);
   // Errors in files are reported before a mesh starts, because the start takes seconds.
-  const files = readCaseFiles(settings);
+  const files = reportingErrors(settings, () => readCaseFiles(settings));
   if (settings.entry.length === 0) checkMachine();
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
@@ -163,6 +164,7 @@ async function runFiles(
     report.end(results, performance.now() - startedAt, endReason === undefined);
     if (settings.json) process.stdout.write(`${JSON.stringify(jsonReport(results), undefined, 2)}\n`);
     if (settings.junit !== undefined) writeFileSync(settings.junit, junitOf(results, settings, endReason));
+    if (settings.github) reportRun(results, settings, endReason);
   }
   const verdict = stop.aborted ? 'failed' : verdictOf(run.results, settings.failUntested);
   if (verdict === 'untried') process.stderr.write(`meshmock: no case was tried: ${skipSummary(run.results)}\n`);

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import { parseFilePosition } from '../../src/error/file-position.ts';
+import { parseDirectives } from '../../src/plan/parse.ts';
+import { main } from '../program.ts';
+import { startMesh, type TestMesh } from '../running-mesh.ts';
+import { runStep, type Step } from './github-runner.ts';
+
+test('a place is parsed at the beginning of a line only', () => {
+  assert.deepEqual(parseFilePosition('k8s/a.yaml:3:5: no'), { file: 'k8s/a.yaml', line: 3, column: 5 });
+  assert.deepEqual(parseFilePosition('a.yaml:3:5'), { file: 'a.yaml', line: 3, column: 5 });
+  for (const text of ['no', 'a.yaml:3: no', ' a.yaml:3:5: no', 'a.yaml:3:5x', ''])
+    assert.equal(parseFilePosition(text), undefined, text);
+});
+
+suite('meshmock test --github, in a step of a workflow', () => {
+  let mesh: TestMesh;
+  let workspace: string;
+  before(async () => {
+    mesh = await startMesh([
+      'gateway',
+      'reviews',
+      { name: 'sick', behaviour: parseDirectives('/~status=503/~body=a%0A%0A%7Cb') },
+    ]);
+    workspace = await mkdtemp(path.join(tmpdir(), 'meshmock-github-'));
+    await mkdir(path.join(workspace, 'tests, all'));
+  });
+  after(async () => {
+    await mesh[Symbol.asyncDispose]();
+    await rm(workspace, { recursive: true });
+  });
+
+  /** Runs a file of cases as a step whose working directory is a folder of the repository. */
+  const run = async (cases: string, ...args: readonly string[]): Promise<Step> => {
+    await writeFile(path.join(workspace, 'tests, all/a.test.yaml'), cases);
+    const entry = `http://localhost:${mesh.httpPort('gateway')}`;
+    const command = [process.execPath, main, 'test', 'a.test.yaml', '--entry', entry, '--github', ...args];
+    return runStep(command.map((word) => `'${word}'`).join(' '), { workspace, folder: 'tests, all' });
+  };
+
+  test('a case that fails is an error at its line, and the summary of the step has it with a link', async () => {
+    const { code, annotations, summary } = await run(`cases:
+  - {name: reviews is well, call: /@reviews/x, expect: reviews status = 200}
+  - name: "100% | <well>"
+    call: /@sick/x
+    expect: [sick status = 200, sick calls = 1]
+  - {name: ties, call: /@reviews/x, expect: reviews status = 503}
+`);
+    assert.equal(code, 1);
+    assert.deepEqual(
+      annotations.map(({ level, file, line, col, title }) => ({ level, file, line, col, title })),
+      [
+        { level: 'error', file: 'tests, all/a.test.yaml', line: '3', col: '5', title: '100% | <well>' },
+        { level: 'error', file: 'tests, all/a.test.yaml', line: '6', col: '5', title: 'ties' },
+      ],
+    );
+    assert.match(annotations[0]?.message ?? '', /^expected {2}sick status = 200\nseen {6}503.*\nGET \/@sick\/x\n/s);
+    const lines = summary.split('\n');
+    assert.equal(lines[0], '### :x: meshmock test: 1 passed, 2 failed');
+    const link = `https://github.test/shop/mesh/blob/${'c'.repeat(40)}/tests,%20all/a.test.yaml`;
+    const rows = lines.filter((line) => line.startsWith('| ') && line.includes(link));
+    assert.deepEqual(
+      rows.map((row) => row.split('|').length),
+      [5, 5],
+    );
+    assert.ok(
+      rows[0]?.startsWith(`| 100% &#124; &lt;well&gt; | [tests, all/a.test.yaml:3](${link}#L3) | expected sick`),
+      rows[0],
+    );
+    assert.match(summary, /<details><summary>100% \| &lt;well&gt;<\/summary>\n\n<pre>(?:(?!\n\n).)*<\/pre>/s);
+  });
+
+  test('a run without failures has no annotations, and a summary', async () => {
+    const { code, annotations, summary } = await run(
+      'cases:\n  - {name: one, call: /@reviews/x, expect: reviews status = 200}\n',
+    );
+    assert.deepEqual([code, annotations], [0, []]);
+    assert.equal(summary.trim(), '### :white_check_mark: meshmock test: 1 passed');
+  });
+
+  test('each error of a file is annotated at its line', async () => {
+    const { code, annotations, summary } = await run(`cases:
+  - {name: one, call: /@reviews/x, expcet: reviews status = 200, expect: reviews status = 200}
+  - {name: two, call: /@reviews/x, expect: reviews stats = 200}
+`);
+    assert.equal(code, 2);
+    assert.deepEqual(
+      annotations.map(({ file, line }) => `${file}:${line}`),
+      ['tests, all/a.test.yaml:2', 'tests, all/a.test.yaml:3'],
+    );
+    assert.match(summary, /^### :x: meshmock test did not run\n\n\| place \| error \|\n/);
+  });
+
+  test('a run in which no case was tried says so', async () => {
+    const { code, annotations } = await run(
+      'cases:\n  - {name: one, call: /x, given: {a: down}, expect: status = 200}\n',
+    );
+    assert.equal(code, 2);
+    assert.deepEqual(
+      annotations.map(({ file, title }) => ({ file, title })),
+      [{ file: undefined, title: 'meshmock test' }],
+    );
+    assert.match(annotations[0]?.message ?? '', /^no case was tried: a running mesh gets no faults/);
+  });
+
+  test('JUnit has the file and the line of each case', async () => {
+    await run(
+      'cases:\n  - {name: one, call: /@sick/x, expect: sick status = 200}\n  - {name: two, call: /x, expect: status = 200}\n',
+      '--junit',
+      'out.xml',
+    );
+    const xml = await readFile(path.join(workspace, 'tests, all/out.xml'), 'utf8');
+    assert.match(xml, /<testcase [^>]*name="one"[^>]* file="a.test.yaml" line="2">\s*<failure/);
+    assert.match(xml, /<testcase [^>]*name="two"[^>]* file="a.test.yaml" line="3">\s*<system-out/);
+  });
+
+  test('--github excludes --json', async () => {
+    const { code, stderr } = await run('cases: []', '--json');
+    assert.equal(code, 2);
+    assert.match(stderr, /--github prints annotations and --json only JSON/);
+  });
+});

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { type BuildOptions, build, type Metafile } from 'esbuild';
 import { bundledRequires } from './bundled-requires.ts';
 import { writeLicences } from './licences.ts';
+import { pageBundle } from './page-bundle.ts';
 import { quickStart } from './quick-start.ts';
 
 process.chdir(path.join(import.meta.dirname, '..'));
@@ -63,6 +64,7 @@ const bundles = [
     chunkNames: 'program/[name]-[hash]',
     external: [...external, ...unused, ...instrumented],
   }),
+  await build(pageBundle),
 ];
 const metafiles: Metafile[] = bundles.map(({ metafile }) => metafile);
 const licences = writeLicences(

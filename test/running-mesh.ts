@@ -44,7 +44,7 @@ export interface TestMesh extends AsyncDisposable {
 
 /** Pod of a mesh, with options. Several pods of one service get requests in turn. */
 export type PodOptions = { readonly name: string; readonly version?: string; readonly pod?: string } & Partial<
-  Pick<ServiceOptions, 'role' | 'behaviour' | 'seed' | 'maxQueueMs' | 'protoFiles' | 'tls'>
+  Pick<ServiceOptions, 'role' | 'behaviour' | 'seed' | 'maxQueueMs' | 'protoFiles' | 'tls' | 'page'>
 > & { readonly zone?: string };
 
 /** Starts services in this process, on free ports. They call each other by name. */

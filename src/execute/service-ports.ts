@@ -43,6 +43,11 @@ export class ServicePorts {
     this.ports = new Map(entries.map(({ scheme, host, port }) => [keyOf(scheme, host), port]));
   }
 
+  /** Targets of the Services, as the path language writes them, such as `web` and `grpc:basket`. */
+  get targets(): readonly string[] {
+    return [...this.ports.keys()].map((key) => key.replace(' ', ':').replace(/^http:/, ''));
+  }
+
   /** Returns a call with the port that it is made to. */
   resolve(call: Call): Call {
     if (this.ports.size === 0 || call.port !== defaultPorts[call.scheme]) return call;

@@ -10,6 +10,14 @@ import type { LoadShedder } from './overload/load-shedder.ts';
 import type { Role } from './role.ts';
 import type { ServicePorts } from './service-ports.ts';
 
+/** Settings of the page that browsers get. */
+export interface PageSettings {
+  /** URL of a trace, with `{traceId}`. */
+  readonly traceUrl?: string;
+  /** URL of a graph of services, maybe with `{namespace}` and `{service}`. */
+  readonly graphUrl?: string;
+}
+
 /** Identity, settings and resources of a service, which all its requests share. */
 export interface Service extends DirectiveResources {
   readonly identity: Identity;
@@ -22,6 +30,8 @@ export interface Service extends DirectiveResources {
   readonly servicePorts: ServicePorts;
   readonly clients: Readonly<Record<Protocol, Client>>;
   readonly tracing: Tracing;
+  /** Settings of the page; undefined if browsers get JSON. */
+  readonly page: PageSettings | undefined;
   /** Admission of requests before they are read. */
   readonly shedder: LoadShedder;
   readonly budgets: Budgets;

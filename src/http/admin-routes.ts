@@ -11,6 +11,7 @@ import { pathOfTarget } from './codec.ts';
 
 const prefix = '/-/';
 const planPath = '/-/plan';
+const pagePath = '/-/page/';
 
 /** Reports whether a path belongs to the service itself and is not a plan. */
 export function isAdminPath(path: string): boolean {
@@ -40,6 +41,12 @@ export function addAdminRoutes(app: FastifyInstance, service: Service, readiness
       .type('text/plain')
       .send(`${state}\n`);
   });
+  if (service.page !== undefined) {
+    app.get(`${pagePath}*`, async (request, reply) => {
+      const { sendPageFile } = await import('./pages/page-file-route.ts');
+      return sendPageFile(request, reply);
+    });
+  }
   app.get(planPath, (request, reply) => {
     const path = pathOfTarget(request.originalUrl)
       .slice(planPath.length)

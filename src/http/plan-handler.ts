@@ -15,6 +15,8 @@ import { signatureHeader } from '../reply/mesh-headers.ts';
 import { type EncodedReply, encode, pathOfTarget, plainBody, plainHeaders } from './codec.ts';
 import { encodeEcho } from './echo-form.ts';
 import { eventsOf, sendInParts } from './paced-answer.ts';
+import { loadPageEncoder, type PageEncoder } from './pages/page-answer.ts';
+import { wantsPage } from './pages/wants-page.ts';
 import type { RequestTurn } from './pipeline.ts';
 import { hasBody, readRequestBody } from './request-body.ts';
 import { eventStream } from './streams/event-stream.ts';
@@ -54,8 +56,9 @@ export async function handlePlan(
     turn.reset();
     return;
   }
+  const page = service.page !== undefined && wantsPage(request) ? await loadPageEncoder() : undefined;
   if (isLast()) response.shouldKeepAlive = false;
-  const encoded = encodeAnswer(service, answered, request, budget);
+  const encoded = encodeAnswer(service, answered, request, budget, page);
   if (isSentInParts(answered, request)) await sendParted(service, answered, encoded, response, turn, budget);
   else send(service, encoded, request, response, turn, budget);
 }
@@ -69,7 +72,7 @@ function isSentInParts({ paced, trailers, reply }: ReplyAnswer, { method }: Inco
 async function sendParted(
   service: Service,
   { reply, paced, trailers, body: ownBody }: ReplyAnswer,
-  { status, headers, contentType, body }: EncodedAnswer,
+  { status, headers, contentType, body, fields: ownFields = [] }: EncodedAnswer,
   response: ServerResponse,
   turn: RequestTurn,
   budget: RequestBudget,
@@ -80,6 +83,7 @@ async function sendParted(
   budget.settle(heldBytesOf(content));
   const fields = [signatureHeader, signature(service.identity), 'x-content-type-options', 'nosniff'];
   addHeaders(fields, headers);
+  fields.push(...ownFields);
   fields.push('content-type', isEvents ? eventStream : contentType);
   if (isEvents) fields.push('cache-control', 'no-store');
   // HTTP/1.0 has no trailers, and Node refuses to announce them.
@@ -102,6 +106,8 @@ type ReplyAnswer = Extract<Answer, { kind: 'reply' }>;
 interface EncodedAnswer extends EncodedReply {
   readonly status: number;
   readonly headers: readonly Header[];
+  /** Further headers of a page: names and values in turn. */
+  readonly fields?: readonly string[];
 }
 
 /** Encodes an answer, and reports it as sent. An answer that cannot be encoded becomes an error. */
@@ -110,6 +116,7 @@ function encodeAnswer(
   answered: ReplyAnswer,
   request: IncomingMessage,
   budget: RequestBudget,
+  page: PageEncoder | undefined,
 ): EncodedAnswer {
   const { reply, headers, isPlain } = answered;
   try {
@@ -119,6 +126,13 @@ function encodeAnswer(
       return { status: reply.status, headers, ...alone };
     }
     const isEcho = service.role.kind === 'echo' && reply.error === undefined;
+    // A browser gets the text of the servers that a role imitates.
+    const isText = isPlain && reply.body !== undefined;
+    if (page !== undefined && !isEcho && !isText) {
+      const encoded = page(service, reply, budget);
+      answered.sent();
+      return { status: reply.status, headers, ...encoded };
+    }
     const encoded = isEcho
       ? encodeEcho(service.role.form, reply, request)
       : encode(reply, request, new RequestParseRoom(service.budgets, budget, copiesOfText), isPlain);
@@ -147,7 +161,7 @@ const noContent = 204;
 
 function send(
   { identity }: Service,
-  { status, headers, contentType, body: made }: EncodedAnswer,
+  { status, headers, contentType, body: made, fields: ownFields }: EncodedAnswer,
   request: IncomingMessage,
   response: ServerResponse,
   turn: RequestTurn,
@@ -159,6 +173,8 @@ function send(
   turn.beginAnswer(bytes);
   const fields = [signatureHeader, signature(identity), 'x-content-type-options', 'nosniff'];
   if (headers.length > 0) addHeaders(fields, headers);
+  // After those of directives: of two policies, a browser follows both.
+  if (ownFields !== undefined) fields.push(...ownFields);
   if (status !== noContent) fields.push('content-type', contentType, 'content-length', String(bytes));
   response.writeHead(status, fields);
   // Characters of ASCII alone, which Node writes faster if it knows.

@@ -1,8 +1,9 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { optional } from '../error/optional.ts';
+import { yesOrNo } from './option-values.ts';
 import { type FlagSpelling, type Found, readFlags } from './read-flags.ts';
 
-/** Flag without a value. */
+/** Flag without a value. Its variable has the value `true` or `false`. */
 export interface Switch {
   readonly isSwitch: true;
   /** One clause that says what the flag does. */
@@ -67,7 +68,8 @@ export function flagsOf(name: string, option: Option<unknown> | Switch): string[
 }
 
 /** Returns all environment variables of a setting. The first one that is set counts. */
-export function variablesOf(name: string, { aliases = [] }: Option<unknown>): string[] {
+export function variablesOf(name: string, option: Option<unknown> | Switch): string[] {
+  const aliases = option.isSwitch ? [] : (option.aliases ?? []);
   return [variableOf(name), ...aliases.filter((alias) => !alias.startsWith('-'))];
 }
 
@@ -86,7 +88,7 @@ export function parseOptions<S extends Schema>(schema: S, args: readonly string[
   const values: Record<string, unknown> = {};
   for (const [name, option] of Object.entries(schema)) {
     if (option.isSwitch) {
-      values[name] = flags.has(name);
+      values[name] = flags.has(name) || isSwitchedOn(name, env);
       continue;
     }
     const found = flags.get(name) ?? readVariable(name, option, env);
@@ -97,6 +99,13 @@ export function parseOptions<S extends Schema>(schema: S, args: readonly string[
     else values[name] = mapDefined(texts.at(-1) ?? option.default, parse);
   }
   return { values: values as Values<S>, positionals, given };
+}
+
+/** Reports whether the variable of a switch turns it on. @throws MeshmockError `usage` for another value than true or false */
+function isSwitchedOn(name: string, env: NodeJS.ProcessEnv): boolean {
+  const variable = variableOf(name);
+  const text = env[variable] ?? '';
+  return text !== '' && parseFrom(variable, text, { parse: yesOrNo });
 }
 
 function defaultsOf(option: Option<unknown>): readonly string[] {

@@ -13,7 +13,7 @@ import { MemoryHold } from '../execute/directives/memory-hold.ts';
 import { HeaderForwarder } from '../execute/forwarded-headers.ts';
 import { LoadShedder } from '../execute/overload/load-shedder.ts';
 import type { Role } from '../execute/role.ts';
-import type { Service } from '../execute/service.ts';
+import type { PageSettings, Service } from '../execute/service.ts';
 import type { ServicePorts } from '../execute/service-ports.ts';
 import { createGrpcClient } from '../grpc/client.ts';
 import { type DescribedMethods, noDescribedMethods } from '../grpc/messages/described-methods.ts';
@@ -61,6 +61,8 @@ export interface ServiceOptions {
   readonly drainMs: number;
   /** Longest wait of a request that an overloaded service takes, in milliseconds; 0 takes all. */
   readonly maxQueueMs: number;
+  /** Settings of the page; without them, browsers get JSON. */
+  readonly page?: PageSettings;
 }
 
 /** Service that listens. */
@@ -124,6 +126,7 @@ export async function startService(
     servicePorts: options.servicePorts,
     clients,
     tracing: telemetry.tracing,
+    page: options.page,
     shedder: new LoadShedder(options.maxQueueMs),
     budgets,
     grpcPort: () => grpcPort,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { planForms, readCommand, writeCommand } from '../../src/send/plan-forms.ts';
-import { quoteWord, splitWords } from '../../src/send/shell-words.ts';
+import { planForms, readCommand, writeCommand } from '../../src/send/forms/plan-forms.ts';
+import { quoteWord, splitWords } from '../../src/send/forms/shell-words.ts';
 import fc from '../fast-check.ts';
 import { allParts, arbitraryPlan } from '../plan/arbitrary-plan.ts';
 import { runProgram } from '../program.ts';

@@ -52,9 +52,23 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   tls: ['error', 'reply'],
   /** Connections of clients, over all protocols. */
   connections: ['reply', 'tls', 'execute/budgets'],
+  /** Forms of a plan, such as commands for curl. */
+  'send/forms': ['error', 'plan', 'reply'],
+  /** Data of the page: rows, graphs, comparisons, exports. They run in browsers too. */
+  'page/model': ['error', 'plan', 'reply', 'render', 'send/forms'],
+  /** HTML of a page, and the files of its program. */
+  'page/server': ['package', 'render', 'send/forms', 'page/model'],
+  /** Elements of a page, made in the browser. */
+  'page/dom': [],
+  /** Graph, waterfall, details and menus, in the browser. */
+  'page/view': ['error', 'plan', 'reply', 'render', 'page/model', 'page/dom'],
+  /** The page of one plan, in the browser. */
+  'page/app': ['error', 'plan', 'reply', 'render', 'send/forms', 'manifests', 'page/model', 'page/dom', 'page/view'],
   /** Answers that arrive in parts. */
   'http/streams': ['reply', 'execute/concurrency'],
-  http: ['error', 'plan', 'reply', 'render', 'execute', 'dial', 'tls', 'connections', 'http/streams'],
+  /** Pages for browsers, loaded at the first request of one. */
+  'http/pages': ['error', 'execute', 'reply', 'render', 'page/model', 'page/server'],
+  http: ['error', 'plan', 'reply', 'render', 'execute', 'dial', 'tls', 'connections', 'http/streams', 'http/pages'],
   /** Streams of HTTP/2: their limits, and the requests that arrive in them. */
   'grpc/streams': ['plan', 'execute', 'connections'],
   /** Messages of types that meshmock itself does not have. */
@@ -96,7 +110,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'grpc',
     'tcp',
   ],
-  send: ['error', 'plan', 'reply', 'expect', 'dial', 'execute', 'tls', 'http', 'grpc', 'tcp'],
+  send: ['error', 'plan', 'reply', 'expect', 'dial', 'execute', 'tls', 'http', 'grpc', 'tcp', 'send/forms'],
   'istio/resources': ['error', 'plan'],
   'istio/process': ['error'],
   /** Namespaces, addresses, rules and DNS of the node of a local mesh. */

@@ -2,7 +2,7 @@ import { optional } from '../../error/optional.ts';
 import type { ListenAddress } from '../../plan/address.ts';
 import { formatPath } from '../../plan/format.ts';
 import { defaultPorts, type Header, type Plan, type Scheme, schemes } from '../../plan/plan.ts';
-import { type PlanCommand, readAuthority, readCommand } from '../../send/plan-forms.ts';
+import { type PlanCommand, readAuthority, readCommand } from '../../send/forms/plan-forms.ts';
 import type { Target } from '../../send/request-batch.ts';
 import { parseHeader } from '../../send/request-header.ts';
 

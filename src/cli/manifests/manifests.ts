@@ -11,8 +11,8 @@ import {
 import { manifestsOf, writeManifests } from '../../manifests/manifests.ts';
 import type { MeshService } from '../../manifests/mesh-service.ts';
 import { parseOptions, type Values } from '../../options/options.ts';
-import { type PlanCommand, readCommand } from '../../send/plan-forms.ts';
-import { quoteWord } from '../../send/shell-words.ts';
+import { type PlanCommand, readCommand } from '../../send/forms/plan-forms.ts';
+import { quoteWord } from '../../send/forms/shell-words.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
 import { programVersion } from '../process/program-version.ts';

@@ -1,8 +1,9 @@
 import { describeOption, flagOf, type Option, type Switch, variableOf } from '../../options/options.ts';
 
 /** Returns the settings of a command with their variables and defaults, as a table in Markdown. */
-export function tableOf(schema: Readonly<Record<string, Option<unknown>>>): string {
+export function tableOf(schema: Readonly<Record<string, Option<unknown> | Switch>>): string {
   const rows = Object.entries(schema).map(([name, option]) => {
+    if (option.isSwitch) return row([`\`${flagOf(name)}\``, `\`${variableOf(name)}\``, '', option.help]);
     const names = [`\`${flagOf(name)} ${option.value}\``, ...(option.aliases ?? []).map((alias) => `\`${alias}\``)];
     return row([
       names.join(', '),

@@ -1,6 +1,6 @@
 import { groupArguments } from '../../options/argument-groups.ts';
 import type { Schema } from '../../options/options.ts';
-import { quoteWord } from '../../send/shell-words.ts';
+import { quoteWord } from '../../send/forms/shell-words.ts';
 
 /**
  * Lets a command for curl or grpcurl be pasted unquoted after our flags: its words become one text, so that none is

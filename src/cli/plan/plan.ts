@@ -2,7 +2,7 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
 import { parseOptions } from '../../options/options.ts';
 import { parseAddress } from '../../plan/address.ts';
-import { type PlanCommand, type PlanForm, planForms, readCommand, writeCommand } from '../../send/plan-forms.ts';
+import { type PlanCommand, type PlanForm, planForms, readCommand, writeCommand } from '../../send/forms/plan-forms.ts';
 import { parseHeader } from '../../send/request-header.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';

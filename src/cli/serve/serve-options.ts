@@ -13,6 +13,7 @@ import type { BudgetLimits } from '../../execute/budgets/limits.ts';
 import { Dialler } from '../../execute/connect-to.ts';
 import { EchoServer } from '../../execute/echo-server.ts';
 import type { Role } from '../../execute/role.ts';
+import type { PageSettings } from '../../execute/service.ts';
 import { ServicePorts } from '../../execute/service-ports.ts';
 import { type Parsed, parseFrom, parseOptions, type Values, variableOf, variablesOf } from '../../options/options.ts';
 import { grpcAddressFor, type ListenAddress } from '../../plan/address.ts';
@@ -78,6 +79,7 @@ export function readServeSettings(args: readonly string[], env: NodeJS.ProcessEn
     seed: values.seed ?? randomUUID(),
     drainMs: values.drain,
     maxQueueMs: values.maxQueueTime,
+    ...optional('page', values.noPage ? undefined : pageOf(values)),
     logLevel: values.logLevel,
   };
 }
@@ -107,6 +109,10 @@ function tlsOf(values: Values<typeof serveSchema>): ServiceTls | undefined {
     ...optional('ca', tlsCa),
     isInsecure: tlsInsecure,
   };
+}
+
+function pageOf({ traceUrl, graphUrl }: Values<typeof serveSchema>): PageSettings {
+  return { ...optional('traceUrl', traceUrl), ...optional('graphUrl', graphUrl) };
 }
 
 function budgetsOf(values: Values<typeof serveSchema>): BudgetLimits {

@@ -6,8 +6,8 @@ import { authorityOf, hostHeaderOf, protocolOf } from '../../plan/plan.ts';
 import { summaryNotes } from '../../render/summary-notes.ts';
 import { printable } from '../../render/terminal-text.ts';
 import { type CallResult, callMethod } from '../../reply/reply.ts';
+import { quoteWord } from '../../send/forms/shell-words.ts';
 import type { CallRoute, RequestBatch } from '../../send/request-batch.ts';
-import { quoteWord } from '../../send/shell-words.ts';
 import { answerText } from '../output/answer-text.ts';
 
 /** Outcome of a case. */

@@ -10,6 +10,7 @@ import { headerNameProblem } from '../../plan/fields.ts';
 import { defaultPlanLimits, maxPlanDepth } from '../../plan/plan.ts';
 import { formatDurationMs, formatSizeBytes } from '../../plan/quantity.ts';
 import { logLevels, parseLogLevel } from './log-level.ts';
+import { parseGraphUrl, parseTraceUrl } from './page-links.ts';
 import { parseReplyForm, replyForms } from './reply-form.ts';
 
 /** Settings of `meshmock serve`. They make its flags, variables, defaults, types, help and the table in the docs. */
@@ -145,6 +146,17 @@ export const serveSchema = {
     help: 'proto file, or folder of them: gRPC messages as JSON, and reflection',
     repeatable: true,
     isPath: true,
+  },
+  noPage: { isSwitch: true, help: 'answer browsers with JSON, as any other client' },
+  traceUrl: {
+    parse: parseTraceUrl,
+    value: 'URL',
+    help: 'link of the page to a trace, such as `http://localhost:16686/trace/{traceId}`',
+  },
+  graphUrl: {
+    parse: parseGraphUrl,
+    value: 'URL',
+    help: 'link of the page to a graph such as that of Kiali, with `{namespace}` and `{service}`',
   },
   deadline: {
     parse: durationMs,

@@ -14,7 +14,7 @@ import { parseOptions } from '../../../src/options/options.ts';
 import { formatPath } from '../../../src/plan/format.ts';
 import { parsePath } from '../../../src/plan/parse.ts';
 import { isReply } from '../../../src/reply/is-reply.ts';
-import { planForms, readCommand, writeCommand } from '../../../src/send/plan-forms.ts';
+import { planForms, readCommand, writeCommand } from '../../../src/send/forms/plan-forms.ts';
 import { MeshPropagator } from '../../../src/telemetry/propagation.ts';
 
 /** Text for one of the parsers. */

@@ -1,13 +1,13 @@
-import { MeshmockError } from '../error/meshmock-error.ts';
-import { optional } from '../error/optional.ts';
-import { grpcAddressFor, grpcPortOffset, type ListenAddress, parseAddress } from '../plan/address.ts';
-import { methodProblem } from '../plan/fields.ts';
-import { formatPath } from '../plan/format.ts';
-import { fromMessage } from '../plan/from-message.ts';
-import { parsePath } from '../plan/parse.ts';
-import { authorityOf, noLimits, type Plan } from '../plan/plan.ts';
-import { toMessage } from '../plan/to-message.ts';
-import { callMethod } from '../reply/reply.ts';
+import { MeshmockError } from '../../error/meshmock-error.ts';
+import { optional } from '../../error/optional.ts';
+import { grpcAddressFor, grpcPortOffset, type ListenAddress, parseAddress } from '../../plan/address.ts';
+import { methodProblem } from '../../plan/fields.ts';
+import { formatPath } from '../../plan/format.ts';
+import { fromMessage } from '../../plan/from-message.ts';
+import { parsePath } from '../../plan/parse.ts';
+import { authorityOf, noLimits, type Plan } from '../../plan/plan.ts';
+import { toMessage } from '../../plan/to-message.ts';
+import { callMethod } from '../../reply/reply.ts';
 import { quoteWord, splitWords } from './shell-words.ts';
 
 export const planForms = ['path', 'json', 'curl', 'grpcurl'] as const;

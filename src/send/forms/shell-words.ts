@@ -1,4 +1,4 @@
-import { MeshmockError } from '../error/meshmock-error.ts';
+import { MeshmockError } from '../../error/meshmock-error.ts';
 
 /** Escape sequence within `$'…'`. */
 const escapeSequence = /\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|([\s\S]))/g;

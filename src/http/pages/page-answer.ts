@@ -1,0 +1,73 @@
+import { firstBytes } from '../../error/text-bytes.ts';
+import type { RequestBudget } from '../../execute/budgets/budgets.ts';
+import { prunedReply, RequestParseRoom } from '../../execute/budgets/parse-room.ts';
+import type { Service } from '../../execute/service.ts';
+import type { PageData } from '../../page/model/page-data.ts';
+import type { PlanPage } from '../../page/server/plan-page.ts';
+import { type TreeRow, treeRows } from '../../render/tree-rows.ts';
+import { type LeaveOut, readReply } from '../../reply/json.ts';
+import type { RawReply, Reply } from '../../reply/reply.ts';
+
+/** Maximum size of the replies of callees in a page, in bytes. A browser is slow with more, and people cannot read it. */
+const maxPageBytes = 4 * 1024 * 1024;
+
+/** Maximum size of the body of the service itself in a page, in bytes. */
+const maxBodyBytes = 16 * 1024;
+
+/** Copies of the text of a callee's reply in a page: the tree and the JSON, with escapes of up to six characters. */
+const copiesOnPage = 8;
+
+/** Page as it is sent. */
+export interface EncodedPage {
+  readonly contentType: string;
+  readonly body: string;
+  /** Further headers: names and values in turn. */
+  readonly fields: readonly string[];
+}
+
+/** Makes the page of a reply. */
+export type PageEncoder = (service: Service, reply: Reply<RawReply>, budget: RequestBudget) => EncodedPage;
+
+/**
+ * Loads the code and the files of the page, at the first request of a browser. The other code here is loaded with the
+ * service, since a part of the program that two others share would be one more file of each start.
+ */
+export async function loadPageEncoder(): Promise<PageEncoder> {
+  const { loadPlanPage } = await import('../../page/server/load-plan-page.ts');
+  const planPage = await loadPlanPage();
+  return (service, reply, budget) => encodePage(service, shownReply(service, reply, budget), planPage);
+}
+
+type PlanPageMaker = (data: PageData, rows: readonly TreeRow[]) => PlanPage;
+
+function encodePage(service: Service, reply: Reply, planPage: PlanPageMaker): EncodedPage {
+  const { servicePorts, dialler, grpcPort, page: links = {} } = service;
+  const services = [...new Set([...dialler.hosts, ...servicePorts.targets])];
+  const { html, headers } = planPage({ reply, services, grpcPort: grpcPort(), links }, treeRows(reply));
+  return { contentType: 'text/html; charset=utf-8', body: html, fields: headers };
+}
+
+/** Returns a reply in which every child is parsed, or left out because a page has no room for it. */
+function shownReply(service: Service, reply: Reply<RawReply>, budget: RequestBudget): Reply {
+  const room = new RequestParseRoom(service.budgets, budget, copiesOnPage);
+  let bytes = 0;
+  const leaveOut: LeaveOut = (child) => {
+    if (bytes + child.byteLength > maxPageBytes)
+      return prunedReply(child.byteLength, `a page has replies of up to ${maxPageBytes} bytes; the JSON has them all`);
+    bytes += child.byteLength;
+    return room.leaveOut(child);
+  };
+  return readReply(shortened(reply), leaveOut);
+}
+
+/** Returns a reply whose own body fits a page. */
+function shortened(reply: Reply<RawReply>): Reply<RawReply> {
+  const { body } = reply;
+  if (body === undefined) return reply;
+  if (typeof body !== 'string') {
+    const start = 'x'.repeat(Math.min(body.byteLength, maxBodyBytes));
+    return { ...reply, body: `${start}… (${body.byteLength} bytes)` };
+  }
+  const shown = firstBytes(body, maxBodyBytes);
+  return shown === body ? reply : { ...reply, body: `${shown}… (${Buffer.byteLength(body)} bytes)` };
+}

@@ -1,4 +1,3 @@
-import net from 'node:net';
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { type Call, defaultPorts, type Plan, type Protocol, protocolOf } from '../plan/plan.ts';
 
@@ -155,7 +154,7 @@ export function serviceHost(host: string): string | undefined {
 }
 
 function noServiceReason(host: string): string {
-  if (net.isIP(host) !== 0 || host.toLowerCase() === 'localhost') return 'an address is not a Service';
+  if (/^\d+(?:\.\d+){3}$|:/.test(host) || host.toLowerCase() === 'localhost') return 'an address is not a Service';
   return 'not a Service of this namespace; the name of a Service in another namespace ends in .svc';
 }
 

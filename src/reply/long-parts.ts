@@ -33,7 +33,7 @@ export function heldBytesOf(body: string | Buffer | PartedText): number {
 }
 
 /** Stands for a long part while a text is made. Clients never see it, so none can send it. */
-const placeholder = crypto.randomUUID();
+const placeholder = /* @__PURE__ */ crypto.randomUUID();
 
 /**
  * Long parts of a text, in their order. While the text is made, placeholders stand for them.
@@ -66,7 +66,8 @@ export class LongParts {
   }
 }
 
-const filler = Buffer.alloc(64 * 1024, 'x');
+// Both constants are pure, so that a program for browsers, which have no Buffer, can leave them out.
+const filler = /* @__PURE__ */ Buffer.alloc(65_536, 'x');
 
 /** Text of one repeated character, for `~size`. Its memory does not depend on its size. */
 export class FilledText implements LongPart {

@@ -1,0 +1,101 @@
+import dagre from '@dagrejs/dagre';
+import type { CallGraph, GraphEdge, GraphNode } from '../model/call-graph.ts';
+import { edgeLines, nodeLines } from '../model/graph-words.ts';
+
+/** Point of a drawing, in pixels. */
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface PlacedNode extends Point {
+  readonly node: GraphNode;
+  readonly lines: readonly string[];
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface PlacedEdge {
+  readonly edge: GraphEdge;
+  readonly lines: readonly string[];
+  readonly points: readonly Point[];
+  /** Middle of the label. */
+  readonly label: Point;
+  readonly labelWidth: number;
+}
+
+/** Graph with places. Places are those of the middle of a thing. */
+export interface PlacedGraph {
+  readonly width: number;
+  readonly height: number;
+  readonly nodes: readonly PlacedNode[];
+  readonly edges: readonly PlacedEdge[];
+}
+
+/** Height of a line of text in nodes and labels, in pixels. */
+export const lineHeight = 16;
+
+const nodeWidth = 7.6;
+const labelWidth = 6.4;
+
+/** Number of edges above which the faster, less exact ranking is used. */
+const mostExact = 150;
+
+/**
+ * Places the nodes of a graph in layers, callers before callees.
+ *
+ * @param direction `LR` from left to right, `TB` from top to bottom for narrow screens
+ */
+export function placeGraph(graph: CallGraph, direction: 'LR' | 'TB'): PlacedGraph {
+  const layout = new dagre.graphlib.Graph({ multigraph: true });
+  const ranker = graph.edges.length > mostExact ? 'longest-path' : 'network-simplex';
+  layout.setGraph({ rankdir: direction, nodesep: 22, ranksep: 44, marginx: 8, marginy: 8, ranker });
+  const sizes = new Map(graph.nodes.map((node) => [node.id, sizeOf(node)]));
+  for (const [id, { width, height }] of sizes) layout.setNode(id, { width, height });
+  for (const edge of graph.edges) {
+    const lines = edgeLines(edge);
+    const width = Math.max(...lines.map((line) => line.length)) * labelWidth + 14;
+    layout.setEdge(edge.from, edge.to, { width, height: lines.length * lineHeight, labelpos: 'c' }, edge.id);
+  }
+  dagre.layout(layout);
+  const { width = 0, height = 0 } = layout.graph() as { width?: number; height?: number };
+  return {
+    width: Math.ceil(width),
+    height: Math.ceil(height),
+    nodes: graph.nodes.map((node) => ({ node, ...size(sizes.get(node.id)), ...pointOf(layout.node(node.id)) })),
+    edges: graph.edges.map((edge) => {
+      const placed = layout.edge({ v: edge.from, w: edge.to, name: edge.id }) as unknown as EdgePlace;
+      return { edge, lines: edgeLines(edge), points: placed.points, label: pointOf(placed), labelWidth: placed.width };
+    }),
+  };
+}
+
+interface EdgePlace extends Point {
+  readonly points: readonly Point[];
+  readonly width: number;
+}
+
+interface NodeSize {
+  readonly lines: readonly string[];
+  readonly width: number;
+  readonly height: number;
+}
+
+function size(found: NodeSize | undefined): NodeSize {
+  return found ?? { lines: [], width: 0, height: 0 };
+}
+
+function sizeOf(node: GraphNode): NodeSize {
+  const lines = nodeLines(node);
+  const letters = Math.max(shortName(node.name).length + 2, ...lines.map((line) => line.length), 8);
+  return { lines, width: letters * nodeWidth + 24, height: (lines.length + 1) * lineHeight + 18 };
+}
+
+/** Shortens a long name in its middle. */
+export function shortName(name: string): string {
+  return name.length > 28 ? `${name.slice(0, 14)}…${name.slice(-13)}` : name;
+}
+
+function pointOf({ x, y }: { x?: number; y?: number }): Point {
+  return { x: x ?? 0, y: y ?? 0 };
+}

@@ -39,12 +39,10 @@ export class MeshPropagator implements TextMapPropagator {
       (format) => getter.get(carrier, format === 'single' ? 'b3' : 'x-b3-traceid') !== undefined,
     );
     const w3c = this.w3c.extract(context, carrier, getter);
-    const b3 = w3c === context ? this.extractB3(context, carrier, getter) : w3c;
+    const b3 = w3c === context && arrived.length > 0 ? this.extractB3(context, carrier, getter) : w3c;
     const uber = textOf(getter.get(carrier, uberHeader));
-    const extracted = (trace.getSpanContext(b3) === undefined ? extractUber(b3, uber) : b3).setValue(
-      uberKey,
-      uber !== undefined,
-    );
+    // Each value is a copy of the context, so those of absent headers are left out.
+    const extracted = uber === undefined ? b3 : withUber(b3, uber).setValue(uberKey, true);
     const deny =
       getter.get(carrier, 'b3') === '0'
         ? 'b3'
@@ -53,7 +51,7 @@ export class MeshPropagator implements TextMapPropagator {
           : undefined;
     if (deny !== undefined && trace.getSpanContext(extracted) === undefined)
       return trace.setSpanContext(extracted, unsampledContext()).setValue(denyKey, deny);
-    return extracted.setValue(arrivedKey, arrived);
+    return arrived.length === 0 ? extracted : extracted.setValue(arrivedKey, arrived);
   }
 
   private extractB3(context: Context, carrier: unknown, getter: TextMapGetter): Context {
@@ -90,8 +88,9 @@ export class MeshPropagator implements TextMapPropagator {
   }
 }
 
-function extractUber(context: Context, header: string | undefined): Context {
-  const uber = uberContext(header);
+/** Adds the span of Jaeger's own header, unless another header has named one. */
+function withUber(context: Context, header: string): Context {
+  const uber = trace.getSpanContext(context) === undefined ? uberContext(header) : undefined;
   if (uber === undefined) return context;
   const { traceId, spanId, isSampled } = uber;
   const traceFlags = isSampled ? TraceFlags.SAMPLED : TraceFlags.NONE;

@@ -352,9 +352,14 @@ test('execute opens no socket: the clients that implement its port do', () => {
 test('only the spans, metrics and start of telemetry load the OpenTelemetry SDK', () => {
   const known = new Set([
     'telemetry/spans.ts',
-    ...['span-processors', 'lost-spans', 'encoded-spans', 'otlp-grpc-exporter', 'otlp-http-exporter'].map(
-      (name) => `telemetry/span-export/${name}.ts`,
-    ),
+    ...[
+      'span-processors',
+      'lost-spans',
+      'encoded-spans',
+      'span-encoder',
+      'otlp-grpc-exporter',
+      'otlp-http-exporter',
+    ].map((name) => `telemetry/span-export/${name}.ts`),
     'telemetry/metrics.ts',
     'telemetry/process-metrics.ts',
     'telemetry/resource-metrics.ts',

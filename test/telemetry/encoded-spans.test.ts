@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { SpanKind, SpanStatusCode, TraceFlags } from '@opentelemetry/api';
+import { ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace } from '@opentelemetry/api';
 import { ExportResultCode } from '@opentelemetry/core';
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import { resourceFromAttributes } from '@opentelemetry/resources';
@@ -29,6 +29,26 @@ function makeSpans(provider: TracerProvider, count: number): void {
   }
 }
 
+/** Makes spans of the forms that hops have: with all kinds of values and statuses, and parents of both kinds. */
+function makePlainSpans(provider: TracerProvider, count: number): void {
+  const tracer = provider.getTracer('hops', '1.0');
+  for (let index = 0; index < count; index++) {
+    const isRemote = index % 3 === 0;
+    const parent = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), traceFlags: TraceFlags.SAMPLED, isRemote };
+    const context = index % 2 === 0 ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
+    const kind = [SpanKind.SERVER, SpanKind.CLIENT, SpanKind.INTERNAL][index % 3] as SpanKind;
+    const span = tracer.startSpan(`GET ${'é€'.repeat(index % 50)}`, { kind }, context).setAttributes({
+      text: 'é€😀'.repeat(index % 7),
+      // Larger than the buffer of an encoder.
+      long: 'x'.repeat(index === 300 ? 200_000 : index % 300),
+      number: [0, 1, -1, 127, 128, 2 ** 31, -(2 ** 40), Number.MAX_SAFE_INTEGER, 2 ** 60, 1.5][index % 10] as number,
+      flag: index % 2 === 0,
+    });
+    if (index % 5 > 2) span.setStatus({ code: index % 5 === 3 ? SpanStatusCode.ERROR : SpanStatusCode.OK });
+    span.end();
+  }
+}
+
 suite('Spans that are encoded when they end', { timeout: 120_000 }, () => {
   test('are the same, field by field, as those that the SDK encodes in one go', async () => {
     const batches: EncodedSpans[] = [];
@@ -48,7 +68,9 @@ suite('Spans that are encoded when they end', { timeout: 120_000 }, () => {
       resource: resourceFromAttributes({ 'service.name': 'app', 'service.version': 'v1' }),
       spanProcessors: [encoding, new SimpleSpanProcessor({ exporter: memory })],
     });
-    makeSpans(provider, 1000);
+    makeSpans(provider, 400);
+    // Those of a service have neither events nor links, and one tracer.
+    makePlainSpans(provider, 600);
     await provider.forceFlush();
     const bySdk = decodeSpans(ProtobufTraceSerializer.serializeRequest(memory.getFinishedSpans()) ?? new Uint8Array());
     const byId = (spans: ReturnType<typeof decodeSpans>) =>

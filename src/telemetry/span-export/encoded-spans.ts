@@ -3,6 +3,7 @@ import { type ExportResult, ExportResultCode, suppressTracing } from '@opentelem
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { LostSpans } from './lost-spans.ts';
+import { SpanEncoder } from './span-encoder.ts';
 
 /**
  * Number of spans that are encoded together. They share one copy of the resource, and take less than a millisecond. So
@@ -56,6 +57,7 @@ export class EncodingSpanProcessor implements SpanProcessor {
   private readonly settings: BatchSettings;
   private readonly lost: LostSpans;
   private readonly groupSize: number;
+  private readonly encoder = new SpanEncoder();
   /** Spans that are not encoded yet. */
   private ended: ReadableSpan[] = [];
   private groups: Group[] = [];
@@ -106,7 +108,7 @@ export class EncodingSpanProcessor implements SpanProcessor {
     while (this.ended.length > 0) {
       const spans = this.ended.length <= this.groupSize ? this.ended : this.ended.slice(0, this.groupSize);
       this.ended = this.ended.slice(spans.length);
-      this.groups.push({ length: spans.length, bytes: encodedRequest(spans) });
+      this.groups.push({ length: spans.length, bytes: this.encoder.encode(spans) });
       this.encoded += spans.length;
     }
   }
@@ -165,9 +167,4 @@ export class EncodingSpanProcessor implements SpanProcessor {
       );
     });
   }
-}
-
-/** Encodes a request of OTLP. The serializer returns nothing only for spans in forms other than its own. */
-function encodedRequest(spans: ReadableSpan[]): Uint8Array {
-  return ProtobufTraceSerializer.serializeRequest(spans) ?? new Uint8Array();
 }

@@ -1,20 +1,25 @@
 /** Each transport through sidecars, out of the mesh, and into it. */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WebSocket } from 'ws';
 import { LimitedAccount } from '../../src/execute/budgets/byte-account.ts';
 import type { CallAnswer } from '../../src/execute/client.ts';
 import type { CallResult, Reply } from '../../src/reply/reply.ts';
 import { openClient } from '../../src/send/request-batch.ts';
 import { makeCertificate } from '../../src/tls/certificate.ts';
+import { answered, fails, holds, unknown, verdicts } from '../expect/verdicts.ts';
 import { type LocalMeshFixture, startLocalMesh } from './local-mesh.ts';
 
 const authority = { ...makeCertificate({ subject: 'authority', names: [] }), subject: 'authority' };
 const made = (name: string) => makeCertificate({ subject: name, names: [name], issuer: authority });
 
 /** Returns a Secret as a gateway reads it. */
-function secret(name: string, host: string, clientCa?: string): string {
+function secret(name: string, host: string, clientCa?: string, namespace = 'istio-system'): string {
   const { cert, key } = made(host);
   const data = Object.entries({
     'tls.crt': cert,
@@ -22,7 +27,7 @@ function secret(name: string, host: string, clientCa?: string): string {
     ...(clientCa !== undefined && { 'ca.crt': clientCa }),
   });
   const fields = data.map(([field, text]) => `  ${field}: ${Buffer.from(text).toString('base64')}`).join('\n');
-  return `apiVersion: v1\nkind: Secret\nmetadata: {name: ${name}, namespace: istio-system}\ndata:\n${fields}\n`;
+  return `apiVersion: v1\nkind: Secret\nmetadata: {name: ${name}, namespace: ${namespace}}\ntype: kubernetes.io/tls\ndata:\n${fields}\n`;
 }
 
 const manifests = {
@@ -31,8 +36,18 @@ const manifests = {
     readFileSync(path.join(import.meta.dirname, 'transports.yaml'), 'utf8'),
     secret('shop-cert', 'shop.example.com'),
     secret('mutual-cert', 'mutual.example.com', authority.cert),
+    secret('vault-cert', 'vault.example.com', undefined, 'default'),
   ].join('---\n'),
 };
+
+interface JaegerTraces {
+  readonly data:
+    | readonly {
+        readonly spans: readonly { readonly operationName: string; readonly processID: string }[];
+        readonly processes: Readonly<Record<string, { readonly serviceName: string }>>;
+      }[]
+    | null;
+}
 
 suite('A local mesh with each transport', { timeout: 400_000 }, () => {
   let mesh: LocalMeshFixture;
@@ -41,9 +56,13 @@ suite('A local mesh with each transport', { timeout: 400_000 }, () => {
   });
   after(() => mesh[Symbol.asyncDispose]());
 
+  async function replyOf(target: string, init: RequestInit = {}): Promise<Reply> {
+    const response = await fetch(`http://${mesh.http('client')}/@${target}`, init);
+    return (await response.json()) as Reply;
+  }
+
   async function callOf(target: string): Promise<CallResult> {
-    const response = await fetch(`http://${mesh.http('client')}/@${target}`);
-    const { calls = [] } = (await response.json()) as Reply;
+    const { calls = [] } = await replyOf(target);
     assert.ok(calls[0] !== undefined);
     return calls[0];
   }
@@ -88,6 +107,125 @@ suite('A local mesh with each transport', { timeout: 400_000 }, () => {
     const { stream, reply } = await callOf('shop:80/~events=3/50ms/x');
     assert.equal(stream?.events, 4);
     assert.equal(reply?.service, 'shop');
+  });
+
+  test('has facts for expectations through sidecars', async () => {
+    const rows: [target: string, expectations: Readonly<Record<string, boolean[]>>][] = [
+      [
+        'shop:8081/~chunks=3/100ms/~trailer[x-sum=7]/x',
+        {
+          // Envoy drops trailers of HTTP/1.1.
+          'shop trailer x-sum exists = 0': holds,
+          'shop chunks >= 2': holds,
+          'shop first-byte max < 190ms': holds,
+          'shop http-version = 1.1': holds,
+          'shop caller-http-version = 1.1': holds,
+          'shop caller-tls-version exists = 0': holds,
+          // The sidecar has ended TLS.
+          'shop tls-version = TLSv1.3': unknown,
+          'shop sni exists = 0': unknown,
+        },
+      ],
+      [
+        'shop:80;http2/~chunks=2/10ms/~trailer[x-sum=7]/x',
+        {
+          'shop trailer x-sum = 7': holds,
+          'shop trailer x-other exists = 0': holds,
+          'shop http-version = 2': holds,
+          'shop caller-http-version = 2': holds,
+          'shop caller-alpn exists = 0': holds,
+        },
+      ],
+      // The sidecar of the caller makes HTTP/2 of it, as the port says.
+      [
+        'shop:80/~events=3/20ms/x',
+        { 'shop events = 4': holds, 'shop http-version = 2': holds, 'shop caller-http-version = 1.1': holds },
+      ],
+      [
+        'grpc:shop/~events=3/20ms/shop.Basket/Watch',
+        { 'shop chunks = 3': holds, 'shop events = 0': unknown, 'shop method = shop.Basket/Watch': holds },
+      ],
+      [
+        'https:shop:443/x',
+        {
+          'shop tls-version = TLSv1.3': holds,
+          'shop sni = shop': holds,
+          'shop alpn = http/1.1': holds,
+          'shop tls-peer exists = 0': holds,
+          'shop caller-tls-version = TLSv1.3': holds,
+          'shop caller-sni = shop': holds,
+          'shop caller-alpn = http/1.1': holds,
+          'shop caller-tls-peer = shop': holds,
+        },
+      ],
+      // The sidecar of the caller begins TLS.
+      [
+        'partner.example.com:80/x',
+        {
+          'partner.example.com tls-version matches /^TLSv1/': holds,
+          'partner.example.com caller-tls-version exists = 0': holds,
+          'partner.example.com caller-sni exists = 0': holds,
+        },
+      ],
+      [
+        'tcp:shop/hello',
+        { 'shop protocol = tcp': holds, 'shop http-version exists = 0': holds, 'shop trailer x exists = 0': unknown },
+      ],
+    ];
+    for (const [target, expectations] of rows) {
+      const result = answered(await replyOf(target));
+      for (const [expectation, verdict] of Object.entries(expectations))
+        assert.deepEqual(verdicts(expectation, result), verdict, `${target}: ${expectation}`);
+    }
+    const passedOn = answered(await replyOf('shop:8081;method=POST;body/x', { method: 'POST', body: 'hello' }));
+    for (const [expectation, verdict] of [
+      ['shop body = hello', holds],
+      ['shop body exists = 0', fails],
+      ['shop method = POST', holds],
+    ] as const)
+      assert.deepEqual(verdicts(expectation, passedOn), verdict, expectation);
+  });
+
+  test('a WebSocket whose client closes it and goes ends the plan of its callee, through both sidecars', async () => {
+    const traceId = randomBytes(16).toString('hex');
+    const headers = { traceparent: `00-${traceId}-b7ad6b7169203331-01` };
+    const socket = new WebSocket(`ws://${mesh.http('client')}/x`, { headers });
+    await once(socket, 'open');
+    socket.send('/@ws:shop:8081/~hang/x');
+    await sleep(500);
+    socket.close();
+    socket.terminate();
+    // The span of the callee is exported at its end, and the deadline is 15 s.
+    const until = performance.now() + 10_000;
+    const hasSpan = async (): Promise<boolean> => {
+      const { data } = (await (await fetch(`${mesh.jaeger}/api/traces/${traceId}`)).json()) as JaegerTraces;
+      return (
+        data?.some(({ spans, processes }) =>
+          spans.some(
+            // The spans of Envoy have the names of clusters.
+            ({ operationName, processID }) =>
+              operationName === 'GET /*' && processes[processID]?.serviceName === 'shop.default',
+          ),
+        ) ?? false
+      );
+    };
+    while (!(await hasSpan())) {
+      assert.ok(performance.now() < until, 'the plan of the callee goes on');
+      await sleep(200);
+    }
+  });
+
+  test('a mock shows the certificate of a Secret that its Deployment mounts, and the new one when that changes', async () => {
+    // Each call over a WebSocket is a connection of its own.
+    const shown = async (): Promise<string | undefined> => (await callOf('wss:vault:443/x')).tls?.peer;
+    assert.equal(await shown(), 'vault.example.com');
+    const text = secret('vault-cert', 'rotated.example.com', undefined, 'default');
+    await mesh.apply({ name: 'rotated', text });
+    const until = performance.now() + 20_000;
+    while ((await shown()) !== 'rotated.example.com') {
+      assert.ok(performance.now() < until, 'the old certificate is shown');
+      await sleep(200);
+    }
   });
 
   test('gRPC and TCP pass as before', async () => {

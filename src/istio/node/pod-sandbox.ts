@@ -14,7 +14,7 @@ import { containerEnv, type EnvSources } from './mock/container-env.ts';
 import { echoFormOf } from './mock/echo-image.ts';
 import { podField } from './pod-fields.ts';
 import type { PodPlan } from './pod-plan.ts';
-import { missingVolumeSources, type VolumeSources, writeVolumes } from './pod-volumes.ts';
+import { contentsOfVolumes, missingVolumeSources, type VolumeSources, writeVolumes } from './pod-volumes.ts';
 import type { ContainerProcess, ProxyImage } from './proxy-process.ts';
 
 /** Facts and sources that all pods of a node share. */
@@ -94,12 +94,8 @@ export class PodSandbox {
     onMissing: (missing: readonly string[]) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const { context, plan } = this;
+    const { context, volumeSources: sources } = this;
     const options = { pod: this.withAddress, container, root: this.rootOf(container), uid: this.uid };
-    const sources: VolumeSources = {
-      files: (kind, name) => context.files(kind, name, plan.namespace),
-      token: (audience, seconds) => context.token(plan, audience, seconds),
-    };
     const missing = missingVolumeSources(options, sources);
     if (missing.length > 0) onMissing(missing);
     await context.waitUntil(() => missingVolumeSources(options, sources).length === 0, signal);
@@ -107,6 +103,25 @@ export class PodSandbox {
     // The sockets of the proxy for its keys are open to every user who reaches them.
     await mkdir(options.root, { recursive: true, mode: 0o700 });
     await writeVolumes(options, sources);
+  }
+
+  /** Returns a text that changes with the ConfigMaps and Secrets of a container's volumes. */
+  contentsOf(container: Container): string {
+    return contentsOfVolumes({ pod: this.withAddress, container }, this.volumeSources);
+  }
+
+  /** Waits until the volumes of a container have other contents, and returns these. */
+  async waitForOtherContents(container: Container, known: string, signal: AbortSignal): Promise<string> {
+    await this.context.waitUntil(() => this.contentsOf(container) !== known, signal);
+    return this.contentsOf(container);
+  }
+
+  private get volumeSources(): VolumeSources {
+    const { context, plan } = this;
+    return {
+      files: (kind, name) => context.files(kind, name, plan.namespace),
+      token: (audience, seconds) => context.token(plan, audience, seconds),
+    };
   }
 
   /** Returns the settings with which a container's program starts. */

@@ -24,11 +24,26 @@ export interface VolumeOptions {
 /**
  * Returns the ConfigMaps and Secrets that a container's volumes need and that do not exist, as `KIND NAME`.
  */
-export function missingVolumeSources({ pod, container }: VolumeOptions, sources: VolumeSources): string[] {
+export function missingVolumeSources(
+  { pod, container }: Pick<VolumeOptions, 'pod' | 'container'>,
+  sources: VolumeSources,
+): string[] {
   return mountedVolumes(pod, container).flatMap(({ volume }) =>
     referencesOf(volume)
       .filter(({ optional, kind, name }) => !optional && sources.files(kind, name) === undefined)
       .map(({ kind, name }) => `${kind} ${name}`),
+  );
+}
+
+/** Returns a text that changes with the contents of the ConfigMaps and Secrets that a container's volumes need. */
+export function contentsOfVolumes(
+  { pod, container }: Pick<VolumeOptions, 'pod' | 'container'>,
+  sources: VolumeSources,
+): string {
+  return JSON.stringify(
+    mountedVolumes(pod, container).flatMap(({ volume }) =>
+      referencesOf(volume).map(({ kind, name }) => [kind, name, sources.files(kind, name)]),
+    ),
   );
 }
 

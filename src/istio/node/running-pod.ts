@@ -6,6 +6,7 @@ import type { ContainerPlace } from '../control-plane/control-plane.ts';
 import { waitForOk } from '../process/ready.ts';
 import type { Container } from '../resources/objects.ts';
 import { type MockSettings, meshmockContainer, mockSettings, settingsOfImages } from './mock/mock-container.ts';
+import { MockVolumes } from './mock/mock-volumes.ts';
 import { startMock } from './mock-process.ts';
 import { mockKey, type PodPlan } from './pod-plan.ts';
 import { type NodeContext, PodSandbox } from './pod-sandbox.ts';
@@ -28,6 +29,7 @@ const volumesMs = 10 * 60_000;
 export class RunningPod {
   private currentPlan: PodPlan;
   private readonly sandbox: PodSandbox;
+  private readonly mockVolumes: MockVolumes;
   private readonly context: NodeContext;
   private readonly events: PodEvents;
   private readonly startedAt = new Date();
@@ -47,6 +49,9 @@ export class RunningPod {
   constructor(plan: PodPlan, address: string, context: NodeContext, events: PodEvents) {
     this.currentPlan = plan;
     this.sandbox = new PodSandbox(plan, address, context);
+    this.mockVolumes = new MockVolumes(plan.spec, this.sandbox, (container, signal) =>
+      this.writeVolumesOf(container, signal),
+    );
     this.context = context;
     this.events = events;
   }
@@ -112,7 +117,8 @@ export class RunningPod {
     await this.sandbox.create(signal);
     this.isInitialized = true;
     this.main = istiod === undefined ? this.mockProgram() : this.istiodProgram(istiod);
-    // A mock needs no volumes. So it starts while istiod makes the ConfigMap for the proxy.
+    if (istiod === undefined) await this.mockVolumes.write(signal);
+    // A mock needs no other volumes. So it starts while istiod makes the ConfigMap for the proxy.
     if (istiod === undefined) this.main?.start();
     for (const container of [proxy, istiod]) if (container !== undefined) await this.writeVolumesOf(container, signal);
     if (istiod !== undefined) this.main?.start();
@@ -214,7 +220,9 @@ export class RunningPod {
     const container = meshmockContainer(this.plan.spec);
     return container === undefined
       ? settingsOfImages(this.plan.spec)
-      : mockSettings(container, this.sandbox.envSources(container));
+      : mockSettings(container, this.sandbox.envSources(container), (file) =>
+          this.mockVolumes.placeOf(container, file),
+        );
   }
 
   /** Gives the mock the ports of Services, if they have changed. */

@@ -1,5 +1,5 @@
 import { kubectlName, type Workload } from '../resources/objects.ts';
-import { containerLeftOut, meshmockContainer } from './mock/mock-container.ts';
+import { containerLeftOut, meshmockContainer, mountsOfFiles } from './mock/mock-container.ts';
 import type { PodPlan } from './pod-plan.ts';
 
 /**
@@ -15,11 +15,13 @@ export function workloadLeftOut(workload: Workload, pods: readonly PodPlan[]): s
   const container = meshmockContainer(spec.template.spec);
   const templates = (spec.volumeClaimTemplates ?? []).map(({ metadata: { name } }) => ({ name }));
   // Volumes of other images are not reported, because a mock does not read their files.
-  const missingVolumes = container === undefined ? [] : [...volumes, ...templates];
+  const written = container === undefined ? [] : mountsOfFiles(container, spec.template.spec).map(({ name }) => name);
+  const missingVolumes =
+    container === undefined ? [] : [...volumes, ...templates].filter(({ name }) => !written.includes(name));
   const parts = [
     ...withNames('init container', initContainers),
     ...(containers.length > 1 ? [`one mock runs in place of its ${containers.length} containers`] : []),
-    ...(container === undefined ? [] : containerLeftOut(container)),
+    ...(container === undefined ? [] : containerLeftOut(container, spec.template.spec)),
     ...withNames('volume', missingVolumes),
     ...pod.ports.notServed.map((port) => `${port}: mocks speak only HTTP, gRPC, TCP and TLS`),
   ];

@@ -78,7 +78,7 @@ export interface Container {
   ports?: readonly ContainerPort[];
   env?: EnvVar[];
   resources?: { limits?: Quantities; requests?: Quantities };
-  volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
+  volumeMounts?: readonly { readonly name: string; readonly mountPath: string; readonly subPath?: string }[];
   securityContext?: { runAsUser?: number };
   /** `Always` makes an init container a sidecar (Kubernetes, "Sidecar Containers"). */
   restartPolicy?: string;

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { containerEnv, type EnvSources, expandVariables } from '../../../src/istio/node/mock/container-env.ts';
-import { containerLeftOut, meshmockContainer, mockSettings } from '../../../src/istio/node/mock/mock-container.ts';
+import {
+  containerLeftOut,
+  meshmockContainer,
+  mockSettings,
+  mountsOfFiles,
+} from '../../../src/istio/node/mock/mock-container.ts';
+import { mountOfFile } from '../../../src/istio/node/mock/mock-files.ts';
 import { podField } from '../../../src/istio/node/pod-fields.ts';
 import type { PodPlan } from '../../../src/istio/node/pod-plan.ts';
 import type { Container, EnvVar } from '../../../src/istio/resources/objects.ts';
@@ -90,7 +96,7 @@ describe('variables of a container', () => {
 });
 
 const settingsWith = (more: Partial<Container>) =>
-  mockSettings(container({ env: [{ name: 'WHO', value: 'me' }], ...more }), sources);
+  mockSettings(container({ env: [{ name: 'WHO', value: 'me' }], ...more }), sources, () => undefined);
 
 describe('a container with the image of meshmock', () => {
   for (const [image, isMeshmock] of [
@@ -129,16 +135,19 @@ describe('a container with the image of meshmock', () => {
       LD_PRELOAD: 'x',
     };
     const list = Object.entries(env).map(([name, value]) => ({ name, value }));
-    assert.deepEqual(mockSettings(container({ env: list }), sources), {
-      args: [],
-      env: {
-        MESHMOCK_BEHAVIOUR: '/~delay=1ms',
-        PROXYURL: 'http://a',
-        SERVERCONTNET: 'x',
-        OTEL_RESOURCE_ATTRIBUTES: 'a=b',
-        OTEL_PROPAGATORS: 'b3',
+    assert.deepEqual(
+      mockSettings(container({ env: list }), sources, () => undefined),
+      {
+        args: [],
+        env: {
+          MESHMOCK_BEHAVIOUR: '/~delay=1ms',
+          PROXYURL: 'http://a',
+          SERVERCONTNET: 'x',
+          OTEL_RESOURCE_ATTRIBUTES: 'a=b',
+          OTEL_PROPAGATORS: 'b3',
+        },
       },
-    });
+    );
   });
 
   for (const [words, expected] of [
@@ -160,6 +169,49 @@ describe('a container with the image of meshmock', () => {
     assert.equal(settingsWith({ env, args: ['serve', '--metrics', '0.0.0.0:1'] }).metricsPort, 1);
     assert.equal(settingsWith({ args: ['serve', '--metrics=:2'] }).metricsPort, 2);
     assert.equal(settingsWith({}).metricsPort, undefined);
+  });
+
+  const volumes = [
+    { name: 'cert', secret: { secretName: 'web-cert' } },
+    { name: 'all', projected: { sources: [{ configMap: { name: 'protos' } }] } },
+    { name: 'scratch' },
+  ];
+  const mounts = [
+    { name: 'cert', mountPath: '/etc/web' },
+    { name: 'all', mountPath: '/protos/' },
+    { name: 'scratch', mountPath: '/tmp' },
+    { name: 'cert', mountPath: '/etc/ca.crt', subPath: 'ca.crt' },
+  ];
+  const withFiles = container({
+    args: ['serve', '--tls-cert', '/etc/web/../web/tls.crt', '--proto=/protos', '--answers', '/tmp/a.yaml', '--zone=a'],
+    env: [
+      { name: 'MESHMOCK_TLS_KEY', value: '/etc/web/tls.key' },
+      { name: 'MESHMOCK_TLS_CERT', value: '/not/used' },
+      { name: 'MESHMOCK_TLS_CA', value: '/etc/ca.crt' },
+      { name: 'MESHMOCK_PROTO', value: '/not/used' },
+    ],
+    volumeMounts: mounts,
+  });
+
+  it('has the files of its settings that it mounts from ConfigMaps and Secrets, and no others', () => {
+    const spec = { containers: [withFiles], volumes };
+    const placeOf = (file: string) => (mountOfFile(spec, withFiles, file) === undefined ? undefined : `/root${file}`);
+    assert.deepEqual(mockSettings(withFiles, sources, placeOf), {
+      args: [
+        '--zone=a',
+        '--tls-cert=/root/etc/web/../web/tls.crt',
+        '--tls-key=/root/etc/web/tls.key',
+        '--proto=/root/protos',
+      ],
+      env: {},
+    });
+    assert.deepEqual(mountsOfFiles(withFiles, spec), mounts.slice(0, 2));
+    assert.deepEqual(containerLeftOut(withFiles, spec), [
+      '--tls-ca /etc/ca.crt: mount it from a ConfigMap or a Secret, without a subPath',
+      '--answers /tmp/a.yaml: mount it from a ConfigMap or a Secret, without a subPath',
+    ]);
+    for (const file of ['/etc/web-cert/x', '/etc/web/../passwd', 'etc/web/tls.crt', '/tmp/x'])
+      assert.equal(mountOfFile(spec, withFiles, file), undefined, file);
   });
 
   it('has lines for its left-out parts: another command, and variables from resources that it does not set', () => {

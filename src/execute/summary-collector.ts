@@ -1,4 +1,5 @@
 import { firstBytes } from '../error/text-bytes.ts';
+import { httpVersionOf } from '../reply/http-version.ts';
 import { parseIfRaw } from '../reply/json.ts';
 import { signedService, signedVersion } from '../reply/mesh-headers.ts';
 import {
@@ -7,6 +8,7 @@ import {
   type LatencyMs,
   otherValues,
   RawReply,
+  type ReceivedRequest,
   type Sample,
   type Summary,
 } from '../reply/reply.ts';
@@ -16,6 +18,9 @@ import { Durations } from './durations.ts';
 
 /** Maximum number of different values in each count. Further values are counted together. */
 const maxValues = 1000;
+
+/** The same for counts of connections, which have few values. */
+const maxConnectionValues = 100;
 
 /** Maximum length of a value, in bytes. */
 const mostValueBytes = 300;
@@ -52,6 +57,10 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
   private readonly byRefusal = new ValueCounter();
   private readonly byPeer = new ValueCounter();
   private readonly byTlsVersion = new ValueCounter();
+  private readonly byHttpVersion = new ValueCounter(maxConnectionValues);
+  private readonly bySni = new ValueCounter(maxConnectionValues);
+  private readonly byAlpn = new ValueCounter(maxConnectionValues);
+  private readonly byTlsPeer = new ValueCounter(maxConnectionValues);
   private first: KeptCall<Raw> | undefined;
   private slowest: KeptCall<Raw> | undefined;
   private firstFailed: KeptCall<Raw> | undefined;
@@ -99,8 +108,17 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
     if (parsed === undefined) return;
     if (parsed.pod !== undefined) this.byPod.add(parsed.pod);
     this.byPeer.add(parsed.mesh?.peerIdentity ?? 'none');
-    const tlsVersion = parsed.request?.tls?.version;
-    if (tlsVersion !== undefined) this.byTlsVersion.add(tlsVersion);
+    if (parsed.request !== undefined) this.countConnection(parsed.request);
+  }
+
+  private countConnection(request: ReceivedRequest): void {
+    const { tls } = request;
+    this.byHttpVersion.add(httpVersionOf(request) ?? 'none');
+    if (tls === undefined) return;
+    if (tls.version !== undefined) this.byTlsVersion.add(tls.version);
+    this.bySni.add(tls.sni ?? 'none');
+    this.byAlpn.add(tls.alpn ?? 'none');
+    this.byTlsPeer.add(tls.peer ?? 'none');
   }
 
   /** First call that failed, or else the first that timed out, or else the first. At least one must have been added. */
@@ -122,9 +140,19 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
       byAnswer: this.byAnswer.counts(),
       ...(this.byRefusal.isEmpty ? {} : { byRefusal: this.byRefusal.counts() }),
       ...(this.byPeer.isEmpty ? {} : { byPeer: this.byPeer.counts() }),
-      ...(this.byTlsVersion.isEmpty ? {} : { byTlsVersion: this.byTlsVersion.counts() }),
+      ...(this.byHttpVersion.isEmpty ? {} : { byHttpVersion: this.byHttpVersion.counts() }),
+      ...(this.bySni.isEmpty ? {} : this.tlsCounts()),
       latencyMs: this.latencyMs(),
       samples: this.samples(),
+    };
+  }
+
+  private tlsCounts(): Pick<Summary, 'byTlsVersion' | 'bySni' | 'byAlpn' | 'byTlsPeer'> {
+    return {
+      byTlsVersion: this.byTlsVersion.counts(),
+      bySni: this.bySni.counts(),
+      byAlpn: this.byAlpn.counts(),
+      byTlsPeer: this.byTlsPeer.counts(),
     };
   }
 
@@ -155,11 +183,17 @@ export class SummaryCollector<Raw extends RawReply = RawReply> {
 /** Counts of different values. */
 class ValueCounter {
   private readonly values = new Map<string, number>();
+  private readonly most: number;
+
+  /** @param most maximum number of different values */
+  constructor(most = maxValues) {
+    this.most = most;
+  }
 
   add(whole: string): void {
     // A name that a server makes may have any length.
     const value = firstBytes(whole, mostValueBytes);
-    const key = this.values.has(value) || this.values.size < maxValues ? value : otherValues;
+    const key = this.values.has(value) || this.values.size < this.most ? value : otherValues;
     this.values.set(key, (this.values.get(key) ?? 0) + 1);
   }
 

@@ -1,3 +1,4 @@
+import { httpVersionOf } from '../reply/http-version.ts';
 import type { CallResult, Tls } from '../reply/reply.ts';
 
 /** Facts of the connection of a call, as its callee sees it. */
@@ -23,15 +24,7 @@ type CallerConnectionFact = (typeof callerConnectionFacts)[number];
 export function calleeConnectionText({ reply }: CallResult, fact: ConnectionFact): string | null | undefined {
   const request = reply?.request;
   if (request === undefined) return undefined;
-  if (fact !== 'http-version') return tlsText(request.tls, fact);
-  switch (request.protocol) {
-    case 'http':
-      return request.httpVersion ?? '1.1';
-    case 'grpc':
-      return '2';
-    case 'tcp':
-      return null;
-  }
+  return fact === 'http-version' ? httpVersionOf(request) : tlsText(request.tls, fact);
 }
 
 /**

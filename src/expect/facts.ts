@@ -106,9 +106,12 @@ export function textCountsOf(
     Object.entries(counts)
       // A longer value may be the first part of a value.
       .filter(([value]) => value !== otherValues && Buffer.byteLength(value) < wholeValueBytes)
-      .map(([value, count]) => [fact.kind === 'peer' && value === 'none' ? null : value, count] as const)
+      .map(([value, count]) => [value === 'none' && hasNone.has(fact.kind) ? null : value, count] as const)
   );
 }
+
+/** Facts whose counts have `none` for the calls that are known not to have them. */
+const hasNone: ReadonlySet<TextFact['kind']> = new Set(['peer', 'http-version', 'sni', 'alpn', 'tls-peer']);
 
 /** Size that only values reach that a summary may have cut, in bytes. It cuts at 300, between characters. */
 const wholeValueBytes = 297;
@@ -123,6 +126,14 @@ function countsOfText(summary: Summary, kind: TextFact['kind']): Counts | undefi
       return summary.byService;
     case 'tls-version':
       return summary.byTlsVersion;
+    case 'http-version':
+      return summary.byHttpVersion;
+    case 'sni':
+      return summary.bySni;
+    case 'alpn':
+      return summary.byAlpn;
+    case 'tls-peer':
+      return summary.byTlsPeer;
     default:
       return undefined;
   }

@@ -155,6 +155,14 @@ export interface Summary<Raw = never> {
   byPeer?: Counts;
   /** Counts of the answers that are replies, by the version of TLS that the callee saw. */
   byTlsVersion?: Counts;
+  /** Counts of the answers that are replies, by the version of HTTP that the callee saw; `none` over TCP. */
+  byHttpVersion?: Counts;
+  /** Counts of the replies to calls over TLS, by the name that the callee was asked for; `none` if there was none. */
+  bySni?: Counts;
+  /** Counts of the replies to calls over TLS, by the protocol of ALPN; `none` if there was none. */
+  byAlpn?: Counts;
+  /** Counts of the replies to calls over TLS, by the identity of the client's certificate; `none` if it showed none. */
+  byTlsPeer?: Counts;
   latencyMs?: LatencyMs;
   /** The first call, the slowest and the first that failed. One call may be several of these. */
   samples?: Sample<Raw>[];

@@ -113,6 +113,10 @@ test('a repeated call counts peers, versions of TLS, and texts of its services',
       byPod: { 'web-1': 10 },
       byPeer: { none: 2, [tls.peer]: 8 },
       byTlsVersion: { 'TLSv1.3': 10 },
+      byHttpVersion: { 2: 10 },
+      bySni: { web: 9, none: 1 },
+      byAlpn: { h2: 10 },
+      byTlsPeer: { none: 10 },
     },
   };
   for (const expectation of [
@@ -124,10 +128,16 @@ test('a repeated call counts peers, versions of TLS, and texts of its services',
     'web pod contains web',
     'web service = web',
     'web tls-version = TLSv1.3',
+    'web http-version = 2',
+    'web sni web = 9',
+    'web sni exists = 90%',
+    'web alpn matches /^h/',
+    'web tls-peer exists = 0',
   ])
     assert.deepEqual(verdicts(expectation, withCall(repeated)), holds, expectation);
   assert.deepEqual(verdicts('web mtls = yes', withCall(repeated)), fails);
-  assert.deepEqual(verdicts('web sni exists', withCall(repeated)), unknown);
+  assert.deepEqual(verdicts('web uri = /x', withCall(repeated)), unknown);
+  assert.deepEqual(verdicts('web caller-sni exists', withCall(repeated)), unknown);
   assert.deepEqual(verdicts('web first-byte max < 1s', withCall(repeated)), unknown);
 });
 
@@ -138,6 +148,8 @@ test('a repeated call is undetermined where its summary does not count all calls
   assert.deepEqual(verdicts('web mtls = no', partly), unknown);
   assert.deepEqual(verdicts('web pod contains web', partly), unknown);
   assert.deepEqual(verdicts('web tls-version exists = 0', partly), unknown);
+  assert.deepEqual(verdicts('web http-version = 2', partly), unknown);
+  assert.deepEqual(verdicts('web sni exists = 0', partly), unknown);
   // An older meshmock does not count peers.
   const { byPeer: _peers, ...older } = counted;
   assert.deepEqual(verdicts('web mtls no = 8', withCall({ ...repeated, summary: older })), unknown);

@@ -129,8 +129,22 @@ suite('a service with TLS', () => {
       const repeated = answered(await callHttp(mesh.httpPort('caller'), `/@${scheme}:simple*20;concurrency=4/x`));
       assert.deepEqual(verdicts('simple tls-version TLSv1.3 = 20', repeated), holds);
       assert.deepEqual(verdicts('simple mtls no = 100%', repeated), holds);
-      assert.deepEqual(verdicts('simple sni exists', repeated), unknown);
+      assert.deepEqual(verdicts('simple sni = simple', repeated), holds);
+      assert.deepEqual(verdicts(`simple alpn = ${scheme === 'grpcs' ? 'h2' : 'http/1.1'}`, repeated), holds);
+      assert.deepEqual(verdicts('simple http-version = 2', repeated), scheme === 'grpcs' ? holds : fails);
+      assert.deepEqual(verdicts('simple tls-peer exists = 0', repeated), holds);
+      assert.deepEqual(verdicts('simple caller-sni exists', repeated), unknown);
     }
+    for (const [target, version] of [
+      ['simple*5', '1.1'],
+      ['simple*5;http2', '2'],
+    ] as const) {
+      const plain = answered(await callHttp(mesh.httpPort('caller'), `/@${target}/x`));
+      assert.deepEqual(verdicts(`simple http-version = ${version}`, plain), holds);
+      assert.deepEqual(verdicts('simple sni exists = 0', plain), unknown);
+    }
+    const tcp = answered(await callHttp(mesh.httpPort('caller'), '/@tcp:simple*5/x'));
+    assert.deepEqual(verdicts('simple http-version exists = 0', tcp), holds);
   });
 
   test('shows the facts of the request itself in `meshmock call`, as text, JSON and JUnit', async () => {

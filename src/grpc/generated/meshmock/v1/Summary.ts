@@ -17,6 +17,10 @@ export interface Summary {
   'byRefusal'?: ({[key: string]: number});
   'byPeer'?: ({[key: string]: number});
   'byTlsVersion'?: ({[key: string]: number});
+  'byHttpVersion'?: ({[key: string]: number});
+  'bySni'?: ({[key: string]: number});
+  'byAlpn'?: ({[key: string]: number});
+  'byTlsPeer'?: ({[key: string]: number});
 }
 
 export interface Summary__Output {
@@ -33,4 +37,8 @@ export interface Summary__Output {
   'byRefusal'?: ({[key: string]: number});
   'byPeer'?: ({[key: string]: number});
   'byTlsVersion'?: ({[key: string]: number});
+  'byHttpVersion'?: ({[key: string]: number});
+  'bySni'?: ({[key: string]: number});
+  'byAlpn'?: ({[key: string]: number});
+  'byTlsPeer'?: ({[key: string]: number});
 }

@@ -17,7 +17,7 @@ export type Answer =
   | {
       readonly kind: 'reply';
       readonly reply: Reply<RawReply>;
-      /** Headers that directives add. */
+      /** Headers that directives and stored answers add. */
       readonly headers: readonly Header[];
       /** Trailers that directives add. */
       readonly trailers: readonly Header[];
@@ -91,7 +91,7 @@ export async function answer(service: Service, request: IncomingRequest): Promis
     trace.end({ error: 'reset' });
     return { kind: 'reset' };
   }
-  const { calls, isPlain, contentType = effects.contentType, ...response } = outcome;
+  const { calls, isPlain, contentType = effects.contentType, headers: stored = [], ...response } = outcome;
   const reply: Reply<RawReply> = { ...service.identity, request: received, ...response };
   if (effects.applied.length > 0) reply.behaviour = [...effects.applied];
   reply.durationMs = durationMs;
@@ -103,7 +103,11 @@ export async function answer(service: Service, request: IncomingRequest): Promis
   return {
     kind: 'reply',
     reply,
-    headers: isOverloaded ? [...effects.headers, retryAfter] : effects.headers,
+    headers: isOverloaded
+      ? [...effects.headers, retryAfter]
+      : stored.length > 0
+        ? [...effects.headers, ...stored]
+        : effects.headers,
     trailers: effects.trailers,
     paced: effects.paced,
     body: effects.body,

@@ -2,7 +2,7 @@ import { MeshmockError } from '../error/meshmock-error.ts';
 import { formatPath } from '../plan/format.ts';
 import { fromMessage } from '../plan/from-message.ts';
 import { parsePath } from '../plan/parse.ts';
-import type { CallsPlan, Directive, Plan } from '../plan/plan.ts';
+import type { CallsPlan, Directive, Header, Plan } from '../plan/plan.ts';
 import { type CallResult, callMethod, type RawReply, type Reply, shownBodyBytes } from '../reply/reply.ts';
 import { requestError } from '../reply/request-error.ts';
 import { grpcStatusOf, statusesOfError, statusOfCalls } from '../reply/status.ts';
@@ -25,6 +25,8 @@ export interface RequestOutcome
   readonly isPlain: boolean;
   /** Content type of a body that clients other than meshmocks get alone. */
   readonly contentType?: string;
+  /** Headers of the answer, besides those of directives. */
+  readonly headers?: readonly Header[];
 }
 
 /** Result of a request. */

@@ -1,3 +1,4 @@
+import type { Header } from '../plan/plan.ts';
 import type { EchoServer } from './echo-server.ts';
 import type { Upstream } from './octopus.ts';
 
@@ -6,6 +7,7 @@ export interface StoredAnswer {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
+  readonly headers: readonly Header[];
 }
 
 /** Answers of a stand-in by method and path. */

@@ -14,6 +14,9 @@ const answers = `answers:
   - { path: /page, type: text/html, body: "<p>x</p>" }
   - { path: /old/*, status: 404, body: gone }
   - { path: /empty, status: 204 }
+  - path: /login
+    status: 302
+    headers: { Location: /home, set-cookie: [a=1; Path=/, b=2], cache-control: no-store, x-count: 7 }
 `;
 
 suite('bodies of requests', () => {
@@ -153,6 +156,17 @@ suite('bodies of requests', () => {
     assert.equal((await send('users', '/empty', undefined, {}, 'DELETE')).status, 204);
   });
 
+  test('a stand-in sends the headers of its answer, also to meshmocks, and those of directives', async () => {
+    for (const headers of [{ accept: 'application/json' }, { 'user-agent': 'meshmock/1' }]) {
+      const redirect = await send('users', '/~header[x-own=1]/login', undefined, headers, 'GET');
+      const { location, 'set-cookie': cookies, 'cache-control': cache } = redirect.headers;
+      assert.deepEqual([redirect.status, location, cookies, cache], [302, '/home', ['a=1; Path=/', 'b=2'], 'no-store']);
+      assert.deepEqual([redirect.headers['x-count'], redirect.headers['x-own']], ['7', '1']);
+    }
+    const other = await send('users', '/others', undefined, {}, 'GET');
+    assert.equal(other.headers.location, undefined);
+  });
+
   test('a stand-in is a mock for meshmocks, for other paths and for directives', async () => {
     const called = (await reply('a', '/@users/users/7', undefined, {}, 'GET')).calls?.[0];
     assert.deepEqual(
@@ -204,6 +218,19 @@ test('a path that is a plan is an error, since no request for it gets the answer
       () => parseAnswersFile(`answers: [{ path: "${path}" }]`, 'a.yaml'),
       /expected a path that is not a plan: a plan is executed/,
     );
+});
+
+test('a header that would break an answer is an error at its name or value', () => {
+  for (const [field, problem] of [
+    ['content-type: text/html', /a\.yaml:1:\d+: expected the content type as "type" of the answer/],
+    ['content-length: "3"', /expected a header other than content-length/],
+    ['x-content-type-options: none', /expected a header other than x-content-type-options/],
+    ['x-meshmock: a/v1', /expected a header other than x-meshmock/],
+    ['"x y": a', /expected the name of a header/],
+    ['x: "a\\nb"', /expected a header value of printable ASCII characters/],
+    ['set-cookie: []', /expected a list with at least one entry/],
+  ] as const)
+    assert.throws(() => parseAnswersFile(`answers: [{ path: /a, headers: { ${field} } }]`, 'a.yaml'), problem, field);
 });
 
 test('errors of a file of answers appear at once, each with its place', () => {

@@ -18,7 +18,7 @@ export class AnswerTable implements StandIn {
   /**
    * @throws MeshmockError `usage` if a path is not a pattern
    * @example
-   * new AnswerTable([{ method: 'GET', path: '/users/:id', status: 200, contentType: 'application/json', body: '{}' }]);
+   * new AnswerTable([{ method: 'GET', path: '/a', status: 200, contentType: 'text/plain', body: 'x', headers: [] }]);
    */
   constructor(rows: readonly AnswerRow[]) {
     this.rows = rows.map((row) => ({ row, pattern: pathPattern(row.path) }));
@@ -31,8 +31,8 @@ export class AnswerTable implements StandIn {
       ({ row, pattern }) => (row.method === undefined || row.method === method) && pattern.test({ pathname }),
     );
     if (found === undefined) return undefined;
-    const { status, contentType, body } = found.row;
-    return { status, contentType, body };
+    const { status, contentType, body, headers } = found.row;
+    return { status, contentType, body, headers };
   }
 }
 

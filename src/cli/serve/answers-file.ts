@@ -3,11 +3,12 @@ import { ErrorList } from '../../error/error-list.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { text, wholeNumber } from '../../options/option-values.ts';
 import { beginsPlan, headerValueProblem, methodProblem } from '../../plan/fields.ts';
+import { readAnswerHeaders } from '../files/header-fields.ts';
 import { YamlFile } from '../files/yaml-file.ts';
 import { readText } from '../process/read-text.ts';
 import { type AnswerRow, AnswerTable, pathPattern } from './answer-table.ts';
 
-const rowFields = ['path', 'method', 'status', 'type', 'body'];
+const rowFields = ['path', 'method', 'status', 'type', 'headers', 'body'];
 
 const json = 'application/json; charset=utf-8';
 const plain = 'text/plain; charset=utf-8';
@@ -56,6 +57,7 @@ function readRow(yaml: YamlFile, node: Node, value: unknown, errors: ErrorList):
     contentType:
       optionalField('type', (content) => checked(text(content), headerValueProblem('content-type', content))) ??
       (isJson(body) ? json : plain),
+    headers: errors.collect(() => readAnswerHeaders(yaml, fields.get('headers'))) ?? [],
     body,
   };
 }

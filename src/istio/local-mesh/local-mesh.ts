@@ -137,8 +137,8 @@ export class LocalMesh {
     const { client, view, node, istiod, injectionScope, convergence, failedFetches } = this.parts;
     const { maxReplicas, logRoutes } = this.options;
     const before = await istiod.counts(signal);
-    const running = node.all.map(({ plan }) => plan);
-    const reduced = reduceReplicas(manifests, { maxReplicas, maxPods: node.maxPods - istiodPods, running });
+    const running = [istiodPod, ...node.all.map(({ plan }) => plan)];
+    const reduced = reduceReplicas(manifests, { maxReplicas, limit: node.limit, running });
     const named = logRoutes
       ? reduced.manifests.map(({ object, whereIs }) => ({ object: withRouteNames(object), whereIs }))
       : reduced.manifests;
@@ -257,5 +257,5 @@ function reportOf(objects: readonly AppliedObject[]): Pick<ApplyReport, 'objects
   return { objects: objects.map(({ title, change }) => ({ title, change })) };
 }
 
-/** Pods of istiod, which need memory too. */
-const istiodPods = 1;
+/** Pod that counts although the node does not list it. */
+const istiodPod = { namespace: 'istio-system', workload: 'istiod' };

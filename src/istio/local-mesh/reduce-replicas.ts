@@ -1,4 +1,5 @@
 import { isRollout } from '../apply/rollout.ts';
+import type { PodLimit } from '../node/node-object.ts';
 import type { Manifest } from '../resources/manifest.ts';
 import { groupOf, isScalable, type KubeObject, namespaceOf } from '../resources/objects.ts';
 
@@ -6,8 +7,8 @@ import { groupOf, isScalable, type KubeObject, namespaceOf } from '../resources/
 export interface PodCapacity {
   /** Maximum number of replicas that the user has set. */
   readonly maxReplicas: number | undefined;
-  /** Maximum number of pods for which this machine has memory. */
-  readonly maxPods: number;
+  /** Maximum number of pods on this machine. */
+  readonly limit: PodLimit;
   /** Pods that run already, each with the name of its workload. */
   readonly running: readonly { readonly namespace: string; readonly workload: string }[];
 }
@@ -20,13 +21,13 @@ export interface ReducedManifests {
 
 /**
  * Reduces the replicas of workloads to the maximum that the user has set. Without one, all workloads get one replica if
- * the machine has no memory for all pods.
+ * the machine cannot run all pods.
  *
- * @example reduceReplicas(manifests, { maxReplicas: 1, maxPods: 50, running: [] }).leftOut
+ * @example reduceReplicas(manifests, { maxReplicas: 1, limit: podLimit(), running: [] }).leftOut
  */
 export function reduceReplicas(
   manifests: readonly Manifest[],
-  { maxReplicas, maxPods, running }: PodCapacity,
+  { maxReplicas, limit, running }: PodCapacity,
 ): ReducedManifests {
   if (maxReplicas !== undefined) {
     const { reduced, count } = withAtMost(manifests, maxReplicas);
@@ -37,9 +38,9 @@ export function reduceReplicas(
   const others = running.filter(({ namespace, workload }) => !replaced.has(keyOf(namespace, workload)));
   const wanted = manifests.reduce((sum, { object }) => sum + podsOf(object), others.length);
   const { reduced, count } = withAtMost(manifests, 1);
-  if (wanted <= maxPods || count === 0) return { manifests, leftOut: [] };
-  const reason = `this machine has memory for ${maxPods} pods instead of ${wanted}`;
-  return { manifests: reduced, leftOut: [`${workloads(count)} with one replica each: ${reason} (--max-replicas)`] };
+  if (wanted <= limit.pods || count === 0) return { manifests, leftOut: [] };
+  const text = `${workloads(count)} with one replica each: ${limit.reason} instead of ${wanted} (--max-replicas)`;
+  return { manifests: reduced, leftOut: [text] };
 }
 
 function workloads(count: number): string {

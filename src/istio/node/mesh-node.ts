@@ -9,7 +9,7 @@ import { parallelStarts, StartSlots } from '../process/start-slots.ts';
 import type { Pod } from '../resources/objects.ts';
 import { EntryPublisher, entriesOf } from './entries.ts';
 import { InterceptionRules } from './interception.ts';
-import { nodeName, nodeObject, podCapacity } from './node-object.ts';
+import { nodeName, nodeObject, podLimit } from './node-object.ts';
 import { controllerOf, isOrphan } from './pod-owners.ts';
 import type { PodPlan } from './pod-plan.ts';
 import { PodPlans } from './pod-plans.ts';
@@ -17,6 +17,7 @@ import type { NodeContext } from './pod-sandbox.ts';
 import type { BehaviourChange, PodProgress, PodStats, ReadinessChange } from './pod-status.ts';
 import { PodStatusWriter } from './pod-status-writer.ts';
 import { type MeshProxy, proxyStats } from './proxy-process.ts';
+import { ReadyBatch } from './ready-batch.ts';
 import { RunningPod } from './running-pod.ts';
 import { mocksOf, setServiceBehaviour } from './service-behaviour.ts';
 
@@ -46,10 +47,11 @@ export class MeshNode {
   private readonly addresses = new PodAddresses();
   private readonly stopping = new Map<string, Promise<void>>();
   private readonly statuses: PodStatusWriter;
+  private readonly readyPods: ReadyBatch<RunningPod>;
   /** Uids of the pods that were bound to this node. */
   private readonly bound = new Set<string>();
-  /** Maximum number of pods for which this machine has memory. */
-  readonly maxPods = podCapacity();
+  /** Maximum number of pods on this machine. */
+  readonly limit = podLimit();
   /** Entry points for calls from outside the mesh. */
   readonly entries: EntryPublisher;
   private publishedProgress: PodProgress = { pods: 0, ready: 0 };
@@ -80,13 +82,17 @@ export class MeshNode {
         return (await createToken(client, request, signal)).token;
       },
     };
+    this.readyPods = new ReadyBatch(
+      (pod) => this.statuses.write(pod),
+      () => this.context.slots.areInUse,
+    );
     this.entries = new EntryPublisher(() => entriesOf(view.services, this.all, view.config(['Gateway'])));
   }
 
   /** Registers the node and begins to run pods. The objects of the view must be in already. */
   async start(): Promise<void> {
     const { client, view } = this.options;
-    await client.create(nodeObject(this.maxPods), {}, this.signal).catch((error: unknown) => {
+    await client.create(nodeObject(this.limit.pods), {}, this.signal).catch((error: unknown) => {
       // The prepared data of the API may have the node already.
       if (!(error instanceof MeshmockError && error.code === 'conflict')) throw error;
     });
@@ -203,8 +209,8 @@ export class MeshNode {
   private bind(pod: Pod): void {
     const uid = uidOf(pod);
     if (this.bound.has(uid)) return;
-    // The pod waits for memory. A pod that ends begins the next attempt.
-    if (this.bound.size >= this.maxPods) return;
+    // The pod waits for a place. A pod that ends begins the next attempt.
+    if (this.bound.size >= this.limit.pods) return;
     this.bound.add(uid);
     bindPod(this.options.client, pod, nodeName, this.signal).catch(() => {
       // The pod was deleted meanwhile, or the mesh ends.
@@ -212,13 +218,12 @@ export class MeshNode {
     });
   }
 
-  /** Returns a message if pods wait for memory. */
+  /** Returns a message if there are more pods than this machine can run. */
   capacityProblem(): string[] {
     const count = this.options.view.pods.filter((pod) => !isFinished(pod) && !isTerminating(pod)).length;
-    if (count <= this.maxPods) return [];
-    return [
-      `the mesh would have ${count} pods, but this machine has memory for ${this.maxPods}: set fewer replicas, or use --max-replicas 1`,
-    ];
+    const { pods, reason } = this.limit;
+    if (count <= pods) return [];
+    return [`the mesh would have ${count} pods, but ${reason}: set fewer replicas, or use --max-replicas 1`];
   }
 
   private run(plan: PodPlan): void {
@@ -226,7 +231,7 @@ export class MeshNode {
     const address = plan.role === 'istiod' && !this.hasIstiod ? addresses.take(istiodAddress) : addresses.allocate();
     const pod = new RunningPod(plan, address, this.context, {
       onStatus: () => {
-        this.statuses.write(pod);
+        this.writeStatus(pod);
         this.entries.publish();
         this.publishProgress();
       },
@@ -235,6 +240,14 @@ export class MeshNode {
     this.running.set(plan.uid, pod);
     pod.start();
     this.statuses.write(pod);
+  }
+
+  /** Writes the status of a pod: at once, or when it saves work at the API server and at istiod. */
+  private writeStatus(pod: RunningPod): void {
+    const isStart = pod.plan.role !== 'istiod' && !this.readyPods.hasWritten(pod);
+    if (isStart && pod.isReady) this.readyPods.add(pod);
+    else if (isStart && pod.problem === undefined) this.statuses.writeIfSlow(pod);
+    else this.statuses.write(pod);
   }
 
   private get hasIstiod(): boolean {

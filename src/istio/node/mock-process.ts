@@ -26,6 +26,12 @@ export interface MockOptions {
   readonly args: readonly string[];
 }
 
+/**
+ * Bound of V8's space for young objects, in MiB. With V8's own, a mock keeps up to twice as much memory after a burst of
+ * calls. Under full load the bound costs a mock a sixth of its processor time, and its proxy needs more than the mock.
+ */
+const maxSemiSpace = '--max-semi-space-size=2';
+
 type SettingName = keyof typeof serveSchema;
 
 /** Starts the mock of a pod: `meshmock serve` on all ports of the pod, with a channel for messages. */
@@ -44,6 +50,7 @@ export function startMock({ pod, namespace, etc, log, servicePorts, settings, ar
     process.execPath,
     [
       ...process.execArgv,
+      maxSemiSpace,
       programFile('cli/main'),
       'serve',
       ...withFlag('name', pod.service),

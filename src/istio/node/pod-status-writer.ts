@@ -3,12 +3,17 @@ import type { Pod } from '../resources/objects.ts';
 import { completedStatusObject } from './pod-status-object.ts';
 import type { RunningPod } from './running-pod.ts';
 
+/** Time after which the status of a pod says how far its start is, in milliseconds. */
+const slowStartMs = 2000;
+
 /** Writes the statuses of pods into the API. While the status of a pod is being written, only its newest one waits. */
 export class PodStatusWriter {
   private readonly client: KubeClient;
   private readonly signal: AbortSignal;
   /** Pods whose status is being written, and whether it has changed meanwhile. */
   private readonly writing = new Map<RunningPod, { again: boolean }>();
+  /** Pods whose status is written if they are not ready soon. */
+  private readonly starting = new WeakSet<RunningPod>();
   /** Uids of the pods whose success is being written. */
   private readonly completing = new Set<string>();
 
@@ -34,6 +39,17 @@ export class PodStatusWriter {
         this.writing.delete(pod);
         if (state.again) this.write(pod);
       });
+  }
+
+  /** Writes the status of a pod that starts, unless it becomes ready soon. Its first status has been written already. */
+  writeIfSlow(pod: RunningPod): void {
+    if (this.starting.has(pod)) return;
+    this.starting.add(pod);
+    const timer = setTimeout(() => {
+      this.starting.delete(pod);
+      if (!pod.isReady && !this.signal.aborted) this.write(pod);
+    }, slowStartMs);
+    timer.unref();
   }
 
   /** Writes the success of a pod of a Job, which does not run: a mock serves and never ends. */

@@ -48,7 +48,7 @@ export async function waitUntilReady(
 }
 
 /** Shortest and longest interval between two requests, and their share of the time that has passed. */
-const poll = { minMs: 25, maxMs: 250, share: 0.05 };
+const poll = { minMs: 25, maxMs: 250, share: 0.1 };
 
 /**
  * Requests a URL until the answer has a success status. The longer it takes, the rarer are the requests: those for the

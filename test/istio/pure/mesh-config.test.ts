@@ -94,7 +94,11 @@ describe('the replicas of manifests', () => {
     },
   ]);
   const replicasWith = (maxReplicas: number | undefined, maxPods: number) => {
-    const { manifests: reduced, leftOut } = reduceReplicas(manifests, { maxReplicas, maxPods, running: [] });
+    const { manifests: reduced, leftOut } = reduceReplicas(manifests, {
+      maxReplicas,
+      limit: { pods: maxPods, reason: `this machine has memory for ${maxPods} pods` },
+      running: [],
+    });
     return {
       replicas: reduced.map(({ object }) => (object.spec as { replicas?: number } | undefined)?.replicas),
       leftOut,

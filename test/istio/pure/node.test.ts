@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { knownFields } from '../../../src/istio/apply/known-fields.ts';
-import { interceptionArguments } from '../../../src/istio/node/interception.ts';
+import { copyableRules, interceptionArguments } from '../../../src/istio/node/interception.ts';
 import { type PodPlan, planPod } from '../../../src/istio/node/pod-plan.ts';
 import { type NodeContext, PodSandbox } from '../../../src/istio/node/pod-sandbox.ts';
 import { completedStatusObject, type PodState, podStatusObject } from '../../../src/istio/node/pod-status-object.ts';
@@ -141,6 +141,26 @@ describe('the interception of a pod', () => {
   it('sets the rules that the init container of an installation with the CNI plugin only validates', () => {
     const args = ['istio-iptables', '-x', '', '--run-validation', '--skip-rule-apply'];
     assert.deepEqual(interceptionArguments(args, 7), ['istio-iptables', '-x', '10.77.0.3/32', '-g', '7']);
+  });
+});
+
+describe('the rules of a pod, for other pods', () => {
+  const args = ['istio-iptables', '-m', 'REDIRECT'];
+  const pod = { uid: 1_337_258, address: '10.77.1.2' };
+  const rules = ':ISTIO_OUTPUT - [0:0]\n-A ISTIO_OUTPUT -m owner --uid-owner 1337258 -j RETURN\n';
+  const copied = (changed: { args?: string[]; rules?: string; rules6?: string }) =>
+    copyableRules(changed.args ?? args, { rules, rules6: '*nat\n', ...changed }, pod);
+
+  it('have the user of the proxy of each pod', () => {
+    assert.match(copied({}) ?? '', /--uid-owner UID-OF-THE-PROXY -j RETURN/);
+  });
+
+  it('are made by istio-iptables again if it does more, or something specific to the pod', () => {
+    assert.equal(copied({ args: ['istio-iptables', '-m', 'TPROXY'] }), undefined, 'routes');
+    assert.equal(copied({ args: ['istio-iptables'] }), undefined);
+    assert.equal(copied({ rules: '*nat\nCOMMIT\n' }), undefined, 'the other kind of iptables');
+    assert.equal(copied({ rules6: ':ISTIO_OUTPUT - [0:0]\n' }), undefined, 'IPv6');
+    assert.equal(copied({ rules: `${rules}-A ISTIO_OUTPUT -d 10.77.1.2/32 -j RETURN\n` }), undefined);
   });
 });
 

@@ -7,8 +7,8 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { suite, test } from 'node:test';
-import { folderOf } from '../../src/istio/host/control-client.ts';
 import { MeshFolder } from '../../src/istio/host/mesh-folder.ts';
+import { folderOf } from '../../src/istio/host/mesh-places.ts';
 import { startLocalMesh } from './local-mesh.ts';
 import { workload } from './manifests.ts';
 

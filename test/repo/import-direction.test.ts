@@ -138,7 +138,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'istio/node/mock',
   ],
   'istio/analysis': ['istio/resources'],
-  'istio/tools': ['package', 'error'],
+  'istio/tools': ['package', 'error', 'istio/process'],
   /** Whether the proxies have what istiod has, and istiod what the API server has. */
   'istio/local-mesh/sync': [
     'error',

@@ -5,8 +5,8 @@ import { type Call, defaultPorts } from '../../plan/plan.ts';
 import { callViaMock } from '../../send/call-via-mock.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
 import { type Case, type CaseRequest, outsideName, type WorkloadFault } from '../case.ts';
-import { DeferredActions } from '../deferred-actions.ts';
 import type { MeshUnderTest, Phase } from '../mesh-under-test.ts';
+import { DeferredActions } from './deferred-actions.ts';
 
 /** Entry into a running mesh: a meshmock or a gateway. */
 export interface LiveEntry {

@@ -13,10 +13,10 @@ import { callViaMock } from '../../send/call-via-mock.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
 import type { AssertedRequest } from '../asserted-route.ts';
 import { clientName, entryPointsFor, entryPointTitle } from '../asserted-routes/entry-points.ts';
-import { DeferredActions } from '../deferred-actions.ts';
 import { type ProxyCounts, parseProxyCounts } from '../envoy-clusters.ts';
 import { type ObjectName, RouteConfig } from '../route-config.ts';
 import type { EntryAccess, RouteObserver } from '../route-observer.ts';
+import { DeferredActions } from './deferred-actions.ts';
 import { dialAddress } from './local-call-route.ts';
 
 /** Observer of the routes that requests take in a local mesh. */

@@ -12,9 +12,9 @@ import { assertsRoutes, type CaseFile, type CaseRequest, type WorkloadFault } fr
 import { coverageOf } from '../coverage/coverage.ts';
 import { TrafficRecorder } from '../coverage/traffic-recorder.ts';
 import type { Coverage } from '../coverage-result.ts';
-import { DeferredActions } from '../deferred-actions.ts';
 import { needsNeutralClient, neutralClient } from '../entry-clients.ts';
 import type { MeshUnderTest, Phase } from '../mesh-under-test.ts';
+import { DeferredActions } from './deferred-actions.ts';
 import {
   manifestsByIdentity,
   manifestText,

@@ -3,7 +3,7 @@ import type { MachinePort } from '../../istio/host/machine-ports.ts';
 import { MeshHost } from '../../istio/host/mesh-host.ts';
 import type { PodProgress } from '../../istio/node/pod-status.ts';
 import type { ManifestSource } from '../../istio/resources/manifest.ts';
-import { checkMachine } from '../../istio/tools/install-tools.ts';
+import { checkMachine } from '../../istio/tools/check-machine.ts';
 import { packageFile } from '../../package/package-files.ts';
 import { grpcAddressFor } from '../../plan/address.ts';
 import { readIstioSettings } from '../files/istio-settings.ts';

@@ -3,8 +3,9 @@ import path from 'node:path';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
 import { nearestOrAll } from '../../error/suggestion.ts';
-import { askMesh, folderOf } from '../../istio/host/control-client.ts';
+import { askMesh } from '../../istio/host/control-client.ts';
 import { endMesh } from '../../istio/host/mesh-folder.ts';
+import { folderOf } from '../../istio/host/mesh-places.ts';
 import type { ApplyReport } from '../../istio/local-mesh/local-mesh.ts';
 import { readManifestSources } from '../files/manifest-sources.ts';
 import type { Command } from '../options/command.ts';
@@ -92,7 +93,7 @@ const subcommands: Readonly<Record<string, HelpText>> = {
 
 export const istioCommand: Command = { help, subcommands, run: istio };
 
-/** Writes a kubeconfig into the folder of a mesh, and returns its path. Only root can read it. */
+/** Writes a kubeconfig into the folder of a mesh, and returns its path. Only its user can read it. */
 function writeKubeconfig(mesh: string, text: string): string {
   const file = path.join(folderOf(mesh), 'kubeconfig');
   writeFileSync(file, text, { mode: 0o600 });

@@ -4,7 +4,7 @@ import type { CaseFile } from '../../cases/case.ts';
 import type { MeshUnderTest } from '../../cases/mesh-under-test.ts';
 import { LocalTestMesh, localMeshName } from '../../cases/meshes/local-test-mesh.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { checkMachine } from '../../istio/tools/install-tools.ts';
+import { checkMachine } from '../../istio/tools/check-machine.ts';
 import { caseFolders, readCaseFiles } from '../files/case-files.ts';
 import { FileWatcher, filesReadFor } from '../files/file-watcher.ts';
 import type { Command } from '../options/command.ts';

@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import path from 'node:path';
 import { json } from 'node:stream/consumers';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { meshesFolder, runningFolderOf } from './mesh-places.ts';
 import { type AnswerTo, answerKinds, type ControlAnswer, type ControlRequest } from './messages.ts';
 
 /** Name of the control socket in a mesh's folder. */
@@ -14,14 +15,6 @@ export const defaultMesh = 'mesh';
 /** Returns the option that makes a command use the mesh, with a space before it; empty for the default mesh. */
 export function meshOption(mesh: string): string {
   return mesh === defaultMesh ? '' : ` --mesh ${mesh}`;
-}
-
-/** Folder that contains a folder for each mesh on this machine. */
-export const meshesFolder = '/run/meshmock';
-
-/** Returns the folder of a mesh. */
-export function folderOf(mesh: string): string {
-  return path.join(meshesFolder, mesh);
 }
 
 /**
@@ -51,7 +44,7 @@ function isAnswerTo<Request extends ControlRequest>(
 }
 
 async function post(mesh: string, controlRequest: ControlRequest, signal: AbortSignal): Promise<ControlAnswer> {
-  const socketPath = path.join(folderOf(mesh), controlSocket);
+  const socketPath = path.join(runningFolderOf(mesh), controlSocket);
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   const clientRequest = request({ socketPath, method: 'POST', path: '/', signal }, (response) => {
     json(response).then(resolve, reject);
@@ -83,7 +76,7 @@ function notUpText(mesh: string): string {
 
 function meshNames(): string[] {
   try {
-    return readdirSync(meshesFolder);
+    return readdirSync(meshesFolder());
   } catch {
     return [];
   }

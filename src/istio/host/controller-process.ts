@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Server } from 'node:net';
 import { programFile } from '../../package/package-files.ts';
+import { isRootless, namespaceCommand, systemPath } from '../process/user-namespace.ts';
 import type { FromController, ToController } from './messages.ts';
 
 /**
@@ -16,8 +17,8 @@ export class ControllerProcess {
   readonly exited: Promise<number | null>;
 
   /** @param onMessage called with each message of the controller, in order */
-  constructor(onMessage: (message: FromController) => void) {
-    this.child = spawnController();
+  constructor(places: MeshPlaces, onMessage: (message: FromController) => void) {
+    this.child = spawnController(places);
     this.child.on('message', onMessage);
     this.exited = this.untilExit(once(this.child, 'exit'));
   }
@@ -62,16 +63,45 @@ export class ControllerProcess {
   }
 }
 
+/** Folder of a mesh, and the path at which the mesh's own programs see it. They are the same for root. */
+interface MeshPlaces {
+  readonly outer: string;
+  readonly inner: string;
+}
+
+/**
+ * Commands that prepare the mounts of a mesh without root: the user may not write to /run, and other users of the
+ * namespace may not open the user's own folders. So /run becomes a new folder with what it had, and with the folder of
+ * the mesh. The files of pods have owners that the user could not remove afterwards, so they are only in memory.
+ */
+const rootlessMounts = `
+outer=$1 inner=$2 new=$1/run
+shift 2
+mkdir -p "$new" "$outer/pods" "$outer/logs" || exit
+mount -t tmpfs -o mode=755 tmpfs "$new" || exit
+mount -t tmpfs -o mode=755 tmpfs "$outer/pods" || exit
+mkdir -p "$new\${inner#/run}" || exit
+mount --rbind "$outer" "$new\${inner#/run}" || exit
+for old in /run/* /run/.[!.]*; do
+  name=\${old##*/}
+  case $name in netns | meshmock | mount | xtables.lock) continue ;; esac
+  if [ -L "$old" ]; then cp -P "$old" "$new/$name"
+  elif [ -d "$old" ]; then mkdir -p "$new/$name" && mount --rbind "$old" "$new/$name"
+  elif [ -e "$old" ]; then : > "$new/$name" && mount --bind "$old" "$new/$name"
+  fi 2> /dev/null
+done
+mount --no-mtab --move "$new" /run || exit
+`;
+
 /** Starts the controller in its namespaces. */
-function spawnController(): ChildProcess {
-  const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child=KILL', '--mount-proc'];
+function spawnController({ outer, inner }: MeshPlaces): ChildProcess {
+  const mounts = isRootless() ? rootlessMounts : 'shift 2';
   // The first process of a namespace must reap orphans. Node reaps only its own children, but a shell reaps all.
-  const init = ['sh', '-c', '"$@"; exit $?', 'sh'];
-  return spawn(
-    'unshare',
-    [...namespaces, ...init, process.execPath, ...process.execArgv, programFile('istio/host/controller')],
-    {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    },
-  );
+  const init = ['sh', '-c', `${mounts}\n"$@"; exit $?`, 'sh', outer, inner];
+  const controller = [process.execPath, ...process.execArgv, programFile('istio/host/controller')];
+  const [program = '', ...args] = [...namespaceCommand(), ...init, ...controller];
+  return spawn(program, args, {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, PATH: systemPath() },
+  });
 }

@@ -6,7 +6,9 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { namespacesFolder } from '../process/program.ts';
-import { askMesh, controlSocket, folderOf, meshesFolder, meshOption } from './control-client.ts';
+import { isRootless } from '../process/user-namespace.ts';
+import { askMesh, controlSocket, meshOption } from './control-client.ts';
+import { createMeshesFolder, folderOf, meshesFolder } from './mesh-places.ts';
 
 /**
  * Folder of a mesh on this machine, and a lock on it. The kernel releases the lock when its process ends in any way. Other
@@ -28,7 +30,7 @@ export class MeshFolder {
    * @throws MeshmockError `conflict` if a mesh of this name is up or starting
    */
   static async take(mesh: string): Promise<MeshFolder> {
-    mkdirSync(meshesFolder, { recursive: true, mode: 0o755 });
+    createMeshesFolder();
     const folder = folderOf(mesh);
     const lock = createLocked(folder);
     if (lock === undefined)
@@ -36,7 +38,7 @@ export class MeshFolder {
         'conflict',
         `the mesh "${mesh}" is already up: end it with \`meshmock istio down${meshOption(mesh)}\`, or choose another name with --mesh`,
       );
-    for (const name of readdirSync(meshesFolder)) if (name !== mesh) await removeIfDead(name);
+    for (const name of readdirSync(meshesFolder())) if (name !== mesh) await removeIfDead(name);
     for (const name of readdirSync(folder)) rmSync(path.join(folder, name), { recursive: true, force: true });
     return new MeshFolder(folder, lock);
   }
@@ -46,7 +48,8 @@ export class MeshFolder {
     rmSync(this.path, { recursive: true, force: true });
     closeSync(this.lock);
     try {
-      rmdirSync(meshesFolder);
+      rmdirSync(meshesFolder());
+      if (isRootless()) return;
       // No other mesh is up. Otherwise this would remove the folder under its mount.
       rmdirSync(namespacesFolder);
     } catch {

@@ -14,11 +14,13 @@ import type {
 } from '../node/pod-status.ts';
 import { lastLines } from '../process/ready.ts';
 import type { ManifestSource } from '../resources/manifest.ts';
-import { checkMachine, type InstalledTools, installMeshTools } from '../tools/install-tools.ts';
+import { checkMachine } from '../tools/check-machine.ts';
+import { type InstalledTools, installMeshTools } from '../tools/install-tools.ts';
 import { askMesh } from './control-client.ts';
 import { ControllerProcess } from './controller-process.ts';
 import { type FirstPorts, type MachinePort, MachinePorts } from './machine-ports.ts';
 import { MeshFolder } from './mesh-folder.ts';
+import { innerFolderOf } from './mesh-places.ts';
 import type { FromController, StartOptions } from './messages.ts';
 import { StallTimeout } from './stall-timeout.ts';
 
@@ -78,7 +80,7 @@ export class MeshHost implements AsyncDisposable {
     this.onPorts = onPorts;
     // Messages are handled in order, so that all ports exist before the mesh counts as started.
     let handled = Promise.resolve();
-    this.controller = new ControllerProcess((message) => {
+    this.controller = new ControllerProcess({ outer: meshFolder.path, inner: innerFolderOf(mesh) }, (message) => {
       // The controller ends after this message, so that listeners sent to it are never closed.
       if (message.kind === 'failed') this.startedMesh.reject(new MeshmockError(message.code, message.message));
       handled = handled
@@ -108,7 +110,7 @@ export class MeshHost implements AsyncDisposable {
     const tools = options.tools ?? (await installMeshTools(signal));
     const meshFolder = await MeshFolder.take(options.mesh);
     const mesh = new MeshHost(options, meshFolder);
-    mesh.controller.send({ kind: 'start', options: startOptions(options, tools, meshFolder.path) });
+    mesh.controller.send({ kind: 'start', options: startOptions(options, tools, innerFolderOf(options.mesh)) });
     using timeout = new StallTimeout(startStallMs);
     mesh.stall = timeout;
     const onAbort = (): void => mesh.kill();

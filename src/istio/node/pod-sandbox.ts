@@ -6,6 +6,7 @@ import { hostsFile, resolvConf } from '../network/pod-files.ts';
 import { createPodNetwork, killAllIn, removePodNetwork } from '../network/pod-network.ts';
 import { podCommand } from '../process/program.ts';
 import type { StartSlots } from '../process/start-slots.ts';
+import { hasUsersTo } from '../process/user-namespace.ts';
 import { entryName } from '../resources/entry-names.ts';
 import type { Container, DataKind, Labels } from '../resources/objects.ts';
 import { resourceField } from '../resources/resource-field.ts';
@@ -40,10 +41,12 @@ export interface NodeContext {
 }
 
 /**
- * Lowest user of a pod's proxy. Each pod has a user of its own, where containers have 1337: the kernel limits the inotify
+ * Lowest user of a pod's proxy. Each pod has its own user, where containers have 1337: the kernel limits the inotify
  * instances of a user, and two for each proxy would be too many (inotify(7), `max_user_instances`).
  */
 const lowestUid = 1_337_000;
+/** User of all proxies where no such users exist, as in the user namespace of an ordinary user. */
+const sharedUid = 1337;
 const endTimeoutMs = 2000;
 const maxLogName = 200;
 
@@ -63,7 +66,7 @@ export class PodSandbox {
     this.context = context;
     const [, , third, fourth] = address.split('.');
     this.link = `pod-${third}-${fourth}`;
-    this.uid = lowestUid + 256 * Number(third) + Number(fourth);
+    this.uid = proxyUser(address);
   }
 
   /** Creates the network of the pod, and redirects its traffic if an init container of Istio says so. */
@@ -198,4 +201,11 @@ export class PodSandbox {
     if (!isEcho && (container === undefined || container !== proxy?.name)) return [];
     return ['env', `PATH=${path.dirname(this.context.image.pilotAgent)}:${process.env.PATH ?? ''}`];
   }
+}
+
+/** Returns the user of a pod's proxy. */
+function proxyUser(podAddress: string): number {
+  const [, , third, fourth] = podAddress.split('.').map(Number);
+  const own = lowestUid + 256 * (third ?? 0) + (fourth ?? 0);
+  return hasUsersTo(own) ? own : sharedUid;
 }

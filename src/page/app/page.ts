@@ -1,21 +1,27 @@
 import { formatPath } from '../../plan/format.ts';
 import { parsePath } from '../../plan/parse.ts';
-import { element, fill } from '../dom/elements.ts';
+import { button, element, fill } from '../dom/elements.ts';
+import { examples } from '../model/examples.ts';
+import { KnownServices } from '../model/known-services.ts';
 import type { PageData } from '../model/page-data.ts';
 import type { Run, RunResult } from '../model/run.ts';
+import { createBuilder } from './builder.ts';
 import { resultView } from './result-view.ts';
 import { runPlan, urlOf } from './run-plan.ts';
 import { urlLine } from './url-line.ts';
 
-/** Starts the page: shows the reply that came with it, and runs what the user types. */
+/** Starts the page: shows the reply that came with it, and runs what the user types or builds. */
 export function startPage(app: HTMLElement, data: PageData): void {
+  const { service } = data.reply;
+  const known = new KnownServices(data.services);
+  known.learn(data.reply);
   const runs: Run[] = [];
-  const results = element('div', { id: 'results' });
+  const results = element('div', { id: 'results', 'aria-live': 'polite' });
   let running: AbortController | undefined;
-  const line = urlLine(typedPath(), { onChange() {}, onRun: () => void run() });
   const show = (path: string, result: RunResult): void => {
     const made = { number: runs.length + 1, path, at: new Date().toTimeString().slice(0, 8), result };
     runs.push(made);
+    if (result.kind === 'reply') known.learn(result.reply);
     fill(results, resultView(made, data));
   };
   const run = async (): Promise<void> => {
@@ -33,13 +39,67 @@ export function startPage(app: HTMLElement, data: PageData): void {
     history.pushState(undefined, '', urlOf(path));
     show(path, result);
   };
-  fill(app, header(data), element('main', {}, line.element, results));
-  show(line.text, { kind: 'reply', reply: data.reply });
+  const showPlan = (): void => {
+    if (line.plan !== undefined) builder.show(line.plan);
+  };
+  const line = urlLine(typedPath(), { onChange: showPlan, onRun: () => void run() });
+  const builder = createBuilder({
+    service,
+    services: () => known.without(service),
+    onChange: (path) => line.setText(path),
+  });
+  const press = (path: string): void => {
+    line.setText(path);
+    showPlan();
+    void run();
+  };
+  const isStart = location.pathname === '/' && data.reply.error === undefined;
+  const builderPanel = element(
+    'details',
+    { class: 'panel', id: 'builder' },
+    element('summary', {}, 'Build a plan'),
+    exampleButtons(known.without(service), press),
+    builder.element,
+  );
+  builderPanel.open = isStart;
+  fill(app, header(data), element('main', {}, line.element, builderPanel, results));
+  showPlan();
+  if (isStart) fill(results, introduction(data));
+  else show(line.text, { kind: 'reply', reply: data.reply });
+}
+
+function exampleButtons(services: readonly string[], press: (path: string) => void): HTMLElement {
+  const buttons = examples(services).map(({ label, path, about }) =>
+    button(label, () => press(path), { title: about }),
+  );
+  return element(
+    'div',
+    { class: 'examples', role: 'group', 'aria-label': 'examples' },
+    element('span', {}, 'Examples to run:'),
+    ...buttons,
+  );
+}
+
+function introduction({ reply }: PageData): HTMLElement {
+  return element(
+    'section',
+    { class: 'panel' },
+    element(
+      'p',
+      {},
+      `This is ${reply.service} ${reply.version ?? ''}, a mock service. A URL says which services it calls, and how. The answer shows each call, how long it took, and what the mesh did to it.`,
+    ),
+    element(
+      'p',
+      {},
+      'Press an example, build a plan above, or type one. Run sends it to this service; the URL can be shared.',
+    ),
+  );
 }
 
 /**
- * Returns the path of the address bar as it was typed. Browsers encode `|` and `<`, and show them encoded. They are decoded where the
- * plan stays the same.
+ * Returns the path of the address bar as it was typed. Browsers encode `|` and `<`, and show them encoded. They are decoded
+ * where the plan stays the same.
  */
 function typedPath(): string {
   const path = location.pathname + location.search;

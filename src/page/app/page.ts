@@ -5,67 +5,118 @@ import { examples } from '../model/examples.ts';
 import { KnownServices } from '../model/known-services.ts';
 import type { PageData } from '../model/page-data.ts';
 import type { Run, RunResult } from '../model/run.ts';
-import { createBuilder } from './builder.ts';
+import { comparison } from '../view/comparison.ts';
+import { type Builder, createBuilder } from './builder.ts';
+import { createLive } from './live.ts';
 import { resultView } from './result-view.ts';
+import { createRunHistory } from './run-history.ts';
 import { runPlan, urlOf } from './run-plan.ts';
 import { urlLine } from './url-line.ts';
 
 /** Starts the page: shows the reply that came with it, and runs what the user types or builds. */
 export function startPage(app: HTMLElement, data: PageData): void {
-  const { service } = data.reply;
-  const known = new KnownServices(data.services);
-  known.learn(data.reply);
-  const runs: Run[] = [];
-  const results = element('div', { id: 'results', 'aria-live': 'polite' });
-  let running: AbortController | undefined;
-  const show = (path: string, result: RunResult): void => {
-    const made = { number: runs.length + 1, path, at: new Date().toTimeString().slice(0, 8), result };
-    runs.push(made);
-    if (result.kind === 'reply') known.learn(result.reply);
-    fill(results, resultView(made, data));
-  };
-  const run = async (): Promise<void> => {
-    if (running !== undefined) {
-      running.abort();
+  new Page(data).start(app);
+}
+
+/** The page of one service. */
+class Page {
+  private readonly data: PageData;
+  private readonly known: KnownServices;
+  private readonly results = element('div', { id: 'results' });
+  private readonly line = urlLine(typedPath(), { onChange: () => this.showPlan(), onRun: () => void this.run() });
+  private readonly builder: Builder;
+  private readonly runs = createRunHistory({
+    onShow: (run) => this.showRun(run),
+    onCompare: (before, after) => fill(this.results, comparison(before, after)),
+  });
+  private readonly live = createLive({
+    path: () => (this.line.plan === undefined ? undefined : this.line.text),
+    onEnd: (path, result) => this.addRun(path, result),
+  });
+  private running: AbortController | undefined;
+  private made = 0;
+
+  constructor(data: PageData) {
+    this.data = data;
+    this.known = new KnownServices(data.services);
+    this.known.learn(data.reply);
+    const { service } = data.reply;
+    this.builder = createBuilder({
+      service,
+      services: () => this.known.without(service),
+      onChange: (path) => this.line.setText(path),
+    });
+  }
+
+  start(app: HTMLElement): void {
+    const { data, line, live, runs, results } = this;
+    const isStart = location.pathname === '/' && data.reply.error === undefined;
+    fill(
+      app,
+      header(data),
+      element('main', {}, line.element, live.element, this.builderPanel(isStart), runs.element, results),
+    );
+    this.showPlan();
+    if (isStart) fill(results, introduction(data));
+    else this.addRun(line.text, { kind: 'reply', reply: data.reply });
+    addEventListener('popstate', () => {
+      line.setText(typedPath());
+      this.showPlan();
+    });
+  }
+
+  private builderPanel(isOpen: boolean): HTMLElement {
+    const press = (path: string): void => {
+      this.line.setText(path);
+      this.showPlan();
+      void this.run();
+    };
+    const panel = element(
+      'details',
+      { class: 'panel', id: 'builder' },
+      element('summary', {}, 'Build a plan'),
+      exampleButtons(this.known.without(this.data.reply.service), press),
+      this.builder.element,
+    );
+    panel.open = isOpen;
+    return panel;
+  }
+
+  private showPlan(): void {
+    if (this.line.plan !== undefined) this.builder.show(this.line.plan);
+  }
+
+  /** Runs the plan of the line, or cancels the run that is on its way. */
+  private async run(): Promise<void> {
+    const { line } = this;
+    if (this.running !== undefined) {
+      this.running.abort();
       return;
     }
-    const path = line.text;
     if (line.plan === undefined) return;
-    running = new AbortController();
+    this.live.stop('Stopped by a run.');
+    const path = line.text;
+    this.running = new AbortController();
     line.setRunning(true);
-    const result = await runPlan(path, running.signal);
-    running = undefined;
+    const result = await runPlan(path, this.running.signal);
+    this.running = undefined;
     line.setRunning(false);
-    history.pushState(undefined, '', urlOf(path));
-    show(path, result);
-  };
-  const showPlan = (): void => {
-    if (line.plan !== undefined) builder.show(line.plan);
-  };
-  const line = urlLine(typedPath(), { onChange: showPlan, onRun: () => void run() });
-  const builder = createBuilder({
-    service,
-    services: () => known.without(service),
-    onChange: (path) => line.setText(path),
-  });
-  const press = (path: string): void => {
-    line.setText(path);
-    showPlan();
-    void run();
-  };
-  const isStart = location.pathname === '/' && data.reply.error === undefined;
-  const builderPanel = element(
-    'details',
-    { class: 'panel', id: 'builder' },
-    element('summary', {}, 'Build a plan'),
-    exampleButtons(known.without(service), press),
-    builder.element,
-  );
-  builderPanel.open = isStart;
-  fill(app, header(data), element('main', {}, line.element, builderPanel, results));
-  showPlan();
-  if (isStart) fill(results, introduction(data));
-  else show(line.text, { kind: 'reply', reply: data.reply });
+    if (location.pathname + location.search !== path) history.pushState(undefined, '', urlOf(path));
+    this.addRun(path, result);
+    this.results.scrollIntoView({ block: 'nearest' });
+  }
+
+  private addRun(path: string, result: RunResult): void {
+    const run = { number: ++this.made, path, at: new Date().toTimeString().slice(0, 8), result };
+    if (result.kind === 'reply') this.known.learn(result.reply);
+    this.runs.add(run);
+    this.showRun(run);
+  }
+
+  private showRun(run: Run): void {
+    document.title = `${run.path} · ${this.data.reply.service} · meshmock`;
+    fill(this.results, resultView(run, this.data));
+  }
 }
 
 function exampleButtons(services: readonly string[], press: (path: string) => void): HTMLElement {

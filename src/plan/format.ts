@@ -1,6 +1,6 @@
 import {
-  authorityOf,
   type Call,
+  type CallOptions,
   type CallsPlan,
   type Condition,
   type Delay,
@@ -21,7 +21,7 @@ export function formatPath(plan: Plan): string {
   let path = '';
   let rest: Plan | undefined = plan;
   while (rest !== undefined) {
-    path += rest.directives.map((directive) => `/~${formatDirective(directive)}`).join('');
+    for (const directive of rest.directives) path += `/~${formatDirective(directive)}`;
     if (rest.kind === 'answer') return path + rest.uri;
     path += `/@${formatStages(rest)}`;
     rest = rest.then;
@@ -29,31 +29,43 @@ export function formatPath(plan: Plan): string {
   return path;
 }
 
-function formatStages(plan: CallsPlan): string {
-  return plan.stages.map((stage) => stage.map(formatCall).join('|')).join(',');
+function formatStages({ stages }: CallsPlan): string {
+  let text = '';
+  for (const stage of stages) {
+    let separator = text === '' ? '' : ',';
+    for (const call of stage) {
+      text += separator + formatCall(call);
+      separator = '|';
+    }
+  }
+  return text;
 }
 
 function formatCall(call: Call): string {
-  const scheme = call.scheme === 'http' && !needsScheme(call) ? '' : `${call.scheme}:`;
-  const authority = authorityOf(call);
-  const target = call.port === defaultPorts[call.scheme] ? authority.slice(0, authority.lastIndexOf(':')) : authority;
-  const times = call.times === 1 ? '' : `*${call.times}`;
-  const { timeoutMs, method, retries, concurrency, http2, body } = call.options;
-  const options = [
-    timeoutMs === undefined ? '' : `;timeout=${formatDurationMs(timeoutMs)}`,
-    method === undefined ? '' : `;method=${method}`,
-    retries === undefined ? '' : `;retries=${retries}`,
-    concurrency === undefined ? '' : `;concurrency=${concurrency}`,
-    http2 === undefined ? '' : ';http2',
-    body === undefined ? '' : ';body',
-  ];
-  const then = call.then === undefined ? '' : `(${formatPath(call.then)})`;
-  return scheme + target + times + call.headers.map(formatHeader).join('') + options.join('') + then;
+  const { scheme, host, port, times, headers, options, then } = call;
+  let text = scheme === 'http' && !needsScheme(call) ? '' : `${scheme}:`;
+  text += host.includes(':') ? `[${host}]` : host;
+  if (port !== defaultPorts[scheme]) text += `:${port}`;
+  if (times !== 1) text += `*${times}`;
+  for (const header of headers) text += formatHeader(header);
+  text += formatOptions(options);
+  return then === undefined ? text : `${text}(${formatPath(then)})`;
+}
+
+function formatOptions({ timeoutMs, method, retries, concurrency, http2, body }: CallOptions): string {
+  let text = '';
+  if (timeoutMs !== undefined) text += `;timeout=${formatDurationMs(timeoutMs)}`;
+  if (method !== undefined) text += `;method=${method}`;
+  if (retries !== undefined) text += `;retries=${retries}`;
+  if (concurrency !== undefined) text += `;concurrency=${concurrency}`;
+  if (http2 !== undefined) text += ';http2';
+  if (body !== undefined) text += ';body';
+  return text;
 }
 
 /** Reports whether a host has the name of a scheme and a port after it: `grpc:81` would be the host 81 over gRPC. */
 function needsScheme({ host, port }: Call): boolean {
-  return Object.hasOwn(defaultPorts, host) && port !== defaultPorts.http;
+  return port !== defaultPorts.http && Object.hasOwn(defaultPorts, host);
 }
 
 /** Encodes the characters that would end the value, and those that proxies rewrite (`|`, a dot segment) or cut off. */

@@ -107,18 +107,13 @@ export class JsonScanner {
   }
 }
 
-const quote = 0x22;
-const backslash = 0x5c;
-const space = 0x20;
-const lastAscii = 0x7f;
+/** Row of a text in the table. */
+const textRow = State.text << 8;
 
 /** Returns the index of the first byte that does not simply continue a text. Most bytes do, so this is fast. */
 function endOfPlainText(chunk: Buffer, from: number): number {
   const { length } = chunk;
   let index = from;
-  for (; index < length; index++) {
-    const byte = chunk[index] as number;
-    if (byte === quote || byte === backslash || byte < space || byte > lastAscii) break;
-  }
+  while (index < length && stepTable[textRow | (chunk[index] as number)] === State.text) index++;
   return index;
 }

@@ -10,12 +10,20 @@ export interface Candidate {
   readonly requests: number;
   /** Requests at once; if absent, as many as there are connections. */
   readonly maxLanes?: number;
+  /** Body of the requests, which are then POST. */
+  readonly body?: string;
+  /** Text that the answer has if the whole tree was called. */
+  readonly expected?: RegExp;
+  /** Number of requests of its exporter so far. A candidate with an exporter must have some in the end. */
+  exports?(): number;
 }
 
 /** Candidates that are measured in turn. The ratios are relative to the first one. */
 export interface Scenario {
   readonly title: string;
   readonly candidates: readonly Candidate[];
+  /** Closes what the candidates use besides their processes. */
+  readonly close?: () => void;
 }
 
 const main = '../../dist/cli/main.js';
@@ -32,6 +40,11 @@ const modes = {
 } satisfies Record<string, (sink: string) => Record<string, string>>;
 
 export type Mode = keyof typeof modes;
+
+/** Returns the variables with which a service has the telemetry of a mode. */
+export function modeEnv(mode: Mode, sink: string): Record<string, string> {
+  return modes[mode](sink);
+}
 
 function spansTo(sink: string): Record<string, string> {
   return { OTEL_EXPORTER_OTLP_ENDPOINT: sink, OTEL_METRICS_EXPORTER: 'none', OTEL_LOGS_EXPORTER: 'none' };
@@ -74,7 +87,7 @@ export async function hop(protocol: 'http' | 'grpc', sink: string): Promise<Scen
 const names = ['a', 'b', 'c'] as const;
 
 /** Starts three services that call each other by name. */
-async function startThree(env: Record<string, string>): Promise<{ origin: string; pids: number[] }> {
+export async function startThree(env: Record<string, string>): Promise<{ origin: string; pids: number[] }> {
   const wanted = names.flatMap((name) => [`${name} HTTP`, `${name} gRPC`]);
   const ports = await choosePorts(wanted.map((name) => ({ flag: '', name, host: '127.0.0.1', port: 0 })));
   const addresses = names.map((name, index) => ({ name, http: ports[2 * index], grpc: ports[2 * index + 1] }));
@@ -92,7 +105,7 @@ async function startThree(env: Record<string, string>): Promise<{ origin: string
 }
 
 /** Returns the path of a chain of so many services. The first one gets the request; three services call each other. */
-function chainPath(services: number, scheme: (index: number) => string): string {
+export function chainPath(services: number, scheme: (index: number) => string): string {
   const calls = Array.from({ length: services - 1 }, (_, index) => `/@${scheme(index)}${names[(index + 1) % 3]}`);
   return `${calls.join('')}/hello`;
 }

@@ -1,16 +1,19 @@
 /**
  * Measures hops, chains and fan-outs. The candidates of a scenario run in short slices, in turn, because the machine is
  * shared: compare the ratios. `npm run bench` runs it, and `npm run bench -- --only hop --json FILE` a part. `--check` fails
- * if a row costs more CPU time than its bound allows (`bounds.ts`).
+ * if a row costs more CPU time than its bound allows (`bounds.ts`). `--peer NAME[@VERSION]=PATH` adds other programs
+ * (`peers.ts`).
  */
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { Agent, request } from 'undici';
+import { Agent, type Dispatcher, request } from 'undici';
 import { overBounds } from './bounds.ts';
 import { type Candidate, hop, type Scenario, treesOf } from './candidates.ts';
+import { chainsOf, parsePeer } from './peers.ts';
 import { cpuUsOf, privateMegabytesOf, startSink, stopProcesses } from './processes.ts';
+import { type BenchResult, headOf, type Measured, machineNow, type Row, type Slice, tableOf } from './result.ts';
 
 const { values: settings } = parseArgs({
   options: {
@@ -20,26 +23,26 @@ const { values: settings } = parseArgs({
     connections: { type: 'string', default: '16' },
     json: { type: 'string' },
     check: { type: 'boolean', default: false },
+    peer: { type: 'string', multiple: true, default: [] },
   },
 });
 const slices = Number(settings.slices);
 const sliceMs = Number(settings['slice-ms']);
 const connections = Number(settings.connections);
 
-interface Slice {
-  /** Requests per second. */
-  readonly rate: number;
-  /** CPU time of all processes of the candidate per request, in microseconds. */
-  readonly cpuUs: number;
-  /** 99th percentile of the latency, in milliseconds. */
-  readonly p99Ms: number;
+/** Sends a request, and returns the body of the answer. */
+async function requestTo({ name, url, body }: Candidate, agent: Agent): Promise<Dispatcher.ResponseData['body']> {
+  const answer = await request(url, {
+    dispatcher: agent,
+    headers: { accept: 'application/json' },
+    ...(body === undefined ? {} : { method: 'POST', body }),
+  });
+  if (answer.statusCode === 200) return answer.body;
+  throw new Error(`${name} answered ${answer.statusCode}: ${await answer.body.text()}`);
 }
 
-async function runSlice(
-  { name, url, pids, maxLanes = connections }: Candidate,
-  agent: Agent,
-  durationMs: number,
-): Promise<Slice> {
+async function runSlice(candidate: Candidate, agent: Agent, durationMs: number): Promise<Slice> {
+  const { pids, maxLanes = connections } = candidate;
   const until = performance.now() + durationMs;
   const cpuUs = (): number => pids.reduce((sum, pid) => sum + cpuUsOf(pid), 0);
   const startedAt = performance.now();
@@ -48,9 +51,8 @@ async function runSlice(
   const lane = async (): Promise<void> => {
     while (performance.now() < until) {
       const sentAt = performance.now();
-      const { statusCode, body } = await request(url, { dispatcher: agent, headers: { accept: 'application/json' } });
+      const body = await requestTo(candidate, agent);
       await body.dump();
-      if (statusCode !== 200) throw new Error(`${name} answered ${statusCode}`);
       latenciesMs.push(performance.now() - sentAt);
     }
   };
@@ -75,17 +77,17 @@ function spreadPercent(values: readonly number[]): number {
   return ((quartile(0.75) - quartile(0.25)) / 2 / median(values)) * 100;
 }
 
-/** Row of a result, with medians of the slices. */
-interface Row extends Slice {
-  readonly name: string;
-  /** Requests in all services that one request causes. */
-  readonly requests: number;
-  readonly rateSpreadPercent: number;
-  readonly privateMegabytes: number;
+/** Checks that a candidate does what is measured: it calls the whole tree. */
+async function check(candidate: Candidate, agent: Agent): Promise<void> {
+  const { name, expected } = candidate;
+  if (expected === undefined) return;
+  const text = await (await requestTo(candidate, agent)).text();
+  if (!expected.test(text)) throw new Error(`${name} answered without ${expected}: ${text}`);
 }
 
 async function measure({ candidates }: Scenario): Promise<Row[]> {
   const agent = new Agent({ connections, allowH2: false });
+  for (const candidate of candidates) await check(candidate, agent);
   const measured = new Map<Candidate, Slice[]>(candidates.map((candidate) => [candidate, []]));
   for (const candidate of candidates) await runSlice(candidate, agent, 2 * sliceMs);
   for (let round = 0; round < slices; round++)
@@ -94,6 +96,7 @@ async function measure({ candidates }: Scenario): Promise<Row[]> {
       await sleep(100);
     }
   await agent.close();
+  for (const { name, exports } of candidates) if (exports?.() === 0) throw new Error(`${name} has exported no spans`);
   return [...measured].map(([{ name, pids, requests }, results]) => ({
     name,
     requests,
@@ -105,58 +108,45 @@ async function measure({ candidates }: Scenario): Promise<Row[]> {
   }));
 }
 
-const columns = ['req/s', 'ratio', '±%', 'CPU us', 'ratio', 'us/request', 'p99 ms', 'private MB'];
-
-function tableOf(title: string, rows: readonly Row[]): string {
-  const [first] = rows;
-  const cells = rows.map((row) => [
-    row.rate.toFixed(0),
-    (row.rate / (first?.rate ?? Number.NaN)).toFixed(2),
-    row.rateSpreadPercent.toFixed(0),
-    row.cpuUs.toFixed(0),
-    (row.cpuUs / (first?.cpuUs ?? Number.NaN)).toFixed(2),
-    (row.cpuUs / row.requests).toFixed(0),
-    row.p99Ms.toFixed(1),
-    row.privateMegabytes.toFixed(0),
-  ]);
-  const line = (name: string, values: readonly string[]): string =>
-    `${name.padEnd(28)}${values.map((value, index) => value.padStart(Math.max(8, (columns[index] ?? '').length + 2))).join('')}`;
-  return [title, line('', columns), ...rows.map(({ name }, index) => line(name, cells[index] ?? []))].join('\n');
-}
-
 const sink = await startSink();
-const scenarios: Readonly<Record<string, () => Promise<Scenario>>> = {
+const scenarios: Record<string, () => Promise<Scenario>> = {
   hop: () => hop('http', sink.url),
   'grpc-hop': () => hop('grpc', sink.url),
   trees: () => treesOf('spans off', sink.url),
   'traced-trees': () => treesOf('spans exported', sink.url),
 };
+const binaries = settings.peer.map(parsePeer);
+if (binaries.length > 0) {
+  scenarios.peers = () => chainsOf(binaries, 'http');
+  scenarios['grpc-peers'] = () => chainsOf(binaries, 'grpc');
+}
 const wanted = Object.keys(scenarios).filter((name) => settings.only === '' || settings.only.split(',').includes(name));
 if (wanted.length === 0) throw new Error(`--only takes ${Object.keys(scenarios).join(', ')}`);
 
-const results: { title: string; rows: readonly Row[] }[] = [];
-const load = os.loadavg()[0]?.toFixed(1);
-process.stdout.write(
-  `${connections} connections, medians of ${slices} slices of ${sliceMs} ms, Node ${process.version}, ${os.cpus().length} cores, load ${load} before\n`,
-);
+const results: Measured[] = [];
+const machine = machineNow();
+process.stdout.write(`${headOf({ machine, connections, slices, sliceMs })}\n`);
 try {
   for (const name of wanted) {
     const scenario = await scenarios[name]?.();
     if (scenario === undefined) continue;
     const rows = await measure(scenario);
-    results.push({ title: scenario.title, rows });
-    process.stdout.write(`\n${tableOf(scenario.title, rows)}\n`);
+    const measured = { title: scenario.title, rows };
+    results.push(measured);
+    process.stdout.write(`\n${tableOf(measured)}\n`);
     for (const problem of settings.check ? overBounds(name, rows) : []) {
       process.stderr.write(`over its bound: ${problem}\n`);
       process.exitCode = 1;
     }
     await stopProcesses();
+    scenario.close?.();
   }
 } finally {
   await stopProcesses();
   sink.close();
 }
 if (settings.json !== undefined) {
-  const machine = { node: process.version, cores: os.cpus().length, cpu: os.cpus()[0]?.model, load };
-  writeFileSync(settings.json, `${JSON.stringify({ machine, connections, slices, sliceMs, results }, undefined, 2)}\n`);
+  const loadAfter = os.loadavg()[0] ?? Number.NaN;
+  const result: BenchResult = { machine: { ...machine, loadAfter }, connections, slices, sliceMs, results };
+  writeFileSync(settings.json, `${JSON.stringify(result, undefined, 2)}\n`);
 }

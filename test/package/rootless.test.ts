@@ -131,7 +131,15 @@ describe('a user without root', { skip: process.getuid?.() !== 0 && 'only root c
     assert.equal(call.code, 0, call.stdout + call.stderr);
     const { stdout: exported } = await meshmock('istio', 'env');
     const [, kubeconfig = ''] = /^export KUBECONFIG=(\S+)/.exec(exported) ?? [];
-    const [file, args] = asUser(kubectl, '--kubeconfig', kubeconfig, 'get', 'pods');
+    const [file, args] = asUser(
+      kubectl,
+      '--kubeconfig',
+      kubeconfig,
+      '--cache-dir',
+      path.join(work, 'kube'),
+      'get',
+      'pods',
+    );
     assert.match((await ran(file, args, { cwd: home, env })).stdout, /service4-v1\S+ +2\/2 +Running/);
     await mesh.end('SIGINT');
     await assertNoProcess();
@@ -156,6 +164,33 @@ describe('a user without root', { skip: process.getuid?.() !== 0 && 'only root c
     assert.equal(code, 2);
     assert.match(stderr, new RegExp(`${user} has no range of 65536 ids in /etc/subuid .*sudo usermod`));
     assert.match(stderr, /Or run it with sudo, or in the image of the local mesh\./);
+  });
+
+  test('has the cache of tools in the own home, also with sudo', async () => {
+    const script = path.join(work, 'install.sh');
+    const functions = path.join(work, 'program/node_modules/meshmock/src/istio/tools/cache.sh');
+    writeFileSync(
+      script,
+      `#!/usr/bin/env bash
+set -euo pipefail
+. ${functions}
+one_key=1 one_needs=sh
+build_one() { echo one > "$1/file"; }
+get_tools "$@"
+`,
+      { mode: 0o755 },
+    );
+    const { stdout: ids } = await ran('sh', ['-c', `id -u ${user}; id -g ${user}`], { cwd: work });
+    const [SUDO_UID = '', SUDO_GID = ''] = ids.split('\n');
+    const sudo = { HOME: '/root', PATH: process.env.PATH, SUDO_UID, SUDO_GID };
+    const { stdout, stderr } = await ran(script, ['one'], { cwd: work, env: sudo });
+    assert.equal(stdout, `one=${home}/.cache/meshmock/tools/one-1\n`, stderr);
+    const owners = await ran('find', [home, '-printf', '%u '], { cwd: work });
+    assert.deepEqual(new Set(owners.stdout.trim().split(' ')), new Set([user]));
+    // The user can install further tools there, and remove all of them.
+    const own = await ran(...asUser(script, 'one'), { cwd: home, env: { HOME: home, PATH: process.env.PATH } });
+    assert.equal(own.stdout, stdout, own.stderr);
+    assert.equal((await ran(...asUser('rm', '-r', path.join(home, '.cache')), { cwd: home })).code, 0);
   });
 
   test('leaves nothing', async () => {

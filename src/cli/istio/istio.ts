@@ -12,13 +12,14 @@ import type { Command } from '../options/command.ts';
 import { formatHelp, type HelpText, twoColumns } from '../options/help.ts';
 import { istioChangeSchema, istioMeshSchema, istioUpSchema, readIstioOptions } from './istio-options.ts';
 import { entryLines, objectLines, reportLines } from './istio-report.ts';
+import { istioTools, istioToolsHelp } from './istio-tools.ts';
 import { istioUp } from './istio-up.ts';
 
 const help: HelpText = {
   usage: ['istio COMMAND [OPTIONS]'],
   summary: 'Runs a real Istio on this machine, without a cluster.',
   about: [
-    'meshmock runs in place of each image that a Deployment names. It needs Linux and root. The control plane of Kubernetes, istiod, Envoy and Jaeger are built or fetched once, into ~/.cache/meshmock/tools (MESHMOCK_TOOLS).',
+    'meshmock runs in place of each image that a Deployment names. It needs Linux, and root or user namespaces. The control plane of Kubernetes, istiod, Envoy and Jaeger are built or fetched once, into ~/.cache/meshmock/tools (MESHMOCK_TOOLS).',
   ],
   sections: [
     {
@@ -32,6 +33,7 @@ const help: HelpText = {
         ['env', 'prints a shell command that makes kubectl and others use the mesh'],
         ['status', 'lists the addresses and the pods of the mesh'],
         ['down', 'stops the mesh'],
+        ['tools', 'lists, installs or removes the programs of a mesh'],
       ]),
     },
   ],
@@ -83,6 +85,7 @@ const subcommands: Readonly<Record<string, HelpText>> = {
     schema: istioMeshSchema,
     examples: ['meshmock istio status', 'meshmock istio status --mesh staging'],
   },
+  tools: istioToolsHelp,
   down: {
     usage: ['istio down [OPTIONS]'],
     summary: 'Stops the mesh.',
@@ -144,6 +147,8 @@ export async function istio(args: readonly string[]): Promise<void> {
       process.stdout.write('the mesh has stopped\n');
       return;
     }
+    case 'tools':
+      return istioTools(rest);
     case '':
       process.stdout.write(`${formatHelp(help)}\n`);
       return;

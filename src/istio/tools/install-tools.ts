@@ -35,8 +35,29 @@ export async function installTools<Name extends string>(
   signal: AbortSignal,
   script = ownScript,
 ): Promise<Record<Name, string>> {
+  const folders = await runScript(script, names, signal);
+  if (folders !== undefined) return folders as Record<Name, string>;
+  throw new MeshmockError('machine', `${names.join(', ')} could not be installed: see the messages above`);
+}
+
+/** Returns the folder that each tool has in the cache when it is installed. */
+export async function toolFolders<Name extends string>(
+  names: readonly Name[],
+  signal: AbortSignal,
+): Promise<Record<Name, string>> {
+  const folders = await runScript(ownScript, ['--folders', ...names], signal);
+  if (folders !== undefined) return folders as Record<Name, string>;
+  throw new MeshmockError('machine', 'the cache of tools cannot be read: see the messages above');
+}
+
+/** Runs a script that prints NAME=FOLDER. Returns the folders by name, or undefined if it fails. */
+async function runScript(
+  script: string,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, string>> | undefined> {
   // The script gets its own process group, so that its compilers end with it.
-  const child = spawn(script, names, {
+  const child = spawn(script, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
     detached: true,
     env: { ...process.env, PATH: systemPath() },
@@ -50,13 +71,9 @@ export async function installTools<Name extends string>(
   const [code] = (await once(child, 'close')) as [number | null];
   signal.removeEventListener('abort', end);
   signal.throwIfAborted();
-  if (code !== 0)
-    throw new MeshmockError('machine', `${names.join(', ')} could not be installed: see the messages above`);
-  const folders = (await output)
-    .trim()
-    .split('\n')
-    .map((line) => line.split('=') as [Name, string]);
-  return Object.fromEntries(folders) as Record<Name, string>;
+  if (code !== 0) return undefined;
+  const lines = (await output).trim().split('\n');
+  return Object.fromEntries(lines.map((line) => line.split('=') as [string, string]));
 }
 
 /** Installs everything that a local mesh needs. */

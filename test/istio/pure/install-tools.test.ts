@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -22,6 +22,15 @@ describe('the script that installs tools', () => {
 . ${cacheFunctions}
 ready_key=1 ready_needs=sh other_key=2 other_needs=sh
 build_other() { echo done > "$1/other"; }
+caching_key=1 caching_needs=sh
+build_caching() {
+  mkdir -p "$GOMODCACHE/module" && chmod a-w "$GOMODCACHE/module"
+  echo "$GOMODCACHE $GOCACHE $PIP_NO_CACHE_DIR" > "$1/caches"
+}
+failing_key=1 failing_needs=sh
+build_failing() { mkdir -p "$GOCACHE" && fail 'it has failed'; }
+large_key=1 large_needs=sh large_mb=900000000
+build_large() { echo never; }
 get_tools "$@"
 `,
     );
@@ -30,8 +39,9 @@ get_tools "$@"
   after(() => rm(folder, { recursive: true }));
 
   const install = async (...tools: readonly string[]): Promise<string[]> => {
-    const env = { ...process.env, MESHMOCK_TOOLS: path.join(folder, 'cache') };
-    const { stdout, stderr } = await promisify(execFile)('bash', [script, ...tools], { env, timeout: 10_000 });
+    const { GOCACHE: _build, GOMODCACHE: _modules, ...others } = process.env;
+    const env = { ...others, MESHMOCK_TOOLS: path.join(folder, 'cache') };
+    const { stdout, stderr } = await promisify(execFile)('bash', [script, ...tools], { env, timeout: 60_000 });
     return [stdout.trim(), stderr.trim()];
   };
 
@@ -39,7 +49,10 @@ get_tools "$@"
     const other = `other=${folder}/cache/other-2`;
     const [printed, progress] = await install('ready', 'other');
     assert.equal(printed, `ready=${folder}/cache/ready-1\n${other}`);
-    assert.match(progress ?? '', /^installing other 2 into .* \(first time only\)\ninstalled other in \d s$/);
+    assert.match(
+      progress ?? '',
+      /^installing other into .* \(first time only\): 20 MB of disk until it is done, then 10 MB; about 10 s on two processors\ninstalling other 2\ninstalled other in \d+ s$/,
+    );
     assert.deepEqual(await install('other'), [other, '']);
   });
 
@@ -54,5 +67,26 @@ get_tools "$@"
       holder.stdin.end();
       await once(holder, 'exit');
     }
+  });
+
+  it('gives compilers caches of their own, and removes them afterwards', async () => {
+    const cache = path.join(folder, 'cache');
+    const [printed] = await install('caching');
+    assert.equal(printed, `caching=${cache}/caching-1`);
+    const kept = await readFile(path.join(cache, 'caching-1/caches'), 'utf8');
+    assert.equal(kept, `${cache}/.build/modules ${cache}/.build/build 1\n`);
+    await assert.rejects(access(path.join(cache, '.build')), { code: 'ENOENT' });
+  });
+
+  it('removes these caches when a build fails, and says what failed', async () => {
+    await assert.rejects(install('failing'), /it has failed/);
+    await assert.rejects(access(path.join(folder, 'cache/.build')), { code: 'ENOENT' });
+  });
+
+  it('does not begin without the disk that it needs', async () => {
+    await assert.rejects(
+      install('large'),
+      /MB of free disk, and 900000010 MB are needed: make room, or set MESHMOCK_TOOLS/,
+    );
   });
 });

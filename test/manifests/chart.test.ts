@@ -101,6 +101,53 @@ describe('the chart', () => {
     assert.equal(code, 3, `the command is valid, but the host a does not exist here: ${stderr}`);
   });
 
+  it('has no rights in the cluster, and objects of other kinds only on request', async () => {
+    const kinds = async (values: string): Promise<string[]> =>
+      [...new Set((await rendered(values)).map(({ kind }) => kind))].sort();
+    const always = ['Deployment', 'Pod', 'Service', 'ServiceAccount'];
+    assert.deepEqual(await kinds('{}'), always);
+    assert.deepEqual(
+      await kinds('istio: true\npodDisruptionBudget: { enabled: true }\nnetworkPolicy: { enabled: true }'),
+      [...always, 'DestinationRule', 'NetworkPolicy', 'PodDisruptionBudget', 'VirtualService'].sort(),
+    );
+  });
+
+  it('has the recommended labels on every object, and those of the release on pods', async () => {
+    const objects = await rendered(
+      'istio: true\npodDisruptionBudget: { enabled: true }\nnetworkPolicy: { enabled: true }',
+    );
+    for (const object of objects) {
+      const labels = object.metadata.labels ?? {};
+      assert.match(labels['helm.sh/chart'] ?? '', /^meshmock-\d/, `${object.kind} ${object.metadata.name}`);
+      assert.equal(labels['app.kubernetes.io/instance'], 'mesh');
+      assert.equal(labels['app.kubernetes.io/managed-by'], 'Helm');
+    }
+    const { spec } = objectNamed<Workload>(objects, 'Deployment', 'service1-v1');
+    assert.equal(spec.template.metadata?.labels?.['app.kubernetes.io/instance'], 'mesh');
+    assert.equal(spec.template.metadata?.labels?.['helm.sh/chart'], undefined, 'a pod would start again');
+    assert.deepEqual(spec.selector?.matchLabels, { app: 'service1', version: 'v1' });
+  });
+
+  it('lets the namespace and named peers call the mocks, and everyone a public first service', async () => {
+    const policy = 'networkPolicy: { enabled: true, from: [{ namespaceSelector: {} }] }\nservices: [{ name: a }]';
+    const own = await rendered(policy);
+    const callers = objectNamed<KubeObject & { spec: object }>(own, 'NetworkPolicy', 'mesh-callers');
+    assert.partialDeepStrictEqual(callers.spec, {
+      ingress: [{ from: [{ podSelector: {} }, { namespaceSelector: {} }] }],
+    });
+    assert.ok(!own.some(({ metadata }) => metadata.name === 'mesh-entry'));
+    const open = await rendered(`${policy}\nentry: { type: LoadBalancer }`);
+    const entry = objectNamed<KubeObject & { spec: object }>(open, 'NetworkPolicy', 'mesh-entry');
+    assert.partialDeepStrictEqual(entry.spec, { podSelector: { matchLabels: { app: 'a' } }, ingress: [{}] });
+  });
+
+  it('accepts every directive', async () => {
+    const text =
+      '/~delay=p50=10ms,p99=1s:0.5/~status=503:1in3:version=v2/~header[a=b]/~body=a%2Fb/~chunks=3/10ms/~close:attempt<3';
+    const objects = await rendered(JSON.stringify({ services: [{ name: 'a', behaviour: text }] }));
+    assert.equal(variables(objectNamed<Workload>(objects, 'Deployment', 'a-v1')).MESHMOCK_BEHAVIOUR, text);
+  });
+
   for (const [values, message] of [
     ['services: []', /\/services.*minItems/],
     ['servces: [{ name: a }]', /additional properties 'servces' not allowed/],
@@ -109,6 +156,11 @@ describe('the chart', () => {
     ['services: [{ name: a, version: 1.10 }]', /\/services\/0\/version.*got number, want string/],
     ['services: [{ name: a, replicas: 0 }]', /\/services\/0\/replicas.*got 0, want 1/],
     ['services: [{ name: a, behaviour: delay=1s }]', /\/services\/0\/behaviour.*does not match/],
+    ['services: [{ name: a, behaviour: /~delay=1 }]', /\/services\/0\/behaviour.*does not match/],
+    ['services: [{ name: a, behaviour: /~staus=503 }]', /\/services\/0\/behaviour.*does not match/],
+    ['podDisruptionBudget: { enabled: true, maxUnavailable: 0 }', /\/podDisruptionBudget\/maxUnavailable/],
+    ['networkPolicy: { enabled: true, from: [{}] }', /\/networkPolicy\/from\/0.*minProperties/],
+    ['podLabels: { app.kubernetes.io/instance: b }', /invalid propertyName/],
     ['spansTo: jaeger:4318', /\/spansTo.*does not match/],
     ['grpcPorts: [8080]', /\/grpcPorts\/0/],
     ['denyTargets: ["10.0.0.0/8 ::/0"]', /\/denyTargets\/0.*does not match/],

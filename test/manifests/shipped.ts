@@ -54,6 +54,9 @@ podLabels: { team: a }
 podAnnotations: { prometheus.io/scrape: "false" }
 nodeSelector: { disk: ssd }
 tolerations: [{ key: mocks, operator: Exists }]
+affinity: { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, podAffinityTerm: { topologyKey: zone, labelSelector: { matchLabels: { app: back } } } }] } }
+podDisruptionBudget: { enabled: true, maxUnavailable: 50% }
+networkPolicy: { enabled: true, from: [{ namespaceSelector: { matchLabels: { a: b } } }, { ipBlock: { cidr: 10.0.0.0/8 } }] }
 `;
 
 /** Returns functions that print each set of manifests of this repository, by name. */

@@ -107,7 +107,7 @@ const condition: fc.Arbitrary<Condition> = fc.oneof(
   label.map((zone) => ({ kind: 'zone', zone }) as const),
 );
 
-const directive: fc.Arbitrary<Directive> = fc
+export const directive: fc.Arbitrary<Directive> = fc
   .tuple(behaviour, fc.array(condition, { maxLength: 2 }))
   .map(([action, conditions]) => ({ ...action, conditions }));
 

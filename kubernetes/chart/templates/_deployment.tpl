@@ -9,6 +9,7 @@ kind: Deployment
 metadata:
   name: {{ .name }}-{{ .version.version }}
   labels: {{- include "meshmock.labels" . | nindent 4 }}
+    {{- include "meshmock.objectLabels" .root | nindent 4 }}
     version: {{ .version.version | quote }}
     app.kubernetes.io/version: {{ .version.version | quote }}
 spec:
@@ -24,6 +25,7 @@ spec:
   template:
     metadata:
       labels: {{- include "meshmock.labels" . | nindent 8 }}
+        {{- include "meshmock.releaseLabels" .root | nindent 8 }}
         version: {{ .version.version | quote }}
         app.kubernetes.io/version: {{ .version.version | quote }}
         {{- with $values.podLabels }}
@@ -43,6 +45,9 @@ spec:
       {{- end }}
       {{- with $values.tolerations }}
       tolerations: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with $values.affinity }}
+      affinity: {{- toYaml . | nindent 8 }}
       {{- end }}
       securityContext: {{- include "meshmock.podSecurity" . | nindent 8 }}
       topologySpreadConstraints:

@@ -9,6 +9,18 @@ app.kubernetes.io/name: {{ .name | quote }}
 app.kubernetes.io/part-of: meshmock
 {{- end }}
 
+{{/* The labels that Helm's documentation recommends besides. */}}
+{{- define "meshmock.releaseLabels" -}}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
+{{- end }}
+
+{{/* The labels of an object that is not a pod: a pod would start again for another version of the chart. */}}
+{{- define "meshmock.objectLabels" -}}
+{{ include "meshmock.releaseLabels" . }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
+{{- end }}
+
 {{/* The versions of a service, each completed with the settings of the service. */}}
 {{- define "meshmock.versions" -}}
 {{- $service := . -}}

@@ -3,10 +3,10 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { parseFilePosition } from '../../src/error/file-position.ts';
-import { parseDirectives } from '../../src/plan/parse.ts';
-import { main } from '../program.ts';
-import { startMesh, type TestMesh } from '../running-mesh.ts';
+import { parseFilePosition } from '../../../src/error/file-position.ts';
+import { parseDirectives } from '../../../src/plan/parse.ts';
+import { main } from '../../program.ts';
+import { startMesh, type TestMesh } from '../../running-mesh.ts';
 import { runStep, type Step } from './github-runner.ts';
 
 test('a place is parsed at the beginning of a line only', () => {
@@ -68,7 +68,7 @@ suite('meshmock test --github, in a step of a workflow', () => {
     );
     assert.ok(
       rows[0]?.startsWith(`| 100% &#124; &lt;well&gt; | [tests, all/a.test.yaml:3](${link}#L3) | expected sick`),
-      rows[0],
+      summary,
     );
     assert.match(summary, /<details><summary>100% \| &lt;well&gt;<\/summary>\n\n<pre>(?:(?!\n\n).)*<\/pre>/s);
   });

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { cleanEnv } from '../program.ts';
+import { cleanEnv } from '../../program.ts';
 
 /** Annotation as the runner reads it from the log. */
 export interface RunnerAnnotation {

@@ -1,5 +1,15 @@
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import type { Containers } from './containers.ts';
@@ -41,6 +51,38 @@ export async function makeBases(containers: Containers): Promise<Bases> {
   symlinkSync('/npm/bin/npm-cli.js', path.join(buildBin, 'npm'));
   await buildOf(containers, buildRoot, buildBase, [`FROM ${base}`, 'COPY . /', 'ENV HOME=/root']);
   return { base, buildBase };
+}
+
+/**
+ * Makes a base image of Debian with Node.js, for the image of the local mesh.
+ *
+ * @param cache folder that keeps the files of Debian
+ */
+export async function makeDebianBase(containers: Containers, cache: string): Promise<string> {
+  const name = 'localhost/debian-base:test';
+  const archive = path.join(cache, 'debian-bookworm.tar');
+  if (!existsSync(archive)) {
+    const root = path.join(containers.folder, 'debian');
+    // Node.js needs libatomic1.
+    await run('debootstrap', ['--variant=minbase', '--include=libatomic1', 'bookworm', root]);
+    for (const folder of ['var/lib/apt/lists', 'var/cache/apt/archives'])
+      rmSync(path.join(root, folder), { recursive: true, force: true });
+    await run('tar', ['--create', '--file', `${archive}.${process.pid}`, '--directory', root, '.']);
+    renameSync(`${archive}.${process.pid}`, archive);
+    rmSync(root, { recursive: true });
+  }
+  const context = path.join(containers.folder, 'debian-base');
+  mkdirSync(context);
+  copyFileSync(archive, path.join(context, 'debian.tar'));
+  copyFileSync(process.execPath, path.join(context, 'node'));
+  await buildOf(containers, context, name, [
+    'FROM scratch',
+    'ADD debian.tar /',
+    'COPY node /usr/local/bin/',
+    'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  ]);
+  rmSync(context, { recursive: true });
+  return name;
 }
 
 /** Makes an image of a folder, without running anything in it. */

@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { makeBases } from './bases.ts';
+import { makeBases, makeDebianBase } from './bases.ts';
 import { type Containers, openContainers } from './containers.ts';
 
 const run = promisify(execFile);
@@ -31,14 +31,9 @@ export const testSource = 'https://example.com/meshmock';
  */
 export async function buildImage(name = 'meshmock:test'): Promise<BuiltImage> {
   const key = imageKey(name);
-  const cache = path.join(
-    process.env.MESHMOCK_TOOLS ?? path.join(process.env.XDG_CACHE_HOME ?? `${homedir()}/.cache`, 'meshmock/tools'),
-    'images',
-  );
+  const cache = imageCache();
   const archive = path.join(cache, `${key}.tar`);
   if (!existsSync(archive)) {
-    mkdirSync(cache, { recursive: true });
-    dropOld(cache);
     await using containers = openContainers();
     const built = path.join(containers.folder, 'image.tar');
     await build(containers, name, key);
@@ -49,7 +44,30 @@ export async function buildImage(name = 'meshmock:test'): Promise<BuiltImage> {
   return { archive, name, key };
 }
 
-async function build(containers: Containers, name: string, key: string): Promise<void> {
+/** Returns the folder for archives of images in the cache of the tools, without old archives. */
+function imageCache(): string {
+  const cache = path.join(
+    process.env.MESHMOCK_TOOLS ?? path.join(process.env.XDG_CACHE_HOME ?? `${homedir()}/.cache`, 'meshmock/tools'),
+    'images',
+  );
+  mkdirSync(cache, { recursive: true });
+  dropOld(cache);
+  return cache;
+}
+
+/** Builds the image of the local mesh as docs/containers.md says, from the tools of this machine. */
+export async function buildMeshImage(containers: Containers, name: string): Promise<void> {
+  const base = await makeDebianBase(containers, imageCache());
+  const tools = path.join(containers.folder, 'mesh-tools');
+  await run(path.join(checkout, 'build/mesh-tools.sh'), [tools]);
+  await build(containers, name, 'test', [
+    ...['--target', 'mesh', '--build-context', `mesh-tools=${tools}`],
+    ...['--build-arg', `MESH_BASE=${base}`],
+  ]);
+  rmSync(tools, { recursive: true });
+}
+
+async function build(containers: Containers, name: string, key: string, more: readonly string[] = []): Promise<void> {
   const { base, buildBase } = await makeBases(containers);
   const { version } = JSON.parse(readFileSync(path.join(checkout, 'package.json'), 'utf8')) as { version: string };
   const args = {
@@ -67,6 +85,7 @@ async function build(containers: Containers, name: string, key: string): Promise
     '--network=host',
     ...(await npmSettings(containers)),
     ...Object.entries(args).flatMap(([arg, value]) => ['--build-arg', `${arg}=${value}`]),
+    ...more,
     '--tag',
     name,
     checkout,
@@ -88,7 +107,9 @@ async function npmSettings({ folder }: Containers): Promise<string[]> {
 
 /** Returns a hash of the build context, of the sources of the base images, and of the name. */
 function imageKey(name: string): string {
-  const allowed = readFileSync(path.join(checkout, '.dockerignore'), 'utf8').match(/(?<=^!).+/gm) ?? [];
+  const listed = readFileSync(path.join(checkout, '.dockerignore'), 'utf8').match(/(?<=^!).+/gm) ?? [];
+  // Only the image of the local mesh has the labs.
+  const allowed = listed.filter((entry) => entry !== 'istio');
   const files = ['Dockerfile', '.dockerignore', 'test/image/bases.ts', 'test/image/build.ts', ...allowed].flatMap(
     filesOf,
   );

@@ -23,6 +23,8 @@ export interface Containers extends AsyncDisposable {
   /** Runs podman, and returns its standard output. Rejects with its standard error. */
   podman(...args: string[]): Promise<string>;
   buildah(...args: string[]): Promise<string>;
+  /** Writes a program that runs podman with these images, such as `docker`. */
+  writeProgram(file: string): void;
 }
 
 /** Prepares podman and buildah. Disposing removes everything that they made. */
@@ -37,7 +39,11 @@ export function openContainers(): Containers {
   writeFileSync(config, settings);
   const places = ['--root', makeFolder('root'), '--runroot', makeFolder('runroot')];
   const networks = ['--network-config-dir', makeFolder('networks'), '--tmpdir', makeFolder('tmp')];
-  const env = { ...process.env, CONTAINERS_CONF: config, TMPDIR: folder };
+  // Tests pull nothing.
+  const registries = path.join(folder, 'registries.conf');
+  writeFileSync(registries, '[[registry]]\nlocation = "ghcr.io"\nblocked = true\n');
+  const variables = { CONTAINERS_CONF: config, CONTAINERS_REGISTRIES_CONF: registries, TMPDIR: folder };
+  const env = { ...process.env, ...variables };
   const program =
     (name: string, common: readonly string[]) =>
     async (...args: string[]): Promise<string> => {
@@ -49,6 +55,11 @@ export function openContainers(): Containers {
     folder,
     podman,
     buildah: program('buildah', places),
+    writeProgram(file) {
+      const words = ['podman', ...places, ...networks].map((word) => `'${word}'`).join(' ');
+      const exports = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'\n`);
+      writeFileSync(file, `#!/bin/sh\n${exports.join('')}exec ${words} "$@"\n`, { mode: 0o755 });
+    },
     async [Symbol.asyncDispose]() {
       // This also removes the iptables rules of containers and the bridges of networks.
       await podman('rm', '--all', '--force', '--time', '0');

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
+import { pageBlock } from '../repo/page-blocks.ts';
 import { manifestTools, printed, root, temporaryFolder } from './tools.ts';
 
 const { actionlint } = await manifestTools();
@@ -25,6 +26,26 @@ describe('actionlint', () => {
       const { code, stdout } = await actionlint(...withoutPrograms, copy);
       assert.equal(code, 1);
       assert.match(stdout, /unexpected key "run-on"/);
+    }
+  });
+
+  it('accepts the workflow of the docs for action.yml, and notices a wrong input in it', async () => {
+    const repository = path.join(folder, 'repository');
+    const file = path.join(repository, '.github/workflows/mesh.yaml');
+    mkdirSync(path.dirname(file), { recursive: true });
+    // actionlint reads the actions of the repository that a workflow is in.
+    mkdirSync(path.join(repository, '.git'));
+    copyFileSync(path.join(root, 'action.yml'), path.join(repository, 'action.yml'));
+    const workflow = pageBlock('ci.md', 'yaml', 'runs-on:').replace('OWNER/meshmock@v1', './');
+    assert.match(workflow, /uses: \.\/\n/);
+    const steps = pageBlock('ci.md', 'yaml', 'kubectl kustomize').replace('OWNER/meshmock@v1', './');
+    for (const text of [workflow, workflow.replace(/ {6}- uses: \.\/\n.*/s, steps)]) {
+      writeFileSync(file, text);
+      await printed(actionlint(...withoutPrograms, file));
+      writeFileSync(file, text.replace('manifests:', 'manifest:'));
+      const { code, stdout } = await actionlint(...withoutPrograms, file);
+      assert.equal(code, 1);
+      assert.match(stdout, /input "manifest" is not defined in action "meshmock"/);
     }
   });
 });

@@ -85,8 +85,12 @@ export const istioMeshSchema = { mesh } as const;
  *
  * @throws MeshmockError `usage`, also for a file without its flag, which would start the demo
  */
-export function readIstioOptions<S extends Schema>(schema: S, args: readonly string[]): Values<S> {
-  const { values, positionals } = parseOptions(schema, args, {});
+export function readIstioOptions<S extends Schema>(
+  schema: S,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Values<S> {
+  const { values, positionals } = parseOptions(schema, args, env);
   const [stray] = positionals;
   if (stray === undefined) return values;
   const hint = Object.hasOwn(schema, 'file') ? `; each file needs its own flag (-f ${stray}), or use a folder` : '';

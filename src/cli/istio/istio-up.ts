@@ -22,13 +22,18 @@ function demoSources(): ManifestSource[] {
 
 const stillStartingMs = 10_000;
 
+/** Returns the variables that `up` has too, and that of Jaeger. Others have another meaning for a service. */
+function addressVariables({ MESHMOCK_HTTP, MESHMOCK_GRPC, MESHMOCK_JAEGER }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return { MESHMOCK_HTTP, MESHMOCK_GRPC, MESHMOCK_JAEGER };
+}
+
 /**
  * Starts a local mesh, and runs it until a signal or `down` ends it.
  *
  * @throws MeshmockError `usage`, or `machine` if this machine cannot run a mesh
  */
 export async function istioUp(args: readonly string[]): Promise<void> {
-  const values = readIstioOptions(istioUpSchema, args);
+  const values = readIstioOptions(istioUpSchema, args, addressVariables(process.env));
   const {
     mesh: name,
     namespace,

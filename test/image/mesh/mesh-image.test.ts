@@ -1,0 +1,252 @@
+/** The image of the local mesh, run as docs/containers.md and docs/ci.md say. It needs debootstrap and several minutes. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { parse } from 'yaml';
+import { runStep, type Step } from '../../cli/github/github-runner.ts';
+import { runProgram } from '../../program.ts';
+import { pageBlock } from '../../repo/page-blocks.ts';
+import { sendHttp } from '../../running-mesh.ts';
+import { buildMeshImage } from '../build.ts';
+import { type Containers, openContainers } from '../containers.ts';
+
+const image = 'localhost/meshmock-mesh:test';
+const checkout = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** Smallest privileges that the docs give. */
+const hardened = [
+  '--cap-drop=all',
+  ...['SYS_ADMIN', 'NET_ADMIN', 'NET_BIND_SERVICE', 'SETUID', 'SETGID', 'CHOWN', 'DAC_OVERRIDE', 'KILL'].map(
+    (name) => `--cap-add=${name}`,
+  ),
+  '--security-opt=no-new-privileges',
+  '--read-only',
+  // Podman would mount writable folders. Docker does not.
+  '--read-only-tmpfs=false',
+  '--tmpfs=/run',
+];
+const usual = ['--cap-add=SYS_ADMIN', '--cap-add=NET_ADMIN'];
+
+suite('the image of the local mesh', { timeout: 1_800_000 }, () => {
+  let containers: Containers;
+  let repository: string;
+  before(async () => {
+    containers = openContainers();
+    await buildMeshImage(containers, image);
+    repository = path.join(containers.folder, 'repository');
+    mkdirSync(path.join(repository, 'k8s'), { recursive: true });
+    cpSync(path.join(checkout, 'istio/labs'), path.join(repository, 'labs'), { recursive: true });
+    const { stdout } = await runProgram(['manifests', '/@reviews/x', '--entry', 'gateway', '--istio']);
+    writeFileSync(path.join(repository, 'k8s/shop.yaml'), stdout);
+  });
+  after(() => containers?.[Symbol.asyncDispose]());
+
+  /** Waits until something returns a value. */
+  async function until<T>(limitMs: number, what: string, look: () => Promise<T | undefined>): Promise<T> {
+    const deadlineAt = performance.now() + limitMs;
+    for (;;) {
+      const found = await look();
+      if (found !== undefined) return found;
+      assert.ok(performance.now() < deadlineAt, `${what}: not within ${limitMs / 1000} s`);
+      await sleep(50);
+    }
+  }
+
+  async function end(name: string, signal: string): Promise<{ code: number; durationMs: number }> {
+    const startedAt = performance.now();
+    await containers.podman('kill', `--signal=${signal}`, name);
+    const code = Number(await containers.podman('wait', name));
+    return { code, durationMs: performance.now() - startedAt };
+  }
+
+  test('the image has the licences of everything in it', async (t) => {
+    const files = await containers.podman(
+      ...['run', '--rm', '--entrypoint=find', image],
+      ...['/app/LICENSE', '/app/dist/THIRD-PARTY-LICENSES', '/usr/share/doc', '-type', 'f'],
+    );
+    for (const file of [
+      '/app/LICENSE',
+      '/app/dist/THIRD-PARTY-LICENSES',
+      '/usr/share/doc/iptables/copyright',
+      '/usr/share/doc/meshmock/licences/envoy/LICENSE',
+      '/usr/share/doc/meshmock/licences/go/LICENSE',
+    ])
+      assert.ok(files.includes(`${file}\n`), file);
+    for (const module of [
+      'istio.io/istio',
+      'k8s.io/kubernetes',
+      'github.com/jaegertracing/jaeger',
+      'github.com/coredns/coredns',
+    ])
+      assert.match(files, new RegExp(`licences/${module}@v[^/]+/LICEN[CS]E`), module);
+    const sizes = await containers.podman(
+      ...['run', '--rm', '--entrypoint=du', image, '--summarize', '--block-size=1M', '--total'],
+      ...['/opt/meshmock/tools', '/app', '/usr', '/usr/local/bin/node', '/'],
+    );
+    t.diagnostic(sizes.replaceAll('\n', ', '));
+  });
+
+  test('`istio up` answers on the published ports with the smallest privileges, and ends within 3 s', async (t) => {
+    const startedAt = performance.now();
+    await containers.podman(
+      ...['run', '--detach', '--name=up', '--publish=127.0.0.1::8080', '--publish=127.0.0.1::16686'],
+      ...[`--volume=${repository}:/repo:ro`, ...hardened, image, 'istio', 'up', '-f', '/repo/k8s'],
+    );
+    const portOf = async (port: number): Promise<number> =>
+      Number((await containers.podman('port', 'up', `${port}/tcp`)).split(':').at(-1));
+    const http = await portOf(8080);
+    const reply = await until(120_000, 'an answer', async () => {
+      const answer = await sendHttp(http, '/@reviews/hello').catch(() => undefined);
+      return answer?.status === 200 ? answer : undefined;
+    });
+    t.diagnostic(`first answer ${((performance.now() - startedAt) / 1000).toFixed(1)} s after the start of podman`);
+    assert.match(reply.body, /"service":\s*"reviews"/);
+    assert.match(reply.body, /spiffe:/);
+    const { status } = await sendHttp(await portOf(16_686), '/api/v3/services');
+    assert.equal(status, 200);
+    const pods = await containers.podman('exec', 'up', 'meshmock', 'istio', 'status');
+    assert.match(pods, /reviews/);
+    const { code, durationMs } = await end('up', 'INT');
+    assert.equal(code, 0, await containers.podman('logs', 'up'));
+    assert.ok(durationMs < 3000, `${durationMs} ms`);
+    t.diagnostic(`ended in ${durationMs.toFixed(0)} ms`);
+  });
+
+  test('`test` runs the cases of a mounted folder', async () => {
+    const report = await containers.podman(
+      ...['run', '--rm', `--volume=${repository}:/repo:ro`, ...hardened, image, 'test', '/repo/labs/traffic-shifting'],
+    );
+    assert.match(report, /pass {2}a tenth of the calls goes to v2 of service3/);
+    assert.match(report, /\n\d+ passed in/);
+  });
+
+  test('`test --watch` notices changes of a mounted folder', async () => {
+    const folder = path.join(repository, 'watched');
+    mkdirSync(folder);
+    const write = (status: number): void =>
+      writeFileSync(
+        path.join(folder, 'a.test.yaml'),
+        `manifests: [../k8s]\ncases:\n  - {name: one, call: /@reviews/x, expect: reviews status = ${status}}\n`,
+      );
+    write(200);
+    await containers.podman(
+      ...['run', '--detach', '--name=watch', `--volume=${repository}:/repo:ro`, ...usual, image],
+      ...['test', '--watch', '/repo/watched'],
+    );
+    const waitFor = (pattern: RegExp): Promise<true> =>
+      until(120_000, String(pattern), async () => {
+        const printed = await containers.podman('logs', 'watch');
+        return pattern.test(printed) ? true : undefined;
+      });
+    await waitFor(/pass {2}one/);
+    write(503);
+    await waitFor(/FAIL {2}one/);
+    const { durationMs } = await end('watch', 'INT');
+    assert.ok(durationMs < 3000, `${durationMs} ms`);
+  });
+
+  suite('action.yml', () => {
+    interface Action {
+      readonly inputs: Readonly<Record<string, { readonly default?: string }>>;
+      readonly runs: { readonly steps: readonly { readonly run?: string; readonly env?: Record<string, string> }[] };
+    }
+    const action = parse(readFileSync(path.join(checkout, 'action.yml'), 'utf8')) as Action;
+
+    /** Runs the script of the action as the runner does, with podman as `docker`. */
+    function runAction(workspace: string, inputs: Readonly<Record<string, string>>): Promise<Step> {
+      const [step] = action.runs.steps;
+      const bin = path.join(containers.folder, 'bin');
+      mkdirSync(bin, { recursive: true });
+      containers.writeProgram(path.join(bin, 'docker'));
+      const evaluated = (expression: string): string =>
+        expression.replaceAll(/\$\{\{ (\S+) \}\}/g, (_, name: string) =>
+          name.startsWith('inputs.')
+            ? (inputs[name.slice(7)] ?? action.inputs[name.slice(7)]?.default ?? '')
+            : 'Owner/meshmock',
+        );
+      return runStep(step?.run ?? '', {
+        workspace,
+        env: {
+          ...Object.fromEntries(Object.entries(step?.env ?? {}).map(([name, value]) => [name, evaluated(value)])),
+          GITHUB_ACTION_PATH: checkout,
+          PATH: `${bin}:${process.env.PATH}`,
+        },
+      });
+    }
+
+    test('the example of docs/ci.md is green, and red at the line of the case after its mistake', async () => {
+      const example = path.join(containers.folder, 'example');
+      const write = (file: string, text: string): void => {
+        mkdirSync(path.dirname(path.join(example, file)), { recursive: true });
+        writeFileSync(path.join(example, file), text);
+      };
+      write('k8s/reviews.yaml', pageBlock('ci.md', 'yaml', 'kind: VirtualService'));
+      write('mesh/reviews.test.yaml', pageBlock('ci.md', 'yaml', 'fill: true'));
+      const [, command = ''] =
+        /^docker run --rm meshmock:mesh (.*) > /m.exec(pageBlock('ci.md', 'sh', 'mesh/client.yaml')) ?? [];
+      write('mesh/client.yaml', await containers.podman('run', '--rm', image, ...command.split(' ')));
+      const workflow = parse(pageBlock('ci.md', 'yaml', 'runs-on:')) as {
+        jobs: { mesh: { steps: { uses: string; with?: Record<string, string> }[] } };
+      };
+      const inputs = { ...workflow.jobs.mesh.steps[1]?.with, image };
+
+      const green = await runAction(example, inputs);
+      assert.equal(green.code, 0, green.stdout + green.stderr);
+      assert.deepEqual(green.annotations, []);
+      assert.match(green.summary, /:white_check_mark: meshmock test: 2 passed/);
+      assert.match(green.outputs.junit ?? '', /junit\.xml$/);
+
+      await promisify(execFile)('sh', ['-c', pageBlock('ci.md', 'sh', 'sed -i')], { cwd: example });
+      const red = await runAction(example, inputs);
+      assert.equal(red.code, 1, red.stderr);
+      const [shown = ''] = pageBlock('ci.md', '', '::error').split('::expected');
+      assert.deepEqual(
+        red.stdout.split('\n').flatMap((line) => (line.startsWith('::') ? [line.split('::expected')[0]] : [])),
+        [shown],
+      );
+      assert.match(red.summary, /### :x: meshmock test: 1 passed, 1 failed\n/);
+      assert.match(red.summary, /\[mesh\/reviews\.test\.yaml:4\]\(https:\/\/github\.test\//);
+
+      const gitlab = parse(readFileSync(path.join(checkout, 'ci/gitlab.yaml'), 'utf8')) as {
+        '.meshmock': { script: string[]; artifacts: { reports: { junit: string } } };
+      };
+      const { script, artifacts } = gitlab['.meshmock'];
+      const variables = parse(pageBlock('ci.md', 'yaml', 'extends: .meshmock')).mesh.variables as Record<
+        string,
+        string
+      >;
+      const job = containers.podman(
+        ...['run', '--rm', '--privileged', '--entrypoint=', `--volume=${example}:/builds`, '--workdir=/builds'],
+        ...Object.entries({ MESHMOCK_ARGUMENTS: '', ...variables }).map(([name, value]) => `--env=${name}=${value}`),
+        ...[image, 'sh', '-c', script.join('\n')],
+      );
+      await assert.rejects(job, { code: 1 });
+      const xml = readFileSync(path.join(example, artifacts.reports.junit), 'utf8');
+      assert.match(xml, /name="jason gets v2"[^>]* file="mesh\/reviews\.test\.yaml" line="4">\s*<failure/);
+    });
+
+    test('inputs have a value a line, and arguments are words', async () => {
+      const folder = path.join(repository, 'ci tests');
+      mkdirSync(folder);
+      writeFileSync(
+        path.join(folder, 'a.test.yaml'),
+        'cases:\n  - { name: one, call: /@reviews/x, expect: reviews status = 200 }\n',
+      );
+      const inputs = { image, tests: '\n  ci tests\n', manifests: 'k8s\n', arguments: '--only one\n--timeout 20s' };
+      const { code, stdout, stderr } = await runAction(repository, inputs);
+      assert.equal(code, 0, stdout + stderr);
+    });
+
+    test('without an image, it takes that of its version in the registry of GitHub', async () => {
+      const { code, stderr } = await runAction(repository, { tests: 'ci tests', image: '' });
+      const { version } = JSON.parse(readFileSync(path.join(checkout, 'package.json'), 'utf8')) as { version: string };
+      assert.notEqual(code, 0);
+      assert.ok(stderr.includes(`ghcr.io/owner/meshmock/mesh:${version}`), stderr);
+    });
+  });
+});

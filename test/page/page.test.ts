@@ -85,7 +85,6 @@ suite('the page in Chromium', () => {
     await using tab = await open('/');
     const { page } = tab;
     await page.getByRole('button', { name: '+ gateway calls a service' }).click();
-    await page.keyboard.type('');
     await page.locator('input.host').first().fill('a');
     await page.getByRole('button', { name: '+ at once' }).click();
     await page.locator('input.host').nth(1).fill('c');
@@ -148,7 +147,7 @@ suite('the page in Chromium', () => {
       .getByText(/v\d ×\d.*up to/)
       .first()
       .waitFor();
-    await page.waitForFunction("document.querySelectorAll('.live svg rect').length > 6");
+    await page.locator('.live svg rect').nth(6).waitFor({ state: 'attached' });
     await page.evaluate(`
       Object.defineProperty(document, 'hidden', { value: true });
       document.dispatchEvent(new Event('visibilitychange'));

@@ -9,5 +9,26 @@ export interface BuilderContext {
   focusable(key: object, target: HTMLElement): void;
 }
 
+/** Name of the service whose work is edited, which changes while the user types it. */
+export class ServiceName {
+  private now: string;
+  private readonly readers: ((name: string) => void)[] = [];
+
+  constructor(name: string) {
+    this.now = name;
+  }
+
+  /** Calls a function with the name, now and at each change. */
+  show(reader: (name: string) => void): void {
+    this.readers.push(reader);
+    reader(this.now);
+  }
+
+  set(name: string): void {
+    this.now = name === '' ? 'the service' : name;
+    for (const reader of this.readers) reader(this.now);
+  }
+}
+
 /** Id of the list of services that the fields for hosts offer. */
 export const servicesListId = 'known-services';

@@ -2,8 +2,8 @@ import { formatPath } from '../../plan/format.ts';
 import { defaultPorts, type Plan } from '../../plan/plan.ts';
 import { button, element, fill } from '../dom/elements.ts';
 import { type CallDraft, emptyWork, planOf, type ServiceWork, workOf } from '../model/plan-tree.ts';
-import { type BuilderContext, servicesListId } from './builder-context.ts';
-import { labelled, textField } from './builder-fields.ts';
+import { type BuilderContext, ServiceName, servicesListId } from './builder-context.ts';
+import { textField } from './builder-fields.ts';
 import { callFields } from './call-fields.ts';
 import { faultFields } from './fault-fields.ts';
 
@@ -42,7 +42,11 @@ export function createBuilder({ service, services, onChange }: BuilderActions): 
   const draw = (): void => {
     targets = new WeakMap();
     const options = services().map((name) => element('option', { value: name }));
-    fill(made, element('datalist', { id: servicesListId }, ...options), workFields(service, work, context));
+    fill(
+      made,
+      element('datalist', { id: servicesListId }, ...options),
+      workFields(new ServiceName(service), work, context),
+    );
   };
   draw();
   return {
@@ -60,37 +64,45 @@ export function createBuilder({ service, services, onChange }: BuilderActions): 
 }
 
 /** Returns the fields of what a service does: its faults, its calls by stage, or its path. */
-function workFields(service: string, work: ServiceWork, context: BuilderContext): HTMLElement {
-  const name = service === '' ? 'the service' : service;
+function workFields(name: ServiceName, work: ServiceWork, context: BuilderContext): HTMLElement {
   const stages = work.stages.map((stage, index) => stageFields(name, work, stage, index, context));
-  return element(
+  const isLeaf = stages.length === 0;
+  const add = button(
+    '',
+    () => {
+      const call = newCall(context, work.uri);
+      work.stages.push([call]);
+      context.rebuilt(call);
+    },
+    { class: 'add' },
+  );
+  const made = element(
     'div',
-    { class: stages.length === 0 ? 'work leaf' : 'work', role: 'group', 'aria-label': `work of ${name}` },
+    { class: isLeaf ? 'work leaf' : 'work', role: 'group' },
     faultFields(name, work, context),
     ...stages,
-    work.stages.length === 0 ? pathField(name, work, context) : undefined,
-    button(
-      work.stages.length === 0 ? `+ ${name} calls a service` : '+ then a call',
-      () => {
-        const call = newCall(context, work.uri);
-        work.stages.push([call]);
-        context.rebuilt(call);
-      },
-      { class: 'add' },
-    ),
+    isLeaf ? pathField(name, work, context) : undefined,
+    add,
   );
+  name.show((text) => {
+    made.setAttribute('aria-label', `work of ${text}`);
+    add.textContent = isLeaf ? `+ ${text} calls a service` : `+ then ${text} calls`;
+  });
+  return made;
 }
 
-function pathField(name: string, work: ServiceWork, context: BuilderContext): HTMLElement {
+function pathField(name: ServiceName, work: ServiceWork, context: BuilderContext): HTMLElement {
   const field = textField(work.uri, (uri) => {
     work.uri = uri.startsWith('/') ? uri : `/${uri}`;
     context.changed();
   });
-  return labelled(`${name} answers`, field);
+  const label = element('span', {});
+  name.show((text) => fill(label, `${text} answers`));
+  return element('label', { class: 'field' }, label, field);
 }
 
 function stageFields(
-  name: string,
+  name: ServiceName,
   work: ServiceWork,
   stage: CallDraft[],
   index: number,
@@ -107,20 +119,22 @@ function stageFields(
     stage.push(call);
     context.rebuilt(call);
   };
-  const title = `${index === 0 ? `${name} calls` : 'then'}${stage.length > 1 ? ', at once' : ''}`;
+  const legend = element('legend', {});
+  name.show((text) => fill(legend, `${index === 0 ? '' : 'then '}${text} calls${stage.length > 1 ? ', at once' : ''}`));
   return element(
     'fieldset',
     { class: 'stage-fields' },
-    element('legend', {}, title),
+    legend,
     ...stage.map((call) => callPart(call, () => remove(call), context)),
     button('+ at once', atOnce, { class: 'add' }),
   );
 }
 
 function callPart(call: CallDraft, remove: () => void, context: BuilderContext): HTMLElement {
+  const name = new ServiceName(call.host);
   // A call over TCP carries a text, and no calls.
-  const below = call.scheme === 'tcp' ? undefined : workFields(call.host, call.work, context);
-  return element('div', { class: 'call' }, callFields(call, remove, context), below);
+  const below = call.scheme === 'tcp' ? undefined : workFields(name, call.work, context);
+  return element('div', { class: 'call' }, callFields(call, name, remove, context), below);
 }
 
 /** Makes a call to the service that is offered next. */
@@ -133,6 +147,6 @@ function newCall({ services }: BuilderContext, uri: string): CallDraft {
     times: 1,
     headers: [],
     options: {},
-    work: emptyWork(uri),
+    work: emptyWork(uri === '/' ? '/hello' : uri),
   };
 }

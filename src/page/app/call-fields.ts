@@ -2,15 +2,21 @@ import { defaultPorts, type Scheme, schemes } from '../../plan/plan.ts';
 import { formatDurationMs, parseDurationMs } from '../../plan/quantity.ts';
 import { button, element } from '../dom/elements.ts';
 import type { CallDraft } from '../model/plan-tree.ts';
-import { type BuilderContext, servicesListId } from './builder-context.ts';
+import { type BuilderContext, type ServiceName, servicesListId } from './builder-context.ts';
 import { choice, labelled, numberField, textField } from './builder-fields.ts';
 
 /** Returns the fields of one call: where to, how often, and, on demand, its options and headers. */
-export function callFields(call: CallDraft, remove: () => void, context: BuilderContext): HTMLElement {
+export function callFields(
+  call: CallDraft,
+  name: ServiceName,
+  remove: () => void,
+  context: BuilderContext,
+): HTMLElement {
   const host = textField(
     call.host,
     (value) => {
       call.host = value;
+      name.set(value);
       context.changed();
     },
     { list: servicesListId, class: 'host', 'aria-label': 'service' },
@@ -35,6 +41,8 @@ export function callFields(call: CallDraft, remove: () => void, context: Builder
     },
     { class: 'short' },
   );
+  const removal = button('✕', remove);
+  name.show((text) => removal.setAttribute('aria-label', `remove the call to ${text}`));
   return element(
     'div',
     { class: 'call-fields' },
@@ -42,7 +50,7 @@ export function callFields(call: CallDraft, remove: () => void, context: Builder
     host,
     labelled('×', times),
     moreFields(call, context),
-    button('✕', remove, { 'aria-label': `remove the call to ${call.host}` }),
+    removal,
   );
 }
 

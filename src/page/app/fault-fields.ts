@@ -2,7 +2,7 @@ import { formatDirective } from '../../plan/format.ts';
 import { parseDirectives } from '../../plan/parse.ts';
 import { button, element } from '../dom/elements.ts';
 import type { ServiceWork } from '../model/plan-tree.ts';
-import type { BuilderContext } from './builder-context.ts';
+import type { BuilderContext, ServiceName } from './builder-context.ts';
 import { choice, textField } from './builder-fields.ts';
 
 /** Faults that the builder offers, as directives. */
@@ -19,43 +19,34 @@ const faults = [
 ] as const;
 
 /** Returns the faults of a service: each as an editable directive, and a choice of further ones. */
-export function faultFields(name: string, work: ServiceWork, context: BuilderContext): HTMLElement {
+export function faultFields(name: ServiceName, work: ServiceWork, context: BuilderContext): HTMLElement {
   const rows = work.directives.map((directive, index) => {
-    const field = textField(
-      formatDirective(directive),
-      (text) => {
-        const read = readDirective(text);
-        field.toggleAttribute('aria-invalid', read === undefined);
-        if (read === undefined) return;
-        work.directives[index] = read;
-        context.changed();
-      },
-      { 'aria-label': `fault ${index + 1} of ${name}` },
-    );
+    const field = textField(formatDirective(directive), (text) => {
+      const read = readDirective(text);
+      field.toggleAttribute('aria-invalid', read === undefined);
+      if (read === undefined) return;
+      work.directives[index] = read;
+      context.changed();
+    });
     const remove = (): void => {
       work.directives.splice(index, 1);
       context.rebuilt(work);
     };
     context.focusable(directive, field);
-    return element(
-      'span',
-      { class: 'fault' },
-      '~',
-      field,
-      button('✕', remove, { 'aria-label': `remove fault ${index + 1} of ${name}` }),
-    );
+    const removal = button('✕', remove);
+    name.show((text) => {
+      field.setAttribute('aria-label', `fault ${index + 1} of ${text}`);
+      removal.setAttribute('aria-label', `remove fault ${index + 1} of ${text}`);
+    });
+    return element('span', { class: 'fault' }, '~', field, removal);
   });
-  const add = choice(
-    faults,
-    '',
-    (text) => {
-      const read = readDirective(text);
-      if (read === undefined) return;
-      work.directives.push(read);
-      context.rebuilt(read);
-    },
-    { 'aria-label': `add a fault of ${name}` },
-  );
+  const add = choice(faults, '', (text) => {
+    const read = readDirective(text);
+    if (read === undefined) return;
+    work.directives.push(read);
+    context.rebuilt(read);
+  });
+  name.show((text) => add.setAttribute('aria-label', `add a fault of ${text}`));
   context.focusable(work, add);
   return element('div', { class: 'faults' }, ...rows, add);
 }

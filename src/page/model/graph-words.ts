@@ -37,8 +37,8 @@ function outcomeWords(outcome: string): string {
 export function edgeSentence(edge: GraphEdge, nameOf: (id: string) => string): string {
   const times = edge.calls === 1 ? 'once' : `${edge.calls} times`;
   const failed = edge.failed === 0 ? '' : edge.failed === edge.calls ? ', all failed' : `, ${edge.failed} failed`;
-  const [first = '', ...more] = edgeLines(edge);
-  return `${nameOf(edge.from)} calls ${nameOf(edge.to)} ${times}${failed}: ${[first, ...more].join('; ')}.`;
+  // The label of the edge follows word for word, as users of voice control say what they see.
+  return `${nameOf(edge.from)} calls ${nameOf(edge.to)} ${times}${failed}: ${edgeLines(edge).join(' ')}`;
 }
 
 /** Returns the lines under the name of a node: its versions, or why it has none. */

@@ -100,7 +100,9 @@ function edgeElement(placed: PlacedEdge, actions: GraphActions, nameOf: (id: str
       height: lines.length * lineHeight,
       rx: 4,
     }),
-    ...lines.map((line, index) =>
+    ...lines.flatMap((line, index) => [
+      // Between the lines in the text that a screen reader reads.
+      ' ',
       svg(
         'text',
         {
@@ -111,24 +113,27 @@ function edgeElement(placed: PlacedEdge, actions: GraphActions, nameOf: (id: str
         },
         line,
       ),
-    ),
+    ]),
   );
   return pressable(group, () => actions.onEdge(edge));
 }
 
 function nodeElement({ node, lines, x, y, width, height }: PlacedNode, actions: GraphActions): SVGElement {
   const top = y - height / 2;
-  const words = [node.name, ...lines].join(', ');
+  const words = [shortName(node.name), ...lines].join(' ');
   const group = svg(
     'g',
     { class: `node ${node.kind}`, role: 'button', tabindex: 0, 'aria-label': words, 'data-node': node.id },
-    svg('title', {}, node.members === undefined ? node.id : node.members.join(', ')),
     svg('rect', { x: x - width / 2, y: top, width, height, rx: 9 }),
     svg('text', { class: 'main', x, y: top + 22, 'text-anchor': 'middle' }, shortName(node.name)),
-    ...lines.map((line, index) =>
+    ...lines.flatMap((line, index) => [
+      ' ',
       svg('text', { class: 'more', x, y: top + 22 + (index + 1) * lineHeight, 'text-anchor': 'middle' }, line),
-    ),
+    ]),
   );
+  // What has no room in the drawing is shown by the mouse.
+  const hidden = node.members?.join(', ') ?? (shortName(node.name) === node.name ? undefined : node.name);
+  if (hidden !== undefined) group.append(svg('title', {}, hidden));
   return pressable(group, () => actions.onNode(node));
 }
 

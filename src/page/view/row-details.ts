@@ -38,7 +38,7 @@ function section(title: string, facts: readonly Fact[], ...more: readonly Conten
     element('dt', {}, name),
     element('dd', { class: 'foreign' }, typeof value === 'number' ? String(value) : value),
   ]);
-  return element('section', {}, element('h4', {}, title), element('dl', {}, ...list), ...more);
+  return element('section', {}, element('h3', {}, title), element('dl', {}, ...list), ...more);
 }
 
 function callFacts(call: CallResult): Fact[] {

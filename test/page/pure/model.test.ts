@@ -55,7 +55,7 @@ test('The label of an edge says the outcome, refusals, attempts and mTLS in word
   assert.ok(failed);
   assert.equal(
     edgeSentence(failed, (id) => id),
-    'b calls d once, all failed: http no answer (refused).',
+    'b calls d once, all failed: http no answer (refused)',
   );
 });
 

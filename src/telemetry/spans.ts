@@ -20,6 +20,7 @@ import { type OldNames, oldStatus, withOldNames } from './old-names.ts';
 import {
   type CallFacts,
   type CallOutcome,
+  type CallTrace,
   httpRoute,
   type RequestFacts,
   type RequestOutcome,
@@ -46,13 +47,16 @@ export function spanTracing(
       const parent = propagation.extract(ROOT_CONTEXT, facts.headers, defaultTextMapGetter);
       const name = facts.protocol === 'http' ? `${facts.method} ${httpRoute}` : shortText(facts.method);
       const span = tracer.startSpan(name, { kind: SpanKind.SERVER }, parent);
-      if (span.isRecording()) span.setAttributes(shortAttributes(withOldNames(serverAttributes(facts), names, true)));
       const current = trace.setSpan(parent, span);
+      const traceId = isSpanContextValid(span.spanContext()) ? span.spanContext().traceId : undefined;
+      const run: RequestTrace['run'] = (action) => runIn(current, action);
+      if (!span.isRecording()) return unrecordedTrace(traceId, current, run);
+      span.setAttributes(shortAttributes(withOldNames(serverAttributes(facts), names, true)));
       return {
-        traceId: isSpanContextValid(span.spanContext()) ? span.spanContext().traceId : undefined,
+        traceId,
         spanId: recordedId(span),
         describe: (attributes) => void span.setAttributes(attributes),
-        run: (action) => runIn(current, action),
+        run,
         startCall: startCall(current),
         end: (outcome) => endServerSpan(span, facts, outcome, names),
       } satisfies RequestTrace;
@@ -77,6 +81,20 @@ export function spanTracing(
       };
     };
   }
+}
+
+/**
+ * Returns the trace of a request that is not sampled. Its calls are not sampled either, so none has a span: they carry the
+ * context of the request, and share its headers.
+ */
+function unrecordedTrace(traceId: string | undefined, current: Context, run: RequestTrace['run']): RequestTrace {
+  let call: CallTrace | undefined;
+  const startCall = (): CallTrace => {
+    const headers: Record<string, string> = {};
+    propagation.inject(current, headers, defaultTextMapSetter);
+    return { spanId: undefined, headers, run, end() {} };
+  };
+  return { traceId, spanId: undefined, describe() {}, startCall: () => (call ??= startCall()), run, end() {} };
 }
 
 /** Maximum length of a text in a span. Many spans may wait until they are exported. */

@@ -16,6 +16,8 @@ export function countIncomingBytes(stream: ClientHttp2Stream, { memory, refusals
     const more = received - freeBytes - taken;
     if (more <= 0 || stream.closed) return;
     if (memory.hasRoom(more)) {
+      // Few answers are so large that they count.
+      if (taken === 0) stream.once('close', () => memory.addAnswer(-taken));
       memory.addAnswer(more);
       taken += more;
     } else {
@@ -25,5 +27,4 @@ export function countIncomingBytes(stream: ClientHttp2Stream, { memory, refusals
   };
   // As a listener of `data` alone, it would let the stream flow before grpc-js listens.
   stream.once('response', () => stream.on('data', onData));
-  stream.once('close', () => memory.addAnswer(-taken));
 }

@@ -166,6 +166,60 @@ export const mutations: readonly Mutation[] = [
       caughtBy: 'the egress gateway refuses the calls of other services',
     },
   ]),
+  ...ofLab('egress-gateway-tls', [
+    {
+      name: 'a misspelled Secret of the egress gateway',
+      ...edit('originate.yaml', 'bank-client', 'bank-clients'),
+      caughtBy: 'calls in plain text reach the bank with the certificate of the egress gateway',
+    },
+    {
+      name: 'TLS without a certificate of the client',
+      ...edit('originate.yaml', 'mode: MUTUAL', 'mode: SIMPLE'),
+      caughtBy: 'the bank receives every path and method',
+    },
+    {
+      name: 'another name that the certificate of the host must have',
+      ...edit('originate.yaml', '- bank.outside', '- vault.outside'),
+      caughtBy: 'the bank receives every path and method',
+    },
+    {
+      name: 'another name of the server in TLS',
+      ...edit('originate.yaml', 'sni: bank.outside', 'sni: vault.outside'),
+      caughtBy: 'calls in plain text reach the bank with the certificate of the egress gateway',
+    },
+    {
+      name: 'a rule in another namespace than the egress gateway',
+      ...edit('originate.yaml', 'namespace: istio-system', 'namespace: default'),
+      caughtBy: 'calls in plain text reach the bank with the certificate of the egress gateway',
+    },
+    {
+      name: 'a route that the sidecars do not have',
+      ...edit('through-gateway.yaml', '    - mesh\n    - egress\n', '    - egress\n'),
+      caughtBy: 'calls in plain text reach the bank with the certificate of the egress gateway',
+    },
+  ]),
+  ...ofLab('egress-wildcard', [
+    {
+      name: 'a wildcard of another domain',
+      ...edit('wildcard.yaml', '"*.outside"', '"*.example"'),
+      caughtBy: 'every host below .outside may be called',
+    },
+    {
+      name: 'a wildcard of one more domain',
+      ...edit('wildcard.yaml', '"*.outside"', '"*.outside"\n    - "*.elsewhere"'),
+      caughtBy: 'a host with another name may not be called',
+    },
+    {
+      name: 'a port whose protocol is not TLS',
+      ...edit('wildcard.yaml', 'protocol: TLS', 'protocol: HTTP'),
+      caughtBy: 'every host below .outside may be called',
+    },
+    {
+      name: 'another port',
+      ...edit('wildcard.yaml', 'number: 8443', 'number: 443'),
+      caughtBy: 'every host below .outside may be called',
+    },
+  ]),
   ...ofLab('egress-tls-origination', [
     {
       name: 'a certificate that the sidecars verify, and that no authority has signed',

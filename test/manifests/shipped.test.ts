@@ -26,6 +26,10 @@ const notes: Readonly<Record<string, readonly string[]>> = {
     `destinationrule.networking.istio.io/egress-gateway: ${egressGateway}: the object applies to no call`,
     `virtualservice.networking.istio.io/partner: ${egressGateway}: requests to it fail`,
   ],
+  'istio/labs/egress-gateway-tls/test.yaml': [
+    `destinationrule.networking.istio.io/egress-gateway: ${egressGateway}: the object applies to no call`,
+    `virtualservice.networking.istio.io/bank: ${egressGateway}: requests to it fail`,
+  ],
   'istio/labs/metrics/telemetry.yaml': [
     "telemetry.telemetry.istio.io/service4-metrics: the overrides of its metrics have no effect, because only Istio's build of Envoy has istio.stats",
   ],

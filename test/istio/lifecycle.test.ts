@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { choosePorts } from '../../src/cli/up/ports.ts';
 import { type Program, runProgram, startProgram } from '../program.ts';
 import { descendantsOf } from './descendants.ts';
 import { demoWorkloads, startLocalMesh } from './local-mesh.ts';
@@ -17,6 +18,34 @@ let count = 0;
 function up(...args: readonly string[]): { program: Program; mesh: string } {
   const mesh = `lifecycle-${process.pid}-${count++}`;
   return { program: startProgram(['istio', 'up', '--mesh', mesh, ...anyPort, ...args]), mesh };
+}
+
+/** How an accepted connection ends. */
+type Outcome = 'answered' | 'reset' | 'closed' | 'hangs';
+
+const hangMs = 20_000;
+/** Accepted connections of a port that are tried. */
+const maxAccepted = 50;
+
+/** Connects to a port of this machine and sends a request. Returns undefined if nothing listens. */
+async function connectTo(port: number): Promise<{ readonly outcome: Promise<Outcome> } | undefined> {
+  const socket = connect(port, 'localhost');
+  const outcome = Promise.withResolvers<Outcome>();
+  const timer = setTimeout(() => outcome.resolve('hangs'), hangMs);
+  socket.once('data', () => outcome.resolve('answered'));
+  socket.once('end', () => outcome.resolve('closed'));
+  socket.once('error', () => outcome.resolve('reset'));
+  const ended = outcome.promise.finally(() => {
+    clearTimeout(timer);
+    socket.destroy();
+  });
+  const isAccepted = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  );
+  if (!isAccepted) return undefined;
+  socket.write('GET /hello HTTP/1.1\r\nhost: any\r\nconnection: close\r\n\r\n');
+  return { outcome: ended };
 }
 
 async function assertAllEnd(pids: readonly number[]): Promise<void> {
@@ -42,6 +71,34 @@ describe('meshmock istio up', () => {
     assert.equal(await program.exited(), 0);
     await assertAllEnd(pids);
     assert.ok(!existsSync('/etc/netns'));
+  });
+
+  it('answers or ends each connection that arrives while it starts', async () => {
+    // The services get the ports after the first one of each protocol.
+    const names = Array.from({ length: 20 }, (_, index) => `port ${index}`);
+    const ports = await choosePorts(names.map((name) => ({ flag: '', name, host: 'localhost', port: 0 })));
+    const [http = 0, grpc = 0] = [ports[0], ports[10]];
+    await using program = up('--http', `localhost:${http}`, '--grpc', `localhost:${grpc}`).program;
+    let isUp = false;
+    const printed = program.printed(/Ctrl-C/).finally(() => {
+      isUp = true;
+    });
+    // A listener belongs to two processes for some milliseconds. So each port is tried often, until it has accepted.
+    const tryPort = async (port: number): Promise<Outcome[]> => {
+      const accepted: Promise<Outcome>[] = [];
+      while (!isUp && accepted.length < maxAccepted) {
+        const connection = await connectTo(port);
+        if (connection === undefined) await sleep(1);
+        else accepted.push(connection.outcome);
+      }
+      return Promise.all(accepted);
+    };
+    const services = [0, 1, 2, 3, 4].flatMap((index) => [http + index, grpc + index]);
+    const outcomes = (await Promise.all(services.map(tryPort))).flat();
+    await printed;
+    const counts = Map.groupBy(outcomes, (outcome) => outcome);
+    assert.deepEqual(counts.get('hangs') ?? [], []);
+    assert.ok((counts.get('answered') ?? []).length > 0, 'the last connections are answered');
   });
 
   it('leaves no process if it is killed, and no file after the next start', async () => {

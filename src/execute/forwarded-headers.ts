@@ -1,5 +1,5 @@
 import type { Protocol } from '../plan/plan.ts';
-import { type Headers, headerValue } from '../reply/mesh-headers.ts';
+import type { Headers } from '../reply/mesh-headers.ts';
 
 /**
  * Headers of a request that a service forwards unchanged to all services that it calls: baggage, contexts of other
@@ -28,19 +28,19 @@ const forwardedNames: readonly string[] = [
 
 /** Selector of the headers that a service forwards. */
 export class HeaderForwarder {
-  private readonly names: readonly string[];
+  private readonly names: ReadonlySet<string>;
 
   /** @param more names besides the standard ones, in any case */
   constructor(more: readonly string[] = []) {
-    this.names = [...new Set([...forwardedNames, ...more.map((name) => name.toLowerCase())])];
+    this.names = new Set([...forwardedNames, ...more.map((name) => name.toLowerCase())]);
   }
 
   /** Returns the headers to forward from a request of a protocol, with the id of the request. */
   pick(headers: Headers, protocol: Protocol, requestId: string): Record<string, string> {
     const picked: Record<string, string> = {};
-    for (const name of this.names) {
-      const value = headerValue(headers, name);
-      if (value !== undefined) picked[name] = value;
+    for (const name in headers) {
+      const value = headers[name];
+      if (value !== undefined && this.names.has(name)) picked[name] = value;
     }
     // Over gRPC, user-agent names the client library, and each hop sets its own.
     if (protocol === 'grpc') delete picked['user-agent'];

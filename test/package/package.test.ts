@@ -124,6 +124,16 @@ describe('the package that npm pack makes', () => {
     assert.deepEqual(readdirSync(home), []);
   });
 
+  test('the scripts of a checkout say at once that Windows needs WSL', async () => {
+    const windows = 'data:text/javascript,Object.defineProperty(process,"platform",{value:"win32"})';
+    const { code, stderr } = await ran(programNode, ['--import', windows, 'build/setup.mjs'], { cwd: root, env });
+    assert.equal(code, 1);
+    assert.equal(
+      stderr,
+      'meshmock: the scripts of this checkout need a POSIX shell. On Windows, run them in WSL (docs/platforms.md).\n',
+    );
+  });
+
   test('an older Node gets one clear line', async () => {
     const main = path.join(elsewhere, 'node_modules/meshmock/dist/cli/main.js');
     const oldNode = 'data:text/javascript,Object.defineProperty(process.versions,"node",{value:"22.18.0"})';

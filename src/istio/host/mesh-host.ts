@@ -13,8 +13,10 @@ import type {
   ReadinessChange,
 } from '../node/pod-status.ts';
 import { lastLines } from '../process/ready.ts';
+import { isRootless } from '../process/user-namespace.ts';
 import type { ManifestSource } from '../resources/manifest.ts';
 import { checkMachine } from '../tools/check-machine.ts';
+import { inotifyWarningHere } from '../tools/inotify-limit.ts';
 import { type InstalledTools, installMeshTools } from '../tools/install-tools.ts';
 import { askMesh } from './control-client.ts';
 import { ControllerProcess } from './controller-process.ts';
@@ -64,6 +66,7 @@ export class MeshHost implements AsyncDisposable {
   private readonly startedMesh = Promise.withResolvers<StartedMesh>();
   private stall: StallTimeout | undefined;
   private isStarted = false;
+  private hasWarned = false;
   private isStopping = false;
   /** Resolves when the mesh has ended; rejects if it ended unexpectedly. */
   readonly ended: Promise<void>;
@@ -229,6 +232,7 @@ export class MeshHost implements AsyncDisposable {
         return this.startedMesh.resolve({ report: message.report, pods: message.pods });
       case 'progress':
         this.progress = message.progress;
+        this.warnOfInotify();
         this.stall?.advance();
         return this.isStarted ? undefined : this.onProgress(message.progress);
       case 'program-ended':
@@ -247,6 +251,14 @@ export class MeshHost implements AsyncDisposable {
       const listener = listeners.get(id);
       if (listener !== undefined) await this.controller.sendListener({ kind: 'listener', id, port }, listener);
     }
+  }
+
+  /** Says once that this user may not watch as many files as the proxies of the mesh do. */
+  private warnOfInotify(): void {
+    if (this.hasWarned || !isRootless()) return;
+    const warning = inotifyWarningHere(this.progress.pods);
+    this.hasWarned = warning !== undefined;
+    if (warning !== undefined) process.stderr.write(`meshmock: ${warning}\n`);
   }
 
   private kill(): void {

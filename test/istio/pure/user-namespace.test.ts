@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { includesUsersTo } from '../../../src/istio/process/user-namespace.ts';
+import { inotifyWarning } from '../../../src/istio/tools/inotify-limit.ts';
 import { type UserNamespaceFacts, userNamespaceProblems } from '../../../src/istio/tools/user-namespace-problems.ts';
 
 const fit: UserNamespaceFacts = {
@@ -67,6 +68,14 @@ for (const { setting, facts, failure = 'unshare failed: Operation not permitted'
 test('a range of ids may be that of a number instead of a name', () => {
   const problems = userNamespaceProblems({ ...fit, subuid: '1000:100000:65536', subgid: '1000:100000:65536' }, 'x');
   assert.deepEqual(problems, ['x. In a container, its seccomp profile or its capabilities may forbid it']);
+});
+
+test('a mesh that needs more inotify instances than one user may have gets a warning', () => {
+  assert.equal(inotifyWarning(62, '128\n'), undefined);
+  assert.match(
+    inotifyWarning(63, '128\n') ?? '',
+    /^63 pods with sidecars need 130 inotify instances, and fs\.inotify\.max_user_instances is 128: sudo sysctl -w \S+=1024$/,
+  );
 });
 
 test('the ids of a namespace are read from its map', () => {

@@ -165,7 +165,48 @@ describe('on a real Kubernetes', { concurrency: 2 }, () => {
     assert.match(await helm('test', 'mocks'), /Phase: +Succeeded/);
     await using forward = await mocks.cluster.portForward('service/gateway', 8080, 'chart');
     assert.equal(allReplies(await answer(forward.host, demo)).length, 7);
-    await helm('uninstall', 'mocks');
+
+    const values = ['services=[{"name":"gateway"},{"name":"service1","replicas":2}]'];
+    const policies = ['podDisruptionBudget.enabled=true', 'networkPolicy.enabled=true'];
+    await helm(
+      ...['upgrade', 'mocks', `${checkout}/kubernetes/chart`, '--wait', '--timeout', '120s'],
+      ...values.flatMap((value) => ['--set-json', value]),
+      ...policies.flatMap((value) => ['--set', value]),
+    );
+    const namesOf = async (kinds: string): Promise<string[]> => {
+      const { items } = await mocks.get<{ items: { kind: string; metadata: { name: string } }[] }>('chart', kinds);
+      return items.map(({ kind, metadata }) => `${kind} ${metadata.name}`).sort();
+    };
+    assert.deepEqual(await namesOf('deployments,services'), [
+      ...['Deployment gateway-v1', 'Deployment service1-v1', 'Service gateway', 'Service service1'],
+    ]);
+    assert.deepEqual(await namesOf('poddisruptionbudgets,networkpolicies'), [
+      ...['NetworkPolicy mocks-callers', 'PodDisruptionBudget gateway', 'PodDisruptionBudget service1'],
+    ]);
+    // The controller counts the pods of the budget a moment later.
+    await eventually(
+      () => mocks.get<{ status?: { disruptionsAllowed?: number } }>('chart', 'pdb', 'service1'),
+      ({ status }) => status?.disruptionsAllowed === 1,
+    );
+    const pods = await mocks.get<{ items: Pod[] }>(
+      'chart',
+      'pods',
+      '-l',
+      'app=service1',
+      '--field-selector=status.phase=Running',
+    );
+    const evict = ({ metadata: { name } }: Pod): Promise<string> =>
+      mocks.cluster.run(['kubectl', 'create', '--raw', `/api/v1/namespaces/chart/pods/${name}/eviction`, '-f', '-'], {
+        input: JSON.stringify({ apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace: 'chart' } }),
+      });
+    const [first, second] = pods.items as [Pod, Pod];
+    await evict(first);
+    await assert.rejects(evict(second), /disruption budget|TooManyRequests/);
+
+    await helm('uninstall', 'mocks', '--wait');
+    assert.deepEqual(await namesOf('deployments,services,serviceaccounts,poddisruptionbudgets,networkpolicies,roles'), [
+      'ServiceAccount default',
+    ]);
   });
 
   it('the octopus overlay answers with the content of both webservers', async () => {

@@ -4,14 +4,25 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 /** Places of Chromium, by system. */
 const places = [process.env.CHROMIUM ?? '', '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
-/** Starts a headless Chromium. */
-export function startBrowser(): Promise<Browser> {
+/**
+ * Starts a headless Chromium.
+ *
+ * @param hosts names with the address that they lead to, such as `gateway 127.0.0.1:40001`
+ */
+export function startBrowser(hosts: readonly string[] = []): Promise<Browser> {
   const executablePath = places.find((place) => place !== '' && existsSync(place));
   if (executablePath === undefined)
     throw new Error('no Chromium: install the package chromium, or set CHROMIUM to its program');
   return chromium.launch({
     executablePath,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      `--host-resolver-rules=${hosts.map((host) => `MAP ${host}`).join(', ')}`,
+    ],
   });
 }
 

@@ -66,12 +66,13 @@ const only = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 const versions = ['v1', 'v2'].map((version) => ({ name: 'service2', version, pod: `service2-${version}-1` }));
 await using mesh = await startMesh([{ name: 'gateway', page: {} }, 'service1', ...versions, 'service3', 'service4']);
-const browser = await startBrowser();
+const host = 'gateway';
+const browser = await startBrowser([`${host} 127.0.0.1:${mesh.httpPort('gateway')}`]);
 for (const { name, path: target, size, colorScheme, prepare } of pictures) {
   if (only.length > 0 && !only.includes(name)) continue;
   const [width, height] = size;
   await using tab = await openTab(browser, { viewport: { width, height }, colorScheme });
-  const url = `http://127.0.0.1:${mesh.httpPort('gateway')}${target}`;
+  const url = `http://${host}${target}`;
   // The first answer of a mesh is that of programs that have just started.
   await tab.page.goto(url);
   await tab.page.goto(url);

@@ -1,4 +1,4 @@
-/** What the parts of the builder do when a field changes. */
+/** Actions of the parts of the builder when a field changes. */
 export interface BuilderContext {
   services(): readonly string[];
   /** A value has changed; the fields stay. */

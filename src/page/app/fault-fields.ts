@@ -7,7 +7,7 @@ import { choice, textField } from './builder-fields.ts';
 
 /** Faults that the builder offers, as directives. */
 const faults = [
-  ['', 'fault…'],
+  ['', ''],
   ['delay=200ms', 'is slow'],
   ['status=503', 'fails'],
   ['status=503:0.5', 'fails half of the time'],
@@ -46,7 +46,10 @@ export function faultFields(name: ServiceName, work: ServiceWork, context: Build
     work.directives.push(read);
     context.rebuilt(read);
   });
-  name.show((text) => add.setAttribute('aria-label', `add a fault of ${text}`));
+  name.show((text) => {
+    add.setAttribute('aria-label', `add a fault of ${text}`);
+    add.options[0]?.replaceChildren(`${text} has a fault…`);
+  });
   context.focusable(work, add);
   return element('div', { class: 'faults' }, ...rows, add);
 }

@@ -13,6 +13,9 @@ const mostRuns = 120;
 
 /** Live mode: repeats a plan each second, and draws what changes. */
 export interface Live {
+  /** Button that begins and ends live mode. */
+  readonly toggle: HTMLElement;
+  /** State of live mode in words, and the drawing. */
   readonly element: HTMLElement;
   /** Ends live mode, with a reason that the user reads. Does nothing if it is off. */
   stop(reason: string): void;
@@ -58,7 +61,7 @@ export function createLive({ path, onEnd }: LiveActions): Live {
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) stop('Stopped, because the tab was hidden.');
   });
-  return { element: element('div', { class: 'live-panel' }, toggle, ' ', status, chart), stop };
+  return { toggle, element: element('div', { class: 'live-panel' }, status, chart), stop };
 }
 
 /** One use of live mode. */

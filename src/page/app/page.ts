@@ -11,7 +11,7 @@ import { createLive } from './live.ts';
 import { resultView } from './result-view.ts';
 import { createRunHistory } from './run-history.ts';
 import { runPlan, urlOf } from './run-plan.ts';
-import { urlLine } from './url-line.ts';
+import { type UrlLine, urlLine } from './url-line.ts';
 
 /** Starts the page: shows the reply that came with it, and runs what the user types or builds. */
 export function startPage(app: HTMLElement, data: PageData): void {
@@ -23,16 +23,20 @@ class Page {
   private readonly data: PageData;
   private readonly known: KnownServices;
   private readonly results = element('div', { id: 'results' });
-  private readonly line = urlLine(typedPath(), { onChange: () => this.showPlan(), onRun: () => void this.run() });
   private readonly builder: Builder;
   private readonly runs = createRunHistory({
     onShow: (run) => this.showRun(run),
     onCompare: (before, after) => fill(this.results, comparison(before, after)),
   });
   private readonly live = createLive({
-    path: () => (this.line.plan === undefined ? undefined : this.line.text),
+    path: () => this.validPath(),
     onEnd: (path, result) => this.addRun(path, result),
   });
+  private readonly line: UrlLine = urlLine(
+    typedPath(),
+    { onChange: () => this.showPlan(), onRun: () => void this.run() },
+    this.live.toggle,
+  );
   private running: AbortController | undefined;
   private made = 0;
 
@@ -80,6 +84,11 @@ class Page {
     );
     panel.open = isOpen;
     return panel;
+  }
+
+  /** Returns the text of the line, if it is a plan. */
+  private validPath(): string | undefined {
+    return this.line.plan === undefined ? undefined : this.line.text;
   }
 
   private showPlan(): void {

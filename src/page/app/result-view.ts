@@ -1,6 +1,7 @@
 import { type Content, element, link } from '../dom/elements.ts';
 import { callGraph } from '../model/call-graph.ts';
-import { allRows, type CallRow, callRows, failuresOf } from '../model/call-rows.ts';
+import { allRows, type CallRow, callRows, failedCallsOf } from '../model/call-rows.ts';
+import { outcomeWords } from '../model/graph-words.ts';
 import { fillLink, type PageData } from '../model/page-data.ts';
 import type { Run } from '../model/run.ts';
 import { copyMenu } from '../view/copy-menu.ts';
@@ -50,9 +51,9 @@ function replyParts(run: Run, reply: PageData['reply'], data: PageData): Content
     element('p', { class: 'verdict' }, ...verdict(reply, rows)),
     errorPart(reply),
     graph.edges.length === 0 ? undefined : element('div', {}, element('h2', {}, 'Who called whom'), drawn),
-    element('div', {}, element('h2', {}, 'When'), calls.element),
+    element('div', {}, element('h2', {}, 'When each call ran'), calls.element),
     reply.body === undefined ? undefined : element('div', {}, element('h2', {}, 'Body'), pre(reply.body)),
-    element('div', {}, element('h2', {}, 'Take it with you'), copyMenu(copyForms(run, reply, root, data))),
+    element('div', {}, element('h2', {}, 'Copy'), copyMenu(copyForms(run, reply, root, data))),
     traceLine(reply, data),
     jsonPart(reply),
   ];
@@ -67,7 +68,7 @@ function verdict(reply: PageData['reply'], rows: ReturnType<typeof allRows>): Co
   const calls = rows.slice(1);
   const made = sumOf(calls, ({ call }) => call?.summary?.count ?? 1);
   const refused = sumOf(calls, ({ tone }) => Number(tone === 'refused'));
-  const failed = sumOf(calls, ({ tone, call }) => (tone === 'bad' ? failedCalls(call) : 0));
+  const failed = sumOf(calls, (row) => (row.tone === 'refused' || row.isInherited ? 0 : failedCallsOf(row)));
   const root = rows[0];
   return [
     element('strong', { class: `outcome ${root?.tone ?? 'good'}` }, String(reply.error?.code ?? reply.status)),
@@ -76,17 +77,24 @@ function verdict(reply: PageData['reply'], rows: ReturnType<typeof allRows>): Co
     ...(made === 0 ? [] : [refused === 0 && failed === 0 ? ', all answered well.' : '']),
     ...(refused === 0 ? [] : [', ', element('span', { class: 'refused' }, `${refused} refused by a proxy`)]),
     ...(failed === 0 ? [] : [', ', element('span', { class: 'bad' }, `${failed} failed`)]),
-    ...(refused + failed === 0 ? [] : ['.']),
+    ...(refused + failed === 0 ? [] : [': ', element('span', { class: 'foreign' }, causes(calls)), '.']),
   ];
+}
+
+/** Number of causes that a verdict names. */
+const mostCauses = 3;
+
+/** Names the calls that failed on their own, and not because of a call below them. */
+function causes(calls: readonly CallRow[]): string {
+  const found = calls.filter((row) => failedCallsOf(row) > 0 && !row.isInherited);
+  const named = found
+    .slice(0, mostCauses)
+    .map(({ name, outcome, call }) => `${name} (${call?.mesh?.refusal?.reason ?? outcomeWords(outcome)})`);
+  return [...named, ...(found.length > mostCauses ? [`${found.length - mostCauses} more`] : [])].join(', ');
 }
 
 function sumOf(rows: readonly CallRow[], countOf: (row: CallRow) => number): number {
   return rows.reduce((sum, row) => sum + countOf(row), 0);
-}
-
-/** Returns the number of calls that failed: 1, unless the call is a repeated one. */
-function failedCalls(call: CallRow['call']): number {
-  return call?.summary === undefined ? 1 : failuresOf(call.summary);
 }
 
 function errorPart({ error }: PageData['reply']): HTMLElement | undefined {

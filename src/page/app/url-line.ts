@@ -23,8 +23,16 @@ export interface UrlLineActions {
   onRun(): void;
 }
 
-/** Makes the line with the URL. Under it is the place of an error, or the number of calls. */
-export function urlLine(initial: string, { onChange, onRun }: UrlLineActions): UrlLine {
+/**
+ * Makes the line with the URL. Under it is the place of an error.
+ *
+ * @param more further buttons, after the one that runs the plan
+ */
+export function urlLine(
+  initial: string,
+  { onChange, onRun }: UrlLineActions,
+  ...more: readonly HTMLElement[]
+): UrlLine {
   const input = element('input', {
     id: 'url',
     type: 'text',
@@ -54,6 +62,7 @@ export function urlLine(initial: string, { onChange, onRun }: UrlLineActions): U
     element('label', { for: 'url' }, location.host),
     element('div', { class: 'url-field' }, input, problem),
     run,
+    ...more,
   );
   form.addEventListener('submit', (event) => event.preventDefault());
   input.addEventListener('input', () => {

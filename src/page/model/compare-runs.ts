@@ -2,7 +2,7 @@ import type { Counts } from '../../reply/reply.ts';
 import { type CallRow, callRows } from './call-rows.ts';
 import { outcomeOfRun, type Run } from './run.ts';
 
-/** What one run shows of a call, in the words that a comparison prints. */
+/** Facts of a call in one run, in the words that a comparison prints. */
 export interface ComparedSide {
   readonly outcome: string;
   readonly version: string;
@@ -21,7 +21,7 @@ export interface ComparedCall {
   readonly after: ComparedSide | undefined;
   /** Differences in words, such as `answer 200 → 403`; empty if there is none. */
   readonly differences: readonly string[];
-  /** Whether the second run was much `slower` or `faster`. Chance alone may cause this, so it is not a difference. */
+  /** Change of the time, if it is large. Chance alone may cause this, so it is not a difference. */
   readonly timing: 'slower' | 'faster' | undefined;
 }
 

@@ -28,9 +28,24 @@ export function edgeLines(edge: GraphEdge): string[] {
   ];
 }
 
-/** Returns an outcome in words: a status, or an error. `refused` alone would look like the refusal of a proxy. */
-function outcomeWords(outcome: string): string {
-  return /^\d+$/.test(outcome) || outcome === '' ? outcome : `no answer (${outcome})`;
+/** Errors of calls in words. `refused` alone would look like the refusal of a proxy. */
+const errorWords: ReadonlyMap<string, string> = new Map([
+  ['refused', 'connection refused'],
+  ['reset', 'connection reset'],
+  ['timeout', 'timed out'],
+  ['dns', 'unknown name'],
+  ['blocked', 'blocked target'],
+  ['not_made', 'not made in time'],
+]);
+
+/**
+ * Returns an outcome in words: a status, or an error.
+ *
+ * @example
+ * outcomeWords('dns'); // 'no answer: unknown name'
+ */
+export function outcomeWords(outcome: string): string {
+  return /^\d*$|ok$/.test(outcome) ? outcome : `no answer: ${errorWords.get(outcome) ?? outcome}`;
 }
 
 /** Returns an edge as a sentence. */

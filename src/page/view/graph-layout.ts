@@ -59,14 +59,33 @@ export function placeGraph(graph: CallGraph, direction: 'LR' | 'TB'): PlacedGrap
   }
   dagre.layout(layout);
   const { width = 0, height = 0 } = layout.graph() as { width?: number; height?: number };
+  const size = { width: Math.ceil(width), height: Math.ceil(height) };
+  const edges = graph.edges.map((edge) => {
+    const placed = layout.edge({ v: edge.from, w: edge.to, name: edge.id }) as unknown as EdgePlace;
+    return { edge, lines: edgeLines(edge), points: placed.points, label: pointOf(placed), labelWidth: placed.width };
+  });
+  const nodes = graph.nodes.map((node) => ({
+    node,
+    ...(sizes.get(node.id) ?? noSize),
+    ...pointOf(layout.node(node.id)),
+  }));
+  return inOrderOfCalls({ ...size, nodes, edges }, direction);
+}
+
+/**
+ * Mirrors a graph whose first calls are at the end. dagre avoids crossings, and a mirrored drawing has as many.
+ */
+function inOrderOfCalls(placed: PlacedGraph, direction: 'LR' | 'TB'): PlacedGraph {
+  const across = ({ x, y }: Point): number => (direction === 'LR' ? y : x);
+  const places = placed.nodes.map(across);
+  const upwards = places.filter((place, index) => index > 0 && place < (places[index - 1] ?? 0)).length;
+  if (2 * upwards <= places.length - 1) return placed;
+  const mirrored = ({ x, y }: Point): Point =>
+    direction === 'LR' ? { x, y: placed.height - y } : { x: placed.width - x, y };
   return {
-    width: Math.ceil(width),
-    height: Math.ceil(height),
-    nodes: graph.nodes.map((node) => ({ node, ...size(sizes.get(node.id)), ...pointOf(layout.node(node.id)) })),
-    edges: graph.edges.map((edge) => {
-      const placed = layout.edge({ v: edge.from, w: edge.to, name: edge.id }) as unknown as EdgePlace;
-      return { edge, lines: edgeLines(edge), points: placed.points, label: pointOf(placed), labelWidth: placed.width };
-    }),
+    ...placed,
+    nodes: placed.nodes.map((node) => ({ ...node, ...mirrored(node) })),
+    edges: placed.edges.map((edge) => ({ ...edge, points: edge.points.map(mirrored), label: mirrored(edge.label) })),
   };
 }
 
@@ -81,9 +100,7 @@ interface NodeSize {
   readonly height: number;
 }
 
-function size(found: NodeSize | undefined): NodeSize {
-  return found ?? { lines: [], width: 0, height: 0 };
-}
+const noSize: NodeSize = { lines: [], width: 0, height: 0 };
 
 function sizeOf(node: GraphNode): NodeSize {
   const lines = nodeLines(node);

@@ -7,7 +7,13 @@ import { lineHeight, type PlacedEdge, type PlacedNode, type Point, placeGraph, s
 /** Width of the page below which a graph grows downwards, in pixels. */
 const narrowPage = 700;
 
-/** What a graph does when a node or an edge of it is chosen. */
+/** Smallest scale at which the texts of a graph can be read. A larger graph is scrolled. */
+const smallestScale = 0.62;
+
+/** Width of a page that a graph cannot use, in pixels. */
+const marginOfPage = 64;
+
+/** Actions of a graph when a node or an edge of it is chosen. */
 export interface GraphActions {
   onNode(node: GraphNode): void;
   onEdge(edge: GraphEdge): void;
@@ -54,9 +60,16 @@ export function graphView(graph: CallGraph, actions: GraphActions): HTMLElement 
 function drawing(graph: CallGraph, actions: GraphActions, nameOf: (id: string) => string): SVGElement {
   const placed = placeGraph(graph, globalThis.innerWidth < narrowPage ? 'TB' : 'LR');
   const { width, height } = placed;
+  const scale = Math.min(1, Math.max(smallestScale, (globalThis.innerWidth - marginOfPage) / width));
   return svg(
     'svg',
-    { width, height, viewBox: `0 0 ${width} ${height}`, role: 'group', 'aria-label': 'who called whom' },
+    {
+      width: Math.round(width * scale),
+      height: Math.round(height * scale),
+      viewBox: `0 0 ${width} ${height}`,
+      role: 'group',
+      'aria-label': 'who called whom',
+    },
     svg('defs', {}, ...(['good', 'notice', 'refused', 'bad'] as const).map(arrowHead)),
     ...placed.edges.map((edge) => edgeElement(edge, actions, nameOf)),
     ...placed.nodes.map((node) => nodeElement(node, actions)),

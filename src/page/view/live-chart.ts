@@ -30,7 +30,7 @@ function strip({ points }: LiveSeries, versions: readonly string[]): SVGElement 
   const marks = points.flatMap((point, index) => {
     if (point === undefined) return [];
     const x = (first + index) * slot;
-    const isBad = point.tone === 'bad' || point.tone === 'refused';
+    const isBad = point.tone !== 'good';
     const tall = Math.max(3, (point.durationMs / slowest) * (height - 4));
     const bar = svg('rect', {
       class: seriesClass(point.version, versions),
@@ -74,6 +74,6 @@ function legend(versions: readonly string[]): HTMLElement {
     { class: 'legend' },
     'Height is time, each row on its own scale. ',
     ...keys,
-    ' A line from top to bottom is a failure.',
+    ' A line from top to bottom is a failure, or some of them.',
   );
 }

@@ -101,19 +101,21 @@ function nameOf({ name, pod, stage, notes }: CallRow): HTMLSpanElement {
   return element(
     'span',
     { class: 'name foreign' },
-    stage === undefined ? undefined : element('span', { class: 'stage' }, stage === 0 ? 'first ' : 'then '),
+    stage === undefined ? undefined : element('span', { class: 'stage' }, `step ${stage + 1} `),
     name,
     note === '' || note.length > shortNotes ? undefined : element('span', { class: 'chip' }, note),
     pod === undefined ? undefined : element('small', {}, ` ${pod}`),
   );
 }
 
-function longNotes({ notes }: CallRow): HTMLSpanElement | undefined {
+/** Returns the notes of a row if they need a line. Those of a repeated call are in its distributions. */
+function longNotes({ notes, call }: CallRow): HTMLSpanElement | undefined {
+  if (call?.summary !== undefined) return undefined;
   const note = notes.join(' · ');
   return note.length <= shortNotes ? undefined : element('span', { class: 'notes foreign' }, note);
 }
 
-const toneMarks = { good: '', notice: '', refused: '⊘ ', bad: '✕ ' } as const;
+const toneMarks = { good: '', notice: '! ', refused: '⊘ ', bad: '✕ ' } as const;
 
 /** Returns the sign of a tone, so that colour is not needed to see it. */
 function toneMark({ tone }: CallRow): HTMLSpanElement {
@@ -121,14 +123,20 @@ function toneMark({ tone }: CallRow): HTMLSpanElement {
 }
 
 /** Draws when a call ran: solid in the service, hatched in the proxy. Where in the call the proxy took its time is not known. */
-function bar({ startMs, durationMs, proxyMs = 0, tone }: CallRow, totalMs: number): SVGElement {
+function bar({ startMs, durationMs, proxyMs = 0, tone, isInherited }: CallRow, totalMs: number): SVGElement {
   const scale = totalMs > 0 ? 100 / totalMs : 0;
   const start = Math.min(99.5, startMs * scale);
   const width = Math.min(100 - start, Math.max(0.5, durationMs * scale));
   const own = durationMs > 0 ? width * (1 - proxyMs / durationMs) : width;
   return svg(
     'svg',
-    { class: `bar ${tone}`, width: '100%', height: 14, 'aria-hidden': 'true', focusable: 'false' },
+    {
+      class: `bar ${tone}${isInherited ? ' inherited' : ''}`,
+      width: '100%',
+      height: 14,
+      'aria-hidden': 'true',
+      focusable: 'false',
+    },
     svg('rect', { class: 'track', width: '100%', height: 14 }),
     proxyMs > 0
       ? svg('rect', { class: 'hatched', x: `${start}%`, width: `${width}%`, height: 14, fill: 'url(#hatch)' })
@@ -179,10 +187,14 @@ function legend(root: CallRow): HTMLElement {
     bar({ ...root, startMs: 0, durationMs: 1, proxyMs: 1, tone: 'good' }, 1),
     ' time in the proxy of the caller (half of it at each end, since nothing says where)',
   );
+  const inherited = allRows(root).some(({ isInherited }) => isInherited)
+    ? 'A pale bar failed only because a call below it failed. '
+    : undefined;
   return element(
     'p',
     { class: 'legend' },
-    'A bar is the time of a call, as its caller sees it. ',
+    'A bar is the time of a call, as its caller sees it. Calls of one step run at once. ',
+    inherited,
     hasProxy ? hatch : undefined,
   );
 }

@@ -48,14 +48,14 @@ test('The label of an edge says the outcome, refusals, attempts and mTLS in word
     ['http 200', '2 attempts', 'mTLS'],
     ['http 502'],
     ['http 200', '2 attempts', 'mTLS'],
-    ['http no answer (refused)'],
+    ['http no answer: connection refused'],
     ['http 403', 'refused by a proxy: rbac_denied'],
   ]);
   const [, , , , failed] = edges;
   assert.ok(failed);
   assert.equal(
     edgeSentence(failed, (id) => id),
-    'b calls d once, all failed: http no answer (refused)',
+    'b calls d once, all failed: http no answer: connection refused',
   );
 });
 

@@ -30,6 +30,10 @@ test('the entry types of map fields have the names that clients require', () => 
     'by_refusal',
     'by_peer',
     'by_tls_version',
+    'by_http_version',
+    'by_sni',
+    'by_alpn',
+    'by_tls_peer',
   ];
   assert.deepEqual(entries(summary), maps.map(entryNameOf));
   for (const map of maps) {

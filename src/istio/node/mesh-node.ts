@@ -11,13 +11,11 @@ import { EntryPublisher, entriesOf } from './entries.ts';
 import { InterceptionRules } from './interception.ts';
 import { nodeName, nodeObject, podLimit } from './node-object.ts';
 import { controllerOf, isOrphan } from './pod-owners.ts';
-import type { PodPlan } from './pod-plan.ts';
-import { PodPlans } from './pod-plans.ts';
+import { type PodPlan, PodPlans } from './pod-plan.ts';
 import type { NodeContext } from './pod-sandbox.ts';
 import type { BehaviourChange, PodProgress, PodStats, ReadinessChange } from './pod-status.ts';
-import { PodStatusWriter } from './pod-status-writer.ts';
+import { PodStatusWriter, ReadyBatch } from './pod-status-writer.ts';
 import { type MeshProxy, proxyStats } from './proxy-process.ts';
-import { ReadyBatch } from './ready-batch.ts';
 import { RunningPod } from './running-pod.ts';
 import { mocksOf, setServiceBehaviour } from './service-behaviour.ts';
 

@@ -4,7 +4,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { StallTimeout } from '../../../src/istio/host/stall-timeout.ts';
 import { podLimit } from '../../../src/istio/node/node-object.ts';
-import { ReadyBatch } from '../../../src/istio/node/ready-batch.ts';
+import { ReadyBatch } from '../../../src/istio/node/pod-status-writer.ts';
 import { StartSlots } from '../../../src/istio/process/start-slots.ts';
 
 describe('the slots for starting pods', () => {

@@ -48,9 +48,9 @@ describe('a user without root', { skip: process.getuid?.() !== 0 && 'only root c
     }
     return {
       output,
-      async end(kind: 'SIGINT' | 'SIGKILL'): Promise<void> {
+      async end(): Promise<void> {
         const begun = performance.now();
-        child.kill(kind);
+        child.kill('SIGINT');
         await ended;
         assert.ok(performance.now() - begun < longestEndMs);
       },
@@ -119,7 +119,7 @@ describe('a user without root', { skip: process.getuid?.() !== 0 && 'only root c
     const [, address = ''] = /gateway +http (\S+)/.exec(mesh.output) ?? [];
     const { code, stdout } = await meshmock('call', `${address}/@service1/@grpc:service3/x`);
     assert.equal(code, 0, stdout);
-    await mesh.end('SIGINT');
+    await mesh.end();
   });
 
   test('runs a real Istio, which kubectl and calls reach from outside, and ends it', async () => {
@@ -141,7 +141,7 @@ describe('a user without root', { skip: process.getuid?.() !== 0 && 'only root c
       'pods',
     );
     assert.match((await ran(file, args, { cwd: home, env })).stdout, /service4-v1\S+ +2\/2 +Running/);
-    await mesh.end('SIGINT');
+    await mesh.end();
     await assertNoProcess();
     assert.deepEqual(await filesOfUser(), initial);
   });

@@ -1,4 +1,7 @@
-/** Makes the pictures of docs/page.md from the real page: `npm run docs:page`. */
+/**
+ * Makes the pictures of docs/page.md from the real page: `npm run docs:page [-- NAME…]`. The picture `mesh` is that of a local
+ * mesh with istio/examples/service3-for-service2-only.yaml, and needs its address: `npm run docs:page -- mesh localhost:8080`.
+ */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
@@ -11,6 +14,8 @@ interface Picture {
   readonly path: string;
   readonly size: readonly [width: number, height: number];
   readonly colorScheme: 'light' | 'dark';
+  /** True if a local mesh is needed. */
+  readonly isOfMesh?: boolean;
   /** Does what the picture shows. */
   readonly prepare?: (page: Page) => Promise<void>;
 }
@@ -61,18 +66,28 @@ const pictures: readonly Picture[] = [
   },
 ];
 
+const ofMesh: Picture = {
+  name: 'mesh',
+  isOfMesh: true,
+  path: '/@service1|service2/@service3/hello',
+  size: [1280, 1000],
+  colorScheme: 'light',
+};
+
 const folder = path.join(import.meta.dirname, '../../docs/page');
-const only = process.argv.slice(2);
+const args = process.argv.slice(2);
+const local = args.find((arg) => arg.includes(':'));
+const only = args.filter((arg) => arg !== local);
 mkdirSync(folder, { recursive: true });
 const versions = ['v1', 'v2'].map((version) => ({ name: 'service2', version, pod: `service2-${version}-1` }));
 await using mesh = await startMesh([{ name: 'gateway', page: {} }, 'service1', ...versions, 'service3', 'service4']);
 const host = 'gateway';
 const browser = await startBrowser([`${host} 127.0.0.1:${mesh.httpPort('gateway')}`]);
-for (const { name, path: target, size, colorScheme, prepare } of pictures) {
-  if (only.length > 0 && !only.includes(name)) continue;
+for (const { name, isOfMesh = false, path: target, size, colorScheme, prepare } of [...pictures, ofMesh]) {
+  if (only.length > 0 ? !only.includes(name) : isOfMesh) continue;
   const [width, height] = size;
   await using tab = await openTab(browser, { viewport: { width, height }, colorScheme });
-  const url = `http://${host}${target}`;
+  const url = `http://${isOfMesh ? (local ?? 'localhost:8080') : host}${target}`;
   // The first answer of a mesh is that of programs that have just started.
   await tab.page.goto(url);
   await tab.page.goto(url);

@@ -128,6 +128,7 @@ function bar({ startMs, durationMs, proxyMs = 0, tone, isInherited }: CallRow, t
   const start = Math.min(99.5, startMs * scale);
   const width = Math.min(100 - start, Math.max(0.5, durationMs * scale));
   const own = durationMs > 0 ? width * (1 - proxyMs / durationMs) : width;
+  const rest = (width - own) / 2;
   return svg(
     'svg',
     {
@@ -138,11 +139,13 @@ function bar({ startMs, durationMs, proxyMs = 0, tone, isInherited }: CallRow, t
       focusable: 'false',
     },
     svg('rect', { class: 'track', width: '100%', height: 14 }),
-    proxyMs > 0
-      ? svg('rect', { class: 'hatched', x: `${start}%`, width: `${width}%`, height: 14, fill: 'url(#hatch)' })
-      : undefined,
-    svg('rect', { class: 'solid', x: `${start + (width - own) / 2}%`, width: `${own}%`, height: 14 }),
+    ...(proxyMs > 0 ? [hatched(start, rest), hatched(start + rest + own, rest)] : []),
+    svg('rect', { class: 'solid', x: `${start + rest}%`, width: `${own}%`, height: 14 }),
   );
+}
+
+function hatched(start: number, width: number): SVGElement {
+  return svg('rect', { class: 'hatched', x: `${start}%`, width: `${width}%`, height: 14, fill: 'url(#hatch)' });
 }
 
 function axis(totalMs: number): HTMLElement {

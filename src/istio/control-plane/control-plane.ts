@@ -113,7 +113,7 @@ function pem(base64Text = ''): string {
  * Settings of Go's garbage collector. The start of the API server makes much garbage: with the default, a sixth of its
  * processor time is collection, and the memory is the same.
  */
-const garbageCollection = { GOGC: '400', GOMEMLIMIT: '600MiB' };
+const garbageCollection = { GOGC: '400', GOMEMLIMIT: '800MiB' };
 
 function spawnControlPlane(command: readonly string[], folder: string, log: string): ChildProcess {
   const out = openSync(log, 'a', 0o644);

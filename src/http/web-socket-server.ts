@@ -115,7 +115,7 @@ class Exchange {
     this.request = request;
     this.connection = connection;
     this.socket = socket;
-    this.reader = new PieceReader(connection.socket, socket);
+    this.reader = new PieceReader(connection.socket, socket, service.budgets);
     this.onRequest = onRequest;
     this.idle = setTimeout(() => this.finish(), maxIdleMs).unref();
     socket.on('message', (data, isBinary) => this.accept({ data: data as Buffer, isBinary }));

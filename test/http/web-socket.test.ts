@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket, WebSocketServer } from 'ws';
+import { PieceReader } from '../../src/http/streams/piece-reader.ts';
 import type { Reply } from '../../src/reply/reply.ts';
 import { callHttp, sendHttp, startForeignServer, startMesh, type TestMesh } from '../running-mesh.ts';
 
@@ -237,6 +238,58 @@ suite('a client of a WebSocket that goes while its plan runs', () => {
     client.abort();
     await assert.rejects(sent);
     await untilClosed(slow);
+  });
+
+  test('takes room for what waits, gives it back when it is read or goes, and is not read without room', async () => {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    await once(server, 'listening');
+    let held = 0;
+    let most = 1_000_000;
+    const room = {
+      beginWaiting(bytes: number): boolean {
+        if (held + bytes > most) return false;
+        held += bytes;
+        return true;
+      },
+      endWaiting(bytes: number): void {
+        held -= bytes;
+      },
+    };
+    const { port } = server.address() as AddressInfo;
+    const open = async (): Promise<{ client: WebSocket; reader: PieceReader; socket: net.Socket }> => {
+      const connected = once(server, 'connection') as Promise<[WebSocket, IncomingMessage]>;
+      const client = new WebSocket(`ws://127.0.0.1:${port}`);
+      const [accepted, { socket }] = await connected;
+      const reader = new PieceReader(socket, accepted, room);
+      const isHeld = new Promise<void>((resolve) => {
+        accepted.once('message', () => {
+          reader.hold();
+          resolve();
+        });
+      });
+      if (client.readyState !== WebSocket.OPEN) await once(client, 'open');
+      client.send('first');
+      await isHeld;
+      client.send(Buffer.alloc(20_000));
+      return { client, reader, socket };
+    };
+    const until = async (holds: () => boolean): Promise<void> => {
+      for (let tries = 0; tries < 500 && !holds(); tries++) await sleep(10);
+      assert.ok(holds(), `${held} bytes are held`);
+    };
+    const one = await open();
+    await until(() => held > 20_000);
+    one.reader.release();
+    assert.equal(held, 0);
+    const other = await open();
+    await until(() => held > 20_000);
+    other.client.terminate();
+    await until(() => held === 0);
+    most = 0;
+    const refused = await open();
+    await until(() => refused.socket.isPaused());
+    for (const { client } of [one, other, refused]) client.terminate();
+    server.close();
   });
 
   test('is not read further when it has sent 64 KiB, whatever it sends', async () => {

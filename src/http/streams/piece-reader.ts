@@ -8,6 +8,13 @@ const pieceBytes = 1024;
 /** Bytes that are kept while the reader is held. More stay in the kernel, as those of other connections do. */
 const maxKeptBytes = 64 * 1024;
 
+/** Room for bytes that wait, of all connections together. */
+export interface WaitingRoom {
+  /** Takes room for bytes, and reports whether there is enough. */
+  beginWaiting(bytes: number): boolean;
+  endWaiting(bytes: number): void;
+}
+
 /**
  * Gives the bytes of a connection to its WebSocket in small copies. Otherwise a byte of a message that does not end would
  * keep all bytes that arrived with it.
@@ -18,13 +25,17 @@ const maxKeptBytes = 64 * 1024;
 export class PieceReader {
   private readonly socket: Socket;
   private readonly read: ((this: Socket, piece: Buffer) => void) | undefined;
+  private readonly room: WaitingRoom;
   private kept = new KeptBytes();
+  /** Number of the kept bytes that have room. */
+  private counted = 0;
   private isHeld = false;
   private hasEnded = false;
 
   /** @param messages nothing more is read after its first error, or after its end */
-  constructor(socket: Socket, messages: WebSocket) {
+  constructor(socket: Socket, messages: WebSocket, room: WaitingRoom) {
     this.socket = socket;
+    this.room = room;
     [this.read] = socket.listeners('data') as ((this: Socket, piece: Buffer) => void)[];
     if (this.read === undefined) return;
     const end = (): void => this.end();
@@ -41,17 +52,23 @@ export class PieceReader {
   /** Gives the WebSocket what has arrived in the meantime, and all that follows. */
   release(): void {
     this.isHeld = false;
-    const { kept, socket } = this;
-    if (kept.length > 0) {
-      this.kept = new KeptBytes();
-      this.accept(kept.whole());
-    }
+    const { socket } = this;
+    const kept = this.takeKept();
+    if (kept.length > 0) this.accept(kept.whole());
     if (this.kept.length < maxKeptBytes) socket.resume();
   }
 
   private end(): void {
     this.hasEnded = true;
+    this.takeKept();
+  }
+
+  private takeKept(): KeptBytes {
+    const { kept } = this;
     this.kept = new KeptBytes();
+    this.room.endWaiting(this.counted);
+    this.counted = 0;
+    return kept;
   }
 
   private accept(chunk: Buffer): void {
@@ -69,6 +86,8 @@ export class PieceReader {
   private keep(chunk: Buffer): void {
     if (this.hasEnded) return;
     this.kept.add(chunk);
-    if (this.kept.length >= maxKeptBytes) this.socket.pause();
+    const hasRoom = this.room.beginWaiting(chunk.length);
+    if (hasRoom) this.counted += chunk.length;
+    if (!hasRoom || this.kept.length >= maxKeptBytes) this.socket.pause();
   }
 }

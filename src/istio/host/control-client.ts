@@ -46,7 +46,8 @@ function isAnswerTo<Request extends ControlRequest>(
 async function post(mesh: string, controlRequest: ControlRequest, signal: AbortSignal): Promise<ControlAnswer> {
   const socketPath = path.join(runningFolderOf(mesh), controlSocket);
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-  const clientRequest = request({ socketPath, method: 'POST', path: '/', signal }, (response) => {
+  // A kept connection may close at the moment of a request, which cannot be repeated: it may have changed something.
+  const clientRequest = request({ socketPath, method: 'POST', path: '/', signal, agent: false }, (response) => {
     json(response).then(resolve, reject);
   });
   clientRequest.once('error', (error: NodeJS.ErrnoException) => reject(connectionError(error, mesh)));

@@ -117,7 +117,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'istio/network': ['error', 'istio/resources', 'istio/process'],
   'istio/kube-api': ['error', 'istio/resources'],
   'istio/apply': ['error', 'istio/resources', 'istio/kube-api'],
-  'istio/observe': ['istio/resources', 'istio/process'],
+  'istio/observe': ['error', 'istio/resources', 'istio/process'],
   'istio/control-plane': ['error', 'istio/resources', 'istio/process', 'istio/kube-api', 'istio/observe'],
   /** Objects of the API server as the node reads them, and what follows from Services. */
   'istio/cluster': ['istio/resources', 'istio/network', 'istio/kube-api', 'istio/apply'],
@@ -180,6 +180,31 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'cases/coverage': ['error', 'plan', 'reply', 'istio', 'cases'],
   'cases/asserted-routes': ['error', 'plan', 'reply', 'expect', 'istio', 'send', 'cases'],
   'cases/meshes': ['error', 'plan', 'reply', 'istio', 'send', 'cases', 'cases/coverage', 'cases/asserted-routes'],
+  /** Differences of behaviour between two snapshots of a mesh. */
+  diff: ['error', 'plan', 'reply', 'expect'],
+  'diff/requests': ['error', 'plan', 'reply', 'expect', 'diff'],
+  'diff/compare': ['error', 'plan', 'reply', 'expect', 'diff'],
+  /** Configuration of Envoys, cut into the parts that decide about an edge. */
+  'diff/pieces': ['diff'],
+  /** Requests for the edges whose parts differ. */
+  'diff/probes': ['diff', 'diff/pieces', 'diff/requests', 'diff/compare'],
+  /** Local mesh that has one snapshot after another, and answers probes. */
+  'diff/engine': [
+    'error',
+    'plan',
+    'reply',
+    'render',
+    'execute',
+    'istio',
+    'send',
+    'cases',
+    'diff',
+    'diff/pieces',
+    'diff/probes',
+    'diff/compare',
+  ],
+  'diff/report': ['error', 'plan', 'reply', 'render', 'diff'],
+  'diff/written-cases': ['error', 'plan', 'reply', 'expect', 'diff'],
   'cli/options': ['options', 'render', 'send'],
   'cli/output': ['error', 'plan', 'reply', 'render'],
   'cli/files': ['error', 'plan', 'reply', 'expect', 'execute', 'istio', 'manifests', 'cases', 'options', 'cli/process'],
@@ -239,6 +264,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'cli/process',
     'cli/manifests',
   ],
+  'cli/diff': ['error', 'render', 'istio', 'diff', 'options', 'cli/options', 'cli/output', 'cli/process', 'cli/files'],
   'cli/test': [
     'error',
     'plan',
@@ -271,6 +297,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'cli/istio',
     'cli/test',
     'cli/labs',
+    'cli/diff',
   ],
 };
 

@@ -55,6 +55,7 @@ function labelOf({ kind, port, protocol }: Entry): string {
 function noteOf(entry: Entry, pods: readonly PodStatus[]): string {
   switch (entry.kind) {
     case 'service':
+    case 'workload':
       return versionsOf(entry, pods);
     case 'gateway':
       return 'gateway';

@@ -127,6 +127,8 @@ async function answerTo(mesh: Promise<LocalMesh>, request: ControlRequest, enque
       return { kind: 'objects', objects: (await mesh).objects };
     case 'stats':
       return { kind: 'stats', stats: await (await mesh).node.stats(ended.signal) };
+    case 'dumps':
+      return { kind: 'dumps', pods: await (await mesh).node.writeDumps(request.folder, ended.signal) };
     case 'kubeconfig':
       return { kind: 'kubeconfig', text: kubeconfigFor((await mesh).server, apiUrl()) };
     case 'down':

@@ -68,7 +68,7 @@ export class MachinePorts {
   }
 
   private async listenForOne(entry: Entry, isStart: boolean): Promise<Server> {
-    const portKind = entry.kind === 'service' || entry.kind === 'gateway' ? entry.protocol : entry.kind;
+    const portKind = portKindOf(entry);
     const { host, port } = this.first[portKind];
     const wanted = port === 0 ? 0 : port + this.used[portKind]++;
     const listener = isStart
@@ -78,6 +78,19 @@ export class MachinePorts {
     const bound = typeof address === 'object' ? (address?.port ?? 0) : 0;
     this.ports.set(entryId(entry), { entry, host, port: bound });
     return listener;
+  }
+}
+
+function portKindOf({ kind, protocol }: Entry): keyof FirstPorts {
+  switch (kind) {
+    case 'service':
+    case 'workload':
+    case 'gateway':
+      return protocol;
+    case 'jaeger':
+    case 'metrics':
+    case 'kubernetes':
+      return kind;
   }
 }
 

@@ -10,6 +10,7 @@ import type {
   PodProgress,
   PodStats,
   PodStatus,
+  ProxyDump,
   ReadinessChange,
 } from '../node/pod-status.ts';
 import { lastLines } from '../process/ready.ts';
@@ -65,6 +66,7 @@ export class MeshHost implements AsyncDisposable {
   private progress: PodProgress = { pods: 0, ready: 0 };
   private readonly startedMesh = Promise.withResolvers<StartedMesh>();
   private stall: StallTimeout | undefined;
+  private dumpCount = 0;
   private isStarted = false;
   private hasWarned = false;
   private isStopping = false;
@@ -207,6 +209,13 @@ export class MeshHost implements AsyncDisposable {
     return objects;
   }
 
+  /** Writes the configuration of each proxy into a new folder of the mesh, which is removed with the mesh. */
+  async dumps(signal: AbortSignal): Promise<readonly ProxyDump[]> {
+    const folder = path.join(this.folder, 'dumps', String(this.dumpCount++));
+    const { pods } = await askMesh(this.name, { kind: 'dumps', folder }, signal);
+    return pods;
+  }
+
   /** Returns a kubeconfig of the mesh's API server, for programs on this machine. */
   async kubeconfig(signal: AbortSignal): Promise<string> {
     const { text } = await askMesh(this.name, { kind: 'kubeconfig' }, signal);
@@ -280,7 +289,7 @@ export class MeshHost implements AsyncDisposable {
 }
 
 function startOptions(options: MeshOptions, tools: InstalledTools, folder: string): StartOptions {
-  const { sources, namespace, fill, logRoutes, serveArguments, istio, maxReplicas } = options;
+  const { sources, namespace, fill, logRoutes, serveArguments, istio, maxReplicas, workloadEntries } = options;
   return {
     tools,
     folder,
@@ -290,6 +299,7 @@ function startOptions(options: MeshOptions, tools: InstalledTools, folder: strin
     logRoutes,
     serveArguments,
     ...optional('istio', istio),
+    ...optional('workloadEntries', workloadEntries),
     ...optional('maxReplicas', maxReplicas),
   };
 }

@@ -8,6 +8,7 @@ import type {
   PodProgress,
   PodStats,
   PodStatus,
+  ProxyDump,
   ReadinessChange,
 } from '../node/pod-status.ts';
 import type { ManifestSource } from '../resources/manifest.ts';
@@ -48,6 +49,8 @@ export type ControlRequest =
   | { readonly kind: 'status' }
   | { readonly kind: 'stats' }
   | { readonly kind: 'objects' }
+  /** Requests the configuration of each proxy, as files in a folder. */
+  | { readonly kind: 'dumps'; readonly folder: string }
   /** Requests a kubeconfig for programs on this machine. */
   | { readonly kind: 'kubeconfig' }
   | { readonly kind: 'down' };
@@ -59,6 +62,7 @@ export type ControlAnswer =
   | { readonly kind: 'status'; readonly pods: readonly PodStatus[]; readonly ports: readonly MachinePort[] }
   | { readonly kind: 'stats'; readonly stats: readonly PodStats[] }
   | { readonly kind: 'objects'; readonly objects: MeshObjects }
+  | { readonly kind: 'dumps'; readonly pods: readonly ProxyDump[] }
   | { readonly kind: 'kubeconfig'; readonly text: string }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
@@ -72,6 +76,7 @@ export const answerKinds = {
   status: 'status',
   stats: 'stats',
   objects: 'objects',
+  dumps: 'dumps',
   kubeconfig: 'kubeconfig',
   down: 'done',
 } as const satisfies Record<ControlRequest['kind'], ControlAnswer['kind']>;

@@ -38,6 +38,8 @@ export interface LocalMeshOptions extends ChangeOptions {
   readonly istio?: IstioSettings;
   /** Further arguments of each `meshmock serve`. */
   readonly serveArguments: readonly string[];
+  /** True if each workload has an entry too, besides its Services. */
+  readonly workloadEntries?: boolean;
   /** Called with the current entries whenever these change. */
   readonly onEntries: (entries: readonly Entry[]) => void;
   /** Called whenever pods become ready or come and go. */
@@ -129,7 +131,7 @@ async function connect(
 }
 
 function nodeFor(
-  { tools, folder, serveArguments }: LocalMeshOptions,
+  { tools, folder, serveArguments, workloadEntries = false }: LocalMeshOptions,
   { server, client, view }: { readonly server: ApiServer; readonly client: KubeClient; readonly view: ClusterView },
   signal: AbortSignal,
 ): MeshNode {
@@ -138,5 +140,8 @@ function nodeFor(
     writeTokenKubeconfig(file, server, tokenFile);
     return file;
   };
-  return new MeshNode({ client, view, image: { ...tools }, folder, serveArguments, kubeconfig }, signal);
+  return new MeshNode(
+    { client, view, image: { ...tools }, folder, serveArguments, kubeconfig, workloadEntries },
+    signal,
+  );
 }

@@ -10,7 +10,7 @@ import type { RunningPod } from './running-pod.ts';
 export interface Entry {
   /** Name of the Service or workload, such as `productpage`, or `bar.other` outside the namespace `default`. */
   readonly name: string;
-  readonly kind: 'service' | 'gateway' | 'jaeger' | 'metrics' | 'kubernetes';
+  readonly kind: 'service' | 'workload' | 'gateway' | 'jaeger' | 'metrics' | 'kubernetes';
   readonly protocol: 'http' | 'grpc';
   /** Port of a gateway's Service. Other entries have none. */
   readonly port?: number;
@@ -104,6 +104,18 @@ export class EntryPublisher {
       this.publish();
     }
   }
+}
+
+/** Returns entries for the pods of each workload, also of several workloads that have the same Service. */
+export function workloadEntriesOf(pods: readonly RunningPod[]): Entry[] {
+  const mocks = pods.filter(({ plan }) => plan.role === 'mock');
+  const byWorkload = Map.groupBy(mocks, ({ plan }) => entryName(plan.workload, plan.namespace));
+  return [...byWorkload].map(([name, ofOne]) => ({
+    name,
+    kind: 'workload',
+    protocol: 'http',
+    targets: preferReady(ofOne).map(({ address }) => ({ host: address, port: entryPorts.http })),
+  }));
 }
 
 function mockEntries(name: string, pods: readonly RunningPod[]): Entry[] {

@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { ClusterView } from '../cluster/cluster-view.ts';
@@ -5,15 +7,16 @@ import type { ContainerPlace } from '../control-plane/control-plane.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
 import { bindPod, createToken } from '../kube-api/subresources.ts';
 import { istiodAddress, PodAddresses } from '../network/addresses.ts';
+import { writeProxyDump } from '../observe/proxy-dump.ts';
 import { parallelStarts, StartSlots } from '../process/start-slots.ts';
 import type { Pod } from '../resources/objects.ts';
-import { EntryPublisher, entriesOf } from './entries.ts';
+import { EntryPublisher, entriesOf, workloadEntriesOf } from './entries.ts';
 import { InterceptionRules } from './interception.ts';
 import { nodeName, nodeObject, podLimit } from './node-object.ts';
 import { controllerOf, isOrphan } from './pod-owners.ts';
 import { type PodPlan, PodPlans } from './pod-plan.ts';
 import type { NodeContext } from './pod-sandbox.ts';
-import type { BehaviourChange, PodProgress, PodStats, ReadinessChange } from './pod-status.ts';
+import type { BehaviourChange, PodProgress, PodStats, ProxyDump, ReadinessChange } from './pod-status.ts';
 import { PodStatusWriter, ReadyBatch } from './pod-status-writer.ts';
 import { type MeshProxy, proxyStats } from './proxy-process.ts';
 import { RunningPod } from './running-pod.ts';
@@ -26,7 +29,13 @@ export interface NodeOptions {
   readonly folder: string;
   readonly serveArguments: readonly string[];
   readonly kubeconfig: NodeContext['kubeconfig'];
+  /** True if each workload has an entry too, besides its Services. */
+  readonly workloadEntries: boolean;
 }
+
+/** Maximum time until a proxy shows its configuration, and the pause after a failure, in milliseconds. */
+const dumpMs = 10_000;
+const dumpPauseMs = 200;
 
 /** Time in which proxies stop choosing a pod that is deleted, in milliseconds. */
 const deletionMs = 200;
@@ -84,7 +93,10 @@ export class MeshNode {
       (pod) => this.statuses.write(pod),
       () => this.context.slots.areInUse,
     );
-    this.entries = new EntryPublisher(() => entriesOf(view.services, this.all, view.config(['Gateway'])));
+    this.entries = new EntryPublisher(() => [
+      ...entriesOf(view.services, this.all, view.config(['Gateway'])),
+      ...(options.workloadEntries ? workloadEntriesOf(this.all) : []),
+    ]);
   }
 
   /** Registers the node and begins to run pods. The objects of the view must be in already. */
@@ -140,6 +152,40 @@ export class MeshNode {
         stats: await proxyStats(address, signal),
       })),
     );
+  }
+
+  /**
+   * Writes the configuration of each pod's Envoy into a folder.
+   *
+   * @returns all pods, also those without a proxy
+   */
+  async writeDumps(folder: string, signal: AbortSignal): Promise<ProxyDump[]> {
+    await mkdir(folder, { recursive: true });
+    const dumps = await Promise.all(this.all.map((pod) => this.writeDump(pod, folder, signal)));
+    return dumps.filter((dump) => dump !== undefined);
+  }
+
+  /** @returns undefined if the pod is being deleted */
+  private async writeDump(pod: RunningPod, folder: string, signal: AbortSignal): Promise<ProxyDump | undefined> {
+    const { plan, address, networkNamespace } = pod;
+    const { name, namespace, workload, role, labels, serviceAccount, hasSidecar } = plan;
+    const file = hasSidecar ? path.join(folder, `${networkNamespace}.json`) : undefined;
+    for (const endMs = performance.now() + dumpMs; ; ) {
+      if (!this.isKept(plan.uid)) return undefined;
+      try {
+        if (file !== undefined) await writeProxyDump(networkNamespace, file, signal);
+        return { name, namespace, workload, role, labels, serviceAccount, address, file };
+      } catch (error) {
+        // The proxy of a pod ends before the API says so.
+        if (signal.aborted || performance.now() > endMs) throw error;
+        await sleep(dumpPauseMs, undefined, { signal });
+      }
+    }
+  }
+
+  /** Reports whether a pod of the API is not being deleted. */
+  private isKept(uid: string): boolean {
+    return this.options.view.pods.some((pod) => uidOf(pod) === uid && !isTerminating(pod));
   }
 
   /**

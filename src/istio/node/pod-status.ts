@@ -1,4 +1,4 @@
-import type { Pod, Service } from '../resources/objects.ts';
+import type { Labels, Pod, Service } from '../resources/objects.ts';
 import type { PodRole } from './pod-plan.ts';
 
 /** State of a pod, for `meshmock istio status`. */
@@ -30,6 +30,20 @@ export interface PodStats {
   /** Name of the pod, as `NAMESPACE/NAME`. */
   readonly pod: string;
   readonly stats: string;
+}
+
+/** Pod with a proxy, and the file that has the configuration of its Envoy. */
+export interface ProxyDump {
+  readonly name: string;
+  readonly namespace: string;
+  /** Name of the workload that the pod belongs to. */
+  readonly workload: string;
+  readonly role: PodRole;
+  readonly labels: Labels;
+  readonly serviceAccount: string;
+  readonly address: string;
+  /** Path of a JSON file with Envoy's answer to `/config_dump`; undefined for a pod without a proxy. */
+  readonly file: string | undefined;
 }
 
 /** Objects that receive requests, with those that the local mesh added. */

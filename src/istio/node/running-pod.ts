@@ -60,6 +60,10 @@ export class RunningPod {
     return this.sandbox.address;
   }
 
+  get networkNamespace(): string {
+    return this.sandbox.link;
+  }
+
   get plan(): PodPlan {
     return this.currentPlan;
   }

@@ -1,0 +1,179 @@
+import { createHash } from 'node:crypto';
+import { addressNamesOf } from './addresses.ts';
+import { type InboundParts, inboundParts, isInboundListener } from './inbound.ts';
+import { canonicalText, type Json, type JsonObject } from './json.ts';
+import {
+  hostOf,
+  type MeshSnapshot,
+  podsOf,
+  type SnapshotPod,
+  type SnapshotService,
+  stablePodName,
+} from './mesh-snapshot.ts';
+import { type AddressNames, normalized } from './normalize.ts';
+import { gatewayParts, type OutboundParts, sidecarParts } from './outbound.ts';
+
+/** Parts of both ends of an edge, on one side. */
+export interface EdgeParts {
+  /** Parts of the proxy that sends; undefined for a sender without a proxy, such as a pod outside the mesh. */
+  readonly sender: OutboundParts | undefined;
+  /** Parts of the sidecars that may receive. */
+  readonly receivers: readonly InboundParts[];
+  /** Text that is equal for equal parts. */
+  readonly key: string;
+  /** The same for the parts of receivers only. */
+  readonly receiverKey: string;
+}
+
+/** Destination of an edge: a Service, or a host that only proxies know. */
+export interface EdgeTarget {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Reads the parts of edges of one snapshot. */
+export class EdgeReader {
+  private readonly mesh: MeshSnapshot;
+  private readonly names: AddressNames;
+  private readonly podsByAddress: ReadonlyMap<string, SnapshotPod>;
+  /** Texts of parts that many edges share. */
+  private readonly texts = new WeakMap<JsonObject, string>();
+  private readonly inbound = new Map<string, InboundParts>();
+  private readonly gateways = new Map<SnapshotPod, string>();
+
+  constructor(mesh: MeshSnapshot) {
+    this.mesh = mesh;
+    this.names = addressNamesOf(mesh);
+    this.podsByAddress = new Map(mesh.pods.map((pod) => [pod.address, pod]));
+  }
+
+  /** Returns the parts for requests of a pod to a destination. */
+  sidecar(sender: SnapshotPod, target: EdgeTarget): EdgeParts {
+    const service = this.serviceOf(target.host);
+    const parts =
+      sender.config === undefined
+        ? undefined
+        : sidecarParts(sender.config, {
+            port: target.port,
+            addresses: service?.addresses ?? [],
+            authorities: authoritiesOf(target, sender.namespace),
+          });
+    return this.edgeParts(parts, service, target.port);
+  }
+
+  /** Returns the parts for requests from outside the mesh to a host at a gateway. */
+  gateway(gateway: SnapshotPod, podPort: number, host: string, port: number): EdgeParts {
+    const parts =
+      gateway.config === undefined ? undefined : gatewayParts(gateway.config, podPort, [`${host}:${port}`, host]);
+    return this.edgeParts(parts, undefined, port);
+  }
+
+  private edgeParts(sender: OutboundParts | undefined, service: SnapshotService | undefined, port: number): EdgeParts {
+    const selected = service === undefined ? [] : this.receiversOfService(service, port);
+    const addressed = (sender?.addresses ?? []).flatMap((one): InboundParts[] => {
+      const pod = this.podsByAddress.get(one.address);
+      return pod === undefined || pod.role !== 'mock' ? [] : [this.inboundOf(pod, one.port)];
+    });
+    const receivers = [...new Set([...addressed, ...selected])];
+    const nextGateways = new Set(
+      [
+        ...(sender?.addresses ?? []).map(({ address }) => this.podsByAddress.get(address)),
+        ...this.podsOfService(service),
+      ]
+        .filter((pod) => pod?.role === 'gateway')
+        .flatMap((pod) => pod ?? []),
+    );
+    const receiverKey = [
+      ...receivers.map((one) => this.receiverText(one)).toSorted(),
+      ...[...nextGateways].map((one) => this.gatewayText(one)),
+    ].join('\n');
+    const key = [
+      service === undefined ? 'no service' : serviceText(service),
+      ...(sender === undefined ? ['no proxy'] : this.senderTexts(sender)),
+      receiverKey,
+    ].join('\n');
+    return { sender, receivers, key: hashOf(key), receiverKey: hashOf(receiverKey) };
+  }
+
+  private senderTexts(parts: OutboundParts): string[] {
+    const { listeners, virtualHosts, routeSettings, clusters, endpoints, secrets } = parts;
+    return [listeners, virtualHosts, routeSettings, clusters, endpoints, secrets].flatMap((some) =>
+      // Route configurations may be selected in any order.
+      some.map((one) => this.textOf(one)).toSorted(),
+    );
+  }
+
+  private receiverText({ pod, port, chains, listener, clusters }: InboundParts): string {
+    const parts = [...chains, ...(listener === undefined ? [] : [listener]), ...clusters];
+    return [stablePodName(pod), port, ...parts.map((one) => this.textOf(one))].join('\n');
+  }
+
+  /** Returns the text of everything that a gateway in the middle of an edge may do, and the pods to which it leads. */
+  private gatewayText(pod: SnapshotPod): string {
+    const known = this.gateways.get(pod);
+    if (known !== undefined) return known;
+    // Ends cycles: a gateway that leads to itself.
+    this.gateways.set(pod, stablePodName(pod));
+    const { config } = pod;
+    if (config === undefined) return stablePodName(pod);
+    const parts = [config.listeners, config.routes, config.clusters, config.endpoints].flatMap((some) => [
+      ...some.values(),
+    ]);
+    const receivers = this.mesh.pods.filter(({ role }) => role === 'mock').flatMap((one) => this.allInbound(one));
+    const text = [stablePodName(pod), ...parts.map((one) => this.textOf(one)), ...receivers].toSorted().join('\n');
+    this.gateways.set(pod, text);
+    return text;
+  }
+
+  private allInbound(pod: SnapshotPod): string[] {
+    const listener = pod.config?.listeners.find(isInboundListener);
+    return listener === undefined ? [] : [this.textOf(listener)];
+  }
+
+  private receiversOfService(service: SnapshotService, port: number): InboundParts[] {
+    const targetPort = Number(service.ports.find((one) => one.port === port)?.targetPort ?? port);
+    return this.podsOfService(service)
+      .filter(({ role }) => role === 'mock')
+      .map((pod) => this.inboundOf(pod, Number.isNaN(targetPort) ? port : targetPort));
+  }
+
+  private podsOfService(service: SnapshotService | undefined): SnapshotPod[] {
+    return service === undefined ? [] : podsOf(service, this.mesh.pods);
+  }
+
+  private serviceOf(host: string): SnapshotService | undefined {
+    return this.mesh.services.find((service) => hostOf(service) === host);
+  }
+
+  private inboundOf(pod: SnapshotPod, port: number): InboundParts {
+    const key = `${pod.address} ${port}`;
+    const known = this.inbound.get(key) ?? inboundParts(pod, port);
+    this.inbound.set(key, known);
+    return known;
+  }
+
+  private textOf(part: JsonObject): string {
+    const known = this.texts.get(part) ?? canonicalText(normalized(part as Json, this.names));
+    this.texts.set(part, known);
+    return known;
+  }
+}
+
+/** Returns the authorities with which applications of a namespace call a host. */
+export function authoritiesOf({ host, port }: EdgeTarget, namespace: string): string[] {
+  const [, name, of] = /^([^.]+)\.([^.]+)\.svc\.cluster\.local$/.exec(host) ?? [];
+  const hosts =
+    name === undefined || of === undefined
+      ? [host]
+      : [...(of === namespace ? [name] : []), `${name}.${of}`, `${name}.${of}.svc`, host];
+  return hosts.flatMap((one) => [`${one}:${port}`, one]);
+}
+
+/** Texts of parts have many kilobytes, and there are as many as edges. */
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64');
+}
+
+function serviceText({ settings, ports }: SnapshotService): string {
+  return canonicalText([settings, ports.map(({ port, targetPort, protocol }) => ({ port, targetPort, protocol }))]);
+}

@@ -1,0 +1,151 @@
+import type { Caller, Destination, NotCompared } from '../model.ts';
+import { type CallerPods, callersOf } from './callers.ts';
+import { type EdgeParts, EdgeReader } from './edge-parts.ts';
+import { type GatewayTarget, gatewayTargetsOf } from './gateway-targets.ts';
+import { identityVector } from './identity-vector.ts';
+import { type MeshSnapshot, type SnapshotPod, workloadKey } from './mesh-snapshot.ts';
+import { type EdgeProtocol, type MeshTarget, meshTargetsOf } from './mesh-targets.ts';
+
+/** Callers and a destination, with the configuration that is the same for all these callers on each side. */
+export interface Edge {
+  readonly caller: Caller;
+  /** All callers of the class, with `caller` among them. */
+  readonly speaksFor: readonly Caller[];
+  readonly destination: Destination;
+  readonly protocol: EdgeProtocol;
+  /** Port of the callee's pods. */
+  readonly calleePort: number;
+  readonly before: EdgeParts;
+  readonly after: EdgeParts;
+}
+
+/** Edges of two snapshots. */
+export interface EdgeSet {
+  /** Number of all edges of the mesh, by a caller and a host. */
+  readonly edges: number;
+  readonly changedEdges: number;
+  /** Number of hosts at the ports of gateways. */
+  readonly gateways: number;
+  readonly changedGateways: number;
+  /** All workloads that may call. */
+  readonly callers: readonly Caller[];
+  /** Edges to probe, one for each class of callers. */
+  readonly toProbe: readonly Edge[];
+  readonly notCompared: readonly NotCompared[];
+}
+
+export interface EdgeOptions {
+  /** True to probe equal edges too. */
+  readonly all: boolean;
+  /** Workload outside the mesh, as NAMESPACE/NAME. */
+  readonly outside: string;
+}
+
+/**
+ * Returns the edges of two snapshots, with the parts of those to probe. An edge with equal parts at both ends cannot behave
+ * differently.
+ */
+export function edgesOf(before: MeshSnapshot, after: MeshSnapshot, options: EdgeOptions): EdgeSet {
+  const readers = { before: new EdgeReader(before), after: new EdgeReader(after) };
+  const { callers, notCompared } = callersOf(before, after, options.outside);
+  const { targets, notCompared: skipped } = meshTargetsOf(before, after);
+  const ofTargets = targets.map((target) => edgesTo(target, callers, readers, options));
+  const pairs = (some: (edges: TargetEdges) => readonly string[]): number => new Set(ofTargets.flatMap(some)).size;
+  const gateways = gatewayEdges(before, after, readers, options);
+  return {
+    edges: pairs(({ all }) => all),
+    changedEdges: pairs(({ changed }) => changed),
+    gateways: gateways.count,
+    changedGateways: gateways.changed,
+    callers: callers.map(({ caller }) => caller),
+    toProbe: [...ofTargets.flatMap(({ toProbe }) => toProbe), ...gateways.toProbe],
+    notCompared: [...notCompared, ...skipped],
+  };
+}
+
+interface Readers {
+  readonly before: EdgeReader;
+  readonly after: EdgeReader;
+}
+
+/** Edges to one target. */
+interface TargetEdges {
+  /** Texts that name the pairs of a caller and a host. */
+  readonly all: readonly string[];
+  readonly changed: readonly string[];
+  readonly toProbe: readonly Edge[];
+}
+
+function edgesTo(
+  { edge, destination, protocol, calleePort, workloads }: MeshTarget,
+  callers: readonly CallerPods[],
+  readers: Readers,
+  options: EdgeOptions,
+): TargetEdges {
+  const classes = new Map<string, Edge>();
+  const changed: string[] = [];
+  const others = callers.filter(({ pods }) => !workloads.has(workloadKey(pods.before)));
+  const pairOf = ({ caller }: CallerPods): string => `${callerKey(caller)} ${edge.host}`;
+  for (const one of others) {
+    const { caller, pods } = one;
+    const parts = { before: readers.before.sidecar(pods.before, edge), after: readers.after.sidecar(pods.after, edge) };
+    const isEqual = parts.before.key === parts.after.key;
+    if (!isEqual) changed.push(pairOf(one));
+    if (isEqual && !options.all) continue;
+    const key = classKey(parts.before, parts.after, pods.before);
+    const known = classes.get(key) ?? { caller, speaksFor: [], destination, protocol, calleePort, ...parts };
+    classes.set(key, { ...known, speaksFor: [...known.speaksFor, caller] });
+  }
+  return { all: others.map(pairOf), changed, toProbe: [...classes.values()] };
+}
+
+/** Returns a text that is equal for callers of one class: their parts, and what policies of the callee ask of them. */
+function classKey(before: EdgeParts, after: EdgeParts, caller: SnapshotPod): string {
+  const inbound = [...before.receivers, ...after.receivers].flatMap(({ chains }) => chains);
+  const hasProxy = caller.config === undefined ? 'no proxy' : 'proxy';
+  return [before.key, after.key, identityVector(inbound, caller), hasProxy].join('\n');
+}
+
+/** Returns a text that names a caller in a run. */
+export function callerKey(caller: Caller): string {
+  switch (caller.kind) {
+    case 'workload':
+      return `${caller.namespace}/${caller.name}`;
+    case 'outside':
+      return 'outside';
+    case 'gateway':
+      return `${caller.gateway} ${caller.scheme}://${caller.host}:${caller.port}`;
+  }
+}
+
+function gatewayEdges(
+  before: MeshSnapshot,
+  after: MeshSnapshot,
+  readers: Readers,
+  { all }: EdgeOptions,
+): { readonly count: number; readonly changed: number; readonly toProbe: readonly Edge[] } {
+  const targets = new Map<string, GatewayTarget>([...gatewayTargetsOf(after), ...gatewayTargetsOf(before)]);
+  const edges = [...targets.values()].flatMap((target): Edge[] => {
+    const { gateway, host, port, podPort, scheme } = target;
+    const pods = { before: gatewayPod(before, gateway), after: gatewayPod(after, gateway) };
+    if (pods.before === undefined || pods.after === undefined) return [];
+    const caller: Caller = { kind: 'gateway', gateway, host, port, scheme };
+    return [
+      {
+        caller,
+        speaksFor: [caller],
+        destination: { name: host, host, port, workloads: [] },
+        protocol: 'http',
+        calleePort: port,
+        before: readers.before.gateway(pods.before, podPort, host, port),
+        after: readers.after.gateway(pods.after, podPort, host, port),
+      },
+    ];
+  });
+  const changed = edges.filter((edge) => edge.before.key !== edge.after.key);
+  return { count: edges.length, changed: changed.length, toProbe: all ? edges : changed };
+}
+
+function gatewayPod({ pods }: MeshSnapshot, key: string): SnapshotPod | undefined {
+  return pods.find((pod) => pod.role === 'gateway' && workloadKey(pod) === key);
+}

@@ -1,0 +1,52 @@
+import type { ObservedAnswer, Outcome, Probe } from '../model.ts';
+
+/** Returns an outcome in a few words, such as `200 details v1` or `403 rbac_denied`. */
+export function outcomeText(outcome: Outcome): string {
+  const { status, grpcStatus } = outcome;
+  const code = grpcStatus === undefined || grpcStatus === 'OK' ? String(status ?? '') : grpcStatus;
+  return [code, answerText(outcome.answer)].filter((part) => part !== '').join(' ');
+}
+
+function answerText(answer: ObservedAnswer): string {
+  switch (answer.kind) {
+    case 'service':
+      return [answer.service, answer.version].filter(Boolean).join(' ');
+    case 'refused':
+      return answer.reason;
+    case 'redirect':
+      return `to ${answer.location}`;
+    case 'direct':
+      return answer.body === '' ? 'direct response' : `direct response "${cut(answer.body)}"`;
+    case 'foreign':
+      return 'from a server that is no mock';
+    case 'none':
+      return `no answer (${answer.code})`;
+  }
+}
+
+function cut(body: string): string {
+  return body.length > 20 ? `${body.slice(0, 19)}…` : body;
+}
+
+/** Returns the destination of an answer in a table of shares: `v2`, or `details v1` for another service. */
+export function destinationText(outcome: Outcome, { destination }: Probe): string {
+  const { answer } = outcome;
+  if (answer.kind !== 'service') return outcomeText(outcome);
+  const isCalled = answer.service === destination.name.split('.')[0];
+  return isCalled && answer.version ? answer.version : answerText(answer);
+}
+
+/** Reports whether an answer came from a workload. */
+export function isReached({ kind }: ObservedAnswer): boolean {
+  return kind === 'service' || kind === 'foreign';
+}
+
+/** Reports whether an answer says that the request was refused, or did not arrive. */
+export function isRefused({ kind }: ObservedAnswer): boolean {
+  return kind === 'refused' || kind === 'none';
+}
+
+/** Reports whether an answer is an injected fault. */
+export function isFault(answer: ObservedAnswer): boolean {
+  return answer.kind === 'refused' && answer.reason === 'fault';
+}

@@ -1,0 +1,95 @@
+import type { Observation } from '../model.ts';
+import { isRefused, outcomeText } from './answer-text.ts';
+import type { BareDifference } from './bare-difference.ts';
+
+/** Compares after what time a slow callee is given up. Only timeouts of the configuration are compared. */
+export function timeoutDifference(
+  before: Observation,
+  after: Observation,
+  timeoutsMs: readonly number[],
+): BareDifference[] {
+  const [from, to] = [timeoutText(before, timeoutsMs), timeoutText(after, timeoutsMs)];
+  return from === to ? [] : [{ kind: 'timeout', from: `times out: ${from}`, to }];
+}
+
+function timeoutText(observation: Observation, timeoutsMs: readonly number[]): string {
+  const [outcome] = observation.outcomes;
+  if (outcome === undefined || !hasTimedOut(observation)) return 'never';
+  const { durationMs } = observation;
+  // A proxy reports a timeout after its time, and never before it. Over gRPC the callee knows it, and ends a little earlier.
+  const passed = timeoutsMs.filter((timeoutMs) => timeoutMs * earlyPart <= durationMs + earlyMs);
+  return passed.length === 0 ? 'at once' : `after ${durationText(Math.max(...passed))}`;
+}
+
+/** Time by which clocks of two processes may differ, in milliseconds. */
+const earlyMs = 15;
+/** Part of a timeout after which a callee over gRPC gives up. */
+const earlyPart = 0.95;
+
+function hasTimedOut({ outcomes }: Observation): boolean {
+  return outcomes.some(
+    ({ answer, status, grpcStatus }) =>
+      (answer.kind === 'refused' && answer.reason === 'timeout') ||
+      status === 504 ||
+      grpcStatus === 'DEADLINE_EXCEEDED' ||
+      (answer.kind === 'none' && answer.code === 'timeout'),
+  );
+}
+
+/** Returns a duration with its unit, such as `500 ms` or `1.5 s`. */
+export function durationText(durationMs: number): string {
+  return durationMs < 1000 ? `${Math.round(durationMs)} ms` : `${Number((durationMs / 1000).toFixed(2))} s`;
+}
+
+/** Compares the attempts of a proxy at a callee that fails, and what the caller got at the end. */
+export function attemptsDifference(before: Observation, after: Observation): BareDifference[] {
+  const { attempts: old } = before;
+  const { attempts: changed } = after;
+  if (old !== undefined && changed !== undefined && old !== changed)
+    return [{ kind: 'retries', from: retriesText(old, 'no retries'), to: retriesText(changed, 'none') }];
+  const [from, to] = [before, after].map(({ outcomes }) => outcomes.map(outcomeText).toSorted().join(', '));
+  // Without attempts on both sides a plain request shows what is different.
+  return from === to || from === undefined || to === undefined ? [] : [{ kind: 'status', from, to }];
+}
+
+function retriesText(attempts: number, none: string): string {
+  if (attempts === 0) return 'no attempt';
+  return attempts === 1 ? none : attempts === 2 ? '1 retry' : `${attempts - 1} retries`;
+}
+
+/** Compares how many of the requests that arrive at once are refused by a limit. */
+export function limitDifference(before: Observation, after: Observation): BareDifference[] {
+  const [old, changed] = [overflowsOf(before), overflowsOf(after)];
+  const isClose = Math.abs(old.refused - changed.refused) <= Math.max(2, 0.2 * Math.max(old.all, changed.all));
+  if (isClose && (old.refused === 0) === (changed.refused === 0)) return [];
+  return [{ kind: 'limit', from: overflowText(old), to: overflowText(changed) }];
+}
+
+interface RefusedRequests {
+  readonly refused: number;
+  readonly all: number;
+}
+
+function overflowsOf({ outcomes }: Observation): RefusedRequests {
+  const count = (some: Observation['outcomes']): number => some.reduce((sum, one) => sum + one.count, 0);
+  const refused = outcomes.filter(({ answer, status }) => isRefused(answer) && status !== 504);
+  return { refused: count(refused), all: count(outcomes) };
+}
+
+function overflowText({ refused, all }: RefusedRequests): string {
+  return refused === 0 ? `${all} at once: all answered` : `${refused} of ${all} at once refused`;
+}
+
+/** Compares whether a pod that fails gets no more requests. */
+export function ejectionDifference(before: Observation, after: Observation): BareDifference[] {
+  const [old, changed] = [ejectionText(before), ejectionText(after)];
+  return old === changed ? [] : [{ kind: 'outlier_detection', from: `a pod that fails: ${old}`, to: changed }];
+}
+
+function ejectionText({ outcomes, pods }: Observation): string {
+  const isAlone = outcomes.some(({ answer }) => answer.kind === 'refused' && answer.reason === 'no_healthy_upstream');
+  const counts = Object.values(pods);
+  // Pods get equal parts, unless one of them is ejected.
+  const mean = counts.reduce((sum, count) => sum + count, 0) / Math.max(1, counts.length);
+  return isAlone || Math.min(...counts) < mean / 2 ? 'ejected' : 'stays';
+}

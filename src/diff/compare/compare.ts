@@ -1,0 +1,110 @@
+import type { ChancePart, Difference, DifferenceKind, Observation, ObservedAnswer, Outcome, Probe } from '../model.ts';
+import { isFault, isRefused, outcomeText } from './answer-text.ts';
+import type { BareDifference, CompareSettings } from './bare-difference.ts';
+import { causeOf } from './cause.ts';
+import { compareContents } from './compare-contents.ts';
+import { attemptsDifference, ejectionDifference, limitDifference, timeoutDifference } from './compare-resilience.ts';
+import { mirrorDifferences, shareDifferences } from './compare-shares.ts';
+import { severityOf, severityOrder } from './severity.ts';
+
+/**
+ * Returns the differences between two observations of one probe, the worst first.
+ *
+ * @example
+ * differencesOf(probe, before, after, { falseAlarmRate: 1e-6 })[0]?.to; // '403 rbac_denied'
+ */
+export function differencesOf(
+  probe: Probe,
+  before: Observation,
+  after: Observation,
+  settings: CompareSettings,
+): Difference[] {
+  return bareDifferences(probe, before, after, settings)
+    .map((difference) => ({
+      ...difference,
+      severity: severityOf(difference.kind),
+      probe,
+      cause: causeOf(difference.kind, probe.causes),
+    }))
+    .toSorted((a, b) => severityOrder[a.severity] - severityOrder[b.severity]);
+}
+
+function bareDifferences(
+  probe: Probe,
+  before: Observation,
+  after: Observation,
+  settings: CompareSettings,
+): BareDifference[] {
+  const { mode } = probe;
+  switch (mode.kind) {
+    case 'plain':
+      return plainDifferences(mode.byChance, before, after, settings);
+    case 'shares':
+      return [...shareDifferences(probe, before, after, settings), ...mirrorDifferences(before, after, settings)];
+    case 'slow':
+      return timeoutDifference(before, after, mode.timeoutsMs);
+    case 'failing':
+      return attemptsDifference(before, after);
+    case 'burst':
+      return limitDifference(before, after);
+    case 'ejection':
+      return ejectionDifference(before, after);
+  }
+}
+
+/** Compares two answers, without what chance decides about them. */
+function plainDifferences(
+  byChance: ChancePart,
+  before: Observation,
+  after: Observation,
+  settings: CompareSettings,
+): BareDifference[] {
+  const [old] = before.outcomes;
+  const [changed] = after.outcomes;
+  if (old === undefined || changed === undefined) return [];
+  const kind = answerChange(old, changed);
+  const mirrors = byChance === 'nothing' ? mirrorDifferences(before, after, settings) : [];
+  if (kind === undefined) return [...compareContents(old, changed), ...mirrors];
+  if (isByChance(kind, byChance)) return [];
+  return [{ kind, from: outcomeText(old), to: outcomeText(changed) }, ...mirrors];
+}
+
+/** Reports whether chance may have made a difference. */
+function isByChance(kind: DifferenceKind, byChance: ChancePart): boolean {
+  switch (byChance) {
+    case 'nothing':
+      return false;
+    case 'destination':
+      return kind === 'destination' || kind === 'version';
+    case 'answer':
+      return true;
+  }
+}
+
+/** Returns the kind of the difference between two answers; undefined if they are alike. */
+function answerChange(old: Outcome, changed: Outcome): DifferenceKind | undefined {
+  const [before, after] = [old.answer, changed.answer];
+  if (isFault(before) !== isFault(after)) return 'fault';
+  if (isRefused(before) !== isRefused(after)) return isRefused(after) ? 'refused' : 'allowed';
+  if (isRefused(before)) return outcomeText(old) === outcomeText(changed) ? undefined : 'refusal';
+  return before.kind === after.kind ? sameKindChange(old, changed) : otherKind(before, after);
+}
+
+function otherKind(before: ObservedAnswer, after: ObservedAnswer): DifferenceKind {
+  if (before.kind === 'redirect' || after.kind === 'redirect') return 'redirect';
+  return before.kind === 'direct' || after.kind === 'direct' ? 'direct_answer' : 'destination';
+}
+
+function sameKindChange(old: Outcome, changed: Outcome): DifferenceKind | undefined {
+  const [before, after] = [old.answer, changed.answer];
+  if (outcomeText(old) === outcomeText(changed) && namespaceOf(before) === namespaceOf(after)) return undefined;
+  if (before.kind === 'redirect') return 'redirect';
+  if (before.kind === 'direct') return 'direct_answer';
+  if (before.kind !== 'service' || after.kind !== 'service') return 'status';
+  if (before.service !== after.service || namespaceOf(before) !== namespaceOf(after)) return 'destination';
+  return before.version === after.version ? 'status' : 'version';
+}
+
+function namespaceOf(answer: ObservedAnswer): string | undefined {
+  return answer.kind === 'service' ? answer.namespace : undefined;
+}

@@ -1,0 +1,152 @@
+import type { CalleeFailure, NotCompared, ProbeMode } from '../model.ts';
+import { countingMode } from './chances.ts';
+import {
+  faultsOf,
+  isSame,
+  type NeededModes,
+  none,
+  type RequestPieces,
+  type RetryPolicy,
+  type RoutePiece,
+} from './pieces.ts';
+
+/** Returns the modes that show the differences between the settings of two sides. */
+export function neededModes(before: RequestPieces, after: RequestPieces): NeededModes {
+  const parts = [
+    countingMode(before, after),
+    slowMode(before, after),
+    failingModes(before, after),
+    limitModes(before, after),
+    answerHeaders(before, after),
+  ];
+  return { modes: parts.flatMap(({ modes }) => modes), notCompared: parts.flatMap(({ notCompared }) => notCompared) };
+}
+
+/**
+ * Returns a duration of Envoy's JSON in milliseconds; undefined without one.
+ *
+ * @example
+ * milliseconds('0.500s'); // 500
+ */
+export function milliseconds(duration: string | undefined): number | undefined {
+  const [, seconds] = /^([\d.]+)s$/.exec(duration ?? '') ?? [];
+  return seconds === undefined ? undefined : Math.round(Number(seconds) * 1000);
+}
+
+/** Longest delay of a callee in a probe, in milliseconds. */
+const mostDelayMs = 12_000;
+
+function slowMode({ route: before }: RequestPieces, { route: after }: RequestPieces): NeededModes {
+  const settings = (piece: RoutePiece | undefined): unknown[] => [
+    piece?.route?.timeout ?? '0s',
+    piece?.route?.retry_policy?.per_try_timeout,
+    faultsOf(piece).delay,
+  ];
+  if (isSame(settings(before), settings(after))) return none;
+  const timeouts = [before, after].flatMap((piece) =>
+    [piece?.route?.timeout, piece?.route?.retry_policy?.per_try_timeout].map(milliseconds),
+  );
+  const timeoutsMs = [...new Set(timeouts.filter((timeoutMs) => timeoutMs !== undefined && timeoutMs > 0))] as number[];
+  if (timeoutsMs.length === 0) return none;
+  const ascending = timeoutsMs.toSorted((a, b) => a - b);
+  const longest = ascending.filter((timeoutMs) => delayOver(timeoutMs) <= mostDelayMs).at(-1);
+  if (longest === undefined)
+    return {
+      modes: [],
+      notCompared: [{ subject: 'timeouts', reason: `they are longer than ${mostDelayMs / 1000} s` }],
+    };
+  return { modes: [{ kind: 'slow', delayMs: delayOver(longest), timeoutsMs: ascending }], notCompared: [] };
+}
+
+/** Returns a delay that clearly exceeds a timeout, with its retries. */
+function delayOver(timeoutMs: number): number {
+  return Math.ceil(timeoutMs * 1.25 + 400);
+}
+
+function failingModes(before: RequestPieces, after: RequestPieces): NeededModes {
+  const [old, changed] = [before, after].map(({ route }) => route?.route?.retry_policy);
+  const { per_try_timeout: _old, ...oldRest } = old ?? {};
+  const { per_try_timeout: _changed, ...changedRest } = changed ?? {};
+  if (isSame(oldRest, changedRest)) return none;
+  const failures = [old, changed].flatMap((policy) => failuresOf(policy, before.protocol));
+  const unique = [...new Map(failures.map((failure) => [JSON.stringify(failure), failure])).values()];
+  return { modes: unique.map((failure) => ({ kind: 'failing', failure })), notCompared: [] };
+}
+
+/** Returns failures of a callee for each condition of a retry policy. */
+function failuresOf(policy: RetryPolicy | undefined, protocol: RequestPieces['protocol']): CalleeFailure[] {
+  const { retry_on: words = '', retriable_status_codes: codes = [] } = policy ?? {};
+  return words.split(',').flatMap((word) => failuresOfWord(word.trim(), codes, protocol));
+}
+
+const grpcStatuses: Readonly<Record<string, string>> = {
+  cancelled: 'CANCELLED',
+  'deadline-exceeded': 'DEADLINE_EXCEEDED',
+  internal: 'INTERNAL',
+  'resource-exhausted': 'RESOURCE_EXHAUSTED',
+  unavailable: 'UNAVAILABLE',
+};
+
+function failuresOfWord(word: string, codes: readonly number[], protocol: RequestPieces['protocol']): CalleeFailure[] {
+  const statuses = (values: readonly number[]): CalleeFailure[] =>
+    protocol === 'http' ? values.map((status) => ({ kind: 'status', status })) : [];
+  switch (word) {
+    case '5xx':
+      return statuses([503, 500]);
+    case 'gateway-error':
+      return statuses([503, 502, 504]);
+    case 'retriable-4xx':
+      return statuses([409]);
+    case 'retriable-status-codes':
+      return statuses(codes);
+    case 'reset':
+    case 'reset-before-request':
+      return protocol === 'http' ? [{ kind: 'reset' }] : [];
+    default: {
+      const status = grpcStatuses[word];
+      return protocol === 'grpc' && status !== undefined ? [{ kind: 'grpc_status', status }] : [];
+    }
+  }
+}
+
+/** Requests that arrive at once, unless limits in the configuration need more. */
+const leastBurst = 10;
+const mostBurst = 200;
+const burstDelayMs = 700;
+const ejectionRequests = 30;
+
+function limitModes(before: RequestPieces, after: RequestPieces): NeededModes {
+  const modes: ProbeMode[] = [];
+  const notCompared: NotCompared[] = [];
+  if (!isSame(before.cluster?.circuit_breakers, after.cluster?.circuit_breakers)) {
+    const limits = [before, after].flatMap(({ cluster }) => limitsIn(cluster?.circuit_breakers));
+    const smallest = Math.min(...limits.filter((limit) => limit < unlimited));
+    const count = Math.max(leastBurst, 2 * smallest + 2);
+    if (Number.isFinite(smallest) && count <= mostBurst) modes.push({ kind: 'burst', count, delayMs: burstDelayMs });
+    else notCompared.push({ subject: 'connection limits', reason: `they allow more than ${mostBurst / 2} requests` });
+  }
+  if (!isSame(before.cluster?.outlier_detection, after.cluster?.outlier_detection))
+    modes.push({ kind: 'ejection', count: ejectionRequests, failure: { kind: 'status', status: 503 } });
+  return { modes, notCompared };
+}
+
+/** Limit that istiod writes for "no limit". */
+const unlimited = 4_294_967_295;
+
+/** Returns all numbers in Envoy's thresholds. */
+function limitsIn(value: unknown): number[] {
+  if (typeof value === 'number') return value > 0 ? [value] : [];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(limitsIn) : [];
+}
+
+/** Returns that headers of answers are not compared, if routes change them and nothing shows them. */
+function answerHeaders(before: RequestPieces, after: RequestPieces): NeededModes {
+  const settings = ({ route }: RequestPieces): unknown[] => [
+    route?.response_headers_to_add,
+    route?.response_headers_to_remove,
+    route?.typed_per_filter_config?.['envoy.filters.http.cors'],
+  ];
+  if (before.showsAnswerHeaders || isSame(settings(before), settings(after))) return none;
+  const reason = 'the reply of a mock to another one does not show them';
+  return { modes: [], notCompared: [{ subject: 'headers of answers', reason }] };
+}

@@ -1,0 +1,343 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { differencesOf } from '../../src/diff/compare/compare.ts';
+import { neededModes } from '../../src/diff/compare/modes.ts';
+import { observationOf } from '../../src/diff/compare/observe.ts';
+import type { RequestPieces, RoutePiece } from '../../src/diff/compare/pieces.ts';
+import {
+  differs,
+  reportFalseAlarmRate,
+  sharesSample,
+  shareText,
+  testFalseAlarmRate,
+} from '../../src/diff/compare/shares.ts';
+import type { Observation, Outcome, Probe } from '../../src/diff/model.ts';
+import type { CallResult } from '../../src/reply/reply.ts';
+import fc from '../fast-check.ts';
+import { observation, outcome, probe, service } from './make.ts';
+
+const settings = { falseAlarmRate: 1e-6 };
+
+/** Returns the differences of a probe as texts. */
+function compared(before: Observation, after: Observation, overrides: Partial<Probe> = {}): string[] {
+  return differencesOf(probe(overrides), before, after, settings).map(
+    ({ severity, kind, from, to }) => `${severity} ${kind}: ${from} → ${to}`,
+  );
+}
+
+const one = (value: Outcome): Observation => observation([value]);
+const v1 = outcome(service('reviews', 'v1'));
+const refusal = (reason: 'rbac_denied' | 'no_route' | 'fault' | 'timeout', status: number): Outcome =>
+  outcome({ kind: 'refused', reason, by: 'caller' }, { status });
+
+test('each pair of answers has its kind of difference', () => {
+  const cases: readonly (readonly [Outcome, Outcome, string[]])[] = [
+    [v1, v1, []],
+    [v1, refusal('rbac_denied', 403), ['refused refused: 200 reviews v1 → 403 rbac_denied']],
+    [refusal('rbac_denied', 403), v1, ['allowed allowed: 403 rbac_denied → 200 reviews v1']],
+    [refusal('rbac_denied', 403), refusal('no_route', 404), ['answer refusal: 403 rbac_denied → 404 no_route']],
+    [v1, refusal('fault', 500), ['resilience fault: 200 reviews v1 → 500 fault']],
+    [v1, outcome(service('reviews', 'v2')), ['destination version: 200 reviews v1 → 200 reviews v2']],
+    [v1, outcome(service('ratings', 'v1')), ['destination destination: 200 reviews v1 → 200 ratings v1']],
+    [v1, { ...v1, status: 201 }, ['answer status: 200 reviews v1 → 201 reviews v1']],
+    [
+      v1,
+      outcome({ kind: 'redirect', location: '/x' }, { status: 301 }),
+      ['destination redirect: 200 reviews v1 → 301 to /x'],
+    ],
+    [
+      v1,
+      outcome({ kind: 'direct', body: 'teapot' }, { status: 418 }),
+      ['destination direct_answer: 200 reviews v1 → 418 direct response "teapot"'],
+    ],
+    [
+      v1,
+      outcome({ kind: 'none', code: 'reset' }, { status: undefined }),
+      ['refused refused: 200 reviews v1 → no answer (reset)'],
+    ],
+  ];
+  for (const [before, after, expected] of cases) assert.deepEqual(compared(one(before), one(after)), expected);
+});
+
+test('what chance decides is not a difference', () => {
+  const other = outcome(service('reviews', 'v2'));
+  const mode = { kind: 'plain', byChance: 'destination' } as const;
+  assert.deepEqual(compared(one(v1), one(other), { mode }), []);
+  assert.deepEqual(compared(one(v1), one(refusal('rbac_denied', 403)), { mode }).length, 1);
+  const faults = { kind: 'plain', byChance: 'answer' } as const;
+  assert.deepEqual(compared(one(v1), one(refusal('fault', 500)), { mode: faults }), []);
+});
+
+test('what the callee received is compared, if the same service answered', () => {
+  const received = {
+    method: 'GET',
+    path: '/a',
+    authority: 'reviews:9080',
+    headers: { 'x-a': '1' },
+    isMutualTls: true,
+    identity: 'spiffe://a',
+  };
+  const changed = { ...received, path: '/b', headers: { 'x-b': '2' }, isMutualTls: false, identity: undefined };
+  assert.deepEqual(compared(one({ ...v1, received }), one({ ...v1, received: changed })), [
+    'request path: callee gets /a → /b',
+    'request request_header: callee gets x-a: 1 → none',
+    'request request_header: callee gets x-b: none → 2',
+    'request mtls: mTLS → plain text',
+  ]);
+  assert.deepEqual(compared(one({ ...v1, received }), one(v1)), []);
+});
+
+test('timeouts are compared by those of the configuration', () => {
+  const mode = { kind: 'slow', delayMs: 1650, timeoutsMs: [500, 1000] } as const;
+  const after = (durationMs: number): Observation => observation([refusal('timeout', 504)], { durationMs });
+  assert.deepEqual(compared(after(507), after(530), { mode }), []);
+  assert.deepEqual(compared(after(1640), after(1004), { mode }), []);
+  assert.deepEqual(compared(after(507), after(1004), { mode }), [
+    'resilience timeout: times out: after 500 ms → after 1 s',
+  ]);
+  assert.deepEqual(compared(observation([v1], { durationMs: 1655 }), after(510), { mode }), [
+    'resilience timeout: times out: never → after 500 ms',
+  ]);
+});
+
+test('retries are compared by the attempts at the callee', () => {
+  const mode = { kind: 'failing', failure: { kind: 'status', status: 503 } } as const;
+  const tried = (attempts: number): Observation => observation([{ ...v1, status: 503 }], { attempts });
+  assert.deepEqual(compared(tried(3), tried(3), { mode }), []);
+  assert.deepEqual(compared(tried(3), tried(2), { mode }), ['resilience retries: 2 retries → 1 retry']);
+});
+
+test('shares are compared by their counts, and shown as the configuration has them', () => {
+  const mode = { kind: 'shares', count: 600, configured: [100, 90, 10] } as const;
+  const split = (second: number): Observation =>
+    observation([
+      outcome(service('reviews', 'v1'), { count: 600 - second }),
+      ...(second === 0 ? [] : [outcome(service('reviews', 'v2'), { count: second })]),
+    ]);
+  assert.deepEqual(compared(split(0), split(57), { mode }), ['share share: v1 100% → v1 90%, v2 10%']);
+  assert.deepEqual(compared(split(57), split(66), { mode }), []);
+  const stray = outcome({ kind: 'none', code: 'reset' }, { count: 2 });
+  const noisy = { ...split(57), outcomes: [...split(57).outcomes, stray] };
+  assert.deepEqual(compared(split(0), noisy, { mode }), ['share share: v1 100% → v1 90%, v2 10%']);
+  const faults = observation([
+    { ...v1, count: 300 },
+    { ...refusal('fault', 500), count: 300 },
+  ]);
+  assert.match(compared(split(0), faults, { mode })[0] ?? '', /^resilience fault: /);
+});
+
+test('copies of requests are compared', () => {
+  const copied = { ...one(v1), mirrors: [{ service: 'shadow', version: 'v1', count: 1 }] };
+  assert.deepEqual(compared(one(v1), copied), ['share mirror: copies: none → shadow v1 gets 100%']);
+  assert.deepEqual(compared(copied, copied), []);
+});
+
+test('equal shares are almost never reported as different', () => {
+  // The probability is bounded exactly: it is the sum over all counts that are reported.
+  const share = fc.double({ min: 0.01, max: 0.99, noNaN: true });
+  fc.assert(
+    fc.property(share, fc.constantFrom(60, 120), (probability, all) => {
+      const chances = binomial(all, probability);
+      let reported = 0;
+      for (const [before, chance] of chances.entries())
+        for (const [after, other] of chances.entries())
+          if (chance * other > 1e-12 && differs({ count: before, all }, { count: after, all }, 1e-3))
+            reported += chance * other;
+      assert.ok(reported <= 1e-3, String(reported));
+    }),
+    { numRuns: 20 },
+  );
+});
+
+function binomial(all: number, share: number): number[] {
+  let chance = (1 - share) ** all;
+  return Array.from({ length: all + 1 }, (_, count) => {
+    const current = chance;
+    chance *= ((all - count) / (count + 1)) * (share / (1 - share));
+    return current;
+  });
+}
+
+test('the number of requests tells shares apart, or says that it does not', () => {
+  assert.deepEqual(sharesSample([1, 0], [0.9, 0.1]), { count: 576, isEnough: true });
+  assert.deepEqual(sharesSample([0.5, 0.5], [0.51, 0.49]), { count: 3000, isEnough: false });
+  for (const [before, after] of [
+    [1, 0.9],
+    [0.9, 0.8],
+    [0.5, 0.25],
+    [1, 0],
+  ] as const) {
+    const { count } = sharesSample([before, 1 - before], [after, 1 - after]);
+    const counts = [before, after].map((share) => ({ count: Math.round(count * share), all: count }));
+    const [first, second] = counts;
+    assert.ok(first !== undefined && second !== undefined && differs(first, second, testFalseAlarmRate(1)));
+  }
+  assert.ok(Math.abs(testFalseAlarmRate(1) * 100 - reportFalseAlarmRate) < 1e-12);
+});
+
+test('a share is shown as the one of the configuration that it is near', () => {
+  assert.equal(shareText(543, 600, [90, 10]), '90%');
+  assert.equal(shareText(543, 600, []), '91%');
+  assert.equal(shareText(0, 600, [90, 10]), '0%');
+  assert.equal(shareText(3, 600, [0.5]), '0.5%');
+});
+
+const pieces = (route: RoutePiece | undefined, overrides: Partial<RequestPieces> = {}): RequestPieces => ({
+  route,
+  cluster: undefined,
+  protocol: 'http',
+  podsOf: () => [],
+  showsAnswerHeaders: true,
+  ...overrides,
+});
+
+test('what changed decides in which modes a request is probed', () => {
+  const plain = { kind: 'plain', byChance: 'nothing' };
+  const toOne = { route: { cluster: 'one', timeout: '0s' } };
+  assert.deepEqual(neededModes(pieces(toOne), pieces(toOne)).modes, [plain]);
+  const timed = { route: { cluster: 'one', timeout: '0.500s' } };
+  assert.deepEqual(neededModes(pieces(toOne), pieces(timed)).modes, [
+    plain,
+    { kind: 'slow', delayMs: 1025, timeoutsMs: [500] },
+  ]);
+  const long = { route: { cluster: 'one', timeout: '60s' } };
+  assert.match(neededModes(pieces(toOne), pieces(long)).notCompared[0]?.reason ?? '', /longer than 12 s/);
+  const retried = { route: { cluster: 'one', retry_policy: { retry_on: '5xx,reset', num_retries: 2 } } };
+  const modes = neededModes(pieces(toOne), pieces(retried)).modes.slice(1);
+  assert.deepEqual(
+    modes.map((mode) => (mode.kind === 'failing' ? mode.failure : mode)),
+    [{ kind: 'status', status: 503 }, { kind: 'status', status: 500 }, { kind: 'reset' }],
+  );
+  const limits = { circuit_breakers: { thresholds: [{ max_pending_requests: 3, max_connections: 4_294_967_295 }] } };
+  assert.deepEqual(neededModes(pieces(toOne), pieces(toOne, { cluster: limits })).modes[1], {
+    kind: 'burst',
+    count: 10,
+    delayMs: 700,
+  });
+});
+
+test('requests are counted if chances changed, by the versions of pods too', () => {
+  const weighted = (first: number): RoutePiece => ({
+    route: {
+      weighted_clusters: {
+        clusters: [
+          { name: 'v1', weight: first },
+          { name: 'v2', weight: 100 - first },
+        ],
+      },
+    },
+  });
+  const [mode] = neededModes(pieces(weighted(100)), pieces(weighted(90))).modes;
+  assert.deepEqual(mode, { kind: 'shares', count: 576, configured: [100, 0, 90, 10] });
+  assert.deepEqual(neededModes(pieces(weighted(90)), pieces(weighted(90))).modes, [
+    { kind: 'plain', byChance: 'destination' },
+  ]);
+  const podsOf = (cluster: string): string[] => (cluster === 'all' ? ['reviews v1', 'reviews v2'] : ['reviews v1']);
+  const all = pieces({ route: { cluster: 'all' } }, { podsOf });
+  assert.deepEqual(neededModes(all, all).modes, [{ kind: 'plain', byChance: 'destination' }]);
+  assert.equal(neededModes(all, pieces({ route: { cluster: 'v1' } }, { podsOf })).modes[0]?.kind, 'shares');
+  const fault = {
+    'envoy.filters.http.fault': {
+      abort: { http_status: 500, percentage: { numerator: 500_000, denominator: 'MILLION' } },
+    },
+  };
+  const faulty = pieces({ route: { cluster: 'v1' }, typed_per_filter_config: fault });
+  assert.deepEqual(neededModes(faulty, faulty).modes, [{ kind: 'plain', byChance: 'answer' }]);
+});
+
+const context = {
+  probeId: 'probe',
+  mirrors: [],
+  attempts: undefined,
+  evidence: { tree: '', command: '' },
+  isAtGateway: false,
+};
+
+test('an observation leaves out what differs between two equal requests', () => {
+  const answer = (requestId: string, hash: string): CallResult => ({
+    target: 'reviews:9080',
+    scheme: 'http',
+    status: 200,
+    answeredBy: 'service',
+    durationMs: Number(hash),
+    reply: {
+      service: 'reviews',
+      version: 'v1',
+      pod: `reviews-${hash}`,
+      status: 200,
+      request: {
+        protocol: 'http',
+        method: 'GET',
+        uri: '/',
+        headers: {
+          host: 'reviews:9080',
+          'x-request-id': requestId,
+          traceparent: requestId,
+          'x-envoy-attempt-count': '1',
+          'x-forwarded-client-cert': `By=a;Hash=${hash};URI=b`,
+          'end-user': 'jason',
+        },
+      },
+      mesh: { peerIdentity: 'spiffe://a' },
+    },
+  });
+  const [first, second] = [observationOf([answer('1', '5')], context), observationOf([answer('2', '6')], context)];
+  assert.deepEqual(first.outcomes, second.outcomes);
+  assert.deepEqual(first.outcomes[0]?.received?.headers, { 'end-user': 'jason' });
+  assert.deepEqual(differencesOf(probe(), first, second, settings), []);
+});
+
+test('an observation tells a refusal from an answer of the configuration', () => {
+  const call = (overrides: Partial<CallResult>): CallResult => ({
+    target: 'reviews:9080',
+    scheme: 'http',
+    answeredBy: 'proxy',
+    mesh: { proxy: 'envoy' },
+    ...overrides,
+  });
+  const answerOf = (overrides: Partial<CallResult>) => observationOf([call(overrides)], context).outcomes[0]?.answer;
+  const denied = { reason: 'rbac_denied', explanation: '' } as const;
+  assert.deepEqual(answerOf({ status: 403, mesh: { proxy: 'envoy', upstreamMs: 1, refusal: denied } }), {
+    kind: 'refused',
+    reason: 'rbac_denied',
+    by: 'callee',
+  });
+  assert.deepEqual(answerOf({ status: 301, headers: { location: '/x' } }), { kind: 'redirect', location: '/x' });
+  assert.deepEqual(answerOf({ status: 418, body: 'teapot', answeredBy: 'foreign' }), {
+    kind: 'direct',
+    body: 'teapot',
+  });
+  assert.deepEqual(answerOf({ status: 200, answeredBy: 'foreign', mesh: { proxy: 'envoy', upstreamMs: 3 } }), {
+    kind: 'foreign',
+  });
+  assert.deepEqual(answerOf({ answeredBy: 'nobody', error: { code: 'refused', message: '' } }), {
+    kind: 'none',
+    code: 'refused',
+  });
+});
+
+test('an observation of many requests has the counts of their summary', () => {
+  const summary: CallResult = {
+    target: 'reviews:9080 *10',
+    scheme: 'http',
+    answeredBy: 'service',
+    summary: {
+      count: 10,
+      byStatus: { 200: 8, 503: 2 },
+      byService: { reviews: 8 },
+      byVersion: { v1: 5, v2: 3 },
+      byRefusal: { overflow: 2 },
+      byPod: { 'reviews-1': 5, 'reviews-2': 3 },
+    },
+  };
+  const seen = observationOf([summary], context);
+  assert.deepEqual(
+    seen.outcomes.map(({ count, answer }) => [count, answer.kind === 'service' ? answer.version : answer.kind]),
+    [
+      [5, 'v1'],
+      [3, 'v2'],
+      [2, 'refused'],
+    ],
+  );
+  assert.deepEqual(seen.pods, { 'reviews-1': 5, 'reviews-2': 3 });
+});

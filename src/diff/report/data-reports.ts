@@ -1,0 +1,81 @@
+import type { Comparison, Severity } from '../model.ts';
+import { callerText } from './caller-text.ts';
+import { type ReportLine, reportLines } from './report-lines.ts';
+
+/**
+ * Formats a comparison as JSON for programs.
+ *
+ * @example
+ * JSON.parse(jsonReport(comparison)).differences[0].severity; // 'refused'
+ */
+export function jsonReport(comparison: Comparison): string {
+  const { counts, notCompared, phases } = comparison;
+  const report = {
+    counts,
+    differences: reportLines(comparison).map(jsonLine),
+    notCompared,
+    phases: phases.map(({ name, durationMs }) => ({ name, durationMs: Math.round(durationMs) })),
+  };
+  return `${JSON.stringify(report, null, 2)}\n`;
+}
+
+function jsonLine({ differences, ...line }: ReportLine): unknown {
+  const probes = [...new Map(differences.map(({ probe }) => [probe.id, probe])).values()];
+  const callers = probes.flatMap(({ speaksFor }) => speaksFor.map((caller) => callerText(caller, true)));
+  return {
+    ...line,
+    callers: [...new Set(callers)].toSorted(),
+    destinations: [...new Set(probes.map(({ destination }) => `${destination.host}:${destination.port}`))].toSorted(),
+    probes: probes.map(({ id, request, mode }) => ({ id, request, mode })),
+  };
+}
+
+/** Suite of a report as JUnit, in the form that the writer of JUnit files takes. */
+export interface DiffSuite {
+  readonly name: string;
+  readonly cases: readonly {
+    readonly name: string;
+    readonly durationMs: number;
+    readonly outcome:
+      | { readonly kind: 'passed'; readonly output: string }
+      | { readonly kind: 'failure'; readonly message: string; readonly details: string };
+  }[];
+}
+
+/**
+ * Returns a comparison as a suite: a failed case for each difference, or one case that passed.
+ *
+ * @param explain returns the explanation of a line
+ */
+export function junitSuite(comparison: Comparison, explain: (line: ReportLine) => string): DiffSuite {
+  const lines = reportLines(comparison);
+  const durationMs = comparison.phases.reduce((sum, phase) => sum + phase.durationMs, 0);
+  if (lines.length === 0) {
+    const output = `${comparison.counts.requests} requests were compared`;
+    return {
+      name: 'meshmock diff',
+      cases: [{ name: 'no behaviour differs', durationMs, outcome: { kind: 'passed', output } }],
+    };
+  }
+  return {
+    name: 'meshmock diff',
+    cases: lines.map((line, index) => ({
+      name: `${line.edge} ${line.requests}: ${line.kind}`,
+      durationMs: index === 0 ? durationMs : 0,
+      outcome: {
+        kind: 'failure',
+        message: `${line.from} → ${line.to}${line.cause === '' ? '' : ` (${line.cause})`}`,
+        details: explain(line),
+      },
+    })),
+  };
+}
+
+/**
+ * Returns the exit code of a comparison, as diff has it: 0 for the same, 1 for different.
+ *
+ * @param failOn severities that count as different; empty for all
+ */
+export function exitCodeOf(lines: readonly ReportLine[], failOn: readonly Severity[]): 0 | 1 {
+  return lines.some(({ severity }) => failOn.length === 0 || failOn.includes(severity)) ? 1 : 0;
+}

@@ -1,0 +1,88 @@
+import { cellsOf, padCells, wrapWords } from '../../render/terminal-text.ts';
+import type { Comparison, Difference, Observation } from '../model.ts';
+import { callerText } from './caller-text.ts';
+import { patternText } from './pattern.ts';
+import type { ReportLine } from './report-lines.ts';
+
+/** Settings of an explanation. */
+export interface ExplainSettings {
+  /** Columns of the terminal; undefined for no limit. */
+  readonly width: number | undefined;
+  /** Returns the case for `meshmock test` that shows a difference; undefined if it cannot be written. */
+  readonly caseOf: (difference: Difference) => string | undefined;
+}
+
+/** Explains a line of a report: the requests, both answers, the commands that repeat them, and the case for a test. */
+export function explainLine(line: ReportLine, comparison: Comparison, settings: ExplainSettings): string {
+  const [difference] = line.differences;
+  if (difference === undefined) return '';
+  const { probe } = difference;
+  const seen = comparison.observations.get(probe.id);
+  const satisfied = probe.conditions.filter(({ isSatisfied }) => isSatisfied);
+  const callers = [...new Set(probe.speaksFor.map((caller) => callerText(caller, true)))];
+  const written = settings.caseOf(difference);
+  const parts = [
+    [`${line.edge}   ${line.requests}`, `${line.from} → ${line.to}`],
+    [...causeRows(line)],
+    [
+      `request: ${probe.request.method} ${probe.request.path}${headersText(difference)}`,
+      ...(satisfied.length === 0 ? [] : [`its conditions: ${patternText(satisfied)}`]),
+      ...(callers.length > 1 ? [`it speaks for: ${callers.join(', ')}`] : []),
+      `requests with this difference: ${new Set(line.differences.map((one) => one.probe.id)).size}`,
+    ],
+    ...(seen === undefined ? [] : [treeRows(seen.before, seen.after, settings.width)]),
+    ...(written === undefined ? [] : [['case for meshmock test:', ...indented(written)]]),
+  ];
+  return `${parts
+    .filter((rows) => rows.length > 0)
+    .map((rows) => rows.flatMap((row) => wrapRow(row, settings.width)).join('\n'))
+    .join('\n\n')}\n`;
+}
+
+function causeRows({ cause, where }: ReportLine): string[] {
+  return [...(cause === '' ? [] : [`cause: ${cause}`]), ...where.map((place) => `       ${place}`)];
+}
+
+function headersText({ probe }: Difference): string {
+  const { headers, authority, token } = probe.request;
+  const parts = [
+    ...(authority === undefined ? [] : [`host: ${authority}`]),
+    ...headers.map(({ name, value }) => `${name}: ${value}`),
+    ...(token === undefined ? [] : [`a token of ${token.issuer} (${token.state.replace('_', ' ')})`]),
+  ];
+  return parts.length === 0 ? '' : `  ${parts.join(', ')}`;
+}
+
+/** Returns both trees side by side if they fit, else one after the other. */
+function treeRows(before: Observation, after: Observation, width: number | undefined): string[] {
+  const left = ['before', ...rowsOf(before.evidence.tree)];
+  const right = ['after', ...rowsOf(after.evidence.tree)];
+  const widest = Math.max(...left.map(cellsOf));
+  const isBeside = width !== undefined && widest + sideGap + Math.max(...right.map(cellsOf)) <= width;
+  const trees = isBeside
+    ? Array.from({ length: Math.max(left.length, right.length) }, (_, index) =>
+        `${padCells(left[index] ?? '', widest + sideGap)}${right[index] ?? ''}`.trimEnd(),
+      )
+    : [...left, '', ...right];
+  const commands = [...new Set([before.evidence.command, after.evidence.command])].filter((command) => command !== '');
+  return [...trees, ...(commands.length === 0 ? [] : ['', ...commands])];
+}
+
+const sideGap = 4;
+
+function rowsOf(tree: string): string[] {
+  return tree.trimEnd().split('\n');
+}
+
+function indented(text: string): string[] {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((row) => `  ${row}`);
+}
+
+/** Wraps plain sentences. Trees, commands and YAML keep their lines. */
+function wrapRow(row: string, width: number | undefined): string[] {
+  const isSentence = /^(?:request|its conditions|it speaks for|cause): /.test(row);
+  return width === undefined || !isSentence ? [row] : wrapWords(row, width);
+}

@@ -1,0 +1,248 @@
+import type { Caller, Cause, Comparison, Difference, DifferenceKind, Probe, ProbeMode, Severity } from '../model.ts';
+import { severities } from '../model.ts';
+import { callerKey, callersText, callerText, destinationKey, listText } from './caller-text.ts';
+import { requestPatterns } from './pattern.ts';
+
+/** Line of a report: requests of one edge, or of several, that differ in the same way. */
+export interface ReportLine {
+  /** Number for `--explain`, from 1. */
+  readonly number: number;
+  readonly severity: Severity;
+  readonly kind: DifferenceKind;
+  /** Edge, such as `productpage → reviews`, or the host at a gateway. */
+  readonly edge: string;
+  /** Requests, such as `POST /details/*`, or `any`. */
+  readonly requests: string;
+  readonly from: string;
+  readonly to: string;
+  /** Object and place, such as `VirtualService reviews, http[0].timeout`; empty if it is not known. */
+  readonly cause: string;
+  /** Places in files; empty if they are not known. */
+  readonly where: readonly string[];
+  readonly differences: readonly Difference[];
+}
+
+/** Returns the lines of a report, the worst first. */
+export function reportLines(comparison: Comparison): ReportLine[] {
+  const groups = groupBy(comparison.differences, behaviourKey);
+  const edges = groupBy(comparison.probes, edgeKey);
+  const parts = [...groups.values()].flatMap((differences) => callerParts(differences, edges));
+  const joined = joinDestinations(joinProtocols(joinCallers(parts, comparison)));
+  return joined
+    .toSorted(
+      (a, b) =>
+        severities.indexOf(a.severity) - severities.indexOf(b.severity) ||
+        compareTexts(a.edge, b.edge) ||
+        compareTexts(a.requests, b.requests) ||
+        compareTexts(a.from, b.from),
+    )
+    .map(({ destination: _destination, callers: _callers, protocol: _protocol, ...line }, index) => ({
+      ...line,
+      number: index + 1,
+    }));
+}
+
+function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
+/** Returns a key that differences share if they are the same behaviour at the same destination. */
+function behaviourKey({ kind, from, to, cause, probe }: Difference): string {
+  return JSON.stringify([destinationKey(probe), kind, from, to, causeText(cause), modeText(probe.mode)]);
+}
+
+interface Part {
+  readonly probe: Probe;
+  readonly requests: string;
+  readonly differences: readonly Difference[];
+}
+
+/** Returns a key of the caller, the destination and the protocol of a probe. */
+function edgeKey(probe: Probe): string {
+  return `${callerKey(probe.caller)} ${destinationKey(probe)} ${probe.request.protocol}`;
+}
+
+/**
+ * Returns the requests of each caller that differ in one way.
+ *
+ * @param edges all probes by their edge
+ */
+function callerParts(differences: readonly Difference[], edges: ReadonlyMap<string, readonly Probe[]>): Part[] {
+  return [...groupBy(differences, ({ probe }) => edgeKey(probe)).values()].flatMap((own) => {
+    const [first] = own;
+    if (first === undefined) return [];
+    const { probe } = first;
+    const alike = edges.get(edgeKey(probe)) ?? [];
+    const covers = coverageOf(own.map((one) => one.probe));
+    const patterns = requestPatterns(alike.filter(covers), alike);
+    return [{ probe, requests: withMode(listText(patterns), probe.mode), differences: own }];
+  });
+}
+
+/** Returns a test of the probes that these speak for: those with the same request, or with the same routes. */
+function coverageOf(differing: readonly Probe[]): (probe: Probe) => boolean {
+  const requests = new Set(differing.map(({ request }) => JSON.stringify(request)));
+  const routes = new Set(differing.filter(({ mode }) => mode.kind !== 'plain').map((probe) => probe.routes));
+  return (probe) => requests.has(JSON.stringify(probe.request)) || routes.has(probe.routes);
+}
+
+/** Returns the condition that a mode adds to the requests, such as `on 503`. */
+function modeText(mode: ProbeMode): string {
+  switch (mode.kind) {
+    case 'plain':
+    case 'shares':
+      return '';
+    case 'slow':
+      return 'slow callee';
+    case 'failing':
+      return `on ${failureText(mode.failure)}`;
+    case 'burst':
+      return 'many at once';
+    case 'ejection':
+      return `one pod answers ${failureText(mode.failure)}`;
+  }
+}
+
+function failureText(failure: Extract<ProbeMode, { kind: 'failing' }>['failure']): string {
+  switch (failure.kind) {
+    case 'status':
+      return String(failure.status);
+    case 'grpc_status':
+      return failure.status;
+    case 'reset':
+      return 'reset';
+  }
+}
+
+function withMode(requests: string, mode: ProbeMode): string {
+  const text = modeText(mode);
+  // What a timeout does to a slow callee is said by the text of the difference.
+  if (text === '' || mode.kind === 'slow') return requests;
+  return requests === 'any' ? text : `${requests}  ${text}`;
+}
+
+type Line = Omit<ReportLine, 'number'> & {
+  readonly destination: string;
+  readonly callers: string;
+  readonly protocol: Probe['request']['protocol'];
+};
+
+/** Returns the workloads that may call the destination of a probe. */
+function callersOf({ destination }: Probe, callers: readonly Caller[]): Caller[] {
+  const own = new Set(destination.workloads);
+  return callers.filter((caller) => caller.kind !== 'workload' || !own.has(`${caller.namespace}/${caller.name}`));
+}
+
+/** Joins lines that say the same of several protocols or ports of a destination, and names the protocol of others. */
+function joinProtocols(lines: readonly Line[]): Line[] {
+  const key = ({ edge, kind, requests, from, to, cause }: Line): string =>
+    JSON.stringify([edge, kind, requests, from, to, cause]);
+  return [...groupBy(lines, key).values()].flatMap((group): Line[] => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const differences = group.flatMap((line) => line.differences);
+    const requests = group.length > 1 ? first.requests : withProtocol(first);
+    return [{ ...first, requests, where: [...new Set(group.flatMap(({ where }) => where))], differences }];
+  });
+}
+
+function withProtocol({ requests, protocol }: Line): string {
+  switch (protocol) {
+    case 'http':
+      return requests;
+    case 'grpc':
+      return `${requests} (gRPC)`;
+    case 'tcp':
+      return `${requests} (TCP)`;
+  }
+}
+
+/** Joins the callers of a destination whose requests differ in the same way. */
+function joinCallers(parts: readonly Part[], { callers }: Comparison): Line[] {
+  const key = ({ requests, differences: [first] }: Part): string =>
+    JSON.stringify([requests, first === undefined ? '' : behaviourKey(first)]);
+  return [...groupBy(parts, key).values()].flatMap((group): Line[] => {
+    const differences = group.flatMap((part) => part.differences);
+    const [first] = differences;
+    const [part] = group;
+    if (first === undefined || part === undefined) return [];
+    const { probe } = first;
+    const speakers = group.flatMap((one) => one.differences.flatMap((difference) => difference.probe.speaksFor));
+    const isGateway = probe.caller.kind === 'gateway';
+    const callersName = isGateway ? callerText(probe.caller, false) : callersText(speakers, callersOf(probe, callers));
+    return [
+      {
+        severity: first.severity,
+        kind: first.kind,
+        destination: isGateway ? '' : probe.destination.name,
+        callers: callersName,
+        protocol: probe.request.protocol,
+        edge: edgeText(callersName, isGateway ? '' : probe.destination.name),
+        requests: part.requests,
+        from: first.from,
+        to: first.to,
+        cause: fullCause(first),
+        where: [...new Set(differences.flatMap(({ cause }) => cause?.where ?? []))],
+        differences,
+      },
+    ];
+  });
+}
+
+function edgeText(callers: string, destination: string): string {
+  return destination === '' ? callers : `${callers} → ${destination}`;
+}
+
+/** Number of destinations with the same difference that become one line. */
+const leastJoined = 3;
+
+/** Joins destinations whose requests differ in the same way, but for the name of the service that answered. */
+function joinDestinations(lines: readonly Line[]): Line[] {
+  const nameless = ({ from, destination }: Line): string =>
+    destination === ''
+      ? from
+      : from.replace(new RegExp(` ${escapeRegex(destination.split('.')[0] ?? '')}(?: \\S+)?`), '');
+  const key = (line: Line): string =>
+    JSON.stringify([line.kind, line.callers, line.requests, nameless(line), line.to, line.cause]);
+  return [...groupBy(lines, key).values()].flatMap((group) => {
+    const [first] = group;
+    const destinations = [...new Set(group.map(({ destination }) => destination))].toSorted();
+    if (first === undefined || first.destination === '' || destinations.length < leastJoined) return group;
+    return [
+      {
+        ...first,
+        edge: edgeText(first.callers, `${destinations.length} services: ${listText(destinations)}`),
+        from: nameless(first),
+        where: [...new Set(group.flatMap(({ where }) => where))],
+        differences: group.flatMap(({ differences }) => differences),
+      },
+    ];
+  });
+}
+
+function escapeRegex(text: string): string {
+  return text.replaceAll(/[\\.+*?()[\]{}^$|]/g, '\\$&');
+}
+
+/** Returns an object and a place in it, such as `VirtualService reviews, http[0]`. */
+export function causeText(cause: Cause | undefined): string {
+  if (cause === undefined) return '';
+  const { kind, name, place } = cause;
+  return place === undefined ? `${kind} ${name}` : `${kind} ${name}, ${place}`;
+}
+
+function fullCause({ cause, probe }: Difference): string {
+  const text = causeText(cause);
+  return probe.caller.kind === 'gateway' && text !== '' ? `${text} (gateway ${probe.caller.gateway})` : text;
+}

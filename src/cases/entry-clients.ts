@@ -82,8 +82,9 @@ function requestsOf(testCase: Case): CaseRequest[] {
   return [testCase, ...testCase.then.map(({ sample }) => sample)];
 }
 
-function outsideClient(namespace: string): Workload {
-  return client(outsideName, namespace, { 'sidecar.istio.io/inject': 'false' });
+/** Returns a workload without a sidecar. */
+export function outsideClient(namespace: string, name = outsideName): Workload {
+  return client(name, namespace, { 'sidecar.istio.io/inject': 'false' });
 }
 
 function client(name: string, namespace: string, labels: Readonly<Record<string, string>>): Workload {

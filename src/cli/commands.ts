@@ -27,6 +27,11 @@ export const commands: Commands = {
     summary: 'tests the configuration of a mesh',
     load: async () => (await import('./test/test.ts')).testCommand,
   },
+  diff: {
+    operands: 'OLD NEW',
+    summary: 'compares the behaviour of a mesh with two sets of manifests',
+    load: async () => (await import('./diff/diff.ts')).diffCommand,
+  },
   istio: {
     operands: 'COMMAND',
     summary: 'runs a real Istio on this machine, without a cluster',

@@ -1,0 +1,110 @@
+import { compareSnapshots } from '../../diff/engine/compare-snapshots.ts';
+import type { Comparison } from '../../diff/model.ts';
+import { exitCodeOf as verdictOf } from '../../diff/report/data-reports.ts';
+import { reportLines } from '../../diff/report/report-lines.ts';
+import { exitCodeOf } from '../../error/exit-codes.ts';
+import { optional } from '../../error/optional.ts';
+import { checkMachine } from '../../istio/tools/check-machine.ts';
+import { installMeshTools } from '../../istio/tools/install-tools.ts';
+import { readIstioSettings } from '../files/istio-settings.ts';
+import { readManifestSources } from '../files/manifest-sources.ts';
+import type { Command } from '../options/command.ts';
+import type { HelpText } from '../options/help.ts';
+import { SharedProgress } from '../output/shared-progress.ts';
+import { endWithNpx } from '../process/end-signals.ts';
+import { programVersion } from '../process/program-version.ts';
+import { type DiffSettings, diffSchema, readDiffSettings } from './diff-options.ts';
+import { reportText } from './diff-report.ts';
+import { readSnapshotSources } from './read-snapshots.ts';
+import { caseWriter, type SnapshotSources, writeCaseFile } from './written-cases.ts';
+
+const help: HelpText = {
+  usage: ['diff [OPTIONS] OLD NEW', 'diff [OPTIONS] REVISION [REVISION] -- PATH…'],
+  summary: 'Compares the behaviour of a mesh with two sets of manifests.',
+  about: [
+    'A local mesh starts with OLD, and turns into NEW: a real istiod, real sidecars, and a mock in place of each image. The configuration of all proxies is compared, and requests are sent on both sides where it differs. OLD and NEW are files, folders, kustomizations or revisions of Git.',
+  ],
+  schema: diffSchema,
+  examples: [
+    'meshmock diff old/ new/',
+    'meshmock diff main -- k8s/',
+    'meshmock diff v1.0..v1.1 --format markdown -- k8s/',
+  ],
+  notes: [
+    'Exit code: 0 if the behaviour is the same; 1 if it differs, with --fail-on only for these severities; 2 if a manifest or the command is wrong, or if this machine cannot run a mesh.',
+  ],
+};
+
+export const diffCommand: Command = { help, operands: { arePaths: true }, run: diff };
+
+/**
+ * Compares two snapshots, prints the report, and sets the exit code.
+ *
+ * @throws MeshmockError `usage` when a manifest or the command is wrong, `machine` when this machine cannot run a local mesh
+ * @example
+ * await diff(['old/', 'new/']);
+ */
+export async function diff(args: readonly string[]): Promise<void> {
+  const settings = readDiffSettings(args);
+  // Errors in files are reported before a mesh starts, because the start takes seconds.
+  const shared = readManifestSources(settings.manifests);
+  const before = [...shared, ...readSnapshotSources(settings.before)];
+  const after = [...shared, ...readSnapshotSources(settings.after)];
+  checkMachine();
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
+  endWithNpx();
+  try {
+    const comparison = await compare(settings, { before, after }, stop.signal);
+    process.exitCode = report(comparison, settings, { before, after });
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    process.exitCode = exitCodeOf.unavailable;
+  }
+}
+
+/**
+ * Prints the report and the times of the phases, and writes the file of cases.
+ *
+ * @returns the exit code
+ */
+function report(comparison: Comparison, settings: DiffSettings, sources: SnapshotSources): number {
+  process.stdout.write(reportText(comparison, settings, caseWriter(comparison, settings, sources)));
+  for (const { name, durationMs } of comparison.phases)
+    process.stderr.write(`meshmock: ${(durationMs / 1000).toFixed(1).padStart(5)} s  ${name}\n`);
+  const notes = settings.write === undefined ? [] : writeCaseFile(settings.write, comparison, settings, sources);
+  for (const note of notes) process.stderr.write(`meshmock: ${note}\n`);
+  return verdictOf(reportLines(comparison), settings.failOn ?? []);
+}
+
+async function compare(
+  { namespace, maxReplicas, all, ...settings }: DiffSettings,
+  sources: SnapshotSources,
+  signal: AbortSignal,
+): Promise<Comparison> {
+  const progress = new SharedProgress(process.stderr, 'meshmock: ');
+  let phase = 'install the tools';
+  const end = progress.begin(() => phase);
+  try {
+    return await compareSnapshots(
+      {
+        ...sources,
+        tools: await installMeshTools(signal),
+        namespace,
+        istio: readIstioSettings(settings),
+        ...optional('maxReplicas', maxReplicas),
+        all,
+        userAgent: `meshmock/${programVersion()}`,
+        onPhase: (name) => {
+          phase = name;
+        },
+        onNote: (note) => process.stderr.write(`meshmock: ${note}\n`),
+        onProgramExit: (name, logs) =>
+          process.stderr.write(`meshmock: ${name} ended unexpectedly: see its log in ${logs}\n`),
+      },
+      signal,
+    );
+  } finally {
+    end();
+  }
+}

@@ -1,0 +1,89 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { MeshmockError } from '../../error/meshmock-error.ts';
+import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
+import { isCaseFile } from '../files/case-files.ts';
+import { readManifestSources } from '../files/manifest-sources.ts';
+import type { SnapshotNames } from './snapshot-names.ts';
+
+/**
+ * Reads the manifests of a snapshot. The working tree and the index of Git stay as they are.
+ *
+ * @throws MeshmockError `usage` with file, line and column for a file that is missing or wrong
+ */
+export function readSnapshotSources(names: SnapshotNames): ManifestSource[] {
+  const sources = names.kind === 'files' ? names.paths.flatMap(readPath) : readRevision(names);
+  parseManifests(sources);
+  return sources;
+}
+
+const kustomizations = ['kustomization.yaml', 'kustomization.yml', 'Kustomization'];
+
+function readPath(name: string): ManifestSource[] {
+  const isFolder = name !== '-' && statSync(name, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (!isFolder) return readManifestSources([name]);
+  const isKustomization = kustomizations.some((file) => existsSync(path.join(name, file)));
+  if (isKustomization) return [{ name: path.join(name, 'kustomization.yaml'), text: buildKustomization(name) }];
+  return readManifestSources([name], (file, text) => isCaseFile(file) && !/^\s*apiVersion\s*:/m.test(text));
+}
+
+function buildKustomization(folder: string): string {
+  return run('kubectl', ['kustomize', folder], `${folder}: a kustomization needs kubectl`).toString();
+}
+
+/** Reads paths of a revision from an archive of it in a temporary folder. */
+function readRevision({ revision, paths }: Extract<SnapshotNames, { kind: 'revision' }>): ManifestSource[] {
+  const tree = git(
+    ['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{tree}`],
+    `"${revision}" is not a revision of this Git repository`,
+  );
+  const top = git(['rev-parse', '--show-toplevel'], 'this folder is not in a Git repository').toString().trim();
+  const folder = mkdtempSync(path.join(tmpdir(), 'meshmock-diff-'));
+  try {
+    // The whole tree, since a kustomization may refer to other folders.
+    const archive = run('git', ['-C', top, 'archive', '--format=tar', tree.toString().trim()], 'git archive failed');
+    run('tar', ['-x', '-C', folder], 'tar failed', archive);
+    return paths.flatMap((given) => {
+      const fromTop = path.relative(top, path.resolve(given));
+      if (fromTop.startsWith('..'))
+        throw new MeshmockError('usage', `${given}: this path is outside of the Git repository ${top}`);
+      const inFolder = path.join(folder, fromTop);
+      if (!existsSync(inFolder)) throw new MeshmockError('usage', `${revision}:${given}: no such file or folder`);
+      return readNamed(inFolder, folder, revision);
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Reads a path of an archive. Errors name the revision instead of the temporary folder. */
+function readNamed(file: string, folder: string, revision: string): ManifestSource[] {
+  const shown = (text: string): string =>
+    text.replaceAll(`${folder}${path.sep}`, `${revision}:`).replaceAll(folder, `${revision}:`);
+  try {
+    return readPath(file).map(({ name, text }) => ({ name: shown(name), text }));
+  } catch (error) {
+    if (error instanceof MeshmockError) throw new MeshmockError(error.code, shown(error.message));
+    throw error;
+  }
+}
+
+function git(args: readonly string[], problem: string): Buffer {
+  return run('git', args, problem);
+}
+
+const mostBytes = 1024 * 1024 * 1024;
+
+/** Runs a program to its end. @throws MeshmockError `usage` with its standard error */
+function run(program: string, args: readonly string[], problem: string, input?: Buffer): Buffer {
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    maxBuffer: mostBytes,
+    ...(input === undefined ? {} : { input }),
+  });
+  if (error !== undefined) throw new MeshmockError('machine', `${problem}: ${error.message}`);
+  if (status === 0) return stdout;
+  const detail = stderr.toString().trim();
+  throw new MeshmockError('usage', detail === '' ? problem : `${problem}: ${detail}`);
+}

@@ -1,0 +1,141 @@
+import { performance } from 'node:perf_hooks';
+import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
+import { differencesOf } from '../compare/compare.ts';
+import { observationOf } from '../compare/observe.ts';
+import { testFalseAlarmRate } from '../compare/shares.ts';
+import type { Comparison, Observation, Probe } from '../model.ts';
+import { edgesOf } from '../pieces/edges.ts';
+import { planProbes } from '../probes/plan-probes.ts';
+import { CauseFinder } from './cause-finder.ts';
+import { ComparisonMesh, type ComparisonMeshOptions } from './comparison-mesh.ts';
+import { evidenceOf } from './evidence.ts';
+import { outsideWorkload } from './probe-routes.ts';
+import { type ProbeAnswers, sendProbes } from './probe-sender.ts';
+import { readSnapshot } from './read-snapshot.ts';
+import { changedKeys } from './token-keys.ts';
+
+export interface CompareOptions {
+  readonly before: readonly ManifestSource[];
+  readonly after: readonly ManifestSource[];
+  /** True to probe edges whose configuration is equal too. */
+  readonly all: boolean;
+  readonly userAgent: string;
+  /** Called when a phase begins. */
+  readonly onPhase: (phase: string) => void;
+  /** Called with warnings and notes of the mesh. */
+  readonly onNote: (note: string) => void;
+}
+
+/**
+ * Compares the behaviour of a mesh with two snapshots: starts it with the old one, turns it into the new one, and sends
+ * requests where the configuration of a proxy differs.
+ *
+ * @throws MeshmockError if a manifest is refused, or if the mesh does not come up
+ */
+export async function compareSnapshots(
+  options: CompareOptions & ComparisonMeshOptions,
+  signal: AbortSignal,
+): Promise<Comparison> {
+  const startedAt = performance.now();
+  options.onPhase('start the mesh with OLD');
+  const { mesh, report } = await ComparisonMesh.start(options.before, options, signal);
+  await using _mesh = mesh;
+  for (const note of report.leftOut) options.onNote(`not run: ${note}`);
+  const start = { name: 'start the mesh with OLD', durationMs: performance.now() - startedAt };
+  const comparison = await compareIn(mesh, options, signal);
+  return { ...comparison, phases: [start, ...comparison.phases] };
+}
+
+/**
+ * Compares two snapshots in a mesh that runs. It has one of them at the end.
+ *
+ * @throws MeshmockError if a manifest is refused
+ */
+export async function compareIn(
+  mesh: ComparisonMesh,
+  options: CompareOptions,
+  signal: AbortSignal,
+): Promise<Comparison> {
+  const phases: { name: string; durationMs: number }[] = [];
+  const phase = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    options.onPhase(name);
+    const startedAt = performance.now();
+    const result = await work();
+    phases.push({ name, durationMs: performance.now() - startedAt });
+    return result;
+  };
+  if (!mesh.has(options.before)) await phase('apply OLD', () => mesh.turnInto(options.before, signal));
+  const before = await phase('read the configuration', () => readSnapshot(mesh.host, signal));
+  await phase('apply NEW', () => mesh.turnInto(options.after, signal));
+  const after = await phase('read the new configuration', () => readSnapshot(mesh.host, signal));
+  const { edges, plan } = await phase('compare the configuration', async () => {
+    const outside = `${mesh.namespace}/${outsideWorkload}`;
+    const found = edgesOf(before, after, { all: options.all, outside });
+    return { edges: found, plan: planProbes(found.toProbe, () => true) };
+  });
+  const objects = { before: parseManifests(options.before), after: parseManifests(options.after) };
+  const finder = new CauseFinder(objects.before, objects.after, mesh.namespace);
+  const probes = plan.probes.map((probe) => ({ ...probe, causes: finder.placed(probe.causes) }));
+  const observations = new Map<string, { readonly before: Observation; readonly after: Observation }>();
+  if (probes.length > 0) {
+    const { userAgent } = options;
+    const sending = {
+      userAgent,
+      tokenParts: (probe: Probe) => mesh.keys.partsOf(probe),
+      mirrors: plan.mirrors,
+      callees: plan.callees,
+    };
+    const later = await phase('send requests to NEW', () => sendProbes(probes, mesh, sending, signal));
+    await phase('apply OLD again', () => mesh.turnInto(options.before, signal));
+    const earlier = await phase('send requests to OLD', () => sendProbes(probes, mesh, sending, signal));
+    for (const { id } of probes) {
+      const [old, changed] = [earlier.get(id), later.get(id)];
+      if (old !== undefined && changed !== undefined)
+        observations.set(id, { before: observe(old), after: observe(changed) });
+    }
+  }
+  const falseAlarmRate = testFalseAlarmRate(probes.length);
+  const differences = probes.flatMap((probe) => {
+    const seen = observations.get(probe.id);
+    return seen === undefined ? [] : differencesOf(probe, seen.before, seen.after, { falseAlarmRate });
+  });
+  return {
+    counts: {
+      edges: edges.edges,
+      changedEdges: edges.changedEdges,
+      gateways: edges.gateways,
+      changedGateways: edges.changedGateways,
+      requests: probes.length,
+    },
+    probes,
+    callers: edges.callers,
+    differences,
+    notCompared: [
+      ...edges.notCompared,
+      ...plan.notCompared,
+      ...probes
+        .filter(({ id }) => !observations.has(id))
+        .map(({ destination, mode }) => ({
+          subject: `${destination.name}: a callee for requests of the kind "${mode.kind}"`,
+          reason: 'no mock receives these requests',
+        })),
+      ...changedKeys(
+        objects.before.map(({ object }) => object),
+        objects.after.map(({ object }) => object),
+      ),
+    ],
+    phases,
+    observations,
+  };
+}
+
+function observe({ probe, answers, mirrors }: ProbeAnswers): Observation {
+  const attempts = answers.flatMap(({ reply }) => reply?.mesh?.attempt ?? []);
+  return observationOf(answers, {
+    probeId: probe.id,
+    mirrors,
+    attempts: probe.mode.kind === 'failing' && attempts.length > 0 ? Math.max(...attempts) : undefined,
+    evidence: evidenceOf(probe, answers),
+    isAtGateway: probe.caller.kind === 'gateway',
+  });
+}

@@ -1,0 +1,208 @@
+import { MeshmockError } from '../../error/meshmock-error.ts';
+import type { Client } from '../../execute/client.ts';
+import { runConcurrently } from '../../execute/concurrency/run-concurrently.ts';
+import type { Scheme } from '../../plan/plan.ts';
+import type { CallResult } from '../../reply/reply.ts';
+import { type BatchSettings, type CallRoute, openClient, sendBatch } from '../../send/request-batch.ts';
+import type { CalleeFailure, MirroredCopies, Probe } from '../model.ts';
+import type { ComparisonMesh } from './comparison-mesh.ts';
+import { withMirrorCounts } from './mirror-counts.ts';
+import { type ProbeEntries, probeRoute, type TokenParts } from './probe-routes.ts';
+
+/** Answers to the requests of one probe. */
+export interface ProbeAnswers {
+  readonly probe: Probe;
+  readonly answers: readonly CallResult[];
+  /** Copies of the requests that other services got. */
+  readonly mirrors: readonly MirroredCopies[];
+}
+
+export interface SenderOptions {
+  readonly userAgent: string;
+  /** Returns the headers and the path of a request, with its token. */
+  readonly tokenParts: (probe: Probe) => TokenParts;
+  /** Clusters that get copies of the requests of a probe, by its id. */
+  readonly mirrors: ReadonlyMap<string, readonly string[]>;
+  /** Hosts of the Services that receive the requests of a probe, by its id. */
+  readonly callees: ReadonlyMap<string, string>;
+}
+
+/** Maximum time of one request, in milliseconds. Longer timeouts of routes are not compared. */
+export const requestTimeoutMs = 15_000;
+/** The same over TCP, where a refused connection may stay open without an answer. */
+const tcpTimeoutMs = 3000;
+/** Callers that send at the same time. */
+const concurrency = 8;
+
+/**
+ * Sends the requests of probes to a mesh. Probes that need another behaviour of their callee run after the others, one
+ * callee after another, because the behaviour applies to all requests.
+ *
+ * @throws MeshmockError `canceled` when the signal is aborted
+ */
+export async function sendProbes(
+  probes: readonly Probe[],
+  mesh: ComparisonMesh,
+  options: SenderOptions,
+  signal: AbortSignal,
+): Promise<Map<string, ProbeAnswers>> {
+  await using clients = new Clients();
+  const entries = await mesh.entries(signal);
+  const found = new Map<string, ProbeAnswers>();
+  const sendOne = async (probe: Probe): Promise<void> => {
+    const action = (): Promise<CallResult[]> => answersTo(probe, clients, entries, options, signal);
+    const copied = options.mirrors.get(probe.id);
+    const seen =
+      copied === undefined || probe.mode.kind === 'slow'
+        ? { answers: await action(), mirrors: [] }
+        : await withMirrorCounts(mesh, copied, action, signal);
+    found.set(probe.id, { probe, ...seen });
+  };
+  // Envoy prefers pods with fewer active requests. So the requests of one caller follow one another.
+  const send = async (some: readonly Probe[], parallel = concurrency): Promise<void> => {
+    const ofCallers = [...Map.groupBy(some, ({ caller }) => JSON.stringify(caller)).values()];
+    await runConcurrently(
+      ofCallers.length,
+      parallel,
+      () => !signal.aborted,
+      async (index) => {
+        for (const probe of ofCallers[index] ?? []) if (!signal.aborted) await sendOne(probe);
+      },
+    );
+    if (signal.aborted) throw new MeshmockError('canceled', 'stopped');
+  };
+  const usual = probes.filter((probe) => directivesOf(probe) === undefined);
+  await send(usual.filter(({ id }) => !options.mirrors.has(id)));
+  // Copies are counted by counters of the proxies, which know nothing of probes.
+  await send(
+    usual.filter(({ id }) => options.mirrors.has(id)),
+    1,
+  );
+  const calleeOf = ({ id, destination }: Probe): string => options.callees.get(id) ?? destination.host;
+  for (const kind of ['slow', 'failing', 'burst', 'ejection'] as const) {
+    const ofKind = probes.filter(({ mode }) => mode.kind === kind);
+    const parallel = kind === 'slow' ? concurrency : 1;
+    for (const some of Map.groupBy(ofKind, (probe) => `${directivesOf(probe)} ${calleeOf(probe)}`).values())
+      await sendWithBehaviour(some, { mesh, calleeOf, send: (them) => send(them, parallel) }, signal);
+  }
+  return found;
+}
+
+interface BehaviourSender {
+  readonly mesh: ComparisonMesh;
+  /** Returns the host of the Service that receives the requests of a probe. */
+  readonly calleeOf: (probe: Probe) => string;
+  readonly send: (probes: readonly Probe[]) => Promise<void>;
+}
+
+/** Sends probes that need the same behaviour of the same callee. Without mocks of the callee they have no answers. */
+async function sendWithBehaviour(
+  probes: readonly Probe[],
+  { mesh, calleeOf, send }: BehaviourSender,
+  signal: AbortSignal,
+): Promise<void> {
+  const [first] = probes;
+  const directives = first === undefined ? undefined : directivesOf(first);
+  if (first === undefined || directives === undefined) return;
+  const host = calleeOf(first);
+  const pod = await mesh.podOf(host, signal);
+  if (pod === undefined) return;
+  // Ejection shows only if other pods do not fail.
+  const behaviour = first.mode.kind === 'ejection' ? `${directives}:pod=${pod}` : directives;
+  await using _behaviour = await mesh.behaviour(host, behaviour, signal);
+  await send(probes);
+}
+
+/** Returns the directives that the callee of a probe must follow; undefined for none. */
+function directivesOf({ mode }: Probe): string | undefined {
+  switch (mode.kind) {
+    case 'plain':
+    case 'shares':
+      return undefined;
+    case 'slow':
+    case 'burst':
+      return `/~delay=${mode.delayMs}ms`;
+    case 'failing':
+    case 'ejection':
+      return failureDirective(mode.failure);
+  }
+}
+
+function failureDirective(failure: CalleeFailure): string {
+  switch (failure.kind) {
+    case 'status':
+      return `/~status=${failure.status}`;
+    case 'grpc_status':
+      return `/~grpc-status=${failure.status}`;
+    case 'reset':
+      return '/~close';
+  }
+}
+
+/** Returns how often a probe is sent, and how many of its requests at the same time. */
+function timesOf({ mode }: Probe): Pick<BatchSettings, 'repeat' | 'concurrency'> {
+  switch (mode.kind) {
+    case 'plain':
+    case 'slow':
+    case 'failing':
+      return { repeat: 1, concurrency: 1 };
+    case 'shares':
+    case 'ejection':
+      return { repeat: mode.count, concurrency: 1 };
+    case 'burst':
+      return { repeat: mode.count, concurrency: mode.count };
+  }
+}
+
+async function answersTo(
+  probe: Probe,
+  clients: Clients,
+  entries: ProbeEntries,
+  { userAgent, tokenParts }: SenderOptions,
+  signal: AbortSignal,
+): Promise<CallResult[]> {
+  const limitMs = probe.request.protocol === 'tcp' ? tcpTimeoutMs : requestTimeoutMs;
+  const route = probeRoute(probe, tokenParts(probe), limitMs, entries);
+  const client = await clients.clientFor(route);
+  const settings = { ...route, ...timesOf(probe), timeoutMs: limitMs + 1000, expectations: [] };
+  const send = async (repeat: number): Promise<CallResult[]> => {
+    const answers: CallResult[] = [];
+    await sendBatch({ ...settings, repeat }, client, userAgent, (answer) => answers.push(answer), signal);
+    return answers;
+  };
+  let answers = await send(settings.repeat);
+  if (directivesOf(probe) !== undefined) return answers;
+  // On a slow machine a request may exceed a short timeout by chance.
+  for (let tries = 0; tries < timeoutTries && answers.some(hasTimedOut); tries++) {
+    const kept = answers.filter((answer) => !hasTimedOut(answer));
+    answers = [...kept, ...(await send(answers.length - kept.length))];
+  }
+  return answers;
+}
+
+const timeoutTries = 5;
+
+function hasTimedOut({ status, grpcStatus, mesh, error }: CallResult): boolean {
+  return (
+    status === 504 ||
+    grpcStatus === 'DEADLINE_EXCEEDED' ||
+    mesh?.refusal?.reason === 'timeout' ||
+    error?.code === 'timeout'
+  );
+}
+
+/** Clients of the schemes of probes. Those with TLS have the certificates of their route. */
+class Clients implements AsyncDisposable {
+  private readonly clients = new Map<string, Promise<Client>>();
+
+  clientFor({ target, tls }: CallRoute): Promise<Client> {
+    const key = JSON.stringify([target.scheme, tls]);
+    const known = this.clients.get(key) ?? openClient(target.scheme satisfies Scheme, tls);
+    this.clients.set(key, known);
+    return known;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.clients.values()].map(async (client) => (await client).close()));
+  }
+}

@@ -1,0 +1,186 @@
+import type { Caller, Cause, NotCompared, Probe } from '../model.ts';
+import type { EdgeParts } from '../pieces/edge-parts.ts';
+import { callerKey, type Edge } from '../pieces/edges.ts';
+import { type Json, type JsonObject, numberAt, objectsAt, textAt } from '../pieces/json.ts';
+import type { EdgeSide, EnvoyFilter, EnvoyVirtualHost } from '../requests/edge-side.ts';
+import { type ClassRequest, representatives, requestsFor } from '../requests/requests-for.ts';
+import { clusterChanges } from './cluster-changes.ts';
+import { impliedRoute } from './implied-route.ts';
+import { modesFor } from './probe-modes.ts';
+import { clustersOfRoute } from './route-destinations.ts';
+import { rateLimitBurst, unseenSettings } from './unseen-settings.ts';
+
+/** Probes of all edges, and what they leave out. */
+export interface ProbePlan {
+  readonly probes: readonly Probe[];
+  readonly notCompared: readonly NotCompared[];
+  /** Clusters that get copies of the requests of a probe, by the id of the probe. */
+  readonly mirrors: ReadonlyMap<string, readonly string[]>;
+  /** Hosts of the Services that receive the requests of a probe, by its id. */
+  readonly callees: ReadonlyMap<string, string>;
+}
+
+/**
+ * Returns the probes of edges: a request for each class that the conditions of both sides distinguish.
+ *
+ * @param canSignFor reports whether the mesh can sign tokens of an issuer
+ */
+export function planProbes(edges: readonly Edge[], canSignFor: (issuer: string) => boolean): ProbePlan {
+  const parts = edges.map((edge) => planEdge(edge, canSignFor));
+  const planned = parts.flatMap(({ probes }) => probes);
+  const withCopies = planned.filter(({ copies }) => copies.length > 0);
+  return {
+    probes: planned.map(({ probe }) => probe),
+    notCompared: unique(parts.flatMap(({ notCompared }) => notCompared)),
+    mirrors: new Map(withCopies.map(({ probe, copies }) => [probe.id, copies])),
+    callees: new Map(
+      planned.flatMap(({ probe, callee }) => (callee === undefined ? [] : [[probe.id, callee] as const])),
+    ),
+  };
+}
+
+/** Probe, and the clusters that its requests reach. */
+interface PlannedProbe {
+  readonly probe: Probe;
+  readonly copies: readonly string[];
+  readonly callee: string | undefined;
+}
+
+interface PlannedEdge {
+  readonly probes: readonly PlannedProbe[];
+  readonly notCompared: readonly NotCompared[];
+}
+
+function planEdge(edge: Edge, canSignFor: (issuer: string) => boolean): PlannedEdge {
+  const title = edgeTitle(edge);
+  const { caller, destination, protocol, before, after } = edge;
+  const { requests, notCompared, isFullProduct } = requestsFor(
+    {
+      protocol,
+      authority: `${destination.host}:${destination.port}`,
+      port: edge.calleePort,
+      scheme: caller.kind === 'gateway' ? caller.scheme : 'http',
+      canSignFor,
+    },
+    sideOf(before, caller, destination.host),
+    sideOf(after, caller, destination.host),
+  );
+  const changes = clusterChanges(before, after);
+  // Settings such as timeouts are those of a route: one request of each pair of routes shows them.
+  const representing = new Set(representatives(requests));
+  const planned = requests.map((request, index) =>
+    planRequest(edge, request, { title: `${title} ${protocol} ${index}`, isRepresentative: representing.has(request) }),
+  );
+  const ofEdge = (some: readonly NotCompared[]): NotCompared[] =>
+    some.map(({ subject, reason }) => ({ subject: `${title}: ${subject}`, reason }));
+  return {
+    probes: planned.flatMap(({ probes }) =>
+      probes.map((one) => ({
+        ...one,
+        probe: { ...one.probe, causes: unique([...one.probe.causes, ...changes.causes]) },
+      })),
+    ),
+    notCompared: [
+      ...ofEdge([...notCompared, ...planned.flatMap((one) => one.notCompared), ...(isFullProduct ? [] : [notFull])]),
+      ...changes.notCompared,
+      ...unseenSettings(before, after, title),
+    ],
+  };
+}
+
+const notFull: NotCompared = {
+  subject: 'all combinations of conditions',
+  reason: 'there are too many, so each pair of conditions is combined',
+};
+
+function planRequest(
+  edge: Edge,
+  request: ClassRequest,
+  { title, isRepresentative }: { readonly title: string; readonly isRepresentative: boolean },
+): PlannedEdge {
+  const { caller, speaksFor, destination, protocol, before, after } = edge;
+  const earlier = { route: routeOf(request.before) ?? impliedRoute(before, protocol), parts: before };
+  const later = { route: routeOf(request.after) ?? impliedRoute(after, protocol), parts: after };
+  const needed = modesFor(earlier, later, edge);
+  const burst = rateLimitBurst(before, after);
+  const ofLimit: Probe['mode'][] = burst === undefined ? [] : [{ kind: 'burst', count: burst, delayMs: 1 }];
+  const haveEqualReceivers = before.receiverKey === after.receiverKey;
+  const isOfEach = ({ kind }: Probe['mode']): boolean => kind === 'plain' || (kind === 'shares' && !haveEqualReceivers);
+  const modes = [...needed.modes, ...ofLimit].filter((mode) => isOfEach(mode) || isRepresentative);
+  const copies = [...new Set([...mirrorsOf(earlier.route), ...mirrorsOf(later.route)])];
+  const callee = calleeOf(later.route) ?? calleeOf(earlier.route);
+  const probes = modes.map((mode): PlannedProbe => {
+    const { conditions, routes, causes } = request;
+    const id = `${title} ${JSON.stringify(mode)}`;
+    const probe = { id, caller, destination, request: request.request, mode, speaksFor, conditions, routes, causes };
+    return { probe, copies, callee };
+  });
+  return { probes, notCompared: needed.notCompared };
+}
+
+/** Returns the host of the first cluster of a route; undefined if it is not a Service. */
+function calleeOf(route: Json | undefined): string | undefined {
+  const host = clustersOfRoute(route)[0]?.cluster.split('|')[3];
+  return host?.endsWith('.svc.cluster.local') ? host : undefined;
+}
+
+function mirrorsOf(route: Json | undefined): string[] {
+  return objectsAt(route, 'route', 'request_mirror_policies').flatMap((one) => textAt(one, 'cluster') ?? []);
+}
+
+function edgeTitle({ caller, destination }: Edge): string {
+  if (caller.kind === 'gateway') return callerKey(caller);
+  return `${callerKey(caller)} → ${destination.name}:${destination.port}`;
+}
+
+function routeOf(parsed: ClassRequest['before']): Json | undefined {
+  return parsed?.route as Json | undefined;
+}
+
+function unique<T extends Cause | NotCompared>(all: readonly T[]): T[] {
+  return [...new Map(all.map((one) => [JSON.stringify(one), one])).values()];
+}
+
+/** Returns the configuration of both ends of an edge on one side, in the form that the conditions are read from. */
+function sideOf(parts: EdgeParts, caller: Caller, host: string): EdgeSide {
+  const { sender, receivers } = parts;
+  const virtualHost = (sender?.virtualHosts ?? []).find((one) => domainsInclude(one, host)) ?? sender?.virtualHosts[0];
+  const inbound = receivers.flatMap(({ chains, port }) =>
+    chains.filter((chain) => isOfPort(chain, port)).flatMap(httpFilters),
+  );
+  const ofGateway =
+    caller.kind === 'gateway'
+      ? (sender?.listeners ?? []).flatMap((one) => objectsAt(one, 'filter_chains')).flatMap(httpFilters)
+      : [];
+  return {
+    virtualHost: virtualHost as EnvoyVirtualHost | undefined,
+    inboundFilters: uniqueFilters([...ofGateway, ...inbound]) as readonly EnvoyFilter[],
+    callerIdentity:
+      caller.kind === 'workload'
+        ? `spiffe://cluster.local/ns/${caller.namespace}/sa/${caller.serviceAccount}`
+        : undefined,
+  };
+}
+
+function domainsInclude(virtualHost: JsonObject, host: string): boolean {
+  const { domains } = virtualHost;
+  return Array.isArray(domains) && (domains as readonly Json[]).includes(host);
+}
+
+function isOfPort(chain: JsonObject, port: number): boolean {
+  return numberAt(chain, 'filter_chain_match', 'destination_port') === port;
+}
+
+/** Returns the HTTP filters of a filter chain, and its filters of connections. */
+function httpFilters(chain: JsonObject): JsonObject[] {
+  return objectsAt(chain, 'filters').flatMap((filter) => {
+    const inner = objectsAt(filter, 'typed_config', 'http_filters');
+    return inner.length > 0 ? inner : [filter];
+  });
+}
+
+/** Equal filters of several receivers count once. */
+function uniqueFilters(filters: readonly JsonObject[]): JsonObject[] {
+  const interesting = filters.filter((one) => textAt(one, 'name') !== 'envoy.filters.http.router');
+  return [...new Map(interesting.map((one) => [JSON.stringify(one), one])).values()];
+}

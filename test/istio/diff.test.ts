@@ -1,0 +1,232 @@
+/** Tests of `meshmock diff` with a real mesh. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { compareIn } from '../../src/diff/engine/compare-snapshots.ts';
+import { ComparisonMesh } from '../../src/diff/engine/comparison-mesh.ts';
+import type { Comparison } from '../../src/diff/model.ts';
+import { reportLines } from '../../src/diff/report/report-lines.ts';
+import type { MeshmockError } from '../../src/error/meshmock-error.ts';
+import { folderOf } from '../../src/istio/host/mesh-places.ts';
+import type { ManifestSource } from '../../src/istio/resources/manifest.ts';
+import { installMeshTools } from '../../src/istio/tools/install-tools.ts';
+import { startProgram } from '../program.ts';
+import { descendantsOf } from './descendants.ts';
+
+const never = new AbortController().signal;
+
+/** Returns a Service, its account and a Deployment for each version. */
+function workloads(name: string, ...versions: readonly string[]): string {
+  const deployments = versions.map(
+    (version) => `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: ${name}-${version} }
+spec:
+  selector: { matchLabels: { app: ${name}, version: ${version} } }
+  template:
+    metadata: { labels: { app: ${name}, version: ${version} } }
+    spec: { serviceAccountName: ${name}, containers: [{ name: app, image: ${name} }] }`,
+  );
+  return [
+    `{ apiVersion: v1, kind: ServiceAccount, metadata: { name: ${name} } }`,
+    `{ apiVersion: v1, kind: Service, metadata: { name: ${name} }, spec: { selector: { app: ${name} }, ports: [{ name: http, port: 80 }] } }`,
+    ...deployments,
+  ].join('\n---\n');
+}
+
+const shop = [
+  workloads('web', 'v1'),
+  workloads('admin', 'v1'),
+  workloads('cart', 'v1', 'v2'),
+  workloads('stock', 'v1'),
+];
+
+const subsets = `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: cart }
+spec:
+  host: cart
+  subsets:
+    - { name: v1, labels: { version: v1 } }
+    - { name: v2, labels: { version: v2 } }`;
+
+function cartRoutes(name: string, v1: number): string {
+  return `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: ${name} }
+spec:
+  hosts: [cart]
+  http:
+    - match:
+        - headers: { end-user: { exact: jason } }
+      route: [{ destination: { host: cart, subset: v2 } }]
+    - route:
+        - { destination: { host: cart, subset: v1 }, weight: ${v1} }
+        - { destination: { host: cart, subset: v2 }, weight: ${100 - v1} }`;
+}
+
+const stockRoutes = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: stock }
+spec:
+  hosts: [stock]
+  http:
+    - timeout: 500ms
+      route: [{ destination: { host: stock } }]`;
+
+const stockPolicy = `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: stock }
+spec:
+  selector: { matchLabels: { app: stock } }
+  action: DENY
+  rules:
+    - from: [{ source: { principals: [cluster.local/ns/default/sa/web] } }]
+      to: [{ operation: { methods: [POST], paths: [/orders/*] } }]`;
+
+function sources(...texts: readonly string[]): ManifestSource[] {
+  return [...shop, ...texts].map((text, index) => ({ name: `${index}.yaml`, text }));
+}
+
+describe('two snapshots in one mesh', () => {
+  let mesh: ComparisonMesh;
+  before(async () => {
+    const options = { tools: await installMeshTools(never), namespace: 'default', istio: {}, onProgramExit: () => {} };
+    ({ mesh } = await ComparisonMesh.start(sources(subsets, cartRoutes('cart', 100)), options, never));
+  });
+  after(() => mesh[Symbol.asyncDispose]());
+
+  const compare = (
+    old: readonly ManifestSource[],
+    changed: readonly ManifestSource[],
+    all = false,
+  ): Promise<Comparison> =>
+    compareIn(
+      mesh,
+      { before: old, after: changed, all, userAgent: 'test', onPhase: () => {}, onNote: () => {} },
+      never,
+    );
+
+  it('have no difference if an object has another name, and no request is sent if nothing differs', async () => {
+    const old = sources(subsets, cartRoutes('cart', 100));
+    const { counts, differences } = await compare(old, sources(subsets, cartRoutes('renamed', 100)));
+    assert.deepEqual(differences, []);
+    assert.deepEqual([counts.changedEdges, counts.requests], [0, 0]);
+    assert.equal(
+      counts.edges,
+      16,
+      'four workloads and one outside call four Services, without the calls to themselves',
+    );
+  });
+
+  it('have no difference if all requests of equal snapshots are sent', async () => {
+    const old = sources(subsets, cartRoutes('cart', 90), stockPolicy);
+    const { counts, differences } = await compare(old, old, true);
+    assert.deepEqual(differences, []);
+    assert.ok(counts.requests >= 15, `${counts.requests} requests`);
+  });
+
+  it('differ in shares, refusals and timeouts, each with its object', async () => {
+    const comparison = await compare(
+      sources(subsets, cartRoutes('cart', 100)),
+      sources(subsets, cartRoutes('cart', 80), stockRoutes, stockPolicy),
+    );
+    const lines = reportLines(comparison).map(({ kind, edge, requests, from, to, cause }) => ({
+      kind,
+      edge,
+      requests,
+      from,
+      to,
+      cause,
+    }));
+    const found = (kind: string) => lines.filter((line) => line.kind === kind);
+    assert.deepEqual(
+      found('share').map(({ from, to }) => `${from} → ${to}`),
+      ['v1 100% → v1 80%, v2 20%'],
+    );
+    assert.match(found('share')[0]?.cause ?? '', /VirtualService cart, http\[1\]/);
+    assert.deepEqual(
+      found('refused').map(({ edge, requests, to }) => [edge, requests, to]),
+      [['web-v1 → stock', 'POST /orders/*', '403 rbac_denied']],
+    );
+    assert.match(found('refused')[0]?.cause ?? '', /AuthorizationPolicy stock, rules\[0\]/);
+    assert.deepEqual(
+      found('timeout').map(({ from, to }) => `${from} → ${to}`),
+      ['times out: never → after 500 ms'],
+    );
+  });
+
+  it('are refused with file, line and column if the mesh refuses an object', async () => {
+    const old = sources(subsets);
+    await assert.rejects(
+      compare(old, sources(subsets.replace('host: cart', 'hosts: [cart]'))),
+      (error: MeshmockError) => {
+        assert.equal(error.code, 'usage');
+        assert.match(error.message, /^4\.yaml:\d+:\d+: /);
+        return true;
+      },
+    );
+  });
+});
+
+describe('meshmock diff', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'meshmock-diff-'));
+  const file = (name: string, text: string): string => {
+    const found = path.join(folder, name);
+    writeFileSync(found, text);
+    return found;
+  };
+  after(() => rmSync(folder, { recursive: true }));
+
+  it('prints the report, and its exit code says that the behaviour differs', async () => {
+    const all = file('shop.yaml', workloads('web', 'v1').concat('\n---\n', workloads('stock', 'v1')));
+    await using program = startProgram([
+      'diff',
+      '--manifests',
+      all,
+      file('old.yaml', ''),
+      file('new.yaml', stockPolicy),
+    ]);
+    assert.equal(await program.exited(), 1, program.stderr);
+    assert.match(
+      program.stdout,
+      /^2 of \d+ edges have another configuration\. \d+ requests were compared, 1 behaviour differs\./,
+    );
+    assert.match(
+      program.stdout,
+      /web-v1 → stock +POST \/orders\/\* +200 stock v1 +→ 403 rbac_denied +AuthorizationPolicy stock, rules\[0\]/,
+    );
+    assert.match(program.stdout, /new\.yaml:\d+/);
+  });
+
+  it('ends with exit code 2 before it starts a mesh if a manifest is wrong', async () => {
+    await using program = startProgram(['diff', file('good.yaml', stockPolicy), file('bad.yaml', 'kind: [')]);
+    assert.equal(await program.exited(), 2);
+    assert.match(program.stderr, /bad\.yaml:1:\d+: /);
+  });
+
+  it('leaves nothing behind if it is interrupted', async () => {
+    await using program = startProgram([
+      'diff',
+      file('a.yaml', workloads('web', 'v1')),
+      file('b.yaml', workloads('web', 'v2')),
+    ]);
+    const pid = program.child.pid as number;
+    const mesh = folderOf(`diff-${pid}`);
+    while (!existsSync(mesh)) await sleep(50);
+    await sleep(3000);
+    const pids = descendantsOf(pid);
+    program.child.kill('SIGINT');
+    assert.equal(await program.exited(), 2);
+    assert.ok(!existsSync(mesh));
+    for (let tries = 0; tries < 100 && pids.some((one) => existsSync(`/proc/${one}`)); tries++) await sleep(50);
+    assert.deepEqual(
+      pids.filter((one) => existsSync(`/proc/${one}`)),
+      [],
+    );
+  });
+});

@@ -85,6 +85,11 @@ test('meshmock test reads the written cases of all kinds of probes', () => {
   const timedOut = outcome({ kind: 'refused', reason: 'timeout', by: 'caller' }, { status: 504 });
   const whole = compared(
     [probe({ mode: slow }), { ...answered, durationMs: 1030 }, observation([timedOut], { durationMs: 505 })],
+    [
+      probe({ mode: slow, request: request({ protocol: 'grpc', method: 'POST', path: '/a.B/C' }) }),
+      { ...answered, durationMs: 1030 },
+      observation([{ ...timedOut, status: 503, grpcStatus: 'UNAVAILABLE' }], { durationMs: 505 }),
+    ],
     [probe({ mode: failing }), { ...answered, attempts: 3 }, { ...answered, attempts: 1 }],
     [probe({ mode: shares }), observation([outcome(service('reviews', 'v1'), { count: 600 })]), split],
     [
@@ -113,6 +118,7 @@ test('meshmock test reads the written cases of all kinds of probes', () => {
   const expected = file.cases.map(({ expectations }) => expectations.map((one) => one.text));
   assert.deepEqual(expected, [
     ['reviews status = 504', 'reviews refusal = timeout', 'reviews latency max < 768ms'],
+    ['reviews status = 503|504|timeout', 'reviews latency max < 768ms'],
     ['reviews attempt = 1'],
     ['reviews version v1 = 90% ± 7%', 'reviews version v2 = 10% ± 7%'],
     ['reviews refusal overflow > 0%'],

@@ -54,7 +54,7 @@ function rawExpectations(
     case 'shares':
       return sharesFacts(seen, subject, mode);
     case 'slow':
-      return found([...statusFacts(outcome, subject), ...latencyFacts(seen, other, subject)]);
+      return found([...slowFacts(outcome, subject, probe), ...latencyFacts(seen, other, subject)]);
     case 'failing':
       return seen.attempts === undefined || mode.failure.kind === 'reset'
         ? { kind: 'none', reason: 'the answer does not show the number of attempts' }
@@ -105,6 +105,14 @@ function statusFacts({ answer, status }: Outcome, subject: string): string[] {
   const facts = status === undefined ? [] : [`${subject}status = ${status}`];
   if (answer.kind !== 'refused' || answer.reason === 'unknown') return facts;
   return [...facts, `${subject}refusal = ${answer.reason}`];
+}
+
+/** Returns the status for a slow callee. Over gRPC, the deadline of the caller or that of a proxy may pass first. */
+function slowFacts(outcome: Outcome, subject: string, { request }: Probe): string[] {
+  const isGivenUp = isRefused(outcome.answer) || (outcome.status ?? 0) >= 500;
+  return request.protocol === 'grpc' && isGivenUp
+    ? [`${subject}status = 503|504|timeout`]
+    : statusFacts(outcome, subject);
 }
 
 /** Returns facts about what the callee received, for the kinds of differences that were found. */

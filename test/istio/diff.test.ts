@@ -118,8 +118,8 @@ describe('two snapshots in one mesh', () => {
     assert.deepEqual([counts.changedEdges, counts.requests], [0, 0]);
     assert.equal(
       counts.edges,
-      16,
-      'four workloads and one outside call four Services, without the calls to themselves',
+      19,
+      'five workloads and one outside call four Services, without the calls to themselves',
     );
   });
 

@@ -42,7 +42,8 @@ export function plotOf(scenarios: readonly Measured[]): string {
   const { width } = layout;
   // Browsers that show the file in a page do not pass on the colours of the page.
   const open = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${y}" width="${width}" height="${y}" font-family="sans-serif" font-size="12">`;
-  return `${[open, `<rect width="${width}" height="${y}" fill="#fff"/>`, ...parts, '</svg>'].join('\n')}\n`;
+  const name = `<title>${escaped(scenarios.map(({ title }) => title).join('; '))}</title>`;
+  return `${[open, name, `<rect width="${width}" height="${y}" fill="#fff"/>`, ...parts, '</svg>'].join('\n')}\n`;
 }
 
 function barsOf({ title, of, digits }: Measure, rows: readonly Row[], y: number): { svg: string; height: number } {
@@ -62,6 +63,9 @@ function barsOf({ title, of, digits }: Measure, rows: readonly Row[], y: number)
 }
 
 function text(x: number, y: number, value: string, attributes: string): string {
-  const escaped = value.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-  return `<text x="${x}" y="${y}" ${attributes}>${escaped}</text>`;
+  return `<text x="${x}" y="${y}" ${attributes}>${escaped(value)}</text>`;
+}
+
+function escaped(value: string): string {
+  return value.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }

@@ -13,7 +13,7 @@ const offers: Readonly<Record<string, readonly string[]>> = {
   'help i': ['istio'],
   'help istio a': ['apply'],
   'help call ': [],
-  'istio ': ['apply', 'delete', 'down', 'env', 'kubeconfig', 'status', 'up', 'wait'],
+  'istio ': ['apply', 'delete', 'down', 'env', 'kubeconfig', 'status', 'tools', 'up', 'wait'],
   'istio --h': ['--help'],
   'istio apply --fi': ['--file'],
   'istio apply -f with': ['with space.yaml'],

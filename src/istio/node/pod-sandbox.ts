@@ -143,6 +143,11 @@ export class PodSandbox {
     };
   }
 
+  /** Returns the environment variables of a container. */
+  envOf(container: Container): Record<string, string> {
+    return containerEnv(container, this.envSources(container));
+  }
+
   /** Returns the place of a container, or of the pod if no container is named. */
   placeOf(container: string | undefined): ContainerPlace {
     const { proxy, istiod } = this.plan.programs;
@@ -186,10 +191,6 @@ export class PodSandbox {
 
   private get withAddress(): { readonly plan: PodPlan; readonly address: string } {
     return { plan: this.plan, address: this.address };
-  }
-
-  private envOf(container: Container): Record<string, string> {
-    return containerEnv(container, this.envSources(container));
   }
 
   /** Returns the command line that gives a command in a container its environment. */

@@ -8,6 +8,7 @@ import {
   mountsOfFiles,
 } from '../../../src/istio/node/mock/mock-container.ts';
 import { mountOfFile } from '../../../src/istio/node/mock/mock-files.ts';
+import { MockVolumes } from '../../../src/istio/node/mock/mock-volumes.ts';
 import { podField } from '../../../src/istio/node/pod-fields.ts';
 import type { PodPlan } from '../../../src/istio/node/pod-plan.ts';
 import type { Container, EnvVar } from '../../../src/istio/resources/objects.ts';
@@ -212,6 +213,43 @@ describe('a container with the image of meshmock', () => {
     ]);
     for (const file of ['/etc/web-cert/x', '/etc/web/../passwd', 'etc/web/tls.crt', '/tmp/x'])
       assert.equal(mountOfFile(spec, withFiles, file), undefined, file);
+  });
+
+  it('has the files of a mount inside another one, and not what this hides', () => {
+    const inner = { name: 'all', mountPath: '/etc/web/protos' };
+    const hidden = { name: 'scratch', mountPath: '/etc/web/tmp/' };
+    const volumeMounts = [...mounts, inner, hidden];
+    const mountOf = (file: string) => mountOfFile({ volumes }, container({ volumeMounts }), file);
+    assert.deepEqual(mountOf('/etc/web/tls.crt'), mounts[0]);
+    assert.deepEqual(mountOf('/etc/web/protos/shop.proto'), inner);
+    assert.equal(mountOf('/etc/web/tmp/tls.crt'), undefined);
+  });
+
+  it('has the files that variables of ConfigMaps name', async () => {
+    const settings = { MESHMOCK_TLS_CERT: '/etc/web/tls.crt' };
+    const withData: EnvSources = { ...sources, data: () => settings };
+    const inMap = container({ envFrom: [{ configMapRef: { name: 'settings' } }], volumeMounts: mounts });
+    const inFlag = container({
+      env: [{ name: 'CERT', valueFrom: { configMapKeyRef: { name: 'settings', key: 'MESHMOCK_TLS_CERT' } } }],
+      args: ['serve', '--tls-cert=$(CERT)'],
+      volumeMounts: mounts,
+    });
+    for (const one of [inMap, inFlag]) {
+      const written: unknown[] = [];
+      const places = {
+        rootOf: () => '/root',
+        envOf: () => containerEnv(one, withData),
+        contentsOf: () => '',
+        waitForOtherContents: () => Promise.reject(new Error('the pod has stopped')),
+      };
+      const mockVolumes = new MockVolumes({ containers: [one], volumes }, places, async ({ volumeMounts }) => {
+        written.push(volumeMounts);
+      });
+      await mockVolumes.write(new AbortController().signal);
+      const { args } = mockSettings(one, withData, (file) => mockVolumes.placeOf(one, file));
+      assert.deepEqual(args, ['--tls-cert=/root/etc/web/tls.crt']);
+      assert.deepEqual(written, [[mounts[0]]]);
+    }
   });
 
   it('has lines for its left-out parts: another command, and variables from resources that it does not set', () => {

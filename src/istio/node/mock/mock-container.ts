@@ -148,8 +148,16 @@ export function literalVariables({ env = [] }: Container): Record<string, string
   return Object.fromEntries(env.flatMap(({ name, value }) => (typeof value === 'string' ? [[name, value]] : [])));
 }
 
-/** Returns the mounts of a container whose files its flags or variables name. */
-export function mountsOfFiles(container: Container, spec: PodSpec): NonNullable<Container['volumeMounts']> {
-  const mounts = filesOf(container, literalVariables(container)).map(({ file }) => mountOfFile(spec, container, file));
+/**
+ * Returns the mounts of a container whose files its flags or variables name.
+ *
+ * @param variables variables of the container; without them, those that have their values in its YAML
+ */
+export function mountsOfFiles(
+  container: Container,
+  spec: PodSpec,
+  variables: Labels = literalVariables(container),
+): NonNullable<Container['volumeMounts']> {
+  const mounts = filesOf(container, variables).map(({ file }) => mountOfFile(spec, container, file));
   return [...new Set(mounts.filter((mount) => mount !== undefined))];
 }

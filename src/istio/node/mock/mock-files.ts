@@ -20,12 +20,18 @@ export function mountOfFile(
 ): NonNullable<Container['volumeMounts']>[number] | undefined {
   if (!path.posix.isAbsolute(file)) return undefined;
   const normal = path.posix.normalize(file);
-  return volumeMounts.find(({ name, mountPath, subPath }) => {
-    const volume = volumes.find((one) => one.name === name);
-    const folder = path.posix.normalize(mountPath).replace(/\/$/, '');
-    const isInside = normal === folder || normal.startsWith(`${folder}/`);
-    return isInside && subPath === undefined && volume !== undefined && hasFiles(volume);
+  const holding = volumeMounts.filter(({ mountPath }) => {
+    const folder = folderOf(mountPath);
+    return normal === folder || normal.startsWith(`${folder}/`);
   });
+  // A mount inside another one hides the files of that.
+  const [mount] = holding.toSorted((one, other) => folderOf(other.mountPath).length - folderOf(one.mountPath).length);
+  const volume = volumes.find(({ name }) => name === mount?.name);
+  return mount?.subPath === undefined && volume !== undefined && hasFiles(volume) ? mount : undefined;
+}
+
+function folderOf(mountPath: string): string {
+  return path.posix.normalize(mountPath).replace(/\/$/, '');
 }
 
 /** Reports whether the local mesh can write the files of a volume. */

@@ -7,6 +7,8 @@ import { mountOfFile } from './mock-files.ts';
 interface Volumes {
   /** Returns the folder that has the role of a container's root. */
   rootOf(container: Container): string;
+  /** Returns the environment variables of a container. */
+  envOf(container: Container): Readonly<Record<string, string>>;
   /** Returns a text that changes with the ConfigMaps and Secrets of a container's volumes. */
   contentsOf(container: Container): string;
   /** Waits until the volumes of a container have other contents, and returns these. */
@@ -34,7 +36,7 @@ export class MockVolumes {
   async write(signal: AbortSignal): Promise<void> {
     const { spec } = this;
     const container = meshmockContainer(spec);
-    const volumeMounts = container && mountsOfFiles(container, spec);
+    const volumeMounts = container && mountsOfFiles(container, spec, this.volumes.envOf(container));
     if (container === undefined || volumeMounts === undefined || volumeMounts.length === 0) return;
     const mounted = { ...container, volumeMounts };
     const written = this.volumes.contentsOf(mounted);

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, type Stats, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { MeshmockError } from '../../error/meshmock-error.ts';
@@ -39,16 +39,20 @@ export function runningFolderOf(mesh: string): string {
 /**
  * Creates the folder of all meshes of this user.
  *
- * @throws MeshmockError `machine` if another user has made it
+ * @throws MeshmockError `machine` if another user has made it, even as a link to a folder of this user: old folders in it
+ * are removed
  */
-export function createMeshesFolder(): void {
-  const folder = meshesFolder();
+export function createMeshesFolder(folder = meshesFolder()): void {
   mkdirSync(folder, { recursive: true, mode: isRootless() ? 0o700 : 0o755 });
-  if (!isOwn(folder))
+  if (!isOwnFolder(lstatSync(folder)))
     throw new MeshmockError('machine', `${folder} belongs to another user: remove it, or set XDG_RUNTIME_DIR`);
 }
 
 function isOwn(folder: string): boolean {
   const stat = statSync(folder, { throwIfNoEntry: false });
-  return stat?.isDirectory() === true && stat.uid === process.getuid?.();
+  return stat !== undefined && isOwnFolder(stat);
+}
+
+function isOwnFolder(stat: Stats): boolean {
+  return stat.isDirectory() && stat.uid === process.getuid?.();
 }

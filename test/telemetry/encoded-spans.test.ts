@@ -41,7 +41,7 @@ function makePlainSpans(provider: TracerProvider, count: number): void {
       text: 'é€😀'.repeat(index % 7),
       // Larger than the buffer of an encoder.
       long: 'x'.repeat(index === 300 ? 200_000 : index % 300),
-      number: [0, 1, -1, 127, 128, 2 ** 31, -(2 ** 40), Number.MAX_SAFE_INTEGER, 2 ** 60, 1.5][index % 10] as number,
+      number: [0, 1, -1, 127, 128, 2 ** 31, -(2 ** 63), Number.MAX_SAFE_INTEGER, 2 ** 60, 1.5][index % 10] as number,
       flag: index % 2 === 0,
     });
     if (index % 5 > 2) span.setStatus({ code: index % 5 === 3 ? SpanStatusCode.ERROR : SpanStatusCode.OK });

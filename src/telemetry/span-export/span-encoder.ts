@@ -99,7 +99,7 @@ function isPlain(span: ReadableSpan, first: ReadableSpan): boolean {
 }
 
 function isInt64(value: number): boolean {
-  return Number.isInteger(value) && Math.abs(value) < 2 ** 63;
+  return Number.isInteger(value) && value >= -(2 ** 63) && value < 2 ** 63;
 }
 
 function nanosecondsOf([seconds, nanoseconds]: HrTime): bigint {

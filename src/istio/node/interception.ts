@@ -76,21 +76,24 @@ async function makeRules(
   // istio-iptables redirects the queries to the name servers in /etc/resolv.conf.
   const [program = '', ...rest] = podCommand({ namespace, etc }, [pilotAgent, ...args]);
   await runProgram(program, rest, { env, signal });
-  const saved = (save: string): Promise<string> =>
-    runProgram('nsenter', [`--net=${namespacesFolder}/${namespace}`, save], { signal });
+  // Where rules cannot be read, such as those of IPv6 on a machine without it, istio-iptables runs for each pod.
+  const saved = (save: string): Promise<string | undefined> =>
+    runProgram('nsenter', [`--net=${namespacesFolder}/${namespace}`, save], { signal }).catch(() => undefined);
   const [rules, rules6] = await Promise.all(['iptables-save', 'ip6tables-save'].map(saved));
+  signal.throwIfAborted();
   return copyableRules(args, { rules, rules6 }, { uid, address });
 }
 
 /**
- * Returns rules for other pods, or undefined if rules are not all that istio-iptables has set, or if they are specific to
- * the pod.
+ * Returns rules for other pods, or undefined if rules are not all that istio-iptables has set, if they are specific to
+ * the pod, or if they could not be read.
  */
 export function copyableRules(
   args: readonly string[],
-  { rules = '', rules6 = '' }: { readonly rules: string | undefined; readonly rules6: string | undefined },
+  { rules, rules6 }: { readonly rules: string | undefined; readonly rules6: string | undefined },
   { uid, address }: { readonly uid: number; readonly address: string },
 ): string | undefined {
+  if (rules === undefined || rules6 === undefined) return undefined;
   // TPROXY needs routes too, and IPv6 an address.
   const isRedirect = args[args.indexOf('-m') + 1] === 'REDIRECT';
   // The rules are not here if istio-iptables has chosen the other one of the two kinds of iptables.

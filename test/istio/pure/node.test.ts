@@ -148,7 +148,7 @@ describe('the rules of a pod, for other pods', () => {
   const args = ['istio-iptables', '-m', 'REDIRECT'];
   const pod = { uid: 1_337_258, address: '10.77.1.2' };
   const rules = ':ISTIO_OUTPUT - [0:0]\n-A ISTIO_OUTPUT -m owner --uid-owner 1337258 -j RETURN\n';
-  const copied = (changed: { args?: string[]; rules?: string; rules6?: string }) =>
+  const copied = (changed: { args?: string[]; rules?: string; rules6?: string | undefined }) =>
     copyableRules(changed.args ?? args, { rules, rules6: '*nat\n', ...changed }, pod);
 
   it('have the user of the proxy of each pod', () => {
@@ -160,6 +160,7 @@ describe('the rules of a pod, for other pods', () => {
     assert.equal(copied({ args: ['istio-iptables'] }), undefined);
     assert.equal(copied({ rules: '*nat\nCOMMIT\n' }), undefined, 'the other kind of iptables');
     assert.equal(copied({ rules6: ':ISTIO_OUTPUT - [0:0]\n' }), undefined, 'IPv6');
+    assert.equal(copied({ rules6: undefined }), undefined, 'a machine that cannot read those of IPv6');
     assert.equal(copied({ rules: `${rules}-A ISTIO_OUTPUT -d 10.77.1.2/32 -j RETURN\n` }), undefined);
   });
 });

@@ -134,7 +134,8 @@ async function lastPart(
 ): Promise<LastPart> {
   if (first.kind !== 'message') return first;
   const late = Promise.withResolvers<LastPart>();
-  const timer = setTimeout(() => late.resolve({ kind: 'late' }), deadlineAt - performance.now());
+  // Messages before may have taken until the deadline. Node warns of a negative time.
+  const timer = setTimeout(() => late.resolve({ kind: 'late' }), Math.max(0, deadlineAt - performance.now()));
   try {
     for (;;) {
       const part = await Promise.race([requests.next(), late.promise]);

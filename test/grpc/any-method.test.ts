@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { parseUpstream } from '../../src/execute/octopus.ts';
 import { parseDirectives } from '../../src/plan/parse.ts';
@@ -178,6 +179,18 @@ suite('A gRPC method that a mock does not know', () => {
       ['basket trailer x-sum exists = 0', unknown],
     ] as const)
       assert.deepEqual(verdicts(expectation, answered(reply)), verdict, expectation);
+  });
+
+  test('a request whose deadline ends with its messages causes no warning of a negative time', async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ name }: Error): void => void warnings.push(name);
+    process.on('warning', onWarning);
+    // Many at once, so that the last message of some is late.
+    const path = '/@grpc:basket*40;timeout=20ms(/~events=4/5ms/shop.Basket/Watch)';
+    await Promise.all(Array.from({ length: 12 }, () => callHttp(mesh.httpPort('basket'), path)));
+    await sleep(100);
+    process.off('warning', onWarning);
+    assert.deepEqual(warnings, []);
   });
 
   test('messages stay within the deadline and the size of a body, and end with their client', async () => {

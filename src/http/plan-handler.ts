@@ -16,7 +16,7 @@ import { type EncodedReply, encode, pathOfTarget, plainBody, plainHeaders } from
 import { encodeEcho } from './echo-form.ts';
 import { eventsOf, sendInParts } from './paced-answer.ts';
 import { loadPageEncoder, type PageEncoder } from './pages/page-answer.ts';
-import { wantsPage } from './pages/wants-page.ts';
+import { isLoadedInAdvance, wantsPage } from './pages/wants-page.ts';
 import type { RequestTurn } from './pipeline.ts';
 import { hasBody, readRequestBody } from './request-body.ts';
 import { eventStream } from './streams/event-stream.ts';
@@ -34,6 +34,10 @@ export async function handlePlan(
   budget: RequestBudget,
   isLast: () => boolean,
 ): Promise<void> {
+  if (service.page !== undefined && isLoadedInAdvance(request)) {
+    refuseToLoadInAdvance(service, request, response);
+    return;
+  }
   const path = pathOfTarget(request.url ?? '/');
   const body = hasBody(request) ? await readRequestBody(request, mayPassBodyOn(path), budget, turn) : undefined;
   if (body === undefined) request.resume();
@@ -61,6 +65,13 @@ export async function handlePlan(
   const encoded = encodeAnswer(service, answered, request, budget, page);
   if (isSentInParts(answered, request)) await sendParted(service, answered, encoded, response, turn, budget);
   else send(service, encoded, request, response, turn, budget);
+}
+
+/** Answers a browser that guesses which URL its user opens next. It drops the answer, and sends the request again if so. */
+function refuseToLoadInAdvance({ identity }: Service, request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  const fields = [signatureHeader, signature(identity), 'cache-control', 'no-store', 'content-length', '0'];
+  response.writeHead(503, fields).end();
 }
 
 /** Reports whether an answer is sent in parts, or with trailers. Errors and answers without content have neither. */

@@ -45,6 +45,7 @@ suite('pages for browsers', () => {
       { accept: 'application/json, text/html;q=0.9' },
       { accept: typed, 'user-agent': 'curl/8.9.0' },
       { accept: typed, 'x-meshmock-depth': '3' },
+      { accept: 'text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2', 'user-agent': 'Java/17.0.9' },
       { accept: 'text/htmlish' },
     ])
       assert.match(await typeOf('a', headers), /^application\/json/, JSON.stringify(headers));
@@ -70,6 +71,22 @@ suite('pages for browsers', () => {
     );
     assert.match(body, /<th scope="row"><span[^>]*>├─ <\/span>b v1<small> \(b-1\)<\/small><\/th><td class="good">200/);
     assert.match(body, /127\.0\.0\.1:1<small><\/small><\/th><td class="bad">refused/);
+  });
+
+  test('a URL that a browser loads in advance is not executed', async () => {
+    const before = mesh.arrivals.length;
+    for (const headers of [
+      { 'sec-purpose': 'prefetch' },
+      { 'sec-purpose': 'prefetch;prerender', accept: typed },
+      { purpose: 'prefetch', accept: typed },
+    ]) {
+      const answer = await get('a', '/@b/x', headers);
+      assert.deepEqual([answer.status, answer.headers['cache-control'], answer.body], [503, 'no-store', '']);
+    }
+    assert.equal(mesh.arrivals.length, before);
+    // A hop passes on what its caller decided.
+    assert.equal((await get('a', '/@b/x', { 'sec-purpose': 'prefetch', 'x-meshmock-depth': '3' })).status, 200);
+    assert.equal((await get('without', '/@b/x', { 'sec-purpose': 'prefetch' })).status, 200);
   });
 
   test('texts of others are text, in the HTML and in the data', async () => {

@@ -139,14 +139,12 @@ function encodeAnswer(
     const isEcho = service.role.kind === 'echo' && reply.error === undefined;
     // A browser gets the text of the servers that a role imitates.
     const isText = isPlain && reply.body !== undefined;
-    if (page !== undefined && !isEcho && !isText) {
-      const encoded = page(service, reply, budget);
-      answered.sent();
-      return { status: reply.status, headers, ...encoded };
-    }
-    const encoded = isEcho
-      ? encodeEcho(service.role.form, reply, request)
-      : encode(reply, request, new RequestParseRoom(service.budgets, budget, copiesOfText), isPlain);
+    const asPage = isEcho || isText ? undefined : page?.(service, reply, budget);
+    const encoded =
+      asPage ??
+      (isEcho
+        ? encodeEcho(service.role.form, reply, request)
+        : encode(reply, request, new RequestParseRoom(service.budgets, budget, copiesOfText), isPlain));
     answered.sent();
     return { status: reply.status, headers, ...encoded };
   } catch (error) {

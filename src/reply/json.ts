@@ -48,7 +48,7 @@ function withField(object: object, name: string, json: string): string {
 }
 
 /** Decides whether a child is parsed. Returns the reason if it is left out, because there is no room for it. */
-export type LeaveOut = (child: RawReply) => PrunedReply | undefined;
+export type LeaveOut = (child: Pick<RawReply, 'byteLength' | 'parsedBytes'>) => PrunedReply | undefined;
 
 const leaveOutNone: LeaveOut = () => undefined;
 

@@ -161,6 +161,30 @@ suite('pages for browsers', () => {
     assert.match(dataOf(long.body).reply.body ?? '', /x… \(3000000 bytes\)$/);
   });
 
+  test('headers and bodies of other servers count towards the size of a page', async () => {
+    await using large = await startForeignServer((_request, response) => {
+      for (const index of Array.from({ length: 10 }).keys()) response.setHeader(`x-${index}`, 'x'.repeat(1500));
+      response.end();
+    });
+    const { body } = await get('a', `/@${Array(320).fill(`127.0.0.1:${large.port}`).join('|')}/x`);
+    assert.ok(body.length < 5 * 1024 * 1024, `${body.length} bytes`);
+    const { calls = [] } = dataOf(body).reply;
+    assert.equal(calls[0]?.headers?.['x-0']?.length, 1500);
+    assert.deepEqual(
+      [calls.at(-1)?.status, calls.at(-1)?.headers, calls.at(-1)?.pruned?.reason],
+      [200, undefined, 'a page has answers of up to 4194304 bytes; the JSON has them all'],
+    );
+  });
+
+  test('a browser gets JSON if the escapes of a page need more memory than there is', async () => {
+    await using small = await startMesh([{ name: 'a', page: {} }], {}, [], { maxHeldBytes: 300_000 });
+    const of = async (path: string): Promise<HttpAnswer> =>
+      sendHttp(small.httpPort('a'), path, { headers: { accept: typed } });
+    assert.match((await of('/x')).headers['content-type'] ?? '', /^text\/html/);
+    const { status, headers } = await of(`/${'<'.repeat(8000)}`);
+    assert.deepEqual([status, headers['content-type']], [200, 'application/json; charset=utf-8']);
+  });
+
   test('answers in parts have the policy too, and events stay events', async () => {
     const { headers } = await get('a', '/~chunks=3/1ms/x');
     assert.match(String(headers['content-security-policy']), /default-src 'none'/);

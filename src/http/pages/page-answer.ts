@@ -6,9 +6,10 @@ import type { PageData } from '../../page/model/page-data.ts';
 import type { PlanPage } from '../../page/server/plan-page.ts';
 import { type TreeRow, treeRows } from '../../render/tree-rows.ts';
 import { type LeaveOut, readReply } from '../../reply/json.ts';
-import type { RawReply, Reply } from '../../reply/reply.ts';
+import { heldBytesOf } from '../../reply/long-parts.ts';
+import type { CallResult, RawReply, Reply, Summary } from '../../reply/reply.ts';
 
-/** Maximum size of the replies of callees in a page, in bytes. A browser is slow with more, and people cannot read it. */
+/** Maximum size of the answers of callees in a page, in bytes. A browser is slow with more, and people cannot read it. */
 const maxPageBytes = 4 * 1024 * 1024;
 
 /** Maximum size of the body of the service itself in a page, in bytes. */
@@ -25,8 +26,8 @@ export interface EncodedPage {
   readonly fields: readonly string[];
 }
 
-/** Makes the page of a reply. */
-export type PageEncoder = (service: Service, reply: Reply<RawReply>, budget: RequestBudget) => EncodedPage;
+/** Makes the page of a reply. Returns undefined if the service has no room for it, so that the client must get JSON. */
+export type PageEncoder = (service: Service, reply: Reply<RawReply>, budget: RequestBudget) => EncodedPage | undefined;
 
 /**
  * Loads the code and the files of the page, at the first request of a browser. The other code here is loaded with the
@@ -35,7 +36,13 @@ export type PageEncoder = (service: Service, reply: Reply<RawReply>, budget: Req
 export async function loadPageEncoder(): Promise<PageEncoder> {
   const { loadPlanPage } = await import('../../page/server/load-plan-page.ts');
   const planPage = await loadPlanPage();
-  return (service, reply, budget) => encodePage(service, shownReply(service, reply, budget), planPage);
+  return (service, reply, budget) => {
+    const page = encodePage(service, shownReply(service, reply, budget), planPage);
+    // The escapes of HTML may make a page many times as long as its request.
+    if (budget.hasRoom(heldBytesOf(page.body))) return page;
+    service.budgets.refusals.add('max-held');
+    return undefined;
+  };
 }
 
 type PlanPageMaker = (data: PageData, rows: readonly TreeRow[]) => PlanPage;
@@ -53,11 +60,31 @@ function shownReply(service: Service, reply: Reply<RawReply>, budget: RequestBud
   let bytes = 0;
   const leaveOut: LeaveOut = (child) => {
     if (bytes + child.byteLength > maxPageBytes)
-      return prunedReply(child.byteLength, `a page has replies of up to ${maxPageBytes} bytes; the JSON has them all`);
+      return prunedReply(child.byteLength, `a page has answers of up to ${maxPageBytes} bytes; the JSON has them all`);
     bytes += child.byteLength;
     return room.leaveOut(child);
   };
-  return readReply(shortened(reply), leaveOut);
+  return readReply(shortened(withShownCalls(reply, leaveOut)), leaveOut);
+}
+
+/** Returns a reply whose calls have the headers and the bodies for which there is room. */
+function withShownCalls(reply: Reply<RawReply>, leaveOut: LeaveOut): Reply<RawReply> {
+  const { calls } = reply;
+  return calls === undefined ? reply : { ...reply, calls: calls.map((call) => shownCall(call, leaveOut)) };
+}
+
+function shownCall(call: CallResult<RawReply>, leaveOut: LeaveOut): CallResult<RawReply> {
+  const { headers, trailers, body, summary, ...rest } = call;
+  if (summary !== undefined) return { ...call, summary: shownSummary(summary, leaveOut) };
+  const fields = Object.entries({ ...headers, ...trailers });
+  const byteLength = fields.flat().reduce((sum, text) => sum + text.length, body?.length ?? 0);
+  const pruned = byteLength === 0 ? undefined : leaveOut({ byteLength, parsedBytes: byteLength });
+  return pruned === undefined ? call : { ...rest, pruned: rest.pruned ?? pruned };
+}
+
+function shownSummary({ samples, ...counts }: Summary<RawReply>, leaveOut: LeaveOut): Summary<RawReply> {
+  if (samples === undefined) return counts;
+  return { ...counts, samples: samples.map((sample) => ({ ...sample, call: shownCall(sample.call, leaveOut) })) };
 }
 
 /** Returns a reply whose own body fits a page. */

@@ -147,6 +147,23 @@ suite('attacks on the page', () => {
     }
   });
 
+  test('numbers without an end and texts without an end leave the page usable', async () => {
+    await using endless = await startForeignServer((_request, response) => {
+      response.setHeader('x-meshmock', 'endless/v1').setHeader('content-type', 'application/json');
+      response.end(
+        `{"service":"endless","version":"${'v'.repeat(5000)}","status":200,"durationMs":1e999,
+        "calls":[{"target":"x","scheme":"http","answeredBy":"nobody","startMs":1e999,"durationMs":1e999}]}`,
+      );
+    });
+    await using tab = await openTab(browser);
+    await tab.page.goto(url(`/@127.0.0.1:${endless.port}/x`));
+    await tab.page.waitForSelector('.waterfall');
+    assert.deepEqual(tab.problems, []);
+    assert.equal(await tab.page.locator('button.row').count(), 3);
+    const width = await tab.page.locator('.graph svg').first().getAttribute('width');
+    assert.ok(Number(width) < 3000, `${width} pixels`);
+  });
+
   test('the attack would run without the protection, which shows that the test sees it', async () => {
     await using tab = await openTab(browser);
     await tab.page.setContent(`<p>${attack}</p>`);

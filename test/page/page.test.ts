@@ -230,6 +230,24 @@ suite('the page in Chromium', () => {
     assert.deepEqual(tab.problems, []);
   });
 
+  test('says that an answer is a redirect', async () => {
+    await using tab = await open('/@a/hello');
+    const { page } = tab;
+    await page.fill('#url', '/~status=302/~header[location=/@b/hello]/x');
+    await page.click('#run');
+    await page.getByText('The answer is a redirect, which a page cannot read.').waitFor();
+    assert.match((await page.locator('.runs li').first().textContent()) ?? '', /^2\. redirect /);
+  });
+
+  test('running the same plan again adds nothing to the history of the browser', async () => {
+    await using tab = await open('/@a|c/hello');
+    const { page } = tab;
+    const before = await page.evaluate('history.length');
+    await page.click('#run');
+    await page.locator('.runs li').nth(1).waitFor();
+    assert.equal(await page.evaluate('history.length'), before);
+  });
+
   test('has no fault that axe-core finds: start, result, comparison; light, dark, narrow', async () => {
     const axe = readFileSync('node_modules/axe-core/axe.min.js', 'utf8');
     for (const options of [

@@ -110,7 +110,8 @@ class Page {
     const result = await runPlan(path, this.running.signal);
     this.running = undefined;
     line.setRunning(false);
-    if (location.pathname + location.search !== path) history.pushState(undefined, '', urlOf(path));
+    // The address bar has some characters encoded.
+    if (location.href !== new URL(urlOf(path)).href) history.pushState(undefined, '', urlOf(path));
     this.addRun(path, result);
     this.results.scrollIntoView({ block: 'nearest' });
   }

@@ -15,6 +15,8 @@ export function resultView(run: Run, data: PageData): HTMLElement {
   switch (result.kind) {
     case 'failed':
       return section(run, element('p', { class: 'bad' }, result.message));
+    case 'redirect':
+      return section(run, element('p', { class: 'notice' }, redirectText));
     case 'other':
       return section(
         run,
@@ -29,6 +31,8 @@ export function resultView(run: Run, data: PageData): HTMLElement {
       return section(run, ...replyParts(run, result.reply, data));
   }
 }
+
+const redirectText = 'The answer is a redirect, which a page cannot read. Copy the URL, and use curl for it.';
 
 function section(run: Run, ...content: readonly Content[]): HTMLElement {
   return element('section', { class: 'result', 'aria-label': `run ${run.number}` }, ...content);

@@ -14,12 +14,7 @@ export async function runPlan(path: string, signal: AbortSignal): Promise<RunRes
       redirect: 'manual',
       signal,
     });
-    if (response.type === 'opaqueredirect')
-      return {
-        kind: 'other',
-        status: 300,
-        text: 'The answer is a redirect, which a page cannot read. Use curl for it.',
-      };
+    if (response.type === 'opaqueredirect') return { kind: 'redirect' };
     return readAnswer(response.status, await response.text());
   } catch (error) {
     const message = signal.aborted ? 'the run was cancelled' : `no answer: ${(error as Error).message}`;

@@ -16,6 +16,8 @@ export type RunResult =
   | { readonly kind: 'reply'; readonly reply: Reply }
   /** Answer that is not a reply, such as that of a proxy on the way. */
   | { readonly kind: 'other'; readonly status: number; readonly text: string }
+  /** Redirect, of which browsers show nothing to a page. */
+  | { readonly kind: 'redirect' }
   /** No answer. */
   | { readonly kind: 'failed'; readonly message: string };
 
@@ -50,6 +52,8 @@ export function outcomeOfRun({ result }: Run): string {
       return result.reply.error === undefined ? String(result.reply.status) : result.reply.error.code;
     case 'other':
       return String(result.status);
+    case 'redirect':
+      return 'redirect';
     case 'failed':
       return 'no answer';
   }

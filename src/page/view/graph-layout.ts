@@ -53,7 +53,7 @@ export function placeGraph(graph: CallGraph, direction: 'LR' | 'TB'): PlacedGrap
   const sizes = new Map(graph.nodes.map((node) => [node.id, sizeOf(node)]));
   for (const [id, { width, height }] of sizes) layout.setNode(id, { width, height });
   for (const edge of graph.edges) {
-    const lines = edgeLines(edge);
+    const lines = edgeLines(edge).map(shortLine);
     const width = Math.max(...lines.map((line) => line.length)) * labelWidth + 14;
     layout.setEdge(edge.from, edge.to, { width, height: lines.length * lineHeight, labelpos: 'c' }, edge.id);
   }
@@ -62,7 +62,13 @@ export function placeGraph(graph: CallGraph, direction: 'LR' | 'TB'): PlacedGrap
   const size = { width: Math.ceil(width), height: Math.ceil(height) };
   const edges = graph.edges.map((edge) => {
     const placed = layout.edge({ v: edge.from, w: edge.to, name: edge.id }) as unknown as EdgePlace;
-    return { edge, lines: edgeLines(edge), points: placed.points, label: pointOf(placed), labelWidth: placed.width };
+    return {
+      edge,
+      lines: edgeLines(edge).map(shortLine),
+      points: placed.points,
+      label: pointOf(placed),
+      labelWidth: placed.width,
+    };
   });
   const nodes = graph.nodes.map((node) => ({
     node,
@@ -103,7 +109,7 @@ interface NodeSize {
 const noSize: NodeSize = { lines: [], width: 0, height: 0 };
 
 function sizeOf(node: GraphNode): NodeSize {
-  const lines = nodeLines(node);
+  const lines = nodeLines(node).map(shortLine);
   const letters = Math.max(shortName(node.name).length + 2, ...lines.map((line) => line.length), 8);
   return { lines, width: letters * nodeWidth + 24, height: (lines.length + 1) * lineHeight + 18 };
 }
@@ -111,6 +117,13 @@ function sizeOf(node: GraphNode): NodeSize {
 /** Shortens a long name in its middle. */
 export function shortName(name: string): string {
   return name.length > 28 ? `${name.slice(0, 14)}…${name.slice(-13)}` : name;
+}
+
+/** Number of characters of a line in a drawing. A program that is not a meshmock may call its version anything. */
+const longestLine = 80;
+
+function shortLine(line: string): string {
+  return line.length > longestLine ? `${line.slice(0, longestLine)}…` : line;
 }
 
 function pointOf({ x, y }: { x?: number; y?: number }): Point {

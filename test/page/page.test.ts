@@ -248,6 +248,20 @@ suite('the page in Chromium', () => {
     assert.equal(await page.evaluate('history.length'), before);
   });
 
+  test('the button Back shows the run of its URL again, and executes nothing', async () => {
+    await using tab = await open('/@a|c/hello');
+    const { page } = tab;
+    await page.fill('#url', '/@b/hello');
+    await page.click('#run');
+    await page.locator('.runs li').nth(1).waitFor();
+    const before = mesh.arrivals.length;
+    await page.goBack();
+    await page.getByRole('region', { name: 'run 1' }).waitFor();
+    assert.deepEqual(await edgesOf(page), ['gateway a', 'gateway c']);
+    assert.match(await page.title(), /^\/@a\|c\/hello /);
+    assert.equal(mesh.arrivals.length, before);
+  });
+
   test('has no fault that axe-core finds: start, result, comparison; light, dark, narrow', async () => {
     const axe = readFileSync('node_modules/axe-core/axe.min.js', 'utf8');
     for (const options of [

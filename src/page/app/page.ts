@@ -66,6 +66,7 @@ class Page {
     addEventListener('popstate', () => {
       line.setText(typedPath());
       this.showPlan();
+      runs.showLatest(line.text);
     });
   }
 

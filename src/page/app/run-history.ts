@@ -9,6 +9,8 @@ export interface RunHistory {
   readonly element: HTMLElement;
   /** Adds a run, and marks it as the one that is shown. */
   add(run: Run): void;
+  /** Shows the latest run of a path, if there is one. */
+  showLatest(path: string): void;
 }
 
 export interface RunHistoryActions {
@@ -55,6 +57,10 @@ export function createRunHistory({ onShow, onCompare }: RunHistoryActions): RunH
       shown = run;
       if (runs.length === 2) made.open = true;
       draw();
+    },
+    showLatest(path) {
+      const found = runs.findLast((run) => run.path === path);
+      if (found !== undefined) show(found);
     },
   };
 }

@@ -2,7 +2,18 @@
 import assert from 'node:assert/strict';
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { globSync, readFileSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -70,6 +81,44 @@ suite('another user of the machine', () => {
       (await MeshFolder.take(name)).release();
     } finally {
       squatter.kill();
+    }
+  });
+
+  test('cannot lead the folder of meshes without root to other files', async () => {
+    // A short path, as a socket needs.
+    const temporary = mkdtempSync('/tmp/link-');
+    const kept = path.join(temporary, 'home/kept');
+    const module = (name: string): string => path.join(import.meta.dirname, '../../src/istio/host', name);
+    // Modules are loaded before: the user may not be allowed to read the checkout.
+    const asUser = (use: string): Promise<string> =>
+      text(
+        spawn(
+          process.execPath,
+          [
+            '-e',
+            `Promise.all([import('${module('mesh-folder.ts')}'), import('${module('mesh-places.ts')}')]).then(async ([folder, places]) => {
+              process.setgroups([]); process.setgid(65534); process.setuid(65534);
+              console.log(await (async () => { ${use} })().catch(({ message }) => message));
+            })`,
+          ],
+          { env: { TMPDIR: temporary, PATH: process.env.PATH }, stdio: ['ignore', 'pipe', 'inherit'] },
+        ).stdout,
+      );
+    try {
+      chmodSync(temporary, 0o1777);
+      mkdirSync(kept, { recursive: true });
+      for (const folder of [path.dirname(kept), kept]) chownSync(folder, 65_534, 65_534);
+      symlinkSync(path.dirname(kept), path.join(temporary, 'meshmock-65534'));
+      assert.match(
+        await asUser("await folder.MeshFolder.take('x'); return 'taken'"),
+        /belongs to another user: remove it/,
+      );
+      assert.ok(existsSync(kept));
+      // A socket there could answer with any kubeconfig.
+      mkdirSync(path.join(kept, '../mesh'));
+      assert.equal(await asUser("return places.runningFolderOf('mesh')"), '/run/meshmock/mesh\n');
+    } finally {
+      rmSync(temporary, { recursive: true });
     }
   });
 });

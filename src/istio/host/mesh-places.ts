@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, mkdirSync, type Stats, statSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { MeshmockError } from '../../error/meshmock-error.ts';
@@ -44,15 +44,12 @@ export function runningFolderOf(mesh: string): string {
  */
 export function createMeshesFolder(folder = meshesFolder()): void {
   mkdirSync(folder, { recursive: true, mode: isRootless() ? 0o700 : 0o755 });
-  if (!isOwnFolder(lstatSync(folder)))
+  if (!isOwn(folder))
     throw new MeshmockError('machine', `${folder} belongs to another user: remove it, or set XDG_RUNTIME_DIR`);
 }
 
+/** Reports whether a path is a folder of this user. A link is not: another user may have made it in a shared folder. */
 function isOwn(folder: string): boolean {
-  const stat = statSync(folder, { throwIfNoEntry: false });
-  return stat !== undefined && isOwnFolder(stat);
-}
-
-function isOwnFolder(stat: Stats): boolean {
-  return stat.isDirectory() && stat.uid === process.getuid?.();
+  const stat = lstatSync(folder, { throwIfNoEntry: false });
+  return stat?.isDirectory() === true && stat.uid === process.getuid?.();
 }

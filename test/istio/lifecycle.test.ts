@@ -6,7 +6,7 @@ import { connect, createServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { choosePorts } from '../../src/cli/up/ports.ts';
-import { type Program, runProgram, startProgram } from '../program.ts';
+import { main, type Program, programNode, runProgram, runShell, startProgram } from '../program.ts';
 import { descendantsOf } from './descendants.ts';
 import { demoWorkloads, startLocalMesh } from './local-mesh.ts';
 import { routeTo, virtualService, workload } from './manifests.ts';
@@ -136,9 +136,12 @@ describe('meshmock istio up', () => {
   });
 
   it('reports everything that the machine lacks, and how to get it', async () => {
-    await using program = startProgram(['istio', 'up', ...anyPort], { PATH: '/nowhere' });
-    assert.equal(await program.exited(), 2);
-    assert.match(program.stderr, /lacks ip, iptables-restore, nsenter.*apt-get install iproute2 iptables/);
+    // The folders of the system's own programs count too, whatever PATH is, so they are hidden.
+    const hide = 'for folder in /usr/local/sbin /usr/sbin /sbin; do mount -t tmpfs tmpfs $folder; done';
+    const command = `unshare --mount bash -c '${hide}; PATH=/nowhere exec "$@"' bash ${programNode} ${main} istio up`;
+    const { code, stderr } = await runShell(command);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /lacks ip, iptables-restore, nsenter.*apt-get install iproute2 iptables/);
   });
 
   it('reports that no mesh is up', async () => {

@@ -4,6 +4,10 @@
 set -euo pipefail
 
 if [ -z "${IMAGE:-}" ]; then
+  if [ -z "${ACTION_REPOSITORY:-}" ]; then
+    echo '::error title=meshmock::an action from the own checkout has no image in a registry: set the input "image"'
+    exit 2
+  fi
   version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' "$GITHUB_ACTION_PATH/package.json")
   # Names in the registry have no capitals.
   IMAGE=ghcr.io/${ACTION_REPOSITORY,,}/mesh:$version

@@ -100,7 +100,9 @@ function problemAnnotations(
   return found;
 }
 
-/** Maximum length of the details of a case. GitHub drops a summary of more than 1 MiB. */
+/** Maximum size of the rows of a summary, and of its details. GitHub drops a summary of more than 1 MiB. */
+const maxPartBytes = 480_000;
+/** Maximum length of the details of a case. */
 const maxDetailLength = 8000;
 /** Maximum number of failed cases with details. */
 const maxDetails = 50;
@@ -123,10 +125,27 @@ function summaryMarkdown(results: readonly FileResult[], failures: readonly Anno
   return [
     `### ${failures.length === 0 ? ':white_check_mark:' : ':x:'} meshmock test: ${counts.join(', ')}`,
     '',
-    ...(rows.length === 0 ? [] : ['| failed | place | result |', '|---|---|---|', ...rows, '']),
-    ...cases.filter(isFailure).slice(0, maxDetails).flatMap(detailsHtml),
+    ...(rows.length === 0 ? [] : ['| failed | place | result |', '|---|---|---|', ...firstOf(rows)]),
+    ...firstParts(cases.filter(isFailure).slice(0, maxDetails).map(detailsHtml)),
     '',
   ].join('\n');
+}
+
+/** Returns the rows of a table that fit, and how many more there are. */
+function firstOf(rows: readonly string[]): string[] {
+  const shown = firstParts(rows);
+  const left = rows.length - shown.length;
+  return [...shown, '', ...(left === 0 ? [] : [`The log has ${left} more.`, ''])];
+}
+
+/** Returns the parts at the start that fit into the maximum size. */
+function firstParts(parts: readonly string[]): string[] {
+  let bytes = 0;
+  const end = parts.findIndex((part) => {
+    bytes += Buffer.byteLength(part) + 1;
+    return bytes > maxPartBytes;
+  });
+  return parts.slice(0, end === -1 ? undefined : end);
 }
 
 /** Returns the lines of a message before the tree of the answer: what was expected and seen, or an error. */
@@ -135,7 +154,7 @@ function firstLines(message: string): string {
   return second.startsWith('seen') ? `${first}, ${second}` : first;
 }
 
-function detailsHtml(result: CaseResult): string[] {
+function detailsHtml(result: CaseResult): string {
   const details = escapeHtml(detailText(result).slice(0, maxDetailLength));
   return [
     `<details><summary>${escapeHtml(titleInPhase(result))}</summary>`,
@@ -145,7 +164,7 @@ function detailsHtml(result: CaseResult): string[] {
     '',
     '</details>',
     '',
-  ];
+  ].join('\n');
 }
 
 /** Returns the summary of a run that found errors in its files. */
@@ -153,7 +172,7 @@ function errorSummary(error: MeshmockError, step: GithubStep): string {
   const rows = errorAnnotations(error).map(
     ({ position, message }) => `| ${linkTo(position, step)} | ${cell(message)} |`,
   );
-  return ['### :x: meshmock test did not run', '', '| place | error |', '|---|---|', ...rows, '', ''].join('\n');
+  return ['### :x: meshmock test did not run', '', '| place | error |', '|---|---|', ...firstOf(rows), ''].join('\n');
 }
 
 function detailText(result: CaseResult): string {

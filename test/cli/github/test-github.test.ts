@@ -41,6 +41,41 @@ suite('meshmock test --github, in a step of a workflow', () => {
     return runStep(command.map((word) => `'${word}'`).join(' '), { workspace, folder: 'tests, all' });
   };
 
+  test('a summary stays below the size that GitHub accepts', async () => {
+    const name = '*'.repeat(2000);
+    const cases = Array.from(
+      { length: 300 },
+      (_, number) => `  - {name: "${name}${number}", call: /@reviews/x, expect: reviews status = 503}`,
+    );
+    const { code, annotations, summary } = await run(`cases:\n${cases.join('\n')}\n`);
+    assert.equal(code, 1);
+    assert.equal(annotations.length, 300);
+    assert.ok(Buffer.byteLength(summary) < 1_048_576, `${Buffer.byteLength(summary)} bytes`);
+    assert.match(summary, /300 failed\n/);
+    assert.match(summary, /\nThe log has \d+ more\.\n/);
+  });
+
+  test('a name with commands of the runner in it is text', async () => {
+    const { annotations, stdout } = await run(`cases:
+  - {name: "one\\r\\n::warning::two,three:four%", call: /@reviews/x, expect: reviews status = 503}
+`);
+    assert.deepEqual(
+      annotations.map(({ level, title }) => ({ level, title })),
+      [{ level: 'error', title: 'one\r\n::warning::two,three:four%' }],
+      stdout,
+    );
+  });
+
+  test('the action asks for an image if no registry can have one', async () => {
+    const action = new URL('../../..', import.meta.url).pathname;
+    const { code, annotations } = await runStep('"$GITHUB_ACTION_PATH/.github/action/test.sh"', {
+      workspace,
+      env: { GITHUB_ACTION_PATH: action, RUNNER_TEMP: workspace, ACTION_REPOSITORY: '', IMAGE: '', TESTS: 'a' },
+    });
+    assert.equal(code, 2);
+    assert.match(annotations[0]?.message ?? '', /set the input "image"/);
+  });
+
   test('a case that fails is an error at its line, and the summary of the step has it with a link', async () => {
     const { code, annotations, summary } = await run(`cases:
   - {name: reviews is well, call: /@reviews/x, expect: reviews status = 200}

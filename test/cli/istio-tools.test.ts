@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -40,6 +42,24 @@ test('meshmock istio tools lists the cache, and removes what no mesh of this ver
   assert.ok(existsSync(path.join(cache, `envoy-${envoy}`)) && existsSync(path.join(cache, 'kubectl-1')));
   assert.match((await tools('clean', '--all')).stdout, /^removed 1 MB from /);
   assert.ok(!existsSync(path.join(cache, `envoy-${envoy}`)) && existsSync(path.join(cache, 'kubectl-1')));
+});
+
+test('meshmock istio tools clean leaves an installation alone that is not done', async () => {
+  addTool('istio-2.new');
+  const installer = spawn('flock', [path.join(cache, '.lock'), 'sh', '-c', 'echo held; cat'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  try {
+    await once(installer.stdout, 'data');
+    const { code, stderr } = await tools('clean');
+    assert.equal(code, 2);
+    assert.match(stderr, /another meshmock is installing tools into \S+: wait until it has ended/);
+    assert.ok(existsSync(path.join(cache, 'istio-2.new')));
+  } finally {
+    installer.stdin.end();
+    await once(installer, 'exit');
+  }
+  assert.match((await tools('clean')).stdout, /^removed 1 MB from /);
 });
 
 for (const { args, error } of [

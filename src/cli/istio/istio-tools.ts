@@ -27,7 +27,7 @@ export const istioToolsHelp: HelpText = {
 /**
  * Runs an action on the cache of tools.
  *
- * @throws MeshmockError `usage`, or `machine` if a tool cannot be installed
+ * @throws MeshmockError `usage`, `machine` if a tool cannot be installed, or `conflict` if another process installs tools
  */
 export async function istioTools(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseOptions(istioToolsSchema, args, {});
@@ -44,7 +44,9 @@ export async function istioTools(args: readonly string[]): Promise<void> {
     case 'clean': {
       const { folder, tools, unused } = await readToolCache(stop.signal);
       const used = tools.map(({ name, version }) => path.join(folder, `${name}-${version}`));
-      return print(`removed ${sizeText(removeTools(values.all ? [...unused, ...used] : unused))} from ${folder}`);
+      return print(
+        `removed ${sizeText(removeTools(folder, values.all ? [...unused, ...used] : unused))} from ${folder}`,
+      );
     }
     case 'list':
       return print(listText(await readToolCache(stop.signal)));

@@ -1,10 +1,10 @@
-import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { tryLock } from '../process/file-lock.ts';
 import { namespacesFolder } from '../process/program.ts';
 import { isRootless } from '../process/user-namespace.ts';
 import { askMesh, controlSocket, meshOption } from './control-client.ts';
@@ -133,16 +133,6 @@ function openIfExists(folder: string): number | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-/**
- * Locks an open file. The lock belongs to the open file, not to the program that takes it (flock(2)), so it lasts until
- * this process closes the file. Returns whether the lock was free.
- */
-function tryLock(opened: number): boolean {
-  const { status, error } = spawnSync('flock', ['--nonblock', '3'], { stdio: ['ignore', 'ignore', 'inherit', opened] });
-  if (error !== undefined) throw new MeshmockError('machine', `flock cannot run: ${error.message}`);
-  return status === 0;
 }
 
 /** Reports whether a path still leads to an open folder. */

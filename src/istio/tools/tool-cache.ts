@@ -1,5 +1,7 @@
-import { chmodSync, existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, lstatSync, openSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { MeshmockError } from '../../error/meshmock-error.ts';
+import { tryLock } from '../process/file-lock.ts';
 import { toolFolders } from './install-tools.ts';
 
 /** Tools of a local mesh, in the order in which they are installed. */
@@ -41,14 +43,30 @@ export async function readToolCache(signal: AbortSignal): Promise<ToolCache> {
   };
 }
 
-/** Removes folders of the cache. Returns the number of bytes that this frees. */
-export function removeTools(folders: readonly string[]): number {
-  const bytes = folders.map(bytesIn).reduce((sum, one) => sum + one, 0);
-  for (const folder of folders) {
-    makeWritable(folder);
-    rmSync(folder, { recursive: true, force: true });
+/**
+ * Removes tools from a cache. Returns the number of bytes that this frees.
+ *
+ * @param folders folders in the cache
+ * @throws MeshmockError `conflict` if another process installs tools, whose unfinished folders are in the cache
+ */
+export function removeTools(cache: string, folders: readonly string[]): number {
+  const file = path.join(cache, '.lock');
+  const lock = existsSync(file) ? openSync(file, 'r') : undefined;
+  try {
+    if (lock !== undefined && !tryLock(lock))
+      throw new MeshmockError(
+        'conflict',
+        `another meshmock is installing tools into ${cache}: wait until it has ended`,
+      );
+    const bytes = folders.map(bytesIn).reduce((sum, one) => sum + one, 0);
+    for (const folder of folders) {
+      makeWritable(folder);
+      rmSync(folder, { recursive: true, force: true });
+    }
+    return bytes;
+  } finally {
+    if (lock !== undefined) closeSync(lock);
   }
-  return bytes;
 }
 
 /** Lets the user remove what is in a folder. Go makes the modules read-only that it has fetched. */

@@ -6,7 +6,7 @@
 #
 # The local mesh is another target, `mesh`: see below, and docs/containers.md.
 #
-# Both bases can be any image with `node` 24 or later on its PATH. For a reproducible build, pin both by digest:
+# Both bases can be any image with `node` 22.19 or later on its PATH. For a reproducible build, pin both by digest:
 #   docker buildx imagetools inspect node:26-slim    # prints the digest
 #   docker build --build-arg BASE=node:26-slim@sha256:… --build-arg BUILD_BASE=node:26-slim@sha256:… -t meshmock .
 ARG BUILD_BASE=node:26-slim

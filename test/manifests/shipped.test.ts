@@ -30,6 +30,10 @@ const notes: Readonly<Record<string, readonly string[]>> = {
     `destinationrule.networking.istio.io/egress-gateway: ${egressGateway}: the object applies to no call`,
     `virtualservice.networking.istio.io/bank: ${egressGateway}: requests to it fail`,
   ],
+  'the chart with all values': ['callers', 'entry'].map(
+    (policy) =>
+      `networkpolicy.networking.k8s.io/mesh-${policy}: the local mesh does not enforce it, so connections that it forbids work here`,
+  ),
   'istio/labs/metrics/telemetry.yaml': [
     "telemetry.telemetry.istio.io/service4-metrics: the overrides of its metrics have no effect, because only Istio's build of Envoy has istio.stats",
   ],

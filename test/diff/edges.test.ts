@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { callerKey, type EdgeSet, edgesOf } from '../../src/diff/pieces/edges.ts';
-import type { MeshSnapshot } from '../../src/diff/pieces/mesh-snapshot.ts';
+import type { EnvoyConfig } from '../../src/diff/pieces/envoy-config.ts';
+import type { JsonObject } from '../../src/diff/pieces/json.ts';
+import type { MeshSnapshot, SnapshotPod } from '../../src/diff/pieces/mesh-snapshot.ts';
 import { cartRoute, shopOf } from './envoy-dump.ts';
 
 const onlyAdmin = {
@@ -49,6 +51,87 @@ describe('edges of two snapshots', () => {
     assert.equal(compare(mesh, { ...mesh, pods }).changedEdges, 2);
   });
 
+  it('differ if a caller has another identity, and callers with different changes are apart', () => {
+    const mesh = shopOf({});
+    const { changedEdges, toProbe } = compare(mesh, withPod(mesh, 'web-v1', { serviceAccount: 'guest' }));
+    assert.deepEqual([changedEdges, callersIn(toProbe)], [1, [['shop/web-v1']]]);
+    const [edge] = toProbe;
+    assert.equal(edge?.after.identity, 'spiffe://cluster.local/ns/shop/sa/guest');
+  });
+
+  it('differ if connections of the caller or the callee pass by its proxy', () => {
+    const mesh = shopOf({});
+    const network = '[["-d","80"]]';
+    assert.equal(compare(mesh, withPod(mesh, 'web-v1', { network })).changedEdges, 1);
+    assert.equal(compare(mesh, withPod(mesh, 'cart-v1', { network })).changedEdges, 2);
+  });
+
+  it('differ if a filter that listeners only name, or a runtime setting, differs', () => {
+    const mesh = shopOf({});
+    const withConfig = (workload: string, change: Partial<EnvoyConfig>): MeshSnapshot => {
+      const { config } = mesh.pods.find((pod) => pod.workload === workload) ?? {};
+      assert.ok(config);
+      return withPod(mesh, workload, { config: { ...config, ...change } });
+    };
+    const plugin = (text: string): Partial<EnvoyConfig> => ({
+      extensions: new Map([['envoy.filters.http.rbac', { name: 'envoy.filters.http.rbac', text }]]),
+    });
+    assert.equal(compare(withConfig('cart-v1', plugin('a')), withConfig('cart-v1', plugin('b'))).changedEdges, 2);
+    assert.equal(compare(mesh, withConfig('web-v1', { runtime: [{ layers: ['a'] }] })).changedEdges, 1);
+    assert.equal(compare(mesh, withConfig('cart-v1', { runtime: [{ layers: ['a'] }] })).changedEdges, 2);
+  });
+
+  it('differ if a listener at the address of a pod of a Service without an address differs', () => {
+    const headless = (filter: string): MeshSnapshot => {
+      const mesh = shopOf({});
+      const listener = {
+        name: '10.77.1.3_80',
+        traffic_direction: 'OUTBOUND',
+        address: { socket_address: { address: '10.77.1.3', port_value: 80 } },
+        filter_chains: [{ filters: [{ name: filter }] }],
+      };
+      const services = mesh.services.map((service) => ({ ...service, addresses: [] }));
+      const { config } = mesh.pods[0] ?? {};
+      assert.ok(config);
+      return withPod({ ...mesh, services }, 'web-v1', { config: { ...config, listeners: [listener] } });
+    };
+    assert.equal(compare(headless('a'), headless('a')).changedEdges, 0);
+    assert.equal(compare(headless('a'), headless('b')).changedEdges, 1);
+  });
+
+  it('name changes of hosts and listeners to which no request is made', () => {
+    const mesh = shopOf({});
+    const { config } = mesh.pods[0] ?? {};
+    assert.ok(config);
+    const block = { name: 'block_all', domains: ['*'], routes: [] };
+    const hosts = [block, { name: '*.example.com:80', domains: ['*.example.com'], routes: [] }];
+    const routes = config.routes.get('80');
+    const listener = {
+      traffic_direction: 'OUTBOUND',
+      address: { socket_address: { address: '240.0.0.1', port_value: 7777 } },
+    };
+    const known = ((routes?.virtual_hosts ?? []) as readonly JsonObject[]).filter(({ name }) => name !== 'allow_any');
+    const after = withPod(mesh, 'web-v1', {
+      config: {
+        ...config,
+        listeners: [...config.listeners, listener],
+        routes: new Map([['80', { ...routes, virtual_hosts: [...known, ...hosts] }]]),
+      },
+    });
+    const { notCompared } = compare(mesh, after);
+    assert.deepEqual(
+      notCompared.map(({ subject }) => subject),
+      ['hosts that the mesh does not know', 'connections to 240.0.0.1, port 7777', 'host *.example.com:80'],
+    );
+  });
+
+  it('say which gateways exist only on one side', () => {
+    const mesh = shopOf({});
+    const gateway = withPod(mesh, 'admin-v1', { role: 'gateway' }).pods.filter(({ role }) => role === 'gateway');
+    const { notCompared } = compare({ ...mesh, pods: [...mesh.pods, ...gateway] }, mesh);
+    assert.deepEqual(notCompared, [{ subject: 'gateway shop/admin-v1', reason: 'it exists only in the old snapshot' }]);
+  });
+
   it('say which workloads exist only on one side', () => {
     const mesh = shopOf({});
     const { notCompared } = compare(mesh, { ...mesh, pods: mesh.pods.slice(1) });
@@ -60,6 +143,10 @@ describe('edges of two snapshots', () => {
 
 function compare(before: MeshSnapshot, after: MeshSnapshot): EdgeSet {
   return edgesOf(before, after, { all: false, outside: '' });
+}
+
+function withPod(mesh: MeshSnapshot, workload: string, change: Partial<SnapshotPod>): MeshSnapshot {
+  return { ...mesh, pods: mesh.pods.map((pod) => (pod.workload === workload ? { ...pod, ...change } : pod)) };
 }
 
 function callersIn(edges: EdgeSet['toProbe']): string[][] {

@@ -20,6 +20,7 @@ export function podOf({ workload, version = 'v1', serviceAccount = workload, add
     labels: { app: workload, version, 'pod-template-hash': address },
     serviceAccount,
     address,
+    network: '',
     config: dump === undefined ? undefined : parseEnvoyDump(dump),
   };
 }

@@ -5,6 +5,7 @@ import type { Scheme } from '../../plan/plan.ts';
 import type { CallResult } from '../../reply/reply.ts';
 import { type BatchSettings, type CallRoute, openClient, sendBatch } from '../../send/request-batch.ts';
 import type { CalleeFailure, MirroredCopies, Probe } from '../model.ts';
+import { mayBeByChance } from './chance-answers.ts';
 import type { ComparisonMesh } from './comparison-mesh.ts';
 import { withMirrorCounts } from './mirror-counts.ts';
 import { type ProbeEntries, probeRoute, type TokenParts } from './probe-routes.ts';
@@ -172,24 +173,15 @@ async function answersTo(
   };
   let answers = await send(settings.repeat);
   if (directivesOf(probe) !== undefined) return answers;
-  // On a slow machine a request may exceed a short timeout by chance.
-  for (let tries = 0; tries < timeoutTries && answers.some(hasTimedOut); tries++) {
-    const kept = answers.filter((answer) => !hasTimedOut(answer));
+  const isDoubtful = (answer: CallResult): boolean => mayBeByChance(answer, probe.mode);
+  for (let tries = 0; tries < mostTries && answers.some(isDoubtful); tries++) {
+    const kept = answers.filter((answer) => !isDoubtful(answer));
     answers = [...kept, ...(await send(answers.length - kept.length))];
   }
   return answers;
 }
 
-const timeoutTries = 5;
-
-function hasTimedOut({ status, grpcStatus, mesh, error }: CallResult): boolean {
-  return (
-    status === 504 ||
-    grpcStatus === 'DEADLINE_EXCEEDED' ||
-    mesh?.refusal?.reason === 'timeout' ||
-    error?.code === 'timeout'
-  );
-}
+const mostTries = 5;
 
 /** Clients of the schemes of probes. Those with TLS have the certificates of their route. */
 class Clients implements AsyncDisposable {

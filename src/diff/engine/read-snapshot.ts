@@ -11,7 +11,11 @@ export async function readSnapshot(mesh: MeshHost, signal: AbortSignal): Promise
   const found: SnapshotPod[] = [];
   // One after another: texts of many megabytes need not be in memory together.
   for (const { file, ...pod } of dumps)
-    found.push({ ...pod, config: file === undefined ? undefined : parseEnvoyDump(await readFile(file, 'utf8')) });
+    found.push({
+      ...pod,
+      network: networkOf(pod, pods),
+      config: file === undefined ? undefined : parseEnvoyDump(await readFile(file, 'utf8')),
+    });
   return { pods: found, services: services.map((service) => snapshotService(service, pods)) };
 }
 
@@ -32,4 +36,15 @@ function snapshotService(service: Service, pods: readonly Pod[]): SnapshotServic
     }),
     settings: JSON.stringify([type, externalName, clusterIP === 'None', sessionAffinity, publishNotReadyAddresses]),
   };
+}
+
+/** Returns the settings of a pod's network that people set, with those that Istio's injection made of annotations. */
+function networkOf(
+  { name, namespace }: { readonly name: string; readonly namespace: string },
+  pods: readonly Pod[],
+): string {
+  const pod = pods.find((one) => one.metadata.name === name && namespaceOf(one) === namespace);
+  const { initContainers = [], hostNetwork, hostAliases, dnsPolicy, dnsConfig } = pod?.spec ?? {};
+  const rules = initContainers.filter((one) => one.name === 'istio-init').map(({ args }) => args);
+  return JSON.stringify([rules, hostNetwork, hostAliases, dnsPolicy, dnsConfig]);
 }

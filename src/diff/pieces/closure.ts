@@ -6,6 +6,8 @@ export interface ClusterClosure {
   readonly clusters: readonly JsonObject[];
   readonly endpoints: readonly JsonObject[];
   readonly secrets: readonly JsonObject[];
+  /** Filters that the parts only name. */
+  readonly extensions: readonly JsonObject[];
   /** Addresses of the endpoints, with their ports. */
   readonly addresses: readonly EndpointAddress[];
 }
@@ -22,10 +24,16 @@ export interface EndpointAddress {
 export function clustersOf(config: EnvoyConfig, parts: readonly Json[]): ClusterClosure {
   const used = new Set<string>();
   const usedSecrets = new Set<string>();
+  const usedExtensions = new Set<JsonObject>();
   const visit = (part: Json): void =>
     forEachText(part, (text) => {
       // The certificate of a sidecar itself is another one after each start.
       if (config.secrets.has(text) && text !== 'default' && text !== 'ROOTCA') usedSecrets.add(text);
+      const extension = config.extensions.get(text);
+      if (extension !== undefined && !usedExtensions.has(extension)) {
+        usedExtensions.add(extension);
+        visit(extension);
+      }
       const cluster = config.clusters.get(text);
       if (cluster === undefined || used.has(text)) return;
       used.add(text);
@@ -38,6 +46,7 @@ export function clustersOf(config: EnvoyConfig, parts: readonly Json[]): Cluster
     clusters,
     endpoints,
     secrets: [...usedSecrets].toSorted().flatMap<JsonObject>((name) => config.secrets.get(name) ?? []),
+    extensions: [...usedExtensions],
     addresses: endpoints.flatMap(addressesIn),
   };
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { addressNamesOf } from './addresses.ts';
+import { identityOf } from './identity-vector.ts';
 import { type InboundParts, inboundParts, isInboundListener } from './inbound.ts';
 import { canonicalText, type Json, type JsonObject } from './json.ts';
 import {
@@ -19,6 +20,10 @@ export interface EdgeParts {
   readonly sender: OutboundParts | undefined;
   /** Parts of the sidecars that may receive. */
   readonly receivers: readonly InboundParts[];
+  /** Listeners of gateways in the middle, such as one for egress. */
+  readonly gateways: readonly JsonObject[];
+  /** Identity with which the sender calls; undefined for one without a proxy, and for a client of a gateway. */
+  readonly identity: string | undefined;
   /** Text that is equal for equal parts. */
   readonly key: string;
   /** The same for the parts of receivers only. */
@@ -33,7 +38,7 @@ export interface EdgeTarget {
 
 /** Reads the parts of edges of one snapshot. */
 export class EdgeReader {
-  private readonly mesh: MeshSnapshot;
+  readonly mesh: MeshSnapshot;
   private readonly names: AddressNames;
   private readonly podsByAddress: ReadonlyMap<string, SnapshotPod>;
   /** Texts of parts that many edges share. */
@@ -55,24 +60,31 @@ export class EdgeReader {
         ? undefined
         : sidecarParts(sender.config, {
             port: target.port,
-            addresses: service?.addresses ?? [],
+            // A Service without an address resolves to its pods, and sidecars listen at their addresses.
+            addresses: [...(service?.addresses ?? []), ...this.podsOfService(service).map(({ address }) => address)],
             authorities: authoritiesOf(target, sender.namespace),
           });
-    return this.edgeParts(parts, service, target.port);
+    return this.edgeParts(sender, parts, { service, port: target.port });
   }
 
   /** Returns the parts for requests from outside the mesh to a host at a gateway. */
   gateway(gateway: SnapshotPod, podPort: number, host: string, port: number): EdgeParts {
     const parts =
       gateway.config === undefined ? undefined : gatewayParts(gateway.config, podPort, [`${host}:${port}`, host]);
-    return this.edgeParts(parts, undefined, port);
+    const { identity: _, ...edge } = this.edgeParts(gateway, parts, { service: undefined, port });
+    // The identity of a gateway is a setting of the edge. Its clients have none.
+    return { ...edge, key: hashOf(`${edge.key} ${gateway.serviceAccount}`), identity: undefined };
   }
 
-  private edgeParts(sender: OutboundParts | undefined, service: SnapshotService | undefined, port: number): EdgeParts {
+  private edgeParts(
+    pod: SnapshotPod,
+    sender: OutboundParts | undefined,
+    { service, port }: { readonly service: SnapshotService | undefined; readonly port: number },
+  ): EdgeParts {
     const selected = service === undefined ? [] : this.receiversOfService(service, port);
     const addressed = (sender?.addresses ?? []).flatMap((one): InboundParts[] => {
-      const pod = this.podsByAddress.get(one.address);
-      return pod === undefined || pod.role !== 'mock' ? [] : [this.inboundOf(pod, one.port)];
+      const receiver = this.podsByAddress.get(one.address);
+      return receiver?.role === 'mock' ? [this.inboundOf(receiver, one.port)] : [];
     });
     const receivers = [...new Set([...addressed, ...selected])];
     const nextGateways = new Set(
@@ -80,8 +92,8 @@ export class EdgeReader {
         ...(sender?.addresses ?? []).map(({ address }) => this.podsByAddress.get(address)),
         ...this.podsOfService(service),
       ]
-        .filter((pod) => pod?.role === 'gateway')
-        .flatMap((pod) => pod ?? []),
+        .filter((one) => one?.role === 'gateway')
+        .flatMap((one) => one ?? []),
     );
     const receiverKey = [
       ...receivers.map((one) => this.receiverText(one)).toSorted(),
@@ -89,23 +101,26 @@ export class EdgeReader {
     ].join('\n');
     const key = [
       service === undefined ? 'no service' : serviceText(service),
+      pod.network,
       ...(sender === undefined ? ['no proxy'] : this.senderTexts(sender)),
       receiverKey,
     ].join('\n');
-    return { sender, receivers, key: hashOf(key), receiverKey: hashOf(receiverKey) };
+    const gateways = [...nextGateways].flatMap(({ config }) => config?.listeners ?? []);
+    const identity = sender === undefined ? undefined : identityOf(pod);
+    return { sender, receivers, gateways, identity, key: hashOf(key), receiverKey: hashOf(receiverKey) };
   }
 
   private senderTexts(parts: OutboundParts): string[] {
-    const { listeners, virtualHosts, routeSettings, clusters, endpoints, secrets } = parts;
-    return [listeners, virtualHosts, routeSettings, clusters, endpoints, secrets].flatMap((some) =>
+    const { listeners, virtualHosts, routeSettings, clusters, endpoints, secrets, extensions, runtime } = parts;
+    return [listeners, virtualHosts, routeSettings, clusters, endpoints, secrets, extensions, runtime].flatMap((some) =>
       // Route configurations may be selected in any order.
       some.map((one) => this.textOf(one)).toSorted(),
     );
   }
 
-  private receiverText({ pod, port, chains, listener, clusters }: InboundParts): string {
-    const parts = [...chains, ...(listener === undefined ? [] : [listener]), ...clusters];
-    return [stablePodName(pod), port, ...parts.map((one) => this.textOf(one))].join('\n');
+  private receiverText({ pod, port, chains, listener, clusters, named }: InboundParts): string {
+    const parts = [...chains, ...(listener === undefined ? [] : [listener]), ...clusters, ...named];
+    return [stablePodName(pod), pod.network, port, ...parts.map((one) => this.textOf(one))].join('\n');
   }
 
   /** Returns the text of everything that a gateway in the middle of an edge may do, and the pods to which it leads. */
@@ -116,9 +131,8 @@ export class EdgeReader {
     this.gateways.set(pod, stablePodName(pod));
     const { config } = pod;
     if (config === undefined) return stablePodName(pod);
-    const parts = [config.listeners, config.routes, config.clusters, config.endpoints].flatMap((some) => [
-      ...some.values(),
-    ]);
+    const { listeners, routes, clusters, endpoints, extensions, runtime } = config;
+    const parts = [listeners, routes, clusters, endpoints, extensions, runtime].flatMap((some) => [...some.values()]);
     const receivers = this.mesh.pods.filter(({ role }) => role === 'mock').flatMap((one) => this.allInbound(one));
     const text = [stablePodName(pod), ...parts.map((one) => this.textOf(one)), ...receivers].toSorted().join('\n');
     this.gateways.set(pod, text);
@@ -127,7 +141,8 @@ export class EdgeReader {
 
   private allInbound(pod: SnapshotPod): string[] {
     const listener = pod.config?.listeners.find(isInboundListener);
-    return listener === undefined ? [] : [this.textOf(listener)];
+    const extensions = [...(pod.config?.extensions.values() ?? [])].map((one) => this.textOf(one));
+    return [pod.network, ...(listener === undefined ? [] : [this.textOf(listener)]), ...extensions];
   }
 
   private receiversOfService(service: SnapshotService, port: number): InboundParts[] {
@@ -152,7 +167,8 @@ export class EdgeReader {
     return known;
   }
 
-  private textOf(part: JsonObject): string {
+  /** Returns a text of a part that is the same after another start of the same mesh. */
+  textOf(part: JsonObject): string {
     const known = this.texts.get(part) ?? canonicalText(normalized(part as Json, this.names));
     this.texts.set(part, known);
     return known;

@@ -5,6 +5,7 @@ import { type GatewayTarget, gatewayTargetsOf } from './gateway-targets.ts';
 import { identityVector } from './identity-vector.ts';
 import { type MeshSnapshot, type SnapshotPod, workloadKey } from './mesh-snapshot.ts';
 import { type EdgeProtocol, type MeshTarget, meshTargetsOf } from './mesh-targets.ts';
+import { type ReadablePod, unreadChanges } from './unread-parts.ts';
 
 /** Callers and a destination, with the configuration that is the same for all these callers on each side. */
 export interface Edge {
@@ -59,13 +60,29 @@ export function edgesOf(before: MeshSnapshot, after: MeshSnapshot, options: Edge
     changedGateways: gateways.changed,
     callers: callers.map(({ caller }) => caller),
     toProbe: [...ofTargets.flatMap(({ toProbe }) => toProbe), ...gateways.toProbe],
-    notCompared: [...notCompared, ...skipped],
+    notCompared: [...notCompared, ...skipped, ...gateways.notCompared, ...unread(callers, targets, readers)],
   };
 }
 
 interface Readers {
   readonly before: EdgeReader;
   readonly after: EdgeReader;
+}
+
+/** Returns the parts of callers that differ, and that no edge has. */
+function unread(
+  callers: readonly CallerPods[],
+  targets: readonly MeshTarget[],
+  { before, after }: Readers,
+): NotCompared[] {
+  const ports = new Set(targets.map(({ edge }) => edge.port));
+  const side = (reader: EdgeReader, pod: SnapshotPod): ReadablePod => ({
+    mesh: reader.mesh,
+    textOf: (part) => reader.textOf(part),
+    pod,
+  });
+  const found = callers.flatMap(({ pods }) => unreadChanges(side(before, pods.before), side(after, pods.after), ports));
+  return [...new Map(found.map((one) => [one.subject, one])).values()];
 }
 
 /** Edges to one target. */
@@ -89,10 +106,10 @@ function edgesTo(
   for (const one of others) {
     const { caller, pods } = one;
     const parts = { before: readers.before.sidecar(pods.before, edge), after: readers.after.sidecar(pods.after, edge) };
-    const isEqual = parts.before.key === parts.after.key;
+    const isEqual = parts.before.key === parts.after.key && parts.before.identity === parts.after.identity;
     if (!isEqual) changed.push(pairOf(one));
     if (isEqual && !options.all) continue;
-    const key = classKey(parts.before, parts.after, pods.before);
+    const key = classKey(parts.before, parts.after, pods);
     const known = classes.get(key) ?? { caller, speaksFor: [], destination, protocol, calleePort, ...parts };
     classes.set(key, { ...known, speaksFor: [...known.speaksFor, caller] });
   }
@@ -100,10 +117,16 @@ function edgesTo(
 }
 
 /** Returns a text that is equal for callers of one class: their parts, and what policies of the callee ask of them. */
-function classKey(before: EdgeParts, after: EdgeParts, caller: SnapshotPod): string {
-  const inbound = [...before.receivers, ...after.receivers].flatMap(({ chains }) => chains);
-  const hasProxy = caller.config === undefined ? 'no proxy' : 'proxy';
-  return [before.key, after.key, identityVector(inbound, caller), hasProxy].join('\n');
+function classKey(before: EdgeParts, after: EdgeParts, pods: CallerPods['pods']): string {
+  const policies = [before, after].flatMap(({ receivers, gateways }) => [
+    ...receivers.flatMap(({ chains }) => chains),
+    ...gateways,
+  ]);
+  const identities = [pods.before, pods.after].map((pod) => identityVector(policies, pod));
+  // A callee sees the change of an identity.
+  const change = before.identity === after.identity ? [] : [before.identity, after.identity];
+  const hasProxy = pods.before.config === undefined ? 'no proxy' : 'proxy';
+  return [before.key, after.key, ...identities, ...change, hasProxy].join('\n');
 }
 
 /** Returns a text that names a caller in a run. */
@@ -123,7 +146,7 @@ function gatewayEdges(
   after: MeshSnapshot,
   readers: Readers,
   { all }: EdgeOptions,
-): { readonly count: number; readonly changed: number; readonly toProbe: readonly Edge[] } {
+): Pick<EdgeSet, 'toProbe' | 'notCompared'> & { readonly count: number; readonly changed: number } {
   const targets = new Map<string, GatewayTarget>([...gatewayTargetsOf(after), ...gatewayTargetsOf(before)]);
   const edges = [...targets.values()].flatMap((target): Edge[] => {
     const { gateway, host, port, podPort, scheme } = target;
@@ -143,7 +166,16 @@ function gatewayEdges(
     ];
   });
   const changed = edges.filter((edge) => edge.before.key !== edge.after.key);
-  return { count: edges.length, changed: changed.length, toProbe: all ? edges : changed };
+  const notCompared = [...oneSided(before, after, 'old'), ...oneSided(after, before, 'new')];
+  return { count: edges.length, changed: changed.length, toProbe: all ? edges : changed, notCompared };
+}
+
+/** Returns the gateways that only one snapshot has. */
+function oneSided({ pods }: MeshSnapshot, other: MeshSnapshot, side: 'old' | 'new'): NotCompared[] {
+  const keys = new Set(pods.filter(({ role }) => role === 'gateway').map(workloadKey));
+  return [...keys]
+    .filter((key) => gatewayPod(other, key) === undefined)
+    .map((key) => ({ subject: `gateway ${key}`, reason: `it exists only in the ${side} snapshot` }));
 }
 
 function gatewayPod({ pods }: MeshSnapshot, key: string): SnapshotPod | undefined {

@@ -10,6 +10,10 @@ export interface EnvoyConfig {
   readonly endpoints: ReadonlyMap<string, JsonObject>;
   /** Certificates by name, without private keys. */
   readonly secrets: ReadonlyMap<string, JsonObject>;
+  /** Filters that listeners only name, such as those of WasmPlugins, by name. */
+  readonly extensions: ReadonlyMap<string, JsonObject>;
+  /** Runtime settings of Envoy, which annotations of a pod may set. */
+  readonly runtime: readonly JsonObject[];
 }
 
 /** Configuration of a pod without a proxy. */
@@ -19,11 +23,12 @@ export const noConfig: EnvoyConfig = {
   clusters: new Map(),
   endpoints: new Map(),
   secrets: new Map(),
+  extensions: new Map(),
+  runtime: [],
 };
 
 /**
- * Parses Envoy's answer to `/config_dump?include_eds`. Parts that come from the bootstrap are left out, because no
- * applied object changes them.
+ * Parses Envoy's answer to `/config_dump?include_eds`. Of the bootstrap, only runtime settings decide about requests.
  *
  * @example parseEnvoyDump(text).clusters.get('outbound|8080||reviews.default.svc.cluster.local')
  */
@@ -42,6 +47,8 @@ export function parseEnvoyDump(text: string): EnvoyConfig {
       ...all('EndpointsConfigDump', 'static_endpoint_configs', 'endpoint_config'),
     ]),
     secrets: byField('name', all('SecretsConfigDump', 'dynamic_active_secrets', 'secret')),
+    extensions: byField('name', all('EcdsConfigDump', 'ecds_filters', 'ecds_filter')),
+    runtime: section('BootstrapConfigDump').flatMap((one) => objectOf(valueAt(one, 'bootstrap', 'layered_runtime'))),
   };
 }
 

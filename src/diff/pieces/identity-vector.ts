@@ -7,11 +7,8 @@ import type { SnapshotPod } from './mesh-snapshot.ts';
  *
  * @param parts filter chains of both snapshots
  */
-export function identityVector(
-  parts: readonly JsonObject[],
-  { namespace, serviceAccount, address }: SnapshotPod,
-): string {
-  const identity = `spiffe://cluster.local/ns/${namespace}/sa/${serviceAccount}`;
+export function identityVector(parts: readonly JsonObject[], pod: SnapshotPod): string {
+  const identity = identityOf(pod);
   const facts = new Set<string>();
   forEachObject(parts, (object) => {
     for (const field of ['principal_name', 'string_match', 'san_matcher']) {
@@ -20,9 +17,14 @@ export function identityVector(
     }
     // A condition about addresses may be true for each pod alone.
     if (['direct_remote_ip', 'remote_ip', 'source_ip', 'source_prefix_ranges'].some((field) => field in object))
-      facts.add(address);
+      facts.add(pod.address);
   });
   return [...facts].toSorted().join('\n');
+}
+
+/** Returns the identity in the certificate of a pod's proxy. */
+export function identityOf({ namespace, serviceAccount }: SnapshotPod): string {
+  return `spiffe://cluster.local/ns/${namespace}/sa/${serviceAccount}`;
 }
 
 /** Reports whether a matcher of Envoy takes a text; undefined for a kind of matcher that is not known. */

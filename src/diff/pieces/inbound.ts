@@ -14,6 +14,8 @@ export interface InboundParts {
   /** Listener filters and further settings of the listener. */
   readonly listener: JsonObject | undefined;
   readonly clusters: readonly JsonObject[];
+  /** Certificates and filters that the chains only name, and the runtime settings. */
+  readonly named: readonly JsonObject[];
 }
 
 /** Returns the parts of a sidecar for a port. A pod without a sidecar has none. */
@@ -21,14 +23,15 @@ export function inboundParts(pod: SnapshotPod, port: number): InboundParts {
   const { config } = pod;
   const listener = config?.listeners.find((one) => textAt(one, 'name') === inboundListener);
   if (config === undefined || listener === undefined)
-    return { pod, port, chains: [], listener: undefined, clusters: [] };
+    return { pod, port, chains: [], listener: undefined, clusters: [], named: [] };
   const { filter_chains: _, ...settings } = listener;
   const chains = objectsAt(listener, 'filter_chains').filter((chain) => {
     const chainPort = numberAt(chain, 'filter_chain_match', 'destination_port');
     return chainPort === undefined || chainPort === port;
   });
-  const { clusters } = clustersOf(config, chains);
-  return { pod, port, chains, listener: settings, clusters };
+  const { clusters, secrets, extensions } = clustersOf(config, [...chains, settings]);
+  const named = [...secrets, ...extensions, ...config.runtime];
+  return { pod, port, chains, listener: settings, clusters, named };
 }
 
 /** Reports whether a listener receives all requests to a sidecar. */

@@ -9,6 +9,8 @@ export interface SnapshotPod {
   readonly labels: Readonly<Record<string, string>>;
   readonly serviceAccount: string;
   readonly address: string;
+  /** Settings of its network: the rules of interception, and names and servers for DNS. */
+  readonly network: string;
   /** Undefined for a pod without a proxy. */
   readonly config: EnvoyConfig | undefined;
 }

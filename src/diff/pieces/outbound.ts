@@ -9,6 +9,7 @@ export interface OutboundParts extends ClusterClosure {
   readonly virtualHosts: readonly JsonObject[];
   /** Settings of the route configurations, without their virtual hosts. */
   readonly routeSettings: readonly JsonObject[];
+  readonly runtime: readonly JsonObject[];
 }
 
 /** Host and port that an application calls. */
@@ -64,11 +65,18 @@ function partsOf(config: EnvoyConfig, listeners: readonly JsonObject[], authorit
   const routeSettings = routeConfigs.map(({ virtual_hosts: _, ...settings }) => settings);
   // Each listener keeps its routes in a configuration of their own, or has them itself.
   const parts = [...listeners.map(withoutRoutes), ...virtualHosts, ...routeSettings];
-  return { listeners: listeners.map(withoutRoutes), virtualHosts, routeSettings, ...clustersOf(config, parts) };
+  const { runtime } = config;
+  return {
+    listeners: listeners.map(withoutRoutes),
+    virtualHosts,
+    routeSettings,
+    runtime,
+    ...clustersOf(config, parts),
+  };
 }
 
 /** Removes routes that a listener has itself: the virtual hosts that matter are compared apart. */
-function withoutRoutes(listener: JsonObject): JsonObject {
+export function withoutRoutes(listener: JsonObject): JsonObject {
   return JSON.parse(
     JSON.stringify(listener, (field, value: unknown) => (field === 'route_config' ? undefined : value)),
   ) as JsonObject;

@@ -143,7 +143,7 @@ function unique<T extends Cause | NotCompared>(all: readonly T[]): T[] {
 
 /** Returns the configuration of both ends of an edge on one side, in the form that the conditions are read from. */
 function sideOf(parts: EdgeParts, caller: Caller, host: string): EdgeSide {
-  const { sender, receivers } = parts;
+  const { sender, receivers, identity } = parts;
   const virtualHost = (sender?.virtualHosts ?? []).find((one) => domainsInclude(one, host)) ?? sender?.virtualHosts[0];
   const inbound = receivers.flatMap(({ chains, port }) =>
     chains.filter((chain) => isOfPort(chain, port)).flatMap(httpFilters),
@@ -155,10 +155,7 @@ function sideOf(parts: EdgeParts, caller: Caller, host: string): EdgeSide {
   return {
     virtualHost: virtualHost as EnvoyVirtualHost | undefined,
     inboundFilters: uniqueFilters([...ofGateway, ...inbound]) as readonly EnvoyFilter[],
-    callerIdentity:
-      caller.kind === 'workload'
-        ? `spiffe://cluster.local/ns/${caller.namespace}/sa/${caller.serviceAccount}`
-        : undefined,
+    callerIdentity: identity,
   };
 }
 

@@ -67,6 +67,7 @@ function filtersOf({ sender, receivers }: EdgeParts): Map<string, string> {
   forEachObject([...(sender?.listeners ?? []), ...chains], (object) => {
     for (const list of ['http_filters', 'filters']) for (const filter of objectsAt(object, list)) add(filter);
   });
+  for (const extension of [...(sender?.extensions ?? []), ...receivers.flatMap(({ named }) => named)]) add(extension);
   for (const virtualHost of sender?.virtualHosts ?? [])
     forEachObject(virtualHost, ({ typed_per_filter_config: filters }) => {
       if (isJsonObject(filters))

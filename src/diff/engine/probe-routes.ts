@@ -32,6 +32,7 @@ export interface TokenParts {
  * Returns the route of a probe from this machine: through the mock of its caller, or to the gateway.
  *
  * @param timeoutMs timeout of the call
+ * @returns undefined if no Service leads to the gateway at this port
  * @throws MeshmockError `unavailable` if the mesh has no way to the caller
  */
 export function probeRoute(
@@ -39,7 +40,7 @@ export function probeRoute(
   { headers, path }: TokenParts,
   timeoutMs: number,
   entries: ProbeEntries,
-): CallRoute {
+): CallRoute | undefined {
   const { caller, destination, request } = probe;
   const plan: AnswerPlan = { kind: 'answer', directives: [], uri: path };
   if (caller.kind === 'gateway') return routeToGateway(probe, caller, headers, plan, entries);
@@ -73,7 +74,7 @@ function routeToGateway(
   headers: readonly Header[],
   plan: AnswerPlan,
   entries: ProbeEntries,
-): CallRoute {
+): CallRoute | undefined {
   const [namespace = '', workload = ''] = gateway.split('/');
   const { services, pods } = entries.objects;
   const gatewayPods = pods.filter(
@@ -85,7 +86,7 @@ function routeToGateway(
       (one.spec.ports ?? []).some((candidate) => candidate.port === port) &&
       gatewayPods.some((pod) => selects(one.spec.selector, pod.metadata.labels)),
   );
-  if (service === undefined) throw new MeshmockError('unavailable', `no Service leads to the gateway ${gateway}`);
+  if (service === undefined) return undefined;
   const isTls = scheme === 'https';
   const isGrpc = request.protocol === 'grpc';
   return gatewayRoute(

@@ -164,6 +164,7 @@ async function answersTo(
 ): Promise<CallResult[]> {
   const limitMs = probe.request.protocol === 'tcp' ? tcpTimeoutMs : requestTimeoutMs;
   const route = probeRoute(probe, tokenParts(probe), limitMs, entries);
+  if (route === undefined) return [unreachable(probe)];
   const client = await clients.clientFor(route);
   const settings = { ...route, ...timesOf(probe), timeoutMs: limitMs + 1000, expectations: [] };
   const send = async (repeat: number): Promise<CallResult[]> => {
@@ -179,6 +180,13 @@ async function answersTo(
     answers = [...kept, ...(await send(answers.length - kept.length))];
   }
   return answers;
+}
+
+/** Returns the answer to a request to a port that a gateway does not have. */
+function unreachable({ destination, request }: Probe): CallResult {
+  const target = `${destination.host}:${destination.port}`;
+  const message = 'no Service leads to the gateway at this port';
+  return { target, scheme: request.protocol, answeredBy: 'nobody', error: { code: 'unreachable', message } };
 }
 
 const mostTries = 5;

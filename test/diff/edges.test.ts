@@ -38,6 +38,17 @@ describe('edges of two snapshots', () => {
     assert.deepEqual(callersIn(toProbe), [['shop/web-v1'], ['shop/admin-v1']]);
   });
 
+  it('have a probe for each identity that a policy of a gateway in the middle asks for', () => {
+    const withGateway = (timeout: string): MeshSnapshot => {
+      const routed = { ...cartRoute, route: { ...cartRoute.route, timeout } };
+      const mesh = shopOf({ routes: [routed], policies: onlyAdmin });
+      const services = mesh.services.map((service) => ({ ...service, selector: { app: 'another' } }));
+      return withPod({ ...mesh, services }, 'cart-v1', { role: 'gateway' });
+    };
+    const { toProbe } = compare(withGateway('1s'), withGateway('2s'));
+    assert.deepEqual(callersIn(toProbe), [['shop/web-v1'], ['shop/admin-v1']]);
+  });
+
   it('are all probed on request', () => {
     const mesh = shopOf({});
     assert.equal(edgesOf(mesh, mesh, { all: true, outside: '' }).toProbe.length, 1);

@@ -3,7 +3,7 @@ import type { ProbeMode } from '../model.ts';
 
 /**
  * Reports whether an answer may be by chance, so that its request is sent again: on a slow machine a request may exceed a
- * short timeout, and a connection may end with a pod that was replaced.
+ * short timeout, and a connection may end with a pod that was replaced, or reach one whose mock still starts.
  */
 export function mayBeByChance(answer: CallResult, mode: ProbeMode): boolean {
   // Among many requests, resets are a share of the behaviour.
@@ -18,5 +18,6 @@ function hasTimedOut({ status, grpcStatus, mesh, error }: CallResult): boolean {
 }
 
 function wasReset({ mesh, error }: CallResult): boolean {
-  return mesh?.refusal?.reason === 'upstream_reset' || error?.code === 'reset';
+  const reason = mesh?.refusal?.reason;
+  return reason === 'upstream_reset' || reason === 'connect_failure' || error?.code === 'reset';
 }

@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { Client } from '../../execute/client.ts';
 import { runConcurrently } from '../../execute/concurrency/run-concurrently.ts';
@@ -50,8 +52,9 @@ export async function sendProbes(
   await using clients = new Clients();
   const entries = await mesh.entries(signal);
   const found = new Map<string, ProbeAnswers>();
+  const startsUntilMs = performance.now() + longestStartMs;
   const sendOne = async (probe: Probe): Promise<void> => {
-    const action = (): Promise<CallResult[]> => answersTo(probe, clients, entries, options, signal);
+    const action = (): Promise<CallResult[]> => answersTo(probe, { clients, entries, options, startsUntilMs }, signal);
     const copied = options.mirrors.get(probe.id);
     const seen =
       copied === undefined || probe.mode.kind === 'slow'
@@ -155,11 +158,18 @@ function timesOf({ mode }: Probe): Pick<BatchSettings, 'repeat' | 'concurrency'>
   }
 }
 
+/** Parts that all requests of a phase share. */
+interface SenderState {
+  readonly clients: Clients;
+  readonly entries: ProbeEntries;
+  readonly options: SenderOptions;
+  /** Time until which mocks of pods that were replaced may still start. */
+  readonly startsUntilMs: number;
+}
+
 async function answersTo(
   probe: Probe,
-  clients: Clients,
-  entries: ProbeEntries,
-  { userAgent, tokenParts }: SenderOptions,
+  { clients, entries, options: { userAgent, tokenParts }, startsUntilMs }: SenderState,
   signal: AbortSignal,
 ): Promise<CallResult[]> {
   const limitMs = probe.request.protocol === 'tcp' ? tcpTimeoutMs : requestTimeoutMs;
@@ -175,7 +185,9 @@ async function answersTo(
   let answers = await send(settings.repeat);
   if (directivesOf(probe) !== undefined) return answers;
   const isDoubtful = (answer: CallResult): boolean => mayBeByChance(answer, probe.mode);
-  for (let tries = 0; tries < mostTries && answers.some(isDoubtful); tries++) {
+  const mayStart = (): boolean => performance.now() < startsUntilMs;
+  for (let tries = 0; (tries < mostTries || mayStart()) && answers.some(isDoubtful); tries++) {
+    if (mayStart()) await sleep(pauseMs, undefined, { signal });
     const kept = answers.filter((answer) => !isDoubtful(answer));
     answers = [...kept, ...(await send(answers.length - kept.length))];
   }
@@ -190,6 +202,9 @@ function unreachable({ destination, request }: Probe): CallResult {
 }
 
 const mostTries = 5;
+/** Pause before a request is sent again while pods may start, and the time that their start takes at most, in milliseconds. */
+const pauseMs = 250;
+const longestStartMs = 4000;
 
 /** Clients of the schemes of probes. Those with TLS have the certificates of their route. */
 class Clients implements AsyncDisposable {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { callerKey, type EdgeSet, edgesOf } from '../../src/diff/pieces/edges.ts';
-import type { EnvoyConfig } from '../../src/diff/pieces/envoy-config.ts';
+import { type EnvoyConfig, noConfig } from '../../src/diff/pieces/envoy-config.ts';
 import type { JsonObject } from '../../src/diff/pieces/json.ts';
 import type { MeshSnapshot, SnapshotPod } from '../../src/diff/pieces/mesh-snapshot.ts';
 import { cartRoute, shopOf } from './envoy-dump.ts';
@@ -133,6 +133,22 @@ describe('edges of two snapshots', () => {
     assert.deepEqual(
       notCompared.map(({ subject }) => subject),
       ['hosts that the mesh does not know', 'connections to 240.0.0.1, port 7777', 'host *.example.com:80'],
+    );
+  });
+
+  it('name ports of gateways at which connections without HTTP differ', () => {
+    const withGateway = (cluster: string): MeshSnapshot => {
+      const filters = [{ name: 'envoy.filters.network.tcp_proxy', typed_config: { cluster } }];
+      const listener = {
+        address: { socket_address: { address: '0.0.0.0', port_value: 9000 } },
+        filter_chains: [{ filters }],
+      };
+      return withPod(shopOf({}), 'admin-v1', { role: 'gateway', config: { ...noConfig, listeners: [listener] } });
+    };
+    assert.deepEqual(compare(withGateway('a'), withGateway('a')).notCompared, []);
+    assert.deepEqual(
+      compare(withGateway('a'), withGateway('b')).notCompared.map(({ subject }) => subject),
+      ['gateway shop/admin-v1, connections to port 9000'],
     );
   });
 

@@ -5,7 +5,7 @@ import { type GatewayTarget, gatewayTargetsOf } from './gateway-targets.ts';
 import { identityVector } from './identity-vector.ts';
 import { type MeshSnapshot, type SnapshotPod, workloadKey } from './mesh-snapshot.ts';
 import { type EdgeProtocol, type MeshTarget, meshTargetsOf } from './mesh-targets.ts';
-import { type ReadablePod, unreadChanges } from './unread-parts.ts';
+import { type ReadablePod, unreadChanges, unreadGatewayChanges } from './unread-parts.ts';
 
 /** Callers and a destination, with the configuration that is the same for all these callers on each side. */
 export interface Edge {
@@ -75,14 +75,20 @@ function unread(
   targets: readonly MeshTarget[],
   { before, after }: Readers,
 ): NotCompared[] {
-  const ports = new Set(targets.map(({ edge }) => edge.port));
+  // Ports of Services are targets, or they are listed for themselves, or they are those of the mesh and of metrics.
+  const services = [before, after].flatMap(({ mesh }) => mesh.services.flatMap((one) => one.ports));
+  const ports = new Set([...targets.map(({ edge }) => edge.port), ...services.map(({ port }) => port)]);
   const side = (reader: EdgeReader, pod: SnapshotPod): ReadablePod => ({
     mesh: reader.mesh,
     textOf: (part) => reader.textOf(part),
     pod,
   });
   const found = callers.flatMap(({ pods }) => unreadChanges(side(before, pods.before), side(after, pods.after), ports));
-  return [...new Map(found.map((one) => [one.subject, one])).values()];
+  const ofGateways = before.mesh.pods.flatMap((pod) => {
+    const later = pod.role === 'gateway' ? gatewayPod(after.mesh, workloadKey(pod)) : undefined;
+    return later === undefined ? [] : unreadGatewayChanges(side(before, pod), side(after, later));
+  });
+  return [...new Map([...found, ...ofGateways].map((one) => [one.subject, one])).values()];
 }
 
 /** Edges to one target. */

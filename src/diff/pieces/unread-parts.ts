@@ -2,7 +2,7 @@ import type { NotCompared } from '../model.ts';
 import { clustersOf } from './closure.ts';
 import type { EnvoyConfig } from './envoy-config.ts';
 import { type JsonObject, numberAt, objectsAt, textAt } from './json.ts';
-import { hostOf, type MeshSnapshot, type SnapshotPod } from './mesh-snapshot.ts';
+import { hostOf, type MeshSnapshot, type SnapshotPod, workloadKey } from './mesh-snapshot.ts';
 import { withoutRoutes } from './outbound.ts';
 
 /** Reads the text of a part, without what differs between two starts. */
@@ -20,11 +20,35 @@ export interface ReadablePod {
  * listeners of addresses or ports that are not those of a Service.
  */
 export function unreadChanges(before: ReadablePod, after: ReadablePod, ports: ReadonlySet<number>): NotCompared[] {
-  const [earlier, later] = [before, after].map((side) => unreadParts(side, [before.mesh, after.mesh], ports));
-  const subjects = new Set([...(earlier?.keys() ?? []), ...(later?.keys() ?? [])]);
-  return [...subjects]
-    .filter((subject) => earlier?.get(subject) !== later?.get(subject))
+  const partsOf = (side: ReadablePod): Map<string, string> => unreadParts(side, [before.mesh, after.mesh], ports);
+  return differing(partsOf(before), partsOf(after));
+}
+
+/** Returns the ports of a gateway at which connections without HTTP differ. Its edges have the hosts of HTTP only. */
+export function unreadGatewayChanges(before: ReadablePod, after: ReadablePod): NotCompared[] {
+  return differing(connectionParts(before), connectionParts(after));
+}
+
+function differing(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): NotCompared[] {
+  return [...new Set([...before.keys(), ...after.keys()])]
+    .filter((subject) => before.get(subject) !== after.get(subject))
     .map((subject) => ({ subject, reason: 'the configuration differs, and no request is made for it' }));
+}
+
+/** Returns the texts of the filter chains of a gateway that do not speak HTTP, by the names of their ports. */
+function connectionParts({ pod, textOf }: ReadablePod): Map<string, string> {
+  const { config } = pod;
+  const found = new Map<string, string>();
+  if (config === undefined) return found;
+  for (const listener of config.listeners) {
+    const port = numberAt(listener, 'address', 'socket_address', 'port_value') ?? 0;
+    const chains = objectsAt(listener, 'filter_chains').filter((chain) =>
+      objectsAt(chain, 'filters').some((filter) => textAt(filter, 'name') === 'envoy.filters.network.tcp_proxy'),
+    );
+    const texts = chains.flatMap((chain) => [textOf(chain), ...closureTexts(config, chain, textOf)]);
+    if (texts.length > 0) found.set(`gateway ${workloadKey(pod)}, connections to port ${port}`, texts.join('\n'));
+  }
+  return found;
 }
 
 /** Returns the texts of the parts that no edge has, by their names for people. */

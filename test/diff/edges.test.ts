@@ -117,22 +117,29 @@ describe('edges of two snapshots', () => {
     const block = { name: 'block_all', domains: ['*'], routes: [] };
     const hosts = [block, { name: '*.example.com:80', domains: ['*.example.com'], routes: [] }];
     const routes = config.routes.get('80');
-    const listener = {
+    const listenerAt = (address: string, port: number): JsonObject => ({
       traffic_direction: 'OUTBOUND',
-      address: { socket_address: { address: '240.0.0.1', port_value: 7777 } },
-    };
+      address: { socket_address: { address, port_value: port } },
+      filter_chains: [{ filters: [{ name: 'envoy.filters.network.tcp_proxy' }] }],
+    });
+    const added = [listenerAt('240.0.0.1', 7777), listenerAt('0.0.0.0', 443)];
     const known = ((routes?.virtual_hosts ?? []) as readonly JsonObject[]).filter(({ name }) => name !== 'allow_any');
     const after = withPod(mesh, 'web-v1', {
       config: {
         ...config,
-        listeners: [...config.listeners, listener],
+        listeners: [...config.listeners, ...added],
         routes: new Map([['80', { ...routes, virtual_hosts: [...known, ...hosts] }]]),
       },
     });
     const { notCompared } = compare(mesh, after);
     assert.deepEqual(
       notCompared.map(({ subject }) => subject),
-      ['hosts that the mesh does not know', 'connections to 240.0.0.1, port 7777', 'host *.example.com:80'],
+      [
+        'hosts that the mesh does not know',
+        'connections to 240.0.0.1, port 7777',
+        'connections to any address, port 443',
+        'host *.example.com:80',
+      ],
     );
   });
 

@@ -60,7 +60,7 @@ export function edgesOf(before: MeshSnapshot, after: MeshSnapshot, options: Edge
     changedGateways: gateways.changed,
     callers: callers.map(({ caller }) => caller),
     toProbe: [...ofTargets.flatMap(({ toProbe }) => toProbe), ...gateways.toProbe],
-    notCompared: [...notCompared, ...skipped, ...gateways.notCompared, ...unread(callers, targets, readers)],
+    notCompared: [...notCompared, ...skipped, ...gateways.notCompared, ...unread(callers, readers)],
   };
 }
 
@@ -70,20 +70,13 @@ interface Readers {
 }
 
 /** Returns the parts of callers that differ, and that no edge has. */
-function unread(
-  callers: readonly CallerPods[],
-  targets: readonly MeshTarget[],
-  { before, after }: Readers,
-): NotCompared[] {
-  // Ports of Services are targets, or they are listed for themselves, or they are those of the mesh and of metrics.
-  const services = [before, after].flatMap(({ mesh }) => mesh.services.flatMap((one) => one.ports));
-  const ports = new Set([...targets.map(({ edge }) => edge.port), ...services.map(({ port }) => port)]);
+function unread(callers: readonly CallerPods[], { before, after }: Readers): NotCompared[] {
   const side = (reader: EdgeReader, pod: SnapshotPod): ReadablePod => ({
     mesh: reader.mesh,
     textOf: (part) => reader.textOf(part),
     pod,
   });
-  const found = callers.flatMap(({ pods }) => unreadChanges(side(before, pods.before), side(after, pods.after), ports));
+  const found = callers.flatMap(({ pods }) => unreadChanges(side(before, pods.before), side(after, pods.after)));
   const ofGateways = before.mesh.pods.flatMap((pod) => {
     const later = pod.role === 'gateway' ? gatewayPod(after.mesh, workloadKey(pod)) : undefined;
     return later === undefined ? [] : unreadGatewayChanges(side(before, pod), side(after, later));

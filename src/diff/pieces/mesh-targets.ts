@@ -38,7 +38,7 @@ export function meshTargetsOf(before: MeshSnapshot, after: MeshSnapshot): MeshTa
   const meshes = [after, before];
   const ports = meshes.flatMap((mesh) => callableServices(mesh).flatMap((service) => portsOf(service, mesh)));
   const targets = [...ports.flatMap(({ target }) => target ?? []), ...meshes.flatMap(outsideTargets)];
-  const skipped = [...ports.flatMap(({ notCompared }) => notCompared ?? []), ...meshes.flatMap(wildcardHosts)];
+  const skipped = ports.flatMap(({ notCompared }) => notCompared ?? []);
   return {
     targets: firstOfEach(targets, ({ edge }) => `${edge.host}:${edge.port}`),
     notCompared: firstOfEach(skipped, ({ subject }) => subject),
@@ -104,17 +104,6 @@ function outsideTargets({ pods, services }: MeshSnapshot): MeshTarget[] {
     .flatMap(({ config }) => [...(config?.routes.values() ?? [])])
     .flatMap((routes) => objectsAt(routes, 'virtual_hosts'))
     .flatMap((virtualHost) => outsideTarget(virtualHost, known));
-}
-
-/** Returns the hosts that begin with a wildcard, of which no name is known. */
-function wildcardHosts({ pods }: MeshSnapshot): NotCompared[] {
-  return pods
-    .filter(({ role }) => role === 'mock')
-    .flatMap(({ config }) => [...(config?.routes.values() ?? [])])
-    .flatMap((routes) => objectsAt(routes, 'virtual_hosts'))
-    .flatMap((virtualHost) => textAt(virtualHost, 'name') ?? [])
-    .filter((name) => name.startsWith('*.'))
-    .map((subject) => ({ subject, reason: 'no name of a host with a wildcard is called' }));
 }
 
 /** istiod names a virtual host `HOST:PORT`. */

@@ -76,7 +76,7 @@ function partsOf(config: EnvoyConfig, listeners: readonly JsonObject[], authorit
 }
 
 /** Removes routes that a listener has itself: the virtual hosts that matter are compared apart. */
-export function withoutRoutes(listener: JsonObject): JsonObject {
+function withoutRoutes(listener: JsonObject): JsonObject {
   return JSON.parse(
     JSON.stringify(listener, (field, value: unknown) => (field === 'route_config' ? undefined : value)),
   ) as JsonObject;

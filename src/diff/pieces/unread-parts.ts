@@ -3,7 +3,6 @@ import { clustersOf } from './closure.ts';
 import type { EnvoyConfig } from './envoy-config.ts';
 import { type JsonObject, numberAt, objectsAt, textAt } from './json.ts';
 import { hostOf, type MeshSnapshot, type SnapshotPod, workloadKey } from './mesh-snapshot.ts';
-import { withoutRoutes } from './outbound.ts';
 
 /** Reads the text of a part, without what differs between two starts. */
 export type PartText = (part: JsonObject) => string;
@@ -17,10 +16,10 @@ export interface ReadablePod {
 
 /**
  * Returns the parts of a caller's configuration that differ and that no edge has: hosts that are not known by name, and
- * listeners of addresses or ports that are not those of a Service.
+ * connections to addresses and ports that are not those of a Service.
  */
-export function unreadChanges(before: ReadablePod, after: ReadablePod, ports: ReadonlySet<number>): NotCompared[] {
-  const partsOf = (side: ReadablePod): Map<string, string> => unreadParts(side, [before.mesh, after.mesh], ports);
+export function unreadChanges(before: ReadablePod, after: ReadablePod): NotCompared[] {
+  const partsOf = (side: ReadablePod): Map<string, string> => unreadParts(side, [before.mesh, after.mesh]);
   return differing(partsOf(before), partsOf(after));
 }
 
@@ -35,6 +34,13 @@ function differing(before: ReadonlyMap<string, string>, after: ReadonlyMap<strin
     .map((subject) => ({ subject, reason: 'the configuration differs, and no request is made for it' }));
 }
 
+/** Returns the filter chains of a listener that do not speak HTTP. Hosts of HTTP are parts of their own. */
+function connectionChains(listener: JsonObject): JsonObject[] {
+  return objectsAt(listener, 'filter_chains').filter((chain) =>
+    objectsAt(chain, 'filters').some((filter) => textAt(filter, 'name') === 'envoy.filters.network.tcp_proxy'),
+  );
+}
+
 /** Returns the texts of the filter chains of a gateway that do not speak HTTP, by the names of their ports. */
 function connectionParts({ pod, textOf }: ReadablePod): Map<string, string> {
   const { config } = pod;
@@ -42,31 +48,27 @@ function connectionParts({ pod, textOf }: ReadablePod): Map<string, string> {
   if (config === undefined) return found;
   for (const listener of config.listeners) {
     const port = numberAt(listener, 'address', 'socket_address', 'port_value') ?? 0;
-    const chains = objectsAt(listener, 'filter_chains').filter((chain) =>
-      objectsAt(chain, 'filters').some((filter) => textAt(filter, 'name') === 'envoy.filters.network.tcp_proxy'),
-    );
-    const texts = chains.flatMap((chain) => [textOf(chain), ...closureTexts(config, chain, textOf)]);
+    const texts = connectionChains(listener).flatMap((chain) => [
+      textOf(chain),
+      ...closureTexts(config, chain, textOf),
+    ]);
     if (texts.length > 0) found.set(`gateway ${workloadKey(pod)}, connections to port ${port}`, texts.join('\n'));
   }
   return found;
 }
 
 /** Returns the texts of the parts that no edge has, by their names for people. */
-function unreadParts(
-  { pod, textOf }: ReadablePod,
-  meshes: readonly MeshSnapshot[],
-  ports: ReadonlySet<number>,
-): Map<string, string> {
+function unreadParts({ pod, textOf }: ReadablePod, meshes: readonly MeshSnapshot[]): Map<string, string> {
   const { config } = pod;
   const found = new Map<string, string>();
   if (config === undefined) return found;
   const add = (subject: string, part: JsonObject): void => {
     found.set(subject, [found.get(subject) ?? '', textOf(part), ...closureTexts(config, part, textOf)].join('\n'));
   };
-  const known = { addresses: new Set(meshes.flatMap(addressesOf)), ports };
+  const addresses = new Set(meshes.flatMap(addressesOf));
   for (const listener of config.listeners) {
-    const subject = listenerSubject(listener, known);
-    if (subject !== undefined) add(subject, withoutRoutes(listener));
+    const subject = listenerSubject(listener, addresses);
+    if (subject !== undefined) for (const chain of connectionChains(listener)) add(subject, chain);
   }
   const services = new Set(meshes.flatMap((mesh) => mesh.services.map(hostOf)));
   for (const routes of config.routes.values())
@@ -78,16 +80,13 @@ function unreadParts(
 }
 
 /** Returns a name for a listener; undefined if edges have it, or if it is not for outgoing connections. */
-function listenerSubject(
-  listener: JsonObject,
-  { addresses, ports }: { readonly addresses: ReadonlySet<string>; readonly ports: ReadonlySet<number> },
-): string | undefined {
+function listenerSubject(listener: JsonObject, addresses: ReadonlySet<string>): string | undefined {
   const address = textAt(listener, 'address', 'socket_address', 'address') ?? '';
   const port = numberAt(listener, 'address', 'socket_address', 'port_value') ?? 0;
   if (textAt(listener, 'traffic_direction') !== 'OUTBOUND' || textAt(listener, 'name') === 'virtualOutbound')
     return undefined;
   if (address === '0.0.0.0' || address === '::')
-    return ports.has(port) ? undefined : `connections to any address, port ${port}`;
+    return connectionChains(listener).length > 0 ? `connections to any address, port ${port}` : undefined;
   return addresses.has(address) ? undefined : `connections to ${address}, port ${port}`;
 }
 

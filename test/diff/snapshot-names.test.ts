@@ -47,6 +47,10 @@ describe('manifests of a revision', () => {
     git('add', '.');
     git('commit', '-m', 'one');
     git('tag', 'v1');
+    writeFileSync(path.join(repository, '.gitattributes'), 'k8s/* export-ignore');
+    git('add', '.');
+    git('commit', '-m', 'attributes');
+    git('tag', 'attributes');
     writeFileSync(file, 'kind: [');
     git('commit', '-am', 'broken');
     writeFileSync(file, configMap('two'));
@@ -61,6 +65,14 @@ describe('manifests of a revision', () => {
     const [old] = readSnapshotSources({ kind: 'revision', revision: 'v1', paths: ['k8s'] });
     assert.deepEqual(old, { name: 'v1:k8s/cart.yaml', text: configMap('one') });
     assert.equal(readFileSync(file, 'utf8'), configMap('two'));
+  });
+
+  it('are all files of the revision, also those that archives leave out', () => {
+    const names = readSnapshotSources({ kind: 'revision', revision: 'attributes', paths: ['k8s'] });
+    assert.deepEqual(
+      names.map(({ name }) => name),
+      ['attributes:k8s/cart.yaml'],
+    );
   });
 
   it('are refused with the revision, the file and the line if they are not YAML', () => {

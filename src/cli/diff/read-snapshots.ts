@@ -33,7 +33,7 @@ function buildKustomization(folder: string): string {
   return run('kubectl', ['kustomize', folder], `${folder}: a kustomization needs kubectl`).toString();
 }
 
-/** Reads paths of a revision from an archive of it in a temporary folder. */
+/** Reads paths of a revision from a copy of it in a temporary folder. */
 function readRevision({ revision, paths }: Extract<SnapshotNames, { kind: 'revision' }>): ManifestSource[] {
   const tree = git(
     ['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{tree}`],
@@ -42,9 +42,7 @@ function readRevision({ revision, paths }: Extract<SnapshotNames, { kind: 'revis
   const top = git(['rev-parse', '--show-toplevel'], 'this folder is not in a Git repository').toString().trim();
   const folder = mkdtempSync(path.join(tmpdir(), 'meshmock-diff-'));
   try {
-    // The whole tree, since a kustomization may refer to other folders.
-    const archive = run('git', ['-C', top, 'archive', '--format=tar', tree.toString().trim()], 'git archive failed');
-    run('tar', ['-x', '-C', folder], 'tar failed', archive);
+    checkOut(top, tree.toString().trim(), folder);
     return paths.flatMap((given) => {
       const fromTop = path.relative(top, path.resolve(given));
       if (fromTop.startsWith('..'))
@@ -58,7 +56,22 @@ function readRevision({ revision, paths }: Extract<SnapshotNames, { kind: 'revis
   }
 }
 
-/** Reads a path of an archive. Errors name the revision instead of the temporary folder. */
+/**
+ * Writes the files of a tree into a folder: all of them, since a kustomization may refer to other folders. `git archive`
+ * is not enough, because it leaves out files with the attribute `export-ignore`.
+ */
+function checkOut(top: string, tree: string, folder: string): void {
+  const index = path.join(mkdtempSync(path.join(tmpdir(), 'meshmock-index-')), 'index');
+  const env = { ...process.env, GIT_INDEX_FILE: index };
+  try {
+    run('git', ['-C', top, 'read-tree', tree], 'git read-tree failed', env);
+    run('git', ['-C', top, 'checkout-index', '--all', `--prefix=${folder}/`], 'git checkout-index failed', env);
+  } finally {
+    rmSync(path.dirname(index), { recursive: true, force: true });
+  }
+}
+
+/** Reads a path of the copy. Errors name the revision instead of the temporary folder. */
 function readNamed(file: string, folder: string, revision: string): ManifestSource[] {
   const shown = (text: string): string =>
     text.replaceAll(`${folder}${path.sep}`, `${revision}:`).replaceAll(folder, `${revision}:`);
@@ -77,11 +90,8 @@ function git(args: readonly string[], problem: string): Buffer {
 const mostBytes = 1024 * 1024 * 1024;
 
 /** Runs a program to its end. @throws MeshmockError `usage` with its standard error */
-function run(program: string, args: readonly string[], problem: string, input?: Buffer): Buffer {
-  const { status, stdout, stderr, error } = spawnSync(program, args, {
-    maxBuffer: mostBytes,
-    ...(input === undefined ? {} : { input }),
-  });
+function run(program: string, args: readonly string[], problem: string, env = process.env): Buffer {
+  const { status, stdout, stderr, error } = spawnSync(program, args, { maxBuffer: mostBytes, env });
   if (error !== undefined) throw new MeshmockError('machine', `${problem}: ${error.message}`);
   if (status === 0) return stdout;
   const detail = stderr.toString().trim();

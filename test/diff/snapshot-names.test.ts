@@ -30,6 +30,11 @@ describe('operands of meshmock diff', () => {
     assert.throws(() => parseSnapshots([], ['k8s']), /expected a revision before --/);
     assert.throws(() => parseSnapshots(['main'], []), /expected a path after --/);
   });
+
+  it('are refused with three dots, which mean the common ancestor in Git', () => {
+    const merged = /git merge-base main HEAD\) HEAD -- PATH/;
+    assert.throws(() => parseSnapshots(['main...'], ['k8s']), merged);
+  });
 });
 
 describe('manifests of a revision', () => {
@@ -88,6 +93,12 @@ describe('manifests of a revision', () => {
     assert.throws(read('nothing', 'k8s'), /"nothing" is not a revision/);
     assert.throws(read('v1', 'elsewhere'), /v1:elsewhere: no such file or folder/);
     assert.throws(read('v1', '/'), /outside of the Git repository/);
+  });
+
+  it('need -- and a path after a revision', () => {
+    const read = (name: string) => () => readSnapshotSources({ kind: 'files', paths: [name] });
+    assert.throws(read('v1..HEAD'), /"v1\.\.HEAD" is a revision of Git: write `meshmock diff v1\.\.HEAD -- PATH`/);
+    assert.throws(read('elsewhere'), /elsewhere: no such file or folder/);
   });
 });
 

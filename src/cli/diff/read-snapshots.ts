@@ -22,7 +22,10 @@ export function readSnapshotSources(names: SnapshotNames): ManifestSource[] {
 const kustomizations = ['kustomization.yaml', 'kustomization.yml', 'Kustomization'];
 
 function readPath(name: string): ManifestSource[] {
-  const isFolder = name !== '-' && statSync(name, { throwIfNoEntry: false })?.isDirectory() === true;
+  const stat = statSync(name, { throwIfNoEntry: false });
+  if (stat === undefined && isRevision(name))
+    throw new MeshmockError('usage', `"${name}" is a revision of Git: write \`meshmock diff ${name} -- PATH\``);
+  const isFolder = name !== '-' && stat?.isDirectory() === true;
   if (!isFolder) return readManifestSources([name]);
   const isKustomization = kustomizations.some((file) => existsSync(path.join(name, file)));
   if (isKustomization) return [{ name: path.join(name, 'kustomization.yaml'), text: buildKustomization(name) }];
@@ -54,6 +57,13 @@ function readRevision({ revision, paths }: Extract<SnapshotNames, { kind: 'revis
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Reports whether a name that is not a file is a revision, or a range of them. */
+function isRevision(name: string): boolean {
+  const revision = name.replace(/\.\..*$/, '') || 'HEAD';
+  const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{tree}`];
+  return spawnSync('git', args).status === 0;
 }
 
 /**

@@ -31,10 +31,26 @@ export function parseSnapshots(
   if (paths.length === 0) throw new MeshmockError('usage', 'expected a path after --, such as `main -- k8s/`');
   const revision = (name: string): SnapshotNames => ({ kind: 'revision', revision: name, paths });
   if (second !== undefined) return { before: revision(first), after: revision(second) };
-  const [, from, to] = /^(.*?)\.\.\.?(.*)$/.exec(first) ?? [];
-  if (from !== undefined && to !== undefined)
-    return { before: revision(from === '' ? 'HEAD' : from), after: revision(to === '' ? 'HEAD' : to) };
+  const range = rangeOf(first);
+  if (range !== undefined) return { before: revision(range.from), after: revision(range.to) };
   return { before: revision(first), after: { kind: 'files', paths } };
+}
+
+/**
+ * Returns the ends of `A..B`, which are HEAD if they are left out; undefined for a single revision.
+ *
+ * @throws MeshmockError `usage` for three dots, which mean the changes since two branches parted in Git
+ */
+function rangeOf(given: string): { readonly from: string; readonly to: string } | undefined {
+  const [, first, dots, second] = /^(.*?)(\.{2,3})(.*)$/.exec(given) ?? [];
+  if (dots === undefined) return undefined;
+  const [from, to] = [first || 'HEAD', second || 'HEAD'];
+  if (dots === '..') return { from, to };
+  const command = `meshmock diff $(git merge-base ${from} ${to}) ${to} -- PATH`;
+  throw new MeshmockError(
+    'usage',
+    `"${given}": expected two dots; the changes of ${to} since it left ${from} are \`${command}\``,
+  );
 }
 
 function tooFewText(first: string | undefined): string {

@@ -25,6 +25,17 @@ describe('the cause of a difference', () => {
       ['http[1]', 'http[0]'],
     );
   });
+
+  it('is unknown if several other objects changed, and not an object that is the same as before', () => {
+    const [one, other] = [manifests('/a'), manifests('/b')];
+    const [shop] = manifests('/shop');
+    assert.ok(shop);
+    const renamed = (all: Manifest[], name: string): Manifest[] =>
+      all.map((given) => ({ ...given, object: { ...given.object, metadata: { name } } }));
+    const changed = (all: Manifest[]): Manifest[] => [shop, ...renamed(all, 'cart'), ...renamed(all, 'stock')];
+    const finder = new CauseFinder(changed(one), changed(other), 'default');
+    assert.deepEqual(finder.placed([route('http[0]')]), []);
+  });
 });
 
 function route(place: string): Cause {

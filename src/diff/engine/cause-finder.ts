@@ -21,8 +21,8 @@ export class CauseFinder {
 
   /**
    * Returns causes that differ between the snapshots, each with its place in a file. Those whose place itself differs are
-   * first: a request that a changed route no longer matches gets an answer from another route, which is the same as before. If none of the
-   * causes differs and a single object does, it is the cause.
+   * first: a request that a changed route no longer matches gets an answer from another route, which is the same as
+   * before. If none of the causes differs, the cause is the single object that does. If several do, it is unknown.
    */
   placed(causes: readonly Cause[]): Cause[] {
     const found = causes.flatMap((cause) => {
@@ -34,7 +34,7 @@ export class CauseFinder {
     if (found.length > 0)
       return found.toSorted((one, other) => Number(other.isChanged) - Number(one.isChanged)).map(({ cause }) => cause);
     const [only, another] = this.changed;
-    if (only === undefined || another !== undefined) return [...causes];
+    if (only === undefined || another !== undefined) return [];
     const { kind, metadata } = only.manifest.object;
     const namespace = namespaceOf(only.manifest.object);
     return [{ kind, namespace, name: metadata.name, place: undefined, where: lineOf(only.manifest, undefined) }];

@@ -33,6 +33,8 @@ export function innerFolderOf(mesh: string): string {
 /** Returns the folder of a running mesh: that of this user, or of root if this user has none of this name. */
 export function runningFolderOf(mesh: string): string {
   const own = folderOf(mesh);
+  // Another user who has made the folder could answer in place of a mesh.
+  if (!isOwn(meshesFolder())) return innerFolderOf(mesh);
   return !existsSync(own) && existsSync(innerFolderOf(mesh)) ? innerFolderOf(mesh) : own;
 }
 

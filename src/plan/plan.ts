@@ -189,7 +189,7 @@ export const defaultPlanLimits: PlanLimits = {
   deadlineMs: 15_000,
   maxCpuMs: 5000,
   maxSizeBytes: 10_000_000,
-  maxMemoryBytes: 256_000_000,
+  maxMemoryBytes: 192_000_000,
 };
 
 /** Limits that allow every plan, for programs that parse a plan without executing it. */

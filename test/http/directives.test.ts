@@ -280,7 +280,7 @@ suite('directives', () => {
   });
 
   test('a request that exceeds the memory of all requests is refused, and the others keep theirs', async () => {
-    const paths = Array.from({ length: 4 }, () => callHttp(mesh.httpPort('b'), '/~memory=100MB/~delay=300ms/x'));
+    const paths = Array.from({ length: 4 }, () => callHttp(mesh.httpPort('b'), '/~memory=80MB/~delay=300ms/x'));
     const replies = await Promise.all(paths);
     const statuses = replies.map(({ status }) => status).sort();
     assert.deepEqual(statuses, [200, 200, 503, 503]);

@@ -22,7 +22,10 @@ export interface BudgetLimits {
   readonly maxLogLineBytes: number;
 }
 
-/** Default limits. Together with `defaultPlanLimits` they keep a service below the 512 MiB of the manifests. */
+/**
+ * Default limits. Together with `defaultPlanLimits` they keep a service below the 512 MiB of the manifests, with room for
+ * garbage: a process that gets little CPU time collects it late.
+ */
 export const defaultBudgetLimits: BudgetLimits = {
   maxRequests: 2000,
   maxOpenCalls: 2000,

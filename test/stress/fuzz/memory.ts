@@ -138,7 +138,7 @@ function randomPath(random: Random, attacked: Attacked, leaf: Attacked): string 
     '/~size=30MB',
     '/~hang',
     '/~memory=50MB/~delay=2s',
-    '/~memory=200MB',
+    '/~memory=150MB',
     '/~cpu=50ms',
     '/~delay=1us'.repeat(1 + random.below(3000)),
     `/~body=${'x'.repeat(1 + random.below(20_000))}`,

@@ -96,7 +96,8 @@ function treeOf({ service, status, request, behaviour, calls }: Reply): unknown 
       answeredBy,
       byStatus: summary?.byStatus,
       reply: reply === undefined ? undefined : treeOf(reply),
-      samples: summary?.samples?.map(({ call }) => call.reply && treeOf(call.reply)),
+      // The second one is the slowest call, unless that is the first one.
+      sample: summary?.samples?.slice(0, 1).map(({ call }) => call.reply && treeOf(call.reply)),
     })),
   };
 }

@@ -9,7 +9,7 @@ import { bindPod, createToken } from '../kube-api/subresources.ts';
 import { istiodAddress, PodAddresses } from '../network/addresses.ts';
 import { writeProxyDump } from '../observe/proxy-dump.ts';
 import { parallelStarts, StartSlots } from '../process/start-slots.ts';
-import type { Pod } from '../resources/objects.ts';
+import { isTerminating, type Pod } from '../resources/objects.ts';
 import { EntryPublisher, entriesOf, workloadEntriesOf } from './entries.ts';
 import { InterceptionRules } from './interception.ts';
 import { nodeName, nodeObject, podLimit } from './node-object.ts';
@@ -328,10 +328,6 @@ function uidOf({ metadata }: Pod): string {
 
 function isOfJob({ metadata }: Pod): boolean {
   return controllerOf(metadata)?.kind === 'Job';
-}
-
-function isTerminating({ metadata }: Pod): boolean {
-  return metadata.deletionTimestamp !== undefined;
 }
 
 function isFinished({ status }: Pod): boolean {

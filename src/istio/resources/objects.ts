@@ -197,6 +197,11 @@ export function namespaceOf({ metadata }: Pick<KubeObject, 'metadata'>): string 
   return metadata.namespace ?? 'default';
 }
 
+/** Reports whether an object is being deleted. */
+export function isTerminating({ metadata }: Pick<KubeObject, 'metadata'>): boolean {
+  return metadata.deletionTimestamp !== undefined;
+}
+
 export function isService(object: KubeObject): object is Service {
   return object.apiVersion === 'v1' && object.kind === 'Service';
 }

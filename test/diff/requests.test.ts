@@ -9,6 +9,7 @@ import { chooseRoute, isAllowed, type ParsedSide, parseSide } from '../../src/di
 import { regexSamples } from '../../src/diff/requests/regex-samples.ts';
 import { type ClassRequest, representatives, requestsFor } from '../../src/diff/requests/requests-for.ts';
 import { regexOf } from '../../src/diff/requests/text-match.ts';
+import { tcpText } from '../../src/plan/tcp-text.ts';
 import fc from '../fast-check.ts';
 import { edgeSide, requestParts } from './arbitrary-config.ts';
 
@@ -221,6 +222,14 @@ test('rules of a real mesh get requests that they deny and that they may allow, 
       'second {"kind":"header","name":"x-token","prefix":"Tok "}',
     ]),
   );
+});
+
+test('the text over TCP has the 5 bytes that a sidecar reads to tell TLS from plain text', () => {
+  const side = sideOf(undefined, []);
+  const { requests } = requestsFor({ ...edge, protocol: 'tcp' }, side, side);
+  const texts = requests.map(({ request: { path: text } }) => tcpText(text));
+  assert.equal(texts.length, 1);
+  assert.ok(texts.every((text) => Buffer.byteLength(text) >= 5));
 });
 
 test('tokens of issuers without a key are not compared', () => {

@@ -1,3 +1,4 @@
+import { tcpText } from '../../plan/tcp-text.ts';
 import { renderText } from '../../render/reply-text.ts';
 import { printable } from '../../render/terminal-text.ts';
 import type { CallResult } from '../../reply/reply.ts';
@@ -28,10 +29,13 @@ function commandOf({ caller, destination, request }: Probe): string {
   const flags = shown.map((text) => `-H ${quoted(text)}`);
   const scheme = caller.kind === 'gateway' ? caller.scheme : 'http';
   const target = `${destination.host}:${destination.port}`;
-  const inside = caller.kind === 'workload' ? [`kubectl exec -n ${caller.namespace} deploy/${caller.name} --`] : [];
+  const stdin = protocol === 'tcp' ? '-i ' : '';
+  const inside =
+    caller.kind === 'workload' ? [`kubectl exec ${stdin}-n ${caller.namespace} deploy/${caller.name} --`] : [];
   if (protocol === 'grpc')
     return [...inside, 'grpcurl -plaintext', ...flags, target, path.replace(/^\//, '')].join(' ');
-  if (protocol === 'tcp') return [...inside, `nc ${destination.host} ${destination.port}`].join(' ');
+  if (protocol === 'tcp')
+    return [`echo ${quoted(tcpText(path))} |`, ...inside, `nc ${destination.host} ${destination.port}`].join(' ');
   const verb = method === 'GET' ? [] : [`-X ${method}`];
   return [...inside, 'curl -g', ...verb, ...flags, quoted(`${scheme}://${target}${path}`)].join(' ');
 }

@@ -253,9 +253,15 @@ function nearestValue({ conditions, values }: Variable, demand: Demand): number 
   return misses.indexOf(Math.min(...misses));
 }
 
+/**
+ * Paths of requests without conditions. Over TCP it is the text: a proxy that tells TLS from plain text waits for the first
+ * 5 bytes, the length of a record's header.
+ */
+const basePaths = { http: '/', grpc: '/probe.Service/Method', tcp: '/probe' } as const;
+
 function baseParts({ protocol, authority }: RequestEdge): RequestParts {
   return {
-    path: protocol === 'grpc' ? '/probe.Service/Method' : '/',
+    path: basePaths[protocol],
     query: new Map(),
     method: protocol === 'grpc' ? 'POST' : 'GET',
     authority,

@@ -1,3 +1,4 @@
+import { type EdgeNote, joinEdgeNotes } from '../edge-notes.ts';
 import type { Caller, Cause, NotCompared, Probe } from '../model.ts';
 import type { EdgeParts } from '../pieces/edge-parts.ts';
 import { callerKey, type Edge } from '../pieces/edges.ts';
@@ -23,15 +24,26 @@ export interface ProbePlan {
 /**
  * Returns the probes of edges: a request for each class that the conditions of both sides distinguish.
  *
+ * @param callers all workloads of the mesh that may call
  * @param canSignFor reports whether the mesh can sign tokens of an issuer
  */
-export function planProbes(edges: readonly Edge[], canSignFor: (issuer: string) => boolean): ProbePlan {
+export function planProbes(
+  edges: readonly Edge[],
+  callers: readonly Caller[],
+  canSignFor: (issuer: string) => boolean,
+): ProbePlan {
   const parts = edges.map((edge) => planEdge(edge, canSignFor));
   const planned = parts.flatMap(({ probes }) => probes);
   const withCopies = planned.filter(({ copies }) => copies.length > 0);
   return {
     probes: planned.map(({ probe }) => probe),
-    notCompared: unique(parts.flatMap(({ notCompared }) => notCompared)),
+    notCompared: [
+      ...joinEdgeNotes(
+        parts.flatMap(({ notes }) => notes),
+        callers,
+      ),
+      ...unique(parts.flatMap(({ notCompared }) => notCompared)),
+    ],
     mirrors: new Map(withCopies.map(({ probe, copies }) => [probe.id, copies])),
     callees: new Map(
       planned.flatMap(({ probe, callee }) => (callee === undefined ? [] : [[probe.id, callee] as const])),
@@ -47,6 +59,14 @@ interface PlannedProbe {
 }
 
 interface PlannedEdge {
+  readonly probes: readonly PlannedProbe[];
+  /** Parts of the edge that are not compared. */
+  readonly notes: readonly EdgeNote[];
+  /** Parts of the mesh that are not compared, which other edges may have too. */
+  readonly notCompared: readonly NotCompared[];
+}
+
+interface PlannedRequest {
   readonly probes: readonly PlannedProbe[];
   readonly notCompared: readonly NotCompared[];
 }
@@ -71,8 +91,12 @@ function planEdge(edge: Edge, canSignFor: (issuer: string) => boolean): PlannedE
   const planned = requests.map((request, index) =>
     planRequest(edge, request, { title: `${title} ${protocol} ${index}`, isRepresentative: representing.has(request) }),
   );
-  const ofEdge = (some: readonly NotCompared[]): NotCompared[] =>
-    some.map(({ subject, reason }) => ({ subject: `${title}: ${subject}`, reason }));
+  const unseen = [
+    ...notCompared,
+    ...planned.flatMap((one) => one.notCompared),
+    ...(isFullProduct ? [] : [notFull]),
+    ...unseenSettings(before, after),
+  ];
   return {
     probes: planned.flatMap(({ probes }) =>
       probes.map((one) => ({
@@ -80,11 +104,8 @@ function planEdge(edge: Edge, canSignFor: (issuer: string) => boolean): PlannedE
         probe: { ...one.probe, causes: unique([...one.probe.causes, ...changes.causes]) },
       })),
     ),
-    notCompared: [
-      ...ofEdge([...notCompared, ...planned.flatMap((one) => one.notCompared), ...(isFullProduct ? [] : [notFull])]),
-      ...changes.notCompared,
-      ...unseenSettings(before, after, title),
-    ],
+    notes: unseen.map((one) => ({ ...one, callers: edge.speaksFor, destination })),
+    notCompared: changes.notCompared,
   };
 }
 
@@ -97,7 +118,7 @@ function planRequest(
   edge: Edge,
   request: ClassRequest,
   { title, isRepresentative }: { readonly title: string; readonly isRepresentative: boolean },
-): PlannedEdge {
+): PlannedRequest {
   const { caller, speaksFor, destination, protocol, before, after } = edge;
   const earlier = { route: routeOf(request.before) ?? impliedRoute(before, protocol), parts: before };
   const later = { route: routeOf(request.after) ?? impliedRoute(after, protocol), parts: after };

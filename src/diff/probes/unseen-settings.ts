@@ -38,13 +38,13 @@ const unseenRouteFields: Readonly<Record<string, string>> = {
 };
 
 /** Returns the settings of an edge that differ, and whose effect the requests of probes may not show. */
-export function unseenSettings(before: EdgeParts, after: EdgeParts, title: string): NotCompared[] {
+export function unseenSettings(before: EdgeParts, after: EdgeParts): NotCompared[] {
   const filters = differing(filtersOf(before), filtersOf(after)).map((name) => ({
-    subject: `${title}: filter ${name}`,
+    subject: `filter ${name}`,
     reason: 'its settings differ, and the requests are not made for its conditions',
   }));
   const fields = differing(routeFieldsOf(before), routeFieldsOf(after)).map((name) => ({
-    subject: `${title}: ${name}`,
+    subject: name,
     reason: 'its settings differ, and a single request does not show them',
   }));
   return [...filters, ...fields];

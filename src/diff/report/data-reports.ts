@@ -1,5 +1,5 @@
+import { callerText } from '../caller-text.ts';
 import type { Comparison, Severity } from '../model.ts';
-import { callerText } from './caller-text.ts';
 import { type ReportLine, reportLines } from './report-lines.ts';
 
 /**

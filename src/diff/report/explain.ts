@@ -1,6 +1,6 @@
 import { cellsOf, padCells, wrapWords } from '../../render/terminal-text.ts';
+import { callerText } from '../caller-text.ts';
 import type { Comparison, Difference, Observation } from '../model.ts';
-import { callerText } from './caller-text.ts';
 import { patternText } from './pattern.ts';
 import type { ReportLine } from './report-lines.ts';
 

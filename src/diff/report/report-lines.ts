@@ -1,6 +1,6 @@
-import type { Caller, Cause, Comparison, Difference, DifferenceKind, Probe, ProbeMode, Severity } from '../model.ts';
+import { callerKey, callersOfDestination, callersText, callerText, destinationKey, listText } from '../caller-text.ts';
+import type { Cause, Comparison, Difference, DifferenceKind, Probe, ProbeMode, Severity } from '../model.ts';
 import { severities } from '../model.ts';
-import { callerKey, callersText, callerText, destinationKey, listText } from './caller-text.ts';
 import { requestPatterns } from './pattern.ts';
 
 /** Line of a report: requests of one edge, or of several, that differ in the same way. */
@@ -138,12 +138,6 @@ type Line = Omit<ReportLine, 'number'> & {
   readonly protocol: Probe['request']['protocol'];
 };
 
-/** Returns the workloads that may call the destination of a probe. */
-function callersOf({ destination }: Probe, callers: readonly Caller[]): Caller[] {
-  const own = new Set(destination.workloads);
-  return callers.filter((caller) => caller.kind !== 'workload' || !own.has(`${caller.namespace}/${caller.name}`));
-}
-
 /** Joins lines that say the same of several protocols or ports of a destination, and names the protocol of others. */
 function joinProtocols(lines: readonly Line[]): Line[] {
   const key = ({ edge, kind, requests, from, to, cause }: Line): string =>
@@ -180,7 +174,9 @@ function joinCallers(parts: readonly Part[], { callers }: Comparison): Line[] {
     const { probe } = first;
     const speakers = group.flatMap((one) => one.differences.flatMap((difference) => difference.probe.speaksFor));
     const isGateway = probe.caller.kind === 'gateway';
-    const callersName = isGateway ? callerText(probe.caller, false) : callersText(speakers, callersOf(probe, callers));
+    const callersName = isGateway
+      ? callerText(probe.caller, false)
+      : callersText(speakers, callersOfDestination(probe.destination, callers));
     return [
       {
         severity: first.severity,

@@ -1,4 +1,4 @@
-import type { Caller, Probe } from '../model.ts';
+import type { Caller, Destination, Probe } from './model.ts';
 
 /** Returns the name of a caller; with its namespace if the callers are in several. */
 export function callerText(caller: Caller, isQualified: boolean): string {
@@ -10,6 +10,12 @@ export function callerText(caller: Caller, isQualified: boolean): string {
     case 'gateway':
       return caller.port === (caller.scheme === 'https' ? 443 : 80) ? caller.host : `${caller.host}:${caller.port}`;
   }
+}
+
+/** Returns the workloads that may call a destination: its own do not call themselves. */
+export function callersOfDestination({ workloads }: Destination, callers: readonly Caller[]): Caller[] {
+  const own = new Set(workloads);
+  return callers.filter((caller) => caller.kind !== 'workload' || !own.has(`${caller.namespace}/${caller.name}`));
 }
 
 /** Number of callers that a line names. */

@@ -28,6 +28,7 @@ test('requests that differ are named by the fewest conditions', () => {
     [(one) => !isTrue(one, 'end-user=jason'), ['any but end-user=jason']],
     [(one) => !(isTrue(one, 'GET') && isTrue(one, '/public/*')), ['any but GET /public/*']],
     [(one) => isTrue(one, 'GET') && !isTrue(one, '/public/*'), ['GET not /public/*']],
+    [(one) => !isTrue(one, 'GET') && isTrue(one, '/public/*'), ['/public/* with a method other than GET']],
   ];
   for (const [differs, expected] of cases) assert.deepEqual(requestPatterns(all.filter(differs), all), expected);
 });
@@ -40,7 +41,9 @@ test('a pattern without words for what requests lack includes exactly those that
         const [, isExcept, text = ''] = /^(any but )?(.*)$/.exec(pattern) ?? [];
         if (text === 'any') return true;
         const parts = named.map(([name]) => name).filter((name) => text.includes(name));
-        const isMet = parts.every((name) => isTrue(one, name) !== text.includes(`not ${name}`));
+        const isMet = parts.every(
+          (name) => isTrue(one, name) !== new RegExp(`(?:not|other than) ${RegExp.escape(name)}`).test(text),
+        );
         return isExcept === undefined ? isMet : !isMet;
       };
       for (const one of all)

@@ -69,10 +69,14 @@ export function patternText(conditions: readonly ProbeCondition[]): string {
         .toSorted((a, b) => Number(b.isSatisfied) - Number(a.isSatisfied))
         .map(literalText),
     );
-  const method = texts(['method']);
+  const methods = conditions.filter(({ aspect }) => aspect === 'method');
+  const method = methods.filter(({ isSatisfied }) => isSatisfied).map(({ text }) => text);
+  const missed = methods.filter(({ isSatisfied }) => !isSatisfied).map(({ text }) => text);
   const path = texts(['path']);
   const rest = texts(['authority', 'header', 'query', 'token', 'port', 'other']);
-  const line = [...method, ...(path.length === 0 ? ['/*'] : path)].join(' ');
+  // "not GET /admin/*" may also mean all but these requests.
+  const other = missed.length === 0 ? [] : [`with a method other than ${missed.join(', ')}`];
+  const line = [...method, ...(path.length === 0 ? ['/*'] : path), ...other].join(' ');
   return rest.length === 0 ? line : `${line}  ${rest.join(' ')}`;
 }
 

@@ -31,7 +31,7 @@ const help: HelpText = {
     'meshmock diff v1.0..v1.1 --format markdown -- k8s/',
   ],
   notes: [
-    'Exit code: 0 if the behaviour is the same; 1 if it differs, with --fail-on only for these severities; 2 if a manifest or the command is wrong, or if this machine cannot run a mesh.',
+    'Exit code: 0 if the behaviour is the same; 1 if it differs, with --fail-on only for these severities; 2 if a manifest or the command is wrong, if this machine cannot run a mesh, or if the run was interrupted.',
   ],
 };
 

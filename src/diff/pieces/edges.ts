@@ -3,7 +3,7 @@ import { type CallerPods, callersOf } from './callers.ts';
 import { type EdgeParts, EdgeReader } from './edge-parts.ts';
 import { type GatewayTarget, gatewayTargetsOf } from './gateway-targets.ts';
 import { identityVector } from './identity-vector.ts';
-import { type MeshSnapshot, type SnapshotPod, workloadKey } from './mesh-snapshot.ts';
+import { inOrder, type MeshSnapshot, type SnapshotPod, workloadKey } from './mesh-snapshot.ts';
 import { type EdgeProtocol, type MeshTarget, meshTargetsOf } from './mesh-targets.ts';
 import { type ReadablePod, unreadChanges, unreadGatewayChanges } from './unread-parts.ts';
 
@@ -46,7 +46,8 @@ export interface EdgeOptions {
  * Returns the edges of two snapshots, with the parts of those to probe. An edge with equal parts at both ends cannot behave
  * differently.
  */
-export function edgesOf(before: MeshSnapshot, after: MeshSnapshot, options: EdgeOptions): EdgeSet {
+export function edgesOf(old: MeshSnapshot, recent: MeshSnapshot, options: EdgeOptions): EdgeSet {
+  const [before, after] = [inOrder(old), inOrder(recent)];
   const readers = { before: new EdgeReader(before), after: new EdgeReader(after) };
   const { callers, notCompared } = callersOf(before, after, options.outside);
   const { targets, notCompared: skipped } = meshTargetsOf(before, after);

@@ -54,6 +54,19 @@ export function podsOf(service: SnapshotService, pods: readonly SnapshotPod[]): 
   );
 }
 
+/** Returns a mesh with its pods and Services by name, so that each run chooses the same callers. */
+export function inOrder({ pods, services, ...rest }: MeshSnapshot): MeshSnapshot {
+  const byText =
+    <T>(textOf: (one: T) => string) =>
+    (a: T, b: T): number =>
+      textOf(a) < textOf(b) ? -1 : Number(textOf(a) > textOf(b));
+  return {
+    ...rest,
+    pods: pods.toSorted(byText((pod) => `${workloadKey(pod)} ${pod.name}`)),
+    services: services.toSorted(byText(({ name, namespace }) => `${namespace}/${name}`)),
+  };
+}
+
 /** Returns a key that names a workload. */
 export function workloadKey({ namespace, workload }: Pick<SnapshotPod, 'namespace' | 'workload'>): string {
   return `${namespace}/${workload}`;

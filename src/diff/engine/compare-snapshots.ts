@@ -1,8 +1,9 @@
 import { performance } from 'node:perf_hooks';
 import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
-import { differencesOf } from '../compare/compare.ts';
+import { allDifferences, unanswered } from '../compare/compare-all.ts';
 import { observationOf } from '../compare/observe.ts';
 import { testFalseAlarmRate } from '../compare/shares.ts';
+import { joinEdgeNotes } from '../edge-notes.ts';
 import type { Comparison, Observation, Probe } from '../model.ts';
 import { edgesOf } from '../pieces/edges.ts';
 import { planProbes } from '../probes/plan-probes.ts';
@@ -95,10 +96,6 @@ export async function compareIn(
     }
   }
   const falseAlarmRate = testFalseAlarmRate(probes.length);
-  const differences = probes.flatMap((probe) => {
-    const seen = observations.get(probe.id);
-    return seen === undefined ? [] : differencesOf(probe, seen.before, seen.after, { falseAlarmRate });
-  });
   return {
     counts: {
       edges: edges.edges,
@@ -109,10 +106,11 @@ export async function compareIn(
     },
     probes,
     callers: edges.callers,
-    differences,
+    differences: allDifferences(probes, observations, { falseAlarmRate }),
     notCompared: [
       ...edges.notCompared,
       ...plan.notCompared,
+      ...joinEdgeNotes(unanswered(probes, observations), edges.callers),
       ...probes
         .filter(({ id }) => !observations.has(id))
         .map(({ destination, mode }) => ({

@@ -9,6 +9,7 @@ import { clusterChanges } from './cluster-changes.ts';
 import { impliedRoute } from './implied-route.ts';
 import { modesFor } from './probe-modes.ts';
 import { clustersOfRoute } from './route-destinations.ts';
+import { unseenConnections } from './unseen-connections.ts';
 import { rateLimitBurst, unseenSettings } from './unseen-settings.ts';
 
 /** Probes of all edges, and what they leave out. */
@@ -96,6 +97,7 @@ function planEdge(edge: Edge, canSignFor: (issuer: string) => boolean): PlannedE
     ...planned.flatMap((one) => one.notCompared),
     ...(isFullProduct ? [] : [notFull]),
     ...unseenSettings(before, after),
+    ...unseenConnections(before, after, protocol),
   ];
   return {
     probes: planned.flatMap(({ probes }) =>

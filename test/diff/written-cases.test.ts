@@ -157,3 +157,16 @@ test('an explanation has the case of its difference', () => {
   assert.ok(difference !== undefined);
   assert.match(caseOfDifference(difference, whole, settings) ?? '', /expect: \[reviews status = 403, reviews refusal/);
 });
+
+test('a port that a gateway loses has a case before the change only, since a case cannot call it after', () => {
+  const caller = { kind: 'gateway', gateway: 'default/gw', host: 'shop.example', port: 81, scheme: 'http' } as const;
+  const one = probe({ caller, destination: { ...destination('shop.example', 81), host: 'shop.example' } });
+  const gone = observation([outcome({ kind: 'none', code: 'unreachable' }, { status: undefined })]);
+  const { text, notWritten } = writeCases(compared([one, answered, gone]), settings);
+  assert.match(text, /^before:\n {2}- name: "GET shop\.example/m);
+  assert.doesNotMatch(text, /unreachable/);
+  assert.deepEqual(
+    notWritten.map(({ reason }) => reason),
+    ['a case cannot call a port that no gateway has'],
+  );
+});

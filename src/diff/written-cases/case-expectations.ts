@@ -1,5 +1,6 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { parseExpectation } from '../../expect/parse.ts';
+import type { CallErrorCode } from '../../reply/reply.ts';
 import type { Difference, Observation, ObservedAnswer, Outcome, Probe, ProbeMode, ReceivedCopy } from '../model.ts';
 
 /** Expectations that hold for an observation; a reason if none can be written. */
@@ -45,6 +46,8 @@ function rawExpectations(
   const subject = subjectOf(probe);
   const [outcome] = seen.outcomes;
   if (outcome === undefined) return { kind: 'none', reason: 'there was no answer' };
+  const isPortless = probe.caller.kind === 'gateway' && hasCode(outcome, 'unreachable');
+  if (isPortless) return { kind: 'none', reason: 'a case cannot call a port that no gateway has' };
   switch (mode.kind) {
     case 'plain':
       return found([
@@ -64,6 +67,10 @@ function rawExpectations(
     case 'ejection':
       return { kind: 'none', reason: 'a case cannot make one pod of a service fail' };
   }
+}
+
+function hasCode({ answer }: Outcome, code: CallErrorCode): boolean {
+  return answer.kind === 'none' && answer.code === code;
 }
 
 function found(expect: readonly string[], repeat = 1): WrittenExpectations {

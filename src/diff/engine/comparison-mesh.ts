@@ -8,7 +8,6 @@ import type { IstioSettings } from '../../istio/local-mesh/mesh-configuration.ts
 import { type Manifest, type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
 import { namespaceOf, selects } from '../../istio/resources/objects.ts';
 import type { InstalledTools } from '../../istio/tools/install-tools.ts';
-import { waitForEndedPods } from './ended-pods.ts';
 import { outsideWorkload, type ProbeEntries } from './probe-routes.ts';
 import { TokenKeys } from './token-keys.ts';
 
@@ -74,8 +73,7 @@ export class ComparisonMesh implements AsyncDisposable {
   }
 
   /**
-   * Turns the mesh into another snapshot: deletes the objects that it does not have, applies the others, and waits for the
-   * end of pods that were replaced.
+   * Turns the mesh into another snapshot: deletes the objects that it does not have, and applies the others.
    *
    * @throws MeshmockError if a manifest is refused
    */
@@ -86,7 +84,6 @@ export class ComparisonMesh implements AsyncDisposable {
     const removed =
       unwanted.length === 0 ? [] : [{ name: 'objects of the other snapshot', text: manifestText(unwanted) }];
     const report = await this.host.apply(all, signal, removed);
-    await waitForEndedPods(async () => (await this.host.objects(signal)).pods, signal);
     this.applied = wanted;
     this.sources = sources;
     return report;

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import { isTerminating, namespaceOf, type Pod } from '../../istio/resources/objects.ts';
+import { isTerminating, namespaceOf, type Pod } from '../resources/objects.ts';
 
 /** Pause between two looks at the pods, and the maximum time until they have ended, in milliseconds. */
 const pauseMs = 50;
 const mostMs = 60_000;
 
 /**
- * Waits until no pod is being deleted. Until its end, a pod of the other snapshot answers on connections that are kept,
- * such as those of a caller without a proxy.
+ * Waits until no pod is being deleted. Until its end, a pod that was replaced answers on connections that are kept, such as
+ * those of a caller without a proxy.
  *
  * @throws MeshmockError `timeout` if a pod does not end
  */
@@ -23,7 +23,7 @@ export async function waitForEndedPods(
     if (ending.length === 0) return;
     if (performance.now() > endMs) {
       const names = ending.map((pod) => `${namespaceOf(pod)}/${pod.metadata.name}`).join(', ');
-      throw new MeshmockError('timeout', `pods of the other snapshot did not end within ${limitMs / 1000} s: ${names}`);
+      throw new MeshmockError('timeout', `pods that were deleted did not end within ${limitMs / 1000} s: ${names}`);
     }
     await sleep(pauseMs, undefined, { signal });
   }

@@ -21,6 +21,7 @@ import { inotifyWarningHere } from '../tools/inotify-limit.ts';
 import { type InstalledTools, installMeshTools } from '../tools/install-tools.ts';
 import { askMesh } from './control-client.ts';
 import { ControllerProcess } from './controller-process.ts';
+import { waitForEndedPods } from './ended-pods.ts';
 import { type FirstPorts, type MachinePort, MachinePorts } from './machine-ports.ts';
 import { MeshFolder } from './mesh-folder.ts';
 import { innerFolderOf } from './mesh-places.ts';
@@ -149,7 +150,8 @@ export class MeshHost implements AsyncDisposable {
   }
 
   /**
-   * Applies manifests as `kubectl apply` does, and waits until every sidecar has the change in effect.
+   * Applies manifests as `kubectl apply` does, and waits until every sidecar has the change in effect and the pods that it
+   * replaced have ended.
    *
    * @param removed manifests whose objects are deleted before, as `delete` does
    * @throws MeshmockError if something is refused; then nothing has changed, but removed objects stay removed
@@ -160,6 +162,7 @@ export class MeshHost implements AsyncDisposable {
     removed: readonly ManifestSource[] = [],
   ): Promise<ApplyReport> {
     const { report } = await askMesh(this.name, { kind: 'apply', sources, removed }, signal);
+    await waitForEndedPods(async () => (await this.objects(signal)).pods, signal);
     return report;
   }
 

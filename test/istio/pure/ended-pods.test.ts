@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { waitForEndedPods } from '../../src/diff/engine/ended-pods.ts';
-import type { Pod } from '../../src/istio/resources/objects.ts';
+import { waitForEndedPods } from '../../../src/istio/host/ended-pods.ts';
+import type { Pod } from '../../../src/istio/resources/objects.ts';
 
 const never = new AbortController().signal;
 

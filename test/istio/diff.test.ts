@@ -160,6 +160,31 @@ describe('two snapshots in one mesh', () => {
     );
   });
 
+  it('differ for a caller without a sidecar, over connections that it keeps and over TCP', async () => {
+    const strict = `apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: db }
+spec: { selector: { matchLabels: { app: db } }, mtls: { mode: STRICT } }`;
+    const denyAll = stockPolicy.replace(/ {2}rules:.*/s, '  rules: [{ to: [{ operation: { paths: ["/*"] } }] }]');
+    const db = workloads('db', 'v1').replace('name: http, port: 80', 'name: tcp-db, port: 5432');
+    const old = sources(subsets, db, denyAll);
+    const withoutSidecar = old.map(({ name, text }) => ({
+      name,
+      text: text.replace(
+        '{ app: stock, version: v1 } }\n    spec',
+        '{ app: stock, version: v1, sidecar.istio.io/inject: "false" } }\n    spec',
+      ),
+    }));
+    const { differences } = await compare(old, [...withoutSidecar, { name: 'strict.yaml', text: strict }]);
+    const ofOutside = differences
+      .filter(({ probe }) => probe.caller.kind === 'outside')
+      .map(({ probe, from, to }) => `${probe.destination.name}: ${from} → ${to}`);
+    assert.deepEqual(ofOutside.toSorted(), [
+      'db: 200 db v1 → no answer (reset)',
+      'stock: 403 rbac_denied → 200 stock v1',
+    ]);
+  });
+
   it('are refused with file, line and column if the mesh refuses an object', async () => {
     const old = sources(subsets);
     await assert.rejects(

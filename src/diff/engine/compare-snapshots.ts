@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
 import { allDifferences, unanswered } from '../compare/compare-all.ts';
 import { observationOf } from '../compare/observe.ts';
@@ -6,6 +7,7 @@ import { testFalseAlarmRate } from '../compare/shares.ts';
 import { joinEdgeNotes } from '../edge-notes.ts';
 import type { Comparison, Observation, Probe } from '../model.ts';
 import { edgesOf } from '../pieces/edges.ts';
+import { keptConnectionMs, mayKeepConnections } from '../probes/kept-connections.ts';
 import { planProbes } from '../probes/plan-probes.ts';
 import { CauseFinder } from './cause-finder.ts';
 import { ComparisonMesh, type ComparisonMeshOptions } from './comparison-mesh.ts';
@@ -87,7 +89,10 @@ export async function compareIn(
       callees: plan.callees,
     };
     const later = await phase('send requests to NEW', () => sendProbes(probes, mesh, sending, signal));
-    await phase('apply OLD again', () => mesh.turnInto(options.before, signal));
+    const connectionsEnd = edges.toProbe.some(mayKeepConnections)
+      ? sleep(keptConnectionMs, undefined, { signal })
+      : Promise.resolve();
+    await phase('apply OLD again', () => Promise.all([mesh.turnInto(options.before, signal), connectionsEnd]));
     const earlier = await phase('send requests to OLD', () => sendProbes(probes, mesh, sending, signal));
     for (const { id } of probes) {
       const [old, changed] = [earlier.get(id), later.get(id)];

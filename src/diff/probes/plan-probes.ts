@@ -7,6 +7,7 @@ import type { EdgeSide, EnvoyFilter, EnvoyVirtualHost } from '../requests/edge-s
 import { type ClassRequest, representatives, requestsFor } from '../requests/requests-for.ts';
 import { clusterChanges } from './cluster-changes.ts';
 import { impliedRoute } from './implied-route.ts';
+import { keptOverGrpc } from './kept-connections.ts';
 import { modesFor } from './probe-modes.ts';
 import { clustersOfRoute } from './route-destinations.ts';
 import { unseenConnections } from './unseen-connections.ts';
@@ -98,6 +99,7 @@ function planEdge(edge: Edge, canSignFor: (issuer: string) => boolean): PlannedE
     ...(isFullProduct ? [] : [notFull]),
     ...unseenSettings(before, after),
     ...unseenConnections(before, after, protocol),
+    ...keptOverGrpc(edge),
   ];
   return {
     probes: planned.flatMap(({ probes }) =>

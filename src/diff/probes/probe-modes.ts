@@ -48,8 +48,8 @@ const mostSharingPods = 10;
 
 /** Returns the modes of a caller without a proxy. */
 function onConnections(before: RouteSide, after: RouteSide, modes: readonly ProbeMode[]): NeededModes {
-  const workloads = new Set([before, after].flatMap(({ parts }) => workloadsOf(podsOfService, parts)));
-  const byChance = workloads.size > 1 ? 'destination' : 'nothing';
+  const isChosen = ({ parts }: RouteSide): boolean => new Set(workloadsOf(podsOfService, parts)).size > 1;
+  const byChance = isChosen(before) || isChosen(after) ? 'destination' : 'nothing';
   const others = modes.filter(({ kind }) => kind !== 'plain' && kind !== 'shares');
   return {
     modes: [{ kind: 'plain', byChance }, ...others],

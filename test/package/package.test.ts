@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { programNode } from '../program.ts';
-import { install, pack, ran, root } from './packed.ts';
+import { install, pack, ran, root, started } from './packed.ts';
 
 describe('the package that npm pack makes', () => {
   const work = realpathSync(mkdtempSync(path.join(tmpdir(), 'meshmock-package-')));
@@ -17,28 +16,16 @@ describe('the package that npm pack makes', () => {
 
   const meshmock = (...args: string[]) => ran(program, args, { cwd: home, env });
 
-  /** Starts the program, and waits until it prints a text. */
-  async function started(args: readonly string[], pattern: RegExp) {
-    const child = spawn(program, args, { cwd: home, env, stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (chunk: Buffer) => {
-        output += chunk.toString();
-      });
-    const ended = once(child, 'exit');
-    for (;;) {
-      const match = pattern.exec(output);
-      if (match !== null)
-        return {
-          match,
-          async [Symbol.asyncDispose]() {
-            child.kill('SIGTERM');
-            await ended;
-          },
-        };
-      if (child.exitCode !== null) throw new Error(`the program ended: ${output}`);
-      await Promise.race([once(child.stdout, 'data'), ended]);
-    }
+  /** Starts the program until the end of a test, and waits until it prints a text. */
+  async function running(args: readonly string[], pattern: RegExp) {
+    const { child, match, ended } = await started(program, args, { cwd: home, env }, pattern);
+    return {
+      match,
+      async [Symbol.asyncDispose]() {
+        child.kill('SIGTERM');
+        await ended;
+      },
+    };
   }
 
   before(async () => {
@@ -47,7 +34,7 @@ describe('the package that npm pack makes', () => {
   after(() => rmSync(work, { recursive: true }));
 
   test('a service answers a call', async () => {
-    await using service = await started(
+    await using service = await running(
       ['serve', '--name', 'a', '--http', '127.0.0.1:0', '--grpc', '127.0.0.1:0'],
       /http \S+:(\d+) grpc \S+:(\d+)/,
     );
@@ -59,7 +46,7 @@ describe('the package that npm pack makes', () => {
   });
 
   test('a mesh of processes starts, and one service calls another by name', async () => {
-    await using _mesh = await started(['up', '--http', 'localhost:0', '--grpc', 'localhost:0'], /gateway +http (\S+)/);
+    await using _mesh = await running(['up', '--http', 'localhost:0', '--grpc', 'localhost:0'], /gateway +http (\S+)/);
     const [, address] = _mesh.match;
     const { code, stdout } = await meshmock('call', `${address}/@service1/@grpc:service3/x`);
     assert.equal(code, 0);
@@ -78,7 +65,7 @@ describe('the package that npm pack makes', () => {
   test('the answers of --answers have patterns', async () => {
     const file = path.join(work, 'answers.yaml');
     execFileSync('sh', ['-c', `printf 'answers:\\n  - {path: /users/:id, status: 200, body: {id: 1}}\\n' > ${file}`]);
-    await using service = await started(
+    await using service = await running(
       ['serve', '--name', 'a', '--http', '127.0.0.1:0', '--grpc', '127.0.0.1:0', '--answers', file],
       /http (\S+) grpc/,
     );

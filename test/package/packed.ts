@@ -1,5 +1,6 @@
 /** The packed program: what `npm pack` makes, installed as a user would. */
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -25,6 +26,35 @@ export async function ran(
   } catch (error) {
     const { code, stdout = '', stderr = '', message } = error as Error & Partial<Ran>;
     return { code: typeof code === 'number' ? code : -1, stdout, stderr: stderr === '' ? message : stderr };
+  }
+}
+
+/** Program that runs, and the match of the text that it has printed. */
+interface Started {
+  readonly child: ChildProcess;
+  readonly match: RegExpExecArray;
+  readonly ended: Promise<unknown>;
+}
+
+/** Starts a command, and waits until it prints a text. */
+export async function started(
+  file: string,
+  args: readonly string[],
+  options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
+  pattern: RegExp,
+): Promise<Started> {
+  const child = spawn(file, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  const ended = once(child, 'exit');
+  for (;;) {
+    const match = pattern.exec(output);
+    if (match !== null) return { child, match, ended };
+    if (child.exitCode !== null) throw new Error(`the program ended: ${output}`);
+    await Promise.race([once(child.stdout, 'data'), ended]);
   }
 }
 

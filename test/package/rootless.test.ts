@@ -1,7 +1,5 @@
 /** The packed program of a user without root and with an empty home: everything runs, and nothing is left. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -10,7 +8,7 @@ import { setTimeout } from 'node:timers/promises';
 import { installMeshTools } from '../../src/istio/tools/install-tools.ts';
 import { programNode } from '../program.ts';
 import { installTestTools } from '../tools/installed.ts';
-import { install, pack, ran } from './packed.ts';
+import { install, pack, ran, started } from './packed.ts';
 
 const signal = new AbortController().signal;
 const user = `meshmock-${process.pid}`;
@@ -33,21 +31,10 @@ describe('a user without root', { skip: process.getuid?.() !== 0 && 'only root c
   const meshmock = (...args: string[]) => ran(...asUser(program, ...args), { cwd: home, env });
 
   /** Starts the program as the user, and waits until it prints a text. */
-  async function started(args: readonly string[], pattern: RegExp) {
-    const [file, rest] = asUser(program, ...args);
-    const child = spawn(file, rest, { cwd: home, env, stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (chunk: Buffer) => {
-        output += chunk.toString();
-      });
-    const ended = once(child, 'exit');
-    while (!pattern.test(output)) {
-      if (child.exitCode !== null) throw new Error(`the program ended: ${output}`);
-      await Promise.race([once(child.stdout, 'data'), ended]);
-    }
+  async function running(args: readonly string[], pattern: RegExp) {
+    const { child, match, ended } = await started(...asUser(program, ...args), { cwd: home, env }, pattern);
     return {
-      output,
+      match,
       async end(): Promise<void> {
         const begun = performance.now();
         child.kill('SIGINT');
@@ -115,8 +102,8 @@ describe('a user without root', { skip: process.getuid?.() !== 0 && 'only root c
   }
 
   test('runs a mesh of processes and calls it', async () => {
-    const mesh = await started(['up', '--http', 'localhost:0', '--grpc', 'localhost:0'], /gateway +http \S+/);
-    const [, address = ''] = /gateway +http (\S+)/.exec(mesh.output) ?? [];
+    const mesh = await running(['up', '--http', 'localhost:0', '--grpc', 'localhost:0'], /gateway +http \S+/);
+    const [, address = ''] = /gateway +http (\S+)/.exec(mesh.match.input) ?? [];
     const { code, stdout } = await meshmock('call', `${address}/@service1/@grpc:service3/x`);
     assert.equal(code, 0, stdout);
     await mesh.end();
@@ -125,8 +112,8 @@ describe('a user without root', { skip: process.getuid?.() !== 0 && 'only root c
   test('runs a real Istio, which kubectl and calls reach from outside, and ends it', async () => {
     const free = ['http', 'grpc', 'jaeger', 'metrics'].flatMap((name) => [`--${name}`, 'localhost:0']);
     const [lab = ''] = (await meshmock('labs', '--path')).stdout.split('\n');
-    const mesh = await started(['istio', 'up', '-f', `${lab}/mesh.yaml`, ...free], /up in/);
-    const [, address = ''] = /gateway +http (\S+)/.exec(mesh.output) ?? [];
+    const mesh = await running(['istio', 'up', '-f', `${lab}/mesh.yaml`, ...free], /up in/);
+    const [, address = ''] = /gateway +http (\S+)/.exec(mesh.match.input) ?? [];
     const call = await meshmock('call', `${address}/@service2/@service4/x`, '--expect', 'service2 mtls = yes');
     assert.equal(call.code, 0, call.stdout + call.stderr);
     const { stdout: exported } = await meshmock('istio', 'env');

@@ -58,15 +58,15 @@ function namespacesOf(callers: readonly Caller[]): string[] {
   return [...new Set(callers.flatMap((caller) => (caller.kind === 'workload' ? [caller.namespace] : [])))].toSorted();
 }
 
-/** Returns a key that only the same caller has. */
+/** Returns a text that names a caller, and that only the same caller has. */
 export function callerKey(caller: Caller): string {
   switch (caller.kind) {
     case 'workload':
-      return `workload ${caller.namespace}/${caller.name}`;
+      return `${caller.namespace}/${caller.name}`;
     case 'outside':
       return 'outside';
     case 'gateway':
-      return `gateway ${caller.gateway} ${caller.scheme} ${caller.host}:${caller.port}`;
+      return `${caller.gateway} ${caller.scheme}://${caller.host}:${caller.port}`;
   }
 }
 

@@ -299,8 +299,10 @@ export interface NotCompared {
 
 /** Numbers for the first line of a report. */
 export interface ComparisonCounts {
+  /** Number of all edges of the mesh, by a caller and a host. */
   readonly edges: number;
   readonly changedEdges: number;
+  /** Number of hosts at the ports of gateways. */
   readonly gateways: number;
   readonly changedGateways: number;
   readonly requests: number;

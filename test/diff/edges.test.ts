@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { callerKey, type EdgeSet, edgesOf } from '../../src/diff/pieces/edges.ts';
+import { callerKey } from '../../src/diff/caller-text.ts';
+import { type EdgeSet, edgesOf } from '../../src/diff/pieces/edges.ts';
 import { type EnvoyConfig, noConfig } from '../../src/diff/pieces/envoy-config.ts';
 import type { JsonObject } from '../../src/diff/pieces/json.ts';
 import type { MeshSnapshot, SnapshotPod } from '../../src/diff/pieces/mesh-snapshot.ts';

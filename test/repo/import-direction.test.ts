@@ -197,6 +197,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'execute',
     'istio',
     'send',
+    'send/forms',
     'cases',
     'diff',
     'diff/pieces',

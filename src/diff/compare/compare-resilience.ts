@@ -1,5 +1,6 @@
+import { isRefused } from '../answer-kinds.ts';
 import type { Observation } from '../model.ts';
-import { isRefused, outcomeText } from './answer-text.ts';
+import { outcomeText } from './answer-text.ts';
 import type { BareDifference } from './bare-difference.ts';
 
 /** Compares after what time a slow callee is given up. Only timeouts of the configuration are compared. */

@@ -1,5 +1,6 @@
+import { isFault, isRefused } from '../answer-kinds.ts';
 import type { ChancePart, Difference, DifferenceKind, Observation, ObservedAnswer, Outcome, Probe } from '../model.ts';
-import { isFault, isRefused, outcomeText } from './answer-text.ts';
+import { outcomeText } from './answer-text.ts';
 import type { BareDifference, CompareSettings } from './bare-difference.ts';
 import { causeOf } from './cause.ts';
 import { compareContents } from './compare-contents.ts';

@@ -2,6 +2,7 @@ import { tcpText } from '../../plan/tcp-text.ts';
 import { renderText } from '../../render/reply-text.ts';
 import { printable } from '../../render/terminal-text.ts';
 import type { CallResult } from '../../reply/reply.ts';
+import { quoteWord } from '../../send/forms/shell-words.ts';
 import type { ObservationEvidence, Probe } from '../model.ts';
 
 /** Returns the tree of the first answer to a probe, and a command that makes the request in a cluster. */
@@ -26,7 +27,7 @@ function commandOf({ caller, destination, request }: Probe): string {
     ...(authority === undefined ? [] : [`host: ${authority}`]),
     ...(token === undefined ? [] : [`authorization: Bearer TOKEN of ${token.issuer}`]),
   ];
-  const flags = shown.map((text) => `-H ${quoted(text)}`);
+  const flags = shown.map((text) => `-H ${quoteWord(text)}`);
   const scheme = caller.kind === 'gateway' ? caller.scheme : 'http';
   const target = `${destination.host}:${destination.port}`;
   const stdin = protocol === 'tcp' ? '-i ' : '';
@@ -35,11 +36,7 @@ function commandOf({ caller, destination, request }: Probe): string {
   if (protocol === 'grpc')
     return [...inside, 'grpcurl -plaintext', ...flags, target, path.replace(/^\//, '')].join(' ');
   if (protocol === 'tcp')
-    return [`echo ${quoted(tcpText(path))} |`, ...inside, `nc ${destination.host} ${destination.port}`].join(' ');
+    return [`echo ${quoteWord(tcpText(path))} |`, ...inside, `nc ${destination.host} ${destination.port}`].join(' ');
   const verb = method === 'GET' ? [] : [`-X ${method}`];
-  return [...inside, 'curl -g', ...verb, ...flags, quoted(`${scheme}://${target}${path}`)].join(' ');
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+  return [...inside, 'curl -g', ...verb, ...flags, quoteWord(`${scheme}://${target}${path}`)].join(' ');
 }

@@ -6,7 +6,8 @@ import { runConcurrently } from '../../execute/concurrency/run-concurrently.ts';
 import type { Scheme } from '../../plan/plan.ts';
 import type { CallResult } from '../../reply/reply.ts';
 import { type BatchSettings, type CallRoute, openClient, sendBatch } from '../../send/request-batch.ts';
-import type { CalleeFailure, MirroredCopies, Probe } from '../model.ts';
+import { calleeDirectives } from '../callee-directives.ts';
+import type { MirroredCopies, Probe } from '../model.ts';
 import { mayBeByChance } from './chance-answers.ts';
 import type { ComparisonMesh } from './comparison-mesh.ts';
 import { withMirrorCounts } from './mirror-counts.ts';
@@ -75,7 +76,7 @@ export async function sendProbes(
     );
     if (signal.aborted) throw new MeshmockError('canceled', 'stopped');
   };
-  const usual = probes.filter((probe) => directivesOf(probe) === undefined);
+  const usual = probes.filter((probe) => calleeDirectives(probe) === undefined);
   await send(usual.filter(({ id }) => !options.mirrors.has(id)));
   // Copies are counted by counters of the proxies, which know nothing of probes.
   await send(
@@ -86,7 +87,7 @@ export async function sendProbes(
   for (const kind of ['slow', 'failing', 'burst', 'ejection'] as const) {
     const ofKind = probes.filter(({ mode }) => mode.kind === kind);
     const parallel = kind === 'slow' ? concurrency : 1;
-    for (const some of Map.groupBy(ofKind, (probe) => `${directivesOf(probe)} ${calleeOf(probe)}`).values())
+    for (const some of Map.groupBy(ofKind, (probe) => `${calleeDirectives(probe)} ${calleeOf(probe)}`).values())
       await sendWithBehaviour(some, { mesh, calleeOf, send: (them) => send(them, parallel) }, signal);
   }
   return found;
@@ -106,7 +107,7 @@ async function sendWithBehaviour(
   signal: AbortSignal,
 ): Promise<void> {
   const [first] = probes;
-  const directives = first === undefined ? undefined : directivesOf(first);
+  const directives = first === undefined ? undefined : calleeDirectives(first);
   if (first === undefined || directives === undefined) return;
   const host = calleeOf(first);
   const pod = await mesh.podOf(host, signal);
@@ -115,32 +116,6 @@ async function sendWithBehaviour(
   const behaviour = first.mode.kind === 'ejection' ? `${directives}:pod=${pod}` : directives;
   await using _behaviour = await mesh.behaviour(host, behaviour, signal);
   await send(probes);
-}
-
-/** Returns the directives that the callee of a probe must follow; undefined for none. */
-function directivesOf({ mode }: Probe): string | undefined {
-  switch (mode.kind) {
-    case 'plain':
-    case 'shares':
-      return undefined;
-    case 'slow':
-    case 'burst':
-      return `/~delay=${mode.delayMs}ms`;
-    case 'failing':
-    case 'ejection':
-      return failureDirective(mode.failure);
-  }
-}
-
-function failureDirective(failure: CalleeFailure): string {
-  switch (failure.kind) {
-    case 'status':
-      return `/~status=${failure.status}`;
-    case 'grpc_status':
-      return `/~grpc-status=${failure.status}`;
-    case 'reset':
-      return '/~close';
-  }
 }
 
 /** Returns how often a probe is sent, and how many of its requests at the same time. */
@@ -183,7 +158,7 @@ async function answersTo(
     return answers;
   };
   let answers = await send(settings.repeat);
-  if (directivesOf(probe) !== undefined) return answers;
+  if (calleeDirectives(probe) !== undefined) return answers;
   const isDoubtful = (answer: CallResult): boolean => mayBeByChance(answer, probe.mode);
   const mayStart = (): boolean => performance.now() < startsUntilMs;
   // The timeout of TCP is longer than a slow machine needs.

@@ -1,4 +1,5 @@
-import type { Caller, Destination, NotCompared } from '../model.ts';
+import { callerKey } from '../caller-text.ts';
+import type { Caller, ComparisonCounts, Destination, NotCompared } from '../model.ts';
 import { type CallerPods, callersOf } from './callers.ts';
 import { type EdgeParts, EdgeReader } from './edge-parts.ts';
 import { type GatewayTarget, gatewayTargetsOf } from './gateway-targets.ts';
@@ -21,13 +22,7 @@ export interface Edge {
 }
 
 /** Edges of two snapshots. */
-export interface EdgeSet {
-  /** Number of all edges of the mesh, by a caller and a host. */
-  readonly edges: number;
-  readonly changedEdges: number;
-  /** Number of hosts at the ports of gateways. */
-  readonly gateways: number;
-  readonly changedGateways: number;
+export interface EdgeSet extends Omit<ComparisonCounts, 'requests'> {
   /** All workloads that may call. */
   readonly callers: readonly Caller[];
   /** Edges to probe, one for each class of callers. */
@@ -127,18 +122,6 @@ function classKey(before: EdgeParts, after: EdgeParts, pods: CallerPods['pods'])
   const change = before.identity === after.identity ? [] : [before.identity, after.identity];
   const hasProxy = pods.before.config === undefined ? 'no proxy' : 'proxy';
   return [before.key, after.key, ...identities, ...change, hasProxy].join('\n');
-}
-
-/** Returns a text that names a caller in a run. */
-export function callerKey(caller: Caller): string {
-  switch (caller.kind) {
-    case 'workload':
-      return `${caller.namespace}/${caller.name}`;
-    case 'outside':
-      return 'outside';
-    case 'gateway':
-      return `${caller.gateway} ${caller.scheme}://${caller.host}:${caller.port}`;
-  }
 }
 
 function gatewayEdges(

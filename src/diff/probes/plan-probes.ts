@@ -1,7 +1,8 @@
+import { callerKey } from '../caller-text.ts';
 import { type EdgeNote, joinEdgeNotes } from '../edge-notes.ts';
 import type { Caller, Cause, NotCompared, Probe } from '../model.ts';
 import type { EdgeParts } from '../pieces/edge-parts.ts';
-import { callerKey, type Edge } from '../pieces/edges.ts';
+import type { Edge } from '../pieces/edges.ts';
 import { type Json, type JsonObject, numberAt, objectsAt, textAt } from '../pieces/json.ts';
 import type { EdgeSide, EnvoyFilter, EnvoyVirtualHost } from '../requests/edge-side.ts';
 import { type ClassRequest, representatives, requestsFor } from '../requests/requests-for.ts';

@@ -1,7 +1,8 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { parseExpectation } from '../../expect/parse.ts';
 import type { CallErrorCode } from '../../reply/reply.ts';
-import type { Difference, Observation, ObservedAnswer, Outcome, Probe, ProbeMode, ReceivedCopy } from '../model.ts';
+import { isRefused } from '../answer-kinds.ts';
+import type { Difference, Observation, Outcome, Probe, ProbeMode, ReceivedCopy } from '../model.ts';
 
 /** Expectations that hold for an observation; a reason if none can be written. */
 export type WrittenExpectations =
@@ -215,13 +216,8 @@ function burstFacts(seen: Observation, other: Observation | undefined, subject: 
     outcomes
       .filter(({ answer }) => answer.kind === 'refused' && answer.reason === 'overflow')
       .reduce((sum, { count }) => sum + count, 0);
-  const isRefused = overflows(seen) > 0;
-  if (other !== undefined && overflows(other) > 0 === isRefused)
+  const hasRefusals = overflows(seen) > 0;
+  if (other !== undefined && overflows(other) > 0 === hasRefusals)
     return { kind: 'none', reason: 'the limits of both sides refuse requests' };
-  return found([`${subject}refusal overflow ${isRefused ? '>' : '='} 0%`]);
-}
-
-/** Reports whether an answer says that the request was refused, or did not arrive. */
-function isRefused({ kind }: ObservedAnswer): boolean {
-  return kind === 'refused' || kind === 'none';
+  return found([`${subject}refusal overflow ${hasRefusals ? '>' : '='} 0%`]);
 }

@@ -1,4 +1,5 @@
-import type { CalleeFailure, Comparison, Difference, NotCompared, Observation, Probe } from '../model.ts';
+import { calleeDirectives } from '../callee-directives.ts';
+import type { Comparison, Difference, NotCompared, Observation, Probe } from '../model.ts';
 import { expectationsOf } from './case-expectations.ts';
 import { type CaseSettings, requestFields, requestTitle } from './case-request.ts';
 import { formatCases, type WrittenCase, withUniqueNames } from './case-values.ts';
@@ -88,7 +89,8 @@ function writtenCase(
   const expected = expectationsOf(probe, seen, other, differences);
   if (expected.kind === 'none') return expected;
   const { mode } = probe;
-  const directives = directivesOf(probe);
+  // A case cannot make one pod of several follow directives.
+  const directives = mode.kind === 'ejection' ? undefined : calleeDirectives(probe);
   const service = givenName(probe, [seen, other], settings.namespace);
   return {
     kind: 'case',
@@ -117,31 +119,6 @@ function givenName(
   const service = answered?.kind === 'service' ? answered.service : called;
   const namespace = (answered?.kind === 'service' ? answered.namespace : calledIn) ?? ownNamespace;
   return namespace === ownNamespace ? service : `${service}.${namespace}`;
-}
-
-function directivesOf({ mode }: Probe): string | undefined {
-  switch (mode.kind) {
-    case 'plain':
-    case 'shares':
-    case 'ejection':
-      return undefined;
-    case 'slow':
-    case 'burst':
-      return `/~delay=${mode.delayMs}ms`;
-    case 'failing':
-      return failureDirective(mode.failure);
-  }
-}
-
-function failureDirective(failure: CalleeFailure): string {
-  switch (failure.kind) {
-    case 'status':
-      return `/~status=${failure.status}`;
-    case 'grpc_status':
-      return `/~grpc-status=${failure.status}`;
-    case 'reset':
-      return '/~close';
-  }
 }
 
 function callerTitle({ caller }: Probe): string {

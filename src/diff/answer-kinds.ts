@@ -1,0 +1,16 @@
+import type { ObservedAnswer } from './model.ts';
+
+/** Reports whether an answer came from a workload. */
+export function isReached({ kind }: ObservedAnswer): boolean {
+  return kind === 'service' || kind === 'foreign';
+}
+
+/** Reports whether an answer says that the request was refused, or did not arrive. */
+export function isRefused({ kind }: ObservedAnswer): boolean {
+  return kind === 'refused' || kind === 'none';
+}
+
+/** Reports whether an answer is an injected fault. */
+export function isFault(answer: ObservedAnswer): boolean {
+  return answer.kind === 'refused' && answer.reason === 'fault';
+}

@@ -19,7 +19,8 @@ const headerBytes = 9;
 const windowBytes = 2 ** 31 - 1;
 /** Initial size of a flow control window (RFC 9113 section 6.9.2). */
 const initialWindowBytes = 65_535;
-const maxStreams = 100;
+/** Streams of a connection: so few that its window never holds a request back, which would wait in the client then. */
+const maxStreams = 8;
 
 function frameOf(type: number, flags: number, stream: number, payload: Buffer): Buffer {
   const bytes = Buffer.alloc(headerBytes + payload.length);

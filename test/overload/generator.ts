@@ -86,6 +86,7 @@ class Generator {
   }
 }
 
+process.once('disconnect', () => process.exit());
 const [load] = (await once(process, 'message')) as [Load];
 const result = await new Generator(load).run();
 process.send?.(result, () => process.disconnect?.());

@@ -128,9 +128,16 @@ function print(...lines: string[]): void {
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
+let running: ServedProgram | undefined;
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    running?.child.kill('SIGKILL');
+    process.exit(1);
+  });
 print(`overloads of ${seconds} s, ${availableParallelism()} cores, Node ${process.version}`);
 for (const scenario of scenarios.filter(({ name }) => name.includes(part))) {
   await using service = await startServe('overloaded', ['--log-level', 'warn', ...flags]);
+  running = service;
   await runScenario(service, scenario);
 }
 process.exitCode = isFailed ? 1 : 0;

@@ -2,11 +2,15 @@
 # NAME_key (a key that changes with the tool), NAME_needs (the program that installs it), and the function build_NAME,
 # which gets an empty folder; and if they are large, NAME_mb and NAME_build_mb (its size, and that of Go's caches) and NAME_s
 # (seconds on two processors). The script ends with `get_tools "$@"`, which prints the folder of each tool as NAME=PATH.
-# Under sudo, the cache is that of the user who calls it.
+# Under sudo, the cache is that of the user who calls it, if the user database has the user.
 cache_user=
+caller_home=
 if [ "$(id -u)" = 0 ] && [ "${SUDO_UID:-0}" != 0 ] && [ -z "${MESHMOCK_TOOLS-}" ]; then
+  caller_home=$(getent passwd "$SUDO_UID" | cut -d: -f6) || true
+fi
+if [ -n "$caller_home" ]; then
   cache_user=$SUDO_UID:${SUDO_GID:-$SUDO_UID}
-  cache=$(getent passwd "$SUDO_UID" | cut -d: -f6)/.cache/meshmock/tools
+  cache=$caller_home/.cache/meshmock/tools
 else
   cache=${MESHMOCK_TOOLS:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/meshmock/tools}
 fi

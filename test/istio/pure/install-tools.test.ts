@@ -56,6 +56,22 @@ get_tools "$@"
     assert.deepEqual(await install('other'), [other, '']);
   });
 
+  it('uses the cache of the user who calls sudo, and that of root for a user that the machine does not know', async () => {
+    const bin = path.join(folder, 'bin');
+    await mkdir(bin);
+    const command = async (name: string, body: string): Promise<void> =>
+      writeFile(path.join(bin, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+    await command('id', 'echo 0');
+    await command('getent', '[ "$2" = 1000 ] && echo "jane:x:1000:1000::/home/jane:/bin/sh"');
+    const cacheUnderSudo = async (SUDO_UID: string): Promise<string> => {
+      const script = `set -euo pipefail; . ${cacheFunctions}; echo "$cache $cache_user"`;
+      const env = { PATH: `${bin}:${process.env.PATH}`, HOME: '/root', SUDO_UID };
+      return (await promisify(execFile)('bash', ['-c', script], { env })).stdout.trim();
+    };
+    assert.equal(await cacheUnderSudo('1000'), '/home/jane/.cache/meshmock/tools 1000:1000');
+    assert.equal(await cacheUnderSudo('4242'), '/root/.cache/meshmock/tools');
+  });
+
   it('does not wait for another process that installs other tools', async () => {
     const holder = spawn('flock', [path.join(folder, 'cache/.lock'), 'sh', '-c', 'echo held; cat'], {
       stdio: ['pipe', 'pipe', 'inherit'],

@@ -98,7 +98,6 @@ class Channels {
   private readonly tls: ClientTls | undefined;
 
   constructor(targets: TargetResolver, maxReceivedBytes: number, tls: ClientTls | undefined) {
-    this.tls = tls;
     this.targets = targets;
     this.tls = tls;
     this.maxReceivedBytes = maxReceivedBytes;

@@ -12,6 +12,9 @@ export interface DeadlineSignal {
 /**
  * Creates a signal that is aborted with its parent, or after a timeout.
  *
+ * The event loop runs timers before it reads sockets. In a process that was late, an answer that has arrived in time is
+ * still unread when the timer runs, so the signal is aborted one turn later.
+ *
  * @param timeoutMs timeout, in milliseconds
  * @param onParent returns the reason if the parent is aborted
  * @param onTimeout returns the reason after the timeout
@@ -24,7 +27,13 @@ export function deadlineSignal(
 ): DeadlineSignal {
   const controller = new AbortController();
   const abort = (): void => controller.abort(onParent());
-  const timer = setTimeout(() => controller.abort(onTimeout()), Math.max(0, timeoutMs));
+  let turn: NodeJS.Immediate | undefined;
+  const timer = setTimeout(
+    () => {
+      turn = setImmediate(() => controller.abort(onTimeout()));
+    },
+    Math.max(0, timeoutMs),
+  );
   parent.addEventListener('abort', abort, { once: true });
   if (parent.aborted) abort();
   return {
@@ -32,6 +41,7 @@ export function deadlineSignal(
     deadlineAt: performance.now() + timeoutMs,
     dispose() {
       clearTimeout(timer);
+      if (turn !== undefined) clearImmediate(turn);
       parent.removeEventListener('abort', abort);
     },
   };

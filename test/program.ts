@@ -46,7 +46,11 @@ export function startProgram(
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();
   });
-  const exit = once(child, 'close').then(([code]) => code as number | null);
+  let isClosed = false;
+  const exit = once(child, 'close').then(([code]) => {
+    isClosed = true;
+    return code as number | null;
+  });
   return {
     child,
     get stdout() {
@@ -60,7 +64,8 @@ export function startProgram(
       for (;;) {
         const match = pattern.exec(stdout);
         if (match !== null) return match;
-        if (child.exitCode !== null || child.signalCode !== null)
+        // Its last output may arrive after its end.
+        if (isClosed)
           throw new Error(`the program ended with ${child.exitCode} before it printed ${pattern}: ${stdout}${stderr}`);
         await Promise.race([once(child.stdout, 'data', { signal }), exit]).catch(() => {
           // A program that still runs would keep the file of the test from ending.

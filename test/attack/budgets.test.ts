@@ -15,7 +15,7 @@ suite('requests at once', () => {
       sendHttp(mesh.httpPort('a'), '/~hang/x', { signal: client.signal }).catch(() => {}),
     );
     const refused = async () => (await sendHttp(mesh.httpPort('a'), '/x')).status === 503;
-    await until('both hang', 3000, refused);
+    await until('both hang', 20_000, refused);
     const answer = await sendHttp(mesh.httpPort('a'), '/x', { headers: { accept: 'application/json' } });
     const { error, service } = JSON.parse(answer.body) as Reply;
     assert.deepEqual([answer.status, answer.headers['retry-after'], service], [503, '1', 'a']);
@@ -31,7 +31,7 @@ suite('requests at once', () => {
       assert.equal((await sendHttp(mesh.httpPort('a'), probe)).status, 200);
     client.abort();
     await Promise.all(hanging);
-    await until('the service takes requests again', 3000, async () => !(await refused()));
+    await until('the service takes requests again', 10_000, async () => !(await refused()));
   });
 
   test('a caller shows the refusal as the reply of its callee', async () => {
@@ -194,7 +194,7 @@ test('a reply that does not end is cut off at the limit of one answer', async ()
   assert.equal(status, 200);
   assert.equal(calls?.[0]?.pruned?.reason, 'an answer has at most 2MB (--max-answer)');
   assert.equal(calls?.[1]?.reply?.service, 'b');
-  await until('its connection is closed', 3000, () => endless.open === 0);
+  await until('its connection is closed', 10_000, () => endless.open === 0);
 });
 
 test('a large answer whose client has gone ends nothing else', async () => {
@@ -203,10 +203,10 @@ test('a large answer whose client has gone ends nothing else', async () => {
   const client = new AbortController();
   const path = `/@leaf(/~size=1MB/x),127.0.0.1:${slow.port}/x`;
   const sent = sendHttp(mesh.httpPort('a'), path, { signal: client.signal });
-  await until('the second call is made', 5000, () => slow.open === 1);
+  await until('the second call is made', 10_000, () => slow.open === 1);
   client.abort();
   await assert.rejects(sent);
-  await until('the request is logged', 5000, () => mesh.arrivals.some(({ status }) => status === 499));
+  await until('the request is logged', 10_000, () => mesh.arrivals.some(({ status }) => status === 499));
   assert.equal((await sendHttp(mesh.httpPort('a'), '/x')).status, 200);
 });
 

@@ -124,7 +124,7 @@ test('a client with TLS that begins HTTP/2 without ALPN does not keep a descript
       setTimeout(() => socket.destroy(), 100);
     }
   }
-  await until('the connections are closed', 5000, () => attacked.descriptors() < before + 5);
+  await until('the connections are closed', 20_000, () => attacked.descriptors() < before + 5);
 });
 
 /** Returns the first bytes of a client of TLS. */

@@ -4,8 +4,11 @@ import { type Attacked, startAttacked, until } from './attacked.ts';
 import { connect, type RawConnection } from './raw-connection.ts';
 import { preface } from './raw-http2.ts';
 
-/** Time for a stop after its drain, in milliseconds: new connections have a second for their first request. */
-const mostAfterDrainMs = 2500;
+/**
+ * Time for a stop after its drain, in milliseconds: new connections have a second for their first request. It is less
+ * than the deadline of a request, 15 s, which is the longest time that a stop may take.
+ */
+const mostAfterDrainMs = 8000;
 
 /** Opens connections that keep their half open, stops the service, and returns what it has written. */
 async function stopWith(portOf: (attacked: Attacked) => number, bytes: string | Buffer): Promise<string> {
@@ -18,7 +21,11 @@ async function stopWith(portOf: (attacked: Attacked) => number, bytes: string | 
       if (bytes.length > 0) client.send(bytes);
       clients.push(client);
     }
-    await until('they are counted', 3000, async () => ((await attacked.metrics()).connections ?? 0) >= clients.length);
+    await until(
+      'they are counted',
+      10_000,
+      async () => ((await attacked.metrics()).connections ?? 0) >= clients.length,
+    );
     attacked.signal('SIGTERM');
     await until('the service ends', 1000 + mostAfterDrainMs, () => attacked.end !== undefined);
     return attacked.output;

@@ -16,7 +16,7 @@ const exchange = '/shop.Basket/Exchange';
 suite('streams of gRPC methods that a service does not know', () => {
   let attacked: Attacked;
   before(async () => {
-    attacked = await startAttacked(['--read-timeout', '1s', '--write-timeout', '1s', '--deadline', '3s']);
+    attacked = await startAttacked(['--read-timeout', '2s', '--write-timeout', '2s', '--deadline', '3s']);
   });
   after(() => attacked[Symbol.asyncDispose]());
 
@@ -29,8 +29,8 @@ suite('streams of gRPC methods that a service does not know', () => {
     using client = await connect(attacked.grpcPort);
     const empty = Buffer.alloc(0);
     client.send(Buffer.concat([preface(), openCall(1, exchange), openCall(3, exchange), data(3, empty, false)]));
-    await until('both are in flight', 3000, async () => (await inFlight()) === 2);
-    await until('both are ended', 5000, async () => (await inFlight()) === 0);
+    await until('both are in flight', 10_000, async () => (await inFlight()) === 2);
+    await until('both are ended', 10_000, async () => (await inFlight()) === 0);
     assert.equal(await refused('read-timeout'), before + 2);
   });
 
@@ -38,7 +38,7 @@ suite('streams of gRPC methods that a service does not know', () => {
     using victim = await connect(attacked.grpcPort);
     using thief = await connect(attacked.grpcPort);
     victim.send(Buffer.concat([preface(), call(1, '/~delay=2s/x')]));
-    await until('the call is in flight', 3000, async () => (await inFlight()) === 1);
+    await until('the call is in flight', 10_000, async () => (await inFlight()) === 1);
     const stolen = Array.from({ length: 60 }, (_, id) =>
       frame(
         frameTypes.headers,
@@ -54,9 +54,9 @@ suite('streams of gRPC methods that a service does not know', () => {
     );
     thief.send(Buffer.concat([preface(2 ** 31 - 1), ...stolen]));
     // Each has at least the head of a frame.
-    await until('they are refused', 3000, () => thief.received.length > 9 * stolen.length);
+    await until('they are refused', 10_000, () => thief.received.length > 9 * stolen.length);
     assert.equal(await inFlight(), 1);
-    await until('the call has its answer', 5000, () => victim.received.includes('attacked v1 answers Call'));
+    await until('the call has its answer', 10_000, () => victim.received.includes('attacked v1 answers Call'));
     assert.ok(thief.received.length < 100_000, `${thief.received.length} bytes`);
   });
 
@@ -87,7 +87,7 @@ suite('streams of gRPC methods that a service does not know', () => {
     let isEnded = false;
     const ended = until(
       'it is ended',
-      8000,
+      10_000,
       async () => performance.now() - startedAt > 500 && (await inFlight()) === 0,
     );
     const onEnd = (): void => {
@@ -114,8 +114,8 @@ suite('streams of gRPC methods that a service does not know', () => {
     const before = await refused('write-timeout');
     using client = await connect(attacked.grpcPort);
     client.send(Buffer.concat([preface(0), openCall(1, exchange), data(1, Buffer.alloc(0))]));
-    await until('it is answered', 3000, async () => (await inFlight()) === 1);
-    await until('it is given up', 8000, async () => (await inFlight()) === 0);
+    await until('it is answered', 10_000, async () => (await inFlight()) === 1);
+    await until('it is given up', 10_000, async () => (await inFlight()) === 0);
     assert.ok((await refused('write-timeout')) > before);
   });
 });
@@ -168,7 +168,7 @@ test('streams count as requests: one more than a service may have is refused at 
   await using attacked = await startAttacked(['--max-requests', '2']);
   using client = await connect(attacked.grpcPort);
   client.send(Buffer.concat([preface(), openCall(1, exchange), openCall(3, exchange)]));
-  await until('both are in flight', 3000, async () => (await attacked.metrics()).requests_in_flight === 2);
+  await until('both are in flight', 10_000, async () => (await attacked.metrics()).requests_in_flight === 2);
   const { code, details, reply } = await callShop(attacked.grpcPort, 'Get');
   assert.equal(code, status.RESOURCE_EXHAUSTED);
   assert.match(details, /--max-requests/);

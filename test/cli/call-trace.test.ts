@@ -48,7 +48,7 @@ suite('meshmock call --trace, with an endpoint that answers as Jaeger does', () 
 
   test('names the service without spans, in text, JSON and JUnit, beside the expectations', async () => {
     const problem = /not exported: gateway → dark: dark exports no spans: set its exporter/;
-    const args = ['--trace-timeout', '1500ms', '--expect', 'status = 200'];
+    const args = ['--trace-timeout', '4s', '--expect', 'status = 200'];
     const text = await call('/@dark/@leaf/x', ...args);
     assert.match(text.stdout, /^pass {2}status = 200\n.*\nFAIL {2}trace \S+ in \S+ is whole\n {6}seen: 3 spans of 2/m);
     assert.match(text.stdout, problem);

@@ -253,10 +253,10 @@ suite('meshmock call', () => {
     const passed = await runProgram([...args, '--retry-until', '20s']);
     assert.equal(passed.code, 0, passed.stdout);
     const startedAt = performance.now();
-    const failed = await runProgram([...args.slice(0, -1), 'status = 201', '--retry-until', '1s']);
+    const failed = await runProgram([...args.slice(0, -1), 'status = 201', '--retry-until', '3s']);
     assert.equal(failed.code, 1);
-    assert.match(failed.stdout, /after [2-9] batches, [01]\.\d s\n$/);
-    assert.ok(performance.now() - startedAt > 900);
+    assert.match(failed.stdout, /after (?:[2-9]|[12]\d) batches, \d+\.\d s\n$/);
+    assert.ok(performance.now() - startedAt > 2900);
   });
 
   test('writes well-formed JUnit XML, whatever text an expectation has', async () => {

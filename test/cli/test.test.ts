@@ -467,7 +467,8 @@ ${always('both')}`;
     const startedAt = performance.now();
     program.child.kill('SIGINT');
     assert.equal(await program.exited(), 1);
-    assert.ok(performance.now() - startedAt < 3000);
+    // The rest of the case takes up to 10 s.
+    assert.ok(performance.now() - startedAt < 8000);
     assert.match(program.stdout, /pass {2}first {2}\d+\.\d s\n\n1 passed, 3 not run, stopped after \d+\.\d s\n$/);
     const xml = await readFile(junit, 'utf8');
     assert.match(xml, /^<\?xml[^>]*>\s*<testsuites tests="5" failures="0" errors="1" skipped="3"/);

@@ -144,7 +144,7 @@ suite('lookups of names', () => {
     const startedAt = performance.now();
     await assert.rejects(source.lookup('x', never), NameError);
     const tookMs = performance.now() - startedAt;
-    assert.ok(tookMs > 400 && tookMs < 2000, `${tookMs} ms`);
+    assert.ok(tookMs > 400 && tookMs < 10_000, `${tookMs} ms`);
     assert.deepEqual([...new Set(server.questions.map(({ name }) => name))], ['x.a.test']);
     assert.equal(server.questions.length, 4, 'two families, two attempts');
   });
@@ -155,7 +155,8 @@ suite('lookups of names', () => {
     );
     const startedAt = performance.now();
     assert.deepEqual(await addressesOf(sourceOf(server), 'x'), ['10.0.0.5']);
-    assert.ok(performance.now() - startedAt < 1000);
+    // Two attempts of 5 s would be its timeout.
+    assert.ok(performance.now() - startedAt < 4500);
     assert.deepEqual(await addressesOf(sourceOf(server, { isIpv4Only: true }), 'y.'), ['10.0.0.5']);
     assert.deepEqual(
       server.questions.filter(({ name }) => name === 'y').map(({ type }) => type),

@@ -53,7 +53,7 @@ suite('A gRPC method that a mock does not know', () => {
     });
 
   test('a client that waits for a message before it ends its request gets one', async () => {
-    const { messages, code } = await shop('Exchange', { isHeldOpen: true, deadlineMs: 500 });
+    const { messages, code } = await shop('Exchange', { isHeldOpen: true, deadlineMs: 2000 });
     assert.equal(messages.length, 1);
     assert.equal(code, status.DEADLINE_EXCEEDED);
   });
@@ -126,9 +126,10 @@ suite('A gRPC method that a mock does not know', () => {
     const settings = { sendAfterMs: 1100, isHeldOpen: true, deadlineMs: 2000 };
     const { code, reply } = await shop('Exchange', settings);
     assert.equal(code, status.DEADLINE_EXCEEDED);
-    assert.ok(performance.now() - startedAt >= 1600);
+    assert.ok(performance.now() - startedAt >= 1600, `${performance.now() - startedAt} ms`);
     const [, limitMs] = /did not end within (\d+) ms/.exec(reply?.error?.message ?? '') ?? [];
-    assert.ok(Number(limitMs) > 1600 && Number(limitMs) < 2000, `${limitMs} ms`);
+    // From its first message on, the call has 900 ms.
+    assert.ok(Number(limitMs) > 1200 && Number(limitMs) < 2000, `${limitMs} ms`);
   });
 
   test('methods of the own service, of health and of reflection, and other paths, are not answered', async () => {
@@ -166,12 +167,12 @@ suite('A gRPC method that a mock does not know', () => {
     });
 
   test('a caller shows the messages of an answer and the time to the first one, and expectations can check them', async () => {
-    const path = '/@grpc:basket/~delay=30ms/~chunks=3/40ms/shop.Basket/Watch';
+    const path = '/@grpc:basket/~delay=30ms/~chunks=3/150ms/shop.Basket/Watch';
     const reply = await callHttp(mesh.httpPort('basket'), path);
     const [call] = reply.calls ?? [];
     assert.equal(call?.stream?.chunks, 3);
     assert.ok((call?.stream?.firstByteMs ?? 0) >= 29, `${call?.stream?.firstByteMs} ms`);
-    assert.ok((call?.durationMs ?? 0) >= (call?.stream?.firstByteMs ?? 0) + 79);
+    assert.ok((call?.durationMs ?? 0) >= (call?.stream?.firstByteMs ?? 0) + 100, JSON.stringify(call?.stream));
     for (const [expectation, verdict] of [
       ['basket chunks = 3', holds],
       ['basket chunks = 4', fails],
@@ -194,10 +195,10 @@ suite('A gRPC method that a mock does not know', () => {
   });
 
   test('messages stay within the deadline and the size of a body, and end with their client', async () => {
-    const slow = { headers: { 'x-meshmock-plan': '/~events=100/100ms/x' }, deadlineMs: 400 };
+    const slow = { headers: { 'x-meshmock-plan': '/~events=100/100ms/x' }, deadlineMs: 1500 };
     const late = await shop('Watch', slow);
     assert.equal(late.code, status.DEADLINE_EXCEEDED);
-    assert.ok(late.messages.length >= 1 && late.messages.length <= 5, `${late.messages.length} messages`);
+    assert.ok(late.messages.length >= 1 && late.messages.length <= 16, `${late.messages.length} messages`);
     for (const directive of ['chunks', 'events']) {
       const plan = `/~size=1MB/~${directive}=11/1ms/x`;
       const large = await shop('Watch', { headers: { 'x-meshmock-plan': plan } });

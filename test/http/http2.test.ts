@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { after, before, suite, test } from 'node:test';
 import type { Reply } from '../../src/reply/reply.ts';
 import { answered, fails, holds, verdicts } from '../expect/verdicts.ts';
-import { callGrpc, callHttp, sendHttp, startMesh, type TestMesh } from '../running-mesh.ts';
+import { callGrpc, callHttp, sendHttp, startForeignServer, startMesh, type TestMesh } from '../running-mesh.ts';
 
 interface Http2Answer {
   readonly headers: http2.IncomingHttpHeaders & { ':status'?: number };
@@ -121,11 +121,12 @@ suite('HTTP/2 without TLS', () => {
   });
 
   test('cancels the calls of a stream whose client resets it', async () => {
-    const stream = session.request({ ':path': '/@b/~hang/x' });
+    await using slow = await startForeignServer(() => {});
+    const stream = session.request({ ':path': `/@b/@127.0.0.1:${slow.port}/x` });
     const canceled = mesh.arrivals.length;
-    setTimeout(() => stream.close(http2.constants.NGHTTP2_CANCEL), 100);
-    await once(stream, 'close');
-    const deadlineAt = performance.now() + 3000;
+    while (slow.open === 0) await new Promise((r) => setTimeout(r, 5));
+    stream.close(http2.constants.NGHTTP2_CANCEL);
+    const deadlineAt = performance.now() + 5000;
     while (mesh.arrivals.length < canceled + 2 && performance.now() < deadlineAt)
       await new Promise((r) => setTimeout(r, 20));
     assert.deepEqual(
@@ -194,6 +195,7 @@ suite('the limits of a service over HTTP/2', () => {
   test('hold for a stop: an idle connection gets GOAWAY, and a request in flight its answer', async () => {
     const mesh = await startMesh(['a']);
     const session = http2.connect(`http://127.0.0.1:${mesh.httpPort('a')}`);
+    await once(session, 'remoteSettings');
     const slow = send(session, '/~delay=300ms/x');
     await new Promise((resolve) => setTimeout(resolve, 100));
     const closed = once(session, 'close');

@@ -49,12 +49,12 @@ suite('answers in parts', () => {
   test('a caller shows the parts, the time to the first one, and the trailers, over HTTP/1.1 and HTTP/2', async () => {
     const { calls = [] } = await callHttp(
       mesh.httpPort('a'),
-      '/@b|b;http2/~delay=30ms/~chunks=4/40ms/~trailer[x-sum=7]/x',
+      '/@b|b;http2/~delay=30ms/~chunks=4/100ms/~trailer[x-sum=7]/x',
     );
     for (const { stream, trailers, durationMs = 0, reply } of calls) {
       assert.equal(stream?.chunks, 4);
-      assert.ok((stream?.firstByteMs ?? 0) >= 30 && (stream?.firstByteMs ?? 0) < durationMs - 100);
-      assert.ok(durationMs >= 150);
+      assert.ok((stream?.firstByteMs ?? 0) >= 29 && (stream?.firstByteMs ?? 0) < durationMs - 100);
+      assert.ok(durationMs >= 320);
       assert.deepEqual(trailers, { 'x-sum': '7' });
       assert.equal(reply?.body, 'b v1 answers GET /x');
     }
@@ -62,13 +62,13 @@ suite('answers in parts', () => {
 
   test('expectations are about parts, events, the first part and trailers', async () => {
     const parted = answered(
-      await callHttp(mesh.httpPort('a'), '/@b|b;http2/~delay=30ms/~chunks=4/40ms/~trailer[x-sum=7]/x'),
+      await callHttp(mesh.httpPort('a'), '/@b|b;http2/~delay=30ms/~chunks=4/400ms/~trailer[x-sum=7]/x'),
     );
     const rows: [expectation: string, verdict: boolean[]][] = [
       ['b chunks = 4', holds],
       ['b chunks >= 5', fails],
-      ['b first-byte min >= 30ms', holds],
-      ['b first-byte max < 130ms', holds],
+      ['b first-byte min >= 29ms', holds],
+      ['b first-byte max < 1s', holds],
       ['b trailer x-sum = 7', holds],
       ['b trailer x-sum matches /^[0-6]$/', fails],
       ['b trailer x-sum exists = 2', holds],
@@ -189,7 +189,7 @@ suite('answers in parts', () => {
 
 suite('clients of answers in parts', () => {
   test('that go end the answer, and those that do not read are closed, so that no request is left', async () => {
-    await using mesh = await startMesh(['a'], {}, [], { maxRequests: 2, writeTimeoutMs: 300 });
+    await using mesh = await startMesh(['a'], {}, [], { maxRequests: 2, writeTimeoutMs: 2000 });
     const port = mesh.httpPort('a');
     const gone = net.connect(port, '127.0.0.1');
     gone.write('GET /~chunks=100/100ms/x HTTP/1.1\r\nhost: a\r\n\r\n');
@@ -197,10 +197,10 @@ suite('clients of answers in parts', () => {
     const stuck = net.connect(port, '127.0.0.1');
     stuck.write('GET /~chunks=2/1ms/~size=9MB/x HTTP/1.1\r\nhost: a\r\n\r\n');
     stuck.pause();
-    await sleep(100);
-    assert.equal((await sendHttp(port, '/x')).status, 503);
+    // Both of them are requests before the second one is closed.
+    while ((await sendHttp(port, '/x')).status !== 503) await sleep(5);
     gone.destroy();
-    const deadlineAt = performance.now() + 5000;
+    const deadlineAt = performance.now() + 15_000;
     for (let free = 0; free < 2; ) {
       const answers = await Promise.all([sendHttp(port, '/~delay=50ms/x'), sendHttp(port, '/~delay=50ms/x')]);
       free = answers.filter(({ status }) => status === 200).length;

@@ -333,10 +333,13 @@ suite('the limits of WebSockets', () => {
   test('refuse a message without room, and count each one as a request', async () => {
     await using mesh = await startMesh(['a'], {}, [], { maxRequests: 1 });
     const url = `ws://127.0.0.1:${mesh.httpPort('a')}/x`;
-    const slow = exchange(url, ['/~delay=300ms/x']);
-    await sleep(100);
+    const asked = Promise.withResolvers<() => void>();
+    await using foreign = await startForeignServer((_request, response) => asked.resolve(() => response.end()));
+    const slow = exchange(url, [`/@127.0.0.1:${foreign.port}/x`]);
+    const answer = await asked.promise;
     const [refused] = await exchange(url, ['/x']);
     assert.match((JSON.parse(refused ?? '') as Reply).error?.message ?? '', /--max-requests/);
+    answer();
     assert.equal((await slow).length, 1);
   });
 

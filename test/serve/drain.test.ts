@@ -45,7 +45,7 @@ async function connectAll(port: number): Promise<net.Socket[]> {
 
 suite('A service that stops', { timeout: 60_000 }, () => {
   test('serves new connections of both protocols for the time of its drain', async () => {
-    await using service = await startServe('a', ['--drain', '3s']);
+    await using service = await startServe('a', ['--drain', '12s']);
     const kept = net.connect(service.httpPort, '127.0.0.1');
     await once(kept, 'connect');
     const channel = new Client(`127.0.0.1:${service.grpcPort}`, credentials.createInsecure());

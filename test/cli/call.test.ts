@@ -148,7 +148,7 @@ suite('meshmock call', () => {
     ['COLUMNS', 64, 'stty cols 80; export COLUMNS=64'],
   ] as const) {
     test(`fits trees, summaries and verdicts to ${title}`, async () => {
-      const url = `${entry}/@reviews*40|reviews/x`;
+      const url = `${entry}/@reviews*40;concurrency=8|reviews/x`;
       const expectations = `--expect 'reviews status = 200' --expect 'gateway->reviews latency max < 1000000ms' --expect 'not gateway->reviews pod reviews-1 = 99% ± 0.5%'`;
       const line = `${setting}; "${process.execPath}" dist/cli/main.js call '${url}' --repeat 2 ${expectations}`;
       const { stdout } = await promisify(execFile)('script', ['-qec', line, '/dev/null'], { env: cleanEnv() });

@@ -13,7 +13,7 @@ import { loadSync } from '@grpc/proto-loader';
 import { protoPath } from 'grpc-health-check';
 import type { Reply } from '../../src/reply/reply.ts';
 import { openGrpcLane } from '../overload/grpc-lane.ts';
-import type { AnswerKind } from '../overload/load.ts';
+import type { AnswerKind, LoadResult } from '../overload/load.ts';
 import { observe } from '../overload/measure.ts';
 import { percentile, runLoad } from '../overload/run-load.ts';
 import { type ServedProgram, startServe } from '../program.ts';
@@ -251,24 +251,32 @@ test('~cpu at several times what the cores can do: most of that is done, the res
     timeoutMs: 20_000,
     ignoreMs: 0,
   } as const;
-  const clients = availableParallelism();
-  const able = await runLoad({ ...load, rate: 0, maxInFlight: clients, durationMs: 3000 });
-  const capacity = (1000 * able.latenciesMs.accepted.length) / able.tookMs;
-  const { result, probesMs, failedProbes } = await observe(service.httpPort, service.child.pid ?? 0, () =>
-    runLoad({ ...load, rate: 5 * capacity, maxInFlight: 2000, durationMs: 4000 }),
-  );
-  const { accepted, refused, failed } = result.latenciesMs;
-  assert.deepEqual([failed.length, result.unanswered, result.unsent, failedProbes], [0, 0, 0, 0]);
-  // Wide margins: the machine of the tests is shared.
-  const goodput = (1000 * accepted.length) / result.tookMs;
-  assert.ok(goodput > 0.4 * capacity, `${goodput} of ${capacity} a second`);
-  assert.ok(
-    percentile(accepted, 90) < 10 * percentile(able.latenciesMs.accepted, 90),
-    `${percentile(accepted, 90)} ms`,
-  );
-  assert.ok(refused.length > accepted.length / 4, `${refused.length} refused, ${accepted.length} accepted`);
-  assert.ok(percentile(refused, 90) < 100, `${percentile(refused, 90)} ms`);
-  assert.ok(percentile(probesMs, 90) < 500, `${percentile(probesMs, 90)} ms`);
+  const perSecond = ({ latenciesMs, tookMs }: LoadResult): number => (1000 * latenciesMs.accepted.length) / tookMs;
+  const measure = (): Promise<LoadResult> =>
+    runLoad({ ...load, rate: 0, maxInFlight: availableParallelism(), durationMs: 2000 });
+  // Other programs use the same cores. The load is measured between two times at which they left about as much.
+  let able = await measure();
+  for (let isSteady = false, tries = 1; !isSteady; tries++) {
+    const before = perSecond(able);
+    const p90Ms = percentile(able.latenciesMs.accepted, 90);
+    const { result, probesMs, failedProbes } = await observe(service.httpPort, service.child.pid ?? 0, () =>
+      runLoad({ ...load, rate: 5 * before, maxInFlight: 2000, durationMs: 4000 }),
+    );
+    const { accepted, refused, failed } = result.latenciesMs;
+    assert.deepEqual([failed.length, result.unanswered, result.unsent, failedProbes], [0, 0, 0, 0]);
+    able = await measure();
+    const after = perSecond(able);
+    isSteady = Math.max(before, after) < 1.5 * Math.min(before, after);
+    if (!isSteady && tries < 6) continue;
+    // Without refusals, nearly all requests would wait for their deadline of 15 s, and probes for as long.
+    const goodput = perSecond(result);
+    assert.ok(goodput > 0.3 * Math.min(before, after), `${goodput} a second; ${before} before and ${after} after`);
+    assert.ok(percentile(accepted, 90) < 10 * p90Ms, `${percentile(accepted, 90)} ms; ${p90Ms} ms before`);
+    assert.ok(refused.length > accepted.length / 4, `${refused.length} refused, ${accepted.length} accepted`);
+    assert.ok(percentile(refused, 90) < 1000, `${percentile(refused, 90)} ms`);
+    assert.ok(percentile(probesMs, 90) < 2000, `${percentile(probesMs, 90)} ms`);
+    break;
+  }
   const { body, status } = await sendHttp(service.httpPort, '/~cpu=40ms/x', {
     headers: { accept: 'application/json' },
   });

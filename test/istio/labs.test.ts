@@ -101,5 +101,17 @@ function maskedLab(output: string, undecided: readonly string[]): string {
   const logged = maskedMesh(output).replaceAll(/^\[\d{4}-\d\d-.*$/gm, maskedLogLine);
   const counted = logged.replaceAll(/×\d+( \([\d.]+%\))?/g, '×N');
   const unversioned = undecided.reduce(maskedVersion, counted);
-  return undecided.includes('webserver') ? unversioned.replaceAll(/webserverv\d-POD/g, 'webserver-POD') : unversioned;
+  return (
+    (undecided.includes('webserver') ? maskedWebserver(unversioned) : unversioned)
+      // The name of the longest pod decides where the next column begins.
+      .replaceAll(/(?<=\)) {2,}/g, '  ')
+  );
+}
+
+/** Masks which of the webservers answered, and how many of the six pods of both versions did. */
+function maskedWebserver(output: string): string {
+  return output
+    .replaceAll(/\bv\d \(webserverv\d-POD\)/g, 'V (webserver-POD)')
+    .replaceAll(/webserverv\d-POD/g, 'webserver-POD')
+    .replaceAll(/webserver-POD ×N(?:, webserver-POD ×N)+/g, 'webserver-POD ×N, …');
 }

@@ -54,7 +54,7 @@ interface OtlpRequest {
   }[];
 }
 
-const longestWaitMs = 15_000;
+const longestWaitMs = 30_000;
 
 /** Starts an OTLP endpoint that stores spans. It also serves them like Jaeger's query API (`/api/v3`). */
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {

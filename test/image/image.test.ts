@@ -46,9 +46,9 @@ suite('the image', { timeout: 600_000 }, () => {
   }
 
   async function ready(port: number): Promise<void> {
-    const deadlineAt = performance.now() + 30_000;
+    const deadlineAt = performance.now() + 60_000;
     while ((await sendHttp(port, '/-/ready').catch(() => undefined))?.status !== 200) {
-      assert.ok(performance.now() < deadlineAt, 'not ready after 30 s');
+      assert.ok(performance.now() < deadlineAt, 'not ready after 60 s');
       await sleep(10);
     }
   }
@@ -100,7 +100,7 @@ suite('the image', { timeout: 600_000 }, () => {
 
   test('a service that gets SIGTERM before it is ready ends at once', async () => {
     await containers.podman('run', '--detach', '--name=early', ...hardened, image.name);
-    const deadlineAt = performance.now() + 15_000;
+    const deadlineAt = performance.now() + 60_000;
     // Node ignores a signal that arrives before our first line runs, so the signal is repeated.
     while ((await inspect('early', '{{.State.Status}}')) === 'running' && performance.now() < deadlineAt)
       await containers.podman('kill', '--signal=TERM', 'early').catch(() => {});
@@ -116,7 +116,7 @@ suite('the image', { timeout: 600_000 }, () => {
     await sleep(500);
     const startedAt = performance.now();
     await containers.podman('stop', 'busy');
-    assert.ok(performance.now() - startedAt < 10_000);
+    assert.ok(performance.now() - startedAt < 25_000);
     assert.deepEqual(new Set((await Promise.all(calls)).map(({ status }) => status)), new Set([200]));
     assert.equal(await inspect('busy', '{{.State.ExitCode}}'), '0');
   });
@@ -154,7 +154,7 @@ suite('the image', { timeout: 600_000 }, () => {
     test('the services find each other by name, and a cascade over HTTP and gRPC is one trace in Jaeger', async (t) => {
       const gateway = await publishedPort('gateway', 8080);
       const mocks = Object.keys(services).filter((name) => name !== 'jaeger');
-      const deadlineAt = performance.now() + 30_000;
+      const deadlineAt = performance.now() + 60_000;
       while ((await callHttp(gateway, `/@${mocks.join('|')}/x`)).status !== 200)
         assert.ok(performance.now() < deadlineAt);
       const reply = await callHttp(gateway, '/@service1|grpc:service2/@grpc:service3,service4/hello');

@@ -106,7 +106,7 @@ async function stopUnderLoad(drain: string, longestPauseMs: number) {
 suite('A service that is stopped under load', { timeout: 300_000 }, () => {
   test('A drain that is longer than the pauses of clients loses no call, over HTTP or gRPC', async (t) => {
     for (let round = 0; round < 3; round++) {
-      const { calls, lost } = await stopUnderLoad('2s', 150);
+      const { calls, lost } = await stopUnderLoad('8s', 150);
       t.diagnostic(JSON.stringify(calls));
       assert.deepEqual(lost, []);
       for (const kind of ['agent', 'undici', 'grpc']) assert.ok((calls[kind] ?? 0) > 2 * lanes, kind);

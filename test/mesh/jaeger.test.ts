@@ -16,7 +16,7 @@ interface JaegerTrace {
   }[];
 }
 
-const longestWaitMs = 15_000;
+const longestWaitMs = 60_000;
 
 /** Repeats a query until its answer is complete. */
 async function ask<T>(query: () => Promise<unknown>, isComplete: (answer: T) => boolean): Promise<T> {

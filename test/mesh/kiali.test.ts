@@ -32,7 +32,7 @@ interface JaegerTrace {
   readonly processes: Readonly<Record<string, { readonly serviceName: string; readonly tags: readonly Tag[] }>>;
 }
 
-const longestWaitMs = 15_000;
+const longestWaitMs = 60_000;
 const pod = 'reviews-v2-6fcb9f8b7d-x2x9z';
 
 /** Does what `prepareQuery` does: whole seconds, written in microseconds, and tags as JSON. */

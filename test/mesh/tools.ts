@@ -39,7 +39,7 @@ export interface Jaeger extends AsyncDisposable {
   query(path: string): Promise<unknown>;
 }
 
-const longestStartMs = 20_000;
+const longestStartMs = 60_000;
 
 /** Starts a Jaeger that keeps traces in memory, on free ports. */
 export async function startJaeger(): Promise<Jaeger> {

@@ -13,7 +13,7 @@ import { install, pack, ran, started } from './packed.ts';
 const signal = new AbortController().signal;
 const user = `meshmock-${process.pid}`;
 /** Longest time of an orderly end, in milliseconds. */
-const longestEndMs = 10_000;
+const longestEndMs = 30_000;
 
 describe('a user without root', { skip: process.getuid?.() !== 0 && 'only root can create a user' }, () => {
   const work = realpathSync(mkdtempSync(path.join(tmpdir(), 'meshmock-rootless-')));

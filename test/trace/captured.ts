@@ -24,7 +24,7 @@ export interface CapturingMesh extends AsyncDisposable {
 
 /** Time without new spans after which a trace is complete. Services send their spans every 50 ms. */
 const quietMs = 300;
-const longestWaitMs = 15_000;
+const longestWaitMs = 60_000;
 
 /**
  * Returns two recorded traces with the spans of real sidecars: Envoy 1.40 on loopback, for both directions of each

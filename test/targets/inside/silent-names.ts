@@ -47,7 +47,7 @@ suite('100 names that the name server does not answer', () => {
       const attack = callHttp(mock.httpPort, `/@${targets.join('|')}/x`, { 'x-meshmock-deadline-ms': '3000' });
       await nameServer.asked(targets.map((target) => target.replace(/^\w+:/, '')));
       const durations = await durationsOf(scheme, 20);
-      assert.ok((durations[10] ?? Number.NaN) < 100, `durations: ${durations.join(' ')} ms`);
+      assert.ok((durations[10] ?? Number.NaN) < 1000, `durations: ${durations.join(' ')} ms`);
       const { status, calls = [] } = await attack;
       assert.equal(status, 502);
       assert.equal(calls.length, silentNames);

@@ -179,7 +179,33 @@ metadata: { name: settings }
     ]);
     assert.match(await tree('/@alone/x'), /alone v1 .* 200/);
   });
+
+  it('moves a Service to the pods of another workload, whose mocks start again with its port', async () => {
+    const moved = (selected: string) =>
+      yaml(`apiVersion: v1
+kind: Service
+metadata: { name: moved }
+spec: { selector: { app: ${selected} }, ports: [{ name: http, port: 80, targetPort: 8000 }] }
+---
+${deployment('first')}
+---
+${deployment('second')}
+`);
+    for (const selected of ['first', 'second', 'first']) {
+      await mesh.apply(moved(selected));
+      assert.match(await tree('/@moved:80/x'), new RegExp(`${selected} v1 .* 200`));
+    }
+  });
 });
+
+const deployment = (app: string) => `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: ${app} }
+spec:
+  selector: { matchLabels: { app: ${app} } }
+  template:
+    metadata: { labels: { app: ${app} } }
+    spec: { containers: [{ name: c, image: i }] }`;
 
 /** Reports whether a process belongs to a mesh: only its processes see the mounts in the mesh's folder. */
 function isOfMesh(pid: number, { host }: LocalMeshFixture): boolean {

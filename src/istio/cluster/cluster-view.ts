@@ -198,9 +198,14 @@ export class ClusterView {
     return this.cache.catchUp(signal);
   }
 
-  /** Waits until a condition about the objects holds. It is tried after each change. */
+  /** Waits until a condition about the objects or the node holds. It is tried after each change. */
   waitUntil(holds: () => boolean, signal: AbortSignal): Promise<void> {
     return this.cache.waitUntil(holds, signal);
+  }
+
+  /** Tries the conditions of all waits again, after a change of the node that no object shows. */
+  checkAgain(): void {
+    this.cache.checkAgain();
   }
 }
 

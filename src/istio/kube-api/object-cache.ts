@@ -28,6 +28,8 @@ export class ObjectCache {
   private readonly client: Pick<KubeClient, 'list' | 'watch'>;
   private readonly tables: ReadonlyMap<string, Table>;
   private readonly listeners = new Set<Listener>();
+  /** Functions that check the conditions of waits again. */
+  private readonly checks = new Set<() => void>();
 
   constructor(client: Pick<KubeClient, 'list' | 'watch'>, kinds: readonly KindRef[]) {
     this.client = client;
@@ -78,7 +80,7 @@ export class ObjectCache {
     return () => this.listeners.delete(listener);
   }
 
-  /** Waits until a condition on the objects holds. It is checked at once, and after changes. */
+  /** Waits until a condition holds. It is checked at once, after changes of objects, and by `checkAgain`. */
   async waitUntil(predicate: () => boolean, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (predicate()) return;
@@ -92,19 +94,25 @@ export class ObjectCache {
         reject(error);
       }
     };
-    const unsubscribe = this.onChange(() => {
+    const schedule = (): void => {
       // One check is enough for all changes that arrive together.
       if (!isScheduled) setImmediate(check);
       isScheduled = true;
-    });
+    };
+    this.checks.add(schedule);
     const abort = (): void => reject(signal.reason);
     signal.addEventListener('abort', abort);
     try {
       await promise;
     } finally {
-      unsubscribe();
+      this.checks.delete(schedule);
       signal.removeEventListener('abort', abort);
     }
+  }
+
+  /** Checks the conditions of all waits again, after a change that no object shows. */
+  checkAgain(): void {
+    for (const check of this.checks) check();
   }
 
   private table(of: KindRef): Table {
@@ -141,6 +149,7 @@ export class ObjectCache {
     if (type === 'DELETED') table.delete(object);
     else table.set(object);
     for (const listener of this.listeners) listener({ type, object, previous });
+    this.checkAgain();
   }
 }
 

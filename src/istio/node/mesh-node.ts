@@ -278,6 +278,8 @@ export class MeshNode {
         this.writeStatus(pod);
         this.entries.publish();
         this.publishProgress();
+        // The status of a mock that has started again is the same as before, so the API reports no change.
+        this.options.view.checkAgain();
       },
       onProgramExit: (name) => this.onProgramExit(name),
     });

@@ -91,8 +91,10 @@ export class SupervisedProgram {
       options.onChange();
     } catch (error) {
       if (this.stopped.signal.aborted) return false;
-      this.problem = (error as Error).message;
-      options.onChange();
+      if (!this.isRestartWanted) {
+        this.problem = (error as Error).message;
+        options.onChange();
+      }
       await end(program);
     }
     await ended;

@@ -41,7 +41,7 @@ describe('a cache of objects', () => {
     metadata: { name, namespace: 'n', resourceVersion },
   });
 
-  it('lists again after a version that is too old, and reports the differences', async () => {
+  it('lists again after a version that is too old, reports the differences, and checks waits again when asked', async () => {
     const stop = new AbortController();
     const lists = [
       [secret('same', '1'), secret('changed', '2'), secret('gone', '3')],
@@ -73,6 +73,11 @@ describe('a cache of objects', () => {
     assert.deepEqual(seen.slice(3), ['DELETED gone 3', 'MODIFIED changed 2', 'ADDED new undefined', 'DELETED new 6']);
     assert.deepEqual(versions.slice(0, 2), ['9', '10']);
     assert.equal(cache.get(secret('changed', ''))?.metadata.resourceVersion, '5');
+    let isNodeReady = false;
+    const ready = cache.waitUntil(() => isNodeReady, stop.signal);
+    isNodeReady = true;
+    cache.checkAgain();
+    await ready;
     stop.abort();
   });
 });

@@ -133,7 +133,7 @@ export interface Probe {
   readonly speaksFor: readonly Caller[];
   /** Conditions of both sides, with the truth of each for this request: they name its class. */
   readonly conditions: readonly ProbeCondition[];
-  /** Objects and places that decide about this request on the two sides, as far as they are known. */
+  /** Objects and places in Envoy's configuration of both sides that decide about this request, as far as they are known. */
   readonly causes: readonly Cause[];
 }
 

@@ -1,59 +1,185 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { CauseFinder } from '../../src/diff/engine/cause-finder.ts';
-import type { Cause } from '../../src/diff/model.ts';
-import { type Manifest, parseManifests } from '../../src/istio/resources/manifest.ts';
+import { CauseFinder } from '../../src/diff/causes/cause-finder.ts';
+import type { EdgeObjects } from '../../src/diff/edge-objects.ts';
+import type { Cause, DifferenceKind } from '../../src/diff/model.ts';
+import { parseManifests } from '../../src/istio/resources/manifest.ts';
 
-describe('the cause of a difference', () => {
-  it('is the route that changed, not the one that answers in its place', () => {
-    const finder = new CauseFinder(manifests('/api/catalog'), manifests('/api/catalogue'), 'default');
-    const causes = finder.placed([route('http[1]'), route('http[0]')]);
-    assert.deepEqual(
-      causes.map(({ place, where }) => [place, where]),
-      [
-        ['http[0]', 'shop.yaml:8'],
-        ['http[1]', 'shop.yaml:11'],
-      ],
-    );
-  });
+const edge: EdgeObjects = {
+  hosts: ['shop.example.com', 'catalog.default.svc.cluster.local'],
+  callers: [{ namespace: 'default', name: 'web', labels: { app: 'web' } }],
+  receivers: [{ namespace: 'default', name: 'catalog-v1', labels: { app: 'catalog' } }],
+  gateways: [{ namespace: 'istio-system', name: 'istio-ingressgateway', labels: undefined }],
+};
 
-  it('is the route that answers if both changed', () => {
-    const finder = new CauseFinder(manifests('/a', 'web'), manifests('/b', 'static'), 'default');
-    const causes = finder.placed([route('http[1]'), route('http[0]')]);
-    assert.deepEqual(
-      causes.map(({ place }) => place),
-      ['http[1]', 'http[0]'],
-    );
-  });
-
-  it('is unknown if several other objects changed, and not an object that is the same as before', () => {
-    const [one, other] = [manifests('/a'), manifests('/b')];
-    const [shop] = manifests('/shop');
-    assert.ok(shop);
-    const renamed = (all: Manifest[], name: string): Manifest[] =>
-      all.map((given) => ({ ...given, object: { ...given.object, metadata: { name } } }));
-    const changed = (all: Manifest[]): Manifest[] => [shop, ...renamed(all, 'cart'), ...renamed(all, 'stock')];
-    const finder = new CauseFinder(changed(one), changed(other), 'default');
-    assert.deepEqual(finder.placed([route('http[0]')]), []);
-  });
-});
-
-function route(place: string): Cause {
-  return { kind: 'VirtualService', namespace: 'default', name: 'shop', place, where: undefined };
-}
-
-function manifests(prefix: string, otherwise = 'web'): Manifest[] {
-  const text = `apiVersion: networking.istio.io/v1
+function virtualService(...http: readonly string[]): string {
+  return `apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata:
   name: shop
 spec:
   hosts: [shop.example.com]
   http:
-    - match:
-        - uri: { prefix: ${prefix} }
-      route: [destination: { host: catalog }]
-    - route: [destination: { host: ${otherwise} }]
+${http.map((text) => `    - ${text.replaceAll('\n', '\n      ')}`).join('\n')}
 `;
-  return parseManifests([{ name: 'shop.yaml', text }]);
 }
+
+function routeTo(host: string): string {
+  return `route: [{ destination: { host: ${host} } }]`;
+}
+
+function matching(prefix: string, host = 'catalog'): string {
+  return `match:\n- uri: { prefix: ${prefix} }\n${routeTo(host)}`;
+}
+
+function destinationRule(version: string): string {
+  return `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: catalog }
+spec:
+  host: catalog
+  subsets:
+    - name: v1
+      labels: { version: ${version} }
+`;
+}
+
+function gateway(host: string): string {
+  return `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: front }
+spec:
+  servers:
+    - port: { number: 80, name: http, protocol: HTTP }
+      hosts: [${host}]
+`;
+}
+
+const unrelated = (port: number): string => `apiVersion: v1
+kind: Service
+metadata: { name: other }
+spec: { selector: { app: other }, ports: [{ port: ${port} }] }
+`;
+
+const route = (place: string): Cause => ({
+  kind: 'VirtualService',
+  namespace: 'default',
+  name: 'shop',
+  place,
+  where: undefined,
+});
+
+/** Returns the cause as KIND NAME, PLACE FILE:LINE. */
+function causeOf(
+  kind: DifferenceKind,
+  before: readonly string[],
+  after: readonly string[],
+  known: readonly Cause[] = [],
+): string | undefined {
+  const manifests = (name: string, texts: readonly string[]) =>
+    parseManifests([{ name: `${name}.yaml`, text: texts.join('---\n') }]);
+  const finder = new CauseFinder(manifests('old', before), manifests('new', after), 'default');
+  const found = finder.causeOf(kind, known, edge);
+  return found && `${found.kind} ${found.name}, ${found.place} ${found.where}`;
+}
+
+describe('the cause of a difference', () => {
+  it('is the field of the route that changed, not the route that answers in its place', () => {
+    const known = [route('http[1]'), route('http[0]')];
+    const [old, changed] = [matching('/api/catalog'), matching('/api/catalogue')].map((one) =>
+      virtualService(one, routeTo('web')),
+    );
+    assert.equal(
+      causeOf('destination', [old ?? ''], [changed ?? ''], known),
+      'VirtualService shop, http[0].match[0].uri.prefix new.yaml:9',
+    );
+  });
+
+  it('is the field that fits the difference, also in a route that is new or has lost it', () => {
+    const plain = virtualService(routeTo('catalog'));
+    const patient = virtualService(`${routeTo('catalog')}\ntimeout: 1s\nretries: { attempts: 3 }`);
+    const impatient = virtualService(`${routeTo('catalog')}\ntimeout: 0.5s\nretries: { attempts: 3 }`);
+    const causes = (kind: DifferenceKind) => [
+      causeOf(kind, [patient], [impatient], [route('http[0]')]),
+      causeOf(kind, [patient], [plain], [route('http[0]')]),
+      causeOf(kind, [], [patient], [route('http[0]')]),
+    ];
+    assert.deepEqual(causes('timeout'), [
+      'VirtualService shop, http[0].timeout new.yaml:9',
+      'VirtualService shop, http[0].timeout old.yaml:9',
+      'VirtualService shop, http[0].timeout new.yaml:9',
+    ]);
+    assert.deepEqual(causes('retries').slice(1), [
+      'VirtualService shop, http[0].retries old.yaml:10',
+      'VirtualService shop, http[0].retries new.yaml:10',
+    ]);
+  });
+
+  it('is a route by its name, and one that an inserted route has moved', () => {
+    const named = (weight: number) =>
+      virtualService(matching('/a'), `name: canary\nroute: [{ destination: { host: catalog }, weight: ${weight} }]`);
+    assert.equal(
+      causeOf('share', [named(10)], [named(20)], [route('route canary')]),
+      'VirtualService shop, http[1].route[0].weight new.yaml:12',
+    );
+    const old = virtualService(routeTo('catalog'));
+    assert.equal(
+      causeOf('destination', [old], [virtualService(matching('/b', 'web'), routeTo('catalog'))], [route('http[0]')]),
+      'VirtualService shop, http[0] new.yaml:8',
+    );
+  });
+
+  it('is the labels of a subset if a route changed too, but only its timeout', () => {
+    const subset: Cause = {
+      kind: 'DestinationRule',
+      namespace: 'default',
+      name: 'catalog',
+      place: undefined,
+      where: undefined,
+    };
+    const timeout = (text: string) => virtualService(`${routeTo('catalog')}\ntimeout: ${text}`);
+    assert.equal(
+      causeOf(
+        'version',
+        [timeout('1s'), destinationRule('v1')],
+        [timeout('2s'), destinationRule('v2')],
+        [route('http[0]'), subset],
+      ),
+      'DestinationRule catalog, subsets[0].labels.version new.yaml:18',
+    );
+  });
+
+  it('is an object that concerns the edge, if the configuration of the proxies names none', () => {
+    assert.equal(
+      causeOf('refused', [unrelated(80), gateway('shop.example.com')], [unrelated(81), gateway('shop.example.org')]),
+      'Gateway front, servers[0].hosts[0] new.yaml:12',
+    );
+  });
+
+  it('is the only object that changed, whatever it concerns', () => {
+    assert.equal(causeOf('refused', [unrelated(80)], [unrelated(81)]), 'Service other, ports[0].port new.yaml:4');
+  });
+
+  it('is unknown if several objects are equally likely', () => {
+    const second = (text: string): string => text.replace('name: front', 'name: back');
+    assert.equal(
+      causeOf(
+        'refused',
+        [gateway('shop.example.com'), second(gateway('shop.example.com'))],
+        [gateway('shop.example.org'), second(gateway('shop.example.org'))],
+      ),
+      undefined,
+    );
+  });
+
+  it('is not an object that only a cluster has written to', () => {
+    const stored = destinationRule('v1').replace(
+      'metadata: { name: catalog }',
+      'metadata: { name: catalog, uid: a, resourceVersion: "7", generation: 2, managedFields: [] }\nstatus: { ok: true }',
+    );
+    assert.equal(
+      causeOf('version', [destinationRule('v1'), unrelated(80)], [stored, unrelated(81)]),
+      'Service other, ports[0].port new.yaml:14',
+    );
+  });
+});

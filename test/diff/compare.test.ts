@@ -16,7 +16,7 @@ import type { CallResult } from '../../src/reply/reply.ts';
 import fc from '../fast-check.ts';
 import { observation, outcome, probe, service } from './make.ts';
 
-const settings = { falseAlarmRate: 1e-6 };
+const settings = { falseAlarmRate: 1e-6, causeOf: () => undefined };
 
 /** Returns the differences of a probe as texts. */
 function compared(before: Observation, after: Observation, overrides: Partial<Probe> = {}): string[] {

@@ -9,7 +9,7 @@ import { reportLines } from '../../src/diff/report/report-lines.ts';
 import { textReport } from '../../src/diff/report/text-report.ts';
 import { comparison, condition, destination, observation, outcome, probe, request, service, workload } from './make.ts';
 
-const settings = { falseAlarmRate: 1e-6 };
+const settings = { falseAlarmRate: 1e-6, causeOf: (_: unknown, { causes }: Probe) => causes[0] };
 const denied = outcome({ kind: 'refused', reason: 'rbac_denied', by: 'callee' });
 
 interface Pair {
@@ -51,6 +51,7 @@ function otherRequests(base: Partial<Probe>, conditions: readonly ProbeCondition
 function example(): Comparison {
   const jason = [condition('/reviews*', true, 'path'), condition('end-user=jason', true)];
   const cause = { kind: 'VirtualService', namespace: 'default', name: 'reviews', place: 'http[0]', where: undefined };
+  const ratings = { ...cause, name: 'ratings' };
   const shares = { kind: 'shares', count: 600, configured: [100, 90, 10] } as const;
   const details = destination('details');
   const post = [condition('POST', true, 'method'), condition('/details/*', true, 'path')];
@@ -81,14 +82,22 @@ function example(): Comparison {
     },
     ...otherRequests({ caller: workload('ratings'), destination: details }, post),
     {
-      probe: probe({ destination: destination('ratings'), mode: slow, causes: [{ ...cause, name: 'ratings' }] }),
+      probe: probe({
+        destination: destination('ratings'),
+        mode: slow,
+        causes: [{ ...ratings, place: 'http[0].timeout' }],
+      }),
       before: observation([outcome(service('ratings', 'v1'))], { durationMs: 1030 }),
       after: observation([outcome({ kind: 'refused', reason: 'timeout', by: 'caller' }, { status: 504 })], {
         durationMs: 504,
       }),
     },
     {
-      probe: probe({ destination: destination('ratings'), mode: failing, causes: [{ ...cause, name: 'ratings' }] }),
+      probe: probe({
+        destination: destination('ratings'),
+        mode: failing,
+        causes: [{ ...ratings, place: 'http[0].retries' }],
+      }),
       before: observation([outcome(service('ratings', 'v1'), { status: 503 })], { attempts: 3 }),
       after: observation([outcome(service('ratings', 'v1'), { status: 503 })], { attempts: 1 }),
     },

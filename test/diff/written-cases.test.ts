@@ -17,7 +17,9 @@ const settings: WriteSettings = {
 function compared(...pairs: readonly (readonly [Probe, Observation, Observation])[]): Comparison {
   return comparison({
     probes: pairs.map(([one]) => one),
-    differences: pairs.flatMap(([one, before, after]) => differencesOf(one, before, after, { falseAlarmRate: 1e-6 })),
+    differences: pairs.flatMap(([one, before, after]) =>
+      differencesOf(one, before, after, { falseAlarmRate: 1e-6, causeOf: () => undefined }),
+    ),
     observations: new Map(pairs.map(([one, before, after]) => [one.id, { before, after }])),
   });
 }

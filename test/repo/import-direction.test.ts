@@ -188,6 +188,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'diff/pieces': ['diff'],
   /** Requests for the edges whose parts differ. */
   'diff/probes': ['diff', 'diff/pieces', 'diff/requests', 'diff/compare'],
+  /** Changed objects, and the fields that caused differences. */
+  'diff/causes': ['istio', 'cases', 'diff'],
   /** Local mesh that has one snapshot after another, and answers probes. */
   'diff/engine': [
     'error',
@@ -203,6 +205,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'diff/pieces',
     'diff/probes',
     'diff/compare',
+    'diff/causes',
   ],
   'diff/report': ['error', 'plan', 'reply', 'render', 'diff'],
   'diff/written-cases': ['error', 'plan', 'reply', 'expect', 'diff'],

@@ -1,9 +1,11 @@
-import type { DifferenceKind } from '../model.ts';
+import type { Cause, DifferenceKind, Probe } from '../model.ts';
 
 /** Settings of all comparisons of a run. */
 export interface CompareSettings {
   /** Probability that one comparison of shares reports a difference that is not there. */
   readonly falseAlarmRate: number;
+  /** Returns the object and the place that caused a difference; undefined if it is not known. */
+  readonly causeOf: (kind: DifferenceKind, probe: Probe) => Cause | undefined;
 }
 
 /** A difference without its probe and its cause. */

@@ -2,7 +2,6 @@ import { isFault, isRefused } from '../answer-kinds.ts';
 import type { ChancePart, Difference, DifferenceKind, Observation, ObservedAnswer, Outcome, Probe } from '../model.ts';
 import { outcomeText } from './answer-text.ts';
 import type { BareDifference, CompareSettings } from './bare-difference.ts';
-import { causeOf } from './cause.ts';
 import { compareContents } from './compare-contents.ts';
 import { attemptsDifference, ejectionDifference, limitDifference, timeoutDifference } from './compare-resilience.ts';
 import { mirrorDifferences, shareDifferences } from './compare-shares.ts';
@@ -12,7 +11,7 @@ import { severityOf, severityOrder } from './severity.ts';
  * Returns the differences between two observations of one probe, the worst first.
  *
  * @example
- * differencesOf(probe, before, after, { falseAlarmRate: 1e-6 })[0]?.to; // '403 rbac_denied'
+ * differencesOf(probe, before, after, { falseAlarmRate: 1e-6, causeOf: () => undefined })[0]?.to; // '403 rbac_denied'
  */
 export function differencesOf(
   probe: Probe,
@@ -25,7 +24,7 @@ export function differencesOf(
       ...difference,
       severity: severityOf(difference.kind),
       probe,
-      cause: causeOf(difference.kind, probe.causes),
+      cause: settings.causeOf(difference.kind, probe),
     }))
     .toSorted((a, b) => severityOrder[a.severity] - severityOrder[b.severity]);
 }

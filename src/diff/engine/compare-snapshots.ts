@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
+import { CauseFinder } from '../causes/cause-finder.ts';
 import { allDifferences, unanswered } from '../compare/compare-all.ts';
 import { observationOf } from '../compare/observe.ts';
 import { testFalseAlarmRate } from '../compare/shares.ts';
@@ -9,7 +10,6 @@ import type { Comparison, Observation, Probe } from '../model.ts';
 import { edgesOf } from '../pieces/edges.ts';
 import { keptConnectionMs, mayKeepConnections } from '../probes/kept-connections.ts';
 import { planProbes } from '../probes/plan-probes.ts';
-import { CauseFinder } from './cause-finder.ts';
 import { ComparisonMesh, type ComparisonMeshOptions } from './comparison-mesh.ts';
 import { evidenceOf } from './evidence.ts';
 import { outsideWorkload } from './probe-routes.ts';
@@ -78,7 +78,7 @@ export async function compareIn(
   });
   const objects = { before: parseManifests(options.before), after: parseManifests(options.after) };
   const finder = new CauseFinder(objects.before, objects.after, mesh.namespace);
-  const probes = plan.probes.map((probe) => ({ ...probe, causes: finder.placed(probe.causes) }));
+  const { probes } = plan;
   const observations = new Map<string, { readonly before: Observation; readonly after: Observation }>();
   if (probes.length > 0) {
     const { userAgent } = options;
@@ -111,7 +111,10 @@ export async function compareIn(
     },
     probes,
     callers: edges.callers,
-    differences: allDifferences(probes, observations, { falseAlarmRate }),
+    differences: allDifferences(probes, observations, {
+      falseAlarmRate,
+      causeOf: (kind, { id, causes }) => finder.causeOf(kind, causes, plan.objects.get(id)),
+    }),
     notCompared: [
       ...edges.notCompared,
       ...plan.notCompared,

@@ -22,6 +22,8 @@ export interface EdgeParts {
   readonly receivers: readonly InboundParts[];
   /** Listeners of gateways in the middle, such as one for egress. */
   readonly gateways: readonly JsonObject[];
+  /** Pods of these gateways. */
+  readonly gatewayPods: readonly SnapshotPod[];
   /** Identity with which the sender calls; undefined for one without a proxy, and for a client of a gateway. */
   readonly identity: string | undefined;
   /** Text that is equal for equal parts. */
@@ -107,7 +109,8 @@ export class EdgeReader {
     ].join('\n');
     const gateways = [...nextGateways].flatMap(({ config }) => config?.listeners ?? []);
     const identity = sender === undefined ? undefined : identityOf(pod);
-    return { sender, receivers, gateways, identity, key: hashOf(key), receiverKey: hashOf(receiverKey) };
+    const gatewayPods = [...nextGateways];
+    return { sender, receivers, gateways, gatewayPods, identity, key: hashOf(key), receiverKey: hashOf(receiverKey) };
   }
 
   private senderTexts(parts: OutboundParts): string[] {

@@ -1,5 +1,6 @@
 import { callerKey } from '../caller-text.ts';
 import { type EdgeNote, joinEdgeNotes } from '../edge-notes.ts';
+import type { EdgeObjects } from '../edge-objects.ts';
 import type { Caller, Cause, NotCompared, Probe } from '../model.ts';
 import type { EdgeParts } from '../pieces/edge-parts.ts';
 import type { Edge } from '../pieces/edges.ts';
@@ -7,6 +8,7 @@ import { type Json, type JsonObject, numberAt, objectsAt, textAt } from '../piec
 import type { EdgeSide, EnvoyFilter, EnvoyVirtualHost } from '../requests/edge-side.ts';
 import { type ClassRequest, representatives, requestsFor } from '../requests/requests-for.ts';
 import { clusterChanges } from './cluster-changes.ts';
+import { edgeObjects } from './edge-objects.ts';
 import { impliedRoute } from './implied-route.ts';
 import { keptOverGrpc } from './kept-connections.ts';
 import { modesFor } from './probe-modes.ts';
@@ -22,6 +24,8 @@ export interface ProbePlan {
   readonly mirrors: ReadonlyMap<string, readonly string[]>;
   /** Hosts of the Services that receive the requests of a probe, by its id. */
   readonly callees: ReadonlyMap<string, string>;
+  /** Names by which objects may concern a probe, by its id. */
+  readonly objects: ReadonlyMap<string, EdgeObjects>;
 }
 
 /**
@@ -48,6 +52,7 @@ export function planProbes(
       ...unique(parts.flatMap(({ notCompared }) => notCompared)),
     ],
     mirrors: new Map(withCopies.map(({ probe, copies }) => [probe.id, copies])),
+    objects: new Map(parts.flatMap(({ probes, objects }) => probes.map(({ probe }) => [probe.id, objects] as const))),
     callees: new Map(
       planned.flatMap(({ probe, callee }) => (callee === undefined ? [] : [[probe.id, callee] as const])),
     ),
@@ -63,6 +68,7 @@ interface PlannedProbe {
 
 interface PlannedEdge {
   readonly probes: readonly PlannedProbe[];
+  readonly objects: EdgeObjects;
   /** Parts of the edge that are not compared. */
   readonly notes: readonly EdgeNote[];
   /** Parts of the mesh that are not compared, which other edges may have too. */
@@ -109,6 +115,7 @@ function planEdge(edge: Edge, canSignFor: (issuer: string) => boolean): PlannedE
         probe: { ...one.probe, causes: unique([...one.probe.causes, ...changes.causes]) },
       })),
     ),
+    objects: edgeObjects(edge),
     notes: unseen.map((one) => ({ ...one, callers: edge.speaksFor, destination })),
     notCompared: changes.notCompared,
   };

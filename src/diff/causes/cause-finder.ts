@@ -1,0 +1,157 @@
+import { manifestsByIdentity } from '../../cases/meshes/file-objects.ts';
+import { withoutServerFields } from '../../istio/apply/server-fields.ts';
+import type { Manifest } from '../../istio/resources/manifest.ts';
+import type { KubeObject } from '../../istio/resources/objects.ts';
+import type { EdgeObjects } from '../edge-objects.ts';
+import type { Cause, DifferenceKind } from '../model.ts';
+import { isUsualKind, likelyParts } from './cause-fields.ts';
+import { type ChangedPart, changedParts, commonPath, type FieldPath, fieldValue, isInside } from './changed-parts.ts';
+import { concerns } from './concerned.ts';
+
+/** Finds the objects that differ between two snapshots, and the fields of them that caused differences of behaviour. */
+export class CauseFinder {
+  private readonly changed: readonly ChangedObject[];
+
+  constructor(before: readonly Manifest[], after: readonly Manifest[], namespace: string) {
+    const [old, recent] = [manifestsByIdentity(before, namespace), manifestsByIdentity(after, namespace)];
+    const identities = new Set([...recent.keys(), ...old.keys()]);
+    this.changed = [...identities].flatMap((identity) =>
+      changedObject(old.get(identity), recent.get(identity), namespace),
+    );
+  }
+
+  /**
+   * Returns the cause of a difference: the changed object and the field that decide about the request, with its place in a
+   * file. A field that fits the kind of the difference comes before one that Envoy's configuration names, and this before an
+   * object that only concerns the edge. The cause is unknown if several objects are equally likely.
+   *
+   * @param known routes, rules and clusters of Envoy's configuration that decide about the request
+   */
+  causeOf(kind: DifferenceKind, known: readonly Cause[], edge: EdgeObjects | undefined): Cause | undefined {
+    const found = this.changed.flatMap((object) => candidateOf(object, kind, known, edge) ?? []);
+    const most = Math.max(...found.map(({ weight }) => weight));
+    const best = found.filter(({ weight }) => weight === most);
+    const usual = best.filter(({ object }) => isUsualKind(kind, object.kind));
+    const [first, another] = usual.length > 0 ? usual : best;
+    if (first !== undefined && (another === undefined || first.isKnown)) return causeIn(first);
+    const [only, other] = this.changed;
+    if (first !== undefined || only === undefined || other !== undefined) return undefined;
+    return causeIn({ object: only, parts: only.parts, place: undefined });
+  }
+}
+
+/** Object that differs between two snapshots. */
+interface ChangedObject {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly before: Manifest | undefined;
+  readonly after: Manifest | undefined;
+  readonly parts: readonly ChangedPart[];
+}
+
+/** Changed parts of an object that may be the cause. */
+interface PlacedParts {
+  readonly object: ChangedObject;
+  readonly parts: readonly ChangedPart[];
+  /** Place that Envoy's configuration names; undefined if it names the object only. */
+  readonly place: FieldPath | undefined;
+}
+
+interface Candidate extends PlacedParts {
+  readonly weight: number;
+  /** True if Envoy's configuration names the object. */
+  readonly isKnown: boolean;
+}
+
+function changedObject(before: Manifest | undefined, after: Manifest | undefined, namespace: string): ChangedObject[] {
+  const object = (after ?? before)?.object;
+  if (object === undefined) return [];
+  const parts = changedParts(fieldsOf(before), fieldsOf(after));
+  if (parts.length === 0) return [];
+  const { kind, metadata } = object;
+  return [{ kind, namespace: metadata.namespace ?? namespace, name: metadata.name, before, after, parts }];
+}
+
+/** Returns an object without what a cluster writes into it, as `kubectl get -o yaml` prints it. */
+function fieldsOf(manifest: Manifest | undefined): object | undefined {
+  return manifest === undefined ? undefined : withoutServerFields(manifest.object);
+}
+
+/** Weights of the signs that a changed object is the cause. */
+const weights = { likelyField: 4, changedPlace: 2, changedElsewhere: 1 } as const;
+
+function candidateOf(
+  object: ChangedObject,
+  kind: DifferenceKind,
+  known: readonly Cause[],
+  edge: EdgeObjects | undefined,
+): Candidate | undefined {
+  const named = known.filter(
+    (cause) => cause.kind === object.kind && cause.name === object.name && cause.namespace === object.namespace,
+  );
+  if (named.length === 0 && !(edge !== undefined && isConcerned(object, edge))) return undefined;
+  const candidates = (named.length === 0 ? [undefined] : named).map((cause): Candidate => {
+    const place = cause?.place === undefined ? undefined : pathOf(cause.place, object);
+    const touched = partsAt(object.parts, place);
+    const parts = touched.length > 0 ? touched : object.parts;
+    const likely = likelyParts(kind, parts, (side, path) => fieldValue(object[side]?.object, path));
+    const ofPlace = cause === undefined ? 0 : touched.length > 0 ? weights.changedPlace : weights.changedElsewhere;
+    return {
+      object,
+      parts: likely.length > 0 ? likely : parts,
+      place: touched.length > 0 ? place : undefined,
+      isKnown: cause !== undefined,
+      weight: (likely.length > 0 ? weights.likelyField : 0) + ofPlace,
+    };
+  });
+  return candidates.reduce((best, one) => (one.weight > best.weight ? one : best));
+}
+
+function isConcerned({ namespace, before, after }: ChangedObject, edge: EdgeObjects): boolean {
+  const inNamespace = ({ object }: Manifest): KubeObject => ({
+    ...object,
+    metadata: { namespace, ...object.metadata },
+  });
+  return [before, after].some((one) => one !== undefined && concerns(inNamespace(one), edge));
+}
+
+/** Returns the changed parts inside a place. A part that contains the place is cut to it. */
+function partsAt(parts: readonly ChangedPart[], place: FieldPath | undefined): ChangedPart[] {
+  if (place === undefined) return [...parts];
+  return parts.flatMap((part): ChangedPart[] => {
+    if (isInside(part.path, place)) return [part];
+    return isInside(place, part.path) ? [{ ...part, path: place }] : [];
+  });
+}
+
+/** Returns the cause: the smallest place with all its changed parts, and the line of the first one. */
+function causeIn({ object, parts, place: outer = [] }: PlacedParts): Cause {
+  const { kind, namespace, name } = object;
+  const common = commonPath(parts.map(({ path }) => path));
+  const place = isInside(common, outer) ? common : outer;
+  const [first] = parts;
+  const manifest = first === undefined ? undefined : object[first.side];
+  const where = manifest?.whereIs(first?.path ?? []).replace(/:\d+$/, '');
+  return { kind, namespace, name, place: placeText(place), where };
+}
+
+/** Returns the path of a place such as `http[0].timeout`, or of a route by its name: `route canary`. */
+function pathOf(place: string, { before, after }: ChangedObject): FieldPath | undefined {
+  const [, routeName] = /^route (.+)$/.exec(place) ?? [];
+  if (routeName === undefined) return ['spec', ...place.split(/[.[\]]+/).filter((part) => part !== '')];
+  for (const manifest of [after, before]) {
+    const list = fieldValue(manifest?.object, ['spec', 'http']);
+    const index = Array.isArray(list) ? list.findIndex((one: { name?: unknown }) => one.name === routeName) : -1;
+    if (index !== -1) return ['spec', 'http', String(index)];
+  }
+  return undefined;
+}
+
+/** Returns a path as people read it, such as `http[0].timeout`; undefined for the whole object. */
+function placeText(path: FieldPath): string | undefined {
+  const [first, ...rest] = path;
+  const fields = first === 'spec' ? rest : path;
+  const text = fields.map((key) => (/^\d+$/.test(key) ? `[${key}]` : `.${key}`)).join('');
+  return text === '' ? undefined : text.replace(/^\./, '');
+}

@@ -1,0 +1,90 @@
+import { type KubeObject, namespaceOf, selects } from '../../istio/resources/objects.ts';
+import type { EdgeObjects, EdgeWorkload } from '../edge-objects.ts';
+import { isRecord } from './changed-parts.ts';
+
+/** Namespace whose policies are those of the whole mesh. */
+const rootNamespace = 'istio-system';
+
+/** Reports whether an object may have an effect on an edge, as far as its names and selectors say. */
+export function concerns(object: KubeObject, edge: EdgeObjects): boolean {
+  const { callers, receivers, gateways, hosts } = edge;
+  const spec = isRecord(object.spec) ? object.spec : {};
+  const namespace = namespaceOf(object);
+  switch (object.kind) {
+    case 'VirtualService':
+    case 'ServiceEntry':
+      return textsOf(spec.hosts).length === 0 || textsOf(spec.hosts).some((host) => isAnyHost(host, namespace, hosts));
+    case 'DestinationRule':
+      return isAnyHost(String(spec.host), namespace, hosts);
+    case 'Gateway':
+      return gateways.length > 0 && gatewayHosts(spec).some((host) => isAnyHost(host, namespace, hosts));
+    case 'HTTPRoute':
+    case 'GRPCRoute':
+      return isOfRoute(spec, namespace, edge);
+    case 'AuthorizationPolicy':
+    case 'RequestAuthentication':
+    case 'PeerAuthentication':
+      return isSelected(object, [...receivers, ...gateways]);
+    case 'Sidecar':
+      return isSelected(object, [...callers, ...receivers]);
+    case 'Service':
+      return isAnyHost(object.metadata.name, namespace, hosts);
+    case 'Deployment':
+    case 'StatefulSet':
+    case 'DaemonSet':
+    case 'ReplicaSet':
+    case 'Pod':
+      return [...callers, ...receivers].some((one) => one.namespace === namespace && one.name === object.metadata.name);
+    case 'Namespace':
+      return [...callers, ...receivers].some((one) => one.namespace === object.metadata.name);
+    case 'ServiceAccount':
+      return false;
+    default:
+      return isSelected(object, [...callers, ...receivers, ...gateways]);
+  }
+}
+
+/** Reports whether a policy is for one of some workloads: by its namespace and its selector. */
+function isSelected(object: KubeObject, workloads: readonly EdgeWorkload[]): boolean {
+  const namespace = namespaceOf(object);
+  const spec = isRecord(object.spec) ? object.spec : {};
+  const selector = [spec.selector, spec.workloadSelector].find(isRecord);
+  const labels = selector?.matchLabels ?? selector?.labels;
+  return workloads.some(
+    (one) =>
+      (namespace === rootNamespace || one.namespace === namespace) &&
+      (labels === undefined || one.labels === undefined || selects(labels as Record<string, string>, one.labels)),
+  );
+}
+
+function isOfRoute(spec: Record<string, unknown>, namespace: string, { hosts, gateways }: EdgeObjects): boolean {
+  const parents = Array.isArray(spec.parentRefs) ? spec.parentRefs.filter(isRecord) : [];
+  const names = textsOf(spec.hostnames);
+  return parents.some((parent) =>
+    parent.kind === 'Service'
+      ? isAnyHost(String(parent.name), String(parent.namespace ?? namespace), hosts)
+      : gateways.length > 0 && (names.length === 0 || names.some((name) => isAnyHost(name, namespace, hosts))),
+  );
+}
+
+/** Returns the hosts of the servers of a Gateway of Istio, or of the listeners of one of the Gateway API. */
+function gatewayHosts(spec: Record<string, unknown>): string[] {
+  const servers = [spec.servers, spec.listeners].flatMap((list) => (Array.isArray(list) ? list.filter(isRecord) : []));
+  return servers.flatMap((server) =>
+    Array.isArray(server.hosts) ? textsOf(server.hosts) : [String(server.hostname ?? '*')],
+  );
+}
+
+function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
+/** Reports whether a host of an object of a namespace is one of those called. It may be short, or have a wildcard. */
+function isAnyHost(given: string, namespace: string, called: readonly string[]): boolean {
+  // Hosts of Gateways may name namespaces: `shop/*.example.com`.
+  const host = given.replace(/^[^/]*\//, '');
+  const full = host.includes('.') || host === '*' ? host : `${host}.${namespace}.svc.cluster.local`;
+  return called.some((one) =>
+    full.startsWith('*') ? one.endsWith(full.slice(1)) : one === full || one.startsWith(`${full}.`),
+  );
+}

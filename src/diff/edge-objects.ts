@@ -1,0 +1,17 @@
+/** Workload at an end of an edge, by which selectors choose it. */
+export interface EdgeWorkload {
+  readonly namespace: string;
+  readonly name: string;
+  /** Undefined if they are not known. */
+  readonly labels: Readonly<Record<string, string>> | undefined;
+}
+
+/** Names by which objects of Kubernetes and Istio may concern an edge. */
+export interface EdgeObjects {
+  /** Hosts that are called, and those to which the proxies of the caller send the requests. */
+  readonly hosts: readonly string[];
+  readonly callers: readonly EdgeWorkload[];
+  readonly receivers: readonly EdgeWorkload[];
+  /** Gateways that clients outside the mesh call, or through which requests pass. */
+  readonly gateways: readonly EdgeWorkload[];
+}

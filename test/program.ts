@@ -91,7 +91,12 @@ export async function runShell(line: string): Promise<{ code: number | null; std
   return { code, stdout, stderr };
 }
 
-/** Runs the program until it ends. */
+/** Removes lines of progress, which a program prints if it takes long: on a busy machine, and otherwise not. */
+export function withoutProgress(output: string): string {
+  return output.replaceAll(/^meshmock: .*, \d+ s\n/gm, '');
+}
+
+/** Runs the program until it ends. Its lines of progress are left out. */
 export async function runProgram(
   args: readonly string[],
   input?: string,
@@ -99,7 +104,7 @@ export async function runProgram(
   const program = startProgram(args);
   program.child.stdin?.end(input);
   const code = await program.exited();
-  return { code, stdout: program.stdout, stderr: program.stderr };
+  return { code, stdout: program.stdout, stderr: withoutProgress(program.stderr) };
 }
 
 export interface ServedProgram extends Program {

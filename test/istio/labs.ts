@@ -9,7 +9,6 @@ import { cleanEnv } from '../program.ts';
 import { runWith } from '../repo/examples.ts';
 import { type BlockKind, type Example, examplesOf, readPage, root } from '../repo/pages.ts';
 import { installTestTools } from '../tools/installed.ts';
-import { withoutProgress } from './docs.ts';
 import { type LocalMeshFixture, startLocalMesh } from './local-mesh.ts';
 
 /** Blocks whose commands run. */
@@ -100,7 +99,7 @@ export class LabMesh implements AsyncDisposable {
     const { output } = await runWith(inThisMesh, [...this.places, ...forwards.places], this.env);
     // kubectl returns before a change is in effect, and a reader is told to wait.
     if (command.startsWith('kubectl ')) await this.mesh.host.inEffect(new AbortController().signal);
-    return withoutProgress(output);
+    return output;
   }
 
   /** Sends requests before the first example, so that no example shows the first request of a process. */

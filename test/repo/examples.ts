@@ -1,6 +1,6 @@
 /** Runs the commands that the docs show, against the meshes that the docs name. */
 import { execFile } from 'node:child_process';
-import { cleanEnv, type Program, startProgram } from '../program.ts';
+import { cleanEnv, type Program, startProgram, withoutProgress } from '../program.ts';
 import { type BlockKind, type Example, examplesOf, type Page, root } from './pages.ts';
 
 /** Real ports of the docs' meshes: the docs say 8080 and 9090 for the demo, and 8180 for octopus. */
@@ -54,7 +54,7 @@ export function runWith(
   for (const [shown, real] of places) here = here.replaceAll(shown, real);
   return new Promise((resolve) => {
     execFile('sh', ['-c', `${here} 2>&1`], { cwd: root, env }, (error, stdout) => {
-      let output = stdout.trimEnd();
+      let output = withoutProgress(stdout).trimEnd();
       for (const [shown, real] of places) output = output.replaceAll(real, shown);
       resolve({ output, code: Number(error?.code ?? 0) });
     });

@@ -67,7 +67,7 @@ function processesOf(folder: string): number[] {
 
 async function assertNothingLeft(folder: string): Promise<void> {
   const left = (): unknown[] => [...processesOf(folder), ...cgroupsOf(folder), ...(existsSync(folder) ? [folder] : [])];
-  for (let tries = 0; tries < 100 && left().length > 0; tries++) await sleep(50);
+  for (let tries = 0; tries < 600 && left().length > 0; tries++) await sleep(50);
   assert.deepEqual(left(), []);
 }
 

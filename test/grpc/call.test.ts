@@ -144,7 +144,7 @@ suite('Call over gRPC', () => {
   test('the deadline of the protocol limits the cascade', async () => {
     await using slow = await startForeignServer(() => {});
     const tree = `gateway(service1(127.0.0.1:${slow.port}))`;
-    const send = async (tries = 5): Promise<Reply | undefined> => {
+    const send = async (tries = 12): Promise<Reply | undefined> => {
       const startedAt = performance.now();
       const path = `/@grpc:service1/@127.0.0.1:${slow.port}/x`;
       const { code, reply } = await gateway({ path }, { deadlineMs: 2000 });

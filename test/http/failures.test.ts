@@ -130,7 +130,7 @@ suite('failures over HTTP', () => {
   test('the deadline covers the whole cascade: the innermost call times out, and the tree still arrives', async () => {
     await using slow = await startForeignServer(() => {});
     const tree = `gateway(service1(service2(127.0.0.1:${slow.port})))`;
-    const send = async (tries = 5): Promise<Reply> => {
+    const send = async (tries = 12): Promise<Reply> => {
       const startedAt = performance.now();
       const path = `/@service1/@service2/@127.0.0.1:${slow.port}/x`;
       const reply = await gateway(path, { 'x-meshmock-deadline-ms': '2000' });

@@ -46,7 +46,7 @@ function meshesOf({ child }: Program): string[] {
 }
 
 async function assertEnded(pids: readonly number[]): Promise<void> {
-  for (let tries = 0; tries < 100 && pids.some((pid) => existsSync(`/proc/${pid}`)); tries++) await sleep(50);
+  for (let tries = 0; tries < 600 && pids.some((pid) => existsSync(`/proc/${pid}`)); tries++) await sleep(50);
   assert.deepEqual(
     pids.filter((pid) => existsSync(`/proc/${pid}`)),
     [],
@@ -122,13 +122,17 @@ const outcomes = ({ cases }: Shown): string[] => cases.map(({ name, outcome }) =
 describe('meshmock test', () => {
   it('continues in another mesh when one dies during a case, and reports all results', async () => {
     const file = (name: string, plan: string) =>
-      write(name, `manifests: [mesh.yaml]\ncases: [{name: ${name}, call: ${plan}, expect: service2 status = 200}]\n`);
+      write(
+        name,
+        `manifests: [mesh.yaml]\ncases: [{name: ${name}, call: ${plan}, timeout: 20s, expect: service2 status = 200}]\n`,
+      );
     const files = [
-      await file('slow.test.yaml', '/@service2/~delay=8s/x'),
+      await file('slow.test.yaml', '/@service2/~delay=14s/x'),
       await file('next.test.yaml', '/@service2/x'),
     ];
     await using program = startTest(...files);
-    while (!/slow.*0 of 1/.test(program.stderr)) await sleep(50, undefined, { signal: AbortSignal.timeout(60_000) });
+    const signal = AbortSignal.timeout(120_000);
+    while (!/slow.*0 of 1/.test(program.stderr)) await sleep(50, undefined, { signal });
     // Its first child process is the mesh.
     const [mesh = 0] = descendantsOf(program.child.pid ?? 0);
     process.kill(mesh, 'SIGKILL');
@@ -465,8 +469,9 @@ cases:
         'manifests: [mesh.yaml]\ncases:\n  - {name: a, call: /~delay=10s/x, repeat: 20, expect: status = 200}\n';
       const files = await Promise.all(['slow-1', 'slow-2'].map((name) => write(`${name}.test.yaml`, text)));
       const program = startTest(...files, '--meshes', '2');
-      const signal = AbortSignal.timeout(90_000);
-      const areRunning = (): boolean => [1, 2].every((n) => program.stderr.includes(`slow-${n}.test.yaml: a: 0 of 20`));
+      const signal = AbortSignal.timeout(240_000);
+      const areRunning = (): boolean =>
+        [1, 2].every((n) => new RegExp(`slow-${n}\\.test\\.yaml: a: \\d+ of 20`).test(program.stderr));
       while (!areRunning()) await sleep(50, undefined, { signal });
       const pids = descendantsOf(program.child.pid ?? 0);
       assert.ok(pids.length > 40, `${pids.length} processes`);

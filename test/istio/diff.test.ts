@@ -248,7 +248,7 @@ describe('meshmock diff', () => {
     program.child.kill('SIGINT');
     assert.equal(await program.exited(), 2);
     assert.ok(!existsSync(mesh));
-    for (let tries = 0; tries < 100 && pids.some((one) => existsSync(`/proc/${one}`)); tries++) await sleep(50);
+    for (let tries = 0; tries < 600 && pids.some((one) => existsSync(`/proc/${one}`)); tries++) await sleep(50);
     assert.deepEqual(
       pids.filter((one) => existsSync(`/proc/${one}`)),
       [],

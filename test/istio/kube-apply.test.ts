@@ -186,13 +186,24 @@ metadata: { name: declared }
       await assert.rejects(apply(text.replace('size: 1', 'size: x')), {
         message: 'a.yaml:5:9: thing.a.test/thing: spec.size: must be of type integer: "string"',
       });
-      const startedAt = performance.now();
       const deleted = await remove(text);
-      assert.ok(performance.now() - startedAt < 4000, 'a namespace is deleted at once');
       assert.deepEqual(new Set(deleted.map(({ change }) => change)), new Set(['deleted']));
       assert.equal((await remove(text))[0]?.change, 'not found');
       await remove('{ apiVersion: v1, kind: Namespace, metadata: { name: undeclared } }');
       assert.equal(await own.cluster.client.get(namespace('undeclared'), signal), undefined);
+    });
+
+    test('a namespace is deleted at once', async () => {
+      const text = '{ apiVersion: v1, kind: Namespace, metadata: { name: quick } }';
+      // The controller of namespaces waits for 5 s each time. A busy machine is slow now and then.
+      let leastMs = Number.POSITIVE_INFINITY;
+      for (let tries = 0; tries < 5 && leastMs > 4000; tries++) {
+        await apply(text);
+        const startedAt = performance.now();
+        await remove(text);
+        leastMs = Math.min(leastMs, performance.now() - startedAt);
+      }
+      assert.ok(leastMs < 4000, `${leastMs} ms`);
     });
 
     test('workloads are created after the objects that configure them', async () => {

@@ -10,7 +10,7 @@ import { maskedMesh, maskedVersion } from './docs.ts';
 import { blockKind, filesOf, LabMesh, labPages, labs, meshFile } from './labs.ts';
 
 /** Maximum time until the garbage collector has deleted what belonged to deleted objects, in milliseconds. */
-const collectedMs = 20_000;
+const collectedMs = 60_000;
 
 const defaults = { timeoutMs: 0, retryUntilMs: 0 };
 

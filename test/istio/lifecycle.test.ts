@@ -50,7 +50,7 @@ async function connectTo(port: number): Promise<{ readonly outcome: Promise<Outc
 
 async function assertAllEnd(pids: readonly number[]): Promise<void> {
   assert.ok(pids.length > 20, `only ${pids.length} processes`);
-  for (let tries = 0; tries < 100 && pids.some((pid) => existsSync(`/proc/${pid}`)); tries++) await sleep(50);
+  for (let tries = 0; tries < 600 && pids.some((pid) => existsSync(`/proc/${pid}`)); tries++) await sleep(50);
   assert.deepEqual(
     pids.filter((pid) => existsSync(`/proc/${pid}`)),
     [],

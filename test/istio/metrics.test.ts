@@ -32,9 +32,9 @@ spec:
 `,
 };
 
-const longestWaitMs = 20_000;
+const longestWaitMs = 60_000;
 
-suite('metrics of a mesh', { timeout: 120_000 }, () => {
+suite('metrics of a mesh', { timeout: 600_000 }, () => {
   let mesh: LocalMeshFixture;
   before(async () => {
     mesh = await startLocalMesh([demoWorkloads, further]);

@@ -75,7 +75,7 @@ interface SpansProcess {
 
 /** Waits until Jaeger has a trace of one service, and returns the process of its spans. */
 async function spansProcess(mesh: LocalMeshFixture, traceId: string): Promise<SpansProcess> {
-  for (let tries = 0; tries < 50; tries++) {
+  for (let tries = 0; tries < 600; tries++) {
     const { data } = (await (await fetch(`${mesh.jaeger}/api/traces/${traceId}`)).json()) as {
       data: readonly { readonly processes: Readonly<Record<string, SpansProcess>> }[] | null;
     };

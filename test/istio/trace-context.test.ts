@@ -63,7 +63,7 @@ const calls = 6;
 const spansOfCascade = 4 * calls + 1;
 /** The same with SERVER and CLIENT of the ingress gateway, and SERVER of the first mock's sidecar. */
 const spansAtIngress = spansOfCascade + 3;
-const traceTimeoutMs = 15_000;
+const traceTimeoutMs = 60_000;
 
 suite('trace headers that arrive in a mesh', { timeout: 600_000 }, () => {
   let mesh: LocalMeshFixture;

@@ -19,7 +19,7 @@ export interface Prometheus extends AsyncDisposable {
 }
 
 const scrapeIntervalMs = 1000;
-const longestWaitMs = 20_000;
+const longestWaitMs = 60_000;
 
 /**
  * Starts a Prometheus on a free port.

@@ -25,7 +25,7 @@ import { countMade, type Part, partOfPlan, partOfReply, plans, sentBy } from './
 const planCount = Number(process.env.MESHMOCK_PLANS ?? 500);
 const concurrency = 4;
 const seed = Number(process.env.MESHMOCK_TEST_SEED ?? Date.now() % 1_000_000);
-const traceTimeoutMs = 15_000;
+const traceTimeoutMs = 60_000;
 const mutationCount = 1000;
 
 suite(`${planCount} random plans through sidecars (MESHMOCK_TEST_SEED=${seed})`, { timeout: 900_000 }, () => {

@@ -5,7 +5,7 @@ import { type EdgeSet, edgesOf } from '../../src/diff/pieces/edges.ts';
 import { type EnvoyConfig, noConfig } from '../../src/diff/pieces/envoy-config.ts';
 import type { JsonObject } from '../../src/diff/pieces/json.ts';
 import type { MeshSnapshot, SnapshotPod } from '../../src/diff/pieces/mesh-snapshot.ts';
-import { cartRoute, shopOf } from './envoy-dump.ts';
+import { cartRoute, serviceOf, shopOf } from './envoy-dump.ts';
 
 const onlyAdmin = {
   'ns[shop]-policy[cart]-rule[0]': {
@@ -167,6 +167,47 @@ describe('edges of two snapshots', () => {
     assert.deepEqual(
       compare(withGateway('a'), withGateway('b')).notCompared.map(({ subject }) => subject),
       ['gateway shop/admin-v1, connections to port 9000'],
+    );
+  });
+
+  it('name calls of workloads to a gateway if what it does for clients differs, or the sidecars of the workloads do', () => {
+    const withGateway = (timeout: string): MeshSnapshot => {
+      const routes = [{ ...cartRoute, route: { ...cartRoute.route, timeout } }];
+      const routeConfig = {
+        name: 'http.8080',
+        virtual_hosts: [{ name: 'shop:80', domains: ['shop.example'], routes }],
+      };
+      const listener = {
+        address: { socket_address: { address: '0.0.0.0', port_value: 8080 } },
+        filter_chains: [{ filters: [{ name: 'http', typed_config: { rds: { route_config_name: 'http.8080' } } }] }],
+      };
+      const config = { ...noConfig, listeners: [listener], routes: new Map([['http.8080', routeConfig]]) };
+      const mesh = withPod(shopOf({}), 'admin-v1', { role: 'gateway', config });
+      return { ...mesh, services: [...mesh.services, serviceOf('admin', '10.96.1.8')] };
+    };
+    const subjects = (before: MeshSnapshot, after: MeshSnapshot): string[] =>
+      compare(before, after).notCompared.map(({ subject }) => subject);
+    const mesh = withGateway('1s');
+    const web = mesh.pods.find(({ workload }) => workload === 'web-v1');
+    assert.ok(web?.config);
+    const changed = withPod(mesh, 'web-v1', { config: { ...web.config, runtime: [{ layers: ['a'] }] } });
+    assert.deepEqual(subjects(mesh, mesh), []);
+    assert.deepEqual(subjects(mesh, changed), ['web-v1 → Service admin.shop of a gateway']);
+    assert.deepEqual(subjects(mesh, withGateway('2s')), ['all callers → Service admin.shop of a gateway']);
+  });
+
+  it('differ for a caller without a proxy if a Service without a selector has other endpoints', () => {
+    const leadingTo = (pod: number, start: number): MeshSnapshot => {
+      const mesh = withPod(shopOf({}, start), 'web-v1', { config: undefined });
+      const service = { ...serviceOf('stock', '10.96.1.7'), selector: undefined };
+      return { ...mesh, services: [{ ...service, endpoints: [`10.77.${start}.${pod}:8080`] }] };
+    };
+    assert.equal(compare(leadingTo(3, 1), leadingTo(3, 2)).changedEdges, 0);
+    const { toProbe } = compare(leadingTo(3, 1), leadingTo(2, 2));
+    const [web] = toProbe.filter(({ caller }) => callerKey(caller) === 'shop/web-v1');
+    assert.deepEqual(
+      [web?.before, web?.after].map((side) => side?.receivers.map(({ pod }) => pod.workload)),
+      [['cart-v1'], ['admin-v1']],
     );
   });
 

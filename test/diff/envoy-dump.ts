@@ -31,6 +31,7 @@ export function serviceOf(name: string, address: string): SnapshotService {
     namespace: 'shop',
     addresses: [address],
     selector: { app: name },
+    endpoints: [],
     ports: [{ port: 80, targetPort: '8080', name: 'http', protocol: 'http' }],
     settings: 'ClusterIP',
   };

@@ -28,6 +28,8 @@ export interface EdgeParts {
   readonly identity: string | undefined;
   /** Text that is equal for equal parts. */
   readonly key: string;
+  /** The same for the parts of the sender and the Service only. */
+  readonly senderKey: string;
   /** The same for the parts of receivers only. */
   readonly receiverKey: string;
 }
@@ -36,6 +38,12 @@ export interface EdgeParts {
 export interface EdgeTarget {
   readonly host: string;
   readonly port: number;
+}
+
+/** Readers of both snapshots. */
+export interface EdgeReaders {
+  readonly before: EdgeReader;
+  readonly after: EdgeReader;
 }
 
 /** Reads the parts of edges of one snapshot. */
@@ -101,16 +109,17 @@ export class EdgeReader {
       ...receivers.map((one) => this.receiverText(one)).toSorted(),
       ...[...nextGateways].map((one) => this.gatewayText(one)),
     ].join('\n');
-    const key = [
-      service === undefined ? 'no service' : serviceText(service),
+    const senderKey = [
+      service === undefined ? 'no service' : serviceText(service, this.names),
       pod.network,
       ...(sender === undefined ? ['no proxy'] : this.senderTexts(sender)),
-      receiverKey,
     ].join('\n');
+    const key = [senderKey, receiverKey].join('\n');
     const gateways = [...nextGateways].flatMap(({ config }) => config?.listeners ?? []);
     const identity = sender === undefined ? undefined : identityOf(pod);
     const gatewayPods = [...nextGateways];
-    return { sender, receivers, gateways, gatewayPods, identity, key: hashOf(key), receiverKey: hashOf(receiverKey) };
+    const keys = { key: hashOf(key), senderKey: hashOf(senderKey), receiverKey: hashOf(receiverKey) };
+    return { sender, receivers, gateways, gatewayPods, identity, ...keys };
   }
 
   private senderTexts(parts: OutboundParts): string[] {
@@ -193,6 +202,7 @@ function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('base64');
 }
 
-function serviceText({ settings, ports }: SnapshotService): string {
-  return canonicalText([settings, ports.map(({ port, targetPort, protocol }) => ({ port, targetPort, protocol }))]);
+function serviceText({ settings, ports, endpoints }: SnapshotService, names: AddressNames): string {
+  const numbers = ports.map(({ port, targetPort, protocol }) => ({ port, targetPort, protocol }));
+  return canonicalText([settings, numbers, normalized(endpoints.toSorted(), names)]);
 }

@@ -1,7 +1,8 @@
 import { callerKey } from '../caller-text.ts';
 import type { Caller, ComparisonCounts, Destination, NotCompared } from '../model.ts';
 import { type CallerPods, callersOf } from './callers.ts';
-import { type EdgeParts, EdgeReader } from './edge-parts.ts';
+import { type EdgeParts, EdgeReader, type EdgeReaders } from './edge-parts.ts';
+import { callsOfGateways } from './gateway-calls.ts';
 import { type GatewayTarget, gatewayTargetsOf } from './gateway-targets.ts';
 import { identityVector } from './identity-vector.ts';
 import { inOrder, type MeshSnapshot, type SnapshotPod, workloadKey } from './mesh-snapshot.ts';
@@ -56,17 +57,18 @@ export function edgesOf(old: MeshSnapshot, recent: MeshSnapshot, options: EdgeOp
     changedGateways: gateways.changed,
     callers: callers.map(({ caller }) => caller),
     toProbe: [...ofTargets.flatMap(({ toProbe }) => toProbe), ...gateways.toProbe],
-    notCompared: [...notCompared, ...skipped, ...gateways.notCompared, ...unread(callers, readers)],
+    notCompared: [
+      ...notCompared,
+      ...skipped,
+      ...gateways.notCompared,
+      ...callsOfGateways(callers, readers, gateways.changedGateways),
+      ...unread(callers, readers),
+    ],
   };
 }
 
-interface Readers {
-  readonly before: EdgeReader;
-  readonly after: EdgeReader;
-}
-
 /** Returns the parts of callers that differ, and that no edge has. */
-function unread(callers: readonly CallerPods[], { before, after }: Readers): NotCompared[] {
+function unread(callers: readonly CallerPods[], { before, after }: EdgeReaders): NotCompared[] {
   const side = (reader: EdgeReader, pod: SnapshotPod): ReadablePod => ({
     mesh: reader.mesh,
     textOf: (part) => reader.textOf(part),
@@ -91,7 +93,7 @@ interface TargetEdges {
 function edgesTo(
   { edge, destination, protocol, calleePort, workloads }: MeshTarget,
   callers: readonly CallerPods[],
-  readers: Readers,
+  readers: EdgeReaders,
   options: EdgeOptions,
 ): TargetEdges {
   const classes = new Map<string, Edge>();
@@ -127,9 +129,14 @@ function classKey(before: EdgeParts, after: EdgeParts, pods: CallerPods['pods'])
 function gatewayEdges(
   before: MeshSnapshot,
   after: MeshSnapshot,
-  readers: Readers,
+  readers: EdgeReaders,
   { all }: EdgeOptions,
-): Pick<EdgeSet, 'toProbe' | 'notCompared'> & { readonly count: number; readonly changed: number } {
+): Pick<EdgeSet, 'toProbe' | 'notCompared'> & {
+  readonly count: number;
+  readonly changed: number;
+  /** Workloads of gateways with a host that differs, as NAMESPACE/NAME. */
+  readonly changedGateways: ReadonlySet<string>;
+} {
   const targets = new Map<string, GatewayTarget>([...gatewayTargetsOf(after), ...gatewayTargetsOf(before)]);
   const edges = [...targets.values()].flatMap((target): Edge[] => {
     const { gateway, host, port, podPort, scheme } = target;
@@ -150,7 +157,8 @@ function gatewayEdges(
   });
   const changed = edges.filter((edge) => edge.before.key !== edge.after.key);
   const notCompared = [...oneSided(before, after, 'old'), ...oneSided(after, before, 'new')];
-  return { count: edges.length, changed: changed.length, toProbe: all ? edges : changed, notCompared };
+  const changedGateways = new Set(changed.flatMap(({ caller }) => (caller.kind === 'gateway' ? caller.gateway : [])));
+  return { count: edges.length, changed: changed.length, toProbe: all ? edges : changed, notCompared, changedGateways };
 }
 
 /** Returns the gateways that only one snapshot has. */

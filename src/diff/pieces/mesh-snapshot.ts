@@ -21,6 +21,8 @@ export interface SnapshotService {
   readonly namespace: string;
   readonly addresses: readonly string[];
   readonly selector: Readonly<Record<string, string>> | undefined;
+  /** Addresses of its endpoints with their ports, if it selects no pods. */
+  readonly endpoints: readonly string[];
   readonly ports: readonly SnapshotPort[];
   /** Type and further settings that decide how a name leads to pods. */
   readonly settings: string;
@@ -44,10 +46,13 @@ export function hostOf({ name, namespace }: Pick<SnapshotService, 'name' | 'name
   return `${name}.${namespace}.svc.cluster.local`;
 }
 
-/** Returns the pods that a Service selects. */
+/** Returns the pods that a Service selects, or to which its endpoints lead. */
 export function podsOf(service: SnapshotService, pods: readonly SnapshotPod[]): SnapshotPod[] {
-  const { selector } = service;
-  if (selector === undefined) return [];
+  const { selector, endpoints } = service;
+  if (selector === undefined) {
+    const addresses = new Set(endpoints.map((endpoint) => endpoint.replace(/:\d*$/, '')));
+    return pods.filter(({ address }) => addresses.has(address));
+  }
   return pods.filter(
     ({ namespace, labels }) =>
       namespace === service.namespace && Object.entries(selector).every(([name, value]) => labels[name] === value),

@@ -61,6 +61,15 @@ function isApiServer({ name, namespace }: SnapshotService): boolean {
   return name === 'kubernetes' && namespace === 'default';
 }
 
+/** Returns the Services of gateways, with the workloads of each. */
+export function gatewayServicesOf(
+  mesh: MeshSnapshot,
+): { readonly service: SnapshotService; readonly gateways: readonly string[] }[] {
+  return mesh.services
+    .filter((service) => isGatewayService(service, mesh))
+    .map((service) => ({ service, gateways: podsOf(service, mesh.pods).map(workloadKey) }));
+}
+
 function isGatewayService(service: SnapshotService, { pods }: MeshSnapshot): boolean {
   return podsOf(service, pods).some(({ role }) => role === 'gateway');
 }
@@ -92,7 +101,8 @@ function isMetrics({ name }: SnapshotPort): boolean {
   return name === 'http-metrics' || name === 'metrics' || name === 'http-monitoring';
 }
 
-function shortName({ name, namespace }: SnapshotService): string {
+/** Returns the name of a Service for people: with its namespace, unless it is `default`. */
+export function shortName({ name, namespace }: SnapshotService): string {
   return namespace === 'default' ? name : `${name}.${namespace}`;
 }
 

@@ -227,10 +227,10 @@ export class LocalMesh {
     return { objects: [], warnings: [...notes, ...failures], leftOut: [], durationMs };
   }
 
-  /** Services and pods of the mesh, as they are in the API. */
+  /** Services, their endpoints and the pods of the mesh, as they are in the API. */
   get objects(): MeshObjects {
-    const { services, pods } = this.parts.view;
-    return { services, pods };
+    const { services, slices, pods } = this.parts.view;
+    return { services, slices, pods };
   }
 
   private analyze(objects: readonly KubeObject[]): string[] {

@@ -1,4 +1,4 @@
-import type { Labels, Pod, Service } from '../resources/objects.ts';
+import type { EndpointSlice, Labels, Pod, Service } from '../resources/objects.ts';
 import type { PodRole } from './pod-plan.ts';
 
 /** State of a pod, for `meshmock istio status`. */
@@ -49,6 +49,7 @@ export interface ProxyDump {
 /** Objects that receive requests, with those that the local mesh added. */
 export interface MeshObjects {
   readonly services: readonly Service[];
+  readonly slices: readonly EndpointSlice[];
   readonly pods: readonly Pod[];
 }
 

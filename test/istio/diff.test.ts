@@ -185,6 +185,46 @@ spec: { selector: { matchLabels: { app: db } }, mtls: { mode: STRICT } }`;
     ]);
   });
 
+  it('differ at a gateway, with the field of the Gateway as the cause among several changed objects', async () => {
+    const front = (host: string): string => `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: front }
+spec:
+  selector: { istio: ingressgateway }
+  servers:
+    - port: { number: 80, name: http, protocol: HTTP }
+      hosts: [${host}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: front }
+spec:
+  hosts: ['*']
+  gateways: [front]
+  http: [{ route: [{ destination: { host: stock } }] }]`;
+    const comparison = await compare(
+      sources(subsets, front('shop.example')),
+      sources(subsets, front('store.example'), stockRoutes),
+    );
+    const lines = reportLines(comparison).map(({ edge, from, to, cause, where }) => [edge, from, to, cause, where]);
+    const cause = 'Gateway front, servers[0].hosts[0] (gateway istio-system/istio-ingressgateway)';
+    assert.deepEqual(
+      lines.filter(([edge]) => String(edge).endsWith('.example')),
+      [
+        ['shop.example', '200 stock v1', '404 no_route', cause, ['5.yaml:8']],
+        ['store.example', '404 no_route', '200 stock v1', cause, ['5.yaml:8']],
+      ],
+    );
+    assert.deepEqual(
+      lines.filter(([edge]) => !String(edge).endsWith('.example')).map(([, , , ...where]) => where),
+      [['VirtualService stock, http[0].timeout', ['6.yaml:7']]],
+    );
+    assert.deepEqual(
+      comparison.notCompared.map(({ subject }) => subject),
+      ['all callers → Service istio-ingressgateway.istio-system of a gateway'],
+    );
+  });
+
   it('are refused with file, line and column if the mesh refuses an object', async () => {
     const old = sources(subsets);
     await assert.rejects(

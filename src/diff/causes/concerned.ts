@@ -12,8 +12,9 @@ export function concerns(object: KubeObject, edge: EdgeObjects): boolean {
   const namespace = namespaceOf(object);
   switch (object.kind) {
     case 'VirtualService':
+      return isOfGateways(textsOf(spec.gateways), edge) && isOfHosts(textsOf(spec.hosts), namespace, hosts);
     case 'ServiceEntry':
-      return textsOf(spec.hosts).length === 0 || textsOf(spec.hosts).some((host) => isAnyHost(host, namespace, hosts));
+      return isOfHosts(textsOf(spec.hosts), namespace, hosts);
     case 'DestinationRule':
       return isAnyHost(String(spec.host), namespace, hosts);
     case 'Gateway':
@@ -42,6 +43,17 @@ export function concerns(object: KubeObject, edge: EdgeObjects): boolean {
     default:
       return isSelected(object, [...callers, ...receivers, ...gateways]);
   }
+}
+
+/** Reports whether a VirtualService is for the sidecars of callers, or for gateways of the edge. */
+function isOfGateways(names: readonly string[], { callers, gateways }: EdgeObjects): boolean {
+  const all = names.length === 0 ? ['mesh'] : names;
+  return all.some((name) => (name === 'mesh' ? callers.length > 0 : gateways.length > 0));
+}
+
+/** Reports whether one of some hosts is called. A delegate has none. */
+function isOfHosts(own: readonly string[], namespace: string, called: readonly string[]): boolean {
+  return own.length === 0 || own.some((host) => isAnyHost(host, namespace, called));
 }
 
 /** Reports whether a policy is for one of some workloads: by its namespace and its selector. */

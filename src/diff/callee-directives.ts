@@ -5,6 +5,7 @@ export function calleeDirectives({ mode }: Probe): string | undefined {
   switch (mode.kind) {
     case 'plain':
     case 'shares':
+    case 'delayed':
       return undefined;
     case 'slow':
     case 'burst':

@@ -76,6 +76,15 @@ export type ProbeMode =
       /** Finite timeouts in the configuration of both sides, in milliseconds. Times are compared only with these. */
       readonly timeoutsMs: readonly number[];
     }
+  /** The proxy delays requests, which shows in the times of several of them. */
+  | {
+      readonly kind: 'delayed';
+      readonly count: number;
+      /** Delays in the configuration of both sides, in milliseconds. */
+      readonly delaysMs: readonly number[];
+      /** True if all requests are delayed or none, on each side. */
+      readonly isCertain: boolean;
+    }
   /** The callee fails each attempt, and the attempts are counted. */
   | { readonly kind: 'failing'; readonly failure: CalleeFailure }
   /** The request is sent many times, to count the parts of a route. */
@@ -208,6 +217,8 @@ export interface Observation {
   readonly attempts: number | undefined;
   /** Time of the slowest request, in milliseconds. */
   readonly durationMs: number;
+  /** Times of all requests, in milliseconds. */
+  readonly durationsMs: readonly number[];
   /** Commands and trees for `--explain`. */
   readonly evidence: ObservationEvidence;
 }

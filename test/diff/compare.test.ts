@@ -37,6 +37,7 @@ test('each pair of answers has its kind of difference', () => {
     [refusal('rbac_denied', 403), v1, ['allowed allowed: 403 rbac_denied → 200 reviews v1']],
     [refusal('rbac_denied', 403), refusal('no_route', 404), ['answer refusal: 403 rbac_denied → 404 no_route']],
     [v1, refusal('fault', 500), ['resilience fault: 200 reviews v1 → 500 fault']],
+    [refusal('fault', 500), refusal('fault', 418), ['resilience fault: 500 fault → 418 fault']],
     [v1, outcome(service('reviews', 'v2')), ['destination version: 200 reviews v1 → 200 reviews v2']],
     [v1, outcome(service('ratings', 'v1')), ['destination destination: 200 reviews v1 → 200 ratings v1']],
     [v1, { ...v1, status: 201 }, ['answer status: 200 reviews v1 → 201 reviews v1']],

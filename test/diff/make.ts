@@ -81,6 +81,7 @@ export function observation(outcomes: readonly Outcome[], overrides: Partial<Obs
     pods: {},
     mirrors: [],
     attempts: undefined,
+    durationsMs: [],
     durationMs: 3,
     evidence: { tree: 'productpage v1  200\n└─ reviews:9080  200', command: "curl -g 'localhost:1/@reviews/'" },
     ...overrides,

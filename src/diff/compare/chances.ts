@@ -41,14 +41,13 @@ function chancePart(sides: readonly ReadonlyMap<string, number>[]): ChancePart {
   return uncertain.length > 0 ? 'destination' : 'nothing';
 }
 
-/** Returns the probability of each destination, copy and fault of a route. */
+/** Returns the probability of each destination, copy and abort of a route. Delays do not change the answer. */
 function chancesOf(pieces: RequestPieces): Map<string, number> {
-  const { abort, delay } = faultsOf(pieces.route);
+  const { abort } = faultsOf(pieces.route);
   return new Map([
     ...destinationChances(pieces),
     ...mirrorChances(pieces.route),
     ...(abort === undefined ? [] : [['abort', fractionOf(abort.percentage)] as const]),
-    ...(delay === undefined ? [] : [['delay', fractionOf(delay.percentage)] as const]),
   ]);
 }
 
@@ -80,6 +79,7 @@ interface MirrorPolicy {
 
 const denominators = { HUNDRED: 100, TEN_THOUSAND: 10_000, MILLION: 1_000_000 };
 
-function fractionOf({ numerator = 0, denominator = 'HUNDRED' }: FractionalPercent = {}): number {
+/** Returns a part of the requests, from 0 to 1. */
+export function fractionOf({ numerator = 0, denominator = 'HUNDRED' }: FractionalPercent = {}): number {
   return numerator / denominators[denominator];
 }

@@ -2,6 +2,7 @@ import { isRefused } from '../answer-kinds.ts';
 import type { Observation } from '../model.ts';
 import { outcomeText } from './answer-text.ts';
 import type { BareDifference } from './bare-difference.ts';
+import { durationText, earlyMs } from './durations.ts';
 
 /** Compares after what time a slow callee is given up. Only timeouts of the configuration are compared. */
 export function timeoutDifference(
@@ -22,8 +23,6 @@ function timeoutText(observation: Observation, timeoutsMs: readonly number[]): s
   return passed.length === 0 ? 'at once' : `after ${durationText(Math.max(...passed))}`;
 }
 
-/** Time by which clocks of two processes may differ, in milliseconds. */
-const earlyMs = 15;
 /** Part of a timeout after which a callee over gRPC gives up. */
 const earlyPart = 0.95;
 
@@ -35,11 +34,6 @@ function hasTimedOut({ outcomes }: Observation): boolean {
       grpcStatus === 'DEADLINE_EXCEEDED' ||
       (answer.kind === 'none' && answer.code === 'timeout'),
   );
-}
-
-/** Returns a duration with its unit, such as `500 ms` or `1.5 s`. */
-export function durationText(durationMs: number): string {
-  return durationMs < 1000 ? `${Math.round(durationMs)} ms` : `${Number((durationMs / 1000).toFixed(2))} s`;
 }
 
 /** Compares the attempts of a proxy at a callee that fails, and what the caller got at the end. */

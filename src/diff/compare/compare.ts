@@ -5,6 +5,7 @@ import type { BareDifference, CompareSettings } from './bare-difference.ts';
 import { compareContents } from './compare-contents.ts';
 import { attemptsDifference, ejectionDifference, limitDifference, timeoutDifference } from './compare-resilience.ts';
 import { mirrorDifferences, shareDifferences } from './compare-shares.ts';
+import { delayDifferences } from './delays.ts';
 import { severityOf, severityOrder } from './severity.ts';
 
 /**
@@ -43,6 +44,8 @@ function bareDifferences(
       return [...shareDifferences(probe, before, after, settings), ...mirrorDifferences(before, after, settings)];
     case 'slow':
       return timeoutDifference(before, after, mode.timeoutsMs);
+    case 'delayed':
+      return delayDifferences(before, after, mode, settings);
     case 'failing':
       return attemptsDifference(before, after);
     case 'burst':
@@ -84,7 +87,7 @@ function isByChance(kind: DifferenceKind, byChance: ChancePart): boolean {
 /** Returns the kind of the difference between two answers; undefined if they are alike. */
 function answerChange(old: Outcome, changed: Outcome): DifferenceKind | undefined {
   const [before, after] = [old.answer, changed.answer];
-  if (isFault(before) !== isFault(after)) return 'fault';
+  if (isFault(before) || isFault(after)) return outcomeText(old) === outcomeText(changed) ? undefined : 'fault';
   if (isRefused(before) !== isRefused(after)) return isRefused(after) ? 'refused' : 'allowed';
   if (isRefused(before)) return outcomeText(old) === outcomeText(changed) ? undefined : 'refusal';
   return before.kind === after.kind ? sameKindChange(old, changed) : otherKind(before, after);

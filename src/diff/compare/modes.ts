@@ -1,20 +1,15 @@
 import type { CalleeFailure, NotCompared, ProbeMode } from '../model.ts';
 import { countingMode } from './chances.ts';
-import {
-  faultsOf,
-  isSame,
-  type NeededModes,
-  none,
-  type RequestPieces,
-  type RetryPolicy,
-  type RoutePiece,
-} from './pieces.ts';
+import { delayedMode } from './delays.ts';
+import { milliseconds, mostDelayMs } from './durations.ts';
+import { isSame, type NeededModes, none, type RequestPieces, type RetryPolicy, type RoutePiece } from './pieces.ts';
 
 /** Returns the modes that show the differences between the settings of two sides. */
 export function neededModes(before: RequestPieces, after: RequestPieces): NeededModes {
   const parts = [
     countingMode(before, after),
     slowMode(before, after),
+    delayedMode(before, after),
     failingModes(before, after),
     limitModes(before, after),
     answerHeaders(before, after),
@@ -22,25 +17,10 @@ export function neededModes(before: RequestPieces, after: RequestPieces): Needed
   return { modes: parts.flatMap(({ modes }) => modes), notCompared: parts.flatMap(({ notCompared }) => notCompared) };
 }
 
-/**
- * Returns a duration of Envoy's JSON in milliseconds; undefined without one.
- *
- * @example
- * milliseconds('0.500s'); // 500
- */
-export function milliseconds(duration: string | undefined): number | undefined {
-  const [, seconds] = /^([\d.]+)s$/.exec(duration ?? '') ?? [];
-  return seconds === undefined ? undefined : Math.round(Number(seconds) * 1000);
-}
-
-/** Longest delay of a callee in a probe, in milliseconds. */
-const mostDelayMs = 12_000;
-
 function slowMode({ route: before }: RequestPieces, { route: after }: RequestPieces): NeededModes {
   const settings = (piece: RoutePiece | undefined): unknown[] => [
     piece?.route?.timeout ?? '0s',
     piece?.route?.retry_policy?.per_try_timeout,
-    faultsOf(piece).delay,
   ];
   if (isSame(settings(before), settings(after))) return none;
   const timeouts = [before, after].flatMap((piece) =>

@@ -35,7 +35,7 @@ export function observationOf(answers: readonly CallResult[], context: Observati
     for (const [pod, count] of summary === undefined ? [[reply?.pod, 1] as const] : Object.entries(summary.byPod ?? {}))
       if (pod !== undefined) pods[pod] = (pods[pod] ?? 0) + count;
   const durations = answers.map(({ durationMs = 0, summary }) => summary?.latencyMs?.max ?? durationMs);
-  return { ...kept, outcomes, pods, durationMs: Math.max(0, ...durations) };
+  return { ...kept, outcomes, pods, durationMs: Math.max(0, ...durations), durationsMs: durations };
 }
 
 function outcomesOf(call: CallResult, isAtGateway: boolean): Outcome[] {

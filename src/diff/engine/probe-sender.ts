@@ -7,6 +7,7 @@ import type { Scheme } from '../../plan/plan.ts';
 import type { CallResult } from '../../reply/reply.ts';
 import { type BatchSettings, type CallRoute, openClient, sendBatch } from '../../send/request-batch.ts';
 import { calleeDirectives } from '../callee-directives.ts';
+import { delayedConcurrency } from '../compare/delays.ts';
 import type { MirroredCopies, Probe } from '../model.ts';
 import { mayBeByChance } from './chance-answers.ts';
 import type { ComparisonMesh } from './comparison-mesh.ts';
@@ -125,6 +126,8 @@ function timesOf({ mode }: Probe): Pick<BatchSettings, 'repeat' | 'concurrency'>
     case 'slow':
     case 'failing':
       return { repeat: 1, concurrency: 1 };
+    case 'delayed':
+      return { repeat: mode.count, concurrency: mode.isCertain ? 1 : delayedConcurrency };
     case 'shares':
     case 'ejection':
       return { repeat: mode.count, concurrency: 1 };

@@ -102,6 +102,7 @@ function modeText(mode: ProbeMode): string {
   switch (mode.kind) {
     case 'plain':
     case 'shares':
+    case 'delayed':
       return '';
     case 'slow':
       return 'slow callee';

@@ -59,6 +59,10 @@ function rawExpectations(
       return sharesFacts(seen, subject, mode);
     case 'slow':
       return found([...slowFacts(outcome, subject, probe), ...latencyFacts(seen, other, subject)]);
+    case 'delayed':
+      return mode.isCertain
+        ? found(latencyFacts(seen, other, subject))
+        : { kind: 'none', reason: 'a case cannot count the requests that are delayed' };
     case 'failing':
       return seen.attempts === undefined || mode.failure.kind === 'reset'
         ? { kind: 'none', reason: 'the answer does not show the number of attempts' }

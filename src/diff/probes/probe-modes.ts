@@ -1,5 +1,5 @@
 import { neededModes } from '../compare/modes.ts';
-import type { NeededModes, RequestPieces, RoutePiece } from '../compare/pieces.ts';
+import { faultsOf, type NeededModes, type RequestPieces, type RoutePiece } from '../compare/pieces.ts';
 import { sharesSample } from '../compare/shares.ts';
 import type { ProbeMode } from '../model.ts';
 import type { EdgeParts } from '../pieces/edge-parts.ts';
@@ -33,8 +33,14 @@ export function modesFor(
   const modes = needed.modes.map((mode) => forAllPods(mode, before, after));
   // kube-proxy chooses a pod for each connection, and connections are kept. So shares of requests mean nothing.
   if (before.parts.sender === undefined || after.parts.sender === undefined) return onConnections(before, after, modes);
-  const haveEqualReceivers = before.parts.receiverKey === after.parts.receiverKey;
-  return { modes: haveEqualReceivers ? modes : modes.map((mode) => seenByAll(mode, before, after)), notCompared };
+  // Chance chooses a destination. If anything differs, each of them is asked, since only one of them may differ.
+  const isEqual = before.parts.key === after.parts.key || [before, after].some(isDelayed);
+  return { modes: isEqual ? modes : modes.map((mode) => seenByAll(mode, before, after)), notCompared };
+}
+
+/** Reports whether a route delays requests, so that many of them one after another take too long. */
+function isDelayed({ route }: RouteSide): boolean {
+  return faultsOf(route as RoutePiece | undefined).delay !== undefined;
 }
 
 /** Several pods share the requests that show an ejection, and each of them needs enough. */
@@ -65,7 +71,7 @@ function onConnections(before: RouteSide, after: RouteSide, modes: readonly Prob
   };
 }
 
-/** One request reaches one of several receivers. If receivers differ, each of them must get some. */
+/** One request reaches one of several destinations. Each of them must get some. */
 function seenByAll(mode: ProbeMode, before: RouteSide, after: RouteSide): ProbeMode {
   if (mode.kind !== 'plain' || mode.byChance === 'nothing') return mode;
   const shares = [before, after].flatMap(({ route, parts }) =>

@@ -41,7 +41,7 @@ export async function compareSnapshots(
 ): Promise<Comparison> {
   const startedAt = performance.now();
   options.onPhase('start the mesh with OLD');
-  const { mesh, report } = await ComparisonMesh.start(options.before, options, signal);
+  const { mesh, report } = await ComparisonMesh.start(options.before, { ...options, later: options.after }, signal);
   await using _mesh = mesh;
   for (const note of report.leftOut) options.onNote(`not run: ${note}`);
   const start = { name: 'start the mesh with OLD', durationMs: performance.now() - startedAt };

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { outsideClient } from '../../cases/entry-clients.ts';
+import { outsideClient, templateOf } from '../../cases/entry-clients.ts';
 import { manifestsByIdentity, manifestText, withNamespaces } from '../../cases/meshes/file-objects.ts';
 import { optional } from '../../error/optional.ts';
 import { MeshHost } from '../../istio/host/mesh-host.ts';
@@ -17,6 +17,8 @@ export interface ComparisonMeshOptions {
   readonly namespace: string;
   readonly istio: IstioSettings;
   readonly maxReplicas?: number;
+  /** Snapshot into which the mesh turns later. */
+  readonly later?: readonly ManifestSource[];
   readonly onProgramExit: (name: string, logs: string) => void;
 }
 
@@ -58,6 +60,8 @@ export class ComparisonMesh implements AsyncDisposable {
         tools,
         namespace,
         fill: true,
+        // A destination without a workload is a mistake that a cluster would show, if the manifests have the others.
+        unfilled: namespacesWithWorkloads([...sources, ...(options.later ?? [])], namespace),
         istio,
         ...optional('maxReplicas', maxReplicas),
         logRoutes: true,
@@ -132,6 +136,13 @@ export class ComparisonMesh implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.host[Symbol.asyncDispose]();
   }
+}
+
+/** Returns the namespaces of which a snapshot has workloads. */
+function namespacesWithWorkloads(sources: readonly ManifestSource[], namespace: string): string[] {
+  const objects = parseManifests(sources).map(({ object }) => object);
+  const workloads = objects.filter((object) => templateOf(object) !== undefined);
+  return [...new Set(workloads.map(({ metadata }) => metadata.namespace ?? namespace))];
 }
 
 function withOutside(sources: readonly ManifestSource[], namespace: string): ManifestSource[] {

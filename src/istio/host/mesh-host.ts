@@ -292,7 +292,8 @@ export class MeshHost implements AsyncDisposable {
 }
 
 function startOptions(options: MeshOptions, tools: InstalledTools, folder: string): StartOptions {
-  const { sources, namespace, fill, logRoutes, serveArguments, istio, maxReplicas, workloadEntries } = options;
+  const { sources, namespace, fill, unfilled, logRoutes, serveArguments, istio, maxReplicas, workloadEntries } =
+    options;
   return {
     tools,
     folder,
@@ -301,6 +302,7 @@ function startOptions(options: MeshOptions, tools: InstalledTools, folder: strin
     fill,
     logRoutes,
     serveArguments,
+    ...optional('unfilled', unfilled),
     ...optional('istio', istio),
     ...optional('workloadEntries', workloadEntries),
     ...optional('maxReplicas', maxReplicas),

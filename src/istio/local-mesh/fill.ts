@@ -6,6 +6,13 @@ import { selects } from '../resources/objects.ts';
 import { targetPortOf } from '../resources/ports.ts';
 import { type KnownNames, missingServices } from './missing-services.ts';
 
+export interface FillOptions {
+  /** True to add a mock for every destination that has no workload. */
+  readonly fill: boolean;
+  /** Namespaces in which `fill` adds nothing but the hosts of ServiceEntries. */
+  readonly unfilled?: readonly string[];
+}
+
 /** Applied objects to which `--fill` adds mocks. */
 export interface AppliedObjects {
   readonly services: readonly Service[];
@@ -13,17 +20,21 @@ export interface AppliedObjects {
   /** VirtualServices, DestinationRules, ServiceEntries, routes of the Gateway API, Istio's Gateways, and Ingresses. */
   readonly config: readonly KubeObject[];
   readonly namespaces: KnownNames['namespaces'];
+  /** Namespaces in which no Service gets a mock. */
+  readonly unfilled?: ReadonlySet<string>;
 }
 
 /**
  * Returns the objects that give every destination a mock. A host of a route without a Service gets one. A Service or a
  * subset without a pod gets a Deployment. The hosts of a ServiceEntry get a pod outside the mesh.
  */
-export function fillObjects({ services, workloads, config, namespaces }: AppliedObjects): KubeObject[] {
+export function fillObjects(applied: AppliedObjects): KubeObject[] {
+  const { services, workloads, config, namespaces, unfilled = new Set() } = applied;
+  const isFilled = ({ metadata }: Service): boolean => !unfilled.has(metadata.namespace ?? 'default');
   const entries = config.filter(({ kind }) => kind === 'ServiceEntry') as ServiceEntry[];
   const external = new Set(entries.flatMap(({ spec }) => spec.hosts));
-  const newServices = missingServices(services, config, { external, namespaces });
-  const all = [...services, ...newServices];
+  const newServices = missingServices(services, config, { external, namespaces }).filter(isFilled);
+  const all = [...services.filter(isFilled), ...newServices];
   const newWorkloads: Workload[] = [];
   const add = (service: Service, name: string, labels: Labels): void => {
     const namespace = service.metadata.namespace ?? 'default';

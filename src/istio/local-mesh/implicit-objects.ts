@@ -3,7 +3,7 @@ import { type ClusterView, objectKey } from '../cluster/cluster-view.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
 import { gatewayObjects, missingPorts, serverPorts } from '../resources/gateways.ts';
 import { isWorkload, type KubeObject, namespaceOf, selects, type Workload } from '../resources/objects.ts';
-import { fillObjects } from './fill.ts';
+import { type FillOptions, fillObjects } from './fill.ts';
 import { isApplied, markImplicit } from './implicit.ts';
 
 const routingKinds = [
@@ -29,14 +29,16 @@ export class ImplicitObjects {
   private readonly client: KubeClient;
   private readonly view: ClusterView;
   private readonly fill: boolean;
+  private readonly unfilled: ReadonlySet<string>;
   private objects: KubeObject[] = [];
   /** Objects as the last update has written them. */
   private written: KubeObject[] = [];
 
-  constructor(client: KubeClient, view: ClusterView, fill: boolean) {
+  constructor(client: KubeClient, view: ClusterView, { fill, unfilled = [] }: FillOptions) {
     this.client = client;
     this.view = view;
     this.fill = fill;
+    this.unfilled = new Set(unfilled);
   }
 
   /** Starts the gateways of the installation also for Gateways and Ingresses that other programs, such as kubectl, apply. */
@@ -118,7 +120,7 @@ export class ImplicitObjects {
   }
 
   private wanted(): KubeObject[] {
-    const { view } = this;
+    const { view, unfilled } = this;
     const services = view.services.filter(isOfUser);
     const workloads = view.workloads.filter(isOfUser);
     const installed = view.workloads.filter(isInstalledGateway);
@@ -135,7 +137,7 @@ export class ImplicitObjects {
     const filled = { services: services.filter((one) => !isManaged(one)), workloads: running };
     return [
       ...gateways,
-      ...fillObjects({ ...filled, config: [...view.config(routingKinds), ...view.ingresses], namespaces }),
+      ...fillObjects({ ...filled, config: [...view.config(routingKinds), ...view.ingresses], namespaces, unfilled }),
     ];
   }
 

@@ -18,6 +18,7 @@ import type { InstalledTools } from '../tools/install-tools.ts';
 import { discoverKinds, webhooksReady } from './control-plane-ready.ts';
 import { Convergence } from './convergence.ts';
 import { FailedFetches } from './failed-fetches.ts';
+import type { FillOptions } from './fill.ts';
 import { ImplicitObjects } from './implicit-objects.ts';
 import { type ApplyReport, type ChangeOptions, LocalMesh } from './local-mesh.ts';
 import { apiEntry, jaegerEntry, startMeshMetrics } from './local-mesh-programs.ts';
@@ -27,13 +28,11 @@ import { startPrograms } from './start-programs.ts';
 import { IstiodApi } from './sync/istiod-api.ts';
 
 /** Options of a local mesh. */
-export interface LocalMeshOptions extends ChangeOptions {
+export interface LocalMeshOptions extends ChangeOptions, FillOptions {
   readonly tools: InstalledTools;
   /** Folder for logs and files of programs. All users must be able to read it, and the caller removes it. */
   readonly folder: string;
   readonly sources: readonly ManifestSource[];
-  /** True to add a mock for every destination that has no workload. */
-  readonly fill: boolean;
   /** A user's configuration of Istio. */
   readonly istio?: IstioSettings;
   /** Further arguments of each `meshmock serve`. */
@@ -75,7 +74,7 @@ export async function startLocalMesh(
   const network = new ClusterNetwork(view, zoneFile);
   balanceLoads(view, client, signal);
   const istiod = new IstiodApi(client, new LogFiles(path.join(folder, 'logs'), '.istiod.log'));
-  const implicitObjects = new ImplicitObjects(client, view, options.fill);
+  const implicitObjects = new ImplicitObjects(client, view, options);
   const ownObjects = new OwnObjects(client, configuration);
   const proxyLogs = new LogFiles(path.join(folder, 'logs'), '.proxy.log');
   const parts = { client, view, node, network, istiod, configuration, implicitObjects, ownObjects, proxyLogs };

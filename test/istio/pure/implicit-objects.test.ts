@@ -57,7 +57,7 @@ class MemoryApi {
     const client = this as unknown as KubeClient;
     const cache = new ObjectCache(client, viewKinds);
     await cache.start(signal);
-    await new ImplicitObjects(client, new ClusterView(cache), true).update(signal);
+    await new ImplicitObjects(client, new ClusterView(cache), { fill: true }).update(signal);
     return this.requests.splice(0);
   }
 }

@@ -270,6 +270,22 @@ describe('--fill', () => {
     assert.deepEqual(a.spec.ports, [{ name: 'http-7000', port: 7000, targetPort: 7000 }]);
   });
 
+  it('leaves out the namespaces of which the manifests have the workloads', () => {
+    const made = fillObjects({
+      services: [service('d', [{ port: 80 }])],
+      workloads: [workload('d-v1', { app: 'd', version: 'v1' })],
+      config: [
+        config('VirtualService', {
+          http: [{ route: [{ destination: { host: 'a.other' } }, { destination: { host: 'b' } }] }],
+        }),
+        config('DestinationRule', { host: 'd', subsets: [{ name: 'v9', labels: { version: 'v9' } }] }),
+      ],
+      namespaces: new Set(['default', 'other']),
+      unfilled: new Set(['default']),
+    });
+    assert.deepEqual(titles(made).sort(), ['Deployment other/a', 'Service other/a']);
+  });
+
   it('gives a Service the ports that routes name; for routes without a port, those at which it may be called', () => {
     const routes = (...destinations: readonly object[]) => ({
       http: [{ route: destinations.map((destination) => ({ destination })) }],

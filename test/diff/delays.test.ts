@@ -43,7 +43,7 @@ it('the fastest request of a certain delay shows it, and the counts of an uncert
       observation([outcome(service('reviews', 'v1'))], { durationsMs }),
     );
     assert.ok(old !== undefined && changed !== undefined);
-    return differencesOf(probe({ mode }), old, changed, { falseAlarmRate: 1e-6 }).map(
+    return differencesOf(probe({ mode }), old, changed, { falseAlarmRate: 1e-6, causeOf: () => undefined }).map(
       ({ severity, kind, from, to }) => `${severity} ${kind}: ${from} → ${to}`,
     );
   };

@@ -66,7 +66,7 @@ export async function executeRequest(context: RequestContext): Promise<ExecutedR
           throw tooLarge;
         }
       }
-      return { outcome: await outcomeAfterDirectives(planContext, plan, effects, stop.signal), effects, path };
+      return { outcome: await outcomeAfterDirectives(planContext, plan, effects, stop), effects, path };
     } finally {
       stop.dispose();
     }
@@ -143,7 +143,7 @@ function outcomeAfterDirectives(
   context: PlanContext,
   plan: Plan,
   effects: DirectiveEffects,
-  stop: AbortSignal,
+  stop: DeadlineSignal,
 ): Promise<RequestOutcome> | RequestOutcome | 'reset' {
   switch (effects.end.kind) {
     case 'completed':
@@ -160,7 +160,7 @@ async function executePlan(
   context: PlanContext,
   plan: Plan,
   effects: DirectiveEffects,
-  stop: AbortSignal,
+  stop: DeadlineSignal,
 ): Promise<RequestOutcome> {
   const { service, request } = context;
   const role = roleOf(service, request);
@@ -180,7 +180,7 @@ async function forwardUpstream(
   context: PlanContext,
   plan: CallsPlan,
   effects: DirectiveEffects,
-  stop: AbortSignal,
+  stop: DeadlineSignal,
 ): Promise<RequestOutcome> {
   const { maxCalls, maxDepth } = context.allowance;
   if (maxCalls < 1 || maxDepth < 1) {

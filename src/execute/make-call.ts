@@ -4,7 +4,7 @@ import { parseIfRaw } from '../reply/json.ts';
 import { attemptHeader, callerMesh, signatureHeader } from '../reply/mesh-headers.ts';
 import { refusalOf } from '../reply/proxy-refusal.ts';
 import { redactHeaders } from '../reply/redaction.ts';
-import { type CallResult, callMethod, type RawReply } from '../reply/reply.ts';
+import { type CallError, type CallResult, callMethod, type RawReply } from '../reply/reply.ts';
 import { isFailed, outcomeOf } from '../reply/status.ts';
 import { allowanceHeaders, calleeTimeoutMs } from './allowance.ts';
 import { type ByteAccount, PartialAccount } from './budgets/byte-account.ts';
@@ -12,7 +12,7 @@ import type { Bound } from './budgets/limits.ts';
 import { prunedReply } from './budgets/parse-room.ts';
 import { callWithTimeout } from './call-with-timeout.ts';
 import { type CallAnswer, isOverloadRefusal, type OutgoingCall } from './client.ts';
-import { abortReason } from './concurrency/abort-reason.ts';
+import type { DeadlineSignal } from './concurrency/deadline-signal.ts';
 import { roundMs } from './concurrency/round-ms.ts';
 import type { IncomingRequest } from './incoming.ts';
 import type { PlanContext, PlannedCall } from './request-context.ts';
@@ -22,10 +22,14 @@ import type { Service } from './service.ts';
  * Makes one call, and repeats it while it fails and retries are left. A refusal of an overloaded meshmock ends the
  * attempts: each of them would be refused too, and add to the load.
  *
- * @param stop ends the call; its reason is the `CallError` of the result
+ * @param stop ends the call; its reason is the error of the result
  * @returns the result of the last attempt, with the duration of all attempts
  */
-export function makeCall(context: PlanContext, planned: PlannedCall, stop: AbortSignal): Promise<CallResult<RawReply>> {
+export function makeCall(
+  context: PlanContext,
+  planned: PlannedCall,
+  stop: DeadlineSignal,
+): Promise<CallResult<RawReply>> {
   const { retries } = planned.call.options;
   return retries === undefined
     ? makeAttempt(context, planned, stop, 1, performance.now())
@@ -35,7 +39,7 @@ export function makeCall(context: PlanContext, planned: PlannedCall, stop: Abort
 async function makeAttempts(
   context: PlanContext,
   planned: PlannedCall,
-  stop: AbortSignal,
+  stop: DeadlineSignal,
   retries: number,
 ): Promise<CallResult<RawReply>> {
   const startedAt = performance.now();
@@ -43,7 +47,7 @@ async function makeAttempts(
   const ofAttempt = { ...context, account };
   let result = await makeAttempt(ofAttempt, planned, stop, 1, startedAt);
   const outcomes = [outcomeOf(result)];
-  while (outcomes.length <= retries && isFailed(result) && !isOverloaded(result) && !stop.aborted) {
+  while (outcomes.length <= retries && isFailed(result) && !isOverloaded(result) && stop.reason === undefined) {
     // Only the last attempt is kept.
     account.releaseAll();
     result = await makeAttempt(ofAttempt, planned, stop, outcomes.length + 1, startedAt);
@@ -55,11 +59,12 @@ async function makeAttempts(
 async function makeAttempt(
   context: PlanContext,
   planned: PlannedCall,
-  stop: AbortSignal,
+  stop: DeadlineSignal,
   attempt: number,
   startedAt: number,
 ): Promise<CallResult<RawReply>> {
-  if (stop.aborted) return resultOf(context, planned, notMade(stop), startedAt);
+  const { reason } = stop;
+  if (reason !== undefined) return resultOf(context, planned, notMade(reason), startedAt);
   const { service, trace, allowance, account } = context;
   const refusedBy = service.budgets.beginCall();
   if (refusedBy !== undefined) return resultOf(context, planned, overBudget(service, refusedBy), startedAt);
@@ -96,7 +101,7 @@ async function makeAttempt(
   if (call.options.body === true) passBodyOn(outgoing, context.request);
   const client = service.clients[protocolOf(call.scheme)];
   const answer = await callTrace.run(() =>
-    timeoutMs < leftMs ? callWithTimeout(client, outgoing, stop) : client.call(outgoing, stop),
+    timeoutMs < leftMs ? callWithTimeout(client, outgoing, stop.signal) : client.call(outgoing, stop.signal),
   );
   service.budgets.endCall();
   callTrace.end({
@@ -129,8 +134,8 @@ function isOverloaded({ reply }: CallResult<RawReply>): boolean {
   return reply !== undefined && parseIfRaw(reply)?.error?.code === 'overloaded';
 }
 
-function notMade(stop: AbortSignal): CallAnswer {
-  return { kind: 'failed', error: { code: 'not_made', message: abortReason(stop).message } };
+function notMade({ message }: CallError): CallAnswer {
+  return { kind: 'failed', error: { code: 'not_made', message } };
 }
 
 function overBudget({ budgets }: Service, bound: Bound): CallAnswer {

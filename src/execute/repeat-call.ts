@@ -1,7 +1,7 @@
 import type { CallError, CallResult, RawReply } from '../reply/reply.ts';
 import { isFailed } from '../reply/status.ts';
 import { PartialAccount } from './budgets/byte-account.ts';
-import { abortReason } from './concurrency/abort-reason.ts';
+import type { DeadlineSignal } from './concurrency/deadline-signal.ts';
 import { roundMs } from './concurrency/round-ms.ts';
 import { runConcurrently } from './concurrency/run-concurrently.ts';
 import { makeCall } from './make-call.ts';
@@ -15,17 +15,17 @@ import { SummaryCollector } from './summary-collector.ts';
 export async function repeatCall(
   context: PlanContext,
   planned: PlannedCall,
-  stop: AbortSignal,
+  stop: DeadlineSignal,
 ): Promise<CallResult<RawReply>> {
   const { times, options } = planned.call;
-  if (stop.aborted) return makeCall(context, planned, stop);
+  if (stop.reason !== undefined) return makeCall(context, planned, stop);
   const startedAt = performance.now();
   const collector = new SummaryCollector((reply) => context.account.hasRoom(reply.parsedBytes));
   const kept = new KeptBytes(collector);
   await runConcurrently(
     times,
     options.concurrency ?? 1,
-    () => !stop.aborted,
+    () => stop.reason === undefined,
     async (index) => {
       const account = new PartialAccount(context.account);
       collector.add(index, await makeCall({ ...context, account }, planned, stop));
@@ -35,7 +35,7 @@ export async function repeatCall(
   const summary = collector.summary();
   const unmade = times - summary.count;
   return {
-    ...representativeResult(collector.worst, unmade > 0 ? abortReason(stop) : undefined),
+    ...representativeResult(collector.worst, unmade > 0 ? stop.reason : undefined),
     startMs: roundMs(startedAt - context.arrivedAt),
     durationMs: roundMs(performance.now() - startedAt),
     summary: unmade > 0 ? { ...summary, unmade } : summary,

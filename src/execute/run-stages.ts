@@ -3,6 +3,7 @@ import { calledMethod } from '../plan/grpc-method.ts';
 import { callsBelow, countAttempts } from '../plan/measure.ts';
 import { type CallsPlan, sharedContinuation } from '../plan/plan.ts';
 import type { CallResult, RawReply } from '../reply/reply.ts';
+import type { DeadlineSignal } from './concurrency/deadline-signal.ts';
 import { makeCall } from './make-call.ts';
 import { repeatCall } from './repeat-call.ts';
 import type { PlanContext, PlannedCall } from './request-context.ts';
@@ -10,14 +11,14 @@ import type { PlanContext, PlannedCall } from './request-context.ts';
 /**
  * Runs the stages of a plan one after another, and the calls of each stage in parallel.
  *
- * @param stop ends every call; its reason is the `CallError` of calls that it ends
+ * @param stop ends every call; its reason is the error of calls that it ends
  * @throws MeshmockError `overloaded` if there is no room for the results
  * @returns the results in the order of the plan. Every stage runs, because a failed call is a result too.
  */
 export async function runStages(
   context: PlanContext,
   plan: CallsPlan,
-  stop: AbortSignal,
+  stop: DeadlineSignal,
 ): Promise<CallResult<RawReply>[]> {
   takeBytes(context, plan);
   const results: CallResult<RawReply>[] = [];
@@ -73,6 +74,6 @@ function plannedCalls({ service, request, requestId, allowance }: PlanContext, p
   );
 }
 
-function runCall(context: PlanContext, planned: PlannedCall, stop: AbortSignal): Promise<CallResult<RawReply>> {
+function runCall(context: PlanContext, planned: PlannedCall, stop: DeadlineSignal): Promise<CallResult<RawReply>> {
   return planned.call.times === 1 ? makeCall(context, planned, stop) : repeatCall(context, planned, stop);
 }

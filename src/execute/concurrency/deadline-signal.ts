@@ -1,10 +1,16 @@
 import type { CallError } from '../../reply/reply.ts';
+import { abortReason } from './abort-reason.ts';
 
 /** Signal that is aborted with its parent, or after a timeout. Its reason is a `CallError`. */
 export interface DeadlineSignal {
   readonly signal: AbortSignal;
   /** Time of the timeout, on the clock of `performance.now()`. */
   readonly deadlineAt: number;
+  /**
+   * Reason for which no work may begin any more, if there is one. It is known before the signal is aborted: a process that is
+   * late would begin, and end at once, all the work of the turn in which its timer could not run yet.
+   */
+  readonly reason: CallError | undefined;
   /** Stops the timer. Call it when the work is done. */
   dispose(): void;
 }
@@ -25,6 +31,7 @@ export function deadlineSignal(
   onParent: () => CallError,
   onTimeout: () => CallError,
 ): DeadlineSignal {
+  const deadlineAt = performance.now() + timeoutMs;
   const controller = new AbortController();
   const abort = (): void => controller.abort(onParent());
   let turn: NodeJS.Immediate | undefined;
@@ -38,7 +45,11 @@ export function deadlineSignal(
   if (parent.aborted) abort();
   return {
     signal: controller.signal,
-    deadlineAt: performance.now() + timeoutMs,
+    deadlineAt,
+    get reason() {
+      if (controller.signal.aborted) return abortReason(controller.signal);
+      return performance.now() < deadlineAt ? undefined : onTimeout();
+    },
     dispose() {
       clearTimeout(timer);
       if (turn !== undefined) clearImmediate(turn);

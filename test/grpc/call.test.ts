@@ -198,9 +198,10 @@ suite('Call over gRPC', () => {
   });
 
   test('a stage may have more targets than the pool has channels', async () => {
-    mesh.dialler.add({ host: '', port: '7777', toHost: '127.0.0.1', toPort: String(mesh.grpcPort('service1')) });
+    await using own = await startMesh(['gateway', 'service1'], { deadlineMs: 60_000 });
+    own.dialler.add({ host: '', port: '7777', toHost: '127.0.0.1', toPort: String(own.grpcPort('service1')) });
     const targets = Array.from({ length: 700 }, (_, index) => `grpc:host${index}:7777`).join('|');
-    const reply = await callHttp(mesh.httpPort('gateway'), `/@${targets}/x`);
+    const reply = await callHttp(own.httpPort('gateway'), `/@${targets}/x`);
     assert.deepEqual(
       reply.calls?.filter(({ error }) => error !== undefined),
       [],

@@ -3,12 +3,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { choosePorts } from '../../src/cli/up/ports.ts';
 import { fullPath, type RequestParts } from '../../src/diff/requests/condition.ts';
 import type { EdgeSide } from '../../src/diff/requests/edge-side.ts';
 import { chooseRoute, isAllowed, parseSide } from '../../src/diff/requests/parse-side.ts';
@@ -26,7 +26,7 @@ test('Envoy chooses the routes and obeys the rules that the requests of a compar
     numRuns: hosts,
     ...seed,
   });
-  const port = await freePort();
+  const [port = 0] = await choosePorts([{ flag: '', name: 'envoy', host: '127.0.0.1', port: 0 }]);
   const folder = mkdtempSync(path.join(tmpdir(), 'meshmock-diff-routes-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const file = path.join(folder, 'envoy.json');
@@ -70,15 +70,6 @@ test('Envoy chooses the routes and obeys the rules that the requests of a compar
 
 const fixedSeed = process.env.MESHMOCK_TEST_SEED;
 const seed = fixedSeed === undefined ? {} : { seed: Number(fixedSeed) };
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 const filterNames = ['rbac-0', 'rbac-1'] as const;
 const rbac = 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3';

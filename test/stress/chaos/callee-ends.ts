@@ -1,12 +1,12 @@
-import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { choosePorts } from '../../../src/cli/up/ports.ts';
 import type { Random } from '../../random.ts';
 import { connectAndSend } from '../raw-connection.ts';
 import { runPool, type Scenario } from '../stress-run.ts';
 import { WatchedService } from '../watched-service.ts';
 
 const deadlineMs = 1000;
-const marginMs = 10_000;
+const marginMs = 30_000;
 const callsInRound = 120;
 const atOnce = 12;
 
@@ -26,7 +26,12 @@ type Statuses = Map<string, number>;
 export const calleeEnds: Scenario = {
   name: 'callee-ends',
   async start() {
-    const ports: Ports = { http: await freePort(), grpc: await freePort() };
+    const free = { flag: '', host: '127.0.0.1', port: 0 };
+    const [http = 0, grpc = 0] = await choosePorts([
+      { ...free, name: 'http' },
+      { ...free, name: 'grpc' },
+    ]);
+    const ports: Ports = { http, grpc };
     const routes = [`:9090:127.0.0.1:${ports.grpc}`, `::127.0.0.1:${ports.http}`];
     const flags = ['--name', 'caller', '--deadline', `${deadlineMs}ms`];
     const service = await WatchedService.start([...flags, ...routes.flatMap((route) => ['--connect-to', route])]);
@@ -103,12 +108,4 @@ async function expectSuccess(caller: WatchedService): Promise<void> {
 
 function count(statuses: Statuses, status: string): void {
   statuses.set(status, (statuses.get(status) ?? 0) + 1);
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await server[Symbol.asyncDispose]();
-  return port;
 }

@@ -66,16 +66,13 @@ suite('calls to names', () => {
 
   for (const scheme of schemes) {
     test(`100 names without an answer do not stop other names, over ${scheme}`, async () => {
-      const silent = Array.from(
-        { length: 100 },
-        (_, index) => `${scheme}:silent-${scheme}${index}.test;timeout=1500ms`,
-      );
+      const silent = Array.from({ length: 100 }, (_, index) => `${scheme}:silent-${scheme}${index}.test;timeout=4s`);
       const attack = callsOf(`/@${silent.join('|')}/x`);
       await server.asked([`silent-${scheme}99.test`]);
       // Half of the time for which the silent names wait. `npm run test:targets` measures it more closely.
       const byName = await medianMs(scheme, (index) => `good${index}.test`);
       const byAddress = await medianMs(scheme, () => '127.0.0.1');
-      assert.ok(byName - byAddress < 700, `${byName} ms by name, ${byAddress} ms by address`);
+      assert.ok(byName - byAddress < 2000, `${byName} ms by name, ${byAddress} ms by address`);
       for (const { error } of await attack) {
         assert.equal(error?.code, 'dns');
         assert.match(error?.message ?? '', /^silent-\w+\.test: not resolved within [1-9]\d{3} ms/);

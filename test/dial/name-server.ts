@@ -16,11 +16,11 @@ export interface NameServer extends AsyncDisposable {
   /** Address for `nameserver`, with the port. */
   readonly address: string;
   readonly questions: readonly Question[];
-  /** Waits until the names have been asked for. Rejects after ten seconds. */
+  /** Waits until the names have been asked for. Rejects after thirty seconds. */
   asked(names: readonly string[]): Promise<void>;
 }
 
-const maxWaitMs = 10_000;
+const maxWaitMs = 30_000;
 
 const rcodes = { unknown: 3, failure: 2 };
 

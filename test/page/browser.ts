@@ -4,6 +4,9 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 /** Places of Chromium, by system. */
 const places = [process.env.CHROMIUM ?? '', '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
+/** Longest time of a start, a navigation, or a wait for an element, in milliseconds: on a busy machine, too. */
+const longestWaitMs = 120_000;
+
 /**
  * Starts a headless Chromium.
  *
@@ -15,6 +18,7 @@ export function startBrowser(hosts: readonly string[] = []): Promise<Browser> {
     throw new Error('no Chromium: install the package chromium, or set CHROMIUM to its program');
   return chromium.launch({
     executablePath,
+    timeout: longestWaitMs,
     args: [
       '--no-sandbox',
       '--disable-gpu',
@@ -41,6 +45,7 @@ export async function openTab(
   options: Parameters<Browser['newContext']>[0] = {},
 ): Promise<Tab & { readonly context: BrowserContext }> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  context.setDefaultTimeout(longestWaitMs);
   const page = await context.newPage();
   const problems: string[] = [];
   const requests: string[] = [];

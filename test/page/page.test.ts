@@ -159,6 +159,8 @@ suite('the page in Chromium', () => {
       document.dispatchEvent(new Event('visibilitychange'));
     `);
     assert.match(await page.locator('.live-panel [role=status]').innerText(), /^Stopped, because the tab was hidden\./);
+    // A last request may have been under way.
+    await page.waitForTimeout(1500);
     const stopped = mesh.arrivals.length;
     await page.waitForTimeout(1500);
     assert.equal(mesh.arrivals.length, stopped);

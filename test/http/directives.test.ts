@@ -140,6 +140,8 @@ suite('directives, alone and in pairs', { concurrency: 8 }, () => {
     const b = { name: 'b', pod: 'b-7d4b9', zone: 'eu-1a' };
     mesh = await startMesh(['a', b]);
     hanging = await startMesh([b], { deadlineMs: hangMs });
+    // Its first job starts its threads.
+    await callHttp(hanging.httpPort('b'), '/~cpu=1ms/x');
     const to = { host: 'hanging', toHost: '127.0.0.1' };
     mesh.dialler.add({ ...to, port: '8080', toPort: String(hanging.httpPort('b')) });
     mesh.dialler.add({ ...to, port: '9090', toPort: String(hanging.grpcPort('b')) });

@@ -1,0 +1,263 @@
+import type { RefusalReason } from '../../reply/reply.ts';
+import type { PageLinks } from './page-data.ts';
+
+/** Paths of the page of a local mesh. All take GET only. */
+export const meshPaths = {
+  page: '/',
+  /** Server-sent events: `state` with a MeshState, and `end` with a text when the mesh ends. */
+  events: '/-/mesh/events',
+  /** MeshState as JSON, for programs. */
+  state: '/-/mesh/state',
+  /** EdgeDetails of `?from=NODE&to=NODE`. */
+  edge: '/-/mesh/edge',
+  /** ObjectText of `?id=OBJECT`. */
+  object: '/-/mesh/object',
+  /** TraceList, newest first. */
+  traces: '/-/mesh/traces',
+  /** TraceView of `?id=TRACE`. */
+  trace: '/-/mesh/trace',
+} as const;
+
+/** Data of the page of a local mesh, in the data block of its HTML. */
+export interface MeshPageData {
+  readonly state: MeshState;
+  readonly links: PageLinks;
+}
+
+/** Error of a request for data, as JSON, with a status of 400 and more. */
+export interface MeshPageError {
+  readonly error: string;
+}
+
+/** A mesh with its traffic at one time. */
+export interface MeshState {
+  /** Name of the mesh. */
+  readonly mesh: string;
+  /** Time of the state, in milliseconds since the epoch. */
+  readonly atMs: number;
+  /** Time that the traffic covers, in milliseconds: 0 at first, and 60,000 after a minute with an open page. */
+  readonly windowMs: number;
+  readonly nodes: readonly MeshNode[];
+  readonly edges: readonly MeshEdge[];
+  /** Objects of Istio and the Gateway API, without those that the local mesh made itself. */
+  readonly objects: readonly MeshObject[];
+  /** Changes of such objects, the newest first. */
+  readonly changes: readonly MeshChange[];
+  /** Reason why the state is older than it should be. */
+  readonly problem?: string;
+}
+
+/** Service with its pods, or something else that sends or receives requests. */
+export interface MeshNode {
+  /** `NAME.NAMESPACE`; the host of something outside. */
+  readonly id: string;
+  readonly name: string;
+  /** Absent outside the mesh. */
+  readonly namespace?: string;
+  /**
+   * `service`: mocks. `gateway`: Envoy alone. `outside`: clients that the mesh does not know, such as those before a gateway.
+   * `host`: a host that is not in the mesh. `missing`: a destination without a pod.
+   */
+  readonly kind: 'service' | 'gateway' | 'outside' | 'host' | 'missing';
+  readonly versions: readonly MeshVersion[];
+  /** URL of the service's own page on this machine, where plans are run. Gateways have the URL of their first port. */
+  readonly url?: string;
+}
+
+export interface MeshVersion {
+  readonly version: string;
+  readonly pods: readonly MeshNodePod[];
+}
+
+export interface MeshNodePod {
+  readonly name: string;
+  readonly address: string;
+  readonly hasSidecar: boolean;
+  readonly isReady: boolean;
+  readonly serviceAccount: string;
+}
+
+/** All requests from one node to another. */
+export interface MeshEdge {
+  /** `FROM TO`: the ids of the nodes. */
+  readonly id: string;
+  readonly from: string;
+  readonly to: string;
+  readonly protocols: readonly ('http' | 'grpc' | 'tcp')[];
+  /** Traffic of the last minute, or of `windowMs`. */
+  readonly traffic: Traffic;
+  /** The same by the versions at both ends, the most requests first. */
+  readonly versions: readonly VersionTraffic[];
+  /** Requests and connections since the proxies have started. */
+  readonly total: number;
+  /** Refusals of the last minute, the most first. */
+  readonly refusals: readonly EdgeRefusal[];
+}
+
+/** Counts of requests. For TCP, a request is a connection that has ended. */
+export interface Traffic {
+  readonly requests: number;
+  /** Requests a second, over `windowMs`. */
+  readonly perSecond: number;
+  /** Requests with a status of 500 and more, a gRPC status other than OK, or no answer. */
+  readonly errors: number;
+  /** Requests with a status from 400 to 499, such as 403. */
+  readonly rejected: number;
+  /** Requests over mutual TLS. */
+  readonly mtls: number;
+  /** Requests by status: `200`, `403`, `grpc UNAVAILABLE`, `no answer`, `tcp`. */
+  readonly byStatus: Readonly<Record<string, number>>;
+  /** Mean and 95th percentile of the duration that the caller's proxy measured, in milliseconds. The latter is an estimate. */
+  readonly meanMs?: number;
+  readonly p95Ms?: number;
+  /** Bytes of TCP connections, in both directions. */
+  readonly tcpBytes?: number;
+}
+
+export interface VersionTraffic {
+  /** `unknown` if the proxies do not know it. */
+  readonly from: string;
+  readonly to: string;
+  readonly traffic: Traffic;
+}
+
+/** Requests that a proxy refused instead of passing them on, for one reason. */
+export interface EdgeRefusal {
+  readonly reason: RefusalReason | 'plain_text';
+  readonly count: number;
+  /** Proxy that refused: of the caller, or of the callee. */
+  readonly by: 'caller' | 'callee';
+  /** Plain English: says what happened, and why. */
+  readonly explanation: string;
+  /** Object that decided, if the proxy's log names it. */
+  readonly object?: DecidingPart;
+  /** A request that was refused: `GET /path`, and its trace. */
+  readonly example?: { readonly request: string; readonly requestId?: string };
+  /** Time of the last one, in milliseconds since the epoch. */
+  readonly lastMs: number;
+}
+
+/** Part of an object that decided about a request. */
+export interface DecidingPart {
+  /** Id of the object. It may be deleted by now. */
+  readonly id: string;
+  /** Name for people, such as `AuthorizationPolicy default/allow-front`. */
+  readonly title: string;
+  /** Index of the rule, from 0; absent if no rule allowed the request. */
+  readonly rule?: number;
+}
+
+/** Object of Istio or the Gateway API. */
+export interface MeshObject {
+  /** `KIND NAMESPACE/NAME`. */
+  readonly id: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Time of the last change, in milliseconds since the epoch. */
+  readonly changedMs: number;
+  /** `FILE:LINE`, if meshmock applied it. */
+  readonly where?: string;
+  /** One line in plain English: what it is for. */
+  readonly about: string;
+}
+
+/** Object with its text. */
+export interface ObjectText extends MeshObject {
+  readonly yaml: string;
+}
+
+/** Objects that were changed together. */
+export interface MeshChange {
+  /** Number that grows. */
+  readonly number: number;
+  readonly atMs: number;
+  /** `start`: with the mesh. `apply`, `delete`: by meshmock. `other`: by another program, such as kubectl. */
+  readonly by: 'start' | 'apply' | 'delete' | 'other';
+  readonly objects: readonly ChangedObject[];
+  /** Further objects, such as those of workloads, that are only counted. */
+  readonly more: number;
+}
+
+export interface ChangedObject {
+  /** Id of the object, as in MeshObject. It may not exist any more. */
+  readonly id: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly change: 'created' | 'changed' | 'deleted';
+}
+
+/** Configuration that acts on the requests of an edge, read from the proxies at both ends. */
+export interface EdgeDetails {
+  /** Id of the edge. */
+  readonly id: string;
+  /** Objects that act, in the order in which a request meets them: of the caller's proxy, then of the callee's. */
+  readonly objects: readonly ActingObject[];
+  /** Facts in words that no object says, such as "no policy: every caller is allowed". */
+  readonly notes: readonly string[];
+}
+
+export interface ActingObject extends ObjectText {
+  /** Proxy that does it. */
+  readonly side: 'caller' | 'callee';
+  /** Parts that act on this edge: routes, rules, subsets. Empty if the object acts as a whole. */
+  readonly parts: readonly ActingPart[];
+}
+
+export interface ActingPart {
+  /** Place in the object, such as `spec.http[0]`. */
+  readonly path: string;
+  /** Plain English: `if end-user is "jason": to reviews v2`. */
+  readonly text: string;
+  /** `FILE:LINE`. */
+  readonly where?: string;
+  readonly yaml: string;
+}
+
+export interface TraceList {
+  readonly traces: readonly TraceSummary[];
+}
+
+export interface TraceSummary {
+  readonly traceId: string;
+  /** Start in milliseconds since the epoch. */
+  readonly startMs: number;
+  readonly durationMs: number;
+  /** Service and name of the first span. */
+  readonly service: string;
+  readonly name: string;
+  /** Services of all spans. */
+  readonly services: readonly string[];
+  readonly spans: number;
+  readonly errors: number;
+}
+
+/** Trace with its spans in the order of a tree: a parent, then its children by time. */
+export interface TraceView {
+  readonly traceId: string;
+  readonly startMs: number;
+  readonly durationMs: number;
+  readonly spans: readonly TraceSpan[];
+  /** Spans that were left out, because there are too many. */
+  readonly leftOut: number;
+}
+
+export interface TraceSpan {
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  /** Depth in the tree, from 0. */
+  readonly depth: number;
+  readonly service: string;
+  readonly origin: 'app' | 'sidecar' | 'gateway';
+  readonly kind: 'server' | 'client' | 'internal' | 'producer' | 'consumer' | 'unspecified';
+  readonly name: string;
+  /** Start relative to that of the trace, in milliseconds. */
+  readonly startMs: number;
+  readonly durationMs: number;
+  readonly isError: boolean;
+  /** HTTP status or name of the gRPC status. */
+  readonly status?: string;
+  /** Names and values, sorted by name. */
+  readonly tags: readonly (readonly [string, string])[];
+}

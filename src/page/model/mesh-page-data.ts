@@ -92,6 +92,18 @@ export interface MeshEdge {
   readonly total: number;
   /** Refusals of the last minute, the most first. */
   readonly refusals: readonly EdgeRefusal[];
+  /** Traffic before and after the newest change, if that was in the last minutes. */
+  readonly around?: TrafficAround;
+}
+
+/** Traffic around a change. */
+export interface TrafficAround {
+  /** Number of the change. */
+  readonly change: number;
+  /** Traffic of up to a minute before it. */
+  readonly before: Traffic;
+  /** Traffic since then, of up to a minute. Requests that were on their way count too. */
+  readonly after: Traffic;
 }
 
 /** Counts of requests. For TCP, a request is a connection that has ended. */
@@ -186,6 +198,10 @@ export interface ChangedObject {
   readonly namespace: string;
   readonly name: string;
   readonly change: 'created' | 'changed' | 'deleted';
+  /** Lines of YAML that begin with `+ `, `- ` or two spaces; only new or only old ones for a created or deleted object. */
+  readonly diff: readonly string[];
+  /** What the object is for, in plain English, as `MeshObject.about`. */
+  readonly about: string;
 }
 
 /** Configuration that acts on the requests of an edge, read from the proxies at both ends. */
@@ -210,6 +226,8 @@ export interface ActingPart {
   readonly path: string;
   /** Plain English: `if end-user is "jason": to reviews v2`. */
   readonly text: string;
+  /** True if it can refuse requests: a policy, a fault, strict mTLS. */
+  readonly canRefuse: boolean;
   /** `FILE:LINE`. */
   readonly where?: string;
   readonly yaml: string;

@@ -1,6 +1,5 @@
 import dagre from '@dagrejs/dagre';
-import type { CallGraph, GraphEdge, GraphNode } from '../model/call-graph.ts';
-import { edgeLines, nodeLines } from '../model/graph-words.ts';
+import type { DrawnEdge, DrawnGraph, DrawnNode } from '../model/drawn-graph.ts';
 
 /** Point of a drawing, in pixels. */
 export interface Point {
@@ -9,14 +8,14 @@ export interface Point {
 }
 
 export interface PlacedNode extends Point {
-  readonly node: GraphNode;
+  readonly node: DrawnNode;
   readonly lines: readonly string[];
   readonly width: number;
   readonly height: number;
 }
 
 export interface PlacedEdge {
-  readonly edge: GraphEdge;
+  readonly edge: DrawnEdge;
   readonly lines: readonly string[];
   readonly points: readonly Point[];
   /** Middle of the label. */
@@ -38,6 +37,9 @@ export const lineHeight = 16;
 const nodeWidth = 7.6;
 const labelWidth = 6.4;
 
+/** Room of the lock before the last line of a label, in letters. */
+const lockLetters = 2;
+
 /** Number of edges above which the faster, less exact ranking is used. */
 const mostExact = 150;
 
@@ -46,15 +48,16 @@ const mostExact = 150;
  *
  * @param direction `LR` from left to right, `TB` from top to bottom for narrow screens
  */
-export function placeGraph(graph: CallGraph, direction: 'LR' | 'TB'): PlacedGraph {
+export function placeGraph(graph: DrawnGraph, direction: 'LR' | 'TB'): PlacedGraph {
   const layout = new dagre.graphlib.Graph({ multigraph: true });
   const ranker = graph.edges.length > mostExact ? 'longest-path' : 'network-simplex';
   layout.setGraph({ rankdir: direction, nodesep: 22, ranksep: 44, marginx: 8, marginy: 8, ranker });
   const sizes = new Map(graph.nodes.map((node) => [node.id, sizeOf(node)]));
   for (const [id, { width, height }] of sizes) layout.setNode(id, { width, height });
   for (const edge of graph.edges) {
-    const lines = edgeLines(edge).map(shortLine);
-    const width = Math.max(...lines.map((line) => line.length)) * labelWidth + 14;
+    const lines = edge.lines.map(shortLine);
+    const letters = Math.max(0, ...lines.map((line) => line.length)) + (edge.lock === undefined ? 0 : lockLetters);
+    const width = letters * labelWidth + 14;
     layout.setEdge(edge.from, edge.to, { width, height: lines.length * lineHeight, labelpos: 'c' }, edge.id);
   }
   dagre.layout(layout);
@@ -64,7 +67,7 @@ export function placeGraph(graph: CallGraph, direction: 'LR' | 'TB'): PlacedGrap
     const placed = layout.edge({ v: edge.from, w: edge.to, name: edge.id }) as unknown as EdgePlace;
     return {
       edge,
-      lines: edgeLines(edge).map(shortLine),
+      lines: edge.lines.map(shortLine),
       points: placed.points,
       label: pointOf(placed),
       labelWidth: placed.width,
@@ -108,8 +111,8 @@ interface NodeSize {
 
 const noSize: NodeSize = { lines: [], width: 0, height: 0 };
 
-function sizeOf(node: GraphNode): NodeSize {
-  const lines = nodeLines(node).map(shortLine);
+function sizeOf(node: DrawnNode): NodeSize {
+  const lines = node.lines.map(shortLine);
   const letters = Math.max(shortName(node.name).length + 2, ...lines.map((line) => line.length), 8);
   return { lines, width: letters * nodeWidth + 24, height: (lines.length + 1) * lineHeight + 18 };
 }

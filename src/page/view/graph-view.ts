@@ -1,17 +1,8 @@
-import { button, element, fill, svg } from '../dom/elements.ts';
+import { button, element, fill } from '../dom/elements.ts';
 import type { CallGraph, GraphEdge, GraphNode } from '../model/call-graph.ts';
+import { type DrawnGraph, drawnCallGraph } from '../model/drawn-graph.ts';
 import { groupCallees } from '../model/graph-groups.ts';
-import { edgeSentence } from '../model/graph-words.ts';
-import { lineHeight, type PlacedEdge, type PlacedNode, type Point, placeGraph, shortName } from './graph-layout.ts';
-
-/** Width of the page below which a graph grows downwards, in pixels. */
-const narrowPage = 700;
-
-/** Smallest scale at which the texts of a graph can be read. A larger graph is scrolled. */
-const smallestScale = 0.62;
-
-/** Width of a page that a graph cannot use, in pixels. */
-const marginOfPage = 64;
+import { graphDrawing } from './graph-drawing.ts';
 
 /** Actions of a graph when a node or an edge of it is chosen. */
 export interface GraphActions {
@@ -28,25 +19,26 @@ export function graphView(graph: CallGraph, actions: GraphActions): HTMLElement 
   const made = element('div', { class: 'graph' });
   const draw = (): void => {
     const shown = groupCallees(graph, (id) => open.has(id));
-    const names = new Map(shown.nodes.map(({ id, name }) => [id, name]));
-    const nameOf = (id: string): string => names.get(id) ?? id;
-    const onNode = (node: GraphNode): void => {
+    const drawn = drawnCallGraph(shown);
+    const onNode = (id: string): void => {
+      const node = shown.nodes.find((one) => one.id === id);
+      if (node === undefined) return;
       if (node.members === undefined) {
         actions.onNode(node);
         return;
       }
-      open.add(node.id);
+      open.add(id);
       draw();
+    };
+    const onEdge = (id: string): void => {
+      const edge = shown.edges.find((one) => one.id === id);
+      if (edge !== undefined) actions.onEdge(edge);
     };
     fill(
       made,
-      element(
-        'div',
-        { class: 'canvas', tabindex: 0, role: 'group', 'aria-label': 'graph, can be scrolled' },
-        drawing(shown, { ...actions, onNode }, nameOf),
-      ),
+      graphCanvas(graphDrawing(drawn, { onNode, onEdge })),
       open.size === 0 ? undefined : button('Group similar callees again', regroup),
-      words(shown, nameOf),
+      graphWords(drawn),
     );
   };
   const regroup = (): void => {
@@ -57,131 +49,18 @@ export function graphView(graph: CallGraph, actions: GraphActions): HTMLElement 
   return made;
 }
 
-function drawing(graph: CallGraph, actions: GraphActions, nameOf: (id: string) => string): SVGElement {
-  const placed = placeGraph(graph, globalThis.innerWidth < narrowPage ? 'TB' : 'LR');
-  const { width, height } = placed;
-  const scale = Math.min(1, Math.max(smallestScale, (globalThis.innerWidth - marginOfPage) / width));
-  return svg(
-    'svg',
-    {
-      width: Math.round(width * scale),
-      height: Math.round(height * scale),
-      viewBox: `0 0 ${width} ${height}`,
-      role: 'group',
-      'aria-label': 'who called whom',
-    },
-    svg('defs', {}, ...(['good', 'notice', 'refused', 'bad'] as const).map(arrowHead)),
-    ...placed.edges.map((edge) => edgeElement(edge, actions, nameOf)),
-    ...placed.nodes.map((node) => nodeElement(node, actions)),
+/** Returns the frame in which a drawing that is too large is scrolled. */
+export function graphCanvas(drawing: SVGElement): HTMLElement {
+  return element(
+    'div',
+    { class: 'canvas', tabindex: 0, role: 'group', 'aria-label': 'graph, can be scrolled' },
+    drawing,
   );
 }
 
-function arrowHead(tone: string): SVGElement {
-  return svg(
-    'marker',
-    {
-      id: `arrow-${tone}`,
-      viewBox: '0 0 10 10',
-      refX: 9,
-      refY: 5,
-      markerWidth: 7,
-      markerHeight: 7,
-      orient: 'auto-start-reverse',
-    },
-    svg('path', { class: `arrow ${tone}`, d: 'M0 0 10 5 0 10z' }),
-  );
-}
-
-function edgeElement(placed: PlacedEdge, actions: GraphActions, nameOf: (id: string) => string): SVGElement {
-  const { edge, lines, points, label, labelWidth } = placed;
-  const top = label.y - (lines.length * lineHeight) / 2;
-  const group = svg(
-    'g',
-    {
-      class: `edge ${edge.tone}`,
-      role: 'button',
-      tabindex: 0,
-      'aria-label': edgeSentence(edge, nameOf),
-      'data-edge': edge.id,
-    },
-    svg('path', { class: 'line', d: curve(points), 'marker-end': `url(#arrow-${edge.tone})` }),
-    svg('rect', {
-      class: 'plate',
-      x: label.x - labelWidth / 2,
-      y: top,
-      width: labelWidth,
-      height: lines.length * lineHeight,
-      rx: 4,
-    }),
-    ...lines.flatMap((line, index) => [
-      // Between the lines in the text that a screen reader reads.
-      ' ',
-      svg(
-        'text',
-        {
-          class: index === 0 ? 'main' : 'more',
-          x: label.x,
-          y: top + (index + 0.76) * lineHeight,
-          'text-anchor': 'middle',
-        },
-        line,
-      ),
-    ]),
-  );
-  return pressable(group, () => actions.onEdge(edge));
-}
-
-function nodeElement({ node, lines, x, y, width, height }: PlacedNode, actions: GraphActions): SVGElement {
-  const top = y - height / 2;
-  const words = [shortName(node.name), ...lines].join(' ');
-  const group = svg(
-    'g',
-    { class: `node ${node.kind}`, role: 'button', tabindex: 0, 'aria-label': words, 'data-node': node.id },
-    svg('rect', { x: x - width / 2, y: top, width, height, rx: 9 }),
-    svg('text', { class: 'main', x, y: top + 22, 'text-anchor': 'middle' }, shortName(node.name)),
-    ...lines.flatMap((line, index) => [
-      ' ',
-      svg('text', { class: 'more', x, y: top + 22 + (index + 1) * lineHeight, 'text-anchor': 'middle' }, line),
-    ]),
-  );
-  // What has no room in the drawing is shown by the mouse.
-  const hidden = node.members?.join(', ') ?? (shortName(node.name) === node.name ? undefined : node.name);
-  if (hidden !== undefined) group.append(svg('title', {}, hidden));
-  return pressable(group, () => actions.onNode(node));
-}
-
-/** Makes an element of a drawing a button, for the mouse and the keyboard. */
-function pressable(target: SVGElement, onPress: () => void): SVGElement {
-  target.addEventListener('click', onPress);
-  target.addEventListener('keydown', (event) => {
-    if (event.key !== 'Enter' && event.key !== ' ') return;
-    event.preventDefault();
-    onPress();
-  });
-  return target;
-}
-
-/** Returns a smooth line through points: curves whose ends are the middles between two points. */
-function curve(points: readonly Point[]): string {
-  const [first, ...rest] = points;
-  const last = rest.at(-1);
-  if (first === undefined || last === undefined) return '';
-  let path = `M${xy(first)}`;
-  for (let index = 0; index + 1 < rest.length; index++) {
-    const at = rest[index] ?? last;
-    const next = rest[index + 1] ?? last;
-    const end = index + 2 === rest.length ? next : { x: (at.x + next.x) / 2, y: (at.y + next.y) / 2 };
-    path += `Q${xy(at)} ${xy(end)}`;
-  }
-  return rest.length === 1 ? `${path}L${xy(last)}` : path;
-}
-
-function xy({ x, y }: Point): string {
-  return `${x.toFixed(1)} ${y.toFixed(1)}`;
-}
-
-function words({ edges }: CallGraph, nameOf: (id: string) => string): HTMLElement {
-  const sentences = edges.map((edge) => element('li', { class: 'foreign' }, edgeSentence(edge, nameOf)));
+/** Returns the edges of a graph as sentences. */
+export function graphWords({ edges }: DrawnGraph): HTMLElement {
+  const sentences = edges.map(({ sentence }) => element('li', { class: 'foreign' }, sentence));
   return element(
     'details',
     { class: 'words' },

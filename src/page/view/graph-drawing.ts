@@ -1,0 +1,160 @@
+import { svg } from '../dom/elements.ts';
+import type { DrawnGraph } from '../model/drawn-graph.ts';
+import { lineHeight, type PlacedEdge, type PlacedNode, type Point, placeGraph, shortName } from './graph-layout.ts';
+
+/** Width of the page below which a graph grows downwards, in pixels. */
+const narrowPage = 700;
+
+/** Smallest scale at which the texts of a graph can be read. A larger graph is scrolled. */
+const smallestScale = 0.62;
+
+/** Width of a page that a graph cannot use, in pixels. */
+const marginOfPage = 64;
+
+/** Width of a letter of a label, in pixels. */
+const lockedLetter = 6.2;
+
+/** Actions of a drawing when a node or an edge of it is chosen. */
+export interface DrawingActions {
+  onNode(id: string): void;
+  onEdge(id: string): void;
+}
+
+/** Draws a graph. Nodes and edges are buttons. */
+export function graphDrawing(graph: DrawnGraph, actions: DrawingActions): SVGElement {
+  const placed = placeGraph(graph, globalThis.innerWidth < narrowPage ? 'TB' : 'LR');
+  const { width, height } = placed;
+  const scale = Math.min(1, Math.max(smallestScale, (globalThis.innerWidth - marginOfPage) / width));
+  return svg(
+    'svg',
+    {
+      width: Math.round(width * scale),
+      height: Math.round(height * scale),
+      viewBox: `0 0 ${width} ${height}`,
+      role: 'group',
+      'aria-label': 'who called whom',
+    },
+    svg('defs', {}, ...(['good', 'notice', 'refused', 'bad', 'quiet'] as const).map(arrowHead)),
+    ...placed.edges.map((edge) => edgeElement(edge, actions)),
+    ...placed.nodes.map((node) => nodeElement(node, actions)),
+  );
+}
+
+function arrowHead(tone: string): SVGElement {
+  return svg(
+    'marker',
+    {
+      id: `arrow-${tone}`,
+      viewBox: '0 0 10 10',
+      refX: 9,
+      refY: 5,
+      markerWidth: 7,
+      markerHeight: 7,
+      orient: 'auto-start-reverse',
+    },
+    svg('path', { class: `arrow ${tone}`, d: 'M0 0 10 5 0 10z' }),
+  );
+}
+
+function edgeElement(placed: PlacedEdge, actions: DrawingActions): SVGElement {
+  const { edge, lines, points, label, labelWidth } = placed;
+  const top = label.y - (lines.length * lineHeight) / 2;
+  const group = svg(
+    'g',
+    {
+      class: `edge ${edge.tone}`,
+      role: 'button',
+      tabindex: 0,
+      'aria-label': edge.sentence,
+      'data-edge': edge.id,
+    },
+    svg('path', { class: 'line', d: curve(points), 'marker-end': `url(#arrow-${edge.tone})` }),
+    svg('rect', {
+      class: 'plate',
+      x: label.x - labelWidth / 2,
+      y: top,
+      width: labelWidth,
+      height: lines.length * lineHeight,
+      rx: 4,
+    }),
+    ...lines.flatMap((line, index) => [
+      // Between the lines in the text that a screen reader reads.
+      ' ',
+      svg(
+        'text',
+        {
+          class: index === 0 ? 'main' : 'more',
+          x: label.x,
+          y: top + (index + 0.76) * lineHeight,
+          'text-anchor': 'middle',
+        },
+        line,
+      ),
+    ]),
+  );
+  if (edge.lock !== undefined) group.append(lock(edge.lock, placed));
+  return pressable(group, () => actions.onEdge(edge.id));
+}
+
+function nodeElement({ node, lines, x, y, width, height }: PlacedNode, actions: DrawingActions): SVGElement {
+  const top = y - height / 2;
+  const words = [shortName(node.name), ...lines].join(' ');
+  const group = svg(
+    'g',
+    { class: `node ${node.kind}`, role: 'button', tabindex: 0, 'aria-label': words, 'data-node': node.id },
+    svg('rect', { x: x - width / 2, y: top, width, height, rx: 9 }),
+    svg('text', { class: 'main', x, y: top + 22, 'text-anchor': 'middle' }, shortName(node.name)),
+    ...lines.flatMap((line, index) => [
+      ' ',
+      svg('text', { class: 'more', x, y: top + 22 + (index + 1) * lineHeight, 'text-anchor': 'middle' }, line),
+    ]),
+  );
+  // What has no room in the drawing is shown by the mouse.
+  const hidden = node.hidden ?? (shortName(node.name) === node.name ? undefined : node.name);
+  if (hidden !== undefined) group.append(svg('title', {}, hidden));
+  return pressable(group, () => actions.onNode(node.id));
+}
+
+/** Draws a lock at the start of the last line of a label. */
+function lock(state: 'closed' | 'open', { lines, label }: PlacedEdge): SVGElement {
+  const width = (lines.at(-1)?.length ?? 0) * lockedLetter;
+  const x = label.x - width / 2 - 9;
+  const y = label.y + (lines.length / 2 - 1) * lineHeight + 3;
+  const bow = state === 'closed' ? 'M1.5 5V3a2.5 2.5 0 0 1 5 0v2' : 'M1.5 5V2a2.5 2.5 0 0 1 5-.8';
+  return svg(
+    'g',
+    { class: `lock ${state}`, transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` },
+    svg('path', { class: 'bow', d: bow }),
+    svg('rect', { y: 4.5, width: 8, height: 6, rx: 1 }),
+  );
+}
+
+/** Makes an element of a drawing a button, for the mouse and the keyboard. */
+function pressable(target: SVGElement, onPress: () => void): SVGElement {
+  target.addEventListener('click', onPress);
+  target.addEventListener('keydown', (event) => {
+    if (event.key !== 'Enter' && event.key !== ' ') return;
+    event.preventDefault();
+    onPress();
+  });
+  return target;
+}
+
+/** Returns a smooth line through points: curves whose ends are the middles between two points. */
+function curve(points: readonly Point[]): string {
+  const [first, ...rest] = points;
+  const last = rest.at(-1);
+  if (first === undefined || last === undefined) return '';
+  let path = `M${xy(first)}`;
+  for (let index = 0; index + 1 < rest.length; index++) {
+    const at = rest[index] ?? last;
+    const next = rest[index + 1] ?? last;
+    const end = index + 2 === rest.length ? next : { x: (at.x + next.x) / 2, y: (at.y + next.y) / 2 };
+    path += `Q${xy(at)} ${xy(end)}`;
+  }
+  return rest.length === 1 ? `${path}L${xy(last)}` : path;
+}
+
+function xy({ x, y }: Point): string {
+  return `${x.toFixed(1)} ${y.toFixed(1)}`;
+}

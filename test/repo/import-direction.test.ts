@@ -62,6 +62,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'page/dom': [],
   /** Graph, waterfall, details and menus, in the browser. */
   'page/view': ['error', 'plan', 'reply', 'render', 'page/model', 'page/dom'],
+  /** The page of a local mesh, in the browser. */
+  'page/app/mesh': ['error', 'reply', 'page/model', 'page/dom', 'page/view'],
   /** The page of one plan, in the browser. */
   'page/app': ['error', 'plan', 'reply', 'render', 'send/forms', 'manifests', 'page/model', 'page/dom', 'page/view'],
   /** Answers that arrive in parts. */

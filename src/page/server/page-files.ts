@@ -8,7 +8,10 @@ import { pagePrefix } from '../model/page-data.ts';
 /** Files of the page in `dist/page`, with their content types. */
 const contentTypes = {
   'page.js': 'text/javascript; charset=utf-8',
+  'mesh.js': 'text/javascript; charset=utf-8',
+  'shared.js': 'text/javascript; charset=utf-8',
   'page.css': 'text/css; charset=utf-8',
+  'mesh.css': 'text/css; charset=utf-8',
   'icon.svg': 'image/svg+xml',
 } as const;
 
@@ -17,8 +20,9 @@ export type PageFileName = keyof typeof contentTypes;
 /** File of the page, as it is served. */
 export interface PageFile {
   readonly contentType: string;
-  /** Path with the hash of the content, such as `/-/page/3f2a…/page.js`. */
+  /** Path with the hash, such as `/-/page/3f2a…/page.js`. */
   readonly path: string;
+  /** Hash of the contents of all files, since the programs import a shared one from their own folder. */
   readonly hash: string;
   readonly content: Buffer;
   readonly gzipped: Buffer;
@@ -38,16 +42,23 @@ export function pageFiles(): Promise<PageFiles | undefined> {
 async function readFiles(): Promise<PageFiles | undefined> {
   const names = Object.keys(contentTypes) as PageFileName[];
   try {
-    const files = await Promise.all(names.map(async (name) => [name, await readPageFile(name)] as const));
-    return Object.fromEntries(files) as PageFiles;
+    const contents = await Promise.all(names.map((name) => readFile(packageFile(`dist/page/${name}`))));
+    const hash = contents
+      .reduce((sum, content) => sum.update(content), createHash('sha256'))
+      .digest('hex')
+      .slice(0, 20);
+    const files = names.map(
+      async (name, index) => [name, await pageFile(name, contents[index] ?? empty, hash)] as const,
+    );
+    return Object.fromEntries(await Promise.all(files)) as PageFiles;
   } catch {
     return undefined;
   }
 }
 
-async function readPageFile(name: PageFileName): Promise<PageFile> {
-  const content = await readFile(packageFile(`dist/page/${name}`));
-  const hash = createHash('sha256').update(content).digest('hex').slice(0, 20);
+const empty = Buffer.alloc(0);
+
+async function pageFile(name: PageFileName, content: Buffer, hash: string): Promise<PageFile> {
   const gzipped = await promisify(gzip)(content, { level: 9 });
   return { contentType: contentTypes[name], path: `${pagePrefix}${hash}/${name}`, hash, content, gzipped };
 }

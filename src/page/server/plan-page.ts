@@ -4,6 +4,7 @@ import { quoteWord } from '../../send/forms/shell-words.ts';
 import { dataElementId, fillLink, type PageData } from '../model/page-data.ts';
 import { type Html, html, scriptJson } from './html-text.ts';
 import type { PageFiles } from './page-files.ts';
+import { headHtml, pageHeaders } from './page-head.ts';
 import { treeHtml } from './tree-html.ts';
 
 /** Page as it is sent. */
@@ -31,7 +32,7 @@ export function planPage(data: PageData, rows: readonly TreeRow[], files: PageFi
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${uri} · ${reply.service} · meshmock</title>
-${files === undefined ? undefined : headHtml(files, nonce)}</head>
+${headHtml(files, 'page', nonce)}</head>
 <body>
 <div id="app"><main class="plain">
 <h1>${method} ${uri}</h1>
@@ -47,13 +48,6 @@ ${traceHtml(data)}<h2>As JSON</h2>
 </html>
 `;
   return { html: page.text, headers: pageHeaders(nonce) };
-}
-
-function headHtml(files: PageFiles, nonce: string): Html {
-  return html`<link rel="icon" href="${files['icon.svg'].path}" type="image/svg+xml">
-<link rel="stylesheet" href="${files['page.css'].path}" nonce="${nonce}">
-<script type="module" src="${files['page.js'].path}" nonce="${nonce}"></script>
-`;
 }
 
 function errorHtml({ reply: { error } }: PageData): Html | undefined {
@@ -73,31 +67,4 @@ function traceHtml({ reply: { traceId }, links: { traceUrl } }: PageData): Html 
 function curlOf({ reply }: PageData): string {
   const host = reply.request?.headers?.host ?? 'localhost:8080';
   return `curl -g ${quoteWord(host + (reply.request?.uri ?? '/'))}`;
-}
-
-/**
- * Returns the headers of a page. Its program and style must be files of this service that carry the nonce; nothing is
- * loaded from another host, and no text becomes HTML in a browser that knows Trusted Types.
- */
-function pageHeaders(nonce: string): string[] {
-  const policy = [
-    "default-src 'none'",
-    `script-src 'nonce-${nonce}'`,
-    `style-src 'nonce-${nonce}'`,
-    "img-src 'self'",
-    "connect-src 'self'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-    "require-trusted-types-for 'script'",
-    "trusted-types 'none'",
-  ];
-  return [
-    ...['content-security-policy', policy.join('; ')],
-    ...['x-frame-options', 'DENY'],
-    ...['referrer-policy', 'no-referrer'],
-    ...['vary', 'accept'],
-    // A page is shown again from memory after "back", and never without a question after "reload".
-    ...['cache-control', 'private, no-cache'],
-  ];
 }

@@ -62,8 +62,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'page/dom': [],
   /** Graph, waterfall, details and menus, in the browser. */
   'page/view': ['error', 'plan', 'reply', 'render', 'page/model', 'page/dom'],
+  /** Panels and lists of the page of a local mesh. */
+  'page/view/mesh': ['page/model', 'page/dom', 'page/view'],
   /** The page of a local mesh, in the browser. */
-  'page/app/mesh': ['error', 'reply', 'page/model', 'page/dom', 'page/view'],
+  'page/app/mesh': ['page/model', 'page/dom', 'page/view', 'page/view/mesh'],
   /** The page of one plan, in the browser. */
   'page/app': ['error', 'plan', 'reply', 'render', 'send/forms', 'manifests', 'page/model', 'page/dom', 'page/view'],
   /** Answers that arrive in parts. */

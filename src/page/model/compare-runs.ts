@@ -44,7 +44,7 @@ export function compareRuns(before: Run, after: Run): ComparedCall[] {
       before: a?.side,
       after: b?.side,
       differences: differencesOf(a?.side, b?.side),
-      timing: timingOf(a?.side, b?.side),
+      timing: a && b && timingOf(a.side.durationMs, b.side.durationMs),
     };
   });
 }
@@ -90,7 +90,7 @@ function sideOf({ outcome, call, reply, durationMs }: CallRow): ComparedSide {
 }
 
 /** Returns counts as shares, rounded to 10 %, so that chance alone rarely makes a difference. */
-function sharesOf(counts: Counts = {}): string {
+export function sharesOf(counts: Counts = {}): string {
   const sum = Object.values(counts).reduce((all, times) => all + times, 0);
   const shares = Object.entries(counts).map(([value, times]) => `${value} ${10 * Math.round((10 * times) / sum)} %`);
   return shares.sort().join(', ').replaceAll(' 100 %', '');
@@ -111,15 +111,15 @@ function differencesOf(before: ComparedSide | undefined, after: ComparedSide | u
   return changed.map(([name, key]) => `${name} ${before[key] || 'none'} → ${after[key] || 'none'}`);
 }
 
-/** A run is slower if its time is this many times the other one, and the difference is not small. */
+/** A time differs if it is this many times the other one, and the difference is not small. */
 const slowFactor = 2;
 const leastDifferenceMs = 20;
 
-function timingOf(before: ComparedSide | undefined, after: ComparedSide | undefined): ComparedCall['timing'] {
-  if (before === undefined || after === undefined) return undefined;
-  const [less, more] = [before.durationMs, after.durationMs].sort((a, b) => a - b) as [number, number];
+/** Compares two times in milliseconds. Returns undefined if chance alone may explain the difference. */
+export function timingOf(beforeMs: number, afterMs: number): ComparedCall['timing'] {
+  const [less, more] = [beforeMs, afterMs].sort((a, b) => a - b) as [number, number];
   if (more < slowFactor * less || more - less < leastDifferenceMs) return undefined;
-  return before.durationMs < after.durationMs ? 'slower' : 'faster';
+  return beforeMs < afterMs ? 'slower' : 'faster';
 }
 
 /** Orders places as in the tree: `0`, `0.1`, `1`, `10`. */

@@ -23,6 +23,8 @@ export interface DrawnEdge {
   readonly tone: Tone | 'quiet';
   /** Lines of the label. */
   readonly lines: readonly string[];
+  /** Least width of the label, in letters, so that a drawing with new counts looks the same. */
+  readonly letters?: number;
   /** Lock before the last line: closed if the traffic is encrypted, open if not. */
   readonly lock?: 'closed' | 'open' | undefined;
   /** The edge as a sentence. It contains the lines word for word, as users of voice control say what they see. */

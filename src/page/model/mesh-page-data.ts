@@ -104,6 +104,9 @@ export interface TrafficAround {
   readonly before: Traffic;
   /** Traffic since then, of up to a minute. Requests that were on their way count too. */
   readonly after: Traffic;
+  /** Requests by the version of the callee. */
+  readonly versionsBefore?: Readonly<Record<string, number>>;
+  readonly versionsAfter?: Readonly<Record<string, number>>;
 }
 
 /** Counts of requests. For TCP, a request is a connection that has ended. */

@@ -1,6 +1,14 @@
 import { svg } from '../dom/elements.ts';
 import type { DrawnGraph } from '../model/drawn-graph.ts';
-import { lineHeight, type PlacedEdge, type PlacedNode, type Point, placeGraph, shortName } from './graph-layout.ts';
+import {
+  lineHeight,
+  type PlacedEdge,
+  type PlacedNode,
+  type Point,
+  placeGraph,
+  shortLine,
+  shortName,
+} from './graph-layout.ts';
 
 /** Width of the page below which a graph grows downwards, in pixels. */
 const narrowPage = 700;
@@ -40,6 +48,36 @@ export function graphDrawing(graph: DrawnGraph, actions: DrawingActions): SVGEle
   );
 }
 
+/**
+ * Writes new words into the drawing of a graph, so that it stays in its place. Returns false if the drawing has no room for
+ * them, or if the graph has other nodes or edges.
+ */
+export function updateDrawing(drawing: Element, before: DrawnGraph, after: DrawnGraph): boolean {
+  if (layoutOf(before) !== layoutOf(after)) return false;
+  const groups = new Map(
+    [...drawing.querySelectorAll('.edge')].map((group) => [group.getAttribute('data-edge'), group]),
+  );
+  for (const { id, tone, lines, sentence } of after.edges) {
+    const group = groups.get(id);
+    if (group === undefined || group.getAttribute('aria-label') === sentence) continue;
+    group.setAttribute('aria-label', sentence);
+    group.setAttribute('class', `edge ${tone}`);
+    group.querySelector('.line')?.setAttribute('marker-end', `url(#arrow-${tone})`);
+    for (const [index, text] of [...group.querySelectorAll('text')].entries())
+      text.textContent = shortLine(lines[index] ?? '');
+  }
+  return true;
+}
+
+/** Returns what decides about the places of nodes and edges. */
+function layoutOf({ nodes, edges }: DrawnGraph): string {
+  const labels = edges.map(({ id, lines, letters = 0, lock }) => {
+    const longest = Math.max(letters, ...lines.map((line) => line.length));
+    return [id, lines.length, longest, lock];
+  });
+  return JSON.stringify([nodes, labels]);
+}
+
 function arrowHead(tone: string): SVGElement {
   return svg(
     'marker',
@@ -67,6 +105,7 @@ function edgeElement(placed: PlacedEdge, actions: DrawingActions): SVGElement {
       tabindex: 0,
       'aria-label': edge.sentence,
       'data-edge': edge.id,
+      'data-key': `edge ${edge.id}`,
     },
     svg('path', { class: 'line', d: curve(points), 'marker-end': `url(#arrow-${edge.tone})` }),
     svg('rect', {
@@ -101,7 +140,14 @@ function nodeElement({ node, lines, x, y, width, height }: PlacedNode, actions: 
   const words = [shortName(node.name), ...lines].join(' ');
   const group = svg(
     'g',
-    { class: `node ${node.kind}`, role: 'button', tabindex: 0, 'aria-label': words, 'data-node': node.id },
+    {
+      class: `node ${node.kind}`,
+      role: 'button',
+      tabindex: 0,
+      'aria-label': words,
+      'data-node': node.id,
+      'data-key': `node ${node.id}`,
+    },
     svg('rect', { x: x - width / 2, y: top, width, height, rx: 9 }),
     svg('text', { class: 'main', x, y: top + 22, 'text-anchor': 'middle' }, shortName(node.name)),
     ...lines.flatMap((line, index) => [

@@ -56,7 +56,8 @@ export function placeGraph(graph: DrawnGraph, direction: 'LR' | 'TB'): PlacedGra
   for (const [id, { width, height }] of sizes) layout.setNode(id, { width, height });
   for (const edge of graph.edges) {
     const lines = edge.lines.map(shortLine);
-    const letters = Math.max(0, ...lines.map((line) => line.length)) + (edge.lock === undefined ? 0 : lockLetters);
+    const letters =
+      Math.max(edge.letters ?? 0, ...lines.map((line) => line.length)) + (edge.lock === undefined ? 0 : lockLetters);
     const width = letters * labelWidth + 14;
     layout.setEdge(edge.from, edge.to, { width, height: lines.length * lineHeight, labelpos: 'c' }, edge.id);
   }
@@ -125,7 +126,8 @@ export function shortName(name: string): string {
 /** Number of characters of a line in a drawing. A program that is not a meshmock may call its version anything. */
 const longestLine = 80;
 
-function shortLine(line: string): string {
+/** Shortens a long line of a node or label. */
+export function shortLine(line: string): string {
   return line.length > longestLine ? `${line.slice(0, longestLine)}…` : line;
 }
 

@@ -53,7 +53,7 @@ export function graphView(graph: CallGraph, actions: GraphActions): HTMLElement 
 export function graphCanvas(drawing: SVGElement): HTMLElement {
   return element(
     'div',
-    { class: 'canvas', tabindex: 0, role: 'group', 'aria-label': 'graph, can be scrolled' },
+    { class: 'canvas', tabindex: 0, role: 'group', 'data-key': 'canvas', 'aria-label': 'graph, can be scrolled' },
     drawing,
   );
 }
@@ -63,7 +63,7 @@ export function graphWords({ edges }: DrawnGraph): HTMLElement {
   const sentences = edges.map(({ sentence }) => element('li', { class: 'foreign' }, sentence));
   return element(
     'details',
-    { class: 'words' },
+    { class: 'words', 'data-key': 'words' },
     element('summary', {}, 'The graph in words'),
     element('ul', {}, ...sentences),
   );

@@ -23,7 +23,7 @@ export function waterfall(root: CallRow, links: PageLinks): Waterfall {
   const opened = new Map<string, RowElement>();
   const tree = element('ul', { class: 'calls' }, rowItem(root, { totalMs, depth: 0, links, opened }));
   tree.addEventListener('keydown', moveFocus);
-  const made = element('div', { class: 'waterfall' }, axis(totalMs), tree, legend(root));
+  const made = element('div', { class: 'waterfall' }, timeAxis(totalMs), tree, legend(root));
   return {
     element: made,
     open(id) {
@@ -148,7 +148,8 @@ function hatched(start: number, width: number): SVGElement {
   return svg('rect', { class: 'hatched', x: `${start}%`, width: `${width}%`, height: 14, fill: 'url(#hatch)' });
 }
 
-function axis(totalMs: number): HTMLElement {
+/** Returns the head of a waterfall: the names of the columns, and the time axis. */
+export function timeAxis(totalMs: number): HTMLElement {
   const digits = totalMs < 10 ? 1 : 0;
   const labels = Array.from({ length: ticks + 1 }, (_, index) =>
     element('span', {}, `${((totalMs * index) / ticks).toFixed(digits)}${index === ticks ? ' ms' : ''}`),
@@ -202,7 +203,8 @@ function legend(root: CallRow): HTMLElement {
   );
 }
 
-function moveFocus(event: KeyboardEvent): void {
+/** Moves the focus between the rows of a waterfall by Up and Down. */
+export function moveFocus(event: KeyboardEvent): void {
   const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
   const target = event.target as HTMLElement;
   if (step === 0 || !target.matches('button.row')) return;

@@ -1,0 +1,127 @@
+import { element, fill } from '../../dom/elements.ts';
+import { refill } from '../../dom/refill.ts';
+import { type EdgeDetails, type MeshState, meshPaths, type ObjectText } from '../../model/mesh-page-data.ts';
+import { edgeTitle } from '../../model/mesh-words.ts';
+import { actingObjects, type EdgeEnds, edgeTraffic, panelHead, yamlDetails } from '../../view/mesh/edge-panel.ts';
+import { nodeFacts } from '../../view/mesh/node-panel.ts';
+import { readData } from './read-data.ts';
+
+/** Thing whose panel is open. */
+export type Selected = { readonly kind: 'edge' | 'node' | 'object'; readonly id: string };
+
+/** Panel of the edge, the service or the object that was chosen. */
+export class SelectionPanel {
+  readonly element = element('section', { class: 'panel selection', hidden: '', 'aria-label': 'what was chosen' });
+  private readonly live = element('div');
+  private readonly configuration = element('div');
+  private state: MeshState;
+  private selected: Selected | undefined;
+  /** Number of the change before which the configuration was read. */
+  private readAt = -1;
+
+  constructor(state: MeshState) {
+    this.state = state;
+    this.element.addEventListener('keydown', ({ key }) => {
+      if (key === 'Escape') this.close();
+    });
+  }
+
+  /** Opens the panel of a thing, and moves the focus to it. */
+  open(selected: Selected): void {
+    this.selected = selected;
+    this.readAt = -1;
+    const head = panelHead(this.title(selected), () => this.close());
+    fill(this.live);
+    fill(this.configuration);
+    fill(this.element, head, this.live, this.configuration);
+    this.element.hidden = false;
+    this.show(this.state);
+    const title = head.querySelector('h2');
+    title?.focus({ preventScroll: true });
+    this.element.scrollIntoView({ block: 'nearest' });
+  }
+
+  /** Shows a new state of the mesh. */
+  show(state: MeshState): void {
+    this.state = state;
+    const { selected } = this;
+    if (selected === undefined) return;
+    switch (selected.kind) {
+      case 'edge':
+        this.showEdge(selected.id);
+        break;
+      case 'node':
+        this.showNode(selected.id);
+        break;
+      case 'object':
+        if (this.readAt < 0) void this.readObject(selected);
+        break;
+    }
+  }
+
+  private title({ kind, id }: Selected): string {
+    if (kind === 'edge') return edgeTitle(this.state, id);
+    return kind === 'node' ? (this.state.nodes.find((node) => node.id === id)?.name ?? id) : id;
+  }
+
+  private close(): void {
+    const { selected } = this;
+    this.selected = undefined;
+    this.element.hidden = true;
+    const opener = [...document.querySelectorAll<SVGElement>('.graph [data-key]')].find(
+      (each) => each.getAttribute('data-key') === `${selected?.kind} ${selected?.id}`,
+    );
+    opener?.focus();
+  }
+
+  private showEdge(id: string): void {
+    const edge = this.state.edges.find((one) => one.id === id);
+    if (edge === undefined) {
+      refill(this.live, element('p', {}, 'There are no such calls any more.'));
+      return;
+    }
+    refill(this.live, ...edgeTraffic(edge, this.endsOf(id), this.state.atMs));
+    const newest = this.state.changes[0]?.number ?? 0;
+    if (this.readAt === newest) return;
+    this.readAt = newest;
+    void this.readEdge(id, edge);
+  }
+
+  private async readEdge(id: string, { from, to }: { readonly from: string; readonly to: string }): Promise<void> {
+    if (!this.configuration.hasChildNodes())
+      fill(this.configuration, element('p', { class: 'faint' }, 'Reading the configuration of both proxies…'));
+    const details = await readData<EdgeDetails>(meshPaths.edge, { from, to });
+    if (this.selected?.id !== id) return;
+    const content =
+      'error' in details ? [element('p', { class: 'bad' }, details.error)] : actingObjects(details, this.endsOf(id));
+    refill(
+      this.configuration,
+      element('h3', {}, 'What the mesh does with these calls, in the order in which they meet it'),
+      ...content,
+    );
+  }
+
+  private endsOf(id: string): EdgeEnds {
+    const [from = '', to = ''] = edgeTitle(this.state, id).split(' → ');
+    return { from, to };
+  }
+
+  private showNode(id: string): void {
+    const node = this.state.nodes.find((one) => one.id === id);
+    if (node === undefined) refill(this.live, element('p', {}, 'It is gone.'));
+    else refill(this.live, ...nodeFacts(node, this.state, (edge) => this.open({ kind: 'edge', id: edge })));
+  }
+
+  private async readObject({ id }: Selected): Promise<void> {
+    this.readAt = 0;
+    const object = await readData<ObjectText>(meshPaths.object, { id });
+    if (this.selected?.id !== id) return;
+    if ('error' in object) {
+      fill(this.configuration, element('p', { class: 'bad' }, object.error));
+      return;
+    }
+    const yaml = yamlDetails('YAML', object.yaml, 'yaml', object.where);
+    yaml.setAttribute('open', '');
+    fill(this.configuration, element('p', { class: 'foreign' }, object.about), yaml);
+  }
+}

@@ -1,0 +1,175 @@
+import type { Tone } from './call-rows.ts';
+import type { DrawnEdge, DrawnGraph, DrawnNode } from './drawn-graph.ts';
+import type { MeshEdge, MeshNode, MeshState } from './mesh-page-data.ts';
+import { edgeLabel, isQuiet, nameOf, reasonWords, refusedOf } from './mesh-words.ts';
+
+/** Part of a mesh that is shown. */
+export interface MeshFilter {
+  /** Namespace, or empty for all. */
+  readonly namespace: string;
+  /** Part of the name of a service, or empty for all. Its neighbours are shown too. */
+  readonly name: string;
+  /** True to show only edges with errors or refusals. */
+  readonly onlyProblems: boolean;
+}
+
+/** Number of edges above which the label of a good edge has one line. */
+const mostDetailed = 24;
+
+/** Labels grow in steps of this number of letters, so that new counts do not move the drawing. */
+const letterStep = 8;
+
+/**
+ * Returns the graph of a mesh: a node for each service, and an edge for the calls between two of them.
+ *
+ * @example
+ * meshGraph(state, { namespace: '', name: 'rev', onlyProblems: false }).nodes.map(({ name }) => name);
+ */
+export function meshGraph(state: MeshState, filter: MeshFilter): DrawnGraph {
+  const byId = new Map(state.nodes.map((node) => [node.id, node]));
+  const edges = state.edges.filter((edge) => isShown(edge, byId, filter));
+  const used = new Set(edges.flatMap(({ from, to }) => [from, to]));
+  const nodes = state.nodes.filter((node) => used.has(node.id) || (!filter.onlyProblems && matches(node, filter)));
+  const isDense = edges.length > mostDetailed;
+  const hasNamespaces = new Set(nodes.flatMap(({ namespace }) => namespace ?? [])).size > 1;
+  return {
+    nodes: nodes.map((node) => drawnNode(node, hasNamespaces)),
+    edges: edges.map((edge) => drawnEdge(edge, byId, isDense)),
+  };
+}
+
+function isShown(edge: MeshEdge, byId: ReadonlyMap<string, MeshNode>, filter: MeshFilter): boolean {
+  if (filter.onlyProblems && !hasProblem(edge)) return false;
+  return [edge.from, edge.to].some((id) => {
+    const node = byId.get(id);
+    return node !== undefined && matches(node, filter);
+  });
+}
+
+function matches({ name, namespace }: MeshNode, filter: MeshFilter): boolean {
+  return (filter.namespace === '' || namespace === filter.namespace) && name.includes(filter.name);
+}
+
+/** Reports whether requests of the last minute failed or were refused. */
+export function hasProblem({ traffic, refusals }: MeshEdge): boolean {
+  return traffic.errors > 0 || refusals.length > 0;
+}
+
+/** Returns the meaning of an edge's traffic. A refusal by a proxy is what a learner must see first. */
+export function toneOfEdge(edge: MeshEdge): Tone | 'quiet' {
+  const { traffic, refusals } = edge;
+  if (refusals.length > 0) return 'refused';
+  if (isQuiet(edge)) return 'quiet';
+  if (traffic.errors > 0) return 'bad';
+  return traffic.rejected > 0 ? 'notice' : 'good';
+}
+
+function drawnEdge(edge: MeshEdge, byId: ReadonlyMap<string, MeshNode>, isDense: boolean): DrawnEdge {
+  const { id, from, to, traffic } = edge;
+  const tone = toneOfEdge(edge);
+  const lines = [edgeLabel(edge), ...problemLines(edge), ...(isDense && !hasProblem(edge) ? [] : safetyLines(edge))];
+  const longest = Math.max(...lines.map((line) => line.length));
+  const [caller, callee] = [byId.get(from), byId.get(to)].map((node) => nameOf(node));
+  return {
+    id,
+    from,
+    to,
+    tone,
+    lines,
+    lock: lockOf(edge),
+    letters: Math.ceil(longest / letterStep) * letterStep,
+    sentence: `${caller} calls ${callee}${isDense && traffic.mtls > 0 ? ' over mTLS' : ''}: ${lines.join(' ')}`,
+  };
+}
+
+function problemLines(edge: MeshEdge): string[] {
+  const { traffic, refusals } = edge;
+  const refused = refusedOf(edge);
+  const errors = Math.max(0, traffic.errors - refused);
+  const reasons = [...new Set(refusals.map(({ reason }) => reasonWords(reason)))];
+  return [
+    ...(refused === 0 ? [] : [`refused by a proxy: ${reasons.join(', ')}`]),
+    ...(errors === 0 || refused > 0 ? [] : [`${percent(errors, traffic.requests)} errors`]),
+  ];
+}
+
+function safetyLines({ traffic, protocols }: MeshEdge): string[] {
+  if (traffic.requests === 0 || protocols.length === 0) return [];
+  if (traffic.mtls === 0) return ['plain text'];
+  return [traffic.mtls >= traffic.requests ? 'mTLS' : `mTLS for ${percent(traffic.mtls, traffic.requests)}`];
+}
+
+function lockOf({ traffic }: MeshEdge): DrawnEdge['lock'] {
+  if (traffic.requests === 0) return undefined;
+  return traffic.mtls >= traffic.requests ? 'closed' : 'open';
+}
+
+/**
+ * Returns a share in words. A share that is not zero never reads as zero.
+ *
+ * @example
+ * percent(1, 3); // '33 %'
+ */
+export function percent(part: number, all: number): string {
+  const share = all === 0 ? 0 : (100 * part) / all;
+  return share > 0 && share < 1 ? 'under 1 %' : `${Math.round(share)} %`;
+}
+
+function drawnNode(node: MeshNode, hasNamespaces: boolean): DrawnNode {
+  const { id, name, namespace, versions } = node;
+  const place = hasNamespaces && namespace !== undefined ? [`in ${namespace}`] : [];
+  const hidden = versions.flatMap(({ pods }) => pods.map((pod) => pod.name)).join(', ');
+  return {
+    id,
+    name,
+    kind: kindOf(node),
+    lines: [...nodeLines(node), ...place],
+    hidden: hidden === '' ? undefined : hidden,
+  };
+}
+
+function kindOf({ kind }: MeshNode): DrawnNode['kind'] {
+  switch (kind) {
+    case 'service':
+      return 'service';
+    case 'gateway':
+      return 'gateway';
+    case 'outside':
+    case 'host':
+      return 'foreign';
+    case 'missing':
+      return 'unreached';
+  }
+}
+
+/** Number of versions that a node names. */
+const mostVersions = 4;
+
+function nodeLines({ kind, versions }: MeshNode): string[] {
+  switch (kind) {
+    case 'service':
+      return [...versions.slice(0, mostVersions).map(versionLine), ...podWarnings(versions)];
+    case 'gateway':
+      return ['gateway', ...podWarnings(versions)];
+    case 'outside':
+      return ['callers outside the mesh'];
+    case 'host':
+      return ['outside the mesh'];
+    case 'missing':
+      return ['no pod'];
+  }
+}
+
+function versionLine({ version, pods }: MeshNode['versions'][number]): string {
+  return pods.length === 1 ? version : `${version}: ${pods.length} pods`;
+}
+
+function podWarnings(versions: MeshNode['versions']): string[] {
+  const pods = versions.flatMap((version) => version.pods);
+  const waiting = pods.filter(({ isReady }) => !isReady).length;
+  const bare = pods.filter(({ hasSidecar }) => !hasSidecar).length;
+  return [
+    ...(waiting === 0 ? [] : [`not ready: ${waiting} of ${pods.length}`]),
+    ...(bare === 0 ? [] : [bare === pods.length ? 'no sidecar' : `no sidecar: ${bare} of ${pods.length}`]),
+  ];
+}

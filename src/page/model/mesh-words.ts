@@ -1,0 +1,110 @@
+import { countsText, outcomeWords } from './graph-words.ts';
+import type { EdgeRefusal, MeshEdge, MeshNode, MeshState, Traffic } from './mesh-page-data.ts';
+
+/** Reasons of refusals in words that need no knowledge of Istio. */
+const reasons: Readonly<Record<EdgeRefusal['reason'], string>> = {
+  no_healthy_upstream: 'no healthy pod',
+  connect_failure: 'no connection',
+  upstream_reset: 'connection was cut',
+  timeout: 'timeout',
+  fault: 'injected fault',
+  rbac_denied: 'policy',
+  jwt_denied: 'token',
+  rate_limited: 'rate limit',
+  overflow: 'too many at once',
+  no_route: 'no route',
+  plain_text: 'plain text',
+  unknown: 'unknown reason',
+};
+
+/** Returns the reason of a refusal in words, such as `policy`. */
+export function reasonWords(reason: EdgeRefusal['reason']): string {
+  return reasons[reason] ?? reason;
+}
+
+/** Returns the name of a node; one without data has the name `unknown`. */
+export function nameOf(node: MeshNode | undefined): string {
+  return node?.name ?? 'unknown';
+}
+
+/** Returns the names of both ends of an edge, such as `service1 → service3`. */
+export function edgeTitle(state: MeshState, id: string): string {
+  const edge = state.edges.find((one) => one.id === id);
+  const [from, to] = edge === undefined ? id.split(' ') : [edge.from, edge.to];
+  const title = (end: string | undefined): string => state.nodes.find((node) => node.id === end)?.name ?? end ?? '';
+  return `${title(from)} → ${title(to)}`;
+}
+
+/** Reports whether an edge has had no request in the last minute. */
+export function isQuiet({ traffic }: MeshEdge): boolean {
+  return traffic.requests === 0;
+}
+
+/** Returns the number of refusals of an edge in the last minute. */
+export function refusedOf({ refusals }: MeshEdge): number {
+  return refusals.reduce((sum, { count }) => sum + count, 0);
+}
+
+/**
+ * Returns the first line of the label of an edge: protocols, and statuses with their numbers.
+ *
+ * @example
+ * edgeLabel(edge); // 'http 200 ×40, 403 ×5'
+ */
+export function edgeLabel(edge: MeshEdge): string {
+  const protocols = edge.protocols.join(', ');
+  if (isQuiet(edge)) return `${protocols} no calls now`.trim();
+  return `${protocols} ${statusText(edge.traffic, edge.protocols)}`.trim();
+}
+
+/** Returns the statuses of requests with their numbers. */
+export function statusText({ byStatus }: Pick<Traffic, 'byStatus'>, protocols: MeshEdge['protocols'] = []): string {
+  const named = Object.entries(byStatus).map(([status, count]) => [statusWords(status, protocols), count] as const);
+  return named.length === 0 ? 'no calls' : countsText(new Map(named));
+}
+
+function statusWords(status: string, protocols: MeshEdge['protocols']): string {
+  if (status === 'tcp') return 'connection';
+  // The protocol is before all statuses.
+  if (protocols.length === 1 && protocols[0] === 'grpc') return status.replace(/^grpc /, '');
+  return status === 'no answer' ? status : status.startsWith('grpc ') ? status : outcomeWords(status);
+}
+
+/** Sums of a whole mesh in the last minute. */
+export interface MeshSums {
+  readonly requests: number;
+  readonly edges: number;
+  readonly refused: number;
+  readonly failed: number;
+}
+
+/** Counts the requests of a mesh in the last minute. */
+export function meshSums({ edges }: MeshState): MeshSums {
+  const busy = edges.filter((edge) => !isQuiet(edge));
+  const sumOf = (countOf: (edge: MeshEdge) => number): number => edges.reduce((sum, edge) => sum + countOf(edge), 0);
+  return {
+    requests: sumOf(({ traffic }) => traffic.requests),
+    edges: busy.length,
+    refused: sumOf(refusedOf),
+    failed: sumOf((edge) => Math.max(0, edge.traffic.errors - refusedOf(edge))),
+  };
+}
+
+/** Returns a time of day, such as `14:03:21`. */
+export function timeOfDay(atMs: number): string {
+  return new Date(atMs).toTimeString().slice(0, 8);
+}
+
+/**
+ * Returns how long ago something was.
+ *
+ * @example
+ * ago(61_000); // '1 min ago'
+ */
+export function ago(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 5) return 'now';
+  if (seconds < 60) return `${seconds} s ago`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${minutes} min ago` : `${Math.round(minutes / 60)} h ago`;
+}

@@ -1,0 +1,82 @@
+import type { TraceSpan, TraceView } from './mesh-page-data.ts';
+
+/** Span with the time that it did not spend in spans below it. */
+export interface TraceRow {
+  readonly span: TraceSpan;
+  /** Parts of the span's time during which no span below it ran, relative to the start of the trace. */
+  readonly own: readonly Interval[];
+  readonly ownMs: number;
+}
+
+/** Time from one moment to another, in milliseconds. */
+export interface Interval {
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** Where the time of a trace went. */
+export interface TraceShares {
+  readonly proxyMs: number;
+  readonly appMs: number;
+  readonly proxies: number;
+  readonly apps: number;
+}
+
+/**
+ * Returns the spans of a trace with their own times. The own time of a proxy's span is what the proxy added.
+ *
+ * @example
+ * traceRows(trace).map(({ span, ownMs }) => `${span.service} ${ownMs}`);
+ */
+export function traceRows({ spans }: TraceView): TraceRow[] {
+  const children = Map.groupBy(spans, ({ parentSpanId }) => parentSpanId);
+  return spans.map((span) => {
+    const own = without(intervalOf(span), (children.get(span.spanId) ?? []).map(intervalOf));
+    return { span, own, ownMs: own.reduce((sum, { startMs, endMs }) => sum + endMs - startMs, 0) };
+  });
+}
+
+/** Returns the time that proxies and services had for themselves. */
+export function traceShares(rows: readonly TraceRow[]): TraceShares {
+  const isProxy = ({ span }: TraceRow): boolean => span.origin !== 'app';
+  const sumOf = (some: readonly TraceRow[]): number => some.reduce((sum, { ownMs }) => sum + ownMs, 0);
+  const proxies = rows.filter(isProxy);
+  const apps = rows.filter((row) => !isProxy(row));
+  return { proxyMs: sumOf(proxies), appMs: sumOf(apps), proxies: proxies.length, apps: apps.length };
+}
+
+function intervalOf({ startMs, durationMs }: TraceSpan): Interval {
+  return { startMs, endMs: startMs + durationMs };
+}
+
+/** Returns the parts of an interval that others do not cover. */
+function without(all: Interval, others: readonly Interval[]): Interval[] {
+  const parts: Interval[] = [];
+  let from = all.startMs;
+  for (const { startMs, endMs } of others.toSorted((a, b) => a.startMs - b.startMs)) {
+    if (startMs > from) parts.push({ startMs: from, endMs: Math.min(startMs, all.endMs) });
+    from = Math.max(from, endMs);
+    if (from >= all.endMs) return parts;
+  }
+  if (from < all.endMs) parts.push({ startMs: from, endMs: all.endMs });
+  return parts;
+}
+
+/** Says what a span is, such as `proxy of service1, sends the call`. */
+export function spanTitle({ origin, service, kind }: TraceSpan): string {
+  switch (origin) {
+    case 'app':
+      return service;
+    case 'gateway':
+      return `gateway ${service}`;
+    case 'sidecar':
+      return kind === 'server' ? `proxy of ${service}, receives` : `proxy of ${service}, sends`;
+  }
+}
+
+/** Says what a span of a service or gateway does: `receives GET /hello`. */
+export function spanAction({ origin, kind, name }: TraceSpan): string {
+  if (origin === 'sidecar') return name;
+  if (kind === 'server') return `receives ${name}`;
+  return kind === 'client' ? `calls ${name}` : name;
+}

@@ -1,0 +1,109 @@
+import { button, type Content, element } from '../../dom/elements.ts';
+import type { ChangeEffect } from '../../model/change-effects.ts';
+import type { ChangedObject, MeshChange, MeshState } from '../../model/mesh-page-data.ts';
+import { ago, edgeTitle, statusText, timeOfDay } from '../../model/mesh-words.ts';
+import { place } from './edge-panel.ts';
+import { scrolledTable } from './scrolled-table.ts';
+
+/** Context of a list of changes. */
+export interface ChangeListContext {
+  effectsOf(change: MeshChange): readonly ChangeEffect[];
+  onEdge(id: string): void;
+}
+
+/** Returns the changes of the mesh, the newest first and open: what was applied when, and what has changed since then. */
+export function changeList(state: MeshState, context: ChangeListContext): HTMLElement {
+  if (state.changes.length === 0) return element('p', { class: 'faint' }, 'Nothing was applied yet.');
+  const items = state.changes.map((change, index) => {
+    const key = `change ${change.number}`;
+    const made = element(
+      'details',
+      { class: 'change', 'data-key': key },
+      element(
+        'summary',
+        {},
+        element('time', {}, timeOfDay(change.atMs)),
+        ' ',
+        element('strong', { class: 'foreign' }, changeTitle(change)),
+        element('small', {}, ` ${ago(state.atMs - change.atMs)}`),
+      ),
+      ...change.objects.map(({ about }) => element('p', { class: 'foreign' }, about)),
+      ...(change.by === 'start' ? [] : effects(change, state, context)),
+      ...change.objects.map((object) => objectDiff(object, state, key)),
+    );
+    made.open = index === 0 && change.by !== 'start';
+    return element('li', {}, made);
+  });
+  return element('ol', { class: 'changes' }, ...items);
+}
+
+/** Number of objects that a title names. */
+const mostNamed = 2;
+
+/** Returns a change in words: `created AuthorizationPolicy service3`. */
+export function changeTitle({ by, objects, more }: MeshChange): string {
+  const all = objects.length + more;
+  if (by === 'start') return `the mesh started with ${all} ${all === 1 ? 'object' : 'objects'}`;
+  const named = objects.slice(0, mostNamed).map(({ change, kind, name }) => `${change} ${kind} ${name}`);
+  const rest = all - named.length;
+  return [...named, ...(rest > 0 ? [`${rest} more`] : [])].join(', ');
+}
+
+function objectDiff(
+  { id, kind, namespace, name, change, diff }: ChangedObject,
+  state: MeshState,
+  key: string,
+): HTMLElement {
+  const where = state.objects.find((object) => object.id === id)?.where;
+  const lines = diff.map((line) => element('span', { class: lineClass(line) }, `${line}\n`));
+  return element(
+    'details',
+    { 'data-key': `${key} ${id}` },
+    element('summary', { class: 'foreign' }, `YAML of ${kind} ${namespace}/${name} (${change})`, place(where)),
+    element('pre', { class: 'foreign yaml', tabindex: 0 }, ...lines),
+  );
+}
+
+function lineClass(line: string): string | undefined {
+  if (line.startsWith('+')) return 'added';
+  return line.startsWith('-') ? 'removed' : undefined;
+}
+
+function effects(change: MeshChange, state: MeshState, context: ChangeListContext): Content[] {
+  const found = context.effectsOf(change);
+  const changed = found.filter(({ differences }) => differences.length > 0);
+  if (changed.length === 0) return [element('p', { class: 'faint' }, noDifference(found))];
+  const same = found.filter(({ around, differences }) => differences.length === 0 && around.after.requests > 0);
+  const names = same.map(({ edge }) => edgeTitle(state, edge)).join(', ');
+  return [
+    effectTable(changed, state, context),
+    same.length === 0 ? undefined : element('p', { class: 'faint foreign' }, `The same as before: ${names}.`),
+  ];
+}
+
+function noDifference(found: readonly ChangeEffect[]): string {
+  if (found.every(({ around }) => around.after.requests === 0))
+    return 'No calls were seen since then. Send the same calls as before: this shows what differs.';
+  if (found.every(({ around }) => around.before.requests === 0))
+    return 'No calls were seen before it, so there is nothing to compare.';
+  return 'The calls are answered as before.';
+}
+
+function effectTable(changed: readonly ChangeEffect[], state: MeshState, { onEdge }: ChangeListContext): HTMLElement {
+  const rows = changed.map(({ edge, around, differences, causes }) => [
+    button(edgeTitle(state, edge), () => onEdge(edge), {
+      class: 'foreign',
+      'data-key': `effect ${around.change} ${edge}`,
+    }),
+    statusText(around.before),
+    statusText(around.after),
+    element('div', {}, element('strong', {}, differences.join('; ')), ...causes.map(causeText)),
+  ]);
+  const head = ['calls', 'before', 'since then', 'what changed, and why'];
+  return scrolledTable('traffic before and after the change', head, rows, 'changed');
+}
+
+function causeText({ explanation, object, isOfChange }: ChangeEffect['causes'][number]): HTMLElement {
+  const decided = object === undefined ? '' : ` Decided by ${object}${isOfChange ? ', part of this change' : ''}.`;
+  return element('p', { class: 'cause' }, `${explanation}${decided}`);
+}

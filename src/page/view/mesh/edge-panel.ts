@@ -1,0 +1,136 @@
+import { button, type Content, element } from '../../dom/elements.ts';
+import { percent } from '../../model/mesh-graph.ts';
+import type { ActingObject, ActingPart, EdgeDetails, EdgeRefusal, MeshEdge } from '../../model/mesh-page-data.ts';
+import { ago, isQuiet, reasonWords, refusedOf, statusText } from '../../model/mesh-words.ts';
+import { scrolledTable } from './scrolled-table.ts';
+
+/** Names of both ends of an edge. */
+export interface EdgeEnds {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Returns what the proxies counted on an edge in the last minute, and why they refused requests. */
+export function edgeTraffic(edge: MeshEdge, ends: EdgeEnds, nowMs: number): Content[] {
+  return [
+    element('p', {}, ...trafficSentence(edge)),
+    ...edge.refusals.map((refusal) => refusalText(refusal, ends, nowMs)),
+    edge.versions.length === 0 || isQuiet(edge) ? undefined : versionTable(edge),
+  ];
+}
+
+function trafficSentence(edge: MeshEdge): Content[] {
+  const { traffic, total } = edge;
+  if (isQuiet(edge)) return [`No calls in the last minute, and ${total} since the proxies have started.`];
+  const refused = refusedOf(edge);
+  const failed = Math.max(0, traffic.errors - refused);
+  return [
+    `${traffic.requests} ${traffic.requests === 1 ? 'call' : 'calls'} in the last minute`,
+    refused === 0 ? undefined : element('span', { class: 'refused' }, `, ${refused} refused by a proxy`),
+    failed === 0 ? undefined : element('span', { class: 'bad' }, `, ${failed} failed`),
+    `. ${encryption(edge)} ${total} since the proxies have started.`,
+  ];
+}
+
+function encryption({ traffic: { mtls, requests } }: MeshEdge): string {
+  if (mtls === 0) return 'None was encrypted by mTLS: they were plain text.';
+  if (mtls < requests) return `${percent(mtls, requests)} were encrypted by mTLS.`;
+  return 'mTLS encrypted all of them, and showed each end the identity of the other.';
+}
+
+/** Returns a refusal in words: how many, whose proxy, why, and because of which object. */
+function refusalText(refusal: EdgeRefusal, ends: EdgeEnds, nowMs: number): HTMLElement {
+  const { count, by, reason, explanation, object, example, lastMs } = refusal;
+  const proxy = `the proxy of ${by === 'caller' ? ends.from : ends.to}`;
+  const rule = object?.rule === undefined ? '' : `, rule ${object.rule + 1}`;
+  return element(
+    'div',
+    { class: 'refusal' },
+    element(
+      'p',
+      {},
+      element('strong', { class: 'refused foreign' }, `⊘ ${count} refused by ${proxy} (${reasonWords(reason)}). `),
+      element('span', { class: 'foreign' }, explanation),
+      object && ' Decided by ',
+      object && element('strong', { class: 'foreign' }, `${object.title}${rule}`),
+      object && '.',
+    ),
+    example && element('p', { class: 'faint foreign' }, `For example ${example.request}, ${ago(nowMs - lastMs)}.`),
+  );
+}
+
+function versionTable({ versions, protocols }: MeshEdge): HTMLElement {
+  const rows = versions.map(({ from, to, traffic }) => [
+    `${from} → ${to}`,
+    String(traffic.requests),
+    statusText(traffic, protocols),
+    ms(traffic.meanMs),
+    ms(traffic.p95Ms),
+  ]);
+  return scrolledTable('traffic by version', ['versions', 'calls', 'answers', 'mean', '95 % take up to'], rows);
+}
+
+function ms(value: number | undefined): string {
+  return value === undefined ? '' : `${value.toFixed(value < 10 ? 1 : 0)} ms`;
+}
+
+/** Returns the configuration that acts on an edge, in the order in which a request meets it. */
+export function actingObjects({ objects, notes }: EdgeDetails, ends: EdgeEnds): Content[] {
+  const items = objects.map((object) => actingItem(object, ends));
+  return [
+    objects.length === 0
+      ? element('p', {}, 'No object of Istio acts on these calls.')
+      : element('ol', { class: 'acting' }, ...items),
+    notes.length === 0
+      ? undefined
+      : element('ul', { class: 'notes' }, ...notes.map((note) => element('li', { class: 'foreign' }, note))),
+  ];
+}
+
+function actingItem(object: ActingObject, ends: EdgeEnds): HTMLElement {
+  const { kind, namespace, name, about, where, side, parts, yaml, id } = object;
+  const proxy = `In the proxy of ${side === 'caller' ? ends.from : ends.to}: `;
+  return element(
+    'li',
+    {},
+    element('h4', { class: 'foreign' }, `${kind} ${name}`, element('small', {}, ` in ${namespace}`), place(where)),
+    element('p', { class: 'foreign' }, element('small', {}, proxy), about),
+    parts.length === 0 ? undefined : element('ul', { class: 'parts' }, ...parts.map((part) => partItem(part, id))),
+    yamlDetails(`All of ${kind} ${name}`, yaml, `yaml ${id}`),
+  );
+}
+
+function partItem({ path, text, canRefuse, where, yaml }: ActingPart, id: string): HTMLElement {
+  return element(
+    'li',
+    { class: canRefuse ? 'refusing' : undefined },
+    element('strong', { class: 'foreign' }, text),
+    canRefuse ? element('span', { class: 'chip refused' }, '⊘ can refuse') : undefined,
+    yamlDetails(path, yaml, `part ${id} ${path}`, where),
+  );
+}
+
+/** Returns a text of YAML that can be opened. */
+export function yamlDetails(title: string, yaml: string, key: string, where?: string): HTMLElement {
+  return element(
+    'details',
+    { 'data-key': key },
+    element('summary', { class: 'foreign' }, title, place(where)),
+    element('pre', { class: 'foreign yaml', tabindex: 0 }, yaml),
+  );
+}
+
+/** Returns the place of an object in a file. */
+export function place(where: string | undefined): HTMLElement | undefined {
+  return where === undefined ? undefined : element('code', { class: 'place foreign' }, where);
+}
+
+/** Returns the head of a panel: its title, which gets the focus, and a button that closes it. */
+export function panelHead(title: string, onClose: () => void): HTMLElement {
+  return element(
+    'div',
+    { class: 'panel-head' },
+    element('h2', { tabindex: -1, class: 'foreign' }, title),
+    button('Close', onClose),
+  );
+}

@@ -1,0 +1,67 @@
+import { button, type Content, element, link } from '../../dom/elements.ts';
+import type { ChangeEffect } from '../../model/change-effects.ts';
+import { hasProblem } from '../../model/mesh-graph.ts';
+import type { MeshState } from '../../model/mesh-page-data.ts';
+import { edgeTitle, meshSums, reasonWords, refusedOf, statusText, timeOfDay } from '../../model/mesh-words.ts';
+import { changeTitle } from './change-list.ts';
+
+/** Number of edges with a problem that a verdict names. */
+const mostProblems = 6;
+
+/** Says in sentences what happens in the mesh, and on which edges calls fail. */
+export function meshVerdict(state: MeshState, onEdge: (id: string) => void): Content[] {
+  const { requests, edges, refused, failed } = meshSums(state);
+  if (requests === 0)
+    return [element('p', { class: 'verdict' }, 'No calls in the last minute. ', ...invitation(state))];
+  const problems = state.edges.filter(hasProblem);
+  const items = problems.slice(0, mostProblems).map((edge) => {
+    const reasons = [...new Set(edge.refusals.map(({ reason }) => reasonWords(reason)))].join(', ');
+    const count = refusedOf(edge);
+    const words = count === 0 ? statusText(edge.traffic, edge.protocols) : `${count} refused by a proxy (${reasons})`;
+    return element(
+      'li',
+      {},
+      button(edgeTitle(state, edge.id), () => onEdge(edge.id), { class: 'foreign', 'data-key': `problem ${edge.id}` }),
+      element('span', { class: `foreign ${count === 0 ? 'bad' : 'refused'}` }, ` ${words} `),
+      element('span', { class: 'foreign' }, edge.refusals[0]?.explanation),
+    );
+  });
+  return [
+    element(
+      'p',
+      { class: 'verdict' },
+      `${requests} ${requests === 1 ? 'call' : 'calls'} between ${edges} ${edges === 1 ? 'pair' : 'pairs'} of services in the last minute`,
+      refused + failed === 0 ? '. All were answered well.' : ', ',
+      refused === 0 ? undefined : element('span', { class: 'refused' }, `${refused} refused by a proxy`),
+      refused === 0 || failed === 0 ? undefined : ', ',
+      failed === 0 ? undefined : element('span', { class: 'bad' }, `${failed} failed`),
+      refused + failed === 0 ? undefined : '.',
+    ),
+    items.length === 0 ? undefined : element('ul', { class: 'runs problems' }, ...items),
+    problems.length <= mostProblems
+      ? undefined
+      : element('p', { class: 'faint' }, `and ${problems.length - mostProblems} more, in the graph`),
+  ];
+}
+
+/** Number of pages of services that are offered. */
+const mostPages = 5;
+
+function invitation({ nodes }: MeshState): Content[] {
+  const pages = nodes.filter(({ url }) => url !== undefined).slice(0, mostPages);
+  if (pages.length === 0) return [];
+  const links = pages.flatMap(({ name, url = '' }, index) => [index === 0 ? '' : ', ', link(url, name)]);
+  return ['Send some from the page of a service: ', ...links, '.'];
+}
+
+/** Says what the newest change was, and what is different since then. */
+export function newestChange(state: MeshState, effects: readonly ChangeEffect[]): string {
+  const [change] = state.changes;
+  if (change === undefined || change.by === 'start') return '';
+  const changed = effects.filter(({ differences }) => differences.length > 0);
+  const [first] = changed;
+  const more = changed.length > 1 ? `, and ${changed.length - 1} more` : '';
+  const difference =
+    first === undefined ? '' : ` Since then: ${edgeTitle(state, first.edge)}: ${first.differences.join('; ')}${more}.`;
+  return `Newest change, at ${timeOfDay(change.atMs)}: ${changeTitle(change)}.${difference}`;
+}

@@ -1,0 +1,52 @@
+import { button, type Content, element, link } from '../../dom/elements.ts';
+import type { MeshNode, MeshState } from '../../model/mesh-page-data.ts';
+import { edgeLabel, edgeTitle } from '../../model/mesh-words.ts';
+import { scrolledTable } from './scrolled-table.ts';
+
+/** Returns what is known of a service: its pods, and the calls from and to it. */
+export function nodeFacts(node: MeshNode, state: MeshState, onEdge: (id: string) => void): Content[] {
+  const edges = state.edges.filter(({ from, to }) => from === node.id || to === node.id);
+  const buttons = edges.map((edge) => {
+    const title = `${edgeTitle(state, edge.id)}: ${edgeLabel(edge)}`;
+    const attributes = { class: 'foreign', 'data-key': `node edge ${edge.id}` };
+    return element(
+      'li',
+      {},
+      button(title, () => onEdge(edge.id), attributes),
+    );
+  });
+  const { url, namespace } = node;
+  return [
+    element(
+      'p',
+      { class: 'foreign' },
+      `${kinds[node.kind]}${namespace === undefined ? '' : `, in the namespace ${namespace}`}.`,
+    ),
+    url === undefined ? undefined : element('p', {}, 'Send calls from its own page: ', link(url, url)),
+    node.versions.length === 0 ? undefined : podTable(node),
+    buttons.length === 0 ? undefined : element('h3', {}, 'Its calls'),
+    buttons.length === 0 ? undefined : element('ul', { class: 'runs' }, ...buttons),
+  ];
+}
+
+const kinds: Readonly<Record<MeshNode['kind'], string>> = {
+  service: 'A service',
+  gateway: 'A gateway: a proxy at the edge of the mesh, without a service of its own',
+  outside: 'Callers that the mesh does not know, such as your browser or curl',
+  host: 'A host outside the mesh',
+  missing: 'A service that is called and has no pod',
+};
+
+function podTable({ versions }: MeshNode): HTMLElement {
+  const rows = versions.flatMap(({ version, pods }) =>
+    pods.map(({ name, address, hasSidecar, isReady, serviceAccount }) => [
+      name,
+      version,
+      isReady ? 'ready' : element('span', { class: 'bad' }, 'not ready'),
+      hasSidecar ? 'yes' : element('span', { class: 'notice' }, 'none'),
+      serviceAccount,
+      address,
+    ]),
+  );
+  return scrolledTable('pods', ['pod', 'version', 'state', 'proxy', 'service account', 'address'], rows);
+}

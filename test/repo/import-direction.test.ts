@@ -142,6 +142,17 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'istio/node/mock',
   ],
   'istio/analysis': ['istio/resources'],
+  /** State of a running mesh for its page. */
+  'istio/live': [
+    'error',
+    'istio/resources',
+    'istio/kube-api',
+    'istio/apply',
+    'istio/observe',
+    'istio/control-plane',
+    'istio/cluster',
+    'istio/node',
+  ],
   'istio/tools': ['package', 'error', 'istio/process'],
   /** Whether the proxies have what istiod has, and istiod what the API server has. */
   'istio/local-mesh/sync': [
@@ -167,6 +178,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'istio/cluster',
     'istio/node',
     'istio/analysis',
+    'istio/live',
     'istio/tools',
   ],
   'istio/host': [
@@ -176,6 +188,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'istio/process',
     'istio/control-plane',
     'istio/node',
+    'istio/live',
     'istio/local-mesh',
     'istio/tools',
   ],

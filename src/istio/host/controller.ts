@@ -128,7 +128,9 @@ async function answerTo(mesh: Promise<LocalMesh>, request: ControlRequest, enque
     case 'stats':
       return { kind: 'stats', stats: await (await mesh).node.stats(ended.signal) };
     case 'dumps':
-      return { kind: 'dumps', pods: await (await mesh).node.writeDumps(request.folder, ended.signal) };
+      return { kind: 'dumps', pods: await (await mesh).node.writeDumps(request, ended.signal) };
+    case 'observe':
+      return { kind: 'observed', observation: await (await mesh).observe(request, ended.signal) };
     case 'kubeconfig':
       return { kind: 'kubeconfig', text: kubeconfigFor((await mesh).server, apiUrl()) };
     case 'down':

@@ -2,6 +2,7 @@ import { existsSync, globSync } from 'node:fs';
 import path from 'node:path';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
+import type { Observation, ObserveRequest } from '../live/observation.ts';
 import type { ApplyReport } from '../local-mesh/local-mesh.ts';
 import { type Entry, entryId } from '../node/entries.ts';
 import type {
@@ -212,11 +213,21 @@ export class MeshHost implements AsyncDisposable {
     return objects;
   }
 
-  /** Writes the configuration of each proxy into a new folder of the mesh, which is removed with the mesh. */
-  async dumps(signal: AbortSignal): Promise<readonly ProxyDump[]> {
+  /**
+   * Writes the configuration of each proxy into a new folder of the mesh, which is removed with the mesh.
+   *
+   * @param wanted pods whose configuration is written, as `NAMESPACE/NAME`; all if not given
+   */
+  async dumps(signal: AbortSignal, wanted?: readonly string[]): Promise<readonly ProxyDump[]> {
     const folder = path.join(this.folder, 'dumps', String(this.dumpCount++));
-    const { pods } = await askMesh(this.name, { kind: 'dumps', folder }, signal);
+    const { pods } = await askMesh(this.name, { kind: 'dumps', folder, ...optional('pods', wanted) }, signal);
     return pods;
+  }
+
+  /** Returns the state of the mesh for its page, and what is new since the last call. */
+  async observe(request: ObserveRequest, signal: AbortSignal): Promise<Observation> {
+    const { observation } = await askMesh(this.name, { kind: 'observe', ...request }, signal);
+    return observation;
   }
 
   /** Returns a kubeconfig of the mesh's API server, for programs on this machine. */

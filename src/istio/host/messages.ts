@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../error/error-code.ts';
+import type { Observation, ObserveRequest } from '../live/observation.ts';
 import type { ApplyOptions, ApplyReport } from '../local-mesh/local-mesh.ts';
 import type { LocalMeshOptions } from '../local-mesh/start-local-mesh.ts';
 import type { Entry } from '../node/entries.ts';
@@ -49,8 +50,10 @@ export type ControlRequest =
   | { readonly kind: 'status' }
   | { readonly kind: 'stats' }
   | { readonly kind: 'objects' }
-  /** Requests the configuration of each proxy, as files in a folder. */
-  | { readonly kind: 'dumps'; readonly folder: string }
+  /** Requests the configuration of each proxy, as files in a folder; only of the pods `NAMESPACE/NAME` if given. */
+  | { readonly kind: 'dumps'; readonly folder: string; readonly pods?: readonly string[] }
+  /** Requests the state of the mesh for its page, and what is new. */
+  | ({ readonly kind: 'observe' } & ObserveRequest)
   /** Requests a kubeconfig for programs on this machine. */
   | { readonly kind: 'kubeconfig' }
   | { readonly kind: 'down' };
@@ -63,6 +66,7 @@ export type ControlAnswer =
   | { readonly kind: 'stats'; readonly stats: readonly PodStats[] }
   | { readonly kind: 'objects'; readonly objects: MeshObjects }
   | { readonly kind: 'dumps'; readonly pods: readonly ProxyDump[] }
+  | { readonly kind: 'observed'; readonly observation: Observation }
   | { readonly kind: 'kubeconfig'; readonly text: string }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
@@ -77,6 +81,7 @@ export const answerKinds = {
   stats: 'stats',
   objects: 'objects',
   dumps: 'dumps',
+  observe: 'observed',
   kubeconfig: 'kubeconfig',
   down: 'done',
 } as const satisfies Record<ControlRequest['kind'], ControlAnswer['kind']>;

@@ -6,6 +6,9 @@ import type { ClusterView } from '../cluster/cluster-view.ts';
 import type { InjectionScope } from '../control-plane/injection-scope.ts';
 import type { ApiServer } from '../kube-api/api-server.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
+import type { ChangeLog } from '../live/change-log.ts';
+import type { MeshObserver } from '../live/mesh-observer.ts';
+import type { Observation, ObserveRequest } from '../live/observation.ts';
 import { nodeAddress } from '../network/addresses.ts';
 import type { MeshNode } from '../node/mesh-node.ts';
 import type { MeshObjects, ReadinessChange } from '../node/pod-status.ts';
@@ -61,6 +64,8 @@ export interface LocalMeshParts {
   readonly ownObjects: OwnObjects;
   readonly convergence: Convergence;
   readonly failedFetches: FailedFetches;
+  readonly changeLog: ChangeLog;
+  readonly observer: MeshObserver;
 }
 
 /** Local mesh: the control plane, Jaeger and the node with its pods, in the namespaces of this process. */
@@ -97,6 +102,7 @@ export class LocalMesh {
   ): Promise<ApplyReport> {
     const given = parseManifests(sources);
     const manifests = given.filter(({ object }) => !isIstioOperator(object));
+    this.parts.changeLog.keepSources(given, sources, options.namespace ?? this.options.namespace);
     const report = await this.applyManifests(this.parts.configuration.complete(manifests), signal, options);
     const operators = given.map(({ object }) => object).filter(isIstioOperator);
     const notes = operators.map((one) => `${kubectlName(one)}: it has an effect only at the start of a local mesh`);
@@ -152,6 +158,8 @@ export class LocalMesh {
     const change = await applyAll(client, named, { namespace }, signal);
     try {
       const notes = await convergence.afterChange(before, [...deleted, ...change.objects], signal);
+      this.parts.changeLog.recordApplied('delete', deleted);
+      this.parts.changeLog.recordApplied('apply', change.objects);
       const objects = change.objects.map(({ object }) => object);
       const failures = await failedFetches.after(fetchStart, change.objects, signal);
       const warnings = [...change.warnings, ...notes, ...this.analyze(objects), ...failures];
@@ -190,6 +198,7 @@ export class LocalMesh {
     const manifests = parseManifests(sources);
     const objects = await this.deleteObjects(manifests, namespace, signal);
     const warnings = await convergence.afterChange(before, objects, signal);
+    this.parts.changeLog.recordApplied('delete', objects);
     const leftOut = manifests.some(({ object }) => isMeshConfigMap(object))
       ? ['configmap/istio: the mesh configuration is that of the start again']
       : [];
@@ -231,6 +240,11 @@ export class LocalMesh {
   get objects(): MeshObjects {
     const { services, slices, pods } = this.parts.view;
     return { services, slices, pods };
+  }
+
+  /** Returns the state of the mesh for its page, and what is new since the last call. */
+  observe(request: ObserveRequest, signal: AbortSignal): Promise<Observation> {
+    return this.parts.observer.observe(request, signal);
   }
 
   private analyze(objects: readonly KubeObject[]): string[] {

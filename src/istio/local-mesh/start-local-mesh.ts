@@ -7,6 +7,8 @@ import { InjectionScope } from '../control-plane/injection-scope.ts';
 import type { ApiServer } from '../kube-api/api-server.ts';
 import { KubeClient } from '../kube-api/kube-client.ts';
 import { ObjectCache } from '../kube-api/object-cache.ts';
+import { ChangeLog } from '../live/change-log.ts';
+import { MeshObserver } from '../live/mesh-observer.ts';
 import { createNodeNetwork } from '../network/node-network.ts';
 import type { Entry } from '../node/entries.ts';
 import { MeshNode } from '../node/mesh-node.ts';
@@ -78,8 +80,13 @@ export async function startLocalMesh(
   const ownObjects = new OwnObjects(client, configuration);
   const proxyLogs = new LogFiles(path.join(folder, 'logs'), '.proxy.log');
   const parts = { client, view, node, network, istiod, configuration, implicitObjects, ownObjects, proxyLogs };
+  const changeLog = new ChangeLog();
+  const logs = path.join(folder, 'logs');
+  const observed = { client, view, node, changeLog, logs, rootNamespace: () => configuration.rootNamespace };
   const mesh = new LocalMesh(options, {
     ...parts,
+    changeLog,
+    observer: new MeshObserver(observed),
     server,
     injectionScope: new InjectionScope(client),
     convergence: new Convergence(parts),
@@ -101,7 +108,9 @@ export async function startLocalMesh(
   await webhooksReady(client, signal);
   const { warnings } = await configuration.inEffect(client, istiod, signal);
   await ownObjects.restore(signal);
+  changeLog.keepSources(given, options.sources, options.namespace);
   const report = await mesh.applyManifests(manifests, signal);
+  changeLog.isStarted = true;
   implicitObjects.follow(signal);
   return {
     mesh,

@@ -157,19 +157,30 @@ export class MeshNode {
   /**
    * Writes the configuration of each pod's Envoy into a folder.
    *
-   * @returns all pods, also those without a proxy
+   * @param request the folder, and the pods to write as `NAMESPACE/NAME`; all if not given
+   * @returns all pods, also those without a proxy or a file
    */
-  async writeDumps(folder: string, signal: AbortSignal): Promise<ProxyDump[]> {
+  async writeDumps(
+    { folder, pods }: { readonly folder: string; readonly pods?: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<ProxyDump[]> {
     await mkdir(folder, { recursive: true });
-    const dumps = await Promise.all(this.all.map((pod) => this.writeDump(pod, folder, signal)));
+    const isWanted = ({ namespace, name }: PodPlan): boolean => pods?.includes(`${namespace}/${name}`) ?? true;
+    const dumps = await Promise.all(
+      this.all.map((pod) => this.writeDump(pod, isWanted(pod.plan) ? folder : undefined, signal)),
+    );
     return dumps.filter((dump) => dump !== undefined);
   }
 
   /** @returns undefined if the pod is being deleted */
-  private async writeDump(pod: RunningPod, folder: string, signal: AbortSignal): Promise<ProxyDump | undefined> {
+  private async writeDump(
+    pod: RunningPod,
+    folder: string | undefined,
+    signal: AbortSignal,
+  ): Promise<ProxyDump | undefined> {
     const { plan, address, networkNamespace } = pod;
     const { name, namespace, workload, role, labels, serviceAccount, hasSidecar } = plan;
-    const file = hasSidecar ? path.join(folder, `${networkNamespace}.json`) : undefined;
+    const file = hasSidecar && folder !== undefined ? path.join(folder, `${networkNamespace}.json`) : undefined;
     for (const endMs = performance.now() + dumpMs; ; ) {
       if (!this.isKept(plan.uid)) return undefined;
       try {

@@ -42,7 +42,7 @@ export interface ProxyDump {
   readonly labels: Labels;
   readonly serviceAccount: string;
   readonly address: string;
-  /** Path of a JSON file with Envoy's answer to `/config_dump`; undefined for a pod without a proxy. */
+  /** Path of a JSON file with Envoy's answer to `/config_dump`; undefined for a pod without a proxy, or one that was not wanted. */
   readonly file: string | undefined;
 }
 

@@ -1,7 +1,5 @@
-import { open, readdir, stat } from 'node:fs/promises';
-import path from 'node:path';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { NewLines } from './new-lines.ts';
 
 /** Interval at which a proxy writes its log, in milliseconds. */
 export const logFlushMs = 50;
@@ -59,40 +57,21 @@ export function parseAccessLog(log: string): LoggedRequest[] {
 
 /** Reader of the proxies' access logs. Each call returns only new lines. */
 export class AccessLogs {
-  private readonly folder: string;
-  /** Number of bytes that have been read of each log. */
-  private readBytes: ReadonlyMap<string, number> = new Map();
+  private readonly lines: NewLines;
 
   /** @param folder folder with a log for each proxy */
   constructor(folder: string) {
-    this.folder = folder;
+    this.lines = new NewLines(folder);
   }
 
   /** Skips all lines that are written so far. */
-  async skip(): Promise<void> {
-    const names = await this.names();
-    const sizes = await Promise.all(names.map(async (name) => (await stat(path.join(this.folder, name))).size));
-    this.readBytes = new Map(names.map((name, index) => [name, sizes[index] ?? 0]));
+  skip(): Promise<void> {
+    return this.lines.skip();
   }
 
   /** Waits until the proxies have logged all answered requests, and returns the new ones. */
   async next(signal: AbortSignal): Promise<LoggedRequest[]> {
     await sleep(4 * logFlushMs, undefined, { signal });
-    const logs = await Promise.all((await this.names()).map((name) => this.newLines(name)));
-    this.readBytes = new Map(logs.map(({ name, end }) => [name, end]));
-    return logs.flatMap(({ content }) => parseAccessLog(content));
-  }
-
-  private async names(): Promise<string[]> {
-    return (await readdir(this.folder)).filter((name) => name.endsWith('.proxy.log'));
-  }
-
-  private async newLines(name: string): Promise<{ name: string; content: string; end: number }> {
-    const start = this.readBytes.get(name) ?? 0;
-    await using file = await open(path.join(this.folder, name));
-    const content = await text(file.createReadStream({ start, autoClose: false }));
-    // The last line may be incomplete.
-    const completeLines = content.slice(0, content.lastIndexOf('\n') + 1);
-    return { name, content: completeLines, end: start + Buffer.byteLength(completeLines) };
+    return (await this.lines.next()).flatMap(({ content }) => parseAccessLog(content));
   }
 }

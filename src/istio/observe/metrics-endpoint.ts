@@ -48,15 +48,22 @@ async function answer(response: ServerResponse, pods: readonly MeshPod[], signal
 /** Returns Istio's standard metrics of all proxies, and a metric that tells which proxies answered. */
 export async function meshMetrics(pods: readonly MeshPod[], signal: AbortSignal): Promise<string> {
   const proxies = pods.filter(({ hasProxy }) => hasProxy);
+  const stats = await readTrafficStats(proxies, signal);
+  const answered = new Set(stats.map(({ pod }) => pod));
+  const up = proxies.map((pod) => {
+    const { namespace, name } = pod;
+    return `meshmock_proxy_up{${formatLabels({ namespace, pod: name })}} ${answered.has(pod) ? 1 : 0}\n`;
+  });
+  return [istioMetrics(stats, new PodDirectory(pods)), '# TYPE meshmock_proxy_up gauge\n', ...up].join('');
+}
+
+/** Reads the statistics of `metricsFilter` from proxies, without those that do not answer. */
+export async function readTrafficStats(proxies: readonly MeshPod[], signal: AbortSignal): Promise<ProxyStats[]> {
   const texts = await Promise.all(proxies.map((pod) => trafficStats(pod, signal)));
-  const stats = proxies.flatMap((pod, index): ProxyStats[] => {
+  return proxies.flatMap((pod, index): ProxyStats[] => {
     const text = texts[index];
     return text === undefined ? [] : [{ pod, text }];
   });
-  const up = proxies.map(({ namespace, name }, index) => {
-    return `meshmock_proxy_up{${formatLabels({ namespace, pod: name })}} ${texts[index] === undefined ? 0 : 1}\n`;
-  });
-  return [istioMetrics(stats, new PodDirectory(pods)), '# TYPE meshmock_proxy_up gauge\n', ...up].join('');
 }
 
 /** Reads the statistics of `metricsFilter` from a proxy. Returns undefined if the proxy does not answer. */

@@ -1,0 +1,224 @@
+import path from 'node:path';
+import { optional } from '../../error/optional.ts';
+import type { ClusterView } from '../cluster/cluster-view.ts';
+import type { KubeClient } from '../kube-api/kube-client.ts';
+import { type CacheEvent, ObjectCache } from '../kube-api/object-cache.ts';
+import type { MeshNode } from '../node/mesh-node.ts';
+import { readTrafficStats } from '../observe/metrics-endpoint.ts';
+import { NewLines } from '../observe/new-lines.ts';
+import { PodDirectory } from '../observe/pod-directory.ts';
+import { parseRefusals } from '../observe/refused-requests.ts';
+import { trafficSeries } from '../observe/traffic-series.ts';
+import { entryName } from '../resources/entry-names.ts';
+import { externalHostsAnnotation } from '../resources/installation.ts';
+import { namespaceOf } from '../resources/objects.ts';
+import type { ChangeLog } from './change-log.ts';
+import { changedMs, configId, configKinds, isOfMeshmock, ownIds, shownObject } from './config-objects.ts';
+import type {
+  Observation,
+  ObservedObject,
+  ObservedPod,
+  ObservedService,
+  ObserveRequest,
+  PodRefusal,
+  PodTraffic,
+  RecordedObject,
+} from './observation.ts';
+
+/** Time without a request after which the observer stops to watch, in milliseconds. */
+const idleMs = 10_000;
+
+/** Maximum size of what is read of a log at once, in bytes. */
+const mostLogBytes = 512 * 1024;
+
+/** Parts of a local mesh that an observer reads. */
+export interface ObservedMesh {
+  readonly client: KubeClient;
+  readonly view: ClusterView;
+  readonly node: MeshNode;
+  readonly changeLog: ChangeLog;
+  /** Folder of the logs of the proxies. */
+  readonly logs: string;
+  readonly rootNamespace: () => string;
+}
+
+/**
+ * Observer of a mesh for its page. It begins to watch objects and logs with its first request, and stops when no more
+ * requests come. So a mesh without an open page pays nothing.
+ */
+export class MeshObserver {
+  private readonly mesh: ObservedMesh;
+  private watch: Promise<Watch> | undefined;
+  private idle: NodeJS.Timeout | undefined;
+
+  constructor(mesh: ObservedMesh) {
+    this.mesh = mesh;
+  }
+
+  /** Returns the state of the mesh, and what is new. */
+  async observe({ afterChange, objectsVersion }: ObserveRequest, signal: AbortSignal): Promise<Observation> {
+    clearTimeout(this.idle);
+    this.watch ??= Watch.start(this.mesh, signal);
+    const starting = this.watch;
+    try {
+      const watch = await starting;
+      const [traffic, refusals] = await Promise.all([this.traffic(signal), watch.refusals(this.pods)]);
+      watch.recordChanges();
+      return {
+        atMs: Date.now(),
+        pods: this.pods,
+        services: this.services,
+        traffic,
+        refusals,
+        objectsVersion: watch.version,
+        ...(watch.version === objectsVersion ? {} : { objects: watch.objects }),
+        changes: this.mesh.changeLog.after(afterChange),
+      };
+    } catch (error) {
+      if (this.watch === starting) this.watch = undefined;
+      throw error;
+    } finally {
+      this.stopLater();
+    }
+  }
+
+  private stopLater(): void {
+    clearTimeout(this.idle);
+    this.idle = setTimeout(() => {
+      this.watch?.then((watch) => watch.stop()).catch(() => {});
+      this.watch = undefined;
+    }, idleMs).unref();
+  }
+
+  private async traffic(signal: AbortSignal): Promise<PodTraffic[]> {
+    const { node } = this.mesh;
+    const pods = node.all.map(({ plan, address }) => ({ ...plan, address, hasProxy: plan.hasSidecar }));
+    const directory = new PodDirectory(pods);
+    const stats = await readTrafficStats(
+      pods.filter(({ hasProxy }) => hasProxy),
+      signal,
+    );
+    return stats.map((one) => ({
+      pod: `${one.pod.namespace}/${one.pod.name}`,
+      series: trafficSeries(one, directory),
+    }));
+  }
+
+  private get pods(): ObservedPod[] {
+    return this.mesh.node.all.map(({ plan, address, isReady }) => ({
+      name: plan.name,
+      namespace: plan.namespace,
+      workload: plan.workload,
+      service: plan.service,
+      version: plan.version,
+      address,
+      role: plan.role === 'gateway' ? 'gateway' : 'mock',
+      hasSidecar: plan.hasSidecar,
+      isReady,
+      serviceAccount: plan.serviceAccount,
+      labels: plan.labels,
+      isOutside: plan.annotations[externalHostsAnnotation] !== undefined,
+    }));
+  }
+
+  private get services(): ObservedService[] {
+    return this.mesh.view.services.map((service) => ({
+      name: service.metadata.name,
+      namespace: namespaceOf(service),
+      ...optional('selector', service.spec.selector),
+    }));
+  }
+}
+
+/** Watch of the objects and logs of a mesh, while its page is open. */
+class Watch {
+  private readonly mesh: ObservedMesh;
+  private readonly cache: ObjectCache;
+  private readonly log: NewLines;
+  private readonly stopped = new AbortController();
+  private events: CacheEvent[] = [];
+  /** Number that grows with each change of an object. It begins with the time, so that each watch has other numbers. */
+  version = Date.now();
+
+  private constructor(mesh: ObservedMesh) {
+    this.mesh = mesh;
+    const { client } = mesh;
+    this.cache = new ObjectCache(
+      client,
+      configKinds.filter((kind) => client.kindOf(kind)),
+    );
+    this.log = new NewLines(mesh.logs, mostLogBytes);
+  }
+
+  static async start(mesh: ObservedMesh, signal: AbortSignal): Promise<Watch> {
+    const watch = new Watch(mesh);
+    await watch.log.skip();
+    await watch.cache.start(AbortSignal.any([signal, watch.stopped.signal]));
+    mesh.changeLog.isObserved = true;
+    watch.cache.onChange((event) => {
+      // istiod writes the status of objects.
+      const { metadata } = event.object;
+      const isStatus = event.type === 'MODIFIED' && event.previous?.metadata.generation === metadata.generation;
+      if (isStatus || watch.isOwn(event)) return;
+      watch.version++;
+      watch.events.push(event);
+    });
+    return watch;
+  }
+
+  stop(): void {
+    this.mesh.changeLog.isObserved = false;
+    this.stopped.abort();
+  }
+
+  get objects(): ObservedObject[] {
+    const { client, changeLog } = this.mesh;
+    const own = ownIds(this.mesh.rootNamespace());
+    return configKinds
+      .filter((kind) => client.kindOf(kind))
+      .flatMap((kind) => this.cache.all(kind))
+      .filter((object) => !own.has(configId(object)))
+      .map((object) => ({
+        object: shownObject(object),
+        changedMs: changedMs(object),
+        ...optional('source', changeLog.sourceOf(object)),
+      }));
+  }
+
+  /** Records what has changed since the last call: changes of meshmock, and those of other programs. */
+  recordChanges(): void {
+    const events = this.events.splice(0);
+    const { changeLog } = this.mesh;
+    const recorded = (of: readonly CacheEvent[]): RecordedObject[] => of.map(recordedObject);
+    const deleted = events.filter(({ type }) => type === 'DELETED');
+    const written = events.filter(({ type }) => type !== 'DELETED');
+    changeLog.record('delete', recorded(deleted), 0);
+    changeLog.record('apply', recorded(written.filter(({ object }) => isOfMeshmock(object))), 0);
+    changeLog.record('other', recorded(written.filter(({ object }) => !isOfMeshmock(object))), 0);
+  }
+
+  /** Returns the requests that proxies have refused since the last call. */
+  async refusals(pods: readonly ObservedPod[]): Promise<PodRefusal[]> {
+    const byLog = new Map(pods.map(({ name, namespace }) => [entryName(name, namespace), `${namespace}/${name}`]));
+    const parts = await this.log.next();
+    return parts.flatMap(({ name, content }) => {
+      const pod = byLog.get(path.basename(name, '.proxy.log'));
+      return pod === undefined ? [] : parseRefusals(content).map((refused) => ({ pod, refused }));
+    });
+  }
+
+  private isOwn({ object }: CacheEvent): boolean {
+    return ownIds(this.mesh.rootNamespace()).has(configId(object));
+  }
+}
+
+function recordedObject({ type, object, previous }: CacheEvent): RecordedObject {
+  switch (type) {
+    case 'ADDED':
+      return { change: 'created', after: object };
+    case 'MODIFIED':
+      return { change: 'changed', after: object, ...optional('before', previous) };
+    case 'DELETED':
+      return { change: 'deleted', before: object };
+  }
+}

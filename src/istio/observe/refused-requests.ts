@@ -1,0 +1,76 @@
+/** Request or connection that a proxy did not pass on, as a line of its log in Istio's own format shows it. */
+export interface RefusedRequest {
+  /** Time of the request, in milliseconds since the epoch. */
+  readonly atMs: number;
+  /** `callee` if the proxy received the request for its own pod. */
+  readonly by: 'caller' | 'callee';
+  /** Method and path, or nothing for a TCP connection. */
+  readonly request: string;
+  readonly status: number;
+  /** Envoy's response flags, `-` if there are none. */
+  readonly flags: string;
+  /** Envoy's details of the response, or of the end of a connection. */
+  readonly details: string;
+  readonly requestId: string;
+  readonly authority: string;
+  /** Cluster such as `outbound|8080||reviews.default.svc.cluster.local`, empty if there is none. */
+  readonly cluster: string;
+  /** Address from which the request came, without its port. */
+  readonly peer: string;
+}
+
+/** Longest line that is read. A client can make lines long, and their parsing slow. */
+const longestLine = 4096;
+
+/** Fields of Istio's own log format (Istio, "Envoy Access Logs"). A client chooses the texts in quotes. */
+const istioLine = new RegExp(
+  [
+    '^\\[(?<time>[^\\]]+)\\] "(?<request>.*)" (?<status>\\d+) (?<flags>\\S+) (?<details>\\S+) (?<end>\\S+) "[^"]*"',
+    '\\d+ \\d+ \\d+ \\S+ ".*" "(?<id>[^"]*)" "(?<authority>[^"]*)" "[^"]*" (?<cluster>\\S+) \\S+ (?<local>\\S+)',
+    '(?<remote>\\S+) \\S+ \\S+',
+  ].join(' '),
+);
+
+/** Details with which a proxy itself answers, besides those with flags. */
+const ownDetails =
+  /^(?:rbac_access_denied|jwt_authn_access_denied|ext_authz|filter_chain_not_found|local_rate_limited)/;
+
+/** Flags of answers that a proxy made itself. */
+const ownFlags = /^(?:UH|UF|UO|NR|NC|URX|UT|UC|FI|RL|LR|UR|RLSE|UAEX|UPE|SI|DPE)$/;
+
+/**
+ * Parses the lines of a log about requests that the proxy refused. Other lines are ignored.
+ *
+ * @example parseRefusals(log).filter(({ details }) => details.startsWith('rbac_access_denied'))
+ */
+export function parseRefusals(log: string): RefusedRequest[] {
+  return log.split('\n').flatMap((line): RefusedRequest[] => {
+    if (line.length > longestLine || !line.startsWith('[')) return [];
+    const fields = istioLine.exec(line)?.groups;
+    const refused = fields === undefined ? undefined : refusalOf(fields);
+    return refused === undefined ? [] : [refused];
+  });
+}
+
+function refusalOf(fields: Readonly<Record<string, string>>): RefusedRequest | undefined {
+  const { time = '', request = '', status = '', flags = '-', details = '-', end = '-' } = fields;
+  const { id = '', authority = '', cluster = '-', remote = '' } = fields;
+  const decisive = ownDetails.test(end) ? end : details;
+  const isOwn = ownDetails.test(decisive) || flags.split(',').some((flag) => ownFlags.test(flag));
+  if (!isOwn) return undefined;
+  const isInbound =
+    cluster.startsWith('inbound|') || cluster === 'InboundPassthroughCluster' || details === 'filter_chain_not_found';
+  return {
+    atMs: Date.parse(time),
+    by: isInbound ? 'callee' : 'caller',
+    // A connection without HTTP is logged as `- - -`.
+    request: request.startsWith('- ') ? '' : request.split(' ').slice(0, 2).join(' '),
+    status: Number(status),
+    flags,
+    details: decisive,
+    requestId: id === '-' ? '' : id,
+    authority: authority === '-' ? '' : authority,
+    cluster: cluster === '-' ? '' : cluster,
+    peer: remote.replace(/:\d+$/, ''),
+  };
+}

@@ -1,0 +1,102 @@
+import { peerLabels } from './istio-labels.ts';
+import type { ProxyStats } from './istio-metrics.ts';
+import type { PodDirectory } from './pod-directory.ts';
+import { parseSamples } from './prometheus-text.ts';
+import { parseKey, type TrafficKey, type TrafficProtocol } from './traffic-key.ts';
+
+/** Workload at one end of a series. Facts that the proxy does not know are `unknown`. */
+export interface SeriesPeer {
+  readonly workload: string;
+  readonly namespace: string;
+  readonly version: string;
+}
+
+/** Requests that a proxy has counted, with the same facts. The counters grow until the proxy ends. */
+export interface TrafficSeries {
+  readonly reporter: TrafficKey['reporter'];
+  readonly protocol: TrafficProtocol;
+  readonly responseCode: string;
+  /** Number of the gRPC status; empty for other protocols. */
+  readonly grpcStatus: string;
+  /** Envoy's response flags, `-` if there are none. */
+  readonly flags: string;
+  readonly isMutual: boolean;
+  readonly source: SeriesPeer;
+  readonly destination: SeriesPeer;
+  /** Address from which the connection came; empty for the reporter `source`. */
+  readonly peerAddress: string;
+  /** Host of the Service that was called, or the host that the client named. */
+  readonly host: string;
+  /** Envoy's cluster, such as `outbound|8080||reviews.default.svc.cluster.local`, or the name of the route. */
+  readonly cluster: string;
+  /** Requests, or TCP connections that have ended. */
+  readonly requests: number;
+  /** Sum of the durations, in milliseconds. */
+  readonly durationMs: number;
+  /** Requests that took at most a time, by that time in milliseconds. The last time is infinite, as `null` in JSON. */
+  readonly buckets: readonly (readonly [number | null, number])[];
+  readonly tcpBytes: number;
+}
+
+interface Counters {
+  requests: number;
+  durationMs: number;
+  tcpBytes: number;
+  readonly buckets: [number | null, number][];
+}
+
+/** Returns what a proxy has counted of its requests, by their facts. */
+export function trafficSeries({ pod, text }: ProxyStats, pods: PodDirectory): TrafficSeries[] {
+  const byKey = new Map<string, Counters>();
+  for (const { name, labels, value } of parseSamples(text, (one) => one.startsWith('envoy_istio_'))) {
+    const { key, le } = labels;
+    if (key === undefined) continue;
+    const counters = byKey.get(key) ?? { requests: 0, durationMs: 0, tcpBytes: 0, buckets: [] };
+    byKey.set(key, counters);
+    count(counters, name, le, value);
+  }
+  return [...byKey].flatMap(([text, counters]): TrafficSeries[] => {
+    const key = parseKey(text);
+    return key === undefined ? [] : [seriesOf(key, peerLabels(key, pod, pods), counters)];
+  });
+}
+
+function count(counters: Counters, name: string, le: string | undefined, value: number): void {
+  switch (name) {
+    case 'envoy_istio_requests_total':
+    case 'envoy_istio_tcp_connections_total':
+      counters.requests += value;
+      return;
+    case 'envoy_istio_request_duration_milliseconds_sum':
+      counters.durationMs += value;
+      return;
+    case 'envoy_istio_request_duration_milliseconds_bucket':
+      counters.buckets.push([le === undefined || le === '+Inf' ? null : Number(le), value]);
+      return;
+    case 'envoy_istio_tcp_sent_bytes_total':
+    case 'envoy_istio_tcp_received_bytes_total':
+      counters.tcpBytes += value;
+  }
+}
+
+function seriesOf(key: TrafficKey, labels: Readonly<Record<string, string>>, counters: Counters): TrafficSeries {
+  const peer = (end: 'source' | 'destination'): SeriesPeer => ({
+    workload: labels[`${end}_workload`] ?? '',
+    namespace: labels[`${end}_workload_namespace`] ?? '',
+    version: labels[`${end}_version`] ?? '',
+  });
+  return {
+    reporter: key.reporter,
+    protocol: key.protocol,
+    responseCode: key.responseCode,
+    grpcStatus: key.grpcStatus,
+    flags: key.flags,
+    isMutual: key.ownPrincipal !== '' && key.peerPrincipal !== '',
+    source: peer('source'),
+    destination: peer('destination'),
+    peerAddress: key.reporter === 'destination' ? key.peer : '',
+    host: labels.destination_service ?? '',
+    cluster: key.clusterOrRoute,
+    ...counters,
+  };
+}

@@ -30,6 +30,7 @@ export function readOtlp(message: unknown): Span[] {
 
 function readSpan(span: Fields, scope: string, resource: Attributes): Span {
   const attributes = attributesOf(span);
+  const startMs = Number(span.startTimeUnixNano ?? 0) / 1e6;
   const parentSpanId = span.parentSpanId ? idOf(span.parentSpanId, 16) : undefined;
   return {
     traceId: idOf(span.traceId, 32),
@@ -42,7 +43,8 @@ function readSpan(span: Fields, scope: string, resource: Attributes): Span {
     kind: kindOf(span.kind),
     name: textOf(span.name),
     isError: errorStatus.has(fieldsOf(span.status ?? {}, 'status').code),
-    startMs: Number(span.startTimeUnixNano ?? 0) / 1e6,
+    startMs,
+    durationMs: Math.max(0, Number(span.endTimeUnixNano ?? 0) / 1e6 - startMs),
     attributes,
     resource,
   };

@@ -20,6 +20,7 @@ export interface Span {
   readonly isError: boolean;
   /** Start in milliseconds since the epoch. */
   readonly startMs: number;
+  readonly durationMs: number;
   readonly attributes: Attributes;
   readonly resource: Attributes;
 }

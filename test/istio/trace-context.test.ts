@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Jaeger } from '../../src/cli/call/jaeger.ts';
+import { Jaeger } from '../../src/jaeger/jaeger.ts';
 import type { CallResult, Reply } from '../../src/reply/reply.ts';
 import { compareTrace } from '../../src/trace/compare.ts';
 import { findingText } from '../../src/trace/finding.ts';

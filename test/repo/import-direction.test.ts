@@ -115,6 +115,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'tcp',
   ],
   send: ['error', 'plan', 'reply', 'expect', 'dial', 'execute', 'tls', 'http', 'grpc', 'tcp', 'send/forms'],
+  /** Client of a Jaeger's query API. */
+  jaeger: ['error', 'trace'],
   'istio/resources': ['error', 'plan'],
   'istio/process': ['error'],
   /** Namespaces, addresses, rules and DNS of the node of a local mesh. */
@@ -226,6 +228,18 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   'diff/report': ['error', 'plan', 'reply', 'render', 'diff'],
   'diff/written-cases': ['error', 'plan', 'reply', 'expect', 'diff'],
+  /** Page of a running local mesh: its server, and what it shows. */
+  'mesh-page': [
+    'error',
+    'plan',
+    'trace',
+    'jaeger',
+    'page/model',
+    'page/server',
+    'istio',
+    'diff/requests',
+    'diff/pieces',
+  ],
   'cli/options': ['options', 'render', 'send'],
   'cli/output': ['error', 'plan', 'reply', 'render'],
   'cli/files': ['error', 'plan', 'reply', 'expect', 'execute', 'istio', 'manifests', 'cases', 'options', 'cli/process'],
@@ -252,6 +266,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'render',
     'expect',
     'trace',
+    'jaeger',
     'execute',
     'send',
     'options',
@@ -278,6 +293,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'error',
     'plan',
     'istio',
+    'mesh-page',
     'serve/settings',
     'options',
     'cli/options',

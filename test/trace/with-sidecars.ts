@@ -54,6 +54,7 @@ function sidecarSpan(app: Span, kind: 'client' | 'server', answered: Span, rando
     name: kind === 'client' ? 'egress' : 'ingress',
     isError: answered.isError,
     startMs: app.startMs - 0.1,
+    durationMs: app.durationMs + 0.2,
     attributes: {
       component: 'proxy',
       node_id: `sidecar~127.0.0.1~${pod}.default~default.svc.cluster.local`,

@@ -4,6 +4,7 @@ import { optional } from '../../error/optional.ts';
 import type { ClientTls } from '../../execute/client.ts';
 import { parseConnectTo } from '../../execute/connect-to.ts';
 import { parseExpectation } from '../../expect/parse.ts';
+import { jaegerUrl } from '../../jaeger/jaeger.ts';
 import { durationMs, text, wholeNumber } from '../../options/option-values.ts';
 import { parseOptions, type Values } from '../../options/options.ts';
 import { http2Problem, methodProblem } from '../../plan/fields.ts';
@@ -14,7 +15,6 @@ import { withPastedCommand } from '../options/pasted-command.ts';
 import { readStandardInput, readText } from '../process/read-text.ts';
 import { textOrStandardInput } from '../process/standard-input.ts';
 import { readRequest } from './call-request.ts';
-import { jaegerUrl } from './jaeger.ts';
 
 export const callSchema = {
   expect: {

@@ -1,11 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import { runConcurrently } from '../../execute/concurrency/run-concurrently.ts';
+import type { Jaeger } from '../../jaeger/jaeger.ts';
 import type { Headers } from '../../reply/mesh-headers.ts';
 import type { CallResult } from '../../reply/reply.ts';
 import { compareTrace, type TraceVerdict } from '../../trace/compare.ts';
 import type { FindingKind } from '../../trace/finding.ts';
 import { traceProblem } from '../../trace/trace-problem.ts';
-import type { Jaeger } from './jaeger.ts';
 
 const firstPauseMs = 50;
 const longestPauseMs = 1000;

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Client } from '../../execute/client.ts';
 import { facts } from '../../expect/expectation.ts';
 import { textFacts } from '../../expect/text-facts.ts';
+import { Jaeger } from '../../jaeger/jaeger.ts';
 import { headerFields } from '../../plan/plan.ts';
 import type { CallResult } from '../../reply/reply.ts';
 import { openClient, sendBatch } from '../../send/request-batch.ts';
@@ -13,7 +14,6 @@ import { programVersion } from '../process/program-version.ts';
 import { type CallSettings, callSchema, readCallSettings, readCallTls } from './call-options.ts';
 import { exitCodes, type FinalBatch, outcomeOf, reportBatch, type TracedBatch } from './call-report.ts';
 import { checkTraces } from './call-trace.ts';
-import { Jaeger } from './jaeger.ts';
 
 const help: HelpText = {
   usage: ['call [OPTIONS] URL', 'call [OPTIONS] -', 'call [OPTIONS] curl …'],

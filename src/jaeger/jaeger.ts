@@ -1,6 +1,6 @@
-import { MeshmockError } from '../../error/meshmock-error.ts';
-import { readOtlp } from '../../trace/read-otlp.ts';
-import type { Span } from '../../trace/span.ts';
+import { MeshmockError } from '../error/meshmock-error.ts';
+import { readOtlp } from '../trace/read-otlp.ts';
+import type { Span } from '../trace/span.ts';
 
 /** Parses the URL of a Jaeger. @throws MeshmockError `usage` */
 export function jaegerUrl(text: string): URL {
@@ -11,6 +11,9 @@ export function jaegerUrl(text: string): URL {
 
 const longestRequestMs = 10_000;
 
+/** Difference of clocks that a search of traces allows, in milliseconds. */
+const clockMs = 60_000;
+
 /**
  * Client of a Jaeger's query API: of `/api/v3`, the stable part that 1.x and 2.x share
  * (jaegertracing/jaeger, cmd/jaeger/internal/extension/jaegerquery/internal/apiv3).
@@ -18,10 +21,15 @@ const longestRequestMs = 10_000;
 export class Jaeger {
   /** URL as the user typed it. */
   readonly url: string;
+  private readonly subject: string;
 
-  /** @param url URL of UI and query API, such as `http://localhost:16686`; it may have a path */
-  constructor(url: URL) {
+  /**
+   * @param url URL of UI and query API, such as `http://localhost:16686`; it may have a path
+   * @param subject begin of error messages
+   */
+  constructor(url: URL, subject = '--trace') {
     this.url = url.href.replace(/\/$/, '');
+    this.subject = subject;
   }
 
   /**
@@ -44,7 +52,27 @@ export class Jaeger {
    */
   async spansOf(traceId: string, signal: AbortSignal): Promise<Span[]> {
     const answer = await this.ask(`/api/v3/traces/${traceId}`, signal);
-    if (answer === undefined) return [];
+    return answer === undefined ? [] : this.spansIn(answer);
+  }
+
+  /**
+   * Returns the spans of the last traces of all services; some stores, not that of the local mesh, need a service.
+   *
+   * @param sinceMs start of the time that is searched, in milliseconds since the epoch
+   * @param most maximum number of traces
+   * @throws MeshmockError `unavailable` if Jaeger does not answer, or not with traces
+   */
+  async recentSpans(sinceMs: number, most: number, signal: AbortSignal): Promise<Span[]> {
+    const query = new URLSearchParams({
+      'query.start_time_min': new Date(sinceMs).toISOString(),
+      'query.start_time_max': new Date(Date.now() + clockMs).toISOString(),
+      'query.num_traces': String(most),
+    });
+    const answer = await this.ask(`/api/v3/traces?${query}`, signal);
+    return answer === undefined ? [] : this.spansIn(answer);
+  }
+
+  private spansIn(answer: object): Span[] {
     try {
       return readOtlp((answer as { result?: unknown }).result);
     } catch (error) {
@@ -64,7 +92,7 @@ export class Jaeger {
       const { cause, message } = error as Error;
       throw new MeshmockError(
         'unavailable',
-        `--trace: ${this.url}: ${cause instanceof Error ? cause.message : message}`,
+        `${this.subject}: ${this.url}: ${cause instanceof Error ? cause.message : message}`,
       );
     }
     if (response.status === 404) return undefined;
@@ -79,6 +107,9 @@ export class Jaeger {
   }
 
   private notJaeger(problem: string): MeshmockError {
-    return new MeshmockError('unavailable', `--trace: ${this.url} is not the query API of a Jaeger: ${problem}`);
+    return new MeshmockError(
+      'unavailable',
+      `${this.subject}: ${this.url} is not the query API of a Jaeger: ${problem}`,
+    );
   }
 }

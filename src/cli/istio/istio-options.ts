@@ -4,6 +4,7 @@ import { label, text } from '../../options/option-values.ts';
 import { parseOptions, type Schema, type Values } from '../../options/options.ts';
 import { parseAddress } from '../../plan/address.ts';
 import { meshSchema } from '../../serve/settings/mesh-schema.ts';
+import { serveSchema } from '../../serve/settings/serve-schema.ts';
 import { meshOptions } from '../options/mesh-options.ts';
 
 const file = {
@@ -66,6 +67,14 @@ export const istioUpSchema = {
     value: 'ADDRESS',
     help: 'address of the API server; port 0 is any free port',
   },
+  page: {
+    parse: parseAddress,
+    value: 'ADDRESS',
+    help: "address of the mesh's page; localhost:20080, or any free port, if not set",
+  },
+  noPage: { isSwitch: true, help: 'serve no page of the mesh' },
+  traceUrl: { ...serveSchema.traceUrl, help: 'link of the page to a trace, with `{traceId}`' },
+  graphUrl: { ...serveSchema.graphUrl, help: 'link of the page to a graph, with `{namespace}` and `{service}`' },
   namespace: { ...namespace, default: 'default' },
   mesh,
   logLevel: meshSchema.logLevel,

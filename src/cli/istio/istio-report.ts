@@ -19,11 +19,23 @@ export function objectLines({ objects }: ApplyReport): string[] {
 export function introduction(
   pods: readonly PodStatus[],
   ports: readonly MachinePort[],
-  { seconds, folder, mesh }: { readonly seconds: number; readonly folder: string; readonly mesh: string },
+  {
+    seconds,
+    folder,
+    mesh,
+    page,
+  }: {
+    readonly seconds: number;
+    readonly folder: string;
+    readonly mesh: string;
+    /** URL of the mesh's page. */
+    readonly page: string | undefined;
+  },
 ): string {
   return [
     ...entryLines(ports, pods),
     '',
+    ...(page === undefined ? [] : [`The mesh in a browser: ${page}`]),
     ...tryLines(ports, meshOption(mesh)),
     ...(pods.length === 0 ? ['These manifests have no workloads: --fill adds a mock for every destination.'] : []),
     '',
@@ -68,7 +80,8 @@ function noteOf(entry: Entry, pods: readonly PodStatus[]): string {
   }
 }
 
-function addressText({ host, port }: MachinePort): string {
+/** Returns the address of a port on this machine. */
+export function addressText({ host, port }: MachinePort): string {
   return `${host === '' ? 'localhost' : host}:${port}`;
 }
 

@@ -12,6 +12,7 @@ import { demoArguments, manifestsFor } from '../manifests/manifests.ts';
 import { endWithNpx } from '../process/end-signals.ts';
 import { istioUpSchema, readIstioOptions } from './istio-options.ts';
 import { entryLines, introduction, reportLines } from './istio-report.ts';
+import { startMeshPage } from './mesh-page.ts';
 
 /** Ingress of the demo; `meshmock manifests` prints its workloads. */
 const demoIngress = packageFile('istio/demo');
@@ -22,9 +23,12 @@ function demoSources(): ManifestSource[] {
 
 const stillStartingMs = 10_000;
 
-/** Returns the variables that `up` has too, and that of Jaeger. Others have another meaning for a service. */
-function addressVariables({ MESHMOCK_HTTP, MESHMOCK_GRPC, MESHMOCK_JAEGER }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return { MESHMOCK_HTTP, MESHMOCK_GRPC, MESHMOCK_JAEGER };
+/** Returns the variables that `up` has too, and those of Jaeger and the page. Others have another meaning for a service. */
+function ownVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { MESHMOCK_HTTP, MESHMOCK_GRPC, MESHMOCK_JAEGER } = env;
+  const { MESHMOCK_PAGE, MESHMOCK_NO_PAGE, MESHMOCK_TRACE_URL, MESHMOCK_GRAPH_URL } = env;
+  const page = { MESHMOCK_PAGE, MESHMOCK_NO_PAGE, MESHMOCK_TRACE_URL, MESHMOCK_GRAPH_URL };
+  return { MESHMOCK_HTTP, MESHMOCK_GRPC, MESHMOCK_JAEGER, ...page };
 }
 
 /**
@@ -33,7 +37,7 @@ function addressVariables({ MESHMOCK_HTTP, MESHMOCK_GRPC, MESHMOCK_JAEGER }: Nod
  * @throws MeshmockError `usage`, or `machine` if this machine cannot run a mesh
  */
 export async function istioUp(args: readonly string[]): Promise<void> {
-  const values = readIstioOptions(istioUpSchema, args, addressVariables(process.env));
+  const values = readIstioOptions(istioUpSchema, args, ownVariables(process.env));
   const {
     mesh: name,
     namespace,
@@ -55,6 +59,8 @@ export async function istioUp(args: readonly string[]): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
   endWithNpx();
   const begun = performance.now();
+  let upMesh: MeshHost | undefined;
+  await using page = values.noPage ? undefined : await startMeshPage({ ...values, name }, () => upMesh);
   process.stderr.write('meshmock: starting istiod, Jaeger and the pods\n');
   let progress: PodProgress = { pods: 0, ready: 0 };
   const options = {
@@ -87,10 +93,12 @@ export async function istioUp(args: readonly string[]): Promise<void> {
     })
     .finally(() => clearInterval(waiting));
   if (mesh === undefined) return;
+  upMesh = mesh;
   stop.signal.addEventListener('abort', () => void mesh[Symbol.asyncDispose](), { once: true });
   if (stop.signal.aborted) await mesh[Symbol.asyncDispose]();
   for (const line of reportLines(started.report)) process.stderr.write(`${line}\n`);
   const seconds = (performance.now() - begun) / 1000;
-  process.stdout.write(`${introduction(started.pods, mesh.ports, { seconds, folder: mesh.folder, mesh: name })}\n`);
+  const facts = { seconds, folder: mesh.folder, mesh: name, page: page?.url };
+  process.stdout.write(`${introduction(started.pods, mesh.ports, facts)}\n`);
   await mesh.ended;
 }

@@ -66,6 +66,7 @@ export class MeshObserver {
       watch.recordChanges();
       return {
         atMs: Date.now(),
+        rootNamespace: this.mesh.rootNamespace(),
         pods: this.pods,
         services: this.services,
         traffic,

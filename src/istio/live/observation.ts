@@ -13,6 +13,8 @@ export interface ObserveRequest {
 /** A mesh at one time. */
 export interface Observation {
   readonly atMs: number;
+  /** Namespace whose objects apply to the whole mesh. */
+  readonly rootNamespace: string;
   readonly pods: readonly ObservedPod[];
   readonly services: readonly ObservedService[];
   readonly traffic: readonly PodTraffic[];

@@ -104,7 +104,7 @@ export interface TrafficAround {
   readonly before: Traffic;
   /** Traffic since then, of up to a minute. Requests that were on their way count too. */
   readonly after: Traffic;
-  /** Requests by the version of the callee. */
+  /** Requests by the version that received them. */
   readonly versionsBefore?: Readonly<Record<string, number>>;
   readonly versionsAfter?: Readonly<Record<string, number>>;
 }
@@ -114,9 +114,9 @@ export interface Traffic {
   readonly requests: number;
   /** Requests a second, over `windowMs`. */
   readonly perSecond: number;
-  /** Requests with a status of 500 and more, a gRPC status other than OK, or no answer. */
+  /** Requests with a status of 500 and more, a gRPC status other than OK that is not counted as rejected, or no answer. */
   readonly errors: number;
-  /** Requests with a status from 400 to 499, such as 403. */
+  /** Requests with a status from 400 to 499, or the gRPC status PERMISSION_DENIED or UNAUTHENTICATED. */
   readonly rejected: number;
   /** Requests over mutual TLS. */
   readonly mtls: number;

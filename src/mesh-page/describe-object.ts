@@ -1,0 +1,154 @@
+import { type Json, numberAt, objectsAt, textAt, textsAt, valueAt } from '../diff/pieces/json.ts';
+import { groupOf, type KubeObject, namespaceOf } from '../istio/resources/objects.ts';
+
+/** Returns a field of an object's spec. */
+export function specOf(object: KubeObject): Json {
+  return (object.spec ?? {}) as Json;
+}
+
+/** Returns one sentence about what an object is for. */
+export function aboutObject(object: KubeObject, rootNamespace: string): string {
+  const spec = specOf(object);
+  const target = (): string => targetText(object, rootNamespace);
+  switch (object.kind) {
+    case 'VirtualService':
+      return `Chooses where requests to ${list(textsAt(spec, 'hosts'))} go.`;
+    case 'DestinationRule':
+      return `Settings for requests to ${textAt(spec, 'host') ?? '?'}: ${destinationSettings(spec)}.`;
+    case 'AuthorizationPolicy':
+      return policyText(object, target());
+    case 'PeerAuthentication':
+      return mtlsText(textAt(spec, 'mtls', 'mode'), target());
+    case 'RequestAuthentication':
+      return `Checks the tokens of requests to ${target()}: one that is not valid is refused, a missing one is not.`;
+    case 'Gateway':
+      return gatewayText(object);
+    case 'HTTPRoute':
+    case 'GRPCRoute':
+    case 'TLSRoute':
+    case 'TCPRoute':
+      return `Chooses where requests go: ${count(objectsAt(spec, 'rules').length, 'rule')} for ${parentsText(spec)}.`;
+    case 'ServiceEntry':
+      return `Makes ${list(textsAt(spec, 'hosts'))} known to the mesh.`;
+    case 'Sidecar':
+      return `Limits which services the proxies of ${target()} know.`;
+    case 'EnvoyFilter':
+      return `Changes the configuration of the proxies of ${target()} directly.`;
+    case 'Telemetry':
+      return `Sets traces, metrics and logs of ${target()}.`;
+    case 'WasmPlugin':
+      return `Runs a plugin in the proxies of ${target()}.`;
+    case 'Ingress':
+      return 'Leads requests from outside to services.';
+    default:
+      return object.kind;
+  }
+}
+
+/** Returns the pods for which an object with a selector is. */
+export function targetText(object: KubeObject, rootNamespace: string): string {
+  const spec = specOf(object);
+  const namespace = namespaceOf(object);
+  const labels = selectorOf(object);
+  if (labels !== undefined) {
+    const selected = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+    const place = namespace === rootNamespace ? 'all namespaces' : `namespace ${namespace}`;
+    return `pods with ${selected.join(' and ')} in ${place}`;
+  }
+  const refs = [...objectsAt(spec, 'targetRefs'), ...objectsAt({ refs: [valueAt(spec, 'targetRef') ?? null] }, 'refs')];
+  if (refs.length > 0) return list(refs.map((ref) => `${textAt(ref, 'kind')} ${textAt(ref, 'name')}`));
+  return namespace === rootNamespace ? 'all pods of the mesh' : `all pods in namespace ${namespace}`;
+}
+
+/** Returns the labels that an object selects; undefined if it selects all pods. */
+export function selectorOf(object: KubeObject): Readonly<Record<string, string>> | undefined {
+  const spec = specOf(object);
+  const labels = valueAt(spec, 'selector', 'matchLabels') ?? valueAt(spec, 'workloadSelector', 'labels');
+  return labels === undefined ? undefined : (labels as Record<string, string>);
+}
+
+/** Reports whether an object with a selector is for a pod. */
+export function appliesTo(
+  object: KubeObject,
+  pod: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
+  rootNamespace: string,
+): boolean {
+  const namespace = namespaceOf(object);
+  if (namespace !== pod.namespace && namespace !== rootNamespace) return false;
+  const spec = specOf(object);
+  const refs = [...objectsAt(spec, 'targetRefs'), ...objectsAt({ refs: [valueAt(spec, 'targetRef') ?? null] }, 'refs')];
+  if (refs.length > 0)
+    return refs.some((ref) => pod.labels['gateway.networking.k8s.io/gateway-name'] === textAt(ref, 'name'));
+  return Object.entries(selectorOf(object) ?? {}).every(([name, value]) => pod.labels[name] === value);
+}
+
+function policyText(object: KubeObject, target: string): string {
+  const spec = specOf(object);
+  const rules = objectsAt(spec, 'rules');
+  const some = rules.length === 1 ? 'its rule' : `one of its ${rules.length} rules`;
+  switch (textAt(spec, 'action') ?? 'ALLOW') {
+    case 'ALLOW':
+      return rules.length === 0
+        ? `Refuses every request to ${target}: it has no rule that allows one.`
+        : `Allows only requests that fit ${some}, to ${target}. All others are refused.`;
+    case 'DENY':
+      return rules.length === 0
+        ? 'Has no rule, so it does nothing.'
+        : `Refuses requests that fit ${some}, to ${target}.`;
+    case 'AUDIT':
+      return `Marks requests that fit ${some} for logs, to ${target}. It refuses none.`;
+    default:
+      return `Asks an external service about requests that fit ${some}, to ${target}.`;
+  }
+}
+
+function mtlsText(mode: string | undefined, target: string): string {
+  switch (mode) {
+    case 'STRICT':
+      return `Requires mutual TLS of all callers of ${target}: plain text is refused.`;
+    case 'DISABLE':
+      return `Switches mutual TLS off for ${target}.`;
+    default:
+      return `Accepts mutual TLS and plain text, to ${target}.`;
+  }
+}
+
+function gatewayText(object: KubeObject): string {
+  const spec = specOf(object);
+  const isIstio = groupOf(object) === 'networking.istio.io';
+  const ports = isIstio
+    ? objectsAt(spec, 'servers').map((one) => numberAt(one, 'port', 'number'))
+    : objectsAt(spec, 'listeners').map((one) => numberAt(one, 'port'));
+  return `Opens ${list([...new Set(ports)].map((port) => `port ${port}`))} of a gateway to clients outside the mesh.`;
+}
+
+function destinationSettings(spec: Json): string {
+  const policy = valueAt(spec, 'trafficPolicy');
+  const subsets = objectsAt(spec, 'subsets').map((one) => textAt(one, 'name') ?? '');
+  const mode = textAt(policy, 'tls', 'mode');
+  const parts = [
+    ...(subsets.length === 0 ? [] : [`subsets ${subsets.join(', ')}`]),
+    ...(mode === undefined ? [] : [`TLS mode ${mode}`]),
+    ...(valueAt(policy, 'outlierDetection') === undefined ? [] : ['pods that fail are left out for a while']),
+    ...(valueAt(policy, 'connectionPool') === undefined ? [] : ['limits of connections and requests']),
+    ...(valueAt(policy, 'loadBalancer') === undefined ? [] : ['how pods are chosen']),
+  ];
+  return parts.length === 0 ? 'none that changes requests' : parts.join('; ');
+}
+
+function parentsText(spec: Json): string {
+  const parents = objectsAt(spec, 'parentRefs').map(
+    (one) => `${textAt(one, 'kind') ?? 'Gateway'} ${textAt(one, 'name')}`,
+  );
+  return parents.length === 0 ? 'no parent' : list(parents);
+}
+
+/** Joins texts with commas and "and". */
+export function list(texts: readonly string[]): string {
+  if (texts.length < 2) return texts[0] ?? 'nothing';
+  return `${texts.slice(0, -1).join(', ')} and ${texts.at(-1)}`;
+}
+
+export function count(number: number, word: string): string {
+  return `${number} ${word}${number === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,159 @@
+import type { Observation, ObservedObject } from '../istio/live/observation.ts';
+import type {
+  MeshChange,
+  MeshEdge,
+  MeshNode,
+  MeshState,
+  Traffic,
+  TrafficAround,
+  VersionTraffic,
+} from '../page/model/mesh-page-data.ts';
+import { NodeDirectory } from './node-directory.ts';
+import { meshChange, meshObject } from './object-texts.ts';
+import { RefusalWindow } from './refusal-window.ts';
+import { Tally } from './traffic-tally.ts';
+import { type EdgeEnds, type EdgeTally, TrafficWindow, windowMs } from './traffic-window.ts';
+
+/** Maximum number of changes that the page shows. */
+const mostChanges = 50;
+
+/** Traffic around the newest change. */
+interface ChangeTime {
+  readonly number: number;
+  readonly atMs: number;
+  readonly before: ReadonlyMap<string, EdgeTally>;
+  readonly beforeMs: number;
+  after: ReadonlyMap<string, EdgeTally>;
+  afterMs: number;
+}
+
+/** What is known of a mesh: the last observation, the traffic of the last minute, and the changes. */
+export class MeshModel {
+  private readonly mesh: string;
+  private readonly traffic = new TrafficWindow();
+  private readonly refusals = new RefusalWindow();
+  private readonly others = new Map<string, MeshNode>();
+  private changes: readonly MeshChange[] = [];
+  private around: ChangeTime | undefined;
+  private last: Observation | undefined;
+  /** Objects of Istio and the Gateway API, as of the last observation. */
+  objects: readonly ObservedObject[] = [];
+  private shownObjects: MeshState['objects'] = [];
+
+  constructor(mesh: string) {
+    this.mesh = mesh;
+  }
+
+  /** Namespace whose objects apply to the whole mesh. */
+  get rootNamespace(): string {
+    return this.last?.rootNamespace ?? 'istio-system';
+  }
+
+  /** What the next observation needs not repeat. */
+  get known(): { readonly afterChange: number; readonly objectsVersion: number } {
+    return { afterChange: this.changes[0]?.number ?? 0, objectsVersion: this.last?.objectsVersion ?? 0 };
+  }
+
+  /** Nodes of the last observation; undefined before the first one. */
+  get nodes(): NodeDirectory | undefined {
+    return this.last === undefined ? undefined : new NodeDirectory(this.last, this.others);
+  }
+
+  add(observation: Observation): void {
+    const { atMs, objects, changes, pods } = observation;
+    this.last = observation;
+    const nodes = new NodeDirectory(observation, this.others);
+    this.traffic.add(observation, nodes);
+    this.traffic.forget(pods);
+    this.refusals.add(observation.refusals, nodes, atMs);
+    if (objects !== undefined) {
+      this.objects = objects;
+      this.shownObjects = objects.map((one) => meshObject(one, this.rootNamespace));
+    }
+    const added = changes.map((change) => meshChange(change, this.rootNamespace)).toReversed();
+    this.changes = [...added, ...this.changes].slice(0, mostChanges);
+    this.compareAround(atMs);
+  }
+
+  /** @param urlOf returns the URL of a node on this machine */
+  state(urlOf: (id: string) => string | undefined, problem: string | undefined): MeshState {
+    const atMs = this.last?.atMs ?? Date.now();
+    const edges = this.edges(atMs);
+    const used = new Set(edges.flatMap(({ from, to }) => [from, to]));
+    return {
+      mesh: this.mesh,
+      atMs,
+      windowMs: this.traffic.coveredMs,
+      nodes: this.nodes?.nodes(used, urlOf) ?? [],
+      edges,
+      objects: this.shownObjects,
+      changes: this.changes,
+      ...(problem === undefined ? {} : { problem }),
+    };
+  }
+
+  private edges(nowMs: number): MeshEdge[] {
+    const sums = this.traffic.sum(nowMs - windowMs, nowMs);
+    const refusals = this.refusals.byEdge();
+    const ends = new Map<string, EdgeEnds>([...this.traffic.edges, ...refusals]);
+    const { coveredMs } = this.traffic;
+    return [...ends].map(([id, { from, to }]): MeshEdge => {
+      const sum = sums.get(id);
+      const around = this.aroundOf(id);
+      return {
+        id,
+        from,
+        to,
+        protocols: [...(sum?.protocols ?? [])],
+        traffic: (sum?.all ?? new Tally()).traffic(coveredMs),
+        versions: sum === undefined ? [] : versionsOf(sum, coveredMs),
+        total: this.traffic.edges.get(id)?.count ?? 0,
+        refusals: refusals.get(id)?.refusals ?? [],
+        ...(around === undefined ? {} : { around }),
+      };
+    });
+  }
+
+  /** Keeps the traffic before the newest change, and that of up to a minute after it. */
+  private compareAround(nowMs: number): void {
+    const [newest] = this.changes;
+    if (newest === undefined || newest.by === 'start') return;
+    const { number, atMs } = newest;
+    const { traffic } = this;
+    if (this.around?.number !== number) {
+      const before = traffic.sum(atMs - windowMs, atMs);
+      this.around = { number, atMs, before, beforeMs: traffic.coveredMs, after: new Map(), afterMs: 0 };
+    }
+    if (this.around === undefined || nowMs > atMs + windowMs) return;
+    this.around.after = traffic.sum(atMs, nowMs);
+    this.around.afterMs = nowMs - atMs;
+  }
+
+  private aroundOf(id: string): TrafficAround | undefined {
+    const { around } = this;
+    if (around === undefined) return undefined;
+    const { number, before, beforeMs, after, afterMs } = around;
+    const [old, recent] = [before.get(id), after.get(id)];
+    if (old === undefined && recent === undefined) return undefined;
+    const trafficOf = (sum: EdgeTally | undefined, ms: number): Traffic => (sum?.all ?? new Tally()).traffic(ms);
+    return {
+      change: number,
+      before: trafficOf(old, beforeMs),
+      after: trafficOf(recent, afterMs),
+      versionsBefore: countsByVersion(old),
+      versionsAfter: countsByVersion(recent),
+    };
+  }
+}
+
+function versionsOf({ versions }: EdgeTally, coveredMs: number): VersionTraffic[] {
+  return [...versions.values()]
+    .toSorted((a, b) => b.tally.count - a.tally.count)
+    .map(({ from, to, tally }) => ({ from, to, traffic: tally.traffic(coveredMs) }));
+}
+
+function countsByVersion(sum: EdgeTally | undefined): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { to, tally } of sum?.versions.values() ?? []) counts[to] = (counts[to] ?? 0) + tally.count;
+  return counts;
+}

@@ -1,0 +1,69 @@
+import { stringify } from 'yaml';
+import { configId } from '../istio/live/config-objects.ts';
+import type { ObservedObject, RecordedChange, RecordedObject } from '../istio/live/observation.ts';
+import { type Manifest, parseManifests } from '../istio/resources/manifest.ts';
+import { type KubeObject, namespaceOf } from '../istio/resources/objects.ts';
+import type { ChangedObject, MeshChange, MeshObject, ObjectText } from '../page/model/mesh-page-data.ts';
+import { aboutObject } from './describe-object.ts';
+import { lineDifferences } from './line-differences.ts';
+
+/** Maximum number of lines of the difference of an object. */
+const mostLines = 400;
+
+/** Returns an object for a list. */
+export function meshObject(observed: ObservedObject, rootNamespace: string): MeshObject {
+  const { object, changedMs } = observed;
+  const where = placeOf(manifestOf(observed), []);
+  return {
+    ...nameOf(object),
+    changedMs,
+    ...(where === undefined ? {} : { where }),
+    about: aboutObject(object, rootNamespace),
+  };
+}
+
+/** Returns an object with its text. */
+export function objectText(observed: ObservedObject, rootNamespace: string): ObjectText {
+  return { ...meshObject(observed, rootNamespace), yaml: yamlOf(observed.object) };
+}
+
+/** Returns the manifest from which an object was applied. */
+export function manifestOf({ object, source }: ObservedObject): Manifest | undefined {
+  if (source === undefined) return undefined;
+  const id = configId(object);
+  return parseManifests([source]).find(
+    (one) => configId({ ...one.object, metadata: { ...one.object.metadata, namespace: namespaceOf(object) } }) === id,
+  );
+}
+
+/** Returns `FILE:LINE` of a field. */
+export function placeOf(manifest: Manifest | undefined, path: readonly string[]): string | undefined {
+  return manifest?.whereIs(path).replace(/:\d+$/, '');
+}
+
+/** Returns YAML of an object or of a part. */
+export function yamlOf(value: unknown): string {
+  return stringify(value, { lineWidth: 0 });
+}
+
+/** Returns a change for the page. */
+export function meshChange({ number, atMs, by, objects, more }: RecordedChange, rootNamespace: string): MeshChange {
+  return { number, atMs, by, objects: objects.map((one) => changedObject(one, rootNamespace)), more };
+}
+
+function changedObject({ change, before, after }: RecordedObject, rootNamespace: string): ChangedObject {
+  const object = (after ?? before) as KubeObject;
+  // Of a change that nobody saw, only the new text is known.
+  const isKnown = change !== 'changed' || before !== undefined;
+  const diff = isKnown ? lineDifferences(linesOf(before), linesOf(after)).slice(0, mostLines) : [];
+  return { ...nameOf(object), change, diff, about: aboutObject(object, rootNamespace) };
+}
+
+function nameOf(object: KubeObject): Pick<MeshObject, 'id' | 'kind' | 'namespace' | 'name'> {
+  const { kind, metadata } = object;
+  return { id: configId(object), kind, namespace: namespaceOf(object), name: metadata.name };
+}
+
+function linesOf(object: KubeObject | undefined): string[] {
+  return object === undefined ? [] : yamlOf(object).trimEnd().split('\n');
+}

@@ -1,0 +1,267 @@
+/** Tests of the data of the page of a real mesh: edges, refusals by policy, rules on an edge, changes, traces. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { askMesh } from '../../src/istio/host/control-client.ts';
+import {
+  type EdgeDetails,
+  type MeshEdge,
+  type MeshState,
+  meshPaths,
+  type TraceList,
+  type TraceView,
+} from '../../src/page/model/mesh-page-data.ts';
+import { type Program, startProgram } from '../program.ts';
+
+const name = `mesh-page-${process.pid}`;
+const anyPorts = ['http', 'jaeger', 'metrics', 'page'].flatMap((flag) => [`--${flag}`, 'localhost:0']);
+const lab = 'istio/labs/authorization';
+const canary = {
+  name: 'canary.yaml',
+  text: `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: service2 }
+spec:
+  host: service2
+  subsets:
+    - { name: v1, labels: { version: v1 } }
+    - { name: v2, labels: { version: v2 } }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: service2 }
+spec:
+  hosts: [service2]
+  http:
+    - match: [{ headers: { end-user: { exact: jason } } }, { uri: { prefix: /v2 } }]
+      route: [{ destination: { host: service2, subset: v2 } }]
+    - route:
+        - { destination: { host: service2, subset: v1 }, weight: 90 }
+        - { destination: { host: service2, subset: v2 }, weight: 10 }
+`,
+};
+const longestWaitMs = 30_000;
+
+/** Reader of the events of a page. */
+class Events {
+  private readonly controller = new AbortController();
+  private text = '';
+  readonly ended: Promise<void>;
+
+  constructor(url: string) {
+    this.ended = this.read(url);
+    this.ended.catch(() => {});
+  }
+
+  /** Newest state. */
+  get state(): MeshState | undefined {
+    const data = [...this.text.matchAll(/^event: state\ndata: (.*)\n\n/gm)].at(-1)?.[1];
+    return data === undefined ? undefined : (JSON.parse(data) as MeshState);
+  }
+
+  get hasEnd(): boolean {
+    return /^event: end\n/m.test(this.text);
+  }
+
+  close(): void {
+    this.controller.abort();
+  }
+
+  private async read(url: string): Promise<void> {
+    const response = await fetch(url, { signal: this.controller.signal });
+    assert.equal(response.headers.get('content-type'), 'text/event-stream; charset=utf-8');
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body ?? []) this.text += decoder.decode(chunk, { stream: true });
+  }
+}
+
+suite('the page of a local mesh', { timeout: 240_000 }, () => {
+  let program: Program;
+  let page: string;
+  let gateway: string;
+  let events: Events;
+  before(async () => {
+    program = startProgram(['istio', 'up', '--mesh', name, '-f', 'istio/labs/mesh.yaml', ...anyPorts]);
+    const printed = await program.printed(
+      /gateway +http (localhost:\d+)[\s\S]*in a browser: (http:\/\/localhost:\d+)\/[\s\S]*Ctrl-C/,
+    );
+    gateway = printed[1] ?? '';
+    page = printed[2] ?? '';
+    events = new Events(page + meshPaths.events);
+  });
+  after(async () => {
+    events?.close();
+    await program[Symbol.asyncDispose]();
+  });
+
+  const get = async <T>(path: string): Promise<T> => (await (await fetch(page + path)).json()) as T;
+  const edge = (from: string, to: string): Promise<EdgeDetails> =>
+    get(`${meshPaths.edge}?from=${from}.default&to=${to}.default`);
+  const apply = (...sources: readonly { readonly name: string; readonly text: string }[]) =>
+    askMesh(name, { kind: 'apply', sources }, AbortSignal.timeout(60_000));
+  const call = async (path: string): Promise<void> => {
+    await (await fetch(`http://${gateway}${path}`)).text();
+  };
+
+  /** Waits until an edge of the newest state is as wanted. */
+  async function edgeWith(from: string, to: string, isWanted: (found: MeshEdge) => boolean): Promise<MeshEdge> {
+    const until = performance.now() + longestWaitMs;
+    for (;;) {
+      const found = events.state?.edges.find(({ id }) => id === `${from}.default ${to}.default`);
+      if (found !== undefined && isWanted(found)) return found;
+      if (performance.now() > until) assert.fail(`${from} to ${to}: ${JSON.stringify(found ?? events.state)}`);
+      await sleep(100);
+    }
+  }
+
+  test('shows the services with their pods, and the requests of an edge with mutual TLS', async () => {
+    for (let count = 0; count < 10; count++) await call('/@service1|service2/@service4/hello');
+    const found = await edgeWith('service1', 'service4', ({ traffic }) => traffic.requests === 10 && !!traffic.meanMs);
+    assert.deepEqual({ ...found.traffic.byStatus }, { 200: 10 });
+    assert.equal(found.traffic.mtls, 10);
+    assert.equal(found.total, 10);
+    assert.ok(found.traffic.perSecond > 0);
+    const state = events.state as MeshState;
+    const node = state.nodes.find(({ id }) => id === 'service2.default');
+    assert.deepEqual(
+      node?.versions.map(({ version, pods }) => [version, pods.length, pods[0]?.hasSidecar]),
+      [
+        ['v1', 1, true],
+        ['v2', 1, true],
+      ],
+    );
+    assert.match(node?.url ?? '', /^http:\/\/localhost:\d+\/$/);
+    const split = state.edges.find(({ id }) => id === 'gateway.default service2.default')?.versions;
+    assert.deepEqual(split?.map(({ to, traffic }) => [to, traffic.requests]).toSorted(), [
+      ['v1', 5],
+      ['v2', 5],
+    ]);
+    const { notes, objects } = await edge('service1', 'service4');
+    assert.deepEqual(objects, []);
+    assert.ok(notes.some((note) => note.includes('every caller is allowed')));
+  });
+
+  test('shows a policy, the requests that it refuses, and the rules on the edge', async () => {
+    const sources = ['allow.yaml', 'deny.yaml'].map((file) => `${lab}/${file}`);
+    await apply(...sources.map((file) => ({ name: file, text: readFileSync(file, 'utf8') })));
+    for (let count = 0; count < 5; count++) await call('/@service1|service2/@service4/hello');
+    await call('/@service1/@service4/admin/users');
+    const refused = await edgeWith('service2', 'service4', ({ refusals }) => refusals[0]?.count === 5);
+    const [none] = refused.refusals;
+    assert.equal(none?.reason, 'rbac_denied');
+    assert.equal(none?.by, 'callee');
+    assert.match(none?.explanation ?? '', /No rule of an AuthorizationPolicy of the callee allows/);
+    assert.equal(none?.example?.request, 'GET /hello');
+    assert.equal(refused.traffic.rejected, 5);
+    assert.equal(refused.around?.after.byStatus['403'], 5);
+    assert.equal(refused.around?.before.byStatus['403'], undefined);
+    const denied = await edgeWith('service1', 'service4', ({ refusals }) => refusals.length > 0);
+    assert.deepEqual(denied.refusals[0]?.object, {
+      id: 'AuthorizationPolicy default/service4-deny',
+      title: 'AuthorizationPolicy default/service4-deny',
+      rule: 0,
+    });
+    const { objects } = await edge('service2', 'service4');
+    const allow = objects.find(({ name: one }) => one === 'service4-allow');
+    assert.equal(allow?.side, 'callee');
+    assert.match(allow?.about ?? '', /Allows only requests that fit one of its 2 rules, to pods with app=service4/);
+    assert.equal(
+      allow?.parts[1]?.text,
+      'Allows requests from identity cluster.local/ns/default/sa/gateway with method GET and path /public/*.',
+    );
+    assert.equal(allow?.parts[1]?.where, `${lab}/allow.yaml:16`);
+    assert.match(allow?.yaml ?? '', /action: ALLOW/);
+    const [change] = events.state?.changes ?? [];
+    assert.equal(change?.by, 'apply');
+    assert.deepEqual(change?.objects.map(({ id, change: kind }) => `${id} ${kind}`).toSorted(), [
+      'AuthorizationPolicy default/service4-allow created',
+      'AuthorizationPolicy default/service4-deny created',
+    ]);
+    assert.ok(change?.objects[0]?.diff.includes('+ kind: AuthorizationPolicy'));
+  });
+
+  test('shows the rule of a VirtualService on an edge, and the versions before and after a change', async () => {
+    await apply(canary);
+    for (let count = 0; count < 4; count++) await call('/@service2/v2');
+    const { objects } = await edge('gateway', 'service2');
+    assert.deepEqual(
+      objects.map(({ id, side }) => `${side} ${id}`),
+      ['caller VirtualService default/service2', 'caller DestinationRule default/service2'],
+    );
+    assert.deepEqual(
+      objects[0]?.parts.map(({ path, text }) => `${path} ${text}`),
+      [
+        'spec.http[0] If end-user is "jason", or if uri begins with "/v2": to service2 v2.',
+        'spec.http[1] All requests: to service2 v1 (90 %) and service2 v2 (10 %).',
+      ],
+    );
+    assert.equal(objects[0]?.parts[1]?.where, 'canary.yaml:18');
+    const { around } = await edgeWith('gateway', 'service2', (one) => one.around?.versionsAfter?.v2 === 4);
+    assert.equal(around?.versionsAfter?.v1, undefined);
+    assert.ok((around?.versionsBefore?.v1 ?? 0) > 0);
+    await askMesh(name, { kind: 'delete', sources: [canary] }, AbortSignal.timeout(60_000));
+    const until = performance.now() + longestWaitMs;
+    while (events.state?.changes[0]?.by !== 'delete' && performance.now() < until) await sleep(100);
+    assert.deepEqual(
+      events.state?.changes[0]?.objects.map(({ change }) => change),
+      ['deleted', 'deleted'],
+    );
+  });
+
+  test('shows a trace with the spans of apps and sidecars', async () => {
+    await call('/@service1/@service4/traced');
+    const until = performance.now() + longestWaitMs;
+    let view: TraceView | undefined;
+    while (performance.now() < until) {
+      const { traces } = await get<TraceList>(meshPaths.traces);
+      const newest = traces[0];
+      view = newest && (await get<TraceView>(`${meshPaths.trace}?id=${newest.traceId}`));
+      if ((view?.spans.length ?? 0) >= 7) break;
+      await sleep(300);
+    }
+    assert.deepEqual(
+      view?.spans.map(({ origin, service, kind, depth }) => `${depth} ${origin} ${service} ${kind}`),
+      [
+        '0 app gateway.default server',
+        '1 app gateway.default client',
+        '2 sidecar gateway.default client',
+        '3 sidecar service1.default server',
+        '4 app service1.default server',
+        '5 app service1.default client',
+        '6 sidecar service1.default client',
+        '7 sidecar service4.default server',
+        '8 app service4.default server',
+      ],
+    );
+    assert.ok(view?.spans.every(({ startMs, durationMs }) => startMs >= 0 && durationMs >= 0));
+  });
+
+  test('has a page with the state, and refuses requests of other sites', async () => {
+    const response = await fetch(`${page}/`);
+    const html = await response.text();
+    assert.match(response.headers.get('content-security-policy') ?? '', /default-src 'none'; script-src 'nonce-/);
+    assert.match(html, /service4/);
+    const statusOf = async (headers: Record<string, string>, method = 'GET'): Promise<number> => {
+      // Only a client of HTTP itself may set the header.
+      const { request } = await import('node:http');
+      const { promise, resolve, reject } = Promise.withResolvers<number>();
+      request(page + meshPaths.state, { method, headers }, (one) => resolve(one.resume().statusCode ?? 0))
+        .on('error', reject)
+        .end();
+      return promise;
+    };
+    assert.equal(await statusOf({}), 200);
+    assert.equal(await statusOf({ host: 'evil.example:80' }), 421);
+    assert.equal(await statusOf({ origin: 'http://evil.example' }), 403);
+    assert.equal(await statusOf({ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' }), 403);
+    assert.equal(await statusOf({}, 'POST'), 405);
+  });
+
+  test('ends with Ctrl-C, and says so to an open page', async () => {
+    program.child.kill('SIGINT');
+    assert.equal(await program.exited(), 0);
+    await events.ended;
+    assert.ok(events.hasEnd);
+  });
+});

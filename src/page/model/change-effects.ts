@@ -1,4 +1,5 @@
 import { sharesOf, timingOf } from './compare-runs.ts';
+import { inheritedEdges } from './mesh-graph.ts';
 import type { EdgeRefusal, MeshChange, MeshEdge, MeshState, Traffic, TrafficAround } from './mesh-page-data.ts';
 import { reasonWords } from './mesh-words.ts';
 
@@ -10,6 +11,8 @@ export interface ChangeEffect {
   readonly differences: readonly string[];
   /** Reasons for refusals since the change, in plain English. */
   readonly causes: readonly EffectCause[];
+  /** True if the calls fail only because calls further on fail. */
+  readonly isInherited: boolean;
 }
 
 /** Reason for refusals. */
@@ -30,27 +33,39 @@ export class ChangeMemory {
 
   /** Adds what a state shows of its newest change. */
   learn(state: MeshState): void {
+    const inherited = inheritedEdges(state);
     for (const edge of state.edges) {
       const { around } = edge;
       const change = state.changes.find(({ number }) => number === around?.change);
       if (around === undefined || change === undefined) continue;
       const effects = this.byChange.get(change.number) ?? new Map<string, ChangeEffect>();
       this.byChange.set(change.number, effects);
-      effects.set(edge.id, effectOf(edge, around, change));
+      effects.set(edge.id, effectOf(edge, around, change, inherited.has(edge.id)));
     }
   }
 
-  /** Returns what was seen around a change, edges with a difference first. */
+  /** Returns what was seen around a change: refused calls first, then other differences, and their consequences last. */
   effectsOf(change: MeshChange): readonly ChangeEffect[] {
     const effects = [...(this.byChange.get(change.number)?.values() ?? [])];
     return effects
       .filter(({ around }) => around.before.requests + around.after.requests > 0)
-      .sort((a, b) => Number(b.differences.length > 0) - Number(a.differences.length > 0));
+      .sort((a, b) => rankOf(a) - rankOf(b));
   }
 }
 
+function rankOf({ differences, causes, isInherited }: ChangeEffect): number {
+  if (differences.length === 0) return 3;
+  if (isInherited) return 2;
+  return causes.length > 0 ? 0 : 1;
+}
+
 /** Returns how the traffic of an edge differs before and after a change, and why requests are refused since then. */
-export function effectOf(edge: MeshEdge, around: TrafficAround, change: MeshChange): ChangeEffect {
+export function effectOf(
+  edge: MeshEdge,
+  around: TrafficAround,
+  change: MeshChange,
+  isInherited: boolean,
+): ChangeEffect {
   const ids = new Set(change.objects.map(({ id }) => id));
   const causes = edge.refusals
     .filter(({ lastMs }) => lastMs >= change.atMs)
@@ -59,7 +74,7 @@ export function effectOf(edge: MeshEdge, around: TrafficAround, change: MeshChan
       ...(object === undefined ? {} : { object: object.title }),
       isOfChange: object !== undefined && ids.has(object.id),
     }));
-  return { edge: edge.id, around, differences: differencesOf(around, edge.refusals, change.atMs), causes };
+  return { edge: edge.id, around, differences: differencesOf(around, edge.refusals, change.atMs), causes, isInherited };
 }
 
 function differencesOf(

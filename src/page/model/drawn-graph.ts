@@ -19,8 +19,8 @@ export interface DrawnEdge {
   readonly id: string;
   readonly from: string;
   readonly to: string;
-  /** Meaning in colour. `quiet` has no calls. */
-  readonly tone: Tone | 'quiet';
+  /** Meaning in colour. `quiet` has no calls, and `inherited` failed only because a call further on failed. */
+  readonly tone: Tone | 'quiet' | 'inherited';
   /** Lines of the label. */
   readonly lines: readonly string[];
   /** Least width of the label, in letters, so that a drawing with new counts looks the same. */
@@ -35,6 +35,8 @@ export interface DrawnEdge {
 export interface DrawnGraph {
   readonly nodes: readonly DrawnNode[];
   readonly edges: readonly DrawnEdge[];
+  /** True if nodes are close together, so that a large graph has room. */
+  readonly isDense?: boolean;
 }
 
 /** Returns the words of the graph of a reply. */

@@ -1,4 +1,3 @@
-import type { Tone } from './call-rows.ts';
 import type { DrawnEdge, DrawnGraph, DrawnNode } from './drawn-graph.ts';
 import type { MeshEdge, MeshNode, MeshState } from './mesh-page-data.ts';
 import { edgeLabel, isQuiet, nameOf, reasonWords, refusedOf } from './mesh-words.ts';
@@ -17,7 +16,7 @@ export interface MeshFilter {
 const mostDetailed = 24;
 
 /** Labels grow in steps of this number of letters, so that new counts do not move the drawing. */
-const letterStep = 8;
+const letterStep = 4;
 
 /**
  * Returns the graph of a mesh: a node for each service, and an edge for the calls between two of them.
@@ -31,11 +30,19 @@ export function meshGraph(state: MeshState, filter: MeshFilter): DrawnGraph {
   const used = new Set(edges.flatMap(({ from, to }) => [from, to]));
   const nodes = state.nodes.filter((node) => used.has(node.id) || (!filter.onlyProblems && matches(node, filter)));
   const isDense = edges.length > mostDetailed;
-  const hasNamespaces = new Set(nodes.flatMap(({ namespace }) => namespace ?? [])).size > 1;
+  const inherited = inheritedEdges(state);
+  const usual = usualNamespace(nodes);
   return {
-    nodes: nodes.map((node) => drawnNode(node, hasNamespaces)),
-    edges: edges.map((edge) => drawnEdge(edge, byId, isDense)),
+    nodes: nodes.map((node) => drawnNode(node, usual, isDense)),
+    edges: edges.map((edge) => drawnEdge(edge, byId, { tone: toneOfEdge(edge, inherited), isDense })),
+    isDense,
   };
+}
+
+/** Returns the namespace of most nodes, which needs no words. */
+function usualNamespace(nodes: readonly MeshNode[]): string | undefined {
+  const counts = [...Map.groupBy(nodes, ({ namespace }) => namespace)].map(([name, all]) => [name, all.length] as const);
+  return counts.sort(([, a], [, b]) => b - a)[0]?.[0];
 }
 
 function isShown(edge: MeshEdge, byId: ReadonlyMap<string, MeshNode>, filter: MeshFilter): boolean {
@@ -55,19 +62,37 @@ export function hasProblem({ traffic, refusals }: MeshEdge): boolean {
   return traffic.errors > 0 || refusals.length > 0;
 }
 
+/**
+ * Returns the ids of edges that failed only because a call further on failed: the caller got 502 or 504, which a meshmock
+ * answers when a call of its own has failed.
+ */
+export function inheritedEdges({ edges }: MeshState): ReadonlySet<string> {
+  const failing = new Set(edges.filter(hasProblem).map(({ from }) => from));
+  const inherited = edges.filter((edge) => {
+    const { errors, byStatus } = edge.traffic;
+    const passedOn = (byStatus['502'] ?? 0) + (byStatus['504'] ?? 0);
+    return errors > 0 && edge.refusals.length === 0 && passedOn >= errors && failing.has(edge.to);
+  });
+  return new Set(inherited.map(({ id }) => id));
+}
+
 /** Returns the meaning of an edge's traffic. A refusal by a proxy is what a learner must see first. */
-export function toneOfEdge(edge: MeshEdge): Tone | 'quiet' {
+export function toneOfEdge(edge: MeshEdge, inherited: ReadonlySet<string>): DrawnEdge['tone'] {
   const { traffic, refusals } = edge;
   if (refusals.length > 0) return 'refused';
   if (isQuiet(edge)) return 'quiet';
+  if (inherited.has(edge.id)) return 'inherited';
   if (traffic.errors > 0) return 'bad';
   return traffic.rejected > 0 ? 'notice' : 'good';
 }
 
-function drawnEdge(edge: MeshEdge, byId: ReadonlyMap<string, MeshNode>, isDense: boolean): DrawnEdge {
+function drawnEdge(
+  edge: MeshEdge,
+  byId: ReadonlyMap<string, MeshNode>,
+  { tone, isDense }: { readonly tone: DrawnEdge['tone']; readonly isDense: boolean },
+): DrawnEdge {
   const { id, from, to, traffic } = edge;
-  const tone = toneOfEdge(edge);
-  const lines = [edgeLabel(edge), ...problemLines(edge), ...(isDense && !hasProblem(edge) ? [] : safetyLines(edge))];
+  const lines = [edgeLabel(edge), ...problemLines(edge, tone), ...(isDense && !hasProblem(edge) ? [] : safetyLines(edge))];
   const longest = Math.max(...lines.map((line) => line.length));
   const [caller, callee] = [byId.get(from), byId.get(to)].map((node) => nameOf(node));
   return {
@@ -82,14 +107,14 @@ function drawnEdge(edge: MeshEdge, byId: ReadonlyMap<string, MeshNode>, isDense:
   };
 }
 
-function problemLines(edge: MeshEdge): string[] {
+function problemLines(edge: MeshEdge, tone: DrawnEdge['tone']): string[] {
   const { traffic, refusals } = edge;
   const refused = refusedOf(edge);
   const errors = Math.max(0, traffic.errors - refused);
   const reasons = [...new Set(refusals.map(({ reason }) => reasonWords(reason)))];
   return [
     ...(refused === 0 ? [] : [`refused by a proxy: ${reasons.join(', ')}`]),
-    ...(errors === 0 || refused > 0 ? [] : [`${percent(errors, traffic.requests)} errors`]),
+    ...(errors === 0 || refused > 0 ? [] : [`${percent(errors, traffic.requests)} errors${tone === 'inherited' ? ', from further on' : ''}`]),
   ];
 }
 
@@ -115,15 +140,16 @@ export function percent(part: number, all: number): string {
   return share > 0 && share < 1 ? 'under 1 %' : `${Math.round(share)} %`;
 }
 
-function drawnNode(node: MeshNode, hasNamespaces: boolean): DrawnNode {
+function drawnNode(node: MeshNode, usual: string | undefined, isDense: boolean): DrawnNode {
   const { id, name, namespace, versions } = node;
-  const place = hasNamespaces && namespace !== undefined ? [`in ${namespace}`] : [];
+  const place = namespace === usual || namespace === undefined ? [] : [`in ${namespace}`];
+  const lines = [...nodeLines(node), ...place];
   const hidden = versions.flatMap(({ pods }) => pods.map((pod) => pod.name)).join(', ');
   return {
     id,
     name,
     kind: kindOf(node),
-    lines: [...nodeLines(node), ...place],
+    lines: isDense ? [lines.join(', ')] : lines,
     hidden: hidden === '' ? undefined : hidden,
   };
 }
@@ -152,9 +178,9 @@ function nodeLines({ kind, versions }: MeshNode): string[] {
     case 'gateway':
       return ['gateway', ...podWarnings(versions)];
     case 'outside':
-      return ['callers outside the mesh'];
+      return ['not in the mesh'];
     case 'host':
-      return ['outside the mesh'];
+      return ['not in the mesh'];
     case 'missing':
       return ['no pod'];
   }

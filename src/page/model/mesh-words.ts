@@ -46,14 +46,15 @@ export function refusedOf({ refusals }: MeshEdge): number {
 }
 
 /**
- * Returns the first line of the label of an edge: protocols, and statuses with their numbers.
+ * Returns the first line of the label of an edge: protocols other than HTTP, and statuses with their numbers.
  *
  * @example
- * edgeLabel(edge); // 'http 200 ×40, 403 ×5'
+ * edgeLabel(edge); // '200 ×40, 403 ×5'
  */
 export function edgeLabel(edge: MeshEdge): string {
-  const protocols = edge.protocols.join(', ');
-  if (isQuiet(edge)) return `${protocols} no calls now`.trim();
+  const isHttp = edge.protocols.every((protocol) => protocol === 'http');
+  const protocols = isHttp ? '' : edge.protocols.join(', ');
+  if (isQuiet(edge)) return `${protocols} no calls`.trim();
   return `${protocols} ${statusText(edge.traffic, edge.protocols)}`.trim();
 }
 

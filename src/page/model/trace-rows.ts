@@ -1,3 +1,4 @@
+import type { Tone } from './call-rows.ts';
 import type { TraceSpan, TraceView } from './mesh-page-data.ts';
 
 /** Span with the time that it did not spend in spans below it. */
@@ -60,6 +61,12 @@ function without(all: Interval, others: readonly Interval[]): Interval[] {
   }
   if (from < all.endMs) parts.push({ startMs: from, endMs: all.endMs });
   return parts;
+}
+
+/** Returns the meaning of a span's result. */
+export function toneOfSpan({ isError, status = '' }: TraceSpan): Tone {
+  if (isError || /^5\d\d$/.test(status)) return 'bad';
+  return /^4\d\d$/.test(status) ? 'notice' : 'good';
 }
 
 /** Says what a span is, such as `proxy of service1, sends the call`. */

@@ -19,8 +19,11 @@ const smallestScale = 0.62;
 /** Width of a page that a graph cannot use, in pixels. */
 const marginOfPage = 64;
 
-/** Width of a letter of a label, in pixels. */
-const lockedLetter = 6.2;
+/** Distance by which a line moves for the lock before it, in pixels. */
+const lockRoom = 7;
+
+/** Width of a letter of a line with a lock, in pixels. */
+const lockedLetter = 7;
 
 /** Actions of a drawing when a node or an edge of it is chosen. */
 export interface DrawingActions {
@@ -42,7 +45,7 @@ export function graphDrawing(graph: DrawnGraph, actions: DrawingActions): SVGEle
       role: 'group',
       'aria-label': 'who called whom',
     },
-    svg('defs', {}, ...(['good', 'notice', 'refused', 'bad', 'quiet'] as const).map(arrowHead)),
+    svg('defs', {}, ...(['good', 'notice', 'refused', 'bad', 'inherited', 'quiet'] as const).map(arrowHead)),
     ...placed.edges.map((edge) => edgeElement(edge, actions)),
     ...placed.nodes.map((node) => nodeElement(node, actions)),
   );
@@ -123,7 +126,7 @@ function edgeElement(placed: PlacedEdge, actions: DrawingActions): SVGElement {
         'text',
         {
           class: index === 0 ? 'main' : 'more',
-          x: label.x,
+          x: label.x + (edge.lock !== undefined && index === lines.length - 1 ? lockRoom : 0),
           y: top + (index + 0.76) * lineHeight,
           'text-anchor': 'middle',
         },
@@ -164,7 +167,7 @@ function nodeElement({ node, lines, x, y, width, height }: PlacedNode, actions: 
 /** Draws a lock at the start of the last line of a label. */
 function lock(state: 'closed' | 'open', { lines, label }: PlacedEdge): SVGElement {
   const width = (lines.at(-1)?.length ?? 0) * lockedLetter;
-  const x = label.x - width / 2 - 9;
+  const x = label.x - width / 2 - 6;
   const y = label.y + (lines.length / 2 - 1) * lineHeight + 3;
   const bow = state === 'closed' ? 'M1.5 5V3a2.5 2.5 0 0 1 5 0v2' : 'M1.5 5V2a2.5 2.5 0 0 1 5-.8';
   return svg(

@@ -40,6 +40,10 @@ const labelWidth = 6.4;
 /** Room of the lock before the last line of a label, in letters. */
 const lockLetters = 2;
 
+/** Distances of nodes in a layer, and of layers, in pixels. */
+const airy = { nodesep: 22, ranksep: 44 };
+const dense = { nodesep: 10, ranksep: 26 };
+
 /** Number of edges above which the faster, less exact ranking is used. */
 const mostExact = 150;
 
@@ -51,7 +55,7 @@ const mostExact = 150;
 export function placeGraph(graph: DrawnGraph, direction: 'LR' | 'TB'): PlacedGraph {
   const layout = new dagre.graphlib.Graph({ multigraph: true });
   const ranker = graph.edges.length > mostExact ? 'longest-path' : 'network-simplex';
-  layout.setGraph({ rankdir: direction, nodesep: 22, ranksep: 44, marginx: 8, marginy: 8, ranker });
+  layout.setGraph({ rankdir: direction, ...(graph.isDense ? dense : airy), marginx: 8, marginy: 8, ranker });
   const sizes = new Map(graph.nodes.map((node) => [node.id, sizeOf(node)]));
   for (const [id, { width, height }] of sizes) layout.setNode(id, { width, height });
   for (const edge of graph.edges) {

@@ -1,6 +1,6 @@
 import { element, fill } from '../../dom/elements.ts';
 import { refill } from '../../dom/refill.ts';
-import { type EdgeDetails, type MeshState, meshPaths, type ObjectText } from '../../model/mesh-page-data.ts';
+import { type EdgeDetails, type MeshEdge, type MeshState, meshPaths, type ObjectText } from '../../model/mesh-page-data.ts';
 import { edgeTitle } from '../../model/mesh-words.ts';
 import { actingObjects, type EdgeEnds, edgeTraffic, panelHead, yamlDetails } from '../../view/mesh/edge-panel.ts';
 import { nodeFacts } from '../../view/mesh/node-panel.ts';
@@ -84,16 +84,16 @@ export class SelectionPanel {
     const newest = this.state.changes[0]?.number ?? 0;
     if (this.readAt === newest) return;
     this.readAt = newest;
-    void this.readEdge(id, edge);
+    void this.readEdge(edge);
   }
 
-  private async readEdge(id: string, { from, to }: { readonly from: string; readonly to: string }): Promise<void> {
+  private async readEdge({ id, from, to, refusals }: MeshEdge): Promise<void> {
     if (!this.configuration.hasChildNodes())
       fill(this.configuration, element('p', { class: 'faint' }, 'Reading the configuration of both proxies…'));
     const details = await readData<EdgeDetails>(meshPaths.edge, { from, to });
     if (this.selected?.id !== id) return;
     const content =
-      'error' in details ? [element('p', { class: 'bad' }, details.error)] : actingObjects(details, this.endsOf(id));
+      'error' in details ? [element('p', { class: 'bad' }, details.error)] : actingObjects(details, this.endsOf(id), refusals);
     refill(
       this.configuration,
       element('h3', {}, 'What the mesh does with these calls, in the order in which they meet it'),

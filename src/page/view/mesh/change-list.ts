@@ -90,14 +90,20 @@ function noDifference(found: readonly ChangeEffect[]): string {
 }
 
 function effectTable(changed: readonly ChangeEffect[], state: MeshState, { onEdge }: ChangeListContext): HTMLElement {
-  const rows = changed.map(({ edge, around, differences, causes }) => [
+  const rows = changed.map(({ edge, around, differences, causes, isInherited }) => [
     button(edgeTitle(state, edge), () => onEdge(edge), {
       class: 'foreign',
       'data-key': `effect ${around.change} ${edge}`,
     }),
     statusText(around.before),
     statusText(around.after),
-    element('div', {}, element('strong', {}, differences.join('; ')), ...causes.map(causeText)),
+    element(
+      'div',
+      {},
+      element('strong', {}, differences.join('; ')),
+      ...causes.map(causeText),
+      isInherited ? element('p', { class: 'cause' }, 'Only because a call further on fails.') : undefined,
+    ),
   ]);
   const head = ['calls', 'before', 'since then', 'what changed, and why'];
   return scrolledTable('traffic before and after the change', head, rows, 'changed');

@@ -75,8 +75,9 @@ function ms(value: number | undefined): string {
 }
 
 /** Returns the configuration that acts on an edge, in the order in which a request meets it. */
-export function actingObjects({ objects, notes }: EdgeDetails, ends: EdgeEnds): Content[] {
-  const items = objects.map((object) => actingItem(object, ends));
+export function actingObjects({ objects, notes }: EdgeDetails, ends: EdgeEnds, refusals: readonly EdgeRefusal[]): Content[] {
+  const deciding = new Set(refusals.map(({ object }) => object?.id));
+  const items = objects.map((object) => actingItem(object, ends, deciding.has(object.id)));
   return [
     objects.length === 0
       ? element('p', {}, 'No object of Istio acts on these calls.')
@@ -87,13 +88,13 @@ export function actingObjects({ objects, notes }: EdgeDetails, ends: EdgeEnds): 
   ];
 }
 
-function actingItem(object: ActingObject, ends: EdgeEnds): HTMLElement {
+function actingItem(object: ActingObject, ends: EdgeEnds, isDeciding: boolean): HTMLElement {
   const { kind, namespace, name, about, where, side, parts, yaml, id } = object;
   const proxy = `In the proxy of ${side === 'caller' ? ends.from : ends.to}: `;
   return element(
     'li',
     {},
-    element('h4', { class: 'foreign' }, `${kind} ${name}`, element('small', {}, ` in ${namespace}`), place(where)),
+    element('h4', { class: 'foreign' }, `${kind} ${name}`, element('small', {}, ` in ${namespace}`), place(where), isDeciding ? element('span', { class: 'chip refused' }, '⊘ refuses calls now') : undefined),
     element('p', { class: 'foreign' }, element('small', {}, proxy), about),
     parts.length === 0 ? undefined : element('ul', { class: 'parts' }, ...parts.map((part) => partItem(part, id))),
     yamlDetails(`All of ${kind} ${name}`, yaml, `yaml ${id}`),

@@ -4,6 +4,7 @@ const tones = [
   ['good', 'answered'],
   ['refused', 'refused by a proxy: the service did not see the call'],
   ['bad', 'failed'],
+  ['inherited', 'failed only because a call further on failed'],
   ['notice', 'the service answered 4xx'],
   ['quiet', 'no calls in the last minute'],
 ] as const;
@@ -16,7 +17,7 @@ export function graphLegend(): HTMLElement {
     { class: 'legend' },
     ...keys,
     element('span', { class: 'key' }, 'mTLS (closed lock): encrypted, and both ends have shown who they are'),
-    element('span', { class: 'key' }, 'Press a line or a box for its details.'),
+    element('span', { class: 'key' }, 'Numbers count calls. Press a line or a box for its details.'),
   );
 }
 

@@ -1,6 +1,6 @@
 import { button, type Content, element, link } from '../../dom/elements.ts';
 import type { ChangeEffect } from '../../model/change-effects.ts';
-import { hasProblem } from '../../model/mesh-graph.ts';
+import { hasProblem, inheritedEdges } from '../../model/mesh-graph.ts';
 import type { MeshState } from '../../model/mesh-page-data.ts';
 import { edgeTitle, meshSums, reasonWords, refusedOf, statusText, timeOfDay } from '../../model/mesh-words.ts';
 import { changeTitle } from './change-list.ts';
@@ -13,7 +13,10 @@ export function meshVerdict(state: MeshState, onEdge: (id: string) => void): Con
   const { requests, edges, refused, failed } = meshSums(state);
   if (requests === 0)
     return [element('p', { class: 'verdict' }, 'No calls in the last minute. ', ...invitation(state))];
-  const problems = state.edges.filter(hasProblem);
+  const inherited = inheritedEdges(state);
+  const problems = state.edges
+    .filter((edge) => hasProblem(edge) && !inherited.has(edge.id))
+    .sort((a, b) => refusedOf(b) - refusedOf(a));
   const items = problems.slice(0, mostProblems).map((edge) => {
     const reasons = [...new Set(edge.refusals.map(({ reason }) => reasonWords(reason)))].join(', ');
     const count = refusedOf(edge);
@@ -36,6 +39,7 @@ export function meshVerdict(state: MeshState, onEdge: (id: string) => void): Con
       refused === 0 || failed === 0 ? undefined : ', ',
       failed === 0 ? undefined : element('span', { class: 'bad' }, `${failed} failed`),
       refused + failed === 0 ? undefined : '.',
+      inherited.size === 0 ? undefined : ` Calls between ${inherited.size} further ${inherited.size === 1 ? 'pair' : 'pairs'} fail because of these:`,
     ),
     items.length === 0 ? undefined : element('ul', { class: 'runs problems' }, ...items),
     problems.length <= mostProblems

@@ -1,6 +1,6 @@
 import { type Content, element, fill, svg } from '../../dom/elements.ts';
 import type { TraceSpan, TraceView } from '../../model/mesh-page-data.ts';
-import { type Interval, spanAction, spanTitle, type TraceRow, traceRows, traceShares } from '../../model/trace-rows.ts';
+import { type Interval, spanAction, spanTitle, type TraceRow, toneOfSpan, traceRows, traceShares } from '../../model/trace-rows.ts';
 import { moveFocus, timeAxis } from '../waterfall.ts';
 
 /** Draws the spans of a trace over time: services and proxies, each under its parent. A row opens to its tags. */
@@ -64,6 +64,7 @@ function rowItem(row: TraceRow, totalMs: number): HTMLLIElement {
   const { span, ownMs } = row;
   const detailsId = `span-${span.spanId.replaceAll(/\W/g, '-')}`;
   const status = span.status ?? (span.isError ? 'error' : '');
+  const tone = toneOfSpan(span);
   const made = element(
     'button',
     { type: 'button', class: `row ${span.origin}`, 'aria-expanded': 'false', 'aria-controls': detailsId },
@@ -73,7 +74,7 @@ function rowItem(row: TraceRow, totalMs: number): HTMLLIElement {
       element('strong', {}, spanTitle(span)),
       element('small', {}, ` ${spanAction(span)}`),
     ),
-    element('span', { class: `outcome ${span.isError ? 'bad' : 'good'}` }, `${span.isError ? '✕ ' : ''}${status}`),
+    element('span', { class: `outcome ${tone}` }, `${tone === 'bad' ? '✕ ' : tone === 'notice' ? '! ' : ''}${status}`),
     element('span', { class: 'time' }, `${span.durationMs.toFixed(1)} ms`),
     bar(row, totalMs),
   );
@@ -127,7 +128,7 @@ function bar({ span, own }: TraceRow, totalMs: number): SVGElement {
   return svg(
     'svg',
     {
-      class: `bar ${span.isError ? 'bad' : 'good'}`,
+      class: `bar ${toneOfSpan(span)}`,
       width: '100%',
       height: 14,
       'aria-hidden': 'true',

@@ -6,6 +6,7 @@ import type {
   MeshNode,
   MeshObject,
   MeshState,
+  TraceList,
   TraceSpan,
   TraceView,
   Traffic,
@@ -239,6 +240,32 @@ export function largeState(count: number): MeshState {
 }
 
 const words = ['cart', 'stock', 'price', 'search', 'orders', 'invoice', 'reviews', 'ratings', 'users', 'mail'];
+
+/** List with the trace of `demoTrace`, and another one. */
+export const demoTraces: TraceList = {
+  traces: [
+    {
+      traceId: '5f6d61579a9bf0b12ef1d3a8ea1fe6c9',
+      startMs: atMs - 5000,
+      durationMs: 21.4,
+      service: 'gateway',
+      name: 'GET /@service1/@service3/hello',
+      services: ['gateway', 'service1', 'service3'],
+      spans: 8,
+      errors: 2,
+    },
+    {
+      traceId: 'b7c9a4f011d24e6c8c21fe0d1a9b3e57',
+      startMs: atMs - 9000,
+      durationMs: 11.4,
+      service: 'istio-ingressgateway',
+      name: 'gateway.default.svc.cluster.local:8080/*',
+      services: ['istio-ingressgateway', 'gateway', 'service2', 'service3'],
+      spans: 12,
+      errors: 0,
+    },
+  ],
+};
 
 function span(spanId: string, parentSpanId: string | undefined, more: Partial<TraceSpan>): TraceSpan {
   return {

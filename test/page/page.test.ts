@@ -4,6 +4,7 @@ import { after, before, suite, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
 import { sendHttp, startMesh, type TestMesh } from '../running-mesh.ts';
+import { checkAccessibility } from './axe.ts';
 import { openTab, startBrowser, type Tab } from './browser.ts';
 
 suite('the page in Chromium', () => {
@@ -265,23 +266,13 @@ suite('the page in Chromium', () => {
   });
 
   test('has no fault that axe-core finds: start, result, comparison; light, dark, narrow', async () => {
-    const axe = readFileSync('node_modules/axe-core/axe.min.js', 'utf8');
     for (const options of [
       {},
       { colorScheme: 'dark' as const },
       { viewport: { width: 390, height: 800 }, colorScheme: 'light' as const },
     ]) {
-      const check = async (page: Page, title: string): Promise<void> => {
-        // In the world of the test, which the policy of the page does not restrict.
-        const session = await page.context().newCDPSession(page);
-        const { result, exceptionDetails } = await session.send('Runtime.evaluate', {
-          expression: `${axe}; axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => JSON.stringify(
-            violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html.slice(0, 200)).join(' | '))))`,
-          awaitPromise: true,
-        });
-        assert.equal(exceptionDetails, undefined, JSON.stringify(exceptionDetails));
-        assert.deepEqual(JSON.parse(result.value as string), [], `${title} ${JSON.stringify(options)}`);
-      };
+      const check = (page: Page, title: string): Promise<void> =>
+        checkAccessibility(page, `${title} ${JSON.stringify(options)}`);
       await using start = await open('/', options);
       await check(start.page, 'start');
       await using result = await open('/@a(/@b*5/x)|127.0.0.1:1,c/~status=404/hello', options);

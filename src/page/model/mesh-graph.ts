@@ -41,7 +41,9 @@ export function meshGraph(state: MeshState, filter: MeshFilter): DrawnGraph {
 
 /** Returns the namespace of most nodes, which needs no words. */
 function usualNamespace(nodes: readonly MeshNode[]): string | undefined {
-  const counts = [...Map.groupBy(nodes, ({ namespace }) => namespace)].map(([name, all]) => [name, all.length] as const);
+  const counts = [...Map.groupBy(nodes, ({ namespace }) => namespace)].map(
+    ([name, all]) => [name, all.length] as const,
+  );
   return counts.sort(([, a], [, b]) => b - a)[0]?.[0];
 }
 
@@ -92,7 +94,11 @@ function drawnEdge(
   { tone, isDense }: { readonly tone: DrawnEdge['tone']; readonly isDense: boolean },
 ): DrawnEdge {
   const { id, from, to, traffic } = edge;
-  const lines = [edgeLabel(edge), ...problemLines(edge, tone), ...(isDense && !hasProblem(edge) ? [] : safetyLines(edge))];
+  const lines = [
+    edgeLabel(edge),
+    ...problemLines(edge, tone),
+    ...(isDense && !hasProblem(edge) ? [] : safetyLines(edge)),
+  ];
   const longest = Math.max(...lines.map((line) => line.length));
   const [caller, callee] = [byId.get(from), byId.get(to)].map((node) => nameOf(node));
   return {
@@ -114,7 +120,9 @@ function problemLines(edge: MeshEdge, tone: DrawnEdge['tone']): string[] {
   const reasons = [...new Set(refusals.map(({ reason }) => reasonWords(reason)))];
   return [
     ...(refused === 0 ? [] : [`refused by a proxy: ${reasons.join(', ')}`]),
-    ...(errors === 0 || refused > 0 ? [] : [`${percent(errors, traffic.requests)} errors${tone === 'inherited' ? ', from further on' : ''}`]),
+    ...(errors === 0 || refused > 0
+      ? []
+      : [`${percent(errors, traffic.requests)} errors${tone === 'inherited' ? ', from further on' : ''}`]),
   ];
 }
 

@@ -1,6 +1,12 @@
 import { element, fill } from '../../dom/elements.ts';
 import { refill } from '../../dom/refill.ts';
-import { type EdgeDetails, type MeshEdge, type MeshState, meshPaths, type ObjectText } from '../../model/mesh-page-data.ts';
+import {
+  type EdgeDetails,
+  type MeshEdge,
+  type MeshState,
+  meshPaths,
+  type ObjectText,
+} from '../../model/mesh-page-data.ts';
 import { edgeTitle } from '../../model/mesh-words.ts';
 import { actingObjects, type EdgeEnds, edgeTraffic, panelHead, yamlDetails } from '../../view/mesh/edge-panel.ts';
 import { nodeFacts } from '../../view/mesh/node-panel.ts';
@@ -93,7 +99,9 @@ export class SelectionPanel {
     const details = await readData<EdgeDetails>(meshPaths.edge, { from, to });
     if (this.selected?.id !== id) return;
     const content =
-      'error' in details ? [element('p', { class: 'bad' }, details.error)] : actingObjects(details, this.endsOf(id), refusals);
+      'error' in details
+        ? [element('p', { class: 'bad' }, details.error)]
+        : actingObjects(details, this.endsOf(id), refusals);
     refill(
       this.configuration,
       element('h3', {}, 'What the mesh does with these calls, in the order in which they meet it'),

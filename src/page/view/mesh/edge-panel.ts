@@ -75,7 +75,11 @@ function ms(value: number | undefined): string {
 }
 
 /** Returns the configuration that acts on an edge, in the order in which a request meets it. */
-export function actingObjects({ objects, notes }: EdgeDetails, ends: EdgeEnds, refusals: readonly EdgeRefusal[]): Content[] {
+export function actingObjects(
+  { objects, notes }: EdgeDetails,
+  ends: EdgeEnds,
+  refusals: readonly EdgeRefusal[],
+): Content[] {
   const deciding = new Set(refusals.map(({ object }) => object?.id));
   const items = objects.map((object) => actingItem(object, ends, deciding.has(object.id)));
   return [
@@ -94,7 +98,14 @@ function actingItem(object: ActingObject, ends: EdgeEnds, isDeciding: boolean): 
   return element(
     'li',
     {},
-    element('h4', { class: 'foreign' }, `${kind} ${name}`, element('small', {}, ` in ${namespace}`), place(where), isDeciding ? element('span', { class: 'chip refused' }, '⊘ refuses calls now') : undefined),
+    element(
+      'h4',
+      { class: 'foreign' },
+      `${kind} ${name}`,
+      element('small', {}, ` in ${namespace}`),
+      place(where),
+      isDeciding ? element('span', { class: 'chip refused' }, '⊘ refuses calls now') : undefined,
+    ),
     element('p', { class: 'foreign' }, element('small', {}, proxy), about),
     parts.length === 0 ? undefined : element('ul', { class: 'parts' }, ...parts.map((part) => partItem(part, id))),
     yamlDetails(`All of ${kind} ${name}`, yaml, `yaml ${id}`),

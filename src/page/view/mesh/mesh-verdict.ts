@@ -39,7 +39,9 @@ export function meshVerdict(state: MeshState, onEdge: (id: string) => void): Con
       refused === 0 || failed === 0 ? undefined : ', ',
       failed === 0 ? undefined : element('span', { class: 'bad' }, `${failed} failed`),
       refused + failed === 0 ? undefined : '.',
-      inherited.size === 0 ? undefined : ` Calls between ${inherited.size} further ${inherited.size === 1 ? 'pair' : 'pairs'} fail because of these:`,
+      inherited.size === 0
+        ? undefined
+        : ` Calls between ${inherited.size} further ${inherited.size === 1 ? 'pair' : 'pairs'} fail because of these:`,
     ),
     items.length === 0 ? undefined : element('ul', { class: 'runs problems' }, ...items),
     problems.length <= mostProblems

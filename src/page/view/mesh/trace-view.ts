@@ -1,6 +1,14 @@
 import { type Content, element, fill, svg } from '../../dom/elements.ts';
 import type { TraceSpan, TraceView } from '../../model/mesh-page-data.ts';
-import { type Interval, spanAction, spanTitle, type TraceRow, toneOfSpan, traceRows, traceShares } from '../../model/trace-rows.ts';
+import {
+  type Interval,
+  spanAction,
+  spanTitle,
+  type TraceRow,
+  toneOfSpan,
+  traceRows,
+  traceShares,
+} from '../../model/trace-rows.ts';
 import { moveFocus, timeAxis } from '../waterfall.ts';
 
 /** Draws the spans of a trace over time: services and proxies, each under its parent. A row opens to its tags. */

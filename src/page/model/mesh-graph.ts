@@ -122,7 +122,7 @@ function problemLines(edge: MeshEdge, tone: DrawnEdge['tone']): string[] {
     ...(refused === 0 ? [] : [`refused by a proxy: ${reasons.join(', ')}`]),
     ...(errors === 0 || refused > 0
       ? []
-      : [`${percent(errors, traffic.requests)} errors${tone === 'inherited' ? ', from further on' : ''}`]),
+      : [`${percent(errors, traffic.requests)} ${tone === 'inherited' ? 'fail further on' : 'errors'}`]),
   ];
 }
 

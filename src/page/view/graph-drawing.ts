@@ -3,6 +3,7 @@ import type { DrawnGraph } from '../model/drawn-graph.ts';
 import {
   lineHeight,
   type PlacedEdge,
+  type PlacedGraph,
   type PlacedNode,
   type Point,
   placeGraph,
@@ -15,6 +16,9 @@ const narrowPage = 700;
 
 /** Smallest scale at which the texts of a graph can be read. A larger graph is scrolled. */
 const smallestScale = 0.62;
+
+/** Scale below which a graph may grow downwards instead. */
+const goodScale = 0.8;
 
 /** Width of a page that a graph cannot use, in pixels. */
 const marginOfPage = 64;
@@ -31,11 +35,15 @@ export interface DrawingActions {
   onEdge(id: string): void;
 }
 
-/** Draws a graph. Nodes and edges are buttons. */
-export function graphDrawing(graph: DrawnGraph, actions: DrawingActions): SVGElement {
-  const placed = placeGraph(graph, globalThis.innerWidth < narrowPage ? 'TB' : 'LR');
+/**
+ * Draws a graph. Nodes and edges are buttons.
+ *
+ * @param turns true if a graph that is too wide may grow downwards
+ */
+export function graphDrawing(graph: DrawnGraph, actions: DrawingActions, turns = false): SVGElement {
+  const placed = globalThis.innerWidth < narrowPage ? placeGraph(graph, 'TB') : placedInWidth(graph, turns);
   const { width, height } = placed;
-  const scale = Math.min(1, Math.max(smallestScale, (globalThis.innerWidth - marginOfPage) / width));
+  const scale = Math.max(smallestScale, scaleOf(placed));
   return svg(
     'svg',
     {
@@ -49,6 +57,18 @@ export function graphDrawing(graph: DrawnGraph, actions: DrawingActions): SVGEle
     ...placed.edges.map((edge) => edgeElement(edge, actions)),
     ...placed.nodes.map((node) => nodeElement(node, actions)),
   );
+}
+
+function placedInWidth(graph: DrawnGraph, turns: boolean): PlacedGraph {
+  const across = placeGraph(graph, 'LR');
+  if (!turns || scaleOf(across) >= goodScale) return across;
+  const down = placeGraph(graph, 'TB');
+  return scaleOf(down) > scaleOf(across) ? down : across;
+}
+
+/** Returns the scale at which a graph is as wide as the page. */
+function scaleOf({ width }: PlacedGraph): number {
+  return Math.min(1, (globalThis.innerWidth - marginOfPage) / width);
 }
 
 /**

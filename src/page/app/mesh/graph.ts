@@ -16,6 +16,7 @@ export class MeshGraph {
   private readonly actions: DrawingActions;
   private readonly filters = element('div', { class: 'filters', role: 'group', 'aria-label': 'part of the graph' });
   private readonly drawn = element('div');
+  private readonly legend = element('div');
   private readonly words = element('div');
   private filter: MeshFilter = { namespace: '', name: '', onlyProblems: false };
   private namespaces = '';
@@ -29,7 +30,7 @@ export class MeshGraph {
       element('h2', {}, 'Who calls whom, in the last minute'),
       this.filters,
       this.drawn,
-      graphLegend(),
+      this.legend,
       this.words,
     );
     // A drawing has the size of its page.
@@ -53,8 +54,9 @@ export class MeshGraph {
     this.shown = graph;
     if (!isUpdated) {
       const nothing = element('p', { class: 'faint' }, 'Nothing in the mesh matches.');
-      refill(this.drawn, graph.nodes.length === 0 ? nothing : graphCanvas(graphDrawing(graph, this.actions)));
+      refill(this.drawn, graph.nodes.length === 0 ? nothing : graphCanvas(graphDrawing(graph, this.actions, true)));
     }
+    refill(this.legend, graphLegend(graph));
     refill(this.words, graphWords(graph));
   }
 

@@ -1,4 +1,4 @@
-import { button, element, fill } from '../../dom/elements.ts';
+import { button, type Content, element, fill } from '../../dom/elements.ts';
 import { refill } from '../../dom/refill.ts';
 import { ChangeMemory } from '../../model/change-effects.ts';
 import type { MeshPageData, MeshState } from '../../model/mesh-page-data.ts';
@@ -103,7 +103,7 @@ class MeshPage {
     this.problem.hidden = state.problem === undefined;
     setText(this.problem, state.problem ?? '');
     refill(this.verdict, ...meshVerdict(state, openEdge));
-    setText(this.newest, newestChange(state, change === undefined ? [] : memory.effectsOf(change)));
+    setContent(this.newest, newestChange(state, change === undefined ? [] : memory.effectsOf(change)));
     this.graph.show(state);
     this.selection.show(state);
     refill(this.changes, changeList(state, { effectsOf: (one) => memory.effectsOf(one), onEdge: openEdge }));
@@ -125,6 +125,12 @@ class MeshPage {
     this.status.className = `feed ${status.kind}`;
     setText(this.status, status.kind === 'live' ? 'Live' : `${status.text} (${timeOfDay(Date.now())})`);
   }
+}
+
+/** Sets the content only if its text differs. */
+function setContent(target: HTMLElement, content: readonly Content[]): void {
+  const made = element('p', {}, ...content);
+  if (target.textContent !== made.textContent) fill(target, ...made.childNodes);
 }
 
 /** Sets a text only if it differs, since a screen reader reads each change of a status. */

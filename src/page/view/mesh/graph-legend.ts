@@ -1,4 +1,5 @@
 import { element, svg } from '../../dom/elements.ts';
+import type { DrawnGraph } from '../../model/drawn-graph.ts';
 
 const tones = [
   ['good', 'answered'],
@@ -9,14 +10,20 @@ const tones = [
   ['quiet', 'no calls in the last minute'],
 ] as const;
 
-/** Explains the lines and the locks of a mesh's graph. */
-export function graphLegend(): HTMLElement {
-  const keys = tones.map(([tone, words]) => element('span', { class: 'key' }, line(tone), words));
+/** Explains the lines and the locks that are in the graph of a mesh. */
+export function graphLegend({ edges }: DrawnGraph): HTMLElement {
+  const used = new Set(edges.map(({ tone }) => tone));
+  const keys = tones
+    .filter(([tone]) => used.has(tone))
+    .map(([tone, words]) => element('span', { class: 'key' }, line(tone), words));
+  const hasLocks = edges.some(({ lock }) => lock === 'closed');
   return element(
     'p',
     { class: 'legend' },
     ...keys,
-    element('span', { class: 'key' }, 'mTLS (closed lock): encrypted, and both ends have shown who they are'),
+    hasLocks
+      ? element('span', { class: 'key' }, 'closed lock (mTLS): encrypted, and both ends have shown who they are')
+      : undefined,
     element('span', { class: 'key' }, 'Numbers count calls. Press a line or a box for its details.'),
   );
 }

@@ -20,7 +20,7 @@ export function meshVerdict(state: MeshState, onEdge: (id: string) => void): Con
   const items = problems.slice(0, mostProblems).map((edge) => {
     const reasons = [...new Set(edge.refusals.map(({ reason }) => reasonWords(reason)))].join(', ');
     const count = refusedOf(edge);
-    const words = count === 0 ? statusText(edge.traffic, edge.protocols) : `${count} refused by a proxy (${reasons})`;
+    const words = count === 0 ? statusText(edge.traffic, edge.protocols) : `${count} refused by a proxy (${reasons}).`;
     return element(
       'li',
       {},
@@ -60,14 +60,14 @@ function invitation({ nodes }: MeshState): Content[] {
   return ['Send some from the page of a service: ', ...links, '.'];
 }
 
-/** Says what the newest change was, and what is different since then. */
-export function newestChange(state: MeshState, effects: readonly ChangeEffect[]): string {
+/** Says what the newest change was, and what is different since then. Empty if nothing was applied since the start. */
+export function newestChange(state: MeshState, effects: readonly ChangeEffect[]): Content[] {
   const [change] = state.changes;
-  if (change === undefined || change.by === 'start') return '';
+  if (change === undefined || change.by === 'start') return [];
   const changed = effects.filter(({ differences }) => differences.length > 0);
   const [first] = changed;
   const more = changed.length > 1 ? `, and ${changed.length - 1} more` : '';
   const difference =
     first === undefined ? '' : ` Since then: ${edgeTitle(state, first.edge)}: ${first.differences.join('; ')}${more}.`;
-  return `Newest change, at ${timeOfDay(change.atMs)}: ${changeTitle(change)}.${difference}`;
+  return [element('strong', {}, `${timeOfDay(change.atMs)} ${changeTitle(change)}.`), difference];
 }

@@ -1,3 +1,4 @@
+import type { Counts } from '../../reply/reply.ts';
 import { sharesOf, timingOf } from './compare-runs.ts';
 import { inheritedEdges } from './mesh-graph.ts';
 import type { EdgeRefusal, MeshChange, MeshEdge, MeshState, Traffic, TrafficAround } from './mesh-page-data.ts';
@@ -78,37 +79,67 @@ export function effectOf(
 }
 
 function differencesOf(
-  { before, after, versionsBefore, versionsAfter }: TrafficAround,
+  { before, after, versionsBefore = {}, versionsAfter = {} }: TrafficAround,
   refusals: readonly EdgeRefusal[],
   atMs: number,
 ): string[] {
   if (before.requests === 0 || after.requests === 0) return [];
-  const facts: readonly (readonly [name: string, before: string, after: string])[] = [
-    ['answer', sharesOf(before.byStatus), sharesOf(after.byStatus)],
-    ['version', sharesOf(versionsBefore), sharesOf(versionsAfter)],
-    ['encryption', safety(before), safety(after)],
+  const facts: readonly (readonly [name: string, before: Counts, after: Counts, hasChance: boolean])[] = [
+    ['answer', before.byStatus, after.byStatus, false],
+    ['version', versionsBefore, versionsAfter, true],
+    ['encryption', encryptionOf(before), encryptionOf(after), false],
   ];
   const found = facts
+    .filter(([, old, now, hasChance]) => !hasChance || isShifted(old, now))
+    .map(([name, old, now]) => [name, mainShares(old), mainShares(now)] as const)
     .filter(([, old, now]) => old !== now && old !== '' && now !== '')
     .map(([name, old, now]) => `${name} ${old} → ${now}`);
-  const reasons = [
-    ...new Set(refusals.filter(({ lastMs }) => lastMs >= atMs).map(({ reason }) => reasonWords(reason))),
-  ];
-  const slower = before.meanMs !== undefined && after.meanMs !== undefined && timingOf(before.meanMs, after.meanMs);
-  return [
-    ...found,
-    ...(reasons.length > 0 && found.length > 0 ? [`refused by a proxy: ${reasons.join(', ')}`] : []),
-    ...(slower ? [`${slower}: ${msText(before.meanMs)} → ${msText(after.meanMs)}`] : []),
-  ];
+  const reasons = [...new Set(refusals.filter(({ lastMs }) => lastMs >= atMs).map(({ reason }) => reasonWords(reason)))];
+  if (found.length > 0 && reasons.length > 0) return [...found, `refused by a proxy: ${reasons.join(', ')}`];
+  // An error is often faster than an answer, which is not news.
+  return found.length > 0 ? found : timesOf(before, after);
 }
 
-function safety({ mtls, requests }: Traffic): string {
-  return sharesOf({ mTLS: mtls, 'plain text': Math.max(0, requests - mtls) })
-    .split(', ')
-    .filter((text) => !text.endsWith(' 0 %'))
-    .join(', ');
+/** Least share of an answer that counts: requests on their way at the moment of the change count as later ones. */
+const leastShare = 0.05;
+
+/** Returns the shares of counts, without the smallest ones. */
+function mainShares(counts: Counts): string {
+  const sum = sumOf(counts);
+  return sharesOf(Object.fromEntries(Object.entries(counts).filter(([, count]) => count >= leastShare * sum)));
 }
 
-function msText(ms = 0): string {
+/** Number of standard deviations above which the difference of two shares is not chance. */
+const leastDeviations = 3.3;
+
+/** Reports whether the share of a value differs by more than the chance of a load balancer explains. */
+function isShifted(before: Counts, after: Counts): boolean {
+  const [old, now] = [sumOf(before), sumOf(after)];
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])].some((key) => {
+    const [a, b] = [before[key] ?? 0, after[key] ?? 0];
+    const share = (a + b) / (old + now);
+    const deviation = Math.sqrt(share * (1 - share) * (1 / old + 1 / now));
+    return Math.abs(a / old - b / now) > leastDeviations * deviation;
+  });
+}
+
+/** Least difference of mean times, in milliseconds. A busy machine makes smaller ones. */
+const leastSlowerMs = 50;
+
+function timesOf({ meanMs: before = 0 }: Traffic, { meanMs: after = 0 }: Traffic): string[] {
+  const timing = timingOf(before, after);
+  if (timing === undefined || Math.abs(after - before) < leastSlowerMs) return [];
+  return [`${timing}: ${msText(before)} → ${msText(after)}`];
+}
+
+function encryptionOf({ mtls, requests }: Traffic): Counts {
+  return { mTLS: mtls, 'plain text': Math.max(0, requests - mtls) };
+}
+
+function sumOf(counts: Counts): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
+function msText(ms: number): string {
   return `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
 }

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ChangeMemory, effectOf } from '../../../src/page/model/change-effects.ts';
+import { inheritedEdges, meshGraph, percent, toneOfEdge } from '../../../src/page/model/mesh-graph.ts';
+import type { MeshChange, TraceView, TrafficAround } from '../../../src/page/model/mesh-page-data.ts';
+import { traceRows, traceShares } from '../../../src/page/model/trace-rows.ts';
+import { demoState, demoTrace, edge, traffic } from '../mesh-fixture.ts';
+
+const all = { namespace: '', name: '', onlyProblems: false };
+const change: MeshChange = { number: 2, atMs: 0, by: 'apply', objects: [], more: 0 };
+
+function differences(around: Partial<TrafficAround>): readonly string[] {
+  const ok = traffic({ '200': 40 });
+  const full = { change: 2, before: ok, after: ok, ...around };
+  return effectOf(edge('a', 'b', full.after), full, change, false).differences;
+}
+
+test('a change of the answers is a difference from the first call on', () => {
+  const [ok, denied] = [traffic({ '200': 1 }), traffic({ '403': 1 })];
+  assert.deepEqual(differences({ before: ok, after: denied }), ['answer 200 → 403']);
+  assert.deepEqual(differences({ before: ok, after: ok }), []);
+  assert.deepEqual(differences({ before: traffic({}), after: denied }), []);
+});
+
+test('requests that were on their way at the change are not a difference', () => {
+  const after = traffic({ '200': 1, '403': 46 });
+  assert.deepEqual(differences({ after }), ['answer 200 → 403']);
+});
+
+test('chance of a load balancer is not a difference, and a canary is one', () => {
+  const even = { v1: 30, v2: 29 };
+  assert.deepEqual(differences({ versionsBefore: even, versionsAfter: { v1: 20, v2: 27 } }), []);
+  assert.deepEqual(differences({ versionsBefore: { v1: 1 }, versionsAfter: { v2: 1 } }), []);
+  assert.deepEqual(differences({ versionsBefore: even, versionsAfter: { v1: 54, v2: 6 } }), [
+    'version v1 50 %, v2 50 % → v1 90 %, v2 10 %',
+  ]);
+  assert.deepEqual(differences({ versionsBefore: even, versionsAfter: { v2: 30 } }), ['version v1 50 %, v2 50 % → v2']);
+});
+
+test('a delay and lost encryption are differences', () => {
+  const slow = traffic({ '200': 40 }, { meanMs: 2004 });
+  assert.deepEqual(differences({ after: slow }), ['slower: 4.2 ms → 2004 ms']);
+  const plain = traffic({ '200': 40 }, { mtls: 0 });
+  assert.deepEqual(differences({ after: plain }), ['encryption mTLS → plain text']);
+});
+
+test('calls that fail because of a refusal further on are its consequences, and come last', () => {
+  const state = demoState('after');
+  const inherited = inheritedEdges(state);
+  const refused = state.edges.find(({ refusals }) => refusals.length > 0);
+  assert.equal(refused && toneOfEdge(refused, inherited), 'refused');
+  assert.deepEqual(
+    state.edges.filter((one) => toneOfEdge(one, inherited) === 'inherited').map(({ from }) => from),
+    ['outside', 'istio-ingressgateway.istio-system', 'gateway.default'],
+  );
+  const memory = new ChangeMemory();
+  memory.learn(state);
+  const [newest] = state.changes;
+  const effects = newest === undefined ? [] : memory.effectsOf(newest);
+  assert.equal(effects[0]?.edge, 'service1.default service3.default');
+  assert.deepEqual(
+    effects.map(({ isInherited }) => isInherited),
+    [false, true, true, false, false],
+  );
+});
+
+test('a memory keeps what was seen around an older change', () => {
+  const memory = new ChangeMemory();
+  const after = demoState('after');
+  memory.learn(after);
+  const edges = after.edges.map(({ around, ...rest }) => rest);
+  memory.learn({ ...after, edges, changes: [{ ...change, number: 3 }, ...after.changes] });
+  const [, older] = [{ ...change, number: 3 }, ...after.changes];
+  assert.ok(older !== undefined && memory.effectsOf(older).length > 0);
+  assert.deepEqual(memory.effectsOf({ ...change, number: 3 }), []);
+});
+
+test('a filter keeps the neighbours of a service, and edges with problems', () => {
+  const state = demoState('after');
+  const named = meshGraph(state, { ...all, name: 'service4' });
+  assert.deepEqual(
+    named.nodes.map(({ name }) => name),
+    ['service2', 'service4'],
+  );
+  const problems = meshGraph(state, { ...all, onlyProblems: true });
+  assert.equal(problems.edges.length, 4);
+});
+
+test('a share that is not zero never reads as zero', () => {
+  assert.deepEqual([percent(0, 10), percent(1, 1000), percent(1, 3), percent(0, 0)], ['0 %', 'under 1 %', '33 %', '0 %']);
+});
+
+test('the own time of a span is what no span below it covers', () => {
+  const rows = traceRows(demoTrace);
+  assert.deepEqual(
+    rows.slice(0, 3).map(({ ownMs }) => Number(ownMs.toFixed(1))),
+    [1.3, 1.5, 3.4],
+  );
+  const { proxies, apps } = traceShares(rows);
+  assert.deepEqual([proxies, apps], [4, 4]);
+  // Two children at once, one of which ends after its parent.
+  const [root, first] = demoTrace.spans;
+  assert.ok(root !== undefined && first !== undefined);
+  const trace: TraceView = {
+    ...demoTrace,
+    spans: [
+      { ...root, durationMs: 10 },
+      { ...first, startMs: 2, durationMs: 4 },
+      { ...first, spanId: 'x', startMs: 3, durationMs: 20 },
+    ],
+  };
+  assert.deepEqual(traceRows(trace)[0]?.own, [{ startMs: 0, endMs: 2 }]);
+});

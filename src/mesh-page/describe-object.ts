@@ -74,12 +74,21 @@ export function appliesTo(
   rootNamespace: string,
 ): boolean {
   const namespace = namespaceOf(object);
-  if (namespace !== pod.namespace && namespace !== rootNamespace) return false;
   const spec = specOf(object);
+  if (object.kind === 'Gateway') return isOfGateway(object, pod);
+  if (namespace !== pod.namespace && namespace !== rootNamespace) return false;
   const refs = [...objectsAt(spec, 'targetRefs'), ...objectsAt({ refs: [valueAt(spec, 'targetRef') ?? null] }, 'refs')];
   if (refs.length > 0)
     return refs.some((ref) => pod.labels['gateway.networking.k8s.io/gateway-name'] === textAt(ref, 'name'));
   return Object.entries(selectorOf(object) ?? {}).every(([name, value]) => pod.labels[name] === value);
+}
+
+/** Reports whether a Gateway is served by a pod. Those of Istio select pods in any namespace. */
+function isOfGateway(object: KubeObject, { labels }: { readonly labels: Readonly<Record<string, string>> }): boolean {
+  if (groupOf(object) !== 'networking.istio.io')
+    return labels['gateway.networking.k8s.io/gateway-name'] === object.metadata.name;
+  const selector = (valueAt(specOf(object), 'selector') ?? {}) as Record<string, string>;
+  return Object.entries(selector).every(([name, value]) => labels[name] === value);
 }
 
 function policyText(object: KubeObject, target: string): string {

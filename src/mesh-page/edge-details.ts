@@ -13,7 +13,7 @@ export interface EdgeQuestion {
   readonly id: string;
   /** A pod of the caller; undefined outside the mesh. */
   readonly caller: ObservedPod | undefined;
-  /** Configuration of the caller's Envoy, as its dump; undefined without a proxy. */
+  /** Configuration of the Envoy that routes, as its dump: the caller's, or that of a gateway; undefined without a proxy. */
   readonly dump: string | undefined;
   /** Pods of the callee; none outside the mesh. */
   readonly callees: readonly ObservedPod[];
@@ -26,7 +26,14 @@ export interface EdgeQuestion {
 /** Kinds that act in the proxy of the caller on all that it sends. */
 const callerKinds = new Set(['Sidecar', 'EnvoyFilter']);
 /** Kinds that act in the proxy of the callee on all that it receives, in the order in which a request meets them. */
-const calleeKinds = ['PeerAuthentication', 'RequestAuthentication', 'AuthorizationPolicy', 'WasmPlugin', 'EnvoyFilter'];
+const calleeKinds = [
+  'Gateway',
+  'PeerAuthentication',
+  'RequestAuthentication',
+  'AuthorizationPolicy',
+  'WasmPlugin',
+  'EnvoyFilter',
+];
 
 /**
  * Returns what acts on the requests of an edge. Routes and settings of destinations are read from the caller's Envoy, which
@@ -34,6 +41,7 @@ const calleeKinds = ['PeerAuthentication', 'RequestAuthentication', 'Authorizati
  */
 export function edgeDetails(question: EdgeQuestion): EdgeDetails {
   const { id, caller, callees, dump } = question;
+  const isGateway = callees.some(({ role }) => role === 'gateway');
   const routed = dump === undefined ? [] : routingObjects(question, parseEnvoyDump(dump));
   const selected = [...callerObjects(question), ...calleeObjects(question)];
   const callee = selected.filter(({ side }) => side === 'callee');
@@ -44,17 +52,21 @@ export function edgeDetails(question: EdgeQuestion): EdgeDetails {
     ...(callees.length > 0 && callees.every(({ hasSidecar }) => !hasSidecar)
       ? ['The callee has no sidecar: no policy protects it.']
       : []),
-    ...(routed.length === 0 && dump !== undefined
+    ...(routed.length === 0 && dump !== undefined && !isGateway
       ? ['No object changes the routes of these requests: they go to any pod of the callee.']
       : []),
     ...(callees.some(({ hasSidecar }) => hasSidecar) && !callee.some(({ kind }) => kind === 'AuthorizationPolicy')
       ? ['No AuthorizationPolicy selects the callee: every caller is allowed.']
       : []),
-    ...(callees.some(({ hasSidecar }) => hasSidecar) && !callee.some(({ kind }) => kind === 'PeerAuthentication')
+    ...(!isGateway &&
+    callees.some(({ hasSidecar }) => hasSidecar) &&
+    !callee.some(({ kind }) => kind === 'PeerAuthentication')
       ? ['No PeerAuthentication selects the callee: it accepts mutual TLS and plain text.']
       : []),
   ];
-  return { id, objects: [...selected.filter(({ side }) => side === 'caller'), ...routed, ...callee], notes };
+  const before = selected.filter(({ side }) => side === 'caller');
+  // A gateway first decides whether it lets a client in.
+  return { id, objects: isGateway ? [...before, ...callee, ...routed] : [...before, ...routed, ...callee], notes };
 }
 
 /** Parts of an object that acts, by their places such as `http[0]`. */
@@ -76,12 +88,18 @@ function routingObjects(question: EdgeQuestion, config: EnvoyConfig): ActingObje
   }
   return question.objects.flatMap((observed) => {
     const found = places.get(configId(observed.object));
-    return found === undefined ? [] : [actingObject(observed, question, 'caller', found)];
+    const side = question.caller?.hasSidecar ? 'caller' : 'callee';
+    return found === undefined ? [] : [actingObject(observed, question, side, found)];
   });
 }
 
 /** Returns the objects, with the places in them, of the routes of a virtual host that act on the edge. */
-function routeCauses(host: JsonObject, { hosts, objects }: EdgeQuestion): { id: string; place: string | undefined }[] {
+function routeCauses(
+  host: JsonObject,
+  { caller, callees, hosts, objects }: EdgeQuestion,
+): { id: string; place: string | undefined }[] {
+  // All routes of a gateway act on what clients send to it.
+  const isAnyRoute = !caller?.hasSidecar && callees.some(({ role }) => role === 'gateway');
   const isOfCallee = textsAt(host, 'domains').some((domain) => hosts.includes(domain.replace(/:\d+$/, '')));
   const routes = objectsAt(host, 'routes');
   /** Number of the routes of each object so far: istiod makes one for each match, in order. */
@@ -93,7 +111,7 @@ function routeCauses(host: JsonObject, { hosts, objects }: EdgeQuestion): { id: 
     const id = `${cause.kind} ${cause.namespace}/${cause.name}`;
     const index = counts.get(id) ?? 0;
     counts.set(id, index + 1);
-    if (!isOfCallee && !leadsTo(route, hosts)) return [];
+    if (!isAnyRoute && !isOfCallee && !leadsTo(route, hosts)) return [];
     const object = objects.find((one) => configId(one.object) === id)?.object;
     const all = routes.filter((one) => textAt(one, 'metadata', 'filter_metadata', 'istio', 'config') === path);
     const place = object?.kind === 'VirtualService' ? placeOfRoute(specOf(object), index, all.length) : cause.place;
@@ -134,10 +152,13 @@ function callerObjects(question: EdgeQuestion): ActingObject[] {
 
 function calleeObjects(question: EdgeQuestion): ActingObject[] {
   const { callees, objects, rootNamespace } = question;
-  const proxied = callees.filter(({ hasSidecar }) => hasSidecar);
+  const proxied = (kind: string): readonly ObservedPod[] =>
+    callees.filter(({ hasSidecar, role }) => hasSidecar && (kind !== 'Gateway' || role === 'gateway'));
   return calleeKinds.flatMap((kind) =>
     objects
-      .filter(({ object }) => object.kind === kind && proxied.some((pod) => appliesTo(object, pod, rootNamespace)))
+      .filter(
+        ({ object }) => object.kind === kind && proxied(kind).some((pod) => appliesTo(object, pod, rootNamespace)),
+      )
       .map((observed) => actingObject(observed, question, 'callee', new Set())),
   );
 }

@@ -31,11 +31,13 @@ export async function edgeAnswer(
   signal: AbortSignal,
 ): Promise<EdgeDetails | undefined> {
   const { nodes, objects, rootNamespace } = model;
-  if (nodes === undefined) return undefined;
+  if (nodes === undefined || !nodes.has(ends.from) || !nodes.has(ends.to)) return undefined;
   const callers = nodes.podsOf(ends.from);
   const caller = callers.find(({ hasSidecar }) => hasSidecar) ?? callers[0];
   const callees = nodes.podsOf(ends.to);
-  const dump = caller?.hasSidecar ? await dumpOf(mesh, caller, signal) : undefined;
+  const gateway = callees.find(({ role }) => role === 'gateway');
+  const routing = caller?.hasSidecar ? caller : gateway;
+  const dump = routing === undefined ? undefined : await dumpOf(mesh, routing, signal);
   const hosts = nodes.hostsOf(ends.to);
   return edgeDetails({ id: edgeId(ends), caller, dump, callees, hosts, objects, rootNamespace });
 }

@@ -104,7 +104,7 @@ export class MeshModel {
         id,
         from,
         to,
-        protocols: [...(sum?.protocols ?? [])],
+        protocols: [...(this.traffic.edges.get(id)?.protocols ?? [])],
         traffic: (sum?.all ?? new Tally()).traffic(coveredMs),
         versions: sum === undefined ? [] : versionsOf(sum, coveredMs),
         total: this.traffic.edges.get(id)?.count ?? 0,
@@ -148,6 +148,7 @@ export class MeshModel {
 
 function versionsOf({ versions }: EdgeTally, coveredMs: number): VersionTraffic[] {
   return [...versions.values()]
+    .filter(({ tally }) => !tally.isEmpty)
     .toSorted((a, b) => b.tally.count - a.tally.count)
     .map(({ from, to, tally }) => ({ from, to, traffic: tally.traffic(coveredMs) }));
 }

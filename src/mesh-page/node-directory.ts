@@ -59,6 +59,11 @@ export class NodeDirectory {
     return [...ofPods.toSorted((a, b) => (a.id < b.id ? -1 : 1)), ...others];
   }
 
+  /** Reports whether a node exists. */
+  has(id: string): boolean {
+    return this.others.has(id) || this.pods.some((pod) => nodeIdOf(pod) === id);
+  }
+
   pod(key: string): ObservedPod | undefined {
     return this.byKey.get(key);
   }

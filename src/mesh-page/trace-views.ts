@@ -88,7 +88,10 @@ function originOf(span: Span): TraceSpan['origin'] {
   return roleOf(span) === 'router' ? 'gateway' : 'sidecar';
 }
 
-/** Returns a short name. Envoy's names have the host and port of a Service, and its attributes the path. */
-function nameOf({ name, attributes }: Span): string {
-  return name === '' ? String(attributes['http.url'] ?? '') : name;
+/** Returns the method and the path of a request to a meshmock, whose name has only the method; the name of other spans. */
+function nameOf(span: Span): string {
+  const { name, attributes } = span;
+  const path = attributes['url.path'] ?? attributes['http.target'];
+  if (!isMeshmockSpan(span) || path === undefined) return name;
+  return `${name.split(' ')[0]} ${String(path).slice(0, longestTag)}`;
 }

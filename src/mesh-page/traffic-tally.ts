@@ -18,6 +18,7 @@ export class Tally {
   private errors = 0;
   private rejected = 0;
   private mtls = 0;
+  private plainText = 0;
   private tcpBytes = 0;
   /** Requests whose duration is known. */
   private timed = 0;
@@ -40,6 +41,7 @@ export class Tally {
     if (outcome === 'error') this.errors += requests;
     if (outcome === 'rejected') this.rejected += requests;
     if (series.isMutual) this.mtls += requests;
+    else if (hasReached(series)) this.plainText += requests;
     this.tcpBytes += tcpBytes;
     this.byStatus.set(status, (this.byStatus.get(status) ?? 0) + requests);
     if (series.protocol === 'tcp') return;
@@ -54,7 +56,7 @@ export class Tally {
 
   /** Returns the counts. Rates are over a time in milliseconds. */
   traffic(windowMs: number): Traffic {
-    const { requests, errors, rejected, mtls, tcpBytes, timed, durationMs } = this;
+    const { requests, errors, rejected, mtls, plainText, tcpBytes, timed, durationMs } = this;
     const p95Ms = this.quantile(0.95);
     return {
       requests,
@@ -62,6 +64,7 @@ export class Tally {
       errors,
       rejected,
       mtls,
+      ...(plainText === 0 ? {} : { plainText }),
       byStatus: Object.fromEntries([...this.byStatus].filter(([, count]) => count > 0)),
       ...(timed === 0 ? {} : { meanMs: rounded(durationMs / timed) }),
       ...(p95Ms === undefined ? {} : { p95Ms: rounded(p95Ms) }),
@@ -84,6 +87,11 @@ export class Tally {
     }
     return lowMs;
   }
+}
+
+/** Reports whether requests reached the callee: no flag says that the caller's proxy answered. */
+function hasReached({ reporter, flags }: TrafficSeries): boolean {
+  return reporter === 'destination' || flags.split(',').every((flag) => ['-', 'URX', 'DI', 'DC'].includes(flag));
 }
 
 /** gRPC statuses with which a policy refuses a request. */

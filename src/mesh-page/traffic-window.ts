@@ -26,12 +26,17 @@ interface Step {
   readonly flows: readonly Flow[];
 }
 
+/** Requests of an edge since the proxies have started. */
+interface EdgeTotal extends EdgeEnds {
+  count: number;
+  readonly protocols: Set<TrafficSeries['protocol']>;
+}
+
 /** Requests of an edge in a time. */
 export interface EdgeTally extends EdgeEnds {
   readonly all: Tally;
   /** Requests by the versions at both ends, as `FROM TO`. */
   readonly versions: ReadonlyMap<string, { readonly from: string; readonly to: string; readonly tally: Tally }>;
-  readonly protocols: ReadonlySet<TrafficSeries['protocol']>;
 }
 
 /** Returns the id of an edge. */
@@ -46,7 +51,7 @@ export class TrafficWindow {
   private readonly last = new Map<string, Map<string, Counts>>();
   private lastMs: number | undefined;
   /** Requests since the proxies have started, by edge. */
-  private readonly totals = new Map<string, EdgeEnds & { count: number }>();
+  private readonly totals = new Map<string, EdgeTotal>();
 
   /** Time that the window covers so far, in milliseconds. */
   get coveredMs(): number {
@@ -55,7 +60,7 @@ export class TrafficWindow {
   }
 
   /** Edges with the number of their requests since the proxies have started. */
-  get edges(): ReadonlyMap<string, EdgeEnds & { readonly count: number }> {
+  get edges(): ReadonlyMap<string, EdgeTotal> {
     return this.totals;
   }
 
@@ -63,9 +68,12 @@ export class TrafficWindow {
   add({ atMs, traffic }: Pick<Observation, 'atMs' | 'traffic' | 'pods'>, nodes: NodeDirectory): void {
     const isFirst = this.lastMs === undefined || atMs - this.lastMs > windowMs;
     const flows = traffic.flatMap((one) => this.flowsOf(one, nodes));
-    for (const { from, to, counts } of flows) {
-      const total = this.totals.get(edgeId({ from, to })) ?? { from, to, count: 0 };
-      this.totals.set(edgeId({ from, to }), { ...total, count: total.count + counts.requests });
+    for (const { from, to, series, counts } of flows) {
+      const id = edgeId({ from, to });
+      const total = this.totals.get(id) ?? { from, to, count: 0, protocols: new Set() };
+      total.count += counts.requests;
+      total.protocols.add(series.protocol);
+      this.totals.set(id, total);
     }
     if (isFirst) this.steps = [];
     else this.steps.push({ startMs: this.lastMs ?? atMs, endMs: atMs, flows });
@@ -80,10 +88,9 @@ export class TrafficWindow {
       if (endMs <= fromMs || endMs > toMs) continue;
       for (const { from, to, fromVersion, toVersion, series, counts } of flows) {
         const id = edgeId({ from, to });
-        const sum = sums.get(id) ?? { from, to, all: new Tally(), versions: new Map(), protocols: new Set() };
+        const sum = sums.get(id) ?? { from, to, all: new Tally(), versions: new Map() };
         sums.set(id, sum);
         sum.all.add(series, counts);
-        (sum.protocols as Set<TrafficSeries['protocol']>).add(series.protocol);
         const key = `${fromVersion} ${toVersion}`;
         const version = sum.versions.get(key) ?? { from: fromVersion, to: toVersion, tally: new Tally() };
         sum.versions.set(key, version);

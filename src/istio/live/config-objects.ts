@@ -35,7 +35,9 @@ export function ownIds(rootNamespace: string): ReadonlySet<string> {
 
 /** Returns an object without the fields of the API server. */
 export function shownObject(object: KubeObject): KubeObject {
-  return withoutServerFields(object);
+  const shown = withoutServerFields(object);
+  const { annotations, ...metadata } = shown.metadata;
+  return Object.keys(annotations ?? {}).length > 0 ? shown : { ...shown, metadata };
 }
 
 /** Returns the time of an object's last change, in milliseconds since the epoch. A change of its status is none. */

@@ -111,7 +111,8 @@ export class MeshObserver {
       namespace: plan.namespace,
       workload: plan.workload,
       service: plan.service,
-      version: plan.version,
+      // A gateway has no mock, so the version of one means nothing.
+      version: plan.role === 'gateway' ? '' : plan.version,
       address,
       role: plan.role === 'gateway' ? 'gateway' : 'mock',
       hasSidecar: plan.hasSidecar,
@@ -182,7 +183,8 @@ class Watch {
       .map((object) => ({
         object: shownObject(object),
         changedMs: changedMs(object),
-        ...optional('source', changeLog.sourceOf(object)),
+        // Another program may have changed it since.
+        ...optional('source', isOfMeshmock(object) ? changeLog.sourceOf(object) : undefined),
       }));
   }
 

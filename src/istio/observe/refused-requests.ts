@@ -56,6 +56,8 @@ function refusalOf(fields: Readonly<Record<string, string>>): RefusedRequest | u
   const { time = '', request = '', status = '', flags = '-', details = '-', end = '-' } = fields;
   const { id = '', authority = '', cluster = '-', remote = '' } = fields;
   const decisive = ownDetails.test(end) ? end : details;
+  // The callee answered, and the flag only says that retries did not help.
+  if (details === 'via_upstream') return undefined;
   const isOwn = ownDetails.test(decisive) || flags.split(',').some((flag) => ownFlags.test(flag));
   if (!isOwn) return undefined;
   const isInbound =

@@ -65,6 +65,7 @@ export interface MeshNode {
 }
 
 export interface MeshVersion {
+  /** Empty for gateways. */
   readonly version: string;
   readonly pods: readonly MeshNodePod[];
 }
@@ -120,6 +121,8 @@ export interface Traffic {
   readonly rejected: number;
   /** Requests over mutual TLS. */
   readonly mtls: number;
+  /** Requests that reached the callee without mutual TLS. The others did not reach it. Absent if there are none. */
+  readonly plainText?: number;
   /** Requests by status: `200`, `403`, `grpc UNAVAILABLE`, `no answer`, `tcp`. */
   readonly byStatus: Readonly<Record<string, number>>;
   /** Mean and 95th percentile of the duration that the caller's proxy measured, in milliseconds. The latter is an estimate. */
@@ -187,7 +190,7 @@ export interface MeshChange {
   /** Number that grows. */
   readonly number: number;
   readonly atMs: number;
-  /** `start`: with the mesh. `apply`, `delete`: by meshmock. `other`: by another program, such as kubectl. */
+  /** `start`: with the mesh. `apply`: by meshmock. `other`: by another program, such as kubectl. `delete`: by any program. */
   readonly by: 'start' | 'apply' | 'delete' | 'other';
   readonly objects: readonly ChangedObject[];
   /** Further objects, such as those of workloads, that are only counted. */

@@ -1,0 +1,322 @@
+/** Tests of what a mesh's page says about an edge, objects and traces, and of its server. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
+import type { Observation, ObservedObject, ObservedPod } from '../../../src/istio/live/observation.ts';
+import type { KubeObject } from '../../../src/istio/resources/objects.ts';
+import { aboutObject } from '../../../src/mesh-page/describe-object.ts';
+import { apiRouteText, httpRouteText, policyRuleText } from '../../../src/mesh-page/describe-part.ts';
+import { edgeDetails } from '../../../src/mesh-page/edge-details.ts';
+import { mostStreams } from '../../../src/mesh-page/event-streams.ts';
+import { lineDifferences } from '../../../src/mesh-page/line-differences.ts';
+import type { MeshSource } from '../../../src/mesh-page/mesh-answers.ts';
+import { MeshPageServer } from '../../../src/mesh-page/mesh-page-server.ts';
+import { guardRequest } from '../../../src/mesh-page/request-guard.ts';
+import { traceSummaries, traceView } from '../../../src/mesh-page/trace-views.ts';
+import { meshPaths } from '../../../src/page/model/mesh-page-data.ts';
+import type { Span } from '../../../src/trace/span.ts';
+
+function objectOf(kind: string, spec: unknown, metadata = {}): KubeObject {
+  const group = { AuthorizationPolicy: 'security', PeerAuthentication: 'security' }[kind] ?? 'networking';
+  return {
+    apiVersion: `${group}.istio.io/v1`,
+    kind,
+    metadata: { name: 'one', namespace: 'default', ...metadata },
+    spec,
+  };
+}
+
+suite('texts about objects', () => {
+  const about = (object: KubeObject): string => aboutObject(object, 'istio-system');
+
+  test('a policy says whom it refuses, and for which pods', () => {
+    const selector = { matchLabels: { app: 'back' } };
+    assert.equal(
+      about(objectOf('AuthorizationPolicy', { selector })),
+      'Refuses every request to pods with app=back in namespace default: it has no rule that allows one.',
+    );
+    assert.equal(
+      about(objectOf('AuthorizationPolicy', { action: 'DENY', rules: [{}, {}] }, { namespace: 'istio-system' })),
+      'Refuses requests that fit one of its 2 rules, to all pods of the mesh.',
+    );
+    assert.equal(
+      about(objectOf('PeerAuthentication', { mtls: { mode: 'STRICT' } })),
+      'Requires mutual TLS of all callers of all pods in namespace default: plain text is refused.',
+    );
+  });
+
+  test('rules are sentences', () => {
+    assert.equal(
+      policyRuleText(
+        { from: [{ source: { notNamespaces: ['test'] } }], to: [{ operation: { methods: ['GET', 'HEAD'] } }] },
+        'DENY',
+      ),
+      'Refuses requests from namespace other than test with method GET or HEAD.',
+    );
+    assert.equal(policyRuleText({}, 'ALLOW'), 'Allows all requests.');
+    assert.equal(
+      httpRouteText({
+        fault: { delay: { fixedDelay: '5s', percentage: { value: 10 } } },
+        route: [{ destination: { host: 'back' } }],
+      }),
+      'All requests: delay 10 % of them by 5s (a fault); to back.',
+    );
+    assert.equal(
+      apiRouteText({
+        matches: [{ path: { type: 'PathPrefix', value: '/a' } }],
+        backendRefs: [
+          { name: 'b', weight: 1 },
+          { name: 'c', weight: 3 },
+        ],
+      }),
+      'If path begins with "/a": to b (25 %) and c (75 %).',
+    );
+  });
+
+  test('the difference of two texts has the lines of both, in order', () => {
+    const lines = fc.array(fc.constantFrom('a', 'b', 'c', 'd'), { maxLength: 12 });
+    fc.assert(
+      fc.property(lines, lines, (before, after) => {
+        const differences = lineDifferences(before, after);
+        const without = (mark: string): string[] =>
+          differences.filter((line) => !line.startsWith(mark)).map((line) => line.slice(2));
+        assert.deepEqual(without('+'), before);
+        assert.deepEqual(without('-'), after);
+      }),
+    );
+  });
+});
+
+const caller: ObservedPod = {
+  name: 'front-1',
+  namespace: 'default',
+  workload: 'front',
+  service: 'front',
+  version: 'v1',
+  address: '10.0.0.1',
+  role: 'mock',
+  hasSidecar: true,
+  isReady: true,
+  serviceAccount: 'front',
+  labels: { app: 'front' },
+  isOutside: false,
+};
+const callee: ObservedPod = { ...caller, name: 'back-1', service: 'back', labels: { app: 'back' } };
+const host = 'back.default.svc.cluster.local';
+
+/** Returns a dump of an Envoy with routes of a VirtualService, each to back. */
+function dumpWith(virtualHost: string, count: number): string {
+  const config = '/apis/networking.istio.io/v1/namespaces/default/virtual-service/one';
+  const route = {
+    match: { prefix: '/' },
+    route: { cluster: `outbound|8080||${host}` },
+    metadata: { filter_metadata: { istio: { config } } },
+  };
+  const routes = Array.from({ length: count }, () => route);
+  const route_config = { name: '8080', virtual_hosts: [{ name: virtualHost, domains: [virtualHost], routes }] };
+  const configs = [
+    { '@type': 'type.googleapis.com/envoy.admin.v3.RoutesConfigDump', dynamic_route_configs: [{ route_config }] },
+  ];
+  return JSON.stringify({ configs });
+}
+
+suite('configuration of an edge', () => {
+  const spec = {
+    hosts: ['back'],
+    http: [{ match: [{}, {}], route: [] }, { route: [{ destination: { host: 'back' } }] }],
+  };
+  const observed = (object: KubeObject): ObservedObject => ({ object, changedMs: 1 });
+  const question = {
+    id: 'front.default back.default',
+    caller,
+    callees: [callee],
+    hosts: [host],
+    rootNamespace: 'istio-system',
+  };
+
+  test('a rule is placed by the number of its matches, and every rule is shown if Envoy has another number', () => {
+    const objects = [observed(objectOf('VirtualService', spec))];
+    const partsOf = (count: number): unknown =>
+      edgeDetails({ ...question, dump: dumpWith(host, count), objects }).objects[0]?.parts.map(({ path }) => path);
+    assert.deepEqual(partsOf(3), ['spec.http[0]', 'spec.http[1]']);
+    assert.deepEqual(partsOf(2), ['spec.http[0]', 'spec.http[1]']);
+    const other = edgeDetails({
+      ...question,
+      hosts: ['other.default.svc.cluster.local'],
+      dump: dumpWith(host, 3),
+      objects,
+    });
+    assert.deepEqual(other.objects, []);
+    // A route of another host that leads to the callee acts too.
+    assert.equal(edgeDetails({ ...question, dump: dumpWith('shop.example', 3), objects }).objects.length, 1);
+  });
+
+  test('only policies that select the callee act, and without a sidecar none does', () => {
+    const select = (app: string): object => ({ selector: { matchLabels: { app } }, rules: [{}] });
+    const objects = [
+      observed(objectOf('AuthorizationPolicy', select('back'))),
+      observed(objectOf('AuthorizationPolicy', select('front'), { name: 'two' })),
+      observed(objectOf('AuthorizationPolicy', select('back'), { name: 'three', namespace: 'other' })),
+      observed(
+        objectOf('PeerAuthentication', { mtls: { mode: 'STRICT' } }, { name: 'mesh', namespace: 'istio-system' }),
+      ),
+    ];
+    const found = edgeDetails({ ...question, dump: dumpWith(host, 0), objects });
+    assert.deepEqual(
+      found.objects.map(({ id }) => id),
+      ['PeerAuthentication istio-system/mesh', 'AuthorizationPolicy default/one'],
+    );
+    assert.deepEqual(
+      found.objects[1]?.parts.map(({ text, canRefuse }) => [text, canRefuse]),
+      [['Allows all requests.', true]],
+    );
+    const bare = edgeDetails({ ...question, callees: [{ ...callee, hasSidecar: false }], dump: undefined, objects });
+    assert.deepEqual(bare.objects, []);
+    assert.deepEqual(bare.notes, ['The callee has no sidecar: no policy protects it.']);
+  });
+});
+
+suite('traces', () => {
+  const id = (number: number): string => number.toString(16).padStart(16, '0');
+  const span = (number: number, parent: number | undefined, startMs: number, rest: Partial<Span> = {}): Span => ({
+    traceId: 'a'.repeat(32),
+    spanId: id(number),
+    parentSpanId: parent === undefined ? undefined : id(parent),
+    service: 'front',
+    scope: 'meshmock',
+    kind: 'server',
+    name: 'GET /*',
+    isError: false,
+    startMs,
+    durationMs: 5,
+    attributes: {},
+    resource: {},
+    ...rest,
+  });
+
+  test('a view is a tree, also if parents are missing or in a circle', () => {
+    const proxy = { scope: 'envoy', attributes: { component: 'proxy', node_id: 'router~10.0.0.9~gw~default' } };
+    const spans = [span(2, 1, 103), span(1, undefined, 100, proxy), span(3, 9, 104), span(4, 5, 105), span(5, 4, 106)];
+    const view = traceView('a'.repeat(32), spans);
+    assert.deepEqual(
+      view.spans.map(({ spanId, depth, origin, startMs }) => [Number(spanId), depth, origin, startMs]),
+      [
+        [1, 0, 'gateway', 0],
+        [2, 1, 'app', 3],
+        [3, 0, 'app', 4],
+        [4, 0, 'app', 5],
+        [5, 1, 'app', 6],
+      ],
+    );
+    assert.equal(view.durationMs, 11);
+    assert.equal(view.leftOut, 0);
+  });
+
+  test('summaries are the newest first, with the path of the first request', () => {
+    const older = span(1, undefined, 50, { traceId: 'b'.repeat(32) });
+    const newer = span(1, undefined, 100, { attributes: { 'url.path': '/@back/x' }, isError: true });
+    const [first, second] = traceSummaries([older, newer, span(2, 1, 101)], 10);
+    assert.deepEqual([first?.name, first?.spans, first?.errors], ['GET /@back/x', 2, 1]);
+    assert.equal(second?.traceId, 'b'.repeat(32));
+  });
+});
+
+suite('requests to the page of a mesh', () => {
+  const statusOf = (headers: Record<string, string>, method = 'GET', bound = 'localhost'): number | undefined =>
+    guardRequest({ method, headers }, bound)?.status;
+
+  test('only hosts of this machine, the same origin, and GET are answered', () => {
+    for (const name of ['localhost:20080', '127.0.0.1:20080', '[::1]:20080', '192.0.2.7:20080', 'LOCALHOST'])
+      assert.equal(statusOf({ host: name }), undefined, name);
+    assert.equal(statusOf({ host: 'lab.example:80' }, 'GET', 'lab.example'), undefined);
+    for (const name of ['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example', '', '%', 'a b'])
+      assert.equal(statusOf({ host: name }), 421, name);
+    const own = { host: 'localhost:20080' };
+    assert.equal(statusOf({ ...own, origin: 'http://localhost:20080' }), undefined);
+    for (const origin of ['http://evil.example', 'http://localhost:1', 'null'])
+      assert.equal(statusOf({ ...own, origin }), 403, origin);
+    assert.equal(statusOf({ ...own, 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors' }), 403);
+    assert.equal(statusOf({ ...own, 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }), undefined);
+    for (const method of ['POST', 'OPTIONS', 'DELETE']) assert.equal(statusOf(own, method), 405, method);
+  });
+});
+
+/** Mesh whose observations are counted. */
+function countedMesh(texts: () => string): MeshSource & { observed: number } {
+  const mesh = {
+    name: 'one',
+    observed: 0,
+    jaegerUrl: 'http://localhost:1',
+    urlOf: () => undefined,
+    dumps: async () => [],
+    observe: async (): Promise<Observation> => {
+      mesh.observed++;
+      const object = objectOf('ServiceEntry', { hosts: [texts()] });
+      const objects = [{ object, changedMs: mesh.observed }];
+      const atMs = Date.now();
+      const rest = { pods: [caller], services: [], traffic: [], refusals: [], changes: [] };
+      return { atMs, rootNamespace: 'istio-system', objectsVersion: mesh.observed, objects, ...rest };
+    },
+  };
+  return mesh;
+}
+
+suite('server of the page of a mesh', { timeout: 60_000 }, () => {
+  const waitUntil = async (holds: () => boolean): Promise<void> => {
+    for (let tries = 0; !holds() && tries < 200; tries++) await sleep(50);
+    assert.ok(holds());
+  };
+
+  test('the mesh is observed only while a page is open, once for all pages', async () => {
+    const mesh = countedMesh(() => 'host.example');
+    await using page = await MeshPageServer.start({ host: 'localhost', port: 0 }, mesh, {});
+    await sleep(1500);
+    assert.equal(mesh.observed, 0);
+    const tabs = new AbortController();
+    const url = new URL(meshPaths.events, page.url);
+    const open = async (): Promise<Response> => fetch(url, { signal: tabs.signal });
+    const responses = [await open()];
+    while (responses.length < mostStreams) responses.push(await open());
+    assert.ok(responses.every(({ status }) => status === 200));
+    const refused = await open();
+    assert.equal(refused.status, 503);
+    assert.match(await refused.text(), /"error":"16 pages of this mesh are open/);
+    const startedAt = performance.now();
+    const before = mesh.observed;
+    await sleep(2500);
+    const most = 2 + (performance.now() - startedAt) / 1000;
+    assert.ok(mesh.observed > before && mesh.observed - before <= most, `${mesh.observed - before} in ${most} s`);
+    tabs.abort();
+    await sleep(1500);
+    const after = mesh.observed;
+    await sleep(1500);
+    assert.equal(mesh.observed, after);
+  });
+
+  test('a page that does not read is closed, and the others go on', async () => {
+    const big = 'x'.repeat(3_000_000);
+    let number = 0;
+    const mesh = countedMesh(() => `${number++}.${big}`);
+    await using page = await MeshPageServer.start({ host: 'localhost', port: 0 }, mesh, {});
+    const { port, host: name } = new URL(page.url);
+    const silent = connect(Number(port), 'localhost').pause();
+    silent.on('error', () => {});
+    await once(silent, 'connect');
+    silent.write(`GET ${meshPaths.events} HTTP/1.1\r\nhost: ${name}\r\n\r\n`);
+    const reader = await fetch(new URL(meshPaths.events, page.url));
+    let read = 0;
+    const reading = (async () => {
+      for await (const chunk of reader.body ?? []) read += chunk.length;
+    })();
+    await waitUntil(() => read > 5 * big.length);
+    // The socket is closed at the server; what the kernel holds is read, and then its end.
+    const ended = once(silent, 'close');
+    silent.resume();
+    await ended;
+    await page[Symbol.asyncDispose]();
+    await reading;
+  });
+});

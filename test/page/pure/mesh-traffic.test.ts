@@ -1,0 +1,226 @@
+/** Tests of the traffic of a mesh's page: counters of proxies, rates, refusals. */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import type { Observation, ObservedPod } from '../../../src/istio/live/observation.ts';
+import { PodDirectory } from '../../../src/istio/observe/pod-directory.ts';
+import { parseRefusals } from '../../../src/istio/observe/refused-requests.ts';
+import { trafficSeries } from '../../../src/istio/observe/traffic-series.ts';
+import { MeshModel } from '../../../src/mesh-page/mesh-model.ts';
+import type { MeshEdge } from '../../../src/page/model/mesh-page-data.ts';
+
+const spiffe = (account: string): string => `spiffe://cluster.local/ns/default/sa/${account}`;
+
+function pod(service: string, version: string, address: string, hasSidecar = true): ObservedPod {
+  return {
+    name: `${service}-${version}`,
+    namespace: 'default',
+    workload: `${service}-${version}`,
+    service,
+    version,
+    address,
+    role: 'mock',
+    hasSidecar,
+    isReady: true,
+    serviceAccount: service,
+    labels: { app: service, version },
+    isOutside: false,
+  };
+}
+
+const front = pod('front', 'v1', '10.0.0.1');
+const back1 = pod('back', 'v1', '10.0.0.2');
+const back2 = pod('back', 'v2', '10.0.0.3');
+const plain = pod('plain', 'v1', '10.0.0.4', false);
+const pods = [front, back1, back2, plain];
+const services = ['front', 'back', 'empty'].map((name) => ({ name, namespace: 'default', selector: { app: name } }));
+const directory = new PodDirectory(pods.map((one) => ({ ...one, hasProxy: one.hasSidecar })));
+
+/** Counter of requests from front to back, as Envoy prints it. */
+function sent(version: string, code: string, flags: string, count: number, isMutual = true): string {
+  const [own, peer] = isMutual ? [spiffe('front'), spiffe('back')] : ['', ''];
+  const facts = [code, '', flags, `back-${version};default;back;${version};Kubernetes`, own, peer];
+  const cluster = 'outbound|8080||back.default.svc.cluster.local';
+  const service = '[{"namespace":"default","name":"back","host":"back.default.svc.cluster.local"}]';
+  const key = ['source', 'http', ...facts, cluster, service].join(' ');
+  return `envoy_istio_requests_total{key="${key.replaceAll('"', '\\"')}"} ${count}\n`;
+}
+
+/** Counter of requests to back, as its own proxy counts them. */
+function received(address: string, count: number): string {
+  const key = `destination http 200  - ${address}   inbound|8080|| `;
+  return `envoy_istio_requests_total{key="${key}"} ${count}\n`;
+}
+
+function observation(atMs: number, texts: readonly (readonly [ObservedPod, string])[], rest = {}): Observation {
+  return {
+    atMs,
+    rootNamespace: 'istio-system',
+    pods,
+    services,
+    traffic: texts.map(([of, text]) => ({
+      pod: `default/${of.name}`,
+      series: trafficSeries({ pod: of, text }, directory),
+    })),
+    refusals: [],
+    objectsVersion: 1,
+    changes: [],
+    ...rest,
+  };
+}
+
+function edgeOf(model: MeshModel, id: string): MeshEdge | undefined {
+  return model.state(() => undefined, undefined).edges.find((edge) => edge.id === id);
+}
+
+suite('traffic of a mesh', () => {
+  test('the first observation begins the window, and counts only totals', () => {
+    const model = new MeshModel('mesh');
+    model.add(observation(1000, [[front, sent('v1', '200', '-', 7)]]));
+    const edge = edgeOf(model, 'front.default back.default');
+    assert.equal(edge?.total, 7);
+    assert.equal(edge?.traffic.requests, 0);
+    assert.equal(model.state(() => undefined, undefined).windowMs, 0);
+  });
+
+  test('rates, statuses, versions and mutual TLS are those since the observation before', () => {
+    const model = new MeshModel('mesh');
+    model.add(observation(1000, [[front, sent('v1', '200', '-', 7)]]));
+    const later = sent('v1', '200', '-', 10) + sent('v2', '503', '-', 1) + sent('v2', '403', '-', 2, false);
+    model.add(observation(3000, [[front, later]]));
+    const { traffic, versions, protocols } = edgeOf(model, 'front.default back.default') as MeshEdge;
+    assert.deepEqual(protocols, ['http']);
+    const { requests, perSecond, errors, rejected, mtls, plainText, byStatus } = traffic;
+    assert.deepEqual(
+      { requests, perSecond, errors, rejected, mtls, plainText, byStatus },
+      {
+        requests: 6,
+        perSecond: 3,
+        errors: 1,
+        rejected: 2,
+        mtls: 4,
+        plainText: 2,
+        byStatus: { 200: 3, 403: 2, 503: 1 },
+      },
+    );
+    assert.deepEqual(versions.map(({ from, to, traffic: one }) => [from, to, one.requests]).toSorted(), [
+      ['v1', 'v1', 3],
+      ['v1', 'v2', 3],
+    ]);
+  });
+
+  test('requests leave the window after a minute, and counters that begin again count from zero', () => {
+    const model = new MeshModel('mesh');
+    model.add(observation(1000, [[front, sent('v1', '200', '-', 5)]]));
+    model.add(observation(2000, [[front, sent('v1', '200', '-', 3)]]));
+    assert.equal(edgeOf(model, 'front.default back.default')?.traffic.requests, 3);
+    for (let atMs = 3000; atMs <= 63_000; atMs += 1000)
+      model.add(observation(atMs, [[front, sent('v1', '200', '-', 3)]]));
+    const edge = edgeOf(model, 'front.default back.default');
+    assert.equal(edge?.traffic.requests, 0);
+    assert.equal(edge?.total, 8);
+    assert.equal(model.state(() => undefined, undefined).windowMs, 60_000);
+  });
+
+  test('a caller without a sidecar is known by its address, and requests count once', () => {
+    const model = new MeshModel('mesh');
+    model.add(observation(1000, []));
+    const text = received(plain.address, 4) + received(front.address, 9) + received('192.0.2.1', 2);
+    model.add(observation(2000, [[back1, text]]));
+    assert.equal(edgeOf(model, 'plain.default back.default')?.traffic.requests, 4);
+    assert.equal(edgeOf(model, 'outside back.default')?.traffic.requests, 2);
+    assert.equal(edgeOf(model, 'front.default back.default'), undefined);
+  });
+
+  test('traffic around a change is that of a minute before and since', () => {
+    const model = new MeshModel('mesh');
+    model.add(observation(1000, [[front, sent('v1', '200', '-', 1)]]));
+    model.add(observation(2000, [[front, sent('v1', '200', '-', 4)]]));
+    const change = { number: 1, atMs: 2500, by: 'apply', objects: [], more: 1 };
+    const changes = { changes: [change] };
+    model.add(observation(3000, [[front, sent('v1', '200', '-', 4) + sent('v2', '403', '-', 2)]], changes));
+    const around = edgeOf(model, 'front.default back.default')?.around;
+    assert.deepEqual({ ...around?.before.byStatus }, { 200: 3 });
+    assert.deepEqual({ ...around?.after.byStatus }, { 403: 2 });
+    assert.deepEqual([around?.versionsBefore, around?.versionsAfter], [{ v1: 3 }, { v2: 2 }]);
+  });
+
+  test('clients that name many hosts make few nodes', () => {
+    const model = new MeshModel('mesh');
+    const key = (host: string): string => `source http 502  NR    block_all ${host}`;
+    const text = Array.from(
+      { length: 500 },
+      (_, index) => `envoy_istio_requests_total{key="${key(`h${index}.example`)}"} 1\n`,
+    ).join('');
+    model.add(observation(1000, []));
+    model.add(observation(2000, [[front, text]]));
+    const { nodes, edges } = model.state(() => undefined, undefined);
+    assert.ok(nodes.length < 60, String(nodes.length));
+    assert.equal(
+      edges.reduce((sum, { traffic }) => sum + traffic.requests, 0),
+      500,
+    );
+  });
+});
+
+/** Returns a line of a proxy's log in Istio's own format, as in a real mesh. */
+function line(request: string, status: number, flags: string, details: string, cluster: string, more = ''): string {
+  return `[2026-11-29T22:53:17.001Z] "${request}" ${status} ${flags} ${details} - "-" 0 19 0 - "-" "curl/7${more}" "a-b-c" "back:8080" "-" ${cluster} - 10.0.0.2:8080 10.0.0.1:34170 outbound_.8080_._.back.default.svc.cluster.local default\n`;
+}
+
+const denied = 'rbac_access_denied_matched_policy';
+const inbound = 'inbound|8080||';
+
+suite('refusals of proxies', () => {
+  test('a policy that denies is named with its rule, and one that does not allow is not', () => {
+    const model = new MeshModel('mesh');
+    const log =
+      line('GET /a HTTP/1.1', 403, '-', `${denied}[none]`, inbound) +
+      line('GET /b HTTP/1.1', 403, '-', `${denied}[ns[default]-policy[no-b]-rule[1]]`, inbound) +
+      line('GET /c HTTP/1.1', 200, '-', 'via_upstream', inbound) +
+      line('GET /d HTTP/1.1', 503, 'URX', 'via_upstream', 'outbound|8080||back.default.svc.cluster.local');
+    const refusals = parseRefusals(log).map((refused) => ({ pod: 'default/back-v1', refused }));
+    assert.equal(refusals.length, 2);
+    model.add(observation(Date.parse('2026-11-29T22:53:18Z'), [], { refusals }));
+    const found = edgeOf(model, 'front.default back.default')?.refusals;
+    assert.deepEqual(
+      found?.map(({ reason, by, object, example }) => [reason, by, object?.title, object?.rule, example?.request]),
+      [
+        ['rbac_denied', 'callee', undefined, undefined, 'GET /a'],
+        ['rbac_denied', 'callee', 'AuthorizationPolicy default/no-b', 1, 'GET /b'],
+      ],
+    );
+  });
+
+  test('plain text to strict mutual TLS, a fault and a destination without pods have words', () => {
+    const model = new MeshModel('mesh');
+    const outbound = 'outbound|8080||empty.default.svc.cluster.local';
+    const strict = line('- - -', 0, 'NR', 'filter_chain_not_found', '-');
+    const own = line('GET /x HTTP/1.1', 503, 'UH', 'no_healthy_upstream', outbound);
+    const fault = line('GET /x HTTP/1.1', 555, 'FI', 'fault_filter_abort', outbound);
+    const refusals = [
+      ...parseRefusals(strict).map((refused) => ({ pod: 'default/back-v1', refused })),
+      ...parseRefusals(own + fault).map((refused) => ({ pod: 'default/front-v1', refused })),
+    ];
+    model.add(observation(Date.parse('2026-11-29T22:53:18Z'), [], { refusals }));
+    const reasons = (id: string): unknown => edgeOf(model, id)?.refusals.map(({ reason, by }) => `${by} ${reason}`);
+    assert.deepEqual(reasons('front.default back.default'), ['callee plain_text']);
+    assert.deepEqual(reasons('front.default empty.default'), ['caller no_healthy_upstream', 'caller fault']);
+    const node = model.state(() => undefined, undefined).nodes.find(({ id }) => id === 'empty.default');
+    assert.equal(node?.kind, 'missing');
+  });
+
+  test('a client cannot make the parser slow, and its texts stay in their fields', () => {
+    const startedAt = performance.now();
+    const quotes = '" "'.repeat(1200);
+    const long = line(`GET /${quotes} HTTP/1.1`, 403, '-', `${denied}[none]`, inbound, quotes);
+    assert.deepEqual(parseRefusals(long.repeat(50)), []);
+    const almost = line(`GET /${'" '.repeat(900)} HTTP/1.1`, 403, '-', `${denied}[none]`, inbound, '" '.repeat(900));
+    parseRefusals(almost.replace('outbound_', '').repeat(50));
+    assert.ok(performance.now() - startedAt < 5000);
+    const [forged] = parseRefusals(
+      line('GET / HTTP/1.1', 403, '-', `${denied}[none]`, inbound, '" "forged-id" "evil" "-" outbound|1||evil'),
+    );
+    assert.equal(forged?.by, 'callee');
+    assert.equal(forged?.status, 403);
+  });
+});

@@ -78,7 +78,7 @@ COPY istio istio
 COPY --from=build /app/dist dist
 RUN ln -s /app/dist/cli/main.js /usr/local/bin/meshmock
 # A published port leads to the address of the container, not to localhost.
-ENV NODE_ENV=production MESHMOCK_HTTP=:8080 MESHMOCK_JAEGER=:16686
+ENV NODE_ENV=production MESHMOCK_HTTP=:8080 MESHMOCK_JAEGER=:16686 MESHMOCK_PAGE=:20080
 WORKDIR /repo
 EXPOSE 8080-8090 16686
 STOPSIGNAL SIGTERM

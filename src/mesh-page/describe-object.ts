@@ -152,10 +152,10 @@ function parentsText(spec: Json): string {
   return parents.length === 0 ? 'no parent' : list(parents);
 }
 
-/** Joins texts with commas and "and". */
-export function list(texts: readonly string[]): string {
+/** Joins texts with commas and a word. */
+export function list(texts: readonly string[], word = 'and'): string {
   if (texts.length < 2) return texts[0] ?? 'nothing';
-  return `${texts.slice(0, -1).join(', ')} and ${texts.at(-1)}`;
+  return `${texts.slice(0, -1).join(', ')} ${word} ${texts.at(-1)}`;
 }
 
 export function count(number: number, word: string): string {

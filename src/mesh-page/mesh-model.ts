@@ -1,4 +1,7 @@
-import type { Observation, ObservedObject } from '../istio/live/observation.ts';
+import { textAt } from '../diff/pieces/json.ts';
+import { configId } from '../istio/live/config-objects.ts';
+import type { Observation, ObservedObject, ObservedPod } from '../istio/live/observation.ts';
+import type { KubeObject } from '../istio/resources/objects.ts';
 import type {
   MeshChange,
   MeshEdge,
@@ -8,6 +11,7 @@ import type {
   TrafficAround,
   VersionTraffic,
 } from '../page/model/mesh-page-data.ts';
+import { appliesTo, specOf } from './describe-object.ts';
 import { NodeDirectory } from './node-directory.ts';
 import { meshChange, meshObject } from './object-texts.ts';
 import { RefusalWindow } from './refusal-window.ts';
@@ -27,7 +31,7 @@ interface ChangeTime {
   afterMs: number;
 }
 
-/** What is known of a mesh: the last observation, the traffic of the last minute, and the changes. */
+/** State of a mesh: the last observation, the traffic of the last minute, and the changes. */
 export class MeshModel {
   private readonly mesh: string;
   private readonly traffic = new TrafficWindow();
@@ -49,7 +53,7 @@ export class MeshModel {
     return this.last?.rootNamespace ?? 'istio-system';
   }
 
-  /** What the next observation needs not repeat. */
+  /** Numbers of the last change and of the objects, which the next observation need not repeat. */
   get known(): { readonly afterChange: number; readonly objectsVersion: number } {
     return { afterChange: this.changes[0]?.number ?? 0, objectsVersion: this.last?.objectsVersion ?? 0 };
   }
@@ -65,11 +69,11 @@ export class MeshModel {
     const nodes = new NodeDirectory(observation, this.others);
     this.traffic.add(observation, nodes);
     this.traffic.forget(pods);
-    this.refusals.add(observation.refusals, nodes, atMs);
     if (objects !== undefined) {
       this.objects = objects;
       this.shownObjects = objects.map((one) => meshObject(one, this.rootNamespace));
     }
+    this.refusals.add(observation.refusals, nodes, atMs, (pod) => this.allowing(pod));
     const added = changes.map((change) => meshChange(change, this.rootNamespace)).toReversed();
     this.changes = [...added, ...this.changes].slice(0, mostChanges);
     this.compareAround(atMs);
@@ -90,6 +94,15 @@ export class MeshModel {
       changes: this.changes,
       ...(problem === undefined ? {} : { problem }),
     };
+  }
+
+  /** Returns the ids of the policies without which a request to a pod would be allowed. */
+  private allowing(pod: ObservedPod): string[] {
+    const isAllowing = (object: KubeObject): boolean =>
+      object.kind === 'AuthorizationPolicy' &&
+      (textAt(specOf(object), 'action') ?? 'ALLOW') === 'ALLOW' &&
+      appliesTo(object, pod, this.rootNamespace);
+    return this.objects.filter(({ object }) => isAllowing(object)).map(({ object }) => configId(object));
   }
 
   private edges(nowMs: number): MeshEdge[] {

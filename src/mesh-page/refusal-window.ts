@@ -1,6 +1,7 @@
-import type { PodRefusal } from '../istio/live/observation.ts';
+import type { ObservedPod, PodRefusal } from '../istio/live/observation.ts';
 import type { RefusedRequest } from '../istio/observe/refused-requests.ts';
 import type { DecidingPart, EdgeRefusal } from '../page/model/mesh-page-data.ts';
+import { list } from './describe-object.ts';
 import { type NodeDirectory, nodeIdOf } from './node-directory.ts';
 import { type EdgeEnds, edgeId, windowMs } from './traffic-window.ts';
 
@@ -23,10 +24,18 @@ interface Meaning {
 export class RefusalWindow {
   private all: Refused[] = [];
 
-  add(refusals: readonly PodRefusal[], nodes: NodeDirectory, nowMs: number): void {
+  /** @param allowing returns the policies of action ALLOW for a pod, by their ids */
+  add(
+    refusals: readonly PodRefusal[],
+    nodes: NodeDirectory,
+    nowMs: number,
+    allowing: (pod: ObservedPod) => readonly string[],
+  ): void {
     const added = refusals.flatMap((one): Refused[] => {
-      const ends = endsOf(one, nodes);
-      return ends === undefined ? [] : [{ ...ends, refused: one.refused, meaning: meaningOf(one.refused) }];
+      const own = nodes.pod(one.pod);
+      const ends = own && endsOf(own, one.refused, nodes);
+      if (own === undefined || ends === undefined) return [];
+      return [{ ...ends, refused: one.refused, meaning: meaningOf(one.refused, () => allowing(own)) }];
     });
     this.all = [...this.all, ...added].filter(({ refused }) => refused.atMs > nowMs - windowMs).slice(-mostRefusals);
   }
@@ -56,9 +65,7 @@ function joined(same: readonly Refused[]): EdgeRefusal {
   };
 }
 
-function endsOf({ pod, refused }: PodRefusal, nodes: NodeDirectory): EdgeEnds | undefined {
-  const own = nodes.pod(pod);
-  if (own === undefined) return undefined;
+function endsOf(own: ObservedPod, refused: RefusedRequest, nodes: NodeDirectory): EdgeEnds | undefined {
   const ownId = nodeIdOf(own);
   const destination = nodes.cluster(refused.cluster, refused.authority);
   if (own.role === 'gateway') {
@@ -90,9 +97,10 @@ const flagMeanings: Readonly<Record<string, Meaning>> = {
 };
 
 /** Returns the meaning of a refusal in words. */
-function meaningOf({ details, flags, request }: RefusedRequest): Meaning {
+function meaningOf({ details, flags, request }: RefusedRequest, allowing: () => readonly string[]): Meaning {
   const what = request === '' ? 'connection' : 'request';
   const [, policy] = /^rbac_access_denied_matched_policy\[(.*)\]$/.exec(details) ?? [];
+  if (policy === 'none') return notAllowedMeaning(what, allowing());
   if (policy !== undefined) return policyMeaning(policy, what);
   if (details.startsWith('jwt_authn_access_denied'))
     return { reason: 'jwt_denied', explanation: 'The token of the request is missing or not valid.' };
@@ -107,13 +115,17 @@ function meaningOf({ details, flags, request }: RefusedRequest): Meaning {
   return flagMeanings[known ?? ''] ?? { reason: 'unknown', explanation: `The proxy refused the ${what}.` };
 }
 
+/** Returns the meaning of a refusal for which no rule is responsible. If there is only one policy, it is. */
+function notAllowedMeaning(what: string, policies: readonly string[]): Meaning {
+  const [only, ...others] = policies;
+  const explanation = `No rule of ${policies.length === 0 ? 'an AuthorizationPolicy of the callee' : list(policies, 'or')} allows this ${what}.`;
+  if (only === undefined || others.length > 0) return { reason: 'rbac_denied', explanation };
+  return { reason: 'rbac_denied', explanation, object: { id: only, title: only } };
+}
+
 function policyMeaning(policy: string, what: string): Meaning {
   const [, namespace, name, rule] = /^ns\[([^\]]*)\]-policy\[([^\]]*)\]-rule\[(\d+)\]/.exec(policy) ?? [];
-  if (name === undefined)
-    return {
-      reason: 'rbac_denied',
-      explanation: `No rule of an AuthorizationPolicy of the callee allows this ${what}.`,
-    };
+  if (name === undefined) return notAllowedMeaning(what, []);
   const title = `AuthorizationPolicy ${namespace}/${name}`;
   return {
     reason: 'rbac_denied',

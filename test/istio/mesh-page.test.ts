@@ -17,6 +17,7 @@ import { type Program, startProgram } from '../program.ts';
 const name = `mesh-page-${process.pid}`;
 const anyPorts = ['http', 'jaeger', 'metrics', 'page'].flatMap((flag) => [`--${flag}`, 'localhost:0']);
 const lab = 'istio/labs/authorization';
+const allowId = 'AuthorizationPolicy default/service4-allow';
 const canary = {
   name: 'canary.yaml',
   text: `apiVersion: networking.istio.io/v1
@@ -151,7 +152,11 @@ suite('the page of a local mesh', { timeout: 240_000 }, () => {
     const [none] = refused.refusals;
     assert.equal(none?.reason, 'rbac_denied');
     assert.equal(none?.by, 'callee');
-    assert.match(none?.explanation ?? '', /No rule of an AuthorizationPolicy of the callee allows/);
+    assert.match(
+      none?.explanation ?? '',
+      /^No rule of AuthorizationPolicy default\/service4-allow allows this request\.$/,
+    );
+    assert.deepEqual(none?.object, { id: allowId, title: allowId });
     assert.equal(none?.example?.request, 'GET /hello');
     assert.equal(refused.traffic.rejected, 5);
     assert.equal(refused.around?.after.byStatus['403'], 5);

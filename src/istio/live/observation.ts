@@ -49,7 +49,7 @@ export interface ObservedService {
   readonly selector?: Labels;
 }
 
-/** What the proxy of a pod has counted. */
+/** Counters of the proxy of a pod. */
 export interface PodTraffic {
   /** `NAMESPACE/NAME`. */
   readonly pod: string;

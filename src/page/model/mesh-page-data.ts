@@ -206,7 +206,7 @@ export interface ChangedObject {
   readonly change: 'created' | 'changed' | 'deleted';
   /** Lines of YAML that begin with `+ `, `- ` or two spaces; only new or only old ones for a created or deleted object. */
   readonly diff: readonly string[];
-  /** What the object is for, in plain English, as `MeshObject.about`. */
+  /** Purpose of the object in plain English, as `MeshObject.about`. */
   readonly about: string;
 }
 

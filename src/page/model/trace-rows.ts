@@ -15,7 +15,7 @@ export interface Interval {
   readonly endMs: number;
 }
 
-/** Where the time of a trace went. */
+/** Time of a trace by its parts. */
 export interface TraceShares {
   readonly proxyMs: number;
   readonly appMs: number;

@@ -33,6 +33,8 @@ export function traffic(byStatus: Readonly<Record<string, number>>, more: Partia
   };
 }
 
+const plain = { mtls: 0, plainText: 24 };
+
 /** Returns a service in the namespace `default`. */
 export function service(name: string, versions: readonly string[] = ['v1'], more: Partial<MeshNode> = {}): MeshNode {
   return {
@@ -167,8 +169,8 @@ export function demoState(when: 'before' | 'after' | 'idle'): MeshState {
     when === 'idle' ? traffic({}) : traffic(byStatus, more);
   const ok = traffic({ '200': 30 });
   const edges = [
-    edge('outside', ingress.id, counts(isAfter ? { '200': 12, '502': 12 } : { '200': 24 }, { mtls: 0 }), {
-      ...around(traffic({ '200': 24 }, { mtls: 0 }), traffic({ '200': 12, '502': 12 }, { mtls: 0 })),
+    edge('outside', ingress.id, counts(isAfter ? { '200': 12, '502': 12 } : { '200': 24 }, plain), {
+      ...around(traffic({ '200': 24 }, plain), traffic({ '200': 12, '502': 12 }, plain)),
     }),
     edge(ingress.id, id('gateway'), counts(isAfter ? { '200': 12, '502': 12 } : { '200': 24 })),
     edge(id('gateway'), id('service1'), counts(isAfter ? { '200': 12, '502': 12 } : { '200': 24 }), {

@@ -173,11 +173,11 @@ suite('the page of a local mesh in Chromium, with made data', () => {
       [
         'gateway receives GET /@service1/@service3/hello',
         'gateway calls GET',
-        'proxy of gateway, sends service1.default.svc.cluster.local:8080/*',
+        'proxy of gateway, sends service1.default:8080/*',
         'proxy of service1, receives service1:8080/*',
         'service1 receives GET /@service3/hello',
         'service1 calls GET',
-        'proxy of service1, sends service3.default.svc.cluster.local:8080/*',
+        'proxy of service1, sends service3.default:8080/*',
         'proxy of service3, receives service3:8080/*',
       ],
     );

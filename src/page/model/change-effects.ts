@@ -94,7 +94,9 @@ function differencesOf(
     .map(([name, old, now]) => [name, mainShares(old), mainShares(now)] as const)
     .filter(([, old, now]) => old !== now && old !== '' && now !== '')
     .map(([name, old, now]) => `${name} ${old} → ${now}`);
-  const reasons = [...new Set(refusals.filter(({ lastMs }) => lastMs >= atMs).map(({ reason }) => reasonWords(reason)))];
+  const reasons = [
+    ...new Set(refusals.filter(({ lastMs }) => lastMs >= atMs).map(({ reason }) => reasonWords(reason))),
+  ];
   if (found.length > 0 && reasons.length > 0) return [...found, `refused by a proxy: ${reasons.join(', ')}`];
   // An error is often faster than an answer, which is not news.
   return found.length > 0 ? found : timesOf(before, after);
@@ -106,7 +108,8 @@ const leastShare = 0.05;
 /** Returns the shares of counts, without the smallest ones. */
 function mainShares(counts: Counts): string {
   const sum = sumOf(counts);
-  return sharesOf(Object.fromEntries(Object.entries(counts).filter(([, count]) => count >= leastShare * sum)));
+  const main = Object.entries(counts).filter(([, count]) => count > 0 && count >= leastShare * sum);
+  return sharesOf(Object.fromEntries(main));
 }
 
 /** Number of standard deviations above which the difference of two shares is not chance. */
@@ -132,8 +135,8 @@ function timesOf({ meanMs: before = 0 }: Traffic, { meanMs: after = 0 }: Traffic
   return [`${timing}: ${msText(before)} → ${msText(after)}`];
 }
 
-function encryptionOf({ mtls, requests }: Traffic): Counts {
-  return { mTLS: mtls, 'plain text': Math.max(0, requests - mtls) };
+function encryptionOf({ mtls, plainText = 0 }: Traffic): Counts {
+  return { mTLS: mtls, 'plain text': plainText };
 }
 
 function sumOf(counts: Counts): number {

@@ -127,14 +127,17 @@ function problemLines(edge: MeshEdge, tone: DrawnEdge['tone']): string[] {
 }
 
 function safetyLines({ traffic, protocols }: MeshEdge): string[] {
-  if (traffic.requests === 0 || protocols.length === 0) return [];
-  if (traffic.mtls === 0) return ['plain text'];
-  return [traffic.mtls >= traffic.requests ? 'mTLS' : `mTLS for ${percent(traffic.mtls, traffic.requests)}`];
+  const { mtls, plainText = 0 } = traffic;
+  if (mtls + plainText === 0 || protocols.length === 0) return [];
+  if (mtls === 0) return ['plain text'];
+  return [plainText === 0 ? 'mTLS' : `mTLS for ${percent(mtls, mtls + plainText)}`];
 }
 
 function lockOf({ traffic }: MeshEdge): DrawnEdge['lock'] {
-  if (traffic.requests === 0) return undefined;
-  return traffic.mtls >= traffic.requests ? 'closed' : 'open';
+  const { mtls, plainText = 0 } = traffic;
+  // Requests that did not reach the callee have shown nothing.
+  if (mtls + plainText === 0) return undefined;
+  return plainText === 0 ? 'closed' : 'open';
 }
 
 /**

@@ -77,17 +77,20 @@ export interface MeshSums {
   readonly edges: number;
   readonly refused: number;
   readonly failed: number;
+  /** Failed only because a call further on failed. */
+  readonly inherited: number;
 }
 
 /** Counts the requests of a mesh in the last minute. */
-export function meshSums({ edges }: MeshState): MeshSums {
+export function meshSums({ edges }: MeshState, inherited: ReadonlySet<string>): MeshSums {
   const busy = edges.filter((edge) => !isQuiet(edge));
   const sumOf = (countOf: (edge: MeshEdge) => number): number => edges.reduce((sum, edge) => sum + countOf(edge), 0);
   return {
     requests: sumOf(({ traffic }) => traffic.requests),
     edges: busy.length,
     refused: sumOf(refusedOf),
-    failed: sumOf((edge) => Math.max(0, edge.traffic.errors - refusedOf(edge))),
+    failed: sumOf((edge) => (inherited.has(edge.id) ? 0 : Math.max(0, edge.traffic.errors - refusedOf(edge)))),
+    inherited: sumOf((edge) => (inherited.has(edge.id) ? edge.traffic.errors : 0)),
   };
 }
 

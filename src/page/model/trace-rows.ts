@@ -69,21 +69,38 @@ export function toneOfSpan({ isError, status = '' }: TraceSpan): Tone {
   return /^4\d\d$/.test(status) ? 'notice' : 'good';
 }
 
-/** Says what a span is, such as `proxy of service1, sends the call`. */
-export function spanTitle({ origin, service, kind }: TraceSpan): string {
+/**
+ * Returns names without the namespace, if all services are in the same one.
+ *
+ * @example
+ * shortServices(['a.default', 'b.default']).get('a.default'); // 'a'
+ */
+export function shortServices(services: readonly string[]): ReadonlyMap<string, string> {
+  const spaces = new Set(services.map((service) => service.slice(service.lastIndexOf('.'))));
+  const [space = ''] = spaces;
+  const isCommon = spaces.size === 1 && space.startsWith('.');
+  return new Map(services.map((service) => [service, isCommon ? service.slice(0, -space.length) : service]));
+}
+
+/** Says what a span is, such as `proxy of service1, sends`. */
+export function spanTitle({ origin, kind }: TraceSpan, service: string): string {
   switch (origin) {
     case 'app':
       return service;
     case 'gateway':
       return `gateway ${service}`;
     case 'sidecar':
-      return kind === 'server' ? `proxy of ${service}, receives` : `proxy of ${service}, sends`;
+      return `proxy of ${service}, ${kind === 'server' ? 'receives' : 'sends'}`;
   }
 }
 
-/** Says what a span of a service or gateway does: `receives GET /hello`. */
-export function spanAction({ origin, kind, name }: TraceSpan): string {
-  if (origin === 'sidecar') return name;
-  if (kind === 'server') return `receives ${name}`;
-  return kind === 'client' ? `calls ${name}` : name;
+/** Says what a span is about: `receives GET /hello`. The path is more exact than the name, which has placeholders. */
+export function spanAction({ origin, kind, name, tags }: TraceSpan): string {
+  const tagOf = (wanted: string): string | undefined => tags.find(([tag]) => tag === wanted)?.[1];
+  if (origin !== 'app') return name.replace('.svc.cluster.local', '');
+  const method = tagOf('http.request.method') ?? '';
+  const path = tagOf('url.path');
+  if (kind === 'server') return `receives ${path === undefined ? name : `${method} ${path}`.trim()}`;
+  const url = tagOf('url.full')?.replace(/^\w+:\/\//, '');
+  return kind === 'client' ? `calls ${url ?? name}` : name;
 }

@@ -40,7 +40,7 @@ test('chance of a load balancer is not a difference, and a canary is one', () =>
 test('a delay and lost encryption are differences', () => {
   const slow = traffic({ '200': 40 }, { meanMs: 2004 });
   assert.deepEqual(differences({ after: slow }), ['slower: 4.2 ms → 2004 ms']);
-  const plain = traffic({ '200': 40 }, { mtls: 0 });
+  const plain = traffic({ '200': 40 }, { mtls: 0, plainText: 40 });
   assert.deepEqual(differences({ after: plain }), ['encryption mTLS → plain text']);
 });
 
@@ -87,7 +87,10 @@ test('a filter keeps the neighbours of a service, and edges with problems', () =
 });
 
 test('a share that is not zero never reads as zero', () => {
-  assert.deepEqual([percent(0, 10), percent(1, 1000), percent(1, 3), percent(0, 0)], ['0 %', 'under 1 %', '33 %', '0 %']);
+  assert.deepEqual(
+    [percent(0, 10), percent(1, 1000), percent(1, 3), percent(0, 0)],
+    ['0 %', 'under 1 %', '33 %', '0 %'],
+  );
 });
 
 test('the own time of a span is what no span below it covers', () => {

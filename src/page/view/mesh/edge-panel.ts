@@ -32,10 +32,11 @@ function trafficSentence(edge: MeshEdge): Content[] {
   ];
 }
 
-function encryption({ traffic: { mtls, requests } }: MeshEdge): string {
-  if (mtls === 0) return 'None was encrypted by mTLS: they were plain text.';
-  if (mtls < requests) return `${percent(mtls, requests)} were encrypted by mTLS.`;
-  return 'mTLS encrypted all of them, and showed each end the identity of the other.';
+function encryption({ traffic: { mtls, plainText = 0 } }: MeshEdge): string {
+  if (mtls + plainText === 0) return 'None reached the callee.';
+  if (mtls === 0) return 'They were plain text, without mTLS: nobody has shown an identity.';
+  if (plainText > 0) return `${percent(mtls, mtls + plainText)} were encrypted by mTLS, the others were plain text.`;
+  return 'They were encrypted by mTLS, which shows each end the identity of the other.';
 }
 
 /** Returns a refusal in words: how many, whose proxy, why, and because of which object. */
@@ -61,7 +62,7 @@ function refusalText(refusal: EdgeRefusal, ends: EdgeEnds, nowMs: number): HTMLE
 
 function versionTable({ versions, protocols }: MeshEdge): HTMLElement {
   const rows = versions.map(({ from, to, traffic }) => [
-    `${from} → ${to}`,
+    `${from || 'gateway'} → ${to || 'gateway'}`,
     String(traffic.requests),
     statusText(traffic, protocols),
     ms(traffic.meanMs),

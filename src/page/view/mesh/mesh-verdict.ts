@@ -2,7 +2,15 @@ import { button, type Content, element, link } from '../../dom/elements.ts';
 import type { ChangeEffect } from '../../model/change-effects.ts';
 import { hasProblem, inheritedEdges } from '../../model/mesh-graph.ts';
 import type { MeshState } from '../../model/mesh-page-data.ts';
-import { edgeTitle, meshSums, reasonWords, refusedOf, statusText, timeOfDay } from '../../model/mesh-words.ts';
+import {
+  edgeTitle,
+  type MeshSums,
+  meshSums,
+  reasonWords,
+  refusedOf,
+  statusText,
+  timeOfDay,
+} from '../../model/mesh-words.ts';
 import { changeTitle } from './change-list.ts';
 
 /** Number of edges with a problem that a verdict names. */
@@ -10,10 +18,10 @@ const mostProblems = 6;
 
 /** Says in sentences what happens in the mesh, and on which edges calls fail. */
 export function meshVerdict(state: MeshState, onEdge: (id: string) => void): Content[] {
-  const { requests, edges, refused, failed } = meshSums(state);
-  if (requests === 0)
-    return [element('p', { class: 'verdict' }, 'No calls in the last minute. ', ...invitation(state))];
   const inherited = inheritedEdges(state);
+  const sums = meshSums(state, inherited);
+  if (sums.requests === 0)
+    return [element('p', { class: 'verdict' }, 'No calls in the last minute. ', ...invitation(state))];
   const problems = state.edges
     .filter((edge) => hasProblem(edge) && !inherited.has(edge.id))
     .sort((a, b) => refusedOf(b) - refusedOf(a));
@@ -30,23 +38,28 @@ export function meshVerdict(state: MeshState, onEdge: (id: string) => void): Con
     );
   });
   return [
-    element(
-      'p',
-      { class: 'verdict' },
-      `${requests} ${requests === 1 ? 'call' : 'calls'} between ${edges} ${edges === 1 ? 'pair' : 'pairs'} of services in the last minute`,
-      refused + failed === 0 ? '. All were answered well.' : ', ',
-      refused === 0 ? undefined : element('span', { class: 'refused' }, `${refused} refused by a proxy`),
-      refused === 0 || failed === 0 ? undefined : ', ',
-      failed === 0 ? undefined : element('span', { class: 'bad' }, `${failed} failed`),
-      refused + failed === 0 ? undefined : '.',
-      inherited.size === 0
-        ? undefined
-        : ` Calls between ${inherited.size} further ${inherited.size === 1 ? 'pair' : 'pairs'} fail because of these:`,
-    ),
+    element('p', { class: 'verdict' }, ...sumSentence(sums)),
     items.length === 0 ? undefined : element('ul', { class: 'runs problems' }, ...items),
     problems.length <= mostProblems
       ? undefined
       : element('p', { class: 'faint' }, `and ${problems.length - mostProblems} more, in the graph`),
+  ];
+}
+
+function sumSentence({ requests, edges, refused, failed, inherited }: MeshSums): Content[] {
+  const calls = requests === 1 ? 'call' : 'calls';
+  const bad: Content[] = [
+    refused === 0 ? undefined : element('span', { class: 'refused' }, `${refused} refused by a proxy`),
+    failed === 0 ? undefined : element('span', { class: 'bad' }, `${failed} failed`),
+  ].filter((part) => part !== undefined);
+  return [
+    `${requests} ${calls} between ${edges} ${edges === 1 ? 'pair' : 'pairs'} of services in the last minute`,
+    bad.length === 0 ? '. All were answered well.' : undefined,
+    ...bad.flatMap((part) => [', ', part]),
+    bad.length === 0 ? undefined : '. ',
+    inherited === 0
+      ? undefined
+      : `${inherited} further ${inherited === 1 ? 'call' : 'calls'} failed only because of these.`,
   ];
 }
 

@@ -2,6 +2,7 @@ import { type Content, element, fill, svg } from '../../dom/elements.ts';
 import type { TraceSpan, TraceView } from '../../model/mesh-page-data.ts';
 import {
   type Interval,
+  shortServices,
   spanAction,
   spanTitle,
   type TraceRow,
@@ -15,7 +16,9 @@ import { moveFocus, timeAxis } from '../waterfall.ts';
 export function traceView(trace: TraceView): Content[] {
   const rows = traceRows(trace);
   const totalMs = Math.max(trace.durationMs, ...trace.spans.map(({ startMs, durationMs }) => startMs + durationMs));
-  const list = element('ul', { class: 'calls' }, ...rows.map((row) => rowItem(row, totalMs)));
+  const services = shortServices(trace.spans.map(({ service }) => service));
+  const items = rows.map((row) => rowItem(row, services.get(row.span.service) ?? row.span.service, totalMs));
+  const list = element('ul', { class: 'calls' }, ...items);
   list.addEventListener('keydown', moveFocus);
   return [
     element('p', { class: 'verdict' }, ...shareSentence(rows, trace.durationMs)),
@@ -68,7 +71,7 @@ function shareSentence(rows: readonly TraceRow[], durationMs: number): Content[]
 /** Deepest indent. */
 const deepest = 14;
 
-function rowItem(row: TraceRow, totalMs: number): HTMLLIElement {
+function rowItem(row: TraceRow, service: string, totalMs: number): HTMLLIElement {
   const { span, ownMs } = row;
   const detailsId = `span-${span.spanId.replaceAll(/\W/g, '-')}`;
   const status = span.status ?? (span.isError ? 'error' : '');
@@ -79,7 +82,7 @@ function rowItem(row: TraceRow, totalMs: number): HTMLLIElement {
     element(
       'span',
       { class: 'name foreign' },
-      element('strong', {}, spanTitle(span)),
+      element('strong', {}, spanTitle(span, service)),
       element('small', {}, ` ${spanAction(span)}`),
     ),
     element('span', { class: `outcome ${tone}` }, `${tone === 'bad' ? '✕ ' : tone === 'notice' ? '! ' : ''}${status}`),

@@ -12,6 +12,7 @@ import {
   type TraceList,
   type TraceView,
 } from '../../src/page/model/mesh-page-data.ts';
+import { openTab, startBrowser } from '../page/browser.ts';
 import { type Program, startProgram } from '../program.ts';
 
 const name = `mesh-page-${process.pid}`;
@@ -240,6 +241,47 @@ suite('the page of a local mesh', { timeout: 240_000 }, () => {
       ],
     );
     assert.ok(view?.spans.every(({ startMs, durationMs }) => startMs >= 0 && durationMs >= 0));
+  });
+
+  test('a browser shows an edge, its rule, a refusal by a policy, and a trace with sidecars', async () => {
+    const browser = await startBrowser();
+    try {
+      await using tab = await openTab(browser);
+      await tab.page.goto(`${page}/`);
+      for (let count = 0; count < 5; count++) await call('/@service1|service2/@service4/browser');
+      const wordsOf = async (selector: string): Promise<string> =>
+        ((await tab.page.locator(selector).first().textContent()) ?? '').replaceAll(/\s+/g, ' ');
+      const refused = '[data-edge="service2.default service4.default"]';
+      await tab.page.locator(`${refused}.refused`).waitFor();
+      assert.match(await wordsOf(refused), /403 ×\d.*refused by a proxy: policy.*mTLS/);
+      assert.match(await wordsOf('.problems'), /service2 → service4.*refused by a proxy \(policy\)/);
+      await tab.page.locator(refused).focus();
+      await tab.page.keyboard.press('Enter');
+      await tab.page.locator('.acting').waitFor();
+      const panel = await wordsOf('.selection');
+      assert.match(
+        panel,
+        /refused by the proxy of service4 \(policy\)\. ?No rule of AuthorizationPolicy default\/service4-allow allows/,
+      );
+      assert.match(
+        panel,
+        /AuthorizationPolicy service4-allow in default ?istio\/labs\/authorization\/allow\.yaml:\d+ ?⊘ refuses calls now/,
+      );
+      assert.match(
+        panel,
+        /Allows requests from identity .*spec\.rules\[1\] ?istio\/labs\/authorization\/allow\.yaml:16/,
+      );
+      assert.match(panel, /apiVersion: security\.istio\.io\/v1/);
+      await tab.page.locator('.trace-row', { hasText: '/@service1|service2/@service4/browser' }).first().click();
+      await tab.page.locator('.trace .row').first().waitFor();
+      const rows = await tab.page.locator('.trace .row .name strong').allInnerTexts();
+      for (const row of ['gateway', 'proxy of gateway, sends', 'proxy of service1, receives', 'service1', 'service4'])
+        assert.ok(rows.includes(row), `${row} is missing in ${rows.join('; ')}`);
+      assert.match(await wordsOf('.trace .verdict'), /proxies did [\d.]+ ms \(\d+ %\)/);
+      assert.deepEqual(tab.problems, []);
+    } finally {
+      await browser.close();
+    }
   });
 
   test('has a page with the state, and refuses requests of other sites', async () => {

@@ -82,7 +82,7 @@ export class MeshModel {
   /** @param urlOf returns the URL of a node on this machine */
   state(urlOf: (id: string) => string | undefined, problem: string | undefined): MeshState {
     const atMs = this.last?.atMs ?? Date.now();
-    const edges = this.edges(atMs);
+    const edges = this.edges();
     const used = new Set(edges.flatMap(({ from, to }) => [from, to]));
     return {
       mesh: this.mesh,
@@ -105,8 +105,8 @@ export class MeshModel {
     return this.objects.filter(({ object }) => isAllowing(object)).map(({ object }) => configId(object));
   }
 
-  private edges(nowMs: number): MeshEdge[] {
-    const sums = this.traffic.sum(nowMs - windowMs, nowMs);
+  private edges(): MeshEdge[] {
+    const sums = this.traffic.current;
     const refusals = this.refusals.byEdge();
     const ends = new Map<string, EdgeEnds>([...this.traffic.edges, ...refusals]);
     const { coveredMs } = this.traffic;
@@ -161,7 +161,7 @@ export class MeshModel {
 
 function versionsOf({ versions }: EdgeTally, coveredMs: number): VersionTraffic[] {
   return [...versions.values()]
-    .filter(({ tally }) => !tally.isEmpty)
+    .filter(({ tally }) => tally.count > 0)
     .toSorted((a, b) => b.tally.count - a.tally.count)
     .map(({ from, to, tally }) => ({ from, to, traffic: tally.traffic(coveredMs) }));
 }

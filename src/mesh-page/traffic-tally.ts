@@ -27,14 +27,11 @@ export class Tally {
   /** Requests by the longest time that they took, in milliseconds. */
   private readonly buckets = new Map<number, number>();
 
-  get isEmpty(): boolean {
-    return this.requests === 0;
-  }
-
   get count(): number {
     return this.requests;
   }
 
+  /** Adds the requests of a series. */
   add(series: TrafficSeries, { requests, durationMs, tcpBytes, buckets }: Counts): void {
     const { status, outcome } = outcomeOf(series);
     this.requests += requests;
@@ -43,15 +40,28 @@ export class Tally {
     if (series.isMutual) this.mtls += requests;
     else if (hasReached(series)) this.plainText += requests;
     this.tcpBytes += tcpBytes;
-    this.byStatus.set(status, (this.byStatus.get(status) ?? 0) + requests);
+    increase(this.byStatus, status, requests);
     if (series.protocol === 'tcp') return;
-    // A proxy adds to its histograms every few seconds, later than to its counters.
-    this.timed += buckets.at(-1)?.[1] ?? 0;
     this.durationMs += durationMs;
     for (const [most, count] of buckets) {
-      const limit = most ?? Number.POSITIVE_INFINITY;
-      this.buckets.set(limit, (this.buckets.get(limit) ?? 0) + count);
+      // A proxy adds to its histograms every few seconds, later than to its counters.
+      this.timed += count;
+      increase(this.buckets, most ?? Number.POSITIVE_INFINITY, count);
     }
+  }
+
+  /** Adds the requests of another tally, or takes them away. */
+  merge(other: Tally, sign: 1 | -1): void {
+    this.requests += sign * other.requests;
+    this.errors += sign * other.errors;
+    this.rejected += sign * other.rejected;
+    this.mtls += sign * other.mtls;
+    this.plainText += sign * other.plainText;
+    this.tcpBytes += sign * other.tcpBytes;
+    this.timed += sign * other.timed;
+    this.durationMs += sign * other.durationMs;
+    for (const [status, count] of other.byStatus) increase(this.byStatus, status, sign * count);
+    for (const [most, count] of other.buckets) increase(this.buckets, most, sign * count);
   }
 
   /** Returns the counts. Rates are over a time in milliseconds. */
@@ -65,28 +75,42 @@ export class Tally {
       rejected,
       mtls,
       ...(plainText === 0 ? {} : { plainText }),
-      byStatus: Object.fromEntries([...this.byStatus].filter(([, count]) => count > 0)),
-      ...(timed === 0 ? {} : { meanMs: rounded(durationMs / timed) }),
+      byStatus: Object.fromEntries(this.byStatus),
+      ...(timed <= 0 ? {} : { meanMs: rounded(durationMs / timed) }),
       ...(p95Ms === undefined ? {} : { p95Ms: rounded(p95Ms) }),
       ...(tcpBytes === 0 ? {} : { tcpBytes }),
     };
   }
 
-  /** Estimates a quantile of the durations from their buckets, each of which counts those of the shorter ones too. */
+  /** Estimates a quantile of the durations from their buckets. */
   private quantile(share: number): number | undefined {
     const sorted = [...this.buckets].toSorted(([a], [b]) => a - b);
-    const total = sorted.at(-1)?.[1] ?? 0;
-    if (total === 0) return undefined;
-    let [lowMs, lowCount] = [0, 0];
+    if (this.timed <= 0) return undefined;
+    let left = this.timed * share;
+    let lastMs = 0;
     for (const [mostMs, count] of sorted) {
-      if (count >= total * share) {
-        if (mostMs === Number.POSITIVE_INFINITY) return lowMs;
-        return lowMs + ((mostMs - lowMs) * (total * share - lowCount)) / Math.max(1, count - lowCount);
-      }
-      [lowMs, lowCount] = [mostMs, count];
+      const shortestMs = shortestOf(mostMs);
+      if (count >= left)
+        return mostMs === Number.POSITIVE_INFINITY ? shortestMs : shortestMs + ((mostMs - shortestMs) * left) / count;
+      left -= count;
+      lastMs = mostMs;
     }
-    return lowMs;
+    return lastMs;
   }
+}
+
+function increase<K>(counts: Map<K, number>, key: K, by: number): void {
+  const count = (counts.get(key) ?? 0) + by;
+  if (count === 0) counts.delete(key);
+  else counts.set(key, count);
+}
+
+/** Limits of the buckets of Envoy, in milliseconds (source/common/stats/histogram_impl.cc, `defaultBuckets`). */
+const limitsMs = [0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 600_000];
+
+/** Returns the limit of the bucket before. */
+function shortestOf(mostMs: number): number {
+  return limitsMs.findLast((limit) => limit < mostMs) ?? 0;
 }
 
 /** Reports whether requests reached the callee: no flag says that the caller's proxy answered. */

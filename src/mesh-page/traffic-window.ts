@@ -23,7 +23,7 @@ interface Flow extends EdgeEnds {
 interface Step {
   readonly startMs: number;
   readonly endMs: number;
-  readonly flows: readonly Flow[];
+  readonly sums: EdgeSums;
 }
 
 /** Requests of an edge since the proxies have started. */
@@ -36,7 +36,14 @@ interface EdgeTotal extends EdgeEnds {
 export interface EdgeTally extends EdgeEnds {
   readonly all: Tally;
   /** Requests by the versions at both ends, as `FROM TO`. */
-  readonly versions: ReadonlyMap<string, { readonly from: string; readonly to: string; readonly tally: Tally }>;
+  readonly versions: ReadonlyMap<string, VersionTally>;
+}
+
+/** Requests between two versions. */
+interface VersionTally {
+  readonly from: string;
+  readonly to: string;
+  readonly tally: Tally;
 }
 
 /** Returns the id of an edge. */
@@ -44,9 +51,49 @@ export function edgeId({ from, to }: EdgeEnds): string {
   return `${from} ${to}`;
 }
 
+/** Requests of all edges in a time. */
+class EdgeSums {
+  readonly byEdge = new Map<string, EdgeTally & { readonly versions: Map<string, VersionTally> }>();
+
+  static of(flows: readonly Flow[]): EdgeSums {
+    const sums = new EdgeSums();
+    for (const { from, to, fromVersion, toVersion, series, counts } of flows) {
+      const sum = sums.edge(from, to);
+      sum.all.add(series, counts);
+      versionOf(sum.versions, fromVersion, toVersion).tally.add(series, counts);
+    }
+    return sums;
+  }
+
+  /** Adds the requests of another time, or takes them away. */
+  merge(other: EdgeSums, sign: 1 | -1): void {
+    for (const [id, { from, to, all, versions }] of other.byEdge) {
+      const sum = this.edge(from, to);
+      sum.all.merge(all, sign);
+      for (const one of versions.values()) versionOf(sum.versions, one.from, one.to).tally.merge(one.tally, sign);
+      if (sign === -1 && sum.all.count === 0) this.byEdge.delete(id);
+    }
+  }
+
+  private edge(from: string, to: string): EdgeTally & { readonly versions: Map<string, VersionTally> } {
+    const id = edgeId({ from, to });
+    const sum = this.byEdge.get(id) ?? { from, to, all: new Tally(), versions: new Map<string, VersionTally>() };
+    this.byEdge.set(id, sum);
+    return sum;
+  }
+}
+
+function versionOf(versions: Map<string, VersionTally>, from: string, to: string): VersionTally {
+  const key = `${from} ${to}`;
+  const version = versions.get(key) ?? { from, to, tally: new Tally() };
+  versions.set(key, version);
+  return version;
+}
+
 /** Traffic of the last minute, from counters that only grow. */
 export class TrafficWindow {
-  private steps: Step[] = [];
+  private readonly steps: Step[] = [];
+  private readonly sums = new EdgeSums();
   /** Last counters by pod and series. */
   private readonly last = new Map<string, Map<string, Counts>>();
   private lastMs: number | undefined;
@@ -75,29 +122,32 @@ export class TrafficWindow {
       total.protocols.add(series.protocol);
       this.totals.set(id, total);
     }
-    if (isFirst) this.steps = [];
-    else this.steps.push({ startMs: this.lastMs ?? atMs, endMs: atMs, flows });
+    if (!isFirst) this.push({ startMs: this.lastMs ?? atMs, endMs: atMs, sums: EdgeSums.of(flows) });
     this.lastMs = atMs;
-    this.steps = this.steps.filter(({ endMs }) => endMs > atMs - windowMs);
+    while (this.steps[0] !== undefined && (isFirst || this.steps[0].endMs <= atMs - windowMs))
+      this.shift(this.steps[0]);
+  }
+
+  private push(step: Step): void {
+    this.steps.push(step);
+    this.sums.merge(step.sums, 1);
+  }
+
+  private shift(step: Step): void {
+    this.steps.shift();
+    this.sums.merge(step.sums, -1);
+  }
+
+  /** Requests of the last minute, by edge. */
+  get current(): ReadonlyMap<string, EdgeTally> {
+    return this.sums.byEdge;
   }
 
   /** Adds up the requests of each edge between two times. */
-  sum(fromMs: number, toMs: number): Map<string, EdgeTally> {
-    const sums = new Map<string, EdgeTally & { versions: Map<string, { from: string; to: string; tally: Tally }> }>();
-    for (const { endMs, flows } of this.steps) {
-      if (endMs <= fromMs || endMs > toMs) continue;
-      for (const { from, to, fromVersion, toVersion, series, counts } of flows) {
-        const id = edgeId({ from, to });
-        const sum = sums.get(id) ?? { from, to, all: new Tally(), versions: new Map() };
-        sums.set(id, sum);
-        sum.all.add(series, counts);
-        const key = `${fromVersion} ${toVersion}`;
-        const version = sum.versions.get(key) ?? { from: fromVersion, to: toVersion, tally: new Tally() };
-        sum.versions.set(key, version);
-        version.tally.add(series, counts);
-      }
-    }
-    return sums;
+  sum(fromMs: number, toMs: number): ReadonlyMap<string, EdgeTally> {
+    const sums = new EdgeSums();
+    for (const step of this.steps) if (step.endMs > fromMs && step.endMs <= toMs) sums.merge(step.sums, 1);
+    return sums.byEdge;
   }
 
   private flowsOf({ pod, series }: PodTraffic, nodes: NodeDirectory): Flow[] {
@@ -149,7 +199,7 @@ function sumOf(one: Counts, other: Counts): Counts {
     requests: one.requests + other.requests,
     durationMs: one.durationMs + other.durationMs,
     tcpBytes: one.tcpBytes + other.tcpBytes,
-    buckets: one.buckets.map(([most, count], index) => [most, count + (other.buckets[index]?.[1] ?? 0)]),
+    buckets: combined(one.buckets, other.buckets, 1),
   };
 }
 
@@ -160,6 +210,13 @@ function difference(now: Counts, before: Counts | undefined): Counts {
     requests: now.requests - before.requests,
     durationMs: now.durationMs - before.durationMs,
     tcpBytes: now.tcpBytes - before.tcpBytes,
-    buckets: now.buckets.map(([most, count], index) => [most, count - (before.buckets[index]?.[1] ?? 0)]),
+    buckets: combined(now.buckets, before.buckets, -1),
   };
+}
+
+/** Adds the buckets of two counters, or takes the second ones away. */
+function combined(one: Counts['buckets'], other: Counts['buckets'], sign: 1 | -1): Counts['buckets'] {
+  const counts = new Map(one);
+  for (const [most, count] of other) counts.set(most, (counts.get(most) ?? 0) + sign * count);
+  return [...counts].filter(([, count]) => count !== 0);
 }

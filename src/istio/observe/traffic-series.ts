@@ -33,7 +33,7 @@ export interface TrafficSeries {
   readonly requests: number;
   /** Sum of the durations, in milliseconds. */
   readonly durationMs: number;
-  /** Requests that took at most a time, by that time in milliseconds. The last time is infinite, as `null` in JSON. */
+  /** Requests by the longest time that they took, in milliseconds; `null` for no limit. Times without requests are absent. */
   readonly buckets: readonly (readonly [number | null, number])[];
   readonly tcpBytes: number;
 }
@@ -57,7 +57,17 @@ export function trafficSeries({ pod, text }: ProxyStats, pods: PodDirectory): Tr
   }
   return [...byKey].flatMap(([text, counters]): TrafficSeries[] => {
     const key = parseKey(text);
-    return key === undefined ? [] : [seriesOf(key, peerLabels(key, pod, pods), counters)];
+    if (key === undefined) return [];
+    const buckets = ownCounts(counters.buckets);
+    return [seriesOf(key, peerLabels(key, pod, pods), { ...counters, buckets })];
+  });
+}
+
+/** Returns the requests of each bucket alone. A proxy counts those of the shorter ones too, and most are the same. */
+function ownCounts(buckets: Counters['buckets']): Counters['buckets'] {
+  return buckets.flatMap(([most, count], index): Counters['buckets'] => {
+    const own = count - (buckets[index - 1]?.[1] ?? 0);
+    return own > 0 ? [[most, own]] : [];
   });
 }
 

@@ -6,7 +6,10 @@ import { PodDirectory } from '../../../src/istio/observe/pod-directory.ts';
 import { parseRefusals } from '../../../src/istio/observe/refused-requests.ts';
 import { trafficSeries } from '../../../src/istio/observe/traffic-series.ts';
 import { MeshModel } from '../../../src/mesh-page/mesh-model.ts';
+import { NodeDirectory } from '../../../src/mesh-page/node-directory.ts';
+import { type EdgeTally, TrafficWindow } from '../../../src/mesh-page/traffic-window.ts';
 import type { MeshEdge } from '../../../src/page/model/mesh-page-data.ts';
+import { Random } from '../../random.ts';
 
 const spiffe = (account: string): string => `spiffe://cluster.local/ns/default/sa/${account}`;
 
@@ -142,6 +145,23 @@ suite('traffic of a mesh', () => {
     assert.deepEqual({ ...around?.before.byStatus }, { 200: 3 });
     assert.deepEqual({ ...around?.after.byStatus }, { 403: 2 });
     assert.deepEqual([around?.versionsBefore, around?.versionsAfter], [{ v1: 3 }, { v2: 2 }]);
+  });
+
+  test('the running sums of the last minute are those of its steps', () => {
+    const window = new TrafficWindow();
+    const nodes = new NodeDirectory({ pods, services }, new Map());
+    const random = new Random(1);
+    let [ok, failed, atMs] = [0, 0, 0];
+    for (let step = 0; step < 300; step++) {
+      ok += random.below(4);
+      failed += random.below(2);
+      atMs += 300 + random.below(2000);
+      const text = sent('v1', '200', '-', ok) + sent('v2', '503', '-', failed);
+      window.add(observation(atMs, [[front, text]]), nodes);
+      const trafficOf = (edges: ReadonlyMap<string, EdgeTally>): unknown =>
+        [...edges.values()].filter(({ all }) => all.count > 0).map(({ all }) => all.traffic(60_000));
+      assert.deepEqual(trafficOf(window.current), trafficOf(window.sum(atMs - 60_000, atMs)));
+    }
   });
 
   test('clients that name many hosts make few nodes', () => {

@@ -90,7 +90,7 @@ suite('the page of a local mesh in Chromium, with made data', () => {
     const [first, ...others] = await page.locator('.changes .compared tbody tr').allInnerTexts();
     assert.match(
       first ?? '',
-      /service1 → service3\s+200 ×30\s+403 ×12\s+answer 200 → 403; refused by a proxy: policy[\s\S]*Decided by AuthorizationPolicy default\/service3, part of this change/,
+      /service1 → service3\s+200 ×30\s+403 ×12\s+answer 200 → 403; refused by a proxy: policy[\s\S]*Decided by AuthorizationPolicy default\/service3\. This change contains it/,
     );
     assert.equal(others.length, 2);
     for (const other of others) assert.match(other, /Only because a call further on fails/);

@@ -45,7 +45,7 @@ const pictures: readonly Picture[] = [
 ];
 
 const folder = path.join(import.meta.dirname, '../../docs/page');
-const name = `docs-${process.pid}`;
+const name = 'demo';
 const ports = ['http', 'jaeger', 'metrics', 'page'].flatMap((flag) => [`--${flag}`, 'localhost:0']);
 await using mesh = startProgram(['istio', 'up', '--mesh', name, ...ports]);
 const printed = await mesh.printed(

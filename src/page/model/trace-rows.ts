@@ -70,25 +70,29 @@ export function toneOfSpan({ isError, status = '' }: TraceSpan): Tone {
 }
 
 /**
- * Returns names without the namespace, if all services are in the same one.
+ * Returns names without the namespace that most services have.
  *
  * @example
  * shortServices(['a.default', 'b.default']).get('a.default'); // 'a'
  */
 export function shortServices(services: readonly string[]): ReadonlyMap<string, string> {
-  const spaces = new Set(services.map((service) => service.slice(service.lastIndexOf('.'))));
-  const [space = ''] = spaces;
-  const isCommon = spaces.size === 1 && space.startsWith('.');
-  return new Map(services.map((service) => [service, isCommon ? service.slice(0, -space.length) : service]));
+  const names = [...new Set(services)];
+  const spaces = [...Map.groupBy(names, (name) => name.slice(name.lastIndexOf('.') + 1))];
+  const [usual = ''] = spaces.sort(([, a], [, b]) => b.length - a.length)[0] ?? [];
+  return new Map(names.map((name) => [name, name.endsWith(`.${usual}`) ? name.slice(0, -usual.length - 1) : name]));
 }
 
-/** Says what a span is, such as `proxy of service1, sends`. */
-export function spanTitle({ origin, kind }: TraceSpan, service: string): string {
-  switch (origin) {
+/**
+ * Says what a span is, such as `proxy of service1, sends`.
+ *
+ * @param isGateway true if the service is a gateway, which has spans of both kinds
+ */
+export function spanTitle({ origin, kind }: TraceSpan, service: string, isGateway: boolean): string {
+  switch (isGateway ? 'gateway' : origin) {
     case 'app':
       return service;
     case 'gateway':
-      return `gateway ${service}`;
+      return `gateway ${service}, ${kind === 'server' ? 'receives' : 'sends'}`;
     case 'sidecar':
       return `proxy of ${service}, ${kind === 'server' ? 'receives' : 'sends'}`;
   }
@@ -99,8 +103,10 @@ export function spanAction({ origin, kind, name, tags }: TraceSpan): string {
   const tagOf = (wanted: string): string | undefined => tags.find(([tag]) => tag === wanted)?.[1];
   if (origin !== 'app') return name.replace('.svc.cluster.local', '');
   const method = tagOf('http.request.method') ?? '';
-  const path = tagOf('url.path');
+  const path = tagOf('url.path')?.replaceAll(/%7C/gi, '|');
   if (kind === 'server') return `receives ${path === undefined ? name : `${method} ${path}`.trim()}`;
-  const url = tagOf('url.full')?.replace(/^\w+:\/\//, '');
+  const url = tagOf('url.full')
+    ?.replace(/^\w+:\/\//, '')
+    .replaceAll(/%7C/gi, '|');
   return kind === 'client' ? `calls ${url ?? name}` : name;
 }

@@ -110,6 +110,7 @@ function effectTable(changed: readonly ChangeEffect[], state: MeshState, { onEdg
 }
 
 function causeText({ explanation, object, isOfChange }: ChangeEffect['causes'][number]): HTMLElement {
-  const decided = object === undefined ? '' : ` Decided by ${object}${isOfChange ? ', part of this change' : ''}.`;
-  return element('p', { class: 'cause' }, `${explanation}${decided}`);
+  const isNamed = object === undefined || explanation.includes(object);
+  const decided = isNamed ? '' : ` Decided by ${object}.`;
+  return element('p', { class: 'cause' }, `${explanation}${decided}${isOfChange ? ' This change contains it.' : ''}`);
 }

@@ -52,9 +52,9 @@ function refusalText(refusal: EdgeRefusal, ends: EdgeEnds, nowMs: number): HTMLE
       {},
       element('strong', { class: 'refused foreign' }, `⊘ ${count} refused by ${proxy} (${reasonWords(reason)}). `),
       element('span', { class: 'foreign' }, explanation),
-      object && ' Decided by ',
-      object && element('strong', { class: 'foreign' }, `${object.title}${rule}`),
-      object && '.',
+      ...(object === undefined || explanation.includes(object.title)
+        ? []
+        : [' Decided by ', element('strong', { class: 'foreign' }, `${object.title}${rule}`), '.']),
     ),
     example && element('p', { class: 'faint foreign' }, `For example ${example.request}, ${ago(nowMs - lastMs)}.`),
   );

@@ -17,7 +17,12 @@ export function traceView(trace: TraceView): Content[] {
   const rows = traceRows(trace);
   const totalMs = Math.max(trace.durationMs, ...trace.spans.map(({ startMs, durationMs }) => startMs + durationMs));
   const services = shortServices(trace.spans.map(({ service }) => service));
-  const items = rows.map((row) => rowItem(row, services.get(row.span.service) ?? row.span.service, totalMs));
+  const gateways = new Set(trace.spans.filter(({ origin }) => origin === 'gateway').map(({ service }) => service));
+  const items = rows.map((row) => {
+    const { service } = row.span;
+    const title = spanTitle(row.span, services.get(service) ?? service, gateways.has(service));
+    return rowItem(row, title, totalMs);
+  });
   const list = element('ul', { class: 'calls' }, ...items);
   list.addEventListener('keydown', moveFocus);
   return [
@@ -71,7 +76,7 @@ function shareSentence(rows: readonly TraceRow[], durationMs: number): Content[]
 /** Deepest indent. */
 const deepest = 14;
 
-function rowItem(row: TraceRow, service: string, totalMs: number): HTMLLIElement {
+function rowItem(row: TraceRow, title: string, totalMs: number): HTMLLIElement {
   const { span, ownMs } = row;
   const detailsId = `span-${span.spanId.replaceAll(/\W/g, '-')}`;
   const status = span.status ?? (span.isError ? 'error' : '');
@@ -82,7 +87,7 @@ function rowItem(row: TraceRow, service: string, totalMs: number): HTMLLIElement
     element(
       'span',
       { class: 'name foreign' },
-      element('strong', {}, spanTitle(span, service)),
+      element('strong', {}, title),
       element('small', {}, ` ${spanAction(span)}`),
     ),
     element('span', { class: `outcome ${tone}` }, `${tone === 'bad' ? '✕ ' : tone === 'notice' ? '! ' : ''}${status}`),

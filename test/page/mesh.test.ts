@@ -110,6 +110,7 @@ suite('the page of a local mesh in Chromium, with made data', () => {
         words,
         /AuthorizationPolicy service3 in default.*service3-for-service2-only\.yaml:2.*refuses calls now/,
       );
+      assert.match(words, /Last changes ?14:04:20 created AuthorizationPolicy service3: answer 200 → 403/);
       assert.match(words, /every other caller gets 403.*spec\.rules\[0\].*yaml:11/);
       assert.equal(await page.evaluate('document.activeElement.textContent'), 'service1 → service3');
     };

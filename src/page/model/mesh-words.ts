@@ -94,6 +94,20 @@ export function meshSums({ edges }: MeshState, inherited: ReadonlySet<string>): 
   };
 }
 
+/** Time that an open page needs until its counts cover a minute, in milliseconds. */
+const almostMinuteMs = 55_000;
+
+/**
+ * Returns the time that the counts of a state cover: a minute, or the time for which a page has been open.
+ *
+ * @example
+ * windowText({ windowMs: 60_000 }); // 'in the last minute'
+ */
+export function windowText({ windowMs }: Pick<MeshState, 'windowMs'>): string {
+  if (windowMs >= almostMinuteMs) return 'in the last minute';
+  return `in the last ${Math.max(1, Math.round(windowMs / 1000))} s`;
+}
+
 /** Returns a time of day, such as `14:03:21`. */
 export function timeOfDay(atMs: number): string {
   return new Date(atMs).toTimeString().slice(0, 8);

@@ -26,7 +26,7 @@ ${headHtml(files, 'mesh', nonce)}</head>
 <body>
 <div id="app"><main class="plain">
 <h1>Local mesh ${state.mesh}</h1>
-<p>Without JavaScript, this page shows the calls of the last minute, and does not follow the mesh. Load it again.</p>
+<p>Without JavaScript, this page shows the calls up to now, and does not follow the mesh. Load it again.</p>
 <table class="tree">
 <thead><tr><th scope="col">calls</th><th scope="col">answers</th><th scope="col">refused by a proxy</th></tr></thead>
 <tbody>

@@ -25,14 +25,7 @@ export class MeshGraph {
 
   constructor(actions: DrawingActions) {
     this.actions = actions;
-    fill(
-      this.element,
-      element('h2', {}, 'Who calls whom, in the last minute'),
-      this.filters,
-      this.drawn,
-      this.legend,
-      this.words,
-    );
+    fill(this.element, element('h2', {}, 'Who calls whom'), this.filters, this.drawn, this.legend, this.words);
     // A drawing has the size of its page.
     addEventListener('resize', () => {
       this.shown = undefined;

@@ -35,7 +35,10 @@ class MeshPage {
 
   constructor(data: MeshPageData) {
     this.data = data;
-    this.selection = new SelectionPanel(data.state);
+    this.selection = new SelectionPanel(data.state, {
+      links: data.links,
+      effectsOf: (change) => this.memory.effectsOf(change),
+    });
     this.traces = new Traces(data.links);
     this.graph = new MeshGraph({ onNode: (id) => this.selection.open({ kind: 'node', id }), onEdge: this.openEdge });
   }

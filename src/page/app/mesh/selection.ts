@@ -1,13 +1,17 @@
 import { element, fill } from '../../dom/elements.ts';
 import { refill } from '../../dom/refill.ts';
+import type { ChangeEffect } from '../../model/change-effects.ts';
 import {
   type EdgeDetails,
+  type MeshChange,
   type MeshEdge,
   type MeshState,
   meshPaths,
   type ObjectText,
 } from '../../model/mesh-page-data.ts';
 import { edgeTitle } from '../../model/mesh-words.ts';
+import type { PageLinks } from '../../model/page-data.ts';
+import { edgeChanges } from '../../view/mesh/change-list.ts';
 import { actingObjects, type EdgeEnds, edgeTraffic, panelHead, yamlDetails } from '../../view/mesh/edge-panel.ts';
 import { nodeFacts } from '../../view/mesh/node-panel.ts';
 import { readData } from './read-data.ts';
@@ -15,18 +19,29 @@ import { readData } from './read-data.ts';
 /** Thing whose panel is open. */
 export type Selected = { readonly kind: 'edge' | 'node' | 'object'; readonly id: string };
 
+/** Context of the panel. */
+export interface SelectionContext {
+  readonly links: PageLinks;
+  effectsOf(change: MeshChange): readonly ChangeEffect[];
+}
+
 /** Panel of the edge, the service or the object that was chosen. */
 export class SelectionPanel {
   readonly element = element('section', { class: 'panel selection', hidden: '', 'aria-label': 'what was chosen' });
   private readonly live = element('div');
   private readonly configuration = element('div');
+  private readonly changes = element('div');
+  private readonly context: SelectionContext;
+  /** Ids of the objects that act on the edge. */
+  private acting: ReadonlySet<string> = new Set();
   private state: MeshState;
   private selected: Selected | undefined;
   /** Number of the change before which the configuration was read. */
   private readAt = -1;
 
-  constructor(state: MeshState) {
+  constructor(state: MeshState, context: SelectionContext) {
     this.state = state;
+    this.context = context;
     this.element.addEventListener('keydown', ({ key }) => {
       if (key === 'Escape') this.close();
     });
@@ -39,7 +54,9 @@ export class SelectionPanel {
     const head = panelHead(this.title(selected), () => this.close());
     fill(this.live);
     fill(this.configuration);
-    fill(this.element, head, this.live, this.configuration);
+    fill(this.changes);
+    this.acting = new Set();
+    fill(this.element, head, this.live, this.configuration, this.changes);
     this.element.hidden = false;
     this.show(this.state);
     const title = head.querySelector('h2');
@@ -86,7 +103,8 @@ export class SelectionPanel {
       refill(this.live, element('p', {}, 'There are no such calls any more.'));
       return;
     }
-    refill(this.live, ...edgeTraffic(edge, this.endsOf(id), this.state.atMs));
+    refill(this.live, ...edgeTraffic(edge, this.endsOf(id), this.state));
+    this.showChanges(id);
     const newest = this.state.changes[0]?.number ?? 0;
     if (this.readAt === newest) return;
     this.readAt = newest;
@@ -98,6 +116,8 @@ export class SelectionPanel {
       fill(this.configuration, element('p', { class: 'faint' }, 'Reading the configuration of both proxies…'));
     const details = await readData<EdgeDetails>(meshPaths.edge, { from, to });
     if (this.selected?.id !== id) return;
+    if (!('error' in details)) this.acting = new Set(details.objects.map((object) => object.id));
+    this.showChanges(id);
     const content =
       'error' in details
         ? [element('p', { class: 'bad' }, details.error)]
@@ -109,6 +129,13 @@ export class SelectionPanel {
     );
   }
 
+  private showChanges(edge: string): void {
+    refill(
+      this.changes,
+      edgeChanges(this.state, edge, this.acting, (change) => this.context.effectsOf(change)),
+    );
+  }
+
   private endsOf(id: string): EdgeEnds {
     const [from = '', to = ''] = edgeTitle(this.state, id).split(' → ');
     return { from, to };
@@ -117,7 +144,11 @@ export class SelectionPanel {
   private showNode(id: string): void {
     const node = this.state.nodes.find((one) => one.id === id);
     if (node === undefined) refill(this.live, element('p', {}, 'It is gone.'));
-    else refill(this.live, ...nodeFacts(node, this.state, (edge) => this.open({ kind: 'edge', id: edge })));
+    else
+      refill(
+        this.live,
+        ...nodeFacts(node, this.state, this.context.links, (edge) => this.open({ kind: 'edge', id: edge })),
+      );
   }
 
   private async readObject({ id }: Selected): Promise<void> {

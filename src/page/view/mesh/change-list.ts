@@ -37,6 +37,25 @@ export function changeList(state: MeshState, context: ChangeListContext): HTMLEl
   return element('ol', { class: 'changes' }, ...items);
 }
 
+/** Returns the changes that contain one of some objects, or since which an edge differs. */
+export function edgeChanges(
+  { changes }: MeshState,
+  edge: string,
+  objects: ReadonlySet<string>,
+  effectsOf: ChangeListContext['effectsOf'],
+): HTMLElement | undefined {
+  const items = changes.flatMap((change) => {
+    const effect = effectsOf(change).find((one) => one.edge === edge);
+    const differences = effect?.differences.join('; ') ?? '';
+    if (change.by === 'start' || (differences === '' && !change.objects.some(({ id }) => objects.has(id)))) return [];
+    const text = `${changeTitle(change)}${differences === '' ? '' : `: ${differences}`}`;
+    return [element('li', { class: 'foreign' }, element('time', {}, timeOfDay(change.atMs)), ` ${text}`)];
+  });
+  return items.length === 0
+    ? undefined
+    : element('div', {}, element('h3', {}, 'Last changes'), element('ul', { class: 'runs' }, ...items));
+}
+
 /** Number of objects that a title names. */
 const mostNamed = 2;
 

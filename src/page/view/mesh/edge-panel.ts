@@ -1,7 +1,14 @@
 import { button, type Content, element } from '../../dom/elements.ts';
 import { percent } from '../../model/mesh-graph.ts';
-import type { ActingObject, ActingPart, EdgeDetails, EdgeRefusal, MeshEdge } from '../../model/mesh-page-data.ts';
-import { ago, isQuiet, reasonWords, refusedOf, statusText } from '../../model/mesh-words.ts';
+import type {
+  ActingObject,
+  ActingPart,
+  EdgeDetails,
+  EdgeRefusal,
+  MeshEdge,
+  MeshState,
+} from '../../model/mesh-page-data.ts';
+import { ago, isQuiet, reasonWords, refusedOf, statusText, windowText } from '../../model/mesh-words.ts';
 import { scrolledTable } from './scrolled-table.ts';
 
 /** Names of both ends of an edge. */
@@ -10,26 +17,31 @@ export interface EdgeEnds {
   readonly to: string;
 }
 
-/** Returns what the proxies counted on an edge in the last minute, and why they refused requests. */
-export function edgeTraffic(edge: MeshEdge, ends: EdgeEnds, nowMs: number): Content[] {
+/** Returns what the proxies counted on an edge, and why they refused requests. */
+export function edgeTraffic(edge: MeshEdge, ends: EdgeEnds, state: MeshState): Content[] {
   return [
-    element('p', {}, ...trafficSentence(edge)),
-    ...edge.refusals.map((refusal) => refusalText(refusal, ends, nowMs)),
+    element('p', {}, ...trafficSentence(edge, windowText(state))),
+    ...edge.refusals.map((refusal) => refusalText(refusal, ends, state.atMs)),
     edge.versions.length === 0 || isQuiet(edge) ? undefined : versionTable(edge),
   ];
 }
 
-function trafficSentence(edge: MeshEdge): Content[] {
+function trafficSentence(edge: MeshEdge, window: string): Content[] {
   const { traffic, total } = edge;
-  if (isQuiet(edge)) return [`No calls in the last minute, and ${total} since the proxies have started.`];
+  if (isQuiet(edge)) return [`No calls ${window}, and ${total} since the proxies have started.`];
   const refused = refusedOf(edge);
   const failed = Math.max(0, traffic.errors - refused);
   return [
-    `${traffic.requests} ${traffic.requests === 1 ? 'call' : 'calls'} in the last minute`,
+    `${traffic.requests} ${traffic.requests === 1 ? 'call' : 'calls'} ${window}, ${rateText(traffic.perSecond)}`,
     refused === 0 ? undefined : element('span', { class: 'refused' }, `, ${refused} refused by a proxy`),
     failed === 0 ? undefined : element('span', { class: 'bad' }, `, ${failed} failed`),
     `. ${encryption(edge)} ${total} since the proxies have started.`,
   ];
+}
+
+/** Returns a rate in words. */
+function rateText(perSecond: number): string {
+  return perSecond >= 0.1 ? `${perSecond.toFixed(1)} a second` : 'less than one in 10 seconds';
 }
 
 function encryption({ traffic: { mtls, plainText = 0 } }: MeshEdge): string {

@@ -7,7 +7,7 @@ const tones = [
   ['bad', 'failed'],
   ['inherited', 'failed only because a call further on failed'],
   ['notice', 'the service answered 4xx'],
-  ['quiet', 'no calls in the last minute'],
+  ['quiet', 'no calls in this time'],
 ] as const;
 
 /** Explains the lines and the locks that are in the graph of a mesh. */

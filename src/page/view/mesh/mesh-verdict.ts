@@ -10,6 +10,7 @@ import {
   refusedOf,
   statusText,
   timeOfDay,
+  windowText,
 } from '../../model/mesh-words.ts';
 import { changeTitle } from './change-list.ts';
 
@@ -20,8 +21,7 @@ const mostProblems = 6;
 export function meshVerdict(state: MeshState, onEdge: (id: string) => void): Content[] {
   const inherited = inheritedEdges(state);
   const sums = meshSums(state, inherited);
-  if (sums.requests === 0)
-    return [element('p', { class: 'verdict' }, 'No calls in the last minute. ', ...invitation(state))];
+  if (sums.requests === 0) return [element('p', { class: 'verdict' }, quietText(state), ...invitation(state))];
   const problems = state.edges
     .filter((edge) => hasProblem(edge) && !inherited.has(edge.id))
     .sort((a, b) => refusedOf(b) - refusedOf(a));
@@ -38,7 +38,7 @@ export function meshVerdict(state: MeshState, onEdge: (id: string) => void): Con
     );
   });
   return [
-    element('p', { class: 'verdict' }, ...sumSentence(sums)),
+    element('p', { class: 'verdict' }, ...sumSentence(sums, windowText(state))),
     items.length === 0 ? undefined : element('ul', { class: 'runs problems' }, ...items),
     problems.length <= mostProblems
       ? undefined
@@ -46,14 +46,21 @@ export function meshVerdict(state: MeshState, onEdge: (id: string) => void): Con
   ];
 }
 
-function sumSentence({ requests, edges, refused, failed, inherited }: MeshSums): Content[] {
+/** Time after which a page has seen that there are no calls, in milliseconds. */
+const firstMs = 2000;
+
+function quietText(state: MeshState): string {
+  return state.windowMs < firstMs ? 'Calls are counted from now on. ' : `No calls ${windowText(state)}. `;
+}
+
+function sumSentence({ requests, edges, refused, failed, inherited }: MeshSums, window: string): Content[] {
   const calls = requests === 1 ? 'call' : 'calls';
   const bad: Content[] = [
     refused === 0 ? undefined : element('span', { class: 'refused' }, `${refused} refused by a proxy`),
     failed === 0 ? undefined : element('span', { class: 'bad' }, `${failed} failed`),
   ].filter((part) => part !== undefined);
   return [
-    `${requests} ${calls} between ${edges} ${edges === 1 ? 'pair' : 'pairs'} of services in the last minute`,
+    `${requests} ${calls} between ${edges} ${edges === 1 ? 'pair' : 'pairs'} of services ${window}`,
     bad.length === 0 ? '. All were answered well.' : undefined,
     ...bad.flatMap((part) => [', ', part]),
     bad.length === 0 ? undefined : '. ',

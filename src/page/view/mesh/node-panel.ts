@@ -1,10 +1,16 @@
 import { button, type Content, element, link } from '../../dom/elements.ts';
 import type { MeshNode, MeshState } from '../../model/mesh-page-data.ts';
 import { edgeLabel, edgeTitle } from '../../model/mesh-words.ts';
+import { fillLink, type PageLinks } from '../../model/page-data.ts';
 import { scrolledTable } from './scrolled-table.ts';
 
 /** Returns what is known of a service: its pods, and the calls from and to it. */
-export function nodeFacts(node: MeshNode, state: MeshState, onEdge: (id: string) => void): Content[] {
+export function nodeFacts(
+  node: MeshNode,
+  state: MeshState,
+  { graphUrl }: PageLinks,
+  onEdge: (id: string) => void,
+): Content[] {
   const edges = state.edges.filter(({ from, to }) => from === node.id || to === node.id);
   const buttons = edges.map((edge) => {
     const title = `${edgeTitle(state, edge.id)}: ${edgeLabel(edge)}`;
@@ -15,7 +21,9 @@ export function nodeFacts(node: MeshNode, state: MeshState, onEdge: (id: string)
       button(title, () => onEdge(edge.id), attributes),
     );
   });
-  const { url, namespace } = node;
+  const { url, namespace, name } = node;
+  const graph =
+    graphUrl === undefined || namespace === undefined ? undefined : fillLink(graphUrl, { namespace, service: name });
   return [
     element(
       'p',
@@ -23,6 +31,7 @@ export function nodeFacts(node: MeshNode, state: MeshState, onEdge: (id: string)
       `${kinds[node.kind]}${namespace === undefined ? '' : `, in the namespace ${namespace}`}.`,
     ),
     url === undefined ? undefined : element('p', {}, 'Send calls from its own page: ', link(url, url)),
+    graph && element('p', {}, link(graph, 'This service in the graph of another program')),
     node.versions.length === 0 ? undefined : podTable(node),
     buttons.length === 0 ? undefined : element('h3', {}, 'Its calls'),
     buttons.length === 0 ? undefined : element('ul', { class: 'runs' }, ...buttons),

@@ -4,7 +4,7 @@ import { yamlProblem } from './yaml-problem.ts';
 /**
  * Options to read YAML as sigs.k8s.io/yaml does, which kubectl and Istio use. It is YAML 1.1, in which `yes` is a
  * boolean and `<<` merges. Numbers to the base of 60 and timestamps are not supported. A number needs a digit, so the
- * `.` in `exportTo: .` is a text.
+ * `.` in `exportTo: .` and the name `e1` are texts.
  */
 const kubernetesYaml: DocumentOptions & SchemaOptions = {
   version: '1.1',
@@ -12,11 +12,15 @@ const kubernetesYaml: DocumentOptions & SchemaOptions = {
     tags
       .filter((one) => typeof one === 'string' || (one.tag !== 'tag:yaml.org,2002:timestamp' && one.format !== 'TIME'))
       .map((one) =>
-        typeof one !== 'string' && 'test' in one && one.test?.test('.')
-          ? { ...one, test: /^[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)$/ }
-          : one,
+        typeof one !== 'string' && 'test' in one && one.test ? { ...one, test: rightTest(one.test) } : one,
       ),
 };
+
+/** Returns a test of numbers in the place of one that accepts a text without a digit before the exponent. */
+function rightTest(test: RegExp): RegExp {
+  if (test.test('.')) return /^[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)$/;
+  return test.test('e1') ? /^[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)[eE][-+]?[0-9]+$/ : test;
+}
 
 /** Documents of a text, and the places of its lines. */
 export interface YamlDocuments {

@@ -27,7 +27,7 @@ describe('manifests', () => {
 
   it('are read as kubectl and istioctl read them', () => {
     const [manifest] = parse(
-      'apiVersion: v1\nkind: A\nmetadata: {name: a}\nspec: {a: yes, b: 1:30, c: 2020-01-01, d: 017, e: "on", f: &f {g: 1}, h: {<<: *f, i: 2}, j: ., k: .5}',
+      'apiVersion: v1\nkind: A\nmetadata: {name: a}\nspec: {a: yes, b: 1:30, c: 2020-01-01, d: 017, e: "on", f: &f {g: 1}, h: {<<: *f, i: 2}, j: ., k: .5, l: e1, m: 1e3}',
     );
     assert.deepEqual(manifest?.object.spec, {
       a: true,
@@ -39,6 +39,8 @@ describe('manifests', () => {
       h: { g: 1, i: 2 },
       j: '.',
       k: 0.5,
+      l: 'e1',
+      m: 1000,
     });
   });
 

@@ -32,7 +32,7 @@ export interface TokenParts {
  * Returns the route of a probe from this machine: through the mock of its caller, or to the gateway.
  *
  * @param timeoutMs timeout of the call
- * @returns undefined if no Service leads to the gateway at this port
+ * @returns undefined if no Service leads to the gateway at this port, or if no server has it
  * @throws MeshmockError `unavailable` if the mesh has no way to the caller
  */
 export function probeRoute(
@@ -87,11 +87,17 @@ function routeToGateway(
       gatewayPods.some((pod) => selects(one.spec.selector, pod.metadata.labels)),
   );
   if (service === undefined) return undefined;
+  const name = entryName(service.metadata.name, namespace);
+  // The Service keeps the port of a server that the other snapshot has.
+  const isServed = entries.ports.some(
+    ({ entry }) => entry.kind === 'gateway' && entry.name === name && entry.port === port,
+  );
+  if (!isServed) return undefined;
   const isTls = scheme === 'https';
   const isGrpc = request.protocol === 'grpc';
   return gatewayRoute(
     {
-      from: `${entryName(service.metadata.name, namespace)}:${port}`,
+      from: `${name}:${port}`,
       url: undefined,
       protocol: isGrpc ? 'grpc' : 'http',
       host: request.authority,

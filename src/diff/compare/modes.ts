@@ -105,6 +105,11 @@ function limitModes(before: RequestPieces, after: RequestPieces): NeededModes {
     if (Number.isFinite(smallest) && count <= mostBurst) modes.push({ kind: 'burst', count, delayMs: burstDelayMs });
     else notCompared.push({ subject: 'connection limits', reason: `they allow more than ${mostBurst / 2} requests` });
   }
+  if (!isSame(mostConnections(before), mostConnections(after)))
+    notCompared.push({
+      subject: 'the number of connections',
+      reason: 'requests wait for one, and a limit shows only if they are refused',
+    });
   if (!isSame(before.cluster?.outlier_detection, after.cluster?.outlier_detection))
     modes.push({ kind: 'ejection', count: ejectionRequests, failure: { kind: 'status', status: 503 } });
   return { modes, notCompared };
@@ -112,6 +117,14 @@ function limitModes(before: RequestPieces, after: RequestPieces): NeededModes {
 
 /** Limit that istiod writes for "no limit". */
 const unlimited = 4_294_967_295;
+
+/** Returns the limits of connections in Envoy's thresholds. */
+function mostConnections({ cluster }: RequestPieces): unknown[] {
+  const { thresholds = [] } = (cluster?.circuit_breakers ?? {}) as {
+    thresholds?: readonly { max_connections?: number }[];
+  };
+  return thresholds.map(({ max_connections: limit }) => limit);
+}
 
 /** Returns all numbers in Envoy's thresholds. */
 function limitsIn(value: unknown): number[] {

@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { ManifestSource } from '../../../src/istio/resources/manifest.ts';
+import { istioSamples } from '../../istio/local-mesh.ts';
+import { gatewayApiCases } from '../../istio/samples/bookinfo-gateway-api.ts';
+import { networkingCases } from '../../istio/samples/bookinfo-networking.ts';
+import { smallSampleCases } from '../../istio/samples/small-samples.ts';
+import { inAnotherForm, splitUp, withOtherNames } from './equal-forms.ts';
+import type { SnapshotPair } from './pairs.ts';
+
+/** Returns pairs of Istio's samples, each with the same in other forms. All requests are sent, also if nothing differs. */
+export async function samplePairs(): Promise<SnapshotPair[]> {
+  const samples = await istioSamples();
+  const read = (file: string | ManifestSource): ManifestSource =>
+    typeof file === 'string' ? { name: file, text: readFileSync(path.join(samples, file), 'utf8') } : file;
+  const bookinfo = read('bookinfo/platform/kube/bookinfo.yaml');
+  const pair = (name: string, before: readonly ManifestSource[], after: readonly ManifestSource[]): SnapshotPair => ({
+    name: `sample ${name}`,
+    before,
+    after,
+    isDifferent: false,
+    all: true,
+    meshConfig: undefined,
+    namespace: 'default',
+  });
+  const cases = [...networkingCases, ...gatewayApiCases, ...smallSampleCases];
+  const ofCases = cases.flatMap(({ title, files, given = [] }) => {
+    const before = [bookinfo, ...[...given, ...files].map(read)];
+    const name = `${files.map((file) => path.basename(file)).join(', ')} (${title})`;
+    const [split, renamed] = [before.map(splitUp), before.map(withOtherNames)];
+    return [
+      pair(`${name}: in another form`, before, before.map(inAnotherForm)),
+      pair(`${name}: with other names`, before, renamed),
+      ...(textOf(split) === textOf(before.map(mappedAlone)) ? [] : [pair(`${name}: split up`, before, split)]),
+    ];
+  });
+  const [regex, same] = regexPair.map((text) => [bookinfo, { name: 'regex.yaml', text }]);
+  return [...ofCases, pair('equivalent regular expressions', regex ?? [], same ?? [])];
+}
+
+function textOf(sources: readonly ManifestSource[]): string {
+  return sources.map(({ text }) => text).join('\n');
+}
+
+/** Returns a source in the form of one that is not split. */
+function mappedAlone(source: ManifestSource): ManifestSource {
+  const split = splitUp(source);
+  return split.text.includes('"VirtualService"') ? withOneName(source) : split;
+}
+
+function withOneName(source: ManifestSource): ManifestSource {
+  const { text } = withOtherNames(source);
+  return { name: source.name, text: text.replaceAll('-renamed"', '"') };
+}
+
+const regexPair = [
+  ["'/a|/b'", "'v[0-9]'"],
+  ["'/(a|b)'", "'v[0123456789]'"],
+].map(
+  ([path, version]) => `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: reviews }
+spec:
+  hosts: [reviews]
+  http:
+    - match: [{ uri: { regex: ${path} }, headers: { x-build: { regex: ${version} } } }]
+      directResponse: { status: 418, body: { string: teapot } }
+    - route: [{ destination: { host: reviews } }]`,
+);

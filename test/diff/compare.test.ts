@@ -106,6 +106,8 @@ test('retries are compared by the attempts at the callee', () => {
   const tried = (attempts: number): Observation => observation([{ ...v1, status: 503 }], { attempts });
   assert.deepEqual(compared(tried(3), tried(3), { mode }), []);
   assert.deepEqual(compared(tried(3), tried(2), { mode }), ['resilience retries: 2 retries → 1 retry']);
+  const elsewhere = observation([outcome(service('reviews', 'v2'), { status: 503 })], { attempts: 3 });
+  assert.deepEqual(compared(tried(3), elsewhere, { mode }), [], 'chance chooses a version');
 });
 
 test('shares are compared by their counts, and shown as the configuration has them', () => {
@@ -204,6 +206,10 @@ test('what changed decides in which modes a request is probed', () => {
   const long = { route: { cluster: 'one', timeout: '60s' } };
   assert.match(neededModes(pieces(toOne), pieces(long)).notCompared[0]?.reason ?? '', /longer than 12 s/);
   const retried = { route: { cluster: 'one', retry_policy: { retry_on: '5xx,reset', num_retries: 2 } } };
+  const paused = { route: { ...toOne.route, retry_policy: { ...retried.route?.retry_policy, retry_back_off: {} } } };
+  assert.deepEqual(neededModes(pieces(retried), pieces(paused)).notCompared, [
+    { subject: 'pauses between retries', reason: 'the number of attempts does not show them' },
+  ]);
   const modes = neededModes(pieces(toOne), pieces(retried)).modes.slice(1);
   assert.deepEqual(
     modes.map((mode) => (mode.kind === 'failing' ? mode.failure : mode)),

@@ -1,5 +1,5 @@
 import { isRefused } from '../answer-kinds.ts';
-import type { Observation } from '../model.ts';
+import type { Observation, Outcome } from '../model.ts';
 import { outcomeText } from './answer-text.ts';
 import type { BareDifference } from './bare-difference.ts';
 import { durationText, earlyMs } from './durations.ts';
@@ -42,9 +42,15 @@ export function attemptsDifference(before: Observation, after: Observation): Bar
   const { attempts: changed } = after;
   if (old !== undefined && changed !== undefined && old !== changed)
     return [{ kind: 'retries', from: retriesText(old, 'no retries'), to: retriesText(changed, 'none') }];
-  const [from, to] = [before, after].map(({ outcomes }) => outcomes.map(outcomeText).toSorted().join(', '));
+  const [from, to] = [before, after].map(({ outcomes }) => outcomes.map(failureText).toSorted().join(', '));
   // Without attempts on both sides a plain request shows what is different.
   return from === to || from === undefined || to === undefined ? [] : [{ kind: 'status', from, to }];
+}
+
+/** Returns the outcome of a request without its pod: chance may choose another one for each attempt. */
+function failureText(outcome: Outcome): string {
+  const { answer, status, grpcStatus } = outcome;
+  return answer.kind === 'service' ? String(grpcStatus ?? status ?? '') : outcomeText(outcome);
 }
 
 function retriesText(attempts: number, none: string): string {

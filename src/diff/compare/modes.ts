@@ -48,9 +48,25 @@ function failingModes(before: RequestPieces, after: RequestPieces): NeededModes 
   const { per_try_timeout: _old, ...oldRest } = old ?? {};
   const { per_try_timeout: _changed, ...changedRest } = changed ?? {};
   if (isSame(oldRest, changedRest)) return none;
+  const notCompared = old === undefined || changed === undefined ? [] : unseenRetries(old, changed);
   const failures = [old, changed].flatMap((policy) => failuresOf(policy, before.protocol));
   const unique = [...new Map(failures.map((failure) => [JSON.stringify(failure), failure])).values()];
-  return { modes: unique.map((failure) => ({ kind: 'failing', failure })), notCompared: [] };
+  return { modes: unique.map((failure) => ({ kind: 'failing', failure })), notCompared };
+}
+
+/** Fields of a retry policy that the number of attempts does not show, with their names for people. */
+const unseenRetryFields: Readonly<Record<string, string>> = {
+  retry_back_off: 'pauses between retries',
+  retry_host_predicate: 'hosts of retries',
+  host_selection_retry_max_attempts: 'hosts of retries',
+  retry_priority: 'localities of retries',
+};
+
+function unseenRetries(before: object, after: object): NotCompared[] {
+  const [old, changed] = [new Map(Object.entries(before)), new Map(Object.entries(after))];
+  const fields = Object.keys(unseenRetryFields).filter((field) => !isSame(old.get(field), changed.get(field)));
+  const subjects = [...new Set(fields.flatMap((field) => unseenRetryFields[field] ?? []))];
+  return subjects.map((subject) => ({ subject, reason: 'the number of attempts does not show them' }));
 }
 
 /** Returns failures of a callee for each condition of a retry policy. */

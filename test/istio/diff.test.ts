@@ -13,7 +13,11 @@ import type { MeshmockError } from '../../src/error/meshmock-error.ts';
 import { folderOf } from '../../src/istio/host/mesh-places.ts';
 import type { ManifestSource } from '../../src/istio/resources/manifest.ts';
 import { installMeshTools } from '../../src/istio/tools/install-tools.ts';
+import type { PlacedMutation, Site } from '../labs/diff/fields/field-mutation.ts';
+import { differenceText, judge } from '../labs/diff/fields/judge.ts';
+import { fieldMutations } from '../labs/diff/fields/plan.ts';
 import { startProgram } from '../program.ts';
+import { Random } from '../random.ts';
 import { descendantsOf } from './descendants.ts';
 
 const never = new AbortController().signal;
@@ -158,6 +162,33 @@ describe('two snapshots in one mesh', () => {
       found('timeout').map(({ from, to }) => `${from} → ${to}`),
       ['times out: never → after 500 ms'],
     );
+  });
+
+  it('differ where chance chooses a version, where a request is delayed, and where a subset has no pod', async () => {
+    const site = (name: string, versions: readonly string[]): Site => ({
+      ...{ name, namespace: 'default', host: `${name}.default.svc.cluster.local`, versions, port: 80, number: 0 },
+      ...{ spare: 'web.default.svc.cluster.local', callers: ['web', 'admin'], otherNamespace: undefined },
+      ...{ grpcPort: undefined, tcpPort: undefined },
+    });
+    const placed = [
+      ['VirtualService http.rewrite.uri', site('cart', ['v1', 'v2'])] as const,
+      ['VirtualService http.fault.delay', site('stock', ['v1'])] as const,
+      ['DestinationRule subsets.labels (no pod)', site('admin', ['v1'])] as const,
+    ].map(([name, at]): PlacedMutation => {
+      const mutation = fieldMutations.find(({ kind, field }) => `${kind} ${field}` === name);
+      assert.ok(mutation, name);
+      return { mutation, site: at, ...mutation.change(at, new Random(1)) };
+    });
+    const comparison = await compare(
+      sources(...placed.map(({ before: text }) => text)),
+      sources(...placed.map(({ after: text }) => text)),
+    );
+    const { mutations, unexplained } = judge(placed, comparison);
+    assert.deepEqual(
+      mutations.map(({ verdict, placed: { mutation } }) => `${mutation.field}: ${verdict}`),
+      placed.map(({ mutation }) => `${mutation.field}: reported`),
+    );
+    assert.deepEqual(unexplained.map(differenceText), []);
   });
 
   it('differ for a caller without a sidecar, over connections that it keeps and over TCP', async () => {

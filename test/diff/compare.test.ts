@@ -127,6 +127,8 @@ test('shares are compared by their counts, and shown as the configuration has th
     { ...refusal('fault', 500), count: 300 },
   ]);
   assert.match(compared(split(0), faults, { mode })[0] ?? '', /^resilience fault: /);
+  const moved = observation([outcome({ kind: 'redirect', location: '/x' }, { count: 600, status: 301 })]);
+  assert.deepEqual(compared(split(0), moved, { mode }), ['destination redirect: v1 100% → 301 to /x 100%']);
 });
 
 test('copies of requests are compared', () => {

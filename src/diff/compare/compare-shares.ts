@@ -69,6 +69,9 @@ function shareKind(
   if (countOf([...old, ...changed], isFault) > 0) return 'fault';
   const [refusedBefore, refusedAfter] = [countOf(old, isRefused), countOf(changed, isRefused)];
   if (refusedBefore !== refusedAfter) return refusedAfter > refusedBefore ? 'refused' : 'allowed';
+  const answers = [...old, ...changed].map(({ answer }) => answer.kind);
+  if (answers.includes('redirect')) return 'redirect';
+  if (answers.includes('direct')) return 'direct_answer';
   const names = (outcomes: readonly Outcome[]): Set<string> =>
     new Set(outcomes.filter(({ answer }) => isReached(answer)).map((outcome) => destinationText(outcome, probe)));
   const common = names(before.outcomes).intersection(names(after.outcomes));

@@ -138,8 +138,9 @@ function planRequest(
   const burst = rateLimitBurst(before, after);
   const ofLimit: Probe['mode'][] = burst === undefined ? [] : [{ kind: 'burst', count: burst, delayMs: 1 }];
   const haveEqualReceivers = before.receiverKey === after.receiverKey;
-  const isOfEach = ({ kind }: Probe['mode']): boolean => kind === 'plain' || (kind === 'shares' && !haveEqualReceivers);
-  const modes = [...needed.modes, ...ofLimit].filter((mode) => isOfEach(mode) || isRepresentative);
+  const modes = [...needed.modes, ...ofLimit].flatMap((mode) =>
+    isRepresentative ? mode : modesOfOthers(mode, haveEqualReceivers),
+  );
   const copies = [...new Set([...mirrorsOf(earlier.route), ...mirrorsOf(later.route)])];
   const callee = calleeOf(later.route) ?? calleeOf(earlier.route);
   const probes = modes.map((mode): PlannedProbe => {
@@ -149,6 +150,17 @@ function planRequest(
     return { probe, copies, callee };
   });
   return { probes, notCompared: needed.notCompared };
+}
+
+/** Number of requests of which some reach the same destination before and after a change. */
+const fewRequests = 20;
+
+/** Returns the modes of a request, if another one with the same routes shows shares, timeouts and limits. */
+function modesOfOthers(mode: Probe['mode'], haveEqualReceivers: boolean): Probe['mode'][] {
+  if (mode.kind === 'plain') return [mode];
+  if (mode.kind !== 'shares') return [];
+  // The settings of a route may depend on the request too, such as those of CORS.
+  return [haveEqualReceivers ? { ...mode, count: Math.min(mode.count, fewRequests) } : mode];
 }
 
 /** Returns the host of the first cluster of a route; undefined if it is not a Service. */

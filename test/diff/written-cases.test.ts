@@ -9,6 +9,7 @@ import { comparison, destination, observation, outcome, probe, request, service,
 const settings: WriteSettings = {
   namespace: 'default',
   manifests: ['old'],
+  needsFill: false,
   apply: ['new'],
   isEverything: false,
   tokenOf: () => undefined,

@@ -310,6 +310,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'expect',
     'istio',
     'cases',
+    'diff',
     'send',
     'options',
     'cli/options',

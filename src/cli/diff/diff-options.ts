@@ -2,6 +2,7 @@ import { type Severity, severities } from '../../diff/model.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { label, text, wholeNumber } from '../../options/option-values.ts';
 import { parseOptions, type Values } from '../../options/options.ts';
+import { overwriteOption } from '../files/new-file.ts';
 import { meshOptions } from '../options/mesh-options.ts';
 import { parseSnapshots, type SnapshotNames } from './snapshot-names.ts';
 
@@ -46,6 +47,7 @@ export const diffSchema = {
     choices: severities,
   },
   write: { parse: text, value: 'FILE', help: 'write the differences as cases for `meshmock test`', isPath: true },
+  overwrite: overwriteOption,
 } as const;
 
 export interface DiffSettings extends Values<typeof diffSchema> {

@@ -8,6 +8,7 @@ import { checkMachine } from '../../istio/tools/check-machine.ts';
 import { installMeshTools } from '../../istio/tools/install-tools.ts';
 import { readIstioSettings } from '../files/istio-settings.ts';
 import { readManifestSources } from '../files/manifest-sources.ts';
+import { checkNewFile } from '../files/new-file.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
 import { SharedProgress } from '../output/shared-progress.ts';
@@ -46,6 +47,7 @@ export const diffCommand: Command = { help, operands: { arePaths: true }, run: d
  */
 export async function diff(args: readonly string[]): Promise<void> {
   const settings = readDiffSettings(args);
+  checkNewFile(settings.write, settings);
   // Errors in files are reported before a mesh starts, because the start takes seconds.
   const shared = readManifestSources(settings.manifests);
   const before = [...shared, ...readSnapshotSources(settings.before)];

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
-import { isCaseFile } from '../files/case-files.ts';
-import { readManifestSources } from '../files/manifest-sources.ts';
+import { readManifestsOfCases } from '../files/case-files.ts';
+import { runProgram } from '../process/run-program.ts';
 import type { SnapshotNames } from './snapshot-names.ts';
 
 /**
@@ -19,21 +19,10 @@ export function readSnapshotSources(names: SnapshotNames): ManifestSource[] {
   return sources;
 }
 
-const kustomizations = ['kustomization.yaml', 'kustomization.yml', 'Kustomization'];
-
 function readPath(name: string): ManifestSource[] {
-  const stat = statSync(name, { throwIfNoEntry: false });
-  if (stat === undefined && isRevision(name))
+  if (name !== '-' && !existsSync(name) && isRevision(name))
     throw new MeshmockError('usage', `"${name}" is a revision of Git: write \`meshmock diff ${name} -- PATH\``);
-  const isFolder = name !== '-' && stat?.isDirectory() === true;
-  if (!isFolder) return readManifestSources([name]);
-  const isKustomization = kustomizations.some((file) => existsSync(path.join(name, file)));
-  if (isKustomization) return [{ name: path.join(name, 'kustomization.yaml'), text: buildKustomization(name) }];
-  return readManifestSources([name], (file, text) => isCaseFile(file) && !/^\s*apiVersion\s*:/m.test(text));
-}
-
-function buildKustomization(folder: string): string {
-  return run('kubectl', ['kustomize', folder], `${folder}: a kustomization needs kubectl`).toString();
+  return readManifestsOfCases([name]);
 }
 
 /** Reads paths of a revision from a copy of it in a temporary folder. */
@@ -74,8 +63,8 @@ function checkOut(top: string, tree: string, folder: string): void {
   const index = path.join(mkdtempSync(path.join(tmpdir(), 'meshmock-index-')), 'index');
   const env = { ...process.env, GIT_INDEX_FILE: index };
   try {
-    run('git', ['-C', top, 'read-tree', tree], 'git read-tree failed', env);
-    run('git', ['-C', top, 'checkout-index', '--all', `--prefix=${folder}/`], 'git checkout-index failed', env);
+    runProgram('git', ['-C', top, 'read-tree', tree], 'git read-tree failed', env);
+    runProgram('git', ['-C', top, 'checkout-index', '--all', `--prefix=${folder}/`], 'git checkout-index failed', env);
   } finally {
     rmSync(path.dirname(index), { recursive: true, force: true });
   }
@@ -94,16 +83,5 @@ function readNamed(file: string, folder: string, revision: string): ManifestSour
 }
 
 function git(args: readonly string[], problem: string): Buffer {
-  return run('git', args, problem);
-}
-
-const mostBytes = 1024 * 1024 * 1024;
-
-/** Runs a program to its end. @throws MeshmockError `usage` with its standard error */
-function run(program: string, args: readonly string[], problem: string, env = process.env): Buffer {
-  const { status, stdout, stderr, error } = spawnSync(program, args, { maxBuffer: mostBytes, env });
-  if (error !== undefined) throw new MeshmockError('machine', `${problem}: ${error.message}`);
-  if (status === 0) return stdout;
-  const detail = stderr.toString().trim();
-  throw new MeshmockError('usage', detail === '' ? problem : `${problem}: ${detail}`);
+  return runProgram('git', args, problem);
 }

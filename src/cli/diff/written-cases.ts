@@ -1,10 +1,11 @@
-import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Caller, Comparison, Difference, Probe } from '../../diff/model.ts';
+import { needsFill, objectsOf, withServiceNames } from '../../diff/engine/service-names.ts';
+import type { Comparison, Difference } from '../../diff/model.ts';
 import { caseOfDifference, writeCases } from '../../diff/written-cases/write-cases.ts';
-import { MeshmockError } from '../../error/meshmock-error.ts';
-import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
-import { isService, type KubeObject, kubectlName, type Service, selects } from '../../istio/resources/objects.ts';
+import { optional } from '../../error/optional.ts';
+import type { ManifestSource } from '../../istio/resources/manifest.ts';
+import { type KubeObject, kubectlName } from '../../istio/resources/objects.ts';
+import { writeNewFile } from '../files/new-file.ts';
 import type { DiffSettings } from './diff-options.ts';
 
 /** Manifests of both snapshots. */
@@ -22,7 +23,7 @@ export interface SnapshotSources {
 export function writeCaseFile(
   file: string,
   comparison: Comparison,
-  { manifests, before, after, namespace, all }: DiffSettings,
+  { manifests, meshConfig, before, after, namespace, all, overwrite }: DiffSettings,
   sources: SnapshotSources,
 ): string[] {
   const fromFile = (names: readonly string[]): string[] =>
@@ -31,18 +32,16 @@ export function writeCaseFile(
   const removed = earlier.filter((one) => !later.some((other) => nameOf(other) === nameOf(one)));
   // A file of cases applies a change to manifests, and cannot remove objects or read a revision.
   const isChange = before.kind === 'files' && after.kind === 'files' && removed.length === 0;
-  const { text, count, notWritten } = writeCases(withServiceNames(comparison, later, namespace), {
+  const { text, count, notWritten } = writeCases(named(comparison, later, namespace), {
     namespace,
+    ...optional('meshConfig', meshConfig === undefined ? undefined : fromFile([meshConfig])[0]),
+    needsFill: needsFill(comparison.probes, [...earlier, ...later], namespace),
     manifests: fromFile([...manifests, ...(isChange ? before : after).paths]),
     apply: isChange ? fromFile(after.paths) : [],
     isEverything: all,
     tokenOf: () => undefined,
   });
-  try {
-    writeFileSync(file, text);
-  } catch (error) {
-    throw new MeshmockError('usage', `--write: ${(error as Error).message}`);
-  }
+  writeNewFile(file, text, { overwrite });
   return [
     `${count} cases are in ${file}`,
     ...notWritten.map(({ subject, reason }) => `no case for ${subject}: ${reason}`),
@@ -55,16 +54,12 @@ export function caseWriter(
   { namespace }: Pick<DiffSettings, 'namespace'>,
   { after }: SnapshotSources,
 ): (difference: Difference) => string | undefined {
-  let named: Comparison | undefined;
+  let renamed: Comparison | undefined;
   return ({ probe }) => {
-    named ??= withServiceNames(comparison, objectsOf(after), namespace);
-    const own = named.differences.find((one) => one.probe.id === probe.id);
-    return own === undefined ? undefined : caseOfDifference(own, named, { namespace, tokenOf: () => undefined });
+    renamed ??= named(comparison, objectsOf(after), namespace);
+    const own = renamed.differences.find((one) => one.probe.id === probe.id);
+    return own === undefined ? undefined : caseOfDifference(own, renamed, { namespace, tokenOf: () => undefined });
   };
-}
-
-function objectsOf(sources: readonly ManifestSource[]): KubeObject[] {
-  return parseManifests(sources).map(({ object }) => object);
 }
 
 function nameOf(object: KubeObject): string {
@@ -72,25 +67,9 @@ function nameOf(object: KubeObject): string {
 }
 
 /** Names callers by their Services, as cases do. */
-function withServiceNames(comparison: Comparison, objects: readonly KubeObject[], namespace: string): Comparison {
-  const services = objects.filter(isService);
-  const named = (caller: Caller): Caller => {
-    if (caller.kind !== 'workload') return caller;
-    const service = services.find((one) => isOf(one, caller, namespace));
-    return service === undefined ? caller : { ...caller, name: service.metadata.name };
-  };
-  const probeOf = (probe: Probe): Probe => ({ ...probe, caller: named(probe.caller) });
-  return {
-    ...comparison,
-    probes: comparison.probes.map(probeOf),
-    differences: comparison.differences.map((one) => ({ ...one, probe: probeOf(one.probe) })),
-  };
-}
-
-function isOf(
-  { metadata, spec }: Service,
-  { namespace, labels }: Extract<Caller, { kind: 'workload' }>,
-  defaultNamespace: string,
-): boolean {
-  return (metadata.namespace ?? defaultNamespace) === namespace && selects(spec.selector, labels);
+function named(comparison: Comparison, objects: readonly KubeObject[], namespace: string): Comparison {
+  const probes = withServiceNames(comparison.probes, objects, namespace);
+  const byId = new Map(probes.map((probe) => [probe.id, probe]));
+  const differences = comparison.differences.map((one) => ({ ...one, probe: byId.get(one.probe.id) ?? one.probe }));
+  return { ...comparison, probes, differences };
 }

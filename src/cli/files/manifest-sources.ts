@@ -1,12 +1,13 @@
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { ManifestSource } from '../../istio/resources/manifest.ts';
 import { readStandardInput, readText } from '../process/read-text.ts';
+import { runProgram } from '../process/run-program.ts';
 
 /**
  * Reads manifests as `kubectl -f` does. A name is a file, a folder, or `-` for standard input. Of a folder, it reads the
- * YAML and JSON files, without the folders below.
+ * YAML and JSON files, without the folders below. A folder with a kustomization is what `kubectl kustomize` makes of it.
  *
  * @param isOther reports whether a file of a folder is something else
  * @throws MeshmockError `usage` for a file that is missing, and for a folder without manifests
@@ -20,6 +21,7 @@ export function readManifestSources(
   return names.flatMap((name) => {
     if (name === '-') return [{ name: 'standard input', text: readStandardInput() }];
     if (!isFolder(name)) return [{ name, text: readText(name) }];
+    if (isKustomization(name)) return [builtFrom(name)];
     const files = readdirSync(name).filter(isManifest).sort();
     const sources = files.map((file) => ({ name: path.join(name, file), text: readText(path.join(name, file)) }));
     const manifests = sources.filter((source) => !isOther(source.name, source.text));
@@ -27,6 +29,18 @@ export function readManifestSources(
       throw new MeshmockError('usage', `${name}: this folder has no .yaml, .yml or .json file`);
     return manifests;
   });
+}
+
+const kustomizations = ['kustomization.yaml', 'kustomization.yml', 'Kustomization'];
+
+function isKustomization(folder: string): boolean {
+  return kustomizations.some((file) => existsSync(path.join(folder, file)));
+}
+
+/** Builds a kustomization. Its name is the command, since lines of errors are those of the output. */
+function builtFrom(folder: string): ManifestSource {
+  const text = runProgram('kubectl', ['kustomize', folder], `${folder}: a kustomization needs kubectl`);
+  return { name: `kubectl kustomize ${folder}`, text: text.toString() };
 }
 
 /** Reports whether the name of a file in a folder is that of a manifest. */

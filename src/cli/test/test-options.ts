@@ -3,6 +3,7 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import { durationMs, text, wholeNumber } from '../../options/option-values.ts';
 import { parseOptions, type Values } from '../../options/options.ts';
 import { parseAddress } from '../../plan/address.ts';
+import { overwriteOption } from '../files/new-file.ts';
 import { meshOptions } from '../options/mesh-options.ts';
 
 export const testSchema = {
@@ -62,6 +63,13 @@ export const testSchema = {
     value: 'DURATION',
     help: 'time to retry each case until it holds, for cases that set none',
   },
+  write: {
+    parse: text,
+    value: 'FILE',
+    help: 'write cases for the manifests FILE|DIR, as they hold in a local mesh, into a new FILE',
+    isPath: true,
+  },
+  overwrite: overwriteOption,
   json: { isSwitch: true, help: 'print JSON: cases, expectations, first failed answers' },
   junit: { parse: text, value: 'FILE', help: 'also write the cases as JUnit XML', isPath: true },
   github: {
@@ -71,7 +79,7 @@ export const testSchema = {
 } as const;
 
 export interface TestSettings extends Values<typeof testSchema> {
-  /** Files of cases, and folders that contain them. */
+  /** Files of cases, and folders that contain them; manifests with `--write`. */
   readonly names: readonly string[];
 }
 
@@ -84,8 +92,16 @@ export interface TestSettings extends Values<typeof testSchema> {
  */
 export function readTestSettings(args: readonly string[]): TestSettings {
   const { values, positionals } = parseOptions(testSchema, args, {});
-  if (positionals.length === 0) throw new MeshmockError('usage', 'expected at least one FILE or DIR with cases');
-  const problem = conflictOf(values);
+  if (positionals.length === 0)
+    throw new MeshmockError(
+      'usage',
+      values.write === undefined
+        ? 'expected at least one FILE or DIR with cases'
+        : 'expected the manifests for which --write writes cases',
+    );
+  if (values.overwrite && values.write === undefined)
+    throw new MeshmockError('usage', '--overwrite is about the file of --write: add --write FILE');
+  const problem = values.write === undefined ? conflictOf(values) : conflictWithWrite(values);
   if (problem !== undefined) throw new MeshmockError('usage', problem);
   return { ...values, names: positionals };
 }
@@ -119,6 +135,25 @@ function conflictOf(values: Values<typeof testSchema>): string | undefined {
   if (values.failUntested && values.only.length > 0)
     return '--fail-untested needs all cases, and --only leaves some out: remove one of them';
   return undefined;
+}
+
+/** Returns the first flag that is about running cases, which `--write` does not; undefined if there is none. */
+function conflictWithWrite(values: Values<typeof testSchema>): string | undefined {
+  const flags = {
+    '--entry': values.entry.length > 0,
+    '--meshes': values.meshes !== undefined,
+    '--only': values.only.length > 0,
+    '--before': values.before,
+    '--contrast': values.contrast,
+    '--fail-untested': values.failUntested,
+    '--watch': values.watch,
+    '--keep': values.keep,
+    '--json': values.json,
+    '--junit': values.junit !== undefined,
+    '--github': values.github,
+  };
+  const flag = Object.entries(flags).find(([, isGiven]) => isGiven)?.[0];
+  return flag === undefined ? undefined : `--write writes cases, and ${flag} is for running them: remove one of them`;
 }
 
 /** Returns the first flag that is about a single local mesh; undefined if none is. */

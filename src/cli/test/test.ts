@@ -21,9 +21,10 @@ import { testMeshes } from './test-meshes.ts';
 import { readTestSettings, type TestSettings, testSchema } from './test-options.ts';
 import { TestReport } from './test-report.ts';
 import { TestRun } from './test-run.ts';
+import { readSnapshot, writeCasesOf } from './write-snapshot-cases.ts';
 
 const help: HelpText = {
-  usage: ['test [OPTIONS] FILE|DIR…'],
+  usage: ['test [OPTIONS] FILE|DIR…', 'test --write FILE [OPTIONS] MANIFESTS…'],
   summary: 'Tests the configuration of a mesh.',
   about: [
     'A file has cases in YAML, each with a call and expectations. Files of istio-config-validator work too. Without --entry, the manifests of a file are applied to a local mesh on this machine: a real istiod, real sidecars, and a mock in place of each image.',
@@ -33,6 +34,7 @@ const help: HelpText = {
     'meshmock test istio/examples/tests --contrast',
     'meshmock test shop_test.yaml --manifests shop.yaml',
     'meshmock test tests/ --entry http://localhost:8080 --junit results.xml',
+    'meshmock test --write shop_test.yaml k8s/',
   ],
   notes: [
     'Exit code: 0; 1 if a case fails, the mesh refuses manifests, or the run is stopped; 2 if a file or the command is wrong, if this machine cannot run a mesh, or if no case could be tried; 3 if nothing answers.',
@@ -52,13 +54,12 @@ const command = 'meshmock test';
  */
 export async function test(args: readonly string[]): Promise<void> {
   const settings = readTestSettings(args);
+  if (settings.write !== undefined) return write({ ...settings, write: settings.write });
   if (settings.junit !== undefined) beginJunit(settings.junit, command);
   // Errors in files are reported before a mesh starts, because the start takes seconds.
   const files = reportingErrors(settings, () => readCaseFiles(settings));
   if (settings.entry.length === 0) checkMachine();
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
-  endWithNpx();
+  const stop = stopController();
   await using meshes = testMeshes(settings, files, stop.signal);
   try {
     if (settings.watch) return await runOnChanges(settings, files, meshes.all, stop.signal);
@@ -68,6 +69,27 @@ export async function test(args: readonly string[]): Promise<void> {
     if (!stop.signal.aborted) throw error;
     process.exitCode ??= exitCodes.failed;
   }
+}
+
+/** Writes cases for manifests, and sets the exit code. */
+async function write(settings: TestSettings & { readonly write: string }): Promise<void> {
+  const sources = readSnapshot(settings);
+  checkMachine();
+  const stop = stopController();
+  try {
+    await writeCasesOf(sources, settings, stop.signal);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    process.exitCode ??= exitCodes.failed;
+  }
+}
+
+/** Returns a controller that signals to this process abort. */
+function stopController(): AbortController {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
+  endWithNpx();
+  return stop;
 }
 
 function isStarted(mesh: MeshUnderTest): boolean {

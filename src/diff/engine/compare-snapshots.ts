@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
 import { CauseFinder } from '../causes/cause-finder.ts';
 import { allDifferences, unanswered } from '../compare/compare-all.ts';
-import { observationOf } from '../compare/observe.ts';
 import { testFalseAlarmRate } from '../compare/shares.ts';
 import { joinEdgeNotes } from '../edge-notes.ts';
 import type { Comparison, Observation, Probe } from '../model.ts';
@@ -11,9 +10,9 @@ import { edgesOf } from '../pieces/edges.ts';
 import { keptConnectionMs, mayKeepConnections } from '../probes/kept-connections.ts';
 import { planProbes } from '../probes/plan-probes.ts';
 import { ComparisonMesh, type ComparisonMeshOptions } from './comparison-mesh.ts';
-import { evidenceOf } from './evidence.ts';
+import { observe } from './observe-probe.ts';
 import { outsideWorkload } from './probe-routes.ts';
-import { type ProbeAnswers, sendProbes } from './probe-sender.ts';
+import { sendProbes } from './probe-sender.ts';
 import { readSnapshot } from './read-snapshot.ts';
 import { changedKeys } from './token-keys.ts';
 
@@ -133,15 +132,4 @@ export async function compareIn(
     phases,
     observations,
   };
-}
-
-function observe({ probe, answers, mirrors }: ProbeAnswers): Observation {
-  const attempts = answers.flatMap(({ reply }) => reply?.mesh?.attempt ?? []);
-  return observationOf(answers, {
-    probeId: probe.id,
-    mirrors,
-    attempts: probe.mode.kind === 'failing' && attempts.length > 0 ? Math.max(...attempts) : undefined,
-    evidence: evidenceOf(probe, answers),
-    isAtGateway: probe.caller.kind === 'gateway',
-  });
 }

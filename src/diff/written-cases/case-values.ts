@@ -9,6 +9,9 @@ export interface WrittenCase {
 /** Contents of a file of cases. */
 export interface WrittenFile {
   readonly manifests: readonly string[];
+  readonly meshConfig?: string;
+  readonly namespace?: string;
+  readonly fill?: boolean;
   readonly apply?: readonly string[];
   readonly before?: readonly WrittenCase[];
   readonly cases?: readonly WrittenCase[];

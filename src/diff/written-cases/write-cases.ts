@@ -8,6 +8,10 @@ import { formatCases, type WrittenCase, withUniqueNames } from './case-values.ts
 export interface WriteSettings extends CaseSettings {
   /** Files and folders of the snapshot before the change, as the file of cases names them. */
   readonly manifests: readonly string[];
+  /** File with the mesh configuration of Istio. */
+  readonly meshConfig?: string;
+  /** True if the mesh adds workloads that the manifests do not have. */
+  readonly needsFill: boolean;
   /** Files and folders of the change; empty for cases of one snapshot. */
   readonly apply: readonly string[];
   /** True to write everything that was seen, and false for the differences only. */
@@ -186,7 +190,7 @@ class CaseLists {
   }
 
   format(hasChange: boolean): WrittenText {
-    const { manifests, apply } = this.settings;
+    const { manifests, meshConfig, namespace, needsFill, apply } = this.settings;
     const names = new Set<string>();
     const unique = (list: readonly WrittenCase[]): WrittenCase[] => withUniqueNames(list, names);
     const cases = unique(hasChange ? this.cases : [...this.cases, ...this.always]);
@@ -194,6 +198,9 @@ class CaseLists {
     const always = hasChange ? unique(this.always) : [];
     const text = formatCases({
       manifests,
+      ...(meshConfig === undefined ? {} : { meshConfig }),
+      ...(namespace === 'default' ? {} : { namespace }),
+      ...(needsFill ? { fill: true } : {}),
       ...(before.length === 0 ? {} : { before }),
       ...(hasChange ? { apply } : {}),
       ...(cases.length > 0 || always.length === 0 ? { cases } : {}),

@@ -1,0 +1,59 @@
+import type { ManifestSource } from '../../istio/resources/manifest.ts';
+import { unanswered } from '../compare/compare-all.ts';
+import { joinEdgeNotes } from '../edge-notes.ts';
+import type { NotCompared, Observation, Probe } from '../model.ts';
+import { edgesOf } from '../pieces/edges.ts';
+import { planProbes } from '../probes/plan-probes.ts';
+import { ComparisonMesh, type ComparisonMeshOptions } from './comparison-mesh.ts';
+import { observe } from './observe-probe.ts';
+import { outsideWorkload } from './probe-routes.ts';
+import { sendProbes } from './probe-sender.ts';
+import { readSnapshot } from './read-snapshot.ts';
+
+export interface ObserveOptions {
+  readonly sources: readonly ManifestSource[];
+  readonly userAgent: string;
+  /** Called when a phase begins. */
+  readonly onPhase: (phase: string) => void;
+  /** Called with notes of the mesh. */
+  readonly onNote: (note: string) => void;
+}
+
+/** Requests to all edges of a snapshot, and what was seen of them. */
+export interface SnapshotObservations {
+  readonly probes: readonly Probe[];
+  /** Observations by the id of their probe. */
+  readonly observations: ReadonlyMap<string, Observation>;
+  readonly notCompared: readonly NotCompared[];
+}
+
+/**
+ * Starts a mesh with a snapshot, and sends the requests of all its edges.
+ *
+ * @throws MeshmockError if a manifest is refused, or if the mesh does not come up
+ */
+export async function observeSnapshot(
+  options: ObserveOptions & ComparisonMeshOptions,
+  signal: AbortSignal,
+): Promise<SnapshotObservations> {
+  const { sources, userAgent, onPhase, onNote } = options;
+  onPhase('start the mesh');
+  const { mesh, report } = await ComparisonMesh.start(sources, options, signal);
+  await using _mesh = mesh;
+  for (const note of report.leftOut) onNote(`not run: ${note}`);
+  onPhase('read the configuration');
+  const snapshot = await readSnapshot(mesh.host, signal);
+  const { toProbe, callers, notCompared } = edgesOf(snapshot, snapshot, {
+    all: true,
+    outside: `${mesh.namespace}/${outsideWorkload}`,
+  });
+  const plan = planProbes(toProbe, callers, () => true);
+  const { probes, mirrors, callees } = plan;
+  onPhase('send requests');
+  const tokenParts = (probe: Probe) => mesh.keys.partsOf(probe);
+  const answers = await sendProbes(probes, mesh, { userAgent, tokenParts, mirrors, callees }, signal);
+  const observations = new Map([...answers].map(([id, seen]) => [id, observe(seen)]));
+  const bothSides = new Map([...observations].map(([id, seen]) => [id, { before: seen, after: seen }]));
+  const notes = joinEdgeNotes(unanswered(probes, bothSides), callers);
+  return { probes, observations, notCompared: [...notCompared, ...plan.notCompared, ...notes] };
+}

@@ -29,6 +29,25 @@ describe('actionlint', () => {
     }
   });
 
+  it('accepts the workflow of the docs for ci/diff, with Kustomize and with Helm, and notices a wrong input in it', async () => {
+    const repository = path.join(folder, 'diff');
+    const file = path.join(repository, '.github/workflows/mesh.yaml');
+    for (const created of [path.dirname(file), path.join(repository, 'ci/diff'), path.join(repository, '.git')])
+      mkdirSync(created, { recursive: true });
+    copyFileSync(path.join(root, 'ci/diff/action.yml'), path.join(repository, 'ci/diff/action.yml'));
+    const workflow = pageBlock('ci.md', 'yaml', 'name: mesh diff').replace('OWNER/meshmock/ci/diff@v1', './ci/diff');
+    assert.match(workflow, /uses: \.\/ci\/diff\n/);
+    const helm = pageBlock('ci.md', 'yaml', 'base/chart');
+    for (const text of [workflow, workflow.replace(/ {6}- name: render.*?(?= {6}- uses)/s, helm)]) {
+      writeFileSync(file, text);
+      await printed(actionlint(...withoutPrograms, file));
+      writeFileSync(file, text.replace('fail-on:', 'fail:'));
+      const { code, stdout } = await actionlint(...withoutPrograms, file);
+      assert.equal(code, 1);
+      assert.match(stdout, /input "fail" is not defined in action "meshmock diff"/);
+    }
+  });
+
   it('accepts the workflow of the docs for action.yml, and notices a wrong input in it', async () => {
     const repository = path.join(folder, 'repository');
     const file = path.join(repository, '.github/workflows/mesh.yaml');
@@ -36,9 +55,9 @@ describe('actionlint', () => {
     // actionlint reads the actions of the repository that a workflow is in.
     mkdirSync(path.join(repository, '.git'));
     copyFileSync(path.join(root, 'action.yml'), path.join(repository, 'action.yml'));
-    const workflow = pageBlock('ci.md', 'yaml', 'runs-on:').replace('OWNER/meshmock@v1', './');
+    const workflow = pageBlock('ci.md', 'yaml', 'on: [push, pull_request]').replace('OWNER/meshmock@v1', './');
     assert.match(workflow, /uses: \.\/\n/);
-    const steps = pageBlock('ci.md', 'yaml', 'kubectl kustomize').replace('OWNER/meshmock@v1', './');
+    const steps = pageBlock('ci.md', 'yaml', '> rendered.yaml').replace('OWNER/meshmock@v1', './');
     for (const text of [workflow, workflow.replace(/ {6}- uses: \.\/\n.*/s, steps)]) {
       writeFileSync(file, text);
       await printed(actionlint(...withoutPrograms, file));

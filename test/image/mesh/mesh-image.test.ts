@@ -158,10 +158,13 @@ suite('the image of the local mesh', { timeout: 1_800_000 }, () => {
       readonly inputs: Readonly<Record<string, { readonly default?: string }>>;
       readonly runs: { readonly steps: readonly { readonly run?: string; readonly env?: Record<string, string> }[] };
     }
-    const action = parse(readFileSync(path.join(checkout, 'action.yml'), 'utf8')) as Action;
-
-    /** Runs the script of the action as the runner does, with podman as `docker`. */
-    function runAction(workspace: string, inputs: Readonly<Record<string, string>>): Promise<Step> {
+    /**
+     * Runs the script of an action as the runner does, with podman as `docker`.
+     *
+     * @param place folder of the action in the repository
+     */
+    function runAction(workspace: string, inputs: Readonly<Record<string, string>>, place = ''): Promise<Step> {
+      const action = parse(readFileSync(path.join(checkout, place, 'action.yml'), 'utf8')) as Action;
       const [step] = action.runs.steps;
       const bin = path.join(containers.folder, 'bin');
       mkdirSync(bin, { recursive: true });
@@ -176,7 +179,7 @@ suite('the image of the local mesh', { timeout: 1_800_000 }, () => {
         workspace,
         env: {
           ...Object.fromEntries(Object.entries(step?.env ?? {}).map(([name, value]) => [name, evaluated(value)])),
-          GITHUB_ACTION_PATH: checkout,
+          GITHUB_ACTION_PATH: path.join(checkout, place),
           PATH: `${bin}:${process.env.PATH}`,
         },
       });
@@ -193,7 +196,7 @@ suite('the image of the local mesh', { timeout: 1_800_000 }, () => {
       const [, command = ''] =
         /^docker run --rm meshmock:mesh (.*) > /m.exec(pageBlock('ci.md', 'sh', 'mesh/client.yaml')) ?? [];
       write('mesh/client.yaml', await containers.podman('run', '--rm', image, ...command.split(' ')));
-      const workflow = parse(pageBlock('ci.md', 'yaml', 'runs-on:')) as {
+      const workflow = parse(pageBlock('ci.md', 'yaml', 'on: [push, pull_request]')) as {
         jobs: { mesh: { steps: { uses: string; with?: Record<string, string> }[] } };
       };
       const inputs = { ...workflow.jobs.mesh.steps[1]?.with, image };
@@ -243,6 +246,28 @@ suite('the image of the local mesh', { timeout: 1_800_000 }, () => {
       const inputs = { image, tests: '\n  ci tests\n', manifests: 'k8s\n', arguments: '--only one\n--timeout 20s' };
       const { code, stdout, stderr } = await runAction(repository, inputs);
       assert.equal(code, 0, stdout + stderr);
+    });
+
+    test('ci/diff adds its report to the summary, and fails by severity', async () => {
+      const folder = path.join(containers.folder, 'diff');
+      cpSync(path.join(checkout, 'istio/examples/diff'), folder, { recursive: true });
+      const inputs = { image, old: 'old.yaml', new: 'new.yaml', manifests: 'shop.yaml\n' };
+      const red = await runAction(folder, inputs, 'ci/diff');
+      assert.equal(red.code, 1, red.stdout + red.stderr);
+      assert.match(red.summary, /^### meshmock diff\n/);
+      assert.match(red.summary, /\| web → stock \| `POST \/orders\/\*` \| `200 stock v1` \| `403 rbac_denied` \|/);
+      assert.match(red.annotations[0]?.message ?? '', /the behaviour of the mesh differs/);
+      assert.match(red.outputs.report ?? '', /diff\.md$/);
+
+      const gated = await runAction(folder, { ...inputs, 'fail-on': 'allowed' }, 'ci/diff');
+      assert.equal(gated.code, 0, gated.stdout + gated.stderr);
+      assert.deepEqual(gated.annotations, []);
+      assert.match(gated.summary, /5 behaviours differ/);
+
+      writeFileSync(path.join(folder, 'wrong.yaml'), 'kind: [');
+      const wrong = await runAction(folder, { ...inputs, new: 'wrong.yaml', 'fail-on': 'none' }, 'ci/diff');
+      assert.equal(wrong.code, 2, wrong.stdout);
+      assert.match(wrong.stderr, /wrong\.yaml:1:\d+: /);
     });
 
     test('without an image, it takes that of its version in the registry of GitHub', async () => {

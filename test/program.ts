@@ -91,9 +91,12 @@ export async function runShell(line: string): Promise<{ code: number | null; std
   return { code, stdout, stderr };
 }
 
-/** Removes lines of progress, which a program prints if it takes long: on a busy machine, and otherwise not. */
+/**
+ * Removes lines of progress, which a program prints if it takes long: on a busy machine, and otherwise not. Removes the times
+ * of the parts of `meshmock diff` too.
+ */
 export function withoutProgress(output: string): string {
-  return output.replaceAll(/^meshmock: .*, \d+ s\n/gm, '');
+  return output.replaceAll(/^meshmock: (?:.*, \d+ s| *\d+\.\d s {2}.*)\n?/gm, '');
 }
 
 /** Runs the program until it ends. Its lines of progress are left out. */

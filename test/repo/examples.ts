@@ -50,7 +50,7 @@ export function runWith(
 ): Promise<{ output: string; code: number }> {
   let here = command
     .replace(/^curl /, 'curl -s ')
-    .replace(/(^|\| )npx meshmock/, (_, before) => `${before}"${process.execPath}" dist/cli/main.js`);
+    .replace(/(^|\| |&& )npx meshmock/, (_, before) => `${before}"${process.execPath}" "${root}/dist/cli/main.js"`);
   for (const [shown, real] of places) here = here.replaceAll(shown, real);
   return new Promise((resolve) => {
     execFile('sh', ['-c', `${here} 2>&1`], { cwd: root, env }, (error, stdout) => {
@@ -67,6 +67,9 @@ export interface PageRun {
   readonly examples: readonly (Example & { readonly printed: string })[];
 }
 
+/** Commands that start a mesh of their own: their output does not depend on what ran before. */
+const hasOwnMesh = /npx meshmock (?:test|diff) /;
+
 /**
  * Runs the examples of pages, each page twice: so that no output is that of a process's first request.
  *
@@ -82,7 +85,7 @@ export async function runPages(
   const runs: PageRun[] = [];
   for (const page of pages) {
     const examples = examplesOf(page.text, kind);
-    for (const { command } of examples) await print(command);
+    for (const { command } of examples) if (!hasOwnMesh.test(command)) await print(command);
     const printed: (Example & { readonly printed: string })[] = [];
     for (const example of examples) {
       const output = await print(example.command);

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Jaeger } from '../../../src/jaeger/jaeger.ts';
 import { runConcurrently } from '../../../src/execute/concurrency/run-concurrently.ts';
+import { Jaeger } from '../../../src/jaeger/jaeger.ts';
 import { formatPath } from '../../../src/plan/format.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
 import { toMessage } from '../../../src/plan/to-message.ts';

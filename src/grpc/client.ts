@@ -14,8 +14,8 @@ import { type DescribedMethods, noDescribedMethods } from './messages/described-
 import { ChannelName, nameOptions, nameTarget } from './name-resolver.ts';
 import { watchSentStreams } from './sent-streams.ts';
 import { countIncomingBytes } from './streams/incoming-bytes.ts';
-import { boundEnd } from './streams/session-end.ts';
-import { tlsCredentials } from './tls-credentials.ts';
+import { boundEnd, ChannelSockets } from './streams/session-end.ts';
+import { showSockets, tlsCredentials } from './tls-credentials.ts';
 
 const maxChannels = 500;
 
@@ -72,7 +72,7 @@ function keepWithin({ budgets, maxCallMs }: ClientBounds): () => void {
 }
 
 /** Channel that one call uses. */
-interface Lease extends NamedChannel {
+interface Lease extends Omit<NamedChannel, 'close'> {
   /** Returns the channel to the pool. A broken channel is dropped, because it would repeat its error for a while. */
   release(isBroken: boolean): void;
 }
@@ -83,6 +83,7 @@ interface NamedChannel {
   readonly name?: ChannelName;
   /** Facts of its latest connection; a channel has one at a time. */
   readonly connection: { tls?: Tls | undefined };
+  close(): void;
 }
 
 interface PooledChannel extends NamedChannel {
@@ -123,7 +124,7 @@ class Channels {
       release: (isBroken) => {
         entry.users--;
         if (isBroken && this.entries.get(key) === entry) this.entries.delete(key);
-        if (entry.users === 0 && this.entries.get(key) !== entry) entry.channel.close();
+        if (entry.users === 0 && this.entries.get(key) !== entry) entry.close();
         this.dropIdle();
       },
     };
@@ -131,16 +132,16 @@ class Channels {
 
   private dropIdle(): void {
     if (this.entries.size <= maxChannels) return;
-    for (const [key, { channel, users }] of this.entries) {
-      if (users > 0) continue;
+    for (const [key, entry] of this.entries) {
+      if (entry.users > 0) continue;
       this.entries.delete(key);
-      channel.close();
+      entry.close();
       if (this.entries.size <= maxChannels) return;
     }
   }
 
   close(): void {
-    for (const { channel } of this.entries.values()) channel.close();
+    for (const entry of this.entries.values()) entry.close();
     this.entries.clear();
   }
 }
@@ -167,16 +168,25 @@ function openChannel(
     connection.tls = facts;
   };
   const created = scheme === 'grpcs' ? tlsCredentials(authority, tls, onConnected) : credentials.createInsecure();
-  const channel = new Channel(target, created, {
-    'grpc.default_authority': authority,
-    'grpc.max_receive_message_length': maxReceivedBytes,
-    'grpc.enable_channelz': 0,
-    'grpc.use_local_subchannel_pool': 1,
-    'grpc.enable_http_proxy': 0,
-    'grpc.service_config_disable_resolution': 1,
-    ...(name === undefined ? {} : nameOptions(name)),
-  });
-  return { channel, connection, ...optional('name', name) };
+  const sockets = new ChannelSockets();
+  const channel = new Channel(
+    target,
+    showSockets(created, (socket) => sockets.add(socket)),
+    {
+      'grpc.default_authority': authority,
+      'grpc.max_receive_message_length': maxReceivedBytes,
+      'grpc.enable_channelz': 0,
+      'grpc.use_local_subchannel_pool': 1,
+      'grpc.enable_http_proxy': 0,
+      'grpc.service_config_disable_resolution': 1,
+      ...(name === undefined ? {} : nameOptions(name)),
+    },
+  );
+  const close = (): void => {
+    channel.close();
+    sockets.close();
+  };
+  return { channel, connection, close, ...optional('name', name) };
 }
 
 async function makeCall(

@@ -16,6 +16,22 @@ interface SecureConnectorFactory {
   };
 }
 
+/** Returns credentials that show each socket which connects, before TLS begins. */
+export function showSockets(created: ChannelCredentials, onSocket: (socket: Socket) => void): ChannelCredentials {
+  const factory = created as unknown as SecureConnectorFactory;
+  const create = factory._createSecureConnector.bind(created);
+  factory._createSecureConnector = (...args) => {
+    const connector = create(...args);
+    const connect = connector.connect.bind(connector);
+    connector.connect = (socket) => {
+      onSocket(socket);
+      return connect(socket);
+    };
+    return connector;
+  };
+  return created;
+}
+
 const maxListeners = 20;
 
 /**

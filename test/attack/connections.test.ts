@@ -100,6 +100,21 @@ suite('connections of clients that break the rules', () => {
       await until('the descriptors are closed', 60_000, () => attacked.descriptors() <= openBefore);
     });
 
+  test('a callee that says nothing and keeps its half of the connection open does not keep a descriptor', async () => {
+    let connections = 0;
+    await using callee = await startRawServer((socket) => {
+      connections++;
+      socket.allowHalfOpen = true;
+    });
+    await attacked.probe();
+    const openBefore = attacked.descriptors();
+    for (let count = 0; count < 5; count++)
+      await sendHttp(attacked.httpPort, `/@grpc:127.0.0.1:${callee.port};timeout=100ms/x`);
+    // No stream is ever sent on these connections, since their calls are over before the first SETTINGS.
+    assert.ok(connections > 0);
+    await until('the descriptors are closed', 60_000, () => attacked.descriptors() <= openBefore);
+  });
+
   test('a line over TCP that does not end is not awaited for ever, and no descriptor is lost', async () => {
     await attacked.probe();
     const openBefore = attacked.descriptors();

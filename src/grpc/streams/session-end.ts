@@ -1,4 +1,5 @@
 import type { Http2Session } from 'node:http2';
+import type { Socket } from 'node:net';
 
 /** Time in which a peer must close its half of a connection after ours, in milliseconds. */
 const lingerMs = 5000;
@@ -15,12 +16,37 @@ const maxListeners = 20;
  * @param maxMs maximum time of the streams that are open when the peer sends GOAWAY, in milliseconds
  */
 export function boundEnd(session: Http2Session, maxMs: number): void {
-  const closeWithin = (ms: number): void => {
-    const timer = setTimeout(() => socket.destroy(), ms).unref();
-    socket.once('close', () => clearTimeout(timer));
-  };
   // `session.socket` refuses to be destroyed. A listener is added to the socket itself, and returns it.
-  const socket = session.socket.once('finish', () => closeWithin(lingerMs));
+  const socket = session.socket.once('finish', () => closeWithin(socket, lingerMs));
   socket.setMaxListeners(maxListeners);
-  session.once('goaway', () => closeWithin(maxMs));
+  session.once('goaway', () => closeWithin(socket, maxMs));
+}
+
+/** Sockets of a channel, which grpc-js does not close in each case. */
+export class ChannelSockets {
+  private readonly sockets = new Set<Socket>();
+  private isClosed = false;
+
+  /** Adds a socket that has connected. A call may have ended before, and with it the channel: grpc-js then forgets it. */
+  add(socket: Socket): void {
+    if (this.isClosed) {
+      socket.destroy();
+      return;
+    }
+    socket.setMaxListeners(maxListeners);
+    this.sockets.add(socket);
+    socket.once('close', () => this.sockets.delete(socket));
+    socket.once('finish', () => closeWithin(socket, lingerMs));
+  }
+
+  /** Closes the sockets of a channel that is closed, also if the peers keep their halves open. */
+  close(): void {
+    this.isClosed = true;
+    for (const socket of this.sockets) closeWithin(socket, lingerMs);
+  }
+}
+
+function closeWithin(socket: Socket, ms: number): void {
+  const timer = setTimeout(() => socket.destroy(), ms).unref();
+  socket.once('close', () => clearTimeout(timer));
 }

@@ -69,9 +69,10 @@ test('gRPC methods have series of their own, and those that callers invent do no
   const targets = Array.from({ length: 300 }, (_, index) => `grpc:127.0.0.1:${app.grpc}(/shop.Basket/Get${index})`);
   await callHttp(app.http, `/@${targets.join('|')}`);
   for (const metric of ['rpc_server_call_duration', 'rpc_client_call_duration']) {
-    const found = await methods(metric);
-    assert.equal(found.length, 100);
-    assert.equal(found.at(-1), '_OTHER');
+    // A busy machine refuses some of the calls, and a method then has series of two statuses.
+    const found = new Set(await methods(metric));
+    assert.equal(found.size, 100);
+    assert.ok(found.has('_OTHER'));
   }
 });
 

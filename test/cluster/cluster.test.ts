@@ -85,7 +85,7 @@ describe('a cluster for tests', () => {
 
   it('runs pods that become ready under Pod Security, know their zone, and reach each other by name', async () => {
     await cluster.apply(`${workload('one')}---\n${workload('two')}`, '-n', 'mock');
-    await kubectl('wait', '--for=condition=Ready', 'pod/one', 'pod/two', '--timeout=60s');
+    await kubectl('wait', '--for=condition=Ready', 'pod/one', 'pod/two', '--timeout=240s');
     await using forward = await cluster.portForward('service/one', 80, 'mock');
     const answer = async (uri: string): Promise<string> => (await fetch(`http://${forward.host}${uri}`)).text();
     assert.equal(await answer('/'), `one ${zone}`);
@@ -103,7 +103,7 @@ describe('a cluster for tests', () => {
   it('restarts a container whose liveness probe fails', async () => {
     const liveness = 'livenessProbe: { tcpSocket: { port: 1 }, periodSeconds: 1, failureThreshold: 1 }';
     await cluster.apply(workload('sick', liveness), '-n', 'mock');
-    await kubectl('wait', '--for=jsonpath={.status.containerStatuses[0].restartCount}=1', 'pod/sick', '--timeout=60s');
+    await kubectl('wait', '--for=jsonpath={.status.containerStatuses[0].restartCount}=1', 'pod/sick', '--timeout=240s');
   });
 
   it('leaves nothing if its parent process is killed, and another cluster keeps running', async () => {

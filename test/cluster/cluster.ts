@@ -28,8 +28,8 @@ export interface ClusterOptions {
 /** Topology zone of the node. */
 export const zone = 'zone-1';
 
-const startTimeoutMs = 120_000;
-const endTimeoutMs = 30_000;
+const startTimeoutMs = 240_000;
+const endTimeoutMs = 60_000;
 
 /**
  * Kubernetes with one node for tests. Its real programs run in their own namespaces, without a link to this machine's

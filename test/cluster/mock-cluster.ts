@@ -63,7 +63,7 @@ export class MockCluster implements AsyncDisposable {
     const deployments = (await this.cluster.kubectl('-n', namespace, 'get', 'deployment', '-o', 'name')).trim();
     assert.notEqual(deployments, '');
     for (const deployment of deployments.split('\n'))
-      await this.cluster.kubectl('-n', namespace, 'rollout', 'status', deployment, '--timeout=120s');
+      await this.cluster.kubectl('-n', namespace, 'rollout', 'status', deployment, '--timeout=240s');
   }
 
   /** Returns objects as `kubectl get -o json` prints them. */
@@ -97,7 +97,7 @@ export class MockCluster implements AsyncDisposable {
 export async function eventually<T>(
   action: () => Promise<T>,
   isWanted: (value: T) => boolean,
-  timeoutMs = 30_000,
+  timeoutMs = 120_000,
 ): Promise<T> {
   const until = performance.now() + timeoutMs;
   for (;;) {

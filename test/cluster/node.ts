@@ -65,11 +65,11 @@ async function start(options: NodeOptions): Promise<void> {
   for (const [name, command] of apiClientCommands(options)) run(name, command);
   await imported;
   step('images');
-  await kubectl('wait', '--for=create', `node/${nodeName}`, '--timeout=60s');
-  await kubectl('wait', '--for=condition=Ready', `node/${nodeName}`, '--timeout=60s');
+  await kubectl('wait', '--for=create', `node/${nodeName}`, '--timeout=240s');
+  await kubectl('wait', '--for=condition=Ready', `node/${nodeName}`, '--timeout=240s');
   step('node');
   await kubectl('apply', '-f', fileURLToPath(new URL('coredns.yaml', import.meta.url)));
-  await kubectl('-n', 'kube-system', 'rollout', 'status', 'deployment/coredns', '--timeout=60s');
+  await kubectl('-n', 'kube-system', 'rollout', 'status', 'deployment/coredns', '--timeout=240s');
   step('names');
   send({ kind: 'started' });
 }

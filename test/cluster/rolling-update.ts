@@ -64,8 +64,8 @@ export async function updateUnderLoad(
     const printed = text(load.stdout);
     await sleep(settleMs);
     await kubectl('rollout', 'restart', 'deployment/middle-v1');
-    await kubectl('rollout', 'status', 'deployment/middle-v1', '--timeout=120s');
-    await kubectl('wait', '--for=delete', ...before, '--timeout=120s');
+    await kubectl('rollout', 'status', 'deployment/middle-v1', '--timeout=240s');
+    await kubectl('wait', '--for=delete', ...before, '--timeout=240s');
     await sleep(settleMs);
     load.stdin.end();
     await exited;

@@ -11,7 +11,7 @@ import { installTestTools } from '../tools/installed.ts';
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const kubernetesVersion = '1.37.0';
 
-const runTimeoutMs = 60_000;
+const runTimeoutMs = 240_000;
 
 /** Output and exit code of a program. */
 export interface Ran {

@@ -43,8 +43,8 @@ export function clusterTests(mocks: () => MockCluster): void {
     it(`the gateway of ${file} routes calls into the mesh`, async () => {
       const { cluster } = mocks();
       await cluster.kubectl('apply', '-f', file);
-      await cluster.kubectl('-n', namespace, 'wait', '--for=create', `deployment/${service}`, '--timeout=30s');
-      await cluster.kubectl('-n', namespace, 'rollout', 'status', `deployment/${service}`, '--timeout=60s');
+      await cluster.kubectl('-n', namespace, 'wait', '--for=create', `deployment/${service}`, '--timeout=240s');
+      await cluster.kubectl('-n', namespace, 'rollout', 'status', `deployment/${service}`, '--timeout=240s');
       await using forward = await cluster.portForward(`service/${service}`, 80, namespace);
       const { calls } = await eventually(
         async () => (await (await fetch(`http://${forward.host}/@service1/hello`)).json()) as Reply,

@@ -72,5 +72,5 @@ export async function installIstio(cluster: Cluster, signal: AbortSignal): Promi
   await cluster.kubectl('apply', '--server-side', '-f', path.join(istio, 'gateway-api-crds.yaml'));
   await cluster.kubectl('create', 'namespace', 'istio-system');
   await cluster.apply(objects, '--server-side');
-  await cluster.kubectl('-n', 'istio-system', 'rollout', 'status', 'deployment/istiod', '--timeout=120s');
+  await cluster.kubectl('-n', 'istio-system', 'rollout', 'status', 'deployment/istiod', '--timeout=240s');
 }

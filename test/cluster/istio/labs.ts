@@ -19,8 +19,8 @@ const rounds = [
 ];
 const labs = rounds.flat();
 
-const settleTimeoutMs = 30_000;
-const checkTimeoutMs = 120_000;
+const settleTimeoutMs = 60_000;
+const checkTimeoutMs = 400_000;
 
 /** @param mocks returns a cluster whose namespace `default` has the labs' mesh */
 export function labTests(mocks: () => MockCluster): void {
@@ -40,7 +40,7 @@ export function labTests(mocks: () => MockCluster): void {
 
   it('the `before` cases of the labs pass without the labs’ change, and the others fail', async () => {
     await runSection(labs, 'Before');
-    await runCommands(mocks().cluster, ['kubectl rollout status deployment --timeout 2m']);
+    await runCommands(mocks().cluster, ['kubectl rollout status deployment --timeout 4m']);
     await assertPhase(labs, 'before');
   });
 

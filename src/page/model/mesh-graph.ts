@@ -28,7 +28,10 @@ export function meshGraph(state: MeshState, filter: MeshFilter): DrawnGraph {
   const byId = new Map(state.nodes.map((node) => [node.id, node]));
   const edges = state.edges.filter((edge) => isShown(edge, byId, filter));
   const used = new Set(edges.flatMap(({ from, to }) => [from, to]));
-  const nodes = state.nodes.filter((node) => used.has(node.id) || (!filter.onlyProblems && matches(node, filter)));
+  const nodes = state.nodes
+    .filter((node) => used.has(node.id) || (!filter.onlyProblems && matches(node, filter)))
+    // Services without calls come last, so that they are drawn below the others.
+    .sort((a, b) => Number(used.has(b.id)) - Number(used.has(a.id)));
   const isDense = edges.length > mostDetailed;
   const inherited = inheritedEdges(state);
   const usual = usualNamespace(nodes);

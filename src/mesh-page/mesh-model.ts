@@ -168,6 +168,7 @@ function versionsOf({ versions }: EdgeTally, coveredMs: number): VersionTraffic[
 
 function countsByVersion(sum: EdgeTally | undefined): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const { to, tally } of sum?.versions.values() ?? []) counts[to] = (counts[to] ?? 0) + tally.count;
+  for (const { to, tally } of sum?.versions.values() ?? [])
+    if (tally.count > 0) counts[to] = (counts[to] ?? 0) + tally.count;
   return counts;
 }

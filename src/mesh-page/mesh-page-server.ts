@@ -2,12 +2,13 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { MeshmockError } from '../error/meshmock-error.ts';
-import { type MeshPageError, meshPaths } from '../page/model/mesh-page-data.ts';
+import { type EdgeDetails, type MeshPageError, meshPaths } from '../page/model/mesh-page-data.ts';
 import { type PageLinks, pagePrefix } from '../page/model/page-data.ts';
 import { EventStreams, mostStreams } from './event-streams.ts';
 import { edgeAnswer, type MeshSource, objectAnswer, traceAnswer, tracesAnswer } from './mesh-answers.ts';
 import { guardRequest } from './request-guard.ts';
 import { Sampler } from './sampler.ts';
+import type { EdgeEnds } from './traffic-window.ts';
 
 /** Address on which the page listens. */
 export interface PageAddress {
@@ -42,6 +43,7 @@ export class MeshPageServer implements AsyncDisposable {
   private readonly streams: EventStreams;
   private readonly sampler: Sampler;
   private lastData = '';
+  private lastEdge: Promise<unknown> = Promise.resolve();
 
   private constructor(host: string, mesh: MeshSource, links: PageLinks) {
     this.host = host;
@@ -123,12 +125,11 @@ export class MeshPageServer implements AsyncDisposable {
       case meshPaths.events:
         return this.openStream(response);
       case meshPaths.edge: {
-        await this.sampler.current();
         const ends = { from: parameter(searchParams, 'from'), to: parameter(searchParams, 'to') };
-        return sendFound(response, await edgeAnswer(this.mesh, this.sampler.model, ends, signal));
+        return sendFound(response, await this.edgeDetails(ends, signal));
       }
       case meshPaths.object:
-        await this.sampler.current();
+        await this.sampler.refresh();
         return sendFound(response, objectAnswer(this.sampler.model, parameter(searchParams, 'id')));
       case meshPaths.traces:
         return sendJson(response, 200, await tracesAnswer(this.mesh, signal));
@@ -138,6 +139,17 @@ export class MeshPageServer implements AsyncDisposable {
         if (pathname.startsWith(pagePrefix)) return sendFile(pathname, request, response);
         throw new PageRefusal(404, 'not found');
     }
+  }
+
+  /** Reads what acts on an edge. One edge is read at a time, since the configuration of a proxy has megabytes. */
+  private edgeDetails(ends: EdgeEnds, signal: AbortSignal): Promise<EdgeDetails | undefined> {
+    const answer = this.lastEdge.then(async () => {
+      signal.throwIfAborted();
+      await this.sampler.refresh();
+      return edgeAnswer(this.mesh, this.sampler.model, ends, signal);
+    });
+    this.lastEdge = answer.catch(() => {});
+    return answer;
   }
 
   private async sendPage(response: ServerResponse): Promise<void> {

@@ -47,6 +47,12 @@ export class Sampler {
     return this.state;
   }
 
+  /** Takes a sample that begins now, for what must be newer than a change that the caller knows. */
+  async refresh(): Promise<void> {
+    await this.sampling;
+    await this.sample();
+  }
+
   private get state(): MeshState {
     return this.model.state((id) => this.mesh.urlOf(id), this.problem);
   }

@@ -67,7 +67,9 @@ export class Tally {
   /** Returns the counts. Rates are over a time in milliseconds. */
   traffic(windowMs: number): Traffic {
     const { requests, errors, rejected, mtls, plainText, tcpBytes, timed, durationMs } = this;
-    const p95Ms = this.quantile(0.95);
+    // Times of the requests of the time before may come late.
+    const isTimed = requests > 0 && timed > 0;
+    const p95Ms = isTimed ? this.quantile(0.95) : undefined;
     return {
       requests,
       perSecond: windowMs === 0 ? 0 : rounded(requests / (windowMs / 1000)),
@@ -76,7 +78,7 @@ export class Tally {
       mtls,
       ...(plainText === 0 ? {} : { plainText }),
       byStatus: Object.fromEntries(this.byStatus),
-      ...(timed <= 0 ? {} : { meanMs: rounded(durationMs / timed) }),
+      ...(!isTimed ? {} : { meanMs: rounded(durationMs / timed) }),
       ...(p95Ms === undefined ? {} : { p95Ms: rounded(p95Ms) }),
       ...(tcpBytes === 0 ? {} : { tcpBytes }),
     };

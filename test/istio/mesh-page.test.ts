@@ -78,6 +78,12 @@ class Events {
   }
 }
 
+async function waitUntil(holds: () => boolean): Promise<void> {
+  const until = performance.now() + longestWaitMs;
+  while (!holds() && performance.now() < until) await sleep(100);
+  assert.ok(holds());
+}
+
 suite('the page of a local mesh', { timeout: 240_000 }, () => {
   let program: Program;
   let page: string;
@@ -91,6 +97,8 @@ suite('the page of a local mesh', { timeout: 240_000 }, () => {
     gateway = printed[1] ?? '';
     page = printed[2] ?? '';
     events = new Events(page + meshPaths.events);
+    // Requests before the first state are not in the window.
+    await waitUntil(() => events.state !== undefined);
   });
   after(async () => {
     events?.close();
@@ -118,11 +126,11 @@ suite('the page of a local mesh', { timeout: 240_000 }, () => {
   }
 
   test('shows the services with their pods, and the requests of an edge with mutual TLS', async () => {
-    for (let count = 0; count < 10; count++) await call('/@service1|service2/@service4/hello');
-    const found = await edgeWith('service1', 'service4', ({ traffic }) => traffic.requests === 10 && !!traffic.meanMs);
-    assert.deepEqual({ ...found.traffic.byStatus }, { 200: 10 });
-    assert.equal(found.traffic.mtls, 10);
-    assert.equal(found.total, 10);
+    for (let count = 0; count < 30; count++) await call('/@service1|service2/@service4/hello');
+    const found = await edgeWith('service1', 'service4', ({ traffic }) => traffic.requests === 30 && !!traffic.meanMs);
+    assert.deepEqual({ ...found.traffic.byStatus }, { 200: 30 });
+    assert.equal(found.traffic.mtls, 30);
+    assert.equal(found.total, 30);
     assert.ok(found.traffic.perSecond > 0);
     const state = events.state as MeshState;
     const node = state.nodes.find(({ id }) => id === 'service2.default');
@@ -135,10 +143,12 @@ suite('the page of a local mesh', { timeout: 240_000 }, () => {
     );
     assert.match(node?.url ?? '', /^http:\/\/localhost:\d+\/$/);
     const split = state.edges.find(({ id }) => id === 'gateway.default service2.default')?.versions;
-    assert.deepEqual(split?.map(({ to, traffic }) => [to, traffic.requests]).toSorted(), [
-      ['v1', 5],
-      ['v2', 5],
-    ]);
+    const counts = split?.map(({ traffic }) => traffic.requests) ?? [];
+    assert.equal(
+      counts.reduce((sum, one) => sum + one, 0),
+      30,
+    );
+    assert.deepEqual(split?.map(({ from, to }) => `${from} ${to}`).toSorted(), ['v1 v1', 'v1 v2']);
     const { notes, objects } = await edge('service1', 'service4');
     assert.deepEqual(objects, []);
     assert.ok(notes.some((note) => note.includes('every caller is allowed')));
@@ -203,12 +213,11 @@ suite('the page of a local mesh', { timeout: 240_000 }, () => {
       ],
     );
     assert.equal(objects[0]?.parts[1]?.where, 'canary.yaml:18');
-    const { around } = await edgeWith('gateway', 'service2', (one) => one.around?.versionsAfter?.v2 === 4);
-    assert.equal(around?.versionsAfter?.v1, undefined);
+    // A sample covers a second: requests just before the change may count as after it.
+    const { around } = await edgeWith('gateway', 'service2', (one) => (one.around?.versionsAfter?.v2 ?? 0) >= 4);
     assert.ok((around?.versionsBefore?.v1 ?? 0) > 0);
     await askMesh(name, { kind: 'delete', sources: [canary] }, AbortSignal.timeout(60_000));
-    const until = performance.now() + longestWaitMs;
-    while (events.state?.changes[0]?.by !== 'delete' && performance.now() < until) await sleep(100);
+    await waitUntil(() => events.state?.changes[0]?.by === 'delete');
     assert.deepEqual(
       events.state?.changes[0]?.objects.map(({ change }) => change),
       ['deleted', 'deleted'],
@@ -223,7 +232,7 @@ suite('the page of a local mesh', { timeout: 240_000 }, () => {
       const { traces } = await get<TraceList>(meshPaths.traces);
       const newest = traces[0];
       view = newest && (await get<TraceView>(`${meshPaths.trace}?id=${newest.traceId}`));
-      if ((view?.spans.length ?? 0) >= 7) break;
+      if (view?.spans.length === 9) break;
       await sleep(300);
     }
     assert.deepEqual(

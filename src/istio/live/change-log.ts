@@ -66,7 +66,7 @@ export class ChangeLog {
   }
 
   /** Records a change. One without objects is not recorded. */
-  record(by: RecordedChange['by'], objects: readonly RecordedObject[], others: number): void {
+  record(by: RecordedChange['by'], objects: readonly RecordedObject[], others: number, atMs = Date.now()): void {
     if (objects.length === 0 && (others === 0 || by === 'start')) return;
     const kept = objects.slice(0, mostObjects).map(({ change, before, after }) => ({
       change,
@@ -74,7 +74,7 @@ export class ChangeLog {
       ...optional('after', after && shownObject(after)),
     }));
     const more = others + objects.length - kept.length;
-    this.changes.push({ number: ++this.last, atMs: Date.now(), by, objects: kept, more });
+    this.changes.push({ number: ++this.last, atMs, by, objects: kept, more });
     if (this.changes.length > mostChanges) this.changes.shift();
   }
 }

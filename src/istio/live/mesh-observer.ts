@@ -132,13 +132,18 @@ export class MeshObserver {
   }
 }
 
+/** Change of an object, and the time at which it was seen. */
+interface TimedEvent extends CacheEvent {
+  readonly atMs: number;
+}
+
 /** Watch of the objects and logs of a mesh, while its page is open. */
 class Watch {
   private readonly mesh: ObservedMesh;
   private readonly cache: ObjectCache;
   private readonly log: NewLines;
   private readonly stopped = new AbortController();
-  private events: CacheEvent[] = [];
+  private events: TimedEvent[] = [];
   /** Number that grows with each change of an object. It begins with the time, so that each watch has other numbers. */
   version = Date.now();
 
@@ -163,7 +168,7 @@ class Watch {
       const isStatus = event.type === 'MODIFIED' && event.previous?.metadata.generation === metadata.generation;
       if (isStatus || watch.isOwn(event)) return;
       watch.version++;
-      watch.events.push(event);
+      watch.events.push({ ...event, atMs: Date.now() });
     });
     return watch;
   }
@@ -192,12 +197,8 @@ class Watch {
   recordChanges(): void {
     const events = this.events.splice(0);
     const { changeLog } = this.mesh;
-    const recorded = (of: readonly CacheEvent[]): RecordedObject[] => of.map(recordedObject);
-    const deleted = events.filter(({ type }) => type === 'DELETED');
-    const written = events.filter(({ type }) => type !== 'DELETED');
-    changeLog.record('delete', recorded(deleted), 0);
-    changeLog.record('apply', recorded(written.filter(({ object }) => isOfMeshmock(object))), 0);
-    changeLog.record('other', recorded(written.filter(({ object }) => !isOfMeshmock(object))), 0);
+    const byWriter = Map.groupBy(events, writerOf);
+    for (const [by, of] of byWriter) changeLog.record(by, of.map(recordedObject), 0, of[0]?.atMs);
   }
 
   /** Returns the requests that proxies have refused since the last call. */
@@ -213,6 +214,12 @@ class Watch {
   private isOwn({ object }: CacheEvent): boolean {
     return ownIds(this.mesh.rootNamespace()).has(configId(object));
   }
+}
+
+/** Returns what made a change. Nothing says which program has deleted an object. */
+function writerOf({ type, object }: CacheEvent): 'apply' | 'delete' | 'other' {
+  if (type === 'DELETED') return 'delete';
+  return isOfMeshmock(object) ? 'apply' : 'other';
 }
 
 function recordedObject({ type, object, previous }: CacheEvent): RecordedObject {

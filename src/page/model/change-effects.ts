@@ -12,7 +12,7 @@ export interface ChangeEffect {
   readonly differences: readonly string[];
   /** Reasons for refusals since the change, in plain English. */
   readonly causes: readonly EffectCause[];
-  /** True if the calls fail only because calls further on fail. */
+  /** True if the calls fail or are slow only because calls further on are. */
   readonly isInherited: boolean;
 }
 
@@ -47,11 +47,24 @@ export class ChangeMemory {
 
   /** Returns what was seen around a change: refused calls first, then other differences, and their consequences last. */
   effectsOf(change: MeshChange): readonly ChangeEffect[] {
-    const effects = [...(this.byChange.get(change.number)?.values() ?? [])];
+    const effects = withSlowness([...(this.byChange.get(change.number)?.values() ?? [])]);
     return effects
       .filter(({ around }) => around.before.requests + around.after.requests > 0)
       .sort((a, b) => rankOf(a) - rankOf(b));
   }
+}
+
+/** Marks calls that are slower only because calls of their callee are slower. */
+function withSlowness(effects: readonly ChangeEffect[]): ChangeEffect[] {
+  const slowCallers = new Set(effects.filter(isSlower).map(({ edge }) => edge.split(' ')[0]));
+  return effects.map((effect) =>
+    isSlower(effect) && slowCallers.has(effect.edge.split(' ')[1]) ? { ...effect, isInherited: true } : effect,
+  );
+}
+
+/** Reports whether slowness is the only difference. */
+export function isSlower({ differences }: ChangeEffect): boolean {
+  return differences[0]?.startsWith('slower') ?? false;
 }
 
 function rankOf({ differences, causes, isInherited }: ChangeEffect): number {
@@ -86,7 +99,7 @@ function differencesOf(
   if (before.requests === 0 || after.requests === 0) return [];
   const facts: readonly (readonly [name: string, before: Counts, after: Counts, hasChance: boolean])[] = [
     ['answer', before.byStatus, after.byStatus, false],
-    ['version', versionsBefore, versionsAfter, true],
+    ['version', known(versionsBefore), known(versionsAfter), true],
     ['encryption', encryptionOf(before), encryptionOf(after), false],
   ];
   const found = facts
@@ -100,6 +113,11 @@ function differencesOf(
   if (found.length > 0 && reasons.length > 0) return [...found, `refused by a proxy: ${reasons.join(', ')}`];
   // An error is often faster than an answer, which is not news.
   return found.length > 0 ? found : timesOf(before, after);
+}
+
+/** Leaves out requests that reached no version, such as refused ones. */
+function known(versions: Counts): Counts {
+  return Object.fromEntries(Object.entries(versions).filter(([version]) => version !== 'unknown' && version !== ''));
 }
 
 /** Least share of an answer that counts: requests on their way at the moment of the change count as later ones. */
@@ -118,6 +136,7 @@ const leastDeviations = 3.3;
 /** Reports whether the share of a value differs by more than the chance of a load balancer explains. */
 function isShifted(before: Counts, after: Counts): boolean {
   const [old, now] = [sumOf(before), sumOf(after)];
+  if (old === 0 || now === 0) return false;
   return [...new Set([...Object.keys(before), ...Object.keys(after)])].some((key) => {
     const [a, b] = [before[key] ?? 0, after[key] ?? 0];
     const share = (a + b) / (old + now);

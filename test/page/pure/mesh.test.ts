@@ -34,6 +34,7 @@ test('chance of a load balancer is not a difference, and a canary is one', () =>
   assert.deepEqual(differences({ versionsBefore: even, versionsAfter: { v1: 54, v2: 6 } }), [
     'version v1 50 %, v2 50 % → v1 90 %, v2 10 %',
   ]);
+  assert.deepEqual(differences({ versionsBefore: even, versionsAfter: { unknown: 30 } }), []);
   assert.deepEqual(differences({ versionsBefore: even, versionsAfter: { v2: 30 } }), ['version v1 50 %, v2 50 % → v2']);
 });
 
@@ -61,6 +62,21 @@ test('calls that fail because of a refusal further on are its consequences, and 
   assert.deepEqual(
     effects.map(({ isInherited }) => isInherited),
     [false, true, true, false, false],
+  );
+});
+
+test('slowness of a call is a consequence of that of a call further on', () => {
+  const [fast, slow] = [traffic({ '200': 40 }), traffic({ '200': 40 }, { meanMs: 700 })];
+  const around = { change: 2, before: fast, after: slow };
+  const edges = [edge('a', 'b', slow, { around }), edge('b', 'c', slow, { around })];
+  const memory = new ChangeMemory();
+  memory.learn({ ...demoState('before'), edges, changes: [change] });
+  assert.deepEqual(
+    memory.effectsOf(change).map((one) => [one.edge, one.isInherited]),
+    [
+      ['b c', false],
+      ['a b', true],
+    ],
   );
 });
 

@@ -1,5 +1,5 @@
 import { button, type Content, element } from '../../dom/elements.ts';
-import type { ChangeEffect } from '../../model/change-effects.ts';
+import { type ChangeEffect, isSlower } from '../../model/change-effects.ts';
 import type { ChangedObject, MeshChange, MeshState } from '../../model/mesh-page-data.ts';
 import { ago, edgeTitle, statusText, timeOfDay } from '../../model/mesh-words.ts';
 import { place } from './edge-panel.ts';
@@ -109,21 +109,25 @@ function noDifference(found: readonly ChangeEffect[]): string {
 }
 
 function effectTable(changed: readonly ChangeEffect[], state: MeshState, { onEdge }: ChangeListContext): HTMLElement {
-  const rows = changed.map(({ edge, around, differences, causes, isInherited }) => [
-    button(edgeTitle(state, edge), () => onEdge(edge), {
-      class: 'foreign',
-      'data-key': `effect ${around.change} ${edge}`,
-    }),
-    statusText(around.before),
-    statusText(around.after),
-    element(
-      'div',
-      {},
-      element('strong', {}, differences.join('; ')),
-      ...causes.map(causeText),
-      isInherited ? element('p', { class: 'cause' }, 'Only because a call further on fails.') : undefined,
-    ),
-  ]);
+  const rows = changed.map((effect) => {
+    const { edge, around, differences, causes, isInherited } = effect;
+    const consequence = `Only because a call further on ${isSlower(effect) ? 'is slower' : 'fails'}.`;
+    return [
+      button(edgeTitle(state, edge), () => onEdge(edge), {
+        class: 'foreign',
+        'data-key': `effect ${around.change} ${edge}`,
+      }),
+      statusText(around.before),
+      statusText(around.after),
+      element(
+        'div',
+        {},
+        element('strong', {}, differences.join('; ')),
+        ...causes.map(causeText),
+        isInherited ? element('p', { class: 'cause' }, consequence) : undefined,
+      ),
+    ];
+  });
   const head = ['calls', 'before', 'since then', 'what changed, and why'];
   return scrolledTable('traffic before and after the change', head, rows, 'changed');
 }

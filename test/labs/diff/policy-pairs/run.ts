@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { compareIn } from '../../../../src/diff/engine/compare-snapshots.ts';
 import { ComparisonMesh } from '../../../../src/diff/engine/comparison-mesh.ts';
-import type { Caller, Comparison, Difference } from '../../../../src/diff/model.ts';
+import type { Caller, Comparison, Difference, Probe } from '../../../../src/diff/model.ts';
 import type { ManifestSource } from '../../../../src/istio/resources/manifest.ts';
 import { installMeshTools } from '../../../../src/istio/tools/install-tools.ts';
 import { Random } from '../../../random.ts';
@@ -30,7 +30,7 @@ const shared: ManifestSource = {
   text: workloadNames.map((name) => workloads(name, {})).join('\n---\n'),
 };
 const folder = mkdtempSync(path.join(tmpdir(), 'meshmock-policies-'));
-const totals = { both: 0, ours: 0, theirs: 0, pairs: 0 };
+const totals = { both: 0, ours: 0, theirs: 0, byModel: 0, pairs: 0 };
 try {
   print(`MESHMOCK_TEST_SEED=${seed}`);
   await using mesh = await startMesh();
@@ -42,7 +42,7 @@ try {
   rmSync(folder, { recursive: true });
 }
 print(
-  `\n${totals.pairs} pairs: ${totals.both} changed connections found by both, ${totals.ours} by meshmock diff only, ${totals.theirs} by the analyzer only`,
+  `\n${totals.pairs} pairs: ${totals.both} changed connections found by both, ${totals.ours} by meshmock diff only, ${totals.byModel} by the analyzer because of its model, ${totals.theirs} by the analyzer for another reason`,
 );
 process.exitCode = totals.theirs > 0 || stop.signal.aborted ? 1 : 0;
 
@@ -76,12 +76,29 @@ async function comparePair(mesh: ComparisonMesh, pair: PolicyPair, index: number
   totals.pairs++;
   totals.both += both.length;
   totals.ours += onlyOurs.length;
-  totals.theirs += onlyTheirs.length;
+  totals.byModel += onlyTheirs.filter((one) => isOfModel(one, pair)).length;
+  totals.theirs += onlyTheirs.filter((one) => !isOfModel(one, pair)).length;
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   print(`${index + 1}: ${seconds} s, ${both.length} by both, ${onlyOurs.length} ours, ${onlyTheirs.length} theirs`);
-  for (const one of onlyTheirs) print(`    THEIRS ${one}: ${theirs.get(one)?.join(' ')}`);
+  for (const one of onlyTheirs) {
+    const count = comparison.probes.filter((probe) => isOf(probe, one)).length;
+    print(`    THEIRS ${one}: ${theirs.get(one)?.join(' ')}`);
+    print(`        Envoy answers ${count} requests of this caller as before${isOfModel(one, pair) ? ' (model)' : ''}`);
+  }
   for (const one of onlyOurs) print(`    ours ${one}: ${ours.get(one)?.slice(0, 3).join(', ')}`);
   if (onlyTheirs.length + onlyOurs.length > 0) print(`${pair.before}\n  ->${pair.after}`);
+}
+
+/**
+ * Reports whether the analyzer finds a change because of its model: in it, a caller without an identity does not satisfy
+ * `notPrincipals`. It does in Istio, so that such a rule decides about it.
+ */
+function isOfModel(change: ConnectionChange, { before, after }: PolicyPair): boolean {
+  return change.includes(` ${outside} →`) && `${before}${after}`.includes('notPrincipals');
+}
+
+function isOf({ speaksFor, destination }: Probe, change: ConnectionChange): boolean {
+  return speaksFor.some((caller) => change.endsWith(` ${nameOf(caller)} → ${destination.name}`));
 }
 
 /** Returns the connections whose requests were refused on one side only, each with its requests. */

@@ -205,7 +205,22 @@ test('an explanation shows both trees side by side if the terminal is wide enoug
   assert.match(wide, /before {2,}after\n/);
   const narrow = explainLine(line, whole, { width: 40, caseOf: () => 'name: a case' });
   assert.match(narrow, /\nafter\n/);
-  assert.match(narrow, /case for meshmock test:\n {2}name: a case/);
+  assert.match(narrow, /case for meshmock test, which holds after the change:\n {2}name: a case/);
+});
+
+test('an explanation shows what the trees of one answer do not: counts, times, attempts, and what the callee does', () => {
+  const whole = example();
+  const [, , shares, slow, failing] = reportLines(whole).map((line) =>
+    explainLine(line, whole, { width: undefined, caseOf: () => undefined }),
+  );
+  assert.match(
+    shares ?? '',
+    /\n600 requests: +600 requests:\n {2}600 × 200 reviews v2 +543 × 200 reviews v2\n +57 × 200 reviews v3\n/,
+  );
+  assert.match(shares ?? '', /\nin a cluster, 600 times:\n/);
+  assert.match(slow ?? '', /\ntime: 1030 ms +time: 504 ms\n/);
+  assert.match(slow ?? '', /\nin a cluster:\n {2}curl .*\n {2}while ratings follows \/~delay=1025ms\n/);
+  assert.match(failing ?? '', /\n3 attempts +1 attempt\n/);
 });
 
 test('callers that differ in the same way are one line', () => {

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { compareIn } from '../../src/diff/engine/compare-snapshots.ts';
 import { ComparisonMesh } from '../../src/diff/engine/comparison-mesh.ts';
 import type { Comparison } from '../../src/diff/model.ts';
+import { explainLine } from '../../src/diff/report/explain.ts';
 import { reportLines } from '../../src/diff/report/report-lines.ts';
 import type { MeshmockError } from '../../src/error/meshmock-error.ts';
 import { folderOf } from '../../src/istio/host/mesh-places.ts';
@@ -158,6 +159,11 @@ describe('two snapshots in one mesh', () => {
       [['web-v1 → stock', 'POST /orders/*', '403 rbac_denied']],
     );
     assert.match(found('refused')[0]?.cause ?? '', /AuthorizationPolicy stock, rules\[0\]/);
+    const refused = reportLines(comparison).find(({ kind }) => kind === 'refused');
+    assert.ok(refused);
+    const explained = explainLine(refused, comparison, { width: undefined, caseOf: () => undefined });
+    assert.match(explained, /\nbefore +after\nweb-v1 +web-v1\n└─ stock v1 .* 200 .*└─ stock:80 +403 /);
+    assert.match(explained, /\n {2}kubectl exec -n default deploy\/web-v1 -- curl -g -X POST 'http:\/\/stock\./);
     assert.deepEqual(
       found('timeout').map(({ from, to }) => `${from} → ${to}`),
       ['times out: never → after 500 ms'],

@@ -1,6 +1,6 @@
 import { isRefused } from '../answer-kinds.ts';
+import { outcomeText } from '../answer-text.ts';
 import type { Observation, Outcome } from '../model.ts';
-import { outcomeText } from './answer-text.ts';
 import type { BareDifference } from './bare-difference.ts';
 import { durationText, earlyMs } from './durations.ts';
 

@@ -1,6 +1,6 @@
 import { isFault, isReached, isRefused } from '../answer-kinds.ts';
+import { destinationText } from '../answer-text.ts';
 import type { DifferenceKind, MirroredCopies, Observation, ObservedAnswer, Outcome, Probe } from '../model.ts';
-import { destinationText } from './answer-text.ts';
 import type { BareDifference, CompareSettings } from './bare-difference.ts';
 import { compareContents } from './compare-contents.ts';
 import { differs, shareText } from './shares.ts';

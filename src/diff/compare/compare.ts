@@ -1,6 +1,6 @@
 import { isFault, isRefused } from '../answer-kinds.ts';
+import { outcomeText } from '../answer-text.ts';
 import type { ChancePart, Difference, DifferenceKind, Observation, ObservedAnswer, Outcome, Probe } from '../model.ts';
-import { outcomeText } from './answer-text.ts';
 import type { BareDifference, CompareSettings } from './bare-difference.ts';
 import { compareContents } from './compare-contents.ts';
 import { attemptsDifference, ejectionDifference, limitDifference, timeoutDifference } from './compare-resilience.ts';

@@ -1,23 +1,37 @@
 import { tcpText } from '../../plan/tcp-text.ts';
 import { renderText } from '../../render/reply-text.ts';
-import { printable } from '../../render/terminal-text.ts';
 import type { CallResult } from '../../reply/reply.ts';
 import { quoteWord } from '../../send/forms/shell-words.ts';
-import type { ObservationEvidence, Probe } from '../model.ts';
+import type { Caller, ObservationEvidence, Probe } from '../model.ts';
 
-/** Returns the tree of the first answer to a probe, and a command that makes the request in a cluster. */
+/** Columns of a tree, so that two of them fit side by side. */
+const treeColumns = 56;
+
+/** Returns the tree of the first answer to a probe, from its caller, and a command that makes the request in a cluster. */
 export function evidenceOf(probe: Probe, answers: readonly CallResult[]): ObservationEvidence {
   const [first] = answers;
-  return { tree: first === undefined ? '' : treeOf(first), command: commandOf(probe) };
+  return { tree: first === undefined ? '' : treeOf(probe, first), command: commandOf(probe) };
 }
 
-function treeOf(call: CallResult): string {
-  const { target, reply, status, mesh, error, body = '' } = call;
-  if (reply !== undefined) return renderText(reply);
-  if (error !== undefined) return `${target}: ${error.code}: ${error.message}\n`;
-  const refusal = mesh?.refusal;
-  if (refusal !== undefined) return `${target}: ${status}, refused by the proxy: ${refusal.explanation}\n`;
-  return [`${target}: ${status}`, ...body.split('\n')].map((line) => `${printable(line)}\n`).join('');
+function treeOf({ caller, destination }: Probe, call: CallResult): string {
+  const { durationMs = 0 } = call;
+  const target = `${destination.name}:${destination.port}`;
+  const reply = { service: '', status: 200, durationMs, calls: [{ ...call, target }] };
+  const calls = renderText(reply, { width: treeColumns });
+  const [, ...rows] = calls.split('\n');
+  return [callerName(caller), ...rows].join('\n');
+}
+
+/** Returns the name of the program that sends a request. */
+function callerName(caller: Caller): string {
+  switch (caller.kind) {
+    case 'workload':
+      return caller.name;
+    case 'outside':
+      return 'a client without a sidecar';
+    case 'gateway':
+      return 'a client outside the mesh';
+  }
 }
 
 function commandOf({ caller, destination, request }: Probe): string {

@@ -1,6 +1,8 @@
 import { cellsOf, padCells, wrapWords } from '../../render/terminal-text.ts';
+import { outcomeText } from '../answer-text.ts';
+import { calleeDirectives } from '../callee-directives.ts';
 import { callerText } from '../caller-text.ts';
-import type { Comparison, Difference, Observation } from '../model.ts';
+import type { Comparison, Difference, Observation, Probe, ProbeMode } from '../model.ts';
 import { patternText } from './pattern.ts';
 import type { ReportLine } from './report-lines.ts';
 
@@ -30,8 +32,9 @@ export function explainLine(line: ReportLine, comparison: Comparison, settings: 
       ...(callers.length > 1 ? [`it speaks for: ${callers.join(', ')}`] : []),
       `requests with this difference: ${new Set(line.differences.map((one) => one.probe.id)).size}`,
     ],
-    ...(seen === undefined ? [] : [treeRows(seen.before, seen.after, settings.width)]),
-    ...(written === undefined ? [] : [['case for meshmock test:', ...indented(written)]]),
+    ...(seen === undefined ? [] : [treeRows(probe, seen, settings.width)]),
+    ...(seen === undefined ? [] : [commandRows(difference, seen.after)]),
+    ...(written === undefined ? [] : [['case for meshmock test, which holds after the change:', ...indented(written)]]),
   ];
   return `${parts
     .filter((rows) => rows.length > 0)
@@ -54,18 +57,47 @@ function headersText({ probe }: Difference): string {
 }
 
 /** Returns both trees side by side if they fit, else one after the other. */
-function treeRows(before: Observation, after: Observation, width: number | undefined): string[] {
-  const left = ['before', ...rowsOf(before.evidence.tree)];
-  const right = ['after', ...rowsOf(after.evidence.tree)];
+function treeRows(
+  { mode }: Probe,
+  { before, after }: { readonly before: Observation; readonly after: Observation },
+  width: number | undefined,
+): string[] {
+  const left = ['before', ...rowsOf(before.evidence.tree), ...factRows(before, mode)];
+  const right = ['after', ...rowsOf(after.evidence.tree), ...factRows(after, mode)];
   const widest = Math.max(...left.map(cellsOf));
-  const isBeside = width !== undefined && widest + sideGap + Math.max(...right.map(cellsOf)) <= width;
-  const trees = isBeside
+  const isBeside = width === undefined || widest + sideGap + Math.max(...right.map(cellsOf)) <= width;
+  return isBeside
     ? Array.from({ length: Math.max(left.length, right.length) }, (_, index) =>
         `${padCells(left[index] ?? '', widest + sideGap)}${right[index] ?? ''}`.trimEnd(),
       )
     : [...left, '', ...right];
-  const commands = [...new Set([before.evidence.command, after.evidence.command])].filter((command) => command !== '');
-  return [...trees, ...(commands.length === 0 ? [] : ['', ...commands])];
+}
+
+/** Returns what a tree of one answer does not show: the counts of many answers, times, attempts and copies. */
+function factRows({ outcomes, durationMs, attempts, mirrors }: Observation, { kind }: ProbeMode): string[] {
+  const count = countOf(outcomes);
+  return [
+    ...(count < 2 ? [] : [`${count} requests:`, ...outcomes.map((one) => `  ${one.count} × ${outcomeText(one)}`)]),
+    ...(kind === 'slow' || kind === 'delayed' ? [`time: ${Math.round(durationMs)} ms`] : []),
+    ...(attempts === undefined ? [] : [`${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`]),
+    ...mirrors.map(({ service, version, count: copies }) => `copies: ${service} ${version ?? ''} × ${copies}`),
+  ];
+}
+
+function countOf(outcomes: Observation['outcomes']): number {
+  return outcomes.reduce((sum, one) => sum + one.count, 0);
+}
+
+/** Returns the command that repeats the request in a cluster, and how the callee must behave for it. */
+function commandRows({ probe }: Difference, { evidence, outcomes }: Observation): string[] {
+  if (evidence.command === '') return [];
+  const directives = calleeDirectives(probe);
+  const count = countOf(outcomes);
+  return [
+    count === 1 ? 'in a cluster:' : `in a cluster, ${count} times:`,
+    `  ${evidence.command}`,
+    ...(directives === undefined ? [] : [`  while ${probe.destination.name} follows ${directives}`]),
+  ];
 }
 
 const sideGap = 4;

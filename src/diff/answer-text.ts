@@ -1,4 +1,4 @@
-import type { ObservedAnswer, Outcome, Probe } from '../model.ts';
+import type { ObservedAnswer, Outcome, Probe } from './model.ts';
 
 /** Returns an outcome in a few words, such as `200 details v1` or `403 rbac_denied`. */
 export function outcomeText(outcome: Outcome): string {

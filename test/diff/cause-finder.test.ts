@@ -156,6 +156,19 @@ describe('the cause of a difference', () => {
     );
   });
 
+  it('is the subset whose labels changed, if the configuration of the proxies is the same but for the endpoints', () => {
+    const policy = (method: string): string => `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: payments }
+spec: { selector: { matchLabels: { app: payments } }, rules: [{ to: [{ operation: { methods: [${method}] } }] }] }
+`;
+    for (const kind of ['refused', 'version', 'share'] as const)
+      assert.equal(
+        causeOf(kind, [policy('GET'), destinationRule('v1')], [policy('POST'), destinationRule('v9')]),
+        'DestinationRule catalog, subsets[0].labels.version new.yaml:13',
+      );
+  });
+
   it('is the only object that changed, whatever it concerns', () => {
     assert.equal(causeOf('refused', [unrelated(80)], [unrelated(81)]), 'Service other, ports[0].port new.yaml:4');
   });

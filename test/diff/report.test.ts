@@ -223,6 +223,29 @@ test('an explanation shows what the trees of one answer do not: counts, times, a
   assert.match(failing ?? '', /\n3 attempts +1 attempt\n/);
 });
 
+test('an explanation names all callers and destinations of its line', () => {
+  const names = ['web', 'api', 'jobs', 'mail', 'cart'];
+  const whole = compared(
+    names.map((name) => ({
+      probe: probe({
+        caller: workload('shop'),
+        destination: destination(name),
+        speaksFor: names.map((one) => workload(one)),
+      }),
+      before: observation([outcome(service(name, 'v1'))]),
+      after: observation([denied]),
+    })),
+    { callers: [...names, 'shop', 'other'].map((name) => workload(name)) },
+  );
+  const [line] = reportLines(whole);
+  assert.ok(line);
+  const text = explainLine(line, whole, { width: undefined, caseOf: () => undefined });
+  assert.match(
+    text,
+    /\ncallers: api\.\w+, cart\.\w+, jobs\.\w+, mail\.\w+, web\.\w+\ndestinations: api, cart, jobs, mail, web\n/,
+  );
+});
+
 test('callers that differ in the same way are one line', () => {
   const names = ['web', 'api', 'jobs', 'mail', 'cart'];
   const pairs = names.map((name) => ({

@@ -255,6 +255,29 @@ test('a route behind one with fewer conditions is not reported', () => {
   assert.deepEqual(requestsFor(edge, side, side).notCompared, []);
 });
 
+test('causes are the changed rules that decide about a request, and all of them if it satisfies none', () => {
+  const rule = (path: string): object => ({
+    permissions: [{ url_path: { path: { exact: path } } }],
+    principals: [{ any: true }],
+  });
+  const allowing = (...paths: readonly string[]): EdgeSide => {
+    const policies = Object.fromEntries(
+      paths.map((path, index) => [`ns[shop]-policy[cart]-rule[${index}]`, rule(path)]),
+    );
+    const type = 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC';
+    const config = { '@type': type, rules: { action: 'ALLOW', policies } };
+    const filter = { name: 'envoy.filters.http.rbac', typed_config: config } as unknown as EnvoyFilter;
+    return sideOf({ domains: ['*'], routes: [] }, [filter]);
+  };
+  const { requests } = requestsFor(edge, allowing('/kept'), allowing('/status', '/charge', '/kept'));
+  const places = new Map(requests.map(({ request, causes }) => [request.path, causes.map(({ place }) => place)]));
+  assert.deepEqual(
+    ['/status', '/charge', '/'].map((path) => places.get(path)),
+    [['rules[0]'], ['rules[1]'], ['rules[0]', 'rules[1]']],
+    'the rule for /kept has moved only',
+  );
+});
+
 test('causes are the routes and rules that differ', () => {
   const meta = (name: string) => ({
     filter_metadata: { istio: { config: `/apis/networking.istio.io/v1/namespaces/shop/virtual-service/${name}` } },

@@ -21,7 +21,10 @@ export function explainLine(line: ReportLine, comparison: Comparison, settings: 
   const { probe } = difference;
   const seen = comparison.observations.get(probe.id);
   const satisfied = probe.conditions.filter(({ isSatisfied }) => isSatisfied);
-  const callers = [...new Set(probe.speaksFor.map((caller) => callerText(caller, true)))];
+  const callers = namesOf(
+    line.differences.flatMap((one) => one.probe.speaksFor.map((caller) => callerText(caller, true))),
+  );
+  const destinations = namesOf(line.differences.map((one) => one.probe.destination.name));
   const written = settings.caseOf(difference);
   const parts = [
     [`${line.edge}   ${line.requests}`, `${line.from} → ${line.to}`],
@@ -29,7 +32,8 @@ export function explainLine(line: ReportLine, comparison: Comparison, settings: 
     [
       `request: ${probe.request.method} ${probe.request.path}${headersText(difference)}`,
       ...(satisfied.length === 0 ? [] : [`its conditions: ${patternText(satisfied)}`]),
-      ...(callers.length > 1 ? [`it speaks for: ${callers.join(', ')}`] : []),
+      ...(callers.length > 1 ? [`callers: ${callers.join(', ')}`] : []),
+      ...(destinations.length > 1 ? [`destinations: ${destinations.join(', ')}`] : []),
       `requests with this difference: ${new Set(line.differences.map((one) => one.probe.id)).size}`,
     ],
     ...(seen === undefined ? [] : [treeRows(probe, seen, settings.width)]),
@@ -40,6 +44,10 @@ export function explainLine(line: ReportLine, comparison: Comparison, settings: 
     .filter((rows) => rows.length > 0)
     .map((rows) => rows.flatMap((row) => wrapRow(row, settings.width)).join('\n'))
     .join('\n\n')}\n`;
+}
+
+function namesOf(names: readonly string[]): string[] {
+  return [...new Set(names)].toSorted();
 }
 
 function causeRows({ cause, where }: ReportLine): string[] {
@@ -115,6 +123,6 @@ function indented(text: string): string[] {
 
 /** Wraps plain sentences. Trees, commands and YAML keep their lines. */
 function wrapRow(row: string, width: number | undefined): string[] {
-  const isSentence = /^(?:request|its conditions|it speaks for|cause): /.test(row);
+  const isSentence = /^(?:request|its conditions|callers|destinations|cause): /.test(row);
   return width === undefined || !isSentence ? [row] : wrapWords(row, width);
 }

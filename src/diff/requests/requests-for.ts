@@ -13,7 +13,7 @@ import {
 } from './condition.ts';
 import { corsConditions } from './cors.ts';
 import type { EdgeSide, RequestEdge } from './edge-side.ts';
-import { alternatives, conditionsOf, distinct, type Formula } from './formula.ts';
+import { alternatives, conditionsOf, distinct, type Formula, satisfies } from './formula.ts';
 import {
   chooseRoute,
   isAllowed,
@@ -69,6 +69,9 @@ export function representatives(requests: readonly ClassRequest[]): ClassRequest
   return [...byRoutes.values()];
 }
 
+/** Rule that only one side has, or that both sides have with different contents. */
+type ChangedRule = ParsedSide['rules'][number] & { readonly side: 'before' | 'after' };
+
 class RequestMaker {
   private readonly edge: RequestEdge;
   private readonly before: ParsedSide;
@@ -77,7 +80,7 @@ class RequestMaker {
   private readonly formulas: readonly Formula[];
   private readonly conditions: readonly Condition[];
   private readonly variables: readonly Variable[];
-  private readonly changedRules: readonly Cause[];
+  private readonly changedRules: readonly ChangedRule[];
 
   constructor(edge: RequestEdge, before: ParsedSide, after: ParsedSide) {
     this.edge = edge;
@@ -179,20 +182,31 @@ class RequestMaker {
       after,
       routes: choices.map((choice) => (choice.kind === 'none' ? 'none' : `${choice.kind} ${choice.index}`)).join(', '),
       isAllowed: isAllowed(this.before, parts, fixed) !== false && isAllowed(this.after, parts, fixedAfter) !== false,
-      causes: [...changedRoutes(before, after), ...this.changedRules],
+      causes: [...changedRoutes(before, after), ...this.rulesFor(parts, { before: fixed, after: fixedAfter })],
     };
   }
 
   /** Returns the rules that only one side has, or that both sides have with different contents. */
-  private findChangedRules(): Cause[] {
+  private findChangedRules(): ChangedRule[] {
+    // A rule that another one has moved is the same.
     const key = ({ name, action, formula }: ParsedSide['rules'][number]): string =>
-      JSON.stringify([name, action, formula]);
+      JSON.stringify([name.replace(/rule\[\d+\]/, ''), action, formula]);
     const [before, after] = [this.before.rules, this.after.rules].map((rules) => new Set(rules.map(key)));
-    const changed = [
-      ...this.after.rules.filter((rule) => before?.has(key(rule)) !== true),
-      ...this.before.rules.filter((rule) => after?.has(key(rule)) !== true),
+    return [
+      ...this.after.rules
+        .filter((rule) => before?.has(key(rule)) !== true)
+        .map((rule): ChangedRule => ({ ...rule, side: 'after' })),
+      ...this.before.rules
+        .filter((rule) => after?.has(key(rule)) !== true)
+        .map((rule): ChangedRule => ({ ...rule, side: 'before' })),
     ];
-    const causes = changed.flatMap(({ cause }) => cause ?? []);
+  }
+
+  /** Returns the changed rules that a request satisfies; all of them if it satisfies none, and so is refused. */
+  private rulesFor(parts: RequestParts, fixed: Readonly<Record<ChangedRule['side'], FixedParts>>): Cause[] {
+    const satisfied = this.changedRules.filter(({ formula, side }) => satisfies(formula, parts, fixed[side]) !== false);
+    const deciding = satisfied.length > 0 ? satisfied : this.changedRules;
+    const causes = deciding.flatMap(({ cause }) => cause ?? []);
     return [...new Map(causes.map((cause) => [JSON.stringify(cause), cause])).values()];
   }
 

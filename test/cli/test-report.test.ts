@@ -21,7 +21,13 @@ const notRun = cases.map((testCase): CaseResult => {
     durationMs: 0,
   };
 });
-const refused: FileResult = { name: 'test.yaml', cases: notRun, problem: 'a.yaml:1:1: no', coverage: undefined };
+const refused: FileResult = {
+  name: 'test.yaml',
+  cases: notRun,
+  problem: 'a.yaml:1:1: no',
+  notes: [],
+  coverage: undefined,
+};
 
 test('the report has one problem for refused manifests, and their cases are not run', () => {
   let written = '';
@@ -97,7 +103,7 @@ test('JUnit XML has one error for a refused file, and its cases as skipped', () 
 test('an untested part is a failure only with --fail-untested', () => {
   const part = { object: 'VirtualService reviews', part: 'route 2, to reviews v1', where: 'a.yaml:3:7' };
   const coverage = { untested: [part], unknown: [] };
-  const untested: FileResult = { name: 'test.yaml', cases: [], problem: undefined, coverage };
+  const untested: FileResult = { name: 'test.yaml', cases: [], problem: undefined, notes: [], coverage };
   for (const failUntested of [false, true]) {
     let written = '';
     const report = new TestReport((text) => (written += text), { meshEnds: true, failUntested });
@@ -108,4 +114,14 @@ test('an untested part is a failure only with --fail-untested', () => {
     assert.equal(lines[3], failUntested ? '0 passed, 1 untested in 1.0 s' : '0 passed in 1.0 s');
     assert.equal(junitXml([junitSuite(untested, failUntested)]).includes('failures="1"'), failUntested);
   }
+});
+
+test('JUnit XML and JSON have the notes of a file', () => {
+  const note = 'a.yaml:3:7: virtualservice.networking.istio.io/a: no Gateway is named b';
+  const noted: FileResult = { name: 'test.yaml', cases: [], problem: undefined, notes: [note], coverage: undefined };
+  assert.ok(
+    junitXml([junitSuite(noted, false)]).includes(`    <system-out>note: ${note}</system-out>\n  </testsuite>`),
+  );
+  assert.deepEqual(JSON.parse(JSON.stringify(jsonReport([noted]))).files[0].notes, [note]);
+  assert.doesNotMatch(junitXml([junitSuite(refused, true)]), /<system-out>/);
 });

@@ -25,6 +25,7 @@ import {
 import { gatewayRoute } from './gateway-route.ts';
 import { localCallRoute } from './local-call-route.ts';
 import { LocalRouteObserver } from './local-route-observer.ts';
+import { withPlaces } from './note-places.ts';
 import { scaleWorkload } from './scale-workload.ts';
 
 export interface LocalTestMeshOptions {
@@ -107,7 +108,10 @@ export class LocalTestMesh implements MeshUnderTest {
       ? await LocalRouteObserver.start(host, withNamespaces(wanted.values(), namespace), signal)
       : undefined;
     this.recorder = await TrafficRecorder.start(host, signal);
-    return [...new Set([...notes, ...report.warnings, ...report.leftOut.map((what) => `not run: ${what}`)])];
+    // Objects that are added for the cases have no place in a file.
+    const ofFiles = [...manifestsByIdentity(parseManifests(given), namespace).values()];
+    const warnings = withPlaces(report.warnings, ofFiles);
+    return [...new Set([...notes, ...warnings, ...report.leftOut.map((what) => `not run: ${what}`)])];
   }
 
   private async start(

@@ -36,13 +36,17 @@ function nonEmpty(text: string | undefined): string | undefined {
 }
 
 /**
- * Returns the command that makes GitHub show an error.
+ * Returns the command that makes GitHub show an error or a warning.
  *
  * @example
- * errorCommand({ position: { file: 'a.yaml', line: 3, column: 5 }, title: 'v2', message: 'no' }, step);
+ * annotationCommand('error', { position: { file: 'a.yaml', line: 3, column: 5 }, title: 'v2', message: 'no' }, step);
  * // '::error file=a.yaml,line=3,col=5,title=v2::no'
  */
-export function errorCommand({ position, title, message }: Annotation, step: GithubStep): string {
+export function annotationCommand(
+  level: 'error' | 'warning',
+  { position, title, message }: Annotation,
+  step: GithubStep,
+): string {
   const place =
     position === undefined
       ? []
@@ -52,7 +56,7 @@ export function errorCommand({ position, title, message }: Annotation, step: Git
           `col=${position.column}`,
         ];
   const properties = [...place, `title=${escapeProperty(title)}`];
-  return `::error ${properties.join(',')}::${escapeData(message)}`;
+  return `::${level} ${properties.join(',')}::${escapeData(message)}`;
 }
 
 /** Returns the path of a file in its repository, with slashes. */

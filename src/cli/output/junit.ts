@@ -17,6 +17,8 @@ export interface JunitCase {
 export interface JunitSuite {
   readonly name: string;
   readonly cases: readonly JunitCase[];
+  /** Text about the suite as a whole; none if empty. */
+  readonly output?: string;
 }
 
 /**
@@ -49,9 +51,10 @@ export function junitXml(suites: readonly JunitSuite[]): string {
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites ${countsOf(suites.flatMap(({ cases }) => cases))}>`,
-    ...suites.flatMap(({ name, cases }) => [
+    ...suites.flatMap(({ name, cases, output = '' }) => [
       `  <testsuite name="${escapeXml(name)}" ${countsOf(cases)}>`,
       ...cases.map((one) => caseXml(one, name)),
+      ...(output === '' ? [] : [`    <system-out>${escapeXml(output)}</system-out>`]),
       '  </testsuite>',
     ]),
     '</testsuites>',

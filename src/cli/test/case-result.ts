@@ -37,6 +37,8 @@ export interface FileResult {
   readonly cases: readonly CaseResult[];
   /** Reason why the mesh refuses the manifests; undefined if it does not. */
   readonly problem: string | undefined;
+  /** Notes about the manifests. A note begins with `FILE:LINE:COLUMN: ` if its place is known. */
+  readonly notes: readonly string[];
   /** Undefined if the mesh does not show it. */
   readonly coverage: Coverage | undefined;
 }

@@ -38,7 +38,7 @@ export function emptyResult(file: CaseFile, contrast: boolean): FileDraft {
   const cases = phaseRunsOf(file, contrast).flatMap(({ title, cases }) =>
     cases.map((one) => ({ ...one, phaseTitle: title, outcome: stopped, durationMs: 0 })),
   );
-  return { name: file.name, cases, problem: undefined, coverage: undefined };
+  return { name: file.name, cases, problem: undefined, notes: [], coverage: undefined };
 }
 
 /** Run of the cases of a file on a mesh, one after the other. */
@@ -81,7 +81,13 @@ export class FileRun {
     report.addCoverage(result.coverage);
     const unsent = result.cases.filter(({ outcome }) => outcome.kind === 'refused').length;
     if (unsent > 0 && result.coverage.untested.length > 0)
-      report.addNotes([`${countOf(unsent)} not sent: a part is untested too if only such a case covers it`]);
+      this.addNotes([`${countOf(unsent)} not sent: a part is untested too if only such a case covers it`]);
+  }
+
+  /** Adds notes to the result and to the report. The phases of a file share most of their notes. */
+  private addNotes(notes: readonly string[]): void {
+    this.result.notes = [...new Set([...this.result.notes, ...notes])];
+    this.context.report.addNotes(notes);
   }
 
   /** Runs an action. Returns undefined when the run is stopped before it or during it, whether it fails or not. */
@@ -101,7 +107,7 @@ export class FileRun {
       return await this.context.mesh.coverage(this.context.stop);
     } catch (error) {
       if (!(error instanceof MeshmockError) || this.context.stop.aborted) throw error;
-      this.context.report.addNotes([`cannot determine which parts are untested: ${error.message}`]);
+      this.addNotes([`cannot determine which parts are untested: ${error.message}`]);
       return undefined;
     }
   }
@@ -129,7 +135,7 @@ export class FileRun {
   private async apply(phase: Phase): Promise<string | undefined> {
     const endProgress = this.context.beginProgress(() => 'applying the manifests');
     try {
-      this.context.report.addNotes(await this.context.mesh.applyPhase(this.file, phase, this.context.stop));
+      this.addNotes(await this.context.mesh.applyPhase(this.file, phase, this.context.stop));
       return undefined;
     } catch (error) {
       if (!(error instanceof MeshmockError) || fatalCodes.includes(error.code) || this.context.stop.aborted)

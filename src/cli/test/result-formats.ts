@@ -20,10 +20,11 @@ import {
  * @param failUntested whether an untested part of the manifests is a failure
  */
 export function junitSuite(file: FileResult, failUntested: boolean): JunitSuite {
-  const { name, cases, problem } = file;
+  const { name, cases, problem, notes } = file;
   const untested = failUntested ? untestedOf(file) : [];
   return {
     name,
+    output: notes.map((note) => `note: ${note}`).join('\n'),
     cases: [
       ...cases.map(junitCase),
       ...(problem === undefined ? [] : [fileCase(refusedTitle, 'error', problem, problem)]),
@@ -73,9 +74,10 @@ function junitOutcome(result: CaseResult): JunitCase['outcome'] {
 /** Returns the results of all files for `--json`. */
 export function jsonReport(results: readonly FileResult[]): object {
   return {
-    files: results.map(({ name, cases, problem, coverage }) => ({
+    files: results.map(({ name, cases, problem, notes, coverage }) => ({
       file: name,
       ...optional('problem', problem),
+      ...(notes.length === 0 ? {} : { notes }),
       cases: cases.map(({ testCase, phaseTitle, mustPass, outcome, durationMs }) => ({
         name: testCase.name,
         where: testCase.where,

@@ -9,6 +9,33 @@ import { main } from '../../program.ts';
 import { startMesh, type TestMesh } from '../../running-mesh.ts';
 import { runStep, type Step } from './github-runner.ts';
 
+test('a note is a warning at its line, once for all files, and the summary of the step has it', async () => {
+  const source = new URL('../../../src/cli/test/github-report.ts', import.meta.url).href;
+  const place = 'k8s/istio.yaml:12:13';
+  const note = 'virtualservice/catalog: no DestinationRule defines the subset v3 | x';
+  const file = { cases: [], problem: undefined, notes: [`${place}: ${note}`, 'not run: a volume'] };
+  const results = JSON.stringify(['a', 'b'].map((name) => ({ name, ...file })));
+  const script = `import { reportRun } from '${source}'; reportRun(${results}, { failUntested: false }, 'stopped');`;
+  const workspace = await mkdtemp(path.join(tmpdir(), 'meshmock-github-'));
+  try {
+    await writeFile(path.join(workspace, 'report.ts'), script);
+    const { annotations, summary, stderr } = await runStep(`'${process.execPath}' report.ts`, { workspace });
+    assert.deepEqual(
+      annotations.map(({ level, file, line, col, title, message }) => ({ level, file, line, col, title, message })),
+      [
+        { level: 'error', file: undefined, line: undefined, col: undefined, title: 'meshmock test', message: 'stopped' },
+        { level: 'warning', file: 'k8s/istio.yaml', line: '12', col: '13', title: 'note', message: note },
+      ],
+      stderr,
+    );
+    const link = `https://github.test/shop/mesh/blob/${'c'.repeat(40)}/k8s/istio.yaml#L12`;
+    const rows = [`| ${note.replace('|', '&#124;')} | [k8s/istio.yaml:12](${link}) |`, '| not run: a volume |  |'];
+    assert.ok(summary.includes(`\n| note | place |\n|---|---|\n${rows.join('\n')}\n`), summary);
+  } finally {
+    await rm(workspace, { recursive: true });
+  }
+});
+
 test('a place is parsed at the beginning of a line only', () => {
   assert.deepEqual(parseFilePosition('k8s/a.yaml:3:5: no'), { file: 'k8s/a.yaml', line: 3, column: 5 });
   assert.deepEqual(parseFilePosition('a.yaml:3:5'), { file: 'a.yaml', line: 3, column: 5 });

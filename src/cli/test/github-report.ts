@@ -45,7 +45,7 @@ export function reportRun(
   const errors = [...failures, ...stopped];
   const notes = noteAnnotations(results);
   const warnings = notes.filter(({ position }) => position !== undefined);
-  report({ errors, warnings }, runSummary(results, { failures: errors, notes }, step), step);
+  report({ errors, warnings }, runSummary(results, { failures: errors, notes, failUntested }, step), step);
 }
 
 interface Annotations {

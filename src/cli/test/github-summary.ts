@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import type { FilePosition } from '../../error/file-position.ts';
 import { type Annotation, type GithubStep, inRepository } from '../output/github-commands.ts';
 import { type CaseResult, detailLines, type FileResult, titleInPhase } from './case-result.ts';
+import { resultCounts } from './run-verdict.ts';
 
 /** Maximum size of each table of a summary, and of its details. GitHub drops a summary of more than 1 MiB. */
 const maxPartBytes = 320_000;
@@ -14,6 +15,8 @@ const maxDetails = 50;
 export interface RunMessages {
   readonly failures: readonly Annotation[];
   readonly notes: readonly Annotation[];
+  /** True if an untested part of the manifests is a failure. */
+  readonly failUntested: boolean;
 }
 
 /** Reports whether a case makes the run fail. */
@@ -22,17 +25,13 @@ export function isFailure({ outcome: { kind } }: CaseResult): boolean {
 }
 
 /** Returns the summary of a run in Markdown. */
-export function runSummary(results: readonly FileResult[], { failures, notes }: RunMessages, step: GithubStep): string {
+export function runSummary(
+  results: readonly FileResult[],
+  { failures, notes, failUntested }: RunMessages,
+  step: GithubStep,
+): string {
   const cases = results.flatMap((file) => file.cases);
-  const countOf = (kind: CaseResult['outcome']['kind']): number =>
-    cases.filter(({ outcome }) => outcome.kind === kind).length;
-  const counts = [
-    `${countOf('passed')} passed`,
-    ...(failures.length === 0 ? [] : [`${failures.length} failed`]),
-    ...(['skipped', 'not_run'] as const).flatMap((kind) =>
-      countOf(kind) === 0 ? [] : [`${countOf(kind)} ${kind.replace('_', ' ')}`],
-    ),
-  ];
+  const counts = resultCounts(results, failUntested).map(({ text }) => text);
   const rows = failures.map(
     ({ position, title, message }) => `| ${cell(title)} | ${linkTo(position, step)} | ${cell(firstLines(message))} |`,
   );

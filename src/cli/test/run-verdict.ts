@@ -1,6 +1,6 @@
 import { exitCodeOf, failedExitCode, noAnswerExitCode } from '../../error/exit-codes.ts';
 import { printable } from '../../render/terminal-text.ts';
-import { type FileResult, untestedOf } from './case-result.ts';
+import { type FileResult, type Outcome, untestedOf } from './case-result.ts';
 
 /** Verdict about all files of a run. */
 export type RunVerdict = 'passed' | 'failed' | 'untried' | 'unreachable';
@@ -21,6 +21,32 @@ export function verdictOf(results: readonly FileResult[], failUntested: boolean)
   const failures = kinds.filter((kind) => kind === 'failed' || kind === 'unreachable' || kind === 'refused');
   if (failures.length > 0) return failures.every((kind) => kind === 'unreachable') ? 'unreachable' : 'failed';
   return kinds.includes('passed') ? 'passed' : 'untried';
+}
+
+/** Number of results of a run, with its word. */
+export interface ResultCount {
+  readonly text: string;
+  /** True if these results make the run fail. */
+  readonly isBad: boolean;
+}
+
+/** Returns the numbers that every report of a run has: `6 passed`, `1 failed`, `2 untested`. */
+export function resultCounts(results: readonly FileResult[], failUntested: boolean): ResultCount[] {
+  const outcomes = results.flatMap(({ cases }) => cases.map(({ outcome }) => outcome.kind));
+  const count = (...kinds: readonly Outcome['kind'][]): number =>
+    outcomes.filter((kind) => kinds.includes(kind)).length;
+  const refused = results.filter(({ problem }) => problem !== undefined).length;
+  const untested = failUntested ? results.flatMap(untestedOf).length : 0;
+  const rows = [
+    { number: count('failed', 'unreachable', 'refused'), word: 'failed', isBad: true },
+    { number: refused, word: `${refused === 1 ? 'file' : 'files'} refused`, isBad: true },
+    { number: untested, word: 'untested', isBad: true },
+    { number: count('skipped'), word: 'skipped', isBad: false },
+    { number: count('not_run'), word: 'not run', isBad: false },
+  ];
+  return [{ number: count('passed'), word: 'passed', isBad: false }, ...rows.filter(({ number }) => number > 0)].map(
+    ({ number, word, isBad }) => ({ text: `${number} ${word}`, isBad }),
+  );
 }
 
 /** Returns the first reason why cases were skipped, and the number of other reasons. */

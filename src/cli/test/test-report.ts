@@ -9,8 +9,8 @@ import {
   type FileResult,
   type Outcome,
   refusedTitle,
-  untestedOf,
 } from './case-result.ts';
+import { resultCounts } from './run-verdict.ts';
 
 export interface ReportSettings {
   /** True if the mesh ends with the run, so that a case cannot be sent again. */
@@ -42,21 +42,9 @@ export class TestReport {
   /** @param isComplete whether the run reached its end */
   end(results: readonly FileResult[], durationMs: number, isComplete: boolean): void {
     this.output.flush();
-    const outcomes = results.flatMap(({ cases }) => cases.map(({ outcome }) => outcome.kind));
-    const count = (...kinds: readonly Outcome['kind'][]): number =>
-      outcomes.filter((kind) => kinds.includes(kind)).length;
-    const failed = count('failed', 'unreachable', 'refused');
-    const refused = results.filter(({ problem }) => problem !== undefined).length;
-    const untested = this.settings.failUntested ? results.flatMap(untestedOf).length : 0;
-    const parts = [
-      `${count('passed')} passed`,
-      ...(failed === 0 ? [] : [paintOutput('bad', `${failed} failed`)]),
-      ...(refused === 0 ? [] : [paintOutput('bad', `${refused} ${refused === 1 ? 'file' : 'files'} refused`)]),
-      ...(untested === 0 ? [] : [paintOutput('bad', `${untested} untested`)]),
-      ...(['skipped', 'not_run'] as const).flatMap((kind) =>
-        count(kind) === 0 ? [] : [`${count(kind)} ${kind.replace('_', ' ')}`],
-      ),
-    ];
+    const parts = resultCounts(results, this.settings.failUntested).map(({ text, isBad }) =>
+      isBad ? paintOutput('bad', text) : text,
+    );
     this.write(`\n${parts.join(', ')}${isComplete ? ' in' : ', stopped after'} ${(durationMs / 1000).toFixed(1)} s\n`);
   }
 }

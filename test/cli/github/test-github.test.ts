@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
 import { parseFilePosition } from '../../../src/error/file-position.ts';
 import { parseDirectives } from '../../../src/plan/parse.ts';
 import { main } from '../../program.ts';
@@ -23,7 +24,14 @@ test('a note is a warning at its line, once for all files, and the summary of th
     assert.deepEqual(
       annotations.map(({ level, file, line, col, title, message }) => ({ level, file, line, col, title, message })),
       [
-        { level: 'error', file: undefined, line: undefined, col: undefined, title: 'meshmock test', message: 'stopped' },
+        {
+          level: 'error',
+          file: undefined,
+          line: undefined,
+          col: undefined,
+          title: 'meshmock test',
+          message: 'stopped',
+        },
         { level: 'warning', file: 'k8s/istio.yaml', line: '12', col: '13', title: 'note', message: note },
       ],
       stderr,
@@ -31,6 +39,28 @@ test('a note is a warning at its line, once for all files, and the summary of th
     const link = `https://github.test/shop/mesh/blob/${'c'.repeat(40)}/k8s/istio.yaml#L12`;
     const rows = [`| ${note.replace('|', '&#124;')} | [k8s/istio.yaml:12](${link}) |`, '| not run: a volume |  |'];
     assert.ok(summary.includes(`\n| note | place |\n|---|---|\n${rows.join('\n')}\n`), summary);
+  } finally {
+    await rm(workspace, { recursive: true });
+  }
+});
+
+test('the summary has the numbers and the words of the text report', async () => {
+  const from = (file: string): string => new URL(`../../../src/cli/test/${file}`, import.meta.url).href;
+  const part = { object: 'VirtualService a', part: 'route 1', where: 'a.yaml:3:7' };
+  const file = { name: 'a', cases: [], problem: 'a.yaml:1:1: no\nb.yaml:1:1: no', notes: [] };
+  const results = JSON.stringify([{ ...file, coverage: { untested: [part, part], unknown: [] } }]);
+  const script = `import { reportRun } from '${from('github-report.ts')}';
+    import { TestReport } from '${from('test-report.ts')}';
+    const results = ${results};
+    new TestReport((text) => process.stdout.write(text), { meshEnds: false, failUntested: true }).end(results, 0, true);
+    reportRun(results, { failUntested: true }, undefined);`;
+  const workspace = await mkdtemp(path.join(tmpdir(), 'meshmock-github-'));
+  try {
+    await writeFile(path.join(workspace, 'report.ts'), script);
+    const { stdout, summary } = await runStep(`'${process.execPath}' report.ts`, { workspace });
+    const counts = '0 passed, 1 file refused, 2 untested';
+    assert.match(stripVTControlCharacters(stdout), new RegExp(`^${counts} in `, 'm'));
+    assert.equal(summary.split('\n')[0], `### :x: meshmock test: ${counts}`);
   } finally {
     await rm(workspace, { recursive: true });
   }

@@ -8,7 +8,7 @@ import { optional } from '../src/error/optional.ts';
 export const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 /** Node that runs the built program: that of the tests, or another one to check that the program works with it. */
 export const programNode = process.env.MESHMOCK_TEST_NODE ?? process.execPath;
-const longestStartMs = 60_000;
+const longestStartMs = 240_000;
 
 export interface Program extends AsyncDisposable {
   readonly child: ChildProcess;

@@ -45,7 +45,7 @@ suite('the page of a local mesh in Chromium, with made data', () => {
     ((await target.textContent()) ?? '').replaceAll(/\s+/g, ' ').trim();
   /** Waits until a text of the page matches, as it does after an event. */
   async function waitForWords(target: Locator, pattern: RegExp): Promise<void> {
-    for (let tries = 0; tries < 200; tries++) {
+    for (let tries = 0; tries < 1200; tries++) {
       if (pattern.test(await wordsOf(target))) return;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
@@ -314,6 +314,6 @@ function withCounts(state: MeshState, id: string, byStatus: Readonly<Record<stri
 }
 
 async function waitFor(isTrue: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 200 && !isTrue(); tries++) await new Promise((resolve) => setTimeout(resolve, 50));
+  for (let tries = 0; tries < 1200 && !isTrue(); tries++) await new Promise((resolve) => setTimeout(resolve, 50));
   assert.ok(isTrue());
 }

@@ -264,9 +264,9 @@ function countedMesh(texts: () => string): MeshSource & { observed: number } {
   return mesh;
 }
 
-suite('server of the page of a mesh', { timeout: 60_000 }, () => {
+suite('server of the page of a mesh', { timeout: 300_000 }, () => {
   const waitUntil = async (holds: () => boolean): Promise<void> => {
-    for (let tries = 0; !holds() && tries < 200; tries++) await sleep(50);
+    for (let tries = 0; !holds() && tries < 1200; tries++) await sleep(50);
     assert.ok(holds());
   };
 

@@ -125,7 +125,7 @@ suite('pages for browsers', () => {
   test('the program of the page, its style and icon are files of the service', async () => {
     const { body } = await get('a', '/x');
     const files = [...body.matchAll(/"(\/-\/page\/[^"]+)"/g)].map(([, file = '']) => file);
-    assert.equal(files.length, 3);
+    assert.equal(files.length, 4);
     for (const file of files) {
       const { status, headers } = await get('a', file, { 'accept-encoding': 'gzip' });
       assert.deepEqual([status, headers['content-encoding']], [200, 'gzip'], file);

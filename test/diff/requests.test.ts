@@ -300,3 +300,28 @@ test('causes are the routes and rules that differ', () => {
     ['/a', 'cart http[0]'],
   ]);
 });
+
+test('rules of a dry run have requests too, and refuse none', () => {
+  const policy = (path: string): object => ({
+    permissions: [{ url_path: { path: { exact: path } } }],
+    principals: [{ any: true }],
+  });
+  const sideWith = (policies: object): EdgeSide => ({
+    virtualHost: undefined,
+    callerIdentity: undefined,
+    inboundFilters: [
+      {
+        typed_config: {
+          '@type': 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC',
+          shadow_rules: { action: 'DENY', policies },
+        },
+      },
+    ],
+  });
+  const [before, after] = [{ a: policy('/admin') }, { a: policy('/admin'), b: policy('/users') }].map(sideWith);
+  assert.ok(before !== undefined && after !== undefined);
+  const { requests } = requestsFor(edge, before, after);
+  const paths = requests.map(({ request }) => request.path);
+  assert.ok(paths.includes('/admin') && paths.includes('/users') && paths.includes('/'), paths.join());
+  assert.ok(requests.every((one) => one.isAllowed));
+});

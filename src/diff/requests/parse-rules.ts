@@ -16,19 +16,27 @@ export interface AccessFilter {
   readonly rules: readonly AccessRule[];
 }
 
-/** Parses the RBAC filters among the filters of a listener. Rules of a dry run are left out: they decide nothing. */
+/**
+ * Parses the RBAC filters among the filters of a listener. Rules of a dry run only log: they refuse nothing, and the callee
+ * gets their results in headers.
+ */
 export function parseAccessFilters(filters: readonly EnvoyFilter[]): AccessFilter[] {
   return filters.flatMap(({ typed_config: config }) => {
     const type = String(config?.['@type'] ?? '');
     if (!/extensions\.filters\.(?:http|network)\.rbac\./.test(type)) return [];
-    const { rules } = config as { rules?: RbacRules };
-    if (rules === undefined) return [];
-    const { action = 'ALLOW', policies = {} } = rules;
-    const parsed = Object.entries(policies)
-      .toSorted(([one], [other]) => (one < other ? -1 : 1))
-      .map(([name, policy]) => ({ name, action, formula: parsePolicy(policy) }));
-    return [{ action, rules: parsed }];
+    const { rules, shadow_rules: shadow } = config as { rules?: RbacRules; shadow_rules?: RbacRules };
+    return [
+      ...(rules === undefined ? [] : [parseFilter(rules, rules.action ?? 'ALLOW')]),
+      ...(shadow === undefined ? [] : [parseFilter(shadow, 'LOG')]),
+    ];
   });
+}
+
+function parseFilter({ policies = {} }: RbacRules, action: AccessRule['action']): AccessFilter {
+  const rules = Object.entries(policies)
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .map(([name, policy]) => ({ name, action, formula: parsePolicy(policy) }));
+  return { action, rules };
 }
 
 /** `envoy.config.rbac.v3.RBAC`. */

@@ -41,10 +41,13 @@ export function withOtherNames(source: ManifestSource): ManifestSource {
 
 /**
  * Returns the same rules in more VirtualServices: one for each host, or for each condition at a gateway. Sidecars use one
- * VirtualService of a host only.
+ * VirtualService of a host only. A source without such rules stays as it is.
  */
 export function splitUp(source: ManifestSource): ManifestSource {
-  return mapObjects(source, (object) => (object.kind === 'VirtualService' ? parts(object as Routes) : [object]));
+  const split = (object: KubeObject): KubeObject[] =>
+    object.kind === 'VirtualService' ? parts(object as Routes) : [object];
+  const isWhole = parseManifests([source]).every(({ object }) => split(object).length === 1);
+  return isWhole ? source : mapObjects(source, split);
 }
 
 interface Routes extends KubeObject {

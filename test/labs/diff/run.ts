@@ -58,7 +58,8 @@ async function isRight(
     const { notCompared, counts } = comparison;
     const isReported = lines.length > 0;
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-    const verdict = verdictOf(isReported, isDifferent, unseen);
+    const isListed = notCompared.some(({ reason }) => /differ/.test(reason));
+    const verdict = verdictOf({ isReported, isListed }, isDifferent, unseen);
     process.stdout.write(
       `${verdict.padEnd(11)} ${seconds.padStart(5)} s  ${String(counts.requests).padStart(4)} requests  ${name}\n`,
     );
@@ -67,15 +68,21 @@ async function isRight(
     if (!isReported)
       for (const { subject, reason } of notCompared)
         process.stdout.write(`              not compared: ${subject}: ${reason}\n`);
-    return verdict === 'right' || verdict === 'not seen';
+    return verdict !== 'MISSED' && verdict !== 'FALSE ALARM';
   } catch (error) {
     process.stdout.write(`ERROR ${name}: ${(error as Error).message}\n`);
     return false;
   }
 }
 
-function verdictOf(isReported: boolean, isDifferent: boolean, unseen: string | undefined): string {
+/** Returns `listed` if the report says that the configuration differs where no request shows it. */
+function verdictOf(
+  { isReported, isListed }: { readonly isReported: boolean; readonly isListed: boolean },
+  isDifferent: boolean,
+  unseen: string | undefined,
+): string {
   if (isReported === isDifferent) return 'right';
   if (isReported) return 'FALSE ALARM';
+  if (isListed) return 'listed';
   return unseen === undefined ? 'MISSED' : 'not seen';
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { ManifestSource } from '../../../src/istio/resources/manifest.ts';
 import { istioSamples } from '../../istio/local-mesh.ts';
 import { gatewayApiCases } from '../../istio/samples/bookinfo-gateway-api.ts';
@@ -27,30 +28,20 @@ export async function samplePairs(): Promise<SnapshotPair[]> {
   const ofCases = cases.flatMap(({ title, files, given = [] }) => {
     const before = [bookinfo, ...[...given, ...files].map(read)];
     const name = `${files.map((file) => path.basename(file)).join(', ')} (${title})`;
-    const [split, renamed] = [before.map(splitUp), before.map(withOtherNames)];
+    const split = before.map(splitUp);
     return [
       pair(`${name}: in another form`, before, before.map(inAnotherForm)),
-      pair(`${name}: with other names`, before, renamed),
-      ...(textOf(split) === textOf(before.map(mappedAlone)) ? [] : [pair(`${name}: split up`, before, split)]),
+      pair(`${name}: with other names`, before, before.map(withOtherNames)),
+      ...(isDeepStrictEqual(split, before) ? [] : [pair(`${name}: split up`, before, split)]),
     ];
   });
   const [regex, same] = regexPair.map((text) => [bookinfo, { name: 'regex.yaml', text }]);
-  return [...ofCases, pair('equivalent regular expressions', regex ?? [], same ?? [])];
-}
-
-function textOf(sources: readonly ManifestSource[]): string {
-  return sources.map(({ text }) => text).join('\n');
-}
-
-/** Returns a source in the form of one that is not split. */
-function mappedAlone(source: ManifestSource): ManifestSource {
-  const split = splitUp(source);
-  return split.text.includes('"VirtualService"') ? withOneName(source) : split;
-}
-
-function withOneName(source: ManifestSource): ManifestSource {
-  const { text } = withOtherNames(source);
-  return { name: source.name, text: text.replaceAll('-renamed"', '"') };
+  const hosts = [bookinfo, { name: 'hosts.yaml', text: severalHosts }];
+  return [
+    ...ofCases,
+    pair('of two hosts, split up', hosts, hosts.map(splitUp)),
+    pair('equivalent regular expressions', regex ?? [], same ?? []),
+  ];
 }
 
 const regexPair = [
@@ -68,3 +59,16 @@ spec:
       directResponse: { status: 418, body: { string: teapot } }
     - route: [{ destination: { host: reviews } }]`,
 );
+
+const severalHosts = `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: two }
+spec:
+  hosts: [ratings, details]
+  http:
+    - match: [{ uri: { prefix: /closed } }]
+      fault: { abort: { httpStatus: 503, percentage: { value: 100 } } }
+      route: [{ destination: { host: details } }]
+    - timeout: 2s
+      route: [{ destination: { host: details } }]`;

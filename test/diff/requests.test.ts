@@ -325,3 +325,17 @@ test('rules of a dry run have requests too, and refuse none', () => {
   assert.ok(paths.includes('/admin') && paths.includes('/users') && paths.includes('/'), paths.join());
   assert.ok(requests.every((one) => one.isAllowed));
 });
+
+test('a request satisfies a regular expression and the end of a path at once', () => {
+  const policies = {
+    a: { permissions: [{ url_path: { path: { suffix: '.css' } } }], principals: [{ any: true }] },
+    b: { permissions: [{ url_path: { path: { safe_regex: { regex: '/(a|b)/.*' } } } }], principals: [{ any: true }] },
+  };
+  const type = 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC';
+  const side = sideOf(undefined, [{ typed_config: { '@type': type, rules: { action: 'DENY', policies } } }]);
+  const paths = requestsFor(edge, side, side).requests.map(({ request }) => request.path);
+  assert.ok(
+    paths.some((one) => /^\/(?:a|b)\/.*\.css$/.test(one)),
+    paths.join(),
+  );
+});

@@ -62,16 +62,18 @@ function templateTexts(template: string): string[] {
 
 /** Number of pairs of texts that are joined. */
 const mostJoined = 2000;
+/** Samples of a regular expression of which each is joined with other texts. */
+const mostSamples = 8;
 
 /** Returns texts that may satisfy two matches at once, such as a prefix and a suffix. */
 export function joinedTexts(matches: readonly TextMatch[]): string[] {
-  const beginnings = matches.flatMap((match) => ('value' in match && match.kind !== 'suffix' ? [match.value] : []));
+  const samplesOf = (match: TextMatch): string[] =>
+    match.kind === 'regex' ? regexSamples(match.source).slice(0, mostSamples) : [];
+  const beginnings = matches.flatMap((match) =>
+    'value' in match && match.kind !== 'suffix' ? [match.value] : samplesOf(match),
+  );
   const ends = matches.flatMap((match) =>
-    match.kind === 'suffix' || match.kind === 'contains'
-      ? [match.value]
-      : match.kind === 'regex'
-        ? regexSamples(match.source).slice(0, 8)
-        : [],
+    match.kind === 'suffix' || match.kind === 'contains' ? [match.value] : samplesOf(match),
   );
   return beginnings
     .flatMap((beginning) => ends.flatMap((end) => [`${beginning}${end}`, `${beginning}${more}${end}`]))

@@ -6,8 +6,10 @@ export interface EdgeWorkload {
   readonly labels: Readonly<Record<string, string>> | undefined;
 }
 
-/** Names by which objects of Kubernetes and Istio may concern an edge. */
+/** Names by which objects of Kubernetes and Istio may concern the requests of an edge. */
 export interface EdgeObjects {
+  /** True if the routes of both sides are known, so that the configuration of the proxies names all objects with routes. */
+  readonly areRoutesKnown: boolean;
   /** Hosts that are called, and those to which the proxies of the caller send the requests. */
   readonly hosts: readonly string[];
   readonly callers: readonly EdgeWorkload[];

@@ -6,6 +6,7 @@ import type { Cause, DifferenceKind } from '../../src/diff/model.ts';
 import { parseManifests } from '../../src/istio/resources/manifest.ts';
 
 const edge: EdgeObjects = {
+  areRoutesKnown: false,
   hosts: ['shop.example.com', 'catalog.default.svc.cluster.local'],
   callers: [{ namespace: 'default', name: 'web', labels: { app: 'web' } }],
   receivers: [{ namespace: 'default', name: 'catalog-v1', labels: { app: 'catalog' } }],
@@ -75,11 +76,12 @@ function causeOf(
   before: readonly string[],
   after: readonly string[],
   known: readonly Cause[] = [],
+  areRoutesKnown = false,
 ): string | undefined {
   const manifests = (name: string, texts: readonly string[]) =>
     parseManifests([{ name: `${name}.yaml`, text: texts.join('---\n') }]);
   const finder = new CauseFinder(manifests('old', before), manifests('new', after), 'default');
-  const found = finder.causeOf(kind, known, edge);
+  const found = finder.causeOf(kind, known, { ...edge, areRoutesKnown });
   return found && `${found.kind} ${found.name}, ${found.place} ${found.where}`;
 }
 
@@ -167,6 +169,15 @@ spec: { selector: { matchLabels: { app: payments } }, rules: [{ to: [{ operation
         causeOf(kind, [policy('GET'), destinationRule('v1')], [policy('POST'), destinationRule('v9')]),
         'DestinationRule catalog, subsets[0].labels.version new.yaml:13',
       );
+  });
+
+  it('is not another route of the same VirtualService, if the routes of the request are known', () => {
+    const weighted = (weight: number): string =>
+      virtualService(matching('/a'), `route: [{ destination: { host: catalog }, weight: ${weight} }]`);
+    assert.equal(
+      causeOf('refused', [weighted(90), destinationRule('v1')], [weighted(80), destinationRule('v9')], [], true),
+      'DestinationRule catalog, subsets[0].labels.version new.yaml:20',
+    );
   });
 
   it('is the only object that changed, whatever it concerns', () => {

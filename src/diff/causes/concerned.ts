@@ -5,14 +5,21 @@ import { isRecord } from './changed-parts.ts';
 /** Namespace whose policies are those of the whole mesh. */
 const rootNamespace = 'istio-system';
 
-/** Reports whether an object may have an effect on an edge, as far as its names and selectors say. */
+/**
+ * Reports whether an object that no proxy names may have an effect on an edge, as far as its names and selectors say. Objects
+ * with routes are named, if the routes are known.
+ */
 export function concerns(object: KubeObject, edge: EdgeObjects): boolean {
   const { callers, receivers, gateways, hosts } = edge;
   const spec = isRecord(object.spec) ? object.spec : {};
   const namespace = namespaceOf(object);
   switch (object.kind) {
     case 'VirtualService':
-      return isOfGateways(textsOf(spec.gateways), edge) && isOfHosts(textsOf(spec.hosts), namespace, hosts);
+      return (
+        !edge.areRoutesKnown &&
+        isOfGateways(textsOf(spec.gateways), edge) &&
+        isOfHosts(textsOf(spec.hosts), namespace, hosts)
+      );
     case 'ServiceEntry':
       return isOfHosts(textsOf(spec.hosts), namespace, hosts);
     case 'DestinationRule':
@@ -21,7 +28,7 @@ export function concerns(object: KubeObject, edge: EdgeObjects): boolean {
       return gateways.length > 0 && gatewayHosts(spec).some((host) => isAnyHost(host, namespace, hosts));
     case 'HTTPRoute':
     case 'GRPCRoute':
-      return isOfRoute(spec, namespace, edge);
+      return !edge.areRoutesKnown && isOfRoute(spec, namespace, edge);
     case 'AuthorizationPolicy':
     case 'RequestAuthentication':
     case 'PeerAuthentication':

@@ -52,7 +52,7 @@ export function planProbes(
       ...unique(parts.flatMap(({ notCompared }) => notCompared)),
     ],
     mirrors: new Map(withCopies.map(({ probe, copies }) => [probe.id, copies])),
-    objects: new Map(parts.flatMap(({ probes, objects }) => probes.map(({ probe }) => [probe.id, objects] as const))),
+    objects: new Map(planned.map(({ probe, objects }) => [probe.id, objects])),
     callees: new Map(
       planned.flatMap(({ probe, callee }) => (callee === undefined ? [] : [[probe.id, callee] as const])),
     ),
@@ -64,11 +64,11 @@ interface PlannedProbe {
   readonly probe: Probe;
   readonly copies: readonly string[];
   readonly callee: string | undefined;
+  readonly objects: EdgeObjects;
 }
 
 interface PlannedEdge {
   readonly probes: readonly PlannedProbe[];
-  readonly objects: EdgeObjects;
   /** Parts of the edge that are not compared. */
   readonly notes: readonly EdgeNote[];
   /** Parts of the mesh that are not compared, which other edges may have too. */
@@ -115,7 +115,6 @@ function planEdge(edge: Edge, canSignFor: (issuer: string) => boolean): PlannedE
         probe: { ...one.probe, causes: unique([...one.probe.causes, ...changes.causes]) },
       })),
     ),
-    objects: edgeObjects(edge),
     notes: unseen.map((one) => ({ ...one, callers: edge.speaksFor, destination })),
     notCompared: changes.notCompared,
   };
@@ -143,11 +142,12 @@ function planRequest(
   );
   const copies = [...new Set([...mirrorsOf(earlier.route), ...mirrorsOf(later.route)])];
   const callee = calleeOf(later.route) ?? calleeOf(earlier.route);
+  const objects = edgeObjects(edge, request);
   const probes = modes.map((mode): PlannedProbe => {
     const { conditions, routes, causes } = request;
     const id = `${title} ${JSON.stringify(mode)}`;
     const probe = { id, caller, destination, request: request.request, mode, speaksFor, conditions, routes, causes };
-    return { probe, copies, callee };
+    return { probe, copies, callee, objects };
   });
   return { probes, notCompared: needed.notCompared };
 }

@@ -72,7 +72,7 @@ function webhookProblems(message: string, object: KubeObject): Problem[] | undef
   });
 }
 
-/** Returns the path that a text of istiod names, or of the only value of the object that it quotes. */
+/** Returns the path that a text of istiod names, or of the only field whose value it quotes or has after the field's name. */
 function pathInText(text: string, object: KubeObject): string[] {
   const [, rule] = /found at rule (\d+)/.exec(text) ?? [];
   if (rule !== undefined) return ['spec', 'rules', rule];
@@ -81,6 +81,10 @@ function pathInText(text: string, object: KubeObject): string[] {
   const values = [...scalars(object.spec, ['spec'])];
   for (const [, inQuotes, inBackticks] of text.matchAll(/"([^"]+)"|`([^`]+)`/g)) {
     const found = values.filter(([, value]) => String(value) === (inQuotes ?? inBackticks));
+    if (found.length === 1) return found[0]?.[0] ?? [];
+  }
+  for (const [, name = '', number] of text.matchAll(/\b([A-Za-z]\w*) (-?\d+(?:\.\d+)?)(?![\w.])/g)) {
+    const found = values.filter(([path, value]) => path.at(-1) === name && String(value) === number);
     if (found.length === 1) return found[0]?.[0] ?? [];
   }
   return [];

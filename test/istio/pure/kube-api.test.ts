@@ -109,6 +109,7 @@ describe('refusals of the API server', () => {
       ],
       regex: '(',
       rules: [{}, {}],
+      routes: [{ weight: -5 }, { weight: 7 }, { weight: 7, size: -5 }],
     },
   };
   const problems = (status: Status): string[] =>
@@ -164,6 +165,11 @@ describe('refusals of the API server', () => {
       ],
     ],
     ['one error of istiod', { message: `${denied}no hosts` }, [': istiod denies it: no hosts']],
+    [
+      'the field of a number of istiod, if only one field has both',
+      { message: `${denied}2 errors occurred:\n\t* weight -5 < 0\n\t* weight 7 < 9` },
+      ['spec/routes/0/weight: spec.routes[0].weight: istiod denies it: weight -5 < 0', ': istiod denies it: weight 7 < 9'],
+    ],
     [
       'a webhook of others',
       { message: 'admission webhook "a.io" denied the request: no' },

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { accessSync, constants, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { MeshmockError } from '../../error/meshmock-error.ts';
@@ -76,13 +77,17 @@ async function runScript(
   return Object.fromEntries(lines.map((line) => line.split('=') as [string, string]));
 }
 
-/** Installs everything that a local mesh needs. */
+/**
+ * Installs everything that a local mesh needs.
+ *
+ * @throws MeshmockError `machine` if a tool cannot be installed, or this user may not read it
+ */
 export async function installMeshTools(signal: AbortSignal): Promise<InstalledTools> {
   const { istio, envoy, jaeger, kube, istioctl, cluster } = await installTools(
     ['istio', 'envoy', 'jaeger', 'kube', 'istioctl', 'cluster'],
     signal,
   );
-  return {
+  const tools = {
     istiod: path.join(istio, 'pilot-discovery'),
     pilotAgent: path.join(istio, 'pilot-agent'),
     bootstrapTemplate: path.join(istio, 'envoy_bootstrap.json'),
@@ -92,4 +97,32 @@ export async function installMeshTools(signal: AbortSignal): Promise<InstalledTo
     istioctl: path.join(istioctl, 'istioctl'),
     data: cluster,
   };
+  const { data, bootstrapTemplate, ...programs } = tools;
+  checkReadable([bootstrapTemplate, ...filesIn(data)], constants.R_OK);
+  checkReadable(Object.values(programs), constants.R_OK | constants.X_OK);
+  return tools;
+}
+
+function filesIn(folder: string): string[] {
+  return readdirSync(folder).map((name) => path.join(folder, name));
+}
+
+/**
+ * Checks that this user may read the files of tools. Tools that another user has installed or copied are often private.
+ *
+ * @param mode access that is needed, of `constants` of `node:fs`
+ * @throws MeshmockError `machine` that says what to do
+ */
+export function checkReadable(files: readonly string[], mode: number): void {
+  for (const file of files)
+    try {
+      accessSync(file, mode);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+      const cache = path.dirname(path.dirname(file));
+      throw new MeshmockError(
+        'machine',
+        `${file}: this user may not read it: run "chmod -R a+rX ${cache}" as the owner of these tools`,
+      );
+    }
 }

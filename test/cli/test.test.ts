@@ -555,6 +555,29 @@ ${always('both')}`;
   });
 });
 
+test('a file of manifests that several names include is read once, and each of its errors is reported once', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'meshmock-twice-'));
+  try {
+    const k8s = path.join(folder, 'k8s');
+    await mkdir(k8s);
+    await writeFile(path.join(k8s, 'mesh.yaml'), namespaceManifest('a'));
+    await symlink(k8s, path.join(folder, 'link'));
+    const names = [k8s, path.join(k8s, 'mesh.yaml'), path.join(folder, 'link')];
+    assert.deepEqual(
+      readManifestsOfCases(names).map(({ name }) => name),
+      [path.join(k8s, 'mesh.yaml')],
+    );
+    await writeFile(path.join(k8s, 'mesh.yaml'), 'apiVersion: v1\nkind: [Service\n');
+    const cases = path.join(folder, 'test.yaml');
+    await writeFile(cases, `manifests: [k8s, k8s/mesh.yaml]\ncases:\n${always('one')}`);
+    const { code, stderr } = await runProgram(['test', cases, '--manifests', path.join(folder, 'link')]);
+    assert.equal(code, 2);
+    assert.deepEqual(stderr.match(/mesh\.yaml:2:7: invalid YAML/g)?.length, 1, stderr);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
 test('a folder may have manifests and files of cases', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'meshmock-beside-'));
   try {

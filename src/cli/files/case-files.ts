@@ -1,4 +1,4 @@
-import { existsSync, globSync, statSync } from 'node:fs';
+import { existsSync, globSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Case, CaseFile } from '../../cases/case.ts';
 import { nameErrors } from '../../cases/known-names.ts';
@@ -113,11 +113,11 @@ function checkManifests(file: CaseFile): void {
   if (meshConfig !== undefined && !existsSync(meshConfig))
     errors.add(new MeshmockError('usage', `${name}: no such file: ${meshConfig}`));
   const all = [...new Set([...manifests, ...change])];
-  const parsed = all.flatMap((manifest) => {
-    if (existsSync(manifest)) return errors.collect(() => parseManifests(readManifestsOfCases([manifest]))) ?? [];
+  const existing = all.filter((manifest) => existsSync(manifest));
+  for (const manifest of all.filter((one) => !existing.includes(one)))
     errors.add(new MeshmockError('usage', `${name}: no such file or folder: ${manifest}`));
-    return [];
-  });
+  const sources = existing.flatMap((manifest) => errors.collect(() => readManifestsOfCases([manifest])) ?? []);
+  const parsed = eachOnce(sources).flatMap((source) => errors.collect(() => parseManifests([source])) ?? []);
   errors.throwIfAny();
   for (const error of nameErrors(
     file,
@@ -128,12 +128,23 @@ function checkManifests(file: CaseFile): void {
 }
 
 /**
- * Reads the manifests of files of cases. In a folder, files of cases may be next to the manifests.
+ * Reads the manifests of files of cases. In a folder, files of cases may be next to the manifests. A file that two names
+ * include, such as a folder of the case file and of --manifests, is read once.
  *
  * @throws MeshmockError `usage`
  */
 export function readManifestsOfCases(names: readonly string[]): ManifestSource[] {
-  return readManifestSources(names, (file, text) => isCaseFile(file) && !isKubernetesManifest(text));
+  return eachOnce(readManifestSources(names, (file, text) => isCaseFile(file) && !isKubernetesManifest(text)));
+}
+
+/** Leaves out sources of a file that another source has already. Two paths may lead to the same file. */
+function eachOnce(sources: readonly ManifestSource[]): ManifestSource[] {
+  const byFile = new Map<string, ManifestSource>();
+  for (const source of sources) {
+    const file = existsSync(source.name) ? realpathSync(source.name) : source.name;
+    if (!byFile.has(file)) byFile.set(file, source);
+  }
+  return [...byFile.values()];
 }
 
 function readCaseFile(name: string, { timeout, retryUntil = 0, manifests }: CaseFilesSettings): CaseFile {

@@ -75,10 +75,10 @@ function checkedObject(value: unknown, whereIs: Manifest['whereIs']): KubeObject
   if (kind === 'IstioOperator' && metadata === undefined)
     return { ...value, metadata: { name: 'istio' } } as KubeObject;
   const name = isRecord(metadata) ? metadata.name : undefined;
-  if (typeof apiVersion === 'string' && apiVersion.startsWith('kustomize.config.k8s.io/'))
+  if (isKustomization(value, whereIs([])))
     throw new MeshmockError(
       'usage',
-      `${whereIs([])}: ${String(kind)} is input for kustomize: use the output of \`kubectl kustomize FOLDER\``,
+      `${whereIs([])}: ${typeof kind === 'string' ? kind : 'Kustomization'} is input for kustomize: use the output of \`kubectl kustomize FOLDER\``,
     );
   const missing = Object.entries({ apiVersion, kind, 'metadata.name': name })
     .filter(([, text]) => typeof text !== 'string' || text === '')
@@ -91,6 +91,13 @@ function checkedObject(value: unknown, whereIs: Manifest['whereIs']): KubeObject
   if (missing.length > 0)
     throw new MeshmockError('usage', `${whereIs([])}: ${expected}: missing ${missing.join(', ')}`);
   return value as KubeObject;
+}
+
+/** Reports whether a document is input for kustomize, which needs neither apiVersion nor kind in a file with its name. */
+function isKustomization({ apiVersion, kind }: Record<string, unknown>, place: string): boolean {
+  if (apiVersion === undefined && (kind === undefined || kind === 'Kustomization'))
+    return /(?:^|\/)kustomization\.ya?ml:/i.test(place);
+  return typeof apiVersion === 'string' && apiVersion.startsWith('kustomize.config.k8s.io/');
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

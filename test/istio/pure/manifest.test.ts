@@ -15,6 +15,22 @@ describe('manifests', () => {
     );
   });
 
+  it('are not input for kustomize, also without apiVersion and kind', () => {
+    const kind = 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Component\n';
+    for (const [name, text] of [
+      ['k8s/kustomization.yaml', 'resources: [a.yaml]'],
+      ['kustomization.yml', 'kind: Kustomization\nresources: [a.yaml]'],
+      ['k8s/a.yaml', `${kind}resources: [a.yaml]`],
+    ] as const)
+      assert.throws(() => parseManifests([{ name, text }]), {
+        message: new RegExp(
+          `^${name}:1:1: \\w+ is input for kustomize: use the output of \`kubectl kustomize FOLDER\`$`,
+        ),
+      });
+    const other = { name: 'k8s/other.yaml', text: 'resources: [a.yaml]' };
+    assert.throws(() => parseManifests([other]), { message: /expected a Kubernetes object/ });
+  });
+
   it('know the place of each field, or of the nearest existing parent of a missing field', () => {
     const [first, second] = parse(
       'apiVersion: v1\nkind: A\nmetadata:\n  name: a\n---\napiVersion: v1\nkind: B\nmetadata:\n  name: b\nspec:\n  http:\n    - route: x\n',

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { globSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { allLabs } from '../../src/cli/labs/lab-list.ts';
+import { introduction } from '../../src/cli/istio/istio-report.ts';
+import { allLabs, pageOf } from '../../src/cli/labs/lab-list.ts';
+import { isStartedByNpx } from '../../src/cli/process/npx.ts';
 import { runProgram, startProgram } from '../program.ts';
 
 const root = path.join(import.meta.dirname, '../..');
@@ -24,6 +26,40 @@ test('the page of a lab has absolute paths outside of the checkout, and is as it
   await using outside = startProgram(['labs', 'traffic-shifting'], {}, tmpdir());
   assert.equal(await outside.exited(), 0);
   assert.ok(outside.stdout.includes(`apply -f ${root}/istio/labs/traffic-shifting/ninety-ten.yaml`), outside.stdout);
+});
+
+test('outside of the checkout, each page names the commands that start the mesh, and has no relative links', () => {
+  const labs = allLabs();
+  const folder = process.cwd();
+  try {
+    process.chdir(tmpdir());
+    for (const lab of labs) {
+      const page = pageOf(lab);
+      for (const [, target = ''] of page.matchAll(/\]\(([^)#\s]+)/g))
+        assert.ok(target.startsWith('https://') || existsSync(target), `${lab.name}: ${target}`);
+      assert.doesNotMatch(page, /npx/);
+      // The lab needs a cluster.
+      if (lab.name !== 'ambient')
+        assert.match(page, /`meshmock labs --up`[^`]*`eval "\$\(meshmock istio env\)"`/, lab.name);
+    }
+  } finally {
+    process.chdir(folder);
+  }
+});
+
+test('the start of a mesh names the command of kubectl, and npx only if npx started it', () => {
+  const entry = { name: 'gateway', kind: 'service', protocol: 'http', targets: [] } as const;
+  const kubernetes = { ...entry, name: 'kubernetes', kind: 'kubernetes' } as const;
+  const ports = [entry, kubernetes].map((one) => ({ entry: one, host: '', port: 8080 }));
+  const text = introduction([], ports, { seconds: 1, folder: '/run/a', mesh: 'a', page: undefined });
+  assert.match(
+    text,
+    /\n {2}eval "\$\(meshmock istio env --mesh a\)" {6}# in another terminal: kubectl uses this mesh\n/,
+  );
+  assert.match(text, /for kubectl: istio env\n/);
+  assert.doesNotMatch(text, /npx/);
+  assert.equal(isStartedByNpx({ npm_command: 'exec', npm_lifecycle_script: 'meshmock labs --up' }), true);
+  assert.equal(isStartedByNpx({ npm_command: 'test', npm_lifecycle_script: 'node --test' }), false);
 });
 
 test('the folder of each lab is printed by --path', async () => {

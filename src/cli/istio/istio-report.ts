@@ -4,6 +4,7 @@ import type { ApplyReport } from '../../istio/local-mesh/local-mesh.ts';
 import type { Entry } from '../../istio/node/entries.ts';
 import type { PodStatus } from '../../istio/node/pod-status.ts';
 import { entryName } from '../../istio/resources/entry-names.ts';
+import { commandName } from '../process/npx.ts';
 
 /** Returns a line for each warning and for each part of the manifests that was left out. */
 export function reportLines({ warnings, leftOut }: ApplyReport): string[] {
@@ -76,7 +77,7 @@ function noteOf(entry: Entry, pods: readonly PodStatus[]): string {
     case 'metrics':
       return 'for Prometheus, at /metrics';
     case 'kubernetes':
-      return 'for kubectl: istio kubeconfig';
+      return 'for kubectl: istio env';
   }
 }
 
@@ -101,6 +102,7 @@ function tryLines(ports: readonly MachinePort[], option: string): string[] {
   const jaeger = ports.find(({ entry }) => entry.kind === 'jaeger');
   if (first === undefined) return [];
   const target = (second ?? first).entry.name;
+  const command = commandName();
   return [
     'Try:',
     `  curl -g '${addressText(first)}/@${target}/hello' -H 'Accept: text/plain'`,
@@ -111,8 +113,9 @@ function tryLines(ports: readonly MachinePort[], option: string): string[] {
         ]),
     ...(jaeger === undefined
       ? []
-      : [`  npx meshmock call '${addressText(first)}/@${target}/hello' --trace http://${addressText(jaeger)}`]),
-    `  npx meshmock istio apply${option} -f FILE      # waits until it is in effect; delete -f FILE undoes it`,
+      : [`  ${command} call '${addressText(first)}/@${target}/hello' --trace http://${addressText(jaeger)}`]),
+    `  ${command} istio apply${option} -f FILE      # waits until it is in effect; delete -f FILE undoes it`,
+    `  eval "$(${command} istio env${option})"      # in another terminal: kubectl uses this mesh`,
   ];
 }
 

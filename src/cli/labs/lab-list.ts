@@ -3,6 +3,7 @@ import path from 'node:path';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { nearestOrAll } from '../../error/suggestion.ts';
 import { packageFile } from '../../package/package-files.ts';
+import { commandName } from '../process/npx.ts';
 
 /** Lab of the package: a page, the YAML that it applies, and cases. */
 export interface Lab {
@@ -44,14 +45,20 @@ export function hasCases({ folder }: Lab): boolean {
 }
 
 /**
- * Returns the page of a lab. Outside of the package's folder, the paths of files in its commands become absolute, so that
- * the commands work everywhere.
+ * Returns the page of a lab. Outside of the package's folder, the paths of files in its links and commands become
+ * absolute, so that they work everywhere, and the start of the mesh is a command of the package.
  */
 export function pageOf({ folder }: Lab): string {
   const page = readFileSync(path.join(folder, 'README.md'), 'utf8');
   if (existsSync(labsFolder)) return page;
-  return page.replaceAll(/(?<=[ =])istio\/[\w./-]*\w/g, (file) => {
-    const inPackage = packageFile(file);
-    return existsSync(inPackage) ? inPackage : file;
-  });
+  const command = commandName();
+  const start = `Start the mesh (\`${command} labs --up\` in another terminal, then \`eval "$(${command} istio env)"\` here)`;
+  return page
+    .replaceAll(/\[Start\s+the\s+mesh\]\(\.\.\/\.\.\/README\.md#two-ways-to-a-mesh\)/g, start)
+    .replaceAll(/(?<=\]\()\.\.?\/[\w./-]+/g, (link) => path.join(folder, link))
+    .replaceAll('npx meshmock ', `${command} `)
+    .replaceAll(/(?<=[ =])istio\/[\w./-]*\w/g, (file) => {
+      const inPackage = packageFile(file);
+      return existsSync(inPackage) ? inPackage : file;
+    });
 }

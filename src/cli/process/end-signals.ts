@@ -1,3 +1,5 @@
+import { isStartedByNpx } from './npx.ts';
+
 /** Parent at the start of this process, since npx may end before the process is ready. */
 const firstParent = process.ppid;
 const parentCheckMs = 500;
@@ -7,8 +9,7 @@ const parentCheckMs = 500;
  * the parent. A process that another program started may outlive that program.
  */
 export function endWithNpx(): void {
-  const { npm_command: command, npm_lifecycle_script: script = '' } = process.env;
-  if (command !== 'exec' || !/^'?meshmock'?(?:\s|$)/.test(script)) return;
+  if (!isStartedByNpx()) return;
   setInterval(() => process.ppid === firstParent || process.kill(process.pid, 'SIGTERM'), parentCheckMs).unref();
 }
 

@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { type FilePosition, parseFilePosition } from '../../error/file-position.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { type Annotation, annotationCommand, type GithubStep, githubStep } from '../output/github-commands.ts';
@@ -83,7 +83,9 @@ function failureAnnotations(results: readonly FileResult[], failUntested: boolea
 function noteAnnotations(results: readonly FileResult[]): Annotation[] {
   const notes = new Set(results.flatMap((file) => file.notes));
   return [...notes].map((note) => {
-    const position = parseFilePosition(note);
+    const place = parseFilePosition(note);
+    // The output of kustomize has lines too, but GitHub cannot show them.
+    const position = place !== undefined && existsSync(place.file) ? place : undefined;
     const prefix = position === undefined ? '' : `${position.file}:${position.line}:${position.column}: `;
     return { position, title: 'note', message: note.slice(prefix.length) };
   });

@@ -14,11 +14,13 @@ test('a note is a warning at its line, once for all files, and the summary of th
   const source = new URL('../../../src/cli/test/github-report.ts', import.meta.url).href;
   const place = 'k8s/istio.yaml:12:13';
   const note = 'virtualservice/catalog: no DestinationRule defines the subset v3 | x';
-  const file = { cases: [], problem: undefined, notes: [`${place}: ${note}`, 'not run: a volume'] };
+  const file = { cases: [], problem: undefined, notes: [`${place}: ${note}`, 'kubectl kustomize k8s:1:1: x'] };
   const results = JSON.stringify(['a', 'b'].map((name) => ({ name, ...file })));
   const script = `import { reportRun } from '${source}'; reportRun(${results}, { failUntested: false }, 'stopped');`;
   const workspace = await mkdtemp(path.join(tmpdir(), 'meshmock-github-'));
   try {
+    await mkdir(path.join(workspace, 'k8s'));
+    await writeFile(path.join(workspace, 'k8s/istio.yaml'), '');
     await writeFile(path.join(workspace, 'report.ts'), script);
     const { annotations, summary, stderr } = await runStep(`'${process.execPath}' report.ts`, { workspace });
     assert.deepEqual(
@@ -37,7 +39,7 @@ test('a note is a warning at its line, once for all files, and the summary of th
       stderr,
     );
     const link = `https://github.test/shop/mesh/blob/${'c'.repeat(40)}/k8s/istio.yaml#L12`;
-    const rows = [`| ${note.replace('|', '&#124;')} | [k8s/istio.yaml:12](${link}) |`, '| not run: a volume |  |'];
+    const rows = [`| ${note.replace('|', '&#124;')} | [k8s/istio.yaml:12](${link}) |`, '| kubectl kustomize k8s:1:1: x |  |'];
     assert.ok(summary.includes(`\n| note | place |\n|---|---|\n${rows.join('\n')}\n`), summary);
   } finally {
     await rm(workspace, { recursive: true });

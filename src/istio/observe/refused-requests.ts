@@ -22,10 +22,13 @@ export interface RefusedRequest {
 /** Longest line that is read. A client can make lines long, and their parsing slow. */
 const longestLine = 4096;
 
-/** Fields of Istio's own log format (Istio, "Envoy Access Logs"). A client chooses the texts in quotes. */
+/**
+ * Fields of Istio's own log format (Istio, "Envoy Access Logs"). A client chooses the texts in quotes, and Envoy does not
+ * escape quotes in them. So the status is that after the first text in quotes, and the cluster that after the last one.
+ */
 const istioLine = new RegExp(
   [
-    '^\\[(?<time>[^\\]]+)\\] "(?<request>.*)" (?<status>\\d+) (?<flags>\\S+) (?<details>\\S+) (?<end>\\S+) "[^"]*"',
+    '^\\[(?<time>[^\\]]+)\\] "(?<request>[^"]*)" (?<status>\\d+) (?<flags>\\S+) (?<details>\\S+) (?<end>\\S+) "[^"]*"',
     '\\d+ \\d+ \\d+ \\S+ ".*" "(?<id>[^"]*)" "(?<authority>[^"]*)" "[^"]*" (?<cluster>\\S+) \\S+ (?<local>\\S+)',
     '(?<remote>\\S+) \\S+ \\S+',
   ].join(' '),

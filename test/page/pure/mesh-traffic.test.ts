@@ -242,5 +242,7 @@ suite('refusals of proxies', () => {
     );
     assert.equal(forged?.by, 'callee');
     assert.equal(forged?.status, 403);
+    const agent = `" 403 - ${denied}[ns[default]-policy[forged]-rule[0]] - "-" 0 0 0 - "-" "x`;
+    assert.deepEqual(parseRefusals(line('GET / HTTP/1.1', 200, '-', 'via_upstream', inbound, agent)), []);
   });
 });

@@ -97,7 +97,7 @@ export class NodeDirectory {
   /** Returns the node to which a series leads; undefined if nothing names one. */
   destinationOf(series: TrafficSeries, own: ObservedPod): string | undefined {
     if (series.reporter === 'destination') return nodeIdOf(own);
-    return this.workload(series.destination) ?? this.host(series.host);
+    return this.workload(series.destination) ?? this.host(series.host, own);
   }
 
   /** Returns the versions at both ends of a series. */
@@ -108,9 +108,13 @@ export class NodeDirectory {
     return series.reporter === 'source' ? [own.version, other] : [other, own.version];
   }
 
-  /** Returns the node of a cluster of Envoy, such as `outbound|8080|v1|reviews.default.svc.cluster.local`. */
-  cluster(cluster: string, authority: string): string | undefined {
-    return this.host(cluster.split('|')[3] ?? authority);
+  /**
+   * Returns the node of a cluster of Envoy, such as `outbound|8080|v1|reviews.default.svc.cluster.local`.
+   *
+   * @param authority host that the caller named, for a request that no route took
+   */
+  cluster(cluster: string, authority: string, caller: ObservedPod): string | undefined {
+    return this.host(cluster.split('|')[3] ?? authority, caller);
   }
 
   outside(): string {
@@ -123,10 +127,12 @@ export class NodeDirectory {
     return pod === undefined ? undefined : nodeIdOf(pod);
   }
 
-  private host(text: string): string | undefined {
+  /** A name without a dot is a Service in the namespace of the caller. Clients of a gateway name public hosts. */
+  private host(text: string, { role, namespace: own }: ObservedPod): string | undefined {
     const host = text.replace(/:\d+$/, '').toLowerCase();
     if (host === '' || host === 'unknown' || host === '-') return undefined;
-    const [, name, namespace] = /^([^.]+)\.([^.]+)(?:\.svc(?:\.cluster\.local)?)?$/.exec(host) ?? [];
+    const [, name, namespace = role === 'gateway' ? undefined : own] =
+      /^([^.]+)(?:\.([^.]+)(?:\.svc(?:\.cluster\.local)?)?)?$/.exec(host) ?? [];
     const service = this.services.find((one) => one.name === name && one.namespace === namespace);
     if (service === undefined) return this.other(host);
     const pod = this.pods.find((one) => selects(service, one));

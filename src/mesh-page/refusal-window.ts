@@ -67,7 +67,7 @@ function joined(same: readonly Refused[]): EdgeRefusal {
 
 function endsOf(own: ObservedPod, refused: RefusedRequest, nodes: NodeDirectory): EdgeEnds | undefined {
   const ownId = nodeIdOf(own);
-  const destination = nodes.cluster(refused.cluster, refused.authority);
+  const destination = nodes.cluster(refused.cluster, refused.authority, own);
   if (own.role === 'gateway') {
     // A gateway refuses its clients, unless it has chosen a destination.
     const isOwn = refused.cluster === '' || /^(?:rbac|jwt|ext_authz)/.test(refused.details);

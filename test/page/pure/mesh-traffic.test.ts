@@ -164,6 +164,23 @@ suite('traffic of a mesh', () => {
     }
   });
 
+  test('a request that no route takes leads to the service that the caller named in short', () => {
+    const model = new MeshModel('mesh');
+    const key = 'source http 404  NR    default back:8080';
+    const refusals = parseRefusals(line('GET /x HTTP/1.1', 404, 'NR', 'route_not_found', '-')).map((refused) => ({
+      pod: 'default/front-v1',
+      refused,
+    }));
+    model.add(observation(1000, []));
+    const atMs = Date.parse('2026-11-29T22:53:18Z');
+    model.add(observation(atMs, [[front, `envoy_istio_requests_total{key="${key}"} 3\n`]], { refusals }));
+    const { edges } = model.state(() => undefined, undefined);
+    assert.deepEqual(
+      edges.map(({ id, total, refusals: all }) => [id, total, all[0]?.reason]),
+      [['front.default back.default', 3, 'no_route']],
+    );
+  });
+
   test('clients that name many hosts make few nodes', () => {
     const model = new MeshModel('mesh');
     const key = (host: string): string => `source http 502  NR    block_all ${host}`;

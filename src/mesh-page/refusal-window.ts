@@ -33,7 +33,7 @@ export class RefusalWindow {
   ): void {
     const added = refusals.flatMap((one): Refused[] => {
       const own = nodes.pod(one.pod);
-      const ends = own && endsOf(own, one.refused, nodes);
+      const ends = own && endsOf(own, one, nodes);
       if (own === undefined || ends === undefined) return [];
       return [{ ...ends, refused: one.refused, meaning: meaningOf(one.refused, () => allowing(own)) }];
     });
@@ -65,17 +65,29 @@ function joined(same: readonly Refused[]): EdgeRefusal {
   };
 }
 
-function endsOf(own: ObservedPod, refused: RefusedRequest, nodes: NodeDirectory): EdgeEnds | undefined {
+function endsOf(own: ObservedPod, refusal: PodRefusal, nodes: NodeDirectory): EdgeEnds | undefined {
+  const { refused } = refusal;
   const ownId = nodeIdOf(own);
   const destination = nodes.cluster(refused.cluster, refused.authority, own);
   if (own.role === 'gateway') {
     // A gateway refuses its clients, unless it has chosen a destination.
     const isOwn = refused.cluster === '' || /^(?:rbac|jwt|ext_authz)/.test(refused.details);
-    return isOwn || destination === undefined ? { from: nodes.outside(), to: ownId } : { from: ownId, to: destination };
+    return isOwn || destination === undefined
+      ? { from: callerOf(refusal, ownId, nodes), to: ownId }
+      : { from: ownId, to: destination };
   }
   if (refused.by === 'caller') return destination === undefined ? undefined : { from: ownId, to: destination };
-  const peer = nodes.podAt(refused.peer);
-  return { from: peer === undefined ? nodes.outside() : nodeIdOf(peer), to: ownId };
+  return { from: callerOf(refusal, ownId, nodes), to: ownId };
+}
+
+/** Returns the node that sent a refused request: that of a proxy that has logged it, or that of its address. */
+function callerOf({ refused, senders = [] }: PodRefusal, ownId: string, nodes: NodeDirectory): string {
+  const pods = senders.flatMap(({ pod, cluster }) => {
+    const sender = nodes.pod(pod);
+    return sender !== undefined && nodes.cluster(cluster, '', sender) === ownId ? [sender] : [];
+  });
+  const caller = pods[0] ?? nodes.podAt(refused.peer);
+  return caller === undefined || caller.isOutside ? nodes.outside() : nodeIdOf(caller);
 }
 
 /** Meanings of Envoy's response flags (Envoy, "Access logging"). */

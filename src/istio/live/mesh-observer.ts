@@ -24,6 +24,7 @@ import type {
   PodTraffic,
   RecordedObject,
 } from './observation.ts';
+import { type PodLog, RefusalSenders } from './refusal-senders.ts';
 
 /** Time without a request after which the observer stops to watch, in milliseconds. */
 const idleMs = 10_000;
@@ -142,6 +143,7 @@ class Watch {
   private readonly mesh: ObservedMesh;
   private readonly cache: ObjectCache;
   private readonly log: NewLines;
+  private readonly senders = new RefusalSenders();
   private readonly stopped = new AbortController();
   private events: TimedEvent[] = [];
   /** Number that grows with each change of an object. It begins with the time, so that each watch has other numbers. */
@@ -205,10 +207,12 @@ class Watch {
   async refusals(pods: readonly ObservedPod[]): Promise<PodRefusal[]> {
     const byLog = new Map(pods.map(({ name, namespace }) => [entryName(name, namespace), `${namespace}/${name}`]));
     const parts = await this.log.next();
-    return parts.flatMap(({ name, content }) => {
+    const logs = parts.flatMap(({ name, content }): PodLog[] => {
       const pod = byLog.get(path.basename(name, '.proxy.log'));
-      return pod === undefined ? [] : parseRefusals(content).map((refused) => ({ pod, refused }));
+      return pod === undefined || content === '' ? [] : [{ pod, content }];
     });
+    const found = logs.flatMap(({ pod, content }) => parseRefusals(content).map((refused) => ({ pod, refused })));
+    return this.senders.complete(found, logs);
   }
 
   private isOwn({ object }: CacheEvent): boolean {

@@ -60,6 +60,8 @@ export interface PodRefusal {
   /** Pod whose proxy refused, as `NAMESPACE/NAME`. */
   readonly pod: string;
   readonly refused: RefusedRequest;
+  /** Pods whose proxies sent a request with the same id, and Envoy's clusters to which they sent it. */
+  readonly senders?: readonly { readonly pod: string; readonly cluster: string }[];
 }
 
 /** Object as it is in the API, without fields of the API server. */

@@ -15,8 +15,15 @@ export interface RefusedRequest {
   readonly authority: string;
   /** Cluster such as `outbound|8080||reviews.default.svc.cluster.local`, empty if there is none. */
   readonly cluster: string;
-  /** Address from which the request came, without its port. */
+  /** Address from which the request came, without its port; empty if only a header claims it. */
   readonly peer: string;
+}
+
+/** Request that a proxy has sent to another one. */
+export interface SentRequest {
+  readonly requestId: string;
+  /** Cluster such as `outbound|8080||reviews.default.svc.cluster.local`. */
+  readonly cluster: string;
 }
 
 /** Longest line that is read. A client can make lines long, and their parsing slow. */
@@ -47,15 +54,27 @@ const ownFlags = /^(?:UH|UF|UO|NR|NC|URX|UT|UC|FI|RL|LR|UR|RLSE|UAEX|UPE|SI|DPE)
  * @example parseRefusals(log).filter(({ details }) => details.startsWith('rbac_access_denied'))
  */
 export function parseRefusals(log: string): RefusedRequest[] {
-  return log.split('\n').flatMap((line): RefusedRequest[] => {
+  return fieldsOf(log).flatMap((fields) => refusalOf(fields) ?? []);
+}
+
+/** Parses the lines of a log about requests that the proxy has sent to other ones. */
+export function parseSent(log: string): SentRequest[] {
+  return fieldsOf(log).flatMap(({ id = '', cluster = '' }): SentRequest[] =>
+    cluster.startsWith('outbound|') ? [{ requestId: id, cluster }] : [],
+  );
+}
+
+type Fields = Readonly<Record<string, string>>;
+
+function fieldsOf(log: string): Fields[] {
+  return log.split('\n').flatMap((line): Fields[] => {
     if (line.length > longestLine || !line.startsWith('[')) return [];
     const fields = istioLine.exec(line)?.groups;
-    const refused = fields === undefined ? undefined : refusalOf(fields);
-    return refused === undefined ? [] : [refused];
+    return fields === undefined ? [] : [fields];
   });
 }
 
-function refusalOf(fields: Readonly<Record<string, string>>): RefusedRequest | undefined {
+function refusalOf(fields: Fields): RefusedRequest | undefined {
   const { time = '', request = '', status = '', flags = '-', details = '-', end = '-' } = fields;
   const { id = '', authority = '', cluster = '-', remote = '' } = fields;
   const decisive = ownDetails.test(end) ? end : details;
@@ -76,6 +95,7 @@ function refusalOf(fields: Readonly<Record<string, string>>): RefusedRequest | u
     requestId: id === '-' ? '' : id,
     authority: authority === '-' ? '' : authority,
     cluster: cluster === '-' ? '' : cluster,
-    peer: remote.replace(/:\d+$/, ''),
+    // An address of the header x-forwarded-for has the port 0.
+    peer: remote.endsWith(':0') ? '' : remote.replace(/:\d+$/, ''),
   };
 }

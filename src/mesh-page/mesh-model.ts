@@ -21,6 +21,9 @@ import { type EdgeEnds, type EdgeTally, TrafficWindow, windowMs } from './traffi
 /** Maximum number of changes that the page shows. */
 const mostChanges = 50;
 
+/** Time in which several changes are one for the traffic before them, in milliseconds. */
+const sameChangeMs = 5000;
+
 /** Traffic around the newest change. */
 interface ChangeTime {
   readonly number: number;
@@ -134,8 +137,12 @@ export class MeshModel {
     const { number, atMs } = newest;
     const { traffic } = this;
     if (this.around?.number !== number) {
-      const before = traffic.sum(atMs - windowMs, atMs);
-      this.around = { number, atMs, before, beforeMs: traffic.coveredMs, after: new Map(), afterMs: 0 };
+      // Traffic before an earlier change differs because of that one.
+      const earlier = this.changes.find((change) => change.atMs < atMs - sameChangeMs);
+      const fromMs = Math.max(atMs - windowMs, earlier?.atMs ?? 0);
+      const before = traffic.sum(fromMs, atMs);
+      const beforeMs = Math.min(traffic.coveredMs, atMs - fromMs);
+      this.around = { number, atMs, before, beforeMs, after: new Map(), afterMs: 0 };
     }
     if (this.around === undefined || nowMs > atMs + windowMs) return;
     this.around.after = traffic.sum(atMs, nowMs);

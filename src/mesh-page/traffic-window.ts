@@ -6,6 +6,12 @@ import { type Counts, Tally } from './traffic-tally.ts';
 /** Time that the traffic of an edge covers, in milliseconds. */
 export const windowMs = 60_000;
 
+/**
+ * Longest time between two observations, in milliseconds, of which the second part counts as after a change between them.
+ * Of a longer one, such as that of a page whose tab was hidden, nothing is known about before and after.
+ */
+const longestStraddleMs = 5000;
+
 /** Ends of an edge. */
 export interface EdgeEnds {
   readonly from: string;
@@ -146,7 +152,8 @@ export class TrafficWindow {
   /** Adds up the requests of each edge between two times. */
   sum(fromMs: number, toMs: number): ReadonlyMap<string, EdgeTally> {
     const sums = new EdgeSums();
-    for (const step of this.steps) if (step.endMs > fromMs && step.endMs <= toMs) sums.merge(step.sums, 1);
+    for (const { startMs, endMs, sums: some } of this.steps)
+      if (endMs > fromMs && endMs <= toMs && startMs > fromMs - longestStraddleMs) sums.merge(some, 1);
     return sums.byEdge;
   }
 

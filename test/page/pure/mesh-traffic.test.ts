@@ -1,9 +1,10 @@
 /** Tests of the traffic of a mesh's page: counters of proxies, rates, refusals. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { Observation, ObservedPod } from '../../../src/istio/live/observation.ts';
+import type { Observation, ObservedPod, PodRefusal } from '../../../src/istio/live/observation.ts';
+import { RefusalSenders } from '../../../src/istio/live/refusal-senders.ts';
 import { PodDirectory } from '../../../src/istio/observe/pod-directory.ts';
-import { parseRefusals } from '../../../src/istio/observe/refused-requests.ts';
+import { parseRefusals, type RefusedRequest } from '../../../src/istio/observe/refused-requests.ts';
 import { trafficSeries } from '../../../src/istio/observe/traffic-series.ts';
 import { MeshModel } from '../../../src/mesh-page/mesh-model.ts';
 import { NodeDirectory } from '../../../src/mesh-page/node-directory.ts';
@@ -147,6 +148,32 @@ suite('traffic of a mesh', () => {
     assert.deepEqual([around?.versionsBefore, around?.versionsAfter], [{ v1: 3 }, { v2: 2 }]);
   });
 
+  test('traffic before an earlier change is not that before the newest one', () => {
+    const model = new MeshModel('mesh');
+    const change = { number: 1, atMs: 2500, by: 'apply', objects: [], more: 1 };
+    model.add(observation(1000, [[front, sent('v1', '200', '-', 1)]]));
+    model.add(observation(2000, [[front, sent('v1', '200', '-', 4)]], { changes: [change] }));
+    const denied = sent('v1', '200', '-', 4) + sent('v1', '403', '-', 5);
+    for (let atMs = 3000; atMs <= 9000; atMs += 1000) model.add(observation(atMs, [[front, denied]]));
+    model.add(observation(10_000, [[front, denied]], { changes: [{ ...change, number: 2, atMs: 9500 }] }));
+    const around = edgeOf(model, 'front.default back.default')?.around;
+    assert.equal(around?.change, 2);
+    assert.deepEqual({ ...around?.before.byStatus }, { 403: 5 });
+  });
+
+  test('a time without a page has requests neither before nor after a change in it', () => {
+    const model = new MeshModel('mesh');
+    const changes = [{ number: 1, atMs: 20_000, by: 'apply', objects: [], more: 1 }];
+    model.add(observation(1000, [[front, sent('v1', '200', '-', 1)]]));
+    model.add(observation(2000, [[front, sent('v1', '200', '-', 3)]]));
+    model.add(observation(30_000, [[front, sent('v1', '200', '-', 9) + sent('v1', '403', '-', 9)]], { changes }));
+    model.add(observation(31_000, [[front, sent('v1', '200', '-', 9) + sent('v1', '403', '-', 10)]]));
+    const edge = edgeOf(model, 'front.default back.default');
+    assert.deepEqual({ ...edge?.around?.before.byStatus }, { 200: 2 });
+    assert.deepEqual({ ...edge?.around?.after.byStatus }, { 403: 1 });
+    assert.equal(edge?.traffic.requests, 18);
+  });
+
   test('the running sums of the last minute are those of its steps', () => {
     const window = new TrafficWindow();
     const nodes = new NodeDirectory({ pods, services }, new Map());
@@ -226,6 +253,35 @@ suite('refusals of proxies', () => {
         ['rbac_denied', 'callee', 'AuthorizationPolicy default/no-b', 1, 'GET /b'],
       ],
     );
+  });
+
+  test('a request that a gateway passed on is refused between the gateway and the callee', () => {
+    // Logged by a real mesh: the callee sees the address of the client before the gateway, with the port 0.
+    const times = '[2026-11-29T23:39:43.913Z] "GET /denied HTTP/1.1" 403';
+    const texts = '"10.77.0.1" "curl/7.88.1" "8a0b" "localhost:44641"';
+    const received = `${times} - ${denied}[none] - "-" 0 19 0 - ${texts} "-" ${inbound} - 10.0.0.2:8080 10.77.0.1:0 outbound_.8080_._.back.default.svc.cluster.local default\n`;
+    const sent = `${times} - via_upstream - "-" 0 19 1 0 ${texts} "10.0.0.2:8080" outbound|8080||back.default.svc.cluster.local 10.0.0.9:60170 10.0.0.9:8080 10.77.0.1:40168 - -\n`;
+    const gateway: ObservedPod = { ...pod('edge', '', '10.0.0.9'), role: 'gateway' };
+    const refusal = { pod: 'default/back-v1', refused: parseRefusals(received)[0] as RefusedRequest };
+    const log = { pod: 'default/edge-', content: sent };
+    const edgesOf = (refusals: readonly PodRefusal[]): string[] => {
+      const model = new MeshModel('mesh');
+      const rest = { refusals, pods: [...pods, gateway] };
+      model.add(observation(Date.parse('2026-11-29T23:39:44Z'), [], rest));
+      return model.state(() => undefined, undefined).edges.map(({ id }) => id);
+    };
+    const atOnce = new RefusalSenders();
+    assert.deepEqual(edgesOf(atOnce.complete([refusal], [log])), ['edge-.default back.default']);
+    // Each proxy writes its log when it wants.
+    const later = new RefusalSenders();
+    assert.deepEqual(later.complete([refusal], []), []);
+    assert.deepEqual(edgesOf(later.complete([], [log])), ['edge-.default back.default']);
+    const before = new RefusalSenders();
+    before.complete([], [log]);
+    assert.deepEqual(edgesOf(before.complete([refusal], [])), ['edge-.default back.default']);
+    const never = new RefusalSenders();
+    never.complete([refusal], []);
+    assert.deepEqual(edgesOf(never.complete([], [])), ['outside back.default']);
   });
 
   test('plain text to strict mutual TLS, a fault and a destination without pods have words', () => {

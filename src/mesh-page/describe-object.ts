@@ -12,7 +12,7 @@ export function aboutObject(object: KubeObject, rootNamespace: string): string {
   const target = (): string => targetText(object, rootNamespace);
   switch (object.kind) {
     case 'VirtualService':
-      return `Chooses where requests to ${list(textsAt(spec, 'hosts'))} go.`;
+      return `${list([`Chooses where requests to ${list(textsAt(spec, 'hosts'))} go`, ...faultTexts(spec)])}.`;
     case 'DestinationRule':
       return `Settings for requests to ${textAt(spec, 'host') ?? '?'}: ${destinationSettings(spec)}.`;
     case 'AuthorizationPolicy':
@@ -89,6 +89,25 @@ function isOfGateway(object: KubeObject, { labels }: { readonly labels: Readonly
     return labels['gateway.networking.k8s.io/gateway-name'] === object.metadata.name;
   const selector = (valueAt(specOf(object), 'selector') ?? {}) as Record<string, string>;
   return Object.entries(selector).every(([name, value]) => labels[name] === value);
+}
+
+/** Returns the faults of the routes of a VirtualService in words. */
+function faultTexts(spec: Json): string[] {
+  const texts = objectsAt(spec, 'http').flatMap((route) => {
+    const [abort, delay] = [valueAt(route, 'fault', 'abort'), valueAt(route, 'fault', 'delay')];
+    const status = numberAt(abort, 'httpStatus') ?? textAt(abort, 'grpcStatus');
+    return [
+      ...(abort === undefined ? [] : [`answers ${faultShare(abort)} itself with ${status ?? '?'} (a fault)`]),
+      ...(delay === undefined
+        ? []
+        : [`delays ${faultShare(delay)} by ${textAt(delay, 'fixedDelay') ?? '?'} (a fault)`]),
+    ];
+  });
+  return [...new Set(texts)];
+}
+
+function faultShare(fault: Json): string {
+  return `${numberAt(fault, 'percentage', 'value') ?? 100} % of those of a route`;
 }
 
 function policyText(object: KubeObject, target: string): string {

@@ -48,6 +48,15 @@ suite('texts about objects', () => {
     );
   });
 
+  test('a VirtualService names its faults', () => {
+    const fault = { delay: { fixedDelay: '700ms', percentage: { value: 50 } } };
+    assert.equal(
+      about(objectOf('VirtualService', { hosts: ['back'], http: [{ fault }, {}] })),
+      'Chooses where requests to back go and delays 50 % of those of a route by 700ms (a fault).',
+    );
+    assert.equal(about(objectOf('VirtualService', { hosts: ['back'] })), 'Chooses where requests to back go.');
+  });
+
   test('rules are sentences', () => {
     assert.equal(
       policyRuleText(

@@ -2,14 +2,7 @@ import type { Coverage } from '../../cases/coverage-result.ts';
 import { printable } from '../../render/terminal-text.ts';
 import { OrderedOutput } from '../output/ordered-output.ts';
 import { paintOutput } from '../output/paint.ts';
-import {
-  type CaseResult,
-  caseTitle,
-  detailLines,
-  type FileResult,
-  type Outcome,
-  refusedTitle,
-} from './case-result.ts';
+import { type CaseResult, caseTitle, detailLines, type FileResult, type Outcome, refusedTitle } from './case-result.ts';
 import { resultCounts } from './run-verdict.ts';
 
 export interface ReportSettings {

@@ -39,7 +39,10 @@ test('a note is a warning at its line, once for all files, and the summary of th
       stderr,
     );
     const link = `https://github.test/shop/mesh/blob/${'c'.repeat(40)}/k8s/istio.yaml#L12`;
-    const rows = [`| ${note.replace('|', '&#124;')} | [k8s/istio.yaml:12](${link}) |`, '| kubectl kustomize k8s:1:1: x |  |'];
+    const rows = [
+      `| ${note.replace('|', '&#124;')} | [k8s/istio.yaml:12](${link}) |`,
+      '| kubectl kustomize k8s:1:1: x |  |',
+    ];
     assert.ok(summary.includes(`\n| note | place |\n|---|---|\n${rows.join('\n')}\n`), summary);
   } finally {
     await rm(workspace, { recursive: true });

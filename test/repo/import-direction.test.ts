@@ -318,7 +318,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'cli/files',
     'cli/process',
   ],
-  'cli/labs': ['package', 'error', 'options', 'cli/options', 'cli/istio', 'cli/test'],
+  'cli/labs': ['package', 'error', 'options', 'cli/options', 'cli/process', 'cli/istio', 'cli/test'],
   cli: [
     'package',
     'telemetry',

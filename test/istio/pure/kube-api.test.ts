@@ -168,7 +168,10 @@ describe('refusals of the API server', () => {
     [
       'the field of a number of istiod, if only one field has both',
       { message: `${denied}2 errors occurred:\n\t* weight -5 < 0\n\t* weight 7 < 9` },
-      ['spec/routes/0/weight: spec.routes[0].weight: istiod denies it: weight -5 < 0', ': istiod denies it: weight 7 < 9'],
+      [
+        'spec/routes/0/weight: spec.routes[0].weight: istiod denies it: weight -5 < 0',
+        ': istiod denies it: weight 7 < 9',
+      ],
     ],
     [
       'a webhook of others',

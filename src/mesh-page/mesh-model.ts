@@ -71,7 +71,7 @@ export class MeshModel {
     this.last = observation;
     const nodes = new NodeDirectory(observation, this.others);
     this.traffic.add(observation, nodes);
-    this.traffic.forget(pods);
+    this.traffic.forget(pods, nodes);
     if (objects !== undefined) {
       this.objects = objects;
       this.shownObjects = objects.map((one) => meshObject(one, this.rootNamespace));

@@ -56,7 +56,8 @@ export class NodeDirectory {
     });
     const known = new Set(byNode.keys());
     const others = [...this.others.values()].filter(({ id }) => usedIds.has(id) && !known.has(id));
-    return [...ofPods.toSorted((a, b) => (a.id < b.id ? -1 : 1)), ...others];
+    const gone = [...usedIds].filter((id) => !known.has(id) && !this.others.has(id)).map(goneNode);
+    return [...ofPods.toSorted((a, b) => (a.id < b.id ? -1 : 1)), ...others, ...gone];
   }
 
   /** Reports whether a node exists. */
@@ -153,6 +154,12 @@ export class NodeDirectory {
 export function selects({ namespace, selector }: ObservedService, pod: ObservedPod): boolean {
   if (selector === undefined || namespace !== pod.namespace) return false;
   return Object.entries(selector).every(([name, value]) => pod.labels[name] === value);
+}
+
+/** Returns the node of pods that were deleted, and have sent or received requests in the last minute. */
+function goneNode(id: string): MeshNode {
+  const [, name = id, namespace = ''] = /^(.*)\.([^.]+)$/.exec(id) ?? [];
+  return { id, name, namespace, kind: 'missing', versions: [] };
 }
 
 function versionsOf(pods: readonly ObservedPod[]): MeshVersion[] {

@@ -103,6 +103,8 @@ export class TrafficWindow {
   /** Last counters by pod and series. */
   private readonly last = new Map<string, Map<string, Counts>>();
   private lastMs: number | undefined;
+  /** Pods whose proxies did not answer when the window began. What they have counted so far is older. */
+  private unread: ReadonlySet<string> = new Set();
   /** Requests since the proxies have started, by edge. */
   private readonly totals = new Map<string, EdgeTotal>();
 
@@ -118,10 +120,11 @@ export class TrafficWindow {
   }
 
   /** Adds what was counted since the observation before. The first one only begins the window. */
-  add({ atMs, traffic }: Pick<Observation, 'atMs' | 'traffic' | 'pods'>, nodes: NodeDirectory): void {
+  add({ atMs, traffic, pods }: Pick<Observation, 'atMs' | 'traffic' | 'pods'>, nodes: NodeDirectory): void {
     const isFirst = this.lastMs === undefined || atMs - this.lastMs > windowMs;
-    const flows = traffic.flatMap((one) => this.flowsOf(one, nodes));
-    for (const { from, to, series, counts } of flows) {
+    const flowsByPod = traffic.map((one) => ({ pod: one.pod, flows: this.flowsOf(one, nodes) }));
+    const flows = flowsByPod.filter(({ pod }) => !this.unread.has(pod)).flatMap((one) => one.flows);
+    for (const { from, to, series, counts } of flowsByPod.flatMap((one) => one.flows)) {
       const id = edgeId({ from, to });
       const total = this.totals.get(id) ?? { from, to, count: 0, protocols: new Set() };
       total.count += counts.requests;
@@ -130,6 +133,9 @@ export class TrafficWindow {
     }
     if (!isFirst) this.push({ startMs: this.lastMs ?? atMs, endMs: atMs, sums: EdgeSums.of(flows) });
     this.lastMs = atMs;
+    const unread = isFirst ? pods.filter(({ hasSidecar }) => hasSidecar).map(podKey) : [...this.unread];
+    const read = new Set(traffic.map(({ pod }) => pod));
+    this.unread = new Set(unread.filter((pod) => !read.has(pod)));
     while (this.steps[0] !== undefined && (isFirst || this.steps[0].endMs <= atMs - windowMs))
       this.shift(this.steps[0]);
   }
@@ -182,10 +188,12 @@ export class TrafficWindow {
     return flows;
   }
 
-  /** Forgets pods that are gone. */
-  forget(pods: Observation['pods']): void {
+  /** Forgets pods that are gone, and edges without traffic whose ends are gone. */
+  forget(pods: Observation['pods'], nodes: NodeDirectory): void {
     const kept = new Set(pods.map(podKey));
     for (const pod of this.last.keys()) if (!kept.has(pod)) this.last.delete(pod);
+    for (const [id, { from, to }] of this.totals)
+      if (!this.sums.byEdge.has(id) && !(nodes.has(from) && nodes.has(to))) this.totals.delete(id);
   }
 }
 

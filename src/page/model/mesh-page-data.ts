@@ -56,7 +56,7 @@ export interface MeshNode {
   readonly namespace?: string;
   /**
    * `service`: mocks. `gateway`: Envoy alone. `outside`: clients that the mesh does not know, such as those before a gateway.
-   * `host`: a host that is not in the mesh. `missing`: a destination without a pod.
+   * `host`: a host that is not in the mesh. `missing`: a service without a pod, or one whose pods were deleted.
    */
   readonly kind: 'service' | 'gateway' | 'outside' | 'host' | 'missing';
   readonly versions: readonly MeshVersion[];

@@ -127,7 +127,7 @@ suite('traffic of a mesh', () => {
 
   test('a caller without a sidecar is known by its address, and requests count once', () => {
     const model = new MeshModel('mesh');
-    model.add(observation(1000, []));
+    model.add(observation(1000, [[back1, '']]));
     const text = received(plain.address, 4) + received(front.address, 9) + received('192.0.2.1', 2);
     model.add(observation(2000, [[back1, text]]));
     assert.equal(edgeOf(model, 'plain.default back.default')?.traffic.requests, 4);
@@ -174,6 +174,33 @@ suite('traffic of a mesh', () => {
     assert.equal(edge?.traffic.requests, 18);
   });
 
+  test('an edge to a service whose pods are deleted keeps its ends for a minute, and is gone then', () => {
+    const model = new MeshModel('mesh');
+    const text = sent('v1', '200', '-', 4);
+    const rest = { pods: [front] };
+    model.add(observation(1000, [[front, sent('v1', '200', '-', 1)]]));
+    model.add(observation(2000, [[front, text]]));
+    model.add(observation(3000, [[front, text]], { ...rest, services: [] }));
+    const { nodes, edges } = model.state(() => undefined, undefined);
+    assert.deepEqual(
+      nodes.map(({ id, kind }) => `${kind} ${id}`),
+      ['service front.default', 'missing back.default'],
+    );
+    assert.equal(edges[0]?.traffic.requests, 3);
+    for (let atMs = 4000; atMs <= 64_000; atMs += 10_000) model.add(observation(atMs, [[front, text]], rest));
+    assert.deepEqual(model.state(() => undefined, undefined).edges, []);
+  });
+
+  test('what a proxy counted before the window began is not in it, if the proxy answers later', () => {
+    const model = new MeshModel('mesh');
+    model.add(observation(1000, []));
+    model.add(observation(2000, [[front, sent('v1', '200', '-', 500)]]));
+    assert.equal(edgeOf(model, 'front.default back.default')?.traffic.requests, 0);
+    assert.equal(edgeOf(model, 'front.default back.default')?.total, 500);
+    model.add(observation(3000, [[front, sent('v1', '200', '-', 503)]]));
+    assert.equal(edgeOf(model, 'front.default back.default')?.traffic.requests, 3);
+  });
+
   test('the running sums of the last minute are those of its steps', () => {
     const window = new TrafficWindow();
     const nodes = new NodeDirectory({ pods, services }, new Map());
@@ -215,7 +242,7 @@ suite('traffic of a mesh', () => {
       { length: 500 },
       (_, index) => `envoy_istio_requests_total{key="${key(`h${index}.example`)}"} 1\n`,
     ).join('');
-    model.add(observation(1000, []));
+    model.add(observation(1000, [[front, '']]));
     model.add(observation(2000, [[front, text]]));
     const { nodes, edges } = model.state(() => undefined, undefined);
     assert.ok(nodes.length < 60, String(nodes.length));

@@ -43,7 +43,7 @@ const kinds: Readonly<Record<MeshNode['kind'], string>> = {
   gateway: 'A gateway: a proxy at the edge of the mesh, without a service of its own',
   outside: 'Callers that the mesh does not know, such as your browser or curl',
   host: 'A host outside the mesh',
-  missing: 'A service that is called and has no pod',
+  missing: 'A service without a pod',
 };
 
 function podTable({ versions }: MeshNode): HTMLElement {

@@ -318,6 +318,30 @@ suite('the page of a local mesh', { timeout: 900_000 }, () => {
     assert.equal(await statusOf({}, 'POST'), 405);
   });
 
+  test('shows a change and a refusal of a time in which the tab was hidden', async () => {
+    events.close();
+    const text = `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: hidden }
+spec: { selector: { matchLabels: { app: service3 } }, action: DENY, rules: [{}] }
+`;
+    await apply({ name: 'hidden.yaml', text });
+    await call('/@service1/@service3/hidden');
+    // The mesh is no longer observed after 10 s.
+    await sleep(12_000);
+    events = new Events(page + meshPaths.events);
+    const { refusals } = await edgeWith('service1', 'service3', ({ traffic }) => traffic.rejected > 0);
+    const hidden = 'AuthorizationPolicy default/hidden';
+    assert.deepEqual(
+      refusals.map(({ object }) => object?.id),
+      [hidden],
+    );
+    assert.deepEqual(
+      events.state?.changes[0]?.objects.map(({ id, change }) => `${id} ${change}`),
+      [`${hidden} created`],
+    );
+  });
+
   test('ends with Ctrl-C, and says so to an open page', async () => {
     program.child.kill('SIGINT');
     assert.equal(await program.exited(), 0);

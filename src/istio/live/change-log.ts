@@ -41,8 +41,12 @@ export class ChangeLog {
     }
   }
 
-  /** Records what meshmock has applied or deleted, unless an observer sees it. */
-  recordApplied(by: 'apply' | 'delete', objects: readonly AppliedObject[]): void {
+  /**
+   * Records what meshmock has applied or deleted.
+   *
+   * @param isRecorded true if an observer saw the changes when they were made, and records them
+   */
+  recordApplied(by: 'apply' | 'delete', objects: readonly AppliedObject[], isRecorded: boolean): void {
     const changed = objects.flatMap(({ change, object }): (RecordedObject & { object: KubeObject })[] => {
       switch (change) {
         case 'created':
@@ -56,7 +60,7 @@ export class ChangeLog {
           return [];
       }
     });
-    if (this.isObserved) return;
+    if (isRecorded) return;
     const config = changed.filter(({ object }) => isConfig(object));
     this.record(
       this.isStarted ? by : 'start',

@@ -29,6 +29,9 @@ import { type PodLog, RefusalSenders } from './refusal-senders.ts';
 /** Time without a request after which the observer stops to watch, in milliseconds. */
 const idleMs = 10_000;
 
+/** Time without a request after which the lines of the logs are old, in milliseconds. Counts of a page begin anew then too. */
+const longestGapMs = 60_000;
+
 /** Maximum size of what is read of a log at once, in bytes. */
 const mostLogBytes = 512 * 1024;
 
@@ -49,20 +52,25 @@ export interface ObservedMesh {
  */
 export class MeshObserver {
   private readonly mesh: ObservedMesh;
+  /** Reader of the logs, which continues when a page is opened again, or its tab is shown again. */
+  private readonly log: NewLines;
+  private lastMs = Number.NEGATIVE_INFINITY;
   private watch: Promise<Watch> | undefined;
   private idle: NodeJS.Timeout | undefined;
 
   constructor(mesh: ObservedMesh) {
     this.mesh = mesh;
+    this.log = new NewLines(mesh.logs, mostLogBytes);
   }
 
   /** Returns the state of the mesh, and what is new. */
   async observe({ afterChange, objectsVersion }: ObserveRequest, signal: AbortSignal): Promise<Observation> {
     clearTimeout(this.idle);
-    this.watch ??= Watch.start(this.mesh, signal);
+    this.watch ??= this.startWatch(signal);
     const starting = this.watch;
     try {
       const watch = await starting;
+      this.lastMs = performance.now();
       const [traffic, refusals] = await Promise.all([this.traffic(signal), watch.refusals(this.pods)]);
       watch.recordChanges();
       return {
@@ -82,6 +90,11 @@ export class MeshObserver {
     } finally {
       this.stopLater();
     }
+  }
+
+  private async startWatch(signal: AbortSignal): Promise<Watch> {
+    if (performance.now() - this.lastMs > longestGapMs) await this.log.skip();
+    return Watch.start(this.mesh, this.log, signal);
   }
 
   private stopLater(): void {
@@ -149,19 +162,18 @@ class Watch {
   /** Number that grows with each change of an object. It begins with the time, so that each watch has other numbers. */
   version = Date.now();
 
-  private constructor(mesh: ObservedMesh) {
+  private constructor(mesh: ObservedMesh, log: NewLines) {
     this.mesh = mesh;
+    this.log = log;
     const { client } = mesh;
     this.cache = new ObjectCache(
       client,
       configKinds.filter((kind) => client.kindOf(kind)),
     );
-    this.log = new NewLines(mesh.logs, mostLogBytes);
   }
 
-  static async start(mesh: ObservedMesh, signal: AbortSignal): Promise<Watch> {
-    const watch = new Watch(mesh);
-    await watch.log.skip();
+  static async start(mesh: ObservedMesh, log: NewLines, signal: AbortSignal): Promise<Watch> {
+    const watch = new Watch(mesh, log);
     await watch.cache.start(AbortSignal.any([signal, watch.stopped.signal]));
     mesh.changeLog.isObserved = true;
     watch.cache.onChange((event) => {
@@ -176,6 +188,8 @@ class Watch {
   }
 
   stop(): void {
+    // Since the last observation, nothing else has recorded what changed.
+    this.recordChanges();
     this.mesh.changeLog.isObserved = false;
     this.stopped.abort();
   }

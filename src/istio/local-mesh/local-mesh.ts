@@ -156,10 +156,12 @@ export class LocalMesh {
     );
     const deleted = await this.deleteObjects(parseManifests(removed), namespace, signal);
     const change = await applyAll(client, named, { namespace }, signal);
+    const { changeLog } = this.parts;
+    const isRecorded = changeLog.isObserved;
     try {
       const notes = await convergence.afterChange(before, [...deleted, ...change.objects], signal);
-      this.parts.changeLog.recordApplied('delete', deleted);
-      this.parts.changeLog.recordApplied('apply', change.objects);
+      changeLog.recordApplied('delete', deleted, isRecorded);
+      changeLog.recordApplied('apply', change.objects, isRecorded);
       const objects = change.objects.map(({ object }) => object);
       const failures = await failedFetches.after(fetchStart, change.objects, signal);
       const warnings = [...change.warnings, ...notes, ...this.analyze(objects), ...failures];
@@ -193,12 +195,13 @@ export class LocalMesh {
     namespace = this.options.namespace,
   ): Promise<ApplyReport> {
     const startedAt = performance.now();
-    const { istiod, convergence } = this.parts;
+    const { istiod, convergence, changeLog } = this.parts;
     const before = await istiod.counts(signal);
     const manifests = parseManifests(sources);
     const objects = await this.deleteObjects(manifests, namespace, signal);
+    const isRecorded = changeLog.isObserved;
     const warnings = await convergence.afterChange(before, objects, signal);
-    this.parts.changeLog.recordApplied('delete', objects);
+    changeLog.recordApplied('delete', objects, isRecorded);
     const leftOut = manifests.some(({ object }) => isMeshConfigMap(object))
       ? ['configmap/istio: the mesh configuration is that of the start again']
       : [];

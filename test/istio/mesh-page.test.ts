@@ -108,8 +108,13 @@ suite('the page of a local mesh', { timeout: 900_000 }, () => {
   const get = async <T>(path: string): Promise<T> => (await (await fetch(page + path)).json()) as T;
   const edge = (from: string, to: string): Promise<EdgeDetails> =>
     get(`${meshPaths.edge}?from=${from}.default&to=${to}.default`);
-  const apply = (...sources: readonly { readonly name: string; readonly text: string }[]) =>
-    askMesh(name, { kind: 'apply', sources }, AbortSignal.timeout(240_000));
+  /** Applies manifests, and waits until the page shows the change: requests of the same second may count as before it. */
+  const apply = async (...sources: readonly { readonly name: string; readonly text: string }[]): Promise<void> => {
+    const before = events.state?.changes[0]?.number;
+    await askMesh(name, { kind: 'apply', sources }, AbortSignal.timeout(240_000));
+    const until = performance.now() + longestWaitMs;
+    while (events.state?.changes[0]?.number === before && performance.now() < until) await sleep(100);
+  };
   const call = async (path: string): Promise<void> => {
     await (await fetch(`http://${gateway}${path}`)).text();
   };

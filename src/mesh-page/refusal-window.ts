@@ -59,10 +59,18 @@ function joined(same: readonly Refused[]): EdgeRefusal {
   return {
     ...meaning,
     count: same.length,
+    errors: same.filter(isError).length,
     by,
     ...(request === '' ? {} : { example: { request, ...(requestId === '' ? {} : { requestId }) } }),
     lastMs: Math.max(...same.map((one) => one.refused.atMs)),
   };
+}
+
+/** Statuses of refusals with which a policy refuses gRPC too, whose HTTP status is 200. */
+const rejecting = new Set<EdgeRefusal['reason']>(['rbac_denied', 'jwt_denied']);
+
+function isError({ refused: { status }, meaning }: Refused): boolean {
+  return status >= 500 || (status < 400 && !rejecting.has(meaning.reason));
 }
 
 function endsOf(own: ObservedPod, refusal: PodRefusal, nodes: NodeDirectory): EdgeEnds | undefined {
@@ -109,7 +117,7 @@ const flagMeanings: Readonly<Record<string, Meaning>> = {
 };
 
 /** Returns the meaning of a refusal in words. */
-function meaningOf({ details, flags, request }: RefusedRequest, allowing: () => readonly string[]): Meaning {
+function meaningOf({ by, details, flags, request }: RefusedRequest, allowing: () => readonly string[]): Meaning {
   const what = request === '' ? 'connection' : 'request';
   const [, policy] = /^rbac_access_denied_matched_policy\[(.*)\]$/.exec(details) ?? [];
   if (policy === 'none') return notAllowedMeaning(what, allowing());
@@ -123,6 +131,8 @@ function meaningOf({ details, flags, request }: RefusedRequest, allowing: () => 
     };
   if (details.startsWith('local_rate_limited')) return flagMeanings.RL as Meaning;
   if (details.startsWith('ext_authz')) return flagMeanings.UAEX as Meaning;
+  if (by === 'callee' && /\bUF\b/.test(flags))
+    return { reason: 'connect_failure', explanation: "The callee's proxy could not connect to its service." };
   const known = flags.split(',').find((flag) => flagMeanings[flag] !== undefined);
   return flagMeanings[known ?? ''] ?? { reason: 'unknown', explanation: `The proxy refused the ${what}.` };
 }

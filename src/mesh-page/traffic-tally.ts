@@ -31,14 +31,18 @@ export class Tally {
     return this.requests;
   }
 
-  /** Adds the requests of a series. */
-  add(series: TrafficSeries, { requests, durationMs, tcpBytes, buckets }: Counts): void {
+  /**
+   * Adds the requests of a series.
+   *
+   * @param isSecurityKnown false if the series does not show whether these requests came over mutual TLS
+   */
+  add(series: TrafficSeries, { requests, durationMs, tcpBytes, buckets }: Counts, isSecurityKnown: boolean): void {
     const { status, outcome } = outcomeOf(series);
     this.requests += requests;
     if (outcome === 'error') this.errors += requests;
     if (outcome === 'rejected') this.rejected += requests;
-    if (series.isMutual) this.mtls += requests;
-    else if (hasReached(series)) this.plainText += requests;
+    if (isSecurityKnown && series.isMutual) this.mtls += requests;
+    else if (isSecurityKnown && hasReached(series)) this.plainText += requests;
     this.tcpBytes += tcpBytes;
     increase(this.byStatus, status, requests);
     if (series.protocol === 'tcp') return;

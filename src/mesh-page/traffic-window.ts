@@ -24,6 +24,8 @@ interface Flow extends EdgeEnds {
   readonly toVersion: string;
   readonly series: TrafficSeries;
   readonly counts: Counts;
+  /** False if no proxy counts whether the requests came over TLS. */
+  readonly isSecurityKnown: boolean;
 }
 
 interface Step {
@@ -63,10 +65,10 @@ class EdgeSums {
 
   static of(flows: readonly Flow[]): EdgeSums {
     const sums = new EdgeSums();
-    for (const { from, to, fromVersion, toVersion, series, counts } of flows) {
+    for (const { from, to, fromVersion, toVersion, series, counts, isSecurityKnown } of flows) {
       const sum = sums.edge(from, to);
-      sum.all.add(series, counts);
-      versionOf(sum.versions, fromVersion, toVersion).tally.add(series, counts);
+      const { tally } = versionOf(sum.versions, fromVersion, toVersion);
+      for (const one of [sum.all, tally]) one.add(series, counts, isSecurityKnown);
     }
     return sums;
   }
@@ -177,12 +179,12 @@ export class TrafficWindow {
       const to = nodes.destinationOf(one.series, own);
       if (from === undefined) continue;
       const [fromVersion, toVersion] = nodes.versionsOf(one.series, own);
-      if (to !== undefined) flows.push({ from, to, fromVersion, toVersion, series: one.series, counts });
+      const { series } = one;
+      if (to !== undefined) flows.push({ from, to, fromVersion, toVersion, series, counts, isSecurityKnown: true });
       // Gateways count only the requests that they send, or refuse. All of them come from outside.
       if (own.role !== 'gateway') continue;
-      const series = { ...one.series, isMutual: false };
       const ends = { from: nodes.outside(), to: from, fromVersion: unknownVersion, toVersion: fromVersion };
-      flows.push({ ...ends, series, counts });
+      flows.push({ ...ends, series, counts, isSecurityKnown: false });
     }
     this.last.set(pod, current);
     return flows;

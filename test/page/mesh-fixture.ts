@@ -33,7 +33,7 @@ export function traffic(byStatus: Readonly<Record<string, number>>, more: Partia
   };
 }
 
-const plain = { mtls: 0, plainText: 24 };
+const plain = { mtls: 0 };
 
 /** Returns a service in the namespace `default`. */
 export function service(name: string, versions: readonly string[] = ['v1'], more: Partial<MeshNode> = {}): MeshNode {
@@ -120,6 +120,7 @@ const route: MeshObject = {
 const refusal: EdgeRefusal = {
   reason: 'rbac_denied',
   count: 12,
+  errors: 0,
   by: 'callee',
   explanation:
     'An AuthorizationPolicy denies the request: no rule of it allows a caller with the identity of service1.',

@@ -25,6 +25,9 @@ export interface EffectCause {
   readonly isOfChange: boolean;
 }
 
+/** Time after a change that is compared with the time before it, in milliseconds. */
+const comparedMs = 60_000;
+
 /**
  * Remembers the traffic around each change, since a state has only that around the newest one. So older changes keep what
  * was seen of them while the page was open.
@@ -41,6 +44,8 @@ export class ChangeMemory {
       if (around === undefined || change === undefined) continue;
       const effects = this.byChange.get(change.number) ?? new Map<string, ChangeEffect>();
       this.byChange.set(change.number, effects);
+      // Refusals of a later time than the compared one have causes of their own.
+      if (effects.has(edge.id) && state.atMs > change.atMs + comparedMs) continue;
       effects.set(edge.id, effectOf(edge, around, change, inherited.has(edge.id)));
     }
   }
@@ -155,7 +160,7 @@ function timesOf({ meanMs: before = 0 }: Traffic, { meanMs: after = 0 }: Traffic
 }
 
 function encryptionOf({ mtls, plainText = 0 }: Traffic): Counts {
-  return { mTLS: mtls, 'plain text': plainText };
+  return { mTLS: mtls, 'no mTLS': plainText };
 }
 
 function sumOf(counts: Counts): number {

@@ -1,6 +1,6 @@
 import type { DrawnEdge, DrawnGraph, DrawnNode } from './drawn-graph.ts';
 import type { MeshEdge, MeshNode, MeshState } from './mesh-page-data.ts';
-import { edgeLabel, isQuiet, nameOf, reasonWords, refusedOf } from './mesh-words.ts';
+import { edgeLabel, failedOf, isQuiet, nameOf, reasonWords, refusedOf } from './mesh-words.ts';
 
 /** Part of a mesh that is shown. */
 export interface MeshFilter {
@@ -119,11 +119,11 @@ function drawnEdge(
 function problemLines(edge: MeshEdge, tone: DrawnEdge['tone']): string[] {
   const { traffic, refusals } = edge;
   const refused = refusedOf(edge);
-  const errors = Math.max(0, traffic.errors - refused);
+  const errors = failedOf(edge);
   const reasons = [...new Set(refusals.map(({ reason }) => reasonWords(reason)))];
   return [
     ...(refused === 0 ? [] : [`refused by a proxy: ${reasons.join(', ')}`]),
-    ...(errors === 0 || refused > 0
+    ...(errors === 0
       ? []
       : [`${percent(errors, traffic.requests)} ${tone === 'inherited' ? 'fail further on' : 'errors'}`]),
   ];
@@ -132,7 +132,7 @@ function problemLines(edge: MeshEdge, tone: DrawnEdge['tone']): string[] {
 function safetyLines({ traffic, protocols }: MeshEdge): string[] {
   const { mtls, plainText = 0 } = traffic;
   if (mtls + plainText === 0 || protocols.length === 0) return [];
-  if (mtls === 0) return ['plain text'];
+  if (mtls === 0) return ['no mTLS'];
   return [plainText === 0 ? 'mTLS' : `mTLS for ${percent(mtls, mtls + plainText)}`];
 }
 

@@ -143,6 +143,8 @@ export interface VersionTraffic {
 export interface EdgeRefusal {
   readonly reason: RefusalReason | 'plain_text';
   readonly count: number;
+  /** Number of those that count as errors in the traffic, because of their status. */
+  readonly errors: number;
   /** Proxy that refused: of the caller, or of the callee. */
   readonly by: 'caller' | 'callee';
   /** Plain English: says what happened, and why. */

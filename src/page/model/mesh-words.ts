@@ -45,6 +45,16 @@ export function refusedOf({ refusals }: MeshEdge): number {
   return refusals.reduce((sum, { count }) => sum + count, 0);
 }
 
+/** Returns the number of requests of an edge in the last minute that failed, besides those that a proxy refused. */
+export function failedOf({ traffic, refusals }: MeshEdge): number {
+  return Math.max(0, traffic.errors - refusals.reduce((sum, { errors }) => sum + errors, 0));
+}
+
+/** Returns the number of requests of an edge in the last minute that the service itself answered with 4xx. */
+function rejectedOf({ traffic, refusals }: MeshEdge): number {
+  return Math.max(0, traffic.rejected - refusals.reduce((sum, { count, errors }) => sum + count - errors, 0));
+}
+
 /**
  * Returns the first line of the label of an edge: protocols other than HTTP, and statuses with their numbers.
  *
@@ -77,6 +87,8 @@ export interface MeshSums {
   readonly edges: number;
   readonly refused: number;
   readonly failed: number;
+  /** Answered with 4xx, or with a gRPC status that means the same, and not by a proxy as far as its log shows. */
+  readonly rejected: number;
   /** Failed only because a call further on failed. */
   readonly inherited: number;
 }
@@ -89,7 +101,8 @@ export function meshSums({ edges }: MeshState, inherited: ReadonlySet<string>): 
     requests: sumOf(({ traffic }) => traffic.requests),
     edges: busy.length,
     refused: sumOf(refusedOf),
-    failed: sumOf((edge) => (inherited.has(edge.id) ? 0 : Math.max(0, edge.traffic.errors - refusedOf(edge)))),
+    failed: sumOf((edge) => (inherited.has(edge.id) ? 0 : failedOf(edge))),
+    rejected: sumOf(rejectedOf),
     inherited: sumOf((edge) => (inherited.has(edge.id) ? edge.traffic.errors : 0)),
   };
 }

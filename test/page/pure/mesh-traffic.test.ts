@@ -135,6 +135,17 @@ suite('traffic of a mesh', () => {
     assert.equal(edgeOf(model, 'front.default back.default'), undefined);
   });
 
+  test('nothing is said about TLS between clients and a gateway, which no proxy counts', () => {
+    const gateway: ObservedPod = { ...pod('edge', '', '10.0.0.9'), role: 'gateway' };
+    const rest = { pods: [...pods, gateway] };
+    const model = new MeshModel('mesh');
+    model.add(observation(1000, [[gateway, '']], rest));
+    model.add(observation(2000, [[gateway, sent('v1', '200', '-', 4)]], rest));
+    const [inside, outside] = ['edge-.default back.default', 'outside edge-.default'].map((id) => edgeOf(model, id));
+    assert.deepEqual([inside?.traffic.requests, inside?.traffic.mtls], [4, 4]);
+    assert.deepEqual([outside?.traffic.requests, outside?.traffic.mtls, outside?.traffic.plainText], [4, 0, undefined]);
+  });
+
   test('traffic around a change is that of a minute before and since', () => {
     const model = new MeshModel('mesh');
     model.add(observation(1000, [[front, sent('v1', '200', '-', 1)]]));
@@ -309,6 +320,18 @@ suite('refusals of proxies', () => {
     const never = new RefusalSenders();
     never.complete([refusal], []);
     assert.deepEqual(edgesOf(never.complete([], [])), ['outside back.default']);
+  });
+
+  test('a proxy that cannot connect to its own service is not that of the caller', () => {
+    const model = new MeshModel('mesh');
+    const log = line('GET /a HTTP/1.1', 503, 'UF', 'upstream_reset_before_response_started{connection}', inbound);
+    const refusals = parseRefusals(log).map((refused) => ({ pod: 'default/back-v1', refused }));
+    model.add(observation(Date.parse('2026-11-29T22:53:18Z'), [], { refusals }));
+    const found = edgeOf(model, 'front.default back.default')?.refusals;
+    assert.deepEqual(
+      found?.map(({ explanation, errors }) => [explanation, errors]),
+      [["The callee's proxy could not connect to its service.", 1]],
+    );
   });
 
   test('plain text to strict mutual TLS, a fault and a destination without pods have words', () => {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { ChangeMemory, effectOf } from '../../../src/page/model/change-effects.ts';
 import { inheritedEdges, meshGraph, percent, toneOfEdge } from '../../../src/page/model/mesh-graph.ts';
 import type { MeshChange, TraceView, TrafficAround } from '../../../src/page/model/mesh-page-data.ts';
+import { meshSums } from '../../../src/page/model/mesh-words.ts';
 import { traceRows, traceShares } from '../../../src/page/model/trace-rows.ts';
 import { demoState, demoTrace, edge, traffic } from '../mesh-fixture.ts';
 
@@ -42,7 +43,7 @@ test('a delay and lost encryption are differences', () => {
   const slow = traffic({ '200': 40 }, { meanMs: 2004 });
   assert.deepEqual(differences({ after: slow }), ['slower: 4.2 ms → 2004 ms']);
   const plain = traffic({ '200': 40 }, { mtls: 0, plainText: 40 });
-  assert.deepEqual(differences({ after: plain }), ['encryption mTLS → plain text']);
+  assert.deepEqual(differences({ after: plain }), ['encryption mTLS → no mTLS']);
 });
 
 test('calls that fail because of a refusal further on are its consequences, and come last', () => {
@@ -89,6 +90,30 @@ test('a memory keeps what was seen around an older change', () => {
   const [, older] = [{ ...change, number: 3 }, ...after.changes];
   assert.ok(older !== undefined && memory.effectsOf(older).length > 0);
   assert.deepEqual(memory.effectsOf({ ...change, number: 3 }), []);
+});
+
+test('failures of a service are counted beside refusals by a proxy, and 4xx are not called good', () => {
+  const [refusal] = demoState('after').edges.flatMap(({ refusals }) => refusals);
+  assert.ok(refusal !== undefined);
+  const counts = { errors: 3, rejected: 7 };
+  const both = edge('a', 'b', traffic({ '200': 9, '403': 7, '500': 3 }, counts), {
+    refusals: [{ ...refusal, count: 5, errors: 0 }],
+  });
+  const { refused, failed, rejected } = meshSums({ ...demoState('after'), edges: [both] }, new Set());
+  assert.deepEqual({ refused, failed, rejected }, { refused: 5, failed: 3, rejected: 2 });
+  const drawn = meshGraph({ ...demoState('after'), edges: [{ ...both, from: 'service1.default' }] }, all).edges[0];
+  assert.ok(drawn?.lines.includes('16 % errors'), String(drawn?.lines));
+});
+
+test('the causes of a change are those of the minute after it', () => {
+  const memory = new ChangeMemory();
+  const after = demoState('after');
+  memory.learn(after);
+  const [newest] = after.changes;
+  const edges = after.edges.map((one) => ({ ...one, refusals: [] }));
+  memory.learn({ ...after, edges, atMs: after.atMs + 120_000 });
+  assert.ok(newest !== undefined);
+  assert.equal(memory.effectsOf(newest)[0]?.causes.length, 1);
 });
 
 test('a filter keeps the neighbours of a service, and edges with problems', () => {

@@ -8,7 +8,7 @@ import type {
   MeshEdge,
   MeshState,
 } from '../../model/mesh-page-data.ts';
-import { ago, isQuiet, reasonWords, refusedOf, statusText, windowText } from '../../model/mesh-words.ts';
+import { ago, failedOf, isQuiet, reasonWords, refusedOf, statusText, windowText } from '../../model/mesh-words.ts';
 import { scrolledTable } from './scrolled-table.ts';
 
 /** Names of both ends of an edge. */
@@ -30,7 +30,7 @@ function trafficSentence(edge: MeshEdge, window: string): Content[] {
   const { traffic, total } = edge;
   if (isQuiet(edge)) return [`No calls ${window}, and ${total} since the proxies have started.`];
   const refused = refusedOf(edge);
-  const failed = Math.max(0, traffic.errors - refused);
+  const failed = failedOf(edge);
   return [
     `${traffic.requests} ${traffic.requests === 1 ? 'call' : 'calls'} ${window}, ${rateText(traffic.perSecond)}`,
     refused === 0 ? undefined : element('span', { class: 'refused' }, `, ${refused} refused by a proxy`),
@@ -44,10 +44,13 @@ function rateText(perSecond: number): string {
   return perSecond >= 0.1 ? `${perSecond.toFixed(1)} a second` : 'less than one in 10 seconds';
 }
 
-function encryption({ traffic: { mtls, plainText = 0 } }: MeshEdge): string {
-  if (mtls + plainText === 0) return 'None reached the callee.';
-  if (mtls === 0) return 'They were plain text, without mTLS: nobody has shown an identity.';
-  if (plainText > 0) return `${percent(mtls, mtls + plainText)} were encrypted by mTLS, the others were plain text.`;
+function encryption({ traffic: { requests, errors, rejected, mtls, plainText = 0 } }: MeshEdge): string {
+  if (mtls + plainText === 0)
+    return errors + rejected < requests
+      ? 'A gateway does not count how its clients connect.'
+      : 'None reached the callee.';
+  if (mtls === 0) return 'They came without mTLS: the caller has shown no identity.';
+  if (plainText > 0) return `${percent(mtls, mtls + plainText)} were encrypted by mTLS, the others came without it.`;
   return 'They were encrypted by mTLS, which shows each end the identity of the other.';
 }
 

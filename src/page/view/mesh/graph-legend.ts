@@ -3,10 +3,10 @@ import type { DrawnGraph } from '../../model/drawn-graph.ts';
 
 const tones = [
   ['good', 'answered'],
-  ['refused', 'refused by a proxy: the service did not see the call'],
+  ['refused', 'refused by a proxy: it has answered, and not the service'],
   ['bad', 'failed'],
   ['inherited', 'failed only because a call further on failed'],
-  ['notice', 'the service answered 4xx'],
+  ['notice', 'answered with 4xx'],
   ['quiet', 'no calls in this time'],
 ] as const;
 

@@ -53,17 +53,18 @@ function quietText(state: MeshState): string {
   return state.windowMs < firstMs ? 'Calls are counted from now on. ' : `No calls ${windowText(state)}. `;
 }
 
-function sumSentence({ requests, edges, refused, failed, inherited }: MeshSums, window: string): Content[] {
+function sumSentence({ requests, edges, refused, failed, rejected, inherited }: MeshSums, window: string): Content[] {
   const calls = requests === 1 ? 'call' : 'calls';
   const bad: Content[] = [
     refused === 0 ? undefined : element('span', { class: 'refused' }, `${refused} refused by a proxy`),
     failed === 0 ? undefined : element('span', { class: 'bad' }, `${failed} failed`),
+    rejected === 0 ? undefined : `${rejected} answered with 4xx`,
   ].filter((part) => part !== undefined);
   return [
     `${requests} ${calls} between ${edges} ${edges === 1 ? 'pair' : 'pairs'} of services ${window}`,
-    bad.length === 0 ? '. All were answered well.' : undefined,
+    bad.length === 0 && inherited === 0 ? '. All were answered well.' : undefined,
     ...bad.flatMap((part) => [', ', part]),
-    bad.length === 0 ? undefined : '. ',
+    bad.length === 0 && inherited === 0 ? undefined : '. ',
     inherited === 0
       ? undefined
       : `${inherited} further ${inherited === 1 ? 'call' : 'calls'} failed only because of these.`,

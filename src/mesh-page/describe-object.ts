@@ -1,4 +1,4 @@
-import { type Json, numberAt, objectsAt, textAt, textsAt, valueAt } from '../diff/pieces/json.ts';
+import { isJsonObject, type Json, numberAt, objectsAt, textAt, textsAt, valueAt } from '../diff/pieces/json.ts';
 import { groupOf, type KubeObject, namespaceOf } from '../istio/resources/objects.ts';
 
 /** Returns a field of an object's spec. */
@@ -18,7 +18,7 @@ export function aboutObject(object: KubeObject, rootNamespace: string): string {
     case 'AuthorizationPolicy':
       return policyText(object, target());
     case 'PeerAuthentication':
-      return mtlsText(textAt(spec, 'mtls', 'mode'), target());
+      return mtlsText(spec, target());
     case 'RequestAuthentication':
       return `Checks the tokens of requests to ${target()}: one that is not valid is refused, a missing one is not.`;
     case 'Gateway':
@@ -110,7 +110,16 @@ function faultShare(fault: Json): string {
   return `${numberAt(fault, 'percentage', 'value') ?? 100} % of those of a route`;
 }
 
+/** Reports whether a policy only logs what it would do. */
+export function isDryRun({ metadata }: KubeObject): boolean {
+  return metadata.annotations?.['istio.io/dry-run'] === 'true';
+}
+
 function policyText(object: KubeObject, target: string): string {
+  return `${isDryRun(object) ? 'Only logs what it would do (dry run): ' : ''}${actionText(object, target)}`;
+}
+
+function actionText(object: KubeObject, target: string): string {
   const spec = specOf(object);
   const rules = objectsAt(spec, 'rules');
   const some = rules.length === 1 ? 'its rule' : `one of its ${rules.length} rules`;
@@ -130,14 +139,23 @@ function policyText(object: KubeObject, target: string): string {
   }
 }
 
-function mtlsText(mode: string | undefined, target: string): string {
+function mtlsText(spec: Json, target: string): string {
+  const byPort = valueAt(spec, 'portLevelMtls');
+  const ports = isJsonObject(byPort) ? Object.entries(byPort) : [];
+  const modes = ports.map(([port, one]) => `${textAt(one, 'mode') ?? 'UNSET'} on port ${port}`);
+  return `${modeText(textAt(spec, 'mtls', 'mode'), target)}${modes.length === 0 ? '' : ` But ${list(modes)}.`}`;
+}
+
+function modeText(mode: string | undefined, target: string): string {
   switch (mode) {
     case 'STRICT':
       return `Requires mutual TLS of all callers of ${target}: plain text is refused.`;
     case 'DISABLE':
       return `Switches mutual TLS off for ${target}.`;
-    default:
+    case 'PERMISSIVE':
       return `Accepts mutual TLS and plain text, to ${target}.`;
+    default:
+      return `Sets no mode for ${target}: that of a wider PeerAuthentication applies, or mutual TLS and plain text are accepted.`;
   }
 }
 

@@ -4,7 +4,7 @@ import { causeOfPath } from '../diff/requests/causes.ts';
 import { configId } from '../istio/live/config-objects.ts';
 import type { ObservedObject, ObservedPod } from '../istio/live/observation.ts';
 import type { ActingObject, ActingPart, EdgeDetails } from '../page/model/mesh-page-data.ts';
-import { appliesTo, specOf } from './describe-object.ts';
+import { appliesTo, isDryRun, specOf } from './describe-object.ts';
 import { apiRouteText, httpRouteText, policyRuleText } from './describe-part.ts';
 import { manifestOf, objectText, placeOf, yamlOf } from './object-texts.ts';
 
@@ -63,6 +63,9 @@ export function edgeDetails(question: EdgeQuestion): EdgeDetails {
     !callee.some(({ kind }) => kind === 'PeerAuthentication')
       ? ['No PeerAuthentication selects the callee: it accepts mutual TLS and plain text.']
       : []),
+    ...(callee.filter(({ kind }) => kind === 'PeerAuthentication').length > 1
+      ? ['Of several PeerAuthentications, that for the fewest pods decides.']
+      : []),
   ];
   const before = selected.filter(({ side }) => side === 'caller');
   // A gateway first decides whether it lets a client in.
@@ -81,6 +84,7 @@ function routingObjects(question: EdgeQuestion, config: EnvoyConfig): ActingObje
   for (const routes of config.routes.values())
     for (const host of objectsAt(routes, 'virtual_hosts'))
       for (const { id, place } of routeCauses(host, question)) add(id, place);
+  for (const { id } of filterChainCauses(config, question)) add(id, undefined);
   for (const [name, cluster] of config.clusters) {
     if (!question.hosts.includes(name.split('|')[3] ?? '')) continue;
     const cause = causeOfPath(textAt(cluster, 'metadata', 'filter_metadata', 'istio', 'config'), '');
@@ -119,9 +123,24 @@ function routeCauses(
   });
 }
 
+/** Returns the objects of the routes of TCP and TLS that lead to the callee: they are chains of filters in listeners. */
+function filterChainCauses({ listeners }: EnvoyConfig, { hosts }: EdgeQuestion): { id: string }[] {
+  return listeners.flatMap((listener) =>
+    objectsAt(listener, 'filter_chains').flatMap((chain) => {
+      const cause = causeOfPath(textAt(chain, 'metadata', 'filter_metadata', 'istio', 'config'), '');
+      const leads = objectsAt(chain, 'filters').some((filter) => leadsToHosts(filter, hosts));
+      return cause === undefined || !leads ? [] : [{ id: `${cause.kind} ${cause.namespace}/${cause.name}` }];
+    }),
+  );
+}
+
 function leadsTo(route: JsonObject, hosts: readonly string[]): boolean {
+  return leadsToHosts(route.route, hosts);
+}
+
+function leadsToHosts(part: Json | undefined, hosts: readonly string[]): boolean {
   let leads = false;
-  forEachText(route.route, (text) => {
+  forEachText(part, (text) => {
     if (text.includes('|') && hosts.includes(text.split('|')[3] ?? '')) leads = true;
   });
   return leads;
@@ -201,7 +220,7 @@ function partsOf(observed: ObservedObject, places: Places): ActingPart[] {
       return parts(
         'rules',
         (rule) => policyRuleText(rule, action),
-        () => action !== 'AUDIT',
+        () => action !== 'AUDIT' && !isDryRun(observed.object),
       );
     default:
       return [];

@@ -11,7 +11,7 @@ import type {
   TrafficAround,
   VersionTraffic,
 } from '../page/model/mesh-page-data.ts';
-import { appliesTo, specOf } from './describe-object.ts';
+import { appliesTo, isDryRun, specOf } from './describe-object.ts';
 import { NodeDirectory } from './node-directory.ts';
 import { meshChange, meshObject } from './object-texts.ts';
 import { RefusalWindow } from './refusal-window.ts';
@@ -103,6 +103,7 @@ export class MeshModel {
   private allowing(pod: ObservedPod): string[] {
     const isAllowing = (object: KubeObject): boolean =>
       object.kind === 'AuthorizationPolicy' &&
+      !isDryRun(object) &&
       (textAt(specOf(object), 'action') ?? 'ALLOW') === 'ALLOW' &&
       appliesTo(object, pod, this.rootNamespace);
     return this.objects.filter(({ object }) => isAllowing(object)).map(({ object }) => configId(object));

@@ -7,8 +7,9 @@ import type { ChangedObject, MeshChange, MeshObject, ObjectText } from '../page/
 import { aboutObject } from './describe-object.ts';
 import { lineDifferences } from './line-differences.ts';
 
-/** Maximum number of lines of the difference of an object. */
+/** Maximum number of lines of the differences of a change, and of letters of a line. Each state has all changes. */
 const mostLines = 400;
+const longestLine = 300;
 
 /** Returns an object for a list. */
 export function meshObject(observed: ObservedObject, rootNamespace: string): MeshObject {
@@ -18,7 +19,7 @@ export function meshObject(observed: ObservedObject, rootNamespace: string): Mes
     ...nameOf(object),
     changedMs,
     ...(where === undefined ? {} : { where }),
-    about: aboutObject(object, rootNamespace),
+    about: shortened(aboutObject(object, rootNamespace)),
   };
 }
 
@@ -48,15 +49,29 @@ export function yamlOf(value: unknown): string {
 
 /** Returns a change for the page. */
 export function meshChange({ number, atMs, by, objects, more }: RecordedChange, rootNamespace: string): MeshChange {
-  return { number, atMs, by, objects: objects.map((one) => changedObject(one, rootNamespace)), more };
+  let left = mostLines;
+  const shown = objects.map((one) => {
+    const object = changedObject(one, rootNamespace, left);
+    left -= Math.min(left, object.diff.length);
+    return object;
+  });
+  return { number, atMs, by, objects: shown, more };
 }
 
-function changedObject({ change, before, after }: RecordedObject, rootNamespace: string): ChangedObject {
+function changedObject({ change, before, after }: RecordedObject, rootNamespace: string, most: number): ChangedObject {
   const object = (after ?? before) as KubeObject;
   // Of a change that nobody saw, only the new text is known.
   const isKnown = change !== 'changed' || before !== undefined;
-  const diff = isKnown ? lineDifferences(linesOf(before), linesOf(after)).slice(0, mostLines) : [];
-  return { ...nameOf(object), change, diff, about: aboutObject(object, rootNamespace) };
+  const lines = isKnown ? lineDifferences(linesOf(before), linesOf(after)) : [];
+  const diff = [
+    ...lines.slice(0, most).map(shortened),
+    ...(lines.length > most ? [`  … and ${lines.length - most} more lines`] : []),
+  ];
+  return { ...nameOf(object), change, diff, about: shortened(aboutObject(object, rootNamespace)) };
+}
+
+function shortened(line: string): string {
+  return line.length > longestLine ? `${line.slice(0, longestLine)}…` : line;
 }
 
 function nameOf(object: KubeObject): Pick<MeshObject, 'id' | 'kind' | 'namespace' | 'name'> {

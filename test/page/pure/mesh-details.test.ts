@@ -14,9 +14,10 @@ import { mostStreams } from '../../../src/mesh-page/event-streams.ts';
 import { lineDifferences } from '../../../src/mesh-page/line-differences.ts';
 import type { MeshSource } from '../../../src/mesh-page/mesh-answers.ts';
 import { MeshPageServer } from '../../../src/mesh-page/mesh-page-server.ts';
+import { meshChange } from '../../../src/mesh-page/object-texts.ts';
 import { guardRequest } from '../../../src/mesh-page/request-guard.ts';
 import { traceSummaries, traceView } from '../../../src/mesh-page/trace-views.ts';
-import { meshPaths } from '../../../src/page/model/mesh-page-data.ts';
+import { type EdgeDetails, meshPaths } from '../../../src/page/model/mesh-page-data.ts';
 import type { Span } from '../../../src/trace/span.ts';
 
 function objectOf(kind: string, spec: unknown, metadata = {}): KubeObject {
@@ -83,6 +84,49 @@ suite('texts about objects', () => {
       }),
       'If path begins with "/a": to b (25 %) and c (75 %).',
     );
+  });
+
+  test('a PeerAuthentication without a mode, or with one for a port, does not say that plain text is accepted', () => {
+    const textOf = (spec: object): string => about(objectOf('PeerAuthentication', spec));
+    const wider =
+      'Sets no mode for all pods in namespace default: that of a wider PeerAuthentication applies, or mutual TLS and plain text are accepted.';
+    assert.equal(textOf({}), wider);
+    assert.equal(textOf({ mtls: { mode: 'UNSET' } }), wider);
+    assert.equal(textOf({ portLevelMtls: { 8080: { mode: 'STRICT' } } }), `${wider} But STRICT on port 8080.`);
+  });
+
+  test('a policy in a dry run refuses nothing', () => {
+    const dry = { annotations: { 'istio.io/dry-run': 'true' } };
+    const policy = objectOf('AuthorizationPolicy', { action: 'DENY', rules: [{}] }, dry);
+    assert.match(about(policy), /^Only logs what it would do \(dry run\): Refuses requests/);
+    const [acting] = edgeDetails({
+      id: 'front.default back.default',
+      caller,
+      callees: [callee],
+      hosts: [host],
+      rootNamespace: 'istio-system',
+      dump: undefined,
+      objects: [{ object: policy, changedMs: 1 }],
+    }).objects;
+    assert.deepEqual(
+      acting?.parts.map(({ canRefuse }) => canRefuse),
+      [false],
+    );
+  });
+
+  test('the differences of a change are bounded, and say how much is left out', () => {
+    const objects = Array.from({ length: 100 }, (_, index) => ({
+      change: 'created' as const,
+      after: objectOf(
+        'VirtualService',
+        { hosts: Array.from({ length: 50 }, () => 'h'.repeat(5000)) },
+        { name: `n${index}` },
+      ),
+    }));
+    const change = meshChange({ number: 1, atMs: 1, by: 'apply', objects, more: 0 }, 'istio-system');
+    assert.equal(change.objects.length, 100);
+    assert.ok(JSON.stringify(change).length < 300_000, String(JSON.stringify(change).length));
+    assert.deepEqual(change.objects[99]?.diff, ['  … and 57 more lines']);
   });
 
   test('the difference of two texts has the lines of both, in order', () => {
@@ -161,6 +205,25 @@ suite('configuration of an edge', () => {
     assert.deepEqual(other.objects, []);
     // A route of another host that leads to the callee acts too.
     assert.equal(edgeDetails({ ...question, dump: dumpWith('shop.example', 3), objects }).objects.length, 1);
+  });
+
+  test('a route of TCP acts, which Envoy has as a chain of filters', () => {
+    const config = '/apis/networking.istio.io/v1/namespaces/default/virtual-service/one';
+    const proxy = { weighted_clusters: { clusters: [{ name: `outbound|9000|v2|${host}`, weight: 1 }] } };
+    const chain = { filters: [{ typed_config: proxy }], metadata: { filter_metadata: { istio: { config } } } };
+    const listener = { name: '10.0.0.9_9000', filter_chains: [chain] };
+    const dynamic_listeners = [{ active_state: { listener } }];
+    const configs = [{ '@type': 'type.googleapis.com/envoy.admin.v3.ListenersConfigDump', dynamic_listeners }];
+    const objects = [observed(objectOf('VirtualService', { hosts: ['back'], tcp: [] }))];
+    const detailsOf = (hosts: readonly string[]): EdgeDetails =>
+      edgeDetails({ ...question, hosts, dump: JSON.stringify({ configs }), objects });
+    const found = detailsOf([host]);
+    assert.deepEqual(
+      found.objects.map(({ id, side }) => `${side} ${id}`),
+      ['caller VirtualService default/one'],
+    );
+    assert.ok(!found.notes.some((note) => note.startsWith('No object changes the routes')), found.notes.join());
+    assert.deepEqual(detailsOf(['other.default.svc.cluster.local']).objects, []);
   });
 
   test('only policies that select the callee act, and without a sidecar none does', () => {
@@ -263,7 +326,7 @@ function countedMesh(texts: () => string): MeshSource & { observed: number } {
     dumps: async () => [],
     observe: async (): Promise<Observation> => {
       mesh.observed++;
-      const object = objectOf('ServiceEntry', { hosts: [texts()] });
+      const object = objectOf('ServiceEntry', {}, { name: texts() });
       const objects = [{ object, changedMs: mesh.observed }];
       const atMs = Date.now();
       const rest = { pods: [caller], services: [], traffic: [], refusals: [], changes: [] };
@@ -306,7 +369,7 @@ suite('server of the page of a mesh', { timeout: 300_000 }, () => {
   });
 
   test('a page that does not read is closed, and the others go on', async () => {
-    const big = 'x'.repeat(3_000_000);
+    const big = 'x'.repeat(1_500_000);
     let number = 0;
     const mesh = countedMesh(() => `${number++}.${big}`);
     await using page = await MeshPageServer.start({ host: 'localhost', port: 0 }, mesh, {});

@@ -12,14 +12,17 @@ import type {
   VersionTraffic,
 } from '../page/model/mesh-page-data.ts';
 import { appliesTo, isDryRun, specOf } from './describe-object.ts';
-import { NodeDirectory } from './node-directory.ts';
+import { NodeDirectory, outsideId } from './node-directory.ts';
 import { meshChange, meshObject } from './object-texts.ts';
 import { RefusalWindow } from './refusal-window.ts';
 import { Tally } from './traffic-tally.ts';
-import { type EdgeEnds, type EdgeTally, TrafficWindow, windowMs } from './traffic-window.ts';
+import { type EdgeEnds, type EdgeTally, edgeId, TrafficWindow, windowMs } from './traffic-window.ts';
 
 /** Maximum number of changes that the page shows. */
 const mostChanges = 50;
+
+/** Share of the requests of a gateway that is all: proxies are not read at the same moment. */
+const almostAll = 0.95;
 
 /** Time in which several changes are one for the traffic before them, in milliseconds. */
 const sameChangeMs = 5000;
@@ -114,7 +117,8 @@ export class MeshModel {
     const refusals = this.refusals.byEdge();
     const ends = new Map<string, EdgeEnds>([...this.traffic.edges, ...refusals]);
     const { coveredMs } = this.traffic;
-    return [...ends].map(([id, { from, to }]): MeshEdge => {
+    const shown = [...ends].filter(([id, { to }]) => refusals.has(id) || !this.isOfMesh(id, to));
+    return shown.map(([id, { from, to }]): MeshEdge => {
       const sum = sums.get(id);
       const around = this.aroundOf(id);
       return {
@@ -129,6 +133,18 @@ export class MeshModel {
         ...(around === undefined ? {} : { around }),
       };
     });
+  }
+
+  /**
+   * Reports whether an edge has the requests of clients outside to a gateway which pods of the mesh have sent, as to an
+   * egress gateway. The gateway does not count who has sent them, and the proxies of those pods do.
+   */
+  private isOfMesh(id: string, to: string): boolean {
+    if (id !== edgeId({ from: outsideId, to }) || !this.nodes?.isGateway(to)) return false;
+    const { edges } = this.traffic;
+    const others = [...edges.values()].filter((one) => one.to === to && one.from !== outsideId);
+    const sent = others.reduce((sum, { count }) => sum + count, 0);
+    return sent > 0 && sent >= almostAll * (edges.get(id)?.count ?? 0);
   }
 
   /** Keeps the traffic before the newest change, and that of up to a minute after it. */

@@ -65,6 +65,10 @@ export class NodeDirectory {
     return this.others.has(id) || this.pods.some((pod) => nodeIdOf(pod) === id);
   }
 
+  isGateway(id: string): boolean {
+    return this.pods.some((pod) => pod.role === 'gateway' && nodeIdOf(pod) === id);
+  }
+
   pod(key: string): ObservedPod | undefined {
     return this.byKey.get(key);
   }

@@ -146,6 +146,21 @@ suite('traffic of a mesh', () => {
     assert.deepEqual([outside?.traffic.requests, outside?.traffic.mtls, outside?.traffic.plainText], [4, 0, undefined]);
   });
 
+  test('requests that pods of the mesh send to an egress gateway do not come from outside too', () => {
+    const gateway: ObservedPod = { ...pod('edge', '', '10.0.0.9'), role: 'gateway' };
+    const rest = { pods: [...pods, gateway] };
+    const toGateway = (count: number): string => sent('v1', '200', '-', count).replace('back-v1;', 'edge-;');
+    const model = new MeshModel('mesh');
+    const idsAfter = (atMs: number, passedOn: number): string[] => {
+      const texts = [[front, toGateway(4)] as const, [gateway, sent('v1', '200', '-', passedOn)] as const];
+      model.add(observation(atMs, texts, rest));
+      return model.state(() => undefined, undefined).edges.map(({ id }) => id);
+    };
+    const ofMesh = ['front.default edge-.default', 'edge-.default back.default'];
+    assert.deepEqual(idsAfter(1000, 4), ofMesh);
+    assert.deepEqual(idsAfter(2000, 9).toSorted(), [...ofMesh, 'outside edge-.default'].toSorted());
+  });
+
   test('traffic around a change is that of a minute before and since', () => {
     const model = new MeshModel('mesh');
     model.add(observation(1000, [[front, sent('v1', '200', '-', 1)]]));

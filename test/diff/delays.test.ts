@@ -37,6 +37,17 @@ it('delays for which the requests would take too long are listed', () => {
   assert.match(modes(prompt, delayed('10s', 50)).notCompared[0]?.reason ?? '', /have to wait/);
 });
 
+it('delays that are too short to tell from none or from each other are listed', () => {
+  for (const [before, after] of [
+    [prompt, delayed('0.010s', 100)],
+    [delayed('0.500s', 100), delayed('0.510s', 100)],
+  ] as const) {
+    const found = modes(before, after);
+    assert.deepEqual(found.modes, []);
+    assert.match(found.notCompared[0]?.reason ?? '', /less than 50 ms/);
+  }
+});
+
 it('the fastest request of a certain delay shows it, and the counts of an uncertain one', () => {
   const compared = (before: readonly number[], after: readonly number[], mode: Probe['mode']): string[] => {
     const [old, changed] = [before, after].map((durationsMs) =>

@@ -11,6 +11,8 @@ export const delayedConcurrency = 20;
 const certainRequests = 3;
 /** Time that all requests of a mode may take together, in milliseconds. */
 const mostTimeMs = 40_000;
+/** Least difference between two delays, or between a delay and none, that times of answers show, in milliseconds. */
+const leastGapMs = 50;
 
 /** Returns the mode that shows the delays that a route injects, if they differ. */
 export function delayedMode({ route: before }: RequestPieces, { route: after }: RequestPieces): NeededModes {
@@ -23,6 +25,8 @@ export function delayedMode({ route: before }: RequestPieces, { route: after }: 
     delaysMs.map((delayMs) => (delayOf(one) === delayMs ? fractionOf(one?.percentage) : 0)),
   );
   if (oldShares === undefined || newShares === undefined || isSame(oldShares, newShares)) return none;
+  const gaps = delaysMs.map((delayMs, index) => delayMs - (delaysMs[index - 1] ?? 0));
+  if (gaps.some((gapMs) => gapMs > 0 && gapMs < leastGapMs)) return unseen(`they differ by less than ${leastGapMs} ms`);
   const isCertain = [...oldShares, ...newShares].every((share) => share === 0 || share === 1);
   if (isCertain) return { modes: [{ kind: 'delayed', count: certainRequests, delaysMs, isCertain }], notCompared: [] };
   const { count, isEnough } = sharesSample(oldShares, newShares);

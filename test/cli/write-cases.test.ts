@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { checkNamedSources } from '../../src/cli/files/new-file.ts';
 import { readTestSettings } from '../../src/cli/test/test-options.ts';
 import { startProgram } from '../program.ts';
 
@@ -33,4 +34,33 @@ test('--write of test and of diff replaces no file without --overwrite, and says
     assert.match(program.stderr, /cases\.yaml exists: choose another name, or replace it with --overwrite/);
     assert.equal(readFileSync(file, 'utf8'), 'precious');
   }
+});
+
+test('--write says before a mesh starts that the file cannot be written, or would replace a manifest', async () => {
+  const manifest = path.join(folder, 'service.yaml');
+  const text = 'apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 80}]}\n';
+  writeFileSync(manifest, text);
+  const wrong: readonly (readonly [string[], RegExp])[] = [
+    [['--write', path.join(folder, 'missing/cases.yaml')], /its folder does not exist/],
+    [['--write', folder, '--overwrite'], /is a folder: expected the name of a file/],
+    [['--write', manifest, '--overwrite'], /service\.yaml is one of the manifests/],
+  ];
+  for (const [flags, problem] of wrong)
+    for (const operands of [
+      ['test', manifest],
+      ['diff', manifest, manifest],
+    ]) {
+      await using program = startProgram([...operands, ...flags]);
+      assert.equal(await program.exited(), 2);
+      assert.match(program.stderr, problem);
+      assert.equal(readFileSync(manifest, 'utf8'), text);
+    }
+});
+
+test('cases cannot be written for manifests from standard input, which no file of cases can name', () => {
+  const sources = [{ name: 'standard input', text: '' }];
+  assert.throws(() => checkNamedSources('cases.yaml', sources), {
+    code: 'usage',
+    message: /cannot read standard input/,
+  });
 });

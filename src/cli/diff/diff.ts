@@ -8,7 +8,7 @@ import { checkMachine } from '../../istio/tools/check-machine.ts';
 import { installMeshTools } from '../../istio/tools/install-tools.ts';
 import { readIstioSettings } from '../files/istio-settings.ts';
 import { readManifestSources } from '../files/manifest-sources.ts';
-import { checkNewFile } from '../files/new-file.ts';
+import { checkNamedSources, checkNewFile } from '../files/new-file.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
 import { SharedProgress } from '../output/shared-progress.ts';
@@ -52,6 +52,7 @@ export async function diff(args: readonly string[]): Promise<void> {
   const shared = readManifestSources(settings.manifests);
   const before = [...shared, ...readSnapshotSources(settings.before)];
   const after = [...shared, ...readSnapshotSources(settings.after)];
+  checkNamedSources(settings.write, [...before, ...after]);
   checkMachine();
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());

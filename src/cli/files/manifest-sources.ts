@@ -5,6 +5,9 @@ import type { ManifestSource } from '../../istio/resources/manifest.ts';
 import { readStandardInput, readText } from '../process/read-text.ts';
 import { runProgram } from '../process/run-program.ts';
 
+/** Name of manifests that were read from standard input. */
+export const standardInput = 'standard input';
+
 /**
  * Reads manifests as `kubectl -f` does. A name is a file, a folder, or `-` for standard input. Of a folder, it reads the
  * YAML and JSON files, without the folders below. A folder with a kustomization is what `kubectl kustomize` makes of it.
@@ -19,7 +22,7 @@ export function readManifestSources(
   isOther: (file: string, text: string) => boolean = () => false,
 ): ManifestSource[] {
   return names.flatMap((name) => {
-    if (name === '-') return [{ name: 'standard input', text: readStandardInput() }];
+    if (name === '-') return [{ name: standardInput, text: readStandardInput() }];
     if (!isFolder(name)) return [{ name, text: readText(name) }];
     if (isKustomization(name)) return [builtFrom(name)];
     const files = readdirSync(name).filter(isManifest).sort();
@@ -39,7 +42,7 @@ function isKustomization(folder: string): boolean {
 
 /** Builds a kustomization. Its name is the command, since lines of errors are those of the output. */
 function builtFrom(folder: string): ManifestSource {
-  const text = runProgram('kubectl', ['kustomize', folder], `${folder}: a kustomization needs kubectl`);
+  const text = runProgram('kubectl', ['kustomize', folder], `${folder}: kubectl kustomize failed`);
   return { name: `kubectl kustomize ${folder}`, text: text.toString() };
 }
 

@@ -7,7 +7,7 @@ import { type ManifestSource, parseManifests } from '../../istio/resources/manif
 import { installMeshTools } from '../../istio/tools/install-tools.ts';
 import { readManifestsOfCases } from '../files/case-files.ts';
 import { readIstioSettings } from '../files/istio-settings.ts';
-import { checkNewFile, writeNewFile } from '../files/new-file.ts';
+import { checkNamedSources, checkNewFile, writeNewFile } from '../files/new-file.ts';
 import { SharedProgress } from '../output/shared-progress.ts';
 import { programVersion } from '../process/program-version.ts';
 import type { TestSettings } from './test-options.ts';
@@ -26,6 +26,7 @@ type WriteSettings = TestSettings & { readonly write: string };
 export function readSnapshot(settings: WriteSettings): ManifestSource[] {
   checkNewFile(settings.write, settings);
   const sources = readManifestsOfCases([...settings.names, ...settings.manifests]);
+  checkNamedSources(settings.write, sources);
   parseManifests(sources);
   return sources;
 }

@@ -177,10 +177,14 @@ suite('An overloaded service', () => {
     await using service = await startServe('busy', impatient);
     let answer = await callGrpc(service.grpcPort, { path: '/x' });
     for (let round = 0; round < 20 && answer.code === 0; round++) {
-      const flood = floodGrpc(service.grpcPort, 40, 100);
+      // More in each round: a fast machine answers few calls before they have come without a pause for 100 ms.
+      const flood = floodGrpc(service.grpcPort, Math.min(40 * (round + 1), 400), 100);
       const health = grpcHealth(service.grpcPort);
-      for (let call = 0; call < 50 && answer.code === 0; call++)
+      const floodIsOver = flood.then(() => true);
+      for (let isOver = false; !isOver && answer.code === 0; ) {
         answer = await callGrpc(service.grpcPort, { path: '/x' });
+        isOver = await Promise.race([floodIsOver, Promise.resolve(false)]);
+      }
       const counts = await flood;
       assert.equal(counts.failed, 0);
       assert.equal(await health, 'SERVING');

@@ -330,7 +330,9 @@ kind: AuthorizationPolicy
 metadata: { name: hidden }
 spec: { selector: { matchLabels: { app: service3 } }, action: DENY, rules: [{}] }
 `;
-    await apply({ name: 'hidden.yaml', text });
+    // No page shows the change yet.
+    const sources = [{ name: 'hidden.yaml', text }];
+    await askMesh(name, { kind: 'apply', sources }, AbortSignal.timeout(240_000));
     await call('/@service1/@service3/hidden');
     // The mesh is no longer observed after 10 s.
     await sleep(12_000);

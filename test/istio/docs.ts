@@ -20,9 +20,14 @@ export async function runIstioPages(pages: readonly Page[]): Promise<PageRun[]> 
   });
 }
 
-/** Masks what differs from mesh to mesh: also the times of proxies, and ids. */
+/**
+ * Masks what differs from mesh to mesh: also the times of proxies, and ids. The length of a time moves the columns after it, and
+ * shortens names.
+ */
 export function maskedMesh(output: string): string {
   return masked(output)
+    .replaceAll(/\(…[^)]*\)/g, '(POD)')
+    .replaceAll(/(?<=\S) {2,}/g, '  ')
     .replaceAll(/proxy [\d.]+ ms/g, 'proxy T ms')
     .replaceAll(/\b\d+\.\d s\b/g, 'T s')
     .replaceAll(/-[b-df-hj-np-tv-z0-9]{6,10}-[b-df-hj-np-tv-z0-9]{5}\b/g, '-POD')

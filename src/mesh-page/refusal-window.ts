@@ -35,7 +35,10 @@ export class RefusalWindow {
       const own = nodes.pod(one.pod);
       const ends = own && endsOf(own, one, nodes);
       if (own === undefined || ends === undefined) return [];
-      return [{ ...ends, refused: one.refused, meaning: meaningOf(one.refused, () => allowing(own)) }];
+      // A gateway that refuses its clients is the callee, whatever it would have called.
+      const by = ends.to === nodeIdOf(own) ? 'callee' : 'caller';
+      const refused = { ...one.refused, by } as const;
+      return [{ ...ends, refused, meaning: meaningOf(one.refused, () => allowing(own)) }];
     });
     this.all = [...this.all, ...added].filter(({ refused }) => refused.atMs > nowMs - windowMs).slice(-mostRefusals);
   }

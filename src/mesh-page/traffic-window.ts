@@ -1,4 +1,4 @@
-import type { Observation, PodTraffic } from '../istio/live/observation.ts';
+import type { Observation, ObservedPod, PodTraffic } from '../istio/live/observation.ts';
 import type { TrafficSeries } from '../istio/observe/traffic-series.ts';
 import { type NodeDirectory, podKey, unknownVersion } from './node-directory.ts';
 import { type Counts, Tally } from './traffic-tally.ts';
@@ -180,7 +180,8 @@ export class TrafficWindow {
       if (from === undefined) continue;
       const [fromVersion, toVersion] = nodes.versionsOf(one.series, own);
       const { series } = one;
-      if (to !== undefined) flows.push({ from, to, fromVersion, toVersion, series, counts, isSecurityKnown: true });
+      if (to !== undefined && !isRefusedByGateway(series, own, nodes.podsOf(to)))
+        flows.push({ from, to, fromVersion, toVersion, series, counts, isSecurityKnown: true });
       // Gateways count only the requests that they send, or refuse. All of them come from outside.
       if (own.role !== 'gateway') continue;
       const ends = { from: nodes.outside(), to: from, fromVersion: unknownVersion, toVersion: fromVersion };
@@ -197,6 +198,16 @@ export class TrafficWindow {
     for (const [id, { from, to }] of this.totals)
       if (!this.sums.byEdge.has(id) && !(nodes.has(from) && nodes.has(to))) this.totals.delete(id);
   }
+}
+
+/** Reports whether a gateway refused requests that it would have sent to pods: no flag says so, but none of them got any. */
+function isRefusedByGateway(
+  { flags, responseCode, destination }: TrafficSeries,
+  { role }: ObservedPod,
+  callees: readonly ObservedPod[],
+): boolean {
+  const isDenied = flags === '-' && (responseCode === '401' || responseCode === '403');
+  return role === 'gateway' && isDenied && destination.workload === 'unknown' && callees.length > 0;
 }
 
 /** Adds up series that differ only in what an edge does not show, such as the address of the peer. */

@@ -337,6 +337,27 @@ suite('refusals of proxies', () => {
     assert.deepEqual(edgesOf(never.complete([], [])), ['outside back.default']);
   });
 
+  test('a gateway that refuses its clients by a policy is the callee, and sends nothing on', () => {
+    const gateway: ObservedPod = { ...pod('edge', '', '10.0.0.9'), role: 'gateway' };
+    const rest = { pods: [...pods, gateway] };
+    const cluster = 'outbound|8080||back.default.svc.cluster.local';
+    const log = line('GET /a HTTP/1.1', 403, '-', `${denied}[none]`, cluster).replace(
+      '10.0.0.1:34170',
+      '192.0.2.1:34170',
+    );
+    const refusals = parseRefusals(log).map((refused) => ({ pod: 'default/edge-', refused }));
+    const refusedKey = `source http 403  -    ${cluster} [{\\"host\\":\\"back.default.svc.cluster.local\\"}]`;
+    const model = new MeshModel('mesh');
+    model.add(observation(Date.parse('2026-11-29T22:53:17Z'), [[gateway, '']], rest));
+    const text = `envoy_istio_requests_total{key="${refusedKey}"} 1\n`;
+    model.add(observation(Date.parse('2026-11-29T22:53:18Z'), [[gateway, text]], { ...rest, refusals }));
+    const { edges } = model.state(() => undefined, undefined);
+    assert.deepEqual(
+      edges.map(({ id, traffic, refusals: all }) => [id, traffic.requests, all[0]?.by]),
+      [['outside edge-.default', 1, 'callee']],
+    );
+  });
+
   test('a proxy that cannot connect to its own service is not that of the caller', () => {
     const model = new MeshModel('mesh');
     const log = line('GET /a HTTP/1.1', 503, 'UF', 'upstream_reset_before_response_started{connection}', inbound);

@@ -339,3 +339,28 @@ test('a request satisfies a regular expression and the end of a path at once', (
     paths.join(),
   );
 });
+
+test('requests have the headers that one side removes, if they stay in their class', () => {
+  const side = (removed: readonly string[], match: object = {}): EdgeSide => ({
+    virtualHost: {
+      domains: ['*'],
+      routes: [
+        { match: { prefix: '/', ...match }, route: { cluster: 'v2' }, request_headers_to_remove: removed },
+        { match: { prefix: '/' }, route: { cluster: 'v1' } },
+      ],
+    },
+    inboundFilters: [],
+    callerIdentity: undefined,
+  });
+  const made = (before: EdgeSide, after: EdgeSide): unknown => {
+    const { requests, notCompared } = requestsFor(edge, before, after);
+    return [requests.map(({ request }) => request.headers), notCompared.map(({ subject }) => subject).sort()];
+  };
+  const debug = { name: 'x-debug', value: 'probe' };
+  assert.deepEqual(made(side([]), side(['X-Debug'])), [[[debug]], []]);
+  assert.deepEqual(made(side(['x-debug']), side(['x-debug'])), [[[]], []], 'equal');
+  assert.deepEqual(made(side([]), side(['x-request-id'])), [[[]], ['removal of the header x-request-id']]);
+  const beta = { headers: [{ name: 'x-debug', string_match: { exact: 'on' } }] };
+  const chosen = [[[], [{ name: 'x-debug', value: 'on' }]], []];
+  assert.deepEqual(made(side([], beta), side(['x-debug'], beta)), chosen, 'the route needs the header');
+});

@@ -1,5 +1,7 @@
 import type { CalleeFailure, NotCompared, ProbeMode } from '../model.ts';
+import { removedByOne, unseenRemoval } from '../removed-headers.ts';
 import { countingMode } from './chances.ts';
+import { comparedHeaders } from './compared-headers.ts';
 import { delayedMode } from './delays.ts';
 import { milliseconds, mostDelayMs } from './durations.ts';
 import { isSame, type NeededModes, none, type RequestPieces, type RetryPolicy, type RoutePiece } from './pieces.ts';
@@ -13,6 +15,7 @@ export function neededModes(before: RequestPieces, after: RequestPieces): Needed
     failingModes(before, after),
     limitModes(before, after),
     answerHeaders(before, after),
+    removedHeaders(before, after),
   ];
   return { modes: parts.flatMap(({ modes }) => modes), notCompared: parts.flatMap(({ notCompared }) => notCompared) };
 }
@@ -155,7 +158,22 @@ function answerHeaders(before: RequestPieces, after: RequestPieces): NeededModes
     route?.response_headers_to_remove,
     route?.typed_per_filter_config?.['envoy.filters.http.cors'],
   ];
-  if (before.showsAnswerHeaders || isSame(settings(before), settings(after))) return none;
+  if (before.showsAnswerHeaders) {
+    const names = removedByOne('response_headers_to_remove', before.route, after.route);
+    const unsent = 'the answers of mocks do not have it';
+    return {
+      modes: [],
+      notCompared: names.map((name) => ({ subject: `removal of the header ${name} from answers`, reason: unsent })),
+    };
+  }
+  if (isSame(settings(before), settings(after))) return none;
   const reason = 'the reply of a mock to another one does not show them';
   return { modes: [], notCompared: [{ subject: 'headers of answers', reason }] };
+}
+
+/** Returns the headers that one side removes from requests, and by which requests are not compared. */
+function removedHeaders({ route: before }: RequestPieces, { route: after }: RequestPieces): NeededModes {
+  const names = removedByOne('request_headers_to_remove', before, after);
+  const unseen = names.filter((name) => Object.keys(comparedHeaders({ [name]: '' })).length === 0);
+  return { modes: [], notCompared: unseen.map(unseenRemoval) };
 }

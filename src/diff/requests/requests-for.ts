@@ -1,5 +1,6 @@
 import type { Header } from '../../plan/plan.ts';
 import type { Cause, NotCompared, ProbeCondition, ProbeRequest } from '../model.ts';
+import { removedByOne, unseenRemoval } from '../removed-headers.ts';
 import { allChoices, type Choice, countChoices, mostCombinations, pairwiseChoices, valuesOf } from './combine.ts';
 import {
   aspectOf,
@@ -22,6 +23,7 @@ import {
   parseSide,
   type RouteChoice,
 } from './parse-side.ts';
+import { isSettableHeader } from './sendable.ts';
 import { tokenConditions, tokenVariable } from './token-variable.ts';
 import { partsKey, textVariables, unmetConditions, type Variable } from './variables.ts';
 
@@ -101,9 +103,10 @@ class RequestMaker {
     const choices = isFullProduct ? allChoices(sizes) : [...directed, ...pairwiseChoices(sizes, directed)];
     const parts = choices.map((choice) => this.partsOf(choice));
     const unique = [...new Map(parts.map((one) => [partsKey(one), one])).values()];
+    const requests = unique.map((one) => this.classRequest(this.withRemoved(one)));
     return {
-      requests: unique.map((one) => this.classRequest(one)),
-      notCompared: [...this.unmade(), ...this.unreached(unique), ...this.unsigned()],
+      requests,
+      notCompared: [...this.unmade(), ...this.unreached(unique), ...this.unsigned(), ...unremoved(requests)],
       isFullProduct,
     };
   }
@@ -163,6 +166,21 @@ class RequestMaker {
     );
     const all = distinctChoices([this.sizes.map(() => 0), ...satisfying, ...missing]);
     return all.slice(0, Math.max(mostCombinations, satisfying.length));
+  }
+
+  /** Adds the headers that the route of only one side removes, if the request satisfies the same conditions with them. */
+  private withRemoved(parts: RequestParts): RequestParts {
+    const [before, after] = [this.before, this.after].map(
+      (side) => routeOf(side, chooseRoute(side, parts, this.fixed(side)))?.route,
+    );
+    const fixed = this.fixed(this.before);
+    let known = parts;
+    for (const name of removedByOne('request_headers_to_remove', before, after)) {
+      const more = { ...known, headers: new Map([...known.headers, [name, 'probe']]) };
+      const isSame = this.conditions.every((one) => holds(one, parts, fixed) === holds(one, more, fixed));
+      if (!known.headers.has(name) && isSettableHeader(name) && isSame) known = more;
+    }
+    return known;
   }
 
   private classRequest(parts: RequestParts): ClassRequest {
@@ -252,6 +270,15 @@ class RequestMaker {
     });
     return [...new Set(subjects)].map((subject) => ({ subject, reason: 'no request was found that takes it' }));
   }
+}
+
+/** Returns the headers that only one side removes, and that no request has. */
+function unremoved(requests: readonly ClassRequest[]): NotCompared[] {
+  const sent = new Set(requests.flatMap(({ request }) => request.headers.map(({ name }) => name)));
+  const names = requests.flatMap(({ before, after }) =>
+    removedByOne('request_headers_to_remove', before?.route, after?.route),
+  );
+  return [...new Set(names)].filter((name) => !sent.has(name)).map(unseenRemoval);
 }
 
 /** Truth that conditions must have, by their keys. */

@@ -207,6 +207,8 @@ test('what changed decides in which modes a request is probed', () => {
   ]);
   const long = { route: { cluster: 'one', timeout: '60s' } };
   assert.match(neededModes(pieces(toOne), pieces(long)).notCompared[0]?.reason ?? '', /longer than 12 s/);
+  const later = { route: { cluster: 'one', timeout: '0.510s' } };
+  assert.match(neededModes(pieces(timed), pieces(later)).notCompared[0]?.reason ?? '', /less than 50 ms/);
   const retried = { route: { cluster: 'one', retry_policy: { retry_on: '5xx,reset', num_retries: 2 } } };
   const paused = { route: { ...toOne.route, retry_policy: { ...retried.route?.retry_policy, retry_back_off: {} } } };
   assert.deepEqual(neededModes(pieces(retried), pieces(paused)).notCompared, [
@@ -223,6 +225,16 @@ test('what changed decides in which modes a request is probed', () => {
     count: 10,
     delayMs: 700,
   });
+});
+
+test('removals of headers that neither requests nor answers show are listed', () => {
+  const subjects = (after: RoutePiece): string[] =>
+    neededModes(pieces({ route: {} }), pieces({ route: {}, ...after })).notCompared.map(({ subject }) => subject);
+  assert.deepEqual(subjects({ response_headers_to_remove: ['X-Trace'] }), [
+    'removal of the header x-trace from answers',
+  ]);
+  const removed = { request_headers_to_remove: ['user-agent', 'x-debug'] };
+  assert.deepEqual(subjects(removed), ['removal of the header user-agent'], 'requests have x-debug');
 });
 
 test('requests are counted if chances changed, by the versions of pods too', () => {

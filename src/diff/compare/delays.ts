@@ -1,7 +1,7 @@
 import type { Observation } from '../model.ts';
 import type { BareDifference, CompareSettings } from './bare-difference.ts';
 import { fractionOf } from './chances.ts';
-import { durationText, earlyMs, milliseconds, mostDelayMs } from './durations.ts';
+import { durationText, earlyMs, leastGapMs, milliseconds, mostDelayMs } from './durations.ts';
 import { type FaultFilter, faultsOf, isSame, type NeededModes, none, type RequestPieces } from './pieces.ts';
 import { differs, sharesSample, shareText } from './shares.ts';
 
@@ -11,8 +11,6 @@ export const delayedConcurrency = 20;
 const certainRequests = 3;
 /** Time that all requests of a mode may take together, in milliseconds. */
 const mostTimeMs = 40_000;
-/** Least difference between two delays, or between a delay and none, that times of answers show, in milliseconds. */
-const leastGapMs = 50;
 
 /** Returns the mode that shows the delays that a route injects, if they differ. */
 export function delayedMode({ route: before }: RequestPieces, { route: after }: RequestPieces): NeededModes {

@@ -4,6 +4,9 @@ export const mostDelayMs = 12_000;
 /** Time by which clocks of two processes may differ, in milliseconds. */
 export const earlyMs = 15;
 
+/** Least difference between two delays or timeouts that the times of answers show, in milliseconds. */
+export const leastGapMs = 50;
+
 /**
  * Returns a duration of Envoy's JSON in milliseconds; undefined without one.
  *

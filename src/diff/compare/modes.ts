@@ -3,7 +3,7 @@ import { removedByOne, unseenRemoval } from '../removed-headers.ts';
 import { countingMode } from './chances.ts';
 import { comparedHeaders } from './compared-headers.ts';
 import { delayedMode } from './delays.ts';
-import { milliseconds, mostDelayMs } from './durations.ts';
+import { leastGapMs, milliseconds, mostDelayMs } from './durations.ts';
 import { isSame, type NeededModes, none, type RequestPieces, type RetryPolicy, type RoutePiece } from './pieces.ts';
 
 /** Returns the modes that show the differences between the settings of two sides. */
@@ -38,7 +38,11 @@ function slowMode({ route: before }: RequestPieces, { route: after }: RequestPie
       modes: [],
       notCompared: [{ subject: 'timeouts', reason: `they are longer than ${mostDelayMs / 1000} s` }],
     };
-  return { modes: [{ kind: 'slow', delayMs: delayOver(longest), timeoutsMs: ascending }], notCompared: [] };
+  const isClose = ascending.some((timeoutMs, index) => timeoutMs - (ascending[index - 1] ?? -Infinity) < leastGapMs);
+  return {
+    modes: [{ kind: 'slow', delayMs: delayOver(longest), timeoutsMs: ascending }],
+    notCompared: isClose ? [{ subject: 'timeouts', reason: `some differ by less than ${leastGapMs} ms` }] : [],
+  };
 }
 
 /** Returns a delay that clearly exceeds a timeout, with its retries. */

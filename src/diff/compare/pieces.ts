@@ -27,8 +27,9 @@ export interface RoutePiece {
     readonly retry_policy?: RetryPolicy;
     readonly request_mirror_policies?: readonly unknown[];
   };
+  readonly request_headers_to_remove?: readonly string[];
   readonly response_headers_to_add?: readonly unknown[];
-  readonly response_headers_to_remove?: readonly unknown[];
+  readonly response_headers_to_remove?: readonly string[];
   readonly typed_per_filter_config?: Readonly<Record<string, unknown>>;
 }
 

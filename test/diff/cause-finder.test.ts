@@ -184,6 +184,19 @@ spec: { selector: { matchLabels: { app: payments } }, rules: [{ to: [{ operation
     assert.equal(causeOf('refused', [unrelated(80)], [unrelated(81)]), 'Service other, ports[0].port new.yaml:4');
   });
 
+  it('is a policy with a selector that has no labels, which is for all workloads', () => {
+    const policy = (mode: string): string =>
+      `apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: all }
+spec: { selector: { matchLabels: {} }, mtls: { mode: ${mode} } }
+`;
+    assert.equal(
+      causeOf('mtls', [policy('PERMISSIVE'), unrelated(1)], [policy('STRICT'), unrelated(2)]),
+      'PeerAuthentication all, mtls.mode new.yaml:4',
+    );
+  });
+
   it('is unknown if several objects are equally likely', () => {
     const second = (text: string): string => text.replace('name: front', 'name: back');
     assert.equal(

@@ -100,7 +100,12 @@ function linkTo(position: FilePosition | undefined, step: GithubStep): string {
   const file = inRepository(position.file, step);
   const text = escapeHtml(`${file}:${position.line}`);
   const isInside = step.filesUrl !== undefined && !file.startsWith('../');
-  return isInside ? `[${text}](${step.filesUrl}/${encodeURI(file)}#L${position.line})` : text;
+  return isInside ? `[${text}](${step.filesUrl}/${urlPath(file)}#L${position.line})` : text;
+}
+
+/** Returns a path for a URL in a link of Markdown, which a parenthesis would end. */
+function urlPath(file: string): string {
+  return encodeURI(file).replaceAll(/[#?()]/g, (character) => `%${character.charCodeAt(0).toString(16)}`);
 }
 
 /** Escapes text for a cell of a table. */

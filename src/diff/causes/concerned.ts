@@ -68,7 +68,9 @@ function isSelected(object: KubeObject, workloads: readonly EdgeWorkload[]): boo
   const namespace = namespaceOf(object);
   const spec = isRecord(object.spec) ? object.spec : {};
   const selector = [spec.selector, spec.workloadSelector].find(isRecord);
-  const labels = selector?.matchLabels ?? selector?.labels;
+  const chosen = selector?.matchLabels ?? selector?.labels;
+  // Without labels, a selector of a policy is for all workloads, unlike that of a Service.
+  const labels = isRecord(chosen) && Object.keys(chosen).length > 0 ? chosen : undefined;
   return workloads.some(
     (one) =>
       (namespace === rootNamespace || one.namespace === namespace) &&

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
+import { runSummary } from '../../../src/cli/test/github-summary.ts';
 import { parseFilePosition } from '../../../src/error/file-position.ts';
 import { parseDirectives } from '../../../src/plan/parse.ts';
 import { main } from '../../program.ts';
@@ -69,6 +70,14 @@ test('the summary has the numbers and the words of the text report', async () =>
   } finally {
     await rm(workspace, { recursive: true });
   }
+});
+
+test('a link in the summary leads to a file with any name', () => {
+  const step = { workspace: process.cwd(), summaryFile: undefined, filesUrl: 'https://github.test/blob/1' };
+  const position = { file: 'k8s/a #1 (old)?.yaml', line: 3, column: 1 };
+  const notes = [{ position, title: 'note', message: 'x' }];
+  const summary = runSummary([], { failures: [], notes, failUntested: false }, step);
+  assert.ok(summary.includes('](https://github.test/blob/1/k8s/a%20%231%20%28old%29%3f.yaml#L3)'), summary);
 });
 
 test('a place is parsed at the beginning of a line only', () => {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { readDiffSettings } from '../../src/cli/diff/diff-options.ts';
+import { readSources } from '../../src/cli/diff/read-snapshots.ts';
 import { checkNamedSources } from '../../src/cli/files/new-file.ts';
 import { readTestSettings } from '../../src/cli/test/test-options.ts';
 import { startProgram } from '../program.ts';
@@ -63,4 +65,13 @@ test('cases cannot be written for manifests from standard input, which no file o
     code: 'usage',
     message: /cannot read standard input/,
   });
+});
+
+test('files of cases next to the manifests of --manifests are left out, as in OLD and NEW', () => {
+  const shop = path.join(folder, 'shop');
+  mkdirSync(shop);
+  writeFileSync(path.join(shop, 'a.yaml'), 'apiVersion: v1\nkind: Service\nmetadata: {name: a}\n');
+  writeFileSync(path.join(shop, 'a_test.yaml'), 'cases: [{from: a, call: /@a, expect: a status = 200}]\n');
+  const { before, after: changed } = readSources(readDiffSettings([shop, shop, '--manifests', shop]));
+  assert.deepEqual([...new Set([...before, ...changed].map(({ name }) => name))], [path.join(shop, 'a.yaml')]);
 });

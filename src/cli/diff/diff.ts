@@ -7,7 +7,7 @@ import { optional } from '../../error/optional.ts';
 import { checkMachine } from '../../istio/tools/check-machine.ts';
 import { installMeshTools } from '../../istio/tools/install-tools.ts';
 import { readIstioSettings } from '../files/istio-settings.ts';
-import { readManifestSources } from '../files/manifest-sources.ts';
+
 import { checkNamedSources, checkNewFile } from '../files/new-file.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
@@ -16,7 +16,7 @@ import { endWithNpx } from '../process/end-signals.ts';
 import { programVersion } from '../process/program-version.ts';
 import { type DiffSettings, diffSchema, readDiffSettings } from './diff-options.ts';
 import { reportText } from './diff-report.ts';
-import { readSnapshotSources } from './read-snapshots.ts';
+import { readSources } from './read-snapshots.ts';
 import { caseWriter, type SnapshotSources, writeCaseFile } from './written-cases.ts';
 
 const help: HelpText = {
@@ -49,9 +49,7 @@ export async function diff(args: readonly string[]): Promise<void> {
   const settings = readDiffSettings(args);
   checkNewFile(settings.write, settings);
   // Errors in files are reported before a mesh starts, because the start takes seconds.
-  const shared = readManifestSources(settings.manifests);
-  const before = [...shared, ...readSnapshotSources(settings.before)];
-  const after = [...shared, ...readSnapshotSources(settings.after)];
+  const { before, after } = readSources(settings);
   checkNamedSources(settings.write, [...before, ...after]);
   checkMachine();
   const stop = new AbortController();

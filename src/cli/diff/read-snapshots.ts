@@ -6,7 +6,24 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
 import { readManifestsOfCases } from '../files/case-files.ts';
 import { runProgram } from '../process/run-program.ts';
+import type { DiffSettings } from './diff-options.ts';
 import type { SnapshotNames } from './snapshot-names.ts';
+
+/**
+ * Reads the manifests of both snapshots, with those that they share.
+ *
+ * @throws MeshmockError `usage` for a path or a revision that does not exist
+ */
+export function readSources({ manifests, before, after }: Pick<DiffSettings, 'manifests' | 'before' | 'after'>): {
+  readonly before: ManifestSource[];
+  readonly after: ManifestSource[];
+} {
+  const shared = readManifestsOfCases(manifests);
+  return {
+    before: [...shared, ...readSnapshotSources(before)],
+    after: [...shared, ...readSnapshotSources(after)],
+  };
+}
 
 /**
  * Reads the manifests of a snapshot. The working tree and the index of Git stay as they are.

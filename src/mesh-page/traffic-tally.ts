@@ -73,7 +73,10 @@ export class Tally {
     const { requests, errors, rejected, mtls, plainText, tcpBytes, timed, durationMs } = this;
     // Times of the requests of the time before may come late.
     const isTimed = requests > 0 && timed > 0;
-    const p95Ms = isTimed ? this.quantile(0.95) : undefined;
+    const meanMs = isTimed ? durationMs / timed : undefined;
+    const quantileMs = isTimed ? this.quantile(0.95) : undefined;
+    // Envoy estimates its sums too: a mean above the estimated quantile would look like a contradiction.
+    const p95Ms = quantileMs === undefined ? undefined : Math.max(quantileMs, meanMs ?? 0);
     return {
       requests,
       perSecond: windowMs === 0 ? 0 : rounded(requests / (windowMs / 1000)),
@@ -82,7 +85,7 @@ export class Tally {
       mtls,
       ...(plainText === 0 ? {} : { plainText }),
       byStatus: Object.fromEntries(this.byStatus),
-      ...(!isTimed ? {} : { meanMs: rounded(durationMs / timed) }),
+      ...(meanMs === undefined ? {} : { meanMs: rounded(meanMs) }),
       ...(p95Ms === undefined ? {} : { p95Ms: rounded(p95Ms) }),
       ...(tcpBytes === 0 ? {} : { tcpBytes }),
     };

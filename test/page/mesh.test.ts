@@ -82,7 +82,7 @@ suite('the page of a local mesh in Chromium, with made data', () => {
     await using opened = await open();
     const { page, server } = opened;
     server.send(demoState('after'));
-    await waitForWords(edgeOf(page, refusedEdge), /^200 ×12, 403 ×12 refused by a proxy: policy mTLS$/);
+    await waitForWords(edgeOf(page, refusedEdge), /^200 ×12, 403 ×12 12 refused by a proxy: policy mTLS$/);
     assert.equal(await edgeOf(page, refusedEdge).getAttribute('class'), 'edge refused');
     assert.equal(await edgeOf(page, 'gateway.default service1.default').getAttribute('class'), 'edge inherited');
     const newest = await wordsOf(page.locator('.newest'));

@@ -122,7 +122,7 @@ function problemLines(edge: MeshEdge, tone: DrawnEdge['tone']): string[] {
   const errors = failedOf(edge);
   const reasons = [...new Set(refusals.map(({ reason }) => reasonWords(reason)))];
   return [
-    ...(refused === 0 ? [] : [`refused by a proxy: ${reasons.join(', ')}`]),
+    ...(refused === 0 ? [] : [`${refused} refused by a proxy: ${reasons.join(', ')}`]),
     ...(errors === 0
       ? []
       : [`${percent(errors, traffic.requests)} ${tone === 'inherited' ? 'fail further on' : 'errors'}`]),

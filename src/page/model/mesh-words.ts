@@ -45,6 +45,19 @@ export function refusedOf({ refusals }: MeshEdge): number {
   return refusals.reduce((sum, { count }) => sum + count, 0);
 }
 
+/**
+ * Returns the number of connections of an edge in the last minute that a proxy refused before it read a request. They do not
+ * count as calls.
+ */
+export function refusedConnectionsOf({ refusals }: MeshEdge): number {
+  return refusals.reduce((sum, { reason, count }) => sum + (reason === 'plain_text' ? count : 0), 0);
+}
+
+/** Returns connections that were refused in words, such as `43 connections refused before a call (plain text)`. */
+export function refusedConnectionsText(count: number): string {
+  return `${count} ${count === 1 ? 'connection' : 'connections'} refused before a call (${reasonWords('plain_text')})`;
+}
+
 /** Returns the number of requests of an edge in the last minute that failed, besides those that a proxy refused. */
 export function failedOf({ traffic, refusals }: MeshEdge): number {
   return Math.max(0, traffic.errors - refusals.reduce((sum, { errors }) => sum + errors, 0));
@@ -86,6 +99,8 @@ export interface MeshSums {
   readonly requests: number;
   readonly edges: number;
   readonly refused: number;
+  /** Connections that were refused before a request. They are not among the others. */
+  readonly connections: number;
   readonly failed: number;
   /** Answered with 4xx, or with a gRPC status that means the same, and not by a proxy as far as its log shows. */
   readonly rejected: number;
@@ -100,7 +115,8 @@ export function meshSums({ edges }: MeshState, inherited: ReadonlySet<string>): 
   return {
     requests: sumOf(({ traffic }) => traffic.requests),
     edges: busy.length,
-    refused: sumOf(refusedOf),
+    refused: sumOf((edge) => refusedOf(edge) - refusedConnectionsOf(edge)),
+    connections: sumOf(refusedConnectionsOf),
     failed: sumOf((edge) => (inherited.has(edge.id) ? 0 : failedOf(edge))),
     rejected: sumOf(rejectedOf),
     inherited: sumOf((edge) => (inherited.has(edge.id) ? edge.traffic.errors : 0)),

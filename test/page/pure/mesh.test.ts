@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { ChangeMemory, effectOf } from '../../../src/page/model/change-effects.ts';
 import { inheritedEdges, meshGraph, percent, toneOfEdge } from '../../../src/page/model/mesh-graph.ts';
 import type { MeshChange, TraceView, TrafficAround } from '../../../src/page/model/mesh-page-data.ts';
-import { meshSums } from '../../../src/page/model/mesh-words.ts';
+import { meshSums, refusedConnectionsText } from '../../../src/page/model/mesh-words.ts';
 import { traceRows, traceShares } from '../../../src/page/model/trace-rows.ts';
 import { demoState, demoTrace, edge, traffic } from '../mesh-fixture.ts';
 
@@ -103,6 +103,18 @@ test('failures of a service are counted beside refusals by a proxy, and 4xx are 
   assert.deepEqual({ refused, failed, rejected }, { refused: 5, failed: 3, rejected: 2 });
   const drawn = meshGraph({ ...demoState('after'), edges: [{ ...both, from: 'service1.default' }] }, all).edges[0];
   assert.ok(drawn?.lines.includes('16 % errors'), String(drawn?.lines));
+});
+
+test('connections that are refused before a request are named apart from calls', () => {
+  const [refusal] = demoState('after').edges.flatMap(({ refusals }) => refusals);
+  assert.ok(refusal !== undefined);
+  const ends = ['service1.default', 'service3.default'] as const;
+  const refused = edge(...ends, traffic({ '200': 1 }), { refusals: [{ ...refusal, reason: 'plain_text', count: 43 }] });
+  const state = { ...demoState('after'), edges: [refused] };
+  const sums = meshSums(state, new Set());
+  assert.deepEqual([sums.requests, sums.refused, sums.connections], [1, 0, 43]);
+  assert.deepEqual(meshGraph(state, all).edges[0]?.lines.slice(0, 2), ['200', '43 refused by a proxy: plain text']);
+  assert.equal(refusedConnectionsText(43), '43 connections refused before a call (plain text)');
 });
 
 test('the causes of a change are those of the minute after it', () => {

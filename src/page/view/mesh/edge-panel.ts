@@ -8,7 +8,17 @@ import type {
   MeshEdge,
   MeshState,
 } from '../../model/mesh-page-data.ts';
-import { ago, failedOf, isQuiet, reasonWords, refusedOf, statusText, windowText } from '../../model/mesh-words.ts';
+import {
+  ago,
+  failedOf,
+  isQuiet,
+  reasonWords,
+  refusedConnectionsOf,
+  refusedConnectionsText,
+  refusedOf,
+  statusText,
+  windowText,
+} from '../../model/mesh-words.ts';
 import { scrolledTable } from './scrolled-table.ts';
 
 /** Names of both ends of an edge. */
@@ -28,14 +38,20 @@ export function edgeTraffic(edge: MeshEdge, ends: EdgeEnds, state: MeshState): C
 
 function trafficSentence(edge: MeshEdge, window: string): Content[] {
   const { traffic, total } = edge;
-  if (isQuiet(edge)) return [`No calls ${window}, and ${total} since the proxies have started.`];
-  const refused = refusedOf(edge);
+  const connections = refusedConnectionsOf(edge);
+  const unread =
+    connections === 0
+      ? undefined
+      : element('span', { class: 'refused' }, ` ${refusedConnectionsText(connections)}, which do not count as calls.`);
+  if (isQuiet(edge)) return [`No calls ${window}, and ${total} since the proxies have started.`, unread];
+  const refused = refusedOf(edge) - connections;
   const failed = failedOf(edge);
   return [
     `${traffic.requests} ${traffic.requests === 1 ? 'call' : 'calls'} ${window}, ${rateText(traffic.perSecond)}`,
     refused === 0 ? undefined : element('span', { class: 'refused' }, `, ${refused} refused by a proxy`),
     failed === 0 ? undefined : element('span', { class: 'bad' }, `, ${failed} failed`),
     `. ${encryption(edge)} ${total} since the proxies have started.`,
+    unread,
   ];
 }
 

@@ -7,6 +7,7 @@ import {
   type MeshSums,
   meshSums,
   reasonWords,
+  refusedConnectionsText,
   refusedOf,
   statusText,
   timeOfDay,
@@ -21,7 +22,8 @@ const mostProblems = 6;
 export function meshVerdict(state: MeshState, onEdge: (id: string) => void): Content[] {
   const inherited = inheritedEdges(state);
   const sums = meshSums(state, inherited);
-  if (sums.requests === 0) return [element('p', { class: 'verdict' }, quietText(state), ...invitation(state))];
+  if (sums.requests + sums.connections === 0)
+    return [element('p', { class: 'verdict' }, quietText(state), ...invitation(state))];
   const problems = state.edges
     .filter((edge) => hasProblem(edge) && !inherited.has(edge.id))
     .sort((a, b) => refusedOf(b) - refusedOf(a));
@@ -53,12 +55,16 @@ function quietText(state: MeshState): string {
   return state.windowMs < firstMs ? 'Calls are counted from now on. ' : `No calls ${windowText(state)}. `;
 }
 
-function sumSentence({ requests, edges, refused, failed, rejected, inherited }: MeshSums, window: string): Content[] {
+function sumSentence(
+  { requests, edges, refused, failed, connections, rejected, inherited }: MeshSums,
+  window: string,
+): Content[] {
   const calls = requests === 1 ? 'call' : 'calls';
   const bad: Content[] = [
     refused === 0 ? undefined : element('span', { class: 'refused' }, `${refused} refused by a proxy`),
     failed === 0 ? undefined : element('span', { class: 'bad' }, `${failed} failed`),
     rejected === 0 ? undefined : `${rejected} answered with 4xx`,
+    connections === 0 ? undefined : element('span', { class: 'refused' }, refusedConnectionsText(connections)),
   ].filter((part) => part !== undefined);
   return [
     `${requests} ${calls} between ${edges} ${edges === 1 ? 'pair' : 'pairs'} of services ${window}`,

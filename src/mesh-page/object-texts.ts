@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { optional } from '../error/optional.ts';
 import { configId } from '../istio/live/config-objects.ts';
 import type { ObservedObject, RecordedChange, RecordedObject } from '../istio/live/observation.ts';
 import { type Manifest, parseManifests } from '../istio/resources/manifest.ts';
@@ -56,6 +57,31 @@ export function meshChange({ number, atMs, by, objects, more }: RecordedChange, 
     return object;
   });
   return { number, atMs, by, objects: shown, more };
+}
+
+/**
+ * Adds the places of objects at the time of changes, in their order. An object that is deleted was at its place before them,
+ * and one that was changed last is at its place after them. Others are not known.
+ */
+export function withPlaces(
+  changes: readonly MeshChange[],
+  before: readonly MeshObject[],
+  after: readonly MeshObject[],
+): MeshChange[] {
+  const [old, now] = [before, after].map((objects) => new Map(objects.map(({ id, where }) => [id, where])));
+  const numbers = Map.groupBy(
+    changes.flatMap(({ number, objects }) => objects.map(({ id }) => ({ id, number }))),
+    ({ id }) => id,
+  );
+  const placeAt = (number: number, { id, change }: ChangedObject): string | undefined => {
+    const ofObject = numbers.get(id) ?? [];
+    if (change === 'deleted') return ofObject[0]?.number === number ? old?.get(id) : undefined;
+    return ofObject.at(-1)?.number === number ? now?.get(id) : undefined;
+  };
+  return changes.map((change) => ({
+    ...change,
+    objects: change.objects.map((one) => ({ ...one, ...optional('where', placeAt(change.number, one)) })),
+  }));
 }
 
 function changedObject({ change, before, after }: RecordedObject, rootNamespace: string, most: number): ChangedObject {

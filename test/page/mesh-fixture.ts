@@ -141,6 +141,7 @@ const policy: MeshChange = {
       namespace: 'default',
       name: 'service3',
       change: 'created',
+      where: 'istio/examples/service3-for-service2-only.yaml:2',
       diff: policyYaml
         .trimEnd()
         .split('\n')

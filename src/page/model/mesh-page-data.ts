@@ -206,6 +206,8 @@ export interface ChangedObject {
   readonly namespace: string;
   readonly name: string;
   readonly change: 'created' | 'changed' | 'deleted';
+  /** `FILE:LINE` at the time of the change, if it is known. */
+  readonly where?: string;
   /** Lines of YAML that begin with `+ `, `- ` or two spaces; only new or only old ones for a created or deleted object. */
   readonly diff: readonly string[];
   /** Purpose of the object in plain English, as `MeshObject.about`. */

@@ -14,7 +14,7 @@ import { mostStreams } from '../../../src/mesh-page/event-streams.ts';
 import { lineDifferences } from '../../../src/mesh-page/line-differences.ts';
 import type { MeshSource } from '../../../src/mesh-page/mesh-answers.ts';
 import { MeshPageServer } from '../../../src/mesh-page/mesh-page-server.ts';
-import { meshChange } from '../../../src/mesh-page/object-texts.ts';
+import { meshChange, meshObject, withPlaces } from '../../../src/mesh-page/object-texts.ts';
 import { guardRequest } from '../../../src/mesh-page/request-guard.ts';
 import { traceSummaries, traceView } from '../../../src/mesh-page/trace-views.ts';
 import { type EdgeDetails, meshPaths } from '../../../src/page/model/mesh-page-data.ts';
@@ -127,6 +127,26 @@ suite('texts about objects', () => {
     assert.equal(change.objects.length, 100);
     assert.ok(JSON.stringify(change).length < 300_000, String(JSON.stringify(change).length));
     assert.deepEqual(change.objects[99]?.diff, ['  … and 57 more lines']);
+  });
+
+  test('the place of an object in a change is that at the time of the change', () => {
+    const one = objectOf('VirtualService', {});
+    const made = (number: number, change: 'created' | 'deleted') =>
+      meshChange(
+        { number, atMs: number, by: 'apply', objects: [{ change, before: one, after: one }], more: 0 },
+        'istio-system',
+      );
+    const at = (where: string) => [{ ...meshObject({ object: one, changedMs: 1 }, 'istio-system'), where }];
+    const placesOf = (changes: ReturnType<typeof withPlaces>) => changes.flatMap(({ objects }) => objects[0]?.where);
+    const [deleted, created] = [made(2, 'deleted'), made(3, 'created')];
+    assert.deepEqual(placesOf(withPlaces([deleted, created], at('shift.yaml:1'), at('abort.yaml:2'))), [
+      'shift.yaml:1',
+      'abort.yaml:2',
+    ]);
+    assert.deepEqual(placesOf(withPlaces([made(1, 'created'), deleted], [], at('abort.yaml:2'))), [
+      undefined,
+      undefined,
+    ]);
   });
 
   test('the difference of two texts has the lines of both, in order', () => {

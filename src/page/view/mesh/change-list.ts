@@ -29,7 +29,7 @@ export function changeList(state: MeshState, context: ChangeListContext): HTMLEl
       ),
       ...change.objects.map(({ about }) => element('p', { class: 'foreign' }, about)),
       ...(change.by === 'start' ? [] : effects(change, state, context)),
-      ...change.objects.map((object) => objectDiff(object, state, key)),
+      ...change.objects.map((object) => objectDiff(object, key)),
     );
     made.open = index === 0 && change.by !== 'start';
     return element('li', {}, made);
@@ -68,12 +68,7 @@ export function changeTitle({ by, objects, more }: MeshChange): string {
   return [...named, ...(rest > 0 ? [`${rest} more`] : [])].join(', ');
 }
 
-function objectDiff(
-  { id, kind, namespace, name, change, diff }: ChangedObject,
-  state: MeshState,
-  key: string,
-): HTMLElement {
-  const where = state.objects.find((object) => object.id === id)?.where;
+function objectDiff({ id, kind, namespace, name, change, diff, where }: ChangedObject, key: string): HTMLElement {
   const lines = diff.map((line) => element('span', { class: lineClass(line) }, `${line}\n`));
   return element(
     'details',

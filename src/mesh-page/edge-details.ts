@@ -1,5 +1,5 @@
 import { type EnvoyConfig, parseEnvoyDump } from '../diff/pieces/envoy-config.ts';
-import { forEachText, type Json, type JsonObject, objectsAt, textAt, textsAt } from '../diff/pieces/json.ts';
+import { forEachText, type Json, type JsonObject, objectsAt, textAt, textsAt, valueAt } from '../diff/pieces/json.ts';
 import { causeOfPath } from '../diff/requests/causes.ts';
 import { configId } from '../istio/live/config-objects.ts';
 import type { ObservedObject, ObservedPod } from '../istio/live/observation.ts';
@@ -212,7 +212,7 @@ function partsOf(observed: ObservedObject, places: Places): ActingPart[] {
   const action = textAt(spec, 'action') ?? 'ALLOW';
   switch (observed.object.kind) {
     case 'VirtualService':
-      return parts('http', httpRouteText, ({ fault }) => fault !== undefined);
+      return parts('http', httpRouteText, ({ fault }) => valueAt(fault, 'abort') !== undefined);
     case 'HTTPRoute':
     case 'GRPCRoute':
       return parts('rules', apiRouteText, () => false);
@@ -220,7 +220,7 @@ function partsOf(observed: ObservedObject, places: Places): ActingPart[] {
       return parts(
         'rules',
         (rule) => policyRuleText(rule, action),
-        () => action !== 'AUDIT' && !isDryRun(observed.object),
+        () => (action === 'DENY' || action === 'CUSTOM') && !isDryRun(observed.object),
       );
     default:
       return [];

@@ -87,7 +87,7 @@ export class MeshPageServer implements AsyncDisposable {
   /** Tells open pages that the mesh ends, and closes everything. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.ended.abort();
-    this.streams.end('end', JSON.stringify('The mesh has ended.'));
+    this.streams.end('end', JSON.stringify(''));
     this.server.closeIdleConnections();
     this.server.close();
     // A page that does not read its last event must not keep the process.

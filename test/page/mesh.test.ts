@@ -218,7 +218,7 @@ suite('the page of a local mesh in Chromium, with made data', () => {
     await page.getByRole('button', { name: 'Pause' }).click();
     await waitForWords(page.locator('.feed'), /^Paused: the page stays as it is\./);
     await waitFor(() => server.streams() === 0);
-    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.getByRole('button', { name: 'Resume' }).click();
     await waitForWords(page.locator('.feed'), /^Live$/);
   });
 

@@ -236,7 +236,7 @@ export interface ActingPart {
   readonly path: string;
   /** Plain English: `if end-user is "jason": to reviews v2`. */
   readonly text: string;
-  /** True if it can refuse requests: a policy, a fault, strict mTLS. */
+  /** True if it refuses requests that fit it: a rule of a policy that does not allow, or a fault that aborts. */
   readonly canRefuse: boolean;
   /** `FILE:LINE`. */
   readonly where?: string;

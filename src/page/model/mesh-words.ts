@@ -53,6 +53,26 @@ export function refusedConnectionsOf({ refusals }: MeshEdge): number {
   return refusals.reduce((sum, { reason, count }) => sum + (reason === 'plain_text' ? count : 0), 0);
 }
 
+/** Returns in words that the object that decided about a refusal is deleted since then; empty if it exists. */
+export function deletedText({ object }: EdgeRefusal, { objects }: Pick<MeshState, 'objects'>): string {
+  if (object === undefined || objects.some(({ id }) => id === object.id)) return '';
+  return ` ${object.title} is deleted by now.`;
+}
+
+/** Number of reasons that a verdict explains. */
+const mostReasons = 3;
+
+/** Returns the reasons of an edge's refusals in sentences, those of objects that exist first. */
+export function refusalSentences({ refusals }: MeshEdge, state: Pick<MeshState, 'objects'>): string {
+  const [deleted, others] = [true, false].map((is) =>
+    refusals.filter((one) => (deletedText(one, state) !== '') === is),
+  );
+  const sorted = [...(others ?? []), ...(deleted ?? [])];
+  const texts = [...new Set(sorted.map((one) => `${one.explanation}${deletedText(one, state)}`))];
+  const more = texts.length - mostReasons;
+  return [...texts.slice(0, mostReasons), ...(more > 0 ? [`And ${more} more.`] : [])].join(' ');
+}
+
 /** Returns connections that were refused in words, such as `43 connections refused before a call (plain text)`. */
 export function refusedConnectionsText(count: number): string {
   return `${count} ${count === 1 ? 'connection' : 'connections'} refused before a call (${reasonWords('plain_text')})`;

@@ -114,6 +114,21 @@ suite('texts about objects', () => {
     );
   });
 
+  test('only rules that refuse say so, and none that allows', () => {
+    const rules = [{ from: [{ source: { principals: ['a'] } }] }];
+    const partsOf = (action: string) =>
+      edgeDetails({
+        id: 'front.default back.default',
+        caller,
+        callees: [callee],
+        hosts: [host],
+        rootNamespace: 'istio-system',
+        dump: undefined,
+        objects: [{ object: objectOf('AuthorizationPolicy', { action, rules }), changedMs: 1 }],
+      }).objects.flatMap(({ parts }) => parts.map(({ canRefuse }) => canRefuse));
+    assert.deepEqual(['ALLOW', 'DENY', 'CUSTOM', 'AUDIT'].flatMap(partsOf), [false, true, true, false]);
+  });
+
   test('the differences of a change are bounded, and say how much is left out', () => {
     const objects = Array.from({ length: 100 }, (_, index) => ({
       change: 'created' as const,
@@ -263,7 +278,7 @@ suite('configuration of an edge', () => {
     );
     assert.deepEqual(
       found.objects[1]?.parts.map(({ text, canRefuse }) => [text, canRefuse]),
-      [['Allows all requests.', true]],
+      [['Allows all requests.', false]],
     );
     const bare = edgeDetails({ ...question, callees: [{ ...callee, hasSidecar: false }], dump: undefined, objects });
     assert.deepEqual(bare.objects, []);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { ChangeMemory, effectOf } from '../../../src/page/model/change-effects.ts';
 import { inheritedEdges, meshGraph, percent, toneOfEdge } from '../../../src/page/model/mesh-graph.ts';
 import type { MeshChange, TraceView, TrafficAround } from '../../../src/page/model/mesh-page-data.ts';
-import { meshSums, refusedConnectionsText } from '../../../src/page/model/mesh-words.ts';
+import { meshSums, refusalSentences, refusedConnectionsText } from '../../../src/page/model/mesh-words.ts';
 import { traceRows, traceShares } from '../../../src/page/model/trace-rows.ts';
 import { demoState, demoTrace, edge, traffic } from '../mesh-fixture.ts';
 
@@ -115,6 +115,20 @@ test('connections that are refused before a request are named apart from calls',
   assert.deepEqual([sums.requests, sums.refused, sums.connections], [1, 0, 43]);
   assert.deepEqual(meshGraph(state, all).edges[0]?.lines.slice(0, 2), ['200', '43 refused by a proxy: plain text']);
   assert.equal(refusedConnectionsText(43), '43 connections refused before a call (plain text)');
+});
+
+test('each reason for refusals is explained, and a deleted object comes last and is called deleted', () => {
+  const state = demoState('after');
+  const [refusal] = state.edges.flatMap(({ refusals }) => refusals);
+  assert.ok(refusal !== undefined);
+  const gone = { id: 'AuthorizationPolicy default/old', title: 'AuthorizationPolicy default/old' };
+  const both = edge('a', 'b', traffic({ '403': 9 }), {
+    refusals: [
+      { ...refusal, explanation: 'Old.', object: gone },
+      { ...refusal, explanation: 'New.' },
+    ],
+  });
+  assert.equal(refusalSentences(both, state), 'New. Old. AuthorizationPolicy default/old is deleted by now.');
 });
 
 test('the causes of a change are those of the minute after it', () => {

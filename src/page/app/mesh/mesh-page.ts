@@ -45,12 +45,12 @@ class MeshPage {
 
   start(app: HTMLElement): void {
     const { state } = this.data;
+    let isPaused = false;
     const pause = button('Pause', () => {
-      const isPaused = pause.getAttribute('aria-pressed') !== 'true';
-      pause.setAttribute('aria-pressed', String(isPaused));
+      isPaused = !isPaused;
+      setText(pause, isPaused ? 'Resume' : 'Pause');
       feed.setPaused(isPaused);
     });
-    pause.setAttribute('aria-pressed', 'false');
     fill(
       app,
       element(

@@ -10,6 +10,7 @@ import type {
 } from '../../model/mesh-page-data.ts';
 import {
   ago,
+  deletedText,
   failedOf,
   isQuiet,
   reasonWords,
@@ -31,7 +32,7 @@ export interface EdgeEnds {
 export function edgeTraffic(edge: MeshEdge, ends: EdgeEnds, state: MeshState): Content[] {
   return [
     element('p', {}, ...trafficSentence(edge, windowText(state))),
-    ...edge.refusals.map((refusal) => refusalText(refusal, ends, state.atMs)),
+    ...edge.refusals.map((refusal) => refusalText(refusal, ends, state)),
     edge.versions.length === 0 || isQuiet(edge) ? undefined : versionTable(edge),
   ];
 }
@@ -71,7 +72,7 @@ function encryption({ traffic: { requests, errors, rejected, mtls, plainText = 0
 }
 
 /** Returns a refusal in words: how many, whose proxy, why, and because of which object. */
-function refusalText(refusal: EdgeRefusal, ends: EdgeEnds, nowMs: number): HTMLElement {
+function refusalText(refusal: EdgeRefusal, ends: EdgeEnds, state: MeshState): HTMLElement {
   const { count, by, reason, explanation, object, example, lastMs } = refusal;
   const proxy = `the proxy of ${by === 'caller' ? ends.from : ends.to}`;
   const rule = object?.rule === undefined ? '' : `, rule ${object.rule + 1}`;
@@ -86,8 +87,9 @@ function refusalText(refusal: EdgeRefusal, ends: EdgeEnds, nowMs: number): HTMLE
       ...(object === undefined || explanation.includes(object.title)
         ? []
         : [' Decided by ', element('strong', { class: 'foreign' }, `${object.title}${rule}`), '.']),
+      element('span', { class: 'foreign' }, deletedText(refusal, state)),
     ),
-    example && element('p', { class: 'faint foreign' }, `For example ${example.request}, ${ago(nowMs - lastMs)}.`),
+    example && element('p', { class: 'faint foreign' }, `For example ${example.request}, ${ago(state.atMs - lastMs)}.`),
   );
 }
 

@@ -7,6 +7,7 @@ import {
   type MeshSums,
   meshSums,
   reasonWords,
+  refusalSentences,
   refusedConnectionsText,
   refusedOf,
   statusText,
@@ -36,7 +37,7 @@ export function meshVerdict(state: MeshState, onEdge: (id: string) => void): Con
       {},
       button(edgeTitle(state, edge.id), () => onEdge(edge.id), { class: 'foreign', 'data-key': `problem ${edge.id}` }),
       element('span', { class: `foreign ${count === 0 ? 'bad' : 'refused'}` }, ` ${words} `),
-      element('span', { class: 'foreign' }, edge.refusals[0]?.explanation),
+      element('span', { class: 'foreign' }, refusalSentences(edge, state)),
     );
   });
   return [

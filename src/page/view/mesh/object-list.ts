@@ -16,7 +16,11 @@ export function objectList(objects: readonly MeshObject[], onObject: (id: string
   return element(
     'details',
     { class: 'panel', 'data-key': 'objects' },
-    element('summary', {}, `All configuration of the mesh (${objects.length} objects)`),
+    element(
+      'summary',
+      {},
+      `All configuration of the mesh (${objects.length} ${objects.length === 1 ? 'object' : 'objects'})`,
+    ),
     scrolledTable('objects', ['object', 'namespace', 'what it does', 'changed', 'file'], rows),
   );
 }

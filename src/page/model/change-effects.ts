@@ -109,9 +109,10 @@ function differencesOf(
   ];
   const found = facts
     .filter(([, old, now, hasChance]) => !hasChance || isShifted(old, now))
-    .map(([name, old, now]) => [name, mainShares(old), mainShares(now)] as const)
-    .filter(([, old, now]) => old !== now && old !== '' && now !== '')
-    .map(([name, old, now]) => `${name} ${old} → ${now}`);
+    .map(([name, old, now]) => [name, mainCounts(old), mainCounts(now)] as const)
+    // Rounded shares are compared, so that chance alone rarely makes a difference.
+    .filter(([, old, now]) => sharesOf(old) !== sharesOf(now) && sumOf(old) > 0 && sumOf(now) > 0)
+    .map(([name, old, now]) => `${name} ${exactShares(old)} → ${exactShares(now)}`);
   const reasons = [
     ...new Set(refusals.filter(({ lastMs }) => lastMs >= atMs).map(({ reason }) => reasonWords(reason))),
   ];
@@ -128,11 +129,32 @@ function known(versions: Counts): Counts {
 /** Least share of an answer that counts: requests on their way at the moment of the change count as later ones. */
 const leastShare = 0.05;
 
-/** Returns the shares of counts, without the smallest ones. */
-function mainShares(counts: Counts): string {
+/** Returns counts without the smallest ones. */
+function mainCounts(counts: Counts): Counts {
   const sum = sumOf(counts);
-  const main = Object.entries(counts).filter(([, count]) => count > 0 && count >= leastShare * sum);
-  return sharesOf(Object.fromEntries(main));
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0 && count >= leastShare * sum));
+}
+
+/** Number of calls below which counts say more than shares. */
+const fewCalls = 50;
+
+/**
+ * Returns counts as whole shares that sum to 100 %, or as numbers if they are few. The only value needs neither.
+ *
+ * @example
+ * exactShares({ v1: 40, v2: 20 }); // 'v1 67 %, v2 33 %'
+ */
+export function exactShares(counts: Counts): string {
+  const all = Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1));
+  const sum = sumOf(counts);
+  const [only] = all;
+  if (only !== undefined && all.length === 1) return only[0];
+  if (sum < fewCalls) return all.map(([value, count]) => `${value} ×${count}`).join(', ');
+  const shares = all.map(([value, count]) => ({ value, share: (100 * count) / sum }));
+  const missing = 100 - shares.reduce((total, { share }) => total + Math.floor(share), 0);
+  const byRest = shares.toSorted((a, b) => (b.share % 1) - (a.share % 1));
+  const raised = new Set(byRest.slice(0, missing));
+  return shares.map((one) => `${one.value} ${Math.floor(one.share) + (raised.has(one) ? 1 : 0)} %`).join(', ');
 }
 
 /** Number of standard deviations above which the difference of two shares is not chance. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ChangeMemory, effectOf } from '../../../src/page/model/change-effects.ts';
+import { ChangeMemory, effectOf, exactShares } from '../../../src/page/model/change-effects.ts';
 import { inheritedEdges, meshGraph, percent, toneOfEdge } from '../../../src/page/model/mesh-graph.ts';
 import type { MeshChange, TraceView, TrafficAround } from '../../../src/page/model/mesh-page-data.ts';
 import { meshSums, refusalSentences, refusedConnectionsText } from '../../../src/page/model/mesh-words.ts';
@@ -33,10 +33,16 @@ test('chance of a load balancer is not a difference, and a canary is one', () =>
   assert.deepEqual(differences({ versionsBefore: even, versionsAfter: { v1: 20, v2: 27 } }), []);
   assert.deepEqual(differences({ versionsBefore: { v1: 1 }, versionsAfter: { v2: 1 } }), []);
   assert.deepEqual(differences({ versionsBefore: even, versionsAfter: { v1: 54, v2: 6 } }), [
-    'version v1 50 %, v2 50 % → v1 90 %, v2 10 %',
+    'version v1 51 %, v2 49 % → v1 90 %, v2 10 %',
   ]);
   assert.deepEqual(differences({ versionsBefore: even, versionsAfter: { unknown: 30 } }), []);
-  assert.deepEqual(differences({ versionsBefore: even, versionsAfter: { v2: 30 } }), ['version v1 50 %, v2 50 % → v2']);
+  assert.deepEqual(differences({ versionsBefore: even, versionsAfter: { v2: 30 } }), ['version v1 51 %, v2 49 % → v2']);
+});
+
+test('shares are whole and sum to 100 %, and few calls are counted', () => {
+  assert.equal(exactShares({ a: 20, b: 20, c: 20 }), 'a 34 %, b 33 %, c 33 %');
+  assert.equal(exactShares({ v1: 7, v2: 3 }), 'v1 ×7, v2 ×3');
+  assert.equal(exactShares({ v1: 7 }), 'v1');
 });
 
 test('a delay and lost encryption are differences', () => {

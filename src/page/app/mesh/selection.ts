@@ -5,6 +5,7 @@ import {
   type EdgeDetails,
   type MeshChange,
   type MeshEdge,
+  type MeshPageError,
   type MeshState,
   meshPaths,
   type ObjectText,
@@ -100,7 +101,10 @@ export class SelectionPanel {
   private showEdge(id: string): void {
     const edge = this.state.edges.find((one) => one.id === id);
     if (edge === undefined) {
-      refill(this.live, element('p', {}, 'There are no such calls any more.'));
+      refill(this.live, element('p', {}, goneText));
+      // The configuration of an edge that is gone is old.
+      fill(this.configuration);
+      this.readAt = -1;
       return;
     }
     refill(this.live, ...edgeTraffic(edge, this.endsOf(id), this.state));
@@ -115,13 +119,11 @@ export class SelectionPanel {
     if (!this.configuration.hasChildNodes())
       fill(this.configuration, element('p', { class: 'faint' }, 'Reading the configuration of both proxies…'));
     const details = await readData<EdgeDetails>(meshPaths.edge, { from, to });
-    if (this.selected?.id !== id) return;
+    if (this.selected?.id !== id || this.readAt < 0) return;
     if (!('error' in details)) this.acting = new Set(details.objects.map((object) => object.id));
     this.showChanges(id);
     const content =
-      'error' in details
-        ? [element('p', { class: 'bad' }, details.error)]
-        : actingObjects(details, this.endsOf(id), refusals);
+      'error' in details ? [problemText(details, goneText)] : actingObjects(details, this.endsOf(id), refusals);
     refill(
       this.configuration,
       element('h3', {}, 'What the mesh does with these calls, in the order in which they meet it'),
@@ -156,11 +158,19 @@ export class SelectionPanel {
     const object = await readData<ObjectText>(meshPaths.object, { id });
     if (this.selected?.id !== id) return;
     if ('error' in object) {
-      fill(this.configuration, element('p', { class: 'bad' }, object.error));
+      fill(this.configuration, problemText(object, 'This object is not in the mesh any more.'));
       return;
     }
     const yaml = yamlDetails('YAML', object.yaml, 'yaml', object.where);
     yaml.setAttribute('open', '');
     fill(this.configuration, element('p', { class: 'foreign' }, object.about), yaml);
   }
+}
+
+const goneText =
+  'There are no such calls any more: the caller or the callee is gone, or has had no calls for a minute.';
+
+/** Returns why something could not be read. Something that is gone is not an error of the page. */
+function problemText({ error }: MeshPageError, gone: string): HTMLElement {
+  return error === 'not found' ? element('p', {}, gone) : element('p', { class: 'bad' }, error);
 }

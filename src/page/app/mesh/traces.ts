@@ -25,6 +25,9 @@ export class Traces {
 
   constructor(links: PageLinks) {
     this.links = links;
+    this.shown.addEventListener('keydown', ({ key }) => {
+      if (key === 'Escape') this.close();
+    });
     fill(this.element, element('h2', {}, 'Recent traces'), this.list, this.shown);
   }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ChangeMemory, effectOf, exactShares } from '../../../src/page/model/change-effects.ts';
 import { inheritedEdges, meshGraph, percent, toneOfEdge } from '../../../src/page/model/mesh-graph.ts';
@@ -186,4 +187,27 @@ test('the own time of a span is what no span below it covers', () => {
     ],
   };
   assert.deepEqual(traceRows(trace)[0]?.own, [{ startMs: 0, endMs: 2 }]);
+});
+
+/** Relative luminance of a color of 6 hex digits (WCAG 2.2). */
+function luminance(color: string): number {
+  const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
+    const value = Number.parseInt(color.slice(at, at + 2), 16) / 255;
+    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+test('pale lines of the graph have the contrast of graphics, in light and in dark', () => {
+  const css = (name: string): string => readFileSync(new URL(`../../../src/page/app/${name}`, import.meta.url), 'utf8');
+  const colors = (text: string | undefined): string[] => text?.match(/#[\da-f]{6}/g) ?? [];
+  const panel = colors(/--panel: ([^;]*);/.exec(css('page.css'))?.[1]);
+  for (const tone of ['inherited', 'quiet']) {
+    const line = colors(new RegExp(`edge\\.${tone} \\.line \\{\\s*stroke: ([^;]*);`).exec(css('mesh/mesh.css'))?.[1]);
+    assert.equal(line.length, 2, tone);
+    for (const [index, color] of line.entries()) {
+      const [light = 0, dark = 0] = [color, panel[index] ?? ''].map(luminance).sort((a, b) => b - a);
+      assert.ok((light + 0.05) / (dark + 0.05) >= 3, `${tone}: ${color}`);
+    }
+  }
 });

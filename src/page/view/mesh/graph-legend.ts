@@ -16,13 +16,16 @@ export function graphLegend({ edges }: DrawnGraph): HTMLElement {
   const keys = tones
     .filter(([tone]) => used.has(tone))
     .map(([tone, words]) => element('span', { class: 'key' }, line(tone), words));
-  const hasLocks = edges.some(({ lock }) => lock === 'closed');
+  const locks = new Set(edges.map(({ lock }) => lock));
   return element(
     'p',
     { class: 'legend' },
     ...keys,
-    hasLocks
+    locks.has('closed')
       ? element('span', { class: 'key' }, 'closed lock (mTLS): encrypted, and both ends have shown who they are')
+      : undefined,
+    locks.has('open')
+      ? element('span', { class: 'key' }, 'open lock: some of these calls, or all, came without mTLS')
       : undefined,
     element('span', { class: 'key' }, 'Numbers count calls. Press a line or a box for its details.'),
   );

@@ -317,6 +317,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'cli/output',
     'cli/files',
     'cli/process',
+    'cli/diff',
   ],
   'cli/labs': ['package', 'error', 'options', 'cli/options', 'cli/process', 'cli/istio', 'cli/test'],
   cli: [

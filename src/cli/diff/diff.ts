@@ -3,20 +3,16 @@ import type { Comparison } from '../../diff/model.ts';
 import { exitCodeOf as verdictOf } from '../../diff/report/data-reports.ts';
 import { reportLines } from '../../diff/report/report-lines.ts';
 import { exitCodeOf } from '../../error/exit-codes.ts';
-import { optional } from '../../error/optional.ts';
 import { checkMachine } from '../../istio/tools/check-machine.ts';
-import { installMeshTools } from '../../istio/tools/install-tools.ts';
-import { readIstioSettings } from '../files/istio-settings.ts';
 
 import { checkNamedSources, checkNewFile } from '../files/new-file.ts';
 import type { Command } from '../options/command.ts';
 import type { HelpText } from '../options/help.ts';
-import { SharedProgress } from '../output/shared-progress.ts';
 import { endWithNpx } from '../process/end-signals.ts';
-import { programVersion } from '../process/program-version.ts';
 import { type DiffSettings, diffSchema, readDiffSettings } from './diff-options.ts';
 import { reportText } from './diff-report.ts';
 import { readSources } from './read-snapshots.ts';
+import { runSnapshots } from './snapshot-run.ts';
 import { caseWriter, type SnapshotSources, writeCaseFile } from './written-cases.ts';
 
 const help: HelpText = {
@@ -78,34 +74,10 @@ function report(comparison: Comparison, settings: DiffSettings, sources: Snapsho
   return verdictOf(reportLines(comparison), settings.failOn ?? []);
 }
 
-async function compare(
-  { namespace, maxReplicas, all, ...settings }: DiffSettings,
+function compare(
+  { namespace, all, ...settings }: DiffSettings,
   sources: SnapshotSources,
   signal: AbortSignal,
 ): Promise<Comparison> {
-  const progress = new SharedProgress(process.stderr, 'meshmock: ');
-  let phase = 'install the tools';
-  const end = progress.begin(() => phase);
-  try {
-    return await compareSnapshots(
-      {
-        ...sources,
-        tools: await installMeshTools(signal),
-        namespace,
-        istio: readIstioSettings(settings),
-        ...optional('maxReplicas', maxReplicas),
-        all,
-        userAgent: `meshmock/${programVersion()}`,
-        onPhase: (name) => {
-          phase = name;
-        },
-        onNote: (note) => process.stderr.write(`meshmock: ${note}\n`),
-        onProgramExit: (name, logs) =>
-          process.stderr.write(`meshmock: ${name} ended unexpectedly: see its log in ${logs}\n`),
-      },
-      signal,
-    );
-  } finally {
-    end();
-  }
+  return runSnapshots(namespace, settings, signal, (run) => compareSnapshots({ ...run, ...sources, all }, signal));
 }

@@ -3,7 +3,7 @@ import type { IstioSettings } from '../../istio/local-mesh/mesh-configuration.ts
 import { readText } from '../process/read-text.ts';
 
 /** Options of a command that starts a local mesh. */
-interface IstioOptionValues {
+export interface IstioOptionValues {
   readonly profile: string | undefined;
   /** Path of a file with Helm values. */
   readonly istioValues: string | undefined;

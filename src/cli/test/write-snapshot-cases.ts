@@ -1,15 +1,12 @@
 import path from 'node:path';
-import { observeSnapshot, type SnapshotObservations } from '../../diff/engine/observe-snapshot.ts';
+import { observeSnapshot } from '../../diff/engine/observe-snapshot.ts';
 import { needsFill, objectsOf, withServiceNames } from '../../diff/engine/service-names.ts';
 import { writeSnapshotCases } from '../../diff/written-cases/write-cases.ts';
 import { optional } from '../../error/optional.ts';
 import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
-import { installMeshTools } from '../../istio/tools/install-tools.ts';
+import { runSnapshots } from '../diff/snapshot-run.ts';
 import { readManifestsOfCases } from '../files/case-files.ts';
-import { readIstioSettings } from '../files/istio-settings.ts';
 import { checkNamedSources, checkNewFile, writeNewFile } from '../files/new-file.ts';
-import { SharedProgress } from '../output/shared-progress.ts';
-import { programVersion } from '../process/program-version.ts';
 import type { TestSettings } from './test-options.ts';
 
 /** Namespace of objects without one, as in files of cases. */
@@ -42,7 +39,9 @@ export async function writeCasesOf(
   signal: AbortSignal,
 ): Promise<void> {
   const { write: file, names, manifests, meshConfig, overwrite } = settings;
-  const { probes, observations, notCompared } = await observeWithProgress(sources, settings, signal);
+  const { probes, observations, notCompared } = await runSnapshots(namespace, settings, signal, (run) =>
+    observeSnapshot({ ...run, sources }, signal),
+  );
   const fromFile = (name: string): string => path.relative(path.dirname(file), name) || '.';
   const objects = objectsOf(sources);
   const { text, count, notWritten } = writeSnapshotCases(withServiceNames(probes, objects, namespace), observations, {
@@ -58,35 +57,4 @@ export async function writeCasesOf(
   for (const { subject, reason } of [...notCompared, ...notWritten])
     process.stderr.write(`meshmock: no case for ${subject}: ${reason}\n`);
   process.stdout.write(`${count} cases are in ${file}\n`);
-}
-
-async function observeWithProgress(
-  sources: readonly ManifestSource[],
-  { maxReplicas, ...settings }: TestSettings,
-  signal: AbortSignal,
-): Promise<SnapshotObservations> {
-  const progress = new SharedProgress(process.stderr, 'meshmock: ');
-  let phase = 'install the tools';
-  const end = progress.begin(() => phase);
-  try {
-    return await observeSnapshot(
-      {
-        sources,
-        tools: await installMeshTools(signal),
-        namespace,
-        istio: readIstioSettings(settings),
-        ...optional('maxReplicas', maxReplicas),
-        userAgent: `meshmock/${programVersion()}`,
-        onPhase: (name) => {
-          phase = name;
-        },
-        onNote: (note) => process.stderr.write(`meshmock: ${note}\n`),
-        onProgramExit: (name, logs) =>
-          process.stderr.write(`meshmock: ${name} ended unexpectedly: see its log in ${logs}\n`),
-      },
-      signal,
-    );
-  } finally {
-    end();
-  }
 }

@@ -3,7 +3,7 @@ import type { RequestBudget } from '../../execute/budgets/budgets.ts';
 import { prunedReply, RequestParseRoom } from '../../execute/budgets/parse-room.ts';
 import type { Service } from '../../execute/service.ts';
 import type { PageData } from '../../page/model/page-data.ts';
-import type { PlanPage } from '../../page/server/plan-page.ts';
+import type { SentPage } from '../../page/server/sent-page.ts';
 import { type TreeRow, treeRows } from '../../render/tree-rows.ts';
 import { type LeaveOut, readReply } from '../../reply/json.ts';
 import { heldBytesOf } from '../../reply/long-parts.ts';
@@ -45,7 +45,7 @@ export async function loadPageEncoder(): Promise<PageEncoder> {
   };
 }
 
-type PlanPageMaker = (data: PageData, rows: readonly TreeRow[]) => PlanPage;
+type PlanPageMaker = (data: PageData, rows: readonly TreeRow[]) => SentPage;
 
 function encodePage(service: Service, reply: Reply, planPage: PlanPageMaker): EncodedPage {
   const { servicePorts, dialler, grpcPort, page: links = {} } = service;

@@ -11,7 +11,7 @@ interface SnapshotRunSettings extends IstioOptionValues {
   readonly maxReplicas: number | undefined;
 }
 
-/** What each run of snapshots needs: tools, settings of Istio, and reports of its progress. */
+/** Options of each run of snapshots: tools, settings of Istio, and reports of its progress. */
 export type SnapshotRun = ComparisonMeshOptions & Pick<CompareOptions, 'userAgent' | 'onPhase' | 'onNote'>;
 
 /**

@@ -250,7 +250,7 @@ export const severities = [
 export type Severity = (typeof severities)[number];
 
 /** Kinds of differences. */
-export const differenceKinds = [
+const differenceKinds = [
   'refused',
   'allowed',
   'refusal',

@@ -61,7 +61,7 @@ export function targetText(object: KubeObject, rootNamespace: string): string {
 }
 
 /** Returns the labels that an object selects; undefined if it selects all pods. */
-export function selectorOf(object: KubeObject): Readonly<Record<string, string>> | undefined {
+function selectorOf(object: KubeObject): Readonly<Record<string, string>> | undefined {
   const spec = specOf(object);
   const labels = valueAt(spec, 'selector', 'matchLabels') ?? valueAt(spec, 'workloadSelector', 'labels');
   return labels === undefined ? undefined : (labels as Record<string, string>);

@@ -33,7 +33,7 @@ export interface SenderOptions {
 }
 
 /** Maximum time of one request, in milliseconds. Longer timeouts of routes are not compared. */
-export const requestTimeoutMs = 15_000;
+const requestTimeoutMs = 15_000;
 /** The same over TCP, where a refused connection may stay open without an answer. */
 const tcpTimeoutMs = 3000;
 /** Callers that send at the same time. */

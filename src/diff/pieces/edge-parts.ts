@@ -188,7 +188,7 @@ export class EdgeReader {
 }
 
 /** Returns the authorities with which applications of a namespace call a host. */
-export function authoritiesOf({ host, port }: EdgeTarget, namespace: string): string[] {
+function authoritiesOf({ host, port }: EdgeTarget, namespace: string): string[] {
   const [, name, of] = /^([^.]+)\.([^.]+)\.svc\.cluster\.local$/.exec(host) ?? [];
   const hosts =
     name === undefined || of === undefined

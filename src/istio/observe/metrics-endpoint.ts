@@ -46,7 +46,7 @@ async function answer(response: ServerResponse, pods: readonly MeshPod[], signal
 }
 
 /** Returns Istio's standard metrics of all proxies, and a metric that tells which proxies answered. */
-export async function meshMetrics(pods: readonly MeshPod[], signal: AbortSignal): Promise<string> {
+async function meshMetrics(pods: readonly MeshPod[], signal: AbortSignal): Promise<string> {
   const proxies = pods.filter(({ hasProxy }) => hasProxy);
   const stats = await readTrafficStats(proxies, signal);
   const answered = new Set(stats.map(({ pod }) => pod));

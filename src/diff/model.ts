@@ -75,6 +75,11 @@ export type ProbeMode =
       readonly delayMs: number;
       /** Finite timeouts in the configuration of both sides, in milliseconds. Times are compared only with these. */
       readonly timeoutsMs: readonly number[];
+      /**
+       * Timeout of the route on each side, in milliseconds, if it is longer than the delay, so that the answer of the callee
+       * arrives before it.
+       */
+      readonly longerMs: { readonly before: number | undefined; readonly after: number | undefined };
     }
   /** The proxy delays requests, which shows in the times of several of them. */
   | {

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { allDifferences, type Observations, unanswered } from '../../src/diff/compare/compare-all.ts';
 import type { Observation, ObservedAnswer, Outcome, Probe } from '../../src/diff/model.ts';
-import { observation, outcome, probe, request, service } from './make.ts';
+import { noLonger, observation, outcome, probe, request, service } from './make.ts';
 
 const v1 = service('reviews', 'v1');
-const slow = { kind: 'slow', delayMs: 2900, timeoutsMs: [2000] } as const;
+const slow = { kind: 'slow', delayMs: 2900, timeoutsMs: [2000], longerMs: noLonger } as const;
 
 function seen(...pairs: readonly (readonly [Probe, Observation, Observation])[]): Observations {
   return new Map(pairs.map(([{ id }, before, after]) => [id, { before, after }]));

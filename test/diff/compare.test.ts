@@ -11,10 +11,10 @@ import {
   shareText,
   testFalseAlarmRate,
 } from '../../src/diff/compare/shares.ts';
-import type { Observation, Outcome, Probe } from '../../src/diff/model.ts';
+import type { Observation, Outcome, Probe, ProbeMode } from '../../src/diff/model.ts';
 import type { CallResult } from '../../src/reply/reply.ts';
 import fc from '../fast-check.ts';
-import { observation, outcome, probe, service } from './make.ts';
+import { noLonger, observation, outcome, probe, service } from './make.ts';
 
 const settings = { falseAlarmRate: 1e-6, causeOf: () => undefined };
 
@@ -89,7 +89,7 @@ test('what the callee received is compared, if the same service answered', () =>
 });
 
 test('timeouts are compared by those of the configuration', () => {
-  const mode = { kind: 'slow', delayMs: 1650, timeoutsMs: [500, 1000] } as const;
+  const mode = { kind: 'slow', delayMs: 1650, timeoutsMs: [500, 1000], longerMs: noLonger } as const;
   const after = (durationMs: number): Observation => observation([refusal('timeout', 504)], { durationMs });
   assert.deepEqual(compared(after(507), after(530), { mode }), []);
   assert.deepEqual(compared(after(1640), after(1004), { mode }), []);
@@ -98,6 +98,26 @@ test('timeouts are compared by those of the configuration', () => {
   ]);
   assert.deepEqual(compared(observation([v1], { durationMs: 1655 }), after(510), { mode }), [
     'resilience timeout: times out: never → after 500 ms',
+  ]);
+});
+
+test('a timeout that the callee does not reach is that of the configuration, and not "never"', () => {
+  const mode = (before: object, after: object): Extract<ProbeMode, { kind: 'slow' }> => {
+    const { modes } = neededModes(pieces({ route: before }), pieces({ route: after }));
+    const [slow] = modes.filter((one) => one.kind === 'slow');
+    assert.ok(slow);
+    return slow;
+  };
+  const answered = observation([v1], { durationMs: 1655 });
+  const refused = observation([refusal('timeout', 504)], { durationMs: 1004 });
+  assert.deepEqual(compared(refused, answered, { mode: mode({ timeout: '1s' }, { timeout: '60s' }) }), [
+    'resilience timeout: times out: after 1 s → after 60 s (configured)',
+  ]);
+  assert.deepEqual(compared(answered, refused, { mode: mode({ timeout: '60s' }, { timeout: '1s' }) }), [
+    'resilience timeout: times out: after 60 s (configured) → after 1 s',
+  ]);
+  assert.deepEqual(compared(refused, answered, { mode: mode({ timeout: '1s' }, { timeout: '0s' }) }), [
+    'resilience timeout: times out: after 1 s → never',
   ]);
 });
 
@@ -203,7 +223,7 @@ test('what changed decides in which modes a request is probed', () => {
   const timed = { route: { cluster: 'one', timeout: '0.500s' } };
   assert.deepEqual(neededModes(pieces(toOne), pieces(timed)).modes, [
     plain,
-    { kind: 'slow', delayMs: 1025, timeoutsMs: [500] },
+    { kind: 'slow', delayMs: 1025, timeoutsMs: [500], longerMs: noLonger },
   ]);
   const long = { route: { cluster: 'one', timeout: '60s' } };
   assert.match(neededModes(pieces(toOne), pieces(long)).notCompared[0]?.reason ?? '', /longer than 12 s/);

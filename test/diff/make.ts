@@ -32,6 +32,9 @@ export function request(overrides: Partial<ProbeRequest> = {}): ProbeRequest {
   };
 }
 
+/** A probe whose callee is slower than all timeouts. */
+export const noLonger = { before: undefined, after: undefined } as const;
+
 let nextId = 0;
 
 export function probe(overrides: Partial<Probe> = {}): Probe {

@@ -7,7 +7,18 @@ import { explainLine } from '../../src/diff/report/explain.ts';
 import { markdownReport } from '../../src/diff/report/markdown-report.ts';
 import { reportLines } from '../../src/diff/report/report-lines.ts';
 import { textReport } from '../../src/diff/report/text-report.ts';
-import { comparison, condition, destination, observation, outcome, probe, request, service, workload } from './make.ts';
+import {
+  comparison,
+  condition,
+  destination,
+  noLonger,
+  observation,
+  outcome,
+  probe,
+  request,
+  service,
+  workload,
+} from './make.ts';
 
 const settings = { falseAlarmRate: 1e-6, causeOf: (_: unknown, { causes }: Probe) => causes[0] };
 const denied = outcome({ kind: 'refused', reason: 'rbac_denied', by: 'callee' });
@@ -56,7 +67,7 @@ function example(): Comparison {
   const details = destination('details');
   const post = [condition('POST', true, 'method'), condition('/details/*', true, 'path')];
   const gateway: Caller = { kind: 'gateway', gateway: 'shop/front', host: 'shop.example', port: 80, scheme: 'http' };
-  const slow = { kind: 'slow', delayMs: 1025, timeoutsMs: [500] } as const;
+  const slow = { kind: 'slow', delayMs: 1025, timeoutsMs: [500], longerMs: noLonger } as const;
   const failing = { kind: 'failing', failure: { kind: 'status', status: 503 } } as const;
   const policy = { kind: 'AuthorizationPolicy', namespace: 'default', name: 'details-viewer', place: 'rules[0]' };
   return compared([

@@ -4,7 +4,7 @@ import { parseCaseFile } from '../../src/cli/files/case-file.ts';
 import { differencesOf } from '../../src/diff/compare/compare.ts';
 import type { Comparison, Observation, Probe } from '../../src/diff/model.ts';
 import { caseOfDifference, type WriteSettings, writeCases } from '../../src/diff/written-cases/write-cases.ts';
-import { comparison, destination, observation, outcome, probe, request, service, workload } from './make.ts';
+import { comparison, destination, noLonger, observation, outcome, probe, request, service, workload } from './make.ts';
 
 const settings: WriteSettings = {
   namespace: 'default',
@@ -56,7 +56,7 @@ cases:
 });
 
 test('meshmock test reads the written cases of all kinds of probes', () => {
-  const slow = { kind: 'slow', delayMs: 1025, timeoutsMs: [500] } as const;
+  const slow = { kind: 'slow', delayMs: 1025, timeoutsMs: [500], longerMs: noLonger } as const;
   const failing = { kind: 'failing', failure: { kind: 'status', status: 503 } } as const;
   const shares = { kind: 'shares', count: 600, configured: [90, 10, 100] } as const;
   const burst = { kind: 'burst', count: 10, delayMs: 700 } as const;

@@ -1,6 +1,6 @@
 import { isRefused } from '../answer-kinds.ts';
 import { outcomeText } from '../answer-text.ts';
-import type { Observation, Outcome } from '../model.ts';
+import type { Observation, Outcome, ProbeMode } from '../model.ts';
 import type { BareDifference } from './bare-difference.ts';
 import { durationText, earlyMs } from './durations.ts';
 
@@ -8,15 +8,18 @@ import { durationText, earlyMs } from './durations.ts';
 export function timeoutDifference(
   before: Observation,
   after: Observation,
-  timeoutsMs: readonly number[],
+  { timeoutsMs, longerMs }: Extract<ProbeMode, { kind: 'slow' }>,
 ): BareDifference[] {
-  const [from, to] = [timeoutText(before, timeoutsMs), timeoutText(after, timeoutsMs)];
+  const from = timeoutText(before, timeoutsMs, longerMs.before);
+  const to = timeoutText(after, timeoutsMs, longerMs.after);
   return from === to ? [] : [{ kind: 'timeout', from: `times out: ${from}`, to }];
 }
 
-function timeoutText(observation: Observation, timeoutsMs: readonly number[]): string {
+/** @param longerMs timeout of the route that the callee's delay does not reach */
+function timeoutText(observation: Observation, timeoutsMs: readonly number[], longerMs: number | undefined): string {
   const [outcome] = observation.outcomes;
-  if (outcome === undefined || !hasTimedOut(observation)) return 'never';
+  if (outcome === undefined || !hasTimedOut(observation))
+    return longerMs === undefined ? 'never' : `after ${durationText(longerMs)} (configured)`;
   const { durationMs } = observation;
   // A proxy reports a timeout after its time, and never before it. Over gRPC the callee knows it, and ends a little earlier.
   const passed = timeoutsMs.filter((timeoutMs) => timeoutMs * earlyPart <= durationMs + earlyMs);

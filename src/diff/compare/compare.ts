@@ -43,7 +43,7 @@ function bareDifferences(
     case 'shares':
       return [...shareDifferences(probe, before, after, settings), ...mirrorDifferences(before, after, settings)];
     case 'slow':
-      return timeoutDifference(before, after, mode.timeoutsMs);
+      return timeoutDifference(before, after, mode);
     case 'delayed':
       return delayDifferences(before, after, mode, settings);
     case 'failing':

@@ -38,11 +38,23 @@ function slowMode({ route: before }: RequestPieces, { route: after }: RequestPie
       modes: [],
       notCompared: [{ subject: 'timeouts', reason: `they are longer than ${mostDelayMs / 1000} s` }],
     };
+  const delayMs = delayOver(longest);
+  const longer = (piece: RoutePiece | undefined): number | undefined => longerTimeout(piece, delayMs);
   const isClose = ascending.some((timeoutMs, index) => timeoutMs - (ascending[index - 1] ?? -Infinity) < leastGapMs);
   return {
-    modes: [{ kind: 'slow', delayMs: delayOver(longest), timeoutsMs: ascending }],
+    modes: [
+      { kind: 'slow', delayMs, timeoutsMs: ascending, longerMs: { before: longer(before), after: longer(after) } },
+    ],
     notCompared: isClose ? [{ subject: 'timeouts', reason: `some differ by less than ${leastGapMs} ms` }] : [],
   };
+}
+
+/** Returns the shortest time after which a route gives up a callee, if a delay does not reach it. */
+function longerTimeout(piece: RoutePiece | undefined, delayMs: number): number | undefined {
+  const { timeout, retry_policy: retries } = piece?.route ?? {};
+  const timeouts = [timeout, retries?.per_try_timeout].flatMap((text) => milliseconds(text) || []);
+  const least = Math.min(...timeouts);
+  return Number.isFinite(least) && least > delayMs ? least : undefined;
 }
 
 /** Returns a delay that clearly exceeds a timeout, with its retries. */

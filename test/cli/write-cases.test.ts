@@ -67,11 +67,14 @@ test('cases cannot be written for manifests from standard input, which no file o
   });
 });
 
-test('files of cases next to the manifests of --manifests are left out, as in OLD and NEW', () => {
+test('files of cases next to the manifests of --manifests are left out, as in OLD and NEW', async () => {
   const shop = path.join(folder, 'shop');
   mkdirSync(shop);
   writeFileSync(path.join(shop, 'a.yaml'), 'apiVersion: v1\nkind: Service\nmetadata: {name: a}\n');
   writeFileSync(path.join(shop, 'a_test.yaml'), 'cases: [{from: a, call: /@a, expect: a status = 200}]\n');
-  const { before, after: changed } = readSources(readDiffSettings([shop, shop, '--manifests', shop]));
+  const { before, after: changed } = await readSources(
+    readDiffSettings([shop, shop, '--manifests', shop]),
+    new AbortController().signal,
+  );
   assert.deepEqual([...new Set([...before, ...changed].map(({ name }) => name))], [path.join(shop, 'a.yaml')]);
 });

@@ -7,6 +7,8 @@ import { after, before, describe, it } from 'node:test';
 import { readSnapshotSources } from '../../src/cli/diff/read-snapshots.ts';
 import { parseSnapshots } from '../../src/cli/diff/snapshot-names.ts';
 
+const never = new AbortController().signal;
+
 describe('operands of meshmock diff', () => {
   it('are two files or folders', () => {
     assert.deepEqual(parseSnapshots(['old', 'new'], undefined), {
@@ -66,39 +68,42 @@ describe('manifests of a revision', () => {
     rmSync(repository, { recursive: true });
   });
 
-  it('are read from Git, and the working tree stays as it is', () => {
-    const [old] = readSnapshotSources({ kind: 'revision', revision: 'v1', paths: ['k8s'] });
+  it('are read from Git, and the working tree stays as it is', async () => {
+    const [old] = await readSnapshotSources({ kind: 'revision', revision: 'v1', paths: ['k8s'] }, never);
     assert.deepEqual(old, { name: 'v1:k8s/cart.yaml', text: configMap('one') });
     assert.equal(readFileSync(file, 'utf8'), configMap('two'));
   });
 
-  it('are all files of the revision, also those that archives leave out', () => {
-    const names = readSnapshotSources({ kind: 'revision', revision: 'attributes', paths: ['k8s'] });
+  it('are all files of the revision, also those that archives leave out', async () => {
+    const names = await readSnapshotSources({ kind: 'revision', revision: 'attributes', paths: ['k8s'] }, never);
     assert.deepEqual(
       names.map(({ name }) => name),
       ['attributes:k8s/cart.yaml'],
     );
   });
 
-  it('are refused with the revision, the file and the line if they are not YAML', () => {
-    assert.throws(
-      () => readSnapshotSources({ kind: 'revision', revision: 'HEAD', paths: ['k8s'] }),
+  it('are refused with the revision, the file and the line if they are not YAML', async () => {
+    await assert.rejects(
+      () => readSnapshotSources({ kind: 'revision', revision: 'HEAD', paths: ['k8s'] }, never),
       /^MeshmockError: HEAD:k8s\/cart\.yaml:1:/,
     );
   });
 
-  it('are refused if the revision or the path does not exist', () => {
+  it('are refused if the revision or the path does not exist', async () => {
     const read = (revision: string, name: string) => () =>
-      readSnapshotSources({ kind: 'revision', revision, paths: [name] });
-    assert.throws(read('nothing', 'k8s'), /"nothing" is not a revision/);
-    assert.throws(read('v1', 'elsewhere'), /v1:elsewhere: no such file or folder/);
-    assert.throws(read('v1', '/'), /outside of the Git repository/);
+      readSnapshotSources({ kind: 'revision', revision, paths: [name] }, never);
+    await assert.rejects(read('nothing', 'k8s'), /"nothing" is not a revision/);
+    await assert.rejects(read('v1', 'elsewhere'), /v1:elsewhere: no such file or folder/);
+    await assert.rejects(read('v1', '/'), /outside of the Git repository/);
   });
 
-  it('need -- and a path after a revision', () => {
-    const read = (name: string) => () => readSnapshotSources({ kind: 'files', paths: [name] });
-    assert.throws(read('v1..HEAD'), /"v1\.\.HEAD" is a revision of Git: write `meshmock diff v1\.\.HEAD -- PATH`/);
-    assert.throws(read('elsewhere'), /elsewhere: no such file or folder/);
+  it('need -- and a path after a revision', async () => {
+    const read = (name: string) => () => readSnapshotSources({ kind: 'files', paths: [name] }, never);
+    await assert.rejects(
+      read('v1..HEAD'),
+      /"v1\.\.HEAD" is a revision of Git: write `meshmock diff v1\.\.HEAD -- PATH`/,
+    );
+    await assert.rejects(read('elsewhere'), /elsewhere: no such file or folder/);
   });
 });
 

@@ -44,14 +44,14 @@ export const diffCommand: Command = { help, operands: { arePaths: true }, run: d
 export async function diff(args: readonly string[]): Promise<void> {
   const settings = readDiffSettings(args);
   checkNewFile(settings.write, settings);
-  // Errors in files are reported before a mesh starts, because the start takes seconds.
-  const { before, after } = readSources(settings);
-  checkNamedSources(settings.write, [...before, ...after]);
-  checkMachine();
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
   endWithNpx();
   try {
+    // Errors in files are reported before a mesh starts, because the start takes seconds.
+    const { before, after } = await readSources(settings, stop.signal);
+    checkNamedSources(settings.write, [...before, ...after]);
+    checkMachine();
     const comparison = await compare(settings, { before, after }, stop.signal);
     process.exitCode = report(comparison, settings, { before, after });
   } catch (error) {

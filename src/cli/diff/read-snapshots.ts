@@ -5,6 +5,8 @@ import path from 'node:path';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
 import { readManifestsOfCases } from '../files/case-files.ts';
+import { buildKustomizations } from '../files/kustomizations.ts';
+import { eachOnce } from '../files/manifest-sources.ts';
 import { runProgram } from '../process/run-program.ts';
 import type { DiffSettings } from './diff-options.ts';
 import type { SnapshotNames } from './snapshot-names.ts';
@@ -14,14 +16,14 @@ import type { SnapshotNames } from './snapshot-names.ts';
  *
  * @throws MeshmockError `usage` for a path or a revision that does not exist
  */
-export function readSources({ manifests, before, after }: Pick<DiffSettings, 'manifests' | 'before' | 'after'>): {
-  readonly before: ManifestSource[];
-  readonly after: ManifestSource[];
-} {
-  const shared = readManifestsOfCases(manifests);
+export async function readSources(
+  { manifests, before, after }: Pick<DiffSettings, 'manifests' | 'before' | 'after'>,
+  signal: AbortSignal,
+): Promise<{ readonly before: ManifestSource[]; readonly after: ManifestSource[] }> {
+  const shared = readManifestsOfCases(manifests, await buildKustomizations(manifests, signal));
   return {
-    before: [...shared, ...readSnapshotSources(before)],
-    after: [...shared, ...readSnapshotSources(after)],
+    before: eachOnce([...shared, ...(await readSnapshotSources(before, signal))]),
+    after: eachOnce([...shared, ...(await readSnapshotSources(after, signal))]),
   };
 }
 
@@ -30,20 +32,24 @@ export function readSources({ manifests, before, after }: Pick<DiffSettings, 'ma
  *
  * @throws MeshmockError `usage` with file, line and column for a file that is missing or wrong
  */
-export function readSnapshotSources(names: SnapshotNames): ManifestSource[] {
-  const sources = names.kind === 'files' ? names.paths.flatMap(readPath) : readRevision(names);
+export async function readSnapshotSources(names: SnapshotNames, signal: AbortSignal): Promise<ManifestSource[]> {
+  const sources = await (names.kind === 'files' ? readPaths(names.paths, signal) : readRevision(names, signal));
   parseManifests(sources);
   return sources;
 }
 
-function readPath(name: string): ManifestSource[] {
-  if (name !== '-' && !existsSync(name) && isRevision(name))
-    throw new MeshmockError('usage', `"${name}" is a revision of Git: write \`meshmock diff ${name} -- PATH\``);
-  return readManifestsOfCases([name]);
+async function readPaths(names: readonly string[], signal: AbortSignal): Promise<ManifestSource[]> {
+  for (const name of names)
+    if (name !== '-' && !existsSync(name) && isRevision(name))
+      throw new MeshmockError('usage', `"${name}" is a revision of Git: write \`meshmock diff ${name} -- PATH\``);
+  return readManifestsOfCases(names, await buildKustomizations(names, signal));
 }
 
 /** Reads paths of a revision from a copy of it in a temporary folder. */
-function readRevision({ revision, paths }: Extract<SnapshotNames, { kind: 'revision' }>): ManifestSource[] {
+async function readRevision(
+  { revision, paths }: Extract<SnapshotNames, { kind: 'revision' }>,
+  signal: AbortSignal,
+): Promise<ManifestSource[]> {
   const tree = git(
     ['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{tree}`],
     `"${revision}" is not a revision of this Git repository`,
@@ -52,14 +58,15 @@ function readRevision({ revision, paths }: Extract<SnapshotNames, { kind: 'revis
   const folder = mkdtempSync(path.join(tmpdir(), 'meshmock-diff-'));
   try {
     checkOut(top, tree.toString().trim(), folder);
-    return paths.flatMap((given) => {
+    const files = paths.map((given) => {
       const fromTop = path.relative(top, path.resolve(given));
       if (fromTop.startsWith('..'))
         throw new MeshmockError('usage', `${given}: this path is outside of the Git repository ${top}`);
       const inFolder = path.join(folder, fromTop);
       if (!existsSync(inFolder)) throw new MeshmockError('usage', `${revision}:${given}: no such file or folder`);
-      return readNamed(inFolder, folder, revision);
+      return inFolder;
     });
+    return await readNamed(files, { folder, revision }, signal);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -87,12 +94,16 @@ function checkOut(top: string, tree: string, folder: string): void {
   }
 }
 
-/** Reads a path of the copy. Errors name the revision instead of the temporary folder. */
-function readNamed(file: string, folder: string, revision: string): ManifestSource[] {
+/** Reads paths of the copy. Errors name the revision instead of the temporary folder. */
+async function readNamed(
+  files: readonly string[],
+  { folder, revision }: { readonly folder: string; readonly revision: string },
+  signal: AbortSignal,
+): Promise<ManifestSource[]> {
   const shown = (text: string): string =>
     text.replaceAll(`${folder}${path.sep}`, `${revision}:`).replaceAll(folder, `${revision}:`);
   try {
-    return readPath(file).map(({ name, text }) => ({ name: shown(name), text }));
+    return (await readPaths(files, signal)).map(({ name, text }) => ({ name: shown(name), text }));
   } catch (error) {
     if (error instanceof MeshmockError) throw new MeshmockError(error.code, shown(error.message));
     throw error;

@@ -1,4 +1,4 @@
-import { existsSync, globSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, globSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Case, CaseFile } from '../../cases/case.ts';
 import { nameErrors } from '../../cases/known-names.ts';
@@ -7,7 +7,8 @@ import { MeshmockError } from '../../error/meshmock-error.ts';
 import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
 import { readText } from '../process/read-text.ts';
 import { parseCaseFile } from './case-file.ts';
-import { readManifestSources } from './manifest-sources.ts';
+import type { BuiltKustomizations } from './kustomizations.ts';
+import { eachOnce, readManifestSources } from './manifest-sources.ts';
 import { isRouterCheckFile, parseRouterCheckFile } from './router-check-file.ts';
 import { isValidatorFile, parseValidatorFile } from './validator-file.ts';
 
@@ -131,20 +132,11 @@ function checkManifests(file: CaseFile): void {
  * Reads the manifests of files of cases. In a folder, files of cases may be next to the manifests. A file that two names
  * include, such as a folder of the case file and of --manifests, is read once.
  *
+ * @param built kustomizations that were built before
  * @throws MeshmockError `usage`
  */
-export function readManifestsOfCases(names: readonly string[]): ManifestSource[] {
-  return eachOnce(readManifestSources(names, (file, text) => isCaseFile(file) && !isKubernetesManifest(text)));
-}
-
-/** Leaves out sources of a file that another source has already. Two paths may lead to the same file. */
-function eachOnce(sources: readonly ManifestSource[]): ManifestSource[] {
-  const byFile = new Map<string, ManifestSource>();
-  for (const source of sources) {
-    const file = existsSync(source.name) ? realpathSync(source.name) : source.name;
-    if (!byFile.has(file)) byFile.set(file, source);
-  }
-  return [...byFile.values()];
+export function readManifestsOfCases(names: readonly string[], built?: BuiltKustomizations): ManifestSource[] {
+  return eachOnce(readManifestSources(names, (file, text) => isCaseFile(file) && !isKubernetesManifest(text), built));
 }
 
 function readCaseFile(name: string, { timeout, retryUntil = 0, manifests }: CaseFilesSettings): CaseFile {

@@ -247,7 +247,7 @@ test('what changed decides in which modes a request is probed', () => {
   });
 });
 
-test('removals of headers that neither requests nor answers show are listed', () => {
+test('changes of headers that neither requests nor answers show are listed', () => {
   const subjects = (after: RoutePiece): string[] =>
     neededModes(pieces({ route: {} }), pieces({ route: {}, ...after })).notCompared.map(({ subject }) => subject);
   assert.deepEqual(subjects({ response_headers_to_remove: ['X-Trace'] }), [
@@ -255,6 +255,8 @@ test('removals of headers that neither requests nor answers show are listed', ()
   ]);
   const removed = { request_headers_to_remove: ['user-agent', 'x-debug'] };
   assert.deepEqual(subjects(removed), ['removal of the header user-agent'], 'requests have x-debug');
+  const added = ['User-Agent', 'x-debug', ':authority'].map((key) => ({ header: { key, value: 'probe' } }));
+  assert.deepEqual(subjects({ request_headers_to_add: added }), ['header user-agent of requests']);
 });
 
 test('requests are counted if chances changed, by the versions of pods too', () => {

@@ -364,3 +364,33 @@ test('requests have the headers that one side removes, if they stay in their cla
   const chosen = [[[], [{ name: 'x-debug', value: 'on' }]], []];
   assert.deepEqual(made(side([], beta), side(['x-debug'], beta)), chosen, 'the route needs the header');
 });
+
+test('requests have a header already, if one side adds it and the other one sets it', () => {
+  const side = (action: string | undefined, name = 'End-User'): EdgeSide => ({
+    virtualHost: {
+      domains: ['*'],
+      routes: [
+        {
+          match: { prefix: '/' },
+          route: { cluster: 'v1' },
+          request_headers_to_add: [
+            { header: { key: name, value: 'jason' }, ...(action === undefined ? {} : { append_action: action }) },
+          ],
+        },
+      ],
+    },
+    inboundFilters: [],
+    callerIdentity: undefined,
+  });
+  const made = (before: EdgeSide, after: EdgeSide): unknown =>
+    requestsFor(edge, before, after).requests.map(({ request }) => request.headers);
+  const set = side('OVERWRITE_IF_EXISTS_OR_ADD');
+  assert.deepEqual(made(set, side(undefined)), [[], [{ name: 'end-user', value: 'other' }]]);
+  assert.deepEqual(made(set, set), [[]], 'equal');
+  const { notCompared } = requestsFor(edge, side('ADD_IF_ABSENT', 'x-request-id'), side(undefined, 'x-request-id'));
+  assert.deepEqual(
+    notCompared.map(({ subject }) => subject),
+    ['x-request-id'],
+    'a client cannot choose it',
+  );
+});

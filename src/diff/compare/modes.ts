@@ -1,5 +1,5 @@
+import { addedInOtherWays, removedByOne, unseenAddition, unseenRemoval } from '../changed-headers.ts';
 import type { CalleeFailure, NotCompared, ProbeMode } from '../model.ts';
-import { removedByOne, unseenRemoval } from '../removed-headers.ts';
 import { countingMode } from './chances.ts';
 import { comparedHeaders } from './compared-headers.ts';
 import { delayedMode } from './delays.ts';
@@ -15,7 +15,7 @@ export function neededModes(before: RequestPieces, after: RequestPieces): Needed
     failingModes(before, after),
     limitModes(before, after),
     answerHeaders(before, after),
-    removedHeaders(before, after),
+    unseenHeaders(before, after),
   ];
   return { modes: parts.flatMap(({ modes }) => modes), notCompared: parts.flatMap(({ notCompared }) => notCompared) };
 }
@@ -187,9 +187,14 @@ function answerHeaders(before: RequestPieces, after: RequestPieces): NeededModes
   return { modes: [], notCompared: [{ subject: 'headers of answers', reason }] };
 }
 
-/** Returns the headers that one side removes from requests, and by which requests are not compared. */
-function removedHeaders({ route: before }: RequestPieces, { route: after }: RequestPieces): NeededModes {
-  const names = removedByOne('request_headers_to_remove', before, after);
-  const unseen = names.filter((name) => Object.keys(comparedHeaders({ [name]: '' })).length === 0);
-  return { modes: [], notCompared: unseen.map(unseenRemoval) };
+/** Names by which headers of routes change what observations have in fields of their own. */
+const shownParts = new Set([':authority', ':method', ':path', 'host']);
+
+/** Returns the headers of requests that the sides change in other ways, and by which requests are not compared. */
+function unseenHeaders({ route: before }: RequestPieces, { route: after }: RequestPieces): NeededModes {
+  const isUnseen = (name: string): boolean =>
+    !shownParts.has(name) && Object.keys(comparedHeaders({ [name]: '' })).length === 0;
+  const removed = removedByOne('request_headers_to_remove', before, after).filter(isUnseen);
+  const added = addedInOtherWays(before, after).filter(isUnseen);
+  return { modes: [], notCompared: [...removed.map(unseenRemoval), ...added.map(unseenAddition)] };
 }

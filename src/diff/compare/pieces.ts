@@ -27,6 +27,7 @@ export interface RoutePiece {
     readonly retry_policy?: RetryPolicy;
     readonly request_mirror_policies?: readonly unknown[];
   };
+  readonly request_headers_to_add?: readonly { readonly header?: { readonly key?: string } }[];
   readonly request_headers_to_remove?: readonly string[];
   readonly response_headers_to_add?: readonly unknown[];
   readonly response_headers_to_remove?: readonly string[];

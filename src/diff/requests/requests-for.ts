@@ -1,6 +1,6 @@
 import type { Header } from '../../plan/plan.ts';
+import { removedByOne, unseenRemoval } from '../changed-headers.ts';
 import type { Cause, NotCompared, ProbeCondition, ProbeRequest } from '../model.ts';
-import { removedByOne, unseenRemoval } from '../removed-headers.ts';
 import { allChoices, type Choice, countChoices, mostCombinations, pairwiseChoices, valuesOf } from './combine.ts';
 import {
   aspectOf,
@@ -15,6 +15,7 @@ import {
 import { corsConditions } from './cors.ts';
 import type { EdgeSide, RequestEdge } from './edge-side.ts';
 import { alternatives, conditionsOf, distinct, type Formula, satisfies } from './formula.ts';
+import { headerConditions } from './header-conditions.ts';
 import {
   chooseRoute,
   isAllowed,
@@ -90,7 +91,11 @@ class RequestMaker {
     this.after = after;
     this.base = baseParts(edge);
     this.formulas = [before, after].flatMap(({ routes, rules }) => [...routes, ...rules].map(({ formula }) => formula));
-    const asked = [...this.formulas.flatMap(conditionsOf), ...corsConditions(before.routes, after.routes)];
+    const asked = [
+      ...this.formulas.flatMap(conditionsOf),
+      ...corsConditions(before.routes, after.routes),
+      ...headerConditions(before.routes, after.routes),
+    ];
     this.conditions = distinct([...asked, ...this.signable().flatMap(tokenConditions)]);
     this.changedRules = this.findChangedRules();
     this.variables = edge.protocol === 'tcp' ? [] : this.makeVariables();

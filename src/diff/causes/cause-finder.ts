@@ -1,23 +1,18 @@
-import { manifestsByIdentity } from '../../cases/meshes/file-objects.ts';
-import { withoutServerFields } from '../../istio/apply/server-fields.ts';
 import type { Manifest } from '../../istio/resources/manifest.ts';
 import type { KubeObject } from '../../istio/resources/objects.ts';
 import type { EdgeObjects } from '../edge-objects.ts';
 import type { Cause, DifferenceKind } from '../model.ts';
 import { isUsualKind, likelyParts } from './cause-fields.ts';
-import { type ChangedPart, changedParts, commonPath, type FieldPath, fieldValue, isInside } from './changed-parts.ts';
+import { type ChangedObject, changedObjects } from './changed-objects.ts';
+import { type ChangedPart, commonPath, type FieldPath, fieldValue, isInside } from './changed-parts.ts';
 import { concerns } from './concerned.ts';
 
 /** Finds the objects that differ between two snapshots, and the fields of them that caused differences of behaviour. */
 export class CauseFinder {
-  private readonly changed: readonly ChangedObject[];
+  readonly changed: readonly ChangedObject[];
 
   constructor(before: readonly Manifest[], after: readonly Manifest[], namespace: string) {
-    const [old, recent] = [manifestsByIdentity(before, namespace), manifestsByIdentity(after, namespace)];
-    const identities = new Set([...recent.keys(), ...old.keys()]);
-    this.changed = [...identities].flatMap((identity) =>
-      changedObject(old.get(identity), recent.get(identity), namespace),
-    );
+    this.changed = changedObjects(before, after, namespace);
   }
 
   /**
@@ -40,16 +35,6 @@ export class CauseFinder {
   }
 }
 
-/** Object that differs between two snapshots. */
-interface ChangedObject {
-  readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly before: Manifest | undefined;
-  readonly after: Manifest | undefined;
-  readonly parts: readonly ChangedPart[];
-}
-
 /** Changed parts of an object that may be the cause. */
 interface PlacedParts {
   readonly object: ChangedObject;
@@ -62,20 +47,6 @@ interface Candidate extends PlacedParts {
   readonly weight: number;
   /** True if Envoy's configuration names the object. */
   readonly isKnown: boolean;
-}
-
-function changedObject(before: Manifest | undefined, after: Manifest | undefined, namespace: string): ChangedObject[] {
-  const object = (after ?? before)?.object;
-  if (object === undefined) return [];
-  const parts = changedParts(fieldsOf(before), fieldsOf(after));
-  if (parts.length === 0) return [];
-  const { kind, metadata } = object;
-  return [{ kind, namespace: metadata.namespace ?? namespace, name: metadata.name, before, after, parts }];
-}
-
-/** Returns an object without what a cluster writes into it, as `kubectl get -o yaml` prints it. */
-function fieldsOf(manifest: Manifest | undefined): object | undefined {
-  return manifest === undefined ? undefined : withoutServerFields(manifest.object);
 }
 
 /** Weights of the signs that a changed object is the cause. */

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
 import { CauseFinder } from '../causes/cause-finder.ts';
+import { unseenObjects } from '../causes/unseen-objects.ts';
 import { allDifferences, unanswered } from '../compare/compare-all.ts';
 import { testFalseAlarmRate } from '../compare/shares.ts';
 import { joinEdgeNotes } from '../edge-notes.ts';
@@ -100,6 +101,10 @@ export async function compareIn(
     }
   }
   const falseAlarmRate = testFalseAlarmRate(probes.length);
+  const differences = allDifferences(probes, observations, {
+    falseAlarmRate,
+    causeOf: (kind, { id, causes }) => finder.causeOf(kind, causes, plan.objects.get(id)),
+  });
   return {
     counts: {
       edges: edges.edges,
@@ -110,11 +115,9 @@ export async function compareIn(
     },
     probes,
     callers: edges.callers,
-    differences: allDifferences(probes, observations, {
-      falseAlarmRate,
-      causeOf: (kind, { id, causes }) => finder.causeOf(kind, causes, plan.objects.get(id)),
-    }),
+    differences,
     notCompared: [
+      ...unseenObjects(finder.changed, differences),
       ...edges.notCompared,
       ...plan.notCompared,
       ...joinEdgeNotes(unanswered(probes, observations), edges.callers),

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { changedObjects } from '../../src/diff/causes/changed-objects.ts';
+import { unseenObjects } from '../../src/diff/causes/unseen-objects.ts';
+import type { Cause } from '../../src/diff/model.ts';
+import { parseManifests } from '../../src/istio/resources/manifest.ts';
+
+function unseen(before: string, after: string, causes: readonly Partial<Cause>[] = []): string[] {
+  const [old, recent] = [before, after].map((text) => parseManifests([{ name: 'shop.yaml', text }]));
+  const differences = causes.map((cause) => ({
+    cause: { kind: '', namespace: 'default', name: '', place: undefined, where: undefined, ...cause },
+  }));
+  return unseenObjects(changedObjects(old ?? [], recent ?? [], 'default'), differences).map(
+    ({ subject, reason }) => `${subject}: ${reason}`,
+  );
+}
+
+function object(apiVersion: string, kind: string, spec: string): string {
+  return `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata:\n  name: shop\nspec: ${spec}\n`;
+}
+
+test('objects that change no request are listed with their names and places', () => {
+  const telemetry = (share: number): string =>
+    object('telemetry.istio.io/v1', 'Telemetry', `{ tracing: [{ randomSamplingPercentage: ${share} }] }`);
+  const reason = 'it changed, and access logs, metrics and traces are not compared';
+  assert.deepEqual(unseen(telemetry(10), telemetry(100)), [`Telemetry shop (shop.yaml:5): ${reason}`]);
+  assert.deepEqual(unseen('', telemetry(100)), [`Telemetry shop (shop.yaml:1): ${reason}`]);
+  assert.deepEqual(unseen(telemetry(10), telemetry(10)), [], 'equal');
+  const budget = (least: number): string =>
+    object('policy/v1', 'PodDisruptionBudget', `{ minAvailable: ${least}, selector: {} }`);
+  assert.deepEqual(unseen(budget(1), budget(2)), [
+    'PodDisruptionBudget shop (shop.yaml:5): it changed, and requests do not show its effect',
+  ]);
+});
+
+test('objects that the configuration of proxies shows are not listed, except policies that only write logs', () => {
+  const policy = (action: string): string => object('security.istio.io/v1', 'AuthorizationPolicy', action);
+  assert.deepEqual(unseen(policy('{ action: ALLOW }'), policy('{ action: DENY }')), []);
+  assert.equal(unseen('', policy('{ action: AUDIT }')).length, 1);
+  assert.deepEqual(unseen('', object('v1', 'Service', '{ ports: [] }')), []);
+});
+
+test('objects that caused a difference are not listed', () => {
+  const filter = (value: string): string =>
+    object('networking.istio.io/v1alpha3', 'EnvoyFilter', `{ configPatches: [${value}] }`);
+  assert.equal(unseen(filter('{}'), filter('')).length, 1);
+  assert.deepEqual(unseen(filter('{}'), filter(''), [{ kind: 'EnvoyFilter', name: 'shop' }]), []);
+  assert.equal(unseen(filter('{}'), filter(''), [{ kind: 'EnvoyFilter', name: 'other' }]).length, 1);
+});
+
+test('fields of workloads that mocks do not show are listed, also if others caused a difference', () => {
+  const deployment = (image: string, labels: string, replicas = 1): string =>
+    object(
+      'apps/v1',
+      'Deployment',
+      `
+  replicas: ${replicas}
+  template:
+    metadata: { labels: { version: ${labels} } }
+    spec:
+      serviceAccountName: ${labels}
+      containers:
+        - name: shop
+          image: ${image}`,
+    );
+  const reason = 'mocks run in place of its containers, and do not show it';
+  const cause = { kind: 'Deployment', name: 'shop' };
+  assert.deepEqual(unseen(deployment('shop:1', 'v1'), deployment('shop:2', 'v2', 3), [cause]), [
+    `image of Deployment shop (shop.yaml:13): ${reason}`,
+  ]);
+  assert.deepEqual(unseen(deployment('shop:1', 'v1'), deployment('shop:1', 'v2')), []);
+  assert.deepEqual(unseen('', deployment('shop:1', 'v1')), [], 'the report names new workloads');
+});

@@ -101,7 +101,7 @@ describe('two snapshots in one mesh', () => {
   let mesh: ComparisonMesh;
   before(async () => {
     const options = { tools: await installMeshTools(never), namespace: 'default', istio: {}, onProgramExit: () => {} };
-    ({ mesh } = await ComparisonMesh.start(sources(subsets, cartRoutes('cart', 100)), options, never));
+    mesh = await ComparisonMesh.start(sources(subsets, cartRoutes('cart', 100)), options, never);
   });
   after(() => mesh[Symbol.asyncDispose]());
 
@@ -109,12 +109,9 @@ describe('two snapshots in one mesh', () => {
     old: readonly ManifestSource[],
     changed: readonly ManifestSource[],
     all = false,
+    onNote: (note: string) => void = () => {},
   ): Promise<Comparison> =>
-    compareIn(
-      mesh,
-      { before: old, after: changed, all, userAgent: 'test', onPhase: () => {}, onNote: () => {} },
-      never,
-    );
+    compareIn(mesh, { before: old, after: changed, all, userAgent: 'test', onPhase: () => {}, onNote }, never);
 
   it('have no difference if an object has another name, and no request is sent if nothing differs', async () => {
     const old = sources(subsets, cartRoutes('cart', 100));
@@ -185,10 +182,16 @@ describe('two snapshots in one mesh', () => {
       assert.ok(mutation, name);
       return { mutation, site: at, ...mutation.change(at, new Random(1)) };
     });
+    const notes: string[] = [];
     const comparison = await compare(
       sources(...placed.map(({ before: text }) => text)),
       sources(...placed.map(({ after: text }) => text)),
+      false,
+      (note) => notes.push(note),
     );
+    assert.equal(notes.length, 1, 'a warning that the snapshot before has too is not repeated');
+    const note = /^warning: \d\.yaml:\d+:\d+: destinationrule\S+: subset one: no pod of admin has version=v9$/;
+    assert.match(notes[0] ?? '', note);
     const { mutations, unexplained } = judge(placed, comparison);
     assert.deepEqual(
       mutations.map(({ verdict, placed: { mutation } }) => `${mutation.field}: ${verdict}`),

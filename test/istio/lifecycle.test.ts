@@ -167,6 +167,12 @@ describe('the option --namespace', () => {
     await program.printed(/gateway\.shop +http[\s\S]*Ctrl-C/);
     assert.match(await apply(mesh), /created/);
     assert.match(await apply(mesh, '--namespace', 'shop'), /unchanged/, 'the namespace from the start');
+    const { stderr } = await runProgram(
+      ['istio', 'apply', '-f', '-', '--mesh', mesh],
+      virtualService('route: [{ destination: { host: gateway, subset: v9 } }]', 'gateway'),
+    );
+    const place = /^warning: standard input:\d+:\d+: virtualservice\S+: no DestinationRule defines the subset v9 /m;
+    assert.match(stderr, place);
     assert.match(await apply(mesh, '-n', 'other'), /created/);
   });
 });

@@ -1,5 +1,6 @@
 import { type Manifest, type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
-import { groupOf, type KubeObject } from '../../istio/resources/objects.ts';
+import { identityOf, manifestsByIdentity } from '../../istio/resources/manifest-identity.ts';
+import type { KubeObject } from '../../istio/resources/objects.ts';
 import { missingObjects } from '../asserted-routes/entry-points.ts';
 import type { CaseFile } from '../case.ts';
 import { entryClients } from '../entry-clients.ts';
@@ -40,14 +41,4 @@ export function withNamespaces(manifests: Iterable<Manifest>, namespace: string)
 /** Formats objects as the text of a manifest. */
 export function manifestText(objects: readonly object[]): string {
   return objects.map((object) => JSON.stringify(object)).join('\n---\n');
-}
-
-/** Maps the group, kind, namespace and name of each object to its manifest. A later manifest replaces an earlier one. */
-export function manifestsByIdentity(manifests: readonly Manifest[], namespace: string): Map<string, Manifest> {
-  return new Map(manifests.map((manifest) => [identityOf(manifest, namespace), manifest]));
-}
-
-function identityOf({ object }: Manifest, namespace: string): string {
-  const { kind, metadata } = object;
-  return [groupOf(object), kind, metadata.namespace ?? namespace, metadata.name].join(' ');
 }

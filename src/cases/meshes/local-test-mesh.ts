@@ -1,10 +1,12 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { optional } from '../../error/optional.ts';
+import { withPlaces } from '../../istio/apply/note-places.ts';
 import type { MachinePort } from '../../istio/host/machine-ports.ts';
 import { MeshHost } from '../../istio/host/mesh-host.ts';
 import type { ApplyReport } from '../../istio/local-mesh/local-mesh.ts';
 import { type IstioSettings, isIstioOperator } from '../../istio/local-mesh/mesh-configuration.ts';
 import { type Manifest, type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
+import { manifestsByIdentity } from '../../istio/resources/manifest-identity.ts';
 import { isService, type KubeObject } from '../../istio/resources/objects.ts';
 import type { InstalledTools } from '../../istio/tools/install-tools.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
@@ -15,17 +17,10 @@ import type { Coverage } from '../coverage-result.ts';
 import { needsNeutralClient, neutralClient } from '../entry-clients.ts';
 import type { MeshUnderTest, Phase } from '../mesh-under-test.ts';
 import { DeferredActions } from './deferred-actions.ts';
-import {
-  manifestsByIdentity,
-  manifestText,
-  withEntryClients,
-  withMissingObjects,
-  withNamespaces,
-} from './file-objects.ts';
+import { manifestText, withEntryClients, withMissingObjects, withNamespaces } from './file-objects.ts';
 import { gatewayRoute } from './gateway-route.ts';
 import { localCallRoute } from './local-call-route.ts';
 import { LocalRouteObserver } from './local-route-observer.ts';
-import { withPlaces } from './note-places.ts';
 import { scaleWorkload } from './scale-workload.ts';
 
 export interface LocalTestMeshOptions {
@@ -109,9 +104,9 @@ export class LocalTestMesh implements MeshUnderTest {
       : undefined;
     this.recorder = await TrafficRecorder.start(host, signal);
     // Objects that are added for the cases have no place in a file.
-    const ofFiles = [...manifestsByIdentity(parseManifests(given), namespace).values()];
-    const warnings = withPlaces(report.warnings, ofFiles);
-    return [...new Set([...notes, ...warnings, ...report.leftOut.map((what) => `not run: ${what}`)])];
+    const warnings = withPlaces(report.warnings, given, namespace);
+    const leftOut = withPlaces(report.leftOut, given, namespace).map((what) => `not run: ${what}`);
+    return [...new Set([...notes, ...warnings, ...leftOut])];
   }
 
   private async start(

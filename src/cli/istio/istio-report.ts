@@ -1,14 +1,28 @@
+import { withPlaces } from '../../istio/apply/note-places.ts';
 import { meshOption } from '../../istio/host/control-client.ts';
 import type { MachinePort } from '../../istio/host/machine-ports.ts';
 import type { ApplyReport } from '../../istio/local-mesh/local-mesh.ts';
 import type { Entry } from '../../istio/node/entries.ts';
 import type { PodStatus } from '../../istio/node/pod-status.ts';
 import { entryName } from '../../istio/resources/entry-names.ts';
+import type { ManifestSource } from '../../istio/resources/manifest.ts';
 import { commandName } from '../process/npx.ts';
 
-/** Returns a line for each warning and for each part of the manifests that was left out. */
-export function reportLines({ warnings, leftOut }: ApplyReport): string[] {
-  return [...warnings.map((warning) => `warning: ${warning}`), ...leftOut.map((what) => `left out: ${what}`)];
+/**
+ * Returns a line for each warning and for each part of the manifests that was left out, with its place in a file.
+ *
+ * @param sources manifests of the command
+ * @param namespace namespace of objects without one; undefined if only the mesh knows it
+ */
+export function reportLines(
+  { warnings, leftOut }: ApplyReport,
+  sources: readonly ManifestSource[] = [],
+  namespace?: string,
+): string[] {
+  return [
+    ...withPlaces(warnings, sources, namespace).map((warning) => `warning: ${warning}`),
+    ...withPlaces(leftOut, sources, namespace).map((what) => `left out: ${what}`),
+  ];
 }
 
 /** Returns a line for each changed object, as kubectl prints it. */

@@ -96,7 +96,7 @@ export async function istioUp(args: readonly string[]): Promise<void> {
   upMesh = mesh;
   stop.signal.addEventListener('abort', () => void mesh[Symbol.asyncDispose](), { once: true });
   if (stop.signal.aborted) await mesh[Symbol.asyncDispose]();
-  for (const line of reportLines(started.report)) process.stderr.write(`${line}\n`);
+  for (const line of reportLines(started.report, sources, namespace)) process.stderr.write(`${line}\n`);
   const seconds = (performance.now() - begun) / 1000;
   const facts = { seconds, folder: mesh.folder, mesh: name, page: page?.url };
   process.stdout.write(`${introduction(started.pods, mesh.ports, facts)}\n`);

@@ -7,6 +7,7 @@ import { askMesh } from '../../istio/host/control-client.ts';
 import { endMesh } from '../../istio/host/mesh-folder.ts';
 import { folderOf } from '../../istio/host/mesh-places.ts';
 import type { ApplyReport } from '../../istio/local-mesh/local-mesh.ts';
+import type { ManifestSource } from '../../istio/resources/manifest.ts';
 import { readManifestSources } from '../files/manifest-sources.ts';
 import type { Command } from '../options/command.ts';
 import { formatHelp, type HelpText, twoColumns } from '../options/help.ts';
@@ -167,11 +168,11 @@ async function change(kind: 'apply' | 'delete', args: readonly string[]): Promis
   const { mesh, namespace } = values;
   const controlRequest = { kind, sources, ...optional('namespace', namespace) };
   const { report } = await askMesh(mesh, controlRequest, never);
-  printReport(report);
+  printReport(report, sources, namespace);
 }
 
-function printReport(report: ApplyReport): void {
-  for (const line of reportLines(report)) process.stderr.write(`${line}\n`);
+function printReport(report: ApplyReport, sources: readonly ManifestSource[] = [], namespace?: string): void {
+  for (const line of reportLines(report, sources, namespace)) process.stderr.write(`${line}\n`);
   for (const line of objectLines(report)) process.stdout.write(`${line}\n`);
   process.stdout.write(`in effect after ${Math.round(report.durationMs)} ms\n`);
 }

@@ -11,6 +11,7 @@ import { edgesOf } from '../pieces/edges.ts';
 import { keptConnectionMs, mayKeepConnections } from '../probes/kept-connections.ts';
 import { planProbes } from '../probes/plan-probes.ts';
 import { ComparisonMesh, type ComparisonMeshOptions } from './comparison-mesh.ts';
+import { leftOutNotes, newNotes } from './mesh-notes.ts';
 import { observe } from './observe-probe.ts';
 import { outsideWorkload } from './probe-routes.ts';
 import { sendProbes } from './probe-sender.ts';
@@ -41,9 +42,8 @@ export async function compareSnapshots(
 ): Promise<Comparison> {
   const startedAt = performance.now();
   options.onPhase('start the mesh with OLD');
-  const { mesh, report } = await ComparisonMesh.start(options.before, { ...options, later: options.after }, signal);
-  await using _mesh = mesh;
-  for (const note of report.leftOut) options.onNote(`not run: ${note}`);
+  await using mesh = await ComparisonMesh.start(options.before, { ...options, later: options.after }, signal);
+  for (const note of leftOutNotes(mesh.report, options.before, mesh.namespace)) options.onNote(note);
   const start = { name: 'start the mesh with OLD', durationMs: performance.now() - startedAt };
   const comparison = await compareIn(mesh, options, signal);
   return { ...comparison, phases: [start, ...comparison.phases] };
@@ -69,7 +69,9 @@ export async function compareIn(
   };
   if (!mesh.has(options.before)) await phase('apply OLD', () => mesh.turnInto(options.before, signal));
   const before = await phase('read the configuration', () => readSnapshot(mesh.host, signal));
+  const reportBefore = mesh.report;
   await phase('apply NEW', () => mesh.turnInto(options.after, signal));
+  for (const note of newNotes(reportBefore, mesh.report, options.after, mesh.namespace)) options.onNote(note);
   const after = await phase('read the new configuration', () => readSnapshot(mesh.host, signal));
   const { edges, plan } = await phase('compare the configuration', async () => {
     const outside = `${mesh.namespace}/${outsideWorkload}`;

@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { outsideClient, templateOf } from '../../cases/entry-clients.ts';
-import { manifestsByIdentity, manifestText, withNamespaces } from '../../cases/meshes/file-objects.ts';
+import { manifestText, withNamespaces } from '../../cases/meshes/file-objects.ts';
 import { optional } from '../../error/optional.ts';
 import { MeshHost } from '../../istio/host/mesh-host.ts';
 import type { ApplyReport } from '../../istio/local-mesh/local-mesh.ts';
 import type { IstioSettings } from '../../istio/local-mesh/mesh-configuration.ts';
 import { type Manifest, type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
+import { manifestsByIdentity } from '../../istio/resources/manifest-identity.ts';
 import { namespaceOf, selects } from '../../istio/resources/objects.ts';
 import type { InstalledTools } from '../../istio/tools/install-tools.ts';
 import { outsideWorkload, type ProbeEntries } from './probe-routes.ts';
@@ -22,6 +23,13 @@ export interface ComparisonMeshOptions {
   readonly onProgramExit: (name: string, logs: string) => void;
 }
 
+/** Snapshot of a mesh, with the keys of its tokens. */
+interface Snapshot {
+  readonly keys: TokenKeys;
+  readonly sources: readonly ManifestSource[];
+  readonly report: ApplyReport;
+}
+
 /** Local mesh that has one of two snapshots at a time, with mocks for all workloads. */
 export class ComparisonMesh implements AsyncDisposable {
   readonly host: MeshHost;
@@ -29,14 +37,17 @@ export class ComparisonMesh implements AsyncDisposable {
   readonly namespace: string;
   /** Keys of the tokens of probes, in the place of those of all issuers. */
   readonly keys: TokenKeys;
+  /** Report of the mesh about its snapshot. */
+  report: ApplyReport;
   private sources: readonly ManifestSource[];
   private applied: ReadonlyMap<string, Manifest>;
 
-  private constructor(host: MeshHost, namespace: string, keys: TokenKeys, sources: readonly ManifestSource[]) {
+  private constructor(host: MeshHost, namespace: string, { keys, sources, report }: Snapshot) {
     this.host = host;
     this.namespace = namespace;
     this.keys = keys;
     this.sources = sources;
+    this.report = report;
     this.applied = this.objectsOf(sources);
   }
 
@@ -49,7 +60,7 @@ export class ComparisonMesh implements AsyncDisposable {
     sources: readonly ManifestSource[],
     options: ComparisonMeshOptions,
     signal: AbortSignal,
-  ): Promise<{ readonly mesh: ComparisonMesh; readonly report: ApplyReport }> {
+  ): Promise<ComparisonMesh> {
     const { namespace, tools, istio, maxReplicas, onProgramExit } = options;
     const keys = new TokenKeys();
     const all = keys.replaceIn(withOutside(sources, namespace));
@@ -73,7 +84,7 @@ export class ComparisonMesh implements AsyncDisposable {
       },
       signal,
     );
-    return { mesh: new ComparisonMesh(host, namespace, keys, sources), report: started.report };
+    return new ComparisonMesh(host, namespace, { keys, sources, report: started.report });
   }
 
   /**
@@ -81,16 +92,15 @@ export class ComparisonMesh implements AsyncDisposable {
    *
    * @throws MeshmockError if a manifest is refused
    */
-  async turnInto(sources: readonly ManifestSource[], signal: AbortSignal): Promise<ApplyReport> {
+  async turnInto(sources: readonly ManifestSource[], signal: AbortSignal): Promise<void> {
     const all = this.keys.replaceIn(withOutside(sources, this.namespace));
     const wanted = this.objectsOf(sources);
     const unwanted = [...this.applied].filter(([identity]) => !wanted.has(identity)).map(([, { object }]) => object);
     const removed =
       unwanted.length === 0 ? [] : [{ name: 'objects of the other snapshot', text: manifestText(unwanted) }];
-    const report = await this.host.apply(all, signal, removed);
+    this.report = await this.host.apply(all, signal, removed);
     this.applied = wanted;
     this.sources = sources;
-    return report;
   }
 
   /** Reports whether the mesh has a snapshot now. */

@@ -5,6 +5,7 @@ import type { NotCompared, Observation, Probe } from '../model.ts';
 import { edgesOf } from '../pieces/edges.ts';
 import { planProbes } from '../probes/plan-probes.ts';
 import { ComparisonMesh, type ComparisonMeshOptions } from './comparison-mesh.ts';
+import { leftOutNotes } from './mesh-notes.ts';
 import { observe } from './observe-probe.ts';
 import { outsideWorkload } from './probe-routes.ts';
 import { sendProbes } from './probe-sender.ts';
@@ -38,9 +39,8 @@ export async function observeSnapshot(
 ): Promise<SnapshotObservations> {
   const { sources, userAgent, onPhase, onNote } = options;
   onPhase('start the mesh');
-  const { mesh, report } = await ComparisonMesh.start(sources, options, signal);
-  await using _mesh = mesh;
-  for (const note of report.leftOut) onNote(`not run: ${note}`);
+  await using mesh = await ComparisonMesh.start(sources, options, signal);
+  for (const note of leftOutNotes(mesh.report, sources, mesh.namespace)) onNote(note);
   onPhase('read the configuration');
   const snapshot = await readSnapshot(mesh.host, signal);
   const { toProbe, callers, notCompared } = edgesOf(snapshot, snapshot, {

@@ -30,7 +30,7 @@ for (const name of wrong) process.stdout.write(`wrong: ${name}\n`);
 process.exitCode = wrong.length > 0 || stop.signal.aborted ? 1 : 0;
 
 async function meshFor({ before, meshConfig, namespace }: SnapshotPair): Promise<ComparisonMesh> {
-  const { mesh } = await ComparisonMesh.start(
+  const mesh = await ComparisonMesh.start(
     before,
     {
       tools: await installMeshTools(stop.signal),

@@ -53,7 +53,7 @@ process.exitCode = isWrong || unexplained > 0 || failures > 0 || stop.signal.abo
 async function startMesh(sources: readonly ManifestSource[]): Promise<ComparisonMesh> {
   const onProgramExit = (name: string, logs: string): void => void process.stderr.write(`${name} ended: see ${logs}\n`);
   const tools = await installMeshTools(stop.signal);
-  const { mesh } = await ComparisonMesh.start(
+  const mesh = await ComparisonMesh.start(
     sources,
     { tools, namespace: 'default', istio: {}, onProgramExit },
     stop.signal,

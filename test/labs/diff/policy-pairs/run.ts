@@ -49,7 +49,7 @@ process.exitCode = totals.theirs > 0 || stop.signal.aborted ? 1 : 0;
 async function startMesh(): Promise<ComparisonMesh> {
   const tools = await installMeshTools(stop.signal);
   const onProgramExit = (name: string, logs: string): void => void process.stderr.write(`${name} ended: see ${logs}\n`);
-  const { mesh } = await ComparisonMesh.start(
+  const mesh = await ComparisonMesh.start(
     [shared],
     { tools, namespace: 'default', istio: {}, onProgramExit },
     stop.signal,

@@ -1,15 +1,24 @@
-import { parseFieldPath, scalars } from '../../istio/apply/field-path.ts';
-import type { Manifest } from '../../istio/resources/manifest.ts';
-import { type KubeObject, kubectlName } from '../../istio/resources/objects.ts';
+import { type ManifestSource, parseManifests } from '../resources/manifest.ts';
+import { manifestsByIdentity } from '../resources/manifest-identity.ts';
+import { type KubeObject, kubectlName } from '../resources/objects.ts';
+import { parseFieldPath, scalars } from './field-path.ts';
 
 /**
  * Puts `FILE:LINE:COLUMN: ` before each note that begins with the name of an object of the manifests: the place of the
  * field that the note is about, or else of the object. A note stays as it is if several objects have its name.
  *
+ * @param namespace namespace of objects without one; undefined if only the mesh knows it
  * @example
- * withPlaces(['service/a: the selector app=b matches no pod'], manifests); // ['k8s/a.yaml:1:1: service/a: the …']
+ * withPlaces(['service/a: the selector app=b matches no pod'], sources, 'default');
+ * // ['k8s/a.yaml:1:1: service/a: the …']
  */
-export function withPlaces(notes: readonly string[], manifests: readonly Manifest[]): string[] {
+export function withPlaces(
+  notes: readonly string[],
+  sources: readonly ManifestSource[],
+  namespace: string | undefined,
+): string[] {
+  if (notes.length === 0) return [];
+  const manifests = manifestsByIdentity(parseManifests(sources), namespace ?? '').values();
   const byName = Map.groupBy(manifests, ({ object }) => kubectlName(object));
   return notes.map((note) => {
     const [, name = '', message = ''] = /^(\S+\/[^\s:]+)(?: and \d+ other objects)?: (.*)$/s.exec(note) ?? [];

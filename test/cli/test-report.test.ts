@@ -100,7 +100,7 @@ test('JUnit XML has one error for a refused file, and its cases as skipped', () 
   assert.match(xml, /name="the mesh refuses the manifests of this file"[^>]*>\s*<error message="a\.yaml:1:1: no"\/>/);
 });
 
-test('an untested part is a failure only with --fail-untested', () => {
+test('an untested part is a failure with --fail-untested, and skipped in JUnit XML without it', () => {
   const part = { object: 'VirtualService reviews', part: 'route 2, to reviews v1', where: 'a.yaml:3:7' };
   const coverage = { untested: [part], unknown: [] };
   const untested: FileResult = { name: 'test.yaml', cases: [], problem: undefined, notes: [], coverage };
@@ -112,7 +112,13 @@ test('an untested part is a failure only with --fail-untested', () => {
     const lines = stripVTControlCharacters(written).split('\n');
     assert.equal(lines[1], '    untested  VirtualService reviews: route 2, to reviews v1  a.yaml:3:7');
     assert.equal(lines[3], failUntested ? '0 passed, 1 untested in 1.0 s' : '0 passed in 1.0 s');
-    assert.equal(junitXml([junitSuite(untested, failUntested)]).includes('failures="1"'), failUntested);
+    const xml = junitXml([junitSuite(untested, failUntested)]);
+    const counts = failUntested ? 'failures="1" errors="0"' : 'failures="0" errors="0" skipped="1"';
+    assert.ok(xml.includes(`<testsuite name="test.yaml" tests="1" ${counts} `), xml);
+    const outcome = failUntested ? 'failure' : 'skipped';
+    const message = 'untested: no case covers it (a.yaml:3:7)';
+    assert.match(xml, /name="VirtualService reviews: route 2, to reviews v1"[^>]* file="a\.yaml" line="3">/);
+    assert.ok(xml.includes(`<${outcome} message="${message}"/>`), xml);
   }
 });
 

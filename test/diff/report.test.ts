@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { junitXml } from '../../src/cli/output/junit.ts';
 import { differencesOf } from '../../src/diff/compare/compare.ts';
 import type { Caller, Comparison, Observation, Outcome, Probe, ProbeCondition } from '../../src/diff/model.ts';
 import { exitCodeOf, jsonReport, junitSuite } from '../../src/diff/report/data-reports.ts';
@@ -198,6 +199,39 @@ test('JUnit has a failure for each difference, and one case that passed if there
   assert.ok(cases.every(({ outcome: { kind } }) => kind === 'failure'));
   const equal = junitSuite(comparison(), () => '');
   assert.deepEqual(equal.cases[0]?.outcome, { kind: 'passed', output: '212 requests were compared' });
+});
+
+test('JUnit has the place of a cause, and skips what was not compared', () => {
+  const cause = {
+    kind: 'VirtualService',
+    namespace: 'default',
+    name: 'reviews',
+    place: 'http[0]',
+    where: 'new.yaml:35',
+  };
+  const pair = {
+    probe: probe({ causes: [cause] }),
+    before: observation([outcome(service('reviews', 'v1'))]),
+    after: observation([denied]),
+  };
+  const notCompared = { subject: 'web → stock', reason: 'no mock receives these requests' };
+  const { cases } = junitSuite(compared([pair], { notCompared: [notCompared, notCompared] }), () => 'why');
+  assert.deepEqual(
+    cases.map(({ name, position, outcome: { kind } }) => [
+      kind,
+      position?.file,
+      position?.line,
+      name.includes('stock'),
+    ]),
+    [
+      ['failure', 'new.yaml', 35, false],
+      ['skipped', undefined, undefined, true],
+    ],
+  );
+  assert.match(
+    junitXml([junitSuite(comparison({ notCompared: [notCompared] }), () => '')]),
+    / tests="2" .* skipped="1"/,
+  );
 });
 
 test('the exit code depends on the severities that --fail-on lists', () => {

@@ -17,30 +17,30 @@ import {
 /**
  * Returns the results of a file as a suite of JUnit.
  *
- * @param failUntested whether an untested part of the manifests is a failure
+ * @param failUntested whether an untested part of the manifests is a failure; it is skipped otherwise
  */
 export function junitSuite(file: FileResult, failUntested: boolean): JunitSuite {
   const { name, cases, problem, notes } = file;
-  const untested = failUntested ? untestedOf(file) : [];
+  const untestedKind = failUntested ? 'failure' : 'skipped';
   return {
     name,
     output: notes.map((note) => `note: ${note}`).join('\n'),
     cases: [
       ...cases.map(junitCase),
       ...(problem === undefined ? [] : [fileCase(refusedTitle, 'error', problem, problem)]),
-      ...untested.map(({ object, part, where }) =>
-        fileCase(`${object}: ${part}`, 'failure', `untested: no case covers it (${where})`, where),
+      ...untestedOf(file).map(({ object, part, where }) =>
+        fileCase(`${object}: ${part}`, untestedKind, `untested: no case covers it (${where})`, where),
       ),
     ],
   };
 }
 
 /**
- * Returns an additional case for a failure of the file itself.
+ * Returns an additional case for the file itself, or for a part of its manifests.
  *
- * @param where text that begins with the place of the failure, if it has one
+ * @param where text that begins with the place of the file or part, if it has one
  */
-function fileCase(name: string, kind: 'error' | 'failure', message: string, where: string): JunitCase {
+function fileCase(name: string, kind: 'error' | 'failure' | 'skipped', message: string, where: string): JunitCase {
   return { name, durationMs: 0, ...optional('position', parseFilePosition(where)), outcome: { kind, message } };
 }
 

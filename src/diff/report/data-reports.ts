@@ -1,3 +1,5 @@
+import { type FilePosition, parseFilePosition } from '../../error/file-position.ts';
+import { optional } from '../../error/optional.ts';
 import { callerText } from '../caller-text.ts';
 import type { Comparison, Severity } from '../model.ts';
 import { type ReportLine, reportLines } from './report-lines.ts';
@@ -33,42 +35,49 @@ function jsonLine({ differences, ...line }: ReportLine): unknown {
 /** Suite of a report as JUnit, in the form that the writer of JUnit files takes. */
 export interface DiffSuite {
   readonly name: string;
-  readonly cases: readonly {
-    readonly name: string;
-    readonly durationMs: number;
-    readonly outcome:
-      | { readonly kind: 'passed'; readonly output: string }
-      | { readonly kind: 'failure'; readonly message: string; readonly details: string };
-  }[];
+  readonly cases: readonly DiffCase[];
+}
+
+interface DiffCase {
+  readonly name: string;
+  readonly durationMs: number;
+  /** Position of the changed field that caused the difference, if it is known. */
+  readonly position?: FilePosition;
+  readonly outcome:
+    | { readonly kind: 'passed'; readonly output: string }
+    | { readonly kind: 'failure'; readonly message: string; readonly details: string }
+    | { readonly kind: 'skipped'; readonly message: string };
 }
 
 /**
- * Returns a comparison as a suite: a failed case for each difference, or one case that passed.
+ * Returns a comparison as a suite: a failed case for each difference, or one case that passed. What was not compared is
+ * skipped.
  *
  * @param explain returns the explanation of a line
  */
 export function junitSuite(comparison: Comparison, explain: (line: ReportLine) => string): DiffSuite {
   const lines = reportLines(comparison);
   const durationMs = comparison.phases.reduce((sum, phase) => sum + phase.durationMs, 0);
-  if (lines.length === 0) {
-    const output = `${comparison.counts.requests} requests were compared`;
+  const output = `${comparison.counts.requests} requests were compared`;
+  const equal: DiffCase = { name: 'no behaviour differs', durationMs, outcome: { kind: 'passed', output } };
+  const different = lines.map((line, index): DiffCase => {
+    const [where = ''] = line.where;
     return {
-      name: 'meshmock diff',
-      cases: [{ name: 'no behaviour differs', durationMs, outcome: { kind: 'passed', output } }],
-    };
-  }
-  return {
-    name: 'meshmock diff',
-    cases: lines.map((line, index) => ({
       name: `${line.edge} ${line.requests}: ${line.kind}`,
       durationMs: index === 0 ? durationMs : 0,
+      ...optional('position', parseFilePosition(`${where}:1`)),
       outcome: {
         kind: 'failure',
         message: `${line.from} → ${line.to}${line.cause === '' ? '' : ` (${line.cause})`}`,
         details: explain(line),
       },
-    })),
-  };
+    };
+  });
+  const notCompared = new Set(comparison.notCompared.map(({ subject, reason }) => `${subject}: ${reason}`));
+  const skipped = [...notCompared].map(
+    (name): DiffCase => ({ name, durationMs: 0, outcome: { kind: 'skipped', message: 'not compared' } }),
+  );
+  return { name: 'meshmock diff', cases: [...(lines.length === 0 ? [equal] : different), ...skipped] };
 }
 
 /**

@@ -2,6 +2,7 @@ import type { TraceSpan, TraceSummary, TraceView } from '../page/model/mesh-page
 import { isProxy, roleOf } from '../trace/proxy-spans.ts';
 import { isMeshmockSpan, type Span, statusOf } from '../trace/span.ts';
 import { SpanTree } from '../trace/span-tree.ts';
+import { attemptsOf } from './span-attempts.ts';
 
 /** Maximum number of spans in a view, of tags of a span, and of letters of a tag. */
 const mostSpans = 2000;
@@ -39,12 +40,13 @@ function summaryOf(spans: readonly Span[]): TraceSummary {
 export function traceView(traceId: string, spans: readonly Span[]): TraceView {
   const tree = new SpanTree(spans);
   const { startMs, durationMs } = timeOf(tree.spans);
+  const attempts = attemptsOf(tree);
   const rows: TraceSpan[] = [];
   const visited = new Set<string>();
   const visit = (span: Span, depth: number): void => {
     if (visited.has(span.spanId)) return;
     visited.add(span.spanId);
-    if (rows.length < mostSpans) rows.push(rowOf(span, depth, startMs));
+    if (rows.length < mostSpans) rows.push({ ...rowOf(span, depth, startMs), ...attempts.get(span.spanId) });
     for (const child of tree.childrenOf(span.spanId)) visit(child, depth + 1);
   };
   const roots = tree.spans.filter(({ parentSpanId }) => tree.get(parentSpanId) === undefined);

@@ -20,6 +20,7 @@ export class Tally {
   private mtls = 0;
   private plainText = 0;
   private tcpBytes = 0;
+  private retries = 0;
   /** Requests whose duration is known. */
   private timed = 0;
   private durationMs = 0;
@@ -29,6 +30,16 @@ export class Tally {
 
   get count(): number {
     return this.requests;
+  }
+
+  /** True if nothing was counted. A proxy counts a retry before its request has ended. */
+  get isEmpty(): boolean {
+    return this.requests === 0 && this.retries === 0;
+  }
+
+  /** Adds requests that the caller's proxy has sent again. */
+  addRetries(count: number): void {
+    this.retries += count;
   }
 
   /**
@@ -62,6 +73,7 @@ export class Tally {
     this.mtls += sign * other.mtls;
     this.plainText += sign * other.plainText;
     this.tcpBytes += sign * other.tcpBytes;
+    this.retries += sign * other.retries;
     this.timed += sign * other.timed;
     this.durationMs += sign * other.durationMs;
     for (const [status, count] of other.byStatus) increase(this.byStatus, status, sign * count);
@@ -70,7 +82,7 @@ export class Tally {
 
   /** Returns the counts. Rates are over a time in milliseconds. */
   traffic(windowMs: number): Traffic {
-    const { requests, errors, rejected, mtls, plainText, tcpBytes, timed, durationMs } = this;
+    const { requests, errors, rejected, mtls, plainText, tcpBytes, retries, timed, durationMs } = this;
     // Times of the requests of the time before may come late.
     const isTimed = requests > 0 && timed > 0;
     const meanMs = isTimed ? durationMs / timed : undefined;
@@ -88,6 +100,7 @@ export class Tally {
       ...(meanMs === undefined ? {} : { meanMs: rounded(meanMs) }),
       ...(p95Ms === undefined ? {} : { p95Ms: rounded(p95Ms) }),
       ...(tcpBytes === 0 ? {} : { tcpBytes }),
+      ...(retries === 0 ? {} : { retries }),
     };
   }
 

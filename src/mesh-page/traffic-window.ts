@@ -1,6 +1,6 @@
 import type { Observation, ObservedPod, PodTraffic } from '../istio/live/observation.ts';
 import type { TrafficSeries } from '../istio/observe/traffic-series.ts';
-import { type NodeDirectory, podKey, unknownVersion } from './node-directory.ts';
+import { type NodeDirectory, nodeIdOf, podKey, unknownVersion } from './node-directory.ts';
 import { type Counts, Tally } from './traffic-tally.ts';
 
 /** Time that the traffic of an edge covers, in milliseconds. */
@@ -16,6 +16,11 @@ const longestStraddleMs = 5000;
 export interface EdgeEnds {
   readonly from: string;
   readonly to: string;
+}
+
+/** Retries between two observations. */
+interface Retries extends EdgeEnds {
+  readonly count: number;
 }
 
 /** Requests of one series between two observations. */
@@ -63,8 +68,9 @@ export function edgeId({ from, to }: EdgeEnds): string {
 class EdgeSums {
   readonly byEdge = new Map<string, EdgeTally & { readonly versions: Map<string, VersionTally> }>();
 
-  static of(flows: readonly Flow[]): EdgeSums {
+  static of(flows: readonly Flow[], retries: readonly Retries[]): EdgeSums {
     const sums = new EdgeSums();
+    for (const { from, to, count } of retries) sums.edge(from, to).all.addRetries(count);
     for (const { from, to, fromVersion, toVersion, series, counts, isSecurityKnown } of flows) {
       const sum = sums.edge(from, to);
       const { tally } = versionOf(sum.versions, fromVersion, toVersion);
@@ -79,7 +85,7 @@ class EdgeSums {
       const sum = this.edge(from, to);
       sum.all.merge(all, sign);
       for (const one of versions.values()) versionOf(sum.versions, one.from, one.to).tally.merge(one.tally, sign);
-      if (sign === -1 && sum.all.count === 0) this.byEdge.delete(id);
+      if (sign === -1 && sum.all.isEmpty) this.byEdge.delete(id);
     }
   }
 
@@ -104,6 +110,8 @@ export class TrafficWindow {
   private readonly sums = new EdgeSums();
   /** Last counters by pod and series. */
   private readonly last = new Map<string, Map<string, Counts>>();
+  /** Last counters of retries by pod and cluster. */
+  private readonly lastRetries = new Map<string, ReadonlyMap<string, number>>();
   private lastMs: number | undefined;
   /** Pods whose proxies did not answer when the window began. What they have counted so far is older. */
   private unread: ReadonlySet<string> = new Set();
@@ -126,6 +134,8 @@ export class TrafficWindow {
     const isFirst = this.lastMs === undefined || atMs - this.lastMs > windowMs;
     const flowsByPod = traffic.map((one) => ({ pod: one.pod, flows: this.flowsOf(one, nodes) }));
     const flows = flowsByPod.filter(({ pod }) => !this.unread.has(pod)).flatMap((one) => one.flows);
+    const retriesByPod = traffic.map((one) => ({ pod: one.pod, retries: this.retriesOf(one, nodes) }));
+    const retries = retriesByPod.filter(({ pod }) => !this.unread.has(pod)).flatMap((one) => one.retries);
     for (const { from, to, series, counts } of flowsByPod.flatMap((one) => one.flows)) {
       const id = edgeId({ from, to });
       const total = this.totals.get(id) ?? { from, to, count: 0, protocols: new Set() };
@@ -133,7 +143,7 @@ export class TrafficWindow {
       total.protocols.add(series.protocol);
       this.totals.set(id, total);
     }
-    if (!isFirst) this.push({ startMs: this.lastMs ?? atMs, endMs: atMs, sums: EdgeSums.of(flows) });
+    if (!isFirst) this.push({ startMs: this.lastMs ?? atMs, endMs: atMs, sums: EdgeSums.of(flows, retries) });
     this.lastMs = atMs;
     const unread = isFirst ? pods.filter(({ hasSidecar }) => hasSidecar).map(podKey) : [...this.unread];
     const read = new Set(traffic.map(({ pod }) => pod));
@@ -191,10 +201,24 @@ export class TrafficWindow {
     return flows;
   }
 
+  private retriesOf({ pod, retries }: PodTraffic, nodes: NodeDirectory): Retries[] {
+    const own = nodes.pod(pod);
+    if (own === undefined) return [];
+    const known = this.lastRetries.get(pod);
+    this.lastRetries.set(pod, new Map(retries.map(({ cluster, count }) => [cluster, count])));
+    return retries.flatMap(({ cluster, count }): Retries[] => {
+      const before = known?.get(cluster) ?? 0;
+      const added = count < before ? count : count - before;
+      const to = added === 0 ? undefined : nodes.cluster(cluster, '', own);
+      return to === undefined ? [] : [{ from: nodeIdOf(own), to, count: added }];
+    });
+  }
+
   /** Forgets pods that are gone, and edges without traffic whose ends are gone. */
   forget(pods: Observation['pods'], nodes: NodeDirectory): void {
     const kept = new Set(pods.map(podKey));
-    for (const pod of this.last.keys()) if (!kept.has(pod)) this.last.delete(pod);
+    for (const counters of [this.last, this.lastRetries])
+      for (const pod of counters.keys()) if (!kept.has(pod)) counters.delete(pod);
     for (const [id, { from, to }] of this.totals)
       if (!this.sums.byEdge.has(id) && !(nodes.has(from) && nodes.has(to))) this.totals.delete(id);
   }

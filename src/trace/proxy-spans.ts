@@ -40,9 +40,10 @@ export function isUpstreamAnswer({ attributes }: Span): boolean {
 /** Suffix that Envoy appends to the host of a mirrored request (`request_mirror_policies`), whose answer it ignores. */
 const mirroredHost = /-shadow$/;
 
-/** Reports whether a SERVER span is of a mirrored request. */
+/** Reports whether a SERVER span is of a mirrored request. A proxy's span has only the URL. */
 export function isMirrored({ attributes }: Span): boolean {
-  return mirroredHost.test(String(attributes['server.address'] ?? ''));
+  const address = attributes['server.address'] ?? URL.parse(String(attributes['http.url'] ?? ''))?.hostname;
+  return mirroredHost.test(String(address ?? ''));
 }
 
 /** Returns the names of the services whose sidecars have spans, and of the other proxies with spans, sorted. */

@@ -43,6 +43,18 @@ spec:
         - { destination: { host: service2, subset: v2 }, weight: 10 }
 `,
 };
+const retries = {
+  name: 'retries.yaml',
+  text: `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: service3 }
+spec:
+  hosts: [service3]
+  http:
+    - route: [{ destination: { host: service3 } }]
+      retries: { attempts: 2, retryOn: 5xx }
+`,
+};
 const longestWaitMs = 90_000;
 
 /** Reader of the events of a page. */
@@ -230,6 +242,30 @@ suite('the page of a local mesh', { timeout: 900_000 }, () => {
       events.state?.changes[0]?.objects.map(({ change }) => change),
       ['deleted', 'deleted'],
     );
+  });
+
+  test('shows the retries of a proxy on an edge, and names the attempts in a trace', async () => {
+    await apply(retries);
+    for (let count = 0; count < 3; count++) await call('/@service1/@service3/~status=503:attempt<3/retried');
+    const { traffic } = await edgeWith('service1', 'service3', (one) => one.traffic.retries === 6);
+    assert.equal(traffic.byStatus['200'], 3);
+    const until = performance.now() + longestWaitMs;
+    let attempts: readonly string[] = [];
+    while (attempts.length < 3 && performance.now() < until) {
+      await sleep(300);
+      const { traces } = await get<TraceList>(meshPaths.traces);
+      const found = traces.find(({ name: one }) => one.includes('/retried'));
+      const view = found && (await get<TraceView>(`${meshPaths.trace}?id=${found.traceId}`));
+      const numbered = view?.spans.filter(({ attempt }) => attempt !== undefined) ?? [];
+      attempts = numbered.map(
+        ({ origin, service, status, attempt, attempts: of }) => `${origin} ${service} ${status} ${attempt} of ${of}`,
+      );
+    }
+    assert.deepEqual(attempts, [
+      'sidecar service3.default 503 1 of 3',
+      'sidecar service3.default 503 2 of 3',
+      'sidecar service3.default 200 3 of 3',
+    ]);
   });
 
   test('shows a trace with the spans of apps and sidecars', async () => {

@@ -197,6 +197,26 @@ suite('the page of a local mesh in Chromium, with made data', () => {
     assert.match(String(await page.evaluate('document.activeElement.textContent')), /proxy of service1, receives/);
   });
 
+  test('attempts of a call are named in a trace, and retries on their edge and in its panel', async () => {
+    const [first, second, third, ...rest] = demoTrace.spans.slice(0, 5);
+    assert.ok(first !== undefined && second !== undefined && third !== undefined);
+    const attempts = rest.map((span, index) => ({ ...span, attempt: index + 1, attempts: 2 }));
+    const trace = { ...demoTrace, spans: [first, second, third, ...attempts] };
+    const state = demoState('before');
+    const retried = { ...traffic({ 200: 24 }), retries: 5 };
+    const edges = state.edges.map((one) => (one.id === refusedEdge ? { ...one, traffic: retried } : one));
+    await using opened = await open({ trace, state: { ...state, edges } });
+    const { page } = opened;
+    assert.equal(await wordsOf(edgeOf(page, refusedEdge)), '200 ×24 5 retries by the proxy mTLS');
+    await edgeOf(page, refusedEdge).focus();
+    await page.keyboard.press('Enter');
+    await waitForWords(page.locator('.selection'), /5 retries by the proxy of service1, after attempts that failed/);
+    await page.locator('.trace-row').first().click();
+    await page.locator('.trace .row').first().waitFor();
+    assert.deepEqual(await page.locator('.trace .row .attempt').allInnerTexts(), ['attempt 1 of 2', 'attempt 2 of 2']);
+    assert.match(await wordsOf(page.locator('.trace .row').last()), /^service1 ?attempt 2 of 2 receives GET/);
+  });
+
   test('one stream follows the mesh; it closes while the tab is hidden or the page is paused', async () => {
     await using opened = await open();
     const { page, server } = opened;

@@ -8,7 +8,7 @@ import { readTrafficStats } from '../observe/metrics-endpoint.ts';
 import { NewLines } from '../observe/new-lines.ts';
 import { PodDirectory } from '../observe/pod-directory.ts';
 import { parseRefusals } from '../observe/refused-requests.ts';
-import { trafficSeries } from '../observe/traffic-series.ts';
+import { retrySeries, trafficSeries } from '../observe/traffic-series.ts';
 import { entryName } from '../resources/entry-names.ts';
 import { externalHostsAnnotation } from '../resources/installation.ts';
 import { namespaceOf } from '../resources/objects.ts';
@@ -116,6 +116,7 @@ export class MeshObserver {
     return stats.map((one) => ({
       pod: `${one.pod.namespace}/${one.pod.name}`,
       series: trafficSeries(one, directory),
+      retries: retrySeries(one),
     }));
   }
 

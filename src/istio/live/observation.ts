@@ -1,5 +1,5 @@
 import type { RefusedRequest } from '../observe/refused-requests.ts';
-import type { TrafficSeries } from '../observe/traffic-series.ts';
+import type { RetrySeries, TrafficSeries } from '../observe/traffic-series.ts';
 import type { KubeObject, Labels } from '../resources/objects.ts';
 
 /** Request for what is new in a mesh, for its page. */
@@ -54,6 +54,7 @@ export interface PodTraffic {
   /** `NAMESPACE/NAME`. */
   readonly pod: string;
   readonly series: readonly TrafficSeries[];
+  readonly retries: readonly RetrySeries[];
 }
 
 export interface PodRefusal {

@@ -38,6 +38,23 @@ export interface TrafficSeries {
   readonly tcpBytes: number;
 }
 
+/** Requests that a proxy has sent again after a failure, to one of Envoy's clusters. */
+export interface RetrySeries {
+  /** Name such as `outbound|8080||reviews.default.svc.cluster.local`. */
+  readonly cluster: string;
+  /** Number of retries since the proxy has started. */
+  readonly count: number;
+}
+
+/** Returns the retries of a proxy, by cluster. */
+export function retrySeries({ text }: Pick<ProxyStats, 'text'>): RetrySeries[] {
+  const samples = [...parseSamples(text, (name) => name === 'envoy_cluster_upstream_rq_retry')];
+  return samples.flatMap(({ labels: { cluster_name: name = '' }, value }): RetrySeries[] =>
+    // Statistics have a semicolon after the name, so that it cannot be taken for the name of a statistic.
+    name.startsWith('outbound|') && value > 0 ? [{ cluster: name.replace(/;$/, ''), count: value }] : [],
+  );
+}
+
 interface Counters {
   requests: number;
   durationMs: number;

@@ -1,6 +1,6 @@
 import type { DrawnEdge, DrawnGraph, DrawnNode } from './drawn-graph.ts';
 import type { MeshEdge, MeshNode, MeshState } from './mesh-page-data.ts';
-import { edgeLabel, failedOf, isQuiet, nameOf, reasonWords, refusedOf } from './mesh-words.ts';
+import { edgeLabel, failedOf, isQuiet, nameOf, reasonWords, refusedOf, retriesText } from './mesh-words.ts';
 
 /** Part of a mesh that is shown. */
 export interface MeshFilter {
@@ -121,7 +121,9 @@ function problemLines(edge: MeshEdge, tone: DrawnEdge['tone']): string[] {
   const refused = refusedOf(edge);
   const errors = failedOf(edge);
   const reasons = [...new Set(refusals.map(({ reason }) => reasonWords(reason)))];
+  const retries = retriesText(traffic);
   return [
+    ...(retries === undefined ? [] : [retries]),
     ...(refused === 0 ? [] : [`${refused} refused by a proxy: ${reasons.join(', ')}`]),
     ...(errors === 0
       ? []

@@ -130,6 +130,8 @@ export interface Traffic {
   readonly p95Ms?: number;
   /** Bytes of TCP connections, in both directions. */
   readonly tcpBytes?: number;
+  /** Requests that the caller's proxy has sent again after a failure. Each request counts once, with its last answer. */
+  readonly retries?: number;
 }
 
 export interface VersionTraffic {
@@ -286,6 +288,10 @@ export interface TraceSpan {
   readonly isError: boolean;
   /** HTTP status or name of the gRPC status. */
   readonly status?: string;
+  /** Number of the attempt, from 1, if a proxy or a service has sent the same request several times. */
+  readonly attempt?: number;
+  /** Number of attempts with spans; absent if spans do not show which ones belong together. */
+  readonly attempts?: number;
   /** Names and values, sorted by name. */
   readonly tags: readonly (readonly [string, string])[];
 }

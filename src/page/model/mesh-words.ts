@@ -73,6 +73,16 @@ export function refusalSentences({ refusals }: MeshEdge, state: Pick<MeshState, 
   return [...texts.slice(0, mostReasons), ...(more > 0 ? [`And ${more} more.`] : [])].join(' ');
 }
 
+/**
+ * Returns the retries of an edge in words; undefined if there are none.
+ *
+ * @example
+ * retriesText({ retries: 2 }); // '2 retries by the proxy'
+ */
+export function retriesText({ retries = 0 }: Pick<Traffic, 'retries'>): string | undefined {
+  return retries === 0 ? undefined : `${retries} ${retries === 1 ? 'retry' : 'retries'} by the proxy`;
+}
+
 /** Returns connections that were refused in words, such as `43 connections refused before a call (plain text)`. */
 export function refusedConnectionsText(count: number): string {
   return `${count} ${count === 1 ? 'connection' : 'connections'} refused before a call (${reasonWords('plain_text')})`;

@@ -98,6 +98,17 @@ export function spanTitle({ origin, kind }: TraceSpan, service: string, isGatewa
   }
 }
 
+/**
+ * Says which attempt of a request a span is.
+ *
+ * @example
+ * attemptText({ attempt: 2, attempts: 3 }); // 'attempt 2 of 3'
+ */
+export function attemptText({ attempt, attempts }: Pick<TraceSpan, 'attempt' | 'attempts'>): string | undefined {
+  if (attempt === undefined) return undefined;
+  return `attempt ${attempt}${attempts === undefined ? '' : ` of ${attempts}`}`;
+}
+
 /** Says what a span is about: `receives GET /hello`. The path is more exact than the name, which has placeholders. */
 export function spanAction({ origin, kind, name, tags }: TraceSpan): string {
   const tagOf = (wanted: string): string | undefined => tags.find(([tag]) => tag === wanted)?.[1];

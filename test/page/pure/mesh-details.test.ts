@@ -18,6 +18,7 @@ import { meshChange, meshObject, withPlaces } from '../../../src/mesh-page/objec
 import { guardRequest } from '../../../src/mesh-page/request-guard.ts';
 import { traceSummaries, traceView } from '../../../src/mesh-page/trace-views.ts';
 import { type EdgeDetails, meshPaths } from '../../../src/page/model/mesh-page-data.ts';
+import { attemptText } from '../../../src/page/model/trace-rows.ts';
 import type { Span } from '../../../src/trace/span.ts';
 
 function objectOf(kind: string, spec: unknown, metadata = {}): KubeObject {
@@ -320,6 +321,35 @@ suite('traces', () => {
     );
     assert.equal(view.durationMs, 11);
     assert.equal(view.leftOut, 0);
+  });
+
+  test('attempts of one request are numbered: those of a proxy below its span, those of a service by its own count', () => {
+    const sidecar = (kind: 'client' | 'server', address = 'back:8080'): Partial<Span> => ({
+      kind,
+      scope: 'envoy',
+      service: kind === 'client' ? 'front' : 'back',
+      attributes: { component: 'proxy', node_id: 'sidecar~10.0.0.1~p~default', 'http.url': `http://${address}/x` },
+    });
+    const call = (attempt: number, target = 'back:8080'): Partial<Span> => ({
+      kind: 'client',
+      attributes: { 'meshmock.target': target, ...(attempt === 1 ? {} : { 'meshmock.attempt': attempt }) },
+    });
+    const textsOf = (spans: readonly Span[]): (string | undefined)[] =>
+      traceView('a'.repeat(32), spans).spans.map((one) => attemptText(one));
+    const ofProxy = [
+      span(1, undefined, 100, sidecar('client')),
+      span(2, 1, 101, sidecar('server')),
+      span(3, 1, 105, sidecar('server')),
+      // A mirrored request is at the same place.
+      span(4, 1, 106, sidecar('server', 'back-shadow:8080')),
+      span(5, 3, 106),
+    ];
+    assert.deepEqual(textsOf(ofProxy), [undefined, 'attempt 1 of 2', 'attempt 2 of 2', undefined, undefined]);
+    const ofService = [span(1, undefined, 100), span(2, 1, 101, call(1)), span(3, 1, 105, call(2))];
+    assert.deepEqual(textsOf(ofService), [undefined, 'attempt 1 of 2', 'attempt 2 of 2']);
+    // Two calls to the same target, one of which was repeated, and one to another.
+    const atOnce = [...ofService, span(4, 1, 102, call(1)), span(5, 1, 103, call(1, 'other:8080'))];
+    assert.deepEqual(textsOf(atOnce), [undefined, undefined, undefined, undefined, 'attempt 2']);
   });
 
   test('summaries are the newest first, with the path of the first request', () => {

@@ -5,7 +5,7 @@ import type { Observation, ObservedPod, PodRefusal } from '../../../src/istio/li
 import { RefusalSenders } from '../../../src/istio/live/refusal-senders.ts';
 import { PodDirectory } from '../../../src/istio/observe/pod-directory.ts';
 import { parseRefusals, type RefusedRequest } from '../../../src/istio/observe/refused-requests.ts';
-import { trafficSeries } from '../../../src/istio/observe/traffic-series.ts';
+import { retrySeries, trafficSeries } from '../../../src/istio/observe/traffic-series.ts';
 import { MeshModel } from '../../../src/mesh-page/mesh-model.ts';
 import { NodeDirectory } from '../../../src/mesh-page/node-directory.ts';
 import { type EdgeTally, TrafficWindow } from '../../../src/mesh-page/traffic-window.ts';
@@ -64,12 +64,19 @@ function observation(atMs: number, texts: readonly (readonly [ObservedPod, strin
     traffic: texts.map(([of, text]) => ({
       pod: `default/${of.name}`,
       series: trafficSeries({ pod: of, text }, directory),
+      retries: retrySeries({ text }),
     })),
     refusals: [],
     objectsVersion: 1,
     changes: [],
     ...rest,
   };
+}
+
+/** Counter of retries of a proxy, as Envoy prints it. */
+function retried(count: number, subset = ''): string {
+  const name = `outbound|8080|${subset}|back.default.svc.cluster.local;`;
+  return `envoy_cluster_upstream_rq_retry{cluster_name="${name}"} ${count}\n`;
 }
 
 function edgeOf(model: MeshModel, id: string): MeshEdge | undefined {
@@ -84,6 +91,25 @@ suite('traffic of a mesh', () => {
     assert.equal(edge?.total, 7);
     assert.equal(edge?.traffic.requests, 0);
     assert.equal(model.state(() => undefined, undefined).windowMs, 0);
+  });
+
+  test('retries are those since the observation before, also of a request that has not ended, and leave the window', () => {
+    const model = new MeshModel('mesh');
+    const ownCluster = 'envoy_cluster_upstream_rq_retry{cluster_name="xds-grpc"} 9\n';
+    const retriesOf = (): number | undefined => edgeOf(model, 'front.default back.default')?.traffic.retries;
+    model.add(observation(1000, [[front, sent('v1', '200', '-', 7) + retried(3) + ownCluster]]));
+    assert.equal(retriesOf(), undefined);
+    model.add(observation(2000, [[front, sent('v1', '200', '-', 7) + retried(4) + ownCluster]]));
+    assert.equal(retriesOf(), 1);
+    model.add(observation(3000, [[front, sent('v1', '200', '-', 8) + retried(4) + retried(2, 'v2')]]));
+    assert.equal(retriesOf(), 3);
+    // The proxy began again.
+    model.add(observation(4000, [[front, sent('v1', '200', '-', 1) + retried(1)]]));
+    assert.equal(retriesOf(), 4);
+    for (const atMs of [30_000, 60_000, 90_000])
+      model.add(observation(atMs, [[front, sent('v1', '200', '-', 1) + retried(1)]]));
+    assert.equal(edgeOf(model, 'front.default back.default')?.traffic.requests, 0);
+    assert.equal(retriesOf(), undefined);
   });
 
   test('rates, statuses, versions and mutual TLS are those since the observation before', () => {

@@ -17,6 +17,7 @@ import {
   refusedConnectionsOf,
   refusedConnectionsText,
   refusedOf,
+  retriesText,
   statusText,
   windowText,
 } from '../../model/mesh-words.ts';
@@ -31,13 +32,13 @@ export interface EdgeEnds {
 /** Returns what the proxies counted on an edge, and why they refused requests. */
 export function edgeTraffic(edge: MeshEdge, ends: EdgeEnds, state: MeshState): Content[] {
   return [
-    element('p', {}, ...trafficSentence(edge, windowText(state))),
+    element('p', {}, ...trafficSentence(edge, ends, windowText(state))),
     ...edge.refusals.map((refusal) => refusalText(refusal, ends, state)),
     edge.versions.length === 0 || isQuiet(edge) ? undefined : versionTable(edge),
   ];
 }
 
-function trafficSentence(edge: MeshEdge, window: string): Content[] {
+function trafficSentence(edge: MeshEdge, { from }: EdgeEnds, window: string): Content[] {
   const { traffic, total } = edge;
   const connections = refusedConnectionsOf(edge);
   const unread =
@@ -51,9 +52,15 @@ function trafficSentence(edge: MeshEdge, window: string): Content[] {
     `${traffic.requests} ${traffic.requests === 1 ? 'call' : 'calls'} ${window}, ${rateText(traffic.perSecond)}`,
     refused === 0 ? undefined : element('span', { class: 'refused' }, `, ${refused} refused by a proxy`),
     failed === 0 ? undefined : element('span', { class: 'bad' }, `, ${failed} failed`),
-    `. ${encryption(edge)} ${total} since the proxies have started.`,
+    `. ${retriesSentence(edge, from)}${encryption(edge)} ${total} since the proxies have started.`,
     unread,
   ];
+}
+
+function retriesSentence({ traffic }: MeshEdge, caller: string): string {
+  const retries = retriesText(traffic);
+  if (retries === undefined) return '';
+  return `${retries} of ${caller}, after attempts that failed; a call counts once, with its last answer. `;
 }
 
 /** Returns a rate in words. */

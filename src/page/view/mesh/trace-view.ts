@@ -1,6 +1,7 @@
 import { type Content, element, fill, svg } from '../../dom/elements.ts';
 import type { TraceSpan, TraceView } from '../../model/mesh-page-data.ts';
 import {
+  attemptText,
   type Interval,
   shortServices,
   spanAction,
@@ -81,6 +82,7 @@ function rowItem(row: TraceRow, title: string, totalMs: number): HTMLLIElement {
   const detailsId = `span-${span.spanId.replaceAll(/\W/g, '-')}`;
   const status = span.status ?? (span.isError ? 'error' : '');
   const tone = toneOfSpan(span);
+  const attempt = attemptText(span);
   const made = element(
     'button',
     { type: 'button', class: `row ${span.origin}`, 'aria-expanded': 'false', 'aria-controls': detailsId },
@@ -88,6 +90,7 @@ function rowItem(row: TraceRow, title: string, totalMs: number): HTMLLIElement {
       'span',
       { class: 'name foreign' },
       element('strong', {}, title),
+      attempt && element('span', { class: 'chip attempt' }, attempt),
       element('small', {}, ` ${spanAction(span)}`),
     ),
     element('span', { class: `outcome ${tone}` }, `${tone === 'bad' ? '✕ ' : tone === 'notice' ? '! ' : ''}${status}`),

@@ -1,5 +1,4 @@
 import type { Manifest } from '../../istio/resources/manifest.ts';
-import { manifestsByIdentity } from '../../istio/resources/manifest-identity.ts';
 import type { KubeObject } from '../../istio/resources/objects.ts';
 import type { EdgeObjects } from '../edge-objects.ts';
 import type { Cause, DifferenceKind } from '../model.ts';

@@ -1,6 +1,6 @@
-import { manifestsByIdentity } from '../../cases/meshes/file-objects.ts';
 import { withoutServerFields } from '../../istio/apply/server-fields.ts';
 import type { Manifest } from '../../istio/resources/manifest.ts';
+import { manifestsByIdentity } from '../../istio/resources/manifest-identity.ts';
 import { type ChangedPart, changedParts } from './changed-parts.ts';
 
 /** Object that differs between two snapshots. */

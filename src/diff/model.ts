@@ -184,6 +184,14 @@ export interface ReceivedCopy {
   readonly isMutualTls: boolean | undefined;
   /** Identity of the caller that the callee's proxy saw. */
   readonly identity: string | undefined;
+  /** Facts of TLS that the callee itself ended; undefined if it did not. */
+  readonly tls: ReceivedTls | undefined;
+}
+
+/** Names that a client showed in TLS; undefined if it showed none. */
+export interface ReceivedTls {
+  readonly serverName: string | undefined;
+  readonly certificate: string | undefined;
 }
 
 /** Requests of a probe that had the same outcome. */
@@ -274,6 +282,8 @@ const differenceKinds = [
   'mirror',
   'mtls',
   'identity',
+  'server_name',
+  'certificate',
   'path',
   'method',
   'authority',

@@ -11,7 +11,7 @@ import {
   shareText,
   testFalseAlarmRate,
 } from '../../src/diff/compare/shares.ts';
-import type { Observation, Outcome, Probe, ProbeMode } from '../../src/diff/model.ts';
+import type { Observation, Outcome, Probe, ProbeMode, ReceivedTls } from '../../src/diff/model.ts';
 import type { CallResult } from '../../src/reply/reply.ts';
 import fc from '../fast-check.ts';
 import { noLonger, observation, outcome, probe, service } from './make.ts';
@@ -77,6 +77,7 @@ test('what the callee received is compared, if the same service answered', () =>
     headers: { 'x-a': '1' },
     isMutualTls: true,
     identity: 'spiffe://a',
+    tls: undefined,
   };
   const changed = { ...received, path: '/b', headers: { 'x-b': '2' }, isMutualTls: false, identity: undefined };
   assert.deepEqual(compared(one({ ...v1, received }), one({ ...v1, received: changed })), [
@@ -86,6 +87,32 @@ test('what the callee received is compared, if the same service answered', () =>
     'request mtls: mTLS → plain text',
   ]);
   assert.deepEqual(compared(one({ ...v1, received }), one(v1)), []);
+});
+
+test('names and certificates are compared, if the callee itself ends TLS', () => {
+  const seen = (tls: ReceivedTls | undefined): Observation => {
+    const parts = { method: 'GET', path: '/', authority: 'bank', headers: {}, isMutualTls: false, identity: undefined };
+    return one({ ...v1, received: { ...parts, tls } });
+  };
+  const bank = { serverName: 'bank.outside', certificate: undefined };
+  assert.deepEqual(compared(seen(bank), seen(bank)), []);
+  assert.deepEqual(compared(seen(bank), seen({ serverName: 'vault.outside', certificate: 'shop' })), [
+    'request server_name: callee gets the name in TLS: bank.outside → vault.outside',
+    'request certificate: callee gets a certificate of: none → shop',
+  ]);
+  assert.deepEqual(compared(seen(undefined), seen(bank)), ['request mtls: callee gets plain text → TLS']);
+});
+
+test('an error of another server counts as a refusal, since a proxy on the way has made it', () => {
+  const foreign = (status: number): Observation => one({ ...v1, answer: { kind: 'foreign' }, status });
+  const text = '404 from a server that is no mock';
+  assert.deepEqual(compared(one(v1), foreign(404)), [`refused refused: 200 reviews v1 → ${text}`]);
+  assert.deepEqual(compared(foreign(404), one(v1)), [`allowed allowed: ${text} → 200 reviews v1`]);
+  const refused = one(refusal('rbac_denied', 403));
+  assert.deepEqual(compared(refused, foreign(404)), [`answer refusal: 403 rbac_denied → ${text}`]);
+  assert.deepEqual(compared(one(v1), foreign(200)), [
+    'destination destination: 200 reviews v1 → 200 from a server that is no mock',
+  ]);
 });
 
 test('timeouts are compared by those of the configuration', () => {

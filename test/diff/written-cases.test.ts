@@ -82,6 +82,7 @@ test('meshmock test reads the written cases of all kinds of probes', () => {
           headers: value === '' ? {} : { 'x-team': value },
           isMutualTls: true,
           identity: 'spiffe://cluster.local/ns/default/sa/productpage',
+          tls: undefined,
         },
       }),
     ]);

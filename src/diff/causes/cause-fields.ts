@@ -55,6 +55,8 @@ const hints: Readonly<Record<DifferenceKind, CauseHint>> = {
   mirror: field(/^(?:mirrors?|mirrorPercentage|mirror_percent|filters)$/, routes),
   mtls: field(/^(?:mtls|portLevelMtls|tls|sidecar\.istio\.io\/inject)$/, connections),
   identity: field(/^(?:serviceAccountName|mtls|portLevelMtls|tls)$/, connections),
+  server_name: field(/^(?:sni|tls)$/, connections),
+  certificate: field(/^(?:credentialName|clientCertificate|tls)$/, connections),
   path: field(/^(?:rewrite|filters)$/, routes),
   method: { ...destination, fields: /^method$/ },
   authority: field(/^(?:rewrite|authority|headers|filters)$/, routes),

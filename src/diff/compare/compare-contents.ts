@@ -1,4 +1,4 @@
-import type { DifferenceKind, Outcome, ReceivedCopy } from '../model.ts';
+import type { DifferenceKind, Outcome, ReceivedCopy, ReceivedTls } from '../model.ts';
 import type { BareDifference } from './bare-difference.ts';
 import { differingNames } from './compared-headers.ts';
 
@@ -30,8 +30,26 @@ function connectionDifference(old: ReceivedCopy, changed: ReceivedCopy): BareDif
   const isKnown = old.isMutualTls !== undefined && changed.isMutualTls !== undefined;
   if (isKnown && old.isMutualTls !== changed.isMutualTls)
     return [{ kind: 'mtls', from: tlsText(old), to: tlsText(changed) }];
-  if (old.identity === changed.identity) return [];
-  return [{ kind: 'identity', from: `identity ${old.identity ?? 'none'}`, to: changed.identity ?? 'none' }];
+  if (old.identity !== changed.identity)
+    return [{ kind: 'identity', from: `identity ${old.identity ?? 'none'}`, to: changed.identity ?? 'none' }];
+  return tlsDifferences(old.tls, changed.tls);
+}
+
+/** Compares what the client showed in TLS that the callee itself ended. */
+function tlsDifferences(old: ReceivedTls | undefined, changed: ReceivedTls | undefined): BareDifference[] {
+  if (old === undefined || changed === undefined)
+    return old === changed ? [] : [{ kind: 'mtls', from: `callee gets ${plainOrTls(old)}`, to: plainOrTls(changed) }];
+  const names = { server_name: 'callee gets the name in TLS', certificate: 'callee gets a certificate of' } as const;
+  const difference = (kind: keyof typeof names, from = 'none', to = 'none'): BareDifference[] =>
+    from === to ? [] : [{ kind, from: `${names[kind]}: ${from}`, to }];
+  return [
+    ...difference('server_name', old.serverName, changed.serverName),
+    ...difference('certificate', old.certificate, changed.certificate),
+  ];
+}
+
+function plainOrTls(tls: ReceivedTls | undefined): string {
+  return tls === undefined ? 'plain text' : 'TLS';
 }
 
 function tlsText({ isMutualTls }: ReceivedCopy): string {

@@ -88,9 +88,14 @@ function isByChance(kind: DifferenceKind, byChance: ChancePart): boolean {
 function answerChange(old: Outcome, changed: Outcome): DifferenceKind | undefined {
   const [before, after] = [old.answer, changed.answer];
   if (isFault(before) || isFault(after)) return outcomeText(old) === outcomeText(changed) ? undefined : 'fault';
-  if (isRefused(before) !== isRefused(after)) return isRefused(after) ? 'refused' : 'allowed';
-  if (isRefused(before)) return outcomeText(old) === outcomeText(changed) ? undefined : 'refusal';
+  if (isFailed(old) !== isFailed(changed)) return isFailed(changed) ? 'refused' : 'allowed';
+  if (isFailed(old)) return outcomeText(old) === outcomeText(changed) ? undefined : 'refusal';
   return before.kind === after.kind ? sameKindChange(old, changed) : otherKind(before, after);
+}
+
+/** Reports whether a request failed before its callee. No mock has made an error without its signature. */
+function isFailed({ answer, status = 0 }: Outcome): boolean {
+  return isRefused(answer) || (answer.kind === 'foreign' && status >= 400);
 }
 
 function otherKind(before: ObservedAnswer, after: ObservedAnswer): DifferenceKind {

@@ -123,6 +123,7 @@ function receivedOf({ reply }: CallResult): ReceivedCopy | undefined {
     headers: comparedHeaders(headers),
     isMutualTls: reply.mesh?.peerIdentity !== undefined,
     identity: reply.mesh?.peerIdentity,
+    tls: request.tls && { serverName: request.tls.sni, certificate: request.tls.peer },
   };
 }
 

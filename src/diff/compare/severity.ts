@@ -24,6 +24,8 @@ export function severityOf(kind: DifferenceKind): Severity {
       return 'resilience';
     case 'mtls':
     case 'identity':
+    case 'server_name':
+    case 'certificate':
     case 'path':
     case 'method':
     case 'authority':

@@ -151,14 +151,23 @@ function receivedFact(kind: Difference['kind'], received: ReceivedCopy, subject:
     case 'authority':
       return [`${subject}host = ${quoted(received.authority)}`];
     case 'mtls':
+      if (received.tls !== undefined) return [`${subject}tls-version exists`];
       return [`${subject}mtls = ${received.isMutualTls === true ? 'yes' : 'no'}`];
     case 'identity':
       return received.identity === undefined ? [`${subject}mtls = no`] : [`${subject}peer = ${received.identity}`];
+    case 'server_name':
+      return tlsFact(subject, 'sni', received.tls?.serverName);
+    case 'certificate':
+      return tlsFact(subject, 'tls-peer', received.tls?.certificate);
     case 'request_header':
       return headerFact(`${subject}header`, name, received.headers[name]);
     default:
       return [];
   }
+}
+
+function tlsFact(subject: string, fact: string, value: string | undefined): string[] {
+  return [value === undefined ? `${subject}${fact} exists = 0` : `${subject}${fact} = ${quoted(value)}`];
 }
 
 function headerFact(subject: string, name: string, value: string | undefined): string[] {

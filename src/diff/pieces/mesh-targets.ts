@@ -37,12 +37,22 @@ const meshNamespaces = new Set(['istio-system', 'kube-system', 'kube-public']);
 export function meshTargetsOf(before: MeshSnapshot, after: MeshSnapshot): MeshTargets {
   const meshes = [after, before];
   const ports = meshes.flatMap((mesh) => callableServices(mesh).flatMap((service) => portsOf(service, mesh)));
-  const targets = [...ports.flatMap(({ target }) => target ?? []), ...meshes.flatMap(outsideTargets)];
+  const outside = meshes.flatMap(outsideTargets);
+  const hosts = new Set(outside.map(({ edge }) => edge.host));
+  const services = ports.flatMap(({ target }) => target ?? []).map((target) => withOwnName(target, hosts));
+  const targets = [...services, ...outside];
   const skipped = ports.flatMap(({ notCompared }) => notCompared ?? []);
   return {
     targets: firstOfEach(targets, ({ edge }) => `${edge.host}:${edge.port}`),
     notCompared: firstOfEach(skipped, ({ subject }) => subject),
   };
+}
+
+/** Returns a Service with the name of its host, if its short name is that of a host outside the mesh. */
+function withOwnName(target: MeshTarget, outside: ReadonlySet<string>): MeshTarget {
+  const { destination } = target;
+  if (!outside.has(destination.name)) return target;
+  return { ...target, destination: { ...destination, name: destination.host } };
 }
 
 function firstOfEach<T>(all: readonly T[], keyOf: (one: T) => string): T[] {

@@ -5,12 +5,17 @@ import { unseenObjects } from '../../src/diff/causes/unseen-objects.ts';
 import type { Cause } from '../../src/diff/model.ts';
 import { parseManifests } from '../../src/istio/resources/manifest.ts';
 
-function unseen(before: string, after: string, causes: readonly Partial<Cause>[] = []): string[] {
+function unseen(
+  before: string,
+  after: string,
+  causes: readonly Partial<Cause>[] = [],
+  areEdgesUnshown = false,
+): string[] {
   const [old, recent] = [before, after].map((text) => parseManifests([{ name: 'shop.yaml', text }]));
   const differences = causes.map((cause) => ({
     cause: { kind: '', namespace: 'default', name: '', place: undefined, where: undefined, ...cause },
   }));
-  return unseenObjects(changedObjects(old ?? [], recent ?? [], 'default'), differences).map(
+  return unseenObjects(changedObjects(old ?? [], recent ?? [], 'default'), differences, areEdgesUnshown).map(
     ({ subject, reason }) => `${subject}: ${reason}`,
   );
 }
@@ -38,6 +43,9 @@ test('objects that the configuration of proxies shows are not listed, except pol
   assert.deepEqual(unseen(policy('{ action: ALLOW }'), policy('{ action: DENY }')), []);
   assert.equal(unseen('', policy('{ action: AUDIT }')).length, 1);
   assert.deepEqual(unseen('', object('v1', 'Service', '{ ports: [] }')), []);
+  assert.deepEqual(unseen(policy('{ action: ALLOW }'), policy('{ action: DENY }'), [], true), [
+    'AuthorizationPolicy shop (shop.yaml:5): it changed, and no request shows a difference that it caused',
+  ]);
 });
 
 test('objects that caused a difference are not listed', () => {

@@ -14,15 +14,17 @@ const shownKinds = new Set(['Service', 'Namespace', 'Endpoints', 'EndpointSlice'
 const partlyShownKinds = new Set(['EnvoyFilter', 'ProxyConfig']);
 
 /**
- * Returns the objects that changed, and that are not compared: those whose kind no request shows, unless they are the cause
- * of a difference, and workloads of which more changed than mocks show.
+ * Returns the objects that changed and that no request shows, unless they are the cause of a difference, and workloads of
+ * which more changed than mocks show.
  *
+ * @param areEdgesUnshown true if the configuration of an edge differs, and no request to it
  * @example
- * unseenObjects(changed, []); // [{ subject: 'Telemetry ingress (telemetry.yaml:12)', reason: 'it changed, and …' }]
+ * unseenObjects(changed, [], false); // [{ subject: 'Telemetry ingress (telemetry.yaml:12)', reason: 'it changed, and …' }]
  */
 export function unseenObjects(
   changed: readonly ChangedObject[],
   differences: readonly Pick<Difference, 'cause'>[],
+  areEdgesUnshown: boolean,
 ): NotCompared[] {
   const keyOf = ({ kind, namespace, name }: Pick<ChangedObject, 'kind' | 'namespace' | 'name'>): string =>
     [kind, namespace, name].join(' ');
@@ -32,10 +34,14 @@ export function unseenObjects(
     if (object === undefined) return [];
     if (isWorkload(object) || object.kind === 'Pod') return unseenOfWorkload(one);
     const part = one.parts.find(({ path: [first] }) => first !== 'metadata');
-    if (part === undefined || causes.has(keyOf(one)) || isShown(one, groupOf(object))) return [];
-    return [{ subject: titleOf(one, part), reason: reasonOf(one.kind, groupOf(object)) }];
+    if (part === undefined || causes.has(keyOf(one))) return [];
+    const reason = isShown(one, groupOf(object)) ? shownReason : reasonOf(one.kind, groupOf(object));
+    return reason === shownReason && !areEdgesUnshown ? [] : [{ subject: titleOf(one, part), reason }];
   });
 }
+
+/** Reason for an object that proxies show. Without an edge that it may have changed, it changed none. */
+const shownReason = 'it changed, and no request shows a difference that it caused';
 
 function isShown(changed: ChangedObject, group: string): boolean {
   if (isAudit(changed)) return false;

@@ -10,6 +10,7 @@ import type { Comparison, Observation, Probe } from '../model.ts';
 import { edgesOf } from '../pieces/edges.ts';
 import { keptConnectionMs, mayKeepConnections } from '../probes/kept-connections.ts';
 import { planProbes } from '../probes/plan-probes.ts';
+import { isUnshown } from '../probes/unshown-edges.ts';
 import { ComparisonMesh, type ComparisonMeshOptions } from './comparison-mesh.ts';
 import { leftOutNotes, newNotes } from './mesh-notes.ts';
 import { observe } from './observe-probe.ts';
@@ -119,7 +120,7 @@ export async function compareIn(
     callers: edges.callers,
     differences,
     notCompared: [
-      ...unseenObjects(finder.changed, differences),
+      ...unseenObjects(finder.changed, differences, edges.toProbe.some(isUnshown(differences))),
       ...edges.notCompared,
       ...plan.notCompared,
       ...joinEdgeNotes(unanswered(probes, observations), edges.callers),

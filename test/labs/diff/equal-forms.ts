@@ -1,9 +1,23 @@
+import { isDeepStrictEqual } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import { type ManifestSource, parseManifests } from '../../../src/istio/resources/manifest.ts';
 import type { KubeObject } from '../../../src/istio/resources/objects.ts';
 
+/** Returns manifests that mean the same as others: these once more, and in the other forms that differ from them. */
+export function equalForms(
+  sources: readonly ManifestSource[],
+): { readonly form: string; readonly sources: readonly ManifestSource[] }[] {
+  const split = sources.map(splitUp);
+  return [
+    { form: 'the same', sources },
+    { form: 'in another form', sources: sources.map(inAnotherForm) },
+    { form: 'with other names', sources: sources.map(withOtherNames) },
+    ...(isDeepStrictEqual(split, sources) ? [] : [{ form: 'split up', sources: split }]),
+  ];
+}
+
 /** Returns the same objects with their fields in reverse order, and a comment. */
-export function inAnotherForm({ name, text }: ManifestSource): ManifestSource {
+function inAnotherForm({ name, text }: ManifestSource): ManifestSource {
   const documents = parseAllDocuments(text).map((document) => JSON.stringify(reversed(document.toJS())));
   return { name, text: ['# the same', ...documents].join('\n---\n') };
 }
@@ -31,7 +45,7 @@ const renamedKinds = new Set([
 ]);
 
 /** Returns the same objects with other names, where nothing refers to the name. */
-export function withOtherNames(source: ManifestSource): ManifestSource {
+function withOtherNames(source: ManifestSource): ManifestSource {
   return mapObjects(source, (object) =>
     renamedKinds.has(object.kind)
       ? [{ ...object, metadata: { ...object.metadata, name: `${object.metadata.name}-renamed` } }]

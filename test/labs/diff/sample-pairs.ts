@@ -1,15 +1,14 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import type { ManifestSource } from '../../../src/istio/resources/manifest.ts';
 import { istioSamples } from '../../istio/local-mesh.ts';
 import { gatewayApiCases } from '../../istio/samples/bookinfo-gateway-api.ts';
 import { networkingCases } from '../../istio/samples/bookinfo-networking.ts';
 import { smallSampleCases } from '../../istio/samples/small-samples.ts';
-import { inAnotherForm, splitUp, withOtherNames } from './equal-forms.ts';
+import { equalForms, splitUp } from './equal-forms.ts';
 import type { SnapshotPair } from './pairs.ts';
 
-/** Returns pairs of Istio's samples, each with the same in other forms. All requests are sent, also if nothing differs. */
+/** Returns pairs of Istio's samples, each with the same in other forms. */
 export async function samplePairs(): Promise<SnapshotPair[]> {
   const samples = await istioSamples();
   const read = (file: string | ManifestSource): ManifestSource =>
@@ -17,10 +16,10 @@ export async function samplePairs(): Promise<SnapshotPair[]> {
   const bookinfo = read('bookinfo/platform/kube/bookinfo.yaml');
   const pair = (name: string, before: readonly ManifestSource[], after: readonly ManifestSource[]): SnapshotPair => ({
     name: `sample ${name}`,
+    group: 'samples',
     before,
     after,
-    isDifferent: false,
-    all: true,
+    expected: undefined,
     meshConfig: undefined,
     namespace: 'default',
   });
@@ -28,12 +27,7 @@ export async function samplePairs(): Promise<SnapshotPair[]> {
   const ofCases = cases.flatMap(({ title, files, given = [] }) => {
     const before = [bookinfo, ...[...given, ...files].map(read)];
     const name = `${files.map((file) => path.basename(file)).join(', ')} (${title})`;
-    const split = before.map(splitUp);
-    return [
-      pair(`${name}: in another form`, before, before.map(inAnotherForm)),
-      pair(`${name}: with other names`, before, before.map(withOtherNames)),
-      ...(isDeepStrictEqual(split, before) ? [] : [pair(`${name}: split up`, before, split)]),
-    ];
+    return equalForms(before).map(({ form, sources }) => pair(`${name}: ${form}`, before, sources));
   });
   const [regex, same] = regexPair.map((text) => [bookinfo, { name: 'regex.yaml', text }]);
   const hosts = [bookinfo, { name: 'hosts.yaml', text: severalHosts }];

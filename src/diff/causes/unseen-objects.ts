@@ -60,6 +60,8 @@ function isAudit({ kind, before, after }: ChangedObject): boolean {
 function reasonOf(kind: string, group: string): string {
   const isOfIstio = group.endsWith('istio.io') || kind === 'ConfigMap';
   if (kind === 'Telemetry') return 'it changed, and access logs, metrics and traces are not compared';
+  if (kind === 'Secret')
+    return 'it changed, and proxies keep the certificates of one that is deleted until they start again';
   return isOfIstio
     ? 'it changed, and requests do not show how; logs, metrics and traces are not compared'
     : 'it changed, and requests do not show its effect';

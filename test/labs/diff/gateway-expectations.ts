@@ -64,11 +64,12 @@ export const gatewayExpectations: Readonly<Record<string, LabExpectations>> = {
   'secure-ingress': {
     change: { to: ['shop.example.com', 'partners.example.com'], kinds: ['allowed'] },
     mutations: {
-      'a Secret in another namespace than the gateway': { to: shop, kinds: ['refused'] },
-      'the certificate of another host': { to: shop, kinds: [], listed: /certificate/ },
+      // A gateway keeps the certificate of a Secret that is deleted.
+      'a Secret in another namespace than the gateway': { to: [], kinds: [], listed: /Secret shop-cert/ },
+      'the certificate of another host': { to: shop, kinds: ['refused'] },
       'a renamed host of a server': { to: shop, kinds: ['refused'] },
       'a route for another host': { to: ['shop.example.com', 'partners.example.com'], kinds: ['destination'] },
-      'a misspelled gateway of a route for TLS': { to: [], kinds: [], listed: /connections to port 443/ },
+      'a misspelled gateway of a route for TLS': { to: [], kinds: [], listed: /connections to port 8443/ },
       'a host without client certificates': { to: ['partners.example.com'], kinds: ['allowed'] },
       'optional client certificates': { to: ['partners.example.com'], kinds: ['allowed'] },
     },

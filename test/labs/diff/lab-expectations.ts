@@ -94,7 +94,11 @@ export const labExpectations: Readonly<Record<string, LabExpectations>> = {
     files: { 'by-end-user.yaml': at('service2', ...versions), 'by-header.yaml': at('service3', ...versions) },
     mutations: { 'a renamed host of a route': at(['service3', 'service4'], ...versions) },
   },
-  'request-routing-gateway-api': { change: at('service2', ...versions) },
+  'request-routing-gateway-api': {
+    change: at('service2', ...versions),
+    // The other Services have no port for gRPC.
+    mutations: { 'a missing port of a parent': at('service2', 'refused') },
+  },
   'request-timeouts': {
     change: at(['service2', 'service3'], 'timeout'),
     files: { 'timeout.yaml': at('service2', 'timeout'), 'timeout-of-a-try.yaml': at('service3', 'timeout') },

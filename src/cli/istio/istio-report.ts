@@ -50,12 +50,17 @@ export function introduction(
   return [
     ...entryLines(ports, pods),
     '',
-    ...(page === undefined ? [] : [`The mesh in a browser: ${page}`]),
+    ...pageLines(page),
     ...tryLines(ports, meshOption(mesh)),
     ...(pods.length === 0 ? ['These manifests have no workloads: --fill adds a mock for every destination.'] : []),
     '',
     `${podCounts(pods)}, up in ${seconds.toFixed(1)} s. Logs: ${folder}/logs. End with Ctrl-C or meshmock istio down${meshOption(mesh)}.`,
   ].join('\n');
+}
+
+/** Returns a line for the page of a mesh, if it has one. */
+export function pageLines(url: string | undefined): string[] {
+  return url === undefined ? [] : [`The mesh in a browser: ${url}`];
 }
 
 /** Returns a line for each entry of the mesh, with its addresses on this machine. */

@@ -69,6 +69,7 @@ export async function istioUp(args: readonly string[]): Promise<void> {
     fill,
     istio: readIstioSettings(values),
     ...optional('maxReplicas', maxReplicas),
+    ...optional('pageUrl', page?.url),
     logRoutes: false,
     sources,
     serveArguments: [`--log-level=${logLevel}`, ...(seed === undefined ? [] : [`--seed=${seed}`])],

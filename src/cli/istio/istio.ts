@@ -12,7 +12,7 @@ import { readManifestSources } from '../files/manifest-sources.ts';
 import type { Command } from '../options/command.ts';
 import { formatHelp, type HelpText, twoColumns } from '../options/help.ts';
 import { istioChangeSchema, istioMeshSchema, istioUpSchema, readIstioOptions } from './istio-options.ts';
-import { entryLines, objectLines, reportLines } from './istio-report.ts';
+import { entryLines, objectLines, pageLines, reportLines } from './istio-report.ts';
 import { istioTools, istioToolsHelp } from './istio-tools.ts';
 import { istioUp } from './istio-up.ts';
 
@@ -127,12 +127,13 @@ export async function istio(args: readonly string[]): Promise<void> {
     }
     case 'status': {
       const values = readIstioOptions(istioMeshSchema, rest);
-      const { pods, ports } = await askMesh(values.mesh, { kind: 'status' }, never);
+      const { pods, ports, pageUrl } = await askMesh(values.mesh, { kind: 'status' }, never);
       const podLines = pods.map(
         ({ name, namespace, address, role, hasSidecar }) =>
           `${namespace}/${name}  ${address}  ${role}${hasSidecar ? '' : ', no sidecar'}`,
       );
-      process.stdout.write(`${[...entryLines(ports, pods), '', ...podLines].join('\n')}\n`);
+      const pageBlock = pageUrl === undefined ? [] : ['', ...pageLines(pageUrl)];
+      process.stdout.write(`${[...entryLines(ports, pods), ...pageBlock, '', ...podLines].join('\n')}\n`);
       return;
     }
     case 'kubeconfig':

@@ -12,6 +12,7 @@ import path from 'node:path';
 import { json } from 'node:stream/consumers';
 import type { ErrorCode } from '../../error/error-code.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { optional } from '../../error/optional.ts';
 import { kubeconfigFor } from '../control-plane/control-plane.ts';
 import type { ApplyReport, LocalMesh } from '../local-mesh/local-mesh.ts';
 import { startLocalMesh } from '../local-mesh/start-local-mesh.ts';
@@ -29,6 +30,7 @@ const ended = new AbortController();
 const forwards = new Map<string, Forward>();
 const ports: MachinePort[] = [];
 let entries: readonly Entry[] = [];
+let pageUrl: string | undefined;
 /** Number of the last published list of entries, and of the last one for which the host process listens. */
 let publishedVersion = 0;
 let confirmedVersion = 0;
@@ -59,6 +61,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {}
 
 async function start(options: StartOptions): Promise<void> {
   const { folder } = options;
+  pageUrl = options.pageUrl;
   mkdirSync(path.join(folder, 'logs'), { recursive: true });
   const tools = mountTools(options.tools, folder);
   const starting = startLocalMesh({ ...options, tools, onEntries: publish, onProgress }, ended.signal);
@@ -122,7 +125,12 @@ async function answerTo(mesh: Promise<LocalMesh>, request: ControlRequest, enque
       return { kind: 'done' };
     }
     case 'status':
-      return { kind: 'status', pods: podStatuses(await mesh), ports: ports.filter(isCurrent) };
+      return {
+        kind: 'status',
+        pods: podStatuses(await mesh),
+        ports: ports.filter(isCurrent),
+        ...optional('pageUrl', pageUrl),
+      };
     case 'objects':
       return { kind: 'objects', objects: (await mesh).objects };
     case 'stats':

@@ -303,8 +303,18 @@ export class MeshHost implements AsyncDisposable {
 }
 
 function startOptions(options: MeshOptions, tools: InstalledTools, folder: string): StartOptions {
-  const { sources, namespace, fill, unfilled, logRoutes, serveArguments, istio, maxReplicas, workloadEntries } =
-    options;
+  const {
+    sources,
+    namespace,
+    fill,
+    unfilled,
+    logRoutes,
+    serveArguments,
+    istio,
+    maxReplicas,
+    workloadEntries,
+    pageUrl,
+  } = options;
   return {
     tools,
     folder,
@@ -317,6 +327,7 @@ function startOptions(options: MeshOptions, tools: InstalledTools, folder: strin
     ...optional('istio', istio),
     ...optional('workloadEntries', workloadEntries),
     ...optional('maxReplicas', maxReplicas),
+    ...optional('pageUrl', pageUrl),
   };
 }
 

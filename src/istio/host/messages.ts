@@ -16,7 +16,10 @@ import type { ManifestSource } from '../resources/manifest.ts';
 import type { MachinePort } from './machine-ports.ts';
 
 /** Options of a local mesh that the host process sends to the controller. */
-export type StartOptions = Omit<LocalMeshOptions, 'onEntries' | 'onProgress'>;
+export interface StartOptions extends Omit<LocalMeshOptions, 'onEntries' | 'onProgress'> {
+  /** URL of the mesh's page, which the host process serves. */
+  readonly pageUrl?: string;
+}
 
 /** Message from the host process to the controller in the mesh's namespaces. */
 export type ToController =
@@ -62,7 +65,13 @@ export type ControlRequest =
 export type ControlAnswer =
   | { readonly kind: 'applied'; readonly report: ApplyReport }
   | { readonly kind: 'done' }
-  | { readonly kind: 'status'; readonly pods: readonly PodStatus[]; readonly ports: readonly MachinePort[] }
+  | {
+      readonly kind: 'status';
+      readonly pods: readonly PodStatus[];
+      readonly ports: readonly MachinePort[];
+      /** URL of the mesh's page; absent if it has none. */
+      readonly pageUrl?: string;
+    }
   | { readonly kind: 'stats'; readonly stats: readonly PodStats[] }
   | { readonly kind: 'objects'; readonly objects: MeshObjects }
   | { readonly kind: 'dumps'; readonly pods: readonly ProxyDump[] }

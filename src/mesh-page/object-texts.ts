@@ -3,9 +3,10 @@ import { optional } from '../error/optional.ts';
 import { configId } from '../istio/live/config-objects.ts';
 import type { ObservedObject, RecordedChange, RecordedObject } from '../istio/live/observation.ts';
 import { type Manifest, parseManifests } from '../istio/resources/manifest.ts';
-import { type KubeObject, namespaceOf } from '../istio/resources/objects.ts';
+import { isWorkload, type KubeObject, namespaceOf } from '../istio/resources/objects.ts';
 import type { ChangedObject, MeshChange, MeshObject, ObjectText } from '../page/model/mesh-page-data.ts';
 import { aboutObject } from './describe-object.ts';
+import { aboutWorkload, workloadWords } from './describe-workload.ts';
 import { lineDifferences } from './line-differences.ts';
 
 /** Maximum number of lines of the differences of a change, and of letters of a line. Each state has all changes. */
@@ -93,7 +94,15 @@ function changedObject({ change, before, after }: RecordedObject, rootNamespace:
     ...lines.slice(0, most).map(shortened),
     ...(lines.length > most ? [`  … and ${lines.length - most} more lines`] : []),
   ];
-  return { ...nameOf(object), change, diff, about: shortened(aboutObject(object, rootNamespace)) };
+  const isOfPods = isWorkload(object) || object.kind === 'Pod';
+  const words = before !== undefined && after !== undefined && isOfPods ? workloadWords(before, after) : [];
+  return {
+    ...nameOf(object),
+    change,
+    diff,
+    about: shortened(isOfPods ? aboutWorkload(object) : aboutObject(object, rootNamespace)),
+    ...(words.length === 0 ? {} : { words: words.map(shortened) }),
+  };
 }
 
 function shortened(line: string): string {

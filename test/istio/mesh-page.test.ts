@@ -1,6 +1,9 @@
 /** Tests of the data of the page of a real mesh: edges, refusals by policy, rules on an edge, changes, traces. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askMesh } from '../../src/istio/host/control-client.ts';
@@ -14,6 +17,7 @@ import {
 } from '../../src/page/model/mesh-page-data.ts';
 import { openTab, startBrowser } from '../page/browser.ts';
 import { type Program, startProgram } from '../program.ts';
+import { installTestTools } from '../tools/installed.ts';
 
 const name = `mesh-page-${process.pid}`;
 const anyPorts = ['http', 'jaeger', 'metrics', 'page'].flatMap((flag) => [`--${flag}`, 'localhost:0']);
@@ -336,6 +340,68 @@ suite('the page of a local mesh', { timeout: 900_000 }, () => {
     } finally {
       await browser.close();
     }
+  });
+
+  test('lists changes of workloads alone in words, and not what Kubernetes does because of them', async () => {
+    const { kubectl } = await installTestTools(['kubectl']);
+    const folder = mkdtempSync(path.join(tmpdir(), 'mesh-page-'));
+    const { text } = await askMesh(name, { kind: 'kubeconfig' }, AbortSignal.timeout(60_000));
+    const kubeconfig = path.join(folder, 'kubeconfig');
+    writeFileSync(kubeconfig, text, { mode: 0o600 });
+    const run = (...args: readonly string[]): string =>
+      execFileSync(path.join(kubectl, 'bin/kubectl'), ['--kubeconfig', kubeconfig, ...args], { encoding: 'utf8' });
+    const before = events.state?.changes[0]?.number ?? 0;
+    /** Changes since the begin of this test, in their order. */
+    const changes = (): string[] =>
+      (events.state?.changes ?? [])
+        .filter(({ number }) => number > before)
+        .toReversed()
+        .flatMap(({ objects }) =>
+          objects.map(({ kind, name: of, change, words = [] }) =>
+            [kind, kind === 'Pod' ? of.replace(/-\w+-\w+$/, '') : of, change, ...words].join(' '),
+          ),
+        );
+    try {
+      run('scale', 'deployment/service2-v1', '--replicas=2');
+      run('wait', '--for=jsonpath={.status.readyReplicas}=2', '--timeout=90s', 'deployment/service2-v1');
+      await waitUntil(() => changes().length === 1);
+      assert.deepEqual(changes(), ['Deployment service2-v1 changed replicas 1 → 2']);
+      run('delete', 'pod', '-l', 'app=service2,version=v2');
+      await waitUntil(() => changes().length === 3);
+      assert.deepEqual(changes().slice(1).toSorted(), ['Pod service2-v2 created', 'Pod service2-v2 deleted']);
+      const deployment = run('get', 'deployment/service2-v2', '-o', 'yaml').replaceAll('v2', 'v3');
+      await apply({ name: 'v3.yaml', text: deployment });
+      await waitUntil(() => changes().length === 4);
+      assert.equal(changes()[3], 'Deployment service2-v3 created');
+      const [added] = events.state?.changes ?? [];
+      assert.equal(added?.by, 'apply');
+      assert.match(added?.objects[0]?.about ?? '', /^Runs 1 pod with the labels app=service2, .*version=v3/);
+      await waitUntil(
+        () =>
+          events.state?.nodes
+            .find(({ id }) => id === 'service2.default')
+            ?.versions.some(({ version }) => version === 'v3') ?? false,
+      );
+      const labels = { spec: { template: { metadata: { labels: { tier: 'gold' } } } } };
+      run('patch', 'deployment/service2-v3', '-p', JSON.stringify(labels));
+      run('rollout', 'status', 'deployment/service2-v3', '--timeout=90s');
+      await waitUntil(() => changes().length === 5);
+      assert.equal(changes()[4], 'Deployment service2-v3 changed label tier: gold added');
+      run('delete', 'deployment/service2-v3');
+      await waitUntil(() => changes().length === 6);
+      // The pods of a deleted Deployment end later.
+      await sleep(3000);
+      assert.equal(changes()[5], 'Deployment service2-v3 deleted');
+      assert.equal(changes().length, 6);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('status of the mesh prints the URL of the page', async () => {
+    await using status = startProgram(['istio', 'status', '--mesh', name]);
+    const [, url] = await status.printed(/The mesh in a browser: (\S+)\/\n\n.*mock/);
+    assert.equal(url, page);
   });
 
   test('has a page with the state, and refuses requests of other sites', async () => {

@@ -1,6 +1,6 @@
 import type { AppliedObject } from '../apply/apply-all.ts';
 import type { KindRef } from '../kube-api/kinds.ts';
-import type { ObjectCache } from '../kube-api/object-cache.ts';
+import type { CacheEvent, ObjectCache } from '../kube-api/object-cache.ts';
 import {
   gatewayOfIngress,
   type Ingress,
@@ -191,6 +191,15 @@ export class ClusterView {
     this.cache.onChange(({ object }) => {
       if (kinds.includes(object.kind)) listener();
     });
+  }
+
+  /**
+   * Calls a function for each change of an object of any kind that the view reads.
+   *
+   * @returns a function that ends the calls
+   */
+  follow(listener: (event: CacheEvent) => void): () => void {
+    return this.cache.onChange(listener);
   }
 
   /** Waits until the view contains all that the API server has, also what another program has just written. */

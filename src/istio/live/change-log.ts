@@ -1,7 +1,7 @@
 import { optional } from '../../error/optional.ts';
 import type { AppliedObject } from '../apply/apply-all.ts';
 import type { Manifest, ManifestSource } from '../resources/manifest.ts';
-import type { KubeObject } from '../resources/objects.ts';
+import { isWorkload, type KubeObject } from '../resources/objects.ts';
 import { configId, isConfig, shownObject } from './config-objects.ts';
 import type { RecordedChange, RecordedObject } from './observation.ts';
 
@@ -61,11 +61,12 @@ export class ChangeLog {
       }
     });
     if (isRecorded) return;
-    const config = changed.filter(({ object }) => isConfig(object));
+    // A mesh starts with all its workloads, which the page shows anyway.
+    const listed = changed.filter(({ object }) => isConfig(object) || (this.isStarted && isWorkload(object)));
     this.record(
       this.isStarted ? by : 'start',
-      config.map(({ object: _, ...one }) => one),
-      changed.length - config.length,
+      listed.map(({ object: _, ...one }) => one),
+      changed.length - listed.length,
     );
   }
 

@@ -25,6 +25,7 @@ import type {
   RecordedObject,
 } from './observation.ts';
 import { type PodLog, RefusalSenders } from './refusal-senders.ts';
+import { WorkloadChanges } from './workload-changes.ts';
 
 /** Time without a request after which the observer stops to watch, in milliseconds. */
 const idleMs = 10_000;
@@ -160,6 +161,7 @@ class Watch {
   private readonly senders = new RefusalSenders();
   private readonly stopped = new AbortController();
   private events: TimedEvent[] = [];
+  private unfollow: () => void = () => {};
   /** Number that grows with each change of an object. It begins with the time, so that each watch has other numbers. */
   version = Date.now();
 
@@ -183,15 +185,24 @@ class Watch {
       const isStatus = event.type === 'MODIFIED' && event.previous?.metadata.generation === metadata.generation;
       if (isStatus || watch.isOwn(event)) return;
       watch.version++;
-      watch.events.push({ ...event, atMs: Date.now() });
+      watch.keep(event);
+    });
+    const workloads = new WorkloadChanges();
+    watch.unfollow = mesh.view.follow((event) => {
+      if (workloads.isOwnChange(event)) watch.keep(event);
     });
     return watch;
+  }
+
+  private keep(event: CacheEvent): void {
+    this.events.push({ ...event, atMs: Date.now() });
   }
 
   stop(): void {
     // Since the last observation, nothing else has recorded what changed.
     this.recordChanges();
     this.mesh.changeLog.isObserved = false;
+    this.unfollow();
     this.stopped.abort();
   }
 

@@ -41,7 +41,7 @@ export interface MeshState {
   readonly edges: readonly MeshEdge[];
   /** Objects of Istio and the Gateway API, without those that the local mesh made itself. */
   readonly objects: readonly MeshObject[];
-  /** Changes of such objects, the newest first. */
+  /** Changes of such objects, of workloads and of pods, the newest first. */
   readonly changes: readonly MeshChange[];
   /** Reason why the state is older than it should be. */
   readonly problem?: string;
@@ -197,7 +197,7 @@ export interface MeshChange {
   /** `start`: with the mesh. `apply`: by meshmock. `other`: by another program, such as kubectl. `delete`: by any program. */
   readonly by: 'start' | 'apply' | 'delete' | 'other';
   readonly objects: readonly ChangedObject[];
-  /** Further objects, such as those of workloads, that are only counted. */
+  /** Further objects, such as Services and accounts, that are only counted. */
   readonly more: number;
 }
 
@@ -214,6 +214,8 @@ export interface ChangedObject {
   readonly diff: readonly string[];
   /** Purpose of the object in plain English, as `MeshObject.about`. */
   readonly about: string;
+  /** Fields of a changed workload or pod in words, such as `replicas 1 → 2`. */
+  readonly words?: readonly string[];
 }
 
 /** Configuration that acts on the requests of an edge, read from the proxies at both ends. */

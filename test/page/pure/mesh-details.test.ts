@@ -5,10 +5,13 @@ import { connect } from 'node:net';
 import { suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
+import type { CacheEvent } from '../../../src/istio/kube-api/object-cache.ts';
 import type { Observation, ObservedObject, ObservedPod } from '../../../src/istio/live/observation.ts';
+import { WorkloadChanges } from '../../../src/istio/live/workload-changes.ts';
 import type { KubeObject } from '../../../src/istio/resources/objects.ts';
 import { aboutObject } from '../../../src/mesh-page/describe-object.ts';
 import { apiRouteText, httpRouteText, policyRuleText } from '../../../src/mesh-page/describe-part.ts';
+import { aboutWorkload } from '../../../src/mesh-page/describe-workload.ts';
 import { edgeDetails } from '../../../src/mesh-page/edge-details.ts';
 import { mostStreams } from '../../../src/mesh-page/event-streams.ts';
 import { lineDifferences } from '../../../src/mesh-page/line-differences.ts';
@@ -211,6 +214,65 @@ function dumpWith(virtualHost: string, count: number): string {
   ];
   return JSON.stringify({ configs });
 }
+
+suite('changes of workloads', () => {
+  const deployment = (name: string, more: { replicas?: number; labels?: object; image?: string } = {}): KubeObject => ({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace: 'default', generation: more.replicas ?? 1 },
+    spec: {
+      replicas: more.replicas ?? 1,
+      template: {
+        metadata: { labels: { app: 'reviews', version: 'v1', ...more.labels } },
+        spec: { containers: [{ name: 'app', image: more.image ?? 'reviews:1' }] },
+      },
+    },
+  });
+  const pod = (workload: string, name = `${workload}-5f7-x`): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name,
+      namespace: 'default',
+      labels: { app: 'reviews', 'pod-template-hash': '5f7' },
+      ownerReferences: [{ kind: 'ReplicaSet', name: `${workload}-5f7`, uid: '1', controller: true }],
+    },
+  });
+  const added = (object: KubeObject): CacheEvent => ({ type: 'ADDED', object, previous: undefined });
+
+  test('a changed workload says what has changed, in words', () => {
+    const wordsOf = (before: KubeObject, after: KubeObject) =>
+      meshChange(
+        { number: 1, atMs: 1, by: 'other', objects: [{ change: 'changed', before, after }], more: 0 },
+        'istio-system',
+      ).objects[0]?.words;
+    const one = deployment('reviews');
+    assert.deepEqual(wordsOf(one, deployment('reviews', { replicas: 2, labels: { version: 'v2', tier: 'gold' } })), [
+      'replicas 1 → 2',
+      'label tier: gold added',
+      'label version: v1 → v2',
+    ]);
+    assert.deepEqual(wordsOf(one, deployment('reviews', { image: 'reviews:2' })), [
+      'image of app: reviews:1 → reviews:2',
+    ]);
+    assert.equal(wordsOf(one, one), undefined);
+    assert.equal(aboutWorkload(one), 'Runs 1 pod with the labels app=reviews, version=v1.');
+    assert.equal(aboutWorkload(pod('reviews')), 'A pod with the labels app=reviews.');
+  });
+
+  test('a status is no change, and the pods of a rollout are none', () => {
+    const changes = new WorkloadChanges();
+    const before = deployment('reviews');
+    assert.ok(!changes.isOwnChange({ type: 'MODIFIED', object: { ...before, status: {} }, previous: before }, 0));
+    // Nothing has changed the workload of this pod.
+    assert.ok(changes.isOwnChange(added(pod('reviews')), 0));
+    const scaled = deployment('reviews', { replicas: 2 });
+    assert.ok(changes.isOwnChange({ type: 'MODIFIED', object: scaled, previous: before }, 1000));
+    for (const atMs of [2000, 30_000, 55_000]) assert.ok(!changes.isOwnChange(added(pod('reviews')), atMs), `${atMs}`);
+    assert.ok(changes.isOwnChange(added(pod('other')), 2000));
+    assert.ok(changes.isOwnChange({ type: 'DELETED', object: pod('reviews'), previous: pod('reviews') }, 90_000));
+  });
+});
 
 suite('configuration of an edge', () => {
   const spec = {

@@ -27,7 +27,7 @@ export function changeList(state: MeshState, context: ChangeListContext): HTMLEl
         element('strong', { class: 'foreign' }, changeTitle(change)),
         element('small', {}, ` ${ago(state.atMs - change.atMs)}`),
       ),
-      ...change.objects.map(({ about }) => element('p', { class: 'foreign' }, about)),
+      ...change.objects.map((object) => element('p', { class: 'foreign' }, purposeText(object))),
       ...(change.by === 'start' ? [] : effects(change, state, context)),
       ...change.objects.map((object) => objectDiff(object, key)),
     );
@@ -56,14 +56,23 @@ export function edgeChanges(
     : element('div', {}, element('h3', {}, 'Last changes'), element('ul', { class: 'runs' }, ...items));
 }
 
-/** Number of objects that a title names. */
+/** Returns the purpose of an object. A deleted one had it. */
+function purposeText({ about, change, kind, name, words = [] }: ChangedObject): string {
+  if (words.length > 0) return `${kind} ${name}: ${words.join('; ')}. ${about}`;
+  return change === 'deleted' ? `Until then: ${about}` : about;
+}
+
+/** Number of objects that a title names, and of the changed fields of one. */
 const mostNamed = 2;
 
-/** Returns a change in words: `created AuthorizationPolicy service3`. */
+/** Returns a change in words: `created AuthorizationPolicy service3`, `changed Deployment reviews (replicas 1 → 2)`. */
 export function changeTitle({ by, objects, more }: MeshChange): string {
   const all = objects.length + more;
   if (by === 'start') return `the mesh started with ${all} ${all === 1 ? 'object' : 'objects'}`;
-  const named = objects.slice(0, mostNamed).map(({ change, kind, name }) => `${change} ${kind} ${name}`);
+  const named = objects.slice(0, mostNamed).map(({ change, kind, name, words = [] }) => {
+    const fields = [...words.slice(0, mostNamed), ...(words.length > mostNamed ? ['…'] : [])].join('; ');
+    return `${change} ${kind} ${name}${fields === '' ? '' : ` (${fields})`}`;
+  });
   const rest = all - named.length;
   return [...named, ...(rest > 0 ? [`${rest} more`] : [])].join(', ');
 }

@@ -265,6 +265,57 @@ suite('the page in Chromium', () => {
     assert.equal(mesh.arrivals.length, before);
   });
 
+  test('Back to a page that was left shows the kept answer of a run, and so does Back after a reload', async () => {
+    for (const path of ['/@a|c/hello', '/@a,127.0.0.1:1/hello']) {
+      await using tab = await open(path);
+      const { page } = tab;
+      await page.fill('#url', '/@b/hello');
+      await page.click('#run');
+      await page.locator('.runs li').nth(1).waitFor();
+      const pod = await page.locator('button.row').last().innerText();
+      const before = mesh.arrivals.length;
+      await page.goto('about:blank');
+      await page.goBack();
+      await page.waitForSelector('.waterfall');
+      assert.equal(await page.locator('#url').inputValue(), '/@b/hello');
+      assert.equal(await page.locator('button.row').last().innerText(), pod);
+      await page.goBack();
+      await page.locator('[data-edge="gateway a"]').waitFor();
+      assert.equal(await page.locator('#url').inputValue(), path);
+      assert.equal(mesh.arrivals.length, before);
+      await page.goForward();
+      await page.locator('[data-edge="gateway b"]').waitFor();
+      assert.equal(mesh.arrivals.length, before);
+      // A reload is a new run.
+      await page.reload();
+      await page.waitForSelector('.waterfall');
+      const reloaded = mesh.arrivals.length;
+      assert.ok(reloaded > before);
+      await page.goBack();
+      await page.locator('[data-edge="gateway a"]').waitFor();
+      assert.equal(mesh.arrivals.length, reloaded);
+      assert.deepEqual(tab.problems, []);
+    }
+  });
+
+  test('Back to a run that was not kept, and to the start, executes nothing', async () => {
+    await using tab = await open('/');
+    const { page } = tab;
+    await page.fill('#url', '/@a/~size=2MB/hello');
+    await page.click('#run');
+    await page.locator('[data-edge="gateway a"]').waitFor();
+    await page.fill('#url', '/@b/hello');
+    await page.click('#run');
+    await page.locator('[data-edge="gateway b"]').waitFor();
+    const before = mesh.arrivals.length;
+    await page.goBack();
+    await page.getByText('The answer of this run was not kept. Press Run to send the plan again.').waitFor();
+    assert.equal(await page.locator('[data-edge]').count(), 0);
+    await page.goBack();
+    await page.getByText('This is gateway v1, a mock service.').waitFor();
+    assert.equal(mesh.arrivals.length, before);
+  });
+
   test('has no fault that axe-core finds: start, result, comparison; light, dark, narrow', async () => {
     for (const options of [
       {},

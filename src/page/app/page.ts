@@ -7,10 +7,11 @@ import type { PageData } from '../model/page-data.ts';
 import type { Run, RunResult } from '../model/run.ts';
 import { comparison } from '../view/comparison.ts';
 import { type Builder, createBuilder } from './builder.ts';
+import { keepRun, keptRun } from './kept-run.ts';
 import { createLive } from './live.ts';
 import { resultView } from './result-view.ts';
 import { createRunHistory } from './run-history.ts';
-import { runPlan, urlOf } from './run-plan.ts';
+import { runAsPage, urlOf } from './run-plan.ts';
 import { type UrlLine, urlLine } from './url-line.ts';
 
 /** Starts the page: shows the reply that came with it, and runs what the user types or builds. */
@@ -30,7 +31,7 @@ class Page {
   });
   private readonly live = createLive({
     path: () => this.validPath(),
-    onEnd: (path, result) => this.addRun(path, result),
+    onEnd: (path, result) => void this.addRun(path, result),
   });
   private readonly line: UrlLine = urlLine(
     typedPath(),
@@ -62,12 +63,17 @@ class Page {
     );
     this.showPlan();
     if (isStart) fill(results, introduction(data));
-    else this.addRun(line.text, { kind: 'reply', reply: data.reply });
-    addEventListener('popstate', () => {
-      line.setText(typedPath());
-      this.showPlan();
-      runs.showLatest(line.text);
-    });
+    else keepRun(this.addRun(line.text, { kind: 'reply', reply: data.reply }));
+    addEventListener('popstate', () => this.showKept());
+  }
+
+  /** Shows what an entry in the history of the browser has kept, and runs nothing. */
+  private showKept(): void {
+    this.line.setText(typedPath());
+    this.showPlan();
+    const run = keptRun();
+    if (run !== undefined) this.runs.showKept(run);
+    else fill(this.results, location.pathname === '/' ? introduction(this.data) : notKept());
   }
 
   private builderPanel(isOpen: boolean): HTMLElement {
@@ -108,26 +114,38 @@ class Page {
     const path = line.text;
     this.running = new AbortController();
     line.setRunning(true);
-    const result = await runPlan(path, this.running.signal);
+    const result = await runAsPage(path, acceptOf(this.data), this.running.signal);
     this.running = undefined;
     line.setRunning(false);
+    const run = this.addRun(path, result);
     // The address bar has some characters encoded.
-    if (location.href !== new URL(urlOf(path)).href) history.pushState(undefined, '', urlOf(path));
-    this.addRun(path, result);
+    keepRun(run, location.href === new URL(urlOf(path)).href ? undefined : urlOf(path));
     this.results.scrollIntoView({ block: 'nearest' });
   }
 
-  private addRun(path: string, result: RunResult): void {
-    const run = { number: ++this.made, path, at: new Date().toTimeString().slice(0, 8), result };
+  private addRun(path: string, result: RunResult): Run {
+    const number = ++this.made;
+    const at = new Date().toTimeString().slice(0, 8);
+    const run = { id: `${performance.timeOrigin} ${number}`, number, path, at, result };
     if (result.kind === 'reply') this.known.learn(result.reply);
     this.runs.add(run);
     this.showRun(run);
+    return run;
   }
 
   private showRun(run: Run): void {
     document.title = `${run.path} · ${this.data.reply.service} · meshmock`;
     fill(this.results, resultView(run, this.data));
   }
+}
+
+/** Returns the value with which this browser asks for pages: that of the request of this page. */
+function acceptOf({ reply }: PageData): string {
+  return reply.request?.headers?.accept ?? 'text/html';
+}
+
+function notKept(): HTMLElement {
+  return element('p', { class: 'panel' }, 'The answer of this run was not kept. Press Run to send the plan again.');
 }
 
 function exampleButtons(services: readonly string[], press: (path: string) => void): HTMLElement {

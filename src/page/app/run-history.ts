@@ -9,8 +9,8 @@ export interface RunHistory {
   readonly element: HTMLElement;
   /** Adds a run, and marks it as the one that is shown. */
   add(run: Run): void;
-  /** Shows the latest run of a path, if there is one. */
-  showLatest(path: string): void;
+  /** Shows a run again, which may be one of an earlier load of the page. */
+  showKept(run: Run): void;
 }
 
 export interface RunHistoryActions {
@@ -58,9 +58,10 @@ export function createRunHistory({ onShow, onCompare }: RunHistoryActions): RunH
       if (runs.length === 2) made.open = true;
       draw();
     },
-    showLatest(path) {
-      const found = runs.findLast((run) => run.path === path);
-      if (found !== undefined) show(found);
+    showKept(run) {
+      const found = runs.find(({ id }) => id === run.id);
+      if (found === undefined) runs.unshift(run);
+      show(found ?? run);
     },
   };
 }

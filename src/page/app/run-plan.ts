@@ -1,4 +1,4 @@
-import { type RunResult, readAnswer } from '../model/run.ts';
+import { type RunResult, readAnswer, readPage } from '../model/run.ts';
 
 /**
  * Sends a plan to the service of the page, as JSON. Never rejects: an error is a result.
@@ -6,16 +6,31 @@ import { type RunResult, readAnswer } from '../model/run.ts';
  * @param path path of the plan, which must begin with a slash
  * @param signal ends the request
  */
-export async function runPlan(path: string, signal: AbortSignal): Promise<RunResult> {
+export function runPlan(path: string, signal: AbortSignal): Promise<RunResult> {
+  return send(path, { accept: 'application/json', cache: 'no-store', read: readAnswer }, signal);
+}
+
+/**
+ * Sends a plan like `runPlan`, as the browser does that opens its URL. So the browser keeps the page of this run. If the user
+ * leaves this page and comes back, it is shown, and the plan is not executed again.
+ *
+ * @param accept value with which the browser asks for pages
+ */
+export function runAsPage(path: string, accept: string, signal: AbortSignal): Promise<RunResult> {
+  return send(path, { accept, cache: 'reload', read: readPage }, signal);
+}
+
+interface Sending {
+  readonly accept: string;
+  readonly cache: RequestCache;
+  readonly read: (status: number, text: string) => RunResult;
+}
+
+async function send(path: string, { accept, cache, read }: Sending, signal: AbortSignal): Promise<RunResult> {
   try {
-    const response = await fetch(urlOf(path), {
-      headers: { accept: 'application/json' },
-      cache: 'no-store',
-      redirect: 'manual',
-      signal,
-    });
+    const response = await fetch(urlOf(path), { headers: { accept }, cache, redirect: 'manual', signal });
     if (response.type === 'opaqueredirect') return { kind: 'redirect' };
-    return readAnswer(response.status, await response.text());
+    return read(response.status, await response.text());
   } catch (error) {
     const message = signal.aborted ? 'the run was cancelled' : `no answer: ${(error as Error).message}`;
     return { kind: 'failed', message };

@@ -1,8 +1,11 @@
 import { isReply } from '../../reply/is-reply.ts';
 import type { Reply } from '../../reply/reply.ts';
+import { dataElementId, type PageData } from './page-data.ts';
 
 /** Request that the page has sent, or that the page itself answers, with its result. */
 export interface Run {
+  /** Unique in this browser, also after the page was loaded again. */
+  readonly id: string;
   /** Number of the run in this session, from 1. */
   readonly number: number;
   /** Path as it was typed. */
@@ -43,6 +46,28 @@ export function readAnswer(status: number, text: string): RunResult {
     // A text that is not JSON is shown as it is.
   }
   return { kind: 'other', status, text: text.slice(0, largestText) };
+}
+
+/** Begin of the data in a page, as its server writes it (`sent-page.ts`). The JSON contains no `<`. */
+const dataStart = `id="${dataElementId}">`;
+
+/**
+ * Reads the text of an answer that is a page, or the reply itself where a service has no room for a page.
+ *
+ * @example
+ * readPage(200, html).kind; // 'reply'
+ */
+export function readPage(status: number, text: string): RunResult {
+  const at = text.lastIndexOf(dataStart);
+  if (at < 0) return readAnswer(status, text);
+  const start = at + dataStart.length;
+  try {
+    const { reply } = JSON.parse(text.slice(start, text.indexOf('<', start))) as Partial<PageData>;
+    if (isReply(reply)) return { kind: 'reply', reply };
+  } catch {
+    // Another page.
+  }
+  return readAnswer(status, text);
 }
 
 /** Returns the result of a run in a word: the status, or that there was no answer. */

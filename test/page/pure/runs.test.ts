@@ -5,16 +5,37 @@ import { compareRuns } from '../../../src/page/model/compare-runs.ts';
 import { examples } from '../../../src/page/model/examples.ts';
 import { KnownServices } from '../../../src/page/model/known-services.ts';
 import { keptRuns, LiveRecord, seriesWords } from '../../../src/page/model/live-series.ts';
-import type { Run } from '../../../src/page/model/run.ts';
+import { type Run, readPage } from '../../../src/page/model/run.ts';
+import { planPage } from '../../../src/page/server/plan-page.ts';
 import { parsePath } from '../../../src/plan/parse.ts';
 import type { Reply } from '../../../src/reply/reply.ts';
 import { callTo, failedCall, refusedCall, replyOf } from './reply-tree.ts';
 
 const runOf = (number: number, reply: Reply): Run => ({
+  id: `test ${number}`,
   number,
   path: '/x',
   at: '12:00:00',
   result: { kind: 'reply', reply },
+});
+
+test('The reply is read out of a page, and other pages are texts', () => {
+  const reply = replyOf('a', [callTo(replyOf('b'))]);
+  const data = { reply, services: [], grpcPort: 1, links: {} };
+  const { html } = planPage(data, [], undefined);
+  assert.deepEqual(readPage(200, html), { kind: 'reply', reply });
+  assert.deepEqual(readPage(200, JSON.stringify(reply)), { kind: 'reply', reply });
+  // A callee chooses the text of its body.
+  const evil = { ...reply, body: '</script><script id="page-data">{"reply":{}}</script>' };
+  assert.deepEqual(readPage(200, planPage({ ...data, reply: evil }, [], undefined).html), {
+    kind: 'reply',
+    reply: evil,
+  });
+  assert.deepEqual(readPage(503, '<p id="page-data">{}</p>'), {
+    kind: 'other',
+    status: 503,
+    text: '<p id="page-data">{}</p>',
+  });
 });
 
 test('A comparison says what differs between two runs, call by call', () => {

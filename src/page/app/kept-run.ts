@@ -1,0 +1,20 @@
+import { isReply } from '../../reply/is-reply.ts';
+import type { Run } from '../model/run.ts';
+
+/** Largest run that an entry in the history of the browser keeps, in characters of its JSON. */
+const largestKept = 1_000_000;
+
+/** Keeps a run with the current entry in the history of the browser, or with a new one for a URL. */
+export function keepRun(run: Run, newUrl?: string): void {
+  const state = JSON.stringify(run).length > largestKept ? undefined : run;
+  if (newUrl === undefined) history.replaceState(state, '');
+  else history.pushState(state, '', newUrl);
+}
+
+/** Returns the run of the current entry in the history. An older version of the page may have kept it. */
+export function keptRun(): Run | undefined {
+  const run = history.state as Partial<Run> | null;
+  if (typeof run?.id !== 'string' || typeof run.path !== 'string' || typeof run.at !== 'string') return undefined;
+  const { result } = run;
+  return result?.kind === 'reply' && !isReply(result.reply) ? undefined : (run as Run);
+}

@@ -4,7 +4,13 @@ import type { MeshHost } from '../istio/host/mesh-host.ts';
 import { configId } from '../istio/live/config-objects.ts';
 import type { ObservedPod } from '../istio/live/observation.ts';
 import { Jaeger } from '../jaeger/jaeger.ts';
-import type { EdgeDetails, ObjectText, TraceList, TraceView } from '../page/model/mesh-page-data.ts';
+import {
+  type EdgeDetails,
+  mostTraces,
+  type ObjectText,
+  type TraceList,
+  type TraceView,
+} from '../page/model/mesh-page-data.ts';
 import { edgeDetails } from './edge-details.ts';
 import type { MeshModel } from './mesh-model.ts';
 import { podKey } from './node-directory.ts';
@@ -19,9 +25,8 @@ export interface MeshSource extends SampledMesh, Pick<MeshHost, 'dumps'> {
   readonly jaegerUrl: string;
 }
 
-/** Time in which traces are searched, in milliseconds, and the maximum number that is shown. */
+/** Time in which traces are searched, in milliseconds. */
 const traceSearchMs = 15 * 60_000;
-const mostTraces = 50;
 
 /** Returns what acts on an edge; undefined if one of its ends does not exist. */
 export async function edgeAnswer(
@@ -57,9 +62,18 @@ export function objectAnswer({ objects, rootNamespace }: MeshModel, id: string):
   return found === undefined ? undefined : objectText(found, rootNamespace);
 }
 
-/** Returns the last traces of the mesh. */
-export async function tracesAnswer({ jaegerUrl }: MeshSource, signal: AbortSignal): Promise<TraceList> {
-  const spans = await jaegerOf(jaegerUrl).recentSpans(Date.now() - traceSearchMs, mostTraces, signal);
+/**
+ * Returns the last traces of the mesh.
+ *
+ * @param sinceMs start of those that the page does not know yet, in milliseconds since the epoch. Jaeger sends whole traces.
+ */
+export async function tracesAnswer(
+  { jaegerUrl }: MeshSource,
+  sinceMs: number,
+  signal: AbortSignal,
+): Promise<TraceList> {
+  const oldestMs = Math.max(sinceMs, Date.now() - traceSearchMs);
+  const spans = await jaegerOf(jaegerUrl).recentSpans(oldestMs, mostTraces, signal);
   return { traces: traceSummaries(spans, mostTraces) };
 }
 

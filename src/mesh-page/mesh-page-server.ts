@@ -132,7 +132,7 @@ export class MeshPageServer implements AsyncDisposable {
         await this.sampler.refresh();
         return sendFound(response, objectAnswer(this.sampler.model, parameter(searchParams, 'id')));
       case meshPaths.traces:
-        return sendJson(response, 200, await tracesAnswer(this.mesh, signal));
+        return sendJson(response, 200, await tracesAnswer(this.mesh, sinceOf(searchParams), signal));
       case meshPaths.trace:
         return sendFound(response, await traceAnswer(this.mesh, parameter(searchParams, 'id'), signal));
       default:
@@ -181,6 +181,13 @@ function parameter(parameters: URLSearchParams, name: string): string {
   const value = parameters.get(name) ?? '';
   if (value === '' || value.length > longestParameter) throw new PageRefusal(400, `the parameter ${name} is missing`);
   return value;
+}
+
+/** Returns the time after which traces are wanted; 0 for all. */
+function sinceOf(parameters: URLSearchParams): number {
+  const since = Number(parameters.get('since') ?? 0);
+  if (Number.isFinite(since)) return since;
+  throw new PageRefusal(400, 'the parameter since is not a time in milliseconds');
 }
 
 async function sendFile(pathname: string, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -299,6 +299,11 @@ suite('the page of a local mesh', { timeout: 900_000 }, () => {
       ],
     );
     assert.ok(view?.spans.every(({ startMs, durationMs }) => startMs >= 0 && durationMs >= 0));
+    const sinceMs = Math.floor(view?.startMs ?? 0);
+    const { traces } = await get<TraceList>(`${meshPaths.traces}?since=${sinceMs}`);
+    assert.ok(traces.some(({ traceId }) => traceId === view?.traceId));
+    assert.ok(traces.every(({ startMs }) => startMs >= sinceMs));
+    assert.equal((await fetch(`${page}${meshPaths.traces}?since=x`)).status, 400);
   });
 
   test('a browser shows an edge, its rule, a refusal by a policy, and a trace with sidecars', async () => {
@@ -330,6 +335,7 @@ suite('the page of a local mesh', { timeout: 900_000 }, () => {
         /Allows requests from identity .*spec\.rules\[1\] ?istio\/labs\/authorization\/allow\.yaml:16/,
       );
       assert.match(panel, /apiVersion: security\.istio\.io\/v1/);
+      await tab.page.getByRole('heading', { name: 'Recent traces' }).scrollIntoViewIfNeeded();
       await tab.page.locator('.trace-row', { hasText: '/@service1|service2/@service4/browser' }).first().click();
       await tab.page.locator('.trace .row').first().waitFor();
       const rows = await tab.page.locator('.trace .row .name strong').allInnerTexts();

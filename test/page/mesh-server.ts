@@ -26,7 +26,7 @@ export interface MadeMesh {
 /** Server of made data under the real page of a mesh. */
 export interface MeshServer extends AsyncDisposable {
   readonly url: string;
-  /** Requests in their order, such as `/-/mesh/events`. */
+  /** Requests in their order, such as `/-/mesh/events` or `/-/mesh/traces?since=7`. */
   readonly requests: readonly string[];
   /** Number of open streams of events. */
   streams(): number;
@@ -43,8 +43,8 @@ export async function startMeshServer(made: MadeMesh): Promise<MeshServer> {
   const requests: string[] = [];
   const event = (name: string, data: unknown): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
   const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://mesh');
-    requests.push(pathname);
+    const { pathname, search } = new URL(request.url ?? '/', 'http://mesh');
+    requests.push(pathname + search);
     const json = (data: unknown): void => {
       response.setHeader('content-type', 'application/json').end(JSON.stringify(data));
     };

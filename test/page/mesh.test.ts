@@ -40,6 +40,11 @@ suite('the page of a local mesh in Chromium, with made data', () => {
     };
   }
 
+  /** The list of traces is read when it is on the screen. */
+  async function openTrace(page: Page): Promise<void> {
+    await page.getByRole('heading', { name: 'Recent traces' }).scrollIntoViewIfNeeded();
+    await page.locator('.trace-row').first().click();
+  }
   const edgeOf = (page: Page, id: string): Locator => page.locator(`[data-edge="${id}"]`);
   const wordsOf = async (target: Locator): Promise<string> =>
     ((await target.textContent()) ?? '').replaceAll(/\s+/g, ' ').trim();
@@ -166,7 +171,7 @@ suite('the page of a local mesh in Chromium, with made data', () => {
   test('a trace has its services and proxies, parents, tags, and the share of the proxies', async () => {
     await using opened = await open();
     const { page } = opened;
-    await page.locator('.trace-row').first().click();
+    await openTrace(page);
     await page.locator('.trace .row').first().waitFor();
     const rows = await page.locator('.trace .row .name').allInnerTexts();
     assert.deepEqual(
@@ -211,10 +216,38 @@ suite('the page of a local mesh in Chromium, with made data', () => {
     await edgeOf(page, refusedEdge).focus();
     await page.keyboard.press('Enter');
     await waitForWords(page.locator('.selection'), /5 retries by the proxy of service1, after attempts that failed/);
-    await page.locator('.trace-row').first().click();
+    await openTrace(page);
     await page.locator('.trace .row').first().waitFor();
     assert.deepEqual(await page.locator('.trace .row .attempt').allInnerTexts(), ['attempt 1 of 2', 'attempt 2 of 2']);
     assert.match(await wordsOf(page.locator('.trace .row').last()), /^service1 ?attempt 2 of 2 receives GET/);
+  });
+
+  test('the list of traces is read only on the screen, only newer ones, and less often if nothing is new', async () => {
+    await using opened = await open({}, { viewport: { width: 1280, height: 400 } });
+    const { page, server } = opened;
+    const reads = (): string[] => server.requests.filter((one) => one.startsWith('/-/mesh/traces'));
+    const state = demoState('before');
+    /** Sends a state each half second, with further requests. */
+    const follow = async (seconds: number): Promise<number> => {
+      const before = reads().length;
+      for (let step = 0; step < 2 * seconds; step++) {
+        server.send({ ...state, edges: state.edges.map((one) => ({ ...one, total: one.total + step + 1 })) });
+        await page.waitForTimeout(500);
+      }
+      return reads().length - before;
+    };
+    assert.equal(await follow(3), 0);
+    await page.getByRole('heading', { name: 'Recent traces' }).scrollIntoViewIfNeeded();
+    await page.locator('.trace-row').first().waitFor();
+    assert.equal(reads()[0], '/-/mesh/traces');
+    // Nothing is new: after 4 s, 8 s and 16 s, and not every two seconds.
+    const count = await follow(13);
+    assert.ok(count >= 1 && count <= 3, `${count} reads in 13 s`);
+    const newest = demoTraces.traces[0]?.startMs ?? 0;
+    assert.equal(reads()[1], `/-/mesh/traces?since=${newest - 6000}`);
+    await page.evaluate('scrollTo(0, 0)');
+    await page.waitForTimeout(500);
+    assert.equal(await follow(3), 0);
   });
 
   test('one stream follows the mesh; it closes while the tab is hidden or the page is paused', async () => {
@@ -303,7 +336,7 @@ suite('the page of a local mesh in Chromium, with made data', () => {
       await page.keyboard.press('Enter');
       await page.locator('.acting').waitFor();
       await page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })");
-      await page.locator('.trace-row').first().click();
+      await openTrace(page);
       await page.locator('.trace .row').first().waitFor();
       await page.evaluate("document.querySelectorAll('.trace .row').forEach((row) => row.click())");
       await checkAccessibility(page, `open ${JSON.stringify(options)}`);

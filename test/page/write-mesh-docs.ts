@@ -30,6 +30,8 @@ const openEdge = async (page: Page): Promise<void> => {
 };
 
 const openTrace = async (page: Page): Promise<void> => {
+  // The list is read when it is on the screen.
+  await page.getByRole('heading', { name: 'Recent traces' }).scrollIntoViewIfNeeded();
   await page.locator('.trace-row', { hasText: 'service3' }).first().click();
   await page.locator('.trace .row').first().waitFor();
   await page.locator('.trace').evaluate((trace) => trace.scrollIntoView());
@@ -76,7 +78,6 @@ try {
     await using tab = await openTab(browser, { viewport: { width, height }, colorScheme });
     await tab.page.goto(url);
     await tab.page.locator('.feed.live').waitFor();
-    await tab.page.locator('.trace-row').first().waitFor();
     await prepare?.(tab.page);
     await tab.page.screenshot({ path: path.join(folder, `${picture}.png`) });
     process.stdout.write(`docs/page/${picture}.png\n`);

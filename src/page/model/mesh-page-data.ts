@@ -12,7 +12,7 @@ export const meshPaths = {
   edge: '/-/mesh/edge',
   /** ObjectText of `?id=OBJECT`. */
   object: '/-/mesh/object',
-  /** TraceList, newest first. */
+  /** TraceList, newest first; with `?since=MS`, only traces that began after a time, in milliseconds since the epoch. */
   traces: '/-/mesh/traces',
   /** TraceView of `?id=TRACE`. */
   trace: '/-/mesh/trace',
@@ -246,6 +246,9 @@ export interface ActingPart {
   readonly where?: string;
   readonly yaml: string;
 }
+
+/** Maximum number of traces in a list. */
+export const mostTraces = 50;
 
 export interface TraceList {
   readonly traces: readonly TraceSummary[];

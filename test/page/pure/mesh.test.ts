@@ -3,10 +3,17 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ChangeMemory, effectOf, exactShares } from '../../../src/page/model/change-effects.ts';
 import { inheritedEdges, meshGraph, percent, toneOfEdge } from '../../../src/page/model/mesh-graph.ts';
-import type { MeshChange, TraceView, TrafficAround } from '../../../src/page/model/mesh-page-data.ts';
+import {
+  type MeshChange,
+  mostTraces,
+  type TraceSummary,
+  type TraceView,
+  type TrafficAround,
+} from '../../../src/page/model/mesh-page-data.ts';
 import { meshSums, refusalSentences, refusedConnectionsText } from '../../../src/page/model/mesh-words.ts';
+import { TraceReading } from '../../../src/page/model/trace-reading.ts';
 import { traceRows, traceShares } from '../../../src/page/model/trace-rows.ts';
-import { demoState, demoTrace, edge, traffic } from '../mesh-fixture.ts';
+import { demoState, demoTrace, demoTraces, edge, traffic } from '../mesh-fixture.ts';
 
 const all = { namespace: '', name: '', onlyProblems: false };
 const change: MeshChange = { number: 2, atMs: 0, by: 'apply', objects: [], more: 0 };
@@ -189,6 +196,42 @@ test('the own time of a span is what no span below it covers', () => {
   assert.deepEqual(traceRows(trace)[0]?.own, [{ startMs: 0, endMs: 2 }]);
 });
 
+test('new traces are joined with known ones, which may grow, and are asked for less often if there are none', () => {
+  const reading = new TraceReading();
+  const [trace] = demoTraces.traces;
+  assert.ok(trace !== undefined);
+  const made = (traceId: string, startMs: number, spans = 1): TraceSummary => ({ ...trace, traceId, startMs, spans });
+  assert.ok(reading.isDue(0, true, 0));
+  assert.equal(reading.sinceMs, 0);
+  assert.ok(reading.add([made('b', 20_000), made('a', 10_000)], 5, 0));
+  assert.equal(reading.sinceMs, 14_000);
+  // The last requests may have traces that have not arrived.
+  assert.ok(!reading.isDue(5, false, 1000) && reading.isDue(5, false, 2000) && !reading.isDue(5, true, 2000));
+  assert.ok(reading.add([made('c', 30_000), made('b', 20_000, 4)], 6, 2000));
+  assert.deepEqual(
+    reading.traces.map(({ traceId, spans }) => `${traceId} ${spans}`),
+    ['c 1', 'b 4', 'a 1'],
+  );
+  // Proxies count, but no trace comes: they keep few of them.
+  const dueAt = (total: number, fromMs: number): number => {
+    for (let ms = fromMs; ; ms += 500) if (reading.isDue(total, false, ms)) return ms - fromMs;
+  };
+  const waits = [7, 8, 9, 10].reduce<{ atMs: number; waits: number[] }>(
+    ({ atMs, waits: before }, total) => {
+      const wait = dueAt(total, atMs);
+      reading.add([], total, atMs + wait);
+      return { atMs: atMs + wait, waits: [...before, wait] };
+    },
+    { atMs: 2000, waits: [] },
+  );
+  assert.deepEqual(waits.waits, [2000, 4000, 8000, 16_000]);
+  // After a pause, the first request is followed at once.
+  reading.add([], 10, 60_000);
+  assert.ok(!reading.isDue(10, false, 61_000) && reading.isDue(11, false, 62_000));
+  for (let index = 0; index < 60; index++) reading.add([made(`n${index}`, 40_000 + index)], 11, 70_000);
+  assert.equal(reading.traces.length, mostTraces);
+});
+
 /** Relative luminance of a color of 6 hex digits (WCAG 2.2). */
 function luminance(color: string): number {
   const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
@@ -198,16 +241,37 @@ function luminance(color: string): number {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
+/** Contrast of two colors (WCAG 2.2). */
+function contrast(one: string, other: string): number {
+  const [light = 0, dark = 0] = [one, other].map(luminance).sort((a, b) => b - a);
+  return (light + 0.05) / (dark + 0.05);
+}
+
+const css = (name: string): string => readFileSync(new URL(`../../../src/page/app/${name}`, import.meta.url), 'utf8');
+const colorsIn = (text: string | undefined): string[] => text?.match(/#[\da-f]{6}/g) ?? [];
+/** Returns a color in light and in dark. */
+const variable = (name: string): string[] => colorsIn(new RegExp(`--${name}: ([^;]*);`).exec(css('page.css'))?.[1]);
+
+test('lines, bars and texts of each meaning have enough contrast, in light and in dark', () => {
+  const pairs = ['good', 'notice', 'refused', 'bad'].flatMap((tone) => [
+    ...['panel', 'ground', 'track'].map((ground) => [`${tone}-fill`, ground, 3] as const),
+    ...['panel', 'ground'].map((ground) => [tone, ground, 4.5] as const),
+  ]);
+  for (const [name, ground, least] of pairs) {
+    const grounds = variable(ground);
+    const ratios = variable(name).map((color, index) => contrast(color, grounds[index] ?? ''));
+    assert.ok(ratios.length === 2 && ratios.every((ratio) => ratio >= least), `${name} on ${ground}: ${ratios}`);
+  }
+});
+
 test('pale lines of the graph have the contrast of graphics, in light and in dark', () => {
-  const css = (name: string): string => readFileSync(new URL(`../../../src/page/app/${name}`, import.meta.url), 'utf8');
-  const colors = (text: string | undefined): string[] => text?.match(/#[\da-f]{6}/g) ?? [];
-  const panel = colors(/--panel: ([^;]*);/.exec(css('page.css'))?.[1]);
+  const panel = variable('panel');
   for (const tone of ['inherited', 'quiet']) {
-    const line = colors(new RegExp(`edge\\.${tone} \\.line \\{\\s*stroke: ([^;]*);`).exec(css('mesh/mesh.css'))?.[1]);
+    const line = colorsIn(new RegExp(`edge\\.${tone} \\.line \\{\\s*stroke: ([^;]*);`).exec(css('mesh/mesh.css'))?.[1]);
     assert.equal(line.length, 2, tone);
     for (const [index, color] of line.entries()) {
-      const [light = 0, dark = 0] = [color, panel[index] ?? ''].map(luminance).sort((a, b) => b - a);
-      assert.ok((light + 0.05) / (dark + 0.05) >= 3, `${tone}: ${color}`);
+      const ratio = contrast(color, panel[index] ?? '');
+      assert.ok(ratio >= 3, `${tone}: ${color}`);
     }
   }
 });

@@ -3,25 +3,23 @@ import { refill } from '../../dom/refill.ts';
 import { type MeshState, meshPaths, type TraceList, type TraceView } from '../../model/mesh-page-data.ts';
 import { timeOfDay } from '../../model/mesh-words.ts';
 import { fillLink, type PageLinks } from '../../model/page-data.ts';
+import { TraceReading } from '../../model/trace-reading.ts';
 import { panelHead } from '../../view/mesh/edge-panel.ts';
 import { traceList } from '../../view/mesh/trace-list.ts';
 import { traceView } from '../../view/mesh/trace-view.ts';
 import { readData } from './read-data.ts';
 
-/** Least time between two requests for the list of traces, in milliseconds. */
-const leastMs = 2000;
-
-/** Recent traces, and the one that was chosen. */
+/** Recent traces, and the one that was chosen. The list is read only while it is on the screen. */
 export class Traces {
   readonly element = element('section', { class: 'panel' });
   private readonly list = element('div');
   private readonly shown = element('div', { class: 'trace', hidden: '' });
   private readonly links: PageLinks;
   private traceId: string | undefined;
-  private last: TraceList = { traces: [] };
-  private total = -1;
-  private lastMs = Number.NEGATIVE_INFINITY;
+  private readonly reading = new TraceReading();
   private isReading = false;
+  private isOnScreen = false;
+  private state: MeshState | undefined;
 
   constructor(links: PageLinks) {
     this.links = links;
@@ -29,36 +27,35 @@ export class Traces {
       if (key === 'Escape') this.close();
     });
     fill(this.element, element('h2', {}, 'Recent traces'), this.list, this.shown);
+    new IntersectionObserver((entries) => {
+      this.isOnScreen = entries.at(-1)?.isIntersecting ?? false;
+      if (this.state !== undefined) this.update(this.state);
+    }).observe(this.element);
   }
 
-  /** Reads the list again if there was traffic. A trace arrives later than the counts of its calls, so one read follows. */
+  /** Reads newer traces if it is time. */
   update(state: MeshState): void {
+    this.state = state;
+    if (!this.isOnScreen || this.isReading) return;
     const total = state.edges.reduce((sum, edge) => sum + edge.total, 0);
-    const isQuiet = total === this.total;
-    if (this.isReading || performance.now() - this.lastMs < leastMs) return;
-    if (isQuiet && state.edges.every(({ traffic }) => traffic.requests === 0) && this.total >= 0) return;
-    this.total = total;
-    void this.read();
+    const isQuiet = state.edges.every(({ traffic }) => traffic.requests === 0);
+    if (this.reading.isDue(total, isQuiet, performance.now())) void this.read(total);
   }
 
-  private async read(): Promise<void> {
+  private async read(total: number): Promise<void> {
     this.isReading = true;
-    const found = await readData<TraceList>(meshPaths.traces);
+    const { sinceMs } = this.reading;
+    const found = await readData<TraceList>(meshPaths.traces, sinceMs === 0 ? {} : { since: String(sinceMs) });
     this.isReading = false;
-    this.lastMs = performance.now();
-    if ('error' in found) {
-      fill(this.list, element('p', { class: 'notice foreign' }, found.error));
-      return;
-    }
-    if (this.list.hasChildNodes() && JSON.stringify(found) === JSON.stringify(this.last)) return;
-    this.last = found;
-    this.showList();
+    const isNew = this.reading.add('error' in found ? [] : found.traces, total, performance.now());
+    if ('error' in found) fill(this.list, element('p', { class: 'notice foreign' }, found.error));
+    else if (isNew || this.list.querySelector('ul') === null) this.showList();
   }
 
   private showList(): void {
     refill(
       this.list,
-      traceList(this.last.traces, this.traceId, (id) => void this.open(id)),
+      traceList(this.reading.traces, this.traceId, (id) => void this.open(id)),
     );
   }
 

@@ -156,7 +156,8 @@ install_tools() {
 }
 
 # Lets Go and pip use caches that are removed afterwards: gigabytes that nothing needs any more. Modules that the user
-# has already are not fetched again. Somebody who sets GOCACHE or GOMODCACHE keeps them, to build again faster.
+# has already are not fetched again. Somebody who sets GOCACHE or GOMODCACHE keeps them, to build again faster. Temporary
+# files are there too: an interrupted go leaves gigabytes of them.
 own_caches() {
   local modules proxy
   build_caches=$cache/.build
@@ -167,7 +168,8 @@ own_caches() {
     [ ! -d "$modules/cache/download" ] || export GOPROXY="file://$modules/cache/download,$proxy"
   fi
   export GOMODCACHE=${GOMODCACHE:-$build_caches/modules} GOCACHE=${GOCACHE:-$build_caches/build}
-  export PIP_NO_CACHE_DIR=1
+  export GOPATH=${GOPATH:-$build_caches/go} TMPDIR=$build_caches/temporary PIP_NO_CACHE_DIR=1
+  mkdir -p "$TMPDIR"
 }
 
 remove_own_caches() {

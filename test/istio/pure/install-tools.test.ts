@@ -25,7 +25,7 @@ build_other() { echo done > "$1/other"; }
 caching_key=1 caching_needs=sh
 build_caching() {
   mkdir -p "$GOMODCACHE/module" && chmod a-w "$GOMODCACHE/module"
-  echo "$GOMODCACHE $GOCACHE $PIP_NO_CACHE_DIR" > "$1/caches"
+  echo "$GOMODCACHE $GOCACHE $GOPATH $(dirname "$(mktemp)") $PIP_NO_CACHE_DIR" > "$1/caches"
 }
 failing_key=1 failing_needs=sh
 build_failing() { mkdir -p "$GOCACHE" && fail 'it has failed'; }
@@ -39,7 +39,7 @@ get_tools "$@"
   after(() => rm(folder, { recursive: true }));
 
   const install = async (...tools: readonly string[]): Promise<string[]> => {
-    const { GOCACHE: _build, GOMODCACHE: _modules, ...others } = process.env;
+    const { GOCACHE: _build, GOMODCACHE: _modules, GOPATH: _path, ...others } = process.env;
     const env = { ...others, MESHMOCK_TOOLS: path.join(folder, 'cache') };
     const { stdout, stderr } = await promisify(execFile)('bash', [script, ...tools], { env, timeout: 60_000 });
     return [stdout.trim(), stderr.trim()];
@@ -85,12 +85,13 @@ get_tools "$@"
     }
   });
 
-  it('gives compilers caches of their own, and removes them afterwards', async () => {
+  it('gives compilers caches and a folder of temporary files of their own, and removes them afterwards', async () => {
     const cache = path.join(folder, 'cache');
     const [printed] = await install('caching');
     assert.equal(printed, `caching=${cache}/caching-1`);
+    const build = path.join(cache, '.build');
     const kept = await readFile(path.join(cache, 'caching-1/caches'), 'utf8');
-    assert.equal(kept, `${cache}/.build/modules ${cache}/.build/build 1\n`);
+    assert.equal(kept, `${build}/modules ${build}/build ${build}/go ${build}/temporary 1\n`);
     await assert.rejects(access(path.join(cache, '.build')), { code: 'ENOENT' });
   });
 

@@ -1,4 +1,4 @@
-import type { ObservedAnswer } from './model.ts';
+import type { ObservedAnswer, Outcome } from './model.ts';
 
 /** Reports whether an answer came from a workload. */
 export function isReached({ kind }: ObservedAnswer): boolean {
@@ -8,6 +8,11 @@ export function isReached({ kind }: ObservedAnswer): boolean {
 /** Reports whether an answer says that the request was refused, or did not arrive. */
 export function isRefused({ kind }: ObservedAnswer): boolean {
   return kind === 'refused' || kind === 'none';
+}
+
+/** Reports whether a request failed before its callee. No mock has made an error without its signature. */
+export function isFailed({ answer, status = 0 }: Pick<Outcome, 'answer' | 'status'>): boolean {
+  return isRefused(answer) || (answer.kind === 'foreign' && status >= 400);
 }
 
 /** Reports whether an answer is an injected fault. */

@@ -176,6 +176,12 @@ test('shares are compared by their counts, and shown as the configuration has th
   assert.match(compared(split(0), faults, { mode })[0] ?? '', /^resilience fault: /);
   const moved = observation([outcome({ kind: 'redirect', location: '/x' }, { count: 600, status: 301 })]);
   assert.deepEqual(compared(split(0), moved, { mode }), ['destination redirect: v1 100% → 301 to /x 100%']);
+  const [denied, ended] = [refusal('rbac_denied', 403), refusal('timeout', 504)].map((answer) =>
+    one({ ...answer, count: 600 }),
+  );
+  assert.deepEqual(compared(denied ?? split(0), ended ?? split(0), { mode }), [
+    'answer refusal: 403 rbac_denied 100% → 504 timeout 100%',
+  ]);
 });
 
 test('copies of requests are compared', () => {
@@ -231,6 +237,9 @@ test('a share is shown as the one of the configuration that it is near', () => {
   assert.equal(shareText(543, 600, [90, 10]), '90%');
   assert.equal(shareText(543, 600, []), '91%');
   assert.equal(shareText(0, 600, [90, 10]), '0%');
+  assert.equal(shareText(0, 600, [0.5]), '0%');
+  assert.equal(shareText(600, 600, [99.5]), '100%');
+  assert.equal(shareText(3, 100, [90, 10]), '10%', 'as far from it as chance goes');
   assert.equal(shareText(3, 600, [0.5]), '0.5%');
 });
 

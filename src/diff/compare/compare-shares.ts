@@ -1,6 +1,6 @@
-import { isFault, isReached, isRefused } from '../answer-kinds.ts';
+import { isFailed, isFault, isReached, isRefused } from '../answer-kinds.ts';
 import { destinationText } from '../answer-text.ts';
-import type { DifferenceKind, MirroredCopies, Observation, ObservedAnswer, Outcome, Probe } from '../model.ts';
+import type { DifferenceKind, MirroredCopies, Observation, Outcome, Probe } from '../model.ts';
 import type { BareDifference, CompareSettings } from './bare-difference.ts';
 import { compareContents } from './compare-contents.ts';
 import { differs, shareText } from './shares.ts';
@@ -64,11 +64,12 @@ function shareKind(
 ): DifferenceKind {
   const isDifferent = (outcome: Outcome): boolean => different.includes(destinationText(outcome, probe));
   const [old, changed] = [before.outcomes.filter(isDifferent), after.outcomes.filter(isDifferent)];
-  const countOf = (outcomes: readonly Outcome[], test: (answer: ObservedAnswer) => boolean): number =>
-    outcomes.filter(({ answer }) => test(answer)).reduce((sum, { count }) => sum + count, 0);
-  if (countOf([...old, ...changed], isFault) > 0) return 'fault';
-  const [refusedBefore, refusedAfter] = [countOf(old, isRefused), countOf(changed, isRefused)];
-  if (refusedBefore !== refusedAfter) return refusedAfter > refusedBefore ? 'refused' : 'allowed';
+  if ([...old, ...changed].some(({ answer }) => isFault(answer))) return 'fault';
+  const failures = (outcomes: readonly Outcome[]): number =>
+    outcomes.filter(isFailed).reduce((sum, { count }) => sum + count, 0);
+  const [failedBefore, failedAfter] = [failures(old), failures(changed)];
+  if (failedBefore !== failedAfter) return failedAfter > failedBefore ? 'refused' : 'allowed';
+  if ([...old, ...changed].every(isFailed)) return 'refusal';
   const answers = [...old, ...changed].map(({ answer }) => answer.kind);
   if (answers.includes('redirect')) return 'redirect';
   if (answers.includes('direct')) return 'direct_answer';

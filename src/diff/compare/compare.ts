@@ -1,4 +1,4 @@
-import { isFault, isRefused } from '../answer-kinds.ts';
+import { isFailed, isFault } from '../answer-kinds.ts';
 import { outcomeText } from '../answer-text.ts';
 import type { ChancePart, Difference, DifferenceKind, Observation, ObservedAnswer, Outcome, Probe } from '../model.ts';
 import type { BareDifference, CompareSettings } from './bare-difference.ts';
@@ -91,11 +91,6 @@ function answerChange(old: Outcome, changed: Outcome): DifferenceKind | undefine
   if (isFailed(old) !== isFailed(changed)) return isFailed(changed) ? 'refused' : 'allowed';
   if (isFailed(old)) return outcomeText(old) === outcomeText(changed) ? undefined : 'refusal';
   return before.kind === after.kind ? sameKindChange(old, changed) : otherKind(before, after);
-}
-
-/** Reports whether a request failed before its callee. No mock has made an error without its signature. */
-function isFailed({ answer, status = 0 }: Outcome): boolean {
-  return isRefused(answer) || (answer.kind === 'foreign' && status >= 400);
 }
 
 function otherKind(before: ObservedAnswer, after: ObservedAnswer): DifferenceKind {

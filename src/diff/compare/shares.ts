@@ -94,9 +94,10 @@ function logChoose(all: number, chosen: number): number {
 /** Returns a share as a percentage: that of the configuration which is near it, or the one that was counted. */
 export function shareText(count: number, all: number, configured: readonly number[]): string {
   const share = all === 0 ? 0 : (100 * count) / all;
-  const deviation = 100 * Math.sqrt(Math.max(share * (100 - share), 1) / 10_000 / Math.max(all, 1));
+  const deviationOf = (percent: number): number => Math.sqrt(Math.max(percent * (100 - percent), 1) / Math.max(all, 1));
+  const isPart = count > 0 && count < all;
   const near = configured
-    .filter((percent) => percent > 0 && Math.abs(percent - share) <= 4 * deviation)
+    .filter((percent) => isPart && percent > 0 && Math.abs(percent - share) <= 4 * deviationOf(percent))
     .toSorted((a, b) => Math.abs(a - share) - Math.abs(b - share))[0];
   const shown = near ?? (share > 0 && share < 1 ? Number(share.toFixed(1)) : Math.round(share));
   return `${Number(shown.toFixed(1))}%`;

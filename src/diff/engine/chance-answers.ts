@@ -3,7 +3,8 @@ import type { ProbeMode } from '../model.ts';
 
 /**
  * Reports whether an answer may be by chance, so that its request is sent again: on a slow machine a request may exceed a
- * short timeout, and a connection may end with a pod that was replaced, or reach one whose mock still starts.
+ * short timeout, and a connection may end with a pod that was replaced, or reach one whose mock still starts or is not
+ * ready.
  */
 export function mayBeByChance(answer: CallResult, mode: ProbeMode): boolean {
   // Among many requests, resets are a share of the behaviour.
@@ -19,5 +20,6 @@ function hasTimedOut({ status, grpcStatus, mesh, error }: CallResult): boolean {
 
 function wasReset({ mesh, error }: CallResult): boolean {
   const reason = mesh?.refusal?.reason;
-  return reason === 'upstream_reset' || reason === 'connect_failure' || error?.code === 'reset';
+  if (error !== undefined) return error.code === 'reset' || error.code === 'refused';
+  return reason === 'upstream_reset' || reason === 'connect_failure';
 }

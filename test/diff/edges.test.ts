@@ -211,6 +211,142 @@ describe('edges of two snapshots', () => {
     );
   });
 
+  it('differ if the proxy of a caller or the mock of a callee starts with other settings, and other callers stay one class', () => {
+    const mesh = shopOf({});
+    const caller = compare(mesh, withPod(mesh, 'web-v1', { program: '["--concurrency=1"]' }));
+    assert.deepEqual([caller.changedEdges, callersIn(caller.toProbe)], [1, [['shop/web-v1']]]);
+    const callee = compare(mesh, withPod(mesh, 'cart-v1', { program: '["--behaviour=/~status=503"]' }));
+    assert.deepEqual([callee.changedEdges, callersIn(callee.toProbe)], [2, [['shop/admin-v1', 'shop/web-v1']]]);
+  });
+
+  it('differ if a policy of a Service to which another name leads differs', () => {
+    const alias = { ...serviceOf('alias', ''), addresses: [], selector: undefined };
+    const withAlias = (policies: object): MeshSnapshot => {
+      const mesh = withPod(shopOf({ policies }), 'web-v1', { config: undefined });
+      return { ...mesh, services: [...mesh.services, { ...alias, externalName: 'cart.shop.svc.cluster.local' }] };
+    };
+    const { toProbe } = compare(withAlias({}), withAlias(onlyAdmin));
+    const ofWeb = toProbe.filter(({ caller }) => callerKey(caller) === 'shop/web-v1');
+    assert.deepEqual(ofWeb.map(({ destination }) => destination.name).toSorted(), ['alias.shop', 'cart.shop']);
+  });
+
+  it('differ if a policy of a Service to which the name or the address of an endpoint leads differs', () => {
+    for (const address of ['cart.shop.svc.cluster.local', 'cart.shop', 'cart', '10.96.1.1']) {
+      const withEntry = (policies: object): MeshSnapshot => {
+        const mesh = shopOf({ policies });
+        const services = mesh.services.map((service) => ({ ...service, addresses: ['10.96.1.1'] }));
+        const { config } = mesh.pods[0] ?? {};
+        assert.ok(config);
+        const endpoint = { endpoint: { address: { socket_address: { address, port_value: 80 } } } };
+        const cluster = { name: 'outside', load_assignment: { endpoints: [{ lb_endpoints: [endpoint] }] } };
+        const virtualHost = {
+          name: 'ext.example:80',
+          domains: ['ext.example'],
+          routes: [{ match: { prefix: '/' }, route: { cluster: 'outside' } }],
+        };
+        const routes = config.routes.get('80');
+        const hosts = [...((routes?.virtual_hosts ?? []) as readonly JsonObject[]), virtualHost];
+        return withPod({ ...mesh, services }, 'web-v1', {
+          config: {
+            ...config,
+            clusters: new Map([...config.clusters, ['outside', cluster]]),
+            routes: new Map([['80', { ...routes, virtual_hosts: hosts }]]),
+          },
+        });
+      };
+      const { toProbe } = compare(withEntry({}), withEntry(onlyAdmin));
+      const names = toProbe.map(({ destination, caller }) => `${callerKey(caller)} ${destination.name}`);
+      assert.ok(names.includes('shop/web-v1 ext.example'), `${address}: ${names.join(', ')}`);
+    }
+  });
+
+  it('differ if a Service differs that the sidecar of the callee asks, by a setting or in a program of a filter', () => {
+    const asking = (setting: JsonObject, version: string): MeshSnapshot => {
+      const mesh = shopOf({});
+      const { config } = mesh.pods.find(({ workload }) => workload === 'cart-v1') ?? {};
+      assert.ok(config);
+      const { address = '' } = mesh.pods.find(({ workload }) => workload === 'web-v1') ?? {};
+      const name = 'outbound|80||web.shop.svc.cluster.local';
+      const endpoint = { endpoint: { address: { socket_address: { address, port_value: 8080 } } } };
+      const listeners = config.listeners.map((listener) => ({
+        ...listener,
+        filter_chains: [{ filters: [{ name: 'lua', typed_config: setting }] }],
+      }));
+      return withPod(withPod(mesh, 'web-v1', { labels: { app: 'web', version } }), 'cart-v1', {
+        config: {
+          ...config,
+          listeners,
+          clusters: new Map([[name, { name }]]),
+          endpoints: new Map([[name, { cluster_name: name, endpoints: [{ lb_endpoints: [endpoint] }] }]]),
+        },
+      });
+    };
+    const name = 'outbound|80||web.shop.svc.cluster.local';
+    const program = `function envoy_on_request(handle) handle:httpCall("${name}", {}, "", 100) end`;
+    for (const setting of [{ cluster: name }, { inline_code: program }]) {
+      const changed = compare(asking(setting, 'v1'), asking(setting, 'v2')).toProbe;
+      assert.ok(callersIn(changed).flat().includes('shop/admin-v1'), JSON.stringify(setting));
+    }
+    assert.deepEqual(callersIn(compare(asking({}, 'v1'), asking({}, 'v2')).toProbe), []);
+  });
+
+  it('differ if settings of a filter differ in fields that elsewhere mean nothing, or in the keys of a map', () => {
+    const type = 'type.googleapis.com/xds.type.v3.TypedStruct';
+    const filter = (value: object): MeshSnapshot =>
+      shopOf({ routes: [{ ...cartRoute, typed_per_filter_config: { own: { '@type': type, value } } }] });
+    const edges = (one: object, other: object): number => compare(filter(one), filter(other)).changedEdges;
+    assert.equal(edges({ tracing: 'on' }, { tracing: 'off' }), 2);
+    assert.equal(edges({ name: 'a', domains: [] }, { name: 'b', domains: [] }), 2);
+    assert.equal(edges({ policies: { a: 'x', b: 'y' } }, { policies: { a: 'y', b: 'x' } }), 2);
+    assert.equal(edges({ a: 'x' }, { a: 'x' }), 0);
+  });
+
+  it('differ if two listeners exchange the virtual hosts of their routes', () => {
+    const listener = (address: string, name: string): JsonObject => ({
+      name: address,
+      traffic_direction: 'OUTBOUND',
+      address: { socket_address: { address, port_value: 80 } },
+      filter_chains: [{ filters: [{ name: 'http', typed_config: { rds: { route_config_name: name } } }] }],
+    });
+    const hosts = ['a', 'b'].map((prefix) => ({
+      name: 'cart',
+      domains: ['cart'],
+      routes: [{ ...cartRoute, match: { prefix } }],
+    }));
+    const withRoutes = (order: readonly JsonObject[]): MeshSnapshot => {
+      const mesh = shopOf({});
+      const { config } = mesh.pods[0] ?? {};
+      assert.ok(config);
+      const { addresses: [address = ''] = [] } = mesh.services[0] ?? {};
+      const listeners = [listener('0.0.0.0', 'one'), listener(address, 'two')];
+      const [one, two] = order;
+      const routes = new Map([
+        ['one', { name: 'one', virtual_hosts: [one ?? null] }],
+        ['two', { name: 'two', virtual_hosts: [two ?? null] }],
+      ]);
+      return withPod(mesh, 'web-v1', { config: { ...config, listeners, routes } });
+    };
+    assert.equal(compare(withRoutes(hosts), withRoutes(hosts)).changedEdges, 0);
+    assert.equal(compare(withRoutes(hosts), withRoutes(hosts.toReversed())).changedEdges, 1);
+  });
+
+  it('name ports for metrics whose callers or callees differ, since no probe calls them', () => {
+    const withMetrics = (network: string): MeshSnapshot => {
+      const mesh = withPod(shopOf({}), 'cart-v1', { network });
+      const port = { port: 9090, targetPort: '9090', name: 'http-metrics', protocol: 'http' } as const;
+      return { ...mesh, services: mesh.services.map((one) => ({ ...one, ports: [...one.ports, port] })) };
+    };
+    const subjects = (before: MeshSnapshot, after: MeshSnapshot): string[] =>
+      compare(before, after).notCompared.map(({ subject }) => subject);
+    assert.deepEqual(subjects(withMetrics(''), withMetrics('')), []);
+    assert.deepEqual(subjects(withMetrics(''), withMetrics('x')), ['all callers → cart.shop:9090']);
+  });
+
+  it('name workloads whose gRPC reads the configuration of Istio itself', () => {
+    const mesh = withPod(shopOf({}), 'web-v1', { config: undefined, isProxyless: true });
+    assert.match(compare(mesh, mesh).notCompared[0]?.subject ?? '', /^calls of shop\/web-v1 over gRPC$/);
+  });
+
   it('say which gateways exist only on one side', () => {
     const mesh = shopOf({});
     const gateway = withPod(mesh, 'admin-v1', { role: 'gateway' }).pods.filter(({ role }) => role === 'gateway');

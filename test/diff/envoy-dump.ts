@@ -21,6 +21,7 @@ export function podOf({ workload, version = 'v1', serviceAccount = workload, add
     serviceAccount,
     address,
     network: '',
+    program: '',
     config: dump === undefined ? undefined : parseEnvoyDump(dump),
   };
 }

@@ -18,6 +18,7 @@ import { outsideWorkload } from './probe-routes.ts';
 import { sendProbes } from './probe-sender.ts';
 import { readSnapshot } from './read-snapshot.ts';
 import { changedKeys } from './token-keys.ts';
+import { unrunObjects } from './unrun-objects.ts';
 
 export interface CompareOptions {
   readonly before: readonly ManifestSource[];
@@ -130,6 +131,7 @@ export async function compareIn(
           subject: `${destination.name}: a callee for requests of the kind "${mode.kind}"`,
           reason: 'no mock receives these requests',
         })),
+      ...unrunObjects(objects.before, objects.after, mesh.namespace),
       ...changedKeys(
         objects.before.map(({ object }) => object),
         objects.after.map(({ object }) => object),

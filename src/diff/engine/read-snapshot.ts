@@ -1,8 +1,11 @@
 import { readFile } from 'node:fs/promises';
+import { optional } from '../../error/optional.ts';
 import type { MeshHost } from '../../istio/host/mesh-host.ts';
+import { meshmockContainer, settingsOfImages } from '../../istio/node/mock/mock-container.ts';
+import { isProxyless, programsOf } from '../../istio/node/pod-programs.ts';
 import { readyAddresses } from '../../istio/resources/endpoint-slices.ts';
 import { type EndpointSlice, namespaceOf, type Pod, type Service, selects } from '../../istio/resources/objects.ts';
-import { portProtocolOf, targetPortOf } from '../../istio/resources/ports.ts';
+import { containerPortsOf, portProtocolOf, targetPortOf } from '../../istio/resources/ports.ts';
 import { parseEnvoyDump } from '../pieces/envoy-config.ts';
 import type { MeshSnapshot, SnapshotPod, SnapshotService } from '../pieces/mesh-snapshot.ts';
 
@@ -11,12 +14,16 @@ export async function readSnapshot(mesh: MeshHost, signal: AbortSignal): Promise
   const [dumps, { services, slices, pods }] = await Promise.all([mesh.dumps(signal), mesh.objects(signal)]);
   const found: SnapshotPod[] = [];
   // One after another: texts of many megabytes need not be in memory together.
-  for (const { file, ...pod } of dumps)
+  for (const { file, ...pod } of dumps) {
+    const spec = pods.find((one) => one.metadata.name === pod.name && namespaceOf(one) === pod.namespace)?.spec;
     found.push({
       ...pod,
-      network: networkOf(pod, pods),
+      network: networkOf(spec),
+      program: programOf(spec),
+      isProxyless: spec?.containers.some(isProxyless) ?? false,
       config: file === undefined ? undefined : parseEnvoyDump(await readFile(file, 'utf8')),
     });
+  }
   return { pods: found, services: services.map((service) => snapshotService(service, slices, pods)) };
 }
 
@@ -24,8 +31,13 @@ function snapshotService(service: Service, slices: readonly EndpointSlice[], pod
   const { clusterIP, clusterIPs = clusterIP === undefined ? [] : [clusterIP], selector, ports = [] } = service.spec;
   const { type = 'ClusterIP', externalName, sessionAffinity, publishNotReadyAddresses } = service.spec;
   const namespace = namespaceOf(service);
-  const selected = pods.find((pod) => namespaceOf(pod) === namespace && selects(selector, pod.metadata.labels));
+  const all = pods.filter((pod) => namespaceOf(pod) === namespace && selects(selector, pod.metadata.labels));
+  const [selected] = all;
+  // Pods may have different numbers for the name of a port.
+  const numbers = ports.map((port) => [...new Set(all.map(({ spec }) => targetPortOf(port, spec) ?? 0))].toSorted());
+  const { internalTrafficPolicy, trafficDistribution, externalIPs } = service.spec;
   return {
+    ...optional('externalName', externalName),
     name: service.metadata.name,
     namespace,
     addresses: clusterIPs.filter((address) => address !== 'None'),
@@ -36,7 +48,10 @@ function snapshotService(service: Service, slices: readonly EndpointSlice[], pod
       const protocol = portProtocolOf(port, target);
       return { port: port.port, name: port.name, targetPort: String(target ?? port.targetPort ?? port.port), protocol };
     }),
-    settings: JSON.stringify([type, externalName, clusterIP === 'None', sessionAffinity, publishNotReadyAddresses]),
+    settings: JSON.stringify([
+      ...[type, externalName, clusterIP === 'None', sessionAffinity, publishNotReadyAddresses],
+      ...[internalTrafficPolicy, trafficDistribution, externalIPs, numbers],
+    ]),
   };
 }
 
@@ -51,12 +66,16 @@ function endpointsOf(service: Service, slices: readonly EndpointSlice[]): string
 }
 
 /** Returns the settings of a pod's network that people set, with those that Istio's injection made of annotations. */
-function networkOf(
-  { name, namespace }: { readonly name: string; readonly namespace: string },
-  pods: readonly Pod[],
-): string {
-  const pod = pods.find((one) => one.metadata.name === name && namespaceOf(one) === namespace);
-  const { initContainers = [], hostNetwork, hostAliases, dnsPolicy, dnsConfig } = pod?.spec ?? {};
-  const rules = initContainers.filter((one) => one.name === 'istio-init').map(({ args }) => args);
-  return JSON.stringify([rules, hostNetwork, hostAliases, dnsPolicy, dnsConfig]);
+function networkOf(spec: Pod['spec'] = { containers: [] }): string {
+  const { hostNetwork, hostAliases, dnsPolicy, dnsConfig } = spec;
+  const { args, env } = programsOf(spec).interception ?? {};
+  return JSON.stringify([args, env, hostNetwork, hostAliases, dnsPolicy, dnsConfig]);
+}
+
+/** Returns the settings of a pod's mock that people set, and those with which its proxy starts. */
+function programOf(spec: Pod['spec'] = { containers: [] }): string {
+  const { command, args, env, envFrom, volumeMounts } = meshmockContainer(spec) ?? {};
+  const mock = [settingsOfImages(spec), command, args, env, envFrom, volumeMounts, containerPortsOf(spec)];
+  const { proxy } = programsOf(spec);
+  return JSON.stringify([mock, proxy?.args, proxy?.env]);
 }

@@ -28,7 +28,18 @@ export function callersOf(
     [...all.keys()]
       .filter((key) => !other.has(key))
       .map((key) => ({ subject: `calls of ${key}`, reason: `the workload exists only in the ${side} snapshot` }));
-  return { callers, notCompared: [...only(later, earlier, 'new'), ...only(earlier, later, 'old')] };
+  const proxyless = new Set([...earlier, ...later].filter(([, pod]) => pod.isProxyless === true).map(([key]) => key));
+  return {
+    callers,
+    notCompared: [
+      ...only(later, earlier, 'new'),
+      ...only(earlier, later, 'old'),
+      ...[...proxyless].map((key) => ({
+        subject: `calls of ${key} over gRPC`,
+        reason: 'its gRPC reads the configuration of Istio itself, which no proxy shows',
+      })),
+    ],
+  };
 }
 
 /** Returns the first pod of each workload. All pods of a workload have the same configuration. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { addressNamesOf } from './addresses.ts';
+import { type EndpointAddress, isOwnCertificate } from './closure.ts';
 import { identityOf } from './identity-vector.ts';
 import { type InboundParts, inboundParts, isInboundListener } from './inbound.ts';
 import { canonicalText, type Json, type JsonObject } from './json.ts';
@@ -26,6 +27,8 @@ export interface EdgeParts {
   readonly gatewayPods: readonly SnapshotPod[];
   /** Identity with which the sender calls; undefined for one without a proxy, and for a client of a gateway. */
   readonly identity: string | undefined;
+  /** Settings of the sender's mock, and those with which its proxy starts. */
+  readonly program: string;
   /** Text that is equal for equal parts. */
   readonly key: string;
   /** The same for the parts of the sender and the Service only. */
@@ -33,6 +36,9 @@ export interface EdgeParts {
   /** The same for the parts of receivers only. */
   readonly receiverKey: string;
 }
+
+/** Most services in a row that sidecars ask about a request, such as an authorization service that asks another one. */
+const mostAskedServices = 2;
 
 /** Destination of an edge: a Service, or a host that only proxies know. */
 export interface EdgeTarget {
@@ -92,18 +98,13 @@ export class EdgeReader {
     { service, port }: { readonly service: SnapshotService | undefined; readonly port: number },
   ): EdgeParts {
     const selected = service === undefined ? [] : this.receiversOfService(service, port);
-    const addressed = (sender?.addresses ?? []).flatMap((one): InboundParts[] => {
-      const receiver = this.podsByAddress.get(one.address);
-      return receiver?.role === 'mock' ? [this.inboundOf(receiver, one.port)] : [];
-    });
-    const receivers = [...new Set([...addressed, ...selected])];
+    const named = service?.externalName === undefined ? [] : [{ address: service.externalName, port }];
+    const addresses = [...(sender?.addresses ?? []), ...named];
+    const receivers = [...new Set([...this.receiversAt(addresses, pod.namespace), ...selected])];
     const nextGateways = new Set(
-      [
-        ...(sender?.addresses ?? []).map(({ address }) => this.podsByAddress.get(address)),
-        ...this.podsOfService(service),
-      ]
-        .filter((one) => one?.role === 'gateway')
-        .flatMap((one) => one ?? []),
+      [...addresses.flatMap((one) => this.podsAt(one, pod.namespace)), ...this.podsOfService(service)].filter(
+        (one) => one.role === 'gateway',
+      ),
     );
     const receiverKey = [
       ...receivers.map((one) => this.receiverText(one)).toSorted(),
@@ -119,20 +120,33 @@ export class EdgeReader {
     const identity = sender === undefined ? undefined : identityOf(pod);
     const gatewayPods = [...nextGateways];
     const keys = { key: hashOf(key), senderKey: hashOf(senderKey), receiverKey: hashOf(receiverKey) };
-    return { sender, receivers, gateways, gatewayPods, identity, ...keys };
+    return { sender, receivers, gateways, gatewayPods, identity, program: pod.program, ...keys };
   }
 
   private senderTexts(parts: OutboundParts): string[] {
-    const { listeners, virtualHosts, routeSettings, clusters, endpoints, secrets, extensions, runtime } = parts;
-    return [listeners, virtualHosts, routeSettings, clusters, endpoints, secrets, extensions, runtime].flatMap((some) =>
-      // Route configurations may be selected in any order.
-      some.map((one) => this.textOf(one)).toSorted(),
+    const { listeners, routeConfigs, clusters, endpoints, secrets, extensions, runtime } = parts;
+    const routes = routeConfigs.map(({ settings, virtualHosts }) =>
+      [settings, ...virtualHosts].map((one) => this.textOf(one)).join('\n'),
     );
+    // Route configurations may be selected in any order.
+    return [
+      ...routes.toSorted(),
+      ...[listeners, clusters, endpoints, secrets, extensions, runtime].flatMap((some) =>
+        some.map((one) => this.textOf(one)).toSorted(),
+      ),
+    ];
   }
 
-  private receiverText({ pod, port, chains, listener, clusters, named }: InboundParts): string {
+  /** @param depth number of services in a row that the sidecar of each may ask about a request */
+  private receiverText(inbound: InboundParts, depth = mostAskedServices): string {
+    const { pod, port, chains, listener, clusters, named, addresses } = inbound;
     const parts = [...chains, ...(listener === undefined ? [] : [listener]), ...clusters, ...named];
-    return [stablePodName(pod), pod.network, port, ...parts.map((one) => this.textOf(one))].join('\n');
+    const asked = depth === 0 ? [] : this.receiversAt(addresses, pod.namespace).filter((one) => one.pod !== pod);
+    return [
+      ...[stablePodName(pod), pod.network, pod.program, port],
+      ...parts.map((one) => this.textOf(one)),
+      ...asked.map((one) => this.receiverText(one, depth - 1)).toSorted(),
+    ].join('\n');
   }
 
   /** Returns the text of everything that a gateway in the middle of an edge may do, and the pods to which it leads. */
@@ -144,17 +158,48 @@ export class EdgeReader {
     const { config } = pod;
     if (config === undefined) return stablePodName(pod);
     const { listeners, routes, clusters, endpoints, extensions, runtime } = config;
-    const parts = [listeners, routes, clusters, endpoints, extensions, runtime].flatMap((some) => [...some.values()]);
+    const secrets = [...config.secrets].filter(([name]) => !isOwnCertificate(name)).map(([, secret]) => secret);
+    const parts = [listeners, routes, clusters, endpoints, secrets, extensions, runtime].flatMap((some) => [
+      ...some.values(),
+    ]);
     const receivers = this.mesh.pods.filter(({ role }) => role === 'mock').flatMap((one) => this.allInbound(one));
-    const text = [stablePodName(pod), ...parts.map((one) => this.textOf(one)), ...receivers].toSorted().join('\n');
+    const own = [stablePodName(pod), pod.network, pod.program];
+    const text = [...own, ...parts.map((one) => this.textOf(one)), ...receivers].toSorted().join('\n');
     this.gateways.set(pod, text);
     return text;
   }
 
   private allInbound(pod: SnapshotPod): string[] {
     const listener = pod.config?.listeners.find(isInboundListener);
-    const extensions = [...(pod.config?.extensions.values() ?? [])].map((one) => this.textOf(one));
-    return [pod.network, ...(listener === undefined ? [] : [this.textOf(listener)]), ...extensions];
+    const { extensions = new Map<string, JsonObject>(), clusters = new Map<string, JsonObject>() } = pod.config ?? {};
+    const inbound = [...clusters].filter(([name]) => name.startsWith('inbound|')).map(([, cluster]) => cluster);
+    const parts = [...(listener === undefined ? [] : [listener]), ...extensions.values(), ...inbound];
+    return [pod.network, pod.program, ...parts.map((one) => this.textOf(one))];
+  }
+
+  /** Returns what receives connections to addresses: pods, and the pods of Services. */
+  private receiversAt(addresses: readonly EndpointAddress[], namespace: string): InboundParts[] {
+    const found = addresses.flatMap((one) => {
+      const service = this.serviceAt(one.address, namespace);
+      const pod = this.podsByAddress.get(one.address);
+      if (service !== undefined) return this.receiversOfService(service, one.port);
+      return pod?.role === 'mock' ? [this.inboundOf(pod, one.port)] : [];
+    });
+    return [...new Set(found)];
+  }
+
+  private podsAt({ address }: EndpointAddress, namespace: string): SnapshotPod[] {
+    const pod = this.podsByAddress.get(address);
+    return pod === undefined ? this.podsOfService(this.serviceAt(address, namespace)) : [pod];
+  }
+
+  /** Returns the Service that an address or a host name means in a namespace. */
+  private serviceAt(address: string, namespace: string): SnapshotService | undefined {
+    return this.mesh.services.find((service) => {
+      const { name, namespace: of, addresses } = service;
+      const names = [hostOf(service), `${name}.${of}.svc`, `${name}.${of}`, ...(of === namespace ? [name] : [])];
+      return addresses.includes(address) || names.includes(address);
+    });
   }
 
   private receiversOfService(service: SnapshotService, port: number): InboundParts[] {

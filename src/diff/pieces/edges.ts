@@ -1,4 +1,4 @@
-import { callerKey } from '../caller-text.ts';
+import { callerKey, callersText } from '../caller-text.ts';
 import type { Caller, ComparisonCounts, Destination, NotCompared } from '../model.ts';
 import { type CallerPods, callersOf } from './callers.ts';
 import { type EdgeParts, EdgeReader, type EdgeReaders } from './edge-parts.ts';
@@ -6,7 +6,7 @@ import { callsOfGateways } from './gateway-calls.ts';
 import { type GatewayTarget, gatewayTargetsOf } from './gateway-targets.ts';
 import { identityVector } from './identity-vector.ts';
 import { inOrder, type MeshSnapshot, type SnapshotPod, workloadKey } from './mesh-snapshot.ts';
-import { type EdgeProtocol, type MeshTarget, meshTargetsOf } from './mesh-targets.ts';
+import { type EdgeProtocol, type MeshTarget, meshTargetsOf, type UnprobedTarget } from './mesh-targets.ts';
 import { type ReadablePod, unreadChanges, unreadGatewayChanges } from './unread-parts.ts';
 
 /** Callers and a destination, with the configuration that is the same for all these callers on each side. */
@@ -46,7 +46,7 @@ export function edgesOf(old: MeshSnapshot, recent: MeshSnapshot, options: EdgeOp
   const [before, after] = [inOrder(old), inOrder(recent)];
   const readers = { before: new EdgeReader(before), after: new EdgeReader(after) };
   const { callers, notCompared } = callersOf(before, after, options.outside);
-  const { targets, notCompared: skipped } = meshTargetsOf(before, after);
+  const { targets, unprobed, notCompared: skipped } = meshTargetsOf(before, after);
   const ofTargets = targets.map((target) => edgesTo(target, callers, readers, options));
   const pairs = (some: (edges: TargetEdges) => readonly string[]): number => new Set(ofTargets.flatMap(some)).size;
   const gateways = gatewayEdges(before, after, readers, options);
@@ -62,19 +62,43 @@ export function edgesOf(old: MeshSnapshot, recent: MeshSnapshot, options: EdgeOp
       ...skipped,
       ...gateways.notCompared,
       ...callsOfGateways(callers, readers, gateways.changedGateways),
-      ...unread(callers, readers),
+      ...unprobed.flatMap((target) => unprobedChanges(target, callers, readers)),
+      ...unread(callers, targets, readers),
     ],
   };
 }
 
+/** Returns the callers whose configuration for a port differs, to which no probe is sent. */
+function unprobedChanges(
+  { name, edge, workloads }: UnprobedTarget,
+  callers: readonly CallerPods[],
+  { before, after }: EdgeReaders,
+): NotCompared[] {
+  const others = callers.filter(({ pods }) => !workloads.has(workloadKey(pods.before)));
+  const differing = others.filter(
+    ({ pods }) => !isSame(before.sidecar(pods.before, edge), after.sidecar(pods.after, edge)),
+  );
+  if (differing.length === 0) return [];
+  const [names, all] = [differing, others].map((some) => some.map(({ caller }) => caller));
+  const subject = `${callersText(names ?? [], all ?? [])} → ${name}:${edge.port}`;
+  return [{ subject, reason: 'the configuration differs, and no request is made to this port' }];
+}
+
 /** Returns the parts of callers that differ, and that no edge has. */
-function unread(callers: readonly CallerPods[], { before, after }: EdgeReaders): NotCompared[] {
+function unread(
+  callers: readonly CallerPods[],
+  targets: readonly MeshTarget[],
+  { before, after }: EdgeReaders,
+): NotCompared[] {
+  const ofEdges = new Set(targets.map(({ edge }) => `${edge.host}:${edge.port}`));
   const side = (reader: EdgeReader, pod: SnapshotPod): ReadablePod => ({
     mesh: reader.mesh,
     textOf: (part) => reader.textOf(part),
     pod,
   });
-  const found = callers.flatMap(({ pods }) => unreadChanges(side(before, pods.before), side(after, pods.after)));
+  const found = callers.flatMap(({ pods }) =>
+    unreadChanges(side(before, pods.before), side(after, pods.after), ofEdges),
+  );
   const ofGateways = before.mesh.pods.flatMap((pod) => {
     const later = pod.role === 'gateway' ? gatewayPod(after.mesh, workloadKey(pod)) : undefined;
     return later === undefined ? [] : unreadGatewayChanges(side(before, pod), side(after, later));
@@ -103,7 +127,7 @@ function edgesTo(
   for (const one of others) {
     const { caller, pods } = one;
     const parts = { before: readers.before.sidecar(pods.before, edge), after: readers.after.sidecar(pods.after, edge) };
-    const isEqual = parts.before.key === parts.after.key && parts.before.identity === parts.after.identity;
+    const isEqual = isSame(parts.before, parts.after);
     if (!isEqual) changed.push(pairOf(one));
     if (isEqual && !options.all) continue;
     const key = classKey(parts.before, parts.after, pods);
@@ -111,6 +135,11 @@ function edgesTo(
     classes.set(key, { ...known, speaksFor: [...known.speaksFor, caller] });
   }
   return { all: others.map(pairOf), changed, toProbe: [...classes.values()] };
+}
+
+/** Reports whether an edge with these parts behaves alike on both sides. */
+function isSame(before: EdgeParts, after: EdgeParts): boolean {
+  return before.key === after.key && before.identity === after.identity && before.program === after.program;
 }
 
 /** Returns a text that is equal for callers of one class: their parts, and what policies of the callee ask of them. */
@@ -121,7 +150,10 @@ function classKey(before: EdgeParts, after: EdgeParts, pods: CallerPods['pods'])
   ]);
   const identities = [pods.before, pods.after].map((pod) => identityVector(policies, pod));
   // A callee sees the change of an identity.
-  const change = before.identity === after.identity ? [] : [before.identity, after.identity];
+  const change = [
+    ...(before.identity === after.identity ? [] : [before.identity, after.identity]),
+    ...(before.program === after.program ? [] : [before.program, after.program]),
+  ];
   const hasProxy = pods.before.config === undefined ? 'no proxy' : 'proxy';
   return [before.key, after.key, ...identities, ...change, hasProxy].join('\n');
 }
@@ -137,9 +169,13 @@ function gatewayEdges(
   /** Workloads of gateways with a host that differs, as NAMESPACE/NAME. */
   readonly changedGateways: ReadonlySet<string>;
 } {
-  const targets = new Map<string, GatewayTarget>([...gatewayTargetsOf(after), ...gatewayTargetsOf(before)]);
-  const edges = [...targets.values()].flatMap((target): Edge[] => {
-    const { gateway, host, port, podPort, scheme } = target;
+  const [earlier, later] = [gatewayTargetsOf(before), gatewayTargetsOf(after)];
+  const targets = new Map<string, GatewayTarget>([...later, ...earlier]);
+  const edges = [...targets].flatMap(([key, target]): Edge[] => {
+    const { gateway, host, port, scheme } = target;
+    // The Service may lead to another port of the pod.
+    const podPorts = [earlier, later].map((some) => some.get(key)?.podPort ?? target.podPort);
+    const [podPort = target.podPort, laterPodPort = podPort] = podPorts;
     const pods = { before: gatewayPod(before, gateway), after: gatewayPod(after, gateway) };
     if (pods.before === undefined || pods.after === undefined) return [];
     const caller: Caller = { kind: 'gateway', gateway, host, port, scheme };
@@ -151,11 +187,11 @@ function gatewayEdges(
         protocol: 'http',
         calleePort: port,
         before: readers.before.gateway(pods.before, podPort, host, port),
-        after: readers.after.gateway(pods.after, podPort, host, port),
+        after: readers.after.gateway(pods.after, laterPodPort, host, port),
       },
     ];
   });
-  const changed = edges.filter((edge) => edge.before.key !== edge.after.key);
+  const changed = edges.filter((edge) => !isSame(edge.before, edge.after));
   const notCompared = [...oneSided(before, after, 'old'), ...oneSided(after, before, 'new')];
   const changedGateways = new Set(changed.flatMap(({ caller }) => (caller.kind === 'gateway' ? caller.gateway : [])));
   return { count: edges.length, changed: changed.length, toProbe: all ? edges : changed, notCompared, changedGateways };

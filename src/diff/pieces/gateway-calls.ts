@@ -23,7 +23,7 @@ export function callsOfGateways(
       service.ports.some(({ port }) => {
         const edge = { host, port };
         const [one, other] = [readers.before.sidecar(pods.before, edge), readers.after.sidecar(pods.after, edge)];
-        return one.senderKey !== other.senderKey || one.identity !== other.identity;
+        return (['senderKey', 'identity', 'program'] as const).some((field) => one[field] !== other[field]);
       });
     const differing = callers
       .filter(({ pods }) => pods.before.config !== undefined || pods.after.config !== undefined)

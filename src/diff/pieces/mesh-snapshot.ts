@@ -11,6 +11,10 @@ export interface SnapshotPod {
   readonly address: string;
   /** Settings of its network: the rules of interception, and names and servers for DNS. */
   readonly network: string;
+  /** Settings of its mock, and those with which its proxy starts. */
+  readonly program: string;
+  /** True if gRPC in the pod reads Istio's configuration itself, without a proxy. */
+  readonly isProxyless?: boolean;
   /** Undefined for a pod without a proxy. */
   readonly config: EnvoyConfig | undefined;
 }
@@ -24,6 +28,8 @@ export interface SnapshotService {
   /** Addresses of its endpoints with their ports, if it selects no pods. */
   readonly endpoints: readonly string[];
   readonly ports: readonly SnapshotPort[];
+  /** Host name to which the name of the Service leads, if it has no pods of its own. */
+  readonly externalName?: string;
   /** Type and further settings that decide how a name leads to pods. */
   readonly settings: string;
 }

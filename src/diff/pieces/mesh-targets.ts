@@ -24,9 +24,18 @@ export interface MeshTarget {
   readonly workloads: ReadonlySet<string>;
 }
 
+/** Host and port that workloads may call, and probes do not. */
+export interface UnprobedTarget {
+  readonly name: string;
+  readonly edge: EdgeTarget;
+  readonly workloads: ReadonlySet<string>;
+}
+
 /** Targets of two snapshots, and the ports that probes do not call. */
 export interface MeshTargets {
   readonly targets: readonly MeshTarget[];
+  /** Ports to which probes are not sent, because mocks answer them otherwise than programs do. */
+  readonly unprobed: readonly UnprobedTarget[];
   readonly notCompared: readonly NotCompared[];
 }
 
@@ -44,6 +53,7 @@ export function meshTargetsOf(before: MeshSnapshot, after: MeshSnapshot): MeshTa
   const skipped = ports.flatMap(({ notCompared }) => notCompared ?? []);
   return {
     targets: firstOfEach(targets, ({ edge }) => `${edge.host}:${edge.port}`),
+    unprobed: firstOfEach(meshes.flatMap(unprobedTargets), ({ edge }) => `${edge.host}:${edge.port}`),
     notCompared: firstOfEach(skipped, ({ subject }) => subject),
   };
 }
@@ -53,6 +63,19 @@ function withOwnName(target: MeshTarget, outside: ReadonlySet<string>): MeshTarg
   const { destination } = target;
   if (!outside.has(destination.name)) return target;
   return { ...target, destination: { ...destination, name: destination.host } };
+}
+
+/** Returns the ports for metrics, and those of programs in the namespaces of the mesh itself. */
+function unprobedTargets(mesh: MeshSnapshot): UnprobedTarget[] {
+  const callable = new Set(callableServices(mesh));
+  return mesh.services.flatMap((service) => {
+    const pods = podsOf(service, mesh.pods).filter(({ role }) => role === 'mock');
+    if (pods.length === 0) return [];
+    const workloads = new Set(pods.map(workloadKey));
+    return service.ports
+      .filter((port) => isMetrics(port) || !callable.has(service))
+      .map(({ port }) => ({ name: shortName(service), edge: { host: hostOf(service), port }, workloads }));
+  });
 }
 
 function firstOfEach<T>(all: readonly T[], keyOf: (one: T) => string): T[] {

@@ -1,4 +1,4 @@
-import { canonicalText, isJsonObject, type Json, type JsonObject, valueAt } from './json.ts';
+import { canonicalText, isJsonObject, type Json, type JsonObject, textAt, valueAt } from './json.ts';
 
 /** Returns a name for an address that is the same in both snapshots; undefined if the address is not of the mesh. */
 export type AddressNames = (address: string) => string | undefined;
@@ -33,7 +33,20 @@ export function normalized(value: Json | undefined, names: AddressNames): Json {
   if (typeof value === 'string') return normalizedText(value, names);
   if (Array.isArray(value)) return (value as readonly Json[]).filter(isHeard).map((one) => normalized(one, names));
   if (!isJsonObject(value)) return value ?? null;
-  return normalizedObject(value, names);
+  return isOpaque(value) ? opaque(value, names) : normalizedObject(value, names);
+}
+
+/** Reports whether the fields of an object are settings of a filter, and not those of Envoy. */
+function isOpaque(object: JsonObject): boolean {
+  return /TypedStruct$|google\.protobuf\.Struct$/.test(textAt(object, '@type') ?? '');
+}
+
+/** Returns settings of a filter with the names of addresses. Any of its fields may decide about requests. */
+function opaque(value: Json | undefined, names: AddressNames): Json {
+  if (typeof value === 'string') return normalizedText(value, names);
+  if (Array.isArray(value)) return (value as readonly Json[]).map((one) => opaque(one, names));
+  if (!isJsonObject(value)) return value ?? null;
+  return Object.fromEntries(Object.entries(value).map(([field, one]) => [field, opaque(one, names)]));
 }
 
 function normalizedObject(object: JsonObject, names: AddressNames): Json {
@@ -69,7 +82,8 @@ function isVirtualHost(object: JsonObject): boolean {
 }
 
 function isRbac(object: JsonObject): boolean {
-  return isJsonObject(object.policies);
+  const policies = isJsonObject(object.policies) ? Object.values(object.policies) : [];
+  return policies.length > 0 && policies.every((one) => isJsonObject(one) && 'permissions' in one);
 }
 
 function metadataOf(value: Json | undefined, names: AddressNames): Json {

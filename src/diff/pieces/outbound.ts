@@ -7,9 +7,16 @@ import { virtualHostFor } from './virtual-hosts.ts';
 export interface OutboundParts extends ClusterClosure {
   readonly listeners: readonly JsonObject[];
   readonly virtualHosts: readonly JsonObject[];
-  /** Settings of the route configurations, without their virtual hosts. */
-  readonly routeSettings: readonly JsonObject[];
+  /** Settings of the route configurations, and the virtual hosts of each that the edge has. */
+  readonly routeConfigs: readonly RouteConfigPart[];
   readonly runtime: readonly JsonObject[];
+}
+
+/** Part of a route configuration. */
+export interface RouteConfigPart {
+  /** Settings without the virtual hosts. */
+  readonly settings: JsonObject;
+  readonly virtualHosts: readonly JsonObject[];
 }
 
 /** Host and port that an application calls. */
@@ -58,18 +65,19 @@ export function routeConfigsOf(config: EnvoyConfig, listeners: readonly JsonObje
 
 function partsOf(config: EnvoyConfig, listeners: readonly JsonObject[], authorities: readonly string[]): OutboundParts {
   const routeConfigs = routeConfigsOf(config, listeners);
-  const selected = routeConfigs.flatMap<JsonObject>((one) =>
-    authorities.flatMap<JsonObject>((authority) => virtualHostFor(one, authority) ?? []),
-  );
-  const virtualHosts = [...new Set(selected)];
-  const routeSettings = routeConfigs.map(({ virtual_hosts: _, ...settings }) => settings);
+  const selected = routeConfigs.map((one): RouteConfigPart => {
+    const { virtual_hosts: _, ...settings } = one;
+    const ofEdge = authorities.flatMap<JsonObject>((authority) => virtualHostFor(one, authority) ?? []);
+    return { settings, virtualHosts: [...new Set(ofEdge)] };
+  });
+  const virtualHosts = [...new Set(selected.flatMap((one) => one.virtualHosts))];
   // Each listener keeps its routes in a configuration of their own, or has them itself.
-  const parts = [...listeners.map(withoutRoutes), ...virtualHosts, ...routeSettings];
+  const parts = [...listeners.map(withoutRoutes), ...virtualHosts, ...selected.map(({ settings }) => settings)];
   const { runtime } = config;
   return {
     listeners: listeners.map(withoutRoutes),
     virtualHosts,
-    routeSettings,
+    routeConfigs: selected,
     runtime,
     ...clustersOf(config, parts),
   };

@@ -3,6 +3,7 @@ import { clustersOf } from './closure.ts';
 import type { EnvoyConfig } from './envoy-config.ts';
 import { type JsonObject, numberAt, objectsAt, textAt } from './json.ts';
 import { hostOf, type MeshSnapshot, type SnapshotPod, workloadKey } from './mesh-snapshot.ts';
+import { routeConfigsOf } from './outbound.ts';
 
 /** Reads the text of a part, without what differs between two starts. */
 export type PartText = (part: JsonObject) => string;
@@ -17,9 +18,11 @@ export interface ReadablePod {
 /**
  * Returns the parts of a caller's configuration that differ and that no edge has: hosts that are not known by name, and
  * connections to addresses and ports that are not those of a Service.
+ *
+ * @param ofEdges hosts and ports that edges have, as HOST:PORT
  */
-export function unreadChanges(before: ReadablePod, after: ReadablePod): NotCompared[] {
-  const partsOf = (side: ReadablePod): Map<string, string> => unreadParts(side, [before.mesh, after.mesh]);
+export function unreadChanges(before: ReadablePod, after: ReadablePod, ofEdges: ReadonlySet<string>): NotCompared[] {
+  const partsOf = (side: ReadablePod): Map<string, string> => unreadParts(side, [before.mesh, after.mesh], ofEdges);
   return differing(partsOf(before), partsOf(after));
 }
 
@@ -58,44 +61,61 @@ function connectionParts({ pod, textOf }: ReadablePod): Map<string, string> {
 }
 
 /** Returns the texts of the parts that no edge has, by their names for people. */
-function unreadParts({ pod, textOf }: ReadablePod, meshes: readonly MeshSnapshot[]): Map<string, string> {
+function unreadParts(
+  { pod, textOf }: ReadablePod,
+  meshes: readonly MeshSnapshot[],
+  ofEdges: ReadonlySet<string>,
+): Map<string, string> {
   const { config } = pod;
   const found = new Map<string, string>();
   if (config === undefined) return found;
-  const add = (subject: string, part: JsonObject): void => {
-    found.set(subject, [found.get(subject) ?? '', textOf(part), ...closureTexts(config, part, textOf)].join('\n'));
-  };
   const addresses = new Set(meshes.flatMap(addressesOf));
-  for (const listener of config.listeners) {
-    const subject = listenerSubject(listener, addresses);
-    if (subject !== undefined) for (const chain of connectionChains(listener)) add(subject, chain);
-  }
   const services = new Set(meshes.flatMap((mesh) => mesh.services.map(hostOf)));
-  for (const routes of config.routes.values())
-    for (const virtualHost of objectsAt(routes, 'virtual_hosts')) {
-      const subject = hostSubject(textAt(virtualHost, 'name') ?? '', services);
-      if (subject !== undefined) add(subject, virtualHost);
-    }
+  const ofListeners = config.listeners.flatMap((listener): NamedPart[] => {
+    const subject = listenerSubject(listener, addresses);
+    return subject === undefined ? [] : listenerParts(config, listener).map((part) => ({ subject, part }));
+  });
+  const ofHosts = [...config.routes.values()]
+    .flatMap((routes) => objectsAt(routes, 'virtual_hosts'))
+    .flatMap((part): NamedPart[] => {
+      const subject = hostSubject(textAt(part, 'name') ?? '', services, ofEdges);
+      return subject === undefined ? [] : [{ subject, part }];
+    });
+  for (const { subject, part } of [...ofListeners, ...ofHosts])
+    found.set(subject, [found.get(subject) ?? '', textOf(part), ...closureTexts(config, part, textOf)].join('\n'));
   return found;
+}
+
+/** Part of a configuration, with its name for people. */
+interface NamedPart {
+  readonly subject: string;
+  readonly part: JsonObject;
+}
+
+/** Hosts of HTTP at any address are parts of their own. At other addresses nothing else has them. */
+function listenerParts(config: EnvoyConfig, listener: JsonObject): JsonObject[] {
+  return isOfAnyAddress(listener) ? connectionChains(listener) : [listener, ...routeConfigsOf(config, [listener])];
 }
 
 /** Returns a name for a listener; undefined if edges have it, or if it is not for outgoing connections. */
 function listenerSubject(listener: JsonObject, addresses: ReadonlySet<string>): string | undefined {
   const address = textAt(listener, 'address', 'socket_address', 'address') ?? '';
   const port = numberAt(listener, 'address', 'socket_address', 'port_value') ?? 0;
-  if (textAt(listener, 'traffic_direction') !== 'OUTBOUND' || textAt(listener, 'name') === 'virtualOutbound')
-    return undefined;
-  if (address === '0.0.0.0' || address === '::')
+  if (textAt(listener, 'name') === 'virtualOutbound') return 'connections that no listener of the mesh takes';
+  if (textAt(listener, 'traffic_direction') !== 'OUTBOUND') return undefined;
+  if (isOfAnyAddress(listener))
     return connectionChains(listener).length > 0 ? `connections to any address, port ${port}` : undefined;
   return addresses.has(address) ? undefined : `connections to ${address}, port ${port}`;
 }
 
 /** Returns a name for a virtual host; undefined if edges have it. */
-function hostSubject(name: string, services: ReadonlySet<string>): string | undefined {
+function hostSubject(name: string, services: ReadonlySet<string>, ofEdges: ReadonlySet<string>): string | undefined {
   if (name === 'allow_any' || name === 'block_all') return 'hosts that the mesh does not know';
-  // Edges have each host with a name, unless it is a pattern.
-  const host = name.replace(/:\d+$/, '');
-  return host.startsWith('*') && !services.has(host) ? `host ${name}` : undefined;
+  return ofEdges.has(name) || services.has(name.replace(/:\d+$/, '')) ? undefined : `host ${name}`;
+}
+
+function isOfAnyAddress(listener: JsonObject): boolean {
+  return ['0.0.0.0', '::'].includes(textAt(listener, 'address', 'socket_address', 'address') ?? '');
 }
 
 function closureTexts(config: EnvoyConfig, part: JsonObject, textOf: PartText): string[] {

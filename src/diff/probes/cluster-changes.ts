@@ -3,7 +3,13 @@ import type { EdgeParts } from '../pieces/edge-parts.ts';
 import { canonicalText, type JsonObject, textAt } from '../pieces/json.ts';
 import { causeOfPath } from '../requests/causes.ts';
 
-/** Settings of a cluster that a request alone does not show, with their names for people. */
+/** Fields of a cluster that requests show, or that other functions list. */
+const shownFields = new Set([
+  ...['name', 'alt_stat_name', 'type', 'eds_cluster_config', 'load_assignment', 'metadata', 'filters'],
+  ...['circuit_breakers', 'outlier_detection', 'transport_socket', 'transport_socket_matches', 'cluster_type'],
+]);
+
+/** Names for people of settings of a cluster that a request alone does not show. Others have the name of their field. */
 const hiddenSettings: Readonly<Record<string, string>> = {
   typed_extension_protocol_options: 'connection settings',
   connect_timeout: 'connect timeout',
@@ -34,9 +40,9 @@ export function clusterChanges(
       if (cause !== undefined) causes.push(cause);
     }
     if (one === undefined || other === undefined) continue;
-    const changed = Object.entries(hiddenSettings).filter(
-      ([field]) => canonicalText(one[field]) !== canonicalText(other[field]),
-    );
+    const changed = [...new Set([...Object.keys(one), ...Object.keys(other)])]
+      .filter((field) => !shownFields.has(field) && canonicalText(one[field]) !== canonicalText(other[field]))
+      .map((field): [string, string] => [field, hiddenSettings[field] ?? field]);
     for (const title of new Set(changed.map(([, text]) => text)))
       notCompared.push({
         subject: `${title} of ${hostOfCluster(name)}`,

@@ -14,6 +14,7 @@ import { keptOverGrpc } from './kept-connections.ts';
 import { modesFor } from './probe-modes.ts';
 import { clustersOfRoute } from './route-destinations.ts';
 import { unseenConnections } from './unseen-connections.ts';
+import { unseenFields } from './unseen-fields.ts';
 import { rateLimitBurst, unseenSettings } from './unseen-settings.ts';
 
 /** Probes of all edges, and what they leave out. */
@@ -105,6 +106,7 @@ function planEdge(edge: Edge, canSignFor: (issuer: string) => boolean): PlannedE
     ...planned.flatMap((one) => one.notCompared),
     ...(isFullProduct ? [] : [notFull]),
     ...unseenSettings(before, after),
+    ...unseenFields(before, after),
     ...unseenConnections(before, after, protocol),
     ...keptOverGrpc(edge),
   ];

@@ -48,6 +48,17 @@ it('the refusal of one request does not hide the timeout of another', () => {
   );
 });
 
+it('a request that the mock of its caller does not make, because its own directives answer, is not compared', () => {
+  const [plain, late] = [probe(), probe({ mode: slow })];
+  const unsent = observation([]);
+  const observations = seen([plain, one(v1), unsent], [late, unsent, refused('timeout', 504, 2005)]);
+  assert.deepEqual(allDifferences([plain, late], observations, { falseAlarmRate: 1e-6, causeOf: () => undefined }), []);
+  assert.deepEqual(
+    unanswered([plain, late], observations).map(({ reason }) => reason),
+    ['the mock of the caller answers without a call', 'the mock of the caller answers without a call'],
+  );
+});
+
 it('a request without an answer on both sides is not equal, but not compared', () => {
   const none = (code: 'timeout' | 'reset'): Observation => one({ kind: 'none', code }, { status: undefined });
   const [late, denied, changed] = [

@@ -290,6 +290,28 @@ describe('edges of two snapshots', () => {
     assert.deepEqual(callersIn(compare(asking({}, 'v1'), asking({}, 'v2')).toProbe), []);
   });
 
+  it('are equal if a sidecar has had requests to other addresses, which Envoy shows as endpoints', () => {
+    const withRequests = (count: number): MeshSnapshot => {
+      const mesh = shopOf({});
+      const { config } = mesh.pods.find(({ workload }) => workload === 'cart-v1') ?? {};
+      assert.ok(config);
+      const name = 'inbound|8080||';
+      const endpoint = { endpoint: { address: { socket_address: { address: '10.77.1.3', port_value: 8080 } } } };
+      const chains = [{ filters: [{ name: 'tcp', typed_config: { cluster: name } }] }];
+      const [listener] = config.listeners;
+      const endpoints = Array.from({ length: count }, () => endpoint);
+      return withPod(mesh, 'cart-v1', {
+        config: {
+          ...config,
+          listeners: [{ ...listener, filter_chains: chains }],
+          clusters: new Map([[name, { name, type: 'ORIGINAL_DST' }]]),
+          endpoints: new Map([[name, { cluster_name: name, endpoints: [{ lb_endpoints: endpoints }] }]]),
+        },
+      });
+    };
+    assert.equal(compare(withRequests(0), withRequests(1)).changedEdges, 0);
+  });
+
   it('differ if settings of a filter differ in fields that elsewhere mean nothing, or in the keys of a map', () => {
     const type = 'type.googleapis.com/xds.type.v3.TypedStruct';
     const filter = (value: object): MeshSnapshot =>

@@ -19,9 +19,14 @@ export function allDifferences(
   return probes.flatMap((probe) => {
     const seen = observations.get(probe.id);
     // Without the callee's answer, its slowness and failures mean nothing.
-    if (seen === undefined || (!isUsual(probe) && unreached.has(requestKey(probe)))) return [];
+    if (seen === undefined || isUnsent(seen) || (!isUsual(probe) && unreached.has(requestKey(probe)))) return [];
     return differencesOf(probe, seen.before, seen.after, settings);
   });
+}
+
+/** Reports whether no request of a probe was made on one side. */
+function isUnsent({ before, after }: { readonly before: Observation; readonly after: Observation }): boolean {
+  return before.outcomes.length === 0 || after.outcomes.length === 0;
 }
 
 /** Reports whether a probe asks for the usual answer, and not for that of a callee with another behaviour. */
@@ -66,10 +71,14 @@ const resilienceReasons: ReadonlySet<string> = new Set(['timeout', 'overflow', '
 export function unanswered(probes: readonly Probe[], observations: Observations): EdgeNote[] {
   return probes.flatMap((probe) => {
     const seen = observations.get(probe.id);
+    const { speaksFor: callers, destination } = probe;
+    if (seen !== undefined && isUnsent(seen))
+      return [
+        { callers, destination, subject: requestText(probe), reason: 'the mock of the caller answers without a call' },
+      ];
     if (seen === undefined || probe.mode.kind === 'slow') return [];
     const [before, after] = [seen.before, seen.after].map(codeWithoutAnswer);
     if (before === undefined || after === undefined || before !== after) return [];
-    const { speaksFor: callers, destination } = probe;
     return [{ callers, destination, subject: requestText(probe), reason: `no answer on either side (${before})` }];
   });
 }

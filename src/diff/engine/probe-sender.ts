@@ -17,6 +17,7 @@ import { type ProbeEntries, probeRoute, type TokenParts } from './probe-routes.t
 /** Answers to the requests of one probe. */
 export interface ProbeAnswers {
   readonly probe: Probe;
+  /** None if the mock of the caller answers without a call, as its own directives say. */
   readonly answers: readonly CallResult[];
   /** Copies of the requests that other services got. */
   readonly mirrors: readonly MirroredCopies[];
@@ -154,14 +155,30 @@ async function answersTo(
   const route = probeRoute(probe, tokenParts(probe), limitMs, entries);
   if (route === undefined) return [unreachable(probe)];
   const client = await clients.clientFor(route);
-  const settings = { ...route, ...timesOf(probe), timeoutMs: limitMs + 1000, expectations: [] };
+  let isCallerSilent = false;
+  const unwrap = (answer: CallResult): CallResult => {
+    isCallerSilent ||= isOwnAnswer(answer);
+    return route.unwrap?.(answer) ?? answer;
+  };
+  const settings = {
+    ...route,
+    ...timesOf(probe),
+    timeoutMs: limitMs + 1000,
+    expectations: [],
+    // Answers of gateways are those of the callee.
+    ...(probe.caller.kind === 'gateway' ? {} : { unwrap }),
+  };
   const send = async (repeat: number): Promise<CallResult[]> => {
     const answers: CallResult[] = [];
-    await sendBatch({ ...settings, repeat }, client, userAgent, (answer) => answers.push(answer), signal);
-    return answers;
+    try {
+      await sendBatch({ ...settings, repeat }, client, userAgent, (answer) => answers.push(answer), signal);
+    } catch (error) {
+      if (!isCallerSilent) throw error;
+    }
+    return isCallerSilent ? [] : answers;
   };
   let answers = await send(settings.repeat);
-  if (calleeDirectives(probe) !== undefined) return answers;
+  if (calleeDirectives(probe) !== undefined || isCallerSilent) return answers;
   const isDoubtful = (answer: CallResult): boolean => mayBeByChance(answer, probe.mode);
   const mayStart = (): boolean => performance.now() < startsUntilMs;
   // The timeout of TCP is longer than a slow machine needs.
@@ -172,6 +189,11 @@ async function answersTo(
     answers = [...kept, ...(await send(answers.length - kept.length))];
   }
   return answers;
+}
+
+/** Reports whether a mock answers without a call, as its own directives say. */
+function isOwnAnswer({ answeredBy, reply }: CallResult): boolean {
+  return answeredBy === 'service' && (reply?.calls ?? []).length === 0;
 }
 
 /** Returns the answer to a request to a port that a gateway does not have. */

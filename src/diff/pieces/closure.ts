@@ -85,6 +85,8 @@ class Uses {
 }
 
 function endpointsOf(config: EnvoyConfig, cluster: JsonObject): JsonObject[] {
+  // Envoy shows the addresses that requests have had lately.
+  if (textAt(cluster, 'type') === 'ORIGINAL_DST') return [];
   const service = textAt(cluster, 'eds_cluster_config', 'service_name');
   const name = textAt(cluster, 'name') ?? '';
   const found = config.endpoints.get(service ?? name);

@@ -86,6 +86,17 @@ export async function hop(protocol: 'http' | 'grpc', sink: string): Promise<Scen
 
 const names = ['a', 'b', 'c'] as const;
 
+/** The same hop of a service with the page, which no browser visits, and of one without it. */
+export async function hopsOfPages(): Promise<Scenario> {
+  const leaf = await startProcess('./bare-relay.ts', ['leaf']);
+  const candidates = [[], ['--no-page']].map(async (args): Promise<Candidate> => {
+    const { http, pid } = await serve('hop', {}, args);
+    const name = `meshmock ${args.join(' ')}`.trim();
+    return { name, url: `http://${http}/@${leaf.http}/hello`, pids: [pid], requests: 1 };
+  });
+  return { title: 'one hop over HTTP, with and without the page', candidates: await Promise.all(candidates) };
+}
+
 /** Starts three services that call each other by name. */
 export async function startThree(env: Record<string, string>): Promise<{ origin: string; pids: number[] }> {
   const wanted = names.flatMap((name) => [`${name} HTTP`, `${name} gRPC`]);

@@ -1,7 +1,8 @@
 /**
  * Measures the start of a local mesh: time, CPU time and memory of its programs. `npm run bench:mesh -- 40 100` starts
  * meshes of 40 and 100 Deployments. `--program FILE` adds another build of the program, such as the `dist/cli/main.js` of
- * another checkout. The builds take turns `--rounds` times, because the machine is shared: compare the CPU time of a pod.
+ * another checkout. `--without-page` adds the same with `--no-page`. The builds take turns `--rounds` times, because the
+ * machine is shared: compare the CPU time of a pod.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,10 +17,12 @@ const { values, positionals } = parseArgs({
   options: {
     program: { type: 'string', multiple: true, default: [] },
     rounds: { type: 'string', default: '1' },
+    'without-page': { type: 'boolean', default: false },
   },
 });
 const sizes = positionals.length === 0 ? [40] : positionals.map(Number);
 const programs = [fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url)), ...values.program];
+const pageFlags = [['--page', 'localhost:0'], ...(values['without-page'] ? [['--no-page']] : [])];
 const ticksPerSecond = 100;
 const longestStartMs = 600_000;
 /** Programs of a pod. */
@@ -51,7 +54,13 @@ spec:
   return Array.from({ length: pods }, (_, index) => each(index)).join('---\n');
 }
 
-/** Returns the usage of all programs below a process. Programs that have ended count as `ended`. */
+function programOf(pid: number, name: string): string {
+  const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  if (command.includes('serve') && command.some((one) => one.endsWith('main.js'))) return 'mock';
+  return command.some((one) => one.includes('host/controller')) && /node/i.test(name) ? 'controller' : name;
+}
+
+/** Returns the usage of a process and of all programs below it. Programs that have ended count as `ended`. */
 function usageBelow(pid: number): Map<string, Usage> {
   const usages = new Map<string, Usage>();
   const add = (program: string, cpuS: number, memory: number): void => {
@@ -61,15 +70,12 @@ function usageBelow(pid: number): Map<string, Usage> {
     usage.memory += memory;
     usages.set(program, usage);
   };
-  for (const id of descendantsOf(pid)) {
+  for (const id of [pid, ...descendantsOf(pid)]) {
     try {
       const [, name = '', rest = ''] = /\((.*)\) (.*)/s.exec(readFileSync(`/proc/${id}/stat`, 'utf8')) ?? [];
       const [user = 0, system = 0, endedUser = 0, endedSystem = 0] = rest.split(' ').slice(11, 15).map(Number);
       const [, pss = 0] = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${id}/smaps_rollup`, 'utf8')) ?? [];
-      const command = readFileSync(`/proc/${id}/cmdline`, 'utf8').split('\0');
-      const isMock = command.includes('serve') && command.some((one) => one.endsWith('main.js'));
-      const isController = command.some((one) => one.includes('host/controller'));
-      const program = isMock ? 'mock' : isController && /node/i.test(name) ? 'controller' : name;
+      const program = id === pid ? 'istio up' : programOf(id, name);
       add(program, (user + system) / ticksPerSecond, Number(pss) / 1024);
       add('ended', (endedUser + endedSystem) / ticksPerSecond, 0);
     } catch {
@@ -94,10 +100,10 @@ async function untilUp(child: ChildProcess): Promise<void> {
   }
 }
 
-async function measure(program: string, pods: number): Promise<void> {
+async function measure(program: string, pods: number, flags: readonly string[]): Promise<void> {
   const load = os.loadavg()[0]?.toFixed(1);
   const anyPorts = ['--http', '--grpc', '--jaeger', '--metrics'].flatMap((flag) => [flag, 'localhost:0']);
-  const args = ['istio', 'up', '--mesh', `bench-${process.pid}`, '-f', '-', ...anyPorts];
+  const args = ['istio', 'up', '--mesh', `bench-${process.pid}`, '-f', '-', ...anyPorts, ...flags];
   const startedAt = performance.now();
   const child = spawn(process.execPath, [program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
   child.stdin.end(manifest(pods));
@@ -105,7 +111,7 @@ async function measure(program: string, pods: number): Promise<void> {
     await untilUp(child);
     const seconds = (performance.now() - startedAt) / 1000;
     const usages = usageBelow(child.pid ?? 0);
-    report(`${pods} pods, load ${load}, ${program}`, seconds, pods, usages);
+    report(`${pods} pods, load ${load}, ${program} ${flags.join(' ')}`, seconds, pods, usages);
   } finally {
     child.kill('SIGINT');
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
@@ -131,4 +137,5 @@ function report(title: string, seconds: number, pods: number, usages: ReadonlyMa
 }
 
 for (let round = 0; round < Number(values.rounds); round++)
-  for (const pods of sizes) for (const program of programs) await measure(program, pods);
+  for (const pods of sizes)
+    for (const program of programs) for (const flags of pageFlags) await measure(program, pods, flags);

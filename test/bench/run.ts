@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Agent, type Dispatcher, request } from 'undici';
 import { overBounds } from './bounds.ts';
-import { type Candidate, hop, type Scenario, treesOf } from './candidates.ts';
+import { type Candidate, hop, hopsOfPages, type Scenario, treesOf } from './candidates.ts';
 import { chainsOf, parsePeer } from './peers.ts';
 import { cpuUsOf, privateMegabytesOf, startSink, stopProcesses } from './processes.ts';
 import { type BenchResult, headOf, type Measured, machineNow, type Row, type Slice, tableOf } from './result.ts';
@@ -115,6 +115,8 @@ const scenarios: Record<string, () => Promise<Scenario>> = {
   trees: () => treesOf('spans off', sink.url),
   'traced-trees': () => treesOf('spans exported', sink.url),
 };
+// It has no row for the page of benchmarks.
+if (settings.only.split(',').includes('pages')) scenarios.pages = hopsOfPages;
 const binaries = settings.peer.map(parsePeer);
 if (binaries.length > 0) {
   scenarios.peers = () => chainsOf(binaries, 'http');

@@ -2,7 +2,7 @@
  * Measures the start of a service: time and CPU until it has answered its first request, private memory when it is idle,
  * and the number of files that it loads. A bare server of `node:http` is the reference. All of them start in turn,
  * because the machine is shared. Compare the ratios. `npm run bench:start` runs it; `-- PROGRAM…` adds other builds of
- * the program, such as the `dist/cli/main.js` of another checkout.
+ * the program, such as the `dist/cli/main.js` of another checkout. A flag of `serve`, such as `--no-page`, is measured too.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -39,9 +39,12 @@ const spans = {
   OTEL_LOGS_EXPORTER: 'none',
 };
 
+const flags = process.argv.slice(2).filter((word) => word.startsWith('--'));
+
 function candidatesOf(program: string, suffix: string): Candidate[] {
   return [
     { name: `meshmock, spans off${suffix}`, program, args: serve, env: {} },
+    ...flags.map((flag) => ({ name: `meshmock, ${flag}${suffix}`, program, args: [...serve, flag], env: {} })),
     { name: `meshmock, metrics on${suffix}`, program, args: [...serve, '--metrics', '127.0.0.1:0'], env: {} },
     { name: `meshmock, spans exported${suffix}`, program, args: serve, env: spans },
   ];
@@ -100,7 +103,10 @@ const pathOf = (file: string): string => fileURLToPath(new URL(file, import.meta
 const candidates: Candidate[] = [
   { name: 'bare node:http', program: pathOf('./bare-http.js'), args: [], env: {} },
   ...candidatesOf(pathOf('../../dist/cli/main.js'), ''),
-  ...process.argv.slice(2).flatMap((program) => candidatesOf(program, `, ${program}`)),
+  ...process.argv
+    .slice(2)
+    .filter((word) => !flags.includes(word))
+    .flatMap((program) => candidatesOf(program, `, ${program}`)),
 ];
 const results = candidates.map((candidate) => ({ candidate, starts: [] as Start[], files: 0 }));
 for (const result of results) {

@@ -369,7 +369,7 @@ suite('the page of a local mesh', { timeout: 900_000 }, () => {
         );
     try {
       run('scale', 'deployment/service2-v1', '--replicas=2');
-      run('wait', '--for=jsonpath={.status.readyReplicas}=2', '--timeout=90s', 'deployment/service2-v1');
+      run('wait', '--for=jsonpath={.status.readyReplicas}=2', '--timeout=240s', 'deployment/service2-v1');
       await waitUntil(() => changes().length === 1);
       assert.deepEqual(changes(), ['Deployment service2-v1 changed replicas 1 → 2']);
       run('delete', 'pod', '-l', 'app=service2,version=v2');
@@ -390,7 +390,7 @@ suite('the page of a local mesh', { timeout: 900_000 }, () => {
       );
       const labels = { spec: { template: { metadata: { labels: { tier: 'gold' } } } } };
       run('patch', 'deployment/service2-v3', '-p', JSON.stringify(labels));
-      run('rollout', 'status', 'deployment/service2-v3', '--timeout=90s');
+      run('rollout', 'status', 'deployment/service2-v3', '--timeout=240s');
       await waitUntil(() => changes().length === 5);
       assert.equal(changes()[4], 'Deployment service2-v3 changed label tier: gold added');
       run('delete', 'deployment/service2-v3');

@@ -107,6 +107,15 @@ describe('the package that npm pack makes', () => {
     assert.deepEqual(broken, []);
   });
 
+  test('npx runs it without an installation', async () => {
+    const cache = path.join(work, 'npx-cache');
+    const npx = { ...process.env, npm_config_cache: cache, npm_config_update_notifier: 'false' };
+    const archive = readdirSync(work).find((file) => file.endsWith('.tgz'));
+    const { code, stdout, stderr } = await ran('npx', ['--yes', `./${archive}`, 'labs'], { cwd: work, env: npx });
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /traffic-shifting/);
+  });
+
   test('nothing is written outside of its folder', () => {
     assert.deepEqual(readdirSync(home), []);
   });

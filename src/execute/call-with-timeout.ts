@@ -1,11 +1,11 @@
 import type { CallAnswer, Client, OutgoingCall } from './client.ts';
 import { abortReason } from './concurrency/abort-reason.ts';
-import { deadlineSignal } from './concurrency/deadline-signal.ts';
+import { DeadlineSignal } from './concurrency/deadline-signal.ts';
 
 /** Makes one call, and waits at most for its own timeout. Never rejects. */
 export async function callWithTimeout(client: Client, call: OutgoingCall, stop: AbortSignal): Promise<CallAnswer> {
   const { timeoutMs } = call;
-  const deadline = deadlineSignal(
+  const deadline = new DeadlineSignal(
     stop,
     timeoutMs,
     () => abortReason(stop),

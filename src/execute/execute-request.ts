@@ -8,7 +8,7 @@ import { requestError } from '../reply/request-error.ts';
 import { grpcStatusOf, statusesOfError, statusOfCalls } from '../reply/status.ts';
 import { type Allowance, isEntry, readAllowance } from './allowance.ts';
 import { maxForeignBytes } from './client.ts';
-import { type DeadlineSignal, deadlineSignal } from './concurrency/deadline-signal.ts';
+import { DeadlineSignal } from './concurrency/deadline-signal.ts';
 import { applyDirectives, type DirectiveEffects, noEffects } from './directives/apply-directives.ts';
 import { greeting } from './greeting.ts';
 import type { IncomingRequest, PlanSource } from './incoming.ts';
@@ -220,7 +220,7 @@ const clientCanceled = 'the client canceled the request';
 /** Returns a signal that ends delays and calls when the deadline of a request passes or its client cancels it. */
 function stopSignal({ request, allowance, arrivedAt }: PlanContext): DeadlineSignal {
   const givenMs = Math.round(allowance.deadlineAt - arrivedAt);
-  return deadlineSignal(
+  return new DeadlineSignal(
     request.signal,
     allowance.deadlineAt - performance.now(),
     () => ({ code: 'canceled', message: clientCanceled }),

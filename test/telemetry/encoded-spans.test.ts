@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace } from '@opentelemetry/api';
 import { ExportResultCode } from '@opentelemetry/core';
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
@@ -31,8 +32,8 @@ function makeSpans(provider: TracerProvider, count: number): void {
 
 /** Makes spans of the forms that hops have: with all kinds of values and statuses, and parents of both kinds. */
 function makePlainSpans(provider: TracerProvider, count: number): void {
-  const tracer = provider.getTracer('hops', '1.0');
   for (let index = 0; index < count; index++) {
+    const tracer = provider.getTracer(index % 10 === 0 ? 'others' : 'hops', '1.0');
     const isRemote = index % 3 === 0;
     const parent = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), traceFlags: TraceFlags.SAMPLED, isRemote };
     const context = index % 2 === 0 ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
@@ -69,7 +70,7 @@ suite('Spans that are encoded when they end', { timeout: 120_000 }, () => {
       spanProcessors: [encoding, new SimpleSpanProcessor({ exporter: memory })],
     });
     makeSpans(provider, 400);
-    // Those of a service have neither events nor links, and one tracer.
+    // Those of a service have neither events nor links, and mostly one tracer.
     makePlainSpans(provider, 600);
     await provider.forceFlush();
     const bySdk = decodeSpans(ProtobufTraceSerializer.serializeRequest(memory.getFinishedSpans()) ?? new Uint8Array());
@@ -101,7 +102,7 @@ suite('Spans that are encoded when they end', { timeout: 120_000 }, () => {
       assert.deepEqual(arrived.sort(), [...traces].sort());
     });
 
-  test('wait for the attributes of their resource that are read later', async () => {
+  test('wait for the attributes of their resource that are read later, and not for the first export', async () => {
     const batches: EncodedSpans[] = [];
     const processor = new EncodingSpanProcessor(
       {
@@ -119,9 +120,12 @@ suite('Spans that are encoded when they end', { timeout: 120_000 }, () => {
     const provider = new TracerProvider({ resource, spanProcessors: [processor] });
     makeSpans(provider, 200);
     later.resolve('h');
+    await setImmediate();
+    assert.equal(resource.asyncAttributesPending, false);
+    makePlainSpans(provider, 100);
     await provider.shutdown();
     const spans = batches.flatMap((batch) => decodeSpans(encodedSpansSerializer.serializeRequest(batch)));
-    assert.equal(spans.length, 200);
+    assert.equal(spans.length, 300);
     for (const { resource: sent } of spans) assert.match(JSON.stringify(sent), /host\.id/);
   });
 });

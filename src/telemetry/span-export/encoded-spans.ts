@@ -3,12 +3,9 @@ import { type ExportResult, ExportResultCode, suppressTracing } from '@opentelem
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { LostSpans } from './lost-spans.ts';
-import { SpanEncoder } from './span-encoder.ts';
+import { type EncodedGroup, encodeBySdk, SpanEncoder } from './span-encoder.ts';
 
-/**
- * Number of spans that are encoded together. They share one copy of the resource, and take less than a millisecond. So
- * few are young objects when they are encoded, which costs the garbage collector least.
- */
+/** Number of spans that share one copy of the resource. The SDK encodes as many together in less than a millisecond. */
 const groupSize = 64;
 
 /** Spans of several requests of OTLP, which are one request in a row: their fields are repeated (protobuf, "Merging"). */
@@ -41,16 +38,10 @@ export interface BatchSettings {
   readonly exportTimeoutMs: number;
 }
 
-/** Spans that are encoded together. */
-interface Group {
-  /** Number of spans. */
-  readonly length: number;
-  readonly bytes: Uint8Array;
-}
-
 /**
- * Batch span processor that encodes spans soon after they end, a few at a time. The batch of the SDK encodes thousands in
- * one go, which stops the event loop, and keeps as many objects until then, which the garbage collector copies.
+ * Batch span processor that encodes spans when they end. The batch of the SDK encodes thousands in one go, which stops the
+ * event loop, and keeps as many objects until then, which the garbage collector copies. Even 64 of them are so many that V8
+ * allocates parts of all spans among the old objects.
  */
 export class EncodingSpanProcessor implements SpanProcessor {
   private readonly exporter: EncodedSpansExporter;
@@ -58,10 +49,11 @@ export class EncodingSpanProcessor implements SpanProcessor {
   private readonly lost: LostSpans;
   private readonly groupSize: number;
   private readonly encoder = new SpanEncoder();
-  /** Spans that are not encoded yet. */
-  private ended: ReadableSpan[] = [];
-  private groups: Group[] = [];
-  private encoded = 0;
+  /** Spans that are not encoded yet: those of other forms, and all while the resource is not known. */
+  private waiting: ReadableSpan[] = [];
+  private groups: EncodedGroup[] = [];
+  /** Number of spans in the groups. */
+  private grouped = 0;
   private timer: NodeJS.Timeout | undefined;
   private exporting: Promise<void> | undefined;
   private isShutDown = false;
@@ -73,24 +65,25 @@ export class EncodingSpanProcessor implements SpanProcessor {
     this.groupSize = Math.min(groupSize, settings.maxExportBatchSize);
   }
 
-  onStart(): void {}
+  onStart({ resource }: ReadableSpan): void {
+    // Otherwise nothing would read them until the first export, and all spans would wait.
+    if (resource.asyncAttributesPending === true) void resource.waitForAsyncAttributes?.();
+  }
 
   onEnd(span: ReadableSpan): void {
     if (this.isShutDown || (span.spanContext().traceFlags & TraceFlags.SAMPLED) === 0) return;
-    if (this.encoded + this.ended.length >= this.settings.maxQueueSize) {
+    if (this.length >= this.settings.maxQueueSize) {
       this.lost.add('queue_full', 1);
       return;
     }
-    this.ended.push(span);
-    if (this.ended.length >= this.groupSize && !this.waitsForResource) this.encode();
+    this.add(span);
     if (this.exporting !== undefined) return;
-    if (this.encoded + this.ended.length >= this.settings.maxExportBatchSize) void this.exportNext();
+    if (this.length >= this.settings.maxExportBatchSize) void this.exportNext();
     else this.timer ??= setTimeout(() => void this.exportNext(), this.settings.scheduledDelayMs).unref();
   }
 
   async forceFlush(): Promise<void> {
-    while (this.encoded + this.ended.length > 0 || this.exporting !== undefined)
-      await (this.exporting ?? this.exportNext());
+    while (this.length > 0 || this.exporting !== undefined) await (this.exporting ?? this.exportNext());
   }
 
   async shutdown(): Promise<void> {
@@ -99,18 +92,35 @@ export class EncodingSpanProcessor implements SpanProcessor {
     await this.exporter.shutdown();
   }
 
-  /** True until the attributes of the resource are known, some of which are read from files. */
-  private get waitsForResource(): boolean {
-    return this.ended[0]?.resource.asyncAttributesPending === true;
+  /** Number of spans that are not exported yet. */
+  private get length(): number {
+    return this.grouped + this.encoder.length + this.waiting.length;
   }
 
-  private encode(): void {
-    while (this.ended.length > 0) {
-      const spans = this.ended.length <= this.groupSize ? this.ended : this.ended.slice(0, this.groupSize);
-      this.ended = this.ended.slice(spans.length);
-      this.groups.push({ length: spans.length, bytes: this.encoder.encode(spans) });
-      this.encoded += spans.length;
+  private add(span: ReadableSpan): void {
+    if (span.resource.asyncAttributesPending !== true && this.encoder.add(span)) {
+      if (this.encoder.length >= this.groupSize) this.addGroup(this.encoder.take());
+      return;
     }
+    this.waiting.push(span);
+    if (this.waiting.length >= this.groupSize && !this.waitsForResource) this.encodeWaiting();
+  }
+
+  /** True until the attributes of the resource are known, some of which are read from files. */
+  private get waitsForResource(): boolean {
+    return this.waiting[0]?.resource.asyncAttributesPending === true;
+  }
+
+  private encodeWaiting(): void {
+    while (this.waiting.length > 0) {
+      const spans = this.waiting.splice(0, this.groupSize);
+      this.addGroup({ length: spans.length, bytes: encodeBySdk(spans) });
+    }
+  }
+
+  private addGroup(group: EncodedGroup): void {
+    this.groups.push(group);
+    this.grouped += group.length;
   }
 
   /** Exports a batch, and the next one at once if it is full. */
@@ -119,16 +129,17 @@ export class EncodingSpanProcessor implements SpanProcessor {
     this.timer = undefined;
     this.exporting = this.exportBatch().finally(() => {
       this.exporting = undefined;
-      if (this.encoded + this.ended.length === 0 || this.isShutDown) return;
-      if (this.encoded + this.ended.length >= this.settings.maxExportBatchSize) void this.exportNext();
+      if (this.length === 0 || this.isShutDown) return;
+      if (this.length >= this.settings.maxExportBatchSize) void this.exportNext();
       else this.timer ??= setTimeout(() => void this.exportNext(), this.settings.scheduledDelayMs).unref();
     });
     return this.exporting;
   }
 
   private async exportBatch(): Promise<void> {
-    if (this.waitsForResource) await this.ended[0]?.resource.waitForAsyncAttributes?.();
-    this.encode();
+    if (this.waitsForResource) await this.waiting[0]?.resource.waitForAsyncAttributes?.();
+    this.encodeWaiting();
+    if (this.encoder.length > 0) this.addGroup(this.encoder.take());
     const batch = this.takeBatch();
     if (batch.length === 0) return;
     const result = await this.resultOf(batch);
@@ -148,7 +159,7 @@ export class EncodingSpanProcessor implements SpanProcessor {
       taken++;
     }
     this.groups = this.groups.slice(taken);
-    this.encoded -= length;
+    this.grouped -= length;
     return { length, parts };
   }
 

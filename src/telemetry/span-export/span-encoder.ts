@@ -1,4 +1,4 @@
-import type { HrTime } from '@opentelemetry/api';
+import type { HrTime, SpanKind } from '@opentelemetry/api';
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { MessageWriter, withoutField } from './message-writer.ts';
@@ -12,37 +12,61 @@ interface EncodedAttribute {
 /** Numbers of attributes, events and links that were dropped. The SDK writes them too. */
 const nothingDropped = Uint8Array.of(10 << 3, 0, 12 << 3, 0, 14 << 3, 0);
 
+/** Spans that are encoded as one request. */
+export interface EncodedGroup {
+  /** Number of spans. */
+  readonly length: number;
+  readonly bytes: Uint8Array;
+}
+
 /**
- * Encoder of spans as requests of OTLP (opentelemetry-proto, trace.proto). It encodes the spans of hops itself, and keeps
- * their encoded attributes, which mostly repeat. Groups with other spans, such as those with links, are left to the
- * serializer of the SDK, which takes three times as long.
+ * Encoder of spans as requests of OTLP (opentelemetry-proto, trace.proto). It encodes spans in the form of those of hops, one
+ * at a time, and keeps their encoded attributes, which mostly repeat. Other spans, such as those with links, are for the
+ * serializer of the SDK (`encodeBySdk`), which takes three times as long.
  */
 export class SpanEncoder {
   private readonly writer = new MessageWriter();
-  private readonly attributes = new Map<string, EncodedAttribute>();
+  /** Attributes by the kind of their span and by their name. */
+  private readonly attributes = new Map<SpanKind, Map<string, EncodedAttribute>>();
   private frame: Frame | undefined;
+  private resourceSpans = 0;
+  private scopeSpans = 0;
+  /** Number of spans that are encoded, and not taken. */
+  length = 0;
 
-  /** Encodes spans as one request. */
-  encode(spans: ReadableSpan[]): Uint8Array {
-    const [first] = spans;
-    if (first === undefined || !spans.every((span) => isPlain(span, first))) return encodeBySdk(spans);
-    if (this.frame?.resource !== first.resource || this.frame.scope !== first.instrumentationScope) {
-      this.frame = frameOf(first);
-      this.attributes.clear();
-    }
-    const { writer } = this;
-    writer.clear();
-    const resourceSpans = writer.begin(1);
-    for (const field of this.frame.ofResource) writer.bytes(field);
-    const scopeSpans = writer.begin(2);
-    for (const field of this.frame.ofScope) writer.bytes(field);
-    for (const span of spans) this.add(span);
-    writer.end(scopeSpans);
-    writer.end(resourceSpans);
-    return writer.copy();
+  /** Encodes a span. Returns false if it has another form than the spans of hops, or another tracer than those before it. */
+  add(span: ReadableSpan): boolean {
+    if (!isPlain(span)) return false;
+    if (this.length === 0) this.begin(span);
+    else if (!isOfFrame(span, this.frame)) return false;
+    this.write(span);
+    this.length++;
+    return true;
   }
 
-  private add(span: ReadableSpan): void {
+  /** Returns the spans that were added since the last call. */
+  take(): EncodedGroup {
+    const { writer, length } = this;
+    writer.end(this.scopeSpans);
+    writer.end(this.resourceSpans);
+    this.length = 0;
+    return { length, bytes: writer.copy() };
+  }
+
+  private begin(span: ReadableSpan): void {
+    if (this.frame === undefined || !isOfFrame(span, this.frame)) {
+      this.frame = frameOf(span);
+      this.attributes.clear();
+    }
+    const { writer, frame } = this;
+    writer.clear();
+    this.resourceSpans = writer.begin(1);
+    for (const field of frame.ofResource) writer.bytes(field);
+    this.scopeSpans = writer.begin(2);
+    for (const field of frame.ofScope) writer.bytes(field);
+  }
+
+  private write(span: ReadableSpan): void {
     const { writer } = this;
     const start = writer.begin(2);
     const { traceId, spanId, traceFlags } = span.spanContext();
@@ -54,7 +78,8 @@ export class SpanEncoder {
     writer.integer(6, span.kind + 1);
     writer.fixed64(7, nanosecondsOf(span.startTime));
     writer.fixed64(8, nanosecondsOf(span.endTime));
-    for (const name in span.attributes) this.addAttribute(name, span.attributes[name]);
+    const known = this.attributesOf(span.kind);
+    for (const name in span.attributes) this.writeAttribute(known, name, span.attributes[name]);
     writer.bytes(nothingDropped);
     const status = writer.begin(15);
     writer.integer(3, span.status.code);
@@ -63,9 +88,17 @@ export class SpanEncoder {
     writer.end(start);
   }
 
-  private addAttribute(name: string, value: unknown): void {
+  private attributesOf(kind: SpanKind): Map<string, EncodedAttribute> {
+    const known = this.attributes.get(kind);
+    if (known !== undefined) return known;
+    const added = new Map<string, EncodedAttribute>();
+    this.attributes.set(kind, added);
+    return added;
+  }
+
+  private writeAttribute(attributes: Map<string, EncodedAttribute>, name: string, value: unknown): void {
     const { writer } = this;
-    const known = this.attributes.get(name);
+    const known = attributes.get(name);
     if (known !== undefined && known.value === value) {
       writer.bytes(known.field);
       return;
@@ -80,7 +113,7 @@ export class SpanEncoder {
     else writer.double(4, value as number);
     writer.end(valueStart);
     writer.end(start);
-    this.attributes.set(name, { value, field: writer.copy(from) });
+    attributes.set(name, { value, field: writer.copy(from) });
   }
 }
 
@@ -88,14 +121,17 @@ export class SpanEncoder {
 const hasIsRemote = 0x100;
 const isRemote = 0x200;
 
-/** Reports whether a span has only the parts that spans of hops have, and the resource and the scope of another one. */
-function isPlain(span: ReadableSpan, first: ReadableSpan): boolean {
-  if (span.resource !== first.resource || span.instrumentationScope !== first.instrumentationScope) return false;
+/** Reports whether a span has only the parts that spans of hops have. */
+function isPlain(span: ReadableSpan): boolean {
   if (span.links.length + span.events.length + span.droppedAttributesCount + span.droppedLinksCount > 0) return false;
   if (span.droppedEventsCount > 0 || span.status.message !== undefined) return false;
   if (span.spanContext().traceState !== undefined) return false;
   for (const name in span.attributes) if (typeof span.attributes[name] === 'object') return false;
   return true;
+}
+
+function isOfFrame(span: ReadableSpan, frame: Frame | undefined): boolean {
+  return span.resource === frame?.resource && span.instrumentationScope === frame.scope;
 }
 
 function isInt64(value: number): boolean {
@@ -124,6 +160,6 @@ function frameOf(span: ReadableSpan): Frame {
 }
 
 /** Encodes spans with the SDK. Its serializer returns nothing only for spans in forms other than its own. */
-function encodeBySdk(spans: ReadableSpan[]): Uint8Array {
+export function encodeBySdk(spans: ReadableSpan[]): Uint8Array {
   return ProtobufTraceSerializer.serializeRequest(spans) ?? new Uint8Array();
 }

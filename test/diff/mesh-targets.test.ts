@@ -28,6 +28,7 @@ test('a Service whose short name is that of a host outside the mesh has its whol
         address: '10.0.0.1',
         role: 'mock',
         network: '',
+        program: '',
         config: { ...noConfig, routes: new Map([['8080', { virtual_hosts: [virtualHost] }]]) },
       },
     ],

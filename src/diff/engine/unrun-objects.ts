@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { templateOf } from '../../cases/entry-clients.ts';
-import { manifestsByIdentity } from '../../cases/meshes/file-objects.ts';
 import { meshmockContainer } from '../../istio/node/mock/mock-container.ts';
 import type { Manifest } from '../../istio/resources/manifest.ts';
+import { manifestsByIdentity } from '../../istio/resources/manifest-identity.ts';
 import { type Container, groupOf, type KubeObject } from '../../istio/resources/objects.ts';
 import type { NotCompared } from '../model.ts';
 

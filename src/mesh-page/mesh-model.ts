@@ -80,7 +80,8 @@ export class MeshModel {
       this.objects = objects;
       this.shownObjects = objects.map((one) => meshObject(one, this.rootNamespace));
     }
-    this.refusals.add(observation.refusals, nodes, atMs, (pod) => this.allowing(pod));
+    const sinceMs = this.traffic.startMs ?? atMs - windowMs;
+    this.refusals.add(observation.refusals, nodes, sinceMs, (pod) => this.allowing(pod));
     const added = changes.map((change) => meshChange(change, this.rootNamespace));
     this.changes = [...withPlaces(added, before, this.shownObjects).toReversed(), ...this.changes].slice(
       0,

@@ -3,7 +3,7 @@ import type { RefusedRequest } from '../istio/observe/refused-requests.ts';
 import type { DecidingPart, EdgeRefusal } from '../page/model/mesh-page-data.ts';
 import { list } from './describe-object.ts';
 import { type NodeDirectory, nodeIdOf } from './node-directory.ts';
-import { type EdgeEnds, edgeId, windowMs } from './traffic-window.ts';
+import { type EdgeEnds, edgeId } from './traffic-window.ts';
 
 /** Maximum number of refusals that are kept: a flood is counted in part. */
 const mostRefusals = 20_000;
@@ -24,11 +24,14 @@ interface Meaning {
 export class RefusalWindow {
   private all: Refused[] = [];
 
-  /** @param allowing returns the policies of action ALLOW for a pod, by their ids */
+  /**
+   * @param sinceMs start of the window of the traffic: an observation that takes long makes it longer than a minute
+   * @param allowing returns the policies of action ALLOW for a pod, by their ids
+   */
   add(
     refusals: readonly PodRefusal[],
     nodes: NodeDirectory,
-    nowMs: number,
+    sinceMs: number,
     allowing: (pod: ObservedPod) => readonly string[],
   ): void {
     const added = refusals.flatMap((one): Refused[] => {
@@ -40,7 +43,7 @@ export class RefusalWindow {
       const refused = { ...one.refused, by } as const;
       return [{ ...ends, refused, meaning: meaningOf(one.refused, () => allowing(own)) }];
     });
-    this.all = [...this.all, ...added].filter(({ refused }) => refused.atMs > nowMs - windowMs).slice(-mostRefusals);
+    this.all = [...this.all, ...added].filter(({ refused }) => refused.atMs >= sinceMs).slice(-mostRefusals);
   }
 
   /** Returns the refusals of each edge, the most first. */

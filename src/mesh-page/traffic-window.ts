@@ -124,6 +124,11 @@ export class TrafficWindow {
     return first === undefined ? 0 : Math.min(windowMs, (this.steps.at(-1)?.endMs ?? 0) - first.startMs);
   }
 
+  /** Time at which the window begins so far, in milliseconds since the epoch; undefined without a second observation. */
+  get startMs(): number | undefined {
+    return this.steps[0]?.startMs;
+  }
+
   /** Edges with the number of their requests since the proxies have started. */
   get edges(): ReadonlyMap<string, EdgeTotal> {
     return this.totals;

@@ -334,6 +334,24 @@ suite('refusals of proxies', () => {
     );
   });
 
+  test('refusals cover the same time as the counts, also if an observation took long', () => {
+    const model = new MeshModel('mesh');
+    const [refused] = parseRefusals(line('GET /a HTTP/1.1', 403, '-', `${denied}[none]`, inbound));
+    assert.ok(refused !== undefined);
+    const { atMs } = refused;
+    const refusals = [{ pod: 'default/back-v1', refused }];
+    model.add(observation(atMs - 1000, [[front, sent('v1', '403', '-', 0)]]));
+    model.add(observation(atMs + 8000, [[front, sent('v1', '403', '-', 1)]], { refusals }));
+    for (const [seconds, count] of [
+      [65, 1],
+      [69, 0],
+    ] as const) {
+      model.add(observation(atMs + 1000 * seconds, [[front, sent('v1', '403', '-', 1)]]));
+      const edge = edgeOf(model, 'front.default back.default');
+      assert.deepEqual([edge?.traffic.rejected, edge?.refusals.length], [count, count], `${seconds} s`);
+    }
+  });
+
   test('a request that a gateway passed on is refused between the gateway and the callee', () => {
     // Logged by a real mesh: the callee sees the address of the client before the gateway, with the port 0.
     const times = '[2026-11-29T23:39:43.913Z] "GET /denied HTTP/1.1" 403';

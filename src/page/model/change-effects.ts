@@ -112,7 +112,10 @@ function differencesOf(
     .map(([name, old, now]) => [name, mainCounts(old), mainCounts(now)] as const)
     // Rounded shares are compared, so that chance alone rarely makes a difference.
     .filter(([, old, now]) => sharesOf(old) !== sharesOf(now) && sumOf(old) > 0 && sumOf(now) > 0)
-    .map(([name, old, now]) => `${name} ${exactShares(old)} → ${exactShares(now)}`);
+    .map(([name, ...counts]) => {
+      const [old, now] = counts.map((one) => exactShares(one, name === 'version' ? 'least value' : 'most counts'));
+      return `${name} ${old} → ${now}`;
+    });
   const reasons = [
     ...new Set(refusals.filter(({ lastMs }) => lastMs >= atMs).map(({ reason }) => reasonWords(reason))),
   ];
@@ -139,13 +142,15 @@ function mainCounts(counts: Counts): Counts {
 const fewCalls = 50;
 
 /**
- * Returns counts as whole shares that sum to 100 %, or as numbers if they are few. The only value needs neither.
+ * Returns counts as whole shares that sum to 100 %, or as numbers if they are few. The only value needs neither. Versions
+ * are in their order, so that shares can be compared. Of answers, the most frequent one says most.
  *
  * @example
  * exactShares({ v1: 40, v2: 20 }); // 'v1 67 %, v2 33 %'
  */
-export function exactShares(counts: Counts): string {
-  const all = Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1));
+export function exactShares(counts: Counts, first: 'least value' | 'most counts' = 'least value'): string {
+  const byValue = Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1));
+  const all = first === 'least value' ? byValue : byValue.sort(([, a], [, b]) => b - a);
   const sum = sumOf(counts);
   const [only] = all;
   if (only !== undefined && all.length === 1) return only[0];

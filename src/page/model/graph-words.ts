@@ -48,6 +48,16 @@ export function outcomeWords(outcome: string): string {
   return /^\d*$|ok$/.test(outcome) ? outcome : `no answer: ${errorWords.get(outcome) ?? outcome}`;
 }
 
+/**
+ * Returns an outcome in as few words as a column has room for. A line of its own says more.
+ *
+ * @example
+ * shortOutcome('dns'); // 'no answer'
+ */
+export function shortOutcome(outcome: string): string {
+  return outcomeWords(outcome).replace(/:.*/, '');
+}
+
 /** Returns an edge as a sentence. */
 export function edgeSentence(edge: GraphEdge, nameOf: (id: string) => string): string {
   const times = edge.calls === 1 ? 'once' : `${edge.calls} times`;

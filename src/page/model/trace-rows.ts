@@ -109,10 +109,20 @@ export function attemptText({ attempt, attempts }: Pick<TraceSpan, 'attempt' | '
   return `attempt ${attempt}${attempts === undefined ? '' : ` of ${attempts}`}`;
 }
 
+/** Name of Envoy's span for a request to a cluster, such as `router outbound|8080|v1|a.default.svc.cluster.local; egress`. */
+const routerName = /^router outbound\|(?<port>\d+)\|(?<subset>[^|]*)\|(?<host>[^;]+);? egress$/;
+
+/** Returns the name of a proxy's span without what only Envoy needs. */
+function proxyAction(name: string): string {
+  const { port, subset = '', host } = routerName.exec(name)?.groups ?? {};
+  const shown = host === undefined ? name : `${host}:${port}${subset === '' ? '' : ` (${subset})`}`;
+  return shown.replace('.svc.cluster.local', '');
+}
+
 /** Says what a span is about: `receives GET /hello`. The path is more exact than the name, which has placeholders. */
 export function spanAction({ origin, kind, name, tags }: TraceSpan): string {
   const tagOf = (wanted: string): string | undefined => tags.find(([tag]) => tag === wanted)?.[1];
-  if (origin !== 'app') return name.replace('.svc.cluster.local', '');
+  if (origin !== 'app') return proxyAction(name);
   const method = tagOf('http.request.method') ?? '';
   const path = tagOf('url.path')?.replaceAll(/%7C/gi, '|');
   if (kind === 'server') return `receives ${path === undefined ? name : `${method} ${path}`.trim()}`;

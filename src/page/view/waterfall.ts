@@ -1,5 +1,6 @@
 import { element, fill, svg } from '../dom/elements.ts';
 import { allRows, type CallRow } from '../model/call-rows.ts';
+import { shortOutcome } from '../model/graph-words.ts';
 import type { PageLinks } from '../model/page-data.ts';
 import { distributions } from './distributions.ts';
 import { rowDetails } from './row-details.ts';
@@ -53,7 +54,7 @@ function rowItem(row: CallRow, layout: Layout): HTMLLIElement {
     'button',
     { type: 'button', class: 'row', 'aria-expanded': 'false', 'aria-controls': detailsId },
     nameOf(row),
-    element('span', { class: `outcome ${row.tone}` }, toneMark(row), row.outcome),
+    element('span', { class: `outcome ${row.tone}` }, toneMark(row), shortOutcome(row.outcome)),
     element('span', { class: 'time' }, `${row.durationMs.toFixed(1)} ms`),
     bar(row, layout.totalMs),
     longNotes(row),

@@ -12,7 +12,7 @@ import {
 } from '../../../src/page/model/mesh-page-data.ts';
 import { meshSums, refusalSentences, refusedConnectionsText } from '../../../src/page/model/mesh-words.ts';
 import { TraceReading } from '../../../src/page/model/trace-reading.ts';
-import { traceRows, traceShares } from '../../../src/page/model/trace-rows.ts';
+import { spanAction, traceRows, traceShares } from '../../../src/page/model/trace-rows.ts';
 import { demoState, demoTrace, demoTraces, edge, traffic } from '../mesh-fixture.ts';
 
 const all = { namespace: '', name: '', onlyProblems: false };
@@ -51,6 +51,7 @@ test('shares are whole and sum to 100 %, and few calls are counted', () => {
   assert.equal(exactShares({ a: 20, b: 20, c: 20 }), 'a 34 %, b 33 %, c 33 %');
   assert.equal(exactShares({ v1: 7, v2: 3 }), 'v1 ×7, v2 ×3');
   assert.equal(exactShares({ v1: 7 }), 'v1');
+  assert.equal(exactShares({ 200: 10, 403: 90 }, 'most counts'), '403 90 %, 200 10 %');
 });
 
 test('a delay and lost encryption are differences', () => {
@@ -172,6 +173,15 @@ test('a share that is not zero never reads as zero', () => {
     [percent(0, 10), percent(1, 1000), percent(1, 3), percent(0, 0)],
     ['0 %', 'under 1 %', '33 %', '0 %'],
   );
+});
+
+test('the span of a gateway names the service and the subset to which it sends', () => {
+  const [span] = demoTrace.spans;
+  assert.ok(span !== undefined);
+  const actionOf = (name: string): string => spanAction({ ...span, origin: 'gateway', kind: 'client', name });
+  assert.equal(actionOf('router outbound|8080||a.default.svc.cluster.local; egress'), 'a.default:8080');
+  assert.equal(actionOf('router outbound|8080|v1|a.default.svc.cluster.local; egress'), 'a.default:8080 (v1)');
+  assert.equal(actionOf('a.default.svc.cluster.local:8080/*'), 'a.default:8080/*');
 });
 
 test('the own time of a span is what no span below it covers', () => {

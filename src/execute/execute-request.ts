@@ -156,23 +156,31 @@ function outcomeAfterDirectives(
 }
 
 /** Executes a plan whose directives have been applied. */
-async function executePlan(
+function executePlan(
   context: PlanContext,
   plan: Plan,
   effects: DirectiveEffects,
   stop: DeadlineSignal,
-): Promise<RequestOutcome> {
+): Promise<RequestOutcome> | RequestOutcome {
   const { service, request } = context;
   const role = roleOf(service, request);
   const isFault = (effects.status ?? 200) >= 400;
   if (plan.kind === 'calls') {
     if (isFault) return { ...responseOf(effects), isPlain: false };
-    const calls = await runStages(context, plan, stop);
-    return { ...responseWithCalls(context, calls, effects), isPlain: false };
+    return outcomeOfCalls(context, runStages(context, plan, stop), effects);
   }
   if (role.kind === 'proxy' && !isFault)
     return forwardUpstream(context, proxyPlan(role.upstream, plan.uri || '/'), effects, stop);
   return answerLocally(context, plan.uri || '/', effects);
+}
+
+/** Returns the outcome of calls that run. Without the plan among its parameters, no request keeps its plan meanwhile. */
+async function outcomeOfCalls(
+  context: PlanContext,
+  running: Promise<CallResult<RawReply>[]>,
+  effects: DirectiveEffects,
+): Promise<RequestOutcome> {
+  return { ...responseWithCalls(context, await running, effects), isPlain: false };
 }
 
 /** Calls the upstream of a proxy. The plan does not contain that call, so the remaining limits must allow it. */

@@ -9,20 +9,29 @@ import { repeatCall } from './repeat-call.ts';
 import type { PlanContext, PlannedCall } from './request-context.ts';
 
 /**
- * Runs the stages of a plan one after another, and the calls of each stage in parallel.
+ * Runs the stages of a plan one after another, and the calls of each stage in parallel. The plan is not kept until they end:
+ * that of a long chain is larger than all else that a request keeps.
  *
  * @param stop ends every call; its reason is the error of calls that it ends
  * @throws MeshmockError `overloaded` if there is no room for the results
  * @returns the results in the order of the plan. Every stage runs, because a failed call is a result too.
  */
-export async function runStages(
+export function runStages(
   context: PlanContext,
   plan: CallsPlan,
   stop: DeadlineSignal,
 ): Promise<CallResult<RawReply>[]> {
   takeBytes(context, plan);
+  return runPlannedCalls(context, plannedCalls(context, plan), stop);
+}
+
+async function runPlannedCalls(
+  context: PlanContext,
+  stages: readonly PlannedCall[][],
+  stop: DeadlineSignal,
+): Promise<CallResult<RawReply>[]> {
   const results: CallResult<RawReply>[] = [];
-  for (const stage of plannedCalls(context, plan)) {
+  for (const stage of stages) {
     const running = stage.map((planned) => runCall(context, planned, stop));
     const [only] = running;
     // Most stages have one call, and `Promise.all` costs a microsecond.

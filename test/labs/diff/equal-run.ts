@@ -1,8 +1,8 @@
 /**
  * Compares pairs of snapshots that mean the same, and fails if a report has a line:
  * `npm run test:diff:equal -- [TIMES] [TEXT…]` for the labs and for Istio's samples, TIMES times over, of pairs with TEXT in
- * their names. The first time sends the requests of all edges, as `--all` does; with `--all`, each time does. With
- * `--results FILE`, a run that was interrupted goes on where it ended.
+ * their names. With `--all`, the requests of all edges are sent too. With `--results FILE`, a run that was interrupted goes on
+ * where it ended.
  */
 
 import { comparePairs, type Turn } from './compared-pairs.ts';
@@ -22,7 +22,7 @@ const pairs = [...equalLabPairs(), ...(await samplePairs())].filter(
   ({ name }) => texts.length === 0 || texts.some((text) => name.includes(text)),
 );
 const turns = Array.from({ length: times }, (_, index) =>
-  pairs.map((pair): Turn => ({ pair, repetition: index + 1, all: all || index === 0 })),
+  pairs.map((pair): Turn => ({ pair, repetition: index + 1, all })),
 ).flat();
 const found: RunResult[] = [];
 for await (const one of comparePairs(turns, new Records(results), stop.signal)) found.push(resultOf(one));

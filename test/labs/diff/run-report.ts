@@ -6,7 +6,7 @@ import type { PairRecord } from './record.ts';
 export interface RunOptions {
   /** File of results, by which a run goes on. */
   readonly results: string | undefined;
-  /** True to send requests where nothing differs too, at each repetition. */
+  /** True to send requests where nothing differs too. */
   readonly all: boolean;
   /** Texts of which a pair has one in its name. */
   readonly texts: readonly string[];

@@ -2,7 +2,7 @@ import { applyObject, isUnchanged } from '../apply/apply-object.ts';
 import { type ClusterView, objectKey } from '../cluster/cluster-view.ts';
 import type { KubeClient } from '../kube-api/kube-client.ts';
 import { gatewayObjects, missingPorts, serverPorts } from '../resources/gateways.ts';
-import { isWorkload, type KubeObject, namespaceOf, selects, type Workload } from '../resources/objects.ts';
+import { isService, isWorkload, type KubeObject, namespaceOf, selects, type Workload } from '../resources/objects.ts';
 import { type FillOptions, fillObjects } from './fill.ts';
 import { isApplied, markImplicit } from './implicit.ts';
 
@@ -134,7 +134,9 @@ export class ImplicitObjects {
     const namespaces = new Set([...view.namespaces.map(({ metadata }) => metadata.name), ...used]);
     // A Service of a user may select a gateway, and then it needs no mock.
     const running = [...workloads, ...view.workloads.filter(isManaged), ...installed, ...gateways.filter(isWorkload)];
-    const filled = { services: services.filter((one) => !isManaged(one)), workloads: running };
+    // Routes may lead to a gateway that this update adds.
+    const callable = [...services.filter((one) => !isManaged(one)), ...gateways.filter(isService)];
+    const filled = { services: callable, workloads: running };
     return [
       ...gateways,
       ...fillObjects({ ...filled, config: [...view.config(routingKinds), ...view.ingresses], namespaces, unfilled }),

@@ -83,6 +83,30 @@ describe('the implicit objects of a mesh', () => {
     assert.deepEqual(await api.fill(), []);
   });
 
+  it('contain one Service of a gateway to which a route leads, and no mocks of its subsets', async () => {
+    const istio = { apiVersion: 'networking.istio.io/v1' } as const;
+    const host = 'istio-egressgateway.istio-system.svc.cluster.local';
+    const servers = [{ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['partner.outside'] }];
+    const destination = { host, subset: 'partner', port: { number: 80 } };
+    const metadata = { name: 'partner', namespace: 'default' };
+    const api = new MemoryApi([
+      namespace,
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'istio-system' } },
+      { ...istio, kind: 'Gateway', metadata, spec: { selector: { istio: 'egressgateway' }, servers } },
+      { ...istio, kind: 'DestinationRule', metadata, spec: { host, subsets: [{ name: 'partner' }] } },
+      {
+        ...istio,
+        kind: 'VirtualService',
+        metadata,
+        spec: { hosts: ['partner.outside'], http: [{ route: [{ destination }] }] },
+      },
+    ]);
+    const written = async (): Promise<string[]> =>
+      (await api.fill()).filter((request) => /^(?:create|update) (?:Service|Deployment)\//.test(request));
+    const once = ['create Deployment/istio-egressgateway', 'create Service/istio-egressgateway'];
+    assert.deepEqual([await written(), await written()], [once, []]);
+  });
+
   it('are restored if another program has changed them', async () => {
     const api = new MemoryApi([namespace, service]);
     await api.fill();

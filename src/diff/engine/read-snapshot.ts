@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { optional } from '../../error/optional.ts';
 import type { MeshHost } from '../../istio/host/mesh-host.ts';
 import { meshmockContainer, settingsOfImages } from '../../istio/node/mock/mock-container.ts';
@@ -8,9 +9,28 @@ import { type EndpointSlice, namespaceOf, type Pod, type Service, selects } from
 import { containerPortsOf, portProtocolOf, targetPortOf } from '../../istio/resources/ports.ts';
 import { parseEnvoyDump } from '../pieces/envoy-config.ts';
 import type { MeshSnapshot, SnapshotPod, SnapshotService } from '../pieces/mesh-snapshot.ts';
+import { unresolvedClusters } from '../pieces/unresolved-clusters.ts';
 
-/** Reads the Services of a running mesh, its pods, and the configuration of each of their proxies. */
+/** Number of times that the configuration is read again while proxies look up hosts, and the pause between them. */
+const mostReads = 5;
+const lookupPauseMs = 500;
+
+/**
+ * Reads the Services of a running mesh, its pods, and the configuration of each of their proxies. Hosts that a proxy has not
+ * found by DNS are waited for, up to 2 s: without their addresses, an equal configuration looks like another one.
+ */
 export async function readSnapshot(mesh: MeshHost, signal: AbortSignal): Promise<MeshSnapshot> {
+  for (let reads = 1; ; reads++) {
+    const snapshot = await readOnce(mesh, signal);
+    const isFound = snapshot.pods.every(
+      ({ config }) => config === undefined || unresolvedClusters(config).length === 0,
+    );
+    if (isFound || reads === mostReads) return snapshot;
+    await sleep(lookupPauseMs, undefined, { signal });
+  }
+}
+
+async function readOnce(mesh: MeshHost, signal: AbortSignal): Promise<MeshSnapshot> {
   const [dumps, { services, slices, pods }] = await Promise.all([mesh.dumps(signal), mesh.objects(signal)]);
   const found: SnapshotPod[] = [];
   // One after another: texts of many megabytes need not be in memory together.

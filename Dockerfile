@@ -68,19 +68,23 @@ COPY --from=mesh-tools tools/istioctl /opt/meshmock/tools
 COPY --from=mesh-tools tools/cluster /opt/meshmock/tools
 WORKDIR /app
 COPY src/istio/tools src/istio/tools
-# Fails if the tools are those of another version.
-RUN src/istio/tools/install.sh istio envoy jaeger kube istioctl cluster
+# Fails if the tools are those of another version, or of another processor: bytes 18 and 19 of a program name it.
+RUN src/istio/tools/install.sh istio envoy jaeger kube istioctl cluster \
+  && find /opt/meshmock/tools -type f -perm /111 | while read -r program; do \
+    cmp --ignore-initial=18 --bytes=2 "$program" /bin/sh \
+      || { echo "$program is for another processor than this image" >&2; exit 1; }; \
+  done
+RUN ln -s /app/dist/cli/main.js /usr/local/bin/meshmock
 COPY LICENSE ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/package.json ./
 COPY --from=build /app/proto proto
 COPY istio istio
 COPY --from=build /app/dist dist
-RUN ln -s /app/dist/cli/main.js /usr/local/bin/meshmock
 # A published port leads to the address of the container, not to localhost.
 ENV NODE_ENV=production MESHMOCK_HTTP=:8080 MESHMOCK_JAEGER=:16686 MESHMOCK_PAGE=:20080
 WORKDIR /repo
-EXPOSE 8080-8090 16686
+EXPOSE 8080-8090 16686 20080
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["meshmock"]
 CMD ["istio", "up"]

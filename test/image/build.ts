@@ -1,11 +1,21 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { makeBases, makeDebianBase } from './bases.ts';
+import { type Bases, makeBases, makeDebianBase } from './bases.ts';
 import { type Containers, openContainers } from './containers.ts';
 
 const run = promisify(execFile);
@@ -20,6 +30,9 @@ export interface BuiltImage {
   /** Hash of everything that the image is built from. It is the revision of the image. */
   readonly key: string;
 }
+
+/** Time in the labels of images that this process builds. */
+const created = new Date().toISOString();
 
 /** Source in the labels of images that tests build. */
 export const testSource = 'https://example.com/meshmock';
@@ -36,7 +49,7 @@ export async function buildImage(name = 'meshmock:test'): Promise<BuiltImage> {
   if (!existsSync(archive)) {
     await using containers = openContainers();
     const built = path.join(containers.folder, 'image.tar');
-    await build(containers, name, key);
+    await build(containers, name, key, await makeBases(containers), [checkout]);
     await containers.buildah('push', '--quiet', name, `docker-archive:${built}:${name}`);
     await run('cp', [built, `${archive}.${process.pid}`]);
     renameSync(`${archive}.${process.pid}`, archive);
@@ -55,20 +68,36 @@ function imageCache(): string {
   return cache;
 }
 
-/** Builds the image of the local mesh as docs/containers.md says, from the tools of this machine. */
-export async function buildMeshImage(containers: Containers, name: string): Promise<void> {
-  const base = await makeDebianBase(containers, imageCache());
+/** Builds the image of the local mesh from a build context. Layers of earlier builds are used again. */
+export type BuildMeshImage = (name: string, context?: string) => Promise<void>;
+
+/** Prepares the builds of the image of the local mesh as docs/containers.md says, from the tools of this machine. */
+export async function prepareMeshImage(containers: Containers): Promise<BuildMeshImage> {
+  const meshBase = await makeDebianBase(containers, imageCache());
   const tools = path.join(containers.folder, 'mesh-tools');
   await run(path.join(checkout, 'build/mesh-tools.sh'), [tools]);
-  await build(containers, name, 'test', [
-    ...['--target', 'mesh', '--build-context', `mesh-tools=${tools}`],
-    ...['--build-arg', `MESH_BASE=${base}`],
-  ]);
-  rmSync(tools, { recursive: true });
+  const bases = await makeBases(containers);
+  const settings = [
+    ...['--layers', '--target', 'mesh', '--build-context', `mesh-tools=${tools}`],
+    ...['--build-arg', `MESH_BASE=${meshBase}`],
+  ];
+  return (name, context = checkout) => build(containers, name, 'test', bases, [...settings, context]);
 }
 
-async function build(containers: Containers, name: string, key: string, more: readonly string[] = []): Promise<void> {
-  const { base, buildBase } = await makeBases(containers);
+/** Copies the build context of the Dockerfile into a folder. */
+export function copyContext(folder: string): void {
+  for (const entry of ['Dockerfile', '.dockerignore', ...contextEntries()])
+    cpSync(path.join(checkout, entry), path.join(folder, entry), { recursive: true });
+}
+
+/** @param more further arguments, the last of which is the build context */
+async function build(
+  containers: Containers,
+  name: string,
+  key: string,
+  { base, buildBase }: Bases,
+  more: readonly string[],
+): Promise<void> {
   const { version } = JSON.parse(readFileSync(path.join(checkout, 'package.json'), 'utf8')) as { version: string };
   const args = {
     BASE: base,
@@ -76,7 +105,7 @@ async function build(containers: Containers, name: string, key: string, more: re
     SOURCE: testSource,
     VERSION: version,
     REVISION: key,
-    CREATED: new Date().toISOString(),
+    CREATED: created,
   };
   await containers.buildah(
     'build',
@@ -85,10 +114,8 @@ async function build(containers: Containers, name: string, key: string, more: re
     '--network=host',
     ...(await npmSettings(containers)),
     ...Object.entries(args).flatMap(([arg, value]) => ['--build-arg', `${arg}=${value}`]),
+    ...['--tag', name],
     ...more,
-    '--tag',
-    name,
-    checkout,
   );
 }
 
@@ -107,15 +134,19 @@ async function npmSettings({ folder }: Containers): Promise<string[]> {
 
 /** Returns a hash of the build context, of the sources of the base images, and of the name. */
 function imageKey(name: string): string {
-  const listed = readFileSync(path.join(checkout, '.dockerignore'), 'utf8').match(/(?<=^!).+/gm) ?? [];
   // Only the image of the local mesh has the labs.
-  const allowed = listed.filter((entry) => entry !== 'istio');
+  const allowed = contextEntries().filter((entry) => entry !== 'istio');
   const files = ['Dockerfile', '.dockerignore', 'test/image/bases.ts', 'test/image/build.ts', ...allowed].flatMap(
     filesOf,
   );
   const hash = createHash('sha256').update(`${name} ${process.version}`);
   for (const file of files) hash.update(`\n${file}\n`).update(readFileSync(path.join(checkout, file)));
   return hash.digest('hex').slice(0, 16);
+}
+
+/** Returns the files and folders of the build context. */
+function contextEntries(): string[] {
+  return readFileSync(path.join(checkout, '.dockerignore'), 'utf8').match(/(?<=^!).+/gm) ?? [];
 }
 
 function filesOf(entry: string): string[] {

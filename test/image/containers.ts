@@ -51,10 +51,11 @@ export function openContainers(): Containers {
       return stdout.trim();
     };
   const podman = program('podman', [...places, ...networks]);
+  const buildah = program('buildah', places);
   return {
     folder,
     podman,
-    buildah: program('buildah', places),
+    buildah,
     writeProgram(file) {
       const words = ['podman', ...places, ...networks].map((word) => `'${word}'`).join(' ');
       const exports = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'\n`);
@@ -64,6 +65,8 @@ export function openContainers(): Containers {
       // This also removes the iptables rules of containers and the bridges of networks.
       await podman('rm', '--all', '--force', '--time', '0');
       await podman('network', 'prune', '--force');
+      // A build that failed leaves its container mounted.
+      await buildah('rm', '--all');
       await removeChains();
       rmSync(folder, { recursive: true, force: true });
     },

@@ -11,6 +11,7 @@ import { errorReply } from '../reply/error-reply.ts';
 import { retryAfterHeader, retryAfterSeconds, signatureHeader } from '../reply/mesh-headers.ts';
 import { metadataOf } from './codec.ts';
 import { defaultDetailsBytes, errorStatusOf } from './status-details.ts';
+import { removeListeners } from './streams/closed-stream.ts';
 import { clientsOf, type Http2Client } from './streams/http2-clients.ts';
 import { boundEnd } from './streams/session-end.ts';
 import { OwnCalls, RefusedCalls } from './streams/unadmitted-calls.ts';
@@ -102,6 +103,7 @@ export function admitCalls(
       setImmediate(() => {
         call.end();
         client.streams.remove();
+        removeListeners(stream);
       });
     });
     return call;

@@ -13,6 +13,7 @@ import { encodeRequest, sameBytes } from './codec.ts';
 import { type DescribedMethods, noDescribedMethods } from './messages/described-methods.ts';
 import { ChannelName, nameOptions, nameTarget } from './name-resolver.ts';
 import { watchSentStreams } from './sent-streams.ts';
+import { removeListeners } from './streams/closed-stream.ts';
 import { countIncomingBytes } from './streams/incoming-bytes.ts';
 import { boundEnd, ChannelSockets } from './streams/session-end.ts';
 import { showSockets, tlsCredentials } from './tls-credentials.ts';
@@ -64,6 +65,7 @@ function keepWithin({ budgets, maxCallMs }: ClientBounds): () => void {
   const sessions = new WeakSet<Http2Session>();
   return watchSentStreams((stream) => {
     countIncomingBytes(stream, budgets);
+    stream.once('close', () => setImmediate(removeListeners, stream));
     const { session } = stream;
     if (session === undefined || sessions.has(session)) return;
     sessions.add(session);

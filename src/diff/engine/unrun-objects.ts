@@ -121,7 +121,7 @@ const containerFields = [
   ...['image', 'command', 'args', 'env', 'envFrom', 'resources', 'securityContext', 'lifecycle'],
   ...['livenessProbe', 'readinessProbe', 'startupProbe'],
 ] as const;
-/** Those that decide about a mock if its container runs meshmock. */
+/** Fields that decide about a mock if its container runs meshmock. */
 const mockFields: ReadonlySet<string> = new Set(['command', 'args', 'env', 'envFrom']);
 
 /** Returns the fields of containers that differ and that no mock has. */

@@ -4,6 +4,7 @@ import { meshmockContainer } from '../../istio/node/mock/mock-container.ts';
 import type { Manifest } from '../../istio/resources/manifest.ts';
 import { manifestsByIdentity } from '../../istio/resources/manifest-identity.ts';
 import { type Container, groupOf, type KubeObject } from '../../istio/resources/objects.ts';
+import { isCertificate } from '../causes/certificate-secret.ts';
 import type { NotCompared } from '../model.ts';
 
 /**
@@ -103,17 +104,6 @@ function isAboutIstio(old: KubeObject, changed: KubeObject): boolean {
       .filter(([name]) => /istio/.test(name))
       .toSorted();
   return !isDeepStrictEqual(read(old), read(changed));
-}
-
-/** Reports whether Istio reads a Secret as the certificate of a gateway or of a sidecar. */
-function isCertificate({ type, data = {}, stringData = {} }: KubeObject & SecretData): boolean {
-  const keys = new Set([...Object.keys(data), ...Object.keys(stringData)]);
-  return type === 'kubernetes.io/tls' || ['tls.crt', 'cert', 'ca.crt', 'cacert'].some((key) => keys.has(key));
-}
-
-interface SecretData {
-  readonly data?: Readonly<Record<string, string>>;
-  readonly stringData?: Readonly<Record<string, string>>;
 }
 
 /** Fields of a container that a mock does not have, or that only the container of a mock has. */

@@ -1,4 +1,4 @@
-import type { Http2Session } from 'node:http2';
+import type { ClientHttp2Session } from 'node:http2';
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { Client as Channel, connectivityState, credentials } from '@grpc/grpc-js';
 import { DialError, type TargetResolver } from '../dial/target-resolver.ts';
@@ -12,11 +12,13 @@ import { callSettings } from './call-settings.ts';
 import { encodeRequest, sameBytes } from './codec.ts';
 import { type DescribedMethods, noDescribedMethods } from './messages/described-methods.ts';
 import { ChannelName, nameOptions, nameTarget } from './name-resolver.ts';
-import { watchSentStreams } from './sent-streams.ts';
+import { detailsLimitHeader } from './status-details.ts';
 import { removeListeners } from './streams/closed-stream.ts';
 import { countIncomingBytes } from './streams/incoming-bytes.ts';
+import { watchSentStreams } from './streams/sent-streams.ts';
 import { boundEnd, ChannelSockets } from './streams/session-end.ts';
 import { showSockets, tlsCredentials } from './tls-credentials.ts';
+import { callOnSession, type OpenedSession } from './unary-call.ts';
 
 const maxChannels = 500;
 
@@ -44,7 +46,7 @@ export function createGrpcClient(
   tls?: ClientTls,
 ): Client {
   const channels = new Channels(targets, bounds?.budgets.limits.maxAnswerBytes ?? maxAnswerBytes, tls);
-  const stopWatching = bounds === undefined ? undefined : keepWithin(bounds);
+  const stopWatching = bounds === undefined ? undefined : watchSessions(bounds, channels);
   return {
     call: (call, signal) => makeCall(channels, descriptors, call, signal),
     async close() {
@@ -61,20 +63,23 @@ export interface ClientBounds {
   readonly maxCallMs: number;
 }
 
-function keepWithin({ budgets, maxCallMs }: ClientBounds): () => void {
-  const sessions = new WeakSet<Http2Session>();
-  return watchSentStreams((stream) => {
+/** Keeps the sessions of channels within bounds, and adds each session to its channel. */
+function watchSessions({ budgets, maxCallMs }: ClientBounds, channels: Channels): () => void {
+  const sessions = new WeakSet<ClientHttp2Session>();
+  return watchSentStreams(detailsLimitHeader, (stream, headers) => {
     countIncomingBytes(stream, budgets);
     stream.once('close', () => setImmediate(removeListeners, stream));
-    const { session } = stream;
+    // A session of a client is one.
+    const session = stream.session as ClientHttp2Session | undefined;
     if (session === undefined || sessions.has(session)) return;
     sessions.add(session);
     boundEnd(session, maxCallMs);
+    channels.addSession({ session, userAgent: String(headers['user-agent']) });
   });
 }
 
 /** Channel that one call uses. */
-interface Lease extends Omit<NamedChannel, 'close'> {
+interface Lease extends Omit<NamedChannel, 'close' | 'sockets'> {
   /** Returns the channel to the pool. A broken channel is dropped, because it would repeat its error for a while. */
   release(isBroken: boolean): void;
 }
@@ -84,7 +89,9 @@ interface NamedChannel {
   /** Name that the channel connects to; absent if it connects to an address. */
   readonly name?: ChannelName;
   /** Facts of its latest connection; a channel has one at a time. */
-  readonly connection: { tls?: Tls | undefined };
+  readonly connection: { tls?: Tls | undefined; opened?: OpenedSession };
+  /** Sockets that it has connected. */
+  readonly sockets: ChannelSockets;
   close(): void;
 }
 
@@ -130,6 +137,12 @@ class Channels {
         this.dropIdle();
       },
     };
+  }
+
+  /** Adds a session to the channel that has opened it. */
+  addSession(opened: OpenedSession): void {
+    for (const { sockets, connection } of this.entries.values())
+      if (sockets.carries(opened.session)) connection.opened = opened;
   }
 
   private dropIdle(): void {
@@ -188,7 +201,7 @@ function openChannel(
     channel.close();
     sockets.close();
   };
-  return { channel, connection, close, ...optional('name', name) };
+  return { channel, connection, sockets, close, ...optional('name', name) };
 }
 
 async function makeCall(
@@ -206,7 +219,8 @@ async function makeCall(
     lease = channels.lease(outgoing);
     answer =
       request === undefined
-        ? await callOn(lease.channel, outgoing, signal)
+        ? ((await callOnSession(lease.connection.opened, outgoing, channels.maxReceivedBytes, signal)) ??
+          (await callOn(lease.channel, outgoing, signal)))
         : await callMethodOn(lease.channel, outgoing, request, channels.maxReceivedBytes, signal);
   } catch (error) {
     // The call was not made, which says nothing about the channel.

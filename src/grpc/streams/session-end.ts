@@ -39,6 +39,13 @@ export class ChannelSockets {
     socket.once('finish', () => closeWithin(socket, lingerMs));
   }
 
+  /** Reports whether one of them carries a session. With TLS, the socket of the session is another one. */
+  carries({ socket: { localAddress, localPort } }: Http2Session): boolean {
+    for (const socket of this.sockets)
+      if (socket.localPort === localPort && socket.localAddress === localAddress) return true;
+    return false;
+  }
+
   /** Closes the sockets of a channel that is closed, also if the peers keep their halves open. */
   close(): void {
     this.isClosed = true;

@@ -77,11 +77,12 @@ function causeOf(
   after: readonly string[],
   known: readonly Cause[] = [],
   areRoutesKnown = false,
+  isRefusal = true,
 ): string | undefined {
   const manifests = (name: string, texts: readonly string[]) =>
     parseManifests([{ name: `${name}.yaml`, text: texts.join('---\n') }]);
   const finder = new CauseFinder(manifests('old', before), manifests('new', after), 'default');
-  const found = finder.causeOf(kind, known, { ...edge, areRoutesKnown });
+  const found = finder.causeOf(kind, { known, edge: { ...edge, areRoutesKnown }, isRefusal });
   return found && `${found.kind} ${found.name}, ${found.place} ${found.where}`;
 }
 
@@ -194,6 +195,37 @@ spec: { selector: { matchLabels: {} }, mtls: { mode: ${mode} } }
     assert.equal(
       causeOf('mtls', [policy('PERMISSIVE'), unrelated(1)], [policy('STRICT'), unrelated(2)]),
       'PeerAuthentication all, mtls.mode new.yaml:4',
+    );
+  });
+
+  it('is not a policy about requests if they had no answer: the Sidecar of the caller does not know the callee any more', () => {
+    const tokens = (audience: string): string =>
+      `apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: { name: catalog }
+spec: { selector: { matchLabels: { app: catalog } }, jwtRules: [{ issuer: a, audiences: [${audience}] }] }
+`;
+    const sidecar = (mode: string): string =>
+      `apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: web }
+spec: { workloadSelector: { labels: { app: web } }, outboundTrafficPolicy: { mode: ${mode} } }
+`;
+    const [before, after] = [
+      [tokens('a'), sidecar('ALLOW_ANY')],
+      [tokens('b'), sidecar('REGISTRY_ONLY')],
+    ];
+    const known: Cause[] = [
+      { kind: 'RequestAuthentication', namespace: 'default', name: 'catalog', place: undefined, where: undefined },
+    ];
+    const ofRequests = 'RequestAuthentication catalog, jwtRules[0].audiences[0] new.yaml:4';
+    const ofConnections = 'Sidecar web, outboundTrafficPolicy.mode new.yaml:9';
+    assert.equal(causeOf('refused', before, after, known), ofRequests);
+    assert.equal(causeOf('refused', before, after, known, false, false), ofConnections);
+    assert.equal(
+      causeOf('refused', [tokens('a')], [tokens('b')], known, false, false),
+      ofRequests,
+      'nothing else changed',
     );
   });
 

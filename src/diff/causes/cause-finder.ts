@@ -7,6 +7,18 @@ import { type ChangedObject, changedObjects } from './changed-objects.ts';
 import { type ChangedPart, commonPath, type FieldPath, fieldValue, isInside } from './changed-parts.ts';
 import { concerns } from './concerned.ts';
 
+/** Signs of the cause of a difference. */
+export interface DifferenceSigns {
+  /** Routes, rules and clusters of Envoy's configuration that decide about the request. */
+  readonly known: readonly Cause[];
+  readonly edge: EdgeObjects | undefined;
+  /** False if a request over HTTP had no answer on one side, not even of a proxy. */
+  readonly isRefusal: boolean;
+}
+
+/** Kinds of policies about requests. */
+const requestPolicies = new Set(['RequestAuthentication', 'AuthorizationPolicy']);
+
 /** Finds the objects that differ between two snapshots, and the fields of them that caused differences of behaviour. */
 export class CauseFinder {
   readonly changed: readonly ChangedObject[];
@@ -20,16 +32,19 @@ export class CauseFinder {
    * file. A field that fits the kind of the difference comes before one that Envoy's configuration names, and this before an
    * object that only concerns the edge. The cause is unknown if several objects are equally likely.
    *
-   * @param known routes, rules and clusters of Envoy's configuration that decide about the request
+   * @param kind kind of the difference
    */
-  causeOf(kind: DifferenceKind, known: readonly Cause[], edge: EdgeObjects | undefined): Cause | undefined {
-    const found = this.changed.flatMap((object) => candidateOf(object, kind, known, edge) ?? []);
+  causeOf(kind: DifferenceKind, { known, edge, isRefusal }: DifferenceSigns): Cause | undefined {
+    // A policy about requests refuses them with an answer. It does not end their connections.
+    const others = this.changed.filter((object) => !requestPolicies.has(object.kind));
+    const possible = isRefusal || others.length === 0 ? this.changed : others;
+    const found = possible.flatMap((object) => candidateOf(object, kind, known, edge) ?? []);
     const most = Math.max(...found.map(({ weight }) => weight));
     const best = found.filter(({ weight }) => weight === most);
     const usual = best.filter(({ object }) => isUsualKind(kind, object.kind));
     const [first, another] = usual.length > 0 ? usual : best;
     if (first !== undefined && (another === undefined || first.isKnown)) return causeIn(first);
-    const [only, other] = this.changed;
+    const [only, other] = possible;
     if (first !== undefined || only === undefined || other !== undefined) return undefined;
     return causeIn({ object: only, parts: only.parts, place: undefined });
   }

@@ -4,8 +4,12 @@ import type { Cause, DifferenceKind, Probe } from '../model.ts';
 export interface CompareSettings {
   /** Probability that one comparison of shares reports a difference that is not there. */
   readonly falseAlarmRate: number;
-  /** Returns the object and the place that caused a difference; undefined if it is not known. */
-  readonly causeOf: (kind: DifferenceKind, probe: Probe) => Cause | undefined;
+  /**
+   * Returns the object and the place that caused a difference; undefined if it is not known.
+   *
+   * @param isAnswered true if the requests of both sides had answers, at least of a proxy
+   */
+  readonly causeOf: (kind: DifferenceKind, probe: Probe, isAnswered: boolean) => Cause | undefined;
 }
 
 /** A difference without its probe and its cause. */

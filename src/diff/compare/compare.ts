@@ -20,12 +20,13 @@ export function differencesOf(
   after: Observation,
   settings: CompareSettings,
 ): Difference[] {
+  const isAnswered = [before, after].every(({ outcomes }) => outcomes.some(({ answer }) => answer.kind !== 'none'));
   return bareDifferences(probe, before, after, settings)
     .map((difference) => ({
       ...difference,
       severity: severityOf(difference.kind),
       probe,
-      cause: settings.causeOf(difference.kind, probe),
+      cause: settings.causeOf(difference.kind, probe, isAnswered),
     }))
     .toSorted((a, b) => severityOrder[a.severity] - severityOrder[b.severity]);
 }

@@ -107,7 +107,10 @@ export async function compareIn(
   const falseAlarmRate = testFalseAlarmRate(probes.length);
   const differences = allDifferences(probes, observations, {
     falseAlarmRate,
-    causeOf: (kind, { id, causes }) => finder.causeOf(kind, causes, plan.objects.get(id)),
+    causeOf: (kind, { id, causes, request }, isAnswered) => {
+      const isRefusal = isAnswered || request.protocol === 'tcp';
+      return finder.causeOf(kind, { known: causes, edge: plan.objects.get(id), isRefusal });
+    },
   });
   return {
     counts: {

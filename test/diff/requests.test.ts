@@ -220,7 +220,39 @@ test('rules of a real mesh get requests that they deny and that they may allow, 
     new Set([
       'https://issuer.example {"kind":"header","name":"authorization","prefix":"Bearer "}',
       'second {"kind":"header","name":"x-token","prefix":"Tok "}',
+      'second {"kind":"parameter","name":"token"}',
+      'second {"kind":"cookie","name":"tc"}',
     ]),
+  );
+});
+
+test('an audience or a place of tokens that only one side accepts has a request', () => {
+  const verifying = (provider: object): EdgeSide => {
+    const type = 'type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication';
+    const config = { '@type': type, providers: { 'origins-0': { issuer: 'a', ...provider } } };
+    return sideOf(undefined, [{ name: 'envoy.filters.http.jwt_authn', typed_config: config }] as EnvoyFilter[]);
+  };
+  const tokens = (before: object, after: object) =>
+    requestsFor(edge, verifying(before), verifying(after)).requests.flatMap(({ request: { token }, conditions }) =>
+      token?.state === 'valid' ? [{ token, conditions }] : [],
+    );
+  for (const sides of [[['shop'], ['shop', 'admin']] as const, [['shop', 'admin'], ['shop']] as const]) {
+    const [before, after] = sides.map((audiences) => ({ audiences }));
+    assert.deepEqual(
+      tokens(before ?? {}, after ?? {}).map(({ token }) => token.audiences.join()).toSorted(),
+      ['admin', 'another-audience', 'shop'],
+    );
+  }
+  const second = tokens({ audiences: ['shop'] }, { audiences: ['shop', 'admin'] });
+  const admin = second.find(({ token }) => token.audiences.includes('admin'));
+  assert.deepEqual(
+    admin?.conditions.filter(({ isSatisfied }) => isSatisfied).map(({ text }) => text),
+    ['token of a', 'token of a for admin'],
+  );
+  const places = tokens({ from_headers: [{ name: 'x-jwt' }] }, { from_headers: [{ name: 'x-jwt' }, { name: 'X-Token' }] });
+  assert.deepEqual(
+    places.map(({ token: { place } }) => (place.kind === 'header' ? place.name : '')).toSorted(),
+    ['x-jwt', 'x-token'],
   );
 });
 

@@ -18,12 +18,13 @@ export type Condition =
       /** True if a text that is absent counts as empty. Otherwise nothing but `present` holds for it. */
       readonly missingIsEmpty: boolean;
     }
-  /** The request has a token of an issuer in this state; `isForAudience` is false for one of another audience. */
+  /** The request has a token of an issuer in this state, for an audience or at a place if it has one. */
   | {
       readonly kind: 'token';
       readonly issuer: string;
       readonly state: TokenClaims['state'];
-      readonly isForAudience: boolean;
+      readonly audience?: string;
+      readonly place?: TokenClaims['place'];
     }
   | { readonly kind: 'port'; readonly start: number; readonly end: number }
   /** Condition on something that a client does not choose, or that is not known here. */
@@ -65,9 +66,13 @@ export function holds(condition: Condition, parts: RequestParts, fixed: FixedPar
     case 'text':
       return textHolds(condition, parts, fixed);
     case 'token': {
-      const { token, acceptedAudiences } = parts;
+      const { token } = parts;
       if (token?.issuer !== condition.issuer || token.state !== condition.state) return false;
-      return isForAudience(token, acceptedAudiences) === condition.isForAudience;
+      const { audience, place } = condition;
+      return (
+        (audience === undefined || token.audiences.includes(audience)) &&
+        (place === undefined || placeText(place) === placeText(token.place))
+      );
     }
     case 'port':
       return fixed.port >= condition.start && fixed.port < condition.end;
@@ -186,16 +191,23 @@ export function conditionText(condition: Condition): string {
   }
 }
 
-function tokenText({ issuer, state, isForAudience: isRight }: Extract<Condition, { kind: 'token' }>): string {
-  if (!isRight) return `token of ${issuer} for another audience`;
+function tokenText({ issuer, state, audience, place }: Extract<Condition, { kind: 'token' }>): string {
   switch (state) {
-    case 'valid':
-      return `token of ${issuer}`;
+    case 'valid': {
+      const audienceText = audience === undefined ? '' : ` for ${audience}`;
+      return `token of ${issuer}${audienceText}${place === undefined ? '' : ` in ${placeText(place)}`}`;
+    }
     case 'expired':
       return `expired token of ${issuer}`;
     case 'wrong_signature':
       return `forged token of ${issuer}`;
   }
+}
+
+/** Returns the place of a token as people read it, such as `header x-token`. */
+function placeText(place: TokenClaims['place']): string {
+  const prefix = place.kind === 'header' ? place.prefix.trim() : '';
+  return `${place.kind} ${place.name}${prefix === '' ? '' : ` after ${prefix}`}`;
 }
 
 function subjectText(subject: Subject, match: TextMatch): string {

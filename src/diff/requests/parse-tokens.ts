@@ -6,8 +6,8 @@ export interface TokenProvider {
   readonly issuer: string;
   /** Audiences of which a token must have one; empty for any. */
   readonly audiences: readonly string[];
-  /** First place of a token that the provider reads. */
-  readonly place: TokenClaims['place'];
+  /** Places of a token that the provider reads. */
+  readonly places: readonly [TokenClaims['place'], ...TokenClaims['place'][]];
 }
 
 /** Parses the providers of the filter for tokens among the HTTP filters of a listener. */
@@ -20,7 +20,7 @@ export function parseTokenProviders(filters: readonly EnvoyFilter[]): TokenProvi
       .map(([, provider]) => ({
         issuer: provider.issuer ?? '',
         audiences: provider.audiences ?? [],
-        place: placeOf(provider),
+        places: placesOf(provider),
       }));
   });
 }
@@ -34,13 +34,17 @@ interface JwtProvider {
   readonly from_cookies?: readonly string[];
 }
 
-function placeOf(provider: JwtProvider): TokenClaims['place'] {
-  const [header] = provider.from_headers ?? [];
-  if (header !== undefined)
-    return { kind: 'header', name: (header.name ?? '').toLowerCase(), prefix: header.value_prefix ?? '' };
-  const [parameter] = provider.from_params ?? [];
-  if (parameter !== undefined) return { kind: 'parameter', name: parameter };
-  const [cookie] = provider.from_cookies ?? [];
-  if (cookie !== undefined) return { kind: 'cookie', name: cookie };
-  return { kind: 'header', name: 'authorization', prefix: 'Bearer ' };
+function placesOf({ from_headers: headers = [], from_params: parameters = [], from_cookies: cookies = [] }: JwtProvider): TokenProvider['places'] {
+  const [first, ...others] = [
+    ...headers.map(({ name = '', value_prefix: prefix = '' }) => ({
+      kind: 'header' as const,
+      name: name.toLowerCase(),
+      prefix,
+    })),
+    ...parameters.map((name) => ({ kind: 'parameter' as const, name })),
+    ...cookies.map((name) => ({ kind: 'cookie' as const, name })),
+  ];
+  return first === undefined ? [usualPlace] : [first, ...others];
 }
+
+const usualPlace = { kind: 'header', name: 'authorization', prefix: 'Bearer ' } as const;

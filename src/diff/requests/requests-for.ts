@@ -96,7 +96,7 @@ class RequestMaker {
       ...corsConditions(before.routes, after.routes),
       ...headerConditions(before.routes, after.routes),
     ];
-    this.conditions = distinct([...asked, ...this.signable().flatMap(tokenConditions)]);
+    this.conditions = distinct([...asked, ...tokenConditions(this.signable())]);
     this.changedRules = this.findChangedRules();
     this.variables = edge.protocol === 'tcp' ? [] : this.makeVariables();
   }
@@ -137,13 +137,10 @@ class RequestMaker {
     return { identity, port: this.edge.port, scheme: this.edge.scheme };
   }
 
-  /** Returns the providers of both sides for which the mesh can sign tokens, each issuer once. */
+  /** Returns the providers of both sides for which the mesh can sign tokens. Those of one issuer may accept others. */
   private signable(): ParsedSide['providers'] {
-    const all = [...this.before.providers, ...this.after.providers];
-    return all.filter(
-      ({ issuer }, index) =>
-        this.edge.canSignFor(issuer) && all.findIndex((provider) => provider.issuer === issuer) === index,
-    );
+    const all = [...this.before.providers, ...this.after.providers].filter(({ issuer }) => this.edge.canSignFor(issuer));
+    return [...new Map(all.map((provider) => [JSON.stringify(provider), provider])).values()];
   }
 
   private unsigned(): NotCompared[] {

@@ -24,7 +24,7 @@ export function tokenVariable(
   const demands = claimDemands(formulas);
   const tokens = providers.flatMap((provider) => tokensOf(provider, demands));
   const asked = distinct([
-    ...providers.flatMap(tokenConditions),
+    ...tokenConditions(providers),
     ...conditions.filter((condition) => condition.kind === 'text' && condition.subject.kind === 'claim'),
   ]);
   const candidates = tokens.map(
@@ -34,15 +34,24 @@ export function tokenVariable(
   return { name: 'token', conditions: asked, values: classesOf([unchanged, ...candidates], asked, base, fixed) };
 }
 
-/** Returns conditions that keep the states of a token apart. */
-export function tokenConditions({ issuer, audiences }: TokenProvider): Condition[] {
+/** Returns conditions that keep the states, audiences and places of tokens apart. */
+export function tokenConditions(providers: readonly TokenProvider[]): Condition[] {
   const states = ['valid', 'expired', 'wrong_signature'] as const;
-  return [
-    ...states.map((state): Condition => ({ kind: 'token', issuer, state, isForAudience: true })),
-    ...(audiences.length === 0
-      ? []
-      : [{ kind: 'token', issuer, state: 'valid', isForAudience: false } satisfies Condition]),
-  ];
+  return [...Map.groupBy(providers, ({ issuer }) => issuer)].flatMap(([issuer, own]): Condition[] => {
+    const valid = { kind: 'token', issuer, state: 'valid' } as const;
+    const places = distinctPlaces(own);
+    return [
+      ...states.map((state): Condition => ({ kind: 'token', issuer, state })),
+      ...[...new Set(own.flatMap(({ audiences }) => audiences))].map((audience): Condition => ({ ...valid, audience })),
+      // One place is the same for all tokens.
+      ...(places.length > 1 ? places.map((place): Condition => ({ ...valid, place })) : []),
+    ];
+  });
+}
+
+function distinctPlaces(providers: readonly TokenProvider[]): TokenClaims['place'][] {
+  const places = providers.flatMap((provider) => provider.places);
+  return [...new Map(places.map((place) => [JSON.stringify(place), place])).values()];
 }
 
 /** Claims that an alternative of a rule demands, and those that it forbids. */
@@ -73,7 +82,8 @@ interface ProvidedToken {
 }
 
 function tokensOf(provider: TokenProvider, demands: readonly ClaimDemand[]): ProvidedToken[] {
-  const { issuer, audiences, place } = provider;
+  const { issuer, audiences, places } = provider;
+  const [place, ...otherPlaces] = places;
   const plain: TokenClaims = {
     state: 'valid',
     issuer,
@@ -86,7 +96,9 @@ function tokensOf(provider: TokenProvider, demands: readonly ClaimDemand[]): Pro
     plain,
     { ...plain, state: 'expired' },
     { ...plain, state: 'wrong_signature' },
+    ...audiences.slice(1).map((audience) => ({ ...plain, audiences: [audience] })),
     ...(audiences.length === 0 ? [] : [{ ...plain, audiences: ['another-audience'] }]),
+    ...otherPlaces.map((other) => ({ ...plain, place: other })),
     ...demands.flatMap(({ wanted, forbidden }) => [
       satisfying(plain, wanted),
       ...wanted.map((missed) =>

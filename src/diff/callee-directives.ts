@@ -1,5 +1,8 @@
 import type { CalleeFailure, Probe } from './model.ts';
 
+/** Value of the headers that a callee sends for a route that removes or changes them. */
+const sentHeaderValue = 'probe';
+
 /** Returns the directives that the callee of a probe must follow; undefined for none. */
 export function calleeDirectives({ mode }: Probe): string | undefined {
   switch (mode.kind) {
@@ -7,6 +10,8 @@ export function calleeDirectives({ mode }: Probe): string | undefined {
     case 'shares':
     case 'delayed':
       return undefined;
+    case 'answer_headers':
+      return mode.names.map((name) => `/~header[${name}=${sentHeaderValue}]`).join('') || undefined;
     case 'slow':
     case 'burst':
       return `/~delay=${mode.delayMs}ms`;

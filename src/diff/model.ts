@@ -92,6 +92,14 @@ export type ProbeMode =
     }
   /** The callee fails each attempt, and the attempts are counted. */
   | { readonly kind: 'failing'; readonly failure: CalleeFailure }
+  /** The callee answers with headers, and its whole answer is shown: what proxies do to the headers of answers shows. */
+  | {
+      readonly kind: 'answer_headers';
+      /** Headers that the callee sends, in lower case. */
+      readonly names: readonly string[];
+      /** Number of requests, so that each destination that chance chooses gets some. */
+      readonly count: number;
+    }
   /** The request is sent many times, to count the parts of a route. */
   | {
       readonly kind: 'shares';

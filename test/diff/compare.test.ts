@@ -286,13 +286,60 @@ test('what changed decides in which modes a request is probed', () => {
 test('changes of headers that neither requests nor answers show are listed', () => {
   const subjects = (after: RoutePiece): string[] =>
     neededModes(pieces({ route: {} }), pieces({ route: {}, ...after })).notCompared.map(({ subject }) => subject);
-  assert.deepEqual(subjects({ response_headers_to_remove: ['X-Trace'] }), [
-    'removal of the header x-trace from answers',
-  ]);
+  assert.deepEqual(subjects({ response_headers_to_remove: ['Server'] }), ['header server of answers']);
   const removed = { request_headers_to_remove: ['user-agent', 'x-debug'] };
   assert.deepEqual(subjects(removed), ['removal of the header user-agent'], 'requests have x-debug');
   const added = ['User-Agent', 'x-debug', ':authority'].map((key) => ({ header: { key, value: 'probe' } }));
   assert.deepEqual(subjects({ request_headers_to_add: added }), ['header user-agent of requests']);
+});
+
+test('headers of answers that a route or one of its destinations changes are shown by callees that send them', () => {
+  const modeOf = (before: RoutePiece, after: RoutePiece, overrides: Partial<RequestPieces> = {}): unknown =>
+    neededModes(pieces(before, overrides), pieces(after, overrides)).modes.find(
+      ({ kind }) => kind === 'answer_headers',
+    );
+  const inMesh = { showsAnswerHeaders: false };
+  const removing = { route: { cluster: 'one' }, response_headers_to_remove: ['X-Trace'] };
+  const plain = { route: { cluster: 'one' } };
+  const expected = { kind: 'answer_headers', names: ['x-trace'], count: 1 };
+  assert.deepEqual(modeOf(plain, removing), expected);
+  assert.deepEqual(modeOf(plain, removing, inMesh), expected);
+  assert.equal(modeOf(removing, removing, inMesh), undefined);
+  const adding = { ...plain, response_headers_to_add: [{ header: { key: 'x-new', value: 'a' } }] };
+  assert.equal(modeOf(plain, adding), undefined, 'each answer at a gateway shows it');
+  assert.deepEqual(modeOf(plain, adding, inMesh), { ...expected, names: [] });
+  const weighted = (settings: object): RoutePiece => ({
+    route: {
+      weighted_clusters: {
+        clusters: [
+          { name: 'a', weight: 50 },
+          { name: 'b', weight: 50, ...settings },
+        ],
+      },
+    },
+  });
+  assert.deepEqual(modeOf(weighted({}), weighted({ response_headers_to_remove: ['x-trace'] }), inMesh), {
+    ...expected,
+    count: 17,
+  });
+  const { notCompared } = neededModes(pieces(plain, { protocol: 'grpc' }), pieces(adding, { protocol: 'grpc' }));
+  assert.deepEqual(
+    notCompared.map(({ subject }) => subject),
+    ['headers of answers'],
+  );
+});
+
+test('headers of answers are compared for each destination that answered on both sides', () => {
+  const mode = { kind: 'answer_headers', names: ['x-trace'], count: 17 } as const;
+  const v2 = service('reviews', 'v2');
+  const headers = (answerHeaders: Record<string, string>) => ({ answerHeaders });
+  const before = observation([
+    outcome(v1.answer, headers({ 'x-trace': 'probe' })),
+    outcome(v2, headers({ 'x-trace': 'probe' })),
+  ]);
+  const after = observation([outcome(v2, headers({ 'x-trace': 'probe' })), outcome(v1.answer, headers({}))]);
+  assert.deepEqual(compared(before, after, { mode }), ['cosmetic answer_header: answer x-trace: probe → none']);
+  assert.deepEqual(compared(before, before, { mode }), []);
 });
 
 test('requests are counted if chances changed, by the versions of pods too', () => {

@@ -239,7 +239,9 @@ test('an audience or a place of tokens that only one side accepts has a request'
   for (const sides of [[['shop'], ['shop', 'admin']] as const, [['shop', 'admin'], ['shop']] as const]) {
     const [before, after] = sides.map((audiences) => ({ audiences }));
     assert.deepEqual(
-      tokens(before ?? {}, after ?? {}).map(({ token }) => token.audiences.join()).toSorted(),
+      tokens(before ?? {}, after ?? {})
+        .map(({ token }) => token.audiences.join())
+        .toSorted(),
       ['admin', 'another-audience', 'shop'],
     );
   }
@@ -249,11 +251,14 @@ test('an audience or a place of tokens that only one side accepts has a request'
     admin?.conditions.filter(({ isSatisfied }) => isSatisfied).map(({ text }) => text),
     ['token of a', 'token of a for admin'],
   );
-  const places = tokens({ from_headers: [{ name: 'x-jwt' }] }, { from_headers: [{ name: 'x-jwt' }, { name: 'X-Token' }] });
-  assert.deepEqual(
-    places.map(({ token: { place } }) => (place.kind === 'header' ? place.name : '')).toSorted(),
-    ['x-jwt', 'x-token'],
+  const places = tokens(
+    { from_headers: [{ name: 'x-jwt' }] },
+    { from_headers: [{ name: 'x-jwt' }, { name: 'X-Token' }] },
   );
+  assert.deepEqual(places.map(({ token: { place } }) => (place.kind === 'header' ? place.name : '')).toSorted(), [
+    'x-jwt',
+    'x-token',
+  ]);
 });
 
 test('the text over TCP has the 5 bytes that a sidecar reads to tell TLS from plain text', () => {

@@ -51,7 +51,8 @@ function chancesOf(pieces: RequestPieces): Map<string, number> {
   ]);
 }
 
-function destinationChances({ route: piece, podsOf }: RequestPieces): Map<string, number> {
+/** Returns the probability of each destination of a route. */
+export function destinationChances({ route: piece, podsOf }: RequestPieces): Map<string, number> {
   const { route } = piece ?? {};
   const clusters = route?.weighted_clusters?.clusters ?? [{ name: route?.cluster ?? '', weight: 1 }];
   const total = clusters.reduce((sum, { weight = 0 }) => sum + weight, 0);

@@ -1,4 +1,4 @@
-import type { DifferenceKind, Outcome, ReceivedCopy, ReceivedTls } from '../model.ts';
+import type { DifferenceKind, Observation, Outcome, ReceivedCopy, ReceivedTls } from '../model.ts';
 import type { BareDifference } from './bare-difference.ts';
 import { differingNames } from './compared-headers.ts';
 
@@ -8,6 +8,16 @@ export function compareContents(old: Outcome, changed: Outcome): BareDifference[
     ...compareReceived(old.received, changed.received),
     ...headerDifferences('answer_header', 'answer', old.answerHeaders, changed.answerHeaders),
   ];
+}
+
+/** Compares the headers of the answers of each destination that answered on both sides, whatever chance chose. */
+export function answerHeaderDifferences(before: Observation, after: Observation): BareDifference[] {
+  const keyOf = ({ answer, status }: Outcome): string => JSON.stringify([answer, status]);
+  const earlier = new Map(before.outcomes.map((outcome) => [keyOf(outcome), outcome.answerHeaders]));
+  const found = after.outcomes.flatMap((outcome) =>
+    headerDifferences('answer_header', 'answer', earlier.get(keyOf(outcome)), outcome.answerHeaders),
+  );
+  return [...new Map(found.map((one) => [JSON.stringify(one), one])).values()];
 }
 
 function compareReceived(old: ReceivedCopy | undefined, changed: ReceivedCopy | undefined): BareDifference[] {

@@ -2,7 +2,7 @@ import { isFailed, isFault } from '../answer-kinds.ts';
 import { outcomeText } from '../answer-text.ts';
 import type { ChancePart, Difference, DifferenceKind, Observation, ObservedAnswer, Outcome, Probe } from '../model.ts';
 import type { BareDifference, CompareSettings } from './bare-difference.ts';
-import { compareContents } from './compare-contents.ts';
+import { answerHeaderDifferences, compareContents } from './compare-contents.ts';
 import { attemptsDifference, ejectionDifference, limitDifference, timeoutDifference } from './compare-resilience.ts';
 import { mirrorDifferences, shareDifferences } from './compare-shares.ts';
 import { delayDifferences } from './delays.ts';
@@ -51,6 +51,8 @@ function bareDifferences(
       return attemptsDifference(before, after);
     case 'burst':
       return limitDifference(before, after);
+    case 'answer_headers':
+      return answerHeaderDifferences(before, after);
     case 'ejection':
       return ejectionDifference(before, after);
   }

@@ -1,5 +1,6 @@
 import { addedInOtherWays, removedByOne, unseenAddition, unseenRemoval } from '../changed-headers.ts';
 import type { CalleeFailure, NotCompared, ProbeMode } from '../model.ts';
+import { answerHeaders } from './answer-headers.ts';
 import { countingMode } from './chances.ts';
 import { comparedHeaders } from './compared-headers.ts';
 import { delayedMode } from './delays.ts';
@@ -165,26 +166,6 @@ function mostConnections({ cluster }: RequestPieces): unknown[] {
 function limitsIn(value: unknown): number[] {
   if (typeof value === 'number') return value > 0 ? [value] : [];
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(limitsIn) : [];
-}
-
-/** Returns that headers of answers are not compared, if routes change them and nothing shows them. */
-function answerHeaders(before: RequestPieces, after: RequestPieces): NeededModes {
-  const settings = ({ route }: RequestPieces): unknown[] => [
-    route?.response_headers_to_add,
-    route?.response_headers_to_remove,
-    route?.typed_per_filter_config?.['envoy.filters.http.cors'],
-  ];
-  if (before.showsAnswerHeaders) {
-    const names = removedByOne('response_headers_to_remove', before.route, after.route);
-    const unsent = 'the answers of mocks do not have it';
-    return {
-      modes: [],
-      notCompared: names.map((name) => ({ subject: `removal of the header ${name} from answers`, reason: unsent })),
-    };
-  }
-  if (isSame(settings(before), settings(after))) return none;
-  const reason = 'the reply of a mock to another one does not show them';
-  return { modes: [], notCompared: [{ subject: 'headers of answers', reason }] };
 }
 
 /** Names by which headers of routes change what observations have in fields of their own. */

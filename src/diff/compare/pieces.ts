@@ -21,7 +21,7 @@ export interface RoutePiece {
   readonly route?: {
     readonly cluster?: string;
     readonly weighted_clusters?: {
-      readonly clusters?: readonly { readonly name?: string; readonly weight?: number }[];
+      readonly clusters?: readonly WeightedCluster[];
     };
     readonly timeout?: string;
     readonly retry_policy?: RetryPolicy;
@@ -29,9 +29,23 @@ export interface RoutePiece {
   };
   readonly request_headers_to_add?: readonly { readonly header?: { readonly key?: string } }[];
   readonly request_headers_to_remove?: readonly string[];
-  readonly response_headers_to_add?: readonly unknown[];
+  readonly response_headers_to_add?: readonly AddedHeader[];
   readonly response_headers_to_remove?: readonly string[];
   readonly typed_per_filter_config?: Readonly<Record<string, unknown>>;
+}
+
+/** Destination of a route with several of them. */
+export interface WeightedCluster {
+  readonly name?: string;
+  readonly weight?: number;
+  readonly response_headers_to_add?: readonly AddedHeader[];
+  readonly response_headers_to_remove?: readonly string[];
+}
+
+/** `envoy.config.core.v3.HeaderValueOption`. */
+export interface AddedHeader {
+  readonly header?: { readonly key?: string; readonly value?: string };
+  readonly append_action?: string;
 }
 
 export interface RetryPolicy {

@@ -30,7 +30,7 @@ export interface SenderOptions {
   /** Clusters that get copies of the requests of a probe, by its id. */
   readonly mirrors: ReadonlyMap<string, readonly string[]>;
   /** Hosts of the Services that receive the requests of a probe, by its id. */
-  readonly callees: ReadonlyMap<string, string>;
+  readonly callees: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Maximum time of one request, in milliseconds. Longer timeouts of routes are not compared. */
@@ -85,39 +85,47 @@ export async function sendProbes(
     usual.filter(({ id }) => options.mirrors.has(id)),
     1,
   );
-  const calleeOf = ({ id, destination }: Probe): string => options.callees.get(id) ?? destination.host;
-  for (const kind of ['slow', 'failing', 'burst', 'ejection'] as const) {
-    const ofKind = probes.filter(({ mode }) => mode.kind === kind);
-    const parallel = kind === 'slow' ? concurrency : 1;
-    for (const some of Map.groupBy(ofKind, (probe) => `${calleeDirectives(probe)} ${calleeOf(probe)}`).values())
-      await sendWithBehaviour(some, { mesh, calleeOf, send: (them) => send(them, parallel) }, signal);
+  const calleesOf = ({ id, destination, mode }: Probe): readonly string[] => {
+    const all = options.callees.get(id) ?? [destination.host];
+    // One callee that is slow or fails is enough, and each of them may answer with headers.
+    return mode.kind === 'answer_headers' ? all : all.slice(0, 1);
+  };
+  for (const kind of ['slow', 'answer_headers', 'failing', 'burst', 'ejection'] as const) {
+    const ofKind = probes.filter((probe) => probe.mode.kind === kind && calleeDirectives(probe) !== undefined);
+    const parallel = kind === 'slow' || kind === 'answer_headers' ? concurrency : 1;
+    for (const some of Map.groupBy(ofKind, (probe) => `${calleeDirectives(probe)} ${calleesOf(probe).join()}`).values())
+      await sendWithBehaviour(some, { mesh, calleesOf, send: (them) => send(them, parallel) }, signal);
   }
   return found;
 }
 
 interface BehaviourSender {
   readonly mesh: ComparisonMesh;
-  /** Returns the host of the Service that receives the requests of a probe. */
-  readonly calleeOf: (probe: Probe) => string;
+  /** Returns the hosts of the Services that receive the requests of a probe and follow its directives. */
+  readonly calleesOf: (probe: Probe) => readonly string[];
   readonly send: (probes: readonly Probe[]) => Promise<void>;
 }
 
-/** Sends probes that need the same behaviour of the same callee. Without mocks of the callee they have no answers. */
+/** Sends probes that need the same behaviour of the same callees. Without mocks of the callee they have no answers. */
 async function sendWithBehaviour(
   probes: readonly Probe[],
-  { mesh, calleeOf, send }: BehaviourSender,
+  { mesh, calleesOf, send }: BehaviourSender,
   signal: AbortSignal,
 ): Promise<void> {
   const [first] = probes;
   const directives = first === undefined ? undefined : calleeDirectives(first);
   if (first === undefined || directives === undefined) return;
-  const host = calleeOf(first);
-  const pod = await mesh.podOf(host, signal);
-  if (pod === undefined) return;
-  // Ejection shows only if other pods do not fail.
-  const behaviour = first.mode.kind === 'ejection' ? `${directives}:pod=${pod}` : directives;
-  await using _behaviour = await mesh.behaviour(host, behaviour, signal);
-  await send(probes);
+  let isFollowed = false;
+  await using behaviours = new AsyncDisposableStack();
+  for (const host of calleesOf(first)) {
+    const pod = await mesh.podOf(host, signal);
+    if (pod === undefined) continue;
+    // Ejection shows only if other pods do not fail.
+    const behaviour = first.mode.kind === 'ejection' ? `${directives}:pod=${pod}` : directives;
+    behaviours.use(await mesh.behaviour(host, behaviour, signal));
+    isFollowed = true;
+  }
+  if (isFollowed) await send(probes);
 }
 
 /** Returns how often a probe is sent, and how many of its requests at the same time. */
@@ -131,6 +139,7 @@ function timesOf({ mode }: Probe): Pick<BatchSettings, 'repeat' | 'concurrency'>
       return { repeat: mode.count, concurrency: mode.isCertain ? 1 : delayedConcurrency };
     case 'shares':
     case 'ejection':
+    case 'answer_headers':
       return { repeat: mode.count, concurrency: 1 };
     case 'burst':
       return { repeat: mode.count, concurrency: mode.count };

@@ -24,7 +24,7 @@ export interface ProbePlan {
   /** Clusters that get copies of the requests of a probe, by the id of the probe. */
   readonly mirrors: ReadonlyMap<string, readonly string[]>;
   /** Hosts of the Services that receive the requests of a probe, by its id. */
-  readonly callees: ReadonlyMap<string, string>;
+  readonly callees: ReadonlyMap<string, readonly string[]>;
   /** Names by which objects may concern a probe, by its id. */
   readonly objects: ReadonlyMap<string, EdgeObjects>;
 }
@@ -55,7 +55,7 @@ export function planProbes(
     mirrors: new Map(withCopies.map(({ probe, copies }) => [probe.id, copies])),
     objects: new Map(planned.map(({ probe, objects }) => [probe.id, objects])),
     callees: new Map(
-      planned.flatMap(({ probe, callee }) => (callee === undefined ? [] : [[probe.id, callee] as const])),
+      planned.filter(({ callees }) => callees.length > 0).map(({ probe, callees }) => [probe.id, callees]),
     ),
   };
 }
@@ -64,7 +64,7 @@ export function planProbes(
 interface PlannedProbe {
   readonly probe: Probe;
   readonly copies: readonly string[];
-  readonly callee: string | undefined;
+  readonly callees: readonly string[];
   readonly objects: EdgeObjects;
 }
 
@@ -143,15 +143,23 @@ function planRequest(
     isRepresentative ? mode : modesOfOthers(mode, haveEqualReceivers),
   );
   const copies = [...new Set([...mirrorsOf(earlier.route), ...mirrorsOf(later.route)])];
-  const callee = calleeOf(later.route) ?? calleeOf(earlier.route);
+  const callees = [...new Set([...calleesOf(later.route), ...calleesOf(earlier.route)])];
   const objects = edgeObjects(edge, request);
   const probes = modes.map((mode): PlannedProbe => {
     const { conditions, routes, causes } = request;
     const id = `${title} ${JSON.stringify(mode)}`;
-    const probe = { id, caller, destination, request: request.request, mode, speaksFor, conditions, routes, causes };
-    return { probe, copies, callee, objects };
+    const sent = mode.kind === 'answer_headers' ? withWholeAnswer(request.request, caller) : request.request;
+    const probe = { id, caller, destination, request: sent, mode, speaksFor, conditions, routes, causes };
+    return { probe, copies, callees, objects };
   });
   return { probes, notCompared: needed.notCompared };
+}
+
+/** Returns a request whose answer a mock shows with its headers: it is a text, and not the reply of a mock. */
+function withWholeAnswer(request: Probe['request'], caller: Caller): Probe['request'] {
+  if (caller.kind === 'gateway') return request;
+  const others = request.headers.filter(({ name }) => name !== 'accept');
+  return { ...request, headers: [...others, { name: 'accept', value: 'text/plain' }] };
 }
 
 /** Number of requests of which some reach the same destination before and after a change. */
@@ -159,16 +167,17 @@ const fewRequests = 20;
 
 /** Returns the modes of a request, if another one with the same routes shows shares, timeouts and limits. */
 function modesOfOthers(mode: Probe['mode'], haveEqualReceivers: boolean): Probe['mode'][] {
-  if (mode.kind === 'plain') return [mode];
+  // The settings of CORS depend on the request.
+  if (mode.kind === 'plain' || mode.kind === 'answer_headers') return [mode];
   if (mode.kind !== 'shares') return [];
   // The settings of a route may depend on the request too, such as those of CORS.
   return [haveEqualReceivers ? { ...mode, count: Math.min(mode.count, fewRequests) } : mode];
 }
 
-/** Returns the host of the first cluster of a route; undefined if it is not a Service. */
-function calleeOf(route: Json | undefined): string | undefined {
-  const host = clustersOfRoute(route)[0]?.cluster.split('|')[3];
-  return host?.endsWith('.svc.cluster.local') ? host : undefined;
+/** Returns the hosts of the clusters of a route that are Services. */
+function calleesOf(route: Json | undefined): string[] {
+  const hosts = clustersOfRoute(route).flatMap(({ cluster }) => cluster.split('|')[3] ?? []);
+  return hosts.filter((host) => host.endsWith('.svc.cluster.local'));
 }
 
 function mirrorsOf(route: Json | undefined): string[] {

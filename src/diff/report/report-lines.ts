@@ -103,6 +103,7 @@ function modeText(mode: ProbeMode): string {
     case 'plain':
     case 'shares':
     case 'delayed':
+    case 'answer_headers':
       return '';
     case 'slow':
       return 'slow callee';

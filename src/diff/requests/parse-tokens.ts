@@ -34,7 +34,11 @@ interface JwtProvider {
   readonly from_cookies?: readonly string[];
 }
 
-function placesOf({ from_headers: headers = [], from_params: parameters = [], from_cookies: cookies = [] }: JwtProvider): TokenProvider['places'] {
+function placesOf({
+  from_headers: headers = [],
+  from_params: parameters = [],
+  from_cookies: cookies = [],
+}: JwtProvider): TokenProvider['places'] {
   const [first, ...others] = [
     ...headers.map(({ name = '', value_prefix: prefix = '' }) => ({
       kind: 'header' as const,

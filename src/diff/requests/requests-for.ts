@@ -139,7 +139,9 @@ class RequestMaker {
 
   /** Returns the providers of both sides for which the mesh can sign tokens. Those of one issuer may accept others. */
   private signable(): ParsedSide['providers'] {
-    const all = [...this.before.providers, ...this.after.providers].filter(({ issuer }) => this.edge.canSignFor(issuer));
+    const all = [...this.before.providers, ...this.after.providers].filter(({ issuer }) =>
+      this.edge.canSignFor(issuer),
+    );
     return [...new Map(all.map((provider) => [JSON.stringify(provider), provider])).values()];
   }
 

@@ -69,6 +69,10 @@ function rawExpectations(
         : found([`${subject}attempt = ${seen.attempts}`]);
     case 'burst':
       return burstFacts(seen, other, subject);
+    case 'answer_headers':
+      return probe.caller.kind === 'gateway' && mode.count === 1
+        ? found(contentFacts(outcome, subject, differences))
+        : { kind: 'none', reason: 'a case cannot show the headers of the answers of mocks to mocks' };
     case 'ejection':
       return { kind: 'none', reason: 'a case cannot make one pod of a service fail' };
   }

@@ -200,6 +200,69 @@ describe('two snapshots in one mesh', () => {
     assert.deepEqual(unexplained.map(differenceText), []);
   });
 
+  it('differ in what only names, services that sidecars ask, settings of mocks, and destinations of a route decide', async () => {
+    const alias = `{ apiVersion: v1, kind: Service, metadata: { name: alias }, spec: { type: ExternalName, externalName: admin.default.svc.cluster.local, ports: [{ name: http, port: 80 }] } }`;
+    const strict = `apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: admin }
+spec: { selector: { matchLabels: { app: admin } }, mtls: { mode: STRICT } }`;
+    const asking = `apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: { name: asking }
+spec:
+  workloadSelector: { labels: { app: stock } }
+  configPatches:
+    - applyTo: HTTP_FILTER
+      match: { context: SIDECAR_INBOUND, listener: { filterChain: { filter: { name: envoy.filters.network.http_connection_manager, subFilter: { name: envoy.filters.http.router } } } } }
+      patch:
+        operation: INSERT_BEFORE
+        value:
+          name: envoy.filters.http.lua
+          typed_config:
+            "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
+            default_source_code:
+              inline_string: |
+                function envoy_on_request(handle)
+                  local headers = handle:httpCall("outbound|80||web.default.svc.cluster.local", { [":method"] = "GET", [":path"] = "/", [":authority"] = "web" }, "", 5000)
+                  if headers[":status"] ~= "200" then handle:respond({ [":status"] = "418" }, "no web") end
+                end`;
+    const denied = `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: web }
+spec: { selector: { matchLabels: { app: web } }, action: DENY, rules: [{ to: [{ operation: { methods: [GET] } }] }] }`;
+    const cart = (headers: string): string => `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: cart }
+spec:
+  hosts: [cart]
+  http:
+    - route:
+        - { destination: { host: cart, subset: v1 }, weight: 50 }
+        - { destination: { host: cart, subset: v2 }, weight: 50${headers} }`;
+    const network = `{ apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: { name: deny }, spec: { podSelector: {} } }`;
+    const { differences, notCompared } = await compare(
+      sources(subsets, alias, asking, cart('')),
+      sources(subsets, alias, asking, cart(', headers: { response: { remove: [x-debug] } }'), strict, denied, network),
+    );
+    const found = new Set(
+      differences.map(({ probe, from, to }) => {
+        const caller = probe.caller.kind === 'workload' ? 'workload' : probe.caller.kind;
+        return `${caller} → ${probe.destination.name}: ${from} → ${to}`;
+      }),
+    );
+    const expected = [
+      /^outside → alias: 200 admin v1 → no answer \(reset\)$/,
+      /^workload → stock: 200 stock v1 → 418 /,
+      /^workload → cart: answer x-debug: probe → none$/,
+    ];
+    for (const one of expected)
+      assert.ok(
+        [...found].some((text) => one.test(text)),
+        `${one}: ${[...found].join('\n')}`,
+      );
+    assert.ok(notCompared.some(({ subject }) => subject === 'NetworkPolicy deny'));
+  });
+
   it('differ for a caller without a sidecar, over connections that it keeps and over TCP', async () => {
     const strict = `apiVersion: security.istio.io/v1
 kind: PeerAuthentication

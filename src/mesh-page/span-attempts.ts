@@ -26,10 +26,13 @@ export function attemptsOf(tree: SpanTree): ReadonlyMap<string, SpanAttempt> {
 
 type Attempts = readonly (readonly [Span, SpanAttempt])[];
 
-/** A mirrored request is below the same span, and is not an attempt. */
+/**
+ * A mirrored request is below the same span, and is not an attempt. A gateway has spans of its own, not only for its attempts:
+ * the one for the question to an external authorizer has another name.
+ */
 function attemptsOfProxy(children: readonly Span[]): Attempts {
   const hops = children.filter((span) => (isProxy(span) || isMeshmockSpan(span)) && !isMirrored(span));
-  const byCallee = [...Map.groupBy(hops, ({ service, kind }) => `${kind} ${service}`).values()];
+  const byCallee = [...Map.groupBy(hops, ({ service, kind, name }) => `${kind} ${service} ${name}`).values()];
   return byCallee.filter(({ length }) => length > 1).flatMap(numbered);
 }
 

@@ -407,6 +407,14 @@ suite('traces', () => {
       span(5, 3, 106),
     ];
     assert.deepEqual(textsOf(ofProxy), [undefined, 'attempt 1 of 2', 'attempt 2 of 2', undefined, undefined]);
+    // A gateway asks an external authorizer before it sends the request.
+    const ofGateway = (name: string): Partial<Span> => ({ ...sidecar('client'), name });
+    const asked = [
+      span(1, undefined, 100, sidecar('server')),
+      span(2, 1, 101, ofGateway('async outbound|9000||authorizer.default.svc.cluster.local egress')),
+      span(3, 1, 103, ofGateway('router outbound|8080||back.default.svc.cluster.local egress')),
+    ];
+    assert.deepEqual(textsOf(asked), [undefined, undefined, undefined]);
     const ofService = [span(1, undefined, 100), span(2, 1, 101, call(1)), span(3, 1, 105, call(2))];
     assert.deepEqual(textsOf(ofService), [undefined, 'attempt 1 of 2', 'attempt 2 of 2']);
     // Two calls to the same target, one of which was repeated, and one to another.

@@ -4,14 +4,18 @@ import { mostTraces, type TraceSummary } from './mesh-page-data.ts';
 const leastMs = 2000;
 const longestMs = 16_000;
 
-/** Time after its start in which a trace may get further spans, in milliseconds. Such traces are read again. */
+/** Time after its start in which most traces get their spans, in milliseconds. Such traces are read again. */
 const growingMs = 6000;
+
+/** Time between two requests for all recent traces, in milliseconds: the spans of a slow call arrive after newer traces. */
+const allMs = 16_000;
 
 /** Recent traces, and the decision when to ask for newer ones: less often if there are none. */
 export class TraceReading {
   private known: readonly TraceSummary[] = [];
   private intervalMs = leastMs;
   private readAtMs = Number.NEGATIVE_INFINITY;
+  private allAtMs = Number.NEGATIVE_INFINITY;
   private total = -1;
   /** True if there were no requests between the last two answers. */
   private isStill = false;
@@ -19,12 +23,6 @@ export class TraceReading {
   /** Traces that are known, the newest first. */
   get traces(): readonly TraceSummary[] {
     return this.known;
-  }
-
-  /** Start of the traces to ask for, in milliseconds since the epoch: the newest known ones may have got further spans. */
-  get sinceMs(): number {
-    const [newest] = this.known;
-    return newest === undefined ? 0 : Math.floor(newest.startMs - growingMs);
   }
 
   /**
@@ -37,6 +35,19 @@ export class TraceReading {
     if (total === this.total && isQuiet) return false;
     if (total !== this.total && this.isStill) this.intervalMs = leastMs;
     return nowMs - this.readAtMs >= this.intervalMs;
+  }
+
+  /**
+   * Begins to ask.
+   *
+   * @returns start of the traces to ask for, in milliseconds since the epoch: the newest known ones may have got further
+   *   spans; 0 for all
+   */
+  begin(nowMs: number): number {
+    const [newest] = this.known;
+    if (newest !== undefined && nowMs - this.allAtMs < allMs) return Math.floor(newest.startMs - growingMs);
+    this.allAtMs = nowMs;
+    return 0;
   }
 
   /**

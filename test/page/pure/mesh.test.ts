@@ -212,9 +212,9 @@ test('new traces are joined with known ones, which may grow, and are asked for l
   assert.ok(trace !== undefined);
   const made = (traceId: string, startMs: number, spans = 1): TraceSummary => ({ ...trace, traceId, startMs, spans });
   assert.ok(reading.isDue(0, true, 0));
-  assert.equal(reading.sinceMs, 0);
+  assert.equal(reading.begin(0), 0);
   assert.ok(reading.add([made('b', 20_000), made('a', 10_000)], 5, 0));
-  assert.equal(reading.sinceMs, 14_000);
+  assert.equal(reading.begin(2000), 14_000);
   // The last requests may have traces that have not arrived.
   assert.ok(!reading.isDue(5, false, 1000) && reading.isDue(5, false, 2000) && !reading.isDue(5, true, 2000));
   assert.ok(reading.add([made('c', 30_000), made('b', 20_000, 4)], 6, 2000));
@@ -240,6 +240,29 @@ test('new traces are joined with known ones, which may grow, and are asked for l
   assert.ok(!reading.isDue(10, false, 61_000) && reading.isDue(11, false, 62_000));
   for (let index = 0; index < 60; index++) reading.add([made(`n${index}`, 40_000 + index)], 11, 70_000);
   assert.equal(reading.traces.length, mostTraces);
+});
+
+test('the trace of a call that is slower than the requests for newer traces is found too', () => {
+  const reading = new TraceReading();
+  const [trace] = demoTraces.traces;
+  assert.ok(trace !== undefined);
+  const foundFrom: number[] = [];
+  // A trace begins each second; the spans of one that began at 3 s arrive at 20 s.
+  for (let nowMs = 0; nowMs <= 60_000; nowMs += 2000) {
+    const sinceMs = reading.begin(nowMs);
+    const arrived = Array.from({ length: nowMs / 1000 }, (_, second) => ({
+      ...trace,
+      traceId: `${second}`,
+      startMs: second * 1000,
+    }));
+    const slow = nowMs < 20_000 ? [] : [{ ...trace, traceId: 'slow', startMs: 3000 }];
+    const found = [...arrived, ...slow].filter(({ startMs }) => startMs >= sinceMs);
+    reading.add(found, nowMs, nowMs);
+    foundFrom.push(found.length);
+    if (nowMs === 40_000) assert.ok(reading.traces.some(({ traceId }) => traceId === 'slow'));
+  }
+  // Most requests are for the newest traces only.
+  assert.ok(foundFrom.filter((count) => count > 12).length <= 4, `found: ${foundFrom.join(', ')}`);
 });
 
 /** Relative luminance of a color of 6 hex digits (WCAG 2.2). */

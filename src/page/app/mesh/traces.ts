@@ -44,7 +44,7 @@ export class Traces {
 
   private async read(total: number): Promise<void> {
     this.isReading = true;
-    const { sinceMs } = this.reading;
+    const sinceMs = this.reading.begin(performance.now());
     const found = await readData<TraceList>(meshPaths.traces, sinceMs === 0 ? {} : { since: String(sinceMs) });
     this.isReading = false;
     const isNew = this.reading.add('error' in found ? [] : found.traces, total, performance.now());

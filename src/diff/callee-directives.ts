@@ -4,7 +4,7 @@ import type { CalleeFailure, Probe } from './model.ts';
 const sentHeaderValue = 'probe';
 
 /** Returns the directives that the callee of a probe must follow; undefined for none. */
-export function calleeDirectives({ mode }: Probe): string | undefined {
+export function calleeDirectives({ mode }: Pick<Probe, 'mode'>): string | undefined {
   switch (mode.kind) {
     case 'plain':
     case 'shares':

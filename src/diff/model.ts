@@ -333,12 +333,13 @@ export interface NotCompared {
 
 /** Numbers for the first line of a report. */
 export interface ComparisonCounts {
-  /** Number of all edges of the mesh, by a caller and a host. */
+  /** Number of all edges of the mesh, by a caller and a host; of running meshes, those with requests that were compared. */
   readonly edges: number;
-  readonly changedEdges: number;
+  /** Number of those whose configuration differs; undefined for running meshes, which do not show it. */
+  readonly changedEdges: number | undefined;
   /** Number of hosts at the ports of gateways. */
   readonly gateways: number;
-  readonly changedGateways: number;
+  readonly changedGateways: number | undefined;
   readonly requests: number;
 }
 

@@ -7,14 +7,7 @@ import type { CallRoute } from '../../send/request-batch.ts';
 import { type Case, type CaseRequest, outsideName, type WorkloadFault } from '../case.ts';
 import type { MeshUnderTest, Phase } from '../mesh-under-test.ts';
 import { DeferredActions } from './deferred-actions.ts';
-
-/** Entry into a running mesh: a meshmock or a gateway. */
-export interface LiveEntry {
-  /** Name of the service or gateway; undefined for a meshmock that calls every service. */
-  readonly name: string | undefined;
-  readonly protocol: 'http' | 'grpc';
-  readonly address: { readonly host: string; readonly port: number };
-}
+import type { LiveEntry } from './live-entry.ts';
 
 /** Running mesh that the cases call and do not change. */
 export class LiveTestMesh implements MeshUnderTest {

@@ -1,3 +1,5 @@
+import { parseEntry } from '../../cases/meshes/live-entry.ts';
+import type { EntryPairs } from '../../diff/live/live-entries.ts';
 import { type Severity, severities } from '../../diff/model.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { label, text, wholeNumber } from '../../options/option-values.ts';
@@ -27,6 +29,12 @@ export const diffSchema = {
     aliases: ['-n'],
   },
   ...meshOptions,
+  entry: {
+    parse: parseEntry,
+    value: '[NAME=]URL',
+    help: 'meshmock in the running mesh OLD, and again in NEW; NAME as for `meshmock test`',
+    repeatable: true,
+  },
   all: { isSwitch: true, help: 'also send requests where the configuration of all proxies is equal' },
   format: {
     parse: parseFormat,
@@ -51,6 +59,8 @@ export const diffSchema = {
 } as const;
 
 export interface DiffSettings extends Values<typeof diffSchema> {
+  /** Entries into two running meshes; undefined to compare snapshots in a local mesh. */
+  readonly entries: EntryPairs | undefined;
   readonly before: SnapshotNames;
   readonly after: SnapshotNames;
 }
@@ -66,7 +76,28 @@ export function readDiffSettings(args: readonly string[]): DiffSettings {
   const end = args.indexOf('--');
   const paths = end === -1 ? undefined : args.slice(end + 1);
   const { values, positionals } = parseOptions(diffSchema, end === -1 ? args : args.slice(0, end), {});
-  return { ...values, ...parseSnapshots(positionals, paths) };
+  const entries = pairEntries(values.entry);
+  if (entries !== undefined && values.write !== undefined)
+    throw new MeshmockError(
+      'usage',
+      '--write writes cases of a local mesh, and --entry compares running ones: remove one of them',
+    );
+  return { ...values, entries, ...parseSnapshots(positionals, paths, entries !== undefined) };
+}
+
+/**
+ * Returns the entries of both meshes: of two with the same name, the first one is that of OLD.
+ *
+ * @throws MeshmockError `usage` if a name does not have two
+ */
+function pairEntries(all: Values<typeof diffSchema>['entry']): EntryPairs | undefined {
+  if (all.length === 0) return undefined;
+  const pairs = [...Map.groupBy(all, ({ name }) => name)].map(([name, [before, after, third]]) => {
+    if (before !== undefined && after !== undefined && third === undefined) return { before, after };
+    const flag = `--entry ${name === undefined ? '' : `${name}=`}`;
+    throw new MeshmockError('usage', `expected ${flag}OLD_URL and ${flag}NEW_URL, one for each mesh`);
+  });
+  return { before: pairs.map(({ before }) => before), after: pairs.map(({ after }) => after) };
 }
 
 function parseFormat(value: string): ReportFormat {

@@ -1,4 +1,5 @@
 import { compareSnapshots } from '../../diff/engine/compare-snapshots.ts';
+import { compareLive } from '../../diff/live/compare-live.ts';
 import type { Comparison } from '../../diff/model.ts';
 import { exitCodeOf as verdictOf } from '../../diff/report/data-reports.ts';
 import { reportLines } from '../../diff/report/report-lines.ts';
@@ -16,19 +17,25 @@ import { runSnapshots } from './snapshot-run.ts';
 import { caseWriter, type SnapshotSources, writeCaseFile } from './written-cases.ts';
 
 const help: HelpText = {
-  usage: ['diff [OPTIONS] OLD NEW', 'diff [OPTIONS] REVISION [REVISION] -- PATH…'],
+  usage: [
+    'diff [OPTIONS] OLD NEW',
+    'diff [OPTIONS] REVISION [REVISION] -- PATH…',
+    'diff --entry OLD_URL --entry NEW_URL [OPTIONS] MANIFESTS',
+  ],
   summary: 'Compares the behaviour of a mesh with two sets of manifests.',
   about: [
     'A local mesh starts with OLD, and turns into NEW: a real istiod, real sidecars, and a mock in place of each image. The configuration of all proxies is compared, and requests are sent on both sides where it differs. OLD and NEW are files, folders, kustomizations or revisions of Git.',
+    'With --entry, the requests are sent to two running meshes, through a meshmock in each. The manifests, which may be one set or OLD and NEW, say which requests.',
   ],
   schema: diffSchema,
   examples: [
     'meshmock diff old/ new/',
     'meshmock diff main -- k8s/',
     'meshmock diff v1.0..v1.1 --format markdown -- k8s/',
+    'meshmock diff --entry localhost:8080 --entry localhost:9080 k8s/',
   ],
   notes: [
-    'Exit code: 0 if the behaviour is the same; 1 if it differs, with --fail-on only for these severities; 2 if a manifest or the command is wrong, if this machine cannot run a mesh, or if the run was interrupted.',
+    'Exit code: 0 if the behaviour is the same; 1 if it differs, with --fail-on only for these severities; 2 if a manifest or the command is wrong, if this machine cannot run a mesh, if an entry does not answer, or if the run was interrupted.',
   ],
 };
 
@@ -75,9 +82,13 @@ function report(comparison: Comparison, settings: DiffSettings, sources: Snapsho
 }
 
 function compare(
-  { namespace, all, ...settings }: DiffSettings,
+  { namespace, all, entries, ...settings }: DiffSettings,
   sources: SnapshotSources,
   signal: AbortSignal,
 ): Promise<Comparison> {
-  return runSnapshots(namespace, settings, signal, (run) => compareSnapshots({ ...run, ...sources, all }, signal));
+  return runSnapshots(namespace, settings, signal, (run) =>
+    entries === undefined
+      ? compareSnapshots({ ...run, ...sources, all }, signal)
+      : compareLive({ ...run, ...sources, entries }, signal),
+  );
 }

@@ -13,6 +13,7 @@ export type SnapshotNames =
  *
  * @param names operands before `--`: OLD and NEW, or one or two revisions
  * @param paths paths after `--`, which mean that the operands are revisions; undefined without `--`
+ * @param mayBeEqual true if a single file or folder is both OLD and NEW
  * @throws MeshmockError `usage`
  * @example
  * parseSnapshots(['v1..v2'], ['k8s/']).after; // { kind: 'revision', revision: 'v2', paths: ['k8s/'] }
@@ -20,10 +21,16 @@ export type SnapshotNames =
 export function parseSnapshots(
   names: readonly string[],
   paths: readonly string[] | undefined,
+  mayBeEqual = false,
 ): { readonly before: SnapshotNames; readonly after: SnapshotNames } {
   const [first, second, third] = names;
   if (third !== undefined) throw new MeshmockError('usage', `expected two snapshots, found a third: "${third}"`);
   if (paths === undefined) {
+    if (mayBeEqual && second === undefined) {
+      if (first === undefined)
+        throw new MeshmockError('usage', 'expected the manifests of both meshes, or OLD and NEW');
+      return { before: { kind: 'files', paths: [first] }, after: { kind: 'files', paths: [first] } };
+    }
     if (first === undefined || second === undefined) throw new MeshmockError('usage', tooFewText(first));
     return { before: { kind: 'files', paths: [first] }, after: { kind: 'files', paths: [second] } };
   }

@@ -1,4 +1,4 @@
-import type { LiveEntry } from '../../cases/meshes/live-test-mesh.ts';
+import { parseEntry } from '../../cases/meshes/live-entry.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { durationMs, text, wholeNumber } from '../../options/option-values.ts';
 import { parseOptions, type Values } from '../../options/options.ts';
@@ -160,13 +160,4 @@ function conflictWithWrite(values: Values<typeof testSchema>): string | undefine
 export function oneMeshFlagOf({ keep, http, grpc }: Pick<TestSettings, 'keep' | 'http' | 'grpc'>): string | undefined {
   const flags = { '--keep': keep, '--http with a port': http.port !== 0, '--grpc with a port': grpc.port !== 0 };
   return Object.entries(flags).find(([, isGiven]) => isGiven)?.[0];
-}
-
-function parseEntry(value: string): LiveEntry {
-  const [, name, url = ''] = /^(?:([a-z0-9][a-z0-9.-]*)=)?(.*)$/s.exec(value) ?? [];
-  const [, scheme = 'http', authority = ''] = /^(?:(http|grpc):\/\/)?([^/?#]+)\/?$/.exec(url) ?? [];
-  if (authority === '')
-    throw new MeshmockError('usage', `"${value}": expected http://HOST:PORT or grpc://HOST:PORT, or NAME=URL`);
-  const address = parseAddress(/:\d+$/.test(authority) ? authority : `${authority}:${scheme === 'http' ? 80 : 9090}`);
-  return { name, protocol: scheme as 'http' | 'grpc', address };
 }

@@ -22,9 +22,15 @@ const requestPolicies = new Set(['RequestAuthentication', 'AuthorizationPolicy']
 /** Finds the objects that differ between two snapshots, and the fields of them that caused differences of behaviour. */
 export class CauseFinder {
   readonly changed: readonly ChangedObject[];
+  private readonly areAllKnown: boolean;
 
-  constructor(before: readonly Manifest[], after: readonly Manifest[], namespace: string) {
+  /**
+   * @param namespace namespace of objects without one
+   * @param areAllKnown true if nothing but these objects can have caused a difference
+   */
+  constructor(before: readonly Manifest[], after: readonly Manifest[], namespace: string, areAllKnown = true) {
     this.changed = changedObjects(before, after, namespace);
+    this.areAllKnown = areAllKnown;
   }
 
   /**
@@ -44,7 +50,7 @@ export class CauseFinder {
     const usual = best.filter(({ object }) => isUsualKind(kind, object.kind));
     const [first, another] = usual.length > 0 ? usual : best;
     if (first !== undefined && (another === undefined || first.isKnown)) return causeIn(first);
-    const [only, other] = possible;
+    const [only, other] = this.areAllKnown ? possible : [];
     if (first !== undefined || only === undefined || other !== undefined) return undefined;
     return causeIn({ object: only, parts: only.parts, place: undefined });
   }

@@ -78,7 +78,7 @@ export async function compareIn(
   const { edges, plan } = await phase('compare the configuration', async () => {
     const outside = `${mesh.namespace}/${outsideWorkload}`;
     const found = edgesOf(before, after, { all: options.all, outside });
-    return { edges: found, plan: planProbes(found.toProbe, found.callers, () => true) };
+    return { edges: found, plan: planProbes(found.toProbe, found.callers, { canSignFor: () => true, isLive: false }) };
   });
   const objects = { before: parseManifests(options.before), after: parseManifests(options.after) };
   const finder = new CauseFinder(objects.before, objects.after, mesh.namespace);

@@ -47,7 +47,7 @@ export async function observeSnapshot(
     all: true,
     outside: `${mesh.namespace}/${outsideWorkload}`,
   });
-  const plan = planProbes(toProbe, callers, () => true);
+  const plan = planProbes(toProbe, callers, { canSignFor: () => true, isLive: false });
   const { probes, mirrors, callees } = plan;
   onPhase('send requests');
   const tokenParts = (probe: Probe) => mesh.keys.partsOf(probe);

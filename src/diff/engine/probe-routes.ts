@@ -41,23 +41,28 @@ export function probeRoute(
   timeoutMs: number,
   entries: ProbeEntries,
 ): CallRoute | undefined {
-  const { caller, destination, request } = probe;
+  const { caller } = probe;
   const plan: AnswerPlan = { kind: 'answer', directives: [], uri: path };
   if (caller.kind === 'gateway') return routeToGateway(probe, caller, headers, plan, entries);
-  const authority: Header[] = request.authority === undefined ? [] : [{ name: 'host', value: request.authority }];
-  const call: Call = {
-    scheme: request.protocol,
-    host: destination.host,
-    port: destination.port,
+  const call = probeCall(probe, headers, timeoutMs);
+  return callViaMock({ scheme: 'http', address: dialAddress(callerPort(caller, entries)) }, call, plan);
+}
+
+/** Returns the call that the mock of a caller makes for a probe. */
+export function probeCall(
+  { destination: { host, port }, request: { protocol, method, authority } }: Probe,
+  headers: readonly Header[],
+  timeoutMs: number,
+): Call {
+  return {
+    scheme: protocol,
+    host,
+    port,
     times: 1,
-    headers: [...headers, ...authority],
-    options: {
-      timeoutMs,
-      ...(request.protocol === 'http' && request.method !== 'GET' ? { method: request.method } : {}),
-    },
+    headers: [...headers, ...(authority === undefined ? [] : [{ name: 'host', value: authority }])],
+    options: { timeoutMs, ...(protocol === 'http' && method !== 'GET' ? { method } : {}) },
     then: undefined,
   };
-  return callViaMock({ scheme: 'http', address: dialAddress(callerPort(caller, entries)) }, call, plan);
 }
 
 function callerPort(caller: Exclude<Caller, { kind: 'gateway' }>, { ports, namespace }: ProbeEntries): MachinePort {

@@ -1,18 +1,14 @@
 import { performance } from 'node:perf_hooks';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshmockError } from '../../error/meshmock-error.ts';
-import type { Client } from '../../execute/client.ts';
 import { runConcurrently } from '../../execute/concurrency/run-concurrently.ts';
-import type { Scheme } from '../../plan/plan.ts';
 import type { CallResult } from '../../reply/reply.ts';
-import { type BatchSettings, type CallRoute, openClient, sendBatch } from '../../send/request-batch.ts';
+import type { CallRoute } from '../../send/request-batch.ts';
 import { calleeDirectives } from '../callee-directives.ts';
-import { delayedConcurrency } from '../compare/delays.ts';
 import type { MirroredCopies, Probe } from '../model.ts';
-import { mayBeByChance } from './chance-answers.ts';
 import type { ComparisonMesh } from './comparison-mesh.ts';
 import { withMirrorCounts } from './mirror-counts.ts';
-import { type ProbeEntries, probeRoute, type TokenParts } from './probe-routes.ts';
+import { type AnswerSettings, answersTo, ProbeClients, probeTimeoutMs } from './probe-answers.ts';
+import { probeRoute, type TokenParts } from './probe-routes.ts';
 
 /** Answers to the requests of one probe. */
 export interface ProbeAnswers {
@@ -33,12 +29,8 @@ export interface SenderOptions {
   readonly callees: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Maximum time of one request, in milliseconds. Longer timeouts of routes are not compared. */
-const requestTimeoutMs = 15_000;
-/** The same over TCP, where a refused connection may stay open without an answer. */
-const tcpTimeoutMs = 3000;
-/** Callers that send at the same time. */
-const concurrency = 8;
+/** Time that the start of a mock takes at most, in milliseconds. */
+const longestStartMs = 4000;
 
 /**
  * Sends the requests of probes to a mesh. Probes that need another behaviour of their callee run after the others, one
@@ -52,12 +44,17 @@ export async function sendProbes(
   options: SenderOptions,
   signal: AbortSignal,
 ): Promise<Map<string, ProbeAnswers>> {
-  await using clients = new Clients();
+  await using clients = new ProbeClients();
   const entries = await mesh.entries(signal);
   const found = new Map<string, ProbeAnswers>();
+  const { userAgent, tokenParts } = options;
   const startsUntilMs = performance.now() + longestStartMs;
   const sendOne = async (probe: Probe): Promise<void> => {
-    const action = (): Promise<CallResult[]> => answersTo(probe, { clients, entries, options, startsUntilMs }, signal);
+    const route = probeRoute(probe, tokenParts(probe), probeTimeoutMs(probe), entries);
+    const action = async (): Promise<CallResult[]> =>
+      route === undefined
+        ? [unreachable(probe)]
+        : answersOrNone(probe, route, { clients, userAgent, startsUntilMs }, signal);
     const copied = options.mirrors.get(probe.id);
     const seen =
       copied === undefined || probe.mode.kind === 'slow'
@@ -65,19 +62,8 @@ export async function sendProbes(
         : await withMirrorCounts(mesh, copied, action, signal);
     found.set(probe.id, { probe, ...seen });
   };
-  // Envoy prefers pods with fewer active requests. So the requests of one caller follow one another.
-  const send = async (some: readonly Probe[], parallel = concurrency): Promise<void> => {
-    const ofCallers = [...Map.groupBy(some, ({ caller }) => JSON.stringify(caller)).values()];
-    await runConcurrently(
-      ofCallers.length,
-      parallel,
-      () => !signal.aborted,
-      async (index) => {
-        for (const probe of ofCallers[index] ?? []) if (!signal.aborted) await sendOne(probe);
-      },
-    );
-    if (signal.aborted) throw new MeshmockError('canceled', 'stopped');
-  };
+  const send = (some: readonly Probe[], parallel = callersAtOnce): Promise<void> =>
+    sendByCaller(some, parallel, sendOne, signal);
   const usual = probes.filter((probe) => calleeDirectives(probe) === undefined);
   await send(usual.filter(({ id }) => !options.mirrors.has(id)));
   // Copies are counted by counters of the proxies, which know nothing of probes.
@@ -92,11 +78,73 @@ export async function sendProbes(
   };
   for (const kind of ['slow', 'answer_headers', 'failing', 'burst', 'ejection'] as const) {
     const ofKind = probes.filter((probe) => probe.mode.kind === kind && calleeDirectives(probe) !== undefined);
-    const parallel = kind === 'slow' || kind === 'answer_headers' ? concurrency : 1;
+    const parallel = kind === 'slow' || kind === 'answer_headers' ? callersAtOnce : 1;
     for (const some of Map.groupBy(ofKind, (probe) => `${calleeDirectives(probe)} ${calleesOf(probe).join()}`).values())
       await sendWithBehaviour(some, { mesh, calleesOf, send: (them) => send(them, parallel) }, signal);
   }
   return found;
+}
+
+/** Returns the answers to a probe; none if the mock of the caller answers without a call, as its own directives say. */
+async function answersOrNone(
+  probe: Probe,
+  route: CallRoute,
+  settings: AnswerSettings,
+  signal: AbortSignal,
+): Promise<CallResult[]> {
+  // Answers of gateways are those of the callee.
+  if (probe.caller.kind === 'gateway') return answersTo(probe, route, settings, signal);
+  let isCallerSilent = false;
+  const unwrap = (answer: CallResult): CallResult => {
+    isCallerSilent ||= isOwnAnswer(answer);
+    return route.unwrap?.(answer) ?? answer;
+  };
+  try {
+    const answers = await answersTo(probe, { ...route, unwrap }, settings, signal);
+    return isCallerSilent ? [] : answers;
+  } catch (error) {
+    if (!isCallerSilent) throw error;
+    return [];
+  }
+}
+
+/** Reports whether a mock answers without a call, as its own directives say. */
+function isOwnAnswer({ answeredBy, reply }: CallResult): boolean {
+  return answeredBy === 'service' && (reply?.calls ?? []).length === 0;
+}
+
+/** Callers that send at the same time. */
+export const callersAtOnce = 8;
+
+/**
+ * Sends probes, those of one caller one after another: Envoy prefers pods with fewer active requests.
+ *
+ * @param parallel callers that send at the same time
+ * @throws MeshmockError `canceled` when the signal is aborted
+ */
+export async function sendByCaller(
+  probes: readonly Probe[],
+  parallel: number,
+  sendOne: (probe: Probe) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const ofCallers = [...Map.groupBy(probes, ({ caller }) => JSON.stringify(caller)).values()];
+  await runConcurrently(
+    ofCallers.length,
+    parallel,
+    () => !signal.aborted,
+    async (index) => {
+      for (const probe of ofCallers[index] ?? []) if (!signal.aborted) await sendOne(probe);
+    },
+  );
+  if (signal.aborted) throw new MeshmockError('canceled', 'stopped');
+}
+
+/** Returns the answer to a request to a port that a gateway does not have. */
+function unreachable({ destination, request }: Probe): CallResult {
+  const target = `${destination.host}:${destination.port}`;
+  const message = 'no Service leads to the gateway at this port';
+  return { target, scheme: request.protocol, answeredBy: 'nobody', error: { code: 'unreachable', message } };
 }
 
 interface BehaviourSender {
@@ -126,109 +174,4 @@ async function sendWithBehaviour(
     isFollowed = true;
   }
   if (isFollowed) await send(probes);
-}
-
-/** Returns how often a probe is sent, and how many of its requests at the same time. */
-function timesOf({ mode }: Probe): Pick<BatchSettings, 'repeat' | 'concurrency'> {
-  switch (mode.kind) {
-    case 'plain':
-    case 'slow':
-    case 'failing':
-      return { repeat: 1, concurrency: 1 };
-    case 'delayed':
-      return { repeat: mode.count, concurrency: mode.isCertain ? 1 : delayedConcurrency };
-    case 'shares':
-    case 'ejection':
-    case 'answer_headers':
-      return { repeat: mode.count, concurrency: 1 };
-    case 'burst':
-      return { repeat: mode.count, concurrency: mode.count };
-  }
-}
-
-/** Parts that all requests of a phase share. */
-interface SenderState {
-  readonly clients: Clients;
-  readonly entries: ProbeEntries;
-  readonly options: SenderOptions;
-  /** Time until which mocks of pods that were replaced may still start. */
-  readonly startsUntilMs: number;
-}
-
-async function answersTo(
-  probe: Probe,
-  { clients, entries, options: { userAgent, tokenParts }, startsUntilMs }: SenderState,
-  signal: AbortSignal,
-): Promise<CallResult[]> {
-  const limitMs = probe.request.protocol === 'tcp' ? tcpTimeoutMs : requestTimeoutMs;
-  const route = probeRoute(probe, tokenParts(probe), limitMs, entries);
-  if (route === undefined) return [unreachable(probe)];
-  const client = await clients.clientFor(route);
-  let isCallerSilent = false;
-  const unwrap = (answer: CallResult): CallResult => {
-    isCallerSilent ||= isOwnAnswer(answer);
-    return route.unwrap?.(answer) ?? answer;
-  };
-  const settings = {
-    ...route,
-    ...timesOf(probe),
-    timeoutMs: limitMs + 1000,
-    expectations: [],
-    // Answers of gateways are those of the callee.
-    ...(probe.caller.kind === 'gateway' ? {} : { unwrap }),
-  };
-  const send = async (repeat: number): Promise<CallResult[]> => {
-    const answers: CallResult[] = [];
-    try {
-      await sendBatch({ ...settings, repeat }, client, userAgent, (answer) => answers.push(answer), signal);
-    } catch (error) {
-      if (!isCallerSilent) throw error;
-    }
-    return isCallerSilent ? [] : answers;
-  };
-  let answers = await send(settings.repeat);
-  if (calleeDirectives(probe) !== undefined || isCallerSilent) return answers;
-  const isDoubtful = (answer: CallResult): boolean => mayBeByChance(answer, probe.mode);
-  const mayStart = (): boolean => performance.now() < startsUntilMs;
-  // The timeout of TCP is longer than a slow machine needs.
-  const triesOfProbe = probe.request.protocol === 'tcp' ? 1 : mostTries;
-  for (let tries = 0; (tries < triesOfProbe || mayStart()) && answers.some(isDoubtful); tries++) {
-    if (mayStart()) await sleep(pauseMs, undefined, { signal });
-    const kept = answers.filter((answer) => !isDoubtful(answer));
-    answers = [...kept, ...(await send(answers.length - kept.length))];
-  }
-  return answers;
-}
-
-/** Reports whether a mock answers without a call, as its own directives say. */
-function isOwnAnswer({ answeredBy, reply }: CallResult): boolean {
-  return answeredBy === 'service' && (reply?.calls ?? []).length === 0;
-}
-
-/** Returns the answer to a request to a port that a gateway does not have. */
-function unreachable({ destination, request }: Probe): CallResult {
-  const target = `${destination.host}:${destination.port}`;
-  const message = 'no Service leads to the gateway at this port';
-  return { target, scheme: request.protocol, answeredBy: 'nobody', error: { code: 'unreachable', message } };
-}
-
-const mostTries = 5;
-/** Pause before a request is sent again while pods may start, and the time that their start takes at most, in milliseconds. */
-const pauseMs = 250;
-const longestStartMs = 4000;
-
-/** Clients of the schemes of probes. Those with TLS have the certificates of their route. */
-class Clients implements AsyncDisposable {
-  private readonly clients = new Map<string, Promise<Client>>();
-
-  clientFor({ target, tls }: CallRoute): Promise<Client> {
-    const key = JSON.stringify([target.scheme, tls]);
-    const known = this.clients.get(key) ?? openClient(target.scheme satisfies Scheme, tls);
-    this.clients.set(key, known);
-    return known;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.clients.values()].map(async (client) => (await client).close()));
-  }
 }

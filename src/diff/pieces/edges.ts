@@ -23,7 +23,9 @@ export interface Edge {
 }
 
 /** Edges of two snapshots. */
-export interface EdgeSet extends Omit<ComparisonCounts, 'requests'> {
+export interface EdgeSet extends Pick<ComparisonCounts, 'edges' | 'gateways'> {
+  readonly changedEdges: number;
+  readonly changedGateways: number;
   /** All workloads that may call. */
   readonly callers: readonly Caller[];
   /** Edges to probe, one for each class of callers. */
@@ -34,6 +36,8 @@ export interface EdgeSet extends Omit<ComparisonCounts, 'requests'> {
 export interface EdgeOptions {
   /** True to probe equal edges too. */
   readonly all: boolean;
+  /** True to keep callers apart whose configuration is the same, since that of running meshes is not known. */
+  readonly eachCaller?: boolean;
   /** Workload outside the mesh, as NAMESPACE/NAME. */
   readonly outside: string;
 }
@@ -130,7 +134,7 @@ function edgesTo(
     const isEqual = isSame(parts.before, parts.after);
     if (!isEqual) changed.push(pairOf(one));
     if (isEqual && !options.all) continue;
-    const key = classKey(parts.before, parts.after, pods);
+    const key = options.eachCaller === true ? callerKey(caller) : classKey(parts.before, parts.after, pods);
     const known = classes.get(key) ?? { caller, speaksFor: [], destination, protocol, calleePort, ...parts };
     classes.set(key, { ...known, speaksFor: [...known.speaksFor, caller] });
   }

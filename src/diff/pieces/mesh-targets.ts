@@ -130,7 +130,7 @@ function portsOf(service: SnapshotService, { pods }: MeshSnapshot): CallablePort
 }
 
 /** Mocks serve their own metrics at these ports, in the place of the image. */
-function isMetrics({ name }: SnapshotPort): boolean {
+export function isMetrics({ name }: SnapshotPort): boolean {
   return name === 'http-metrics' || name === 'metrics' || name === 'http-monitoring';
 }
 

@@ -1,21 +1,29 @@
+import { calleeDirectives } from '../callee-directives.ts';
 import { callerKey } from '../caller-text.ts';
 import { type EdgeNote, joinEdgeNotes } from '../edge-notes.ts';
 import type { EdgeObjects } from '../edge-objects.ts';
 import type { Caller, Cause, NotCompared, Probe } from '../model.ts';
-import type { EdgeParts } from '../pieces/edge-parts.ts';
 import type { Edge } from '../pieces/edges.ts';
-import { type Json, type JsonObject, numberAt, objectsAt, textAt } from '../pieces/json.ts';
-import type { EdgeSide, EnvoyFilter, EnvoyVirtualHost } from '../requests/edge-side.ts';
+import { type Json, objectsAt, textAt } from '../pieces/json.ts';
 import { type ClassRequest, representatives, requestsFor } from '../requests/requests-for.ts';
 import { clusterChanges } from './cluster-changes.ts';
 import { edgeObjects } from './edge-objects.ts';
 import { impliedRoute } from './implied-route.ts';
 import { keptOverGrpc } from './kept-connections.ts';
+import { directedRequests, isLiveMode, unsentModes } from './live-modes.ts';
 import { modesFor } from './probe-modes.ts';
+import { requestSideOf } from './request-side.ts';
 import { clustersOfRoute } from './route-destinations.ts';
 import { unseenConnections } from './unseen-connections.ts';
 import { unseenFields } from './unseen-fields.ts';
 import { rateLimitBurst, unseenSettings } from './unseen-settings.ts';
+
+export interface ProbeSettings {
+  /** Reports whether the mesh can sign tokens of an issuer. */
+  readonly canSignFor: (issuer: string) => boolean;
+  /** True for running meshes: their settings may differ from those of both sides, and callees get directives in requests. */
+  readonly isLive: boolean;
+}
 
 /** Probes of all edges, and what they leave out. */
 export interface ProbePlan {
@@ -33,14 +41,9 @@ export interface ProbePlan {
  * Returns the probes of edges: a request for each class that the conditions of both sides distinguish.
  *
  * @param callers all workloads of the mesh that may call
- * @param canSignFor reports whether the mesh can sign tokens of an issuer
  */
-export function planProbes(
-  edges: readonly Edge[],
-  callers: readonly Caller[],
-  canSignFor: (issuer: string) => boolean,
-): ProbePlan {
-  const parts = edges.map((edge) => planEdge(edge, canSignFor));
+export function planProbes(edges: readonly Edge[], callers: readonly Caller[], settings: ProbeSettings): ProbePlan {
+  const parts = edges.map((edge) => planEdge(edge, settings));
   const planned = parts.flatMap(({ probes }) => probes);
   const withCopies = planned.filter(({ copies }) => copies.length > 0);
   return {
@@ -81,7 +84,7 @@ interface PlannedRequest {
   readonly notCompared: readonly NotCompared[];
 }
 
-function planEdge(edge: Edge, canSignFor: (issuer: string) => boolean): PlannedEdge {
+function planEdge(edge: Edge, { canSignFor, isLive }: ProbeSettings): PlannedEdge {
   const title = edgeTitle(edge);
   const { caller, destination, protocol, before, after } = edge;
   const { requests, notCompared, isFullProduct } = requestsFor(
@@ -92,14 +95,22 @@ function planEdge(edge: Edge, canSignFor: (issuer: string) => boolean): PlannedE
       scheme: caller.kind === 'gateway' ? caller.scheme : 'http',
       canSignFor,
     },
-    sideOf(before, caller, destination.host),
-    sideOf(after, caller, destination.host),
+    requestSideOf(before, caller, destination.host),
+    requestSideOf(after, caller, destination.host),
   );
   const changes = clusterChanges(before, after);
   // Settings such as timeouts are those of a route: one request of each pair of routes shows them.
   const representing = new Set(representatives(requests));
+  const directed = isLive ? directedRequests(requests) : representing;
+  const directedRoutes = new Set([...directed].map(({ routes }) => routes));
   const planned = requests.map((request, index) =>
-    planRequest(edge, request, { title: `${title} ${protocol} ${index}`, isRepresentative: representing.has(request) }),
+    planRequest(edge, request, {
+      title: `${title} ${protocol} ${index}`,
+      isRepresentative: representing.has(request),
+      isDirected: directed.has(request),
+      hasDirected: directedRoutes.has(request.routes),
+      isLive,
+    }),
   );
   const unseen = [
     ...notCompared,
@@ -127,20 +138,36 @@ const notFull: NotCompared = {
   reason: 'there are too many, so each pair of conditions is combined',
 };
 
+/** Place of a request among those of its edge. */
+interface RequestPlace {
+  /** Text that names it. */
+  readonly title: string;
+  /** True if it shows the settings of its pair of routes. */
+  readonly isRepresentative: boolean;
+  /** The same for settings that need directives for the callee. */
+  readonly isDirected: boolean;
+  /** True if any request shows those of its pair of routes. */
+  readonly hasDirected: boolean;
+  readonly isLive: boolean;
+}
+
 function planRequest(
   edge: Edge,
   request: ClassRequest,
-  { title, isRepresentative }: { readonly title: string; readonly isRepresentative: boolean },
+  { title, isRepresentative, isDirected, hasDirected, isLive }: RequestPlace,
 ): PlannedRequest {
   const { caller, speaksFor, destination, protocol, before, after } = edge;
   const earlier = { route: routeOf(request.before) ?? impliedRoute(before, protocol), parts: before };
   const later = { route: routeOf(request.after) ?? impliedRoute(after, protocol), parts: after };
-  const needed = modesFor(earlier, later, edge);
-  const burst = rateLimitBurst(before, after);
+  const needed = modesFor(earlier, later, { ...edge, isLive });
+  const burst = rateLimitBurst(before, after, isLive);
   const ofLimit: Probe['mode'][] = burst === undefined ? [] : [{ kind: 'burst', count: burst, delayMs: 1 }];
   const haveEqualReceivers = before.receiverKey === after.receiverKey;
-  const modes = [...needed.modes, ...ofLimit].flatMap((mode) =>
-    isRepresentative ? mode : modesOfOthers(mode, haveEqualReceivers),
+  const wanted = [...needed.modes, ...ofLimit];
+  const modes = (isLive ? wanted.filter(isLiveMode) : wanted).flatMap((mode) =>
+    (calleeDirectives({ mode }) === undefined ? isRepresentative : isDirected)
+      ? mode
+      : modesOfOthers(mode, haveEqualReceivers),
   );
   const copies = [...new Set([...mirrorsOf(earlier.route), ...mirrorsOf(later.route)])];
   const callees = [...new Set([...calleesOf(later.route), ...calleesOf(earlier.route)])];
@@ -152,7 +179,8 @@ function planRequest(
     const probe = { id, caller, destination, request: sent, mode, speaksFor, conditions, routes, causes };
     return { probe, copies, callees, objects };
   });
-  return { probes, notCompared: needed.notCompared };
+  const unsent = isLive && isRepresentative ? unsentModes(wanted, { hasDirected, hasCopies: copies.length > 0 }) : [];
+  return { probes, notCompared: [...needed.notCompared, ...unsent] };
 }
 
 /** Returns a request whose answer a mock shows with its headers: it is a text, and not the reply of a mock. */
@@ -195,45 +223,4 @@ function routeOf(parsed: ClassRequest['before']): Json | undefined {
 
 function unique<T extends Cause | NotCompared>(all: readonly T[]): T[] {
   return [...new Map(all.map((one) => [JSON.stringify(one), one])).values()];
-}
-
-/** Returns the configuration of both ends of an edge on one side, in the form that the conditions are read from. */
-function sideOf(parts: EdgeParts, caller: Caller, host: string): EdgeSide {
-  const { sender, receivers, identity } = parts;
-  const virtualHost = (sender?.virtualHosts ?? []).find((one) => domainsInclude(one, host)) ?? sender?.virtualHosts[0];
-  const inbound = receivers.flatMap(({ chains, port }) =>
-    chains.filter((chain) => isOfPort(chain, port)).flatMap(httpFilters),
-  );
-  const ofGateway =
-    caller.kind === 'gateway'
-      ? (sender?.listeners ?? []).flatMap((one) => objectsAt(one, 'filter_chains')).flatMap(httpFilters)
-      : [];
-  return {
-    virtualHost: virtualHost as EnvoyVirtualHost | undefined,
-    inboundFilters: uniqueFilters([...ofGateway, ...inbound]) as readonly EnvoyFilter[],
-    callerIdentity: identity,
-  };
-}
-
-function domainsInclude(virtualHost: JsonObject, host: string): boolean {
-  const { domains } = virtualHost;
-  return Array.isArray(domains) && (domains as readonly Json[]).includes(host);
-}
-
-function isOfPort(chain: JsonObject, port: number): boolean {
-  return numberAt(chain, 'filter_chain_match', 'destination_port') === port;
-}
-
-/** Returns the HTTP filters of a filter chain, and its filters of connections. */
-function httpFilters(chain: JsonObject): JsonObject[] {
-  return objectsAt(chain, 'filters').flatMap((filter) => {
-    const inner = objectsAt(filter, 'typed_config', 'http_filters');
-    return inner.length > 0 ? inner : [filter];
-  });
-}
-
-/** Equal filters of several receivers count once. */
-function uniqueFilters(filters: readonly JsonObject[]): JsonObject[] {
-  const interesting = filters.filter((one) => textAt(one, 'name') !== 'envoy.filters.http.router');
-  return [...new Map(interesting.map((one) => [JSON.stringify(one), one])).values()];
 }

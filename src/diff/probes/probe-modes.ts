@@ -1,5 +1,6 @@
 import { neededModes } from '../compare/modes.ts';
 import { faultsOf, type NeededModes, type RequestPieces, type RoutePiece } from '../compare/pieces.ts';
+import { modesOfSettings } from '../compare/setting-modes.ts';
 import { sharesSample } from '../compare/shares.ts';
 import type { ProbeMode } from '../model.ts';
 import type { EdgeParts } from '../pieces/edge-parts.ts';
@@ -17,15 +18,18 @@ export interface RouteSide {
 /**
  * Returns the ways in which a request is sent: once, or many times if chance decides about the answer, and with a callee that
  * is slow or fails if settings differ.
+ *
+ * @param isLive true for running meshes, whose settings may differ from those of both sides
  */
 export function modesFor(
   before: RouteSide,
   after: RouteSide,
-  { protocol, caller }: Pick<Edge, 'protocol' | 'caller'>,
+  { protocol, caller, isLive = false }: Pick<Edge, 'protocol' | 'caller'> & { readonly isLive?: boolean },
 ): NeededModes {
   const [earlier, later] = changedClusters(before, after);
   const showsAnswerHeaders = caller.kind === 'gateway';
-  const needed = neededModes(
+  const modesOf = isLive ? modesOfSettings : neededModes;
+  const needed = modesOf(
     piecesOf(before, earlier, { protocol, showsAnswerHeaders }),
     piecesOf(after, later, { protocol, showsAnswerHeaders }),
   );
@@ -34,7 +38,7 @@ export function modesFor(
   // kube-proxy chooses a pod for each connection, and connections are kept. So shares of requests mean nothing.
   if (before.parts.sender === undefined || after.parts.sender === undefined) return onConnections(before, after, modes);
   // Chance chooses a destination. If anything differs, each of them is asked, since only one of them may differ.
-  const isEqual = before.parts.key === after.parts.key || [before, after].some(isDelayed);
+  const isEqual = (!isLive && before.parts.key === after.parts.key) || [before, after].some(isDelayed);
   return { modes: isEqual ? modes : modes.map((mode) => seenByAll(mode, before, after)), notCompared };
 }
 

@@ -92,10 +92,12 @@ const mostTokens = 90;
 /**
  * Returns the number of requests that show a local rate limit; undefined if it is the same on both sides, or allows more than
  * probes send.
+ *
+ * @param isLive true for running meshes, which may differ where both sides are the same
  */
-export function rateLimitBurst(before: EdgeParts, after: EdgeParts): number | undefined {
+export function rateLimitBurst(before: EdgeParts, after: EdgeParts, isLive: boolean): number | undefined {
   const [earlier, later] = [bucketsOf(before), bucketsOf(after)];
-  if (canonicalText(earlier) === canonicalText(later)) return undefined;
+  if (!isLive && canonicalText(earlier) === canonicalText(later)) return undefined;
   const tokens = [...earlier, ...later].flatMap((bucket) => numberAt(bucket, 'max_tokens') ?? []);
   const least = Math.min(...tokens);
   return Number.isFinite(least) && least <= mostTokens ? 2 * least + 4 : undefined;

@@ -35,17 +35,24 @@ export function textReport(comparison: Comparison, settings: TextReportSettings)
 /** Returns the sentence at the start of each report. */
 export function summaryText({ counts }: Comparison, lines: readonly ReportLine[]): string {
   const { edges, changedEdges, gateways, changedGateways, requests } = counts;
-  const parts = [
-    `${changedEdges} of ${plural(edges, 'edge')}`,
-    ...(gateways === 0 ? [] : [plural(changedGateways, 'gateway')]),
-  ];
-  const isOne = changedEdges + changedGateways === 1;
-  const has = isOne ? 'has' : 'have';
-  const sent = `${plural(requests, 'request')} ${requests === 1 ? 'was' : 'were'} compared`;
+  const were = requests === 1 ? 'was' : 'were';
   const differ =
     lines.length === 0
       ? 'no behaviour differs'
       : `${plural(lines.length, 'behaviour')} ${lines.length === 1 ? 'differs' : 'differ'}`;
+  if (changedEdges === undefined || changedGateways === undefined) {
+    const to = [
+      ...(edges === 0 ? [] : [plural(edges, 'edge')]),
+      ...(gateways === 0 ? [] : [plural(gateways, 'gateway')]),
+    ];
+    return `${plural(requests, 'request')} to ${to.join(' and ')} of two running meshes ${were} compared, ${differ}.`;
+  }
+  const parts = [
+    `${changedEdges} of ${plural(edges, 'edge')}`,
+    ...(gateways === 0 ? [] : [plural(changedGateways, 'gateway')]),
+  ];
+  const has = changedEdges + changedGateways === 1 ? 'has' : 'have';
+  const sent = `${plural(requests, 'request')} ${were} compared`;
   return `${parts.join(' and ')} ${has} another configuration. ${sent}, ${differ}.`;
 }
 

@@ -48,6 +48,8 @@ export interface ClassRequest {
   readonly routes: string;
   /** False if rules of a side refuse the request, as far as it is known. */
   readonly isAllowed: boolean;
+  /** True if directives for the callee may precede the path, or need no place in it: the conditions have the same results. */
+  readonly takesDirectives: boolean;
   /** Objects that decide about the request and are not the same on both sides. */
   readonly causes: readonly Cause[];
 }
@@ -204,8 +206,19 @@ class RequestMaker {
       after,
       routes: choices.map((choice) => (choice.kind === 'none' ? 'none' : `${choice.kind} ${choice.index}`)).join(', '),
       isAllowed: isAllowed(this.before, parts, fixed) !== false && isAllowed(this.after, parts, fixedAfter) !== false,
+      takesDirectives: this.takesDirectives(parts),
       causes: [...changedRoutes(before, after), ...this.rulesFor(parts, { before: fixed, after: fixedAfter })],
     };
+  }
+
+  private takesDirectives(parts: RequestParts): boolean {
+    // Methods of gRPC have them in the metadata, and routes of TCP do not see the text.
+    if (this.edge.protocol !== 'http') return true;
+    const directed = { ...parts, path: `${sampleDirective}${parts.path}` };
+    return [this.before, this.after].every((side) => {
+      const fixed = this.fixed(side);
+      return this.conditions.every((one) => holds(one, parts, fixed) === holds(one, directed, fixed));
+    });
   }
 
   /** Returns the rules that only one side has, or that both sides have with different contents. */
@@ -275,6 +288,9 @@ class RequestMaker {
     return [...new Set(subjects)].map((subject) => ({ subject, reason: 'no request was found that takes it' }));
   }
 }
+
+/** Directive of the kind that probes send to callees. */
+const sampleDirective = '/~status=503';
 
 /** Returns the headers that only one side removes, and that no request has. */
 function unremoved(requests: readonly ClassRequest[]): NotCompared[] {

@@ -294,6 +294,15 @@ suite('the page in Chromium', () => {
       await page.goBack();
       await page.locator('[data-edge="gateway a"]').waitFor();
       assert.equal(mesh.arrivals.length, reloaded);
+      // The runs before the reload were earlier, and no two have one number.
+      await page.getByText('Runs', { exact: true }).click();
+      const labels = await page.locator('.runs .run').allInnerTexts();
+      const numbers = labels.map((label) => Number.parseInt(label, 10));
+      assert.equal(labels.length, 2);
+      assert.ok((numbers[0] ?? 0) > (numbers[1] ?? 0), labels.join(', '));
+      assert.match(labels[0] ?? '', /@b/);
+      await page.locator('.runs').getByText('compare').click();
+      await page.getByText(`The plans differ: ${path} and /@b/hello`).waitFor();
       assert.deepEqual(tab.problems, []);
     }
   });

@@ -11,6 +11,21 @@ export function keepRun(run: Run, newUrl?: string): void {
   else history.pushState(state, '', newUrl);
 }
 
+/** Name of the number of runs in the storage of the browser for this tab. */
+const countName = 'meshmock-runs';
+
+/** Returns the number of the next run, which is larger than those of earlier loads of the page. */
+export function nextRunNumber(last: number): number {
+  try {
+    const next = Math.max(last, Number(sessionStorage.getItem(countName)) || 0) + 1;
+    sessionStorage.setItem(countName, String(next));
+    return next;
+  } catch {
+    // The user has switched off storage.
+    return last + 1;
+  }
+}
+
 /** Returns the run of the current entry in the history. An older version of the page may have kept it. */
 export function keptRun(): Run | undefined {
   const run = history.state as Partial<Run> | null;

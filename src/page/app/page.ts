@@ -7,7 +7,7 @@ import type { PageData } from '../model/page-data.ts';
 import type { Run, RunResult } from '../model/run.ts';
 import { comparison } from '../view/comparison.ts';
 import { type Builder, createBuilder } from './builder.ts';
-import { keepRun, keptRun } from './kept-run.ts';
+import { keepRun, keptRun, nextRunNumber } from './kept-run.ts';
 import { createLive } from './live.ts';
 import { resultView } from './result-view.ts';
 import { createRunHistory } from './run-history.ts';
@@ -124,7 +124,8 @@ class Page {
   }
 
   private addRun(path: string, result: RunResult): Run {
-    const number = ++this.made;
+    const number = nextRunNumber(this.made);
+    this.made = number;
     const at = new Date().toTimeString().slice(0, 8);
     const run = { id: `${performance.timeOrigin} ${number}`, number, path, at, result };
     if (result.kind === 'reply') this.known.learn(result.reply);

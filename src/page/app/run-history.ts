@@ -60,7 +60,8 @@ export function createRunHistory({ onShow, onCompare }: RunHistoryActions): RunH
     },
     showKept(run) {
       const found = runs.find(({ id }) => id === run.id);
-      if (found === undefined) runs.unshift(run);
+      if (found === undefined) runs.push(run);
+      runs.sort((one, other) => one.number - other.number);
       show(found ?? run);
     },
   };

@@ -6,7 +6,7 @@ import { dataElementId, type PageData } from './page-data.ts';
 export interface Run {
   /** Unique in this browser, also after the page was loaded again. */
   readonly id: string;
-  /** Number of the run in this session, from 1. */
+  /** Number of the run in this tab of the browser, from 1. */
   readonly number: number;
   /** Path as it was typed. */
   readonly path: string;

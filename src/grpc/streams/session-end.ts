@@ -39,10 +39,20 @@ export class ChannelSockets {
     socket.once('finish', () => closeWithin(socket, lingerMs));
   }
 
-  /** Reports whether one of them carries a session. With TLS, the socket of the session is another one. */
-  carries({ socket: { localAddress, localPort } }: Http2Session): boolean {
+  /**
+   * Reports whether one of them carries a session. With TLS, the socket of the session is another one. The system gives one
+   * local port to connections to several peers.
+   */
+  carries({ socket: { localAddress, localPort, remoteAddress, remotePort } }: Http2Session): boolean {
+    if (localPort === undefined) return false;
     for (const socket of this.sockets)
-      if (socket.localPort === localPort && socket.localAddress === localAddress) return true;
+      if (
+        socket.localPort === localPort &&
+        socket.remotePort === remotePort &&
+        socket.localAddress === localAddress &&
+        socket.remoteAddress === remoteAddress
+      )
+        return true;
     return false;
   }
 

@@ -60,6 +60,8 @@ export class EdgeReader {
   /** Texts of parts that many edges share. */
   private readonly texts = new WeakMap<JsonObject, string>();
   private readonly inbound = new Map<string, InboundParts>();
+  /** Texts of receivers, by the number of services in a row that they include. */
+  private readonly receiverTexts = new Map<number, WeakMap<InboundParts, string>>();
   private readonly gateways = new Map<SnapshotPod, string>();
 
   constructor(mesh: MeshSnapshot) {
@@ -139,6 +141,14 @@ export class EdgeReader {
 
   /** @param depth number of services in a row that the sidecar of each may ask about a request */
   private receiverText(inbound: InboundParts, depth = mostAskedServices): string {
+    const known = this.receiverTexts.get(depth) ?? new WeakMap<InboundParts, string>();
+    this.receiverTexts.set(depth, known);
+    const text = known.get(inbound) ?? hashOf(this.readReceiver(inbound, depth));
+    known.set(inbound, text);
+    return text;
+  }
+
+  private readReceiver(inbound: InboundParts, depth: number): string {
     const { pod, port, chains, listener, clusters, named, addresses } = inbound;
     const parts = [...chains, ...(listener === undefined ? [] : [listener]), ...clusters, ...named];
     const asked = depth === 0 ? [] : this.receiversAt(addresses, pod.namespace).filter((one) => one.pod !== pod);

@@ -227,6 +227,12 @@ spec: { workloadSelector: { labels: { app: web } }, outboundTrafficPolicy: { mod
       ofRequests,
       'nothing else changed',
     );
+    const withOther = (audience: string, port: number): string[] => [tokens(audience), unrelated(port)];
+    assert.equal(
+      causeOf('refused', withOther('a', 80), withOther('b', 81), known, false, false),
+      undefined,
+      'nor an object of another edge that is left',
+    );
   });
 
   it('is unknown if several objects are equally likely', () => {

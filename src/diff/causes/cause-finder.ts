@@ -50,7 +50,7 @@ export class CauseFinder {
     const usual = best.filter(({ object }) => isUsualKind(kind, object.kind));
     const [first, another] = usual.length > 0 ? usual : best;
     if (first !== undefined && (another === undefined || first.isKnown)) return causeIn(first);
-    const [only, other] = this.areAllKnown ? possible : [];
+    const [only, other] = this.areAllKnown ? this.changed : [];
     if (first !== undefined || only === undefined || other !== undefined) return undefined;
     return causeIn({ object: only, parts: only.parts, place: undefined });
   }

@@ -322,6 +322,22 @@ test('headers of answers that a route or one of its destinations changes are sho
     ...expected,
     count: 17,
   });
+  const twice = (value: string): RoutePiece => ({
+    route: {
+      weighted_clusters: {
+        clusters: ['a', value].map((one) => ({
+          name: 'a',
+          weight: 50,
+          response_headers_to_add: [{ header: { key: 'x-variant', value: one } }],
+        })),
+      },
+    },
+  });
+  assert.equal(modeOf(twice('b'), twice('c'), inMesh), undefined, 'chance chooses the header');
+  assert.deepEqual(
+    neededModes(pieces(twice('b'), inMesh), pieces(twice('c'), inMesh)).notCompared.map(({ subject }) => subject),
+    ['headers of answers'],
+  );
   const { notCompared } = neededModes(pieces(plain, { protocol: 'grpc' }), pieces(adding, { protocol: 'grpc' }));
   assert.deepEqual(
     notCompared.map(({ subject }) => subject),

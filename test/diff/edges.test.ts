@@ -395,7 +395,9 @@ describe('edges of two snapshots', () => {
 /** Returns a mesh of services, each with two pods, whose sidecars take the names of further services from requests. */
 function askingMesh(size: number): MeshSnapshot {
   const names = Array.from({ length: size }, (_, index) => `s${index}`);
-  const ofPods = names.flatMap((workload, index) => [1, 2].map((pod) => ({ workload, address: `10.1.${index}.${pod}` })));
+  const ofPods = names.flatMap((workload, index) =>
+    [1, 2].map((pod) => ({ workload, address: `10.1.${index}.${pod}` })),
+  );
   const clusters = ofPods.map(({ address }) => ({
     name: address,
     load_assignment: {

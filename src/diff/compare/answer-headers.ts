@@ -6,6 +6,11 @@ import { isSame, type NeededModes, none, type RequestPieces, type WeightedCluste
 /** Returns the mode that shows what routes do to the headers of answers, if it differs. */
 export function answerHeaders(before: RequestPieces, after: RequestPieces): NeededModes {
   if (isSame(settingsOf(before), settingsOf(after))) return none;
+  if ([before, after].some(hasHeadersByChance))
+    return {
+      modes: [],
+      notCompared: [{ subject: 'headers of answers', reason: 'chance chooses them for answers of the same service' }],
+    };
   const removed = removedByOne('response_headers_to_remove', before.route, after.route);
   const names = [...new Set([...removed, ...otherwiseAdded(before, after)])];
   const unsent = names.filter((name) => Object.keys(comparedHeaders({ [name]: '' })).length === 0);
@@ -31,15 +36,28 @@ function partsOf({ route }: RequestPieces): AnswerSettings[] {
   return route === undefined ? [] : [route, ...(route.route?.weighted_clusters?.clusters ?? [])];
 }
 
+function changesOf(part: AnswerSettings): unknown[] {
+  return [part.response_headers_to_add ?? null, part.response_headers_to_remove ?? null];
+}
+
 function settingsOf(pieces: RequestPieces): unknown[] {
-  const settings = partsOf(pieces).map((part) => [
-    part.response_headers_to_add ?? null,
-    part.response_headers_to_remove ?? null,
-  ]);
+  const settings = partsOf(pieces).map(changesOf);
   return [
     settings.filter((some) => some.some((one) => one !== null)),
     pieces.route?.typed_per_filter_config?.['envoy.filters.http.cors'] ?? null,
   ];
+}
+
+/** Reports whether a route has the same destination several times, with other changes of headers. */
+function hasHeadersByChance({ route, podsOf }: RequestPieces): boolean {
+  const clusters = (route?.route?.weighted_clusters?.clusters ?? []).filter(({ weight = 0 }) => weight > 0);
+  const destinations = ({ name = '' }: WeightedCluster): readonly string[] => [name, ...podsOf(name)];
+  return clusters.some((one, index) =>
+    clusters
+      .slice(0, index)
+      .filter((other) => !isSame(changesOf(one), changesOf(other)))
+      .some((other) => destinations(one).some((destination) => destinations(other).includes(destination))),
+  );
 }
 
 /** Returns the headers that both sides add, one to those of the callee and the other in their place. */

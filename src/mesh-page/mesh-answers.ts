@@ -72,7 +72,8 @@ export async function tracesAnswer(
   sinceMs: number,
   signal: AbortSignal,
 ): Promise<TraceList> {
-  const oldestMs = Math.max(sinceMs, Date.now() - traceSearchMs);
+  const nowMs = Date.now();
+  const oldestMs = Math.min(Math.max(sinceMs, nowMs - traceSearchMs), nowMs);
   const spans = await jaegerOf(jaegerUrl).recentSpans(oldestMs, mostTraces, signal);
   return { traces: traceSummaries(spans, mostTraces) };
 }

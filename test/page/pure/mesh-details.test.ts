@@ -503,6 +503,19 @@ suite('server of the page of a mesh', { timeout: 300_000 }, () => {
     assert.equal(mesh.observed, after);
   });
 
+  test('any number is a start of the traces that a page asks for', async () => {
+    await using page = await MeshPageServer.start(
+      { host: 'localhost', port: 0 },
+      countedMesh(() => 'a'),
+      {},
+    );
+    const statusOf = async (since: string): Promise<number> =>
+      (await fetch(new URL(`${meshPaths.traces}?since=${since}`, page.url))).status;
+    assert.equal(await statusOf('x'), 400);
+    // No Jaeger answers.
+    for (const since of ['0', '-1', '1e15', '1e300', '-1e300']) assert.equal(await statusOf(since), 502, since);
+  });
+
   test('a page that does not read is closed, and the others go on', async () => {
     const big = 'x'.repeat(1_500_000);
     let number = 0;

@@ -51,6 +51,42 @@ const answers: Record<string, (stream: ServerHttp2Stream) => void> = {
     stream.respond({ ...dated, ':status': 404 });
     stream.end();
   },
+  'http-503-page': (stream) => {
+    stream.respond({ ...dated, ':status': 503, 'content-type': 'text/html' });
+    stream.end('<html>no healthy upstream</html>');
+  },
+  page: (stream) => {
+    stream.respond({ ...dated, ':status': 200, 'content-type': 'text/html' });
+    stream.end('<html>sign in</html>');
+  },
+  'cut-off': (stream) => answerWith(stream, grpcMessage(message).subarray(0, 9), { 'grpc-status': '0' }),
+  'short-prefix': (stream) => answerWith(stream, grpcMessage(message).subarray(0, 3), { 'grpc-status': '0' }),
+  encodings: (stream) => {
+    stream.respond(
+      { ...ok, 'grpc-encoding': 'identity', 'grpc-accept-encoding': 'identity' },
+      { waitForTrailers: true },
+    );
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+    stream.end(grpcMessage(message));
+  },
+  'status-99': (stream) => stream.respond({ ...ok, 'grpc-status': '99', 'x-bin': 'AAE,Ag' }, { endStream: true }),
+  'status-text': (stream) => stream.respond({ ...ok, 'grpc-status': 'x' }, { endStream: true }),
+  'early-hints': (stream) => {
+    stream.additionalHeaders({ ':status': 103 });
+    answerWith(stream, grpcMessage(message), { 'grpc-status': '0' });
+  },
+  'goaway-error': (stream) => stream.session?.goaway(constants.NGHTTP2_INTERNAL_ERROR),
+  'goaway-calm': (stream) => stream.session?.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM),
+  'goaway-then-ok': (stream) => {
+    stream.session?.goaway(0);
+    answerWith(stream, grpcMessage(message), { 'grpc-status': '0' });
+  },
+  'session-destroyed': (stream) => stream.session?.destroy(),
+  'reset-after-headers': (stream) => {
+    stream.respond(ok);
+    stream.write(grpcMessage(message));
+    setTimeout(() => stream.close(constants.NGHTTP2_REFUSED_STREAM), 20);
+  },
   cancel: resetWith(constants.NGHTTP2_CANCEL),
   'protocol-error': resetWith(constants.NGHTTP2_PROTOCOL_ERROR),
   'internal-error': resetWith(constants.NGHTTP2_INTERNAL_ERROR),

@@ -52,8 +52,10 @@ export class UnaryAnswer {
     const ended = this.ended ?? this.statusOfClose(session);
     if (ended.code !== status.OK) return ended;
     const all = this.chunks.length === 1 && this.chunks[0] !== undefined ? this.chunks[0] : Buffer.concat(this.chunks);
-    if (all.length === 0) return { ...ended, code: status.UNIMPLEMENTED, details: 'No message received' };
-    if (all.length !== prefixBytes + lengthOf(all) || all[0] !== 0)
+    const wholeBytes = prefixBytes + lengthOf(all);
+    if (all.length < prefixBytes || all.length < wholeBytes)
+      return { ...ended, code: status.UNIMPLEMENTED, details: 'No message received' };
+    if (all.length > wholeBytes || all[0] !== 0)
       return { ...ended, code: status.INTERNAL, details: 'the answer is not one message without compression' };
     this.message = all.subarray(prefixBytes);
     return ended;
@@ -61,7 +63,7 @@ export class UnaryAnswer {
 
   private begin(headers: IncomingHttpHeaders, flags: number): void {
     this.httpStatus = Number(headers[':status']);
-    if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) this.onMetadata(Metadata.fromHttp2Headers(headers));
+    if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) this.onMetadata(initialMetadata(headers));
     else this.end(headers);
   }
 
@@ -84,10 +86,16 @@ export class UnaryAnswer {
     this.bytes += chunk.length;
     const length = this.announcedLength();
     if (length <= this.maxBytes && this.bytes <= this.maxBytes + prefixBytes) return;
-    const details = `Received message larger than max (${length} vs ${this.maxBytes})`;
-    this.ended = { code: status.RESOURCE_EXHAUSTED, details, metadata: new Metadata() };
+    this.ended = { ...this.statusOfExcess(length), metadata: new Metadata() };
     this.chunks.length = 0;
     this.stream.close(constants.NGHTTP2_CANCEL);
+  }
+
+  /** Returns the status of an answer that is too large. The text of an error page announces a large message. */
+  private statusOfExcess(length: number): Omit<StatusObject, 'metadata'> {
+    if (this.httpStatus !== 200) return httpStatusOf(this.httpStatus);
+    const details = `Received message larger than max (${length} vs ${this.maxBytes})`;
+    return { code: status.RESOURCE_EXHAUSTED, details };
   }
 
   /** Returns the length of the message, which its prefix announces; zero before it has arrived. */
@@ -114,6 +122,14 @@ export class UnaryAnswer {
     const cause = error === undefined ? causeOf(rstCode) : ` triggered by internal client error: ${error.message}`;
     return { code: status.INTERNAL, details: `Received RST_STREAM with code ${rstCode}${cause}`, metadata };
   }
+}
+
+/** Returns the metadata before the message, without the headers of compression, which grpc-js hides too. */
+function initialMetadata(headers: IncomingHttpHeaders): Metadata {
+  const metadata = Metadata.fromHttp2Headers(headers);
+  metadata.remove('grpc-encoding');
+  metadata.remove('grpc-accept-encoding');
+  return metadata;
 }
 
 function causeOf(rstCode: number | undefined): string {

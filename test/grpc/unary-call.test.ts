@@ -123,11 +123,11 @@ suite('Calls of a client over an open session', () => {
     server.close();
   });
 
-  function call(by: Client, kind: string, authority: string): Promise<CallAnswer> {
+  function call(by: Client, kind: string, authority: string, to = port): Promise<CallAnswer> {
     const outgoing = {
       scheme: 'grpc' as const,
       authority,
-      dial: { host: '127.0.0.1', port },
+      dial: { host: '127.0.0.1', port: to },
       method: 'POST',
       path: '/x',
       headers: { 'x-kind': kind },
@@ -148,4 +148,16 @@ suite('Calls of a client over an open session', () => {
       // A call that the callee has not seen is made again by the library.
       assert.equal(isOfLibrary, kind === 'refused');
     });
+
+  test('an error ends a call whose request the callee gives no window', async (t) => {
+    const busy = http2.createServer({ settings: { initialWindowSize: 0 } });
+    busy.on('stream', (stream: ServerHttp2Stream) => answers.error?.(stream.on('error', () => {}).resume()));
+    t.after(() => busy.close());
+    busy.listen(0, '127.0.0.1');
+    await once(busy, 'listening');
+    const { port: busyPort } = busy.address() as AddressInfo;
+    const first = await call(client, 'error', 'busy', busyPort);
+    assert.equal(first.kind, 'other');
+    assert.deepEqual(await call(client, 'error', 'busy', busyPort), first);
+  });
 });

@@ -68,6 +68,8 @@ export class UnaryAnswer {
   }
 
   private end(headers: IncomingHttpHeaders): void {
+    // The callee may answer before it reads the request, and the stream would not close.
+    if (!this.stream.writableFinished) this.stream.close(constants.NGHTTP2_CANCEL);
     if (this.ended !== undefined) return;
     const metadata = Metadata.fromHttp2Headers(headers);
     const received = headers['grpc-status'];

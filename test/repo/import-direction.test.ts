@@ -55,7 +55,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   /** Forms of a plan, such as commands for curl. */
   'send/forms': ['error', 'plan', 'reply'],
   /** Data of the page: rows, graphs, comparisons, exports. They run in browsers too. */
-  'page/model': ['error', 'plan', 'reply', 'render', 'send/forms'],
+  'page/model': ['error', 'plan', 'reply', 'render', 'send/forms', 'diff/compare'],
   /** HTML of a page, and the files of its program. */
   'page/server': ['package', 'render', 'send/forms', 'page/model'],
   /** Elements of a page, made in the browser. */

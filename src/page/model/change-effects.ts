@@ -1,5 +1,6 @@
+import { differs } from '../../diff/compare/shares.ts';
 import type { Counts } from '../../reply/reply.ts';
-import { sharesOf, timingOf } from './compare-runs.ts';
+import { timingOf } from './compare-runs.ts';
 import { inheritedEdges } from './mesh-graph.ts';
 import type { EdgeRefusal, MeshChange, MeshEdge, MeshState, Traffic, TrafficAround } from './mesh-page-data.ts';
 import { reasonWords } from './mesh-words.ts';
@@ -10,6 +11,8 @@ export interface ChangeEffect {
   readonly around: TrafficAround;
   /** Differences in words, such as `answer 200 → 403`; empty if there is none. */
   readonly differences: readonly string[];
+  /** True if there are calls on both sides, but too few for a comparison. */
+  readonly isTooFew: boolean;
   /** Reasons for refusals since the change, in plain English. */
   readonly causes: readonly EffectCause[];
   /** True if the calls fail or are slow only because calls further on are. */
@@ -93,28 +96,33 @@ export function effectOf(
       ...(object === undefined ? {} : { object: object.title }),
       isOfChange: object !== undefined && ids.has(object.id),
     }));
-  return { edge: edge.id, around, differences: differencesOf(around, edge.refusals, change.atMs), causes, isInherited };
+  const isProven = causes.some(({ isOfChange }) => isOfChange);
+  const least = Math.min(around.before.requests, around.after.requests);
+  const isTooFew = least > 0 && least < leastCalls && !isProven;
+  const differences = least === 0 || isTooFew ? [] : differencesOf(around, edge.refusals, change.atMs, isProven);
+  return { edge: edge.id, around, differences, isTooFew, causes, isInherited };
 }
+
+/** Least number of calls on each side of a comparison. */
+export const leastCalls = 5;
 
 function differencesOf(
   { before, after, versionsBefore = {}, versionsAfter = {} }: TrafficAround,
   refusals: readonly EdgeRefusal[],
   atMs: number,
+  isProven: boolean,
 ): string[] {
-  if (before.requests === 0 || after.requests === 0) return [];
-  const facts: readonly (readonly [name: string, before: Counts, after: Counts, hasChance: boolean])[] = [
-    ['answer', before.byStatus, after.byStatus, false],
-    ['version', known(versionsBefore), known(versionsAfter), true],
+  const facts: readonly (readonly [name: string, before: Counts, after: Counts, isProven: boolean])[] = [
+    ['answer', before.byStatus, after.byStatus, isProven],
+    ['version', known(versionsBefore), known(versionsAfter), false],
     ['encryption', encryptionOf(before), encryptionOf(after), false],
   ];
   const found = facts
-    .filter(([, old, now, hasChance]) => !hasChance || isShifted(old, now))
-    .map(([name, old, now]) => [name, mainCounts(old), mainCounts(now)] as const)
-    // Rounded shares are compared, so that chance alone rarely makes a difference.
-    .filter(([, old, now]) => sharesOf(old) !== sharesOf(now) && sumOf(old) > 0 && sumOf(now) > 0)
-    .map(([name, ...counts]) => {
-      const [old, now] = counts.map((one) => exactShares(one, name === 'version' ? 'least value' : 'most counts'));
-      return `${name} ${old} → ${now}`;
+    .filter(([, old, now, isCertain]) => isCertain || isShifted(old, now))
+    .flatMap(([name, oldCounts, newCounts]) => {
+      const first = name === 'version' ? 'least value' : 'most counts';
+      const [old, now] = [oldCounts, newCounts].map((counts) => exactShares(mainCounts(counts), first));
+      return old === now ? [] : [`${name} ${old} → ${now}`];
     });
   const reasons = [
     ...new Set(refusals.filter(({ lastMs }) => lastMs >= atMs).map(({ reason }) => reasonWords(reason))),
@@ -162,25 +170,31 @@ export function exactShares(counts: Counts, first: 'least value' | 'most counts'
   return shares.map((one) => `${one.value} ${Math.floor(one.share) + (raised.has(one) ? 1 : 0)} %`).join(', ');
 }
 
-/** Number of standard deviations above which the difference of two shares is not chance. */
-const leastDeviations = 3.3;
+/** Probability that equal shares are taken for different ones. An open page compares again and again. */
+const falseAlarmRate = 1e-4;
 
-/** Reports whether the share of a value differs by more than the chance of a load balancer explains. */
+/** Reports whether chance does not explain the difference of two counts. Values of which none is on both sides differ. */
 function isShifted(before: Counts, after: Counts): boolean {
-  const [old, now] = [sumOf(before), sumOf(after)];
-  if (old === 0 || now === 0) return false;
-  return [...new Set([...Object.keys(before), ...Object.keys(after)])].some((key) => {
-    const [a, b] = [before[key] ?? 0, after[key] ?? 0];
-    const share = (a + b) / (old + now);
-    const deviation = Math.sqrt(share * (1 - share) * (1 / old + 1 / now));
-    return Math.abs(a / old - b / now) > leastDeviations * deviation;
-  });
+  const [old, now] = [before, after].map(sumOf);
+  if (old === undefined || now === undefined || Math.min(old, now) < leastCalls) return false;
+  const values = [...new Set([...Object.keys(before), ...Object.keys(after)])].map((key) => ({
+    before: { count: before[key] ?? 0, all: old },
+    after: { count: after[key] ?? 0, all: now },
+  }));
+  return (
+    values.every((one) => one.before.count === 0 || one.after.count === 0) ||
+    values.some((one) => differs(one.before, one.after, falseAlarmRate))
+  );
 }
 
 /** Least difference of mean times, in milliseconds. A busy machine makes smaller ones. */
 const leastSlowerMs = 50;
 
+/** Shortest mean time that is a measurement, in milliseconds. Less than that is printed as zero. */
+const shortestMs = 0.05;
+
 function timesOf({ meanMs: before = 0 }: Traffic, { meanMs: after = 0 }: Traffic): string[] {
+  if (Math.min(before, after) < shortestMs) return [];
   const timing = timingOf(before, after);
   if (timing === undefined || Math.abs(after - before) < leastSlowerMs) return [];
   return [`${timing}: ${msText(before)} → ${msText(after)}`];

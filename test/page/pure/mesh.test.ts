@@ -8,11 +8,13 @@ import {
   mostTraces,
   type TraceSummary,
   type TraceView,
+  type Traffic,
   type TrafficAround,
 } from '../../../src/page/model/mesh-page-data.ts';
 import { meshSums, refusalSentences, refusedConnectionsText } from '../../../src/page/model/mesh-words.ts';
 import { TraceReading } from '../../../src/page/model/trace-reading.ts';
 import { spanAction, traceRows, traceShares } from '../../../src/page/model/trace-rows.ts';
+import { Random } from '../../random.ts';
 import { demoState, demoTrace, demoTraces, edge, traffic } from '../mesh-fixture.ts';
 
 const all = { namespace: '', name: '', onlyProblems: false };
@@ -24,11 +26,44 @@ function differences(around: Partial<TrafficAround>): readonly string[] {
   return effectOf(edge('a', 'b', full.after), full, change, false).differences;
 }
 
-test('a change of the answers is a difference from the first call on', () => {
+test('a change of the answers is a difference from the first refusal on that the change explains', () => {
   const [ok, denied] = [traffic({ '200': 1 }), traffic({ '403': 1 })];
-  assert.deepEqual(differences({ before: ok, after: denied }), ['answer 200 → 403']);
+  const [refusal] = demoState('after').edges.flatMap(({ refusals }) => refusals);
+  assert.ok(refusal?.object !== undefined);
+  const around = { change: 2, before: ok, after: denied };
+  const object = {
+    ...refusal.object,
+    kind: '',
+    namespace: '',
+    name: '',
+    change: 'created',
+    diff: [],
+    about: '',
+  } as const;
+  const refused = edge('a', 'b', denied, { refusals: [refusal] });
+  const proven = effectOf(refused, around, { ...change, objects: [object] }, false);
+  assert.deepEqual(proven.differences, ['answer 200 → 403', 'refused by a proxy: policy']);
+  const unproven = effectOf(edge('a', 'b', denied), around, change, false);
+  assert.deepEqual([unproven.differences, unproven.isTooFew], [[], true]);
   assert.deepEqual(differences({ before: ok, after: ok }), []);
   assert.deepEqual(differences({ before: traffic({}), after: denied }), []);
+});
+
+test('chance of answers is not a difference, also next to a limit of rounded shares, nor are a few calls', () => {
+  const counts = (ok: number, failed: number): Traffic => traffic({ '200': ok, '503': failed });
+  const pairOf = (before: Traffic, after: Traffic): readonly string[] => differences({ before, after });
+  assert.deepEqual(pairOf(counts(510, 89), counts(508, 91)), []);
+  assert.deepEqual(pairOf(counts(42, 6), counts(2, 2)), []);
+  assert.deepEqual(pairOf(counts(60, 0), counts(3, 2)), []);
+  assert.deepEqual(pairOf(counts(600, 0), counts(480, 120)), ['answer 200 → 200 80 %, 503 20 %']);
+  assert.deepEqual(pairOf(counts(0, 5), counts(5, 0)), ['answer 503 → 200']);
+  const random = new Random(7);
+  const sample = (size: number): Traffic => {
+    const failed = Array.from({ length: size }, () => random.below(100) < 15).filter(Boolean).length;
+    return counts(size - failed, failed);
+  };
+  const found = Array.from({ length: 2000 }, (_, index) => pairOf(sample(8 + (index % 90)), sample(5 + (index % 70))));
+  assert.ok(found.filter((one) => one.length > 0).length <= 3, JSON.stringify(found.filter((one) => one.length > 0)));
 });
 
 test('requests that were on their way at the change are not a difference', () => {
@@ -57,6 +92,8 @@ test('shares are whole and sum to 100 %, and few calls are counted', () => {
 test('a delay and lost encryption are differences', () => {
   const slow = traffic({ '200': 40 }, { meanMs: 2004 });
   assert.deepEqual(differences({ after: slow }), ['slower: 4.2 ms → 2004 ms']);
+  assert.deepEqual(differences({ before: slow, after: traffic({ '200': 40 }, { meanMs: 0 }) }), []);
+  assert.deepEqual(differences({ after: traffic({ '200': 2 }, { meanMs: 2004 }) }), []);
   const plain = traffic({ '200': 40 }, { mtls: 0, plainText: 40 });
   assert.deepEqual(differences({ after: plain }), ['encryption mTLS → no mTLS']);
 });

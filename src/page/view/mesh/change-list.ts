@@ -1,5 +1,5 @@
 import { button, type Content, element } from '../../dom/elements.ts';
-import { type ChangeEffect, isSlower } from '../../model/change-effects.ts';
+import { type ChangeEffect, isSlower, leastCalls } from '../../model/change-effects.ts';
 import type { ChangedObject, MeshChange, MeshState } from '../../model/mesh-page-data.ts';
 import { ago, edgeTitle, statusText, timeOfDay } from '../../model/mesh-words.ts';
 import { place } from './edge-panel.ts';
@@ -96,11 +96,13 @@ function effects(change: MeshChange, state: MeshState, context: ChangeListContex
   const found = context.effectsOf(change);
   const changed = found.filter(({ differences }) => differences.length > 0);
   if (changed.length === 0) return [element('p', { class: 'faint' }, noDifference(found))];
-  const same = found.filter(({ around, differences }) => differences.length === 0 && around.after.requests > 0);
-  const names = same.map(({ edge }) => edgeTitle(state, edge)).join(', ');
+  const others = found.filter(({ around, differences }) => differences.length === 0 && around.after.requests > 0);
+  const namesOf = (some: readonly ChangeEffect[]): string => some.map(({ edge }) => edgeTitle(state, edge)).join(', ');
+  const [same, few] = [others.filter(({ isTooFew }) => !isTooFew), others.filter(({ isTooFew }) => isTooFew)];
   return [
     effectTable(changed, state, context),
-    same.length === 0 ? undefined : element('p', { class: 'faint foreign' }, `The same as before: ${names}.`),
+    same.length === 0 ? undefined : element('p', { class: 'faint foreign' }, `The same as before: ${namesOf(same)}.`),
+    few.length === 0 ? undefined : element('p', { class: 'faint foreign' }, `Too few calls yet: ${namesOf(few)}.`),
   ];
 }
 
@@ -109,6 +111,10 @@ function noDifference(found: readonly ChangeEffect[]): string {
     return 'No calls were seen since then. Send the same calls as before: this shows what differs.';
   if (found.every(({ around }) => around.before.requests === 0))
     return 'No calls were seen before it, so there is nothing to compare.';
+  const compared = found.filter(({ around }) => around.before.requests > 0 && around.after.requests > 0);
+  if (compared.length === 0) return 'No calls were seen both before it and since then, so there is nothing to compare.';
+  if (compared.every(({ isTooFew }) => isTooFew))
+    return `Too few calls yet: a comparison needs ${leastCalls} before it and ${leastCalls} since then.`;
   return 'The calls are answered as before.';
 }
 

@@ -112,7 +112,8 @@ function versionTable({ versions, protocols }: MeshEdge): HTMLElement {
 }
 
 function ms(value: number | undefined): string {
-  return value === undefined ? '' : `${value.toFixed(value < 10 ? 1 : 0)} ms`;
+  if (value === undefined) return '';
+  return value < 0.1 ? 'under 0.1 ms' : `${value.toFixed(value < 10 ? 1 : 0)} ms`;
 }
 
 /** Returns the configuration that acts on an edge, in the order in which a request meets it. */

@@ -1,8 +1,8 @@
 import { differs } from '../../diff/compare/shares.ts';
 import type { Counts } from '../../reply/reply.ts';
 import { timingOf } from './compare-runs.ts';
-import { inheritedEdges } from './mesh-graph.ts';
-import type { EdgeRefusal, MeshChange, MeshEdge, MeshState, Traffic, TrafficAround } from './mesh-page-data.ts';
+import { inheritedEdges, passedOnOf } from './mesh-graph.ts';
+import type { MeshChange, MeshEdge, MeshState, Traffic, TrafficAround } from './mesh-page-data.ts';
 import { reasonWords } from './mesh-words.ts';
 
 /** Difference of an edge's traffic around a change. */
@@ -15,8 +15,10 @@ export interface ChangeEffect {
   readonly isTooFew: boolean;
   /** Reasons for refusals since the change, in plain English. */
   readonly causes: readonly EffectCause[];
-  /** True if the calls fail or are slow only because calls further on are. */
+  /** True if the calls fail or are slow only because calls further on are, or no longer fail because those do not. */
   readonly isInherited: boolean;
+  /** True if calls failed or were refused before the change, and none are since then. */
+  readonly isBetter: boolean;
 }
 
 /** Reason for refusals. */
@@ -55,19 +57,29 @@ export class ChangeMemory {
 
   /** Returns what was seen around a change: refused calls first, then other differences, and their consequences last. */
   effectsOf(change: MeshChange): readonly ChangeEffect[] {
-    const effects = withSlowness([...(this.byChange.get(change.number)?.values() ?? [])]);
+    const effects = withConsequences([...(this.byChange.get(change.number)?.values() ?? [])]);
     return effects
       .filter(({ around }) => around.before.requests + around.after.requests > 0)
       .sort((a, b) => rankOf(a) - rankOf(b));
   }
 }
 
-/** Marks calls that are slower only because calls of their callee are slower. */
-function withSlowness(effects: readonly ChangeEffect[]): ChangeEffect[] {
-  const slowCallers = new Set(effects.filter(isSlower).map(({ edge }) => edge.split(' ')[0]));
-  return effects.map((effect) =>
-    isSlower(effect) && slowCallers.has(effect.edge.split(' ')[1]) ? { ...effect, isInherited: true } : effect,
-  );
+/** Marks calls that are slower, or no longer fail, only because calls of their callee are so. */
+function withConsequences(effects: readonly ChangeEffect[]): ChangeEffect[] {
+  const callersOf = (some: readonly ChangeEffect[]): Set<string | undefined> =>
+    new Set(some.map(({ edge }) => edge.split(' ')[0]));
+  const [slow, better] = [effects.filter(isSlower), effects.filter(({ isBetter }) => isBetter)].map(callersOf);
+  return effects.map((effect) => {
+    const callee = effect.edge.split(' ')[1];
+    const isConsequence =
+      (isSlower(effect) && slow?.has(callee)) || (effect.isBetter && failedFurtherOn(effect) && better?.has(callee));
+    return isConsequence ? { ...effect, isInherited: true } : effect;
+  });
+}
+
+/** Reports whether calls failed before a change as they do if a call further on fails. */
+function failedFurtherOn({ around: { before } }: ChangeEffect): boolean {
+  return passedOnOf(before) > 0 && passedOnOf(before) >= before.errors + before.rejected;
 }
 
 /** Reports whether slowness is the only difference. */
@@ -89,18 +101,41 @@ export function effectOf(
   isInherited: boolean,
 ): ChangeEffect {
   const ids = new Set(change.objects.map(({ id }) => id));
-  const causes = edge.refusals
-    .filter(({ lastMs }) => lastMs >= change.atMs)
-    .map(({ explanation, object }) => ({
-      explanation,
-      ...(object === undefined ? {} : { object: object.title }),
-      isOfChange: object !== undefined && ids.has(object.id),
-    }));
-  const isProven = causes.some(({ isOfChange }) => isOfChange);
+  const existing = new Set(change.objects.filter((one) => one.change !== 'deleted').map(({ id }) => id));
+  const since = edge.refusals.filter(({ lastMs }) => lastMs >= change.atMs);
+  const found = since.map(({ explanation, object }) => ({
+    explanation,
+    ...(object === undefined ? {} : { object: object.title }),
+    isOfChange: object !== undefined && ids.has(object.id),
+  }));
+  const isProven = since.some(({ object }) => object !== undefined && existing.has(object.id));
   const least = Math.min(around.before.requests, around.after.requests);
   const isTooFew = least > 0 && least < leastCalls && !isProven;
-  const differences = least === 0 || isTooFew ? [] : differencesOf(around, edge.refusals, change.atMs, isProven);
-  return { edge: edge.id, around, differences, isTooFew, causes, isInherited };
+  const counted = least === 0 || isTooFew ? [] : differencesOf(around, isProven);
+  const ended = counted.length === 0 ? [] : endedFailures(around);
+  const isBetter = ended.length > 0;
+  // Requests that were on their way were refused for the old reasons.
+  const causes = isBetter ? [] : found;
+  const reasons = isBetter ? [] : [...new Set(since.map(({ reason }) => reasonWords(reason)))];
+  const refused = reasons.length === 0 ? [] : [`refused by a proxy: ${reasons.join(', ')}`];
+  // An error is often faster than an answer, which is not news.
+  const differences =
+    counted.length > 0 ? [...counted, ...ended, ...refused] : least === 0 || isTooFew ? [] : timesOf(around);
+  return { edge: edge.id, around, differences, isTooFew, causes, isInherited: isInherited && !isBetter, isBetter };
+}
+
+/** Statuses with which a call is refused. */
+const refusing = ['401', '403', 'grpc PERMISSION_DENIED', 'grpc UNAUTHENTICATED'];
+
+/** Says which failures were before a change, and none are since then. */
+function endedFailures({ before, after }: TrafficAround): string[] {
+  const [old, now] = [before, after].map(({ byStatus }) => Object.keys(mainCounts(byStatus)).filter(isFailure));
+  if (now === undefined || now.length > 0) return [];
+  return [...new Set(old?.map((status) => (refusing.includes(status) ? 'no longer refused' : 'no longer fails')))];
+}
+
+function isFailure(status: string): boolean {
+  return status !== 'tcp' && status !== 'grpc OK' && !/^[123]/.test(status);
 }
 
 /** Least number of calls on each side of a comparison. */
@@ -108,8 +143,6 @@ export const leastCalls = 5;
 
 function differencesOf(
   { before, after, versionsBefore = {}, versionsAfter = {} }: TrafficAround,
-  refusals: readonly EdgeRefusal[],
-  atMs: number,
   isProven: boolean,
 ): string[] {
   const facts: readonly (readonly [name: string, before: Counts, after: Counts, isProven: boolean])[] = [
@@ -117,19 +150,13 @@ function differencesOf(
     ['version', known(versionsBefore), known(versionsAfter), false],
     ['encryption', encryptionOf(before), encryptionOf(after), false],
   ];
-  const found = facts
+  return facts
     .filter(([, old, now, isCertain]) => isCertain || isShifted(old, now))
     .flatMap(([name, oldCounts, newCounts]) => {
       const first = name === 'version' ? 'least value' : 'most counts';
       const [old, now] = [oldCounts, newCounts].map((counts) => exactShares(mainCounts(counts), first));
       return old === now ? [] : [`${name} ${old} → ${now}`];
     });
-  const reasons = [
-    ...new Set(refusals.filter(({ lastMs }) => lastMs >= atMs).map(({ reason }) => reasonWords(reason))),
-  ];
-  if (found.length > 0 && reasons.length > 0) return [...found, `refused by a proxy: ${reasons.join(', ')}`];
-  // An error is often faster than an answer, which is not news.
-  return found.length > 0 ? found : timesOf(before, after);
 }
 
 /** Leaves out requests that reached no version, such as refused ones. */
@@ -193,7 +220,7 @@ const leastSlowerMs = 50;
 /** Shortest mean time that is a measurement, in milliseconds. Less than that is printed as zero. */
 const shortestMs = 0.05;
 
-function timesOf({ meanMs: before = 0 }: Traffic, { meanMs: after = 0 }: Traffic): string[] {
+function timesOf({ before: { meanMs: before = 0 }, after: { meanMs: after = 0 } }: TrafficAround): string[] {
   if (Math.min(before, after) < shortestMs) return [];
   const timing = timingOf(before, after);
   if (timing === undefined || Math.abs(after - before) < leastSlowerMs) return [];

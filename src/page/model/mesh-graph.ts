@@ -1,5 +1,5 @@
 import type { DrawnEdge, DrawnGraph, DrawnNode } from './drawn-graph.ts';
-import type { MeshEdge, MeshNode, MeshState } from './mesh-page-data.ts';
+import type { MeshEdge, MeshNode, MeshState, Traffic } from './mesh-page-data.ts';
 import { edgeLabel, failedOf, isQuiet, nameOf, reasonWords, refusedOf, retriesText } from './mesh-words.ts';
 
 /** Part of a mesh that is shown. */
@@ -74,11 +74,15 @@ export function hasProblem({ traffic, refusals }: MeshEdge): boolean {
 export function inheritedEdges({ edges }: MeshState): ReadonlySet<string> {
   const failing = new Set(edges.filter(hasProblem).map(({ from }) => from));
   const inherited = edges.filter((edge) => {
-    const { errors, byStatus } = edge.traffic;
-    const passedOn = (byStatus['502'] ?? 0) + (byStatus['504'] ?? 0);
-    return errors > 0 && edge.refusals.length === 0 && passedOn >= errors && failing.has(edge.to);
+    const { errors } = edge.traffic;
+    return errors > 0 && edge.refusals.length === 0 && passedOnOf(edge.traffic) >= errors && failing.has(edge.to);
   });
   return new Set(inherited.map(({ id }) => id));
+}
+
+/** Returns the number of requests that failed as they do if a call further on fails. */
+export function passedOnOf({ byStatus }: Traffic): number {
+  return (byStatus['502'] ?? 0) + (byStatus['504'] ?? 0);
 }
 
 /** Returns the meaning of an edge's traffic. A refusal by a proxy is what a learner must see first. */

@@ -56,7 +56,7 @@ test('chance of answers is not a difference, also next to a limit of rounded sha
   assert.deepEqual(pairOf(counts(42, 6), counts(2, 2)), []);
   assert.deepEqual(pairOf(counts(60, 0), counts(3, 2)), []);
   assert.deepEqual(pairOf(counts(600, 0), counts(480, 120)), ['answer 200 → 200 80 %, 503 20 %']);
-  assert.deepEqual(pairOf(counts(0, 5), counts(5, 0)), ['answer 503 → 200']);
+  assert.deepEqual(pairOf(counts(0, 5), counts(5, 0)), ['answer 503 → 200', 'no longer fails']);
   const random = new Random(7);
   const sample = (size: number): Traffic => {
     const failed = Array.from({ length: size }, () => random.below(100) < 15).filter(Boolean).length;
@@ -129,6 +129,31 @@ test('slowness of a call is a consequence of that of a call further on', () => {
     [
       ['b c', false],
       ['a b', true],
+    ],
+  );
+});
+
+test('what a change undoes is no longer refused, and no longer fails', () => {
+  const [refusal] = demoState('after').edges.flatMap(({ refusals }) => refusals);
+  assert.ok(refusal !== undefined);
+  const [ok, denied, failed] = [
+    traffic({ '200': 40 }),
+    traffic({ '403': 40 }, { rejected: 40 }),
+    traffic({ '502': 40 }, { errors: 40 }),
+  ];
+  // The last requests are refused just after the change.
+  const refusals = [{ ...refusal, lastMs: 1 }];
+  const edges = [
+    edge('b', 'c', denied, { refusals, around: { change: 2, before: denied, after: ok } }),
+    edge('a', 'b', failed, { around: { change: 2, before: failed, after: ok } }),
+  ];
+  const memory = new ChangeMemory();
+  memory.learn({ ...demoState('before'), edges, changes: [change] });
+  assert.deepEqual(
+    memory.effectsOf(change).map((one) => [one.differences, one.causes, one.isInherited, one.isBetter]),
+    [
+      [['answer 403 → 200', 'no longer refused'], [], false, true],
+      [['answer 502 → 200', 'no longer fails'], [], true, true],
     ],
   );
 });

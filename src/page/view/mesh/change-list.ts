@@ -121,7 +121,7 @@ function noDifference(found: readonly ChangeEffect[]): string {
 function effectTable(changed: readonly ChangeEffect[], state: MeshState, { onEdge }: ChangeListContext): HTMLElement {
   const rows = changed.map((effect) => {
     const { edge, around, differences, causes, isInherited } = effect;
-    const consequence = `Only because a call further on ${isSlower(effect) ? 'is slower' : 'fails'}.`;
+    const consequence = `Only because a call further on ${consequenceWords(effect)}.`;
     return [
       button(edgeTitle(state, edge), () => onEdge(edge), {
         class: 'foreign',
@@ -140,6 +140,11 @@ function effectTable(changed: readonly ChangeEffect[], state: MeshState, { onEdg
   });
   const head = ['calls', 'before', 'since then', 'what changed, and why'];
   return scrolledTable('traffic before and after the change', head, rows, 'changed');
+}
+
+function consequenceWords(effect: ChangeEffect): string {
+  if (effect.isBetter) return 'no longer fails';
+  return isSlower(effect) ? 'is slower' : 'fails';
 }
 
 function causeText({ explanation, object, isOfChange }: ChangeEffect['causes'][number]): HTMLElement {

@@ -1,44 +1,78 @@
 import type { Comparison, Difference } from '../../../../src/diff/model.ts';
 import { isAtPlace, type PlacedMutation } from './field-mutation.ts';
+import { isCause, mutatedObjects } from './mutated-object.ts';
 
-/** Result of a mutation: `listed` if the report says that it does not compare the field. */
-export type Verdict = 'reported' | 'other kind' | 'listed' | 'missed';
+/** Results of mutations. */
+export const verdicts = [
+  'reported',
+  /** The report says that it does not compare the field. */
+  'listed',
+  /** The mutation caused lines, but of other kinds. */
+  'other kind',
+  /** There is a line of the right edge and kind, but it does not name the mutated object and field. */
+  'other cause',
+  'missed',
+] as const;
+
+export type Verdict = (typeof verdicts)[number];
+
+/** Reports whether a verdict fails the run. */
+export function isWrong(verdict: Verdict): boolean {
+  return verdict !== 'reported' && verdict !== 'listed';
+}
 
 export interface JudgedMutation {
   readonly placed: PlacedMutation;
   readonly verdict: Verdict;
+  /** Differences at the place of the mutation of which it is the cause. */
   readonly found: readonly Difference[];
 }
 
 export interface JudgedBatch {
   readonly mutations: readonly JudgedMutation[];
-  /** Differences that no mutation has caused. */
+  /** Differences that name no mutation of their place as the cause. */
   readonly unexplained: readonly Difference[];
 }
 
-/** Compares the differences of a batch with its mutations. */
+/**
+ * Compares the differences of a batch with its mutations. A mutation is reported only by a difference of the right edge and
+ * kind that names the mutated object and field as its cause: another mutation of the batch may cause one at the same edge.
+ */
 export function judge(mutations: readonly PlacedMutation[], { differences, notCompared }: Comparison): JudgedBatch {
-  const judged = mutations.map((placed): JudgedMutation => {
+  const withFound = mutations.map((placed) => ({ placed, found: differencesOf(placed, differences) }));
+  const explained = new Set(withFound.flatMap(({ found }) => found));
+  const unexplained = differences.filter((difference) => !explained.has(difference));
+  const judged = withFound.map(({ placed, found }): JudgedMutation => {
     const { shows, notCompared: reason } = placed.mutation;
-    const found = differences.filter((difference) => isAtPlace(placed, difference));
     const isListed = notCompared.some((one) => reason?.test(`${one.subject}: ${one.reason}`));
-    const verdict = found.some(({ kind }) => shows.includes(kind))
+    const isShown = ({ kind }: Difference): boolean => shows.includes(kind);
+    const verdict = found.some(isShown)
       ? 'reported'
       : isListed
         ? 'listed'
         : found.length > 0
           ? 'other kind'
-          : 'missed';
+          : unexplained.some((difference) => isShown(difference) && isAtPlace(placed, difference))
+            ? 'other cause'
+            : 'missed';
     return { placed, verdict, found };
   });
-  const unexplained = differences.filter((difference) => !mutations.some((placed) => isAtPlace(placed, difference)));
   return { mutations: judged, unexplained };
+}
+
+/** Returns the differences at the place of a mutation that name it as their cause. */
+function differencesOf(placed: PlacedMutation, differences: readonly Difference[]): Difference[] {
+  const objects = mutatedObjects(placed);
+  return differences.filter((difference) => {
+    const { cause } = difference;
+    return cause !== undefined && objects.some((one) => isCause(one, cause)) && isAtPlace(placed, difference);
+  });
 }
 
 /** Returns a difference on one line. */
 export function differenceText({ kind, probe, from, to, cause }: Difference): string {
   const { caller, destination, request } = probe;
   const sender = caller.kind === 'workload' ? caller.name : caller.kind;
-  const object = cause === undefined ? '' : `  ${cause.kind} ${cause.name} ${cause.place ?? ''}`;
+  const object = cause === undefined ? '  (no cause)' : `  ${cause.kind} ${cause.name} ${cause.place ?? ''}`;
   return `${kind}: ${sender} → ${destination.host} ${request.protocol} ${request.method} ${request.path}: ${from} → ${to}${object}`;
 }

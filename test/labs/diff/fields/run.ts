@@ -1,7 +1,7 @@
 /**
  * Changes fields of objects in three meshes and prints which changes `meshmock diff` reports:
- * `npm run test:diff:fields -- [COUNT] [TEXT]` for mutations of fields with TEXT in their names. The run fails if a change is missed, or if
- * a difference has no cause. MESHMOCK_TEST_SEED=N repeats a run.
+ * `npm run test:diff:fields -- [COUNT] [TEXT]` for mutations of fields with TEXT in their names. The run fails if a
+ * change is missed, or if a difference does not name a change of its edge as its cause. MESHMOCK_TEST_SEED=N repeats a run.
  */
 
 import { compareIn } from '../../../../src/diff/engine/compare-snapshots.ts';
@@ -9,7 +9,7 @@ import { ComparisonMesh } from '../../../../src/diff/engine/comparison-mesh.ts';
 import type { ManifestSource } from '../../../../src/istio/resources/manifest.ts';
 import { installMeshTools } from '../../../../src/istio/tools/install-tools.ts';
 import { Random } from '../../../random.ts';
-import { differenceText, type JudgedBatch, type JudgedMutation, judge, type Verdict } from './judge.ts';
+import { differenceText, isWrong, type JudgedBatch, type JudgedMutation, judge, verdicts } from './judge.ts';
 import { mutatedMeshes } from './meshes.ts';
 import { type Batch, fieldMutations, planBatches } from './plan.ts';
 
@@ -47,8 +47,8 @@ for (const [{ name, sources }, some] of Map.groupBy(batches, ({ mesh }) => mesh)
   }
 }
 printTable();
-const isWrong = judged.some(({ verdict }) => verdict === 'missed' || verdict === 'other kind');
-process.exitCode = isWrong || unexplained > 0 || failures > 0 || stop.signal.aborted ? 1 : 0;
+const areSomeWrong = judged.some(({ verdict }) => isWrong(verdict));
+process.exitCode = areSomeWrong || unexplained > 0 || failures > 0 || stop.signal.aborted ? 1 : 0;
 
 async function startMesh(sources: readonly ManifestSource[]): Promise<ComparisonMesh> {
   const onProgramExit = (name: string, logs: string): void => void process.stderr.write(`${name} ended: see ${logs}\n`);
@@ -69,27 +69,26 @@ async function compareBatch(mesh: ComparisonMesh, { mesh: { sources }, mutations
   const options = { all: false, userAgent: 'meshmock', onPhase: () => {}, onNote: () => {} };
   const comparison = await compareIn(mesh, { before: side('before'), after: side('after'), ...options }, stop.signal);
   const found = judge(mutations, comparison);
-  if (found.mutations.some(({ verdict }) => verdict === 'missed'))
+  if (found.mutations.some(({ verdict }) => isWrong(verdict)))
     for (const { subject, reason } of comparison.notCompared) print(`    not compared: ${subject}: ${reason}`);
   return found;
 }
 
 function printBatch({ mutations, unexplained: without }: JudgedBatch): void {
   for (const { placed, verdict, found } of mutations) {
-    print(`  ${verdict.padEnd(10)}  ${placed.mutation.kind} ${placed.mutation.field} at ${placed.site.name}`);
+    print(`  ${verdict.padEnd(11)}  ${placed.mutation.kind} ${placed.mutation.field} at ${placed.site.name}`);
     for (const one of found.slice(0, verdict === 'reported' ? 1 : 5)) print(`      ${differenceText(one)}`);
-    if (verdict === 'missed' || verdict === 'other kind') print(`${placed.before}\n  ->${placed.after}`);
+    if (isWrong(verdict)) print(`${placed.before}\n  ->${placed.after}`);
   }
   for (const one of without) print(`  UNEXPLAINED ${differenceText(one)}`);
 }
 
 function printTable(): void {
-  const verdicts: readonly Verdict[] = ['reported', 'other kind', 'listed', 'missed'];
   print(`\n${'kind'.padEnd(22)}${verdicts.map((one) => one.padStart(12)).join('')}`);
   const counts = (some: readonly JudgedMutation[]): string =>
     verdicts.map((one) => String(some.filter(({ verdict }) => verdict === one).length).padStart(12)).join('');
   for (const [kind, some] of Map.groupBy(judged, ({ placed }) => placed.mutation.kind))
     print(`${kind.padEnd(22)}${counts(some)}`);
   print(`${'all'.padEnd(22)}${counts(judged)}`);
-  print(`${unexplained} differences without a cause, ${failures} comparisons failed`);
+  print(`${unexplained} differences that name no change of their edge as the cause, ${failures} comparisons failed`);
 }

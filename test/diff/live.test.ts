@@ -5,11 +5,15 @@ import { readDiffSettings } from '../../src/cli/diff/diff-options.ts';
 import { modesOfSettings } from '../../src/diff/compare/setting-modes.ts';
 import { liveAnswer } from '../../src/diff/live/live-answers.ts';
 import { LiveMesh, liveRoute } from '../../src/diff/live/live-mesh.ts';
+import { undirected } from '../../src/diff/live/live-results.ts';
+import { sendLiveProbes } from '../../src/diff/live/live-sender.ts';
 import type { Caller, Probe } from '../../src/diff/model.ts';
 import type { MeshSnapshot } from '../../src/diff/pieces/mesh-snapshot.ts';
 import { requestsFor } from '../../src/diff/requests/requests-for.ts';
 import type { CallResult } from '../../src/reply/reply.ts';
-import { probe, workload } from './make.ts';
+import { startServe } from '../program.ts';
+import { startForeignServer } from '../running-mesh.ts';
+import { probe, request, workload } from './make.ts';
 
 function pod(workloadName: string, app: string, role = 'mock', namespace = 'default'): object {
   return { name: `${workloadName}-1`, namespace, workload: workloadName, role, labels: { app } };
@@ -142,6 +146,33 @@ it('an answer counts only if the caller itself made the call, and if the callee 
   const stock = { service: 'stock', status: 503 };
   assert.equal(judge(entryAnswer('cart-v1-x', { reply: { ...stock, behaviour: ['status=503'] } }), failing), 'call');
   assert.equal(judge(entryAnswer('cart-v1-x', { reply: { ...stock, status: 200 } }), failing), 'callee');
+});
+
+it('a callee that is not a meshmock gets no requests that may change it', async () => {
+  const methods: string[] = [];
+  await using callee = await startForeignServer(({ method = '' }, response) => {
+    methods.push(method);
+    response.end('orders');
+  });
+  const place = `reviews.default.svc.cluster.local:9080:127.0.0.1:${callee.port}`;
+  await using web = await startServe('web', ['--connect-to', place]);
+  const caller = workload('web');
+  const [deleting, reading] = [probe({ caller, request: request({ method: 'DELETE' }) }), probe({ caller })];
+  const results = await sendLiveProbes(
+    [deleting, reading],
+    mesh(`web=127.0.0.1:${web.httpPort}`),
+    'test',
+    new AbortController().signal,
+  );
+  assert.deepEqual(methods, ['GET']);
+  assert.deepEqual(
+    [deleting, reading].map(({ id }) => results.get(id)?.kind),
+    ['unsafe', 'seen'],
+  );
+  assert.deepEqual(
+    undirected([deleting], { before: results, after: results }).map(({ subject }) => subject),
+    ['requests with DELETE'],
+  );
 });
 
 it('settings that are the same on both sides get their requests too, and none that are not there', () => {

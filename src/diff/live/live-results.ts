@@ -38,12 +38,16 @@ export function unreachedCallers(probes: readonly Probe[], results: LiveResults)
   return [...found.values()];
 }
 
-/** Returns the requests whose directives a callee does not follow. */
+/** Returns the requests that callees which are not meshmocks do not get, or whose directives they do not follow. */
 export function undirected(probes: readonly Probe[], { before, after }: LiveResults): EdgeNote[] {
-  return probes.flatMap(({ id, destination, mode, speaksFor: callers }) => {
-    const result = [before.get(id), after.get(id)].find((one) => one?.kind === 'no_directives');
-    if (result?.kind !== 'no_directives') return [];
-    return [{ callers, destination, subject: `requests of the kind "${mode.kind}"`, reason: result.reason }];
+  return probes.flatMap(({ id, destination, mode, request, speaksFor: callers }) => {
+    for (const one of [before.get(id), after.get(id)]) {
+      if (one?.kind === 'unsafe')
+        return [{ callers, destination, subject: `requests with ${request.method}`, reason: one.reason }];
+      if (one?.kind === 'no_directives')
+        return [{ callers, destination, subject: `requests of the kind "${mode.kind}"`, reason: one.reason }];
+    }
+    return [];
   });
 }
 

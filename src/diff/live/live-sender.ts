@@ -1,5 +1,6 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import type { CallResult } from '../../reply/reply.ts';
+import { basePaths } from '../base-paths.ts';
 import { calleeDirectives } from '../callee-directives.ts';
 import { callerKey } from '../caller-text.ts';
 import { answersTo, ProbeClients } from '../engine/probe-answers.ts';
@@ -14,13 +15,15 @@ export type LiveResult =
   /** The requests do not reach the caller, or the entry. */
   | { readonly kind: 'no_caller'; readonly reason: string }
   /** The callee is not a meshmock. */
-  | { readonly kind: 'no_directives'; readonly reason: string };
+  | { readonly kind: 'no_directives'; readonly reason: string }
+  /** The same, and the request may change it. */
+  | { readonly kind: 'unsafe'; readonly reason: string };
 
 type Missed = Exclude<LiveAnswer, { kind: 'call' }>;
 
 /**
  * Sends the requests of probes to a running mesh. Those that make callees slow or fail follow the others, because of limits
- * and ejections in the mesh.
+ * and ejections in the mesh. Requests that may change a callee are not sent if other requests show that it is not a meshmock.
  *
  * @returns results by the ids of the probes
  * @throws MeshmockError `canceled` when the signal is aborted, `unavailable` if an entry ends or is not a meshmock
@@ -35,24 +38,50 @@ export async function sendLiveProbes(
   const found = new Map<string, LiveResult>();
   /** Callers that the entry does not reach, with the reason. The way to them is the same for all their requests. */
   const unreached = new Map<string, string>();
+  /** Destinations with an answer of a server that is not a meshmock. */
+  const foreign = new Set<string>();
+  const resultFor = async (probe: Probe): Promise<LiveResult> => {
+    const reason = unreached.get(callerKey(probe.caller));
+    if (reason !== undefined) return { kind: 'no_caller', reason };
+    if (mayChange(probe) && foreign.has(destinationKey(probe)))
+      return { kind: 'unsafe', reason: 'the callee is not a meshmock, and they may change it' };
+    return resultOf(probe, mesh, { clients, userAgent }, signal);
+  };
   const sendOne = async (probe: Probe): Promise<void> => {
     const key = callerKey(probe.caller);
-    const known = unreached.get(key);
-    const result: LiveResult =
-      known === undefined
-        ? await resultOf(probe, mesh, { clients, userAgent }, signal)
-        : { kind: 'no_caller', reason: known };
+    const result = await resultFor(probe);
+    if (result.kind === 'seen' && result.answers.some(({ answeredBy }) => answeredBy === 'foreign'))
+      foreign.add(destinationKey(probe));
     // A slow callee may exceed a timeout on the way to its caller.
     if (result.kind === 'no_caller' && calleeDirectives(probe) === undefined) unreached.set(key, result.reason);
     found.set(probe.id, result);
   };
   const isUsual = (probe: Probe): boolean => calleeDirectives(probe) === undefined;
-  await sendByCaller(probes.filter(isUsual), callersAtOnce, sendOne, signal);
+  const [changing, others] = [true, false].map((wanted) =>
+    probes.filter((probe) => isUsual(probe) && mayChange(probe) === wanted),
+  );
+  for (const some of [others, changing]) await sendByCaller(some ?? [], callersAtOnce, sendOne, signal);
   for (const kind of ['slow', 'failing', 'burst'] as const) {
     const ofKind = probes.filter(({ mode }) => mode.kind === kind);
     await sendByCaller(ofKind, kind === 'burst' ? 1 : callersAtOnce, sendOne, signal);
   }
   return found;
+}
+
+/** Reports whether a request may change a server that carries it out. */
+function mayChange({ request: { protocol, method, path } }: Probe): boolean {
+  switch (protocol) {
+    case 'http':
+      return !['GET', 'HEAD', 'OPTIONS'].includes(method);
+    case 'grpc':
+      return path !== basePaths.grpc;
+    case 'tcp':
+      return false;
+  }
+}
+
+function destinationKey({ destination: { host, port } }: Probe): string {
+  return `${host}:${port}`;
 }
 
 /** Requests that are sent again because they did not reach the caller. */

@@ -1,4 +1,5 @@
 import type { Header } from '../../plan/plan.ts';
+import { basePaths } from '../base-paths.ts';
 import { removedByOne, unseenRemoval } from '../changed-headers.ts';
 import type { Cause, NotCompared, ProbeCondition, ProbeRequest } from '../model.ts';
 import { allChoices, type Choice, countChoices, mostCombinations, pairwiseChoices, valuesOf } from './combine.ts';
@@ -313,12 +314,6 @@ function nearestValue({ conditions, values }: Variable, demand: Demand): number 
   );
   return misses.indexOf(Math.min(...misses));
 }
-
-/**
- * Paths of requests without conditions. Over TCP it is the text: a proxy that tells TLS from plain text waits for the first
- * 5 bytes, the length of a record's header.
- */
-const basePaths = { http: '/', grpc: '/probe.Service/Method', tcp: '/probe' } as const;
 
 function baseParts({ protocol, authority }: RequestEdge): RequestParts {
   return {

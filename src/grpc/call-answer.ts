@@ -23,7 +23,11 @@ export function settledAnswer(
 ): Promise<CallAnswer> {
   return new Promise((resolve) => {
     let initial: Metadata | undefined;
+    let isSettled = false;
     const settle: Settle = (makeAnswer) => {
+      // An answer that arrives after the call was canceled would take bytes that nothing gives back.
+      if (isSettled) return;
+      isSettled = true;
       signal.removeEventListener('abort', onAbort);
       resolve(makeAnswer(initial ?? new Metadata()));
     };

@@ -12,6 +12,7 @@ import { defaultBudgetLimits } from '../../src/execute/budgets/limits.ts';
 import type { CallAnswer, Client } from '../../src/execute/client.ts';
 import { createGrpcClient } from '../../src/grpc/client.ts';
 import { encodeReplyMessage } from '../../src/grpc/codec.ts';
+import { watchSentStreams } from '../../src/grpc/streams/sent-streams.ts';
 import { grpcMessage } from '../http2-wire.ts';
 
 const message = encodeReplyMessage({ service: 'callee', status: 200 });
@@ -123,7 +124,13 @@ suite('Calls of a client over an open session', () => {
     server.close();
   });
 
-  function call(by: Client, kind: string, authority: string, to = port): Promise<CallAnswer> {
+  function call(
+    by: Client,
+    kind: string,
+    authority: string,
+    to = port,
+    { signal = AbortSignal.timeout(10_000), account = new LimitedAccount(1_000_000) } = {},
+  ): Promise<CallAnswer> {
     const outgoing = {
       scheme: 'grpc' as const,
       authority,
@@ -132,10 +139,27 @@ suite('Calls of a client over an open session', () => {
       path: '/x',
       headers: { 'x-kind': kind },
       timeoutMs: 10_000,
-      account: new LimitedAccount(1_000_000),
+      account,
     };
-    return by.call(outgoing, AbortSignal.timeout(10_000));
+    return by.call(outgoing, signal);
   }
+
+  test('an answer that arrives while its call is canceled takes no bytes of the request', async () => {
+    await call(client, 'ok', 'canceled');
+    const stop = new AbortController();
+    const account = new LimitedAccount(1_000_000);
+    const closed = new Promise((resolve) => {
+      const stopWatching = watchSentStreams('x-kind', (stream) => {
+        stopWatching();
+        stream.once('trailers', () => stop.abort({ code: 'canceled', message: 'gone' }));
+        stream.once('close', () => setImmediate(resolve));
+      });
+    });
+    const answer = await call(client, 'ok', 'canceled', port, { signal: stop.signal, account });
+    assert.deepEqual(answer, { kind: 'failed', error: { code: 'canceled', message: 'gone' } });
+    await closed;
+    assert.equal(account.hasRoom(1_000_000), true);
+  });
 
   // Each authority has a channel of its own, and its first call opens the session.
   for (const kind of Object.keys(answers))

@@ -154,13 +154,14 @@ export class MeshModel {
 
   /** Keeps the traffic before the newest change, and that of up to a minute after it. */
   private compareAround(nowMs: number): void {
-    const [newest] = this.changes;
+    // Nothing differs since a change that was reverted.
+    const newest = this.changes.find(({ by }) => by !== 'refused');
     if (newest === undefined || newest.by === 'start') return;
     const { number, atMs } = newest;
     const { traffic } = this;
     if (this.around?.number !== number) {
       // Traffic before an earlier change differs because of that one.
-      const earlier = this.changes.find((change) => change.atMs < atMs - sameChangeMs);
+      const earlier = this.changes.find((change) => change.by !== 'refused' && change.atMs < atMs - sameChangeMs);
       const fromMs = Math.max(atMs - windowMs, earlier?.atMs ?? 0);
       const before = traffic.sum(fromMs, atMs);
       const beforeMs = Math.min(traffic.coveredMs, atMs - fromMs);

@@ -12,6 +12,7 @@ import { lineDifferences } from './line-differences.ts';
 /** Maximum number of lines of the differences of a change, and of letters of a line. Each state has all changes. */
 const mostLines = 400;
 const longestLine = 300;
+const longestReason = 2000;
 
 /** Returns an object for a list. */
 export function meshObject(observed: ObservedObject, rootNamespace: string): MeshObject {
@@ -50,14 +51,17 @@ export function yamlOf(value: unknown): string {
 }
 
 /** Returns a change for the page. */
-export function meshChange({ number, atMs, by, objects, more }: RecordedChange, rootNamespace: string): MeshChange {
+export function meshChange(
+  { number, atMs, by, reason, objects, more }: RecordedChange,
+  rootNamespace: string,
+): MeshChange {
   let left = mostLines;
   const shown = objects.map((one) => {
     const object = changedObject(one, rootNamespace, left);
     left -= Math.min(left, object.diff.length);
     return object;
   });
-  return { number, atMs, by, objects: shown, more };
+  return { number, atMs, by, ...optional('reason', reason && longText(reason)), objects: shown, more };
 }
 
 /**
@@ -107,6 +111,10 @@ function changedObject({ change, before, after }: RecordedObject, rootNamespace:
 
 function shortened(line: string): string {
   return line.length > longestLine ? `${line.slice(0, longestLine)}…` : line;
+}
+
+function longText(text: string): string {
+  return text.length > longestReason ? `${text.slice(0, longestReason)}…` : text;
 }
 
 function nameOf(object: KubeObject): Pick<MeshObject, 'id' | 'kind' | 'namespace' | 'name'> {

@@ -9,10 +9,25 @@ import type { RecordedChange, RecordedObject } from './observation.ts';
 const mostChanges = 50;
 const mostObjects = 100;
 
+/** Time for which the changes of an apply are held until it has an effect, in milliseconds. */
+const longestHoldMs = 30_000;
+
+/** Time after a revert in which a watch sees the last events of it, in milliseconds. */
+const watchDelayMs = 500;
+
+/** Apply that was reverted, and the time that it took. */
+interface RevertedApply {
+  readonly ids: ReadonlySet<string>;
+  readonly fromMs: number;
+  readonly lastMs: number;
+}
+
 /** Changes of a mesh's configuration, the last ones, and the manifests of the objects. */
 export class ChangeLog {
   private readonly changes: RecordedChange[] = [];
   private readonly sources = new Map<string, ManifestSource>();
+  private readonly underWay = new Set<{ readonly atMs: number }>();
+  private reverted: RevertedApply[] = [];
   private last = 0;
   /** True while an observer sees the changes itself, also those of other programs. */
   isObserved = false;
@@ -70,8 +85,62 @@ export class ChangeLog {
     );
   }
 
+  /** Reports whether an apply is under way, whose changes are not recorded until it has an effect or is reverted. */
+  get isHeld(): boolean {
+    return [...this.underWay].some(({ atMs }) => Date.now() < atMs + longestHoldMs);
+  }
+
+  /**
+   * Holds the changes of an apply while it runs. An apply that fails after it has made objects, and has reverted them, is one
+   * change.
+   *
+   * @param apply gets a function that it calls with the objects that it has reverted, and the reason
+   */
+  async whileApplying<T>(
+    apply: (revert: (objects: readonly AppliedObject[], reason: string) => void) => Promise<T>,
+  ): Promise<T> {
+    const one = { atMs: Date.now() };
+    let undone: { readonly objects: readonly AppliedObject[]; readonly reason: string } | undefined;
+    this.underWay.add(one);
+    // What this apply makes is not part of an earlier one.
+    this.reverted = this.reverted.map((old) => ({ ...old, lastMs: Math.min(old.lastMs, one.atMs - 1) }));
+    try {
+      return await apply((objects, reason) => {
+        undone = { objects, reason };
+      });
+    } finally {
+      if (undone !== undefined) this.recordReverted(undone.objects, undone.reason, one.atMs);
+      this.underWay.delete(one);
+    }
+  }
+
+  /** Reports whether an event is part of an apply that was reverted, and is recorded as such. */
+  isReverted(object: KubeObject, atMs: number): boolean {
+    const id = configId(object);
+    return this.reverted.some(({ ids, fromMs, lastMs }) => ids.has(id) && atMs >= fromMs && atMs <= lastMs);
+  }
+
+  private recordReverted(objects: readonly AppliedObject[], reason: string, fromMs: number): void {
+    const changed = objects.flatMap(({ change, object }): RecordedObject[] => {
+      if (!isConfig(object) && !isWorkload(object)) return [];
+      if (change === 'created') return [{ change, after: object }];
+      return change === 'configured' ? [{ change: 'changed', after: object }] : [];
+    });
+    const nowMs = Date.now();
+    const ids = new Set(changed.flatMap(({ after }) => (after === undefined ? [] : [configId(after)])));
+    const recent = this.reverted.filter(({ lastMs }) => nowMs < lastMs + longestHoldMs);
+    this.reverted = [...recent, { ids, fromMs, lastMs: nowMs + watchDelayMs }];
+    if (this.isStarted) this.record('refused', changed, 0, fromMs, reason);
+  }
+
   /** Records a change. One without objects is not recorded. */
-  record(by: RecordedChange['by'], objects: readonly RecordedObject[], others: number, atMs = Date.now()): void {
+  record(
+    by: RecordedChange['by'],
+    objects: readonly RecordedObject[],
+    others: number,
+    atMs = Date.now(),
+    reason?: string,
+  ): void {
     if (objects.length === 0 && (others === 0 || by === 'start')) return;
     const kept = objects.slice(0, mostObjects).map(({ change, before, after }) => ({
       change,
@@ -79,7 +148,7 @@ export class ChangeLog {
       ...optional('after', after && shownObject(after)),
     }));
     const more = others + objects.length - kept.length;
-    this.changes.push({ number: ++this.last, atMs, by, objects: kept, more });
+    this.changes.push({ number: ++this.last, atMs, by, ...optional('reason', reason), objects: kept, more });
     if (this.changes.length > mostChanges) this.changes.shift();
   }
 }

@@ -200,7 +200,7 @@ class Watch {
 
   stop(): void {
     // Since the last observation, nothing else has recorded what changed.
-    this.recordChanges();
+    this.recordChanges(false);
     this.mesh.changeLog.isObserved = false;
     this.unfollow();
     this.stopped.abort();
@@ -221,10 +221,15 @@ class Watch {
       }));
   }
 
-  /** Records what has changed since the last call: changes of meshmock, and those of other programs. */
-  recordChanges(): void {
-    const events = this.events.splice(0);
+  /**
+   * Records what has changed since the last call: changes of meshmock, and those of other programs.
+   *
+   * @param isWaiting true to wait while an apply is under way, which may be reverted
+   */
+  recordChanges(isWaiting = true): void {
     const { changeLog } = this.mesh;
+    if (isWaiting && changeLog.isHeld) return;
+    const events = this.events.splice(0).filter(({ object, atMs }) => !changeLog.isReverted(object, atMs));
     const byWriter = Map.groupBy(events, writerOf);
     for (const [by, of] of byWriter) changeLog.record(by, of.map(recordedObject), 0, of[0]?.atMs);
   }

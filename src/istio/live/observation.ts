@@ -78,7 +78,9 @@ export interface ObservedObject {
 export interface RecordedChange {
   readonly number: number;
   readonly atMs: number;
-  readonly by: 'start' | 'apply' | 'delete' | 'other';
+  readonly by: 'start' | 'apply' | 'delete' | 'other' | 'refused';
+  /** Reason for which the change was reverted. */
+  readonly reason?: string;
   readonly objects: readonly RecordedObject[];
   /** Number of further objects. */
   readonly more: number;

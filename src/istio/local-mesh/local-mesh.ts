@@ -131,12 +131,16 @@ export class LocalMesh {
     signal: AbortSignal,
     options: ApplyOptions = {},
   ): Promise<ApplyReport> {
-    return this.node.entries.hold(() => this.applyInEffect(manifests, options, signal));
+    const { changeLog } = this.parts;
+    return this.node.entries.hold(() =>
+      changeLog.whileApplying((onRevert) => this.applyInEffect(manifests, options, onRevert, signal)),
+    );
   }
 
   private async applyInEffect(
     manifests: readonly Manifest[],
     { removed = [], namespace = this.options.namespace }: ApplyOptions,
+    onRevert: (objects: ApplyResult['objects'], reason: string) => void,
     signal: AbortSignal,
   ): Promise<ApplyReport> {
     const startedAt = performance.now();
@@ -171,7 +175,10 @@ export class LocalMesh {
       return { ...reportOf(change.objects), warnings, leftOut, durationMs: performance.now() - startedAt };
     } catch (error) {
       // The first error is the one to report.
-      await this.revert(change, signal).catch(() => {});
+      await this.revert(change, signal).then(
+        () => onRevert(change.objects, (error as Error).message),
+        () => {},
+      );
       throw error;
     }
   }

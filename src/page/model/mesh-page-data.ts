@@ -194,8 +194,13 @@ export interface MeshChange {
   /** Number that grows. */
   readonly number: number;
   readonly atMs: number;
-  /** `start`: with the mesh. `apply`: by meshmock. `other`: by another program, such as kubectl. `delete`: by any program. */
-  readonly by: 'start' | 'apply' | 'delete' | 'other';
+  /**
+   * `start`: with the mesh. `apply`: by meshmock. `other`: by another program, such as kubectl. `delete`: by any program.
+   * `refused`: by meshmock, which reverted it because it could not get into effect.
+   */
+  readonly by: 'start' | 'apply' | 'delete' | 'other' | 'refused';
+  /** Reason for which a change was reverted. */
+  readonly reason?: string;
   readonly objects: readonly ChangedObject[];
   /** Further objects, such as Services and accounts, that are only counted. */
   readonly more: number;

@@ -1,5 +1,5 @@
 import { countsText, outcomeWords } from './graph-words.ts';
-import type { EdgeRefusal, MeshEdge, MeshNode, MeshState, Traffic } from './mesh-page-data.ts';
+import type { EdgeRefusal, MeshChange, MeshEdge, MeshNode, MeshState, Traffic } from './mesh-page-data.ts';
 
 /** Reasons of refusals in words that need no knowledge of Istio. */
 const reasons: Readonly<Record<EdgeRefusal['reason'], string>> = {
@@ -33,6 +33,23 @@ export function edgeTitle(state: MeshState, id: string): string {
   const [from, to] = edge === undefined ? id.split(' ') : [edge.from, edge.to];
   const title = (end: string | undefined): string => state.nodes.find((node) => node.id === end)?.name ?? end ?? '';
   return `${title(from)} → ${title(to)}`;
+}
+
+/** Number of objects that a title names, and of the changed fields of one. */
+const mostNamed = 2;
+
+/** Returns a change in words: `created AuthorizationPolicy service3`, `changed Deployment reviews (replicas 1 → 2)`. */
+export function changeTitle({ by, objects, more }: MeshChange): string {
+  const all = objects.length + more;
+  if (by === 'start') return `the mesh started with ${all} ${all === 1 ? 'object' : 'objects'}`;
+  const named = objects.slice(0, mostNamed).map(({ change, kind, name, words = [] }) => {
+    if (by === 'refused') return `${kind} ${name}`;
+    const fields = [...words.slice(0, mostNamed), ...(words.length > mostNamed ? ['…'] : [])].join('; ');
+    return `${change} ${kind} ${name}${fields === '' ? '' : ` (${fields})`}`;
+  });
+  const rest = all - named.length;
+  const refused = by === 'refused' ? 'not applied, because it was refused: ' : '';
+  return refused + [...named, ...(rest > 0 ? [`${rest} more`] : [])].join(', ');
 }
 
 /** Reports whether an edge has had no request in the last minute. */

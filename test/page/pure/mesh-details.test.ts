@@ -6,6 +6,7 @@ import { suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { CacheEvent } from '../../../src/istio/kube-api/object-cache.ts';
+import { ChangeLog } from '../../../src/istio/live/change-log.ts';
 import type { Observation, ObservedObject, ObservedPod } from '../../../src/istio/live/observation.ts';
 import { WorkloadChanges } from '../../../src/istio/live/workload-changes.ts';
 import type { KubeObject } from '../../../src/istio/resources/objects.ts';
@@ -21,6 +22,7 @@ import { meshChange, meshObject, withPlaces } from '../../../src/mesh-page/objec
 import { guardRequest } from '../../../src/mesh-page/request-guard.ts';
 import { traceSummaries, traceView } from '../../../src/mesh-page/trace-views.ts';
 import { type EdgeDetails, meshPaths } from '../../../src/page/model/mesh-page-data.ts';
+import { changeTitle } from '../../../src/page/model/mesh-words.ts';
 import { attemptText } from '../../../src/page/model/trace-rows.ts';
 import type { Span } from '../../../src/trace/span.ts';
 
@@ -33,6 +35,36 @@ function objectOf(kind: string, spec: unknown, metadata = {}): KubeObject {
     spec,
   };
 }
+
+suite('changes of a mesh', () => {
+  test('an apply that is reverted is one change with its reason, and its events are no changes', async () => {
+    const log = new ChangeLog();
+    log.isStarted = true;
+    log.isObserved = true;
+    const object = objectOf('VirtualService', { hosts: ['back'] });
+    const failed = log.whileApplying(async (onRevert) => {
+      assert.ok(log.isHeld);
+      await sleep(5);
+      onRevert([{ title: 'virtualservice/one', change: 'created', object }], 'Envoy rejects the configuration');
+      throw new Error('Envoy rejects the configuration');
+    });
+    await assert.rejects(failed);
+    assert.ok(!log.isHeld);
+    assert.ok(log.isReverted(object, Date.now() - 2));
+    assert.ok(!log.isReverted(object, Date.now() - 60_000));
+    assert.ok(!log.isReverted(objectOf('VirtualService', {}, { name: 'other' }), Date.now()));
+    const changes = log.after(0).map((change) => meshChange(change, 'istio-system'));
+    assert.deepEqual(
+      changes.map(({ by, reason, objects }) => [by, reason, objects.map(({ id }) => id)]),
+      [['refused', 'Envoy rejects the configuration', ['VirtualService default/one']]],
+    );
+    assert.deepEqual(changes.map(changeTitle), ['not applied, because it was refused: VirtualService one']);
+    // The same object in a later apply is a change again.
+    await sleep(5);
+    await log.whileApplying(async () => assert.ok(!log.isReverted(object, Date.now())));
+    assert.equal(log.after(0).length, 1);
+  });
+});
 
 suite('texts about objects', () => {
   const about = (object: KubeObject): string => aboutObject(object, 'istio-system');

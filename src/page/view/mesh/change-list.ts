@@ -1,7 +1,7 @@
 import { button, type Content, element } from '../../dom/elements.ts';
 import { type ChangeEffect, isSlower, leastCalls } from '../../model/change-effects.ts';
 import type { ChangedObject, MeshChange, MeshState } from '../../model/mesh-page-data.ts';
-import { ago, edgeTitle, statusText, timeOfDay } from '../../model/mesh-words.ts';
+import { ago, changeTitle, edgeTitle, statusText, timeOfDay } from '../../model/mesh-words.ts';
 import { place } from './edge-panel.ts';
 import { scrolledTable } from './scrolled-table.ts';
 
@@ -27,8 +27,9 @@ export function changeList(state: MeshState, context: ChangeListContext): HTMLEl
         element('strong', { class: 'foreign' }, changeTitle(change)),
         element('small', {}, ` ${ago(state.atMs - change.atMs)}`),
       ),
-      ...change.objects.map((object) => element('p', { class: 'foreign' }, purposeText(object))),
-      ...(change.by === 'start' ? [] : effects(change, state, context)),
+      change.reason === undefined ? undefined : element('pre', { class: 'foreign bad', tabindex: 0 }, change.reason),
+      ...change.objects.map((object) => element('p', { class: 'foreign' }, purposeText(object, change.by))),
+      ...(change.by === 'start' || change.by === 'refused' ? [] : effects(change, state, context)),
       ...change.objects.map((object) => objectDiff(object, key)),
     );
     made.open = index === 0 && change.by !== 'start';
@@ -57,24 +58,10 @@ export function edgeChanges(
 }
 
 /** Returns the purpose of an object. A deleted one had it. */
-function purposeText({ about, change, kind, name, words = [] }: ChangedObject): string {
+function purposeText({ about, change, kind, name, words = [] }: ChangedObject, by: MeshChange['by']): string {
+  if (by === 'refused') return `It would have this purpose: ${about}`;
   if (words.length > 0) return `${kind} ${name}: ${words.join('; ')}. ${about}`;
   return change === 'deleted' ? `Until then: ${about}` : about;
-}
-
-/** Number of objects that a title names, and of the changed fields of one. */
-const mostNamed = 2;
-
-/** Returns a change in words: `created AuthorizationPolicy service3`, `changed Deployment reviews (replicas 1 → 2)`. */
-export function changeTitle({ by, objects, more }: MeshChange): string {
-  const all = objects.length + more;
-  if (by === 'start') return `the mesh started with ${all} ${all === 1 ? 'object' : 'objects'}`;
-  const named = objects.slice(0, mostNamed).map(({ change, kind, name, words = [] }) => {
-    const fields = [...words.slice(0, mostNamed), ...(words.length > mostNamed ? ['…'] : [])].join('; ');
-    return `${change} ${kind} ${name}${fields === '' ? '' : ` (${fields})`}`;
-  });
-  const rest = all - named.length;
-  return [...named, ...(rest > 0 ? [`${rest} more`] : [])].join(', ');
 }
 
 function objectDiff({ id, kind, namespace, name, change, diff, where }: ChangedObject, key: string): HTMLElement {

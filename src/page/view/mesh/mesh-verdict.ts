@@ -3,6 +3,7 @@ import type { ChangeEffect } from '../../model/change-effects.ts';
 import { hasProblem, inheritedEdges } from '../../model/mesh-graph.ts';
 import type { MeshState } from '../../model/mesh-page-data.ts';
 import {
+  changeTitle,
   edgeTitle,
   type MeshSums,
   meshSums,
@@ -14,7 +15,6 @@ import {
   timeOfDay,
   windowText,
 } from '../../model/mesh-words.ts';
-import { changeTitle } from './change-list.ts';
 
 /** Number of edges with a problem that a verdict names. */
 const mostProblems = 6;
@@ -97,5 +97,6 @@ export function newestChange(state: MeshState, effects: readonly ChangeEffect[])
   const more = changed.length > 1 ? `, and ${changed.length - 1} more` : '';
   const difference =
     first === undefined ? '' : ` Since then: ${edgeTitle(state, first.edge)}: ${first.differences.join('; ')}${more}.`;
-  return [element('strong', {}, `${timeOfDay(change.atMs)} ${changeTitle(change)}.`), difference];
+  const reason = change.reason === undefined ? '' : ` ${change.reason}`;
+  return [element('strong', {}, `${timeOfDay(change.atMs)} ${changeTitle(change)}.`), reason, difference];
 }

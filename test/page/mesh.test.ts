@@ -141,6 +141,10 @@ suite('the page of a local mesh in Chromium, with made data', () => {
     );
     await page.locator('.selection button', { hasText: 'gateway → service1' }).click();
     await waitForWords(page.locator('.selection h2'), /^gateway → service1$/);
+    const cause = /fail only because service1 → service3 is refused by AuthorizationPolicy default\/service3\./;
+    await waitForWords(page.locator('.selection'), cause);
+    await page.locator('.selection button', { hasText: 'service1 → service3' }).first().click();
+    await waitForWords(page.locator('.selection h2'), /^service1 → service3$/);
   });
 
   test('new counts are written into the drawing, and the focus and open texts stay', async () => {

@@ -1,9 +1,9 @@
 import { differs } from '../../diff/compare/shares.ts';
 import type { Counts } from '../../reply/reply.ts';
 import { timingOf } from './compare-runs.ts';
-import { inheritedEdges, passedOnOf } from './mesh-graph.ts';
+import { inheritedEdges } from './mesh-graph.ts';
 import type { MeshChange, MeshEdge, MeshState, Traffic, TrafficAround } from './mesh-page-data.ts';
-import { reasonWords } from './mesh-words.ts';
+import { passedOnOf, reasonWords } from './mesh-words.ts';
 
 /** Difference of an edge's traffic around a change. */
 export interface ChangeEffect {

@@ -1,6 +1,6 @@
 import type { DrawnEdge, DrawnGraph, DrawnNode } from './drawn-graph.ts';
-import type { MeshEdge, MeshNode, MeshState, Traffic } from './mesh-page-data.ts';
-import { edgeLabel, failedOf, isQuiet, nameOf, reasonWords, refusedOf, retriesText } from './mesh-words.ts';
+import type { MeshEdge, MeshNode, MeshState } from './mesh-page-data.ts';
+import { edgeLabel, failedOf, isQuiet, nameOf, passedOnOf, reasonWords, refusedOf, retriesText } from './mesh-words.ts';
 
 /** Part of a mesh that is shown. */
 export interface MeshFilter {
@@ -78,11 +78,6 @@ export function inheritedEdges({ edges }: MeshState): ReadonlySet<string> {
     return errors > 0 && edge.refusals.length === 0 && passedOnOf(edge.traffic) >= errors && failing.has(edge.to);
   });
   return new Set(inherited.map(({ id }) => id));
-}
-
-/** Returns the number of requests that failed as they do if a call further on fails. */
-export function passedOnOf({ byStatus }: Traffic): number {
-  return (byStatus['502'] ?? 0) + (byStatus['504'] ?? 0);
 }
 
 /** Returns the meaning of an edge's traffic. A refusal by a proxy is what a learner must see first. */

@@ -151,6 +151,8 @@ export interface MeshSums {
   readonly failed: number;
   /** Answered with 4xx, or with a gRPC status that means the same, and not by a proxy as far as its log shows. */
   readonly rejected: number;
+  /** True if some of the failed ones may have failed only because a call further on failed: no counter tells. */
+  readonly isMixed: boolean;
   /** Failed only because a call further on failed. */
   readonly inherited: number;
 }
@@ -165,9 +167,37 @@ export function meshSums({ edges }: MeshState, inherited: ReadonlySet<string>): 
     refused: sumOf((edge) => refusedOf(edge) - refusedConnectionsOf(edge)),
     connections: sumOf(refusedConnectionsOf),
     failed: sumOf((edge) => (inherited.has(edge.id) ? 0 : failedOf(edge))),
+    isMixed: edges.some((edge) => !inherited.has(edge.id) && failedOf(edge) > 0 && mayPassOn(edge, edges)),
     rejected: sumOf(rejectedOf),
     inherited: sumOf((edge) => (inherited.has(edge.id) ? edge.traffic.errors : 0)),
   };
+}
+
+/** Reports whether the callee of an edge may have passed on failures of its own calls. */
+function mayPassOn({ to, traffic }: MeshEdge, edges: readonly MeshEdge[]): boolean {
+  return passedOnOf(traffic) > 0 && failingCalls(to, edges).length > 0;
+}
+
+/** Returns the number of requests that failed as they do if a call further on fails. */
+export function passedOnOf({ byStatus }: Traffic): number {
+  return (byStatus['502'] ?? 0) + (byStatus['504'] ?? 0);
+}
+
+/** Returns the edges from a node on which requests of the last minute failed or were refused. */
+export function failingCalls(from: string, edges: readonly MeshEdge[]): readonly MeshEdge[] {
+  return edges.filter((edge) => edge.from === from && (edge.traffic.errors > 0 || edge.refusals.length > 0));
+}
+
+/**
+ * Returns why a call further on fails: its object, or the reasons of its proxies.
+ *
+ * @example
+ * failureCause(edge); // 'is refused by AuthorizationPolicy default/stock-viewers'
+ */
+export function failureCause({ refusals, traffic, protocols }: MeshEdge): string {
+  const [first] = refusals;
+  if (first === undefined) return `fails (${statusText(traffic, protocols)})`;
+  return `is refused by ${first.object?.title ?? `a proxy (${reasonWords(first.reason)})`}`;
 }
 
 /** Time that an open page needs until its counts cover a minute, in milliseconds. */

@@ -11,7 +11,13 @@ import {
   type Traffic,
   type TrafficAround,
 } from '../../../src/page/model/mesh-page-data.ts';
-import { meshSums, refusalSentences, refusedConnectionsText } from '../../../src/page/model/mesh-words.ts';
+import {
+  failingCalls,
+  failureCause,
+  meshSums,
+  refusalSentences,
+  refusedConnectionsText,
+} from '../../../src/page/model/mesh-words.ts';
 import { TraceReading } from '../../../src/page/model/trace-reading.ts';
 import { spanAction, traceRows, traceShares } from '../../../src/page/model/trace-rows.ts';
 import { Random } from '../../random.ts';
@@ -156,6 +162,25 @@ test('what a change undoes is no longer refused, and no longer fails', () => {
       [['answer 502 → 200', 'no longer fails'], [], true, true],
     ],
   );
+});
+
+test('an edge with failures of its own and others that its callee may have passed on is not counted as own ones only', () => {
+  const failing = edge('b', 'c', traffic({ '504': 9 }));
+  const sumsOf = (byStatus: Readonly<Record<string, number>>): boolean => {
+    const state = { ...demoState('before'), edges: [edge('a', 'b', traffic(byStatus)), failing] };
+    return meshSums(state, inheritedEdges(state)).isMixed;
+  };
+  assert.ok(sumsOf({ '200': 60, '503': 26, '504': 36 }));
+  assert.ok(!sumsOf({ '200': 60, '503': 26 }));
+  assert.ok(!sumsOf({ '200': 60, '504': 36 }));
+});
+
+test('the cause of a call that fails further on is the failing call of its callee, with the object that refuses', () => {
+  const { edges } = demoState('after');
+  const [cause, ...others] = failingCalls('service1.default', edges);
+  assert.ok(cause !== undefined && others.length === 0);
+  assert.equal(failureCause(cause), 'is refused by AuthorizationPolicy default/service3');
+  assert.equal(failureCause(edge('a', 'b', traffic({ '503': 4 }))), 'fails (503 ×4)');
 });
 
 test('a memory keeps what was seen around an older change', () => {

@@ -107,7 +107,10 @@ export class SelectionPanel {
       this.readAt = -1;
       return;
     }
-    refill(this.live, ...edgeTraffic(edge, this.endsOf(id), this.state));
+    refill(
+      this.live,
+      ...edgeTraffic(edge, this.endsOf(id), this.state, (other) => this.open({ kind: 'edge', id: other })),
+    );
     this.showChanges(id);
     const newest = this.state.changes[0]?.number ?? 0;
     if (this.readAt === newest) return;

@@ -1,5 +1,5 @@
 import { button, type Content, element } from '../../dom/elements.ts';
-import { percent } from '../../model/mesh-graph.ts';
+import { inheritedEdges, percent } from '../../model/mesh-graph.ts';
 import type {
   ActingObject,
   ActingPart,
@@ -11,7 +11,10 @@ import type {
 import {
   ago,
   deletedText,
+  edgeTitle,
   failedOf,
+  failingCalls,
+  failureCause,
   isQuiet,
   reasonWords,
   refusedConnectionsOf,
@@ -30,12 +33,23 @@ export interface EdgeEnds {
 }
 
 /** Returns what the proxies counted on an edge, and why they refused requests. */
-export function edgeTraffic(edge: MeshEdge, ends: EdgeEnds, state: MeshState): Content[] {
+export function edgeTraffic(edge: MeshEdge, ends: EdgeEnds, state: MeshState, onEdge: (id: string) => void): Content[] {
   return [
     element('p', {}, ...trafficSentence(edge, ends, windowText(state))),
+    inheritedEdges(state).has(edge.id) ? element('p', {}, ...furtherOn(edge, state, onEdge)) : undefined,
     ...edge.refusals.map((refusal) => refusalText(refusal, ends, state)),
     edge.versions.length === 0 || isQuiet(edge) ? undefined : versionTable(edge),
   ];
+}
+
+/** Says because of which further calls an edge fails. */
+function furtherOn({ to }: MeshEdge, state: MeshState, onEdge: (id: string) => void): Content[] {
+  const causes = failingCalls(to, state.edges).flatMap((edge, index): Content[] => [
+    index === 0 ? '' : ', and ',
+    button(edgeTitle(state, edge.id), () => onEdge(edge.id), { class: 'foreign', 'data-key': `cause ${edge.id}` }),
+    element('span', { class: 'foreign' }, ` ${failureCause(edge)}`),
+  ]);
+  return ['These calls fail only because ', ...causes, '.'];
 }
 
 function trafficSentence(edge: MeshEdge, { from }: EdgeEnds, window: string): Content[] {

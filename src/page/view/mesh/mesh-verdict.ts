@@ -56,14 +56,17 @@ function quietText(state: MeshState): string {
   return state.windowMs < firstMs ? 'Calls are counted from now on. ' : `No calls ${windowText(state)}. `;
 }
 
+/** Statuses do not tell the failures of a service from those that it passed on. */
+const mixedText = ' (some of them maybe only because a further call failed)';
+
 function sumSentence(
-  { requests, edges, refused, failed, connections, rejected, inherited }: MeshSums,
+  { requests, edges, refused, failed, isMixed, connections, rejected, inherited }: MeshSums,
   window: string,
 ): Content[] {
   const calls = requests === 1 ? 'call' : 'calls';
   const bad: Content[] = [
     refused === 0 ? undefined : element('span', { class: 'refused' }, `${refused} refused by a proxy`),
-    failed === 0 ? undefined : element('span', { class: 'bad' }, `${failed} failed`),
+    failed === 0 ? undefined : element('span', { class: 'bad' }, `${failed} failed${isMixed ? mixedText : ''}`),
     rejected === 0 ? undefined : `${rejected} answered with 4xx`,
     connections === 0 ? undefined : element('span', { class: 'refused' }, refusedConnectionsText(connections)),
   ].filter((part) => part !== undefined);

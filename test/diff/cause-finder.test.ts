@@ -235,6 +235,31 @@ spec: { workloadSelector: { labels: { app: web } }, outboundTrafficPolicy: { mod
     );
   });
 
+  it('is the Sidecar that closed the way to other hosts, and not a route that no sidecar has', () => {
+    const route = (subset: string): string =>
+      virtualService(`route: [{ destination: { host: catalog, subset: ${subset} } }]`);
+    const sidecar = (mode: string): string =>
+      `apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: web }
+spec: { workloadSelector: { labels: { app: web } }, outboundTrafficPolicy: { mode: ${mode} } }
+`;
+    const parse = (...texts: readonly string[]) => parseManifests([{ name: 'new.yaml', text: texts.join('---\n') }]);
+    const finder = new CauseFinder(
+      parse(route('v1'), sidecar('ALLOW_ANY')),
+      parse(route('v2'), sidecar('REGISTRY_ONLY')),
+      'default',
+    );
+    const ofSidecars = { ...edge, gateways: [] };
+    const found = finder.causeOf('refused', { known: [], edge: ofSidecars, isRefusal: false });
+    assert.equal(`${found?.kind} ${found?.place}`, 'Sidecar outboundTrafficPolicy.mode');
+    const named: Cause[] = [
+      { kind: 'VirtualService', namespace: 'default', name: 'shop', place: 'http[0]', where: undefined },
+    ];
+    const ofRoute = finder.causeOf('refused', { known: named, edge: ofSidecars, isRefusal: false });
+    assert.equal(ofRoute?.kind, 'VirtualService', 'a sidecar has the route');
+  });
+
   it('is unknown if several objects are equally likely', () => {
     const second = (text: string): string => text.replace('name: front', 'name: back');
     assert.equal(

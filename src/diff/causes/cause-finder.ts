@@ -19,6 +19,9 @@ export interface DifferenceSigns {
 /** Kinds of policies about requests. */
 const requestPolicies = new Set(['RequestAuthentication', 'AuthorizationPolicy']);
 
+/** Kinds of objects with routes of requests. */
+const routeKinds = new Set(['VirtualService', 'HTTPRoute', 'GRPCRoute']);
+
 /** Finds the objects that differ between two snapshots, and the fields of them that caused differences of behaviour. */
 export class CauseFinder {
   readonly changed: readonly ChangedObject[];
@@ -41,8 +44,7 @@ export class CauseFinder {
    * @param kind kind of the difference
    */
   causeOf(kind: DifferenceKind, { known, edge, isRefusal }: DifferenceSigns): Cause | undefined {
-    // A policy about requests refuses them with an answer. It does not end their connections.
-    const others = this.changed.filter((object) => !requestPolicies.has(object.kind));
+    const others = this.changed.filter((object) => mayEndConnections(object, known, edge));
     const possible = isRefusal || others.length === 0 ? this.changed : others;
     const found = possible.flatMap((object) => candidateOf(object, kind, known, edge) ?? []);
     const most = Math.max(...found.map(({ weight }) => weight));
@@ -73,15 +75,27 @@ interface Candidate extends PlacedParts {
 /** Weights of the signs that a changed object is the cause. */
 const weights = { likelyField: 4, changedPlace: 2, changedElsewhere: 1 } as const;
 
+/**
+ * Reports whether an object may be the cause of a request without an answer. A policy about requests refuses them with an
+ * answer, and a route that no sidecar has does not change them.
+ */
+function mayEndConnections(object: ChangedObject, known: readonly Cause[], edge: EdgeObjects | undefined): boolean {
+  if (requestPolicies.has(object.kind)) return false;
+  return !routeKinds.has(object.kind) || edge?.gateways.length !== 0 || namesOf(object, known).length > 0;
+}
+
+/** Returns the causes in Envoy's configuration that name an object. */
+function namesOf({ kind, namespace, name }: ChangedObject, known: readonly Cause[]): Cause[] {
+  return known.filter((cause) => cause.kind === kind && cause.name === name && cause.namespace === namespace);
+}
+
 function candidateOf(
   object: ChangedObject,
   kind: DifferenceKind,
   known: readonly Cause[],
   edge: EdgeObjects | undefined,
 ): Candidate | undefined {
-  const named = known.filter(
-    (cause) => cause.kind === object.kind && cause.name === object.name && cause.namespace === object.namespace,
-  );
+  const named = namesOf(object, known);
   if (named.length === 0 && !(edge !== undefined && isConcerned(object, edge))) return undefined;
   const candidates = (named.length === 0 ? [undefined] : named).map((cause): Candidate => {
     const place = cause?.place === undefined ? undefined : pathOf(cause.place, object);

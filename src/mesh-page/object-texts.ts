@@ -1,11 +1,13 @@
 import { stringify } from 'yaml';
+import { objectsAt, textsAt } from '../diff/pieces/json.ts';
 import { optional } from '../error/optional.ts';
 import { configId } from '../istio/live/config-objects.ts';
 import type { ObservedObject, RecordedChange, RecordedObject } from '../istio/live/observation.ts';
 import { type Manifest, parseManifests } from '../istio/resources/manifest.ts';
 import { isWorkload, type KubeObject, namespaceOf } from '../istio/resources/objects.ts';
 import type { ChangedObject, MeshChange, MeshObject, ObjectText } from '../page/model/mesh-page-data.ts';
-import { aboutObject } from './describe-object.ts';
+import { aboutObject, count, list, specOf } from './describe-object.ts';
+import { httpRouteText } from './describe-part.ts';
 import { aboutWorkload, workloadWords } from './describe-workload.ts';
 import { lineDifferences } from './line-differences.ts';
 
@@ -13,6 +15,7 @@ import { lineDifferences } from './line-differences.ts';
 const mostLines = 400;
 const longestLine = 300;
 const longestReason = 2000;
+const longestPurpose = 900;
 
 /** Returns an object for a list. */
 export function meshObject(observed: ObservedObject, rootNamespace: string): MeshObject {
@@ -104,17 +107,30 @@ function changedObject({ change, before, after }: RecordedObject, rootNamespace:
     ...nameOf(object),
     change,
     diff,
-    about: shortened(isOfPods ? aboutWorkload(object) : aboutObject(object, rootNamespace)),
+    about: isOfPods ? shortened(aboutWorkload(object)) : longText(purposeOf(object, rootNamespace), longestPurpose),
     ...(words.length === 0 ? {} : { words: words.map(shortened) }),
   };
+}
+
+/** Number of rules of a changed VirtualService that are described. */
+const mostRules = 5;
+
+/** Returns the purpose of a changed object: of a VirtualService, also what its rules do. */
+function purposeOf(object: KubeObject, rootNamespace: string): string {
+  const rules = object.kind === 'VirtualService' ? objectsAt(specOf(object), 'http') : [];
+  if (rules.length === 0) return aboutObject(object, rootNamespace);
+  const hosts = list(textsAt(specOf(object), 'hosts'));
+  const more = rules.length > mostRules ? [`And ${count(rules.length - mostRules, 'more rule')}.`] : [];
+  const texts = [...rules.slice(0, mostRules).map((rule) => shortened(httpRouteText(rule))), ...more];
+  return `Decides about requests to ${hosts}. ${texts.join(' ')}`;
 }
 
 function shortened(line: string): string {
   return line.length > longestLine ? `${line.slice(0, longestLine)}…` : line;
 }
 
-function longText(text: string): string {
-  return text.length > longestReason ? `${text.slice(0, longestReason)}…` : text;
+function longText(text: string, longest = longestReason): string {
+  return text.length > longest ? `${text.slice(0, longest)}…` : text;
 }
 
 function nameOf(object: KubeObject): Pick<MeshObject, 'id' | 'kind' | 'namespace' | 'name'> {

@@ -66,6 +66,22 @@ suite('changes of a mesh', () => {
   });
 });
 
+test('the event of a VirtualService says what its rules do', () => {
+  const route = [
+    { destination: { host: 'back', subset: 'v1' }, weight: 90 },
+    { destination: { host: 'back', subset: 'v2' }, weight: 10 },
+  ];
+  const after = objectOf('VirtualService', {
+    hosts: ['back'],
+    http: [{ route, timeout: '0.05s', retries: { attempts: 2 } }],
+  });
+  const recorded = { number: 1, atMs: 1, by: 'apply', objects: [{ change: 'created', after }], more: 0 } as const;
+  assert.equal(
+    meshChange(recorded, 'istio-system').objects[0]?.about,
+    'Decides about requests to back. All requests: to back v1 (90 %) and back v2 (10 %); wait at most 0.05s; retry up to 2 times.',
+  );
+});
+
 suite('texts about objects', () => {
   const about = (object: KubeObject): string => aboutObject(object, 'istio-system');
 

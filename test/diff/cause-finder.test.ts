@@ -258,6 +258,19 @@ spec: { workloadSelector: { labels: { app: web } }, outboundTrafficPolicy: { mod
     ];
     const ofRoute = finder.causeOf('refused', { known: named, edge: ofSidecars, isRefusal: false });
     assert.equal(ofRoute?.kind, 'VirtualService', 'a sidecar has the route');
+
+    const entry = (host: string): string => `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: partner }
+spec: { hosts: [${host}] }
+`;
+    const withEntry = new CauseFinder(
+      parse(entry('shop.example.com'), sidecar('ALLOW_ANY')),
+      parse(entry('gone.example'), sidecar('REGISTRY_ONLY')),
+      'default',
+    );
+    const ofEntry = withEntry.causeOf('refusal', { known: [], edge: ofSidecars, isRefusal: false });
+    assert.equal(ofEntry?.kind, 'ServiceEntry', 'a host that is not known any more has no address');
   });
 
   it('is unknown if several objects are equally likely', () => {

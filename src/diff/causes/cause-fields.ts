@@ -16,7 +16,7 @@ const connections = /^(?:PeerAuthentication|DestinationRule)$/;
 
 const access: CauseHint = {
   fields:
-    /^(?:rules|action|selector|targetRefs?|mtls|portLevelMtls|jwtRules|exportTo|hosts?|hostnames|servers|subsets|egress|outboundTrafficPolicy|ports|match(?:es)?|gateways|parentRefs|resolution|location|workloadSelector|serviceAccountName|route|backendRefs|delegate|labels|tls|sidecar\.istio\.io\/inject|directResponse|redirect)$/,
+    /^(?:rules|action|selector|targetRefs?|mtls|portLevelMtls|jwtRules|exportTo|hosts?|hostnames|servers|subsets|egress|ports|match(?:es)?|gateways|parentRefs|resolution|location|workloadSelector|serviceAccountName|route|backendRefs|delegate|labels|tls|sidecar\.istio\.io\/inject|directResponse|redirect)$/,
   kinds: policies,
   isSpecific: false,
 };

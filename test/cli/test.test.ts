@@ -350,6 +350,7 @@ ${always('both')}`;
       ],
       [[file, bad, '--entry', entry], /bad\.test\.yaml:2:21: .*expected[\s\S]*\^/],
       [[file, '--entry', 'ftp://a:1'], /"ftp:\/\/a:1": expected http:\/\/HOST:PORT or grpc:\/\/HOST:PORT, or NAME=URL/],
+      [[file, '--entry', 'shop:80=http://localhost:1'], /--entry shop:80=…: .* without a port: write shop=URL/],
       [[file, '--entry', entry, '--istio'], /--entry calls a running mesh and --istio starts one/],
       [[file, '--entry', entry, '--contrast'], /--contrast changes the mesh/],
       [[file, '--entry', entry, '--keep'], /--keep needs a local mesh/],

@@ -112,6 +112,9 @@ function conflictOf(values: Values<typeof testSchema>): string | undefined {
   if (values.github && values.json)
     return '--github prints annotations and --json only JSON: remove one of them, or use --junit';
   if (isLive && values.istio) return '--entry calls a running mesh and --istio starts one: remove one of them';
+  const withPort = values.entry.find(({ name }) => name?.includes(':'))?.name;
+  if (withPort !== undefined)
+    return `--entry ${withPort}=…: cases name a service or gateway without a port: write ${withPort.replace(/:.*/, '')}=URL`;
   if (isLive && values.contrast)
     return '--contrast changes the mesh, and the running mesh of --entry is never changed: remove one of them';
   const localFlags = {

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { CauseFinder } from '../../src/diff/causes/cause-finder.ts';
 import type { EdgeObjects } from '../../src/diff/edge-objects.ts';
 import type { Cause, DifferenceKind } from '../../src/diff/model.ts';
+import { changeText } from '../../src/diff/report/change-text.ts';
 import { parseManifests } from '../../src/istio/resources/manifest.ts';
 
 const edge: EdgeObjects = {
@@ -271,6 +272,38 @@ spec: { hosts: [${host}] }
     );
     const ofEntry = withEntry.causeOf('refusal', { known: [], edge: ofSidecars, isRefusal: false });
     assert.equal(ofEntry?.kind, 'ServiceEntry', 'a host that is not known any more has no address');
+  });
+
+  it('has the values of the field on both sides, also in a route that an inserted one has moved', () => {
+    const change = (kind: DifferenceKind, before: readonly string[], after: readonly string[]): string | undefined => {
+      const [old, recent] = [before, after].map((texts) =>
+        parseManifests([{ name: 'a.yaml', text: texts.join('---\n') }]),
+      );
+      return changeText(
+        new CauseFinder(old ?? [], recent ?? [], 'default').causeOf(kind, { known: [], edge, isRefusal: true })?.change,
+      );
+    };
+    const retries = (on: string, first: readonly string[] = []): string =>
+      virtualService(...first, `name: last\n${routeTo('catalog')}\nretries: { attempts: 2, retryOn: "${on}" }`);
+    const other = `name: first\n${matching('/b')}`;
+    assert.equal(change('retries', [retries('5xx')], [retries('reset', [other])]), ': 5xx → reset');
+    const exact = virtualService(matching('/orders').replace('prefix', 'exact'));
+    const prefix = virtualService(matching('/orders'));
+    assert.equal(change('status', [prefix], [exact]), ': prefix: /orders → exact: /orders');
+    const plain = virtualService(routeTo('catalog'));
+    const patient = virtualService(`${routeTo('catalog')}\ntimeout: 1s`);
+    assert.equal(change('timeout', [plain], [patient]), ': 1s (new)');
+    assert.equal(change('timeout', [patient], [plain]), ': 1s (removed)');
+    const inserted = virtualService(matching('/b', 'web'), routeTo('catalog'));
+    assert.equal(change('destination', [plain], [inserted]), ' (new)', 'a large object');
+    assert.equal(change('refused', [plain], [plain, gateway('shop.example.com')]), ' (new)', 'a whole object');
+    const secret = (data: string): string => `apiVersion: v1
+kind: Secret
+metadata: { name: front }
+stringData: { password: ${data} }
+`;
+    assert.equal(change('refused', [secret('one')], [secret('two')]), '', 'a Secret');
+    assert.equal(change('refused', [secret('one')], []), ' (removed)', 'a Secret');
   });
 
   it('is unknown if several objects are equally likely', () => {

@@ -234,6 +234,44 @@ test('JUnit has the place of a cause, and skips what was not compared', () => {
   );
 });
 
+test('each format shows the values of the field that is the cause', () => {
+  const shown = (before: unknown, after: unknown, others: readonly unknown[] = []): Comparison =>
+    compared(
+      [after, ...others].map((one, index) => ({
+        probe: probe({
+          caller: workload(`web-${index}`),
+          causes: [
+            {
+              kind: 'VirtualService',
+              namespace: 'default',
+              name: 'cart',
+              place: 'http[0].retries.retryOn',
+              where: 'new.yaml:65',
+              change: { before: { kind: 'value', value: before }, after: { kind: 'value', value: one } },
+            },
+          ],
+        }),
+        before: observation([outcome(service('reviews', 'v1'))]),
+        after: observation([denied]),
+      })),
+    );
+  const words = shown('5xx', 'connect-failure');
+  const text = 'VirtualService cart, http[0].retries.retryOn: 5xx → connect-failure';
+  assert.ok(textReport(words, plainText).includes(`${text}  new.yaml:65`));
+  assert.ok(markdownReport(words, () => undefined).includes(text.replace('[0]', '\\[0\\]')));
+  const [line] = reportLines(words);
+  assert.ok(line);
+  assert.ok(explainLine(line, words, { width: undefined, caseOf: () => undefined }).includes(`cause: ${text}\n`));
+  const [first] = JSON.parse(jsonReport(words)).differences;
+  assert.deepEqual([first.before, first.after], ['5xx', 'connect-failure']);
+  const [failure] = junitSuite(words, () => 'why').cases;
+  assert.ok(failure?.outcome.kind === 'failure' && failure.outcome.message.includes(text));
+  assert.doesNotMatch(textReport(shown('5xx', 'reset', ['409']), plainText), /retryOn:/, 'callers with other values');
+  const path = `/${'a'.repeat(60)}`;
+  const long = textReport(shown(`${path}/b/c`, `${path}/d/c`), plainText);
+  assert.match(long, /retryOn: …aaaaaaa\/b\/c → …aaaaaaa\/d\/c {2}new/);
+});
+
 test('the exit code depends on the severities that --fail-on lists', () => {
   const lines = reportLines(example());
   assert.equal(exitCodeOf(lines, []), 1);

@@ -6,6 +6,7 @@ import { isUsualKind, likelyParts } from './cause-fields.ts';
 import { type ChangedObject, changedObjects } from './changed-objects.ts';
 import { type ChangedPart, commonPath, type FieldPath, fieldValue, isInside } from './changed-parts.ts';
 import { concerns } from './concerned.ts';
+import { fieldChange } from './field-change.ts';
 
 /** Signs of the cause of a difference. */
 export interface DifferenceSigns {
@@ -139,7 +140,14 @@ function causeIn({ object, parts, place: outer = [] }: PlacedParts): Cause {
   const [first] = parts;
   const manifest = first === undefined ? undefined : object[first.side];
   const where = manifest?.whereIs(first?.path ?? []).replace(/:\d+$/, '');
-  return { kind, namespace, name, place: placeText(place), where };
+  return {
+    kind,
+    namespace,
+    name,
+    place: placeText(place),
+    where,
+    change: fieldChange(object, parts, place),
+  };
 }
 
 /** Returns the path of a place such as `http[0].timeout`, or of a route by its name: `route canary`. */

@@ -8,6 +8,8 @@ export interface ChangedPart {
   /** Side that has the part: the later one, if both have it. */
   readonly side: 'before' | 'after';
   readonly path: FieldPath;
+  /** Path of the same part on the other side, or of the part around it if the other side does not have it. */
+  readonly otherPath: FieldPath;
   /** True if the other side has nothing at this place. */
   readonly isWhole: boolean;
 }
@@ -25,8 +27,10 @@ interface Paths {
 
 function partsBetween(before: unknown, after: unknown, paths: Paths): ChangedPart[] {
   if (isDeepStrictEqual(before, after)) return [];
-  if (before === undefined) return [{ side: 'after', path: paths.after, isWhole: true }];
-  if (after === undefined) return [{ side: 'before', path: paths.before, isWhole: true }];
+  if (before === undefined)
+    return [{ side: 'after', path: paths.after, otherPath: paths.before.slice(0, -1), isWhole: true }];
+  if (after === undefined)
+    return [{ side: 'before', path: paths.before, otherPath: paths.after.slice(0, -1), isWhole: true }];
   if (isRecord(before) && isRecord(after))
     return [...new Set([...Object.keys(after), ...Object.keys(before)])].flatMap((key) =>
       partsBetween(before[key], after[key], below(paths, key, key)),
@@ -35,7 +39,7 @@ function partsBetween(before: unknown, after: unknown, paths: Paths): ChangedPar
     const inLists = partsOfLists(before, after, paths);
     if (inLists.length > 0) return inLists;
   }
-  return [{ side: 'after', path: paths.after, isWhole: false }];
+  return [{ side: 'after', path: paths.after, otherPath: paths.before, isWhole: false }];
 }
 
 function below({ before, after }: Paths, ofBefore: string | number, ofAfter: string | number): Paths {

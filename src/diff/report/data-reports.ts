@@ -1,8 +1,8 @@
 import { type FilePosition, parseFilePosition } from '../../error/file-position.ts';
 import { optional } from '../../error/optional.ts';
 import { callerText } from '../caller-text.ts';
-import type { Comparison, Severity } from '../model.ts';
-import { type ReportLine, reportLines } from './report-lines.ts';
+import type { Comparison, FieldState, Severity } from '../model.ts';
+import { causeWithValues, type ReportLine, reportLines } from './report-lines.ts';
 
 /**
  * Formats a comparison as JSON for programs.
@@ -21,15 +21,30 @@ export function jsonReport(comparison: Comparison): string {
   return `${JSON.stringify(report, null, 2)}\n`;
 }
 
-function jsonLine({ differences, ...line }: ReportLine): unknown {
+function jsonLine({ differences, change, ...line }: ReportLine): unknown {
   const probes = [...new Map(differences.map(({ probe }) => [probe.id, probe])).values()];
   const callers = probes.flatMap(({ speaksFor }) => speaksFor.map((caller) => callerText(caller, true)));
   return {
     ...line,
+    before: jsonValue(change?.before),
+    after: jsonValue(change?.after),
     callers: [...new Set(callers)].toSorted(),
     destinations: [...new Set(probes.map(({ destination }) => `${destination.host}:${destination.port}`))].toSorted(),
     probes: probes.map(({ id, request, mode }) => ({ id, request, mode })),
   };
+}
+
+/** Returns the value of a field, or null if there is none; undefined, which JSON leaves out, if it is not shown. */
+function jsonValue(state: FieldState | undefined): unknown {
+  switch (state?.kind) {
+    case undefined:
+    case 'hidden':
+      return undefined;
+    case 'absent':
+      return null;
+    case 'value':
+      return state.value;
+  }
 }
 
 /** Suite of a report as JUnit, in the form that the writer of JUnit files takes. */
@@ -61,6 +76,7 @@ export function junitSuite(comparison: Comparison, explain: (line: ReportLine) =
   const output = `${comparison.counts.requests} requests were compared`;
   const equal: DiffCase = { name: 'no behaviour differs', durationMs, outcome: { kind: 'passed', output } };
   const different = lines.map((line, index): DiffCase => {
+    const cause = causeWithValues(line);
     const [where = ''] = line.where;
     return {
       name: `${line.edge} ${line.requests}: ${line.kind}`,
@@ -68,7 +84,7 @@ export function junitSuite(comparison: Comparison, explain: (line: ReportLine) =
       ...optional('position', parseFilePosition(`${where}:1`)),
       outcome: {
         kind: 'failure',
-        message: `${line.from} → ${line.to}${line.cause === '' ? '' : ` (${line.cause})`}`,
+        message: `${line.from} → ${line.to}${cause === '' ? '' : ` (${cause})`}`,
         details: explain(line),
       },
     };

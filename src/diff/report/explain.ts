@@ -4,7 +4,7 @@ import { calleeDirectives } from '../callee-directives.ts';
 import { callerText } from '../caller-text.ts';
 import type { Comparison, Difference, Observation, Probe, ProbeMode } from '../model.ts';
 import { patternText } from './pattern.ts';
-import type { ReportLine } from './report-lines.ts';
+import { causeWithValues, type ReportLine } from './report-lines.ts';
 
 /** Settings of an explanation. */
 export interface ExplainSettings {
@@ -50,8 +50,9 @@ function namesOf(names: readonly string[]): string[] {
   return [...new Set(names)].toSorted();
 }
 
-function causeRows({ cause, where }: ReportLine): string[] {
-  return [...(cause === '' ? [] : [`cause: ${cause}`]), ...where.map((place) => `       ${place}`)];
+function causeRows(line: ReportLine): string[] {
+  const cause = causeWithValues(line);
+  return [...(cause === '' ? [] : [`cause: ${cause}`]), ...line.where.map((place) => `       ${place}`)];
 }
 
 function headersText({ probe }: Difference): string {

@@ -1,6 +1,6 @@
 import type { Comparison, Difference } from '../model.ts';
 import { explainLine } from './explain.ts';
-import { type ReportLine, reportLines } from './report-lines.ts';
+import { causeWithValues, type ReportLine, reportLines } from './report-lines.ts';
 import { summaryText } from './text-report.ts';
 
 /** Limit of a comment on a pull request, in characters: GitHub accepts 65,536. */
@@ -57,8 +57,9 @@ class LimitedText {
   }
 }
 
-function tableRow({ number, edge, requests, from, to, cause, where }: ReportLine): string {
-  const causes = [cause, ...where].filter((text) => text !== '').map(escapeMarkdown);
+function tableRow(line: ReportLine): string {
+  const { number, edge, requests, from, to, where } = line;
+  const causes = [causeWithValues(line), ...where].filter((text) => text !== '').map(escapeMarkdown);
   const cells = [String(number), escapeMarkdown(edge), code(requests), code(from), code(to), causes.join('<br>')];
   return `| ${cells.join(' | ')} |\n`;
 }

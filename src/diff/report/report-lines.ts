@@ -1,6 +1,16 @@
 import { callerKey, callersOfDestination, callersText, callerText, destinationKey, listText } from '../caller-text.ts';
-import type { Cause, Comparison, Difference, DifferenceKind, Probe, ProbeMode, Severity } from '../model.ts';
+import type {
+  Cause,
+  Comparison,
+  Difference,
+  DifferenceKind,
+  FieldChange,
+  Probe,
+  ProbeMode,
+  Severity,
+} from '../model.ts';
 import { severities } from '../model.ts';
+import { changeOf, changeText } from './change-text.ts';
 import { requestPatterns } from './pattern.ts';
 
 /** Line of a report: requests of one edge, or of several, that differ in the same way. */
@@ -17,6 +27,8 @@ export interface ReportLine {
   readonly to: string;
   /** Object and place, such as `VirtualService reviews, http[0].timeout`; empty if it is not known. */
   readonly cause: string;
+  /** Change of the field that is the cause; undefined if it is not known, or not the same for all differences. */
+  readonly change: FieldChange | undefined;
   /** Places in files; empty if they are not known. */
   readonly where: readonly string[];
   readonly differences: readonly Difference[];
@@ -38,6 +50,7 @@ export function reportLines(comparison: Comparison): ReportLine[] {
     )
     .map(({ destination: _destination, callers: _callers, protocol: _protocol, ...line }, index) => ({
       ...line,
+      change: changeOf(line.differences),
       number: index + 1,
     }));
 }
@@ -134,7 +147,7 @@ function withMode(requests: string, mode: ProbeMode): string {
   return requests === 'any' ? text : `${requests}  ${text}`;
 }
 
-type Line = Omit<ReportLine, 'number'> & {
+type Line = Omit<ReportLine, 'number' | 'change'> & {
   readonly destination: string;
   readonly callers: string;
   readonly protocol: Probe['request']['protocol'];
@@ -240,7 +253,12 @@ export function causeText(cause: Cause | undefined): string {
   return place === undefined ? `${kind} ${name}` : `${kind} ${name}, ${place}`;
 }
 
-function fullCause({ cause, probe }: Difference): string {
-  const text = causeText(cause);
+/** Returns the cause of a line with the values of the field, such as `VirtualService cart, http[0].timeout: 1s → 2s`. */
+export function causeWithValues({ change, differences: [first] }: ReportLine): string {
+  return first === undefined ? '' : fullCause(first, changeText(change));
+}
+
+function fullCause({ cause, probe }: Difference, values = ''): string {
+  const text = cause === undefined ? '' : causeText(cause) + values;
   return probe.caller.kind === 'gateway' && text !== '' ? `${text} (gateway ${probe.caller.gateway})` : text;
 }

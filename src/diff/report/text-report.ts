@@ -1,6 +1,6 @@
 import { cellsOf, padCells, wrapWords } from '../../render/terminal-text.ts';
 import type { Comparison, NotCompared, Severity } from '../model.ts';
-import { type ReportLine, reportLines } from './report-lines.ts';
+import { causeWithValues, type ReportLine, reportLines } from './report-lines.ts';
 
 /** Colours a part of a report. */
 export type PaintSeverity = (severity: Severity, text: string) => string;
@@ -102,8 +102,9 @@ function stackedRows(
   return [`${number}  ${first}`, ...more.map((text) => `${indent}  ${text}`)];
 }
 
-function causeCell({ cause, where }: ReportLine): string {
-  const [place, ...others] = where;
+function causeCell(line: ReportLine): string {
+  const cause = causeWithValues(line);
+  const [place, ...others] = line.where;
   if (place === undefined) return cause;
   const file = others.length === 0 ? place : `${place} and ${others.length} more`;
   return cause === '' ? file : `${cause}  ${file}`;

@@ -358,6 +358,38 @@ test('all callers are those that are not workloads of the destination itself', (
   );
 });
 
+test('failures of the callee that differ in the same way for the same requests are one line', () => {
+  const failing = (status: number, name: string, attempts: number, over: Partial<Probe> = {}): Pair => ({
+    probe: probe({ caller: workload(name), mode: { kind: 'failing', failure: { kind: 'status', status } }, ...over }),
+    before: observation([outcome(service('reviews', 'v1'), { status })], { attempts }),
+    after: observation([outcome(service('reviews', 'v1'), { status })], { attempts: 1 }),
+  });
+  const lines = (pairs: readonly Pair[]): string[] =>
+    reportLines(compared(pairs)).map(({ edge, requests, from }) => `${edge} ${requests}: ${from}`);
+  const both = ['web', 'api'].flatMap((name) => [failing(503, name, 3), failing(500, name, 3)]);
+  assert.deepEqual(lines(both), ['api, web → reviews on 500, 503: 2 retries']);
+  assert.deepEqual(lines([failing(503, 'web', 3), failing(500, 'web', 2)]), [
+    'web → reviews on 500: 1 retry',
+    'web → reviews on 503: 2 retries',
+  ]);
+  const jason = (isSatisfied: boolean): Partial<Probe> => ({
+    conditions: [condition('end-user=jason', isSatisfied)],
+    routes: String(isSatisfied),
+    request: request({ path: `/${isSatisfied}` }),
+  });
+  const other = failing(500, 'web', 1, jason(false));
+  assert.deepEqual(
+    lines([
+      failing(500, 'web', 3, jason(true)),
+      other,
+      failing(503, 'web', 3, jason(true)),
+      failing(503, 'web', 3, jason(false)),
+    ]),
+    ['web → reviews /*  end-user=jason  on 500: 2 retries', 'web → reviews on 503: 2 retries'],
+    'other requests',
+  );
+});
+
 test('protocols that differ in the same way are one line, and others are named', () => {
   const over = (protocol: 'http' | 'grpc', to: Outcome): Pair => ({
     probe: probe({

@@ -87,8 +87,7 @@ describe('two running meshes', () => {
       'any but end-user=jason: v1 100% → v1 50%, v2 50%  VirtualService cart, http[1].route',
       'any: 200 audit v1 → no answer (dns)  ',
       'any: times out: never → after 500 ms  VirtualService stock, http[0].timeout',
-      'on 500: 2 retries → none  VirtualService stock, http[0].retries',
-      'on 503: 2 retries → none  VirtualService stock, http[0].retries',
+      'on 500, 503: 2 retries → none  VirtualService stock, http[0].retries',
     ]);
     const ofAudit = report.notCompared.find(({ subject }) => subject === 'calls of default/audit');
     assert.match(ofAudit?.reason ?? '', /^in NEW only, the entry does not reach it \(dns\)/);

@@ -1,16 +1,8 @@
 import { callerKey, callersOfDestination, callersText, callerText, destinationKey, listText } from '../caller-text.ts';
-import type {
-  Cause,
-  Comparison,
-  Difference,
-  DifferenceKind,
-  FieldChange,
-  Probe,
-  ProbeMode,
-  Severity,
-} from '../model.ts';
+import type { Cause, Comparison, Difference, DifferenceKind, FieldChange, Probe, Severity } from '../model.ts';
 import { severities } from '../model.ts';
 import { changeOf, changeText } from './change-text.ts';
+import { modeText, withModes } from './mode-text.ts';
 import { requestPatterns } from './pattern.ts';
 
 /** Line of a report: requests of one edge, or of several, that differ in the same way. */
@@ -39,7 +31,7 @@ export function reportLines(comparison: Comparison): ReportLine[] {
   const groups = groupBy(comparison.differences, behaviourKey);
   const edges = groupBy(comparison.probes, edgeKey);
   const parts = [...groups.values()].flatMap((differences) => callerParts(differences, edges));
-  const joined = joinDestinations(joinProtocols(joinCallers(parts, comparison)));
+  const joined = joinDestinations(joinProtocols(joinCallers(joinFailures(parts), comparison)));
   return joined
     .toSorted(
       (a, b) =>
@@ -71,12 +63,19 @@ function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string
 }
 
 /** Returns a key that differences share if they are the same behaviour at the same destination. */
-function behaviourKey({ kind, from, to, cause, probe }: Difference): string {
-  return JSON.stringify([destinationKey(probe), kind, from, to, causeText(cause), modeText(probe.mode)]);
+function behaviourKey(difference: Difference): string {
+  return JSON.stringify([resultKey(difference), modeText(difference.probe.mode)]);
+}
+
+/** Returns a key that differences share if they are the same behaviour, also for other failures of the callee. */
+function resultKey({ kind, from, to, cause, probe }: Difference): string {
+  return JSON.stringify([destinationKey(probe), kind, from, to, causeText(cause), probe.mode.kind]);
 }
 
 interface Part {
   readonly probe: Probe;
+  /** Requests without the condition that the mode adds. */
+  readonly pattern: string;
   readonly requests: string;
   readonly differences: readonly Difference[];
 }
@@ -99,7 +98,24 @@ function callerParts(differences: readonly Difference[], edges: ReadonlyMap<stri
     const alike = edges.get(edgeKey(probe)) ?? [];
     const covers = coverageOf(own.map((one) => one.probe));
     const patterns = requestPatterns(alike.filter(covers), alike);
-    return [{ probe, requests: withMode(listText(patterns), probe.mode), differences: own }];
+    const pattern = listText(patterns);
+    return [{ probe, pattern, requests: withModes(pattern, [probe.mode]), differences: own }];
+  });
+}
+
+/** Joins the requests of a caller that differ in the same way for several failures of the callee: `on 500, 503`. */
+function joinFailures(parts: readonly Part[]): Part[] {
+  const key = ({ probe, pattern, differences: [first] }: Part): string =>
+    JSON.stringify([edgeKey(probe), pattern, first === undefined ? '' : resultKey(first)]);
+  return [...groupBy(parts, key).values()].flatMap((group): Part[] => {
+    const [first, ...others] = group.toSorted((a, b) => compareTexts(modeText(a.probe.mode), modeText(b.probe.mode)));
+    if (first === undefined || first.probe.mode.kind !== 'failing') return group;
+    const all = [first, ...others];
+    const requests = withModes(
+      first.pattern,
+      all.map(({ probe }) => probe.mode),
+    );
+    return [{ ...first, requests, differences: all.flatMap(({ differences }) => differences) }];
   });
 }
 
@@ -108,43 +124,6 @@ function coverageOf(differing: readonly Probe[]): (probe: Probe) => boolean {
   const requests = new Set(differing.map(({ request }) => JSON.stringify(request)));
   const routes = new Set(differing.filter(({ mode }) => mode.kind !== 'plain').map((probe) => probe.routes));
   return (probe) => requests.has(JSON.stringify(probe.request)) || routes.has(probe.routes);
-}
-
-/** Returns the condition that a mode adds to the requests, such as `on 503`. */
-function modeText(mode: ProbeMode): string {
-  switch (mode.kind) {
-    case 'plain':
-    case 'shares':
-    case 'delayed':
-    case 'answer_headers':
-      return '';
-    case 'slow':
-      return 'slow callee';
-    case 'failing':
-      return `on ${failureText(mode.failure)}`;
-    case 'burst':
-      return 'many at once';
-    case 'ejection':
-      return `one pod answers ${failureText(mode.failure)}`;
-  }
-}
-
-function failureText(failure: Extract<ProbeMode, { kind: 'failing' }>['failure']): string {
-  switch (failure.kind) {
-    case 'status':
-      return String(failure.status);
-    case 'grpc_status':
-      return failure.status;
-    case 'reset':
-      return 'reset';
-  }
-}
-
-function withMode(requests: string, mode: ProbeMode): string {
-  const text = modeText(mode);
-  // What a timeout does to a slow callee is said by the text of the difference.
-  if (text === '' || mode.kind === 'slow') return requests;
-  return requests === 'any' ? text : `${requests}  ${text}`;
 }
 
 type Line = Omit<ReportLine, 'number' | 'change'> & {

@@ -366,6 +366,8 @@ export interface Comparison {
   readonly probes: readonly Probe[];
   readonly differences: readonly Difference[];
   readonly notCompared: readonly NotCompared[];
+  /** Warnings about NEW that OLD does not have, with places in files: they often explain a difference. */
+  readonly warnings: readonly string[];
   /** Time of each phase, in milliseconds, in order. */
   readonly phases: readonly { readonly name: string; readonly durationMs: number }[];
   /** Observations of both sides by the id of their probe, for `--explain` and for written cases. */

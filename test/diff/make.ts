@@ -98,6 +98,7 @@ export function comparison(overrides: Partial<Comparison> = {}): Comparison {
     probes: [],
     differences: [],
     notCompared: [],
+    warnings: [],
     phases: [],
     observations: new Map(),
     ...overrides,

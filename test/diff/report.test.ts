@@ -272,6 +272,22 @@ test('each format shows the values of the field that is the cause', () => {
   assert.match(long, /retryOn: …aaaaaaa\/b\/c → …aaaaaaa\/d\/c {2}new/);
 });
 
+test('the reports for programs and pull requests have the warnings about the new manifests', () => {
+  const warning = 'subset canary: no pod of cart has version=V2 (new.yaml:12:5)';
+  const warned = { ...example(), warnings: [warning] };
+  assert.ok(
+    markdownReport(warned, () => undefined).includes(
+      `\nWarnings about the new manifests:\n\n- ${warning}\n\n<details>`,
+    ),
+  );
+  assert.deepEqual(JSON.parse(jsonReport(warned)).warnings, [warning]);
+  assert.ok(junitXml([junitSuite(warned, () => '')]).includes(`<system-out>warning: ${warning}</system-out>`));
+  assert.doesNotMatch(
+    markdownReport(example(), () => undefined),
+    /Warnings/,
+  );
+});
+
 test('the exit code depends on the severities that --fail-on lists', () => {
   const lines = reportLines(example());
   assert.equal(exitCodeOf(lines, []), 1);

@@ -44,7 +44,16 @@ function difference(kind: DifferenceKind, of: Cause | undefined, caller = 'admin
 
 function comparison(...differences: readonly Difference[]): Comparison {
   const counts = { edges: 0, changedEdges: 0, gateways: 0, changedGateways: 0, requests: 0 };
-  return { counts, callers: [], probes: [], differences, notCompared: [], phases: [], observations: new Map() };
+  return {
+    counts,
+    callers: [],
+    probes: [],
+    differences,
+    notCompared: [],
+    warnings: [],
+    phases: [],
+    observations: new Map(),
+  };
 }
 
 function verdictsOf(mutations: readonly PlacedMutation[], ...differences: readonly Difference[]): string[] {

@@ -73,7 +73,8 @@ export async function compareIn(
   const before = await phase('read the configuration', () => readSnapshot(mesh.host, signal));
   const reportBefore = mesh.report;
   await phase('apply NEW', () => mesh.turnInto(options.after, signal));
-  for (const note of newNotes(reportBefore, mesh.report, options.after, mesh.namespace)) options.onNote(note);
+  const { leftOut, warnings } = newNotes(reportBefore, mesh.report, options.after, mesh.namespace);
+  for (const note of [...leftOut, ...warnings.map((warning) => `warning: ${warning}`)]) options.onNote(note);
   const after = await phase('read the new configuration', () => readSnapshot(mesh.host, signal));
   const { edges, plan } = await phase('compare the configuration', async () => {
     const outside = `${mesh.namespace}/${outsideWorkload}`;
@@ -140,6 +141,7 @@ export async function compareIn(
         objects.after.map(({ object }) => object),
       ),
     ],
+    warnings,
     phases,
     observations,
   };

@@ -28,11 +28,11 @@ export function newNotes(
   after: MeshReport,
   sources: readonly ManifestSource[],
   namespace: string,
-): string[] {
+): { readonly leftOut: string[]; readonly warnings: string[] } {
   const leftOut = after.leftOut.filter((note) => !before.leftOut.includes(note));
   const warnings = after.warnings.filter((note) => !before.warnings.includes(note));
-  return [
-    ...leftOutNotes({ leftOut }, sources, namespace),
-    ...withPlaces(warnings, sources, namespace).map((note) => `warning: ${note}`),
-  ];
+  return {
+    leftOut: leftOutNotes({ leftOut }, sources, namespace),
+    warnings: withPlaces(warnings, sources, namespace),
+  };
 }

@@ -147,6 +147,7 @@ function comparisonOf(
       ...plan.notCompared,
       ...joinEdgeNotes(unanswered(probes, observations), edges.callers),
     ],
+    warnings: [],
     observations,
   };
 }

@@ -11,11 +11,12 @@ import { causeWithValues, type ReportLine, reportLines } from './report-lines.ts
  * JSON.parse(jsonReport(comparison)).differences[0].severity; // 'refused'
  */
 export function jsonReport(comparison: Comparison): string {
-  const { counts, notCompared, phases } = comparison;
+  const { counts, notCompared, warnings, phases } = comparison;
   const report = {
     counts,
     differences: reportLines(comparison).map(jsonLine),
     notCompared,
+    warnings,
     phases: phases.map(({ name, durationMs }) => ({ name, durationMs: Math.round(durationMs) })),
   };
   return `${JSON.stringify(report, null, 2)}\n`;
@@ -51,6 +52,8 @@ function jsonValue(state: FieldState | undefined): unknown {
 export interface DiffSuite {
   readonly name: string;
   readonly cases: readonly DiffCase[];
+  /** Warnings about NEW; empty if there are none. */
+  readonly output: string;
 }
 
 interface DiffCase {
@@ -93,7 +96,11 @@ export function junitSuite(comparison: Comparison, explain: (line: ReportLine) =
   const skipped = [...notCompared].map(
     (name): DiffCase => ({ name, durationMs: 0, outcome: { kind: 'skipped', message: 'not compared' } }),
   );
-  return { name: 'meshmock diff', cases: [...(lines.length === 0 ? [equal] : different), ...skipped] };
+  return {
+    name: 'meshmock diff',
+    cases: [...(lines.length === 0 ? [equal] : different), ...skipped],
+    output: comparison.warnings.map((warning) => `warning: ${warning}`).join('\n'),
+  };
 }
 
 /**

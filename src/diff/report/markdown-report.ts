@@ -25,7 +25,11 @@ export function markdownReport(comparison: Comparison, caseOf: (difference: Diff
     writer.add('\n| | edge | requests | before | after | cause |\n| --: | --- | --- | --- | --- | --- |\n');
     for (const line of lines) writer.add(tableRow(line));
   }
-  const { notCompared } = comparison;
+  const { notCompared, warnings } = comparison;
+  if (warnings.length > 0)
+    writer.add(
+      `\nWarnings about the new manifests:\n\n${warnings.map((text) => `- ${escapeMarkdown(text)}\n`).join('')}`,
+    );
   if (notCompared.length > 0) {
     const texts = [
       ...new Set(notCompared.map(({ subject, reason }) => `- ${code(subject)}: ${escapeMarkdown(reason)}\n`)),

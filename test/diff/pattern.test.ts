@@ -27,10 +27,19 @@ test('requests that differ are named by the fewest conditions', () => {
     [(one) => isTrue(one, 'GET') && isTrue(one, '/public/*'), ['GET /public/*']],
     [(one) => !isTrue(one, 'end-user=jason'), ['any but end-user=jason']],
     [(one) => !(isTrue(one, 'GET') && isTrue(one, '/public/*')), ['any but GET /public/*']],
-    [(one) => isTrue(one, 'GET') && !isTrue(one, '/public/*'), ['GET not /public/*']],
+    [(one) => isTrue(one, 'GET') && !isTrue(one, '/public/*'), ['GET /* but /public/*']],
     [(one) => !isTrue(one, 'GET') && isTrue(one, '/public/*'), ['/public/* with a method other than GET']],
   ];
   for (const [differs, expected] of cases) assert.deepEqual(requestPatterns(all.filter(differs), all), expected);
+});
+
+test('a path without one of its requests has the words of the legend', () => {
+  const orders = ['/orders', '/orders/1', '/'].map((path) =>
+    probe({
+      conditions: [condition('/orders*', path !== '/', 'path'), condition('/orders', path === '/orders', 'path')],
+    }),
+  );
+  assert.deepEqual(requestPatterns(orders.slice(1, 2), orders), ['/orders* but /orders']);
 });
 
 test('a pattern without words for what requests lack includes exactly those that differ', () => {
@@ -42,7 +51,7 @@ test('a pattern without words for what requests lack includes exactly those that
         if (text === 'any') return true;
         const parts = named.map(([name]) => name).filter((name) => text.includes(name));
         const isMet = parts.every(
-          (name) => isTrue(one, name) !== new RegExp(`(?:not|other than) ${RegExp.escape(name)}`).test(text),
+          (name) => isTrue(one, name) !== new RegExp(`(?:but|or|other than) ${RegExp.escape(name)}`).test(text),
         );
         return isExcept === undefined ? isMet : !isMet;
       };

@@ -283,6 +283,16 @@ test('a condition on a header that clients do not set is not compared', () => {
   assert.match(notCompared.map(({ subject }) => subject).join(), /x-forwarded-client-cert=By\*/);
 });
 
+test('a path that only one of a prefix and an exact path has is one that people call', () => {
+  const to = (match: Record<string, string>): EdgeSide =>
+    sideOf({ domains: ['*'], routes: [{ match, route: { cluster: 'a' } }] });
+  for (const prefix of ['/orders', '/orders/']) {
+    const { requests } = requestsFor(edge, to({ prefix }), to({ path: prefix }));
+    const paths = requests.map(({ request }) => request.path);
+    assert.deepEqual(paths.toSorted(), ['/', prefix, '/orders/1'].toSorted());
+  }
+});
+
 test('a route behind one with fewer conditions is not reported', () => {
   const routes = [
     { match: { prefix: '/' }, route: { cluster: 'a' } },

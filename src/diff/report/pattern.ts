@@ -59,29 +59,36 @@ function worthOf({ isSatisfied, aspect, text }: ProbeCondition): number {
   return (isSatisfied ? 100 : 0) + order + Math.min(text.length, 50) / 100;
 }
 
-/** Returns conditions as one text, such as `POST /details/*  end-user=jason`. */
+/** Returns conditions as one text, such as `POST /details/*  end-user=jason` or `/orders* but /orders`. */
 export function patternText(conditions: readonly ProbeCondition[]): string {
   if (conditions.length === 0) return 'any';
   const texts = (aspects: readonly ProbeCondition['aspect'][]): string[] =>
     aspects.flatMap((aspect) =>
       conditions
-        .filter((one) => one.aspect === aspect)
+        .filter((one) => one.aspect === aspect && (one.isSatisfied || isPresence(one)))
         .toSorted((a, b) => Number(b.isSatisfied) - Number(a.isSatisfied))
-        .map(literalText),
+        .map(({ text, isSatisfied }) => (isSatisfied ? text : `without ${text}`)),
     );
   const methods = conditions.filter(({ aspect }) => aspect === 'method');
   const method = methods.filter(({ isSatisfied }) => isSatisfied).map(({ text }) => text);
   const missed = methods.filter(({ isSatisfied }) => !isSatisfied).map(({ text }) => text);
   const path = texts(['path']);
   const rest = texts(['authority', 'header', 'query', 'token', 'port', 'other']);
-  // "not GET /admin/*" may also mean all but these requests.
+  // "but GET /admin/*" may also mean all but these requests.
   const other = missed.length === 0 ? [] : [`with a method other than ${missed.join(', ')}`];
   const line = [...method, ...(path.length === 0 ? ['/*'] : path), ...other].join(' ');
-  return rest.length === 0 ? line : `${line}  ${rest.join(' ')}`;
+  const exceptions = conditions
+    .filter((one) => !one.isSatisfied && one.aspect !== 'method' && !isPresence(one))
+    .toSorted((a, b) => conditionAspects.indexOf(a.aspect) - conditionAspects.indexOf(b.aspect))
+    .map(({ text }) => text);
+  return `${[line, ...(rest.length === 0 ? [] : [rest.join(' ')])].join('  ')}${exceptText(exceptions)}`;
 }
 
-function literalText({ text, isSatisfied, aspect }: ProbeCondition): string {
-  if (isSatisfied) return text;
-  const isPresence = aspect === 'token' || (aspect === 'header' && !/[=~]/.test(text));
-  return isPresence ? `without ${text}` : `not ${text}`;
+function exceptText(exceptions: readonly string[]): string {
+  return exceptions.length === 0 ? '' : ` but ${exceptions.join(' or ')}`;
+}
+
+/** Reports whether a condition is about a token or a header that a request has or lacks. */
+function isPresence({ text, aspect }: ProbeCondition): boolean {
+  return aspect === 'token' || (aspect === 'header' && !/[=~]/.test(text));
 }

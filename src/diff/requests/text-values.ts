@@ -8,10 +8,17 @@ const more = 'x';
 export function textsNear(match: TextMatch): string[] {
   switch (match.kind) {
     case 'exact':
-      return [match.value, `${match.value}${more}`, match.value.slice(0, -1), otherCase(match.value)];
+      return [
+        match.value,
+        ...pathsBelow(match.value),
+        `${match.value}${more}`,
+        match.value.slice(0, -1),
+        otherCase(match.value),
+      ];
     case 'prefix':
       return [
         match.value,
+        ...pathsBelow(match.value),
         `${match.value}${more}`,
         `${match.value}/${more}`,
         match.value.slice(0, -1),
@@ -21,6 +28,7 @@ export function textsNear(match: TextMatch): string[] {
     case 'path_prefix':
       return [
         match.value,
+        ...pathsBelow(match.value),
         `${match.value}/${more}`,
         `${match.value}${more}`,
         match.value.slice(0, -1),
@@ -39,6 +47,11 @@ export function textsNear(match: TextMatch): string[] {
     case 'present':
       return ['1'];
   }
+}
+
+/** Returns a path below another one that people call, such as `/orders/1`; none for other texts. */
+function pathsBelow(text: string): string[] {
+  return text.startsWith('/') ? [`${text.replace(/\/$/, '')}/1`] : [];
 }
 
 /** Returns a text with its letters in the other case. */

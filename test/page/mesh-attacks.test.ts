@@ -90,6 +90,7 @@ test('names of objects, labels of pods, hosts, YAML, statuses and tags are shown
     await page.locator('[data-key^="object "]').first().click();
     await page.locator('.selection pre').waitFor();
     assert.ok((await page.locator('.selection pre').innerText()).includes('<img src=x onerror=alert(2)>'));
+    await page.getByRole('heading', { name: 'Recent traces' }).scrollIntoViewIfNeeded();
     await page.locator('.trace-row').first().click();
     await page.locator('.trace .row').first().waitFor();
     await page.evaluate("document.querySelectorAll('.trace .row').forEach((row) => row.click())");

@@ -29,6 +29,7 @@ test('requests that differ are named by the fewest conditions', () => {
     [(one) => !(isTrue(one, 'GET') && isTrue(one, '/public/*')), ['any but GET /public/*']],
     [(one) => isTrue(one, 'GET') && !isTrue(one, '/public/*'), ['GET /* but /public/*']],
     [(one) => !isTrue(one, 'GET') && isTrue(one, '/public/*'), ['/public/* with a method other than GET']],
+    [(one) => !isTrue(one, 'GET') && !isTrue(one, '/public/*'), ['/* but /public/*, with a method other than GET']],
   ];
   for (const [differs, expected] of cases) assert.deepEqual(requestPatterns(all.filter(differs), all), expected);
 });

@@ -91,7 +91,7 @@ describe('snapshots', () => {
     assert.equal(compared.code, 1, compared.stderr);
     assert.match(
       compared.stdout,
-      /web → stock +not \/gone\* with a method other than GET +200 stock v1 +→ 403 rbac_denied +AuthorizationPolicy stock, .*kubectl kustomize overlays\/prod:\d+/,
+      /web → stock +\/\* but \/gone\*, with a method other than GET +200 stock v1 +→ 403 rbac_denied +AuthorizationPolicy stock, .*kubectl kustomize overlays\/prod:\d+/,
     );
 
     const written = await run('test', '--write', 'shop_test.yaml', 'overlays/prod');

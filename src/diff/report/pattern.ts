@@ -74,18 +74,16 @@ export function patternText(conditions: readonly ProbeCondition[]): string {
   const missed = methods.filter(({ isSatisfied }) => !isSatisfied).map(({ text }) => text);
   const path = texts(['path']);
   const rest = texts(['authority', 'header', 'query', 'token', 'port', 'other']);
-  // "but GET /admin/*" may also mean all but these requests.
-  const other = missed.length === 0 ? [] : [`with a method other than ${missed.join(', ')}`];
-  const line = [...method, ...(path.length === 0 ? ['/*'] : path), ...other].join(' ');
+  // "but GET /admin/*" may also mean all but these requests, and so may a method right before "but /admin/*".
+  const other = missed.length === 0 ? '' : `with a method other than ${missed.join(', ')}`;
+  const line = [...method, ...(path.length === 0 ? ['/*'] : path)].join(' ');
   const exceptions = conditions
     .filter((one) => !one.isSatisfied && one.aspect !== 'method' && !isPresence(one))
     .toSorted((a, b) => conditionAspects.indexOf(a.aspect) - conditionAspects.indexOf(b.aspect))
     .map(({ text }) => text);
-  return `${[line, ...(rest.length === 0 ? [] : [rest.join(' ')])].join('  ')}${exceptText(exceptions)}`;
-}
-
-function exceptText(exceptions: readonly string[]): string {
-  return exceptions.length === 0 ? '' : ` but ${exceptions.join(' or ')}`;
+  const withRest = (text: string): string => [text, ...(rest.length === 0 ? [] : [rest.join(' ')])].join('  ');
+  if (exceptions.length === 0) return withRest([line, other].join(' ').trimEnd());
+  return [`${withRest(line)} but ${exceptions.join(' or ')}`, other].filter((text) => text !== '').join(', ');
 }
 
 /** Reports whether a condition is about a token or a header that a request has or lacks. */

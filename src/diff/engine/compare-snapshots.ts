@@ -14,6 +14,7 @@ import { isUnshown } from '../probes/unshown-edges.ts';
 import { ComparisonMesh, type ComparisonMeshOptions } from './comparison-mesh.ts';
 import { leftOutNotes, newNotes } from './mesh-notes.ts';
 import { observe } from './observe-probe.ts';
+import { Phases } from './phases.ts';
 import { outsideWorkload } from './probe-routes.ts';
 import { sendProbes } from './probe-sender.ts';
 import { readSnapshot } from './read-snapshot.ts';
@@ -61,22 +62,15 @@ export async function compareIn(
   options: CompareOptions,
   signal: AbortSignal,
 ): Promise<Comparison> {
-  const phases: { name: string; durationMs: number }[] = [];
-  const phase = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
-    options.onPhase(name);
-    const startedAt = performance.now();
-    const result = await work();
-    phases.push({ name, durationMs: performance.now() - startedAt });
-    return result;
-  };
-  if (!mesh.has(options.before)) await phase('apply OLD', () => mesh.turnInto(options.before, signal));
-  const before = await phase('read the configuration', () => readSnapshot(mesh.host, signal));
+  const phases = new Phases(options.onPhase);
+  if (!mesh.has(options.before)) await phases.run('apply OLD', () => mesh.turnInto(options.before, signal));
+  const before = await phases.run('read the configuration', () => readSnapshot(mesh.host, signal));
   const reportBefore = mesh.report;
-  await phase('apply NEW', () => mesh.turnInto(options.after, signal));
+  await phases.run('apply NEW', () => mesh.turnInto(options.after, signal));
   const { leftOut, warnings } = newNotes(reportBefore, mesh.report, options.after, mesh.namespace);
   for (const note of [...leftOut, ...warnings.map((warning) => `warning: ${warning}`)]) options.onNote(note);
-  const after = await phase('read the new configuration', () => readSnapshot(mesh.host, signal));
-  const { edges, plan } = await phase('compare the configuration', async () => {
+  const after = await phases.run('read the new configuration', () => readSnapshot(mesh.host, signal));
+  const { edges, plan } = await phases.run('compare the configuration', async () => {
     const outside = `${mesh.namespace}/${outsideWorkload}`;
     const found = edgesOf(before, after, { all: options.all, outside });
     return { edges: found, plan: planProbes(found.toProbe, found.callers, { canSignFor: () => true, isLive: false }) };
@@ -93,12 +87,12 @@ export async function compareIn(
       mirrors: plan.mirrors,
       callees: plan.callees,
     };
-    const later = await phase('send requests to NEW', () => sendProbes(probes, mesh, sending, signal));
+    const later = await phases.run('send requests to NEW', () => sendProbes(probes, mesh, sending, signal));
     const connectionsEnd = edges.toProbe.some(mayKeepConnections)
       ? sleep(keptConnectionMs, undefined, { signal })
       : Promise.resolve();
-    await phase('apply OLD again', () => Promise.all([mesh.turnInto(options.before, signal), connectionsEnd]));
-    const earlier = await phase('send requests to OLD', () => sendProbes(probes, mesh, sending, signal));
+    await phases.run('apply OLD again', () => Promise.all([mesh.turnInto(options.before, signal), connectionsEnd]));
+    const earlier = await phases.run('send requests to OLD', () => sendProbes(probes, mesh, sending, signal));
     for (const { id } of probes) {
       const [old, changed] = [earlier.get(id), later.get(id)];
       if (old !== undefined && changed !== undefined)
@@ -108,10 +102,7 @@ export async function compareIn(
   const falseAlarmRate = testFalseAlarmRate(probes.length);
   const differences = allDifferences(probes, observations, {
     falseAlarmRate,
-    causeOf: (kind, { id, causes, request }, isAnswered) => {
-      const isRefusal = isAnswered || request.protocol === 'tcp';
-      return finder.causeOf(kind, { known: causes, edge: plan.objects.get(id), isRefusal });
-    },
+    causeOf: finder.forProbes(plan.objects),
   });
   return {
     counts: {
@@ -142,7 +133,7 @@ export async function compareIn(
       ),
     ],
     warnings,
-    phases,
+    phases: phases.ended,
     observations,
   };
 }

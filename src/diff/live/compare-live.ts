@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { parseManifests } from '../../istio/resources/manifest.ts';
 import { callerKey } from '../caller-text.ts';
@@ -10,6 +9,7 @@ import { joinEdgeNotes } from '../edge-notes.ts';
 import type { CompareOptions } from '../engine/compare-snapshots.ts';
 import { ComparisonMesh, type ComparisonMeshOptions } from '../engine/comparison-mesh.ts';
 import { leftOutNotes } from '../engine/mesh-notes.ts';
+import { Phases } from '../engine/phases.ts';
 import { outsideWorkload } from '../engine/probe-routes.ts';
 import { readSnapshot } from '../engine/read-snapshot.ts';
 import type { Comparison, ComparisonCounts, NotCompared, Probe } from '../model.ts';
@@ -32,16 +32,9 @@ export type CompareLiveOptions = Omit<CompareOptions, 'all'> & ComparisonMeshOpt
  */
 export async function compareLive(options: CompareLiveOptions, signal: AbortSignal): Promise<Comparison> {
   const { entries, userAgent, onPhase, namespace } = options;
-  const phases: { name: string; durationMs: number }[] = [];
-  const phase = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
-    onPhase(name);
-    const startedAt = performance.now();
-    const result = await work();
-    phases.push({ name, durationMs: performance.now() - startedAt });
-    return result;
-  };
-  await phase('call the entries', () => checkEntries(entries, userAgent, signal));
-  const snapshots = await phase('run the manifests in a local mesh', () => readSnapshots(options, signal));
+  const phases = new Phases(onPhase);
+  await phases.run('call the entries', () => checkEntries(entries, userAgent, signal));
+  const snapshots = await phases.run('run the manifests in a local mesh', () => readSnapshots(options, signal));
   const edges = edgesOf(snapshots.before, snapshots.after, {
     all: true,
     eachCaller: true,
@@ -57,10 +50,10 @@ export async function compareLive(options: CompareLiveOptions, signal: AbortSign
   const send = (side: 'before' | 'after'): Promise<Map<string, LiveResult>> =>
     sendLiveProbes(plan.probes, meshes[side], userAgent, signal);
   const results = {
-    before: await phase('send requests to OLD', () => send('before')),
-    after: await phase('send requests to NEW', () => send('after')),
+    before: await phases.run('send requests to OLD', () => send('before')),
+    after: await phases.run('send requests to NEW', () => send('after')),
   };
-  return { ...comparisonOf(options, { edges, plan, unreached }, results), phases };
+  return { ...comparisonOf(options, { edges, plan, unreached }, results), phases: phases.ended };
 }
 
 /** Divides edges into those whose caller has an entry in both meshes, and those that get no requests. */
@@ -127,10 +120,7 @@ function comparisonOf(
   const finder = new CauseFinder(parseManifests(before), parseManifests(after), namespace, false);
   const differences = allDifferences(probes, observations, {
     falseAlarmRate: testFalseAlarmRate(probes.length),
-    causeOf: (kind, { id, causes, request }, isAnswered) => {
-      const isRefusal = isAnswered || request.protocol === 'tcp';
-      return finder.causeOf(kind, { known: causes, edge: plan.objects.get(id), isRefusal });
-    },
+    causeOf: finder.forProbes(plan.objects),
   });
   return {
     counts: countsOf(probes),

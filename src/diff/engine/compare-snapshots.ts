@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
 import { CauseFinder } from '../causes/cause-finder.ts';
@@ -43,13 +42,13 @@ export async function compareSnapshots(
   options: CompareOptions & ComparisonMeshOptions,
   signal: AbortSignal,
 ): Promise<Comparison> {
-  const startedAt = performance.now();
-  options.onPhase('start the mesh with OLD');
-  await using mesh = await ComparisonMesh.start(options.before, { ...options, later: options.after }, signal);
+  const phases = new Phases(options.onPhase);
+  await using mesh = await phases.run('start the mesh with OLD', () =>
+    ComparisonMesh.start(options.before, { ...options, later: options.after }, signal),
+  );
   for (const note of leftOutNotes(mesh.report, options.before, mesh.namespace)) options.onNote(note);
-  const start = { name: 'start the mesh with OLD', durationMs: performance.now() - startedAt };
   const comparison = await compareIn(mesh, options, signal);
-  return { ...comparison, phases: [start, ...comparison.phases] };
+  return { ...comparison, phases: [...phases.ended, ...comparison.phases] };
 }
 
 /**

@@ -6,6 +6,7 @@ import { redactHeaders, redactUri } from '../reply/redaction.ts';
 import { type RawReply, type ReceivedRequest, type Reply, shownBodyBytes } from '../reply/reply.ts';
 import { grpcStatusOf } from '../reply/status.ts';
 import { verbatimTrace } from '../telemetry/tracing.ts';
+import { isEntry } from './allowance.ts';
 import { roundMs } from './concurrency/round-ms.ts';
 import type { DirectiveEffects } from './directives/apply-directives.ts';
 import { executeRequest } from './execute-request.ts';
@@ -88,6 +89,7 @@ export async function answer(service: Service, request: IncomingRequest): Promis
     );
   if (outcome === 'reset') {
     log(undefined, undefined);
+    countArrival(service, request, {}, durationMs);
     trace.end({ error: 'reset' });
     return { kind: 'reset' };
   }
@@ -117,9 +119,21 @@ export async function answer(service: Service, request: IncomingRequest): Promis
       const { status, grpcStatus = grpcStatusOf(status), error } = sent;
       // Refusals are logged together: a line for each would add to the load.
       if (!isOverloaded) log(status, problemOf(sent));
+      countArrival(service, request, { status, grpcStatus }, durationMs);
       trace.end({ status, grpcStatus, ...(error === undefined ? {} : { error: error.code }) });
     },
   };
+}
+
+/** Counts a request that no meshmock has sent. A line over TCP does not show its sender. */
+function countArrival(
+  { traffic }: Service,
+  { protocol, headers }: IncomingRequest,
+  { status, grpcStatus }: { readonly status?: number; readonly grpcStatus?: string },
+  durationMs: number,
+): void {
+  if (traffic === undefined || protocol === 'tcp' || !isEntry(headers)) return;
+  traffic.arrived(protocol, status, grpcStatus, durationMs);
 }
 
 const retryAfter: Header = { name: retryAfterHeader, value: String(retryAfterSeconds) };

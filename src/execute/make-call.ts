@@ -104,6 +104,11 @@ async function makeAttempt(
     timeoutMs < leftMs ? callWithTimeout(client, outgoing, stop.signal) : client.call(outgoing, stop.signal),
   );
   service.budgets.endCall();
+  service.traffic?.called(
+    { scheme: call.scheme, host: call.host, dial },
+    answer,
+    leftMs - (allowance.deadlineAt - performance.now()),
+  );
   callTrace.end({
     ...statusesOf(answer),
     ...(answer.kind === 'failed' ? { error: answer.error.code } : {}),

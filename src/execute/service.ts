@@ -1,8 +1,8 @@
-import type { Directive, PlanLimits, Protocol } from '../plan/plan.ts';
+import type { Directive, PlanLimits, Protocol, Scheme } from '../plan/plan.ts';
 import type { Identity, ReceivedRequest } from '../reply/reply.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { Budgets } from './budgets/budgets.ts';
-import type { Client } from './client.ts';
+import type { Address, CallAnswer, Client } from './client.ts';
 import type { Dialler } from './connect-to.ts';
 import type { DirectiveResources } from './directives/apply-directives.ts';
 import type { HeaderForwarder } from './forwarded-headers.ts';
@@ -41,6 +41,23 @@ export interface Service extends DirectiveResources {
   readonly onAnswer: (answered: AnsweredRequest) => void;
   /** Receives the problem of a client that cannot be served, such as TLS at a port without it. */
   readonly onUnusable: (problem: string) => void;
+  /** Counter of calls, while a page of the mesh is open. It may change while the service runs. */
+  traffic?: TrafficCounter | undefined;
+}
+
+/** Call that is counted. */
+export interface CountedCall {
+  readonly scheme: Scheme;
+  readonly host: string;
+  /** Address that was dialled. */
+  readonly dial: Address;
+}
+
+/** Counter of the calls that a service makes and of those that reach it from outside. Durations are in milliseconds. */
+export interface TrafficCounter {
+  called(call: CountedCall, answer: CallAnswer, durationMs: number): void;
+  /** @param status undefined if the connection was reset */
+  arrived(protocol: Protocol, status: number | undefined, grpcStatus: string | undefined, durationMs: number): void;
 }
 
 /** Answered request, for the log. */

@@ -13,7 +13,7 @@ import { MemoryHold } from '../execute/directives/memory-hold.ts';
 import { HeaderForwarder } from '../execute/forwarded-headers.ts';
 import { LoadShedder } from '../execute/overload/load-shedder.ts';
 import type { Role } from '../execute/role.ts';
-import type { PageSettings, Service } from '../execute/service.ts';
+import type { PageSettings, Service, TrafficCounter } from '../execute/service.ts';
 import type { ServicePorts } from '../execute/service-ports.ts';
 import { createGrpcClient } from '../grpc/client.ts';
 import { type DescribedMethods, noDescribedMethods } from '../grpc/messages/described-methods.ts';
@@ -77,6 +77,8 @@ export interface RunningService {
   setBehaviour(directives: readonly Directive[]): void;
   /** Lets the readiness probe succeed or fail. The service answers other requests in both cases. */
   setReady(isReady: boolean): void;
+  /** Begins to count calls; without a counter, ends it. */
+  setTraffic(counter: TrafficCounter | undefined): void;
   /** Stops, in this order: readiness, requests in flight, clients, spans. */
   stop(): Promise<void>;
 }
@@ -197,6 +199,9 @@ export async function startService(
       ...optional('metrics', metrics?.address),
       setBehaviour,
       setReady: (isReady) => http.setReady(isReady),
+      setTraffic: (counter) => {
+        service.traffic = counter;
+      },
       stop,
     };
   } catch (error) {

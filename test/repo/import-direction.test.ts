@@ -96,7 +96,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   /** Schema of the settings of a command: flags, variables, defaults. */
   options: ['error', 'plan'],
   /** Messages between a service and the process that started it. */
-  'serve/process': ['error'],
+  'serve/process': ['error', 'plan'],
   /** Settings of `meshmock serve`. The local mesh derives flags and variables of its mocks from them. */
   'serve/settings': ['error', 'plan', 'dial', 'execute', 'options'],
   serve: [

@@ -5,12 +5,24 @@ import { suite, test } from 'node:test';
 import { parseMessageFromService, parseMessageToService } from '../../src/serve/process/process-messages.ts';
 import { serviceReady, setBehaviour } from '../../src/serve/process/service-channel.ts';
 
+const count = {
+  host: 'reviews',
+  address: '127.0.0.1:8081',
+  protocol: 'http',
+  status: '200',
+  grpcStatus: '',
+  requests: 1,
+  durationMs: 3,
+  buckets: [[5, 1]],
+};
+
 suite('messages between a service and the process that started it', () => {
   for (const message of [
     { kind: 'service-ports', ports: [] },
     { kind: 'service-ports', ports: ['a:80'] },
     { kind: 'behaviour', directives: '/~delay=1s' },
     { kind: 'behaviour', directives: null },
+    { kind: 'traffic', isCounted: true },
   ])
     test(`a service accepts ${JSON.stringify(message)}`, () => assert.equal(parseMessageToService(message), message));
 
@@ -23,6 +35,7 @@ suite('messages between a service and the process that started it', () => {
     { kind: 'service-ports', ports: 'a:80' },
     { kind: 'service-ports', ports: [1] },
     { kind: 'behaviour' },
+    { kind: 'traffic', isCounted: 1 },
   ])
     test(`a service ignores ${JSON.stringify(message)}`, () => assert.equal(parseMessageToService(message), undefined));
 
@@ -30,10 +43,25 @@ suite('messages between a service and the process that started it', () => {
     { kind: 'ready', http: ':1', grpc: ':2' },
     { kind: 'accepted' },
     { kind: 'refused', message: 'x' },
+    { kind: 'traffic', counts: [] },
+    { kind: 'traffic', counts: [count] },
   ])
     test(`a parent accepts ${JSON.stringify(message)}`, () => assert.equal(parseMessageFromService(message), message));
 
-  for (const message of [undefined, null, 'ready', {}, { kind: 'ready' }, { kind: 'refused' }, { kind: 'other' }])
+  for (const message of [
+    undefined,
+    null,
+    'ready',
+    {},
+    { kind: 'ready' },
+    { kind: 'refused' },
+    { kind: 'other' },
+    { kind: 'traffic' },
+    { kind: 'traffic', counts: [null] },
+    { kind: 'traffic', counts: [{ ...count, host: 1 }] },
+    { kind: 'traffic', counts: [{ ...count, requests: '1' }] },
+    { kind: 'traffic', counts: [{ ...count, buckets: [[5]] }] },
+  ])
     test(`a parent ignores ${JSON.stringify(message)}`, () =>
       assert.equal(parseMessageFromService(message), undefined));
 });

@@ -3,6 +3,7 @@ import type { Role } from '../../execute/role.ts';
 import { parseServicePort } from '../../execute/service-ports.ts';
 import { parseDirectives } from '../../plan/parse.ts';
 import { authorityOf } from '../../plan/plan.ts';
+import { CallCounter } from '../../serve/call-counter.ts';
 import {
   type MessageFromService,
   type MessageToService,
@@ -67,9 +68,10 @@ export async function serve(args: readonly string[]): Promise<void> {
     const note = openListenersNote([...running.http, ...running.grpc, ...running.tcp, ...running.tls]);
     if (process.stderr.isTTY && note !== undefined) process.stderr.write(`meshmock: ${note}\n`);
   } else if (process.connected) {
+    const counting = trafficSwitch(running);
     process.on('message', (value) => {
       const message = parseMessageToService(value);
-      if (message !== undefined) onMessage(message, running, settings);
+      if (message !== undefined) onMessage(message, running, settings, counting);
     });
     send({ kind: 'ready', http, grpc });
   }
@@ -82,7 +84,12 @@ async function roleOf({ role, answers }: ServeSettings): Promise<Role> {
   return { kind: 'stand-in', answers: readAnswers(answers) };
 }
 
-function onMessage(message: MessageToService, running: RunningService, settings: ServeSettings): void {
+function onMessage(
+  message: MessageToService,
+  running: RunningService,
+  settings: ServeSettings,
+  setCounting: (isCounted: boolean) => void,
+): void {
   switch (message.kind) {
     case 'service-ports':
       settings.servicePorts.replace(message.ports.map(parseServicePort));
@@ -93,7 +100,21 @@ function onMessage(message: MessageToService, running: RunningService, settings:
     case 'behaviour':
       send(changeBehaviour(running, settings, message.directives));
       return;
+    case 'traffic':
+      setCounting(message.isCounted);
+      return;
   }
+}
+
+/** Returns a function that begins and ends the counts of calls for the parent process. */
+function trafficSwitch(running: RunningService): (isCounted: boolean) => void {
+  let counter: CallCounter | undefined;
+  return (isCounted) => {
+    if (isCounted === (counter !== undefined)) return;
+    counter?.stop();
+    counter = isCounted ? new CallCounter((counts) => send({ kind: 'traffic', counts })) : undefined;
+    running.setTraffic(counter);
+  };
 }
 
 function send(message: MessageFromService): void {

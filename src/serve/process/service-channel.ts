@@ -27,6 +27,7 @@ export async function serviceReady(service: ChildProcess, signal: AbortSignal): 
       return message;
     case 'accepted':
     case 'refused':
+    case 'traffic':
       throw outOfTurn(message);
   }
 }
@@ -52,6 +53,7 @@ export async function setBehaviour(
     case 'refused':
       throw new MeshmockError('usage', message.message);
     case 'ready':
+    case 'traffic':
       throw outOfTurn(message);
   }
 }

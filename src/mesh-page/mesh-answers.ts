@@ -20,17 +20,19 @@ import { traceSummaries, traceView } from './trace-views.ts';
 import { type EdgeEnds, edgeId } from './traffic-window.ts';
 
 /** Mesh that a page shows. */
-export interface MeshSource extends SampledMesh, Pick<MeshHost, 'dumps'> {
-  /** URL of Jaeger's query API. */
+export interface MeshSource extends SampledMesh {
+  /** URL of Jaeger's query API. @throws MeshmockError `unavailable` that says how to get one */
   readonly jaegerUrl: string;
+  /** Returns what acts on an edge; undefined if one of its ends does not exist. */
+  edgeDetails(model: MeshModel, ends: EdgeEnds, signal: AbortSignal): Promise<EdgeDetails | undefined>;
 }
 
 /** Time in which traces are searched, in milliseconds. */
 const traceSearchMs = 15 * 60_000;
 
-/** Returns what acts on an edge; undefined if one of its ends does not exist. */
+/** Returns what acts on an edge of a local Istio mesh; undefined if one of its ends does not exist. */
 export async function edgeAnswer(
-  mesh: MeshSource,
+  mesh: Pick<MeshHost, 'dumps'>,
   model: MeshModel,
   ends: EdgeEnds,
   signal: AbortSignal,
@@ -47,7 +49,11 @@ export async function edgeAnswer(
   return edgeDetails({ id: edgeId(ends), caller, dump, callees, hosts, objects, rootNamespace });
 }
 
-async function dumpOf(mesh: MeshSource, pod: ObservedPod, signal: AbortSignal): Promise<string | undefined> {
+async function dumpOf(
+  mesh: Pick<MeshHost, 'dumps'>,
+  pod: ObservedPod,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const dumps = await mesh.dumps(signal, [podKey(pod)]);
   const file = dumps.find((one) => podKey(one) === podKey(pod))?.file;
   if (file === undefined) return undefined;

@@ -40,6 +40,7 @@ interface ChangeTime {
 /** State of a mesh: the last observation, the traffic of the last minute, and the changes. */
 export class MeshModel {
   private readonly mesh: string;
+  private readonly kind: MeshState['kind'];
   private readonly traffic = new TrafficWindow();
   private readonly refusals = new RefusalWindow();
   private readonly others = new Map<string, MeshNode>();
@@ -50,8 +51,9 @@ export class MeshModel {
   objects: readonly ObservedObject[] = [];
   private shownObjects: MeshState['objects'] = [];
 
-  constructor(mesh: string) {
+  constructor(mesh: string, kind: MeshState['kind'] = 'istio') {
     this.mesh = mesh;
+    this.kind = kind;
   }
 
   /** Namespace whose objects apply to the whole mesh. */
@@ -97,6 +99,7 @@ export class MeshModel {
     const used = new Set(edges.flatMap(({ from, to }) => [from, to]));
     return {
       mesh: this.mesh,
+      kind: this.kind,
       atMs,
       windowMs: this.traffic.coveredMs,
       nodes: this.nodes?.nodes(used, urlOf) ?? [],

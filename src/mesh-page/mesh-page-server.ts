@@ -5,7 +5,7 @@ import { MeshmockError } from '../error/meshmock-error.ts';
 import { type EdgeDetails, type MeshPageError, meshPaths } from '../page/model/mesh-page-data.ts';
 import { type PageLinks, pagePrefix } from '../page/model/page-data.ts';
 import { EventStreams, mostStreams } from './event-streams.ts';
-import { edgeAnswer, type MeshSource, objectAnswer, traceAnswer, tracesAnswer } from './mesh-answers.ts';
+import { type MeshSource, objectAnswer, traceAnswer, tracesAnswer } from './mesh-answers.ts';
 import { guardRequest } from './request-guard.ts';
 import { Sampler } from './sampler.ts';
 import type { EdgeEnds } from './traffic-window.ts';
@@ -15,6 +15,8 @@ export interface PageAddress {
   readonly host: string;
   readonly port: number;
 }
+
+const usualAddress: PageAddress = { host: 'localhost', port: 20_080 };
 
 /** Data of an error that a client made. */
 class PageRefusal extends Error {
@@ -75,6 +77,18 @@ export class MeshPageServer implements AsyncDisposable {
         : new MeshmockError('machine', `the page cannot listen on port ${port} (${message}): ${advice}`);
     }
     return page;
+  }
+
+  /**
+   * Starts the server at the address that the user chose. Without one, it gets the usual port, or any free one.
+   *
+   * @throws MeshmockError `conflict` if the chosen port is taken
+   */
+  static startAt(chosen: PageAddress | undefined, mesh: MeshSource, links: PageLinks): Promise<MeshPageServer> {
+    if (chosen !== undefined) return MeshPageServer.start(chosen, mesh, links);
+    return MeshPageServer.start(usualAddress, mesh, links).catch(() =>
+      MeshPageServer.start({ ...usualAddress, port: 0 }, mesh, links),
+    );
   }
 
   get url(): string {
@@ -146,7 +160,7 @@ export class MeshPageServer implements AsyncDisposable {
     const answer = this.lastEdge.then(async () => {
       signal.throwIfAborted();
       await this.sampler.refresh();
-      return edgeAnswer(this.mesh, this.sampler.model, ends, signal);
+      return this.mesh.edgeDetails(this.sampler.model, ends, signal);
     });
     this.lastEdge = answer.catch(() => {});
     return answer;

@@ -9,6 +9,9 @@ const intervalMs = 1000;
 /** Source of the samples: a mesh on this machine. */
 export interface SampledMesh {
   readonly name: string;
+  readonly kind: MeshState['kind'];
+  /** Called when the first page opens, and when the last one closes. */
+  setWatched?(isWatched: boolean): void;
   observe(request: ObserveRequest, signal: AbortSignal): Promise<Observation>;
   /** Returns the URL of a node on this machine. */
   urlOf(id: string): string | undefined;
@@ -28,7 +31,7 @@ export class Sampler {
   /** @param onState called with each new state while the sampler runs */
   constructor(mesh: SampledMesh, onState: (state: MeshState) => void, signal: AbortSignal) {
     this.mesh = mesh;
-    this.model = new MeshModel(mesh.name);
+    this.model = new MeshModel(mesh.name, mesh.kind);
     this.onState = onState;
     this.signal = signal;
   }
@@ -36,6 +39,7 @@ export class Sampler {
   /** Begins or ends the samples. */
   setRunning(isRunning: boolean): void {
     if (isRunning === (this.running !== undefined)) return;
+    this.mesh.setWatched?.(isRunning);
     this.running?.abort();
     this.running = isRunning ? new AbortController() : undefined;
     if (this.running !== undefined) void this.repeat(AbortSignal.any([this.signal, this.running.signal]));

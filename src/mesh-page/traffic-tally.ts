@@ -1,6 +1,7 @@
 import type { TrafficSeries } from '../istio/observe/traffic-series.ts';
 import type { Traffic } from '../page/model/mesh-page-data.ts';
 import { grpcStatusNames } from '../plan/plan.ts';
+import { durationLimitsMs } from '../serve/process/process-messages.ts';
 
 /** Counters of requests with the same facts. */
 export interface Counts {
@@ -127,12 +128,9 @@ function increase<K>(counts: Map<K, number>, key: K, by: number): void {
   else counts.set(key, count);
 }
 
-/** Limits of the buckets of Envoy, in milliseconds (source/common/stats/histogram_impl.cc, `defaultBuckets`). */
-const limitsMs = [0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 600_000];
-
 /** Returns the limit of the bucket before. */
 function shortestOf(mostMs: number): number {
-  return limitsMs.findLast((limit) => limit < mostMs) ?? 0;
+  return durationLimitsMs.findLast((limit) => limit < mostMs) ?? 0;
 }
 
 /** Reports whether requests reached the callee: no flag says that the caller's proxy answered. */
@@ -159,9 +157,13 @@ export function outcomeOf({
     const outcome = name === 'OK' ? 'good' : rejectedGrpc.has(name) ? 'rejected' : 'error';
     return { status: `grpc ${name}`, outcome };
   }
-  const code = Number(responseCode);
-  if (code === 0) return { status: 'no answer', outcome: 'error' };
-  return { status: responseCode, outcome: code >= 500 ? 'error' : code >= 400 ? 'rejected' : 'good' };
+  return { status: responseCode === '0' ? 'no answer' : responseCode, outcome: outcomeOfCode(Number(responseCode)) };
+}
+
+/** Returns the outcome of a status. A call without an answer has none, or the name of its error. */
+function outcomeOfCode(code: number): Outcome {
+  if (code === 0 || Number.isNaN(code)) return 'error';
+  return code >= 500 ? 'error' : code >= 400 ? 'rejected' : 'good';
 }
 
 function rounded(number: number): number {

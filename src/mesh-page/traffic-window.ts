@@ -135,8 +135,11 @@ export class TrafficWindow {
   }
 
   /** Adds what was counted since the observation before. The first one only begins the window. */
-  add({ atMs, traffic, pods }: Pick<Observation, 'atMs' | 'traffic' | 'pods'>, nodes: NodeDirectory): void {
-    const isFirst = this.lastMs === undefined || atMs - this.lastMs > windowMs;
+  add(
+    { atMs, traffic, pods, countedSinceMs = 0 }: Pick<Observation, 'atMs' | 'traffic' | 'pods' | 'countedSinceMs'>,
+    nodes: NodeDirectory,
+  ): void {
+    const isFirst = this.lastMs === undefined || atMs - this.lastMs > windowMs || countedSinceMs > this.lastMs;
     const flowsByPod = traffic.map((one) => ({ pod: one.pod, flows: this.flowsOf(one, nodes) }));
     const flows = flowsByPod.filter(({ pod }) => !this.unread.has(pod)).flatMap((one) => one.flows);
     const retriesByPod = traffic.map((one) => ({ pod: one.pod, retries: this.retriesOf(one, nodes) }));
@@ -196,7 +199,7 @@ export class TrafficWindow {
       const [fromVersion, toVersion] = nodes.versionsOf(one.series, own);
       const { series } = one;
       if (to !== undefined && !isRefusedByGateway(series, own, nodes.podsOf(to)))
-        flows.push({ from, to, fromVersion, toVersion, series, counts, isSecurityKnown: true });
+        flows.push({ from, to, fromVersion, toVersion, series, counts, isSecurityKnown: own.hasSidecar });
       // Gateways count only the requests that they send, or refuse. All of them come from outside.
       if (own.role !== 'gateway') continue;
       const ends = { from: nodes.outside(), to: from, fromVersion: unknownVersion, toVersion: fromVersion };

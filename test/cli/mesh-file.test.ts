@@ -18,12 +18,22 @@ services:
 `;
   assert.deepEqual(parseMeshFile(text, 'mesh.yaml'), {
     services: [
-      { name: 'frontend', versions: [{ version: 'v1', replicas: 1, settings: { upstream: 'http://reviews' } }] },
+      {
+        name: 'frontend',
+        versions: [
+          { version: 'v1', replicas: 1, settings: { upstream: 'http://reviews' }, places: { upstream: 'mesh.yaml:4' } },
+        ],
+      },
       {
         name: 'reviews',
         versions: [
-          { version: 'v1', replicas: 2, settings: { behaviour: '/~delay=10ms' } },
-          { version: '1.10', replicas: 3, settings: { behaviour: '/~status=503:0.1', zone: 'eu-1a' } },
+          { version: 'v1', replicas: 2, settings: { behaviour: '/~delay=10ms' }, places: { behaviour: 'mesh.yaml:6' } },
+          {
+            version: '1.10',
+            replicas: 3,
+            settings: { behaviour: '/~status=503:0.1', zone: 'eu-1a' },
+            places: { behaviour: 'mesh.yaml:10', zone: 'mesh.yaml:10' },
+          },
         ],
       },
     ],

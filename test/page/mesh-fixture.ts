@@ -194,6 +194,7 @@ export function demoState(when: 'before' | 'after' | 'idle'): MeshState {
   ];
   return {
     mesh: 'demo',
+    kind: 'istio',
     atMs,
     windowMs: 60_000,
     nodes,
@@ -240,7 +241,7 @@ export function largeState(count: number): MeshState {
       return edge(idAt(parent), idAt(index), index % 9 === 8 ? traffic({}) : traffic(status as Record<string, number>));
     });
   });
-  return { mesh: 'large', atMs, windowMs: 60_000, nodes, edges, objects: [], changes: [] };
+  return { mesh: 'large', kind: 'istio', atMs, windowMs: 60_000, nodes, edges, objects: [], changes: [] };
 }
 
 const words = ['cart', 'stock', 'price', 'search', 'orders', 'invoice', 'reviews', 'ratings', 'users', 'mail'];

@@ -25,6 +25,8 @@ export interface VersionEntry {
   readonly replicas: number;
   /** Settings of `meshmock serve`, by the names of its flags. */
   readonly settings: Readonly<Record<string, string>>;
+  /** `FILE:LINE` of each setting. */
+  readonly places: Readonly<Record<string, string>>;
 }
 
 /** Maximum number of pods. Each is a process, and more would overload a laptop. */
@@ -101,7 +103,7 @@ class MeshFileReader {
     const { file } = this;
     const fields = file.fields(node, ['name', 'versions', ...podFields], 'a service with a name');
     const name = file.parseScalar(file.required(node, fields, 'name', 'reviews'), label);
-    const common = this.pods(fields, {});
+    const common = this.pods(fields, { settings: {}, places: {} });
     const versions = fields.get('versions');
     if (versions !== undefined && fields.has('version'))
       throw file.errorAt(fields.get('version'), 'version or versions, not both');
@@ -111,24 +113,26 @@ class MeshFileReader {
       versions: file.list(versions, 'version: v1').map((item) => {
         const versionFields = file.fields(item, podFields, 'a version such as "- version: v1"');
         file.required(item, versionFields, 'version', 'v1');
-        return { version: 'v1', replicas: 1, ...common, ...this.pods(versionFields, common.settings) };
+        return { version: 'v1', replicas: 1, ...common, ...this.pods(versionFields, common) };
       }),
     };
   }
 
   private pods(
     fields: Fields,
-    common: Readonly<Record<string, string>>,
-  ): { version?: string; replicas?: number; settings: Record<string, string> } {
-    const settings: Record<string, string> = { ...common };
+    common: Pick<VersionEntry, 'settings' | 'places'>,
+  ): Partial<VersionEntry> & Pick<VersionEntry, 'settings' | 'places'> {
+    const settings: Record<string, string> = { ...common.settings };
+    const places: Record<string, string> = { ...common.places };
     for (const [name, check] of Object.entries(settingChecks)) {
       const node = fields.get(name);
-      if (node !== undefined)
-        settings[name] = this.file.parseScalar(node, (value) => {
-          check(value);
-          // Paths in a file are relative to its folder.
-          return name === 'answers' && !path.isAbsolute(value) ? path.join(this.folder, value) : value;
-        });
+      if (node === undefined) continue;
+      places[name] = this.file.whereIs(node).replace(/:\d+$/, '');
+      settings[name] = this.file.parseScalar(node, (value) => {
+        check(value);
+        // Paths in a file are relative to its folder.
+        return name === 'answers' && !path.isAbsolute(value) ? path.join(this.folder, value) : value;
+      });
     }
     const roles = ['upstream', 'content', 'answers'].filter((name) => settings[name] !== undefined);
     if (roles.length > 1)
@@ -140,7 +144,7 @@ class MeshFileReader {
       );
     const version = this.file.optionalScalar(fields, 'version', label);
     const replicas = this.file.optionalNode(fields, 'replicas', (node) => this.replicas(node));
-    return { ...optional('version', version), ...optional('replicas', replicas), settings };
+    return { ...optional('version', version), ...optional('replicas', replicas), settings, places };
   }
 
   private replicas(node: Node): number {

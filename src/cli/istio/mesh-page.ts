@@ -3,6 +3,7 @@ import { optional } from '../../error/optional.ts';
 import type { MachinePort } from '../../istio/host/machine-ports.ts';
 import type { MeshHost } from '../../istio/host/mesh-host.ts';
 import { entryName } from '../../istio/resources/entry-names.ts';
+import type { MeshSource } from '../../mesh-page/mesh-answers.ts';
 import type { MeshPageServer } from '../../mesh-page/mesh-page-server.ts';
 import { addressText } from './istio-report.ts';
 
@@ -15,8 +16,6 @@ export interface MeshPageOptions {
   readonly traceUrl: string | undefined;
   readonly graphUrl: string | undefined;
 }
-
-const usualAddress = { host: 'localhost', port: 20_080 };
 
 /**
  * Starts the page of a local mesh.
@@ -34,10 +33,14 @@ export async function startMeshPage(
     if (host === undefined) throw new MeshmockError('unavailable', 'the mesh is starting');
     return host;
   };
-  const source = {
+  const source: MeshSource = {
     name,
+    kind: 'istio',
     observe: async (...request: Parameters<MeshHost['observe']>) => up().observe(...request),
-    dumps: async (...request: Parameters<MeshHost['dumps']>) => up().dumps(...request),
+    edgeDetails: async (model, ends, signal) => {
+      const { edgeAnswer } = await import('../../mesh-page/mesh-answers.ts');
+      return edgeAnswer(up(), model, ends, signal);
+    },
     urlOf: (id: string) => urlOf(id, mesh()?.ports ?? []),
     get jaegerUrl(): string {
       const jaeger = up().ports.find(({ entry }) => entry.kind === 'jaeger');
@@ -46,10 +49,7 @@ export async function startMeshPage(
     },
   };
   const links = { ...optional('traceUrl', traceUrl), ...optional('graphUrl', graphUrl) };
-  if (page !== undefined) return Server.start(page, source, links);
-  return Server.start(usualAddress, source, links).catch(() =>
-    Server.start({ ...usualAddress, port: 0 }, source, links),
-  );
+  return Server.startAt(page, source, links);
 }
 
 /** Returns the URL on this machine of a node, whose id is `NAME.NAMESPACE`. */

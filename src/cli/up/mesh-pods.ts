@@ -88,7 +88,7 @@ function namesOf(host: string): string[] {
 }
 
 /** Returns the address to dial: loopback for a service that listens on all addresses or on localhost. */
-function dialled({ host, port }: ListenAddress): string {
+export function dialled({ host, port }: ListenAddress): string {
   const isLoopback = host === '' || host === '0.0.0.0' || host === 'localhost';
   return authorityOf({ host: isLoopback ? '127.0.0.1' : host, port });
 }

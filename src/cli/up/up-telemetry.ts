@@ -8,20 +8,33 @@ const otlpPort = 4318;
 export interface MeshTelemetry {
   readonly env: NodeJS.ProcessEnv;
   readonly line: string;
+  readonly traces: TraceStore;
 }
+
+/** Jaeger with the traces, by the URL of its query API; or the reason why no Jaeger is known. */
+export type TraceStore =
+  | { readonly kind: 'jaeger'; readonly url: string }
+  | { readonly kind: 'none'; readonly reason: string };
+
+const jaegerPort = 16686;
 
 /** Chooses where spans go: where the environment says, or to a collector on this machine if one listens. */
 export async function chooseTelemetry(): Promise<MeshTelemetry> {
   // Each service has its own name.
   const { OTEL_SERVICE_NAME: _one, ...env } = process.env;
-  if (wantsSpans(env)) return { env, line: 'Spans go where the OTEL_* variables say.' };
+  if (wantsSpans(env)) return { env, line: 'Spans go where the OTEL_* variables say.', traces: storeOf(env) };
   if (env.OTEL_SDK_DISABLED !== undefined || env.OTEL_TRACES_EXPORTER !== undefined) {
-    return { env, line: 'Tracing is off, as an OTEL_* variable says.' };
+    const line = 'Tracing is off, as an OTEL_* variable says.';
+    return { env, line, traces: { kind: 'none', reason: line } };
   }
   if (!(await listens(otlpPort))) {
     return {
       env,
       line: `Tracing is off: no collector listens at localhost:${otlpPort}. To trace calls, start a Jaeger and restart this command.`,
+      traces: {
+        kind: 'none',
+        reason: `Tracing is off: no collector listened at localhost:${otlpPort} when the mesh started. To see traces here, start a Jaeger, and then meshmock up again.`,
+      },
     };
   }
   const endpoint = {
@@ -32,7 +45,16 @@ export async function chooseTelemetry(): Promise<MeshTelemetry> {
   return {
     env: { ...env, ...endpoint },
     line: `Spans go to localhost:${otlpPort}. With Jaeger, look at http://localhost:16686/trace/ and the traceId of an answer.`,
+    traces: { kind: 'jaeger', url: `http://127.0.0.1:${jaegerPort}` },
   };
+}
+
+/** Returns the Jaeger on the machine to which spans go, which has the usual port of Jaeger's query API. */
+function storeOf(env: NodeJS.ProcessEnv): TraceStore {
+  const endpoint = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env.OTEL_EXPORTER_OTLP_ENDPOINT;
+  const host = URL.parse(endpoint ?? '')?.hostname;
+  if (host !== undefined && host !== '') return { kind: 'jaeger', url: `http://${host}:${jaegerPort}` };
+  return { kind: 'none', reason: 'Spans go where the OTEL_* variables say: look for the traces there.' };
 }
 
 async function listens(port: number): Promise<boolean> {

@@ -1,9 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import path from 'node:path';
 import { MeshmockError } from '../../error/meshmock-error.ts';
+import { optional } from '../../error/optional.ts';
+import type { MeshPageServer } from '../../mesh-page/mesh-page-server.ts';
 import { parseOptions } from '../../options/options.ts';
 import { programFile } from '../../package/package-files.ts';
-import { grpcAddressFor } from '../../plan/address.ts';
+import { grpcAddressFor, type ListenAddress } from '../../plan/address.ts';
 import { callMethod } from '../../reply/reply.ts';
 import { serviceReady } from '../../serve/process/service-channel.ts';
 import { meshSchema } from '../../serve/settings/mesh-schema.ts';
@@ -13,6 +16,7 @@ import { endWithNpx, sameSignalMs } from '../process/end-signals.ts';
 import { withoutPodSettings } from '../serve/serve-options.ts';
 import { type Pod, placePods, routesTo, serveArguments } from './mesh-pods.ts';
 import { namedMeshes, readMesh } from './named-meshes.ts';
+import { ProcessMesh } from './process-mesh.ts';
 import { chooseTelemetry } from './up-telemetry.ts';
 
 const help: HelpText = {
@@ -59,9 +63,13 @@ export async function up(args: readonly string[]): Promise<void> {
   const children = pods.map((pod) => startPod(pod, routes, common, env));
   const ends = Promise.all(children.map((child) => once(child, 'exit')));
   const stop = stopper(children);
+  let page: MeshPageServer | undefined;
   endWithNpx();
   try {
     await Promise.all(children.map((child, index) => ready(child, pods[index]?.title ?? '')));
+    page = values.noPage
+      ? undefined
+      : await startPage(values, new ProcessMesh(path.basename(name), pods, children, telemetry.traces));
   } catch (error) {
     const wasStopping = stop.isStopping();
     stop();
@@ -69,10 +77,24 @@ export async function up(args: readonly string[]): Promise<void> {
     if (wasStopping) return;
     throw error;
   }
-  process.stdout.write(`${introduction(pods, children, telemetry.line)}\n`);
+  process.stdout.write(`${introduction(pods, children, [telemetry.line, ...pageLines(page)])}\n`);
   for (const [index, child] of children.entries())
     child.once('exit', () => stop.isStopping() || say(`${pods[index]?.title} has ended; the other services continue`));
   await ends;
+  await page?.[Symbol.asyncDispose]();
+}
+
+/** Starts the page of the mesh. @throws MeshmockError `conflict` if the address that the user chose is taken */
+async function startPage(
+  { page, traceUrl }: { readonly page?: ListenAddress | undefined; readonly traceUrl?: string | undefined },
+  mesh: ProcessMesh,
+): Promise<MeshPageServer> {
+  const { MeshPageServer: Server } = await import('../../mesh-page/mesh-page-server.ts');
+  return Server.startAt(page, mesh, optional('traceUrl', traceUrl));
+}
+
+function pageLines(page: MeshPageServer | undefined): string[] {
+  return page === undefined ? [] : [`The mesh in a browser: ${page.url}`];
 }
 
 function startPod(
@@ -124,7 +146,7 @@ function say(line: string): void {
   process.stderr.write(`meshmock: ${line}\n`);
 }
 
-function introduction(pods: readonly Pod[], children: readonly ChildProcess[], telemetryLine: string): string {
+function introduction(pods: readonly Pod[], children: readonly ChildProcess[], lines: readonly string[]): string {
   const width = Math.max(10, ...pods.map(({ title }) => title.length + 2));
   const [entry] = pods;
   return [
@@ -136,7 +158,7 @@ function introduction(pods: readonly Pod[], children: readonly ChildProcess[], t
     'Try:',
     ...(entry === undefined ? [] : commandsFor(entry, pods)).map((command) => `  ${command}`),
     '',
-    telemetryLine,
+    ...lines,
     `Ctrl-C stops the mesh, or kill ${process.pid}.`,
   ].join('\n');
 }

@@ -13,6 +13,8 @@ export interface ObserveRequest {
 /** A mesh at one time. */
 export interface Observation {
   readonly atMs: number;
+  /** Time since which requests are counted without a pause; absent if they always are. */
+  readonly countedSinceMs?: number;
   /** Namespace whose objects apply to the whole mesh. */
   readonly rootNamespace: string;
   readonly pods: readonly ObservedPod[];

@@ -36,7 +36,7 @@ export function meshGraph(state: MeshState, filter: MeshFilter): DrawnGraph {
   const inherited = inheritedEdges(state);
   const usual = usualNamespace(nodes);
   return {
-    nodes: nodes.map((node) => drawnNode(node, usual, isDense)),
+    nodes: nodes.map((node) => drawnNode(node, state.kind, usual, isDense)),
     edges: edges.map((edge) => drawnEdge(edge, byId, { tone: toneOfEdge(edge, inherited), isDense })),
     isDense,
   };
@@ -155,18 +155,23 @@ export function percent(part: number, all: number): string {
   return share > 0 && share < 1 ? 'under 1 %' : `${Math.round(share)} %`;
 }
 
-function drawnNode(node: MeshNode, usual: string | undefined, isDense: boolean): DrawnNode {
+function drawnNode(node: MeshNode, mesh: MeshState['kind'], usual: string | undefined, isDense: boolean): DrawnNode {
   const { id, name, namespace, versions } = node;
   const place = namespace === usual || namespace === undefined ? [] : [`in ${namespace}`];
-  const lines = [...nodeLines(node), ...place];
+  const lines = [...nodeLines(node, mesh), ...place];
   const hidden = versions.flatMap(({ pods }) => pods.map((pod) => pod.name)).join(', ');
   return {
     id,
     name,
-    kind: kindOf(node),
+    kind: hasEnded(node, mesh) ? 'unreached' : kindOf(node),
     lines: isDense ? [lines.join(', ')] : lines,
     hidden: hidden === '' ? undefined : hidden,
   };
+}
+
+/** Reports whether all processes of a service have ended. */
+function hasEnded({ kind, versions }: MeshNode, mesh: MeshState['kind']): boolean {
+  return mesh === 'processes' && kind === 'service' && versions.every(({ pods }) => pods.every((pod) => !pod.isReady));
 }
 
 function kindOf({ kind }: MeshNode): DrawnNode['kind'] {
@@ -186,12 +191,12 @@ function kindOf({ kind }: MeshNode): DrawnNode['kind'] {
 /** Number of versions that a node names. */
 const mostVersions = 4;
 
-function nodeLines({ kind, versions }: MeshNode): string[] {
+function nodeLines({ kind, versions }: MeshNode, mesh: MeshState['kind']): string[] {
   switch (kind) {
     case 'service':
-      return [...versions.slice(0, mostVersions).map(versionLine), ...podWarnings(versions)];
+      return [...versions.slice(0, mostVersions).map(versionLine), ...podWarnings(versions, mesh)];
     case 'gateway':
-      return ['gateway', ...podWarnings(versions)];
+      return ['gateway', ...podWarnings(versions, mesh)];
     case 'outside':
       return ['not in the mesh'];
     case 'host':
@@ -205,9 +210,11 @@ function versionLine({ version, pods }: MeshNode['versions'][number]): string {
   return pods.length === 1 ? version : `${version}: ${pods.length} pods`;
 }
 
-function podWarnings(versions: MeshNode['versions']): string[] {
+function podWarnings(versions: MeshNode['versions'], mesh: MeshState['kind']): string[] {
   const pods = versions.flatMap((version) => version.pods);
   const waiting = pods.filter(({ isReady }) => !isReady).length;
+  if (mesh === 'processes')
+    return waiting === 0 ? [] : [waiting === pods.length ? 'has ended' : `ended: ${waiting} of ${pods.length}`];
   const bare = pods.filter(({ hasSidecar }) => !hasSidecar).length;
   return [
     ...(waiting === 0 ? [] : [`not ready: ${waiting} of ${pods.length}`]),

@@ -33,6 +33,8 @@ export interface MeshPageError {
 export interface MeshState {
   /** Name of the mesh. */
   readonly mesh: string;
+  /** `istio`: with proxies, as of `meshmock istio up`. `processes`: without, as of `meshmock up`; the services count. */
+  readonly kind: 'istio' | 'processes';
   /** Time of the state, in milliseconds since the epoch. */
   readonly atMs: number;
   /** Time that the traffic covers, in milliseconds: 0 at first, and 60,000 after a minute with an open page. */

@@ -35,6 +35,9 @@ export function edgeTitle(state: MeshState, id: string): string {
   return `${title(from)} → ${title(to)}`;
 }
 
+/** Kind of a service of a mesh of processes, in a change that says that it has ended. */
+export const processKind = 'Process';
+
 /** Number of objects that a title names, and of the changed fields of one. */
 const mostNamed = 2;
 
@@ -43,6 +46,7 @@ export function changeTitle({ by, objects, more }: MeshChange): string {
   const all = objects.length + more;
   if (by === 'start') return `the mesh started with ${all} ${all === 1 ? 'object' : 'objects'}`;
   const named = objects.slice(0, mostNamed).map(({ change, kind, name, words = [] }) => {
+    if (kind === processKind) return `${name} has ended`;
     if (by === 'refused') return `${kind} ${name}`;
     const fields = [...words.slice(0, mostNamed), ...(words.length > mostNamed ? ['…'] : [])].join('; ');
     return `${change} ${kind} ${name}${fields === '' ? '' : ` (${fields})`}`;
@@ -137,8 +141,8 @@ export function statusText({ byStatus }: Pick<Traffic, 'byStatus'>, protocols: M
 function statusWords(status: string, protocols: MeshEdge['protocols']): string {
   if (status === 'tcp') return 'connection';
   // The protocol is before all statuses.
-  if (protocols.length === 1 && protocols[0] === 'grpc') return status.replace(/^grpc /, '');
-  return status === 'no answer' ? status : status.startsWith('grpc ') ? status : outcomeWords(status);
+  if (status.startsWith('grpc ')) return protocols.length === 1 && protocols[0] === 'grpc' ? status.slice(5) : status;
+  return status === 'no answer' ? status : outcomeWords(status);
 }
 
 /** Sums of a whole mesh in the last minute. */

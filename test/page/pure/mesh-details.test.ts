@@ -503,10 +503,11 @@ suite('requests to the page of a mesh', () => {
 function countedMesh(texts: () => string): MeshSource & { observed: number } {
   const mesh = {
     name: 'one',
+    kind: 'istio' as const,
     observed: 0,
     jaegerUrl: 'http://localhost:1',
     urlOf: () => undefined,
-    dumps: async () => [],
+    edgeDetails: async () => undefined,
     observe: async (): Promise<Observation> => {
       mesh.observed++;
       const object = objectOf('ServiceEntry', {}, { name: texts() });

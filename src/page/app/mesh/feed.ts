@@ -18,10 +18,14 @@ export interface Feed {
 const retryMs = 5000;
 
 /**
- * Follows a mesh by one stream of events. The stream is closed while the tab is hidden. The browser repeats lost connections;
+ * Follows a mesh by one stream of events. The stream is closed while the tab is hidden, unless `isOpenWhileHidden`. The browser repeats lost connections;
  * refused ones are repeated here.
  */
-export function startFeed(onState: (state: MeshState) => void, onStatus: (status: FeedStatus) => void): Feed {
+export function startFeed(
+  onState: (state: MeshState) => void,
+  onStatus: (status: FeedStatus) => void,
+  isOpenWhileHidden: boolean,
+): Feed {
   let source: EventSource | undefined;
   let retry: ReturnType<typeof setTimeout> | undefined;
   let isPaused = false;
@@ -60,7 +64,7 @@ export function startFeed(onState: (state: MeshState) => void, onStatus: (status
   };
   const follow = (): void => {
     if (isEnded) return;
-    if (!isPaused && !document.hidden) {
+    if (!isPaused && (isOpenWhileHidden || !document.hidden)) {
       open();
       return;
     }
@@ -69,7 +73,7 @@ export function startFeed(onState: (state: MeshState) => void, onStatus: (status
     onStatus({ kind: 'paused', text });
   };
 
-  document.addEventListener('visibilitychange', follow);
+  if (!isOpenWhileHidden) document.addEventListener('visibilitychange', follow);
   follow();
   return {
     setPaused(paused) {

@@ -22,6 +22,7 @@ class MeshPage {
   private readonly verdict = element('div');
   private readonly newest = element('p', { class: 'newest foreign', role: 'status' });
   private readonly changes = element('div');
+  private readonly changePanel = element('section', { class: 'panel' });
   private readonly objects = element('div');
   private readonly memory = new ChangeMemory();
   private readonly selection: SelectionPanel;
@@ -68,11 +69,13 @@ class MeshPage {
         this.newest,
         this.graph.element,
         this.selection.element,
-        element('section', { class: 'panel' }, element('h2', {}, 'What was applied, and what changed'), this.changes),
+        this.changePanel,
         this.traces.element,
         this.objects,
       ),
     );
+    const title = state.kind === 'istio' ? 'What was applied, and what changed' : 'What changed';
+    fill(this.changePanel, element('h2', {}, title), this.changes);
     document.title = `Local mesh ${state.mesh} · meshmock`;
     addEventListener('pointerdown', () => {
       this.isPressed = true;
@@ -83,6 +86,8 @@ class MeshPage {
     const feed = startFeed(
       (next) => this.take(next),
       (status) => this.showStatus(status),
+      // Without proxies, only calls that are made while a page is open are counted.
+      state.kind === 'processes',
     );
   }
 
@@ -107,6 +112,7 @@ class MeshPage {
     setText(this.problem, state.problem ?? '');
     refill(this.verdict, ...meshVerdict(state, openEdge));
     setContent(this.newest, newestChange(state, change === undefined ? [] : memory.effectsOf(change)));
+    this.changePanel.hidden = state.kind === 'processes' && change === undefined;
     this.graph.show(state);
     this.selection.show(state);
     refill(this.changes, changeList(state, { effectsOf: (one) => memory.effectsOf(one), onEdge: openEdge }));
@@ -114,7 +120,8 @@ class MeshPage {
     this.showObjects(state);
   }
 
-  private showObjects({ objects }: MeshState): void {
+  private showObjects({ kind, objects }: MeshState): void {
+    if (kind === 'processes') return;
     const shown = JSON.stringify(objects);
     if (shown === this.objectsShown) return;
     this.objectsShown = shown;

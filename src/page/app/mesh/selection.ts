@@ -120,16 +120,24 @@ export class SelectionPanel {
 
   private async readEdge({ id, from, to, refusals }: MeshEdge): Promise<void> {
     if (!this.configuration.hasChildNodes())
-      fill(this.configuration, element('p', { class: 'faint' }, 'Reading the configuration of both proxies…'));
+      fill(this.configuration, element('p', { class: 'faint' }, 'Reading the configuration…'));
     const details = await readData<EdgeDetails>(meshPaths.edge, { from, to });
     if (this.selected?.id !== id || this.readAt < 0) return;
     if (!('error' in details)) this.acting = new Set(details.objects.map((object) => object.id));
     this.showChanges(id);
     const content =
-      'error' in details ? [problemText(details, goneText)] : actingObjects(details, this.endsOf(id), refusals);
+      'error' in details
+        ? [problemText(details, goneText)]
+        : actingObjects(details, this.endsOf(id), refusals, this.state.kind);
     refill(
       this.configuration,
-      element('h3', {}, 'What the mesh does with these calls, in the order in which they meet it'),
+      element(
+        'h3',
+        {},
+        this.state.kind === 'istio'
+          ? 'What the mesh does with these calls, in the order in which they meet it'
+          : `What the mesh file says about ${this.endsOf(id).to}`,
+      ),
       ...content,
     );
   }

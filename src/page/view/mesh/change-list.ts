@@ -1,7 +1,7 @@
 import { button, type Content, element } from '../../dom/elements.ts';
 import { type ChangeEffect, isSlower, leastCalls } from '../../model/change-effects.ts';
 import type { ChangedObject, MeshChange, MeshState } from '../../model/mesh-page-data.ts';
-import { ago, changeTitle, edgeTitle, statusText, timeOfDay } from '../../model/mesh-words.ts';
+import { ago, changeTitle, edgeTitle, processKind, statusText, timeOfDay } from '../../model/mesh-words.ts';
 import { place } from './edge-panel.ts';
 import { scrolledTable } from './scrolled-table.ts';
 
@@ -16,6 +16,7 @@ export function changeList(state: MeshState, context: ChangeListContext): HTMLEl
   if (state.changes.length === 0) return element('p', { class: 'faint' }, 'Nothing was applied yet.');
   const items = state.changes.map((change, index) => {
     const key = `change ${change.number}`;
+    const objects = change.objects.filter(({ kind }) => kind !== processKind);
     const made = element(
       'details',
       { class: 'change', 'data-key': key },
@@ -28,9 +29,9 @@ export function changeList(state: MeshState, context: ChangeListContext): HTMLEl
         element('small', {}, ` ${ago(state.atMs - change.atMs)}`),
       ),
       change.reason === undefined ? undefined : element('pre', { class: 'foreign bad', tabindex: 0 }, change.reason),
-      ...change.objects.map((object) => element('p', { class: 'foreign' }, purposeText(object, change.by))),
+      ...objects.map((object) => element('p', { class: 'foreign' }, purposeText(object, change.by))),
       ...(change.by === 'start' || change.by === 'refused' ? [] : effects(change, state, context)),
-      ...change.objects.map((object) => objectDiff(object, key)),
+      ...objects.map((object) => objectDiff(object, key)),
     );
     made.open = index === 0 && change.by !== 'start';
     return element('li', {}, made);

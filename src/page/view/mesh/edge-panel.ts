@@ -35,7 +35,7 @@ export interface EdgeEnds {
 /** Returns what the proxies counted on an edge, and why they refused requests. */
 export function edgeTraffic(edge: MeshEdge, ends: EdgeEnds, state: MeshState, onEdge: (id: string) => void): Content[] {
   return [
-    element('p', {}, ...trafficSentence(edge, ends, windowText(state))),
+    element('p', {}, ...trafficSentence(edge, ends, state)),
     inheritedEdges(state).has(edge.id) ? element('p', {}, ...furtherOn(edge, state, onEdge)) : undefined,
     ...edge.refusals.map((refusal) => refusalText(refusal, ends, state)),
     edge.versions.length === 0 || isQuiet(edge) ? undefined : versionTable(edge),
@@ -52,21 +52,23 @@ function furtherOn({ to }: MeshEdge, state: MeshState, onEdge: (id: string) => v
   return ['These calls fail only because ', ...causes, '.'];
 }
 
-function trafficSentence(edge: MeshEdge, { from }: EdgeEnds, window: string): Content[] {
+function trafficSentence(edge: MeshEdge, { from }: EdgeEnds, state: MeshState): Content[] {
+  const window = windowText(state);
+  const since = state.kind === 'istio' ? 'since the proxies have started' : 'in all while a page was open';
   const { traffic, total } = edge;
   const connections = refusedConnectionsOf(edge);
   const unread =
     connections === 0
       ? undefined
       : element('span', { class: 'refused' }, ` ${refusedConnectionsText(connections)}, which do not count as calls.`);
-  if (isQuiet(edge)) return [`No calls ${window}, and ${total} since the proxies have started.`, unread];
+  if (isQuiet(edge)) return [`No calls ${window}, and ${total} ${since}.`, unread];
   const refused = refusedOf(edge) - connections;
   const failed = failedOf(edge);
   return [
     `${traffic.requests} ${traffic.requests === 1 ? 'call' : 'calls'} ${window}, ${rateText(traffic.perSecond)}`,
     refused === 0 ? undefined : element('span', { class: 'refused' }, `, ${refused} refused by a proxy`),
     failed === 0 ? undefined : element('span', { class: 'bad' }, `, ${failed} failed`),
-    `. ${retriesSentence(edge, from)}${encryption(edge)} ${total} since the proxies have started.`,
+    `. ${retriesSentence(edge, from)}${state.kind === 'istio' ? encryption(edge) : ''} ${total} ${since}.`,
     unread,
   ];
 }
@@ -135,12 +137,15 @@ export function actingObjects(
   { objects, notes }: EdgeDetails,
   ends: EdgeEnds,
   refusals: readonly EdgeRefusal[],
+  mesh: MeshState['kind'],
 ): Content[] {
   const deciding = new Set(refusals.map(({ object }) => object?.id));
-  const items = objects.map((object) => actingItem(object, ends, deciding.has(object.id)));
+  const items = objects.map((object) => actingItem(object, ends, deciding.has(object.id), mesh));
   return [
     objects.length === 0
-      ? element('p', {}, 'No object of Istio acts on these calls.')
+      ? mesh === 'istio'
+        ? element('p', {}, 'No object of Istio acts on these calls.')
+        : undefined
       : element('ol', { class: 'acting' }, ...items),
     notes.length === 0
       ? undefined
@@ -148,8 +153,9 @@ export function actingObjects(
   ];
 }
 
-function actingItem(object: ActingObject, ends: EdgeEnds, isDeciding: boolean): HTMLElement {
+function actingItem(object: ActingObject, ends: EdgeEnds, isDeciding: boolean, mesh: MeshState['kind']): HTMLElement {
   const { kind, namespace, name, about, where, side, parts, yaml, id } = object;
+  const isIstio = mesh === 'istio';
   const proxy = `In the proxy of ${side === 'caller' ? ends.from : ends.to}: `;
   return element(
     'li',
@@ -158,22 +164,28 @@ function actingItem(object: ActingObject, ends: EdgeEnds, isDeciding: boolean): 
       'h4',
       { class: 'foreign' },
       `${kind} ${name}`,
-      element('small', {}, ` in ${namespace}`),
+      isIstio ? element('small', {}, ` in ${namespace}`) : undefined,
       place(where),
       isDeciding ? element('span', { class: 'chip refused' }, '⊘ refuses calls now') : undefined,
     ),
-    element('p', { class: 'foreign' }, element('small', {}, proxy), about),
-    parts.length === 0 ? undefined : element('ul', { class: 'parts' }, ...parts.map((part) => partItem(part, id))),
+    element('p', { class: 'foreign' }, isIstio ? element('small', {}, proxy) : undefined, about),
+    parts.length === 0
+      ? undefined
+      : element(
+          'ul',
+          { class: 'parts' },
+          ...parts.map((part) => partItem(part, id, isIstio ? '⊘ can refuse' : '✕ makes calls fail')),
+        ),
     yamlDetails(`All of ${kind} ${name}`, yaml, `yaml ${id}`),
   );
 }
 
-function partItem({ path, text, canRefuse, where, yaml }: ActingPart, id: string): HTMLElement {
+function partItem({ path, text, canRefuse, where, yaml }: ActingPart, id: string, chip: string): HTMLElement {
   return element(
     'li',
     { class: canRefuse ? 'refusing' : undefined },
     element('strong', { class: 'foreign' }, text),
-    canRefuse ? element('span', { class: 'chip refused' }, '⊘ can refuse') : undefined,
+    canRefuse ? element('span', { class: 'chip refused' }, chip) : undefined,
     yamlDetails(path, yaml, `part ${id} ${path}`, where),
   );
 }

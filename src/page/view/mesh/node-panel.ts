@@ -1,5 +1,5 @@
 import { button, type Content, element, link } from '../../dom/elements.ts';
-import type { MeshNode, MeshState } from '../../model/mesh-page-data.ts';
+import type { MeshNode, MeshNodePod, MeshState } from '../../model/mesh-page-data.ts';
 import { edgeLabel, edgeTitle } from '../../model/mesh-words.ts';
 import { fillLink, type PageLinks } from '../../model/page-data.ts';
 import { scrolledTable } from './scrolled-table.ts';
@@ -25,14 +25,10 @@ export function nodeFacts(
   const graph =
     graphUrl === undefined || namespace === undefined ? undefined : fillLink(graphUrl, { namespace, service: name });
   return [
-    element(
-      'p',
-      { class: 'foreign' },
-      `${kinds[node.kind]}${namespace === undefined ? '' : `, in the namespace ${namespace}`}.`,
-    ),
+    element('p', { class: 'foreign' }, `${kinds[node.kind]}${namespace ? `, in the namespace ${namespace}` : ''}.`),
     url === undefined ? undefined : element('p', {}, 'Send calls from its own page: ', link(url, url)),
     graph && element('p', {}, link(graph, 'This service in the graph of another program')),
-    node.versions.length === 0 ? undefined : podTable(node),
+    node.versions.length === 0 ? undefined : podTable(node, state.kind === 'istio'),
     buttons.length === 0 ? undefined : element('h3', {}, 'Its calls'),
     buttons.length === 0 ? undefined : element('ul', { class: 'runs' }, ...buttons),
   ];
@@ -46,16 +42,25 @@ const kinds: Readonly<Record<MeshNode['kind'], string>> = {
   missing: 'A service without a pod',
 };
 
-function podTable({ versions }: MeshNode): HTMLElement {
+function podTable({ versions }: MeshNode, isIstio: boolean): HTMLElement {
   const rows = versions.flatMap(({ version, pods }) =>
-    pods.map(({ name, address, hasSidecar, isReady, serviceAccount }) => [
-      name,
+    pods.map((pod) => [
+      pod.name,
       version,
-      isReady ? 'ready' : element('span', { class: 'bad' }, 'not ready'),
-      hasSidecar ? 'yes' : element('span', { class: 'notice' }, 'none'),
-      serviceAccount,
-      address,
+      podState(pod, isIstio),
+      ...(isIstio ? [proxyOf(pod), pod.serviceAccount] : []),
+      pod.address,
     ]),
   );
-  return scrolledTable('pods', ['pod', 'version', 'state', 'proxy', 'service account', 'address'], rows);
+  const proxy = isIstio ? ['proxy', 'service account'] : [];
+  return scrolledTable('pods', ['pod', 'version', 'state', ...proxy, 'address'], rows);
+}
+
+function podState({ isReady }: MeshNodePod, isIstio: boolean): Content {
+  if (isReady) return isIstio ? 'ready' : 'runs';
+  return element('span', { class: 'bad' }, isIstio ? 'not ready' : 'has ended');
+}
+
+function proxyOf({ hasSidecar }: MeshNodePod): Content {
+  return hasSidecar ? 'yes' : element('span', { class: 'notice' }, 'none');
 }

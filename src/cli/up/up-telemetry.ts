@@ -18,11 +18,15 @@ export type TraceStore =
 
 const jaegerPort = 16686;
 
-/** Chooses where spans go: where the environment says, or to a collector on this machine if one listens. */
-export async function chooseTelemetry(): Promise<MeshTelemetry> {
+/**
+ * Chooses where spans go: where the environment says, or to a collector on this machine if one listens.
+ *
+ * @param traceUrl URL of a trace in a Jaeger, with `{traceId}`: its query API has the same address as its page
+ */
+export async function chooseTelemetry(traceUrl: string | undefined): Promise<MeshTelemetry> {
   // Each service has its own name.
   const { OTEL_SERVICE_NAME: _one, ...env } = process.env;
-  if (wantsSpans(env)) return { env, line: 'Spans go where the OTEL_* variables say.', traces: storeOf(env) };
+  if (wantsSpans(env)) return { env, line: 'Spans go where the OTEL_* variables say.', traces: storeOf(env, traceUrl) };
   if (env.OTEL_SDK_DISABLED !== undefined || env.OTEL_TRACES_EXPORTER !== undefined) {
     const line = 'Tracing is off, as an OTEL_* variable says.';
     return { env, line, traces: { kind: 'none', reason: line } };
@@ -45,16 +49,27 @@ export async function chooseTelemetry(): Promise<MeshTelemetry> {
   return {
     env: { ...env, ...endpoint },
     line: `Spans go to localhost:${otlpPort}. With Jaeger, look at http://localhost:16686/trace/ and the traceId of an answer.`,
-    traces: { kind: 'jaeger', url: `http://127.0.0.1:${jaegerPort}` },
+    traces: { kind: 'jaeger', url: jaegerOf(traceUrl) ?? `http://127.0.0.1:${jaegerPort}` },
   };
 }
 
-/** Returns the Jaeger on the machine to which spans go, which has the usual port of Jaeger's query API. */
-function storeOf(env: NodeJS.ProcessEnv): TraceStore {
+/** Returns the Jaeger of a trace's URL, or the one on the machine to which spans go, at the usual port of its query API. */
+function storeOf(env: NodeJS.ProcessEnv, traceUrl: string | undefined): TraceStore {
+  const known = jaegerOf(traceUrl);
+  if (known !== undefined) return { kind: 'jaeger', url: known };
   const endpoint = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env.OTEL_EXPORTER_OTLP_ENDPOINT;
   const host = URL.parse(endpoint ?? '')?.hostname;
   if (host !== undefined && host !== '') return { kind: 'jaeger', url: `http://${host}:${jaegerPort}` };
-  return { kind: 'none', reason: 'Spans go where the OTEL_* variables say: look for the traces there.' };
+  return {
+    kind: 'none',
+    reason:
+      'Spans go where the OTEL_* variables say: look for the traces there. To see those of a Jaeger here, name it with --trace-url.',
+  };
+}
+
+/** Returns the URL of the Jaeger that shows traces at a URL. */
+function jaegerOf(traceUrl = ''): string | undefined {
+  return /^(https?:\/\/.*)\/trace\/\{traceId\}/.exec(traceUrl)?.[1];
 }
 
 async function listens(port: number): Promise<boolean> {

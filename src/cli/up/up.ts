@@ -56,7 +56,7 @@ export async function up(args: readonly string[]): Promise<void> {
   const [name = 'demo', more] = positionals;
   if (more !== undefined) throw new MeshmockError('usage', `unexpected argument "${more}": expected one mesh`);
   const pods = await placePods(readMesh(name), http, grpc);
-  const telemetry = await chooseTelemetry();
+  const telemetry = await chooseTelemetry(values.traceUrl);
   const env = withoutPodSettings(telemetry.env);
   const routes = routesTo(pods);
   const common = ['--log-level', values.logLevel, ...(values.seed === undefined ? [] : ['--seed', values.seed])];

@@ -37,7 +37,7 @@ function actingVersion(entry: VersionEntry): ActingObject {
     namespace: '',
     name: version,
     changedMs: 0,
-    about: `${replicas} ${replicas === 1 ? 'process' : 'processes'}. ${parts.length === 0 ? 'Answers each call with 200, unless the URL says something else.' : 'For each call, it does this:'}`,
+    about: `${replicas} ${replicas === 1 ? 'process' : 'processes'}. ${parts.length === 0 ? 'Does nothing but what the URL of a call says.' : 'For each call, it does this:'}`,
     yaml: yamlOf({ version, replicas, ...settings }),
     side: 'callee',
     parts,

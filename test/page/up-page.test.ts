@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import type { MeshState } from '../../src/page/model/mesh-page-data.ts';
 import { type Program, runProgram, startProgram } from '../program.ts';
 import { checkAccessibility } from './axe.ts';
@@ -58,6 +58,12 @@ suite('page of a mesh of processes', () => {
   const send = async (plan: string, times = 1): Promise<void> => {
     for (let index = 0; index < times; index++) await (await fetch(`${entry}${plan}`)).text();
   };
+  /** Opens the page, and waits until the services count: they hear of it by their channels. */
+  const open = async (page: Page): Promise<void> => {
+    await page.goto(url);
+    await page.locator('.feed.live').waitFor();
+    await waitUntil(async () => (await state()).windowMs > 1000);
+  };
   const state = async (): Promise<MeshState> => (await (await fetch(`${url}-/mesh/state`)).json()) as MeshState;
   const totals = async (): Promise<Record<string, number>> =>
     Object.fromEntries((await state()).edges.map(({ id, total }) => [id, total]));
@@ -71,8 +77,7 @@ suite('page of a mesh of processes', () => {
   test('a page shows edges with rates, errors and versions, and what the mesh file gives to the callee', async () => {
     await using tab = await openTab(browser);
     const { page } = tab;
-    await page.goto(url);
-    await page.locator('.feed.live').waitFor();
+    await open(page);
     await page.getByRole('heading', { name: 'Local mesh shop.yaml' }).waitFor();
     // Of version v2, which gets each second call, each second one fails.
     await send('/@reviews/@grpc:ratings/hello', 40);
@@ -107,8 +112,7 @@ suite('page of a mesh of processes', () => {
   test('unknown hosts and texts with markup are shown as texts', async () => {
     await using tab = await openTab(browser);
     const { page } = tab;
-    await page.goto(url);
-    await page.locator('.feed.live').waitFor();
+    await open(page);
     assert.equal((await fetch(`${entry}/@%3Cimg%20src=x%20onerror=alert(1)%3E/x`)).status, 400);
     await send('/@nowhere.invalid|web/x', 2);
     const edge = page.locator('[data-edge="front. web."]');
@@ -124,10 +128,7 @@ suite('page of a mesh of processes', () => {
   test('the services count while a tab is hidden or open, and not after the last page has closed', async () => {
     const first = await openTab(browser);
     await using second = await openTab(browser);
-    for (const { page } of [first, second]) {
-      await page.goto(url);
-      await page.locator('.feed.live').waitFor();
-    }
+    for (const { page } of [first, second]) await open(page);
     const counted = async (): Promise<number> => (await totals())['front. ratings.'] ?? 0;
     await send('/@ratings/x', 3);
     await waitUntil(async () => (await counted()) === 3);
@@ -144,8 +145,7 @@ suite('page of a mesh of processes', () => {
     await sleep(2500);
     assert.equal(await counted(), 5);
     await using third = await openTab(browser);
-    await third.page.goto(url);
-    await third.page.locator('.feed.live').waitFor();
+    await open(third.page);
     await send('/@ratings/x', 1);
     await waitUntil(async () => (await counted()) === 6);
     const edge = (await state()).edges.find(({ id }) => id === 'front. ratings.');
@@ -155,8 +155,7 @@ suite('page of a mesh of processes', () => {
   test('a service that has ended is shown as such, with what differs since then', async () => {
     await using tab = await openTab(browser);
     const { page } = tab;
-    await page.goto(url);
-    await page.locator('.feed.live').waitFor();
+    await open(page);
     await send('/@ratings/x', 20);
     await waitUntil(async () => (await totals())['front. ratings.'] === 26);
     process.kill(Number(/^ratings .* pid (\d+)$/m.exec(up.stdout)?.[1]), 'SIGKILL');
@@ -170,6 +169,16 @@ suite('page of a mesh of processes', () => {
       .waitFor();
     await page.locator('.graph svg').getByText('has ended').waitFor();
     assert.deepEqual(tab.problems, []);
+  });
+
+  test('at the end of the mesh, the page says so, and its services are not said to have ended before', async () => {
+    await using tab = await openTab(browser);
+    const { page } = tab;
+    await open(page);
+    up.child.kill('SIGTERM');
+    await page.getByText('The mesh has ended.').waitFor();
+    assert.equal(await page.getByText('front has ended').count(), 0);
+    assert.equal(await up.exited(), 0);
   });
 });
 

@@ -62,8 +62,9 @@ export async function up(args: readonly string[]): Promise<void> {
   const common = ['--log-level', values.logLevel, ...(values.seed === undefined ? [] : ['--seed', values.seed])];
   const children = pods.map((pod) => startPod(pod, routes, common, env));
   const ends = Promise.all(children.map((child) => once(child, 'exit')));
-  const stop = stopper(children);
   let page: MeshPageServer | undefined;
+  // The page ends first, so that it does not call the ends of the services changes.
+  const stop = stopper(children, () => void page?.[Symbol.asyncDispose]());
   endWithNpx();
   try {
     await Promise.all(children.map((child, index) => ready(child, pods[index]?.title ?? '')));
@@ -126,10 +127,11 @@ async function ready(child: ChildProcess, name: string): Promise<void> {
 }
 
 /** Returns a function that stops all services, as the first signal does too. A second signal does not wait. */
-function stopper(children: readonly ChildProcess[]): { (): void; isStopping(): boolean } {
+function stopper(children: readonly ChildProcess[], onStop: () => void): { (): void; isStopping(): boolean } {
   let stoppingSince: number | undefined;
   const stop = (): void => {
     const isLater = stoppingSince !== undefined && performance.now() - stoppingSince > sameSignalMs;
+    if (stoppingSince === undefined) onStop();
     stoppingSince ??= performance.now();
     for (const child of children) {
       child.kill(isLater ? 'SIGKILL' : 'SIGTERM');

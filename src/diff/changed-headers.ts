@@ -1,9 +1,11 @@
+import { isSecretName } from '../reply/redaction.ts';
 import type { NotCompared } from './model.ts';
 
 /** Fields of a route of Envoy, or of one of its weighted clusters, that change headers. */
 interface HeaderChanges {
   readonly request_headers_to_add?: readonly HeaderAddition[];
   readonly request_headers_to_remove?: readonly string[];
+  readonly response_headers_to_add?: readonly HeaderAddition[];
   readonly response_headers_to_remove?: readonly string[];
 }
 
@@ -12,6 +14,7 @@ interface HeaderAddition {
   readonly append_action?: string;
 }
 
+type AddedHeaders = 'request_headers_to_add' | 'response_headers_to_add';
 type HeaderRemoval = 'request_headers_to_remove' | 'response_headers_to_remove';
 
 /** Route of Envoy, as far as it changes headers. */
@@ -49,13 +52,30 @@ function partsOf(route: ChangingRoute): readonly HeaderChanges[] {
 
 /** Returns the names of headers that two routes set or add to requests in other ways, in lower case. */
 export function addedInOtherWays(before: ChangingRoute | undefined, after: ChangingRoute | undefined): string[] {
-  const [old, changed] = [additions(before), additions(after)];
+  const [old, changed] = [additions('request_headers_to_add', before), additions('request_headers_to_add', after)];
   return [...new Set([...old.keys(), ...changed.keys()])].filter((name) => old.get(name) !== changed.get(name));
 }
 
-function additions(route: ChangingRoute = {}): Map<string, string> {
+/**
+ * Returns the names of secret headers that two routes both set or add, in other ways: replies hide their values, so that they
+ * look the same.
+ *
+ * @param field headers of requests or of answers
+ */
+export function hiddenAdditions(
+  field: AddedHeaders,
+  before: ChangingRoute | undefined,
+  after: ChangingRoute | undefined,
+): string[] {
+  const [old, changed] = [additions(field, before), additions(field, after)];
+  return [...old.keys()].filter(
+    (name) => isSecretName(name) && changed.has(name) && old.get(name) !== changed.get(name),
+  );
+}
+
+function additions(field: AddedHeaders, route: ChangingRoute = {}): Map<string, string> {
   const found = new Map<string, string>();
-  for (const addition of partsOf(route).flatMap((part) => part.request_headers_to_add ?? [])) {
+  for (const addition of partsOf(route).flatMap((part) => part[field] ?? [])) {
     const name = addition.header?.key?.toLowerCase() ?? '';
     found.set(name, `${found.get(name) ?? ''}${JSON.stringify(addition)}`);
   }
@@ -74,6 +94,11 @@ export function waysOfHeaders(route: ChangingRoute): { readonly name: string; re
 /** Returns that nothing shows whether a header is removed from requests. */
 export function unseenRemoval(name: string): NotCompared {
   return { subject: `removal of the header ${name}`, reason: 'the requests do not show it' };
+}
+
+/** Returns that replies hide the values of a secret header. */
+export function unseenSecret(name: string, of: 'requests' | 'answers'): NotCompared {
+  return { subject: `header ${name} of ${of}`, reason: 'its settings differ, and replies hide its values' };
 }
 
 /** Returns that nothing shows a header that routes set or add. */

@@ -128,6 +128,8 @@ export type CalleeFailure =
 export interface ProbeCondition {
   /** Condition as people read it, such as `end-user=jason` or `POST` or `/details/*`. */
   readonly text: string;
+  /** Text for reports, if the condition has a secret value; undefined if reports show the condition itself. */
+  readonly shown?: string;
   readonly isSatisfied: boolean;
   /** Part of the request that the condition is about. Conditions of one aspect are shown in this order. */
   readonly aspect: ConditionAspect;

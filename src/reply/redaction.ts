@@ -2,7 +2,12 @@ import { type Headers, planHeader } from './mesh-headers.ts';
 
 const secretNames = /authorization|jwt|oidc|api-?key|token|secret|password|credential|^(?:set-)?cookie$/;
 
-function isSecret(name: string): boolean {
+/**
+ * Reports whether a header has a secret, by its name in lower case.
+ *
+ * @example isSecretName('authorization'); // true
+ */
+export function isSecretName(name: string): boolean {
   // The headers of CORS are not secret: `access-control-allow-credentials` is `true`.
   return secretNames.test(name) && !name.startsWith('access-control-');
 }
@@ -13,7 +18,7 @@ export const redacted = '[redacted]';
 /** Returns headers for a reply, with `[redacted]` for the values of secrets. */
 export function redactHeaders(headers: Headers): Record<string, string> {
   const shown: Record<string, string> = {};
-  for (const name in headers) shown[name] = isSecret(name) ? redacted : (headers[name] ?? '');
+  for (const name in headers) shown[name] = isSecretName(name) ? redacted : (headers[name] ?? '');
   const plan = shown[planHeader];
   if (plan !== undefined) shown[planHeader] = redactUri(plan);
   return shown;
@@ -26,7 +31,7 @@ export function redactUri(uri: string): string {
   let shown = '';
   let from = 0;
   for (let match = opening.exec(uri); match !== null; match = opening.exec(uri)) {
-    if (!isSecret(decodedName(match[2] ?? ''))) continue;
+    if (!isSecretName(decodedName(match[2] ?? ''))) continue;
     const at = opening.lastIndex;
     const closing = match[1] === '[' ? uri.indexOf(']', at) : at + uri.slice(at).search(/\]|%5d/i);
     const end = closing < at ? uri.length : closing;

@@ -1,9 +1,10 @@
 import type { FieldChange, FieldState } from '../model.ts';
+import { SecretMarks, withoutSecrets } from '../secret-values.ts';
 import type { ChangedObject } from './changed-objects.ts';
 import { type ChangedPart, type FieldPath, fieldValue } from './changed-parts.ts';
 
 /**
- * Returns the values at a place of an object on both sides; undefined if the place is not the same field for all parts.
+ * Returns the values at a place of an object on both sides, without secret values of headers; undefined if the place is not the same field for all parts.
  *
  * @param parts changed parts, all inside the place
  */
@@ -12,12 +13,15 @@ export function fieldChange(
   parts: readonly ChangedPart[],
   place: FieldPath,
 ): FieldChange | undefined {
+  const marks = new SecretMarks();
   const state = (side: ChangedPart['side']): FieldState | undefined => {
     const [path, another] = new Set(parts.map((part) => JSON.stringify(pathOn(side, part, place))));
     if (path === undefined || another !== undefined) return undefined;
-    const value = path === absentPath ? undefined : fieldValue(object[side]?.object, JSON.parse(path) as FieldPath);
+    const [manifest, keys] = [object[side]?.object, JSON.parse(path) as FieldPath];
+    const value = path === absentPath ? undefined : fieldValue(manifest, keys);
     if (value === undefined) return { kind: 'absent' };
-    return isHidden(object, place) || hasVariables(value) ? { kind: 'hidden' } : { kind: 'value', value };
+    if (isHidden(object, place) || hasVariables(value)) return { kind: 'hidden' };
+    return { kind: 'value', value: withoutSecrets(manifest, keys, marks) };
   };
   const [before, after] = [state('before'), state('after')];
   return before === undefined || after === undefined ? undefined : { before, after };

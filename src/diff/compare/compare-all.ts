@@ -1,5 +1,6 @@
 import type { EdgeNote } from '../edge-notes.ts';
 import type { Difference, Observation, ObservedAnswer, Probe } from '../model.ts';
+import { shownPath } from '../secret-values.ts';
 import type { CompareSettings } from './bare-difference.ts';
 import { differencesOf } from './compare.ts';
 
@@ -90,5 +91,5 @@ function codeWithoutAnswer({ outcomes }: Observation): string | undefined {
 }
 
 function requestText({ request: { protocol, method, path } }: Probe): string {
-  return protocol === 'http' ? `${method} ${path}` : `${protocol} ${path}`;
+  return `${protocol === 'http' ? method : protocol} ${shownPath(path)}`;
 }

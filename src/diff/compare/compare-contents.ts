@@ -1,4 +1,5 @@
 import type { DifferenceKind, Observation, Outcome, ReceivedCopy, ReceivedTls } from '../model.ts';
+import { shownPath } from '../secret-values.ts';
 import type { BareDifference } from './bare-difference.ts';
 import { differingNames } from './compared-headers.ts';
 
@@ -32,7 +33,7 @@ function compareReceived(old: ReceivedCopy | undefined, changed: ReceivedCopy | 
 }
 
 function textDifference(kind: DifferenceKind, title: string, from: string, to: string): BareDifference[] {
-  return from === to ? [] : [{ kind, from: `${title}${from}`, to }];
+  return from === to ? [] : [{ kind, from: `${title}${shownPath(from)}`, to: shownPath(to) }];
 }
 
 /** Compares whether mutual TLS was used and whose identity the callee saw. */

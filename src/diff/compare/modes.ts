@@ -1,4 +1,11 @@
-import { addedInOtherWays, removedByOne, unseenAddition, unseenRemoval } from '../changed-headers.ts';
+import {
+  addedInOtherWays,
+  hiddenAdditions,
+  removedByOne,
+  unseenAddition,
+  unseenRemoval,
+  unseenSecret,
+} from '../changed-headers.ts';
 import type { CalleeFailure, NotCompared, ProbeMode } from '../model.ts';
 import { answerHeaders } from './answer-headers.ts';
 import { countingMode } from './chances.ts';
@@ -177,5 +184,9 @@ function unseenHeaders({ route: before }: RequestPieces, { route: after }: Reque
     !shownParts.has(name) && Object.keys(comparedHeaders({ [name]: '' })).length === 0;
   const removed = removedByOne('request_headers_to_remove', before, after).filter(isUnseen);
   const added = addedInOtherWays(before, after).filter(isUnseen);
-  return { modes: [], notCompared: [...removed.map(unseenRemoval), ...added.map(unseenAddition)] };
+  const hidden = [
+    ...hiddenAdditions('request_headers_to_add', before, after).map((name) => unseenSecret(name, 'requests')),
+    ...hiddenAdditions('response_headers_to_add', before, after).map((name) => unseenSecret(name, 'answers')),
+  ];
+  return { modes: [], notCompared: [...removed.map(unseenRemoval), ...added.map(unseenAddition), ...hidden] };
 }

@@ -3,6 +3,7 @@ import { renderText } from '../../render/reply-text.ts';
 import type { CallResult } from '../../reply/reply.ts';
 import { quoteWord } from '../../send/forms/shell-words.ts';
 import type { Caller, ObservationEvidence, Probe } from '../model.ts';
+import { shownPath, shownValue } from '../secret-values.ts';
 
 /** Columns of a tree, so that two of them fit side by side. */
 const treeColumns = 56;
@@ -35,9 +36,10 @@ function callerName(caller: Caller): string {
 }
 
 function commandOf({ caller, destination, request }: Probe): string {
-  const { method, path, headers, authority, protocol, token } = request;
+  const { method, headers, authority, protocol, token } = request;
+  const path = shownPath(request.path);
   const shown = [
-    ...headers.map(({ name, value }) => `${name}: ${value}`),
+    ...headers.map((header) => `${header.name}: ${shownValue(header)}`),
     ...(authority === undefined ? [] : [`host: ${authority}`]),
     ...(token === undefined ? [] : [`authorization: Bearer TOKEN of ${token.issuer}`]),
   ];

@@ -1,7 +1,8 @@
 import { type FilePosition, parseFilePosition } from '../../error/file-position.ts';
 import { optional } from '../../error/optional.ts';
 import { callerText } from '../caller-text.ts';
-import type { Comparison, FieldState, Severity } from '../model.ts';
+import type { Comparison, FieldState, ProbeRequest, Severity } from '../model.ts';
+import { shownPath, shownValue } from '../secret-values.ts';
 import { causeWithValues, type ReportLine, reportLines } from './report-lines.ts';
 
 /**
@@ -31,8 +32,14 @@ function jsonLine({ differences, change, ...line }: ReportLine): unknown {
     after: jsonValue(change?.after),
     callers: [...new Set(callers)].toSorted(),
     destinations: [...new Set(probes.map(({ destination }) => `${destination.host}:${destination.port}`))].toSorted(),
-    probes: probes.map(({ id, request, mode }) => ({ id, request, mode })),
+    probes: probes.map(({ id, request, mode }) => ({ id, request: shownRequest(request), mode })),
   };
+}
+
+/** Returns a request without secret values of headers. */
+function shownRequest(request: ProbeRequest): ProbeRequest {
+  const headers = request.headers.map((header) => ({ ...header, value: shownValue(header) }));
+  return { ...request, path: shownPath(request.path), headers };
 }
 
 /** Returns the value of a field, or null if there is none; undefined, which JSON leaves out, if it is not shown. */

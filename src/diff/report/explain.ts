@@ -3,6 +3,7 @@ import { outcomeText } from '../answer-text.ts';
 import { calleeDirectives } from '../callee-directives.ts';
 import { callerText } from '../caller-text.ts';
 import type { Comparison, Difference, Observation, Probe, ProbeMode } from '../model.ts';
+import { shownPath, shownValue } from '../secret-values.ts';
 import { patternText } from './pattern.ts';
 import { causeWithValues, type ReportLine } from './report-lines.ts';
 
@@ -30,7 +31,7 @@ export function explainLine(line: ReportLine, comparison: Comparison, settings: 
     [`${line.edge}   ${line.requests}`, `${line.from} → ${line.to}`],
     [...causeRows(line)],
     [
-      `request: ${probe.request.method} ${probe.request.path}${headersText(difference)}`,
+      `request: ${probe.request.method} ${shownPath(probe.request.path)}${headersText(difference)}`,
       ...(satisfied.length === 0 ? [] : [`its conditions: ${patternText(satisfied)}`]),
       ...(callers.length > 1 ? [`callers: ${callers.join(', ')}`] : []),
       ...(destinations.length > 1 ? [`destinations: ${destinations.join(', ')}`] : []),
@@ -59,7 +60,7 @@ function headersText({ probe }: Difference): string {
   const { headers, authority, token } = probe.request;
   const parts = [
     ...(authority === undefined ? [] : [`host: ${authority}`]),
-    ...headers.map(({ name, value }) => `${name}: ${value}`),
+    ...headers.map((header) => `${header.name}: ${shownValue(header)}`),
     ...(token === undefined ? [] : [`a token of ${token.issuer} (${token.state.replace('_', ' ')})`]),
   ];
   return parts.length === 0 ? '' : `  ${parts.join(', ')}`;

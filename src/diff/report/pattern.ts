@@ -67,7 +67,7 @@ export function patternText(conditions: readonly ProbeCondition[]): string {
       conditions
         .filter((one) => one.aspect === aspect && (one.isSatisfied || isPresence(one)))
         .toSorted((a, b) => Number(b.isSatisfied) - Number(a.isSatisfied))
-        .map(({ text, isSatisfied }) => (isSatisfied ? text : `without ${text}`)),
+        .map(({ text, shown = text, isSatisfied }) => (isSatisfied ? shown : `without ${shown}`)),
     );
   const methods = conditions.filter(({ aspect }) => aspect === 'method');
   const method = methods.filter(({ isSatisfied }) => isSatisfied).map(({ text }) => text);
@@ -80,7 +80,7 @@ export function patternText(conditions: readonly ProbeCondition[]): string {
   const exceptions = conditions
     .filter((one) => !one.isSatisfied && one.aspect !== 'method' && !isPresence(one))
     .toSorted((a, b) => conditionAspects.indexOf(a.aspect) - conditionAspects.indexOf(b.aspect))
-    .map(({ text }) => text);
+    .map(({ text, shown = text }) => shown);
   const withRest = (text: string): string => [text, ...(rest.length === 0 ? [] : [rest.join(' ')])].join('  ');
   if (exceptions.length === 0) return withRest([line, other].join(' ').trimEnd());
   return [`${withRest(line)} but ${exceptions.join(' or ')}`, other].filter((text) => text !== '').join(', ');

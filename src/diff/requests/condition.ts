@@ -1,4 +1,5 @@
 import type { ConditionAspect, TokenClaims } from '../model.ts';
+import { shownValue } from '../secret-values.ts';
 import { matchesText, matchText, type TextMatch } from './text-match.ts';
 
 /** Part of a request, or of its connection, whose text is compared. */
@@ -189,6 +190,17 @@ export function conditionText(condition: Condition): string {
     case 'unknown':
       return condition.text;
   }
+}
+
+/** Returns a condition as reports show it: only the length of a value that may be secret. */
+export function shownConditionText(condition: Condition): string {
+  if (condition.kind !== 'text') return conditionText(condition);
+  const { subject, match } = condition;
+  if (subject.kind !== 'header' && subject.kind !== 'query') return conditionText(condition);
+  const value = match.kind === 'regex' ? match.source : 'value' in match ? match.value : undefined;
+  const shown = value === undefined ? undefined : shownValue({ name: subject.name, value });
+  if (shown === undefined || shown === value) return conditionText(condition);
+  return `${subject.kind === 'query' ? '?' : ''}${subject.name}${match.kind === 'regex' ? '~' : '='}${shown}`;
 }
 
 function tokenText({ issuer, state, audience, place }: Extract<Condition, { kind: 'token' }>): string {

@@ -12,6 +12,7 @@ import {
   fullPath,
   holds,
   type RequestParts,
+  shownConditionText,
 } from './condition.ts';
 import { corsConditions } from './cors.ts';
 import type { EdgeSide, RequestEdge } from './edge-side.ts';
@@ -201,7 +202,9 @@ class RequestMaker {
       conditions: this.conditions.flatMap((condition): ProbeCondition[] => {
         const isSatisfied = holds(condition, parts, fixed);
         const isShown = condition.kind !== 'port' && isSatisfied !== undefined;
-        return isShown ? [{ text: conditionText(condition), isSatisfied, aspect: aspectOf(condition) }] : [];
+        const [text, shown] = [conditionText(condition), shownConditionText(condition)];
+        const known = { text, ...(shown === text ? {} : { shown }), aspect: aspectOf(condition) };
+        return isShown ? [{ ...known, isSatisfied }] : [];
       }),
       before,
       after,
@@ -260,7 +263,7 @@ class RequestMaker {
   private unmade(): NotCompared[] {
     const never = this.variables.flatMap((variable) =>
       unmetConditions(variable).map((condition) => ({
-        subject: conditionText(condition),
+        subject: shownConditionText(condition),
         reason: 'no request was found that satisfies it and that a client can send',
       })),
     );
@@ -283,7 +286,7 @@ class RequestMaker {
       );
     });
     const subjects = sides.map(({ route, cause, formula }) => {
-      const conditions = conditionsOf(formula).map(conditionText).join(' ');
+      const conditions = conditionsOf(formula).map(shownConditionText).join(' ');
       return `route ${route.name ?? cause?.name ?? ''} ${conditions}`.replaceAll('  ', ' ').trim();
     });
     return [...new Set(subjects)].map((subject) => ({ subject, reason: 'no request was found that takes it' }));

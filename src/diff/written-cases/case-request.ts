@@ -1,6 +1,7 @@
 import { formatPath } from '../../plan/format.ts';
 import { type Call, defaultPorts, type Header, type Plan } from '../../plan/plan.ts';
 import type { Caller, Probe, TokenClaims } from '../model.ts';
+import { secretPart, shownPath, shownValue } from '../secret-values.ts';
 
 /** Settings of written cases. */
 export interface CaseSettings {
@@ -19,6 +20,8 @@ export type WrittenRequest =
 export function requestFields(probe: Probe, settings: CaseSettings): WrittenRequest {
   const { request, caller } = probe;
   const { token } = request;
+  const secret = secretPart(request);
+  if (secret !== undefined) return { kind: 'none', reason: `the value of the ${secret} may be secret` };
   const signed = token === undefined ? undefined : settings.tokenOf(token);
   if (token !== undefined && signed === undefined)
     return { kind: 'none', reason: `no key is known that signs tokens of ${token.issuer}` };
@@ -95,11 +98,11 @@ export function requestTitle({ request, destination, caller, mode }: Probe): str
   const { method, path, headers, token, protocol } = request;
   const isPlain = destination.port === defaultPorts[protocol];
   const called = isPlain ? destination.name : `${destination.name}:${destination.port}`;
-  const target = `${caller.kind === 'gateway' ? caller.host : called}${path}`;
+  const target = `${caller.kind === 'gateway' ? caller.host : called}${shownPath(path)}`;
   const parts = [
     protocol === 'http' ? method : protocol,
     target,
-    ...headers.map(({ name, value }) => `${name}=${value}`),
+    ...headers.map((header) => `${header.name}=${shownValue(header)}`),
     ...(token === undefined ? [] : [`with a ${token.state.replace('_', ' ')} token`]),
     ...(mode.kind === 'slow' ? ['if it is slow'] : []),
     ...(mode.kind === 'failing' ? ['if it fails'] : []),

@@ -139,6 +139,26 @@ it('an answer counts only if the caller itself made the call, and if the callee 
     /check that it is a meshmock/,
   );
 
+  const web = probe({ caller: workload('web') });
+  const madeBy = (pod: string, service: string): CallResult => {
+    const call = { target: 'stock', scheme: 'http', answeredBy: 'service' } as const;
+    const hop = {
+      target: 'web',
+      scheme: 'http',
+      answeredBy: 'service',
+      reply: { service, pod, calls: [call] },
+    } as const;
+    return {
+      target: 'entry',
+      scheme: 'http',
+      answeredBy: 'service',
+      reply: { service: 'entry', calls: [hop] },
+    } as never;
+  };
+  assert.equal(judge(madeBy('web-5b8-x', 'front'), web), 'call');
+  assert.equal(judge(madeBy('a-machine', 'web'), web), 'call', 'not in Kubernetes');
+  assert.equal(judge(madeBy('cart-v1-7d9f-x', 'cart'), web), 'caller', 'a Service that leads elsewhere');
+
   const failing = probe({
     caller: workload('cart-v1'),
     mode: { kind: 'failing', failure: { kind: 'status', status: 503 } },

@@ -23,12 +23,24 @@ export function liveAnswer(answer: CallResult, probe: Probe, route: LiveRoute): 
   const [maker, call] = route.kind === 'caller' ? [answer, first] : [first, first.reply?.calls?.[0]];
   if (call === undefined)
     return missed('caller', `the entry does not reach it (${outcomeText(first)}): add an entry of its own`);
-  const pod = maker.reply?.pod ?? '';
-  if (route.workload !== undefined && workloadOf(pod, route.workload) !== route.workload.name)
-    return missed('workload', `another pod of its Service answers (${pod}): add an entry of its own`);
+  const other = route.workload === undefined ? undefined : otherMaker(maker, route.workload);
+  if (other !== undefined) return other;
   if (calleeDirectives(probe) !== undefined && ignoresDirectives(call))
     return missed('callee', 'the callee does not follow directives');
   return { kind: 'call', call };
+}
+
+/** Returns that another pod than one of the caller made a call; undefined if the caller made it. */
+function otherMaker({ reply }: CallResult, workload: CallerWorkload): LiveAnswer | undefined {
+  const { pod = '', service = '' } = reply ?? {};
+  const isOwnPod = workloadOf(pod, workload) === workload.name;
+  if (workload.all.length > 1)
+    return isOwnPod
+      ? undefined
+      : missed('workload', `another pod of its Service answers (${pod}): add an entry of its own`);
+  // Without Kubernetes, the pod of a mock is its machine.
+  if (isOwnPod || workload.services.includes(service)) return undefined;
+  return missed('caller', `another service answers in its place (${service || pod || 'no name'}): check its entry`);
 }
 
 function missed(part: Extract<LiveAnswer, { kind: 'missed' }>['part'], reason: string): LiveAnswer {

@@ -34,6 +34,8 @@ export type LiveRoute = Exclude<LiveWay, { kind: 'none' }> & { readonly route: C
 export interface CallerWorkload {
   readonly name: string;
   readonly all: readonly string[];
+  /** Names that its mocks may have: its own, those of its Services, and its labels `app`. */
+  readonly services: readonly string[];
 }
 
 type WorkloadCaller = Extract<Caller, { kind: 'workload' }>;
@@ -85,13 +87,15 @@ export class LiveMesh {
     }
   }
 
-  private wayToWorkload({ namespace, name }: WorkloadCaller): LiveWay {
+  private wayToWorkload(caller: WorkloadCaller): LiveWay {
+    const { namespace, name } = caller;
     const services = this.servicesOf(`${namespace}/${name}`);
     const names = [name, ...services.map((service) => service.name)].map((one) => `${one}.${namespace}`);
     // A Service of this workload alone leads to it.
     const [service] = services.toSorted((a, b) => this.workloadsOf(a).length - this.workloadsOf(b).length);
     const all = service === undefined ? [] : this.workloadsOf(service);
-    const workload = all.length > 1 ? { name, all } : undefined;
+    const labels = ['app', 'app.kubernetes.io/name'].flatMap((label) => caller.labels[label] ?? []);
+    const workload = { name, all, services: [name, ...services.map((one) => one.name), ...labels] };
     const own = this.entryOf(names);
     if (own !== undefined) return { kind: 'caller', entry: own, workload };
     const entry = this.entryOf([undefined]);

@@ -5,7 +5,7 @@ import type { EdgeObjects } from '../edge-objects.ts';
 import type { Caller, Cause, NotCompared, Probe } from '../model.ts';
 import type { Edge } from '../pieces/edges.ts';
 import { type Json, objectsAt, textAt } from '../pieces/json.ts';
-import { type ClassRequest, representatives, requestsFor } from '../requests/requests-for.ts';
+import { type ClassRequest, representatives, requestsFor, textAnswer } from '../requests/requests-for.ts';
 import { clusterChanges } from './cluster-changes.ts';
 import { edgeObjects } from './edge-objects.ts';
 import { impliedRoute } from './implied-route.ts';
@@ -164,11 +164,18 @@ function planRequest(
   const ofLimit: Probe['mode'][] = burst === undefined ? [] : [{ kind: 'burst', count: burst, delayMs: 1 }];
   const haveEqualReceivers = before.receiverKey === after.receiverKey;
   const wanted = [...needed.modes, ...ofLimit];
-  const modes = (isLive ? wanted.filter(isLiveMode) : wanted).flatMap((mode) =>
-    (calleeDirectives({ mode }) === undefined ? isRepresentative : isDirected)
-      ? mode
-      : modesOfOthers(mode, haveEqualReceivers),
-  );
+  // An answer to a mock shows its headers only if the request asks for a text.
+  const showsHeaders = caller.kind === 'gateway' || request.takesTextAnswer;
+  const isSent = (mode: Probe['mode']): boolean =>
+    isLive ? isLiveMode(mode) : mode.kind !== 'answer_headers' || showsHeaders;
+  const hasUnsent = !isLive && wanted.some((mode) => !isSent(mode));
+  const modes = wanted
+    .filter(isSent)
+    .flatMap((mode) =>
+      (calleeDirectives({ mode }) === undefined ? isRepresentative : isDirected)
+        ? mode
+        : modesOfOthers(mode, haveEqualReceivers),
+    );
   const copies = [...new Set([...mirrorsOf(earlier.route), ...mirrorsOf(later.route)])];
   const callees = [...new Set([...calleesOf(later.route), ...calleesOf(earlier.route)])];
   const objects = edgeObjects(edge, request);
@@ -180,14 +187,19 @@ function planRequest(
     return { probe, copies, callees, objects };
   });
   const unsent = isLive && isRepresentative ? unsentModes(wanted, { hasDirected, hasCopies: copies.length > 0 }) : [];
-  return { probes, notCompared: [...needed.notCompared, ...unsent] };
+  return { probes, notCompared: [...needed.notCompared, ...unsent, ...(hasUnsent ? [unsentHeaders] : [])] };
 }
+
+const unsentHeaders: NotCompared = {
+  subject: 'headers of answers',
+  reason: 'the header accept, with which a mock shows them, is a condition of the requests',
+};
 
 /** Returns a request whose answer a mock shows with its headers: it is a text, and not the reply of a mock. */
 function withWholeAnswer(request: Probe['request'], caller: Caller): Probe['request'] {
   if (caller.kind === 'gateway') return request;
-  const others = request.headers.filter(({ name }) => name !== 'accept');
-  return { ...request, headers: [...others, { name: 'accept', value: 'text/plain' }] };
+  const [accept, value] = textAnswer;
+  return { ...request, headers: [...request.headers.filter(({ name }) => name !== accept), { name: accept, value }] };
 }
 
 /** Number of requests of which some reach the same destination before and after a change. */

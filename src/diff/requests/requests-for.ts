@@ -52,6 +52,8 @@ export interface ClassRequest {
   readonly isAllowed: boolean;
   /** True if directives for the callee may precede the path, or need no place in it: the conditions have the same results. */
   readonly takesDirectives: boolean;
+  /** True if the request may ask for an answer as text, by its header `accept`: the conditions have the same results. */
+  readonly takesTextAnswer: boolean;
   /** Objects that decide about the request and are not the same on both sides. */
   readonly causes: readonly Cause[];
 }
@@ -211,6 +213,7 @@ class RequestMaker {
       routes: choices.map((choice) => (choice.kind === 'none' ? 'none' : `${choice.kind} ${choice.index}`)).join(', '),
       isAllowed: isAllowed(this.before, parts, fixed) !== false && isAllowed(this.after, parts, fixedAfter) !== false,
       takesDirectives: this.takesDirectives(parts),
+      takesTextAnswer: this.isSameClass(parts, { ...parts, headers: new Map([...parts.headers, textAnswer]) }),
       causes: [...changedRoutes(before, after), ...this.rulesFor(parts, { before: fixed, after: fixedAfter })],
     };
   }
@@ -218,10 +221,14 @@ class RequestMaker {
   private takesDirectives(parts: RequestParts): boolean {
     // Methods of gRPC have them in the metadata, and routes of TCP do not see the text.
     if (this.edge.protocol !== 'http') return true;
-    const directed = { ...parts, path: `${sampleDirective}${parts.path}` };
+    return this.isSameClass(parts, { ...parts, path: `${sampleDirective}${parts.path}` });
+  }
+
+  /** Reports whether the conditions of both sides do not distinguish two requests. */
+  private isSameClass(parts: RequestParts, others: RequestParts): boolean {
     return [this.before, this.after].every((side) => {
       const fixed = this.fixed(side);
-      return this.conditions.every((one) => holds(one, parts, fixed) === holds(one, directed, fixed));
+      return this.conditions.every((one) => holds(one, parts, fixed) === holds(one, others, fixed));
     });
   }
 
@@ -292,6 +299,9 @@ class RequestMaker {
     return [...new Set(subjects)].map((subject) => ({ subject, reason: 'no request was found that takes it' }));
   }
 }
+
+/** Header with which a mock answers with a text, and not with its reply. */
+export const textAnswer = ['accept', 'text/plain'] as const;
 
 /** Directive of the kind that probes send to callees. */
 const sampleDirective = '/~status=503';

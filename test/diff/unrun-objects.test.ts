@@ -82,3 +82,25 @@ test('labels of a namespace are listed if Istio reads them', () => {
   );
   assert.deepEqual(listed(namespace('team: a'), namespace('team: b')), []);
 });
+
+test('init containers and other parts of pods that no local mesh runs are listed', () => {
+  const pod = (rest: string): string => deployment('cart', `{ name: a, image: a }], ${rest} serviceAccountName: [cart`);
+  const plain = pod('');
+  assert.deepEqual(
+    listed(
+      pod('initContainers: [{ name: wait, image: "a:1" }],'),
+      pod('initContainers: [{ name: wait, image: "a:2" }],'),
+    ),
+    ['image of init containers of Deployment cart: a local mesh runs only those of Istio'],
+  );
+  assert.deepEqual(listed(plain, pod('initContainers: [{ name: wait, image: a }],')), [
+    'number of init containers of Deployment cart: a local mesh runs only those of Istio',
+  ]);
+  assert.deepEqual(listed(plain, pod('nodeSelector: { disk: ssd }, terminationGracePeriodSeconds: 60,')), [
+    'nodeSelector, terminationGracePeriodSeconds of pods of Deployment cart: a local mesh does not use them, or only for files of mocks',
+  ]);
+  assert.deepEqual(listed(plain, pod('dnsPolicy: Default,')), [], 'requests show it');
+  const stored =
+    'restartPolicy: Always, securityContext: {}, terminationGracePeriodSeconds: 30, schedulerName: default-scheduler,';
+  assert.deepEqual(listed(plain, pod(stored)), [], 'an API server fills these in');
+});

@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { templateOf } from '../../cases/entry-clients.ts';
+import { withoutServerFields } from '../../istio/apply/server-fields.ts';
 import { meshmockContainer } from '../../istio/node/mock/mock-container.ts';
 import type { Manifest } from '../../istio/resources/manifest.ts';
 import { manifestsByIdentity } from '../../istio/resources/manifest-identity.ts';
-import { type Container, groupOf, type KubeObject } from '../../istio/resources/objects.ts';
+import { type Container, groupOf, type KubeObject, type PodSpec } from '../../istio/resources/objects.ts';
 import { isCertificate } from '../causes/certificate-secret.ts';
 import type { NotCompared } from '../model.ts';
 
@@ -25,9 +26,8 @@ export function unrunObjects(
     const object = changed ?? old;
     if (object === undefined || isDeepStrictEqual(settingsOf(old), settingsOf(changed))) return [];
     const name = `${object.kind} ${nameOf(object, namespace)}`;
-    const fields = changedFields(old, changed);
-    if (fields.length > 0)
-      return [{ group: `${fields.join(', ')} of containers of`, name, reason: 'mocks run in their place' }];
+    const unrun = unrunParts(old, changed).map((part): Unrun => ({ ...part, name }));
+    if (unrun.length > 0) return unrun;
     const reason = reasonOf(old, changed, object);
     return reason === undefined ? [] : [{ group: '', name, reason }];
   });
@@ -114,12 +114,50 @@ const containerFields = [
 /** Fields that decide about a mock if its container runs meshmock. */
 const mockFields: ReadonlySet<string> = new Set(['command', 'args', 'env', 'envFrom']);
 
-/** Returns the fields of containers that differ and that no mock has. */
-function changedFields(old: KubeObject | undefined, changed: KubeObject | undefined): string[] {
+/** Fields of a pod that requests show: those of its containers are compared one by one. */
+const shownPodFields: ReadonlySet<string> = new Set([
+  ...['containers', 'initContainers', 'serviceAccountName', 'serviceAccount', 'hostname', 'subdomain'],
+  ...['hostNetwork', 'hostAliases', 'dnsPolicy', 'dnsConfig'],
+]);
+/** Fields of a pod that an API server fills in, with its values. */
+const podDefaults: Readonly<Record<string, unknown>> = {
+  restartPolicy: 'Always',
+  schedulerName: 'default-scheduler',
+  securityContext: {},
+  terminationGracePeriodSeconds: 30,
+  volumes: [],
+};
+
+/** Returns the parts of pods that both sides have, that differ, and that no local mesh runs. */
+function unrunParts(old: KubeObject | undefined, changed: KubeObject | undefined): Omit<Unrun, 'name'>[] {
   if (old === undefined || changed === undefined) return [];
-  const [earlier, later] = [old, changed].map((object) => templateOf(object)?.spec?.containers ?? []);
+  const [earlier, later] = [old, changed].map((object) => templateOf(withoutServerFields(object))?.spec);
   if (earlier === undefined || later === undefined) return [];
-  const own = meshmockContainer({ containers: later })?.name;
+  const own = meshmockContainer(later)?.name;
+  const containers = changedFields(earlier.containers, later.containers, own);
+  const initial = changedFields(earlier.initContainers ?? [], later.initContainers ?? [], undefined);
+  const fields = [...new Set([...Object.keys(earlier), ...Object.keys(later)])].filter(
+    (field) => !shownPodFields.has(field) && !isDeepStrictEqual(podFieldOf(earlier, field), podFieldOf(later, field)),
+  );
+  const part = (texts: readonly string[], of: string, reason: string): Omit<Unrun, 'name'>[] =>
+    texts.length === 0 ? [] : [{ group: `${texts.join(', ')} of ${of} of`, reason }];
+  return [
+    ...part(containers, 'containers', 'mocks run in their place'),
+    ...part(initial, 'init containers', 'a local mesh runs only those of Istio'),
+    ...part(fields, 'pods', 'a local mesh does not use them, or only for files of mocks'),
+  ];
+}
+
+function podFieldOf(spec: PodSpec, field: string): unknown {
+  return (spec as unknown as Readonly<Record<string, unknown>>)[field] ?? podDefaults[field];
+}
+
+/**
+ * Returns the fields of containers that differ and that no mock has.
+ *
+ * @param own name of the container whose settings apply to the mock
+ */
+function changedFields(earlier: readonly Container[], later: readonly Container[], own: string | undefined): string[] {
   const fields = later.flatMap((container) => {
     const one = earlier.find(({ name }) => name === container.name);
     if (one === undefined) return ['number'];

@@ -68,7 +68,7 @@ export interface ProbeRequest {
 /** Way in which a probe is sent: how often, and with which behaviour of the callee. */
 export type ProbeMode =
   /** One request. */
-  | { readonly kind: 'plain'; readonly byChance: ChancePart }
+  | { readonly kind: 'plain'; readonly byChance: ChancePart; readonly chanceHeaders?: ChanceHeaders }
   /** The callee answers after a delay. */
   | {
       readonly kind: 'slow';
@@ -99,6 +99,7 @@ export type ProbeMode =
       readonly names: readonly string[];
       /** Number of requests, so that each destination that chance chooses gets some. */
       readonly count: number;
+      readonly chanceHeaders?: ChanceHeaders;
     }
   /** The request is sent many times, to count the parts of a route. */
   | {
@@ -106,6 +107,7 @@ export type ProbeMode =
       readonly count: number;
       /** Shares in the configuration of both sides, in percent: a share that was counted is shown as one near it. */
       readonly configured: readonly number[];
+      readonly chanceHeaders?: ChanceHeaders;
     }
   /** The callee is slow, and many requests arrive at once: limits of connections and requests show. */
   | { readonly kind: 'burst'; readonly count: number; readonly delayMs: number }
@@ -117,6 +119,12 @@ export type ProbeMode =
  * versions or services, `answer` if faults are injected into a part of the requests.
  */
 export type ChancePart = 'nothing' | 'destination' | 'answer';
+
+/** Names of headers that chance chooses, in lower case: their values are not compared. `host` is the authority too. */
+export interface ChanceHeaders {
+  readonly requests: readonly string[];
+  readonly answers: readonly string[];
+}
 
 /** Failure of a callee for each attempt of a probe. */
 export type CalleeFailure =

@@ -89,6 +89,42 @@ test('what the callee received is compared, if the same service answered', () =>
   assert.deepEqual(compared(one({ ...v1, received }), one(v1)), []);
 });
 
+test('a header that chance chooses for one destination is not a difference, and listed if its settings differ', () => {
+  const variants = (...values: readonly string[]): RoutePiece => ({
+    route: {
+      weighted_clusters: {
+        clusters: values.map((value) => ({
+          name: 'a',
+          weight: 50,
+          request_headers_to_add: [{ header: { key: 'X-Variant', value } }],
+        })),
+      },
+    },
+  });
+  const needed = (before: RoutePiece, after: RoutePiece) => neededModes(pieces(before), pieces(after));
+  const equal = needed(variants('a', 'b'), variants('a', 'b'));
+  const byChance = { requests: ['x-variant'], answers: [] };
+  assert.deepEqual(equal.modes, [{ kind: 'plain', byChance: 'nothing', chanceHeaders: byChance }]);
+  assert.deepEqual(equal.notCompared, []);
+  assert.deepEqual(needed(variants('a', 'b'), variants('a', 'c')).notCompared, [
+    { subject: 'header x-variant of requests', reason: 'chance chooses it for requests to one service' },
+  ]);
+  assert.deepEqual(needed(variants('a', 'a'), variants('a', 'a')).modes, [{ kind: 'plain', byChance: 'nothing' }]);
+  const got = (value: string, other: string): Observation => {
+    const tls = { isMutualTls: true, identity: undefined, tls: undefined };
+    const headers = { 'x-variant': value, 'x-other': other };
+    return one({ ...v1, received: { method: 'GET', path: '/', authority: 'a', headers, ...tls } });
+  };
+  const [mode] = equal.modes;
+  assert.ok(mode);
+  assert.deepEqual(compared(got('a', '1'), got('b', '1'), { mode }), []);
+  assert.deepEqual(compared(got('a', '1'), got('b', '2'), { mode }), [
+    'request request_header: callee gets x-other: 1 → 2',
+  ]);
+  const many = { kind: 'shares', count: 1, configured: [], chanceHeaders: byChance } as const;
+  assert.deepEqual(compared(got('a', '1'), got('b', '1'), { mode: many }), []);
+});
+
 test('names and certificates are compared, if the callee itself ends TLS', () => {
   const seen = (tls: ReceivedTls | undefined): Observation => {
     const parts = { method: 'GET', path: '/', authority: 'bank', headers: {}, isMutualTls: false, identity: undefined };

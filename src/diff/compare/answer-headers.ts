@@ -1,4 +1,5 @@
 import { removedByOne } from '../changed-headers.ts';
+import { chanceHeaders } from './chance-headers.ts';
 import { destinationChances } from './chances.ts';
 import { comparedHeaders } from './compared-headers.ts';
 import { isSame, type NeededModes, none, type RequestPieces, type WeightedCluster } from './pieces.ts';
@@ -6,7 +7,7 @@ import { isSame, type NeededModes, none, type RequestPieces, type WeightedCluste
 /** Returns the mode that shows what routes do to the headers of answers, if it differs. */
 export function answerHeaders(before: RequestPieces, after: RequestPieces): NeededModes {
   if (isSame(settingsOf(before), settingsOf(after))) return none;
-  if ([before, after].some(hasHeadersByChance))
+  if (chanceHeaders(before, after).answers.length > 0)
     return {
       modes: [],
       notCompared: [{ subject: 'headers of answers', reason: 'chance chooses them for answers of the same service' }],
@@ -46,18 +47,6 @@ function settingsOf(pieces: RequestPieces): unknown[] {
     settings.filter((some) => some.some((one) => one !== null)),
     pieces.route?.typed_per_filter_config?.['envoy.filters.http.cors'] ?? null,
   ];
-}
-
-/** Reports whether a route has the same destination several times, with other changes of headers. */
-function hasHeadersByChance({ route, podsOf }: RequestPieces): boolean {
-  const clusters = (route?.route?.weighted_clusters?.clusters ?? []).filter(({ weight = 0 }) => weight > 0);
-  const destinations = ({ name = '' }: WeightedCluster): readonly string[] => [name, ...podsOf(name)];
-  return clusters.some((one, index) =>
-    clusters
-      .slice(0, index)
-      .filter((other) => !isSame(changesOf(one), changesOf(other)))
-      .some((other) => destinations(one).some((destination) => destinations(other).includes(destination))),
-  );
 }
 
 /** Returns the headers that both sides add, one to those of the callee and the other in their place. */

@@ -1,33 +1,50 @@
-import type { DifferenceKind, Observation, Outcome, ReceivedCopy, ReceivedTls } from '../model.ts';
+import type { ChanceHeaders, DifferenceKind, Observation, Outcome, ReceivedCopy, ReceivedTls } from '../model.ts';
 import { shownPath } from '../secret-values.ts';
 import type { BareDifference } from './bare-difference.ts';
 import { differingNames } from './compared-headers.ts';
 
+/** Headers of which none is chosen by chance. */
+const noChance: ChanceHeaders = { requests: [], answers: [] };
+
 /** Compares what the callee received and what the caller got back, for two answers of the same destination. */
-export function compareContents(old: Outcome, changed: Outcome): BareDifference[] {
+export function compareContents(
+  old: Outcome,
+  changed: Outcome,
+  { requests, answers }: ChanceHeaders = noChance,
+): BareDifference[] {
   return [
-    ...compareReceived(old.received, changed.received),
-    ...headerDifferences('answer_header', 'answer', old.answerHeaders, changed.answerHeaders),
+    ...compareReceived(old.received, changed.received, requests),
+    ...headerDifferences('answer_header', 'answer', old.answerHeaders, changed.answerHeaders, answers),
   ];
 }
 
 /** Compares the headers of the answers of each destination that answered on both sides, whatever chance chose. */
-export function answerHeaderDifferences(before: Observation, after: Observation): BareDifference[] {
+export function answerHeaderDifferences(
+  before: Observation,
+  after: Observation,
+  { answers }: ChanceHeaders = noChance,
+): BareDifference[] {
   const keyOf = ({ answer, status }: Outcome): string => JSON.stringify([answer, status]);
   const earlier = new Map(before.outcomes.map((outcome) => [keyOf(outcome), outcome.answerHeaders]));
   const found = after.outcomes.flatMap((outcome) =>
-    headerDifferences('answer_header', 'answer', earlier.get(keyOf(outcome)), outcome.answerHeaders),
+    headerDifferences('answer_header', 'answer', earlier.get(keyOf(outcome)), outcome.answerHeaders, answers),
   );
   return [...new Map(found.map((one) => [JSON.stringify(one), one])).values()];
 }
 
-function compareReceived(old: ReceivedCopy | undefined, changed: ReceivedCopy | undefined): BareDifference[] {
+function compareReceived(
+  old: ReceivedCopy | undefined,
+  changed: ReceivedCopy | undefined,
+  byChance: readonly string[],
+): BareDifference[] {
   if (old === undefined || changed === undefined) return [];
   return [
     ...textDifference('path', 'callee gets ', old.path, changed.path),
     ...textDifference('method', 'callee gets ', old.method, changed.method),
-    ...textDifference('authority', 'callee gets host ', old.authority, changed.authority),
-    ...headerDifferences('request_header', 'callee gets', old.headers, changed.headers),
+    ...(byChance.includes('host')
+      ? []
+      : textDifference('authority', 'callee gets host ', old.authority, changed.authority)),
+    ...headerDifferences('request_header', 'callee gets', old.headers, changed.headers, byChance),
     ...connectionDifference(old, changed),
   ];
 }
@@ -72,9 +89,11 @@ function headerDifferences(
   title: string,
   old: Readonly<Record<string, string>> | undefined,
   changed: Readonly<Record<string, string>> | undefined,
+  byChance: readonly string[],
 ): BareDifference[] {
   if (old === undefined || changed === undefined) return [];
-  return differingNames(old, changed).map((name) => ({
+  const names = differingNames(old, changed).filter((name) => !byChance.includes(name));
+  return names.map((name) => ({
     kind,
     from: `${title} ${name}: ${old[name] ?? 'none'}`,
     to: changed[name] ?? 'none',

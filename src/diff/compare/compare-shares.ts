@@ -81,10 +81,11 @@ function shareKind(
 
 /** Compares what the destinations that both sides have received. */
 function sharedContents(probe: Probe, before: Observation, after: Observation): BareDifference[] {
+  const byChance = probe.mode.kind === 'shares' ? probe.mode.chanceHeaders : undefined;
   const found = before.outcomes.flatMap((old) => {
     const name = destinationText(old, probe);
     const changed = after.outcomes.find((outcome) => destinationText(outcome, probe) === name);
-    return changed === undefined ? [] : compareContents(old, changed);
+    return changed === undefined ? [] : compareContents(old, changed, byChance);
   });
   return [...new Map(found.map((one) => [JSON.stringify(one), one])).values()];
 }

@@ -1,6 +1,15 @@
 import { isFailed, isFault } from '../answer-kinds.ts';
 import { outcomeText } from '../answer-text.ts';
-import type { ChancePart, Difference, DifferenceKind, Observation, ObservedAnswer, Outcome, Probe } from '../model.ts';
+import type {
+  ChancePart,
+  Difference,
+  DifferenceKind,
+  Observation,
+  ObservedAnswer,
+  Outcome,
+  Probe,
+  ProbeMode,
+} from '../model.ts';
 import type { BareDifference, CompareSettings } from './bare-difference.ts';
 import { answerHeaderDifferences, compareContents } from './compare-contents.ts';
 import { attemptsDifference, ejectionDifference, limitDifference, timeoutDifference } from './compare-resilience.ts';
@@ -40,7 +49,7 @@ function bareDifferences(
   const { mode } = probe;
   switch (mode.kind) {
     case 'plain':
-      return plainDifferences(mode.byChance, before, after, settings);
+      return plainDifferences(mode, before, after, settings);
     case 'shares':
       return [...shareDifferences(probe, before, after, settings), ...mirrorDifferences(before, after, settings)];
     case 'slow':
@@ -52,7 +61,7 @@ function bareDifferences(
     case 'burst':
       return limitDifference(before, after);
     case 'answer_headers':
-      return answerHeaderDifferences(before, after);
+      return answerHeaderDifferences(before, after, mode.chanceHeaders);
     case 'ejection':
       return ejectionDifference(before, after);
   }
@@ -60,7 +69,7 @@ function bareDifferences(
 
 /** Compares two answers, without what chance decides about them. */
 function plainDifferences(
-  byChance: ChancePart,
+  { byChance, chanceHeaders }: Extract<ProbeMode, { kind: 'plain' }>,
   before: Observation,
   after: Observation,
   settings: CompareSettings,
@@ -70,7 +79,7 @@ function plainDifferences(
   if (old === undefined || changed === undefined) return [];
   const kind = answerChange(old, changed);
   const mirrors = byChance === 'nothing' ? mirrorDifferences(before, after, settings) : [];
-  if (kind === undefined) return [...compareContents(old, changed), ...mirrors];
+  if (kind === undefined) return [...compareContents(old, changed, chanceHeaders), ...mirrors];
   if (isByChance(kind, byChance)) return [];
   return [{ kind, from: outcomeText(old), to: outcomeText(changed) }, ...mirrors];
 }

@@ -8,6 +8,7 @@ import {
 } from '../changed-headers.ts';
 import type { CalleeFailure, NotCompared, ProbeMode } from '../model.ts';
 import { answerHeaders } from './answer-headers.ts';
+import { chanceHeaders, unseenChanceHeaders, withChanceHeaders } from './chance-headers.ts';
 import { countingMode } from './chances.ts';
 import { comparedHeaders } from './compared-headers.ts';
 import { delayedMode } from './delays.ts';
@@ -25,7 +26,11 @@ export function neededModes(before: RequestPieces, after: RequestPieces): Needed
     answerHeaders(before, after),
     unseenHeaders(before, after),
   ];
-  return { modes: parts.flatMap(({ modes }) => modes), notCompared: parts.flatMap(({ notCompared }) => notCompared) };
+  const byChance = chanceHeaders(before, after);
+  return {
+    modes: parts.flatMap(({ modes }) => modes.map((mode) => withChanceHeaders(mode, byChance))),
+    notCompared: [...parts.flatMap(({ notCompared }) => notCompared), ...unseenChanceHeaders(before, after, byChance)],
+  };
 }
 
 function slowMode({ route: before }: RequestPieces, { route: after }: RequestPieces): NeededModes {

@@ -38,6 +38,9 @@ export interface RoutePiece {
 export interface WeightedCluster {
   readonly name?: string;
   readonly weight?: number;
+  readonly request_headers_to_add?: readonly AddedHeader[];
+  readonly request_headers_to_remove?: readonly string[];
+  readonly host_rewrite_literal?: string;
   readonly response_headers_to_add?: readonly AddedHeader[];
   readonly response_headers_to_remove?: readonly string[];
 }

@@ -1,3 +1,4 @@
+import { optional } from '../../error/optional.ts';
 import { neededModes } from '../compare/modes.ts';
 import { faultsOf, type NeededModes, type RequestPieces, type RoutePiece } from '../compare/pieces.ts';
 import { modesOfSettings } from '../compare/setting-modes.ts';
@@ -86,7 +87,8 @@ function seenByAll(mode: ProbeMode, before: RouteSide, after: RouteSide): ProbeM
   );
   const least = Math.min(1, ...shares.filter((share) => share > 0));
   const { count } = sharesSample([0], [least]);
-  return { kind: 'shares', count, configured: [...new Set(shares)].map((share) => 100 * share) };
+  const configured = [...new Set(shares)].map((share) => 100 * share);
+  return { kind: 'shares', count, configured, ...optional('chanceHeaders', mode.chanceHeaders) };
 }
 
 function piecesOf(

@@ -1,0 +1,82 @@
+import { addedInOtherWays, removedByOne } from '../changed-headers.ts';
+import type { ChanceHeaders, NotCompared, ProbeMode } from '../model.ts';
+import { isSame, type RequestPieces, type WeightedCluster } from './pieces.ts';
+
+/**
+ * Returns the names of the headers that chance chooses on any of two sides: a route has the same destination several times, with
+ * other changes of headers, and an answer does not show which of them it took.
+ */
+export function chanceHeaders(before: RequestPieces, after: RequestPieces): ChanceHeaders {
+  const sides = [before, after].flatMap(pairsOf);
+  const names = (of: (cluster: WeightedCluster) => ReadonlyMap<string, string>): string[] => [
+    ...new Set(sides.flatMap(([one, other]) => differingNames(of(one), of(other)))),
+  ];
+  return { requests: names(requestChanges), answers: names(answerChanges) };
+}
+
+/** Returns the pairs of clusters of a route that lead to the same destination. */
+function pairsOf({ route, podsOf }: RequestPieces): [WeightedCluster, WeightedCluster][] {
+  const clusters = (route?.route?.weighted_clusters?.clusters ?? []).filter(({ weight = 0 }) => weight > 0);
+  const destinations = ({ name = '' }: WeightedCluster): readonly string[] => [name, ...podsOf(name)];
+  return clusters.flatMap((one, index) =>
+    clusters
+      .slice(0, index)
+      .filter((other) => destinations(one).some((destination) => destinations(other).includes(destination)))
+      .map((other): [WeightedCluster, WeightedCluster] => [one, other]),
+  );
+}
+
+function differingNames(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): string[] {
+  return [...new Set([...one.keys(), ...other.keys()])].filter((name) => one.get(name) !== other.get(name));
+}
+
+function requestChanges(cluster: WeightedCluster): Map<string, string> {
+  const { request_headers_to_add: added, request_headers_to_remove: removed, host_rewrite_literal: host } = cluster;
+  return new Map([...changesOf(added, removed), ...(host === undefined ? [] : [['host', host] as const])]);
+}
+
+function answerChanges(cluster: WeightedCluster): Map<string, string> {
+  return changesOf(cluster.response_headers_to_add, cluster.response_headers_to_remove);
+}
+
+/** Returns the changes of headers as texts, by the names of the headers in lower case. */
+function changesOf(
+  added: WeightedCluster['response_headers_to_add'] = [],
+  removed: readonly string[] = [],
+): Map<string, string> {
+  const found = new Map(removed.map((name) => [name.toLowerCase(), 'removed']));
+  for (const one of added) {
+    const name = (one.header?.key ?? '').toLowerCase();
+    found.set(name === ':authority' ? 'host' : name, `${found.get(name) ?? ''}${JSON.stringify(one)}`);
+  }
+  return found;
+}
+
+/** Returns a mode whose comparison leaves out the headers that chance chooses. */
+export function withChanceHeaders(mode: ProbeMode, byChance: ChanceHeaders): ProbeMode {
+  if (mode.kind !== 'plain' && mode.kind !== 'shares' && mode.kind !== 'answer_headers') return mode;
+  return byChance.requests.length + byChance.answers.length === 0 ? mode : { ...mode, chanceHeaders: byChance };
+}
+
+/** Returns the headers of requests that chance chooses, and that the sides change in other ways. */
+export function unseenChanceHeaders(
+  { route: before }: RequestPieces,
+  { route: after }: RequestPieces,
+  { requests }: ChanceHeaders,
+): NotCompared[] {
+  const changed = new Set([
+    ...addedInOtherWays(before, after).map((name) => (name === ':authority' ? 'host' : name)),
+    ...removedByOne('request_headers_to_remove', before, after),
+  ]);
+  const hosts = [before, after].map((route) => hostsOf(route));
+  return requests
+    .filter((name) => changed.has(name) || (name === 'host' && !isSame(hosts[0], hosts[1])))
+    .map((name) => ({
+      subject: `header ${name} of requests`,
+      reason: 'chance chooses it for requests to one service',
+    }));
+}
+
+function hostsOf(route: RequestPieces['route']): unknown[] {
+  return (route?.route?.weighted_clusters?.clusters ?? []).map((one) => one.host_rewrite_literal ?? null);
+}

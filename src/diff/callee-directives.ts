@@ -28,6 +28,6 @@ function failureDirective(failure: CalleeFailure): string {
     case 'grpc_status':
       return `/~grpc-status=${failure.status}`;
     case 'reset':
-      return '/~close';
+      return `/~close:attempt<${failure.attempts + 1}`;
   }
 }

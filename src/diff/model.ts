@@ -130,7 +130,8 @@ export interface ChanceHeaders {
 export type CalleeFailure =
   | { readonly kind: 'status'; readonly status: number }
   | { readonly kind: 'grpc_status'; readonly status: string }
-  | { readonly kind: 'reset' };
+  /** The callee ends the connections of the first attempts without an answer. */
+  | { readonly kind: 'reset'; readonly attempts: number };
 
 /** Condition of a route, rule or requirement that a probe satisfies, or just misses. */
 export interface ProbeCondition {

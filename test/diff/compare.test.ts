@@ -309,7 +309,10 @@ test('what changed decides in which modes a request is probed', () => {
   const modes = neededModes(pieces(toOne), pieces(retried)).modes.slice(1);
   assert.deepEqual(
     modes.map((mode) => (mode.kind === 'failing' ? mode.failure : mode)),
-    [{ kind: 'status', status: 503 }, { kind: 'status', status: 500 }, { kind: 'reset' }],
+    [
+      { kind: 'status', status: 503 },
+      { kind: 'status', status: 500 },
+    ],
   );
   const limits = { circuit_breakers: { thresholds: [{ max_pending_requests: 3, max_connections: 4_294_967_295 }] } };
   assert.deepEqual(neededModes(pieces(toOne), pieces(toOne, { cluster: limits })).modes[1], {
@@ -317,6 +320,37 @@ test('what changed decides in which modes a request is probed', () => {
     count: 10,
     delayMs: 700,
   });
+});
+
+test('retries on failures of connections are provoked if the callee has no sidecar, and listed otherwise', () => {
+  const policy = (retryOn: string, retries: number): RoutePiece => ({
+    route: { cluster: 'one', retry_policy: { retry_on: retryOn, num_retries: retries } },
+  });
+  const needed = (before: RoutePiece, after: RoutePiece, showsResets = false): [unknown[], string[]] => {
+    const { modes, notCompared } = neededModes(pieces(before, { showsResets }), pieces(after, { showsResets }));
+    const failures = modes.flatMap((mode) => (mode.kind === 'failing' ? [mode.failure] : []));
+    return [failures, notCompared.map(({ subject }) => subject)];
+  };
+  const none: RoutePiece = { route: { cluster: 'one' } };
+  const standard = policy('connect-failure,refused-stream,unavailable,cancelled', 2);
+  assert.deepEqual(needed(standard, none), [[], ['retries on connect-failure, refused-stream']]);
+  assert.deepEqual(needed(none, policy('reset', 2)), [
+    [],
+    ['retries on reset, connect-failure, refused-stream, reset-before-request'],
+  ]);
+  assert.deepEqual(needed(policy('reset', 3), policy('reset', 1), true), [[{ kind: 'reset', attempts: 2 }], []]);
+  const [errors, unlisted] = needed(policy('5xx', 2), policy('reset', 2));
+  assert.equal(errors.length, 2);
+  assert.deepEqual(unlisted, [], 'both retry on failures of connections');
+  assert.deepEqual(needed(policy('5xx', 2), none)[1], [], 'requests on 503 show the same change');
+  const statuses = needed(none, policy('gateway-error', 2))[0].map((one) => (one as { status: number }).status);
+  assert.deepEqual(statuses, [503, 502, 504]);
+  assert.deepEqual(needed(none, policy('retriable-headers', 2))[1], ['retries on retriable-headers']);
+  const mode = { kind: 'failing', failure: { kind: 'reset', attempts: 1 } } as const;
+  const ended = one(outcome({ kind: 'none', code: 'reset' }, { status: undefined }));
+  const retried = observation([v1], { attempts: 2 });
+  assert.deepEqual(compared(ended, retried, { mode }), ['resilience retries: no answer (reset) → 200 after 1 retry']);
+  assert.deepEqual(compared(retried, retried, { mode }), []);
 });
 
 test('changes of headers that neither requests nor answers show are listed', () => {

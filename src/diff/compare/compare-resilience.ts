@@ -1,6 +1,6 @@
 import { isRefused } from '../answer-kinds.ts';
 import { outcomeText } from '../answer-text.ts';
-import type { Observation, Outcome, ProbeMode } from '../model.ts';
+import type { CalleeFailure, Observation, Outcome, ProbeMode } from '../model.ts';
 import type { BareDifference } from './bare-difference.ts';
 import { durationText, earlyMs } from './durations.ts';
 
@@ -40,7 +40,8 @@ function hasTimedOut({ outcomes }: Observation): boolean {
 }
 
 /** Compares the attempts of a proxy at a callee that fails, and what the caller got at the end. */
-export function attemptsDifference(before: Observation, after: Observation): BareDifference[] {
+export function attemptsDifference(before: Observation, after: Observation, failure: CalleeFailure): BareDifference[] {
+  if (failure.kind === 'reset') return endedDifference(before, after);
   const { attempts: old } = before;
   const { attempts: changed } = after;
   if (old !== undefined && changed !== undefined && old !== changed)
@@ -48,6 +49,15 @@ export function attemptsDifference(before: Observation, after: Observation): Bar
   const [from, to] = [before, after].map(({ outcomes }) => outcomes.map(failureText).toSorted().join(', '));
   // Without attempts on both sides a plain request shows what is different.
   return from === to || from === undefined || to === undefined ? [] : [{ kind: 'status', from, to }];
+}
+
+/** Compares the answers of a callee that ends the first attempts: only retries get one. */
+function endedDifference(before: Observation, after: Observation): BareDifference[] {
+  const [from, to] = [before, after].map(({ outcomes }) => outcomes.map(failureText).toSorted().join(', '));
+  if (from === to || from === undefined || to === undefined) return [];
+  const text = ({ attempts }: Observation, outcome: string): string =>
+    attempts === undefined ? outcome : `${outcome} after ${retriesText(attempts, 'no retry')}`;
+  return [{ kind: 'retries', from: text(before, from), to: text(after, to) }];
 }
 
 /** Returns the outcome of a request without its pod: chance may choose another one for each attempt. */

@@ -57,7 +57,7 @@ function bareDifferences(
     case 'delayed':
       return delayDifferences(before, after, mode, settings);
     case 'failing':
-      return attemptsDifference(before, after);
+      return attemptsDifference(before, after, mode.failure);
     case 'burst':
       return limitDifference(before, after);
     case 'answer_headers':

@@ -6,14 +6,15 @@ import {
   unseenRemoval,
   unseenSecret,
 } from '../changed-headers.ts';
-import type { CalleeFailure, NotCompared, ProbeMode } from '../model.ts';
+import type { NotCompared, ProbeMode } from '../model.ts';
 import { answerHeaders } from './answer-headers.ts';
 import { chanceHeaders, unseenChanceHeaders, withChanceHeaders } from './chance-headers.ts';
 import { countingMode } from './chances.ts';
 import { comparedHeaders } from './compared-headers.ts';
 import { delayedMode } from './delays.ts';
 import { leastGapMs, milliseconds, mostDelayMs } from './durations.ts';
-import { isSame, type NeededModes, none, type RequestPieces, type RetryPolicy, type RoutePiece } from './pieces.ts';
+import { isSame, type NeededModes, none, type RequestPieces, type RoutePiece } from './pieces.ts';
+import { failingModes } from './retry-modes.ts';
 
 /** Returns the modes that show the differences between the settings of two sides. */
 export function neededModes(before: RequestPieces, after: RequestPieces): NeededModes {
@@ -73,68 +74,6 @@ function longerTimeout(piece: RoutePiece | undefined, delayMs: number): number |
 /** Returns a delay that clearly exceeds a timeout, with its retries. */
 function delayOver(timeoutMs: number): number {
   return Math.ceil(timeoutMs * 1.25 + 400);
-}
-
-function failingModes(before: RequestPieces, after: RequestPieces): NeededModes {
-  const [old, changed] = [before, after].map(({ route }) => route?.route?.retry_policy);
-  const { per_try_timeout: _old, ...oldRest } = old ?? {};
-  const { per_try_timeout: _changed, ...changedRest } = changed ?? {};
-  if (isSame(oldRest, changedRest)) return none;
-  const notCompared = old === undefined || changed === undefined ? [] : unseenRetries(old, changed);
-  const failures = [old, changed].flatMap((policy) => failuresOf(policy, before.protocol));
-  const unique = [...new Map(failures.map((failure) => [JSON.stringify(failure), failure])).values()];
-  return { modes: unique.map((failure) => ({ kind: 'failing', failure })), notCompared };
-}
-
-/** Fields of a retry policy that the number of attempts does not show, with their names for people. */
-const unseenRetryFields: Readonly<Record<string, string>> = {
-  retry_back_off: 'pauses between retries',
-  retry_host_predicate: 'hosts of retries',
-  host_selection_retry_max_attempts: 'hosts of retries',
-  retry_priority: 'localities of retries',
-};
-
-function unseenRetries(before: object, after: object): NotCompared[] {
-  const [old, changed] = [new Map(Object.entries(before)), new Map(Object.entries(after))];
-  const fields = Object.keys(unseenRetryFields).filter((field) => !isSame(old.get(field), changed.get(field)));
-  const subjects = [...new Set(fields.flatMap((field) => unseenRetryFields[field] ?? []))];
-  return subjects.map((subject) => ({ subject, reason: 'the number of attempts does not show them' }));
-}
-
-/** Returns failures of a callee for each condition of a retry policy. */
-function failuresOf(policy: RetryPolicy | undefined, protocol: RequestPieces['protocol']): CalleeFailure[] {
-  const { retry_on: words = '', retriable_status_codes: codes = [] } = policy ?? {};
-  return words.split(',').flatMap((word) => failuresOfWord(word.trim(), codes, protocol));
-}
-
-const grpcStatuses: Readonly<Record<string, string>> = {
-  cancelled: 'CANCELLED',
-  'deadline-exceeded': 'DEADLINE_EXCEEDED',
-  internal: 'INTERNAL',
-  'resource-exhausted': 'RESOURCE_EXHAUSTED',
-  unavailable: 'UNAVAILABLE',
-};
-
-function failuresOfWord(word: string, codes: readonly number[], protocol: RequestPieces['protocol']): CalleeFailure[] {
-  const statuses = (values: readonly number[]): CalleeFailure[] =>
-    protocol === 'http' ? values.map((status) => ({ kind: 'status', status })) : [];
-  switch (word) {
-    case '5xx':
-      return statuses([503, 500]);
-    case 'gateway-error':
-      return statuses([503, 502, 504]);
-    case 'retriable-4xx':
-      return statuses([409]);
-    case 'retriable-status-codes':
-      return statuses(codes);
-    case 'reset':
-    case 'reset-before-request':
-      return protocol === 'http' ? [{ kind: 'reset' }] : [];
-    default: {
-      const status = grpcStatuses[word];
-      return protocol === 'grpc' && status !== undefined ? [{ kind: 'grpc_status', status }] : [];
-    }
-  }
 }
 
 /** Requests that arrive at once, unless limits in the configuration need more. */

@@ -14,6 +14,8 @@ export interface RequestPieces {
   readonly podsOf: (cluster: string) => readonly string[];
   /** True if the answers of mocks show their headers, as they do at a gateway. */
   readonly showsAnswerHeaders: boolean;
+  /** True if no sidecar of a callee answers in the place of a connection that its program ends. */
+  readonly showsResets?: boolean;
 }
 
 /** Fields of a route that are read here. */

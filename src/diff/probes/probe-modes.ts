@@ -100,6 +100,7 @@ function piecesOf(
     route: route as RoutePiece | undefined,
     cluster,
     ...settings,
+    showsResets: parts.receivers.length > 0 && parts.receivers.every(({ listener }) => listener === undefined),
     podsOf: (name) => workloadsOf(name, parts),
   };
 }

@@ -334,10 +334,7 @@ test('retries on failures of connections are provoked if the callee has no sidec
   const none: RoutePiece = { route: { cluster: 'one' } };
   const standard = policy('connect-failure,refused-stream,unavailable,cancelled', 2);
   assert.deepEqual(needed(standard, none), [[], ['retries on connect-failure, refused-stream']]);
-  assert.deepEqual(needed(none, policy('reset', 2)), [
-    [],
-    ['retries on reset, connect-failure, refused-stream, reset-before-request'],
-  ]);
+  assert.deepEqual(needed(none, policy('reset', 2)), [[], ['retries on reset']]);
   assert.deepEqual(needed(policy('reset', 3), policy('reset', 1), true), [[{ kind: 'reset', attempts: 2 }], []]);
   const [errors, unlisted] = needed(policy('5xx', 2), policy('reset', 2));
   assert.equal(errors.length, 2);

@@ -116,7 +116,7 @@ function unprovoked(
 ): string[] {
   const known = new Set([...Object.keys(provokedWords), ...Object.keys(grpcStatuses)]);
   const others = [...wordsOf(old), ...wordsOf(changed)].filter((word) => !known.has(word));
-  const words = new Set([...Object.keys(connectionFailures), ...others]);
+  const words = new Set(['reset', ...others]);
   return [...words].filter((word) => {
     const [one, other] = [retriesAfter(old, word), retriesAfter(changed, word)];
     return one !== other && !seen.some(([before, after]) => before === one && after === other);

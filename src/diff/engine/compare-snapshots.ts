@@ -11,7 +11,7 @@ import { keptConnectionMs, mayKeepConnections } from '../probes/kept-connections
 import { planProbes } from '../probes/plan-probes.ts';
 import { isUnshown } from '../probes/unshown-edges.ts';
 import { ComparisonMesh, type ComparisonMeshOptions } from './comparison-mesh.ts';
-import { leftOutNotes, newNotes } from './mesh-notes.ts';
+import { leftOutNotes, newNotes, unresolvedNotes } from './mesh-notes.ts';
 import { observe } from './observe-probe.ts';
 import { Phases } from './phases.ts';
 import { outsideWorkload } from './probe-routes.ts';
@@ -68,7 +68,10 @@ export async function compareIn(
   await phases.run('apply NEW', () => mesh.turnInto(options.after, signal));
   const { leftOut, warnings } = newNotes(reportBefore, mesh.report, options.after, mesh.namespace);
   for (const note of [...leftOut, ...warnings.map((warning) => `warning: ${warning}`)]) options.onNote(note);
-  const after = await phases.run('read the new configuration', () => readSnapshot(mesh.host, signal));
+  const after = await phases.run('read the new configuration', () =>
+    readSnapshot(mesh.host, signal, before.unresolved),
+  );
+  for (const note of unresolvedNotes(after.unresolved.union(before.unresolved))) options.onNote(note);
   const { edges, plan } = await phases.run('compare the configuration', async () => {
     const outside = `${mesh.namespace}/${outsideWorkload}`;
     const found = edgesOf(before, after, { all: options.all, outside });

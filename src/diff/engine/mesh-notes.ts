@@ -2,6 +2,16 @@ import { withPlaces } from '../../istio/apply/note-places.ts';
 import type { ApplyReport } from '../../istio/local-mesh/local-mesh.ts';
 import type { ManifestSource } from '../../istio/resources/manifest.ts';
 
+/**
+ * Returns that proxies do not find hosts by DNS: requests to these fail on both sides.
+ *
+ * @param clusters Envoy's names of the clusters
+ */
+export function unresolvedNotes(clusters: ReadonlySet<string>): string[] {
+  const hosts = [...new Set([...clusters].map((cluster) => cluster.split('|')[3] ?? cluster))];
+  return hosts.map((host) => `not found by DNS: ${host}; it was waited for, and requests to it have no callee`);
+}
+
 /** Warnings about a snapshot, and what the mesh leaves out of it. */
 export type MeshReport = Pick<ApplyReport, 'warnings' | 'leftOut'>;
 

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { optional } from '../../error/optional.ts';
 import type { MeshHost } from '../../istio/host/mesh-host.ts';
@@ -11,21 +12,34 @@ import { parseEnvoyDump } from '../pieces/envoy-config.ts';
 import type { MeshSnapshot, SnapshotPod, SnapshotService } from '../pieces/mesh-snapshot.ts';
 import { unresolvedClusters } from '../pieces/unresolved-clusters.ts';
 
-/** Number of times that the configuration is read again while proxies look up hosts, and the pause between them. */
-const mostReads = 5;
+/** Time for which proxies that look up hosts are waited for, and the pause between two readings, in milliseconds. */
+const longestLookupMs = 2000;
 const lookupPauseMs = 500;
+
+/** Snapshot, and the clusters whose hosts proxies did not find by DNS in time. */
+export interface ReadSnapshot extends MeshSnapshot {
+  readonly unresolved: ReadonlySet<string>;
+}
 
 /**
  * Reads the Services of a running mesh, its pods, and the configuration of each of their proxies. Hosts that a proxy has not
  * found by DNS are waited for, up to 2 s: without their addresses, an equal configuration looks like another one.
+ *
+ * @param known clusters that were waited for before, and are not waited for again
  */
-export async function readSnapshot(mesh: MeshHost, signal: AbortSignal): Promise<MeshSnapshot> {
-  for (let reads = 1; ; reads++) {
+export async function readSnapshot(
+  mesh: MeshHost,
+  signal: AbortSignal,
+  known: ReadonlySet<string> = new Set(),
+): Promise<ReadSnapshot> {
+  const endsAtMs = performance.now() + longestLookupMs;
+  for (;;) {
     const snapshot = await readOnce(mesh, signal);
-    const isFound = snapshot.pods.every(
-      ({ config }) => config === undefined || unresolvedClusters(config).length === 0,
+    const unresolved = new Set(
+      snapshot.pods.flatMap(({ config }) => (config === undefined ? [] : unresolvedClusters(config))),
     );
-    if (isFound || reads === mostReads) return snapshot;
+    const mayFind = unresolved.difference(known).size > 0 && performance.now() + lookupPauseMs < endsAtMs;
+    if (!mayFind) return { ...snapshot, unresolved };
     await sleep(lookupPauseMs, undefined, { signal });
   }
 }

@@ -95,7 +95,7 @@ async function readSnapshots(
   const before = await readSnapshot(mesh.host, signal);
   if (mesh.has(later)) return { before, after: before };
   await mesh.turnInto(later, signal);
-  return { before, after: await readSnapshot(mesh.host, signal) };
+  return { before, after: await readSnapshot(mesh.host, signal, before.unresolved) };
 }
 
 function comparisonOf(

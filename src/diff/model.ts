@@ -368,9 +368,21 @@ export interface ComparisonCounts {
   readonly requests: number;
 }
 
+/** Edges to one destination, or one host at a gateway, whose configuration differs. */
+export interface ChangedEdges {
+  /** Callers and destination, such as `web, cart → stock`. */
+  readonly edge: string;
+  /** Number of edges: each has one caller. */
+  readonly count: number;
+  /** True if a request to them differs. */
+  readonly differs: boolean;
+}
+
 /** Everything that a report shows. */
 export interface Comparison {
   readonly counts: ComparisonCounts;
+  /** Edges and hosts at gateways whose configuration differs; none for running meshes, which do not show it. */
+  readonly changedEdges: readonly ChangedEdges[];
   /** All workloads of the mesh that may call, those without probes too: the report says "all callers" only of all. */
   readonly callers: readonly Caller[];
   /** All probes that were compared, the equal ones too: the report says "any" only if all of an edge differ. */

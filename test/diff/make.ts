@@ -94,6 +94,7 @@ export function observation(outcomes: readonly Outcome[], overrides: Partial<Obs
 export function comparison(overrides: Partial<Comparison> = {}): Comparison {
   return {
     counts: { edges: 182, changedEdges: 4, gateways: 1, changedGateways: 1, requests: 212 },
+    changedEdges: [],
     callers: [],
     probes: [],
     differences: [],

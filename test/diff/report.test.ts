@@ -439,3 +439,16 @@ test('equal snapshots have a report without lines', () => {
   );
   assert.equal(text, '1 of 3 edges has another configuration. 1 request was compared, no behaviour differs.\n');
 });
+
+test('JSON and Markdown name the edges with another configuration, and those without a difference', () => {
+  const changedEdges = [
+    { edge: 'web → stock', count: 1, differs: true },
+    { edge: 'all callers → cart', count: 3, differs: false },
+  ];
+  const compared = comparison({ changedEdges });
+  assert.deepEqual(JSON.parse(jsonReport(compared)).changedEdges, changedEdges);
+  assert.match(
+    markdownReport(compared, () => undefined),
+    /other behaviour:\n {2}web → stock \(1\)\nedges .* show no difference:\n {2}all callers → cart \(3\)\n/,
+  );
+});

@@ -46,6 +46,7 @@ function comparison(...differences: readonly Difference[]): Comparison {
   const counts = { edges: 0, changedEdges: 0, gateways: 0, changedGateways: 0, requests: 0 };
   return {
     counts,
+    changedEdges: [],
     callers: [],
     probes: [],
     differences,

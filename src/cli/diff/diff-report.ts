@@ -1,6 +1,6 @@
 import type { Comparison, Difference, Severity } from '../../diff/model.ts';
 import { jsonReport, junitSuite } from '../../diff/report/data-reports.ts';
-import { explainLine } from '../../diff/report/explain.ts';
+import { changedEdgeRows, explainLine } from '../../diff/report/explain.ts';
 import { markdownReport } from '../../diff/report/markdown-report.ts';
 import { type ReportLine, reportLines } from '../../diff/report/report-lines.ts';
 import { textReport } from '../../diff/report/text-report.ts';
@@ -24,7 +24,10 @@ export function reportText(
 ): string {
   const width = terminalWidth();
   const explainAt = (line: ReportLine): string => explainLine(line, comparison, { width, caseOf });
-  if (explain !== undefined) return explainAt(lineAt(comparison, explain));
+  if (explain !== undefined) {
+    const rows = changedEdgeRows(comparison);
+    return `${explainAt(lineAt(comparison, explain))}${rows.length === 0 ? '' : `\n${rows.join('\n')}\n`}`;
+  }
   switch (format) {
     case 'text':
       return textReport(comparison, { width, paint: (severity, text) => paintOutput(styles[severity], text) });

@@ -7,6 +7,7 @@ import { testFalseAlarmRate } from '../compare/shares.ts';
 import { joinEdgeNotes } from '../edge-notes.ts';
 import type { Comparison, Observation, Probe } from '../model.ts';
 import { edgesOf } from '../pieces/edges.ts';
+import { changedEdgesOf } from '../probes/changed-edges.ts';
 import { keptConnectionMs, mayKeepConnections } from '../probes/kept-connections.ts';
 import { planProbes } from '../probes/plan-probes.ts';
 import { isUnshown } from '../probes/unshown-edges.ts';
@@ -115,6 +116,7 @@ export async function compareIn(
       requests: probes.length,
     },
     probes,
+    changedEdges: changedEdgesOf(edges.toProbe, differences, edges.callers),
     callers: edges.callers,
     differences,
     notCompared: [

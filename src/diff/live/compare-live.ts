@@ -124,6 +124,7 @@ function comparisonOf(
   });
   return {
     counts: countsOf(probes),
+    changedEdges: [],
     probes,
     callers: edges.callers,
     differences,

@@ -141,6 +141,11 @@ function edgesTo(
   return { all: others.map(pairOf), changed, toProbe: [...classes.values()] };
 }
 
+/** Reports whether the configuration of an edge is the same on both sides, so that it cannot behave differently. */
+export function hasSameParts({ before, after }: Pick<Edge, 'before' | 'after'>): boolean {
+  return isSame(before, after);
+}
+
 /** Reports whether an edge with these parts behaves alike on both sides. */
 function isSame(before: EdgeParts, after: EdgeParts): boolean {
   return before.key === after.key && before.identity === after.identity && before.program === after.program;

@@ -12,9 +12,10 @@ import { causeWithValues, type ReportLine, reportLines } from './report-lines.ts
  * JSON.parse(jsonReport(comparison)).differences[0].severity; // 'refused'
  */
 export function jsonReport(comparison: Comparison): string {
-  const { counts, notCompared, warnings, phases } = comparison;
+  const { counts, changedEdges, notCompared, warnings, phases } = comparison;
   const report = {
     counts,
+    changedEdges,
     differences: reportLines(comparison).map(jsonLine),
     notCompared,
     warnings,

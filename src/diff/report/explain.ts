@@ -32,7 +32,7 @@ export function explainLine(line: ReportLine, comparison: Comparison, settings: 
     [...causeRows(line)],
     [
       `request: ${probe.request.method} ${shownPath(probe.request.path)}${headersText(difference)}`,
-      ...(satisfied.length === 0 ? [] : [`its conditions: ${patternText(satisfied)}`]),
+      ...(satisfied.length === 0 ? [] : [`its conditions: ${patternText(satisfied)}`, conditionsLegend]),
       ...(callers.length > 1 ? [`callers: ${callers.join(', ')}`] : []),
       ...(destinations.length > 1 ? [`destinations: ${destinations.join(', ')}`] : []),
       `requests with this difference: ${new Set(line.differences.map((one) => one.probe.id)).size}`,
@@ -45,6 +45,20 @@ export function explainLine(line: ReportLine, comparison: Comparison, settings: 
     .filter((rows) => rows.length > 0)
     .map((rows) => rows.flatMap((row) => wrapRow(row, settings.width)).join('\n'))
     .join('\n\n')}\n`;
+}
+
+const conditionsLegend =
+  '  (what routes and policies of both sides ask of requests; those that satisfy the same conditions are one class)';
+
+/** Returns the edges whose configuration differs, those without a difference of behaviour last. */
+export function changedEdgeRows({ changedEdges }: Pick<Comparison, 'changedEdges'>): string[] {
+  const rows = (differs: boolean): string[] =>
+    changedEdges.filter((one) => one.differs === differs).map(({ edge, count }) => `  ${edge} (${count})`);
+  const [different, same] = [rows(true), rows(false)];
+  return [
+    ...(different.length === 0 ? [] : ['edges with another configuration, and other behaviour:', ...different]),
+    ...(same.length === 0 ? [] : ['edges with another configuration whose requests show no difference:', ...same]),
+  ];
 }
 
 function namesOf(names: readonly string[]): string[] {

@@ -1,5 +1,5 @@
 import type { Comparison, Difference } from '../model.ts';
-import { explainLine } from './explain.ts';
+import { changedEdgeRows, explainLine } from './explain.ts';
 import { causeWithValues, type ReportLine, reportLines } from './report-lines.ts';
 import { summaryText } from './text-report.ts';
 
@@ -25,7 +25,7 @@ export function markdownReport(comparison: Comparison, caseOf: (difference: Diff
     writer.add('\n| | edge | requests | before | after | cause |\n| --: | --- | --- | --- | --- | --- |\n');
     for (const line of lines) writer.add(tableRow(line));
   }
-  const { notCompared, warnings } = comparison;
+  const { changedEdges, notCompared, warnings } = comparison;
   if (warnings.length > 0)
     writer.add(
       `\nWarnings about the new manifests:\n\n${warnings.map((text) => `- ${escapeMarkdown(text)}\n`).join('')}`,
@@ -36,6 +36,8 @@ export function markdownReport(comparison: Comparison, caseOf: (difference: Diff
     ];
     writer.add(details(`Not compared: ${texts.length}`, texts.join('')));
   }
+  if (changedEdges.length > 0)
+    writer.add(details('Edges with another configuration', `${fence(changedEdgeRows(comparison).join('\n'))}\n`));
   for (const line of lines) {
     const explained = explainLine(line, comparison, { width: codeColumns, caseOf });
     writer.add(details(`${line.number}: ${line.edge} ${line.requests}`, `${fence(explained)}\n`));

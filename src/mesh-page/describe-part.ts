@@ -25,9 +25,7 @@ export function httpRouteText(route: JsonObject): string {
     ...routesText(objectsAt(route, 'route')),
     ...mirrorText(route),
     ...(textAt(route, 'timeout') === undefined ? [] : [`wait at most ${textAt(route, 'timeout')}`]),
-    ...(numberAt(route, 'retries', 'attempts') === undefined
-      ? []
-      : [`retry up to ${numberAt(route, 'retries', 'attempts')} times`]),
+    ...retriesText(valueAt(route, 'retries')),
     ...(textAt(route, 'delegate', 'name') === undefined ? [] : [`go on with ${textAt(route, 'delegate', 'name')}`]),
   ];
   const condition = conditions.length === 0 ? 'All requests' : `If ${conditions.join(', or if ')}`;
@@ -41,9 +39,17 @@ export function apiRouteText(rule: JsonObject): string {
     name: textAt(one, 'name') ?? '?',
     weight: numberAt(one, 'weight'),
   }));
-  const filters = objectsAt(rule, 'filters').map((one) => `apply ${textAt(one, 'type')}`);
+  const filters = objectsAt(rule, 'filters').map(apiFilterText);
   const condition = conditions.length === 0 ? 'All requests' : `If ${conditions.join(', or if ')}`;
-  const actions = [...filters, ...(backends.length === 0 ? [] : [`to ${weighted(backends)}`])];
+  const limit = textAt(rule, 'timeouts', 'request');
+  const attempt = textAt(rule, 'timeouts', 'backendRequest');
+  const actions = [
+    ...filters,
+    ...(backends.length === 0 ? [] : [`to ${weighted(backends)}`]),
+    ...(limit === undefined ? [] : [`wait at most ${limit}`]),
+    ...(attempt === undefined ? [] : [`wait at most ${attempt} for each attempt`]),
+    ...apiRetryText(valueAt(rule, 'retry')),
+  ];
   return `${condition}: ${actions.length === 0 ? 'pass' : actions.join('; ')}.`;
 }
 
@@ -142,12 +148,77 @@ function typedText(value: Json): string {
 }
 
 function routesText(routes: readonly JsonObject[]): string[] {
-  const targets = routes.map((route) => {
-    const host = textAt(route, 'destination', 'host') ?? '?';
-    const subset = textAt(route, 'destination', 'subset');
-    return { name: subset === undefined ? host : `${host} ${subset}`, weight: numberAt(route, 'weight') };
+  return routes.length === 0 ? [] : [`to ${targetsText({ route: [...routes] })}`];
+}
+
+/** Returns the destinations of a route of a VirtualService, with their shares. */
+export function targetsText(route: JsonObject): string {
+  return weighted(
+    objectsAt(route, 'route').map((one) => ({
+      name: destinationText(valueAt(one, 'destination')),
+      weight: numberAt(one, 'weight'),
+    })),
+  );
+}
+
+/** Returns a destination in words, such as `reviews v2`. */
+function destinationText(destination: Json | undefined): string {
+  const [host = '?', subset] = [textAt(destination, 'host'), textAt(destination, 'subset')];
+  return subset === undefined ? host : `${host} ${subset}`;
+}
+
+/** Says how often, after what and for how long a route retries. */
+function retriesText(retries: Json | undefined): string[] {
+  const attempts = numberAt(retries, 'attempts');
+  if (attempts === undefined) return [];
+  if (attempts === 0) return ['never retry'];
+  const [after, each] = [textAt(retries, 'retryOn'), textAt(retries, 'perTryTimeout')];
+  const condition = after === undefined ? '' : ` after ${after.split(',').join(' or ')}`;
+  const limit = each === undefined ? '' : `, ${each} for each attempt`;
+  return [`retry up to ${attempts} ${attempts === 1 ? 'time' : 'times'}${condition}${limit}`];
+}
+
+function apiRetryText(retry: Json | undefined): string[] {
+  if (retry === undefined) return [];
+  const codes = valueAt(retry, 'codes');
+  const after = Array.isArray(codes) && codes.length > 0 ? ` after ${codes.join(' or ')}` : '';
+  return [`retry up to ${numberAt(retry, 'attempts') ?? 'some'} times${after}`];
+}
+
+/** Says what a filter of a route of the Gateway API does. */
+function apiFilterText(filter: JsonObject): string {
+  const mirror = valueAt(filter, 'requestMirror');
+  if (mirror !== undefined) {
+    const { numerator, denominator = 100 } = (valueAt(mirror, 'fraction') ?? {}) as Record<string, number | undefined>;
+    const percent = numberAt(mirror, 'percent') ?? (numerator === undefined ? 100 : (100 * numerator) / denominator);
+    return copiesText(textAt(mirror, 'backendRef', 'name') ?? '?', percent);
+  }
+  const redirect = valueAt(filter, 'requestRedirect');
+  if (redirect !== undefined) {
+    const parts = ['scheme', 'hostname', 'port', 'statusCode'].flatMap((field) => {
+      const value = valueAt(redirect, field);
+      return value === undefined ? [] : [`${field === 'statusCode' ? 'status' : field} ${value}`];
+    });
+    return `redirect the client${parts.length === 0 ? '' : ` (${parts.join(', ')})`}`;
+  }
+  const rewrite = valueAt(filter, 'urlRewrite');
+  const path = textAt(rewrite, 'path', 'replacePrefixMatch') ?? textAt(rewrite, 'path', 'replaceFullPath');
+  if (path !== undefined) return `rewrite the path to "${path}"`;
+  if (textAt(rewrite, 'hostname') !== undefined) return `rewrite the host to ${textAt(rewrite, 'hostname')}`;
+  const headers = ['request', 'response'].flatMap((side) => {
+    const modifier = valueAt(filter, `${side}HeaderModifier`);
+    const set = [...objectsAt(modifier, 'set'), ...objectsAt(modifier, 'add')].map(
+      (one) => `${textAt(one, 'name')}: ${textAt(one, 'value')}`,
+    );
+    const removed = textsAt(modifier ?? null, 'remove').map((name) => `no ${name}`);
+    return [...set, ...removed].map((text) => `${text} in the ${side}`);
   });
-  return targets.length === 0 ? [] : [`to ${weighted(targets)}`];
+  return headers.length === 0 ? `apply ${textAt(filter, 'type')}` : `set headers (${headers.join('; ')})`;
+}
+
+/** Says where copies of requests go. Their answers are dropped. */
+function copiesText(target: string, percent: number): string {
+  return `send a copy of ${percent === 100 ? 'each' : `${percent} % of them`} to ${target}`;
 }
 
 function weighted(targets: readonly { readonly name: string; readonly weight: number | undefined }[]): string {
@@ -161,11 +232,13 @@ function weighted(targets: readonly { readonly name: string; readonly weight: nu
 }
 
 function mirrorText(route: JsonObject): string[] {
-  const mirrors = [
-    ...objectsAt(route, 'mirrors').map((one) => textAt(one, 'destination', 'host')),
-    textAt(route, 'mirror', 'host'),
-  ].filter((host) => host !== undefined);
-  return mirrors.length === 0 ? [] : [`send copies to ${list(mirrors)}`];
+  const mirrors = objectsAt(route, 'mirrors').map((one) =>
+    copiesText(destinationText(valueAt(one, 'destination')), numberAt(one, 'percentage', 'value') ?? 100),
+  );
+  const mirror = valueAt(route, 'mirror');
+  if (mirror === undefined) return mirrors;
+  const percent = numberAt(route, 'mirrorPercentage', 'value') ?? numberAt(route, 'mirrorPercent') ?? 100;
+  return [...mirrors, copiesText(destinationText(mirror), percent)];
 }
 
 function shareText(fault: Json): string {

@@ -13,7 +13,7 @@ import type {
 } from '../page/model/mesh-page-data.ts';
 import { appliesTo, isDryRun, specOf } from './describe-object.ts';
 import { NodeDirectory, outsideId } from './node-directory.ts';
-import { meshChange, meshObject, withPlaces } from './object-texts.ts';
+import { meshChange, meshObject } from './object-texts.ts';
 import { RefusalWindow } from './refusal-window.ts';
 import { Tally } from './traffic-tally.ts';
 import { type EdgeEnds, type EdgeTally, edgeId, TrafficWindow, windowMs } from './traffic-window.ts';
@@ -77,7 +77,6 @@ export class MeshModel {
     const nodes = new NodeDirectory(observation, this.others);
     this.traffic.add(observation, nodes);
     this.traffic.forget(pods, nodes);
-    const before = this.shownObjects;
     if (objects !== undefined) {
       this.objects = objects;
       this.shownObjects = objects.map((one) => meshObject(one, this.rootNamespace));
@@ -85,10 +84,7 @@ export class MeshModel {
     const sinceMs = this.traffic.startMs ?? atMs - windowMs;
     this.refusals.add(observation.refusals, nodes, sinceMs, (pod) => this.allowing(pod));
     const added = changes.map((change) => meshChange(change, this.rootNamespace));
-    this.changes = [...withPlaces(added, before, this.shownObjects).toReversed(), ...this.changes].slice(
-      0,
-      mostChanges,
-    );
+    this.changes = [...added.toReversed(), ...this.changes].slice(0, mostChanges);
     this.compareAround(atMs);
   }
 

@@ -1,13 +1,12 @@
 import { stringify } from 'yaml';
-import { objectsAt, textsAt } from '../diff/pieces/json.ts';
 import { optional } from '../error/optional.ts';
 import { configId } from '../istio/live/config-objects.ts';
 import type { ObservedObject, RecordedChange, RecordedObject } from '../istio/live/observation.ts';
 import { type Manifest, parseManifests } from '../istio/resources/manifest.ts';
 import { isWorkload, type KubeObject, namespaceOf } from '../istio/resources/objects.ts';
-import type { ChangedObject, MeshChange, MeshObject, ObjectText } from '../page/model/mesh-page-data.ts';
-import { aboutObject, count, list, specOf } from './describe-object.ts';
-import { httpRouteText } from './describe-part.ts';
+import type { ChangedObject, ChangedRule, MeshChange, MeshObject, ObjectText } from '../page/model/mesh-page-data.ts';
+import { aboutObject, count } from './describe-object.ts';
+import { describedRules } from './describe-rules.ts';
 import { aboutWorkload, workloadWords } from './describe-workload.ts';
 import { lineDifferences } from './line-differences.ts';
 
@@ -15,7 +14,6 @@ import { lineDifferences } from './line-differences.ts';
 const mostLines = 400;
 const longestLine = 300;
 const longestReason = 2000;
-const longestPurpose = 900;
 
 /** Returns an object for a list. */
 export function meshObject(observed: ObservedObject, rootNamespace: string): MeshObject {
@@ -36,9 +34,12 @@ export function objectText(observed: ObservedObject, rootNamespace: string): Obj
 
 /** Returns the manifest from which an object was applied. */
 export function manifestOf({ object, source }: ObservedObject): Manifest | undefined {
-  if (source === undefined) return undefined;
+  return source === undefined ? undefined : manifestIn(parseManifests([source]), object);
+}
+
+function manifestIn(manifests: readonly Manifest[], object: KubeObject): Manifest | undefined {
   const id = configId(object);
-  return parseManifests([source]).find(
+  return manifests.find(
     (one) => configId({ ...one.object, metadata: { ...one.object.metadata, namespace: namespaceOf(object) } }) === id,
   );
 }
@@ -55,45 +56,28 @@ export function yamlOf(value: unknown): string {
 
 /** Returns a change for the page. */
 export function meshChange(
-  { number, atMs, by, reason, objects, more }: RecordedChange,
+  { number, atMs, by, reason, objects, more, sources = [] }: RecordedChange,
   rootNamespace: string,
 ): MeshChange {
   let left = mostLines;
+  const manifests = sources.map((source) => parseManifests([source]));
   const shown = objects.map((one) => {
-    const object = changedObject(one, rootNamespace, left);
+    const object = changedObject(one, manifests[one.source ?? -1] ?? [], rootNamespace, left);
     left -= Math.min(left, object.diff.length);
     return object;
   });
   return { number, atMs, by, ...optional('reason', reason && longText(reason)), objects: shown, more };
 }
 
-/**
- * Adds the places of objects at the time of changes, in their order. An object that is deleted was at its place before them,
- * and one that was changed last is at its place after them. Others are not known.
- */
-export function withPlaces(
-  changes: readonly MeshChange[],
-  before: readonly MeshObject[],
-  after: readonly MeshObject[],
-): MeshChange[] {
-  const [old, now] = [before, after].map((objects) => new Map(objects.map(({ id, where }) => [id, where])));
-  const numbers = Map.groupBy(
-    changes.flatMap(({ number, objects }) => objects.map(({ id }) => ({ id, number }))),
-    ({ id }) => id,
-  );
-  const placeAt = (number: number, { id, change }: ChangedObject): string | undefined => {
-    const ofObject = numbers.get(id) ?? [];
-    if (change === 'deleted') return ofObject[0]?.number === number ? old?.get(id) : undefined;
-    return ofObject.at(-1)?.number === number ? now?.get(id) : undefined;
-  };
-  return changes.map((change) => ({
-    ...change,
-    objects: change.objects.map((one) => ({ ...one, ...optional('where', placeAt(change.number, one)) })),
-  }));
-}
-
-function changedObject({ change, before, after }: RecordedObject, rootNamespace: string, most: number): ChangedObject {
+function changedObject(
+  { change, before, after }: RecordedObject,
+  manifests: readonly Manifest[],
+  rootNamespace: string,
+  most: number,
+): ChangedObject {
   const object = (after ?? before) as KubeObject;
+  const manifest = manifestIn(manifests, object);
+  const rules = changedRules(object, manifest);
   // Of a change that nobody saw, only the new text is known.
   const isKnown = change !== 'changed' || before !== undefined;
   const lines = isKnown ? lineDifferences(linesOf(before), linesOf(after)) : [];
@@ -107,30 +91,35 @@ function changedObject({ change, before, after }: RecordedObject, rootNamespace:
     ...nameOf(object),
     change,
     diff,
-    about: isOfPods ? shortened(aboutWorkload(object)) : longText(purposeOf(object, rootNamespace), longestPurpose),
+    ...optional('where', placeOf(manifest, [])),
+    about: shortened(isOfPods ? aboutWorkload(object) : aboutObject(object, rootNamespace)),
+    ...(rules.length === 0 ? {} : { rules }),
     ...(words.length === 0 ? {} : { words: words.map(shortened) }),
   };
 }
 
-/** Number of rules of a changed VirtualService that are described. */
+/** Maximum number of rules of a changed object that are described. */
 const mostRules = 5;
 
-/** Returns the purpose of a changed object: of a VirtualService, also what its rules do. */
-function purposeOf(object: KubeObject, rootNamespace: string): string {
-  const rules = object.kind === 'VirtualService' ? objectsAt(specOf(object), 'http') : [];
-  if (rules.length === 0) return aboutObject(object, rootNamespace);
-  const hosts = list(textsAt(specOf(object), 'hosts'));
-  const more = rules.length > mostRules ? [`And ${count(rules.length - mostRules, 'more rule')}.`] : [];
-  const texts = [...rules.slice(0, mostRules).map((rule) => shortened(httpRouteText(rule))), ...more];
-  return `Decides about requests to ${hosts}. ${texts.join(' ')}`;
+/** Returns what the rules and settings of a changed object do. */
+function changedRules(object: KubeObject, manifest: Manifest | undefined): ChangedRule[] {
+  const rules = describedRules(object);
+  const left = rules.length - mostRules;
+  return [
+    ...rules.slice(0, mostRules).map(({ path, text }) => ({
+      text: shortened(text),
+      ...optional('where', placeOf(manifest, path)),
+    })),
+    ...(left > 0 ? [{ text: `And ${count(left, 'more rule')}.` }] : []),
+  ];
 }
 
 function shortened(line: string): string {
   return line.length > longestLine ? `${line.slice(0, longestLine)}…` : line;
 }
 
-function longText(text: string, longest = longestReason): string {
-  return text.length > longest ? `${text.slice(0, longest)}…` : text;
+function longText(text: string): string {
+  return text.length > longestReason ? `${text.slice(0, longestReason)}…` : text;
 }
 
 function nameOf(object: KubeObject): Pick<MeshObject, 'id' | 'kind' | 'namespace' | 'name'> {

@@ -9,11 +9,19 @@ import type { RecordedChange, RecordedObject } from './observation.ts';
 const mostChanges = 50;
 const mostObjects = 100;
 
+/** Maximum number of objects whose manifests are remembered. */
+const mostSources = 5000;
+
 /** Time for which the changes of an apply are held until it has an effect, in milliseconds. */
 const longestHoldMs = 30_000;
 
 /** Time after a revert in which a watch sees the last events of it, in milliseconds. */
 const watchDelayMs = 500;
+
+/** Change of an object, with the manifests from which meshmock applied it. */
+export interface SourcedObject extends Omit<RecordedObject, 'source'> {
+  readonly source?: ManifestSource;
+}
 
 /** Apply that was reverted, and the time that it took. */
 interface RevertedApply {
@@ -44,16 +52,17 @@ export class ChangeLog {
     return this.sources.get(configId(object));
   }
 
-  /** Remembers the manifests of objects. */
+  /** Remembers the manifests of objects, also of those that are deleted later: the record of that names them. */
   keepSources(manifests: readonly Manifest[], sources: readonly ManifestSource[], namespace: string): void {
     const byName = new Map(sources.map((source) => [source.name, source]));
     for (const { object, whereIs } of manifests) {
-      if (!isConfig(object)) continue;
+      if (!isConfig(object) && !isOfPods(object)) continue;
       const source = byName.get(whereIs([]).replace(/:\d+:\d+$/, ''));
       const { metadata } = object;
       const key = configId({ ...object, metadata: { ...metadata, namespace: metadata.namespace ?? namespace } });
       if (source !== undefined) this.sources.set(key, source);
     }
+    for (const key of [...this.sources.keys()].slice(0, -mostSources)) this.sources.delete(key);
   }
 
   /**
@@ -62,14 +71,13 @@ export class ChangeLog {
    * @param isRecorded true if an observer saw the changes when they were made, and records them
    */
   recordApplied(by: 'apply' | 'delete', objects: readonly AppliedObject[], isRecorded: boolean): void {
-    const changed = objects.flatMap(({ change, object }): (RecordedObject & { object: KubeObject })[] => {
+    const changed = objects.flatMap(({ change, object }): (SourcedObject & { object: KubeObject })[] => {
       switch (change) {
         case 'created':
           return [{ change, after: object, object }];
         case 'configured':
           return [{ change: 'changed', after: object, object }];
         case 'deleted':
-          this.sources.delete(configId(object));
           return [{ change, before: object, object }];
         default:
           return [];
@@ -80,7 +88,7 @@ export class ChangeLog {
     const listed = changed.filter(({ object }) => isConfig(object) || (this.isStarted && isWorkload(object)));
     this.record(
       this.isStarted ? by : 'start',
-      listed.map(({ object: _, ...one }) => one),
+      listed.map(({ object, ...one }) => ({ ...one, ...optional('source', this.sourceOf(object)) })),
       changed.length - listed.length,
     );
   }
@@ -121,7 +129,7 @@ export class ChangeLog {
   }
 
   private recordReverted(objects: readonly AppliedObject[], reason: string, fromMs: number): void {
-    const changed = objects.flatMap(({ change, object }): RecordedObject[] => {
+    const changed = objects.flatMap(({ change, object }): Omit<RecordedObject, 'source'>[] => {
       if (!isConfig(object) && !isWorkload(object)) return [];
       if (change === 'created') return [{ change, after: object }];
       return change === 'configured' ? [{ change: 'changed', after: object }] : [];
@@ -130,25 +138,35 @@ export class ChangeLog {
     const ids = new Set(changed.flatMap(({ after }) => (after === undefined ? [] : [configId(after)])));
     const recent = this.reverted.filter(({ lastMs }) => nowMs < lastMs + longestHoldMs);
     this.reverted = [...recent, { ids, fromMs, lastMs: nowMs + watchDelayMs }];
-    if (this.isStarted) this.record('refused', changed, 0, fromMs, reason);
+    const sourced = changed.map((one) => ({ ...one, ...optional('source', one.after && this.sourceOf(one.after)) }));
+    if (this.isStarted) this.record('refused', sourced, 0, fromMs, reason);
   }
 
   /** Records a change. One without objects is not recorded. */
   record(
     by: RecordedChange['by'],
-    objects: readonly RecordedObject[],
+    objects: readonly SourcedObject[],
     others: number,
     atMs = Date.now(),
     reason?: string,
   ): void {
     if (objects.length === 0 && (others === 0 || by === 'start')) return;
-    const kept = objects.slice(0, mostObjects).map(({ change, before, after }) => ({
+    const first = objects.slice(0, mostObjects);
+    const sources = [...new Set(first.flatMap(({ source }) => source ?? []))];
+    const kept = first.map(({ change, before, after, source }) => ({
       change,
       ...optional('before', before && shownObject(before)),
       ...optional('after', after && shownObject(after)),
+      ...optional('source', source && sources.indexOf(source)),
     }));
     const more = others + objects.length - kept.length;
-    this.changes.push({ number: ++this.last, atMs, by, ...optional('reason', reason), objects: kept, more });
+    const made = { number: ++this.last, atMs, by, ...optional('reason', reason), objects: kept, more };
+    this.changes.push(sources.length === 0 ? made : { ...made, sources });
     if (this.changes.length > mostChanges) this.changes.shift();
   }
+}
+
+/** Reports whether an object makes pods, or is one. */
+function isOfPods(object: KubeObject): boolean {
+  return isWorkload(object) || object.kind === 'Pod';
 }

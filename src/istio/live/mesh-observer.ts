@@ -11,8 +11,9 @@ import { parseRefusals } from '../observe/refused-requests.ts';
 import { retrySeries, trafficSeries } from '../observe/traffic-series.ts';
 import { entryName } from '../resources/entry-names.ts';
 import { externalHostsAnnotation } from '../resources/installation.ts';
-import { namespaceOf } from '../resources/objects.ts';
-import type { ChangeLog } from './change-log.ts';
+import type { ManifestSource } from '../resources/manifest.ts';
+import { type KubeObject, namespaceOf } from '../resources/objects.ts';
+import type { ChangeLog, SourcedObject } from './change-log.ts';
 import { changedMs, configId, configKinds, isOfMeshmock, ownIds, shownObject } from './config-objects.ts';
 import type {
   Observation,
@@ -22,7 +23,6 @@ import type {
   ObserveRequest,
   PodRefusal,
   PodTraffic,
-  RecordedObject,
 } from './observation.ts';
 import { type PodLog, RefusalSenders } from './refusal-senders.ts';
 import { WorkloadChanges } from './workload-changes.ts';
@@ -151,6 +151,8 @@ export class MeshObserver {
 /** Change of an object, and the time at which it was seen. */
 interface TimedEvent extends CacheEvent {
   readonly atMs: number;
+  /** Manifests from which meshmock applied the object, as of this time. */
+  readonly source: ManifestSource | undefined;
 }
 
 /** Watch of the objects and logs of a mesh, while its page is open. */
@@ -195,7 +197,7 @@ class Watch {
   }
 
   private keep(event: CacheEvent): void {
-    this.events.push({ ...event, atMs: Date.now() });
+    this.events.push({ ...event, atMs: Date.now(), source: this.sourceOf(event.object) });
   }
 
   stop(): void {
@@ -207,7 +209,7 @@ class Watch {
   }
 
   get objects(): ObservedObject[] {
-    const { client, changeLog } = this.mesh;
+    const { client } = this.mesh;
     const own = ownIds(this.mesh.rootNamespace());
     return configKinds
       .filter((kind) => client.kindOf(kind))
@@ -216,9 +218,13 @@ class Watch {
       .map((object) => ({
         object: shownObject(object),
         changedMs: changedMs(object),
-        // Another program may have changed it since.
-        ...optional('source', isOfMeshmock(object) ? changeLog.sourceOf(object) : undefined),
+        ...optional('source', this.sourceOf(object)),
       }));
+  }
+
+  /** Returns the manifests of an object, unless another program has changed it since. */
+  private sourceOf(object: KubeObject): ManifestSource | undefined {
+    return isOfMeshmock(object) ? this.mesh.changeLog.sourceOf(object) : undefined;
   }
 
   /**
@@ -257,13 +263,14 @@ function writerOf({ type, object }: CacheEvent): 'apply' | 'delete' | 'other' {
   return isOfMeshmock(object) ? 'apply' : 'other';
 }
 
-function recordedObject({ type, object, previous }: CacheEvent): RecordedObject {
+function recordedObject({ type, object, previous, source: known }: TimedEvent): SourcedObject {
+  const source = optional('source', known);
   switch (type) {
     case 'ADDED':
-      return { change: 'created', after: object };
+      return { change: 'created', after: object, ...source };
     case 'MODIFIED':
-      return { change: 'changed', after: object, ...optional('before', previous) };
+      return { change: 'changed', after: object, ...optional('before', previous), ...source };
     case 'DELETED':
-      return { change: 'deleted', before: object };
+      return { change: 'deleted', before: object, ...source };
   }
 }

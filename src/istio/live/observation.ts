@@ -1,5 +1,6 @@
 import type { RefusedRequest } from '../observe/refused-requests.ts';
 import type { RetrySeries, TrafficSeries } from '../observe/traffic-series.ts';
+import type { ManifestSource } from '../resources/manifest.ts';
 import type { KubeObject, Labels } from '../resources/objects.ts';
 
 /** Request for what is new in a mesh, for its page. */
@@ -73,7 +74,7 @@ export interface ObservedObject {
   /** Time of the last change, in milliseconds since the epoch. */
   readonly changedMs: number;
   /** Manifests from which meshmock applied the object. */
-  readonly source?: { readonly name: string; readonly text: string };
+  readonly source?: ManifestSource;
 }
 
 /** Objects that were changed together. */
@@ -86,6 +87,8 @@ export interface RecordedChange {
   readonly objects: readonly RecordedObject[];
   /** Number of further objects. */
   readonly more: number;
+  /** Manifests from which meshmock applied the objects; absent if there are none. */
+  readonly sources?: readonly ManifestSource[];
 }
 
 /** Object before and after a change. The old one is not known of changes before the page was opened. */
@@ -93,4 +96,6 @@ export interface RecordedObject {
   readonly change: 'created' | 'changed' | 'deleted';
   readonly before?: KubeObject;
   readonly after?: KubeObject;
+  /** Index of the object's manifests in the sources of its change. */
+  readonly source?: number;
 }

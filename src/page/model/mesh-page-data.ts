@@ -221,8 +221,17 @@ export interface ChangedObject {
   readonly diff: readonly string[];
   /** Purpose of the object in plain English, as `MeshObject.about`. */
   readonly about: string;
+  /** What its rules or settings do, in plain English; absent if it has none. */
+  readonly rules?: readonly ChangedRule[];
   /** Fields of a changed workload or pod in words, such as `replicas 1 → 2`. */
   readonly words?: readonly string[];
+}
+
+/** Rule or setting of a changed object. */
+export interface ChangedRule {
+  readonly text: string;
+  /** `FILE:LINE` at the time of the change, if it is known. */
+  readonly where?: string;
 }
 
 /** Configuration that acts on the requests of an edge, read from the proxies at both ends. */

@@ -9,6 +9,7 @@ import type { CacheEvent } from '../../../src/istio/kube-api/object-cache.ts';
 import { ChangeLog } from '../../../src/istio/live/change-log.ts';
 import type { Observation, ObservedObject, ObservedPod } from '../../../src/istio/live/observation.ts';
 import { WorkloadChanges } from '../../../src/istio/live/workload-changes.ts';
+import { parseManifests } from '../../../src/istio/resources/manifest.ts';
 import type { KubeObject } from '../../../src/istio/resources/objects.ts';
 import { aboutObject } from '../../../src/mesh-page/describe-object.ts';
 import { apiRouteText, httpRouteText, policyRuleText } from '../../../src/mesh-page/describe-part.ts';
@@ -18,7 +19,7 @@ import { mostStreams } from '../../../src/mesh-page/event-streams.ts';
 import { lineDifferences } from '../../../src/mesh-page/line-differences.ts';
 import type { MeshSource } from '../../../src/mesh-page/mesh-answers.ts';
 import { MeshPageServer } from '../../../src/mesh-page/mesh-page-server.ts';
-import { meshChange, meshObject, withPlaces } from '../../../src/mesh-page/object-texts.ts';
+import { meshChange } from '../../../src/mesh-page/object-texts.ts';
 import { guardRequest } from '../../../src/mesh-page/request-guard.ts';
 import { traceSummaries, traceView } from '../../../src/mesh-page/trace-views.ts';
 import { type EdgeDetails, meshPaths } from '../../../src/page/model/mesh-page-data.ts';
@@ -66,20 +67,126 @@ suite('changes of a mesh', () => {
   });
 });
 
-test('the event of a VirtualService says what its rules do', () => {
-  const route = [
-    { destination: { host: 'back', subset: 'v1' }, weight: 90 },
-    { destination: { host: 'back', subset: 'v2' }, weight: 10 },
-  ];
-  const after = objectOf('VirtualService', {
-    hosts: ['back'],
-    http: [{ route, timeout: '0.05s', retries: { attempts: 2 } }],
+/** Returns the purpose and the rules of an object in the record of a change, each rule with its place. */
+function eventOf(object: KubeObject, text?: string): readonly (string | undefined)[] {
+  const source = text === undefined ? {} : { sources: [{ name: 'rules.yaml', text }] };
+  const objects = [{ change: 'created' as const, after: object, ...(text === undefined ? {} : { source: 0 }) }];
+  const [one] = meshChange({ number: 1, atMs: 1, by: 'apply', objects, more: 0, ...source }, 'istio-system').objects;
+  const rules = one?.rules?.map(({ text: rule, where }) => (where === undefined ? rule : `${where} ${rule}`)) ?? [];
+  return [one?.where, one?.about, ...rules];
+}
+
+suite('events of objects say what their rules do, with values', () => {
+  const rulesOf = (kind: string, spec: unknown): readonly (string | undefined)[] =>
+    eventOf(objectOf(kind, spec)).slice(2);
+
+  test('a VirtualService names shares, limits, retries and copies, and the line of each rule', () => {
+    const route = [
+      { destination: { host: 'back', subset: 'v1' }, weight: 90 },
+      { destination: { host: 'back', subset: 'v2' }, weight: 10 },
+    ];
+    const retries = { attempts: 2, retryOn: '5xx,reset', perTryTimeout: '1s' };
+    const mirror = { mirror: { host: 'back', subset: 'v2' }, mirrorPercentage: { value: 40 } };
+    const jason = { match: [{ headers: { 'end-user': { exact: 'jason' } } }], route: route.slice(1) };
+    const object = objectOf('VirtualService', {
+      hosts: ['back'],
+      http: [jason, { route, timeout: '0.05s', retries, ...mirror }],
+    });
+    const text = [
+      'kind: VirtualService',
+      'apiVersion: networking.istio.io/v1',
+      'metadata: {name: one}',
+      'spec:',
+      '  hosts: [back]',
+      '  http:',
+      '  - match: []',
+      '  - timeout: 0.05s',
+    ].join('\n');
+    assert.deepEqual(eventOf(object, text), [
+      'rules.yaml:1',
+      'Chooses where requests to back go.',
+      'rules.yaml:7 If end-user is "jason": to back v2.',
+      'rules.yaml:8 All requests: to back v1 (90 %) and back v2 (10 %); send a copy of 40 % of them to back v2; wait at most 0.05s; retry up to 2 times after 5xx or reset, 1s for each attempt.',
+    ]);
+    assert.deepEqual(rulesOf('VirtualService', { tcp: [{ route: [{ destination: { host: 'db' } }] }] }), [
+      'TCP connections: to db.',
+    ]);
   });
-  const recorded = { number: 1, atMs: 1, by: 'apply', objects: [{ change: 'created', after }], more: 0 } as const;
-  assert.equal(
-    meshChange(recorded, 'istio-system').objects[0]?.about,
-    'Decides about requests to back. All requests: to back v1 (90 %) and back v2 (10 %); wait at most 0.05s; retry up to 2 times.',
-  );
+
+  test('a route of the Gateway API names its filters, limits and copies', () => {
+    const filters = [
+      {
+        type: 'RequestMirror',
+        requestMirror: { backendRef: { name: 'shadow' }, fraction: { numerator: 1, denominator: 4 } },
+      },
+      { type: 'URLRewrite', urlRewrite: { path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/b' } } },
+      { type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'x-a', value: '1' }], remove: ['x-b'] } },
+      { type: 'RequestRedirect', requestRedirect: { scheme: 'https', statusCode: 301 } },
+      { type: 'CORS' },
+    ];
+    const more = { timeouts: { request: '2s', backendRequest: '1s' }, retry: { attempts: 3, codes: [503] } };
+    assert.deepEqual(rulesOf('HTTPRoute', { rules: [{ filters, backendRefs: [{ name: 'back' }], ...more }] }), [
+      'All requests: send a copy of 25 % of them to shadow; rewrite the path to "/b"; set headers (x-a: 1 in the request; no x-b in the request); redirect the client (scheme https, status 301); apply CORS; to back; wait at most 2s; wait at most 1s for each attempt; retry up to 3 times after 503.',
+    ]);
+    const method = { service: 'shop.Basket', method: 'Get' };
+    assert.deepEqual(rulesOf('GRPCRoute', { rules: [{ matches: [{ method }], backendRefs: [{ name: 'back' }] }] }), [
+      'If method is shop.Basket/Get: to back.',
+    ]);
+  });
+
+  test('a DestinationRule names its limits, subsets and TLS mode', () => {
+    const trafficPolicy = {
+      tls: { mode: 'SIMPLE', sni: 'a.example' },
+      outlierDetection: { consecutive5xxErrors: 1, interval: '1s', baseEjectionTime: '3m', maxEjectionPercent: 100 },
+      connectionPool: { tcp: { maxConnections: 1 }, http: { http1MaxPendingRequests: 2, maxRequestsPerConnection: 3 } },
+      loadBalancer: { consistentHash: { httpHeaderName: 'end-user' } },
+      portLevelSettings: [{ port: { number: 80 }, loadBalancer: { simple: 'LEAST_REQUEST' } }],
+    };
+    const subsets = [{ name: 'v1', labels: { version: 'v1' }, trafficPolicy: { tls: { mode: 'DISABLE' } } }];
+    assert.deepEqual(rulesOf('DestinationRule', { host: 'back', trafficPolicy, subsets }), [
+      'The caller uses TLS without a certificate of its own (TLS mode SIMPLE), for the host a.example.',
+      'A pod with 1 failed answer in a row is left out for 3m, checked every 1s, at most 100 % of the pods.',
+      "For each caller's proxy at most 1 connections, 2 requests that wait, 3 requests on a connection.",
+      'Requests with the same end-user go to the same pod.',
+      'Port 80: Pods are chosen by LEAST_REQUEST.',
+      'And 1 more rule.',
+    ]);
+    assert.deepEqual(rulesOf('DestinationRule', { host: 'back', subsets }), [
+      'Subset v1: pods with version=v1. Only for it: The caller sends plain text (TLS mode DISABLE).',
+    ]);
+  });
+
+  test('other kinds name hosts, ports, issuers and shares', () => {
+    const ports = [{ number: 443, protocol: 'TLS' }];
+    assert.deepEqual(rulesOf('ServiceEntry', { hosts: ['a.example'], ports, resolution: 'DNS' }), [
+      'a.example, port 443 (TLS): outside the mesh, at the addresses of DNS.',
+    ]);
+    const server = { port: { number: 443, protocol: 'HTTPS' }, hosts: ['a.example'], tls: { mode: 'MUTUAL' } };
+    assert.deepEqual(rulesOf('Gateway', { servers: [server] }), [
+      'Port 443 (HTTPS) for a.example, with TLS mode MUTUAL.',
+    ]);
+    assert.deepEqual(
+      rulesOf('RequestAuthentication', { jwtRules: [{ issuer: 'i', jwks: '{}', audiences: ['shop'] }] }),
+      ['Tokens of i, with keys in the object, only for shop.'],
+    );
+    assert.deepEqual(rulesOf('Sidecar', { egress: [{ hosts: ['./*', 'istio-system/*'] }] }), [
+      'The proxies know only ./* and istio-system/* (NAMESPACE/HOST).',
+    ]);
+    const telemetry = {
+      tracing: [{ randomSamplingPercentage: 10 }],
+      accessLogging: [{ providers: [{ name: 'envoy' }], filter: { expression: 'response.code >= 400' } }],
+      metrics: [{ overrides: [{ match: { metric: 'REQUEST_COUNT' }, disabled: true }] }],
+    };
+    assert.deepEqual(rulesOf('Telemetry', telemetry), [
+      'Traces of 10 % of the requests.',
+      'Access logs to envoy, of requests with response.code >= 400.',
+      'Metrics for the usual provider: REQUEST_COUNT is off.',
+    ]);
+    assert.equal(
+      eventOf(objectOf('PeerAuthentication', { mtls: { mode: 'STRICT' } }))[1],
+      'Requires mutual TLS of all callers of all pods in namespace default: plain text is refused.',
+    );
+  });
 });
 
 suite('texts about objects', () => {
@@ -196,24 +303,26 @@ suite('texts about objects', () => {
     assert.deepEqual(change.objects[99]?.diff, ['  … and 57 more lines']);
   });
 
-  test('the place of an object in a change is that at the time of the change', () => {
-    const one = objectOf('VirtualService', {});
-    const made = (number: number, change: 'created' | 'deleted') =>
-      meshChange(
-        { number, atMs: number, by: 'apply', objects: [{ change, before: one, after: one }], more: 0 },
-        'istio-system',
-      );
-    const at = (where: string) => [{ ...meshObject({ object: one, changedMs: 1 }, 'istio-system'), where }];
-    const placesOf = (changes: ReturnType<typeof withPlaces>) => changes.flatMap(({ objects }) => objects[0]?.where);
-    const [deleted, created] = [made(2, 'deleted'), made(3, 'created')];
-    assert.deepEqual(placesOf(withPlaces([deleted, created], at('shift.yaml:1'), at('abort.yaml:2'))), [
-      'shift.yaml:1',
-      'abort.yaml:2',
-    ]);
-    assert.deepEqual(placesOf(withPlaces([made(1, 'created'), deleted], [], at('abort.yaml:2'))), [
-      undefined,
-      undefined,
-    ]);
+  test('each change has the place from which its objects were applied, those of pods too', () => {
+    const log = new ChangeLog();
+    log.isStarted = true;
+    const textOf = (kind: string, apiVersion: string): string =>
+      `# a comment\napiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: {name: one}\nspec: {}\n`;
+    const apply = (name: string, kind: string, apiVersion: string, change: 'created' | 'deleted'): void => {
+      const sources = [{ name, text: textOf(kind, apiVersion) }];
+      const object = { ...objectOf(kind, {}), apiVersion };
+      if (change === 'created') log.keepSources(parseManifests(sources), sources, 'default');
+      log.recordApplied(change === 'created' ? 'apply' : 'delete', [{ title: '', change, object }], false);
+    };
+    apply('shift.yaml', 'VirtualService', 'networking.istio.io/v1', 'created');
+    apply('shift.yaml', 'VirtualService', 'networking.istio.io/v1', 'deleted');
+    apply('abort.yaml', 'VirtualService', 'networking.istio.io/v1', 'created');
+    apply('back.yaml', 'Deployment', 'apps/v1', 'created');
+    const changes = log.after(0).map((change) => meshChange(change, 'istio-system'));
+    assert.deepEqual(
+      changes.map(({ objects }) => objects[0]?.where),
+      ['shift.yaml:2', 'shift.yaml:2', 'abort.yaml:2', 'back.yaml:2'],
+    );
   });
 
   test('the difference of two texts has the lines of both, in order', () => {

@@ -29,7 +29,7 @@ export function changeList(state: MeshState, context: ChangeListContext): HTMLEl
         element('small', {}, ` ${ago(state.atMs - change.atMs)}`),
       ),
       change.reason === undefined ? undefined : element('pre', { class: 'foreign bad', tabindex: 0 }, change.reason),
-      ...objects.map((object) => element('p', { class: 'foreign' }, purposeText(object, change.by))),
+      ...objects.flatMap((object) => purpose(object, change.by)),
       ...(change.by === 'start' || change.by === 'refused' ? [] : effects(change, state, context)),
       ...objects.map((object) => objectDiff(object, key)),
     );
@@ -56,6 +56,13 @@ export function edgeChanges(
   return items.length === 0
     ? undefined
     : element('div', {}, element('h3', {}, 'Last changes'), element('ul', { class: 'runs' }, ...items));
+}
+
+/** Returns what an object is for, and what its rules do. */
+function purpose(object: ChangedObject, by: MeshChange['by']): HTMLElement[] {
+  const rules = object.rules?.map(({ text, where }) => element('li', {}, text, place(where))) ?? [];
+  const head = element('p', { class: 'foreign' }, purposeText(object, by), place(object.where));
+  return rules.length === 0 ? [head] : [head, element('ul', { class: 'parts foreign' }, ...rules)];
 }
 
 /** Returns the purpose of an object. A deleted one had it. */

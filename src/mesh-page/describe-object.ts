@@ -110,6 +110,32 @@ function faultShare(fault: Json): string {
   return `${numberAt(fault, 'percentage', 'value') ?? 100} % of those of a route`;
 }
 
+/**
+ * Returns the destinations to which an object lets proxies send copies of requests, as in the names of Envoy's clusters.
+ *
+ * @example
+ * mirrorTargets(virtualService); // ['v2|reviews.default.svc.cluster.local']
+ */
+export function mirrorTargets(object: KubeObject): string[] {
+  const spec = specOf(object);
+  const namespace = namespaceOf(object);
+  const hostOf = (name: string, of = namespace): string =>
+    name.includes('.') ? name : `${name}.${of}.svc.cluster.local`;
+  const ofIstio = objectsAt(spec, 'http').flatMap((rule) =>
+    [valueAt(rule, 'mirror'), ...objectsAt(rule, 'mirrors').map((one) => valueAt(one, 'destination'))].map(
+      (one) => [textAt(one, 'subset') ?? '', textAt(one, 'host')] as const,
+    ),
+  );
+  const ofApi = objectsAt(spec, 'rules').flatMap((rule) =>
+    objectsAt(rule, 'filters').map((filter) => {
+      const backend = valueAt(filter, 'requestMirror', 'backendRef');
+      const name = textAt(backend, 'name');
+      return ['', name && hostOf(name, textAt(backend, 'namespace'))] as const;
+    }),
+  );
+  return [...ofIstio, ...ofApi].flatMap(([subset, host]) => (host === undefined ? [] : [`${subset}|${hostOf(host)}`]));
+}
+
 /** Reports whether a policy only logs what it would do. */
 export function isDryRun({ metadata }: KubeObject): boolean {
   return metadata.annotations?.['istio.io/dry-run'] === 'true';

@@ -11,7 +11,7 @@ import type {
   TrafficAround,
   VersionTraffic,
 } from '../page/model/mesh-page-data.ts';
-import { appliesTo, isDryRun, specOf } from './describe-object.ts';
+import { appliesTo, isDryRun, mirrorTargets, specOf } from './describe-object.ts';
 import { NodeDirectory, outsideId } from './node-directory.ts';
 import { meshChange, meshObject } from './object-texts.ts';
 import { RefusalWindow } from './refusal-window.ts';
@@ -75,12 +75,13 @@ export class MeshModel {
     const { atMs, objects, changes, pods } = observation;
     this.last = observation;
     const nodes = new NodeDirectory(observation, this.others);
-    this.traffic.add(observation, nodes);
-    this.traffic.forget(pods, nodes);
     if (objects !== undefined) {
       this.objects = objects;
       this.shownObjects = objects.map((one) => meshObject(one, this.rootNamespace));
     }
+    const mirrors = new Set(this.objects.flatMap(({ object }) => mirrorTargets(object)));
+    this.traffic.add(observation, nodes, mirrors);
+    this.traffic.forget(pods, nodes);
     const sinceMs = this.traffic.startMs ?? atMs - windowMs;
     this.refusals.add(observation.refusals, nodes, sinceMs, (pod) => this.allowing(pod));
     const added = changes.map((change) => meshChange(change, this.rootNamespace));

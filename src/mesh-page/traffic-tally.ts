@@ -22,6 +22,7 @@ export class Tally {
   private plainText = 0;
   private tcpBytes = 0;
   private retries = 0;
+  private copies = 0;
   /** Requests whose duration is known. */
   private timed = 0;
   private durationMs = 0;
@@ -35,12 +36,17 @@ export class Tally {
 
   /** True if nothing was counted. A proxy counts a retry before its request has ended. */
   get isEmpty(): boolean {
-    return this.requests === 0 && this.retries === 0;
+    return this.requests === 0 && this.retries === 0 && this.copies === 0;
   }
 
   /** Adds requests that the caller's proxy has sent again. */
   addRetries(count: number): void {
     this.retries += count;
+  }
+
+  /** Adds copies of requests that the caller's proxy has sent. Their answers are dropped. */
+  addCopies(count: number): void {
+    this.copies += count;
   }
 
   /**
@@ -75,6 +81,7 @@ export class Tally {
     this.plainText += sign * other.plainText;
     this.tcpBytes += sign * other.tcpBytes;
     this.retries += sign * other.retries;
+    this.copies += sign * other.copies;
     this.timed += sign * other.timed;
     this.durationMs += sign * other.durationMs;
     for (const [status, count] of other.byStatus) increase(this.byStatus, status, sign * count);
@@ -83,7 +90,7 @@ export class Tally {
 
   /** Returns the counts. Rates are over a time in milliseconds. */
   traffic(windowMs: number): Traffic {
-    const { requests, errors, rejected, mtls, plainText, tcpBytes, retries, timed, durationMs } = this;
+    const { requests, errors, rejected, mtls, plainText, tcpBytes, retries, copies, timed, durationMs } = this;
     // Times of the requests of the time before may come late.
     const isTimed = requests > 0 && timed > 0;
     const meanMs = isTimed ? durationMs / timed : undefined;
@@ -102,6 +109,7 @@ export class Tally {
       ...(p95Ms === undefined ? {} : { p95Ms: rounded(p95Ms) }),
       ...(tcpBytes === 0 ? {} : { tcpBytes }),
       ...(retries === 0 ? {} : { retries }),
+      ...(copies === 0 ? {} : { copies }),
     };
   }
 
@@ -131,6 +139,14 @@ function increase<K>(counts: Map<K, number>, key: K, by: number): void {
 /** Returns the limit of the bucket before. */
 function shortestOf(mostMs: number): number {
   return durationLimitsMs.findLast((limit) => limit < mostMs) ?? 0;
+}
+
+/** Flags of requests that were not sent to a pod. */
+const unsent = /\b(?:UH|UF|UO|NR|NC|FI|RL|UAEX)\b/;
+
+/** Reports whether a request was sent to a pod, with or without an answer. */
+export function wasSent({ flags }: TrafficSeries): boolean {
+  return !unsent.test(flags);
 }
 
 /** Reports whether requests reached the callee: no flag says that the caller's proxy answered. */

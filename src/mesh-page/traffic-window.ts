@@ -1,7 +1,7 @@
 import type { Observation, ObservedPod, PodTraffic } from '../istio/live/observation.ts';
 import type { TrafficSeries } from '../istio/observe/traffic-series.ts';
 import { type NodeDirectory, nodeIdOf, podKey, unknownVersion } from './node-directory.ts';
-import { type Counts, Tally } from './traffic-tally.ts';
+import { type Counts, Tally, wasSent } from './traffic-tally.ts';
 
 /** Time that the traffic of an edge covers, in milliseconds. */
 export const windowMs = 60_000;
@@ -18,9 +18,15 @@ export interface EdgeEnds {
   readonly to: string;
 }
 
-/** Retries between two observations. */
+/** Retries, or copies, between two observations. */
 interface Retries extends EdgeEnds {
   readonly count: number;
+}
+
+/** Requests that a proxy has sent to a cluster, and those of them that are no calls and no retries: copies. */
+interface Sent {
+  readonly count: number;
+  readonly copies: number;
 }
 
 /** Requests of one series between two observations. */
@@ -68,8 +74,9 @@ export function edgeId({ from, to }: EdgeEnds): string {
 class EdgeSums {
   readonly byEdge = new Map<string, EdgeTally & { readonly versions: Map<string, VersionTally> }>();
 
-  static of(flows: readonly Flow[], retries: readonly Retries[]): EdgeSums {
+  static of(flows: readonly Flow[], retries: readonly Retries[], copies: readonly Retries[]): EdgeSums {
     const sums = new EdgeSums();
+    for (const { from, to, count } of copies) sums.edge(from, to).all.addCopies(count);
     for (const { from, to, count } of retries) sums.edge(from, to).all.addRetries(count);
     for (const { from, to, fromVersion, toVersion, series, counts, isSecurityKnown } of flows) {
       const sum = sums.edge(from, to);
@@ -112,6 +119,8 @@ export class TrafficWindow {
   private readonly last = new Map<string, Map<string, Counts>>();
   /** Last counters of retries by pod and cluster. */
   private readonly lastRetries = new Map<string, ReadonlyMap<string, number>>();
+  /** Last counters of sent requests by pod and cluster. */
+  private readonly lastSent = new Map<string, ReadonlyMap<string, Sent>>();
   private lastMs: number | undefined;
   /** Pods whose proxies did not answer when the window began. What they have counted so far is older. */
   private unread: ReadonlySet<string> = new Set();
@@ -134,16 +143,29 @@ export class TrafficWindow {
     return this.totals;
   }
 
-  /** Adds what was counted since the observation before. The first one only begins the window. */
+  /**
+   * Adds what was counted since the observation before. The first one only begins the window.
+   *
+   * @param mirrors destinations of copies: Envoy itself sends other requests that are no calls, such as its spans
+   */
   add(
     { atMs, traffic, pods, countedSinceMs = 0 }: Pick<Observation, 'atMs' | 'traffic' | 'pods' | 'countedSinceMs'>,
     nodes: NodeDirectory,
+    mirrors: ReadonlySet<string> = new Set(),
   ): void {
     const isFirst = this.lastMs === undefined || atMs - this.lastMs > windowMs || countedSinceMs > this.lastMs;
     const flowsByPod = traffic.map((one) => ({ pod: one.pod, flows: this.flowsOf(one, nodes) }));
     const flows = flowsByPod.filter(({ pod }) => !this.unread.has(pod)).flatMap((one) => one.flows);
     const retriesByPod = traffic.map((one) => ({ pod: one.pod, retries: this.retriesOf(one, nodes) }));
     const retries = retriesByPod.filter(({ pod }) => !this.unread.has(pod)).flatMap((one) => one.retries);
+    const copies = traffic
+      .map((one) => ({ pod: one.pod, copies: this.copiesOf(one, nodes, mirrors) }))
+      .filter(({ pod }) => !isFirst && !this.unread.has(pod))
+      .flatMap((one) => one.copies);
+    for (const { from, to } of copies) {
+      const id = edgeId({ from, to });
+      if (!this.totals.has(id)) this.totals.set(id, { from, to, count: 0, protocols: new Set() });
+    }
     for (const { from, to, series, counts } of flowsByPod.flatMap((one) => one.flows)) {
       const id = edgeId({ from, to });
       const total = this.totals.get(id) ?? { from, to, count: 0, protocols: new Set() };
@@ -151,7 +173,7 @@ export class TrafficWindow {
       total.protocols.add(series.protocol);
       this.totals.set(id, total);
     }
-    if (!isFirst) this.push({ startMs: this.lastMs ?? atMs, endMs: atMs, sums: EdgeSums.of(flows, retries) });
+    if (!isFirst) this.push({ startMs: this.lastMs ?? atMs, endMs: atMs, sums: EdgeSums.of(flows, retries, copies) });
     this.lastMs = atMs;
     const unread = isFirst ? pods.filter(({ hasSidecar }) => hasSidecar).map(podKey) : [...this.unread];
     const read = new Set(traffic.map(({ pod }) => pod));
@@ -222,10 +244,40 @@ export class TrafficWindow {
     });
   }
 
+  /**
+   * Returns the copies that a proxy has sent since the observation before. Its counters are not read at the same moment, so
+   * only more copies than ever before are new ones.
+   */
+  private copiesOf(
+    { pod, series, retries, sent = [] }: PodTraffic,
+    nodes: NodeDirectory,
+    mirrors: ReadonlySet<string>,
+  ): Retries[] {
+    const own = nodes.pod(pod);
+    if (own === undefined) return [];
+    const known = this.lastSent.get(pod);
+    const current = new Map<string, Sent>();
+    const calls = new Map<string, number>();
+    for (const one of series)
+      if (one.reporter === 'source' && wasSent(one))
+        calls.set(one.cluster, (calls.get(one.cluster) ?? 0) + one.requests);
+    for (const { cluster, count } of retries) calls.set(cluster, (calls.get(cluster) ?? 0) + count);
+    this.lastSent.set(pod, current);
+    return sent.flatMap(({ cluster, count }): Retries[] => {
+      const last = known?.get(cluster);
+      const before = last === undefined || count < last.count ? 0 : last.copies;
+      const copies = Math.max(before, count - (calls.get(cluster) ?? 0));
+      current.set(cluster, { count, copies });
+      const isMirror = mirrors.has(cluster.split('|').slice(2).join('|'));
+      const to = copies === before || !isMirror ? undefined : nodes.cluster(cluster, '', own);
+      return to === undefined ? [] : [{ from: nodeIdOf(own), to, count: copies - before }];
+    });
+  }
+
   /** Forgets pods that are gone, and edges without traffic whose ends are gone. */
   forget(pods: Observation['pods'], nodes: NodeDirectory): void {
     const kept = new Set(pods.map(podKey));
-    for (const counters of [this.last, this.lastRetries])
+    for (const counters of [this.last, this.lastRetries, this.lastSent])
       for (const pod of counters.keys()) if (!kept.has(pod)) counters.delete(pod);
     for (const [id, { from, to }] of this.totals)
       if (!this.sums.byEdge.has(id) && !(nodes.has(from) && nodes.has(to))) this.totals.delete(id);

@@ -59,6 +59,18 @@ spec:
       retries: { attempts: 2, retryOn: 5xx }
 `,
 };
+const mirror = {
+  name: 'mirror.yaml',
+  text: `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: service3 }
+spec:
+  hosts: [service3]
+  http:
+    - route: [{ destination: { host: service3 } }]
+      mirror: { host: service4 }
+`,
+};
 const longestWaitMs = 90_000;
 
 /** Reader of the events of a page. */
@@ -270,6 +282,18 @@ suite('the page of a local mesh', { timeout: 900_000 }, () => {
       'sidecar service3.default 503 2 of 3',
       'sidecar service3.default 200 3 of 3',
     ]);
+  });
+
+  test('counts the copies of a mirror apart from calls, also to a service that gets no calls', async () => {
+    await apply(mirror);
+    for (let count = 0; count < 4; count++) await call('/@service1/@service3/x');
+    const { traffic } = await edgeWith('service1', 'service4', (one) => one.traffic.copies === 4);
+    assert.equal(traffic.requests, 0);
+    assert.ok((await edgeWith('service1', 'service3', () => true)).traffic.copies === undefined);
+    const [object] = events.state?.changes[0]?.objects ?? [];
+    const text = 'All requests: to service3; send a copy of each to service4.';
+    assert.deepEqual(object?.rules, [{ text, where: 'mirror.yaml:7' }]);
+    await askMesh(name, { kind: 'delete', sources: [mirror] }, AbortSignal.timeout(240_000));
   });
 
   test('shows a trace with the spans of apps and sidecars', async () => {

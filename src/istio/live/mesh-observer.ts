@@ -8,7 +8,7 @@ import { readTrafficStats } from '../observe/metrics-endpoint.ts';
 import { NewLines } from '../observe/new-lines.ts';
 import { PodDirectory } from '../observe/pod-directory.ts';
 import { parseRefusals } from '../observe/refused-requests.ts';
-import { retrySeries, trafficSeries } from '../observe/traffic-series.ts';
+import { retrySeries, sentSeries, trafficSeries } from '../observe/traffic-series.ts';
 import { entryName } from '../resources/entry-names.ts';
 import { externalHostsAnnotation } from '../resources/installation.ts';
 import type { ManifestSource } from '../resources/manifest.ts';
@@ -118,6 +118,7 @@ export class MeshObserver {
       pod: `${one.pod.namespace}/${one.pod.name}`,
       series: trafficSeries(one, directory),
       retries: retrySeries(one),
+      sent: sentSeries(one),
     }));
   }
 

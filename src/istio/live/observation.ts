@@ -1,5 +1,5 @@
 import type { RefusedRequest } from '../observe/refused-requests.ts';
-import type { RetrySeries, TrafficSeries } from '../observe/traffic-series.ts';
+import type { RetrySeries, SentSeries, TrafficSeries } from '../observe/traffic-series.ts';
 import type { ManifestSource } from '../resources/manifest.ts';
 import type { KubeObject, Labels } from '../resources/objects.ts';
 
@@ -58,6 +58,8 @@ export interface PodTraffic {
   readonly pod: string;
   readonly series: readonly TrafficSeries[];
   readonly retries: readonly RetrySeries[];
+  /** Absent if the proxy does not count them. */
+  readonly sent?: readonly SentSeries[];
 }
 
 export interface PodRefusal {

@@ -78,8 +78,8 @@ function startContainer(
  */
 const countedStats = ['.upstream_rq_total', '.upstream_cx_total', '.fault.delays_injected'];
 
-/** Statistic that the page of a mesh reads besides those of `metricsFilter`. */
-const retryStat = '.upstream_rq_retry';
+/** Statistics that the page of a mesh reads besides those of `metricsFilter` and `countedStats`. */
+const pageStats = ['.upstream_rq_retry', '.upstream_rq_active'];
 
 /** Returns the configuration of a proxy with the paths of this machine, and with what makes its changes visible at once. */
 function proxyConfig(injected: string, { envoy, bootstrapTemplate }: ProxyImage): string {
@@ -94,7 +94,7 @@ function proxyConfig(injected: string, { envoy, bootstrapTemplate }: ProxyImage)
     // Duration for which connections of a replaced filter chain keep the old rules.
     drainDuration: '1s',
     ...given,
-    proxyStatsMatcher: { ...otherStats, inclusionSuffixes: [...inclusionSuffixes, ...countedStats, retryStat] },
+    proxyStatsMatcher: { ...otherStats, inclusionSuffixes: [...inclusionSuffixes, ...countedStats, ...pageStats] },
     binaryPath: envoy,
     proxyBootstrapTemplatePath: bootstrapTemplate,
     // Makes access logs visible at once.

@@ -57,7 +57,7 @@ async function meshMetrics(pods: readonly MeshPod[], signal: AbortSignal): Promi
   return [istioMetrics(stats, new PodDirectory(pods)), '# TYPE meshmock_proxy_up gauge\n', ...up].join('');
 }
 
-/** Reads the statistics of `metricsFilter` and the retries from proxies, without those that do not answer. */
+/** Reads the statistics of `metricsFilter`, and the retries and requests of clusters, from proxies, without those that do not answer. */
 export async function readTrafficStats(proxies: readonly MeshPod[], signal: AbortSignal): Promise<ProxyStats[]> {
   const texts = await Promise.all(proxies.map((pod) => trafficStats(pod, signal)));
   return proxies.flatMap((pod, index): ProxyStats[] => {
@@ -69,7 +69,7 @@ export async function readTrafficStats(proxies: readonly MeshPod[], signal: Abor
 /** Reads what a proxy has counted so far. Returns undefined if the proxy does not answer. */
 async function trafficStats({ name, address }: MeshPod, signal: AbortSignal): Promise<string | undefined> {
   const timeout = AbortSignal.any([signal, AbortSignal.timeout(proxyTimeoutMs)]);
-  const filter = encodeURIComponent('^istio[.]|^cluster[.].*[.]upstream_rq_retry$');
+  const filter = encodeURIComponent('^istio[.]|^cluster[.].*[.]upstream_rq_(retry|total|active)$');
   const url = `http://${address}:15090/stats/prometheus?usedonly&filter=${filter}`;
   return fetchText(`the proxy of ${name}`, url, timeout).catch(() => undefined);
 }

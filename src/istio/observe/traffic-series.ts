@@ -49,10 +49,35 @@ export interface RetrySeries {
 /** Returns the retries of a proxy, by cluster. */
 export function retrySeries({ text }: Pick<ProxyStats, 'text'>): RetrySeries[] {
   const samples = [...parseSamples(text, (name) => name === 'envoy_cluster_upstream_rq_retry')];
-  return samples.flatMap(({ labels: { cluster_name: name = '' }, value }): RetrySeries[] =>
-    // Statistics have a semicolon after the name, so that it cannot be taken for the name of a statistic.
-    name.startsWith('outbound|') && value > 0 ? [{ cluster: name.replace(/;$/, ''), count: value }] : [],
-  );
+  return samples.flatMap(({ labels, value }): RetrySeries[] => {
+    const cluster = outboundCluster(labels.cluster_name);
+    return cluster !== undefined && value > 0 ? [{ cluster, count: value }] : [];
+  });
+}
+
+/** Requests that a proxy has sent to one of Envoy's clusters, also those that are not calls: retries and copies. */
+export interface SentSeries {
+  readonly cluster: string;
+  /** Number of requests that have ended since the proxy has started. */
+  readonly count: number;
+}
+
+/** Returns the requests that a proxy has sent, by cluster. Those that have not ended are left out, as in its other counters. */
+export function sentSeries({ text }: Pick<ProxyStats, 'text'>): SentSeries[] {
+  const counts = new Map<string, number>();
+  for (const { name, labels, value } of parseSamples(text, (one) =>
+    /^envoy_cluster_upstream_rq_(?:total|active)$/.test(one),
+  )) {
+    const cluster = outboundCluster(labels.cluster_name);
+    const sign = name.endsWith('active') ? -1 : 1;
+    if (cluster !== undefined) counts.set(cluster, (counts.get(cluster) ?? 0) + sign * value);
+  }
+  return [...counts].map(([cluster, count]) => ({ cluster, count }));
+}
+
+/** Returns the name of a cluster of the mesh. Statistics have a semicolon after it, so that it is not taken for one of their names. */
+function outboundCluster(name = ''): string | undefined {
+  return name.startsWith('outbound|') ? name.replace(/;$/, '') : undefined;
 }
 
 interface Counters {

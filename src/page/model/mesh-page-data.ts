@@ -134,6 +134,8 @@ export interface Traffic {
   readonly tcpBytes?: number;
   /** Requests that the caller's proxy has sent again after a failure. Each request counts once, with its last answer. */
   readonly retries?: number;
+  /** Copies of requests that the caller's proxy has sent for a mirror. Their answers are dropped, and they are no requests here. */
+  readonly copies?: number;
 }
 
 export interface VersionTraffic {

@@ -5,7 +5,7 @@ import type { Observation, ObservedPod, PodRefusal } from '../../../src/istio/li
 import { RefusalSenders } from '../../../src/istio/live/refusal-senders.ts';
 import { PodDirectory } from '../../../src/istio/observe/pod-directory.ts';
 import { parseRefusals, type RefusedRequest } from '../../../src/istio/observe/refused-requests.ts';
-import { retrySeries, trafficSeries } from '../../../src/istio/observe/traffic-series.ts';
+import { retrySeries, sentSeries, trafficSeries } from '../../../src/istio/observe/traffic-series.ts';
 import { MeshModel } from '../../../src/mesh-page/mesh-model.ts';
 import { NodeDirectory } from '../../../src/mesh-page/node-directory.ts';
 import { type EdgeTally, TrafficWindow } from '../../../src/mesh-page/traffic-window.ts';
@@ -65,6 +65,7 @@ function observation(atMs: number, texts: readonly (readonly [ObservedPod, strin
       pod: `default/${of.name}`,
       series: trafficSeries({ pod: of, text }, directory),
       retries: retrySeries({ text }),
+      sent: sentSeries({ text }),
     })),
     refusals: [],
     objectsVersion: 1,
@@ -110,6 +111,47 @@ suite('traffic of a mesh', () => {
       model.add(observation(atMs, [[front, sent('v1', '200', '-', 1) + retried(1)]]));
     assert.equal(edgeOf(model, 'front.default back.default')?.traffic.requests, 0);
     assert.equal(retriesOf(), undefined);
+  });
+
+  test('copies for a mirror are the requests to its destination that are neither calls nor retries', () => {
+    const mirror = { mirror: { host: 'back', subset: 'v2' } };
+    const object = {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'VirtualService',
+      metadata: { name: 'back', namespace: 'default' },
+      spec: { hosts: ['back'], http: [mirror] },
+    };
+    const toCluster = (cluster: string, total: number, active: number): string =>
+      `envoy_cluster_upstream_rq_total{cluster_name="${cluster};"} ${total}\nenvoy_cluster_upstream_rq_active{cluster_name="${cluster};"} ${active}\n`;
+    const cluster = 'outbound|8080|v2|back.default.svc.cluster.local';
+    const traceCluster = 'outbound|4317||jaeger.default.svc.cluster.local';
+    const textOf = (calls: number, total: number, active = 0): string =>
+      sent('v2', '200', '-', calls).replace('|8080||', '|8080|v2|') +
+      retried(1, 'v2') +
+      toCluster(cluster, total, active) +
+      toCluster(traceCluster, total, 0);
+    const model = new MeshModel('mesh');
+    const copiesAfter = (atMs: number, text: string): (number | undefined)[] => {
+      model.add(observation(atMs, [[front, text]], { objects: [{ object, changedMs: 1 }] }));
+      const { edges } = model.state(() => undefined, undefined);
+      assert.deepEqual(
+        edges.map(({ id }) => id),
+        ['front.default back.default'],
+      );
+      return [edges[0]?.traffic.requests, edges[0]?.traffic.copies];
+    };
+    assert.deepEqual(copiesAfter(1000, textOf(5, 9)), [0, undefined]);
+    assert.deepEqual(copiesAfter(2000, textOf(7, 18, 1)), [2, 6]);
+    // A request that has ended in one counter is not a copy that is taken back, and not a new one later.
+    assert.deepEqual(copiesAfter(3000, textOf(8, 18, 1)), [3, 6]);
+    assert.deepEqual(copiesAfter(4000, textOf(8, 19, 1)), [3, 6]);
+    const plainModel = new MeshModel('mesh');
+    for (const [atMs, total] of [
+      [1000, 9],
+      [2000, 99],
+    ] as const)
+      plainModel.add(observation(atMs, [[front, textOf(5, total)]]));
+    assert.equal(edgeOf(plainModel, 'front.default back.default')?.traffic.copies, undefined);
   });
 
   test('rates, statuses, versions and mutual TLS are those since the observation before', () => {

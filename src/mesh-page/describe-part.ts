@@ -53,6 +53,13 @@ export function apiRouteText(rule: JsonObject): string {
   return `${condition}: ${actions.length === 0 ? 'pass' : actions.join('; ')}.`;
 }
 
+/** Returns the requests that a rule of a route is for, in words; undefined if it is for all. */
+export function routeCondition(rule: JsonObject): string | undefined {
+  const texts = [...objectsAt(rule, 'match').map(matchText), ...objectsAt(rule, 'matches').map(apiMatchText)];
+  const isForAll = texts.some((text) => /^(?:any request|(?:path|uri) begins with "\/")$/.test(text));
+  return isForAll || texts.length === 0 ? undefined : texts.join(', or whose ');
+}
+
 /** Returns a sentence about a rule of an AuthorizationPolicy. */
 export function policyRuleText(rule: JsonObject, action: string): string {
   const froms = objectsAt(rule, 'from').map((one) => fieldsText(valueAt(one, 'source')));

@@ -8,9 +8,10 @@ import {
   textsAt,
   valueAt,
 } from '../diff/pieces/json.ts';
+import { optional } from '../error/optional.ts';
 import { groupOf, type KubeObject } from '../istio/resources/objects.ts';
 import { list, specOf } from './describe-object.ts';
-import { apiRouteText, httpRouteText, policyRuleText, targetsText } from './describe-part.ts';
+import { apiRouteText, httpRouteText, policyRuleText, routeCondition, targetsText } from './describe-part.ts';
 import { type DescribedRule, trafficPolicyTexts } from './describe-traffic-policy.ts';
 
 /** Returns what the rules and settings of an object do, a sentence for each; none for kinds whose purpose says all. */
@@ -54,7 +55,11 @@ export function describedRules(object: KubeObject): DescribedRule[] {
 }
 
 function each(spec: Json, field: string, textOf: (part: JsonObject) => string): DescribedRule[] {
-  return objectsAt(spec, field).map((part, index) => ({ path: ['spec', field, String(index)], text: textOf(part) }));
+  return objectsAt(spec, field).map((part, index) => ({
+    path: ['spec', field, String(index)],
+    text: textOf(part),
+    ...optional('condition', routeCondition(part)),
+  }));
 }
 
 function labelsText(labels: Json | undefined): string {

@@ -6,6 +6,8 @@ export interface DescribedRule {
   /** Place in the object, such as `['spec', 'http', '0']`. */
   readonly path: readonly string[];
   readonly text: string;
+  /** Requests that a rule of a route is for; absent if it is for all. */
+  readonly condition?: string;
 }
 
 /**

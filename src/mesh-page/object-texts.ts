@@ -106,8 +106,9 @@ function changedRules(object: KubeObject, manifest: Manifest | undefined): Chang
   const rules = describedRules(object);
   const left = rules.length - mostRules;
   return [
-    ...rules.slice(0, mostRules).map(({ path, text }) => ({
+    ...rules.slice(0, mostRules).map(({ path, text, condition }) => ({
       text: shortened(text),
+      ...optional('condition', condition && shortened(condition)),
       ...optional('where', placeOf(manifest, path)),
     })),
     ...(left > 0 ? [{ text: `And ${count(left, 'more rule')}.` }] : []),

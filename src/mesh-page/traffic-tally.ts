@@ -23,6 +23,7 @@ export class Tally {
   private tcpBytes = 0;
   private retries = 0;
   private copies = 0;
+  private passedOn = 0;
   /** Requests whose duration is known. */
   private timed = 0;
   private durationMs = 0;
@@ -59,6 +60,7 @@ export class Tally {
     this.requests += requests;
     if (outcome === 'error') this.errors += requests;
     if (outcome === 'rejected') this.rejected += requests;
+    if (isPassedOn(series)) this.passedOn += requests;
     if (isSecurityKnown && series.isMutual) this.mtls += requests;
     else if (isSecurityKnown && hasReached(series)) this.plainText += requests;
     this.tcpBytes += tcpBytes;
@@ -82,6 +84,7 @@ export class Tally {
     this.tcpBytes += sign * other.tcpBytes;
     this.retries += sign * other.retries;
     this.copies += sign * other.copies;
+    this.passedOn += sign * other.passedOn;
     this.timed += sign * other.timed;
     this.durationMs += sign * other.durationMs;
     for (const [status, count] of other.byStatus) increase(this.byStatus, status, sign * count);
@@ -90,7 +93,8 @@ export class Tally {
 
   /** Returns the counts. Rates are over a time in milliseconds. */
   traffic(windowMs: number): Traffic {
-    const { requests, errors, rejected, mtls, plainText, tcpBytes, retries, copies, timed, durationMs } = this;
+    const { requests, errors, rejected, mtls, plainText, tcpBytes, retries, copies, passedOn, timed, durationMs } =
+      this;
     // Times of the requests of the time before may come late.
     const isTimed = requests > 0 && timed > 0;
     const meanMs = isTimed ? durationMs / timed : undefined;
@@ -110,6 +114,7 @@ export class Tally {
       ...(tcpBytes === 0 ? {} : { tcpBytes }),
       ...(retries === 0 ? {} : { retries }),
       ...(copies === 0 ? {} : { copies }),
+      ...(passedOn === 0 ? {} : { passedOn }),
     };
   }
 
@@ -139,6 +144,14 @@ function increase<K>(counts: Map<K, number>, key: K, by: number): void {
 /** Returns the limit of the bucket before. */
 function shortestOf(mostMs: number): number {
   return durationLimitsMs.findLast((limit) => limit < mostMs) ?? 0;
+}
+
+/**
+ * Reports whether the callee itself answered as a meshmock does if a call of its own has failed or timed out. Flags would say
+ * that a proxy answered, except for the last of several attempts.
+ */
+function isPassedOn({ protocol, responseCode, flags }: TrafficSeries): boolean {
+  return protocol === 'http' && ['502', '504'].includes(responseCode) && ['-', 'URX'].includes(flags);
 }
 
 /** Flags of requests that were not sent to a pod. */

@@ -26,6 +26,7 @@ export function traffic(byStatus: Readonly<Record<string, number>>, more: Partia
     errors: sumOf(/^5|no answer|^grpc (?!OK)/),
     rejected: sumOf(/^4/),
     mtls: requests,
+    passedOn: sumOf(/^50[24]/),
     byStatus,
     meanMs: 4.2,
     p95Ms: 11,

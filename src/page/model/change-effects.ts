@@ -3,7 +3,7 @@ import type { Counts } from '../../reply/reply.ts';
 import { timingOf } from './compare-runs.ts';
 import { inheritedEdges } from './mesh-graph.ts';
 import type { MeshChange, MeshEdge, MeshState, Traffic, TrafficAround } from './mesh-page-data.ts';
-import { passedOnOf, reasonWords } from './mesh-words.ts';
+import { copiesText, reasonWords } from './mesh-words.ts';
 
 /** Difference of an edge's traffic around a change. */
 export interface ChangeEffect {
@@ -43,6 +43,7 @@ export class ChangeMemory {
   /** Adds what a state shows of its newest change. */
   learn(state: MeshState): void {
     const inherited = inheritedEdges(state);
+    const copied = new Set(state.edges.filter(isCopied).map(({ to }) => to));
     for (const edge of state.edges) {
       const { around } = edge;
       const change = state.changes.find(({ number }) => number === around?.change);
@@ -51,7 +52,7 @@ export class ChangeMemory {
       this.byChange.set(change.number, effects);
       // Refusals of a later time than the compared one have causes of their own.
       if (effects.has(edge.id) && state.atMs > change.atMs + comparedMs) continue;
-      effects.set(edge.id, effectOf(edge, around, change, inherited.has(edge.id)));
+      effects.set(edge.id, effectOf(edge, around, change, inherited.has(edge.id), copied.has(edge.from)));
     }
   }
 
@@ -59,7 +60,7 @@ export class ChangeMemory {
   effectsOf(change: MeshChange): readonly ChangeEffect[] {
     const effects = withConsequences([...(this.byChange.get(change.number)?.values() ?? [])]);
     return effects
-      .filter(({ around }) => around.before.requests + around.after.requests > 0)
+      .filter(({ around, differences }) => around.before.requests + around.after.requests > 0 || differences.length > 0)
       .sort((a, b) => rankOf(a) - rankOf(b));
   }
 }
@@ -79,7 +80,13 @@ function withConsequences(effects: readonly ChangeEffect[]): ChangeEffect[] {
 
 /** Reports whether calls failed before a change as they do if a call further on fails. */
 function failedFurtherOn({ around: { before } }: ChangeEffect): boolean {
-  return passedOnOf(before) > 0 && passedOnOf(before) >= before.errors + before.rejected;
+  const { passedOn = 0, errors, rejected } = before;
+  return passedOn > 0 && passedOn >= errors + rejected;
+}
+
+/** Reports whether a proxy sends copies of requests since a change. */
+function isCopied({ around }: MeshEdge): boolean {
+  return around !== undefined && (around.after.copies ?? 0) > 0 && around.before.copies === undefined;
 }
 
 /** Reports whether slowness is the only difference. */
@@ -99,6 +106,7 @@ export function effectOf(
   around: TrafficAround,
   change: MeshChange,
   isInherited: boolean,
+  isCallerCopied = false,
 ): ChangeEffect {
   const ids = new Set(change.objects.map(({ id }) => id));
   const existing = new Set(change.objects.filter((one) => one.change !== 'deleted').map(({ id }) => id));
@@ -119,9 +127,24 @@ export function effectOf(
   const reasons = isBetter ? [] : [...new Set(since.map(({ reason }) => reasonWords(reason)))];
   const refused = reasons.length === 0 ? [] : [`refused by a proxy: ${reasons.join(', ')}`];
   // An error is often faster than an answer, which is not news.
-  const differences =
+  const answers =
     counted.length > 0 ? [...counted, ...ended, ...refused] : least === 0 || isTooFew ? [] : timesOf(around);
+  const differences = [...answers, ...copiesOf(around), ...(isCallerCopied ? moreCalls(around) : [])];
   return { edge: edge.id, around, differences, isTooFew, causes, isInherited: isInherited && !isBetter, isBetter };
+}
+
+function copiesOf({ before, after }: TrafficAround): string[] {
+  const [old = 0, now = 0] = [before.copies, after.copies];
+  if (old > 0 && now === 0 && after.requests > 0) return ['no more copies'];
+  return old === 0 && now > 0 ? [`${copiesText(now)} since then, none before`] : [];
+}
+
+/** Least factor of rates that is a difference: the rate of what a client sends varies. */
+const leastFactor = 1.3;
+
+function moreCalls({ before: { perSecond: old }, after: { perSecond: now } }: TrafficAround): string[] {
+  if (old === 0 || now < leastFactor * old) return [];
+  return [`more calls: ${old.toFixed(1)} → ${now.toFixed(1)} a second, since the caller also gets copies`];
 }
 
 /** Statuses with which a call is refused. */

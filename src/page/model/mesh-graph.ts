@@ -1,6 +1,16 @@
 import type { DrawnEdge, DrawnGraph, DrawnNode } from './drawn-graph.ts';
 import type { MeshEdge, MeshNode, MeshState } from './mesh-page-data.ts';
-import { edgeLabel, failedOf, isQuiet, nameOf, passedOnOf, reasonWords, refusedOf, retriesText } from './mesh-words.ts';
+import {
+  copiesText,
+  edgeLabel,
+  failedOf,
+  isQuiet,
+  nameOf,
+  passedOnOf,
+  reasonWords,
+  refusedOf,
+  retriesText,
+} from './mesh-words.ts';
 
 /** Part of a mesh that is shown. */
 export interface MeshFilter {
@@ -37,7 +47,13 @@ export function meshGraph(state: MeshState, filter: MeshFilter): DrawnGraph {
   const usual = usualNamespace(nodes);
   return {
     nodes: nodes.map((node) => drawnNode(node, state.kind, usual, isDense)),
-    edges: edges.map((edge) => drawnEdge(edge, byId, { tone: toneOfEdge(edge, inherited), isDense })),
+    edges: edges.map((edge) =>
+      drawnEdge(edge, byId, {
+        tone: toneOfEdge(edge, inherited),
+        passedOn: passedOnOf(edge, state.edges),
+        isDense,
+      }),
+    ),
     isDense,
   };
 }
@@ -68,14 +84,12 @@ export function hasProblem({ traffic, refusals }: MeshEdge): boolean {
 }
 
 /**
- * Returns the ids of edges that failed only because a call further on failed: the caller got 502 or 504, which a meshmock
- * answers when a call of its own has failed.
+ * Returns the ids of edges that failed only because a call further on failed.
  */
 export function inheritedEdges({ edges }: MeshState): ReadonlySet<string> {
-  const failing = new Set(edges.filter(hasProblem).map(({ from }) => from));
   const inherited = edges.filter((edge) => {
-    const { errors } = edge.traffic;
-    return errors > 0 && edge.refusals.length === 0 && passedOnOf(edge.traffic) >= errors && failing.has(edge.to);
+    const passed = passedOnOf(edge, edges);
+    return passed > 0 && edge.refusals.length === 0 && passed >= edge.traffic.errors;
   });
   return new Set(inherited.map(({ id }) => id));
 }
@@ -93,12 +107,12 @@ export function toneOfEdge(edge: MeshEdge, inherited: ReadonlySet<string>): Draw
 function drawnEdge(
   edge: MeshEdge,
   byId: ReadonlyMap<string, MeshNode>,
-  { tone, isDense }: { readonly tone: DrawnEdge['tone']; readonly isDense: boolean },
+  { tone, passedOn, isDense }: Pick<DrawnEdge, 'tone'> & { readonly passedOn: number; readonly isDense: boolean },
 ): DrawnEdge {
   const { id, from, to, traffic } = edge;
   const lines = [
     edgeLabel(edge),
-    ...problemLines(edge, tone),
+    ...problemLines(edge, passedOn),
     ...(isDense && !hasProblem(edge) ? [] : safetyLines(edge)),
   ];
   const longest = Math.max(...lines.map((line) => line.length));
@@ -115,18 +129,20 @@ function drawnEdge(
   };
 }
 
-function problemLines(edge: MeshEdge, tone: DrawnEdge['tone']): string[] {
+function problemLines(edge: MeshEdge, passedOn: number): string[] {
   const { traffic, refusals } = edge;
   const refused = refusedOf(edge);
-  const errors = failedOf(edge);
+  const errors = failedOf(edge) - passedOn;
+  const share = (count: number, words: string): string[] =>
+    count === 0 ? [] : [`${percent(count, traffic.requests)} ${words}`];
   const reasons = [...new Set(refusals.map(({ reason }) => reasonWords(reason)))];
   const retries = retriesText(traffic);
   return [
     ...(retries === undefined ? [] : [retries]),
     ...(refused === 0 ? [] : [`${refused} refused by a proxy: ${reasons.join(', ')}`]),
-    ...(errors === 0
-      ? []
-      : [`${percent(errors, traffic.requests)} ${tone === 'inherited' ? 'fail further on' : 'errors'}`]),
+    ...share(errors, 'errors'),
+    ...share(passedOn, 'fail further on'),
+    ...(traffic.copies === undefined ? [] : [copiesText(traffic.copies)]),
   ];
 }
 

@@ -136,6 +136,8 @@ export interface Traffic {
   readonly retries?: number;
   /** Copies of requests that the caller's proxy has sent for a mirror. Their answers are dropped, and they are no requests here. */
   readonly copies?: number;
+  /** Requests that the callee itself answered with 502 or 504, as a meshmock does if a call of its own failed or timed out. */
+  readonly passedOn?: number;
 }
 
 export interface VersionTraffic {
@@ -232,6 +234,8 @@ export interface ChangedObject {
 /** Rule or setting of a changed object. */
 export interface ChangedRule {
   readonly text: string;
+  /** Requests that a rule of a route is for, such as `end-user is "jason"`; absent if it is for all. */
+  readonly condition?: string;
   /** `FILE:LINE` at the time of the change, if it is known. */
   readonly where?: string;
 }

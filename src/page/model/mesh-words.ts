@@ -104,6 +104,11 @@ export function retriesText({ retries = 0 }: Pick<Traffic, 'retries'>): string |
   return retries === 0 ? undefined : `${retries} ${retries === 1 ? 'retry' : 'retries'} by the proxy`;
 }
 
+/** Returns copies for a mirror in words. */
+export function copiesText(count: number): string {
+  return `${count} ${count === 1 ? 'copy' : 'copies'} for a mirror`;
+}
+
 /** Returns connections that were refused in words, such as `43 connections refused before a call (plain text)`. */
 export function refusedConnectionsText(count: number): string {
   return `${count} ${count === 1 ? 'connection' : 'connections'} refused before a call (${reasonWords('plain_text')})`;
@@ -155,14 +160,12 @@ export interface MeshSums {
   readonly failed: number;
   /** Answered with 4xx, or with a gRPC status that means the same, and not by a proxy as far as its log shows. */
   readonly rejected: number;
-  /** True if some of the failed ones may have failed only because a call further on failed: no counter tells. */
-  readonly isMixed: boolean;
   /** Failed only because a call further on failed. */
   readonly inherited: number;
 }
 
 /** Counts the requests of a mesh in the last minute. */
-export function meshSums({ edges }: MeshState, inherited: ReadonlySet<string>): MeshSums {
+export function meshSums({ edges }: MeshState): MeshSums {
   const busy = edges.filter((edge) => !isQuiet(edge));
   const sumOf = (countOf: (edge: MeshEdge) => number): number => edges.reduce((sum, edge) => sum + countOf(edge), 0);
   return {
@@ -170,21 +173,28 @@ export function meshSums({ edges }: MeshState, inherited: ReadonlySet<string>): 
     edges: busy.length,
     refused: sumOf((edge) => refusedOf(edge) - refusedConnectionsOf(edge)),
     connections: sumOf(refusedConnectionsOf),
-    failed: sumOf((edge) => (inherited.has(edge.id) ? 0 : failedOf(edge))),
-    isMixed: edges.some((edge) => !inherited.has(edge.id) && failedOf(edge) > 0 && mayPassOn(edge, edges)),
+    failed: sumOf((edge) => failedOf(edge) - passedOnOf(edge, edges)),
     rejected: sumOf(rejectedOf),
-    inherited: sumOf((edge) => (inherited.has(edge.id) ? edge.traffic.errors : 0)),
+    inherited: sumOf((edge) => passedOnOf(edge, edges)),
   };
 }
 
-/** Reports whether the callee of an edge may have passed on failures of its own calls. */
-function mayPassOn({ to, traffic }: MeshEdge, edges: readonly MeshEdge[]): boolean {
-  return passedOnOf(traffic) > 0 && failingCalls(to, edges).length > 0;
-}
+/** Proxies are not read at the same moment. So this number of failures may be missing, and this share. */
+const unreadCalls = 2;
+const unreadShare = 0.1;
 
-/** Returns the number of requests that failed as they do if a call further on fails. */
-export function passedOnOf({ byStatus }: Traffic): number {
-  return (byStatus['502'] ?? 0) + (byStatus['504'] ?? 0);
+/**
+ * Returns the number of requests that failed because a call further on failed: the callee itself answered with 502 or 504, and
+ * its own calls failed as often in the same time.
+ */
+export function passedOnOf(edge: MeshEdge, edges: readonly MeshEdge[]): number {
+  const passed = Math.min(edge.traffic.passedOn ?? 0, failedOf(edge));
+  const further = failingCalls(edge.to, edges).reduce(
+    (sum, one) => sum + one.traffic.errors + one.traffic.rejected + refusedConnectionsOf(one),
+    0,
+  );
+  const isAll = further > 0 && further + unreadCalls >= passed * (1 - unreadShare);
+  return isAll ? passed : Math.min(passed, further);
 }
 
 /** Returns the edges from a node on which requests of the last minute failed or were refused. */

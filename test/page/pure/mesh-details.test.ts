@@ -108,6 +108,18 @@ suite('events of objects say what their rules do, with values', () => {
       'rules.yaml:7 If end-user is "jason": to back v2.',
       'rules.yaml:8 All requests: to back v1 (90 %) and back v2 (10 %); send a copy of 40 % of them to back v2; wait at most 0.05s; retry up to 2 times after 5xx or reset, 1s for each attempt.',
     ]);
+    const record = {
+      number: 1,
+      atMs: 1,
+      by: 'apply',
+      objects: [{ change: 'created', after: object }],
+      more: 0,
+    } as const;
+    const [{ rules } = {}] = meshChange(record, 'istio-system').objects;
+    assert.deepEqual(
+      rules?.map(({ condition }) => condition),
+      ['end-user is "jason"', undefined],
+    );
     assert.deepEqual(rulesOf('VirtualService', { tcp: [{ route: [{ destination: { host: 'db' } }] }] }), [
       'TCP connections: to db.',
     ]);

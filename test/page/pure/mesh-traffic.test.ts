@@ -180,6 +180,16 @@ suite('traffic of a mesh', () => {
     ]);
   });
 
+  test('answers of the callee that pass on a failure are told from those of a proxy', () => {
+    const model = new MeshModel('mesh');
+    model.add(observation(1000, [[front, '']]));
+    const text =
+      sent('v1', '502', '-', 3) + sent('v1', '504', 'UT', 4) + sent('v1', '504', 'URX', 5) + sent('v1', '503', '-', 6);
+    model.add(observation(2000, [[front, text]]));
+    const { errors, passedOn } = edgeOf(model, 'front.default back.default')?.traffic ?? {};
+    assert.deepEqual([errors, passedOn], [18, 8]);
+  });
+
   test('requests leave the window after a minute, and counters that begin again count from zero', () => {
     const model = new MeshModel('mesh');
     model.add(observation(1000, [[front, sent('v1', '200', '-', 5)]]));

@@ -21,7 +21,7 @@ import {
 import { TraceReading } from '../../../src/page/model/trace-reading.ts';
 import { spanAction, traceRows, traceShares } from '../../../src/page/model/trace-rows.ts';
 import { Random } from '../../random.ts';
-import { demoState, demoTrace, demoTraces, edge, traffic } from '../mesh-fixture.ts';
+import { demoState, demoTrace, demoTraces, edge, service, traffic } from '../mesh-fixture.ts';
 
 const all = { namespace: '', name: '', onlyProblems: false };
 const change: MeshChange = { number: 2, atMs: 0, by: 'apply', objects: [], more: 0 };
@@ -164,15 +164,52 @@ test('what a change undoes is no longer refused, and no longer fails', () => {
   );
 });
 
-test('an edge with failures of its own and others that its callee may have passed on is not counted as own ones only', () => {
-  const failing = edge('b', 'c', traffic({ '504': 9 }));
-  const sumsOf = (byStatus: Readonly<Record<string, number>>): boolean => {
-    const state = { ...demoState('before'), edges: [edge('a', 'b', traffic(byStatus)), failing] };
-    return meshSums(state, inheritedEdges(state)).isMixed;
+test('failures that a callee passed on are told from its own by their status and by failures further on at the same time', () => {
+  const partsOf = (byStatus: Readonly<Record<string, number>>, further: number): readonly unknown[] => {
+    const own = edge('a', 'b', traffic(byStatus));
+    const state = { ...demoState('before'), edges: [own, edge('b', 'c', traffic({ '200': 50, '504': further }))] };
+    const { failed, inherited } = meshSums(state);
+    const tone = toneOfEdge(own, inheritedEdges(state));
+    const lines = meshGraph(
+      { ...state, nodes: [service('a'), service('b')].map((one) => ({ ...one, id: one.name })) },
+      all,
+    ).edges[0]?.lines.filter((line) => line.includes('%'));
+    return [failed - further, inherited, tone, ...(lines ?? [])];
   };
-  assert.ok(sumsOf({ '200': 60, '503': 26, '504': 36 }));
-  assert.ok(!sumsOf({ '200': 60, '503': 26 }));
-  assert.ok(!sumsOf({ '200': 60, '504': 36 }));
+  assert.deepEqual(partsOf({ '200': 38, '503': 26, '504': 36 }, 40), [
+    26,
+    36,
+    'bad',
+    '26 % errors',
+    '36 % fail further on',
+  ]);
+  assert.deepEqual(partsOf({ '200': 60, '502': 40 }, 40), [0, 40, 'inherited', '40 % fail further on']);
+  // Proxies are not read at the same moment.
+  assert.deepEqual(partsOf({ '200': 60, '502': 40 }, 37), [0, 40, 'inherited', '40 % fail further on']);
+  // Further calls have failed less often: the others are failures of the callee.
+  assert.deepEqual(partsOf({ '200': 60, '502': 40 }, 10), [30, 10, 'bad', '30 % errors', '10 % fail further on']);
+  assert.deepEqual(partsOf({ '200': 60, '502': 40 }, 0), [40, 0, 'bad', '40 % errors']);
+  assert.deepEqual(partsOf({ '200': 60, '503': 40 }, 40), [40, 0, 'bad', '40 % errors']);
+});
+
+test('copies for a mirror are a difference, and so are the calls that they cause further on', () => {
+  const [before, after] = [traffic({ '200': 600 }), traffic({ '200': 640 })];
+  const edges = [
+    edge('a', 'b', after, { around: { change: 2, before, after: { ...after, copies: 640 } } }),
+    edge('b', 'c', after, { around: { change: 2, before, after: traffic({ '200': 1280 }) } }),
+    edge('d', 'e', after, { around: { change: 2, before, after: traffic({ '200': 1280 }) } }),
+    edge('a', 'f', traffic({}), { around: { change: 2, before: traffic({}), after: traffic({}, { copies: 5 }) } }),
+  ];
+  const memory = new ChangeMemory();
+  memory.learn({ ...demoState('before'), edges, changes: [change] });
+  const found = memory.effectsOf(change).map((one) => `${one.edge}: ${one.differences.join('; ')}`);
+  assert.deepEqual(found.toSorted(), [
+    'a b: 640 copies for a mirror since then, none before',
+    'a f: 5 copies for a mirror since then, none before',
+    'b c: more calls: 10.0 → 21.3 a second, since the caller also gets copies',
+    'd e: ',
+  ]);
+  assert.deepEqual(differences({ before: traffic({ '200': 60 }, { copies: 9 }) }), ['no more copies']);
 });
 
 test('the cause of a call that fails further on is the failing call of its callee, with the object that refuses', () => {
@@ -201,7 +238,7 @@ test('failures of a service are counted beside refusals by a proxy, and 4xx are 
   const both = edge('a', 'b', traffic({ '200': 9, '403': 7, '500': 3 }, counts), {
     refusals: [{ ...refusal, count: 5, errors: 0 }],
   });
-  const { refused, failed, rejected } = meshSums({ ...demoState('after'), edges: [both] }, new Set());
+  const { refused, failed, rejected } = meshSums({ ...demoState('after'), edges: [both] });
   assert.deepEqual({ refused, failed, rejected }, { refused: 5, failed: 3, rejected: 2 });
   const drawn = meshGraph({ ...demoState('after'), edges: [{ ...both, from: 'service1.default' }] }, all).edges[0];
   assert.ok(drawn?.lines.includes('16 % errors'), String(drawn?.lines));
@@ -213,7 +250,7 @@ test('connections that are refused before a request are named apart from calls',
   const ends = ['service1.default', 'service3.default'] as const;
   const refused = edge(...ends, traffic({ '200': 1 }), { refusals: [{ ...refusal, reason: 'plain_text', count: 43 }] });
   const state = { ...demoState('after'), edges: [refused] };
-  const sums = meshSums(state, new Set());
+  const sums = meshSums(state);
   assert.deepEqual([sums.requests, sums.refused, sums.connections], [1, 0, 43]);
   assert.deepEqual(meshGraph(state, all).edges[0]?.lines.slice(0, 2), ['200', '43 refused by a proxy: plain text']);
   assert.equal(refusedConnectionsText(43), '43 connections refused before a call (plain text)');

@@ -90,13 +90,16 @@ function lineClass(line: string): string | undefined {
 function effects(change: MeshChange, state: MeshState, context: ChangeListContext): Content[] {
   const found = context.effectsOf(change);
   const changed = found.filter(({ differences }) => differences.length > 0);
-  if (changed.length === 0) return [element('p', { class: 'faint' }, noDifference(found))];
+  const limits = conditionText(change);
+  if (changed.length === 0) return [element('p', { class: 'faint foreign' }, noDifference(found) + limits)];
   const others = found.filter(({ around, differences }) => differences.length === 0 && around.after.requests > 0);
   const namesOf = (some: readonly ChangeEffect[]): string => some.map(({ edge }) => edgeTitle(state, edge)).join(', ');
   const [same, few] = [others.filter(({ isTooFew }) => !isTooFew), others.filter(({ isTooFew }) => isTooFew)];
   return [
     effectTable(changed, state, context),
-    same.length === 0 ? undefined : element('p', { class: 'faint foreign' }, `The same as before: ${namesOf(same)}.`),
+    same.length === 0
+      ? undefined
+      : element('p', { class: 'faint foreign' }, `The same as before: ${namesOf(same)}.${limits}`),
     few.length === 0 ? undefined : element('p', { class: 'faint foreign' }, `Too few calls yet: ${namesOf(few)}.`),
   ];
 }
@@ -113,10 +116,26 @@ function noDifference(found: readonly ChangeEffect[]): string {
   return 'The calls are answered as before.';
 }
 
+/** Says that requests for which a rule is, are not compared apart from the others. */
+function conditionText({ objects }: MeshChange): string {
+  const all = objects.flatMap(({ rules = [] }) => rules.flatMap(({ condition = [] }) => condition));
+  if (all.length === 0) return '';
+  const whose = [...new Set(all)].slice(0, 2).join(', or whose ');
+  return ` Proxies do not count calls whose ${whose} apart: this compares all calls together.`;
+}
+
 function effectTable(changed: readonly ChangeEffect[], state: MeshState, { onEdge }: ChangeListContext): HTMLElement {
   const rows = changed.map((effect) => {
     const { edge, around, differences, causes, isInherited } = effect;
-    const consequence = `Only because a call further on ${consequenceWords(effect)}.`;
+    const { passedOn = 0, errors } = around.after;
+    const callee = `${edge.split(' ')[1]} `;
+    const further = changed.filter((one) => one.edge.startsWith(callee)).map((one) => edgeTitle(state, one.edge));
+    const because = `because ${further.join(', ') || 'a call further on'} ${consequenceWords(effect)}.`;
+    const consequence = isInherited
+      ? `Only ${because}`
+      : passedOn > 0 && passedOn < errors && further.length > 0
+        ? `${passedOn} of these failed only ${because}`
+        : '';
     return [
       button(edgeTitle(state, edge), () => onEdge(edge), {
         class: 'foreign',
@@ -129,7 +148,7 @@ function effectTable(changed: readonly ChangeEffect[], state: MeshState, { onEdg
         {},
         element('strong', {}, differences.join('; ')),
         ...causes.map(causeText),
-        isInherited ? element('p', { class: 'cause' }, consequence) : undefined,
+        consequence === '' ? undefined : element('p', { class: 'cause' }, consequence),
       ),
     ];
   });

@@ -1,5 +1,5 @@
 import { button, type Content, element } from '../../dom/elements.ts';
-import { inheritedEdges, percent } from '../../model/mesh-graph.ts';
+import { percent } from '../../model/mesh-graph.ts';
 import type {
   ActingObject,
   ActingPart,
@@ -10,12 +10,14 @@ import type {
 } from '../../model/mesh-page-data.ts';
 import {
   ago,
+  copiesText,
   deletedText,
   edgeTitle,
   failedOf,
   failingCalls,
   failureCause,
   isQuiet,
+  passedOnOf,
   reasonWords,
   refusedConnectionsOf,
   refusedConnectionsText,
@@ -36,20 +38,22 @@ export interface EdgeEnds {
 export function edgeTraffic(edge: MeshEdge, ends: EdgeEnds, state: MeshState, onEdge: (id: string) => void): Content[] {
   return [
     element('p', {}, ...trafficSentence(edge, ends, state)),
-    inheritedEdges(state).has(edge.id) ? element('p', {}, ...furtherOn(edge, state, onEdge)) : undefined,
+    passedOnOf(edge, state.edges) > 0 ? element('p', {}, ...furtherOn(edge, state, onEdge)) : undefined,
     ...edge.refusals.map((refusal) => refusalText(refusal, ends, state)),
     edge.versions.length === 0 || isQuiet(edge) ? undefined : versionTable(edge),
   ];
 }
 
 /** Says because of which further calls an edge fails. */
-function furtherOn({ to }: MeshEdge, state: MeshState, onEdge: (id: string) => void): Content[] {
-  const causes = failingCalls(to, state.edges).flatMap((edge, index): Content[] => [
+function furtherOn(edge: MeshEdge, state: MeshState, onEdge: (id: string) => void): Content[] {
+  const causes = failingCalls(edge.to, state.edges).flatMap((cause, index): Content[] => [
     index === 0 ? '' : ', and ',
-    button(edgeTitle(state, edge.id), () => onEdge(edge.id), { class: 'foreign', 'data-key': `cause ${edge.id}` }),
-    element('span', { class: 'foreign' }, ` ${failureCause(edge)}`),
+    button(edgeTitle(state, cause.id), () => onEdge(cause.id), { class: 'foreign', 'data-key': `cause ${cause.id}` }),
+    element('span', { class: 'foreign' }, ` ${failureCause(cause)}`),
   ]);
-  return ['These calls fail only because ', ...causes, '.'];
+  const passed = passedOnOf(edge, state.edges);
+  const head = passed < edge.traffic.errors ? `${passed} of these were answered 502 or 504` : 'These calls fail only';
+  return [`${head} because `, ...causes, '.'];
 }
 
 function trafficSentence(edge: MeshEdge, { from }: EdgeEnds, state: MeshState): Content[] {
@@ -61,14 +65,16 @@ function trafficSentence(edge: MeshEdge, { from }: EdgeEnds, state: MeshState): 
     connections === 0
       ? undefined
       : element('span', { class: 'refused' }, ` ${refusedConnectionsText(connections)}, which do not count as calls.`);
-  if (isQuiet(edge)) return [`No calls ${window}, and ${total} ${since}.`, unread];
+  const copies =
+    traffic.copies === undefined ? '' : ` Its proxy also sent ${copiesText(traffic.copies)}, which are not calls.`;
+  if (isQuiet(edge)) return [`No calls ${window}, and ${total} ${since}.${copies}`, unread];
   const refused = refusedOf(edge) - connections;
   const failed = failedOf(edge);
   return [
     `${traffic.requests} ${traffic.requests === 1 ? 'call' : 'calls'} ${window}, ${rateText(traffic.perSecond)}`,
     refused === 0 ? undefined : element('span', { class: 'refused' }, `, ${refused} refused by a proxy`),
     failed === 0 ? undefined : element('span', { class: 'bad' }, `, ${failed} failed`),
-    `. ${retriesSentence(edge, from)}${state.kind === 'istio' ? encryption(edge) : ''} ${total} ${since}.`,
+    `. ${retriesSentence(edge, from)}${encryption(edge)} ${total} ${since}.${copies}`,
     unread,
   ];
 }

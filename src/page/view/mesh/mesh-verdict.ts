@@ -22,7 +22,7 @@ const mostProblems = 6;
 /** Says in sentences what happens in the mesh, and on which edges calls fail. */
 export function meshVerdict(state: MeshState, onEdge: (id: string) => void): Content[] {
   const inherited = inheritedEdges(state);
-  const sums = meshSums(state, inherited);
+  const sums = meshSums(state);
   if (sums.requests + sums.connections === 0)
     return [element('p', { class: 'verdict' }, quietText(state), ...invitation(state))];
   const problems = state.edges
@@ -56,17 +56,14 @@ function quietText(state: MeshState): string {
   return state.windowMs < firstMs ? 'Calls are counted from now on. ' : `No calls ${windowText(state)}. `;
 }
 
-/** Statuses do not tell the failures of a service from those that it passed on. */
-const mixedText = ' (some of them maybe only because a further call failed)';
-
 function sumSentence(
-  { requests, edges, refused, failed, isMixed, connections, rejected, inherited }: MeshSums,
+  { requests, edges, refused, failed, connections, rejected, inherited }: MeshSums,
   window: string,
 ): Content[] {
   const calls = requests === 1 ? 'call' : 'calls';
   const bad: Content[] = [
     refused === 0 ? undefined : element('span', { class: 'refused' }, `${refused} refused by a proxy`),
-    failed === 0 ? undefined : element('span', { class: 'bad' }, `${failed} failed${isMixed ? mixedText : ''}`),
+    failed === 0 ? undefined : element('span', { class: 'bad' }, `${failed} failed`),
     rejected === 0 ? undefined : `${rejected} answered with 4xx`,
     connections === 0 ? undefined : element('span', { class: 'refused' }, refusedConnectionsText(connections)),
   ].filter((part) => part !== undefined);
@@ -77,7 +74,7 @@ function sumSentence(
     bad.length === 0 && inherited === 0 ? undefined : '. ',
     inherited === 0
       ? undefined
-      : `${inherited} further ${inherited === 1 ? 'call' : 'calls'} failed only because of these.`,
+      : `${inherited} further ${inherited === 1 ? 'call' : 'calls'} failed only because of these (502 or 504).`,
   ];
 }
 
@@ -97,9 +94,14 @@ export function newestChange(state: MeshState, effects: readonly ChangeEffect[])
   if (change === undefined || change.by === 'start') return [];
   const changed = effects.filter(({ differences }) => differences.length > 0);
   const [first] = changed;
-  const more = changed.length > 1 ? `, and ${changed.length - 1} more` : '';
+  const own = changed.filter(({ isInherited }) => !isInherited).length;
+  const more = own > 1 ? `, and ${own - 1} more` : '';
+  const results = changed.length - Math.max(own, 1);
+  const further = results === 0 ? '' : `; ${results} more only because of that`;
   const difference =
-    first === undefined ? '' : ` Since then: ${edgeTitle(state, first.edge)}: ${first.differences.join('; ')}${more}.`;
+    first === undefined
+      ? ''
+      : ` Since then: ${edgeTitle(state, first.edge)}: ${first.differences.join('; ')}${more}${further}.`;
   const reason = change.reason === undefined ? '' : ` ${change.reason}`;
   return [element('strong', {}, `${timeOfDay(change.atMs)} ${changeTitle(change)}.`), reason, difference];
 }

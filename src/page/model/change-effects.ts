@@ -84,9 +84,9 @@ function failedFurtherOn({ around: { before } }: ChangeEffect): boolean {
   return passedOn > 0 && passedOn >= errors + rejected;
 }
 
-/** Reports whether a proxy sends copies of requests since a change. */
+/** Reports whether a proxy sends copies of requests either before or since a change. */
 function isCopied({ around }: MeshEdge): boolean {
-  return around !== undefined && (around.after.copies ?? 0) > 0 && around.before.copies === undefined;
+  return around !== undefined && copiesOf(around).length > 0;
 }
 
 /** Reports whether slowness is the only difference. */
@@ -129,7 +129,7 @@ export function effectOf(
   // An error is often faster than an answer, which is not news.
   const answers =
     counted.length > 0 ? [...counted, ...ended, ...refused] : least === 0 || isTooFew ? [] : timesOf(around);
-  const differences = [...answers, ...copiesOf(around), ...(isCallerCopied ? moreCalls(around) : [])];
+  const differences = [...answers, ...copiesOf(around), ...(isCallerCopied ? ratesOf(around) : [])];
   return { edge: edge.id, around, differences, isTooFew, causes, isInherited: isInherited && !isBetter, isBetter };
 }
 
@@ -142,9 +142,11 @@ function copiesOf({ before, after }: TrafficAround): string[] {
 /** Least factor of rates that is a difference: the rate of what a client sends varies. */
 const leastFactor = 1.3;
 
-function moreCalls({ before: { perSecond: old }, after: { perSecond: now } }: TrafficAround): string[] {
-  if (old === 0 || now < leastFactor * old) return [];
-  return [`more calls: ${old.toFixed(1)} → ${now.toFixed(1)} a second, since the caller also gets copies`];
+function ratesOf({ before: { perSecond: old }, after: { perSecond: now } }: TrafficAround): string[] {
+  const [few, many] = [old, now].toSorted((a, b) => a - b) as [number, number];
+  if (few === 0 || many < leastFactor * few) return [];
+  const [word, cause] = now > old ? ['more', 'also gets'] : ['fewer', 'no longer gets'];
+  return [`${word} calls: ${old.toFixed(1)} → ${now.toFixed(1)} a second, since the caller ${cause} copies`];
 }
 
 /** Statuses with which a call is refused. */
@@ -188,7 +190,7 @@ function known(versions: Counts): Counts {
 }
 
 /** Least share of an answer that counts: requests on their way at the moment of the change count as later ones. */
-const leastShare = 0.05;
+export const leastShare = 0.05;
 
 /** Returns counts without the smallest ones. */
 function mainCounts(counts: Counts): Counts {

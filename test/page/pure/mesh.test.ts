@@ -210,6 +210,16 @@ test('copies for a mirror are a difference, and so are the calls that they cause
     'd e: ',
   ]);
   assert.deepEqual(differences({ before: traffic({ '200': 60 }, { copies: 9 }) }), ['no more copies']);
+  const ended = [
+    edge('a', 'b', after, { around: { change: 2, before: { ...before, copies: 600 }, after } }),
+    edge('b', 'c', after, { around: { change: 2, before: traffic({ '200': 1200 }), after: before } }),
+  ];
+  const later = new ChangeMemory();
+  later.learn({ ...demoState('before'), edges: ended, changes: [change] });
+  assert.deepEqual(
+    later.effectsOf(change).flatMap((one) => one.differences),
+    ['no more copies', 'fewer calls: 20.0 → 10.0 a second, since the caller no longer gets copies'],
+  );
 });
 
 test('the cause of a call that fails further on is the failing call of its callee, with the object that refuses', () => {

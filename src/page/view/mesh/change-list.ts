@@ -1,5 +1,5 @@
 import { button, type Content, element } from '../../dom/elements.ts';
-import { type ChangeEffect, isSlower, leastCalls } from '../../model/change-effects.ts';
+import { type ChangeEffect, isSlower, leastCalls, leastShare } from '../../model/change-effects.ts';
 import type { ChangedObject, MeshChange, MeshState } from '../../model/mesh-page-data.ts';
 import { ago, changeTitle, edgeTitle, processKind, statusText, timeOfDay } from '../../model/mesh-words.ts';
 import { place } from './edge-panel.ts';
@@ -72,12 +72,12 @@ function purposeText({ about, change, kind, name, words = [] }: ChangedObject, b
   return change === 'deleted' ? `Until then: ${about}` : about;
 }
 
-function objectDiff({ id, kind, namespace, name, change, diff, where }: ChangedObject, key: string): HTMLElement {
+function objectDiff({ id, kind, namespace, name, change, diff }: ChangedObject, key: string): HTMLElement {
   const lines = diff.map((line) => element('span', { class: lineClass(line) }, `${line}\n`));
   return element(
     'details',
     { 'data-key': `${key} ${id}` },
-    element('summary', { class: 'foreign' }, `YAML of ${kind} ${namespace}/${name} (${change})`, place(where)),
+    element('summary', { class: 'foreign' }, `YAML of ${kind} ${namespace}/${name} (${change})`),
     element('pre', { class: 'foreign yaml', tabindex: 0 }, ...lines),
   );
 }
@@ -127,13 +127,13 @@ function conditionText({ objects }: MeshChange): string {
 function effectTable(changed: readonly ChangeEffect[], state: MeshState, { onEdge }: ChangeListContext): HTMLElement {
   const rows = changed.map((effect) => {
     const { edge, around, differences, causes, isInherited } = effect;
-    const { passedOn = 0, errors } = around.after;
+    const { passedOn = 0, errors, requests } = around.after;
     const callee = `${edge.split(' ')[1]} `;
     const further = changed.filter((one) => one.edge.startsWith(callee)).map((one) => edgeTitle(state, one.edge));
     const because = `because ${further.join(', ') || 'a call further on'} ${consequenceWords(effect)}.`;
     const consequence = isInherited
       ? `Only ${because}`
-      : passedOn > 0 && passedOn < errors && further.length > 0
+      : passedOn > leastShare * requests && passedOn < errors && further.length > 0
         ? `${passedOn} of these failed only ${because}`
         : '';
     return [

@@ -99,7 +99,10 @@ function fieldsText(fields: Json | undefined): string {
   const texts = Object.keys(fields).map((field) => {
     const isNot = field.startsWith('not');
     const plain = isNot ? `${field.charAt(3).toLowerCase()}${field.slice(4)}` : field;
-    return `${fieldWords[plain] ?? plain} ${isNot ? 'other than ' : ''}${textsAt(fields, field).join(' or ')}`;
+    const values = textsAt(fields, field);
+    const word = fieldWords[plain] ?? plain;
+    if (values.length === 1 && values[0] === '*') return isNot ? `clients without any ${word}` : `any ${word}`;
+    return `${word} ${isNot ? 'other than ' : ''}${values.join(' or ')}`;
   });
   return texts.length === 0 ? 'anything' : list(texts);
 }

@@ -3,7 +3,7 @@ import type { Counts } from '../../reply/reply.ts';
 import { timingOf } from './compare-runs.ts';
 import { inheritedEdges } from './mesh-graph.ts';
 import type { MeshChange, MeshEdge, MeshState, Traffic, TrafficAround } from './mesh-page-data.ts';
-import { copiesText, reasonWords } from './mesh-words.ts';
+import { copiesText, reasonWords, retriesText } from './mesh-words.ts';
 
 /** Difference of an edge's traffic around a change. */
 export interface ChangeEffect {
@@ -128,7 +128,11 @@ export function effectOf(
   const refused = reasons.length === 0 ? [] : [`refused by a proxy: ${reasons.join(', ')}`];
   // An error is often faster than an answer, which is not news.
   const answers =
-    counted.length > 0 ? [...counted, ...ended, ...refused] : least === 0 || isTooFew ? [] : timesOf(around);
+    counted.length > 0
+      ? [...counted, ...ended, ...refused, ...newRetries(around)]
+      : least === 0 || isTooFew
+        ? []
+        : timesOf(around);
   const differences = [...answers, ...copiesOf(around), ...(isCallerCopied ? ratesOf(around) : [])];
   return { edge: edge.id, around, differences, isTooFew, causes, isInherited: isInherited && !isBetter, isBetter };
 }
@@ -137,6 +141,11 @@ function copiesOf({ before, after }: TrafficAround): string[] {
   const [old = 0, now = 0] = [before.copies, after.copies];
   if (old > 0 && now === 0 && after.requests > 0) return ['no more copies'];
   return old === 0 && now > 0 ? [`${copiesText(now)} since then, none before`] : [];
+}
+
+/** Says that the caller's proxy retries since a change, which may be why fewer calls fail. */
+function newRetries({ before, after }: TrafficAround): string[] {
+  return before.retries === undefined ? [retriesText(after) ?? []].flat() : [];
 }
 
 /** Least factor of rates that is a difference: the rate of what a client sends varies. */

@@ -239,6 +239,14 @@ suite('texts about objects', () => {
     );
     assert.equal(policyRuleText({}, 'ALLOW'), 'Allows all requests.');
     assert.equal(
+      policyRuleText({ from: [{ source: { notRequestPrincipals: ['*'] } }] }, 'DENY'),
+      'Refuses requests from clients without any token.',
+    );
+    assert.equal(
+      policyRuleText({ from: [{ source: { principals: ['*'] } }] }, 'ALLOW'),
+      'Allows requests from any identity.',
+    );
+    assert.equal(
       httpRouteText({
         fault: { delay: { fixedDelay: '5s', percentage: { value: 10 } } },
         route: [{ destination: { host: 'back' } }],

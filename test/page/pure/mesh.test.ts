@@ -63,6 +63,9 @@ test('chance of answers is not a difference, also next to a limit of rounded sha
   assert.deepEqual(pairOf(counts(60, 0), counts(3, 2)), []);
   assert.deepEqual(pairOf(counts(600, 0), counts(480, 120)), ['answer 200 → 200 80 %, 503 20 %']);
   assert.deepEqual(pairOf(counts(0, 5), counts(5, 0)), ['answer 503 → 200', 'no longer fails']);
+  const retried = traffic({ '200': 50 }, { retries: 7 });
+  assert.deepEqual(pairOf(counts(0, 50), retried), ['answer 503 → 200', 'no longer fails', '7 retries by the proxy']);
+  assert.deepEqual(pairOf(counts(50, 0), retried), []);
   const random = new Random(7);
   const sample = (size: number): Traffic => {
     const failed = Array.from({ length: size }, () => random.below(100) < 15).filter(Boolean).length;

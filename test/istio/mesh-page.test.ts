@@ -393,6 +393,7 @@ suite('the page of a local mesh', { timeout: 900_000 }, () => {
       assert.equal(changes()[3], 'Deployment service2-v3 created');
       const [added] = events.state?.changes ?? [];
       assert.equal(added?.by, 'apply');
+      assert.equal(added?.objects[0]?.where, 'v3.yaml:1');
       assert.match(added?.objects[0]?.about ?? '', /^Runs 1 pod with the labels app=service2, .*version=v3/);
       await waitUntil(
         () =>

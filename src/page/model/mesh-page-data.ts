@@ -225,7 +225,7 @@ export interface ChangedObject {
   readonly diff: readonly string[];
   /** Purpose of the object in plain English, as `MeshObject.about`. */
   readonly about: string;
-  /** What its rules or settings do, in plain English; absent if it has none. */
+  /** Rules and settings of the object; absent if it has none. */
   readonly rules?: readonly ChangedRule[];
   /** Fields of a changed workload or pod in words, such as `replicas 1 → 2`. */
   readonly words?: readonly string[];
@@ -233,6 +233,7 @@ export interface ChangedObject {
 
 /** Rule or setting of a changed object. */
 export interface ChangedRule {
+  /** Plain English: `If end-user is "jason": to reviews v2.` */
   readonly text: string;
   /** Requests that a rule of a route is for, such as `end-user is "jason"`; absent if it is for all. */
   readonly condition?: string;

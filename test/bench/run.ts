@@ -20,6 +20,7 @@ const { values: settings } = parseArgs({
     only: { type: 'string', default: '' },
     slices: { type: 'string', default: '8' },
     'slice-ms': { type: 'string', default: '1000' },
+    'warm-up-ms': { type: 'string', default: '10000' },
     connections: { type: 'string', default: '16' },
     json: { type: 'string' },
     check: { type: 'boolean', default: false },
@@ -28,6 +29,8 @@ const { values: settings } = parseArgs({
 });
 const slices = Number(settings.slices);
 const sliceMs = Number(settings['slice-ms']);
+/** Load on each row before its first slice. V8 compiles a bare relay within two seconds, a service with spans within ten. */
+const warmUpMs = Number(settings['warm-up-ms']);
 const connections = Number(settings.connections);
 
 /** Sends a request, and returns the body of the answer. */
@@ -89,7 +92,7 @@ async function measure({ candidates }: Scenario): Promise<Row[]> {
   const agent = new Agent({ connections, allowH2: false });
   for (const candidate of candidates) await check(candidate, agent);
   const measured = new Map<Candidate, Slice[]>(candidates.map((candidate) => [candidate, []]));
-  for (const candidate of candidates) await runSlice(candidate, agent, 2 * sliceMs);
+  for (const candidate of candidates) await runSlice(candidate, agent, warmUpMs);
   for (let round = 0; round < slices; round++)
     for (const [candidate, results] of measured) {
       results.push(await runSlice(candidate, agent, sliceMs));

@@ -1,4 +1,4 @@
-import { optional } from '../../error/optional.ts';
+import { withChanceHeaders } from '../compare/chance-headers.ts';
 import { neededModes } from '../compare/modes.ts';
 import { faultsOf, type NeededModes, type RequestPieces, type RoutePiece } from '../compare/pieces.ts';
 import { modesOfSettings } from '../compare/setting-modes.ts';
@@ -88,7 +88,8 @@ function seenByAll(mode: ProbeMode, before: RouteSide, after: RouteSide): ProbeM
   const least = Math.min(1, ...shares.filter((share) => share > 0));
   const { count } = sharesSample([0], [least]);
   const configured = [...new Set(shares)].map((share) => 100 * share);
-  return { kind: 'shares', count, configured, ...optional('chanceHeaders', mode.chanceHeaders) };
+  const counting: ProbeMode = { kind: 'shares', count, configured };
+  return mode.chanceHeaders === undefined ? counting : withChanceHeaders(counting, mode.chanceHeaders);
 }
 
 function piecesOf(

@@ -288,6 +288,40 @@ spec: { selector: { matchLabels: { app: db } }, mtls: { mode: STRICT } }`;
     ]);
   });
 
+  it('differ in retries after resets, but not in headers by chance, and list what replies hide', async () => {
+    const routes = (retryOn: string, secret: string): string => `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: stock }
+spec:
+  hosts: [stock]
+  http:
+    - retries: { attempts: 1, retryOn: "${retryOn}" }
+      headers: { request: { set: { authorization: "${secret}" } } }
+      route:
+        - { destination: { host: stock }, weight: 50, headers: { request: { set: { x-variant: a } } } }
+        - { destination: { host: stock }, weight: 50, headers: { request: { set: { x-variant: b } } } }`;
+    const withRoutes = (inject: boolean, ...settings: [string, string]): ManifestSource[] =>
+      sources(subsets, routes(...settings)).map(({ name, text }) => ({
+        name,
+        text: inject
+          ? text
+          : text.replace(
+              'version: v1 } }\n    spec: { serviceAccountName: stock',
+              'version: v1, sidecar.istio.io/inject: "false" } }\n    spec: { serviceAccountName: stock',
+            ),
+      }));
+    const compared = (inject: boolean): Promise<Comparison> =>
+      compare(withRoutes(inject, 'retriable-4xx', 'one'), withRoutes(inject, 'retriable-4xx,reset', 'two'));
+    const plain = await compared(false);
+    const texts = plain.differences.map(({ kind, from, to }) => `${kind}: ${from} → ${to}`);
+    assert.deepEqual([...new Set(texts)], ['retries: 503 upstream_reset → 200 after 1 retry']);
+    const subjects = ({ notCompared }: Comparison): string => notCompared.map(({ subject }) => subject).join('\n');
+    assert.match(subjects(plain), /→ stock:80: header authorization of requests/);
+    const listed = await compared(true);
+    assert.deepEqual(listed.differences, []);
+    assert.match(subjects(listed), /→ stock:80: retries on reset\n/);
+  });
+
   it('differ at a gateway, with the field of the Gateway as the cause among several changed objects', async () => {
     const front = (host: string): string => `apiVersion: networking.istio.io/v1
 kind: Gateway

@@ -206,7 +206,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   /** Configuration of Envoys, cut into the parts that decide about an edge. */
   'diff/pieces': ['diff'],
   /** Requests for the edges whose parts differ. */
-  'diff/probes': ['error', 'diff', 'diff/pieces', 'diff/requests', 'diff/compare'],
+  'diff/probes': ['diff', 'diff/pieces', 'diff/requests', 'diff/compare'],
   /** Changed objects, and the fields that caused differences. */
   'diff/causes': ['istio', 'cases', 'diff'],
   /** Local mesh that has one snapshot after another, and answers probes. */

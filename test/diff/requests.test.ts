@@ -348,6 +348,24 @@ test('causes are the routes and rules that differ', () => {
   ]);
 });
 
+test('causes of a route of a delegate are the delegate and the VirtualServices that lead to it', () => {
+  const root = {
+    filter_metadata: { istio: { config: '/apis/networking.istio.io/v1/namespaces/shop/virtual-service/front' } },
+  };
+  const leadingTo = (delegate: string): EdgeSide =>
+    sideOf({
+      domains: ['*'],
+      routes: [
+        { match: { prefix: '/' }, metadata: root, name: `/shop/front/http[0]/shop/${delegate}/http[2]`, route: {} },
+      ],
+    });
+  const { requests } = requestsFor(edge, leadingTo('old'), leadingTo('new'));
+  assert.deepEqual(
+    requests.map(({ causes }) => causes.map(({ name, place }) => `${name} ${place}`)),
+    [['new http[2]', 'front http[0]', 'old http[2]', 'front http[0]']],
+  );
+});
+
 test('rules of a dry run have requests too, and refuse none', () => {
   const policy = (path: string): object => ({
     permissions: [{ url_path: { path: { exact: path } } }],

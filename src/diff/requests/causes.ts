@@ -7,9 +7,24 @@ const kindsOfPaths: Readonly<Record<string, string>> = {
   'service-entry': 'ServiceEntry',
 };
 
-/** Returns the object that a route comes from, and the place in it that the name of the route says. */
-export function causeOfRoute({ metadata, name = '' }: EnvoyRoute): Cause | undefined {
-  return causeOfPath(metadata?.filter_metadata?.istio?.config, name);
+/**
+ * Returns the objects that a route comes from, and the places in them that the name of the route says: those of a delegate's
+ * route are the delegate, and then the VirtualServices that lead to it.
+ */
+export function causesOfRoute({ metadata, name = '' }: EnvoyRoute): Cause[] {
+  const first = causeOfPath(metadata?.filter_metadata?.istio?.config, name);
+  return first === undefined ? [] : [first, ...placesIn(name).slice(0, -1).toReversed()];
+}
+
+/** Returns the places that the name of a route says, which the local mesh writes: the root's first, a delegate's last. */
+function placesIn(routeName: string): Cause[] {
+  return [...routeName.matchAll(/\/([^/]+)\/([^/]+)\/(http\[\d+\])/g)].map(([, namespace = '', name = '', place]) => ({
+    kind: 'VirtualService',
+    namespace,
+    name,
+    place,
+    where: undefined,
+  }));
 }
 
 /**
@@ -23,12 +38,8 @@ export function causeOfRoute({ metadata, name = '' }: EnvoyRoute): Cause | undef
 export function causeOfPath(path: string | undefined, routeName: string): Cause | undefined {
   const [, namespace = '', type = '', object = ''] = /\/namespaces\/([^/]+)\/([^/]+)\/(.+)$/.exec(path ?? '') ?? [];
   if (object === '') return undefined;
-  // The name of a delegate's route follows that of its root.
-  const placed = [...routeName.matchAll(/\/([^/]+)\/([^/]+)\/(http\[\d+\])/g)].at(-1);
-  if (placed !== undefined) {
-    const [, ofNamespace = namespace, ofName = object, place] = placed;
-    return { kind: 'VirtualService', namespace: ofNamespace, name: ofName, place, where: undefined };
-  }
+  const placed = placesIn(routeName).at(-1);
+  if (placed !== undefined) return placed;
   // Names with a tilde are those of VirtualServices that istiod makes of the Gateway API's routes.
   if (object.includes('~')) return causeOfRouteName(routeName, namespace);
   const kind = kindsOfPaths[type] ?? type;

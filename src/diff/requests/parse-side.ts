@@ -1,5 +1,5 @@
 import type { Cause } from '../model.ts';
-import { causeOfRoute, causeOfRule } from './causes.ts';
+import { causeOfRule, causesOfRoute } from './causes.ts';
 import type { FixedParts, RequestParts } from './condition.ts';
 import type { EdgeSide, EnvoyRoute } from './edge-side.ts';
 import { type Formula, satisfies } from './formula.ts';
@@ -11,7 +11,7 @@ import { parseTokenProviders, type TokenProvider } from './parse-tokens.ts';
 export interface ParsedRoute {
   readonly route: EnvoyRoute;
   readonly formula: Formula;
-  readonly cause: Cause | undefined;
+  readonly causes: readonly Cause[];
 }
 
 /** Both ends of an edge on one side, parsed. */
@@ -33,7 +33,7 @@ export function parseSide({ virtualHost, inboundFilters, callerIdentity }: EdgeS
     routes: (virtualHost?.routes ?? []).map((route) => ({
       route,
       formula: parseRouteMatch(route.match ?? {}),
-      cause: causeOfRoute(route),
+      causes: causesOfRoute(route),
     })),
     filters,
     rules: filters.flatMap(({ rules }) => rules).map((rule) => ({ ...rule, cause: causeOfRule(rule.name) })),

@@ -292,7 +292,7 @@ class RequestMaker {
         (route, index) => index < unknownFrom && !taken.has(index) && !isHidden(route, side.routes.slice(0, index)),
       );
     });
-    const subjects = sides.map(({ route, cause, formula }) => {
+    const subjects = sides.map(({ route, causes: [cause], formula }) => {
       const conditions = conditionsOf(formula).map(shownConditionText).join(' ');
       return `route ${route.name ?? cause?.name ?? ''} ${conditions}`.replaceAll('  ', ' ').trim();
     });
@@ -352,7 +352,7 @@ function routeOf(side: ParsedSide, choice: RouteChoice): ParsedRoute | undefined
 function changedRoutes(before: ParsedRoute | undefined, after: ParsedRoute | undefined): Cause[] {
   const contents = (one: ParsedRoute | undefined): string => JSON.stringify(one?.route ?? null);
   if (contents(before) === contents(after)) return [];
-  return [after?.cause, before?.cause].filter((cause) => cause !== undefined);
+  return [...(after?.causes ?? []), ...(before?.causes ?? [])];
 }
 
 /** Reports whether an earlier route has no condition that this one does not have. */

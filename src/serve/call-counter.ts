@@ -43,7 +43,8 @@ export class CallCounter implements TrafficCounter {
     const isCounted = this.hosts.has(name) || this.hosts.size < mostHosts;
     if (isCounted) this.hosts.add(name);
     const place = isCounted ? { host: host.toLowerCase(), address } : { host: otherHosts, address: '' };
-    this.count({ ...place, protocol: protocolOf(scheme), ...outcomeOf(answer) }, durationMs);
+    const protocol = protocolOf(scheme);
+    this.count({ ...place, protocol, ...outcomeOf(answer, protocol) }, durationMs);
   }
 
   arrived(protocol: Protocol, status: number | undefined, grpcStatus: string | undefined, durationMs: number): void {
@@ -92,7 +93,22 @@ export class CallCounter implements TrafficCounter {
 }
 
 /** Returns the outcome of a call: its status, or the code of its error. */
-function outcomeOf(answer: CallAnswer): Pick<CallFacts, 'status' | 'grpcStatus'> {
+function outcomeOf(answer: CallAnswer, protocol: Protocol): Pick<CallFacts, 'status' | 'grpcStatus'> {
   if (answer.kind === 'failed') return { status: answer.error.code, grpcStatus: '' };
-  return { status: String(answer.status), grpcStatus: answer.grpcStatus ?? '' };
+  return { status: statusOf(answer.status, protocol), grpcStatus: answer.grpcStatus ?? '' };
+}
+
+/**
+ * Returns the status of an answer as it is counted. A callee may write any number into a reply, so their number must be
+ * bounded: an answer over gRPC has its gRPC status, one over TCP only succeeds or fails, and HTTP has three digits.
+ */
+function statusOf(status: number, protocol: Protocol): string {
+  switch (protocol) {
+    case 'grpc':
+      return '200';
+    case 'tcp':
+      return status >= 100 && status < 400 ? '200' : '500';
+    case 'http':
+      return Number.isInteger(status) && status >= 100 && status <= 999 ? String(status) : 'protocol';
+  }
 }

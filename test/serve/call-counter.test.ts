@@ -85,7 +85,7 @@ suite('counter of calls', () => {
 
   test('the number of hosts is bounded, in the service and in its parent, and every call is counted', () =>
     withCounter((counter, reports) => {
-      const pod = new CountedPod();
+      const pod = new CountedPod(() => undefined);
       for (let second = 0; second < 20; second++) {
         for (let index = 0; index < 1000; index++) counter.called(call(`host-${second}-${index}`), ok, 1);
         mock.timers.tick(1000);
@@ -94,12 +94,50 @@ suite('counter of calls', () => {
         assert.ok(counts.length <= 101, String(counts.length));
         pod.add(counts);
       }
-      const series = pod.series(() => undefined);
+      const series = pod.series();
       assert.ok(series.length <= 402, String(series.length));
       assert.equal(
         series.reduce((sum, { requests }) => sum + requests, 0),
         20_000,
       );
       assert.ok(series.some(({ host }) => host === 'other hosts'));
+    }));
+
+  test('the number of series is bounded for callees that answer with any status', () =>
+    withCounter((counter, reports) => {
+      const pod = new CountedPod(() => undefined);
+      for (let index = 0; index < 5000; index++) {
+        const answer = { ...ok, status: 200 + index / 1000 };
+        counter.called({ ...call('tcp.example'), scheme: 'tcp' }, answer, 1);
+        counter.called({ ...call('grpc.example'), scheme: 'grpc' }, { ...answer, grpcStatus: 'OK' }, 1);
+        counter.called({ ...call('ws.example'), scheme: 'ws' }, answer, 1);
+      }
+      mock.timers.tick(1000);
+      for (const counts of reports) pod.add(counts);
+      assert.ok(pod.series().length < 20, String(pod.series().length));
+    }));
+
+  test('calls to pods of the mesh stay theirs after calls to many hosts, and by many names', () =>
+    withCounter((counter, reports) => {
+      const pod = new CountedPod((address) => (address === '127.0.0.1:8082' ? 'ratings-1' : undefined));
+      const ratings = (host: string) => ({ ...call(host), dial: { host: '127.0.0.1', port: 8082 } });
+      for (let second = 0; second < 10; second++) {
+        for (let index = 0; index < 50; index++) {
+          counter.called(call(`host-${second}-${index}`), ok, 1);
+          counter.called(ratings(`ratings.namespace-${second}-${index}.svc`), ok, 1);
+        }
+        mock.timers.tick(1000);
+      }
+      counter.called(ratings('ratings'), refused, 1);
+      mock.timers.tick(1000);
+      for (const counts of reports) pod.add(counts);
+      const series = pod.series().filter(({ destination }) => destination.workload === 'ratings-1');
+      assert.deepEqual(
+        series.map(({ responseCode, requests }) => [responseCode, requests]),
+        [
+          ['200', 500],
+          ['refused', 1],
+        ],
+      );
     }));
 });

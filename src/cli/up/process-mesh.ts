@@ -31,7 +31,6 @@ export class ProcessMesh implements MeshSource {
   readonly kind: MeshState['kind'] = 'processes';
   private readonly processes: readonly PodProcess[];
   private readonly traces: MeshTelemetry['traces'];
-  private readonly podsByAddress: ReadonlyMap<string, string>;
   private readonly changes: RecordedChange[] = [];
   /** Time since which the services count; undefined while they do not. */
   private countedSinceMs: number | undefined;
@@ -39,13 +38,15 @@ export class ProcessMesh implements MeshSource {
   constructor(name: string, pods: readonly Pod[], children: readonly ChildProcess[], traces: MeshTelemetry['traces']) {
     this.name = name;
     this.traces = traces;
-    this.processes = pods.flatMap((pod, index) => {
-      const child = children[index];
-      return child === undefined ? [] : [{ pod, child, counted: new CountedPod() }];
-    });
-    this.podsByAddress = new Map(
+    const podsByAddress = new Map(
       pods.flatMap((pod) => [pod.http, pod.grpc, pod.tcp].map((address) => [dialled(address), pod.name] as const)),
     );
+    const podAt = (address: string): string | undefined =>
+      podsByAddress.get(address.replace(/^localhost:/, '127.0.0.1:'));
+    this.processes = pods.flatMap((pod, index) => {
+      const child = children[index];
+      return child === undefined ? [] : [{ pod, child, counted: new CountedPod(podAt) }];
+    });
     for (const one of this.processes) this.follow(one);
   }
 
@@ -70,7 +71,7 @@ export class ProcessMesh implements MeshSource {
       services: [],
       traffic: this.processes.map(({ pod, counted }) => ({
         pod: `${noNamespace}/${pod.name}`,
-        series: counted.series((address) => this.podsByAddress.get(address.replace(/^localhost:/, '127.0.0.1:'))),
+        series: counted.series(),
         retries: [],
       })),
       refusals: [],

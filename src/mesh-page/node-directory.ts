@@ -148,9 +148,15 @@ export class NodeDirectory {
   }
 
   private other(host: string): string {
-    const id = this.others.has(host) || this.others.size < mostHosts ? host : otherHostsId;
-    this.others.set(id, { id, name: id, kind: 'host', versions: [] });
+    const own = this.isOtherNode(host) ? `host ${host}` : host;
+    const id = this.others.has(own) || this.others.size < mostHosts ? own : otherHostsId;
+    this.others.set(id, { id, name: id === own ? host : id, kind: 'host', versions: [] });
     return id;
+  }
+
+  /** Reports whether a host that a client has chosen is the id of a node of another kind. */
+  private isOtherNode(host: string): boolean {
+    return host === outsideId || this.pods.some((pod) => pod.namespace === '' && nodeIdOf(pod) === host);
   }
 }
 

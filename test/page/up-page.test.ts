@@ -122,6 +122,16 @@ suite('page of a mesh of processes', () => {
     await page.keyboard.press('Enter');
     await page.locator('.selection').getByText('<img src=x onerror=alert(1)>').first().waitFor();
     assert.equal(await page.locator('img').count(), 0);
+    // Names that objects of JavaScript have, and the ids of other nodes.
+    await send('/@constructor|__proto__|outside|reviews./x');
+    for (const host of ['constructor', '__proto__', 'host outside', 'host reviews.'])
+      await page.locator(`[data-edge="front. ${host}"]`).waitFor({ state: 'attached' });
+    const { nodes } = await state();
+    assert.deepEqual(
+      nodes.filter(({ kind }) => kind === 'host').map(({ name }) => name),
+      ['nowhere.invalid', 'constructor', '__proto__', 'outside', 'reviews.'],
+    );
+    assert.equal(nodes.find(({ id }) => id === 'outside')?.kind, 'outside');
     assert.deepEqual(tab.problems, []);
   });
 

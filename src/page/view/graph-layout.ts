@@ -57,19 +57,20 @@ export function placeGraph(graph: DrawnGraph, direction: 'LR' | 'TB'): PlacedGra
   const ranker = graph.edges.length > mostExact ? 'longest-path' : 'network-simplex';
   layout.setGraph({ rankdir: direction, ...(graph.isDense ? dense : airy), marginx: 8, marginy: 8, ranker });
   const sizes = new Map(graph.nodes.map((node) => [node.id, sizeOf(node)]));
-  for (const [id, { width, height }] of sizes) layout.setNode(id, { width, height });
+  for (const [id, { width, height }] of sizes) layout.setNode(keyOf(id), { width, height });
   for (const edge of graph.edges) {
     const lines = edge.lines.map(shortLine);
     const letters =
       Math.max(edge.letters ?? 0, ...lines.map((line) => line.length)) + (edge.lock === undefined ? 0 : lockLetters);
     const width = letters * labelWidth + 14;
-    layout.setEdge(edge.from, edge.to, { width, height: lines.length * lineHeight, labelpos: 'c' }, edge.id);
+    const size = { width, height: lines.length * lineHeight, labelpos: 'c' };
+    layout.setEdge(keyOf(edge.from), keyOf(edge.to), size, edge.id);
   }
   dagre.layout(layout);
   const { width = 0, height = 0 } = layout.graph() as { width?: number; height?: number };
   const size = { width: Math.ceil(width), height: Math.ceil(height) };
   const edges = graph.edges.map((edge) => {
-    const placed = layout.edge({ v: edge.from, w: edge.to, name: edge.id }) as unknown as EdgePlace;
+    const placed = layout.edge({ v: keyOf(edge.from), w: keyOf(edge.to), name: edge.id }) as unknown as EdgePlace;
     return {
       edge,
       lines: edge.lines.map(shortLine),
@@ -81,9 +82,14 @@ export function placeGraph(graph: DrawnGraph, direction: 'LR' | 'TB'): PlacedGra
   const nodes = graph.nodes.map((node) => ({
     node,
     ...(sizes.get(node.id) ?? noSize),
-    ...pointOf(layout.node(node.id)),
+    ...pointOf(layout.node(keyOf(node.id))),
   }));
   return inOrderOfCalls({ ...size, nodes, edges }, direction);
+}
+
+/** Returns the key of a node. dagre has nodes in plain objects, and clients may call hosts `constructor` or `__proto__`. */
+function keyOf(id: string): string {
+  return `node ${id}`;
 }
 
 /**

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { parseExpectation } from '../../../src/expect/parse.ts';
 import { callGraph } from '../../../src/page/model/call-graph.ts';
 import { allRows, callRows } from '../../../src/page/model/call-rows.ts';
+import type { DrawnGraph } from '../../../src/page/model/drawn-graph.ts';
 import { groupCallees } from '../../../src/page/model/graph-groups.ts';
 import { edgeLines, edgeSentence } from '../../../src/page/model/graph-words.ts';
 import { mermaid } from '../../../src/page/model/mermaid.ts';
@@ -10,6 +11,7 @@ import { fillLink } from '../../../src/page/model/page-data.ts';
 import { planOf, workOf } from '../../../src/page/model/plan-tree.ts';
 import { readAnswer } from '../../../src/page/model/run.ts';
 import { testCase } from '../../../src/page/model/test-case.ts';
+import { placeGraph } from '../../../src/page/view/graph-layout.ts';
 import { formatPath } from '../../../src/plan/format.ts';
 import { parsePath } from '../../../src/plan/parse.ts';
 import { callTo, failedCall, refusedCall, replyOf } from './reply-tree.ts';
@@ -83,6 +85,25 @@ test('A repeated call counts in the graph, and its samples show the calls below 
     ]),
   );
   assert.equal(callRows(replyOf('gateway', [repeated])).children[0]?.outcome, '7 of 10 ok');
+});
+
+test('A graph has places for hosts with the names of properties of objects', () => {
+  const names = ['front', 'constructor', '__proto__', 'toString', '1'];
+  const edges = names.map((to) => ({
+    id: `front ${to}`,
+    from: 'front',
+    to,
+    tone: 'good',
+    lines: ['200'],
+    sentence: '',
+  }));
+  const nodes = names.map((name) => ({ id: name, name, kind: 'service', lines: [] }));
+  const placed = placeGraph({ nodes, edges } as DrawnGraph, 'LR');
+  assert.deepEqual(
+    placed.nodes.map(({ node, x, y }) => [node.name, x > 0 && y > 0]),
+    names.map((name) => [name, true]),
+  );
+  assert.ok(placed.edges.every(({ points }) => points.length > 1));
 });
 
 test('Many similar callees of a service become one node, which can be opened', () => {

@@ -18,8 +18,8 @@ export interface Feed {
 const retryMs = 5000;
 
 /**
- * Follows a mesh by one stream of events. The stream is closed while the tab is hidden, unless `isOpenWhileHidden`. The browser repeats lost connections;
- * refused ones are repeated here.
+ * Follows a mesh by one stream of events. The stream is closed while the tab is hidden, unless `isOpenWhileHidden`. The
+ * browser repeats lost connections; refused ones are repeated here.
  */
 export function startFeed(
   onState: (state: MeshState) => void,

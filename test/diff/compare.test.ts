@@ -125,6 +125,34 @@ test('a header that chance chooses for one destination is not a difference, and 
   assert.deepEqual(compared(got('a', '1'), got('b', '1'), { mode: many }), []);
 });
 
+test('headers by chance whose shares change are listed', () => {
+  const settings = { key: 'X-Variant', value: 'a' };
+  const shares = (changed: number, field = 'request_headers_to_add'): RoutePiece => ({
+    route: {
+      weighted_clusters: {
+        clusters: [
+          { name: 'a', weight: changed, [field]: [{ header: settings }] },
+          { name: 'a', weight: 100 - changed },
+        ],
+      },
+    },
+  });
+  const always = (field = 'request_headers_to_add'): RoutePiece => ({
+    route: { cluster: 'a' },
+    [field]: [{ header: settings }],
+  });
+  const listed = (before: RoutePiece, after: RoutePiece): string[] =>
+    neededModes(pieces(before), pieces(after)).notCompared.map(({ subject }) => subject);
+  assert.deepEqual(listed(shares(50), shares(90)), ['header x-variant of requests']);
+  assert.deepEqual(listed(shares(50), always()), ['header x-variant of requests']);
+  assert.deepEqual(listed(shares(50), shares(50)), []);
+  assert.deepEqual(listed(shares(100), always()), [], 'no chance chooses it');
+  const answers = 'response_headers_to_add';
+  assert.deepEqual(listed(shares(50, answers), shares(90, answers)), ['headers of answers']);
+  assert.deepEqual(listed(shares(50, answers), always(answers)), ['headers of answers']);
+  assert.deepEqual(listed(shares(50, answers), shares(50, answers)), []);
+});
+
 test('names and certificates are compared, if the callee itself ends TLS', () => {
   const seen = (tls: ReceivedTls | undefined): Observation => {
     const parts = { method: 'GET', path: '/', authority: 'bank', headers: {}, isMutualTls: false, identity: undefined };

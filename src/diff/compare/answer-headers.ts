@@ -1,17 +1,18 @@
 import { removedByOne } from '../changed-headers.ts';
-import { chanceHeaders } from './chance-headers.ts';
+import { chanceHeaders, changeAnswersByChance } from './chance-headers.ts';
 import { destinationChances } from './chances.ts';
 import { comparedHeaders } from './compared-headers.ts';
 import { isSame, type NeededModes, none, type RequestPieces, type WeightedCluster } from './pieces.ts';
 
 /** Returns the mode that shows what routes do to the headers of answers, if it differs. */
 export function answerHeaders(before: RequestPieces, after: RequestPieces): NeededModes {
-  if (isSame(settingsOf(before), settingsOf(after))) return none;
-  if (chanceHeaders(before, after).answers.length > 0)
+  const isEqual = isSame(settingsOf(before), settingsOf(after));
+  if (isEqual ? changeAnswersByChance(before, after) : chanceHeaders(before, after).answers.length > 0)
     return {
       modes: [],
       notCompared: [{ subject: 'headers of answers', reason: 'chance chooses them for answers of the same service' }],
     };
+  if (isEqual) return none;
   const removed = removedByOne('response_headers_to_remove', before.route, after.route);
   const names = [...new Set([...removed, ...otherwiseAdded(before, after)])];
   const unsent = names.filter((name) => Object.keys(comparedHeaders({ [name]: '' })).length === 0);

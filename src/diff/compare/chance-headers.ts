@@ -1,4 +1,3 @@
-import { addedInOtherWays, removedByOne } from '../changed-headers.ts';
 import type { ChanceHeaders, NotCompared, ProbeMode } from '../model.ts';
 import { isSame, type RequestPieces, type WeightedCluster } from './pieces.ts';
 
@@ -30,12 +29,15 @@ function differingNames(one: ReadonlyMap<string, string>, other: ReadonlyMap<str
   return [...new Set([...one.keys(), ...other.keys()])].filter((name) => one.get(name) !== other.get(name));
 }
 
-function requestChanges(cluster: WeightedCluster): Map<string, string> {
+/** Changes of headers by a route or by one of its destinations. */
+type HeaderPart = Omit<WeightedCluster, 'name' | 'weight'>;
+
+function requestChanges(cluster: HeaderPart): Map<string, string> {
   const { request_headers_to_add: added, request_headers_to_remove: removed, host_rewrite_literal: host } = cluster;
   return new Map([...changesOf(added, removed), ...(host === undefined ? [] : [['host', host] as const])]);
 }
 
-function answerChanges(cluster: WeightedCluster): Map<string, string> {
+function answerChanges(cluster: HeaderPart): Map<string, string> {
   return changesOf(cluster.response_headers_to_add, cluster.response_headers_to_remove);
 }
 
@@ -58,25 +60,52 @@ export function withChanceHeaders(mode: ProbeMode, byChance: ChanceHeaders): Pro
   return byChance.requests.length + byChance.answers.length === 0 ? mode : { ...mode, chanceHeaders: byChance };
 }
 
-/** Returns the headers of requests that chance chooses, and that the sides change in other ways. */
+/** Returns the headers of requests that chance chooses, and that the sides change in other ways or with other shares. */
 export function unseenChanceHeaders(
-  { route: before }: RequestPieces,
-  { route: after }: RequestPieces,
+  before: RequestPieces,
+  after: RequestPieces,
   { requests }: ChanceHeaders,
 ): NotCompared[] {
-  const changed = new Set([
-    ...addedInOtherWays(before, after).map((name) => (name === ':authority' ? 'host' : name)),
-    ...removedByOne('request_headers_to_remove', before, after),
-  ]);
-  const hosts = [before, after].map((route) => hostsOf(route));
   return requests
-    .filter((name) => changed.has(name) || (name === 'host' && !isSame(hosts[0], hosts[1])))
+    .filter((name) => haveOtherShares(before, after, requestChanges, name))
     .map((name) => ({
       subject: `header ${name} of requests`,
       reason: 'chance chooses it for requests to one service',
     }));
 }
 
-function hostsOf(route: RequestPieces['route']): unknown[] {
-  return (route?.route?.weighted_clusters?.clusters ?? []).map((one) => one.host_rewrite_literal ?? null);
+/** Reports whether the sides change any of the headers of answers that chance chooses in other ways or with other shares. */
+export function changeAnswersByChance(before: RequestPieces, after: RequestPieces): boolean {
+  return chanceHeaders(before, after).answers.some((name) => haveOtherShares(before, after, answerChanges, name));
+}
+
+function haveOtherShares(
+  before: RequestPieces,
+  after: RequestPieces,
+  changes: (part: HeaderPart) => ReadonlyMap<string, string>,
+  name: string,
+): boolean {
+  const [old, changed] = [before, after].map(({ route }) => sharesOf(route, changes, name));
+  return !isSame(old, changed);
+}
+
+/** Returns the shares of requests of each destination and of each change of a header, in order. */
+function sharesOf(
+  route: RequestPieces['route'] = {},
+  changes: (part: HeaderPart) => ReadonlyMap<string, string>,
+  name: string,
+): [string, number][] {
+  const { cluster, weighted_clusters: weighted } = route.route ?? {};
+  const clusters = weighted?.clusters ?? [{ name: cluster, weight: 1 } as WeightedCluster];
+  const sums = new Map<string, number>();
+  for (const one of clusters) {
+    const { weight = 0 } = one;
+    const change = `${changes(one).get(name) ?? ''}${changes(route).get(name) ?? ''}`;
+    const key = JSON.stringify([one.name ?? '', change]);
+    if (weight > 0) sums.set(key, (sums.get(key) ?? 0) + weight);
+  }
+  const all = [...sums.values()].reduce((sum, weight) => sum + weight, 0);
+  return [...sums]
+    .map(([key, weight]): [string, number] => [key, weight / all])
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
 }

@@ -45,6 +45,13 @@ export function shownPath(path: string): string {
   });
 }
 
+/** Returns a text with paths and addresses inside as reports show it: of parameters that may be secret only the lengths. */
+export function shownText(text: string, marks: SecretMarks): string {
+  return text.replaceAll(/([?&])([^=&?\s]+)=([^&\s"]*)/g, (all, before: string, name: string, value: string) => {
+    return shownValue({ name, value }) === value ? all : `${before}${name}=${marks.of(value)}`;
+  });
+}
+
 /** Returns the name of a header or a parameter of a request with a value that reports do not show; undefined if none has. */
 export function secretPart(request: {
   readonly path: string;
@@ -58,7 +65,12 @@ export function secretPart(request: {
 /** Fields whose keys are names of headers or of parameters, such as `headers` and `includeAdditionalHeadersInCheck`. */
 const namingFields = /headers|queryparams|parameters/i;
 /** Fields beside the name of a header that hold its value. */
-const valueFields: ReadonlySet<string> = new Set(['value', 'values', 'notValues', 'rawValue', 'raw_value']);
+const valueFields: ReadonlySet<string> = new Set([
+  ...['value', 'values', 'notValues', 'rawValue', 'raw_value'],
+  // Envoy's conditions on headers and parameters.
+  ...['string_match', 'exact_match', 'safe_regex_match', 'prefix_match', 'suffix_match', 'contains_match'],
+  ...['stringMatch', 'exactMatch', 'safeRegexMatch', 'prefixMatch', 'suffixMatch', 'containsMatch'],
+]);
 
 /**
  * Returns a value of an object of Kubernetes with texts in the place of secret values of headers.
@@ -85,7 +97,8 @@ function masked(value: unknown, path: readonly string[], isSecret: boolean, mark
         masked(one, [...path, key], isSecret || holdsSecret(value, key, path), marks),
       ]),
     );
-  return isSecret && (typeof value === 'string' || typeof value === 'number') ? marks.of(String(value)) : value;
+  if (isSecret && (typeof value === 'string' || typeof value === 'number')) return marks.of(String(value));
+  return typeof value === 'string' ? shownText(value, marks) : value;
 }
 
 /** Reports whether a field of an object has the value of a secret header, or is one. */

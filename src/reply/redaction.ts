@@ -1,6 +1,6 @@
 import { type Headers, planHeader } from './mesh-headers.ts';
 
-const secretNames = /authorization|jwt|oidc|api-?key|token|secret|password|credential|^(?:set-)?cookie$/;
+const secretNames = /authorization|jwt|oidc|api[-_]?key|token|secret|password|credential|^(?:set-)?cookie$/;
 
 /**
  * Reports whether a header has a secret, by its name in lower case.

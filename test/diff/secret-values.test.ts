@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CauseFinder } from '../../src/diff/causes/cause-finder.ts';
+import { differencesOf } from '../../src/diff/compare/compare.ts';
 import { neededModes } from '../../src/diff/compare/modes.ts';
 import type { RequestPieces } from '../../src/diff/compare/pieces.ts';
 import { evidenceOf } from '../../src/diff/engine/evidence.ts';
-import type { Cause, Comparison, DifferenceKind } from '../../src/diff/model.ts';
+import type { Cause, Comparison, DifferenceKind, Observation } from '../../src/diff/model.ts';
 import { jsonReport, junitSuite } from '../../src/diff/report/data-reports.ts';
 import { explainLine } from '../../src/diff/report/explain.ts';
 import { markdownReport } from '../../src/diff/report/markdown-report.ts';
 import { reportLines } from '../../src/diff/report/report-lines.ts';
 import { textReport } from '../../src/diff/report/text-report.ts';
 import { requestsFor } from '../../src/diff/requests/requests-for.ts';
-import { shownPath } from '../../src/diff/secret-values.ts';
+import { SecretMarks, shownPath, withoutSecrets } from '../../src/diff/secret-values.ts';
+import { expectationsOf } from '../../src/diff/written-cases/case-expectations.ts';
 import { caseOfDifference, writeCases } from '../../src/diff/written-cases/write-cases.ts';
 import { parseManifests } from '../../src/istio/resources/manifest.ts';
 import { comparison, observation, outcome, probe, request, service, workload } from './make.ts';
@@ -102,6 +104,37 @@ test('secret values are those of headers by their names, in objects of all kinds
     'x-token': { exact: '(3 characters)' },
     'x-a': { exact: 'b' },
   });
+});
+
+test('parameters of redirects and of rewritten paths show the lengths of their values', () => {
+  const one = probe({});
+  const moved = (value: string): Observation =>
+    observation([outcome({ kind: 'redirect', location: `http://a/in?token=${value}&b=1` }, { status: 302 })]);
+  const settings = { falseAlarmRate: 1e-6, causeOf: () => undefined };
+  const [old, changed] = [moved('secret1'), moved('secret2')];
+  const [difference] = differencesOf(one, old, changed, settings);
+  assert.ok(difference);
+  assert.equal(difference.from, '302 to http://a/in?token=(7 characters)&b=1');
+  assert.equal(difference.to, '302 to http://a/in?token=(7 characters, another value)&b=1');
+  assert.deepEqual(expectationsOf(one, changed, old, [difference]), {
+    kind: 'none',
+    reason: 'the value of a parameter in the answer may be secret',
+  });
+  const redirect = (value: string): string => virtualService(`{ redirect: { uri: "/in?api_key=${value}" } }`);
+  assert.deepEqual(causeOf('redirect', redirect('one'), redirect('two'))?.change, {
+    before: { kind: 'value', value: '/in?api_key=(3 characters)' },
+    after: { kind: 'value', value: '/in?api_key=(3 characters, another value)' },
+  });
+});
+
+test("Envoy's conditions on secret headers show the lengths of their values", () => {
+  const object = { headers: [{ name: 'Authorization', string_match: { exact: 'abc' }, invert_match: true }] };
+  assert.deepEqual(withoutSecrets(object, ['headers', '0'], new SecretMarks()), {
+    name: 'Authorization',
+    string_match: { exact: '(3 characters)' },
+    invert_match: true,
+  });
+  assert.equal(withoutSecrets(object, ['headers', '0', 'string_match', 'exact'], new SecretMarks()), '(3 characters)');
 });
 
 test('conditions on secret headers show the lengths of their values', () => {

@@ -1,5 +1,4 @@
 import type { ChanceHeaders, DifferenceKind, Observation, Outcome, ReceivedCopy, ReceivedTls } from '../model.ts';
-import { shownPath } from '../secret-values.ts';
 import type { BareDifference } from './bare-difference.ts';
 import { differingNames } from './compared-headers.ts';
 
@@ -50,7 +49,7 @@ function compareReceived(
 }
 
 function textDifference(kind: DifferenceKind, title: string, from: string, to: string): BareDifference[] {
-  return from === to ? [] : [{ kind, from: `${title}${shownPath(from)}`, to: shownPath(to) }];
+  return from === to ? [] : [{ kind, from: `${title}${from}`, to }];
 }
 
 /** Compares whether mutual TLS was used and whose identity the callee saw. */

@@ -10,6 +10,7 @@ import type {
   Probe,
   ProbeMode,
 } from '../model.ts';
+import { SecretMarks, shownText } from '../secret-values.ts';
 import type { BareDifference, CompareSettings } from './bare-difference.ts';
 import { answerHeaderDifferences, compareContents } from './compare-contents.ts';
 import { attemptsDifference, ejectionDifference, limitDifference, timeoutDifference } from './compare-resilience.ts';
@@ -32,12 +33,17 @@ export function differencesOf(
   const isAnswered = [before, after].every(({ outcomes }) => outcomes.some(({ answer }) => answer.kind !== 'none'));
   return bareDifferences(probe, before, after, settings)
     .map((difference) => ({
-      ...difference,
+      ...withoutSecretParameters(difference),
       severity: severityOf(difference.kind),
       probe,
       cause: settings.causeOf(difference.kind, probe, isAnswered),
     }))
     .toSorted((a, b) => severityOrder[a.severity] - severityOrder[b.severity]);
+}
+
+function withoutSecretParameters({ kind, from, to }: BareDifference): BareDifference {
+  const marks = new SecretMarks();
+  return { kind, from: shownText(from, marks), to: shownText(to, marks) };
 }
 
 function bareDifferences(

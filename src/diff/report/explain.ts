@@ -3,7 +3,7 @@ import { outcomeText } from '../answer-text.ts';
 import { calleeDirectives } from '../callee-directives.ts';
 import { callerText } from '../caller-text.ts';
 import type { Comparison, Difference, Observation, Probe, ProbeMode } from '../model.ts';
-import { shownPath, shownValue } from '../secret-values.ts';
+import { SecretMarks, shownPath, shownText, shownValue } from '../secret-values.ts';
 import { patternText } from './pattern.ts';
 import { causeWithValues, type ReportLine } from './report-lines.ts';
 
@@ -86,8 +86,9 @@ function treeRows(
   { before, after }: { readonly before: Observation; readonly after: Observation },
   width: number | undefined,
 ): string[] {
-  const left = ['before', ...rowsOf(before.evidence.tree), ...factRows(before, mode)];
-  const right = ['after', ...rowsOf(after.evidence.tree), ...factRows(after, mode)];
+  const marks = new SecretMarks();
+  const left = ['before', ...rowsOf(before.evidence.tree), ...factRows(before, mode, marks)];
+  const right = ['after', ...rowsOf(after.evidence.tree), ...factRows(after, mode, marks)];
   const widest = Math.max(...left.map(cellsOf));
   const isBeside = width === undefined || widest + sideGap + Math.max(...right.map(cellsOf)) <= width;
   return isBeside
@@ -98,10 +99,16 @@ function treeRows(
 }
 
 /** Returns what a tree of one answer does not show: the counts of many answers, times, attempts and copies. */
-function factRows({ outcomes, durationMs, attempts, mirrors }: Observation, { kind }: ProbeMode): string[] {
+function factRows(
+  { outcomes, durationMs, attempts, mirrors }: Observation,
+  { kind }: ProbeMode,
+  marks: SecretMarks,
+): string[] {
   const count = countOf(outcomes);
   return [
-    ...(count < 2 ? [] : [`${count} requests:`, ...outcomes.map((one) => `  ${one.count} × ${outcomeText(one)}`)]),
+    ...(count < 2
+      ? []
+      : [`${count} requests:`, ...outcomes.map((one) => `  ${one.count} × ${shownText(outcomeText(one), marks)}`)]),
     ...(kind === 'slow' || kind === 'delayed' ? [`time: ${Math.round(durationMs)} ms`] : []),
     ...(attempts === undefined ? [] : [`${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`]),
     ...mirrors.map(({ service, version, count: copies }) => `copies: ${service} ${version ?? ''} × ${copies}`),

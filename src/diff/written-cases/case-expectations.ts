@@ -3,6 +3,7 @@ import { parseExpectation } from '../../expect/parse.ts';
 import type { CallErrorCode } from '../../reply/reply.ts';
 import { isRefused } from '../answer-kinds.ts';
 import type { Difference, Observation, Outcome, Probe, ProbeMode, ReceivedCopy } from '../model.ts';
+import { SecretMarks, shownText } from '../secret-values.ts';
 
 /** Expectations that hold for an observation; a reason if none can be written. */
 export type WrittenExpectations =
@@ -22,6 +23,8 @@ export function expectationsOf(
 ): WrittenExpectations {
   const written = rawExpectations(probe, seen, other, differences);
   if (written.kind === 'none') return written;
+  if (written.expect.some((text) => shownText(text, new SecretMarks()) !== text))
+    return { kind: 'none', reason: 'the value of a parameter in the answer may be secret' };
   const wrong = written.expect.find((text) => !isExpectation(text));
   if (wrong !== undefined) return { kind: 'none', reason: `no expectation can be written for "${wrong}"` };
   return written.expect.length === 0 ? { kind: 'none', reason: 'the answer shows too little' } : written;

@@ -106,6 +106,29 @@ test('secret values are those of headers by their names, in objects of all kinds
   });
 });
 
+test('a written case expects that a request has a secret header, not its hidden value', () => {
+  const one = probe({});
+  const received = {
+    ...{ method: 'GET', path: '/', authority: 'a', isMutualTls: true, identity: undefined, tls: undefined },
+    headers: { authorization: '[redacted]' },
+  };
+  const seen = observation([outcome(service('reviews', 'v1'), { received })]);
+  const from = 'callee gets authorization: none';
+  const difference = {
+    kind: 'request_header',
+    severity: 'request',
+    probe: one,
+    from,
+    to: '',
+    cause: undefined,
+  } as const;
+  const written = expectationsOf(one, seen, undefined, [difference]);
+  assert.equal(
+    written.kind === 'expectations' ? written.expect.at(-1) : written.reason,
+    'reviews header authorization exists',
+  );
+});
+
 test('parameters of redirects and of rewritten paths show the lengths of their values', () => {
   const one = probe({});
   const moved = (value: string): Observation =>

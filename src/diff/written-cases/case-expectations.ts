@@ -1,5 +1,6 @@
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { parseExpectation } from '../../expect/parse.ts';
+import { redacted } from '../../reply/redaction.ts';
 import type { CallErrorCode } from '../../reply/reply.ts';
 import { isRefused } from '../answer-kinds.ts';
 import type { Difference, Observation, Outcome, Probe, ProbeMode, ReceivedCopy } from '../model.ts';
@@ -178,7 +179,10 @@ function tlsFact(subject: string, fact: string, value: string | undefined): stri
 }
 
 function headerFact(subject: string, name: string, value: string | undefined): string[] {
-  return [value === undefined ? `${subject} ${name} exists = 0` : `${subject} ${name} = ${quoted(value)}`];
+  // Replies hide the values of secret headers, but not that a request has them.
+  if (value === undefined || value === redacted)
+    return [`${subject} ${name} exists${value === undefined ? ' = 0' : ''}`];
+  return [`${subject} ${name} = ${quoted(value)}`];
 }
 
 /** Returns a value as an expectation has it. */

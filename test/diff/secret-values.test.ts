@@ -6,6 +6,8 @@ import { neededModes } from '../../src/diff/compare/modes.ts';
 import type { RequestPieces } from '../../src/diff/compare/pieces.ts';
 import { evidenceOf } from '../../src/diff/engine/evidence.ts';
 import type { Cause, Comparison, DifferenceKind, Observation } from '../../src/diff/model.ts';
+import type { EdgeParts } from '../../src/diff/pieces/edge-parts.ts';
+import { clusterChanges } from '../../src/diff/probes/cluster-changes.ts';
 import { jsonReport, junitSuite } from '../../src/diff/report/data-reports.ts';
 import { explainLine } from '../../src/diff/report/explain.ts';
 import { markdownReport } from '../../src/diff/report/markdown-report.ts';
@@ -158,6 +160,17 @@ test("Envoy's conditions on secret headers show the lengths of their values", ()
     invert_match: true,
   });
   assert.equal(withoutSecrets(object, ['headers', '0', 'string_match', 'exact'], new SecretMarks()), '(3 characters)');
+});
+
+test('settings of clusters show the lengths of values of secret headers', () => {
+  const parts = (value: string): EdgeParts => {
+    const check = { request_headers_to_add: [{ header: { key: 'Authorization', value } }] };
+    const clusters = [{ name: 'outbound|80||a', health_checks: [{ http_health_check: check }] }];
+    return { sender: { clusters } } as unknown as EdgeParts;
+  };
+  const [listed] = clusterChanges(parts('one'), parts('two')).notCompared;
+  assert.match(listed?.reason ?? '', /"\(3 characters\)".* → .*"\(3 characters, another value\)"/);
+  assert.doesNotMatch(listed?.reason ?? '', /one|two/);
 });
 
 test('conditions on secret headers show the lengths of their values', () => {

@@ -2,6 +2,7 @@ import type { Cause, NotCompared } from '../model.ts';
 import type { EdgeParts } from '../pieces/edge-parts.ts';
 import { canonicalText, type JsonObject, textAt } from '../pieces/json.ts';
 import { causeOfPath } from '../requests/causes.ts';
+import { SecretMarks, withoutSecrets } from '../secret-values.ts';
 
 /** Fields of a cluster that requests show, or that other functions list. */
 const shownFields = new Set([
@@ -43,12 +44,13 @@ export function clusterChanges(
     const changed = [...new Set([...Object.keys(one), ...Object.keys(other)])]
       .filter((field) => !shownFields.has(field) && canonicalText(one[field]) !== canonicalText(other[field]))
       .map((field): [string, string] => [field, hiddenSettings[field] ?? field]);
+    const marks = new SecretMarks();
     for (const title of new Set(changed.map(([, text]) => text)))
       notCompared.push({
         subject: `${title} of ${hostOfCluster(name)}`,
         reason: `its settings differ, and a single request does not show them: ${changed
           .filter(([, text]) => text === title)
-          .map(([field]) => `${field} ${shown(one[field])} → ${shown(other[field])}`)
+          .map(([field]) => `${field} ${shown(one, field, marks)} → ${shown(other, field, marks)}`)
           .join(', ')}`,
       });
   }
@@ -66,7 +68,7 @@ function hostOfCluster(name: string): string {
   return `${host}:${port}${subset === '' ? '' : ` (${subset})`}`;
 }
 
-function shown(value: unknown): string {
-  const text = canonicalText(value);
+function shown(cluster: JsonObject, field: string, marks: SecretMarks): string {
+  const text = canonicalText(withoutSecrets(cluster, [field], marks));
   return text === '' ? 'none' : text;
 }

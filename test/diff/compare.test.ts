@@ -364,6 +364,12 @@ test('retries on failures of connections are provoked if the callee has no sidec
   assert.deepEqual(needed(standard, none), [[], ['retries on connect-failure, refused-stream']]);
   assert.deepEqual(needed(none, policy('reset', 2)), [[], ['retries on reset']]);
   assert.deepEqual(needed(policy('reset', 3), policy('reset', 1), true), [[{ kind: 'reset', attempts: 2 }], []]);
+  const overGrpc = { showsResets: true, protocol: 'grpc' } as const;
+  const ofGrpc = neededModes(pieces(policy('reset', 3), overGrpc), pieces(policy('reset', 1), overGrpc));
+  assert.deepEqual(
+    ofGrpc.notCompared.map(({ subject }) => subject),
+    ['retries on reset'],
+  );
   const [errors, unlisted] = needed(policy('5xx', 2), policy('reset', 2));
   assert.equal(errors.length, 2);
   assert.deepEqual(unlisted, [], 'both retry on failures of connections');

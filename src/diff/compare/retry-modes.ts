@@ -15,9 +15,10 @@ export function failingModes(before: RequestPieces, after: RequestPieces): Neede
   const seen = unique.map((failure) => [old, changed].map((policy) => retriesAfterFailure(policy, failure, protocol)));
   // Requests show a route that only one side has.
   const unseen = before.route === undefined || after.route === undefined ? [] : unprovoked(old, changed, seen);
-  // A sidecar of the callee answers 503 in the place of a connection that its program ends.
-  if (!unseen.includes('reset') || before.showsResets !== true || after.showsResets !== true)
-    return { modes, notCompared: [...notCompared, ...notProvoked(unseen)] };
+  // A sidecar of the callee answers 503 in the place of a connection that its program ends. Over gRPC, a mock ends its call with
+  // a status, and not with a reset.
+  const showResets = protocol === 'http' && before.showsResets === true && after.showsResets === true;
+  if (!unseen.includes('reset') || !showResets) return { modes, notCompared: [...notCompared, ...notProvoked(unseen)] };
   const retries = [old, changed].map((policy) => retriesAfter(policy, 'reset'));
   // Only the side with more retries gets an answer.
   const failure: CalleeFailure = { kind: 'reset', attempts: Math.min(...retries) + 1 };

@@ -64,7 +64,7 @@ export function targetText(object: KubeObject, rootNamespace: string): string {
 function selectorOf(object: KubeObject): Readonly<Record<string, string>> | undefined {
   const spec = specOf(object);
   const labels = valueAt(spec, 'selector', 'matchLabels') ?? valueAt(spec, 'workloadSelector', 'labels');
-  return labels === undefined ? undefined : (labels as Record<string, string>);
+  return isJsonObject(labels) && Object.keys(labels).length > 0 ? (labels as Record<string, string>) : undefined;
 }
 
 /** Reports whether an object with a selector is for a pod. */
@@ -106,8 +106,13 @@ function faultTexts(spec: Json): string[] {
   return [...new Set(texts)];
 }
 
-function faultShare(fault: Json): string {
-  return `${numberAt(fault, 'percentage', 'value') ?? 100} % of those of a route`;
+function faultShare(fault: Json | undefined): string {
+  return `${faultPercent(fault)} % of those of a route`;
+}
+
+/** Returns the percentage of requests that get a fault. Without one in the object, none does (Istio, "HTTPFaultInjection"). */
+export function faultPercent(fault: Json | undefined): number {
+  return numberAt(fault, 'percentage', 'value') ?? numberAt(fault, 'percent') ?? 0;
 }
 
 /**

@@ -8,7 +8,7 @@ import {
   textsAt,
   valueAt,
 } from '../diff/pieces/json.ts';
-import { list } from './describe-object.ts';
+import { faultPercent, list } from './describe-object.ts';
 
 /** Returns a sentence about a rule of a VirtualService. */
 export function httpRouteText(route: JsonObject): string {
@@ -34,13 +34,13 @@ export function httpRouteText(route: JsonObject): string {
 
 /** Returns a sentence about a rule of a route of the Gateway API. */
 export function apiRouteText(rule: JsonObject): string {
-  const conditions = objectsAt(rule, 'matches').map(apiMatchText);
   const backends = objectsAt(rule, 'backendRefs').map((one) => ({
     name: textAt(one, 'name') ?? '?',
     weight: numberAt(one, 'weight'),
   }));
   const filters = objectsAt(rule, 'filters').map(apiFilterText);
-  const condition = conditions.length === 0 ? 'All requests' : `If ${conditions.join(', or if ')}`;
+  const isForAll = routeCondition(rule) === undefined;
+  const condition = isForAll ? 'All requests' : `If ${objectsAt(rule, 'matches').map(apiMatchText).join(', or if ')}`;
   const limit = textAt(rule, 'timeouts', 'request');
   const attempt = textAt(rule, 'timeouts', 'backendRequest');
   const actions = [
@@ -141,14 +141,20 @@ function apiMatchText(match: JsonObject): string {
   const texts = [
     ...(path === undefined ? [] : [`path ${typedText(path)}`]),
     ...(textAt(match, 'method') === undefined ? [] : [`method is ${textAt(match, 'method')}`]),
-    ...(valueAt(match, 'method', 'service') === undefined
-      ? []
-      : [`method is ${textAt(match, 'method', 'service')}/${textAt(match, 'method', 'method') ?? '*'}`]),
+    ...grpcMethodText(valueAt(match, 'method')),
     ...[...objectsAt(match, 'headers'), ...objectsAt(match, 'queryParams')].map(
       (one) => `${textAt(one, 'name')} ${typedText(one)}`,
     ),
   ];
   return texts.length === 0 ? 'any request' : list(texts);
+}
+
+/** Returns the method of a match of a GRPCRoute in words. Each part of it may be absent. */
+function grpcMethodText(method: Json | undefined): string[] {
+  const [service, name] = [textAt(method, 'service'), textAt(method, 'method')];
+  if (service === undefined && name === undefined) return [];
+  const verb = textAt(method, 'type') === 'RegularExpression' ? 'matches' : 'is';
+  return [`method ${verb} ${service ?? '*'}/${name ?? '*'}`];
 }
 
 function typedText(value: Json): string {
@@ -252,8 +258,8 @@ function mirrorText(route: JsonObject): string[] {
 }
 
 function shareText(fault: Json): string {
-  const percent = numberAt(fault, 'percentage', 'value') ?? 100;
-  return percent === 100 ? 'all of them' : `${percent} % of them`;
+  const percent = faultPercent(fault);
+  return percent === 100 ? 'all of them' : percent === 0 ? 'none of them' : `${percent} % of them`;
 }
 
 function statusOf(abort: Json): string {

@@ -127,7 +127,7 @@ function jwtText(rule: JsonObject): string {
 }
 
 function egressText(egress: JsonObject): string {
-  return `The proxies know only ${list(textsAt(egress, 'hosts'))} (NAMESPACE/HOST).`;
+  return `The proxies know ${list(textsAt(egress, 'hosts'))} (NAMESPACE/HOST).`;
 }
 
 function ingressText(ingress: JsonObject): string {

@@ -65,7 +65,7 @@ function outlierText(outlier: Json): string {
   const errors = valueAt(outlier, 'consecutive5xxErrors') ?? valueAt(outlier, 'consecutiveErrors');
   const gateway = valueAt(outlier, 'consecutiveGatewayErrors');
   const failures = [
-    ...(errors === undefined && gateway !== undefined ? [] : [count(Number(errors ?? 5), 'failed answer')]),
+    count(Number(errors ?? 5), 'failed answer'),
     ...(gateway === undefined ? [] : [`${count(Number(gateway), 'answer')} with 502, 503 or 504`]),
   ].filter((text) => !text.startsWith('0 '));
   const most = numberAt(outlier, 'maxEjectionPercent') ?? 10;
@@ -99,8 +99,16 @@ function balancerText(balancer: Json): string {
   const simple = textAt(balancer, 'simple');
   if (simple !== undefined) return `Pods are chosen by ${simple}.`;
   const hash = valueAt(balancer, 'consistentHash');
-  if (!isJsonObject(hash)) return 'Pods near the caller are chosen first.';
+  if (!isJsonObject(hash)) return localityText(valueAt(balancer, 'localityLbSetting'));
   const by =
     textAt(hash, 'httpHeaderName') ?? textAt(hash, 'httpQueryParameterName') ?? textAt(hash, 'httpCookie', 'name');
   return `Requests with the same ${by ?? 'client address'} go to the same pod.`;
+}
+
+/** Says how localities choose pods. */
+function localityText(setting: Json | undefined): string {
+  if (setting === undefined) return 'Settings of how pods are chosen.';
+  if (valueAt(setting, 'enabled') === false) return 'Pods near the caller are not chosen first.';
+  if (objectsAt(setting, 'distribute').length > 0) return 'Localities get shares of the requests.';
+  return 'Pods near the caller are chosen first.';
 }

@@ -168,6 +168,32 @@ suite('events of objects say what their rules do, with values', () => {
     ]);
   });
 
+  test('absent fields have the meaning that Istio gives them', () => {
+    const route = [{ destination: { host: 'back' } }];
+    const fault = { abort: { httpStatus: 503 }, delay: { fixedDelay: '5s' } };
+    assert.deepEqual(rulesOf('VirtualService', { http: [{ fault, route }] }), [
+      'All requests: answer none of them with 503 (a fault); delay none of them by 5s (a fault); to back.',
+    ]);
+    assert.deepEqual(
+      rulesOf('DestinationRule', { trafficPolicy: { outlierDetection: { consecutiveGatewayErrors: 9 } } }),
+      [
+        'A pod with 5 failed answers or 9 answers with 502, 503 or 504 in a row is left out for 30s, checked every 10s, at most 10 % of the pods.',
+      ],
+    );
+    const loadBalancer = { localityLbSetting: { enabled: false } };
+    assert.deepEqual(rulesOf('DestinationRule', { trafficPolicy: { loadBalancer } }), [
+      'Pods near the caller are not chosen first.',
+    ]);
+    const all = { path: { type: 'PathPrefix', value: '/' } };
+    assert.deepEqual(rulesOf('HTTPRoute', { rules: [{ matches: [all], backendRefs: [{ name: 'back' }] }] }), [
+      'All requests: to back.',
+    ]);
+    const method = { method: 'Get' };
+    assert.deepEqual(rulesOf('GRPCRoute', { rules: [{ matches: [{ method }], backendRefs: [{ name: 'back' }] }] }), [
+      'If method is */Get: to back.',
+    ]);
+  });
+
   test('other kinds name hosts, ports, issuers and shares', () => {
     const ports = [{ number: 443, protocol: 'TLS' }];
     assert.deepEqual(rulesOf('ServiceEntry', { hosts: ['a.example'], ports, resolution: 'DNS' }), [
@@ -182,7 +208,7 @@ suite('events of objects say what their rules do, with values', () => {
       ['Tokens of i, with keys in the object, only for shop.'],
     );
     assert.deepEqual(rulesOf('Sidecar', { egress: [{ hosts: ['./*', 'istio-system/*'] }] }), [
-      'The proxies know only ./* and istio-system/* (NAMESPACE/HOST).',
+      'The proxies know ./* and istio-system/* (NAMESPACE/HOST).',
     ]);
     const telemetry = {
       tracing: [{ randomSamplingPercentage: 10 }],
@@ -227,6 +253,13 @@ suite('texts about objects', () => {
       'Chooses where requests to back go and delays 50 % of those of a route by 700ms (a fault).',
     );
     assert.equal(about(objectOf('VirtualService', { hosts: ['back'] })), 'Chooses where requests to back go.');
+  });
+
+  test('an object without labels in its selector is for all pods', () => {
+    assert.equal(
+      about(objectOf('Sidecar', { workloadSelector: { labels: null } })),
+      'Limits which services the proxies of all pods in namespace default know.',
+    );
   });
 
   test('rules are sentences', () => {

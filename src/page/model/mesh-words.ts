@@ -188,13 +188,19 @@ const unreadShare = 0.1;
  * its own calls failed as often in the same time.
  */
 export function passedOnOf(edge: MeshEdge, edges: readonly MeshEdge[]): number {
-  const passed = Math.min(edge.traffic.passedOn ?? 0, failedOf(edge));
+  const passed = mostPassedOn(edge);
+  const ofAll = edges.filter(({ to }) => to === edge.to).reduce((sum, one) => sum + mostPassedOn(one), 0);
   const further = failingCalls(edge.to, edges).reduce(
     (sum, one) => sum + one.traffic.errors + one.traffic.rejected + refusedConnectionsOf(one),
     0,
   );
-  const isAll = further > 0 && further + unreadCalls >= passed * (1 - unreadShare);
-  return isAll ? passed : Math.min(passed, further);
+  const isAll = further > 0 && further + unreadCalls >= ofAll * (1 - unreadShare);
+  // Counters do not show which caller a failure further on was for: only those that no other caller explains count.
+  return isAll ? passed : Math.max(0, further - (ofAll - passed));
+}
+
+function mostPassedOn(edge: MeshEdge): number {
+  return Math.min(edge.traffic.passedOn ?? 0, failedOf(edge));
 }
 
 /** Returns the edges from a node on which requests of the last minute failed or were refused. */

@@ -15,6 +15,7 @@ import {
   failingCalls,
   failureCause,
   meshSums,
+  passedOnOf,
   refusalSentences,
   refusedConnectionsText,
 } from '../../../src/page/model/mesh-words.ts';
@@ -53,6 +54,18 @@ test('a change of the answers is a difference from the first refusal on that the
   assert.deepEqual([unproven.differences, unproven.isTooFew], [[], true]);
   assert.deepEqual(differences({ before: ok, after: ok }), []);
   assert.deepEqual(differences({ before: traffic({}), after: denied }), []);
+});
+
+test('failures further on explain those of several callers only as far as they are enough for all', () => {
+  const failed = traffic({ '502': 20 }, { errors: 20, passedOn: 20 });
+  const passedOnIf = (further: number): number[] => {
+    const last = edge('c', 'd', traffic({ '503': further }, { errors: further }));
+    const edges = [edge('a', 'c', failed), edge('b', 'c', failed), last];
+    return edges.map((one) => passedOnOf(one, edges));
+  };
+  assert.deepEqual(passedOnIf(40), [20, 20, 0]);
+  assert.deepEqual(passedOnIf(30), [10, 10, 0]);
+  assert.deepEqual(passedOnIf(20), [0, 0, 0]);
 });
 
 test('chance of answers is not a difference, also next to a limit of rounded shares, nor are a few calls', () => {

@@ -22,7 +22,7 @@ export function httpRouteText(route: JsonObject): string {
     ...(delay === undefined ? [] : [`delay ${shareText(delay)} by ${textAt(delay, 'fixedDelay') ?? '?'} (a fault)`]),
     ...(redirect === undefined ? [] : ['redirect the client']),
     ...(direct === undefined ? [] : [`answer ${direct} itself`]),
-    ...routesText(objectsAt(route, 'route')),
+    ...(objectsAt(route, 'route').length === 0 ? [] : [`to ${targetsText(route)}`]),
     ...mirrorText(route),
     ...(textAt(route, 'timeout') === undefined ? [] : [`wait at most ${textAt(route, 'timeout')}`]),
     ...retriesText(valueAt(route, 'retries')),
@@ -161,10 +161,6 @@ function typedText(value: Json): string {
   const type = textAt(value, 'type');
   const verb = type === 'PathPrefix' ? 'begins with' : type === 'RegularExpression' ? 'matches' : 'is';
   return `${verb} "${textAt(value, 'value') ?? ''}"`;
-}
-
-function routesText(routes: readonly JsonObject[]): string[] {
-  return routes.length === 0 ? [] : [`to ${targetsText({ route: [...routes] })}`];
 }
 
 /** Returns the destinations of a route of a VirtualService, with their shares. */

@@ -18,8 +18,8 @@ export interface EdgeEnds {
   readonly to: string;
 }
 
-/** Retries, or copies, between two observations. */
-interface Retries extends EdgeEnds {
+/** Number of requests on an edge between two observations. */
+interface EdgeCount extends EdgeEnds {
   readonly count: number;
 }
 
@@ -74,7 +74,7 @@ export function edgeId({ from, to }: EdgeEnds): string {
 class EdgeSums {
   readonly byEdge = new Map<string, EdgeTally & { readonly versions: Map<string, VersionTally> }>();
 
-  static of(flows: readonly Flow[], retries: readonly Retries[], copies: readonly Retries[]): EdgeSums {
+  static of(flows: readonly Flow[], retries: readonly EdgeCount[], copies: readonly EdgeCount[]): EdgeSums {
     const sums = new EdgeSums();
     for (const { from, to, count } of copies) sums.edge(from, to).all.addCopies(count);
     for (const { from, to, count } of retries) sums.edge(from, to).all.addRetries(count);
@@ -231,12 +231,12 @@ export class TrafficWindow {
     return flows;
   }
 
-  private retriesOf({ pod, retries }: PodTraffic, nodes: NodeDirectory): Retries[] {
+  private retriesOf({ pod, retries }: PodTraffic, nodes: NodeDirectory): EdgeCount[] {
     const own = nodes.pod(pod);
     if (own === undefined) return [];
     const known = this.lastRetries.get(pod);
     this.lastRetries.set(pod, new Map(retries.map(({ cluster, count }) => [cluster, count])));
-    return retries.flatMap(({ cluster, count }): Retries[] => {
+    return retries.flatMap(({ cluster, count }): EdgeCount[] => {
       const before = known?.get(cluster) ?? 0;
       const added = count < before ? count : count - before;
       const to = added === 0 ? undefined : nodes.cluster(cluster, '', own);
@@ -252,7 +252,7 @@ export class TrafficWindow {
     { pod, series, retries, sent = [] }: PodTraffic,
     nodes: NodeDirectory,
     mirrors: ReadonlySet<string>,
-  ): Retries[] {
+  ): EdgeCount[] {
     const own = nodes.pod(pod);
     if (own === undefined) return [];
     const known = this.lastSent.get(pod);
@@ -263,7 +263,7 @@ export class TrafficWindow {
         calls.set(one.cluster, (calls.get(one.cluster) ?? 0) + one.requests);
     for (const { cluster, count } of retries) calls.set(cluster, (calls.get(cluster) ?? 0) + count);
     this.lastSent.set(pod, current);
-    return sent.flatMap(({ cluster, count }): Retries[] => {
+    return sent.flatMap(({ cluster, count }): EdgeCount[] => {
       const last = known?.get(cluster);
       const before = last === undefined || count < last.count ? 0 : last.copies;
       const copies = Math.max(before, count - (calls.get(cluster) ?? 0));

@@ -1,7 +1,13 @@
 import type { CallAnswer } from '../execute/client.ts';
 import type { CountedCall, TrafficCounter } from '../execute/service.ts';
 import { authorityOf, type Protocol, protocolOf } from '../plan/plan.ts';
-import { durationLimitsMs, otherHosts, type TrafficCount } from './process/process-messages.ts';
+import {
+  type CallFacts,
+  durationLimitsMs,
+  factsKey,
+  otherHosts,
+  type TrafficCount,
+} from './process/process-messages.ts';
 
 /** Maximum number of hosts in a report. Clients choose the hosts; the calls of further ones are counted together. */
 const mostHosts = 100;
@@ -15,9 +21,6 @@ interface Counts {
   durationMs: number;
   readonly buckets: Map<number | null, number>;
 }
-
-/** Facts of counted calls. */
-type CallFacts = Pick<TrafficCount, 'host' | 'address' | 'protocol' | 'status' | 'grpcStatus'>;
 
 /**
  * Counter of the calls that a service makes, and of the requests that reach it from outside. It reports what is new once a
@@ -60,8 +63,7 @@ export class CallCounter implements TrafficCounter {
   }
 
   private count(facts: CallFacts, durationMs: number): void {
-    const { host, address, protocol, status, grpcStatus } = facts;
-    const key = `${host} ${address} ${protocol} ${status} ${grpcStatus}`;
+    const key = factsKey(facts);
     let found = this.counts.get(key);
     if (found === undefined) {
       found = { ...facts, counts: { requests: 0, durationMs: 0, buckets: new Map() } };

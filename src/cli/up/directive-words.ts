@@ -21,7 +21,15 @@ export function canFail(directive: Directive): boolean {
     case 'close':
     case 'hang':
       return true;
-    default:
+    case 'delay':
+    case 'size':
+    case 'body':
+    case 'header':
+    case 'chunks':
+    case 'events':
+    case 'trailer':
+    case 'cpu':
+    case 'memory':
       return false;
   }
 }

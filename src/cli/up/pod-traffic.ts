@@ -1,7 +1,7 @@
 import type { PodTraffic } from '../../istio/live/observation.ts';
 import type { TrafficSeries } from '../../istio/observe/traffic-series.ts';
 import { grpcStatusNames } from '../../plan/plan.ts';
-import { otherHosts, type TrafficCount } from '../../serve/process/process-messages.ts';
+import { factsKey, otherHosts, type TrafficCount } from '../../serve/process/process-messages.ts';
 
 /** Maximum number of series of calls to hosts outside the mesh. Clients choose these hosts, and they choose statuses. */
 const mostOutside = 400;
@@ -33,7 +33,8 @@ export class CountedPod {
     for (const count of reported) {
       const callee = this.podAt(count.address) ?? '';
       if (callee !== '') this.addOne({ ...count, host: callee }, callee);
-      else if (count.host === '' || this.counts.has(keyOf(count)) || this.outside < mostOutside) this.addOne(count, '');
+      else if (count.host === '' || this.counts.has(factsKey(count)) || this.outside < mostOutside)
+        this.addOne(count, '');
       else this.addOne({ ...count, host: otherHosts, address: '' }, '');
     }
   }
@@ -63,7 +64,7 @@ export class CountedPod {
   }
 
   private addOne(count: TrafficCount, callee: string): void {
-    const key = keyOf(count);
+    const key = factsKey(count);
     let found = this.counts.get(key);
     if (found === undefined) {
       found = { count, callee, requests: 0, durationMs: 0, buckets: new Map() };
@@ -74,10 +75,6 @@ export class CountedPod {
     found.durationMs += count.durationMs;
     for (const [limit, number] of count.buckets) found.buckets.set(limit, (found.buckets.get(limit) ?? 0) + number);
   }
-}
-
-function keyOf({ host, address, protocol, status, grpcStatus }: TrafficCount): string {
-  return `${host} ${address} ${protocol} ${status} ${grpcStatus}`;
 }
 
 /** Returns the number of a gRPC status; that of UNKNOWN for a name that gRPC does not have. */

@@ -4,7 +4,8 @@ import type { ChangedObject } from './changed-objects.ts';
 import { type ChangedPart, type FieldPath, fieldValue } from './changed-parts.ts';
 
 /**
- * Returns the values at a place of an object on both sides, without secret values of headers; undefined if the place is not the same field for all parts.
+ * Returns the values at a place of an object on both sides, without secret values of headers; undefined if the place is
+ * not the same field for all parts.
  *
  * @param parts changed parts, all inside the place
  */

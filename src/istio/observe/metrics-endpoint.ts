@@ -57,7 +57,10 @@ async function meshMetrics(pods: readonly MeshPod[], signal: AbortSignal): Promi
   return [istioMetrics(stats, new PodDirectory(pods)), '# TYPE meshmock_proxy_up gauge\n', ...up].join('');
 }
 
-/** Reads the statistics of `metricsFilter`, and the retries and requests of clusters, from proxies, without those that do not answer. */
+/**
+ * Reads the statistics of `metricsFilter`, and the retries and requests of clusters, from proxies, without those that do not
+ * answer.
+ */
 export async function readTrafficStats(proxies: readonly MeshPod[], signal: AbortSignal): Promise<ProxyStats[]> {
   const texts = await Promise.all(proxies.map((pod) => trafficStats(pod, signal)));
   return proxies.flatMap((pod, index): ProxyStats[] => {

@@ -75,7 +75,10 @@ export function sentSeries({ text }: Pick<ProxyStats, 'text'>): SentSeries[] {
   return [...counts].map(([cluster, count]) => ({ cluster, count }));
 }
 
-/** Returns the name of a cluster of the mesh. Statistics have a semicolon after it, so that it is not taken for one of their names. */
+/**
+ * Returns the name of a cluster of the mesh. Statistics have a semicolon after it, so that it is not taken for one of their
+ * names.
+ */
 function outboundCluster(name = ''): string | undefined {
   return name.startsWith('outbound|') ? name.replace(/;$/, '') : undefined;
 }

@@ -29,6 +29,14 @@ export interface TrafficCount {
   readonly buckets: readonly (readonly [number | null, number])[];
 }
 
+/** Facts by which calls are counted together. */
+export type CallFacts = Pick<TrafficCount, 'host' | 'address' | 'protocol' | 'status' | 'grpcStatus'>;
+
+/** Returns the key under which calls with the same facts are counted. */
+export function factsKey({ host, address, protocol, status, grpcStatus }: CallFacts): string {
+  return `${host} ${address} ${protocol} ${status} ${grpcStatus}`;
+}
+
 /** Message from a parent process to the service that it started with a channel. */
 export type MessageToService =
   /** Replaces the ports of `--service-port`. */

@@ -1,7 +1,6 @@
 import { MeshmockError } from '../error/meshmock-error.ts';
 import { formatPath } from '../plan/format.ts';
 import { fromMessage } from '../plan/from-message.ts';
-import { parsePath } from '../plan/parse.ts';
 import type { CallsPlan, Directive, Header, Plan } from '../plan/plan.ts';
 import { type CallResult, callMethod, type RawReply, type Reply, shownBodyBytes } from '../reply/reply.ts';
 import { requestError } from '../reply/request-error.ts';
@@ -13,6 +12,8 @@ import { applyDirectives, type DirectiveEffects, noEffects } from './directives/
 import { greeting } from './greeting.ts';
 import type { IncomingRequest, PlanSource } from './incoming.ts';
 import { proxyErrorText, proxyPlan, proxyText, webserverDirectives, webserverText } from './octopus.ts';
+import { callsOfPlan } from './plans/calls-of-plan.ts';
+import { memoryOfPath, type PreparedPlan, preparedPlan } from './plans/prepared-plan.ts';
 import type { PlanContext, RequestContext } from './request-context.ts';
 import type { Role } from './role.ts';
 import { runStages } from './run-stages.ts';
@@ -45,8 +46,11 @@ export async function executeRequest(context: RequestContext): Promise<ExecutedR
   try {
     takeBytes(context);
     const allowance = readAllowance(request.headers, service.limits, request.timeoutMs, arrivedAt);
-    const plan =
-      service.role.kind === 'echo' ? service.role.planOf(request, service.chance) : readPlan(request.plan, allowance);
+    const prepared =
+      service.role.kind === 'echo'
+        ? preparedPlan(service.role.planOf(request, service.chance))
+        : readPlan(service, request.plan, allowance);
+    const { plan } = prepared;
     if (request.plan.kind === 'message') path = formatPath(plan);
     trace.describe({ 'meshmock.budget_left': allowance.maxCalls, 'meshmock.depth_left': allowance.maxDepth });
     const planContext: PlanContext = { ...context, allowance, shownBodyBytes, account: request.budget };
@@ -66,7 +70,7 @@ export async function executeRequest(context: RequestContext): Promise<ExecutedR
           throw tooLarge;
         }
       }
-      return { outcome: await outcomeAfterDirectives(planContext, plan, effects, stop), effects, path };
+      return { outcome: await outcomeAfterDirectives(planContext, prepared, effects, stop), effects, path };
     } finally {
       stop.dispose();
     }
@@ -76,24 +80,14 @@ export async function executeRequest(context: RequestContext): Promise<ExecutedR
   }
 }
 
-/** Memory of a plan for each character that structures it: `/~delay=1ms` is four objects. */
-const memoryOfStructure = 250;
 /** Memory of a plan for each byte of a message, where two bytes are an object. */
 const memoryOfMessageByte = 80;
 /** Length of the longest path whose plan is not counted, since each request has memory for it. */
 const shortPath = 64;
 
-/** Returns an upper bound of the memory that the plan of a path takes, in bytes. */
-function memoryOfPath(path: string): number {
-  if (path.length <= shortPath) return 0;
-  let structures = 0;
-  for (let index = 0; index < path.length; index++) structures += structural[path.charCodeAt(index)] ?? 0;
-  return structures * memoryOfStructure;
+function memoryOfLongPath(path: string): number {
+  return path.length <= shortPath ? 0 : memoryOfPath(path);
 }
-
-/** 1 at the code of each character that structures a plan. */
-const structural = new Uint8Array(128);
-for (const character of '/~@|,:;*[(=%') structural[character.charCodeAt(0)] = 1;
 
 /**
  * Takes the memory of a plan before it is read.
@@ -103,7 +97,7 @@ for (const character of '/~@|,:;*[(=%') structural[character.charCodeAt(0)] = 1;
 function takeBytes({ service, request }: RequestContext): void {
   const { plan } = request;
   if (plan.kind === 'unreadable' || plan.kind === 'text') return;
-  const bytes = plan.kind === 'path' ? memoryOfPath(plan.path) : memoryOfMessageByte * plan.bytes;
+  const bytes = plan.kind === 'path' ? memoryOfLongPath(plan.path) : memoryOfMessageByte * plan.bytes;
   // A body that the plan passes on is refused here too, if there was no room for it.
   const refusedBy = request.body?.refusedBy ?? request.budget.reserve(bytes);
   if (refusedBy !== undefined) throw service.budgets.error(refusedBy);
@@ -141,13 +135,13 @@ function eventsError(
 /** Returns the outcome of a request whose directives have been applied. If they did not end it, executes its plan. */
 function outcomeAfterDirectives(
   context: PlanContext,
-  plan: Plan,
+  prepared: PreparedPlan,
   effects: DirectiveEffects,
   stop: DeadlineSignal,
 ): Promise<RequestOutcome> | RequestOutcome | 'reset' {
   switch (effects.end.kind) {
     case 'completed':
-      return executePlan(context, plan, effects, stop);
+      return executePlan(context, prepared, effects, stop);
     case 'reset':
       return 'reset';
     case 'failed':
@@ -158,16 +152,16 @@ function outcomeAfterDirectives(
 /** Executes a plan whose directives have been applied. */
 function executePlan(
   context: PlanContext,
-  plan: Plan,
+  { plan, calls }: PreparedPlan,
   effects: DirectiveEffects,
   stop: DeadlineSignal,
 ): Promise<RequestOutcome> | RequestOutcome {
   const { service, request } = context;
   const role = roleOf(service, request);
   const isFault = (effects.status ?? 200) >= 400;
-  if (plan.kind === 'calls') {
+  if (calls !== undefined) {
     if (isFault) return { ...responseOf(effects), isPlain: false };
-    return outcomeOfCalls(context, runStages(context, plan, stop), effects);
+    return outcomeOfCalls(context, runStages(context, calls, stop), effects);
   }
   if (role.kind === 'proxy' && !isFault)
     return forwardUpstream(context, proxyPlan(role.upstream, plan.uri || '/'), effects, stop);
@@ -195,7 +189,7 @@ async function forwardUpstream(
     const left = `the caller leaves ${maxCalls} calls and ${maxDepth} hops`;
     throw new MeshmockError('limit_exceeded', `a proxy needs one call and one hop for its upstream, but ${left}`);
   }
-  const calls = await runStages({ ...context, shownBodyBytes: maxForeignBytes }, plan, stop);
+  const calls = await runStages({ ...context, shownBodyBytes: maxForeignBytes }, callsOfPlan(plan), stop);
   const { status, ...rest } = responseWithCalls(context, calls, effects);
   return { status, body: calls.map((call) => proxyText(call, context.account)).join(''), ...rest, isPlain: true };
 }
@@ -240,14 +234,14 @@ function errorOutcome(error: MeshmockError): RequestOutcome {
   return { ...statusesOfError(error), error: requestError(error), isPlain: false };
 }
 
-function readPlan(source: PlanSource, limits: Allowance): Plan {
+function readPlan({ plans }: Service, source: PlanSource, limits: Allowance): PreparedPlan {
   switch (source.kind) {
     case 'path':
-      return parsePath(source.path, limits);
+      return plans.read(source.path, limits);
     case 'message':
-      return fromMessage(source.message, limits);
+      return preparedPlan(fromMessage(source.message, limits));
     case 'text':
-      return { kind: 'answer', directives: [], uri: source.text };
+      return preparedPlan({ kind: 'answer', directives: [], uri: source.text });
     case 'unreadable':
       throw source.error;
   }

@@ -1,10 +1,7 @@
-import { formatPath } from '../plan/format.ts';
-import { calledMethod } from '../plan/grpc-method.ts';
-import { callsBelow, countAttempts } from '../plan/measure.ts';
-import { type CallsPlan, sharedContinuation } from '../plan/plan.ts';
 import type { CallResult, RawReply } from '../reply/reply.ts';
 import type { DeadlineSignal } from './concurrency/deadline-signal.ts';
 import { makeCall } from './make-call.ts';
+import type { CallsOfPlan } from './plans/calls-of-plan.ts';
 import { repeatCall } from './repeat-call.ts';
 import type { PlanContext, PlannedCall } from './request-context.ts';
 
@@ -18,11 +15,11 @@ import type { PlanContext, PlannedCall } from './request-context.ts';
  */
 export function runStages(
   context: PlanContext,
-  plan: CallsPlan,
+  calls: CallsOfPlan,
   stop: DeadlineSignal,
 ): Promise<CallResult<RawReply>[]> {
-  takeBytes(context, plan);
-  return runPlannedCalls(context, plannedCalls(context, plan), stop);
+  takeBytes(context, calls);
+  return runPlannedCalls(context, plannedCalls(context, calls), stop);
 }
 
 async function runPlannedCalls(
@@ -43,12 +40,8 @@ async function runPlannedCalls(
 
 /** Memory of the result of one call, without what it received, in bytes. */
 const resultBytes = 1024;
-/** Number of results from which those of a repeated call take no more: it keeps counts of so many values. */
-const mostResults = 1000;
 
-function takeBytes({ service, request }: PlanContext, { stages }: CallsPlan): void {
-  let results = 0;
-  for (const calls of stages) for (const call of calls) results += Math.min(countAttempts(call), mostResults);
+function takeBytes({ service, request }: PlanContext, { results }: CallsOfPlan): void {
   const refusedBy = request.budget.reserve(results * resultBytes);
   if (refusedBy !== undefined) throw service.budgets.error(refusedBy);
 }
@@ -57,27 +50,19 @@ function takeBytes({ service, request }: PlanContext, { stages }: CallsPlan): vo
  * Returns the calls of each stage, with their shares of the call budget. Each attempt gets the calls that its plan
  * needs, and an even part of the rest.
  */
-function plannedCalls({ service, request, requestId, allowance }: PlanContext, plan: CallsPlan): PlannedCall[][] {
+function plannedCalls(
+  { service, request, requestId, allowance }: PlanContext,
+  { stages, attempts, neededCalls }: CallsOfPlan,
+): PlannedCall[][] {
   const forwarded = service.forwarder.pick(request.headers, request.protocol, requestId);
-  const needOf = callsBelow(plan);
-  let attempts = 0;
-  let needed = 0;
-  for (const calls of plan.stages)
-    for (const call of calls) {
-      const count = countAttempts(call);
-      attempts += count;
-      needed += count * (1 + needOf(call));
-    }
-  const share = Math.floor((allowance.maxCalls - needed) / attempts);
-  const shared = sharedContinuation(plan);
-  const sharedPath = formatPath(shared);
-  return plan.stages.map((calls, stage) =>
-    calls.map((call) => ({
+  const share = Math.floor((allowance.maxCalls - neededCalls) / attempts);
+  return stages.map((calls, stage) =>
+    calls.map(({ call, path, calledMethod, neededBelow }) => ({
       call: service.servicePorts.resolve(call),
-      path: call.then === undefined ? sharedPath : formatPath(call.then),
-      calledMethod: calledMethod(call.scheme, call.then ?? shared),
+      path,
+      calledMethod,
       stage,
-      budget: needOf(call) + share,
+      budget: neededBelow + share,
       forwarded,
     })),
   );

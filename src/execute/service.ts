@@ -7,6 +7,7 @@ import type { Dialler } from './connect-to.ts';
 import type { DirectiveResources } from './directives/apply-directives.ts';
 import type { HeaderForwarder } from './forwarded-headers.ts';
 import type { LoadShedder } from './overload/load-shedder.ts';
+import type { KnownPlans } from './plans/known-plans.ts';
 import type { Role } from './role.ts';
 import type { ServicePorts } from './service-ports.ts';
 
@@ -25,6 +26,8 @@ export interface Service extends DirectiveResources {
   readonly role: Role;
   /** Directives for every request, before those of the request itself. They may change while the service runs. */
   behaviour: readonly Directive[];
+  /** Plans of the paths that requests had before. */
+  readonly plans: KnownPlans;
   readonly forwarder: HeaderForwarder;
   readonly dialler: Dialler;
   readonly servicePorts: ServicePorts;

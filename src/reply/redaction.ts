@@ -26,6 +26,7 @@ export function redactHeaders(headers: Headers): Record<string, string> {
 
 /** Returns a path for a reply, with asterisks for the values of secret headers that its plan sets. */
 export function redactUri(uri: string): string {
+  if (!uri.includes('[') && !uri.includes('%')) return uri;
   // A name may be encoded, which no plan allows, and is still the name of a secret.
   const opening = /(\[|%5b)((?:[^=\]%[]|%(?!3d|5b|5d)[0-9a-f]{2})+)(?:=|%3d)/gi;
   let shown = '';

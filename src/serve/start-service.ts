@@ -12,6 +12,7 @@ import { CpuBurner } from '../execute/directives/cpu-burner.ts';
 import { MemoryHold } from '../execute/directives/memory-hold.ts';
 import { HeaderForwarder } from '../execute/forwarded-headers.ts';
 import { LoadShedder } from '../execute/overload/load-shedder.ts';
+import { KnownPlans } from '../execute/plans/known-plans.ts';
 import type { Role } from '../execute/role.ts';
 import type { PageSettings, Service, TrafficCounter } from '../execute/service.ts';
 import type { ServicePorts } from '../execute/service-ports.ts';
@@ -123,6 +124,7 @@ export async function startService(
     chance: new Chance(`${options.seed} ${options.identity.pod}`),
     burner: new CpuBurner(options.maxQueueMs),
     memory: new MemoryHold(budgets),
+    plans: new KnownPlans(),
     forwarder: new HeaderForwarder(options.forwardHeaders),
     dialler: options.dialler,
     servicePorts: options.servicePorts,

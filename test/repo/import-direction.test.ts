@@ -24,6 +24,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   /** Bounds of the resources of a service. */
   'execute/budgets': ['error', 'plan', 'reply'],
   'execute/overload': ['error', 'plan'],
+  'execute/plans': ['plan'],
   'execute/directives': [
     'package',
     'error',
@@ -41,6 +42,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'execute/concurrency',
     'execute/budgets',
     'execute/overload',
+    'execute/plans',
     'execute/directives',
   ],
   /** Addresses and names that may be dialled. */

@@ -1,0 +1,60 @@
+import { parsePath } from '../../plan/parse.ts';
+import type { PlanLimits } from '../../plan/plan.ts';
+import { memoryOfPath, type PreparedPlan, preparedPlan } from './prepared-plan.ts';
+
+interface KnownPlan {
+  readonly prepared: PreparedPlan;
+  /** Limits within which the path was parsed. A plan is also within all higher ones. */
+  readonly maxCalls: number;
+  readonly maxDepth: number;
+  readonly bytes: number;
+}
+
+/** Memory that known plans may take, in bytes. */
+const maxBytes = 2_000_000;
+/** Memory of an entry besides the structure of its plan, in bytes. */
+const entryBytes = 500;
+
+/**
+ * Plans of the paths that a service got. Most services get few paths, many times, and parse each of them once. When the plans
+ * take too much memory, all of them are forgotten.
+ *
+ * @example
+ * const plans = new KnownPlans();
+ * plans.read('/@a/x', limits) === plans.read('/@a/x', limits); // true
+ */
+export class KnownPlans {
+  private readonly plans = new Map<string, KnownPlan>();
+  private bytes = 0;
+
+  /**
+   * Returns the plan of a path.
+   *
+   * @param limits limits of the request. Between the requests of a service, only those of calls and depth differ.
+   * @throws MeshmockError as `parsePath`
+   */
+  read(path: string, limits: PlanLimits): PreparedPlan {
+    const known = this.plans.get(path);
+    const { maxCalls, maxDepth } = limits;
+    if (known !== undefined && known.maxCalls <= maxCalls && known.maxDepth <= maxDepth) return known.prepared;
+    const prepared = preparedPlan(parsePath(path, limits));
+    // Plans without calls are parsed fast, and their paths differ more.
+    if (prepared.calls !== undefined) this.keep(path, { prepared, maxCalls, maxDepth, bytes: bytesOf(path) });
+    return prepared;
+  }
+
+  private keep(path: string, plan: KnownPlan): void {
+    if (plan.bytes > maxBytes) return;
+    this.bytes += plan.bytes - (this.plans.get(path)?.bytes ?? 0);
+    if (this.bytes > maxBytes) {
+      this.plans.clear();
+      this.bytes = plan.bytes;
+    }
+    this.plans.set(path, plan);
+  }
+}
+
+/** Returns an upper bound of the memory of a plan with its calls, of its path, and of the paths that it passes on. */
+function bytesOf(path: string): number {
+  return entryBytes + 2 * path.length + 2 * memoryOfPath(path);
+}

@@ -8,14 +8,23 @@ import { type FilledText, LongParts, PartedText } from '../reply/long-parts.ts';
 import type { Headers } from '../reply/mesh-headers.ts';
 import type { RawReply, Reply } from '../reply/reply.ts';
 
-/** Returns headers as the executor has them: one string for each name. Node has made the names lower case. */
+/**
+ * Returns headers as the executor has them: one string for each name. Node has made the names lower case. Headers in this form
+ * are not copied.
+ */
 export function plainHeaders(headers: IncomingHttpHeaders): Headers {
+  if (isPlain(headers)) return headers;
   const plain: Record<string, string> = {};
   for (const name in headers) {
     const value = headers[name];
     if (value !== undefined) plain[name] = typeof value === 'string' ? value : value.join(', ');
   }
   return plain;
+}
+
+function isPlain(headers: IncomingHttpHeaders): headers is Record<string, string> {
+  for (const name in headers) if (typeof headers[name] !== 'string') return false;
+  return true;
 }
 
 /** Returns path and query of a request target, unchanged. A proxy may send the absolute form (RFC 9112 section 3.2). */

@@ -8,20 +8,35 @@ const secretNames = /authorization|jwt|oidc|api[-_]?key|token|secret|password|cr
  * @example isSecretName('authorization'); // true
  */
 export function isSecretName(name: string): boolean {
+  const known = knownNames.get(name);
+  if (known !== undefined) return known;
   // The headers of CORS are not secret: `access-control-allow-credentials` is `true`.
-  return secretNames.test(name) && !name.startsWith('access-control-');
+  const isSecret = secretNames.test(name) && !name.startsWith('access-control-');
+  if (knownNames.size < mostKnownNames && name.length <= longestKnownName) knownNames.set(name, isSecret);
+  return isSecret;
 }
+
+/** Names that were asked for: most headers have one of few names, and the pattern takes longer than all else about them. */
+const knownNames = new Map<string, boolean>();
+const mostKnownNames = 1000;
+const longestKnownName = 64;
 
 /** Value of a header that is not shown. */
 export const redacted = '[redacted]';
 
-/** Returns headers for a reply, with `[redacted]` for the values of secrets. */
-export function redactHeaders(headers: Headers): Record<string, string> {
+/** Returns headers for a reply, with `[redacted]` for the values of secrets. Headers without secrets are not copied. */
+export function redactHeaders(headers: Headers): Headers {
+  if (!mayHaveSecrets(headers)) return headers;
   const shown: Record<string, string> = {};
   for (const name in headers) shown[name] = isSecretName(name) ? redacted : (headers[name] ?? '');
   const plan = shown[planHeader];
   if (plan !== undefined) shown[planHeader] = redactUri(plan);
   return shown;
+}
+
+function mayHaveSecrets(headers: Headers): boolean {
+  for (const name in headers) if (isSecretName(name) || name === planHeader) return true;
+  return false;
 }
 
 /** Returns a path for a reply, with asterisks for the values of secret headers that its plan sets. */

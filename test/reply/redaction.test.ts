@@ -39,3 +39,18 @@ test('redactHeaders hides secrets by their names, and shows the headers of CORS'
     'cookie-policy': 'd',
   });
 });
+
+test('redactHeaders copies headers only to hide something, and never changes them', () => {
+  const plain = { accept: 'application/json', 'x-request-id': '1' };
+  assert.equal(redactHeaders(plain), plain);
+  const secret = { accept: 'application/json', cookie: 'a=b' };
+  assert.deepEqual(redactHeaders(secret), { accept: 'application/json', cookie: '[redacted]' });
+  assert.equal(secret.cookie, 'a=b');
+});
+
+test('redactHeaders hides a secret under a name that it has not seen, however many it has seen', () => {
+  for (let index = 0; index < 3000; index++)
+    assert.deepEqual(redactHeaders({ [`x-${index}-token`]: 'secret' }), { [`x-${index}-token`]: '[redacted]' });
+  const long = `x-${'a'.repeat(200)}-password`;
+  assert.deepEqual(redactHeaders({ [long]: 'secret' }), { [long]: '[redacted]' });
+});

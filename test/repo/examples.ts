@@ -83,13 +83,17 @@ export async function runPages(
   print: (command: string) => Promise<string>,
 ): Promise<PageRun[]> {
   const runs: PageRun[] = [];
+  /** Outputs of commands with a mesh of their own. Several pages show the same command, which runs once. */
+  const outputs = new Map<string, string>();
   for (const page of pages) {
     const examples = examplesOf(page.text, kind);
     for (const { command } of examples) if (!hasOwnMesh.test(command)) await print(command);
     const printed: (Example & { readonly printed: string })[] = [];
     for (const example of examples) {
-      const output = await print(example.command);
-      if (/^ {4}at .+:\d+:\d+\)?$/m.test(output)) throw new Error(`${page.file}: ${example.command}\n${output}`);
+      const { command } = example;
+      const output = outputs.get(command) ?? (await print(command));
+      if (hasOwnMesh.test(command)) outputs.set(command, output);
+      if (/^ {4}at .+:\d+:\d+\)?$/m.test(output)) throw new Error(`${page.file}: ${command}\n${output}`);
       printed.push({ ...example, printed: output });
     }
     runs.push({ page, examples: printed });

@@ -68,6 +68,8 @@ export function openContainers(): Containers {
       // A build that failed leaves its container mounted.
       await buildah('rm', '--all');
       await removeChains();
+      // The storage is mounted on itself while a program uses it. On a busy machine the mount can stay.
+      await run('umount', ['--recursive', path.join(folder, 'root/overlay')]).catch(() => {});
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import {
   type Context,
   createContextKey,
+  defaultTextMapSetter,
+  propagation,
   type SpanContext,
   type TextMapGetter,
   type TextMapPropagator,
@@ -13,12 +15,44 @@ import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { B3InjectEncoding, B3Propagator } from '@opentelemetry/propagator-b3';
 import { uberContext, uberHeader } from '../reply/incoming-context.ts';
 
-/** Context key of headers that deny sampling without a trace (B3, "deny"). */
-const denyKey = createContextKey('meshmock b3 deny');
-const arrivedKey = createContextKey('meshmock b3 formats that arrived');
-const uberKey = createContextKey('meshmock uber-trace-id that arrived');
-
 type B3Format = 'single' | 'multi';
+
+/** Headers besides those of W3C that a request brings. */
+interface OtherHeaders {
+  readonly b3: readonly B3Format[];
+  /** Header that denies sampling without a trace (B3, "deny"). */
+  readonly deny: 'b3' | 'x-b3-sampled' | undefined;
+  readonly hasUber: boolean;
+}
+
+/** Context key of the other headers; absent if a request brings none. */
+const otherHeadersKey = createContextKey('meshmock trace headers besides W3C');
+
+/** Propagator that also makes the headers of a call. */
+export interface HopPropagator extends Pick<TextMapPropagator, 'extract'> {
+  /**
+   * Returns the headers of a span.
+   *
+   * @param arrived context that the request brought
+   */
+  headersOf(span: SpanContext, arrived: Context): Record<string, string>;
+}
+
+/** Propagator that the standard variables name. */
+export const standardPropagator: HopPropagator = {
+  extract: (context, carrier, getter) => propagation.extract(context, carrier, getter),
+  headersOf: (span, arrived) => injectedHeaders(propagation, span, arrived),
+};
+
+function injectedHeaders(
+  propagator: Pick<TextMapPropagator, 'inject'>,
+  span: SpanContext,
+  arrived: Context,
+): Record<string, string> {
+  const headers: Record<string, string> = {};
+  propagator.inject(trace.setSpanContext(arrived, span), headers, defaultTextMapSetter);
+  return headers;
+}
 
 /**
  * Propagator for the formats of trace contexts that meshes use.
@@ -27,7 +61,7 @@ type B3Format = 'single' | 'multi';
  * stale header would split the trace. It writes W3C, and also the other forms that arrived, all of the same span. Envoy's
  * OpenTelemetry tracer reads only W3C, and its Zipkin tracer only B3.
  */
-export class MeshPropagator implements TextMapPropagator {
+export class MeshPropagator implements TextMapPropagator, HopPropagator {
   private readonly w3c = new W3CTraceContextPropagator();
   private readonly b3: Readonly<Record<B3Format, B3Propagator>> = {
     single: new B3Propagator({ injectEncoding: B3InjectEncoding.SINGLE_HEADER }),
@@ -35,23 +69,21 @@ export class MeshPropagator implements TextMapPropagator {
   };
 
   extract(context: Context, carrier: unknown, getter: TextMapGetter): Context {
-    const arrived = (['single', 'multi'] as const).filter(
-      (format) => getter.get(carrier, format === 'single' ? 'b3' : 'x-b3-traceid') !== undefined,
-    );
     const w3c = this.w3c.extract(context, carrier, getter);
-    const b3 = w3c === context && arrived.length > 0 ? this.extractB3(context, carrier, getter) : w3c;
+    const has = (name: string): boolean => getter.get(carrier, name) !== undefined;
+    if (!has('b3') && !has('x-b3-traceid') && !has('x-b3-sampled') && !has(uberHeader)) return w3c;
+    const formats = { single: has('b3'), multi: has('x-b3-traceid') };
+    const b3 = (['single', 'multi'] as const).filter((format) => formats[format]);
+    const fromB3 = w3c === context && b3.length > 0 ? this.extractB3(context, carrier, getter) : w3c;
     const uber = textOf(getter.get(carrier, uberHeader));
-    // Each value is a copy of the context, so those of absent headers are left out.
-    const extracted = uber === undefined ? b3 : withUber(b3, uber).setValue(uberKey, true);
+    const extracted = uber === undefined ? fromB3 : withUber(fromB3, uber);
     const deny =
-      getter.get(carrier, 'b3') === '0'
-        ? 'b3'
-        : getter.get(carrier, 'x-b3-sampled') === '0'
-          ? 'x-b3-sampled'
-          : undefined;
-    if (deny !== undefined && trace.getSpanContext(extracted) === undefined)
-      return trace.setSpanContext(extracted, unsampledContext()).setValue(denyKey, deny);
-    return arrived.length === 0 ? extracted : extracted.setValue(arrivedKey, arrived);
+      trace.getSpanContext(extracted) !== undefined
+        ? undefined
+        : (['b3', 'x-b3-sampled'] as const).find((name) => getter.get(carrier, name) === '0');
+    const others: OtherHeaders = { b3: deny === undefined ? b3 : [], deny, hasUber: uber !== undefined };
+    const spans = deny === undefined ? extracted : trace.setSpanContext(extracted, unsampledContext());
+    return spans.setValue(otherHeadersKey, others);
   }
 
   private extractB3(context: Context, carrier: unknown, getter: TextMapGetter): Context {
@@ -72,15 +104,20 @@ export class MeshPropagator implements TextMapPropagator {
   }
 
   inject(context: Context, carrier: unknown, setter: TextMapSetter): void {
-    const deny = context.getValue(denyKey);
-    if (typeof deny === 'string') setter.set(carrier, deny, '0');
+    const { b3 = [], deny, hasUber } = (context.getValue(otherHeadersKey) ?? {}) as Partial<OtherHeaders>;
+    if (deny !== undefined) setter.set(carrier, deny, '0');
     this.w3c.inject(context, carrier, setter);
-    for (const format of (context.getValue(arrivedKey) as B3Format[] | undefined) ?? []) {
-      this.b3[format].inject(context, carrier, setter);
-    }
+    for (const format of b3) this.b3[format].inject(context, carrier, setter);
     const span = trace.getSpanContext(context);
-    if (context.getValue(uberKey) !== true || span === undefined) return;
+    if (hasUber !== true || span === undefined) return;
     setter.set(carrier, uberHeader, `${span.traceId}:${span.spanId}:0:${span.traceFlags & TraceFlags.SAMPLED}`);
+  }
+
+  headersOf(span: SpanContext, arrived: Context): Record<string, string> {
+    const hasOthers = arrived.getValue(otherHeadersKey) !== undefined;
+    if (hasOthers || span.traceState !== undefined) return injectedHeaders(this, span, arrived);
+    // Most requests have only this header, which needs no context.
+    return { traceparent: `00-${span.traceId}-${span.spanId}-0${span.traceFlags}` };
   }
 
   fields(): string[] {

@@ -3,20 +3,19 @@ import {
   type Context,
   context,
   defaultTextMapGetter,
-  defaultTextMapSetter,
   isSpanContextValid,
-  propagation,
   ROOT_CONTEXT,
-  type Span,
-  SpanKind,
-  SpanStatusCode,
+  type SpanContext,
   TraceFlags,
   trace,
 } from '@opentelemetry/api';
 import { authorityOf, methodOf, type Protocol, protocolOf } from '../plan/plan.ts';
 import { redactUri } from '../reply/redaction.ts';
 import { isClientSpanError, isServerSpanError } from '../reply/status.ts';
+import { HopTracer } from './hop-tracer.ts';
 import { type OldNames, oldStatus, withOldNames } from './old-names.ts';
+import type { HopPropagator } from './propagation.ts';
+import type { HopSpan } from './span-export/hop-span.ts';
 import {
   type CallFacts,
   type CallOutcome,
@@ -29,73 +28,96 @@ import {
 } from './tracing.ts';
 
 /**
- * Returns tracing that makes spans through the OpenTelemetry API.
+ * Returns tracing that makes spans as the SDK is configured.
  *
  * @param names says which attributes also have their old names
  * @param isContextRead true if logs or other instrumentation read the active context, which costs as much as a span
  */
 export function spanTracing(
   version: string,
+  propagator: HopPropagator,
   names: OldNames,
   isContextRead: boolean,
   stop: () => Promise<void>,
 ): Tracing {
-  const tracer = trace.getTracer('meshmock', version);
-  const runIn = <T>(active: Context, action: () => T): T => (isContextRead ? context.with(active, action) : action());
+  const tracer = new HopTracer(trace.getTracer('meshmock', version));
   return {
     startRequest(facts) {
-      const parent = propagation.extract(ROOT_CONTEXT, facts.headers, defaultTextMapGetter);
+      const arrived = propagator.extract(ROOT_CONTEXT, facts.headers, defaultTextMapGetter);
+      const parent = parentIn(arrived);
       const name = facts.protocol === 'http' ? `${facts.method} ${httpRoute}` : shortText(facts.method);
-      const span = tracer.startSpan(name, { kind: SpanKind.SERVER }, parent);
-      const current = trace.setSpan(parent, span);
-      const traceId = isSpanContextValid(span.spanContext()) ? span.spanContext().traceId : undefined;
-      const run: RequestTrace['run'] = (action) => runIn(current, action);
-      if (!span.isRecording()) return unrecordedTrace(traceId, current, run);
-      span.setAttributes(shortAttributes(withOldNames(serverAttributes(facts), names, true)));
+      const spanContext = tracer.contextOf(name, arrived, parent);
+      const { traceId, spanId } = spanContext;
+      const run = runIn(arrived, spanContext);
+      if (!isSampled(spanContext))
+        return unrecordedTrace(traceId, run, () => propagator.headersOf(spanContext, arrived));
+      const attributes = shortAttributes(withOldNames(serverAttributes(facts), names, true));
+      const span = tracer.startServerSpan(name, spanContext, parent, attributes);
       return {
         traceId,
-        spanId: recordedId(span),
-        describe: (attributes) => void span.setAttributes(attributes),
+        spanId,
+        describe: (described) => void Object.assign(attributes, described),
         run,
-        startCall: startCall(current),
-        end: (outcome) => endServerSpan(span, facts, outcome, names),
+        startCall: (call) => startCall(call, arrived, span),
+        end: (outcome) => {
+          endServerSpan(span, facts, outcome, names);
+          tracer.end(span);
+        },
       } satisfies RequestTrace;
     },
     stop,
   };
 
-  function startCall(parent: ReturnType<typeof trace.setSpan>): RequestTrace['startCall'] {
-    return (facts) => {
-      const protocol = protocolOf(facts.call.scheme);
-      const span = tracer.startSpan(clientSpanName(facts, protocol), { kind: SpanKind.CLIENT }, parent);
-      if (span.isRecording())
-        span.setAttributes(shortAttributes(withOldNames(clientAttributes(facts, protocol), names, false)));
-      const current = trace.setSpan(parent, span);
-      const headers: Record<string, string> = {};
-      propagation.inject(current, headers, defaultTextMapSetter);
-      return {
-        spanId: recordedId(span),
-        headers,
-        run: (action) => runIn(current, action),
-        end: (outcome) => endClientSpan(span, protocol, outcome, names),
-      };
+  function startCall(facts: CallFacts, arrived: Context, parent: HopSpan): CallTrace {
+    const protocol = protocolOf(facts.call.scheme);
+    const attributes = shortAttributes(withOldNames(clientAttributes(facts, protocol), names, false));
+    const span = tracer.startClientSpan(clientSpanName(facts, protocol), parent, attributes);
+    return {
+      spanId: span.context.spanId,
+      headers: propagator.headersOf(span.context, arrived),
+      run: runIn(arrived, span.context),
+      end: (outcome) => {
+        endClientSpan(span, protocol, outcome, names);
+        tracer.end(span);
+      },
     };
   }
+
+  function runIn(arrived: Context, spanContext: SpanContext): RequestTrace['run'] {
+    if (!isContextRead) return runDirectly;
+    const current = trace.setSpanContext(arrived, spanContext);
+    return (action) => context.with(current, action);
+  }
+}
+
+const runDirectly: RequestTrace['run'] = (action) => action();
+
+function isSampled({ traceFlags }: SpanContext): boolean {
+  return (traceFlags & TraceFlags.SAMPLED) !== 0;
+}
+
+/** Returns the span of the caller. */
+function parentIn(arrived: Context): SpanContext | undefined {
+  const parent = trace.getSpanContext(arrived);
+  return parent !== undefined && isSpanContextValid(parent) ? parent : undefined;
 }
 
 /**
  * Returns the trace of a request that is not sampled. Its calls are not sampled either, so none has a span: they carry the
  * context of the request, and share its headers.
  */
-function unrecordedTrace(traceId: string | undefined, current: Context, run: RequestTrace['run']): RequestTrace {
+function unrecordedTrace(
+  traceId: string,
+  run: RequestTrace['run'],
+  headersOf: () => Record<string, string>,
+): RequestTrace {
   let call: CallTrace | undefined;
-  const startCall = (): CallTrace => {
-    const headers: Record<string, string> = {};
-    propagation.inject(current, headers, defaultTextMapSetter);
-    return { spanId: undefined, headers, run, end() {} };
-  };
-  return { traceId, spanId: undefined, describe() {}, startCall: () => (call ??= startCall()), run, end() {} };
+  const startCall = (): CallTrace => (call ??= { spanId: undefined, headers: headersOf(), run, end: ignore });
+  // The order is that of recorded requests, so that V8 sees one shape.
+  return { traceId, spanId: undefined, describe: ignore, run, startCall, end: ignore };
 }
+
+function ignore(): void {}
 
 /** Maximum length of a text in a span. Many spans may wait until they are exported. */
 const maxTextLength = 2048;
@@ -118,17 +140,18 @@ function serverAttributes({ protocol, method, uri, headers }: RequestFacts): Att
   if (protocol === 'grpc')
     return { 'rpc.system.name': 'grpc', 'rpc.method': method, ...serverAddress(headers[':authority']) };
   // A part of a long text would keep the whole text in memory.
-  const [path = '', query] = shortText(uri).split(/\?(.*)/s);
-  const { 'user-agent': userAgent } = headers;
-  return {
+  const shown = shortText(uri);
+  const pathEnd = shown.indexOf('?');
+  const attributes: Attributes = {
     'http.request.method': method,
     'http.route': httpRoute,
     'url.scheme': headers['x-forwarded-proto'] ?? 'http',
-    'url.path': path,
-    ...(query === undefined ? {} : { 'url.query': query }),
-    ...(userAgent === undefined ? {} : { 'user_agent.original': userAgent }),
-    ...serverAddress(headers.host),
+    'url.path': pathEnd === -1 ? shown : shown.slice(0, pathEnd),
   };
+  if (pathEnd !== -1) attributes['url.query'] = shown.slice(pathEnd + 1);
+  const { 'user-agent': userAgent } = headers;
+  if (userAgent !== undefined) attributes['user_agent.original'] = userAgent;
+  return Object.assign(attributes, serverAddress(headers.host));
 }
 
 function serverAddress(authority: string | undefined): Attributes {
@@ -148,13 +171,12 @@ function clientSpanName({ call, rpcMethod }: CallFacts, protocol: Protocol): str
   }
 }
 
-function protocolAttributes({ call, rpcMethod, path, attempt }: CallFacts, protocol: Protocol): Attributes {
+function protocolAttributes({ call, rpcMethod, path }: CallFacts, protocol: Protocol): Attributes {
   switch (protocol) {
     case 'http':
       return {
         'http.request.method': methodOf(call),
         'url.full': `${call.scheme}://${authorityOf(call)}${redactUri(path)}`,
-        ...(attempt === 1 ? {} : { 'http.request.resend_count': attempt - 1 }),
       };
     case 'grpc':
       return { 'rpc.system.name': 'grpc', 'rpc.method': rpcMethod };
@@ -165,51 +187,45 @@ function protocolAttributes({ call, rpcMethod, path, attempt }: CallFacts, proto
 
 function clientAttributes(facts: CallFacts, protocol: Protocol): Attributes {
   const { call, stage, budgetLeft, attempt } = facts;
-  return {
-    ...protocolAttributes(facts, protocol),
-    'server.address': call.host,
-    'server.port': call.port,
-    'meshmock.target': authorityOf(call),
-    'meshmock.stage': stage,
-    'meshmock.budget_left': budgetLeft,
-    ...(attempt === 1 ? {} : { 'meshmock.attempt': attempt }),
-  };
+  const attributes = protocolAttributes(facts, protocol);
+  attributes['server.address'] = call.host;
+  attributes['server.port'] = call.port;
+  attributes['meshmock.target'] = authorityOf(call);
+  attributes['meshmock.stage'] = stage;
+  attributes['meshmock.budget_left'] = budgetLeft;
+  if (attempt > 1) {
+    attributes['meshmock.attempt'] = attempt;
+    if (protocol === 'http') attributes['http.request.resend_count'] = attempt - 1;
+  }
+  return attributes;
 }
 
 function endServerSpan(
-  span: Span,
+  span: HopSpan,
   { protocol }: RequestFacts,
   { status, grpcStatus, error }: RequestOutcome,
   names: OldNames,
 ): void {
-  if (error !== undefined) span.setAttribute('meshmock.error', error);
+  if (error !== undefined) span.attributes['meshmock.error'] = error;
   if (status === undefined || grpcStatus === undefined) fail(span, error ?? 'reset');
   else setStatus(span, protocol === 'http' ? status : grpcStatus, isServerSpanError, names);
-  span.end();
 }
 
-/** Returns the id of a span if it is sampled. Other spans are not exported. */
-function recordedId(span: Span): string | undefined {
-  const { spanId, traceFlags } = span.spanContext();
-  return (traceFlags & TraceFlags.SAMPLED) === 0 ? undefined : spanId;
-}
-
-function endClientSpan(span: Span, protocol: Protocol, outcome: CallOutcome, names: OldNames): void {
+function endClientSpan(span: HopSpan, protocol: Protocol, outcome: CallOutcome, names: OldNames): void {
   const { status, grpcStatus, error, isReply } = outcome;
   // A service makes no span for a request over TCP.
-  if (isReply && protocol !== 'tcp') span.setAttribute('meshmock.reply', true);
+  if (isReply && protocol !== 'tcp') span.attributes['meshmock.reply'] = true;
   const received = protocol === 'grpc' ? grpcStatus : status;
   if (error !== undefined) {
-    span.setAttribute('meshmock.error', error);
+    span.attributes['meshmock.error'] = error;
     fail(span, error);
   } else if (received !== undefined && protocol === 'tcp') {
     // The conventions have no status of an answer over TCP.
-    span.setAttribute('meshmock.status', received);
+    span.attributes['meshmock.status'] = received;
     if (isClientSpanError(received)) fail(span, String(received));
   } else if (received !== undefined) {
     setStatus(span, received, isClientSpanError, names);
   }
-  span.end();
 }
 
 /**
@@ -218,17 +234,17 @@ function endClientSpan(span: Span, protocol: Protocol, outcome: CallOutcome, nam
  * @param status HTTP status, or name of the gRPC status
  */
 function setStatus(
-  span: Span,
+  span: HopSpan,
   status: number | string,
   isFault: (status: number | string) => boolean,
   names: OldNames,
 ): void {
-  span.setAttribute(typeof status === 'number' ? 'http.response.status_code' : 'rpc.response.status_code', status);
-  if (names.http || names.rpc) span.setAttributes(oldStatus(status, names));
+  span.attributes[typeof status === 'number' ? 'http.response.status_code' : 'rpc.response.status_code'] = status;
+  if (names.http || names.rpc) Object.assign(span.attributes, oldStatus(status, names));
   if (isFault(status)) fail(span, String(status));
 }
 
-function fail(span: Span, type: string): void {
-  span.setAttribute('error.type', type);
-  span.setStatus({ code: SpanStatusCode.ERROR });
+function fail(span: HopSpan, type: string): void {
+  span.attributes['error.type'] = type;
+  span.isError = true;
 }

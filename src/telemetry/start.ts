@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
+import { optional } from '../error/optional.ts';
 import type { Identity } from '../reply/reply.ts';
 import {
   type Environment,
@@ -77,24 +78,42 @@ async function startPipeline(
   if (!/(?:^|,)\s*service\.name=/.test(env.OTEL_RESOURCE_ATTRIBUTES ?? ''))
     env.OTEL_SERVICE_NAME ??= serviceName(identity);
   env.OTEL_RESOURCE_ATTRIBUTES = [...resourceOf(identity, env), env.OTEL_RESOURCE_ATTRIBUTES ?? []].flat().join(',');
-  const [{ NodeSDK }, { spanTracing }, { MeshPropagator }, { spanProcessorsFromEnv }, instrumentations] =
-    await Promise.all([
-      import('@opentelemetry/sdk-node'),
-      import('./spans.ts'),
-      import('./propagation.ts'),
-      import('./span-export/span-processors.ts'),
-      loadInstrumentations(env),
-    ]);
+  const [
+    { NodeSDK },
+    { spanTracing },
+    { MeshPropagator, standardPropagator },
+    { RandomIds },
+    { spanProcessorsFromEnv },
+    instrumentations,
+  ] = await Promise.all([
+    import('@opentelemetry/sdk-node'),
+    import('./spans.ts'),
+    import('./propagation.ts'),
+    import('./random-ids.ts'),
+    import('./span-export/span-processors.ts'),
+    loadInstrumentations(env),
+  ]);
+  const spanProcessors = hasSpans ? await spanProcessorsFromEnv(lost) : [];
+  const propagator = env.OTEL_PROPAGATORS ? undefined : new MeshPropagator();
   const sdk = new NodeSDK({
     instrumentations,
-    spanProcessors: hasSpans ? await spanProcessorsFromEnv(lost) : [],
-    ...(env.OTEL_PROPAGATORS ? {} : { textMapPropagator: new MeshPropagator() }),
+    idGenerator: new RandomIds(),
+    spanProcessors,
+    ...optional('textMapPropagator', propagator),
   });
   sdk.start();
   const stop = (): Promise<void> => exportInTime(identity.service, sdk.shutdown());
-  const tracing = hasSpans
-    ? spanTracing(programVersion, oldNamesOf(env), instrumentations.length > 0, stop)
-    : { ...verbatimTracing, stop };
+  // Without an exporter that OpenTelemetry knows, the SDK has no tracer.
+  const tracing =
+    spanProcessors.length > 0
+      ? spanTracing(
+          programVersion,
+          propagator ?? standardPropagator,
+          oldNamesOf(env),
+          instrumentations.length > 0,
+          stop,
+        )
+      : { ...verbatimTracing, stop };
   if (unwanted.includes('METRICS')) return { ...noTelemetry(), tracing };
   const [{ metrics }, { withMetrics }, { observeResources }, { observeProcess }] = await Promise.all([
     import('@opentelemetry/api'),

@@ -451,10 +451,13 @@ test('execute opens no socket: the clients that implement its port do', () => {
 test('only the spans, metrics and start of telemetry load the OpenTelemetry SDK', () => {
   const known = new Set([
     'telemetry/spans.ts',
+    'telemetry/hop-tracer.ts',
+    'telemetry/random-ids.ts',
     ...[
       'span-processors',
       'lost-spans',
       'encoded-spans',
+      'hop-span',
       'span-encoder',
       'otlp-grpc-exporter',
       'otlp-http-exporter',

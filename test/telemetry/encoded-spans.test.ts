@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace } from '@opentelemetry/api';
+import { createTraceState, ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace } from '@opentelemetry/api';
 import { ExportResultCode } from '@opentelemetry/core';
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+import { HopTracer } from '../../src/telemetry/hop-tracer.ts';
 import {
   type EncodedSpans,
   EncodingSpanProcessor,
@@ -30,23 +31,27 @@ function makeSpans(provider: TracerProvider, count: number): void {
   }
 }
 
-/** Makes spans of the forms that hops have: with all kinds of values and statuses, and parents of both kinds. */
-function makePlainSpans(provider: TracerProvider, count: number): void {
+/** Makes spans of hops: with all kinds of values and statuses, and parents of both kinds. */
+function makeHopSpans(provider: TracerProvider, count: number): void {
+  const tracer = new HopTracer(provider.getTracer('hops', '1.0'));
   for (let index = 0; index < count; index++) {
-    const tracer = provider.getTracer(index % 10 === 0 ? 'others' : 'hops', '1.0');
-    const isRemote = index % 3 === 0;
-    const parent = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), traceFlags: TraceFlags.SAMPLED, isRemote };
-    const context = index % 2 === 0 ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
-    const kind = [SpanKind.SERVER, SpanKind.CLIENT, SpanKind.INTERNAL][index % 3] as SpanKind;
-    const span = tracer.startSpan(`GET ${'é€'.repeat(index % 50)}`, { kind }, context).setAttributes({
+    const traceState = index % 8 === 1 ? { traceState: createTraceState('a=b,c=d') } : {};
+    const ids = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), traceFlags: TraceFlags.SAMPLED };
+    const parent = index % 2 === 0 ? undefined : { ...ids, ...traceState, isRemote: index % 3 === 0 };
+    const arrived = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
+    const name = `GET ${'é€'.repeat(index % 50)}`;
+    const server = tracer.startServerSpan(name, tracer.contextOf(name, arrived, parent), parent, {
       text: 'é€😀'.repeat(index % 7),
       // Larger than the buffer of an encoder.
-      long: 'x'.repeat(index === 300 ? 200_000 : index % 300),
+      long: 'x'.repeat(index === 150 ? 200_000 : index % 300),
+    });
+    const client = tracer.startClientSpan(name, server, {
       number: [0, 1, -1, 127, 128, 2 ** 31, -(2 ** 63), Number.MAX_SAFE_INTEGER, 2 ** 60, 1.5][index % 10] as number,
       flag: index % 2 === 0,
     });
-    if (index % 5 > 2) span.setStatus({ code: index % 5 === 3 ? SpanStatusCode.ERROR : SpanStatusCode.OK });
-    span.end();
+    client.isError = index % 5 === 3;
+    tracer.end(client);
+    tracer.end(server);
   }
 }
 
@@ -70,8 +75,7 @@ suite('Spans that are encoded when they end', { timeout: 120_000 }, () => {
       spanProcessors: [encoding, new SimpleSpanProcessor({ exporter: memory })],
     });
     makeSpans(provider, 400);
-    // Those of a service have neither events nor links, and mostly one tracer.
-    makePlainSpans(provider, 600);
+    makeHopSpans(provider, 300);
     await provider.forceFlush();
     const bySdk = decodeSpans(ProtobufTraceSerializer.serializeRequest(memory.getFinishedSpans()) ?? new Uint8Array());
     const byId = (spans: ReturnType<typeof decodeSpans>) =>
@@ -122,7 +126,7 @@ suite('Spans that are encoded when they end', { timeout: 120_000 }, () => {
     later.resolve('h');
     await setImmediate();
     assert.equal(resource.asyncAttributesPending, false);
-    makePlainSpans(provider, 100);
+    makeHopSpans(provider, 50);
     await provider.shutdown();
     const spans = batches.flatMap((batch) => decodeSpans(encodedSpansSerializer.serializeRequest(batch)));
     assert.equal(spans.length, 300);

@@ -104,13 +104,17 @@ test('a service with metrics ends at once on SIGTERM, also while Prometheus is c
   assert.equal(await app.program.exited(), 0);
 });
 
-test('the exporter in OTEL_METRICS_EXPORTER gets the same metrics', async () => {
-  await using app = await serve({ OTEL_METRICS_EXPORTER: 'console' });
+test('the exporter in OTEL_METRICS_EXPORTER gets the same metrics, and those of the SDK about spans of hops', async () => {
+  const sdk = { OTEL_TRACES_EXPORTER: 'console', OTEL_NODE_EXPERIMENTAL_SDK_METRICS: 'true' };
+  await using app = await serve({ OTEL_METRICS_EXPORTER: 'console', ...sdk });
   await callHttp(app.http, '/x');
   assert.equal(Object.values(await counts(app.metrics))[0], 1);
   app.program.child.kill('SIGTERM');
   assert.equal(await app.program.exited(), 0);
   assert.match(app.program.stdout, /name: 'http\.server\.request\.duration',/);
+  assert.match(app.program.stdout, /name: 'GET \/\*',/);
+  assert.match(app.program.stdout, /name: 'otel\.sdk\.span\.started',[\s\S]*?value: 1\b/);
+  assert.match(app.program.stdout, /name: 'otel\.sdk\.span\.live',[\s\S]*?value: 0\b/);
 });
 
 test('the error of a taken port names the flag', async () => {

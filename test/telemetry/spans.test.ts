@@ -205,6 +205,42 @@ suite('spans over OTLP', () => {
     assert.equal(receiver.spans.filter((span) => span.traceId === traceId).length, 0);
   });
 
+  test('the variables for samplers, limits and propagators apply to spans of hops', async () => {
+    await using foreign = await startForeignServer((_request, response) => response.end());
+    await using own = await startServe('app', [], {
+      ...receiver.env,
+      OTEL_TRACES_SAMPLER: 'parentbased_always_off',
+      OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: '4',
+      OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: '5',
+      OTEL_PROPAGATORS: 'b3',
+    });
+    const path = `/@127.0.0.1:${foreign.port}/x`;
+    assert.equal((await callHttp(own.httpPort, path)).spanId, undefined);
+    const [traceId, spanId] = [id(16), id(8)];
+    await callHttp(own.httpPort, path, { b3: `${traceId}-${spanId}-1` });
+    const spans = await receiver.trace(traceId, 2);
+    const client = spans.find(({ kind }) => kind === 'CLIENT');
+    const server = spans.find(({ kind }) => kind === 'SERVER');
+    assert.deepEqual([spans.length, server?.parentSpanId, client?.parentSpanId], [2, spanId, server?.spanId]);
+    const port = foreign.port;
+    assert.deepEqual(client?.attributes, {
+      'http.request.method': 'GET',
+      'url.full': 'http:',
+      'server.address': '127.0',
+      'server.port': port,
+    });
+    const sent = foreign.requests.map(({ headers }) => [headers.b3, headers.traceparent]);
+    assert.match(String(sent[0]?.[0]), /^[0-9a-f]{32}-[0-9a-f]{16}-0$/);
+    assert.deepEqual(sent[1], [`${traceId}-${client?.spanId}-1`, undefined]);
+  });
+
+  test('a service whose exporter OpenTelemetry does not know answers without spans', async () => {
+    await using own = await startServe('app', [], { OTEL_TRACES_EXPORTER: 'unknown' });
+    const traceId = id(16);
+    const reply = await callHttp(own.httpPort, '/x', { traceparent: `00-${traceId}-${id(8)}-01` });
+    assert.deepEqual([reply.traceId, reply.spanId], [traceId, undefined]);
+  });
+
   test('the service.name of the environment wins', async () => {
     const own = await startServe('app', [], {
       ...receiver.env,

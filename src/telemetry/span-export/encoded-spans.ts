@@ -2,6 +2,7 @@ import { context, TraceFlags } from '@opentelemetry/api';
 import { type ExportResult, ExportResultCode, suppressTracing } from '@opentelemetry/core';
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace';
+import { HopSpan } from './hop-span.ts';
 import type { LostSpans } from './lost-spans.ts';
 import { type EncodedGroup, encodeBySdk, SpanEncoder } from './span-encoder.ts';
 
@@ -61,7 +62,7 @@ export class EncodingSpanProcessor implements SpanProcessor {
   private readonly lost: LostSpans;
   private readonly groupSize: number;
   private readonly encoder = new SpanEncoder();
-  /** Spans that are not encoded yet: those of other forms, and all while the resource is not known. */
+  /** Spans that are not encoded yet: those of instrumentations, and all while the resource is not known. */
   private waiting: ReadableSpan[] = [];
   private groups: EncodedGroup[] = [];
   /** Number of spans in the groups. */
@@ -110,7 +111,8 @@ export class EncodingSpanProcessor implements SpanProcessor {
   }
 
   private add(span: ReadableSpan): void {
-    if (span.resource.asyncAttributesPending !== true && this.encoder.add(span)) {
+    if (span instanceof HopSpan && span.resource.asyncAttributesPending !== true) {
+      this.encoder.add(span);
       if (this.encoder.length >= this.groupSize) this.addGroup(this.encoder.take());
       return;
     }

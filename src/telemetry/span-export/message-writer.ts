@@ -16,6 +16,7 @@ const maxCharacterBytes = 3;
 /** Writer of protobuf messages in one pass, into one buffer. */
 export class MessageWriter {
   private buffer = Buffer.allocUnsafeSlow(64 * 1024);
+  private view = new DataView(this.buffer.buffer);
   private at = 0;
 
   clear(): void {
@@ -71,17 +72,20 @@ export class MessageWriter {
 
   fixed32(field: number, value: number): void {
     this.tag(field, fixed32);
-    this.at = this.buffer.writeUInt32LE(value, this.at);
+    this.view.setUint32(this.at, value, true);
+    this.at += 4;
   }
 
   fixed64(field: number, value: bigint): void {
     this.tag(field, fixed64);
-    this.at = this.buffer.writeBigUInt64LE(value, this.at);
+    this.view.setBigUint64(this.at, value, true);
+    this.at += 8;
   }
 
   double(field: number, value: number): void {
     this.tag(field, fixed64);
-    this.at = this.buffer.writeDoubleLE(value, this.at);
+    this.view.setFloat64(this.at, value, true);
+    this.at += 8;
   }
 
   /** Writes fields that are encoded already. */
@@ -116,6 +120,7 @@ export class MessageWriter {
     const larger = Buffer.allocUnsafeSlow(2 * (this.at + bytes));
     larger.set(this.buffer.subarray(0, this.at));
     this.buffer = larger;
+    this.view = new DataView(larger.buffer);
   }
 }
 

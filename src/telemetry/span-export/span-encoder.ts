@@ -1,6 +1,7 @@
-import type { HrTime, SpanKind } from '@opentelemetry/api';
+import { type SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
+import type { HopSpan } from './hop-span.ts';
 import { MessageWriter, withoutField } from './message-writer.ts';
 
 /** Attribute as it was encoded last. */
@@ -9,8 +10,8 @@ interface EncodedAttribute {
   readonly field: Uint8Array;
 }
 
-/** Numbers of attributes, events and links that were dropped. The SDK writes them too. */
-const nothingDropped = Uint8Array.of(10 << 3, 0, 12 << 3, 0, 14 << 3, 0);
+/** Numbers of events and links that were dropped. The SDK writes them too. */
+const nothingDropped = Uint8Array.of(12 << 3, 0, 14 << 3, 0);
 
 /** Spans that are encoded as one request. */
 export interface EncodedGroup {
@@ -20,9 +21,9 @@ export interface EncodedGroup {
 }
 
 /**
- * Encoder of spans as requests of OTLP (opentelemetry-proto, trace.proto). It encodes spans in the form of those of hops, one
- * at a time, and keeps their encoded attributes, which mostly repeat. Other spans, such as those with links, are for the
- * serializer of the SDK (`encodeBySdk`), which takes three times as long.
+ * Encoder of spans of hops as requests of OTLP (opentelemetry-proto, trace.proto). It encodes one span at a time, and keeps
+ * encoded attributes, which mostly repeat. Other spans are for the serializer of the SDK (`encodeBySdk`), which takes three
+ * times as long.
  */
 export class SpanEncoder {
   private readonly writer = new MessageWriter();
@@ -34,14 +35,11 @@ export class SpanEncoder {
   /** Number of spans that are encoded, and not taken. */
   length = 0;
 
-  /** Encodes a span. Returns false if it has another form than the spans of hops, or another tracer than those before it. */
-  add(span: ReadableSpan): boolean {
-    if (!isPlain(span)) return false;
+  /** Encodes a span. All spans have one origin. */
+  add(span: HopSpan): void {
     if (this.length === 0) this.begin(span);
-    else if (!isOfFrame(span, this.frame)) return false;
     this.write(span);
     this.length++;
-    return true;
   }
 
   /** Returns the spans that were added since the last call. */
@@ -53,11 +51,8 @@ export class SpanEncoder {
     return { length, bytes: writer.copy() };
   }
 
-  private begin(span: ReadableSpan): void {
-    if (this.frame === undefined || !isOfFrame(span, this.frame)) {
-      this.frame = frameOf(span);
-      this.attributes.clear();
-    }
+  private begin(span: HopSpan): void {
+    this.frame ??= frameOf(span);
     const { writer, frame } = this;
     writer.clear();
     this.resourceSpans = writer.begin(1);
@@ -66,23 +61,26 @@ export class SpanEncoder {
     for (const field of frame.ofScope) writer.bytes(field);
   }
 
-  private write(span: ReadableSpan): void {
+  private write(span: HopSpan): void {
     const { writer } = this;
     const start = writer.begin(2);
-    const { traceId, spanId, traceFlags } = span.spanContext();
+    const { traceId, spanId, traceFlags, traceState } = span.context;
     const parent = span.parentSpanContext;
     writer.hex(1, traceId);
     writer.hex(2, spanId);
-    if (parent?.spanId) writer.hex(4, parent.spanId);
+    if (traceState !== undefined) writer.text(3, traceState.serialize());
+    if (parent !== undefined) writer.hex(4, parent.spanId);
     writer.text(5, span.name);
     writer.integer(6, span.kind + 1);
-    writer.fixed64(7, nanosecondsOf(span.startTime));
-    writer.fixed64(8, nanosecondsOf(span.endTime));
+    const startedAt = BigInt(span.startMs) * 1_000_000n;
+    writer.fixed64(7, startedAt);
+    writer.fixed64(8, startedAt + BigInt(span.durationNs));
     const known = this.attributesOf(span.kind);
     for (const name in span.attributes) this.writeAttribute(known, name, span.attributes[name]);
+    writer.integer(10, span.droppedAttributesCount);
     writer.bytes(nothingDropped);
     const status = writer.begin(15);
-    writer.integer(3, span.status.code);
+    writer.integer(3, span.isError ? SpanStatusCode.ERROR : SpanStatusCode.UNSET);
     writer.end(status);
     writer.fixed32(16, (traceFlags & 0xff) | hasIsRemote | (parent?.isRemote === true ? isRemote : 0));
     writer.end(start);
@@ -121,42 +119,23 @@ export class SpanEncoder {
 const hasIsRemote = 0x100;
 const isRemote = 0x200;
 
-/** Reports whether a span has only the parts that spans of hops have. */
-function isPlain(span: ReadableSpan): boolean {
-  if (span.links.length + span.events.length + span.droppedAttributesCount + span.droppedLinksCount > 0) return false;
-  if (span.droppedEventsCount > 0 || span.status.message !== undefined) return false;
-  if (span.spanContext().traceState !== undefined) return false;
-  for (const name in span.attributes) if (typeof span.attributes[name] === 'object') return false;
-  return true;
-}
-
-function isOfFrame(span: ReadableSpan, frame: Frame | undefined): boolean {
-  return span.resource === frame?.resource && span.instrumentationScope === frame.scope;
-}
-
 function isInt64(value: number): boolean {
   return Number.isInteger(value) && value >= -(2 ** 63) && value < 2 ** 63;
 }
 
-function nanosecondsOf([seconds, nanoseconds]: HrTime): bigint {
-  return BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds);
-}
-
 /** Parts of a request around its spans, as the SDK encodes them. */
 interface Frame {
-  readonly resource: ReadableSpan['resource'];
-  readonly scope: ReadableSpan['instrumentationScope'];
   /** Fields of `ResourceSpans` without its spans. */
   readonly ofResource: readonly Uint8Array[];
   /** Fields of `ScopeSpans` without its spans. */
   readonly ofScope: readonly Uint8Array[];
 }
 
-function frameOf(span: ReadableSpan): Frame {
+function frameOf(span: HopSpan): Frame {
   const { content: resourceSpans } = withoutField(encodeBySdk([span]), 1);
   const { others: ofResource, content: scopeSpans } = withoutField(resourceSpans, 2);
   const { others: ofScope } = withoutField(scopeSpans, 2);
-  return { resource: span.resource, scope: span.instrumentationScope, ofResource, ofScope };
+  return { ofResource, ofScope };
 }
 
 /** Encodes spans with the SDK. Its serializer returns nothing only for spans in forms other than its own. */

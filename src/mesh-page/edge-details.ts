@@ -4,8 +4,10 @@ import { causeOfPath } from '../diff/requests/causes.ts';
 import { configId } from '../istio/live/config-objects.ts';
 import type { ObservedObject, ObservedPod } from '../istio/live/observation.ts';
 import type { ActingObject, ActingPart, EdgeDetails } from '../page/model/mesh-page-data.ts';
-import { appliesTo, isDryRun, specOf } from './describe-object.ts';
-import { apiRouteText, httpRouteText, policyRuleText } from './describe-part.ts';
+import { apiRouteText } from './describe/gateway-api-route.ts';
+import { appliesTo, isDryRun, specOf } from './describe/object-targets.ts';
+import { policyRuleText } from './describe/policy-rule.ts';
+import { httpRouteText } from './describe/virtual-service.ts';
 import { manifestOf, objectText, placeOf, yamlOf } from './object-texts.ts';
 
 /** Edge whose configuration is read. */

@@ -11,7 +11,7 @@ import type {
   TrafficAround,
   VersionTraffic,
 } from '../page/model/mesh-page-data.ts';
-import { appliesTo, isDryRun, mirrorTargets, specOf } from './describe-object.ts';
+import { appliesTo, isDryRun, mirrorTargets, specOf } from './describe/object-targets.ts';
 import { NodeDirectory, outsideId } from './node-directory.ts';
 import { meshChange, meshObject } from './object-texts.ts';
 import { RefusalWindow } from './refusal-window.ts';

@@ -5,9 +5,10 @@ import type { ObservedObject, RecordedChange, RecordedObject } from '../istio/li
 import { type Manifest, parseManifests } from '../istio/resources/manifest.ts';
 import { isWorkload, type KubeObject, namespaceOf } from '../istio/resources/objects.ts';
 import type { ChangedObject, ChangedRule, MeshChange, MeshObject, ObjectText } from '../page/model/mesh-page-data.ts';
-import { aboutObject, count } from './describe-object.ts';
-import { describedRules } from './describe-rules.ts';
-import { aboutWorkload, workloadWords } from './describe-workload.ts';
+import { aboutObject } from './describe/purpose.ts';
+import { describedRules } from './describe/rules.ts';
+import { count } from './describe/words.ts';
+import { aboutWorkload, workloadWords } from './describe/workload.ts';
 import { lineDifferences } from './line-differences.ts';
 
 /** Maximum number of lines of the differences of a change, and of letters of a line. Each state has all changes. */

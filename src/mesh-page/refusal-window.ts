@@ -1,7 +1,7 @@
 import type { ObservedPod, PodRefusal } from '../istio/live/observation.ts';
 import type { RefusedRequest } from '../istio/observe/refused-requests.ts';
 import type { DecidingPart, EdgeRefusal } from '../page/model/mesh-page-data.ts';
-import { list } from './describe-object.ts';
+import { list } from './describe/words.ts';
 import { type NodeDirectory, nodeIdOf } from './node-directory.ts';
 import { type EdgeEnds, edgeId } from './traffic-window.ts';
 

@@ -245,8 +245,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   'diff/report': ['error', 'plan', 'reply', 'render', 'diff'],
   'diff/written-cases': ['error', 'plan', 'reply', 'expect', 'diff'],
+  /** Sentences about objects of a mesh and their rules. */
+  'mesh-page/describe': ['error', 'istio/resources', 'diff/pieces'],
   /** Page of a running local mesh: its server, and what it shows. */
   'mesh-page': [
+    'mesh-page/describe',
     'error',
     'plan',
     'trace',

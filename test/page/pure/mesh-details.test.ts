@@ -11,9 +11,11 @@ import type { Observation, ObservedObject, ObservedPod } from '../../../src/isti
 import { WorkloadChanges } from '../../../src/istio/live/workload-changes.ts';
 import { parseManifests } from '../../../src/istio/resources/manifest.ts';
 import type { KubeObject } from '../../../src/istio/resources/objects.ts';
-import { aboutObject } from '../../../src/mesh-page/describe-object.ts';
-import { apiRouteText, httpRouteText, policyRuleText } from '../../../src/mesh-page/describe-part.ts';
-import { aboutWorkload } from '../../../src/mesh-page/describe-workload.ts';
+import { apiRouteText } from '../../../src/mesh-page/describe/gateway-api-route.ts';
+import { policyRuleText } from '../../../src/mesh-page/describe/policy-rule.ts';
+import { aboutObject } from '../../../src/mesh-page/describe/purpose.ts';
+import { httpRouteText } from '../../../src/mesh-page/describe/virtual-service.ts';
+import { aboutWorkload } from '../../../src/mesh-page/describe/workload.ts';
 import { edgeDetails } from '../../../src/mesh-page/edge-details.ts';
 import { mostStreams } from '../../../src/mesh-page/event-streams.ts';
 import { lineDifferences } from '../../../src/mesh-page/line-differences.ts';

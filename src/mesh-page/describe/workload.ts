@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Json, numberAt, objectsAt, textAt, valueAt } from '../diff/pieces/json.ts';
-import { isScalable, isWorkload, type KubeObject, type Labels } from '../istio/resources/objects.ts';
+import { type Json, numberAt, objectsAt, textAt, valueAt } from '../../diff/pieces/json.ts';
+import { isScalable, isWorkload, type KubeObject, type Labels } from '../../istio/resources/objects.ts';
 
 /** Longest value of a field in words. */
 const longestValue = 60;

@@ -1,12 +1,9 @@
-import { isJsonObject, type Json, numberAt, objectsAt, textAt, textsAt, valueAt } from '../diff/pieces/json.ts';
-import { groupOf, type KubeObject, namespaceOf } from '../istio/resources/objects.ts';
+import { isJsonObject, type Json, numberAt, objectsAt, textAt, textsAt, valueAt } from '../../diff/pieces/json.ts';
+import { groupOf, type KubeObject } from '../../istio/resources/objects.ts';
+import { isDryRun, specOf, targetText } from './object-targets.ts';
+import { faultPercent } from './route-words.ts';
+import { count, list } from './words.ts';
 
-/** Returns a field of an object's spec. */
-export function specOf(object: KubeObject): Json {
-  return (object.spec ?? {}) as Json;
-}
-
-/** Returns one sentence about what an object is for. */
 export function aboutObject(object: KubeObject, rootNamespace: string): string {
   const spec = specOf(object);
   const target = (): string => targetText(object, rootNamespace);
@@ -45,53 +42,6 @@ export function aboutObject(object: KubeObject, rootNamespace: string): string {
   }
 }
 
-/** Returns the pods for which an object with a selector is. */
-export function targetText(object: KubeObject, rootNamespace: string): string {
-  const spec = specOf(object);
-  const namespace = namespaceOf(object);
-  const labels = selectorOf(object);
-  if (labels !== undefined) {
-    const selected = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
-    const place = namespace === rootNamespace ? 'all namespaces' : `namespace ${namespace}`;
-    return `pods with ${selected.join(' and ')} in ${place}`;
-  }
-  const refs = [...objectsAt(spec, 'targetRefs'), ...objectsAt({ refs: [valueAt(spec, 'targetRef') ?? null] }, 'refs')];
-  if (refs.length > 0) return list(refs.map((ref) => `${textAt(ref, 'kind')} ${textAt(ref, 'name')}`));
-  return namespace === rootNamespace ? 'all pods of the mesh' : `all pods in namespace ${namespace}`;
-}
-
-/** Returns the labels that an object selects; undefined if it selects all pods. */
-function selectorOf(object: KubeObject): Readonly<Record<string, string>> | undefined {
-  const spec = specOf(object);
-  const labels = valueAt(spec, 'selector', 'matchLabels') ?? valueAt(spec, 'workloadSelector', 'labels');
-  return isJsonObject(labels) && Object.keys(labels).length > 0 ? (labels as Record<string, string>) : undefined;
-}
-
-/** Reports whether an object with a selector is for a pod. */
-export function appliesTo(
-  object: KubeObject,
-  pod: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
-  rootNamespace: string,
-): boolean {
-  const namespace = namespaceOf(object);
-  const spec = specOf(object);
-  if (object.kind === 'Gateway') return isOfGateway(object, pod);
-  if (namespace !== pod.namespace && namespace !== rootNamespace) return false;
-  const refs = [...objectsAt(spec, 'targetRefs'), ...objectsAt({ refs: [valueAt(spec, 'targetRef') ?? null] }, 'refs')];
-  if (refs.length > 0)
-    return refs.some((ref) => pod.labels['gateway.networking.k8s.io/gateway-name'] === textAt(ref, 'name'));
-  return Object.entries(selectorOf(object) ?? {}).every(([name, value]) => pod.labels[name] === value);
-}
-
-/** Reports whether a Gateway is served by a pod. Those of Istio select pods in any namespace. */
-function isOfGateway(object: KubeObject, { labels }: { readonly labels: Readonly<Record<string, string>> }): boolean {
-  if (groupOf(object) !== 'networking.istio.io')
-    return labels['gateway.networking.k8s.io/gateway-name'] === object.metadata.name;
-  const selector = (valueAt(specOf(object), 'selector') ?? {}) as Record<string, string>;
-  return Object.entries(selector).every(([name, value]) => labels[name] === value);
-}
-
-/** Returns the faults of the routes of a VirtualService in words. */
 function faultTexts(spec: Json): string[] {
   const texts = objectsAt(spec, 'http').flatMap((route) => {
     const [abort, delay] = [valueAt(route, 'fault', 'abort'), valueAt(route, 'fault', 'delay')];
@@ -108,42 +58,6 @@ function faultTexts(spec: Json): string[] {
 
 function faultShare(fault: Json | undefined): string {
   return `${faultPercent(fault)} % of those of a route`;
-}
-
-/** Returns the percentage of requests that get a fault. Without one in the object, none does (Istio, "HTTPFaultInjection"). */
-export function faultPercent(fault: Json | undefined): number {
-  return numberAt(fault, 'percentage', 'value') ?? numberAt(fault, 'percent') ?? 0;
-}
-
-/**
- * Returns the destinations to which an object lets proxies send copies of requests, as in the names of Envoy's clusters.
- *
- * @example
- * mirrorTargets(virtualService); // ['v2|reviews.default.svc.cluster.local']
- */
-export function mirrorTargets(object: KubeObject): string[] {
-  const spec = specOf(object);
-  const namespace = namespaceOf(object);
-  const hostOf = (name: string, of = namespace): string =>
-    name.includes('.') ? name : `${name}.${of}.svc.cluster.local`;
-  const ofIstio = objectsAt(spec, 'http').flatMap((rule) =>
-    [valueAt(rule, 'mirror'), ...objectsAt(rule, 'mirrors').map((one) => valueAt(one, 'destination'))].map(
-      (one) => [textAt(one, 'subset') ?? '', textAt(one, 'host')] as const,
-    ),
-  );
-  const ofApi = objectsAt(spec, 'rules').flatMap((rule) =>
-    objectsAt(rule, 'filters').map((filter) => {
-      const backend = valueAt(filter, 'requestMirror', 'backendRef');
-      const name = textAt(backend, 'name');
-      return ['', name && hostOf(name, textAt(backend, 'namespace'))] as const;
-    }),
-  );
-  return [...ofIstio, ...ofApi].flatMap(([subset, host]) => (host === undefined ? [] : [`${subset}|${hostOf(host)}`]));
-}
-
-/** Reports whether a policy only logs what it would do. */
-export function isDryRun({ metadata }: KubeObject): boolean {
-  return metadata.annotations?.['istio.io/dry-run'] === 'true';
 }
 
 function policyText(object: KubeObject, target: string): string {
@@ -218,14 +132,4 @@ function parentsText(spec: Json): string {
     (one) => `${textAt(one, 'kind') ?? 'Gateway'} ${textAt(one, 'name')}`,
   );
   return parents.length === 0 ? 'no parent' : list(parents);
-}
-
-/** Joins texts with commas and a word. */
-export function list(texts: readonly string[], word = 'and'): string {
-  if (texts.length < 2) return texts[0] ?? 'nothing';
-  return `${texts.slice(0, -1).join(', ')} ${word} ${texts.at(-1)}`;
-}
-
-export function count(number: number, word: string): string {
-  return `${number} ${word}${number === 1 ? '' : 's'}`;
 }

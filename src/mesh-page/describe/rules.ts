@@ -7,12 +7,16 @@ import {
   textAt,
   textsAt,
   valueAt,
-} from '../diff/pieces/json.ts';
-import { optional } from '../error/optional.ts';
-import { groupOf, type KubeObject } from '../istio/resources/objects.ts';
-import { list, specOf } from './describe-object.ts';
-import { apiRouteText, httpRouteText, policyRuleText, routeCondition, targetsText } from './describe-part.ts';
-import { type DescribedRule, trafficPolicyTexts } from './describe-traffic-policy.ts';
+} from '../../diff/pieces/json.ts';
+import { optional } from '../../error/optional.ts';
+import { groupOf, type KubeObject } from '../../istio/resources/objects.ts';
+import { apiMatchText, apiRouteText } from './gateway-api-route.ts';
+import { specOf } from './object-targets.ts';
+import { policyRuleText } from './policy-rule.ts';
+import { conditionOf } from './route-words.ts';
+import { type DescribedRule, trafficPolicyTexts } from './traffic-policy.ts';
+import { httpRouteText, matchText, targetsText } from './virtual-service.ts';
+import { list } from './words.ts';
 
 /** Returns what the rules and settings of an object do, a sentence for each; none for kinds whose purpose says all. */
 export function describedRules(object: KubeObject): DescribedRule[] {
@@ -60,6 +64,10 @@ function each(spec: Json, field: string, textOf: (part: JsonObject) => string): 
     text: textOf(part),
     ...optional('condition', routeCondition(part)),
   }));
+}
+
+function routeCondition(rule: JsonObject): string | undefined {
+  return conditionOf([...objectsAt(rule, 'match').map(matchText), ...objectsAt(rule, 'matches').map(apiMatchText)]);
 }
 
 function labelsText(labels: Json | undefined): string {

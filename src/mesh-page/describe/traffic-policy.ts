@@ -1,5 +1,5 @@
-import { isJsonObject, type Json, numberAt, objectsAt, textAt, valueAt } from '../diff/pieces/json.ts';
-import { count } from './describe-object.ts';
+import { isJsonObject, type Json, numberAt, objectsAt, textAt, valueAt } from '../../diff/pieces/json.ts';
+import { count } from './words.ts';
 
 /** Rule or setting of an object in words. */
 export interface DescribedRule {

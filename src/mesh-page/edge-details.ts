@@ -7,7 +7,7 @@ import type { ActingObject, ActingPart, EdgeDetails } from '../page/model/mesh-p
 import { apiRouteText } from './describe/gateway-api-route.ts';
 import { appliesTo, isDryRun, specOf } from './describe/object-targets.ts';
 import { policyRuleText } from './describe/policy-rule.ts';
-import { httpRouteText } from './describe/virtual-service.ts';
+import { connectionRouteText, httpRouteText } from './describe/virtual-service.ts';
 import { manifestOf, objectText, placeOf, yamlOf } from './object-texts.ts';
 
 /** Edge whose configuration is read. */
@@ -214,7 +214,16 @@ function partsOf(observed: ObservedObject, places: Places): ActingPart[] {
   const action = textAt(spec, 'action') ?? 'ALLOW';
   switch (observed.object.kind) {
     case 'VirtualService':
-      return parts('http', httpRouteText, ({ fault }) => valueAt(fault, 'abort') !== undefined);
+      return [
+        ...parts('http', httpRouteText, ({ fault }) => valueAt(fault, 'abort') !== undefined),
+        ...(['tls', 'tcp'] as const).flatMap((field) =>
+          parts(
+            field,
+            (route) => connectionRouteText(route, field),
+            () => false,
+          ),
+        ),
+      ];
     case 'HTTPRoute':
     case 'GRPCRoute':
       return parts('rules', apiRouteText, () => false);

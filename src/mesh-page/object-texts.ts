@@ -14,6 +14,8 @@ import { lineDifferences } from './line-differences.ts';
 /** Maximum number of lines of the differences of a change, and of letters of a line. Each state has all changes. */
 const mostLines = 400;
 const longestLine = 300;
+/** Maximum number of letters of a sentence about a rule. A route with CORS and headers needs more than a line. */
+const longestSentence = 600;
 const longestReason = 2000;
 
 /** Returns an object for a list. */
@@ -67,7 +69,7 @@ export function meshChange(
     left -= Math.min(left, object.diff.length);
     return object;
   });
-  return { number, atMs, by, ...optional('reason', reason && longText(reason)), objects: shown, more };
+  return { number, atMs, by, ...optional('reason', reason && shortened(reason, longestReason)), objects: shown, more };
 }
 
 function changedObject(
@@ -83,7 +85,7 @@ function changedObject(
   const isKnown = change !== 'changed' || before !== undefined;
   const lines = isKnown ? lineDifferences(linesOf(before), linesOf(after)) : [];
   const diff = [
-    ...lines.slice(0, most).map(shortened),
+    ...lines.slice(0, most).map((line) => shortened(line)),
     ...(lines.length > most ? [`  … and ${lines.length - most} more lines`] : []),
   ];
   const isOfPods = isWorkload(object) || object.kind === 'Pod';
@@ -95,7 +97,7 @@ function changedObject(
     ...optional('where', placeOf(manifest, [])),
     about: shortened(isOfPods ? aboutWorkload(object) : aboutObject(object, rootNamespace)),
     ...(rules.length === 0 ? {} : { rules }),
-    ...(words.length === 0 ? {} : { words: words.map(shortened) }),
+    ...(words.length === 0 ? {} : { words: words.map((line) => shortened(line)) }),
   };
 }
 
@@ -108,7 +110,7 @@ function changedRules(object: KubeObject, manifest: Manifest | undefined): Chang
   const left = rules.length - mostRules;
   return [
     ...rules.slice(0, mostRules).map(({ path, text, condition }) => ({
-      text: shortened(text),
+      text: shortened(text, longestSentence),
       ...optional('condition', condition && shortened(condition)),
       ...optional('where', placeOf(manifest, path)),
     })),
@@ -116,12 +118,8 @@ function changedRules(object: KubeObject, manifest: Manifest | undefined): Chang
   ];
 }
 
-function shortened(line: string): string {
-  return line.length > longestLine ? `${line.slice(0, longestLine)}…` : line;
-}
-
-function longText(text: string): string {
-  return text.length > longestReason ? `${text.slice(0, longestReason)}…` : text;
+function shortened(text: string, longest = longestLine): string {
+  return text.length > longest ? `${text.slice(0, longest)}…` : text;
 }
 
 function nameOf(object: KubeObject): Pick<MeshObject, 'id' | 'kind' | 'namespace' | 'name'> {

@@ -1,5 +1,6 @@
-import { type Json, type JsonObject, numberAt, objectsAt, textAt, textsAt, valueAt } from '../../diff/pieces/json.ts';
-import { conditionOf, copiesText, weighted } from './route-words.ts';
+import { type Json, type JsonObject, numberAt, objectsAt, textAt, valueAt } from '../../diff/pieces/json.ts';
+import { givenAt, shownAt, shownListAt } from './fields.ts';
+import { conditionOf, copiesText, corsText, headersText, weighted } from './route-words.ts';
 import { list } from './words.ts';
 
 /** Returns a sentence about a rule of a route of the Gateway API. */
@@ -61,30 +62,54 @@ function apiRetryText(retry: Json | undefined): string[] {
 /** Says what a filter of a route of the Gateway API does. */
 function apiFilterText(filter: JsonObject): string {
   const mirror = valueAt(filter, 'requestMirror');
-  if (mirror !== undefined) {
-    const { numerator, denominator = 100 } = (valueAt(mirror, 'fraction') ?? {}) as Record<string, number | undefined>;
-    const percent = numberAt(mirror, 'percent') ?? (numerator === undefined ? 100 : (100 * numerator) / denominator);
-    return copiesText(textAt(mirror, 'backendRef', 'name') ?? '?', percent);
-  }
+  if (mirror !== undefined) return copiesText(shownAt(mirror, 'backendRef', 'name'), mirrorPercent(mirror));
   const redirect = valueAt(filter, 'requestRedirect');
   if (redirect !== undefined) {
+    const path = pathText(redirect);
     const parts = ['scheme', 'hostname', 'port', 'statusCode'].flatMap((field) => {
-      const value = valueAt(redirect, field);
+      const value = givenAt(redirect, field);
       return value === undefined ? [] : [`${field === 'statusCode' ? 'status' : field} ${value}`];
     });
-    return `redirect the client${parts.length === 0 ? '' : ` (${parts.join(', ')})`}`;
+    const all = [...parts, ...(path === undefined ? [] : [`${path.part} ${path.value}`])];
+    return `redirect the client${all.length === 0 ? '' : ` (${all.join(', ')})`}`;
   }
   const rewrite = valueAt(filter, 'urlRewrite');
-  const path = textAt(rewrite, 'path', 'replacePrefixMatch') ?? textAt(rewrite, 'path', 'replaceFullPath');
-  if (path !== undefined) return `rewrite the path to "${path}"`;
-  if (textAt(rewrite, 'hostname') !== undefined) return `rewrite the host to ${textAt(rewrite, 'hostname')}`;
-  const headers = ['request', 'response'].flatMap((side) => {
+  const [path, host] = [pathText(rewrite), givenAt(rewrite, 'hostname')];
+  const rewritten = [
+    ...(path === undefined
+      ? []
+      : [`replace the ${path.part}${path.isPrefix ? ' of the path' : ''} with "${path.value}"`]),
+    ...(host === undefined ? [] : [`change the host to ${host}`]),
+  ];
+  if (rewritten.length > 0) return rewritten.join('; ');
+  const cors = valueAt(filter, 'cors');
+  if (cors !== undefined) {
+    const seconds = givenAt(cors, 'maxAge');
+    const origins = shownListAt(cors, 'allowOrigins').map((origin) => `is "${origin}"`);
+    return corsText(cors, origins, seconds === undefined ? undefined : `${seconds}s`);
+  }
+  const headers = (['request', 'response'] as const).flatMap((side) => {
     const modifier = valueAt(filter, `${side}HeaderModifier`);
-    const set = [...objectsAt(modifier, 'set'), ...objectsAt(modifier, 'add')].map(
-      (one) => `${textAt(one, 'name')}: ${textAt(one, 'value')}`,
+    const [set = [], add = []] = ['set', 'add'].map((field) =>
+      objectsAt(modifier, field).map((one) => [shownAt(one, 'name'), shownAt(one, 'value')] as const),
     );
-    const removed = textsAt(modifier ?? null, 'remove').map((name) => `no ${name}`);
-    return [...set, ...removed].map((text) => `${text} in the ${side}`);
+    return headersText(side, { set, add, remove: shownListAt(modifier, 'remove') });
   });
-  return headers.length === 0 ? `apply ${textAt(filter, 'type')}` : `set headers (${headers.join('; ')})`;
+  return headers.length === 0 ? `apply ${shownAt(filter, 'type')}` : headers.join('; ');
+}
+
+/** Returns the part of a path that a filter replaces, and with which text. */
+function pathText(part: Json | undefined): { part: string; value: string; isPrefix: boolean } | undefined {
+  const [prefix, full] = [valueAt(part, 'path', 'replacePrefixMatch'), valueAt(part, 'path', 'replaceFullPath')];
+  if (prefix !== undefined) return { part: 'matched prefix', value: shownAt(prefix), isPrefix: true };
+  return full === undefined ? undefined : { part: 'path', value: shownAt(full), isPrefix: false };
+}
+
+/** Returns the share of the requests that are copied; all of them if the filter has none. */
+function mirrorPercent(mirror: Json): number {
+  const [numerator, denominator] = [
+    numberAt(mirror, 'fraction', 'numerator'),
+    numberAt(mirror, 'fraction', 'denominator') ?? 100,
+  ];
+  return numberAt(mirror, 'percent') ?? (numerator === undefined ? 100 : (100 * numerator) / (denominator || 100));
 }

@@ -1,13 +1,4 @@
-import {
-  isJsonObject,
-  type Json,
-  type JsonObject,
-  numberAt,
-  objectsAt,
-  textAt,
-  textsAt,
-  valueAt,
-} from '../../diff/pieces/json.ts';
+import { type Json, type JsonObject, numberAt, objectsAt, textAt, textsAt, valueAt } from '../../diff/pieces/json.ts';
 import { optional } from '../../error/optional.ts';
 import { groupOf, type KubeObject } from '../../istio/resources/objects.ts';
 import { apiMatchText, apiRouteText } from './gateway-api-route.ts';
@@ -15,8 +6,9 @@ import { specOf } from './object-targets.ts';
 import { policyRuleText } from './policy-rule.ts';
 import { conditionOf } from './route-words.ts';
 import { type DescribedRule, trafficPolicyTexts } from './traffic-policy.ts';
-import { httpRouteText, matchText, targetsText } from './virtual-service.ts';
-import { list } from './words.ts';
+import { connectionRouteText, httpRouteText } from './virtual-service.ts';
+import { connectionMatchText, matchText } from './virtual-service-match.ts';
+import { labelsText, list } from './words.ts';
 
 /** Returns what the rules and settings of an object do, a sentence for each; none for kinds whose purpose says all. */
 export function describedRules(object: KubeObject): DescribedRule[] {
@@ -25,8 +17,8 @@ export function describedRules(object: KubeObject): DescribedRule[] {
     case 'VirtualService':
       return [
         ...each(spec, 'http', httpRouteText),
-        ...each(spec, 'tls', (route) => `TLS connections: to ${targetsText(route)}.`),
-        ...each(spec, 'tcp', (route) => `TCP connections: to ${targetsText(route)}.`),
+        ...each(spec, 'tls', (route) => connectionRouteText(route, 'tls'), connectionMatchText),
+        ...each(spec, 'tcp', (route) => connectionRouteText(route, 'tcp'), connectionMatchText),
       ];
     case 'HTTPRoute':
     case 'GRPCRoute':
@@ -58,26 +50,26 @@ export function describedRules(object: KubeObject): DescribedRule[] {
   }
 }
 
-function each(spec: Json, field: string, textOf: (part: JsonObject) => string): DescribedRule[] {
+function each(
+  spec: Json,
+  field: string,
+  textOf: (part: JsonObject) => string,
+  matchOf: (match: JsonObject) => string = matchText,
+): DescribedRule[] {
   return objectsAt(spec, field).map((part, index) => ({
     path: ['spec', field, String(index)],
     text: textOf(part),
-    ...optional('condition', routeCondition(part)),
+    ...optional(
+      'condition',
+      conditionOf([...objectsAt(part, 'match').map(matchOf), ...objectsAt(part, 'matches').map(apiMatchText)]),
+    ),
   }));
-}
-
-function routeCondition(rule: JsonObject): string | undefined {
-  return conditionOf([...objectsAt(rule, 'match').map(matchText), ...objectsAt(rule, 'matches').map(apiMatchText)]);
-}
-
-function labelsText(labels: Json | undefined): string {
-  return isJsonObject(labels) ? list(Object.entries(labels).map(([name, value]) => `${name}=${value}`)) : 'any labels';
 }
 
 function subsetText(subset: JsonObject): string {
   const settings = trafficPolicyTexts(subset, []).map(({ text }) => text);
   const more = settings.length === 0 ? '' : ` Only for it: ${settings.join(' ')}`;
-  return `Subset ${textAt(subset, 'name')}: pods with ${labelsText(valueAt(subset, 'labels'))}.${more}`;
+  return `Subset ${textAt(subset, 'name')}: pods with ${labelsText(subset, 'labels')}.${more}`;
 }
 
 function serviceEntryText(spec: Json): string {
@@ -93,7 +85,7 @@ function serviceEntryText(spec: Json): string {
         ? resolution === 'NONE'
           ? 'at the address that the client dials'
           : 'at the addresses of DNS'
-        : `at pods with ${labelsText(valueAt(spec, 'workloadSelector', 'labels'))}`;
+        : `at pods with ${labelsText(spec, 'workloadSelector', 'labels')}`;
   const place = textAt(spec, 'location') === 'MESH_INTERNAL' ? 'as part of the mesh' : 'outside the mesh';
   return `${list(textsAt(spec, 'hosts'))}, ${ports.length === 1 ? 'port' : 'ports'} ${list(ports)}: ${place}, ${found}.`;
 }

@@ -140,11 +140,102 @@ suite('events of objects say what their rules do, with values', () => {
     ];
     const more = { timeouts: { request: '2s', backendRequest: '1s' }, retry: { attempts: 3, codes: [503] } };
     assert.deepEqual(rulesOf('HTTPRoute', { rules: [{ filters, backendRefs: [{ name: 'back' }], ...more }] }), [
-      'All requests: send a copy of 25 % of them to shadow; rewrite the path to "/b"; set headers (x-a: 1 in the request; no x-b in the request); redirect the client (scheme https, status 301); apply CORS; to back; wait at most 2s; wait at most 1s for each attempt; retry up to 3 times after 503.',
+      'All requests: send a copy of 25 % of them to shadow; replace the matched prefix of the path with "/b"; change headers of the request (set x-a: 1, remove x-b); redirect the client (scheme https, status 301); apply CORS; to back; wait at most 2s; wait at most 1s for each attempt; retry up to 3 times after 503.',
     ]);
     const method = { service: 'shop.Basket', method: 'Get' };
     assert.deepEqual(rulesOf('GRPCRoute', { rules: [{ matches: [{ method }], backendRefs: [{ name: 'back' }] }] }), [
       'If method is shop.Basket/Get: to back.',
+    ]);
+  });
+
+  test('filters of the Gateway API name both parts of a rewrite, and web pages for CORS', () => {
+    const path = { type: 'ReplaceFullPath', replaceFullPath: '/all' };
+    const cors = { allowOrigins: ['https://a.example'], allowMethods: ['GET'], maxAge: 5, allowCredentials: true };
+    const filters = [
+      { type: 'URLRewrite', urlRewrite: { hostname: 'b.example', path } },
+      { type: 'RequestRedirect', requestRedirect: { path } },
+      { type: 'CORS', cors },
+    ];
+    assert.deepEqual(rulesOf('HTTPRoute', { rules: [{ filters }] }), [
+      'All requests: replace the path with "/all"; change the host to b.example; redirect the client (path /all); allow browsers to call from web pages whose origin is "https://a.example" (CORS, methods GET, preflights valid for 5s, with credentials).',
+    ]);
+  });
+
+  const route = [{ destination: { host: 'back' } }];
+
+  test('a VirtualService names what it rewrites, with the part of the path that Envoy replaces', () => {
+    const rewrite = { uri: '/new', authority: 'b.example' };
+    const uriOf = (uri: unknown): unknown => ({ match: [{ uri }], rewrite, route });
+    const http = [
+      uriOf({ prefix: '/old' }),
+      uriOf({ exact: '/old' }),
+      { match: [{ uri: { regex: '/o.*' } }, { uri: { prefix: '/p' } }], rewrite: { uri: '/new' }, route },
+      { match: [{ method: { exact: 'GET' } }], rewrite: { uriRegexRewrite: { match: '^/a/(.*)', rewrite: '/\\1' } } },
+      { rewrite: { uri: '/new' }, route },
+    ];
+    assert.deepEqual(rulesOf('VirtualService', { http }), [
+      'If uri begins with "/old": replace the matched prefix of the path with "/new"; change the host to b.example; to back.',
+      'If uri is "/old": replace the path with "/new"; change the host to b.example; to back.',
+      'If uri matches "/o.*", or if uri begins with "/p": replace the path or the matched prefix of the path with "/new"; to back.',
+      'If method is "GET": replace what matches "^/a/(.*)" in the path with "/\\1".',
+      'All requests: replace the first "/" of the path with "/new"; to back.',
+    ]);
+  });
+
+  test('a VirtualService names headers, CORS and redirects', () => {
+    const headers = {
+      request: { set: { 'x-a': '1' }, add: { 'x-b': '2' }, remove: ['x-c'] },
+      response: { remove: ['server'] },
+    };
+    const corsPolicy = {
+      allowOrigins: [{ exact: 'https://a.example' }, { regex: 'https://b.*' }],
+      allowMethods: ['GET', 'POST'],
+      allowHeaders: ['x-a'],
+      exposeHeaders: ['x-b'],
+      maxAge: '24h',
+      allowCredentials: true,
+      unmatchedPreflights: 'IGNORE',
+    };
+    const sick = { destination: { host: 'back', subset: 'v2' }, headers: { response: { add: { 'x-v': '2' } } } };
+    const http = [
+      { headers, corsPolicy, route: [sick] },
+      { corsPolicy: { allowOrigin: ['*'] }, route },
+      { corsPolicy: {}, route },
+      { redirect: { uri: '/b', authority: 'b.example', redirectCode: 302 } },
+      { retries: { retryOn: '5xx' }, route },
+    ];
+    assert.deepEqual(rulesOf('VirtualService', { http }), [
+      'All requests: allow browsers to call from web pages whose origin is "https://a.example" or matches "https://b.*" (CORS, methods GET and POST, request headers x-a, readable response headers x-b, preflights valid for 24h, with credentials, other preflights are not passed on); change headers of the request (set x-a: 1, add x-b: 2, remove x-c); change headers of the response (remove server); to back v2; for back v2 change headers of the response (add x-v: 2).',
+      'All requests: allow browsers to call from all web pages (CORS); to back.',
+      'All requests: allow browsers to call from no web page (CORS); to back.',
+      'All requests: redirect the client (host b.example, path /b, status 302).',
+      'All requests: to back; never retry.',
+    ]);
+  });
+
+  test('matches name ports, callers and gateways, for HTTP, TLS and TCP, and the line of each route', () => {
+    const http = [
+      { match: [{ port: 8080, sourceLabels: { app: 'front', version: 'v1' }, sourceNamespace: 'shop' }], route },
+      { match: [{ uri: { exact: '/a' }, ignoreUriCase: true, gateways: ['shop/entry', 'mesh'], name: 'one' }], route },
+      { match: [{ statPrefix: 'a' }], route },
+    ];
+    assert.deepEqual(rulesOf('VirtualService', { http }), [
+      'If port is 8080, caller has app=front and version=v1 and caller is in the namespace shop: to back.',
+      'If uri is "/a" in any case and gateway is shop/entry or mesh (all sidecars): to back.',
+      'All requests: to back.',
+    ]);
+    const tls = [{ match: [{ sniHosts: ['a.example', 'b.example'], port: 443, gateways: ['mesh'] }], route }];
+    const tcp = [
+      { match: [{ destinationSubnets: ['10.0.0.0/8'], sourceLabels: { app: 'a' } }, { sourceSubnet: '10.1.0.0/16' }] },
+      { match: [{ port: 0 }], route },
+    ];
+    const object = objectOf('VirtualService', { tls, tcp });
+    const text =
+      'kind: VirtualService\napiVersion: networking.istio.io/v1\nmetadata: {name: one}\nspec:\n  tls:\n  - {}\n  tcp:\n  - {}\n  - {}\n';
+    assert.deepEqual(eventOf(object, text).slice(2), [
+      'rules.yaml:6 TLS connections whose server name (SNI) is a.example or b.example, port is 443 and gateway is mesh (all sidecars): to back.',
+      'rules.yaml:8 TCP connections whose destination address is in 10.0.0.0/8 and caller has app=a, or whose client address is in 10.1.0.0/16: to nothing.',
+      'rules.yaml:9 TCP connections: to back.',
     ]);
   });
 

@@ -3,6 +3,15 @@ import { isJsonObject, type Json, valueAt } from '../../diff/pieces/json.ts';
 /** Text for a value that is absent, or has another type than it should. */
 const unknown = '?';
 
+/** Returns a value of YAML without fields that count as absent: null, and numbers that are null in JSON. */
+export function presentFields(value: unknown): Json | undefined {
+  if (value === null || (typeof value === 'number' && !Number.isFinite(value))) return undefined;
+  if (Array.isArray(value)) return value.map((one) => presentFields(one) ?? null);
+  if (typeof value !== 'object') return value as Json | undefined;
+  const fields = Object.entries(value).map(([field, one]) => [field, presentFields(one)] as const);
+  return Object.fromEntries(fields.filter(([, one]) => one !== undefined));
+}
+
 /**
  * Returns a field as text: `?` if it is absent, or neither a text nor a number nor a boolean. Texts of users are described
  * before anything has checked them, so a sentence gets its values from here.
@@ -20,10 +29,11 @@ export function givenAt(value: Json | undefined, ...path: readonly string[]): st
   return found === undefined || found === null || found === '' ? undefined : shown(found);
 }
 
-/** Returns the values of a list as texts; none if the field is not a list. */
+/** Returns the values of a list as texts; none if the field is absent. One value counts as a list of it. */
 export function shownListAt(value: Json | undefined, ...path: readonly string[]): string[] {
   const found = valueAt(value, ...path);
-  return Array.isArray(found) ? (found as readonly Json[]).map(shown) : [];
+  if (found === undefined || found === null) return [];
+  return Array.isArray(found) ? (found as readonly Json[]).map(shown) : [shown(found)];
 }
 
 /** Returns the names and values of a map, such as one of labels; none if the field is not a map. */

@@ -6,14 +6,14 @@ import { list } from './words.ts';
 /** Returns a sentence about a rule of a route of the Gateway API. */
 export function apiRouteText(rule: JsonObject): string {
   const backends = objectsAt(rule, 'backendRefs').map((one) => ({
-    name: textAt(one, 'name') ?? '?',
+    name: shownAt(one, 'name'),
     weight: numberAt(one, 'weight'),
   }));
   const filters = objectsAt(rule, 'filters').map(apiFilterText);
   const matches = objectsAt(rule, 'matches').map(apiMatchText);
   const condition = conditionOf(matches) === undefined ? 'All requests' : `If ${matches.join(', or if ')}`;
-  const limit = textAt(rule, 'timeouts', 'request');
-  const attempt = textAt(rule, 'timeouts', 'backendRequest');
+  const limit = givenAt(rule, 'timeouts', 'request');
+  const attempt = givenAt(rule, 'timeouts', 'backendRequest');
   const actions = [
     ...filters,
     ...(backends.length === 0 ? [] : [`to ${weighted(backends)}`]),
@@ -32,7 +32,7 @@ export function apiMatchText(match: JsonObject): string {
     ...(textAt(match, 'method') === undefined ? [] : [`method is ${textAt(match, 'method')}`]),
     ...grpcMethodText(valueAt(match, 'method')),
     ...[...objectsAt(match, 'headers'), ...objectsAt(match, 'queryParams')].map(
-      (one) => `${textAt(one, 'name')} ${typedText(one)}`,
+      (one) => `${shownAt(one, 'name')} ${typedText(one)}`,
     ),
   ];
   return texts.length === 0 ? 'any request' : list(texts);
@@ -40,7 +40,7 @@ export function apiMatchText(match: JsonObject): string {
 
 /** Returns the method of a match of a GRPCRoute in words. Each part of it may be absent. */
 function grpcMethodText(method: Json | undefined): string[] {
-  const [service, name] = [textAt(method, 'service'), textAt(method, 'method')];
+  const [service, name] = [givenAt(method, 'service'), givenAt(method, 'method')];
   if (service === undefined && name === undefined) return [];
   const verb = textAt(method, 'type') === 'RegularExpression' ? 'matches' : 'is';
   return [`method ${verb} ${service ?? '*'}/${name ?? '*'}`];
@@ -49,14 +49,14 @@ function grpcMethodText(method: Json | undefined): string[] {
 function typedText(value: Json): string {
   const type = textAt(value, 'type');
   const verb = type === 'PathPrefix' ? 'begins with' : type === 'RegularExpression' ? 'matches' : 'is';
-  return `${verb} "${textAt(value, 'value') ?? ''}"`;
+  return `${verb} "${givenAt(value, 'value') ?? ''}"`;
 }
 
 function apiRetryText(retry: Json | undefined): string[] {
   if (retry === undefined) return [];
-  const codes = valueAt(retry, 'codes');
-  const after = Array.isArray(codes) && codes.length > 0 ? ` after ${codes.join(' or ')}` : '';
-  return [`retry up to ${numberAt(retry, 'attempts') ?? 'some'} times${after}`];
+  const codes = shownListAt(retry, 'codes');
+  const after = codes.length === 0 ? '' : ` after ${codes.join(' or ')}`;
+  return [`retry up to ${givenAt(retry, 'attempts') ?? 'some'} times${after}`];
 }
 
 /** Says what a filter of a route of the Gateway API does. */

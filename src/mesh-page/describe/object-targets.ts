@@ -1,31 +1,41 @@
-import { isJsonObject, type Json, objectsAt, textAt, valueAt } from '../../diff/pieces/json.ts';
+import { type Json, objectsAt, textAt, valueAt } from '../../diff/pieces/json.ts';
 import { groupOf, type KubeObject, namespaceOf } from '../../istio/resources/objects.ts';
+import { pairsAt, presentFields, shownAt } from './fields.ts';
 import { list } from './words.ts';
 
-export function specOf(object: KubeObject): Json {
-  return (object.spec ?? {}) as Json;
+const specs = new WeakMap<object, Json>();
+
+/** Returns the spec of an object, without fields that count as absent. Nothing is known about the types of the others. */
+export function specOf({ spec }: KubeObject): Json {
+  if (typeof spec !== 'object' || spec === null) return {};
+  const present = specs.get(spec) ?? presentFields(spec) ?? {};
+  specs.set(spec, present);
+  return present;
 }
 
+/** Returns the pods for which an object with a selector is. */
 export function targetText(object: KubeObject, rootNamespace: string): string {
   const spec = specOf(object);
   const namespace = namespaceOf(object);
   const labels = selectorOf(object);
-  if (labels !== undefined) {
-    const selected = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  if (labels.length > 0) {
+    const selected = labels.map(([name, value]) => `${name}=${value}`);
     const place = namespace === rootNamespace ? 'all namespaces' : `namespace ${namespace}`;
     return `pods with ${selected.join(' and ')} in ${place}`;
   }
   const refs = [...objectsAt(spec, 'targetRefs'), ...objectsAt({ refs: [valueAt(spec, 'targetRef') ?? null] }, 'refs')];
-  if (refs.length > 0) return list(refs.map((ref) => `${textAt(ref, 'kind')} ${textAt(ref, 'name')}`));
+  if (refs.length > 0) return list(refs.map((ref) => `${shownAt(ref, 'kind')} ${shownAt(ref, 'name')}`));
   return namespace === rootNamespace ? 'all pods of the mesh' : `all pods in namespace ${namespace}`;
 }
 
-function selectorOf(object: KubeObject): Readonly<Record<string, string>> | undefined {
+/** Returns the labels that an object selects; none if it selects all pods. */
+function selectorOf(object: KubeObject): (readonly [name: string, value: string])[] {
   const spec = specOf(object);
-  const labels = valueAt(spec, 'selector', 'matchLabels') ?? valueAt(spec, 'workloadSelector', 'labels');
-  return isJsonObject(labels) && Object.keys(labels).length > 0 ? (labels as Record<string, string>) : undefined;
+  const isSelector = valueAt(spec, 'selector', 'matchLabels') !== undefined;
+  return isSelector ? pairsAt(spec, 'selector', 'matchLabels') : pairsAt(spec, 'workloadSelector', 'labels');
 }
 
+/** Reports whether an object with a selector is for a pod. */
 export function appliesTo(
   object: KubeObject,
   pod: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
@@ -38,16 +48,22 @@ export function appliesTo(
   const refs = [...objectsAt(spec, 'targetRefs'), ...objectsAt({ refs: [valueAt(spec, 'targetRef') ?? null] }, 'refs')];
   if (refs.length > 0)
     return refs.some((ref) => pod.labels['gateway.networking.k8s.io/gateway-name'] === textAt(ref, 'name'));
-  return Object.entries(selectorOf(object) ?? {}).every(([name, value]) => pod.labels[name] === value);
+  return selectorOf(object).every(([name, value]) => pod.labels[name] === value);
 }
 
+/** Reports whether a Gateway is served by a pod. Those of Istio select pods in any namespace. */
 function isOfGateway(object: KubeObject, { labels }: { readonly labels: Readonly<Record<string, string>> }): boolean {
   if (groupOf(object) !== 'networking.istio.io')
     return labels['gateway.networking.k8s.io/gateway-name'] === object.metadata.name;
-  const selector = (valueAt(specOf(object), 'selector') ?? {}) as Record<string, string>;
-  return Object.entries(selector).every(([name, value]) => labels[name] === value);
+  return pairsAt(specOf(object), 'selector').every(([name, value]) => labels[name] === value);
 }
 
+/**
+ * Returns the destinations to which an object lets proxies send copies of requests, as in the names of Envoy's clusters.
+ *
+ * @example
+ * mirrorTargets(virtualService); // ['v2|reviews.default.svc.cluster.local']
+ */
 export function mirrorTargets(object: KubeObject): string[] {
   const spec = specOf(object);
   const namespace = namespaceOf(object);
@@ -68,6 +84,7 @@ export function mirrorTargets(object: KubeObject): string[] {
   return [...ofIstio, ...ofApi].flatMap(([subset, host]) => (host === undefined ? [] : [`${subset}|${hostOf(host)}`]));
 }
 
+/** Reports whether a policy only logs what it would do. */
 export function isDryRun({ metadata }: KubeObject): boolean {
   return metadata.annotations?.['istio.io/dry-run'] === 'true';
 }

@@ -1,12 +1,5 @@
-import {
-  isJsonObject,
-  type Json,
-  type JsonObject,
-  objectsAt,
-  textAt,
-  textsAt,
-  valueAt,
-} from '../../diff/pieces/json.ts';
+import { isJsonObject, type Json, type JsonObject, objectsAt, valueAt } from '../../diff/pieces/json.ts';
+import { shownAt, shownListAt } from './fields.ts';
 import { list } from './words.ts';
 
 /** Returns a sentence about a rule of an AuthorizationPolicy. */
@@ -14,11 +7,10 @@ export function policyRuleText(rule: JsonObject, action: string): string {
   const froms = objectsAt(rule, 'from').map((one) => fieldsText(valueAt(one, 'source')));
   const tos = objectsAt(rule, 'to').map((one) => fieldsText(valueAt(one, 'operation')));
   const whens = objectsAt(rule, 'when').map((one) => {
-    const values = textsAt(one, 'values');
-    const key = textAt(one, 'key') ?? '?';
+    const [key, values] = [shownAt(one, 'key'), shownListAt(one, 'values')];
     return values.length > 0
       ? `${key} is ${values.join(' or ')}`
-      : `${key} is not ${textsAt(one, 'notValues').join(' or ')}`;
+      : `${key} is not ${list(shownListAt(one, 'notValues'), 'or')}`;
   });
   const parts = [
     ...(froms.length === 0 ? [] : [`from ${froms.join(', or from ')}`]),
@@ -45,10 +37,11 @@ const fieldWords: Readonly<Record<string, string>> = {
 
 function fieldsText(fields: Json | undefined): string {
   if (!isJsonObject(fields)) return 'anything';
-  const texts = Object.keys(fields).map((field) => {
+  const texts = Object.keys(fields).flatMap((field) => {
     const isNot = field.startsWith('not');
     const plain = isNot ? `${field.charAt(3).toLowerCase()}${field.slice(4)}` : field;
-    const values = textsAt(fields, field);
+    const values = shownListAt(fields, field);
+    if (values.length === 0) return [];
     const word = fieldWords[plain] ?? plain;
     if (values.length === 1 && values[0] === '*') return isNot ? `clients without any ${word}` : `any ${word}`;
     return `${word} ${isNot ? 'other than ' : ''}${values.join(' or ')}`;

@@ -1,17 +1,19 @@
-import { isJsonObject, type Json, numberAt, objectsAt, textAt, textsAt, valueAt } from '../../diff/pieces/json.ts';
+import { type Json, objectsAt, textAt, valueAt } from '../../diff/pieces/json.ts';
 import { groupOf, type KubeObject } from '../../istio/resources/objects.ts';
+import { givenAt, pairsAt, shownAt, shownListAt } from './fields.ts';
 import { isDryRun, specOf, targetText } from './object-targets.ts';
-import { faultPercent } from './route-words.ts';
+import { abortStatus, faultPercent } from './route-words.ts';
 import { count, list } from './words.ts';
 
+/** Returns one sentence about what an object is for. */
 export function aboutObject(object: KubeObject, rootNamespace: string): string {
   const spec = specOf(object);
   const target = (): string => targetText(object, rootNamespace);
   switch (object.kind) {
     case 'VirtualService':
-      return `${list([`Chooses where requests to ${list(textsAt(spec, 'hosts'))} go`, ...faultTexts(spec)])}.`;
+      return `${list([`Chooses where requests to ${list(shownListAt(spec, 'hosts'))} go`, ...faultTexts(spec)])}.`;
     case 'DestinationRule':
-      return `Settings for requests to ${textAt(spec, 'host') ?? '?'}: ${destinationSettings(spec)}.`;
+      return `Settings for requests to ${shownAt(spec, 'host')}: ${destinationSettings(spec)}.`;
     case 'AuthorizationPolicy':
       return policyText(object, target());
     case 'PeerAuthentication':
@@ -26,7 +28,7 @@ export function aboutObject(object: KubeObject, rootNamespace: string): string {
     case 'TCPRoute':
       return `Chooses where requests go: ${count(objectsAt(spec, 'rules').length, 'rule')} for ${parentsText(spec)}.`;
     case 'ServiceEntry':
-      return `Makes ${list(textsAt(spec, 'hosts'))} known to the mesh.`;
+      return `Makes ${list(shownListAt(spec, 'hosts'))} known to the mesh.`;
     case 'Sidecar':
       return `Limits which services the proxies of ${target()} know.`;
     case 'EnvoyFilter':
@@ -42,15 +44,13 @@ export function aboutObject(object: KubeObject, rootNamespace: string): string {
   }
 }
 
+/** Returns the faults of the routes of a VirtualService in words. */
 function faultTexts(spec: Json): string[] {
   const texts = objectsAt(spec, 'http').flatMap((route) => {
     const [abort, delay] = [valueAt(route, 'fault', 'abort'), valueAt(route, 'fault', 'delay')];
-    const status = numberAt(abort, 'httpStatus') ?? textAt(abort, 'grpcStatus');
     return [
-      ...(abort === undefined ? [] : [`answers ${faultShare(abort)} itself with ${status ?? '?'} (a fault)`]),
-      ...(delay === undefined
-        ? []
-        : [`delays ${faultShare(delay)} by ${textAt(delay, 'fixedDelay') ?? '?'} (a fault)`]),
+      ...(abort === undefined ? [] : [`answers ${faultShare(abort)} itself with ${abortStatus(abort)} (a fault)`]),
+      ...(delay === undefined ? [] : [`delays ${faultShare(delay)} by ${shownAt(delay, 'fixedDelay')} (a fault)`]),
     ];
   });
   return [...new Set(texts)];
@@ -85,9 +85,8 @@ function actionText(object: KubeObject, target: string): string {
 }
 
 function mtlsText(spec: Json, target: string): string {
-  const byPort = valueAt(spec, 'portLevelMtls');
-  const ports = isJsonObject(byPort) ? Object.entries(byPort) : [];
-  const modes = ports.map(([port, one]) => `${textAt(one, 'mode') ?? 'UNSET'} on port ${port}`);
+  const ports = pairsAt(spec, 'portLevelMtls');
+  const modes = ports.map(([port]) => `${givenAt(spec, 'portLevelMtls', port, 'mode') ?? 'UNSET'} on port ${port}`);
   return `${modeText(textAt(spec, 'mtls', 'mode'), target)}${modes.length === 0 ? '' : ` But ${list(modes)}.`}`;
 }
 
@@ -108,15 +107,15 @@ function gatewayText(object: KubeObject): string {
   const spec = specOf(object);
   const isIstio = groupOf(object) === 'networking.istio.io';
   const ports = isIstio
-    ? objectsAt(spec, 'servers').map((one) => numberAt(one, 'port', 'number'))
-    : objectsAt(spec, 'listeners').map((one) => numberAt(one, 'port'));
+    ? objectsAt(spec, 'servers').map((one) => shownAt(one, 'port', 'number'))
+    : objectsAt(spec, 'listeners').map((one) => shownAt(one, 'port'));
   return `Opens ${list([...new Set(ports)].map((port) => `port ${port}`))} of a gateway to clients outside the mesh.`;
 }
 
 function destinationSettings(spec: Json): string {
   const policy = valueAt(spec, 'trafficPolicy');
-  const subsets = objectsAt(spec, 'subsets').map((one) => textAt(one, 'name') ?? '');
-  const mode = textAt(policy, 'tls', 'mode');
+  const subsets = objectsAt(spec, 'subsets').map((one) => shownAt(one, 'name'));
+  const mode = givenAt(policy, 'tls', 'mode');
   const parts = [
     ...(subsets.length === 0 ? [] : [`subsets ${subsets.join(', ')}`]),
     ...(mode === undefined ? [] : [`TLS mode ${mode}`]),
@@ -129,7 +128,7 @@ function destinationSettings(spec: Json): string {
 
 function parentsText(spec: Json): string {
   const parents = objectsAt(spec, 'parentRefs').map(
-    (one) => `${textAt(one, 'kind') ?? 'Gateway'} ${textAt(one, 'name')}`,
+    (one) => `${givenAt(one, 'kind') ?? 'Gateway'} ${shownAt(one, 'name')}`,
   );
   return parents.length === 0 ? 'no parent' : list(parents);
 }

@@ -1,5 +1,5 @@
 import { type Json, numberAt, valueAt } from '../../diff/pieces/json.ts';
-import { shownListAt } from './fields.ts';
+import { givenAt, shownAt, shownListAt } from './fields.ts';
 import { list } from './words.ts';
 
 /** Says where copies of requests go. Their answers are dropped. */
@@ -18,8 +18,14 @@ export function weighted(targets: readonly { readonly name: string; readonly wei
   );
 }
 
+/** Returns the percentage of requests that get a fault. Without one in the object, none does (Istio, "HTTPFaultInjection"). */
 export function faultPercent(fault: Json | undefined): number {
   return numberAt(fault, 'percentage', 'value') ?? numberAt(fault, 'percent') ?? 0;
+}
+
+/** Returns the status with which a fault answers. */
+export function abortStatus(abort: Json | undefined): string {
+  return givenAt(abort, 'httpStatus') ?? shownAt(abort, 'grpcStatus');
 }
 
 /** Returns the requests that one of some matches is for, in words; undefined if it is for all. */

@@ -1,6 +1,7 @@
-import { type Json, type JsonObject, numberAt, objectsAt, textAt, textsAt, valueAt } from '../../diff/pieces/json.ts';
+import { type Json, type JsonObject, objectsAt, textAt, valueAt } from '../../diff/pieces/json.ts';
 import { optional } from '../../error/optional.ts';
 import { groupOf, type KubeObject } from '../../istio/resources/objects.ts';
+import { givenAt, pairsAt, shownAt, shownListAt } from './fields.ts';
 import { apiMatchText, apiRouteText } from './gateway-api-route.ts';
 import { specOf } from './object-targets.ts';
 import { policyRuleText } from './policy-rule.ts';
@@ -69,14 +70,14 @@ function each(
 function subsetText(subset: JsonObject): string {
   const settings = trafficPolicyTexts(subset, []).map(({ text }) => text);
   const more = settings.length === 0 ? '' : ` Only for it: ${settings.join(' ')}`;
-  return `Subset ${textAt(subset, 'name')}: pods with ${labelsText(subset, 'labels')}.${more}`;
+  return `Subset ${shownAt(subset, 'name')}: pods with ${labelsText(subset, 'labels')}.${more}`;
 }
 
 function serviceEntryText(spec: Json): string {
   const ports = objectsAt(spec, 'ports').map(
-    (one) => `${numberAt(one, 'number')} (${textAt(one, 'protocol') ?? 'TCP'})`,
+    (one) => `${shownAt(one, 'number')} (${givenAt(one, 'protocol') ?? 'TCP'})`,
   );
-  const addresses = objectsAt(spec, 'endpoints').map((one) => textAt(one, 'address') ?? '?');
+  const addresses = objectsAt(spec, 'endpoints').map((one) => shownAt(one, 'address'));
   const resolution = textAt(spec, 'resolution') ?? 'NONE';
   const found =
     addresses.length > 0
@@ -87,37 +88,39 @@ function serviceEntryText(spec: Json): string {
           : 'at the addresses of DNS'
         : `at pods with ${labelsText(spec, 'workloadSelector', 'labels')}`;
   const place = textAt(spec, 'location') === 'MESH_INTERNAL' ? 'as part of the mesh' : 'outside the mesh';
-  return `${list(textsAt(spec, 'hosts'))}, ${ports.length === 1 ? 'port' : 'ports'} ${list(ports)}: ${place}, ${found}.`;
+  return `${list(shownListAt(spec, 'hosts'))}, ${ports.length === 1 ? 'port' : 'ports'} ${list(ports)}: ${place}, ${found}.`;
 }
 
 function serverText(server: JsonObject): string {
-  const tls = textAt(server, 'tls', 'mode');
+  const tls = givenAt(server, 'tls', 'mode');
   const isRedirect = valueAt(server, 'tls', 'httpsRedirect') === true;
-  const port = `Port ${numberAt(server, 'port', 'number')} (${textAt(server, 'port', 'protocol')})`;
+  const port = `Port ${shownAt(server, 'port', 'number')} (${shownAt(server, 'port', 'protocol')})`;
   const settings = [
     ...(tls === undefined ? [] : [`with TLS mode ${tls}`]),
     ...(isRedirect ? ['redirects clients to HTTPS'] : []),
   ];
-  return `${[`${port} for ${list(textsAt(server, 'hosts'))}`, ...settings].join(', ')}.`;
+  return `${[`${port} for ${list(shownListAt(server, 'hosts'))}`, ...settings].join(', ')}.`;
 }
 
 function listenerText(listener: JsonObject): string {
   const tls =
-    valueAt(listener, 'tls') === undefined ? '' : `, with TLS mode ${textAt(listener, 'tls', 'mode') ?? 'Terminate'}`;
-  const port = `Port ${numberAt(listener, 'port')} (${textAt(listener, 'protocol')})`;
-  return `${port} for ${textAt(listener, 'hostname') ?? 'all hosts'}${tls}.`;
+    valueAt(listener, 'tls') === undefined ? '' : `, with TLS mode ${givenAt(listener, 'tls', 'mode') ?? 'Terminate'}`;
+  const port = `Port ${shownAt(listener, 'port')} (${shownAt(listener, 'protocol')})`;
+  return `${port} for ${givenAt(listener, 'hostname') ?? 'all hosts'}${tls}.`;
 }
 
 function jwtText(rule: JsonObject): string {
-  const audiences = textsAt(rule, 'audiences');
+  const audiences = shownListAt(rule, 'audiences');
   const keys =
-    textAt(rule, 'jwks') !== undefined ? 'keys in the object' : `keys from ${textAt(rule, 'jwksUri') ?? 'the issuer'}`;
+    givenAt(rule, 'jwks') !== undefined
+      ? 'keys in the object'
+      : `keys from ${givenAt(rule, 'jwksUri') ?? 'the issuer'}`;
   const sources = [
-    ...objectsAt(rule, 'fromHeaders').map((one) => `the header ${textAt(one, 'name')}`),
-    ...textsAt(rule, 'fromParams').map((name) => `the parameter ${name}`),
+    ...objectsAt(rule, 'fromHeaders').map((one) => `the header ${shownAt(one, 'name')}`),
+    ...shownListAt(rule, 'fromParams').map((name) => `the parameter ${name}`),
   ];
   return [
-    `Tokens of ${textAt(rule, 'issuer') ?? '?'}, with ${keys}`,
+    `Tokens of ${shownAt(rule, 'issuer')}, with ${keys}`,
     ...(audiences.length === 0 ? [] : [`only for ${list(audiences, 'or')}`]),
     ...(sources.length === 0 ? [] : [`in ${list(sources, 'or')}`]),
     ...(valueAt(rule, 'forwardOriginalToken') === true ? ['passed on to the service'] : []),
@@ -127,29 +130,29 @@ function jwtText(rule: JsonObject): string {
 }
 
 function egressText(egress: JsonObject): string {
-  return `The proxies know ${list(textsAt(egress, 'hosts'))} (NAMESPACE/HOST).`;
+  return `The proxies know ${list(shownListAt(egress, 'hosts'))} (NAMESPACE/HOST).`;
 }
 
 function ingressText(ingress: JsonObject): string {
-  return `Port ${numberAt(ingress, 'port', 'number')} leads to ${textAt(ingress, 'defaultEndpoint') ?? 'the same port'}.`;
+  return `Port ${shownAt(ingress, 'port', 'number')} leads to ${givenAt(ingress, 'defaultEndpoint') ?? 'the same port'}.`;
 }
 
 function tracingText(tracing: JsonObject): string {
   if (valueAt(tracing, 'disableSpanReporting') === true) return 'No traces.';
-  const share = numberAt(tracing, 'randomSamplingPercentage');
+  const share = givenAt(tracing, 'randomSamplingPercentage');
   return share === undefined ? `Traces to ${providers(tracing)}.` : `Traces of ${share} % of the requests.`;
 }
 
 function loggingText(logging: JsonObject): string {
   if (valueAt(logging, 'disabled') === true) return 'No access logs.';
-  const filter = textAt(logging, 'filter', 'expression');
+  const filter = givenAt(logging, 'filter', 'expression');
   return `Access logs to ${providers(logging)}${filter === undefined ? '' : `, of requests with ${filter}`}.`;
 }
 
 function metricsText(metrics: JsonObject): string {
   const changed = objectsAt(metrics, 'overrides').map((one) => {
-    const name = textAt(one, 'match', 'metric') ?? 'ALL_METRICS';
-    const tags = Object.keys((valueAt(one, 'tagOverrides') ?? {}) as JsonObject);
+    const name = givenAt(one, 'match', 'metric') ?? 'ALL_METRICS';
+    const tags = pairsAt(one, 'tagOverrides').map(([tag]) => tag);
     if (valueAt(one, 'disabled') === true) return `${name} is off`;
     return `${name} has other labels${tags.length === 0 ? '' : `: ${list(tags)}`}`;
   });
@@ -157,6 +160,6 @@ function metricsText(metrics: JsonObject): string {
 }
 
 function providers(part: JsonObject): string {
-  const names = objectsAt(part, 'providers').map((one) => textAt(one, 'name') ?? '?');
+  const names = objectsAt(part, 'providers').map((one) => shownAt(one, 'name'));
   return names.length === 0 ? 'the usual provider' : list(names);
 }

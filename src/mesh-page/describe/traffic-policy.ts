@@ -1,4 +1,5 @@
-import { isJsonObject, type Json, numberAt, objectsAt, textAt, valueAt } from '../../diff/pieces/json.ts';
+import { isJsonObject, type Json, objectsAt, textAt, valueAt } from '../../diff/pieces/json.ts';
+import { givenAt, shownAt } from './fields.ts';
 import { count } from './words.ts';
 
 /** Rule or setting of an object in words. */
@@ -22,7 +23,7 @@ export function trafficPolicyTexts(part: Json, path: readonly string[] = ['spec'
   const ports = objectsAt(policy, 'portLevelSettings').flatMap((one, index) =>
     settingTexts(one, [...at, 'portLevelSettings', String(index)]).map(({ path: place, text }) => ({
       path: place,
-      text: `Port ${numberAt(one, 'port', 'number')}: ${text}`,
+      text: `Port ${shownAt(one, 'port', 'number')}: ${text}`,
     })),
   );
   return [...settingTexts(policy, at), ...ports];
@@ -56,21 +57,21 @@ function tlsText(tls: Json): string {
 }
 
 function sniText(tls: Json): string {
-  const sni = textAt(tls, 'sni');
+  const sni = givenAt(tls, 'sni');
   return sni === undefined ? '' : `, for the host ${sni}`;
 }
 
 /** Says what outlier detection does, with Envoy's defaults for values that are absent (Istio, "OutlierDetection"). */
 function outlierText(outlier: Json): string {
-  const errors = valueAt(outlier, 'consecutive5xxErrors') ?? valueAt(outlier, 'consecutiveErrors');
-  const gateway = valueAt(outlier, 'consecutiveGatewayErrors');
+  const errors = givenAt(outlier, 'consecutive5xxErrors') ?? givenAt(outlier, 'consecutiveErrors') ?? '5';
+  const gateway = givenAt(outlier, 'consecutiveGatewayErrors');
   const failures = [
-    count(Number(errors ?? 5), 'failed answer'),
-    ...(gateway === undefined ? [] : [`${count(Number(gateway), 'answer')} with 502, 503 or 504`]),
+    count(errors, 'failed answer'),
+    ...(gateway === undefined ? [] : [`${count(gateway, 'answer')} with 502, 503 or 504`]),
   ].filter((text) => !text.startsWith('0 '));
-  const most = numberAt(outlier, 'maxEjectionPercent') ?? 10;
-  const interval = textAt(outlier, 'interval') ?? '10s';
-  const time = textAt(outlier, 'baseEjectionTime') ?? '30s';
+  const most = givenAt(outlier, 'maxEjectionPercent') ?? '10';
+  const interval = givenAt(outlier, 'interval') ?? '10s';
+  const time = givenAt(outlier, 'baseEjectionTime') ?? '30s';
   if (failures.length === 0) return 'Pods that fail are not left out.';
   return `A pod with ${failures.join(' or ')} in a row is left out for ${time}, checked every ${interval}, at most ${most} % of the pods.`;
 }
@@ -86,22 +87,22 @@ const limits: readonly (readonly [path: readonly string[], words: string])[] = [
 
 function poolText(pool: Json): string {
   const texts = limits.flatMap(([path, words]) => {
-    const value = numberAt(pool, ...path);
+    const value = givenAt(pool, ...path);
     return value === undefined ? [] : [`${value} ${words}`];
   });
-  const connect = textAt(pool, 'tcp', 'connectTimeout');
+  const connect = givenAt(pool, 'tcp', 'connectTimeout');
   const times = connect === undefined ? [] : [`${connect} to connect`];
   const all = [...texts, ...times];
   return all.length === 0 ? 'Settings of connections.' : `For each caller's proxy at most ${all.join(', ')}.`;
 }
 
 function balancerText(balancer: Json): string {
-  const simple = textAt(balancer, 'simple');
+  const simple = givenAt(balancer, 'simple');
   if (simple !== undefined) return `Pods are chosen by ${simple}.`;
   const hash = valueAt(balancer, 'consistentHash');
   if (!isJsonObject(hash)) return localityText(valueAt(balancer, 'localityLbSetting'));
   const by =
-    textAt(hash, 'httpHeaderName') ?? textAt(hash, 'httpQueryParameterName') ?? textAt(hash, 'httpCookie', 'name');
+    givenAt(hash, 'httpHeaderName') ?? givenAt(hash, 'httpQueryParameterName') ?? givenAt(hash, 'httpCookie', 'name');
   return `Requests with the same ${by ?? 'client address'} go to the same pod.`;
 }
 

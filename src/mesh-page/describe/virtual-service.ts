@@ -1,6 +1,6 @@
 import { type Json, type JsonObject, numberAt, objectsAt, textAt, valueAt } from '../../diff/pieces/json.ts';
 import { givenAt, pairsAt, shownAt, shownListAt } from './fields.ts';
-import { conditionOf, copiesText, corsText, faultPercent, headersText, weighted } from './route-words.ts';
+import { abortStatus, conditionOf, copiesText, corsText, faultPercent, headersText, weighted } from './route-words.ts';
 import { connectionMatchText, matchText, stringMatchText } from './virtual-service-match.ts';
 import { list } from './words.ts';
 
@@ -13,7 +13,7 @@ export function httpRouteText(route: JsonObject): string {
   const [timeout, delegate] = [givenAt(route, 'timeout'), givenAt(route, 'delegate', 'name')];
   const actions = [
     ...corsTexts(valueAt(route, 'corsPolicy')),
-    ...(abort === undefined ? [] : [`answer ${shareText(abort)} with ${statusOf(abort)} (a fault)`]),
+    ...(abort === undefined ? [] : [`answer ${shareText(abort)} with ${abortStatus(abort)} (a fault)`]),
     ...(delay === undefined ? [] : [`delay ${shareText(delay)} by ${shownAt(delay, 'fixedDelay')} (a fault)`]),
     ...redirectTexts(valueAt(route, 'redirect')),
     ...(direct === undefined ? [] : [`answer ${shownAt(direct, 'status')} itself`]),
@@ -117,7 +117,7 @@ export function targetsText(route: JsonObject): string {
 
 /** Returns a destination in words, such as `reviews v2`. */
 function destinationText(destination: Json | undefined): string {
-  const [host = '?', subset] = [textAt(destination, 'host'), textAt(destination, 'subset')];
+  const [host, subset] = [shownAt(destination, 'host'), givenAt(destination, 'subset')];
   return subset === undefined ? host : `${host} ${subset}`;
 }
 
@@ -145,8 +145,4 @@ function mirrorText(route: JsonObject): string[] {
 function shareText(fault: Json): string {
   const percent = faultPercent(fault);
   return percent === 100 ? 'all of them' : percent === 0 ? 'none of them' : `${percent} % of them`;
-}
-
-function statusOf(abort: Json): string {
-  return String(numberAt(abort, 'httpStatus') ?? textAt(abort, 'grpcStatus') ?? '?');
 }

@@ -1,14 +1,15 @@
 import type { Json } from '../../diff/pieces/json.ts';
 import { pairsAt } from './fields.ts';
 
+/** Joins texts with commas and a word. */
 export function list(texts: readonly string[], word = 'and'): string {
   if (texts.length < 2) return texts[0] ?? 'nothing';
   return `${texts.slice(0, -1).join(', ')} ${word} ${texts.at(-1)}`;
 }
 
-/** Returns a number with a noun. */
-export function count(number: number, word: string): string {
-  return `${number} ${word}${number === 1 ? '' : 's'}`;
+/** Returns a number with a noun, such as `2 rules`. */
+export function count(number: number | string, word: string): string {
+  return `${number} ${word}${Number(number) === 1 ? '' : 's'}`;
 }
 
 /** Returns the labels in a field in words, such as `app=a and version=v1`. */

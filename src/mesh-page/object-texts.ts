@@ -65,15 +65,33 @@ export function meshChange(
   let left = mostLines;
   const manifests = sources.map((source) => parseManifests([source]));
   const shown = objects.map((one) => {
-    const object = changedObject(one, manifests[one.source ?? -1] ?? [], rootNamespace, left);
+    const object = changedObject(one, by, manifests[one.source ?? -1] ?? [], rootNamespace, left);
     left -= Math.min(left, object.diff.length);
     return object;
   });
-  return { number, atMs, by, ...optional('reason', reason && shortened(reason, longestReason)), objects: shown, more };
+  return {
+    number,
+    atMs,
+    by,
+    ...optional('reason', reason && shortened(reason, longestReason)),
+    ...optional('limits', limitsText(shown)),
+    objects: shown,
+    more,
+  };
+}
+
+/** Says that requests for which a rule is, are not compared apart from the others. */
+function limitsText(objects: readonly ChangedObject[]): string | undefined {
+  const all = objects.flatMap(({ rules = [] }) => rules.flatMap(({ condition = [] }) => condition));
+  const whose = [...new Set(all)].slice(0, 2).join(', or whose ');
+  return whose === ''
+    ? undefined
+    : `Proxies do not count calls whose ${whose} apart: this compares all calls together.`;
 }
 
 function changedObject(
   { change, before, after }: RecordedObject,
+  by: MeshChange['by'],
   manifests: readonly Manifest[],
   rootNamespace: string,
   most: number,
@@ -90,15 +108,28 @@ function changedObject(
   ];
   const isOfPods = isWorkload(object) || object.kind === 'Pod';
   const words = before !== undefined && after !== undefined && isOfPods ? workloadWords(before, after) : [];
+  const about = isOfPods ? aboutWorkload(object) : aboutObject(object, rootNamespace);
   return {
     ...nameOf(object),
     change,
     diff,
     ...optional('where', placeOf(manifest, [])),
-    about: shortened(isOfPods ? aboutWorkload(object) : aboutObject(object, rootNamespace)),
+    about: shortened(`${purposePrefix(object, by === 'refused' ? by : change, words)}${about}`, longestSentence),
     ...(rules.length === 0 ? {} : { rules }),
     ...(words.length === 0 ? {} : { words: words.map((line) => shortened(line)) }),
   };
+}
+
+/** Returns the text before the purpose of an object. A deleted one had it, and one that was refused does not have it yet. */
+function purposePrefix(
+  object: KubeObject,
+  change: 'refused' | RecordedObject['change'],
+  words: readonly string[],
+): string {
+  if (change === 'refused') return 'It would have this purpose: ';
+  if (words.length > 0)
+    return `${object.kind} ${object.metadata.name}: ${words.map((line) => shortened(line)).join('; ')}. `;
+  return change === 'deleted' ? 'Until then: ' : '';
 }
 
 /** Maximum number of rules of a changed object that are described. */

@@ -31,7 +31,7 @@ export interface EffectCause {
 }
 
 /** Time after a change that is compared with the time before it, in milliseconds. */
-const comparedMs = 60_000;
+export const comparedMs = 60_000;
 
 /**
  * Remembers the traffic around each change, since a state has only that around the newest one. So older changes keep what
@@ -137,6 +137,30 @@ export function effectOf(
   return { edge: edge.id, around, differences, isTooFew, causes, isInherited: isInherited && !isBetter, isBetter };
 }
 
+/**
+ * Returns why no difference is shown, with the numbers of calls that were compared.
+ *
+ * @param certain beginning of the sentence if calls were compared
+ */
+export function noDifference(found: readonly ChangeEffect[], certain: string): string {
+  if (found.every(({ around }) => around.after.requests === 0))
+    return 'No calls were seen since then. Send the same calls as before: this shows what differs.';
+  const compared = found.filter(({ around }) => around.before.requests > 0 && around.after.requests > 0);
+  if (compared.length === 0) return 'No calls were seen both before it and since then, so there is nothing to compare.';
+  if (compared.every(({ isTooFew }) => isTooFew))
+    return `Too few calls yet: a comparison needs ${leastCalls} before it and ${leastCalls} since then.`;
+  const [before, after] = (['before', 'after'] as const).map((side) =>
+    callsText(compared.map((one) => one.around[side])),
+  );
+  return `${certain}: ${before} before it, ${after} since then.`;
+}
+
+function callsText(all: readonly Traffic[]): string {
+  const retries = retriesText({ retries: all.reduce((sum, one) => sum + (one.retries ?? 0), 0) });
+  const calls = `${all.reduce((sum, { requests }) => sum + requests, 0)} calls`;
+  return retries === undefined ? calls : `${calls} with ${retries}`;
+}
+
 function copiesOf({ before, after }: TrafficAround): string[] {
   const [old = 0, now = 0] = [before.copies, after.copies];
   if (old > 0 && now === 0 && after.requests > 0) return ['no more copies'];
@@ -173,7 +197,7 @@ function isFailure(status: string): boolean {
 }
 
 /** Least number of calls on each side of a comparison. */
-export const leastCalls = 5;
+const leastCalls = 5;
 
 function differencesOf(
   { before, after, versionsBefore = {}, versionsAfter = {} }: TrafficAround,
@@ -183,6 +207,7 @@ function differencesOf(
     ['answer', before.byStatus, after.byStatus, isProven],
     ['version', known(versionsBefore), known(versionsAfter), false],
     ['encryption', encryptionOf(before), encryptionOf(after), false],
+    ['attempts', attemptsOf(before), attemptsOf(after), false],
   ];
   return facts
     .filter(([, old, now, isCertain]) => isCertain || isShifted(old, now))
@@ -259,6 +284,10 @@ function timesOf({ before: { meanMs: before = 0 }, after: { meanMs: after = 0 } 
   const timing = timingOf(before, after);
   if (timing === undefined || Math.abs(after - before) < leastSlowerMs) return [];
   return [`${timing}: ${msText(before)} → ${msText(after)}`];
+}
+
+function attemptsOf({ requests, retries = 0 }: Traffic): Counts {
+  return { 'first ones': requests, retries };
 }
 
 function encryptionOf({ mtls, plainText = 0 }: Traffic): Counts {

@@ -207,6 +207,8 @@ export interface MeshChange {
   readonly by: 'start' | 'apply' | 'delete' | 'other' | 'refused';
   /** Reason for which a change was reverted. */
   readonly reason?: string;
+  /** Sentence about what a comparison of the traffic around it cannot distinguish; absent if nothing is known. */
+  readonly limits?: string;
   readonly objects: readonly ChangedObject[];
   /** Further objects, such as Services and accounts, that are only counted. */
   readonly more: number;
@@ -223,7 +225,7 @@ export interface ChangedObject {
   readonly where?: string;
   /** Lines of YAML that begin with `+ `, `- ` or two spaces; only new or only old ones for a created or deleted object. */
   readonly diff: readonly string[];
-  /** Purpose of the object in plain English, as `MeshObject.about`. */
+  /** Purpose of the object in plain English, as `MeshObject.about`, and the changed fields of a workload. */
   readonly about: string;
   /** Rules and settings of the object; absent if it has none. */
   readonly rules?: readonly ChangedRule[];

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { CacheEvent } from '../../../src/istio/kube-api/object-cache.ts';
 import { ChangeLog } from '../../../src/istio/live/change-log.ts';
-import type { Observation, ObservedObject, ObservedPod } from '../../../src/istio/live/observation.ts';
+import type { Observation, ObservedObject, ObservedPod, RecordedObject } from '../../../src/istio/live/observation.ts';
 import { WorkloadChanges } from '../../../src/istio/live/workload-changes.ts';
 import { parseManifests } from '../../../src/istio/resources/manifest.ts';
 import type { KubeObject } from '../../../src/istio/resources/objects.ts';
@@ -24,7 +24,7 @@ import { MeshPageServer } from '../../../src/mesh-page/mesh-page-server.ts';
 import { meshChange } from '../../../src/mesh-page/object-texts.ts';
 import { guardRequest } from '../../../src/mesh-page/request-guard.ts';
 import { traceSummaries, traceView } from '../../../src/mesh-page/trace-views.ts';
-import { type EdgeDetails, meshPaths } from '../../../src/page/model/mesh-page-data.ts';
+import { type EdgeDetails, type MeshChange, meshPaths } from '../../../src/page/model/mesh-page-data.ts';
 import { changeTitle } from '../../../src/page/model/mesh-words.ts';
 import { attemptText } from '../../../src/page/model/trace-rows.ts';
 import type { Span } from '../../../src/trace/span.ts';
@@ -318,6 +318,36 @@ suite('events of objects say what their rules do, with values', () => {
       'Requires mutual TLS of all callers of all pods in namespace default: plain text is refused.',
     );
   });
+});
+
+test('a change says the purpose of deleted, refused and changed objects, and which calls are not counted apart', () => {
+  const [object, match] = [objectOf('Sidecar', {}), [{ uri: { prefix: '/a' } }]];
+  const route = objectOf('VirtualService', { http: [{ match }, { match }], tcp: [{ match: [{ port: 90 }] }] });
+  const workload = (replicas: number): KubeObject => ({
+    ...objectOf('Deployment', { replicas }),
+    apiVersion: 'apps/v1',
+  });
+  const changeOf = (by: 'apply' | 'refused', ...objects: RecordedObject[]): MeshChange =>
+    meshChange({ number: 1, atMs: 1, by, objects, more: 0 }, 'istio-system');
+  const purpose = 'Limits which services the proxies of all pods in namespace default know.';
+  const { objects, limits } = changeOf(
+    'apply',
+    { change: 'deleted', before: object },
+    { change: 'created', after: object },
+    { change: 'changed', before: workload(1), after: workload(2) },
+    { change: 'created', after: route },
+  );
+  assert.deepEqual(
+    objects.slice(0, 3).map(({ about }) => about),
+    [`Until then: ${purpose}`, purpose, 'Deployment one: replicas 1 → 2. Runs 2 pods.'],
+  );
+  assert.equal(
+    limits,
+    'Proxies do not count calls whose uri begins with "/a", or whose port is 90 apart: this compares all calls together.',
+  );
+  const refused = changeOf('refused', { change: 'created', after: object });
+  assert.equal(refused.objects[0]?.about, `It would have this purpose: ${purpose}`);
+  assert.equal(refused.limits, undefined);
 });
 
 suite('texts about objects', () => {

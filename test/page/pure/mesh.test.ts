@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { ChangeMemory, effectOf, exactShares } from '../../../src/page/model/change-effects.ts';
+import {
+  type ChangeEffect,
+  ChangeMemory,
+  effectOf,
+  exactShares,
+  noDifference,
+} from '../../../src/page/model/change-effects.ts';
 import { inheritedEdges, meshGraph, percent, toneOfEdge } from '../../../src/page/model/mesh-graph.ts';
 import {
   type MeshChange,
@@ -86,6 +92,36 @@ test('chance of answers is not a difference, also next to a limit of rounded sha
   };
   const found = Array.from({ length: 2000 }, (_, index) => pairOf(sample(8 + (index % 90)), sample(5 + (index % 70))));
   assert.ok(found.filter((one) => one.length > 0).length <= 3, JSON.stringify(found.filter((one) => one.length > 0)));
+});
+
+test('more retries are a difference if chance does not explain them, also if all calls are answered as before', () => {
+  const [none, some, more] = [0, 5, 60].map((retries) => traffic({ '200': 60 }, retries === 0 ? {} : { retries }));
+  assert.ok(none !== undefined && some !== undefined && more !== undefined);
+  const after = traffic({ '200': 12 }, { retries: 8 });
+  assert.deepEqual(differences({ before: none, after }), [
+    'attempts first ones → first ones ×12, retries ×8',
+    '8 retries by the proxy',
+  ]);
+  assert.deepEqual(differences({ before: more, after: none }), ['attempts first ones 50 %, retries 50 % → first ones']);
+  assert.deepEqual(differences({ before: more, after: some }), [
+    'attempts first ones 50 %, retries 50 % → first ones 92 %, retries 8 %',
+  ]);
+  assert.deepEqual(differences({ before: none, after: some }), []);
+});
+
+test('without a certain difference, the numbers of calls and retries that were compared are said', () => {
+  const effect = (before: Traffic, after: Traffic): ChangeEffect =>
+    effectOf(edge('a', 'b', after), { change: 2, before, after }, change, false);
+  const ok = traffic({ '200': 40 });
+  const textOf = (...effects: ChangeEffect[]): string => noDifference(effects, 'No difference is certain yet');
+  assert.equal(
+    textOf(effect(ok, traffic({ '200': 8 }, { retries: 1 })), effect(ok, traffic({ '200': 9 }, { retries: 1 }))),
+    'No difference is certain yet: 80 calls before it, 17 calls with 2 retries by the proxy since then.',
+  );
+  const none = traffic({});
+  assert.match(textOf(effect(ok, none)), /^No calls were seen since then\. /);
+  assert.match(textOf(effect(none, ok)), /^No calls were seen both before it and since then/);
+  assert.match(textOf(effect(ok, traffic({ '200': 2 }))), /^Too few calls yet: /);
 });
 
 test('requests that were on their way at the change are not a difference', () => {

@@ -1,5 +1,5 @@
 import { button, type Content, element } from '../../dom/elements.ts';
-import { type ChangeEffect, isSlower, leastCalls, leastShare } from '../../model/change-effects.ts';
+import { type ChangeEffect, comparedMs, isSlower, leastShare, noDifference } from '../../model/change-effects.ts';
 import type { ChangedObject, MeshChange, MeshState } from '../../model/mesh-page-data.ts';
 import { ago, changeTitle, edgeTitle, processKind, statusText, timeOfDay } from '../../model/mesh-words.ts';
 import { place } from './edge-panel.ts';
@@ -29,7 +29,7 @@ export function changeList(state: MeshState, context: ChangeListContext): HTMLEl
         element('small', {}, ` ${ago(state.atMs - change.atMs)}`),
       ),
       change.reason === undefined ? undefined : element('pre', { class: 'foreign bad', tabindex: 0 }, change.reason),
-      ...objects.flatMap((object) => purpose(object, change.by)),
+      ...objects.flatMap(purpose),
       ...(change.by === 'start' || change.by === 'refused' ? [] : effects(change, state, context)),
       ...objects.map((object) => objectDiff(object, key)),
     );
@@ -59,17 +59,10 @@ export function edgeChanges(
 }
 
 /** Returns what an object is for, and what its rules do. */
-function purpose(object: ChangedObject, by: MeshChange['by']): HTMLElement[] {
+function purpose(object: ChangedObject): HTMLElement[] {
   const rules = object.rules?.map(({ text, where }) => element('li', {}, text, place(where))) ?? [];
-  const head = element('p', { class: 'foreign' }, purposeText(object, by), place(object.where));
+  const head = element('p', { class: 'foreign' }, object.about, place(object.where));
   return rules.length === 0 ? [head] : [head, element('ul', { class: 'parts foreign' }, ...rules)];
-}
-
-/** Returns the purpose of an object. A deleted one had it. */
-function purposeText({ about, change, kind, name, words = [] }: ChangedObject, by: MeshChange['by']): string {
-  if (by === 'refused') return `It would have this purpose: ${about}`;
-  if (words.length > 0) return `${kind} ${name}: ${words.join('; ')}. ${about}`;
-  return change === 'deleted' ? `Until then: ${about}` : about;
 }
 
 function objectDiff({ id, kind, namespace, name, change, diff }: ChangedObject, key: string): HTMLElement {
@@ -90,38 +83,18 @@ function lineClass(line: string): string | undefined {
 function effects(change: MeshChange, state: MeshState, context: ChangeListContext): Content[] {
   const found = context.effectsOf(change);
   const changed = found.filter(({ differences }) => differences.length > 0);
-  const limits = conditionText(change);
-  if (changed.length === 0) return [element('p', { class: 'faint foreign' }, noDifference(found) + limits)];
+  const { limits = '' } = change;
+  const certain = `No difference is certain${state.atMs < change.atMs + comparedMs ? ' yet' : ''}`;
+  if (changed.length === 0)
+    return [element('p', { class: 'faint foreign' }, `${noDifference(found, certain)} ${limits}`)];
   const others = found.filter(({ around, differences }) => differences.length === 0 && around.after.requests > 0);
   const namesOf = (some: readonly ChangeEffect[]): string => some.map(({ edge }) => edgeTitle(state, edge)).join(', ');
   const [same, few] = [others.filter(({ isTooFew }) => !isTooFew), others.filter(({ isTooFew }) => isTooFew)];
   return [
     effectTable(changed, state, context),
-    same.length === 0
-      ? undefined
-      : element('p', { class: 'faint foreign' }, `The same as before: ${namesOf(same)}.${limits}`),
+    same.length === 0 ? undefined : element('p', { class: 'faint foreign' }, `${certain}: ${namesOf(same)}. ${limits}`),
     few.length === 0 ? undefined : element('p', { class: 'faint foreign' }, `Too few calls yet: ${namesOf(few)}.`),
   ];
-}
-
-function noDifference(found: readonly ChangeEffect[]): string {
-  if (found.every(({ around }) => around.after.requests === 0))
-    return 'No calls were seen since then. Send the same calls as before: this shows what differs.';
-  if (found.every(({ around }) => around.before.requests === 0))
-    return 'No calls were seen before it, so there is nothing to compare.';
-  const compared = found.filter(({ around }) => around.before.requests > 0 && around.after.requests > 0);
-  if (compared.length === 0) return 'No calls were seen both before it and since then, so there is nothing to compare.';
-  if (compared.every(({ isTooFew }) => isTooFew))
-    return `Too few calls yet: a comparison needs ${leastCalls} before it and ${leastCalls} since then.`;
-  return 'The calls are answered as before.';
-}
-
-/** Says that requests for which a rule is, are not compared apart from the others. */
-function conditionText({ objects }: MeshChange): string {
-  const all = objects.flatMap(({ rules = [] }) => rules.flatMap(({ condition = [] }) => condition));
-  if (all.length === 0) return '';
-  const whose = [...new Set(all)].slice(0, 2).join(', or whose ');
-  return ` Proxies do not count calls whose ${whose} apart: this compares all calls together.`;
 }
 
 function effectTable(changed: readonly ChangeEffect[], state: MeshState, { onEdge }: ChangeListContext): HTMLElement {

@@ -1,3 +1,4 @@
+import { cut, cutBoth } from './cut-texts.ts';
 import type { ObservedAnswer, Outcome, Probe } from './model.ts';
 
 /** Returns an outcome in a few words, such as `200 details v1` or `403 rbac_denied`. */
@@ -6,6 +7,21 @@ export function outcomeText(outcome: Outcome): string {
   const code = grpcStatus === undefined || grpcStatus === 'OK' ? String(status ?? '') : grpcStatus;
   return [code, answerText(outcome.answer)].filter((part) => part !== '').join(' ');
 }
+
+/** Returns two outcomes in a few words each. Bodies that begin alike are shown from where they differ. */
+export function outcomeTexts(old: Outcome, changed: Outcome): readonly [string, string] {
+  const { answer: before } = old;
+  const { answer: after } = changed;
+  if (before.kind !== 'direct' || after.kind !== 'direct') return [outcomeText(old), outcomeText(changed)];
+  const [from, to] = cutBoth(before.body, after.body, mostBodyCharacters);
+  return [
+    outcomeText({ ...old, answer: { ...before, body: from } }),
+    outcomeText({ ...changed, answer: { ...after, body: to } }),
+  ];
+}
+
+/** Number of characters of a body that a report shows. */
+const mostBodyCharacters = 20;
 
 function answerText(answer: ObservedAnswer): string {
   switch (answer.kind) {
@@ -16,16 +32,12 @@ function answerText(answer: ObservedAnswer): string {
     case 'redirect':
       return `to ${answer.location}`;
     case 'direct':
-      return answer.body === '' ? 'direct response' : `direct response "${cut(answer.body)}"`;
+      return answer.body === '' ? 'direct response' : `direct response "${cut(answer.body, mostBodyCharacters)}"`;
     case 'foreign':
       return 'from a server that is no mock';
     case 'none':
       return `no answer (${answer.code})`;
   }
-}
-
-function cut(body: string): string {
-  return body.length > 20 ? `${body.slice(0, 19)}…` : body;
 }
 
 /** Returns the destination of an answer in a table of shares: `v2`, or `details v1` for another service. */

@@ -1,5 +1,6 @@
 import type { Header } from '../plan/plan.ts';
 import type { CallErrorCode, Counts, RefusalReason } from '../reply/reply.ts';
+import type { SecretMarks } from './secret-values.ts';
 
 /** Sender of a probe. */
 export type Caller =
@@ -380,6 +381,8 @@ export interface ChangedEdges {
 
 /** Everything that a report shows. */
 export interface Comparison {
+  /** Texts in the place of secrets. */
+  readonly secrets: SecretMarks;
   readonly counts: ComparisonCounts;
   /** Edges and hosts at gateways whose configuration differs; none for running meshes, which do not show it. */
   readonly changedEdges: readonly ChangedEdges[];

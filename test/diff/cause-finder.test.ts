@@ -4,6 +4,7 @@ import { CauseFinder } from '../../src/diff/causes/cause-finder.ts';
 import type { EdgeObjects } from '../../src/diff/edge-objects.ts';
 import type { Cause, DifferenceKind } from '../../src/diff/model.ts';
 import { changeText } from '../../src/diff/report/change-text.ts';
+import { SecretMarks } from '../../src/diff/secret-values.ts';
 import { parseManifests } from '../../src/istio/resources/manifest.ts';
 
 const edge: EdgeObjects = {
@@ -82,7 +83,7 @@ function causeOf(
 ): string | undefined {
   const manifests = (name: string, texts: readonly string[]) =>
     parseManifests([{ name: `${name}.yaml`, text: texts.join('---\n') }]);
-  const finder = new CauseFinder(manifests('old', before), manifests('new', after), 'default');
+  const finder = new CauseFinder(manifests('old', before), manifests('new', after), 'default', new SecretMarks());
   const found = finder.causeOf(kind, { known, edge: { ...edge, areRoutesKnown }, isRefusal });
   return found && `${found.kind} ${found.name}, ${found.place} ${found.where}`;
 }
@@ -250,6 +251,7 @@ spec: { workloadSelector: { labels: { app: web } }, outboundTrafficPolicy: { mod
       parse(route('v1'), sidecar('ALLOW_ANY')),
       parse(route('v2'), sidecar('REGISTRY_ONLY')),
       'default',
+      new SecretMarks(),
     );
     const ofSidecars = { ...edge, gateways: [] };
     const found = finder.causeOf('refused', { known: [], edge: ofSidecars, isRefusal: false });
@@ -269,6 +271,7 @@ spec: { hosts: [${host}] }
       parse(entry('shop.example.com'), sidecar('ALLOW_ANY')),
       parse(entry('gone.example'), sidecar('REGISTRY_ONLY')),
       'default',
+      new SecretMarks(),
     );
     const ofEntry = withEntry.causeOf('refusal', { known: [], edge: ofSidecars, isRefusal: false });
     assert.equal(ofEntry?.kind, 'ServiceEntry', 'a host that is not known any more has no address');
@@ -280,7 +283,11 @@ spec: { hosts: [${host}] }
         parseManifests([{ name: 'a.yaml', text: texts.join('---\n') }]),
       );
       return changeText(
-        new CauseFinder(old ?? [], recent ?? [], 'default').causeOf(kind, { known: [], edge, isRefusal: true })?.change,
+        new CauseFinder(old ?? [], recent ?? [], 'default', new SecretMarks()).causeOf(kind, {
+          known: [],
+          edge,
+          isRefusal: true,
+        })?.change,
       );
     };
     const retries = (on: string, first: readonly string[] = []): string =>

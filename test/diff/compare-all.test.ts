@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { allDifferences, type Observations, unanswered } from '../../src/diff/compare/compare-all.ts';
 import type { Observation, ObservedAnswer, Outcome, Probe } from '../../src/diff/model.ts';
+import { SecretMarks } from '../../src/diff/secret-values.ts';
 import { noLonger, observation, outcome, probe, request, service } from './make.ts';
 
 const v1 = service('reviews', 'v1');
@@ -20,9 +21,11 @@ it('a timeout is not compared if the plain request does not reach its callee on 
   const [plain, late] = [probe(), probe({ mode: slow })];
   const kindsWith = (after: Observation, lateAfter: Observation): string[] => {
     const observations = seen([plain, one(v1), after], [late, refused('timeout', 504, 2005), lateAfter]);
-    return allDifferences([plain, late], observations, { falseAlarmRate: 1e-6, causeOf: () => undefined }).map(
-      ({ kind }) => kind,
-    );
+    return allDifferences([plain, late], observations, {
+      falseAlarmRate: 1e-6,
+      causeOf: () => undefined,
+      secrets: new SecretMarks(),
+    }).map(({ kind }) => kind);
   };
   assert.deepEqual(kindsWith(one(v1), one(v1, {}, 2900)), ['timeout']);
   assert.deepEqual(kindsWith(refused('no_route', 404), refused('no_route', 404)), ['refused']);
@@ -33,9 +36,11 @@ it('a timeout is not compared if the plain request does not reach its callee on 
 it('a timeout of the plain request itself does not hide that of a slow callee', () => {
   const [plain, late] = [probe(), probe({ mode: slow })];
   const observations = seen([plain, one(v1), refused('timeout', 504)], [late, one(v1), refused('timeout', 504, 2005)]);
-  const kinds = allDifferences([plain, late], observations, { falseAlarmRate: 1e-6, causeOf: () => undefined }).map(
-    ({ kind }) => kind,
-  );
+  const kinds = allDifferences([plain, late], observations, {
+    falseAlarmRate: 1e-6,
+    causeOf: () => undefined,
+    secrets: new SecretMarks(),
+  }).map(({ kind }) => kind);
   assert.deepEqual(kinds, ['refused', 'timeout']);
 });
 
@@ -43,7 +48,11 @@ it('the refusal of one request does not hide the timeout of another', () => {
   const [plain, late] = [probe(), probe({ mode: slow, request: request({ path: '/other' }) })];
   const observations = seen([plain, one(v1), refused('no_route', 404)], [late, one(v1), refused('timeout', 504, 2005)]);
   assert.equal(
-    allDifferences([plain, late], observations, { falseAlarmRate: 1e-6, causeOf: () => undefined }).length,
+    allDifferences([plain, late], observations, {
+      falseAlarmRate: 1e-6,
+      causeOf: () => undefined,
+      secrets: new SecretMarks(),
+    }).length,
     2,
   );
 });
@@ -52,9 +61,16 @@ it('a request that the mock of its caller does not make, because its own directi
   const [plain, late] = [probe(), probe({ mode: slow })];
   const unsent = observation([]);
   const observations = seen([plain, one(v1), unsent], [late, unsent, refused('timeout', 504, 2005)]);
-  assert.deepEqual(allDifferences([plain, late], observations, { falseAlarmRate: 1e-6, causeOf: () => undefined }), []);
   assert.deepEqual(
-    unanswered([plain, late], observations).map(({ reason }) => reason),
+    allDifferences([plain, late], observations, {
+      falseAlarmRate: 1e-6,
+      causeOf: () => undefined,
+      secrets: new SecretMarks(),
+    }),
+    [],
+  );
+  assert.deepEqual(
+    unanswered([plain, late], observations, new SecretMarks()).map(({ reason }) => reason),
     ['the mock of the caller answers without a call', 'the mock of the caller answers without a call'],
   );
 });
@@ -73,7 +89,9 @@ it('a request without an answer on both sides is not equal, but not compared', (
     [changed, one(v1), none('timeout')],
   );
   assert.deepEqual(
-    unanswered([late, denied, changed], observations).map(({ subject, reason }) => `${subject}: ${reason}`),
+    unanswered([late, denied, changed], observations, new SecretMarks()).map(
+      ({ subject, reason }) => `${subject}: ${reason}`,
+    ),
     ['tcp /probe: no answer on either side (timeout)'],
   );
 });

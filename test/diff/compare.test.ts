@@ -12,11 +12,12 @@ import {
   testFalseAlarmRate,
 } from '../../src/diff/compare/shares.ts';
 import type { Observation, Outcome, Probe, ProbeMode, ReceivedTls } from '../../src/diff/model.ts';
+import { SecretMarks } from '../../src/diff/secret-values.ts';
 import type { CallResult } from '../../src/reply/reply.ts';
 import fc from '../fast-check.ts';
 import { noLonger, observation, outcome, probe, service } from './make.ts';
 
-const settings = { falseAlarmRate: 1e-6, causeOf: () => undefined };
+const settings = { secrets: new SecretMarks(), falseAlarmRate: 1e-6, causeOf: () => undefined };
 
 /** Returns the differences of a probe as texts. */
 function compared(before: Observation, after: Observation, overrides: Partial<Probe> = {}): string[] {

@@ -4,6 +4,7 @@ import { differencesOf } from '../../src/diff/compare/compare.ts';
 import { neededModes } from '../../src/diff/compare/modes.ts';
 import type { NeededModes, RoutePiece } from '../../src/diff/compare/pieces.ts';
 import type { Probe } from '../../src/diff/model.ts';
+import { SecretMarks } from '../../src/diff/secret-values.ts';
 import { observation, outcome, probe, service } from './make.ts';
 
 function delayed(seconds: string, numerator: number): RoutePiece {
@@ -54,9 +55,11 @@ it('the fastest request of a certain delay shows it, and the counts of an uncert
       observation([outcome(service('reviews', 'v1'))], { durationsMs }),
     );
     assert.ok(old !== undefined && changed !== undefined);
-    return differencesOf(probe({ mode }), old, changed, { falseAlarmRate: 1e-6, causeOf: () => undefined }).map(
-      ({ severity, kind, from, to }) => `${severity} ${kind}: ${from} → ${to}`,
-    );
+    return differencesOf(probe({ mode }), old, changed, {
+      secrets: new SecretMarks(),
+      falseAlarmRate: 1e-6,
+      causeOf: () => undefined,
+    }).map(({ severity, kind, from, to }) => `${severity} ${kind}: ${from} → ${to}`);
   };
   const certain = { kind: 'delayed', count: 3, delaysMs: [500, 1500], isCertain: true } as const;
   assert.deepEqual(compared([3, 900, 4], [2000, 1503, 1507], certain), ['resilience fault: delayed: never → by 1.5 s']);

@@ -10,6 +10,7 @@ import { sendLiveProbes } from '../../src/diff/live/live-sender.ts';
 import type { Caller, Probe } from '../../src/diff/model.ts';
 import type { MeshSnapshot } from '../../src/diff/pieces/mesh-snapshot.ts';
 import { requestsFor } from '../../src/diff/requests/requests-for.ts';
+import { SecretMarks } from '../../src/diff/secret-values.ts';
 import type { CallResult } from '../../src/reply/reply.ts';
 import { startServe } from '../program.ts';
 import { startForeignServer } from '../running-mesh.ts';
@@ -224,7 +225,14 @@ it('a request takes directives in its path only if its path is not a condition',
     inboundFilters: [],
     callerIdentity: undefined,
   });
-  const edge = { protocol: 'http', authority: 'stock:80', port: 80, scheme: 'http', canSignFor: () => false } as const;
+  const edge = {
+    protocol: 'http',
+    authority: 'stock:80',
+    port: 80,
+    scheme: 'http',
+    canSignFor: () => false,
+    secrets: new SecretMarks(),
+  } as const;
   const takes = (prefix: string): boolean[] =>
     requestsFor(edge, side(prefix), side(prefix)).requests.map(
       (one) => one.before !== undefined && one.takesDirectives,

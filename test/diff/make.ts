@@ -9,6 +9,7 @@ import type {
   ProbeCondition,
   ProbeRequest,
 } from '../../src/diff/model.ts';
+import { SecretMarks } from '../../src/diff/secret-values.ts';
 
 /** Objects of comparisons for tests, with defaults. */
 export function workload(name: string, namespace = 'default'): Caller {
@@ -93,6 +94,7 @@ export function observation(outcomes: readonly Outcome[], overrides: Partial<Obs
 
 export function comparison(overrides: Partial<Comparison> = {}): Comparison {
   return {
+    secrets: new SecretMarks(),
     counts: { edges: 182, changedEdges: 4, gateways: 1, changedGateways: 1, requests: 212 },
     changedEdges: [],
     callers: [],

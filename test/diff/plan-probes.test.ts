@@ -4,6 +4,7 @@ import type { EdgeParts } from '../../src/diff/pieces/edge-parts.ts';
 import type { Edge } from '../../src/diff/pieces/edges.ts';
 import { changedEdgesOf } from '../../src/diff/probes/changed-edges.ts';
 import { type ProbePlan, planProbes } from '../../src/diff/probes/plan-probes.ts';
+import { SecretMarks } from '../../src/diff/secret-values.ts';
 import { destination, probe, workload } from './make.ts';
 
 function parts(routes: readonly object[], key: string): EdgeParts {
@@ -41,7 +42,7 @@ function plan(before: readonly object[], after: readonly object[]): ProbePlan {
     before: parts(before, 'a'),
     after: parts(after, 'b'),
   };
-  return planProbes([edge], [caller], { canSignFor: () => true, isLive: false });
+  return planProbes([edge], [caller], { canSignFor: () => true, isLive: false, secrets: new SecretMarks() });
 }
 
 test('a request for an answer as text stays in its class, or its headers are not compared', () => {

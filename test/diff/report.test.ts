@@ -8,6 +8,7 @@ import { explainLine } from '../../src/diff/report/explain.ts';
 import { markdownReport } from '../../src/diff/report/markdown-report.ts';
 import { reportLines } from '../../src/diff/report/report-lines.ts';
 import { textReport } from '../../src/diff/report/text-report.ts';
+import { SecretMarks } from '../../src/diff/secret-values.ts';
 import {
   comparison,
   condition,
@@ -21,7 +22,11 @@ import {
   workload,
 } from './make.ts';
 
-const settings = { falseAlarmRate: 1e-6, causeOf: (_: unknown, { causes }: Probe) => causes[0] };
+const settings = {
+  secrets: new SecretMarks(),
+  falseAlarmRate: 1e-6,
+  causeOf: (_: unknown, { causes }: Probe) => causes[0],
+};
 const denied = outcome({ kind: 'refused', reason: 'rbac_denied', by: 'callee' });
 
 interface Pair {

@@ -9,6 +9,7 @@ import { chooseRoute, isAllowed, type ParsedSide, parseSide } from '../../src/di
 import { regexSamples } from '../../src/diff/requests/regex-samples.ts';
 import { type ClassRequest, representatives, requestsFor } from '../../src/diff/requests/requests-for.ts';
 import { regexOf } from '../../src/diff/requests/text-match.ts';
+import { SecretMarks } from '../../src/diff/secret-values.ts';
 import { tcpText } from '../../src/plan/tcp-text.ts';
 import fc from '../fast-check.ts';
 import { edgeSide, requestParts } from './arbitrary-config.ts';
@@ -19,6 +20,7 @@ const edge: RequestEdge = {
   port: 8080,
   scheme: 'http',
   canSignFor: () => true,
+  secrets: new SecretMarks(),
 };
 
 /** Parts of a request, as routes and rules see them. */

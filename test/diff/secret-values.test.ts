@@ -14,7 +14,9 @@ import { markdownReport } from '../../src/diff/report/markdown-report.ts';
 import { reportLines } from '../../src/diff/report/report-lines.ts';
 import { textReport } from '../../src/diff/report/text-report.ts';
 import { requestsFor } from '../../src/diff/requests/requests-for.ts';
-import { SecretMarks, shownPath, withoutSecrets } from '../../src/diff/secret-values.ts';
+import { withoutSecrets } from '../../src/diff/secret-fields.ts';
+import { shownText } from '../../src/diff/secret-texts.ts';
+import { SecretMarks, shownPath } from '../../src/diff/secret-values.ts';
 import { expectationsOf } from '../../src/diff/written-cases/case-expectations.ts';
 import { caseOfDifference, writeCases } from '../../src/diff/written-cases/write-cases.ts';
 import { parseManifests } from '../../src/istio/resources/manifest.ts';
@@ -22,11 +24,11 @@ import { comparison, observation, outcome, probe, request, service, workload } f
 
 const edge = { areRoutesKnown: false, hosts: ['front.default.svc.cluster.local'], receivers: [], gateways: [] };
 
-function causeOf(kind: DifferenceKind, before: string, after: string): Cause | undefined {
+function causeOf(kind: DifferenceKind, before: string, after: string, secrets = new SecretMarks()): Cause | undefined {
   const [old, changed] = [before, after].map((text) => parseManifests([{ name: 'a.yaml', text }]));
   const callers = [{ namespace: 'default', name: 'web', labels: undefined }];
   const receivers = [{ namespace: 'default', name: 'front', labels: undefined }];
-  return new CauseFinder(old ?? [], changed ?? [], 'default').causeOf(kind, {
+  return new CauseFinder(old ?? [], changed ?? [], 'default', secrets).causeOf(kind, {
     known: [],
     edge: { ...edge, callers, receivers },
     isRefusal: true,
@@ -39,30 +41,32 @@ function virtualService(http: string): string {
 
 const secret = 'Basic c2VjcmV0';
 
-test('no report shows the values of secret headers, but that they differ', () => {
+test('no report shows the values of secret headers, and all of them have the same text for the same value', () => {
+  const secrets = new SecretMarks();
   const setting = (value: string): string =>
     virtualService(
       `{ headers: { request: { set: { Authorization: "${value}" } } }, route: [{ destination: { host: front } }] }`,
     );
-  const cause = causeOf('request_header', setting(secret), setting('Basic cGFzc3Rv'));
+  const cause = causeOf('request_header', setting(secret), setting('Basic cGFzc3Rv'), secrets);
   const headers = [{ name: 'authorization', value: secret }];
   const text = `authorization=${secret}`;
   const one = probe({
     request: request({ headers, path: `/a?token=${secret}&b=1` }),
-    conditions: [{ text, shown: 'authorization=(14 characters)', isSatisfied: true, aspect: 'header' }],
+    conditions: [{ text, shown: `authorization=${secrets.of(secret)}`, isSatisfied: true, aspect: 'header' }],
   });
   const other = probe({ conditions: [{ text, isSatisfied: false, aspect: 'header' }] });
-  const evidence = evidenceOf(one, []);
+  const evidence = evidenceOf(one, [], secrets);
   const seen = observation([outcome(service('reviews', 'v1'))], { evidence });
   const refused = observation([outcome({ kind: 'refused', reason: 'rbac_denied', by: 'callee' })], { evidence });
   const difference = { kind: 'refused', severity: 'refused', probe: one, from: '200', to: '403', cause } as const;
   const compared: Comparison = comparison({
+    secrets,
     probes: [one, other],
     callers: [workload('productpage')],
     differences: [difference],
     observations: new Map([[one.id, { before: seen, after: refused }]]),
   });
-  const settings = { namespace: 'default', tokenOf: () => undefined };
+  const settings = { namespace: 'default', tokenOf: () => undefined, secrets };
   const caseOf = () => caseOfDifference(difference, compared, settings);
   const [line] = reportLines(compared);
   assert.ok(line);
@@ -76,10 +80,12 @@ test('no report shows the values of secret headers, but that they differ', () =>
     JSON.stringify(written),
   ];
   for (const report of reports) assert.doesNotMatch(report, /c2VjcmV0|cGFzc3Rv/);
-  assert.match(reports[0] ?? '', /Authorization: \(14 characters\) → \(14 characters, another value\)/);
-  assert.match(reports[0] ?? '', / authorization=\(14 characters\) /);
-  assert.match(reports[1] ?? '', /-H 'authorization: \(14 characters\)' 'http:.*\/a\?token=\(14 characters\)&b=1'/);
-  assert.match(reports[2] ?? '', /"before": "\(14 characters\)",\n *"after": "\(14 characters, another value\)"/);
+  assert.match(reports[0] ?? '', /Authorization: \(secret 1\) → \(secret 2\)/);
+  assert.match(reports[0] ?? '', / authorization=\(secret 1\) /);
+  assert.match(reports[1] ?? '', /-H 'authorization: \(secret 1\)' 'http:.*\/a\?token=\(secret 1\)&b=1'/);
+  assert.match(reports[2] ?? '', /"before": "\(secret 1\)",\n *"after": "\(secret 2\)"/);
+  assert.match(reports[3] ?? '', /Authorization: \(secret 1\) → \(secret 2\)/);
+  assert.match(reports[4] ?? '', /Authorization: \(secret 1\) → \(secret 2\)/);
   assert.match(written.notWritten[0]?.reason ?? '', /^the value of the header authorization may be secret$/);
 });
 
@@ -92,18 +98,18 @@ test('secret values are those of headers by their names, in objects of all kinds
     `{ apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: { name: front }, spec: { parentRefs: [{ kind: Service, group: "", name: front }], rules: [{ filters: [{ type: RequestHeaderModifier, requestHeaderModifier: { set: [${filter}] } }] }] } }`;
   assert.equal(
     laterValue(route('{ name: X-Api-Key, value: one }'), route('{ name: X-Api-Key, value: three }')),
-    '(5 characters)',
+    '(secret 2)',
   );
   assert.equal(laterValue(route('{ name: x-color, value: one }'), route('{ name: x-color, value: three }')), 'three');
   const policy = (value: string): string =>
     `{ apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: { name: front }, spec: { rules: [{ when: [{ key: "request.headers[cookie]", values: ["${value}"] }] }] } }`;
-  assert.equal(laterValue(policy('a=1'), policy('a=12')), '(4 characters)');
+  assert.equal(laterValue(policy('a=1'), policy('a=12')), '(secret 2)');
   const whole = (value: string): string =>
     virtualService(
       `{ match: [{ headers: { x-token: { exact: "${value}" }, x-a: { exact: b } } }], retries: { attempts: 1 } }`,
     );
   assert.deepEqual(laterValue(virtualService('{}'), whole('abc')), {
-    'x-token': { exact: '(3 characters)' },
+    'x-token': { exact: '(secret 1)' },
     'x-a': { exact: 'b' },
   });
 });
@@ -131,55 +137,55 @@ test('a written case expects that a request has a secret header, not its hidden 
   );
 });
 
-test('parameters of redirects and of rewritten paths show the lengths of their values', () => {
+test('secret parameters of redirects and of rewritten paths are not shown', () => {
   const one = probe({});
   const moved = (value: string): Observation =>
     observation([outcome({ kind: 'redirect', location: `http://a/in?token=${value}&b=1` }, { status: 302 })]);
-  const settings = { falseAlarmRate: 1e-6, causeOf: () => undefined };
+  const settings = { falseAlarmRate: 1e-6, causeOf: () => undefined, secrets: new SecretMarks() };
   const [old, changed] = [moved('secret1'), moved('secret2')];
   const [difference] = differencesOf(one, old, changed, settings);
   assert.ok(difference);
-  assert.equal(difference.from, '302 to http://a/in?token=(7 characters)&b=1');
-  assert.equal(difference.to, '302 to http://a/in?token=(7 characters, another value)&b=1');
+  assert.equal(difference.from, '302 to http://a/in?token=(secret 1)&b=1');
+  assert.equal(difference.to, '302 to http://a/in?token=(secret 2)&b=1');
   assert.deepEqual(expectationsOf(one, changed, old, [difference]), {
     kind: 'none',
-    reason: 'the value of a parameter in the answer may be secret',
+    reason: 'a part of the answer may be secret',
   });
   const redirect = (value: string): string => virtualService(`{ redirect: { uri: "/in?api_key=${value}" } }`);
   assert.deepEqual(causeOf('redirect', redirect('one'), redirect('two'))?.change, {
-    before: { kind: 'value', value: '/in?api_key=(3 characters)' },
-    after: { kind: 'value', value: '/in?api_key=(3 characters, another value)' },
+    before: { kind: 'value', value: '/in?api_key=(secret 1)' },
+    after: { kind: 'value', value: '/in?api_key=(secret 2)' },
   });
 });
 
-test("Envoy's conditions on secret headers show the lengths of their values", () => {
+test("the values of Envoy's conditions on secret headers are not shown", () => {
   const object = { headers: [{ name: 'Authorization', string_match: { exact: 'abc' }, invert_match: true }] };
   assert.deepEqual(withoutSecrets(object, ['headers', '0'], new SecretMarks()), {
     name: 'Authorization',
-    string_match: { exact: '(3 characters)' },
+    string_match: { exact: '(secret 1)' },
     invert_match: true,
   });
-  assert.equal(withoutSecrets(object, ['headers', '0', 'string_match', 'exact'], new SecretMarks()), '(3 characters)');
+  assert.equal(withoutSecrets(object, ['headers', '0', 'string_match', 'exact'], new SecretMarks()), '(secret 1)');
 });
 
-test('settings of clusters show the lengths of values of secret headers', () => {
+test('settings of clusters do not show the values of secret headers', () => {
   const parts = (value: string): EdgeParts => {
     const check = { request_headers_to_add: [{ header: { key: 'Authorization', value } }] };
     const clusters = [{ name: 'outbound|80||a', health_checks: [{ http_health_check: check }] }];
     return { sender: { clusters } } as unknown as EdgeParts;
   };
-  const [listed] = clusterChanges(parts('one'), parts('two')).notCompared;
-  assert.match(listed?.reason ?? '', /"\(3 characters\)".* → .*"\(3 characters, another value\)"/);
+  const [listed] = clusterChanges(parts('one'), parts('two'), new SecretMarks()).notCompared;
+  assert.match(listed?.reason ?? '', /"\(secret 1\)".* → .*"\(secret 2\)"/);
   assert.doesNotMatch(listed?.reason ?? '', /one|two/);
 });
 
-test('conditions on secret headers show the lengths of their values', () => {
-  const side = (value: string) => ({
+test('conditions on secret headers differ in reports if their values differ, also with the same length', () => {
+  const side = (match: Readonly<Record<string, string>>) => ({
     virtualHost: {
       domains: ['*'],
       routes: [
         {
-          match: { prefix: '/', headers: [{ name: 'authorization', string_match: { exact: value } }] },
+          match: { prefix: '/', headers: [{ name: 'authorization', string_match: match }] },
           route: { cluster: 'a' },
         },
       ],
@@ -187,14 +193,94 @@ test('conditions on secret headers show the lengths of their values', () => {
     inboundFilters: [],
     callerIdentity: undefined,
   });
-  const requests = requestsFor(
-    { protocol: 'http', authority: 'a:80', port: 80, scheme: 'http', canSignFor: () => true },
-    side(secret),
-    side(secret),
-  );
-  const shown = requests.requests.flatMap(({ conditions }) => conditions.map((one) => one.shown));
-  assert.ok(shown.includes('authorization=(14 characters)'));
-  assert.equal(shownPath('/a?b=c&api-key=abc#d'), '/a?b=c&api-key=(5 characters)');
+  const secrets = new SecretMarks();
+  type Match = Readonly<Record<string, string>>;
+  const shownFor = (before: Match, after: Match): (string | undefined)[] => {
+    const { requests } = requestsFor(
+      { protocol: 'http', authority: 'a:80', port: 80, scheme: 'http', canSignFor: () => true, secrets },
+      side(before),
+      side(after),
+    );
+    return [...new Set(requests.flatMap(({ conditions }) => conditions.map((one) => one.shown)))];
+  };
+  assert.deepEqual(shownFor({ exact: 'one' }, { exact: 'two' }), [
+    'authorization=(secret 1)',
+    'authorization=(secret 2)',
+  ]);
+  assert.deepEqual(shownFor({ exact: 'one' }, { prefix: 'one' }), [
+    'authorization=(secret 1)',
+    'authorization=(secret 1)*',
+  ]);
+  assert.equal(shownPath('/a?b=c&api-key=two#d', secrets), '/a?b=c&api-key=(secret 3)');
+});
+
+test('secrets in bodies and programs are not shown, as far as their names and forms tell them', () => {
+  const shown = (text: string): string => shownText(text, new SecretMarks());
+  const texts: readonly (readonly [string, string])[] = [
+    ['{"user": "a", "api_key": "k-1"}', '{"user": "a", "api_key": "(secret 1)"}'],
+    [String.raw`{\"token\":\"k-1\"}`, String.raw`{\"token\":\"(secret 1)\"}`],
+    ['user: a\npassword: k-1\n', 'user: a\npassword: (secret 1)\n'],
+    ['headers():add("authorization", "Basic k")', 'headers():add("authorization", "(secret 1)")'],
+    ['if h:get("x-token") ~= "k-1" then', 'if h:get("x-token") ~= "(secret 1)" then'],
+    ["keys = { ['client-secret'] = 'k-1' }", "keys = { ['client-secret'] = '(secret 1)' }"],
+    ['local token = handle:get("x")', 'local token = handle:get("x")'],
+    ['curl -H "Authorization: Bearer abc123"', 'curl -H "Authorization: Bearer (secret 1)"'],
+    ['see https://joe:k-1@a.example/', 'see https://joe:(secret 1)@a.example/'],
+    ['"eyJhbGciOi.eyJzdWIi.c2ln" and "eyJhbGciOi.eyJzdWIi.b3Ro"', '"(secret 1)" and "(secret 2)"'],
+    ['a token is missing; Basic authentication', 'a token is missing; Basic authentication'],
+    ['callee gets host token-service:8080', 'callee gets host token-service:8080'],
+    ['callee gets x-token: none', 'callee gets x-token: none'],
+    ['credentialName: shop-cert, max_tokens: 5', 'credentialName: shop-cert, max_tokens: 5'],
+  ];
+  for (const [text, expected] of texts) {
+    assert.equal(shown(text), expected);
+    assert.equal(shown(expected), expected, 'a text without secrets stays as it is');
+  }
+});
+
+test('secrets in settings of filters and plugins are not shown, and other settings are', () => {
+  const changeOf = (before: string, after: string): unknown => causeOf('status', before, after)?.change;
+  const plugin = (key: string, limit: number): string =>
+    `{ apiVersion: extensions.istio.io/v1alpha1, kind: WasmPlugin, metadata: { name: front }, spec: { pluginConfig: { oauth: { client_secret: ${key}, token_bucket: { max_tokens: ${limit}, fill_interval: 1s } } } } }`;
+  assert.deepEqual(changeOf(plugin('one', 5), plugin('two', 5)), {
+    before: { kind: 'value', value: '(secret 1)' },
+    after: { kind: 'value', value: '(secret 2)' },
+  });
+  assert.deepEqual(changeOf(plugin('one', 5), plugin('one', 6)), {
+    before: { kind: 'value', value: 5 },
+    after: { kind: 'value', value: 6 },
+  });
+  const lua = (key: string): string =>
+    `{ apiVersion: networking.istio.io/v1alpha3, kind: EnvoyFilter, metadata: { name: front }, spec: { configPatches: [{ applyTo: HTTP_FILTER, patch: { operation: INSERT_BEFORE, value: { name: lua, typed_config: { inline_code: 'h:headers():add("x-api-key", "${key}")' } } } }] } }`;
+  assert.deepEqual(changeOf(lua('one'), lua('two')), {
+    before: { kind: 'value', value: 'h:headers():add("x-api-key", "(secret 1)")' },
+    after: { kind: 'value', value: 'h:headers():add("x-api-key", "(secret 2)")' },
+  });
+  const bytes = (text: string): string =>
+    virtualService(`{ directResponse: { status: 200, body: { bytes: ${Buffer.from(text).toString('base64')} } } }`);
+  assert.deepEqual(causeOf('direct_answer', bytes('token: one'), bytes('token: two'))?.change, {
+    before: { kind: 'value', value: '(secret 1)' },
+    after: { kind: 'value', value: '(secret 2)' },
+  });
+});
+
+test('bodies of direct answers that differ only behind their beginnings are a difference, without the secrets', () => {
+  const one = probe({});
+  const direct = (body: string): Observation => observation([outcome({ kind: 'direct', body })]);
+  const settings = { falseAlarmRate: 1e-6, causeOf: () => undefined, secrets: new SecretMarks() };
+  const textsOf = (before: string, after: string): readonly string[] =>
+    differencesOf(one, direct(before), direct(after), settings).flatMap(({ from, to }) => [from, to]);
+  const start = 'The shop is closed until ';
+  assert.deepEqual(textsOf(`${start}Monday`, `${start}Sunday`), [
+    '200 direct response "…d until Monday"',
+    '200 direct response "…d until Sunday"',
+  ]);
+  const [from = '', to = ''] = textsOf('{"state": "open", "token": "one"}', '{"state": "open", "token": "two"}');
+  assert.match(from, /secret 1/);
+  assert.match(to, /secret 2/);
+  assert.deepEqual(textsOf(start, start), []);
+  const written = expectationsOf(one, direct('{"token":"one"}'), direct('{"token":"two"}'), []);
+  assert.deepEqual(written, { kind: 'none', reason: 'a part of the answer may be secret' });
 });
 
 test('other values of a secret header are listed, since replies hide them', () => {

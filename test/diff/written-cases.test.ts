@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { parseCaseFile } from '../../src/cli/files/case-file.ts';
 import { differencesOf } from '../../src/diff/compare/compare.ts';
 import type { Comparison, Observation, Probe } from '../../src/diff/model.ts';
+import { SecretMarks } from '../../src/diff/secret-values.ts';
 import { caseOfDifference, type WriteSettings, writeCases } from '../../src/diff/written-cases/write-cases.ts';
 import { comparison, destination, noLonger, observation, outcome, probe, request, service, workload } from './make.ts';
 
@@ -13,13 +14,14 @@ const settings: WriteSettings = {
   apply: ['new'],
   isEverything: false,
   tokenOf: () => undefined,
+  secrets: new SecretMarks(),
 };
 
 function compared(...pairs: readonly (readonly [Probe, Observation, Observation])[]): Comparison {
   return comparison({
     probes: pairs.map(([one]) => one),
     differences: pairs.flatMap(([one, before, after]) =>
-      differencesOf(one, before, after, { falseAlarmRate: 1e-6, causeOf: () => undefined }),
+      differencesOf(one, before, after, { secrets: new SecretMarks(), falseAlarmRate: 1e-6, causeOf: () => undefined }),
     ),
     observations: new Map(pairs.map(([one, before, after]) => [one.id, { before, after }])),
   });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Cause, Comparison, Difference, DifferenceKind } from '../../src/diff/model.ts';
+import { SecretMarks } from '../../src/diff/secret-values.ts';
 import { destination, probe, workload } from '../diff/make.ts';
 import type { PlacedMutation, Site } from '../labs/diff/fields/field-mutation.ts';
 import { judge } from '../labs/diff/fields/judge.ts';
@@ -45,6 +46,7 @@ function difference(kind: DifferenceKind, of: Cause | undefined, caller = 'admin
 function comparison(...differences: readonly Difference[]): Comparison {
   const counts = { edges: 0, changedEdges: 0, gateways: 0, changedGateways: 0, requests: 0 };
   return {
+    secrets: new SecretMarks(),
     counts,
     changedEdges: [],
     callers: [],

@@ -40,6 +40,7 @@ export function writeCaseFile(
     apply: isChange ? fromFile(after.paths) : [],
     isEverything: all,
     tokenOf: () => undefined,
+    secrets: comparison.secrets,
   });
   writeNewFile(file, text, { overwrite });
   return [
@@ -58,7 +59,9 @@ export function caseWriter(
   return ({ probe }) => {
     renamed ??= named(comparison, objectsOf(after), namespace);
     const own = renamed.differences.find((one) => one.probe.id === probe.id);
-    return own === undefined ? undefined : caseOfDifference(own, renamed, { namespace, tokenOf: () => undefined });
+    if (own === undefined) return undefined;
+    const { secrets } = comparison;
+    return caseOfDifference(own, renamed, { namespace, tokenOf: () => undefined, secrets });
   };
 }
 

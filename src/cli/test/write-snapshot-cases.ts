@@ -39,7 +39,7 @@ export async function writeCasesOf(
   signal: AbortSignal,
 ): Promise<void> {
   const { write: file, names, manifests, meshConfig, overwrite } = settings;
-  const { probes, observations, notCompared } = await runSnapshots(namespace, settings, signal, (run) =>
+  const { probes, observations, notCompared, secrets } = await runSnapshots(namespace, settings, signal, (run) =>
     observeSnapshot({ ...run, sources }, signal),
   );
   const fromFile = (name: string): string => path.relative(path.dirname(file), name) || '.';
@@ -52,6 +52,7 @@ export async function writeCasesOf(
     apply: [],
     isEverything: true,
     tokenOf: () => undefined,
+    secrets,
   });
   writeNewFile(file, text, { overwrite });
   for (const { subject, reason } of [...notCompared, ...notWritten])

@@ -2,6 +2,7 @@ import type { Manifest } from '../../istio/resources/manifest.ts';
 import type { KubeObject } from '../../istio/resources/objects.ts';
 import type { EdgeObjects } from '../edge-objects.ts';
 import type { Cause, DifferenceKind, Probe } from '../model.ts';
+import type { SecretMarks } from '../secret-values.ts';
 import { isUsualKind, likelyParts } from './cause-fields.ts';
 import { type ChangedObject, changedObjects } from './changed-objects.ts';
 import { type ChangedPart, commonPath, type FieldPath, fieldValue, isInside } from './changed-parts.ts';
@@ -26,14 +27,22 @@ const routeKinds = new Set(['VirtualService', 'HTTPRoute', 'GRPCRoute']);
 /** Finds the objects that differ between two snapshots, and the fields of them that caused differences of behaviour. */
 export class CauseFinder {
   readonly changed: readonly ChangedObject[];
+  private readonly secrets: SecretMarks;
   private readonly areAllKnown: boolean;
 
   /**
    * @param namespace namespace of objects without one
    * @param areAllKnown true if nothing but these objects can have caused a difference
    */
-  constructor(before: readonly Manifest[], after: readonly Manifest[], namespace: string, areAllKnown = true) {
+  constructor(
+    before: readonly Manifest[],
+    after: readonly Manifest[],
+    namespace: string,
+    secrets: SecretMarks,
+    areAllKnown = true,
+  ) {
     this.changed = changedObjects(before, after, namespace);
+    this.secrets = secrets;
     this.areAllKnown = areAllKnown;
   }
 
@@ -52,10 +61,10 @@ export class CauseFinder {
     const best = found.filter(({ weight }) => weight === most);
     const usual = best.filter(({ object }) => isUsualKind(kind, object.kind));
     const [first, another] = usual.length > 0 ? usual : best;
-    if (first !== undefined && (another === undefined || first.isKnown)) return causeIn(first);
+    if (first !== undefined && (another === undefined || first.isKnown)) return causeIn(first, this.secrets);
     const [only, other] = this.areAllKnown ? this.changed : [];
     if (first !== undefined || only === undefined || other !== undefined) return undefined;
-    return causeIn({ object: only, parts: only.parts, place: undefined });
+    return causeIn({ object: only, parts: only.parts, place: undefined }, this.secrets);
   }
 
   /**
@@ -147,7 +156,7 @@ function partsAt(parts: readonly ChangedPart[], place: FieldPath | undefined): C
 }
 
 /** Returns the cause: the smallest place with all its changed parts, and the line of the first one. */
-function causeIn({ object, parts, place: outer = [] }: PlacedParts): Cause {
+function causeIn({ object, parts, place: outer = [] }: PlacedParts, secrets: SecretMarks): Cause {
   const { kind, namespace, name } = object;
   const common = commonPath(parts.map(({ path }) => path));
   const place = isInside(common, outer) ? common : outer;
@@ -160,7 +169,7 @@ function causeIn({ object, parts, place: outer = [] }: PlacedParts): Cause {
     name,
     place: placeText(place),
     where,
-    change: fieldChange(object, parts, place),
+    change: fieldChange(object, parts, place, secrets),
   };
 }
 

@@ -1,10 +1,11 @@
 import type { FieldChange, FieldState } from '../model.ts';
-import { SecretMarks, withoutSecrets } from '../secret-values.ts';
+import { withoutSecrets } from '../secret-fields.ts';
+import type { SecretMarks } from '../secret-values.ts';
 import type { ChangedObject } from './changed-objects.ts';
 import { type ChangedPart, type FieldPath, fieldValue } from './changed-parts.ts';
 
 /**
- * Returns the values at a place of an object on both sides, without secret values of headers; undefined if the place is
+ * Returns the values at a place of an object on both sides, with texts in the place of secrets; undefined if the place is
  * not the same field for all parts.
  *
  * @param parts changed parts, all inside the place
@@ -13,8 +14,8 @@ export function fieldChange(
   object: ChangedObject,
   parts: readonly ChangedPart[],
   place: FieldPath,
+  secrets: SecretMarks,
 ): FieldChange | undefined {
-  const marks = new SecretMarks();
   const state = (side: ChangedPart['side']): FieldState | undefined => {
     const [path, another] = new Set(parts.map((part) => JSON.stringify(pathOn(side, part, place))));
     if (path === undefined || another !== undefined) return undefined;
@@ -22,7 +23,7 @@ export function fieldChange(
     const value = path === absentPath ? undefined : fieldValue(manifest, keys);
     if (value === undefined) return { kind: 'absent' };
     if (isHidden(object, place) || hasVariables(value)) return { kind: 'hidden' };
-    return { kind: 'value', value: withoutSecrets(manifest, keys, marks) };
+    return { kind: 'value', value: withoutSecrets(manifest, keys, secrets) };
   };
   const [before, after] = [state('before'), state('after')];
   return before === undefined || after === undefined ? undefined : { before, after };

@@ -1,9 +1,11 @@
 import type { Cause, DifferenceKind, Probe } from '../model.ts';
+import type { SecretMarks } from '../secret-values.ts';
 
 /** Settings of all comparisons of a run. */
 export interface CompareSettings {
   /** Probability that one comparison of shares reports a difference that is not there. */
   readonly falseAlarmRate: number;
+  readonly secrets: SecretMarks;
   /**
    * Returns the object and the place that caused a difference; undefined if it is not known.
    *

@@ -1,6 +1,6 @@
 import type { EdgeNote } from '../edge-notes.ts';
 import type { Difference, Observation, ObservedAnswer, Probe } from '../model.ts';
-import { shownPath } from '../secret-values.ts';
+import { type SecretMarks, shownPath } from '../secret-values.ts';
 import type { CompareSettings } from './bare-difference.ts';
 import { differencesOf } from './compare.ts';
 
@@ -69,18 +69,25 @@ function isBeforeCallee(answer: ObservedAnswer): boolean {
 const resilienceReasons: ReadonlySet<string> = new Set(['timeout', 'overflow', 'no_healthy_upstream', 'rate_limited']);
 
 /** Returns the requests that had no answer on either side, and so show nothing of a change. */
-export function unanswered(probes: readonly Probe[], observations: Observations): EdgeNote[] {
+export function unanswered(probes: readonly Probe[], observations: Observations, secrets: SecretMarks): EdgeNote[] {
   return probes.flatMap((probe) => {
     const seen = observations.get(probe.id);
     const { speaksFor: callers, destination } = probe;
     if (seen !== undefined && isUnsent(seen))
       return [
-        { callers, destination, subject: requestText(probe), reason: 'the mock of the caller answers without a call' },
+        {
+          callers,
+          destination,
+          subject: requestText(probe, secrets),
+          reason: 'the mock of the caller answers without a call',
+        },
       ];
     if (seen === undefined || probe.mode.kind === 'slow') return [];
     const [before, after] = [seen.before, seen.after].map(codeWithoutAnswer);
     if (before === undefined || after === undefined || before !== after) return [];
-    return [{ callers, destination, subject: requestText(probe), reason: `no answer on either side (${before})` }];
+    return [
+      { callers, destination, subject: requestText(probe, secrets), reason: `no answer on either side (${before})` },
+    ];
   });
 }
 
@@ -90,6 +97,6 @@ function codeWithoutAnswer({ outcomes }: Observation): string | undefined {
   return codes.length === 0 || codes.includes('') ? undefined : codes[0];
 }
 
-function requestText({ request: { protocol, method, path } }: Probe): string {
-  return `${protocol === 'http' ? method : protocol} ${shownPath(path)}`;
+function requestText({ request: { protocol, method, path } }: Probe, secrets: SecretMarks): string {
+  return `${protocol === 'http' ? method : protocol} ${shownPath(path, secrets)}`;
 }

@@ -1,5 +1,5 @@
 import { isFailed, isFault } from '../answer-kinds.ts';
-import { outcomeText } from '../answer-text.ts';
+import { outcomeTexts } from '../answer-text.ts';
 import type {
   ChancePart,
   Difference,
@@ -10,7 +10,8 @@ import type {
   Probe,
   ProbeMode,
 } from '../model.ts';
-import { SecretMarks, shownText } from '../secret-values.ts';
+import { shownOutcome, shownText } from '../secret-texts.ts';
+import type { SecretMarks } from '../secret-values.ts';
 import type { BareDifference, CompareSettings } from './bare-difference.ts';
 import { answerHeaderDifferences, compareContents } from './compare-contents.ts';
 import { attemptsDifference, ejectionDifference, limitDifference, timeoutDifference } from './compare-resilience.ts';
@@ -22,7 +23,7 @@ import { severityOf, severityOrder } from './severity.ts';
  * Returns the differences between two observations of one probe, the worst first.
  *
  * @example
- * differencesOf(probe, before, after, { falseAlarmRate: 1e-6, causeOf: () => undefined })[0]?.to; // '403 rbac_denied'
+ * differencesOf(probe, before, after, settings)[0]?.to; // '403 rbac_denied'
  */
 export function differencesOf(
   probe: Probe,
@@ -31,9 +32,10 @@ export function differencesOf(
   settings: CompareSettings,
 ): Difference[] {
   const isAnswered = [before, after].every(({ outcomes }) => outcomes.some(({ answer }) => answer.kind !== 'none'));
-  return bareDifferences(probe, before, after, settings)
+  const { secrets } = settings;
+  return bareDifferences(probe, shownObservation(before, secrets), shownObservation(after, secrets), settings)
     .map((difference) => ({
-      ...withoutSecretParameters(difference),
+      ...withoutSecrets(difference, secrets),
       severity: severityOf(difference.kind),
       probe,
       cause: settings.causeOf(difference.kind, probe, isAnswered),
@@ -41,9 +43,13 @@ export function differencesOf(
     .toSorted((a, b) => severityOrder[a.severity] - severityOrder[b.severity]);
 }
 
-function withoutSecretParameters({ kind, from, to }: BareDifference): BareDifference {
-  const marks = new SecretMarks();
-  return { kind, from: shownText(from, marks), to: shownText(to, marks) };
+/** Returns an observation without secrets of answers. Different ones stay different, also where their texts are cut. */
+function shownObservation(observation: Observation, secrets: SecretMarks): Observation {
+  return { ...observation, outcomes: observation.outcomes.map((outcome) => shownOutcome(outcome, secrets)) };
+}
+
+function withoutSecrets({ kind, from, to }: BareDifference, secrets: SecretMarks): BareDifference {
+  return { kind, from: shownText(from, secrets), to: shownText(to, secrets) };
 }
 
 function bareDifferences(
@@ -87,7 +93,8 @@ function plainDifferences(
   const mirrors = byChance === 'nothing' ? mirrorDifferences(before, after, settings) : [];
   if (kind === undefined) return [...compareContents(old, changed, chanceHeaders), ...mirrors];
   if (isByChance(kind, byChance)) return [];
-  return [{ kind, from: outcomeText(old), to: outcomeText(changed) }, ...mirrors];
+  const [from, to] = outcomeTexts(old, changed);
+  return [{ kind, from, to }, ...mirrors];
 }
 
 /** Reports whether chance may have made a difference. */
@@ -105,10 +112,15 @@ function isByChance(kind: DifferenceKind, byChance: ChancePart): boolean {
 /** Returns the kind of the difference between two answers; undefined if they are alike. */
 function answerChange(old: Outcome, changed: Outcome): DifferenceKind | undefined {
   const [before, after] = [old.answer, changed.answer];
-  if (isFault(before) || isFault(after)) return outcomeText(old) === outcomeText(changed) ? undefined : 'fault';
+  if (isFault(before) || isFault(after)) return isSameText(old, changed) ? undefined : 'fault';
   if (isFailed(old) !== isFailed(changed)) return isFailed(changed) ? 'refused' : 'allowed';
-  if (isFailed(old)) return outcomeText(old) === outcomeText(changed) ? undefined : 'refusal';
+  if (isFailed(old)) return isSameText(old, changed) ? undefined : 'refusal';
   return before.kind === after.kind ? sameKindChange(old, changed) : otherKind(before, after);
+}
+
+function isSameText(old: Outcome, changed: Outcome): boolean {
+  const [from, to] = outcomeTexts(old, changed);
+  return from === to;
 }
 
 function otherKind(before: ObservedAnswer, after: ObservedAnswer): DifferenceKind {
@@ -118,7 +130,7 @@ function otherKind(before: ObservedAnswer, after: ObservedAnswer): DifferenceKin
 
 function sameKindChange(old: Outcome, changed: Outcome): DifferenceKind | undefined {
   const [before, after] = [old.answer, changed.answer];
-  if (outcomeText(old) === outcomeText(changed) && namespaceOf(before) === namespaceOf(after)) return undefined;
+  if (isSameText(old, changed) && namespaceOf(before) === namespaceOf(after)) return undefined;
   if (before.kind === 'redirect') return 'redirect';
   if (before.kind === 'direct') return 'direct_answer';
   if (before.kind !== 'service' || after.kind !== 'service') return 'status';

@@ -11,6 +11,7 @@ import { changedEdgesOf } from '../probes/changed-edges.ts';
 import { keptConnectionMs, mayKeepConnections } from '../probes/kept-connections.ts';
 import { planProbes } from '../probes/plan-probes.ts';
 import { isUnshown } from '../probes/unshown-edges.ts';
+import { SecretMarks } from '../secret-values.ts';
 import { ComparisonMesh, type ComparisonMeshOptions } from './comparison-mesh.ts';
 import { leftOutNotes, newNotes, unresolvedNotes } from './mesh-notes.ts';
 import { observe } from './observe-probe.ts';
@@ -73,13 +74,15 @@ export async function compareIn(
     readSnapshot(mesh.host, signal, before.unresolved),
   );
   for (const note of unresolvedNotes(after.unresolved.union(before.unresolved))) options.onNote(note);
+  const secrets = new SecretMarks();
   const { edges, plan } = await phases.run('compare the configuration', async () => {
     const outside = `${mesh.namespace}/${outsideWorkload}`;
     const found = edgesOf(before, after, { all: options.all, outside });
-    return { edges: found, plan: planProbes(found.toProbe, found.callers, { canSignFor: () => true, isLive: false }) };
+    const settings = { canSignFor: () => true, isLive: false, secrets };
+    return { edges: found, plan: planProbes(found.toProbe, found.callers, settings) };
   });
   const objects = { before: parseManifests(options.before), after: parseManifests(options.after) };
-  const finder = new CauseFinder(objects.before, objects.after, mesh.namespace);
+  const finder = new CauseFinder(objects.before, objects.after, mesh.namespace, secrets);
   const { probes } = plan;
   const observations = new Map<string, { readonly before: Observation; readonly after: Observation }>();
   if (probes.length > 0) {
@@ -99,12 +102,13 @@ export async function compareIn(
     for (const { id } of probes) {
       const [old, changed] = [earlier.get(id), later.get(id)];
       if (old !== undefined && changed !== undefined)
-        observations.set(id, { before: observe(old), after: observe(changed) });
+        observations.set(id, { before: observe(old, secrets), after: observe(changed, secrets) });
     }
   }
   const falseAlarmRate = testFalseAlarmRate(probes.length);
   const differences = allDifferences(probes, observations, {
     falseAlarmRate,
+    secrets,
     causeOf: finder.forProbes(plan.objects),
   });
   return {
@@ -115,6 +119,7 @@ export async function compareIn(
       changedGateways: edges.changedGateways,
       requests: probes.length,
     },
+    secrets,
     probes,
     changedEdges: changedEdgesOf(edges.toProbe, differences, edges.callers),
     callers: edges.callers,
@@ -123,7 +128,7 @@ export async function compareIn(
       ...unseenObjects(finder.changed, differences, edges.toProbe.some(isUnshown(differences))),
       ...edges.notCompared,
       ...plan.notCompared,
-      ...joinEdgeNotes(unanswered(probes, observations), edges.callers),
+      ...joinEdgeNotes(unanswered(probes, observations, secrets), edges.callers),
       ...probes
         .filter(({ id }) => !observations.has(id))
         .map(({ destination, mode }) => ({

@@ -3,24 +3,30 @@ import { renderText } from '../../render/reply-text.ts';
 import type { CallResult } from '../../reply/reply.ts';
 import { quoteWord } from '../../send/forms/shell-words.ts';
 import type { Caller, ObservationEvidence, Probe } from '../model.ts';
-import { shownPath, shownValue } from '../secret-values.ts';
+import { shownText } from '../secret-texts.ts';
+import { type SecretMarks, shownPath, shownValue } from '../secret-values.ts';
 
 /** Columns of a tree, so that two of them fit side by side. */
 const treeColumns = 56;
 
 /** Returns the tree of the first answer to a probe, from its caller, and a command that makes the request in a cluster. */
-export function evidenceOf(probe: Probe, answers: readonly CallResult[]): ObservationEvidence {
+export function evidenceOf(probe: Probe, answers: readonly CallResult[], secrets: SecretMarks): ObservationEvidence {
   const [first] = answers;
-  return { tree: first === undefined ? '' : treeOf(probe, first), command: commandOf(probe) };
+  return { tree: first === undefined ? '' : treeOf(probe, first, secrets), command: commandOf(probe, secrets) };
 }
 
-function treeOf({ caller, destination }: Probe, call: CallResult): string {
-  const { durationMs = 0 } = call;
+function treeOf({ caller, destination }: Probe, call: CallResult, secrets: SecretMarks): string {
+  const { durationMs = 0, body } = call;
   const target = `${destination.name}:${destination.port}`;
-  const reply = { service: '', status: 200, durationMs, calls: [{ ...call, target }] };
+  const reply = {
+    service: '',
+    status: 200,
+    durationMs,
+    calls: [{ ...call, ...(body === undefined ? {} : { body: shownText(body, secrets) }), target }],
+  };
   const calls = renderText(reply, { width: treeColumns });
   const [, ...rows] = calls.split('\n');
-  return [callerName(caller), ...rows].join('\n');
+  return [callerName(caller), ...rows.map((row) => shownText(row, secrets))].join('\n');
 }
 
 /** Returns the name of the program that sends a request. */
@@ -35,11 +41,11 @@ function callerName(caller: Caller): string {
   }
 }
 
-function commandOf({ caller, destination, request }: Probe): string {
+function commandOf({ caller, destination, request }: Probe, secrets: SecretMarks): string {
   const { method, headers, authority, protocol, token } = request;
-  const path = shownPath(request.path);
+  const path = shownPath(request.path, secrets);
   const shown = [
-    ...headers.map((header) => `${header.name}: ${shownValue(header)}`),
+    ...headers.map((header) => `${header.name}: ${shownValue(header, secrets)}`),
     ...(authority === undefined ? [] : [`host: ${authority}`]),
     ...(token === undefined ? [] : [`authorization: Bearer TOKEN of ${token.issuer}`]),
   ];

@@ -4,6 +4,7 @@ import { joinEdgeNotes } from '../edge-notes.ts';
 import type { NotCompared, Observation, Probe } from '../model.ts';
 import { edgesOf } from '../pieces/edges.ts';
 import { planProbes } from '../probes/plan-probes.ts';
+import { SecretMarks } from '../secret-values.ts';
 import { ComparisonMesh, type ComparisonMeshOptions } from './comparison-mesh.ts';
 import { leftOutNotes } from './mesh-notes.ts';
 import { observe } from './observe-probe.ts';
@@ -26,6 +27,7 @@ export interface SnapshotObservations {
   /** Observations by the id of their probe. */
   readonly observations: ReadonlyMap<string, Observation>;
   readonly notCompared: readonly NotCompared[];
+  readonly secrets: SecretMarks;
 }
 
 /**
@@ -47,13 +49,14 @@ export async function observeSnapshot(
     all: true,
     outside: `${mesh.namespace}/${outsideWorkload}`,
   });
-  const plan = planProbes(toProbe, callers, { canSignFor: () => true, isLive: false });
+  const secrets = new SecretMarks();
+  const plan = planProbes(toProbe, callers, { canSignFor: () => true, isLive: false, secrets });
   const { probes, mirrors, callees } = plan;
   onPhase('send requests');
   const tokenParts = (probe: Probe) => mesh.keys.partsOf(probe);
   const answers = await sendProbes(probes, mesh, { userAgent, tokenParts, mirrors, callees }, signal);
-  const observations = new Map([...answers].map(([id, seen]) => [id, observe(seen)]));
+  const observations = new Map([...answers].map(([id, seen]) => [id, observe(seen, secrets)]));
   const bothSides = new Map([...observations].map(([id, seen]) => [id, { before: seen, after: seen }]));
-  const notes = joinEdgeNotes(unanswered(probes, bothSides), callers);
-  return { probes, observations, notCompared: [...notCompared, ...plan.notCompared, ...notes] };
+  const notes = joinEdgeNotes(unanswered(probes, bothSides, secrets), callers);
+  return { probes, observations, notCompared: [...notCompared, ...plan.notCompared, ...notes], secrets };
 }

@@ -17,6 +17,7 @@ import { type Edge, type EdgeSet, edgesOf } from '../pieces/edges.ts';
 import type { MeshSnapshot } from '../pieces/mesh-snapshot.ts';
 import { type ProbePlan, planProbes } from '../probes/plan-probes.ts';
 import { isUnshown } from '../probes/unshown-edges.ts';
+import { SecretMarks } from '../secret-values.ts';
 import { checkEntries, type EntryPairs } from './live-entries.ts';
 import { LiveMesh } from './live-mesh.ts';
 import { callsOf, type LiveResults, observationsOf, undirected, unreachedCallers } from './live-results.ts';
@@ -46,14 +47,15 @@ export async function compareLive(options: CompareLiveOptions, signal: AbortSign
   };
   checkNames(meshes.before, meshes.after);
   const { reached, unreached } = byWay(edges.toProbe, meshes);
-  const plan = planProbes(reached, edges.callers, { canSignFor: () => false, isLive: true });
+  const secrets = new SecretMarks();
+  const plan = planProbes(reached, edges.callers, { canSignFor: () => false, isLive: true, secrets });
   const send = (side: 'before' | 'after'): Promise<Map<string, LiveResult>> =>
     sendLiveProbes(plan.probes, meshes[side], userAgent, signal);
   const results = {
     before: await phases.run('send requests to OLD', () => send('before')),
     after: await phases.run('send requests to NEW', () => send('after')),
   };
-  return { ...comparisonOf(options, { edges, plan, unreached }, results), phases: phases.ended };
+  return { ...comparisonOf(options, { edges, plan, unreached, secrets }, results), phases: phases.ended };
 }
 
 /** Divides edges into those whose caller has an entry in both meshes, and those that get no requests. */
@@ -104,10 +106,16 @@ function comparisonOf(
     edges,
     plan,
     unreached,
-  }: { readonly edges: EdgeSet; readonly plan: ProbePlan; readonly unreached: readonly NotCompared[] },
+    secrets,
+  }: {
+    readonly edges: EdgeSet;
+    readonly plan: ProbePlan;
+    readonly unreached: readonly NotCompared[];
+    readonly secrets: SecretMarks;
+  },
   results: LiveResults,
 ): Omit<Comparison, 'phases'> {
-  const observations = observationsOf(plan.probes, results);
+  const observations = observationsOf(plan.probes, results, secrets);
   const probes = plan.probes.filter(({ id }) => observations.has(id));
   const ofCallers = unreachedCallers(plan.probes, results);
   const ofProbes = joinEdgeNotes(undirected(plan.probes, results), edges.callers);
@@ -117,13 +125,15 @@ function comparisonOf(
       `no request was compared: ${noRequestReason(ofCallers, ofProbes, unreached)}`,
     );
   // The running meshes may differ in more than their manifests.
-  const finder = new CauseFinder(parseManifests(before), parseManifests(after), namespace, false);
+  const finder = new CauseFinder(parseManifests(before), parseManifests(after), namespace, secrets, false);
   const differences = allDifferences(probes, observations, {
     falseAlarmRate: testFalseAlarmRate(probes.length),
+    secrets,
     causeOf: finder.forProbes(plan.objects),
   });
   return {
     counts: countsOf(probes),
+    secrets,
     changedEdges: [],
     probes,
     callers: edges.callers,
@@ -136,7 +146,7 @@ function comparisonOf(
       ...ofProbes,
       ...edges.notCompared,
       ...plan.notCompared,
-      ...joinEdgeNotes(unanswered(probes, observations), edges.callers),
+      ...joinEdgeNotes(unanswered(probes, observations, secrets), edges.callers),
     ],
     warnings: [],
     observations,

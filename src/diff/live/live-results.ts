@@ -2,6 +2,7 @@ import type { Observations } from '../compare/compare-all.ts';
 import type { EdgeNote } from '../edge-notes.ts';
 import { observe } from '../engine/observe-probe.ts';
 import type { Caller, NotCompared, Observation, Probe } from '../model.ts';
+import type { SecretMarks } from '../secret-values.ts';
 import type { LiveResult } from './live-sender.ts';
 
 /** Results of both running meshes, by the ids of the probes. */
@@ -11,12 +12,16 @@ export interface LiveResults {
 }
 
 /** Returns what was seen of the probes that both meshes answered. */
-export function observationsOf(probes: readonly Probe[], { before, after }: LiveResults): Observations {
+export function observationsOf(
+  probes: readonly Probe[],
+  { before, after }: LiveResults,
+  secrets: SecretMarks,
+): Observations {
   const found = new Map<string, { readonly before: Observation; readonly after: Observation }>();
   for (const probe of probes) {
     const [old, changed] = [before.get(probe.id), after.get(probe.id)];
     if (old?.kind !== 'seen' || changed?.kind !== 'seen') continue;
-    const observed = [old, changed].map(({ answers }) => observe({ probe, answers, mirrors: [] }));
+    const observed = [old, changed].map(({ answers }) => observe({ probe, answers, mirrors: [] }, secrets));
     const [one, other] = observed;
     if (one !== undefined && other !== undefined) found.set(probe.id, { before: one, after: other });
   }

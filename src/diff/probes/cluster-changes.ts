@@ -2,7 +2,8 @@ import type { Cause, NotCompared } from '../model.ts';
 import type { EdgeParts } from '../pieces/edge-parts.ts';
 import { canonicalText, type JsonObject, textAt } from '../pieces/json.ts';
 import { causeOfPath } from '../requests/causes.ts';
-import { SecretMarks, withoutSecrets } from '../secret-values.ts';
+import { withoutSecrets } from '../secret-fields.ts';
+import type { SecretMarks } from '../secret-values.ts';
 
 /** Fields of a cluster that requests show, or that other functions list. */
 const shownFields = new Set([
@@ -28,6 +29,7 @@ const hiddenSettings: Readonly<Record<string, string>> = {
 export function clusterChanges(
   before: EdgeParts,
   after: EdgeParts,
+  secrets: SecretMarks,
 ): { readonly causes: readonly Cause[]; readonly notCompared: readonly NotCompared[] } {
   const earlier = byName(before);
   const later = byName(after);
@@ -44,13 +46,12 @@ export function clusterChanges(
     const changed = [...new Set([...Object.keys(one), ...Object.keys(other)])]
       .filter((field) => !shownFields.has(field) && canonicalText(one[field]) !== canonicalText(other[field]))
       .map((field): [string, string] => [field, hiddenSettings[field] ?? field]);
-    const marks = new SecretMarks();
     for (const title of new Set(changed.map(([, text]) => text)))
       notCompared.push({
         subject: `${title} of ${hostOfCluster(name)}`,
         reason: `its settings differ, and a single request does not show them: ${changed
           .filter(([, text]) => text === title)
-          .map(([field]) => `${field} ${shown(one, field, marks)} → ${shown(other, field, marks)}`)
+          .map(([field]) => `${field} ${shown(one, field, secrets)} → ${shown(other, field, secrets)}`)
           .join(', ')}`,
       });
   }
@@ -68,7 +69,7 @@ function hostOfCluster(name: string): string {
   return `${host}:${port}${subset === '' ? '' : ` (${subset})`}`;
 }
 
-function shown(cluster: JsonObject, field: string, marks: SecretMarks): string {
-  const text = canonicalText(withoutSecrets(cluster, [field], marks));
+function shown(cluster: JsonObject, field: string, secrets: SecretMarks): string {
+  const text = canonicalText(withoutSecrets(cluster, [field], secrets));
   return text === '' ? 'none' : text;
 }

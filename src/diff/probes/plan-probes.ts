@@ -6,6 +6,7 @@ import type { Caller, Cause, NotCompared, Probe } from '../model.ts';
 import type { Edge } from '../pieces/edges.ts';
 import { type Json, objectsAt, textAt } from '../pieces/json.ts';
 import { type ClassRequest, representatives, requestsFor, textAnswer } from '../requests/requests-for.ts';
+import type { SecretMarks } from '../secret-values.ts';
 import { clusterChanges } from './cluster-changes.ts';
 import { edgeObjects } from './edge-objects.ts';
 import { impliedRoute } from './implied-route.ts';
@@ -23,6 +24,7 @@ export interface ProbeSettings {
   readonly canSignFor: (issuer: string) => boolean;
   /** True for running meshes: their settings may differ from those of both sides, and callees get directives in requests. */
   readonly isLive: boolean;
+  readonly secrets: SecretMarks;
 }
 
 /** Probes of all edges, and what they leave out. */
@@ -84,7 +86,7 @@ interface PlannedRequest {
   readonly notCompared: readonly NotCompared[];
 }
 
-function planEdge(edge: Edge, { canSignFor, isLive }: ProbeSettings): PlannedEdge {
+function planEdge(edge: Edge, { canSignFor, isLive, secrets }: ProbeSettings): PlannedEdge {
   const title = edgeTitle(edge);
   const { caller, destination, protocol, before, after } = edge;
   const { requests, notCompared, isFullProduct } = requestsFor(
@@ -94,11 +96,12 @@ function planEdge(edge: Edge, { canSignFor, isLive }: ProbeSettings): PlannedEdg
       port: edge.calleePort,
       scheme: caller.kind === 'gateway' ? caller.scheme : 'http',
       canSignFor,
+      secrets,
     },
     requestSideOf(before, caller, destination.host),
     requestSideOf(after, caller, destination.host),
   );
-  const changes = clusterChanges(before, after);
+  const changes = clusterChanges(before, after, secrets);
   // Settings such as timeouts are those of a route: one request of each pair of routes shows them.
   const representing = new Set(representatives(requests));
   const directed = isLive ? directedRequests(requests) : representing;

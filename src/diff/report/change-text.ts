@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { printable } from '../../render/terminal-text.ts';
+import { cut, cutBoth } from '../cut-texts.ts';
 import type { Difference, FieldChange, FieldState } from '../model.ts';
 
 /** Returns the change of the field that caused differences; undefined if it is not known, or not the same for all. */
@@ -24,7 +25,7 @@ export function changeText(change: FieldChange | undefined): string {
   if (before.kind === 'absent') return after.kind === 'absent' ? '' : `${behindColon(shownValue(after))} (new)`;
   if (after.kind === 'absent') return `${behindColon(shownValue(before))} (removed)`;
   const [old, recent] = [shownValue(before, after), shownValue(after, before)];
-  return old === undefined || recent === undefined ? '' : behindColon(cutBoth(old, recent).join(' → '));
+  return old === undefined || recent === undefined ? '' : behindColon(cutBoth(old, recent, mostCharacters).join(' → '));
 }
 
 function behindColon(text: string | undefined): string {
@@ -36,7 +37,7 @@ function shownValue(state: FieldState, other?: FieldState): string | undefined {
   if (state.kind !== 'value') return undefined;
   const { value } = state;
   if (typeof value !== 'object' || value === null)
-    return other === undefined ? cut(scalarText(value)) : scalarText(value);
+    return other === undefined ? cut(scalarText(value), mostCharacters) : scalarText(value);
   const otherValue = other?.kind === 'value' ? other.value : undefined;
   const text = Array.isArray(value) ? nestedText(value) : fieldsText(differentFields(value, otherValue));
   return text.length > mostCharacters ? undefined : text;
@@ -60,20 +61,4 @@ function nestedText(value: unknown): string {
 
 function scalarText(value: unknown): string {
   return value === '' ? '""' : printable(String(value).replaceAll(/\s+/g, ' '));
-}
-
-function cut(text: string): string {
-  return text.length <= mostCharacters ? text : `${text.slice(0, mostCharacters - 1)}…`;
-}
-
-/** Characters before the first difference of two long texts. */
-const commonCharacters = 8;
-
-/** Shortens two texts to the part where they differ. */
-function cutBoth(old: string, recent: string): [string, string] {
-  if (Math.max(old.length, recent.length) <= mostCharacters) return [old, recent];
-  const differs = [...old].findIndex((character, index) => character !== recent[index]);
-  const start = Math.max(0, (differs === -1 ? old.length : differs) - commonCharacters);
-  const part = (text: string): string => cut(start === 0 ? text : `…${text.slice(start)}`);
-  return [part(old), part(recent)];
 }

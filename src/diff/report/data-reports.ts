@@ -2,7 +2,7 @@ import { type FilePosition, parseFilePosition } from '../../error/file-position.
 import { optional } from '../../error/optional.ts';
 import { callerText } from '../caller-text.ts';
 import type { Comparison, FieldState, ProbeRequest, Severity } from '../model.ts';
-import { shownPath, shownValue } from '../secret-values.ts';
+import { type SecretMarks, shownPath, shownValue } from '../secret-values.ts';
 import { causeWithValues, type ReportLine, reportLines } from './report-lines.ts';
 
 /**
@@ -16,7 +16,7 @@ export function jsonReport(comparison: Comparison): string {
   const report = {
     counts,
     changedEdges,
-    differences: reportLines(comparison).map(jsonLine),
+    differences: reportLines(comparison).map((line) => jsonLine(line, comparison.secrets)),
     notCompared,
     warnings,
     phases: phases.map(({ name, durationMs }) => ({ name, durationMs: Math.round(durationMs) })),
@@ -24,7 +24,7 @@ export function jsonReport(comparison: Comparison): string {
   return `${JSON.stringify(report, null, 2)}\n`;
 }
 
-function jsonLine({ differences, change, ...line }: ReportLine): unknown {
+function jsonLine({ differences, change, ...line }: ReportLine, secrets: SecretMarks): unknown {
   const probes = [...new Map(differences.map(({ probe }) => [probe.id, probe])).values()];
   const callers = probes.flatMap(({ speaksFor }) => speaksFor.map((caller) => callerText(caller, true)));
   return {
@@ -33,14 +33,14 @@ function jsonLine({ differences, change, ...line }: ReportLine): unknown {
     after: jsonValue(change?.after),
     callers: [...new Set(callers)].toSorted(),
     destinations: [...new Set(probes.map(({ destination }) => `${destination.host}:${destination.port}`))].toSorted(),
-    probes: probes.map(({ id, request, mode }) => ({ id, request: shownRequest(request), mode })),
+    probes: probes.map(({ id, request, mode }) => ({ id, request: shownRequest(request, secrets), mode })),
   };
 }
 
 /** Returns a request without secret values of headers. */
-function shownRequest(request: ProbeRequest): ProbeRequest {
-  const headers = request.headers.map((header) => ({ ...header, value: shownValue(header) }));
-  return { ...request, path: shownPath(request.path), headers };
+function shownRequest(request: ProbeRequest, secrets: SecretMarks): ProbeRequest {
+  const headers = request.headers.map((header) => ({ ...header, value: shownValue(header, secrets) }));
+  return { ...request, path: shownPath(request.path, secrets), headers };
 }
 
 /** Returns the value of a field, or null if there is none; undefined, which JSON leaves out, if it is not shown. */

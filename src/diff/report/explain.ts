@@ -3,7 +3,8 @@ import { outcomeText } from '../answer-text.ts';
 import { calleeDirectives } from '../callee-directives.ts';
 import { callerText } from '../caller-text.ts';
 import type { Comparison, Difference, Observation, Probe, ProbeMode } from '../model.ts';
-import { SecretMarks, shownPath, shownText, shownValue } from '../secret-values.ts';
+import { shownOutcome } from '../secret-texts.ts';
+import { type SecretMarks, shownPath, shownValue } from '../secret-values.ts';
 import { patternText } from './pattern.ts';
 import { causeWithValues, type ReportLine } from './report-lines.ts';
 
@@ -20,6 +21,7 @@ export function explainLine(line: ReportLine, comparison: Comparison, settings: 
   const [difference] = line.differences;
   if (difference === undefined) return '';
   const { probe } = difference;
+  const { secrets } = comparison;
   const seen = comparison.observations.get(probe.id);
   const satisfied = probe.conditions.filter(({ isSatisfied }) => isSatisfied);
   const callers = namesOf(
@@ -31,13 +33,13 @@ export function explainLine(line: ReportLine, comparison: Comparison, settings: 
     [`${line.edge}   ${line.requests}`, `${line.from} → ${line.to}`],
     [...causeRows(line)],
     [
-      `request: ${probe.request.method} ${shownPath(probe.request.path)}${headersText(difference)}`,
+      `request: ${probe.request.method} ${shownPath(probe.request.path, secrets)}${headersText(difference, secrets)}`,
       ...(satisfied.length === 0 ? [] : [`its conditions: ${patternText(satisfied)}`, conditionsLegend]),
       ...(callers.length > 1 ? [`callers: ${callers.join(', ')}`] : []),
       ...(destinations.length > 1 ? [`destinations: ${destinations.join(', ')}`] : []),
       `requests with this difference: ${new Set(line.differences.map((one) => one.probe.id)).size}`,
     ],
-    ...(seen === undefined ? [] : [treeRows(probe, seen, settings.width)]),
+    ...(seen === undefined ? [] : [treeRows(probe, seen, settings.width, secrets)]),
     ...(seen === undefined ? [] : [commandRows(difference, seen.after)]),
     ...(written === undefined ? [] : [['case for meshmock test, which holds after the change:', ...indented(written)]]),
   ];
@@ -70,11 +72,11 @@ function causeRows(line: ReportLine): string[] {
   return [...(cause === '' ? [] : [`cause: ${cause}`]), ...line.where.map((place) => `       ${place}`)];
 }
 
-function headersText({ probe }: Difference): string {
+function headersText({ probe }: Difference, secrets: SecretMarks): string {
   const { headers, authority, token } = probe.request;
   const parts = [
     ...(authority === undefined ? [] : [`host: ${authority}`]),
-    ...headers.map((header) => `${header.name}: ${shownValue(header)}`),
+    ...headers.map((header) => `${header.name}: ${shownValue(header, secrets)}`),
     ...(token === undefined ? [] : [`a token of ${token.issuer} (${token.state.replace('_', ' ')})`]),
   ];
   return parts.length === 0 ? '' : `  ${parts.join(', ')}`;
@@ -85,10 +87,10 @@ function treeRows(
   { mode }: Probe,
   { before, after }: { readonly before: Observation; readonly after: Observation },
   width: number | undefined,
+  secrets: SecretMarks,
 ): string[] {
-  const marks = new SecretMarks();
-  const left = ['before', ...rowsOf(before.evidence.tree), ...factRows(before, mode, marks)];
-  const right = ['after', ...rowsOf(after.evidence.tree), ...factRows(after, mode, marks)];
+  const left = ['before', ...rowsOf(before.evidence.tree), ...factRows(before, mode, secrets)];
+  const right = ['after', ...rowsOf(after.evidence.tree), ...factRows(after, mode, secrets)];
   const widest = Math.max(...left.map(cellsOf));
   const isBeside = width === undefined || widest + sideGap + Math.max(...right.map(cellsOf)) <= width;
   return isBeside
@@ -102,13 +104,16 @@ function treeRows(
 function factRows(
   { outcomes, durationMs, attempts, mirrors }: Observation,
   { kind }: ProbeMode,
-  marks: SecretMarks,
+  secrets: SecretMarks,
 ): string[] {
   const count = countOf(outcomes);
   return [
     ...(count < 2
       ? []
-      : [`${count} requests:`, ...outcomes.map((one) => `  ${one.count} × ${shownText(outcomeText(one), marks)}`)]),
+      : [
+          `${count} requests:`,
+          ...outcomes.map((one) => `  ${one.count} × ${outcomeText(shownOutcome(one, secrets))}`),
+        ]),
     ...(kind === 'slow' || kind === 'delayed' ? [`time: ${Math.round(durationMs)} ms`] : []),
     ...(attempts === undefined ? [] : [`${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`]),
     ...mirrors.map(({ service, version, count: copies }) => `copies: ${service} ${version ?? ''} × ${copies}`),

@@ -1,5 +1,6 @@
 import type { ConditionAspect, TokenClaims } from '../model.ts';
-import { shownValue } from '../secret-values.ts';
+import { shownText } from '../secret-texts.ts';
+import { isSecret, type SecretMarks } from '../secret-values.ts';
 import { matchesText, matchText, type TextMatch } from './text-match.ts';
 
 /** Part of a request, or of its connection, whose text is compared. */
@@ -192,15 +193,23 @@ export function conditionText(condition: Condition): string {
   }
 }
 
-/** Returns a condition as reports show it: only the length of a value that may be secret. */
-export function shownConditionText(condition: Condition): string {
-  if (condition.kind !== 'text') return conditionText(condition);
+/** Returns a condition as reports show it, with texts in the place of values that may be secret. */
+export function shownConditionText(condition: Condition, secrets: SecretMarks): string {
+  return shownText(conditionText(withoutSecretValue(condition, secrets)), secrets);
+}
+
+function withoutSecretValue(condition: Condition, secrets: SecretMarks): Condition {
+  if (condition.kind !== 'text') return condition;
   const { subject, match } = condition;
-  if (subject.kind !== 'header' && subject.kind !== 'query') return conditionText(condition);
-  const value = match.kind === 'regex' ? match.source : 'value' in match ? match.value : undefined;
-  const shown = value === undefined ? undefined : shownValue({ name: subject.name, value });
-  if (shown === undefined || shown === value) return conditionText(condition);
-  return `${subject.kind === 'query' ? '?' : ''}${subject.name}${match.kind === 'regex' ? '~' : '='}${shown}`;
+  if (subject.kind !== 'header' && subject.kind !== 'query') return condition;
+  const { name } = subject;
+  if (match.kind === 'regex')
+    return isSecret({ name, value: match.source })
+      ? { ...condition, match: { ...match, source: secrets.of(match.source) } }
+      : condition;
+  return 'value' in match && isSecret({ name, value: match.value })
+    ? { ...condition, match: { ...match, value: secrets.of(match.value) } }
+    : condition;
 }
 
 function tokenText({ issuer, state, audience, place }: Extract<Condition, { kind: 'token' }>): string {

@@ -1,3 +1,5 @@
+import type { SecretMarks } from '../secret-values.ts';
+
 /** Configuration of both ends of an edge on one side of a comparison, as Envoy's `/config_dump` prints it. */
 export interface EdgeSide {
   /** Virtual host of the caller's proxy, or of the gateway; undefined if there is none, as without a sidecar. */
@@ -18,6 +20,7 @@ export interface RequestEdge {
   readonly scheme: 'http' | 'https';
   /** Reports whether the mesh can sign tokens of an issuer. */
   readonly canSignFor: (issuer: string) => boolean;
+  readonly secrets: SecretMarks;
 }
 
 /** `envoy.config.route.v3.VirtualHost`, with the fields that are read here. */

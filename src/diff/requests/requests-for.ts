@@ -204,7 +204,7 @@ class RequestMaker {
       conditions: this.conditions.flatMap((condition): ProbeCondition[] => {
         const isSatisfied = holds(condition, parts, fixed);
         const isShown = condition.kind !== 'port' && isSatisfied !== undefined;
-        const [text, shown] = [conditionText(condition), shownConditionText(condition)];
+        const [text, shown] = [conditionText(condition), shownConditionText(condition, this.edge.secrets)];
         const known = { text, ...(shown === text ? {} : { shown }), aspect: aspectOf(condition) };
         return isShown ? [{ ...known, isSatisfied }] : [];
       }),
@@ -270,12 +270,14 @@ class RequestMaker {
   private unmade(): NotCompared[] {
     const never = this.variables.flatMap((variable) =>
       unmetConditions(variable).map((condition) => ({
-        subject: shownConditionText(condition),
+        subject: shownConditionText(condition, this.edge.secrets),
         reason: 'no request was found that satisfies it and that a client can send',
       })),
     );
     const unknown = this.conditions.flatMap((condition) =>
-      condition.kind === 'unknown' ? [{ subject: condition.text, reason: condition.reason }] : [],
+      condition.kind === 'unknown'
+        ? [{ subject: shownConditionText(condition, this.edge.secrets), reason: condition.reason }]
+        : [],
     );
     return [...never, ...unknown];
   }
@@ -293,7 +295,9 @@ class RequestMaker {
       );
     });
     const subjects = sides.map(({ route, causes: [cause], formula }) => {
-      const conditions = conditionsOf(formula).map(shownConditionText).join(' ');
+      const conditions = conditionsOf(formula)
+        .map((condition) => shownConditionText(condition, this.edge.secrets))
+        .join(' ');
       return `route ${route.name ?? cause?.name ?? ''} ${conditions}`.replaceAll('  ', ' ').trim();
     });
     return [...new Set(subjects)].map((subject) => ({ subject, reason: 'no request was found that takes it' }));

@@ -1,7 +1,7 @@
 import { formatPath } from '../../plan/format.ts';
 import { type Call, defaultPorts, type Header, type Plan } from '../../plan/plan.ts';
 import type { Caller, Probe, TokenClaims } from '../model.ts';
-import { secretPart, shownPath, shownValue } from '../secret-values.ts';
+import { type SecretMarks, secretPart, shownPath, shownValue } from '../secret-values.ts';
 
 /** Settings of written cases. */
 export interface CaseSettings {
@@ -9,6 +9,8 @@ export interface CaseSettings {
   readonly namespace: string;
   /** Returns a signed token; undefined if there is no key for it. */
   readonly tokenOf: (token: TokenClaims) => string | undefined;
+  /** Texts in the place of secrets, as the report has them. */
+  readonly secrets: SecretMarks;
 }
 
 /** Fields of a case that make its request; a reason if a case cannot make it. */
@@ -94,15 +96,15 @@ function callText({ request, destination, mode }: Probe, { path, headers }: Sent
 }
 
 /** Returns a few words for the request, for the name of a case. */
-export function requestTitle({ request, destination, caller, mode }: Probe): string {
+export function requestTitle({ request, destination, caller, mode }: Probe, secrets: SecretMarks): string {
   const { method, path, headers, token, protocol } = request;
   const isPlain = destination.port === defaultPorts[protocol];
   const called = isPlain ? destination.name : `${destination.name}:${destination.port}`;
-  const target = `${caller.kind === 'gateway' ? caller.host : called}${shownPath(path)}`;
+  const target = `${caller.kind === 'gateway' ? caller.host : called}${shownPath(path, secrets)}`;
   const parts = [
     protocol === 'http' ? method : protocol,
     target,
-    ...headers.map((header) => `${header.name}=${shownValue(header)}`),
+    ...headers.map((header) => `${header.name}=${shownValue(header, secrets)}`),
     ...(token === undefined ? [] : [`with a ${token.state.replace('_', ' ')} token`]),
     ...(mode.kind === 'slow' ? ['if it is slow'] : []),
     ...(mode.kind === 'failing' ? ['if it fails'] : []),

@@ -99,7 +99,7 @@ function writtenCase(
   return {
     kind: 'case',
     case: {
-      name: `${callerTitle(probe)}${requestTitle(probe)}: ${shortText(expected.expect)}`,
+      name: `${callerTitle(probe)}${requestTitle(probe, settings.secrets)}: ${shortText(expected.expect)}`,
       ...request.fields,
       ...(directives === undefined ? {} : { given: { [service]: directives } }),
       ...(expected.repeat === 1 ? {} : { repeat: expected.repeat, concurrency: 8 }),
@@ -186,7 +186,7 @@ class CaseLists {
   }
 
   private skip(probe: Probe, reason: string): void {
-    this.notWritten.push({ subject: `${callerTitle(probe)}${requestTitle(probe)}`, reason });
+    this.notWritten.push({ subject: `${callerTitle(probe)}${requestTitle(probe, this.settings.secrets)}`, reason });
   }
 
   format(hasChange: boolean): WrittenText {

@@ -9,6 +9,8 @@ export interface Slice {
   readonly cpuUs: number;
   /** 99th percentile of the latency, in milliseconds. */
   readonly p99Ms: number;
+  /** Memory at its end that the processes of the candidate share with no other, in megabytes. */
+  readonly privateMegabytes: number;
 }
 
 /** Row of a result, with medians of the slices. */
@@ -17,7 +19,6 @@ export interface Row extends Slice {
   /** Requests in all services that one request causes. */
   readonly requests: number;
   readonly rateSpreadPercent: number;
-  readonly privateMegabytes: number;
 }
 
 /** Rows of one scenario. */

@@ -66,6 +66,7 @@ async function runSlice(candidate: Candidate, agent: Agent, durationMs: number):
     rate: (count / (performance.now() - startedAt)) * 1000,
     cpuUs: (cpuUs() - cpuBefore) / count,
     p99Ms: latenciesMs[Math.floor(count * 0.99)] ?? Number.NaN,
+    privateMegabytes: pids.reduce((sum, pid) => sum + privateMegabytesOf(pid), 0),
   };
 }
 
@@ -100,14 +101,14 @@ async function measure({ candidates }: Scenario): Promise<Row[]> {
     }
   await agent.close();
   for (const { name, exports } of candidates) if (exports?.() === 0) throw new Error(`${name} has exported no spans`);
-  return [...measured].map(([{ name, pids, requests }, results]) => ({
+  return [...measured].map(([{ name, requests }, results]) => ({
     name,
     requests,
     rate: median(results.map(({ rate }) => rate)),
     rateSpreadPercent: spreadPercent(results.map(({ rate }) => rate)),
     cpuUs: median(results.map(({ cpuUs }) => cpuUs)),
     p99Ms: median(results.map(({ p99Ms }) => p99Ms)),
-    privateMegabytes: pids.reduce((sum, pid) => sum + privateMegabytesOf(pid), 0),
+    privateMegabytes: median(results.map(({ privateMegabytes }) => privateMegabytes)),
   }));
 }
 

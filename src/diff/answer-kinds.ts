@@ -1,4 +1,4 @@
-import type { ObservedAnswer, Outcome } from './model.ts';
+import type { ObservedAnswer, Outcome } from './observation.ts';
 
 /** Reports whether an answer came from a workload. */
 export function isReached({ kind }: ObservedAnswer): boolean {

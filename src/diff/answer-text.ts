@@ -1,5 +1,6 @@
 import { cut, cutBoth } from './cut-texts.ts';
-import type { ObservedAnswer, Outcome, Probe } from './model.ts';
+import type { ObservedAnswer, Outcome } from './observation.ts';
+import type { Probe } from './probe.ts';
 
 /** Returns an outcome in a few words, such as `200 details v1` or `403 rbac_denied`. */
 export function outcomeText(outcome: Outcome): string {

@@ -1,4 +1,4 @@
-import type { CalleeFailure, Probe } from './model.ts';
+import type { CalleeFailure, Probe } from './probe.ts';
 
 /** Value of the headers that a callee sends for a route that removes or changes them. */
 const sentHeaderValue = 'probe';

@@ -1,4 +1,4 @@
-import type { Caller, Destination, Probe } from './model.ts';
+import type { Caller, Destination, Probe } from './probe.ts';
 
 /** Returns the name of a caller; with its namespace if the callers are in several. */
 export function callerText(caller: Caller, isQualified: boolean): string {

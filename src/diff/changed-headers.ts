@@ -1,5 +1,5 @@
 import { isSecretName } from '../reply/redaction.ts';
-import type { NotCompared } from './model.ts';
+import type { NotCompared } from './comparison.ts';
 
 /** Fields of a route of Envoy, or of one of its weighted clusters, that change headers. */
 interface HeaderChanges {

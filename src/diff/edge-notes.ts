@@ -1,5 +1,6 @@
 import { callersOfDestination, callersText } from './caller-text.ts';
-import type { Caller, Destination, NotCompared } from './model.ts';
+import type { NotCompared } from './comparison.ts';
+import type { Caller, Destination } from './probe.ts';
 
 /** Something of an edge that is not compared. */
 export interface EdgeNote extends NotCompared {

@@ -1,5 +1,5 @@
 import { isSecretName, redacted } from '../reply/redaction.ts';
-import type { ObservedAnswer, Outcome } from './model.ts';
+import type { ObservedAnswer, Outcome } from './observation.ts';
 import { type SecretMarks, shownValue } from './secret-values.ts';
 
 /** Names of settings that are about secrets, and do not hold them, such as `credentialName` and `token_bucket`. */

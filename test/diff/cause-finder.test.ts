@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Cause } from '../../src/diff/cause.ts';
 import { CauseFinder } from '../../src/diff/causes/cause-finder.ts';
+import type { DifferenceKind } from '../../src/diff/difference.ts';
 import type { EdgeObjects } from '../../src/diff/edge-objects.ts';
-import type { Cause, DifferenceKind } from '../../src/diff/model.ts';
 import { changeText } from '../../src/diff/report/change-text.ts';
 import { SecretMarks } from '../../src/diff/secret-values.ts';
 import { parseManifests } from '../../src/istio/resources/manifest.ts';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { allDifferences, type Observations, unanswered } from '../../src/diff/compare/compare-all.ts';
-import type { Observation, ObservedAnswer, Outcome, Probe } from '../../src/diff/model.ts';
+import type { Observation, ObservedAnswer, Outcome } from '../../src/diff/observation.ts';
+import type { Probe } from '../../src/diff/probe.ts';
 import { SecretMarks } from '../../src/diff/secret-values.ts';
 import { noLonger, observation, outcome, probe, request, service } from './make.ts';
 

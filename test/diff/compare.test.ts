@@ -11,7 +11,8 @@ import {
   shareText,
   testFalseAlarmRate,
 } from '../../src/diff/compare/shares.ts';
-import type { Observation, Outcome, Probe, ProbeMode, ReceivedTls } from '../../src/diff/model.ts';
+import type { Observation, Outcome, ReceivedTls } from '../../src/diff/observation.ts';
+import type { Probe, ProbeMode } from '../../src/diff/probe.ts';
 import { SecretMarks } from '../../src/diff/secret-values.ts';
 import type { CallResult } from '../../src/reply/reply.ts';
 import fc from '../fast-check.ts';

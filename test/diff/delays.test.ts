@@ -3,7 +3,7 @@ import { it } from 'node:test';
 import { differencesOf } from '../../src/diff/compare/compare.ts';
 import { neededModes } from '../../src/diff/compare/modes.ts';
 import type { NeededModes, RoutePiece } from '../../src/diff/compare/pieces.ts';
-import type { Probe } from '../../src/diff/model.ts';
+import type { Probe } from '../../src/diff/probe.ts';
 import { SecretMarks } from '../../src/diff/secret-values.ts';
 import { observation, outcome, probe, service } from './make.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { type EdgeNote, joinEdgeNotes } from '../../src/diff/edge-notes.ts';
-import type { Caller, Destination } from '../../src/diff/model.ts';
+import type { Caller, Destination } from '../../src/diff/probe.ts';
 import { destination, workload } from './make.ts';
 
 const cart: Destination = { ...destination('cart', 80), workloads: ['default/cart'] };

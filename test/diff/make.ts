@@ -1,14 +1,6 @@
-import type {
-  Caller,
-  Comparison,
-  Destination,
-  Observation,
-  ObservedAnswer,
-  Outcome,
-  Probe,
-  ProbeCondition,
-  ProbeRequest,
-} from '../../src/diff/model.ts';
+import type { Comparison } from '../../src/diff/comparison.ts';
+import type { Observation, ObservedAnswer, Outcome } from '../../src/diff/observation.ts';
+import type { Caller, Destination, Probe, ProbeCondition, ProbeRequest } from '../../src/diff/probe.ts';
 import { SecretMarks } from '../../src/diff/secret-values.ts';
 
 /** Objects of comparisons for tests, with defaults. */

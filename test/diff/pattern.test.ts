@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Probe, ProbeCondition } from '../../src/diff/model.ts';
+import type { Probe, ProbeCondition } from '../../src/diff/probe.ts';
 import { requestPatterns } from '../../src/diff/report/pattern.ts';
 import fc from '../fast-check.ts';
 import { condition, probe } from './make.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import type { ProbeMode } from '../../src/diff/model.ts';
 import type { EdgeParts } from '../../src/diff/pieces/edge-parts.ts';
+import type { ProbeMode } from '../../src/diff/probe.ts';
 import { modesFor } from '../../src/diff/probes/probe-modes.ts';
 
 const versions = ['v1', 'v2', 'v3'];

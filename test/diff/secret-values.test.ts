@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Cause } from '../../src/diff/cause.ts';
 import { CauseFinder } from '../../src/diff/causes/cause-finder.ts';
 import { differencesOf } from '../../src/diff/compare/compare.ts';
 import { neededModes } from '../../src/diff/compare/modes.ts';
 import type { RequestPieces } from '../../src/diff/compare/pieces.ts';
+import type { Comparison } from '../../src/diff/comparison.ts';
+import type { DifferenceKind } from '../../src/diff/difference.ts';
 import { evidenceOf } from '../../src/diff/engine/evidence.ts';
-import type { Cause, Comparison, DifferenceKind, Observation } from '../../src/diff/model.ts';
+import type { Observation } from '../../src/diff/observation.ts';
 import type { EdgeParts } from '../../src/diff/pieces/edge-parts.ts';
 import { clusterChanges } from '../../src/diff/probes/cluster-changes.ts';
 import { jsonReport, junitSuite } from '../../src/diff/report/data-reports.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Cause } from '../../src/diff/cause.ts';
 import { changedObjects } from '../../src/diff/causes/changed-objects.ts';
 import { unseenObjects } from '../../src/diff/causes/unseen-objects.ts';
-import type { Cause } from '../../src/diff/model.ts';
 import { parseManifests } from '../../src/istio/resources/manifest.ts';
 
 function unseen(

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Cause, Comparison, Difference, DifferenceKind } from '../../src/diff/model.ts';
+import type { Cause } from '../../src/diff/cause.ts';
+import type { Comparison } from '../../src/diff/comparison.ts';
+import type { Difference, DifferenceKind } from '../../src/diff/difference.ts';
 import { SecretMarks } from '../../src/diff/secret-values.ts';
 import { destination, probe, workload } from '../diff/make.ts';
 import type { PlacedMutation, Site } from '../labs/diff/fields/field-mutation.ts';

@@ -1,6 +1,6 @@
 import { parseEntry } from '../../cases/meshes/live-entry.ts';
+import { type Severity, severities } from '../../diff/difference.ts';
 import type { EntryPairs } from '../../diff/live/live-entries.ts';
-import { type Severity, severities } from '../../diff/model.ts';
 import { MeshmockError } from '../../error/meshmock-error.ts';
 import { label, text, wholeNumber } from '../../options/option-values.ts';
 import { parseOptions, type Values } from '../../options/options.ts';

@@ -1,4 +1,5 @@
-import type { Comparison, Difference, Severity } from '../../diff/model.ts';
+import type { Comparison } from '../../diff/comparison.ts';
+import type { Difference, Severity } from '../../diff/difference.ts';
 import { jsonReport, junitSuite } from '../../diff/report/data-reports.ts';
 import { changedEdgeRows, explainLine } from '../../diff/report/explain.ts';
 import { markdownReport } from '../../diff/report/markdown-report.ts';

@@ -1,6 +1,6 @@
+import type { Comparison } from '../../diff/comparison.ts';
 import { compareSnapshots } from '../../diff/engine/compare-snapshots.ts';
 import { compareLive } from '../../diff/live/compare-live.ts';
-import type { Comparison } from '../../diff/model.ts';
 import { exitCodeOf as verdictOf } from '../../diff/report/data-reports.ts';
 import { reportLines } from '../../diff/report/report-lines.ts';
 import { exitCodeOf } from '../../error/exit-codes.ts';

@@ -1,6 +1,7 @@
 import path from 'node:path';
+import type { Comparison } from '../../diff/comparison.ts';
+import type { Difference } from '../../diff/difference.ts';
 import { needsFill, objectsOf, withServiceNames } from '../../diff/engine/service-names.ts';
-import type { Comparison, Difference } from '../../diff/model.ts';
 import { caseOfDifference, writeCases } from '../../diff/written-cases/write-cases.ts';
 import { optional } from '../../error/optional.ts';
 import type { ManifestSource } from '../../istio/resources/manifest.ts';

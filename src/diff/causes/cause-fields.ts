@@ -1,4 +1,4 @@
-import type { DifferenceKind } from '../model.ts';
+import type { DifferenceKind } from '../difference.ts';
 import { type ChangedPart, type FieldPath, fieldValue, isRecord } from './changed-parts.ts';
 
 /** Fields and kinds of objects that may cause a kind of difference. */

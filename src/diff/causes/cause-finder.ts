@@ -1,7 +1,9 @@
 import type { Manifest } from '../../istio/resources/manifest.ts';
 import type { KubeObject } from '../../istio/resources/objects.ts';
+import type { Cause } from '../cause.ts';
+import type { DifferenceKind } from '../difference.ts';
 import type { EdgeObjects } from '../edge-objects.ts';
-import type { Cause, DifferenceKind, Probe } from '../model.ts';
+import type { Probe } from '../probe.ts';
 import type { SecretMarks } from '../secret-values.ts';
 import { isUsualKind, likelyParts } from './cause-fields.ts';
 import { type ChangedObject, changedObjects } from './changed-objects.ts';

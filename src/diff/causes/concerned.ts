@@ -1,4 +1,5 @@
 import { type KubeObject, namespaceOf, selects } from '../../istio/resources/objects.ts';
+import { fullHost } from '../../istio/resources/routes.ts';
 import type { EdgeObjects, EdgeWorkload } from '../edge-objects.ts';
 import { isRecord } from './changed-parts.ts';
 
@@ -104,7 +105,7 @@ function textsOf(value: unknown): string[] {
 function isAnyHost(given: string, namespace: string, called: readonly string[]): boolean {
   // Hosts of Gateways may name namespaces: `shop/*.example.com`.
   const host = given.replace(/^[^/]*\//, '');
-  const full = host.includes('.') || host === '*' ? host : `${host}.${namespace}.svc.cluster.local`;
+  const full = host === '*' ? host : fullHost(host, namespace);
   return called.some((one) =>
     full.startsWith('*') ? one.endsWith(full.slice(1)) : one === full || one.startsWith(`${full}.`),
   );

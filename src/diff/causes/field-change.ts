@@ -1,4 +1,4 @@
-import type { FieldChange, FieldState } from '../model.ts';
+import type { FieldChange, FieldState } from '../cause.ts';
 import { withoutSecrets } from '../secret-fields.ts';
 import type { SecretMarks } from '../secret-values.ts';
 import type { ChangedObject } from './changed-objects.ts';

@@ -1,5 +1,6 @@
 import { groupOf, type KubeObject } from '../../istio/resources/objects.ts';
-import type { Difference, NotCompared } from '../model.ts';
+import type { NotCompared } from '../comparison.ts';
+import type { Difference } from '../difference.ts';
 import { isCertificate } from './certificate-secret.ts';
 import type { ChangedObject } from './changed-objects.ts';
 import { type ChangedPart, fieldValue } from './changed-parts.ts';

@@ -1,13 +1,18 @@
 import { removedByOne } from '../changed-headers.ts';
-import { chanceHeaders, changeAnswersByChance } from './chance-headers.ts';
+import type { ChanceHeaders } from '../probe.ts';
+import { changeAnswersByChance } from './chance-headers.ts';
 import { destinationChances } from './chances.ts';
 import { comparedHeaders } from './compared-headers.ts';
 import { isSame, type NeededModes, none, type RequestPieces, type WeightedCluster } from './pieces.ts';
 
-/** Returns the mode that shows what routes do to the headers of answers, if it differs. */
-export function answerHeaders(before: RequestPieces, after: RequestPieces): NeededModes {
+/**
+ * Returns the mode that shows what routes do to the headers of answers, if it differs.
+ *
+ * @param byChance headers that chance chooses on any of the two sides
+ */
+export function answerHeaders(before: RequestPieces, after: RequestPieces, byChance: ChanceHeaders): NeededModes {
   const isEqual = isSame(settingsOf(before), settingsOf(after));
-  if (isEqual ? changeAnswersByChance(before, after) : chanceHeaders(before, after).answers.length > 0)
+  if (isEqual ? changeAnswersByChance(before, after, byChance) : byChance.answers.length > 0)
     return {
       modes: [],
       notCompared: [{ subject: 'headers of answers', reason: 'chance chooses them for answers of the same service' }],

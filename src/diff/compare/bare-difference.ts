@@ -1,4 +1,6 @@
-import type { Cause, DifferenceKind, Probe } from '../model.ts';
+import type { Cause } from '../cause.ts';
+import type { DifferenceKind } from '../difference.ts';
+import type { Probe } from '../probe.ts';
 import type { SecretMarks } from '../secret-values.ts';
 
 /** Settings of all comparisons of a run. */

@@ -1,4 +1,5 @@
-import type { ChanceHeaders, NotCompared, ProbeMode } from '../model.ts';
+import type { NotCompared } from '../comparison.ts';
+import type { ChanceHeaders, ProbeMode } from '../probe.ts';
 import { isSame, type RequestPieces, type WeightedCluster } from './pieces.ts';
 
 /**
@@ -75,8 +76,12 @@ export function unseenChanceHeaders(
 }
 
 /** Reports whether the sides change any of the headers of answers that chance chooses in other ways or with other shares. */
-export function changeAnswersByChance(before: RequestPieces, after: RequestPieces): boolean {
-  return chanceHeaders(before, after).answers.some((name) => haveOtherShares(before, after, answerChanges, name));
+export function changeAnswersByChance(
+  before: RequestPieces,
+  after: RequestPieces,
+  { answers }: ChanceHeaders,
+): boolean {
+  return answers.some((name) => haveOtherShares(before, after, answerChanges, name));
 }
 
 function haveOtherShares(

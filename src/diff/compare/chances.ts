@@ -1,4 +1,4 @@
-import type { ChancePart } from '../model.ts';
+import type { ChancePart } from '../probe.ts';
 import {
   type FractionalPercent,
   faultsOf,

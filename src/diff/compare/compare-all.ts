@@ -1,5 +1,7 @@
+import type { Difference } from '../difference.ts';
 import type { EdgeNote } from '../edge-notes.ts';
-import type { Difference, Observation, ObservedAnswer, Probe } from '../model.ts';
+import type { Observation, ObservedAnswer } from '../observation.ts';
+import type { Probe } from '../probe.ts';
 import { type SecretMarks, shownPath } from '../secret-values.ts';
 import type { CompareSettings } from './bare-difference.ts';
 import { differencesOf } from './compare.ts';

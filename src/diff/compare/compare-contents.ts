@@ -1,4 +1,6 @@
-import type { ChanceHeaders, DifferenceKind, Observation, Outcome, ReceivedCopy, ReceivedTls } from '../model.ts';
+import type { DifferenceKind } from '../difference.ts';
+import type { Observation, Outcome, ReceivedCopy, ReceivedTls } from '../observation.ts';
+import type { ChanceHeaders } from '../probe.ts';
 import type { BareDifference } from './bare-difference.ts';
 import { differingNames } from './compared-headers.ts';
 

@@ -1,6 +1,7 @@
 import { isRefused } from '../answer-kinds.ts';
 import { outcomeText } from '../answer-text.ts';
-import type { CalleeFailure, Observation, Outcome, ProbeMode } from '../model.ts';
+import type { Observation, Outcome } from '../observation.ts';
+import type { CalleeFailure, ProbeMode } from '../probe.ts';
 import type { BareDifference } from './bare-difference.ts';
 import { durationText, earlyMs } from './durations.ts';
 

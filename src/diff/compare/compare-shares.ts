@@ -1,6 +1,8 @@
 import { isFailed, isFault, isReached, isRefused } from '../answer-kinds.ts';
 import { destinationText } from '../answer-text.ts';
-import type { DifferenceKind, MirroredCopies, Observation, Outcome, Probe } from '../model.ts';
+import type { DifferenceKind } from '../difference.ts';
+import type { MirroredCopies, Observation, Outcome } from '../observation.ts';
+import type { Probe } from '../probe.ts';
 import type { BareDifference, CompareSettings } from './bare-difference.ts';
 import { compareContents } from './compare-contents.ts';
 import { differs, shareText } from './shares.ts';

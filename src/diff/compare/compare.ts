@@ -1,15 +1,8 @@
 import { isFailed, isFault } from '../answer-kinds.ts';
 import { outcomeTexts } from '../answer-text.ts';
-import type {
-  ChancePart,
-  Difference,
-  DifferenceKind,
-  Observation,
-  ObservedAnswer,
-  Outcome,
-  Probe,
-  ProbeMode,
-} from '../model.ts';
+import type { Difference, DifferenceKind } from '../difference.ts';
+import type { Observation, ObservedAnswer, Outcome } from '../observation.ts';
+import type { ChancePart, Probe, ProbeMode } from '../probe.ts';
 import { shownOutcome, shownText } from '../secret-texts.ts';
 import type { SecretMarks } from '../secret-values.ts';
 import type { BareDifference, CompareSettings } from './bare-difference.ts';

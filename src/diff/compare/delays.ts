@@ -1,4 +1,4 @@
-import type { Observation } from '../model.ts';
+import type { Observation } from '../observation.ts';
 import type { BareDifference, CompareSettings } from './bare-difference.ts';
 import { fractionOf } from './chances.ts';
 import { durationText, earlyMs, leastGapMs, milliseconds, mostDelayMs } from './durations.ts';

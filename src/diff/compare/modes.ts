@@ -6,7 +6,8 @@ import {
   unseenRemoval,
   unseenSecret,
 } from '../changed-headers.ts';
-import type { NotCompared, ProbeMode } from '../model.ts';
+import type { NotCompared } from '../comparison.ts';
+import type { ProbeMode } from '../probe.ts';
 import { answerHeaders } from './answer-headers.ts';
 import { chanceHeaders, unseenChanceHeaders, withChanceHeaders } from './chance-headers.ts';
 import { countingMode } from './chances.ts';
@@ -18,16 +19,16 @@ import { failingModes } from './retry-modes.ts';
 
 /** Returns the modes that show the differences between the settings of two sides. */
 export function neededModes(before: RequestPieces, after: RequestPieces): NeededModes {
+  const byChance = chanceHeaders(before, after);
   const parts = [
     countingMode(before, after),
     slowMode(before, after),
     delayedMode(before, after),
     failingModes(before, after),
     limitModes(before, after),
-    answerHeaders(before, after),
+    answerHeaders(before, after, byChance),
     unseenHeaders(before, after),
   ];
-  const byChance = chanceHeaders(before, after);
   return {
     modes: parts.flatMap(({ modes }) => modes.map((mode) => withChanceHeaders(mode, byChance))),
     notCompared: [...parts.flatMap(({ notCompared }) => notCompared), ...unseenChanceHeaders(before, after, byChance)],

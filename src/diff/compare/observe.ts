@@ -8,7 +8,7 @@ import type {
   Outcome,
   ReceivedCopy,
   RefusedBy,
-} from '../model.ts';
+} from '../observation.ts';
 import { comparedHeaders } from './compared-headers.ts';
 
 /** Facts of a probe that its answers do not show. */

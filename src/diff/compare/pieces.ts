@@ -1,4 +1,5 @@
-import type { NotCompared, ProbeMode } from '../model.ts';
+import type { NotCompared } from '../comparison.ts';
+import type { ProbeMode } from '../probe.ts';
 
 /** Configuration that decides about a request on one side, as Envoy's `/config_dump` prints it. */
 export interface RequestPieces {

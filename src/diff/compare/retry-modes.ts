@@ -1,4 +1,5 @@
-import type { CalleeFailure, NotCompared, ProbeMode } from '../model.ts';
+import type { NotCompared } from '../comparison.ts';
+import type { CalleeFailure, ProbeMode } from '../probe.ts';
 import { isSame, type NeededModes, none, type RequestPieces, type RetryPolicy } from './pieces.ts';
 
 /** Returns the modes in which a callee fails, for each failure after which the sides retry in other ways. */

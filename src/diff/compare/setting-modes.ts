@@ -1,4 +1,4 @@
-import type { ProbeMode } from '../model.ts';
+import type { ProbeMode } from '../probe.ts';
 import { neededModes } from './modes.ts';
 import type { ClusterPiece, NeededModes, RequestPieces } from './pieces.ts';
 

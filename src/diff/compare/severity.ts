@@ -1,4 +1,4 @@
-import type { DifferenceKind, Severity } from '../model.ts';
+import type { DifferenceKind, Severity } from '../difference.ts';
 
 /** Returns the severity of a kind of difference. */
 export function severityOf(kind: DifferenceKind): Severity {

@@ -1,5 +1,5 @@
 import type { CallResult } from '../../reply/reply.ts';
-import type { ProbeMode } from '../model.ts';
+import type { ProbeMode } from '../probe.ts';
 
 /**
  * Reports whether an answer may be by chance, so that its request is sent again: on a slow machine a request may exceed a

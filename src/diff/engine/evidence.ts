@@ -2,7 +2,8 @@ import { tcpText } from '../../plan/tcp-text.ts';
 import { renderText } from '../../render/reply-text.ts';
 import type { CallResult } from '../../reply/reply.ts';
 import { quoteWord } from '../../send/forms/shell-words.ts';
-import type { Caller, ObservationEvidence, Probe } from '../model.ts';
+import type { ObservationEvidence } from '../observation.ts';
+import type { Caller, Probe } from '../probe.ts';
 import { shownText } from '../secret-texts.ts';
 import { type SecretMarks, shownPath, shownValue } from '../secret-values.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { countsSince, type ProxyCounts, parseProxyCounts } from '../../cases/envoy-clusters.ts';
 import type { CallResult } from '../../reply/reply.ts';
-import type { MirroredCopies } from '../model.ts';
+import type { MirroredCopies } from '../observation.ts';
 import type { ComparisonMesh } from './comparison-mesh.ts';
 
 /** Time in which a proxy sends the copy of a request, after the request itself. */

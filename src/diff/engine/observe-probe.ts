@@ -1,5 +1,5 @@
 import { observationOf } from '../compare/observe.ts';
-import type { Observation } from '../model.ts';
+import type { Observation } from '../observation.ts';
 import type { SecretMarks } from '../secret-values.ts';
 import { evidenceOf } from './evidence.ts';
 import type { ProbeAnswers } from './probe-sender.ts';

@@ -1,8 +1,10 @@
 import type { ManifestSource } from '../../istio/resources/manifest.ts';
 import { unanswered } from '../compare/compare-all.ts';
+import type { NotCompared } from '../comparison.ts';
 import { joinEdgeNotes } from '../edge-notes.ts';
-import type { NotCompared, Observation, Probe } from '../model.ts';
+import type { Observation } from '../observation.ts';
 import { edgesOf } from '../pieces/edges.ts';
+import type { Probe } from '../probe.ts';
 import { planProbes } from '../probes/plan-probes.ts';
 import { SecretMarks } from '../secret-values.ts';
 import { ComparisonMesh, type ComparisonMeshOptions } from './comparison-mesh.ts';

@@ -5,7 +5,7 @@ import type { CallResult } from '../../reply/reply.ts';
 import { type BatchSettings, type CallRoute, openClient, sendBatch } from '../../send/request-batch.ts';
 import { calleeDirectives } from '../callee-directives.ts';
 import { delayedConcurrency } from '../compare/delays.ts';
-import type { Probe } from '../model.ts';
+import type { Probe } from '../probe.ts';
 import { mayBeByChance } from './chance-answers.ts';
 
 /** Maximum time of one request, in milliseconds. Longer timeouts of routes are not compared. */

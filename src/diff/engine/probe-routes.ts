@@ -8,7 +8,7 @@ import { type KubeObject, namespaceOf, selects } from '../../istio/resources/obj
 import type { AnswerPlan, Call, Header } from '../../plan/plan.ts';
 import { callViaMock } from '../../send/call-via-mock.ts';
 import type { CallRoute } from '../../send/request-batch.ts';
-import type { Caller, Probe } from '../model.ts';
+import type { Caller, Probe } from '../probe.ts';
 
 /** Name of the workload that is added to call from outside the mesh. */
 export const outsideWorkload = 'meshmock-outside';

@@ -1,6 +1,6 @@
 import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
 import { isService, isWorkload, type KubeObject, type Service, selects } from '../../istio/resources/objects.ts';
-import type { Caller, Probe } from '../model.ts';
+import type { Caller, Probe } from '../probe.ts';
 
 /** Returns the objects of manifests. */
 export function objectsOf(sources: readonly ManifestSource[]): KubeObject[] {

@@ -3,7 +3,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { manifestText } from '../../cases/meshes/file-objects.ts';
 import { type ManifestSource, parseManifests } from '../../istio/resources/manifest.ts';
 import { groupOf, type KubeObject } from '../../istio/resources/objects.ts';
-import type { NotCompared, Probe, TokenClaims } from '../model.ts';
+import type { NotCompared } from '../comparison.ts';
+import type { Probe, TokenClaims } from '../probe.ts';
 import type { TokenParts } from './probe-routes.ts';
 
 interface JwtRule {

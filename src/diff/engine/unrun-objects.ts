@@ -6,7 +6,7 @@ import type { Manifest } from '../../istio/resources/manifest.ts';
 import { manifestsByIdentity } from '../../istio/resources/manifest-identity.ts';
 import { type Container, groupOf, type KubeObject, type PodSpec } from '../../istio/resources/objects.ts';
 import { isCertificate } from '../causes/certificate-secret.ts';
-import type { NotCompared } from '../model.ts';
+import type { NotCompared } from '../comparison.ts';
 
 /**
  * Returns the objects that differ between two snapshots and whose effect no local mesh has, such as a NetworkPolicy or the

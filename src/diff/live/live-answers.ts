@@ -1,6 +1,6 @@
 import type { CallResult } from '../../reply/reply.ts';
 import { calleeDirectives } from '../callee-directives.ts';
-import type { Probe } from '../model.ts';
+import type { Probe } from '../probe.ts';
 import type { CallerWorkload, LiveRoute } from './live-mesh.ts';
 
 /** Call of a probe in the answer of an entry, or the reason why the answer does not have it. */

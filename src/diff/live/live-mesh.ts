@@ -8,9 +8,9 @@ import type { CallRoute } from '../../send/request-batch.ts';
 import { calleeDirectives } from '../callee-directives.ts';
 import { probeTimeoutMs } from '../engine/probe-answers.ts';
 import { probeCall } from '../engine/probe-routes.ts';
-import type { Caller, Probe } from '../model.ts';
 import { type MeshSnapshot, podsOf, type SnapshotService, workloadKey } from '../pieces/mesh-snapshot.ts';
 import { isMetrics } from '../pieces/mesh-targets.ts';
+import type { Caller, Probe } from '../probe.ts';
 
 /** Way from an entry to a caller, or the reason why there is none. */
 export type LiveWay =

@@ -1,7 +1,9 @@
 import type { Observations } from '../compare/compare-all.ts';
+import type { NotCompared } from '../comparison.ts';
 import type { EdgeNote } from '../edge-notes.ts';
 import { observe } from '../engine/observe-probe.ts';
-import type { Caller, NotCompared, Observation, Probe } from '../model.ts';
+import type { Observation } from '../observation.ts';
+import type { Caller, Probe } from '../probe.ts';
 import type { SecretMarks } from '../secret-values.ts';
 import type { LiveResult } from './live-sender.ts';
 

@@ -5,7 +5,7 @@ import { calleeDirectives } from '../callee-directives.ts';
 import { callerKey } from '../caller-text.ts';
 import { answersTo, ProbeClients } from '../engine/probe-answers.ts';
 import { callersAtOnce, sendByCaller } from '../engine/probe-sender.ts';
-import type { Probe } from '../model.ts';
+import type { Probe } from '../probe.ts';
 import { type LiveAnswer, liveAnswer } from './live-answers.ts';
 import { type LiveMesh, liveRoute } from './live-mesh.ts';
 

@@ -1,4 +1,5 @@
-import type { Caller, NotCompared } from '../model.ts';
+import type { NotCompared } from '../comparison.ts';
+import type { Caller } from '../probe.ts';
 import { type MeshSnapshot, type SnapshotPod, workloadKey } from './mesh-snapshot.ts';
 
 /** Workload that makes calls, with one of its pods on each side. */

@@ -1,5 +1,6 @@
 import { callerKey, callersText } from '../caller-text.ts';
-import type { Caller, ComparisonCounts, Destination, NotCompared } from '../model.ts';
+import type { ComparisonCounts, NotCompared } from '../comparison.ts';
+import type { Caller, Destination } from '../probe.ts';
 import { type CallerPods, callersOf } from './callers.ts';
 import { type EdgeParts, EdgeReader, type EdgeReaders } from './edge-parts.ts';
 import { callsOfGateways } from './gateway-calls.ts';

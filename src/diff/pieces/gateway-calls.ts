@@ -1,5 +1,5 @@
 import { callersText } from '../caller-text.ts';
-import type { NotCompared } from '../model.ts';
+import type { NotCompared } from '../comparison.ts';
 import type { CallerPods } from './callers.ts';
 import type { EdgeReaders } from './edge-parts.ts';
 import { hostOf } from './mesh-snapshot.ts';

@@ -1,4 +1,5 @@
-import type { Destination, NotCompared } from '../model.ts';
+import type { NotCompared } from '../comparison.ts';
+import type { Destination } from '../probe.ts';
 import type { EdgeTarget } from './edge-parts.ts';
 import { type JsonObject, objectsAt, textAt, textsAt } from './json.ts';
 import {

@@ -1,4 +1,4 @@
-import type { NotCompared } from '../model.ts';
+import type { NotCompared } from '../comparison.ts';
 import { clustersOf } from './closure.ts';
 import type { EnvoyConfig } from './envoy-config.ts';
 import { type JsonObject, numberAt, objectsAt, textAt } from './json.ts';

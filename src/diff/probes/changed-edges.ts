@@ -1,6 +1,8 @@
 import { callerKey, callersOfDestination, callersText } from '../caller-text.ts';
-import type { Caller, ChangedEdges, Difference } from '../model.ts';
+import type { ChangedEdges } from '../comparison.ts';
+import type { Difference } from '../difference.ts';
 import { type Edge, hasSameParts } from '../pieces/edges.ts';
+import type { Caller } from '../probe.ts';
 
 /**
  * Returns the edges whose configuration differs: for each destination those whose requests differ, and the others.

@@ -1,4 +1,5 @@
-import type { Cause, NotCompared } from '../model.ts';
+import type { Cause } from '../cause.ts';
+import type { NotCompared } from '../comparison.ts';
 import type { EdgeParts } from '../pieces/edge-parts.ts';
 import { canonicalText, type JsonObject, textAt } from '../pieces/json.ts';
 import { causeOfPath } from '../requests/causes.ts';

@@ -1,9 +1,9 @@
 import type { EdgeObjects, EdgeWorkload } from '../edge-objects.ts';
-import type { Caller } from '../model.ts';
 import type { Edge } from '../pieces/edges.ts';
 import { textAt } from '../pieces/json.ts';
 import type { SnapshotPod } from '../pieces/mesh-snapshot.ts';
-import type { ClassRequest } from '../requests/requests-for.ts';
+import type { Caller } from '../probe.ts';
+import type { ClassRequest } from '../requests/class-request.ts';
 
 /** Returns the names by which objects may concern a request of an edge, on both sides. */
 export function edgeObjects(

@@ -1,4 +1,4 @@
-import type { NotCompared } from '../model.ts';
+import type { NotCompared } from '../comparison.ts';
 import type { Edge } from '../pieces/edges.ts';
 import { workloadKey } from '../pieces/mesh-snapshot.ts';
 

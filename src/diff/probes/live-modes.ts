@@ -1,6 +1,8 @@
 import { calleeDirectives } from '../callee-directives.ts';
-import type { NotCompared, ProbeMode } from '../model.ts';
-import { type ClassRequest, representatives } from '../requests/requests-for.ts';
+import type { NotCompared } from '../comparison.ts';
+import type { ProbeMode } from '../probe.ts';
+import type { ClassRequest } from '../requests/class-request.ts';
+import { representatives } from '../requests/requests-for.ts';
 
 /**
  * Returns one request for each pair of routes, among those with which a callee of a running mesh gets directives: they are

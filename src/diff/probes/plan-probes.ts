@@ -1,11 +1,14 @@
 import { calleeDirectives } from '../callee-directives.ts';
 import { callerKey } from '../caller-text.ts';
+import type { Cause } from '../cause.ts';
+import type { NotCompared } from '../comparison.ts';
 import { type EdgeNote, joinEdgeNotes } from '../edge-notes.ts';
 import type { EdgeObjects } from '../edge-objects.ts';
-import type { Caller, Cause, NotCompared, Probe } from '../model.ts';
 import type { Edge } from '../pieces/edges.ts';
 import { type Json, objectsAt, textAt } from '../pieces/json.ts';
-import { type ClassRequest, representatives, requestsFor, textAnswer } from '../requests/requests-for.ts';
+import type { Caller, Probe } from '../probe.ts';
+import type { ClassRequest } from '../requests/class-request.ts';
+import { representatives, requestsFor, textAnswer } from '../requests/requests-for.ts';
 import type { SecretMarks } from '../secret-values.ts';
 import { clusterChanges } from './cluster-changes.ts';
 import { edgeObjects } from './edge-objects.ts';

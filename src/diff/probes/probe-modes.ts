@@ -3,10 +3,10 @@ import { neededModes } from '../compare/modes.ts';
 import { faultsOf, type NeededModes, type RequestPieces, type RoutePiece } from '../compare/pieces.ts';
 import { modesOfSettings } from '../compare/setting-modes.ts';
 import { sharesSample } from '../compare/shares.ts';
-import type { ProbeMode } from '../model.ts';
 import type { EdgeParts } from '../pieces/edge-parts.ts';
 import type { Edge } from '../pieces/edges.ts';
 import { canonicalText, type Json, type JsonObject, textAt } from '../pieces/json.ts';
+import type { ProbeMode } from '../probe.ts';
 import { podsOfService } from './implied-route.ts';
 import { clustersOfRoute, workloadsOf } from './route-destinations.ts';
 

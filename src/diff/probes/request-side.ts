@@ -1,6 +1,6 @@
-import type { Caller } from '../model.ts';
 import type { EdgeParts } from '../pieces/edge-parts.ts';
 import { type Json, type JsonObject, numberAt, objectsAt, textAt } from '../pieces/json.ts';
+import type { Caller } from '../probe.ts';
 import type { EdgeSide, EnvoyFilter, EnvoyVirtualHost } from '../requests/edge-side.ts';
 
 /** Returns the configuration of both ends of an edge on one side, in the form that the conditions are read from. */

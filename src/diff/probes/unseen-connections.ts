@@ -1,4 +1,4 @@
-import type { NotCompared } from '../model.ts';
+import type { NotCompared } from '../comparison.ts';
 import type { EdgeParts } from '../pieces/edge-parts.ts';
 import { canonicalText, type JsonObject, textAt } from '../pieces/json.ts';
 import type { EdgeProtocol } from '../pieces/mesh-targets.ts';

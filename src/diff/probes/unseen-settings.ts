@@ -1,4 +1,4 @@
-import type { NotCompared } from '../model.ts';
+import type { NotCompared } from '../comparison.ts';
 import type { EdgeParts } from '../pieces/edge-parts.ts';
 import {
   canonicalText,

@@ -1,6 +1,7 @@
 import { callerKey } from '../caller-text.ts';
-import type { Caller, Destination, Difference } from '../model.ts';
+import type { Difference } from '../difference.ts';
 import type { Edge } from '../pieces/edges.ts';
+import type { Caller, Destination } from '../probe.ts';
 
 /** Returns a test of edges: their configuration differs, and none of their requests does. */
 export function isUnshown(differences: readonly Difference[]): (edge: Edge) => boolean {

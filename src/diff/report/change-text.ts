@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { printable } from '../../render/terminal-text.ts';
+import type { FieldChange, FieldState } from '../cause.ts';
 import { cut, cutBoth } from '../cut-texts.ts';
-import type { Difference, FieldChange, FieldState } from '../model.ts';
+import type { Difference } from '../difference.ts';
 
 /** Returns the change of the field that caused differences; undefined if it is not known, or not the same for all. */
 export function changeOf(differences: readonly Difference[]): FieldChange | undefined {

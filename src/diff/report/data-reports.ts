@@ -1,7 +1,10 @@
 import { type FilePosition, parseFilePosition } from '../../error/file-position.ts';
 import { optional } from '../../error/optional.ts';
 import { callerText } from '../caller-text.ts';
-import type { Comparison, FieldState, ProbeRequest, Severity } from '../model.ts';
+import type { FieldState } from '../cause.ts';
+import type { Comparison } from '../comparison.ts';
+import type { Severity } from '../difference.ts';
+import type { ProbeRequest } from '../probe.ts';
 import { type SecretMarks, shownPath, shownValue } from '../secret-values.ts';
 import { causeWithValues, type ReportLine, reportLines } from './report-lines.ts';
 

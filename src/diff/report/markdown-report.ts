@@ -1,4 +1,5 @@
-import type { Comparison, Difference } from '../model.ts';
+import type { Comparison } from '../comparison.ts';
+import type { Difference } from '../difference.ts';
 import { changedEdgeRows, explainLine } from './explain.ts';
 import { causeWithValues, type ReportLine, reportLines } from './report-lines.ts';
 import { summaryText } from './text-report.ts';

@@ -1,4 +1,4 @@
-import type { ProbeMode } from '../model.ts';
+import type { ProbeMode } from '../probe.ts';
 
 /** Returns the condition that a mode adds to the requests, such as `on 503`. */
 export function modeText(mode: ProbeMode): string {

@@ -1,4 +1,4 @@
-import { conditionAspects, type Probe, type ProbeCondition } from '../model.ts';
+import { conditionAspects, type Probe, type ProbeCondition } from '../probe.ts';
 
 /**
  * Returns texts for the requests that differ, among all requests that were made: the fewest conditions that include

@@ -1,6 +1,9 @@
 import { callerKey, callersOfDestination, callersText, callerText, destinationKey, listText } from '../caller-text.ts';
-import type { Cause, Comparison, Difference, DifferenceKind, FieldChange, Probe, Severity } from '../model.ts';
-import { severities } from '../model.ts';
+import type { Cause, FieldChange } from '../cause.ts';
+import type { Comparison } from '../comparison.ts';
+import type { Difference, DifferenceKind, Severity } from '../difference.ts';
+import { severities } from '../difference.ts';
+import type { Probe } from '../probe.ts';
 import { changeOf, changeText } from './change-text.ts';
 import { modeText, withModes } from './mode-text.ts';
 import { requestPatterns } from './pattern.ts';

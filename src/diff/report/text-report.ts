@@ -1,5 +1,6 @@
 import { cellsOf, padCells, wrapWords } from '../../render/terminal-text.ts';
-import type { Comparison, NotCompared, Severity } from '../model.ts';
+import type { Comparison, NotCompared } from '../comparison.ts';
+import type { Severity } from '../difference.ts';
 import { causeWithValues, type ReportLine, reportLines } from './report-lines.ts';
 
 /** Colours a part of a report. */

@@ -1,4 +1,4 @@
-import type { Cause } from '../model.ts';
+import type { Cause } from '../cause.ts';
 import type { EnvoyRoute } from './edge-side.ts';
 
 const kindsOfPaths: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-import type { ConditionAspect, TokenClaims } from '../model.ts';
+import type { ConditionAspect, TokenClaims } from '../probe.ts';
 import { shownText } from '../secret-texts.ts';
 import { isSecret, type SecretMarks } from '../secret-values.ts';
 import { matchesText, matchText, type TextMatch } from './text-match.ts';

@@ -1,4 +1,4 @@
-import type { Cause } from '../model.ts';
+import type { Cause } from '../cause.ts';
 import { causeOfRule, causesOfRoute } from './causes.ts';
 import type { FixedParts, RequestParts } from './condition.ts';
 import type { EdgeSide, EnvoyRoute } from './edge-side.ts';

@@ -1,4 +1,4 @@
-import type { TokenClaims } from '../model.ts';
+import type { TokenClaims } from '../probe.ts';
 import type { EnvoyFilter } from './edge-side.ts';
 
 /** Issuer of tokens that a listener verifies. */

@@ -1,12 +1,14 @@
 import type { Header } from '../../plan/plan.ts';
 import { basePaths } from '../base-paths.ts';
-import { removedByOne, unseenRemoval } from '../changed-headers.ts';
-import type { Cause, NotCompared, ProbeCondition, ProbeRequest } from '../model.ts';
+import { removedByOne } from '../changed-headers.ts';
+import type { NotCompared } from '../comparison.ts';
+import type { ProbeCondition, ProbeRequest } from '../probe.ts';
+import type { SecretMarks } from '../secret-values.ts';
+import { type ChangedRule, type ClassRequest, causesOfRoutes, causesOfRules, changedRules } from './class-request.ts';
 import { allChoices, type Choice, countChoices, mostCombinations, pairwiseChoices, valuesOf } from './combine.ts';
 import {
   aspectOf,
   type Condition,
-  conditionKey,
   conditionText,
   type FixedParts,
   fullPath,
@@ -14,10 +16,10 @@ import {
   type RequestParts,
   shownConditionText,
 } from './condition.ts';
-import { corsConditions } from './cors.ts';
+import { directedChoices } from './directed-choices.ts';
 import type { EdgeSide, RequestEdge } from './edge-side.ts';
-import { alternatives, conditionsOf, distinct, type Formula, satisfies } from './formula.ts';
-import { headerConditions } from './header-conditions.ts';
+import { conditionsOf, distinct, type Formula } from './formula.ts';
+import { corsConditions, headerConditions } from './header-conditions.ts';
 import {
   chooseRoute,
   isAllowed,
@@ -28,7 +30,8 @@ import {
 } from './parse-side.ts';
 import { isSettableHeader } from './sendable.ts';
 import { tokenConditions, tokenVariable } from './token-variable.ts';
-import { partsKey, textVariables, unmetConditions, type Variable } from './variables.ts';
+import { unmetNotes, unreachedNotes, unremovedNotes, unsignedNotes } from './unmade-requests.ts';
+import { partsKey, textVariables, type Variable } from './variables.ts';
 
 /** Requests that the conditions of both sides distinguish. */
 export interface EdgeRequests {
@@ -36,26 +39,6 @@ export interface EdgeRequests {
   readonly notCompared: readonly NotCompared[];
   /** True if there is a request for each combination; false if only pairs of conditions are combined. */
   readonly isFullProduct: boolean;
-}
-
-/** A request, and the class that it represents. */
-export interface ClassRequest {
-  readonly request: ProbeRequest;
-  /** All conditions of both sides, each with its truth. */
-  readonly conditions: readonly ProbeCondition[];
-  /** Routes that the request takes on the two sides; undefined if it takes none, or if it is not known. */
-  readonly before: ParsedRoute | undefined;
-  readonly after: ParsedRoute | undefined;
-  /** Key of both routes: the `routes` of its probes. */
-  readonly routes: string;
-  /** False if rules of a side refuse the request, as far as it is known. */
-  readonly isAllowed: boolean;
-  /** True if directives for the callee may precede the path, or need no place in it: the conditions have the same results. */
-  readonly takesDirectives: boolean;
-  /** True if the request may ask for an answer as text, by its header `accept`: the conditions have the same results. */
-  readonly takesTextAnswer: boolean;
-  /** Objects that decide about the request and are not the same on both sides. */
-  readonly causes: readonly Cause[];
 }
 
 /**
@@ -78,9 +61,6 @@ export function representatives(requests: readonly ClassRequest[]): ClassRequest
   return [...byRoutes.values()];
 }
 
-/** Rule that only one side has, or that both sides have with different contents. */
-type ChangedRule = ParsedSide['rules'][number] & { readonly side: 'before' | 'after' };
-
 class RequestMaker {
   private readonly edge: RequestEdge;
   private readonly before: ParsedSide;
@@ -88,6 +68,8 @@ class RequestMaker {
   private readonly base: RequestParts;
   private readonly formulas: readonly Formula[];
   private readonly conditions: readonly Condition[];
+  /** Conditions as reports show them, without those that are the same for all requests. */
+  private readonly shown: ReadonlyMap<Condition, Omit<ProbeCondition, 'isSatisfied'>>;
   private readonly variables: readonly Variable[];
   private readonly changedRules: readonly ChangedRule[];
 
@@ -103,23 +85,36 @@ class RequestMaker {
       ...headerConditions(before.routes, after.routes),
     ];
     this.conditions = distinct([...asked, ...tokenConditions(this.signable())]);
-    this.changedRules = this.findChangedRules();
+    const shown = this.conditions.filter(({ kind }) => kind !== 'port');
+    this.shown = new Map(shown.map((condition) => [condition, shownCondition(condition, edge.secrets)]));
+    this.changedRules = changedRules(before, after);
     this.variables = edge.protocol === 'tcp' ? [] : this.makeVariables();
   }
 
   make(): EdgeRequests {
     const { sizes } = this;
     const isFullProduct = countChoices(sizes) <= mostCombinations;
-    const directed = isFullProduct ? [] : this.directedChoices();
+    const directed = isFullProduct ? [] : directedChoices(this.formulas, this.variables);
     const choices = isFullProduct ? allChoices(sizes) : [...directed, ...pairwiseChoices(sizes, directed)];
     const parts = choices.map((choice) => this.partsOf(choice));
     const unique = [...new Map(parts.map((one) => [partsKey(one), one])).values()];
     const requests = unique.map((one) => this.classRequest(this.withRemoved(one)));
     return {
       requests,
-      notCompared: [...this.unmade(), ...this.unreached(unique), ...this.unsigned(), ...unremoved(requests)],
+      notCompared: this.notes(unique, requests),
       isFullProduct,
     };
+  }
+
+  private notes(all: readonly RequestParts[], requests: readonly ClassRequest[]): NotCompared[] {
+    const { before, after, edge } = this;
+    const sides = edge.protocol === 'tcp' ? [] : [before, after].map((side) => ({ side, fixed: this.fixed(side) }));
+    return [
+      ...unmetNotes(this.variables, this.conditions, edge.secrets),
+      ...unreachedNotes(sides, all, edge.secrets),
+      ...unsignedNotes([before, after], edge.canSignFor),
+      ...unremovedNotes(requests),
+    ];
   }
 
   private get sizes(): number[] {
@@ -151,31 +146,8 @@ class RequestMaker {
     return [...new Map(all.map((provider) => [JSON.stringify(provider), provider])).values()];
   }
 
-  private unsigned(): NotCompared[] {
-    const issuers = [...this.before.providers, ...this.after.providers].map(({ issuer }) => issuer);
-    return [...new Set(issuers)]
-      .filter((issuer) => !this.edge.canSignFor(issuer))
-      .map((issuer) => ({ subject: `tokens of ${issuer}`, reason: 'meshmock does not have a key of this issuer' }));
-  }
-
   private partsOf(choice: Choice): RequestParts {
     return valuesOf(choice, this.variables).reduce((parts, { apply }) => apply(parts), this.base);
-  }
-
-  /** Returns, for each alternative of each route and rule, a choice that satisfies it, and one that just misses each part. */
-  private directedChoices(): Choice[] {
-    const wanted = this.formulas.flatMap((formula) =>
-      alternatives(formula).map(
-        (literals) => new Map(literals.map(({ condition, isPositive }) => [conditionKey(condition), isPositive])),
-      ),
-    );
-    const nearest = (demand: Demand): Choice => this.variables.map((variable) => nearestValue(variable, demand));
-    const satisfying = wanted.map(nearest);
-    const missing = wanted.flatMap((demand) =>
-      [...demand].map(([key, isPositive]) => nearest(new Map([...demand, [key, !isPositive]]))),
-    );
-    const all = distinctChoices([this.sizes.map(() => 0), ...satisfying, ...missing]);
-    return all.slice(0, Math.max(mostCombinations, satisfying.length));
   }
 
   /** Adds the headers that the route of only one side removes, if the request satisfies the same conditions with them. */
@@ -203,10 +175,8 @@ class RequestMaker {
       request: this.requestOf(parts),
       conditions: this.conditions.flatMap((condition): ProbeCondition[] => {
         const isSatisfied = holds(condition, parts, fixed);
-        const isShown = condition.kind !== 'port' && isSatisfied !== undefined;
-        const [text, shown] = [conditionText(condition), shownConditionText(condition, this.edge.secrets)];
-        const known = { text, ...(shown === text ? {} : { shown }), aspect: aspectOf(condition) };
-        return isShown ? [{ ...known, isSatisfied }] : [];
+        const shown = this.shown.get(condition);
+        return shown === undefined || isSatisfied === undefined ? [] : [{ ...shown, isSatisfied }];
       }),
       before,
       after,
@@ -214,7 +184,10 @@ class RequestMaker {
       isAllowed: isAllowed(this.before, parts, fixed) !== false && isAllowed(this.after, parts, fixedAfter) !== false,
       takesDirectives: this.takesDirectives(parts),
       takesTextAnswer: this.isSameClass(parts, { ...parts, headers: new Map([...parts.headers, textAnswer]) }),
-      causes: [...changedRoutes(before, after), ...this.rulesFor(parts, { before: fixed, after: fixedAfter })],
+      causes: [
+        ...causesOfRoutes(before, after),
+        ...causesOfRules(this.changedRules, parts, { before: fixed, after: fixedAfter }),
+      ],
     };
   }
 
@@ -232,30 +205,6 @@ class RequestMaker {
     });
   }
 
-  /** Returns the rules that only one side has, or that both sides have with different contents. */
-  private findChangedRules(): ChangedRule[] {
-    // A rule that another one has moved is the same.
-    const key = ({ name, action, formula }: ParsedSide['rules'][number]): string =>
-      JSON.stringify([name.replace(/rule\[\d+\]/, ''), action, formula]);
-    const [before, after] = [this.before.rules, this.after.rules].map((rules) => new Set(rules.map(key)));
-    return [
-      ...this.after.rules
-        .filter((rule) => before?.has(key(rule)) !== true)
-        .map((rule): ChangedRule => ({ ...rule, side: 'after' })),
-      ...this.before.rules
-        .filter((rule) => after?.has(key(rule)) !== true)
-        .map((rule): ChangedRule => ({ ...rule, side: 'before' })),
-    ];
-  }
-
-  /** Returns the changed rules that a request satisfies; all of them if it satisfies none, and so is refused. */
-  private rulesFor(parts: RequestParts, fixed: Readonly<Record<ChangedRule['side'], FixedParts>>): Cause[] {
-    const satisfied = this.changedRules.filter(({ formula, side }) => satisfies(formula, parts, fixed[side]) !== false);
-    const deciding = satisfied.length > 0 ? satisfied : this.changedRules;
-    const causes = deciding.flatMap(({ cause }) => cause ?? []);
-    return [...new Map(causes.map((cause) => [JSON.stringify(cause), cause])).values()];
-  }
-
   private requestOf(parts: RequestParts): ProbeRequest {
     return {
       protocol: this.edge.protocol,
@@ -266,42 +215,6 @@ class RequestMaker {
       token: parts.token,
     };
   }
-
-  private unmade(): NotCompared[] {
-    const never = this.variables.flatMap((variable) =>
-      unmetConditions(variable).map((condition) => ({
-        subject: shownConditionText(condition, this.edge.secrets),
-        reason: 'no request was found that satisfies it and that a client can send',
-      })),
-    );
-    const unknown = this.conditions.flatMap((condition) =>
-      condition.kind === 'unknown'
-        ? [{ subject: shownConditionText(condition, this.edge.secrets), reason: condition.reason }]
-        : [],
-    );
-    return [...never, ...unknown];
-  }
-
-  /** Returns the routes that no request takes, without those that an earlier route with fewer conditions hides. */
-  private unreached(requests: readonly RequestParts[]): NotCompared[] {
-    if (this.edge.protocol === 'tcp') return [];
-    const sides = [this.before, this.after].flatMap((side) => {
-      const choices = requests.map((parts) => chooseRoute(side, parts, this.fixed(side)));
-      // A choice that is not known may be each route from this one on.
-      const unknownFrom = Math.min(...choices.map((one) => (one.kind === 'unknown' ? one.index : Infinity)));
-      const taken = new Set(choices.map((one) => (one.kind === 'route' ? one.index : -1)));
-      return side.routes.filter(
-        (route, index) => index < unknownFrom && !taken.has(index) && !isHidden(route, side.routes.slice(0, index)),
-      );
-    });
-    const subjects = sides.map(({ route, causes: [cause], formula }) => {
-      const conditions = conditionsOf(formula)
-        .map((condition) => shownConditionText(condition, this.edge.secrets))
-        .join(' ');
-      return `route ${route.name ?? cause?.name ?? ''} ${conditions}`.replaceAll('  ', ' ').trim();
-    });
-    return [...new Set(subjects)].map((subject) => ({ subject, reason: 'no request was found that takes it' }));
-  }
 }
 
 /** Header with which a mock answers with a text, and not with its reply. */
@@ -310,26 +223,9 @@ export const textAnswer = ['accept', 'text/plain'] as const;
 /** Directive of the kind that probes send to callees. */
 const sampleDirective = '/~status=503';
 
-/** Returns the headers that only one side removes, and that no request has. */
-function unremoved(requests: readonly ClassRequest[]): NotCompared[] {
-  const sent = new Set(requests.flatMap(({ request }) => request.headers.map(({ name }) => name)));
-  const names = requests.flatMap(({ before, after }) =>
-    removedByOne('request_headers_to_remove', before?.route, after?.route),
-  );
-  return [...new Set(names)].filter((name) => !sent.has(name)).map(unseenRemoval);
-}
-
-/** Truth that conditions must have, by their keys. */
-type Demand = ReadonlyMap<string, boolean>;
-
-/** Returns the index of the first value that meets the most of a demand. */
-function nearestValue({ conditions, values }: Variable, demand: Demand): number {
-  const misses = values.map(
-    ({ truth }) =>
-      conditions.filter((condition, index) => (demand.get(conditionKey(condition)) ?? truth[index]) !== truth[index])
-        .length,
-  );
-  return misses.indexOf(Math.min(...misses));
+function shownCondition(condition: Condition, secrets: SecretMarks): Omit<ProbeCondition, 'isSatisfied'> {
+  const [text, shown] = [conditionText(condition), shownConditionText(condition, secrets)];
+  return { text, ...(shown === text ? {} : { shown }), aspect: aspectOf(condition) };
 }
 
 function baseParts({ protocol, authority }: RequestEdge): RequestParts {
@@ -344,29 +240,8 @@ function baseParts({ protocol, authority }: RequestEdge): RequestParts {
   };
 }
 
-function distinctChoices(choices: readonly Choice[]): Choice[] {
-  return [...new Map(choices.map((choice) => [choice.join(), choice])).values()];
-}
-
 function routeOf(side: ParsedSide, choice: RouteChoice): ParsedRoute | undefined {
   return choice.kind === 'route' ? side.routes[choice.index] : undefined;
-}
-
-/** Returns the causes of two routes that are not the same, the later side's first. */
-function changedRoutes(before: ParsedRoute | undefined, after: ParsedRoute | undefined): Cause[] {
-  const contents = (one: ParsedRoute | undefined): string => JSON.stringify(one?.route ?? null);
-  if (contents(before) === contents(after)) return [];
-  return [...(after?.causes ?? []), ...(before?.causes ?? [])];
-}
-
-/** Reports whether an earlier route has no condition that this one does not have. */
-function isHidden({ formula }: ParsedRoute, earlier: readonly ParsedRoute[]): boolean {
-  const own = new Set(partsOfAll(formula));
-  return earlier.some((route) => partsOfAll(route.formula).every((part) => own.has(part)));
-}
-
-function partsOfAll(formula: Formula): string[] {
-  return formula.kind === 'all' ? formula.of.flatMap(partsOfAll) : [JSON.stringify(formula)];
 }
 
 /** Reports whether a domain of a virtual host includes an authority. */

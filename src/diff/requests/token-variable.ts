@@ -1,4 +1,4 @@
-import type { TokenClaims } from '../model.ts';
+import type { TokenClaims } from '../probe.ts';
 import { type Condition, type FixedParts, matchesTextOf, type RequestParts } from './condition.ts';
 import { alternatives, distinct, type Formula, type Literal } from './formula.ts';
 import type { TokenProvider } from './parse-tokens.ts';

@@ -3,7 +3,9 @@ import { parseExpectation } from '../../expect/parse.ts';
 import { redacted } from '../../reply/redaction.ts';
 import type { CallErrorCode } from '../../reply/reply.ts';
 import { isRefused } from '../answer-kinds.ts';
-import type { Difference, Observation, Outcome, Probe, ProbeMode, ReceivedCopy } from '../model.ts';
+import type { Difference } from '../difference.ts';
+import type { Observation, Outcome, ReceivedCopy } from '../observation.ts';
+import type { Probe, ProbeMode } from '../probe.ts';
 import { hasSecret } from '../secret-fields.ts';
 
 /** Expectations that hold for an observation; a reason if none can be written. */

@@ -1,6 +1,6 @@
 import { formatPath } from '../../plan/format.ts';
 import { type Call, defaultPorts, type Header, type Plan } from '../../plan/plan.ts';
-import type { Caller, Probe, TokenClaims } from '../model.ts';
+import type { Caller, Probe, TokenClaims } from '../probe.ts';
 import { type SecretMarks, secretPart, shownPath, shownValue } from '../secret-values.ts';
 
 /** Settings of written cases. */

@@ -1,5 +1,8 @@
 import { calleeDirectives } from '../callee-directives.ts';
-import type { Comparison, Difference, NotCompared, Observation, Probe } from '../model.ts';
+import type { Comparison, NotCompared } from '../comparison.ts';
+import type { Difference } from '../difference.ts';
+import type { Observation } from '../observation.ts';
+import type { Probe } from '../probe.ts';
 import { expectationsOf } from './case-expectations.ts';
 import { type CaseSettings, requestFields, requestTitle } from './case-request.ts';
 import { formatCases, type WrittenCase, withUniqueNames } from './case-values.ts';

@@ -1,5 +1,6 @@
 import { type Json, objectsAt, textAt, valueAt } from '../../diff/pieces/json.ts';
 import { groupOf, type KubeObject, namespaceOf } from '../../istio/resources/objects.ts';
+import { fullHost } from '../../istio/resources/routes.ts';
 import { pairsAt, presentFields, shownAt } from './fields.ts';
 import { list } from './words.ts';
 
@@ -67,8 +68,6 @@ function isOfGateway(object: KubeObject, { labels }: { readonly labels: Readonly
 export function mirrorTargets(object: KubeObject): string[] {
   const spec = specOf(object);
   const namespace = namespaceOf(object);
-  const hostOf = (name: string, of = namespace): string =>
-    name.includes('.') ? name : `${name}.${of}.svc.cluster.local`;
   const ofIstio = objectsAt(spec, 'http').flatMap((rule) =>
     [valueAt(rule, 'mirror'), ...objectsAt(rule, 'mirrors').map((one) => valueAt(one, 'destination'))].map(
       (one) => [textAt(one, 'subset') ?? '', textAt(one, 'host')] as const,
@@ -78,10 +77,12 @@ export function mirrorTargets(object: KubeObject): string[] {
     objectsAt(rule, 'filters').map((filter) => {
       const backend = valueAt(filter, 'requestMirror', 'backendRef');
       const name = textAt(backend, 'name');
-      return ['', name && hostOf(name, textAt(backend, 'namespace'))] as const;
+      return ['', name && fullHost(name, textAt(backend, 'namespace') ?? namespace)] as const;
     }),
   );
-  return [...ofIstio, ...ofApi].flatMap(([subset, host]) => (host === undefined ? [] : [`${subset}|${hostOf(host)}`]));
+  return [...ofIstio, ...ofApi].flatMap(([subset, host]) =>
+    host === undefined ? [] : [`${subset}|${fullHost(host, namespace)}`],
+  );
 }
 
 /** Reports whether a policy only logs what it would do. */

@@ -1,4 +1,4 @@
-import type { DifferenceKind } from '../../../src/diff/model.ts';
+import type { DifferenceKind } from '../../../src/diff/difference.ts';
 
 /** Report that a change of a lab must have. */
 export interface Expected {

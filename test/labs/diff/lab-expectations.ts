@@ -1,4 +1,4 @@
-import type { DifferenceKind } from '../../../src/diff/model.ts';
+import type { DifferenceKind } from '../../../src/diff/difference.ts';
 import type { Expected, LabExpectations } from './expected.ts';
 import { gatewayExpectations } from './gateway-expectations.ts';
 

@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
-import type { Comparison, NotCompared } from '../../../src/diff/model.ts';
+import type { Comparison, NotCompared } from '../../../src/diff/comparison.ts';
 import { type ReportLine, reportLines } from '../../../src/diff/report/report-lines.ts';
 
 /** Line of a report, with the hosts that its requests call and the names of their callers. */

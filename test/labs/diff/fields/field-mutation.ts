@@ -1,4 +1,4 @@
-import type { Difference, DifferenceKind } from '../../../../src/diff/model.ts';
+import type { Difference, DifferenceKind } from '../../../../src/diff/difference.ts';
 import type { Random } from '../../../random.ts';
 
 /** Service whose objects a mutation changes. */

@@ -1,4 +1,4 @@
-import type { DifferenceKind } from '../../../../src/diff/model.ts';
+import type { DifferenceKind } from '../../../../src/diff/difference.ts';
 import type { FieldMutation, Site } from './field-mutation.ts';
 
 type Texts = readonly [before: string, after: string];

@@ -1,4 +1,5 @@
-import type { Comparison, Difference } from '../../../../src/diff/model.ts';
+import type { Comparison } from '../../../../src/diff/comparison.ts';
+import type { Difference } from '../../../../src/diff/difference.ts';
 import { isAtPlace, type PlacedMutation } from './field-mutation.ts';
 import { isCause, mutatedObjects } from './mutated-object.ts';
 

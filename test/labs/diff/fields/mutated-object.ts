@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parseAllDocuments } from 'yaml';
-import type { Cause } from '../../../../src/diff/model.ts';
+import type { Cause } from '../../../../src/diff/cause.ts';
 import type { FieldChange } from './field-mutation.ts';
 
 /** Object that a mutation changes. */

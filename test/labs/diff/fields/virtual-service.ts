@@ -1,4 +1,4 @@
-import type { DifferenceKind } from '../../../../src/diff/model.ts';
+import type { DifferenceKind } from '../../../../src/diff/difference.ts';
 import type { Random } from '../../../random.ts';
 import type { FieldChange, FieldMutation, Site } from './field-mutation.ts';
 

@@ -7,9 +7,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Comparison } from '../../../../src/diff/comparison.ts';
+import type { Difference } from '../../../../src/diff/difference.ts';
 import { compareIn } from '../../../../src/diff/engine/compare-snapshots.ts';
 import { ComparisonMesh } from '../../../../src/diff/engine/comparison-mesh.ts';
-import type { Caller, Comparison, Difference, Probe } from '../../../../src/diff/model.ts';
+import type { Caller, Probe } from '../../../../src/diff/probe.ts';
 import type { ManifestSource } from '../../../../src/istio/resources/manifest.ts';
 import { installMeshTools } from '../../../../src/istio/tools/install-tools.ts';
 import { Random } from '../../../random.ts';

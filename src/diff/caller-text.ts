@@ -49,9 +49,9 @@ export function callersText(callers: readonly Caller[], all: readonly Caller[]):
 }
 
 /** Joins names, the first of them and the number of the others. */
-export function listText(names: readonly string[]): string {
-  if (names.length <= mostNamed + 1) return names.join(', ');
-  return `${names.slice(0, mostNamed).join(', ')} and ${names.length - mostNamed} more`;
+export function listText(names: readonly string[], separator = ', '): string {
+  if (names.length <= mostNamed + 1) return names.join(separator);
+  return `${names.slice(0, mostNamed).join(separator)} and ${names.length - mostNamed} more`;
 }
 
 function namespacesOf(callers: readonly Caller[]): string[] {

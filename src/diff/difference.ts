@@ -59,5 +59,6 @@ export interface Difference {
   readonly from: string;
   /** Behaviour after. */
   readonly to: string;
-  readonly cause: Cause | undefined;
+  /** Cause, or several of which one is the cause and no sign says which; empty if it is not known. */
+  readonly causes: readonly Cause[];
 }

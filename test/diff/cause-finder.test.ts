@@ -73,7 +73,7 @@ const route = (place: string): Cause => ({
   where: undefined,
 });
 
-/** Returns the cause as KIND NAME, PLACE FILE:LINE. */
+/** Returns the cause as KIND NAME, PLACE FILE:LINE; several with `or` between them; undefined without one. */
 function causeOf(
   kind: DifferenceKind,
   before: readonly string[],
@@ -85,8 +85,9 @@ function causeOf(
   const manifests = (name: string, texts: readonly string[]) =>
     parseManifests([{ name: `${name}.yaml`, text: texts.join('---\n') }]);
   const finder = new CauseFinder(manifests('old', before), manifests('new', after), 'default', new SecretMarks());
-  const found = finder.causeOf(kind, { known, edge: { ...edge, areRoutesKnown }, isRefusal });
-  return found && `${found.kind} ${found.name}, ${found.place} ${found.where}`;
+  const found = finder.causesOf(kind, { known, edge: { ...edge, areRoutesKnown }, isRefusal });
+  const texts = found.map((cause) => `${cause.kind} ${cause.name}, ${cause.place} ${cause.where}`);
+  return texts.length === 0 ? undefined : texts.join(' or ');
 }
 
 describe('the cause of a difference', () => {
@@ -184,6 +185,22 @@ spec: { selector: { matchLabels: { app: payments } }, rules: [{ to: [{ operation
     );
   });
 
+  it('is one of several objects that concern the edge and are equally likely', () => {
+    const entry = (name: string, address: string): string => `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: ${name} }
+spec: { hosts: [shop.example.com], resolution: STATIC, endpoints: [{ address: ${address} }] }
+`;
+    assert.equal(
+      causeOf(
+        'refused',
+        [entry('partner', '10.0.0.1'), entry('spare', '10.0.0.2'), unrelated(80)],
+        [entry('partner', '10.0.0.3'), entry('spare', '10.0.0.4'), unrelated(81)],
+      ),
+      'ServiceEntry partner, endpoints[0].address new.yaml:4 or ServiceEntry spare, endpoints[0].address new.yaml:9',
+    );
+  });
+
   it('is the only object that changed, whatever it concerns', () => {
     assert.equal(causeOf('refused', [unrelated(80)], [unrelated(81)]), 'Service other, ports[0].port new.yaml:4');
   });
@@ -255,12 +272,12 @@ spec: { workloadSelector: { labels: { app: web } }, outboundTrafficPolicy: { mod
       new SecretMarks(),
     );
     const ofSidecars = { ...edge, gateways: [] };
-    const found = finder.causeOf('refused', { known: [], edge: ofSidecars, isRefusal: false });
+    const [found] = finder.causesOf('refused', { known: [], edge: ofSidecars, isRefusal: false });
     assert.equal(`${found?.kind} ${found?.place}`, 'Sidecar outboundTrafficPolicy.mode');
     const named: Cause[] = [
       { kind: 'VirtualService', namespace: 'default', name: 'shop', place: 'http[0]', where: undefined },
     ];
-    const ofRoute = finder.causeOf('refused', { known: named, edge: ofSidecars, isRefusal: false });
+    const [ofRoute] = finder.causesOf('refused', { known: named, edge: ofSidecars, isRefusal: false });
     assert.equal(ofRoute?.kind, 'VirtualService', 'a sidecar has the route');
 
     const entry = (host: string): string => `apiVersion: networking.istio.io/v1
@@ -274,7 +291,7 @@ spec: { hosts: [${host}] }
       'default',
       new SecretMarks(),
     );
-    const ofEntry = withEntry.causeOf('refusal', { known: [], edge: ofSidecars, isRefusal: false });
+    const [ofEntry] = withEntry.causesOf('refusal', { known: [], edge: ofSidecars, isRefusal: false });
     assert.equal(ofEntry?.kind, 'ServiceEntry', 'a host that is not known any more has no address');
   });
 
@@ -284,11 +301,11 @@ spec: { hosts: [${host}] }
         parseManifests([{ name: 'a.yaml', text: texts.join('---\n') }]),
       );
       return changeText(
-        new CauseFinder(old ?? [], recent ?? [], 'default', new SecretMarks()).causeOf(kind, {
+        new CauseFinder(old ?? [], recent ?? [], 'default', new SecretMarks()).causesOf(kind, {
           known: [],
           edge,
           isRefusal: true,
-        })?.change,
+        })[0]?.change,
       );
     };
     const retries = (on: string, first: readonly string[] = []): string =>
@@ -314,7 +331,7 @@ stringData: { password: ${data} }
     assert.equal(change('refused', [secret('one')], []), ' (removed)', 'a Secret');
   });
 
-  it('is unknown if several objects are equally likely', () => {
+  it('is one of several Gateways that are equally likely', () => {
     const second = (text: string): string => text.replace('name: front', 'name: back');
     assert.equal(
       causeOf(
@@ -322,7 +339,7 @@ stringData: { password: ${data} }
         [gateway('shop.example.com'), second(gateway('shop.example.com'))],
         [gateway('shop.example.org'), second(gateway('shop.example.org'))],
       ),
-      undefined,
+      'Gateway front, servers[0].hosts[0] new.yaml:7 or Gateway back, servers[0].hosts[0] new.yaml:15',
     );
   });
 

@@ -24,7 +24,7 @@ it('a timeout is not compared if the plain request does not reach its callee on 
     const observations = seen([plain, one(v1), after], [late, refused('timeout', 504, 2005), lateAfter]);
     return allDifferences([plain, late], observations, {
       falseAlarmRate: 1e-6,
-      causeOf: () => undefined,
+      causesOf: () => [],
       secrets: new SecretMarks(),
     }).map(({ kind }) => kind);
   };
@@ -39,7 +39,7 @@ it('a timeout of the plain request itself does not hide that of a slow callee', 
   const observations = seen([plain, one(v1), refused('timeout', 504)], [late, one(v1), refused('timeout', 504, 2005)]);
   const kinds = allDifferences([plain, late], observations, {
     falseAlarmRate: 1e-6,
-    causeOf: () => undefined,
+    causesOf: () => [],
     secrets: new SecretMarks(),
   }).map(({ kind }) => kind);
   assert.deepEqual(kinds, ['refused', 'timeout']);
@@ -51,7 +51,7 @@ it('the refusal of one request does not hide the timeout of another', () => {
   assert.equal(
     allDifferences([plain, late], observations, {
       falseAlarmRate: 1e-6,
-      causeOf: () => undefined,
+      causesOf: () => [],
       secrets: new SecretMarks(),
     }).length,
     2,
@@ -65,7 +65,7 @@ it('a request that the mock of its caller does not make, because its own directi
   assert.deepEqual(
     allDifferences([plain, late], observations, {
       falseAlarmRate: 1e-6,
-      causeOf: () => undefined,
+      causesOf: () => [],
       secrets: new SecretMarks(),
     }),
     [],

@@ -18,7 +18,7 @@ import type { CallResult } from '../../src/reply/reply.ts';
 import fc from '../fast-check.ts';
 import { noLonger, observation, outcome, probe, service } from './make.ts';
 
-const settings = { secrets: new SecretMarks(), falseAlarmRate: 1e-6, causeOf: () => undefined };
+const settings = { secrets: new SecretMarks(), falseAlarmRate: 1e-6, causesOf: () => [] };
 
 /** Returns the differences of a probe as texts. */
 function compared(before: Observation, after: Observation, overrides: Partial<Probe> = {}): string[] {

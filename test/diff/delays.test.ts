@@ -58,7 +58,7 @@ it('the fastest request of a certain delay shows it, and the counts of an uncert
     return differencesOf(probe({ mode }), old, changed, {
       secrets: new SecretMarks(),
       falseAlarmRate: 1e-6,
-      causeOf: () => undefined,
+      causesOf: () => [],
     }).map(({ severity, kind, from, to }) => `${severity} ${kind}: ${from} → ${to}`);
   };
   const certain = { kind: 'delayed', count: 3, delaysMs: [500, 1500], isCertain: true } as const;

@@ -78,7 +78,7 @@ test('edges with another configuration are those with a difference and the other
   });
   const edges = [edge(80, [web, cart], 'b'), edge(81, [web], 'b'), edge(82, [web, workload('db')], 'a')];
   const sent = probe({ caller: web, destination: destination('reviews', 80) });
-  const difference = { kind: 'status', severity: 'answer', probe: sent, from: '', to: '', cause: undefined } as const;
+  const difference = { kind: 'status', severity: 'answer', probe: sent, from: '', to: '', causes: [] } as const;
   assert.deepEqual(changedEdgesOf(edges, [difference], [web, cart, workload('db')]), [
     { edge: 'web → reviews', count: 1, differs: true },
     { edge: 'cart → reviews', count: 1, differs: false },

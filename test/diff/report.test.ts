@@ -27,7 +27,7 @@ import {
 const settings = {
   secrets: new SecretMarks(),
   falseAlarmRate: 1e-6,
-  causeOf: (_: unknown, { causes }: Probe) => causes[0],
+  causesOf: (_: unknown, { causes }: Probe) => causes.slice(0, 1),
 };
 const denied = outcome({ kind: 'refused', reason: 'rbac_denied', by: 'callee' });
 
@@ -238,6 +238,34 @@ test('JUnit has the place of a cause, and skips what was not compared', () => {
   assert.match(
     junitXml([junitSuite(comparison({ notCompared: [notCompared] }), () => '')]),
     / tests="2" .* skipped="1"/,
+  );
+});
+
+test('each format has the possible causes, if one of several is the cause', () => {
+  const [one, other] = ['new.yaml:4', 'new.yaml:9'].map((where, index) => ({
+    ...{ kind: 'ServiceEntry', namespace: 'default', name: `partner-${index}`, place: 'hosts[0]', where },
+    change: { before: { kind: 'value', value: index }, after: { kind: 'absent' } } as const,
+  }));
+  assert.ok(one !== undefined && other !== undefined);
+  const words = comparison({
+    differences: [
+      { kind: 'refused', severity: 'refused', probe: probe(), from: '200', to: '403', causes: [one, other] },
+    ],
+  });
+  const text = 'one of: ServiceEntry partner-0, hosts[0]; ServiceEntry partner-1, hosts[0]';
+  const [line] = reportLines(words);
+  assert.ok(line);
+  const explained = explainLine(line, words, { width: undefined, caseOf: () => undefined });
+  assert.ok(explained.includes(`cause: ${text}\n       new.yaml:4\n       new.yaml:9\n`));
+  assert.ok(
+    textReport(words, { width: undefined, paint: (_, shown) => shown }).includes(`${text}  new.yaml:4 and 1 more`),
+  );
+  const [first] = JSON.parse(jsonReport(words)).differences;
+  assert.deepEqual([first.cause, first.where, first.before], [text, ['new.yaml:4', 'new.yaml:9'], undefined]);
+  assert.ok(
+    markdownReport(words, () => undefined)
+      .replaceAll('\\', '')
+      .includes(text),
   );
 });
 

@@ -31,11 +31,12 @@ function causeOf(kind: DifferenceKind, before: string, after: string, secrets = 
   const [old, changed] = [before, after].map((text) => parseManifests([{ name: 'a.yaml', text }]));
   const callers = [{ namespace: 'default', name: 'web', labels: undefined }];
   const receivers = [{ namespace: 'default', name: 'front', labels: undefined }];
-  return new CauseFinder(old ?? [], changed ?? [], 'default', secrets).causeOf(kind, {
+  const [cause] = new CauseFinder(old ?? [], changed ?? [], 'default', secrets).causesOf(kind, {
     known: [],
     edge: { ...edge, callers, receivers },
     isRefusal: true,
   });
+  return cause;
 }
 
 function virtualService(http: string): string {
@@ -61,7 +62,14 @@ test('no report shows the values of secret headers, and all of them have the sam
   const evidence = evidenceOf(one, [], secrets);
   const seen = observation([outcome(service('reviews', 'v1'))], { evidence });
   const refused = observation([outcome({ kind: 'refused', reason: 'rbac_denied', by: 'callee' })], { evidence });
-  const difference = { kind: 'refused', severity: 'refused', probe: one, from: '200', to: '403', cause } as const;
+  const difference = {
+    kind: 'refused',
+    severity: 'refused',
+    probe: one,
+    from: '200',
+    to: '403',
+    causes: cause === undefined ? [] : [cause],
+  } as const;
   const compared: Comparison = comparison({
     secrets,
     probes: [one, other],
@@ -131,7 +139,7 @@ test('a written case expects that a request has a secret header, not its hidden 
     probe: one,
     from,
     to: '',
-    cause: undefined,
+    causes: [],
   } as const;
   const written = expectationsOf(one, seen, undefined, [difference]);
   assert.equal(
@@ -144,7 +152,7 @@ test('secret parameters of redirects and of rewritten paths are not shown', () =
   const one = probe({});
   const moved = (value: string): Observation =>
     observation([outcome({ kind: 'redirect', location: `http://a/in?token=${value}&b=1` }, { status: 302 })]);
-  const settings = { falseAlarmRate: 1e-6, causeOf: () => undefined, secrets: new SecretMarks() };
+  const settings = { falseAlarmRate: 1e-6, causesOf: () => [], secrets: new SecretMarks() };
   const [old, changed] = [moved('secret1'), moved('secret2')];
   const [difference] = differencesOf(one, old, changed, settings);
   assert.ok(difference);
@@ -270,7 +278,7 @@ test('secrets in settings of filters and plugins are not shown, and other settin
 test('bodies of direct answers that differ only behind their beginnings are a difference, without the secrets', () => {
   const one = probe({});
   const direct = (body: string): Observation => observation([outcome({ kind: 'direct', body })]);
-  const settings = { falseAlarmRate: 1e-6, causeOf: () => undefined, secrets: new SecretMarks() };
+  const settings = { falseAlarmRate: 1e-6, causesOf: () => [], secrets: new SecretMarks() };
   const textsOf = (before: string, after: string): readonly string[] =>
     differencesOf(one, direct(before), direct(after), settings).flatMap(({ from, to }) => [from, to]);
   const start = 'The shop is closed until ';

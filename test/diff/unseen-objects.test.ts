@@ -13,7 +13,7 @@ function unseen(
 ): string[] {
   const [old, recent] = [before, after].map((text) => parseManifests([{ name: 'shop.yaml', text }]));
   const differences = causes.map((cause) => ({
-    cause: { kind: '', namespace: 'default', name: '', place: undefined, where: undefined, ...cause },
+    causes: [{ kind: '', namespace: 'default', name: '', place: undefined, where: undefined, ...cause }],
   }));
   return unseenObjects(changedObjects(old ?? [], recent ?? [], 'default'), differences, areEdgesUnshown).map(
     ({ subject, reason }) => `${subject}: ${reason}`,

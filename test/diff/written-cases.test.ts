@@ -23,7 +23,7 @@ function compared(...pairs: readonly (readonly [Probe, Observation, Observation]
   return comparison({
     probes: pairs.map(([one]) => one),
     differences: pairs.flatMap(([one, before, after]) =>
-      differencesOf(one, before, after, { secrets: new SecretMarks(), falseAlarmRate: 1e-6, causeOf: () => undefined }),
+      differencesOf(one, before, after, { secrets: new SecretMarks(), falseAlarmRate: 1e-6, causesOf: () => [] }),
     ),
     observations: new Map(pairs.map(([one, before, after]) => [one.id, { before, after }])),
   });

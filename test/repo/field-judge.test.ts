@@ -40,9 +40,14 @@ function cause(kind: string, name: string, place?: string, namespace = 'default'
   return { kind, name, namespace, place, where: undefined };
 }
 
-function difference(kind: DifferenceKind, of: Cause | undefined, caller = 'admin', host = 'cart'): Difference {
+function difference(
+  kind: DifferenceKind,
+  of: Cause | readonly Cause[] | undefined,
+  caller = 'admin',
+  host = 'cart',
+): Difference {
   const one = probe({ caller: workload(caller), destination: destination(host) });
-  return { kind, severity: 'refused', probe: one, from: '', to: '', cause: of };
+  return { kind, severity: 'refused', probe: one, from: '', to: '', causes: [of ?? []].flat() };
 }
 
 function comparison(...differences: readonly Difference[]): Comparison {
@@ -84,6 +89,13 @@ test('a difference without a cause, or with that of an object that is not mutate
     cause('RequestAuthentication', 'cart', 'jwtRules[0].audiences', 'team'),
   ])
     assert.deepEqual(verdictsOf([audiences], difference('refused', wrong)), ['other cause', '1 unexplained']);
+});
+
+test('a difference that names the mutation among several possible causes is not a full report of it', () => {
+  assert.deepEqual(verdictsOf([audiences], difference('refused', [ofSidecar, ofAudiences])), [
+    'one of',
+    '0 unexplained',
+  ]);
 });
 
 test('a cause at another field of the mutated object is wrong, and one at a larger or smaller place is right', () => {

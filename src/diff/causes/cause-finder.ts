@@ -49,24 +49,25 @@ export class CauseFinder {
   }
 
   /**
-   * Returns the cause of a difference: the changed object and the field that decide about the request, with its place in a
+   * Returns the causes of a difference: the changed object and the field that decide about the request, with its place in a
    * file. A field that fits the kind of the difference comes before one that Envoy's configuration names, and this before an
-   * object that only concerns the edge. The cause is unknown if several objects are equally likely.
+   * object that only concerns the edge. Of several objects that are equally likely, one is the cause.
    *
    * @param kind kind of the difference
    */
-  causeOf(kind: DifferenceKind, { known, edge, isRefusal }: DifferenceSigns): Cause | undefined {
+  causesOf(kind: DifferenceKind, { known, edge, isRefusal }: DifferenceSigns): Cause[] {
     const others = this.changed.filter((object) => mayEndConnections(object, known, edge));
     const possible = isRefusal || others.length === 0 ? this.changed : others;
     const found = possible.flatMap((object) => candidateOf(object, kind, known, edge) ?? []);
     const most = Math.max(...found.map(({ weight }) => weight));
     const best = found.filter(({ weight }) => weight === most);
     const usual = best.filter(({ object }) => isUsualKind(kind, object.kind));
-    const [first, another] = usual.length > 0 ? usual : best;
-    if (first !== undefined && (another === undefined || first.isKnown)) return causeIn(first, this.secrets);
+    const likely = usual.length > 0 ? usual : best;
+    const [first] = likely;
+    if (first !== undefined) return (first.isKnown ? [first] : likely).map((one) => causeIn(one, this.secrets));
     const [only, other] = this.areAllKnown ? this.changed : [];
-    if (first !== undefined || only === undefined || other !== undefined) return undefined;
-    return causeIn({ object: only, parts: only.parts, place: undefined }, this.secrets);
+    if (only === undefined || other !== undefined) return [];
+    return [causeIn({ object: only, parts: only.parts, place: undefined }, this.secrets)];
   }
 
   /**
@@ -76,10 +77,10 @@ export class CauseFinder {
    */
   forProbes(
     objects: ReadonlyMap<string, EdgeObjects>,
-  ): (kind: DifferenceKind, probe: Probe, isAnswered: boolean) => Cause | undefined {
+  ): (kind: DifferenceKind, probe: Probe, isAnswered: boolean) => Cause[] {
     return (kind, { id, causes, request }, isAnswered) => {
       const isRefusal = isAnswered || request.protocol === 'tcp';
-      return this.causeOf(kind, { known: causes, edge: objects.get(id), isRefusal });
+      return this.causesOf(kind, { known: causes, edge: objects.get(id), isRefusal });
     };
   }
 }

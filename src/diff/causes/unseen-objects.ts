@@ -15,12 +15,12 @@ import { type ChangedPart, fieldValue } from './changed-parts.ts';
  */
 export function unseenObjects(
   changed: readonly ChangedObject[],
-  differences: readonly Pick<Difference, 'cause'>[],
+  differences: readonly Pick<Difference, 'causes'>[],
   areEdgesUnshown: boolean,
 ): NotCompared[] {
   const keyOf = ({ kind, namespace, name }: Pick<ChangedObject, 'kind' | 'namespace' | 'name'>): string =>
     [kind, namespace, name].join(' ');
-  const causes = new Set(differences.flatMap(({ cause }) => (cause === undefined ? [] : keyOf(cause))));
+  const causes = new Set(differences.flatMap((difference) => difference.causes.map(keyOf)));
   return changed.flatMap((one) => {
     const part = one.parts.find(({ path: [first] }) => first !== 'metadata');
     if (part === undefined || causes.has(keyOf(one))) return [];

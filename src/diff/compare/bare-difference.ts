@@ -9,11 +9,11 @@ export interface CompareSettings {
   readonly falseAlarmRate: number;
   readonly secrets: SecretMarks;
   /**
-   * Returns the object and the place that caused a difference; undefined if it is not known.
+   * Returns the object and the place that caused a difference, or several of which one did; empty if it is not known.
    *
    * @param isAnswered true if the requests of both sides had answers, at least of a proxy
    */
-  readonly causeOf: (kind: DifferenceKind, probe: Probe, isAnswered: boolean) => Cause | undefined;
+  readonly causesOf: (kind: DifferenceKind, probe: Probe, isAnswered: boolean) => readonly Cause[];
 }
 
 /** A difference without its probe and its cause. */

@@ -31,7 +31,7 @@ export function differencesOf(
       ...withoutSecrets(difference, secrets),
       severity: severityOf(difference.kind),
       probe,
-      cause: settings.causeOf(difference.kind, probe, isAnswered),
+      causes: settings.causesOf(difference.kind, probe, isAnswered),
     }))
     .toSorted((a, b) => severityOrder[a.severity] - severityOrder[b.severity]);
 }

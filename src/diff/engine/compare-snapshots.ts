@@ -111,7 +111,7 @@ export async function compareIn(
   const differences = allDifferences(probes, observations, {
     falseAlarmRate,
     secrets,
-    causeOf: finder.forProbes(plan.objects),
+    causesOf: finder.forProbes(plan.objects),
   });
   return {
     counts: {

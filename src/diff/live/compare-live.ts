@@ -130,7 +130,7 @@ function comparisonOf(
   const differences = allDifferences(probes, observations, {
     falseAlarmRate: testFalseAlarmRate(probes.length),
     secrets,
-    causeOf: finder.forProbes(plan.objects),
+    causesOf: finder.forProbes(plan.objects),
   });
   return {
     counts: countsOf(probes),

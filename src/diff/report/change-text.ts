@@ -6,7 +6,9 @@ import type { Difference } from '../difference.ts';
 
 /** Returns the change of the field that caused differences; undefined if it is not known, or not the same for all. */
 export function changeOf(differences: readonly Difference[]): FieldChange | undefined {
-  const [first, ...others] = differences.map(({ cause }) => cause?.change);
+  const [first, ...others] = differences.map(({ causes: [cause, other] }) =>
+    other === undefined ? cause?.change : undefined,
+  );
   return others.every((other) => isDeepStrictEqual(first, other)) ? first : undefined;
 }
 

@@ -20,7 +20,10 @@ export interface ReportLine {
   readonly requests: string;
   readonly from: string;
   readonly to: string;
-  /** Object and place, such as `VirtualService reviews, http[0].timeout`; empty if it is not known. */
+  /**
+   * Object and place, such as `VirtualService reviews, http[0].timeout`; empty if it is not known. After `one of`, there are
+   * several of which one is the cause.
+   */
   readonly cause: string;
   /** Change of the field that is the cause; undefined if it is not known, or not the same for all differences. */
   readonly change: FieldChange | undefined;
@@ -71,8 +74,8 @@ function behaviourKey(difference: Difference): string {
 }
 
 /** Returns a key that differences share if they are the same behaviour, also for other failures of the callee. */
-function resultKey({ kind, from, to, cause, probe }: Difference): string {
-  return JSON.stringify([destinationKey(probe), kind, from, to, causeText(cause), probe.mode.kind]);
+function resultKey({ kind, from, to, causes, probe }: Difference): string {
+  return JSON.stringify([destinationKey(probe), kind, from, to, causesText(causes), probe.mode.kind]);
 }
 
 interface Part {
@@ -186,7 +189,7 @@ function joinCallers(parts: readonly Part[], { callers }: Comparison): Line[] {
         from: first.from,
         to: first.to,
         cause: fullCause(first),
-        where: [...new Set(differences.flatMap(({ cause }) => cause?.where ?? []))],
+        where: [...new Set(differences.flatMap(({ causes }) => causes.flatMap(({ where }) => where ?? [])))],
         differences,
       },
     ];
@@ -228,10 +231,12 @@ function escapeRegex(text: string): string {
   return text.replaceAll(/[\\.+*?()[\]{}^$|]/g, '\\$&');
 }
 
-/** Returns an object and a place in it, such as `VirtualService reviews, http[0]`. */
-export function causeText(cause: Cause | undefined): string {
-  if (cause === undefined) return '';
-  const { kind, name, place } = cause;
+/** Returns an object and a place in it, such as `VirtualService reviews, http[0]`, or several: `one of: A; B`. */
+function causesText(causes: readonly Cause[]): string {
+  return causes.length < 2 ? causes.map(causeText).join('') : `one of: ${listText(causes.map(causeText), '; ')}`;
+}
+
+function causeText({ kind, name, place }: Cause): string {
   return place === undefined ? `${kind} ${name}` : `${kind} ${name}, ${place}`;
 }
 
@@ -240,7 +245,7 @@ export function causeWithValues({ change, differences: [first] }: ReportLine): s
   return first === undefined ? '' : fullCause(first, changeText(change));
 }
 
-function fullCause({ cause, probe }: Difference, values = ''): string {
-  const text = cause === undefined ? '' : causeText(cause) + values;
+function fullCause({ causes, probe }: Difference, values = ''): string {
+  const text = causes.length === 0 ? '' : causesText(causes) + values;
   return probe.caller.kind === 'gateway' && text !== '' ? `${text} (gateway ${probe.caller.gateway})` : text;
 }

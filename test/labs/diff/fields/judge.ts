@@ -6,6 +6,8 @@ import { isCause, mutatedObjects } from './mutated-object.ts';
 /** Results of mutations. */
 export const verdicts = [
   'reported',
+  /** The report names it as one of several possible causes. */
+  'one of',
   /** The report says that it does not compare the field. */
   'listed',
   /** The mutation caused lines, but of other kinds. */
@@ -19,7 +21,7 @@ export type Verdict = (typeof verdicts)[number];
 
 /** Reports whether a verdict fails the run. */
 export function isWrong(verdict: Verdict): boolean {
-  return verdict !== 'reported' && verdict !== 'listed';
+  return verdict !== 'reported' && verdict !== 'one of' && verdict !== 'listed';
 }
 
 export interface JudgedMutation {
@@ -47,33 +49,42 @@ export function judge(mutations: readonly PlacedMutation[], { differences, notCo
     const { shows, notCompared: reason } = placed.mutation;
     const isListed = notCompared.some((one) => reason?.test(`${one.subject}: ${one.reason}`));
     const isShown = ({ kind }: Difference): boolean => shows.includes(kind);
-    const verdict = found.some(isShown)
-      ? 'reported'
-      : isListed
-        ? 'listed'
-        : found.length > 0
-          ? 'other kind'
-          : unexplained.some((difference) => isShown(difference) && isAtPlace(placed, difference))
-            ? 'other cause'
-            : 'missed';
-    return { placed, verdict, found };
+    const isOther = unexplained.some((difference) => isShown(difference) && isAtPlace(placed, difference));
+    return { placed, verdict: verdictOf(found, found.filter(isShown), { isListed, isOther }), found };
   });
   return { mutations: judged, unexplained };
+}
+
+/**
+ * @param found differences of which the mutation may be the cause
+ * @param shown those of the right kind
+ */
+function verdictOf(
+  found: readonly Difference[],
+  shown: readonly Difference[],
+  { isListed, isOther }: { readonly isListed: boolean; readonly isOther: boolean },
+): Verdict {
+  if (shown.some(({ causes }) => causes.length === 1)) return 'reported';
+  if (shown.length > 0) return 'one of';
+  if (isListed) return 'listed';
+  if (found.length > 0) return 'other kind';
+  return isOther ? 'other cause' : 'missed';
 }
 
 /** Returns the differences at the place of a mutation that name it as their cause. */
 function differencesOf(placed: PlacedMutation, differences: readonly Difference[]): Difference[] {
   const objects = mutatedObjects(placed);
-  return differences.filter((difference) => {
-    const { cause } = difference;
-    return cause !== undefined && objects.some((one) => isCause(one, cause)) && isAtPlace(placed, difference);
-  });
+  return differences.filter(
+    (difference) =>
+      difference.causes.some((cause) => objects.some((one) => isCause(one, cause))) && isAtPlace(placed, difference),
+  );
 }
 
 /** Returns a difference on one line. */
-export function differenceText({ kind, probe, from, to, cause }: Difference): string {
+export function differenceText({ kind, probe, from, to, causes }: Difference): string {
   const { caller, destination, request } = probe;
   const sender = caller.kind === 'workload' ? caller.name : caller.kind;
-  const object = cause === undefined ? '  (no cause)' : `  ${cause.kind} ${cause.name} ${cause.place ?? ''}`;
+  const names = causes.map((cause) => `${cause.kind} ${cause.name} ${cause.place ?? ''}`);
+  const object = names.length === 0 ? '  (no cause)' : `  ${names.join(' or ')}`;
   return `${kind}: ${sender} → ${destination.host} ${request.protocol} ${request.method} ${request.path}: ${from} → ${to}${object}`;
 }

@@ -37,11 +37,12 @@ const secretForms: readonly RegExp[] = [
 
 /** Parameter of a path. */
 const parameter = /([?&])([^=&?\s]+)=(?!\(secret \d+\))([^&\s"]*)/g;
-/** Value in quotes after its name, as in JSON, in Lua, and in the arguments of a function. */
-const quotedValue = /(?<![\w.-])([\w.-]+)(\\*["']?[\])]*\s*(?:==?|[~!]=|:|,)\s*(\\*["']))((?:(?!\3)[^\n])+)/g;
-/** Value after its name, as in YAML and in forms, but for calls of functions. */
-const bareValue =
-  /(?<![\w.-])([\w.-]+)(["']?[\])]*(?:\s*==?\s*|\s*[~!]=\s*|:\s+))([^\s"'(),;&{}<>[\]\\]+)(?![^\s"'),;&{}<>[\]\\])/g;
+/** Name and opening quote of a value, as in JSON, in Lua, and in the arguments of a function. */
+const beforeQuoted = /(?<![\w.-])([\w.-]+)\\*["']?[\])]*\s*(?:==?|[~!]=|:|,)\s*(\\*["'])/g;
+/** Name before a value as in YAML and in forms. */
+const beforeBare = /(?<![\w.-])([\w.-]+)["']?[\])]*(?:\s*==?\s*|\s*[~!]=\s*|:\s+)/g;
+/** Value without quotes, but for calls of functions. */
+const bareValue = /[^\s"'(),;&{}<>[\]\\]+(?![^\s"'),;&{}<>[\]\\])/y;
 
 /**
  * Returns a text of any kind, such as a path, a body or a program, with texts in the place of secrets, as far as their names
@@ -52,20 +53,57 @@ const bareValue =
  */
 export function shownText(text: string, marks: SecretMarks): string {
   const mark = (value: string): string => (markPattern.test(value) || plainValues.has(value) ? value : marks.of(value));
-  const named = (all: string, name: string, before: string, value: string): string =>
-    holdsSecret(name) ? `${name}${before}${mark(value)}` : all;
-  const withoutNamed = text
-    .replaceAll(parameter, (_all, before: string, name: string, value: string) => {
-      return `${before}${name}=${shownValue({ name, value }, marks)}`;
-    })
-    .replaceAll(quotedValue, (all, name: string, before: string, _quote: string, value: string) =>
-      named(all, name, before, value),
-    )
-    .replaceAll(bareValue, named);
+  const ofPaths = text.replaceAll(parameter, (_all, before: string, name: string, value: string) => {
+    return `${before}${name}=${shownValue({ name, value }, marks)}`;
+  });
+  const ofQuoted = withNamed(ofPaths, beforeQuoted, endOfQuoted, mark);
+  const ofNames = withNamed(ofQuoted, beforeBare, endOfBare, mark);
   return secretForms.reduce(
     (part, form) => part.replaceAll(form, (_all, before: string, value: string) => before + mark(value)),
-    withoutNamed,
+    ofNames,
   );
+}
+
+/**
+ * Returns a text with other values after the names of secrets. Values of other names may have such names inside.
+ *
+ * @param before name, and what is between it and the value
+ * @param endOf returns the end of a value
+ */
+function withNamed(
+  text: string,
+  before: RegExp,
+  endOf: (text: string, start: number, quote: string) => number,
+  mark: (value: string) => string,
+): string {
+  let shown = '';
+  let from = 0;
+  before.lastIndex = 0;
+  for (let match = before.exec(text); match !== null; match = before.exec(text)) {
+    const [, name = '', quote = ''] = match;
+    const start = before.lastIndex;
+    const end = holdsSecret(name) ? endOf(text, start, quote) : start;
+    if (end > start) {
+      shown += text.slice(from, start) + mark(text.slice(start, end));
+      from = end;
+      before.lastIndex = end;
+    } else before.lastIndex = match.index + name.length;
+  }
+  return shown + text.slice(from);
+}
+
+/** Returns the end of a value in quotes; that of the line, if the quotes do not end. */
+function endOfQuoted(text: string, start: number, quote: string): number {
+  const line = text.indexOf('\n', start);
+  const last = line === -1 ? text.length : line;
+  let end = text.indexOf(quote, start);
+  while (end !== -1 && text[end - 1] === '\\') end = text.indexOf(quote, end + 1);
+  return end === -1 ? last : Math.min(last, end);
+}
+
+function endOfBare(text: string, start: number): number {
+  bareValue.lastIndex = start;
+  return bareValue.test(text) ? bareValue.lastIndex : start;
 }
 
 /** Returns an outcome with texts in the place of secrets of the answer. */

@@ -9,7 +9,7 @@ export function outcomeText(outcome: Outcome): string {
   return [code, answerText(outcome.answer)].filter((part) => part !== '').join(' ');
 }
 
-/** Returns two outcomes in a few words each. Bodies that begin alike are shown from where they differ. */
+/** Returns two outcomes in a few words each. Bodies that begin alike are shown from the place where they differ. */
 export function outcomeTexts(old: Outcome, changed: Outcome): readonly [string, string] {
   const { answer: before } = old;
   const { answer: after } = changed;

@@ -1,7 +1,8 @@
 /**
  * Changes fields of objects in three meshes and prints which changes `meshmock diff` reports:
  * `npm run test:diff:fields -- [COUNT] [TEXT]` for mutations of fields with TEXT in their names. The run fails if a
- * change is missed, or if a difference does not name a change of its edge as its cause. MESHMOCK_TEST_SEED=N repeats a run.
+ * change is missed, or if a difference names no change of its edge as its cause or as one of several. MESHMOCK_TEST_SEED=N
+ * repeats a run.
  */
 
 import { compareIn } from '../../../../src/diff/engine/compare-snapshots.ts';

@@ -53,6 +53,11 @@ suite('JsonScanner', () => {
 
   const texts: [text: string, isRight: boolean][] = [
     ['{}', true],
+    ['{"a":"b","c":["d","e",["f"]],"g":"h"}', true],
+    ['{"a":"b":"c"}', false],
+    ['{"a","b":"c"}', false],
+    ['{"a":["b":"c"]}', false],
+    ['{"a":"b",["c"]}', false],
     [' {"a": [1, -0, 0.5e+10, true, false, null, "\\u00e9\\n", {}, []]} \n', true],
     ['{"a":1}x', false],
     ['{"a":1', false],

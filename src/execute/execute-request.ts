@@ -6,6 +6,7 @@ import { type CallResult, callMethod, type RawReply, type Reply, shownBodyBytes 
 import { requestError } from '../reply/request-error.ts';
 import { grpcStatusOf, statusesOfError, statusOfCalls } from '../reply/status.ts';
 import { type Allowance, isEntry, readAllowance } from './allowance.ts';
+import type { Bound } from './budgets/limits.ts';
 import { maxForeignBytes } from './client.ts';
 import { DeadlineSignal } from './concurrency/deadline-signal.ts';
 import { applyDirectives, type DirectiveEffects, noEffects } from './directives/apply-directives.ts';
@@ -40,43 +41,93 @@ export interface ExecutedRequest {
 
 /** Executes a request: reads its plan, applies its directives and runs its stages. Never rejects. */
 export async function executeRequest(context: RequestContext): Promise<ExecutedRequest> {
-  const { service, request, trace, arrivedAt } = context;
-  let path: string | undefined;
-  let effects = noEffects;
+  let begun: BegunPlan | undefined;
   try {
-    takeBytes(context);
-    const allowance = readAllowance(request.headers, service.limits, request.timeoutMs, arrivedAt);
-    const prepared =
-      service.role.kind === 'echo'
-        ? preparedPlan(service.role.planOf(request, service.chance))
-        : readPlan(service, request.plan, allowance);
-    const { plan } = prepared;
-    if (request.plan.kind === 'message') path = formatPath(plan);
-    trace.describe({ 'meshmock.budget_left': allowance.maxCalls, 'meshmock.depth_left': allowance.maxDepth });
-    const planContext: PlanContext = { ...context, allowance, shownBodyBytes, account: request.budget };
-    const directives = directivesOf(service, plan);
-    if (directives.length === 0 && plan.kind === 'answer' && service.role.kind !== 'proxy')
-      return { outcome: answerLocally(planContext, plan.uri || '/', effects), effects, path };
-    const stop = stopSignal(planContext);
-    try {
-      if (directives.length > 0) {
-        const facts = { identity: service.identity, attempt: context.attempt };
-        effects = await applyDirectives(service, directives, facts, stop);
-        if (request.protocol === 'grpc') takeBodyBytes(context, effects.body);
-        const tooLarge = eventsError(request, effects, service.limits.maxSizeBytes);
-        if (tooLarge !== undefined) {
-          const { paced: _paced, ...others } = effects;
-          effects = others;
-          throw tooLarge;
-        }
-      }
-      return { outcome: await outcomeAfterDirectives(planContext, prepared, effects, stop), effects, path };
-    } finally {
-      stop.dispose();
-    }
+    begun = beginPlan(context);
+    const { outcome, effects } = await begun.executed;
+    return { outcome, effects, path: begun.path };
   } catch (thrown) {
-    const error = thrown instanceof MeshmockError ? thrown : new MeshmockError('internal', String(thrown));
-    return { outcome: errorOutcome(error), effects, path };
+    return { outcome: errorOutcome(errorOf(thrown)), effects: noEffects, path: begun?.path };
+  } finally {
+    begun?.stop?.dispose();
+  }
+}
+
+type ExecutedPlan = Pick<ExecutedRequest, 'outcome' | 'effects'>;
+
+/** Plan that is being executed. */
+interface BegunPlan {
+  readonly path: string | undefined;
+  readonly stop: DeadlineSignal | undefined;
+  readonly executed: Promise<ExecutedPlan> | ExecutedPlan;
+}
+
+/**
+ * Reads the plan of a request, and begins to execute it. No function that waits for calls has the plan among its values,
+ * because an async function keeps them until it ends: the plan of a long chain is larger than all else that a request keeps.
+ */
+function beginPlan(context: RequestContext): BegunPlan {
+  const { service, request, trace, arrivedAt } = context;
+  takeBytes(context);
+  const allowance = readAllowance(request.headers, service.limits, request.timeoutMs, arrivedAt);
+  const prepared =
+    service.role.kind === 'echo'
+      ? preparedPlan(service.role.planOf(request, service.chance))
+      : readPlan(service, request.plan, allowance);
+  const { plan } = prepared;
+  const path = request.plan.kind === 'message' ? formatPath(plan) : undefined;
+  trace.describe({ 'meshmock.budget_left': allowance.maxCalls, 'meshmock.depth_left': allowance.maxDepth });
+  const planContext: PlanContext = { ...context, allowance, shownBodyBytes, account: request.budget };
+  const directives = directivesOf(service, plan);
+  if (directives.length === 0 && plan.kind === 'answer' && service.role.kind !== 'proxy') {
+    const outcome = answerLocally(planContext, plan.uri || '/', noEffects);
+    return { path, stop: undefined, executed: { outcome, effects: noEffects } };
+  }
+  const stop = stopSignal(planContext);
+  const executed =
+    directives.length === 0
+      ? executeAfterDirectives(planContext, prepared, noEffects, stop)
+      : applyThenExecute(planContext, prepared, directives, stop);
+  return { path, stop, executed };
+}
+
+/** Applies the directives of a plan, and then executes it. */
+async function applyThenExecute(
+  context: PlanContext,
+  prepared: PreparedPlan,
+  directives: readonly Directive[],
+  stop: DeadlineSignal,
+): Promise<ExecutedPlan> {
+  const { service, request } = context;
+  const facts = { identity: service.identity, attempt: context.attempt };
+  const effects = await applyDirectives(service, directives, facts, stop);
+  if (request.protocol === 'grpc') {
+    const refusedBy = takeBodyBytes(context, effects.body);
+    if (refusedBy !== undefined) return { outcome: errorOutcome(service.budgets.error(refusedBy)), effects };
+  }
+  const tooLarge = eventsError(request, effects, service.limits.maxSizeBytes);
+  if (tooLarge !== undefined) {
+    const { paced: _paced, ...others } = effects;
+    return { outcome: errorOutcome(tooLarge), effects: others };
+  }
+  return executeAfterDirectives(context, prepared, effects, stop);
+}
+
+/** Executes a plan whose directives have been applied. An error does not change what they have done. */
+function executeAfterDirectives(
+  context: PlanContext,
+  prepared: PreparedPlan,
+  effects: DirectiveEffects,
+  stop: DeadlineSignal,
+): Promise<ExecutedPlan> | ExecutedPlan {
+  const failed = (thrown: unknown): ExecutedPlan => ({ outcome: errorOutcome(errorOf(thrown)), effects });
+  try {
+    const outcome = outcomeAfterDirectives(context, prepared, effects, stop);
+    return outcome instanceof Promise
+      ? outcome.then((ofCalls) => ({ outcome: ofCalls, effects }), failed)
+      : { outcome, effects };
+  } catch (thrown) {
+    return failed(thrown);
   }
 }
 
@@ -106,12 +157,10 @@ function takeBytes({ service, request }: RequestContext): void {
 /**
  * Takes the memory of a body of `~size` that is sent in one message: the text, the message, and its copy in a frame.
  *
- * @throws MeshmockError `overloaded`
+ * @returns the bound that refuses it
  */
-function takeBodyBytes({ service, request }: RequestContext, body: DirectiveEffects['body']): void {
-  if (typeof body !== 'object') return;
-  const refusedBy = request.budget.reserve(copiesOfMessage * body.byteLength);
-  if (refusedBy !== undefined) throw service.budgets.error(refusedBy);
+function takeBodyBytes({ request }: RequestContext, body: DirectiveEffects['body']): Bound | undefined {
+  return typeof body === 'object' ? request.budget.reserve(copiesOfMessage * body.byteLength) : undefined;
 }
 
 const copiesOfMessage = 3;
@@ -228,6 +277,10 @@ function stopSignal({ request, allowance, arrivedAt }: PlanContext): DeadlineSig
     () => ({ code: 'canceled', message: clientCanceled }),
     () => ({ code: 'timeout', message: `no answer within the ${givenMs} ms that this request had` }),
   );
+}
+
+function errorOf(thrown: unknown): MeshmockError {
+  return thrown instanceof MeshmockError ? thrown : new MeshmockError('internal', String(thrown));
 }
 
 function errorOutcome(error: MeshmockError): RequestOutcome {

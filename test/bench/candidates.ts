@@ -126,6 +126,14 @@ function fanOutPath(calls: number): string {
   return `/@${Array.from({ length: calls }, (_, index) => names[1 + (index % 2)]).join('|')}/hello`;
 }
 
+/** Starts three services that make the calls of a path and do nothing else. */
+async function startThreeBare(): Promise<{ origin: string; pids: number[] }> {
+  const ports = await choosePorts(names.map((name) => ({ flag: '', name, host: '127.0.0.1', port: 0 })));
+  const services = names.map((name, index) => `${name}=${ports[index]}`);
+  const started = await Promise.all(ports.map((port) => startProcess('./bare-tree.ts', [String(port), ...services])));
+  return { origin: `http://127.0.0.1:${ports[0]}`, pids: started.map(({ pid }) => pid) };
+}
+
 interface Tree {
   readonly name: string;
   readonly path: string;
@@ -154,18 +162,23 @@ const trees: readonly Tree[] = [
   { name: 'repeat *1000', path: '/@b*1000;concurrency=16/hello', requests: 1001 },
 ];
 
+/** Trees of services that do nothing else: what they cost more for each request in large trees, a meshmock costs too. */
+const bareTrees: readonly Tree[] = [chain(5), chain(50), fanOut(10), fanOut(500)];
+
 /** Maximum number of requests in the services at once. More of them would meet the limits of a service. */
 const maxAtOnce = 500;
 
 /** Returns chains and fan-outs, which are compared with the chain of three. */
 export async function treesOf(mode: Mode, sink: string): Promise<Scenario> {
-  const { origin, pids } = await startThree(modes[mode](sink));
-  const candidates = trees.map(({ name, path, requests }) => ({
-    name,
-    url: origin + path,
-    pids,
-    requests,
-    maxLanes: Math.max(1, Math.floor(maxAtOnce / requests)),
-  }));
+  const meshmocks = await startThree(modes[mode](sink));
+  const bare = await startThreeBare();
+  const candidates = [
+    ...trees.map((tree) => candidateOf(tree, meshmocks)),
+    ...bareTrees.map((tree) => candidateOf({ ...tree, name: `bare ${tree.name}` }, bare)),
+  ];
   return { title: `trees of calls over three services, ${mode}`, candidates };
+}
+
+function candidateOf({ name, path, requests }: Tree, { origin, pids }: { origin: string; pids: number[] }): Candidate {
+  return { name, url: origin + path, pids, requests, maxLanes: Math.max(1, Math.floor(maxAtOnce / requests)) };
 }

@@ -53,6 +53,16 @@ test('known plans are forgotten before they take much memory', () => {
   assert.notEqual(plans.read('/@a/first', limits(100)), first);
 });
 
+test('paths with long bodies that are not in ASCII count with their encoded form, which is five times as long', () => {
+  const plans = new KnownPlans();
+  const pathOf = (index: number) => `/@a/~body=${'語'.repeat(4000)}${index}/x`;
+  const first = plans.read(pathOf(0), limits(100));
+  assert.equal(plans.read(pathOf(0), limits(100)), first);
+  // 100 of them take 5 MB.
+  for (let index = 1; index < 100; index++) plans.read(pathOf(index), limits(100));
+  assert.notEqual(plans.read(pathOf(0), limits(100)), first);
+});
+
 test('a plan that takes too much memory is not kept, and forgets no other', () => {
   const plans = new KnownPlans();
   const first = plans.read('/@a/x', limits(10_000));

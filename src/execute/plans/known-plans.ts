@@ -12,6 +12,11 @@ interface KnownPlan {
 
 /** Memory that known plans may take, in bytes. */
 const maxBytes = 2_000_000;
+/**
+ * Memory of a character, at most, in bytes. A path over gRPC or a WebSocket may have a body that is not in ASCII: a character
+ * takes two bytes in the path, two in the plan, and nine in the path of a callee, where it is encoded (`%E8%AA%9E`).
+ */
+const bytesPerCharacter = 13;
 /** Memory of an entry besides the structure of its plan, in bytes. */
 const entryBytes = 500;
 
@@ -56,5 +61,5 @@ export class KnownPlans {
 
 /** Returns an upper bound of the memory of a plan with its calls, of its path, and of the paths that it passes on. */
 function bytesOf(path: string): number {
-  return entryBytes + 2 * path.length + 2 * memoryOfPath(path);
+  return entryBytes + bytesPerCharacter * path.length + 2 * memoryOfPath(path);
 }

@@ -120,7 +120,7 @@ export function effectOf(
   const least = Math.min(around.before.requests, around.after.requests);
   const isTooFew = least > 0 && least < leastCalls && !isProven;
   const counted = least === 0 || isTooFew ? [] : differencesOf(around, isProven);
-  const ended = counted.length === 0 ? [] : endedFailures(around);
+  const ended = counted.some((one) => one.startsWith('answer')) ? endedFailures(around) : [];
   const isBetter = ended.length > 0;
   // Requests that were on their way were refused for the old reasons.
   const causes = isBetter ? [] : found;

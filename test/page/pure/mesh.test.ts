@@ -107,6 +107,11 @@ test('more retries are a difference if chance does not explain them, also if all
     'attempts first ones 50 %, retries 50 % → first ones 92 %, retries 8 %',
   ]);
   assert.deepEqual(differences({ before: none, after: some }), []);
+  // Failures that are too few for a difference are not called ended.
+  assert.deepEqual(differences({ before: traffic({ '200': 40, '503': 4 }), after }), [
+    'attempts first ones → first ones ×12, retries ×8',
+    '8 retries by the proxy',
+  ]);
 });
 
 test('without a certain difference, the numbers of calls and retries that were compared are said', () => {

@@ -287,7 +287,7 @@ function timesOf({ before: { meanMs: before = 0 }, after: { meanMs: after = 0 } 
 }
 
 function attemptsOf({ requests, retries = 0 }: Traffic): Counts {
-  return { 'first ones': requests, retries };
+  return { 'first tries': requests, retries };
 }
 
 function encryptionOf({ mtls, plainText = 0 }: Traffic): Counts {

@@ -99,17 +99,17 @@ test('more retries are a difference if chance does not explain them, also if all
   assert.ok(none !== undefined && some !== undefined && more !== undefined);
   const after = traffic({ '200': 12 }, { retries: 8 });
   assert.deepEqual(differences({ before: none, after }), [
-    'attempts first ones → first ones ×12, retries ×8',
+    'attempts first tries → first tries ×12, retries ×8',
     '8 retries by the proxy',
   ]);
-  assert.deepEqual(differences({ before: more, after: none }), ['attempts first ones 50 %, retries 50 % → first ones']);
+  assert.deepEqual(differences({ before: more, after: none }), ['attempts first tries 50 %, retries 50 % → first tries']);
   assert.deepEqual(differences({ before: more, after: some }), [
-    'attempts first ones 50 %, retries 50 % → first ones 92 %, retries 8 %',
+    'attempts first tries 50 %, retries 50 % → first tries 92 %, retries 8 %',
   ]);
   assert.deepEqual(differences({ before: none, after: some }), []);
   // Failures that are too few for a difference are not called ended.
   assert.deepEqual(differences({ before: traffic({ '200': 40, '503': 4 }), after }), [
-    'attempts first ones → first ones ×12, retries ×8',
+    'attempts first tries → first tries ×12, retries ×8',
     '8 retries by the proxy',
   ]);
 });

@@ -102,7 +102,9 @@ test('more retries are a difference if chance does not explain them, also if all
     'attempts first tries → first tries ×12, retries ×8',
     '8 retries by the proxy',
   ]);
-  assert.deepEqual(differences({ before: more, after: none }), ['attempts first tries 50 %, retries 50 % → first tries']);
+  assert.deepEqual(differences({ before: more, after: none }), [
+    'attempts first tries 50 %, retries 50 % → first tries',
+  ]);
   assert.deepEqual(differences({ before: more, after: some }), [
     'attempts first tries 50 %, retries 50 % → first tries 92 %, retries 8 %',
   ]);

@@ -14,7 +14,7 @@ import { greeting } from './greeting.ts';
 import type { IncomingRequest, PlanSource } from './incoming.ts';
 import { proxyErrorText, proxyPlan, proxyText, webserverDirectives, webserverText } from './octopus.ts';
 import { callsOfPlan } from './plans/calls-of-plan.ts';
-import { memoryOfPath, type PreparedPlan, preparedPlan } from './plans/prepared-plan.ts';
+import { memoryOfPath, type PreparedPlan, preparedPlan } from './plans/known-plans.ts';
 import type { PlanContext, RequestContext } from './request-context.ts';
 import type { Role } from './role.ts';
 import { runStages } from './run-stages.ts';

@@ -1,29 +1,31 @@
 import { randomFillSync } from 'node:crypto';
 import type { IdGenerator } from '@opentelemetry/sdk-trace';
 
-const traceIdDigits = 32;
-const spanIdDigits = 16;
+const traceIdBytes = 16;
+const spanIdBytes = 8;
 
-/** Generator of random ids, which are parts of one long random text. Making each of them costs ten times as much. */
+/**
+ * Generator of random ids. Many ids share one call for random bytes, but each is a text of its own: a part of a long text
+ * would keep all of it in memory while the span waits for its export.
+ */
 export class RandomIds implements IdGenerator {
   private readonly bytes = Buffer.alloc(4096);
-  private digits = '';
-  private at = 0;
+  private at = this.bytes.length;
 
   generateTraceId(): string {
-    return this.next(traceIdDigits);
+    return this.next(traceIdBytes);
   }
 
   generateSpanId(): string {
-    return this.next(spanIdDigits);
+    return this.next(spanIdBytes);
   }
 
   private next(count: number): string {
-    if (this.at + count > this.digits.length) {
-      this.digits = randomFillSync(this.bytes).toString('hex');
+    if (this.at + count > this.bytes.length) {
+      randomFillSync(this.bytes);
       this.at = 0;
     }
     this.at += count;
-    return this.digits.slice(this.at - count, this.at);
+    return this.bytes.toString('hex', this.at - count, this.at);
   }
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import {
   type Attributes,
   createTraceState,
@@ -28,6 +30,9 @@ import {
 } from '@opentelemetry/sdk-trace';
 import { HopTracer } from '../../src/telemetry/hop-tracer.ts';
 import { RandomIds } from '../../src/telemetry/random-ids.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const atStart: Attributes = { overwritten: 'a long text', text: 'é'.repeat(40), short: 'x', number: 1.5, flag: true };
 const atEnd: Attributes = { overwritten: 200, last: 'another text' };
@@ -189,3 +194,20 @@ test('random ids differ, and have the lengths and digits of W3C', () => {
   }
   assert.equal(new Set(made.flat()).size, 4000);
 });
+
+test('an id that is kept does not keep others in memory', () => {
+  const ids = new RandomIds();
+  const kept: string[] = [];
+  const before = usedBytes();
+  for (let index = 0; index < 500_000; index++) {
+    const id = ids.generateSpanId();
+    if (index % 100 === 0) kept.push(id);
+  }
+  const bytesEach = (usedBytes() - before) / kept.length;
+  assert.ok(bytesEach < 300, `${bytesEach} bytes for each of ${kept.length} ids`);
+});
+
+function usedBytes(): number {
+  collectGarbage();
+  return process.memoryUsage().heapUsed;
+}

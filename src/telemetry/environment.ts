@@ -7,7 +7,7 @@ type Signal = (typeof signals)[number];
 /** Reports whether the environment turns a signal on: a variable names its exporter or an endpoint, and none forbids it. */
 export function isOn(signal: Signal, env: Environment): boolean {
   const exporter = env[`OTEL_${signal}_EXPORTER`] ?? '';
-  if (env.OTEL_SDK_DISABLED?.toLowerCase() === 'true' || exporter === 'none') return false;
+  if (env.OTEL_SDK_DISABLED?.trim().toLowerCase() === 'true' || exporter === 'none') return false;
   return [exporter, env.OTEL_EXPORTER_OTLP_ENDPOINT, env[`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`]].some(
     (value) => value,
   );

@@ -7,6 +7,7 @@ import {
   ROOT_CONTEXT,
   type SpanContext,
   TraceFlags,
+  type Tracer,
   trace,
 } from '@opentelemetry/api';
 import { authorityOf, methodOf, type Protocol, protocolOf } from '../plan/plan.ts';
@@ -30,17 +31,18 @@ import {
 /**
  * Returns tracing that makes spans as the SDK is configured.
  *
+ * @param sdkTracer tracer of the SDK
  * @param names says which attributes also have their old names
  * @param isContextRead true if logs or other instrumentation read the active context, which costs as much as a span
  */
 export function spanTracing(
-  version: string,
+  sdkTracer: Tracer,
   propagator: HopPropagator,
   names: OldNames,
   isContextRead: boolean,
   stop: () => Promise<void>,
 ): Tracing {
-  const tracer = new HopTracer(trace.getTracer('meshmock', version));
+  const tracer = new HopTracer(sdkTracer);
   return {
     startRequest(facts) {
       const arrived = propagator.extract(ROOT_CONTEXT, facts.headers, defaultTextMapGetter);

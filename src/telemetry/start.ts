@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
+import type { TracerProvider } from '@opentelemetry/api';
 import { optional } from '../error/optional.ts';
 import type { Identity } from '../reply/reply.ts';
 import {
@@ -103,17 +104,17 @@ async function startPipeline(
   });
   sdk.start();
   const stop = (): Promise<void> => exportInTime(identity.service, sdk.shutdown());
-  // Without an exporter that OpenTelemetry knows, the SDK has no tracer.
+  const tracerProvider = tracerProviderOf(sdk);
   const tracing =
-    spanProcessors.length > 0
-      ? spanTracing(
-          programVersion,
+    tracerProvider === undefined
+      ? { ...verbatimTracing, stop }
+      : spanTracing(
+          tracerProvider.getTracer('meshmock', programVersion),
           propagator ?? standardPropagator,
           oldNamesOf(env),
           instrumentations.length > 0,
           stop,
-        )
-      : { ...verbatimTracing, stop };
+        );
   if (unwanted.includes('METRICS')) return { ...noTelemetry(), tracing };
   const [{ metrics }, { withMetrics }, { observeResources }, { observeProcess }] = await Promise.all([
     import('@opentelemetry/api'),
@@ -126,6 +127,15 @@ async function startPipeline(
   observeProcess(meter);
   if (hasSpans) lost.observe(meter);
   return { tracing: withMetrics(tracing, meter), observe: (readings) => observeResources(meter, readings) };
+}
+
+/**
+ * Returns the tracer provider of an SDK. It has none without an exporter that OpenTelemetry knows. The provider of the API
+ * may be that of another SDK, which the environment loads first (`NODE_OPTIONS`, the OpenTelemetry operator).
+ */
+function tracerProviderOf(sdk: object): TracerProvider | undefined {
+  const { _tracerProvider } = sdk as { readonly _tracerProvider?: TracerProvider };
+  return _tracerProvider;
 }
 
 /** Flushes telemetry. A collector that does not answer must not keep the service from ending. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../otlp-receiver.ts';
 import { type ServedProgram, startServe } from '../program.ts';
@@ -239,6 +240,23 @@ suite('spans over OTLP', () => {
     const traceId = id(16);
     const reply = await callHttp(own.httpPort, '/x', { traceparent: `00-${traceId}-${id(8)}-01` });
     assert.deepEqual([reply.traceId, reply.spanId], [traceId, undefined]);
+  });
+
+  test('a service answers without spans if the SDK is disabled, also by a value with spaces', async () => {
+    await using own = await startServe('app', [], { ...receiver.env, OTEL_SDK_DISABLED: ' True ' });
+    const traceId = id(16);
+    const reply = await callHttp(own.httpPort, '/x', { traceparent: `00-${traceId}-${id(8)}-01` });
+    assert.deepEqual([reply.traceId, reply.spanId], [traceId, undefined]);
+  });
+
+  test('a service exports its spans if the environment has loaded another SDK before', async () => {
+    const preload = path.join(import.meta.dirname, 'other-sdk.ts');
+    await using own = await startServe('app', [], { ...receiver.env, NODE_OPTIONS: `--import ${preload}` });
+    const { traceId = '', spanId } = await callHttp(own.httpPort, '/x');
+    assert.deepEqual(
+      (await receiver.trace(traceId, 1)).map((span) => [span.spanId, span.name]),
+      [[spanId, 'GET /*']],
+    );
   });
 
   test('the service.name of the environment wins', async () => {

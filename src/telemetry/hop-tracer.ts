@@ -40,6 +40,8 @@ export class HopTracer {
     this.origin = { resource: this.parts._resource, instrumentationScope: this.parts.instrumentationScope };
     const { attributeCountLimit, attributeValueLengthLimit } = this.parts._spanLimits;
     this.counter = getBooleanFromEnv('OTEL_NODE_EXPERIMENTAL_SDK_METRICS') ? this.parts._tracerMetrics : undefined;
+    // Otherwise nothing would read its late attributes until the first export, and all spans would wait for them.
+    void this.parts._resource.waitForAsyncAttributes?.();
     this.isLimited = attributeCountLimit < maxAttributes || attributeValueLengthLimit !== Number.POSITIVE_INFINITY;
   }
 

@@ -122,11 +122,12 @@ suite('Spans that are encoded when they end', { timeout: 120_000 }, () => {
     const later = Promise.withResolvers<string>();
     const resource = resourceFromAttributes({ 'host.id': later.promise });
     const provider = new TracerProvider({ resource, spanProcessors: [processor] });
-    makeSpans(provider, 200);
+    makeHopSpans(provider, 50);
     later.resolve('h');
     await setImmediate();
     assert.equal(resource.asyncAttributesPending, false);
-    makeHopSpans(provider, 50);
+    makeSpans(provider, 150);
+    makeHopSpans(provider, 25);
     await provider.shutdown();
     const spans = batches.flatMap((batch) => decodeSpans(encodedSpansSerializer.serializeRequest(batch)));
     assert.equal(spans.length, 300);

@@ -78,10 +78,7 @@ export class EncodingSpanProcessor implements SpanProcessor {
     this.groupSize = Math.min(groupSize, settings.maxExportBatchSize);
   }
 
-  onStart({ resource }: ReadableSpan): void {
-    // Otherwise nothing would read them until the first export, and all spans would wait.
-    if (resource.asyncAttributesPending === true) void resource.waitForAsyncAttributes?.();
-  }
+  onStart(): void {}
 
   onEnd(span: ReadableSpan): void {
     if (this.isShutDown || (span.spanContext().traceFlags & TraceFlags.SAMPLED) === 0) return;

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../otlp-receiver.ts';
 import { type ServedProgram, startServe } from '../program.ts';
@@ -250,8 +249,8 @@ suite('spans over OTLP', () => {
   });
 
   test('a service exports its spans if the environment has loaded another SDK before', async () => {
-    const preload = path.join(import.meta.dirname, 'other-sdk.ts');
-    await using own = await startServe('app', [], { ...receiver.env, NODE_OPTIONS: `--import ${preload}` });
+    const { href } = new URL('other-sdk.ts', import.meta.url);
+    await using own = await startServe('app', [], { ...receiver.env, NODE_OPTIONS: `--import ${href}` });
     const { traceId = '', spanId } = await callHttp(own.httpPort, '/x');
     assert.deepEqual(
       (await receiver.trace(traceId, 1)).map((span) => [span.spanId, span.name]),

@@ -1,10 +1,11 @@
-import { isSecretName, redacted } from '../reply/redaction.ts';
+import { isSecretName } from '../reply/redaction.ts';
 import type { ObservedAnswer, Outcome } from './observation.ts';
+import { isShown, withoutHeaderSecrets, withoutSecretForms } from './secret-forms.ts';
 import { type SecretMarks, shownValue } from './secret-values.ts';
 
-/** Names of settings that are about secrets, and do not hold them, such as `credentialName` and `token_bucket`. */
+/** Names of settings that are about secrets, and do not hold them, such as `credentialName` and `token_limit`. */
 const harmlessNames =
-  /(?:name|ur[il]|path|endpoint|headers?|type|cluster|issuer|bucket|prefix)s?$|^(?:max|forward|from|output|tokens|jwt_?cache)/i;
+  /(?:name|count|limit|ttl|expiry|expires|expiration|ur[il]|path|endpoint|headers?|type|cluster|issuer|bucket|prefix)s?$|^(?:max|forward|from|output|tokens|jwt_?cache)/i;
 
 /**
  * Reports whether a setting of a program holds a secret, by its name.
@@ -16,33 +17,19 @@ export function holdsSecret(name: string): boolean {
   return isNamed && !harmlessNames.test(name);
 }
 
-/** Values that are not secret under any name. */
-const plainValues: ReadonlySet<string> = new Set([
-  ...['none', 'nil', 'null', 'true', 'false', redacted],
-  // The value follows these.
-  ...['Bearer', 'Basic'],
-]);
-
-/** Texts that are already in the place of secrets. */
-const markPattern = /^\(secret \d+\)/;
-
-/** Forms of secrets. The second group of each is the secret, and the first one is before it. */
-const secretForms: readonly RegExp[] = [
-  /(-----BEGIN [A-Z ]*PRIVATE KEY-----)([^-]+)/g,
-  /(\b[Bb](?:earer|asic)\s+)((?=[\w+/=.~-]*(?:\d|=|[a-z][A-Z]))[\w+/=.~-]{6,})/g,
-  /(\b)(eyJ[\w-]{6,}\.[\w-]+\.[\w-]*)/g,
-  // Password in an address.
-  /(:\/\/[^\s/:@"']*:)([^\s/@"']+)(?=@)/g,
-];
-
 /** Parameter of a path. */
 const parameter = /([?&])([^=&?\s]+)=(?!\(secret \d+\))([^&\s"]*)/g;
-/** Name and opening quote of a value, as in JSON, in Lua, and in the arguments of a function. */
-const beforeQuoted = /(?<![\w.-])([\w.-]+)\\*["']?[\])]*\s*(?:==?|[~!]=|:|,)\s*(\\*["'])/g;
+/**
+ * Name and opening quote of a value, as in JSON, in Lua, and in the arguments of a function. A value in JSON is not a name of
+ * the next one: `"error": "invalid_token", "code": "1"`.
+ */
+const beforeQuoted =
+  /(?<![\w.-])([\w.-]+)(?![\w.-])(?:\\*["']?[\])]*\s*(?:==?|[~!]=|:)|(?<![:=]\s*\\*["'][\w.-]+)\\*["']\s*,)\s*(\\*["']|\[=*\[)/g;
 /** Name before a value as in YAML and in forms. */
-const beforeBare = /(?<![\w.-])([\w.-]+)["']?[\])]*(?:\s*==?\s*|\s*[~!]=\s*|:\s+)/g;
-/** Value without quotes, but for calls of functions. */
-const bareValue = /[^\s"'(),;&{}<>[\]\\]+(?![^\s"'),;&{}<>[\]\\])/y;
+const beforeBare = /(?<![\w.-])([\w.-]+)(?:\\*["']?[\])]*(?:\s*==?\s*|\s*[~!]=\s*|:\s+)|\\*["']\s*:\s*)/g;
+/** Value without quotes, but for calls of functions; a list; a block of YAML. */
+const bareValue =
+  /(?:- +[^\n]*(?:\n[ \t]*(?=- ))?)+|\[\s*(?=\\*["']|\d)[^\][]*\]|[|>][+-]?[ \t]*\n([ \t]+)[^\n]*(?:\n\1[^\n]*)*|[^\s"'(),;&{}<>[\]\\]+(?![^\s"'),;&{}<>[\]\\])/y;
 
 /**
  * Returns a text of any kind, such as a path, a body or a program, with texts in the place of secrets, as far as their names
@@ -52,16 +39,13 @@ const bareValue = /[^\s"'(),;&{}<>[\]\\]+(?![^\s"'),;&{}<>[\]\\])/y;
  * shownText('{"token": "abc"}', new SecretMarks()); // '{"token": "(secret 1)"}'
  */
 export function shownText(text: string, marks: SecretMarks): string {
-  const mark = (value: string): string => (markPattern.test(value) || plainValues.has(value) ? value : marks.of(value));
-  const ofPaths = text.replaceAll(parameter, (_all, before: string, name: string, value: string) => {
-    return `${before}${name}=${shownValue({ name, value }, marks)}`;
+  const mark = (value: string): string => (isShown(value) ? value : marks.of(value));
+  const ofHeaders = withoutHeaderSecrets(text, mark);
+  const ofPaths = ofHeaders.replaceAll(parameter, (_all, before: string, name: string, value: string) => {
+    return `${before}${name}=${isShown(value) ? value : shownValue({ name, value }, marks)}`;
   });
   const ofQuoted = withNamed(ofPaths, beforeQuoted, endOfQuoted, mark);
-  const ofNames = withNamed(ofQuoted, beforeBare, endOfBare, mark);
-  return secretForms.reduce(
-    (part, form) => part.replaceAll(form, (_all, before: string, value: string) => before + mark(value)),
-    ofNames,
-  );
+  return withoutSecretForms(withNamed(ofQuoted, beforeBare, endOfBare, mark), mark);
 }
 
 /**
@@ -92,8 +76,12 @@ function withNamed(
   return shown + text.slice(from);
 }
 
-/** Returns the end of a value in quotes; that of the line, if the quotes do not end. */
+/** Returns the end of a value in quotes, or in long brackets of Lua; that of the line, if the quotes do not end. */
 function endOfQuoted(text: string, start: number, quote: string): number {
+  if (quote.startsWith('[')) {
+    const closing = text.indexOf(quote.replaceAll('[', ']'), start);
+    return closing === -1 ? text.length : closing;
+  }
   const line = text.indexOf('\n', start);
   const last = line === -1 ? text.length : line;
   let end = text.indexOf(quote, start);

@@ -1,5 +1,6 @@
 import type { Header } from '../plan/plan.ts';
 import { isSecretName } from '../reply/redaction.ts';
+import { withoutSecretForms } from './secret-forms.ts';
 
 /** Values that probes make themselves, and which tell nothing of a secret. */
 const ownValues = new Set(['', '1', 'other', 'probe']);
@@ -33,12 +34,12 @@ export function isSecret({ name, value }: Header): boolean {
   return isSecretName(name.toLowerCase()) && !ownValues.has(value);
 }
 
-/** Returns the value of a header as reports show it: a text in the place of one that may be secret. */
+/** Returns the value of a header as reports show it: a text in the place of one, or of a part, that may be secret. */
 export function shownValue(header: Header, marks: SecretMarks): string {
-  return isSecret(header) ? marks.of(header.value) : header.value;
+  return isSecret(header) ? marks.of(header.value) : withoutSecretForms(header.value, (secret) => marks.of(secret));
 }
 
-/** Returns a path as reports show it, with texts in the place of parameters that may be secret. */
+/** Returns a path as reports show it, with texts in the place of parameters, and of parts of others, that may be secret. */
 export function shownPath(path: string, marks: SecretMarks): string {
   return path.replaceAll(/([?&])([^=&]+)=([^&]*)/g, (_all, before: string, name: string, value: string) => {
     return `${before}${name}=${shownValue({ name, value }, marks)}`;
@@ -50,7 +51,8 @@ export function secretPart(request: {
   readonly path: string;
   readonly headers: readonly Header[];
 }): string | undefined {
-  const header = request.headers.find(isSecret);
+  const marks = new SecretMarks();
+  const header = request.headers.find((one) => shownValue(one, marks) !== one.value);
   if (header !== undefined) return `header ${header.name}`;
-  return shownPath(request.path, new SecretMarks()) === request.path ? undefined : 'parameter of the path';
+  return shownPath(request.path, marks) === request.path ? undefined : 'parameter of the path';
 }

@@ -19,7 +19,7 @@ import { textReport } from '../../src/diff/report/text-report.ts';
 import { requestsFor } from '../../src/diff/requests/requests-for.ts';
 import { withoutSecrets } from '../../src/diff/secret-fields.ts';
 import { shownText } from '../../src/diff/secret-texts.ts';
-import { SecretMarks, shownPath } from '../../src/diff/secret-values.ts';
+import { SecretMarks, secretPart, shownPath } from '../../src/diff/secret-values.ts';
 import { expectationsOf } from '../../src/diff/written-cases/case-expectations.ts';
 import { caseOfDifference, writeCases } from '../../src/diff/written-cases/write-cases.ts';
 import { parseManifests } from '../../src/istio/resources/manifest.ts';
@@ -246,10 +246,65 @@ test('secrets in bodies and programs are not shown, as far as their names and fo
     ['callee gets host token-service:8080', 'callee gets host token-service:8080'],
     ['callee gets x-token: none', 'callee gets x-token: none'],
     ['credentialName: shop-cert, max_tokens: 5', 'credentialName: shop-cert, max_tokens: 5'],
+    ['{"token":12345,"token_limit":5}', '{"token":(secret 1),"token_limit":5}'],
+    ['{"secrets": ["k-1", "k-2"]}', '{"secrets": (secret 1)}'],
+    ['password: |\n  k-1\n  k-2\nuser: a', 'password: (secret 1)\nuser: a'],
+    ['local token = [[k-1]]', 'local token = [[(secret 1)]]'],
+    ['Authorization: ApiKey k-1', 'Authorization: (secret 1)'],
+    ['authorization: Bearer letters', 'authorization: Bearer (secret 1)'],
+    ['Cookie: color=red; sid=k-1', 'Cookie: (secret 1)'],
+    ['see https://joe:k@1@a.example/', 'see https://joe:(secret 1)@a.example/'],
+    ['{"kty":"oct","k":"c2VjcmV0LXNlY3JldA"}', '{"kty":"oct","k":"(secret 1)"}'],
+    [
+      '-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nMIIk\n-----END RSA PRIVATE KEY-----',
+      '-----BEGIN RSA PRIVATE KEY-----(secret 1)-----END RSA PRIVATE KEY-----',
+    ],
+    ['{"error":"invalid_token","reason":"expired"}', '{"error":"invalid_token","reason":"expired"}'],
   ];
   for (const [text, expected] of texts) {
     assert.equal(shown(text), expected);
     assert.equal(shown(expected), expected, 'a text without secrets stays as it is');
+  }
+});
+
+test('a secret has one number, also where a report cuts or wraps the text in its place', () => {
+  const one = probe({});
+  const secrets = new SecretMarks();
+  const settings = { falseAlarmRate: 1e-6, causesOf: () => [], secrets };
+  const direct = (body: string): Observation => observation([outcome({ kind: 'direct', body })]);
+  const numbersIn = (text: string): string[] => text.match(/\(secret \d+/g) ?? [];
+  for (const length of Array.from({ length: 40 }, (_, index) => index)) {
+    const name = 'x '.repeat(length);
+    const body = (version: number): string => `{"${name}":${version},"password":"hunter"}`;
+    const [difference] = differencesOf(one, direct(body(1)), direct(body(2)), settings);
+    const call = { target: 'a:80', scheme: 'http', status: 200, answeredBy: 'foreign', durationMs: 1, body: body(1) };
+    const { tree } = evidenceOf(one, [call as never], secrets);
+    const found = numbersIn(`${difference?.from} ${difference?.to} ${tree}`);
+    assert.deepEqual(new Set(found).difference(new Set(['(secret 1'])), new Set());
+  }
+  assert.equal(secrets.of('another'), '(secret 2)');
+});
+
+test('values and parameters with harmless names do not show tokens and passwords, and get no case', () => {
+  const token = 'eyJhbGciOi.eyJzdWIi.c2ln';
+  const secrets = new SecretMarks();
+  const next = 'https://joe:k-1@a.example/';
+  const headers = [{ name: 'x-user', value: token }];
+  const { command } = evidenceOf(probe({ request: request({ headers, path: `/a?next=${next}` }) }), [], secrets);
+  assert.match(command, /-H 'x-user: \(secret 2\)' 'http:.*\/a\?next=https:\/\/joe:\(secret 1\)@a.example\/'/);
+  assert.equal(secretPart(request({ headers })), 'header x-user');
+  assert.equal(secretPart(request({ path: `/a?next=${next}` })), 'parameter of the path');
+  assert.equal(secretPart(request({ headers: [{ name: 'x-user', value: 'jason' }] })), undefined);
+});
+
+test('texts of foreign servers with many quotes and backslashes take no long time', () => {
+  const texts = ['\\', '"', 'a-', 'token', '"token":[', 'Bearer ', '://a:', 'token: |\n '].map((part) =>
+    part.repeat(50_000),
+  );
+  for (const text of texts) {
+    const startMs = process.cpuUsage().user / 1000;
+    shownText(text, new SecretMarks());
+    assert.ok(process.cpuUsage().user / 1000 - startMs < 2000, text.slice(0, 20));
   }
 });
 

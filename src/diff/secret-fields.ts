@@ -2,8 +2,8 @@ import { isSecretName } from '../reply/redaction.ts';
 import { holdsSecret, shownText } from './secret-texts.ts';
 import { SecretMarks } from './secret-values.ts';
 
-/** Fields whose keys are names of headers or of parameters, such as `headers` and `includeAdditionalHeadersInCheck`. */
-const namingFields = /headers|queryparams|parameters/i;
+/** Fields whose keys are names of headers, parameters or variables, such as `headers` and `includeAdditionalHeadersInCheck`. */
+const namingFields = /headers|queryparams|parameters|environmentvariables/i;
 /** Fields with settings of filters and of plugins, whose keys are names of any kind. */
 const settingFields = /^(?:pluginConfig|patch|typed_config|typedConfig|typed_per_filter_config|typedPerFilterConfig)$/;
 /** Fields with bytes as base64. */

@@ -225,6 +225,14 @@ test('conditions on secret headers differ in reports if their values differ, als
   assert.equal(shownPath('/a?b=c&api-key=two#d', secrets), '/a?b=c&api-key=(secret 3)');
 });
 
+test('variables of proxies do not show secrets', () => {
+  const object = { environmentVariables: { API_TOKEN: 'abc', COLOR: 'red' } };
+  assert.deepEqual(withoutSecrets(object, ['environmentVariables'], new SecretMarks()), {
+    API_TOKEN: '(secret 1)',
+    COLOR: 'red',
+  });
+});
+
 test('secrets in bodies and programs are not shown, as far as their names and forms tell them', () => {
   const shown = (text: string): string => shownText(text, new SecretMarks());
   const texts: readonly (readonly [string, string])[] = [

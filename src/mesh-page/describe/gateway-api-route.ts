@@ -1,13 +1,13 @@
 import { type Json, type JsonObject, numberAt, objectsAt, textAt, valueAt } from '../../diff/pieces/json.ts';
 import { givenAt, shownAt, shownListAt } from './fields.ts';
-import { conditionOf, copiesText, corsText, headersText, weighted } from './route-words.ts';
+import { conditionOf, copiesText, corsText, headersText, limitText, weighted } from './route-words.ts';
 import { list } from './words.ts';
 
 /** Returns a sentence about a rule of a route of the Gateway API. */
 export function apiRouteText(rule: JsonObject): string {
   const backends = objectsAt(rule, 'backendRefs').map((one) => ({
     name: shownAt(one, 'name'),
-    weight: numberAt(one, 'weight'),
+    weight: numberAt(one, 'weight') ?? 1,
   }));
   const filters = objectsAt(rule, 'filters').map(apiFilterText);
   const matches = objectsAt(rule, 'matches').map(apiMatchText);
@@ -17,8 +17,8 @@ export function apiRouteText(rule: JsonObject): string {
   const actions = [
     ...filters,
     ...(backends.length === 0 ? [] : [`to ${weighted(backends)}`]),
-    ...(limit === undefined ? [] : [`wait at most ${limit}`]),
-    ...(attempt === undefined ? [] : [`wait at most ${attempt} for each attempt`]),
+    ...(limit === undefined ? [] : [limitText(limit)]),
+    ...(attempt === undefined ? [] : [`${limitText(attempt)} for each attempt`]),
     ...apiRetryText(valueAt(rule, 'retry')),
   ];
   return `${condition}: ${actions.length === 0 ? 'pass' : actions.join('; ')}.`;
@@ -28,7 +28,7 @@ export function apiRouteText(rule: JsonObject): string {
 export function apiMatchText(match: JsonObject): string {
   const path = valueAt(match, 'path');
   const texts = [
-    ...(path === undefined ? [] : [`path ${typedText(path)}`]),
+    ...(path === undefined ? [] : [`path ${typedText(path, 'PathPrefix')}`]),
     ...(textAt(match, 'method') === undefined ? [] : [`method is ${textAt(match, 'method')}`]),
     ...grpcMethodText(valueAt(match, 'method')),
     ...[...objectsAt(match, 'headers'), ...objectsAt(match, 'queryParams')].map(
@@ -46,8 +46,8 @@ function grpcMethodText(method: Json | undefined): string[] {
   return [`method ${verb} ${service ?? '*'}/${name ?? '*'}`];
 }
 
-function typedText(value: Json): string {
-  const type = textAt(value, 'type');
+function typedText(value: Json, usual = 'Exact'): string {
+  const type = textAt(value, 'type') ?? usual;
   const verb = type === 'PathPrefix' ? 'begins with' : type === 'RegularExpression' ? 'matches' : 'is';
   return `${verb} "${givenAt(value, 'value') ?? ''}"`;
 }

@@ -7,10 +7,12 @@ export function policyRuleText(rule: JsonObject, action: string): string {
   const froms = objectsAt(rule, 'from').map((one) => fieldsText(valueAt(one, 'source')));
   const tos = objectsAt(rule, 'to').map((one) => fieldsText(valueAt(one, 'operation')));
   const whens = objectsAt(rule, 'when').map((one) => {
-    const [key, values] = [shownAt(one, 'key'), shownListAt(one, 'values')];
-    return values.length > 0
-      ? `${key} is ${values.join(' or ')}`
-      : `${key} is not ${list(shownListAt(one, 'notValues'), 'or')}`;
+    const [values, notValues] = [shownListAt(one, 'values'), shownListAt(one, 'notValues')];
+    const texts = [
+      ...(values.length === 0 ? [] : [`is ${values.join(' or ')}`]),
+      ...(values.length > 0 && notValues.length === 0 ? [] : [`is not ${list(notValues, 'or')}`]),
+    ];
+    return `${shownAt(one, 'key')} ${texts.join(' and ')}`;
   });
   const parts = [
     ...(froms.length === 0 ? [] : [`from ${froms.join(', or from ')}`]),

@@ -18,6 +18,11 @@ export function weighted(targets: readonly { readonly name: string; readonly wei
   );
 }
 
+/** Says how long a proxy waits. A time of zero is no limit. */
+export function limitText(time: string): string {
+  return /^(?:0+(?:\.0+)?[a-zµ]+)+$/.test(time) ? 'wait without a limit' : `wait at most ${time}`;
+}
+
 /** Returns the percentage of requests that get a fault. Without one in the object, none does (Istio, "HTTPFaultInjection"). */
 export function faultPercent(fault: Json | undefined): number {
   return numberAt(fault, 'percentage', 'value') ?? numberAt(fault, 'percent') ?? 0;

@@ -88,7 +88,8 @@ const limits: readonly (readonly [path: readonly string[], words: string])[] = [
 function poolText(pool: Json): string {
   const texts = limits.flatMap(([path, words]) => {
     const value = givenAt(pool, ...path);
-    return value === undefined ? [] : [`${value} ${words}`];
+    // istiod takes zero as absent.
+    return value === undefined || value === '0' ? [] : [`${value} ${words}`];
   });
   const connect = givenAt(pool, 'tcp', 'connectTimeout');
   const times = connect === undefined ? [] : [`${connect} to connect`];

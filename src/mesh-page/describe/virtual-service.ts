@@ -1,6 +1,15 @@
 import { type Json, type JsonObject, numberAt, objectsAt, textAt, valueAt } from '../../diff/pieces/json.ts';
 import { givenAt, pairsAt, shownAt, shownListAt } from './fields.ts';
-import { abortStatus, conditionOf, copiesText, corsText, faultPercent, headersText, weighted } from './route-words.ts';
+import {
+  abortStatus,
+  conditionOf,
+  copiesText,
+  corsText,
+  faultPercent,
+  headersText,
+  limitText,
+  weighted,
+} from './route-words.ts';
 import { connectionMatchText, matchText, stringMatchText } from './virtual-service-match.ts';
 import { list } from './words.ts';
 
@@ -22,7 +31,7 @@ export function httpRouteText(route: JsonObject): string {
     ...(objectsAt(route, 'route').length === 0 ? [] : [`to ${targetsText(route)}`]),
     ...targetHeaderTexts(route),
     ...mirrorText(route),
-    ...(timeout === undefined ? [] : [`wait at most ${timeout}`]),
+    ...(timeout === undefined ? [] : [limitText(timeout)]),
     ...retriesText(valueAt(route, 'retries')),
     ...(delegate === undefined ? [] : [`go on with ${delegate}`]),
   ];
@@ -134,12 +143,18 @@ function retriesText(retries: Json | undefined): string[] {
 
 function mirrorText(route: JsonObject): string[] {
   const mirrors = objectsAt(route, 'mirrors').map((one) =>
-    copiesText(destinationText(valueAt(one, 'destination')), numberAt(one, 'percentage', 'value') ?? 100),
+    copiesText(destinationText(valueAt(one, 'destination')), mirrorPercent(valueAt(one, 'percentage'))),
   );
   const mirror = valueAt(route, 'mirror');
   if (mirror === undefined) return mirrors;
-  const percent = numberAt(route, 'mirrorPercentage', 'value') ?? numberAt(route, 'mirrorPercent') ?? 100;
-  return [...mirrors, copiesText(destinationText(mirror), percent)];
+  const percentage = valueAt(route, 'mirrorPercentage');
+  const percent = percentage === undefined ? numberAt(route, 'mirrorPercent') : mirrorPercent(percentage);
+  return [...mirrors, copiesText(destinationText(mirror), percent ?? 100)];
+}
+
+/** Returns the share of the requests that are copied. A percentage without a value is zero. */
+function mirrorPercent(percentage: Json | undefined): number {
+  return percentage === undefined ? 100 : (numberAt(percentage, 'value') ?? 0);
 }
 
 function shareText(fault: Json): string {

@@ -281,9 +281,40 @@ suite('events of objects say what their rules do, with values', () => {
     assert.deepEqual(rulesOf('HTTPRoute', { rules: [{ matches: [all], backendRefs: [{ name: 'back' }] }] }), [
       'All requests: to back.',
     ]);
+    const backendRefs = [{ name: 'back', weight: 3 }, { name: 'other' }];
+    assert.deepEqual(rulesOf('HTTPRoute', { rules: [{ matches: [{ path: { value: '/a' } }], backendRefs }] }), [
+      'If path begins with "/a": to back (75 %) and other (25 %).',
+    ]);
     const method = { method: 'Get' };
     assert.deepEqual(rulesOf('GRPCRoute', { rules: [{ matches: [{ method }], backendRefs: [{ name: 'back' }] }] }), [
       'If method is */Get: to back.',
+    ]);
+  });
+
+  test('zeros have the meaning that Istio gives them', () => {
+    const route = [{ destination: { host: 'back' } }];
+    const mirrors = [{ destination: { host: 'other' }, percentage: {} }];
+    assert.deepEqual(
+      rulesOf('VirtualService', {
+        http: [
+          { route, mirror: { host: 'copy' }, mirrorPercentage: {}, timeout: '0s' },
+          { route, mirrors, timeout: '0.5s' },
+        ],
+      }),
+      [
+        'All requests: to back; send a copy of 0 % of them to copy; wait without a limit.',
+        'All requests: to back; send a copy of 0 % of them to other; wait at most 0.5s.',
+      ],
+    );
+    assert.deepEqual(
+      rulesOf('HTTPRoute', {
+        rules: [{ backendRefs: [{ name: 'back' }], timeouts: { request: '0s', backendRequest: '0h0m0s' } }],
+      }),
+      ['All requests: to back; wait without a limit; wait without a limit for each attempt.'],
+    );
+    const connectionPool = { tcp: { maxConnections: 5 }, http: { maxRequestsPerConnection: 0, http2MaxRequests: 0 } };
+    assert.deepEqual(rulesOf('DestinationRule', { trafficPolicy: { connectionPool } }), [
+      "For each caller's proxy at most 5 connections.",
     ]);
   });
 
@@ -394,6 +425,10 @@ suite('texts about objects', () => {
       'Refuses requests from namespace other than test with method GET or HEAD.',
     );
     assert.equal(policyRuleText({}, 'ALLOW'), 'Allows all requests.');
+    assert.equal(
+      policyRuleText({ when: [{ key: 'source.ip', values: ['10.0.0.0/8'], notValues: ['10.1.1.1'] }] }, 'ALLOW'),
+      'Allows requests where source.ip is 10.0.0.0/8 and is not 10.1.1.1.',
+    );
     assert.equal(
       policyRuleText({ from: [{ source: { notRequestPrincipals: ['*'] } }] }, 'DENY'),
       'Refuses requests from clients without any token.',
